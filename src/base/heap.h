@@ -1,0 +1,30 @@
+/* Intrusive pairing heap: insert and find-min in O(1), remove in O(log n) amortised, and no
+ * allocation ever, so that arming a timer cannot fail. */
+#ifndef SPT_BASE_HEAP_H
+#define SPT_BASE_HEAP_H
+
+#include <stdbool.h>
+
+struct spt_heap_node {
+    struct spt_heap_node *child; /* leftmost child */
+    struct spt_heap_node *next;  /* right sibling */
+    struct spt_heap_node
+        *prev; /* left sibling, or the parent of a leftmost child; NULL at the root */
+};
+
+struct spt_heap {
+    struct spt_heap_node *root;
+    bool (*before)(const struct spt_heap_node *a, const struct spt_heap_node *b); /* strict order */
+};
+
+void spt_heap_insert(struct spt_heap *heap, struct spt_heap_node *node);
+
+/* `node` must be in `heap`. */
+void spt_heap_remove(struct spt_heap *heap, struct spt_heap_node *node);
+
+static inline struct spt_heap_node *spt_heap_min(const struct spt_heap *heap)
+{
+    return heap->root;
+}
+
+#endif

@@ -1,0 +1,59 @@
+/* The deadline heap. */
+#include "core/timer.h"
+
+#include "base/list.h"
+
+static struct spt_timer *timer_of(const struct spt_heap_node *n)
+{
+    return SPT_OF(n, struct spt_timer, node);
+}
+
+static bool before(const struct spt_heap_node *a, const struct spt_heap_node *b)
+{
+    const struct spt_timer *x = timer_of(a), *y = timer_of(b);
+    return x->due_ns != y->due_ns ? x->due_ns < y->due_ns : x->seq < y->seq;
+}
+
+void spt_timers_init(struct spt_timers *ts)
+{
+    *ts = (struct spt_timers){.heap = {.before = before}};
+}
+
+void spt_timer_start(struct spt_timers *ts, struct spt_timer *t, uint64_t due_ns,
+                     void (*fire)(struct spt_timer *))
+{
+    spt_timer_stop(ts, t);
+    t->due_ns = due_ns;
+    t->seq = ts->seq++;
+    t->fire = fire;
+    t->armed = true;
+    spt_heap_insert(&ts->heap, &t->node);
+}
+
+void spt_timer_stop(struct spt_timers *ts, struct spt_timer *t)
+{
+    if (!t->armed)
+        return;
+    t->armed = false;
+    spt_heap_remove(&ts->heap, &t->node);
+}
+
+uint64_t spt_timers_next(const struct spt_timers *ts)
+{
+    struct spt_heap_node *n = spt_heap_min(&ts->heap);
+    return n ? timer_of(n)->due_ns : SPT_NEVER;
+}
+
+unsigned spt_timers_expire(struct spt_timers *ts, uint64_t now_ns)
+{
+    uint64_t limit = ts->seq;
+    unsigned fired = 0;
+    for (struct spt_heap_node *n; (n = spt_heap_min(&ts->heap)); fired++) {
+        struct spt_timer *t = timer_of(n);
+        if (t->due_ns > now_ns || t->seq >= limit)
+            break;
+        spt_timer_stop(ts, t);
+        t->fire(t);
+    }
+    return fired;
+}

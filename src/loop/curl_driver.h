@@ -1,0 +1,165 @@
+/* HTTP on libcurl's multi-socket interface: the only caller of curl_multi_*. One driver a host, one
+ * multi a session. It knows no Lua and no tasks: a request is a struct of the caller's, and says
+ * that it is done by a callback, in spt_driver_drain and never inside a callback of libcurl or
+ * libuv.
+ *
+ *     request ── start ──▶ queued (admission) ── lap ──▶ in the multi ── message ──▶ on_done
+ *                             └────────────── cancel, at any point, at once ─────▶ nothing
+ *
+ * The three moving parts are each a file: sockets.h (descriptors and their pollers), admission.h
+ * (who may start), curl_driver.c (easy handles, multis, messages, time limits). */
+#ifndef SPT_LOOP_CURL_DRIVER_H
+#define SPT_LOOP_CURL_DRIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "core/timer.h"
+
+struct spt_loop;
+struct spt_driver;
+struct spt_session;
+struct spt_headers;
+
+/* Makes the driver. Borrows `loop` and `timers`, which must outlive it. */
+int spt_driver_new(struct spt_driver **out, struct spt_loop *loop, struct spt_timers *timers);
+
+/* Closes every session left (their requests are cancelled, silently) and gives everything back. The
+ * pollers of its sockets close in later turns of the loop. */
+void spt_driver_free(struct spt_driver *driver);
+
+/* One lap: starts admitted requests, runs what libcurl has due, applies changed poll masks,
+ * delivers every finished request through its on_done. Returns true if any was delivered or more is
+ * due now. */
+bool spt_driver_drain(struct spt_driver *driver);
+
+/* The instant at which libcurl next wants to run (SPT_NEVER: none; 0: now). Time limits of requests
+ * are not in it: they are in the timers given at the start. */
+uint64_t spt_driver_due(const struct spt_driver *driver);
+
+/* For tests and the census: sockets with a poller, and requests queued or in flight. */
+unsigned spt_driver_sockets(const struct spt_driver *driver);
+unsigned spt_driver_requests(const struct spt_driver *driver);
+
+/* --- sessions: a pool of connections with its own limits --- */
+
+struct spt_session_config {
+    unsigned limit;          /* requests in flight at once; at least 1 */
+    unsigned limit_per_host; /* ... per origin (scheme, host, port); at least 1 */
+};
+
+int spt_session_new(struct spt_session **out, struct spt_driver *driver,
+                    const struct spt_session_config *config);
+
+/* Drops the connections. Requests still queued or in flight end with the failure "closed",
+ * delivered in the next lap; new ones are refused with SEPTET_ECLOSED. The memory goes when the
+ * last has ended. */
+void spt_session_close(struct spt_session *session);
+
+/* --- header lines, checked once, shared by many requests --- */
+
+/* Makes a list from `n` pairs. Names must be tokens, values free of CR, LF and NUL; Content-Length,
+ * Transfer-Encoding and a second Host are refused (the body decides). Returns SEPTET_OK,
+ * SEPTET_ENOMEM, or SEPTET_EINVAL with the reason (a static text) in `*why` and the pair's index in
+ * `*at`. An empty value is sent as an empty header. */
+struct spt_header {
+    const char *name;
+    size_t name_len;
+    const char *value;
+    size_t value_len;
+};
+int spt_headers_new(struct spt_headers **out, const struct spt_header *pairs, size_t n,
+                    const char **why, size_t *at);
+void spt_headers_free(struct spt_headers *headers);
+
+/* --- requests --- */
+
+/* Where a request is; also what a timeout names. */
+#define SPT_PHASE_MAP(XX)                                                                          \
+    XX(QUEUED, "queue")                                                                            \
+    XX(RESOLVING, "dns")                                                                           \
+    XX(CONNECTING, "connect")                                                                      \
+    XX(TLS, "tls")                                                                                 \
+    XX(SENDING, "send")                                                                            \
+    XX(WAITING, "wait")                                                                            \
+    XX(RECEIVING, "receive")                                                                       \
+    XX(ENDED, "ended")
+
+enum spt_phase {
+#define XX(name, word) SPT_PHASE_##name,
+    SPT_PHASE_MAP(XX)
+#undef XX
+};
+const char *spt_phase_word(enum spt_phase phase);
+
+/* Why a request failed. `code` and `reason` are static words: what scripts match on. */
+struct spt_failure {
+    const char *code;   /* "dns", "connect", "timeout", ...; NULL: it did not fail */
+    const char *reason; /* the finer word: "refused", "first_byte", ...; may be NULL */
+    enum spt_phase phase;
+    char text[256]; /* libcurl's own words, or ours */
+};
+
+/* Durations in nanoseconds, -1 where the phase did not take place (a reused connection has no dns,
+ * tcp and tls). They add up to total_ns. */
+struct spt_times {
+    int64_t queue_ns, dns_ns, tcp_ns, tls_ns, send_ns, wait_ns, recv_ns, total_ns;
+};
+
+/* One attempt. The caller owns the struct, zeroed before it is filled in; what it borrows must stay
+ * until on_done, spt_request_cancel, or a refusal by spt_request_start. */
+struct spt_request {
+    /* set by the caller */
+    const char *method;                /* borrows: a token, "GET" */
+    const char *url;                   /* borrows: absolute, http or https */
+    const struct spt_headers *headers; /* borrows; may be NULL */
+    const char *body;                  /* borrows; NULL: none */
+    size_t body_len;                   /* bytes */
+    size_t max_body;                   /* bytes of the response's body, after decoding */
+    uint64_t connect_ns;               /* limits, 0 for none: name, connection and TLS */
+    uint64_t first_byte_ns;            /* ... from connected to the first byte of the response */
+    uint64_t idle_ns;                  /* ... between two bytes, either way */
+    uint64_t deadline_ns;              /* an instant on the host's clock; counts the queue too */
+    void (*on_done)(struct spt_request *); /* once, in the drain, unless cancelled */
+
+    /* results, valid from on_done until spt_request_release */
+    struct spt_failure failure;
+    int status;  /* of the response; 0 if none came */
+    int version; /* 10, 11, 20; 0 if none came */
+    struct spt_buf
+        head; /* header lines of the final response, CRLF between them, with the status line */
+    struct spt_buf body_in;
+    struct spt_times times;
+    bool reused;   /* rode on an open connection */
+    char peer[48]; /* the address it was sent to, "" if it was not */
+    uint16_t peer_port;
+
+    /* private to loop/ */
+    struct spt_session *session;
+    struct spt_link link; /* in the origin's queue, the lap's adds, the flight, or the finished */
+    struct spt_timer timer;
+    struct spt_origin *origin;
+    struct spt_easy *easy;
+    enum spt_phase phase;
+    uint64_t t_start_ns, t_admitted_ns, t_phase_ns, t_byte_ns; /* stamps */
+};
+
+/* Queues the request. Checks method, URL and headers first: SEPTET_EINVAL with `failure` filled in
+ * (code "protocol" or "url", say) when they are bad, SEPTET_ECLOSED, or SEPTET_ENOMEM; nothing is
+ * armed then and on_done is not called. */
+int spt_request_start(struct spt_session *session, struct spt_request *request);
+
+/* Ends a started request at once, whatever its phase; on_done is not called, the wire sees the
+ * connection close. Harmless once done. `failure.phase` says where it was. */
+void spt_request_cancel(struct spt_request *request);
+
+/* Frees the buffers. Harmless when there are none. */
+void spt_request_release(struct spt_request *request);
+
+/* Where a running request is. */
+enum spt_phase spt_request_phase(const struct spt_request *request);
+
+#endif

@@ -1,0 +1,51 @@
+/* The host's place on a libuv loop: one prepare, check, idle, timer and async handle, and the
+ * promise that the drain runs before the loop may block. It knows neither Lua nor tasks: what is
+ * drained is a function it was given. */
+#ifndef SPT_LOOP_LOOP_H
+#define SPT_LOOP_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct spt_loop;
+
+/* What to do once a turn. Runs everything that can run now and returns the instant at which it
+ * wants to run again: SPT_LOOP_NOW for at once, SPT_NEVER for not before something else wakes it.
+ */
+typedef uint64_t spt_drain_fn(void *ud);
+#define SPT_LOOP_NOW 0
+
+/* Makes handles on `foreign`, or on a loop of its own when NULL. Returns SEPTET_OK, SEPTET_ENOMEM
+ * or SEPTET_ELOOP. The result is freed by itself when its last handle has closed after
+ * spt_loop_free. */
+int spt_loop_new(struct spt_loop **out, uv_loop_t *foreign, spt_drain_fn *drain, void *ud);
+
+/* Closes the handles. On a loop of its own, turns it until all are closed; returns SEPTET_ELOOP
+ * when some handle was left open by somebody else, which is a leak. The drain is not called any
+ * more. */
+int spt_loop_free(struct spt_loop *loop);
+
+/* One turn: drain, poll, drain. Waits for events only if `wait` and the drain wants nothing now. */
+void spt_loop_turn(struct spt_loop *loop, bool wait);
+
+/* Makes the loop drain again soon: something became ready outside the drain. Owner thread only. */
+void spt_loop_wake(struct spt_loop *loop);
+
+/* The same from any thread or a signal handler. */
+void spt_loop_wake_async(struct spt_loop *loop);
+
+uv_loop_t *spt_loop_uv(struct spt_loop *loop);
+
+/* The clock of everything: CLOCK_MONOTONIC in nanoseconds, fresh at each call. */
+static inline uint64_t spt_loop_now(void)
+{
+    return uv_hrtime();
+}
+
+/* Counts a handle that lives on the loop and closes asynchronously; the loop stays until each is
+ * released, in its close callback. */
+void spt_loop_hold(struct spt_loop *loop);
+void spt_loop_release(struct spt_loop *loop);
+
+#endif

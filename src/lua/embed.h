@@ -1,0 +1,15 @@
+/* The Lua modules compiled into the library; the table is made at build time by tools/embed.c. */
+#ifndef SPT_LUA_EMBED_H
+#define SPT_LUA_EMBED_H
+
+#include <stddef.h>
+
+struct spt_module {
+    const char *name;   /* as `require` takes it; NULL ends the table */
+    const char *source; /* Lua text, not terminated */
+    size_t size;        /* bytes */
+};
+
+extern const struct spt_module spt_modules[];
+
+#endif
