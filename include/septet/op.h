@@ -57,9 +57,6 @@ enum {
     /* The completion comes from outside the host (I/O, another thread, the embedder). While such an
      * operation waits the host is waiting, not deadlocked, and a virtual clock does not jump. */
     SEPTET_OP_EXTERNAL = 1u << 0,
-    /* The operation owns something that `close` gives back. `push` then runs protected, so that an
-     * error in it, out of memory included, closes the operation before it goes on. */
-    SEPTET_OP_OWNS = 1u << 1,
 };
 
 struct septet_op_type {
@@ -77,8 +74,9 @@ struct septet_op_type {
     void (*cancel)(septet_op *op);
 
     /* Pushes the results on `L` and returns their number, or raises. The stack of the function that
-     * called septet_op_await is below, its arguments at 1, 2, ..., unless the type has
-     * SEPTET_OP_OWNS: then the stack is empty. */
+     * called septet_op_await is below, its arguments at 1, 2, ...; unless the type has a `close`:
+     * `push` then runs protected on an empty stack, so that an error in it, out of memory
+     * included, closes the operation before it goes on. */
     int (*push)(septet_op *op, lua_State *L);
 
     /* Gives back what `start` took. NULL: nothing to give back. */

@@ -36,8 +36,8 @@ void spt_driver_free(struct spt_driver *driver);
  * due now. */
 bool spt_driver_drain(struct spt_driver *driver);
 
-/* The instant at which libcurl next wants to run (SPT_NEVER: none; 0: now). Time limits of requests
- * are not in it: they are in the timers given at the start. */
+/* 0: there is something to do at once; SPT_NEVER: there is not. Later instants, libcurl's and the
+ * time limits of requests, are in the timers given at the start. */
 uint64_t spt_driver_due(const struct spt_driver *driver);
 
 /* For tests and the census: sockets with a poller, and requests queued or in flight. */
@@ -55,9 +55,11 @@ int spt_session_new(struct spt_session **out, struct spt_driver *driver,
                     const struct spt_session_config *config);
 
 /* Drops the connections. Requests still queued or in flight end with the failure "closed",
- * delivered in the next lap; new ones are refused with SEPTET_ECLOSED. The memory goes when the
- * last has ended. */
+ * delivered in the next lap; new ones are refused with SEPTET_ECLOSED. Harmless when closed. */
 void spt_session_close(struct spt_session *session);
+
+/* Closes it and frees it; the driver frees those that are left. */
+void spt_session_free(struct spt_session *session);
 
 /* --- header lines, checked once, shared by many requests --- */
 

@@ -26,10 +26,12 @@ int spt_loop_new(struct spt_loop **out, uv_loop_t *foreign, spt_drain_fn *drain,
  * more. */
 int spt_loop_free(struct spt_loop *loop);
 
-/* One turn: drain, poll, drain. Waits for events only if `wait` and the drain wants nothing now. */
+/* One turn: drain, poll, drain. Waits for events only if `wait` and the drain wants nothing now.
+ * From inside the drain it does nothing. */
 void spt_loop_turn(struct spt_loop *loop, bool wait);
 
-/* Makes the loop drain again soon: something became ready outside the drain. Owner thread only. */
+/* Makes the loop drain again soon: something became ready outside the drain. Inside it, it does
+ * nothing: what the drain returns says the same. Owner thread only. */
 void spt_loop_wake(struct spt_loop *loop);
 
 /* The same from any thread or a signal handler. */
@@ -42,6 +44,11 @@ static inline uint64_t spt_loop_now(void)
 {
     return uv_hrtime();
 }
+
+/* Counts a reason for uv_run to go on beside a drain that is due: a request in flight, a post that
+ * may still come. Without one, a host with nothing to do keeps no foreign loop running. */
+void spt_loop_ref(struct spt_loop *loop);
+void spt_loop_unref(struct spt_loop *loop);
 
 /* Counts a handle that lives on the loop and closes asynchronously; the loop stays until each is
  * released, in its close callback. */

@@ -1,0 +1,373 @@
+--- HTTP requests over libcurl, from tasks: a session is a pool of connections with its limits, its headers and
+--- its trace hooks.
+---@class septet.http
+local http = {}
+
+local core = require "septet.core"
+local args = require "septet.args"
+
+local CONNECT, FIRST_BYTE, IDLE = 10, 30, 30 -- seconds
+local MAX_BODY = 64 * 1024 * 1024            -- bytes, after decoding
+local MAX_REDIRECTS = 10
+local USER_AGENT = "septet/" .. core.versions():match("^Septet ([^,]+)")
+
+--- The headers of a response, by name whatever the case; several of one name are joined by ", ".
+---@class septet.Headers
+local Headers = {}
+
+--- Every value of a header, in order.
+---@param name string
+---@return string[]
+function Headers:all(name)
+  local values = {}
+  for _, pair in ipairs(rawget(self, "lines")) do
+    if pair[1]:lower() == name:lower() then values[#values + 1] = pair[2] end
+  end
+  return values
+end
+
+--- Iterates over name and value as they came.
+function Headers:each()
+  local i, lines = 0, rawget(self, "lines")
+  return function()
+    i = i + 1
+    if lines[i] then return lines[i][1], lines[i][2] end
+  end
+end
+
+local headers_meta = {
+  __name = "septet.http.Headers",
+  __index = function(self, name)
+    if Headers[name] then return Headers[name] end
+    local values = Headers.all(self, tostring(name))
+    return #values > 0 and table.concat(values, ", ") or nil
+  end,
+  __pairs = function(self) return Headers.each(self) end,
+}
+
+local function parse_headers(raw)
+  local lines = {}
+  for line in raw:gmatch("[^\r\n]+") do
+    local name, value = line:match("^([^:%s]+):[ \t]*(.-)[ \t]*$")
+    if name then lines[#lines + 1] = { name, value } end
+  end
+  return setmetatable({ lines = lines }, headers_meta)
+end
+
+--- What a request gave.
+---@class septet.Response
+---@field status integer
+---@field reason string the words beside the status, "" if there were none
+---@field body string
+---@field headers septet.Headers
+---@field url string of the last hop
+---@field method string of the last hop
+---@field version string "1.0", "1.1" or "2"
+---@field times table<string, number> seconds by phase: queue dns tcp tls send wait receive total
+---@field history septet.Response[] the redirects that led here, first one first
+local Response = {}
+
+-- Fields that are made when somebody asks for them.
+local lazy = {
+  headers = function(self) return parse_headers(self.head:lines()) end,
+  times = function(self) return self.head:times() end,
+  reason = function(self) return self.head:lines():match("^%S+ %d+ ?([^\r\n]*)") or "" end,
+  version = function(self) return self.protocol == 20 and "2" or self.protocol == 10 and "1.0" or "1.1" end,
+  history = function() return {} end,
+}
+
+local response_meta = {
+  __name = "septet.http.Response",
+  __index = function(self, key)
+    local make = lazy[key]
+    if not make then return Response[key] end
+    local value = make(self)
+    rawset(self, key, value)
+    return value
+  end,
+}
+
+--- Raises HttpError{code = "status"} for a status of 400 or more, else returns the response.
+---@return septet.Response
+function Response:raise_for_status()
+  if self.status < 400 then return self end
+  error(core.error { kind = "HttpError", code = "status", status = self.status, url = self.url, method = self.method,
+    message = ("%s %s: status %d"):format(self.method, self.url, self.status), attempts = 1 }, 0)
+end
+
+---@class septet.Session
+local Session = {}
+local session_meta = { __name = "septet.http.Session", __index = Session }
+
+-- A list {name, value, ...} of headers from tables of names to values; later ones replace earlier ones of
+-- the same name, and false removes one.
+local function header_list(level, what, ...)
+  local order, by_name = {}, {}
+  for i = 1, select("#", ...) do
+    local names = {}
+    for name, value in pairs((select(i, ...)) or {}) do
+      if type(name) ~= "string" then
+        args.usage(level + 1, "bad header name in '%s' (string expected, got %s)", what, type(name))
+      end
+      if type(value) ~= "string" and type(value) ~= "number" and value ~= false then
+        args.usage(level + 1, "bad header '%s' in '%s' (string expected, got %s)", name, what, type(value))
+      end
+      names[#names + 1] = name
+    end
+    table.sort(names)
+    for _, name in ipairs(names) do
+      local key, value = name:lower(), (select(i, ...))[name]
+      if not by_name[key] then order[#order + 1] = key end
+      by_name[key] = { name, value }
+    end
+  end
+  local list = {}
+  for _, key in ipairs(order) do
+    local name, value = by_name[key][1], by_name[key][2]
+    if value ~= false then
+      list[#list + 1] = name
+      list[#list + 1] = tostring(value)
+    end
+  end
+  return list
+end
+
+-- Checked header lines; raises Usage at the script's line.
+local function checked_headers(level, list)
+  local ok, headers = pcall(core.http_headers, list)
+  if ok then return headers end
+  if core.is(headers, "Usage") then args.usage(level + 1, "%s", headers.message) end
+  error(headers, 0)
+end
+
+local session_options = {
+  limit = "count", limit_per_host = "count", timeout = "seconds", headers = "table", trace = "table",
+}
+
+local trace_hooks = { request_start = "any", request_end = "any", request_exception = "any" }
+
+--- Makes a session: a pool of connections with limits of its own.
+---@param options {limit: integer|nil, limit_per_host: integer|nil, timeout: number|nil, headers: table|nil, trace: table|nil}|nil
+--- `limit` requests at once (64), `limit_per_host` per scheme, host and port (8); `timeout` in seconds for a
+--- whole request, redirects and the wait for a place included (none); `headers` sent with each request;
+--- `trace` with functions request_start(ctx, ev), request_end(ctx, ev), request_exception(ctx, ev).
+---@return septet.Session
+function http.session(options)
+  options = args.options(options, session_options, "session")
+  for name, hook in pairs(args.options(options.trace, trace_hooks, "trace")) do
+    if type(hook) ~= "function" then
+      args.usage(1, "bad trace hook '%s' (function expected, got %s)", name, type(hook))
+    end
+  end
+  local defaults = { ["User-Agent"] = USER_AGENT }
+  local list = header_list(1, "session", defaults, options.headers)
+  return setmetatable({
+    core = core.http_session(options.limit or 64, options.limit_per_host or 8),
+    headers = checked_headers(1, list),
+    own_headers = options.headers,
+    defaults = defaults,
+    timeout = options.timeout,
+    trace = options.trace,
+  }, session_meta)
+end
+
+--- Drops the connections; requests in flight fail with the code "closed". Also what `<close>` does.
+function Session:close()
+  self.core:close()
+end
+session_meta.__close = Session.close
+
+-- A traced request: tells the hooks its end, once, and is told it by the host or by `request`.
+local Traced = {}
+Traced.__index = Traced
+
+function Traced:fire(hook, event)
+  local fn = self.hooks[hook]
+  if not fn then return end
+  event.method, event.url, event.request = self.method, self.url, self.id
+  local ok, err = pcall(fn, self.ctx, event)
+  if not ok then core.warn(("trace hook '%s' failed: %s"):format(hook, tostring(err))) end
+end
+
+-- The end of one attempt. A redirect that will be followed is not the end.
+function Traced:ended(time, status, err, cancelled)
+  if self.told or (not err and not cancelled and self.follows(status)) then return end
+  self.told = true
+  if err or cancelled then
+    self:fire("request_exception", { time = time, exception = err, cancelled = cancelled })
+  else
+    self:fire("request_end", { time = time, status = status })
+  end
+end
+
+local next_request = 0
+
+-- Tells request_start, in the caller's task; it may change the headers, and abort by raising.
+local function start_trace(hooks, method, url, list)
+  next_request = next_request + 1
+  local traced = setmetatable({ hooks = hooks, ctx = {}, method = method, url = url, id = next_request }, Traced)
+  if not hooks.request_start then return traced, list end
+  local headers = {}
+  for i = 1, #list, 2 do headers[list[i]] = list[i + 1] end
+  hooks.request_start(traced.ctx, { time = core.now(), method = method, url = url, headers = headers,
+    request = next_request })
+  return traced, header_list(2, "request_start", headers)
+end
+
+local redirect_status = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
+
+-- The method of the next hop: a GET after 303, and after a POST that was moved.
+local function next_method(method, status)
+  if status == 303 and method ~= "HEAD" then return "GET" end
+  if (status == 301 or status == 302) and method == "POST" then return "GET" end
+  return method
+end
+
+local function origin(url)
+  return url:match("^(%a[%w+.-]*://[^/?#]*)"):lower()
+end
+
+local secrets = { authorization = true, cookie = true, ["proxy-authorization"] = true }
+
+-- The headers for a hop to another origin: what a script set stays with the origin it was meant for.
+local function public_headers(list)
+  local kept = {}
+  for i = 1, #list, 2 do
+    if not secrets[list[i]:lower()] then
+      kept[#kept + 1], kept[#kept + 2] = list[i], list[i + 1]
+    end
+  end
+  return kept
+end
+
+local function redirect_error(request, why, reason)
+  return core.error { kind = "HttpError", code = "redirect", reason = reason, phase = "receive", url = request.url,
+    method = request.method, attempts = 1,
+    message = ("%s %s: %s"):format(request.method, request.url, why) }
+end
+
+-- Turns a request to where a response says; false if it says nothing. Raises HttpError{code="redirect"}.
+local function redirect(request, response)
+  local target = redirect_status[response.status] and response.redirect_url
+  if not target then return false end
+  if #request.history >= MAX_REDIRECTS then
+    error(redirect_error(request, ("more than %d redirects"):format(MAX_REDIRECTS), "limit"), 0)
+  end
+  if not target:match("^[Hh][Tt][Tt][Pp][Ss]?://") then
+    error(redirect_error(request, ("redirected to '%s'"):format(target), "denied"), 0)
+  end
+  if request.url:match("^[Hh][Tt][Tt][Pp][Ss]:") and not target:match("^[Hh][Tt][Tt][Pp][Ss]:") then
+    error(redirect_error(request, "redirected from https to http", "denied"), 0)
+  end
+  if origin(target) ~= origin(request.url) then
+    request.list = public_headers(request.list)
+    request.headers = checked_headers(2, request.list)
+  end
+  local method = next_method(request.method, response.status)
+  if method ~= request.method then request.body = nil end
+  request.method, request.url = method, target
+  return true
+end
+
+local function attempt(session, request)
+  local left = request.deadline and math.max(0, request.deadline - core.now())
+  local response = core.http(session.core, request.method, request.url, request.headers, request.body, CONNECT,
+    FIRST_BYTE, IDLE, left, MAX_BODY, request.traced)
+  response.url, response.method = request.url, request.method
+  return setmetatable(response, response_meta)
+end
+
+local function perform(session, request)
+  local response = attempt(session, request)
+  if not response.redirect_url then return response end
+  local history = {}
+  request.history = history
+  while redirect(request, response) do
+    history[#history + 1] = response
+    response = attempt(session, request)
+  end
+  response.history = history
+  return response
+end
+
+-- A traced request whose attempts raised something the host did not see as its end: told here.
+local function perform_traced(session, request)
+  local traced = request.traced
+  request.history = {}
+  traced.follows = function(status)
+    return redirect_status[status] and #request.history < MAX_REDIRECTS
+  end
+  local ok, result = pcall(perform, session, request)
+  if not traced.told then
+    local cancelled = not ok and core.is(result, "Cancelled")
+    traced:ended(core.now(), ok and result.status, not ok and not cancelled and result or nil, cancelled)
+    if not traced.told then
+      traced.follows = function() return false end
+      traced:ended(core.now(), result.status)
+    end
+  end
+  if not ok then error(result, 0) end
+  return result
+end
+
+local request_options = { headers = "table", body = "string", timeout = "seconds" }
+
+-- Every verb ends here; `level` says how far up the script's line is.
+local function request(session, method, url, options, level)
+  local headers, list = session.headers, nil
+  if options then
+    options = args.options(options, request_options, method:lower())
+  end
+  local extra = options and options.headers
+  local hooks = session.trace
+  if extra or hooks then
+    list = header_list(level, method:lower(), session.defaults, session.own_headers, extra)
+  end
+  local traced
+  if hooks then traced, list = start_trace(hooks, method, url, list) end
+  if list then headers = checked_headers(level, list) end
+  local timeout = options and options.timeout or session.timeout
+  local r = {
+    method = method, url = url, headers = headers, list = list, body = options and options.body,
+    deadline = timeout and core.now() + timeout, traced = traced,
+  }
+  if traced then return perform_traced(session, r) end
+  if not list then r.list = header_list(level, method:lower(), session.defaults, session.own_headers) end
+  return perform(session, r)
+end
+
+--- Does a request and waits for the whole response; follows up to 10 redirects. Raises HttpError; a status is
+--- never an error by itself.
+---@async
+---@param method string
+---@param url string absolute, http or https
+---@param options {headers: table|nil, body: string|nil, timeout: number|nil}|nil headers: name to value, false removes one
+---@return septet.Response
+function Session:request(method, url, options)
+  args.string(method, 1, "request")
+  args.string(url, 2, "request")
+  return request(self, method, url, options, 2)
+end
+
+for _, method in ipairs { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" } do
+  local verb = method:lower()
+  Session[verb] = function(self, url, options)
+    args.string(url, 1, verb)
+    return request(self, method, url, options, 2)
+  end
+  http[verb] = function(url, options)
+    args.string(url, 1, verb)
+    return request(http.default(), method, url, options, 2)
+  end
+end
+
+local default_session
+
+--- The session of http.get and the like: made at its first use, with every default.
+---@return septet.Session
+function http.default()
+  default_session = default_session or http.session()
+  return default_session
+end
+
+return http

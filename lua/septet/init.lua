@@ -1,0 +1,28 @@
+--- The front door: `require "septet"` gives every module by name, loaded at its first use.
+---@class septet
+---@field _VERSION string
+---@field task septet.task
+---@field http septet.http
+---@field trace septet.trace
+local septet = {}
+
+local core = require "septet.core"
+
+--- The versions of Septet and of what it is linked with, in one line.
+---@return string
+function septet.versions()
+  return core.versions()
+end
+
+septet._VERSION = core.versions():match("^Septet [^,]+")
+
+return setmetatable(septet, {
+  __index = function(self, name)
+    local ok, module = pcall(require, "septet." .. tostring(name))
+    if not ok then
+      error(("septet has no module '%s'"):format(name), 2)
+    end
+    rawset(self, name, module)
+    return module
+  end,
+})

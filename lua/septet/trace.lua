@@ -1,0 +1,121 @@
+--- What tasks and requests did, from the host's event ring.
+---@class septet.trace
+local trace = {}
+
+local core = require "septet.core"
+local args = require "septet.args"
+
+--- Calls fn(event) for every event from now on, outside of any task, once a turn of the loop. It must not
+--- wait. An event is a table: `kind` ("spawn wait ready run cancel end xfer name"), `time` in seconds, `task`,
+--- and what belongs to its kind.
+---@param fn fun(event: table)
+function trace.subscribe(fn)
+  args.callable(fn, 1, "subscribe")
+  local cursor = core.trace_head()
+  core.trace_sink(function()
+    while true do
+      local event, next_cursor, lost = core.trace_read(cursor)
+      if not event then return end
+      cursor = next_cursor
+      if lost > 0 then fn { kind = "lost", time = event.time, task = 0, count = lost } end
+      fn(event)
+    end
+  end)
+end
+
+local function size(bytes)
+  if bytes < 1000 then return ("%d B"):format(bytes) end
+  if bytes < 1e6 then return ("%.1f kB"):format(bytes / 1e3) end
+  return ("%.1f MB"):format(bytes / 1e6)
+end
+
+local function ms(seconds)
+  return ("%.1f"):format(seconds * 1e3)
+end
+
+local protocols = { [10] = "h1.0", [11] = "h1", [20] = "h2", [30] = "h3" }
+local phases = { { "queue" }, { "dns" }, { "tcp" }, { "tls" }, { "send" }, { "wait" }, { "receive", "recv" } }
+
+local function phases_of(e)
+  local words = {}
+  for _, phase in ipairs(phases) do
+    local seconds = e[phase[1]]
+    if seconds and seconds >= 5e-5 then
+      words[#words + 1] = ("%s %s"):format(phase[2] or phase[1], ms(seconds))
+    end
+  end
+  return table.concat(words, " ")
+end
+
+local function connection_of(e)
+  return ("%s %s"):format(protocols[e.protocol] or "-", e.reused and "reused" or "new")
+end
+
+-- What a line says after the task, by kind of event; nil: no line.
+local words = {}
+
+function words.spawn(e, _, label)
+  local by = e.parent > 0 and (" by #%d"):format(e.parent) or ""
+  return "spawn", (e.at or e.defined or label) .. by
+end
+
+function words.wait(e, s)
+  s.waits = s.waits + 1
+  local what = e.what:gsub("^http ", "")
+  return "wait", e.at and ("%-48s  %s"):format(what, e.at) or what
+end
+
+function words.xfer(e)
+  if e.code then
+    return e.code == "cancelled" and "cancel" or "error",
+      ("%s %s: %s in %s after %s ms"):format(e.method, e.url, e.code, e.phase or "?", ms(e.total or 0))
+  end
+  return tostring(e.status), ("%s %s  %s %s | %s = %s ms"):format(e.method, e.url, size(e.bytes), connection_of(e),
+    phases_of(e), ms(e.total))
+end
+
+function words.cancel(e)
+  return "cancel", ("%s%s"):format(e.source, e.by > 0 and (" by #%d"):format(e.by) or "")
+end
+
+words["end"] = function(e, s)
+  return "end", ("%s  (%d wait%s, busy %.2f ms, sched %.2f ms)"):format(e.outcome, s.waits, s.waits == 1 and "" or "s",
+    s.busy * 1e3, s.sched * 1e3)
+end
+
+function words.lost(e)
+  return "lost", ("%d records were overwritten before they were read"):format(e.count)
+end
+
+-- What is known of a task from its events.
+local function new_stats()
+  return { waits = 0, busy = 0, sched = 0 }
+end
+
+--- Writes one line per event to a file, from now on: when (ms), which task, what.
+---@param out file* for instance io.stderr
+function trace.lines(out)
+  local tasks, start = {}, core.now()
+  trace.subscribe(function(e)
+    local s = tasks[e.task] or new_stats()
+    tasks[e.task] = s
+    if e.kind == "spawn" then s.defined = e.defined end
+    if e.kind == "name" then s.name = e.name end
+    if e.kind == "ready" then s.ready = e.time end
+    if e.kind == "run" then
+      s.busy = s.busy + e.duration
+      s.sched = s.sched + (s.ready and math.max(0, e.time - s.ready) or 0)
+      s.ready = nil
+    end
+    local say = words[e.kind]
+    if say then
+      local label = s.name or s.defined or ""
+      local verb, text = say(e, s, label)
+      local who = e.task > 0 and ("#%d %s"):format(e.task, label) or ""
+      out:write(("%+8.1f %-24s %-6s %s\n"):format((e.time - start) * 1e3, who, verb, text))
+    end
+    if e.kind == "end" then tasks[e.task] = nil end
+  end)
+end
+
+return trace

@@ -1,0 +1,569 @@
+/* The septet command: lua5.4's command line over a host, so that each chunk is a task and may
+ * await. It knows the public headers and nothing else of the house; all that is printed about
+ * errors, warnings and usage is printed here, the library prints nothing. */
+#include <septet/septet.h>
+
+#include <lauxlib.h>
+#include <lualib.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum exit_status {
+    EXIT_DONE = 0,
+    EXIT_SCRIPT = 1,
+    EXIT_USAGE = 2,
+    EXIT_DEADLOCK = 4,
+    EXIT_SIGNAL = 128, /* and the signal's number */
+};
+
+static const char usage_line[] = "usage: septet [options] [script [args]]\n";
+
+static const char help_text[] =
+    "Runs a Lua script as a task: it may await timers, HTTP requests and other tasks.\n"
+    "\n"
+    "  -e STAT    run the statement STAT\n"
+    "  -l MOD     require MOD into the global MOD\n"
+    "  -l G=MOD   require MOD into the global G\n"
+    "  -W         turn warnings on\n"
+    "  -E         ignore the environment: LUA_INIT, LUA_PATH, LUA_CPATH\n"
+    "  -v         print the versions, then go on\n"
+    "  --trace    print a line to stderr for each event of tasks and requests\n"
+    "  --version  print the versions and end\n"
+    "  --help     print this and end\n"
+    "  --         end of the options\n"
+    "  -          end of the options, and the script comes from stdin\n"
+    "\n"
+    "Options run in their order, before the script. With no script, -e or -v, stdin is run.\n"
+    "Exit status: 0 done, 1 the script failed or could not be loaded, 2 bad usage,\n"
+    "4 every task waits and nothing can wake them, 130 interrupted, 143 terminated.\n";
+
+struct options {
+    bool has_stat;    /* -e */
+    bool ignore_env;  /* -E */
+    bool versions;    /* -v */
+    bool only_text;   /* --help or --version: nothing runs */
+    bool help;        /* --help */
+    bool trace;       /* --trace */
+    int option_count; /* argv[1] .. argv[option_count - 1] are options */
+    int script;       /* argv[script] is the script; argc: there is none */
+};
+
+struct cli {
+    int argc;
+    char **argv;
+    struct options options;
+    lua_State *L;
+    septet_host *host; /* NULL while none can unwind a script */
+    bool ended;        /* nothing more is to run */
+    int status;        /* of the process */
+    int signal;        /* the one that ended the script, to die of; or 0 */
+};
+
+/* --- usage --- */
+
+static int bad_option(const char *problem, const char *option, const char *nearest)
+{
+    fprintf(stderr, "septet: %s '%s'", problem, option);
+    if (nearest != NULL)
+        fprintf(stderr, ", did you mean '--%s'?", nearest);
+    fprintf(stderr, "\n%stry 'septet --help'\n", usage_line);
+    return EXIT_USAGE;
+}
+
+#define LONGEST_OPTION 15
+
+/* How many characters to insert, remove or replace to turn `a` into `b`. */
+static size_t edit_distance(const char *a, size_t a_len, const char *b)
+{
+    size_t b_len = strlen(b), row[LONGEST_OPTION + 1];
+    for (size_t j = 0; j <= b_len; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a_len; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b_len; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+        }
+    }
+    return row[b_len];
+}
+
+/* The long option that was probably meant by `option`, as in -trace, --trcae or --trace=x. */
+static const char *nearest_option(const char *option)
+{
+    static const char *const names[] = {"help", "trace", "version"};
+    const char *name = option + strspn(option, "-");
+    size_t len = strcspn(name, "="), best = 3;
+    const char *nearest = NULL;
+    for (size_t i = 0; len > 1 && i < sizeof names / sizeof names[0]; i++) {
+        size_t distance = edit_distance(name, len, names[i]);
+        if (distance < best) {
+            best = distance;
+            nearest = names[i];
+        }
+    }
+    return nearest;
+}
+
+static int parse_long(struct options *options, const char *option)
+{
+    if (strcmp(option, "--trace") == 0)
+        options->trace = true;
+    else if (strcmp(option, "--help") == 0)
+        options->only_text = options->help = true;
+    else if (strcmp(option, "--version") == 0)
+        options->only_text = options->versions = true;
+    else
+        return bad_option("unrecognized option", option, nearest_option(option));
+    return EXIT_DONE;
+}
+
+/* Reads the option at argv[*at], and moves *at to its last word. */
+static int parse_option(struct options *options, char **argv, int *at)
+{
+    const char *option = argv[*at];
+    char letter = option[1];
+    if (letter == '-')
+        return parse_long(options, option);
+    if ((letter == 'e' || letter == 'l') && option[2] == '\0') {
+        const char *value = argv[*at + 1];
+        if (value == NULL || value[0] == '-')
+            return bad_option("missing argument of", option, NULL);
+        ++*at;
+    } else if (letter != 'e' && letter != 'l' && option[2] != '\0') {
+        return bad_option("unrecognized option", option, nearest_option(option));
+    }
+    switch (letter) {
+    case 'e':
+        options->has_stat = true;
+        return EXIT_DONE;
+    case 'E':
+        options->ignore_env = true;
+        return EXIT_DONE;
+    case 'v':
+        options->versions = true;
+        return EXIT_DONE;
+    case 'l':
+    case 'W':
+        return EXIT_DONE;
+    case 'i':
+        return bad_option("there is no interactive mode yet for", option, NULL);
+    default:
+        return bad_option("unrecognized option", option, NULL);
+    }
+}
+
+/* Fills in the options, which all are read before any is obeyed. Returns EXIT_DONE, or EXIT_USAGE
+ * after saying what is wrong. */
+static int parse(struct options *options, int argc, char **argv)
+{
+    int i = 1, status;
+    for (; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
+        if (strcmp(argv[i], "--") == 0)
+            break;
+        if ((status = parse_option(options, argv, &i)) != EXIT_DONE)
+            return status;
+        if (options->only_text)
+            return EXIT_DONE;
+    }
+    options->option_count = i;
+    options->script = i < argc && strcmp(argv[i], "--") == 0 ? i + 1 : i;
+    return EXIT_DONE;
+}
+
+static bool runs_stdin(const struct cli *cli)
+{
+    const struct options *options = &cli->options;
+    return options->script >= cli->argc && !options->has_stat && !options->versions;
+}
+
+/* --- what the host tells --- */
+
+static void on_error(void *ud, const septet_error *error)
+{
+    if (error->is_main)
+        fprintf(stderr, "septet: %s\n", error->message);
+    else
+        fprintf(stderr, "septet: unhandled error in task '%s': %s\n", error->task, error->message);
+    if (error->traceback[0] != '\0')
+        fprintf(stderr, "%s\n", error->traceback);
+}
+
+static void on_warning(void *ud, const char *message)
+{
+    fprintf(stderr, "septet: warning: %s\n", message);
+}
+
+/* --- signals --- */
+
+static septet_host *volatile interruptible;
+static volatile sig_atomic_t caught;
+
+static void on_signal(int number)
+{
+    caught = number;
+    septet_interrupt(interruptible);
+}
+
+static void on_sigpipe(int number)
+{
+}
+
+/* A signal that is ignored when we start stays so: that is how nohup and a shell's background
+ * jobs ask for it. */
+static void catch_signal(int number, struct sigaction *before)
+{
+    /* RESETHAND: the second one ends at once. No RESTART: a blocking read ends, as in lua5.4. */
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    sigaction(number, NULL, before);
+    if (before->sa_handler != SIG_IGN)
+        sigaction(number, &action, NULL);
+}
+
+/* A broken pipe is an error of the write. A handler does that and, unlike SIG_IGN, is not
+ * inherited by the programs that a script starts. */
+static void catch_sigpipe(void)
+{
+    struct sigaction action = {.sa_handler = on_sigpipe, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGPIPE, &action, NULL);
+}
+
+/* septet_run, with the two signals turned into septet_interrupt. Outside of it nothing needs
+ * unwinding, and they do what they do to any program. */
+static int run_interruptible(struct cli *cli)
+{
+    struct sigaction before_int, before_term;
+    interruptible = cli->host;
+    caught = 0;
+    catch_signal(SIGINT, &before_int);
+    catch_signal(SIGTERM, &before_term);
+    int result = septet_run(cli->host);
+    sigaction(SIGINT, &before_int, NULL);
+    sigaction(SIGTERM, &before_term, NULL);
+    return result;
+}
+
+/* Ends the process by the signal that ended the script, so that a shell sees it. */
+static void die_of(int number)
+{
+    fflush(NULL);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* --- os.exit --- */
+
+static int exit_continue(lua_State *L, int status, lua_KContext context)
+{
+    return luaL_error(L, "os.exit: the task was not ended");
+}
+
+/* os.exit(code, close). To close the state is to unwind the tasks first, the caller among them: it
+ * interrupts the host, and waits for that. */
+static int l_exit(lua_State *L)
+{
+    struct cli *cli = lua_touserdata(L, lua_upvalueindex(1));
+    int status;
+    if (lua_isboolean(L, 1))
+        status = lua_toboolean(L, 1) ? EXIT_SUCCESS : EXIT_FAILURE;
+    else
+        status = (int)luaL_optinteger(L, 1, EXIT_SUCCESS);
+    if (!lua_toboolean(L, 2) || cli->host == NULL)
+        exit(status);
+    cli->ended = true;
+    cli->status = status;
+    septet_interrupt(cli->host);
+    lua_pushvalue(L, lua_upvalueindex(2)); /* require */
+    lua_pushliteral(L, "septet.task");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "sleep");
+    lua_pushnumber(L, 1e9);
+    lua_callk(L, 1, 0, 0, exit_continue);
+    return exit_continue(L, LUA_OK, 0);
+}
+
+/* --- the state, before any script --- */
+
+/* Sets `arg`: the script's name at 0, its arguments after, what stands before it at negative
+ * indices; with no script, the program's name is at 0. */
+static void set_arg(lua_State *L, const struct cli *cli)
+{
+    int zero = cli->options.script < cli->argc ? cli->options.script : 0;
+    lua_createtable(L, cli->argc - zero, zero + 1);
+    for (int i = 0; i < cli->argc; i++) {
+        lua_pushstring(L, cli->argv[i]);
+        lua_rawseti(L, -2, i - zero);
+    }
+    lua_setglobal(L, "arg");
+}
+
+static void replace_exit(lua_State *L, struct cli *cli)
+{
+    lua_getglobal(L, "os");
+    lua_pushlightuserdata(L, cli);
+    lua_getglobal(L, "require");
+    lua_pushcclosure(L, l_exit, 2);
+    lua_setfield(L, -2, "exit");
+    lua_pop(L, 1);
+}
+
+static void run_at_once(lua_State *L, const char *source)
+{
+    if (luaL_dostring(L, source) != LUA_OK)
+        lua_error(L);
+}
+
+/* Called with the struct cli. */
+static int l_prepare(lua_State *L)
+{
+    struct cli *cli = lua_touserdata(L, 1);
+    set_arg(L, cli);
+    replace_exit(L, cli);
+    if (cli->options.versions)
+        run_at_once(L, "print(require('septet').versions())");
+    if (cli->options.trace)
+        run_at_once(L, "require('septet.trace').lines(io.stderr)");
+    return 0;
+}
+
+/* Called with the struct cli. Before the host, which reads the environment as the libraries do. */
+static int l_open_libraries(lua_State *L)
+{
+    struct cli *cli = lua_touserdata(L, 1);
+    luaL_checkversion(L);
+    if (cli->options.ignore_env) {
+        lua_pushboolean(L, 1);
+        lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
+    }
+    luaL_openlibs(L);
+    return 0;
+}
+
+/* --- main tasks, one after the other --- */
+
+static void fail(struct cli *cli, int status, const char *message)
+{
+    fprintf(stderr, "septet: %s\n", message);
+    cli->ended = true;
+    cli->status = status;
+}
+
+/* Calls `function` outside of any task, with `data`; its results stay on the stack. */
+static bool call(struct cli *cli, lua_CFunction function, void *data)
+{
+    lua_State *L = cli->L;
+    lua_pushcfunction(L, function);
+    lua_pushlightuserdata(L, data);
+    if (lua_pcall(L, 1, LUA_MULTRET, 0) == LUA_OK)
+        return true;
+    const char *message = lua_tostring(L, -1);
+    fail(cli, EXIT_SCRIPT, message != NULL ? message : "error object is not a string");
+    lua_pop(L, 1);
+    return false;
+}
+
+/* What the result of septet_run means to the process. */
+static void conclude(struct cli *cli, int result)
+{
+    if (cli->ended || result == SEPTET_OK)
+        return;
+    cli->ended = true;
+    cli->status = EXIT_SCRIPT;
+    if (result == SEPTET_EDEADLOCK) {
+        cli->status = EXIT_DEADLOCK;
+    } else if (result == SEPTET_EINTERRUPTED && caught != 0) {
+        cli->signal = caught;
+        cli->status = EXIT_SIGNAL + caught;
+    } else if (result != SEPTET_ESCRIPT) {
+        fail(cli, EXIT_SCRIPT, septet_strerror(result));
+    }
+}
+
+/* Runs a main task: what `load`, called with `data`, returns is its function and arguments. */
+static void run_task(struct cli *cli, const char *name, lua_CFunction load, void *data)
+{
+    int base = lua_gettop(cli->L);
+    if (cli->ended || !call(cli, load, data))
+        return;
+    int result = septet_spawn(cli->host, name, lua_gettop(cli->L) - base - 1);
+    if (result != SEPTET_OK)
+        fail(cli, EXIT_SCRIPT, septet_strerror(result));
+    else
+        conclude(cli, run_interruptible(cli));
+}
+
+struct chunk {
+    const char *name;
+    const char *source;
+};
+
+/* Called with a struct chunk. */
+static int l_load_chunk(lua_State *L)
+{
+    const struct chunk *chunk = lua_touserdata(L, 1);
+    if (luaL_loadbuffer(L, chunk->source, strlen(chunk->source), chunk->name) != LUA_OK)
+        return lua_error(L);
+    return 1;
+}
+
+/* Called with a path; NULL is stdin. */
+static int l_load_file(lua_State *L)
+{
+    if (luaL_loadfile(L, lua_touserdata(L, 1)) != LUA_OK)
+        return lua_error(L);
+    return 1;
+}
+
+/* Called with the path of the script. The arguments are those that `arg` holds by now. */
+static int l_load_script(lua_State *L)
+{
+    l_load_file(L);
+    if (lua_getglobal(L, "arg") != LUA_TTABLE)
+        return luaL_error(L, "'arg' is not a table");
+    int count = (int)luaL_len(L, -1);
+    luaL_checkstack(L, count + 1, "too many arguments to script");
+    for (int i = 1; i <= count; i++)
+        lua_rawgeti(L, 3, i);
+    lua_remove(L, 3);
+    return 1 + count;
+}
+
+/* The body of -l: called with the global's name and the module's. */
+static int l_require(lua_State *L)
+{
+    lua_getglobal(L, "require");
+    lua_pushvalue(L, 2);
+    lua_call(L, 1, 1);
+    lua_setglobal(L, lua_tostring(L, 1));
+    return 0;
+}
+
+/* Called with MOD or G=MOD. */
+static int l_load_module(lua_State *L)
+{
+    const char *spec = lua_touserdata(L, 1);
+    const char *equals = strchr(spec, '=');
+    lua_pushcfunction(L, l_require);
+    lua_pushlstring(L, spec, equals != NULL ? (size_t)(equals - spec) : strlen(spec));
+    lua_pushstring(L, equals != NULL ? equals + 1 : spec);
+    return 3;
+}
+
+static void run_chunk(struct cli *cli, const char *task, const char *name, const char *source)
+{
+    struct chunk chunk = {name, source};
+    run_task(cli, task, l_load_chunk, &chunk);
+}
+
+static void run_init(struct cli *cli)
+{
+    const char *name = "=LUA_INIT_5_4";
+    char *init = getenv(name + 1);
+    if (init == NULL)
+        init = getenv((name = "=LUA_INIT") + 1);
+    if (init == NULL)
+        return;
+    if (init[0] == '@')
+        run_task(cli, name + 1, l_load_file, init + 1);
+    else
+        run_chunk(cli, name + 1, name, init);
+}
+
+/* Obeys the options that do something in their order. */
+static void run_options(struct cli *cli)
+{
+    for (int i = 1; i < cli->options.option_count && !cli->ended; i++) {
+        char letter = cli->argv[i][1];
+        if (letter == 'W')
+            lua_warning(cli->L, "@on", 0);
+        if (letter != 'e' && letter != 'l')
+            continue;
+        char *value = cli->argv[i][2] != '\0' ? cli->argv[i] + 2 : cli->argv[++i];
+        if (letter == 'e')
+            run_chunk(cli, "-e", "=(command line)", value);
+        else
+            run_task(cli, "-l", l_load_module, value);
+    }
+}
+
+static void run_script(struct cli *cli)
+{
+    int script = cli->options.script;
+    if (runs_stdin(cli)) {
+        run_task(cli, "main", l_load_file, NULL);
+    } else if (script < cli->argc) {
+        /* after --, a script may be called - */
+        bool is_stdin = strcmp(cli->argv[script], "-") == 0 && script == cli->options.option_count;
+        run_task(cli, "main", l_load_script, is_stdin ? NULL : cli->argv[script]);
+    }
+}
+
+/* --- the process --- */
+
+static void run_in_host(struct cli *cli)
+{
+    if (!call(cli, l_prepare, cli) || cli->options.only_text)
+        return;
+    if (!cli->options.ignore_env)
+        run_init(cli);
+    run_options(cli);
+    run_script(cli);
+}
+
+static void run_in_state(struct cli *cli)
+{
+    septet_config config;
+    int result;
+    if (!call(cli, l_open_libraries, cli))
+        return;
+    septet_config_init(&config);
+    config.lua = cli->L;
+    config.on_error = on_error;
+    config.on_warning = on_warning;
+    cli->host = septet_new(&config, &result);
+    if (cli->host == NULL) {
+        fail(cli, EXIT_SCRIPT, septet_strerror(result));
+        return;
+    }
+    run_in_host(cli);
+    septet_host *host = cli->host;
+    cli->host = NULL;
+    septet_free(host);
+}
+
+int main(int argc, char **argv)
+{
+    struct cli cli = {.argc = argc, .argv = argv};
+    int status = parse(&cli.options, argc, argv);
+    if (status != EXIT_DONE)
+        return status;
+    if (cli.options.help)
+        return printf("%s%s", usage_line, help_text) < 0 ? EXIT_SCRIPT : EXIT_DONE;
+    if (runs_stdin(&cli) && isatty(STDIN_FILENO)) {
+        fprintf(stderr, "%stry 'septet --help'\n", usage_line);
+        return EXIT_USAGE;
+    }
+    catch_sigpipe();
+    cli.L = luaL_newstate();
+    if (cli.L == NULL) {
+        fail(&cli, EXIT_SCRIPT, septet_strerror(SEPTET_ENOMEM));
+        return cli.status;
+    }
+    run_in_state(&cli);
+    lua_close(cli.L);
+    if (cli.signal != 0)
+        die_of(cli.signal);
+    return cli.status;
+}

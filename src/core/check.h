@@ -1,0 +1,37 @@
+/* Checks of arguments from scripts: each raises Usage at the caller's line, before anything is done. */
+#ifndef SPT_CORE_CHECK_H
+#define SPT_CORE_CHECK_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct spt_task;
+
+/* A task's handle. */
+struct spt_task *spt_check_task(lua_State *L, int arg);
+
+/* A number of seconds, not negative and not NaN, in nanoseconds; more than can be counted is
+ * SPT_NEVER. */
+uint64_t spt_check_seconds(lua_State *L, int arg);
+
+/* The same; nil or none is `otherwise`. */
+uint64_t spt_opt_seconds(lua_State *L, int arg, uint64_t otherwise);
+
+/* A string (numbers are not). */
+const char *spt_check_string(lua_State *L, int arg, size_t *len);
+
+/* Something that can be called. */
+void spt_check_callable(lua_State *L, int arg);
+
+/* A whole number of at least `least`. */
+lua_Integer spt_check_count(lua_State *L, int arg, lua_Integer least);
+
+/* A userdata whose metatable is the registry's `meta`. */
+void *spt_check_udata(lua_State *L, int arg, const char *meta, const char *what);
+
+/* now + ns, SPT_NEVER where that cannot be counted. */
+uint64_t spt_instant(uint64_t now_ns, uint64_t ns);
+
+#endif

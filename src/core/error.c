@@ -1,0 +1,162 @@
+/* Error objects. */
+#include "core/error.h"
+
+#include <lauxlib.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "core/scope.h"
+#include "core/sched.h"
+
+/* tostring(e): the message, whatever a script has made of the table since. */
+static int l_tostring(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_pushliteral(L, "message");
+    lua_rawget(L, 1);
+    if (lua_type(L, -1) == LUA_TSTRING)
+        return 1;
+    lua_pushliteral(L, "kind");
+    lua_rawget(L, 1);
+    if (lua_type(L, -1) != LUA_TSTRING)
+        lua_pushliteral(L, "error");
+    return 1;
+}
+
+void spt_error_open(lua_State *L)
+{
+    luaL_newmetatable(L, SPT_ERROR_META);
+    lua_pushcfunction(L, l_tostring);
+    lua_setfield(L, -2, "__tostring");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 1);
+}
+
+void spt_error_push(lua_State *L, const char *kind, const char *format, ...)
+{
+    luaL_checkstack(L, 4, "out of stack for an error");
+    lua_createtable(L, 0, 4);
+    lua_pushstring(L, kind);
+    lua_setfield(L, -2, "kind");
+    va_list args;
+    va_start(args, format);
+    lua_pushvfstring(L, format, args);
+    va_end(args);
+    lua_setfield(L, -2, "message");
+    luaL_setmetatable(L, SPT_ERROR_META);
+}
+
+int spt_error_usage(lua_State *L, const char *format, ...)
+{
+    va_list args;
+    luaL_checkstack(L, 6, "out of stack for an error");
+    luaL_where(L, 1);
+    va_start(args, format);
+    lua_pushvfstring(L, format, args);
+    va_end(args);
+    spt_error_push(L, "Usage", "%s%s", lua_tostring(L, -2), lua_tostring(L, -1));
+    return lua_error(L);
+}
+
+/* Pushes the field of the table on top that holds the function at index `fn`, if one does. */
+static bool push_field_of(lua_State *L, int fn)
+{
+    int table = lua_gettop(L);
+    for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+        if (lua_rawequal(L, -1, fn) && lua_type(L, -2) == LUA_TSTRING) {
+            lua_pop(L, 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *push_loaded_name(lua_State *L, int fn)
+{
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    int loaded = lua_gettop(L);
+    for (lua_pushnil(L); lua_next(L, loaded); lua_settop(L, loaded + 1)) {
+        // stack: ..., loaded, module name, module
+        if (lua_type(L, -2) != LUA_TSTRING || !lua_istable(L, -1) || !push_field_of(L, fn))
+            continue;
+        const char *module = lua_tostring(L, loaded + 1), *field = lua_tostring(L, -1);
+        if (strcmp(module, "septet.core") == 0)
+            continue;
+        if (strncmp(module, "septet.", 7) == 0)
+            module += 7;
+        if (strcmp(module, LUA_GNAME) == 0)
+            lua_pushstring(L, field);
+        else
+            lua_pushfstring(L, "%s.%s", module, field);
+        lua_replace(L, loaded);
+        lua_settop(L, loaded);
+        return lua_tostring(L, -1);
+    }
+    lua_settop(L, loaded - 1);
+    return NULL;
+}
+
+const char *spt_function_name(lua_State *L, lua_State *co, lua_Debug *ar)
+{
+    luaL_checkstack(L, 10, NULL);
+    lua_getinfo(co, "fn", ar);
+    lua_xmove(co, L, 1);
+    const char *name = push_loaded_name(L, lua_gettop(L));
+    if (!name && ar->name)
+        name = lua_pushstring(L, ar->name);
+    if (name)
+        lua_remove(L, -2);
+    else
+        lua_pop(L, 1);
+    return name;
+}
+
+int spt_error_arg(lua_State *L, int arg, const char *what)
+{
+    lua_Debug ar;
+    if (!lua_getstack(L, 0, &ar))
+        return spt_error_usage(L, "bad argument #%d (%s)", arg, what);
+    lua_getinfo(L, "n", &ar);
+    if (strcmp(ar.namewhat, "method") == 0 && --arg == 0)
+        return spt_error_usage(L, "calling '%s' on bad self (%s)", ar.name, what);
+    const char *name = ar.name ? ar.name : spt_function_name(L, L, &ar);
+    return spt_error_usage(L, "bad argument #%d to '%s' (%s)", arg, name ? name : "?", what);
+}
+
+void spt_error_push_cancelled(lua_State *L, const struct spt_scope *c)
+{
+    const char *source = c ? c->source : "shutdown";
+    if (c && c->reason[0])
+        spt_error_push(L, "Cancelled", "cancelled: %s", c->reason);
+    else
+        spt_error_push(L, "Cancelled", "cancelled (%s)", source);
+    lua_pushstring(L, source);
+    lua_setfield(L, -2, "source");
+    if (c && c->reason[0]) {
+        lua_pushstring(L, c->reason);
+        lua_setfield(L, -2, "reason");
+    }
+    if (c && c->by) {
+        lua_pushinteger(L, c->by);
+        lua_setfield(L, -2, "by");
+    }
+}
+
+int spt_error_is(lua_State *L, int index, const char *kind)
+{
+    int is = 0;
+    index = lua_absindex(L, index);
+    if (!lua_istable(L, index) || !lua_checkstack(L, 3) || !lua_getmetatable(L, index))
+        return 0;
+    luaL_getmetatable(L, SPT_ERROR_META);
+    if (lua_rawequal(L, -1, -2)) {
+        lua_pushliteral(L, "kind");
+        lua_rawget(L, index);
+        is = !kind || (lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), kind) == 0);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 2);
+    return is;
+}

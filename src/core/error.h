@@ -1,0 +1,34 @@
+/* Error objects: what Septet raises is a table {kind=, message=, ...} with one metatable, so that
+ * scripts tell errors apart by `kind` and print them by tostring. */
+#ifndef SPT_CORE_ERROR_H
+#define SPT_CORE_ERROR_H
+
+#include <lua.h>
+
+struct spt_scope;
+
+#define SPT_ERROR_META "septet.error"
+
+/* Makes the metatable; once per state. */
+void spt_error_open(lua_State *L);
+
+/* Pushes an error of `kind` with a formatted message (as lua_pushfstring). */
+void spt_error_push(lua_State *L, const char *kind, const char *format, ...);
+
+/* Raises Usage: a mistake of the script, at the line that called the running C function. */
+int spt_error_usage(lua_State *L, const char *format, ...);
+
+/* As luaL_argerror, but raises Usage. */
+int spt_error_arg(lua_State *L, int arg, const char *what);
+
+/* Pushes the name of the function at a level of `co`'s stack, as a script knows it: "table.sort" where
+ * a loaded module has it, else as it was called; returns NULL and pushes nothing when it has none. */
+const char *spt_function_name(lua_State *L, lua_State *co, lua_Debug *ar);
+
+/* Pushes Cancelled for the scope that cancelled (spt_scope_canceller's). */
+void spt_error_push_cancelled(lua_State *L, const struct spt_scope *canceller);
+
+/* Is the value at `index` an error object of this kind (NULL: of any)? */
+int spt_error_is(lua_State *L, int index, const char *kind);
+
+#endif

@@ -1,0 +1,290 @@
+/* Operations: the one home of starting, suspending, cancelling and finishing. Whatever waits, waits
+ * here. */
+#include "core/op.h"
+
+#include <assert.h>
+#include <lauxlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/sched.h"
+#include "core/task.h"
+
+#define OP_META      "septet.op"
+#define REFUSALS_MAX 100 /* awaits refused at shutdown before a task is abandoned */
+
+const char spt_wait_mark = 0;
+
+static struct spt_task *task_of(const septet_op *op)
+{
+    return op->task;
+}
+
+struct spt_sched *spt_op_sched(const septet_op *op)
+{
+    return task_of(op)->sched;
+}
+
+/* --- making one --- */
+
+/* The safety net of operations that own something: the state is being closed under a waiting task. */
+static int l_gc(lua_State *L)
+{
+    septet_op *op = lua_touserdata(L, 1);
+    if (op->state == SPT_OP_ARMED)
+        op->type->cancel(op);
+    if ((op->state == SPT_OP_ARMED || op->state == SPT_OP_DONE) && op->type->close)
+        op->type->close(op);
+    op->state = SPT_OP_CLOSED;
+    return 0;
+}
+
+static septet_op *new_userdata(lua_State *L, const septet_op_type *type)
+{
+    septet_op *op = lua_newuserdatauv(L, type->size, 0);
+    memset(op, 0, type->size);
+    if (type->close) {
+        if (luaL_newmetatable(L, OP_META)) {
+            lua_pushcfunction(L, l_gc);
+            lua_setfield(L, -2, "__gc");
+            lua_pushboolean(L, 0);
+            lua_setfield(L, -2, "__metatable");
+        }
+        lua_setmetatable(L, -2);
+    }
+    return op;
+}
+
+septet_op *spt_op_new(lua_State *L, struct spt_sched *s, const septet_op_type *type)
+{
+    septet_op *op;
+    if (!s || !s->current)
+        spt_error_usage(L, "cannot wait here: not inside a task");
+    if (!type->close && type->size <= SPT_SLOT_SIZE)
+        op = memset(&s->current->slot, 0, type->size);
+    else
+        op = new_userdata(L, type);
+    op->type = type;
+    op->task = s->current;
+    return op;
+}
+
+septet_op *septet_op_new(lua_State *L, const septet_op_type *type)
+{
+    return spt_op_new(L, spt_sched_of(L), type);
+}
+
+/* --- may this coroutine be suspended? --- */
+
+/* Functions in C that may be suspended, and `error`, which only calls a message handler. */
+static bool harmless(const char *name)
+{
+    static const char *const names[] = {"pcall", "xpcall", "dofile", "error", "coroutine.resume"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Pushes, in words, what keeps the coroutine `co` from being suspended: the nearest C function. */
+static void push_culprit(lua_State *L, lua_State *co)
+{
+    lua_Debug ar;
+    for (int level = co == L ? 1 : 0; lua_getstack(co, level, &ar); level++) {
+        lua_getinfo(co, "Sn", &ar);
+        if (strcmp(ar.namewhat, "metamethod") == 0 && ar.name && strcmp(ar.name, "__gc") == 0) {
+            lua_pushliteral(L, "a finalizer");
+            return;
+        }
+        if (strcmp(ar.namewhat, "hook") == 0) {
+            lua_pushliteral(L, "a hook");
+            return;
+        }
+        if (*ar.what != 'C')
+            continue;
+        const char *name = spt_function_name(L, co, &ar);
+        if (name && !harmless(name)) {
+            lua_pushfstring(L, "'%s'", name);
+            return;
+        }
+    }
+    lua_pushliteral(L, "a message handler or a C function");
+}
+
+static void check_can_wait(lua_State *L, struct spt_sched *s)
+{
+    struct spt_task *t = s->current;
+    if (!t)
+        spt_error_usage(L, "cannot wait here: not inside a task");
+    struct spt_frame *f = t->frame;
+    lua_State *innermost = f ? f->co : t->co;
+    if (L == innermost && lua_isyieldable(L) && (!f || f->open))
+        return;
+    luaL_checkstack(L, 8, NULL);
+    if (lua_pushthread(L))
+        spt_error_usage(L, "cannot wait here: not inside a task");
+    lua_pop(L, 1);
+    if (L != innermost)
+        spt_error_usage(L, "cannot wait here: the coroutine was resumed by C code that septet does "
+                           "not know");
+    lua_State *stuck = L;
+    while (stuck && lua_isyieldable(stuck)) {
+        f = f->up;
+        stuck = f ? f->co : t->co;
+    }
+    push_culprit(L, stuck);
+    spt_error_usage(L, "cannot wait here: called from %s", lua_tostring(L, -1));
+}
+
+/* --- ending one --- */
+
+static void op_close(septet_op *op, enum spt_op_state state)
+{
+    op->state = state;
+    if (op->type->close)
+        op->type->close(op);
+}
+
+static int push_protected(lua_State *L)
+{
+    septet_op *op = lua_touserdata(L, 1);
+    lua_settop(L, 0);
+    return op->type->push(op, L);
+}
+
+/* Gives the results of a done operation to its coroutine, closing it first or last on every path. */
+static int op_finish(lua_State *L, septet_op *op)
+{
+    task_of(op)->op = NULL;
+    if (!op->type->close) {
+        op->state = SPT_OP_CLOSED;
+        return op->type->push(op, L);
+    }
+    int base = lua_gettop(L);
+    lua_pushcfunction(L, push_protected);
+    lua_pushlightuserdata(L, op);
+    int status = lua_pcall(L, 1, LUA_MULTRET, 0);
+    op_close(op, SPT_OP_CLOSED);
+    return status == LUA_OK ? lua_gettop(L) - base : lua_error(L);
+}
+
+static int raise_cancelled(lua_State *L, struct spt_task *t)
+{
+    t->op = NULL;
+    spt_error_push_cancelled(L, spt_scope_canceller(t->scope));
+    return lua_error(L);
+}
+
+static int resumed(lua_State *L, int status, lua_KContext ctx)
+{
+    septet_op *op = (septet_op *)ctx;
+    task_of(op)->shielded = false;
+    if (op->state == SPT_OP_DONE)
+        return op_finish(L, op);
+    return raise_cancelled(L, task_of(op));
+}
+
+static int suspend(lua_State *L, septet_op *op)
+{
+    task_of(op)->op = op;
+    lua_pushlightuserdata(L, (void *)&spt_wait_mark);
+    return lua_yieldk(L, 1, (lua_KContext)op, resumed);
+}
+
+/* --- awaiting --- */
+
+/* Is the await refused, because its scope is cancelled or the host ends? A refused operation never
+ * starts; its task takes one trip through the ready queue, so that a loop which swallows the error
+ * starves nobody. */
+static bool refused(struct spt_task *t, bool shielded)
+{
+    if (t->sched->closing && !shielded && ++t->refusals > REFUSALS_MAX) {
+        t->refusals = REFUSALS_MAX;
+        t->abandoned = true;
+    }
+    return !shielded && (t->scope->effective || t->sched->closing);
+}
+
+static void op_start(septet_op *op)
+{
+    op->state = SPT_OP_STARTING;
+    int rc = op->type->start(op);
+    if (rc < 0) {
+        assert(op->state == SPT_OP_STARTING);
+        op->status = rc;
+        op->state = SPT_OP_DONE;
+    }
+}
+
+int spt_op_await(lua_State *L, septet_op *op, bool shielded)
+{
+    struct spt_task *t = task_of(op);
+    struct spt_sched *s = t->sched;
+    check_can_wait(L, s);
+    luaL_checkstack(L, 8, "too many arguments to an await");
+    if (refused(t, shielded)) {
+        op->state = SPT_OP_CANCELLED;
+        spt_task_yielding(t);
+        return suspend(L, op);
+    }
+    op_start(op);
+    if (op->state == SPT_OP_DONE) {
+        if (t->budget-- > 0)
+            return op_finish(L, op);
+        spt_task_yielding(t);
+        return suspend(L, op);
+    }
+    op->state = SPT_OP_ARMED;
+    t->op = op;
+    t->shielded = shielded;
+    s->external += (op->type->flags & SEPTET_OP_EXTERNAL) != 0;
+    spt_task_waiting(t, L);
+    return suspend(L, op);
+}
+
+int septet_op_await(lua_State *L, septet_op *op)
+{
+    return spt_op_await(L, op, false);
+}
+
+void septet_op_done(septet_op *op, int status)
+{
+    struct spt_task *t = task_of(op);
+    assert(op->state == SPT_OP_STARTING || op->state == SPT_OP_ARMED);
+    bool waited = op->state == SPT_OP_ARMED;
+    op->status = status;
+    op->state = SPT_OP_DONE;
+    if (waited) {
+        t->sched->external -= (op->type->flags & SEPTET_OP_EXTERNAL) != 0;
+        spt_task_ready(t, false);
+    }
+}
+
+void spt_op_abort(septet_op *op)
+{
+    assert(op->state == SPT_OP_ARMED);
+    op->type->cancel(op);
+    spt_op_sched(op)->external -= (op->type->flags & SEPTET_OP_EXTERNAL) != 0;
+    op_close(op, SPT_OP_CANCELLED);
+}
+
+/* --- the checkpoint --- */
+
+static int checkpoint_push(septet_op *op, lua_State *L)
+{
+    return 0;
+}
+
+/* An operation that is never started: its task takes a trip through the ready queue, and it is done. */
+static const septet_op_type checkpoint_type = {
+    .name = "checkpoint", .size = sizeof(septet_op), .push = checkpoint_push};
+
+int spt_op_checkpoint(lua_State *L, struct spt_sched *s)
+{
+    septet_op *op = spt_op_new(L, s, &checkpoint_type);
+    check_can_wait(L, s);
+    bool refuse = refused(s->current, false);
+    op->state = refuse ? SPT_OP_CANCELLED : SPT_OP_DONE;
+    spt_task_yielding(s->current);
+    return suspend(L, op);
+}

@@ -1,0 +1,113 @@
+/* The scheduler: laps over what is due, what is to be told, and who is ready. */
+#include "core/sched.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+
+#define POOL_ROOM                                                                                  \
+    1024 /* slots of the coroutine pool, taken at once so that filling it cannot fail */
+
+static const char sched_key = 0; /* its address names the scheduler in the registry */
+
+struct spt_sched *spt_sched_of(lua_State *L)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &sched_key);
+    struct spt_sched *s = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return s;
+}
+
+void spt_sched_init(struct spt_sched *s, lua_State *L, const struct spt_world *world,
+                    uint32_t trace_records)
+{
+    *s = (struct spt_sched){.world = *world};
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+    s->main = lua_tothread(L, -1);
+    lua_pop(L, 1);
+    spt_link_init(&s->ready);
+    spt_link_init(&s->notes);
+    spt_link_init(&s->unhandled);
+    spt_timers_init(&s->timers);
+    spt_scope_init(&s->mains, s, NULL, NULL);
+    spt_scope_init(&s->background, s, NULL, NULL);
+    s->now_ns = spt_sched_clock(s);
+    s->anchors_ref = s->pool_ref = LUA_NOREF;
+    if (spt_trace_init(&s->trace, trace_records) != SEPTET_OK)
+        luaL_error(L, "not enough memory");
+    spt_error_open(L);
+    lua_newtable(L);
+    s->anchors_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_createtable(L, POOL_ROOM, 0);
+    s->pool_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushlightuserdata(L, s);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &sched_key);
+}
+
+void spt_sched_release(struct spt_sched *s)
+{
+    if (s->main) {
+        luaL_unref(s->main, LUA_REGISTRYINDEX, s->anchors_ref);
+        luaL_unref(s->main, LUA_REGISTRYINDEX, s->pool_ref);
+        lua_pushnil(s->main);
+        lua_rawsetp(s->main, LUA_REGISTRYINDEX, &sched_key);
+    }
+    spt_trace_release(&s->trace);
+    free(s->free_anchors);
+    s->free_anchors = NULL;
+}
+
+void spt_sched_note(struct spt_sched *s, struct spt_note *note)
+{
+    spt_list_push(&s->notes, &note->link);
+    if (!s->draining)
+        s->world.wake(s->world.ud);
+}
+
+static void run_notes(struct spt_sched *s)
+{
+    for (struct spt_link *l; (l = spt_list_pop(&s->notes));) {
+        struct spt_note *n = SPT_OF(l, struct spt_note, link);
+        n->run(n, s->main);
+    }
+}
+
+static void report_unhandled(struct spt_sched *s)
+{
+    for (struct spt_link *l; (l = spt_list_pop(&s->unhandled));) {
+        struct spt_task *t = SPT_OF(l, struct spt_task, link);
+        s->world.unhandled(s->world.ud, t);
+        spt_task_retrieve(t);
+    }
+}
+
+/* The background scope serves one generation of main tasks after the other. */
+static void renew_background(struct spt_sched *s)
+{
+    if (s->background.cancelled && s->background.ntasks == 0)
+        s->background.cancelled = s->background.effective = false;
+}
+
+unsigned spt_sched_lap(struct spt_sched *s, unsigned max)
+{
+    struct spt_link batch;
+    unsigned ran = 0;
+    lua_checkstack(s->main, LUA_MINSTACK);
+    s->now_ns = spt_sched_clock(s);
+    spt_timers_expire(&s->timers, s->now_ns);
+    run_notes(s);
+    report_unhandled(s);
+    renew_background(s);
+    spt_link_init(&batch);
+    spt_list_splice(&batch, &s->ready);
+    for (struct spt_link *l; ran < max && (l = spt_list_pop(&batch)); ran++) {
+        if (!spt_link_alone(&s->notes))
+            run_notes(s);
+        spt_task_resume(SPT_OF(l, struct spt_task, link));
+    }
+    spt_list_splice(&batch, &s->ready);
+    spt_list_splice(&s->ready, &batch);
+    return ran;
+}

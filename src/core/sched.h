@@ -1,0 +1,93 @@
+/* The scheduler: the ready queue and the one place that runs tasks. It lives on a clock, a wake-up and
+ * a Lua state it was given, and knows nothing of loops, sockets or requests. */
+#ifndef SPT_CORE_SCHED_H
+#define SPT_CORE_SCHED_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "core/scope.h"
+#include "core/task.h"
+#include "core/timer.h"
+#include "core/trace.h"
+
+/* The world the scheduler lives in. */
+struct spt_world {
+    uint64_t (*now)(void *ud); /* nanoseconds, never backwards */
+    void (*wake)(void *ud);    /* work came up outside the drain: run it soon */
+    void (*unhandled)(void *ud,
+                      struct spt_task *t); /* a failure nobody saw; may run Lua, protected */
+    void (*warn)(void *ud, const char *message);
+    void *ud;
+};
+
+/* Work for the main state that must come before any task runs on: a trace hook. */
+struct spt_note {
+    struct spt_link link;
+    void (*run)(struct spt_note *, lua_State *main); /* once; may not raise */
+};
+
+struct spt_sched {
+    lua_State *main; /* borrowed; nothing of ours stays on its stack between calls */
+    struct spt_world world;
+    struct spt_link ready; /* tasks NEW or READY, oldest first */
+    struct spt_link notes;
+    struct spt_link unhandled; /* failed tasks to be reported */
+    struct spt_task *current;  /* the running task */
+    struct spt_timers timers;
+    struct spt_trace trace;
+    struct spt_scope mains;      /* owns the main tasks */
+    struct spt_scope background; /* owns task.background's; cancelled when the last main ends */
+    uint64_t now_ns;             /* the last edge of a resume: what records are stamped with */
+    uint32_t next_id;
+    uint32_t next_ref;        /* numbers of the things waited for */
+    uint32_t live;            /* tasks not ended */
+    uint32_t nmains;          /* of them main tasks */
+    uint32_t cancelled_mains; /* main tasks that ended cancelled, ever */
+    uint32_t external;        /* operations waiting for the world outside */
+    bool draining; /* set by who calls spt_sched_lap: what becomes ready needs no wake-up */
+    bool closing;  /* every await is refused */
+
+    /* private to task.c: what keeps tasks from the garbage collector */
+    int anchors_ref, pool_ref; /* registry */
+    uint32_t *free_anchors;    /* stack of free indices in the anchor table */
+    uint32_t nfree, nanchors;
+    uint32_t npool; /* coroutines resting in the pool */
+};
+
+/* Puts a scheduler into the state of `L`; raises out of memory (run it protected, then release). */
+void spt_sched_init(struct spt_sched *s, lua_State *L, const struct spt_world *world,
+                    uint32_t trace_records);
+void spt_sched_release(struct spt_sched *s);
+
+/* The scheduler of a Lua state, or NULL. */
+struct spt_sched *spt_sched_of(lua_State *L);
+
+static inline uint64_t spt_sched_clock(struct spt_sched *s)
+{
+    return s->world.now(s->world.ud);
+}
+
+void spt_sched_note(struct spt_sched *s, struct spt_note *note);
+
+/* One lap: fires what is due, runs notes, reports failures, then runs the tasks that are ready now, at
+ * most `max`, in order. Returns how many tasks ran. Not to be called from a task. */
+unsigned spt_sched_lap(struct spt_sched *s, unsigned max);
+
+/* Is there something to run now? */
+static inline bool spt_sched_busy(const struct spt_sched *s)
+{
+    return !spt_link_alone(&s->ready) || !spt_link_alone(&s->notes) ||
+           !spt_link_alone(&s->unhandled);
+}
+
+/* Tasks live, and nothing that could ever run one. */
+static inline bool spt_sched_deadlocked(const struct spt_sched *s)
+{
+    return s->live > 0 && !spt_sched_busy(s) && s->external == 0 &&
+           spt_timers_next(&s->timers) == SPT_NEVER;
+}
+
+#endif

@@ -1,0 +1,76 @@
+/* Scopes: the tree that owns tasks. A task belongs to the innermost open scope of the task that spawned
+ * it, and no scope closes while tasks of it live. Cancellation and deadlines are properties of scopes;
+ * a task is cancelled by cancelling its root.
+ *
+ * Scopes know no Lua: what a Lua value is needed for (a script's own reason) is kept by those above. */
+#ifndef SPT_CORE_SCOPE_H
+#define SPT_CORE_SCOPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "core/timer.h"
+
+struct spt_task;
+struct spt_sched;
+
+struct spt_scope {
+    struct spt_sched *sched;
+    struct spt_scope *parent; /* NULL: the host's own scopes */
+    struct spt_task *task;    /* whose code runs in it; NULL: the host's own */
+    struct spt_link
+        children; /* scopes: roots of the tasks spawned in it, and the block opened in it */
+    struct spt_link sibling; /* in parent->children */
+    struct spt_link
+        failed; /* tasks that failed here, seen by nobody yet, oldest first (task.link) */
+    struct spt_link resources; /* spt_resource, in order of acquisition */
+    uint32_t ntasks;           /* live tasks whose root is a child */
+    bool open;                 /* between init and close */
+    bool shield;               /* cancellation from above stops here */
+    bool gathers;              /* a group: a failing child cancels the others */
+    bool cancelled;            /* cancelled itself */
+    bool effective;            /* cancelled, or below one that is with no shield between */
+    bool had_tasks;            /* a task was ever spawned in it */
+    bool child_cancelled;      /* a task of it ended cancelled */
+    const char *source; /* why: "cancel", "deadline", "sibling", "owner", "shutdown"; static */
+    char reason[64];    /* the first canceller's words, "" for none */
+    uint32_t by;        /* id of the task that cancelled; 0: the host */
+    struct spt_timer deadline;
+    void (*on_empty)(struct spt_scope *); /* set while someone waits for ntasks == 0; cleared before
+                                             the call */
+    void *waiter;                         /* free for who set on_empty */
+};
+
+/* Something a scope gives back when it closes, last first. */
+struct spt_resource {
+    struct spt_link link;
+    void (*release)(struct spt_resource *);
+};
+
+/* Opens a scope below `parent` (NULL: at the top). `task` runs in it; both are borrowed. */
+void spt_scope_init(struct spt_scope *scope, struct spt_sched *sched, struct spt_scope *parent,
+                    struct spt_task *task);
+
+/* Cancels the scope and all below it: each task that waits in an operation is made ready to raise
+ * Cancelled, in the order they were spawned; one whose result is there already keeps it. `source` is
+ * static; `reason` is copied, cut at its room, and may be NULL. Returns false when it was cancelled
+ * before: the first reason wins. */
+bool spt_scope_cancel(struct spt_scope *scope, const char *source, const char *reason);
+
+/* Arms the scope's deadline, anew; SPT_NEVER disarms it. */
+void spt_scope_deadline(struct spt_scope *scope, uint64_t due_ns);
+
+/* Would the scope, at its exit, swallow the Cancelled that unwinds it? */
+bool spt_scope_absorbs(const struct spt_scope *scope);
+
+/* Closes an empty scope: unlinks it, disarms it, releases its resources, and hands the failures that
+ * nobody saw to the scheduler to be reported. */
+void spt_scope_close(struct spt_scope *scope);
+
+void spt_scope_add(struct spt_scope *scope, struct spt_resource *resource);
+
+/* The nearest scope, from `scope` up and up to a shield, that is cancelled itself; NULL if none is. */
+const struct spt_scope *spt_scope_canceller(const struct spt_scope *scope);
+
+#endif

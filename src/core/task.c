@@ -1,0 +1,527 @@
+/* Tasks: their birth, their turns and their end. The only writer of a task's state. */
+#include "core/task.h"
+
+#include <assert.h>
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/op.h"
+#include "core/sched.h"
+
+#define POOL_MAX 1024 /* coroutines that rest for later tasks */
+#define BUDGET   128 /* operations that complete at once in one turn before the others get theirs */
+#define OWN_SOURCE                                                                                 \
+    '[' /* first letter of the chunk names of our own modules and of C: "[septet.task]" */
+
+/* --- the state machine --- */
+
+#ifndef NDEBUG
+#define BIT(state) (1u << SPT_TASK_##state)
+
+static const unsigned legal[] = {
+    [SPT_TASK_NEW] = BIT(RUNNING),
+    [SPT_TASK_READY] = BIT(RUNNING) | BIT(FAILED),
+    [SPT_TASK_RUNNING] = BIT(READY) | BIT(WAITING) | BIT(DONE) | BIT(FAILED) | BIT(CANCELLED),
+    [SPT_TASK_WAITING] = BIT(READY) | BIT(DONE) | BIT(FAILED) | BIT(CANCELLED),
+    [SPT_TASK_DONE] = 0,
+    [SPT_TASK_FAILED] = 0,
+    [SPT_TASK_CANCELLED] = 0,
+};
+#endif
+
+static void task_become(struct spt_task *t, enum spt_task_state state)
+{
+    struct spt_sched *s = t->sched;
+    assert(legal[t->state] & 1u << state);
+    if (state == SPT_TASK_RUNNING) {
+        t->resumes++;
+        t->sched_ns += s->now_ns - t->t_state;
+    }
+    if (state >= SPT_TASK_DONE)
+        spt_trace_put(&s->trace, (struct spt_rec){.t = s->now_ns,
+                                                  .task = t->id,
+                                                  .kind = SPT_REC_END,
+                                                  .sub = (uint8_t)state});
+    t->state = (uint8_t)state;
+    t->t_state = s->now_ns;
+}
+
+static void queue(struct spt_task *t)
+{
+    struct spt_sched *s = t->sched;
+    spt_list_push(&s->ready, &t->link);
+    if (!s->draining)
+        s->world.wake(s->world.ud);
+}
+
+void spt_task_ready(struct spt_task *t, bool cancelled)
+{
+    struct spt_sched *s = t->sched;
+    task_become(t, SPT_TASK_READY);
+    spt_trace_put(&s->trace, (struct spt_rec){.t = s->now_ns,
+                                              .task = t->id,
+                                              .ref = s->current ? s->current->id : 0,
+                                              .kind = SPT_REC_READY,
+                                              .sub = cancelled});
+    queue(t);
+}
+
+void spt_task_yielding(struct spt_task *t)
+{
+    task_become(t, SPT_TASK_READY);
+    queue(t);
+}
+
+void spt_task_waiting(struct spt_task *t, lua_State *L)
+{
+    struct spt_sched *s = t->sched;
+    task_become(t, SPT_TASK_WAITING);
+    struct spt_rec rec = {.t = s->now_ns,
+                          .task = t->id,
+                          .ref = t->op->ref,
+                          .kind = SPT_REC_WAIT,
+                          .a = spt_trace_intern(&s->trace, t->op->type->name)};
+    if (s->trace.level >= 2) {
+        char text[512];
+        spt_task_waits_for(t, text, sizeof text);
+        rec.t = spt_sched_clock(s);
+        rec.a = spt_trace_text(&s->trace, text, strlen(text));
+        rec.b = spt_lua_place(L, s, 1);
+        rec.sub = 1;
+    }
+    spt_trace_put(&s->trace, rec);
+}
+
+void spt_task_abort(struct spt_task *t)
+{
+    if (t->state != SPT_TASK_WAITING || !t->op || t->shielded)
+        return;
+    spt_op_abort(t->op);
+    spt_task_ready(t, true);
+}
+
+/* --- who is reachable: a live task is anchored in a table of the registry --- */
+
+static void grow_anchors(lua_State *L, struct spt_sched *s)
+{
+    uint32_t n = s->nanchors ? s->nanchors * 2 : 64;
+    uint32_t *slots = realloc(s->free_anchors, n * sizeof *slots);
+    if (!slots)
+        luaL_error(L, "not enough memory");
+    s->free_anchors = slots;
+    for (uint32_t i = n; i > s->nanchors; i--)
+        slots[s->nfree++] = i;
+    s->nanchors = n;
+}
+
+/* Anchors the userdata on top of the stack. */
+static uint32_t anchor(lua_State *L, struct spt_sched *s)
+{
+    if (s->nfree == 0)
+        grow_anchors(L, s);
+    uint32_t i = s->free_anchors[s->nfree - 1];
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->anchors_ref);
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -2, i);
+    lua_pop(L, 1);
+    s->nfree--;
+    return i;
+}
+
+static void release_anchor(struct spt_task *t)
+{
+    struct spt_sched *s = t->sched;
+    lua_rawgeti(s->main, LUA_REGISTRYINDEX, s->anchors_ref);
+    lua_pushnil(s->main);
+    lua_rawseti(s->main, -2, t->anchor); /* an existing slot: allocates nothing */
+    lua_pop(s->main, 1);
+    s->free_anchors[s->nfree++] = t->anchor;
+    t->anchor = 0;
+}
+
+void spt_task_push(lua_State *L, const struct spt_task *t)
+{
+    assert(t->anchor);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, t->sched->anchors_ref);
+    lua_rawgeti(L, -1, t->anchor);
+    lua_remove(L, -2);
+}
+
+/* --- the body: what runs in the coroutine --- */
+
+/* The handler of errors at the root of a task: keeps the traceback, and the error as it is. */
+static int on_error(lua_State *L)
+{
+    struct spt_sched *s = spt_sched_of(L);
+    if (lua_isnil(L, 1)) {
+        spt_error_push(L, "error", "nil error");
+        lua_replace(L, 1);
+    }
+    if (!spt_error_is(L, 1, "Cancelled") && s->current && lua_checkstack(L, 20)) {
+        spt_task_push(L, s->current);
+        luaL_traceback(L, L, NULL, 1);
+        if (spt_error_is(L, 1, NULL)) {
+            lua_pushliteral(L, "traceback");
+            lua_pushvalue(L, -2);
+            lua_rawset(L, 1);
+        }
+        lua_setiuservalue(L, -2, SPT_TASK_UV_TRACEBACK);
+    }
+    lua_settop(L, 1);
+    return 1;
+}
+
+/* A Cancelled that escapes a task which nobody cancelled was saved from elsewhere and raised again. */
+static enum spt_task_state outcome_of_error(lua_State *L, struct spt_task *t)
+{
+    if (!spt_error_is(L, -1, "Cancelled"))
+        return SPT_TASK_FAILED;
+    if (t->root.effective || t->sched->closing)
+        return SPT_TASK_CANCELLED;
+    lua_pop(L, 1);
+    spt_error_push(L, "error", "stray Cancelled");
+    return SPT_TASK_FAILED;
+}
+
+static void pack_results(lua_State *L, int first, int n)
+{
+    lua_createtable(L, n, 0);
+    for (int i = 1; i <= n; i++) {
+        lua_pushvalue(L, first + i - 1);
+        lua_rawseti(L, -2, i);
+    }
+}
+
+static int body_ended(lua_State *L, int status, lua_KContext ctx)
+{
+    struct spt_task *t = (struct spt_task *)ctx;
+    // stack: handler, results ... | handler, error
+    luaL_checkstack(L, 4, "too many results");
+    if (status == LUA_OK || status == LUA_YIELD) {
+        t->nresults = lua_gettop(L) - 1;
+        t->outcome = SPT_TASK_DONE;
+        if (t->nresults == 0)
+            lua_pushnil(L);
+        else if (t->nresults > 1)
+            pack_results(L, 2, t->nresults);
+    } else {
+        t->outcome = (uint8_t)outcome_of_error(L, t);
+    }
+    spt_task_push(L, t);
+    lua_insert(L, -2);
+    /* Takes the coroutine's place, which nothing anchors from here on: no allocation may follow. */
+    lua_setiuservalue(L, -2, SPT_TASK_UV_VALUE);
+    lua_settop(L, 0);
+    return 0;
+}
+
+static int body(lua_State *L)
+{
+    struct spt_task *t = lua_touserdata(L, 1);
+    lua_pushcfunction(L, on_error);
+    lua_replace(L, 1);
+    int status = lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, (lua_KContext)t, body_ended);
+    return body_ended(L, status, (lua_KContext)t);
+}
+
+/* --- birth --- */
+
+/* Pushes a coroutine: one that rests, or a new one. */
+static lua_State *take_coroutine(lua_State *L, struct spt_sched *s)
+{
+    if (s->npool == 0)
+        return lua_newthread(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->pool_ref);
+    lua_rawgeti(L, -1, s->npool);
+    lua_pushnil(L);
+    lua_rawseti(L, -3, s->npool--);
+    lua_remove(L, -2);
+    return lua_tothread(L, -1);
+}
+
+static uint64_t place_of(struct spt_sched *s, const lua_Debug *ar, int line)
+{
+    return spt_place(spt_trace_intern(&s->trace, ar->short_src), line);
+}
+
+static uint64_t place_of_function(lua_State *L, struct spt_sched *s, int index)
+{
+    lua_Debug ar;
+    lua_pushvalue(L, index);
+    lua_getinfo(L, ">S", &ar);
+    return place_of(s, &ar, ar.linedefined);
+}
+
+uint64_t spt_lua_place(lua_State *L, struct spt_sched *s, int level)
+{
+    lua_Debug ar;
+    for (; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (ar.currentline > 0 && *ar.short_src != OWN_SOURCE)
+            return place_of(s, &ar, ar.currentline);
+    }
+    return 0;
+}
+
+struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct spt_task *parent,
+                                int nargs)
+{
+    struct spt_sched *s = owner->sched;
+    int fn = lua_gettop(L) - nargs;
+    luaL_checkstack(L, 8, "too many arguments");
+    struct spt_task *t = lua_newuserdatauv(L, sizeof *t, SPT_TASK_UV_LAST);
+    memset(t, 0, offsetof(struct spt_task, slot));
+    luaL_setmetatable(L, SPT_TASK_META);
+    lua_State *co = take_coroutine(L, s);
+    if (!lua_checkstack(co, nargs + 3))
+        luaL_error(L, "too many arguments");
+    lua_setiuservalue(L, -2, SPT_TASK_UV_VALUE);
+    t->sched = s;
+    t->defined = place_of_function(L, s, fn);
+    t->anchor = anchor(L, s);
+    /* Nothing raises from here on. */
+    lua_insert(L, fn);
+    lua_pushcfunction(co, body);
+    lua_pushlightuserdata(co, t);
+    lua_xmove(L, co, nargs + 1);
+    t->co = co;
+    t->nargs = nargs;
+    t->id = ++s->next_id;
+    t->scope = &t->root;
+    spt_scope_init(&t->root, s, owner, t);
+    spt_link_init(&t->link);
+    spt_link_init(&t->watches);
+    owner->ntasks++;
+    owner->had_tasks = true;
+    s->live++;
+    if (s->trace.level >= 2)
+        t->site = spt_lua_place(L, s, 0);
+    t->t_state = s->trace.level >= 2 ? spt_sched_clock(s) : s->now_ns;
+    spt_trace_spawn(&s->trace, t->t_state, t->id, parent ? parent->id : 0, t->defined, t->site);
+    queue(t);
+    return t;
+}
+
+/* --- end --- */
+
+void spt_task_watch(struct spt_task *t, struct spt_watch *watch)
+{
+    assert(!spt_task_ended(t));
+    spt_link_init(&watch->link);
+    spt_list_push(&t->watches, &watch->link);
+}
+
+void spt_task_retrieve(struct spt_task *t)
+{
+    t->seen = true;
+    if (t->state == SPT_TASK_FAILED && t->anchor) {
+        spt_link_remove(&t->link);
+        release_anchor(t);
+    }
+}
+
+/* A failure that nobody has seen yet stays with its scope: with a group, which ends for it, or until
+ * the scope closes. The host's own scopes never do, so theirs is reported at once. */
+static void keep_failure(struct spt_task *t, struct spt_scope *owner)
+{
+    bool host_owned = owner->task == NULL;
+    spt_list_push(host_owned ? &t->sched->unhandled : &owner->failed, &t->link);
+    if (owner->gathers)
+        spt_scope_cancel(owner, "sibling", NULL);
+}
+
+static void fire_watches(struct spt_task *t)
+{
+    for (struct spt_link *l; (l = spt_list_pop(&t->watches));) {
+        struct spt_watch *w = SPT_OF(l, struct spt_watch, link);
+        w->fire(w, t);
+    }
+}
+
+static void finish(struct spt_task *t)
+{
+    struct spt_sched *s = t->sched;
+    struct spt_scope *owner = t->root.parent;
+    task_become(t, t->outcome);
+    spt_scope_close(&t->root);
+    owner->ntasks--;
+    owner->child_cancelled |= t->state == SPT_TASK_CANCELLED;
+    s->live--;
+    fire_watches(t);
+    if (t->state == SPT_TASK_FAILED && !t->seen)
+        keep_failure(t, owner);
+    else
+        release_anchor(t);
+    if (t->is_main) {
+        s->cancelled_mains += t->state == SPT_TASK_CANCELLED;
+        if (--s->nmains == 0)
+            spt_scope_cancel(&s->background, "owner", NULL);
+    }
+    if (owner->ntasks == 0 && owner->on_empty) {
+        void (*on_empty)(struct spt_scope *) = owner->on_empty;
+        owner->on_empty = NULL;
+        on_empty(owner);
+    }
+}
+
+static void end(struct spt_task *t);
+
+static void children_gone(struct spt_scope *scope)
+{
+    end(scope->task);
+}
+
+/* Waits for the tasks of a scope whose owner's body is over. Only a group lets them finish. */
+static void await_children(struct spt_task *t, struct spt_scope *scope)
+{
+    if (t->state == SPT_TASK_RUNNING)
+        task_become(t, SPT_TASK_WAITING);
+    scope->on_empty = children_gone;
+    if (!scope->gathers)
+        spt_scope_cancel(scope, "owner", NULL);
+}
+
+/* The body is over: what it left open is closed, last in, first out, before it counts as ended. */
+static void end(struct spt_task *t)
+{
+    for (; t->scope != &t->root; t->scope = t->scope->parent) {
+        if (t->scope->ntasks > 0) {
+            await_children(t, t->scope);
+            return;
+        }
+        t->sched->world.warn(t->sched->world.ud, "a task ended with a scope left open");
+        spt_scope_close(t->scope);
+    }
+    if (t->root.ntasks > 0)
+        await_children(t, &t->root);
+    else
+        finish(t);
+}
+
+/* Keeps an ended coroutine for the next task, unless a script may hold it or a hook watches it. */
+static void recycle(struct spt_task *t)
+{
+    struct spt_sched *s = t->sched;
+    if (t->coroutine_seen || s->npool == POOL_MAX || lua_gethook(t->co))
+        return;
+    lua_rawgeti(s->main, LUA_REGISTRYINDEX, s->pool_ref);
+    lua_pushthread(t->co);
+    lua_xmove(t->co, s->main, 1);
+    lua_rawseti(s->main, -2, ++s->npool); /* the table was made with this room: allocates nothing */
+    lua_pop(s->main, 1);
+}
+
+/* An error that no body caught: out of memory while keeping the results, say. It is on top of the dead
+ * coroutine's stack. */
+static void died(struct spt_task *t)
+{
+    struct spt_sched *s = t->sched;
+    spt_task_push(s->main, t);
+    lua_xmove(t->co, s->main, 1);
+    lua_setiuservalue(s->main, -2, SPT_TASK_UV_VALUE);
+    lua_pop(s->main, 1);
+    t->outcome = SPT_TASK_FAILED;
+}
+
+/* A yield that is no wait of ours (C code of somebody else's): the values go, the task gets its next
+ * turn. */
+static void foreign_yield(struct spt_task *t, int nvalues)
+{
+    lua_pop(t->co, nvalues);
+    lua_checkstack(t->co, 1);
+    lua_pushlightuserdata(t->co, (void *)&spt_wait_mark);
+    t->sched->world.warn(t->sched->world.ud, "a task yielded outside any coroutine of its own");
+    spt_task_yielding(t);
+}
+
+static void leave(struct spt_task *t, int status, int nvalues)
+{
+    if (status != LUA_YIELD) {
+        if (status == LUA_OK)
+            recycle(t);
+        else
+            died(t);
+        t->co = NULL;
+        end(t);
+    } else if (t->abandoned) {
+        lua_pop(t->co, 1);
+        t->op = NULL;
+        lua_pushnil(t->co); /* where the wait mark has room: no words, words allocate */
+        died(t);
+        t->co = NULL;
+        end(t);
+    } else if (t->state == SPT_TASK_RUNNING) {
+        foreign_yield(t, nvalues);
+    }
+}
+
+void spt_task_resume(struct spt_task *t)
+{
+    struct spt_sched *s = t->sched;
+    int nargs = t->nargs + 2, nvalues = 0;
+    if (t->state != SPT_TASK_NEW) {
+        lua_pop(t->co, 1); /* the wait mark */
+        nargs = 0;
+    }
+    task_become(t, SPT_TASK_RUNNING);
+    s->current = t;
+    t->budget = BUDGET;
+    uint64_t t0 = s->now_ns;
+    int status = lua_resume(t->co, NULL, nargs, &nvalues);
+    s->current = NULL;
+    s->now_ns = spt_sched_clock(s);
+    t->busy_ns += s->now_ns - t0;
+    t->t_state = s->now_ns;
+    enum spt_left left = status != LUA_YIELD            ? SPT_LEFT_END
+                         : t->state == SPT_TASK_WAITING ? SPT_LEFT_WAIT
+                                                        : SPT_LEFT_YIELD;
+    spt_trace_put(&s->trace, (struct spt_rec){.t = t0,
+                                              .task = t->id,
+                                              .kind = SPT_REC_RUN,
+                                              .sub = (uint8_t)left,
+                                              .b = s->now_ns - t0});
+    leave(t, status, nvalues);
+}
+
+/* --- in words --- */
+
+void spt_task_name(const struct spt_task *t, char *out, size_t size)
+{
+    lua_State *L = t->sched->main;
+    const char *source = spt_trace_string(&t->sched->trace, (uint32_t)(t->defined >> 32));
+    int line = (int)(uint32_t)t->defined;
+    if (t->anchor) {
+        spt_task_push(L, t);
+        bool named = lua_getiuservalue(L, -1, SPT_TASK_UV_NAME) == LUA_TSTRING;
+        if (named)
+            snprintf(out, size, "%s", lua_tostring(L, -1));
+        lua_pop(L, 2);
+        if (named)
+            return;
+    }
+    if (line > 0)
+        snprintf(out, size, "%s:%d#%u", source, line, t->id);
+    else
+        snprintf(out, size, "%s#%u", source, t->id);
+}
+
+void spt_task_waits_for(const struct spt_task *t, char *out, size_t size)
+{
+    const septet_op *op = t->op;
+    int n = 0;
+    *out = '\0';
+    if (t->state != SPT_TASK_WAITING)
+        return;
+    if (!op) {
+        snprintf(out, size, "children (%u)", t->root.ntasks);
+        return;
+    }
+    n = snprintf(out, size, "%s", op->type->name);
+    if (op->type->describe && n > 0 && (size_t)n + 2 < size) {
+        out[n] = ' ';
+        op->type->describe(op, out + n + 1, size - (size_t)n - 1);
+    }
+}

@@ -1,0 +1,147 @@
+/* Tasks: a coroutine with a state, a place in the tree of scopes, and at most one operation it waits
+ * for. Only task_become (task.c) writes a task's state. */
+#ifndef SPT_CORE_TASK_H
+#define SPT_CORE_TASK_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "core/scope.h"
+#include "septet/op.h"
+
+struct spt_sched;
+
+/*        ┌──────────────────── resumed ─────────────────────┐
+ *        ▼                                                  │
+ *     RUNNING ── awaits ──▶ WAITING ── done or cancelled ──▶ READY ◀── NEW's first turn: NEW is a
+ *        │  └────────────── yields ──────────────────────────▲         READY that never ran
+ *        └── its body ended and its children are gone ──▶ DONE, FAILED, CANCELLED
+ * A task whose body has ended but whose children live is WAITING with no operation. */
+#define SPT_TASK_MAP(XX)                                                                           \
+    XX(NEW, "pending")                                                                             \
+    XX(READY, "suspended")                                                                         \
+    XX(RUNNING, "running")                                                                         \
+    XX(WAITING, "suspended")                                                                       \
+    XX(DONE, "done")                                                                               \
+    XX(FAILED, "failed")                                                                           \
+    XX(CANCELLED, "cancelled")
+
+enum spt_task_state {
+#define XX(name, word) SPT_TASK_##name,
+    SPT_TASK_MAP(XX)
+#undef XX
+};
+
+/* One level of coroutines inside a task, on the C stack of the function that resumed it. */
+struct spt_frame {
+    lua_State *co;        /* the coroutine being resumed */
+    struct spt_frame *up; /* the level below, NULL when that is the task's own coroutine */
+    bool open;            /* every level from here down can be suspended */
+};
+
+/* Told of a task's end: an intrusive node, so that observing costs O(1) and no memory. */
+struct spt_watch {
+    struct spt_link link;
+    void (*fire)(struct spt_watch *, struct spt_task *); /* once; the node is out of the list */
+};
+
+#define SPT_SLOT_SIZE 128 /* bytes: operations up to this size need no memory of their own */
+
+struct spt_task {
+    struct spt_link
+        link; /* the ready queue; after a failure, its scope's failed or the unhandled */
+    struct spt_scope root;
+    struct spt_scope *scope; /* innermost open one */
+    struct spt_sched *sched;
+    lua_State *co; /* its coroutine, NULL once the body has ended; anchored by its userdata */
+    septet_op *op; /* what it waits for, or has got and not yet pushed */
+    struct spt_frame *frame; /* innermost coroutine level, only while running */
+    struct spt_link watches;
+    uint32_t id;
+    uint32_t anchor; /* index in the scheduler's table of anchors; 0: not anchored */
+    uint32_t resumes;
+    int nargs;        /* values above its function, before its first turn */
+    int nresults;     /* of a body that returned */
+    uint8_t state;    /* enum spt_task_state; written by task_become */
+    uint8_t outcome;  /* the final state, known once the body has ended */
+    uint8_t refusals; /* awaits refused at shutdown */
+    bool is_main;
+    bool seen;           /* its failure was handed to somebody */
+    bool late;           /* its failure is a later one of a gather: told, not counted */
+    bool coroutine_seen; /* a script holds its coroutine: not to be recycled */
+    bool shielded;       /* its wait is not reached by cancellation */
+    bool abandoned;      /* absorbed the end too often; never resumed again */
+    int budget;          /* operations that may complete at once before it must yield */
+    uint64_t t_state;    /* when it took its state, ns */
+    uint64_t busy_ns;    /* running, in all */
+    uint64_t sched_ns;   /* ready and not yet running, in all */
+    uint64_t defined;    /* spt_place of its function */
+    uint64_t site;       /* spt_place of the line that spawned it; 0 below level 2 */
+    union {
+        char bytes[SPT_SLOT_SIZE];
+        uint64_t align_u;
+        void *align_p;
+        lua_Number align_n;
+    } slot;
+};
+
+/* The user values of a task's userdata. */
+enum {
+    SPT_TASK_UV_VALUE =
+        1, /* its coroutine; once the body has ended its result, packed unless nresults
+                              is 1, or its error */
+    SPT_TASK_UV_TRACEBACK, /* of its failure */
+    SPT_TASK_UV_NAME,      /* as a script set it */
+    SPT_TASK_UV_SCOPE,     /* userdata of its innermost open block; each keeps the one around it */
+    SPT_TASK_UV_LAST = SPT_TASK_UV_SCOPE
+};
+
+#define SPT_TASK_META "septet.task"
+
+static inline bool spt_task_ended(const struct spt_task *t)
+{
+    return t->state >= SPT_TASK_DONE;
+}
+
+/* Spawns the function that lies below its `nargs` arguments on top of `L` in `owner`: pops them all and
+ * pushes the handle. The task runs later, never inside this call. Raises out of memory, and then nothing
+ * was spawned. `parent` may be NULL. */
+struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct spt_task *parent,
+                                int nargs);
+
+/* Pushes the handle of a live or anchored task. */
+void spt_task_push(lua_State *L, const struct spt_task *t);
+
+/* Makes a waiting task ready. `waker` is for the trace: 0, or the id of a task. */
+void spt_task_ready(struct spt_task *t, bool cancelled);
+
+/* Ends the wait of a task that waits in an operation, if it does: cancels and closes the operation. */
+void spt_task_abort(struct spt_task *t);
+
+/* Runs a ready task until it waits, yields or ends. */
+void spt_task_resume(struct spt_task *t);
+
+/* Running to ready: for who yields with no operation to wait for. */
+void spt_task_yielding(struct spt_task *t);
+
+/* Running to waiting, for the operation in t->op at a line of the script. */
+void spt_task_waiting(struct spt_task *t, lua_State *L);
+
+/* Subscribes to the end of a live task. spt_link_remove(&watch->link) ends it. */
+void spt_task_watch(struct spt_task *t, struct spt_watch *watch);
+
+/* Somebody has seen the task's end: a failure will not be reported. */
+void spt_task_retrieve(struct spt_task *t);
+
+/* The name a script gave it, or "file:line#id". Writes at most `size` bytes, NUL included. */
+void spt_task_name(const struct spt_task *t, char *out, size_t size);
+
+/* What it waits for, in words: "sleep", "http GET http://...", "children"; "" when it does not. */
+void spt_task_waits_for(const struct spt_task *t, char *out, size_t size);
+
+/* The line of the script on top of L's stack, modules of our own left out; 0 when there is none. */
+uint64_t spt_lua_place(lua_State *L, struct spt_sched *s, int level);
+
+#endif

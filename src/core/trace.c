@@ -1,0 +1,255 @@
+/* The event ring, its interned strings and its texts. */
+#include "core/trace.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "septet/septet.h"
+
+#define TEXT_SIZE  (1u << 20) /* bytes of the text ring */
+#define TEXT_MAX   1024u      /* bytes of one text */
+#define INTERN_MAX 65536u     /* strings */
+
+_Static_assert(sizeof(struct spt_rec) == 32, "a record is one unit");
+
+struct spt_intern {
+    char **strings; /* by number - 1; owned */
+    uint32_t count, cap;
+    uint32_t *slots; /* numbers, open addressing; 0 is free */
+    uint32_t nslots; /* a power of two, at least twice the count */
+    uint32_t last;   /* the number given last: sources repeat */
+};
+
+int spt_trace_init(struct spt_trace *tr, uint32_t records)
+{
+    *tr = (struct spt_trace){.level = 1};
+    tr->intern = calloc(1, sizeof *tr->intern);
+    if (!tr->intern)
+        return SEPTET_ENOMEM;
+    if (records == 0)
+        return SEPTET_OK;
+    uint32_t units = 16;
+    while (units < records && units < 1u << 30)
+        units *= 2;
+    tr->ring = calloc(units, sizeof *tr->ring);
+    tr->mask = units - 1;
+    return tr->ring ? SEPTET_OK : SEPTET_ENOMEM;
+}
+
+void spt_trace_release(struct spt_trace *tr)
+{
+    struct spt_intern *in = tr->intern;
+    for (uint32_t i = 0; in && i < in->count; i++)
+        free(in->strings[i]);
+    if (in) {
+        free(in->strings);
+        free(in->slots);
+    }
+    free(in);
+    free(tr->ring);
+    free(tr->text);
+    *tr = (struct spt_trace){0};
+}
+
+void spt_trace_spawn(struct spt_trace *tr, uint64_t t, uint32_t task, uint32_t parent,
+                     uint64_t defined, uint64_t site)
+{
+    spt_trace_put(tr, (struct spt_rec){.t = t,
+                                       .task = task,
+                                       .ref = parent,
+                                       .kind = SPT_REC_SPAWN,
+                                       .extra = site ? 1 : 0,
+                                       .b = defined});
+    if (site)
+        spt_trace_put(tr, (struct spt_rec){.t = t, .kind = SPT_REC_MORE, .b = site});
+}
+
+static uint64_t pair(int32_t high, int32_t low)
+{
+    return (uint64_t)(uint32_t)high << 32 | (uint32_t)low;
+}
+
+void spt_trace_xfer(struct spt_trace *tr, uint64_t t, uint32_t task, uint32_t ref,
+                    const struct spt_xfer *x)
+{
+    spt_trace_put(tr, (struct spt_rec){.t = t,
+                                       .task = task,
+                                       .ref = ref,
+                                       .kind = SPT_REC_XFER,
+                                       .sub = x->reused,
+                                       .extra = 2,
+                                       .a = x->url,
+                                       .b = x->bytes});
+    spt_trace_put(tr, (struct spt_rec){.t = x->place,
+                                       .task = x->method,
+                                       .ref = x->code,
+                                       .kind = SPT_REC_MORE,
+                                       .sub = x->version,
+                                       .extra = x->status,
+                                       .a = x->phase,
+                                       .b = pair(x->queue_us, x->total_us)});
+    spt_trace_put(tr, (struct spt_rec){.t = pair(x->dns_us, x->tcp_us),
+                                       .task = (uint32_t)x->tls_us,
+                                       .ref = (uint32_t)x->send_us,
+                                       .kind = SPT_REC_MORE,
+                                       .b = pair(x->wait_us, x->recv_us)});
+}
+
+static struct spt_xfer xfer_of(const struct spt_rec *r)
+{
+    const struct spt_rec *m = r + 1, *n = r + 2;
+    return (struct spt_xfer){.queue_us = (int32_t)(m->b >> 32),
+                             .total_us = (int32_t)m->b,
+                             .dns_us = (int32_t)(n->t >> 32),
+                             .tcp_us = (int32_t)n->t,
+                             .tls_us = (int32_t)n->task,
+                             .send_us = (int32_t)n->ref,
+                             .wait_us = (int32_t)(n->b >> 32),
+                             .recv_us = (int32_t)n->b,
+                             .bytes = r->b,
+                             .place = m->t,
+                             .url = r->a,
+                             .method = m->task,
+                             .code = m->ref,
+                             .phase = m->a,
+                             .status = m->extra,
+                             .version = m->sub,
+                             .reused = r->sub};
+}
+
+/* --- interned strings --- */
+
+static uint32_t hash(const char *s)
+{
+    uint32_t h = 2166136261u;
+    for (; *s; s++)
+        h = (h ^ (unsigned char)*s) * 16777619u;
+    return h;
+}
+
+static bool intern_grow(struct spt_intern *in)
+{
+    uint32_t cap = in->cap ? in->cap * 2 : 64;
+    char **strings = realloc(in->strings, cap * sizeof *strings);
+    if (!strings)
+        return false;
+    in->strings = strings;
+    uint32_t *slots = calloc(cap * 2, sizeof *slots);
+    if (!slots)
+        return false;
+    for (uint32_t id = 1; id <= in->count; id++) {
+        uint32_t i = hash(strings[id - 1]);
+        while (slots[i & (cap * 2 - 1)])
+            i++;
+        slots[i & (cap * 2 - 1)] = id;
+    }
+    free(in->slots);
+    in->slots = slots;
+    in->nslots = cap * 2;
+    in->cap = cap;
+    return true;
+}
+
+uint32_t spt_trace_intern(struct spt_trace *tr, const char *s)
+{
+    struct spt_intern *in = tr->intern;
+    if (!s)
+        return 0;
+    if (in->last && strcmp(in->strings[in->last - 1], s) == 0)
+        return in->last;
+    uint32_t i = hash(s);
+    for (uint32_t id; in->nslots && (id = in->slots[i & (in->nslots - 1)]); i++)
+        if (strcmp(in->strings[id - 1], s) == 0)
+            return in->last = id;
+    if (in->count == INTERN_MAX || (in->count == in->cap && !intern_grow(in)))
+        return 0;
+    char *copy = strdup(s);
+    if (!copy)
+        return 0;
+    in->strings[in->count++] = copy;
+    for (i = hash(s); in->slots[i & (in->nslots - 1)]; i++)
+        ;
+    in->slots[i & (in->nslots - 1)] = in->count;
+    return in->last = in->count;
+}
+
+const char *spt_trace_string(const struct spt_trace *tr, uint32_t id)
+{
+    return id && id <= tr->intern->count ? tr->intern->strings[id - 1] : "";
+}
+
+/* --- texts: each is its length in two bytes, then its bytes; never split by the ring's end --- */
+
+uint32_t spt_trace_text(struct spt_trace *tr, const char *s, size_t len)
+{
+    if (!tr->ring)
+        return 0;
+    if (!tr->text) {
+        tr->text = malloc(TEXT_SIZE);
+        if (!tr->text)
+            return 0;
+        tr->text_head = 0;
+    }
+    if (len > TEXT_MAX)
+        len = TEXT_MAX;
+    if ((uint32_t)tr->text_head == 0)
+        tr->text_head += 2; /* 0 means no text */
+    uint32_t at = tr->text_head % TEXT_SIZE;
+    if (at + 2 + len > TEXT_SIZE) {
+        tr->text_head += TEXT_SIZE - at;
+        at = 0;
+    }
+    uint16_t n = (uint16_t)len;
+    memcpy(tr->text + at, &n, 2);
+    memcpy(tr->text + at + 2, s, len);
+    uint32_t pos = (uint32_t)tr->text_head;
+    tr->text_head += 2 + len;
+    return pos;
+}
+
+void spt_trace_get_text(const struct spt_trace *tr, uint32_t pos, char *out, size_t size)
+{
+    uint32_t age = (uint32_t)tr->text_head - pos; /* modulo 2^32, as pos is */
+    if (pos == 0 || !tr->text) {
+        snprintf(out, size, "%s", "");
+        return;
+    }
+    if (age > TEXT_SIZE - TEXT_MAX) {
+        snprintf(out, size, "<gone>");
+        return;
+    }
+    uint64_t abs = tr->text_head - age;
+    uint16_t n;
+    memcpy(&n, tr->text + abs % TEXT_SIZE, 2);
+    snprintf(out, size, "%.*s", (int)n, tr->text + abs % TEXT_SIZE + 2);
+}
+
+bool spt_trace_read(const struct spt_trace *tr, uint64_t *cursor, struct spt_event *event,
+                    uint64_t *lost)
+{
+    if (!tr->ring)
+        return false;
+    uint64_t oldest = tr->head > tr->mask ? tr->head - tr->mask - 1 : 0;
+    if (*cursor < oldest) {
+        while (oldest < tr->head && tr->ring[oldest & tr->mask].kind == SPT_REC_MORE)
+            oldest++;
+        *lost += oldest - *cursor;
+        *cursor = oldest;
+    }
+    if (*cursor >= tr->head)
+        return false;
+    struct spt_rec units[3];
+    unsigned n = 0;
+    do {
+        units[n++] = tr->ring[(*cursor)++ & tr->mask];
+    } while (n < 3 && n <= units[0].extra);
+    event->rec = units[0];
+    if (units[0].kind == SPT_REC_SPAWN) {
+        event->defined = units[0].b;
+        event->site = n > 1 ? units[1].b : 0;
+    } else if (units[0].kind == SPT_REC_XFER) {
+        event->xfer = xfer_of(units);
+    }
+    return true;
+}

@@ -1,0 +1,591 @@
+/* The host: puts the floors together and is the public API. The only file that knows them all. */
+#include "septet/septet.h"
+
+#include <curl/curl.h>
+#include <lauxlib.h>
+#include <lualib.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/sched.h"
+#include "core/task.h"
+#include "loop/curl_driver.h"
+#include "loop/loop.h"
+#include "lua/lib.h"
+#include "op/env.h"
+#include "septet/op.h"
+
+#define TURN_RESUMES 64         /* tasks run between two looks at the poller */
+#define TURN_NS      100000     /* ... or this long */
+#define UNWIND_LAPS  1000000000 /* of septet_free: bounded by refusals, task by task */
+
+/* What Lua functions point to: it lives in the Lua state, which may outlive the host. */
+struct core {
+    struct spt_env env;
+    struct spt_sched sched;
+};
+
+struct septet_host {
+    septet_config config;
+    lua_State *L; /* owned unless config.lua */
+    struct core *core;
+    struct spt_loop *loop;
+    struct spt_driver *driver;
+    uint32_t failures;               /* errors that reached nobody, ever */
+    bool running;                    /* inside septet_run */
+    bool deadlocked;                 /* seen by the drain of septet_run */
+    volatile sig_atomic_t interrupt; /* septet_interrupt was called */
+    bool interrupted;                /* ... and acted upon */
+};
+
+const char *septet_version(void)
+{
+    return SEPTET_VERSION;
+}
+
+void septet_config_init(septet_config *config)
+{
+    *config = (septet_config){.size = sizeof *config, .trace_records = 65536};
+}
+
+static struct spt_sched *sched_of(const septet_host *h)
+{
+    return &h->core->sched;
+}
+
+septet_host *septet_host_of(lua_State *L)
+{
+    struct spt_sched *s = spt_sched_of(L);
+    return s ? s->world.ud : NULL;
+}
+
+lua_State *septet_lua(septet_host *host)
+{
+    return host->L;
+}
+
+void *septet_loop(septet_host *host)
+{
+    return spt_loop_uv(host->loop);
+}
+
+void *septet_userdata(septet_host *host)
+{
+    return host->config.ud;
+}
+
+size_t septet_tasks(const septet_host *host)
+{
+    return sched_of(host)->live;
+}
+
+/* --- telling the embedder --- */
+
+static void warn(void *ud, const char *message)
+{
+    septet_host *h = ud;
+    if (h->config.on_warning)
+        h->config.on_warning(h->config.ud, message);
+}
+
+/* Lua's own warn: pieces, and control messages that begin with '@'. */
+struct warning {
+    septet_host *host;
+    bool on;
+    size_t len;
+    char text[1024];
+};
+
+static void on_lua_warning(void *ud, const char *piece, int to_continue)
+{
+    struct warning *w = ud;
+    if (w->len == 0 && !to_continue && *piece == '@') {
+        if (strcmp(piece, "@on") == 0)
+            w->on = true;
+        else if (strcmp(piece, "@off") == 0)
+            w->on = false;
+        return;
+    }
+    w->len += (size_t)snprintf(w->text + w->len, sizeof w->text - w->len, "%s", piece);
+    if (w->len >= sizeof w->text)
+        w->len = sizeof w->text - 1;
+    if (to_continue)
+        return;
+    w->len = 0;
+    if (w->on)
+        warn(w->host, w->text);
+}
+
+static void tell_error(septet_host *h, const septet_error *error)
+{
+    if (h->config.on_error)
+        h->config.on_error(h->config.ud, error);
+}
+
+static const char *kind_of(lua_State *L, int index)
+{
+    if (!spt_error_is(L, index, NULL))
+        return "error";
+    lua_getfield(L, index, "kind");
+    const char *kind = lua_tostring(L, -1);
+    lua_pop(L, 1); /* the error keeps it */
+    return kind ? kind : "error";
+}
+
+/* task.on_unhandled(task, error, traceback), if a script has set it. */
+static bool tell_script(lua_State *L)
+{
+    // stack: task, error, traceback
+    if (luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE) &&
+        lua_getfield(L, -1, "septet.task") == LUA_TTABLE &&
+        lua_getfield(L, -1, "on_unhandled") == LUA_TFUNCTION) {
+        for (int i = 1; i <= 3; i++)
+            lua_pushvalue(L, i);
+        lua_call(L, 3, 0);
+        return true;
+    }
+    lua_settop(L, 3);
+    return false;
+}
+
+static int report(lua_State *L)
+{
+    struct spt_task *t = lua_touserdata(L, 1);
+    septet_host *h = t->sched->world.ud;
+    char name[128];
+    spt_task_name(t, name, sizeof name);
+    lua_settop(L, 0);
+    spt_task_push(L, t);
+    lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
+    lua_getiuservalue(L, 1, SPT_TASK_UV_TRACEBACK);
+    if (!t->is_main && tell_script(L))
+        return 0;
+    if (!t->late)
+        h->failures++;
+    const char *message = t->abandoned ? "abandoned: it absorbed its cancellation at shutdown"
+                                       : luaL_tolstring(L, 2, NULL);
+    const char *traceback = lua_isstring(L, 3) ? lua_tostring(L, 3) : "";
+    tell_error(h, &(septet_error){.kind = kind_of(L, 2),
+                                  .message = message,
+                                  .traceback = traceback,
+                                  .task = name,
+                                  .task_id = t->id,
+                                  .is_main = t->is_main});
+    return 0;
+}
+
+static void on_unhandled(void *ud, struct spt_task *t)
+{
+    septet_host *h = ud;
+    lua_pushcfunction(h->L, report);
+    lua_pushlightuserdata(h->L, t);
+    if (lua_pcall(h->L, 1, 0, 0) == LUA_OK)
+        return;
+    h->failures++;
+    const char *message = lua_tostring(h->L, -1);
+    tell_error(h,
+               &(septet_error){.kind = "error",
+                               .message = message ? message : "an error while reporting an error",
+                               .traceback = "",
+                               .task = "",
+                               .task_id = t->id});
+    lua_pop(h->L, 1);
+}
+
+/* --- the drain: what runs once a turn --- */
+
+static void cancel_children(struct spt_scope *scope, const char *source, const char *reason)
+{
+    struct spt_link *head = &scope->children;
+    for (struct spt_link *l = head->next; l != head; l = l->next)
+        spt_scope_cancel(SPT_OF(l, struct spt_scope, sibling), source, reason);
+}
+
+static void act_on_interrupt(septet_host *h)
+{
+    h->interrupt = 0;
+    h->interrupted = true;
+    cancel_children(&sched_of(h)->mains, "shutdown", "interrupted");
+}
+
+static bool spent(const struct spt_sched *s, unsigned ran, uint64_t t0)
+{
+    return ran >= TURN_RESUMES || s->now_ns - t0 >= TURN_NS;
+}
+
+static uint64_t next_instant(septet_host *h)
+{
+    uint64_t due = spt_timers_next(&sched_of(h)->timers), curl = spt_driver_due(h->driver);
+    return curl < due ? curl : due;
+}
+
+/* Laps until nothing is new or the turn's budget is spent; then says when it wants to run again. */
+static uint64_t drain(void *ud)
+{
+    septet_host *h = ud;
+    struct spt_sched *s = sched_of(h);
+    unsigned ran = 0;
+    bool more = true;
+    s->draining = true;
+    if (h->interrupt)
+        act_on_interrupt(h);
+    s->now_ns = spt_sched_clock(s);
+    for (uint64_t t0 = s->now_ns; more && !spent(s, ran, t0);) {
+        ran += spt_sched_lap(s, TURN_RESUMES - ran);
+        more = spt_driver_drain(h->driver) || spt_sched_busy(s);
+    }
+    s->draining = false;
+    spt_trace_flush(&h->core->env);
+    h->deadlocked = h->running && spt_sched_deadlocked(s);
+    return more || h->deadlocked || h->interrupt ? SPT_LOOP_NOW : next_instant(h);
+}
+
+static uint64_t world_now(void *ud)
+{
+    return spt_loop_now();
+}
+
+static void world_wake(void *ud)
+{
+    septet_host *h = ud;
+    spt_loop_wake(h->loop);
+}
+
+/* --- birth --- */
+
+static const char core_key = 0; /* its address keeps the core in the registry */
+
+static int open_core(lua_State *L)
+{
+    septet_host *h = lua_touserdata(L, 1);
+    const struct spt_world world = {
+        .now = world_now, .wake = world_wake, .unhandled = on_unhandled, .warn = warn, .ud = h};
+    if (spt_sched_of(L))
+        return luaL_error(L, "the state has a host already");
+    struct core *core = lua_newuserdatauv(L, sizeof *core, 0);
+    memset(core, 0, sizeof *core);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &core_key);
+    core->env.sched = &core->sched;
+    h->core = core;
+    spt_sched_init(&core->sched, L, &world, h->config.trace_records);
+    spt_lib_open(L, &core->env);
+    return 0;
+}
+
+static int open_own(lua_State *L)
+{
+    septet_host *h = lua_touserdata(L, 1);
+    luaL_openlibs(L);
+    struct warning *w = lua_newuserdatauv(L, sizeof *w, 0);
+    *w = (struct warning){.host = h};
+    luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_setwarnf(L, on_lua_warning, w);
+    return 0;
+}
+
+/* Runs `fn` with the host as its argument, protected. */
+static int protected(septet_host *h, lua_CFunction fn)
+{
+    if (!lua_checkstack(h->L, 4))
+        return SEPTET_ENOMEM;
+    lua_pushcfunction(h->L, fn);
+    lua_pushlightuserdata(h->L, h);
+    if (lua_pcall(h->L, 1, 0, 0) == LUA_OK)
+        return SEPTET_OK;
+    bool memory = lua_type(h->L, -1) == LUA_TSTRING &&
+                  strcmp(lua_tostring(h->L, -1), "not enough memory") == 0;
+    lua_pop(h->L, 1);
+    return memory ? SEPTET_ENOMEM : SEPTET_EINVAL;
+}
+
+/* Where a panic would be: every call of ours is protected, so this is a bug; the process ends as Lua's
+ * default has it, after the embedder was told. */
+static int on_panic(lua_State *L)
+{
+    septet_host *h = septet_host_of(L);
+    if (h)
+        warn(h, "internal error: a Lua error outside protection");
+    return 0;
+}
+
+static int open_lua(septet_host *h)
+{
+    if (h->config.lua) {
+        h->L = h->config.lua;
+        return SEPTET_OK;
+    }
+    h->L = h->config.alloc ? lua_newstate(h->config.alloc, h->config.alloc_ud) : luaL_newstate();
+    if (!h->L)
+        return SEPTET_ENOMEM;
+    lua_atpanic(h->L, on_panic);
+    return protected(h, open_own);
+}
+
+static int host_open(septet_host *h)
+{
+    int rc = open_lua(h);
+    if (rc == SEPTET_OK)
+        rc = spt_loop_new(&h->loop, h->config.loop, drain, h);
+    if (rc == SEPTET_OK)
+        rc = protected(h, open_core);
+    if (rc == SEPTET_OK)
+        rc = spt_driver_new(&h->driver, h->loop, &sched_of(h)->timers);
+    if (rc == SEPTET_OK)
+        h->core->env.driver = h->driver;
+    return rc;
+}
+
+static int host_close(septet_host *h)
+{
+    int rc = SEPTET_OK;
+    if (h->driver) {
+        spt_http_release(&h->core->env);
+        spt_driver_free(h->driver);
+        h->core->env.driver = NULL;
+    }
+    if (h->core)
+        spt_sched_release(sched_of(h));
+    if (h->L && !h->config.lua)
+        lua_close(h->L);
+    if (h->loop)
+        rc = spt_loop_free(h->loop);
+    free(h);
+    return rc;
+}
+
+septet_host *septet_new(const septet_config *config, int *status)
+{
+    int rc = SEPTET_ENOMEM;
+    septet_host *h = calloc(1, sizeof *h);
+    if (h) {
+        size_t size = config->size < sizeof *config ? config->size : sizeof *config;
+        septet_config_init(&h->config);
+        memcpy(&h->config, config, size); /* an older embedder's is shorter */
+        rc = host_open(h);
+        if (rc != SEPTET_OK) {
+            host_close(h);
+            h = NULL;
+        }
+    }
+    if (status)
+        *status = rc;
+    return h;
+}
+
+/* --- end --- */
+
+static bool inside(const septet_host *h)
+{
+    return sched_of(h)->draining;
+}
+
+/* Unwinds every task: each wait raises, nothing new is waited for. */
+static void unwind(septet_host *h)
+{
+    struct spt_sched *s = sched_of(h);
+    s->closing = true;
+    s->draining = true;
+    cancel_children(&s->mains, "shutdown", NULL);
+    spt_scope_cancel(&s->background, "shutdown", NULL);
+    for (long i = 0; i < UNWIND_LAPS && spt_sched_busy(s); i++)
+        spt_sched_lap(s, TURN_RESUMES);
+    spt_trace_flush(&h->core->env);
+    s->draining = false;
+    if (s->live > 0)
+        warn(h, "tasks were left when the host ended");
+}
+
+int septet_free(septet_host *host)
+{
+    if (!host)
+        return SEPTET_OK;
+    if (inside(host))
+        return SEPTET_EBUSY;
+    unwind(host);
+    return host_close(host);
+}
+
+/* --- loading and running --- */
+
+struct spawn {
+    septet_host *host;
+    const char *name;
+    int nargs;
+};
+
+static int spawn_protected(lua_State *L)
+{
+    // stack: fn, arguments..., the spawn
+    struct spawn *spawn = lua_touserdata(L, -1);
+    struct spt_sched *s = sched_of(spawn->host);
+    lua_pop(L, 1);
+    struct spt_task *t = spt_task_spawn(L, &s->mains, NULL, spawn->nargs);
+    t->is_main = true;
+    s->nmains++;
+    if (spawn->name) {
+        lua_pushstring(L, spawn->name);
+        lua_setiuservalue(L, -2, SPT_TASK_UV_NAME);
+        spt_trace_put(&s->trace, (struct spt_rec){.t = s->now_ns,
+                                                  .task = t->id,
+                                                  .kind = SPT_REC_NAME,
+                                                  .a = spt_trace_text(&s->trace, spawn->name,
+                                                                      strlen(spawn->name))});
+    }
+    return 0;
+}
+
+int septet_spawn(septet_host *host, const char *name, int nargs)
+{
+    struct spawn spawn = {.host = host, .name = name, .nargs = nargs};
+    if (!lua_checkstack(host->L, 4))
+        return SEPTET_ENOMEM;
+    lua_pushcfunction(host->L, spawn_protected);
+    lua_insert(host->L, -(nargs + 2));
+    lua_pushlightuserdata(host->L, &spawn);
+    if (lua_pcall(host->L, nargs + 2, 0, 0) == LUA_OK)
+        return SEPTET_OK;
+    lua_pop(host->L, 1);
+    return SEPTET_ENOMEM;
+}
+
+/* Spawns the chunk that was loaded with `status`, or tells why it could not be. */
+static int spawn_loaded(septet_host *h, int status)
+{
+    if (status == LUA_OK)
+        return septet_spawn(h, "main", 0);
+    const char *message = lua_tostring(h->L, -1);
+    tell_error(h, &(septet_error){.kind = "error",
+                                  .message = message ? message : "cannot load",
+                                  .traceback = "",
+                                  .task = "",
+                                  .is_main = 1});
+    lua_pop(h->L, 1);
+    return status == LUA_ERRMEM ? SEPTET_ENOMEM : SEPTET_ELOAD;
+}
+
+int septet_load_string(septet_host *host, const char *chunkname, const char *source)
+{
+    return spawn_loaded(host, luaL_loadbufferx(host->L, source, strlen(source), chunkname, "t"));
+}
+
+int septet_load_file(septet_host *host, const char *path)
+{
+    return spawn_loaded(host, luaL_loadfilex(host->L, path, "t"));
+}
+
+/* --- deadlock --- */
+
+static void warn_task(septet_host *h, const struct spt_task *t)
+{
+    char name[128], what[512], line[1024], at[128] = "";
+    lua_Debug ar;
+    spt_task_name(t, name, sizeof name);
+    spt_task_waits_for(t, what, sizeof what);
+    for (int level = 0; t->co && lua_getstack(t->co, level, &ar); level++) {
+        lua_getinfo(t->co, "Sl", &ar);
+        if (ar.currentline > 0 && *ar.short_src != '[') {
+            snprintf(at, sizeof at, "  %s:%d", ar.short_src, ar.currentline);
+            break;
+        }
+    }
+    snprintf(line, sizeof line, "#%u %s  waits for %s%s", t->id, name, what, at);
+    warn(h, line);
+}
+
+/* Warns of every live task, in the order of the tree; iterative, as the tree may be deep. */
+static void warn_tasks(septet_host *h, struct spt_scope *top)
+{
+    struct spt_scope *s = top;
+    for (;;) {
+        if (s->task && s == &s->task->root)
+            warn_task(h, s->task);
+        if (!spt_link_alone(&s->children)) {
+            s = SPT_OF(s->children.next, struct spt_scope, sibling);
+            continue;
+        }
+        while (s != top && s->sibling.next == &s->parent->children)
+            s = s->parent;
+        if (s == top)
+            return;
+        s = SPT_OF(s->sibling.next, struct spt_scope, sibling);
+    }
+}
+
+static void break_deadlock(septet_host *h)
+{
+    struct spt_sched *s = sched_of(h);
+    char line[64];
+    snprintf(line, sizeof line, "deadlock: all %u tasks wait and nothing can wake them", s->live);
+    warn(h, line);
+    warn_tasks(h, &s->mains);
+    warn_tasks(h, &s->background);
+    s->draining = true;
+    cancel_children(&s->mains, "shutdown", "deadlock");
+    cancel_children(&s->background, "shutdown", "deadlock");
+    s->draining = false;
+}
+
+int septet_run(septet_host *host)
+{
+    struct spt_sched *s = sched_of(host);
+    if (inside(host) || host->running)
+        return SEPTET_EBUSY;
+    uint32_t failures = host->failures, cancelled_mains = s->cancelled_mains;
+    bool deadlock = false;
+    host->running = true;
+    host->interrupted = false;
+    while (s->live > 0 || spt_sched_busy(s)) {
+        spt_loop_turn(host->loop, true);
+        if (host->deadlocked) {
+            deadlock = true;
+            break_deadlock(host);
+        }
+    }
+    host->running = false;
+    spt_trace_flush(&host->core->env);
+    if (deadlock)
+        return SEPTET_EDEADLOCK;
+    if (host->interrupted && s->cancelled_mains != cancelled_mains)
+        return SEPTET_EINTERRUPTED;
+    return host->failures != failures ? SEPTET_ESCRIPT : SEPTET_OK;
+}
+
+int septet_step(septet_host *host, uint64_t budget_us)
+{
+    struct spt_sched *s = sched_of(host);
+    if (inside(host))
+        return SEPTET_EBUSY;
+    uint64_t t0 = spt_loop_now();
+    do {
+        spt_loop_turn(host->loop, false);
+    } while (spt_sched_busy(s) && spt_loop_now() - t0 < budget_us * 1000);
+    return s->live > 0;
+}
+
+/* --- interruption --- */
+
+/* Runs in the Lua code that was interrupted: what nothing else would reach, if it spins. */
+static void interrupt_hook(lua_State *L, lua_Debug *ar)
+{
+    septet_host *h = septet_host_of(L);
+    struct spt_task *t = sched_of(h)->current;
+    lua_sethook(L, NULL, 0, 0);
+    act_on_interrupt(h);
+    if (t && t->scope->effective) {
+        spt_error_push_cancelled(L, spt_scope_canceller(t->scope));
+        lua_error(L);
+    }
+}
+
+void septet_interrupt(septet_host *host)
+{
+    lua_State *L = spt_innermost(sched_of(host));
+    host->interrupt = 1;
+    spt_loop_wake_async(host->loop);
+    if (L)
+        lua_sethook(L, interrupt_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT,
+                    1);
+}

@@ -1,0 +1,127 @@
+/* The table from libcurl's codes to ours. */
+#include "loop/curl_error.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+static struct spt_error_words words(const char *code, const char *reason)
+{
+    return (struct spt_error_words){code, reason};
+}
+
+static const char *connect_reason(long os_errno)
+{
+    switch (os_errno) {
+    case ECONNREFUSED:
+        return "refused";
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+    case ENETDOWN:
+    case EHOSTDOWN:
+        return "unreachable";
+    case ETIMEDOUT:
+        return "timeout";
+    case ECONNRESET:
+        return "reset";
+    case EMFILE:
+    case ENFILE:
+        return "too_many_files";
+    case EACCES:
+    case EPERM:
+        return "not_permitted";
+    case EADDRNOTAVAIL:
+    case EINVAL:
+        return "bad_address";
+    default:
+        return NULL;
+    }
+}
+
+/* One code stands for a dropped connection, and for a body that is framed wrongly: only the text
+ * tells them apart. */
+static struct spt_error_words receive_error(const char *text)
+{
+    if (strstr(text, "chunk"))
+        return words("protocol", "chunk");
+    if (strstr(text, "response headers"))
+        return words("headers_too_large", NULL);
+    return words("reset", "receive");
+}
+
+struct spt_error_words spt_curl_error(CURLcode code, long os_errno, const char *text)
+{
+    switch (code) {
+    case CURLE_OK:
+        return words(NULL, NULL);
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return words("dns", "not_found");
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return words("dns", "proxy");
+    case CURLE_COULDNT_CONNECT:
+        return words("connect", connect_reason(os_errno));
+    case CURLE_INTERFACE_FAILED:
+        return words("connect", "interface");
+    case CURLE_PROXY:
+        return words("connect", "proxy");
+    case CURLE_OPERATION_TIMEDOUT:
+        return words("timeout", NULL);
+    case CURLE_SSL_CONNECT_ERROR:
+        return words("tls", "handshake");
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+        return words("tls", "verify");
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CRL_BADFILE:
+        return words("tls", "ca");
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CLIENTCERT:
+        return words("tls", "client_certificate");
+    case CURLE_SSL_CIPHER:
+        return words("tls", "cipher");
+    case CURLE_SSL_ENGINE_NOTFOUND:
+    case CURLE_SSL_ENGINE_SETFAILED:
+    case CURLE_SSL_ENGINE_INITFAILED:
+    case CURLE_SSL_SHUTDOWN_FAILED:
+    case CURLE_USE_SSL_FAILED:
+        return words("tls", NULL);
+    case CURLE_GOT_NOTHING:
+        return words("reset", "empty");
+    case CURLE_SEND_ERROR:
+        return words("reset", "send");
+    case CURLE_RECV_ERROR:
+        return receive_error(text);
+    case CURLE_PARTIAL_FILE:
+        return words("partial", "truncated");
+    case CURLE_UNSUPPORTED_PROTOCOL: /* the scheme was checked: HTTP/0.9, or no HTTP at all */
+        return words("protocol", "status_line");
+    case CURLE_WEIRD_SERVER_REPLY:
+        return words("protocol", "reply");
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+    case CURLE_HTTP3:
+    case CURLE_QUIC_CONNECT_ERROR:
+        return words("protocol", "http2");
+    case CURLE_SEND_FAIL_REWIND:
+        return words("protocol", "rewind");
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_WRITE_ERROR: /* our own refusals are told before this table: a decoder's */
+        return words("decode", "content_encoding");
+    case CURLE_FILESIZE_EXCEEDED:
+        return words("body_too_large", NULL);
+    case CURLE_TOO_MANY_REDIRECTS:
+        return words("redirect", "limit");
+    case CURLE_URL_MALFORMAT:
+        return words("url", "malformed");
+    case CURLE_LOGIN_DENIED:
+    case CURLE_AUTH_ERROR:
+    case CURLE_REMOTE_ACCESS_DENIED:
+        return words("denied", NULL);
+    case CURLE_OUT_OF_MEMORY:
+        return words("memory", NULL);
+    default:
+        return words("internal", NULL);
+    }
+}

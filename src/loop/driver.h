@@ -1,0 +1,69 @@
+/* What a driver, a session and a pooled handle are made of: private to curl_driver.c, easy.c and
+ * limits.c. */
+#ifndef SPT_LOOP_DRIVER_H
+#define SPT_LOOP_DRIVER_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "loop/admission.h"
+#include "loop/curl_driver.h"
+#include "loop/headers.h"
+#include "loop/sockets.h"
+
+#define SPT_EASY_POOL_MAX 256
+
+struct spt_driver {
+    struct spt_loop *loop;     /* borrows */
+    struct spt_timers *timers; /* borrows */
+    struct spt_sockets sockets;
+    struct spt_link sessions; /* all */
+    struct spt_link pending;  /* those with something to do in the next lap */
+    struct spt_link finished; /* requests to be delivered */
+    struct spt_link pokes;    /* handles to be woken, see easy.c */
+    struct spt_link pool;     /* handles at rest, the last used first */
+    unsigned pooled;
+    unsigned requests; /* queued or in flight */
+    uint64_t now_ns;   /* when libcurl was last entered for a socket */
+    CURLU *url;        /* scratch for the checks */
+    char *encodings;   /* what libcurl can decode */
+    bool in_curl;      /* inside a call into libcurl: its callbacks may not call it */
+    bool quirk_poke;
+    bool quirk_timeout;
+};
+
+struct spt_session {
+    struct spt_driver *driver;
+    CURLM *multi; /* NULL once closed */
+    struct spt_admission admission;
+    struct spt_link link;    /* in the driver's sessions */
+    struct spt_link pending; /* in the driver's pending */
+    struct spt_link flight;  /* requests in the multi */
+    struct spt_timer timer;  /* stands for due_ns, armed no later than it */
+    uint64_t due_ns;         /* when libcurl wants to run, SPT_NEVER for not at all */
+    bool kick;               /* it wants to run now */
+};
+
+/* A libcurl handle and what it remembers of the request it runs. */
+struct spt_easy {
+    CURL *curl;
+    struct spt_driver *driver;
+    struct spt_request *request; /* NULL at rest */
+    struct spt_link link;        /* in the driver's pool */
+    struct spt_link poke;        /* in the driver's pokes */
+    struct spt_link attempts;    /* sockets that connect for it */
+    struct spt_head head;
+    const char *refused;   /* the code of the failure for which a callback of ours ended it */
+    int open_errno;        /* of a socket that could not be opened */
+    bool tls;              /* https */
+    bool ready;            /* had a connection for its request */
+    bool retried;          /* on a fresh connection, after a stale one */
+    bool poked;            /* since the last socket was opened */
+    uint64_t t_open_ns;    /* its first socket; 0: none, the connection was there */
+    uint64_t t_ready_ns;   /* the request could go out */
+    uint64_t t_first_ns;   /* the response began; 0: not yet */
+    curl_off_t sent_bytes; /* of the body, when last looked */
+};
+
+#endif

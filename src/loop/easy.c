@@ -1,0 +1,301 @@
+/* Handles at rest and at work. Options that hold for every request stand in one function; callbacks
+ * only write into the request, the handle's own struct, and the table of sockets. */
+#include "loop/easy.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "loop/limits.h"
+#include "loop/loop.h"
+#include "septet/septet.h"
+
+enum {
+    IDLE_MAX_S = 60,           /* servers commonly drop an idle connection after 60 to 75 s */
+    KEEPALIVE_S = 30,          /* of silence, until TCP asks whether the peer is there */
+    BODY_RESERVE_MAX = 1 << 20 /* bytes taken on the word of a Content-Length */
+};
+
+static curl_socket_t on_open_socket(void *ud, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct spt_easy *easy = ud;
+    struct spt_request *r = easy->request;
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                    address->protocol);
+    (void)purpose;
+    if (fd < 0) {
+        easy->open_errno = errno;
+        return CURL_SOCKET_BAD;
+    }
+    struct spt_socket *s = spt_sockets_open(&easy->driver->sockets, fd, r->session);
+    if (!s) {
+        easy->open_errno = ENOMEM;
+        close(fd);
+        return CURL_SOCKET_BAD;
+    }
+    spt_socket_opening(s, easy, &easy->attempts);
+    easy->poked = false;
+    if (!easy->t_open_ns) {
+        easy->t_open_ns = spt_loop_now();
+        spt_limits_enter(r, SPT_PHASE_CONNECTING, easy->t_open_ns);
+    }
+    return fd;
+}
+
+/* `ud` is the driver: a connection outlives the handle that opened it. */
+static int on_close_socket(void *ud, curl_socket_t fd)
+{
+    struct spt_driver *driver = ud;
+    spt_sockets_close(&driver->sockets, fd);
+    return close(fd);
+}
+
+static void opened_all(struct spt_easy *easy)
+{
+    while (!spt_link_alone(&easy->attempts))
+        spt_socket_opened(SPT_OF(easy->attempts.next, struct spt_socket, attempt));
+}
+
+void spt_easy_drop_attempts(struct spt_easy *easy)
+{
+    while (!spt_link_alone(&easy->attempts)) {
+        struct spt_socket *s = SPT_OF(easy->attempts.next, struct spt_socket, attempt);
+        spt_sockets_close(s->table, s->fd);
+    }
+}
+
+static int on_ready(void *ud, char *peer, char *local, int peer_port, int local_port)
+{
+    struct spt_easy *easy = ud;
+    struct spt_request *r = easy->request;
+    (void)local, (void)local_port;
+    opened_all(easy);
+    size_t len = strnlen(peer, sizeof r->peer - 1);
+    memcpy(r->peer, peer, len);
+    r->peer[len] = '\0';
+    r->peer_port = (uint16_t)peer_port;
+    easy->ready = true;
+    easy->t_ready_ns = spt_loop_now();
+    spt_limits_enter(r, r->body_len > 0 ? SPT_PHASE_SENDING : SPT_PHASE_WAITING, easy->t_ready_ns);
+    return CURL_PREREQFUNC_OK;
+}
+
+static void note_bytes(struct spt_easy *easy)
+{
+    struct spt_request *r = easy->request;
+    if (easy->t_first_ns) {
+        r->t_byte_ns = easy->driver->now_ns;
+        return;
+    }
+    easy->t_first_ns = spt_loop_now();
+    spt_limits_enter(r, SPT_PHASE_RECEIVING, easy->t_first_ns);
+}
+
+/* Returns what tells libcurl to give up. */
+static size_t refuse(struct spt_easy *easy, const char *code)
+{
+    easy->refused = code;
+    return 0;
+}
+
+static size_t on_header(char *line, size_t size, size_t n, void *ud)
+{
+    struct spt_easy *easy = ud;
+    note_bytes(easy);
+    switch (spt_head_line(&easy->head, &easy->request->head, line, size * n)) {
+    case SEPTET_OK:
+        return size * n;
+    case SEPTET_ETOOBIG:
+        return refuse(easy, "headers_too_large");
+    case SEPTET_EINVAL:
+        return refuse(easy, "protocol");
+    default:
+        return refuse(easy, "memory");
+    }
+}
+
+/* Bytes to make room for at the first of them: all, where their number is told. */
+static size_t expected_bytes(struct spt_easy *easy, size_t first)
+{
+    curl_off_t length = -1;
+    curl_easy_getinfo(easy->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    if (length < (curl_off_t)first)
+        return first;
+    if ((uint64_t)length > easy->request->body_in.max)
+        return SIZE_MAX;
+    return length < BODY_RESERVE_MAX ? (size_t)length : BODY_RESERVE_MAX;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t n, void *ud)
+{
+    struct spt_easy *easy = ud;
+    struct spt_buf *body = &easy->request->body_in;
+    size_t len = size * n;
+    int rc = SEPTET_OK;
+    note_bytes(easy);
+    if (!body->data)
+        rc = spt_buf_reserve(body, expected_bytes(easy, len));
+    if (rc == SEPTET_OK)
+        rc = spt_buf_append(body, bytes, len);
+    if (rc == SEPTET_OK)
+        return len;
+    return refuse(easy, rc == SEPTET_ETOOBIG ? "body_too_large" : "memory");
+}
+
+/* What is the same for every request. curl_easy_reset has just undone the last one's. */
+static void set_constant_options(struct spt_easy *easy)
+{
+    CURL *c = easy->curl;
+    curl_easy_setopt(c, CURLOPT_PRIVATE, easy);
+    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L); /* a pending lookup is left, not waited for */
+    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(c, CURLOPT_CAPATH, NULL); /* with one, each connection parses all it holds */
+    curl_easy_setopt(c, CURLOPT_PROXY, "");
+    curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, easy->driver->encodings);
+    curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, (long)IDLE_MAX_S);
+    curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(c, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);
+    curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, easy);
+    curl_easy_setopt(c, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
+    curl_easy_setopt(c, CURLOPT_CLOSESOCKETDATA, easy->driver);
+    curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_ready);
+    curl_easy_setopt(c, CURLOPT_PREREQDATA, easy);
+    curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(c, CURLOPT_HEADERDATA, easy);
+    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(c, CURLOPT_WRITEDATA, easy);
+}
+
+/* A method is GET, HEAD, or a body with a name of its own. Those defined to have a body send an
+ * empty one where none is given, so that the server sees its length. */
+static void set_method(CURL *c, const struct spt_request *r)
+{
+    const char *m = r->method;
+    bool wants_body = strcmp(m, "POST") == 0 || strcmp(m, "PUT") == 0 || strcmp(m, "PATCH") == 0;
+    if (strcmp(m, "HEAD") == 0) {
+        curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+        return;
+    }
+    if (r->body || wants_body) {
+        curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
+        curl_easy_setopt(c, CURLOPT_POSTFIELDS, r->body ? r->body : "");
+    }
+    if (strcmp(m, r->body || wants_body ? "POST" : "GET") != 0)
+        curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, m);
+}
+
+static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r)
+{
+    CURL *c = easy->curl;
+    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, r->failure.text);
+    set_method(c, r);
+    if (r->headers || r->body)
+        curl_easy_setopt(c, CURLOPT_HTTPHEADER, spt_headers_list(r->headers));
+    if (r->connect_ns) /* libcurl shares it out between the addresses of a name */
+        curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)(r->connect_ns / 1000000 + 1));
+    return curl_easy_setopt(c, CURLOPT_URL, r->url);
+}
+
+static struct spt_easy *new_easy(struct spt_driver *driver)
+{
+    struct spt_easy *easy = calloc(1, sizeof *easy);
+    if (!easy)
+        return NULL;
+    easy->curl = curl_easy_init();
+    if (!easy->curl) {
+        free(easy);
+        return NULL;
+    }
+    easy->driver = driver;
+    spt_link_init(&easy->link);
+    spt_link_init(&easy->poke);
+    spt_link_init(&easy->attempts);
+    return easy;
+}
+
+static void free_easy(struct spt_easy *easy)
+{
+    curl_easy_cleanup(easy->curl);
+    free(easy);
+}
+
+static struct spt_easy *take(struct spt_driver *driver)
+{
+    struct spt_link *link = spt_list_pop(&driver->pool);
+    if (!link)
+        return new_easy(driver);
+    driver->pooled--;
+    return SPT_OF(link, struct spt_easy, link);
+}
+
+static void forget(struct spt_easy *easy)
+{
+    easy->head = (struct spt_head){0};
+    easy->refused = NULL;
+    easy->open_errno = 0;
+    easy->ready = easy->poked = false;
+    easy->t_open_ns = easy->t_ready_ns = easy->t_first_ns = 0;
+    easy->sent_bytes = 0;
+}
+
+int spt_easy_get(struct spt_request *r)
+{
+    struct spt_driver *driver = r->session->driver;
+    struct spt_easy *easy = take(driver);
+    if (!easy)
+        return SEPTET_ENOMEM;
+    forget(easy);
+    easy->retried = false;
+    easy->tls = (r->url[4] | 0x20) == 's';
+    easy->request = r;
+    r->easy = easy;
+    set_constant_options(easy);
+    if (set_request_options(easy, r) == CURLE_OK)
+        return SEPTET_OK;
+    spt_easy_put(r, true);
+    return SEPTET_ENOMEM;
+}
+
+/* The reset comes now rather than at the next use: the handle must not point into a request that
+ * its owner may free. */
+void spt_easy_put(struct spt_request *r, bool doubtful)
+{
+    struct spt_easy *easy = r->easy;
+    struct spt_driver *driver = easy->driver;
+    r->easy = NULL;
+    easy->request = NULL;
+    assert(spt_link_alone(&easy->attempts));
+    spt_link_remove(&easy->poke);
+    if (doubtful || driver->pooled >= SPT_EASY_POOL_MAX) {
+        free_easy(easy);
+        return;
+    }
+    curl_easy_reset(easy->curl);
+    spt_list_push_front(&driver->pool, &easy->link);
+    driver->pooled++;
+}
+
+void spt_easy_retry(struct spt_easy *easy)
+{
+    forget(easy);
+    easy->retried = true;
+    curl_easy_setopt(easy->curl, CURLOPT_FRESH_CONNECT, 1L);
+}
+
+void spt_easy_pool_release(struct spt_driver *driver)
+{
+    struct spt_link *link;
+    while ((link = spt_list_pop(&driver->pool)))
+        free_easy(SPT_OF(link, struct spt_easy, link));
+    driver->pooled = 0;
+}

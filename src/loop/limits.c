@@ -1,0 +1,163 @@
+/* Phases and their time limits: one timer a request, armed for the earliest limit and looked at
+ * again when it fires, so that bytes that arrive move no timer. */
+#include "loop/limits.h"
+
+#include <stdio.h>
+
+#include "loop/loop.h"
+
+static void on_limit(struct spt_timer *timer);
+
+static uint64_t after(uint64_t instant_ns, uint64_t limit_ns)
+{
+    if (limit_ns == 0 || limit_ns > SPT_NEVER - instant_ns)
+        return SPT_NEVER;
+    return instant_ns + limit_ns;
+}
+
+/* The limit that ends this phase, with its word. */
+static uint64_t phase_due(const struct spt_request *r, const char **reason)
+{
+    switch (r->phase) {
+    case SPT_PHASE_RESOLVING:
+    case SPT_PHASE_CONNECTING:
+    case SPT_PHASE_TLS:
+        *reason = "connect";
+        return after(r->t_admitted_ns, r->connect_ns);
+    case SPT_PHASE_WAITING:
+        *reason = "first_byte";
+        return after(r->t_phase_ns, r->first_byte_ns);
+    case SPT_PHASE_SENDING:
+    case SPT_PHASE_RECEIVING:
+        *reason = "idle";
+        return after(r->t_byte_ns, r->idle_ns);
+    case SPT_PHASE_QUEUED:
+    case SPT_PHASE_ENDED:
+        break;
+    }
+    return SPT_NEVER;
+}
+
+static uint64_t due(const struct spt_request *r, const char **reason)
+{
+    uint64_t phase_ns = phase_due(r, reason);
+    if (r->deadline_ns == 0 || r->deadline_ns > phase_ns)
+        return phase_ns;
+    *reason = r->phase == SPT_PHASE_QUEUED ? "queue" : "total";
+    return r->deadline_ns;
+}
+
+/* Only ever moves the timer earlier: a limit that moved later is found out when the timer fires. */
+static void arm(struct spt_request *r)
+{
+    const char *reason;
+    uint64_t due_ns = due(r, &reason);
+    if (due_ns < (r->timer.armed ? r->timer.due_ns : SPT_NEVER))
+        spt_timer_start(r->session->driver->timers, &r->timer, due_ns, on_limit);
+}
+
+void spt_limits_enter(struct spt_request *r, enum spt_phase phase, uint64_t now_ns)
+{
+    r->phase = phase;
+    r->t_phase_ns = r->t_byte_ns = now_ns;
+    arm(r);
+}
+
+/* libcurl says nothing when it sends a body it has in memory, so an upload is looked at when its
+ * limit is reached. One that is out waits for its answer since the last time it was seen moving. */
+static void look_at_upload(struct spt_request *r, uint64_t now_ns)
+{
+    curl_off_t sent = 0;
+    curl_easy_getinfo(r->easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
+    if (sent >= (curl_off_t)r->body_len) {
+        r->phase = SPT_PHASE_WAITING;
+        r->t_phase_ns = r->t_byte_ns;
+    } else if (sent > r->easy->sent_bytes) {
+        r->t_byte_ns = now_ns;
+    }
+    r->easy->sent_bytes = sent;
+}
+
+static void explain(struct spt_request *r, const char *reason, uint64_t now_ns)
+{
+    double waited = (double)(now_ns - r->t_start_ns) / 1e9;
+    r->failure.code = "timeout";
+    r->failure.reason = reason;
+    r->failure.phase = spt_request_phase(r);
+    snprintf(r->failure.text, sizeof r->failure.text,
+             "the time limit '%s' passed in phase '%s', %.3f s after the start", reason,
+             spt_phase_word(r->failure.phase), waited);
+}
+
+static void on_limit(struct spt_timer *timer)
+{
+    struct spt_request *r = SPT_OF(timer, struct spt_request, timer);
+    uint64_t now_ns = spt_loop_now();
+    const char *reason = NULL;
+    if (r->phase == SPT_PHASE_SENDING)
+        look_at_upload(r, now_ns);
+    uint64_t due_ns = due(r, &reason);
+    if (due_ns > now_ns) {
+        if (due_ns != SPT_NEVER)
+            spt_timer_start(r->session->driver->timers, timer, due_ns, on_limit);
+        return;
+    }
+    explain(r, reason, now_ns);
+    spt_request_timed_out(r);
+}
+
+void spt_limits_stop(struct spt_request *r, struct spt_driver *driver)
+{
+    spt_timer_stop(driver->timers, &r->timer);
+    r->phase = SPT_PHASE_ENDED;
+}
+
+/* What TLS took, by libcurl's clock; -1 when it did not begin. */
+static int64_t tls_ns(const struct spt_easy *easy, uint64_t end_ns)
+{
+    curl_off_t tcp_us = 0, tls_us = 0;
+    if (!easy->tls)
+        return -1;
+    curl_easy_getinfo(easy->curl, CURLINFO_CONNECT_TIME_T, &tcp_us);
+    curl_easy_getinfo(easy->curl, CURLINFO_APPCONNECT_TIME_T, &tls_us);
+    if (tls_us > tcp_us)
+        return (tls_us - tcp_us) * 1000;
+    return tcp_us > 0 ? (int64_t)(end_ns - easy->t_open_ns) - tcp_us * 1000 : -1;
+}
+
+/* The phases of a new connection, which ended at `end_ns`. */
+static void connection_times(struct spt_request *r, uint64_t end_ns)
+{
+    const struct spt_easy *easy = r->easy;
+    struct spt_times *t = &r->times;
+    uint64_t open_ns = easy->t_open_ns ? easy->t_open_ns : end_ns;
+    t->dns_ns = (int64_t)(open_ns - r->t_admitted_ns);
+    if (!easy->t_open_ns)
+        return;
+    t->tcp_ns = (int64_t)(end_ns - open_ns);
+    t->tls_ns = tls_ns(easy, end_ns);
+    if (t->tls_ns > t->tcp_ns)
+        t->tls_ns = t->tcp_ns;
+    if (t->tls_ns >= 0)
+        t->tcp_ns -= t->tls_ns;
+}
+
+void spt_limits_times(struct spt_request *r, uint64_t now_ns)
+{
+    const struct spt_easy *easy = r->easy;
+    struct spt_times *t = &r->times;
+    *t = (struct spt_times){.dns_ns = -1, .tcp_ns = -1, .tls_ns = -1};
+    t->send_ns = t->wait_ns = t->recv_ns = -1;
+    t->total_ns = (int64_t)(now_ns - r->t_start_ns);
+    t->queue_ns = easy ? (int64_t)(r->t_admitted_ns - r->t_start_ns) : t->total_ns;
+    if (!easy)
+        return;
+    if (!easy->ready || easy->t_open_ns)
+        connection_times(r, easy->ready ? easy->t_ready_ns : now_ns);
+    if (!easy->ready)
+        return;
+    t->send_ns = easy->t_open_ns ? 0 : (int64_t)(easy->t_ready_ns - r->t_admitted_ns);
+    t->wait_ns = (int64_t)((easy->t_first_ns ? easy->t_first_ns : now_ns) - easy->t_ready_ns);
+    if (easy->t_first_ns)
+        t->recv_ns = (int64_t)(now_ns - easy->t_first_ns);
+}

@@ -1,0 +1,20 @@
+/* Where a request is, since when, and until when it may be there. */
+#ifndef SPT_LOOP_LIMITS_H
+#define SPT_LOOP_LIMITS_H
+
+#include "loop/driver.h"
+
+/* The only writer of a started request's phase: stamps it and sees to its time limit. `now_ns` is
+ * the instant. */
+void spt_limits_enter(struct spt_request *r, enum spt_phase phase, uint64_t now_ns);
+
+/* The request is over. */
+void spt_limits_stop(struct spt_request *r, struct spt_driver *driver);
+
+/* Fills in `times` from the stamps; the request still has its handle if it ever had one. */
+void spt_limits_times(struct spt_request *r, uint64_t now_ns);
+
+/* Called by the above when a limit has passed; curl_driver.c ends the request. */
+void spt_request_timed_out(struct spt_request *r);
+
+#endif

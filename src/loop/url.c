@@ -1,0 +1,111 @@
+/* URL checks: what libcurl's parser lets pass and we do not, then the parser. */
+#include "loop/url.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static bool is_scheme_char(char c, bool first)
+{
+    bool alpha = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return alpha || (!first && ((c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.'));
+}
+
+static size_t scheme_len(const char *url)
+{
+    size_t n = 0;
+    while (is_scheme_char(url[n], n == 0))
+        n++;
+    return url[n] == ':' && url[n + 1] == '/' && url[n + 2] == '/' ? n : 0;
+}
+
+static bool has_control(const char *url)
+{
+    for (const unsigned char *p = (const unsigned char *)url; *p; p++)
+        if (*p <= ' ' || *p == 127)
+            return true;
+    return false;
+}
+
+static const char *check_text(const char *url, char *text, size_t size)
+{
+    if (has_control(url)) {
+        snprintf(text, size, "the URL has a space or a control character in it");
+        return "characters";
+    }
+    size_t n = scheme_len(url);
+    if (n == 0) {
+        snprintf(text, size, "no scheme in '%.200s'", strchr(url, '@') ? "..." : url);
+        return "no_scheme";
+    }
+    if ((n != 4 || strncasecmp(url, "http", 4) != 0) &&
+        (n != 5 || strncasecmp(url, "https", 5) != 0)) {
+        snprintf(text, size, "unknown scheme '%.*s'", (int)(n < 40 ? n : 40), url);
+        return "scheme";
+    }
+    return NULL;
+}
+
+static const char *parse_word(CURLUcode code)
+{
+    switch (code) {
+    case CURLUE_USER_NOT_ALLOWED:
+        return "userinfo";
+    case CURLUE_NO_HOST:
+    case CURLUE_BAD_HOSTNAME:
+    case CURLUE_BAD_IPV6:
+        return "host";
+    case CURLUE_BAD_PORT_NUMBER:
+        return "port";
+    case CURLUE_OUT_OF_MEMORY:
+        return "memory";
+    default:
+        return "malformed";
+    }
+}
+
+/* Host names compare without regard to case; the rest of the key has one spelling. */
+static void write_key(struct spt_url_origin *origin, const char *host, const char *port)
+{
+    int n = snprintf(origin->key, sizeof origin->key, "%s://%s:%s", origin->tls ? "https" : "http",
+                     host, port);
+    origin->len = n < (int)sizeof origin->key ? (size_t)n : sizeof origin->key - 1;
+    for (size_t i = 0; i < origin->len; i++)
+        if (origin->key[i] >= 'A' && origin->key[i] <= 'Z')
+            origin->key[i] = (char)(origin->key[i] - 'A' + 'a');
+}
+
+static CURLUcode read_origin(CURLU *u, struct spt_url_origin *origin)
+{
+    char *host = NULL, *port = NULL;
+    CURLUcode rc = curl_url_get(u, CURLUPART_HOST, &host, 0);
+    if (rc == CURLUE_OK)
+        rc = curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
+    if (rc == CURLUE_OK && strlen(host) > 255)
+        rc = CURLUE_BAD_HOSTNAME;
+    if (rc == CURLUE_OK)
+        write_key(origin, host, port);
+    curl_free(host);
+    curl_free(port);
+    return rc;
+}
+
+const char *spt_url_check(CURLU *u, const char *url, struct spt_url_origin *origin, char *text,
+                          size_t size)
+{
+    const char *word = check_text(url, text, size);
+    if (word)
+        return word;
+    origin->tls = (url[4] | 0x20) == 's';
+    CURLUcode rc = curl_url_set(u, CURLUPART_URL, url, CURLU_DISALLOW_USER);
+    if (rc == CURLUE_OK)
+        rc = read_origin(u, origin);
+    if (rc == CURLUE_OK)
+        return NULL;
+    word = parse_word(rc);
+    if (strchr(url, '@')) /* what stands before it may be a password, and is not repeated */
+        snprintf(text, size, "bad URL: %s", word);
+    else
+        snprintf(text, size, "bad URL '%.200s': %s", url, word);
+    return word;
+}

@@ -1,0 +1,231 @@
+/* Coroutines inside tasks: a wait in a script's own coroutine passes outward through every resume to the
+ * scheduler, and the wake-up passes inward again, so that scripts see only their own yields. A
+ * coroutine that never waits pays nothing for it. */
+#include <lauxlib.h>
+
+#include "core/error.h"
+#include "core/op.h"
+#include "core/sched.h"
+#include "core/task.h"
+#include "lua/lib.h"
+#include "op/env.h"
+
+lua_State *spt_innermost(const struct spt_sched *s)
+{
+    const struct spt_task *t = s->current;
+    if (!t)
+        return NULL;
+    return t->frame ? t->frame->co : t->co;
+}
+
+/* Resumes `co` from `L`, one level deeper in the running task. */
+static int enter(lua_State *L, struct spt_sched *s, lua_State *co, int nargs, int *nresults)
+{
+    struct spt_task *t = s->current;
+    if (!t)
+        return lua_resume(co, L, nargs, nresults);
+    struct spt_frame frame = {
+        .co = co,
+        .up = t->frame,
+        .open = lua_isyieldable(L) && L == spt_innermost(s) && (!t->frame || t->frame->open),
+    };
+    t->frame = &frame;
+    int status = lua_resume(co, L, nargs, nresults);
+    t->frame = frame.up;
+    return status;
+}
+
+static lua_State *check_coroutine(lua_State *L)
+{
+    lua_State *co = lua_tothread(L, 1);
+    if (!co)
+        spt_error_arg(L, 1, lua_pushfstring(L, "coroutine expected, got %s", luaL_typename(L, 1)));
+    return co;
+}
+
+/* Moves what `co` yielded, returned or raised to L. Returns the number of values, or -1 for an error. */
+static int take_results(lua_State *L, lua_State *co, int status, int nresults)
+{
+    if (status != LUA_OK && status != LUA_YIELD) {
+        lua_xmove(co, L, 1);
+        return -1;
+    }
+    if (!lua_checkstack(L, nresults + 1)) {
+        lua_pop(co, nresults);
+        lua_pushliteral(L, "too many results to resume");
+        return -1;
+    }
+    lua_xmove(co, L, nresults);
+    return nresults;
+}
+
+/* Pushes what keeps `co` from being resumed with `nargs` arguments, if anything does. */
+static bool push_refusal(lua_State *L, lua_State *co, int nargs)
+{
+    if (spt_is_waiting(co))
+        lua_pushliteral(L, "cannot resume a coroutine that waits in a task");
+    else if (lua_status(co) == LUA_OK && lua_gettop(co) == 0)
+        lua_pushliteral(L, "cannot resume dead coroutine");
+    else if (!lua_checkstack(co, nargs))
+        lua_pushliteral(L, "too many arguments to resume");
+    else
+        return false;
+    return true;
+}
+
+/* Runs `co` until it yields to the script, ends, or waits: then the wait goes outward, and `k` goes on.
+ * Returns as take_results; does not return when it waits. */
+static int run(lua_State *L, lua_State *co, int nargs, lua_KFunction k)
+{
+    int nresults = 0;
+    int status = enter(L, spt_env(L)->sched, co, nargs, &nresults);
+    if (status == LUA_YIELD && spt_is_waiting(co)) {
+        lua_pushlightuserdata(L, (void *)&spt_wait_mark);
+        return lua_yieldk(L, 1, 0, k);
+    }
+    return take_results(L, co, status, nresults);
+}
+
+/* --- resume --- */
+
+static int resume_results(lua_State *L, int n)
+{
+    if (n < 0) {
+        lua_pushboolean(L, 0);
+        lua_insert(L, -2);
+        return 2;
+    }
+    lua_pushboolean(L, 1);
+    lua_insert(L, -(n + 1));
+    return n + 1;
+}
+
+static int resume_again(lua_State *L, int status, lua_KContext ctx)
+{
+    lua_State *co = lua_tothread(L, 1);
+    lua_pop(co, 1); /* the wait mark */
+    return resume_results(L, run(L, co, 0, resume_again));
+}
+
+/* coroutine.resume, passing waits outward. */
+static int l_resume(lua_State *L)
+{
+    lua_State *co = check_coroutine(L);
+    int nargs = lua_gettop(L) - 1;
+    if (push_refusal(L, co, nargs))
+        return resume_results(L, -1);
+    lua_xmove(L, co, nargs);
+    return resume_results(L, run(L, co, nargs, resume_again));
+}
+
+/* --- wrap --- */
+
+static int wrap_results(lua_State *L, lua_State *co, int n)
+{
+    if (n >= 0)
+        return n;
+    int status = lua_status(co);
+    if (status != LUA_OK && status != LUA_YIELD) { /* died of an error: close its variables */
+        lua_pop(L, 1);
+        status = lua_resetthread(co);
+        lua_xmove(co, L, 1);
+    }
+    if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
+        luaL_where(L, 1);
+        lua_insert(L, -2);
+        lua_concat(L, 2);
+    }
+    return lua_error(L);
+}
+
+static int wrap_again(lua_State *L, int status, lua_KContext ctx)
+{
+    lua_State *co = lua_tothread(L, lua_upvalueindex(2));
+    lua_pop(co, 1); /* the wait mark */
+    return wrap_results(L, co, run(L, co, 0, wrap_again));
+}
+
+static int l_wrapped(lua_State *L)
+{
+    lua_State *co = lua_tothread(L, lua_upvalueindex(2));
+    int nargs = lua_gettop(L);
+    if (push_refusal(L, co, nargs))
+        return wrap_results(L, co, -1);
+    lua_xmove(L, co, nargs);
+    return wrap_results(L, co, run(L, co, nargs, wrap_again));
+}
+
+/* coroutine.wrap, passing waits outward. */
+static int l_wrap(lua_State *L)
+{
+    if (!lua_isfunction(L, 1))
+        return spt_error_arg(L, 1,
+                             lua_pushfstring(L, "function expected, got %s", luaL_typename(L, 1)));
+    lua_pushlightuserdata(L, spt_env(L));
+    lua_State *co = lua_newthread(L);
+    lua_pushvalue(L, 1);
+    lua_xmove(L, co, 1);
+    lua_pushcclosure(L, l_wrapped, 2);
+    return 1;
+}
+
+/* --- the others --- */
+
+static bool at_task_level(lua_State *L)
+{
+    const struct spt_task *t = spt_env(L)->sched->current;
+    return t && t->co == L;
+}
+
+/* coroutine.yield: only out of a coroutine of the script's own. */
+static int l_yield(lua_State *L)
+{
+    if (at_task_level(L))
+        return spt_error_usage(L, "yield outside a coroutine: a task gives way by task.sleep(0)");
+    return lua_yield(L, lua_gettop(L));
+}
+
+static int l_isyieldable(lua_State *L)
+{
+    lua_pushboolean(L, lua_isyieldable(L) && !at_task_level(L));
+    return 1;
+}
+
+/* coroutine.running: a task's own coroutine, once seen, is not used for other tasks. */
+static int l_running(lua_State *L)
+{
+    if (at_task_level(L))
+        spt_env(L)->sched->current->coroutine_seen = true;
+    lua_pushboolean(L, lua_pushthread(L));
+    return 2;
+}
+
+/* coroutine.close: not one that waits. */
+static int l_close(lua_State *L)
+{
+    if (spt_is_waiting(check_coroutine(L)))
+        return spt_error_usage(L, "cannot close a coroutine that waits in a task: cancel the task");
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+static const luaL_Reg functions[] = {
+    {"resume", l_resume},           {"wrap", l_wrap},       {"yield", l_yield},
+    {"isyieldable", l_isyieldable}, {"running", l_running}, {NULL, NULL},
+};
+
+void spt_open_coroutine(lua_State *L, struct spt_env *env)
+{
+    if (lua_getglobal(L, "coroutine") != LUA_TTABLE) {
+        lua_pop(L, 1);
+        return;
+    }
+    spt_add_functions(L, env, functions);
+    lua_pushlightuserdata(L, env);
+    lua_getfield(L, -2, "close");
+    lua_pushcclosure(L, l_close, 2);
+    lua_setfield(L, -2, "close");
+    lua_pop(L, 1);
+}

@@ -1,0 +1,38 @@
+/* The register: one line a library. */
+#include "lua/lib.h"
+
+#include <curl/curl.h>
+#include <lauxlib.h>
+#include <uv.h>
+
+#include "op/env.h"
+#include "septet/septet.h"
+
+static void (*const libraries[])(lua_State *L, struct spt_env *env) = {
+    spt_open_sleep, spt_open_join,  spt_open_completions, spt_open_scope,
+    spt_open_http,  spt_open_trace, spt_open_task, /* last: takes methods from the others */
+};
+
+/* versions(): ours and those of what is linked, at run time. */
+static int l_versions(lua_State *L)
+{
+    const char *lua = LUA_RELEASE;
+    lua_pushfstring(L, "Septet %s, %s, libuv %s, libcurl %s", SEPTET_VERSION, lua,
+                    uv_version_string(), curl_version_info(CURLVERSION_NOW)->version);
+    return 1;
+}
+
+static const luaL_Reg functions[] = {{"versions", l_versions}, {NULL, NULL}};
+
+void spt_lib_open(lua_State *L, struct spt_env *env)
+{
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_newtable(L); // stack: loaded, core
+    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
+        libraries[i](L, env);
+    spt_add_functions(L, env, functions);
+    lua_setfield(L, -2, "septet.core");
+    lua_pop(L, 1);
+    spt_open_coroutine(L, env);
+    spt_open_modules(L);
+}

@@ -1,0 +1,33 @@
+/* The register of what scripts get from C: opens every library into one table, "septet.core", which only
+ * the modules in lua/septet/ use. */
+#ifndef SPT_LUA_LIB_H
+#define SPT_LUA_LIB_H
+
+#include <lua.h>
+
+struct spt_env;
+struct spt_sched;
+
+/* Opens the libraries, the embedded modules and the coroutine wrappers in the state of `L`. Raises out
+ * of memory. */
+void spt_lib_open(lua_State *L, struct spt_env *env);
+
+/* task.c: tasks as scripts see them. */
+void spt_open_task(lua_State *L, struct spt_env *env);
+
+/* trace.c: the event ring as scripts see it. */
+void spt_open_trace(lua_State *L, struct spt_env *env);
+
+/* Gives new records to the sinks of scripts, on the main state, protected. Cheap when there is none. */
+void spt_trace_flush(struct spt_env *env);
+
+/* coroutine.c: replaces the functions of the global `coroutine` that must know of waits. */
+void spt_open_coroutine(lua_State *L, struct spt_env *env);
+
+/* embed.c: makes the embedded modules known to `require`. */
+void spt_open_modules(lua_State *L);
+
+/* The coroutine that runs right now in `s`, as far as our wrappers know; NULL between tasks. */
+lua_State *spt_innermost(const struct spt_sched *s);
+
+#endif

@@ -1,0 +1,297 @@
+/* Tasks as scripts see them: spawning, the handle's methods and properties. */
+#include <lauxlib.h>
+#include <string.h>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/op.h"
+#include "core/sched.h"
+#include "core/task.h"
+#include "lua/lib.h"
+#include "op/env.h"
+
+static const char *const state_words[] = {
+#define XX(name, word) [SPT_TASK_##name] = word,
+    SPT_TASK_MAP(XX)
+#undef XX
+};
+
+/* spawn(fn, ...): a task that will call fn(...), owned by the innermost scope open here. */
+static int l_spawn(lua_State *L)
+{
+    struct spt_task *t = spt_env(L)->sched->current;
+    spt_check_callable(L, 1);
+    if (!t)
+        return spt_error_usage(L, "cannot spawn here: not inside a task");
+    spt_task_spawn(L, t->scope, t, lua_gettop(L) - 1);
+    return 1;
+}
+
+/* background(fn, ...): the same, owned by the whole run. */
+static int l_background(lua_State *L)
+{
+    struct spt_sched *s = spt_env(L)->sched;
+    spt_check_callable(L, 1);
+    if (!s->current)
+        return spt_error_usage(L, "cannot spawn here: not inside a task");
+    spt_task_spawn(L, &s->background, s->current, lua_gettop(L) - 1);
+    return 1;
+}
+
+/* current(): the running task's handle; nil outside of tasks. */
+static int l_current(lua_State *L)
+{
+    struct spt_task *t = spt_env(L)->sched->current;
+    if (!t)
+        return 0;
+    spt_task_push(L, t);
+    return 1;
+}
+
+/* now(): seconds on the host's clock, fresh. */
+static int l_now(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)spt_sched_clock(spt_env(L)->sched) / 1e9);
+    return 1;
+}
+
+/* is(value, kind): is it an error of that kind? Without a kind: of any of ours. */
+static int l_is(lua_State *L)
+{
+    const char *kind = lua_isnoneornil(L, 2) ? NULL : spt_check_string(L, 2, NULL);
+    lua_pushboolean(L, lua_gettop(L) >= 1 && spt_error_is(L, 1, kind));
+    return 1;
+}
+
+/* error(fields): makes the table an error object, with `kind` and `message` in it. */
+static int l_error(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    luaL_setmetatable(L, SPT_ERROR_META);
+    return 1;
+}
+
+/* seen(task): its failure, if it fails, is somebody's concern already. */
+static int l_seen(lua_State *L)
+{
+    spt_task_retrieve(spt_check_task(L, 1));
+    return 0;
+}
+
+/* late(task): its failure, if it is reported, leaves the run's result alone. */
+static int l_late(lua_State *L)
+{
+    spt_check_task(L, 1)->late = true;
+    return 0;
+}
+
+/* warn(message): tells the host. */
+static int l_warn(lua_State *L)
+{
+    struct spt_sched *s = spt_env(L)->sched;
+    s->world.warn(s->world.ud, spt_check_string(L, 1, NULL));
+    return 0;
+}
+
+/* --- methods of a handle --- */
+
+/* task:cancel(reason): asks it to end at its next wait. True for the first request on a live task. */
+static int l_cancel(lua_State *L)
+{
+    struct spt_task *t = spt_check_task(L, 1);
+    const char *reason = lua_isnoneornil(L, 2) ? NULL : spt_check_string(L, 2, NULL);
+    lua_pushboolean(L, spt_scope_cancel(&t->root, "cancel", reason));
+    return 1;
+}
+
+/* task:status(): "pending", "running", "suspended", "done", "failed" or "cancelled". */
+static int l_status(lua_State *L)
+{
+    lua_pushstring(L, state_words[spt_check_task(L, 1)->state]);
+    return 1;
+}
+
+static int push_result(lua_State *L, struct spt_task *t)
+{
+    if (t->state != SPT_TASK_DONE || t->nresults == 1) {
+        lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
+        return 1;
+    }
+    lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
+    luaL_checkstack(L, t->nresults, "too many results");
+    int packed = lua_gettop(L);
+    for (int i = 1; i <= t->nresults; i++)
+        lua_rawgeti(L, packed, i);
+    return t->nresults;
+}
+
+/* task:result(): true and its values, or false and its error; never waits. */
+static int l_result(lua_State *L)
+{
+    struct spt_task *t = spt_check_task(L, 1);
+    if (!spt_task_ended(t))
+        return spt_error_usage(L, "the task has not ended");
+    lua_settop(L, 1);
+    spt_task_retrieve(t);
+    lua_pushboolean(L, t->state == SPT_TASK_DONE);
+    return 1 + push_result(L, t);
+}
+
+/* task:traceback(): where it failed, or where it is now. */
+static int l_traceback(lua_State *L)
+{
+    struct spt_task *t = spt_check_task(L, 1);
+    if (t->co)
+        luaL_traceback(L, t->co, NULL, 0);
+    else if (lua_getiuservalue(L, 1, SPT_TASK_UV_TRACEBACK) != LUA_TSTRING)
+        lua_pushliteral(L, "");
+    return 1;
+}
+
+/* task:waits_for(): in words, "" when it does not wait. */
+static int l_waits_for(lua_State *L)
+{
+    char text[512];
+    spt_task_waits_for(spt_check_task(L, 1), text, sizeof text);
+    lua_pushstring(L, text);
+    return 1;
+}
+
+static int push_name(lua_State *L, struct spt_task *t)
+{
+    char name[128];
+    if (lua_getiuservalue(L, 1, SPT_TASK_UV_NAME) == LUA_TSTRING)
+        return 1;
+    spt_task_name(t, name, sizeof name);
+    lua_pushstring(L, name);
+    return 1;
+}
+
+/* Methods (the second upvalue), then properties: name, id. */
+static int l_index(lua_State *L)
+{
+    lua_settop(L, 2);
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
+        return 1;
+    struct spt_task *t = spt_check_task(L, 1);
+    const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+    if (strcmp(key, "name") == 0)
+        return push_name(L, t);
+    if (strcmp(key, "id") == 0)
+        lua_pushinteger(L, t->id);
+    return 1;
+}
+
+static int l_newindex(lua_State *L)
+{
+    struct spt_task *t = spt_check_task(L, 1);
+    if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "name") != 0)
+        return spt_error_usage(L, "a task has no field '%s' to set; only 'name'",
+                               luaL_tolstring(L, 2, NULL));
+    size_t len;
+    const char *name = spt_check_string(L, 3, &len);
+    lua_settop(L, 3);
+    lua_setiuservalue(L, 1, SPT_TASK_UV_NAME);
+    spt_trace_put(&t->sched->trace,
+                  (struct spt_rec){.t = t->sched->now_ns,
+                                   .task = t->id,
+                                   .kind = SPT_REC_NAME,
+                                   .a = spt_trace_text(&t->sched->trace, name, len)});
+    return 0;
+}
+
+static int l_tostring(lua_State *L)
+{
+    struct spt_task *t = spt_check_task(L, 1);
+    push_name(L, t);
+    lua_pushfstring(L, "task '%s' (%s)", lua_tostring(L, -1), state_words[t->state]);
+    return 1;
+}
+
+/* --- all tasks --- */
+
+static void push_task_row(lua_State *L, const struct spt_task *t)
+{
+    char text[512];
+    lua_createtable(L, 0, 5);
+    lua_pushinteger(L, t->id);
+    lua_setfield(L, -2, "id");
+    spt_task_name(t, text, sizeof text);
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, state_words[t->state]);
+    lua_setfield(L, -2, "status");
+    spt_task_waits_for(t, text, sizeof text);
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, "waits_for");
+    lua_newtable(L);
+    lua_setfield(L, -2, "children");
+}
+
+/* Appends the tasks below `scope` to the table on top, each with its own in `children`. */
+static void push_children(lua_State *L, const struct spt_scope *scope)
+{
+    luaL_checkstack(L, 6, "tree too deep");
+    const struct spt_link *head = &scope->children;
+    for (const struct spt_link *l = head->next; l != head; l = l->next) {
+        const struct spt_scope *child = SPT_OF(l, struct spt_scope, sibling);
+        if (child != &child->task->root) {
+            push_children(L, child);
+            continue;
+        }
+        push_task_row(L, child->task);
+        lua_getfield(L, -1, "children");
+        push_children(L, child);
+        lua_pop(L, 1);
+        lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    }
+}
+
+/* tree(): the live tasks as a tree: {{id=, name=, status=, waits_for=, children=}, ...}. */
+static int l_tree(lua_State *L)
+{
+    struct spt_sched *s = spt_env(L)->sched;
+    lua_newtable(L);
+    push_children(L, &s->mains);
+    push_children(L, &s->background);
+    return 1;
+}
+
+static const luaL_Reg functions[] = {{"spawn", l_spawn},
+                                     {"background", l_background},
+                                     {"current", l_current},
+                                     {"now", l_now},
+                                     {"is", l_is},
+                                     {"error", l_error},
+                                     {"seen", l_seen},
+                                     {"late", l_late},
+                                     {"warn", l_warn},
+                                     {"tree", l_tree},
+                                     {NULL, NULL}};
+
+static const luaL_Reg methods[] = {{"cancel", l_cancel},       {"status", l_status},
+                                   {"result", l_result},       {"traceback", l_traceback},
+                                   {"waits_for", l_waits_for}, {NULL, NULL}};
+
+static const luaL_Reg metamethods[] = {
+    {"__newindex", l_newindex}, {"__tostring", l_tostring}, {NULL, NULL}};
+
+void spt_open_task(lua_State *L, struct spt_env *env)
+{
+    int core = lua_gettop(L);
+    spt_add_functions(L, env, functions);
+    luaL_newmetatable(L, SPT_TASK_META);
+    spt_add_functions(L, env, metamethods);
+    lua_pushlightuserdata(L, env);
+    lua_newtable(L); // stack: core, meta, env, methods
+    spt_add_functions(L, env, methods);
+    lua_getfield(L, core, "await");
+    lua_setfield(L, -2, "await");
+    lua_pushcclosure(L, l_index, 2);
+    lua_setfield(L, -2, "__index");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 1);
+}

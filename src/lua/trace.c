@@ -1,0 +1,215 @@
+/* The event ring as scripts see it: records decoded into tables, and sinks that get them once a turn. */
+#include <lauxlib.h>
+#include <stdio.h>
+
+#include "core/check.h"
+#include "core/sched.h"
+#include "core/trace.h"
+#include "lua/lib.h"
+#include "op/env.h"
+
+#define SINKS "septet.trace.sinks" /* registry: an array of functions */
+
+static const char *const kind_words[] = {
+#define XX(name, word) [SPT_REC_##name] = word,
+    SPT_REC_MAP(XX)
+#undef XX
+};
+
+static void set_text(lua_State *L, const char *field, const char *text)
+{
+    if (*text) {
+        lua_pushstring(L, text);
+        lua_setfield(L, -2, field);
+    }
+}
+
+static void set_place(lua_State *L, const struct spt_trace *tr, const char *field, uint64_t place)
+{
+    const char *source = spt_trace_string(tr, (uint32_t)(place >> 32));
+    if (!*source)
+        return;
+    lua_pushfstring(L, (uint32_t)place ? "%s:%d" : "%s", source, (int)(uint32_t)place);
+    lua_setfield(L, -2, field);
+}
+
+static void set_count(lua_State *L, const char *field, uint64_t n)
+{
+    lua_pushinteger(L, (lua_Integer)n);
+    lua_setfield(L, -2, field);
+}
+
+static void set_us(lua_State *L, const char *field, int32_t us)
+{
+    if (us >= 0) {
+        lua_pushnumber(L, us / 1e6);
+        lua_setfield(L, -2, field);
+    }
+}
+
+static void set_wait(lua_State *L, const struct spt_trace *tr, const struct spt_rec *r)
+{
+    char text[1024];
+    if (r->sub)
+        spt_trace_get_text(tr, r->a, text, sizeof text);
+    else
+        snprintf(text, sizeof text, "%s", spt_trace_string(tr, r->a));
+    set_text(L, "what", text);
+    set_place(L, tr, "at", r->b);
+    set_count(L, "ref", r->ref);
+}
+
+static void set_xfer(lua_State *L, const struct spt_trace *tr, const struct spt_event *ev)
+{
+    const struct spt_xfer *x = &ev->xfer;
+    char url[1024];
+    spt_trace_get_text(tr, x->url, url, sizeof url);
+    set_text(L, "url", url);
+    set_text(L, "method", spt_trace_string(tr, x->method));
+    set_text(L, "code", spt_trace_string(tr, x->code));
+    set_text(L, "phase", spt_trace_string(tr, x->phase));
+    set_place(L, tr, "at", x->place);
+    set_count(L, "ref", ev->rec.ref);
+    set_count(L, "status", x->status);
+    set_count(L, "protocol", x->version);
+    set_count(L, "bytes", x->bytes);
+    lua_pushboolean(L, x->reused);
+    lua_setfield(L, -2, "reused");
+    set_us(L, "queue", x->queue_us);
+    set_us(L, "dns", x->dns_us);
+    set_us(L, "tcp", x->tcp_us);
+    set_us(L, "tls", x->tls_us);
+    set_us(L, "send", x->send_us);
+    set_us(L, "wait", x->wait_us);
+    set_us(L, "receive", x->recv_us);
+    set_us(L, "total", x->total_us);
+}
+
+static void set_name(lua_State *L, const struct spt_trace *tr, const struct spt_rec *r)
+{
+    char text[1024];
+    spt_trace_get_text(tr, r->a, text, sizeof text);
+    set_text(L, "name", text);
+}
+
+/* Pushes an event as a table. */
+static void push_event(lua_State *L, const struct spt_trace *tr, const struct spt_event *ev)
+{
+    static const char *const left[] = {"wait", "yield", "end"};
+    static const char *const outcomes[] = {
+        [SPT_TASK_DONE] = "ok", [SPT_TASK_FAILED] = "error", [SPT_TASK_CANCELLED] = "cancelled"};
+    const struct spt_rec *r = &ev->rec;
+    lua_createtable(L, 0, 8);
+    lua_pushstring(L, kind_words[r->kind]);
+    lua_setfield(L, -2, "kind");
+    lua_pushnumber(L, (lua_Number)r->t / 1e9);
+    lua_setfield(L, -2, "time");
+    set_count(L, "task", r->task);
+    switch (r->kind) {
+    case SPT_REC_SPAWN:
+        set_count(L, "parent", r->ref);
+        set_place(L, tr, "defined", ev->defined);
+        set_place(L, tr, "at", ev->site);
+        break;
+    case SPT_REC_WAIT:
+        set_wait(L, tr, r);
+        break;
+    case SPT_REC_READY:
+        set_count(L, "by", r->ref);
+        lua_pushboolean(L, r->sub);
+        lua_setfield(L, -2, "cancelled");
+        break;
+    case SPT_REC_RUN:
+        lua_pushnumber(L, (lua_Number)r->b / 1e9);
+        lua_setfield(L, -2, "duration");
+        set_text(L, "left", left[r->sub]);
+        break;
+    case SPT_REC_CANCEL:
+        set_count(L, "by", r->ref);
+        set_text(L, "source", spt_trace_string(tr, r->a));
+        break;
+    case SPT_REC_END:
+        set_text(L, "outcome", outcomes[r->sub]);
+        break;
+    case SPT_REC_XFER:
+        set_xfer(L, tr, ev);
+        break;
+    case SPT_REC_NAME:
+        set_name(L, tr, r);
+        break;
+    }
+}
+
+/* trace_read(cursor): the event at a cursor (0: the oldest there is) as a table, the next cursor, and how
+ * many records were overwritten unread; nil when there is no more. */
+static int l_read(lua_State *L)
+{
+    const struct spt_trace *tr = &spt_env(L)->sched->trace;
+    uint64_t cursor = (uint64_t)spt_check_count(L, 1, 0), lost = 0;
+    struct spt_event ev;
+    if (!spt_trace_read(tr, &cursor, &ev, &lost))
+        return 0;
+    push_event(L, tr, &ev);
+    lua_pushinteger(L, (lua_Integer)cursor);
+    lua_pushinteger(L, (lua_Integer)lost);
+    return 3;
+}
+
+/* trace_head(): the cursor of the next event to come. */
+static int l_head(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)spt_env(L)->sched->trace.head);
+    return 1;
+}
+
+/* trace_sink(fn): fn() is called once a turn when there are new events, outside any task. Raises the
+ * level, so that events have texts and lines. A sink that raises is removed, with a warning. */
+static int l_sink(lua_State *L)
+{
+    spt_check_callable(L, 1);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, SINKS);
+    lua_pushvalue(L, 1);
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    spt_env(L)->sched->trace.level = 2;
+    spt_env(L)->has_sinks = true;
+    return 0;
+}
+
+static int flush(lua_State *L)
+{
+    struct spt_env *env = lua_touserdata(L, 1);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, SINKS);
+    for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, 2); i++) {
+        lua_rawgeti(L, 2, i);
+        if (lua_pcall(L, 0, 0, 0) == LUA_OK)
+            continue;
+        env->sched->world.warn(env->sched->world.ud, luaL_tolstring(L, -1, NULL));
+        lua_settop(L, 2);
+        for (lua_Integer j = i; j <= (lua_Integer)lua_rawlen(L, 2); j++) {
+            lua_rawgeti(L, 2, j + 1);
+            lua_rawseti(L, 2, j);
+        }
+        i--;
+    }
+    return 0;
+}
+
+void spt_trace_flush(struct spt_env *env)
+{
+    struct spt_sched *s = env->sched;
+    if (!env->has_sinks || s->trace.head == env->flushed)
+        return;
+    env->flushed = s->trace.head;
+    lua_pushcfunction(s->main, flush);
+    lua_pushlightuserdata(s->main, env);
+    if (lua_pcall(s->main, 1, 0, 0) != LUA_OK)
+        lua_pop(s->main, 1);
+}
+
+static const luaL_Reg functions[] = {
+    {"trace_read", l_read}, {"trace_head", l_head}, {"trace_sink", l_sink}, {NULL, NULL}};
+
+void spt_open_trace(lua_State *L, struct spt_env *env)
+{
+    spt_add_functions(L, env, functions);
+}

@@ -1,0 +1,200 @@
+/* completions: waits for the ends of many tasks at once. One subscription a task, whatever the number of
+ * awaits; each end costs O(1). gather, wait and as_completed are Lua over this. */
+#include "base/list.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/op.h"
+#include "core/sched.h"
+#include "op/env.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#define META "septet.completions"
+
+struct entry {
+    struct spt_watch watch;
+    struct completions *set;
+    struct spt_link link;  /* in set->ended once the task has ended */
+    struct spt_task *task; /* kept by the table in the set's user value, at the same index */
+};
+
+struct completions {
+    struct spt_link
+        ended;       /* entries whose task has ended and which were not handed out, oldest first */
+    uint32_t count;  /* entries */
+    uint32_t nended; /* tasks ended, handed out or not */
+    bool failed;     /* one of them failed */
+    bool not_done;   /* one of them failed or was cancelled */
+    struct until_op *waiter;
+    struct entry entries[];
+};
+
+/* What an await of the set waits for. */
+enum until { UNTIL_NEXT, UNTIL_FIRST, UNTIL_ALL, UNTIL_FAILURE, UNTIL_NOT_DONE };
+static const char *const until_words[] = {"next", "first", "all", "failure", "not_done", NULL};
+
+struct until_op {
+    septet_op op;
+    struct completions *set; /* kept by the handle at index 1 */
+    enum until until;
+};
+
+static bool reached(const struct completions *set, enum until until)
+{
+    if (until == UNTIL_NEXT && !spt_link_alone(&set->ended))
+        return true;
+    if (until == UNTIL_FIRST && set->nended > 0)
+        return true;
+    if ((until == UNTIL_FAILURE && set->failed) || (until == UNTIL_NOT_DONE && set->not_done))
+        return true;
+    return set->nended == set->count;
+}
+
+static void entry_ended(struct entry *e)
+{
+    struct completions *set = e->set;
+    spt_list_push(&set->ended, &e->link);
+    set->nended++;
+    set->failed |= e->task->state == SPT_TASK_FAILED;
+    set->not_done |= e->task->state != SPT_TASK_DONE;
+}
+
+static void on_end(struct spt_watch *watch, struct spt_task *t)
+{
+    struct entry *e = SPT_OF(watch, struct entry, watch);
+    struct completions *set = e->set;
+    entry_ended(e);
+    if (set->waiter && reached(set, set->waiter->until)) {
+        struct until_op *waiter = set->waiter;
+        set->waiter = NULL;
+        septet_op_done(&waiter->op, SEPTET_OK);
+    }
+}
+
+/* --- the wait --- */
+
+static int until_start(septet_op *op)
+{
+    struct until_op *u = (struct until_op *)op;
+    if (reached(u->set, u->until))
+        septet_op_done(op, SEPTET_OK);
+    else
+        u->set->waiter = u;
+    return SEPTET_OK;
+}
+
+static void until_cancel(septet_op *op)
+{
+    ((struct until_op *)op)->set->waiter = NULL;
+}
+
+/* UNTIL_NEXT: the index of the next task that ended, or nothing when all were handed out. */
+static int until_push(septet_op *op, lua_State *L)
+{
+    struct until_op *u = (struct until_op *)op;
+    struct spt_link *l = u->until == UNTIL_NEXT ? spt_list_pop(&u->set->ended) : NULL;
+    if (!l)
+        return 0;
+    lua_pushinteger(L, SPT_OF(l, struct entry, link) - u->set->entries + 1);
+    return 1;
+}
+
+static void until_describe(const septet_op *op, char *text, size_t size)
+{
+    const struct until_op *u = (const struct until_op *)op;
+    snprintf(text, size, "%s of %u tasks (%u ended)", until_words[u->until], u->set->count,
+             u->set->nended);
+}
+
+static const septet_op_type until_type = {
+    .name = "tasks",
+    .size = sizeof(struct until_op),
+    .start = until_start,
+    .cancel = until_cancel,
+    .push = until_push,
+    .describe = until_describe,
+};
+
+static struct completions *check(lua_State *L)
+{
+    return spt_check_udata(L, 1, META, "completions");
+}
+
+/* completions(tasks): a set over an array of task handles without duplicates. */
+static int l_completions(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_Unsigned n = lua_rawlen(L, 1);
+    struct completions *set = lua_newuserdatauv(L, sizeof *set + n * sizeof *set->entries, 1);
+    memset(set, 0, sizeof *set + n * sizeof *set->entries);
+    spt_link_init(&set->ended);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, 1);
+    for (lua_Unsigned i = 0; i < n; i++) {
+        struct entry *e = &set->entries[i];
+        lua_rawgeti(L, 1, (lua_Integer)i + 1);
+        e->task = spt_check_task(L, -1);
+        e->set = set;
+        spt_link_init(&e->link);
+        spt_link_init(&e->watch.link);
+        e->watch.fire = on_end;
+        lua_pop(L, 1);
+    }
+    luaL_setmetatable(L, META);
+    for (; set->count < n; set->count++) {
+        struct entry *e = &set->entries[set->count];
+        if (spt_task_ended(e->task))
+            entry_ended(e);
+        else
+            spt_task_watch(e->task, &e->watch);
+    }
+    return 1;
+}
+
+/* set:wait(until): "next" gives the index of the next ended task, nil after the last; "first" (one has
+ * ended), "all", "failure" (an error) and "not_done" (an error or a cancellation) give nothing, and are
+ * over when all ended. */
+static int l_wait(lua_State *L)
+{
+    struct completions *set = check(L);
+    int until = luaL_checkoption(L, 2, NULL, until_words);
+    if (set->waiter)
+        return spt_error_usage(L, "another task waits for these completions");
+    struct until_op *u = (struct until_op *)spt_op_new(L, spt_env(L)->sched, &until_type);
+    u->set = set;
+    u->until = (enum until)until;
+    return septet_op_await(L, &u->op);
+}
+
+/* set:take(): as wait("next"), but never waits: nil when none has ended since. */
+static int l_take(lua_State *L)
+{
+    struct completions *set = check(L);
+    struct spt_link *l = spt_list_pop(&set->ended);
+    if (!l)
+        return 0;
+    lua_pushinteger(L, SPT_OF(l, struct entry, link) - set->entries + 1);
+    return 1;
+}
+
+/* set:close(): ends the subscriptions. Also when collected. */
+static int l_close(lua_State *L)
+{
+    struct completions *set = check(L);
+    for (uint32_t i = 0; i < set->count; i++)
+        spt_link_remove(&set->entries[i].watch.link);
+    return 0;
+}
+
+static const luaL_Reg methods[] = {
+    {"wait", l_wait}, {"take", l_take}, {"close", l_close}, {"__gc", l_close}, {NULL, NULL}};
+
+static const luaL_Reg functions[] = {{"completions", l_completions}, {NULL, NULL}};
+
+void spt_open_completions(lua_State *L, struct spt_env *env)
+{
+    spt_new_type(L, env, META, methods);
+    spt_add_functions(L, env, functions);
+}

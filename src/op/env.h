@@ -1,0 +1,59 @@
+/* What the op libraries are opened with: the parts of a host that an operation may stand on. */
+#ifndef SPT_OP_ENV_H
+#define SPT_OP_ENV_H
+
+#include <lua.h>
+#include <lauxlib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+
+struct spt_sched;
+struct spt_driver;
+
+struct spt_env {
+    struct spt_sched *sched;
+    struct spt_driver *driver; /* NULL once the host has ended */
+    struct spt_link sessions;  /* private to http.c */
+    bool has_sinks;            /* private to lua/trace.c */
+    uint64_t flushed;          /* private to lua/trace.c: the ring's head when sinks last ran */
+};
+
+/* The env of a library's function: its first upvalue. */
+static inline struct spt_env *spt_env(lua_State *L)
+{
+    return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+/* Adds functions to the table on top of the stack, each with the env as its first upvalue. */
+static inline void spt_add_functions(lua_State *L, struct spt_env *env, const luaL_Reg *functions)
+{
+    lua_pushlightuserdata(L, env);
+    luaL_setfuncs(L, functions, 1);
+}
+
+/* Registers a userdata type: its methods are its metatable's own fields, and scripts cannot reach it. */
+static inline void spt_new_type(lua_State *L, struct spt_env *env, const char *meta,
+                                const luaL_Reg *methods)
+{
+    luaL_newmetatable(L, meta);
+    spt_add_functions(L, env, methods);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -2, "__index");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 1);
+}
+
+/* One opener a file in op/: each adds its functions to the table on top of the stack. */
+void spt_open_sleep(lua_State *L, struct spt_env *env);
+void spt_open_join(lua_State *L, struct spt_env *env);
+void spt_open_completions(lua_State *L, struct spt_env *env);
+void spt_open_scope(lua_State *L, struct spt_env *env);
+void spt_open_http(lua_State *L, struct spt_env *env);
+
+/* Closes the sessions that scripts left open, before the driver goes. */
+void spt_http_release(struct spt_env *env);
+
+#endif

@@ -1,0 +1,426 @@
+/* http: one attempt of an HTTP request, its body gathered into one Lua string. Redirects, defaults and
+ * the shape of a response are Lua's (lua/septet/http.lua); connections and limits are the driver's. */
+#include "base/list.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/op.h"
+#include "core/sched.h"
+#include "loop/curl_driver.h"
+#include "op/env.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SESSION_META "septet.http.session"
+#define HEADERS_META "septet.http.headers"
+#define HEAD_META    "septet.http.head"
+#define TRACES       "septet.http.traces" /* registry: operation -> its trace, weak: the await keeps it */
+
+struct http_op {
+    septet_op op;
+    struct spt_request request;
+    struct spt_session *session; /* kept by the handle at index 1 */
+    uint64_t t_start_ns;
+    uint64_t place;       /* line of the script, at trace level 2 */
+    struct spt_note note; /* the terminal event of a traced request */
+    uint64_t t_end_ns;
+    bool traced;
+    bool cancelled;
+};
+
+/* --- the terminal event: told to the trace hooks on the main state before the waiter runs on --- */
+
+static void push_failure(lua_State *L, const struct spt_request *r)
+{
+    const struct spt_failure *f = &r->failure;
+    const char *text = f->text[0] ? f->text : f->reason ? f->reason : f->code;
+    spt_error_push(L, "HttpError", "%s %s: %s", r->method, r->url, text);
+    lua_pushstring(L, f->code);
+    lua_setfield(L, -2, "code");
+    lua_pushstring(L, f->reason);
+    lua_setfield(L, -2, "reason");
+    lua_pushstring(L, spt_phase_word(f->phase));
+    lua_setfield(L, -2, "phase");
+    lua_pushstring(L, r->url);
+    lua_setfield(L, -2, "url");
+    lua_pushstring(L, r->method);
+    lua_setfield(L, -2, "method");
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, "text");
+    lua_pushinteger(L, 1);
+    lua_setfield(L, -2, "attempts");
+}
+
+/* Calls `trace:ended(time, status, error, cancelled)`, where trace is what the await was given. */
+static int tell_protected(lua_State *L)
+{
+    struct http_op *http = lua_touserdata(L, 1);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
+    if (lua_rawgetp(L, -1, http) == LUA_TNIL)
+        return 0;
+    lua_getfield(L, -1, "ended");
+    lua_insert(L, -2);
+    lua_pushnumber(L, (lua_Number)http->t_end_ns / 1e9);
+    lua_pushinteger(L, http->request.status);
+    if (http->request.failure.code)
+        push_failure(L, &http->request);
+    else
+        lua_pushnil(L);
+    lua_pushboolean(L, http->cancelled);
+    lua_call(L, 5, 0);
+    return 0;
+}
+
+static void tell(struct spt_note *note, lua_State *L)
+{
+    struct http_op *http = SPT_OF(note, struct http_op, note);
+    lua_pushcfunction(L, tell_protected);
+    lua_pushlightuserdata(L, http);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+        struct spt_sched *s = spt_op_sched(&http->op);
+        const char *message = lua_tostring(L, -1);
+        s->world.warn(s->world.ud, message ? message : "a trace hook failed");
+        lua_pop(L, 1);
+    }
+}
+
+/* --- the operation --- */
+
+static int32_t us(int64_t ns)
+{
+    return ns < 0 ? -1 : (int32_t)(ns / 1000);
+}
+
+static void record(struct http_op *http)
+{
+    struct spt_sched *s = spt_op_sched(&http->op);
+    const struct spt_request *r = &http->request;
+    if (!s->trace.ring)
+        return;
+    const struct spt_times *t = &r->times;
+    const char *code = http->cancelled ? "cancelled" : r->failure.code;
+    struct spt_xfer x = {
+        .queue_us = us(t->queue_ns),
+        .dns_us = us(t->dns_ns),
+        .tcp_us = us(t->tcp_ns),
+        .tls_us = us(t->tls_ns),
+        .send_us = us(t->send_ns),
+        .wait_us = us(t->wait_ns),
+        .recv_us = us(t->recv_ns),
+        .total_us = us((int64_t)(http->t_end_ns - http->t_start_ns)),
+        .bytes = r->body_in.len,
+        .place = http->place,
+        .url = spt_trace_text(&s->trace, r->url, strlen(r->url)),
+        .method = spt_trace_intern(&s->trace, r->method),
+        .code = spt_trace_intern(&s->trace, code),
+        .phase = code ? spt_trace_intern(&s->trace, spt_phase_word(r->failure.phase)) : 0,
+        .status = (uint16_t)r->status,
+        .version = (uint8_t)r->version,
+        .reused = r->reused,
+    };
+    const struct spt_task *task = http->op.task;
+    spt_trace_xfer(&s->trace, http->t_start_ns, task->id, http->op.ref, &x);
+}
+
+static void ended(struct http_op *http)
+{
+    struct spt_sched *s = spt_op_sched(&http->op);
+    http->t_end_ns = spt_sched_clock(s);
+    record(http);
+    if (http->traced) {
+        spt_link_init(&http->note.link);
+        http->note.run = tell;
+        spt_sched_note(s, &http->note);
+    }
+}
+
+static void on_done(struct spt_request *request)
+{
+    struct http_op *http = SPT_OF(request, struct http_op, request);
+    ended(http);
+    septet_op_done(&http->op, request->failure.code ? SEPTET_EHTTP : SEPTET_OK);
+}
+
+static int http_start(septet_op *op)
+{
+    struct http_op *http = (struct http_op *)op;
+    http->request.on_done = on_done;
+    http->t_start_ns = spt_sched_clock(spt_op_sched(op));
+    int rc = spt_request_start(http->session, &http->request);
+    if (rc != SEPTET_OK)
+        ended(http);
+    return rc;
+}
+
+static void http_cancel(septet_op *op)
+{
+    struct http_op *http = (struct http_op *)op;
+    spt_request_cancel(&http->request);
+    http->cancelled = true;
+    ended(http);
+}
+
+static void http_close(septet_op *op)
+{
+    spt_request_release(&((struct http_op *)op)->request);
+}
+
+/* What a response keeps of its head: the raw lines and the times, read when somebody asks. */
+struct head {
+    struct spt_times times;
+    size_t len;
+    char lines[];
+};
+
+static void push_head(lua_State *L, const struct spt_request *r)
+{
+    struct head *head = lua_newuserdatauv(L, sizeof *head + r->head.len, 0);
+    head->times = r->times;
+    head->len = r->head.len;
+    if (head->len)
+        memcpy(head->lines, r->head.data, head->len);
+    luaL_setmetatable(L, HEAD_META);
+}
+
+static int raise_status(lua_State *L, const struct spt_request *r, int status)
+{
+    if (r->failure.code) {
+        push_failure(L, r);
+        return lua_error(L);
+    }
+    return luaL_error(L, "%s", septet_strerror(status));
+}
+
+/* A table {status, url, version, body, head}. */
+static int http_push(septet_op *op, lua_State *L)
+{
+    const struct spt_request *r = &((struct http_op *)op)->request;
+    if (op->status < 0)
+        return raise_status(L, r, op->status);
+    lua_createtable(L, 0, 8);
+    lua_pushinteger(L, r->status);
+    lua_setfield(L, -2, "status");
+    lua_pushlstring(L, r->body_in.data ? r->body_in.data : "", r->body_in.len);
+    lua_setfield(L, -2, "body");
+    lua_pushinteger(L, r->version);
+    lua_setfield(L, -2, "protocol");
+    push_head(L, r);
+    lua_setfield(L, -2, "head");
+    return 1;
+}
+
+static void http_describe(const septet_op *op, char *text, size_t size)
+{
+    const struct spt_request *r = &((const struct http_op *)op)->request;
+    snprintf(text, size, "%s %s", r->method, r->url);
+}
+
+static const septet_op_type http_type = {
+    .name = "http",
+    .size = sizeof(struct http_op),
+    .flags = SEPTET_OP_EXTERNAL,
+    .start = http_start,
+    .cancel = http_cancel,
+    .push = http_push,
+    .close = http_close,
+    .describe = http_describe,
+};
+
+/* --- for Lua --- */
+
+struct session_box {
+    struct spt_session *session; /* owned; NULL once closed */
+    struct spt_link link;        /* in env->sessions while open: the host closes what is left */
+};
+
+static struct session_box *check_session(lua_State *L, int arg)
+{
+    return spt_check_udata(L, arg, SESSION_META, "session");
+}
+
+/* http_session(limit, limit_per_host): a pool of connections. */
+static int l_session(lua_State *L)
+{
+    struct spt_env *env = spt_env(L);
+    struct spt_session_config config = {
+        .limit = (unsigned)spt_check_count(L, 1, 1),
+        .limit_per_host = (unsigned)spt_check_count(L, 2, 1),
+    };
+    struct session_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+    box->session = NULL;
+    luaL_setmetatable(L, SESSION_META);
+    if (!env->driver)
+        return spt_error_usage(L, "the host is closed");
+    int rc = spt_session_new(&box->session, env->driver, &config);
+    if (rc != SEPTET_OK)
+        return luaL_error(L, "cannot make a session: %s", septet_strerror(rc));
+    spt_link_init(&box->link);
+    spt_list_push(&env->sessions, &box->link);
+    return 1;
+}
+
+/* session:close(): requests in flight fail with the code "closed", connections are dropped. */
+static int l_session_close(lua_State *L)
+{
+    struct session_box *box = check_session(L, 1);
+    if (box->session) {
+        struct spt_session *session = box->session;
+        box->session = NULL;
+        spt_link_remove(&box->link);
+        spt_session_close(session);
+    }
+    return 0;
+}
+
+void spt_http_release(struct spt_env *env)
+{
+    for (struct spt_link *l; (l = spt_list_pop(&env->sessions));) {
+        struct session_box *box = SPT_OF(l, struct session_box, link);
+        spt_session_close(box->session);
+        box->session = NULL;
+    }
+}
+
+struct headers_box {
+    struct spt_headers *headers; /* owned */
+};
+
+static int l_headers_gc(lua_State *L)
+{
+    struct headers_box *box = luaL_checkudata(L, 1, HEADERS_META);
+    spt_headers_free(box->headers);
+    box->headers = NULL;
+    return 0;
+}
+
+/* http_headers{name1, value1, name2, value2, ...}: checked header lines. Raises Usage, naming the header
+ * that cannot be sent. */
+static int l_headers(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    size_t n = lua_rawlen(L, 1) / 2, at = 0;
+    const char *why = NULL;
+    luaL_checkstack(L, 8, NULL);
+    struct spt_header *pairs = lua_newuserdatauv(L, n * sizeof *pairs + 1, 0);
+    struct headers_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+    box->headers = NULL;
+    luaL_setmetatable(L, HEADERS_META);
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, 1, (lua_Integer)(2 * i + 1));
+        lua_rawgeti(L, 1, (lua_Integer)(2 * i + 2));
+        pairs[i].name = lua_tolstring(L, -2, &pairs[i].name_len);
+        pairs[i].value = lua_tolstring(L, -1, &pairs[i].value_len);
+        lua_pop(L, 2); /* the table keeps them */
+    }
+    int rc = spt_headers_new(&box->headers, pairs, n, &why, &at);
+    if (rc == SEPTET_EINVAL) {
+        spt_error_push(L, "Usage", "header '%s': %s", pairs[at].name, why);
+        return lua_error(L);
+    }
+    if (rc != SEPTET_OK)
+        return luaL_error(L, "%s", septet_strerror(rc));
+    return 1;
+}
+
+/* http(session, method, url, headers, body, connect, first_byte, idle, timeout, max_body, trace): waits for
+ * the response: {status, body, protocol, head}. `headers` is http_headers' or nil; the limits are
+ * seconds or nil; `trace`, a table or nil, is told the end by its method `ended`. Raises HttpError. */
+static int l_http(lua_State *L)
+{
+    struct spt_env *env = spt_env(L);
+    struct session_box *box = check_session(L, 1);
+    size_t body_len = 0;
+    const char *method = spt_check_string(L, 2, NULL), *url = spt_check_string(L, 3, NULL);
+    struct headers_box *headers =
+        lua_isnil(L, 4) ? NULL : spt_check_udata(L, 4, HEADERS_META, "headers");
+    const char *body = lua_isnil(L, 5) ? NULL : spt_check_string(L, 5, &body_len);
+    uint64_t connect = spt_opt_seconds(L, 6, 0), first_byte = spt_opt_seconds(L, 7, 0),
+             idle = spt_opt_seconds(L, 8, 0), total = spt_opt_seconds(L, 9, SPT_NEVER);
+    size_t max_body = (size_t)spt_check_count(L, 10, 0);
+    lua_settop(L, 11);
+    if (!box->session)
+        return spt_error_usage(L, "the session is closed");
+    struct http_op *http = (struct http_op *)spt_op_new(L, env->sched, &http_type);
+    http->session = box->session;
+    http->request.method = method;
+    http->request.url = url;
+    http->request.headers = headers ? headers->headers : NULL;
+    http->request.body = body;
+    http->request.body_len = body_len;
+    http->request.max_body = max_body;
+    http->request.connect_ns = connect;
+    http->request.first_byte_ns = first_byte;
+    http->request.idle_ns = idle;
+    if (total != SPT_NEVER)
+        http->request.deadline_ns = spt_instant(spt_sched_clock(env->sched), total);
+    http->op.ref = ++env->sched->next_ref;
+    if (env->sched->trace.level >= 2)
+        http->place = spt_lua_place(L, env->sched, 1);
+    if (!lua_isnil(L, 11)) {
+        http->traced = true;
+        luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
+        lua_pushvalue(L, 11);
+        lua_rawsetp(L, -2, http);
+        lua_pop(L, 1);
+    }
+    return septet_op_await(L, &http->op);
+}
+
+/* head:lines(): the raw header lines, the status line first. */
+static int l_head_lines(lua_State *L)
+{
+    struct head *head = luaL_checkudata(L, 1, HEAD_META);
+    lua_pushlstring(L, head->lines, head->len);
+    return 1;
+}
+
+static void set_time(lua_State *L, const char *name, int64_t ns)
+{
+    if (ns >= 0) {
+        lua_pushnumber(L, (lua_Number)ns / 1e9);
+        lua_setfield(L, -2, name);
+    }
+}
+
+/* head:times(): seconds each phase took; those that did not take place are absent. */
+static int l_head_times(lua_State *L)
+{
+    struct head *head = luaL_checkudata(L, 1, HEAD_META);
+    const struct spt_times *t = &head->times;
+    lua_createtable(L, 0, 8);
+    set_time(L, "queue", t->queue_ns);
+    set_time(L, "dns", t->dns_ns);
+    set_time(L, "tcp", t->tcp_ns);
+    set_time(L, "tls", t->tls_ns);
+    set_time(L, "send", t->send_ns);
+    set_time(L, "wait", t->wait_ns);
+    set_time(L, "receive", t->recv_ns);
+    set_time(L, "total", t->total_ns);
+    return 1;
+}
+
+static const luaL_Reg session_methods[] = {{"close", l_session_close},
+                                           {"__gc", l_session_close},
+                                           {"__close", l_session_close},
+                                           {NULL, NULL}};
+static const luaL_Reg headers_methods[] = {{"__gc", l_headers_gc}, {NULL, NULL}};
+static const luaL_Reg head_methods[] = {
+    {"lines", l_head_lines}, {"times", l_head_times}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"http", l_http}, {"http_session", l_session}, {"http_headers", l_headers}, {NULL, NULL}};
+
+void spt_open_http(lua_State *L, struct spt_env *env)
+{
+    spt_new_type(L, env, SESSION_META, session_methods);
+    spt_new_type(L, env, HEADERS_META, headers_methods);
+    spt_new_type(L, env, HEAD_META, head_methods);
+    spt_add_functions(L, env, functions);
+    spt_link_init(&env->sessions);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "v");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_pop(L, 1);
+}

@@ -1,0 +1,121 @@
+/* join: waits for a task to end and gives what it gave. It only observes: cancelling the one who waits
+ * leaves the task alone. */
+#include "base/list.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/op.h"
+#include "core/sched.h"
+#include "op/env.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+
+struct join_op {
+    septet_op op;
+    struct spt_task *target; /* kept by the handle at index 1 */
+    struct spt_watch watch;
+};
+
+static void on_end(struct spt_watch *watch, struct spt_task *t)
+{
+    struct join_op *join = SPT_OF(watch, struct join_op, watch);
+    t->seen = true;
+    septet_op_done(&join->op, SEPTET_OK);
+}
+
+static int join_start(septet_op *op)
+{
+    struct join_op *join = (struct join_op *)op;
+    if (spt_task_ended(join->target))
+        septet_op_done(op, SEPTET_OK);
+    else {
+        join->watch.fire = on_end;
+        spt_task_watch(join->target, &join->watch);
+    }
+    return SEPTET_OK;
+}
+
+static void join_cancel(septet_op *op)
+{
+    spt_link_remove(&((struct join_op *)op)->watch.link);
+}
+
+static int push_values(lua_State *L, const struct spt_task *t)
+{
+    if (t->nresults == 0)
+        return 0;
+    lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
+    if (t->nresults == 1)
+        return 1;
+    luaL_checkstack(L, t->nresults, "too many results");
+    int packed = lua_gettop(L);
+    for (int i = 1; i <= t->nresults; i++)
+        lua_rawgeti(L, packed, i);
+    return t->nresults;
+}
+
+static int raise_task_cancelled(lua_State *L, const struct spt_task *t)
+{
+    char name[128];
+    spt_task_name(t, name, sizeof name);
+    spt_error_push(L, "TaskCancelled", "task '%s' was cancelled", name);
+    lua_pushvalue(L, 1);
+    lua_setfield(L, -2, "task");
+    lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
+    // stack: ..., error, the Cancelled it ended with
+    if (spt_error_is(L, -1, "Cancelled")) {
+        lua_getfield(L, -1, "reason");
+        lua_setfield(L, -3, "reason");
+    }
+    lua_pop(L, 1);
+    return lua_error(L);
+}
+
+static int join_push(septet_op *op, lua_State *L)
+{
+    struct spt_task *t = ((struct join_op *)op)->target;
+    spt_task_retrieve(t);
+    if (t->state == SPT_TASK_DONE)
+        return push_values(L, t);
+    if (t->state == SPT_TASK_CANCELLED)
+        return raise_task_cancelled(L, t);
+    lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
+    return lua_error(L);
+}
+
+static void join_describe(const septet_op *op, char *text, size_t size)
+{
+    int n = snprintf(text, size, "#%u ", op->ref);
+    spt_task_name(((const struct join_op *)op)->target, text + n, size - (size_t)n);
+}
+
+static const septet_op_type join_type = {
+    .name = "join",
+    .size = sizeof(struct join_op),
+    .start = join_start,
+    .cancel = join_cancel,
+    .push = join_push,
+    .describe = join_describe,
+};
+
+/* task:await(): the values the task's function returned; raises its error, the same value each time, or
+ * TaskCancelled. A checkpoint even when the task has ended. */
+static int l_await(lua_State *L)
+{
+    struct spt_task *t = spt_check_task(L, 1);
+    struct spt_sched *s = spt_env(L)->sched;
+    if (t == s->current)
+        return spt_error_usage(L, "a task cannot await itself");
+    lua_settop(L, 1);
+    struct join_op *join = (struct join_op *)spt_op_new(L, s, &join_type);
+    join->target = t;
+    join->op.ref = t->id;
+    return septet_op_await(L, &join->op);
+}
+
+static const luaL_Reg functions[] = {{"await", l_await}, {NULL, NULL}};
+
+void spt_open_join(lua_State *L, struct spt_env *env)
+{
+    spt_add_functions(L, env, functions);
+}

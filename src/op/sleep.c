@@ -1,0 +1,80 @@
+/* sleep: waits for an instant. The smallest operation there is, and the one to read first. */
+#include "base/list.h"
+#include "core/check.h"
+#include "core/op.h"
+#include "core/sched.h"
+#include "op/env.h"
+
+#include <stdio.h>
+
+struct sleep_op {
+    septet_op op;
+    uint64_t ns; /* for how long */
+    struct spt_timer timer;
+};
+
+static void on_due(struct spt_timer *timer)
+{
+    septet_op_done(&SPT_OF(timer, struct sleep_op, timer)->op, SEPTET_OK);
+}
+
+/* Reads the clock itself: the scheduler's instant is that of the last resume, and counting from there
+ * would wake the task early. */
+static int sleep_start(septet_op *op)
+{
+    struct sleep_op *sleep = (struct sleep_op *)op;
+    struct spt_sched *s = spt_op_sched(op);
+    uint64_t due = spt_instant(spt_sched_clock(s), sleep->ns);
+    spt_timer_start(&s->timers, &sleep->timer, due, on_due);
+    return SEPTET_OK;
+}
+
+static void sleep_cancel(septet_op *op)
+{
+    spt_timer_stop(&spt_op_sched(op)->timers, &((struct sleep_op *)op)->timer);
+}
+
+static int sleep_push(septet_op *op, lua_State *L)
+{
+    return 0;
+}
+
+static void sleep_describe(const septet_op *op, char *text, size_t size)
+{
+    snprintf(text, size, "%.3g s", (double)((const struct sleep_op *)op)->ns / 1e9);
+}
+
+static const septet_op_type sleep_type = {
+    .name = "sleep",
+    .size = sizeof(struct sleep_op),
+    .start = sleep_start,
+    .cancel = sleep_cancel,
+    .push = sleep_push,
+    .describe = sleep_describe,
+};
+
+/* sleep(seconds): returns nothing, never early. sleep(0) gives the others a turn. */
+static int l_sleep(lua_State *L)
+{
+    uint64_t ns = spt_check_seconds(L, 1);
+    struct spt_sched *s = spt_env(L)->sched;
+    if (ns == 0)
+        return spt_op_checkpoint(L, s);
+    struct sleep_op *sleep = (struct sleep_op *)spt_op_new(L, s, &sleep_type);
+    sleep->ns = ns;
+    return septet_op_await(L, &sleep->op);
+}
+
+/* checkpoint(): raises Cancelled if the task is cancelled, else gives the others a turn. */
+static int l_checkpoint(lua_State *L)
+{
+    return spt_op_checkpoint(L, spt_env(L)->sched);
+}
+
+static const luaL_Reg functions[] = {
+    {"sleep", l_sleep}, {"checkpoint", l_checkpoint}, {NULL, NULL}};
+
+void spt_open_sleep(lua_State *L, struct spt_env *env)
+{
+    spt_add_functions(L, env, functions);
+}

@@ -1,0 +1,341 @@
+/* Cancelling a request, and freeing everything, wherever requests are. */
+#include "rig.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* --- a resolver that answers when it is told to --- */
+
+static struct resolver {
+    pthread_mutex_t lock;
+    pthread_cond_t change;
+    bool held;   /* lookups wait */
+    int waiting; /* of them */
+} resolver = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0};
+
+/* Stands in for the C library's. libcurl calls it on threads of its own. */
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **res)
+{
+    (void)node, (void)service, (void)hints, (void)res;
+    pthread_mutex_lock(&resolver.lock);
+    resolver.waiting++;
+    pthread_cond_broadcast(&resolver.change);
+    while (resolver.held)
+        pthread_cond_wait(&resolver.change, &resolver.lock);
+    resolver.waiting--;
+    pthread_cond_broadcast(&resolver.change);
+    pthread_mutex_unlock(&resolver.lock);
+    return EAI_NONAME;
+}
+
+static void hold_lookups(bool held)
+{
+    pthread_mutex_lock(&resolver.lock);
+    resolver.held = held;
+    pthread_cond_broadcast(&resolver.change);
+    pthread_mutex_unlock(&resolver.lock);
+}
+
+static void wait_for_lookups(int n)
+{
+    pthread_mutex_lock(&resolver.lock);
+    while (resolver.waiting != n)
+        pthread_cond_wait(&resolver.change, &resolver.lock);
+    pthread_mutex_unlock(&resolver.lock);
+}
+
+/* A listener that never accepts: the connection is made, nothing answers. */
+static int mute_listener(char *url, size_t size, const char *scheme)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(listen(fd, 64), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    snprintf(url, size, "%s://127.0.0.1:%u/", scheme, ntohs(a.sin_port));
+    return fd;
+}
+
+static void cancel(struct fetch *f, enum spt_phase phase)
+{
+    spt_request_cancel(&f->request);
+    assert_int_equal(f->request.failure.phase, phase);
+    assert_int_equal(f->request.phase, SPT_PHASE_ENDED);
+    spt_request_cancel(&f->request); /* harmless */
+}
+
+/* Turns enough for anything late to show, and checks that nothing did. */
+static void assert_silent(struct fetch *f)
+{
+    fetch_ok("/bytes/1", 200);
+    fetch_ok("/delay/0.01", 200);
+    assert_int_equal(f->calls, 0);
+}
+
+static void test_cancel_before_the_first_lap(void **state)
+{
+    (void)state;
+    struct fetch *f = get("/bytes/1");
+    cancel(f, SPT_PHASE_QUEUED);
+    assert_int_equal(spt_driver_requests(rig.driver), 0);
+    assert_silent(f);
+}
+
+static void test_cancel_queued_lets_the_next_one_on(void **state)
+{
+    (void)state;
+    spt_session_free(rig.session);
+    rig.session = rig_session(1, 1);
+    struct fetch *a = get("/stall"), *b = get("/bytes/1"), *c = get("/bytes/2");
+    reach(a, SPT_PHASE_WAITING);
+    cancel(b, SPT_PHASE_QUEUED);
+    cancel(a, SPT_PHASE_WAITING);
+    finish(c);
+    assert_int_equal(c->request.status, 200);
+    assert_silent(a);
+    assert_silent(b);
+}
+
+static void test_cancel_while_resolving_returns_at_once(void **state)
+{
+    (void)state;
+    hold_lookups(true);
+    struct fetch *f = get("http://slow.invalid/");
+    reach(f, SPT_PHASE_RESOLVING);
+    wait_for_lookups(1);
+    cancel(f, SPT_PHASE_RESOLVING); /* the lookup is still held: waiting for it would hang */
+    assert_silent(f);
+    hold_lookups(false);
+    wait_for_lookups(0);
+}
+
+static void test_time_limit_while_resolving(void **state)
+{
+    (void)state;
+    hold_lookups(true);
+    struct fetch *f = prepare("http://slow.invalid/");
+    f->request.connect_ns = MS(30);
+    start(f);
+    finish(f);
+    assert_failed(f, "timeout", "connect", "dns");
+    hold_lookups(false);
+    wait_for_lookups(0);
+    fetch_ok("/bytes/1", 200);
+}
+
+static void test_cancel_while_connecting(void **state)
+{
+    char url[64];
+    (void)state;
+    int fd = mute_listener(url, sizeof url, "http");
+    listen(fd, 0);
+    for (int i = 0; i < 8; i++)
+        get(url);
+    struct fetch *last = &rig.fetches[7]; /* the queue of the listener is full before it */
+    reach(last, SPT_PHASE_CONNECTING);
+    for (int i = 0; i < 8; i++)
+        spt_request_cancel(&rig.fetches[i].request);
+    assert_int_equal(last->request.failure.phase, SPT_PHASE_CONNECTING);
+    assert_int_equal(spt_driver_sockets(rig.driver), 0);
+    close(fd);
+    assert_silent(last);
+}
+
+static void test_cancel_in_the_tls_handshake(void **state)
+{
+    char url[64];
+    (void)state;
+    int fd = mute_listener(url, sizeof url, "https");
+    struct fetch *f = get(url);
+    reach(f, SPT_PHASE_TLS);
+    cancel(f, SPT_PHASE_TLS);
+    close(fd);
+    assert_silent(f);
+}
+
+static void test_time_limit_in_the_tls_handshake(void **state)
+{
+    char url[64];
+    (void)state;
+    int fd = mute_listener(url, sizeof url, "https");
+    struct fetch *f = prepare(url);
+    f->request.connect_ns = MS(50);
+    start(f);
+    finish(f);
+    assert_failed(f, "timeout", "connect", "tls");
+    assert_true(f->request.times.tls_ns > 0);
+    close(fd);
+}
+
+static void test_cancel_while_sending(void **state)
+{
+    enum { N = 32 << 20 };
+    char url[64];
+    (void)state;
+    int fd = mute_listener(url, sizeof url, "http");
+    char *body = test_calloc(1, N);
+    struct fetch *f = prepare(url);
+    f->request.method = "PUT";
+    f->request.body = body;
+    f->request.body_len = N;
+    start(f);
+    reach(f, SPT_PHASE_SENDING);
+    cancel(f, SPT_PHASE_SENDING);
+    test_free(body);
+    close(fd);
+    assert_silent(f);
+}
+
+static void test_cancel_while_waiting_and_receiving(void **state)
+{
+    (void)state;
+    struct fetch *a = get("/stall"), *b = get("/stall?after=10&length=100");
+    reach(a, SPT_PHASE_WAITING);
+    reach(b, SPT_PHASE_RECEIVING);
+    cancel(a, SPT_PHASE_WAITING);
+    cancel(b, SPT_PHASE_RECEIVING);
+    assert_int_equal(spt_driver_sockets(rig.driver), 0);
+    assert_silent(a);
+    assert_silent(b);
+}
+
+static void test_cancel_once_done_does_nothing(void **state)
+{
+    (void)state;
+    struct fetch *f = fetch_ok("/bytes/7", 200);
+    spt_request_cancel(&f->request);
+    assert_int_equal(f->request.body_in.len, 7);
+    assert_int_equal(f->calls, 1);
+}
+
+static void cancel_the_rest(struct fetch *f)
+{
+    (void)f;
+    for (unsigned i = 0; i < rig.started; i++)
+        spt_request_cancel(&rig.fetches[i].request);
+}
+
+/* All are over when the first of them is delivered: the others are not any more. */
+static void test_cancel_of_what_is_over_and_not_delivered(void **state)
+{
+    (void)state;
+    rig.after_done = cancel_the_rest;
+    for (int i = 0; i < 5; i++)
+        get("/stall");
+    reach(&rig.fetches[4], SPT_PHASE_WAITING);
+    spt_session_close(rig.session);
+    finish_all(1);
+    spt_loop_turn(rig.loop, false);
+    assert_int_equal(rig.done, 1);
+    assert_int_equal(rig.fetches[0].calls, 1);
+}
+
+/* A loop of connecting and cancelling makes the same number come back at once. */
+static void test_descriptor_numbers_come_back_at_once(void **state)
+{
+    (void)state;
+    fetch_ok("/close", 200);
+    uint32_t gens = rig.driver->sockets.gens;
+    for (int i = 0; i < 100; i++) {
+        struct fetch *f = get("/stall");
+        reach(f, SPT_PHASE_WAITING);
+        spt_request_cancel(&f->request);
+        rig.started--;
+        spt_request_release(&f->request);
+        memset(f, 0, sizeof *f);
+        fetch_ok("/close", 200);
+        spt_request_release(&rig.fetches[--rig.started].request);
+        memset(&rig.fetches[rig.started], 0, sizeof *f);
+    }
+    assert_int_equal(rig.driver->sockets.gens - gens, 200);
+    assert_true(rig.driver->sockets.cap <= 64); /* and no other numbers were needed */
+}
+
+/* Some hundred requests, each cancelled at a turn that a fixed seed chooses. */
+static void test_cancel_at_arbitrary_moments(void **state)
+{
+    static const char *const paths[] = {"/delay/0.001", "/bytes/20000", "/close?bytes=10",
+                                        "/chunked?chunks=20&size=100", "/idle-reset", "/reset"};
+    uint32_t seed = 12345;
+    (void)state;
+    for (int round = 0; round < 20; round++) {
+        for (unsigned i = 0; i < 50; i++)
+            get(paths[i % 6]);
+        for (unsigned i = 0; i < 50; i++) {
+            seed = seed * 1103515245 + 12345;
+            for (uint32_t turns = (seed >> 16) % 3; turns > 0; turns--)
+                spt_loop_turn(rig.loop, false);
+            spt_request_cancel(&rig.fetches[(seed >> 20) % 50].request);
+        }
+        for (unsigned i = 0; i < 50; i++)
+            spt_request_cancel(&rig.fetches[i].request);
+        for (unsigned i = 0; i < 50; i++) {
+            assert_true(rig.fetches[i].calls <= 1);
+            spt_request_release(&rig.fetches[i].request);
+        }
+        assert_int_equal(spt_driver_requests(rig.driver), 0);
+        memset(rig.fetches, 0, sizeof rig.fetches);
+        rig.started = 0;
+    }
+    fetch_ok("/bytes/1", 200);
+}
+
+static void test_driver_is_freed_with_requests_in_every_phase(void **state)
+{
+    char mute[64], tls[64], full[64];
+    (void)state;
+    int a = mute_listener(mute, sizeof mute, "http"), b = mute_listener(tls, sizeof tls, "https");
+    int c = mute_listener(full, sizeof full, "http");
+    listen(c, 0);
+    hold_lookups(true);
+    fetch_ok("/bytes/1", 200);
+    get("http://slow.invalid/");
+    for (int i = 0; i < 8; i++)
+        get(full);
+    struct fetch *in_tls = get(tls), *waiting = get(mute);
+    struct fetch *receiving = get("/stall?after=10&length=100");
+    reach(in_tls, SPT_PHASE_TLS);
+    reach(waiting, SPT_PHASE_WAITING);
+    reach(receiving, SPT_PHASE_RECEIVING);
+    wait_for_lookups(1);
+    struct fetch *queued = get("/bytes/1");
+    unsigned done = rig.done;
+    spt_driver_free(rig.driver);
+    rig.driver = NULL;
+    rig.session = NULL;
+    spt_loop_turn(rig.loop, false);
+    assert_int_equal(rig.done, done);
+    assert_int_equal(queued->calls, 0);
+    hold_lookups(false);
+    wait_for_lookups(0);
+    close(a);
+    close(b);
+    close(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_cancel_before_the_first_lap),
+        TEST(test_cancel_queued_lets_the_next_one_on),
+        TEST(test_cancel_while_resolving_returns_at_once),
+        TEST(test_time_limit_while_resolving),
+        TEST(test_cancel_while_connecting),
+        TEST(test_cancel_in_the_tls_handshake),
+        TEST(test_time_limit_in_the_tls_handshake),
+        TEST(test_cancel_while_sending),
+        TEST(test_cancel_while_waiting_and_receiving),
+        TEST(test_cancel_once_done_does_nothing),
+        TEST(test_cancel_of_what_is_over_and_not_delivered),
+        TEST(test_descriptor_numbers_come_back_at_once),
+        TEST(test_cancel_at_arbitrary_moments),
+        TEST(test_driver_is_freed_with_requests_in_every_phase),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,423 @@
+/* The driver against an origin, a network and a caller that misbehave: each failure by its words,
+ * and the session works afterwards. */
+#include "rig.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Stands in for the C library's, so that no name leaves this machine: none exists. */
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **res)
+{
+    (void)node, (void)service, (void)hints, (void)res;
+    return EAI_NONAME;
+}
+
+static struct fetch *fetch_failed(const char *path, const char *code, const char *reason,
+                                  const char *phase)
+{
+    struct fetch *f = get(path);
+    finish(f);
+    assert_failed(f, code, reason, phase);
+    return f;
+}
+
+/* A bound socket that nobody listens on keeps its port free of others. */
+static int bound_socket(uint16_t *port)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    *port = ntohs(a.sin_port);
+    return fd;
+}
+
+static const char *url_of(uint16_t port)
+{
+    static char url[64];
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/", port);
+    return url;
+}
+
+static void test_refused(void **state)
+{
+    uint16_t port;
+    int fd = bound_socket(&port);
+    (void)state;
+    struct fetch *f = fetch_failed(url_of(port), "connect", "refused", "connect");
+    close(fd);
+    assert_string_equal(f->request.peer, "");
+    assert_int_equal(f->request.status, 0);
+    fetch_ok("/bytes/1", 200);
+}
+
+static void test_unresolvable_name(void **state)
+{
+    (void)state;
+    struct fetch *f = fetch_failed("http://nowhere.invalid/", "dns", "not_found", "dns");
+    assert_true(f->request.times.dns_ns >= 0);
+    assert_int_equal(f->request.times.tcp_ns, -1);
+    fetch_ok("/bytes/1", 200);
+}
+
+/* A listener whose queue is full drops what knocks: the connection is never made. */
+static int full_listener(uint16_t *port, int fillers[4])
+{
+    int fd = bound_socket(port);
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(listen(fd, 0), 0);
+    a.sin_port = htons(*port);
+    for (int i = 0; i < 4; i++) {
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (connect(fillers[i], (struct sockaddr *)&a, sizeof a) != 0)
+            assert_int_equal(errno, EINPROGRESS);
+    }
+    return fd;
+}
+
+static void test_connect_limit(void **state)
+{
+    uint16_t port;
+    int fillers[4], fd = full_listener(&port, fillers);
+    (void)state;
+    struct fetch *f = prepare(url_of(port));
+    f->request.connect_ns = MS(50);
+    uint64_t start_ns = spt_loop_now();
+    start(f);
+    finish(f);
+    assert_failed(f, "timeout", "connect", "connect");
+    assert_true(spt_loop_now() - start_ns >= MS(50));
+    for (int i = 0; i < 4; i++)
+        close(fillers[i]);
+    close(fd);
+    fetch_ok("/bytes/1", 200);
+}
+
+static struct fetch *start_limited(const char *path, uint64_t first_byte_ns, uint64_t idle_ns,
+                                   uint64_t total_ns)
+{
+    struct fetch *f = prepare(path);
+    f->request.connect_ns = MS(10000);
+    f->request.first_byte_ns = first_byte_ns;
+    f->request.idle_ns = idle_ns;
+    f->request.deadline_ns = total_ns ? spt_loop_now() + total_ns : 0;
+    start(f);
+    return f;
+}
+
+static void test_first_byte_limit(void **state)
+{
+    (void)state;
+    struct fetch *f = start_limited("/stall", MS(40), MS(5000), 0);
+    finish(f);
+    assert_failed(f, "timeout", "first_byte", "wait");
+    assert_true(f->request.times.wait_ns >= (int64_t)MS(40));
+    assert_int_equal(f->request.times.recv_ns, -1);
+    assert_string_equal(f->request.peer, "127.0.0.1");
+    fetch_ok("/bytes/1", 200);
+}
+
+static void test_idle_limit(void **state)
+{
+    (void)state;
+    struct fetch *f = start_limited("/stall?after=10&length=100", MS(5000), MS(40), 0);
+    finish(f);
+    assert_failed(f, "timeout", "idle", "receive");
+    assert_int_equal(f->request.status, 200);
+    assert_int_equal(f->request.body_in.len, 10);
+}
+
+/* Bytes that arrive push the limit off, though they move no timer. */
+static void test_idle_limit_counts_from_the_last_byte(void **state)
+{
+    (void)state;
+    struct fetch *f = start_limited("/drip?bytes=6&interval=0.1", 0, MS(250), 0);
+    finish(f);
+    assert_null(f->request.failure.code);
+    assert_int_equal(f->request.body_in.len, 6);
+    assert_true(f->request.times.total_ns >= (int64_t)MS(500));
+}
+
+static void test_deadline_names_the_phase(void **state)
+{
+    (void)state;
+    struct fetch *f = start_limited("/stall", 0, 0, MS(40));
+    finish(f);
+    assert_failed(f, "timeout", "total", "wait");
+    f = start_limited("/drip?bytes=1000&interval=0.01", 0, 0, MS(60));
+    finish(f);
+    assert_failed(f, "timeout", "total", "receive");
+}
+
+static void test_deadline_in_the_queue(void **state)
+{
+    (void)state;
+    spt_session_free(rig.session);
+    rig.session = rig_session(1, 1);
+    struct fetch *first = get("/stall");
+    struct fetch *f = start_limited("/bytes/1", 0, 0, MS(40));
+    finish(f);
+    assert_failed(f, "timeout", "queue", "queue");
+    assert_int_equal(f->request.times.queue_ns, f->request.times.total_ns);
+    assert_int_equal(first->calls, 0);
+    spt_request_cancel(&first->request);
+    fetch_ok("/bytes/1", 200);
+}
+
+/* Nobody reads a connection that only waits in a listener's queue: the body does not go out. */
+static void test_upload_limit_names_sending(void **state)
+{
+    enum { N = 32 << 20 };
+    uint16_t port;
+    int fd = bound_socket(&port);
+    (void)state;
+    assert_int_equal(listen(fd, 8), 0);
+    char *body = test_calloc(1, N);
+    struct fetch *f = prepare(url_of(port));
+    f->request.method = "POST";
+    f->request.body = body;
+    f->request.body_len = N;
+    f->request.idle_ns = MS(60);
+    start(f);
+    finish(f);
+    test_free(body);
+    close(fd);
+    assert_failed(f, "timeout", "idle", "send");
+}
+
+/* The limit for the answer begins when the body is out. */
+static void test_sent_upload_waits_for_its_first_byte(void **state)
+{
+    (void)state;
+    struct fetch *f = prepare("/stall");
+    f->request.method = "POST";
+    f->request.body = "abc";
+    f->request.body_len = 3;
+    f->request.first_byte_ns = MS(50);
+    f->request.idle_ns = MS(20);
+    start(f);
+    finish(f);
+    assert_failed(f, "timeout", "first_byte", "wait");
+    assert_true(f->request.times.wait_ns >= (int64_t)MS(50));
+}
+
+/* Nothing else is going on when the last transfer times out. */
+static void test_last_transfer_that_times_out_is_reported(void **state)
+{
+    (void)state;
+    struct fetch *f = start_limited("/stall", MS(20), 0, 0);
+    finish(f);
+    assert_int_equal(f->calls, 1);
+    assert_int_equal(spt_driver_requests(rig.driver), 0);
+    assert_int_equal(spt_driver_due(rig.driver), SPT_NEVER);
+}
+
+static void test_broken_connections(void **state)
+{
+    (void)state;
+    fetch_failed("/reset", "reset", "receive", "wait");
+    struct fetch *f = fetch_failed("/reset?after=100&length=1000", "reset", "receive", "receive");
+    assert_int_equal(f->request.status, 200);
+    fetch_failed("/empty", "reset", "empty", "wait");
+    f = fetch_failed("/truncate?length=1000&sent=500", "partial", "truncated", "receive");
+    assert_int_equal(f->request.body_in.len, 500);
+    fetch_failed("/garbage", "protocol", "status_line", NULL);
+    fetch_failed("/status/101", "protocol", NULL, NULL);
+    fetch_ok("/bytes/1", 200);
+}
+
+static void test_body_limit(void **state)
+{
+    static const char *const paths[] = {"/bytes/5000", "/chunked?chunks=50&size=100",
+                                        "/gzip?bytes=500000"};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct fetch *f = prepare(paths[i]);
+        f->request.max_body = 4000;
+        start(f);
+        finish(f);
+        assert_failed(f, "body_too_large", NULL, "receive");
+        assert_true(f->request.body_in.cap <= 4000);
+    }
+    struct fetch *f = prepare("/bytes/4000");
+    f->request.max_body = 4000;
+    start(f);
+    finish(f);
+    assert_null(f->request.failure.code);
+}
+
+static void refused_at_start(const char *method, const char *url, const char *code,
+                             const char *reason)
+{
+    struct fetch *f = prepare(url);
+    f->request.method = method;
+    assert_int_equal(spt_request_start(rig.session, &f->request), SEPTET_EINVAL);
+    assert_failed(f, code, reason, "queue");
+    spt_request_cancel(&f->request); /* harmless */
+    assert_int_equal(spt_driver_requests(rig.driver), 0);
+    rig.started--;
+    memset(f, 0, sizeof *f);
+}
+
+static void test_bad_urls_and_methods_arm_nothing(void **state)
+{
+    static const char *const urls[][2] = {
+        {"example.com/x", "no_scheme"},
+        {"127.0.0.1:80", "no_scheme"},
+        {"", "no_scheme"},
+        {"mailto:x", "no_scheme"},
+        {"ftp://127.0.0.1/", "scheme"},
+        {"file:///etc/passwd", "scheme"},
+        {"httpx://127.0.0.1/", "scheme"},
+        {"http://127.0.0.1/a b", "characters"},
+        {"http://127.0.0.1/a\r\nX: 1", "characters"},
+        {"http://127.0.0.1/\x7f", "characters"},
+        {" http://127.0.0.1/", "characters"},
+        {"http://user:secret@127.0.0.1/", "userinfo"},
+        {"http://127.0.0.1:99999/", "port"},
+        {"http:///path", NULL},
+        {"http://", NULL},
+        {"http://[::1/", NULL},
+    };
+    static const char *const methods[] = {"", "GE T", "GET\r\nX: 1", "G\"T", "CONNECT"};
+    (void)state;
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++)
+        refused_at_start("GET", urls[i][0], "url", urls[i][1]);
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        refused_at_start(methods[i], "/bytes/1", "protocol", "method");
+    fetch_ok("/bytes/1", 200);
+}
+
+static void test_refusals_do_not_repeat_passwords(void **state)
+{
+    (void)state;
+    struct fetch *f = prepare("http://user:secret@127.0.0.1:99999/");
+    assert_int_equal(spt_request_start(rig.session, &f->request), SEPTET_EINVAL);
+    assert_null(strstr(f->request.failure.text, "secret"));
+}
+
+static void test_nine_idle_connections_reset_by_the_server(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 9; i++)
+        get("/idle-reset?after=0.05");
+    finish_all(9);
+    while (rig.driver->sockets.dropped < 9)
+        spt_loop_turn(rig.loop, true);
+    fetch_ok("/bytes/3", 200);
+}
+
+/* The reset is not seen before the request goes out on the dead connections. */
+static void test_nine_stale_connections_nobody_watched(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 9; i++)
+        get("/idle-reset");
+    finish_all(9);
+    for (int i = 0; i < 9; i++)
+        assert_int_equal(rig.fetches[i].request.status, 200);
+    for (int i = 0; i < 20; i++)
+        fetch_ok("/bytes/3", 200);
+}
+
+static void test_idle_connection_closed_by_the_server(void **state)
+{
+    (void)state;
+    fetch_ok("/idle-close?after=0.02", 200);
+    while (rig.driver->sockets.dropped < 1)
+        spt_loop_turn(rig.loop, true);
+    assert_false(fetch_ok("/bytes/3", 200)->request.reused);
+}
+
+static void test_no_descriptors_left(void **state)
+{
+    struct rlimit old, tight;
+    (void)state;
+    fetch_ok("/bytes/1", 200);
+    int next = dup(0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    tight = old;
+    tight.rlim_cur = (rlim_t)next;
+    close(next);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    struct fetch *a = get("/delay/0.05"), *b = get("/bytes/1");
+    finish(b);
+    finish(a);
+    setrlimit(RLIMIT_NOFILE, &old);
+    assert_null(a->request.failure.code); /* rides on the open connection */
+    assert_failed(b, "connect", "too_many_files", NULL);
+    fetch_ok("/bytes/1", 200);
+}
+
+static void test_closing_a_session_ends_its_requests(void **state)
+{
+    (void)state;
+    spt_session_free(rig.session);
+    rig.session = rig_session(2, 2);
+    for (int i = 0; i < 5; i++)
+        get("/stall");
+    reach(&rig.fetches[1], SPT_PHASE_WAITING);
+    spt_session_close(rig.session);
+    assert_int_equal(spt_driver_sockets(rig.driver), 0);
+    assert_int_equal(rig.done, 0); /* told in a lap, not from within */
+    finish_all(5);
+    for (int i = 0; i < 5; i++)
+        assert_failed(&rig.fetches[i], "closed", NULL, i < 2 ? "wait" : "queue");
+    struct fetch *late = prepare("/bytes/1");
+    assert_int_equal(spt_request_start(rig.session, &late->request), SEPTET_ECLOSED);
+    spt_session_close(rig.session);
+}
+
+static void close_session(struct fetch *f)
+{
+    (void)f;
+    spt_session_close(rig.session);
+}
+
+static void test_closing_a_session_from_the_end_of_a_request(void **state)
+{
+    (void)state;
+    rig.after_done = close_session;
+    get("/bytes/1");
+    for (int i = 0; i < 5; i++)
+        get("/stall");
+    finish_all(6);
+    assert_null(rig.fetches[0].request.failure.code);
+    for (int i = 1; i < 6; i++)
+        assert_failed(&rig.fetches[i], "closed", NULL, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_refused),
+        TEST(test_unresolvable_name),
+        TEST(test_connect_limit),
+        TEST(test_first_byte_limit),
+        TEST(test_idle_limit),
+        TEST(test_idle_limit_counts_from_the_last_byte),
+        TEST(test_deadline_names_the_phase),
+        TEST(test_deadline_in_the_queue),
+        TEST(test_upload_limit_names_sending),
+        TEST(test_sent_upload_waits_for_its_first_byte),
+        TEST(test_last_transfer_that_times_out_is_reported),
+        TEST(test_broken_connections),
+        TEST(test_body_limit),
+        TEST(test_bad_urls_and_methods_arm_nothing),
+        TEST(test_refusals_do_not_repeat_passwords),
+        TEST(test_nine_idle_connections_reset_by_the_server),
+        TEST(test_nine_stale_connections_nobody_watched),
+        TEST(test_idle_connection_closed_by_the_server),
+        TEST(test_no_descriptors_left),
+        TEST(test_closing_a_session_ends_its_requests),
+        TEST(test_closing_a_session_from_the_end_of_a_request),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,196 @@
+/* Header lines out and in, URLs, and the words for libcurl's codes. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "loop/curl_error.h"
+#include "loop/headers.h"
+#include "loop/url.h"
+#include "septet/septet.h"
+
+static struct spt_header pair(const char *name, const char *value)
+{
+    return (struct spt_header){name, strlen(name), value, strlen(value)};
+}
+
+static void test_headers_are_laid_out_for_libcurl(void **state)
+{
+    const struct spt_header pairs[] = {pair("A", "1"), pair("B", ""), pair("content-TYPE", "x/y")};
+    struct spt_headers *headers;
+    const char *why;
+    size_t at;
+    (void)state;
+    assert_int_equal(spt_headers_new(&headers, pairs, 3, &why, &at), SEPTET_OK);
+    struct curl_slist *l = spt_headers_list(headers);
+    assert_string_equal(l->data, "A: 1");
+    assert_string_equal(l->next->data, "B;");
+    assert_string_equal(l->next->next->data, "content-TYPE: x/y");
+    assert_string_equal(l->next->next->next->data, "Expect:");
+    assert_null(l->next->next->next->next);
+    spt_headers_free(headers);
+    assert_string_equal(spt_headers_list(NULL)->data, "Expect:");
+    assert_string_equal(spt_headers_list(NULL)->next->data, "Content-Type:");
+}
+
+static void test_bad_headers_are_refused_by_index(void **state)
+{
+    const struct spt_header nul = {"N", 1, "a\0b", 3};
+    const struct spt_header bad[] = {
+        pair("", "x"),           pair("a b", "x"),        pair("a:", "x"),
+        pair("a\r\nb", "x"),     pair("a", "x\r\nb: 1"),  pair("a", "x\n"),
+        pair("a\x80", "x"),      nul,                     pair("Content-Length", "3"),
+        pair("host", "other"),   pair("transfer-encoding", "chunked"),
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        const struct spt_header pairs[] = {pair("Host", "one"), bad[i], pair("Z", "1")};
+        struct spt_headers *headers = NULL;
+        const char *why = NULL;
+        size_t at = 99;
+        assert_int_equal(spt_headers_new(&headers, pairs, 3, &why, &at), SEPTET_EINVAL);
+        assert_null(headers);
+        assert_non_null(why);
+        assert_int_equal(at, 1);
+    }
+}
+
+struct collected {
+    struct spt_head head;
+    struct spt_buf buf;
+};
+
+static int feed(struct collected *c, const char *line)
+{
+    return spt_head_line(&c->head, &c->buf, line, strlen(line));
+}
+
+static void feed_ok(struct collected *c, const char *line)
+{
+    assert_int_equal(feed(c, line), SEPTET_OK);
+}
+
+static void assert_head(struct collected *c, const char *text)
+{
+    assert_int_equal(c->buf.len, strlen(text));
+    assert_memory_equal(c->buf.data, text, strlen(text));
+}
+
+static void test_head_keeps_the_final_one_alone(void **state)
+{
+    struct collected c = {.buf.max = 1000};
+    (void)state;
+    feed_ok(&c, "HTTP/1.1 103 Early Hints\r\n");
+    feed_ok(&c, "Link: x\r\n");
+    feed_ok(&c, "\r\n");
+    assert_false(c.head.done);
+    feed_ok(&c, "HTTP/1.0 200 OK\n");
+    feed_ok(&c, "A: 1\r\n");
+    feed_ok(&c, " folded\r\n");
+    feed_ok(&c, "B:\n");
+    feed_ok(&c, "\n");
+    assert_true(c.head.done);
+    feed_ok(&c, "Trailer: late\r\n");
+    assert_head(&c, "HTTP/1.0 200 OK\r\nA: 1 folded\r\nB:");
+    assert_int_equal(c.head.status, 200);
+    assert_int_equal(c.head.version, 10);
+    spt_buf_release(&c.buf);
+}
+
+static void test_head_reads_versions(void **state)
+{
+    struct collected c = {.buf.max = 1000};
+    (void)state;
+    feed_ok(&c, "HTTP/2 204 \r\n");
+    assert_int_equal(c.head.version, 20);
+    assert_int_equal(c.head.status, 204);
+    feed_ok(&c, "HTTP/1.1 999\r\n");
+    assert_int_equal(c.head.version, 11);
+    assert_int_equal(c.head.status, 999);
+    spt_buf_release(&c.buf);
+}
+
+static void test_head_is_limited(void **state)
+{
+    struct collected c = {.buf.max = 100};
+    char line[101];
+    (void)state;
+    memset(line, 'x', 100);
+    line[100] = '\0';
+    feed_ok(&c, "HTTP/1.1 200 OK\r\n");
+    assert_int_equal(feed(&c, line), SEPTET_ETOOBIG);
+    spt_buf_release(&c.buf);
+    struct collected flood = {.buf.max = 1000};
+    int rc = SEPTET_OK, lines = 0;
+    for (; rc == SEPTET_OK && lines < 10000; lines++)
+        rc = feed(&flood, lines % 2 ? "\r\n" : "HTTP/1.1 100 Continue\r\n");
+    assert_int_equal(rc, SEPTET_ETOOBIG);
+    spt_buf_release(&flood.buf);
+}
+
+static void assert_origin(CURLU *u, const char *url, const char *key)
+{
+    struct spt_url_origin origin;
+    char text[256];
+    assert_null(spt_url_check(u, url, &origin, text, sizeof text));
+    assert_int_equal(origin.len, strlen(key));
+    assert_memory_equal(origin.key, key, strlen(key));
+}
+
+static void test_url_origin(void **state)
+{
+    CURLU *u = curl_url();
+    (void)state;
+    assert_origin(u, "http://Example.COM/a?b#c", "http://example.com:80");
+    assert_origin(u, "HTTPS://example.com", "https://example.com:443");
+    assert_origin(u, "https://example.com:8443/", "https://example.com:8443");
+    assert_origin(u, "http://[::1]:81/x", "http://[::1]:81");
+    assert_origin(u, "http://example.com?q", "http://example.com:80");
+    curl_url_cleanup(u);
+}
+
+static void assert_words(CURLcode code, long os_errno, const char *text, const char *expect)
+{
+    struct spt_error_words w = spt_curl_error(code, os_errno, text);
+    char got[64];
+    snprintf(got, sizeof got, "%s.%s", w.code, w.reason ? w.reason : "");
+    assert_string_equal(got, expect);
+}
+
+static void test_words_for_codes(void **state)
+{
+    (void)state;
+    assert_null(spt_curl_error(CURLE_OK, 0, "").code);
+    assert_words(CURLE_COULDNT_RESOLVE_HOST, 0, "", "dns.not_found");
+    assert_words(CURLE_COULDNT_CONNECT, ECONNREFUSED, "", "connect.refused");
+    assert_words(CURLE_COULDNT_CONNECT, EHOSTUNREACH, "", "connect.unreachable");
+    assert_words(CURLE_COULDNT_CONNECT, 0, "", "connect.");
+    assert_words(CURLE_PEER_FAILED_VERIFICATION, 0, "", "tls.verify");
+    assert_words(CURLE_RECV_ERROR, 0, "Recv failure: Connection reset by peer", "reset.receive");
+    assert_words(CURLE_RECV_ERROR, 0, "Illegal or missing hexadecimal sequence in chunked-encoding",
+                 "protocol.chunk");
+    assert_words(CURLE_PARTIAL_FILE, 0, "", "partial.truncated");
+    assert_words(CURLE_BAD_CONTENT_ENCODING, 0, "", "decode.content_encoding");
+    assert_words(CURLE_FAILED_INIT, 0, "", "internal.");
+    for (int code = 1; code < CURL_LAST; code++)
+        assert_non_null(spt_curl_error((CURLcode)code, 0, "").code);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_headers_are_laid_out_for_libcurl),
+        cmocka_unit_test(test_bad_headers_are_refused_by_index),
+        cmocka_unit_test(test_head_keeps_the_final_one_alone),
+        cmocka_unit_test(test_head_reads_versions),
+        cmocka_unit_test(test_head_is_limited),
+        cmocka_unit_test(test_url_origin),
+        cmocka_unit_test(test_words_for_codes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,611 @@
+#!/usr/bin/env python3
+"""origin: a scriptable HTTP/1.1 server on loopback, for tests and demos.
+
+What it does is asked for in the URL (see ROUTES, or --help): an answer that is late, slow, cut off,
+reset, compressed, redirected or never given. Nothing is random: the same requests get the same bytes.
+
+It prints "port N" once it listens, and ends on SIGTERM, on SIGINT, or when its standard input, if that
+is a pipe, is closed: an origin never outlives the program that started it.
+
+It knows nothing of Septet, and holds itself to python3's standard library.
+"""
+
+import argparse
+import asyncio
+import fcntl
+import gzip
+import http
+import ipaddress
+import json
+import math
+import os
+import resource
+import signal
+import socket
+import stat
+import struct
+import sys
+import time
+from urllib.parse import parse_qsl
+
+ROUTES_HELP = """\
+routes, for every method; a HEAD gets the same headers and no body:
+  /bytes/N                       N bytes of the pattern 0123456789abcdef, over and over
+  /delay/SECONDS[?bytes=2]       the same, late
+  /status/CODE                   that status and a short body (none for 204, 304; after a 1xx comes a 200)
+  /echo                          JSON: method, path, query, headers, body, body_size
+  /headers?N=V&N=V               those response headers, in that order
+  /redirect/N                    302 to /redirect/N-1; /redirect/0 is a 200
+  /redirect-to?url=U[&status=302]  Location: U
+  /close[?bytes=2]               Connection: close, and closes after the body
+  /close-delimited[?bytes=2]     no Content-Length: the close ends the body
+  /reset[?after=N&length=M]      RST before any byte; or after headers (Content-Length M) and N bytes
+  /empty                         closes before any byte
+  /truncate[?length=1000&sent=500]  Content-Length is length; closes after sent bytes
+  /stall[?after=N&length=M]      no byte, ever; or nothing more after headers and N bytes
+  /drip[?bytes=10&interval=0.05] one byte after each interval
+  /chunked[?chunks=4&size=256]   Transfer-Encoding: chunked
+  /gzip[?bytes=1024]             Content-Encoding: gzip, for that many bytes when decoded
+  /garbage                       a first line that is no HTTP, then closes
+  /idle-close[?after=0]          a 200 that promises keep-alive, then closes after so many seconds
+  /idle-reset[?after=0]          the same with RST
+
+the log, one JSON object a line, each with "event", "time" (seconds) and "connection" (1, 2, ...):
+  open     "peer": the client's port
+  request  "method", "path", "query" (both as sent), "headers" (lower-case names), "body_size";
+           written when the request is read whole, before the first byte of the answer
+  close    "requests": how many there were; "by": "client" or "origin"
+"""
+
+HEAD_LIMIT = 1 << 20  # bytes of request line and headers
+PIECE = b"0123456789abcdef" * 4096
+SIOCOUTQNSD = 0x894B  # Linux: how many bytes of the send queue have not been sent yet
+TEXT = ("Content-Type", "text/plain")
+
+# What a route returns: what is to become of the connection.
+KEEP, FIN, RST = "keep", "fin", "rst"
+
+
+class BadRequest(Exception):
+    """The request cannot be understood; the text goes into the 400."""
+
+
+class ClientGone(Exception):
+    """The client has closed while its answer was being waited for."""
+
+
+class Log:
+    """Appends one JSON object a line, flushed, so that who has the answer can read the request."""
+
+    def __init__(self, path):
+        self.file = open(path, "a", encoding="utf-8", buffering=1) if path else None
+
+    def write(self, event, connection, **fields):
+        if self.file:
+            line = {"event": event, "time": time.time(), "connection": connection, **fields}
+            self.file.write(json.dumps(line) + "\n")
+
+
+class Reader(asyncio.StreamReader):
+    """A stream reader that also tells those who do not read that the client has gone."""
+
+    def __init__(self, loop):
+        super().__init__(limit=HEAD_LIMIT, loop=loop)
+        self.gone = loop.create_future()
+
+    def tell_gone(self):
+        if not self.gone.done():
+            self.gone.set_result(None)
+
+    def feed_eof(self):
+        super().feed_eof()
+        self.tell_gone()
+
+    def set_exception(self, exc):
+        super().set_exception(exc)
+        self.tell_gone()
+
+
+class Request:
+    def __init__(self, method, target, version, headers):
+        self.method, self.target, self.version, self.headers = method, target, version, headers
+        self.path, _, self.query = target.partition("?")
+        self.body = b""
+        # The last value of a name counts, as nobody sends a parameter twice on purpose.
+        self.params = dict(parse_qsl(self.query, keep_blank_values=True))
+        self.route, _, self.argument = self.path.lstrip("/").partition("/")
+
+    def wants_close(self):
+        tokens = [token.strip() for token in self.headers.get("connection", "").lower().split(",")]
+        return "close" in tokens or (self.version == "HTTP/1.0" and "keep-alive" not in tokens)
+
+    def count(self, name, default):
+        return whole_number(self.params.get(name, default), name)
+
+    def seconds(self, name, default):
+        return duration(self.params.get(name, default), name)
+
+
+def whole_number(value, name):
+    try:
+        number = int(value)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise BadRequest(f"{name} must be a whole number, not '{value}'")
+    return number
+
+
+def duration(value, name):
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if not math.isfinite(number) or number < 0:
+        raise BadRequest(f"{name} must be a number of seconds, not '{value}'")
+    return number
+
+
+# --- reading a request ---
+
+
+async def read_request(reader, writer):
+    """The next request with its body, or None where the client has closed between two of them."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return None
+    except asyncio.LimitOverrunError:
+        raise BadRequest("the headers are too large") from None
+    request = parse_head(head.decode("latin-1"))
+    if request.headers.get("expect", "").lower() == "100-continue":
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    if "chunked" in request.headers.get("transfer-encoding", "").lower():
+        request.body = await read_chunked(reader)
+    else:
+        length = request.headers.get("content-length", "0")
+        request.body = await reader.readexactly(whole_number(length, "content-length"))
+    return request
+
+
+def parse_head(text):
+    first, *lines = text[:-4].split("\r\n")
+    parts = first.split(" ")
+    if len(parts) != 3 or not parts[2].startswith("HTTP/1."):
+        raise BadRequest(f"cannot understand the request line '{first}'")
+    headers = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not name or name != name.strip():
+            raise BadRequest(f"cannot understand the header line '{line}'")
+        name, value = name.lower(), value.strip()
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return Request(parts[0], parts[1], parts[2], headers)
+
+
+async def read_chunked(reader):
+    body = bytearray()
+    while True:
+        line = (await reader.readuntil(b"\r\n")).split(b";")[0].strip()
+        try:
+            size = int(line, 16)
+        except ValueError:
+            raise BadRequest("cannot understand the chunk size") from None
+        if size == 0:
+            break
+        body += await reader.readexactly(size)
+        if await reader.readexactly(2) != b"\r\n":
+            raise BadRequest("a chunk does not end where it said")
+    while await reader.readuntil(b"\r\n") != b"\r\n":  # trailers
+        pass
+    return bytes(body)
+
+
+# --- writing an answer ---
+
+
+class Answer:
+    """Writes the answer to one request. A HEAD is answered with the head alone."""
+
+    def __init__(self, request, reader, writer):
+        self.reader, self.writer = reader, writer
+        self.head_only = request.method == "HEAD"
+
+    def head(self, status, *headers):
+        try:
+            reason = http.HTTPStatus(status).phrase
+        except ValueError:
+            reason = "Unknown"
+        lines = [f"HTTP/1.1 {status} {reason}"] + [f"{name}: {value}" for name, value in headers]
+        self.writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+
+    async def body(self, data):
+        if not self.head_only:
+            self.writer.write(data)
+        await self.writer.drain()
+
+    async def pattern(self, count, offset=0):
+        """count bytes of the pattern, from where it stands at offset."""
+        while count and not self.head_only:
+            start = offset % 16
+            piece = PIECE[start : start + min(count, len(PIECE) - 16)]
+            await self.body(piece)
+            count, offset = count - len(piece), offset + len(piece)
+        await self.writer.drain()
+
+    async def whole(self, status, data, *headers):
+        self.head(status, ("Content-Length", len(data)), *headers)
+        await self.body(data)
+
+    async def ok(self, count=2, *headers):
+        self.head(200, ("Content-Length", count), TEXT, *headers)
+        await self.pattern(count)
+
+    async def pause(self, seconds):
+        """Waits, unless the client goes first."""
+        await asyncio.wait([self.reader.gone], timeout=seconds)
+        if self.reader.gone.done():
+            raise ClientGone
+
+    async def wait_for_client_to_go(self):
+        while await self.reader.read(1 << 16):
+            pass
+
+
+# --- the routes: each takes the request and the answer, and says what becomes of the connection ---
+
+
+async def route_bytes(request, answer):
+    await answer.ok(whole_number(request.argument, "N"))
+    return KEEP
+
+
+async def route_delay(request, answer):
+    count = request.count("bytes", 2)
+    await answer.pause(duration(request.argument, "SECONDS"))
+    await answer.ok(count)
+    return KEEP
+
+
+async def route_status(request, answer):
+    status = whole_number(request.argument, "CODE")
+    if not 100 <= status <= 999:
+        raise BadRequest(f"no such status: {status}")
+    if status == 101:  # final: what follows would no longer be HTTP
+        answer.head(101, ("Connection", "upgrade"), ("Upgrade", "nothing"))
+        return FIN
+    if status < 200:
+        answer.head(status)
+        await answer.ok()
+    elif status in (204, 304):
+        answer.head(status)
+    else:
+        await answer.whole(status, f"status {status}\n".encode(), TEXT)
+    return KEEP
+
+
+async def route_echo(request, answer):
+    said = {
+        "method": request.method,
+        "path": request.path,
+        "query": request.query,
+        "headers": request.headers,
+        "body": request.body.decode("utf-8", "replace"),
+        "body_size": len(request.body),
+    }
+    await answer.whole(200, json.dumps(said).encode(), ("Content-Type", "application/json"))
+    return KEEP
+
+
+async def route_headers(request, answer):
+    headers = parse_qsl(request.query, keep_blank_values=True)
+    if not any(name.lower() == "content-length" for name, _ in headers):
+        headers.append(("Content-Length", 2))
+    try:
+        answer.head(200, *headers)
+    except UnicodeEncodeError:
+        raise BadRequest("a header must be latin-1") from None
+    await answer.body(b"ok")
+    return KEEP
+
+
+async def route_redirect(request, answer):
+    left = whole_number(request.argument, "N")
+    if left:
+        await answer.whole(302, b"", ("Location", f"/redirect/{left - 1}"))
+    else:
+        await answer.ok()
+    return KEEP
+
+
+async def route_redirect_to(request, answer):
+    await answer.whole(request.count("status", 302), b"", ("Location", request.params.get("url", "/")))
+    return KEEP
+
+
+async def route_close(request, answer):
+    await answer.ok(request.count("bytes", 2), ("Connection", "close"))
+    return FIN
+
+
+async def route_close_delimited(request, answer):
+    answer.head(200, TEXT, ("Connection", "close"))
+    await answer.pattern(request.count("bytes", 2))
+    return FIN
+
+
+async def cut_short(request, answer):
+    """The head and the first bytes of a longer body, where the request asks for them with `after`."""
+    if "after" not in request.params:
+        return
+    after = request.count("after", 0)
+    answer.head(200, ("Content-Length", request.count("length", after + 1024)), TEXT)
+    await answer.pattern(after)
+
+
+async def route_reset(request, answer):
+    await cut_short(request, answer)
+    return RST
+
+
+async def route_stall(request, answer):
+    await cut_short(request, answer)
+    await answer.wait_for_client_to_go()
+    return FIN
+
+
+async def route_empty(request, answer):
+    return FIN
+
+
+async def route_truncate(request, answer):
+    answer.head(200, ("Content-Length", request.count("length", 1000)), TEXT)
+    await answer.pattern(request.count("sent", 500))
+    return FIN
+
+
+async def route_drip(request, answer):
+    count, interval = request.count("bytes", 10), request.seconds("interval", 0.05)
+    answer.head(200, ("Content-Length", count), TEXT)
+    start = time.monotonic()
+    for i in range(0 if answer.head_only else count):
+        await answer.pause(max(0, start + (i + 1) * interval - time.monotonic()))
+        await answer.pattern(1, i)
+    return KEEP
+
+
+async def route_chunked(request, answer):
+    chunks, size = request.count("chunks", 4), request.count("size", 256)
+    answer.head(200, ("Transfer-Encoding", "chunked"), TEXT)
+    for i in range(chunks if size else 0):
+        await answer.body(b"%x\r\n" % size)
+        await answer.pattern(size, i * size)
+        await answer.body(b"\r\n")
+    await answer.body(b"0\r\n\r\n")
+    return KEEP
+
+
+async def route_gzip(request, answer):
+    count = request.count("bytes", 1024)
+    plain = (PIECE * (count // len(PIECE) + 1))[:count]
+    await answer.whole(200, gzip.compress(plain, mtime=0), ("Content-Encoding", "gzip"), TEXT)
+    return KEEP
+
+
+async def route_garbage(request, answer):
+    answer.writer.write(b"This is no HTTP at all\r\n\r\n")
+    return FIN
+
+
+async def route_idle_close(request, answer):
+    await answer.ok(2, ("Connection", "keep-alive"))
+    await answer.pause(request.seconds("after", 0))
+    return FIN
+
+
+async def route_idle_reset(request, answer):
+    await route_idle_close(request, answer)
+    return RST
+
+
+ROUTES = {
+    "bytes": route_bytes,
+    "delay": route_delay,
+    "status": route_status,
+    "echo": route_echo,
+    "headers": route_headers,
+    "redirect": route_redirect,
+    "redirect-to": route_redirect_to,
+    "close": route_close,
+    "close-delimited": route_close_delimited,
+    "reset": route_reset,
+    "empty": route_empty,
+    "truncate": route_truncate,
+    "stall": route_stall,
+    "drip": route_drip,
+    "chunked": route_chunked,
+    "gzip": route_gzip,
+    "garbage": route_garbage,
+    "idle-close": route_idle_close,
+    "idle-reset": route_idle_reset,
+}
+
+
+# --- a connection ---
+
+
+class Connection:
+    """One client: its requests in order, until one side ends it."""
+
+    def __init__(self, number, log, reader, writer):
+        self.number, self.log, self.reader, self.writer = number, log, reader, writer
+        self.requests = 0
+
+    async def run(self):
+        self.log.write("open", self.number, peer=self.writer.get_extra_info("peername")[1])
+        ending = FIN
+        try:
+            while (ending := await self.exchange()) == KEEP:
+                pass
+        except (ConnectionError, ClientGone, asyncio.IncompleteReadError):
+            pass
+        # Between two requests the client's close is what ends the reading; the origin's own comes before it.
+        by = "client" if self.reader.gone.done() else "origin"
+        try:
+            await (self.reset() if ending == RST else self.finish())
+        except ConnectionError:
+            pass
+        self.log.write("close", self.number, requests=self.requests, by=by)
+
+    async def exchange(self):
+        try:
+            request = await read_request(self.reader, self.writer)
+        except BadRequest as error:
+            return await self.refuse(str(error))
+        if request is None:
+            return FIN
+        self.requests += 1
+        self.log_request(request)
+        answer = Answer(request, self.reader, self.writer)
+        route = ROUTES.get(request.route)
+        try:
+            if route is None:
+                await answer.whole(404, f"no such route: {request.path}\n".encode(), TEXT)
+                ending = KEEP
+            else:
+                ending = await route(request, answer)
+        except BadRequest as error:
+            return await self.refuse(str(error))
+        return FIN if ending == KEEP and request.wants_close() else ending
+
+    def log_request(self, request):
+        self.log.write(
+            "request",
+            self.number,
+            method=request.method,
+            path=request.path,
+            query=request.query,
+            headers=request.headers,
+            body_size=len(request.body),
+        )
+
+    async def refuse(self, why):
+        # No use in going on: where the next request begins is not known.
+        data = f"{why}\n".encode("utf-8", "replace")
+        answer = Answer(Request("GET", "/", "HTTP/1.1", {}), self.reader, self.writer)
+        await answer.whole(400, data, TEXT, ("Connection", "close"))
+        return FIN
+
+    async def finish(self):
+        self.writer.close()
+        await self.writer.wait_closed()
+
+    async def reset(self):
+        sock = self.writer.get_extra_info("socket")
+        await self.sent(sock)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+    async def sent(self, sock):
+        """Waits until what was written has left the machine's queue, which a RST would throw away."""
+        self.writer.transport.set_write_buffer_limits(0)
+        await self.writer.drain()
+        while sys.platform == "linux" and unsent(sock) and not self.reader.gone.done():
+            await asyncio.wait([self.reader.gone], timeout=0.001)
+
+
+def unsent(sock):
+    return struct.unpack("i", fcntl.ioctl(sock.fileno(), SIOCOUTQNSD, b"\0" * 4))[0]
+
+
+# --- the server ---
+
+
+def listening_socket(address, port):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
+    sock.bind((address, port))
+    return sock
+
+
+def watch_stdin(loop, stop):
+    """Sets stop when standard input is closed; a terminal, a file or /dev/null says nothing about that."""
+    try:
+        kind = os.fstat(0).st_mode
+    except OSError:
+        return
+    if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)):
+        return
+
+    def readable():
+        if not os.read(0, 4096):
+            loop.remove_reader(0)
+            stop.set()
+
+    loop.add_reader(0, readable)
+
+
+async def serve(sock, log):
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    count = 0
+
+    async def connected(reader, writer):
+        nonlocal count
+        count += 1
+        await Connection(count, log, reader, writer).run()
+
+    def protocol():
+        return asyncio.StreamReaderProtocol(Reader(loop), connected, loop=loop)
+
+    server = await loop.create_server(protocol, sock=sock, backlog=1024)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    watch_stdin(loop, stop)
+    print(f"port {sock.getsockname()[1]}", flush=True)
+    await stop.wait()
+    server.close()
+
+
+def allow_many_files():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def loopback(text):
+    try:
+        if ipaddress.ip_address(text).is_loopback:
+            return text
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"'{text}' is no loopback address")
+
+
+def options():
+    parser = argparse.ArgumentParser(
+        description="a scriptable HTTP/1.1 server on loopback; prints 'port N' when it listens",
+        epilog=ROUTES_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--port", type=int, default=0, help="the port to listen on (0, the default: a free one)")
+    parser.add_argument("--bind", type=loopback, default="127.0.0.1", metavar="ADDR", help="a loopback address")
+    parser.add_argument("--log", metavar="FILE", help="append what is received to FILE, as JSON lines")
+    return parser.parse_args()
+
+
+def main():
+    args = options()
+    allow_many_files()
+    try:
+        sock = listening_socket(args.bind, args.port)
+        log = Log(args.log)
+    except (OSError, OverflowError) as error:
+        sys.exit(f"origin: {error}")
+    asyncio.run(serve(sock, log))
+
+
+if __name__ == "__main__":
+    main()
