@@ -6,6 +6,7 @@ local http = {}
 local core = require "septet.core"
 local args = require "septet.args"
 
+local core_http, setmetatable = core.http, setmetatable
 local CONNECT, FIRST_BYTE, IDLE = 10, 30, 30 -- seconds
 local MAX_BODY = 64 * 1024 * 1024            -- bytes, after decoding
 local MAX_REDIRECTS = 10
@@ -72,7 +73,7 @@ local lazy = {
   headers = function(self) return parse_headers(self.head:lines()) end,
   times = function(self) return self.head:times() end,
   reason = function(self) return self.head:lines():match("^%S+ %d+ ?([^\r\n]*)") or "" end,
-  version = function(self) return self.protocol == 20 and "2" or self.protocol == 10 and "1.0" or "1.1" end,
+  version = function(self) return self.head:version() end,
   history = function() return {} end,
 }
 
@@ -162,12 +163,14 @@ function http.session(options)
   local defaults = { ["User-Agent"] = USER_AGENT }
   local list = header_list(1, "session", defaults, options.headers)
   return setmetatable({
-    core = core.http_session(options.limit or 64, options.limit_per_host or 8),
+    core = core.http_session(options.limit or 64, options.limit_per_host or 8, CONNECT, FIRST_BYTE, IDLE, MAX_BODY),
     headers = checked_headers(1, list),
+    list = list,
     own_headers = options.headers,
     defaults = defaults,
     timeout = options.timeout,
     trace = options.trace,
+    plain = not (options.timeout or options.trace), -- a request without options is a bare attempt
   }, session_meta)
 end
 
@@ -189,9 +192,9 @@ function Traced:fire(hook, event)
   if not ok then core.warn(("trace hook '%s' failed: %s"):format(hook, tostring(err))) end
 end
 
--- The end of one attempt. A redirect that will be followed is not the end.
-function Traced:ended(time, status, err, cancelled)
-  if self.told or (not err and not cancelled and self.follows(status)) then return end
+-- The end of one attempt. One that redirects is not the end of the request.
+function Traced:ended(time, status, err, cancelled, redirects)
+  if self.told or redirects then return end
   self.told = true
   if err or cancelled then
     self:fire("request_exception", { time = time, exception = err, cancelled = cancelled })
@@ -213,8 +216,6 @@ local function start_trace(hooks, method, url, list)
     request = next_request })
   return traced, header_list(2, "request_start", headers)
 end
-
-local redirect_status = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
 
 -- The method of the next hop: a GET after 303, and after a POST that was moved.
 local function next_method(method, status)
@@ -240,73 +241,68 @@ local function public_headers(list)
   return kept
 end
 
-local function redirect_error(request, why, reason)
-  return core.error { kind = "HttpError", code = "redirect", reason = reason, phase = "receive", url = request.url,
-    method = request.method, attempts = 1,
-    message = ("%s %s: %s"):format(request.method, request.url, why) }
+local function redirect_error(hop, why, reason)
+  return core.error { kind = "HttpError", code = "redirect", reason = reason, phase = "receive", url = hop.url,
+    method = hop.method, attempts = 1, message = ("%s %s: %s"):format(hop.method, hop.url, why) }
 end
 
--- Turns a request to where a response says; false if it says nothing. Raises HttpError{code="redirect"}.
-local function redirect(request, response)
-  local target = redirect_status[response.status] and response.redirect_url
-  if not target then return false end
-  if #request.history >= MAX_REDIRECTS then
-    error(redirect_error(request, ("more than %d redirects"):format(MAX_REDIRECTS), "limit"), 0)
+-- Turns a hop to where its response says. Raises HttpError{code="redirect"} where that is refused.
+local function turn(hop, response, hops)
+  local target = response.redirect_url
+  if hops > MAX_REDIRECTS then
+    error(redirect_error(hop, ("more than %d redirects"):format(MAX_REDIRECTS), "limit"), 0)
   end
   if not target:match("^[Hh][Tt][Tt][Pp][Ss]?://") then
-    error(redirect_error(request, ("redirected to '%s'"):format(target), "denied"), 0)
+    error(redirect_error(hop, ("redirected to '%s'"):format(target), "denied"), 0)
   end
-  if request.url:match("^[Hh][Tt][Tt][Pp][Ss]:") and not target:match("^[Hh][Tt][Tt][Pp][Ss]:") then
-    error(redirect_error(request, "redirected from https to http", "denied"), 0)
+  if hop.url:match("^[Hh][Tt][Tt][Pp][Ss]:") and not target:match("^[Hh][Tt][Tt][Pp][Ss]:") then
+    error(redirect_error(hop, "redirected from https to http", "denied"), 0)
   end
-  if origin(target) ~= origin(request.url) then
-    request.list = public_headers(request.list)
-    request.headers = checked_headers(2, request.list)
+  if origin(target) ~= origin(hop.url) then
+    hop.list = public_headers(hop.list)
+    hop.headers = core.http_headers(hop.list)
   end
-  local method = next_method(request.method, response.status)
-  if method ~= request.method then request.body = nil end
-  request.method, request.url = method, target
-  return true
+  local method = next_method(hop.method, response.status)
+  if method ~= hop.method then hop.body = nil end
+  hop.method, hop.url = method, target
 end
 
-local function attempt(session, request)
-  local left = request.deadline and math.max(0, request.deadline - core.now())
-  local response = core.http(session.core, request.method, request.url, request.headers, request.body, CONNECT,
-    FIRST_BYTE, IDLE, left, MAX_BODY, request.traced)
-  response.url, response.method = request.url, request.method
+local function attempt(session, hop)
+  local deadline = hop.deadline
+  local response = core_http(session.core, hop.method, hop.url, hop.headers, hop.body,
+    deadline and math.max(0, deadline - core.now()), hop.traced)
+  response.url, response.method = hop.url, hop.method
   return setmetatable(response, response_meta)
 end
 
-local function perform(session, request)
-  local response = attempt(session, request)
-  if not response.redirect_url then return response end
+-- Follows the redirects of a response; `hop` is what the next attempt asks for.
+local function follow(session, hop, response)
   local history = {}
-  request.history = history
-  while redirect(request, response) do
+  while response.redirect_url do
     history[#history + 1] = response
-    response = attempt(session, request)
+    turn(hop, response, #history)
+    response = attempt(session, hop)
   end
   response.history = history
   return response
 end
 
--- A traced request whose attempts raised something the host did not see as its end: told here.
-local function perform_traced(session, request)
-  local traced = request.traced
-  request.history = {}
-  traced.follows = function(status)
-    return redirect_status[status] and #request.history < MAX_REDIRECTS
+local function perform(session, hop)
+  local response = attempt(session, hop)
+  if not response.redirect_url then return response end
+  return follow(session, hop, response)
+end
+
+-- The same with hooks: what ends a request without the host having seen its end (a refused redirect, a task
+-- that was cancelled before it could start) is told here.
+local function perform_traced(session, hop)
+  local traced = hop.traced
+  local ok, result = pcall(perform, session, hop)
+  if not ok then
+    local cancelled = core.is(result, "Cancelled")
+    traced:ended(core.now(), nil, not cancelled and result or nil, cancelled)
+    error(result, 0)
   end
-  local ok, result = pcall(perform, session, request)
-  if not traced.told then
-    local cancelled = not ok and core.is(result, "Cancelled")
-    traced:ended(core.now(), ok and result.status, not ok and not cancelled and result or nil, cancelled)
-    if not traced.told then
-      traced.follows = function() return false end
-      traced:ended(core.now(), result.status)
-    end
-  end
-  if not ok then error(result, 0) end
   return result
 end
 
@@ -314,26 +310,27 @@ local request_options = { headers = "table", body = "string", timeout = "seconds
 
 -- Every verb ends here; `level` says how far up the script's line is.
 local function request(session, method, url, options, level)
-  local headers, list = session.headers, nil
+  if not options and session.plain then
+    local response = setmetatable(core_http(session.core, method, url, session.headers), response_meta)
+    response.url, response.method = url, method
+    if not rawget(response, "redirect_url") then return response end
+    return follow(session, { method = method, url = url, headers = session.headers, list = session.list }, response)
+  end
+  local hop = { method = method, url = url, headers = session.headers, list = session.list }
+  local timeout, hooks = session.timeout, session.trace
   if options then
-    options = args.options(options, request_options, method:lower())
+    args.options(options, request_options, method:lower())
+    hop.body = options.body
+    timeout = options.timeout or timeout
+    if options.headers then
+      hop.list = header_list(level, method:lower(), session.defaults, session.own_headers, options.headers)
+    end
   end
-  local extra = options and options.headers
-  local hooks = session.trace
-  if extra or hooks then
-    list = header_list(level, method:lower(), session.defaults, session.own_headers, extra)
-  end
-  local traced
-  if hooks then traced, list = start_trace(hooks, method, url, list) end
-  if list then headers = checked_headers(level, list) end
-  local timeout = options and options.timeout or session.timeout
-  local r = {
-    method = method, url = url, headers = headers, list = list, body = options and options.body,
-    deadline = timeout and core.now() + timeout, traced = traced,
-  }
-  if traced then return perform_traced(session, r) end
-  if not list then r.list = header_list(level, method:lower(), session.defaults, session.own_headers) end
-  return perform(session, r)
+  if hooks then hop.traced, hop.list = start_trace(hooks, method, url, hop.list) end
+  if hop.list ~= session.list then hop.headers = checked_headers(level, hop.list) end
+  if timeout then hop.deadline = core.now() + timeout end
+  if hooks then return perform_traced(session, hop) end
+  return perform(session, hop)
 end
 
 --- Does a request and waits for the whole response; follows up to 10 redirects. Raises HttpError; a status is

@@ -112,7 +112,8 @@ function trace.lines(out)
       local label = s.name or s.defined or ""
       local verb, text = say(e, s, label)
       local who = e.task > 0 and ("#%d %s"):format(e.task, label) or ""
-      out:write(("%+8.1f %-24s %-6s %s\n"):format((e.time - start) * 1e3, who, verb, text))
+      local time = e.time + (e.total or 0) -- a request's line stands where it ended
+      out:write(("%+8.1f %-24s %-6s %s\n"):format((time - start) * 1e3, who, verb, text))
     end
     if e.kind == "end" then tasks[e.task] = nil end
   end)

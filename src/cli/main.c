@@ -61,6 +61,8 @@ struct cli {
     bool ended;        /* nothing more is to run */
     int status;        /* of the process */
     int signal;        /* the one that ended the script, to die of; or 0 */
+    bool warnings_on;  /* Lua's own */
+    bool warning_open; /* a piece of one was told, and more is to come */
 };
 
 /* --- usage --- */
@@ -204,6 +206,21 @@ static void on_warning(void *ud, const char *message)
     fprintf(stderr, "septet: warning: %s\n", message);
 }
 
+/* Lua's warn, which the owner of the state is told of: in pieces, and with control messages. */
+static void on_lua_warning(void *ud, const char *piece, int to_continue)
+{
+    struct cli *cli = ud;
+    if (!cli->warning_open && !to_continue && *piece == '@') {
+        if (strcmp(piece, "@on") == 0 || strcmp(piece, "@off") == 0)
+            cli->warnings_on = piece[2] == 'n';
+        return;
+    }
+    if (cli->warnings_on)
+        fprintf(stderr, "%s%s%s", cli->warning_open ? "" : "septet: warning: ", piece,
+                to_continue ? "" : "\n");
+    cli->warning_open = to_continue;
+}
+
 /* --- signals --- */
 
 static septet_host *volatile interruptible;
@@ -246,7 +263,6 @@ static int run_interruptible(struct cli *cli)
 {
     struct sigaction before_int, before_term;
     interruptible = cli->host;
-    caught = 0;
     catch_signal(SIGINT, &before_int);
     catch_signal(SIGTERM, &before_term);
     int result = septet_run(cli->host);
@@ -561,6 +577,7 @@ int main(int argc, char **argv)
         fail(&cli, EXIT_SCRIPT, septet_strerror(SEPTET_ENOMEM));
         return cli.status;
     }
+    lua_setwarnf(cli.L, on_lua_warning, &cli);
     run_in_state(&cli);
     lua_close(cli.L);
     if (cli.signal != 0)

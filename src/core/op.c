@@ -14,6 +14,7 @@
 #define REFUSALS_MAX 100 /* awaits refused at shutdown before a task is abandoned */
 
 const char spt_wait_mark = 0;
+static const char op_meta = 0; /* its address names the metatable of operations in the registry */
 
 static struct spt_task *task_of(const septet_op *op)
 {
@@ -44,15 +45,20 @@ static septet_op *new_userdata(lua_State *L, const septet_op_type *type)
     septet_op *op = lua_newuserdatauv(L, type->size, 0);
     memset(op, 0, type->size);
     if (type->close) {
-        if (luaL_newmetatable(L, OP_META)) {
-            lua_pushcfunction(L, l_gc);
-            lua_setfield(L, -2, "__gc");
-            lua_pushboolean(L, 0);
-            lua_setfield(L, -2, "__metatable");
-        }
+        lua_rawgetp(L, LUA_REGISTRYINDEX, &op_meta);
         lua_setmetatable(L, -2);
     }
     return op;
+}
+
+void spt_op_open(lua_State *L)
+{
+    lua_createtable(L, 0, 2);
+    lua_pushcfunction(L, l_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &op_meta);
 }
 
 septet_op *spt_op_new(lua_State *L, struct spt_sched *s, const septet_op_type *type)

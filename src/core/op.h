@@ -18,6 +18,9 @@ enum spt_op_state {
     SPT_OP_CLOSED,
 };
 
+/* Makes what operations need in the state of `L`; once. */
+void spt_op_open(lua_State *L);
+
 /* As septet_op_new, for who knows the scheduler already. */
 septet_op *spt_op_new(lua_State *L, struct spt_sched *s, const septet_op_type *type);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/op.h"
 
 #define POOL_ROOM                                                                                  \
     1024 /* slots of the coroutine pool, taken at once so that filling it cannot fail */
@@ -38,6 +39,7 @@ void spt_sched_init(struct spt_sched *s, lua_State *L, const struct spt_world *w
     if (spt_trace_init(&s->trace, trace_records) != SEPTET_OK)
         luaL_error(L, "not enough memory");
     spt_error_open(L);
+    spt_op_open(L);
     lua_newtable(L);
     s->anchors_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_createtable(L, POOL_ROOM, 0);

@@ -56,6 +56,18 @@ static void note_attempt_over(struct spt_driver *driver, int fd)
     touch(easy->request->session);
 }
 
+/* A socket that connects wants to be written. When it wants to be read instead, it is connected and
+ * the TLS handshake has begun, of which libcurl tells nothing before its end. */
+static void note_handshake(struct spt_driver *driver, int fd)
+{
+    struct spt_socket *s = spt_sockets_find(&driver->sockets, fd);
+    struct spt_easy *easy = s ? s->opener : NULL;
+    if (!easy || !easy->tls || easy->t_tls_ns)
+        return;
+    easy->t_tls_ns = spt_loop_now();
+    spt_limits_enter(easy->request, SPT_PHASE_TLS, easy->t_tls_ns);
+}
+
 /* `curl` may be a handle of libcurl's own. The result is always 0: anything else ends every
  * transfer there is, while one that is not watched ends by its time limit. */
 static int on_socket(CURL *curl, curl_socket_t fd, int what, void *ud, void *unused)
@@ -69,6 +81,8 @@ static int on_socket(CURL *curl, curl_socket_t fd, int what, void *ud, void *unu
     if (what == CURL_POLL_REMOVE) {
         mask = 0;
         note_attempt_over(driver, fd);
+    } else if (what == CURL_POLL_IN) {
+        note_handshake(driver, fd);
     }
     spt_sockets_want(&driver->sockets, fd, mask, session);
     return 0;
@@ -146,6 +160,14 @@ static void detach(struct spt_request *r, bool doubtful)
         touch(session);
 }
 
+/* Where the response points, made absolute by libcurl; NULL where it does not, or memory ran out. */
+static char *redirect_of(struct spt_easy *easy)
+{
+    char *url = NULL;
+    curl_easy_getinfo(easy->curl, CURLINFO_REDIRECT_URL, &url);
+    return url ? strdup(url) : NULL;
+}
+
 /* The request is over; `failure` says how. Its handle is out of the multi. */
 static void finish(struct spt_request *r, bool doubtful)
 {
@@ -155,6 +177,8 @@ static void finish(struct spt_request *r, bool doubtful)
         r->status = r->easy->head.status;
         r->version = r->easy->head.version;
         r->reused = r->easy->ready && !r->easy->t_open_ns;
+        if (r->status / 100 == 3 && !r->failure.code)
+            r->redirect_url = redirect_of(r->easy);
     }
     detach(r, doubtful);
     spt_list_push(&driver->finished, &r->link);
@@ -671,18 +695,15 @@ void spt_request_release(struct spt_request *r)
 {
     spt_buf_release(&r->head);
     spt_buf_release(&r->body_in);
+    free(r->redirect_url);
+    r->redirect_url = NULL;
 }
 
 enum spt_phase spt_request_phase(const struct spt_request *r)
 {
-    curl_off_t tcp_us = 0, sent = 0;
-    if (r->phase == SPT_PHASE_CONNECTING && r->easy->tls) {
-        curl_easy_getinfo(r->easy->curl, CURLINFO_CONNECT_TIME_T, &tcp_us);
-        return tcp_us > 0 ? SPT_PHASE_TLS : SPT_PHASE_CONNECTING;
-    }
-    if (r->phase == SPT_PHASE_SENDING) {
-        curl_easy_getinfo(r->easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
-        return sent >= (curl_off_t)r->body_len ? SPT_PHASE_WAITING : SPT_PHASE_SENDING;
-    }
-    return r->phase;
+    curl_off_t sent = 0;
+    if (r->phase != SPT_PHASE_SENDING)
+        return r->phase;
+    curl_easy_getinfo(r->easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
+    return sent >= (curl_off_t)r->body_len ? SPT_PHASE_WAITING : SPT_PHASE_SENDING;
 }

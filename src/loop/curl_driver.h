@@ -134,6 +134,7 @@ struct spt_request {
     struct spt_buf
         head; /* header lines of the final response, CRLF between them, with the status line */
     struct spt_buf body_in;
+    char *redirect_url; /* owned: where a redirect points, absolute; NULL if it is none */
     struct spt_times times;
     bool reused;   /* rode on an open connection */
     char peer[48]; /* the address it was sent to, "" if it was not */

@@ -61,6 +61,7 @@ struct spt_easy {
     bool retried;          /* on a fresh connection, after a stale one */
     bool poked;            /* since the last socket was opened */
     uint64_t t_open_ns;    /* its first socket; 0: none, the connection was there */
+    uint64_t t_tls_ns;     /* its handshake began; 0: it did not */
     uint64_t t_ready_ns;   /* the request could go out */
     uint64_t t_first_ns;   /* the response began; 0: not yet */
     curl_off_t sent_bytes; /* of the body, when last looked */

@@ -244,7 +244,7 @@ static void forget(struct spt_easy *easy)
     easy->refused = NULL;
     easy->open_errno = 0;
     easy->ready = easy->poked = false;
-    easy->t_open_ns = easy->t_ready_ns = easy->t_first_ns = 0;
+    easy->t_open_ns = easy->t_tls_ns = easy->t_ready_ns = easy->t_first_ns = 0;
     easy->sent_bytes = 0;
 }
 

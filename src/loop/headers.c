@@ -152,7 +152,7 @@ static int append_line(struct spt_buf *buf, const char *line, size_t len)
         line++;
         len--;
     }
-    int rc = buf->data ? SEPTET_OK : spt_buf_reserve(buf, 512);
+    int rc = buf->data ? SEPTET_OK : spt_buf_reserve(buf, buf->max < 512 ? buf->max : 512);
     if (rc == SEPTET_OK)
         rc = spt_buf_append(buf, between, strlen(between));
     return rc == SEPTET_OK ? spt_buf_append(buf, line, len) : rc;

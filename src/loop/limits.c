@@ -112,34 +112,18 @@ void spt_limits_stop(struct spt_request *r, struct spt_driver *driver)
     r->phase = SPT_PHASE_ENDED;
 }
 
-/* What TLS took, by libcurl's clock; -1 when it did not begin. */
-static int64_t tls_ns(const struct spt_easy *easy, uint64_t end_ns)
-{
-    curl_off_t tcp_us = 0, tls_us = 0;
-    if (!easy->tls)
-        return -1;
-    curl_easy_getinfo(easy->curl, CURLINFO_CONNECT_TIME_T, &tcp_us);
-    curl_easy_getinfo(easy->curl, CURLINFO_APPCONNECT_TIME_T, &tls_us);
-    if (tls_us > tcp_us)
-        return (tls_us - tcp_us) * 1000;
-    return tcp_us > 0 ? (int64_t)(end_ns - easy->t_open_ns) - tcp_us * 1000 : -1;
-}
-
 /* The phases of a new connection, which ended at `end_ns`. */
 static void connection_times(struct spt_request *r, uint64_t end_ns)
 {
     const struct spt_easy *easy = r->easy;
     struct spt_times *t = &r->times;
     uint64_t open_ns = easy->t_open_ns ? easy->t_open_ns : end_ns;
+    uint64_t tls_ns = easy->t_tls_ns ? easy->t_tls_ns : end_ns;
     t->dns_ns = (int64_t)(open_ns - r->t_admitted_ns);
-    if (!easy->t_open_ns)
-        return;
-    t->tcp_ns = (int64_t)(end_ns - open_ns);
-    t->tls_ns = tls_ns(easy, end_ns);
-    if (t->tls_ns > t->tcp_ns)
-        t->tls_ns = t->tcp_ns;
-    if (t->tls_ns >= 0)
-        t->tcp_ns -= t->tls_ns;
+    if (easy->t_open_ns)
+        t->tcp_ns = (int64_t)(tls_ns - open_ns);
+    if (easy->t_tls_ns)
+        t->tls_ns = (int64_t)(end_ns - tls_ns);
 }
 
 void spt_limits_times(struct spt_request *r, uint64_t now_ns)

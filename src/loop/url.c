@@ -43,6 +43,10 @@ static const char *check_text(const char *url, char *text, size_t size)
         snprintf(text, size, "unknown scheme '%.*s'", (int)(n < 40 ? n : 40), url);
         return "scheme";
     }
+    if (url[n + 3] == '/') { /* libcurl would take what follows for the host */
+        snprintf(text, size, "no host in the URL");
+        return "host";
+    }
     return NULL;
 }
 

@@ -52,7 +52,8 @@ static void push_failure(lua_State *L, const struct spt_request *r)
     lua_setfield(L, -2, "attempts");
 }
 
-/* Calls `trace:ended(time, status, error, cancelled)`, where trace is what the await was given. */
+/* Calls `trace:ended(time, status, error, cancelled, redirects)`, where trace is what the await was
+ * given. */
 static int tell_protected(lua_State *L)
 {
     struct http_op *http = lua_touserdata(L, 1);
@@ -68,7 +69,8 @@ static int tell_protected(lua_State *L)
     else
         lua_pushnil(L);
     lua_pushboolean(L, http->cancelled);
-    lua_call(L, 5, 0);
+    lua_pushboolean(L, http->request.redirect_url != NULL);
+    lua_call(L, 6, 0);
     return 0;
 }
 
@@ -169,6 +171,7 @@ static void http_close(septet_op *op)
 /* What a response keeps of its head: the raw lines and the times, read when somebody asks. */
 struct head {
     struct spt_times times;
+    int version; /* 10, 11, 20 */
     size_t len;
     char lines[];
 };
@@ -177,6 +180,7 @@ static void push_head(lua_State *L, const struct spt_request *r)
 {
     struct head *head = lua_newuserdatauv(L, sizeof *head + r->head.len, 0);
     head->times = r->times;
+    head->version = r->version;
     head->len = r->head.len;
     if (head->len)
         memcpy(head->lines, r->head.data, head->len);
@@ -192,21 +196,23 @@ static int raise_status(lua_State *L, const struct spt_request *r, int status)
     return luaL_error(L, "%s", septet_strerror(status));
 }
 
-/* A table {status, url, version, body, head}. */
+/* A table {status, body, head, redirect_url}. */
 static int http_push(septet_op *op, lua_State *L)
 {
     const struct spt_request *r = &((struct http_op *)op)->request;
     if (op->status < 0)
         return raise_status(L, r, op->status);
-    lua_createtable(L, 0, 8);
+    lua_createtable(L, 0, 6);
     lua_pushinteger(L, r->status);
     lua_setfield(L, -2, "status");
     lua_pushlstring(L, r->body_in.data ? r->body_in.data : "", r->body_in.len);
     lua_setfield(L, -2, "body");
-    lua_pushinteger(L, r->version);
-    lua_setfield(L, -2, "protocol");
     push_head(L, r);
     lua_setfield(L, -2, "head");
+    if (r->redirect_url) {
+        lua_pushstring(L, r->redirect_url);
+        lua_setfield(L, -2, "redirect_url");
+    }
     return 1;
 }
 
@@ -230,8 +236,10 @@ static const septet_op_type http_type = {
 /* --- for Lua --- */
 
 struct session_box {
-    struct spt_session *session; /* owned; NULL once closed */
-    struct spt_link link;        /* in env->sessions while open: the host closes what is left */
+    struct spt_session *session;                 /* owned; NULL once closed */
+    uint64_t connect_ns, first_byte_ns, idle_ns; /* limits of each request; 0: none */
+    size_t max_body;                             /* bytes */
+    struct spt_link link; /* in env->sessions while open: the host closes what is left */
 };
 
 static struct session_box *check_session(lua_State *L, int arg)
@@ -239,7 +247,8 @@ static struct session_box *check_session(lua_State *L, int arg)
     return spt_check_udata(L, arg, SESSION_META, "session");
 }
 
-/* http_session(limit, limit_per_host): a pool of connections. */
+/* http_session(limit, limit_per_host, connect, first_byte, idle, max_body): a pool of connections and the
+ * limits of its requests, in seconds and bytes. */
 static int l_session(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
@@ -247,8 +256,12 @@ static int l_session(lua_State *L)
         .limit = (unsigned)spt_check_count(L, 1, 1),
         .limit_per_host = (unsigned)spt_check_count(L, 2, 1),
     };
+    uint64_t connect = spt_check_seconds(L, 3), first_byte = spt_check_seconds(L, 4),
+             idle = spt_check_seconds(L, 5);
+    size_t max_body = (size_t)spt_check_count(L, 6, 0);
     struct session_box *box = lua_newuserdatauv(L, sizeof *box, 0);
-    box->session = NULL;
+    *box = (struct session_box){
+        .connect_ns = connect, .first_byte_ns = first_byte, .idle_ns = idle, .max_body = max_body};
     luaL_setmetatable(L, SESSION_META);
     if (!env->driver)
         return spt_error_usage(L, "the host is closed");
@@ -268,7 +281,7 @@ static int l_session_close(lua_State *L)
         struct spt_session *session = box->session;
         box->session = NULL;
         spt_link_remove(&box->link);
-        spt_session_close(session);
+        spt_session_free(session);
     }
     return 0;
 }
@@ -277,7 +290,7 @@ void spt_http_release(struct spt_env *env)
 {
     for (struct spt_link *l; (l = spt_list_pop(&env->sessions));) {
         struct session_box *box = SPT_OF(l, struct session_box, link);
-        spt_session_close(box->session);
+        spt_session_free(box->session);
         box->session = NULL;
     }
 }
@@ -323,44 +336,45 @@ static int l_headers(lua_State *L)
     return 1;
 }
 
-/* http(session, method, url, headers, body, connect, first_byte, idle, timeout, max_body, trace): waits for
- * the response: {status, body, protocol, head}. `headers` is http_headers' or nil; the limits are
- * seconds or nil; `trace`, a table or nil, is told the end by its method `ended`. Raises HttpError. */
+/* http(session, method, url, headers, body, timeout, trace): waits for the response: {status, body, head,
+ * redirect_url}. `headers` is http_headers'; `body` and `timeout` (seconds, for this attempt with its wait
+ * in the queue) may be nil; `trace`, a table or nil, is told the end by its method `ended`. Raises
+ * HttpError. */
 static int l_http(lua_State *L)
 {
-    struct spt_env *env = spt_env(L);
+    struct spt_sched *s = spt_env(L)->sched;
     struct session_box *box = check_session(L, 1);
-    size_t body_len = 0;
-    const char *method = spt_check_string(L, 2, NULL), *url = spt_check_string(L, 3, NULL);
-    struct headers_box *headers =
-        lua_isnil(L, 4) ? NULL : spt_check_udata(L, 4, HEADERS_META, "headers");
-    const char *body = lua_isnil(L, 5) ? NULL : spt_check_string(L, 5, &body_len);
-    uint64_t connect = spt_opt_seconds(L, 6, 0), first_byte = spt_opt_seconds(L, 7, 0),
-             idle = spt_opt_seconds(L, 8, 0), total = spt_opt_seconds(L, 9, SPT_NEVER);
-    size_t max_body = (size_t)spt_check_count(L, 10, 0);
-    lua_settop(L, 11);
+    const char *method = spt_check_string(L, 2, NULL);
+    size_t url_len, body_len = 0;
+    const char *url = spt_check_string(L, 3, &url_len);
+    struct headers_box *headers = spt_check_udata(L, 4, HEADERS_META, "headers");
+    const char *body = lua_isnoneornil(L, 5) ? NULL : spt_check_string(L, 5, &body_len);
+    uint64_t total = spt_opt_seconds(L, 6, SPT_NEVER);
+    lua_settop(L, 7);
     if (!box->session)
         return spt_error_usage(L, "the session is closed");
-    struct http_op *http = (struct http_op *)spt_op_new(L, env->sched, &http_type);
+    if (strlen(url) != url_len || strlen(method) != lua_rawlen(L, 2))
+        return spt_error_usage(L, "a NUL in the URL or the method");
+    struct http_op *http = (struct http_op *)spt_op_new(L, s, &http_type);
     http->session = box->session;
     http->request.method = method;
     http->request.url = url;
-    http->request.headers = headers ? headers->headers : NULL;
+    http->request.headers = headers->headers;
     http->request.body = body;
     http->request.body_len = body_len;
-    http->request.max_body = max_body;
-    http->request.connect_ns = connect;
-    http->request.first_byte_ns = first_byte;
-    http->request.idle_ns = idle;
+    http->request.max_body = box->max_body;
+    http->request.connect_ns = box->connect_ns;
+    http->request.first_byte_ns = box->first_byte_ns;
+    http->request.idle_ns = box->idle_ns;
     if (total != SPT_NEVER)
-        http->request.deadline_ns = spt_instant(spt_sched_clock(env->sched), total);
-    http->op.ref = ++env->sched->next_ref;
-    if (env->sched->trace.level >= 2)
-        http->place = spt_lua_place(L, env->sched, 1);
-    if (!lua_isnil(L, 11)) {
+        http->request.deadline_ns = spt_instant(spt_sched_clock(s), total);
+    http->op.ref = ++s->next_ref;
+    if (s->trace.level >= 2)
+        http->place = spt_lua_place(L, s, 1);
+    if (!lua_isnil(L, 7)) {
         http->traced = true;
         luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
-        lua_pushvalue(L, 11);
+        lua_pushvalue(L, 7);
         lua_rawsetp(L, -2, http);
         lua_pop(L, 1);
     }
@@ -372,6 +386,14 @@ static int l_head_lines(lua_State *L)
 {
     struct head *head = luaL_checkudata(L, 1, HEAD_META);
     lua_pushlstring(L, head->lines, head->len);
+    return 1;
+}
+
+/* head:version(): "1.0", "1.1" or "2". */
+static int l_head_version(lua_State *L)
+{
+    struct head *head = luaL_checkudata(L, 1, HEAD_META);
+    lua_pushstring(L, head->version == 20 ? "2" : head->version == 10 ? "1.0" : "1.1");
     return 1;
 }
 
@@ -406,7 +428,7 @@ static const luaL_Reg session_methods[] = {{"close", l_session_close},
                                            {NULL, NULL}};
 static const luaL_Reg headers_methods[] = {{"__gc", l_headers_gc}, {NULL, NULL}};
 static const luaL_Reg head_methods[] = {
-    {"lines", l_head_lines}, {"times", l_head_times}, {NULL, NULL}};
+    {"lines", l_head_lines}, {"times", l_head_times}, {"version", l_head_version}, {NULL, NULL}};
 static const luaL_Reg functions[] = {
     {"http", l_http}, {"http_session", l_session}, {"http_headers", l_headers}, {NULL, NULL}};
 

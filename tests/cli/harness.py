@@ -48,9 +48,16 @@ class Child:
         self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             argv, cwd=cwd, env=environment(env), stdin=stdin, stdout=subprocess.PIPE,
-            stderr=self.errors, text=True, preexec_fn=default_signals)
-        self.guard = threading.Timer(HANG, self.process.kill)
+            stderr=self.errors, text=True, preexec_fn=default_signals, start_new_session=True)
+        self.guard = threading.Timer(HANG, self.kill_all)
         self.guard.start()
+
+    def kill_all(self):
+        """It, and what it has started."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
 
     def line(self):
         """The next line of its stdout, without the newline; "" at the end."""
@@ -73,9 +80,9 @@ class Child:
         return Result(status, out, self.errors.read())
 
     def close(self):
-        self.process.kill()
-        self.process.wait()
         self.guard.cancel()
+        self.kill_all()
+        self.process.wait()
         self.process.stdout.close()
         self.errors.close()
 

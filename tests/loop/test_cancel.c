@@ -260,8 +260,9 @@ static void test_descriptor_numbers_come_back_at_once(void **state)
 /* Some hundred requests, each cancelled at a turn that a fixed seed chooses. */
 static void test_cancel_at_arbitrary_moments(void **state)
 {
-    static const char *const paths[] = {"/delay/0.001", "/bytes/20000", "/close?bytes=10",
-                                        "/chunked?chunks=20&size=100", "/idle-reset", "/reset"};
+    static const char *const paths[] = {"/delay/0.001",    "/bytes/20000",
+                                        "/close?bytes=10", "/chunked?chunks=20&size=100",
+                                        "/idle-reset",     "/reset"};
     uint32_t seed = 12345;
     (void)state;
     for (int round = 0; round < 20; round++) {

@@ -42,10 +42,17 @@ static void test_bad_headers_are_refused_by_index(void **state)
 {
     const struct spt_header nul = {"N", 1, "a\0b", 3};
     const struct spt_header bad[] = {
-        pair("", "x"),           pair("a b", "x"),        pair("a:", "x"),
-        pair("a\r\nb", "x"),     pair("a", "x\r\nb: 1"),  pair("a", "x\n"),
-        pair("a\x80", "x"),      nul,                     pair("Content-Length", "3"),
-        pair("host", "other"),   pair("transfer-encoding", "chunked"),
+        pair("", "x"),
+        pair("a b", "x"),
+        pair("a:", "x"),
+        pair("a\r\nb", "x"),
+        pair("a", "x\r\nb: 1"),
+        pair("a", "x\n"),
+        pair("a\x80", "x"),
+        nul,
+        pair("Content-Length", "3"),
+        pair("host", "other"),
+        pair("transfer-encoding", "chunked"),
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

@@ -164,8 +164,8 @@ static void test_connection_is_kept_and_its_times_add_up(void **state)
     assert_int_equal(spt_driver_sockets(rig.driver), 1);
     const struct spt_times *t = &a->request.times;
     assert_true(t->dns_ns >= 0 && t->tcp_ns >= 0 && t->tls_ns == -1);
-    assert_int_equal(t->total_ns, t->queue_ns + t->dns_ns + t->tcp_ns + t->send_ns + t->wait_ns +
-                                      t->recv_ns);
+    assert_int_equal(t->total_ns,
+                     t->queue_ns + t->dns_ns + t->tcp_ns + t->send_ns + t->wait_ns + t->recv_ns);
     t = &b->request.times;
     assert_true(t->dns_ns == -1 && t->tcp_ns == -1 && t->tls_ns == -1);
     assert_int_equal(t->total_ns, t->queue_ns + t->send_ns + t->wait_ns + t->recv_ns);

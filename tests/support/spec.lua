@@ -1,10 +1,21 @@
 -- spec.lua FILE: runs a file of specs. `it(name, fn)` runs fn in a task of its own, with a limit on its time, and
--- takes a census behind it: no task may be left. Prints a line a spec, and the count that closes every run.
+-- takes a census behind it: no task may be left, and no failure that reached nobody. Prints a line a spec, and the
+-- count that closes every run. It fails where a spec does, where the file holds none, and where the file ends, by
+-- an error or by os.exit, before its last line.
 local task = require "septet.task"
 
 local LIMIT = tonumber(os.getenv "SPEC_LIMIT" or "60") -- seconds; a spec that needs them hangs
+local HERE = arg[0]:match("^(.*)/[^/]*$") or "."
+package.path = HERE .. "/?.lua;" .. package.path
+
 local passed, failed = 0, 0
 local prefix = {}
+local running = nil -- the spec's title
+local exit = os.exit
+
+function os.exit() -- luacheck: ignore
+  error("a spec must not end the run", 2)
+end
 
 local function count(tree)
   local n = 0
@@ -12,12 +23,22 @@ local function count(tree)
   return n
 end
 
-local function census(before)
-  collectgarbage()
-  local left = count(task.tree()) - before
-  if left ~= 0 then
-    error(("census: %d tasks left behind"):format(left), 0)
+-- Failures that reached nobody, from here on; a spec that wants them sets task.on_unhandled itself.
+local function watch_unhandled()
+  local lost = {}
+  task.on_unhandled = function(t, err, traceback)
+    lost[#lost + 1] = ("%s: %s\n%s"):format(t.name, tostring(err), traceback or "")
   end
+  return lost
+end
+
+local function census(before, lost)
+  collectgarbage()
+  task.checkpoint() -- what was lost is told once a lap
+  task.checkpoint()
+  local left = count(task.tree()) - before
+  if left ~= 0 then error(("census: %d tasks left behind"):format(left), 0) end
+  if #lost > 0 then error("census: nobody saw the failure of " .. lost[1], 0) end
 end
 
 local function limited(fn)
@@ -26,6 +47,7 @@ local function limited(fn)
   if #done == 0 then
     local where = t:traceback()
     t:cancel "too slow"
+    task.wait({ t }, { timeout = 5 })
     error("did not end in time\n" .. where, 0)
   end
   local ok, err = t:result()
@@ -39,12 +61,16 @@ function _G.describe(name, fn)
 end
 
 function _G.it(name, fn)
-  local before = count(task.tree())
   local title = table.concat(prefix, " ") .. (#prefix > 0 and " " or "") .. name
+  if running then error(("spec '%s' stands inside '%s'"):format(title, running), 2) end
+  running = title
+  local before, lost = count(task.tree()), watch_unhandled()
   local ok, err = pcall(function()
     limited(fn)
-    census(before)
+    census(before, lost)
   end)
+  task.on_unhandled = nil
+  running = nil
   if ok then
     passed = passed + 1
     print("ok " .. title)
@@ -97,8 +123,56 @@ function _G.raises(pattern, fn, ...)
   return err
 end
 
+--- Checks the fields of an error of ours: raises_error({kind = "HttpError", code = "dns"}, fn, ...). Returns it.
+function _G.raises_error(fields, fn, ...)
+  local result = table.pack(pcall(fn, ...))
+  if result[1] then error("expected an error", 2) end
+  local err = result[2]
+  if not task.is(err) then error(("expected an error of ours, got %s"):format(show(err)), 2) end
+  for name, value in pairs(fields) do
+    if not same(err[name], value) then
+      error(("expected %s %s, got %s: %s"):format(name, list(value), list(err[name]), tostring(err)), 2)
+    end
+  end
+  return err
+end
+
+--- Runs fn(...) while another task takes turn after turn; returns how many it took, then what fn gave. Fails
+--- where the other one was held up all the time.
+function _G.with_ticker(fn, ...)
+  local ticks = 0
+  local ticker = task.spawn(function()
+    while true do
+      task.sleep(0.001)
+      ticks = ticks + 1
+    end
+  end)
+  local result = table.pack(pcall(fn, ...))
+  ticker:cancel()
+  pcall(ticker.await, ticker)
+  if not result[1] then error(result[2], 0) end
+  if ticks == 0 then error("nothing else ran meanwhile", 2) end
+  return ticks, table.unpack(result, 2, result.n)
+end
+
+--- The line of the script where this is called.
+function _G.line()
+  return debug.getinfo(2, "l").currentline
+end
+
 local path = ...
-local chunk = assert(loadfile(path))
-chunk()
+if not path then
+  io.stderr:write("usage: spec.lua FILE\n")
+  exit(2)
+end
+local ok, err = xpcall(assert(loadfile(path)), function(e)
+  return debug.traceback(tostring(e), 2)
+end, path)
+if not ok then
+  failed = failed + 1
+  print("not ok " .. path .. " ended early")
+  print("  " .. err:gsub("\n", "\n  "))
+end
 print(("%d passed, %d failed"):format(passed, failed))
-os.exit(failed == 0 and passed > 0)
+if failed > 0 or passed == 0 then exit(false) end
+-- A run that passed ends by itself: the host is closed, and takes its own census.

@@ -1,0 +1,227 @@
+/* The loop: when it drains, when it blocks, what keeps it running, and how it ends. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/timer.h"
+#include "loop/loop.h"
+#include "septet/septet.h"
+
+#define MS(n) ((uint64_t)(n)*1000000)
+
+static struct {
+    struct spt_loop *loop;
+    unsigned drains;
+    uint64_t answers[8]; /* what the first drains return; then SPT_NEVER */
+    unsigned n_answers;
+    uint64_t last_ns; /* when it drained last */
+    void (*inside)(void);
+} t;
+
+static uint64_t drain(void *ud)
+{
+    (void)ud;
+    unsigned n = t.drains++;
+    t.last_ns = spt_loop_now();
+    if (t.inside)
+        t.inside();
+    return n < t.n_answers ? t.answers[n] : SPT_NEVER;
+}
+
+static void open_on(uv_loop_t *uv)
+{
+    memset(&t, 0, sizeof t);
+    assert_int_equal(spt_loop_new(&t.loop, uv, drain, &t), SEPTET_OK);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    open_on(NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    return spt_loop_free(t.loop) == SEPTET_OK ? 0 : -1;
+}
+
+static void test_turn_drains_before_and_after_the_poll(void **state)
+{
+    (void)state;
+    spt_loop_turn(t.loop, false);
+    assert_int_equal(t.drains, 2);
+}
+
+static void test_now_keeps_a_waiting_turn_from_blocking(void **state)
+{
+    (void)state;
+    t.answers[0] = SPT_LOOP_NOW;
+    t.n_answers = 1;
+    spt_loop_turn(t.loop, true); /* would wait for ever */
+    assert_int_equal(t.drains, 2);
+}
+
+/* Each turn is counted: an instant that is not a whole millisecond must not make the loop spin. */
+static void test_instant_is_waited_for_and_not_spun_for(void **state)
+{
+    (void)state;
+    uint64_t due_ns = spt_loop_now() + MS(20) + 345678;
+    for (unsigned i = 0; i < 8; i++)
+        t.answers[i] = due_ns;
+    t.n_answers = 8;
+    unsigned turns = 0;
+    while (t.last_ns < due_ns && turns < 1000) {
+        spt_loop_turn(t.loop, true);
+        turns++;
+    }
+    assert_true(t.last_ns >= due_ns);
+    assert_true(turns <= 2);
+}
+
+static void test_past_instant_does_not_block(void **state)
+{
+    (void)state;
+    t.answers[0] = 1;
+    t.n_answers = 1;
+    spt_loop_turn(t.loop, true);
+    assert_true(t.drains >= 1);
+}
+
+static void test_earlier_instant_takes_over(void **state)
+{
+    (void)state;
+    uint64_t now_ns = spt_loop_now();
+    t.answers[0] = now_ns + MS(100000);
+    t.answers[1] = now_ns + MS(10);
+    t.answers[2] = now_ns + MS(10);
+    t.n_answers = 3;
+    spt_loop_turn(t.loop, false);
+    spt_loop_turn(t.loop, true);
+    assert_true(t.last_ns >= now_ns + MS(10));
+    assert_true(t.last_ns < now_ns + MS(100000));
+}
+
+static void test_wake_makes_the_next_turn_not_block(void **state)
+{
+    (void)state;
+    spt_loop_wake(t.loop);
+    spt_loop_turn(t.loop, true);
+    assert_int_equal(t.drains, 2);
+}
+
+static void *wake_from_thread(void *loop)
+{
+    spt_loop_wake_async(loop);
+    return NULL;
+}
+
+static void test_wake_async_ends_a_blocking_poll(void **state)
+{
+    pthread_t thread;
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, wake_from_thread, t.loop), 0);
+    spt_loop_turn(t.loop, true);
+    pthread_join(thread, NULL);
+    assert_int_equal(t.drains, 2);
+}
+
+static void turn_inside(void)
+{
+    spt_loop_turn(t.loop, true);
+    uv_run(spt_loop_uv(t.loop), UV_RUN_NOWAIT);
+}
+
+static void test_nested_turn_does_nothing(void **state)
+{
+    (void)state;
+    t.inside = turn_inside;
+    spt_loop_turn(t.loop, false);
+    assert_int_equal(t.drains, 2);
+}
+
+static void test_foreign_loop_is_not_kept_running_by_an_idle_host(void **state)
+{
+    uv_loop_t uv;
+    (void)state;
+    assert_int_equal(uv_loop_init(&uv), 0);
+    open_on(&uv);
+    assert_int_equal(uv_run(&uv, UV_RUN_DEFAULT), 0);
+    spt_loop_wake(t.loop);
+    assert_int_equal(uv_run(&uv, UV_RUN_DEFAULT), 0);
+    assert_true(t.drains > 0);
+    unsigned drains = t.drains;
+    uint64_t due_ns = spt_loop_now() + MS(15);
+    for (unsigned i = 0; i < 2; i++)
+        t.answers[drains + i] = due_ns;
+    t.n_answers = drains + 2;
+    spt_loop_wake(t.loop);
+    assert_int_equal(uv_run(&uv, UV_RUN_DEFAULT), 0); /* stays for what is due */
+    assert_true(t.last_ns >= due_ns);
+    spt_loop_ref(t.loop);
+    assert_int_not_equal(uv_run(&uv, UV_RUN_NOWAIT), 0);
+    spt_loop_unref(t.loop);
+    assert_int_equal(uv_run(&uv, UV_RUN_NOWAIT), 0);
+    assert_int_equal(spt_loop_free(t.loop), SEPTET_OK);
+    assert_int_equal(uv_run(&uv, UV_RUN_DEFAULT), 0);
+    assert_int_equal(uv_loop_close(&uv), 0);
+}
+
+static void on_held_closed(uv_handle_t *handle)
+{
+    spt_loop_release(handle->data);
+}
+
+static void test_block_stays_until_what_holds_it_has_closed(void **state)
+{
+    uv_loop_t uv;
+    uv_timer_t timer;
+    (void)state;
+    assert_int_equal(uv_loop_init(&uv), 0);
+    open_on(&uv);
+    uv_timer_init(&uv, &timer);
+    timer.data = t.loop;
+    spt_loop_hold(t.loop);
+    assert_int_equal(spt_loop_free(t.loop), SEPTET_OK);
+    uv_run(&uv, UV_RUN_DEFAULT);
+    uv_close((uv_handle_t *)&timer, on_held_closed); /* touches the block */
+    uv_run(&uv, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&uv), 0);
+}
+
+static void test_handle_left_open_is_told(void **state)
+{
+    static uv_timer_t left;
+    static struct spt_loop *leaked; /* the block stays, as the handle points into it */
+    (void)state;
+    open_on(NULL);
+    leaked = t.loop;
+    uv_timer_init(spt_loop_uv(t.loop), &left);
+    assert_int_equal(spt_loop_free(leaked), SEPTET_ELOOP);
+}
+
+int main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_turn_drains_before_and_after_the_poll),
+        TEST(test_now_keeps_a_waiting_turn_from_blocking),
+        TEST(test_instant_is_waited_for_and_not_spun_for),
+        TEST(test_past_instant_does_not_block),
+        TEST(test_earlier_instant_takes_over),
+        TEST(test_wake_makes_the_next_turn_not_block),
+        TEST(test_wake_async_ends_a_blocking_poll),
+        TEST(test_nested_turn_does_nothing),
+        cmocka_unit_test(test_foreign_loop_is_not_kept_running_by_an_idle_host),
+        cmocka_unit_test(test_block_stays_until_what_holds_it_has_closed),
+        cmocka_unit_test(test_handle_left_open_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
