@@ -18,9 +18,8 @@
 #include "op/env.h"
 #include "septet/op.h"
 
-#define TURN_RESUMES 64         /* tasks run between two looks at the poller */
-#define TURN_NS      100000     /* ... or this long */
-#define UNWIND_LAPS  1000000000 /* of septet_free: bounded by refusals, task by task */
+#define TURN_RESUMES 64     /* tasks run between two looks at the poller */
+#define TURN_NS      100000 /* ... or this long */
 
 /* What Lua functions point to: it lives in the Lua state, which may outlive the host. */
 struct core {
@@ -386,14 +385,10 @@ static bool inside(const septet_host *h)
 static void unwind(septet_host *h)
 {
     struct spt_sched *s = sched_of(h);
-    s->closing = true;
     s->draining = true;
-    cancel_children(&s->mains, "shutdown", NULL);
-    spt_scope_cancel(&s->background, "shutdown", NULL);
-    for (long i = 0; i < UNWIND_LAPS && spt_sched_busy(s); i++)
-        spt_sched_lap(s, TURN_RESUMES);
-    spt_trace_flush(&h->core->env);
+    spt_sched_unwind(s);
     s->draining = false;
+    spt_trace_flush(&h->core->env);
     if (s->live > 0)
         warn(h, "tasks were left when the host ended");
 }
@@ -495,23 +490,11 @@ static void warn_task(septet_host *h, const struct spt_task *t)
     warn(h, line);
 }
 
-/* Warns of every live task, in the order of the tree; iterative, as the tree may be deep. */
 static void warn_tasks(septet_host *h, struct spt_scope *top)
 {
-    struct spt_scope *s = top;
-    for (;;) {
+    for (struct spt_scope *s = top; s; s = spt_scope_next(top, s, true))
         if (s->task && s == &s->task->root)
             warn_task(h, s->task);
-        if (!spt_link_alone(&s->children)) {
-            s = SPT_OF(s->children.next, struct spt_scope, sibling);
-            continue;
-        }
-        while (s != top && s->sibling.next == &s->parent->children)
-            s = s->parent;
-        if (s == top)
-            return;
-        s = SPT_OF(s->sibling.next, struct spt_scope, sibling);
-    }
 }
 
 static void break_deadlock(septet_host *h)

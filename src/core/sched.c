@@ -113,3 +113,19 @@ unsigned spt_sched_lap(struct spt_sched *s, unsigned max)
     spt_list_splice(&s->ready, &batch);
     return ran;
 }
+
+static void abort_below(struct spt_scope *top)
+{
+    for (struct spt_scope *s = top; s; s = spt_scope_next(top, s, true))
+        if (s->task && s->task->scope == s)
+            spt_task_abort(s->task);
+}
+
+void spt_sched_unwind(struct spt_sched *s)
+{
+    s->closing = true;
+    abort_below(&s->mains);
+    abort_below(&s->background);
+    while (spt_sched_busy(s))
+        spt_sched_lap(s, UINT32_MAX);
+}

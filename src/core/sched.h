@@ -76,6 +76,10 @@ void spt_sched_note(struct spt_sched *s, struct spt_note *note);
  * most `max`, in order. Returns how many tasks ran. Not to be called from a task. */
 unsigned spt_sched_lap(struct spt_sched *s, unsigned max);
 
+/* Ends every task: from now on each wait is refused, those that wait are ended whatever shields them, and
+ * laps are run until nothing moves any more. What is still live then cannot be unwound. */
+void spt_sched_unwind(struct spt_sched *s);
+
 /* Is there something to run now? */
 static inline bool spt_sched_busy(const struct spt_sched *s)
 {

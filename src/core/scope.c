@@ -21,6 +21,15 @@ void spt_scope_init(struct spt_scope *scope, struct spt_sched *sched, struct spt
     }
 }
 
+struct spt_scope *spt_scope_next(const struct spt_scope *top, struct spt_scope *s, bool descend)
+{
+    if (descend && !spt_link_alone(&s->children))
+        return SPT_OF(s->children.next, struct spt_scope, sibling);
+    while (s != top && s->sibling.next == &s->parent->children)
+        s = s->parent;
+    return s == top ? NULL : SPT_OF(s->sibling.next, struct spt_scope, sibling);
+}
+
 /* Marks `scope` as reached by cancellation and ends its task's wait, if that task waits right in it. */
 static void reach(struct spt_scope *scope)
 {
@@ -29,25 +38,14 @@ static void reach(struct spt_scope *scope)
         spt_task_abort(scope->task);
 }
 
-/* Walks the tree below `top` in the order of spawning, past shields and what is reached already. It
- * climbs by parent pointers: a chain of a million spawns must not recurse. */
+/* Reaches `top` and what is below it, past shields and what is reached already. */
 static void spread(struct spt_scope *top)
 {
-    struct spt_scope *s = top;
-    reach(top);
-    for (;;) {
-        bool enter = s == top || (!s->shield && !s->effective);
-        if (enter && s != top)
+    bool enter = true;
+    for (struct spt_scope *s = top; s; s = spt_scope_next(top, s, enter)) {
+        enter = s == top || (!s->shield && !s->effective);
+        if (enter)
             reach(s);
-        if (enter && !spt_link_alone(&s->children)) {
-            s = SPT_OF(s->children.next, struct spt_scope, sibling);
-            continue;
-        }
-        while (s != top && s->sibling.next == &s->parent->children)
-            s = s->parent;
-        if (s == top)
-            return;
-        s = SPT_OF(s->sibling.next, struct spt_scope, sibling);
     }
 }
 

@@ -52,6 +52,11 @@ struct spt_resource {
 void spt_scope_init(struct spt_scope *scope, struct spt_sched *sched, struct spt_scope *parent,
                     struct spt_task *task);
 
+/* The scope after `s` in a walk of the tree below `top` in the order of spawning, into the children of `s`
+ * only if `descend`; NULL at the end. It climbs by parent pointers: a chain of a million spawns must not
+ * recurse. */
+struct spt_scope *spt_scope_next(const struct spt_scope *top, struct spt_scope *s, bool descend);
+
 /* Cancels the scope and all below it: each task that waits in an operation is made ready to raise
  * Cancelled, in the order they were spawned; one whose result is there already keeps it. `source` is
  * static; `reason` is copied, cut at its room, and may be NULL. Returns false when it was cancelled

@@ -155,9 +155,40 @@ function _G.with_ticker(fn, ...)
   return ticks, table.unpack(result, 2, result.n)
 end
 
+--- Calls fn, a function on one line of the spec, which misuses something: Usage must be raised, say `pattern`, and
+--- begin with that file and line. Returns the error.
+function _G.misuse(pattern, fn)
+  local ok, err = pcall(fn)
+  if ok then error("expected an error", 2) end
+  if not task.is(err, "Usage") then error("expected Usage, got " .. tostring(err), 2) end
+  if not err.message:find(pattern) then
+    error(("expected an error like %q, got %q"):format(pattern, err.message), 2)
+  end
+  local where = debug.getinfo(fn, "S")
+  local place = ("%s:%d: "):format(where.short_src, where.linedefined)
+  if err.message:sub(1, #place) ~= place then
+    error(("expected the error at %s, got %q"):format(place, err.message), 2)
+  end
+  return err
+end
+
 --- The line of the script where this is called.
 function _G.line()
   return debug.getinfo(2, "l").currentline
+end
+
+--- Gives way n times: a task that takes more turns than another, started together with it, ends after it.
+function _G.turns(n)
+  for _ = 1, n do task.checkpoint() end
+end
+
+--- Something to wait for: gate:wait() returns once gate:open() has been called.
+function _G.gate()
+  local closed = task.spawn(task.sleep, math.huge)
+  return {
+    wait = function() task.wait { closed } end,
+    open = function() closed:cancel() end,
+  }
 end
 
 local path = ...

@@ -1,0 +1,615 @@
+-- Coroutines of the script's own: a task may wait inside them at any depth, and where it cannot wait it is told
+-- what is in the way.
+local task = require "septet.task"
+
+local function never()
+  task.sleep(math.huge)
+end
+
+local function closer(fn)
+  return setmetatable({}, { __close = fn })
+end
+
+-- Waits for real, and gives its argument back.
+local function slow(...)
+  task.sleep(0.0005)
+  return ...
+end
+
+describe("a wait passes", function()
+  it("through coroutine.wrap: only the script's own yields are seen", function()
+    local seen = {}
+    local iterator = coroutine.wrap(function(a)
+      local b = coroutine.yield(slow(a + 1))
+      task.checkpoint()
+      local c, d = coroutine.yield(slow(b * 2, "two"))
+      return slow(c, d)
+    end)
+    seen[1] = { iterator(1) }
+    seen[2] = { iterator(10) }
+    seen[3] = { iterator("c", "d") }
+    equal(seen, { { 2 }, { 20, "two" }, { "c", "d" } })
+  end)
+
+  it("through coroutine.resume, with its values and its errors", function()
+    local co = coroutine.create(function(...)
+      slow()
+      local x = coroutine.yield(...)
+      slow()
+      error({ x })
+    end)
+    equal({ coroutine.resume(co, 1, nil, 3) }, { true, 1, nil, 3 })
+    equal(coroutine.status(co), "suspended")
+    equal({ coroutine.resume(co, "e") }, { false, { "e" } })
+    equal(coroutine.status(co), "dead")
+    equal({ coroutine.resume(co) }, { false, "cannot resume dead coroutine" })
+  end)
+
+  it("through sixty coroutines, one inside the other", function()
+    local function nest(n)
+      if n == 0 then return slow "bottom" end
+      return coroutine.wrap(nest)(n - 1)
+    end
+    equal(nest(60), "bottom")
+  end)
+
+  it("through generators in generators, each with its own yields", function()
+    local function range(n)
+      return coroutine.wrap(function()
+        for i = 1, n do
+          task.checkpoint()
+          coroutine.yield(i)
+        end
+      end)
+    end
+    local function pairs_of(n)
+      return coroutine.wrap(function()
+        for i in range(n) do
+          for j in range(i) do
+            slow()
+            coroutine.yield(i * 10 + j)
+          end
+        end
+      end)
+    end
+    local got = {}
+    for x in pairs_of(3) do got[#got + 1] = x end
+    equal(got, { 11, 21, 22, 31, 32, 33 })
+  end)
+
+  it("while other tasks do the same", function()
+    local function count(tag, n, into)
+      local it = coroutine.wrap(function()
+        for i = 1, n do
+          task.checkpoint()
+          coroutine.yield(tag .. i)
+        end
+      end)
+      for x in it do into[#into + 1] = x end
+    end
+    local a, b = {}, {}
+    local ta, tb = task.spawn(count, "a", 50, a), task.spawn(count, "b", 50, b)
+    task.wait { ta, tb }
+    equal(#a, 50)
+    equal(#b, 50)
+    equal(a[50], "a50")
+    equal(b[50], "b50")
+  end)
+
+  it("through the iterator of a generic for, and its closing value", function()
+    local order = {}
+    local function ticks(n)
+      return function(_, i)
+        if i < n then return slow(i + 1) end
+      end, nil, 0, closer(function()
+        slow()
+        order[#order + 1] = "closed"
+      end)
+    end
+    for i in ticks(3) do order[#order + 1] = i end
+    order[#order + 1] = "after"
+    equal(order, { 1, 2, 3, "closed", "after" })
+  end)
+
+  it("through every metamethod", function()
+    local t = setmetatable({}, {
+      __index = function(_, k) return slow("i" .. k) end,
+      __newindex = function(self, k, v) rawset(self, k, slow(v)) end,
+      __call = function(_, x) return slow(x) end,
+      __add = function() return slow "add" end,
+      __concat = function() return slow "concat" end,
+      __len = function() return slow(42) end,
+      __unm = function() return slow "unm" end,
+      __eq = function() return slow(true) end,
+      __lt = function() return slow(true) end,
+      __le = function() return slow(false) end,
+      __band = function() return slow "band" end,
+      __idiv = function() return slow "idiv" end,
+    })
+    local other = setmetatable({}, getmetatable(t))
+    equal(t.x, "ix")
+    t.y = 5
+    equal(rawget(t, "y"), 5)
+    equal(t(7), 7)
+    equal(t + 1, "add")
+    equal(t .. "s", "concat")
+    equal(#t, 42)
+    equal(-t, "unm")
+    equal(t == other, true)
+    equal(t < other, true)
+    equal(t <= other, false)
+    equal(t & 1, "band")
+    equal(t // 1, "idiv")
+  end)
+
+  it("through __pairs", function()
+    local t = setmetatable({}, { __pairs = function() return next, slow { a = 1 } end })
+    for k, v in pairs(t) do equal({ k, v }, { "a", 1 }) end
+  end)
+
+  it("through pcall and xpcall, with values and errors", function()
+    equal({ pcall(slow, 1, nil, 3) }, { true, 1, nil, 3 })
+    local thrown = {}
+    local ok, err = pcall(function()
+      slow()
+      error(thrown)
+    end)
+    equal(ok, false)
+    equal(rawequal(err, thrown), true)
+    equal({ xpcall(slow, debug.traceback, "a", "b") }, { true, "a", "b" })
+    local _, text = xpcall(function()
+      slow()
+      error("deep", 0)
+    end, function(e) return "handled " .. e end)
+    equal(text, "handled deep")
+  end)
+
+  it("through <close> on each way out of a block", function()
+    local order = {}
+    local function note(word)
+      return closer(function()
+        slow()
+        order[#order + 1] = word
+      end)
+    end
+    do
+      local _ <close> = note "end"
+    end
+    for _ = 1, 2 do
+      local _ <close> = note "break"
+      break
+    end
+    local function returns()
+      local _ <close> = note "return"
+      return 1, 2, 3
+    end
+    equal({ returns() }, { 1, 2, 3 })
+    pcall(function()
+      local _ <close> = note "error"
+      error "x"
+    end)
+    equal(order, { "end", "break", "return", "error" })
+  end)
+
+  it("through <close> at the root of a task that fails", function()
+    local order = {}
+    local t = task.spawn(function()
+      local _ <close> = closer(function()
+        slow()
+        order[#order + 1] = "closed"
+      end)
+      error("boom", 0)
+    end)
+    raises("boom", t.await, t)
+    equal(order, { "closed" })
+  end)
+
+  it("through <close> at the root of a task that is cancelled, in a shielded join", function()
+    local order = {}
+    local t = task.spawn(function()
+      local _ <close> = closer(function()
+        local ok, err = pcall(slow)
+        order[#order + 1] = ok
+        order[#order + 1] = err and err.kind
+      end)
+      never()
+    end)
+    turns(1)
+    t:cancel()
+    task.wait { t }
+    equal(order, { false, "Cancelled" })
+  end)
+
+  it("through a __close that replaces the error", function()
+    local t = task.spawn(function()
+      local _ <close> = closer(function()
+        slow()
+        error("replaced", 0)
+      end)
+      error("first", 0)
+    end)
+    raises("^replaced$", t.await, t)
+  end)
+end)
+
+describe("cancelling", function()
+  it("raises inside the coroutine that waits, and unwinds it", function()
+    local order = {}
+    local t = task.spawn(function()
+      local co = coroutine.wrap(function()
+        local _ <close> = closer(function() order[#order + 1] = "inner" end)
+        never()
+      end)
+      local _ <close> = closer(function() order[#order + 1] = "outer" end)
+      co()
+    end)
+    turns(1)
+    t:cancel()
+    task.wait { t }
+    equal(order, { "inner", "outer" })
+    equal(t:status(), "cancelled")
+  end)
+
+  it("gives the error to the script's own resume", function()
+    local status, kind
+    local t = task.spawn(function()
+      local co = coroutine.create(never)
+      local ok, err = coroutine.resume(co)
+      status, kind = { ok, coroutine.status(co) }, err.kind
+    end)
+    turns(1)
+    t:cancel()
+    t:await()
+    equal(status, { false, "dead" })
+    equal(kind, "Cancelled")
+  end)
+
+  it("sixty deep", function()
+    local function nest(n)
+      if n == 0 then never() end
+      return coroutine.wrap(nest)(n - 1)
+    end
+    local t = task.spawn(nest, 60)
+    turns(1)
+    t:cancel()
+    task.wait { t }
+    equal(t:status(), "cancelled")
+  end)
+end)
+
+describe("an error", function()
+  it("out of a wrapped coroutine closes its variables", function()
+    local order = {}
+    local f = coroutine.wrap(function()
+      local _ <close> = closer(function() order[#order + 1] = "closed" end)
+      slow()
+      error("e", 0)
+    end)
+    raises("e", f)
+    equal(order, { "closed" })
+  end)
+
+  it("that is a table keeps its identity through wrap and resume", function()
+    local thrown = {}
+    local _, err = pcall(coroutine.wrap(function()
+      slow()
+      error(thrown)
+    end))
+    equal(rawequal(err, thrown), true)
+    local _, again = coroutine.resume(coroutine.create(function() error(thrown) end))
+    equal(rawequal(again, thrown), true)
+  end)
+end)
+
+describe("a coroutine that waits", function()
+  -- A coroutine in the middle of a wait, and the task that runs it.
+  local function waiting()
+    local co
+    local t = task.spawn(function()
+      co = coroutine.create(function()
+        never()
+      end)
+      coroutine.resume(co)
+    end)
+    turns(1)
+    return co, t
+  end
+
+  it("cannot be resumed from elsewhere, and takes no harm", function()
+    local co, t = waiting()
+    local ok, err = coroutine.resume(co)
+    equal(ok, false)
+    equal(tostring(err):find "cannot resume a coroutine that waits in a task" ~= nil, true)
+    equal(t:status(), "suspended")
+    t:cancel()
+    task.wait { t }
+    equal(coroutine.status(co), "dead")
+  end)
+
+  it("cannot be closed from elsewhere", function()
+    local co, t = waiting()
+    misuse("cannot close a coroutine that waits in a task", function() coroutine.close(co) end)
+    equal(t:status(), "suspended")
+    t:cancel()
+    task.wait { t }
+    equal(coroutine.close(co), false)
+  end)
+
+  it("cannot be a wrapped one either", function()
+    local f
+    local t = task.spawn(function()
+      f = coroutine.wrap(never)
+      f()
+    end)
+    turns(1)
+    raises("cannot resume a coroutine that waits in a task", f)
+    t:cancel()
+    task.wait { t }
+  end)
+end)
+
+describe("a task's own coroutine", function()
+  it("cannot yield: that would be nobody's", function()
+    misuse("yield outside a coroutine", function() coroutine.yield() end)
+    misuse("yield outside a coroutine", function() coroutine.yield(1, 2) end)
+    local t = task.spawn(function()
+      local ok, err = pcall(coroutine.yield, "x")
+      return ok, task.is(err, "Usage"), slow "goes on"
+    end)
+    equal({ t:await() }, { false, true, "goes on" })
+  end)
+
+  it("cannot be resumed or closed by another task", function()
+    local thread
+    local t = task.spawn(function()
+      thread = coroutine.running()
+      return slow "intact"
+    end)
+    turns(1)
+    local ok, err = coroutine.resume(thread)
+    equal(ok, false)
+    equal(tostring(err):find "waits in a task" ~= nil, true)
+    misuse("cannot close a coroutine that waits", function() coroutine.close(thread) end)
+    equal(t:await(), "intact")
+  end)
+
+  it("that a script has seen is not used for another task", function()
+    local threads = {}
+    for i = 1, 5 do
+      task.spawn(function() threads[i] = coroutine.running() end):await()
+    end
+    for i = 1, 5 do
+      equal(coroutine.status(threads[i]), "dead")
+      for j = 1, i - 1 do equal(rawequal(threads[i], threads[j]), false) end
+      equal(coroutine.resume(threads[i]), false)
+    end
+  end)
+
+  it("is running in the task, and is no main coroutine", function()
+    local thread, main = coroutine.running()
+    equal(type(thread), "thread")
+    equal(main, false)
+    equal(coroutine.status(thread), "running")
+    coroutine.wrap(function()
+      equal(coroutine.status(thread), "normal")
+    end)()
+  end)
+end)
+
+describe("the library", function()
+  it("is as Lua's own where nothing waits", function()
+    equal(coroutine.wrap(function(...) return ... end)(1, 2), 1)
+    local co = coroutine.create(function(...)
+      local got = { ... }
+      while true do got = { coroutine.yield(table.unpack(got)) } end
+    end)
+    for i = 1, 100 do equal({ coroutine.resume(co, i, i) }, { true, i, i }) end
+    equal(coroutine.close(co), true)
+    equal(coroutine.status(co), "dead")
+    raises("cannot resume dead coroutine", coroutine.wrap(function() end) and (function()
+      local f = coroutine.wrap(function() end)
+      f()
+      f()
+    end))
+    raises("function expected", coroutine.create, 1)
+    raises("function expected", coroutine.wrap, 1)
+    raises("coroutine expected", coroutine.resume, 1)
+    equal(coroutine.resume(coroutine.running()), false)
+  end)
+
+  it("says of a position in wrap's errors what Lua says", function()
+    local f = coroutine.wrap(function() error "plain" end)
+    raises("coroutine_spec.lua:%d+: .*coroutine_spec.lua:%d+: plain", function()
+      local x = f()
+      return x
+    end)
+  end)
+
+  it("runs a million plain resumes with no wait between", function()
+    local f = coroutine.wrap(function()
+      for i = 1, 1e5 do coroutine.yield(i) end
+    end)
+    local sum = 0
+    for _ = 1, 1e5 do sum = sum + f() end
+    equal(sum, 5000050000)
+  end)
+
+  it("knows where a coroutine may wait", function()
+    equal(coroutine.wrap(function() return coroutine.isyieldable() end)(), true)
+    local inside
+    table.sort({ 1, 2 }, function(a, b)
+      inside = coroutine.isyieldable()
+      return a < b
+    end)
+    equal(inside, false)
+  end)
+end)
+
+describe("a wait is refused, by the name of what is in the way:", function()
+  -- Calls fn, which reaches `wait` through C; what `wait` was told must be `pattern`; the task goes on.
+  local function refused(pattern, fn)
+    local t = task.spawn(function()
+      local told
+      local function wait()
+        local ok, err = pcall(task.sleep, 0.001)
+        equal(ok, false)
+        told = told or err
+      end
+      pcall(fn, wait)
+      return told, slow "goes on"
+    end)
+    local told, after = t:await()
+    equal(after, "goes on")
+    equal(task.is(told, "Usage"), true, tostring(told))
+    equal(told.message:find(pattern) ~= nil, true, told.message)
+  end
+
+  it("table.sort", function()
+    refused("cannot wait here: called from 'table.sort'", function(wait)
+      table.sort({ 3, 1, 2 }, function(a, b)
+        wait()
+        return a < b
+      end)
+    end)
+  end)
+
+  it("string.gsub", function()
+    refused("called from 'string.gsub'", function(wait) return (("abc"):gsub(".", wait)) end)
+  end)
+
+  it("require", function()
+    refused("called from 'require'", function(wait)
+      package.preload["spec.waits"] = function() wait() end
+      require "spec.waits"
+      package.loaded["spec.waits"] = nil
+    end)
+  end)
+
+  it("tostring", function()
+    refused("called from 'tostring'", function(wait)
+      return tostring(setmetatable({}, { __tostring = function()
+        wait()
+        return ""
+      end })) .. ""
+    end)
+  end)
+
+  it("string.format", function()
+    refused("called from 'string.format'", function(wait)
+      return ("%s"):format(setmetatable({}, { __tostring = function()
+        wait()
+        return ""
+      end })) .. ""
+    end)
+  end)
+
+  it("table.concat, through __index", function()
+    refused("called from 'table.concat'", function(wait)
+      return table.concat(setmetatable({}, { __index = function()
+        wait()
+        return ""
+      end }), "", 1, 1) .. ""
+    end)
+  end)
+
+  it("load", function()
+    refused("called from 'load'", function(wait)
+      return load(function() wait() end)
+    end)
+  end)
+
+  it("the message handler of xpcall", function()
+    refused("cannot wait here", function(wait)
+      return xpcall(error, function() wait() end)
+    end)
+  end)
+
+  it("coroutine.close, whose closers cannot be suspended", function()
+    refused("called from 'coroutine.close'", function(wait)
+      local co = coroutine.create(function()
+        local _ <close> = closer(wait)
+        coroutine.yield()
+      end)
+      coroutine.resume(co)
+      return coroutine.close(co)
+    end)
+  end)
+
+  it("a finalizer", function()
+    refused("called from a finalizer", function(wait)
+      setmetatable({}, { __gc = wait })
+      collectgarbage()
+      collectgarbage()
+    end)
+  end)
+
+  it("a hook", function()
+    refused("called from a hook", function(wait)
+      debug.sethook(function()
+        debug.sethook()
+        wait()
+      end, "l")
+      local x = 1
+      return x
+    end)
+  end)
+
+  it("table.sort, from a coroutine inside it", function()
+    refused("called from 'table.sort'", function(wait)
+      table.sort({ 2, 1 }, function(a, b)
+        coroutine.wrap(wait)()
+        return a < b
+      end)
+    end)
+  end)
+
+  it("table.sort, at the line of the script", function()
+    misuse("called from 'table.sort'", function() table.sort({ 2, 1 }, function() task.sleep(0) end) end)
+    misuse("called from 'table.sort'", function() table.sort({ 2, 1 }, function() task.current():await() end) end)
+  end)
+
+  it("and nothing was armed: the task's next wait is its own", function()
+    local t = task.spawn(function()
+      pcall(table.sort, { 3, 2, 1 }, function() task.sleep(1000) end)
+      pcall(string.gsub, "a", ".", function() task.spawn(never):await() end)
+      return slow(1)
+    end)
+    equal(t:await(), 1)
+  end)
+end)
+
+describe("a stack", function()
+  it("that overflows is an error of that task alone", function()
+    local function forever(n)
+      return 1 + forever(n + 1)
+    end
+    local t = task.spawn(forever, 1)
+    local ok, err = pcall(t.await, t)
+    equal(ok, false)
+    equal(tostring(err):find "stack overflow" ~= nil, true)
+    equal(task.spawn(slow, "fine"):await(), "fine")
+  end)
+
+  it("of too many nested resumes is an error of that task alone", function()
+    local function nest(n)
+      return coroutine.wrap(nest)(n + 1)
+    end
+    local t = task.spawn(nest, 1)
+    local ok = pcall(t.await, t)
+    equal(ok, false)
+    equal(task.spawn(slow, "fine"):await(), "fine")
+  end)
+
+  it("of nested waits near the limit is an error of that task alone", function()
+    local function nest(n)
+      if n == 0 then return slow "bottom" end
+      return coroutine.wrap(nest)(n - 1)
+    end
+    for depth = 150, 220, 5 do
+      local t = task.spawn(nest, depth)
+      pcall(t.await, t)
+      equal(t:status() == "done" or t:status() == "failed", true)
+    end
+    equal(task.spawn(slow, "fine"):await(), "fine")
+  end)
+end)
