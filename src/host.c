@@ -557,10 +557,11 @@ static void interrupt_hook(lua_State *L, lua_Debug *ar)
     struct spt_task *t = sched_of(h)->current;
     lua_sethook(L, NULL, 0, 0);
     act_on_interrupt(h);
-    if (t && t->scope->effective) {
-        spt_error_push_cancelled(L, spt_scope_canceller(t->scope));
-        lua_error(L);
-    }
+    if (!t)
+        return;
+    spt_scope_cancel(&t->root, "shutdown", "interrupted"); /* a background task that spins, too */
+    spt_error_push_cancelled(L, spt_scope_canceller(t->scope));
+    lua_error(L);
 }
 
 void septet_interrupt(septet_host *host)
