@@ -150,6 +150,14 @@ static bool tell_script(lua_State *L)
     return false;
 }
 
+/* Pushes what an error says: lua5.4's words for a value that has none. */
+static const char *push_message(lua_State *L, int index)
+{
+    if (!lua_isstring(L, index) && !luaL_getmetafield(L, index, "__tostring"))
+        return lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, index));
+    return luaL_tolstring(L, index, NULL);
+}
+
 static int report(lua_State *L)
 {
     struct spt_task *t = lua_touserdata(L, 1);
@@ -164,8 +172,8 @@ static int report(lua_State *L)
         return 0;
     if (!t->late)
         h->failures++;
-    const char *message = t->abandoned ? "abandoned: it absorbed its cancellation at shutdown"
-                                       : luaL_tolstring(L, 2, NULL);
+    const char *message =
+        t->abandoned ? "abandoned: it absorbed its cancellation at shutdown" : push_message(L, 2);
     const char *traceback = lua_isstring(L, 3) ? lua_tostring(L, 3) : "";
     tell_error(h, &(septet_error){.kind = kind_of(L, 2),
                                   .message = message,

@@ -75,6 +75,7 @@ function words.xfer(e)
 end
 
 function words.cancel(e)
+  if e.task == 0 then return end -- the end of the host's own scopes
   return "cancel", ("%s%s"):format(e.source, e.by > 0 and (" by #%d"):format(e.by) or "")
 end
 
@@ -86,6 +87,8 @@ end
 function words.lost(e)
   return "lost", ("%d records were overwritten before they were read"):format(e.count)
 end
+
+local function nothing() end
 
 -- What is known of a task from its events.
 local function new_stats()
@@ -107,10 +110,9 @@ function trace.lines(out)
       s.sched = s.sched + (s.ready and math.max(0, e.time - s.ready) or 0)
       s.ready = nil
     end
-    local say = words[e.kind]
-    if say then
-      local label = s.name or s.defined or ""
-      local verb, text = say(e, s, label)
+    local label = s.name or s.defined or ""
+    local verb, text = (words[e.kind] or nothing)(e, s, label)
+    if verb then
       local who = e.task > 0 and ("#%d %s"):format(e.task, label) or ""
       local time = e.time + (e.total or 0) -- a request's line stands where it ended
       out:write(("%+8.1f %-24s %-6s %s\n"):format((time - start) * 1e3, who, verb, text))

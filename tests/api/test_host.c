@@ -737,13 +737,21 @@ static void on_alarm(int number)
     septet_interrupt(to_interrupt);
 }
 
+/* alarm(): interrupts from a signal handler a few milliseconds later. */
+static int l_alarm(lua_State *L)
+{
+    const struct itimerval soon = {.it_value = {.tv_usec = 5000}};
+    if (setitimer(ITIMER_REAL, &soon, NULL) != 0)
+        return luaL_error(L, "cannot set a timer");
+    return 0;
+}
+
 static void check_spin(const char *source)
 {
     struct told told;
-    const struct itimerval soon = {.it_value = {.tv_usec = 5000}};
     septet_host *host = to_interrupt = new_host(&told);
+    lua_register(septet_lua(host), "alarm", l_alarm);
     signal(SIGALRM, on_alarm);
-    assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
     assert_int_equal(run(host, source), SEPTET_EINTERRUPTED);
     signal(SIGALRM, SIG_DFL);
     check_interrupted(host, &told);
@@ -751,22 +759,22 @@ static void check_spin(const char *source)
 
 static void test_interrupt_from_a_signal_handler(void **state)
 {
-    check_spin(PRELUDE ON_CLOSE "task.sleep(1000)");
+    check_spin(PRELUDE ON_CLOSE "alarm() task.sleep(1000)");
 }
 
 static void test_interrupt_of_a_script_that_spins(void **state)
 {
-    check_spin(ON_CLOSE "while true do end");
+    check_spin(ON_CLOSE "alarm() while true do end");
 }
 
 static void test_interrupt_of_a_coroutine_that_spins(void **state)
 {
-    check_spin(ON_CLOSE "coroutine.wrap(function() while true do end end)()");
+    check_spin(ON_CLOSE "alarm() coroutine.wrap(function() while true do end end)()");
 }
 
 static void test_interrupt_of_a_script_that_yields_for_ever(void **state)
 {
-    check_spin(PRELUDE ON_CLOSE "while true do task.sleep(0) end");
+    check_spin(PRELUDE ON_CLOSE "alarm() while true do task.sleep(0) end");
 }
 
 static void test_interrupt_of_a_script_that_has_ended(void **state)
@@ -992,8 +1000,7 @@ static void test_run_with_memory_that_runs_out(void **state)
         enough = status == SEPTET_OK && pool.calls <= pool.allowed;
         if (status != SEPTET_OK) {
             failed++;
-            assert_true(status == SEPTET_ENOMEM || status == SEPTET_ESCRIPT);
-            assert_true(told.errors > 0);
+            assert_true(status == SEPTET_ENOMEM || (status == SEPTET_ESCRIPT && told.errors > 0));
         }
         assert_int_equal(septet_tasks(host), 0);
         pool.allowed = -1;
@@ -1100,7 +1107,6 @@ int main(void)
         cmocka_unit_test(test_free_ends_a_task_that_goes_on_waiting),
         cmocka_unit_test(test_free_with_a_request_in_flight),
         cmocka_unit_test(test_free_with_requests_that_wait_for_a_place),
-        cmocka_unit_test(test_free_with_a_name_being_looked_up),
         cmocka_unit_test(test_free_with_idle_connections),
         cmocka_unit_test(test_free_runs_finalizers_that_use_the_library),
         cmocka_unit_test(test_allocator_gets_every_byte_back),
@@ -1109,6 +1115,8 @@ int main(void)
         cmocka_unit_test(test_run_with_memory_that_runs_out),
         cmocka_unit_test(test_free_with_no_memory_left),
         cmocka_unit_test(test_a_thousand_hosts_leave_nothing),
+        /* Last: the thread that looks the name up may hold a descriptor for a while. */
+        cmocka_unit_test(test_free_with_a_name_being_looked_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,196 @@
+-- task.as_completed: tasks in the order they end; the loop owns what it spawned.
+local task = require "septet.task"
+
+local function never()
+  task.sleep(math.huge)
+end
+
+local function after(laps, value)
+  return function()
+    turns(laps)
+    return value
+  end
+end
+
+local function values_of(list, options)
+  local values = {}
+  for t in task.as_completed(list, options) do values[#values + 1] = t:await() end
+  return values
+end
+
+describe("as_completed", function()
+  it("gives the tasks themselves in the order they end", function()
+    local a, b, c = task.spawn(after(6)), task.spawn(after(1)), task.spawn(after(3))
+    local order = {}
+    for t in task.as_completed { a, b, c } do order[#order + 1] = t end
+    equal(order, { b, c, a })
+  end)
+
+  it("gives those first that have ended, in the list's order", function()
+    local a, b, c = task.spawn(after(1, "a")), task.spawn(after(0, "b")), task.spawn(after(9, "c"))
+    turns(3)
+    equal(values_of { c, a, b }, { "a", "b", "c" })
+  end)
+
+  it("runs functions", function()
+    equal(values_of { after(4, "slow"), after(1, "fast") }, { "fast", "slow" })
+  end)
+
+  it("of nothing does nothing", function()
+    equal(values_of {}, {})
+    equal(values_of({}, { timeout = 0.001 }), {})
+  end)
+
+  it("gives a duplicate once", function()
+    local t = task.spawn(after(1, "t"))
+    equal(values_of { t, t, t }, { "t" })
+    local f = after(1, "f")
+    equal(values_of { f, f }, { "f" })
+  end)
+
+  it("gives those that failed or were cancelled, too", function()
+    local bad, gone = task.spawn(error, "x", 0), task.spawn(never)
+    task.spawn(function() gone:cancel() end)
+    local statuses = {}
+    for t in task.as_completed { bad, gone } do
+      statuses[#statuses + 1] = t:status()
+      t:result()
+    end
+    equal(statuses, { "failed", "cancelled" })
+  end)
+
+  it("lets its body wait while others end", function()
+    local order = {}
+    for t in task.as_completed { after(3, 1), after(4, 2), after(5, 3) } do
+      turns(10)
+      order[#order + 1] = t:await()
+    end
+    equal(order, { 1, 2, 3 })
+  end)
+
+  it("gives five thousand", function()
+    local list = {}
+    for i = 1, 5000 do list[i] = after(i % 5, i) end
+    equal(#values_of(list), 5000)
+  end)
+
+  it("may go on in a second loop over the same iterator", function()
+    local iterator = task.as_completed { task.spawn(after(1, 1)), task.spawn(after(3, 2)), task.spawn(after(5, 3)) }
+    equal(iterator():await(), 1)
+    local rest = {}
+    for t in iterator do rest[#rest + 1] = t:await() end
+    equal(rest, { 2, 3 })
+    equal(iterator(), nil)
+    equal(iterator(), nil)
+  end)
+end)
+
+describe("a timeout of as_completed", function()
+  it("is raised from the loop's header, and leaves the tasks alone", function()
+    local quick, slow = task.spawn(after(1, "quick")), task.spawn(never)
+    local got = {}
+    local t0 = task.now()
+    local err = raises_error({ kind = "Timeout", seconds = 0.02 }, function()
+      for t in task.as_completed({ quick, slow }, { timeout = 0.02 }) do got[#got + 1] = t:await() end
+    end)
+    equal(task.now() - t0 >= 0.02, true)
+    equal(tostring(err):find "0.02" ~= nil, true)
+    equal(got, { "quick" })
+    equal(slow:status(), "suspended")
+    slow:cancel()
+    task.wait { slow }
+  end)
+
+  it("counts from the start, the body's time included", function()
+    local slow = task.spawn(never)
+    local seen = 0
+    raises_error({ kind = "Timeout" }, function()
+      for _ in task.as_completed({ task.spawn(after(0)), slow }, { timeout = 0.01 }) do
+        seen = seen + 1
+        task.sleep(0.02)
+      end
+    end)
+    equal(seen, 1)
+    slow:cancel()
+    task.wait { slow }
+  end)
+
+  it("does nothing where all end in time", function()
+    equal(values_of({ after(1, "a"), after(2, "b") }, { timeout = 1000 }), { "a", "b" })
+    equal(values_of({ after(1, "a") }, { timeout = math.huge }), { "a" })
+    task.checkpoint()
+  end)
+
+  it("of zero gives what has ended", function()
+    local t = task.spawn(after(0, "t"))
+    t:await()
+    equal(values_of({ t }, { timeout = 0 }), { "t" })
+  end)
+end)
+
+describe("leaving the loop early", function()
+  it("leaves tasks alone", function()
+    local a, b = task.spawn(after(1)), task.spawn(never)
+    for _ in task.as_completed { a, b } do break end
+    turns(2)
+    equal(b:status(), "suspended")
+    b:cancel()
+    task.wait { b }
+  end)
+
+  it("ends what it spawned, before the scope around it ends", function()
+    local cleaned = false
+    task.spawn(function()
+      for _ in task.as_completed { after(1), function()
+        local ok, err = pcall(never)
+        cleaned = true
+        error(err, 0)
+      end } do
+        break
+      end
+    end):await()
+    equal(cleaned, true)
+  end)
+
+  it("by an error or a return does so, too", function()
+    for _, leave in ipairs { function() error("out", 0) end, function() return true end } do
+      local child
+      local t = task.spawn(function()
+        for _ in task.as_completed { after(1), function()
+          child = task.current()
+          never()
+        end } do
+          if leave() then return end
+        end
+      end)
+      pcall(t.await, t)
+      equal(child:status(), "cancelled")
+    end
+  end)
+
+  it("by cancellation in the header does so, too", function()
+    local child
+    local t = task.spawn(function()
+      for _ in task.as_completed { function()
+        child = task.current()
+        never()
+      end } do
+        error "nothing ends here"
+      end
+    end)
+    turns(3)
+    t:cancel()
+    raises_error({ kind = "TaskCancelled" }, t.await, t)
+    equal(child:status(), "cancelled")
+  end)
+end)
+
+describe("as_completed refuses", function()
+  it("what is no list of tasks and functions, at the caller's line", function()
+    misuse("bad argument #1 to 'as_completed' %(list expected, got nil%)", function() task.as_completed() end)
+    misuse("item 1: task or function expected, got string", function() task.as_completed({ "x" }) end)
+    misuse("unknown option 'timout' to 'as_completed', did you mean 'timeout'%?", function() task.as_completed({}, { timout = 1 }) end)
+    misuse("bad option 'timeout'", function() task.as_completed({}, { timeout = -1 }) end)
+    misuse("bad option 'timeout'", function() task.as_completed({}, { timeout = 0 / 0 }) end)
+  end)
+end)

@@ -1,0 +1,221 @@
+-- task.gather: all at once, in the list's order; the first failure ends the rest.
+local task = require "septet.task"
+
+local function never()
+  task.sleep(math.huge)
+end
+
+local function after(laps, ...)
+  local values = table.pack(...)
+  return function()
+    turns(laps)
+    return table.unpack(values, 1, values.n)
+  end
+end
+
+describe("gather", function()
+  it("gives results in the list's order, whatever the order of ending", function()
+    local ended = {}
+    local function member(laps)
+      return function()
+        turns(laps)
+        ended[#ended + 1] = laps
+        return laps
+      end
+    end
+    equal(task.gather { member(5), member(1), member(3) }, { n = 3, 5, 1, 3 })
+    equal(ended, { 1, 3, 5 })
+  end)
+
+  it("takes functions and tasks, mixed", function()
+    local t = task.spawn(after(3, "task"))
+    equal(task.gather { after(1, "function"), t, after(0, "last") }, { n = 3, "function", "task", "last" })
+  end)
+
+  it("keeps nils in their places, and the first of many values", function()
+    local results = task.gather { after(1), after(1, nil, 2), after(1, "a", "b"), after(1, false) }
+    equal(results, { n = 4, nil, nil, "a", false })
+  end)
+
+  it("of nothing is nothing", function()
+    equal(task.gather {}, { n = 0 })
+  end)
+
+  it("runs a duplicate once and fills each of its places", function()
+    local runs = 0
+    local function counted()
+      runs = runs + 1
+      return {}
+    end
+    local t = task.spawn(after(1, "t"))
+    local results = task.gather { counted, t, counted, t }
+    equal(runs, 1)
+    equal(rawequal(results[1], results[3]), true)
+    equal({ results[2], results[4], results.n }, { "t", "t", 4 })
+  end)
+
+  it("takes tasks that have ended", function()
+    local t = task.spawn(after(0, 1))
+    t:await()
+    equal(task.gather { t, t }, { n = 2, 1, 1 })
+  end)
+
+  it("gathers ten thousand", function()
+    local list = {}
+    for i = 1, 10000 do list[i] = after(1, i) end
+    local results = task.gather(list)
+    equal(results.n, 10000)
+    equal(results[9999], 9999)
+  end)
+
+  it("nests", function()
+    local results = task.gather {
+      function() return task.gather { after(1, 1), after(2, 2) } end,
+      function() return task.gather { after(1, 3) } end,
+    }
+    equal(results, { n = 2, { n = 2, 1, 2 }, { n = 1, 3 } })
+  end)
+end)
+
+describe("a failure in a gather", function()
+  it("is raised as it is, once the others are cancelled and have cleaned up", function()
+    local order, thrown = {}, {}
+    local function sibling(name)
+      return function()
+        local _, err = pcall(never)
+        order[#order + 1] = name .. " " .. err.kind
+        error(err, 0)
+      end
+    end
+    local ok, err = pcall(task.gather, {
+      sibling "a",
+      function()
+        turns(2)
+        error(thrown)
+      end,
+      sibling "b",
+    })
+    order[#order + 1] = "raised"
+    equal(ok, false)
+    equal(rawequal(err, thrown), true)
+    equal(order, { "a Cancelled", "b Cancelled", "raised" })
+  end)
+
+  it("cancels the tasks that were given to it, too", function()
+    local t = task.spawn(never)
+    raises("boom", task.gather, { t, function() error("boom", 0) end })
+    equal(t:status(), "cancelled")
+  end)
+
+  it("raises the first, and tells on_unhandled of the later ones", function()
+    local told = {}
+    task.on_unhandled = function(_, err) told[#told + 1] = err end
+    raises("^first$", task.gather, {
+      function()
+        pcall(never)
+        error("later", 0)
+      end,
+      function()
+        turns(1)
+        error("first", 0)
+      end,
+    })
+    turns(3)
+    equal(told, { "later" })
+  end)
+
+  it("of nil, false and text", function()
+    raises("nil error", task.gather, { function() error() end })
+    local ok, err = pcall(task.gather, { function() error(false) end })
+    equal({ ok, err }, { false, false })
+    raises("gather_spec.lua:%d+: text", task.gather, { function() error "text" end })
+  end)
+
+  it("may be that a member was cancelled by somebody else: TaskCancelled", function()
+    local victim, other = task.spawn(never), task.spawn(never)
+    task.spawn(function() victim:cancel "not you" end)
+    local err = raises_error({ kind = "TaskCancelled", reason = "not you" }, task.gather, { other, victim })
+    equal(rawequal(err.task, victim), true)
+    equal(other:status(), "cancelled")
+  end)
+
+  it("of a task that had failed before", function()
+    local t = task.spawn(error, "old", 0)
+    turns(1)
+    local other = task.spawn(never)
+    raises("^old$", task.gather, { other, t })
+    equal(other:status(), "cancelled")
+  end)
+end)
+
+describe("cancelling a gather", function()
+  it("cancels all its members, waits for them, and goes on outward", function()
+    local cleaned, foreign = 0, task.background(never)
+    local function member()
+      return function()
+        local _, err = pcall(never)
+        cleaned = cleaned + 1
+        error(err, 0)
+      end
+    end
+    local t = task.spawn(function() task.gather { member(), member(), foreign } end)
+    turns(2)
+    t:cancel()
+    task.wait { t }
+    equal(t:status(), "cancelled")
+    equal(cleaned, 2)
+    equal(foreign:status(), "cancelled")
+  end)
+
+  it("that is complete gives its results", function()
+    local results
+    local t
+    t = task.spawn(function()
+      results = task.gather { function() return 1 end, function()
+        return 2
+      end }
+    end)
+    turns(2) -- both have ended; the gatherer is ready
+    t:cancel()
+    task.wait { t }
+    equal(results == nil or results.n == 2, true)
+    equal(t:status(), results and "done" or "cancelled")
+  end)
+
+  it("before its start starts nothing that goes past its first wait", function()
+    local far = false
+    local t = task.spawn(function()
+      task.gather { function()
+        task.checkpoint()
+        far = true
+      end }
+    end)
+    t:cancel()
+    task.wait { t }
+    equal(far, false)
+    equal(t:status(), "cancelled")
+  end)
+end)
+
+describe("gather refuses", function()
+  it("what is no list of functions and tasks, at the caller's line, and starts nothing", function()
+    local started = false
+    local function member() started = true end
+    misuse("bad argument #1 to 'gather' %(list expected, got nil%)", function() task.gather() end)
+    misuse("list expected, got function", function() task.gather(member) end)
+    misuse("bad argument #1 to 'gather' %(item 2: task or function expected, got number%)", function() task.gather({ member, 7 }) end)
+    misuse("item 1: task or function expected, got table", function() task.gather({ {} }) end)
+    misuse("item 1: task or function expected, got userdata", function() task.gather({ io.stdout }) end)
+    turns(3)
+    equal(started, false)
+  end)
+
+  it("options that it does not know", function()
+    misuse("unknown option 'limti' to 'gather'", function() task.gather({}, { limti = 1 }) end)
+    misuse("bad options to 'gather' %(table expected, got number%)", function() task.gather({}, 1) end)
+  end)
+
+  it("to be awaited in table.sort", function()
+    misuse("called from 'table.sort'", function() table.sort({ 2, 1 }, function() task.gather({ never }) end) end)
+  end)
+end)

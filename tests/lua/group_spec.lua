@@ -1,0 +1,475 @@
+-- task.group: a block that no task outlives, and whose errors come out together.
+local task = require "septet.task"
+
+local function never()
+  task.sleep(math.huge)
+end
+
+local function fail(value)
+  error(value, 0)
+end
+
+-- Returns the error of a task cancelled at its second lap.
+local function cancelled(fn, ...)
+  local t = task.spawn(fn, ...)
+  turns(2)
+  t:cancel "from outside"
+  task.wait { t }
+  return t
+end
+
+describe("a group", function()
+  it("waits for its tasks and gives the values of its body", function()
+    local ended = 0
+    local values = table.pack(task.group(function(g, a, b)
+      for i = 1, 3 do
+        g:spawn(function()
+          turns(i)
+          ended = ended + 1
+        end)
+      end
+      return a, b, nil
+    end, 1, nil))
+    equal(ended, 3)
+    equal(values, { n = 3, 1 })
+  end)
+
+  it("gives a handle for each of its tasks", function()
+    local t
+    task.group(function(g) t = g:spawn(function(...) return ... end, 1, nil, 3) end)
+    equal(table.pack(t:result()), { n = 4, true, 1, nil, 3 })
+  end)
+
+  it("owns what its body spawns by task.spawn, and lets it finish", function()
+    local ended = false
+    task.group(function()
+      task.spawn(function()
+        turns(3)
+        ended = true
+      end)
+    end)
+    equal(ended, true)
+  end)
+
+  it("takes tasks from its own tasks, after its body is over too", function()
+    local depth = 0
+    task.group(function(g)
+      local function again()
+        turns(1)
+        depth = depth + 1
+        if depth < 10 then g:spawn(again) end
+      end
+      g:spawn(again)
+    end)
+    equal(depth, 10)
+  end)
+
+  it("refuses tasks once it is closed", function()
+    local group
+    task.group(function(g) group = g end)
+    misuse("the scope is closed", function() group:spawn(print) end)
+    equal(group:cancel(), false)
+  end)
+
+  it("refuses what cannot be called, at the caller's line", function()
+    misuse("function expected, got number", function() task.group(7) end)
+    task.group(function(g)
+      misuse("function expected, got nil", function() g:spawn(nil) end)
+      misuse("function expected, got string", function() g:spawn("x") end)
+    end)
+  end)
+
+  it("does not grow with the tasks that have ended", function()
+    task.group(function(g)
+      local function burst()
+        for _ = 1, 1000 do g:spawn(function() end) end
+        task.checkpoint()
+        task.checkpoint()
+        collectgarbage()
+        collectgarbage()
+      end
+      burst()
+      local before = collectgarbage "count"
+      for _ = 1, 10 do burst() end
+      equal(collectgarbage "count" < before + 200, true)
+    end)
+  end)
+
+  it("that is empty gives others their turn, and is a place to be cancelled", function()
+    local order = {}
+    task.spawn(function() order[#order + 1] = "other" end)
+    task.group(function() end)
+    order[#order + 1] = "after"
+    equal(order, { "other", "after" })
+    local laps = 0
+    local t = cancelled(function()
+      while true do
+        task.group(function() end)
+        laps = laps + 1
+      end
+    end)
+    equal(t:status(), "cancelled")
+    equal(laps > 0, true)
+  end)
+
+  it("runs ten thousand tasks", function()
+    local ended = 0
+    task.group(function(g)
+      for _ = 1, 10000 do
+        g:spawn(function()
+          task.checkpoint()
+          ended = ended + 1
+        end)
+      end
+    end)
+    equal(ended, 10000)
+  end)
+end)
+
+describe("an error in a task of a group", function()
+  it("cancels the others and the body, waits for them, and comes in an ErrorGroup", function()
+    local order = {}
+    local function member(name)
+      local ok, err = pcall(never)
+      task.current() -- still running its cleanup
+      order[#order + 1] = { name, err.kind, err.source }
+      error(err, 0)
+    end
+    local thrown = { "mine" }
+    local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+      g:spawn(member, "a")
+      g:spawn(function()
+        turns(2)
+        error(thrown)
+      end)
+      g:spawn(member, "b")
+      member "body"
+    end)
+    equal(#err.errors, 1)
+    equal(rawequal(err.errors[1], thrown), true)
+    table.sort(order, function(x, y) return x[1] < y[1] end)
+    equal(order, { { "a", "Cancelled", "sibling" }, { "b", "Cancelled", "sibling" }, { "body", "Cancelled", "sibling" } })
+  end)
+
+  it("of the body alone comes in an ErrorGroup too", function()
+    local child
+    local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+      child = g:spawn(never)
+      turns(1)
+      fail "body"
+    end)
+    equal(err.errors, { "body" })
+    equal(child:status(), "cancelled")
+  end)
+
+  it("comes in the order of time, the body's among them", function()
+    local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+      g:spawn(function()
+        pcall(never)
+        fail "second"
+      end)
+      g:spawn(function()
+        pcall(never)
+        turns(0)
+        fail "third"
+      end)
+      turns(1)
+      fail "first"
+    end)
+    equal(err.errors, { "first", "second", "third" })
+  end)
+
+  it("comes before the body's, where it was first", function()
+    local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+      g:spawn(fail, "child")
+      pcall(never)
+      fail "body"
+    end)
+    equal(err.errors, { "child", "body" })
+  end)
+
+  it("that is nil, false or a table stays what it is", function()
+    local thrown = {}
+    local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+      g:spawn(error)
+      g:spawn(error, false)
+      g:spawn(error, thrown)
+      turns(1)
+    end)
+    equal(#err.errors, 3)
+    equal(tostring(err.errors[1]), "nil error")
+    equal(err.errors[2], false)
+    equal(rawequal(err.errors[3], thrown), true)
+  end)
+
+  it("of nil from the body is no nil in the list", function()
+    local err = raises_error({ kind = "ErrorGroup" }, task.group, function() error() end)
+    equal(#err.errors, 1)
+    equal(tostring(err.errors[1]), "nil error")
+  end)
+
+  it("is not flattened out of a nested group", function()
+    local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+      g:spawn(function()
+        task.group(function(h) h:spawn(fail, "deep") end)
+      end)
+    end)
+    equal(#err.errors, 1)
+    equal(task.is(err.errors[1], "ErrorGroup"), true)
+    equal(err.errors[1].errors, { "deep" })
+  end)
+
+  it("handled in the inner group does not reach the outer", function()
+    equal(task.group(function()
+      local ok = pcall(task.group, function(h) h:spawn(fail, "deep") end)
+      turns(2)
+      return ok
+    end), false)
+  end)
+
+  it("of the outer group cancels what runs in the inner one", function()
+    local inner
+    local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+      g:spawn(function()
+        turns(2)
+        fail "outer"
+      end)
+      task.group(function(h) inner = h:spawn(never) end)
+    end)
+    equal(err.errors, { "outer" })
+    equal(inner:status(), "cancelled")
+  end)
+
+  it("says in words what went wrong", function()
+    local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+      g:spawn(fail, "one")
+      g:spawn(fail, "two")
+    end)
+    equal(tostring(err):find "2 errors" ~= nil, true)
+    equal(tostring(err):find "one" ~= nil, true)
+    equal(tostring(err):find "two" ~= nil, true)
+  end)
+
+  it("that somebody awaited is raised there, and still ends the group", function()
+    local seen
+    local ok, err = pcall(task.group, function(g)
+      local t = g:spawn(fail, "x")
+      seen = select(2, pcall(t.await, t))
+      never()
+    end)
+    equal(seen, "x")
+    equal(ok, false)
+    equal(task.is(err, "ErrorGroup"), true)
+    equal(err.errors, { "x" })
+  end)
+
+  it("is counted once however many fail", function()
+    local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+      for i = 1, 1000 do g:spawn(fail, i) end
+    end)
+    equal(#err.errors, 1000)
+    equal(err.errors[1], 1)
+    equal(err.errors[1000], 1000)
+  end)
+end)
+
+describe("cancelling", function()
+  it("one task of a group is no error", function()
+    local t
+    local value = task.group(function(g)
+      t = g:spawn(never)
+      turns(1)
+      t:cancel()
+      return "fine"
+    end)
+    equal(value, "fine")
+    equal(t:status(), "cancelled")
+  end)
+
+  it("the group unwinds body and tasks, and returns normally", function()
+    local child
+    local n = select("#", task.group(function(g)
+      child = g:spawn(never)
+      turns(1)
+      equal(g:cancel "enough", true)
+      equal(g:cancel "again", false)
+      equal(g:is_cancelled(), true)
+      never()
+    end))
+    equal(n, 0)
+    equal(child:status(), "cancelled")
+    task.checkpoint() -- nothing is left of it
+  end)
+
+  it("the group from one of its tasks", function()
+    task.group(function(g)
+      g:spawn(function()
+        turns(1)
+        g:cancel()
+      end)
+      never()
+    end)
+    task.checkpoint()
+  end)
+
+  it("the group lets a task spawned late run to its first wait", function()
+    local started = false
+    task.group(function(g)
+      g:cancel()
+      g:spawn(function()
+        started = true
+        task.checkpoint()
+        error "too far"
+      end)
+    end)
+    equal(started, true)
+  end)
+
+  it("the task around it cancels the children, waits for them, and goes on outward", function()
+    local child, cleaned
+    local t = cancelled(function()
+      task.group(function(g)
+        child = g:spawn(function()
+          local ok, err = pcall(never)
+          cleaned = err.reason
+          error(err, 0)
+        end)
+        never()
+      end)
+    end)
+    equal(t:status(), "cancelled")
+    equal(child:status(), "cancelled")
+    equal(cleaned, "from outside")
+  end)
+
+  it("while it joins is no way out before the children have ended", function()
+    local open, child = gate(), nil
+    local t = task.spawn(function()
+      task.group(function(g)
+        child = g:spawn(function()
+          pcall(never)
+          local ok = pcall(task.checkpoint)
+          equal(ok, false)
+        end)
+      end)
+      task.checkpoint()
+    end)
+    turns(2)
+    t:cancel()
+    task.wait { t }
+    equal(child:status(), "done")
+    equal(t:status(), "cancelled")
+    open.open()
+  end)
+
+  it("with an error in the cleanup raises the error, and the next wait raises Cancelled", function()
+    local first, second
+    cancelled(function()
+      _, first = pcall(task.group, function(g)
+        g:spawn(function()
+          pcall(never)
+          fail "cleanup"
+        end)
+        never()
+      end)
+      _, second = pcall(task.checkpoint)
+    end)
+    equal(task.is(first, "ErrorGroup"), true)
+    equal(first.errors, { "cleanup" })
+    equal(task.is_cancelled(second), true)
+  end)
+
+  it("never puts Cancelled into an ErrorGroup", function()
+    local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+      for _ = 1, 3 do g:spawn(never) end
+      g:spawn(fail, "x")
+      never()
+    end)
+    equal(err.errors, { "x" })
+  end)
+end)
+
+describe("the block form", function()
+  it("joins at the end of the block", function()
+    local ended = false
+    do
+      local g <close> = task.group()
+      g:spawn(function()
+        turns(3)
+        ended = true
+      end)
+    end
+    equal(ended, true)
+  end)
+
+  it("joins on break and on return, whose values it keeps", function()
+    local ended = 0
+    local function work()
+      turns(2)
+      ended = ended + 1
+    end
+    for _ = 1, 3 do
+      local g <close> = task.group()
+      g:spawn(work)
+      break
+    end
+    equal(ended, 1)
+    local function returns()
+      local g <close> = task.group()
+      g:spawn(work)
+      return 1, nil, 3
+    end
+    equal(table.pack(returns()), { n = 3, 1, nil, 3 })
+    equal(ended, 2)
+  end)
+
+  it("raises the ErrorGroup in place of the body's Cancelled", function()
+    local err = raises_error({ kind = "ErrorGroup" }, function()
+      local g <close> = task.group()
+      g:spawn(fail, "child")
+      never()
+    end)
+    equal(err.errors, { "child" })
+  end)
+
+  it("raises the ErrorGroup of its children and of its body", function()
+    local err = raises_error({ kind = "ErrorGroup" }, function()
+      local g <close> = task.group()
+      g:spawn(function()
+        pcall(never)
+        fail "child"
+      end)
+      turns(1)
+      fail "body"
+    end)
+    equal(#err.errors, 2)
+  end)
+
+  it("nests", function()
+    local order = {}
+    do
+      local outer <close> = task.group()
+      outer:spawn(function()
+        turns(5)
+        order[#order + 1] = "outer"
+      end)
+      do
+        local inner <close> = task.group()
+        inner:spawn(function() order[#order + 1] = "inner" end)
+      end
+      order[#order + 1] = "between"
+    end
+    equal(order, { "inner", "between", "outer" })
+  end)
+
+  it("cancelled from outside goes on outward", function()
+    local child
+    local t = cancelled(function()
+      local g <close> = task.group()
+      child = g:spawn(never)
+      never()
+    end)
+    equal(t:status(), "cancelled")
+    equal(child:status(), "cancelled")
+  end)
+end)

@@ -1,0 +1,217 @@
+-- task.wait: for all, for the first, for the first failure, for a time; it neither raises nor cancels.
+local task = require "septet.task"
+
+local function never()
+  task.sleep(math.huge)
+end
+
+local function after(laps, value)
+  return task.spawn(function()
+    turns(laps)
+    return value
+  end)
+end
+
+local function failing(laps, value)
+  return task.spawn(function()
+    turns(laps)
+    error(value, 0)
+  end)
+end
+
+-- Ends a task and its error, which the spec does not care for.
+local function dismiss(...)
+  for _, t in ipairs { ... } do
+    t:cancel()
+    pcall(t.await, t)
+  end
+end
+
+describe("wait", function()
+  it("gives the done in the order they ended, none pending", function()
+    local a, b, c = after(5), after(1), after(3)
+    local done, pending = task.wait { a, b, c }
+    equal(done, { b, c, a })
+    equal(pending, {})
+  end)
+
+  it("neither raises their errors nor cancels any", function()
+    local ok, failed = after(1), failing(2, "x")
+    local cancelled = task.spawn(never)
+    task.spawn(function() cancelled:cancel() end)
+    local done, pending = task.wait { ok, failed, cancelled }
+    equal(#done, 3)
+    equal(#pending, 0)
+    equal({ failed:result() }, { false, "x" })
+  end)
+
+  it("FIRST_COMPLETED returns at the first, the others go on in the list's order", function()
+    local a, b, c = after(9), after(1), after(6)
+    local done, pending = task.wait({ a, b, c }, { return_when = "FIRST_COMPLETED" })
+    equal(done, { b })
+    equal(pending, { a, c })
+    equal(#task.wait(pending), 2)
+  end)
+
+  it("FIRST_COMPLETED gives all that ended in the same batch", function()
+    local a, b, c = after(1), after(1), task.spawn(never)
+    local done, pending = task.wait({ c, a, b }, { return_when = "FIRST_COMPLETED" })
+    equal(done, { a, b })
+    equal(pending, { c })
+    dismiss(c)
+  end)
+
+  it("FIRST_COMPLETED of tasks of which some have ended returns these", function()
+    local a, b = after(0), task.spawn(never)
+    a:await()
+    local done, pending = task.wait({ b, a }, { return_when = "FIRST_COMPLETED" })
+    equal(done, { a })
+    equal(pending, { b })
+    dismiss(b)
+  end)
+
+  it("FIRST_EXCEPTION returns at the first failure", function()
+    local a, b, c = after(1), failing(3, "x"), task.spawn(never)
+    local done, pending = task.wait({ a, b, c }, { return_when = "FIRST_EXCEPTION" })
+    equal(done, { a, b })
+    equal(pending, { c })
+    dismiss(b, c)
+  end)
+
+  it("FIRST_EXCEPTION takes a cancelled task for no failure", function()
+    local a, b = task.spawn(never), after(5)
+    turns(1)
+    a:cancel()
+    local done, pending = task.wait({ a, b }, { return_when = "FIRST_EXCEPTION" })
+    equal(done, { a, b })
+    equal(pending, {})
+  end)
+
+  it("FIRST_EXCEPTION returns at once where one had failed", function()
+    local a, b = failing(0, "x"), task.spawn(never)
+    turns(1)
+    local done, pending = task.wait({ b, a }, { return_when = "FIRST_EXCEPTION" })
+    equal(done, { a })
+    equal(pending, { b })
+    dismiss(a, b)
+  end)
+
+  it("ALL_COMPLETED is the default by name", function()
+    local done = task.wait({ after(1), after(2) }, { return_when = "ALL_COMPLETED" })
+    equal(#done, 2)
+  end)
+
+  it("with a timeout returns what has ended by then, and raises nothing", function()
+    local a, b = after(1), task.spawn(never)
+    local t0 = task.now()
+    local done, pending = task.wait({ b, a }, { timeout = 0.02 })
+    equal(task.now() - t0 >= 0.02, true)
+    equal(done, { a })
+    equal(pending, { b })
+    equal(b:status(), "suspended") -- not cancelled
+    dismiss(b)
+  end)
+
+  it("with a timeout of zero looks, and does not wait for time to pass", function()
+    local a, b = after(0), task.spawn(never)
+    a:await()
+    local done, pending = task.wait({ b, a }, { timeout = 0 })
+    equal(done, { a })
+    equal(pending, { b })
+    dismiss(b)
+  end)
+
+  it("with a timeout that is not reached leaves nothing behind", function()
+    for _, seconds in ipairs { 1000, math.huge } do
+      local done = task.wait({ after(1) }, { timeout = seconds })
+      equal(#done, 1)
+      task.checkpoint()
+    end
+  end)
+
+  it("of nothing returns two empty lists, whatever the mode", function()
+    for _, mode in ipairs { "ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION" } do
+      local done, pending = task.wait({}, { return_when = mode })
+      equal({ done, pending }, { {}, {} })
+    end
+    equal({ task.wait({}, { timeout = 0.001 }) }, { {}, {} })
+  end)
+
+  it("drops duplicates", function()
+    local a, b = after(1), task.spawn(never)
+    local done, pending = task.wait({ b, a, b, a }, { return_when = "FIRST_COMPLETED" })
+    equal(done, { a })
+    equal(pending, { b })
+    dismiss(b)
+  end)
+
+  it("cancelled leaves its tasks alone", function()
+    local target = task.spawn(never)
+    for _, options in ipairs { {}, { timeout = 1000 }, { return_when = "FIRST_COMPLETED" } } do
+      local waiter = task.spawn(function() task.wait({ target }, options) end)
+      turns(2)
+      waiter:cancel()
+      raises_error({ kind = "TaskCancelled" }, waiter.await, waiter)
+      equal(target:status(), "suspended")
+    end
+    dismiss(target)
+  end)
+
+  it("is for many waiters of the same tasks at once", function()
+    local target = after(3, "v")
+    local woken = 0
+    local waiters = {}
+    for i = 1, 20 do
+      waiters[i] = task.spawn(function()
+        equal(#task.wait { target }, 1)
+        woken = woken + 1
+      end)
+    end
+    task.wait(waiters)
+    equal(woken, 20)
+  end)
+
+  it("in a loop until nothing is pending sees each once", function()
+    local pending, seen = {}, 0
+    for i = 1, 50 do pending[i] = after(i % 7) end
+    while #pending > 0 do
+      local done
+      done, pending = task.wait(pending, { return_when = "FIRST_COMPLETED" })
+      seen = seen + #done
+    end
+    equal(seen, 50)
+  end)
+
+  it("for ten thousand", function()
+    local tasks = {}
+    for i = 1, 10000 do tasks[i] = after(i % 3) end
+    local done, pending = task.wait(tasks)
+    equal(#done, 10000)
+    equal(#pending, 0)
+  end)
+end)
+
+describe("wait refuses", function()
+  it("functions and whatever is no task, at the caller's line", function()
+    misuse("bad argument #1 to 'wait' %(item 1: task expected, got function%)", function() task.wait({ never }) end)
+    misuse("item 1: task expected, got boolean", function() task.wait({ false }) end)
+    misuse("list expected, got nil", function() task.wait() end)
+    misuse("list expected, got userdata", function() task.wait(task.current()) end)
+  end)
+
+  it("unknown options, with the one that was meant", function()
+    misuse("unknown option 'timeuot' to 'wait', did you mean 'timeout'%?", function() task.wait({}, { timeuot = 1 }) end)
+    misuse("unknown option 'returnwhen' to 'wait', did you mean 'return_when'%?", function() task.wait({}, { returnwhen = "x" }) end)
+    misuse("unknown option 'zzz' to 'wait'$", function() task.wait({}, { zzz = 1 }) end)
+    misuse("unknown option '1' to 'wait'$", function() task.wait({}, { 5 }) end)
+  end)
+
+  it("option values of the wrong type", function()
+    misuse("bad option 'timeout' to 'wait' %(seconds, not negative expected, got string%)", function() task.wait({}, { timeout = "1" }) end)
+    misuse("bad option 'timeout'", function() task.wait({}, { timeout = -1 }) end)
+    misuse("bad option 'timeout'", function() task.wait({}, { timeout = 0 / 0 }) end)
+    misuse("bad option 'return_when' to 'wait' %(unknown value 'SOON'%)", function() task.wait({}, { return_when = "SOON" }) end)
+    misuse("bad option 'return_when'", function() task.wait({}, { return_when = 1 }) end)
+    misuse("bad options to 'wait' %(table expected, got string%)", function() task.wait({}, "ALL_COMPLETED") end)
+  end)
+end)
