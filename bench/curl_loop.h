@@ -145,6 +145,9 @@ static void request_start(struct loop *loop, struct request *r)
     curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(r->easy, CURLOPT_WRITEDATA, r);
     curl_easy_setopt(r->easy, CURLOPT_NOSIGNAL, 1L);
+    // The request that Septet sends, header for header: libcurl's cost grows with its bytes.
+    curl_easy_setopt(r->easy, CURLOPT_USERAGENT, "septet/0.1.0");
+    curl_easy_setopt(r->easy, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(r->easy, CURLOPT_PROXY, ""); // whatever the environment says
     curl_easy_setopt(r->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     set_socket_options(loop, r->easy);

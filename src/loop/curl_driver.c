@@ -13,13 +13,15 @@
 #include "loop/easy.h"
 #include "loop/limits.h"
 #include "loop/loop.h"
-#include "loop/url.h"
 #include "septet/septet.h"
 
 #define NS_PER_MS         UINT64_C(1000000)
 #define CURL_VER(x, y, z) ((unsigned)((x) << 16 | (y) << 8 | (z)))
 
-enum { CONNECTIONS_MIN = 256 }; /* kept open per session, whatever its limit */
+enum {
+    CONNECTIONS_MIN = 256,  /* kept open per session, whatever its limit */
+    BUFFER_KEPT_MAX = 16384 /* bytes of a buffer that waits for the next request */
+};
 
 /* The session has something to do in the next lap. */
 static void touch(struct spt_session *session)
@@ -452,7 +454,7 @@ int spt_driver_new(struct spt_driver **out, struct spt_loop *loop, struct spt_ti
 static int start_curl(struct spt_driver *driver)
 {
     static uv_once_t once = UV_ONCE_INIT;
-    if (driver->url)
+    if (driver->urls.parser)
         return SEPTET_OK;
     uv_once(&once, init_curl);
     if (global_code != CURLE_OK)
@@ -463,9 +465,7 @@ static int start_curl(struct spt_driver *driver)
         v->version_num >= CURL_VER(8, 10, 0) && v->version_num <= CURL_VER(8, 11, 0);
     if (!driver->encodings)
         driver->encodings = encodings_of(v);
-    if (driver->encodings)
-        driver->url = curl_url();
-    return driver->url ? SEPTET_OK : SEPTET_ENOMEM;
+    return driver->encodings ? spt_url_checker_init(&driver->urls) : SEPTET_ENOMEM;
 }
 
 static void cancel_all(struct spt_session *session)
@@ -492,7 +492,7 @@ void spt_driver_free(struct spt_driver *driver)
         ;
     spt_easy_pool_release(driver);
     spt_sockets_release(&driver->sockets);
-    curl_url_cleanup(driver->url);
+    spt_url_checker_release(&driver->urls);
     free(driver->encodings);
     free(driver);
 }
@@ -643,34 +643,34 @@ static int check_method(struct spt_request *r)
     return refuse(r, "protocol", "method");
 }
 
-static int check(struct spt_request *r, CURLU *scratch, struct spt_url_origin *origin)
+static int check(struct spt_request *r, struct spt_url_checker *urls,
+                 const struct spt_url_origin **origin)
 {
     int rc = check_method(r);
     if (rc != SEPTET_OK)
         return rc;
-    const char *word =
-        spt_url_check(scratch, r->url, origin, r->failure.text, sizeof r->failure.text);
+    const char *word = spt_url_check(urls, r->url, origin, r->failure.text, sizeof r->failure.text);
     return word ? refuse(r, "url", word) : SEPTET_OK;
 }
 
 int spt_request_start(struct spt_session *session, struct spt_request *r)
 {
     struct spt_driver *driver = session->driver;
-    struct spt_url_origin origin;
+    const struct spt_url_origin *origin;
     if (!session->multi)
         return SEPTET_ECLOSED;
-    int rc = check(r, driver->url, &origin);
+    int rc = check(r, &driver->urls, &origin);
     if (rc != SEPTET_OK)
         return rc;
     spt_link_init(&r->link);
-    r->origin = spt_admission_enter(&session->admission, origin.key, origin.len, &r->link);
+    r->origin = spt_admission_enter(&session->admission, origin->key, origin->len, &r->link);
     if (!r->origin)
         return SEPTET_ENOMEM;
     r->session = session;
     r->easy = NULL;
     r->t_start_ns = spt_loop_now();
-    spt_buf_init(&r->head, SPT_HEAD_MAX);
-    spt_buf_init(&r->body_in, r->max_body);
+    r->head.max = SPT_HEAD_MAX;
+    r->body_in.max = r->max_body;
     driver->requests++;
     spt_loop_ref(driver->loop);
     spt_limits_enter(r, SPT_PHASE_QUEUED, r->t_start_ns);
@@ -697,6 +697,22 @@ void spt_request_release(struct spt_request *r)
     spt_buf_release(&r->body_in);
     free(r->redirect_url);
     r->redirect_url = NULL;
+}
+
+/* Empties a buffer for the next request, and frees it where it is larger than most need. */
+static void reuse(struct spt_buf *b)
+{
+    if (b->cap > BUFFER_KEPT_MAX)
+        spt_buf_release(b);
+    b->len = 0;
+}
+
+void spt_request_reset(struct spt_request *r)
+{
+    reuse(&r->head);
+    reuse(&r->body_in);
+    free(r->redirect_url);
+    *r = (struct spt_request){.head = r->head, .body_in = r->body_in};
 }
 
 enum spt_phase spt_request_phase(const struct spt_request *r)

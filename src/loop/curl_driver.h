@@ -159,6 +159,10 @@ int spt_request_start(struct spt_session *session, struct spt_request *request);
  * connection close. Harmless once done. `failure.phase` says where it was. */
 void spt_request_cancel(struct spt_request *request);
 
+/* Makes a request that is over, or was never used, ready to be filled in and started again. Small
+ * buffers stay. */
+void spt_request_reset(struct spt_request *request);
+
 /* Frees the buffers. Harmless when there are none. */
 void spt_request_release(struct spt_request *request);
 

@@ -11,6 +11,7 @@
 #include "loop/curl_driver.h"
 #include "loop/headers.h"
 #include "loop/sockets.h"
+#include "loop/url.h"
 
 #define SPT_EASY_POOL_MAX 256
 
@@ -26,9 +27,9 @@ struct spt_driver {
     unsigned pooled;
     unsigned requests; /* queued or in flight */
     uint64_t now_ns;   /* when libcurl was last entered for a socket */
-    CURLU *url;        /* scratch for the checks */
-    char *encodings;   /* what libcurl can decode */
-    bool in_curl;      /* inside a call into libcurl: its callbacks may not call it */
+    struct spt_url_checker urls;
+    char *encodings; /* what libcurl can decode */
+    bool in_curl;    /* inside a call into libcurl: its callbacks may not call it */
     bool quirk_poke;
     bool quirk_timeout;
 };

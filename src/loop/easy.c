@@ -136,7 +136,7 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *ud)
     size_t len = size * n;
     int rc = SEPTET_OK;
     note_bytes(easy);
-    if (!body->data)
+    if (body->len == 0)
         rc = spt_buf_reserve(body, expected_bytes(easy, len));
     if (rc == SEPTET_OK)
         rc = spt_buf_append(body, bytes, len);
@@ -153,7 +153,6 @@ static void set_constant_options(struct spt_easy *easy)
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L); /* a pending lookup is left, not waited for */
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(c, CURLOPT_CAPATH, NULL); /* with one, each connection parses all it holds */
@@ -225,6 +224,7 @@ static struct spt_easy *new_easy(struct spt_driver *driver)
 
 static void free_easy(struct spt_easy *easy)
 {
+    curl_easy_setopt(easy->curl, CURLOPT_NOSIGNAL, 1L); /* or it would touch SIGPIPE's handler */
     curl_easy_cleanup(easy->curl);
     free(easy);
 }

@@ -5,6 +5,19 @@
 #include <string.h>
 #include <strings.h>
 
+#include "septet/septet.h"
+
+int spt_url_checker_init(struct spt_url_checker *c)
+{
+    *c = (struct spt_url_checker){.parser = curl_url()};
+    return c->parser ? SEPTET_OK : SEPTET_ENOMEM;
+}
+
+void spt_url_checker_release(struct spt_url_checker *c)
+{
+    curl_url_cleanup(c->parser);
+}
+
 static bool is_scheme_char(char c, bool first)
 {
     bool alpha = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -21,10 +34,10 @@ static size_t scheme_len(const char *url)
 
 static bool has_control(const char *url)
 {
+    unsigned char bad = 0;
     for (const unsigned char *p = (const unsigned char *)url; *p; p++)
-        if (*p <= ' ' || *p == 127)
-            return true;
-    return false;
+        bad |= *p <= ' ' || *p == 127;
+    return bad;
 }
 
 static const char *check_text(const char *url, char *text, size_t size)
@@ -94,22 +107,47 @@ static CURLUcode read_origin(CURLU *u, struct spt_url_origin *origin)
     return rc;
 }
 
-const char *spt_url_check(CURLU *u, const char *url, struct spt_url_origin *origin, char *text,
-                          size_t size)
+static const char *parse(CURLU *u, const char *url, struct spt_url_origin *origin, char *text,
+                         size_t size)
 {
-    const char *word = check_text(url, text, size);
-    if (word)
-        return word;
     origin->tls = (url[4] | 0x20) == 's';
     CURLUcode rc = curl_url_set(u, CURLUPART_URL, url, CURLU_DISALLOW_USER);
     if (rc == CURLUE_OK)
         rc = read_origin(u, origin);
     if (rc == CURLUE_OK)
         return NULL;
-    word = parse_word(rc);
+    const char *word = parse_word(rc);
     if (strchr(url, '@')) /* what stands before it may be a password, and is not repeated */
         snprintf(text, size, "bad URL: %s", word);
     else
         snprintf(text, size, "bad URL '%.200s': %s", url, word);
+    return word;
+}
+
+/* Bytes of "scheme://host:port" as written; what follows them cannot make a good URL bad once its
+ * characters are checked. */
+static size_t authority_end(const char *url)
+{
+    size_t start = scheme_len(url) + 3;
+    return start + strcspn(url + start, "/?#\\");
+}
+
+const char *spt_url_check(struct spt_url_checker *c, const char *url,
+                          const struct spt_url_origin **origin, char *text, size_t size)
+{
+    const char *word = check_text(url, text, size);
+    if (word)
+        return word;
+    size_t len = authority_end(url);
+    size_t at = (len + (unsigned char)url[len - 1] + (unsigned char)url[len / 2]) % SPT_URL_KNOWN;
+    *origin = &c->known[at].origin;
+    if (len == c->known[at].len && memcmp(c->known[at].text, url, len) == 0)
+        return NULL;
+    c->known[at].len = 0;
+    word = parse(c->parser, url, &c->known[at].origin, text, size);
+    if (!word && len <= SPT_URL_KNOWN_LEN) {
+        memcpy(c->known[at].text, url, len);
+        c->known[at].len = len;
+    }
     return word;
 }

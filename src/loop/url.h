@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define SPT_URL_KNOWN     8  /* origins remembered, by a hash of their text */
+#define SPT_URL_KNOWN_LEN 80 /* bytes of "scheme://host:port", as written, that are remembered */
+
 /* Scheme, host and port, which is what a connection is shared by: "http://host:80". */
 struct spt_url_origin {
     char key[288]; /* a host name has at most 255 bytes */
@@ -13,10 +16,25 @@ struct spt_url_origin {
     bool tls;
 };
 
+/* Checks URLs, and remembers the last origins that were found good: parsing one costs more than all
+ * else that is done to start a request. */
+struct spt_url_checker {
+    CURLU *parser; /* owned */
+    struct {
+        size_t len; /* of `text`; 0: none */
+        char text[SPT_URL_KNOWN_LEN];
+        struct spt_url_origin origin;
+    } known[SPT_URL_KNOWN];
+};
+
+/* Returns SEPTET_OK or SEPTET_ENOMEM. */
+int spt_url_checker_init(struct spt_url_checker *c);
+void spt_url_checker_release(struct spt_url_checker *c);
+
 /* Checks an absolute http or https URL and fills in the origin. Returns NULL, or the static word
  * for what is wrong, with a sentence in `text`: "no_scheme", "scheme", "characters", "userinfo",
- * "host", "port", "malformed", "memory". `u` is scratch. */
-const char *spt_url_check(CURLU *u, const char *url, struct spt_url_origin *origin, char *text,
-                          size_t size);
+ * "host", "port", "malformed", "memory". The origin stays until the next check. */
+const char *spt_url_check(struct spt_url_checker *c, const char *url,
+                          const struct spt_url_origin **origin, char *text, size_t size);
 
 #endif

@@ -15,7 +15,9 @@ struct spt_driver;
 struct spt_env {
     struct spt_sched *sched;
     struct spt_driver *driver; /* NULL once the host has ended */
-    struct spt_link sessions;  /* private to http.c */
+    struct spt_link sessions;  /* private to http.c, as the next two */
+    struct spt_link calls;
+    unsigned ncalls;
     bool has_sinks;            /* private to lua/trace.c */
     uint64_t flushed;          /* private to lua/trace.c: the ring's head when sinks last ran */
 };

@@ -10,6 +10,7 @@
 
 #include <lauxlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SESSION_META "septet.http.session"
@@ -17,17 +18,63 @@
 #define HEAD_META    "septet.http.head"
 #define TRACES       "septet.http.traces" /* registry: operation -> its trace, weak: the await keeps it */
 
-struct http_op {
-    septet_op op;
+/* A request at work. These rest in a pool with their buffers: what is written for every request stays in
+ * the cache, and the collector has less to do. */
+struct call {
+    struct spt_link link; /* in env->calls while it rests */
+    struct spt_env *env;
+    struct http_op *http;
     struct spt_request request;
-    struct spt_session *session; /* kept by the handle at index 1 */
-    uint64_t t_start_ns;
-    uint64_t place;       /* line of the script, at trace level 2 */
     struct spt_note note; /* the terminal event of a traced request */
-    uint64_t t_end_ns;
-    bool traced;
+    uint64_t t_start_ns, t_end_ns;
     bool cancelled;
 };
+
+#define CALLS_MAX 256 /* resting */
+
+struct http_op {
+    septet_op op;
+    struct call *call; /* owned between start and close */
+    struct spt_env *env;
+    struct session_box
+        *session; /* kept by the handle at index 1, as all that follows is by its own */
+    const struct spt_headers *headers;
+    const char *method, *url, *body;
+    size_t body_len;      /* bytes */
+    uint64_t deadline_ns; /* 0: none */
+    uint64_t place;       /* line of the script, at trace level 2 */
+    bool traced;
+};
+
+struct session_box {
+    struct spt_session *session;                 /* owned; NULL once closed */
+    uint64_t connect_ns, first_byte_ns, idle_ns; /* limits of each request; 0: none */
+    size_t max_body;                             /* bytes */
+    struct spt_link link; /* in env->sessions while open: the host closes what is left */
+};
+
+static struct call *take_call(struct spt_env *env)
+{
+    struct spt_link *l = spt_list_pop(&env->calls);
+    if (!l)
+        return calloc(1, sizeof(struct call));
+    env->ncalls--;
+    return SPT_OF(l, struct call, link);
+}
+
+static void put_call(struct call *call)
+{
+    struct spt_env *env = call->env;
+    if (!env->driver || env->ncalls == CALLS_MAX) {
+        spt_request_release(&call->request);
+        free(call);
+        return;
+    }
+    spt_request_reset(&call->request);
+    spt_link_init(&call->link);
+    spt_list_push_front(&env->calls, &call->link);
+    env->ncalls++;
+}
 
 /* --- the terminal event: told to the trace hooks on the main state before the waiter runs on --- */
 
@@ -56,35 +103,38 @@ static void push_failure(lua_State *L, const struct spt_request *r)
  * given. */
 static int tell_protected(lua_State *L)
 {
-    struct http_op *http = lua_touserdata(L, 1);
+    struct call *call = lua_touserdata(L, 1);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
-    if (lua_rawgetp(L, -1, http) == LUA_TNIL)
+    if (lua_rawgetp(L, -1, call->http) == LUA_TNIL)
         return 0;
     lua_getfield(L, -1, "ended");
     lua_insert(L, -2);
-    lua_pushnumber(L, (lua_Number)http->t_end_ns / 1e9);
-    lua_pushinteger(L, http->request.status);
-    if (http->request.failure.code)
-        push_failure(L, &http->request);
+    lua_pushnumber(L, (lua_Number)call->t_end_ns / 1e9);
+    lua_pushinteger(L, call->request.status);
+    if (call->request.failure.code)
+        push_failure(L, &call->request);
     else
         lua_pushnil(L);
-    lua_pushboolean(L, http->cancelled);
-    lua_pushboolean(L, http->request.redirect_url != NULL);
+    lua_pushboolean(L, call->cancelled);
+    lua_pushboolean(L, call->request.redirect_url != NULL);
     lua_call(L, 6, 0);
     return 0;
 }
 
 static void tell(struct spt_note *note, lua_State *L)
 {
-    struct http_op *http = SPT_OF(note, struct http_op, note);
+    struct call *call = SPT_OF(note, struct call, note);
     lua_pushcfunction(L, tell_protected);
-    lua_pushlightuserdata(L, http);
+    lua_pushlightuserdata(L, call);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-        struct spt_sched *s = spt_op_sched(&http->op);
+        struct spt_sched *s = call->env->sched;
         const char *message = lua_tostring(L, -1);
         s->world.warn(s->world.ud, message ? message : "a trace hook failed");
         lua_pop(L, 1);
     }
+    call->note.run = NULL;
+    if (!call->http->call) /* closed meanwhile: nobody else has it */
+        put_call(call);
 }
 
 /* --- the operation --- */
@@ -94,14 +144,15 @@ static int32_t us(int64_t ns)
     return ns < 0 ? -1 : (int32_t)(ns / 1000);
 }
 
-static void record(struct http_op *http)
+static void record(const struct call *call)
 {
-    struct spt_sched *s = spt_op_sched(&http->op);
-    const struct spt_request *r = &http->request;
-    if (!s->trace.ring)
-        return;
+    struct spt_trace *tr = &call->env->sched->trace;
+    const struct spt_request *r = &call->request;
+    const struct spt_task *task = call->http->op.task;
     const struct spt_times *t = &r->times;
-    const char *code = http->cancelled ? "cancelled" : r->failure.code;
+    const char *code = call->cancelled ? "cancelled" : r->failure.code;
+    if (!tr->ring)
+        return;
     struct spt_xfer x = {
         .queue_us = us(t->queue_ns),
         .dns_us = us(t->dns_ns),
@@ -110,62 +161,89 @@ static void record(struct http_op *http)
         .send_us = us(t->send_ns),
         .wait_us = us(t->wait_ns),
         .recv_us = us(t->recv_ns),
-        .total_us = us((int64_t)(http->t_end_ns - http->t_start_ns)),
+        .total_us = us((int64_t)(call->t_end_ns - call->t_start_ns)),
         .bytes = r->body_in.len,
-        .place = http->place,
-        .url = spt_trace_text(&s->trace, r->url, strlen(r->url)),
-        .method = spt_trace_intern(&s->trace, r->method),
-        .code = spt_trace_intern(&s->trace, code),
-        .phase = code ? spt_trace_intern(&s->trace, spt_phase_word(r->failure.phase)) : 0,
+        .place = call->http->place,
+        .url = spt_trace_text(tr, r->url, strlen(r->url)),
+        .method = spt_trace_intern(tr, r->method),
+        .code = spt_trace_intern(tr, code),
+        .phase = code ? spt_trace_intern(tr, spt_phase_word(r->failure.phase)) : 0,
         .status = (uint16_t)r->status,
         .version = (uint8_t)r->version,
         .reused = r->reused,
     };
-    const struct spt_task *task = http->op.task;
-    spt_trace_xfer(&s->trace, http->t_start_ns, task->id, http->op.ref, &x);
+    spt_trace_xfer(tr, call->t_start_ns, task->id, call->http->op.ref, &x);
 }
 
-static void ended(struct http_op *http)
+static void ended(struct call *call)
 {
-    struct spt_sched *s = spt_op_sched(&http->op);
-    http->t_end_ns = spt_sched_clock(s);
-    record(http);
-    if (http->traced) {
-        spt_link_init(&http->note.link);
-        http->note.run = tell;
-        spt_sched_note(s, &http->note);
+    struct spt_sched *s = call->env->sched;
+    call->t_end_ns = spt_sched_clock(s);
+    record(call);
+    if (call->http->traced) {
+        spt_link_init(&call->note.link);
+        call->note.run = tell;
+        spt_sched_note(s, &call->note);
     }
 }
 
 static void on_done(struct spt_request *request)
 {
-    struct http_op *http = SPT_OF(request, struct http_op, request);
-    ended(http);
-    septet_op_done(&http->op, request->failure.code ? SEPTET_EHTTP : SEPTET_OK);
+    struct call *call = SPT_OF(request, struct call, request);
+    ended(call);
+    septet_op_done(&call->http->op, request->failure.code ? SEPTET_EHTTP : SEPTET_OK);
+}
+
+static void fill(struct spt_request *r, const struct http_op *http)
+{
+    const struct session_box *box = http->session;
+    r->method = http->method;
+    r->url = http->url;
+    r->headers = http->headers;
+    r->body = http->body;
+    r->body_len = http->body_len;
+    r->max_body = box->max_body;
+    r->connect_ns = box->connect_ns;
+    r->first_byte_ns = box->first_byte_ns;
+    r->idle_ns = box->idle_ns;
+    r->deadline_ns = http->deadline_ns;
+    r->on_done = on_done;
 }
 
 static int http_start(septet_op *op)
 {
     struct http_op *http = (struct http_op *)op;
-    http->request.on_done = on_done;
-    http->t_start_ns = spt_sched_clock(spt_op_sched(op));
-    int rc = spt_request_start(http->session, &http->request);
+    struct call *call = take_call(http->env);
+    if (!call)
+        return SEPTET_ENOMEM;
+    http->call = call;
+    call->env = http->env;
+    call->http = http;
+    call->cancelled = false;
+    call->note.run = NULL;
+    call->t_start_ns = spt_sched_clock(http->env->sched);
+    fill(&call->request, http);
+    int rc = spt_request_start(http->session->session, &call->request);
     if (rc != SEPTET_OK)
-        ended(http);
+        ended(call);
     return rc;
 }
 
 static void http_cancel(septet_op *op)
 {
-    struct http_op *http = (struct http_op *)op;
-    spt_request_cancel(&http->request);
-    http->cancelled = true;
-    ended(http);
+    struct call *call = ((struct http_op *)op)->call;
+    spt_request_cancel(&call->request);
+    call->cancelled = true;
+    ended(call);
 }
 
 static void http_close(septet_op *op)
 {
-    spt_request_release(&((struct http_op *)op)->request);
+    struct http_op *http = (struct http_op *)op;
+    struct call *call = http->call;
+    http->call = NULL;
+    if (call && !call->note.run) /* else the note gives it back */
+        put_call(call);
 }
 
 /* What a response keeps of its head: the raw lines and the times, read when somebody asks. */
@@ -187,10 +265,10 @@ static void push_head(lua_State *L, const struct spt_request *r)
     luaL_setmetatable(L, HEAD_META);
 }
 
-static int raise_status(lua_State *L, const struct spt_request *r, int status)
+static int raise_status(lua_State *L, const struct call *call, int status)
 {
-    if (r->failure.code) {
-        push_failure(L, r);
+    if (call && call->request.failure.code) {
+        push_failure(L, &call->request);
         return lua_error(L);
     }
     return luaL_error(L, "%s", septet_strerror(status));
@@ -199,9 +277,10 @@ static int raise_status(lua_State *L, const struct spt_request *r, int status)
 /* A table {status, body, head, redirect_url}. */
 static int http_push(septet_op *op, lua_State *L)
 {
-    const struct spt_request *r = &((struct http_op *)op)->request;
+    const struct call *call = ((struct http_op *)op)->call;
     if (op->status < 0)
-        return raise_status(L, r, op->status);
+        return raise_status(L, call, op->status);
+    const struct spt_request *r = &call->request;
     lua_createtable(L, 0, 6);
     lua_pushinteger(L, r->status);
     lua_setfield(L, -2, "status");
@@ -218,8 +297,8 @@ static int http_push(septet_op *op, lua_State *L)
 
 static void http_describe(const septet_op *op, char *text, size_t size)
 {
-    const struct spt_request *r = &((const struct http_op *)op)->request;
-    snprintf(text, size, "%s %s", r->method, r->url);
+    const struct http_op *http = (const struct http_op *)op;
+    snprintf(text, size, "%s %s", http->method, http->url);
 }
 
 static const septet_op_type http_type = {
@@ -234,13 +313,6 @@ static const septet_op_type http_type = {
 };
 
 /* --- for Lua --- */
-
-struct session_box {
-    struct spt_session *session;                 /* owned; NULL once closed */
-    uint64_t connect_ns, first_byte_ns, idle_ns; /* limits of each request; 0: none */
-    size_t max_body;                             /* bytes */
-    struct spt_link link; /* in env->sessions while open: the host closes what is left */
-};
 
 static struct session_box *check_session(lua_State *L, int arg)
 {
@@ -288,6 +360,11 @@ static int l_session_close(lua_State *L)
 
 void spt_http_release(struct spt_env *env)
 {
+    for (struct spt_link *l; (l = spt_list_pop(&env->calls));) {
+        struct call *call = SPT_OF(l, struct call, link);
+        spt_request_release(&call->request);
+        free(call);
+    }
     for (struct spt_link *l; (l = spt_list_pop(&env->sessions));) {
         struct session_box *box = SPT_OF(l, struct session_box, link);
         spt_session_free(box->session);
@@ -356,18 +433,15 @@ static int l_http(lua_State *L)
     if (strlen(url) != url_len || strlen(method) != lua_rawlen(L, 2))
         return spt_error_usage(L, "a NUL in the URL or the method");
     struct http_op *http = (struct http_op *)spt_op_new(L, s, &http_type);
-    http->session = box->session;
-    http->request.method = method;
-    http->request.url = url;
-    http->request.headers = headers->headers;
-    http->request.body = body;
-    http->request.body_len = body_len;
-    http->request.max_body = box->max_body;
-    http->request.connect_ns = box->connect_ns;
-    http->request.first_byte_ns = box->first_byte_ns;
-    http->request.idle_ns = box->idle_ns;
+    http->env = spt_env(L);
+    http->session = box;
+    http->method = method;
+    http->url = url;
+    http->headers = headers->headers;
+    http->body = body;
+    http->body_len = body_len;
     if (total != SPT_NEVER)
-        http->request.deadline_ns = spt_instant(spt_sched_clock(s), total);
+        http->deadline_ns = spt_instant(spt_sched_clock(s), total);
     http->op.ref = ++s->next_ref;
     if (s->trace.level >= 2)
         http->place = spt_lua_place(L, s, 1);
@@ -439,6 +513,7 @@ void spt_open_http(lua_State *L, struct spt_env *env)
     spt_new_type(L, env, HEAD_META, head_methods);
     spt_add_functions(L, env, functions);
     spt_link_init(&env->sessions);
+    spt_link_init(&env->calls);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
     lua_createtable(L, 0, 1);
     lua_pushliteral(L, "v");
