@@ -58,7 +58,9 @@ def check_include(path, bracket, name):
         return None  # a library's header, or the CLI's own way of including ours
     if public:
         return None
-    if floor == CLI and os.path.dirname(name) != "cli":
+    if floor == CLI:
+        if os.path.exists(f"src/cli/{name}"):
+            return None  # its own; src/ is not on its path, so that it cannot see the other floors
         return f'the CLI includes "{name}": it may see the public headers only'
     if "/" not in name:
         return f'"{name}" is included without its folder'

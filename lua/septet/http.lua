@@ -74,6 +74,7 @@ local lazy = {
   times = function(self) return self.head:times() end,
   reason = function(self) return self.head:lines():match("^%S+ %d+ ?([^\r\n]*)") or "" end,
   version = function(self) return self.head:version() end,
+  method = function(self) return self.head:method() end,
   history = function() return {} end,
 }
 
@@ -160,7 +161,7 @@ function http.session(options)
       args.usage(1, "bad trace hook '%s' (function expected, got %s)", name, type(hook))
     end
   end
-  local defaults = { ["User-Agent"] = USER_AGENT }
+  local defaults = { ["User-Agent"] = USER_AGENT, ["Accept-Encoding"] = core.http_encodings() }
   local list = header_list(1, "session", defaults, options.headers)
   return setmetatable({
     core = core.http_session(options.limit or 64, options.limit_per_host or 8, CONNECT, FIRST_BYTE, IDLE, MAX_BODY),
@@ -271,7 +272,7 @@ local function attempt(session, hop)
   local deadline = hop.deadline
   local response = core_http(session.core, hop.method, hop.url, hop.headers, hop.body,
     deadline and math.max(0, deadline - core.now()), hop.traced)
-  response.url, response.method = hop.url, hop.method
+  response.url = hop.url
   return setmetatable(response, response_meta)
 end
 
@@ -312,7 +313,7 @@ local request_options = { headers = "table", body = "string", timeout = "seconds
 local function request(session, method, url, options, level)
   if not options and session.plain then
     local response = setmetatable(core_http(session.core, method, url, session.headers), response_meta)
-    response.url, response.method = url, method
+    response.url = url
     if not rawget(response, "redirect_url") then return response end
     return follow(session, { method = method, url = url, headers = session.headers, list = session.list }, response)
   end

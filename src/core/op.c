@@ -28,7 +28,8 @@ struct spt_sched *spt_op_sched(const septet_op *op)
 
 /* --- making one --- */
 
-/* The safety net of operations that own something: the state is being closed under a waiting task. */
+/* The safety net of operations that own something and are too large for their task: the state is being
+ * closed under a waiting one. */
 static int l_gc(lua_State *L)
 {
     septet_op *op = lua_touserdata(L, 1);
@@ -66,7 +67,7 @@ septet_op *spt_op_new(lua_State *L, struct spt_sched *s, const septet_op_type *t
     septet_op *op;
     if (!s || !s->current)
         spt_error_usage(L, "cannot wait here: not inside a task");
-    if (!type->close && type->size <= SPT_SLOT_SIZE)
+    if (type->size <= SPT_SLOT_SIZE)
         op = memset(&s->current->slot, 0, type->size);
     else
         op = new_userdata(L, type);

@@ -414,15 +414,17 @@ uint64_t spt_driver_due(const struct spt_driver *driver)
 
 /* --- the driver --- */
 
-/* What this libcurl decodes, asked for once; "" would make it build the list for each request. */
-static char *encodings_of(const curl_version_info_data *v)
+const char *spt_http_encodings(void)
 {
-    char list[64];
+    static char list[64];
+    if (list[0])
+        return list;
+    const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
     snprintf(list, sizeof list, "%s%s%s",
              v->features & CURL_VERSION_LIBZ ? "deflate, gzip" : "identity",
              v->features & CURL_VERSION_BROTLI ? ", br" : "",
              v->features & CURL_VERSION_ZSTD ? ", zstd" : "");
-    return strdup(list);
+    return list;
 }
 
 static CURLcode global_code;
@@ -463,9 +465,8 @@ static int start_curl(struct spt_driver *driver)
     driver->quirk_poke = v->version_num < CURL_VER(8, 4, 0);
     driver->quirk_timeout =
         v->version_num >= CURL_VER(8, 10, 0) && v->version_num <= CURL_VER(8, 11, 0);
-    if (!driver->encodings)
-        driver->encodings = encodings_of(v);
-    return driver->encodings ? spt_url_checker_init(&driver->urls) : SEPTET_ENOMEM;
+    driver->encodings = spt_http_encodings();
+    return spt_url_checker_init(&driver->urls);
 }
 
 static void cancel_all(struct spt_session *session)
@@ -493,7 +494,6 @@ void spt_driver_free(struct spt_driver *driver)
     spt_easy_pool_release(driver);
     spt_sockets_release(&driver->sockets);
     spt_url_checker_release(&driver->urls);
-    free(driver->encodings);
     free(driver);
 }
 

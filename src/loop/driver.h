@@ -28,8 +28,8 @@ struct spt_driver {
     unsigned requests; /* queued or in flight */
     uint64_t now_ns;   /* when libcurl was last entered for a socket */
     struct spt_url_checker urls;
-    char *encodings; /* what libcurl can decode */
-    bool in_curl;    /* inside a call into libcurl: its callbacks may not call it */
+    const char *encodings; /* what libcurl can decode; static */
+    bool in_curl;          /* inside a call into libcurl: its callbacks may not call it */
     bool quirk_poke;
     bool quirk_timeout;
 };

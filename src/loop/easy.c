@@ -152,7 +152,9 @@ static void set_constant_options(struct spt_easy *easy)
     curl_easy_setopt(c, CURLOPT_PRIVATE, easy);
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L); /* a pending lookup is left, not waited for */
-    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+    /* Its successor takes a text, which is parsed each time. */
+    CURL_IGNORE_DEPRECATION(
+        curl_easy_setopt(c, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));)
     curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(c, CURLOPT_CAPATH, NULL); /* with one, each connection parses all it holds */
@@ -175,21 +177,28 @@ static void set_constant_options(struct spt_easy *easy)
     curl_easy_setopt(c, CURLOPT_WRITEDATA, easy);
 }
 
-/* A method is GET, HEAD, or a body with a name of its own. Those defined to have a body send an
- * empty one where none is given, so that the server sees its length. */
+/* Those methods defined to have a body send an empty one where none is given, so that the server
+ * sees its length. */
+static bool has_body(const struct spt_request *r)
+{
+    const char *m = r->method;
+    return r->body || strcmp(m, "POST") == 0 || strcmp(m, "PUT") == 0 || strcmp(m, "PATCH") == 0;
+}
+
+/* A method is GET, HEAD, or a body with a name of its own. */
 static void set_method(CURL *c, const struct spt_request *r)
 {
     const char *m = r->method;
-    bool wants_body = strcmp(m, "POST") == 0 || strcmp(m, "PUT") == 0 || strcmp(m, "PATCH") == 0;
+    bool body = has_body(r);
     if (strcmp(m, "HEAD") == 0) {
         curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
         return;
     }
-    if (r->body || wants_body) {
+    if (body) {
         curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
         curl_easy_setopt(c, CURLOPT_POSTFIELDS, r->body ? r->body : "");
     }
-    if (strcmp(m, r->body || wants_body ? "POST" : "GET") != 0)
+    if (strcmp(m, body ? "POST" : "GET") != 0)
         curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, m);
 }
 
@@ -198,8 +207,7 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
     CURL *c = easy->curl;
     curl_easy_setopt(c, CURLOPT_ERRORBUFFER, r->failure.text);
     set_method(c, r);
-    if (r->headers || r->body)
-        curl_easy_setopt(c, CURLOPT_HTTPHEADER, spt_headers_list(r->headers));
+    curl_easy_setopt(c, CURLOPT_HTTPHEADER, spt_headers_list(r->headers, has_body(r)));
     if (r->connect_ns) /* libcurl shares it out between the addresses of a name */
         curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)(r->connect_ns / 1000000 + 1));
     return curl_easy_setopt(c, CURLOPT_URL, r->url);

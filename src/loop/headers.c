@@ -8,14 +8,16 @@
 
 #include "septet/septet.h"
 
-/* The nodes, then the lines they point to. */
+/* The nodes in the order of the list, then the lines they point to. */
 struct spt_headers {
-    struct curl_slist nodes[1]; /* as many as there are lines */
+    struct curl_slist *without_body; /* where the list begins for a request that has none */
+    struct curl_slist nodes[];
 };
 
-/* What libcurl would add by itself unless told not to, in its notation for "not this one". */
-static const char *const unwanted[] = {"Expect:", "Content-Type:"};
-enum { N_UNWANTED = sizeof unwanted / sizeof unwanted[0] };
+/* What libcurl would add by itself unless told not to, in its notation for "not this one": the first
+ * two only where there is a body, so that other requests need not be checked for them. */
+static const char *const unwanted[] = {"Expect:", "Content-Type:", "Accept-Encoding:"};
+enum { N_UNWANTED = sizeof unwanted / sizeof unwanted[0], N_WITH_BODY = 2 };
 
 bool spt_is_token(const char *s, size_t len)
 {
@@ -89,29 +91,38 @@ static char *write_line(char *to, const struct spt_header *h)
     return to + 1;
 }
 
+static void lay_out(struct spt_headers *headers, const struct spt_header *pairs, size_t n)
+{
+    struct curl_slist *nodes = headers->nodes;
+    char *text = (char *)(nodes + n + N_UNWANTED);
+    size_t used = 0, begin = 0;
+    for (size_t i = 0; i < N_UNWANTED; i++) {
+        if (!has(pairs, n, unwanted[i], strlen(unwanted[i]) - 1))
+            nodes[used++].data = (char *)unwanted[i];
+        if (i + 1 == N_WITH_BODY)
+            begin = used;
+    }
+    for (size_t i = 0; i < n; i++) {
+        nodes[used++].data = text;
+        text = write_line(text, &pairs[i]);
+    }
+    for (size_t i = 0; i < used; i++)
+        nodes[i].next = i + 1 < used ? &nodes[i + 1] : NULL;
+    headers->without_body = begin < used ? &nodes[begin] : NULL;
+}
+
 int spt_headers_new(struct spt_headers **out, const struct spt_header *pairs, size_t n,
                     const char **why, size_t *at)
 {
     if (check(pairs, n, why, at) != SEPTET_OK)
         return SEPTET_EINVAL;
-    size_t bytes = (n + N_UNWANTED) * sizeof(struct curl_slist);
+    size_t bytes = sizeof **out + (n + N_UNWANTED) * sizeof(struct curl_slist);
     for (size_t i = 0; i < n; i++)
         bytes += pairs[i].name_len + pairs[i].value_len + sizeof ": ";
     struct spt_headers *headers = malloc(bytes);
     if (!headers)
         return SEPTET_ENOMEM;
-    struct curl_slist *nodes = headers->nodes;
-    char *text = (char *)(nodes + n + N_UNWANTED);
-    size_t used = 0;
-    for (size_t i = 0; i < n; i++) {
-        nodes[used++].data = text;
-        text = write_line(text, &pairs[i]);
-    }
-    for (size_t i = 0; i < N_UNWANTED; i++)
-        if (!has(pairs, n, unwanted[i], strlen(unwanted[i]) - 1))
-            nodes[used++].data = (char *)unwanted[i];
-    for (size_t i = 0; i < used; i++)
-        nodes[i].next = i + 1 < used ? &nodes[i + 1] : NULL;
+    lay_out(headers, pairs, n);
     *out = headers;
     return SEPTET_OK;
 }
@@ -121,11 +132,13 @@ void spt_headers_free(struct spt_headers *headers)
     free(headers);
 }
 
-struct curl_slist *spt_headers_list(const struct spt_headers *headers)
+struct curl_slist *spt_headers_list(const struct spt_headers *headers, bool with_body)
 {
     static char expect[] = "Expect:", type[] = "Content-Type:";
     static struct curl_slist second = {type, NULL}, first = {expect, &second};
-    return headers ? (struct curl_slist *)headers->nodes : &first;
+    if (!headers)
+        return with_body ? &first : NULL;
+    return with_body ? (struct curl_slist *)headers->nodes : headers->without_body;
 }
 
 /* Reads "HTTP/1.1 200 OK". libcurl has checked the shape. */

@@ -14,7 +14,7 @@
 bool spt_is_token(const char *s, size_t len);
 
 /* For CURLOPT_HTTPHEADER; of NULL, the lines for a request without headers of its own. */
-struct curl_slist *spt_headers_list(const struct spt_headers *headers);
+struct curl_slist *spt_headers_list(const struct spt_headers *headers, bool with_body);
 
 /* Collects the head of a response. Earlier ones (1xx) are overwritten by later ones, lines after
  * the end of the final one (trailers) are passed over. */

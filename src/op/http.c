@@ -45,6 +45,8 @@ struct http_op {
     uint64_t place;       /* line of the script, at trace level 2 */
     bool traced;
 };
+_Static_assert(sizeof(struct http_op) <= SPT_SLOT_SIZE,
+               "a request needs no memory of Lua's to wait in");
 
 struct session_box {
     struct spt_session *session;                 /* owned; NULL once closed */
@@ -249,7 +251,8 @@ static void http_close(septet_op *op)
 /* What a response keeps of its head: the raw lines and the times, read when somebody asks. */
 struct head {
     struct spt_times times;
-    int version; /* 10, 11, 20 */
+    int version;     /* 10, 11, 20 */
+    char method[20]; /* cut there: none in use is as long */
     size_t len;
     char lines[];
 };
@@ -259,6 +262,9 @@ static void push_head(lua_State *L, const struct spt_request *r)
     struct head *head = lua_newuserdatauv(L, sizeof *head + r->head.len, 0);
     head->times = r->times;
     head->version = r->version;
+    size_t len = strnlen(r->method, sizeof head->method - 1);
+    memcpy(head->method, r->method, len);
+    head->method[len] = '\0';
     head->len = r->head.len;
     if (head->len)
         memcpy(head->lines, r->head.data, head->len);
@@ -281,7 +287,7 @@ static int http_push(septet_op *op, lua_State *L)
     if (op->status < 0)
         return raise_status(L, call, op->status);
     const struct spt_request *r = &call->request;
-    lua_createtable(L, 0, 6);
+    lua_createtable(L, 0, 4); /* the fourth field is Lua's: url */
     lua_pushinteger(L, r->status);
     lua_setfield(L, -2, "status");
     lua_pushlstring(L, r->body_in.data ? r->body_in.data : "", r->body_in.len);
@@ -413,6 +419,13 @@ static int l_headers(lua_State *L)
     return 1;
 }
 
+/* http_encodings(): what a response may be encoded in, as Accept-Encoding says it. */
+static int l_encodings(lua_State *L)
+{
+    lua_pushstring(L, spt_http_encodings());
+    return 1;
+}
+
 /* http(session, method, url, headers, body, timeout, trace): waits for the response: {status, body, head,
  * redirect_url}. `headers` is http_headers'; `body` and `timeout` (seconds, for this attempt with its wait
  * in the queue) may be nil; `trace`, a table or nil, is told the end by its method `ended`. Raises
@@ -471,6 +484,14 @@ static int l_head_version(lua_State *L)
     return 1;
 }
 
+/* head:method(): what was asked for. */
+static int l_head_method(lua_State *L)
+{
+    struct head *head = luaL_checkudata(L, 1, HEAD_META);
+    lua_pushstring(L, head->method);
+    return 1;
+}
+
 static void set_time(lua_State *L, const char *name, int64_t ns)
 {
     if (ns >= 0) {
@@ -501,10 +522,16 @@ static const luaL_Reg session_methods[] = {{"close", l_session_close},
                                            {"__close", l_session_close},
                                            {NULL, NULL}};
 static const luaL_Reg headers_methods[] = {{"__gc", l_headers_gc}, {NULL, NULL}};
-static const luaL_Reg head_methods[] = {
-    {"lines", l_head_lines}, {"times", l_head_times}, {"version", l_head_version}, {NULL, NULL}};
-static const luaL_Reg functions[] = {
-    {"http", l_http}, {"http_session", l_session}, {"http_headers", l_headers}, {NULL, NULL}};
+static const luaL_Reg head_methods[] = {{"lines", l_head_lines},
+                                        {"times", l_head_times},
+                                        {"version", l_head_version},
+                                        {"method", l_head_method},
+                                        {NULL, NULL}};
+static const luaL_Reg functions[] = {{"http", l_http},
+                                     {"http_session", l_session},
+                                     {"http_encodings", l_encodings},
+                                     {"http_headers", l_headers},
+                                     {NULL, NULL}};
 
 void spt_open_http(lua_State *L, struct spt_env *env)
 {

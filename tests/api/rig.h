@@ -77,6 +77,9 @@ static inline septet_host *new_host(struct told *told)
 
 #define PRELUDE "local task, http = require 'septet.task', require 'septet.http' "
 
+/* Sets `ready` when requests that were made before have gone out. */
+#define SOON_READY " task.spawn(function() task.sleep(0.02) ready = 1 end) "
+
 /* Runs a script to its end. */
 static inline int run(septet_host *host, const char *source)
 {

@@ -93,9 +93,9 @@ static void test_op_129_inline_completions_yield_once(void **state)
     assert_int_equal(count_records(SPT_REC_WAIT), 0);
 }
 
-static void test_op_257_inline_completions_yield_twice(void **state)
+static void test_op_258_inline_completions_yield_twice(void **state)
 {
-    inline_completions(257, "other end");
+    inline_completions(258, "other end");
     assert_int_equal(count_records(SPT_REC_RUN), 4);
 }
 
@@ -309,18 +309,18 @@ static void test_op_push_that_raises_inside_start(void **state)
     assert_counts("a", 1, 0, 1, 1);
 }
 
-static void push_much(lua_State *L)
+static void push_without_memory(lua_State *L)
 {
+    fail_memory(1, 1000000);
     lua_newuserdatauv(L, 1000, 0);
     lua_pop(L, 1);
 }
 
 static void out_of_memory_in_push(void)
 {
-    fake("a")->on_push = push_much;
+    fake("a")->on_push = push_without_memory;
     start("local ok, e = pcall(fake, 'a') log(ok, e) fake 'b'");
     done("a", 0);
-    fail_memory(1, 1000000);
     lap();
     mend_memory();
     run();
@@ -487,7 +487,7 @@ static void test_op_awaited_in_close_when_cancelled_raises_at_once(void **state)
 /* --- inside a script's own coroutines --- */
 
 /* fake('a') below `depth` coroutines, made alternately by wrap and create. */
-static void nest(int depth, const char *then)
+static void nest(int depth)
 {
     char code[512];
     snprintf(code, sizeof code,
@@ -499,20 +499,20 @@ static void nest(int depth, const char *then)
              "  if not r[1] then error(r[2], 0) end\n"
              "  return table.unpack(r, 2, r.n)\n"
              "end\n"
-             "T = core.spawn(function() log(down(%d)) end) %s",
-             depth, then);
+             "T = core.spawn(function() log(down(%d)) end) log(try(T.await, T))",
+             depth);
     start(code);
 }
 
 static void test_op_in_coroutines_passes_outward_at_every_depth(void **state)
 {
     for (int depth = 1; depth <= 60; depth++) {
-        nest(depth, "");
+        nest(depth);
         assert_int_equal(world.s.live, 2);
         done("a", depth);
         run();
         char expected[16];
-        snprintf(expected, sizeof expected, "%d a", depth);
+        snprintf(expected, sizeof expected, "%d a ok", depth);
         assert_log(expected);
     }
     assert_counts("a", 60, 0, 60, 0);
@@ -522,7 +522,7 @@ static void test_op_in_coroutines_is_cancelled_at_every_depth(void **state)
 {
     fake_closing("a");
     for (int depth = 1; depth <= 60; depth++) {
-        nest(depth, "log(try(T.await, T))");
+        nest(depth);
         cancel("T", NULL);
         run();
         assert_log("TaskCancelled");
@@ -552,8 +552,8 @@ static void test_op_in_a_coroutine_keeps_the_scripts_own_yields(void **state)
 static void test_op_done_inside_start_in_a_coroutine(void **state)
 {
     fake("a")->done_in_start = true;
-    nest(5, "");
-    assert_log("0 a");
+    nest(5);
+    assert_log("0 a ok");
 }
 
 static void test_op_waiting_coroutine_is_not_resumed_by_another_task(void **state)
@@ -615,7 +615,7 @@ static void test_op_refused_below_c_functions_names_them(void **state)
     refuses("('x'):gsub('.', wait)", "called from 'string.gsub'");
     refuses("package.preload.x = wait require 'x'", "called from 'require'");
     refuses("tostring(setmetatable({}, {__tostring = wait}))", "called from 'tostring'");
-    refuses("load(wait)()", "called from 'load'");
+    refuses("assert(load(wait))", "called from 'load'");
     refuses("in_c(wait)", "called from 'in_c'");
 }
 
@@ -644,6 +644,16 @@ static void test_op_refused_in_a_finalizer(void **state)
           "  local ok, e = pcall(fake, 'a') log(kind(e), e.message)\n"
           "end}) collectgarbage()");
     assert_non_null(strstr(world.log, "called from a finalizer"));
+    assert_counts("a", 0, 0, 0, 0);
+}
+
+static void test_op_refused_in_a_hook(void **state)
+{
+    start("local e\n"
+          "debug.sethook(function() debug.sethook() local _ _, e = pcall(fake, 'a') end, 'l')\n"
+          "local x = 1\n"
+          "log(kind(e), e.message)");
+    assert_non_null(strstr(world.log, "called from a hook"));
     assert_counts("a", 0, 0, 0, 0);
 }
 
@@ -750,7 +760,7 @@ int main(void)
         TEST(test_op_that_fails_to_start_is_pushed_and_closed),
         TEST(test_op_budget_of_inline_completions),
         TEST(test_op_129_inline_completions_yield_once),
-        TEST(test_op_257_inline_completions_yield_twice),
+        TEST(test_op_258_inline_completions_yield_twice),
         TEST(test_op_done_outside_the_drain_wakes),
         TEST(test_op_done_inside_the_drain_needs_no_wake),
         TEST(test_op_external_is_counted_while_it_waits),
@@ -788,6 +798,7 @@ int main(void)
         TEST(test_op_refused_below_c_functions_in_coroutines_names_them),
         TEST(test_op_refused_in_a_message_handler),
         TEST(test_op_refused_in_a_finalizer),
+        TEST(test_op_refused_in_a_hook),
         TEST(test_op_in_a_lua_metamethod_waits),
         TEST(test_op_in_a_coroutine_that_c_resumed_is_refused),
         TEST(test_op_in_a_coroutine_below_one_that_c_resumed_is_refused),

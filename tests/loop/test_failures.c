@@ -3,6 +3,7 @@
 #include "rig.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -10,12 +11,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Stands in for the C library's, so that no name leaves this machine: none exists. */
+typedef int resolve_fn(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+/* Stands in for the C library's, so that no name leaves this machine: none exists but
+ * two.invalid, which has two addresses. */
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                 struct addrinfo **res)
 {
-    (void)node, (void)service, (void)hints, (void)res;
-    return EAI_NONAME;
+    resolve_fn *resolve = (resolve_fn *)dlsym(RTLD_NEXT, "getaddrinfo");
+    if (strcmp(node, "two.invalid") != 0)
+        return EAI_NONAME;
+    int rc = resolve("127.0.0.2", service, hints, res);
+    return rc == 0 ? resolve("127.0.0.1", service, hints, &(*res)->ai_next) : rc;
 }
 
 static struct fetch *fetch_failed(const char *path, const char *code, const char *reason,
@@ -27,13 +34,21 @@ static struct fetch *fetch_failed(const char *path, const char *code, const char
     return f;
 }
 
+static int bind_to(const char *address, uint16_t port)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    a.sin_addr.s_addr = inet_addr(address);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    return fd;
+}
+
 /* A bound socket that nobody listens on keeps its port free of others. */
 static int bound_socket(uint16_t *port)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a;
     socklen_t len = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    int fd = bind_to("127.0.0.1", 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
     *port = ntohs(a.sin_port);
     return fd;
@@ -68,25 +83,68 @@ static void test_unresolvable_name(void **state)
 }
 
 /* A listener whose queue is full drops what knocks: the connection is never made. */
-static int full_listener(uint16_t *port, int fillers[4])
+static void fill_listener(int fd, int fillers[4])
 {
-    int fd = bound_socket(port);
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a;
+    socklen_t len = sizeof a;
     assert_int_equal(listen(fd, 0), 0);
-    a.sin_port = htons(*port);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
     for (int i = 0; i < 4; i++) {
         fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (connect(fillers[i], (struct sockaddr *)&a, sizeof a) != 0)
             assert_int_equal(errno, EINPROGRESS);
     }
-    return fd;
+}
+
+static void close_listener(int fd, const int fillers[4])
+{
+    for (int i = 0; i < 4; i++)
+        close(fillers[i]);
+    close(fd);
+}
+
+static uint16_t origin_port(void)
+{
+    return (uint16_t)atoi(strrchr(origin(), ':') + 1);
+}
+
+static struct fetch *fetch_from_two_addresses(void)
+{
+    char url[64];
+    snprintf(url, sizeof url, "http://two.invalid:%u/bytes/3", origin_port());
+    struct fetch *f = prepare(url);
+    f->request.connect_ns = MS(1000);
+    start(f);
+    finish(f);
+    assert_null(f->request.failure.code);
+    assert_string_equal(f->request.peer, "127.0.0.1");
+    assert_int_equal(f->request.body_in.len, 3);
+    return f;
+}
+
+static void test_second_address_when_the_first_refuses(void **state)
+{
+    (void)state;
+    fetch_from_two_addresses();
+}
+
+/* Half of the limit goes to the first address; libcurl before 8.4.0 has to be told to go on. */
+static void test_second_address_when_the_first_never_answers(void **state)
+{
+    int fillers[4], fd = bind_to("127.0.0.2", origin_port());
+    (void)state;
+    fill_listener(fd, fillers);
+    struct fetch *f = fetch_from_two_addresses();
+    close_listener(fd, fillers);
+    assert_true(f->request.times.tcp_ns >= (int64_t)MS(200));
 }
 
 static void test_connect_limit(void **state)
 {
     uint16_t port;
-    int fillers[4], fd = full_listener(&port, fillers);
+    int fillers[4], fd = bound_socket(&port);
     (void)state;
+    fill_listener(fd, fillers);
     struct fetch *f = prepare(url_of(port));
     f->request.connect_ns = MS(50);
     uint64_t start_ns = spt_loop_now();
@@ -94,9 +152,7 @@ static void test_connect_limit(void **state)
     finish(f);
     assert_failed(f, "timeout", "connect", "connect");
     assert_true(spt_loop_now() - start_ns >= MS(50));
-    for (int i = 0; i < 4; i++)
-        close(fillers[i]);
-    close(fd);
+    close_listener(fd, fillers);
     fetch_ok("/bytes/1", 200);
 }
 
@@ -400,6 +456,8 @@ int main(void)
         TEST(test_refused),
         TEST(test_unresolvable_name),
         TEST(test_connect_limit),
+        TEST(test_second_address_when_the_first_refuses),
+        TEST(test_second_address_when_the_first_never_answers),
         TEST(test_first_byte_limit),
         TEST(test_idle_limit),
         TEST(test_idle_limit_counts_from_the_last_byte),

@@ -27,15 +27,18 @@ static void test_headers_are_laid_out_for_libcurl(void **state)
     size_t at;
     (void)state;
     assert_int_equal(spt_headers_new(&headers, pairs, 3, &why, &at), SEPTET_OK);
-    struct curl_slist *l = spt_headers_list(headers);
-    assert_string_equal(l->data, "A: 1");
-    assert_string_equal(l->next->data, "B;");
-    assert_string_equal(l->next->next->data, "content-TYPE: x/y");
-    assert_string_equal(l->next->next->next->data, "Expect:");
+    struct curl_slist *l = spt_headers_list(headers, true);
+    assert_string_equal(l->data, "Expect:");
+    l = l->next;
+    assert_ptr_equal(l, spt_headers_list(headers, false));
+    assert_string_equal(l->data, "Accept-Encoding:");
+    assert_string_equal(l->next->data, "A: 1");
+    assert_string_equal(l->next->next->data, "B;");
+    assert_string_equal(l->next->next->next->data, "content-TYPE: x/y");
     assert_null(l->next->next->next->next);
     spt_headers_free(headers);
-    assert_string_equal(spt_headers_list(NULL)->data, "Expect:");
-    assert_string_equal(spt_headers_list(NULL)->next->data, "Content-Type:");
+    assert_string_equal(spt_headers_list(NULL, true)->data, "Expect:");
+    assert_string_equal(spt_headers_list(NULL, true)->next->data, "Content-Type:");
 }
 
 static void test_bad_headers_are_refused_by_index(void **state)
@@ -140,25 +143,46 @@ static void test_head_is_limited(void **state)
     spt_buf_release(&flood.buf);
 }
 
-static void assert_origin(CURLU *u, const char *url, const char *key)
+static void assert_origin(struct spt_url_checker *u, const char *url, const char *key)
 {
-    struct spt_url_origin origin;
+    const struct spt_url_origin *origin;
     char text[256];
     assert_null(spt_url_check(u, url, &origin, text, sizeof text));
-    assert_int_equal(origin.len, strlen(key));
-    assert_memory_equal(origin.key, key, strlen(key));
+    assert_int_equal(origin->len, strlen(key));
+    assert_memory_equal(origin->key, key, strlen(key));
 }
 
 static void test_url_origin(void **state)
 {
-    CURLU *u = curl_url();
+    struct spt_url_checker u;
     (void)state;
-    assert_origin(u, "http://Example.COM/a?b#c", "http://example.com:80");
-    assert_origin(u, "HTTPS://example.com", "https://example.com:443");
-    assert_origin(u, "https://example.com:8443/", "https://example.com:8443");
-    assert_origin(u, "http://[::1]:81/x", "http://[::1]:81");
-    assert_origin(u, "http://example.com?q", "http://example.com:80");
-    curl_url_cleanup(u);
+    assert_int_equal(spt_url_checker_init(&u), SEPTET_OK);
+    for (int i = 0; i < 2; i++) { /* parsed, then remembered */
+        assert_origin(&u, "http://Example.COM/a?b#c", "http://example.com:80");
+        assert_origin(&u, "HTTPS://example.com", "https://example.com:443");
+        assert_origin(&u, "https://example.com:8443/", "https://example.com:8443");
+        assert_origin(&u, "http://[::1]:81/x", "http://[::1]:81");
+        assert_origin(&u, "http://example.com?q", "http://example.com:80");
+    }
+    spt_url_checker_release(&u);
+}
+
+/* One whose origin is remembered is checked all the same. */
+static void test_url_of_a_known_origin_is_still_checked(void **state)
+{
+    const struct spt_url_origin *origin;
+    struct spt_url_checker u;
+    char text[256];
+    (void)state;
+    assert_int_equal(spt_url_checker_init(&u), SEPTET_OK);
+    assert_origin(&u, "http://a.test/", "http://a.test:80");
+    const char *word = spt_url_check(&u, "http://a.test/x y", &origin, text, sizeof text);
+    assert_string_equal(word, "characters");
+    word = spt_url_check(&u, "http://a.test@b.test/", &origin, text, sizeof text);
+    assert_string_equal(word, "userinfo");
+    assert_origin(&u, "http://a.test:81/", "http://a.test:81");
+    assert_origin(&u, "http://a.tesu/", "http://a.tesu:80");
+    spt_url_checker_release(&u);
 }
 
 static void assert_words(CURLcode code, long os_errno, const char *text, const char *expect)
@@ -197,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_head_reads_versions),
         cmocka_unit_test(test_head_is_limited),
         cmocka_unit_test(test_url_origin),
+        cmocka_unit_test(test_url_of_a_known_origin_is_still_checked),
         cmocka_unit_test(test_words_for_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -328,8 +328,7 @@ static void test_foreign_loop_ends_when_nothing_is_in_flight(void **state)
     assert_int_equal(f->request.status, 200);
     assert_int_equal(spt_driver_sockets(rig.driver), 1);
     get("/stall");
-    while (spt_driver_sockets(rig.driver) == 1 && rig.done == 1 &&
-           rig.fetches[1].request.phase != SPT_PHASE_WAITING)
+    while (rig.fetches[1].request.phase != SPT_PHASE_WAITING)
         uv_run(&uv, UV_RUN_ONCE);
     spt_driver_free(rig.driver); /* with a request in flight and pollers to close */
     rig.driver = NULL;

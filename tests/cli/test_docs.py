@@ -1,0 +1,149 @@
+"""The documents: what they show runs, what they link to is there, and the API page names all there is.
+
+A block of Lua that begins with `-- run` is run by the command; where a block of text follows it at
+once, that is what it prints."""
+
+import os
+import re
+import unittest
+
+import harness
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```\n(?=(\n*```text\n(.*?)^```\n)?)", re.M | re.S)
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def read(path):
+    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+        return file.read()
+
+
+def documents():
+    found = [name for name in os.listdir(ROOT) if name.endswith(".md")]
+    for folder, _, names in os.walk(os.path.join(ROOT, "docs")):
+        found += [os.path.relpath(os.path.join(folder, n), ROOT) for n in names if n.endswith(".md")]
+    return sorted(found)
+
+
+def blocks(path, language):
+    """(line, text, the block of text that follows or None) of each block in that language."""
+    whole = read(path)
+    for match in FENCE.finditer(whole):
+        if match[1] == language:
+            yield whole.count("\n", 0, match.start()) + 2, match[2], match[4] if match[3] else None
+
+
+def anchors(path):
+    """The anchors of a document's headings, as they are made on the web."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", read(path), flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+class Documents(harness.Case):
+    def test_every_block_marked_so_runs(self):
+        ran = 0
+        for path in documents():
+            for line, text, expected in blocks(path, "lua"):
+                if not text.startswith("-- run"):
+                    continue
+                with self.subTest("%s:%d" % (path, line)):
+                    result = self.septet(self.write("block.lua", text), env={"SEPTET": harness.SEPTET})
+                    self.assertEqual((result.status, result.err), (0, ""), result)
+                    if expected is not None:
+                        self.assertEqual(result.out, expected)
+                    ran += 1
+        self.assertGreater(ran, 10)
+
+    def test_every_block_compiles(self):
+        for path in documents():
+            for line, text, _ in blocks(path, "lua"):
+                with self.subTest("%s:%d" % (path, line)):
+                    result = self.septet("-e", "assert(loadfile('block.lua'))",
+                                         env={"x": self.write("block.lua", text)})
+                    self.assertEqual((result.status, result.err), (0, ""), result)
+
+    def test_every_link_leads_somewhere(self):
+        for path in documents():
+            for link in LINK.findall(read(path)):
+                target, _, anchor = link.partition("#")
+                if re.match(r"\w+:", target):
+                    continue
+                with self.subTest("%s: %s" % (path, link)):
+                    there = os.path.normpath(os.path.join(os.path.dirname(path), target)) if target else path
+                    self.assertTrue(os.path.exists(os.path.join(ROOT, there)))
+                    if anchor:
+                        self.assertIn(anchor, anchors(there))
+
+    def test_every_document_is_in_the_index(self):
+        index = read("docs/README.md")
+        for path in documents():
+            if path.startswith("docs" + os.sep) and path != os.path.join("docs", "README.md"):
+                self.assertIn("(%s)" % os.path.relpath(path, "docs"), index)
+
+
+class Readme(harness.Case):
+    def test_the_seven_models_run(self):
+        rows = re.findall(r"^\| [^|]+ \| `[^|]+` \| `(.+)` \|$", read("README.md"), re.M)
+        self.assertEqual(len(rows), 7)
+        ticks = [text for _, text, _ in blocks("README.md", "lua") if "function ticks" in text]
+        self.assertEqual(len(ticks), 1)
+        script = ["local task = require 'septet.task'", ticks[0], "local delays, print, n = {0.02, 0.01}, function() end, 0",
+                  "local function work(t) task.sleep(t) n = n + 1 end"]
+        for row in rows:
+            code = row.replace("`<br>`", "\n")
+            script.append("do local tasks = %s\n%s\nend" %
+                          ("task.map(work, delays)" if "tasks" in code else "nil", code))
+        script.append("assert(n == 2 * 6)")
+        self.check(self.septet(self.write("models.lua", "\n".join(script))))
+
+    def test_the_embedding_is_the_examples(self):
+        shown = [text for _, text, _ in blocks("README.md", "c")]
+        self.assertEqual(len(shown), 1)
+        self.assertIn(shown[0], read("examples/embed_minimal.c"))
+
+    def test_the_reading_order(self):
+        order = re.findall(r"^\d\. \[([^\]]+)\]", read("README.md"), re.M)
+        self.assertEqual(order, ["include/septet/op.h", "src/op/sleep.c", "src/core/sched.c", "src/loop/loop.c",
+                                 "src/op/http.c", "lua/septet/task.lua"])
+
+    def test_the_house_is_all_there(self):
+        house = re.findall(r"^    ((?:[\w./]+ )+) +\w", read("README.md").split("The house:")[1], re.M)
+        for name in " ".join(house).split():
+            self.assertTrue(os.path.exists(os.path.join(ROOT, name)), name)
+        self.assertGreater(len(house), 10)
+
+
+class Api(harness.Case):
+    LIST = """
+    local function list(prefix, t)
+      for name, value in pairs(t) do
+        if type(value) == 'function' and not name:find '^_' then print(prefix .. name) end
+      end
+    end
+    for _, m in ipairs {'task', 'http', 'trace'} do list(m .. '.', require('septet.' .. m)) end
+    local task, http = require 'septet.task', require 'septet.http'
+    local s <close> = http.session()
+    list('session:', getmetatable(s).__index)
+    """
+
+    def test_every_public_function_is_described(self):
+        described = set(re.findall(r"^### `(?:local \w+ = )?([\w.:]+)", read("docs/api.md"), re.M))
+        names = self.septet("-e", self.LIST).out.split()
+        self.assertGreater(len(names), 30)
+        self.assertIn("task.spawn", names)
+        verbs = "get head post put patch delete options".split()
+        missing = [n for n in names if n not in described and n.split(":")[-1].split(".")[-1] not in verbs]
+        self.assertEqual(missing, [])
+        for verb in verbs:
+            self.assertIn("`%s`" % verb, read("docs/api.md"))
+
+    def test_nothing_else_is_described(self):
+        names = set(self.septet("-e", self.LIST).out.split())
+        for name in re.findall(r"^### `((?:task|http|trace)\.\w+|session:\w+)", read("docs/api.md"), re.M):
+            if name != "task.on_unhandled":
+                self.assertIn(name, names)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,479 @@
+/* The scheduler: laps, order, wake-ups, sleeps on a clock that the test moves. */
+#include "support/world.h"
+
+/* --- order --- */
+
+static void test_sched_batches_are_first_in_first_out(void **state)
+{
+    for (int i = 1; i <= 3; i++) {
+        char code[64];
+        snprintf(code, sizeof code, "for i = 1, 3 do log('%d' .. i) core.checkpoint() end", i);
+        spawn(code);
+    }
+    assert_int_equal(lap(), 3);
+    assert_log("11 21 31");
+    assert_int_equal(lap(), 3);
+    assert_log("12 22 32");
+    run();
+    assert_log("13 23 33");
+}
+
+static void test_sched_what_becomes_ready_in_a_lap_waits_for_the_next(void **state)
+{
+    spawn("core.spawn(function() log 'child' end) log 'parent' fake 'a'");
+    assert_int_equal(lap(), 1);
+    assert_log("parent");
+    assert_int_equal(lap(), 1);
+    assert_log("child");
+    done("a", 0);
+    run();
+}
+
+static void test_sched_lap_of_few_keeps_the_order(void **state)
+{
+    for (int i = 0; i < 5; i++)
+        spawn("n = (n or 0) + 1 local mine = n log(mine) core.checkpoint() log(mine)");
+    world.s.draining = true;
+    assert_int_equal(spt_sched_lap(&world.s, 2), 2);
+    assert_log("1 2");
+    assert_int_equal(spt_sched_lap(&world.s, 4), 4);
+    assert_log("3 4 5 1");
+    assert_int_equal(spt_sched_lap(&world.s, 0), 0);
+    assert_true(spt_sched_busy(&world.s));
+    run();
+    assert_log("2 3 4 5");
+    assert_int_equal(spt_sched_lap(&world.s, ALL), 0);
+}
+
+/* --- notes, failures, then tasks --- */
+
+struct note {
+    struct spt_note note;
+    const char *name;
+};
+
+static void on_note(struct spt_note *note, lua_State *main)
+{
+    size_t len = strlen(world.log);
+    snprintf(world.log + len, sizeof world.log - len, "%s%s", len ? " " : "",
+             SPT_OF(note, struct note, note)->name);
+}
+
+static void test_sched_notes_come_before_any_task(void **state)
+{
+    struct note a = {{.run = on_note}, "a"}, b = {{.run = on_note}, "b"};
+    spt_link_init(&a.note.link);
+    spt_link_init(&b.note.link);
+    spawn("log 'task'");
+    unsigned wakes = world.wakes;
+    spt_sched_note(&world.s, &a.note);
+    spt_sched_note(&world.s, &b.note);
+    assert_int_equal(world.wakes, wakes + 2);
+    assert_true(spt_sched_busy(&world.s));
+    run();
+    assert_log("a b task");
+}
+
+static struct note from_task = {{.run = on_note}, "note"};
+
+static int l_note(lua_State *L)
+{
+    spt_link_init(&from_task.note.link);
+    spt_sched_note(&world.s, &from_task.note);
+    return 0;
+}
+
+static void test_sched_notes_made_by_a_task_come_before_the_next(void **state)
+{
+    lua_register(world.L, "note", l_note);
+    spawn("log 'first' note()");
+    spawn("log 'second'");
+    run();
+    assert_log("first note second");
+}
+
+static void on_failure_log(struct spt_task *t)
+{
+    strcat(world.log, " told");
+}
+
+static void test_sched_failures_are_told_before_tasks_run_on(void **state)
+{
+    world.on_unhandled = on_failure_log;
+    spawn("error 'x'");
+    spawn("log 'one' core.checkpoint() log 'two'");
+    run();
+    assert_log("one told two");
+}
+
+/* --- wake-ups --- */
+
+static void test_sched_spawn_outside_the_drain_wakes(void **state)
+{
+    spawn("fake 'a'");
+    assert_int_equal(world.wakes, 1);
+    run();
+    assert_int_equal(world.wakes, 1);
+    spt_scope_cancel(&SPT_OF(world.s.mains.children.next, struct spt_scope, sibling)->task->root,
+                     "cancel", NULL);
+    assert_int_equal(world.wakes, 2);
+    run();
+    assert_int_equal(world.wakes, 2);
+}
+
+static void test_sched_deadlock_is_all_waiting_for_nothing(void **state)
+{
+    assert_false(spt_sched_deadlocked(&world.s));
+    start("local me = core.current() local t = core.spawn(function() me:await() end) t:await()");
+    assert_true(spt_sched_deadlocked(&world.s));
+    start("core.sleep(1)");
+    assert_false(spt_sched_deadlocked(&world.s));
+    advance(1);
+    assert_true(spt_sched_deadlocked(&world.s));
+    start("core.sleep(math.huge)");
+    assert_true(spt_sched_deadlocked(&world.s));
+    struct spt_link *head = &world.s.mains.children;
+    for (struct spt_link *l = head->next; l != head; l = l->next)
+        spt_scope_cancel(SPT_OF(l, struct spt_scope, sibling), "shutdown", NULL);
+    assert_false(spt_sched_deadlocked(&world.s));
+    run();
+}
+
+/* --- sleeping --- */
+
+/* hog(seconds): the clock moves while the task runs. */
+static int l_hog(lua_State *L)
+{
+    world.now += (uint64_t)(luaL_checknumber(L, 1) * 1e9);
+    return 0;
+}
+
+static void test_sched_sleep_counts_from_its_own_start(void **state)
+{
+    lua_register(world.L, "hog", l_hog);
+    start("hog(0.75) core.sleep(1) log 'woke'");
+    assert_int_equal(spt_timers_next(&world.s.timers), world.now + SECOND);
+    world.now += SECOND - 1;
+    run();
+    assert_log("");
+    world.now += 1;
+    run();
+    assert_log("woke");
+}
+
+static void test_sched_sleeps_that_fall_together_wake_in_order(void **state)
+{
+    start("for i = 1, 5 do core.background(function() core.sleep(i % 2 + 1) log(i) end) end fake "
+          "'a'");
+    advance(1);
+    assert_log("2 4");
+    advance(1);
+    assert_log("1 3 5");
+    done("a", 0);
+    run();
+}
+
+static void test_sched_sleep_of_zero_gives_a_turn_and_no_more(void **state)
+{
+    spawn("core.sleep(0) log 'a'");
+    spawn("log 'b'");
+    lap();
+    assert_log("b");
+    lap();
+    assert_log("a");
+    assert_int_equal(spt_timers_next(&world.s.timers), SPT_NEVER);
+}
+
+static void test_sched_sleep_of_a_nanosecond_waits(void **state)
+{
+    start("core.sleep(1e-10) log 'woke'");
+    assert_log("");
+    world.now += 1;
+    run();
+    assert_log("woke");
+}
+
+static void test_sched_sleep_checks_its_argument(void **state)
+{
+    start("log(try(core.sleep, -1), try(core.sleep, 0/0), try(core.sleep, '1'), try(core.sleep))");
+    assert_log("Usage Usage Usage Usage");
+}
+
+static void test_sched_cancelled_sleep_leaves_no_timer(void **state)
+{
+    start("T = core.spawn(core.sleep, 100) pcall(T.await, T)");
+    cancel("T", NULL);
+    assert_int_equal(spt_timers_next(&world.s.timers), SPT_NEVER);
+    run();
+}
+
+static void test_sched_sleeps_in_virtual_time(void **state)
+{
+    start("local t0 = core.now()\n"
+          "for i = 1, 3 do core.spawn(function() core.sleep(i) log(i, core.now() - t0) end) end\n"
+          "core.sleep(3.5)");
+    for (uint64_t due; (due = spt_timers_next(&world.s.timers)) != SPT_NEVER;) {
+        world.now = due;
+        run();
+    }
+    assert_log("1 1.0 2 2.0 3 3.0");
+}
+
+/* --- waiting for many --- */
+
+static void test_sched_completions_come_in_order_of_ending(void **state)
+{
+    start("local ts = {} for i = 1, 4 do ts[i] = core.spawn(fake, 'f' .. i) end\n"
+          "local set = core.completions(ts)\n"
+          "while true do local i = set:wait('next') if not i then break end log(i) end\n"
+          "log 'end' set:close()");
+    done("f3", 0);
+    run();
+    assert_log("3");
+    done("f4", 0);
+    done("f1", 0);
+    run();
+    assert_log("4 1");
+    done("f2", 0);
+    run();
+    assert_log("2 end");
+}
+
+static void waits_until(const char *until, const char *expected)
+{
+    char code[512];
+    snprintf(code, sizeof code,
+             "a = core.spawn(fake, 'a') b = core.spawn(fake, 'b')\n"
+             "c = core.spawn(function() fake 'c' error('c', 0) end) d = core.spawn(fake, 'd')\n"
+             "S = core.completions{a, b, c, d} S:wait('%s')\n"
+             "local n = 0 for _ in S.take, S do n = n + 1 end log(n)\n"
+             "S:wait('all') S:close() log(try(c.await, c))",
+             until);
+    start(code);
+    done("a", 0);
+    run();
+    cancel("b", NULL);
+    run();
+    done("c", 0);
+    run();
+    done("d", 0);
+    run();
+    assert_log(expected);
+}
+
+static void test_sched_completions_until_words(void **state)
+{
+    waits_until("first", "1 string");
+    waits_until("not_done", "2 string");
+    waits_until("failure", "3 string");
+    waits_until("all", "4 string");
+}
+
+static void test_sched_completions_of_ended_tasks(void **state)
+{
+    start("local t = core.spawn(print) local u = core.spawn(fake, 'a') t:await()\n"
+          "local set = core.completions{u, t} log(set:wait('next')) log(set:take() == nil)\n"
+          "set:wait('first') set:close() log(select('#', core.completions{}:wait('next')))");
+    assert_log("2 true 0");
+}
+
+static void test_sched_completions_cancelled_wait_may_be_repeated(void **state)
+{
+    start("T = core.spawn(fake, 'a')\n"
+          "local set = core.completions{T}\n"
+          "local _, e = block(false, false, 1, function() set:wait('all') end) log(e.source)\n"
+          "log(set:wait('next')) set:close()");
+    advance(1);
+    assert_log("deadline");
+    done("a", 0);
+    run();
+    assert_log("1");
+}
+
+static void test_sched_completions_serve_one_waiter(void **state)
+{
+    start("T = core.spawn(fake, 'a') S = core.completions{T}\n"
+          "core.spawn(function() S:wait('all') log 'first' end)\n"
+          "core.checkpoint() core.checkpoint() log(try(S.wait, S, 'all')) T:await()\n"
+          "core.checkpoint()");
+    assert_log("Usage");
+    done("a", 0);
+    run();
+    assert_log("first");
+}
+
+static void test_sched_completions_that_are_dropped_leave_the_tasks_alone(void **state)
+{
+    start("T = core.spawn(fake, 'a') do core.completions{T, (core.spawn(fake, 'b'))} end fake 'c'");
+    lua_gc(world.L, LUA_GCCOLLECT);
+    done("a", 0);
+    done("b", 0);
+    done("c", 0);
+    run();
+}
+
+static void test_sched_completions_of_what_is_no_task_are_refused(void **state)
+{
+    start("log(try(core.completions, {core.spawn(print), 1}))");
+    assert_log("Usage");
+}
+
+/* --- the same again --- */
+
+static const char program[] =
+    "local ts = {}\n"
+    "for i = 1, 5 do ts[i] = core.spawn(function()\n"
+    "  for j = 1, i do core.sleep(j / 10) core.checkpoint() end\n"
+    "  if i == 4 then error('four', 0) end return i\n"
+    "end) end\n"
+    "local set = core.completions(ts)\n"
+    "for _ = 1, 5 do local i = set:wait('next') log(i, try(ts[i].await, ts[i])) end set:close()\n"
+    "block(true, false, 1, function(g)\n"
+    "  for i = 1, 4 do g:spawn(core.sleep, i) end\n"
+    "  coroutine.wrap(function() core.sleep(5) end)()\n"
+    "end)\n";
+
+static size_t record(struct spt_rec *records, size_t max)
+{
+    size_t n = 0;
+    uint64_t cursor = 0, lost = 0;
+    struct spt_event e;
+    assert_int_equal(world_setup(NULL), 0);
+    start(program);
+    for (int i = 0; i < 40; i++)
+        advance(0.1);
+    assert_log("1 ok 2 ok 3 ok 4 string 5 ok");
+    while (n < max && spt_trace_read(&world.s.trace, &cursor, &e, &lost))
+        records[n++] = e.rec;
+    assert_int_equal(world_teardown(NULL), 0);
+    return n;
+}
+
+static void test_sched_same_program_twice_gives_the_same_trace(void **state)
+{
+    static struct spt_rec a[4096], b[4096];
+    size_t n = record(a, 4096);
+    assert_in_range(n, 100, 4095);
+    assert_int_equal(record(b, 4096), n);
+    for (size_t i = 0; i < n; i++) {
+        assert_true(same_records(&a[i], &b[i]));
+        assert_true(a[i].t == b[i].t);
+    }
+}
+
+/* --- the end --- */
+
+/* A state that is closed under waiting tasks: what owns something gives it back all the same. */
+static void test_sched_state_closed_under_waiting_tasks_closes_operations(void **state)
+{
+    assert_int_equal(world_setup(NULL), 0);
+    fake_closing("a");
+    fake_closing("b");
+    start("core.spawn(fake, 'a') core.spawn(fake, 'b') fake 'c'");
+    done("b", 0);
+    spt_sched_release(&world.s);
+    lua_close(world.L);
+    assert_counts("a", 1, 1, 0, 1);
+    assert_counts("b", 1, 0, 0, 1);
+    assert_int_equal(world.blocks, 0);
+    assert_int_equal(world.wrong, 0);
+}
+
+/* Memory that runs out while the first operation is made must not cost the later ones their net. */
+static void test_sched_safety_net_survives_out_of_memory(void **state)
+{
+    bool failed = true;
+    for (long n = 1; failed; n++) {
+        assert_int_equal(world_setup(NULL), 0);
+        fake_closing("a");
+        fake_closing("go");
+        start("fake 'open' pcall(fake, 'go') fake 'a'");
+        fail_memory(n, 2);
+        done("open", 0);
+        lap();
+        mend_memory();
+        run();
+        failed = world.failed > 0;
+        if (fake("go")->op)
+            done("go", 0);
+        run();
+        bool waits = fake("a")->op != NULL;
+        world.wrong = 0;
+        spt_sched_release(&world.s);
+        lua_close(world.L);
+        if (waits)
+            assert_counts("a", 1, 1, 0, 1);
+        assert_int_equal(world.blocks, 0);
+    }
+}
+
+static int l_init_again(lua_State *L)
+{
+    const struct spt_world w = world.s.world;
+    memset(&world.s, 0, sizeof world.s);
+    spt_sched_init(&world.s, L, &w, 16);
+    return 0;
+}
+
+static void test_sched_init_out_of_memory_is_released(void **state)
+{
+    int status = LUA_ERRMEM;
+    for (long n = 1; status != LUA_OK; n++) {
+        assert_int_equal(world_setup(NULL), 0);
+        spt_sched_release(&world.s);
+        lua_pushcfunction(world.L, l_init_again);
+        fail_memory(n, 2);
+        status = lua_pcall(world.L, 0, 0, 0);
+        mend_memory();
+        if (status == LUA_OK)
+            start("log 'runs'");
+        else
+            lua_pop(world.L, 1);
+        assert_log(status == LUA_OK ? "runs" : "");
+        spt_sched_release(&world.s);
+        lua_close(world.L);
+        assert_int_equal(world.blocks, 0);
+    }
+}
+
+static void test_sched_of_a_state_without_one_is_null(void **state)
+{
+    lua_State *L = luaL_newstate();
+    assert_null(spt_sched_of(L));
+    assert_ptr_equal(spt_sched_of(world.L), &world.s);
+    lua_close(L);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_sched_batches_are_first_in_first_out),
+        TEST(test_sched_what_becomes_ready_in_a_lap_waits_for_the_next),
+        TEST(test_sched_lap_of_few_keeps_the_order),
+        TEST(test_sched_notes_come_before_any_task),
+        TEST(test_sched_notes_made_by_a_task_come_before_the_next),
+        TEST(test_sched_failures_are_told_before_tasks_run_on),
+        TEST(test_sched_spawn_outside_the_drain_wakes),
+        TEST(test_sched_deadlock_is_all_waiting_for_nothing),
+        TEST(test_sched_sleep_counts_from_its_own_start),
+        TEST(test_sched_sleeps_that_fall_together_wake_in_order),
+        TEST(test_sched_sleep_of_zero_gives_a_turn_and_no_more),
+        TEST(test_sched_sleep_of_a_nanosecond_waits),
+        TEST(test_sched_sleep_checks_its_argument),
+        TEST(test_sched_cancelled_sleep_leaves_no_timer),
+        TEST(test_sched_sleeps_in_virtual_time),
+        TEST(test_sched_completions_come_in_order_of_ending),
+        TEST(test_sched_completions_until_words),
+        TEST(test_sched_completions_of_ended_tasks),
+        TEST(test_sched_completions_cancelled_wait_may_be_repeated),
+        TEST(test_sched_completions_serve_one_waiter),
+        TEST(test_sched_completions_that_are_dropped_leave_the_tasks_alone),
+        TEST(test_sched_completions_of_what_is_no_task_are_refused),
+        cmocka_unit_test(test_sched_same_program_twice_gives_the_same_trace),
+        cmocka_unit_test(test_sched_state_closed_under_waiting_tasks_closes_operations),
+        cmocka_unit_test(test_sched_safety_net_survives_out_of_memory),
+        cmocka_unit_test(test_sched_init_out_of_memory_is_released),
+        TEST(test_sched_of_a_state_without_one_is_null),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,530 @@
+/* Scopes: who is cancelled, by what, in which order, and what a scope does when it closes. */
+#include "support/world.h"
+
+/* --- cancellation flows down --- */
+
+static void test_scope_cancel_reaches_all_below_in_order_of_spawning(void **state)
+{
+    start("T = core.spawn(function()\n"
+          "  for i = 1, 3 do core.spawn(function()\n"
+          "    core.spawn(function() local c <close> = closer(function() log(i .. 'b') end) "
+          "fake('b' .. i) end)\n"
+          "    local c <close> = closer(function() log(i .. 'a') end) fake('a' .. i)\n"
+          "  end) end\n"
+          "  local c <close> = closer(function() log 't' end) fake 't'\n"
+          "end)\n"
+          "fake 'main'");
+    cancel("T", NULL);
+    assert_counts("b3", 1, 1, 0, 0);
+    run();
+    assert_log("t 1a 1b 2a 2b 3a 3b");
+    done("main", 0);
+    run();
+}
+
+static void test_scope_cancel_of_a_block_leaves_what_is_around(void **state)
+{
+    start("core.spawn(function() log('sibling', (fake 'out')) end)\n"
+          "local ok, e, absorbed = block(true, false, nil, function(g)\n"
+          "  G = g g:spawn(fake, 'in') fake 'body'\n"
+          "end)\n"
+          "log(ok, kind(e), absorbed) fake 'after' log 'after'");
+    script("log(G:cancel('r'), G:cancel('s'))");
+    run();
+    assert_log("true false false Cancelled true");
+    done("out", 1);
+    done("after", 0);
+    run();
+    assert_log("sibling 1 after");
+}
+
+static void test_scope_task_spawned_in_a_cancelled_scope_is_born_cancelled(void **state)
+{
+    start("block(true, false, nil, function(g) g:cancel() g:spawn(function()\n"
+          "  log 'runs' log(try(fake, 'a')) end) end)");
+    assert_log("runs Cancelled");
+    assert_counts("a", 0, 0, 0, 0);
+}
+
+static void test_scope_canceller_gives_the_reason_of_the_innermost(void **state)
+{
+    start("T = core.spawn(function()\n"
+          "  block(true, false, nil, function(g)\n"
+          "    G = g local _, e = pcall(fake, 'a') log(e.message, e.reason, e.source)\n"
+          "  end)\n"
+          "  local _, e = pcall(fake, 'b') log(e.message, e.reason)\n"
+          "end)\n"
+          "pcall(T.await, T)");
+    script("G:cancel('inner')");
+    cancel("T", "outer");
+    run();
+    assert_log("cancelled: inner inner cancel cancelled: outer outer");
+}
+
+static void test_scope_cancelled_error_names_the_task_that_asked(void **state)
+{
+    start("A = core.spawn(function() local _, e = pcall(fake, 'a') log(e.by == B.id) end)\n"
+          "B = core.spawn(function() A:cancel() end) A:await()");
+    assert_log("true");
+}
+
+/* A task that is cancelled by its own block's end is absorbed there; one cancelled from outside too is not. */
+static void test_scope_absorbs_unless_one_around_is_cancelled(void **state)
+{
+    start("T = core.spawn(function()\n"
+          "  local _, _, absorbed = block(true, false, nil, function(g) G = g fake 'a' end)\n"
+          "  log(absorbed)\n"
+          "end)\n"
+          "pcall(T.await, T)");
+    script("G:cancel()");
+    cancel("T", NULL);
+    run();
+    assert_log("false");
+}
+
+#define DEEP 100000
+
+/* Each task waits in the one above; the walk and the joins back up take no stack. */
+static void test_scope_chain_of_100000_spawns_is_cancelled_without_recursion(void **state)
+{
+    char code[256];
+    snprintf(code, sizeof code,
+             "n = 0\n"
+             "local function down(i)\n"
+             "  if i > 0 then core.spawn(down, i - 1) end\n"
+             "  pcall(core.sleep, 1000) n = n + 1\n"
+             "end\n"
+             "T = core.spawn(down, %d - 1) T:await()",
+             DEEP);
+    start(code);
+    assert_int_equal(world.s.live, DEEP + 1);
+    cancel("T", NULL);
+    run();
+    script("log(n)");
+    char expected[16];
+    snprintf(expected, sizeof expected, "%d", DEEP);
+    assert_log(expected);
+}
+
+/* Every body is over at once, and only the last task still runs. */
+static void test_scope_chain_of_100000_ends_is_joined_without_recursion(void **state)
+{
+    char code[256];
+    snprintf(code, sizeof code,
+             "local function down(i)\n"
+             "  if i == 0 then return block(false, true, nil, function() fake 'last' end) end\n"
+             "  core.spawn(down, i - 1) core.checkpoint()\n"
+             "end\n"
+             "core.spawn(down, %d - 1):await() log 'joined'",
+             DEEP);
+    start(code);
+    assert_int_equal(world.s.live, DEEP + 1);
+    done("last", 0);
+    run();
+    assert_log("joined");
+}
+
+static void test_scope_wide_cancel(void **state)
+{
+    start("block(true, false, nil, function(g) G = g n = 0\n"
+          "  for i = 1, 10000 do g:spawn(function() pcall(core.sleep, 9) n = n + 1 end) end\n"
+          "end) log(n)");
+    script("G:cancel()");
+    run();
+    assert_log("10000");
+}
+
+/* --- groups --- */
+
+static void test_scope_failing_child_of_a_group_cancels_its_siblings(void **state)
+{
+    start("block(true, false, nil, function(g)\n"
+          "  for i = 1, 2 do g:spawn(function()\n"
+          "    local _, e = pcall(fake, 'a' .. i) log(i, e.source)\n"
+          "  end) end\n"
+          "  g:spawn(function() fake 'bad' error('bad', 0) end)\n"
+          "  local _, e = pcall(fake, 'body') log('body', e.source)\n"
+          "end)\n"
+          "log 'closed'");
+    done("bad", 0);
+    run();
+    assert_log("body sibling 1 sibling 2 sibling closed");
+    assert_unhandled("bad");
+}
+
+static void test_scope_failing_child_of_a_plain_scope_cancels_nobody(void **state)
+{
+    start("block(false, false, nil, function(g) g:spawn(error, 'bad') log(fake 'a') end)");
+    assert_int_equal(world.nunhandled, 0);
+    done("a", 1);
+    run();
+    assert_log("1 a");
+    assert_unhandled("bad");
+}
+
+static void test_scope_failures_are_told_once_at_its_close(void **state)
+{
+    start("block(true, false, nil, function(g)\n"
+          "  g:spawn(function() fake 'x' error('one', 0) end)\n"
+          "  g:spawn(function() pcall(fake, 'y') error('two', 0) end)\n"
+          "end) fake 'after'");
+    done("x", 0);
+    run();
+    assert_unhandled("one");
+    assert_unhandled("two");
+    assert_int_equal(world.nunhandled, 0);
+    done("after", 0);
+    run();
+}
+
+static void test_scope_failures_that_were_awaited_are_not_told(void **state)
+{
+    start("block(false, false, nil, function(g)\n"
+          "  local t = g:spawn(error, 'seen') log(try(t.await, t)) end)");
+    assert_log("string");
+    assert_int_equal(world.nunhandled, 0);
+}
+
+static void test_scope_failures_are_handed_out_oldest_first(void **state)
+{
+    start("local s = core.scope(false)\n"
+          "for i = 1, 3 do s:spawn(error, 'e' .. i, 0) end\n"
+          "core.scope_join(s)\n"
+          "for t in core.scope_failed, s do local _, e = t:result() log(e) end\n"
+          "core.scope_close(s)");
+    assert_log("e1 e2 e3");
+    assert_int_equal(world.nunhandled, 0);
+}
+
+static void test_scope_close_tells_of_its_tasks(void **state)
+{
+    start("local function close(fn) local s = core.scope(false) fn(s) core.scope_join(s)\n"
+          "  log(select(3, core.scope_close(s))) end\n"
+          "close(function() end)\n"
+          "close(function(s) s:spawn(print) end)\n"
+          "close(function(s) s:spawn(fake, 'a'):cancel() end)");
+    assert_log("false false false true true true");
+}
+
+/* --- deadlines --- */
+
+static void test_scope_deadline_cancels_with_its_source(void **state)
+{
+    start("local ok, e, absorbed, source = block(false, false, 2, function() fake 'a' end)\n"
+          "log(kind(e), e.source, absorbed, source)");
+    advance(1.999999999);
+    assert_log("");
+    advance(0.000000001);
+    assert_log("Cancelled deadline true deadline");
+    assert_counts("a", 1, 1, 0, 0);
+}
+
+static void test_scope_deadline_is_disarmed_by_closing(void **state)
+{
+    start("block(false, false, 2, function() end) fake 'a'");
+    assert_int_equal(spt_timers_next(&world.s.timers), SPT_NEVER);
+    done("a", 0);
+    run();
+}
+
+static void test_scope_deadline_gone_by_raises_at_the_first_wait(void **state)
+{
+    start(
+        "local ok, e = block(false, false, 0, function() core.checkpoint() core.checkpoint() end)\n"
+        "log(ok, e and e.source)");
+    assert_log("false deadline");
+    start("log(block(false, false, 0, function() return 'no wait' end))");
+    assert_log("true no wait false nil");
+}
+
+static void test_scope_deadline_reaches_tasks_of_the_block(void **state)
+{
+    start("block(true, false, 1, function(g) g:spawn(function()\n"
+          "  local _, e = pcall(fake, 'a') log(e.source) end) end)");
+    advance(1);
+    assert_log("deadline");
+}
+
+static void test_scope_deadlines_that_fall_together_are_the_outers(void **state)
+{
+    start("local _, _, outer = block(false, false, 1, function()\n"
+          "  local _, e, inner = block(false, false, 1, function() fake 'a' end)\n"
+          "  log('inner', inner) error(e, 0)\n"
+          "end) log('outer', outer)");
+    advance(1);
+    assert_log("inner false outer true");
+}
+
+static void test_scope_deadline_after_a_result_keeps_the_result(void **state)
+{
+    start("block(false, false, 1, function() log(fake 'a') log(try(fake, 'b')) end)");
+    world.now += SECOND;
+    done("a", 1);
+    run();
+    assert_log("1 a Cancelled");
+}
+
+/* --- shields --- */
+
+static void test_scope_shield_stops_cancellation(void **state)
+{
+    fake_closing("a");
+    start("T = core.spawn(function()\n"
+          "  block(false, true, nil, function(s) s:spawn(function() log('child', (fake 'b')) end)\n"
+          "    log(fake 'a') core.scope_join(s) end)\n"
+          "  log(try(fake, 'c'))\n"
+          "end) pcall(T.await, T)");
+    cancel("T", NULL);
+    assert_counts("a", 1, 0, 0, 0);
+    run();
+    done("a", 1);
+    done("b", 2);
+    run();
+    assert_log("1 a child 2 Cancelled");
+    assert_counts("c", 0, 0, 0, 0);
+}
+
+static void test_scope_shield_opened_in_a_cancelled_task(void **state)
+{
+    start("T = core.spawn(function()\n"
+          "  local c <close> = closer(function()\n"
+          "    block(false, true, nil, function() log(fake 'cleanup') end) log(try(fake, 'x'))\n"
+          "  end)\n"
+          "  fake 'a'\n"
+          "end) log(try(T.await, T))");
+    cancel("T", NULL);
+    run();
+    done("cleanup", 1);
+    run();
+    assert_log("1 cleanup Cancelled TaskCancelled");
+}
+
+static void test_scope_shield_obeys_its_own_cancel_and_deadline(void **state)
+{
+    start("local _, e = block(false, true, 1, function() fake 'a' end) log(e.source)\n"
+          "_, e = block(false, true, nil, function(s) S = s fake 'b' end) log(e.source)");
+    advance(1);
+    script("S:cancel()");
+    run();
+    assert_log("deadline cancel");
+}
+
+static void test_scope_block_inside_a_shield_is_shielded(void **state)
+{
+    start("T = core.spawn(function() block(false, true, nil, function()\n"
+          "  block(false, false, nil, function() log(fake 'a') end) end) end) pcall(T.await, T)");
+    cancel("T", NULL);
+    done("a", 1);
+    run();
+    assert_log("1 a");
+}
+
+/* --- the join of a closing scope --- */
+
+static void test_scope_join_is_not_cancelled(void **state)
+{
+    start("T = core.spawn(function()\n"
+          "  local s = core.scope(true)\n"
+          "  s:spawn(function() block(false, true, nil, function() fake 'slow' end) end)\n"
+          "  core.scope_join(s) log 'joined' core.scope_close(s) log(try(fake, 'a'))\n"
+          "end) pcall(T.await, T)");
+    cancel("T", NULL);
+    run();
+    assert_log("");
+    done("slow", 0);
+    run();
+    assert_log("joined Cancelled");
+}
+
+static void test_scope_join_of_an_empty_one_does_not_wait(void **state)
+{
+    start("local s = core.scope(true) core.scope_join(s) core.scope_close(s) log 'x'");
+    assert_log("x");
+}
+
+static void test_scope_left_open_is_closed_with_a_warning(void **state)
+{
+    start("T = core.spawn(function()\n"
+          "  local s = core.scope(false) s:spawn(function() local _, e = pcall(fake, 'a') "
+          "log(e.source) end)\n"
+          "  core.checkpoint() return 1\n"
+          "end) log(T:await())");
+    assert_log("owner 1");
+    assert_warned("scope left open");
+}
+
+static void test_scope_group_left_open_lets_its_tasks_finish(void **state)
+{
+    start("T = core.spawn(function()\n"
+          "  local s = core.scope(true) s:spawn(function() log(fake 'a') end)\n"
+          "  core.checkpoint() return 1\n"
+          "end) log(T:await())");
+    done("a", 2);
+    run();
+    assert_log("2 a 1");
+    assert_warned("scope left open");
+}
+
+static void test_scopes_left_open_close_last_in_first_out(void **state)
+{
+    start("T = core.spawn(function()\n"
+          "  core.scope(true):spawn(function() log(fake 'outer') end)\n"
+          "  core.scope(false):spawn(function() pcall(fake, 'middle') log 'middle' end)\n"
+          "  core.scope(true):spawn(function() log(fake 'inner') end)\n"
+          "  core.checkpoint() error('x', 0)\n"
+          "end) log(try(T.await, T))");
+    done("outer", 1);
+    run();
+    assert_log("1 outer");
+    done("inner", 2);
+    run();
+    assert_log("2 inner middle string");
+    assert_warned("scope left open");
+    assert_warned("scope left open");
+    assert_warned("scope left open");
+}
+
+/* --- misuse --- */
+
+static void test_scopes_close_last_in_first_out(void **state)
+{
+    start("local a, b = core.scope(false), core.scope(false)\n"
+          "local ok, e = pcall(core.scope_close, a) log(ok, e.message)\n"
+          "core.scope_close(b) core.scope_close(a)\n"
+          "ok, e = pcall(core.scope_close, a) log(ok, e.message)");
+    assert_log("false scopes close last in, first out, in the task that opened them "
+               "false the scope is closed");
+}
+
+static void test_scope_is_closed_by_its_own_task(void **state)
+{
+    start("S = core.scope(false) local t = core.spawn(function() core.scope_close(S) end)\n"
+          "log(try(t.await, t)) core.scope_close(S)");
+    assert_log("Usage");
+}
+
+static void test_scope_with_live_tasks_does_not_close(void **state)
+{
+    start("local s = core.scope(false) s:spawn(fake, 'a')\n"
+          "log(try(core.scope_close, s)) core.scope_join(s) core.scope_close(s)");
+    assert_log("Usage");
+    done("a", 0);
+    run();
+}
+
+static void test_scope_that_is_closed_takes_no_tasks(void **state)
+{
+    start(
+        "local s = core.scope(false) core.scope_close(s) log(try(s.spawn, s, print), s:cancel())");
+    assert_log("Usage false");
+}
+
+static void test_scope_outside_a_task_is_refused(void **state)
+{
+    script("log(try(core.scope))");
+    assert_log("Usage");
+}
+
+/* --- resources --- */
+
+struct resource {
+    struct spt_resource resource;
+    const char *name;
+};
+
+static void on_release(struct spt_resource *r)
+{
+    size_t len = strlen(world.log);
+    snprintf(world.log + len, sizeof world.log - len, "%s%s", len ? " " : "",
+             SPT_OF(r, struct resource, resource)->name);
+}
+
+static void test_scope_releases_its_resources_last_first(void **state)
+{
+    struct resource r[3] = {{{.release = on_release}, "a"},
+                            {{.release = on_release}, "b"},
+                            {{.release = on_release}, "c"}};
+    start("T = core.spawn(function() local c <close> = closer(function() log 'closer' end) fake "
+          "'x' end)\n"
+          "pcall(T.await, T)");
+    for (int i = 0; i < 3; i++) {
+        spt_link_init(&r[i].resource.link);
+        spt_scope_add(&task("T")->root, &r[i].resource);
+    }
+    spt_link_remove(&r[1].resource.link);
+    cancel("T", NULL);
+    assert_log("");
+    run();
+    assert_log("closer c a");
+}
+
+/* --- the host's own scopes --- */
+
+static void test_scope_background_ends_with_the_last_main(void **state)
+{
+    start("core.background(function() local _, e = pcall(fake, 'bg') log(e.source) end) fake 'a'");
+    start("fake 'b'");
+    done("a", 0);
+    run();
+    assert_log("");
+    done("b", 0);
+    run();
+    assert_log("owner");
+}
+
+static void test_scope_background_serves_the_next_mains(void **state)
+{
+    start("core.background(pcall, fake, 'bg')");
+    assert_int_equal(world.s.live, 0);
+    start("core.background(function() log(fake 'bg2') end) fake 'a'");
+    done("bg2", 1);
+    run();
+    assert_log("1 bg2");
+    done("a", 0);
+    run();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_scope_cancel_reaches_all_below_in_order_of_spawning),
+        TEST(test_scope_cancel_of_a_block_leaves_what_is_around),
+        TEST(test_scope_task_spawned_in_a_cancelled_scope_is_born_cancelled),
+        TEST(test_scope_canceller_gives_the_reason_of_the_innermost),
+        TEST(test_scope_cancelled_error_names_the_task_that_asked),
+        TEST(test_scope_absorbs_unless_one_around_is_cancelled),
+        TEST(test_scope_chain_of_100000_spawns_is_cancelled_without_recursion),
+        TEST(test_scope_chain_of_100000_ends_is_joined_without_recursion),
+        TEST(test_scope_wide_cancel),
+        TEST(test_scope_failing_child_of_a_group_cancels_its_siblings),
+        TEST(test_scope_failing_child_of_a_plain_scope_cancels_nobody),
+        TEST(test_scope_failures_are_told_once_at_its_close),
+        TEST(test_scope_failures_that_were_awaited_are_not_told),
+        TEST(test_scope_failures_are_handed_out_oldest_first),
+        TEST(test_scope_close_tells_of_its_tasks),
+        TEST(test_scope_deadline_cancels_with_its_source),
+        TEST(test_scope_deadline_is_disarmed_by_closing),
+        TEST(test_scope_deadline_gone_by_raises_at_the_first_wait),
+        TEST(test_scope_deadline_reaches_tasks_of_the_block),
+        TEST(test_scope_deadlines_that_fall_together_are_the_outers),
+        TEST(test_scope_deadline_after_a_result_keeps_the_result),
+        TEST(test_scope_shield_stops_cancellation),
+        TEST(test_scope_shield_opened_in_a_cancelled_task),
+        TEST(test_scope_shield_obeys_its_own_cancel_and_deadline),
+        TEST(test_scope_block_inside_a_shield_is_shielded),
+        TEST(test_scope_join_is_not_cancelled),
+        TEST(test_scope_join_of_an_empty_one_does_not_wait),
+        TEST(test_scope_left_open_is_closed_with_a_warning),
+        TEST(test_scope_group_left_open_lets_its_tasks_finish),
+        TEST(test_scopes_left_open_close_last_in_first_out),
+        TEST(test_scopes_close_last_in_first_out),
+        TEST(test_scope_is_closed_by_its_own_task),
+        TEST(test_scope_with_live_tasks_does_not_close),
+        TEST(test_scope_that_is_closed_takes_no_tasks),
+        TEST(test_scope_outside_a_task_is_refused),
+        TEST(test_scope_releases_its_resources_last_first),
+        TEST(test_scope_background_ends_with_the_last_main),
+        TEST(test_scope_background_serves_the_next_mains),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

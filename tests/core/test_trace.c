@@ -1,0 +1,329 @@
+/* The event ring, its interned strings and its texts. */
+#include "core/trace.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "septet/septet.h"
+
+#define RING 16 /* units: the smallest */
+
+static struct spt_trace trace;
+
+static int setup(void **state)
+{
+    return spt_trace_init(&trace, RING) == SEPTET_OK ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    spt_trace_release(&trace);
+    return 0;
+}
+
+static void put(uint32_t task)
+{
+    spt_trace_put(&trace, (struct spt_rec){.task = task, .kind = SPT_REC_READY});
+}
+
+static struct spt_xfer xfer_of_task(uint32_t task)
+{
+    int32_t n = (int32_t)task;
+    return (struct spt_xfer){.queue_us = n,
+                             .dns_us = -1,
+                             .tcp_us = n + 2,
+                             .tls_us = -1,
+                             .send_us = n + 4,
+                             .wait_us = INT32_MAX,
+                             .recv_us = n + 6,
+                             .total_us = -1,
+                             .bytes = UINT64_C(1) << 40,
+                             .place = spt_place(3, 77),
+                             .url = 0xfffffff0u,
+                             .method = 1,
+                             .code = 2,
+                             .phase = 3,
+                             .status = 599,
+                             .version = 20,
+                             .reused = 1};
+}
+
+static void put_xfer(uint32_t task)
+{
+    struct spt_xfer x = xfer_of_task(task);
+    spt_trace_xfer(&trace, 1, task, 9, &x);
+}
+
+static void test_trace_gives_records_in_order(void **state)
+{
+    uint64_t cursor = 0, lost = 0;
+    struct spt_event e;
+    assert_false(spt_trace_read(&trace, &cursor, &e, &lost));
+    for (uint32_t i = 1; i <= RING; i++)
+        put(i);
+    for (uint32_t i = 1; i <= RING; i++) {
+        assert_true(spt_trace_read(&trace, &cursor, &e, &lost));
+        assert_int_equal(e.rec.task, i);
+    }
+    assert_false(spt_trace_read(&trace, &cursor, &e, &lost));
+    assert_int_equal(lost, 0);
+    put(99);
+    assert_true(spt_trace_read(&trace, &cursor, &e, &lost));
+    assert_int_equal(e.rec.task, 99);
+}
+
+static void test_trace_counts_what_was_overwritten(void **state)
+{
+    uint64_t cursor = 0, lost = 0;
+    struct spt_event e;
+    for (uint32_t i = 1; i <= RING + 5; i++)
+        put(i);
+    assert_true(spt_trace_read(&trace, &cursor, &e, &lost));
+    assert_int_equal(lost, 5);
+    assert_int_equal(e.rec.task, 6);
+    for (uint32_t i = 1; i <= 1000; i++)
+        put(1000 + i);
+    assert_true(spt_trace_read(&trace, &cursor, &e, &lost));
+    assert_int_equal(e.rec.task, 2000 - RING + 1);
+    assert_int_equal(lost, 5 + RING - 1 + 1000 - RING);
+    assert_int_equal(cursor, trace.head - RING + 1);
+}
+
+static void test_trace_record_of_several_units(void **state)
+{
+    uint64_t cursor = 0, lost = 0;
+    struct spt_event e;
+    struct spt_xfer x = xfer_of_task(5);
+    spt_trace_spawn(&trace, 1, 2, 3, spt_place(4, 5), spt_place(6, 7));
+    put_xfer(5);
+    spt_trace_spawn(&trace, 1, 2, 3, spt_place(4, 5), 0);
+    assert_int_equal(trace.head, 2 + 3 + 1);
+    assert_true(spt_trace_read(&trace, &cursor, &e, &lost));
+    assert_int_equal(e.rec.kind, SPT_REC_SPAWN);
+    assert_int_equal(e.rec.ref, 3);
+    assert_true(e.defined == spt_place(4, 5));
+    assert_true(e.site == spt_place(6, 7));
+    assert_true(spt_trace_read(&trace, &cursor, &e, &lost));
+    assert_int_equal(e.rec.kind, SPT_REC_XFER);
+    assert_int_equal(e.rec.task, 5);
+    assert_int_equal(e.rec.ref, 9);
+    assert_int_equal(e.xfer.queue_us, x.queue_us);
+    assert_int_equal(e.xfer.dns_us, x.dns_us);
+    assert_int_equal(e.xfer.tcp_us, x.tcp_us);
+    assert_int_equal(e.xfer.tls_us, x.tls_us);
+    assert_int_equal(e.xfer.send_us, x.send_us);
+    assert_int_equal(e.xfer.wait_us, x.wait_us);
+    assert_int_equal(e.xfer.recv_us, x.recv_us);
+    assert_int_equal(e.xfer.total_us, x.total_us);
+    assert_true(e.xfer.bytes == x.bytes);
+    assert_true(e.xfer.place == x.place);
+    assert_true(e.xfer.url == x.url);
+    assert_int_equal(e.xfer.method, x.method);
+    assert_int_equal(e.xfer.code, x.code);
+    assert_int_equal(e.xfer.phase, x.phase);
+    assert_int_equal(e.xfer.status, x.status);
+    assert_int_equal(e.xfer.version, x.version);
+    assert_int_equal(e.xfer.reused, x.reused);
+    assert_true(spt_trace_read(&trace, &cursor, &e, &lost));
+    assert_true(e.site == 0);
+    assert_false(spt_trace_read(&trace, &cursor, &e, &lost));
+}
+
+/* A reader that fell behind never sees a further unit as a record, wherever the ring's end cuts. */
+static void test_trace_late_reader_finds_whole_records(void **state)
+{
+    for (uint32_t behind = 0; behind < 40; behind++) {
+        uint64_t cursor = trace.head, lost = 0, start = cursor, read = 0;
+        struct spt_event e;
+        uint32_t last = 0;
+        for (uint32_t i = 1; i <= 6 + behind; i++) {
+            if (i % 3 == 0)
+                put_xfer(i);
+            else if (i % 3 == 1)
+                spt_trace_spawn(&trace, 0, i, 0, 1, 1);
+            else
+                put(i);
+        }
+        while (spt_trace_read(&trace, &cursor, &e, &lost)) {
+            assert_int_not_equal(e.rec.kind, SPT_REC_MORE);
+            assert_true(last == 0 || e.rec.task == last + 1);
+            if (e.rec.kind == SPT_REC_XFER)
+                assert_int_equal(e.xfer.recv_us, e.rec.task + 6);
+            last = e.rec.task;
+            read += 1u + e.rec.extra;
+        }
+        assert_int_equal(last, 6 + behind);
+        assert_int_equal(cursor, trace.head);
+        assert_int_equal(read + lost, trace.head - start);
+    }
+}
+
+static void test_trace_of_no_records_costs_nothing(void **state)
+{
+    struct spt_trace none;
+    uint64_t cursor = 0, lost = 0;
+    struct spt_event e;
+    assert_int_equal(spt_trace_init(&none, 0), SEPTET_OK);
+    spt_trace_put(&none, (struct spt_rec){.kind = SPT_REC_RUN});
+    spt_trace_spawn(&none, 1, 2, 3, 4, 5);
+    assert_int_equal(spt_trace_text(&none, "x", 1), 0);
+    assert_false(spt_trace_read(&none, &cursor, &e, &lost));
+    assert_int_not_equal(spt_trace_intern(&none, "x"), 0);
+    spt_trace_release(&none);
+}
+
+static void test_trace_size_is_rounded_up(void **state)
+{
+    struct spt_trace t;
+    assert_int_equal(spt_trace_init(&t, 1000), SEPTET_OK);
+    assert_int_equal(t.mask, 1023);
+    spt_trace_release(&t);
+    assert_int_equal(spt_trace_init(&t, 1), SEPTET_OK);
+    assert_int_equal(t.mask, RING - 1);
+    spt_trace_release(&t);
+}
+
+/* --- interned strings --- */
+
+static void test_trace_interns_the_same_bytes_once(void **state)
+{
+    uint32_t a = spt_trace_intern(&trace, "a.lua"), b = spt_trace_intern(&trace, "b.lua");
+    char copy[] = "a.lua";
+    assert_int_not_equal(a, 0);
+    assert_int_not_equal(a, b);
+    assert_int_equal(spt_trace_intern(&trace, copy), a);
+    assert_int_equal(spt_trace_intern(&trace, "b.lua"), b);
+    assert_int_equal(spt_trace_intern(&trace, "b.lua"), b);
+    assert_string_equal(spt_trace_string(&trace, a), "a.lua");
+    assert_string_equal(spt_trace_string(&trace, 0), "");
+    assert_string_equal(spt_trace_string(&trace, 12345), "");
+    assert_int_equal(spt_trace_intern(&trace, NULL), 0);
+    assert_int_not_equal(spt_trace_intern(&trace, ""), 0);
+}
+
+static void test_trace_interns_up_to_its_limit(void **state)
+{
+    char s[16];
+    for (int i = 0; i < 65536; i++) {
+        snprintf(s, sizeof s, "s%d", i);
+        assert_int_equal(spt_trace_intern(&trace, s), i + 1);
+    }
+    assert_int_equal(spt_trace_intern(&trace, "one more"), 0);
+    for (int i = 0; i < 65536; i += 97) {
+        snprintf(s, sizeof s, "s%d", i);
+        assert_int_equal(spt_trace_intern(&trace, s), i + 1);
+        assert_string_equal(spt_trace_string(&trace, (uint32_t)i + 1), s);
+    }
+}
+
+/* --- texts --- */
+
+static void test_trace_texts_come_back(void **state)
+{
+    char out[64];
+    uint32_t a = spt_trace_text(&trace, "GET http://a/", 13);
+    uint32_t empty = spt_trace_text(&trace, "", 0);
+    uint32_t b = spt_trace_text(&trace, "second and not this", 6);
+    spt_trace_get_text(&trace, a, out, sizeof out);
+    assert_string_equal(out, "GET http://a/");
+    spt_trace_get_text(&trace, b, out, sizeof out);
+    assert_string_equal(out, "second");
+    spt_trace_get_text(&trace, empty, out, sizeof out);
+    assert_string_equal(out, "");
+    spt_trace_get_text(&trace, 0, out, sizeof out);
+    assert_string_equal(out, "");
+    spt_trace_get_text(&trace, a, out, 4);
+    assert_string_equal(out, "GET");
+}
+
+static void test_trace_texts_are_cut(void **state)
+{
+    char s[3000], out[3000];
+    memset(s, 'x', sizeof s);
+    spt_trace_get_text(&trace, spt_trace_text(&trace, s, sizeof s), out, sizeof out);
+    assert_int_equal(strlen(out), 1024);
+}
+
+/* Writes far more than the text ring holds: each text comes back while it is young, and is told to be gone
+ * when it is old, never another's. */
+static void check_texts(uint32_t count)
+{
+    static uint32_t pos[60000];
+    char s[128], out[128];
+    for (uint32_t i = 0; i < count; i++) {
+        int len = snprintf(s, sizeof s, "text %u %.*s", i, (int)(i % 61),
+                           "---------------------------------------------------------------");
+        pos[i] = spt_trace_text(&trace, s, (size_t)len);
+        assert_int_not_equal(pos[i], 0);
+        uint32_t back = i > 5000 ? i - 5000 : 0;
+        spt_trace_get_text(&trace, pos[back], out, sizeof out);
+        snprintf(s, sizeof s, "text %u ", back);
+        assert_memory_equal(out, s, strlen(s));
+    }
+    uint32_t gone = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        spt_trace_get_text(&trace, pos[i], out, sizeof out);
+        snprintf(s, sizeof s, "text %u ", i);
+        bool is_gone = strcmp(out, "<gone>") == 0;
+        assert_true(is_gone || strncmp(out, s, strlen(s)) == 0);
+        assert_true(!is_gone || gone == i);
+        gone += is_gone;
+    }
+    assert_in_range(gone, 1, count - 5000);
+}
+
+static void test_trace_texts_are_gone_when_overwritten(void **state)
+{
+    check_texts(60000);
+}
+
+static void test_trace_texts_survive_the_wrap_of_their_positions(void **state)
+{
+    spt_trace_text(&trace, "x", 1);
+    trace.text_head = (UINT64_C(1) << 32) - 500000;
+    check_texts(60000);
+}
+
+/* 0 means no text, so no text may get it. */
+static void test_trace_text_never_gets_position_zero(void **state)
+{
+    char s[1024], out[2000];
+    memset(s, 'y', sizeof s);
+    spt_trace_text(&trace, "x", 1);
+    for (uint64_t short_of = 0; short_of < 1030; short_of++) {
+        trace.text_head = (UINT64_C(1) << 32) - short_of;
+        uint32_t pos = spt_trace_text(&trace, s, sizeof s);
+        assert_int_not_equal(pos, 0);
+        spt_trace_get_text(&trace, pos, out, sizeof out);
+        assert_int_equal(strlen(out), sizeof s);
+    }
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(test_trace_gives_records_in_order),
+        T(test_trace_counts_what_was_overwritten),
+        T(test_trace_record_of_several_units),
+        T(test_trace_late_reader_finds_whole_records),
+        T(test_trace_of_no_records_costs_nothing),
+        T(test_trace_size_is_rounded_up),
+        T(test_trace_interns_the_same_bytes_once),
+        T(test_trace_interns_up_to_its_limit),
+        T(test_trace_texts_come_back),
+        T(test_trace_texts_are_cut),
+        T(test_trace_texts_are_gone_when_overwritten),
+        T(test_trace_texts_survive_the_wrap_of_their_positions),
+        T(test_trace_text_never_gets_position_zero),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

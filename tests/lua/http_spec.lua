@@ -1,0 +1,821 @@
+-- septet.http: sessions, verbs, headers, what a response holds, connections and their limits, redirects, and the
+-- trace hooks. What goes wrong on the way is in tests/faults/http_spec.lua.
+local task, http = require "septet.task", require "septet.http"
+local origin = require "origin"
+
+local URL = origin.url
+
+local function echo(session, method, options)
+  return origin.decode(session:request(method, URL .. "/echo", options).body)
+end
+
+describe("a response", function()
+  it("holds status, reason, body, url, method and version", function()
+    local session <close> = http.session()
+    local r = session:get(URL .. "/bytes/20")
+    equal(r.status, 200)
+    equal(math.type(r.status), "integer")
+    equal(r.reason, "OK")
+    equal(r.body, "0123456789abcdef0123")
+    equal(r.url, URL .. "/bytes/20")
+    equal(r.method, "GET")
+    equal(r.version, "1.1")
+    equal(r.history, {})
+    equal(r.nothing, nil)
+  end)
+
+  it("holds any status, which is never an error by itself", function()
+    local session <close> = http.session()
+    for _, status in ipairs { 200, 201, 204, 304, 400, 404, 418, 500, 503, 599, 999 } do
+      equal(session:get(URL .. "/status/" .. status).status, status)
+    end
+    equal(session:get(URL .. "/status/404").reason, "Not Found")
+    equal(session:get(URL .. "/status/103").status, 200) -- what came before it is no answer
+  end)
+
+  it("raises for its status where it is asked to", function()
+    local session <close> = http.session()
+    local r = session:get(URL .. "/status/503")
+    local err = raises_error({ kind = "HttpError", code = "status", status = 503, url = r.url, method = "GET" },
+      r.raise_for_status, r)
+    equal(tostring(err):find "503" ~= nil, true)
+    local fine = session:get(URL .. "/status/399")
+    equal(rawequal(fine:raise_for_status(), fine), true)
+  end)
+
+  it("has a body of any size, and of none", function()
+    local session <close> = http.session()
+    for _, n in ipairs { 0, 1, 16383, 16384, 16385, 1000000 } do
+      local body = session:get(URL .. "/bytes/" .. n).body
+      equal(#body, n)
+      equal(body == origin.pattern(n), true)
+    end
+    equal(session:get(URL .. "/status/204").body, "")
+  end)
+
+  it("has a body however it is framed", function()
+    local session <close> = http.session()
+    equal(session:get(URL .. "/chunked?chunks=5&size=1000").body == origin.pattern(5000), true)
+    equal(session:get(URL .. "/chunked?chunks=0").body, "")
+    equal(session:get(URL .. "/close-delimited?bytes=5000").body == origin.pattern(5000), true)
+    equal(session:get(URL .. "/close?bytes=50").body, origin.pattern(50))
+    equal(session:get(URL .. "/drip?bytes=5&interval=0.001").body, "01234")
+  end)
+
+  it("has its body decoded", function()
+    local session <close> = http.session()
+    local r = session:get(URL .. "/gzip?bytes=100000")
+    equal(r.body == origin.pattern(100000), true)
+    equal(echo(session, "GET").headers["accept-encoding"]:find "gzip" ~= nil, true)
+  end)
+
+  it("finds headers whatever their case", function()
+    local session <close> = http.session()
+    local h = session:get(URL .. "/headers?X-One=1&x-two=a%20b").headers
+    equal(h["x-one"], "1")
+    equal(h["X-ONE"], "1")
+    equal(h["X-Two"], "a b")
+    equal(h["X-Three"], nil)
+    equal(h[7], nil)
+    equal(h["Content-Length"], "2")
+  end)
+
+  it("keeps every value of a header, in order", function()
+    local session <close> = http.session()
+    local h = session:get(URL .. "/headers?Set-Cookie=a%3D1&X=y&set-cookie=b%3D2").headers
+    equal(h:all "Set-Cookie", { "a=1", "b=2" })
+    equal(h:all "X", { "y" })
+    equal(h:all "None", {})
+    equal(h["set-cookie"], "a=1, b=2")
+    local seen = {}
+    for name, value in pairs(h) do seen[#seen + 1] = name .. "=" .. value end
+    equal(seen, { "Set-Cookie=a=1", "X=y", "set-cookie=b=2", "Content-Length=2" })
+    local each = {}
+    for name in h:each() do each[#each + 1] = name end
+    equal(each, { "Set-Cookie", "X", "set-cookie", "Content-Length" })
+  end)
+
+  it("finds headers of every name and of no value", function()
+    local session <close> = http.session()
+    local h = session:get(URL .. "/headers?Lines=5&X-Empty=").headers
+    equal(h.lines, "5")
+    equal(h["x-empty"], "")
+  end)
+
+  it("tells how long each phase took", function()
+    local session <close> = http.session()
+    local first = session:get(URL .. "/delay/0.02").times
+    for _, phase in ipairs { "queue", "tcp", "wait", "receive", "total" } do
+      equal(math.type(first[phase]), "float", phase)
+      equal(first[phase] >= 0, true, phase)
+    end
+    equal(first.wait >= 0.02, true)
+    local sum = 0
+    for phase, seconds in pairs(first) do
+      if phase ~= "total" then sum = sum + seconds end
+    end
+    equal(math.abs(sum - first.total) < 1e-6, true, ("sum %.9f total %.9f"):format(sum, first.total))
+    local second = session:get(URL .. "/bytes/1").times
+    equal({ second.dns, second.tcp, second.tls }, {}) -- the connection was there
+  end)
+
+  it("is read in any number of tasks", function()
+    local session <close> = http.session()
+    local r = session:get(URL .. "/headers?X=1")
+    local results = task.gather { function() return r.headers.X end, function() return r.reason end }
+    equal(results, { n = 2, "1", "OK" })
+  end)
+end)
+
+describe("a verb", function()
+  it("is sent as it is called", function()
+    local session <close> = http.session()
+    for _, verb in ipairs { "get", "post", "put", "patch", "delete", "options" } do
+      local r = session[verb](session, URL .. "/echo?a=1")
+      equal(r.method, verb:upper())
+      local said = origin.decode(r.body)
+      equal(said.method, verb:upper())
+      equal(said.query, "a=1")
+      equal(said.body, "")
+    end
+  end)
+
+  it("may be any other", function()
+    local session <close> = http.session()
+    equal(echo(session, "PROPFIND").method, "PROPFIND")
+    equal(echo(session, "x-Odd!").method, "x-Odd!")
+  end)
+
+  it("HEAD has headers and no body", function()
+    local session <close> = http.session()
+    local r = session:head(URL .. "/bytes/1000")
+    equal(r.status, 200)
+    equal(r.body, "")
+    equal(r.headers["content-length"], "1000")
+    equal(session:get(URL .. "/bytes/3").body, "012") -- the connection is in step
+  end)
+
+  it("sends a body, of text and of bytes, small and large", function()
+    local session <close> = http.session()
+    for _, verb in ipairs { "POST", "PUT", "PATCH", "DELETE" } do
+      local said = echo(session, verb, { body = "a=1&b=2" })
+      equal({ said.method, said.body, said.headers["content-length"] }, { verb, "a=1&b=2", "7" })
+    end
+    equal(echo(session, "POST", { body = "" }).headers["content-length"], "0")
+    equal(echo(session, "POST", { body = "a\0b\r\n\r\n" }).body, "a\0b\r\n\r\n")
+    for _, n in ipairs { 1, 1025, 65537, 3000000 } do
+      equal(origin.decode(session:post(URL .. "/echo", { body = ("x"):rep(n) }).body).body_size, n)
+    end
+  end)
+
+  it("adds no header to a body that nobody asked for", function()
+    local session <close> = http.session()
+    local headers = echo(session, "POST", { body = ("x"):rep(5000) }).headers
+    equal(headers["content-type"], nil)
+    equal(headers.expect, nil)
+    equal(headers["transfer-encoding"], nil)
+  end)
+
+  it("stands in the module, on the default session", function()
+    equal(http.get(URL .. "/bytes/3").body, "012")
+    equal(http.head(URL .. "/bytes/3").body, "")
+    equal(origin.decode(http.post(URL .. "/echo", { body = "b" }).body).body, "b")
+    equal(rawequal(http.default(), http.default()), true)
+  end)
+end)
+
+describe("headers", function()
+  it("of the session go with each request; a request's own replace them, whatever their case", function()
+    local session <close> = http.session { headers = { ["X-One"] = "session", ["X-Two"] = "session", ["X-Num"] = 7 } }
+    local headers = echo(session, "GET", { headers = { ["x-one"] = "request", ["X-Three"] = "request" } }).headers
+    equal(headers["x-one"], "request")
+    equal(headers["x-two"], "session")
+    equal(headers["x-three"], "request")
+    equal(headers["x-num"], "7")
+    equal(echo(session, "GET").headers["x-one"], "session")
+    equal(echo(session, "GET").headers["x-three"], nil)
+  end)
+
+  it("are removed by false", function()
+    local session <close> = http.session { headers = { ["X-One"] = "session" } }
+    equal(echo(session, "GET", { headers = { ["X-One"] = false } }).headers["x-one"], nil)
+    equal(echo(session, "GET", { headers = { ["user-agent"] = false } }).headers["user-agent"], nil)
+    local none <close> = http.session { headers = { ["User-Agent"] = false } }
+    equal(echo(none, "GET").headers["user-agent"], nil)
+  end)
+
+  it("name the program, unless told otherwise", function()
+    local session <close> = http.session()
+    equal(echo(session, "GET").headers["user-agent"]:find "^septet/%d+%.%d+%.%d+$" ~= nil, true)
+    local other <close> = http.session { headers = { ["user-agent"] = "mine" } }
+    equal(echo(other, "GET").headers["user-agent"], "mine")
+  end)
+
+  it("may be empty, long, and hold bytes that are no ASCII", function()
+    local session <close> = http.session()
+    local headers = echo(session, "GET", { headers = { ["X-Empty"] = "", ["X-Blank"] = "  ", ["X-Long"] = ("v"):rep(8000),
+      ["X-Byte"] = "\xe9" } }).headers
+    equal(headers["x-empty"], "")
+    equal(headers["x-blank"], "")
+    equal(#headers["x-long"], 8000)
+    equal(headers["x-byte"], "é") -- the origin reads latin-1 and writes UTF-8
+  end)
+
+  it("Host may be set", function()
+    local session <close> = http.session()
+    equal(echo(session, "GET").headers.host, origin.authority)
+    equal(echo(session, "GET", { headers = { Host = "example.test" } }).headers.host, "example.test")
+  end)
+
+  it("of a table that changes later stay what they were for the session", function()
+    local given = { ["X-One"] = "before" }
+    local session <close> = http.session { headers = given }
+    equal(echo(session, "GET").headers["x-one"], "before")
+    given["X-One"] = "after"
+    equal(echo(session, "GET").headers["x-one"], "before")
+    equal(echo(session, "GET", { headers = { ["X-Two"] = "2" } }).headers["x-one"], "before")
+  end)
+end)
+
+describe("a session", function()
+  it("keeps its connection", function()
+    local session <close> = http.session()
+    local mark = origin.mark()
+    for _ = 1, 20 do session:get(URL .. "/bytes/1?spec=keep") end
+    local requests = origin.requests(mark, "/bytes/1?spec=keep")
+    equal(#requests, 20)
+    equal(origin.connections(requests), 1)
+  end)
+
+  it("has connections of its own", function()
+    local a <close> = http.session()
+    local b <close> = http.session()
+    local mark = origin.mark()
+    for _ = 1, 3 do
+      a:get(URL .. "/bytes/1?spec=own")
+      b:get(URL .. "/bytes/1?spec=own")
+    end
+    equal(origin.connections(origin.requests(mark, "/bytes/1?spec=own")), 2)
+  end)
+
+  it("drops them when it is closed", function()
+    local mark = origin.mark()
+    do
+      local session <close> = http.session()
+      session:get(URL .. "/bytes/1?spec=drop")
+    end
+    equal(origin.closed(mark, origin.requests(mark, "/bytes/1?spec=drop")[1].connection).by, "client")
+  end)
+
+  it("drops them when nobody holds it", function()
+    local mark = origin.mark()
+    http.session():get(URL .. "/bytes/1?spec=collect")
+    collectgarbage()
+    collectgarbage()
+    equal(origin.closed(mark, origin.requests(mark, "/bytes/1?spec=collect")[1].connection).by, "client")
+  end)
+
+  it("that nobody holds ends no request on its way", function()
+    local t = task.spawn(function() return http.session():get(URL .. "/delay/0.02").body end)
+    turns(2)
+    collectgarbage()
+    collectgarbage()
+    equal(t:await(), "01")
+  end)
+
+  it("takes no request once it is closed", function()
+    local session = http.session()
+    session:get(URL .. "/bytes/1")
+    session:close()
+    session:close()
+    misuse("the session is closed", function() session:get(URL .. "/bytes/1") end)
+  end)
+
+  it("fails what is in flight when it is closed, what waits for a place too", function()
+    local session = http.session { limit = 1 }
+    local tasks = {}
+    for i = 1, 3 do tasks[i] = task.spawn(session.get, session, URL .. "/stall?spec=close") end
+    local mark = origin.mark()
+    origin.eventually(function() return origin.requests(mark, "/stall?spec=close")[1] end)
+    session:close()
+    for i = 1, 3 do
+      raises_error({ kind = "HttpError", code = "closed" }, tasks[i].await, tasks[i])
+    end
+  end)
+
+  it("may be closed by the task whose request it is", function()
+    local session = http.session()
+    local t = task.spawn(function()
+      local s <close> = session
+      s:get(URL .. "/bytes/1")
+      error("out", 0)
+    end)
+    raises("out", t.await, t)
+    misuse("the session is closed", function() session:get(URL .. "/bytes/1") end)
+  end)
+
+  it("takes limits, a timeout and headers, and nothing else", function()
+    misuse("unknown option 'limti' to 'session', did you mean 'limit'%?", function() http.session({ limti = 3 }) end)
+    misuse("did you mean 'limit_per_host'%?", function() http.session({ limit_per_hosts = 3 }) end)
+    misuse("bad option 'limit' to 'session' %(a whole number of at least 1 expected, got 0%)", function() http.session({ limit = 0 }) end)
+    misuse("bad option 'limit'", function() http.session({ limit = 1.5 }) end)
+    misuse("bad option 'limit'", function() http.session({ limit = "8" }) end)
+    misuse("bad option 'limit_per_host'", function() http.session({ limit_per_host = -1 }) end)
+    misuse("bad option 'timeout'", function() http.session({ timeout = -1 }) end)
+    misuse("bad option 'timeout'", function() http.session({ timeout = 0 / 0 }) end)
+    misuse("bad option 'headers'", function() http.session({ headers = "X: y" }) end)
+    misuse("bad option 'trace'", function() http.session({ trace = print }) end)
+    misuse("bad options to 'session'", function() http.session(7) end)
+    misuse("unknown option 'request_edn' to 'trace', did you mean 'request_end'%?", function() http.session({ trace = { request_edn = print } }) end)
+    misuse("bad trace hook 'request_end' %(function expected, got string%)", function() http.session({ trace = { request_end = "print" } }) end)
+  end)
+
+  it("does not grow the process when many come and go", function()
+    local function resident() -- bytes; a sanitizer keeps what is freed, and looks for leaks itself
+      local maps, file <close> = io.open "/proc/self/maps", io.open "/proc/self/statm"
+      local sanitized = maps and maps:read("a"):find("libasan", 1, true)
+      if maps then maps:close() end
+      return file and not sanitized and select(2, file:read("n", "n")) * 4096 or 0
+    end
+    local function many(n)
+      for _ = 1, n do http.session():close() end
+      collectgarbage()
+      collectgarbage()
+    end
+    many(2000)
+    local before = resident()
+    many(4000)
+    local more = resident() - before
+    equal(more < 4e6, true, "bytes more than before: " .. more)
+  end)
+end)
+
+-- The most requests that the origin had in hand at once, each for as long as its answer was held back.
+local function most_at_once(requests, seconds)
+  local edges, now, most = {}, 0, 0
+  for _, request in ipairs(requests) do
+    edges[#edges + 1] = { request.time, 1 }
+    edges[#edges + 1] = { request.time + 0.9 * seconds, -1 } -- two clocks may differ a little
+  end
+  table.sort(edges, function(a, b)
+    if a[1] == b[1] then return a[2] < b[2] end
+    return a[1] < b[1]
+  end)
+  for _, edge in ipairs(edges) do
+    now = now + edge[2]
+    most = math.max(most, now)
+  end
+  return most
+end
+
+local function at_once(session, n, url)
+  local list = {}
+  for i = 1, n do
+    list[i] = function()
+      local status = session:get(url).status
+      return status
+    end
+  end
+  local mark = origin.mark()
+  local results = task.gather(list)
+  for i = 1, n do equal(results[i], 200) end
+  local requests = origin.requests(mark, url:sub(#URL + 1))
+  equal(#requests, n)
+  return requests, origin.connections(requests)
+end
+
+describe("limits", function()
+  it("hold: never more than limit at once, however many ask", function()
+    local session <close> = http.session { limit = 3, limit_per_host = 100 }
+    local requests, connections = at_once(session, 15, URL .. "/delay/0.02?spec=limit0")
+    equal(connections <= 3, true)
+    equal(most_at_once(requests, 0.02) <= 3, true)
+    equal(most_at_once(requests, 0.02) > 1, true)
+  end)
+
+  it("hold per host: never more than limit_per_host, while another host goes on", function()
+    local session <close> = http.session { limit = 100, limit_per_host = 2 }
+    local requests, connections = at_once(session, 10, URL .. "/delay/0.02?spec=limit1")
+    equal(most_at_once(requests, 0.02) <= 2, true)
+    equal(connections <= 2, true)
+    local blocked = {}
+    for i = 1, 2 do blocked[i] = task.spawn(session.get, session, URL .. "/stall") end
+    turns(2)
+    equal(session:get("http://localhost:" .. origin.port .. "/bytes/1").status, 200)
+    for i = 1, 2 do blocked[i]:cancel() end
+    task.wait(blocked)
+  end)
+
+  it("of one keeps the order", function()
+    local session <close> = http.session { limit = 1 }
+    local mark, tasks = origin.mark(), {}
+    for i = 1, 10 do tasks[i] = task.spawn(session.get, session, ("%s/bytes/%d?spec=order"):format(URL, i)) end
+    task.wait(tasks)
+    local order = {}
+    for _, request in ipairs(origin.since(mark, "request")) do
+      if request.query == "spec=order" then order[#order + 1] = request.path end
+    end
+    equal(#order, 10)
+    for i = 1, 10 do equal(order[i], "/bytes/" .. i) end
+  end)
+
+  it("are 8 per host by default", function()
+    local session <close> = http.session()
+    local requests, connections = at_once(session, 24, URL .. "/delay/0.02?spec=limit2")
+    equal(most_at_once(requests, 0.02) <= 8, true)
+    equal(connections <= 8, true)
+  end)
+
+  it("let two hundred go at once where they allow it", function()
+    local session <close> = http.session { limit = 200, limit_per_host = 200 }
+    at_once(session, 200, URL .. "/delay/0.1")
+  end)
+
+  it("count what was cancelled and what failed as gone", function()
+    local session <close> = http.session { limit = 2 }
+    for round = 1, 5 do
+      local stuck = { task.spawn(session.get, session, URL .. "/stall"), task.spawn(session.get, session, URL .. "/stall") }
+      turns(round)
+      for _, t in ipairs(stuck) do t:cancel() end
+      task.wait(stuck)
+      pcall(session.get, session, origin.refused)
+      equal(session:get(URL .. "/bytes/1").status, 200)
+    end
+  end)
+end)
+
+describe("a redirect", function()
+  it("is followed, and leaves its history", function()
+    local session <close> = http.session()
+    local r = session:get(URL .. "/redirect/3")
+    equal(r.status, 200)
+    equal(r.url, URL .. "/redirect/0")
+    equal(#r.history, 3)
+    for i, hop in ipairs(r.history) do
+      equal({ hop.status, hop.url }, { 302, URL .. "/redirect/" .. (4 - i) })
+      equal(hop.headers.location, "/redirect/" .. (3 - i))
+    end
+  end)
+
+  it("is followed ten times and no more", function()
+    local session <close> = http.session()
+    equal(session:get(URL .. "/redirect/10").status, 200)
+    local mark = origin.mark()
+    raises_error({ kind = "HttpError", code = "redirect", reason = "limit" }, session.get, session, URL .. "/redirect/11")
+    equal(#origin.requests(mark, "/redirect/1"), 1)
+    equal(#origin.requests(mark, "/redirect/0"), 0)
+    raises_error({ code = "redirect", reason = "limit" }, session.get, session, URL .. "/redirect-to?url=/redirect/20")
+  end)
+
+  it("may be relative, absolute, and have a query", function()
+    local session <close> = http.session()
+    equal(session:get(URL .. "/redirect-to?url=/bytes/3").body, "012")
+    equal(session:get(URL .. "/redirect-to?url=bytes/4").body, "0123")
+    equal(session:get(URL .. "/redirect-to?url=" .. URL .. "/bytes/5").body, "01234")
+    equal(session:get(URL .. "/redirect-to?url=//" .. origin.authority .. "/bytes/6").body, "012345")
+    equal(origin.decode(session:get(URL .. "/redirect-to?url=/echo%3Fa%3D1").body).query, "a=1")
+  end)
+
+  it("turns a POST into a GET at 301, 302 and 303, without its body", function()
+    local session <close> = http.session()
+    for _, status in ipairs { 301, 302, 303 } do
+      local r = session:post(("%s/redirect-to?url=/echo&status=%d"):format(URL, status), { body = "secret" })
+      local said = origin.decode(r.body)
+      equal({ said.method, said.body, r.method }, { "GET", "", "GET" })
+      equal(said.headers["content-length"], nil)
+    end
+  end)
+
+  it("keeps method and body at 307 and 308", function()
+    local session <close> = http.session()
+    for _, status in ipairs { 307, 308 } do
+      for _, method in ipairs { "POST", "PUT", "DELETE" } do
+        local r = session:request(method, ("%s/redirect-to?url=/echo&status=%d"):format(URL, status), { body = "kept" })
+        local said = origin.decode(r.body)
+        equal({ said.method, said.body, r.method }, { method, "kept", method })
+      end
+    end
+  end)
+
+  it("keeps the method of what is no POST at 301 and 302, and HEAD at 303", function()
+    local session <close> = http.session()
+    for _, status in ipairs { 301, 302 } do
+      equal(session:put(("%s/redirect-to?url=/echo&status=%d"):format(URL, status), { body = "x" }).method, "PUT")
+    end
+    local r = session:head(URL .. "/redirect-to?url=/bytes/9&status=303")
+    equal({ r.method, r.status, r.body, r.headers["content-length"] }, { "HEAD", 200, "", "9" })
+  end)
+
+  it("keeps the headers on the same origin", function()
+    local session <close> = http.session()
+    local said = origin.decode(session:get(URL .. "/redirect-to?url=/echo",
+      { headers = { Authorization = "secret", Cookie = "c=1", ["X-One"] = "1" } }).body)
+    equal({ said.headers.authorization, said.headers.cookie, said.headers["x-one"] }, { "secret", "c=1", "1" })
+  end)
+
+  it("drops the secrets on the way to another origin", function()
+    local session <close> = http.session { headers = { authorization = "secret", ["User-Agent"] = "mine" } }
+    local there = ("http://localhost:%d/echo"):format(origin.port)
+    local r = session:get(URL .. "/redirect-to?url=" .. there, { headers = { COOKIE = "c=1", ["Proxy-Authorization"] = "p" } })
+    local said = origin.decode(r.body)
+    equal(r.url, there)
+    equal({ said.headers.authorization, said.headers.cookie, said.headers["proxy-authorization"] }, {})
+    equal(said.headers["user-agent"], "mine")
+    equal(said.headers.host, "localhost:" .. origin.port)
+    equal(echo(session, "GET").headers.authorization, "secret") -- the next one has them again
+  end)
+
+  it("does not get them back on the way home", function()
+    local session <close> = http.session()
+    local home = URL .. "/echo"
+    local there = ("http://localhost:%d/redirect-to?url=%s"):format(origin.port, home)
+    local r = session:get(URL .. "/redirect-to?url=" .. there, { headers = { Authorization = "secret" } })
+    equal(r.url, home)
+    equal(origin.decode(r.body).headers.authorization, nil)
+  end)
+
+  it("to another scheme is denied", function()
+    local session <close> = http.session()
+    for _, target in ipairs { "file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/" } do
+      raises_error({ kind = "HttpError", code = "redirect", reason = "denied" }, session.get, session,
+        URL .. "/redirect-to?url=" .. target)
+    end
+  end)
+
+  it("without a Location is a response", function()
+    local session <close> = http.session()
+    for _, status in ipairs { 301, 302, 303, 307, 308 } do
+      local r = session:get(URL .. "/status/" .. status)
+      equal({ r.status, #r.history }, { status, 0 })
+    end
+    local not_modified = session:get(URL .. "/redirect-to?url=/bytes/1&status=304")
+    equal(not_modified.status, 304)
+    equal(session:get(URL .. "/redirect-to?url=/bytes/1&status=201").status, 201)
+  end)
+
+  it("counts against the time of the whole request", function()
+    local session <close> = http.session()
+    raises_error({ kind = "HttpError", code = "timeout" }, session.get, session,
+      URL .. "/redirect-to?url=/stall", { timeout = 0.1 })
+  end)
+end)
+
+describe("trace hooks", function()
+  -- A session whose hooks write down what they are told.
+  local function traced(options)
+    local events = {}
+    local function note(name)
+      return function(ctx, ev)
+        events[#events + 1] = { hook = name, ctx = ctx, ev = ev }
+      end
+    end
+    options = options or {}
+    options.trace = { request_start = note "start", request_end = note "end", request_exception = note "exception" }
+    return http.session(options), events
+  end
+
+  local function names(events)
+    local list = {}
+    for i, event in ipairs(events) do list[i] = event.hook end
+    return table.concat(list, " ")
+  end
+
+  it("are told start and end, with one context a request", function()
+    local session <close>, events = traced()
+    session:get(URL .. "/bytes/1")
+    session:post(URL .. "/status/500", { body = "x" })
+    equal(names(events), "start end start end")
+    local first, last = events[1], events[2]
+    equal(rawequal(first.ctx, last.ctx), true)
+    equal(rawequal(first.ctx, events[3].ctx), false)
+    equal({ first.ev.method, first.ev.url, first.ev.request }, { "GET", URL .. "/bytes/1", last.ev.request })
+    equal({ last.ev.method, last.ev.url, last.ev.status }, { "GET", URL .. "/bytes/1", 200 })
+    equal({ events[4].ev.method, events[4].ev.status }, { "POST", 500 })
+    equal(first.ev.request ~= events[3].ev.request, true)
+    equal(first.ev.time <= last.ev.time, true)
+    equal(last.ev.time <= task.now(), true)
+  end)
+
+  it("are told the end before the one who waits goes on", function()
+    local session <close>, events = traced()
+    local t = task.spawn(function()
+      session:get(URL .. "/bytes/1")
+      return names(events)
+    end)
+    equal(t:await(), "start end")
+  end)
+
+  it("measure from the start to the end of the body", function()
+    local session <close>, events = traced()
+    session:get(URL .. "/drip?bytes=3&interval=0.01")
+    equal(events[2].ev.time - events[1].ev.time >= 0.03, true)
+  end)
+
+  it("share a context the script has written to, each request its own", function()
+    local elapsed = {}
+    local session <close> = http.session { trace = {
+      request_start = function(ctx, ev) ctx.t0 = ev.time end,
+      request_end = function(ctx, ev) elapsed[#elapsed + 1] = ev.time - ctx.t0 end,
+    } }
+    local list = {}
+    for i = 1, 20 do
+      list[i] = function() session:get(URL .. "/delay/0.01") end
+    end
+    task.gather(list)
+    equal(#elapsed, 20)
+    for _, seconds in ipairs(elapsed) do equal(seconds >= 0.01, true) end
+  end)
+
+  it("may be any of the three", function()
+    for _, name in ipairs { "request_start", "request_end", "request_exception" } do
+      local calls = 0
+      local session <close> = http.session { trace = { [name] = function() calls = calls + 1 end } }
+      session:get(URL .. "/bytes/1")
+      pcall(session.get, session, origin.refused)
+      equal(calls, name == "request_start" and 2 or 1, name)
+    end
+    local session <close> = http.session { trace = {} }
+    equal(session:get(URL .. "/bytes/1").status, 200)
+  end)
+
+  it("are told of a failure, once", function()
+    local session <close>, events = traced()
+    local err = raises_error({ code = "connect" }, session.get, session, origin.refused)
+    equal(names(events), "start exception")
+    local ev = events[2].ev
+    equal(rawequal(events[1].ctx, events[2].ctx), true)
+    equal({ ev.exception.kind, ev.exception.code, ev.exception.phase }, { "HttpError", err.code, err.phase })
+    equal(ev.cancelled, false)
+    equal(ev.status, nil)
+    equal(ev.url, origin.refused)
+  end)
+
+  it("are told of every kind of failure exactly once", function()
+    local session <close>, events = traced()
+    for _, url in ipairs { origin.refused, URL .. "/reset", URL .. "/reset?after=10&length=100", URL .. "/truncate",
+      URL .. "/empty", URL .. "/garbage", "nothing", "ftp://127.0.0.1/", URL .. "/a b" } do
+      local n = #events
+      equal(pcall(session.get, session, url), false, url)
+      task.checkpoint()
+      task.checkpoint()
+      equal(#events, n + 2, url)
+      equal({ events[n + 1].hook, events[n + 2].hook }, { "start", "exception" }, url)
+    end
+    local n = #events
+    pcall(session.get, session, URL .. "/stall", { timeout = 0.02 })
+    equal(#events, n + 2)
+    equal(events[n + 2].ev.exception.code, "timeout")
+  end)
+
+  it("are safe where a request fails at once and all is collected", function()
+    local session <close>, events = traced()
+    for _ = 1, 20 do
+      pcall(session.get, session, "nothing")
+      collectgarbage()
+      collectgarbage()
+    end
+    task.checkpoint()
+    equal(#events, 40)
+  end)
+
+  it("are told of a cancel, once, wherever the request was", function()
+    for _, at in ipairs { "queue", "connect", "wait", "receive" } do
+      local session <close>, events = traced { limit = 1 }
+      local blocker = at == "queue" and task.spawn(session.get, session, URL .. "/stall")
+      turns(2)
+      local before = #events
+      local target = (at == "receive" and "/stall?after=10&length=100&spec=" or "/stall?spec=") .. at
+      local mark = origin.mark()
+      local t = task.spawn(session.get, session, URL .. target)
+      turns(2)
+      if at == "wait" or at == "receive" then
+        origin.eventually(function() return origin.requests(mark, target)[1] end)
+      end
+      t:cancel()
+      raises_error({ kind = "TaskCancelled" }, t.await, t)
+      equal(#events, before + 2, at)
+      equal(events[before + 1].hook, "start", at)
+      equal(events[before + 2].hook, "exception", at)
+      equal(events[before + 2].ev.cancelled, true)
+      equal(events[before + 2].ev.exception, nil)
+      if blocker then
+        blocker:cancel()
+        task.wait { blocker }
+        equal(#events, before + 3)
+      end
+    end
+  end)
+
+  it("are told of a cancel that came before the request", function()
+    local session <close>, events = traced()
+    local t = task.spawn(function()
+      task.current():cancel()
+      session:get(URL .. "/bytes/1")
+    end)
+    raises_error({ kind = "TaskCancelled" }, t.await, t)
+    turns(2)
+    equal(names(events), "start exception")
+    equal(events[2].ev.cancelled, true)
+  end)
+
+  it("are told of a session that is closed under its requests", function()
+    local session, events = traced { limit = 1 }
+    local a = task.spawn(session.get, session, URL .. "/stall")
+    local b = task.spawn(session.get, session, URL .. "/stall")
+    turns(2)
+    session:close()
+    pcall(a.await, a)
+    pcall(b.await, b)
+    turns(2)
+    equal(names(events), "start start exception exception")
+    equal(events[3].ev.exception.code, "closed")
+  end)
+
+  it("are told a redirected request once, at its last end", function()
+    local session <close>, events = traced()
+    session:get(URL .. "/redirect/3")
+    equal(names(events), "start end")
+    equal(events[2].ev.status, 200)
+    pcall(session.get, session, URL .. "/redirect/11")
+    turns(2)
+    equal(names(events), "start end start exception")
+    equal(events[4].ev.exception.code, "redirect")
+    session:get(URL .. "/status/302")
+    equal(names(events), "start end start exception start end")
+    equal(events[6].ev.status, 302)
+  end)
+
+  it("may edit the headers at the start", function()
+    local session <close> = http.session { headers = { ["X-Session"] = "s", ["X-Gone"] = "g" }, trace = {
+      request_start = function(_, ev)
+        ev.headers["X-Added"] = "added"
+        ev.headers["X-Gone"] = nil
+        ev.headers["X-Session"] = ev.headers["X-Session"] .. "+"
+      end,
+    } }
+    local headers = echo(session, "GET", { headers = { ["X-Request"] = "r" } }).headers
+    equal({ headers["x-added"], headers["x-session"], headers["x-request"] }, { "added", "s+", "r" })
+    equal(headers["x-gone"], nil)
+  end)
+
+  it("may abort at the start, by raising: nothing is sent", function()
+    local thrown, events = {}, 0
+    local session <close> = http.session { trace = {
+      request_start = function() error(thrown) end,
+      request_end = function() events = events + 1 end,
+      request_exception = function() events = events + 1 end,
+    } }
+    local mark = origin.mark()
+    local ok, err = pcall(session.get, session, URL .. "/bytes/1?spec=abort")
+    equal(ok, false)
+    equal(rawequal(err, thrown), true)
+    equal(#origin.requests(mark, "/bytes/1?spec=abort"), 0)
+    equal(events, 0)
+  end)
+
+  it("that write a bad header are refused before anything is sent", function()
+    local session <close> = http.session { trace = {
+      request_start = function(_, ev) ev.headers["X-Bad"] = "a\r\nEvil: 1" end,
+    } }
+    local mark = origin.mark()
+    raises_error({ kind = "Usage" }, session.get, session, URL .. "/bytes/1?spec=bad")
+    equal(#origin.requests(mark, "/bytes/1?spec=bad"), 0)
+  end)
+
+  it("that fail later leave the request alone", function()
+    local session <close> = http.session { trace = {
+      request_end = function() error "a hook of this spec fails" end,
+      request_exception = function() error({}) end,
+    } }
+    equal(session:get(URL .. "/bytes/3").body, "012")
+    raises_error({ code = "connect" }, session.get, session, origin.refused)
+    equal(session:get(URL .. "/bytes/3").body, "012")
+  end)
+
+  it("cannot wait", function()
+    local told = {}
+    local function hook() told[#told + 1] = select(2, pcall(task.sleep, 0.001)) or "waited" end
+    local session <close> = http.session { trace = { request_end = hook, request_exception = hook } }
+    session:get(URL .. "/bytes/1")
+    pcall(session.get, session, origin.refused)
+    equal(#told, 2)
+    for _, err in ipairs(told) do
+      equal(task.is(err, "Usage"), true)
+      equal(err.message:find "cannot wait here" ~= nil, true)
+    end
+  end)
+
+  it("may spawn nothing, cancel anything, and close the session", function()
+    local session, t
+    session = http.session { trace = { request_end = function()
+      t:cancel()
+      session:close()
+    end } }
+    local other
+    t = task.spawn(function() session:get(URL .. "/stall") end)
+    other = task.spawn(function() return session:get(URL .. "/bytes/1").status end)
+    equal(other:await(), 200)
+    pcall(t.await, t)
+    equal(t:status() == "cancelled" or t:status() == "failed", true)
+  end)
+end)

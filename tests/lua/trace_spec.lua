@@ -1,0 +1,198 @@
+-- septet.trace: what tasks and requests did, as events and as lines.
+local task, http, trace = require "septet.task", require "septet.http", require "septet.trace"
+local origin = require "origin"
+
+-- Every event from here on; there is no way to end a subscription, so one serves the whole file.
+local events = {}
+trace.subscribe(function(event) events[#events + 1] = event end)
+
+-- The events of a task, once it has been told that it ended; and their kinds, in words.
+local function events_of(t)
+  local found
+  origin.eventually(function()
+    found = {}
+    for _, event in ipairs(events) do
+      if event.task == t.id then found[#found + 1] = event end
+    end
+    return #found > 0 and found[#found].kind == "end"
+  end)
+  return found
+end
+
+local function first(list, kind)
+  for _, event in ipairs(list) do
+    if event.kind == kind then return event end
+  end
+end
+
+local function kinds(list)
+  local words = {}
+  for i, event in ipairs(list) do words[i] = event.kind end
+  return table.concat(words, " ")
+end
+
+describe("subscribe", function()
+  it("tells a task's whole life", function()
+    local t = task.spawn(function() task.sleep(0.001) end)
+    local spawned_at = line() - 1
+    t:await()
+    local list = events_of(t)
+    equal(kinds(list), "spawn wait run ready run end")
+    local file = debug.getinfo(1, "S").short_src
+    equal(list[1].parent, task.current().id)
+    equal(list[1].defined, ("%s:%d"):format(file, spawned_at))
+    equal(list[1].at, ("%s:%d"):format(file, spawned_at))
+    equal(list[2].what, "sleep 0.001 s")
+    equal(list[2].at, ("%s:%d"):format(file, spawned_at))
+    equal(list[3].left, "wait")
+    equal(list[3].duration >= 0, true)
+    equal(list[4].cancelled, false)
+    equal(list[5].left, "end")
+    equal(list[6].outcome, "ok")
+  end)
+
+  it("tells how a task ended, and who cancelled it", function()
+    local failed = task.spawn(error, "x", 0)
+    pcall(failed.await, failed)
+    equal(first(events_of(failed), "end").outcome, "error")
+    local t = task.spawn(task.sleep, math.huge)
+    turns(1)
+    t:cancel "enough"
+    task.wait { t }
+    local list = events_of(t)
+    equal(first(list, "cancel").by, task.current().id)
+    equal(first(list, "cancel").source, "cancel")
+    equal(first(list, "ready").cancelled, true)
+    equal(first(list, "end").outcome, "cancelled")
+  end)
+
+  it("tells a name that was given", function()
+    local t = task.spawn(function() end)
+    t.name = "a name"
+    t:await()
+    equal(first(events_of(t), "name").name, "a name")
+  end)
+
+  it("tells times that never go backwards within a kind of edge", function()
+    local t = task.spawn(function() turns(20) end)
+    t:await()
+    local last = 0
+    for _, event in ipairs(events_of(t)) do
+      if event.kind == "run" then
+        equal(event.time >= last, true)
+        last = event.time
+      end
+    end
+    equal(last <= task.now(), true)
+  end)
+
+  it("tells a request, its phases, and the line that asked for it", function()
+    local session <close> = http.session()
+    local here
+    local t = task.spawn(function()
+      here = line() + 1
+      local _ = session:get(origin.url .. "/delay/0.01?bytes=7").status
+    end)
+    t:await()
+    local list = events_of(t)
+    local xfer = first(list, "xfer")
+    equal({ xfer.method, xfer.url, xfer.status, xfer.bytes, xfer.reused, xfer.protocol },
+      { "GET", origin.url .. "/delay/0.01?bytes=7", 200, 7, false, 11 })
+    equal(xfer.at:match ":(%d+)$", tostring(here))
+    equal(xfer.total >= 0.01, true)
+    equal(xfer.wait >= 0.01, true)
+    equal(xfer.code, nil)
+    local wait = first(list, "wait")
+    equal(wait.what, "http GET " .. origin.url .. "/delay/0.01?bytes=7")
+    equal(wait.ref, xfer.ref)
+  end)
+
+  it("tells a request that failed, and one that was cancelled", function()
+    local session <close> = http.session()
+    local failed = task.spawn(session.get, session, origin.refused)
+    pcall(failed.await, failed)
+    local xfer = first(events_of(failed), "xfer")
+    equal({ xfer.code, xfer.phase, xfer.status }, { "connect", "connect", 0 })
+    local cancelled = task.spawn(session.get, session, origin.url .. "/stall?spec=trace")
+    local mark = origin.mark()
+    origin.eventually(function() return origin.requests(mark, "/stall?spec=trace")[1] end)
+    cancelled:cancel()
+    task.wait { cancelled }
+    xfer = first(events_of(cancelled), "xfer")
+    equal({ xfer.code, xfer.phase }, { "cancelled", "wait" })
+    local refused = task.spawn(session.get, session, "nothing")
+    pcall(refused.await, refused)
+    xfer = first(events_of(refused), "xfer")
+    equal({ xfer.code, xfer.phase }, { "url", "queue" })
+  end)
+
+  it("tells of records that were overwritten before they were read", function()
+    local before = #events
+    local t = task.spawn(function()
+      for _ = 1, 100000 do task.spawn(function() end) end -- in one turn: more than the ring holds
+    end)
+    t:await()
+    origin.eventually(function()
+      for i = before + 1, #events do
+        if events[i].kind == "lost" then return events[i].count > 0 end
+      end
+    end)
+  end)
+
+  it("refuses what cannot be called", function()
+    misuse("bad argument #1 to 'subscribe' %(function expected, got nil%)", function() trace.subscribe() end)
+    misuse("function expected, got string", function() trace.subscribe("x") end)
+  end)
+
+  it("cannot wait, and ends for one that raises, while the others go on", function()
+    local calls, refused = 0, nil
+    trace.subscribe(function()
+      calls = calls + 1
+      refused = refused or select(2, pcall(task.sleep, 0))
+      error "a subscriber of this spec fails"
+    end)
+    origin.eventually(function() return calls > 0 end)
+    task.sleep(0.002) -- another turn of the loop
+    equal(calls, 1)
+    equal(task.is(refused, "Usage"), true)
+    local t = task.spawn(function() end)
+    t:await()
+    equal(first(events_of(t), "end").outcome, "ok")
+  end)
+end)
+
+describe("lines", function()
+  it("writes a line for each thing that happens", function()
+    local out = {}
+    trace.lines { write = function(_, text) out[#out + 1] = text end }
+    local session <close> = http.session()
+    local t = task.spawn(function()
+      task.sleep(0.001)
+      session:get(origin.url .. "/bytes/7")
+      pcall(session.get, session, origin.refused)
+    end)
+    t.name = "worker"
+    local victim = task.spawn(task.sleep, math.huge)
+    turns(1)
+    victim:cancel()
+    t:await()
+    events_of(t)
+    task.sleep(0.002) -- what comes after is told at the next turn of the loop
+    local text = table.concat(out)
+    for _, pattern in ipairs {
+      "spawn  %S+trace_spec.lua:%d+ by #" .. task.current().id,
+      "#" .. t.id .. " worker +wait +sleep 0.001 s +%S+trace_spec.lua:%d+\n",
+      "#" .. t.id .. " worker +wait +GET " .. origin.url .. "/bytes/7",
+      "200 +GET " .. origin.url .. "/bytes/7 +7 B h1 new |.+ = %d+%.%d ms\n",
+      "error +GET " .. origin.refused .. ": connect in connect after %d+%.%d ms\n",
+      "cancel +cancel by #" .. task.current().id,
+      "#" .. t.id .. " worker +end +ok +%(%d+ waits, busy %d+%.%d+ ms, sched %d+%.%d+ ms%)\n",
+      "#" .. victim.id .. " %S+ +end +cancelled",
+    } do
+      equal(text:find((pattern:gsub("%-", "%%-"))) ~= nil, true, pattern)
+    end
+    for _, one in ipairs(out) do
+      equal(one:find "^ *%+%d+%.%d " ~= nil and one:sub(-1) == "\n" and not one:sub(1, -2):find "\n", true, one)
+    end
+  end)
+end)
