@@ -489,7 +489,7 @@ static void warn_task(septet_host *h, const struct spt_task *t)
     spt_task_waits_for(t, what, sizeof what);
     for (int level = 0; t->co && lua_getstack(t->co, level, &ar); level++) {
         lua_getinfo(t->co, "Sl", &ar);
-        if (ar.currentline > 0 && *ar.short_src != '[') {
+        if (spt_is_script(&ar)) {
             snprintf(at, sizeof at, "  %s:%d", ar.short_src, ar.currentline);
             break;
         }

@@ -97,8 +97,8 @@ struct septet_op {
 };
 
 /* Makes a new operation of `type`, zeroed, for the calling C function's await. It may push one
- * value on the stack of `L`, which must stay there. Raises out of memory, and when called outside a
- * task. */
+ * value on the stack of `L`, which must stay there. Raises out of memory, and Usage
+ * where the running code cannot be suspended. */
 SEPTET_API septet_op *septet_op_new(lua_State *L, const septet_op_type *type);
 
 /* Starts `op` and suspends the running task until it is done; use it as `return septet_op_await(L,

@@ -1,12 +1,16 @@
--- Checks of arguments for the modules in Lua: each raises Usage at the line of the caller's caller.
+-- Checks of arguments for the modules in Lua: each raises Usage at the script's line.
 local core = require "septet.core"
 
 local args = {}
 
--- Raises Usage `level` calls up (1: the caller of the function that calls this).
-local function usage(level, format, ...)
-  local where = debug.getinfo(level + 2, "Sl")
-  local place = where and where.currentline > 0 and ("%s:%d: "):format(where.short_src, where.currentline) or ""
+-- Raises Usage at the innermost line that is the script's: our own modules are not where the mistake is.
+local function usage(format, ...)
+  local level, where = 2, nil
+  repeat
+    where = debug.getinfo(level, "Sl")
+    level = level + 1
+  until not where or where.currentline > 0 and where.source:sub(1, 9) ~= "=[septet."
+  local place = where and ("%s:%d: "):format(where.short_src, where.currentline) or ""
   error(core.error { kind = "Usage", message = place .. format:format(...) }, 0)
 end
 args.usage = usage
@@ -53,7 +57,7 @@ local checks = {
   any = function() return true end,
 }
 
---- Checks an option table: unknown names and wrong values raise Usage two calls up.
+--- Checks an option table: unknown names and wrong values raise Usage.
 ---@param options table|nil
 ---@param spec table<string, string> name to kind of check
 ---@param what string the function's name, for messages
@@ -61,18 +65,18 @@ local checks = {
 function args.options(options, spec, what)
   if options == nil then return {} end
   if type(options) ~= "table" then
-    usage(2, "bad options to '%s' (table expected, got %s)", what, type(options))
+    usage("bad options to '%s' (table expected, got %s)", what, type(options))
   end
   for name, value in pairs(options) do
     local kind = spec[name]
     if not kind then
       local near = type(name) == "string" and nearest(name, spec)
-      usage(2, "unknown option '%s' to '%s'%s", tostring(name), what,
+      usage("unknown option '%s' to '%s'%s", tostring(name), what,
         near and (", did you mean '%s'?"):format(near) or "")
     end
     local ok, expected = checks[kind](value)
     if not ok then
-      usage(2, "bad option '%s' to '%s' (%s expected, got %s)", name, what, expected,
+      usage("bad option '%s' to '%s' (%s expected, got %s)", name, what, expected,
         type(value) == "number" and tostring(value) or type(value))
     end
   end
@@ -83,20 +87,20 @@ end
 function args.callable(value, position, what)
   local mt = getmetatable(value)
   if type(value) == "function" or type(mt) == "table" and mt.__call then return end
-  usage(2, "bad argument #%d to '%s' (function expected, got %s)", position, what, type(value))
+  usage("bad argument #%d to '%s' (function expected, got %s)", position, what, type(value))
 end
 
 --- Checks that a value is a table.
 function args.list(value, position, what)
   if type(value) ~= "table" then
-    usage(2, "bad argument #%d to '%s' (list expected, got %s)", position, what, type(value))
+    usage("bad argument #%d to '%s' (list expected, got %s)", position, what, type(value))
   end
 end
 
 --- Checks that a value is a string.
 function args.string(value, position, what)
   if type(value) ~= "string" then
-    usage(2, "bad argument #%d to '%s' (string expected, got %s)", position, what, type(value))
+    usage("bad argument #%d to '%s' (string expected, got %s)", position, what, type(value))
   end
 end
 

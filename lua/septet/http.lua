@@ -15,13 +15,14 @@ local USER_AGENT = "septet/" .. core.versions():match("^Septet ([^,]+)")
 --- The headers of a response, by name whatever the case; several of one name are joined by ", ".
 ---@class septet.Headers
 local Headers = {}
+local LINES = {} -- the key of the lines: no header has it
 
 --- Every value of a header, in order.
 ---@param name string
 ---@return string[]
 function Headers:all(name)
   local values = {}
-  for _, pair in ipairs(rawget(self, "lines")) do
+  for _, pair in ipairs(rawget(self, LINES)) do
     if pair[1]:lower() == name:lower() then values[#values + 1] = pair[2] end
   end
   return values
@@ -29,7 +30,7 @@ end
 
 --- Iterates over name and value as they came.
 function Headers:each()
-  local i, lines = 0, rawget(self, "lines")
+  local i, lines = 0, rawget(self, LINES)
   return function()
     i = i + 1
     if lines[i] then return lines[i][1], lines[i][2] end
@@ -52,7 +53,7 @@ local function parse_headers(raw)
     local name, value = line:match("^([^:%s]+):[ \t]*(.-)[ \t]*$")
     if name then lines[#lines + 1] = { name, value } end
   end
-  return setmetatable({ lines = lines }, headers_meta)
+  return setmetatable({ [LINES] = lines }, headers_meta)
 end
 
 --- What a request gave.
@@ -103,16 +104,16 @@ local session_meta = { __name = "septet.http.Session", __index = Session }
 
 -- A list {name, value, ...} of headers from tables of names to values; later ones replace earlier ones of
 -- the same name, and false removes one.
-local function header_list(level, what, ...)
+local function header_list(what, ...)
   local order, by_name = {}, {}
   for i = 1, select("#", ...) do
     local names = {}
     for name, value in pairs((select(i, ...)) or {}) do
       if type(name) ~= "string" then
-        args.usage(level + 1, "bad header name in '%s' (string expected, got %s)", what, type(name))
+        args.usage("bad header name in '%s' (string expected, got %s)", what, type(name))
       end
       if type(value) ~= "string" and type(value) ~= "number" and value ~= false then
-        args.usage(level + 1, "bad header '%s' in '%s' (string expected, got %s)", name, what, type(value))
+        args.usage("bad header '%s' in '%s' (string expected, got %s)", name, what, type(value))
       end
       names[#names + 1] = name
     end
@@ -135,10 +136,10 @@ local function header_list(level, what, ...)
 end
 
 -- Checked header lines; raises Usage at the script's line.
-local function checked_headers(level, list)
+local function checked_headers(list)
   local ok, headers = pcall(core.http_headers, list)
   if ok then return headers end
-  if core.is(headers, "Usage") then args.usage(level + 1, "%s", headers.message) end
+  if core.is(headers, "Usage") then args.usage("%s", headers.message) end
   error(headers, 0)
 end
 
@@ -158,16 +159,18 @@ function http.session(options)
   options = args.options(options, session_options, "session")
   for name, hook in pairs(args.options(options.trace, trace_hooks, "trace")) do
     if type(hook) ~= "function" then
-      args.usage(1, "bad trace hook '%s' (function expected, got %s)", name, type(hook))
+      args.usage("bad trace hook '%s' (function expected, got %s)", name, type(hook))
     end
   end
   local defaults = { ["User-Agent"] = USER_AGENT, ["Accept-Encoding"] = core.http_encodings() }
-  local list = header_list(1, "session", defaults, options.headers)
+  local list = header_list("session", defaults, options.headers)
+  local own = {} -- a copy: the script may change its table
+  for name, value in pairs(options.headers or {}) do own[name] = value end
   return setmetatable({
     core = core.http_session(options.limit or 64, options.limit_per_host or 8, CONNECT, FIRST_BYTE, IDLE, MAX_BODY),
-    headers = checked_headers(1, list),
+    headers = checked_headers(list),
     list = list,
-    own_headers = options.headers,
+    own_headers = own,
     defaults = defaults,
     timeout = options.timeout,
     trace = options.trace,
@@ -213,9 +216,9 @@ local function start_trace(hooks, method, url, list)
   if not hooks.request_start then return traced, list end
   local headers = {}
   for i = 1, #list, 2 do headers[list[i]] = list[i + 1] end
-  hooks.request_start(traced.ctx, { time = core.now(), method = method, url = url, headers = headers,
+  core.hook(hooks.request_start, traced.ctx, { time = core.now(), method = method, url = url, headers = headers,
     request = next_request })
-  return traced, header_list(2, "request_start", headers)
+  return traced, header_list("request_start", headers)
 end
 
 -- The method of the next hop: a GET after 303, and after a POST that was moved.
@@ -309,8 +312,8 @@ end
 
 local request_options = { headers = "table", body = "string", timeout = "seconds" }
 
--- Every verb ends here; `level` says how far up the script's line is.
-local function request(session, method, url, options, level)
+-- Every verb ends here.
+local function request(session, method, url, options)
   if not options and session.plain then
     local response = setmetatable(core_http(session.core, method, url, session.headers), response_meta)
     response.url = url
@@ -324,11 +327,11 @@ local function request(session, method, url, options, level)
     hop.body = options.body
     timeout = options.timeout or timeout
     if options.headers then
-      hop.list = header_list(level, method:lower(), session.defaults, session.own_headers, options.headers)
+      hop.list = header_list(method:lower(), session.defaults, session.own_headers, options.headers)
     end
   end
   if hooks then hop.traced, hop.list = start_trace(hooks, method, url, hop.list) end
-  if hop.list ~= session.list then hop.headers = checked_headers(level, hop.list) end
+  if hop.list ~= session.list then hop.headers = checked_headers(hop.list) end
   if timeout then hop.deadline = core.now() + timeout end
   if hooks then return perform_traced(session, hop) end
   return perform(session, hop)
@@ -344,18 +347,18 @@ end
 function Session:request(method, url, options)
   args.string(method, 1, "request")
   args.string(url, 2, "request")
-  return request(self, method, url, options, 2)
+  return request(self, method, url, options)
 end
 
 for _, method in ipairs { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" } do
   local verb = method:lower()
   Session[verb] = function(self, url, options)
     args.string(url, 1, verb)
-    return request(self, method, url, options, 2)
+    return request(self, method, url, options)
   end
   http[verb] = function(url, options)
     args.string(url, 1, verb)
-    return request(http.default(), method, url, options, 2)
+    return request(http.default(), method, url, options)
   end
 end
 

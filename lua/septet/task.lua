@@ -128,9 +128,9 @@ local function distinct(list, what, spawn)
     local item = list[i]
     if not is_task(item) then
       if not spawn then
-        args.usage(2, "bad argument #1 to '%s' (item %d: task expected, got %s)", what, i, type(item))
+        args.usage("bad argument #1 to '%s' (item %d: task expected, got %s)", what, i, type(item))
       elseif type(item) ~= "function" then
-        args.usage(2, "bad argument #1 to '%s' (item %d: task or function expected, got %s)", what, i, type(item))
+        args.usage("bad argument #1 to '%s' (item %d: task or function expected, got %s)", what, i, type(item))
       end
     end
   end
@@ -223,7 +223,7 @@ function task.wait(tasks, options)
   options = args.options(options, { timeout = "seconds", return_when = "string" }, "wait")
   local mode = until_of[options.return_when or "ALL_COMPLETED"]
   if not mode then
-    args.usage(1, "bad option 'return_when' to 'wait' (unknown value '%s')", options.return_when)
+    args.usage("bad option 'return_when' to 'wait' (unknown value '%s')", options.return_when)
   end
   tasks = distinct(tasks, "wait")
   local set = core.completions(tasks)
@@ -302,7 +302,9 @@ local function collect(scope, errors)
 end
 
 local function indented(value)
-  return (tostring(value):gsub("\n", "\n    "))
+  local ok, text = pcall(tostring, value)
+  if not ok then text = ("a %s without words"):format(type(value)) end
+  return (text:gsub("\n", "\n    "))
 end
 
 local function error_group(errors)
@@ -318,7 +320,9 @@ local function finish(scope, ok, ...)
   local errors = {}
   if not ok then
     collect(scope, errors)
-    if not is(..., "Cancelled") then errors[#errors + 1] = ... end
+    local err = ...
+    if err == nil then err = core.error { kind = "error", message = "nil error" } end
+    if not is(err, "Cancelled") then errors[#errors + 1] = err end
     core.scope_fail(scope)
   end
   join(scope)

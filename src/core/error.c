@@ -48,11 +48,30 @@ void spt_error_push(lua_State *L, const char *kind, const char *format, ...)
     luaL_setmetatable(L, SPT_ERROR_META);
 }
 
+bool spt_is_script(const lua_Debug *ar)
+{
+    return ar->currentline > 0 && strncmp(ar->source, "=[septet.", 9) != 0;
+}
+
+/* Pushes "file:line: " of the script's innermost line: our modules are not where the mistake is. */
+static void push_place(lua_State *L)
+{
+    lua_Debug ar;
+    for (int level = 1; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (spt_is_script(&ar)) {
+            lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+            return;
+        }
+    }
+    lua_pushliteral(L, "");
+}
+
 int spt_error_usage(lua_State *L, const char *format, ...)
 {
     va_list args;
     luaL_checkstack(L, 6, "out of stack for an error");
-    luaL_where(L, 1);
+    push_place(L);
     va_start(args, format);
     lua_pushvfstring(L, format, args);
     va_end(args);

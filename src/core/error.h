@@ -4,6 +4,7 @@
 #define SPT_CORE_ERROR_H
 
 #include <lua.h>
+#include <stdbool.h>
 
 struct spt_scope;
 
@@ -15,8 +16,11 @@ void spt_error_open(lua_State *L);
 /* Pushes an error of `kind` with a formatted message (as lua_pushfstring). */
 void spt_error_push(lua_State *L, const char *kind, const char *format, ...);
 
-/* Raises Usage: a mistake of the script, at the line that called the running C function. */
+/* Raises Usage: a mistake of the script, at its innermost line. */
 int spt_error_usage(lua_State *L, const char *format, ...);
+
+/* After lua_getinfo(L, "Sl", ar): is it a line of a script, not of a module of ours or of C? */
+bool spt_is_script(const lua_Debug *ar);
 
 /* As luaL_argerror, but raises Usage. */
 int spt_error_arg(lua_State *L, int arg, const char *what);

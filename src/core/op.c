@@ -62,25 +62,6 @@ void spt_op_open(lua_State *L)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &op_meta);
 }
 
-septet_op *spt_op_new(lua_State *L, struct spt_sched *s, const septet_op_type *type)
-{
-    septet_op *op;
-    if (!s || !s->current)
-        spt_error_usage(L, "cannot wait here: not inside a task");
-    if (type->size <= SPT_SLOT_SIZE)
-        op = memset(&s->current->slot, 0, type->size);
-    else
-        op = new_userdata(L, type);
-    op->type = type;
-    op->task = s->current;
-    return op;
-}
-
-septet_op *septet_op_new(lua_State *L, const septet_op_type *type)
-{
-    return spt_op_new(L, spt_sched_of(L), type);
-}
-
 /* --- may this coroutine be suspended? --- */
 
 /* Functions in C that may be suspended, and `error`, which only calls a message handler. */
@@ -93,11 +74,12 @@ static bool harmless(const char *name)
     return false;
 }
 
-/* Pushes, in words, what keeps the coroutine `co` from being suspended: the nearest C function. */
+/* Pushes, in words, what keeps the coroutine `co` from being suspended: the nearest C function above the
+ * one that waits, or that resumes a coroutine of ours. */
 static void push_culprit(lua_State *L, lua_State *co)
 {
     lua_Debug ar;
-    for (int level = co == L ? 1 : 0; lua_getstack(co, level, &ar); level++) {
+    for (int level = 1; lua_getstack(co, level, &ar); level++) {
         lua_getinfo(co, "Sn", &ar);
         if (strcmp(ar.namewhat, "metamethod") == 0 && ar.name && strcmp(ar.name, "__gc") == 0) {
             lua_pushliteral(L, "a finalizer");
@@ -118,9 +100,9 @@ static void push_culprit(lua_State *L, lua_State *co)
     lua_pushliteral(L, "a message handler or a C function");
 }
 
-static void check_can_wait(lua_State *L, struct spt_sched *s)
+void spt_op_check(lua_State *L, struct spt_sched *s)
 {
-    struct spt_task *t = s->current;
+    struct spt_task *t = s ? s->current : NULL;
     if (!t)
         spt_error_usage(L, "cannot wait here: not inside a task");
     struct spt_frame *f = t->frame;
@@ -131,16 +113,36 @@ static void check_can_wait(lua_State *L, struct spt_sched *s)
     if (lua_pushthread(L))
         spt_error_usage(L, "cannot wait here: not inside a task");
     lua_pop(L, 1);
-    if (L != innermost)
+    lua_State *stuck = L == innermost ? L : NULL;
+    while (stuck && lua_isyieldable(stuck)) {
+        stuck = f ? f->up ? f->up->co : t->co : NULL;
+        f = f ? f->up : NULL;
+    }
+    if (!stuck) /* every level we know could be suspended: there is one we do not know */
         spt_error_usage(L, "cannot wait here: the coroutine was resumed by C code that septet does "
                            "not know");
-    lua_State *stuck = L;
-    while (stuck && lua_isyieldable(stuck)) {
-        f = f->up;
-        stuck = f ? f->co : t->co;
-    }
     push_culprit(L, stuck);
     spt_error_usage(L, "cannot wait here: called from %s", lua_tostring(L, -1));
+}
+
+/* Refuses here and not in the await: whoever cannot wait (a finalizer that runs while an operation is pushed)
+ * must not get the slot that is in use. */
+septet_op *spt_op_new(lua_State *L, struct spt_sched *s, const septet_op_type *type)
+{
+    septet_op *op;
+    spt_op_check(L, s);
+    if (type->size <= SPT_SLOT_SIZE)
+        op = memset(&s->current->slot, 0, type->size);
+    else
+        op = new_userdata(L, type);
+    op->type = type;
+    op->task = s->current;
+    return op;
+}
+
+septet_op *septet_op_new(lua_State *L, const septet_op_type *type)
+{
+    return spt_op_new(L, spt_sched_of(L), type);
 }
 
 /* --- ending one --- */
@@ -227,7 +229,7 @@ int spt_op_await(lua_State *L, septet_op *op, bool shielded)
 {
     struct spt_task *t = task_of(op);
     struct spt_sched *s = t->sched;
-    check_can_wait(L, s);
+    assert(t == s->current);
     luaL_checkstack(L, 8, "too many arguments to an await");
     if (refused(t, shielded)) {
         op->state = SPT_OP_CANCELLED;
@@ -289,7 +291,6 @@ static const septet_op_type checkpoint_type = {
 int spt_op_checkpoint(lua_State *L, struct spt_sched *s)
 {
     septet_op *op = spt_op_new(L, s, &checkpoint_type);
-    check_can_wait(L, s);
     bool refuse = refused(s->current, false);
     op->state = refuse ? SPT_OP_CANCELLED : SPT_OP_DONE;
     spt_task_yielding(s->current);

@@ -27,6 +27,9 @@ septet_op *spt_op_new(lua_State *L, struct spt_sched *s, const septet_op_type *t
 /* As septet_op_await; with `shielded`, cancellation does not reach it: the join of a closing scope. */
 int spt_op_await(lua_State *L, septet_op *op, bool shielded);
 
+/* Raises Usage, naming what is in the way, where the running code could not be suspended. */
+void spt_op_check(lua_State *L, struct spt_sched *s);
+
 /* A checkpoint without an operation: yields once to whoever is ready, or raises Cancelled. */
 int spt_op_checkpoint(lua_State *L, struct spt_sched *s);
 

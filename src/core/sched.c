@@ -78,11 +78,8 @@ static void run_notes(struct spt_sched *s)
 
 static void report_unhandled(struct spt_sched *s)
 {
-    for (struct spt_link *l; (l = spt_list_pop(&s->unhandled));) {
-        struct spt_task *t = SPT_OF(l, struct spt_task, link);
-        s->world.unhandled(s->world.ud, t);
-        spt_task_retrieve(t);
-    }
+    for (struct spt_link *l; (l = spt_list_pop(&s->unhandled));)
+        spt_task_report(SPT_OF(l, struct spt_task, link));
 }
 
 /* The background scope serves one generation of main tasks after the other. */

@@ -13,8 +13,6 @@
 
 #define POOL_MAX 1024 /* coroutines that rest for later tasks */
 #define BUDGET   128 /* operations that complete at once in one turn before the others get theirs */
-#define OWN_SOURCE                                                                                 \
-    '[' /* first letter of the chunk names of our own modules and of C: "[septet.task]" */
 
 /* --- the state machine --- */
 
@@ -165,8 +163,12 @@ static int on_error(lua_State *L)
         luaL_traceback(L, L, NULL, 1);
         if (spt_error_is(L, 1, NULL)) {
             lua_pushliteral(L, "traceback");
-            lua_pushvalue(L, -2);
-            lua_rawset(L, 1);
+            if (lua_rawget(L, 1) == LUA_TNIL) { /* else another task raised it before */
+                lua_pushliteral(L, "traceback");
+                lua_pushvalue(L, -3);
+                lua_rawset(L, 1);
+            }
+            lua_pop(L, 1);
         }
         lua_setiuservalue(L, -2, SPT_TASK_UV_TRACEBACK);
     }
@@ -260,7 +262,7 @@ uint64_t spt_lua_place(lua_State *L, struct spt_sched *s, int level)
     lua_Debug ar;
     for (; lua_getstack(L, level, &ar); level++) {
         lua_getinfo(L, "Sl", &ar);
-        if (ar.currentline > 0 && *ar.short_src != OWN_SOURCE)
+        if (spt_is_script(&ar))
             return place_of(s, &ar, ar.currentline);
     }
     return 0;
@@ -271,6 +273,8 @@ struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct sp
 {
     struct spt_sched *s = owner->sched;
     int fn = lua_gettop(L) - nargs;
+    if (s->closing) /* a task that spawns itself would never let the host end */
+        spt_error_usage(L, "cannot spawn: the host is closing");
     luaL_checkstack(L, 8, "too many arguments");
     struct spt_task *t = lua_newuserdatauv(L, sizeof *t, SPT_TASK_UV_LAST);
     memset(t, 0, offsetof(struct spt_task, slot));
@@ -317,10 +321,18 @@ void spt_task_watch(struct spt_task *t, struct spt_watch *watch)
 void spt_task_retrieve(struct spt_task *t)
 {
     t->seen = true;
-    if (t->state == SPT_TASK_FAILED && t->anchor) {
+    if (t->state == SPT_TASK_FAILED && !spt_link_alone(&t->link) && !t->kept) {
         spt_link_remove(&t->link);
         release_anchor(t);
     }
+}
+
+void spt_task_report(struct spt_task *t)
+{
+    t->kept = false;
+    t->sched->world.unhandled(t->sched->world.ud, t);
+    t->seen = true;
+    release_anchor(t);
 }
 
 /* A failure that nobody has seen yet stays with its scope: with a group, which ends for it, or until
@@ -329,6 +341,7 @@ static void keep_failure(struct spt_task *t, struct spt_scope *owner)
 {
     bool host_owned = owner->task == NULL;
     spt_list_push(host_owned ? &t->sched->unhandled : &owner->failed, &t->link);
+    t->kept = owner->gathers;
     if (owner->gathers)
         spt_scope_cancel(owner, "sibling", NULL);
 }
@@ -341,7 +354,8 @@ static void fire_watches(struct spt_task *t)
     }
 }
 
-static void finish(struct spt_task *t)
+/* Returns the task that `t` was the last to keep from its own end, if it did. */
+static struct spt_task *finish(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
     struct spt_scope *owner = t->root.parent;
@@ -351,7 +365,7 @@ static void finish(struct spt_task *t)
     owner->child_cancelled |= t->state == SPT_TASK_CANCELLED;
     s->live--;
     fire_watches(t);
-    if (t->state == SPT_TASK_FAILED && !t->seen)
+    if (t->state == SPT_TASK_FAILED && (!t->seen || owner->gathers))
         keep_failure(t, owner);
     else
         release_anchor(t);
@@ -360,18 +374,16 @@ static void finish(struct spt_task *t)
         if (--s->nmains == 0)
             spt_scope_cancel(&s->background, "owner", NULL);
     }
-    if (owner->ntasks == 0 && owner->on_empty) {
+    if (owner->ntasks > 0)
+        return NULL;
+    if (owner->task && owner->task->ending && owner->task->scope == owner)
+        return owner->task;
+    if (owner->on_empty) {
         void (*on_empty)(struct spt_scope *) = owner->on_empty;
         owner->on_empty = NULL;
         on_empty(owner);
     }
-}
-
-static void end(struct spt_task *t);
-
-static void children_gone(struct spt_scope *scope)
-{
-    end(scope->task);
+    return NULL;
 }
 
 /* Waits for the tasks of a scope whose owner's body is over. Only a group lets them finish. */
@@ -379,26 +391,33 @@ static void await_children(struct spt_task *t, struct spt_scope *scope)
 {
     if (t->state == SPT_TASK_RUNNING)
         task_become(t, SPT_TASK_WAITING);
-    scope->on_empty = children_gone;
+    t->ending = true;
     if (!scope->gathers)
         spt_scope_cancel(scope, "owner", NULL);
 }
 
-/* The body is over: what it left open is closed, last in, first out, before it counts as ended. */
-static void end(struct spt_task *t)
+/* Closes what the body left open, last in, first out. Returns whether no child lives any more. */
+static bool close_scopes(struct spt_task *t)
 {
     for (; t->scope != &t->root; t->scope = t->scope->parent) {
         if (t->scope->ntasks > 0) {
             await_children(t, t->scope);
-            return;
+            return false;
         }
         t->sched->world.warn(t->sched->world.ud, "a task ended with a scope left open");
         spt_scope_close(t->scope);
     }
     if (t->root.ntasks > 0)
         await_children(t, &t->root);
-    else
-        finish(t);
+    return t->root.ntasks == 0;
+}
+
+/* The body is over: the task ends, or will with the last of its children; so may, up a chain of any length,
+ * those that waited for nothing else. */
+static void end(struct spt_task *t)
+{
+    while (t && close_scopes(t))
+        t = finish(t);
 }
 
 /* Keeps an ended coroutine for the next task, unless a script may hold it or a hook watches it. */
@@ -449,7 +468,8 @@ static void leave(struct spt_task *t, int status, int nvalues)
     } else if (t->abandoned) {
         lua_pop(t->co, 1);
         t->op = NULL;
-        lua_pushnil(t->co); /* where the wait mark has room: no words, words allocate */
+        spt_link_remove(&t->link); /* it yielded: it is ready */
+        lua_pushnil(t->co);        /* where the wait mark has room: no words, words allocate */
         died(t);
         t->co = NULL;
         end(t);

@@ -68,7 +68,9 @@ struct spt_task {
     uint8_t outcome;  /* the final state, known once the body has ended */
     uint8_t refusals; /* awaits refused at shutdown */
     bool is_main;
+    bool ending;         /* its body is over; it waits for the tasks of its innermost scope */
     bool seen;           /* its failure was handed to somebody */
+    bool kept;           /* a failure that its group still has to raise, seen or not */
     bool late;           /* its failure is a later one of a gather: told, not counted */
     bool coroutine_seen; /* a script holds its coroutine: not to be recycled */
     bool shielded;       /* its wait is not reached by cancellation */
@@ -106,8 +108,8 @@ static inline bool spt_task_ended(const struct spt_task *t)
 }
 
 /* Spawns the function that lies below its `nargs` arguments on top of `L` in `owner`: pops them all and
- * pushes the handle. The task runs later, never inside this call. Raises out of memory, and then nothing
- * was spawned. `parent` may be NULL. */
+ * pushes the handle. The task runs later, never inside this call. Raises out of memory, and Usage when the
+ * host is closing; then nothing was spawned. `parent` may be NULL. */
 struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct spt_task *parent,
                                 int nargs);
 
@@ -134,6 +136,9 @@ void spt_task_watch(struct spt_task *t, struct spt_watch *watch);
 
 /* Somebody has seen the task's end: a failure will not be reported. */
 void spt_task_retrieve(struct spt_task *t);
+
+/* Tells the world of a failed task that is in no list, and lets go of it. */
+void spt_task_report(struct spt_task *t);
 
 /* The name a script gave it, or "file:line#id". Writes at most `size` bytes, NUL included. */
 void spt_task_name(const struct spt_task *t, char *out, size_t size);

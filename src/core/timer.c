@@ -23,7 +23,7 @@ void spt_timer_start(struct spt_timers *ts, struct spt_timer *t, uint64_t due_ns
                      void (*fire)(struct spt_timer *))
 {
     spt_timer_stop(ts, t);
-    t->due_ns = due_ns;
+    t->due_ns = due_ns > ts->expiring ? due_ns : ts->expiring + 1;
     t->seq = ts->seq++;
     t->fire = fire;
     t->armed = true;
@@ -46,14 +46,15 @@ uint64_t spt_timers_next(const struct spt_timers *ts)
 
 unsigned spt_timers_expire(struct spt_timers *ts, uint64_t now_ns)
 {
-    uint64_t limit = ts->seq;
     unsigned fired = 0;
+    ts->expiring = now_ns;
     for (struct spt_heap_node *n; (n = spt_heap_min(&ts->heap)); fired++) {
         struct spt_timer *t = timer_of(n);
-        if (t->due_ns > now_ns || t->seq >= limit)
+        if (t->due_ns > now_ns)
             break;
         spt_timer_stop(ts, t);
         t->fire(t);
     }
+    ts->expiring = 0;
     return fired;
 }

@@ -22,6 +22,7 @@ struct spt_timer {
 struct spt_timers {
     struct spt_heap heap;
     uint64_t seq;
+    uint64_t expiring; /* the instant of a running expire; what is armed meanwhile is due later */
 };
 
 void spt_timers_init(struct spt_timers *ts);

@@ -193,12 +193,14 @@ uint32_t spt_trace_text(struct spt_trace *tr, const char *s, size_t len)
     }
     if (len > TEXT_MAX)
         len = TEXT_MAX;
-    if ((uint32_t)tr->text_head == 0)
-        tr->text_head += 2; /* 0 means no text */
     uint32_t at = tr->text_head % TEXT_SIZE;
     if (at + 2 + len > TEXT_SIZE) {
         tr->text_head += TEXT_SIZE - at;
         at = 0;
+    }
+    if ((uint32_t)tr->text_head == 0) { /* 0 means no text */
+        tr->text_head += 2;
+        at += 2;
     }
     uint16_t n = (uint16_t)len;
     memcpy(tr->text + at, &n, 2);

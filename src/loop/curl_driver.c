@@ -162,6 +162,11 @@ static void detach(struct spt_request *r, bool doubtful)
         touch(session);
 }
 
+static bool redirects(int status)
+{
+    return (status >= 301 && status <= 303) || status == 307 || status == 308;
+}
+
 /* Where the response points, made absolute by libcurl; NULL where it does not, or memory ran out. */
 static char *redirect_of(struct spt_easy *easy)
 {
@@ -179,7 +184,7 @@ static void finish(struct spt_request *r, bool doubtful)
         r->status = r->easy->head.status;
         r->version = r->easy->head.version;
         r->reused = r->easy->ready && !r->easy->t_open_ns;
-        if (r->status / 100 == 3 && !r->failure.code)
+        if (redirects(r->status) && !r->failure.code)
             r->redirect_url = redirect_of(r->easy);
     }
     detach(r, doubtful);

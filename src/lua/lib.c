@@ -22,7 +22,14 @@ static int l_versions(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {{"versions", l_versions}, {NULL, NULL}};
+/* hook(fn, ...): calls fn where nothing can wait. */
+static int l_hook(lua_State *L)
+{
+    lua_call(L, lua_gettop(L) - 1, 0);
+    return 0;
+}
+
+static const luaL_Reg functions[] = {{"versions", l_versions}, {"hook", l_hook}, {NULL, NULL}};
 
 void spt_lib_open(lua_State *L, struct spt_env *env)
 {

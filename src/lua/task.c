@@ -114,15 +114,16 @@ static int l_status(lua_State *L)
 
 static int push_result(lua_State *L, struct spt_task *t)
 {
-    if (t->state != SPT_TASK_DONE || t->nresults == 1) {
-        lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
-        return 1;
-    }
+    if (t->state == SPT_TASK_DONE && t->nresults == 0)
+        return 0;
     lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
+    if (t->state != SPT_TASK_DONE || t->nresults == 1)
+        return 1;
     luaL_checkstack(L, t->nresults, "too many results");
     int packed = lua_gettop(L);
     for (int i = 1; i <= t->nresults; i++)
         lua_rawgeti(L, packed, i);
+    lua_remove(L, packed);
     return t->nresults;
 }
 

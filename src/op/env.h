@@ -18,8 +18,8 @@ struct spt_env {
     struct spt_link sessions;  /* private to http.c, as the next two */
     struct spt_link calls;
     unsigned ncalls;
-    bool has_sinks;            /* private to lua/trace.c */
-    uint64_t flushed;          /* private to lua/trace.c: the ring's head when sinks last ran */
+    bool has_sinks;   /* private to lua/trace.c */
+    uint64_t flushed; /* private to lua/trace.c: the ring's head when sinks last ran */
 };
 
 /* The env of a library's function: its first upvalue. */

@@ -80,18 +80,34 @@ static void put_call(struct call *call)
 
 /* --- the terminal event: told to the trace hooks on the main state before the waiter runs on --- */
 
+/* The URL without what may be a password. */
+static const char *push_url(lua_State *L, const char *url)
+{
+    const char *authority = strstr(url, "://");
+    authority = authority ? authority + 3 : url;
+    const char *at = NULL;
+    for (const char *p = authority; *p && !strchr("/?#", *p); p++)
+        if (*p == '@')
+            at = p;
+    lua_pushlstring(L, url, (size_t)(authority - url));
+    lua_pushstring(L, at ? at + 1 : authority);
+    lua_concat(L, 2);
+    return lua_tostring(L, -1);
+}
+
 static void push_failure(lua_State *L, const struct spt_request *r)
 {
+    const char *url = push_url(L, r->url); // stays below the error
     const struct spt_failure *f = &r->failure;
     const char *text = f->text[0] ? f->text : f->reason ? f->reason : f->code;
-    spt_error_push(L, "HttpError", "%s %s: %s", r->method, r->url, text);
+    spt_error_push(L, "HttpError", "%s %s: %s", r->method, url, text);
     lua_pushstring(L, f->code);
     lua_setfield(L, -2, "code");
     lua_pushstring(L, f->reason);
     lua_setfield(L, -2, "reason");
     lua_pushstring(L, spt_phase_word(f->phase));
     lua_setfield(L, -2, "phase");
-    lua_pushstring(L, r->url);
+    lua_pushstring(L, url);
     lua_setfield(L, -2, "url");
     lua_pushstring(L, r->method);
     lua_setfield(L, -2, "method");
@@ -99,6 +115,7 @@ static void push_failure(lua_State *L, const struct spt_request *r)
     lua_setfield(L, -2, "text");
     lua_pushinteger(L, 1);
     lua_setfield(L, -2, "attempts");
+    lua_remove(L, -2); /* the URL */
 }
 
 /* Calls `trace:ended(time, status, error, cancelled, redirects)`, where trace is what the await was
@@ -225,9 +242,12 @@ static int http_start(septet_op *op)
     call->note.run = NULL;
     call->t_start_ns = spt_sched_clock(http->env->sched);
     fill(&call->request, http);
-    int rc = spt_request_start(http->session->session, &call->request);
-    if (rc != SEPTET_OK)
-        ended(call);
+    struct spt_session *session = http->session->session;
+    int rc = session ? spt_request_start(session, &call->request) : SEPTET_ECLOSED;
+    if (rc != SEPTET_OK) { /* its await raises at once, before a note could be told */
+        call->t_end_ns = spt_sched_clock(call->env->sched);
+        record(call);
+    }
     return rc;
 }
 

@@ -57,7 +57,12 @@ static int push_values(lua_State *L, const struct spt_task *t)
 static int raise_task_cancelled(lua_State *L, const struct spt_task *t)
 {
     char name[128];
-    spt_task_name(t, name, sizeof name);
+    if (lua_getiuservalue(L, 1, SPT_TASK_UV_NAME) ==
+        LUA_TSTRING) /* an ended task is not anchored */
+        snprintf(name, sizeof name, "%s", lua_tostring(L, -1));
+    else
+        spt_task_name(t, name, sizeof name);
+    lua_pop(L, 1);
     spt_error_push(L, "TaskCancelled", "task '%s' was cancelled", name);
     lua_pushvalue(L, 1);
     lua_setfield(L, -2, "task");

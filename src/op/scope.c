@@ -87,8 +87,10 @@ static int l_scope(lua_State *L)
     struct spt_sched *s = spt_env(L)->sched;
     struct spt_task *t = s->current;
     uint64_t ns = spt_opt_seconds(L, 3, SPT_NEVER);
+    lua_settop(L, 3);
     if (!t)
         return spt_error_usage(L, "cannot open a scope here: not inside a task");
+    spt_op_check(L, s); /* its join will have to wait */
     struct spt_scope *scope = lua_newuserdatauv(L, sizeof *scope, 1);
     memset(scope, 0, sizeof *scope);
     luaL_setmetatable(L, META);
@@ -158,7 +160,9 @@ static int l_cancel(lua_State *L)
 /* scope_fail(scope): cancels what is left of a scope whose body failed. */
 static int l_fail(lua_State *L)
 {
-    spt_scope_cancel(check(L, 1), "sibling", NULL);
+    struct spt_scope *scope = check(L, 1);
+    if (!scope->effective) /* else they have it, with its reason */
+        spt_scope_cancel(scope, "sibling", NULL);
     return 0;
 }
 
@@ -166,7 +170,7 @@ static int l_fail(lua_State *L)
 static int l_leave(lua_State *L)
 {
     struct spt_scope *scope = check(L, 1);
-    if (scope->ntasks > 0)
+    if (scope->ntasks > 0 && !scope->effective)
         spt_scope_cancel(scope, "owner", NULL);
     return 0;
 }
@@ -180,6 +184,7 @@ static int l_failed(lua_State *L)
         return 0;
     struct spt_task *t = SPT_OF(scope->failed.next, struct spt_task, link);
     spt_task_push(L, t);
+    t->kept = false;
     spt_task_retrieve(t);
     return 1;
 }

@@ -287,6 +287,28 @@ static void test_op_push_that_raises_closes_first(void **state)
     run();
 }
 
+static void test_op_large_is_cancelled_pushed_and_closed(void **state)
+{
+    fake_large("a");
+    start("T = core.spawn(function() log(fake 'a') log(try(fake, 'a')) end) pcall(T.await, T)");
+    done("a", 2);
+    run();
+    cancel("T", NULL);
+    run();
+    assert_log("2 a Cancelled");
+    assert_counts("a", 2, 1, 1, 2);
+}
+
+static void test_op_large_whose_push_raises_closes_first(void **state)
+{
+    fake_large("a")->push_raises = true;
+    start("local ok, e = pcall(fake, 'a') log(ok, e)");
+    done("a", 0);
+    run();
+    assert_log("false push of a");
+    assert_counts("a", 1, 0, 1, 1);
+}
+
 static void test_op_push_that_raises_without_close(void **state)
 {
     fake("a")->push_raises = true;
@@ -383,6 +405,15 @@ static void test_op_memory_survives_a_finalizer_that_tries_to_wait(void **state)
 static void test_op_memory_with_close_survives_a_finalizer_that_tries_to_wait(void **state)
 {
     fake_closing("a")->on_push = collect;
+    start(finalizer_that_waits);
+    done("a", 4);
+    run();
+    assert_log("Usage Usage Usage 4 a");
+}
+
+static void test_op_memory_of_a_large_one_survives_a_finalizer_that_tries_to_wait(void **state)
+{
+    fake_large("a")->on_push = collect;
     start(finalizer_that_waits);
     done("a", 4);
     run();
@@ -775,6 +806,8 @@ int main(void)
         TEST(test_op_refused_in_a_retry_loop_lets_others_run),
         TEST(test_op_cancel_may_complete_another),
         TEST(test_op_push_that_raises_closes_first),
+        TEST(test_op_large_is_cancelled_pushed_and_closed),
+        TEST(test_op_large_whose_push_raises_closes_first),
         TEST(test_op_push_that_raises_without_close),
         TEST(test_op_push_that_raises_inside_start),
         TEST(test_op_out_of_memory_in_push_closes_first),
@@ -782,6 +815,7 @@ int main(void)
         TEST(test_op_out_of_memory_before_start_starts_nothing),
         TEST(test_op_memory_survives_a_finalizer_that_tries_to_wait),
         TEST(test_op_memory_with_close_survives_a_finalizer_that_tries_to_wait),
+        TEST(test_op_memory_of_a_large_one_survives_a_finalizer_that_tries_to_wait),
         TEST(test_op_larger_than_the_slot_is_zeroed),
         TEST(test_op_awaited_in_close_during_an_error),
         TEST(test_op_awaited_in_close_of_a_task_that_fails),

@@ -367,8 +367,8 @@ static void test_sched_same_program_twice_gives_the_same_trace(void **state)
 static void test_sched_state_closed_under_waiting_tasks_closes_operations(void **state)
 {
     assert_int_equal(world_setup(NULL), 0);
-    fake_closing("a");
-    fake_closing("b");
+    fake_large("a");
+    fake_large("b");
     start("core.spawn(fake, 'a') core.spawn(fake, 'b') fake 'c'");
     done("b", 0);
     spt_sched_release(&world.s);
@@ -385,8 +385,8 @@ static void test_sched_safety_net_survives_out_of_memory(void **state)
     bool failed = true;
     for (long n = 1; failed; n++) {
         assert_int_equal(world_setup(NULL), 0);
-        fake_closing("a");
-        fake_closing("go");
+        fake_large("a");
+        fake_large("go");
         start("fake 'open' pcall(fake, 'go') fake 'a'");
         fail_memory(n, 2);
         done("open", 0);

@@ -531,7 +531,7 @@ static void test_task_finalizers_that_spawn_and_cancel_break_nothing(void **stat
 
 static void test_task_that_spawns_itself_does_not_outlive_the_host(void **state)
 {
-    start("local function hydra() core.spawn(hydra) core.spawn(print) pcall(fake, 'never') end\n"
+    start("local function hydra() pcall(core.sleep, 9) core.spawn(hydra) pcall(core.sleep, 9) end\n"
           "core.spawn(hydra) fake 'a'");
     world.s.closing = true;
     spt_scope_cancel(&SPT_OF(world.s.mains.children.next, struct spt_scope, sibling)->task->root,

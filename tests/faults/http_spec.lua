@@ -160,7 +160,8 @@ describe("a time limit", function()
 
   it("passes while the body drips", function()
     local session <close> = http.session()
-    times_out({ reason = "total", phase = "receive" }, session, URL .. "/drip?bytes=1000&interval=0.01", { timeout = 0.05 })
+    times_out({ reason = "total", phase = "receive" }, session, URL .. "/drip?bytes=1000&interval=0.01",
+      { timeout = 0.05 })
   end)
 
   it("passes after the request's own body is out", function()
@@ -369,7 +370,8 @@ describe("a thousand requests cancelled at random moments", function()
     math.randomseed(20240607)
     local session <close> = http.session { limit = 100, limit_per_host = 60, headers = { ["X-One"] = "1" } }
     local targets = {
-      URL .. "/bytes/10", URL .. "/bytes/100000", URL .. "/delay/0.01", URL .. "/stall", URL .. "/stall?after=5&length=50",
+      URL .. "/bytes/10", URL .. "/bytes/100000", URL .. "/delay/0.01",
+      URL .. "/stall", URL .. "/stall?after=5&length=50",
       URL .. "/drip?bytes=20&interval=0.002", URL .. "/truncate", URL .. "/reset", URL .. "/reset?after=5&length=50",
       URL .. "/empty", URL .. "/redirect/3", URL .. "/gzip?bytes=50000", URL .. "/chunked", URL .. "/close",
       URL .. "/garbage", origin.refused, ("http://localhost:%d/bytes/10"):format(origin.port),
@@ -415,7 +417,8 @@ describe("what is left", function()
   it("is nothing after a session that was closed under all kinds of requests", function()
     local session = http.session { limit = 3 }
     local tasks = {}
-    for i, path in ipairs { "/stall", "/stall?after=1&length=9", "/drip?bytes=100&interval=0.01", "/bytes/1", "/bytes/2" } do
+    local paths = { "/stall", "/stall?after=1&length=9", "/drip?bytes=100&interval=0.01", "/bytes/1", "/bytes/2" }
+    for i, path in ipairs(paths) do
       tasks[i] = task.spawn(session.get, session, URL .. path)
     end
     turns(5)

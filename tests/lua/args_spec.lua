@@ -66,7 +66,8 @@ describe("callable", function()
   end)
 
   it("refuses the rest", function()
-    for _, value in ipairs { 1, "x", {}, true, task.current(), setmetatable({}, {}), setmetatable({}, { __metatable = "no" }) } do
+    local plain, hidden = setmetatable({}, {}), setmetatable({}, { __metatable = "no" })
+    for _, value in ipairs { 1, "x", {}, true, task.current(), plain, hidden } do
       raises_error({ kind = "Usage" }, args.callable, value, 3, "f")
     end
     raises("bad argument #3 to 'f' %(function expected, got nil%)", args.callable, nil, 3, "f")

@@ -213,8 +213,9 @@ describe("headers", function()
 
   it("may be empty, long, and hold bytes that are no ASCII", function()
     local session <close> = http.session()
-    local headers = echo(session, "GET", { headers = { ["X-Empty"] = "", ["X-Blank"] = "  ", ["X-Long"] = ("v"):rep(8000),
-      ["X-Byte"] = "\xe9" } }).headers
+    local headers = echo(session, "GET", { headers = {
+      ["X-Empty"] = "", ["X-Blank"] = "  ", ["X-Long"] = ("v"):rep(8000), ["X-Byte"] = "\xe9",
+    } }).headers
     equal(headers["x-empty"], "")
     equal(headers["x-blank"], "")
     equal(#headers["x-long"], 8000)
@@ -317,7 +318,9 @@ describe("a session", function()
   it("takes limits, a timeout and headers, and nothing else", function()
     misuse("unknown option 'limti' to 'session', did you mean 'limit'%?", function() http.session({ limti = 3 }) end)
     misuse("did you mean 'limit_per_host'%?", function() http.session({ limit_per_hosts = 3 }) end)
-    misuse("bad option 'limit' to 'session' %(a whole number of at least 1 expected, got 0%)", function() http.session({ limit = 0 }) end)
+    misuse("bad option 'limit' to 'session' %(a whole number of at least 1 expected, got 0%)", function()
+      http.session({ limit = 0 })
+    end)
     misuse("bad option 'limit'", function() http.session({ limit = 1.5 }) end)
     misuse("bad option 'limit'", function() http.session({ limit = "8" }) end)
     misuse("bad option 'limit_per_host'", function() http.session({ limit_per_host = -1 }) end)
@@ -326,8 +329,12 @@ describe("a session", function()
     misuse("bad option 'headers'", function() http.session({ headers = "X: y" }) end)
     misuse("bad option 'trace'", function() http.session({ trace = print }) end)
     misuse("bad options to 'session'", function() http.session(7) end)
-    misuse("unknown option 'request_edn' to 'trace', did you mean 'request_end'%?", function() http.session({ trace = { request_edn = print } }) end)
-    misuse("bad trace hook 'request_end' %(function expected, got string%)", function() http.session({ trace = { request_end = "print" } }) end)
+    misuse("unknown option 'request_edn' to 'trace', did you mean 'request_end'%?", function()
+      http.session({ trace = { request_edn = print } })
+    end)
+    misuse("bad trace hook 'request_end' %(function expected, got string%)", function()
+      http.session({ trace = { request_end = "print" } })
+    end)
   end)
 
   it("does not grow the process when many come and go", function()
@@ -434,7 +441,7 @@ describe("limits", function()
   it("count what was cancelled and what failed as gone", function()
     local session <close> = http.session { limit = 2 }
     for round = 1, 5 do
-      local stuck = { task.spawn(session.get, session, URL .. "/stall"), task.spawn(session.get, session, URL .. "/stall") }
+      local stuck = task.map(function() session:get(URL .. "/stall") end, { 1, 2 })
       turns(round)
       for _, t in ipairs(stuck) do t:cancel() end
       task.wait(stuck)
@@ -461,7 +468,8 @@ describe("a redirect", function()
     local session <close> = http.session()
     equal(session:get(URL .. "/redirect/10").status, 200)
     local mark = origin.mark()
-    raises_error({ kind = "HttpError", code = "redirect", reason = "limit" }, session.get, session, URL .. "/redirect/11")
+    raises_error({ kind = "HttpError", code = "redirect", reason = "limit" }, session.get, session,
+      URL .. "/redirect/11")
     equal(#origin.requests(mark, "/redirect/1"), 1)
     equal(#origin.requests(mark, "/redirect/0"), 0)
     raises_error({ code = "redirect", reason = "limit" }, session.get, session, URL .. "/redirect-to?url=/redirect/20")
@@ -516,7 +524,8 @@ describe("a redirect", function()
   it("drops the secrets on the way to another origin", function()
     local session <close> = http.session { headers = { authorization = "secret", ["User-Agent"] = "mine" } }
     local there = ("http://localhost:%d/echo"):format(origin.port)
-    local r = session:get(URL .. "/redirect-to?url=" .. there, { headers = { COOKIE = "c=1", ["Proxy-Authorization"] = "p" } })
+    local r = session:get(URL .. "/redirect-to?url=" .. there,
+      { headers = { COOKIE = "c=1", ["Proxy-Authorization"] = "p" } })
     local said = origin.decode(r.body)
     equal(r.url, there)
     equal({ said.headers.authorization, said.headers.cookie, said.headers["proxy-authorization"] }, {})

@@ -224,8 +224,8 @@ describe("await", function()
 
   it("keeps the traceback of where it failed", function()
     local function deep_inside()
-      local none
-      return none.field
+      local none = nil
+      return none.field -- luacheck: ignore
     end
     local t = task.spawn(function() return 1 + deep_inside() end)
     local err = raises("attempt to index a nil value", t.await, t)
@@ -401,7 +401,7 @@ describe("cancel", function()
 
   it("saved and raised where nobody cancelled is a failure", function()
     local saved
-    local t = task.spawn(function() _, saved = pcall(never) end)
+    local t = task.spawn(function() saved = select(2, pcall(never)) end)
     turns(1)
     t:cancel()
     task.wait { t }

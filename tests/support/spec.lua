@@ -155,8 +155,8 @@ function _G.with_ticker(fn, ...)
   return ticks, table.unpack(result, 2, result.n)
 end
 
---- Calls fn, a function on one line of the spec, which misuses something: Usage must be raised, say `pattern`, and
---- begin with that file and line. Returns the error.
+--- Calls fn, which misuses something on its only line (or, where it has several, on its second): Usage must be
+--- raised, say `pattern`, and begin with that file and line. Returns the error.
 function _G.misuse(pattern, fn)
   local ok, err = pcall(fn)
   if ok then error("expected an error", 2) end
@@ -165,7 +165,8 @@ function _G.misuse(pattern, fn)
     error(("expected an error like %q, got %q"):format(pattern, err.message), 2)
   end
   local where = debug.getinfo(fn, "S")
-  local place = ("%s:%d: "):format(where.short_src, where.linedefined)
+  local at = where.linedefined + (where.lastlinedefined > where.linedefined and 1 or 0)
+  local place = ("%s:%d: "):format(where.short_src, at)
   if err.message:sub(1, #place) ~= place then
     error(("expected the error at %s, got %q"):format(place, err.message), 2)
   end

@@ -217,6 +217,14 @@ UNUSED static struct fake *fake_closing(const char *name)
     return f;
 }
 
+/* The same, too large for its task's slot. */
+UNUSED static struct fake *fake_large(const char *name)
+{
+    struct fake *f = fake_closing(name);
+    f->type.size = sizeof(struct fake_op) + SPT_SLOT_SIZE;
+    return f;
+}
+
 /* fake(name): waits for the test; returns the status and the name. */
 static int l_fake(lua_State *L)
 {
