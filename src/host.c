@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/sched.h"
 #include "core/task.h"
@@ -35,6 +36,7 @@ struct septet_host {
     struct spt_driver *driver;
     uint32_t failures;               /* errors that reached nobody, ever */
     bool running;                    /* inside septet_run */
+    bool turning;                    /* inside a turn of the loop that septet_run or _step made */
     bool deadlocked;                 /* seen by the drain of septet_run */
     volatile sig_atomic_t interrupt; /* septet_interrupt was called */
     bool interrupted;                /* ... and acted upon */
@@ -244,8 +246,8 @@ static uint64_t drain(void *ud)
         ran += spt_sched_lap(s, TURN_RESUMES - ran);
         more = spt_driver_drain(h->driver) || spt_sched_busy(s);
     }
-    s->draining = false;
     spt_trace_flush(&h->core->env);
+    s->draining = false;
     h->deadlocked = h->running && spt_sched_deadlocked(s);
     return more || h->deadlocked || h->interrupt ? SPT_LOOP_NOW : next_instant(h);
 }
@@ -272,8 +274,11 @@ static int open_core(lua_State *L)
         .now = world_now, .wake = world_wake, .unhandled = on_unhandled, .warn = warn, .ud = h};
     if (spt_sched_of(L))
         return luaL_error(L, "the state has a host already");
-    struct core *core = lua_newuserdatauv(L, sizeof *core, 0);
+    struct core *core = lua_newuserdatauv(L, sizeof *core, 1);
     memset(core, 0, sizeof *core);
+    lua_rawgetp(L, LUA_REGISTRYINDEX,
+                &core_key); /* an earlier host's: functions of its time live on */
+    lua_setiuservalue(L, -2, 1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &core_key);
     core->env.sched = &core->sched;
     h->core = core;
@@ -365,8 +370,9 @@ static int host_close(septet_host *h)
 
 septet_host *septet_new(const septet_config *config, int *status)
 {
-    int rc = SEPTET_ENOMEM;
-    septet_host *h = calloc(1, sizeof *h);
+    int rc =
+        !config || config->size < offsetof(septet_config, loop) ? SEPTET_EINVAL : SEPTET_ENOMEM;
+    septet_host *h = rc == SEPTET_EINVAL ? NULL : calloc(1, sizeof *h);
     if (h) {
         size_t size = config->size < sizeof *config ? config->size : sizeof *config;
         septet_config_init(&h->config);
@@ -386,7 +392,7 @@ septet_host *septet_new(const septet_config *config, int *status)
 
 static bool inside(const septet_host *h)
 {
-    return sched_of(h)->draining;
+    return sched_of(h)->draining || h->turning;
 }
 
 /* Unwinds every task: each wait raises, nothing new is waited for. */
@@ -395,8 +401,8 @@ static void unwind(septet_host *h)
     struct spt_sched *s = sched_of(h);
     s->draining = true;
     spt_sched_unwind(s);
-    s->draining = false;
     spt_trace_flush(&h->core->env);
+    s->draining = false;
     if (s->live > 0)
         warn(h, "tasks were left when the host ended");
 }
@@ -425,6 +431,7 @@ static int spawn_protected(lua_State *L)
     struct spawn *spawn = lua_touserdata(L, -1);
     struct spt_sched *s = sched_of(spawn->host);
     lua_pop(L, 1);
+    spt_check_callable(L, 1);
     struct spt_task *t = spt_task_spawn(L, &s->mains, NULL, spawn->nargs);
     t->is_main = true;
     s->nmains++;
@@ -448,10 +455,11 @@ int septet_spawn(septet_host *host, const char *name, int nargs)
     lua_pushcfunction(host->L, spawn_protected);
     lua_insert(host->L, -(nargs + 2));
     lua_pushlightuserdata(host->L, &spawn);
-    if (lua_pcall(host->L, nargs + 2, 0, 0) == LUA_OK)
+    int status = lua_pcall(host->L, nargs + 2, 0, 0);
+    if (status == LUA_OK)
         return SEPTET_OK;
     lua_pop(host->L, 1);
-    return SEPTET_ENOMEM;
+    return status == LUA_ERRMEM ? SEPTET_ENOMEM : SEPTET_EINVAL;
 }
 
 /* Spawns the chunk that was loaded with `status`, or tells why it could not be. */
@@ -509,14 +517,21 @@ static void break_deadlock(septet_host *h)
 {
     struct spt_sched *s = sched_of(h);
     char line[64];
+    s->draining = true; /* who is warned may not run the host */
     snprintf(line, sizeof line, "deadlock: all %u tasks wait and nothing can wake them", s->live);
     warn(h, line);
     warn_tasks(h, &s->mains);
     warn_tasks(h, &s->background);
-    s->draining = true;
     cancel_children(&s->mains, "shutdown", "deadlock");
     cancel_children(&s->background, "shutdown", "deadlock");
     s->draining = false;
+}
+
+static void turn(septet_host *h, bool wait)
+{
+    h->turning = true;
+    spt_loop_turn(h->loop, wait);
+    h->turning = false;
 }
 
 int septet_run(septet_host *host)
@@ -529,14 +544,16 @@ int septet_run(septet_host *host)
     host->running = true;
     host->interrupted = false;
     while (s->live > 0 || spt_sched_busy(s)) {
-        spt_loop_turn(host->loop, true);
+        turn(host, true);
         if (host->deadlocked) {
             deadlock = true;
             break_deadlock(host);
         }
     }
     host->running = false;
+    s->draining = true;
     spt_trace_flush(&host->core->env);
+    s->draining = false;
     if (deadlock)
         return SEPTET_EDEADLOCK;
     if (host->interrupted && s->cancelled_mains != cancelled_mains)
@@ -551,7 +568,7 @@ int septet_step(septet_host *host, uint64_t budget_us)
         return SEPTET_EBUSY;
     uint64_t t0 = spt_loop_now();
     do {
-        spt_loop_turn(host->loop, false);
+        turn(host, false);
     } while (spt_sched_busy(s) && spt_loop_now() - t0 < budget_us * 1000);
     return s->live > 0;
 }

@@ -48,8 +48,31 @@ void spt_sched_init(struct spt_sched *s, lua_State *L, const struct spt_world *w
     lua_rawsetp(L, LUA_REGISTRYINDEX, &sched_key);
 }
 
+/* The world after the host: handles that outlive it in a state of the embedder's still ask. */
+static uint64_t dead_now(void *ud)
+{
+    return ((struct spt_sched *)ud)->now_ns;
+}
+
+static void dead_wake(void *ud)
+{
+}
+
+static void dead_unhandled(void *ud, struct spt_task *t)
+{
+}
+
+static void dead_warn(void *ud, const char *message)
+{
+}
+
 void spt_sched_release(struct spt_sched *s)
 {
+    s->world = (struct spt_world){.now = dead_now,
+                                  .wake = dead_wake,
+                                  .unhandled = dead_unhandled,
+                                  .warn = dead_warn,
+                                  .ud = s};
     if (s->main) {
         luaL_unref(s->main, LUA_REGISTRYINDEX, s->anchors_ref);
         luaL_unref(s->main, LUA_REGISTRYINDEX, s->pool_ref);

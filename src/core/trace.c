@@ -154,7 +154,7 @@ static bool intern_grow(struct spt_intern *in)
 uint32_t spt_trace_intern(struct spt_trace *tr, const char *s)
 {
     struct spt_intern *in = tr->intern;
-    if (!s)
+    if (!s || !in)
         return 0;
     if (in->last && strcmp(in->strings[in->last - 1], s) == 0)
         return in->last;
@@ -176,7 +176,8 @@ uint32_t spt_trace_intern(struct spt_trace *tr, const char *s)
 
 const char *spt_trace_string(const struct spt_trace *tr, uint32_t id)
 {
-    return id && id <= tr->intern->count ? tr->intern->strings[id - 1] : "";
+    const struct spt_intern *in = tr->intern;
+    return in && id && id <= in->count ? in->strings[id - 1] : "";
 }
 
 /* --- texts: each is its length in two bytes, then its bytes; never split by the ring's end --- */

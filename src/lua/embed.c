@@ -47,9 +47,12 @@ static int l_load(lua_State *L)
 void spt_open_modules(lua_State *L)
 {
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE); // stack: preload, loaded
     for (const struct spt_module *m = spt_modules; m->name; m++) {
         lua_pushcfunction(L, l_load);
+        lua_setfield(L, -3, m->name);
+        lua_pushnil(L); /* an earlier host of this state may have left its own */
         lua_setfield(L, -2, m->name);
     }
-    lua_pop(L, 1);
+    lua_pop(L, 2);
 }
