@@ -227,7 +227,10 @@ static bool spent(const struct spt_sched *s, unsigned ran, uint64_t t0)
 
 static uint64_t next_instant(septet_host *h)
 {
-    uint64_t due = spt_timers_next(&sched_of(h)->timers), curl = spt_driver_due(h->driver);
+    struct spt_sched *s = sched_of(h);
+    if (spt_sched_busy(s) || h->deadlocked || h->interrupt)
+        return SPT_LOOP_NOW;
+    uint64_t due = spt_timers_next(&s->timers), curl = spt_driver_due(h->driver);
     return curl < due ? curl : due;
 }
 
@@ -249,7 +252,7 @@ static uint64_t drain(void *ud)
     spt_trace_flush(&h->core->env);
     s->draining = false;
     h->deadlocked = h->running && spt_sched_deadlocked(s);
-    return more || h->deadlocked || h->interrupt ? SPT_LOOP_NOW : next_instant(h);
+    return next_instant(h);
 }
 
 static uint64_t world_now(void *ud)
@@ -430,20 +433,22 @@ static int spawn_protected(lua_State *L)
     // stack: fn, arguments..., the spawn
     struct spawn *spawn = lua_touserdata(L, -1);
     struct spt_sched *s = sched_of(spawn->host);
-    lua_pop(L, 1);
     spt_check_callable(L, 1);
+    lua_pushstring(L, spawn->name); /* nothing may fail once the task is there */
+    lua_replace(L, -2);
+    lua_insert(L, 1); // stack: name, fn, arguments...
     struct spt_task *t = spt_task_spawn(L, &s->mains, NULL, spawn->nargs);
     t->is_main = true;
     s->nmains++;
-    if (spawn->name) {
-        lua_pushstring(L, spawn->name);
-        lua_setiuservalue(L, -2, SPT_TASK_UV_NAME);
-        spt_trace_put(&s->trace, (struct spt_rec){.t = s->now_ns,
-                                                  .task = t->id,
-                                                  .kind = SPT_REC_NAME,
-                                                  .a = spt_trace_text(&s->trace, spawn->name,
-                                                                      strlen(spawn->name))});
-    }
+    if (!spawn->name)
+        return 0;
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, SPT_TASK_UV_NAME);
+    spt_trace_put(&s->trace, (struct spt_rec){
+                                 .t = s->now_ns,
+                                 .task = t->id,
+                                 .kind = SPT_REC_NAME,
+                                 .a = spt_trace_text(&s->trace, spawn->name, strlen(spawn->name))});
     return 0;
 }
 
