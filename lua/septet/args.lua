@@ -5,11 +5,12 @@ local args = {}
 
 -- Raises Usage at the innermost line that is the script's: our own modules are not where the mistake is.
 local function usage(format, ...)
-  local level, where = 2, nil
-  repeat
-    where = debug.getinfo(level, "Sl")
+  local level = 2
+  local where = debug.getinfo(level, "Sl")
+  while where and (where.currentline <= 0 or where.source:sub(1, 9) == "=[septet.") do
     level = level + 1
-  until not where or where.currentline > 0 and where.source:sub(1, 9) ~= "=[septet."
+    where = debug.getinfo(level, "Sl")
+  end
   local place = where and ("%s:%d: "):format(where.short_src, where.currentline) or ""
   error(core.error { kind = "Usage", message = place .. format:format(...) }, 0)
 end

@@ -149,11 +149,33 @@ local session_options = {
 
 local trace_hooks = { request_start = "any", request_end = "any", request_exception = "any" }
 
+--- What a session may be told.
+---@class septet.SessionOptions
+---@field limit integer|nil requests at once; 64
+---@field limit_per_host integer|nil requests at once to one scheme, host and port; 8
+---@field timeout number|nil seconds for a whole request, redirects and the wait for a place included; none
+---@field headers table<string, string>|nil sent with each request
+---@field trace septet.TraceHooks|nil
+
+--- What is told of each request. They may not wait; what they raise is warned of and leaves the request alone,
+--- but for request_start, which runs in the task that asks, may change ev.headers, and may refuse by raising.
+---@class septet.TraceHooks
+---@field request_start fun(ctx: table, ev: septet.TraceEvent)|nil
+---@field request_end fun(ctx: table, ev: septet.TraceEvent)|nil
+---@field request_exception fun(ctx: table, ev: septet.TraceEvent)|nil
+
+---@class septet.TraceEvent
+---@field time number seconds, as task.now() counts
+---@field request integer the request's number
+---@field method string
+---@field url string
+---@field headers table|nil of request_start: what will be sent, to be changed in place
+---@field status integer|nil of request_end
+---@field exception any of request_exception; nil where the task was cancelled
+---@field cancelled boolean|nil of request_exception
+
 --- Makes a session: a pool of connections with limits of its own.
----@param options {limit: integer|nil, limit_per_host: integer|nil, timeout: number|nil, headers: table|nil, trace: table|nil}|nil
---- `limit` requests at once (64), `limit_per_host` per scheme, host and port (8); `timeout` in seconds for a
---- whole request, redirects and the wait for a place included (none); `headers` sent with each request;
---- `trace` with functions request_start(ctx, ev), request_end(ctx, ev), request_exception(ctx, ev).
+---@param options septet.SessionOptions|nil
 ---@return septet.Session
 function http.session(options)
   options = args.options(options, session_options, "session")
@@ -342,7 +364,7 @@ end
 ---@async
 ---@param method string
 ---@param url string absolute, http or https
----@param options {headers: table|nil, body: string|nil, timeout: number|nil}|nil headers: name to value, false removes one
+---@param options {headers: table|nil, body: string|nil, timeout: number|nil}|nil in headers, false removes one
 ---@return septet.Response
 function Session:request(method, url, options)
   args.string(method, 1, "request")

@@ -166,8 +166,7 @@ local function await_members(tasks, set, scope)
     join(scope)
   end)
   if ok then
-    core.seen(failed)
-    _, err = pcall(failed.await, failed)
+    err = select(2, pcall(failed.await, failed))
   end
   return err, true
 end
