@@ -6,9 +6,9 @@
  *
  *     struct wait_door { septet_op op; struct door *door; };
  *
- *     static int  wait_door_start(septet_op *op)  { ... tell the door to call septet_op_done(op, 0)
- * } static void wait_door_cancel(septet_op *op) { ... tell the door to forget op } static int
- * wait_door_push(septet_op *op, lua_State *L) { lua_pushboolean(L, 1); return 1; }
+ *     static int wait_door_start(septet_op *op);   // the door is to call septet_op_done(op, 0)
+ *     static void wait_door_cancel(septet_op *op); // the door is to forget op
+ *     static int wait_door_push(septet_op *op, lua_State *L);    // what the script's call returns
  *
  *     static const septet_op_type wait_door_type = {
  *         .name = "door", .size = sizeof(struct wait_door), .flags = SEPTET_OP_EXTERNAL,
@@ -16,8 +16,8 @@
  *
  *     static int l_wait_door(lua_State *L)            // what the script calls
  *     {
- *         struct door *door = check_door(L, 1);       // arguments are checked before anything is
- * armed septet_op *op = septet_op_new(L, &wait_door_type);
+ *         struct door *door = check_door(L, 1);   // arguments are checked before anything is armed
+ *         septet_op *op = septet_op_new(L, &wait_door_type);
  *         ((struct wait_door *)op)->door = door;
  *         return septet_op_await(L, op);              // the last thing the function does
  *     }
@@ -30,10 +30,10 @@
  *                        └─ the task is cancelled already: start never runs, nor does close
  *
  * - `start`, `cancel` and `close` get no lua_State and must not touch Lua; nor may the code that
- * later calls septet_op_done. Only `push` speaks Lua, in the waiting coroutine.
+ *   later calls septet_op_done. Only `push` speaks Lua, in the waiting coroutine.
  * - After `cancel` returns, nothing may call septet_op_done on that operation: the memory is gone.
  *   A source that cannot stop at once keeps what it writes in a block of its own and drops its
- * pointer to the operation.
+ *   pointer to the operation.
  * - `close` runs exactly once after any `start`, on every path. `push` runs only on completion.
  * - The memory of an operation belongs to the await; it is zeroed when new and does not move. */
 #ifndef SEPTET_OP_H

@@ -111,13 +111,16 @@ typedef struct septet_config {
 /* Fills in the defaults. */
 SEPTET_API void septet_config_init(septet_config *config);
 
-/* Makes a host, or returns NULL and, where `status` is not NULL, says why in it. The config is
- * copied. */
+/* Makes a host, or returns NULL and, where `status` is not NULL, says why in it: SEPTET_ENOMEM,
+ * SEPTET_ELOOP, or SEPTET_EINVAL for a config that was not initialised and for a state that has a
+ * host. The config is copied. */
 SEPTET_API septet_host *septet_new(const septet_config *config, int *status);
 
 /* Ends the host: cancels and unwinds what still runs (tasks may clean up, but wait for nothing
  * new), closes every connection, and a Lua state and loop of our own. On a loop of yours, what is
- * left closes in the loop's next turns. NULL is allowed. From inside a task: SEPTET_EBUSY. */
+ * left closes in the loop's next turns. What scripts still hold of it in a state of yours is safe to
+ * use: it raises Usage, or does nothing. NULL is allowed. SEPTET_EBUSY from inside: in a task, in one
+ * of the callbacks above, or while septet_run runs. */
 SEPTET_API int septet_free(septet_host *host);
 
 /* The host's Lua state. What runs on it directly is outside any task and cannot wait. */
@@ -134,7 +137,8 @@ SEPTET_API void *septet_userdata(septet_host *host);
  * that cannot be read, returns SEPTET_ELOAD, and the error goes to on_error.
  *
  * septet_spawn takes the function and its `nargs` arguments, pushed in this order, from the top of
- * septet_lua(host). `name` names the task; NULL: where it is defined. */
+ * septet_lua(host), and returns SEPTET_EINVAL for what cannot be called. `name` names the task;
+ * NULL: where it is defined. */
 SEPTET_API int septet_load_string(septet_host *host, const char *chunkname, const char *source);
 SEPTET_API int septet_load_file(septet_host *host, const char *path);
 SEPTET_API int septet_spawn(septet_host *host, const char *name, int nargs);
@@ -142,11 +146,11 @@ SEPTET_API int septet_spawn(septet_host *host, const char *name, int nargs);
 /* Runs until every main task has ended and what they started is unwound. Returns SEPTET_OK;
  * SEPTET_ESCRIPT when an error reached nobody; SEPTET_EDEADLOCK when every task waits and nothing
  * can wake them (each is reported through on_warning, then all are cancelled); SEPTET_EINTERRUPTED
- * when septet_interrupt ended a main task; SEPTET_EBUSY from inside a task. */
+ * when septet_interrupt ended a main task; SEPTET_EBUSY from inside, as septet_free. */
 SEPTET_API int septet_run(septet_host *host);
 
 /* Runs what can run now for about `budget_us` microseconds (0: one round) without waiting. Returns
- * 1 while tasks are alive, 0 when none is, or SEPTET_EBUSY from inside a task. */
+ * 1 while tasks are alive, 0 when none is, or SEPTET_EBUSY from inside, as septet_free. */
 SEPTET_API int septet_step(septet_host *host, uint64_t budget_us);
 
 /* Asks for the end: the main tasks are cancelled and unwind; a script that spins is interrupted at

@@ -314,6 +314,7 @@ local function follow(session, hop, response)
 end
 
 local function perform(session, hop)
+  if hop.list ~= session.list then hop.headers = checked_headers(hop.list) end
   local response = attempt(session, hop)
   if not response.redirect_url then return response end
   return follow(session, hop, response)
@@ -353,7 +354,6 @@ local function request(session, method, url, options)
     end
   end
   if hooks then hop.traced, hop.list = start_trace(hooks, method, url, hop.list) end
-  if hop.list ~= session.list then hop.headers = checked_headers(hop.list) end
   if timeout then hop.deadline = core.now() + timeout end
   if hooks then return perform_traced(session, hop) end
   return perform(session, hop)

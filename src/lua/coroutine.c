@@ -10,6 +10,8 @@
 #include "lua/lib.h"
 #include "op/env.h"
 
+#define CLOSE "septet.coroutine.close" /* registry: Lua's own, also for the state's next host */
+
 lua_State *spt_innermost(const struct spt_sched *s)
 {
     const struct spt_task *t = s->current;
@@ -224,7 +226,12 @@ void spt_open_coroutine(lua_State *L, struct spt_env *env)
     }
     spt_add_functions(L, env, functions);
     lua_pushlightuserdata(L, env);
-    lua_getfield(L, -2, "close");
+    if (lua_getfield(L, LUA_REGISTRYINDEX, CLOSE) == LUA_TNIL) {
+        lua_pop(L, 1);
+        lua_getfield(L, -2, "close");
+        lua_pushvalue(L, -1);
+        lua_setfield(L, LUA_REGISTRYINDEX, CLOSE);
+    }
     lua_pushcclosure(L, l_close, 2);
     lua_setfield(L, -2, "close");
     lua_pop(L, 1);

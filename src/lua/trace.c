@@ -212,4 +212,6 @@ static const luaL_Reg functions[] = {
 void spt_open_trace(lua_State *L, struct spt_env *env)
 {
     spt_add_functions(L, env, functions);
+    lua_pushnil(L); /* the sinks of a host that lived here before */
+    lua_setfield(L, LUA_REGISTRYINDEX, SINKS);
 }
