@@ -1,4 +1,4 @@
-/* The driver: sessions, requests, and the lap that moves them. libcurl is entered from here alone:
+/* The driver: sessions, and the lap that moves their requests. libcurl is entered from here alone:
  * for a socket that is ready, for what is due, and to add or remove a handle; its callbacks only
  * take notes. */
 #include "loop/curl_driver.h"
@@ -8,23 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loop/curl_error.h"
-#include "loop/driver.h"
 #include "loop/easy.h"
 #include "loop/limits.h"
 #include "loop/loop.h"
+#include "loop/request.h"
 #include "septet/septet.h"
 
 #define NS_PER_MS         UINT64_C(1000000)
 #define CURL_VER(x, y, z) ((unsigned)((x) << 16 | (y) << 8 | (z)))
 
-enum {
-    CONNECTIONS_MIN = 256,  /* kept open per session, whatever its limit */
-    BUFFER_KEPT_MAX = 16384 /* bytes of a buffer that waits for the next request */
-};
+enum { CONNECTIONS_MIN = 256 }; /* kept open per session, whatever its limit */
 
-/* The session has something to do in the next lap. */
-static void touch(struct spt_session *session)
+void spt_session_touch(struct spt_session *session)
 {
     if (!spt_link_alone(&session->pending))
         return;
@@ -55,7 +50,7 @@ static void note_attempt_over(struct spt_driver *driver, int fd)
         return;
     easy->poked = true;
     spt_list_push(&driver->pokes, &easy->poke);
-    touch(easy->request->session);
+    spt_session_touch(easy->request->session);
 }
 
 /* A socket that connects wants to be written. When it wants to be read instead, it is connected and
@@ -99,7 +94,7 @@ static int on_timer(CURLM *multi, long ms, void *ud)
     session->due_ns = ms > 0 ? spt_loop_now() + (uint64_t)ms * NS_PER_MS : SPT_NEVER;
     if (ms == 0) {
         session->kick = true;
-        touch(session);
+        spt_session_touch(session);
     }
     return 0;
 }
@@ -120,18 +115,18 @@ static void on_socket_ready(void *owner, int fd, int events)
                 (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0) |
                 (events & SPT_SOCKET_ERROR ? CURL_CSELECT_ERR : 0);
     act(session, fd, flags);
-    touch(session);
+    spt_session_touch(session);
 }
 
 static void on_due(struct spt_timer *timer)
 {
     struct spt_session *session = SPT_OF(timer, struct spt_session, timer);
-    touch(session); /* the lap sees whether it is due, or has moved */
+    spt_session_touch(session); /* the lap sees whether it is due, or has moved */
 }
 
-/* --- the end of a request --- */
+/* --- into the multi and out of it --- */
 
-static void remove_from_multi(struct spt_request *r)
+void spt_session_remove(struct spt_request *r)
 {
     struct spt_driver *driver = r->session->driver;
     spt_easy_drop_attempts(r->easy);
@@ -140,164 +135,13 @@ static void remove_from_multi(struct spt_request *r)
     leave_curl(driver);
 }
 
-/* Takes a request out of all it is in: the queue, or the multi and its handle. */
-static void detach(struct spt_request *r, bool doubtful)
-{
-    struct spt_session *session = r->session;
-    struct spt_driver *driver = session->driver;
-    if (r->phase == SPT_PHASE_QUEUED) {
-        spt_admission_withdraw(&session->admission, r->origin, &r->link);
-    } else {
-        spt_link_remove(&r->link);
-        if (r->easy)
-            spt_easy_put(r, doubtful);
-        spt_admission_leave(&session->admission, r->origin);
-    }
-    spt_limits_stop(r, driver);
-    r->origin = NULL;
-    r->session = NULL;
-    driver->requests--;
-    spt_loop_unref(driver->loop);
-    if (spt_admission_ready(&session->admission))
-        touch(session);
-}
-
-static bool redirects(int status)
-{
-    return (status >= 301 && status <= 303) || status == 307 || status == 308;
-}
-
-/* Where the response points, made absolute by libcurl; NULL where it does not, or memory ran out. */
-static char *redirect_of(struct spt_easy *easy)
-{
-    char *url = NULL;
-    curl_easy_getinfo(easy->curl, CURLINFO_REDIRECT_URL, &url);
-    return url ? strdup(url) : NULL;
-}
-
-/* The request is over; `failure` says how. Its handle is out of the multi. */
-static void finish(struct spt_request *r, bool doubtful)
-{
-    struct spt_driver *driver = r->session->driver;
-    spt_limits_times(r, spt_loop_now());
-    if (r->easy) {
-        r->status = r->easy->head.status;
-        r->version = r->easy->head.version;
-        r->reused = r->easy->ready && !r->easy->t_open_ns;
-        if (redirects(r->status) && !r->failure.code)
-            r->redirect_url = redirect_of(r->easy);
-    }
-    detach(r, doubtful);
-    spt_list_push(&driver->finished, &r->link);
-    spt_loop_wake(driver->loop);
-}
-
-static void fail(struct spt_request *r, const char *code, const char *reason, const char *text)
-{
-    r->failure.code = code;
-    r->failure.reason = reason;
-    r->failure.phase = spt_request_phase(r);
-    snprintf(r->failure.text, sizeof r->failure.text, "%s", text);
-}
-
-void spt_request_timed_out(struct spt_request *r)
-{
-    struct spt_failure failure = r->failure; /* libcurl may write its own words as it ends it */
-    if (r->easy)
-        remove_from_multi(r);
-    r->failure = failure;
-    finish(r, false);
-}
-
-static const char *refusal_text(const char *code)
-{
-    if (strcmp(code, "body_too_large") == 0)
-        return "the body of the response is larger than allowed";
-    if (strcmp(code, "headers_too_large") == 0)
-        return "the head of the response is larger than allowed";
-    if (strcmp(code, "protocol") == 0)
-        return "the server switched protocols, which nobody asked for";
-    return "out of memory";
-}
-
-/* Which of the limits a timeout of libcurl's own stands for. */
-static const char *timeout_reason(enum spt_phase phase)
-{
-    return phase <= SPT_PHASE_TLS ? "connect" : "idle";
-}
-
-/* A header line too long for libcurl looks like memory that ran out. */
-static bool is_long_header(const struct spt_easy *easy, CURLcode code)
-{
-    return code == CURLE_OUT_OF_MEMORY && easy->ready && !easy->head.done;
-}
-
-static void judge(struct spt_request *r, CURLcode code)
-{
-    struct spt_easy *easy = r->easy;
-    long os_errno = easy->open_errno;
-    if (code == CURLE_OK) {
-        r->failure.text[0] = '\0';
-        return;
-    }
-    if (is_long_header(easy, code))
-        easy->refused = "headers_too_large";
-    if (easy->refused) {
-        fail(r, easy->refused, NULL, refusal_text(easy->refused));
-        return;
-    }
-    if (!os_errno)
-        curl_easy_getinfo(easy->curl, CURLINFO_OS_ERRNO, &os_errno);
-    struct spt_error_words words = spt_curl_error(code, os_errno, r->failure.text);
-    r->failure.code = words.code;
-    r->failure.phase = spt_request_phase(r);
-    r->failure.reason =
-        code == CURLE_OPERATION_TIMEDOUT ? timeout_reason(r->failure.phase) : words.reason;
-    if (!r->failure.text[0])
-        snprintf(r->failure.text, sizeof r->failure.text, "%s", curl_easy_strerror(code));
-}
-
-/* A pooled connection that the server had dropped: nothing of the request was answered, so it is
- * safe to do what libcurl itself does for the first few of them. */
-static bool is_stale(const struct spt_easy *easy, CURLcode code)
-{
-    long connects = 0;
-    if (code != CURLE_SEND_ERROR && code != CURLE_RECV_ERROR && code != CURLE_GOT_NOTHING)
-        return false;
-    curl_easy_getinfo(easy->curl, CURLINFO_NUM_CONNECTS, &connects);
-    return connects == 0 && easy->head.lines == 0 && !easy->retried;
-}
-
-static CURLMcode add_to_multi(struct spt_request *r)
+CURLMcode spt_session_add(struct spt_request *r)
 {
     struct spt_session *session = r->session;
     enter_curl(session->driver);
     CURLMcode rc = curl_multi_add_handle(session->multi, r->easy->curl);
     leave_curl(session->driver);
     return rc;
-}
-
-static void fail_memory(struct spt_request *r)
-{
-    fail(r, "memory", NULL, "out of memory");
-    finish(r, true);
-}
-
-static void conclude(struct spt_request *r, CURLcode code)
-{
-    bool doubtful = code == CURLE_OUT_OF_MEMORY || code == CURLE_FAILED_INIT;
-    bool stale = is_stale(r->easy, code);
-    if (!stale)
-        judge(r, code);
-    remove_from_multi(r);
-    if (!stale) {
-        finish(r, doubtful);
-        return;
-    }
-    spt_easy_retry(r->easy);
-    spt_limits_enter(r, SPT_PHASE_RESOLVING, spt_loop_now());
-    if (add_to_multi(r) != CURLM_OK)
-        fail_memory(r);
 }
 
 static void read_messages(struct spt_session *session)
@@ -309,21 +153,11 @@ static void read_messages(struct spt_session *session)
             continue;
         CURLcode code = m->data.result; /* removing the handle frees the message */
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &easy);
-        conclude(easy->request, code);
+        spt_request_conclude(easy->request, code);
     }
 }
 
 /* --- the lap --- */
-
-static void launch(struct spt_request *r, uint64_t now_ns)
-{
-    struct spt_session *session = r->session;
-    r->t_admitted_ns = now_ns;
-    spt_list_push(&session->flight, &r->link);
-    spt_limits_enter(r, SPT_PHASE_RESOLVING, now_ns);
-    if (spt_easy_get(r) != SEPTET_OK || add_to_multi(r) != CURLM_OK)
-        fail_memory(r);
-}
 
 static void admit(struct spt_session *session)
 {
@@ -332,7 +166,7 @@ static void admit(struct spt_session *session)
     uint64_t now_ns = spt_loop_now();
     struct spt_link *link;
     while ((link = spt_admission_next(&session->admission)))
-        launch(SPT_OF(link, struct spt_request, link), now_ns);
+        spt_request_launch(SPT_OF(link, struct spt_request, link), now_ns);
 }
 
 /* A kick leaves a later instant alone: some versions tell it only once. */
@@ -474,15 +308,17 @@ static int start_curl(struct spt_driver *driver)
     return spt_url_checker_init(&driver->urls);
 }
 
-static void cancel_all(struct spt_session *session)
+/* Ends every request. With the flights gone every origin has room, so that the queues empty in their
+ * usual order. */
+static void empty(struct spt_session *session, void (*end)(struct spt_request *))
 {
     struct spt_link *link;
     while (!spt_link_alone(&session->flight))
-        spt_request_cancel(SPT_OF(session->flight.next, struct spt_request, link));
+        end(SPT_OF(session->flight.next, struct spt_request, link));
     while ((link = spt_admission_next(&session->admission))) {
         struct spt_request *r = SPT_OF(link, struct spt_request, link);
-        r->phase = SPT_PHASE_ENDED;
-        detach(r, false);
+        r->phase = SPT_PHASE_RESOLVING; /* it is out of the queue */
+        end(r);
     }
 }
 
@@ -491,7 +327,7 @@ void spt_driver_free(struct spt_driver *driver)
     assert(!driver->in_curl);
     while (!spt_link_alone(&driver->sessions)) {
         struct spt_session *s = SPT_OF(driver->sessions.next, struct spt_session, link);
-        cancel_all(s);
+        empty(s, spt_request_cancel);
         spt_session_free(s);
     }
     while (spt_list_pop(&driver->finished))
@@ -561,31 +397,6 @@ free_session:
     return rc;
 }
 
-static void end_closed(struct spt_request *r)
-{
-    fail(r, "closed", NULL, "the session was closed");
-    if (r->easy) {
-        struct spt_failure failure = r->failure;
-        remove_from_multi(r);
-        r->failure = failure;
-    }
-    finish(r, false);
-}
-
-/* With the flights gone every origin has room, so that the queues empty in their usual order. */
-static void end_all(struct spt_session *session)
-{
-    struct spt_link *link;
-    while (!spt_link_alone(&session->flight))
-        end_closed(SPT_OF(session->flight.next, struct spt_request, link));
-    while ((link = spt_admission_next(&session->admission))) {
-        struct spt_request *r = SPT_OF(link, struct spt_request, link);
-        fail(r, "closed", NULL, "the session was closed");
-        r->phase = SPT_PHASE_RESOLVING; /* it is out of the queue */
-        finish(r, false);
-    }
-}
-
 void spt_session_close(struct spt_session *session)
 {
     struct spt_driver *driver = session->driver;
@@ -593,7 +404,7 @@ void spt_session_close(struct spt_session *session)
     if (!multi)
         return;
     assert(!driver->in_curl);
-    end_all(session);
+    empty(session, spt_request_end_closed);
     session->multi = NULL; /* from now on the callbacks do nothing */
     spt_timer_stop(driver->timers, &session->timer);
     spt_sockets_close_all(&driver->sockets, session);
@@ -609,122 +420,4 @@ void spt_session_free(struct spt_session *session)
     spt_admission_release(&session->admission);
     spt_link_remove(&session->link);
     free(session);
-}
-
-/* --- requests --- */
-
-const char *spt_phase_word(enum spt_phase phase)
-{
-    switch (phase) {
-#define XX(name, word)                                                                             \
-    case SPT_PHASE_##name:                                                                         \
-        return word;
-        SPT_PHASE_MAP(XX)
-#undef XX
-    }
-    return "unknown";
-}
-
-static int refuse(struct spt_request *r, const char *code, const char *reason)
-{
-    r->failure.code = code;
-    r->failure.reason = reason;
-    r->failure.phase = SPT_PHASE_QUEUED;
-    return strcmp(reason, "memory") == 0 ? SEPTET_ENOMEM : SEPTET_EINVAL;
-}
-
-static int check_method(struct spt_request *r)
-{
-    const char *m = r->method, *why = NULL;
-    if (!spt_is_token(m, strlen(m)))
-        why = "the method is not a token";
-    else if (strcmp(m, "CONNECT") == 0)
-        why = "CONNECT is for proxies";
-    else if (strcmp(m, "HEAD") == 0 && r->body)
-        why = "a HEAD request has no body";
-    if (!why)
-        return SEPTET_OK;
-    snprintf(r->failure.text, sizeof r->failure.text, "%s", why);
-    return refuse(r, "protocol", "method");
-}
-
-static int check(struct spt_request *r, struct spt_url_checker *urls,
-                 const struct spt_url_origin **origin)
-{
-    int rc = check_method(r);
-    if (rc != SEPTET_OK)
-        return rc;
-    const char *word = spt_url_check(urls, r->url, origin, r->failure.text, sizeof r->failure.text);
-    return word ? refuse(r, "url", word) : SEPTET_OK;
-}
-
-int spt_request_start(struct spt_session *session, struct spt_request *r)
-{
-    struct spt_driver *driver = session->driver;
-    const struct spt_url_origin *origin;
-    if (!session->multi)
-        return SEPTET_ECLOSED;
-    int rc = check(r, &driver->urls, &origin);
-    if (rc != SEPTET_OK)
-        return rc;
-    spt_link_init(&r->link);
-    r->origin = spt_admission_enter(&session->admission, origin->key, origin->len, &r->link);
-    if (!r->origin)
-        return SEPTET_ENOMEM;
-    r->session = session;
-    r->easy = NULL;
-    r->t_start_ns = spt_loop_now();
-    r->head.max = SPT_HEAD_MAX;
-    r->body_in.max = r->max_body;
-    driver->requests++;
-    spt_loop_ref(driver->loop);
-    spt_limits_enter(r, SPT_PHASE_QUEUED, r->t_start_ns);
-    touch(session);
-    return SEPTET_OK;
-}
-
-void spt_request_cancel(struct spt_request *r)
-{
-    if (!r->session) { /* never started, refused, or over */
-        if (r->link.next)
-            spt_link_remove(&r->link);
-        return;
-    }
-    r->failure.phase = spt_request_phase(r);
-    if (r->easy)
-        remove_from_multi(r);
-    detach(r, false);
-}
-
-void spt_request_release(struct spt_request *r)
-{
-    spt_buf_release(&r->head);
-    spt_buf_release(&r->body_in);
-    free(r->redirect_url);
-    r->redirect_url = NULL;
-}
-
-/* Empties a buffer for the next request, and frees it where it is larger than most need. */
-static void reuse(struct spt_buf *b)
-{
-    if (b->cap > BUFFER_KEPT_MAX)
-        spt_buf_release(b);
-    b->len = 0;
-}
-
-void spt_request_reset(struct spt_request *r)
-{
-    reuse(&r->head);
-    reuse(&r->body_in);
-    free(r->redirect_url);
-    *r = (struct spt_request){.head = r->head, .body_in = r->body_in};
-}
-
-enum spt_phase spt_request_phase(const struct spt_request *r)
-{
-    curl_off_t sent = 0;
-    if (r->phase != SPT_PHASE_SENDING)
-        return r->phase;
-    curl_easy_getinfo(r->easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
-    return sent >= (curl_off_t)r->body_len ? SPT_PHASE_WAITING : SPT_PHASE_SENDING;
 }

@@ -1,5 +1,5 @@
-/* What a driver, a session and a pooled handle are made of: private to curl_driver.c, easy.c and
- * limits.c. */
+/* What a driver, a session and a pooled handle are made of, and what the files behind curl_driver.h
+ * ask of each other: private to loop/. */
 #ifndef SPT_LOOP_DRIVER_H
 #define SPT_LOOP_DRIVER_H
 
@@ -67,5 +67,12 @@ struct spt_easy {
     uint64_t t_first_ns;   /* the response began; 0: not yet */
     curl_off_t sent_bytes; /* of the body, when last looked */
 };
+
+/* The session has something to do in the next lap. */
+void spt_session_touch(struct spt_session *session);
+
+/* Puts the handle of a request into its session's multi, and takes it out. */
+CURLMcode spt_session_add(struct spt_request *r);
+void spt_session_remove(struct spt_request *r);
 
 #endif

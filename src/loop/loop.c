@@ -29,10 +29,18 @@ struct spt_loop {
     void *ud;
 };
 
+static void on_idle(uv_idle_t *idle)
+{
+    (void)idle;
+}
+
+/* What is due is run by the drain of the next turn, which must come: since libuv 1.45 timers are the last
+ * thing in a turn, and a loop that nothing else keeps alive would end behind this one. */
 static void on_timer(uv_timer_t *t)
 {
     struct spt_loop *loop = t->data;
-    loop->timer_ns = SPT_NEVER; /* what is due is run by the drain that follows */
+    loop->timer_ns = SPT_NEVER;
+    uv_idle_start(&loop->idle, on_idle);
 }
 
 /* Instants are rounded up to libuv's milliseconds: woken a fraction early, the drain would find
@@ -44,11 +52,6 @@ static void start_timer(struct spt_loop *loop, uint64_t due_ns)
     uint64_t now_ms = uv_now(loop->uv);
     uv_timer_start(&loop->timer, on_timer, due_ms > now_ms ? due_ms - now_ms : 0, 0);
     loop->timer_ns = due_ns;
-}
-
-static void on_idle(uv_idle_t *idle)
-{
-    (void)idle;
 }
 
 static void on_async(uv_async_t *async)

@@ -1,0 +1,309 @@
+/* Requests: checked at their start, moved from phase to phase by others, and ended here, whatever ends
+ * them. What libcurl makes of a transfer is judged here; the multi is curl_driver.c's. */
+#include "loop/request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop/curl_error.h"
+#include "loop/easy.h"
+#include "loop/limits.h"
+#include "loop/loop.h"
+#include "septet/septet.h"
+
+enum { BUFFER_KEPT_MAX = 16384 }; /* bytes of a buffer that waits for the next request */
+
+/* --- the end --- */
+
+/* Takes a request out of all it is in: the queue, or the multi and its handle. */
+static void detach(struct spt_request *r, bool doubtful)
+{
+    struct spt_session *session = r->session;
+    struct spt_driver *driver = session->driver;
+    if (r->phase == SPT_PHASE_QUEUED) {
+        spt_admission_withdraw(&session->admission, r->origin, &r->link);
+    } else {
+        spt_link_remove(&r->link);
+        if (r->easy)
+            spt_easy_put(r, doubtful);
+        spt_admission_leave(&session->admission, r->origin);
+    }
+    spt_limits_stop(r, driver);
+    r->origin = NULL;
+    r->session = NULL;
+    driver->requests--;
+    spt_loop_unref(driver->loop);
+    if (spt_admission_ready(&session->admission))
+        spt_session_touch(session);
+}
+
+static bool redirects(int status)
+{
+    return (status >= 301 && status <= 303) || status == 307 || status == 308;
+}
+
+/* Where the response points, made absolute by libcurl; NULL where it does not, or memory ran out. */
+static char *redirect_of(struct spt_easy *easy)
+{
+    char *url = NULL;
+    curl_easy_getinfo(easy->curl, CURLINFO_REDIRECT_URL, &url);
+    return url ? strdup(url) : NULL;
+}
+
+/* The request is over; `failure` says how. Its handle is out of the multi. */
+static void finish(struct spt_request *r, bool doubtful)
+{
+    struct spt_driver *driver = r->session->driver;
+    spt_limits_times(r, spt_loop_now());
+    if (r->easy) {
+        r->status = r->easy->head.status;
+        r->version = r->easy->head.version;
+        r->reused = r->easy->ready && !r->easy->t_open_ns;
+        if (redirects(r->status) && !r->failure.code)
+            r->redirect_url = redirect_of(r->easy);
+    }
+    detach(r, doubtful);
+    spt_list_push(&driver->finished, &r->link);
+    spt_loop_wake(driver->loop);
+}
+
+static void fail(struct spt_request *r, const char *code, const char *reason, const char *text)
+{
+    r->failure.code = code;
+    r->failure.reason = reason;
+    r->failure.phase = spt_request_phase(r);
+    snprintf(r->failure.text, sizeof r->failure.text, "%s", text);
+}
+
+void spt_request_timed_out(struct spt_request *r)
+{
+    struct spt_failure failure = r->failure; /* libcurl may write its own words as it ends it */
+    if (r->easy)
+        spt_session_remove(r);
+    r->failure = failure;
+    finish(r, false);
+}
+
+static const char *refusal_text(const char *code)
+{
+    if (strcmp(code, "body_too_large") == 0)
+        return "the body of the response is larger than allowed";
+    if (strcmp(code, "headers_too_large") == 0)
+        return "the head of the response is larger than allowed";
+    if (strcmp(code, "protocol") == 0)
+        return "the server switched protocols, which nobody asked for";
+    return "out of memory";
+}
+
+/* Which of the limits a timeout of libcurl's own stands for. */
+static const char *timeout_reason(enum spt_phase phase)
+{
+    return phase <= SPT_PHASE_TLS ? "connect" : "idle";
+}
+
+/* A header line too long for libcurl looks like memory that ran out. */
+static bool is_long_header(const struct spt_easy *easy, CURLcode code)
+{
+    return code == CURLE_OUT_OF_MEMORY && easy->ready && !easy->head.done;
+}
+
+static void judge(struct spt_request *r, CURLcode code)
+{
+    struct spt_easy *easy = r->easy;
+    long os_errno = easy->open_errno;
+    if (code == CURLE_OK) {
+        r->failure.text[0] = '\0';
+        return;
+    }
+    if (is_long_header(easy, code))
+        easy->refused = "headers_too_large";
+    if (easy->refused) {
+        fail(r, easy->refused, NULL, refusal_text(easy->refused));
+        return;
+    }
+    if (!os_errno)
+        curl_easy_getinfo(easy->curl, CURLINFO_OS_ERRNO, &os_errno);
+    struct spt_error_words words = spt_curl_error(code, os_errno, r->failure.text);
+    r->failure.code = words.code;
+    r->failure.phase = spt_request_phase(r);
+    r->failure.reason =
+        code == CURLE_OPERATION_TIMEDOUT ? timeout_reason(r->failure.phase) : words.reason;
+    if (!r->failure.text[0])
+        snprintf(r->failure.text, sizeof r->failure.text, "%s", curl_easy_strerror(code));
+}
+
+/* A pooled connection that the server had dropped: nothing of the request was answered, so it is
+ * safe to do what libcurl itself does for the first few of them. */
+static bool is_stale(const struct spt_easy *easy, CURLcode code)
+{
+    long connects = 0;
+    if (code != CURLE_SEND_ERROR && code != CURLE_RECV_ERROR && code != CURLE_GOT_NOTHING)
+        return false;
+    curl_easy_getinfo(easy->curl, CURLINFO_NUM_CONNECTS, &connects);
+    return connects == 0 && easy->head.lines == 0 && !easy->retried;
+}
+
+static void fail_memory(struct spt_request *r)
+{
+    fail(r, "memory", NULL, "out of memory");
+    finish(r, true);
+}
+
+void spt_request_conclude(struct spt_request *r, CURLcode code)
+{
+    bool doubtful = code == CURLE_OUT_OF_MEMORY || code == CURLE_FAILED_INIT;
+    bool stale = is_stale(r->easy, code);
+    if (!stale)
+        judge(r, code);
+    spt_session_remove(r);
+    if (!stale) {
+        finish(r, doubtful);
+        return;
+    }
+    spt_easy_retry(r->easy);
+    spt_limits_enter(r, SPT_PHASE_RESOLVING, spt_loop_now());
+    if (spt_session_add(r) != CURLM_OK)
+        fail_memory(r);
+}
+
+/* --- the beginning --- */
+
+void spt_request_launch(struct spt_request *r, uint64_t now_ns)
+{
+    struct spt_session *session = r->session;
+    r->t_admitted_ns = now_ns;
+    spt_list_push(&session->flight, &r->link);
+    spt_limits_enter(r, SPT_PHASE_RESOLVING, now_ns);
+    if (spt_easy_get(r) != SEPTET_OK || spt_session_add(r) != CURLM_OK)
+        fail_memory(r);
+}
+
+void spt_request_end_closed(struct spt_request *r)
+{
+    fail(r, "closed", NULL, "the session was closed");
+    if (r->easy) {
+        struct spt_failure failure = r->failure; /* libcurl may write its own words as it ends it */
+        spt_session_remove(r);
+        r->failure = failure;
+    } else {
+        r->failure.phase = SPT_PHASE_QUEUED;
+    }
+    finish(r, false);
+}
+
+const char *spt_phase_word(enum spt_phase phase)
+{
+    switch (phase) {
+#define XX(name, word)                                                                             \
+    case SPT_PHASE_##name:                                                                         \
+        return word;
+        SPT_PHASE_MAP(XX)
+#undef XX
+    }
+    return "unknown";
+}
+
+static int refuse(struct spt_request *r, const char *code, const char *reason)
+{
+    r->failure.code = code;
+    r->failure.reason = reason;
+    r->failure.phase = SPT_PHASE_QUEUED;
+    return strcmp(reason, "memory") == 0 ? SEPTET_ENOMEM : SEPTET_EINVAL;
+}
+
+static int check_method(struct spt_request *r)
+{
+    const char *m = r->method, *why = NULL;
+    if (!spt_is_token(m, strlen(m)))
+        why = "the method is not a token";
+    else if (strcmp(m, "CONNECT") == 0)
+        why = "CONNECT is for proxies";
+    else if (strcmp(m, "HEAD") == 0 && r->body)
+        why = "a HEAD request has no body";
+    if (!why)
+        return SEPTET_OK;
+    snprintf(r->failure.text, sizeof r->failure.text, "%s", why);
+    return refuse(r, "protocol", "method");
+}
+
+static int check(struct spt_request *r, struct spt_url_checker *urls,
+                 const struct spt_url_origin **origin)
+{
+    int rc = check_method(r);
+    if (rc != SEPTET_OK)
+        return rc;
+    const char *word = spt_url_check(urls, r->url, origin, r->failure.text, sizeof r->failure.text);
+    return word ? refuse(r, "url", word) : SEPTET_OK;
+}
+
+int spt_request_start(struct spt_session *session, struct spt_request *r)
+{
+    struct spt_driver *driver = session->driver;
+    const struct spt_url_origin *origin;
+    if (!session->multi)
+        return SEPTET_ECLOSED;
+    int rc = check(r, &driver->urls, &origin);
+    if (rc != SEPTET_OK)
+        return rc;
+    spt_link_init(&r->link);
+    r->origin = spt_admission_enter(&session->admission, origin->key, origin->len, &r->link);
+    if (!r->origin)
+        return SEPTET_ENOMEM;
+    r->session = session;
+    r->easy = NULL;
+    r->t_start_ns = spt_loop_now();
+    r->head.max = SPT_HEAD_MAX;
+    r->body_in.max = r->max_body;
+    driver->requests++;
+    spt_loop_ref(driver->loop);
+    spt_limits_enter(r, SPT_PHASE_QUEUED, r->t_start_ns);
+    spt_session_touch(session);
+    return SEPTET_OK;
+}
+
+void spt_request_cancel(struct spt_request *r)
+{
+    if (!r->session) { /* never started, refused, or over */
+        if (r->link.next)
+            spt_link_remove(&r->link);
+        return;
+    }
+    r->failure.phase = spt_request_phase(r);
+    if (r->easy)
+        spt_session_remove(r);
+    detach(r, false);
+}
+
+void spt_request_release(struct spt_request *r)
+{
+    spt_buf_release(&r->head);
+    spt_buf_release(&r->body_in);
+    free(r->redirect_url);
+    r->redirect_url = NULL;
+}
+
+/* Empties a buffer for the next request, and frees it where it is larger than most need. */
+static void reuse(struct spt_buf *b)
+{
+    if (b->cap > BUFFER_KEPT_MAX)
+        spt_buf_release(b);
+    b->len = 0;
+}
+
+void spt_request_reset(struct spt_request *r)
+{
+    reuse(&r->head);
+    reuse(&r->body_in);
+    free(r->redirect_url);
+    *r = (struct spt_request){.head = r->head, .body_in = r->body_in};
+}
+
+enum spt_phase spt_request_phase(const struct spt_request *r)
+{
+    curl_off_t sent = 0;
+    if (r->phase != SPT_PHASE_SENDING)
+        return r->phase;
+    curl_easy_getinfo(r->easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
+    return sent >= (curl_off_t)r->body_len ? SPT_PHASE_WAITING : SPT_PHASE_SENDING;
+}

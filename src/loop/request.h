@@ -1,0 +1,16 @@
+/* What curl_driver.c does with a request that is on its way. */
+#ifndef SPT_LOOP_REQUEST_H
+#define SPT_LOOP_REQUEST_H
+
+#include "loop/driver.h"
+
+/* It was admitted: takes a handle and goes into the multi, or fails for want of memory. */
+void spt_request_launch(struct spt_request *r, uint64_t now_ns);
+
+/* libcurl is done with it: ends it, or runs it once more where a pooled connection had gone stale. */
+void spt_request_conclude(struct spt_request *r, CURLcode code);
+
+/* Its session is being closed. */
+void spt_request_end_closed(struct spt_request *r);
+
+#endif
