@@ -19,8 +19,9 @@
 #include "op/env.h"
 #include "septet/op.h"
 
-#define TURN_RESUMES 64     /* tasks run between two looks at the poller */
-#define TURN_NS      100000 /* ... or this long */
+#define DEADLOCKS_MAX 100    /* broken one by one in a run, before every wait is refused */
+#define TURN_RESUMES  64     /* tasks run between two looks at the poller */
+#define TURN_NS       100000 /* ... or this long */
 
 /* What Lua functions point to: it lives in the Lua state, which may outlive the host. */
 struct core {
@@ -40,6 +41,7 @@ struct septet_host {
     bool deadlocked;                 /* seen by the drain of septet_run */
     volatile sig_atomic_t interrupt; /* septet_interrupt was called */
     bool interrupted;                /* ... and acted upon */
+    bool ending;                     /* main tasks were cancelled by the host: that is no failure */
 };
 
 const char *septet_version(void)
@@ -189,17 +191,21 @@ static int report(lua_State *L)
 static void on_unhandled(void *ud, struct spt_task *t)
 {
     septet_host *h = ud;
+    if (t->state == SPT_TASK_CANCELLED && h->ending)
+        return;
     lua_pushcfunction(h->L, report);
     lua_pushlightuserdata(h->L, t);
     if (lua_pcall(h->L, 1, 0, 0) == LUA_OK)
         return;
     h->failures++;
+    char name[128];
+    spt_task_name(t, name, sizeof name);
     const char *message = lua_tostring(h->L, -1);
     tell_error(h,
                &(septet_error){.kind = "error",
                                .message = message ? message : "an error while reporting an error",
                                .traceback = "",
-                               .task = "",
+                               .task = name,
                                .task_id = t->id});
     lua_pop(h->L, 1);
 }
@@ -216,7 +222,7 @@ static void cancel_children(struct spt_scope *scope, const char *source, const c
 static void act_on_interrupt(septet_host *h)
 {
     h->interrupt = 0;
-    h->interrupted = true;
+    h->interrupted = h->ending = true;
     cancel_children(&sched_of(h)->mains, "shutdown", "interrupted");
 }
 
@@ -518,17 +524,31 @@ static void warn_tasks(septet_host *h, struct spt_scope *top)
             warn_task(h, s->task);
 }
 
-static void break_deadlock(septet_host *h)
+static void report_deadlock(septet_host *h)
 {
     struct spt_sched *s = sched_of(h);
     char line[64];
-    s->draining = true; /* who is warned may not run the host */
     snprintf(line, sizeof line, "deadlock: all %u tasks wait and nothing can wake them", s->live);
     warn(h, line);
     warn_tasks(h, &s->mains);
     warn_tasks(h, &s->background);
-    cancel_children(&s->mains, "shutdown", "deadlock");
-    cancel_children(&s->background, "shutdown", "deadlock");
+}
+
+/* Cancels all tasks; those that a shield kept waiting the next time; and in the end, those that begin to
+ * wait again each time, for good. */
+static void break_deadlock(septet_host *h, unsigned times)
+{
+    struct spt_sched *s = sched_of(h);
+    s->draining = true; /* who is warned may not run the host */
+    h->ending = s->over = true;
+    if (times == 1) {
+        report_deadlock(h);
+        cancel_children(&s->mains, "shutdown", "deadlock");
+        cancel_children(&s->background, "shutdown", "deadlock");
+    } else {
+        s->closing = times > DEADLOCKS_MAX;
+        spt_sched_abort(s);
+    }
     s->draining = false;
 }
 
@@ -545,21 +565,19 @@ int septet_run(septet_host *host)
     if (inside(host) || host->running)
         return SEPTET_EBUSY;
     uint32_t failures = host->failures, cancelled_mains = s->cancelled_mains;
-    bool deadlock = false;
+    unsigned deadlocks = 0;
     host->running = true;
-    host->interrupted = false;
+    host->interrupted = host->ending = false;
     while (s->live > 0 || spt_sched_busy(s)) {
         turn(host, true);
-        if (host->deadlocked) {
-            deadlock = true;
-            break_deadlock(host);
-        }
+        if (host->deadlocked)
+            break_deadlock(host, ++deadlocks);
     }
-    host->running = false;
+    host->running = s->closing = s->over = false;
     s->draining = true;
     spt_trace_flush(&host->core->env);
     s->draining = false;
-    if (deadlock)
+    if (deadlocks > 0)
         return SEPTET_EDEADLOCK;
     if (host->interrupted && s->cancelled_mains != cancelled_mains)
         return SEPTET_EINTERRUPTED;
@@ -586,9 +604,12 @@ static void interrupt_hook(lua_State *L, lua_Debug *ar)
     septet_host *h = septet_host_of(L);
     struct spt_task *t = sched_of(h)->current;
     lua_sethook(L, NULL, 0, 0);
+    if (!h->interrupt) /* the drain was first, or the hook was inherited */
+        return;
     act_on_interrupt(h);
     if (!t)
-        return;
+        luaL_error(L,
+                   "interrupted"); /* a trace hook, say: all that runs between tasks is protected */
     spt_scope_cancel(&t->root, "shutdown", "interrupted"); /* a background task that spins, too */
     spt_error_push_cancelled(L, spt_scope_canceller(t->scope));
     lua_error(L);
@@ -596,7 +617,8 @@ static void interrupt_hook(lua_State *L, lua_Debug *ar)
 
 void septet_interrupt(septet_host *host)
 {
-    lua_State *L = spt_innermost(sched_of(host));
+    const struct spt_sched *s = sched_of(host);
+    lua_State *L = s->current ? spt_innermost(s) : s->draining ? host->L : NULL;
     host->interrupt = 1;
     spt_loop_wake_async(host->loop);
     if (L)

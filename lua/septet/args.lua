@@ -50,7 +50,7 @@ local checks = {
     return type(v) == "number" and v >= 0, "seconds, not negative"
   end,
   count = function(v)
-    return math.type(v) == "integer" and v >= 1, "a whole number of at least 1"
+    return math.type(v) == "integer" and v >= 1 and v <= 1000000, "a whole number from 1 to 1000000"
   end,
   boolean = function(v) return type(v) == "boolean", "a boolean" end,
   string = function(v) return type(v) == "string", "a string" end,

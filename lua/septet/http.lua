@@ -202,9 +202,15 @@ end
 
 --- Drops the connections; requests in flight fail with the code "closed". Also what `<close>` does.
 function Session:close()
+  self.closed = true
   self.core:close()
 end
 session_meta.__close = Session.close
+
+-- A URL without what may be a password.
+local function public_url(url)
+  return (url:gsub("^(%a[%w+.-]*://)[^/?#]*@", "%1"))
+end
 
 -- A traced request: tells the hooks its end, once, and is told it by the host or by `request`.
 local Traced = {}
@@ -213,7 +219,7 @@ Traced.__index = Traced
 function Traced:fire(hook, event)
   local fn = self.hooks[hook]
   if not fn then return end
-  event.method, event.url, event.request = self.method, self.url, self.id
+  event.method, event.url, event.request = self.method, public_url(self.url), self.id
   local ok, err = pcall(fn, self.ctx, event)
   if not ok then core.warn(("trace hook '%s' failed: %s"):format(hook, tostring(err))) end
 end
@@ -256,15 +262,24 @@ end
 
 local secrets = { authorization = true, cookie = true, ["proxy-authorization"] = true }
 
--- The headers for a hop to another origin: what a script set stays with the origin it was meant for.
-local function public_headers(list)
+-- Turns a hop's headers into those for which keep(name in lower case) holds.
+local function keep_headers(hop, keep)
   local kept = {}
-  for i = 1, #list, 2 do
-    if not secrets[list[i]:lower()] then
-      kept[#kept + 1], kept[#kept + 2] = list[i], list[i + 1]
+  for i = 1, #hop.list, 2 do
+    if keep(hop.list[i]:lower()) then
+      kept[#kept + 1], kept[#kept + 2] = hop.list[i], hop.list[i + 1]
     end
   end
-  return kept
+  hop.list = kept
+  hop.headers = core.http_headers(kept)
+end
+
+local function is_public(name)
+  return not secrets[name]
+end
+
+local function is_not_of_a_body(name)
+  return name:sub(1, 8) ~= "content-"
 end
 
 local function redirect_error(hop, why, reason)
@@ -279,17 +294,19 @@ local function turn(hop, response, hops)
     error(redirect_error(hop, ("more than %d redirects"):format(MAX_REDIRECTS), "limit"), 0)
   end
   if not target:match("^[Hh][Tt][Tt][Pp][Ss]?://") then
-    error(redirect_error(hop, ("redirected to '%s'"):format(target), "denied"), 0)
+    error(redirect_error(hop, ("redirected to '%s'"):format(public_url(target)), "denied"), 0)
   end
   if hop.url:match("^[Hh][Tt][Tt][Pp][Ss]:") and not target:match("^[Hh][Tt][Tt][Pp][Ss]:") then
     error(redirect_error(hop, "redirected from https to http", "denied"), 0)
   end
   if origin(target) ~= origin(hop.url) then
-    hop.list = public_headers(hop.list)
-    hop.headers = core.http_headers(hop.list)
+    keep_headers(hop, is_public)
   end
   local method = next_method(hop.method, response.status)
-  if method ~= hop.method then hop.body = nil end
+  if method ~= hop.method then
+    hop.body = nil
+    keep_headers(hop, is_not_of_a_body)
+  end
   hop.method, hop.url = method, target
 end
 
@@ -386,10 +403,10 @@ end
 
 local default_session
 
---- The session of http.get and the like: made at its first use, with every default.
+--- The session of http.get and the like, with every default: made at its first use, and anew once closed.
 ---@return septet.Session
 function http.default()
-  default_session = default_session or http.session()
+  if not default_session or default_session.closed then default_session = http.session() end
   return default_session
 end
 

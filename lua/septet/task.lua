@@ -84,12 +84,8 @@ end
 ---@type fun(t: septet.Task, error: any, traceback: string|nil)|nil
 task.on_unhandled = nil
 
-local task_meta -- of a handle: found at the first one
-
 local function is_task(value)
-  if type(value) ~= "userdata" then return false end
-  task_meta = task_meta or debug.getmetatable(core.current())
-  return debug.getmetatable(value) == task_meta
+  return type(value) == "userdata" and debug.getmetatable(value) == core.task_meta
 end
 
 --- Spawns fn(item) for each item of a list.
@@ -126,7 +122,9 @@ end
 local function distinct(list, what, spawn)
   for i = 1, #list do
     local item = list[i]
-    if not is_task(item) then
+    if item == core.current() then
+      args.usage("bad argument #1 to '%s' (item %d: a task cannot wait for itself)", what, i)
+    elseif not is_task(item) then
       if not spawn then
         args.usage("bad argument #1 to '%s' (item %d: task expected, got %s)", what, i, type(item))
       elseif type(item) ~= "function" then
@@ -180,16 +178,18 @@ function task.gather(list, options)
   args.list(list, 1, "gather")
   args.options(options, {}, "gather")
   local scope = new_scope(false, false)
-  local ok, tasks, member_of = pcall(distinct, list, "gather", function(fn) return scope:spawn(fn) end)
+  local ok, set, tasks, member_of = pcall(function()
+    local members, by_item = distinct(list, "gather", function(fn) return scope:spawn(fn) end)
+    return core.completions(members), members, by_item
+  end)
   if not ok then
     leave(scope)
-    error(tasks, 0)
+    error(set, 0)
   end
-  local set = core.completions(tasks)
-  local err, failed = await_members(tasks, set, scope)
+  local waited, err, failed = pcall(await_members, tasks, set, scope)
   set:close()
   leave(scope)
-  if failed then error(err, 0) end
+  if failed or not waited then error(err, 0) end
   local results = { n = #list }
   for i = 1, #list do
     local _, value = member_of[list[i]]:result()
@@ -207,7 +207,7 @@ local function limited(seconds, wait, ...)
   local ok, value = pcall(wait, ...)
   local absorbed = leave(scope)
   if ok then return true, value end
-  if not absorbed then error(value, 0) end
+  if not (absorbed and is(value, "Cancelled")) then error(value, 0) end
   return false
 end
 

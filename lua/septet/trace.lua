@@ -100,9 +100,13 @@ end
 function trace.lines(out)
   local tasks, start = {}, core.now()
   trace.subscribe(function(e)
-    local s = tasks[e.task] or new_stats()
-    tasks[e.task] = s
-    if e.kind == "spawn" then s.defined = e.defined end
+    local s = tasks[e.task] or new_stats() -- one that was not seen to begin is not kept
+    if e.kind == "spawn" then
+      tasks[e.task] = s
+      s.defined = e.defined
+    elseif e.kind == "lost" then
+      tasks = {} -- the ends of some were among them
+    end
     if e.kind == "name" then s.name = e.name end
     if e.kind == "ready" then s.ready = e.time end
     if e.kind == "run" then

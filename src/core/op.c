@@ -11,7 +11,7 @@
 #include "core/task.h"
 
 #define OP_META      "septet.op"
-#define REFUSALS_MAX 100 /* awaits refused at shutdown before a task is abandoned */
+#define REFUSALS_MAX 100 /* awaits refused at the end before a task is abandoned */
 
 const char spt_wait_mark = 0;
 static const char op_meta = 0; /* its address names the metatable of operations in the registry */
@@ -207,11 +207,15 @@ static int suspend(lua_State *L, septet_op *op)
  * starves nobody. */
 static bool refused(struct spt_task *t, bool shielded)
 {
-    if (t->sched->closing && !shielded && ++t->refusals > REFUSALS_MAX) {
+    const struct spt_sched *s = t->sched;
+    bool over = s->over || s->closing || (s->nmains == 0 && s->background.cancelled);
+    if (shielded || !(t->scope->effective || s->closing))
+        return false;
+    if (over && ++t->refusals > REFUSALS_MAX) {
         t->refusals = REFUSALS_MAX;
         t->abandoned = true;
     }
-    return !shielded && (t->scope->effective || t->sched->closing);
+    return true;
 }
 
 static void op_start(septet_op *op)

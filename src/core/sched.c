@@ -141,11 +141,16 @@ static void abort_below(struct spt_scope *top)
             spt_task_abort(s->task);
 }
 
+void spt_sched_abort(struct spt_sched *s)
+{
+    abort_below(&s->mains);
+    abort_below(&s->background);
+}
+
 void spt_sched_unwind(struct spt_sched *s)
 {
     s->closing = true;
-    abort_below(&s->mains);
-    abort_below(&s->background);
+    spt_sched_abort(s);
     while (spt_sched_busy(s))
         spt_sched_lap(s, UINT32_MAX);
 }

@@ -76,8 +76,11 @@ void spt_sched_note(struct spt_sched *s, struct spt_note *note);
  * most `max`, in order. Returns how many tasks ran. Not to be called from a task. */
 unsigned spt_sched_lap(struct spt_sched *s, unsigned max);
 
-/* Ends every task: from now on each wait is refused, those that wait are ended whatever shields them, and
- * laps are run until nothing moves any more. What is still live then cannot be unwound. */
+/* Ends every wait there is, past shields. Joins of closing scopes go on: they end with their tasks. */
+void spt_sched_abort(struct spt_sched *s);
+
+/* Ends every task: from now on each wait is refused, those that wait are aborted, and laps are run until
+ * nothing moves any more. What is still live then cannot be unwound. */
 void spt_sched_unwind(struct spt_sched *s);
 
 /* Is there something to run now? */
@@ -91,7 +94,7 @@ static inline bool spt_sched_busy(const struct spt_sched *s)
 static inline bool spt_sched_deadlocked(const struct spt_sched *s)
 {
     return s->live > 0 && !spt_sched_busy(s) && s->external == 0 &&
-           spt_timers_next(&s->timers) == SPT_NEVER;
+           !spt_heap_min(&s->timers.heap); /* a sleep for ever is a wait for a signal */
 }
 
 #endif

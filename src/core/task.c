@@ -365,7 +365,9 @@ static struct spt_task *finish(struct spt_task *t)
     owner->child_cancelled |= t->state == SPT_TASK_CANCELLED;
     s->live--;
     fire_watches(t);
-    if (t->state == SPT_TASK_FAILED && (!t->seen || owner->gathers))
+    bool failed = t->state == SPT_TASK_FAILED && (!t->seen || owner->gathers);
+    bool unfinished = t->state == SPT_TASK_CANCELLED && t->is_main && !s->closing;
+    if (failed || unfinished)
         keep_failure(t, owner);
     else
         release_anchor(t);
@@ -506,6 +508,21 @@ void spt_task_resume(struct spt_task *t)
     leave(t, status, nvalues);
 }
 
+int spt_task_push_results(lua_State *L, int handle, const struct spt_task *t)
+{
+    if (t->nresults == 0)
+        return 0;
+    luaL_checkstack(L, t->nresults + 1, "too many results");
+    lua_getiuservalue(L, handle, SPT_TASK_UV_VALUE);
+    if (t->nresults == 1)
+        return 1;
+    int packed = lua_gettop(L);
+    for (int i = 1; i <= t->nresults; i++)
+        lua_rawgeti(L, packed, i);
+    lua_remove(L, packed);
+    return t->nresults;
+}
+
 /* --- in words --- */
 
 void spt_task_name(const struct spt_task *t, char *out, size_t size)
@@ -536,7 +553,7 @@ void spt_task_waits_for(const struct spt_task *t, char *out, size_t size)
     if (t->state != SPT_TASK_WAITING)
         return;
     if (!op) {
-        snprintf(out, size, "children (%u)", t->root.ntasks);
+        snprintf(out, size, "children (%u)", t->scope->ntasks);
         return;
     }
     n = snprintf(out, size, "%s", op->type->name);

@@ -66,7 +66,7 @@ struct spt_task {
     int nresults;     /* of a body that returned */
     uint8_t state;    /* enum spt_task_state; written by task_become */
     uint8_t outcome;  /* the final state, known once the body has ended */
-    uint8_t refusals; /* awaits refused at shutdown */
+    uint8_t refusals; /* awaits refused at the end */
     bool is_main;
     bool ending;         /* its body is over; it waits for the tasks of its innermost scope */
     bool seen;           /* its failure was handed to somebody */
@@ -113,13 +113,17 @@ static inline bool spt_task_ended(const struct spt_task *t)
 struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct spt_task *parent,
                                 int nargs);
 
+/* Pushes what the body of a done task returned, given its handle's index. Returns how many. */
+int spt_task_push_results(lua_State *L, int handle, const struct spt_task *t);
+
 /* Pushes the handle of a live or anchored task. */
 void spt_task_push(lua_State *L, const struct spt_task *t);
 
-/* Makes a waiting task ready. `waker` is for the trace: 0, or the id of a task. */
+/* Makes a waiting task ready. `cancelled`, for the trace: by cancellation. */
 void spt_task_ready(struct spt_task *t, bool cancelled);
 
-/* Ends the wait of a task that waits in an operation, if it does: cancels and closes the operation. */
+/* Ends the wait of a task that waits in an operation, if it does and cancellation may reach it there:
+ * cancels and closes the operation. */
 void spt_task_abort(struct spt_task *t);
 
 /* Runs a ready task until it waits, yields or ends. */

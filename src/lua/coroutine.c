@@ -153,8 +153,24 @@ static int l_wrapped(lua_State *L)
     int nargs = lua_gettop(L);
     if (push_refusal(L, co, nargs))
         return wrap_results(L, co, -1);
+    int fresh = lua_status(co) == LUA_OK; /* the script's function is base's first argument */
     lua_xmove(L, co, nargs);
-    return wrap_results(L, co, run(L, co, nargs, wrap_again));
+    return wrap_results(L, co, run(L, co, nargs + fresh, wrap_again));
+}
+
+/* The base of a wrapped coroutine: protects the script's function, so that an error unwinds it in here,
+ * where its closing variables may wait, and then ends the coroutine. */
+static int base_ended(lua_State *L, int status, lua_KContext ctx)
+{
+    if (status != LUA_OK && status != LUA_YIELD)
+        return lua_error(L);
+    return lua_gettop(L);
+}
+
+static int base(lua_State *L)
+{
+    int status = lua_pcallk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, 0, base_ended);
+    return base_ended(L, status, 0);
 }
 
 /* coroutine.wrap, passing waits outward. */
@@ -165,6 +181,7 @@ static int l_wrap(lua_State *L)
                              lua_pushfstring(L, "function expected, got %s", luaL_typename(L, 1)));
     lua_pushlightuserdata(L, spt_env(L));
     lua_State *co = lua_newthread(L);
+    lua_pushcfunction(co, base);
     lua_pushvalue(L, 1);
     lua_xmove(L, co, 1);
     lua_pushcclosure(L, l_wrapped, 2);

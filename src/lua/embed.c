@@ -27,6 +27,25 @@ static const char * override(lua_State *L, const char *name)
     return lua_pushfstring(L, "%s/%s.lua", root, luaL_gsub(L, file, ".", "/"));
 }
 
+/* Loads a file under the module's own chunk name: what is an error's place does not depend on where the
+ * module came from. */
+static int load_file(lua_State *L, const char *path, const char *chunk)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return luaL_error(L, "cannot open '%s'", path);
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    size_t n;
+    do { /* an error of memory leaks the file: while developing, that does not matter */
+        n = fread(luaL_prepbuffer(&b), 1, LUAL_BUFFERSIZE, f);
+        luaL_addsize(&b, n);
+    } while (n > 0);
+    fclose(f);
+    luaL_pushresult(&b);
+    return luaL_loadbufferx(L, lua_tostring(L, -1), lua_rawlen(L, -1), chunk, "t");
+}
+
 /* A loader of package.preload: its first argument is the module's name. */
 static int l_load(lua_State *L)
 {
@@ -36,7 +55,7 @@ static int l_load(lua_State *L)
     char chunk[80];
     snprintf(chunk, sizeof chunk, "=[%s]", name);
     int status =
-        path ? luaL_loadfilex(L, path, "t") : luaL_loadbufferx(L, m->source, m->size, chunk, "t");
+        path ? load_file(L, path, chunk) : luaL_loadbufferx(L, m->source, m->size, chunk, "t");
     if (status != LUA_OK)
         return lua_error(L);
     lua_pushstring(L, name);

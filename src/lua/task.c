@@ -114,17 +114,10 @@ static int l_status(lua_State *L)
 
 static int push_result(lua_State *L, struct spt_task *t)
 {
-    if (t->state == SPT_TASK_DONE && t->nresults == 0)
-        return 0;
+    if (t->state == SPT_TASK_DONE)
+        return spt_task_push_results(L, 1, t);
     lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
-    if (t->state != SPT_TASK_DONE || t->nresults == 1)
-        return 1;
-    luaL_checkstack(L, t->nresults, "too many results");
-    int packed = lua_gettop(L);
-    for (int i = 1; i <= t->nresults; i++)
-        lua_rawgeti(L, packed, i);
-    lua_remove(L, packed);
-    return t->nresults;
+    return 1;
 }
 
 /* task:result(): true and its values, or false and its error; never waits. */
@@ -284,6 +277,8 @@ void spt_open_task(lua_State *L, struct spt_env *env)
     int core = lua_gettop(L);
     spt_add_functions(L, env, functions);
     luaL_newmetatable(L, SPT_TASK_META);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, core, "task_meta");
     spt_add_functions(L, env, metamethods);
     lua_pushlightuserdata(L, env);
     lua_newtable(L); // stack: core, meta, env, methods

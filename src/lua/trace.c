@@ -175,21 +175,28 @@ static int l_sink(lua_State *L)
     return 0;
 }
 
+static void remove_sink(lua_State *L, lua_Integer i)
+{
+    for (; i <= (lua_Integer)lua_rawlen(L, 2); i++) {
+        lua_rawgeti(L, 2, i + 1);
+        lua_rawseti(L, 2, i);
+    }
+}
+
 static int flush(lua_State *L)
 {
     struct spt_env *env = lua_touserdata(L, 1);
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, SINKS);
-    for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, 2); i++) {
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, SINKS); // stack: env, sinks
+    for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, 2);) {
         lua_rawgeti(L, 2, i);
-        if (lua_pcall(L, 0, 0, 0) == LUA_OK)
+        if (lua_pcall(L, 0, 0, 0) == LUA_OK) {
+            i++;
             continue;
-        env->sched->world.warn(env->sched->world.ud, luaL_tolstring(L, -1, NULL));
-        lua_settop(L, 2);
-        for (lua_Integer j = i; j <= (lua_Integer)lua_rawlen(L, 2); j++) {
-            lua_rawgeti(L, 2, j + 1);
-            lua_rawseti(L, 2, j);
         }
-        i--;
+        remove_sink(L, i);
+        const char *words = lua_tostring(L, 3);
+        env->sched->world.warn(env->sched->world.ud, words ? words : "a trace sink failed");
+        lua_settop(L, 2);
     }
     return 0;
 }

@@ -30,7 +30,8 @@ struct call {
     bool cancelled;
 };
 
-#define CALLS_MAX 256 /* resting */
+#define CALLS_MAX 256  /* resting */
+#define URL_SHOWN 1024 /* bytes of a URL in errors and traces */
 
 struct http_op {
     septet_op op;
@@ -80,24 +81,23 @@ static void put_call(struct call *call)
 
 /* --- the terminal event: told to the trace hooks on the main state before the waiter runs on --- */
 
-/* The URL without what may be a password. */
-static const char *push_url(lua_State *L, const char *url)
+/* Writes the URL without what may be a password, cut at the room there is. */
+static const char *public_url(const char *url, char *out, size_t size)
 {
     const char *authority = strstr(url, "://");
     authority = authority ? authority + 3 : url;
-    const char *at = NULL;
+    const char *host = authority;
     for (const char *p = authority; *p && !strchr("/?#", *p); p++)
         if (*p == '@')
-            at = p;
-    lua_pushlstring(L, url, (size_t)(authority - url));
-    lua_pushstring(L, at ? at + 1 : authority);
-    lua_concat(L, 2);
-    return lua_tostring(L, -1);
+            host = p + 1;
+    snprintf(out, size, "%.*s%s", (int)(authority - url), url, host);
+    return out;
 }
 
 static void push_failure(lua_State *L, const struct spt_request *r)
 {
-    const char *url = push_url(L, r->url); // stays below the error
+    char url[URL_SHOWN];
+    public_url(r->url, url, sizeof url);
     const struct spt_failure *f = &r->failure;
     const char *text = f->text[0] ? f->text : f->reason ? f->reason : f->code;
     spt_error_push(L, "HttpError", "%s %s: %s", r->method, url, text);
@@ -115,7 +115,6 @@ static void push_failure(lua_State *L, const struct spt_request *r)
     lua_setfield(L, -2, "text");
     lua_pushinteger(L, 1);
     lua_setfield(L, -2, "attempts");
-    lua_remove(L, -2); /* the URL */
 }
 
 /* Calls `trace:ended(time, status, error, cancelled, redirects)`, where trace is what the await was
@@ -172,6 +171,8 @@ static void record(const struct call *call)
     const char *code = call->cancelled ? "cancelled" : r->failure.code;
     if (!tr->ring)
         return;
+    char url[URL_SHOWN];
+    public_url(r->url, url, sizeof url);
     struct spt_xfer x = {
         .queue_us = us(t->queue_ns),
         .dns_us = us(t->dns_ns),
@@ -183,7 +184,7 @@ static void record(const struct call *call)
         .total_us = us((int64_t)(call->t_end_ns - call->t_start_ns)),
         .bytes = r->body_in.len,
         .place = call->http->place,
-        .url = spt_trace_text(tr, r->url, strlen(r->url)),
+        .url = spt_trace_text(tr, url, strlen(url)),
         .method = spt_trace_intern(tr, r->method),
         .code = spt_trace_intern(tr, code),
         .phase = code ? spt_trace_intern(tr, spt_phase_word(r->failure.phase)) : 0,
@@ -324,7 +325,8 @@ static int http_push(septet_op *op, lua_State *L)
 static void http_describe(const septet_op *op, char *text, size_t size)
 {
     const struct http_op *http = (const struct http_op *)op;
-    snprintf(text, size, "%s %s", http->method, http->url);
+    char url[URL_SHOWN];
+    snprintf(text, size, "%s %s", http->method, public_url(http->url, url, sizeof url));
 }
 
 static const septet_op_type http_type = {

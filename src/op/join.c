@@ -40,20 +40,6 @@ static void join_cancel(septet_op *op)
     spt_link_remove(&((struct join_op *)op)->watch.link);
 }
 
-static int push_values(lua_State *L, const struct spt_task *t)
-{
-    if (t->nresults == 0)
-        return 0;
-    lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
-    if (t->nresults == 1)
-        return 1;
-    luaL_checkstack(L, t->nresults, "too many results");
-    int packed = lua_gettop(L);
-    for (int i = 1; i <= t->nresults; i++)
-        lua_rawgeti(L, packed, i);
-    return t->nresults;
-}
-
 static int raise_task_cancelled(lua_State *L, const struct spt_task *t)
 {
     char name[128];
@@ -81,7 +67,7 @@ static int join_push(septet_op *op, lua_State *L)
     struct spt_task *t = ((struct join_op *)op)->target;
     spt_task_retrieve(t);
     if (t->state == SPT_TASK_DONE)
-        return push_values(L, t);
+        return spt_task_push_results(L, 1, t);
     if (t->state == SPT_TASK_CANCELLED)
         return raise_task_cancelled(L, t);
     lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);

@@ -41,7 +41,11 @@ static int sleep_push(septet_op *op, lua_State *L)
 
 static void sleep_describe(const septet_op *op, char *text, size_t size)
 {
-    snprintf(text, size, "%.3g s", (double)((const struct sleep_op *)op)->ns / 1e9);
+    uint64_t ns = ((const struct sleep_op *)op)->ns;
+    if (ns == SPT_NEVER)
+        snprintf(text, size, "for ever");
+    else
+        snprintf(text, size, "%.3g s", (double)ns / 1e9);
 }
 
 static const septet_op_type sleep_type = {

@@ -46,6 +46,24 @@ print 'slept'"""), out="slept\n")
         result = self.septet("-e", CYCLE, "next.lua")
         self.assertEqual((result.status, result.out), (4, "closed\n"), result)
 
+    def test_under_a_shield_ends_too(self):
+        """Two gathers that wait for each other cannot be cancelled one by one."""
+        result = self.septet("-e", """
+local task = require 'septet.task'
+local a, b
+a = task.spawn(function() task.gather { b } end)
+b = task.spawn(function() task.gather { a } end)
+a:await()""")
+        self.assertEqual(result.status, 4, result)
+        self.assertEqual(result.err.count("deadlock:"), 1, result)
+
+    def test_of_tasks_that_wait_anew_each_time_ends_too(self):
+        result = self.septet("-e", """
+local task = require 'septet.task'
+local me = task.current()
+task.spawn(function() while true do pcall(me.await, me) end end):await()""")
+        self.assertEqual(result.status, 4, result)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -230,6 +230,23 @@ print 'after'
         self.check(self.septet("-e", "setmetatable({}, {__gc = function() os.exit(8, true) end})"),
                    8)
 
+    def test_a_main_task_that_was_cancelled_has_not_done_its_work(self):
+        result = self.septet("-e", """
+local task = require 'septet.task'
+task.current():cancel 'enough'
+task.sleep(1)
+print 'after'""")
+        self.assertEqual((result.status, result.out), (1, ""), result)
+        self.assertIn("cancelled: enough", result.err)
+
+    def test_a_background_task_that_absorbs_its_end_is_abandoned(self):
+        result = self.septet("-e", """
+local task = require 'septet.task'
+task.background(function() while true do pcall(task.sleep, 1) end end)
+task.sleep(0.001)""")
+        self.assertEqual(result.status, 1, result)
+        self.assertIn("abandoned", result.err)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -65,6 +65,12 @@ class Trace(harness.Case):
         self.assertRegex(text, r"(?m)^ *\+\S+ +#1 main +end +error\b")
         self.assertRegex(text, r"(?m)^septet: boom$")
 
+    def test_no_line_shows_a_password(self):
+        result = self.septet("--trace", "-e", """
+print(pcall(require 'septet.http'.get, 'http://user:sEcret@127.0.0.1:1/x'))""")
+        self.assertIn("127.0.0.1:1/x", result.err)
+        self.assertNotIn("sEcret", result.err + result.out)
+
 
 if __name__ == "__main__":
     unittest.main()

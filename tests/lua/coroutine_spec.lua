@@ -580,6 +580,32 @@ describe("a wait is refused, by the name of what is in the way:", function()
   end)
 end)
 
+describe("a wrapped coroutine that is unwound", function()
+  it("by an error lets its closing variables wait", function()
+    local closed
+    local err = raises("boom", coroutine.wrap(function()
+      local _ <close> = closer(function() closed = slow "closed" end)
+      error "boom"
+    end))
+    equal(type(err), "string")
+    equal(closed, "closed")
+  end)
+
+  it("by a cancellation joins the group that is open in it", function()
+    local child
+    local t = task.spawn(coroutine.wrap(function()
+      local g <close> = task.group()
+      child = g:spawn(never)
+      never()
+    end))
+    task.checkpoint()
+    t:cancel()
+    task.wait { t }
+    equal(t:status(), "cancelled")
+    equal(child:status(), "cancelled")
+  end)
+end)
+
 describe("a stack", function()
   it("that overflows is an error of that task alone", function()
     local function forever(n)

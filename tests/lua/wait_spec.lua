@@ -223,3 +223,12 @@ describe("wait refuses", function()
     misuse("bad options to 'wait' %(table expected, got string%)", function() task.wait({}, "ALL_COMPLETED") end)
   end)
 end)
+
+describe("a task", function()
+  it("cannot wait for itself in a list", function()
+    for _, name in ipairs { "wait", "gather", "as_completed" } do
+      local err = raises("a task cannot wait for itself", task[name], { task.current() })
+      equal(task.is(err, "Usage"), true)
+    end
+  end)
+end)

@@ -377,6 +377,8 @@ static void world_unhandled(void *ud, struct spt_task *t)
         world.on_unhandled(t);
         return;
     }
+    if (t->state == SPT_TASK_CANCELLED) /* a main task: that is for the host to judge */
+        return;
     lua_pushcfunction(L, world_error_text);
     lua_pushlightuserdata(L, t);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
