@@ -48,6 +48,7 @@ struct spt_sched {
     uint32_t cancelled_mains; /* main tasks that ended cancelled, ever */
     uint32_t external;        /* operations waiting for the world outside */
     bool draining; /* set by who calls spt_sched_lap: what becomes ready needs no wake-up */
+    bool over;     /* a task that goes on absorbing its cancellation is abandoned */
     bool closing;  /* every await is refused */
 
     /* private to task.c: what keeps tasks from the garbage collector */
