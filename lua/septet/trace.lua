@@ -114,7 +114,7 @@ function trace.lines(out)
       s.sched = s.sched + (s.ready and math.max(0, e.time - s.ready) or 0)
       s.ready = nil
     end
-    local label = s.name or s.defined or ""
+    local label = s.name or (s.defined or ""):match "[^/]*$"
     local verb, text = (words[e.kind] or nothing)(e, s, label)
     if verb then
       local who = e.task > 0 and ("#%d %s"):format(e.task, label) or ""
