@@ -81,9 +81,12 @@ static void put_call(struct call *call)
 
 /* --- the terminal event: told to the trace hooks on the main state before the waiter runs on --- */
 
-/* Writes the URL without what may be a password, cut at the room there is. */
+/* The URL without what may be a password: itself where it has none, else written to `out`, cut at the
+ * room there is. */
 static const char *public_url(const char *url, char *out, size_t size)
 {
+    if (!strchr(url, '@'))
+        return url;
     const char *authority = strstr(url, "://");
     authority = authority ? authority + 3 : url;
     const char *host = authority;
@@ -96,8 +99,8 @@ static const char *public_url(const char *url, char *out, size_t size)
 
 static void push_failure(lua_State *L, const struct spt_request *r)
 {
-    char url[URL_SHOWN];
-    public_url(r->url, url, sizeof url);
+    char room[URL_SHOWN];
+    const char *url = public_url(r->url, room, sizeof room);
     const struct spt_failure *f = &r->failure;
     const char *text = f->text[0] ? f->text : f->reason ? f->reason : f->code;
     spt_error_push(L, "HttpError", "%s %s: %s", r->method, url, text);
@@ -171,8 +174,8 @@ static void record(const struct call *call)
     const char *code = call->cancelled ? "cancelled" : r->failure.code;
     if (!tr->ring)
         return;
-    char url[URL_SHOWN];
-    public_url(r->url, url, sizeof url);
+    char room[URL_SHOWN];
+    const char *url = public_url(r->url, room, sizeof room);
     struct spt_xfer x = {
         .queue_us = us(t->queue_ns),
         .dns_us = us(t->dns_ns),
@@ -325,8 +328,8 @@ static int http_push(septet_op *op, lua_State *L)
 static void http_describe(const septet_op *op, char *text, size_t size)
 {
     const struct http_op *http = (const struct http_op *)op;
-    char url[URL_SHOWN];
-    snprintf(text, size, "%s %s", http->method, public_url(http->url, url, sizeof url));
+    char room[URL_SHOWN];
+    snprintf(text, size, "%s %s", http->method, public_url(http->url, room, sizeof room));
 }
 
 static const septet_op_type http_type = {
