@@ -165,6 +165,7 @@ static const char *push_message(lua_State *L, int index)
 static int report(lua_State *L)
 {
     struct spt_task *t = lua_touserdata(L, 1);
+    bool ask_script = !t->is_main && lua_toboolean(L, 2);
     septet_host *h = t->sched->world.ud;
     char name[128];
     spt_task_name(t, name, sizeof name);
@@ -172,7 +173,7 @@ static int report(lua_State *L)
     spt_task_push(L, t);
     lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
     lua_getiuservalue(L, 1, SPT_TASK_UV_TRACEBACK);
-    if (!t->is_main && tell_script(L))
+    if (ask_script && tell_script(L))
         return 0;
     if (!t->late)
         h->failures++;
@@ -188,14 +189,43 @@ static int report(lua_State *L)
     return 0;
 }
 
+/* On failure the error is on top of the stack. */
+static bool report_protected(septet_host *h, struct spt_task *t, bool ask_script)
+{
+    lua_pushcfunction(h->L, report);
+    lua_pushlightuserdata(h->L, t);
+    lua_pushboolean(h->L, ask_script);
+    return lua_pcall(h->L, 2, 0, 0) == LUA_OK;
+}
+
+static int words_of(lua_State *L)
+{
+    luaL_tolstring(L, 1, NULL);
+    return 1;
+}
+
+/* Warns that what a script had set failed; pops its error. */
+static void warn_failed(septet_host *h, const char *what)
+{
+    char line[512];
+    lua_pushcfunction(h->L, words_of);
+    lua_insert(h->L, -2);
+    lua_pcall(h->L, 1, 1, 0);
+    const char *words = lua_tostring(h->L, -1);
+    snprintf(line, sizeof line, "%s failed: %s", what, words ? words : "an error without words");
+    lua_pop(h->L, 1);
+    warn(h, line);
+}
+
 static void on_unhandled(void *ud, struct spt_task *t)
 {
     septet_host *h = ud;
     if (t->state == SPT_TASK_CANCELLED && h->ending)
         return;
-    lua_pushcfunction(h->L, report);
-    lua_pushlightuserdata(h->L, t);
-    if (lua_pcall(h->L, 1, 0, 0) == LUA_OK)
+    if (report_protected(h, t, true))
+        return;
+    warn_failed(h, "task.on_unhandled");
+    if (report_protected(h, t, false))
         return;
     h->failures++;
     char name[128];

@@ -150,7 +150,8 @@ SEPTET_API int septet_spawn(septet_host *host, const char *name, int nargs);
 SEPTET_API int septet_run(septet_host *host);
 
 /* Runs what can run now for about `budget_us` microseconds (0: one round) without waiting. Returns
- * 1 while tasks are alive, 0 when none is, or SEPTET_EBUSY from inside, as septet_free. */
+ * 1 while tasks are alive, 0 when none is, or SEPTET_EBUSY from inside, as septet_free. It reports
+ * neither failures, which go to on_error, nor a deadlock: what wakes a task may be the embedder. */
 SEPTET_API int septet_step(septet_host *host, uint64_t budget_us);
 
 /* Asks for the end: the main tasks are cancelled and unwind; a script that spins is interrupted at

@@ -392,10 +392,14 @@ end
 for _, method in ipairs { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" } do
   local verb = method:lower()
   Session[verb] = function(self, url, options)
+    if getmetatable(self) ~= session_meta then
+      args.usage("'%s' is a method: call it as session:%s(url)", verb, verb)
+    end
     args.string(url, 1, verb)
     return request(self, method, url, options)
   end
   http[verb] = function(url, options)
+    if url == http then args.usage("'%s' is a function: call it as http.%s(url)", verb, verb) end
     args.string(url, 1, verb)
     return request(http.default(), method, url, options)
   end

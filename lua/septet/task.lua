@@ -292,11 +292,12 @@ function task.as_completed(list, options)
   end })
 end
 
--- The errors of a group's tasks that nobody has seen, appended in the order they came.
-local function collect(scope, errors)
+-- The errors of a group's tasks that nobody has seen, appended in the order they came, and whose they are.
+local function collect(scope, errors, tasks)
   for t in core.scope_failed, scope do
     local _, err = t:result()
     errors[#errors + 1] = err
+    tasks[#errors] = t
   end
 end
 
@@ -306,28 +307,32 @@ local function indented(value)
   return (text:gsub("\n", "\n    "))
 end
 
-local function error_group(errors)
+local function error_group(errors, tasks)
   local lines = { ("%d error%s in a task group"):format(#errors, #errors == 1 and "" or "s") }
   for i, err in ipairs(errors) do
+    local t = tasks[i]
     lines[#lines + 1] = ("  %d. %s"):format(i, indented(err))
+    if t then
+      lines[#lines + 1] = ("    in task '%s', %s"):format(t.name, indented(t:traceback()))
+    end
   end
   return core.error { kind = "ErrorGroup", message = table.concat(lines, "\n"), errors = errors }
 end
 
 -- Ends a group whose body gave `ok, ...`: waits for its tasks and gives the body's values, or raises.
 local function finish(scope, ok, ...)
-  local errors = {}
+  local errors, tasks = {}, {}
   if not ok then
-    collect(scope, errors)
+    collect(scope, errors, tasks)
     local err = ...
     if err == nil then err = core.error { kind = "error", message = "nil error" } end
     if not is(err, "Cancelled") then errors[#errors + 1] = err end
     core.scope_fail(scope)
   end
   join(scope)
-  collect(scope, errors)
+  collect(scope, errors, tasks)
   local absorbed, _, child_cancelled, had_tasks = close(scope)
-  if #errors > 0 then error(error_group(errors), 0) end
+  if #errors > 0 then error(error_group(errors, tasks), 0) end
   if not ok then
     if absorbed then return end
     error((...), 0)

@@ -5,6 +5,8 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -70,8 +72,16 @@ static void on_signal(int number)
     septet_interrupt(interruptible);
 }
 
+/* When nobody reads our output any more (`| head`), we end of it like any program. */
 static void on_sigpipe(int number)
 {
+    int saved = errno;
+    struct pollfd out = {.fd = STDOUT_FILENO};
+    if (poll(&out, 1, 0) == 1 && (out.revents & POLLERR)) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+    errno = saved;
 }
 
 /* A signal that is ignored when we start stays so: that is how nohup and a shell's background
@@ -86,8 +96,8 @@ static void catch_signal(int number, struct sigaction *before)
         sigaction(number, &action, NULL);
 }
 
-/* A broken pipe is an error of the write. A handler does that and, unlike SIG_IGN, is not
- * inherited by the programs that a script starts. */
+/* Another broken pipe or socket is an error of the write. A handler does that and, unlike SIG_IGN, is
+ * not inherited by the programs that a script starts. */
 static void catch_sigpipe(void)
 {
     struct sigaction action = {.sa_handler = on_sigpipe, .sa_flags = SA_RESTART};

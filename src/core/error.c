@@ -24,9 +24,20 @@ static int l_tostring(lua_State *L)
     return 1;
 }
 
+/* "failed: " .. e: as with an error that is a string. */
+static int l_concat(lua_State *L)
+{
+    luaL_tolstring(L, 1, NULL);
+    luaL_tolstring(L, 2, NULL);
+    lua_concat(L, 2);
+    return 1;
+}
+
 void spt_error_open(lua_State *L)
 {
     luaL_newmetatable(L, SPT_ERROR_META);
+    lua_pushcfunction(L, l_concat);
+    lua_setfield(L, -2, "__concat");
     lua_pushcfunction(L, l_tostring);
     lua_setfield(L, -2, "__tostring");
     lua_pushboolean(L, 0);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "core/check.h"
+#include "core/error.h"
 #include "core/sched.h"
 #include "core/trace.h"
 #include "lua/lib.h"
@@ -194,8 +195,11 @@ static int flush(lua_State *L)
             continue;
         }
         remove_sink(L, i);
-        const char *words = lua_tostring(L, 3);
-        env->sched->world.warn(env->sched->world.ud, words ? words : "a trace sink failed");
+        const char *words = spt_error_is(L, 3, NULL) && lua_getfield(L, 3, "message")
+                                ? lua_tostring(L, -1)
+                                : lua_tostring(L, 3);
+        words = lua_pushfstring(L, "a trace subscriber failed: %s", words ? words : "(no words)");
+        env->sched->world.warn(env->sched->world.ud, words);
         lua_settop(L, 2);
     }
     return 0;

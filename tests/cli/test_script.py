@@ -247,6 +247,16 @@ task.sleep(0.001)""")
         self.assertEqual(result.status, 1, result)
         self.assertIn("abandoned", result.err)
 
+    def test_a_handler_that_fails_loses_nothing_of_what_it_was_told(self):
+        result = self.septet("-e", """
+local task = require 'septet.task'
+task.on_unhandled = function() error 'oops' end
+task.spawn(function() error 'boom' end)
+task.sleep(0.001)""")
+        self.assertEqual(result.status, 1, result)
+        self.assertIn("boom", result.err)
+        self.assertIn("task.on_unhandled failed: (command line):3: oops", result.err)
+
 
 if __name__ == "__main__":
     unittest.main()

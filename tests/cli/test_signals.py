@@ -200,19 +200,24 @@ print(pcall(task.sleep, 1e6) == false)"""))
 
 
 class BrokenPipe(harness.Case):
-    def test_is_an_error_of_the_write_and_none_of_print(self):
+    def test_of_its_output_ends_it_as_it_ends_any_program(self):
         child = self.start("-e", """
 io.stdout:setvbuf 'no'
 print 'ready'
-local ok, message
-repeat ok, message = io.write(('x'):rep(1000)) until not ok
-print 'ignored'
-io.stderr:write(message, '\\n')""")
+while true do print 'x' end""")
         child.expect("ready")
         child.process.stdout.close()
-        self.assertEqual(child.process.wait(), 0)
+        self.assertEqual(child.process.wait(), -signal.SIGPIPE)
         child.errors.seek(0)
-        self.assertEqual(child.errors.read(), "Broken pipe\n")
+        self.assertEqual(child.errors.read(), "")
+
+    def test_of_something_else_is_an_error_of_the_write(self):
+        self.check(self.septet("-e", """
+local pipe = io.popen('exec true', 'w')
+pipe:setvbuf 'no'
+local ok, message
+repeat ok, message = pipe:write(('x'):rep(1000)) until not ok
+print(message)"""), out="Broken pipe\n")
 
     def test_programs_it_starts_still_die_of_it(self):
         self.check(self.septet("-e", "print(os.execute 'kill -PIPE $$')"),
