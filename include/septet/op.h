@@ -85,12 +85,17 @@ struct septet_op_type {
     /* Writes what is being waited for ("GET http://...") as a NUL-terminated text. NULL: the name
      * says it all. */
     void (*describe)(const septet_op *op, char *text, size_t size);
+
+    /* Calls `visit(ud, task)` for each task that the wait depends on, as far as that is known: the
+     * one joined, the owner of a lock. A task is what an operation's `task` is. For tracebacks and
+     * reports of deadlocks. NULL: not known. */
+    void (*blockers)(const septet_op *op, void (*visit)(void *ud, void *task), void *ud);
 };
 
-/* The head of every operation. Read `status`, `user`; leave the rest alone. */
+/* The head of every operation. Read `status` and `task`; leave the rest alone. */
 struct septet_op {
     const septet_op_type *type;
-    void *task;    /* private: the waiting task */
+    void *task;    /* the waiting task, to be compared and given to `visit` */
     int status;    /* what septet_op_done said: 0 or more is success, negative a SEPTET_E code */
     uint8_t state; /* private */
     uint32_t ref; /* free for the type: what traces call the thing waited for (a task, a request) */
