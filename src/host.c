@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/check.h"
+#include "core/deadlock.h"
 #include "core/error.h"
 #include "core/sched.h"
 #include "core/task.h"
@@ -22,6 +23,8 @@
 #define DEADLOCKS_MAX 100    /* broken one by one in a run, before every wait is refused */
 #define TURN_RESUMES  64     /* tasks run between two looks at the poller */
 #define TURN_NS       100000 /* ... or this long */
+#define HOOK_COUNT    100000 /* instructions between two looks at the time, where turns are limited */
+#define TOLD_MAX      100    /* tasks that a report of a deadlock names */
 
 /* What Lua functions point to: it lives in the Lua state, which may outlive the host. */
 struct core {
@@ -42,6 +45,8 @@ struct septet_host {
     volatile sig_atomic_t interrupt; /* septet_interrupt was called */
     bool interrupted;                /* ... and acted upon */
     bool ending;                     /* main tasks were cancelled by the host: that is no failure */
+    uint32_t slice_task, slice_turn; /* whose turn on_slice saw last */
+    uint64_t slice_ns;               /* ... and since when */
 };
 
 const char *septet_version(void)
@@ -51,7 +56,7 @@ const char *septet_version(void)
 
 void septet_config_init(septet_config *config)
 {
-    *config = (septet_config){.size = sizeof *config, .trace_records = 65536};
+    *config = (septet_config){.size = sizeof *config, .trace_records = 65536, .slow_ms = 100};
 }
 
 static struct spt_sched *sched_of(const septet_host *h)
@@ -270,6 +275,27 @@ static uint64_t next_instant(septet_host *h)
     return curl < due ? curl : due;
 }
 
+/* Nothing runs and nothing but a timer could change that: a virtual clock need not wait for it. */
+static bool jump(septet_host *h)
+{
+    struct spt_sched *s = sched_of(h);
+    const struct spt_env *env = &h->core->env;
+    uint64_t due = spt_timers_next(&s->timers);
+    if (!env->is_virtual || env->manual || due == SPT_NEVER || !spt_sched_idle(s))
+        return false;
+    spt_loop_jump(h->loop, due);
+    return true;
+}
+
+/* Nothing could ever run a task. On a virtual clock nor can a timer, unless the clock jumps to it. */
+static bool is_deadlocked(septet_host *h)
+{
+    const struct spt_sched *s = sched_of(h);
+    const struct spt_env *env = &h->core->env;
+    bool stands = env->is_virtual && (env->manual || spt_timers_next(&s->timers) == SPT_NEVER);
+    return spt_sched_deadlocked(s) || (stands && spt_sched_idle(s));
+}
+
 /* Laps until nothing is new or the turn's budget is spent; then says when it wants to run again. */
 static uint64_t drain(void *ud)
 {
@@ -283,23 +309,50 @@ static uint64_t drain(void *ud)
     s->now_ns = spt_sched_clock(s);
     for (uint64_t t0 = s->now_ns; more && !spent(s, ran, t0);) {
         ran += spt_sched_lap(s, TURN_RESUMES - ran);
-        more = spt_driver_drain(h->driver) || spt_sched_busy(s);
+        more = spt_driver_drain(h->driver) || spt_sched_busy(s) || spt_sched_settle(s) || jump(h);
     }
     spt_trace_flush(&h->core->env);
     s->draining = false;
-    h->deadlocked = h->running && spt_sched_deadlocked(s);
+    h->deadlocked = h->running && is_deadlocked(h);
+    spt_loop_flow(h->loop, s->external > 0);
     return next_instant(h);
 }
 
 static uint64_t world_now(void *ud)
 {
-    return spt_loop_now();
+    return spt_loop_now(((septet_host *)ud)->loop);
 }
 
 static void world_wake(void *ud)
 {
     septet_host *h = ud;
     spt_loop_wake(h->loop);
+}
+
+/* --- the limit on a turn --- */
+
+/* Called in a task's coroutine each HOOK_COUNT instructions. Once a turn is over its limit, at each one: a
+ * loop that catches the error is left at its next instruction. */
+static void on_slice(lua_State *L, lua_Debug *ar)
+{
+    septet_host *h = septet_host_of(L);
+    const struct spt_task *t = h ? sched_of(h)->current : NULL;
+    uint64_t now_ns = uv_hrtime();
+    if (!t)
+        return;
+    if (h->slice_task != t->id || h->slice_turn != t->resumes) {
+        h->slice_task = t->id;
+        h->slice_turn = t->resumes;
+        h->slice_ns = now_ns;
+        lua_sethook(L, on_slice, LUA_MASKCOUNT, HOOK_COUNT);
+        return;
+    }
+    if (now_ns - h->slice_ns < h->config.max_slice_ms * UINT64_C(1000000))
+        return;
+    lua_sethook(L, on_slice, LUA_MASKCOUNT, 1);
+    spt_error_push(L, "TaskHog", "the task ran for more than %f s without waiting",
+                   h->config.max_slice_ms / 1e3);
+    lua_error(L);
 }
 
 /* --- birth --- */
@@ -320,8 +373,17 @@ static int open_core(lua_State *L)
     lua_setiuservalue(L, -2, 1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &core_key);
     core->env.sched = &core->sched;
+    core->env.loop = h->loop;
+    core->env.is_virtual = h->config.clock != SEPTET_CLOCK_REAL;
+    core->env.manual = h->config.clock == SEPTET_CLOCK_MANUAL;
     h->core = core;
     spt_sched_init(&core->sched, L, &world, h->config.trace_records);
+    core->sched.shuffle = h->config.shuffle_seed;
+    core->sched.slow_ns = h->config.slow_ms * UINT64_C(1000000);
+    if (h->config.max_slice_ms) {
+        core->sched.hook = on_slice;
+        core->sched.hook_count = HOOK_COUNT;
+    }
     spt_lib_open(L, &core->env);
     return 0;
 }
@@ -380,6 +442,8 @@ static int host_open(septet_host *h)
     int rc = open_lua(h);
     if (rc == SEPTET_OK)
         rc = spt_loop_new(&h->loop, h->config.loop, drain, h);
+    if (rc == SEPTET_OK && h->config.clock != SEPTET_CLOCK_REAL)
+        spt_loop_make_virtual(h->loop);
     if (rc == SEPTET_OK)
         rc = protected(h, open_core);
     if (rc == SEPTET_OK)
@@ -397,8 +461,10 @@ static int host_close(septet_host *h)
         spt_driver_free(h->driver);
         h->core->env.driver = NULL;
     }
-    if (h->core)
+    if (h->core) {
         spt_sched_release(sched_of(h));
+        h->core->env.loop = NULL;
+    }
     if (h->L && !h->config.lua)
         lua_close(h->L);
     if (h->loop)
@@ -547,11 +613,34 @@ static void warn_task(septet_host *h, const struct spt_task *t)
     warn(h, line);
 }
 
-static void warn_tasks(septet_host *h, struct spt_scope *top)
+static unsigned warn_tasks(septet_host *h, struct spt_scope *top, unsigned told)
 {
-    for (struct spt_scope *s = top; s; s = spt_scope_next(top, s, true))
-        if (s->task && s == &s->task->root)
-            warn_task(h, s->task);
+    for (struct spt_scope *s = top; s && told < TOLD_MAX; s = spt_scope_next(top, s, true)) {
+        if (!s->task || s != &s->task->root)
+            continue;
+        warn_task(h, s->task);
+        told++;
+    }
+    return told;
+}
+
+/* "in a circle: 'a' -> 'b' -> 'a'" */
+static void warn_circle(septet_host *h)
+{
+    struct spt_task *tasks[16];
+    char line[4096], name[128];
+    uint32_t all = spt_deadlock_cycle(sched_of(h), tasks, 16);
+    uint32_t n = all < 16 ? all : 16;
+    if (n == 0)
+        return;
+    int at = snprintf(line, sizeof line, "in a circle:");
+    for (uint32_t i = 0; i < n; i++) {
+        spt_task_name(tasks[i], name, sizeof name);
+        at += snprintf(line + at, sizeof line - (size_t)at, " '%s' ->", name);
+    }
+    spt_task_name(tasks[0], name, sizeof name);
+    snprintf(line + at, sizeof line - (size_t)at, "%s '%s'", all > n ? " ... ->" : "", name);
+    warn(h, line);
 }
 
 static void report_deadlock(septet_host *h)
@@ -560,8 +649,12 @@ static void report_deadlock(septet_host *h)
     char line[64];
     snprintf(line, sizeof line, "deadlock: all %u tasks wait and nothing can wake them", s->live);
     warn(h, line);
-    warn_tasks(h, &s->mains);
-    warn_tasks(h, &s->background);
+    unsigned told = warn_tasks(h, &s->background, warn_tasks(h, &s->mains, 0));
+    if (told < s->live) {
+        snprintf(line, sizeof line, "... and %u more", s->live - told);
+        warn(h, line);
+    }
+    warn_circle(h);
 }
 
 /* Cancels all tasks; those that a shield kept waiting the next time; and in the end, those that begin to
@@ -619,11 +712,21 @@ int septet_step(septet_host *host, uint64_t budget_us)
     struct spt_sched *s = sched_of(host);
     if (inside(host))
         return SEPTET_EBUSY;
-    uint64_t t0 = spt_loop_now();
+    uint64_t t0 = uv_hrtime();
     do {
         turn(host, false);
-    } while (spt_sched_busy(s) && spt_loop_now() - t0 < budget_us * 1000);
+    } while (spt_sched_busy(s) && uv_hrtime() - t0 < budget_us * 1000);
     return s->live > 0;
+}
+
+int septet_advance(septet_host *host, uint64_t ns)
+{
+    if (inside(host))
+        return SEPTET_EBUSY;
+    if (!host->core->env.is_virtual)
+        return SEPTET_EINVAL;
+    spt_loop_jump(host->loop, spt_instant(spt_loop_now(host->loop), ns));
+    return SEPTET_OK;
 }
 
 /* --- interruption --- */
@@ -632,8 +735,9 @@ int septet_step(septet_host *host, uint64_t budget_us)
 static void interrupt_hook(lua_State *L, lua_Debug *ar)
 {
     septet_host *h = septet_host_of(L);
-    struct spt_task *t = sched_of(h)->current;
-    lua_sethook(L, NULL, 0, 0);
+    const struct spt_sched *s = sched_of(h);
+    struct spt_task *t = s->current;
+    lua_sethook(L, s->hook, s->hook ? LUA_MASKCOUNT : 0, s->hook_count);
     if (!h->interrupt) /* the drain was first, or the hook was inherited */
         return;
     act_on_interrupt(h);

@@ -79,6 +79,11 @@ typedef struct septet_error {
     int is_main; /* the error of a main task (septet_load_...), not of one it spawned */
 } septet_error;
 
+/* A virtual clock begins at one second, stands while tasks run, and jumps to the next deadline when
+ * nothing can run and no I/O is in flight; while some is, it flows. A manual one is virtual, and
+ * where it would jump it waits for septet_advance. */
+enum { SEPTET_CLOCK_REAL, SEPTET_CLOCK_VIRTUAL, SEPTET_CLOCK_MANUAL };
+
 /* What the embedder decides. Always begin with septet_config_init. */
 typedef struct septet_config {
     size_t size; /* of this struct, set by septet_config_init: lets it grow */
@@ -106,6 +111,22 @@ typedef struct septet_config {
     /* Records of 32 bytes that the flight recorder keeps, rounded up to a power of two. Default
      * 65536; 0 turns recording off. */
     uint32_t trace_records;
+
+    /* Milliseconds that a task may run without waiting before on_warning hears of it, at the end of
+     * that turn. Default 100; 0: never. */
+    uint32_t slow_ms;
+
+    /* Milliseconds after which such a task is ended by an error, TaskHog, raised again at each
+     * instruction until it has unwound. What runs in one call of a C function is out of its reach.
+     * Default 0: no limit. */
+    uint32_t max_slice_ms;
+
+    /* One of SEPTET_CLOCK_...: what time is to scripts. */
+    int clock;
+
+    /* Not 0: tasks that are ready together run in an order drawn from this seed instead of first
+     * come, first served; for tests, to find what depends on it. */
+    uint64_t shuffle_seed;
 } septet_config;
 
 /* Fills in the defaults. */
@@ -153,6 +174,10 @@ SEPTET_API int septet_run(septet_host *host);
  * 1 while tasks are alive, 0 when none is, or SEPTET_EBUSY from inside, as septet_free. It reports
  * neither failures, which go to on_error, nor a deadlock: what wakes a task may be the embedder. */
 SEPTET_API int septet_step(septet_host *host, uint64_t budget_us);
+
+/* Moves a virtual or manual clock by `ns` nanoseconds; what falls due runs when the host is next run or
+ * stepped. SEPTET_EINVAL on the real clock, SEPTET_EBUSY from inside. */
+SEPTET_API int septet_advance(septet_host *host, uint64_t ns);
 
 /* Asks for the end: the main tasks are cancelled and unwind; a script that spins is interrupted at
  * its next instruction. Safe in a signal handler. */

@@ -91,6 +91,13 @@ function args.callable(value, position, what)
   usage("bad argument #%d to '%s' (function expected, got %s)", position, what, type(value))
 end
 
+--- Checks that a value is nil or a number of seconds.
+function args.seconds(value, position, what)
+  if value == nil or type(value) == "number" and value >= 0 then return end
+  usage("bad argument #%d to '%s' (seconds, not negative, expected, got %s)", position, what,
+    type(value) == "number" and tostring(value) or type(value))
+end
+
 --- Checks that a value is a table.
 function args.list(value, position, what)
   if type(value) ~= "table" then

@@ -8,10 +8,13 @@ local septet = {}
 
 local core = require "septet.core"
 
---- The versions of Septet and of what it is linked with, in one line.
+--- The versions of Septet and of what it is linked with, in one line; with `more`, further ones on what was found
+--- out about them by trying.
+---@param more boolean|nil
 ---@return string
-function septet.versions()
-  return core.versions()
+function septet.versions(more)
+  if not more then return core.versions() end
+  return core.versions() .. "\n" .. require "septet.probe".words()
 end
 
 septet._VERSION = core.versions():match("^Septet [^,]+")

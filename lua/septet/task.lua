@@ -5,9 +5,25 @@ local task = {}
 
 local core = require "septet.core"
 local args = require "septet.args"
+local blocks = require "septet.blocks"
+local generator = require "septet.generator"
+local group = require "septet.group"
+local loader = require "septet.loader"
+local locals = require "septet.locals"
+local probe = require "septet.probe"
 
 local is, pcall, error = core.is, pcall, error
-local new_scope, join, close = core.scope, core.scope_join, core.scope_close
+local new_scope, join = core.scope, core.scope_join
+local leave, shielded = blocks.leave, blocks.shield
+
+task.timeout = blocks.timeout
+task.move_on_after = blocks.move_on_after
+task.shield = blocks.shield
+task.cleanup = blocks.cleanup
+task.group = group.group
+task.generator = generator.new
+task.require = loader.require
+task.var = locals.var
 
 ---@class septet.Task
 ---@field name string settable; "file:line#id" until it is set
@@ -79,6 +95,53 @@ function task.is_cancelled(value)
   return is(value, "Cancelled")
 end
 
+-- What unwinds a function, and is not for it to handle.
+local function unwinds(err)
+  return is(err, "Cancelled") or is(err, "GeneratorClosed")
+end
+
+local function passed(ok, ...)
+  if not ok and unwinds((...)) then error((...), 0) end
+  return ok, ...
+end
+
+--- As pcall, but Cancelled passes: for code that handles errors and tries again.
+---@async
+---@param fn function
+---@param ... any
+---@return boolean ok
+---@return any ... what fn returned, or its error
+function task.pcall(fn, ...)
+  return passed(pcall(fn, ...))
+end
+
+local function tried(at, ok, ...)
+  if ok then return true, ... end
+  return passed(false, (...), at.traceback)
+end
+
+--- As task.pcall, with the traceback of the error.
+---@async
+---@param fn function
+---@param ... any
+---@return boolean ok
+---@return any ... what fn returned, or its error and the traceback
+function task.try(fn, ...)
+  local at = {}
+  return tried(at, xpcall(fn, function(err)
+    if not unwinds(err) then at.traceback = debug.traceback(nil, 2) end
+    return err
+  end, ...))
+end
+
+--- The innermost block (group, timeout, shield ...) that is open in the running task; nil outside of any.
+---@return septet.Group|nil
+task.scope = core.current_scope
+
+--- The instant, on task.now's scale, of the deadline in force: inf for none, -inf once the task is cancelled.
+---@return number
+task.deadline = core.deadline
+
 --- Set it to be told of failures that nobody awaited: on_unhandled(task, error, traceback). Without it they
 --- go to the host, which counts them as the run's failure.
 ---@type fun(t: septet.Task, error: any, traceback: string|nil)|nil
@@ -102,27 +165,13 @@ function task.map(fn, list)
   return tasks
 end
 
--- Closes a scope whose body gave `ok, ...`: cancels what is left of it, waits for that, and says whether
--- the scope absorbed the Cancelled that unwound the body.
-local function leave(scope)
-  core.scope_leave(scope)
-  join(scope)
-  return close(scope)
-end
-
--- Runs fn(...) out of reach of cancellation from outside.
-local function shielded(fn, ...)
-  local scope = new_scope(false, true)
-  local ok, err = pcall(fn, ...)
-  leave(scope)
-  if not ok then error(err, 0) end
-end
-
--- The tasks of a list without duplicates; functions are given to `spawn` if there is one.
+-- The tasks of a list without duplicates, and the task of each item; functions are given to `spawn` if there is
+-- one, which returns a task, or false for none yet.
 local function distinct(list, what, spawn)
+  local current = core.current()
   for i = 1, #list do
     local item = list[i]
-    if item == core.current() then
+    if item == current then
       args.usage("bad argument #1 to '%s' (item %d: a task cannot wait for itself)", what, i)
     elseif not is_task(item) then
       if not spawn then
@@ -132,20 +181,36 @@ local function distinct(list, what, spawn)
       end
     end
   end
-  local tasks, seen = {}, {}
+  local tasks, by_item = {}, {}
   for i = 1, #list do
     local item = list[i]
-    if not seen[item] then
+    if by_item[item] == nil then
       local t = is_task(item) and item or spawn(item)
-      seen[item] = t
-      tasks[#tasks + 1] = t
+      by_item[item] = t
+      if t then tasks[#tasks + 1] = t end
     end
   end
-  return tasks, seen
+  return tasks, by_item
 end
 
--- Waits for the members of a gather; on the first that is not done, or on cancellation from outside, cancels
--- the others and waits for them too. Returns the error to raise, and whether there is one.
+-- Ends what a failed or cancelled combinator still runs, but for `failed`, and waits for it. What fails from here
+-- on is told, and changes nothing.
+local function end_members(tasks, set, scope, failed)
+  for _, t in ipairs(tasks) do
+    if t ~= failed then
+      core.late(t)
+      t:cancel()
+    end
+  end
+  scope:cancel()
+  shielded(function()
+    set:wait("all")
+    join(scope)
+  end)
+end
+
+-- Waits for the members of a gather; on the first that is not done, or on cancellation from outside, ends the
+-- others too. Returns the error to raise, and whether there is one.
 local function await_members(tasks, set, scope)
   local ok, err = pcall(set.wait, set, "not_done")
   local failed = nil
@@ -153,49 +218,122 @@ local function await_members(tasks, set, scope)
     if ok and not failed and tasks[i]:status() ~= "done" then failed = tasks[i] end
   end
   if ok and not failed then return nil, false end
-  for _, t in ipairs(tasks) do
-    if t ~= failed then
-      core.late(t)
-      t:cancel("gather")
-    end
-  end
-  shielded(function()
-    set:wait("all")
-    join(scope)
-  end)
+  end_members(tasks, set, scope, failed)
   if ok then
     err = select(2, pcall(failed.await, failed))
   end
   return err, true
 end
 
+local function await_settled(tasks, set, scope)
+  local ok, err = pcall(set.wait, set, "all")
+  if not ok then end_members(tasks, set, scope) end
+  return err, not ok
+end
+
+-- Tasks of `scope` that run functions, each in a task of its own, which `by_item` gets; so many at once.
+local function feed(scope, fns, limit, settled, by_item)
+  local at, feeders = 0, {}
+  local function feeder()
+    while at < #fns do
+      at = at + 1
+      local fn = fns[at]
+      local t = scope:spawn(fn)
+      by_item[fn] = t
+      if settled then task.pcall(t.await, t) else t:await() end
+    end
+  end
+  for i = 1, math.min(limit, #fns) do feeders[i] = scope:spawn(feeder) end
+  return feeders
+end
+
+-- The tasks that a gather waits for, and the task of each of its items.
+local function members(scope, list, options)
+  if not options.limit then
+    return distinct(list, "gather", function(fn) return scope:spawn(fn) end)
+  end
+  local fns = {}
+  local tasks, by_item = distinct(list, "gather", function(fn)
+    fns[#fns + 1] = fn
+    return false
+  end)
+  for _, t in ipairs(feed(scope, fns, options.limit, options.settled, by_item)) do tasks[#tasks + 1] = t end
+  return tasks, by_item
+end
+
+local function settled_result(t)
+  local status = t:status()
+  local _, value = t:result()
+  if status == "done" then return { status = status, value = value } end
+  if status == "cancelled" then value = select(2, pcall(t.await, t)) end
+  return { status = status, error = value }
+end
+
+local function result(t)
+  local _, value = t:result()
+  return value
+end
+
 --- Runs functions and tasks at once and waits for all. The first failure cancels the others, waits for them,
 --- and is raised as it is; later ones go to on_unhandled.
 ---@async
 ---@param list (function|septet.Task)[]
+---@param options {limit: integer|nil, settled: boolean|nil}|nil `limit`: functions that run at once; `settled`: never
+--- raises what they raise, and gives {status=, value=} or {status=, error=} for each
 ---@return table results in the list's order, the first value of each; `n` is their number
 function task.gather(list, options)
   args.list(list, 1, "gather")
-  args.options(options, {}, "gather")
+  options = args.options(options, { limit = "count", settled = "boolean" }, "gather")
   local scope = new_scope(false, false)
-  local ok, set, tasks, member_of = pcall(function()
-    local members, by_item = distinct(list, "gather", function(fn) return scope:spawn(fn) end)
-    return core.completions(members), members, by_item
+  local ok, set, tasks, by_item = pcall(function()
+    local all, of = members(scope, list, options)
+    return core.completions(all), all, of
   end)
   if not ok then
     leave(scope)
     error(set, 0)
   end
-  local waited, err, failed = pcall(await_members, tasks, set, scope)
+  local waited, err, failed = pcall(options.settled and await_settled or await_members, tasks, set, scope)
   set:close()
   leave(scope)
   if failed or not waited then error(err, 0) end
-  local results = { n = #list }
-  for i = 1, #list do
-    local _, value = member_of[list[i]]:result()
-    results[i] = value
-  end
+  local results, of = { n = #list }, options.settled and settled_result or result
+  for i = 1, #list do results[i] = of(by_item[list[i]]) end
   return results
+end
+
+local function values(t, ok, ...)
+  if ok then return ... end
+  if t:status() == "failed" then error((...), 0) end
+  t:await() -- raises TaskCancelled
+end
+
+--- Runs functions at once until the first of them ends; the others are cancelled and waited for.
+---@async
+---@param fns function[] at least one
+---@return any ... what the first returned; raises its error
+function task.race(fns)
+  args.list(fns, 1, "race")
+  if #fns == 0 then args.usage("bad argument #1 to 'race' (a list of functions expected, got an empty one)") end
+  for i = 1, #fns do
+    if is_task(fns[i]) then
+      args.usage("bad argument #1 to 'race' (item %d: function expected, got task: race cancels the losers)", i)
+    end
+  end
+  local scope = new_scope(false, false)
+  local ok, tasks = pcall(distinct, fns, "race", function(fn) return scope:spawn(fn) end)
+  if not ok then
+    leave(scope)
+    error(tasks, 0)
+  end
+  local set = core.completions(tasks)
+  local waited, err = pcall(set.wait, set, "first")
+  local first = tasks[set:take()]
+  end_members(tasks, set, scope, first)
+  set:close()
+  leave(scope)
+  if not waited then error(err, 0) end
+  return values(first, first:result())
 end
 
 local until_of = { ALL_COMPLETED = "all", FIRST_COMPLETED = "first", FIRST_EXCEPTION = "failure" }
@@ -203,12 +341,7 @@ local until_of = { ALL_COMPLETED = "all", FIRST_COMPLETED = "first", FIRST_EXCEP
 -- Runs wait(...) with a time limit. Returns false when the limit ended it.
 local function limited(seconds, wait, ...)
   if not seconds then return true, wait(...) end
-  local scope = new_scope(false, false, seconds)
-  local ok, value = pcall(wait, ...)
-  local absorbed = leave(scope)
-  if ok then return true, value end
-  if not (absorbed and is(value, "Cancelled")) then error(value, 0) end
-  return false
+  return blocks.move_on_after(seconds, wait, ...)
 end
 
 --- Waits for tasks, neither raising their errors nor cancelling any.
@@ -222,7 +355,8 @@ function task.wait(tasks, options)
   options = args.options(options, { timeout = "seconds", return_when = "string" }, "wait")
   local mode = until_of[options.return_when or "ALL_COMPLETED"]
   if not mode then
-    args.usage("bad option 'return_when' to 'wait' (unknown value '%s')", options.return_when)
+    args.usage("bad option 'return_when' to 'wait' ('%s' is none of 'ALL_COMPLETED', 'FIRST_COMPLETED', "
+      .. "'FIRST_EXCEPTION')", options.return_when)
   end
   tasks = distinct(tasks, "wait")
   local set = core.completions(tasks)
@@ -238,21 +372,6 @@ function task.wait(tasks, options)
   end
   return done, pending
 end
-
--- Is a generic for of this Lua sound when it breaks out of a loop with a closing value? 5.4.4's is not.
-local function probe()
-  local closed = false
-  local guard = setmetatable({}, { __close = function() closed = true end })
-  local ok, after = pcall(function()
-    for k in next, { 1 }, nil, guard do
-      local _ = function() return k end
-      break
-    end
-    return closed
-  end)
-  return ok and after
-end
-local sound_for
 
 --- Iterates over tasks in the order they end, those that have ended first. Functions are spawned; leaving the
 --- loop early cancels these (at once where the Lua linked closes loops soundly, else when the scope around
@@ -283,8 +402,7 @@ function task.as_completed(list, options)
     set:close()
   end
 
-  if sound_for == nil then sound_for = probe() end
-  if not sound_for then return next_ended end
+  if not probe.closes_loops() then return next_ended end
   return next_ended, nil, nil, setmetatable({}, { __close = function()
     for _, t in ipairs(owned) do t:cancel("as_completed") end
     if #owned > 0 then shielded(set.wait, set, "all") end
@@ -292,89 +410,15 @@ function task.as_completed(list, options)
   end })
 end
 
--- The errors of a group's tasks that nobody has seen, appended in the order they came, and whose they are.
-local function collect(scope, errors, tasks)
-  for t in core.scope_failed, scope do
-    local _, err = t:result()
-    errors[#errors + 1] = err
-    tasks[#errors] = t
-  end
-end
-
-local function indented(value)
-  local ok, text = pcall(tostring, value)
-  if not ok then text = ("a %s without words"):format(type(value)) end
-  return (text:gsub("\n", "\n    "))
-end
-
-local function error_group(errors, tasks)
-  local lines = { ("%d error%s in a task group"):format(#errors, #errors == 1 and "" or "s") }
-  for i, err in ipairs(errors) do
-    local t = tasks[i]
-    lines[#lines + 1] = ("  %d. %s"):format(i, indented(err))
-    if t then
-      lines[#lines + 1] = ("    in task '%s', %s"):format(t.name, indented(t:traceback()))
+setmetatable(task, {
+  __newindex = function(self, name, value)
+    if name ~= "on_unhandled" then
+      args.usage("septet.task has no variable '%s' to set; only 'on_unhandled'", tostring(name))
+    elseif type(value) ~= "function" and value ~= nil then
+      args.usage("bad value for task.on_unhandled (function expected, got %s)", type(value))
     end
-  end
-  return core.error { kind = "ErrorGroup", message = table.concat(lines, "\n"), errors = errors }
-end
-
--- Ends a group whose body gave `ok, ...`: waits for its tasks and gives the body's values, or raises.
-local function finish(scope, ok, ...)
-  local errors, tasks = {}, {}
-  if not ok then
-    collect(scope, errors, tasks)
-    local err = ...
-    if err == nil then err = core.error { kind = "error", message = "nil error" } end
-    if not is(err, "Cancelled") then errors[#errors + 1] = err end
-    core.scope_fail(scope)
-  end
-  join(scope)
-  collect(scope, errors, tasks)
-  local absorbed, _, child_cancelled, had_tasks = close(scope)
-  if #errors > 0 then error(error_group(errors, tasks), 0) end
-  if not ok then
-    if absorbed then return end
-    error((...), 0)
-  end
-  if (child_cancelled and not absorbed) or not had_tasks then core.checkpoint() end
-  return ...
-end
-
----@class septet.Group
-local Group = {} -- luacheck: ignore
-
---- Starts a task of the group.
----@param fn function
----@param ... any
----@return septet.Task
-function Group:spawn(fn, ...) end -- luacheck: ignore
-
---- Cancels the group's body and tasks; the group then returns normally.
----@param reason string|nil
----@return boolean first
-function Group:cancel(reason) end -- luacheck: ignore
-
-core.scope_meta.__close = function(scope, err)
-  if err ~= nil then
-    finish(scope, false, err)
-  else
-    finish(scope, true)
-  end
-end
-
---- Runs fn(group, ...) and waits for every task spawned in the group: none outlives it. A failure cancels the
---- others; all errors are raised together as an ErrorGroup. Without a function it returns a group to be held
---- in a `local g <close>`.
----@async
----@param fn fun(g: septet.Group, ...)|nil
----@param ... any
----@return any ... what fn returned
-function task.group(fn, ...)
-  if fn == nil then return new_scope(true) end
-  args.callable(fn, 1, "group")
-  local scope = new_scope(true)
-  return finish(scope, pcall(fn, scope, ...))
-end
+    rawset(self, name, value)
+  end,
+})
 
 return task

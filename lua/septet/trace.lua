@@ -84,6 +84,14 @@ words["end"] = function(e, s)
     s.busy * 1e3, s.sched * 1e3)
 end
 
+function words.hog(e)
+  return "hog", ("ran for %s ms without waiting"):format(ms(e.duration))
+end
+
+function words.stuck()
+  return "stuck", "ignores its cancellation"
+end
+
 function words.lost(e)
   return "lost", ("%d records were overwritten before they were read"):format(e.count)
 end

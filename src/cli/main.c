@@ -195,7 +195,9 @@ static int l_prepare(lua_State *L)
     struct cli *cli = lua_touserdata(L, 1);
     set_arg(L, cli);
     replace_exit(L, cli);
-    if (cli->options.versions)
+    if (cli->options.versions > 1)
+        run_at_once(L, "print(require('septet').versions(true))");
+    else if (cli->options.versions)
         run_at_once(L, "print(require('septet').versions())");
     if (cli->options.trace)
         run_at_once(L, "require('septet.trace').lines(io.stderr)");
@@ -386,6 +388,15 @@ static void run_in_host(struct cli *cli)
     run_script(cli);
 }
 
+/* -W: what takes long without waiting is told like Lua's own warnings, to who asked. */
+static bool wants_warnings(const struct cli *cli)
+{
+    for (int i = 1; i < cli->options.option_count; i++)
+        if (strcmp(cli->argv[i], "-W") == 0)
+            return true;
+    return false;
+}
+
 static void run_in_state(struct cli *cli)
 {
     septet_config config;
@@ -396,6 +407,11 @@ static void run_in_state(struct cli *cli)
     config.lua = cli->L;
     config.on_error = on_error;
     config.on_warning = on_warning;
+    config.clock = cli->options.virtual_time ? SEPTET_CLOCK_VIRTUAL : SEPTET_CLOCK_REAL;
+    config.shuffle_seed = cli->options.shuffle;
+    config.max_slice_ms = (uint32_t)(cli->options.max_slice * 1000);
+    if (!wants_warnings(cli))
+        config.slow_ms = 0;
     cli->host = septet_new(&config, &result);
     if (cli->host == NULL) {
         fail(cli, EXIT_SCRIPT, septet_strerror(result));

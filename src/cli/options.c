@@ -3,6 +3,7 @@
 #include "options.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char usage_line[] = "usage: septet [options] [script [args]]\n";
@@ -15,8 +16,11 @@ static const char help_text[] =
     "  -l G=MOD   require MOD into the global G\n"
     "  -W         turn warnings on\n"
     "  -E         ignore the environment: LUA_INIT, LUA_PATH, LUA_CPATH\n"
-    "  -v         print the versions, then go on\n"
+    "  -v         print the versions, then go on; twice, with what depends on them\n"
     "  --trace    print a line to stderr for each event of tasks and requests\n"
+    "  --virtual-time  let the clock jump to the next deadline when nothing else is to do\n"
+    "  --shuffle=SEED  run tasks that are ready together in an order drawn from a number\n"
+    "  --max-slice=S   end a task that runs for more than S seconds without waiting\n"
     "  --version  print the versions and end\n"
     "  --help     print this and end\n"
     "  --         end of the options\n"
@@ -46,7 +50,7 @@ static int bad_option(const char *problem, const char *option, const char *neare
     return options_print_usage();
 }
 
-#define LONGEST_OPTION 15
+#define LONGEST_OPTION 15 /* characters */
 
 /* How many characters to insert, remove or replace to turn `a` into `b`. */
 static size_t edit_distance(const char *a, size_t a_len, const char *b)
@@ -73,7 +77,8 @@ static size_t edit_distance(const char *a, size_t a_len, const char *b)
 /* The long option that was probably meant by `option`, as in -trace, --trcae or --trace=x. */
 static const char *nearest_option(const char *option)
 {
-    static const char *const names[] = {"help", "trace", "version"};
+    static const char *const names[] = {"help",  "max-slice", "shuffle",
+                                        "trace", "version",   "virtual-time"};
     const char *name = option + strspn(option, "-");
     size_t len = strcspn(name, "="), best = 3;
     const char *nearest = NULL;
@@ -87,14 +92,48 @@ static const char *nearest_option(const char *option)
     return nearest;
 }
 
+/* The value of --NAME=VALUE, NULL where the option is another. */
+static const char *value_of(const char *option, const char *name)
+{
+    size_t len = strlen(name);
+    return strncmp(option, name, len) == 0 && option[len] == '=' ? option + len + 1 : NULL;
+}
+
+static int parse_shuffle(struct options *options, const char *option, const char *value)
+{
+    char *end;
+    options->shuffle = strtoull(value, &end, 10);
+    if (*end != '\0' || *value < '0' || *value > '9' || options->shuffle == 0)
+        return bad_option("a whole number from 1 is expected in", option, NULL);
+    return EXIT_DONE;
+}
+
+static int parse_max_slice(struct options *options, const char *option, const char *value)
+{
+    char *end;
+    options->max_slice = strtod(value, &end);
+    if (*end != '\0' || *value == '\0' ||
+        !(options->max_slice >= 0.001 && options->max_slice < 1e6))
+        return bad_option("seconds, at least 0.001, are expected in", option, NULL);
+    return EXIT_DONE;
+}
+
 static int parse_long(struct options *options, const char *option)
 {
+    const char *value;
+    if ((value = value_of(option, "--shuffle")))
+        return parse_shuffle(options, option, value);
+    if ((value = value_of(option, "--max-slice")))
+        return parse_max_slice(options, option, value);
+
     if (strcmp(option, "--trace") == 0)
         options->trace = true;
+    else if (strcmp(option, "--virtual-time") == 0)
+        options->virtual_time = true;
     else if (strcmp(option, "--help") == 0)
         options->only_text = options->help = true;
     else if (strcmp(option, "--version") == 0)
-        options->only_text = options->versions = true;
+        options->only_text = true, options->versions = 1;
     else
         return bad_option("unrecognized option", option, nearest_option(option));
     return EXIT_DONE;
@@ -123,7 +162,7 @@ static int parse_option(struct options *options, char **argv, int *at)
         options->ignore_env = true;
         return EXIT_DONE;
     case 'v':
-        options->versions = true;
+        options->versions++;
         return EXIT_DONE;
     case 'l':
     case 'W':

@@ -13,14 +13,17 @@ enum exit_status {
 };
 
 struct options {
-    bool has_stat;    /* -e */
-    bool ignore_env;  /* -E */
-    bool versions;    /* -v */
-    bool only_text;   /* --help or --version: nothing runs */
-    bool help;        /* --help */
-    bool trace;       /* --trace */
-    int option_count; /* argv[1] .. argv[option_count - 1] are options */
-    int script;       /* argv[script] is the script; argc: there is none */
+    bool has_stat;   /* -e */
+    bool ignore_env; /* -E */
+    int versions;    /* how often -v: 2 and more, with what was found out about them */
+    bool only_text;  /* --help or --version: nothing runs */
+    bool help;       /* --help */
+    bool trace;      /* --trace */
+    bool virtual_time;
+    unsigned long long shuffle; /* the seed; 0: first come, first served */
+    double max_slice;           /* seconds; 0: no limit */
+    int option_count;           /* argv[1] .. argv[option_count - 1] are options */
+    int script;                 /* argv[script] is the script; argc: there is none */
 };
 
 /* Reads all the options. Returns EXIT_DONE, or EXIT_USAGE after saying on stderr what is wrong. */

@@ -40,7 +40,10 @@ uint64_t spt_check_seconds(lua_State *L, int arg)
         spt_error_arg(L, arg, "seconds cannot be NaN");
     if (s < 0)
         spt_error_arg(L, arg, "seconds cannot be negative");
-    return s >= 1e9 ? SPT_NEVER : (uint64_t)ceil(s * 1e9);
+    lua_Number ns = s * 1e9, whole = nearbyint(ns);
+    if (fabs(ns - whole) > 1e-3) /* else what is over is the product's own error */
+        whole = ceil(ns);
+    return s >= 1e9 ? SPT_NEVER : (uint64_t)whole;
 }
 
 uint64_t spt_opt_seconds(lua_State *L, int arg, uint64_t otherwise)

@@ -12,6 +12,7 @@
 
 #define OP_META      "septet.op"
 #define REFUSALS_MAX 100 /* awaits refused at the end before a task is abandoned */
+#define STUCK        1000 /* Cancelled raised in one scope of a task, and absorbed, before it is told */
 
 const char spt_wait_mark = 0;
 static const char op_meta = 0; /* its address names the metatable of operations in the registry */
@@ -177,9 +178,26 @@ static int op_finish(lua_State *L, septet_op *op)
     return status == LUA_OK ? lua_gettop(L) - base : lua_error(L);
 }
 
+/* A task that swallows its cancellation in a loop never ends: whoever waits for it should know why. */
+static void report_stuck(lua_State *L, struct spt_task *t)
+{
+    struct spt_sched *s = t->sched;
+    char name[128];
+    spt_trace_put(&s->trace,
+                  (struct spt_rec){.t = s->now_ns, .task = t->id, .kind = SPT_REC_STUCK});
+    spt_task_name(t, name, sizeof name);
+    luaL_traceback(L, L, NULL, 1);
+    lua_pushfstring(L, "task '%s' ignores its cancellation: it has absorbed it %d times\n%s", name,
+                    STUCK, lua_tostring(L, -1));
+    s->world.warn(s->world.ud, lua_tostring(L, -1));
+    lua_pop(L, 2);
+}
+
 static int raise_cancelled(lua_State *L, struct spt_task *t)
 {
     t->op = NULL;
+    if (++t->scope->refused == STUCK)
+        report_stuck(L, t);
     spt_error_push_cancelled(L, spt_scope_canceller(t->scope));
     return lua_error(L);
 }
@@ -202,15 +220,26 @@ static int suspend(lua_State *L, septet_op *op)
 
 /* --- awaiting --- */
 
-/* Is the await refused, because its scope is cancelled or the host ends? A refused operation never
+bool spt_op_refused(struct spt_sched *s)
+{
+    const struct spt_task *t = s->current;
+    if (t->scope->limit_ns != SPT_NEVER && !t->scope->effective) {
+        uint64_t now_ns = spt_sched_clock(s);
+        if (t->scope->limit_ns <= now_ns)
+            spt_scope_expire(t->scope, now_ns);
+    }
+    return t->scope->effective || s->closing;
+}
+
+/* Is the await refused? A refused operation never
  * starts; its task takes one trip through the ready queue, so that a loop which swallows the error
  * starves nobody. */
 static bool refused(struct spt_task *t, bool shielded)
 {
-    const struct spt_sched *s = t->sched;
-    bool over = s->over || s->closing || (s->nmains == 0 && s->background.cancelled);
-    if (shielded || !(t->scope->effective || s->closing))
+    struct spt_sched *s = t->sched;
+    if (shielded || !spt_op_refused(s))
         return false;
+    bool over = s->over || s->closing || (s->nmains == 0 && s->background.cancelled);
     if (over && ++t->refusals > REFUSALS_MAX) {
         t->refusals = REFUSALS_MAX;
         t->abandoned = true;
@@ -235,6 +264,9 @@ int spt_op_await(lua_State *L, septet_op *op, bool shielded)
     struct spt_sched *s = t->sched;
     assert(t == s->current);
     luaL_checkstack(L, 8, "too many arguments to an await");
+#ifdef SEPTET_HOSTILE
+    lua_gc(L, LUA_GCCOLLECT);
+#endif
     if (refused(t, shielded)) {
         op->state = SPT_OP_CANCELLED;
         spt_task_yielding(t);

@@ -27,6 +27,10 @@ septet_op *spt_op_new(lua_State *L, struct spt_sched *s, const septet_op_type *t
 /* As septet_op_await; with `shielded`, cancellation does not reach it: the join of a closing scope. */
 int spt_op_await(lua_State *L, septet_op *op, bool shielded);
 
+/* Will the running task's next wait be refused, because its scope is cancelled or the host ends? For operations
+ * that act before they wait: what is refused must have had no effect. */
+bool spt_op_refused(struct spt_sched *s);
+
 /* Raises Usage, naming what is in the way, where the running code could not be suspended. */
 void spt_op_check(lua_State *L, struct spt_sched *s);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "core/error.h"
 #include "core/op.h"
 
@@ -30,6 +31,7 @@ void spt_sched_init(struct spt_sched *s, lua_State *L, const struct spt_world *w
     lua_pop(L, 1);
     spt_link_init(&s->ready);
     spt_link_init(&s->notes);
+    spt_link_init(&s->quiet);
     spt_link_init(&s->unhandled);
     spt_timers_init(&s->timers);
     spt_scope_init(&s->mains, s, NULL, NULL);
@@ -112,6 +114,37 @@ static void renew_background(struct spt_sched *s)
         s->background.cancelled = s->background.effective = false;
 }
 
+/* Puts the batch into another order, so that tests find what depends on it: each task in turn is taken from a
+ * random place of those left. Without memory for it the order stays. */
+static void shuffle(struct spt_sched *s, struct spt_link *batch)
+{
+    uint32_t n = 0;
+    for (struct spt_link *l = batch->next; l != batch; l = l->next)
+        n++;
+    struct spt_link **all = n > 1 ? malloc(n * sizeof(struct spt_link *)) : NULL;
+    if (!all)
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        all[i] = spt_list_pop(batch);
+    for (; n > 0; n--) {
+        uint32_t i = spt_random_below(&s->shuffle, n);
+        spt_list_push(batch, all[i]);
+        all[i] = all[n - 1];
+    }
+    free(all);
+}
+
+bool spt_sched_settle(struct spt_sched *s)
+{
+    if (spt_link_alone(&s->quiet) || spt_sched_busy(s))
+        return false;
+    if (spt_timers_next(&s->timers) > spt_sched_clock(s)) {
+        struct spt_quiet *q = SPT_OF(spt_list_pop(&s->quiet), struct spt_quiet, link);
+        q->fire(q);
+    }
+    return true;
+}
+
 unsigned spt_sched_lap(struct spt_sched *s, unsigned max)
 {
     struct spt_link batch;
@@ -124,6 +157,8 @@ unsigned spt_sched_lap(struct spt_sched *s, unsigned max)
     renew_background(s);
     spt_link_init(&batch);
     spt_list_splice(&batch, &s->ready);
+    if (s->shuffle)
+        shuffle(s, &batch);
     for (struct spt_link *l; ran < max && (l = spt_list_pop(&batch)); ran++) {
         if (!spt_link_alone(&s->notes))
             run_notes(s);

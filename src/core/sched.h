@@ -29,11 +29,18 @@ struct spt_note {
     void (*run)(struct spt_note *, lua_State *main); /* once; may not raise */
 };
 
+/* Told when no task can run: by tests, to know that a step is over. */
+struct spt_quiet {
+    struct spt_link link;
+    void (*fire)(struct spt_quiet *); /* once; the node is out of the list */
+};
+
 struct spt_sched {
     lua_State *main; /* borrowed; nothing of ours stays on its stack between calls */
     struct spt_world world;
     struct spt_link ready; /* tasks NEW or READY, oldest first */
     struct spt_link notes;
+    struct spt_link quiet;     /* spt_quiet: told when no task can run */
     struct spt_link unhandled; /* failed tasks to be reported */
     struct spt_task *current;  /* the running task */
     struct spt_timers timers;
@@ -47,6 +54,10 @@ struct spt_sched {
     uint32_t nmains;          /* of them main tasks */
     uint32_t cancelled_mains; /* main tasks that ended cancelled, ever */
     uint32_t external;        /* operations waiting for the world outside */
+    uint64_t shuffle; /* not 0: batches run in random order, by this state of the generator */
+    uint64_t slow_ns; /* a turn that takes longer is reported; 0: none is */
+    lua_Hook hook;    /* set in every task's coroutine, each so many instructions; or NULL */
+    int hook_count;
     bool draining; /* set by who calls spt_sched_lap: what becomes ready needs no wake-up */
     bool over;     /* a task that goes on absorbing its cancellation is abandoned */
     bool closing;  /* every await is refused */
@@ -91,11 +102,19 @@ static inline bool spt_sched_busy(const struct spt_sched *s)
            !spt_link_alone(&s->unhandled);
 }
 
-/* Tasks live, and nothing that could ever run one. */
+/* Tells one of those who wait for quiet, when there is nothing to run. Returns whether a lap is to follow. */
+bool spt_sched_settle(struct spt_sched *s);
+
+/* Tasks live, and nothing to run now nor I/O to wait for: only a timer could go on. */
+static inline bool spt_sched_idle(const struct spt_sched *s)
+{
+    return s->live > 0 && !spt_sched_busy(s) && s->external == 0;
+}
+
+/* Tasks live, and nothing that could ever run one: a sleep for ever is a wait for a signal. */
 static inline bool spt_sched_deadlocked(const struct spt_sched *s)
 {
-    return s->live > 0 && !spt_sched_busy(s) && s->external == 0 &&
-           !spt_heap_min(&s->timers.heap); /* a sleep for ever is a wait for a signal */
+    return spt_sched_idle(s) && !spt_heap_min(&s->timers.heap);
 }
 
 #endif

@@ -10,13 +10,19 @@
 void spt_scope_init(struct spt_scope *scope, struct spt_sched *sched, struct spt_scope *parent,
                     struct spt_task *task)
 {
-    *scope = (struct spt_scope){.sched = sched, .parent = parent, .task = task, .open = true};
+    *scope = (struct spt_scope){.sched = sched,
+                                .parent = parent,
+                                .task = task,
+                                .open = true,
+                                .due_ns = SPT_NEVER,
+                                .limit_ns = SPT_NEVER};
     spt_link_init(&scope->children);
     spt_link_init(&scope->sibling);
     spt_link_init(&scope->failed);
     spt_link_init(&scope->resources);
     if (parent) {
         scope->effective = parent->effective;
+        scope->limit_ns = parent->limit_ns;
         spt_list_push(&parent->children, &scope->sibling);
     }
 }
@@ -73,12 +79,61 @@ static void on_deadline(struct spt_timer *timer)
     spt_scope_cancel(SPT_OF(timer, struct spt_scope, deadline), "deadline", NULL);
 }
 
+/* Brings the deadlines in force up to date in `top` and below. */
+static void limit(struct spt_scope *top)
+{
+    for (struct spt_scope *s = top; s; s = spt_scope_next(top, s, true)) {
+        uint64_t around = s->shield || !s->parent ? SPT_NEVER : s->parent->limit_ns;
+        s->limit_ns = s->due_ns < around ? s->due_ns : around;
+    }
+}
+
 void spt_scope_deadline(struct spt_scope *scope, uint64_t due_ns)
 {
+    scope->due_ns = due_ns;
+    limit(scope);
     if (due_ns == SPT_NEVER)
         spt_timer_stop(&scope->sched->timers, &scope->deadline);
     else
         spt_timer_start(&scope->sched->timers, &scope->deadline, due_ns, on_deadline);
+}
+
+void spt_scope_expire(struct spt_scope *scope, uint64_t now_ns)
+{
+    for (struct spt_scope *s = scope; s; s = s->shield ? NULL : s->parent)
+        if (s->due_ns <= now_ns)
+            spt_scope_cancel(s, "deadline", NULL);
+}
+
+void spt_scope_shield(struct spt_scope *scope)
+{
+    scope->shield = true;
+    scope->effective = false;
+    limit(scope);
+}
+
+void spt_scope_tell_empty(struct spt_scope *scope)
+{
+    void (*on_empty)(struct spt_scope *) = scope->on_empty;
+    if (scope->ntasks > 0 || !on_empty)
+        return;
+    scope->on_empty = NULL;
+    on_empty(scope);
+}
+
+void spt_scope_move(struct spt_scope *root, struct spt_scope *to)
+{
+    struct spt_scope *from = root->parent;
+    spt_link_remove(&root->sibling);
+    spt_list_push(&to->children, &root->sibling);
+    root->parent = to;
+    to->ntasks++;
+    to->had_tasks = true;
+    limit(root);
+    if (to->effective && !root->effective)
+        spread(root);
+    from->ntasks--;
+    spt_scope_tell_empty(from);
 }
 
 bool spt_scope_absorbs(const struct spt_scope *scope)

@@ -36,6 +36,9 @@ struct spt_scope {
     const char *source; /* why: "cancel", "deadline", "sibling", "owner", "shutdown"; static */
     char reason[64];    /* the first canceller's words, "" for none */
     uint32_t by;        /* id of the task that cancelled; 0: the host */
+    uint32_t refused; /* waits that its task began in it, or stayed in, and that raised Cancelled */
+    uint64_t due_ns;  /* its own deadline, SPT_NEVER for none */
+    uint64_t limit_ns; /* the deadline in force: its own or one around it, up to a shield */
     struct spt_timer deadline;
     void (*on_empty)(struct spt_scope *); /* set while someone waits for ntasks == 0; cleared before
                                              the call */
@@ -65,6 +68,19 @@ bool spt_scope_cancel(struct spt_scope *scope, const char *source, const char *r
 
 /* Arms the scope's deadline, anew; SPT_NEVER disarms it. */
 void spt_scope_deadline(struct spt_scope *scope, uint64_t due_ns);
+
+/* Cancels each scope from `scope` up to a shield whose deadline has passed at `now_ns`: a task that computed
+ * past it learns of it at its next wait, not a lap later. */
+void spt_scope_expire(struct spt_scope *scope, uint64_t now_ns);
+
+/* Keeps cancellation and deadlines from outside out of a scope just opened. */
+void spt_scope_shield(struct spt_scope *scope);
+
+/* Gives a live task, by its root, to another scope, whose cancellation and deadline it then has. */
+void spt_scope_move(struct spt_scope *root, struct spt_scope *to);
+
+/* Calls on_empty, if somebody waits for the last task and it is gone. */
+void spt_scope_tell_empty(struct spt_scope *scope);
 
 /* Would the scope, at its exit, swallow the Cancelled that unwinds it? */
 bool spt_scope_absorbs(const struct spt_scope *scope);

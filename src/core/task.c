@@ -150,6 +150,17 @@ void spt_task_push(lua_State *L, const struct spt_task *t)
 
 /* --- the body: what runs in the coroutine --- */
 
+void spt_task_push_site(lua_State *L, const struct spt_task *t)
+{
+    if (t->site == 0) {
+        lua_pushliteral(L, "");
+        return;
+    }
+    lua_pushfstring(L, "\n\tspawned at %s:%d by #%d",
+                    spt_trace_string(&t->sched->trace, (uint32_t)(t->site >> 32)),
+                    (int)(uint32_t)t->site, (int)t->parent);
+}
+
 /* The handler of errors at the root of a task: keeps the traceback, and the error as it is. */
 static int on_error(lua_State *L)
 {
@@ -161,6 +172,8 @@ static int on_error(lua_State *L)
     if (!spt_error_is(L, 1, "Cancelled") && s->current && lua_checkstack(L, 20)) {
         spt_task_push(L, s->current);
         luaL_traceback(L, L, NULL, 1);
+        spt_task_push_site(L, s->current);
+        lua_concat(L, 2);
         if (spt_error_is(L, 1, NULL)) {
             lua_pushliteral(L, "traceback");
             if (lua_rawget(L, 1) == LUA_TNIL) { /* else another task raised it before */
@@ -197,11 +210,10 @@ static void pack_results(lua_State *L, int first, int n)
     }
 }
 
-static int body_ended(lua_State *L, int status, lua_KContext ctx)
+/* The body and its closers are over: keeps what it gave. */
+static int keep_result(lua_State *L, struct spt_task *t, int status)
 {
-    struct spt_task *t = (struct spt_task *)ctx;
-    // stack: handler, results ... | handler, error
-    luaL_checkstack(L, 4, "too many results");
+    // stack: handler, results ... | handler, ..., error
     if (status == LUA_OK || status == LUA_YIELD) {
         t->nresults = lua_gettop(L) - 1;
         t->outcome = SPT_TASK_DONE;
@@ -218,6 +230,28 @@ static int body_ended(lua_State *L, int status, lua_KContext ctx)
     lua_setiuservalue(L, -2, SPT_TASK_UV_VALUE);
     lua_settop(L, 0);
     return 0;
+}
+
+static int closed(lua_State *L, int status, lua_KContext ctx)
+{
+    struct spt_task *t = (struct spt_task *)ctx;
+    if (status != LUA_OK && status != LUA_YIELD)
+        return keep_result(L, t, status); /* what fails last counts, as with closing variables */
+    return keep_result(L, t, t->failing ? LUA_ERRRUN : LUA_OK);
+}
+
+static int body_ended(lua_State *L, int status, lua_KContext ctx)
+{
+    struct spt_task *t = (struct spt_task *)ctx;
+    luaL_checkstack(L, 6, "too many results");
+    if (!t->has_closers)
+        return keep_result(L, t, status);
+    t->failing = status != LUA_OK && status != LUA_YIELD;
+    spt_task_push(L, t);
+    lua_getiuservalue(L, -1, SPT_TASK_UV_CLOSERS);
+    lua_getfield(L, -1, "close");
+    lua_replace(L, -3);
+    return closed(L, lua_pcallk(L, 1, 0, 1, ctx, closed), ctx);
 }
 
 static int body(lua_State *L)
@@ -268,6 +302,19 @@ uint64_t spt_lua_place(lua_State *L, struct spt_sched *s, int level)
     return 0;
 }
 
+/* Gives the task, whose handle is on top of the stack, the locals of its parent: both have the one table until
+ * either sets one. */
+static void inherit_locals(lua_State *L, struct spt_task *t, const struct spt_task *parent)
+{
+    if (!parent->has_locals)
+        return;
+    spt_task_push(L, parent);
+    lua_getiuservalue(L, -1, SPT_TASK_UV_LOCALS);
+    lua_setiuservalue(L, -3, SPT_TASK_UV_LOCALS);
+    lua_pop(L, 1);
+    t->has_locals = true;
+}
+
 struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct spt_task *parent,
                                 int nargs)
 {
@@ -301,10 +348,16 @@ struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct sp
     owner->ntasks++;
     owner->had_tasks = true;
     s->live++;
-    if (s->trace.level >= 2)
-        t->site = spt_lua_place(L, s, 0);
+    if (parent) {
+        t->parent = parent->id;
+        t->site = spt_lua_place(L, s, 1);
+        inherit_locals(L, t, parent);
+    }
+    if (s->hook)
+        lua_sethook(co, s->hook, LUA_MASKCOUNT, s->hook_count);
     t->t_state = s->trace.level >= 2 ? spt_sched_clock(s) : s->now_ns;
-    spt_trace_spawn(&s->trace, t->t_state, t->id, parent ? parent->id : 0, t->defined, t->site);
+    spt_trace_spawn(&s->trace, t->t_state, t->id, t->parent, t->defined,
+                    s->trace.level >= 2 ? t->site : 0);
     queue(t);
     return t;
 }
@@ -380,11 +433,7 @@ static struct spt_task *finish(struct spt_task *t)
         return NULL;
     if (owner->task && owner->task->ending && owner->task->scope == owner)
         return owner->task;
-    if (owner->on_empty) {
-        void (*on_empty)(struct spt_scope *) = owner->on_empty;
-        owner->on_empty = NULL;
-        on_empty(owner);
-    }
+    spt_scope_tell_empty(owner);
     return NULL;
 }
 
@@ -426,7 +475,7 @@ static void end(struct spt_task *t)
 static void recycle(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
-    if (t->coroutine_seen || s->npool == POOL_MAX || lua_gethook(t->co))
+    if (t->coroutine_seen || s->npool == POOL_MAX || lua_gethook(t->co) != s->hook)
         return;
     lua_rawgeti(s->main, LUA_REGISTRYINDEX, s->pool_ref);
     lua_pushthread(t->co);
@@ -480,6 +529,22 @@ static void leave(struct spt_task *t, int status, int nvalues)
     }
 }
 
+/* It held up all others: says so, with the line where it waits now, if it does. */
+static void report_hog(struct spt_task *t, uint64_t ns)
+{
+    struct spt_sched *s = t->sched;
+    char name[128], line[256];
+    uint64_t at = lua_status(t->co) == LUA_YIELD ? spt_lua_place(t->co, s, 0) : 0;
+    spt_trace_put(&s->trace,
+                  (struct spt_rec){.t = s->now_ns, .task = t->id, .kind = SPT_REC_HOG, .b = ns});
+    spt_task_name(t, name, sizeof name);
+    int n = snprintf(line, sizeof line, "task '%s' ran for %.3f s without waiting", name, ns / 1e9);
+    if (at)
+        snprintf(line + n, sizeof line - (size_t)n, ", until %s:%d",
+                 spt_trace_string(&s->trace, (uint32_t)(at >> 32)), (int)(uint32_t)at);
+    s->world.warn(s->world.ud, line);
+}
+
 void spt_task_resume(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
@@ -505,6 +570,8 @@ void spt_task_resume(struct spt_task *t)
                                               .kind = SPT_REC_RUN,
                                               .sub = (uint8_t)left,
                                               .b = s->now_ns - t0});
+    if (s->slow_ns && s->now_ns - t0 > s->slow_ns)
+        report_hog(t, s->now_ns - t0);
     leave(t, status, nvalues);
 }
 
@@ -543,6 +610,25 @@ void spt_task_name(const struct spt_task *t, char *out, size_t size)
         snprintf(out, size, "%s:%d#%u", source, line, t->id);
     else
         snprintf(out, size, "%s#%u", source, t->id);
+}
+
+void spt_task_visit_children(const struct spt_scope *scope, void (*visit)(void *ud, void *task),
+                             void *ud)
+{
+    const struct spt_link *head = &scope->children;
+    for (const struct spt_link *l = head->next; l != head; l = l->next) {
+        const struct spt_scope *child = SPT_OF(l, struct spt_scope, sibling);
+        if (child == &child->task->root)
+            visit(ud, child->task);
+    }
+}
+
+void spt_task_blockers(const struct spt_task *t, void (*visit)(void *ud, void *task), void *ud)
+{
+    if (t->ending)
+        spt_task_visit_children(t->scope, visit, ud);
+    else if (t->state == SPT_TASK_WAITING && t->op && t->op->type->blockers)
+        t->op->type->blockers(t->op, visit, ud);
 }
 
 void spt_task_waits_for(const struct spt_task *t, char *out, size_t size)

@@ -36,9 +36,10 @@ enum spt_task_state {
 
 /* One level of coroutines inside a task, on the C stack of the function that resumed it. */
 struct spt_frame {
-    lua_State *co;        /* the coroutine being resumed */
-    struct spt_frame *up; /* the level below, NULL when that is the task's own coroutine */
-    bool open;            /* every level from here down can be suspended */
+    lua_State *co;           /* the coroutine being resumed */
+    struct spt_frame *up;    /* the level below, NULL when that is the task's own coroutine */
+    struct spt_scope *scope; /* the innermost open one when the script resumed it */
+    bool open;               /* every level from here down can be suspended */
 };
 
 /* Told of a task's end: an intrusive node, so that observing costs O(1) and no memory. */
@@ -60,6 +61,7 @@ struct spt_task {
     struct spt_frame *frame; /* innermost coroutine level, only while running */
     struct spt_link watches;
     uint32_t id;
+    uint32_t parent; /* id of the task that spawned it; 0: the host */
     uint32_t anchor; /* index in the scheduler's table of anchors; 0: not anchored */
     uint32_t resumes;
     int nargs;        /* values above its function, before its first turn */
@@ -68,19 +70,23 @@ struct spt_task {
     uint8_t outcome;  /* the final state, known once the body has ended */
     uint8_t refusals; /* awaits refused at the end */
     bool is_main;
+    bool failing;        /* its body failed; what it left is being closed */
     bool ending;         /* its body is over; it waits for the tasks of its innermost scope */
     bool seen;           /* its failure was handed to somebody */
     bool kept;           /* a failure that its group still has to raise, seen or not */
     bool late;           /* its failure is a later one of a gather: told, not counted */
     bool coroutine_seen; /* a script holds its coroutine: not to be recycled */
     bool shielded;       /* its wait is not reached by cancellation */
+    bool has_locals;     /* SPT_TASK_UV_LOCALS is set */
+    bool has_closers;    /* SPT_TASK_UV_CLOSERS is set */
+    uint8_t mark;        /* scratch of deadlock.c */
     bool abandoned;      /* absorbed the end too often; never resumed again */
     int budget;          /* operations that may complete at once before it must yield */
     uint64_t t_state;    /* when it took its state, ns */
     uint64_t busy_ns;    /* running, in all */
     uint64_t sched_ns;   /* ready and not yet running, in all */
     uint64_t defined;    /* spt_place of its function */
-    uint64_t site;       /* spt_place of the line that spawned it; 0 below level 2 */
+    uint64_t site;       /* spt_place of the line that spawned it; 0: the host did */
     union {
         char bytes[SPT_SLOT_SIZE];
         uint64_t align_u;
@@ -97,7 +103,9 @@ enum {
     SPT_TASK_UV_TRACEBACK, /* of its failure */
     SPT_TASK_UV_NAME,      /* as a script set it */
     SPT_TASK_UV_SCOPE,     /* userdata of its innermost open block; each keeps the one around it */
-    SPT_TASK_UV_LAST = SPT_TASK_UV_SCOPE
+    SPT_TASK_UV_LOCALS,    /* its task-locals: a table that is replaced, never changed */
+    SPT_TASK_UV_CLOSERS, /* what is to be closed when its body ends: called as its own `close` method */
+    SPT_TASK_UV_LAST = SPT_TASK_UV_CLOSERS
 };
 
 #define SPT_TASK_META "septet.task"
@@ -147,8 +155,18 @@ void spt_task_report(struct spt_task *t);
 /* The name a script gave it, or "file:line#id". Writes at most `size` bytes, NUL included. */
 void spt_task_name(const struct spt_task *t, char *out, size_t size);
 
+/* Calls `visit` with each live task of the scope, in the order they were spawned. */
+void spt_task_visit_children(const struct spt_scope *scope, void (*visit)(void *ud, void *task),
+                             void *ud);
+
+/* Calls `visit` with each live task that the wait of `t` depends on, as far as known. */
+void spt_task_blockers(const struct spt_task *t, void (*visit)(void *ud, void *task), void *ud);
+
 /* What it waits for, in words: "sleep", "http GET http://...", "children"; "" when it does not. */
 void spt_task_waits_for(const struct spt_task *t, char *out, size_t size);
+
+/* Pushes "\n\tspawned at FILE:LINE by #ID", the end of its tracebacks; "" for a task of the host's. */
+void spt_task_push_site(lua_State *L, const struct spt_task *t);
 
 /* The line of the script on top of L's stack, modules of our own left out; 0 when there is none. */
 uint64_t spt_lua_place(lua_State *L, struct spt_sched *s, int level);

@@ -17,6 +17,8 @@
  *   END     sub: outcome
  *   XFER    one HTTP attempt ended; with spt_trace_xfer
  *   NAME    a: text, the name a script gave the task
+ *   HOG     it ran for longer than it should without waiting; b: for how long (ns)
+ *   STUCK   it absorbs its cancellation again and again
  *   MORE    a further unit of the record before it, whose `extra` counts them: a reader that fell
  *           behind finds the next whole record by skipping these */
 #define SPT_REC_MAP(XX)                                                                            \
@@ -28,6 +30,8 @@
     XX(END, "end")                                                                                 \
     XX(XFER, "xfer")                                                                               \
     XX(NAME, "name")                                                                               \
+    XX(HOG, "hog")                                                                                 \
+    XX(STUCK, "stuck")                                                                             \
     XX(MORE, "more")
 
 enum spt_rec_kind {

@@ -61,7 +61,7 @@ static void note_handshake(struct spt_driver *driver, int fd)
     struct spt_easy *easy = s ? s->opener : NULL;
     if (!easy || !easy->tls || easy->t_tls_ns)
         return;
-    easy->t_tls_ns = spt_loop_now();
+    easy->t_tls_ns = spt_loop_now(driver->loop);
     spt_limits_enter(easy->request, SPT_PHASE_TLS, easy->t_tls_ns);
 }
 
@@ -91,7 +91,8 @@ static int on_timer(CURLM *multi, long ms, void *ud)
     (void)multi;
     if (!session->multi)
         return 0;
-    session->due_ns = ms > 0 ? spt_loop_now() + (uint64_t)ms * NS_PER_MS : SPT_NEVER;
+    uint64_t now_ns = spt_loop_now(session->driver->loop);
+    session->due_ns = ms > 0 ? now_ns + (uint64_t)ms * NS_PER_MS : SPT_NEVER;
     if (ms == 0) {
         session->kick = true;
         spt_session_touch(session);
@@ -102,7 +103,7 @@ static int on_timer(CURLM *multi, long ms, void *ud)
 static void act(struct spt_session *session, curl_socket_t fd, int flags)
 {
     int running;
-    session->driver->now_ns = spt_loop_now();
+    session->driver->now_ns = spt_loop_now(session->driver->loop);
     enter_curl(session->driver);
     curl_multi_socket_action(session->multi, fd, flags, &running);
     leave_curl(session->driver);
@@ -163,7 +164,7 @@ static void admit(struct spt_session *session)
 {
     if (!spt_admission_ready(&session->admission))
         return;
-    uint64_t now_ns = spt_loop_now();
+    uint64_t now_ns = spt_loop_now(session->driver->loop);
     struct spt_link *link;
     while ((link = spt_admission_next(&session->admission)))
         spt_request_launch(SPT_OF(link, struct spt_request, link), now_ns);
@@ -172,7 +173,8 @@ static void admit(struct spt_session *session)
 /* A kick leaves a later instant alone: some versions tell it only once. */
 static void run_due(struct spt_session *session)
 {
-    bool due = session->due_ns != SPT_NEVER && session->due_ns <= spt_loop_now();
+    uint64_t now_ns = spt_loop_now(session->driver->loop);
+    bool due = session->due_ns != SPT_NEVER && session->due_ns <= now_ns;
     if (!session->kick && !due)
         return;
     session->kick = false;

@@ -39,7 +39,7 @@ static curl_socket_t on_open_socket(void *ud, curlsocktype purpose, struct curl_
     spt_socket_opening(s, easy, &easy->attempts);
     easy->poked = false;
     if (!easy->t_open_ns) {
-        easy->t_open_ns = spt_loop_now();
+        easy->t_open_ns = spt_loop_now(easy->driver->loop);
         spt_limits_enter(r, SPT_PHASE_CONNECTING, easy->t_open_ns);
     }
     return fd;
@@ -78,7 +78,7 @@ static int on_ready(void *ud, char *peer, char *local, int peer_port, int local_
     r->peer[len] = '\0';
     r->peer_port = (uint16_t)peer_port;
     easy->ready = true;
-    easy->t_ready_ns = spt_loop_now();
+    easy->t_ready_ns = spt_loop_now(easy->driver->loop);
     spt_limits_enter(r, r->body_len > 0 ? SPT_PHASE_SENDING : SPT_PHASE_WAITING, easy->t_ready_ns);
     return CURL_PREREQFUNC_OK;
 }
@@ -90,7 +90,7 @@ static void note_bytes(struct spt_easy *easy)
         r->t_byte_ns = easy->driver->now_ns;
         return;
     }
-    easy->t_first_ns = spt_loop_now();
+    easy->t_first_ns = spt_loop_now(easy->driver->loop);
     spt_limits_enter(r, SPT_PHASE_RECEIVING, easy->t_first_ns);
 }
 

@@ -92,7 +92,7 @@ static void explain(struct spt_request *r, const char *reason, uint64_t now_ns)
 static void on_limit(struct spt_timer *timer)
 {
     struct spt_request *r = SPT_OF(timer, struct spt_request, timer);
-    uint64_t now_ns = spt_loop_now();
+    uint64_t now_ns = spt_loop_now(r->session->driver->loop);
     const char *reason = NULL;
     if (r->phase == SPT_PHASE_SENDING)
         look_at_upload(r, now_ns);

@@ -22,9 +22,12 @@ struct spt_loop {
     uv_idle_t idle;   /* active: the next poll does not block */
     uv_timer_t timer; /* armed for timer_ns */
     uv_async_t async;
-    uint64_t timer_ns; /* SPT_NEVER when not armed */
-    unsigned holds;    /* handles that are not closed yet, ours and others' */
-    unsigned refs;     /* reasons for the loop to go on */
+    uint64_t timer_ns; /* on the real clock; SPT_NEVER when not armed */
+    uint64_t now_ns;   /* of the virtual clock; 0: it is the real one */
+    uint64_t since_ns; /* real instant from which the virtual clock flows; 0: it stands */
+    bool flows;
+    unsigned holds; /* handles that are not closed yet, ours and others' */
+    unsigned refs;  /* reasons for the loop to go on */
     spt_drain_fn *drain;
     void *ud;
 };
@@ -41,6 +44,36 @@ static void on_timer(uv_timer_t *t)
     struct spt_loop *loop = t->data;
     loop->timer_ns = SPT_NEVER;
     uv_idle_start(&loop->idle, on_idle);
+}
+
+uint64_t spt_loop_now(const struct spt_loop *loop)
+{
+    if (!loop->now_ns)
+        return uv_hrtime();
+    return loop->now_ns + (loop->since_ns ? uv_hrtime() - loop->since_ns : 0);
+}
+
+void spt_loop_make_virtual(struct spt_loop *loop)
+{
+    loop->now_ns = UINT64_C(1000000000);
+}
+
+void spt_loop_jump(struct spt_loop *loop, uint64_t to_ns)
+{
+    if (to_ns > loop->now_ns)
+        loop->now_ns = to_ns;
+}
+
+void spt_loop_flow(struct spt_loop *loop, bool flows)
+{
+    loop->flows = flows;
+}
+
+static void stop_flow(struct spt_loop *loop)
+{
+    if (loop->now_ns)
+        loop->now_ns = spt_loop_now(loop);
+    loop->since_ns = 0;
 }
 
 /* Instants are rounded up to libuv's milliseconds: woken a fraction early, the drain would find
@@ -68,6 +101,8 @@ static void arm(struct spt_loop *loop, uint64_t due_ns)
         return;
     }
     uv_idle_stop(&loop->idle);
+    if (due_ns != SPT_NEVER && loop->now_ns) /* when that is, as the clock flows from here */
+        due_ns = uv_hrtime() + (due_ns > loop->now_ns ? due_ns - loop->now_ns : 0);
     if (due_ns == SPT_NEVER) {
         uv_timer_stop(&loop->timer);
         loop->timer_ns = SPT_NEVER;
@@ -81,7 +116,9 @@ static void drain(struct spt_loop *loop)
     if (loop->draining || loop->closing)
         return;
     loop->draining = true;
+    stop_flow(loop);
     uint64_t due_ns = loop->drain(loop->ud);
+    loop->since_ns = loop->flows ? uv_hrtime() : 0;
     loop->draining = false;
     arm(loop, due_ns);
 }

@@ -39,11 +39,16 @@ void spt_loop_wake_async(struct spt_loop *loop);
 
 uv_loop_t *spt_loop_uv(struct spt_loop *loop);
 
-/* The clock of everything: CLOCK_MONOTONIC in nanoseconds, fresh at each call. */
-static inline uint64_t spt_loop_now(void)
-{
-    return uv_hrtime();
-}
+/* The clock of everything, in nanoseconds: CLOCK_MONOTONIC, fresh at each call, or a virtual one. */
+uint64_t spt_loop_now(const struct spt_loop *loop);
+
+/* A virtual clock begins at one second. It stands while tasks run, flows as the real one does while the
+ * loop waits for the world outside, and otherwise moves by jumps. */
+void spt_loop_make_virtual(struct spt_loop *loop);
+void spt_loop_jump(struct spt_loop *loop, uint64_t to_ns); /* never back */
+
+/* Does the loop wait for the world outside, from the end of this drain on? */
+void spt_loop_flow(struct spt_loop *loop, bool flows);
 
 /* Counts a reason for uv_run to go on beside a drain that is due: a request in flight, a post that
  * may still come. Without one, a host with nothing to do keeps no foreign loop running. */

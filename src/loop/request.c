@@ -55,7 +55,7 @@ static char *redirect_of(struct spt_easy *easy)
 static void finish(struct spt_request *r, bool doubtful)
 {
     struct spt_driver *driver = r->session->driver;
-    spt_limits_times(r, spt_loop_now());
+    spt_limits_times(r, spt_loop_now(driver->loop));
     if (r->easy) {
         r->status = r->easy->head.status;
         r->version = r->easy->head.version;
@@ -162,7 +162,7 @@ void spt_request_conclude(struct spt_request *r, CURLcode code)
         return;
     }
     spt_easy_retry(r->easy);
-    spt_limits_enter(r, SPT_PHASE_RESOLVING, spt_loop_now());
+    spt_limits_enter(r, SPT_PHASE_RESOLVING, spt_loop_now(r->session->driver->loop));
     if (spt_session_add(r) != CURLM_OK)
         fail_memory(r);
 }
@@ -252,7 +252,7 @@ int spt_request_start(struct spt_session *session, struct spt_request *r)
         return SEPTET_ENOMEM;
     r->session = session;
     r->easy = NULL;
-    r->t_start_ns = spt_loop_now();
+    r->t_start_ns = spt_loop_now(driver->loop);
     r->head.max = SPT_HEAD_MAX;
     r->body_in.max = r->max_body;
     driver->requests++;

@@ -20,15 +20,25 @@ lua_State *spt_innermost(const struct spt_sched *s)
     return t->frame ? t->frame->co : t->co;
 }
 
-/* Resumes `co` from `L`, one level deeper in the running task. */
-static int enter(lua_State *L, struct spt_sched *s, lua_State *co, int nargs, int *nresults)
+/* The innermost open scope of the running task: where the script resumes a coroutine, it must be again when
+ * that yields. */
+static struct spt_scope *innermost_scope(lua_State *L)
 {
+    const struct spt_task *t = spt_env(L)->sched->current;
+    return t ? t->scope : NULL;
+}
+
+/* Resumes `co` from `L`, one level deeper in the running task. */
+static int enter(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope, int *nresults)
+{
+    const struct spt_sched *s = spt_env(L)->sched;
     struct spt_task *t = s->current;
     if (!t)
         return lua_resume(co, L, nargs, nresults);
     struct spt_frame frame = {
         .co = co,
         .up = t->frame,
+        .scope = scope,
         .open = lua_isyieldable(L) && L == spt_innermost(s) && (!t->frame || t->frame->open),
     };
     t->frame = &frame;
@@ -75,15 +85,15 @@ static bool push_refusal(lua_State *L, lua_State *co, int nargs)
     return true;
 }
 
-/* Runs `co` until it yields to the script, ends, or waits: then the wait goes outward, and `k` goes on.
- * Returns as take_results; does not return when it waits. */
-static int run(lua_State *L, lua_State *co, int nargs, lua_KFunction k)
+/* Runs `co`, which the script resumed in `scope`, until it yields to the script, ends, or waits: then the wait
+ * goes outward, and `k` goes on. Returns as take_results; does not return when it waits. */
+static int run(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope, lua_KFunction k)
 {
     int nresults = 0;
-    int status = enter(L, spt_env(L)->sched, co, nargs, &nresults);
+    int status = enter(L, co, nargs, scope, &nresults);
     if (status == LUA_YIELD && spt_is_waiting(co)) {
         lua_pushlightuserdata(L, (void *)&spt_wait_mark);
-        return lua_yieldk(L, 1, 0, k);
+        return lua_yieldk(L, 1, (lua_KContext)scope, k);
     }
     return take_results(L, co, status, nresults);
 }
@@ -106,7 +116,7 @@ static int resume_again(lua_State *L, int status, lua_KContext ctx)
 {
     lua_State *co = lua_tothread(L, 1);
     lua_pop(co, 1); /* the wait mark */
-    return resume_results(L, run(L, co, 0, resume_again));
+    return resume_results(L, run(L, co, 0, (struct spt_scope *)ctx, resume_again));
 }
 
 /* coroutine.resume, passing waits outward. */
@@ -117,7 +127,7 @@ static int l_resume(lua_State *L)
     if (push_refusal(L, co, nargs))
         return resume_results(L, -1);
     lua_xmove(L, co, nargs);
-    return resume_results(L, run(L, co, nargs, resume_again));
+    return resume_results(L, run(L, co, nargs, innermost_scope(L), resume_again));
 }
 
 /* --- wrap --- */
@@ -144,7 +154,7 @@ static int wrap_again(lua_State *L, int status, lua_KContext ctx)
 {
     lua_State *co = lua_tothread(L, lua_upvalueindex(2));
     lua_pop(co, 1); /* the wait mark */
-    return wrap_results(L, co, run(L, co, 0, wrap_again));
+    return wrap_results(L, co, run(L, co, 0, (struct spt_scope *)ctx, wrap_again));
 }
 
 static int l_wrapped(lua_State *L)
@@ -155,7 +165,7 @@ static int l_wrapped(lua_State *L)
         return wrap_results(L, co, -1);
     int fresh = lua_status(co) == LUA_OK; /* the script's function is base's first argument */
     lua_xmove(L, co, nargs);
-    return wrap_results(L, co, run(L, co, nargs + fresh, wrap_again));
+    return wrap_results(L, co, run(L, co, nargs + fresh, innermost_scope(L), wrap_again));
 }
 
 /* The base of a wrapped coroutine: protects the script's function, so that an error unwinds it in here,
@@ -196,11 +206,17 @@ static bool at_task_level(lua_State *L)
     return t && t->co == L;
 }
 
-/* coroutine.yield: only out of a coroutine of the script's own. */
+/* coroutine.yield: only out of a coroutine of the script's own, and out of no open block: what runs meanwhile
+ * would be in a scope that it did not open. */
 static int l_yield(lua_State *L)
 {
+    const struct spt_task *t = spt_env(L)->sched->current;
     if (at_task_level(L))
         return spt_error_usage(L, "yield outside a coroutine: a task gives way by task.sleep(0)");
+    if (t && t->frame && t->frame->co == L && t->frame->scope != t->scope)
+        return spt_error_usage(
+            L, "cannot yield across an open group, timeout or shield: it would hold "
+               "for whoever runs meanwhile");
     return lua_yield(L, lua_gettop(L));
 }
 

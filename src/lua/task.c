@@ -86,6 +86,31 @@ static int l_late(lua_State *L)
     return 0;
 }
 
+/* locals(): the table of the running task's locals, never to be changed; nil when it has none. */
+static int l_locals(lua_State *L)
+{
+    const struct spt_task *t = spt_env(L)->sched->current;
+    if (!t || !t->has_locals)
+        return 0;
+    spt_task_push(L, t);
+    lua_getiuservalue(L, -1, SPT_TASK_UV_LOCALS);
+    return 1;
+}
+
+/* set_locals(table): puts another in its place. */
+static int l_set_locals(lua_State *L)
+{
+    struct spt_task *t = spt_env(L)->sched->current;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    if (!t)
+        return spt_error_usage(L, "cannot set a task-local here: not inside a task");
+    spt_task_push(L, t);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, SPT_TASK_UV_LOCALS);
+    t->has_locals = true;
+    return 0;
+}
+
 /* warn(message): tells the host. */
 static int l_warn(lua_State *L)
 {
@@ -132,14 +157,66 @@ static int l_result(lua_State *L)
     return 1 + push_result(L, t);
 }
 
-/* task:traceback(): where it failed, or where it is now. */
+/* --- tracebacks: the stack of a task, and of those it waits for --- */
+
+#define AWAITED_MAX 8 /* levels of waits, and tasks of one wait, that a traceback shows */
+
+struct awaited {
+    lua_State *L;
+    unsigned depth, told, more;
+};
+
+static void add_stack(lua_State *L, const struct spt_task *t, unsigned depth);
+
+/* Adds the stack of a task that is waited for to the text on top. */
+static void add_awaited(void *ud, void *task)
+{
+    struct awaited *a = ud;
+    const struct spt_task *t = task;
+    char name[128];
+    if (a->told == AWAITED_MAX) {
+        a->more++;
+        return;
+    }
+    a->told++;
+    spt_task_name(t, name, sizeof name);
+    luaL_checkstack(a->L, 8, NULL);
+    lua_pushfstring(a->L, "\nwaits for task '%s', at", name);
+    lua_concat(a->L, 2);
+    add_stack(a->L, t, a->depth + 1);
+}
+
+/* Adds the stack of a live task, and of those it waits for, to the text on top. */
+static void add_stack(lua_State *L, const struct spt_task *t, unsigned depth)
+{
+    struct awaited a = {.L = L, .depth = depth};
+    if (t->co) {
+        lua_pushliteral(L, "\n");
+        luaL_traceback(L, t->co, NULL, 0);
+        spt_task_push_site(L, t);
+        lua_concat(L, 4);
+    }
+    if (depth == AWAITED_MAX)
+        return;
+    spt_task_blockers(t, add_awaited, &a);
+    if (a.more) {
+        lua_pushfstring(L, "\nwaits for %d tasks more", (int)a.more);
+        lua_concat(L, 2);
+    }
+}
+
+/* task:traceback(): where it failed, or where it is now, with the line that spawned it, and where those are
+ * that it waits for. */
 static int l_traceback(lua_State *L)
 {
     struct spt_task *t = spt_check_task(L, 1);
-    if (t->co)
-        luaL_traceback(L, t->co, NULL, 0);
-    else if (lua_getiuservalue(L, 1, SPT_TASK_UV_TRACEBACK) != LUA_TSTRING)
+    if (!spt_task_ended(t)) {
         lua_pushliteral(L, "");
+        add_stack(L, t, 0);
+        lua_pushstring(L, lua_tostring(L, -1) + (*lua_tostring(L, -1) == '\n'));
+    } else if (lua_getiuservalue(L, 1, SPT_TASK_UV_TRACEBACK) != LUA_TSTRING) {
+        lua_pushliteral(L, "");
+    }
     return 1;
 }
 
@@ -262,6 +339,8 @@ static const luaL_Reg functions[] = {{"spawn", l_spawn},
                                      {"seen", l_seen},
                                      {"late", l_late},
                                      {"warn", l_warn},
+                                     {"locals", l_locals},
+                                     {"set_locals", l_set_locals},
                                      {"tree", l_tree},
                                      {NULL, NULL}};
 
@@ -276,6 +355,8 @@ void spt_open_task(lua_State *L, struct spt_env *env)
 {
     int core = lua_gettop(L);
     spt_add_functions(L, env, functions);
+    luaL_getmetatable(L, SPT_ERROR_META);
+    lua_setfield(L, core, "error_meta");
     luaL_newmetatable(L, SPT_TASK_META);
     lua_pushvalue(L, -1);
     lua_setfield(L, core, "task_meta");

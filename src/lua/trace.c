@@ -138,6 +138,10 @@ static void push_event(lua_State *L, const struct spt_trace *tr, const struct sp
     case SPT_REC_NAME:
         set_name(L, tr, r);
         break;
+    case SPT_REC_HOG:
+        lua_pushnumber(L, (lua_Number)r->b / 1e9);
+        lua_setfield(L, -2, "duration");
+        break;
     }
 }
 

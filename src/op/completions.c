@@ -90,15 +90,20 @@ static void until_cancel(septet_op *op)
     ((struct until_op *)op)->set->waiter = NULL;
 }
 
-/* UNTIL_NEXT: the index of the next task that ended, or nothing when all were handed out. */
+/* Pushes the index of the next task that ended and was not handed out, or nothing. */
+static int push_next(lua_State *L, struct completions *set)
+{
+    struct spt_link *l = spt_list_pop(&set->ended);
+    if (!l)
+        return 0;
+    lua_pushinteger(L, SPT_OF(l, struct entry, link) - set->entries + 1);
+    return 1;
+}
+
 static int until_push(septet_op *op, lua_State *L)
 {
     struct until_op *u = (struct until_op *)op;
-    struct spt_link *l = u->until == UNTIL_NEXT ? spt_list_pop(&u->set->ended) : NULL;
-    if (!l)
-        return 0;
-    lua_pushinteger(L, SPT_OF(l, struct entry, link) - u->set->entries + 1);
-    return 1;
+    return u->until == UNTIL_NEXT ? push_next(L, u->set) : 0;
 }
 
 static void until_describe(const septet_op *op, char *text, size_t size)
@@ -108,6 +113,14 @@ static void until_describe(const septet_op *op, char *text, size_t size)
              u->set->nended);
 }
 
+static void until_blockers(const septet_op *op, void (*visit)(void *ud, void *task), void *ud)
+{
+    const struct completions *set = ((const struct until_op *)op)->set;
+    for (uint32_t i = 0; i < set->count; i++)
+        if (!spt_task_ended(set->entries[i].task))
+            visit(ud, set->entries[i].task);
+}
+
 static const septet_op_type until_type = {
     .name = "tasks",
     .size = sizeof(struct until_op),
@@ -115,6 +128,7 @@ static const septet_op_type until_type = {
     .cancel = until_cancel,
     .push = until_push,
     .describe = until_describe,
+    .blockers = until_blockers,
 };
 
 static struct completions *check(lua_State *L)
@@ -171,12 +185,7 @@ static int l_wait(lua_State *L)
 /* set:take(): as wait("next"), but never waits: nil when none has ended since. */
 static int l_take(lua_State *L)
 {
-    struct completions *set = check(L);
-    struct spt_link *l = spt_list_pop(&set->ended);
-    if (!l)
-        return 0;
-    lua_pushinteger(L, SPT_OF(l, struct entry, link) - set->entries + 1);
-    return 1;
+    return push_next(L, check(L));
 }
 
 /* set:close(): ends the subscriptions. Also when collected. */

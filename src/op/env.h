@@ -11,10 +11,14 @@
 
 struct spt_sched;
 struct spt_driver;
+struct spt_loop;
 
 struct spt_env {
     struct spt_sched *sched;
     struct spt_driver *driver; /* NULL once the host has ended */
+    struct spt_loop *loop;     /* NULL once the host has ended */
+    bool is_virtual;           /* the clock */
+    bool manual;               /* a virtual clock does not jump by itself */
     struct spt_link sessions;  /* private to http.c, as the next two */
     struct spt_link calls;
     unsigned ncalls;
@@ -54,6 +58,11 @@ void spt_open_join(lua_State *L, struct spt_env *env);
 void spt_open_completions(lua_State *L, struct spt_env *env);
 void spt_open_scope(lua_State *L, struct spt_env *env);
 void spt_open_http(lua_State *L, struct spt_env *env);
+void spt_open_quiet(lua_State *L, struct spt_env *env);
+void spt_open_event(lua_State *L, struct spt_env *env);
+void spt_open_semaphore(lua_State *L, struct spt_env *env);
+void spt_open_lock(lua_State *L, struct spt_env *env);
+void spt_open_channel(lua_State *L, struct spt_env *env);
 
 /* Closes the sessions that scripts left open, before the driver goes. */
 void spt_http_release(struct spt_env *env);

@@ -80,6 +80,11 @@ static void join_describe(const septet_op *op, char *text, size_t size)
     spt_task_name(((const struct join_op *)op)->target, text + n, size - (size_t)n);
 }
 
+static void join_blockers(const septet_op *op, void (*visit)(void *ud, void *task), void *ud)
+{
+    visit(ud, ((const struct join_op *)op)->target);
+}
+
 static const septet_op_type join_type = {
     .name = "join",
     .size = sizeof(struct join_op),
@@ -87,6 +92,7 @@ static const septet_op_type join_type = {
     .cancel = join_cancel,
     .push = join_push,
     .describe = join_describe,
+    .blockers = join_blockers,
 };
 
 /* task:await(): the values the task's function returned; raises its error, the same value each time, or

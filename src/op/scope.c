@@ -10,10 +10,18 @@
 #include "op/env.h"
 
 #include <lauxlib.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define META "septet.scope"
+
+/* The user values of a scope's userdata. */
+enum {
+    UV_AROUND = 1, /* the block around it in its task, nil for none */
+    UV_CLOSERS,    /* what is to be closed when its body ends, nil for nothing */
+    UV_LAST = UV_CLOSERS
+};
 
 /* --- the join --- */
 
@@ -54,6 +62,11 @@ static void join_describe(const septet_op *op, char *text, size_t size)
     snprintf(text, size, "of %u tasks", ((const struct scope_op *)op)->scope->ntasks);
 }
 
+static void join_blockers(const septet_op *op, void (*visit)(void *ud, void *task), void *ud)
+{
+    spt_task_visit_children(((const struct scope_op *)op)->scope, visit, ud);
+}
+
 static const septet_op_type scope_type = {
     .name = "scope",
     .size = sizeof(struct scope_op),
@@ -61,6 +74,7 @@ static const septet_op_type scope_type = {
     .cancel = join_cancel,
     .push = join_push,
     .describe = join_describe,
+    .blockers = join_blockers,
 };
 
 static struct spt_scope *check(lua_State *L, int arg)
@@ -91,20 +105,19 @@ static int l_scope(lua_State *L)
     if (!t)
         return spt_error_usage(L, "cannot open a scope here: not inside a task");
     spt_op_check(L, s); /* its join will have to wait */
-    struct spt_scope *scope = lua_newuserdatauv(L, sizeof *scope, 1);
+    struct spt_scope *scope = lua_newuserdatauv(L, sizeof *scope, UV_LAST);
     memset(scope, 0, sizeof *scope);
     luaL_setmetatable(L, META);
     spt_task_push(L, t); // stack: ..., scope, task
     lua_getiuservalue(L, -1, SPT_TASK_UV_SCOPE);
-    lua_setiuservalue(L, -3, 1);
+    lua_setiuservalue(L, -3, UV_AROUND);
     lua_pushvalue(L, -2);
     lua_setiuservalue(L, -2, SPT_TASK_UV_SCOPE);
     lua_pop(L, 1);
     spt_scope_init(scope, s, t->scope, t);
     scope->gathers = lua_toboolean(L, 1);
-    scope->shield = lua_toboolean(L, 2);
-    if (scope->shield)
-        scope->effective = false;
+    if (lua_toboolean(L, 2))
+        spt_scope_shield(scope);
     t->scope = scope;
     if (ns != SPT_NEVER)
         spt_scope_deadline(scope, spt_instant(spt_sched_clock(s), ns));
@@ -131,7 +144,7 @@ static int l_close(lua_State *L)
     spt_scope_close(scope);
     t->scope = scope->parent;
     spt_task_push(L, t);
-    lua_getiuservalue(L, 1, 1);
+    lua_getiuservalue(L, 1, UV_AROUND);
     lua_setiuservalue(L, -2, SPT_TASK_UV_SCOPE);
     lua_pop(L, 1);
     return 4;
@@ -157,6 +170,22 @@ static int l_cancel(lua_State *L)
     return 1;
 }
 
+/* scope:extend(seconds): moves its deadline that much later. False when it is too late for that: cancelled,
+ * or past. */
+static int l_extend(lua_State *L)
+{
+    struct spt_scope *scope = check(L, 1);
+    uint64_t ns = spt_check_seconds(L, 2);
+    if (scope->due_ns == SPT_NEVER)
+        return spt_error_usage(L, "cannot extend: the block has no deadline");
+    bool in_time =
+        scope->open && !scope->cancelled && spt_sched_clock(scope->sched) < scope->due_ns;
+    if (in_time)
+        spt_scope_deadline(scope, spt_instant(scope->due_ns, ns));
+    lua_pushboolean(L, in_time);
+    return 1;
+}
+
 /* scope_fail(scope): cancels what is left of a scope whose body failed. */
 static int l_fail(lua_State *L)
 {
@@ -166,13 +195,107 @@ static int l_fail(lua_State *L)
     return 0;
 }
 
+/* A task that was spawned in a block and never ran before the block's end: it is easily taken for one that
+ * goes on. */
+static void warn_unstarted(lua_State *L, const struct spt_scope *scope)
+{
+    struct spt_sched *s = scope->sched;
+    const struct spt_link *head = &scope->children;
+    for (const struct spt_link *l = head->next; l != head; l = l->next) {
+        const struct spt_task *t = SPT_OF(l, struct spt_scope, sibling)->task;
+        char name[128];
+        if (t->state != SPT_TASK_NEW)
+            continue;
+        spt_task_name(t, name, sizeof name);
+        lua_pushfstring(
+            L,
+            "task '%s' is cancelled before it ran: the block that it was spawned in has "
+            "ended (await it there, or use task.group or task.background)",
+            name);
+        s->world.warn(s->world.ud, lua_tostring(L, -1));
+        lua_pop(L, 1);
+        return;
+    }
+}
+
 /* scope_leave(scope): cancels what is left of a scope whose body is over. */
 static int l_leave(lua_State *L)
 {
     struct spt_scope *scope = check(L, 1);
-    if (scope->ntasks > 0 && !scope->effective)
-        spt_scope_cancel(scope, "owner", NULL);
+    if (scope->ntasks == 0 || scope->effective)
+        return 0;
+    warn_unstarted(L, scope);
+    spt_scope_cancel(scope, "owner", NULL);
     return 0;
+}
+
+/* scope_move(task, scope): gives a live task of one scope to another. */
+static int l_move(lua_State *L)
+{
+    struct spt_task *t = spt_check_task(L, 1);
+    struct spt_scope *scope = check(L, 2);
+    if (!scope->open)
+        return spt_error_usage(L, "the group is closed");
+    spt_scope_move(&t->root, scope);
+    return 0;
+}
+
+/* current_scope(): the innermost block open in the running task; nil outside of any. */
+static int l_current(lua_State *L)
+{
+    struct spt_task *t = spt_env(L)->sched->current;
+    if (!t)
+        return 0;
+    spt_task_push(L, t);
+    lua_getiuservalue(L, -1, SPT_TASK_UV_SCOPE);
+    return 1;
+}
+
+/* closers(value): what was set to be closed at the end of the innermost block of the running task, or of its
+ * body; with a value, sets that. It is closed by its method `close`. */
+static int l_closers(lua_State *L)
+{
+    struct spt_task *t = spt_env(L)->sched->current;
+    lua_settop(L, 1);
+    if (!t)
+        return spt_error_usage(L, "cannot wait here: not inside a task");
+    bool block = t->scope != &t->root;
+    int uv = block ? UV_CLOSERS : SPT_TASK_UV_CLOSERS;
+    spt_task_push(L, t);
+    if (block) {
+        lua_getiuservalue(L, -1, SPT_TASK_UV_SCOPE);
+        lua_replace(L, -2);
+    }
+    if (lua_isnil(L, 1)) {
+        lua_getiuservalue(L, -1, uv);
+        return 1;
+    }
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, uv);
+    t->has_closers |= !block;
+    return 0;
+}
+
+/* scope_closers(scope): the same of a scope. */
+static int l_scope_closers(lua_State *L)
+{
+    check(L, 1);
+    lua_getiuservalue(L, 1, UV_CLOSERS);
+    return 1;
+}
+
+/* deadline(): the instant of the deadline in force for the running task, inf for none, -inf once it is
+ * cancelled. */
+static int l_deadline(lua_State *L)
+{
+    struct spt_sched *s = spt_env(L)->sched;
+    const struct spt_task *t = s->current;
+    uint64_t limit_ns = t ? t->scope->limit_ns : SPT_NEVER;
+    if (t && spt_op_refused(s))
+        lua_pushnumber(L, -HUGE_VAL);
+    else
+        lua_pushnumber(L, limit_ns == SPT_NEVER ? HUGE_VAL : (lua_Number)limit_ns / 1e9);
+    return 1;
 }
 
 /* scope_failed(scope): the next task that failed in the scope and that nobody has seen, oldest first; nil
@@ -197,22 +320,44 @@ static int l_is_cancelled(lua_State *L)
     return 1;
 }
 
-/* What a script's group offers; the rest is for the modules that build on scopes. */
-static const luaL_Reg methods[] = {
-    {"spawn", l_spawn}, {"cancel", l_cancel}, {"is_cancelled", l_is_cancelled}, {NULL, NULL}};
+/* Methods (the second upvalue), then properties: deadline, expired. */
+static int l_index(lua_State *L)
+{
+    lua_settop(L, 2);
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
+        return 1;
+    const struct spt_scope *scope = check(L, 1);
+    const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+    if (strcmp(key, "deadline") == 0)
+        lua_pushnumber(L, scope->due_ns == SPT_NEVER ? HUGE_VAL : (lua_Number)scope->due_ns / 1e9);
+    else if (strcmp(key, "expired") == 0)
+        lua_pushboolean(L, scope->cancelled && strcmp(scope->source, "deadline") == 0);
+    return 1;
+}
 
-static const luaL_Reg functions[] = {{"scope", l_scope},
-                                     {"scope_join", l_join},
-                                     {"scope_close", l_close},
-                                     {"scope_fail", l_fail},
-                                     {"scope_leave", l_leave},
-                                     {"scope_failed", l_failed},
-                                     {NULL, NULL}};
+/* What a script's group offers; the rest is for the modules that build on scopes. */
+static const luaL_Reg methods[] = {{"spawn", l_spawn},
+                                   {"cancel", l_cancel},
+                                   {"is_cancelled", l_is_cancelled},
+                                   {"extend", l_extend},
+                                   {NULL, NULL}};
+
+static const luaL_Reg functions[] = {{"scope", l_scope},       {"scope_join", l_join},
+                                     {"scope_close", l_close}, {"scope_fail", l_fail},
+                                     {"scope_leave", l_leave}, {"scope_failed", l_failed},
+                                     {"scope_move", l_move},   {"scope_closers", l_scope_closers},
+                                     {"closers", l_closers},   {"current_scope", l_current},
+                                     {"deadline", l_deadline}, {NULL, NULL}};
 
 void spt_open_scope(lua_State *L, struct spt_env *env)
 {
     spt_new_type(L, env, META, methods);
     spt_add_functions(L, env, functions);
     luaL_getmetatable(L, META);
+    lua_pushlightuserdata(L, env);
+    lua_pushvalue(L, -2);
+    lua_pushcclosure(L, l_index, 2);
+    lua_setfield(L, -2, "__index");
     lua_setfield(L, -2, "scope_meta");
 }

@@ -49,7 +49,7 @@ static uint64_t rig_drain(void *ud)
 {
     (void)ud;
     for (int laps = 0; laps < 8; laps++) {
-        unsigned fired = spt_timers_expire(&rig.timers, spt_loop_now());
+        unsigned fired = spt_timers_expire(&rig.timers, spt_loop_now(rig.loop));
         bool more = rig.driver && spt_driver_drain(rig.driver);
         if (!fired && !more)
             break;
@@ -152,7 +152,7 @@ static void rig_on_hang(struct spt_timer *t)
 UNUSED static void turn_until(bool (*test)(void *), void *ud)
 {
     rig.hung = false;
-    spt_timer_start(&rig.timers, &rig.watchdog, spt_loop_now() + HANG_NS, rig_on_hang);
+    spt_timer_start(&rig.timers, &rig.watchdog, spt_loop_now(rig.loop) + HANG_NS, rig_on_hang);
     while (!test(ud) && !rig.hung)
         spt_loop_turn(rig.loop, true);
     spt_timer_stop(&rig.timers, &rig.watchdog);

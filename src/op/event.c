@@ -1,0 +1,101 @@
+/* event: something that happens once, and any number of tasks that wait for it. */
+#include "base/list.h"
+#include "core/check.h"
+#include "core/op.h"
+#include "op/env.h"
+
+#include <lauxlib.h>
+
+#define META "septet.event"
+
+struct event {
+    struct spt_link waiters; /* wait_op, first come first */
+    bool set;
+};
+
+struct wait_op {
+    septet_op op;
+    struct spt_link link;
+    struct event *event; /* kept by the handle at index 1 */
+};
+
+static int wait_start(septet_op *op)
+{
+    struct wait_op *wait = (struct wait_op *)op;
+    if (wait->event->set)
+        septet_op_done(op, SEPTET_OK);
+    else
+        spt_list_push(&wait->event->waiters, &wait->link);
+    return SEPTET_OK;
+}
+
+static void wait_cancel(septet_op *op)
+{
+    spt_link_remove(&((struct wait_op *)op)->link);
+}
+
+static int wait_push(septet_op *op, lua_State *L)
+{
+    return 0;
+}
+
+static const septet_op_type wait_type = {
+    .name = "event",
+    .size = sizeof(struct wait_op),
+    .start = wait_start,
+    .cancel = wait_cancel,
+    .push = wait_push,
+};
+
+static struct event *check(lua_State *L)
+{
+    return spt_check_udata(L, 1, META, "event");
+}
+
+/* event(): one that has not happened. */
+static int l_event(lua_State *L)
+{
+    struct event *event = lua_newuserdatauv(L, sizeof *event, 0);
+    *event = (struct event){.set = false};
+    spt_link_init(&event->waiters);
+    luaL_setmetatable(L, META);
+    return 1;
+}
+
+/* event:set(): lets all go on that wait, in the order they came, and all that will. Harmless when set. */
+static int l_set(lua_State *L)
+{
+    struct event *event = check(L);
+    event->set = true;
+    for (struct spt_link *l; (l = spt_list_pop(&event->waiters));)
+        septet_op_done(&SPT_OF(l, struct wait_op, link)->op, SEPTET_OK);
+    return 0;
+}
+
+static int l_is_set(lua_State *L)
+{
+    lua_pushboolean(L, check(L)->set);
+    return 1;
+}
+
+/* event:wait(): returns nothing, once it is set. */
+static int l_wait(lua_State *L)
+{
+    struct event *event = check(L);
+    lua_settop(L, 1);
+    struct wait_op *wait = (struct wait_op *)spt_op_new(L, spt_env(L)->sched, &wait_type);
+    spt_link_init(&wait->link);
+    wait->event = event;
+    return septet_op_await(L, &wait->op);
+}
+
+static const luaL_Reg methods[] = {
+    {"set", l_set}, {"is_set", l_is_set}, {"wait", l_wait}, {NULL, NULL}};
+
+static const luaL_Reg functions[] = {{"event", l_event}, {NULL, NULL}};
+
+void spt_open_event(lua_State *L, struct spt_env *env)
+{
+    spt_new_type(L, env, META, methods);
+    spt_add_functions(L, env, functions);
+}

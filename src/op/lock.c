@@ -1,0 +1,197 @@
+/* lock: one task's at a time. It is a resource of its owner's root scope, so that a task which ends takes
+ * no lock with it: the next in the queue gets it. */
+#include "base/list.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/op.h"
+#include "core/sched.h"
+#include "core/scope.h"
+#include "core/task.h"
+#include "op/env.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+
+#define META "septet.lock"
+
+struct lock {
+    struct spt_resource resource; /* in the owner's root scope */
+    struct spt_task *owner;       /* a live task, which is anchored; NULL: free */
+    struct spt_link waiters;      /* acquire_op, first come first; none while it is free */
+};
+
+struct acquire_op {
+    septet_op op;
+    struct spt_link link;
+    struct lock *lock; /* kept by the handle at index 1 */
+};
+
+static void own(struct lock *lock, struct spt_task *t)
+{
+    lock->owner = t;
+    spt_scope_add(&t->root, &lock->resource);
+}
+
+/* Frees the lock, or hands it to who has waited longest. */
+static void pass_on(struct lock *lock)
+{
+    struct spt_link *l = spt_list_pop(&lock->waiters);
+    spt_link_remove(&lock->resource.link);
+    lock->owner = NULL;
+    if (l) {
+        struct acquire_op *next = SPT_OF(l, struct acquire_op, link);
+        own(lock, next->op.task);
+        septet_op_done(&next->op, SEPTET_OK);
+    }
+}
+
+/* The owner has ended. */
+static void on_end(struct spt_resource *resource)
+{
+    struct lock *lock = SPT_OF(resource, struct lock, resource);
+    struct spt_sched *s = lock->owner->sched;
+    char name[128], line[192];
+    spt_task_name(lock->owner, name, sizeof name);
+    snprintf(line, sizeof line, "task '%s' ended holding a lock", name);
+    pass_on(lock);
+    s->world.warn(s->world.ud, line);
+}
+
+static int acquire_start(septet_op *op)
+{
+    struct acquire_op *acquire = (struct acquire_op *)op;
+    if (acquire->lock->owner) {
+        spt_list_push(&acquire->lock->waiters, &acquire->link);
+    } else {
+        own(acquire->lock, op->task);
+        septet_op_done(op, SEPTET_OK);
+    }
+    return SEPTET_OK;
+}
+
+static void acquire_cancel(septet_op *op)
+{
+    spt_link_remove(&((struct acquire_op *)op)->link);
+}
+
+static int acquire_push(septet_op *op, lua_State *L)
+{
+    return 0;
+}
+
+static void acquire_describe(const septet_op *op, char *text, size_t size)
+{
+    char name[128];
+    spt_task_name(((const struct acquire_op *)op)->lock->owner, name, sizeof name);
+    snprintf(text, size, "held by '%s'", name);
+}
+
+static void acquire_blockers(const septet_op *op, void (*visit)(void *ud, void *task), void *ud)
+{
+    visit(ud, ((const struct acquire_op *)op)->lock->owner);
+}
+
+static const septet_op_type acquire_type = {
+    .name = "lock",
+    .size = sizeof(struct acquire_op),
+    .start = acquire_start,
+    .cancel = acquire_cancel,
+    .push = acquire_push,
+    .describe = acquire_describe,
+    .blockers = acquire_blockers,
+};
+
+static struct lock *check(lua_State *L)
+{
+    return spt_check_udata(L, 1, META, "lock");
+}
+
+/* lock(): a free one. */
+static int l_lock(lua_State *L)
+{
+    struct lock *lock = lua_newuserdatauv(L, sizeof *lock, 0);
+    *lock = (struct lock){.resource.release = on_end};
+    spt_link_init(&lock->resource.link);
+    spt_link_init(&lock->waiters);
+    luaL_setmetatable(L, META);
+    return 1;
+}
+
+static struct lock *check_acquire(lua_State *L)
+{
+    struct lock *lock = check(L);
+    if (lock->owner && lock->owner == spt_env(L)->sched->current)
+        spt_error_usage(L, "the lock is held by this task already");
+    return lock;
+}
+
+/* lock:acquire(): returns nothing, with the lock held by the running task. */
+static int l_acquire(lua_State *L)
+{
+    struct lock *lock = check_acquire(L);
+    lua_settop(L, 1);
+    struct acquire_op *acquire =
+        (struct acquire_op *)spt_op_new(L, spt_env(L)->sched, &acquire_type);
+    spt_link_init(&acquire->link);
+    acquire->lock = lock;
+    return septet_op_await(L, &acquire->op);
+}
+
+/* lock:try_acquire(): true with the lock, false while another task holds it; never waits. */
+static int l_try_acquire(lua_State *L)
+{
+    struct lock *lock = check_acquire(L);
+    struct spt_task *t = spt_env(L)->sched->current;
+    if (!t)
+        return spt_error_usage(L, "cannot hold a lock here: not inside a task");
+    bool taken = !lock->owner;
+    if (taken)
+        own(lock, t);
+    lua_pushboolean(L, taken);
+    return 1;
+}
+
+/* lock:release(): by its owner alone. */
+static int l_release(lua_State *L)
+{
+    struct lock *lock = check(L);
+    if (!lock->owner)
+        return spt_error_usage(L, "the lock is not held");
+    if (lock->owner != spt_env(L)->sched->current) {
+        char name[128];
+        spt_task_name(lock->owner, name, sizeof name);
+        return spt_error_usage(L, "the lock is held by task '%s'", name);
+    }
+    pass_on(lock);
+    return 0;
+}
+
+static int l_locked(lua_State *L)
+{
+    lua_pushboolean(L, check(L)->owner != NULL);
+    return 1;
+}
+
+/* Collected, perhaps while it is held. Who waits for it keeps it, so that only a state which is closed, or a
+ * script's own call, comes here with waiters: those must find an owner. */
+static int l_gc(lua_State *L)
+{
+    struct lock *lock = check(L);
+    if (spt_link_alone(&lock->waiters))
+        pass_on(lock);
+    return 0;
+}
+
+static const luaL_Reg methods[] = {{"acquire", l_acquire}, {"try_acquire", l_try_acquire},
+                                   {"release", l_release}, {"locked", l_locked},
+                                   {"__gc", l_gc},         {NULL, NULL}};
+
+static const luaL_Reg functions[] = {{"lock", l_lock}, {NULL, NULL}};
+
+void spt_open_lock(lua_State *L, struct spt_env *env)
+{
+    spt_new_type(L, env, META, methods);
+    spt_add_functions(L, env, functions);
+    luaL_getmetatable(L, META);
+    lua_setfield(L, -2, "lock_meta");
+}

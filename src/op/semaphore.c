@@ -1,0 +1,139 @@
+/* semaphore: a number of permits. One that is given back goes straight to who has waited longest: a free
+ * permit and a waiter are never there at once, so nobody can come in between. */
+#include "base/list.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/op.h"
+#include "op/env.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+
+#define META "septet.semaphore"
+
+struct semaphore {
+    struct spt_link waiters; /* acquire_op, first come first; none while a permit is free */
+    lua_Integer free;
+    lua_Integer permits;
+};
+
+struct acquire_op {
+    septet_op op;
+    struct spt_link link;
+    struct semaphore *semaphore; /* kept by the handle at index 1 */
+};
+
+static bool take(struct semaphore *semaphore)
+{
+    if (semaphore->free == 0)
+        return false;
+    semaphore->free--;
+    return true;
+}
+
+static int acquire_start(septet_op *op)
+{
+    struct acquire_op *acquire = (struct acquire_op *)op;
+    if (take(acquire->semaphore))
+        septet_op_done(op, SEPTET_OK);
+    else
+        spt_list_push(&acquire->semaphore->waiters, &acquire->link);
+    return SEPTET_OK;
+}
+
+static void acquire_cancel(septet_op *op)
+{
+    spt_link_remove(&((struct acquire_op *)op)->link);
+}
+
+static int acquire_push(septet_op *op, lua_State *L)
+{
+    return 0;
+}
+
+static void acquire_describe(const septet_op *op, char *text, size_t size)
+{
+    const struct semaphore *semaphore = ((const struct acquire_op *)op)->semaphore;
+    snprintf(text, size, "of %lld", (long long)semaphore->permits);
+}
+
+static const septet_op_type acquire_type = {
+    .name = "semaphore",
+    .size = sizeof(struct acquire_op),
+    .start = acquire_start,
+    .cancel = acquire_cancel,
+    .push = acquire_push,
+    .describe = acquire_describe,
+};
+
+static struct semaphore *check(lua_State *L)
+{
+    return spt_check_udata(L, 1, META, "semaphore");
+}
+
+/* semaphore(n): one with n permits, all free. */
+static int l_semaphore(lua_State *L)
+{
+    lua_Integer n = spt_check_count(L, 1, 1);
+    struct semaphore *semaphore = lua_newuserdatauv(L, sizeof *semaphore, 0);
+    *semaphore = (struct semaphore){.free = n, .permits = n};
+    spt_link_init(&semaphore->waiters);
+    luaL_setmetatable(L, META);
+    return 1;
+}
+
+/* semaphore:acquire(): returns nothing, with a permit. */
+static int l_acquire(lua_State *L)
+{
+    struct semaphore *semaphore = check(L);
+    lua_settop(L, 1);
+    struct acquire_op *acquire =
+        (struct acquire_op *)spt_op_new(L, spt_env(L)->sched, &acquire_type);
+    spt_link_init(&acquire->link);
+    acquire->semaphore = semaphore;
+    return septet_op_await(L, &acquire->op);
+}
+
+/* semaphore:try_acquire(): true with a permit, false without; never waits. */
+static int l_try_acquire(lua_State *L)
+{
+    lua_pushboolean(L, take(check(L)));
+    return 1;
+}
+
+/* semaphore:release(): gives a permit back, whoever acquired it. */
+static int l_release(lua_State *L)
+{
+    struct semaphore *semaphore = check(L);
+    if (semaphore->free == semaphore->permits)
+        return spt_error_usage(L, "semaphore released more often than acquired");
+    struct spt_link *l = spt_list_pop(&semaphore->waiters);
+    if (l)
+        septet_op_done(&SPT_OF(l, struct acquire_op, link)->op, SEPTET_OK);
+    else
+        semaphore->free++;
+    return 0;
+}
+
+/* semaphore:value(): the number of free permits. */
+static int l_value(lua_State *L)
+{
+    lua_pushinteger(L, check(L)->free);
+    return 1;
+}
+
+static const luaL_Reg methods[] = {{"acquire", l_acquire},
+                                   {"try_acquire", l_try_acquire},
+                                   {"release", l_release},
+                                   {"value", l_value},
+                                   {NULL, NULL}};
+
+static const luaL_Reg functions[] = {{"semaphore", l_semaphore}, {NULL, NULL}};
+
+void spt_open_semaphore(lua_State *L, struct spt_env *env)
+{
+    spt_new_type(L, env, META, methods);
+    spt_add_functions(L, env, functions);
+    luaL_getmetatable(L, META);
+    lua_setfield(L, -2, "semaphore_meta");
+}
