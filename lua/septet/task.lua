@@ -209,6 +209,11 @@ local function end_members(tasks, set, scope, failed)
   end)
 end
 
+-- What awaiting an ended task that is not done raises.
+local function failure(t)
+  return select(2, shielded(pcall, t.await, t))
+end
+
 -- Waits for the members of a gather; on the first that is not done, or on cancellation from outside, ends the
 -- others too. Returns the error to raise, and whether there is one.
 local function await_members(tasks, set, scope)
@@ -219,9 +224,7 @@ local function await_members(tasks, set, scope)
   end
   if ok and not failed then return nil, false end
   end_members(tasks, set, scope, failed)
-  if ok then
-    err = select(2, pcall(failed.await, failed))
-  end
+  if failed then err = failure(failed) end
   return err, true
 end
 
@@ -263,10 +266,8 @@ end
 
 local function settled_result(t)
   local status = t:status()
-  local _, value = t:result()
-  if status == "done" then return { status = status, value = value } end
-  if status == "cancelled" then value = select(2, pcall(t.await, t)) end
-  return { status = status, error = value }
+  if status ~= "done" then return { status = status, error = failure(t) } end
+  return { status = status, value = select(2, t:result()) }
 end
 
 local function result(t)
@@ -304,8 +305,7 @@ end
 
 local function values(t, ok, ...)
   if ok then return ... end
-  if t:status() == "failed" then error((...), 0) end
-  t:await() -- raises TaskCancelled
+  error(failure(t), 0)
 end
 
 --- Runs functions at once until the first of them ends; the others are cancelled and waited for.
@@ -390,16 +390,22 @@ function task.as_completed(list, options)
     return t
   end)
   local set = core.completions(tasks)
-  local deadline = options.timeout and core.now() + options.timeout
+  local deadline, handed = options.timeout and core.now() + options.timeout, 0
 
   local function next_ended()
-    local in_time, i = limited(deadline and math.max(0, deadline - core.now()), set.wait, set, "next")
-    if not in_time then
+    local left = deadline and math.max(0, deadline - core.now())
+    local in_time, i = limited(left, set.wait, set, "next")
+    if not in_time then i = set:take() end -- late, but there
+    if not in_time and not i and handed < #tasks then
       error(core.error { kind = "Timeout", message = ("as_completed: timed out after %g s"):format(options.timeout),
         seconds = options.timeout }, 0)
     end
-    if i then return tasks[i] end
-    set:close()
+    if not i then
+      set:close()
+      return nil
+    end
+    handed = handed + 1
+    return tasks[i]
   end
 
   if not probe.closes_loops() then return next_ended end

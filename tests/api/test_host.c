@@ -652,8 +652,9 @@ static void test_deadlock_is_reported_and_ended(void **state)
                      SEPTET_OK);
     assert_int_equal(septet_run(host), SEPTET_EDEADLOCK);
     assert_int_equal(told.errors, 0);
-    assert_int_equal(told.warnings, 3);
+    assert_int_equal(told.warnings, 4);
     assert_text(told.warned, "deadlock: all 2 tasks wait");
+    assert_text(told.warned, "in a circle: 'main' -> 'knot' -> 'main'\n");
     assert_text(told.warned, "#1 main  waits for join #2 knot  knot.lua:8\n");
     assert_text(told.warned, "#2 knot  waits for join #1 main  knot.lua:4\n");
     assert_int_equal(global(septet_lua(host), "closed"), 1);

@@ -81,6 +81,19 @@ function _G.it(name, fn)
   end
 end
 
+--- How the specs run: "plain"; "shuffle", in an order drawn by lot; "hostile", with a collection at each wait.
+_G.MODE = os.getenv "SPEC_MODE" or "plain"
+
+--- A spec that states an order of running, which a shuffled run does not keep.
+function _G.in_order(name, fn)
+  if MODE ~= "shuffle" then it(name, fn) end
+end
+
+--- n, or much less where a collection at each wait makes n too long.
+function _G.many(n)
+  return MODE == "hostile" and n // 50 or n
+end
+
 local function show(value)
   return type(value) == "string" and ("%q"):format(value) or tostring(value)
 end

@@ -1,0 +1,303 @@
+/* What of events, semaphores, locks and channels scripts cannot see: who is told of a lock that was left held, what
+ * is left where memory runs out, and what becomes of waiters when the host or the state ends under them. */
+#include "support/world.h"
+
+/* --- locks and the tasks that hold them --- */
+
+static void test_sync_lock_of_an_ended_task_goes_to_the_next(void **state)
+{
+    start("L = core.lock()\n"
+          "local a = core.spawn(function() L:acquire() fake 'a' end) a.name = 'a'\n"
+          "core.spawn(function() L:acquire() log('b', L:locked()) L:release() end)\n"
+          "core.spawn(function() L:acquire() log('c') L:release() end) fake 'main'");
+    done("a", 0);
+    run();
+    assert_warned("task 'a' ended holding a lock");
+    assert_log("b true c");
+    script("log(L:locked())");
+    assert_log("false");
+    done("main", 0);
+    run();
+}
+
+static void test_sync_lock_of_a_failed_and_of_a_cancelled_task_is_released(void **state)
+{
+    start("L, M = core.lock(), core.lock()\n"
+          "A = core.spawn(function() L:acquire() fake 'a' error 'x' end)\n"
+          "B = core.spawn(function() M:acquire() fake 'b' end)\n"
+          "try(A.await, A)");
+    cancel("B", NULL);
+    done("a", 0);
+    run();
+    assert_warned("ended holding a lock");
+    assert_warned("ended holding a lock");
+    script("log(L:locked(), M:locked())");
+    assert_log("false false");
+}
+
+static void test_sync_lock_stays_with_a_task_until_its_children_have_ended(void **state)
+{
+    start("L = core.lock()\n"
+          "core.background(function()\n"
+          "  local scope = core.scope(true)\n"
+          "  L:acquire() scope:spawn(function() fake 'child' log(L:locked()) end)\n"
+          "end)\n"
+          "fake 'main'");
+    done("child", 0);
+    run();
+    assert_log("true");
+    assert_warned("scope left open");
+    assert_warned("ended holding a lock");
+    script("log(L:locked())");
+    assert_log("false");
+    done("main", 0);
+    run();
+}
+
+static void test_sync_locks_are_released_last_first(void **state)
+{
+    start("L, M = core.lock(), core.lock()\n"
+          "core.spawn(function() L:acquire() M:acquire() core.sleep(1) end)\n"
+          "core.spawn(function() L:acquire() log 'L' L:release() end)\n"
+          "core.spawn(function() M:acquire() log 'M' M:release() end)\n"
+          "core.sleep(2)");
+    advance(1);
+    assert_log("M L");
+    assert_warned("ended holding a lock");
+    assert_warned("ended holding a lock");
+    advance(1);
+}
+
+static void test_sync_lock_that_is_collected_is_no_more_its_owners(void **state)
+{
+    start("do local l = core.lock() l:acquire() end\n"
+          "local m = core.lock() m:acquire()\n"
+          "for i = 1, 20 do core.lock():try_acquire() end\n"
+          "collectgarbage() fake 'a' m:release()");
+    done("a", 0);
+    run();
+    script("collectgarbage()");
+}
+
+static void visit(void *ud, void *t)
+{
+    assert_null(*(void **)ud);
+    *(void **)ud = t;
+}
+
+static void test_sync_lock_names_its_owner_as_the_blocker(void **state)
+{
+    start("local l = core.lock()\n"
+          "A = core.spawn(function() l:acquire() fake 'a' l:release() end)\n"
+          "B = core.spawn(function() l:acquire() fake 'b' l:release() end)\n"
+          "C = core.spawn(function() l:acquire() l:release() end) fake 'main'");
+    void *blocker = NULL;
+    const septet_op *op = task("C")->op;
+    op->type->blockers(op, visit, &blocker);
+    assert_ptr_equal(blocker, task("A"));
+    done("a", 0);
+    run();
+    blocker = NULL;
+    op->type->blockers(op, visit, &blocker);
+    assert_ptr_equal(blocker, task("B"));
+    done("b", 0);
+    done("main", 0);
+    run();
+}
+
+/* --- the loop --- */
+
+static void test_sync_what_is_done_outside_the_drain_wakes(void **state)
+{
+    start("E, S, C = core.event(), core.semaphore(1), core.channel() S:acquire()\n"
+          "core.spawn(function() E:wait() log 'E' end)\n"
+          "core.spawn(function() S:acquire() log 'S' end)\n"
+          "core.spawn(function() log(C:recv()) end) fake 'a'");
+    unsigned wakes = world.wakes;
+    script("E:set() S:release() C:try_send 'C'");
+    assert_int_equal(world.wakes, wakes + 3);
+    assert_log("");
+    run();
+    assert_log("E S C");
+    done("a", 0);
+    run();
+}
+
+static void test_sync_a_lock_needs_a_task(void **state)
+{
+    script("L = core.lock() log(try(L.acquire, L), try(L.try_acquire, L), try(L.release, L), "
+           "L:locked())");
+    assert_log("Usage Usage Usage false");
+}
+
+static void test_sync_waits_for_each_other_are_a_deadlock(void **state)
+{
+    struct spt_task *t =
+        start("core.spawn(function() core.channel():recv() end) core.event():wait()");
+    assert_true(spt_sched_deadlocked(&world.s));
+    spt_scope_cancel(&t->root, "cancel", NULL);
+    run();
+}
+
+/* --- the end of the host, and of the state --- */
+
+static const char waiters[] =
+    "E, S, L, C, D = core.event(), core.semaphore(1), core.lock(), core.channel(), "
+    "core.channel(1)\n"
+    "S:acquire() L:acquire() D:send 'kept'\n"
+    "local function go(fn, ...) core.spawn(fn, ...) core.spawn(fn, ...) end\n"
+    "go(E.wait, E) go(S.acquire, S) go(L.acquire, L) go(C.recv, C) go(D.send, D, 'lost')\n"
+    "go(function() coroutine.wrap(function() local s = D:sender() s:send {} end)() end)\n"
+    "fake 'main'";
+
+static void test_sync_waiters_are_unwound_with_the_host(void **state)
+{
+    start(waiters);
+    fake("main");
+    spt_sched_unwind(&world.s);
+    assert_warned("ended holding a lock");
+    assert_int_equal(world.s.live, 0);
+    script("collectgarbage() log(E:is_set(), S:value(), L:locked(), #D, D:try_recv()) E:set() "
+           "S:release() C:close() "
+           "log(try(C.try_send, C, 1), try(L.try_acquire, L))");
+    assert_log("false 0 false 1 kept ChannelClosed Usage");
+    world.s.closing = false;
+}
+
+static void test_sync_state_closed_under_waiters_is_left_alone(void **state)
+{
+    assert_int_equal(world_setup(NULL), 0);
+    start(waiters);
+    spt_sched_release(&world.s);
+    lua_close(world.L);
+    assert_int_equal(world.blocks, 0);
+    assert_int_equal(world.nwarnings, 0);
+}
+
+/* --- out of memory, everywhere --- */
+
+static const char sweep_code[] =
+    "local sync = require 'septet.sync'\n"
+    "E, S, L, C, D = core.event(), core.semaphore(2), core.lock(), core.channel(), "
+    "core.channel(math.huge)\n"
+    "sent, got = 0, 0\n"
+    "local function send(ch, v) if pcall(ch.send, ch, v) then sent = sent + 1 end end\n"
+    "local function recv(ch) local ok, v = pcall(ch.recv, ch) if ok and v then got = got + 1 end "
+    "end\n"
+    "local function repeated(fn, ...) for _ = 1, 6 do fn(...) end end\n"
+    "local function nothing() end\n"
+    "local function held() core.sleep(0) error {} end\n"
+    "pcall(core.spawn, repeated, send, C, {}) pcall(core.spawn, repeated, recv, C)\n"
+    "pcall(core.spawn, repeated, send, D, 'd') pcall(core.spawn, repeated, recv, D)\n"
+    "for _ = 1, 4 do\n"
+    "  pcall(core.spawn, pcall, S.with, S, held) pcall(core.spawn, pcall, L.with, L, held)\n"
+    "end\n"
+    "pcall(core.spawn, function() E:wait() local s = C:sender() send(s, 'x') s:close() end)\n"
+    "core.sleep(0) core.sleep(0) E:set() core.sleep(9) C:close() core.sleep(1) complete = true\n";
+
+/* As in test_task.c: fails the `n`th allocation and `run - 1` more. Whatever failed, permits, locks and items are
+ * conserved. */
+static bool survives(long n, long in_a_row)
+{
+    assert_int_equal(world_setup(NULL), 0);
+    fail_memory(n, in_a_row);
+    spawn(sweep_code);
+    for (int i = 0; i < 3; i++)
+        advance(5);
+    mend_memory();
+    bool failed = world.failed > 0;
+    for (int i = 0; i < 3; i++)
+        advance(5);
+    script("if D then\n"
+           "  local v repeat v = D:try_recv() got = got + (v and 1 or 0) until not v\n"
+           "  log(S:value(), L:locked(), sent == got or sent .. ' sent, ' .. got .. ' received', "
+           "complete)\n"
+           "end");
+    if (world.log[0] && strncmp(world.log, "2 false true", 12) != 0)
+        fail_msg("allocation %ld: %s", n, world.log);
+    if (!failed)
+        assert_log("2 false true true");
+    world.nunhandled = world.nwarnings = 0;
+    assert_int_equal(world_teardown(NULL), 0);
+    return failed;
+}
+
+static void sweep(long in_a_row)
+{
+    long n = 1;
+    while (survives(n, in_a_row))
+        n++;
+    assert_true(n > 50);
+}
+
+static void test_sync_out_of_memory_once_loses_nothing(void **state)
+{
+    sweep(2);
+}
+
+static void test_sync_out_of_memory_for_ever_loses_nothing(void **state)
+{
+    sweep(1000000);
+}
+
+static int length_of(const char *channel)
+{
+    lua_getglobal(world.L, channel);
+    int n = (int)luaL_len(world.L, -1);
+    lua_pop(world.L, 1);
+    return n;
+}
+
+/* Sends with no memory at all, and where that fails, again. */
+static void growth_fails(const char *method)
+{
+    char code[256];
+    snprintf(code, sizeof code,
+             "C, failures = core.channel(math.huge), 0\n"
+             "for i = 1, 20 do\n"
+             "  fake 'go'\n"
+             "  while not pcall(C.%s, C, i) do failures = failures + 1 fake 'go' end\n"
+             "end",
+             method);
+    start(code);
+    for (int item = 1; item <= 20; item++) {
+        fail_memory(1, 1000000);
+        done("go", 0);
+        run();
+        mend_memory();
+        if (length_of("C") < item) {
+            done("go", 0);
+            run();
+        }
+        assert_int_equal(length_of("C"), item);
+    }
+    script("for i = 1, 20 do assert(C:try_recv() == i) end log(#C, failures)");
+    assert_log("0 4"); /* it grew to 4, 8, 16 and 32 */
+}
+
+static void test_sync_channel_that_cannot_grow_is_as_it_was(void **state)
+{
+    growth_fails("send");
+    growth_fails("try_send");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_sync_lock_of_an_ended_task_goes_to_the_next),
+        TEST(test_sync_lock_of_a_failed_and_of_a_cancelled_task_is_released),
+        TEST(test_sync_lock_stays_with_a_task_until_its_children_have_ended),
+        TEST(test_sync_locks_are_released_last_first),
+        TEST(test_sync_lock_that_is_collected_is_no_more_its_owners),
+        TEST(test_sync_lock_names_its_owner_as_the_blocker),
+        TEST(test_sync_what_is_done_outside_the_drain_wakes),
+        TEST(test_sync_a_lock_needs_a_task),
+        TEST(test_sync_waits_for_each_other_are_a_deadlock),
+        TEST(test_sync_waiters_are_unwound_with_the_host),
+        cmocka_unit_test(test_sync_state_closed_under_waiters_is_left_alone),
+        cmocka_unit_test(test_sync_out_of_memory_once_loses_nothing),
+        cmocka_unit_test(test_sync_out_of_memory_for_ever_loses_nothing),
+        TEST(test_sync_channel_that_cannot_grow_is_as_it_was),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
