@@ -4,9 +4,6 @@
 local sync = {}
 
 local core = require "septet.core"
-local args = require "septet.args"
-
-local pcall, error = pcall, error
 
 ---@class septet.Event
 local Event = {} -- luacheck: ignore
@@ -83,23 +80,6 @@ function Lock:with(fn, ...) end -- luacheck: ignore
 --- Something that one task has at a time.
 ---@return septet.Lock
 sync.lock = core.lock
-
--- Ends a `with` whose function gave `ok, ...`. What that one released itself may be another task's by now.
-local function leave(held, ok, ...)
-  local released = pcall(held.release, held)
-  if not ok then error((...), 0) end
-  if not released then args.usage("the function given to 'with' released what 'with' releases") end
-  return ...
-end
-
-local function with(held, fn, ...)
-  args.callable(fn, 1, "with")
-  held:acquire()
-  return leave(held, pcall(fn, ...))
-end
-
-core.semaphore_meta.with = with
-core.lock_meta.with = with
 
 ---@class septet.Sender
 local Sender = {} -- luacheck: ignore

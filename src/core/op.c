@@ -123,7 +123,9 @@ void spt_op_check(lua_State *L, struct spt_sched *s)
         spt_error_usage(L, "cannot wait here: the coroutine was resumed by C code that septet does "
                            "not know");
     push_culprit(L, stuck);
-    spt_error_usage(L, "cannot wait here: called from %s", lua_tostring(L, -1));
+    bool require = strcmp(lua_tostring(L, -1), "'require'") == 0;
+    spt_error_usage(L, "cannot wait here: called from %s%s", lua_tostring(L, -1),
+                    require ? " (task.require loads modules that wait)" : "");
 }
 
 /* Refuses here and not in the await: whoever cannot wait (a finalizer that runs while an operation is pushed)

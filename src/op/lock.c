@@ -166,6 +166,37 @@ static int l_release(lua_State *L)
     return 0;
 }
 
+/* In C, because in Lua a hook or an error of memory may come between any two steps. */
+static int with_ended(lua_State *L, int status, lua_KContext ctx)
+{
+    struct lock *lock = lua_touserdata(L, 1);
+    bool held = lock->owner == spt_env(L)->sched->current;
+    if (held)
+        pass_on(lock);
+    if (status != LUA_OK && status != LUA_YIELD)
+        return lua_error(L);
+    if (!held)
+        return spt_error_usage(L, "the lock was released inside of 'with'");
+    return lua_gettop(L) - 1;
+}
+
+static int with_acquired(lua_State *L, int status, lua_KContext ctx)
+{
+    status = lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, with_ended);
+    return with_ended(L, status, 0);
+}
+
+/* lock:with(fn, ...): calls fn(...) with the lock held, and releases it whatever happens. */
+static int l_with(lua_State *L)
+{
+    check(L);
+    spt_check_callable(L, 2);
+    lua_getfield(L, 1, "acquire");
+    lua_pushvalue(L, 1);
+    lua_callk(L, 1, 0, 0, with_acquired);
+    return with_acquired(L, LUA_OK, 0);
+}
+
 static int l_locked(lua_State *L)
 {
     lua_pushboolean(L, check(L)->owner != NULL);
@@ -182,9 +213,13 @@ static int l_gc(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg methods[] = {{"acquire", l_acquire}, {"try_acquire", l_try_acquire},
-                                   {"release", l_release}, {"locked", l_locked},
-                                   {"__gc", l_gc},         {NULL, NULL}};
+static const luaL_Reg methods[] = {{"acquire", l_acquire},
+                                   {"try_acquire", l_try_acquire},
+                                   {"release", l_release},
+                                   {"with", l_with},
+                                   {"locked", l_locked},
+                                   {"__gc", l_gc},
+                                   {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"lock", l_lock}, {NULL, NULL}};
 
@@ -192,6 +227,4 @@ void spt_open_lock(lua_State *L, struct spt_env *env)
 {
     spt_new_type(L, env, META, methods);
     spt_add_functions(L, env, functions);
-    luaL_getmetatable(L, META);
-    lua_setfield(L, -2, "lock_meta");
 }

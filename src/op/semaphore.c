@@ -101,18 +101,53 @@ static int l_try_acquire(lua_State *L)
     return 1;
 }
 
-/* semaphore:release(): gives a permit back, whoever acquired it. */
-static int l_release(lua_State *L)
+/* Returns false where none is out. */
+static bool give_back(struct semaphore *semaphore)
 {
-    struct semaphore *semaphore = check(L);
     if (semaphore->free == semaphore->permits)
-        return spt_error_usage(L, "semaphore released more often than acquired");
+        return false;
     struct spt_link *l = spt_list_pop(&semaphore->waiters);
     if (l)
         septet_op_done(&SPT_OF(l, struct acquire_op, link)->op, SEPTET_OK);
     else
         semaphore->free++;
+    return true;
+}
+
+/* semaphore:release(): gives a permit back, whoever acquired it. */
+static int l_release(lua_State *L)
+{
+    if (!give_back(check(L)))
+        return spt_error_usage(L, "semaphore released more often than acquired");
     return 0;
+}
+
+/* In C, because in Lua a hook or an error of memory may come between any two steps. */
+static int with_ended(lua_State *L, int status, lua_KContext ctx)
+{
+    bool given = give_back(lua_touserdata(L, 1));
+    if (status != LUA_OK && status != LUA_YIELD)
+        return lua_error(L);
+    if (!given)
+        return spt_error_usage(L, "the semaphore was released inside of 'with'");
+    return lua_gettop(L) - 1;
+}
+
+static int with_acquired(lua_State *L, int status, lua_KContext ctx)
+{
+    status = lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, with_ended);
+    return with_ended(L, status, 0);
+}
+
+/* semaphore:with(fn, ...): calls fn(...) with a permit, which it gives back whatever happens. */
+static int l_with(lua_State *L)
+{
+    check(L);
+    spt_check_callable(L, 2);
+    lua_getfield(L, 1, "acquire");
+    lua_pushvalue(L, 1);
+    lua_callk(L, 1, 0, 0, with_acquired);
+    return with_acquired(L, LUA_OK, 0);
 }
 
 /* semaphore:value(): the number of free permits. */
@@ -122,11 +157,9 @@ static int l_value(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg methods[] = {{"acquire", l_acquire},
-                                   {"try_acquire", l_try_acquire},
-                                   {"release", l_release},
-                                   {"value", l_value},
-                                   {NULL, NULL}};
+static const luaL_Reg methods[] = {{"acquire", l_acquire}, {"try_acquire", l_try_acquire},
+                                   {"release", l_release}, {"with", l_with},
+                                   {"value", l_value},     {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"semaphore", l_semaphore}, {NULL, NULL}};
 
@@ -134,6 +167,4 @@ void spt_open_semaphore(lua_State *L, struct spt_env *env)
 {
     spt_new_type(L, env, META, methods);
     spt_add_functions(L, env, functions);
-    luaL_getmetatable(L, META);
-    lua_setfield(L, -2, "semaphore_meta");
 }

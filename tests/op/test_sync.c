@@ -177,7 +177,6 @@ static void test_sync_state_closed_under_waiters_is_left_alone(void **state)
 /* --- out of memory, everywhere --- */
 
 static const char sweep_code[] =
-    "local sync = require 'septet.sync'\n"
     "E, S, L, C, D = core.event(), core.semaphore(2), core.lock(), core.channel(), "
     "core.channel(math.huge)\n"
     "sent, got = 0, 0\n"
@@ -185,12 +184,12 @@ static const char sweep_code[] =
     "local function recv(ch) local ok, v = pcall(ch.recv, ch) if ok and v then got = got + 1 end "
     "end\n"
     "local function repeated(fn, ...) for _ = 1, 6 do fn(...) end end\n"
-    "local function nothing() end\n"
     "local function held() core.sleep(0) error {} end\n"
     "pcall(core.spawn, repeated, send, C, {}) pcall(core.spawn, repeated, recv, C)\n"
     "pcall(core.spawn, repeated, send, D, 'd') pcall(core.spawn, repeated, recv, D)\n"
-    "for _ = 1, 4 do\n"
-    "  pcall(core.spawn, pcall, S.with, S, held) pcall(core.spawn, pcall, L.with, L, held)\n"
+    "for n = 1, 10 do\n" /* arguments move the place where a stack grows */
+    "  pcall(core.spawn, pcall, S.with, S, held, table.unpack({}, 1, n * 10))\n"
+    "  pcall(core.spawn, pcall, L.with, L, held, table.unpack({}, 1, n * 10))\n"
     "end\n"
     "pcall(core.spawn, function() E:wait() local s = C:sender() send(s, 'x') s:close() end)\n"
     "core.sleep(0) core.sleep(0) E:set() core.sleep(9) C:close() core.sleep(1) complete = true\n";
