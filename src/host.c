@@ -439,6 +439,8 @@ static int open_lua(septet_host *h)
 
 static int host_open(septet_host *h)
 {
+    if (h->config.clock < SEPTET_CLOCK_REAL || h->config.clock > SEPTET_CLOCK_MANUAL)
+        return SEPTET_EINVAL;
     int rc = open_lua(h);
     if (rc == SEPTET_OK)
         rc = spt_loop_new(&h->loop, h->config.loop, drain, h);

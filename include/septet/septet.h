@@ -133,7 +133,7 @@ typedef struct septet_config {
 SEPTET_API void septet_config_init(septet_config *config);
 
 /* Makes a host, or returns NULL and, where `status` is not NULL, says why in it: SEPTET_ENOMEM,
- * SEPTET_ELOOP, or SEPTET_EINVAL for a config that was not initialised and for a state that has a
+ * SEPTET_ELOOP, or SEPTET_EINVAL for a config that is not valid and for a state that has a
  * host. The config is copied. */
 SEPTET_API septet_host *septet_new(const septet_config *config, int *status);
 

@@ -266,6 +266,122 @@ static void test_scope_deadline_after_a_result_keeps_the_result(void **state)
 
 /* --- shields --- */
 
+static void test_scope_deadline_gone_by_refuses_what_would_complete_at_once(void **state)
+{
+    fake("a")->done_in_start = true;
+    start("log(try(fake, 'main')) local ok, e = block(false, false, 1, function() fake 'wait' fake "
+          "'a' end)\n"
+          "log(ok, e and e.source)");
+    done("main", 0);
+    run();
+    script("done 'wait'");
+    world.now += 2 * SECOND; /* passes before the task has run on */
+    world.s.draining = true;
+    spt_task_resume(SPT_OF(spt_list_pop(&world.s.ready), struct spt_task, link));
+    world.s.draining = false;
+    run();
+    assert_log("ok false deadline");
+    assert_counts("a", 0, 0, 0, 0);
+}
+
+static void test_scope_deadline_in_force_is_the_earliest_up_to_a_shield(void **state)
+{
+    start("local function left() return core.deadline() - core.now() end\n"
+          "log(left())\n"
+          "block(false, false, 3, function() log(left())\n"
+          "  block(false, false, 5, function() log(left()) end)\n"
+          "  block(false, false, 2, function() log(left()) end)\n"
+          "  block(false, true, nil, function() log(left()) end)\n"
+          "  block(true, false, nil, function(g) g:spawn(function() log(left()) end) end)\n"
+          "  core.background(function() log(left()) end) fake 'a'\n"
+          "end) log(core.deadline())");
+    done("a", 0);
+    run();
+    assert_log("inf 3.0 3.0 2.0 inf 3.0 inf inf");
+}
+
+static void test_scope_deadline_of_a_cancelled_task_is_long_past(void **state)
+{
+    start("block(false, false, nil, function(s) s:cancel() log(core.deadline()) end)");
+    assert_log("-inf");
+}
+
+static void test_scope_extend_moves_the_deadline_of_all_below(void **state)
+{
+    start("T0 = core.now()\n"
+          "block(true, false, 1, function(g) G = g g:spawn(function()\n"
+          "  block(false, false, nil, function() log(core.deadline() - T0) fake 'a' "
+          "log(core.deadline() - T0) pcall(fake, 'b') end)\n"
+          "end) end) log('ended', core.now() - T0)");
+    script("log(G:extend(2), G.deadline - T0, G.expired)");
+    done("a", 0);
+    run();
+    advance(2.5);
+    assert_log("1.0 true 3.0 false 3.0");
+    advance(0.5);
+    assert_log("ended 3.0");
+    script("log(G.expired, G:extend(1))");
+    assert_log("true false");
+}
+
+static void test_scope_extend_is_refused_without_a_deadline(void **state)
+{
+    start("log(block(false, false, nil, function(s) s:extend(1) end))");
+    assert_true(strstr(world.log, "cannot extend: the block has no deadline") != NULL);
+    world.log[0] = '\0';
+}
+
+/* --- moving --- */
+
+static void test_scope_move_takes_cancellation_and_deadline_along(void **state)
+{
+    start("block(true, false, 5, function(to)\n"
+          "  block(true, false, 1, function(from)\n"
+          "    local t = from:spawn(function() local _, e = pcall(fake, 'a') log(e.source, "
+          "core.now() - T0) end)\n"
+          "    T0 = core.now() core.scope_move(t, to)\n"
+          "  end) log 'from' fake 'b'\n"
+          "end) log 'to'");
+    assert_log("from");
+    advance(1);
+    assert_log("");
+    done("b", 0);
+    run();
+    assert_log("");
+    advance(4);
+    assert_log("deadline 5.0 to");
+}
+
+static void test_scope_move_into_a_cancelled_one_cancels(void **state)
+{
+    start("block(true, false, nil, function(to) to:cancel 'gone'\n"
+          "  block(true, true, nil, function(from)\n"
+          "    local t = from:spawn(function() local _, e = pcall(fake, 'a') log(e.reason) end)\n"
+          "    fake 'b' core.scope_move(t, to) log 'moved'\n"
+          "  end)\n"
+          "end)");
+    done("b", 0);
+    run();
+    assert_log("moved gone");
+    assert_counts("a", 1, 1, 0, 0);
+}
+
+static void test_scope_move_of_the_last_task_ends_the_join(void **state)
+{
+    start("block(true, false, nil, function(to)\n"
+          "  block(true, false, nil, function(from) T = from:spawn(function() fake 'a' end) TO = "
+          "to end)\n"
+          "  log 'joined'\n"
+          "end) log 'end'");
+    assert_log("");
+    script("core.scope_move(T, TO)");
+    run();
+    assert_log("joined");
+    done("a", 0);
+    run();
+    assert_log("end");
+}
+
 static void test_scope_shield_stops_cancellation(void **state)
 {
     fake_closing("a");
@@ -508,6 +624,14 @@ int main(void)
         TEST(test_scope_deadline_reaches_tasks_of_the_block),
         TEST(test_scope_deadlines_that_fall_together_are_the_outers),
         TEST(test_scope_deadline_after_a_result_keeps_the_result),
+        TEST(test_scope_deadline_gone_by_refuses_what_would_complete_at_once),
+        TEST(test_scope_deadline_in_force_is_the_earliest_up_to_a_shield),
+        TEST(test_scope_deadline_of_a_cancelled_task_is_long_past),
+        TEST(test_scope_extend_moves_the_deadline_of_all_below),
+        TEST(test_scope_extend_is_refused_without_a_deadline),
+        TEST(test_scope_move_takes_cancellation_and_deadline_along),
+        TEST(test_scope_move_into_a_cancelled_one_cancels),
+        TEST(test_scope_move_of_the_last_task_ends_the_join),
         TEST(test_scope_shield_stops_cancellation),
         TEST(test_scope_shield_opened_in_a_cancelled_task),
         TEST(test_scope_shield_obeys_its_own_cancel_and_deadline),

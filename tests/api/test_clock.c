@@ -1,0 +1,265 @@
+/* Hosts on clocks of their own, in orders of their own, and with limits on a turn. */
+#include "rig.h"
+
+#include <uv.h>
+
+static septet_host *host_on(struct told *told, int clock)
+{
+    septet_config config = config_for(told);
+    config.clock = clock;
+    septet_host *host = septet_new(&config, NULL);
+    assert_non_null(host);
+    return host;
+}
+
+static void assert_global(septet_host *host, const char *name, double expected)
+{
+    lua_State *L = septet_lua(host);
+    lua_getglobal(L, name);
+    if (!lua_isnumber(L, -1) || lua_tonumber(L, -1) != expected)
+        fail_msg("%s is %f, not %f", name, lua_tonumber(L, -1), expected);
+    lua_pop(L, 1);
+}
+
+static void test_virtual_clock_jumps(void **state)
+{
+    struct told told;
+    septet_host *host = host_on(&told, SEPTET_CLOCK_VIRTUAL);
+    uint64_t t0 = uv_hrtime();
+    assert_int_equal(run(host, PRELUDE "a = task.now() task.sleep(86400) b = task.now()"),
+                     SEPTET_OK);
+    assert_true(uv_hrtime() - t0 < UINT64_C(3600000000000)); /* it did not wait */
+    assert_global(host, "a", 1);
+    assert_global(host, "b", 86401);
+    assert_silent(&told);
+    assert_int_equal(septet_free(host), SEPTET_OK);
+}
+
+static void test_virtual_clock_jumps_when_stepped(void **state)
+{
+    struct told told;
+    septet_host *host = host_on(&told, SEPTET_CLOCK_VIRTUAL);
+    assert_int_equal(septet_load_string(host, "=script", PRELUDE "task.sleep(3600) b = task.now()"),
+                     SEPTET_OK);
+    while (septet_step(host, 0) == 1)
+        ;
+    assert_global(host, "b", 3601);
+    assert_int_equal(septet_free(host), SEPTET_OK);
+}
+
+static void test_virtual_clock_of_a_wait_for_ever_is_a_deadlock(void **state)
+{
+    struct told told;
+    septet_host *host = host_on(&told, SEPTET_CLOCK_VIRTUAL);
+    assert_int_equal(run(host, PRELUDE "task.sleep(math.huge)"), SEPTET_EDEADLOCK);
+    assert_text(told.warned, "waits for sleep for ever");
+    assert_int_equal(septet_free(host), SEPTET_OK);
+}
+
+static void test_manual_clock_moves_by_advance(void **state)
+{
+    struct told told;
+    septet_host *host = host_on(&told, SEPTET_CLOCK_MANUAL);
+    assert_int_equal(septet_load_string(host, "=script",
+                                        PRELUDE "n = 0 for i = 1, 3 do task.sleep(1) n = i end"),
+                     SEPTET_OK);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(septet_step(host, 0), 1);
+    assert_global(host, "n", 0);
+    assert_int_equal(septet_advance(host, 999999999), SEPTET_OK);
+    assert_int_equal(septet_step(host, 0), 1);
+    assert_global(host, "n", 0);
+    assert_int_equal(septet_advance(host, 1), SEPTET_OK);
+    assert_int_equal(septet_step(host, 0), 1);
+    assert_global(host, "n", 1);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(septet_advance(host, 5000000000), SEPTET_OK);
+        while (septet_step(host, 0) == 1 && i == 1)
+            ;
+    }
+    assert_global(host, "n", 3);
+    assert_silent(&told);
+    assert_int_equal(septet_free(host), SEPTET_OK);
+}
+
+static void test_manual_clock_that_nobody_moves_is_a_deadlock(void **state)
+{
+    struct told told;
+    septet_host *host = host_on(&told, SEPTET_CLOCK_MANUAL);
+    assert_int_equal(run(host, PRELUDE "task.sleep(1)"), SEPTET_EDEADLOCK);
+    assert_text(told.warned, "waits for sleep 1 s");
+    assert_int_equal(septet_free(host), SEPTET_OK);
+}
+
+static septet_host *advanced;
+
+static int l_advance(lua_State *L)
+{
+    lua_pushinteger(L, septet_advance(advanced, 1));
+    return 1;
+}
+
+static void test_advance_is_refused_on_the_real_clock_and_from_inside(void **state)
+{
+    struct told told;
+    septet_host *host = host_on(&told, SEPTET_CLOCK_REAL);
+    assert_int_equal(septet_advance(host, 1), SEPTET_EINVAL);
+    assert_int_equal(septet_free(host), SEPTET_OK);
+    advanced = host = host_on(&told, SEPTET_CLOCK_VIRTUAL);
+    lua_register(septet_lua(host), "advance", l_advance);
+    assert_int_equal(run(host, "r = advance()"), SEPTET_OK);
+    assert_global(host, "r", SEPTET_EBUSY);
+    assert_int_equal(septet_free(host), SEPTET_OK);
+}
+
+static void test_clock_of_no_kind_is_refused(void **state)
+{
+    struct told told;
+    septet_config config = config_for(&told);
+    int status = SEPTET_OK;
+    config.clock = 3;
+    assert_null(septet_new(&config, &status));
+    assert_int_equal(status, SEPTET_EINVAL);
+}
+
+/* --- order by lot --- */
+
+#define ORDER                                                                                      \
+    PRELUDE "order = '' for i = 1, 9 do task.spawn(function() order = order .. i end) end "        \
+            "task.sleep(0)"
+
+static void order_of(uint64_t seed, char *order, size_t size)
+{
+    struct told told;
+    septet_config config = config_for(&told);
+    config.shuffle_seed = seed;
+    septet_host *host = septet_new(&config, NULL);
+    assert_non_null(host);
+    assert_int_equal(run(host, ORDER), SEPTET_OK);
+    lua_getglobal(septet_lua(host), "order");
+    snprintf(order, size, "%s", lua_tostring(septet_lua(host), -1));
+    lua_pop(septet_lua(host), 1);
+    assert_int_equal(septet_free(host), SEPTET_OK);
+}
+
+static void test_shuffle_gives_each_seed_its_order(void **state)
+{
+    char a[16], again[16], b[16];
+    order_of(0, a, sizeof a);
+    assert_string_equal(a, "123456789");
+    order_of(1, a, sizeof a);
+    order_of(1, again, sizeof again);
+    order_of(2, b, sizeof b);
+    assert_string_equal(a, again);
+    assert_string_not_equal(a, "123456789");
+    assert_string_not_equal(a, b);
+    assert_int_equal(strlen(a), 9);
+}
+
+/* --- turns that take too long --- */
+
+static void test_slow_turn_is_told_with_where_it_waits_then(void **state)
+{
+    struct told told;
+    septet_config config = config_for(&told);
+    config.slow_ms = 20;
+    septet_host *host = septet_new(&config, NULL);
+    assert_non_null(host);
+    assert_int_equal(run(host, PRELUDE "task.current().name = 'hog' local t = os.clock()\n"
+                                       "while os.clock() - t < 0.05 do end\n"
+                                       "task.sleep(0)"),
+                     SEPTET_OK);
+    assert_int_equal(told.warnings, 1);
+    assert_text(told.warned, "task 'hog' ran for 0.");
+    assert_text(told.warned, " s without waiting, until script:3");
+    assert_int_equal(septet_free(host), SEPTET_OK);
+}
+
+static void test_slow_turns_are_not_told_where_that_is_off(void **state)
+{
+    struct told told;
+    septet_config config = config_for(&told);
+    config.slow_ms = 0;
+    septet_host *host = septet_new(&config, NULL);
+    assert_non_null(host);
+    assert_int_equal(run(host, "local t = os.clock() while os.clock() - t < 0.15 do end"),
+                     SEPTET_OK);
+    assert_silent(&told);
+    assert_int_equal(septet_free(host), SEPTET_OK);
+}
+
+static septet_host *limited(struct told *told)
+{
+    septet_config config = config_for(told);
+    config.slow_ms = 0;
+    config.max_slice_ms = 20;
+    septet_host *host = septet_new(&config, NULL);
+    assert_non_null(host);
+    return host;
+}
+
+static void test_turn_over_its_limit_ends_by_an_error(void **state)
+{
+    struct told told;
+    septet_host *host = limited(&told);
+    assert_int_equal(run(host, "while true do end"), SEPTET_ESCRIPT);
+    assert_string_equal(told.kind, "TaskHog");
+    assert_int_equal(
+        run(host, PRELUDE "local t = os.clock() while os.clock() - t < 0.2 do task.sleep(0) end"),
+        SEPTET_OK);
+    assert_int_equal(septet_free(host), SEPTET_OK);
+}
+
+static void test_turn_over_its_limit_cannot_swallow_the_error(void **state)
+{
+    static const char *const loops[] = {
+        "while true do pcall(function() while true do end end) end",
+        "while true do pcall(pcall, pcall, function() while true do end end) end",
+        "while true do pcall(coroutine.wrap(function() while true do end end)) end",
+        "local function close() while true do end end\n"
+        "local c <close> = setmetatable({}, {__close = close}) while true do end",
+    };
+    for (size_t i = 0; i < sizeof loops / sizeof *loops; i++) {
+        struct told told;
+        septet_host *host = limited(&told);
+        assert_int_equal(run(host, loops[i]), SEPTET_ESCRIPT);
+        assert_int_equal(run(host, PRELUDE "task.sleep(0)"), SEPTET_OK);
+        assert_int_equal(septet_free(host), SEPTET_OK);
+    }
+}
+
+static void test_limit_leaves_the_others_alone(void **state)
+{
+    struct told told;
+    septet_host *host = limited(&told);
+    assert_int_equal(
+        run(host, PRELUDE
+            "local t = task.spawn(function() while true do end end)\n"
+            "local u = task.spawn(function() task.sleep(0.05) return 7 end)\n"
+            "ok, err = pcall(t.await, t) got = u:await() hog = task.is(err, 'TaskHog') and 1"),
+        SEPTET_OK);
+    assert_global(host, "got", 7);
+    assert_global(host, "hog", 1);
+    assert_silent(&told);
+    assert_int_equal(septet_free(host), SEPTET_OK);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_virtual_clock_jumps),
+        cmocka_unit_test(test_virtual_clock_jumps_when_stepped),
+        cmocka_unit_test(test_virtual_clock_of_a_wait_for_ever_is_a_deadlock),
+        cmocka_unit_test(test_manual_clock_moves_by_advance),
+        cmocka_unit_test(test_manual_clock_that_nobody_moves_is_a_deadlock),
+        cmocka_unit_test(test_advance_is_refused_on_the_real_clock_and_from_inside),
+        cmocka_unit_test(test_clock_of_no_kind_is_refused),
+        cmocka_unit_test(test_shuffle_gives_each_seed_its_order),
+        cmocka_unit_test(test_slow_turn_is_told_with_where_it_waits_then),
+        cmocka_unit_test(test_slow_turns_are_not_told_where_that_is_off),
+        cmocka_unit_test(test_turn_over_its_limit_ends_by_an_error),
+        cmocka_unit_test(test_turn_over_its_limit_cannot_swallow_the_error),
+        cmocka_unit_test(test_limit_leaves_the_others_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,145 @@
+"""The command on a virtual clock, in a shuffled order, and with a limit on a turn; septet.testing."""
+
+import re
+import unittest
+
+import harness
+
+PRELUDE = "local task, testing = require 'septet.task', require 'septet.testing'\n"
+
+
+class Virtual(harness.Case):
+    def run_script(self, code, *options):
+        self.write("s.lua", PRELUDE + code)
+        return self.septet(*options, "s.lua")
+
+    def check_virtual(self, code, out="", options=()):
+        self.check(self.run_script(code, "--virtual-time", *options), out=out)
+
+    def test_the_clock_jumps(self):
+        self.check_virtual("local t = task.now() task.sleep(3600) print(t, task.now() - t)", "1.0\t3600.0\n")
+
+    def test_the_same_script_gives_the_same_trace(self):
+        script = self.write("s.lua", PRELUDE + """
+            task.group(function(g)
+              for i = 1, 20 do g:spawn(function() for j = 1, i do task.sleep(j / i) end end) end
+            end)""")
+        for options in (), ("--shuffle=7",):
+            first, second = (re.sub(r"busy .*? ms", "", self.septet("--virtual-time", "--trace", *options, script).err)
+                             for _ in range(2))
+            self.assertEqual(first, second)
+            self.assertGreater(first.count("\n"), 100)
+
+    def test_a_request_takes_real_time(self):
+        self.check_virtual("""
+            local http = require 'septet.http'
+            local origin = os.getenv 'SEPTET_ORIGIN'
+            local t = task.now()
+            print(http.get(origin .. '/delay/0.05').status, task.now() - t >= 0.05)
+            print(task.move_on_after(0.05, http.get, origin .. '/delay/60'))
+            task.sleep(60) print(task.now() - t > 60)""", "200\ttrue\nfalse\ntrue\n")
+
+    def test_a_wait_for_ever_is_a_deadlock(self):
+        result = self.run_script("task.sleep(math.huge)", "--virtual-time")
+        self.assertEqual(result.status, 4, result)
+        self.assertIn("waits for sleep for ever", result.err)
+
+    def test_advance_runs_what_falls_due_in_its_order(self):
+        self.check_virtual("""
+            for _, s in ipairs { 3, 1, 2 } do task.spawn(function()
+              task.sleep(s) print(s, task.now()) task.sleep(0.5) print('then', task.now())
+            end) end
+            testing.advance(2.25) print('at', task.now())
+            testing.advance(0) print('at', task.now())
+            testing.advance(10) print('at', task.now())""",
+                           "1\t2.0\nthen\t2.5\n2\t3.0\nat\t3.25\nat\t3.25\nthen\t3.5\n3\t4.0\nthen\t4.5\nat\t13.25\n")
+
+    def test_a_clock_that_only_advance_moves(self):
+        self.check_virtual("""
+            print(testing.autojump(false))
+            local t = task.spawn(function() task.sleep(5) print 'slept' end)
+            testing.wait_all_blocked() print(t:status(), task.now())
+            testing.advance(5) print(t:status(), task.now())
+            print(testing.autojump(true)) task.sleep(1) print(task.now())""",
+                           "true\nsuspended\t1.0\nslept\ndone\t6.0\nfalse\n7.0\n")
+
+    def test_without_jumps_a_sleep_is_a_deadlock(self):
+        result = self.run_script("testing.autojump(false) task.sleep(1)", "--virtual-time")
+        self.assertEqual(result.status, 4, result)
+
+    def test_busy_lets_nothing_run(self):
+        self.check_virtual("""
+            local ran = false
+            task.spawn(function() task.sleep(1) ran = true end)
+            task.sleep(0) testing.busy(5) print(ran, task.now()) testing.wait_all_blocked() print(ran)""",
+                           "false\t6.0\ntrue\n")
+
+    def test_all_blocked_is_behind_all_that_can_run(self):
+        for options in (), ("--shuffle=3",):
+            self.check_virtual("""
+                local n = 0
+                for i = 1, 5 do task.spawn(function() for _ = 1, i do task.sleep(0) n = n + 1 end end) end
+                testing.wait_all_blocked() print(n, task.now())""", "15\t1.0\n", options)
+
+    def test_a_sequencer_orders_tasks(self):
+        for options in (), ("--shuffle=5",):
+            self.check_virtual("""
+                local turn, log = testing.sequencer(), {}
+                task.group(function(g)
+                  g:spawn(function() turn(3) log[#log + 1] = 'c' end)
+                  g:spawn(function() turn(1) log[#log + 1] = 'a' turn(4) log[#log + 1] = 'd' end)
+                  g:spawn(function() turn(2) log[#log + 1] = 'b' task.sleep(0) log[#log + 1] = 'b2' end)
+                end)
+                print(table.concat(log, ' '))""", "a b b2 c d\n", options)
+
+    def test_a_sequencers_turn_is_taken_once(self):
+        result = self.run_script("local turn = testing.sequencer() turn(1) turn(1)", "--virtual-time")
+        self.check(result, 1, err=re.compile(r"septet: s\.lua:2: turn 1 of the sequencer was taken before\n"))
+
+    def test_the_real_clock_is_not_moved(self):
+        for code in "testing.advance(1)", "testing.busy(1)", "testing.autojump(false)":
+            self.check(self.run_script(code), 1,
+                       err=re.compile(r"septet: s\.lua:2: the clock is the real one: run this with septet --virtual-time\n"))
+
+    def test_wrong_arguments(self):
+        for code in "testing.advance(-1)", "testing.busy('x')", "testing.sequencer()(0)":
+            self.check(self.run_script(code, "--virtual-time"), 1, err=re.compile(r"septet: s\.lua:2: bad "))
+
+
+class Options(harness.Case):
+    def test_a_seed_must_be_a_whole_number(self):
+        for value in "", "x", "0", "-1", "1x", "1.5":
+            result = self.septet("--shuffle=" + value, "-e", "")
+            self.assertEqual(result.status, 2, result)
+            self.assertIn("a whole number from 1 is expected in '--shuffle=%s'" % value, result.err)
+
+    def test_a_limit_must_be_seconds(self):
+        for value in "", "x", "0", "-1", "1s", "nan", "inf":
+            result = self.septet("--max-slice=" + value, "-e", "")
+            self.assertEqual(result.status, 2, result)
+            self.assertIn("seconds, at least 0.001, are expected in '--max-slice=%s'" % value, result.err)
+
+    def test_near_names_are_suggested(self):
+        for option, name in ("--virtualtime", "virtual-time"), ("--shufle=1", "shuffle"), ("--max-slise", "max-slice"):
+            self.assertIn("did you mean '--%s'?" % name, self.septet(option, "-e", "").err)
+
+    def test_a_turn_over_its_limit(self):
+        result = self.septet("--max-slice=0.02", "-e", "while true do end")
+        self.check(result, 1, err=re.compile(r"septet: the task ran for more than 0\.02 s without waiting\n"))
+
+    def test_a_long_turn_is_told_with_W(self):
+        code = "local t = os.clock() while os.clock() - t < 0.15 do end"
+        self.check(self.septet("-e", code))
+        self.check(self.septet("-W", "-e", code),
+                   err=re.compile(r"septet: warning: task '-e' ran for 0\.\d+ s without waiting\n$"))
+
+    def test_v_twice_says_what_lua_gets_right(self):
+        result = self.septet("-v", "-v")
+        lines = result.out.splitlines()
+        self.assertEqual((result.status, len(lines)), (0, 2), result)
+        self.assertRegex(lines[0], r"^Septet [\d.]+, Lua 5\.4\.\d+, libuv ")
+        self.assertRegex(lines[1], r"^generic for: (not )?closed on break")
+
+
+if __name__ == "__main__":
+    unittest.main()
