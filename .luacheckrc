@@ -10,6 +10,7 @@ ignore = {
 files["tests"] = {
   ignore = { "211/ok" }, -- what pcall says first, where only the error matters
   read_globals = {
-    "describe", "it", "equal", "raises", "raises_error", "misuse", "line", "turns", "gate", "with_ticker",
+    "describe", "it", "equal", "raises", "raises_error", "misuse", "line", "in_order", "many", "MODE", "turns", "gate",
+    "with_ticker",
   },
 }

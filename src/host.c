@@ -269,7 +269,9 @@ static bool spent(const struct spt_sched *s, unsigned ran, uint64_t t0)
 static uint64_t next_instant(septet_host *h)
 {
     struct spt_sched *s = sched_of(h);
-    if (spt_sched_busy(s) || h->deadlocked || h->interrupt)
+    bool over =
+        h->running && s->live == 0; /* what ended it may be the drain before the turn's poll */
+    if (spt_sched_busy(s) || over || h->deadlocked || h->interrupt)
         return SPT_LOOP_NOW;
     uint64_t due = spt_timers_next(&s->timers), curl = spt_driver_due(h->driver);
     return curl < due ? curl : due;

@@ -68,7 +68,8 @@ void spt_op_open(lua_State *L)
 /* Functions in C that may be suspended, and `error`, which only calls a message handler. */
 static bool harmless(const char *name)
 {
-    static const char *const names[] = {"pcall", "xpcall", "dofile", "error", "coroutine.resume"};
+    static const char *const names[] = {"pcall", "xpcall", "dofile",
+                                        "error", "with",   "coroutine.resume"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;

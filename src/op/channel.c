@@ -63,12 +63,10 @@ static struct channel_op *pop(struct spt_link *queue)
  * may use the channel, before the first change. */
 static void reserve(lua_State *L, struct channel *ch)
 {
-    while (ch->count == ch->size && ch->size < ch->capacity && spt_link_alone(&ch->receivers)) {
+    while (ch->count == ch->size && ch->size < ch->capacity) {
         if (ch->size > INT_MAX / 2)
             luaL_error(L, "too many items in a channel");
         int size = ch->size ? ch->size * 2 : 4;
-        if (size > ch->capacity)
-            size = (int)ch->capacity;
         lua_createtable(L, size, 0);
         lua_getiuservalue(L, CHANNEL, 1); // stack: ..., new ring, old ring
         if (size > ch->size) {
@@ -352,16 +350,13 @@ static int l_try_send(lua_State *L)
 /* channel:recv(): the next item; nil and "closed" after the last. */
 static int l_recv(lua_State *L)
 {
-    struct channel *ch = check(L);
-    lua_settop(L, CHANNEL);
-    return await_recv(L, ch);
+    return await_recv(L, check(L));
 }
 
 /* channel:try_recv(): the same, but never waits: nil and "empty" where it would. */
 static int l_try_recv(lua_State *L)
 {
     struct channel *ch = check(L);
-    lua_settop(L, CHANNEL);
     if (take(L, ch))
         return 1;
     if (ch->closed)

@@ -82,7 +82,6 @@ static int l_is_set(lua_State *L)
 static int l_wait(lua_State *L)
 {
     struct event *event = check(L);
-    lua_settop(L, 1);
     struct wait_op *wait = (struct wait_op *)spt_op_new(L, spt_env(L)->sched, &wait_type);
     spt_link_init(&wait->link);
     wait->event = event;

@@ -129,7 +129,6 @@ static struct lock *check_acquire(lua_State *L)
 static int l_acquire(lua_State *L)
 {
     struct lock *lock = check_acquire(L);
-    lua_settop(L, 1);
     struct acquire_op *acquire =
         (struct acquire_op *)spt_op_new(L, spt_env(L)->sched, &acquire_type);
     spt_link_init(&acquire->link);

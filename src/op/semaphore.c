@@ -86,7 +86,6 @@ static int l_semaphore(lua_State *L)
 static int l_acquire(lua_State *L)
 {
     struct semaphore *semaphore = check(L);
-    lua_settop(L, 1);
     struct acquire_op *acquire =
         (struct acquire_op *)spt_op_new(L, spt_env(L)->sched, &acquire_type);
     spt_link_init(&acquire->link);

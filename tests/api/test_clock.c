@@ -35,6 +35,19 @@ static void test_virtual_clock_jumps(void **state)
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
+/* The turn in which the last task ends still has its poll before it. */
+static void test_run_that_ends_before_the_poll_does_not_wait_in_it(void **state)
+{
+    struct told told;
+    for (int sleeps = 1; sleeps < 200; sleeps++) {
+        char script[128];
+        septet_host *host = host_on(&told, SEPTET_CLOCK_VIRTUAL);
+        snprintf(script, sizeof script, PRELUDE "for i = 1, %d do task.sleep(1) end", sleeps);
+        assert_int_equal(run(host, script), SEPTET_OK);
+        assert_int_equal(septet_free(host), SEPTET_OK);
+    }
+}
+
 static void test_virtual_clock_jumps_when_stepped(void **state)
 {
     struct told told;
@@ -248,6 +261,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_virtual_clock_jumps),
+        cmocka_unit_test(test_run_that_ends_before_the_poll_does_not_wait_in_it),
         cmocka_unit_test(test_virtual_clock_jumps_when_stepped),
         cmocka_unit_test(test_virtual_clock_of_a_wait_for_ever_is_a_deadlock),
         cmocka_unit_test(test_manual_clock_moves_by_advance),

@@ -146,5 +146,17 @@ class Api(harness.Case):
                 self.assertIn(name, names)
 
 
+class Conformance(harness.Case):
+    def test_each_row_has_its_test_and_each_test_its_row(self):
+        rows = re.findall(r"^\| `([\w.]+)` \|.*\| `(\w+\.lua)` \|$", read("docs/conformance.md"), re.M)
+        folder, tests = os.path.join("tests", "conformance"), []
+        for name in os.listdir(os.path.join(ROOT, folder)):
+            if name.endswith("_spec.lua"):
+                titles = re.findall(r"""^ *(?:it|in_order) *\(?["']([^"']+)["']""", read(os.path.join(folder, name)), re.M)
+                tests += [(title, name) for title in titles]
+        self.assertGreater(len(rows), 100)
+        self.assertCountEqual(rows, tests)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -8,11 +8,12 @@ static void test_sync_lock_of_an_ended_task_goes_to_the_next(void **state)
 {
     start("L = core.lock()\n"
           "local a = core.spawn(function() L:acquire() fake 'a' end) a.name = 'a'\n"
-          "core.spawn(function() L:acquire() log('b', L:locked()) L:release() end)\n"
+          "local b = core.spawn(function() L:acquire() log('b', L:locked()) end) b.name = 'b'\n"
           "core.spawn(function() L:acquire() log('c') L:release() end) fake 'main'");
     done("a", 0);
     run();
     assert_warned("task 'a' ended holding a lock");
+    assert_warned("task 'b' ended holding a lock");
     assert_log("b true c");
     script("log(L:locked())");
     assert_log("false");
@@ -137,6 +138,37 @@ static void test_sync_waits_for_each_other_are_a_deadlock(void **state)
     assert_true(spt_sched_deadlocked(&world.s));
     spt_scope_cancel(&t->root, "cancel", NULL);
     run();
+}
+
+/* --- deadlines --- */
+
+/* A clock that goes on each time it is read: the deadline passes between any two readings of it. */
+static uint64_t ticking(void *ud)
+{
+    return ++world.now;
+}
+
+static void test_sync_channel_that_has_acted_is_not_refused(void **state)
+{
+    world.s.world.now = ticking;
+    start("C, D, in_time = core.channel(1), core.channel(1), 0");
+    for (int ns = 0; ns < 50; ns++) {
+        char code[512];
+        snprintf(code, sizeof code,
+                 "while C:try_recv() do end D:try_send 'x'\n"
+                 "block(false, false, %d * 1e-9, function()\n"
+                 "  SENT = pcall(C.send, C, 'y')\n"
+                 "end)\n"
+                 "block(false, false, %d * 1e-9, function()\n"
+                 "  RECEIVED = pcall(D.recv, D)\n"
+                 "end)\n"
+                 "assert(SENT == (#C == 1)) assert(RECEIVED == (#D == 0))\n"
+                 "in_time = in_time + (SENT and 1 or 0) + (RECEIVED and 1 or 0)",
+                 ns, ns);
+        start(code);
+    }
+    script("log(in_time > 20, in_time < 100)"); /* some were late, some were not */
+    assert_log("true true");
 }
 
 /* --- the end of the host, and of the state --- */
@@ -292,6 +324,7 @@ int main(void)
         TEST(test_sync_what_is_done_outside_the_drain_wakes),
         TEST(test_sync_a_lock_needs_a_task),
         TEST(test_sync_waits_for_each_other_are_a_deadlock),
+        TEST(test_sync_channel_that_has_acted_is_not_refused),
         TEST(test_sync_waiters_are_unwound_with_the_host),
         cmocka_unit_test(test_sync_state_closed_under_waiters_is_left_alone),
         cmocka_unit_test(test_sync_out_of_memory_once_loses_nothing),

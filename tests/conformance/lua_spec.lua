@@ -1,0 +1,556 @@
+-- The catalogue of task semantics: what of Lua may wait, what may not and says so, and what errors carry.
+local task, sync = require "septet.task", require "septet.sync"
+local probe = require "septet.probe"
+local settle = require("septet.testing").wait_all_blocked
+
+local function closer(fn)
+  return setmetatable({}, { __close = fn })
+end
+
+-- A wait that takes time, and gives its arguments back.
+local function slow(...)
+  task.sleep(1)
+  return ...
+end
+
+local function never()
+  task.sleep(math.huge)
+end
+
+it("lua.break_upvalue_closes", function()
+  local ok, closed = pcall(load([[
+    local closed = false
+    local guard = setmetatable({}, { __close = function() closed = true end })
+    local fns = {}
+    for i in function(_, i) if i < 3 then return i + 1 end end, nil, 0, guard do
+      fns[i] = function() return i end
+      if i == 2 then break end
+    end
+    return closed and fns[1]() == 1 and fns[2]() == 2
+  ]]))
+  equal(probe.closes_loops(), ok and closed)
+
+  local file <close> = assert(io.popen(("'%s' -v -v -e ''"):format(os.getenv "SEPTET")))
+  local told = file:read "a"
+  equal(told:find("generic for: " .. (probe.closes_loops() and "closed" or "not closed"), 1, true) ~= nil, true, told)
+
+  -- Such loops over what is ours are sound with every Lua; where it cannot close them, the block around does.
+  local log = {}
+  task.shield(function()
+    local fns = {}
+    for i in task.generator(function(emit)
+      local _ <close> = closer(function()
+        task.sleep(1)
+        log[#log + 1] = "closed"
+      end)
+      for i = 1, 3 do emit(i) end
+    end) do
+      fns[i] = function() return i end
+      if i == 2 then break end
+    end
+    log[#log + 1] = fns[1]() + fns[2]()
+    for t in task.as_completed { function() return "first" end, never } do
+      fns[1] = function() return t:await() end
+      break
+    end
+    log[#log + 1] = fns[1]()
+  end)
+  equal(log, probe.closes_loops() and { "closed", 3, "first" } or { 3, "first", "closed" })
+end)
+
+it("lua.root_close_awaits", function()
+  local function run(log, leave)
+    local _ <close> = closer(function(_, err)
+      log[#log + 1] = err and (err.kind or err) or "no error"
+      task.cleanup(nil, slow)
+      log[#log + 1] = "closed"
+    end)
+    return leave()
+  end
+  local start, log = task.now(), {}
+  equal({ task.spawn(run, log, function() return 1, nil, 3 end):await() }, { 1, nil, 3 })
+  equal(log, { "no error", "closed" })
+  equal(task.now() - start, 1)
+
+  log = {}
+  raises("^boom$", function() task.spawn(run, log, function() error("boom", 0) end):await() end)
+  equal(log, { "boom", "closed" })
+  equal(task.now() - start, 2)
+
+  log = {}
+  local t = task.spawn(run, log, never)
+  settle()
+  t:cancel()
+  raises_error({ kind = "TaskCancelled" }, t.await, t)
+  equal(log, { "Cancelled", "closed" })
+  equal(task.now() - start, 3)
+
+  log = {}
+  raises("^boom$", coroutine.wrap(run), log, function() error("boom", 0) end)
+  equal(log, { "boom", "closed" })
+end)
+
+it("lua.close_error_replaces", function()
+  local seen, replacement
+  local function body(first)
+    local _ <close> = closer(function(_, err) seen.outer = err end)
+    local _ <close> = closer(function(_, err)
+      seen.inner = err or "none"
+      slow()
+      error(replacement)
+    end)
+    if first then error(first, 0) end
+    return "lost"
+  end
+  for _, first in ipairs { false, "first" } do
+    seen, replacement = {}, {}
+    local t = task.spawn(body, first)
+    equal(rawequal(raises(nil, t.await, t), replacement), true)
+    equal(t:status(), "failed")
+    equal(seen.inner, first or "none")
+    equal(rawequal(seen.outer, replacement), true)
+  end
+
+  local t = task.spawn(function() -- also in place of Cancelled, and then the task has failed
+    local _ <close> = closer(function() error("in the closer", 0) end)
+    never()
+  end)
+  settle()
+  t:cancel()
+  raises("^in the closer$", t.await, t)
+  equal(t:status(), "failed")
+
+  -- A group that closes keeps the error it replaces.
+  local err = raises_error({ kind = "ErrorGroup" }, function()
+    local g <close> = task.group()
+    g:spawn(error, "child", 0)
+    task.sleep(1) -- raises Cancelled, when the child has failed
+    error("body", 0)
+  end)
+  equal(err.errors, { "child" })
+  err = raises_error({ kind = "ErrorGroup" }, function()
+    local g <close> = task.group()
+    g:spawn(function()
+      local _ <close> = closer(function() error("child", 0) end)
+      never()
+    end)
+    settle()
+    error("body", 0)
+  end)
+  equal(err.errors, { "body", "child" })
+end)
+
+it("lua.vararg_through_close", function()
+  local function through(...)
+    local _ <close> = closer(slow)
+    return ...
+  end
+  local function deep(...)
+    local _ <close> = closer(slow)
+    return through(...)
+  end
+  local function many_values(n)
+    local _ <close> = closer(slow)
+    return table.unpack({}, 1, n)
+  end
+  for _, via in ipairs { through, deep } do
+    for _, call in ipairs {
+      function(...) return via(...) end,
+      function(...) return task.spawn(via, ...):await() end,
+      function(...) return select(2, pcall(via, ...)) end,
+      function(...) return coroutine.wrap(via)(...) end,
+      function(...) return task.timeout(9, via, ...) end,
+    } do
+      equal(table.pack(call()), { n = 0 })
+      equal(table.pack(call(nil)), { n = 1 })
+      equal(table.pack(call(1, nil, 3, nil)), { 1, nil, 3, nil, n = 4 })
+    end
+  end
+  equal(select("#", task.spawn(many_values, 200):await()), 200)
+  equal({ (task.spawn(through, 1, 2):await()) }, { 1 })
+end)
+
+it("lua.coroutine_in_task", function()
+  local seen, other = {}, 0
+  local ticker = task.spawn(function()
+    for _ = 1, 4 do
+      task.sleep(1)
+      other = other + 1
+    end
+  end)
+  local co = coroutine.create(function(a, b)
+    slow()
+    local c, d = coroutine.yield(slow(b, a))
+    slow()
+    return c, d, "end"
+  end)
+  seen[1] = { coroutine.resume(co, 1, 2) }
+  seen[2] = coroutine.status(co)
+  seen[3] = { coroutine.resume(co, nil, 4) }
+  seen[4] = coroutine.status(co)
+  equal(seen, { { true, 2, 1 }, "suspended", { true, nil, 4, "end" }, "dead" })
+  ticker:await()
+  equal(other, 4)
+
+  local generators, got = {}, {}
+  for name = 1, 2 do -- two that take turns, each waiting in between
+    generators[name] = coroutine.wrap(function()
+      for i = 1, 3 do coroutine.yield(slow(name * 10 + i)) end
+    end)
+  end
+  for _ = 1, 3 do
+    for name = 1, 2 do got[#got + 1] = generators[name]() end
+  end
+  equal(got, { 11, 21, 12, 22, 13, 23 })
+
+  local handed = coroutine.wrap(function() -- begun in one task, continued in another
+    coroutine.yield(slow "begun")
+    return slow(task.current())
+  end)
+  equal(handed(), "begun")
+  local t = task.spawn(handed)
+  equal(t:await(), t)
+end)
+
+it("lua.nested_60", function()
+  local function nest(n, wrap)
+    if n == 0 then return slow("bottom", nil, n) end
+    if wrap then return coroutine.wrap(nest)(n - 1, wrap) end
+    return select(2, coroutine.resume(coroutine.create(nest), n - 1, wrap))
+  end
+  local start = task.now()
+  for _, wrap in ipairs { true, false } do equal(table.pack(nest(60, wrap)), { "bottom", nil, 0, n = 3 }) end
+  equal(task.now() - start, 2)
+
+  local t = task.spawn(nest, 60, true)
+  settle()
+  t:cancel()
+  raises_error({ kind = "TaskCancelled" }, t.await, t)
+end)
+
+it("lua.cancel_inside", function()
+  local log = {}
+  local function body()
+    local _ <close> = closer(function(_, err)
+      task.cleanup(nil, slow)
+      log[#log + 1] = "inner " .. err.kind
+    end)
+    never()
+  end
+  local t = task.spawn(function()
+    local _ <close> = closer(function(_, err) log[#log + 1] = "outer " .. err.kind end)
+    coroutine.wrap(body)()
+  end)
+  settle()
+  t:cancel()
+  raises_error({ kind = "TaskCancelled" }, t.await, t)
+  equal(log, { "inner Cancelled", "outer Cancelled" })
+
+  log = {}
+  local co
+  t = task.spawn(function() -- resume gives it as any error; the next wait raises again
+    co = coroutine.create(never)
+    local ok, err = coroutine.resume(co)
+    log = { ok, err.kind, coroutine.status(co), (pcall(task.sleep, 1)) }
+    coroutine.wrap(slow)()
+  end)
+  settle()
+  t:cancel()
+  raises_error({ kind = "TaskCancelled" }, t.await, t)
+  equal(log, { false, "Cancelled", "dead", false })
+
+  t = task.spawn(function() -- a deadline that ends a wait in a coroutine leaves that one usable
+    local reader = coroutine.wrap(function()
+      log = { pcall(task.sleep, 5) }
+      coroutine.yield "still here"
+      return slow "and waiting"
+    end)
+    return { task.move_on_after(1, reader) }, reader()
+  end)
+  equal({ t:await() }, { { true, "still here" }, "and waiting" })
+  equal(log[2].kind, "Cancelled")
+end)
+
+it("lua.wrap_error_closes", function()
+  local log = {}
+  local thrown = {}
+  local function body(err)
+    local _ <close> = closer(function() log[#log + 1] = slow "closed" end)
+    slow()
+    error(err, 0)
+  end
+  local wrapped = coroutine.wrap(body)
+  equal(rawequal(raises(nil, wrapped, thrown), thrown), true)
+  log[#log + 1] = "after"
+  raises("cannot resume dead coroutine", wrapped)
+  raises("boom$", coroutine.wrap(body), "boom")
+  equal(log, { "closed", "after", "closed" })
+
+  raises_error({ kind = "ErrorGroup" }, coroutine.wrap(function() -- a closing group is joined
+    local g <close> = task.group()
+    g:spawn(function()
+      local _ <close> = closer(function() log[#log + 1] = "child" end)
+      never()
+    end)
+    settle()
+    error "boom"
+  end))
+  equal(log[#log], "child")
+end)
+
+it("lua.bare_yield", function()
+  misuse("yield outside a coroutine: a task gives way by task.sleep%(0%)", function() coroutine.yield() end)
+  local t = task.spawn(function()
+    local refused = select(2, pcall(coroutine.yield, 1, 2))
+    local isyieldable = coroutine.isyieldable()
+    return task.is(refused, "Usage"), isyieldable, slow "intact"
+  end)
+  equal({ t:await() }, { true, false, "intact" })
+  t = task.spawn(coroutine.yield)
+  raises_error({ kind = "Usage" }, t.await, t)
+end)
+
+it("lua.foreign_resume", function()
+  for _, wait in ipairs { slow, function(...) return coroutine.wrap(slow)(...) end } do
+    local thread
+    local t = task.spawn(function()
+      thread = coroutine.running()
+      return wait "intact"
+    end)
+    settle()
+    equal({ coroutine.resume(thread, "junk") }, { false, "cannot resume a coroutine that waits in a task" })
+    equal(coroutine.status(thread), "suspended")
+    equal({ t:await() }, { "intact" })
+    equal({ coroutine.resume(thread) }, { false, "cannot resume dead coroutine" })
+  end
+
+  local inner, wrapped -- the script's own, while its task waits in it
+  local t = task.spawn(function()
+    inner = coroutine.create(slow)
+    return select(2, coroutine.resume(inner, "inner"))
+  end)
+  local u = task.spawn(function()
+    wrapped = coroutine.wrap(slow)
+    return wrapped "wrapped"
+  end)
+  settle()
+  equal({ coroutine.resume(inner) }, { false, "cannot resume a coroutine that waits in a task" })
+  raises("cannot resume a coroutine that waits in a task", wrapped)
+  equal({ t:await(), (u:await()) }, { "inner", "wrapped" })
+
+  local before
+  t = task.spawn(function() before = coroutine.running() end)
+  t:await()
+  task.spawn(function() equal(rawequal(coroutine.running(), before), false) end):await()
+end)
+
+it("lua.foreign_close", function()
+  local thread, inner
+  local t = task.spawn(function()
+    thread = coroutine.running()
+    inner = coroutine.create(slow)
+    return select(2, coroutine.resume(inner, "intact"))
+  end)
+  settle()
+  misuse("cannot close a coroutine that waits in a task: cancel the task", function() coroutine.close(thread) end)
+  misuse("cannot close a coroutine that waits in a task: cancel the task", function() coroutine.close(inner) end)
+  equal({ t:await() }, { "intact" })
+  equal(coroutine.close(inner), true)
+
+  local idle = coroutine.create(function() -- one that yielded is the script's to close
+    slow()
+    coroutine.yield()
+  end)
+  coroutine.resume(idle)
+  equal(coroutine.close(idle), true)
+end)
+
+it("lua.no_wait_in_sort_gsub_require_gc_msgh", function()
+  local event, semaphore, lock = sync.event(), sync.semaphore(1), sync.lock()
+  local full, empty = sync.channel(1), sync.channel(1)
+  full:send "kept"
+  local target = task.spawn(never)
+  local waits = {
+    function() task.sleep(1) end,
+    function() task.sleep(0) end,
+    function() task.checkpoint() end,
+    function() target:await() end,
+    function() task.wait { target } end,
+    function() task.gather { target } end,
+    function() task.as_completed { target }() end,
+    function() task.group(never) end,
+    function() task.timeout(1, never) end,
+    function() task.shield(never) end,
+    function() event:wait() end,
+    function() semaphore:acquire() end,
+    function() lock:acquire() end,
+    function() full:send "lost" end,
+    function() full:recv() end,
+    function() empty:recv() end,
+    function() semaphore:with(never) end,
+    function() coroutine.wrap(task.sleep)(1) end,
+  }
+  local places = {
+    ["called from 'table.sort'"] = function(wait) table.sort({ 2, 1 }, wait) end,
+    ["called from 'string.gsub'"] = function(wait) return (("a"):gsub(".", wait)) end,
+    ["called from 'require'"] = function(wait)
+      package.preload["conformance.waits"] = wait
+      require "conformance.waits"
+    end,
+    ["called from 'tostring'"] = function(wait) return (tostring(setmetatable({}, { __tostring = wait }))) end,
+    ["called from a finalizer"] = function(wait)
+      setmetatable({}, { __gc = wait })
+      collectgarbage()
+    end,
+    ["called from a message handler"] = function(wait) xpcall(error, wait) end,
+  }
+  for place, call in pairs(places) do
+    for i, wait in ipairs(waits) do
+      local told
+      local ok, err = pcall(call, function()
+        told = told or select(2, pcall(wait))
+        error "out of here"
+      end)
+      package.loaded["conformance.waits"] = nil
+      equal(task.is(told, "Usage"), true, ("%s, wait %d: %s, %s"):format(place, i, ok, err))
+      equal(told.message:find("cannot wait here: " .. place, 1, true) ~= nil, true, told.message)
+    end
+  end
+
+  -- Nothing was armed, taken or left open.
+  equal({ semaphore:value(), lock:locked(), #full, #empty, task.scope() }, { 1, false, 1, 0 })
+  equal({ full:recv() }, { "kept" })
+  event:set()
+  empty:send(1)
+  equal(#empty, 1)
+  equal(target:cancel(), true)
+  task.wait { target }
+  equal(slow "goes on", "goes on")
+
+  misuse("called from 'table.sort'", function() table.sort({ 2, 1 }, function() task.sleep(1) end) end)
+  package.preload["conformance.waits"] = function() return slow "loaded" end
+  equal(task.require "conformance.waits", "loaded")
+  package.preload["conformance.waits"], package.loaded["conformance.waits"] = nil, nil
+end)
+
+it("lua.traceback_across_await", function()
+  local file = debug.getinfo(1, "S").short_src
+  local at = {}
+  local function has(text, level)
+    local place = ("%s:%d: in "):format(file, at[level])
+    if not text:find(place, 1, true) then error(("no %s in\n%s"):format(place, text), 2) end
+  end
+  local function inner(fail)
+    slow()
+    at.inner = line() + 1
+    if fail then error(fail) else never() end
+  end
+  local function outer(fail)
+    slow()
+    local ok, err
+    at.outer = line() + 1
+    ok, err = inner(fail)
+    return ok, err
+  end
+
+  local t = task.spawn(outer, "boom")
+  raises("boom", t.await, t)
+  has(t:traceback(), "inner")
+  has(t:traceback(), "outer")
+
+  t = task.spawn(outer) -- one that waits
+  task.sleep(2)
+  settle()
+  has(t:traceback(), "inner")
+  has(t:traceback(), "outer")
+  local waiter = task.spawn(function()
+    at.waiter = line() + 1
+    t:await()
+  end)
+  settle()
+  has(waiter:traceback(), "waiter")
+  has(waiter:traceback(), "outer") -- and where what it awaits is
+  waiter:cancel()
+  t:cancel()
+  task.wait { t, waiter }
+
+  local err = raises_error({ kind = "Timeout" }, task.timeout, 5, outer) -- where it was stuck
+  has(err.traceback, "inner")
+  has(err.traceback, "outer")
+
+  local ok, _, where = task.try(outer, "boom")
+  equal(ok, false)
+  has(where, "inner")
+  has(where, "outer")
+end)
+
+it("lua.spawn_site", function()
+  local file, me = debug.getinfo(1, "S").short_src, task.current().id
+  local function fails()
+    slow()
+    error "boom"
+  end
+  local function site(at)
+    return ("spawned at %s:%d by #%d"):format(file, at, me)
+  end
+  local function has(text, words)
+    if not text:find(words, 1, true) then error(("no %s in\n%s"):format(words, text), 2) end
+  end
+  local t = task.spawn(fails)
+  local at = line() - 1
+  has(t:traceback(), site(at)) -- before it ran
+  settle()
+  has(t:traceback(), site(at))
+  raises("boom", t.await, t)
+  has(t:traceback(), site(at))
+
+  local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+    g:spawn(fails)
+    at = line() - 1
+  end)
+  has(tostring(err), site(at))
+  local list = task.map(fails, { 1 })
+  at = line() - 1
+  raises("boom", list[1].await, list[1])
+  has(list[1]:traceback(), site(at))
+end)
+
+it("lua.error_nil_false", function()
+  local values = { [false] = false, text = "text", number = 42, table = {}, fn = print }
+  for _, value in pairs(values) do
+    local t = task.spawn(error, value, 0)
+    for _, fn in ipairs {
+      function() t:await() end,
+      function() task.gather { t } end,
+      function() task.spawn(t.await, t):await() end,
+      function() task.timeout(1, error, value, 0) end,
+      function() task.shield(error, value, 0) end,
+      coroutine.wrap(function() t:await() end),
+    } do
+      local got = table.pack(pcall(fn))
+      equal(got.n, 2)
+      if value == "text" or value == 42 then -- wrap adds its place to a string
+        equal(tostring(got[2]):find(value .. "$") ~= nil, true)
+      else
+        equal(rawequal(got[2], value), true)
+      end
+    end
+    equal(t:status(), "failed")
+    equal({ t:result() }, { false, value })
+    local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g) g:spawn(error, value, 0) end)
+    equal({ #err, err.errors[1] }, { 1, value })
+  end
+
+  local t = task.spawn(error)
+  local err = raises_error({ kind = "error", message = "nil error" }, t.await, t)
+  equal(rawequal(raises(nil, t.await, t), err), true)
+  equal({ select(2, t:result()) }, { err })
+  equal(tostring(err), "nil error")
+  raises_error({ kind = "error", message = "nil error" }, task.gather, { error })
+  err = raises_error({ kind = "ErrorGroup" }, task.group, error)
+  equal(err.errors[1] ~= nil, true)
+  err = raises_error({ kind = "ErrorGroup" }, task.group, function(g) g:spawn(error) end)
+  equal(err.errors[1].message, "nil error")
+  local settled = task.gather({ error }, { settled = true })
+  equal({ settled[1].status, settled[1].error.message }, { "failed", "nil error" })
+end)
