@@ -4,45 +4,10 @@ local generator = {}
 
 local core = require "septet.core"
 local args = require "septet.args"
+local closers = require "septet.closers"
 local probe = require "septet.probe"
 
 local is, pcall, error = core.is, pcall, error
-
--- The generators open in one scope, oldest first: a ring of themselves with this as its head. The scope calls
--- `close` at its end.
-local Open = {}
-Open.__index = Open
-
-local function open_here()
-  local open = core.closers()
-  if not open then
-    open = setmetatable({}, Open)
-    open.before, open.after = open, open
-    core.closers(open)
-  end
-  return open
-end
-
-local function link(gen, open)
-  gen.before, gen.after = open.before, open
-  gen.before.after, open.before = gen, gen
-end
-
-local function unlink(gen)
-  if not gen.after then return end
-  gen.before.after, gen.after.before = gen.after, gen.before
-  gen.before, gen.after = nil, nil
-end
-
--- Closes them, the last first. As with closing variables, the last error counts.
-function Open:close()
-  local ok, err = true, nil
-  while self.before ~= self do
-    local closed, why = pcall(self.before.close, self.before)
-    if not closed then ok, err = false, why end
-  end
-  if not ok then error(err, 0) end
-end
 
 ---@class septet.Generator
 ---@operator call: any
@@ -55,7 +20,7 @@ local function stepped(gen, resumed, ok, ...)
   gen.running = false
   if coroutine.status(gen.co) ~= "dead" then return ok, ... end
   gen.done = true
-  unlink(gen)
+  closers.remove(gen)
   if not resumed then error(ok, 0) end
   if not ok and not (gen.closing and is((...), "GeneratorClosed")) then error((...), 0) end
 end
@@ -83,7 +48,7 @@ function Generator:close()
     enter(self)
   else
     self.done = true
-    unlink(self)
+    closers.remove(self)
   end
 end
 
@@ -112,7 +77,7 @@ function generator.new(fn, ...)
     gen.started = true
     return pcall(fn, emit, table.unpack(given, 1, given.n))
   end)
-  link(gen, open_here())
+  closers.add(gen)
   if probe.closes_loops() then return gen, nil, nil, gen end
   return gen
 end

@@ -140,7 +140,8 @@ local Group = core.scope_meta
 ---@return septet.Task
 Group.spawn = Group.spawn
 
---- Cancels the group's body and tasks; the group then returns normally.
+--- Cancels the group's body and tasks; the group then returns normally. Of a group that is a variable it cancels the
+--- tasks only: the end of a block cannot swallow what unwinds it.
 ---@param reason string|nil
 ---@return boolean first
 Group.cancel = Group.cancel
@@ -162,12 +163,13 @@ Group.extend = Group.extend
 ---@return any ... what `started` was called with
 function Group:start(fn, ...)
   args.callable(fn, 1, "start")
+  if not self.is_open then args.usage("the group is closed") end
   local nursery, given, moved, t = new_scope(false), nil, false, nil
   local function started(...)
     if given then args.usage("started was called before") end
-    moved = not nursery:is_cancelled()
-    if moved then core.scope_move(t, self) end
-    given = table.pack(...)
+    if nursery:is_cancelled() then return end
+    core.scope_move(t, self)
+    moved, given = true, table.pack(...)
   end
   t = nursery:spawn(fn, started, ...)
   join(nursery) -- it has moved, or ended
@@ -175,7 +177,7 @@ function Group:start(fn, ...)
   if failed then core.seen(t) end
   close(nursery)
   if failed then error(select(2, t:result()), 0) end
-  if given then return table.unpack(given, 1, given.n) end
+  if moved then return table.unpack(given, 1, given.n) end
   core.checkpoint()
   t:await()
   error(("task '%s' ended without calling started"):format(t.name), 2)
@@ -197,7 +199,7 @@ end
 ---@param ... any
 ---@return any ... what fn returned
 function group.group(fn, ...)
-  if fn == nil then return new_scope(true) end
+  if fn == nil then return new_scope(true, false, nil, true) end
   args.callable(fn, 1, "group")
   local scope = new_scope(true)
   return finish(scope, pcall(fn, scope, ...))

@@ -6,6 +6,7 @@ local task = {}
 local core = require "septet.core"
 local args = require "septet.args"
 local blocks = require "septet.blocks"
+local closers = require "septet.closers"
 local generator = require "septet.generator"
 local group = require "septet.group"
 local loader = require "septet.loader"
@@ -390,7 +391,7 @@ function task.as_completed(list, options)
     return t
   end)
   local set = core.completions(tasks)
-  local deadline, handed = options.timeout and core.now() + options.timeout, 0
+  local deadline, handed, loop = options.timeout and core.now() + options.timeout, 0, {}
 
   local function next_ended()
     local left = deadline and math.max(0, deadline - core.now())
@@ -402,18 +403,23 @@ function task.as_completed(list, options)
     end
     if not i then
       set:close()
+      closers.remove(loop)
       return nil
     end
     handed = handed + 1
     return tasks[i]
   end
 
-  if not probe.closes_loops() then return next_ended end
-  return next_ended, nil, nil, setmetatable({}, { __close = function()
+  function loop.close()
+    closers.remove(loop)
     for _, t in ipairs(owned) do t:cancel("as_completed") end
-    if #owned > 0 then shielded(set.wait, set, "all") end
+    if #owned > 0 then shielded(task.wait, owned) end
     set:close()
-  end })
+  end
+
+  if probe.closes_loops() then return next_ended, nil, nil, setmetatable(loop, { __close = loop.close }) end
+  if #owned > 0 then closers.add(loop) end
+  return next_ended
 end
 
 setmetatable(task, {

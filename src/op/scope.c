@@ -93,15 +93,15 @@ static int l_join(lua_State *L)
 
 /* --- opening and closing --- */
 
-/* scope(gathers, shield, seconds): opens a scope around what the running task does from here on.
+/* scope(gathers, shield, seconds, tasks_only): opens a scope around what the running task does from here on.
  * `gathers`: a task of it that fails cancels the others. `shield`: cancellation from outside stops here.
- * `seconds`: its deadline from now, nil for none. */
+ * `seconds`: its deadline from now, nil for none. `tasks_only`: to cancel it is to cancel its tasks. */
 static int l_scope(lua_State *L)
 {
     struct spt_sched *s = spt_env(L)->sched;
     struct spt_task *t = s->current;
     uint64_t ns = spt_opt_seconds(L, 3, SPT_NEVER);
-    lua_settop(L, 3);
+    lua_settop(L, 4);
     if (!t)
         return spt_error_usage(L, "cannot open a scope here: not inside a task");
     spt_op_check(L, s); /* its join will have to wait */
@@ -116,6 +116,7 @@ static int l_scope(lua_State *L)
     lua_pop(L, 1);
     spt_scope_init(scope, s, t->scope, t);
     scope->gathers = lua_toboolean(L, 1);
+    scope->tasks_only = lua_toboolean(L, 4);
     if (lua_toboolean(L, 2))
         spt_scope_shield(scope);
     t->scope = scope;
@@ -132,7 +133,7 @@ static int l_close(lua_State *L)
     struct spt_scope *scope = check(L, 1);
     struct spt_task *t = scope->sched->current;
     if (!scope->open)
-        return spt_error_usage(L, "the scope is closed");
+        return spt_error_usage(L, "the group is closed");
     if (!t || t->scope != scope)
         return spt_error_usage(L, "scopes close last in, first out, in the task that opened them");
     if (scope->ntasks > 0)
@@ -156,9 +157,27 @@ static int l_spawn(lua_State *L)
     struct spt_scope *scope = check(L, 1);
     spt_check_callable(L, 2);
     if (!scope->open)
-        return spt_error_usage(L, "the scope is closed");
-    spt_task_spawn(L, scope, scope->sched->current, lua_gettop(L) - 2);
+        return spt_error_usage(L, "the group is closed");
+    struct spt_task *t = spt_task_spawn(L, scope, scope->sched->current, lua_gettop(L) - 2);
+    if (scope->tasks_only && scope->source)
+        spt_scope_cancel(&t->root, scope->source, scope->reason);
     return 1;
+}
+
+/* Cancels the tasks of a scope, those to come included. */
+static bool cancel_tasks(struct spt_scope *scope, const char *reason)
+{
+    const struct spt_link *head = &scope->children;
+    if (!scope->open || scope->source)
+        return false;
+    scope->source = "cancel";
+    snprintf(scope->reason, sizeof scope->reason, "%s", reason ? reason : "");
+    for (const struct spt_link *l = head->next; l != head; l = l->next) {
+        struct spt_scope *child = SPT_OF(l, struct spt_scope, sibling);
+        if (child == &child->task->root)
+            spt_scope_cancel(child, "cancel", reason);
+    }
+    return true;
 }
 
 /* scope:cancel(reason): true the first time. */
@@ -166,7 +185,8 @@ static int l_cancel(lua_State *L)
 {
     struct spt_scope *scope = check(L, 1);
     const char *reason = lua_isnoneornil(L, 2) ? NULL : spt_check_string(L, 2, NULL);
-    lua_pushboolean(L, spt_scope_cancel(scope, "cancel", reason));
+    lua_pushboolean(L, scope->tasks_only ? cancel_tasks(scope, reason)
+                                         : spt_scope_cancel(scope, "cancel", reason));
     return 1;
 }
 
@@ -236,6 +256,8 @@ static int l_move(lua_State *L)
     struct spt_scope *scope = check(L, 2);
     if (!scope->open)
         return spt_error_usage(L, "the group is closed");
+    if (spt_task_ended(t))
+        return spt_error_usage(L, "the task has ended");
     spt_scope_move(&t->root, scope);
     return 0;
 }
@@ -316,11 +338,11 @@ static int l_failed(lua_State *L)
 static int l_is_cancelled(lua_State *L)
 {
     struct spt_scope *scope = check(L, 1);
-    lua_pushboolean(L, scope->cancelled || scope->effective);
+    lua_pushboolean(L, scope->source || scope->effective);
     return 1;
 }
 
-/* Methods (the second upvalue), then properties: deadline, expired. */
+/* Methods (the second upvalue), then properties: deadline, expired, is_open. */
 static int l_index(lua_State *L)
 {
     lua_settop(L, 2);
@@ -333,6 +355,8 @@ static int l_index(lua_State *L)
         lua_pushnumber(L, scope->due_ns == SPT_NEVER ? HUGE_VAL : (lua_Number)scope->due_ns / 1e9);
     else if (strcmp(key, "expired") == 0)
         lua_pushboolean(L, scope->cancelled && strcmp(scope->source, "deadline") == 0);
+    else if (strcmp(key, "is_open") == 0)
+        lua_pushboolean(L, scope->open);
     return 1;
 }
 

@@ -135,8 +135,8 @@ it("group.spawn_closed", function()
     kept[3] = g
   end
   for _, g in ipairs(kept) do
-    misuse("the scope is closed", function() g:spawn(member) end)
-    misuse("the scope is closed", function() g:start(member) end)
+    misuse("the group is closed", function() g:spawn(member) end)
+    misuse("the group is closed", function() g:start(member) end)
     equal(g:cancel(), false)
   end
   turns(2)

@@ -509,7 +509,7 @@ static void test_scopes_close_last_in_first_out(void **state)
           "core.scope_close(b) core.scope_close(a)\n"
           "ok, e = pcall(core.scope_close, a) log(ok, e.message)");
     assert_log("false test.lua:2: scopes close last in, first out, in the task that opened them "
-               "false test.lua:4: the scope is closed");
+               "false test.lua:4: the group is closed");
 }
 
 static void test_scope_is_closed_by_its_own_task(void **state)

@@ -67,7 +67,7 @@ describe("a group", function()
   it("refuses tasks once it is closed", function()
     local group
     task.group(function(g) group = g end)
-    misuse("the scope is closed", function() group:spawn(print) end)
+    misuse("the group is closed", function() group:spawn(print) end)
     equal(group:cancel(), false)
   end)
 

@@ -107,7 +107,7 @@ kind("checkpoint", 4, "", function() end)
 kind("busy", 0, "", function(d, op) op.seconds = d.random:of(SECONDS) end)
 kind("deadline", 2, "", function() end)
 kind("extend", 2, "", function(d, op) op.seconds = d.random:of(SECONDS) end)
-kind("fail", 3, "", function() end)
+kind("fail", 2, "", function() end)
 
 kind("await", 8, "waits", function(d, op) op.pick = d:pick() end)
 kind("result", 2, "", function(d, op) op.pick = d:pick() end)
@@ -226,8 +226,15 @@ end
 
 function Drawing:op(at)
   local op = self:named(self:name(at))
-  kinds[op.kind].fill(self, op, at)
-  return op
+  if not kinds[op.kind].waits or self.random:chance(40) then
+    kinds[op.kind].fill(self, op, at)
+    return op
+  end
+  -- Most programs would else come to nothing but waiting for one another.
+  local limit = self:named(self.random:of { "move_on_after", "move_on_after", "timeout" })
+  limit.seconds, limit.body = self.random:of(LIMITS), { op }
+  kinds[op.kind].fill(self, op, inside(at, { emits = false }))
+  return limit
 end
 
 --- The program of a seed: what its tasks share, and the body of its first task.
@@ -243,13 +250,24 @@ function draw.program(seed)
   for i = 1, d.shared.channels do program.channels[i] = random:of { 0, 0, 1, 3 } end
   for i = 1, d.shared.semaphores do program.semaphores[i] = 1 + random:below(2) end
   d.ntasks = 1
+  -- The first task begins others, guarded so that the first failure does not end it all, and gives them time.
   program.task = { number = 1, ops = {} }
-  repeat -- guarded, so that the first failure does not end it all
-    local at = { task = { left = 12 }, depth = 1 }
-    local guard = d:named "pcall"
-    guard.form, guard.body, guard.handler, guard.then_ = "task.pcall", d:ops(at, 4), {}, "go on"
-    table.insert(program.task.ops, guard)
-  until d.ntasks >= 3 and (d.ntasks >= d.most_tasks // 2 or #program.task.ops >= 6)
+  local function add(op) table.insert(program.task.ops, op) end
+  local at = { task = { left = math.huge }, depth = 1 }
+  repeat
+    if random:chance(60) then
+      local op = d:named "spawn"
+      op.task = d:task(at)
+      add(op)
+    else
+      local op = d:named "pcall"
+      op.form, op.body, op.handler, op.then_ = "task.pcall", d:ops(at, 2), {}, "go on"
+      add(op)
+    end
+  until d.ntasks >= d.most_tasks
+  local pause = d:named "sleep"
+  pause.seconds = 20
+  add(pause)
   return program
 end
 

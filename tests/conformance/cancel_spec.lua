@@ -1,0 +1,621 @@
+-- Cancellation: when it is felt and by whom, what cleanup may do meanwhile, and what becomes of the task.
+local task = require "septet.task"
+local sync = require "septet.sync"
+local http = require "septet.http"
+
+-- A list, and a function that appends to it.
+local function recorder()
+  local list = {}
+  return list, function(value) list[#list + 1] = value end
+end
+
+-- A function that says how many seconds have passed, to the microsecond.
+local function stopwatch()
+  local t0 = task.now()
+  return function() return math.floor((task.now() - t0) * 1e6 + 0.5) / 1e6 end
+end
+
+local function closer(fn)
+  return setmetatable({}, { __close = fn })
+end
+
+local function never()
+  task.sleep(math.huge)
+end
+
+-- A task that waits, and the same cancelled.
+local function waiting(fn, ...)
+  local t = task.spawn(fn, ...)
+  turns(3)
+  return t
+end
+
+local function cancelled(fn, ...)
+  local t = waiting(fn, ...)
+  equal(t:cancel "enough", true)
+  return t
+end
+
+it("cancel.before_start", function()
+  for name, wait in pairs {
+    sleep = function() task.sleep(1) end,
+    sleep_0 = function() task.sleep(0) end,
+    checkpoint = task.checkpoint,
+    empty_group = function() task.group(function() end) end,
+    child = function() task.spawn(never):await() end,
+    own_coroutine = function() coroutine.wrap(task.sleep)(1) end,
+  } do
+    local elapsed = stopwatch()
+    local log, note = recorder()
+    local t = task.spawn(function(...)
+      local _ <close> = closer(function(_, err) note { "closed", err.reason } end)
+      note { "started", ... }
+      wait()
+      note "too far"
+    end, 1, nil, 3)
+    equal(t:cancel "early", true)
+    equal(t:status(), "pending")
+    task.wait { t }
+    equal(log, { { "started", 1, nil, 3 }, { "closed", "early" } }, name)
+    equal(t:status(), "cancelled")
+    equal(elapsed(), 0)
+  end
+  local t = task.spawn(function() return "never waited" end)
+  t:cancel()
+  equal(t:await(), "never waited")
+end)
+
+it("cancel.level", function()
+  local elapsed = stopwatch()
+  local ended = task.spawn(function() end)
+  local event, semaphore, lock, full = sync.event(), sync.semaphore(1), sync.lock(), sync.channel(1)
+  event:set()
+  full:send "kept"
+  ended:await()
+  -- Also where there would be nothing to wait for: what is cancelled takes nothing.
+  local waits = {
+    sleep = function() task.sleep(1) end,
+    sleep_0 = function() task.sleep(0) end,
+    checkpoint = task.checkpoint,
+    await_ended = function() ended:await() end,
+    await = function() task.spawn(never):await() end,
+    wait = function() task.wait { ended } end,
+    wait_none = function() task.wait {} end,
+    gather = function() task.gather { ended, never } end,
+    gather_none = function() task.gather {} end,
+    race = function() task.race { never, function() end } end,
+    as_completed = function() for _ in task.as_completed { ended } do task.current() end end,
+    empty_group = function() task.group(function() end) end,
+    group = function() task.group(function(g) g:spawn(never) end) end,
+    start = function() task.group(function(g) g:start(never) end) end,
+    timeout = function() task.timeout(1, task.sleep, 2) end,
+    generator = function() for _ in task.generator(function(emit) emit(1, task.sleep(1)) end) do task.current() end end,
+    event = function() event:wait() end,
+    semaphore = function() semaphore:acquire() end,
+    semaphore_with = function() semaphore:with(error) end,
+    lock = function() lock:acquire() end,
+    lock_with = function() lock:with(error) end,
+    recv = function() full:recv() end,
+    send = function() full:send "x" end,
+    iter = function() for _ in full:iter() do task.current() end end,
+    own_coroutine = function() coroutine.wrap(task.checkpoint)() end,
+    get = function() http.get "http://127.0.0.1:1/" end,
+  }
+  local t = task.spawn(function()
+    for _ = 1, 3 do raises_error({ kind = "Cancelled", source = "cancel", reason = "enough" }, task.sleep, 1) end
+    for name, wait in pairs(waits) do
+      local ok, err = pcall(wait)
+      if ok or not task.is_cancelled(err) then error(("%s: %s %s"):format(name, ok, err), 0) end
+    end
+    equal({ semaphore:value(), lock:locked(), #full }, { 1, false, 1 })
+    equal(task.deadline(), -math.huge)
+    return "the end"
+  end)
+  turns(2)
+  t:cancel "enough"
+  equal(t:await(), "the end")
+  equal(elapsed(), 0)
+end)
+
+it("cancel.no_lost_result", function()
+  local event, semaphore, lock = sync.event(), sync.semaphore(1), sync.lock()
+  local full, empty, by_hand = sync.channel(1), sync.channel(), sync.channel()
+  semaphore:acquire()
+  lock:acquire()
+  full:send "first"
+  for name, case in pairs {
+    event = { function() event:wait() return "set" end, function() event:set() end, "set" },
+    semaphore = { function() semaphore:acquire() return semaphore:value() end, function() semaphore:release() end, 0 },
+    lock = { function() lock:acquire() lock:release() return "locked" end, function() lock:release() end, "locked" },
+    recv = { function() return empty:recv() end, function() equal(empty:try_send "value", true) end, "value" },
+    send = { function() by_hand:send "value" return "sent" end, function() equal(by_hand:try_recv(), "value") end, "sent" },
+    send_buffered = { function() full:send "second" return #full end, function() equal(full:try_recv(), "first") end, 1 },
+  } do
+    local wait, post, value = table.unpack(case)
+    local t = task.spawn(function()
+      equal(wait(), value, name)
+      raises_error({ kind = "Cancelled" }, task.sleep, 1000)
+      return "not lost"
+    end)
+    turns(2)
+    post()
+    equal(t:cancel(), true)
+    equal(t:await(), "not lost")
+  end
+  equal(semaphore:value(), 0)
+  equal(full:try_recv(), "second")
+
+  -- What the scheduler posts: the canceller is woken by the same, and before the waiter.
+  local elapsed = stopwatch()
+  local target = task.spawn(function()
+    task.sleep(1)
+    return "value"
+  end)
+  for _, case in ipairs { { function() return target:await() end, "value" },
+    { function() return task.wait { target }[1]:result() end, true },
+    { function() return task.gather { target }[1] end, "value" },
+    { function() task.sleep(1) end },
+  } do
+    local wait, value = table.unpack(case)
+    if target:status() == "done" then target = task.spawn(function() task.sleep(1) return "value" end) end
+    elapsed = stopwatch()
+    local waiter
+    local canceller = task.spawn(function()
+      wait()
+      equal(waiter:cancel(), true)
+    end)
+    waiter = task.spawn(function()
+      equal(wait(), value)
+      raises_error({ kind = "Cancelled" }, task.sleep, 1000)
+      return "not lost"
+    end)
+    equal(waiter:await(), "not lost")
+    canceller:await()
+    equal(elapsed(), 1)
+  end
+end)
+
+it("cancel.finished", function()
+  local done = task.spawn(function() return "value" end)
+  local failed = task.spawn(error, "failure", 0)
+  local was_cancelled = cancelled(never)
+  task.wait { done, failed, was_cancelled }
+  for _, t in ipairs { done, failed, was_cancelled } do
+    local before = t:status()
+    equal(t:cancel "late", false)
+    equal(t:status(), before)
+  end
+  equal(done:await(), "value")
+  raises("^failure$", failed.await, failed)
+  raises_error({ kind = "TaskCancelled", reason = "enough" }, was_cancelled.await, was_cancelled)
+  local scope
+  task.timeout(1, function() scope = task.scope() end)
+  equal(scope:cancel(), false)
+end)
+
+it("cancel.twice", function()
+  local elapsed = stopwatch()
+  local raised = 0
+  local t = task.spawn(function()
+    local _, err = pcall(never)
+    raised = raised + 1
+    equal(task.cleanup(5, task.sleep, 1), true) -- a second request does not end it
+    error(err, 0)
+  end)
+  turns(2)
+  equal({ t:cancel "first", t:cancel "second" }, { true, false })
+  turns(3)
+  equal(t:status(), "suspended")
+  equal(t:cancel "third", false)
+  task.wait { t }
+  equal({ t:status(), t:cancel(), raised, elapsed() }, { "cancelled", false, 1, 1 })
+  task.group(function(g)
+    equal({ g:cancel(), g:cancel(), g:is_cancelled() }, { true, false, true })
+  end)
+end)
+
+it("cancel.reason_first_wins", function()
+  local t = waiting(function()
+    for _ = 1, 2 do raises_error({ kind = "Cancelled", reason = "first" }, never) end
+    task.current():cancel "own"
+    never()
+  end)
+  t:cancel "first"
+  t:cancel "second"
+  raises_error({ kind = "TaskCancelled", reason = "first" }, t.await, t)
+
+  t = waiting(never)
+  t:cancel() -- to have none is a reason, too
+  t:cancel "second"
+  local err = raises_error({ kind = "TaskCancelled" }, t.await, t)
+  equal(err.reason, nil)
+
+  -- A task's own reason is its first, whatever block of it was cancelled before.
+  t = task.spawn(task.timeout, 1, function()
+    raises_error({ kind = "Cancelled", source = "deadline" }, never)
+    task.shield(task.sleep, 1)
+    never()
+  end)
+  task.sleep(1.5)
+  equal(t:cancel "task's", true)
+  raises_error({ kind = "TaskCancelled", reason = "task's" }, t.await, t)
+end)
+
+it("cancel.self", function()
+  local log, note = recorder()
+  local t = task.spawn(function()
+    local me = task.current()
+    equal(me:cancel "my own", true)
+    note(me:status())
+    task.spawn(note, "spawned")
+    equal(sync.event():is_set(), false)
+    raises_error({ kind = "Cancelled", source = "cancel", reason = "my own", by = me.id }, task.sleep, 1)
+    note "raised"
+    task.sleep(1)
+    note "too far"
+  end)
+  raises_error({ kind = "TaskCancelled", reason = "my own" }, t.await, t)
+  table.sort(log)
+  equal(log, { "raised", "running", "spawned" })
+  equal({ task.move_on_after(1, function()
+    equal(task.scope():cancel(), true)
+    task.sleep(0.5)
+  end) }, { false })
+end)
+
+it("cancel.self_then_return", function()
+  local t = task.spawn(function()
+    task.current():cancel()
+    return "value", nil, 3
+  end)
+  equal({ t:await() }, { "value", nil, 3 })
+  equal({ t:status(), t:cancel() }, { "done", false })
+  equal({ task.move_on_after(1, function()
+    task.scope():cancel()
+    return "value"
+  end) }, { true, "value" })
+  equal(task.group(function(g)
+    g:cancel()
+    return "value"
+  end), "value")
+  task.checkpoint() -- those were the scopes that were cancelled
+end)
+
+it("cancel.swallow_loop_fair", function()
+  local event = sync.event()
+  event:set()
+  local ended = task.spawn(function() end)
+  ended:await()
+  for name, wait in pairs {
+    sleep = function() task.sleep(1000) end,
+    checkpoint = task.checkpoint,
+    await_ended = function() ended:await() end,
+    event = function() event:wait() end,
+    group = function() task.group(function() end) end,
+  } do
+    local swallowed, others = 0, 0
+    local t = task.spawn(function()
+      while swallowed < 100 do
+        equal(pcall(wait), false)
+        swallowed = swallowed + 1
+      end
+    end)
+    t:cancel()
+    local other = task.spawn(function()
+      while t:status() ~= "done" do
+        others = others + 1
+        equal(math.abs(swallowed - others) <= 1, true, name) -- turn about
+        task.checkpoint()
+      end
+    end)
+    other:await()
+  end
+end)
+
+it("cancel.stuck_warning", function()
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write [[
+local task = require "septet.task"
+local function absorb(times)
+  for _ = 1, times do pcall(task.sleep, 1) end
+end
+local function stuck() absorb(3500) end
+local t, patient = task.spawn(stuck), task.spawn(absorb, 999)
+t.name = "stubborn"
+t:cancel() patient:cancel()
+t:await() patient:await()
+]]
+  file:close()
+  local pipe = assert(io.popen(("'%s' --virtual-time '%s' 2>&1"):format(os.getenv "SEPTET", path)))
+  local out = pipe:read "a"
+  equal({ pipe:close() }, { true, "exit", 0 })
+  os.remove(path)
+  local first = "septet: warning: task 'stubborn' ignores its cancellation: it has absorbed it 1000 times\nstack traceback:\n"
+  equal(out:sub(1, #first), first)
+  equal(out:find("in upvalue 'absorb'", 1, true) ~= nil, true, out)
+  equal(select(2, out:gsub("warning", "")), 1)
+end)
+
+it("cancel.during_cleanup", function()
+  local elapsed = stopwatch()
+  local log, note = recorder()
+  local t = waiting(function()
+    local _ <close> = closer(function() note "last closer" end)
+    local _ <close> = closer(function()
+      task.sleep(1)
+      note "too far"
+    end)
+    local _ <close> = closer(function()
+      note { task.cleanup(5, function()
+        task.sleep(1)
+        return "cleaned up"
+      end) }
+    end)
+    local ok = pcall(never)
+    equal(ok, false)
+    raises_error({ kind = "Cancelled" }, task.checkpoint)
+    never()
+  end)
+  t:cancel()
+  task.wait { t }
+  equal(log, { { true, "cleaned up" }, "last closer" })
+  equal({ t:status(), elapsed() }, { "cancelled", 1 })
+end)
+
+it("cancel.shield", function()
+  local elapsed = stopwatch()
+  local log, note = recorder()
+  local t = task.spawn(function()
+    note { task.shield(function(...)
+      equal(task.deadline(), math.huge)
+      local child = task.spawn(task.sleep, 2)
+      task.sleep(1)
+      note(elapsed())
+      child:await()
+      task.timeout(5, task.group, function(g) g:spawn(task.sleep, 1) end)
+      return ...
+    end, "value", nil, 3) }
+    note(elapsed())
+    task.sleep(0)
+    note "too far"
+  end)
+  task.sleep(0.5)
+  t:cancel()
+  raises_error({ kind = "TaskCancelled" }, t.await, t)
+  equal(log, { 1, { "value", nil, 3 }, 3 })
+  equal(elapsed(), 3)
+
+  -- The same for a deadline from outside. A body that returns behind the shield has not been late.
+  equal(task.timeout(1, function()
+    task.shield(task.sleep, 2)
+    return "value"
+  end), "value")
+  equal(elapsed(), 5)
+  raises_error({ kind = "Timeout" }, task.timeout, 1, function()
+    task.shield(task.sleep, 2)
+    task.checkpoint()
+  end)
+  equal(elapsed(), 7)
+  raises("^own$", task.shield, error, "own", 0)
+end)
+
+it("cancel.shield_own_deadline", function()
+  local elapsed = stopwatch()
+  local t = cancelled(function()
+    pcall(never)
+    equal({ task.cleanup(1, never) }, { false })
+    equal(elapsed(), 1)
+    raises_error({ kind = "Timeout", seconds = 2 }, task.shield, task.timeout, 2, never)
+    equal(elapsed(), 3)
+    equal(task.shield(function() -- its own cancellation as well
+      task.scope():cancel()
+      task.sleep(1)
+      return "too far"
+    end), nil)
+    equal({ task.cleanup(1, task.cleanup, 5, task.sleep, 2) }, { true, true }) -- and not an outer shield's
+    equal(elapsed(), 5)
+    task.checkpoint()
+  end)
+  raises_error({ kind = "TaskCancelled", reason = "enough" }, t.await, t)
+  equal(elapsed(), 5)
+end)
+
+it("cancel.unshield_redelivers", function()
+  local elapsed = stopwatch()
+  local log, note = recorder()
+  local mate
+  local t = task.spawn(function()
+    task.group(function(g)
+      task.shield(function()
+        mate = g:spawn(never) -- the shield is a block: it is not in it
+        task.shield(task.sleep, 1)
+        task.sleep(1)
+        note(elapsed())
+      end)
+      local ok, err = pcall(task.sleep, 1)
+      note { ok, err.reason, elapsed() }
+      task.shield(task.sleep, 1)
+      note(elapsed())
+      task.sleep(1)
+    end)
+  end)
+  task.sleep(0.5)
+  t:cancel "enough"
+  task.wait { mate }
+  equal({ mate:status(), elapsed() }, { "cancelled", 0.5 })
+  raises_error({ kind = "TaskCancelled", reason = "enough" }, t.await, t)
+  equal(log, { 2, { false, "enough", 2 }, 3 })
+end)
+
+it("cancel.unshield_while_propagating", function()
+  local elapsed = stopwatch()
+  local log, note = recorder()
+  -- Raised on inside a shield that was opened on its way out.
+  equal({ task.move_on_after(1, function()
+    local _, err = pcall(never)
+    task.shield(error, err, 0)
+    note "too far"
+  end) }, { false })
+  -- The shield is cancelled, too: it absorbs, being out of reach, and the outer scope is felt behind it.
+  equal({ task.move_on_after(1, function()
+    local _, err = pcall(never)
+    equal({ task.cleanup(1, function()
+      raises_error({ kind = "Cancelled", source = "deadline" }, task.sleep, 2)
+      error(err, 0)
+    end) }, { false })
+    note(elapsed())
+    task.checkpoint()
+    note "too far"
+  end) }, { false })
+  equal(log, { 3 })
+  task.checkpoint()
+end)
+
+it("cancel.inheritance", function()
+  local elapsed = stopwatch()
+  local below, background, shielded = {}, nil, nil
+  local foreign = task.spawn(never)
+  local function add(t)
+    below[#below + 1] = t
+    return t
+  end
+  local root = task.spawn(function()
+    add(task.spawn(function() add(task.spawn(never)):await() end))
+    add(task.spawn(foreign.await, foreign))
+    background = task.background(task.sleep, 2)
+    shielded = task.spawn(task.shield, task.sleep, 1)
+    pcall(task.timeout, 50, function()
+      add(task.spawn(never))
+      task.group(function(g)
+        add(g:spawn(task.gather, { function() never(add(task.current())) end }))
+        never()
+      end)
+    end)
+    pcall(never, add(task.spawn(task.sleep, 1))) -- spawned when all was cancelled
+    never()
+  end)
+  task.sleep(0.5)
+  root:cancel()
+  task.wait { root }
+  equal(elapsed(), 1)
+  equal({ root:status(), #below }, { "cancelled", 7 })
+  for i, t in ipairs(below) do equal({ i, t:status() }, { i, "cancelled" }) end
+  equal({ shielded:status(), background:status(), foreign:status() }, { "done", "suspended", "suspended" })
+  background:await()
+  equal(elapsed(), 2)
+end)
+
+in_order("cancel.cascade_order", function()
+  local log, note = recorder()
+  local function node(name, depth)
+    for i = 1, depth > 0 and 2 or 0 do task.spawn(node, name .. i, depth - 1) end
+    local _, err = pcall(never)
+    note(name)
+    error(err, 0)
+  end
+  local root = task.spawn(function()
+    task.group(function(g)
+      g:spawn(node, "a", 2)
+      task.spawn(node, "b", 0)
+      node("root", 1)
+    end)
+  end)
+  turns(6)
+  root:cancel()
+  task.wait { root }
+  equal(log, { "root", "a", "a1", "a11", "a12", "a2", "a21", "a22", "b", "root1", "root2" })
+end)
+
+it("cancel.abort_failed_op", function()
+  local elapsed = stopwatch()
+  local exceptions, note = recorder()
+  local session <close> = http.session { trace = {
+    request_exception = function(_, ev) note(ev.cancelled) end,
+  } }
+  local t = waiting(session.get, session, "http://name.invalid/") -- looked up in a thread of libcurl's
+  equal({ t:status(), t:waits_for() }, { "suspended", "http GET http://name.invalid/" })
+  equal(t:cancel "enough", true)
+  turns(2)
+  equal(t:status(), "cancelled")
+  equal(exceptions, { true })
+  raises_error({ kind = "TaskCancelled", reason = "enough" }, t.await, t)
+  raises_error({ kind = "HttpError", code = "connect" }, session.get, session, "http://127.0.0.1:1/")
+  cancelled(session.get, session, "http://name.invalid/")
+  session:close()
+  turns(2)
+  equal(elapsed() < 10, true) -- the clock goes on while requests are out, and was not jumped
+end)
+
+it("cancel.stray_reraise", function()
+  local saved
+  task.wait { cancelled(function() saved = select(2, pcall(never)) end) }
+  local t = task.spawn(error, saved, 0)
+  local err = raises("^stray Cancelled$", t.await, t)
+  equal(task.is(err, "error"), true)
+  equal(t:status(), "failed")
+
+  -- Kept beyond the scope that it was for.
+  t = task.spawn(function()
+    local kept
+    task.move_on_after(1, function() kept = select(2, pcall(never)) end)
+    error(kept, 0)
+  end)
+  raises("^stray Cancelled$", t.await, t)
+  raises_error({ kind = "Cancelled" }, task.timeout, 1, error, saved, 0) -- a block passes it on
+
+  local group = raises_error({ kind = "ErrorGroup" }, task.group, function(g) g:spawn(error, saved, 0) end)
+  equal({ #group.errors, tostring(group.errors[1]) }, { 1, "stray Cancelled" })
+end)
+
+it("cancel.body_raises_other", function()
+  local thrown = {}
+  local t = cancelled(function()
+    pcall(never)
+    error(thrown)
+  end)
+  equal(rawequal(raises(nil, t.await, t), thrown), true)
+  equal(t:status(), "failed")
+
+  t = cancelled(function()
+    local _ <close> = closer(function() error("closer broke", 0) end)
+    never()
+  end)
+  raises("^closer broke$", t.await, t)
+  equal(t:status(), "failed")
+end)
+
+it("cancel.returns", function()
+  local t = cancelled(function()
+    equal(pcall(never), false)
+    return "value", nil, 3
+  end)
+  equal({ t:await() }, { "value", nil, 3 })
+  equal(t:status(), "done")
+
+  local child -- what it spawned has been cancelled all the same
+  t = cancelled(function()
+    child = task.spawn(never)
+    return pcall(never)
+  end)
+  equal((t:await()), false)
+  equal(child:status(), "cancelled")
+end)
+
+it("cancel.error_converted_tostring", function()
+  local t = cancelled(function()
+    local ok, err = pcall(function()
+      local ok, err = pcall(never)
+      if not ok then error("request failed: " .. tostring(err), 0) end
+    end)
+    equal({ ok, err }, { false, "request failed: cancelled: enough" })
+    raises_error({ kind = "Cancelled", reason = "enough" }, task.checkpoint)
+    error(err, 0)
+  end)
+  raises("^request failed: cancelled: enough$", t.await, t)
+  equal(t:status(), "failed")
+  raises("^late: cancelled %(deadline%)$", task.timeout, 1, function()
+    local _, err = pcall(never)
+    error("late: " .. err, 0)
+  end)
+end)

@@ -1,0 +1,117 @@
+--- What septet.trace tells of a program: in each task's events every wait has its one end. And their digest, by which
+--- two runs are compared.
+local events = {}
+
+local trace = require "septet.trace"
+
+-- What may come next of a task in each state; a turn is told when it is over, by how the task left it.
+local grammar = {
+  ready = { wait = "parking", ["run yield"] = "ready", ["run end"] = "ending" },
+  parking = { ["run wait"] = "parked" },
+  parked = { ready = "ready" },
+  ending = { ["end"] = "ended" },
+}
+
+-- What of an event goes into the digest.
+local fields = {
+  spawn = { "parent", "defined", "at" },
+  wait = { "what", "at", "ref" },
+  ready = { "by", "cancelled" },
+  run = { "duration", "left" },
+  cancel = { "by", "source" },
+  ["end"] = { "outcome" },
+}
+local ids = { parent = true, by = true, ref = true }
+
+local p -- of the program that runs
+
+--- Begins with a program; `main` is the id of the task that runs it, which must have begun its turn in a lap of its
+--- own. on_end(id, outcome) is called for the end of each task.
+function events.begin(now, main, on_end, digest)
+  p = { start = now, edge = now, base = main, next_id = nil, on_end = on_end, digest = digest and 0, n = 0,
+    states = { [main] = "ready" }, wrongs = {}, texts = {} }
+end
+
+local function mix(value)
+  p.digest = (p.digest ~ value) * 0x100000001b3
+  p.digest = p.digest ~ (p.digest >> 29)
+end
+
+local function mix_text(text)
+  local number = p.texts[text]
+  if not number then
+    number = 0
+    local relative = text:gsub("#(%d+)", function(id) return "#" .. tonumber(id) - p.base end)
+    for i = 1, #relative do number = number * 31 + relative:byte(i) end
+    p.texts[text] = number
+  end
+  mix(number)
+end
+
+-- The first task of a program is the one after `base`, wherever the run began.
+local function add_to_digest(e)
+  mix_text(e.kind)
+  mix(math.floor((e.time - p.start) * 1e6 + 0.5))
+  mix(e.task > p.base and e.task - p.base or 0)
+  for _, field in ipairs(fields[e.kind] or {}) do
+    local value = e[field]
+    if ids[field] then
+      mix(value > p.base and value - p.base or value == 0 and -1 or 0)
+    elseif type(value) == "number" then
+      mix(math.floor(value * 1e6 + 0.5))
+    else
+      mix_text(tostring(value))
+    end
+  end
+end
+
+local function wrong(e, format, ...)
+  p.wrongs[#p.wrongs + 1] = ("trace of #%d at %g: %s"):format(e.task, e.time - p.start, format:format(...))
+end
+
+local function follow(e)
+  local state = p.states[e.task]
+  local word = e.kind == "run" and "run " .. e.left or e.kind
+  if e.kind == "spawn" then
+    if state then wrong(e, "spawned twice") end
+    p.states[e.task] = "ready"
+  elseif e.kind == "lost" then
+    wrong(e, "%d records lost", e.count)
+  elseif e.kind ~= "cancel" and e.kind ~= "name" and e.kind ~= "stuck" then
+    local next_state = (grammar[state] or {})[word]
+    if not next_state then wrong(e, "%s while %s", word, state or "not there") end
+    p.states[e.task] = next_state
+  end
+  if e.kind == "end" then
+    p.states[e.task] = nil
+    p.on_end(e.task, e.outcome, e.time, p.n)
+  end
+end
+
+-- Turns follow one another, and what happens in a turn happens between its edges.
+local function check_time(e)
+  if e.time < p.edge then wrong(e, "%s %g before the turn in which it came", e.kind, p.edge - e.time) end
+  if e.kind == "run" then p.edge = e.time + e.duration end
+end
+
+trace.subscribe(function(e)
+  if not p then return end
+  p.n = p.n + 1
+  follow(e)
+  check_time(e)
+  if p.digest then add_to_digest(e) end
+end)
+
+--- Ends with it, once all its events were told; returns what was wrong, how many events there were, and the digest.
+function events.finish()
+  local done = p
+  p = nil
+  for id, state in pairs(done.states) do
+    if id ~= done.base then
+      table.insert(done.wrongs, ("trace of #%d: it never ended, and is %s"):format(id, state))
+    end
+  end
+  return done.wrongs, done.n, done.digest
+end
+
+return events

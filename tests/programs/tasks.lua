@@ -1,0 +1,337 @@
+--- Operations on time and on tasks.
+local w = require "world"
+local blocks = require "blocks"
+local probe = require "septet.probe"
+local scopes = require "scopes"
+local task = require "septet.task"
+local testing = require "septet.testing"
+
+local is, pack = task.is, table.pack
+local exec, wrong, say = w.exec, w.wrong, w.say
+local TICK = scopes.TICK
+
+-- --- time ---
+
+function exec.sleep(rec, op)
+  local due, busy = w.now + op.seconds, w.busy
+  w.wait(rec, op, nil, task.sleep, op.seconds)
+  if w.now < due then wrong(rec, op, "it woke %g early", due - w.now) end
+  if w.now > due + w.busy - busy then wrong(rec, op, "it woke %g late", w.now - due) end
+end
+
+function exec.checkpoint(rec, op)
+  local before = w.now
+  w.wait(rec, op, nil, task.checkpoint)
+  if w.now > before and not w.program.busy then wrong(rec, op, "the clock moved while a task was ready") end
+end
+
+function exec.busy(rec, op)
+  testing.busy(op.seconds)
+  w.busy = w.busy + op.seconds
+  if task.now() ~= w.now + op.seconds then wrong(rec, op, "the clock did not move with it") end
+  w.resumed(rec)
+end
+
+function exec.deadline(rec, op)
+  local got, least, s = task.deadline(), math.huge, rec.scope
+  local must, may_be = scopes.certain(s, w.now + 2 * TICK), scopes.may_be(s, w.now)
+  while s do
+    least = math.min(least, s.due or math.huge)
+    s = not s.shield and s.parent
+  end
+  if must and got ~= -math.huge or not must and got ~= least and not (may_be and got == -math.huge) then
+    wrong(rec, op, "the deadline of %s scope is %g", must and "a cancelled" or "this", got)
+  end
+end
+
+function exec.extend(rec, op)
+  local s = rec.scope
+  while s.kind ~= "task" and not s.due do s = s.parent end
+  if not s.due then return end
+  local certain, may_be = scopes.certain_itself(s, w.fired()), scopes.may_be_itself(s, w.now)
+  local in_time = s.handle:extend(op.seconds)
+  if in_time and (certain or s.due <= w.now) then wrong(rec, op, "it moved a deadline that had passed") end
+  if not in_time and not may_be then wrong(rec, op, "it did not move a deadline to come") end
+  if in_time then scopes.due(s, s.due + op.seconds, w.now) end
+end
+
+-- --- spawning ---
+
+function exec.spawn(rec, op)
+  local new = w.task(op.task, rec.scope)
+  w.known(new, task.spawn(w.main(new)))
+end
+
+-- A group that is there, and that may wait for such a task: no circle of joins comes of it.
+local function pick_group(op)
+  local s = #w.groups > 0 and w.groups[1 + op.pick % #w.groups]
+  return s and s.handle and s.owner.body.number < op.task.number and s
+end
+
+function exec.spawn_in(rec, op)
+  local s = pick_group(op)
+  if not s then return exec.spawn(rec, op) end
+  local new = w.task(op.task, s)
+  local ok, handle = pcall(s.handle.spawn, s.handle, w.main(new))
+  if ok then
+    w.known(new, handle)
+    if s.closed then wrong(rec, op, "it spawned in a closed group") end
+  else
+    s.children[#s.children], w.tasks[#w.tasks] = nil, nil
+    if not is(handle, "Usage") or not s.over then wrong(rec, op, "it could not spawn: %s", say(handle)) end
+  end
+end
+
+-- In the task that group:start started. It moves to the group, unless it was cancelled before; where that is uncertain
+-- it says nothing.
+function exec.started(rec, op)
+  local nursery = rec.root.parent
+  if not rec.started or rec.moved or scopes.may_be(nursery, w.now) then return end
+  local g = nursery.to
+  local ok, err = pcall(rec.started, rec, op.id)
+  if not ok then
+    if not is(err, "Usage") or not g.over then wrong(rec, op, "it could not start: %s", say(err)) end
+    error(err, 0)
+  end
+  rec.moved, rec.root.parent = true, g
+  g.children[#g.children + 1], nursery.children[1] = rec, nil
+  g.owner.live = g.owner.live + 1
+  nursery.owner.live = nursery.owner.live - 1
+end
+
+function exec.start(rec, op)
+  local g = pick_group(op)
+  if not g then return exec.spawn(rec, op) end
+  local nursery = scopes.new("nursery", rec, rec.scope, w.now)
+  nursery.to = g
+  local new = w.task(op.task, nursery)
+  w.begin_wait(rec, op)
+  rec.joins, rec.must = true, false -- it waits for the task, and that one is cancelled
+  local result = pack(pcall(g.handle.start, g.handle, w.main(new)))
+  w.end_wait(rec, op, result[1], result[2])
+  blocks.closed(rec, op, nursery)
+  if new.moved or result[1] then
+    if not new.moved or not result[1] or result[2] ~= new or result.n ~= 3 then
+      wrong(rec, op, "its task called started, and it gave %s", say(result[2]))
+    end
+  elseif scopes.status(new) == "done" then
+    if type(result[2]) ~= "string" and not is(result[2], "Cancelled") then
+      wrong(rec, op, "its task never started, and it gave %s", say(result[2]))
+    end
+  elseif not is(result[2], "Cancelled") then
+    w.check_end(rec, op, new, result, 0)
+  end
+  w.unpacked(result)
+end
+
+-- --- one task ---
+
+function exec.await(rec, op)
+  local target = w.pick(rec, op.pick)
+  if not target then return end
+  local told, result = target.told, w.attempt(rec, op, target, target.handle.await, target.handle)
+  if result[1] or not is(result[2], "Cancelled") then w.check_end(rec, op, target, result, told) end
+  w.unpacked(result)
+end
+
+function exec.result(rec, op)
+  local target = w.pick(rec, op.pick)
+  if not target or scopes.is_live(target) then return end
+  local told, result = target.told, pack(target.handle:result())
+  if scopes.status(target) ~= "cancelled" then
+    w.check_end(rec, op, target, result, told)
+  elseif result[1] or result[2] ~= target.root.outcome[2] then
+    wrong(rec, op, "the result of cancelled task %d is not what unwound it", target.body.number)
+  end
+end
+
+-- Cancels a scope by its handle, or its task's. `live`: it has not ended.
+local function cancel(rec, op, s, handle, live)
+  local certain, may_be = scopes.certain_itself(s, w.fired()), scopes.may_be_itself(s, w.now)
+  if handle:cancel(op.reason) then
+    if certain or not live then wrong(rec, op, "it was the first to cancel what had ended or was cancelled") end
+    s.cancel = { reason = op.reason, by = rec.handle.id, at = w.now }
+  elseif live and not may_be and not s.over then -- whose body is over may have been closed
+    wrong(rec, op, "it was not the first to cancel, and nobody else had")
+  end
+end
+
+function exec.cancel(rec, op)
+  local target = w.tasks[1 + op.pick % #w.tasks]
+  if target == w.tasks[1] and op.pick % 8 > 0 then return end -- ends all of it, not too often
+  if target.handle then cancel(rec, op, target.root, target.handle, scopes.is_live(target)) end
+end
+
+function exec.cancel_block(rec, op)
+  local s = w.blocks[1 + op.pick % math.max(1, #w.blocks)]
+  if s then cancel(rec, op, s, s.handle, not s.closed) end
+end
+
+-- --- many tasks ---
+
+function exec.wait(rec, op)
+  local targets, list, seen, failed = w.pick_all(rec, op.picks), {}, {}, false
+  for i, target in ipairs(targets) do list[i] = target.handle end
+  local due = op.timeout and w.now + op.timeout
+  rec.limit = due
+  local done, pending = w.wait(rec, op, nil, task.wait, list, { return_when = op.when, timeout = op.timeout })
+  local function see(t, live)
+    if seen[t] then wrong(rec, op, "a task is given twice") end
+    if scopes.is_live { handle = t } ~= live then wrong(rec, op, "task %d is in the wrong list", t.id) end
+    seen[t], failed = true, failed or t:status() == "failed"
+  end
+  for _, t in ipairs(done) do see(t, false) end
+  for _, t in ipairs(pending) do see(t, true) end
+  for _, t in ipairs(list) do
+    if not seen[t] then wrong(rec, op, "task %d is in no list", t.id) end
+  end
+  local reached = #pending == 0 or op.when == "FIRST_COMPLETED" and #done > 0 or op.when == "FIRST_EXCEPTION" and failed
+  if not reached and not (due and w.now >= due) then wrong(rec, op, "it returned before what it waited for") end
+end
+
+-- Tasks for the functions of a combinator, to be spawned in `parent`, and those picked; as the list that it is given,
+-- and the tasks of that list.
+local function members(rec, op, parent)
+  local list, of = {}, {}
+  for i, body in ipairs(op.tasks) do
+    of[i] = w.task(body, parent)
+    list[i] = w.main(of[i])
+  end
+  for _, target in ipairs(w.pick_all(rec, op.picks or {}, true)) do
+    of[#of + 1], list[#list + 1] = target, target.handle
+  end
+  if op.twice then of[#of + 1], list[#list + 1] = of[1], list[1] end
+  return list, of
+end
+
+-- A combinator raised the error: it must be the end of one of its members.
+local function check_raised(rec, op, of, told, err)
+  local whose = {}
+  for i, member in ipairs(of) do
+    local status = scopes.status(member)
+    local is_its = status == "failed" and member.root.outcome[2] == err
+      or status == "cancelled" and is(err, "TaskCancelled") and err.task == member.handle
+    if is_its and member ~= of[i + 1] then table.insert(whose, { task = member, told = told[i] }) end
+  end
+  if #whose == 1 then
+    w.check_end(rec, op, whose[1].task, { false, err, n = 2 }, whose[1].told)
+  elseif #whose == 0 then
+    wrong(rec, op, "it raised %s, which is no member's", say(err))
+  end
+  for _, one in ipairs(whose) do one.task.may_be_retrieved = true end -- by the same error
+end
+
+local function first_value(rec, op, got, member)
+  if got ~= member.root.outcome[2] then wrong(rec, op, "not the value of task %d", member.body.number) end
+end
+
+local function check_settled(rec, op, of, results)
+  for i, member in ipairs(of) do
+    local one = results[i]
+    if one.status ~= scopes.status(member) then
+      wrong(rec, op, "task %d is %s, not %s", member.body.number, scopes.status(member), one.status)
+    elseif one.status == "done" then
+      first_value(rec, op, one.value, member)
+    else
+      w.check_end(rec, op, member, { false, one.error, n = 2 }, member.told)
+    end
+  end
+end
+
+local function check_gathered(rec, op, of, results)
+  if results.n ~= #of then wrong(rec, op, "%d results for %d items", results.n, #of) end
+  if op.settled then return check_settled(rec, op, of, results) end
+  for i, member in ipairs(of) do
+    if scopes.status(member) ~= "done" then
+      wrong(rec, op, "it returned, and task %d is %s", member.body.number, scopes.status(member))
+    else
+      first_value(rec, op, results[i], member)
+    end
+  end
+end
+
+local function told_of(of)
+  local told = {}
+  for i, member in ipairs(of) do told[i] = member.told end
+  return told
+end
+
+function exec.gather(rec, op)
+  local s = scopes.new("gather", rec, rec.scope, w.now)
+  local list, of = members(rec, op, s)
+  s.members = of
+  for i = #op.tasks + 1, #of do -- tasks of others, which a failure ends too
+    of[i].root.gathered = of[i].root.gathered or {}
+    table.insert(of[i].root.gathered, s)
+  end
+  local told = told_of(of)
+  rec.joins = true
+  local result = w.attempt(rec, op, nil, task.gather, list, { limit = op.limit, settled = op.settled })
+  for i = #s.children, 1, -1 do -- what the limit kept from beginning
+    if op.limit and not s.children[i].began then table.remove(s.children, i).never = true end
+  end
+  blocks.closed(rec, op, s)
+  for _, member in ipairs(of) do
+    if not member.never and scopes.is_live(member) then
+      wrong(rec, op, "it is over, and task %d lives", member.body.number)
+    elseif op.limit then
+      member.fed = true
+    end
+  end
+  if result[1] then
+    check_gathered(rec, op, of, result[2])
+  else
+    if not is(result[2], "Cancelled") then check_raised(rec, op, of, told, result[2]) end
+    scopes.excuse(rec.scope, s.opened, w.now) -- it waited for tasks of others, however it was cancelled
+  end
+  w.unpacked(result)
+end
+
+function exec.race(rec, op)
+  local s = scopes.new("race", rec, rec.scope, w.now)
+  local list, of = members(rec, op, s)
+  s.members = of
+  local told = told_of(of)
+  rec.joins = true
+  local result = w.attempt(rec, op, nil, task.race, list)
+  blocks.closed(rec, op, s)
+  local won = false
+  for _, member in ipairs(of) do
+    won = won or scopes.status(member) == "done" and w.same(result, 2, member.root.outcome, 2)
+  end
+  if result[1] and not won then wrong(rec, op, "it gave what is no member's") end
+  if not result[1] and not is(result[2], "Cancelled") then check_raised(rec, op, of, told, result[2]) end
+  w.unpacked(result)
+end
+
+function exec.as_completed(rec, op)
+  local list, of = members(rec, op, rec.scope)
+  local due, left, taken = op.timeout and w.now + op.timeout, {}, 0
+  for _, member in ipairs(of) do left[member] = true end
+  local function ended_or_cancelled(member)
+    return not member.handle or scopes.is_live(member)
+  end
+  local next_ended, _, _, closer = task.as_completed(list, { timeout = op.timeout })
+  local ok, err = pcall(function()
+    for t in function()
+      rec.limit = due
+      local result = w.attempt(rec, op, nil, next_ended)
+      if not result[1] and is(result[2], "Timeout") and not (due and w.now >= due) then
+        wrong(rec, op, "Timeout before its time")
+      end
+      return w.unpacked(result)
+    end, nil, nil, closer do
+      local member = w.by_id[t.id]
+      if not left[member] then wrong(rec, op, "task %d was not in the list, or came twice", t.id) end
+      if scopes.is_live(member) then wrong(rec, op, "task %d has not ended", member.body.number) end
+      left[member] = nil
+      w.run(rec, op.body)
+      taken = taken + 1
+      if taken == op.take then break end
+      -- From here on it may be left early, by an error in the body.
+      for _, each in ipairs(of) do each.root.abandoned = probe.closes_loops() and ended_or_cancelled(each) end
+    end
+  end)
+  if ok and taken < op.take and next(left) then wrong(rec, op, "it ended before all tasks had come") end
+  if not ok then error(err, 0) end
+end

@@ -1,0 +1,228 @@
+--- The program that runs and what is known of it; what every operation of it does and checks. What is wrong is noted,
+--- not raised: a program swallows errors.
+local world = {}
+
+local scopes = require "scopes"
+local task = require "septet.task"
+
+local is, pack, unpack = task.is, table.pack, table.unpack
+local TICK = scopes.TICK
+
+--- How to run each kind of operation: exec.KIND(rec, op, emit). `rec` is the task, as a table; `emit` is there in the
+--- body of a generator.
+world.exec = {}
+
+--- Begins a program. `log`: print each step.
+function world.begin(program, log)
+  local w, now = world, task.now()
+  w.program, w.log, w.start, w.now = program, log, now, now
+  w.busy = 0 -- seconds that tasks have computed for
+  w.tasks, w.by_id = {}, {} -- in the order they were spawned; by the handle's id
+  w.blocks, w.groups = {}, {} -- scopes that may be cancelled from elsewhere, or spawned in
+  w.shared = {} -- channels and the like
+  w.error_groups = {} -- {of=, errors=} that were raised
+  w.strangers = {} -- errors told of tasks that no program knows
+  w.wrongs = {}
+  w.waits, w.cancelled, w.steps = 0, 0, {}
+end
+
+function world.wrong(rec, op, format, ...)
+  local where = op and ("op %d (%s) of task %d"):format(op.id, op.kind, rec.body.number)
+    or rec and ("task %d"):format(rec.body.number) or "the whole"
+  world.wrongs[#world.wrongs + 1] = ("%s at %g: %s"):format(where, task.now() - world.start, format:format(...))
+end
+local wrong = world.wrong
+
+--- In a word or two.
+function world.say(value)
+  if type(value) == "table" and value.op then return "the error of op " .. value.op.id end
+  return is(value) and value.kind or tostring(value)
+end
+local say = world.say
+
+--- The instant before which what was due has fired for certain: computing holds timers up.
+function world.fired()
+  return world.program.busy and 0 or world.now + TICK
+end
+
+-- --- steps: between two waits of a task no other one runs ---
+
+-- The clock has jumped, so that all tasks waited, and nothing has run since but timers. Nobody may have waited in a
+-- cancelled scope, or for something that was there.
+local function sweep(now)
+  for _, rec in ipairs(world.tasks) do
+    if rec.inside and not rec.joins and scopes.certain(rec.scope, now) then
+      wrong(rec, rec.inside, "it waited on in a cancelled scope")
+    end
+  end
+  for _, shared in ipairs(world.shared) do
+    local what = shared:stuck()
+    if what then wrong(nil, nil, "nobody could run, but %s", what) end
+  end
+end
+
+--- The task runs again, after what it may have waited in.
+function world.resumed(rec)
+  local now = task.now()
+  if now < world.now then wrong(rec, nil, "time went back from %g to %g", world.now, now) end
+  if now > world.now and not world.program.busy then sweep(now) end
+  world.now, world.running = now, rec
+end
+
+local function step(rec, op)
+  world.steps[op.kind] = (world.steps[op.kind] or 0) + 1
+  if world.log then
+    print(("%8.2f  #%-4d task %d: op %d (%s)"):format(task.now() - world.start, rec.handle.id, rec.body.number, op.id,
+      op.kind))
+  end
+  if rec.inside then wrong(rec, op, "it runs while it waits in op %d", rec.inside.id) end
+  if world.running ~= rec or task.current() ~= rec.handle then
+    wrong(rec, op, "it runs in the turn of task %d", world.running.body.number)
+  end
+end
+
+function world.run(rec, ops, emit)
+  for _, op in ipairs(ops) do
+    step(rec, op)
+    world.exec[op.kind](rec, op, emit)
+  end
+end
+
+-- --- waits: each ends once, in a cancelled scope by Cancelled, and by Cancelled in no other ---
+
+local nothing = { waiters = 0 }
+
+function world.begin_wait(rec, op, on)
+  on = on or nothing
+  rec.inside, rec.on, rec.must = op, on, scopes.certain(rec.scope, world.now + 2 * TICK)
+  on.waiters = on.waiters + 1
+end
+
+function world.end_wait(rec, op, ok, err)
+  world.resumed(rec)
+  if rec.inside ~= op then return wrong(rec, op, "its wait ended twice") end
+  rec.on.waiters = rec.on.waiters - 1
+  local inner = rec.limit and rec.limit <= world.now
+  rec.inside, rec.joins, rec.limit = nil, nil, nil
+  world.waits = world.waits + 1
+  if not ok and is(err, "Cancelled") then
+    world.cancelled = world.cancelled + 1
+    -- The wait's own limit is behind a scope that is cancelled too.
+    inner = inner and err.source == "deadline" and scopes.may_be(rec.scope, world.now)
+    if not inner and not scopes.explain(rec.scope, world.now, err) then
+      wrong(rec, op, "%s, and nobody did that (by %s)", tostring(err), err.by)
+    end
+  elseif rec.must then
+    wrong(rec, op, "a wait in a cancelled scope (%s) ended with %s", rec.must.kind, ok and "a value" or say(err))
+  end
+end
+
+--- Calls what waits for `on`, something with a count of its waiters; gives what pcall does, packed.
+function world.attempt(rec, op, on, fn, ...)
+  world.begin_wait(rec, op, on)
+  local result = pack(pcall(fn, ...))
+  world.end_wait(rec, op, result[1], result[2])
+  return result
+end
+
+--- What pcall gave, as a call without it would have given it.
+function world.unpacked(result)
+  if not result[1] then error(result[2], 0) end
+  return unpack(result, 2, result.n)
+end
+
+function world.wait(...)
+  return world.unpacked(world.attempt(...))
+end
+
+-- --- tasks ---
+
+--- A task that is to be spawned in a scope; `body` is its part of the program.
+function world.task(body, parent)
+  local rec = { body = body, told = 0, live = 0, waiters = 0 }
+  rec.root = scopes.new("task", rec, parent, world.now)
+  rec.scope = rec.root
+  world.tasks[#world.tasks + 1] = rec
+  parent.children[#parent.children + 1] = rec
+  return rec
+end
+
+--- Its handle is there.
+function world.known(rec, handle)
+  rec.handle = handle
+  world.by_id[handle.id] = rec
+  rec.root.parent.owner.live = rec.root.parent.owner.live + 1
+end
+
+--- Keeps what a scope's body gave, and passes it on: the last that is done before the product ends the scope.
+function world.over(s, ok, ...)
+  s.over, s.outcome = true, pack(ok, ...)
+  if not ok then error((...), 0) end
+  return ...
+end
+
+--- The function of a task. It returns none, one or two values, by its number.
+function world.main(rec)
+  return function(started)
+    if not rec.handle then world.known(rec, task.current()) end
+    if rec.began then wrong(rec, nil, "it began twice") end
+    rec.began, rec.started = true, started
+    world.resumed(rec)
+    return world.over(rec.root, pcall(function()
+      world.run(rec, rec.body.ops)
+      return unpack({ rec, rec.body.number }, 1, rec.body.number % 3)
+    end))
+  end
+end
+
+--- Do two packed results hold the same values, from an index on each?
+function world.same(a, from, b, from_b)
+  if a.n - from ~= b.n - from_b then return false end
+  for i = 0, a.n - from do
+    if a[from + i] ~= b[from_b + i] then return false end
+  end
+  return true
+end
+
+--- Somebody was given the end of a task: it must be the one it had. `told`: how often its failure had been told when he
+--- asked.
+function world.check_end(rec, op, target, result, told)
+  local status, out, number = scopes.status(target), target.root.outcome, target.body.number
+  if scopes.is_live(target) then
+    wrong(rec, op, "task %d was awaited and is %s", number, status)
+  elseif result[1] then
+    if status ~= "done" or not world.same(result, 2, out, 2) then
+      wrong(rec, op, "task %d, which is %s, gave other values than its own", number, status)
+    end
+  elseif status == "failed" then
+    if result[2] ~= out[2] then
+      wrong(rec, op, "task %d raised %s, not its own %s", number, say(result[2]), say(out[2]))
+    end
+    if target.told > told then wrong(rec, op, "the failure of task %d was told, and is raised here", number) end
+    target.retrieved = true
+  elseif status ~= "cancelled" or not is(result[2], "TaskCancelled") or result[2].task ~= target.handle
+    or result[2].reason ~= out[2].reason then
+    wrong(rec, op, "task %d, which is %s, raised %s", number, status, say(result[2]))
+  end
+end
+
+--- The one that a number chooses of the tasks there are, but not the one that asks. `later`: only one that this may wait
+--- for out of reach of cancellation, so that no circle comes of it.
+function world.pick(rec, pick, later)
+  local target = world.tasks[1 + pick % #world.tasks]
+  if target ~= rec and target.handle and not (later and target.body.number <= rec.body.number) then return target end
+end
+
+--- The same of several numbers, without duplicates.
+function world.pick_all(rec, picks, later)
+  local list, seen = {}, {}
+  for _, pick in ipairs(picks) do
+    local target = world.pick(rec, pick, later)
+    if target and not seen[target] then
+      list[#list + 1], seen[target] = target, true
+    end
+  end
+  return list
+end
+
+return world
