@@ -11,26 +11,30 @@ local function nothing() end
 
 -- Each function below does its work for `n` tasks `times` over, and returns the CPU in s.
 
--- --- spawned together, then awaited ---
-
-local function spawn(n, times)
+-- What is measured whole: `work`, and the end of the garbage that it leaves.
+local function repeatedly(times, work)
   local c0 = os.clock()
-  for _ = 1, times do
-    local tasks = {}
-    for i = 1, n do tasks[i] = task.spawn(nothing) end
-    for i = 1, n do tasks[i]:await() end
-  end
+  for _ = 1, times do work() end
+  collectgarbage()
   return os.clock() - c0
 end
 
+-- --- spawned together, then awaited ---
+
+local function spawn(n, times)
+  return repeatedly(times, function()
+    local tasks = {}
+    for i = 1, n do tasks[i] = task.spawn(nothing) end
+    for i = 1, n do tasks[i]:await() end
+  end)
+end
+
 local function create_and_resume(n, times)
-  local c0 = os.clock()
-  for _ = 1, times do
+  return repeatedly(times, function()
     local all = {}
     for i = 1, n do all[i] = coroutine.create(nothing) end
     for i = 1, n do coroutine.resume(all[i]) end
-  end
-  return os.clock() - c0
+  end)
 end
 
 -- --- handing on their turn: what is here at the first turn and leaves after the last is not measured ---
@@ -104,27 +108,22 @@ local function jobs(n, wait)
 end
 
 local function gather(n, times)
-  local c0 = os.clock()
-  for _ = 1, times do
+  return repeatedly(times, function()
     local results = task.gather(jobs(n, task.sleep))
     assert(results[n] == n)
-  end
-  return os.clock() - c0
+  end)
 end
 
 local function as_completed(n, times)
-  local c0 = os.clock()
-  for _ = 1, times do
+  return repeatedly(times, function()
     local sum = 0
     for t in task.as_completed(jobs(n, task.sleep)) do sum = sum + t:await() end
     assert(sum == n * (n + 1) // 2)
-  end
-  return os.clock() - c0
+  end)
 end
 
 local function create_and_resume_twice(n, times)
-  local c0 = os.clock()
-  for _ = 1, times do
+  return repeatedly(times, function()
     local all, results = {}, {}
     for i, job in ipairs(jobs(n, coroutine.yield)) do
       all[i] = coroutine.create(job)
@@ -135,22 +134,19 @@ local function create_and_resume_twice(n, times)
       results[i] = value
     end
     assert(results[n] == n)
-  end
-  return os.clock() - c0
+  end)
 end
 
 -- --- put to sleep, then cancelled together ---
 
 local function cancel(n, times)
-  local c0 = os.clock()
-  for _ = 1, times do
+  return repeatedly(times, function()
     task.group(function(g)
       for _ = 1, n do g:spawn(task.sleep, 3600) end
       task.sleep(0)
       g:cancel()
     end)
-  end
-  return os.clock() - c0
+  end)
 end
 
 -- --- measuring ---

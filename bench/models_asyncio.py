@@ -25,6 +25,7 @@ async def spawn(n, times):
         tasks = [asyncio.create_task(nothing()) for _ in range(n)]
         for t in tasks:
             await t
+    gc.collect()
     return clock() - c0
 
 
@@ -99,6 +100,7 @@ async def gather(n, times):
     for _ in range(times):
         results = await asyncio.gather(*[job(i) for i in range(n)])
         assert results[n - 1] == n - 1
+    gc.collect()
     return clock() - c0
 
 
@@ -109,6 +111,7 @@ async def as_completed(n, times):
         for future in asyncio.as_completed([job(i) for i in range(n)]):
             total += await future
         assert total == n * (n - 1) // 2
+    gc.collect()
     return clock() - c0
 
 
@@ -120,6 +123,7 @@ async def cancel(n, times):
             await asyncio.sleep(0)
             for t in tasks:
                 t.cancel()
+    gc.collect()
     return clock() - c0
 
 

@@ -2,8 +2,10 @@
 ---@class septet
 ---@field _VERSION string
 ---@field task septet.task
+---@field sync septet.sync
 ---@field http septet.http
 ---@field trace septet.trace
+---@field testing septet.testing
 local septet = {}
 
 local core = require "septet.core"

@@ -134,6 +134,9 @@ void spt_op_check(lua_State *L, struct spt_sched *s)
 septet_op *spt_op_new(lua_State *L, struct spt_sched *s, const septet_op_type *type)
 {
     septet_op *op;
+#ifdef SEPTET_HOSTILE /* here and not in the await: no Lua runs between the two */
+    lua_gc(L, LUA_GCCOLLECT);
+#endif
     spt_op_check(L, s);
     if (type->size <= SPT_SLOT_SIZE)
         op = memset(&s->current->slot, 0, type->size);
@@ -267,9 +270,6 @@ int spt_op_await(lua_State *L, septet_op *op, bool shielded)
     struct spt_sched *s = t->sched;
     assert(t == s->current);
     luaL_checkstack(L, 8, "too many arguments to an await");
-#ifdef SEPTET_HOSTILE
-    lua_gc(L, LUA_GCCOLLECT);
-#endif
     if (refused(t, shielded)) {
         op->state = SPT_OP_CANCELLED;
         spt_task_yielding(t);

@@ -22,12 +22,9 @@ local function fail(err)
   error(err, 0)
 end
 
-local COMMAND = {} -- the one that runs this file, with its options
-for i = -1, -#arg - 10, -1 do
-  if not arg[i] then break end
-  table.insert(COMMAND, 1, "'" .. arg[i] .. "'")
-end
-COMMAND = table.concat(COMMAND, " ")
+local first = -1
+while arg[first - 1] do first = first - 1 end
+local COMMAND = "'" .. table.concat(arg, "' '", first, -1) .. "'" -- that runs this file, with its options
 
 local PRELUDE = [[
 io.stdout:setvbuf "no"
@@ -323,8 +320,11 @@ it("unhandled.at_scope_close", function()
   task.background(failing_frame, "the run's") -- whose scope is open to the end
   turns(3)
   note "end"
-  equal(log, { "child failed", "block closed", "told of the block's", "task returns", "told of the task's", "task ended",
-    "told of the run's", "end" })
+  equal(log, {
+    "child failed", "block closed", "told of the block's",
+    "task returns", "told of the task's", "task ended",
+    "told of the run's", "end",
+  })
   equal(rawequal(told["the block's"][1], child), true)
   has(told["the block's"][2], "in function <.*spawn_spec.lua:%d+>.*\n\tspawned at .*spawn_spec.lua:%d+ by #%d+$")
 end)

@@ -145,7 +145,7 @@ local function check_group(rec, op, s, result)
     if result.n ~= 1 then wrong(rec, op, "it was cancelled, and gave %s", say(result[2])) end
   elseif result[2] ~= out[2] then
     wrong(rec, op, "it was cancelled, and raised %s", say(result[2]))
-  elseif op.form == "function" then
+  else
     passed_on(rec, op, s)
   end
 end
@@ -153,6 +153,7 @@ end
 function exec.group(rec, op)
   local s = scopes.new("group", rec, rec.scope, w.now)
   local fn = body(rec, op, s)
+  s.tasks_only = op.form == "block"
   if not op.bounded then w.groups[#w.groups + 1] = s end
   local result = pack(pcall(op.form == "function" and task.group or function()
     local g <close> = task.group() -- luacheck: ignore
@@ -160,10 +161,7 @@ function exec.group(rec, op)
   end, fn))
   ended(rec, op, s)
   check_group(rec, op, s, result)
-  -- A closing variable cannot swallow: from a block's form the Cancelled that was the group's own goes on.
-  local own = not result[1] and result[2] == s.outcome[2] and is(result[2], "Cancelled")
-    and not scopes.may_be(s.parent, w.now)
-  if not own then w.unpacked(result) end
+  w.unpacked(result)
 end
 
 --- Checks the order of errors in all groups that were raised, when it is known when tasks ended.
@@ -175,7 +173,7 @@ function blocks.check()
       if child.grouped then at[err] = math.max(at[err] or 0, child.ended) end
     end
     for _, err in ipairs(group.errors) do
-      local ended_at = at[err] or last
+      local ended_at = err ~= group.of.outcome[2] and at[err] or last -- when the body raised is not traced
       if ended_at < last then wrong(group.of.owner, nil, "the errors of a group are not in the order they came") end
       last = ended_at
     end
@@ -210,7 +208,9 @@ function exec.generator(rec, op)
     gen.open = true
     body_ended(s, gen, pcall(w.run, rec, op.body, function()
       n = n + 1
-      emit(n)
+      local result = pack(pcall(emit, n))
+      w.resumed(rec) -- who closes it may have waited
+      w.unpacked(result)
     end))
   end)
   if (closer ~= nil) ~= probe.closes_loops() then wrong(rec, op, "its closing value is %s", say(closer)) end

@@ -63,7 +63,7 @@ end
 function Drawing:task(at)
   self.ntasks = self.ntasks + 1
   local number = self.ntasks
-  local left = 1 + math.min(self.random:below(12), self.random:below(12))
+  local left = 1 + self.random:below(12)
   return { number = number, ops = self:ops({ task = { left = left }, depth = at.depth + 1, bounded = at.bounded }, 12) }
 end
 
@@ -241,7 +241,7 @@ end
 function draw.program(seed)
   local random = setmetatable({ state = seed * 0x2545f4914f6cdd1d }, Random)
   local d = setmetatable({ random = random, ntasks = 0, nops = 0 }, Drawing)
-  d.most_tasks = 3 + math.min(random:below(28), random:below(28))
+  d.most_tasks = 3 + random:below(28)
   d.busy = random:chance(10)
   d.shared = { channels = 1 + random:below(3), semaphores = 1 + random:below(2), locks = 1 + random:below(2),
     events = 1 + random:below(2) }

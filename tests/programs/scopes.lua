@@ -53,7 +53,7 @@ end
 function scopes.certain(s, instant)
   while s do
     if scopes.certain_itself(s, instant) then return s end
-    -- Its body has ended, and no generator is left to be closed first: its tasks are cancelled.
+    -- Its body has ended, and there is no generator or loop to be closed first: its tasks are cancelled.
     if s.over and not s.group and #s.generators == 0 then return s end
     s = not s.shield and s.parent
   end
@@ -82,7 +82,7 @@ function causes.cancel(s, now, err)
   for _, combinator in ipairs(s.gathered or {}) do
     if by(combinator) then return true end
   end
-  return s.abandoned and (not err or err.reason == "as_completed")
+  return s.loop and s.loop.left and (not err or err.reason == "as_completed")
 end
 
 function causes.deadline(s, now)

@@ -1,7 +1,6 @@
 --- Operations on time and on tasks.
 local w = require "world"
 local blocks = require "blocks"
-local probe = require "septet.probe"
 local scopes = require "scopes"
 local task = require "septet.task"
 local testing = require "septet.testing"
@@ -75,6 +74,9 @@ function exec.spawn_in(rec, op)
   local ok, handle = pcall(s.handle.spawn, s.handle, w.main(new))
   if ok then
     w.known(new, handle)
+    if s.tasks_cancel then
+      w.cancel(new.root, { reason = s.tasks_cancel.reason, by = rec.handle.id, at = w.now })
+    end
     if s.closed then wrong(rec, op, "it spawned in a closed group") end
   else
     s.children[#s.children], w.tasks[#w.tasks] = nil, nil
@@ -109,6 +111,10 @@ function exec.start(rec, op)
   rec.joins, rec.must = true, false -- it waits for the task, and that one is cancelled
   local result = pack(pcall(g.handle.start, g.handle, w.main(new)))
   w.end_wait(rec, op, result[1], result[2])
+  if not new.handle and is(result[2], "Usage") and g.over then -- the group may be closed
+    w.tasks[#w.tasks] = nil
+    error(result[2], 0)
+  end
   blocks.closed(rec, op, nursery)
   if new.moved or result[1] then
     if not new.moved or not result[1] or result[2] ~= new or result.n ~= 3 then
@@ -148,9 +154,10 @@ end
 -- Cancels a scope by its handle, or its task's. `live`: it has not ended.
 local function cancel(rec, op, s, handle, live)
   local certain, may_be = scopes.certain_itself(s, w.fired()), scopes.may_be_itself(s, w.now)
+  if s.tasks_cancel then certain, may_be = true, true end
   if handle:cancel(op.reason) then
     if certain or not live then wrong(rec, op, "it was the first to cancel what had ended or was cancelled") end
-    s.cancel = { reason = op.reason, by = rec.handle.id, at = w.now }
+    w.cancel(s, { reason = op.reason, by = rec.handle.id, at = w.now })
   elseif live and not may_be and not s.over then -- whose body is over may have been closed
     wrong(rec, op, "it was not the first to cancel, and nobody else had")
   end
@@ -158,7 +165,7 @@ end
 
 function exec.cancel(rec, op)
   local target = w.tasks[1 + op.pick % #w.tasks]
-  if target == w.tasks[1] and op.pick % 8 > 0 then return end -- ends all of it, not too often
+  if target == w.tasks[1] and op.pick % 20 > 0 then return end -- ends all of it, not too often
   if target.handle then cancel(rec, op, target.root, target.handle, scopes.is_live(target)) end
 end
 
@@ -306,32 +313,32 @@ end
 
 function exec.as_completed(rec, op)
   local list, of = members(rec, op, rec.scope)
-  local due, left, taken = op.timeout and w.now + op.timeout, {}, 0
-  for _, member in ipairs(of) do left[member] = true end
-  local function ended_or_cancelled(member)
-    return not member.handle or scopes.is_live(member)
+  local due, left, loop = op.timeout and w.now + op.timeout, {}, { taken = 0 }
+  for i, member in ipairs(of) do
+    left[member] = true
+    if i <= #op.tasks then member.root.loop = loop end
   end
+  table.insert(rec.scope.generators, loop) -- the scope closes it, where its own end does not
   local next_ended, _, _, closer = task.as_completed(list, { timeout = op.timeout })
-  local ok, err = pcall(function()
-    for t in function()
-      rec.limit = due
-      local result = w.attempt(rec, op, nil, next_ended)
-      if not result[1] and is(result[2], "Timeout") and not (due and w.now >= due) then
-        wrong(rec, op, "Timeout before its time")
-      end
-      return w.unpacked(result)
-    end, nil, nil, closer do
-      local member = w.by_id[t.id]
-      if not left[member] then wrong(rec, op, "task %d was not in the list, or came twice", t.id) end
-      if scopes.is_live(member) then wrong(rec, op, "task %d has not ended", member.body.number) end
-      left[member] = nil
-      w.run(rec, op.body)
-      taken = taken + 1
-      if taken == op.take then break end
-      -- From here on it may be left early, by an error in the body.
-      for _, each in ipairs(of) do each.root.abandoned = probe.closes_loops() and ended_or_cancelled(each) end
+  local function next_checked()
+    rec.limit = due
+    local result = w.attempt(rec, op, nil, next_ended)
+    loop.left = not result[1]
+    if not result[1] and is(result[2], "Timeout") and not (due and w.now >= due) then
+      wrong(rec, op, "Timeout before its time")
     end
-  end)
-  if ok and taken < op.take and next(left) then wrong(rec, op, "it ended before all tasks had come") end
-  if not ok then error(err, 0) end
+    return w.unpacked(result)
+  end
+  for t in next_checked, nil, nil, closer do
+    local member = w.by_id[t.id]
+    if not left[member] then wrong(rec, op, "task %d was not in the list, or came twice", t.id) end
+    if scopes.is_live(member) then wrong(rec, op, "task %d has not ended", member.body.number) end
+    left[member] = nil
+    local ok, err = pcall(w.run, rec, op.body)
+    loop.taken = loop.taken + 1
+    loop.left = not ok or loop.taken == op.take
+    if not ok then error(err, 0) end
+    if loop.left then return end
+  end
+  if next(left) then wrong(rec, op, "it ended before all tasks had come") end
 end

@@ -154,6 +154,16 @@ function world.known(rec, handle)
   rec.root.parent.owner.live = rec.root.parent.owner.live + 1
 end
 
+--- The scope was cancelled by a call. One that is a closing variable cannot swallow Cancelled: only its tasks are.
+function world.cancel(s, cancel)
+  if not s.tasks_only then
+    s.cancel = s.cancel or cancel
+    return
+  end
+  s.tasks_cancel = cancel
+  for _, child in ipairs(s.children) do world.cancel(child.root, cancel) end
+end
+
 --- Keeps what a scope's body gave, and passes it on: the last that is done before the product ends the scope.
 function world.over(s, ok, ...)
   s.over, s.outcome = true, pack(ok, ...)

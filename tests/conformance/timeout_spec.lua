@@ -1,0 +1,499 @@
+-- Deadlines: when they are felt, which block tells of them, and what is inside of a block.
+local task = require "septet.task"
+local sync = require "septet.sync"
+local busy = require("septet.testing").busy
+
+-- A list, and a function that appends to it.
+local function recorder()
+  local list = {}
+  return list, function(value) list[#list + 1] = value end
+end
+
+-- A function that says how many seconds have passed, to the microsecond.
+local function stopwatch()
+  local t0 = task.now()
+  return function() return math.floor((task.now() - t0) * 1e6 + 0.5) / 1e6 end
+end
+
+local function never()
+  task.sleep(math.huge)
+end
+
+-- Waits that do not end by themselves, by name.
+local function endless_waits()
+  local foreign = task.background(never)
+  local lock, semaphore = sync.lock(), sync.semaphore(1)
+  semaphore:acquire()
+  task.spawn(lock.with, lock, never)
+  turns(2)
+  return {
+    sleep = never,
+    await = function() foreign:await() end,
+    wait = function() task.wait { foreign } end,
+    gather = function() task.gather { never, never } end,
+    race = function() task.race { never } end,
+    as_completed = function() for t in task.as_completed { never } do t:await() end end,
+    group = function() task.group(function(g) g:spawn(never) end) end,
+    start = function() task.group(function(g) g:start(never) end) end,
+    generator = function() for _ in task.generator(never) do never() end end,
+    event = function() sync.event():wait() end,
+    semaphore = function() semaphore:acquire() end,
+    lock = function() lock:acquire() end,
+    recv = function() sync.channel():recv() end,
+    send = function() sync.channel():send "x" end,
+    shield = function() task.shield(task.sleep, 1) never() end,
+    own_coroutine = function() coroutine.wrap(never)() end,
+    checkpoints = function() while true do busy(0.25) task.checkpoint() end end,
+  }, foreign
+end
+
+it("timeout.raises", function()
+  local waits, foreign = endless_waits()
+  for name, wait in pairs(waits) do
+    local elapsed = stopwatch()
+    local inside
+    local function stuck_here()
+      wait()
+      error("too far: " .. name)
+    end
+    local err = raises_error({ kind = "Timeout", seconds = 1.5 }, task.timeout, 1.5, function()
+      local _ <close> = setmetatable({}, { __close = function(_, e) inside = e end })
+      stuck_here()
+    end)
+    equal({ name, elapsed() }, { name, 1.5 })
+    equal(tostring(err), "timed out after 1.5 s")
+    equal(err.traceback:find "'stuck_here'" ~= nil, true, err.traceback)
+    equal({ inside.kind, inside.source }, { "Cancelled", "deadline" })
+    task.checkpoint() -- it was the block's alone
+  end
+  equal(foreign:cancel(), true)
+end)
+
+it("timeout.move_on", function()
+  local waits, foreign = endless_waits()
+  for name, wait in pairs(waits) do
+    local elapsed = stopwatch()
+    local result = table.pack(task.move_on_after(1.5, function()
+      wait()
+      return "too far"
+    end))
+    equal({ name, elapsed(), result }, { name, 1.5, { n = 1, false } })
+    task.checkpoint()
+  end
+  foreign:cancel()
+end)
+
+it("timeout.values", function()
+  local elapsed = stopwatch()
+  local function fn(...)
+    task.sleep(1)
+    return ...
+  end
+  equal(table.pack(task.timeout(2, fn, 1, nil, 3, nil)), { n = 4, 1, nil, 3, nil })
+  equal(table.pack(task.move_on_after(2, fn, 1, nil, 3, nil)), { n = 5, true, 1, nil, 3, nil })
+  equal(table.pack(task.timeout(2, fn)), { n = 0 })
+  equal(table.pack(task.move_on_after(2, fn)), { n = 1, true })
+  equal(table.pack(task.move_on_after(2, fn, false)), { n = 2, true, false })
+  equal(elapsed(), 5)
+  task.sleep(2) -- their deadlines went with them
+end)
+
+it("timeout.zero_no_checkpoint", function()
+  local elapsed = stopwatch()
+  equal(task.timeout(0, function(value)
+    busy(1)
+    return value
+  end, "value"), "value")
+  equal(elapsed(), 1)
+  equal({ task.move_on_after(0, function() return "value" end) }, { true, "value" })
+  raises("^own$", task.timeout, 0, error, "own", 0)
+end)
+
+it("timeout.zero_sleep0", function()
+  local elapsed = stopwatch()
+  local ended = task.spawn(function() end)
+  ended:await()
+  local channel, semaphore = sync.channel(1), sync.semaphore(1)
+  channel:send "kept"
+  for name, wait in pairs {
+    sleep_0 = function() task.sleep(0) end,
+    sleep = function() task.sleep(1) end,
+    checkpoint = task.checkpoint,
+    await_ended = function() ended:await() end,
+    wait_none = function() task.wait {} end,
+    empty_group = function() task.group(function() end) end,
+    recv = function() channel:recv() end,
+    acquire = function() semaphore:acquire() end,
+  } do
+    local log, note = recorder()
+    local function body()
+      note "before"
+      wait()
+      note "after"
+    end
+    raises_error({ kind = "Timeout", seconds = 0 }, task.timeout, 0, body)
+    equal({ task.move_on_after(0, body) }, { false })
+    equal({ name, log }, { name, { "before", "before" } })
+  end
+  equal({ #channel, semaphore:value(), elapsed() }, { 1, 1, 0 })
+end)
+
+it("timeout.past_deadline", function()
+  local elapsed = stopwatch()
+  local log, note = recorder()
+  raises_error({ kind = "Timeout", seconds = 1 }, task.timeout, 1, function()
+    busy(2)
+    note(task.timeout(5, function() return "did not wait" end))
+    note(task.timeout(0, function() return "nor did this" end))
+    task.timeout(5, function()
+      equal(task.deadline(), -math.huge)
+      note "inside"
+      task.sleep(1)
+      note "too far"
+    end)
+    note "too far"
+  end)
+  equal(log, { "did not wait", "nor did this", "inside" })
+  equal(elapsed(), 2)
+end)
+
+it("timeout.nil", function()
+  local elapsed = stopwatch()
+  for _, none in ipairs { { nil }, { math.huge } } do
+    equal({ task.timeout(none[1], function(...)
+      equal(task.deadline(), math.huge)
+      equal(task.scope().deadline, math.huge)
+      task.sleep(10)
+      return ...
+    end, "value") }, { "value" })
+    equal({ task.move_on_after(none[1], function() return "value" end) }, { true, "value" })
+    raises_error({ kind = "Timeout", seconds = 1 }, task.timeout, 1, task.timeout, none[1], never)
+  end
+  equal(elapsed(), 22)
+end)
+
+it("timeout.negative_nan", function()
+  local function never_called() error "called" end
+  misuse("bad argument #1 to 'timeout' %(seconds, not negative,.* got %-1%)", function() task.timeout(-1, never_called) end)
+  misuse("got %-inf", function() task.timeout(-math.huge, never_called) end)
+  misuse("got %-1e%-300", function() task.move_on_after(-1e-300, never_called) end)
+  misuse("got %-?nan", function() task.timeout(0 / 0, never_called) end)
+  misuse("got %-?nan", function() task.move_on_after(0 / 0, never_called) end)
+  misuse("bad argument #1 to 'cleanup'", function() task.cleanup(-1, never_called) end)
+  misuse("got string", function() task.timeout("1", never_called) end)
+  misuse("bad argument #2 to 'timeout' %(function expected, got nil%)", function() task.timeout(1) end)
+  equal(task.scope(), nil)
+  equal(task.timeout(-0.0, function() return "zero" end), "zero")
+end)
+
+it("timeout.foreign_error", function()
+  local thrown = {}
+  local function check(seconds, body, expected)
+    equal(rawequal(raises(nil, task.timeout, seconds, body), expected), true)
+    equal(rawequal(raises(nil, task.move_on_after, seconds, body), expected), true)
+  end
+  check(1, function() error(thrown) end, thrown)
+  check(1, function()
+    busy(2)
+    error(thrown)
+  end, thrown)
+  check(1, function()
+    pcall(never)
+    error(thrown)
+  end, thrown)
+  local failed = task.spawn(error, thrown)
+  check(1, function() failed:await() end, thrown)
+  local timed_out = raises_error({ kind = "Timeout", seconds = 1 }, task.timeout, 1, never)
+  check(2, error, nil)
+  check(2, function() error(timed_out) end, timed_out)
+end)
+
+it("timeout.foreign_cancel_not_timeout", function()
+  local elapsed = stopwatch()
+  local log, note = recorder()
+  for _, block in ipairs { task.timeout, task.move_on_after } do
+    local t = task.spawn(function()
+      local ok, err = pcall(block, 10, never)
+      note { ok, err.kind, err.source, err.reason }
+      -- Nor in a block that is opened when it is there already, whatever its deadline.
+      ok, err = pcall(block, 0, task.sleep, 1)
+      note { ok, err.kind, err.source, err.reason }
+      block(10, never)
+      note "too far"
+    end)
+    task.sleep(1)
+    t:cancel "enough"
+    raises_error({ kind = "TaskCancelled", reason = "enough" }, t.await, t)
+  end
+  local outside = { false, "Cancelled", "cancel", "enough" }
+  equal(log, { outside, outside, outside, outside })
+
+  -- By another scope around it, by a sibling, and while the block's own deadline is past.
+  equal(task.group(function(g) g:cancel() task.timeout(10, never) end), nil)
+  raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+    g:spawn(error, "sibling")
+    task.timeout(10, never)
+  end)
+  local t = task.spawn(function()
+    task.timeout(1, function()
+      task.shield(task.sleep, 2)
+      task.checkpoint()
+    end)
+  end)
+  task.sleep(0.5)
+  t:cancel "enough"
+  raises_error({ kind = "TaskCancelled" }, t.await, t)
+  equal(elapsed(), 4)
+
+  -- A block that was cancelled itself ends without a word, as a group does.
+  equal(select("#", task.timeout(10, function()
+    task.scope():cancel()
+    never()
+  end)), 0)
+end)
+
+it("timeout.outer_wins", function()
+  local elapsed = stopwatch()
+  local log, note = recorder()
+  local function nested(outer, inner, body)
+    return raises_error({ kind = "Timeout", seconds = outer }, task.timeout, outer, function()
+      pcall(task.timeout, inner, body)
+      note "inner ended"
+      task.checkpoint()
+      note "too far"
+    end)
+  end
+  nested(1, 1, never) -- at the same instant
+  nested(1, 2, never)
+  nested(1, 0.5, function() busy(1) never() end) -- both have passed when it is felt
+  nested(1, 0.5, function() task.shield(task.sleep, 1) never() end)
+  equal(elapsed(), 4)
+  equal(log, { "inner ended", "inner ended", "inner ended", "inner ended" })
+
+  local ok, err = task.move_on_after(1, task.timeout, 1, never)
+  equal({ ok, err }, { false })
+  raises_error({ kind = "Timeout", seconds = 3 }, task.timeout, 3, task.timeout, 3, task.timeout, 3, never)
+  equal(elapsed(), 8)
+end)
+
+it("timeout.inner_then_outer", function()
+  local elapsed = stopwatch()
+  local log, note = recorder()
+  raises_error({ kind = "Timeout", seconds = 2 }, task.timeout, 2, function()
+    raises_error({ kind = "Timeout", seconds = 1 }, task.timeout, 1, never)
+    note(elapsed())
+    task.sleep(0.5)
+    note { task.move_on_after(0.25, never) }
+    note(elapsed())
+    never()
+  end)
+  equal(log, { 1, { false }, 1.75 })
+  equal(elapsed(), 2)
+  -- The outer deadline passes while the inner block unwinds, and is felt at the first wait behind it.
+  raises_error({ kind = "Timeout", seconds = 2 }, task.timeout, 2, function()
+    raises_error({ kind = "Timeout", seconds = 1 }, task.timeout, 1, function()
+      local _, err = pcall(never)
+      busy(2)
+      error(err, 0)
+    end)
+    task.checkpoint()
+  end)
+  equal(elapsed(), 5)
+end)
+
+it("timeout.extend", function()
+  local elapsed = stopwatch()
+  local t0 = task.now()
+  local scope
+  raises_error({ kind = "Timeout" }, task.timeout, 1, function()
+    scope = task.scope()
+    equal({ scope.deadline - t0 < 1 + 1e-6, scope.expired }, { true, false })
+    task.sleep(0.5)
+    equal(scope:extend(1), true)
+    equal(math.abs(task.deadline() - t0 - 2) < 1e-6, true)
+    task.timeout(10, function() equal(scope:extend(0.5), true) end) -- from a block inside
+    task.spawn(function() -- and by another task
+      task.sleep(1)
+      equal(scope:extend(0.5), true)
+    end)
+    never()
+  end)
+  equal(elapsed(), 3)
+  equal({ scope.expired, scope:extend(1) }, { true, false })
+
+  task.timeout(1, function()
+    scope = task.scope()
+    busy(1)
+    equal({ scope:extend(5), scope.expired }, { false, false }) -- it is past, and nobody has felt it
+  end)
+  task.timeout(1, function() task.scope():extend(math.huge) task.sleep(5) end)
+  equal(elapsed(), 9)
+  task.timeout(nil, function()
+    misuse("cannot extend: the block has no deadline", function() task.scope():extend(1) end)
+  end)
+  misuse("seconds cannot be negative", function() scope:extend(-1) end)
+end)
+
+it("timeout.deadline_inherited", function()
+  local t0 = task.now()
+  local function left()
+    local deadline = task.deadline()
+    return math.abs(deadline) == math.huge and deadline or math.floor((deadline - t0) * 1e6 + 0.5) / 1e6
+  end
+  equal(left(), math.huge)
+  task.timeout(5, function()
+    equal(left(), 5)
+    task.timeout(10, function() equal(left(), 5) end)
+    task.timeout(3, function()
+      equal({ left(), task.spawn(left):await() }, { 3, 3 })
+      equal(task.spawn(function() return task.timeout(1, left) end):await(), 1)
+      equal(task.background(left):await(), math.huge)
+      task.group(function(g)
+        equal({ left(), g:spawn(left):await() }, { 3, 3 })
+        equal(task.scope().deadline, math.huge) -- its own
+      end)
+      task.shield(function()
+        equal(left(), math.huge)
+        task.timeout(7, function() equal(left(), 7) end)
+      end)
+      task.cleanup(4, function() equal({ left(), task.spawn(left):await() }, { 4, 4 }) end)
+      task.scope():extend(4)
+      equal(left(), 5)
+      task.scope():cancel()
+      equal(left(), -math.huge)
+      task.shield(function() equal(left(), math.huge) end)
+    end)
+    equal(left(), 5)
+  end)
+  equal(left(), math.huge)
+end)
+
+it("timeout.busy_loop", function()
+  local elapsed = stopwatch()
+  local log, note = recorder()
+  local ended = task.spawn(function() end)
+  ended:await()
+  local event = sync.event()
+  event:set()
+  for i, wait in ipairs { task.checkpoint, function() ended:await() end, function() event:wait() end, never } do
+    raises_error({ kind = "Timeout", seconds = 1 }, task.timeout, 1, function()
+      busy(2)
+      note(i) -- no later than it can be felt
+      wait()
+      note "too far"
+    end)
+    equal(elapsed(), 2 * i)
+  end
+  equal(log, { 1, 2, 3, 4 })
+  equal(task.timeout(1, function()
+    busy(2)
+    return "never waited"
+  end), "never waited")
+  raises_error({ kind = "Timeout", seconds = 1 }, task.timeout, 1, task.timeout, 2, function()
+    busy(4)
+    task.checkpoint()
+  end)
+  -- Somebody else's computation.
+  task.spawn(function()
+    task.sleep(0.5)
+    busy(2)
+  end)
+  raises_error({ kind = "Timeout", seconds = 1 }, task.timeout, 1, never)
+  equal(elapsed(), 16.5)
+end)
+
+it("timeout.in_cleanup", function()
+  local elapsed = stopwatch()
+  local log, note = recorder()
+  raises_error({ kind = "Timeout", seconds = 1 }, task.timeout, 1, function()
+    local _ <close> = setmetatable({}, { __close = function()
+      raises_error({ kind = "Cancelled", source = "deadline" }, task.timeout, 0.5, task.sleep, 10)
+      note(elapsed())
+      raises_error({ kind = "Timeout", seconds = 0.5 }, task.shield, task.timeout, 0.5, task.sleep, 10)
+      note(elapsed())
+      note { task.cleanup(0.5, task.sleep, 10) }
+      note(elapsed())
+      note { task.cleanup(0.5, task.sleep, 0.25) }
+      note(elapsed())
+    end })
+    never()
+  end)
+  equal(log, { 1, 1.5, { false }, 2, { true }, 2.25 })
+  equal(elapsed(), 2.25)
+end)
+
+it("timeout.after_swallowed_cancel", function()
+  local elapsed = stopwatch()
+  -- Another scope's Cancelled, at once; never a Timeout of one's own.
+  local t = task.spawn(function()
+    pcall(never)
+    for _ = 1, 2 do
+      raises_error({ kind = "Cancelled", source = "cancel" }, task.timeout, 1, never)
+      equal(pcall(task.move_on_after, 0, task.checkpoint), false)
+    end
+    return task.timeout(1, function() return "never waited" end)
+  end)
+  turns(2)
+  t:cancel()
+  equal(t:await(), "never waited")
+  equal(elapsed(), 0)
+  -- Once the scope that was cancelled is left, all is as before.
+  task.move_on_after(1, function()
+    pcall(never)
+    pcall(never)
+  end)
+  equal(elapsed(), 1)
+  raises_error({ kind = "Timeout", seconds = 2 }, task.timeout, 2, never)
+  equal(elapsed(), 3)
+  equal(task.timeout(2, function()
+    task.sleep(1)
+    return "value"
+  end), "value")
+  equal(elapsed(), 4)
+end)
+
+it("timeout.children_inside", function()
+  local elapsed = stopwatch()
+  local log, note = recorder()
+  local foreign = task.spawn(task.sleep, 4)
+  local child, grandchild, watcher
+  raises_error({ kind = "Timeout", seconds = 1 }, task.timeout, 1, function()
+    child = task.spawn(function()
+      grandchild = task.spawn(never)
+      local _, err = pcall(never)
+      note { err.source, elapsed() }
+      task.cleanup(5, task.sleep, 0.5)
+      error(err, 0)
+    end)
+    watcher = task.spawn(foreign.await, foreign)
+    foreign:await()
+  end)
+  equal(elapsed(), 1.5) -- joined
+  equal({ child:status(), grandchild:status(), watcher:status() }, { "cancelled", "cancelled", "cancelled" })
+  equal(foreign:status(), "suspended")
+
+  -- A body that returns in time leaves none behind either.
+  equal(task.timeout(1, function()
+    child = task.spawn(function()
+      local _, err = pcall(never)
+      note { err.source, elapsed() }
+    end)
+    task.sleep(0.5)
+    return "value"
+  end), "value")
+  equal(child:status(), "done")
+  equal(log, { { "deadline", 1 }, { "owner", 2 } })
+
+  -- A group inside unwinds and is late; what fails on the way goes before.
+  raises_error({ kind = "Timeout" }, task.timeout, 1, task.group, function(g) g:spawn(never) end)
+  local group = raises_error({ kind = "ErrorGroup" }, task.timeout, 1, task.group, function(g)
+    g:spawn(function()
+      pcall(never)
+      error("cleanup broke", 0)
+    end)
+    never()
+  end)
+  equal(group.errors, { "cleanup broke" })
+  equal(elapsed(), 4)
+  equal({ task.wait { foreign }[1]:status() }, { "done" })
+end)
