@@ -26,6 +26,19 @@ void *spt_check_udata(lua_State *L, int arg, const char *meta, const char *what)
     return p;
 }
 
+void *spt_check_self(lua_State *L, const char *what)
+{
+    void *p = lua_touserdata(L, 1);
+    if (p && lua_getmetatable(L, 1)) {
+        bool same = lua_rawequal(L, -1, lua_upvalueindex(2));
+        lua_pop(L, 1);
+        if (same)
+            return p;
+    }
+    expected(L, 1, what);
+    return NULL;
+}
+
 struct spt_task *spt_check_task(lua_State *L, int arg)
 {
     return spt_check_udata(L, arg, SPT_TASK_META, "task");

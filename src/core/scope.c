@@ -68,7 +68,7 @@ bool spt_scope_cancel(struct spt_scope *scope, const char *source, const char *r
                                               .task = scope->task ? scope->task->id : 0,
                                               .ref = scope->by,
                                               .kind = SPT_REC_CANCEL,
-                                              .a = spt_trace_intern(&s->trace, source)});
+                                              .a = spt_trace_word(&s->trace, source)});
     if (!scope->effective)
         spread(scope);
     return true;

@@ -81,7 +81,7 @@ void spt_task_waiting(struct spt_task *t, lua_State *L)
                           .task = t->id,
                           .ref = t->op->ref,
                           .kind = SPT_REC_WAIT,
-                          .a = spt_trace_intern(&s->trace, t->op->type->name)};
+                          .a = spt_trace_word(&s->trace, t->op->type->name)};
     if (s->trace.level >= 2) {
         char text[512];
         spt_task_waits_for(t, text, sizeof text);

@@ -174,6 +174,16 @@ uint32_t spt_trace_intern(struct spt_trace *tr, const char *s)
     return in->last = in->count;
 }
 
+uint32_t spt_trace_word(struct spt_trace *tr, const char *s)
+{
+    uint32_t i = (uint32_t)((uintptr_t)s * UINT32_C(2654435761) >> 16) & (SPT_TRACE_WORDS - 1);
+    if (tr->words[i].word != s) {
+        tr->words[i].word = s;
+        tr->words[i].id = spt_trace_intern(tr, s);
+    }
+    return tr->words[i].id;
+}
+
 const char *spt_trace_string(const struct spt_trace *tr, uint32_t id)
 {
     const struct spt_intern *in = tr->intern;

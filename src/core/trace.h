@@ -73,6 +73,8 @@ struct spt_xfer {
     uint8_t reused;  /* 1: no connection was made for it */
 };
 
+#define SPT_TRACE_WORDS 32 /* places for words by address, a power of two */
+
 struct spt_intern; /* strings that get a small number for good */
 
 struct spt_trace {
@@ -83,6 +85,10 @@ struct spt_trace {
     char *text;           /* owned; byte ring for what is not interned, made at its first use */
     uint64_t text_head;   /* bytes ever written */
     struct spt_intern *intern;
+    struct {
+        const char *word;
+        uint32_t id;
+    } words[SPT_TRACE_WORDS];
 };
 
 /* `records` is rounded up to a power of two; 0 records nothing. Returns SEPTET_OK or SEPTET_ENOMEM. */
@@ -107,6 +113,9 @@ void spt_trace_xfer(struct spt_trace *tr, uint64_t t, uint32_t task, uint32_t re
 /* The number of a string, the same for the same bytes, for the life of the host; 0 for NULL and when
  * memory or numbers run out. Only for sets that do not grow with the work done: never URLs. */
 uint32_t spt_trace_intern(struct spt_trace *tr, const char *s);
+
+/* The same for a string that lives, unchanged, as long as the host: found by its address. */
+uint32_t spt_trace_word(struct spt_trace *tr, const char *s);
 
 /* The string behind a number; "" for 0. */
 const char *spt_trace_string(const struct spt_trace *tr, uint32_t id);

@@ -305,7 +305,7 @@ static void close_channel(struct channel *ch)
 
 static struct channel *check(lua_State *L)
 {
-    return spt_check_udata(L, CHANNEL, META, "channel");
+    return spt_check_self(L, "channel");
 }
 
 /* channel(capacity): without one, 0. */
@@ -415,7 +415,7 @@ static int l_sender(lua_State *L)
 
 static struct sender *check_sender(lua_State *L)
 {
-    return spt_check_udata(L, 1, SENDER_META, "sender");
+    return spt_check_self(L, "sender");
 }
 
 /* Puts the channel where a send has it, and the sender behind the value. */

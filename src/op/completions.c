@@ -133,7 +133,7 @@ static const septet_op_type until_type = {
 
 static struct completions *check(lua_State *L)
 {
-    return spt_check_udata(L, 1, META, "completions");
+    return spt_check_self(L, "completions");
 }
 
 /* completions(tasks): a set over an array of task handles without duplicates. */

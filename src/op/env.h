@@ -44,7 +44,9 @@ static inline void spt_new_type(lua_State *L, struct spt_env *env, const char *m
                                 const luaL_Reg *methods)
 {
     luaL_newmetatable(L, meta);
-    spt_add_functions(L, env, methods);
+    lua_pushlightuserdata(L, env);
+    lua_pushvalue(L, -2); /* for spt_check_self */
+    luaL_setfuncs(L, methods, 2);
     lua_pushvalue(L, -1);
     lua_setfield(L, -2, "__index");
     lua_pushboolean(L, 0);

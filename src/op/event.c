@@ -49,7 +49,7 @@ static const septet_op_type wait_type = {
 
 static struct event *check(lua_State *L)
 {
-    return spt_check_udata(L, 1, META, "event");
+    return spt_check_self(L, "event");
 }
 
 /* event(): one that has not happened. */

@@ -99,7 +99,7 @@ static const septet_op_type join_type = {
  * TaskCancelled. A checkpoint even when the task has ended. */
 static int l_await(lua_State *L)
 {
-    struct spt_task *t = spt_check_task(L, 1);
+    struct spt_task *t = spt_check_self(L, "task");
     struct spt_sched *s = spt_env(L)->sched;
     if (t == s->current)
         return spt_error_usage(L, "a task cannot await itself");
@@ -114,5 +114,7 @@ static const luaL_Reg functions[] = {{"await", l_await}, {NULL, NULL}};
 
 void spt_open_join(lua_State *L, struct spt_env *env)
 {
-    spt_add_functions(L, env, functions);
+    lua_pushlightuserdata(L, env);
+    luaL_newmetatable(L, SPT_TASK_META);
+    luaL_setfuncs(L, functions, 2);
 }

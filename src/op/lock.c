@@ -103,7 +103,7 @@ static const septet_op_type acquire_type = {
 
 static struct lock *check(lua_State *L)
 {
-    return spt_check_udata(L, 1, META, "lock");
+    return spt_check_self(L, "lock");
 }
 
 /* lock(): a free one. */

@@ -68,7 +68,7 @@ static const septet_op_type acquire_type = {
 
 static struct semaphore *check(lua_State *L)
 {
-    return spt_check_udata(L, 1, META, "semaphore");
+    return spt_check_self(L, "semaphore");
 }
 
 /* semaphore(n): one with n permits, all free. */
