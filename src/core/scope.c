@@ -74,6 +74,28 @@ bool spt_scope_cancel(struct spt_scope *scope, const char *source, const char *r
     return true;
 }
 
+bool spt_scope_cancel_tasks(struct spt_scope *scope, const char *source, const char *reason)
+{
+    const struct spt_link *head = &scope->children;
+    if (!scope->open || scope->source)
+        return false;
+    scope->source = source;
+    snprintf(scope->reason, sizeof scope->reason, "%s", reason ? reason : "");
+    for (const struct spt_link *l = head->next; l != head; l = l->next) {
+        struct spt_scope *child = SPT_OF(l, struct spt_scope, sibling);
+        if (child == &child->task->root)
+            spt_scope_cancel(child, source, reason);
+    }
+    return true;
+}
+
+void spt_scope_catch_up(struct spt_scope *root)
+{
+    const struct spt_scope *owner = root->parent;
+    if (owner->tasks_only && owner->source)
+        spt_scope_cancel(root, owner->source, owner->reason);
+}
+
 static void on_deadline(struct spt_timer *timer)
 {
     spt_scope_cancel(SPT_OF(timer, struct spt_scope, deadline), "deadline", NULL);
@@ -132,6 +154,7 @@ void spt_scope_move(struct spt_scope *root, struct spt_scope *to)
     limit(root);
     if (to->effective && !root->effective)
         spread(root);
+    spt_scope_catch_up(root);
     from->ntasks--;
     spt_scope_tell_empty(from);
 }
@@ -143,13 +166,11 @@ bool spt_scope_absorbs(const struct spt_scope *scope)
 
 const struct spt_scope *spt_scope_canceller(const struct spt_scope *scope)
 {
-    for (; scope; scope = scope->parent) {
+    const struct spt_scope *outermost = NULL;
+    for (; scope; scope = scope->shield ? NULL : scope->parent)
         if (scope->cancelled)
-            return scope;
-        if (scope->shield)
-            break;
-    }
-    return NULL;
+            outermost = scope;
+    return outermost;
 }
 
 void spt_scope_add(struct spt_scope *scope, struct spt_resource *resource)

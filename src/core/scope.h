@@ -67,6 +67,12 @@ struct spt_scope *spt_scope_next(const struct spt_scope *top, struct spt_scope *
  * before: the first reason wins. */
 bool spt_scope_cancel(struct spt_scope *scope, const char *source, const char *reason);
 
+/* The same for the tasks of a scope with `tasks_only`, those to come included, and not for its body. */
+bool spt_scope_cancel_tasks(struct spt_scope *scope, const char *source, const char *reason);
+
+/* Cancels the root of a task that came to such a scope when it had been cancelled. */
+void spt_scope_catch_up(struct spt_scope *root);
+
 /* Arms the scope's deadline, anew; SPT_NEVER disarms it. */
 void spt_scope_deadline(struct spt_scope *scope, uint64_t due_ns);
 
@@ -92,7 +98,8 @@ void spt_scope_close(struct spt_scope *scope);
 
 void spt_scope_add(struct spt_scope *scope, struct spt_resource *resource);
 
-/* The nearest scope, from `scope` up and up to a shield, that is cancelled itself; NULL if none is. */
+/* The outermost scope, from `scope` up and up to a shield, that is cancelled itself: the one that will absorb what
+ * unwinds to it. NULL if none is. */
 const struct spt_scope *spt_scope_canceller(const struct spt_scope *scope);
 
 #endif

@@ -359,6 +359,7 @@ struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct sp
     spt_trace_spawn(&s->trace, t->t_state, t->id, t->parent, t->defined,
                     s->trace.level >= 2 ? t->site : 0);
     queue(t);
+    spt_scope_catch_up(&t->root);
     return t;
 }
 

@@ -158,26 +158,8 @@ static int l_spawn(lua_State *L)
     spt_check_callable(L, 2);
     if (!scope->open)
         return spt_error_usage(L, "the group is closed");
-    struct spt_task *t = spt_task_spawn(L, scope, scope->sched->current, lua_gettop(L) - 2);
-    if (scope->tasks_only && scope->source)
-        spt_scope_cancel(&t->root, scope->source, scope->reason);
+    spt_task_spawn(L, scope, scope->sched->current, lua_gettop(L) - 2);
     return 1;
-}
-
-/* Cancels the tasks of a scope, those to come included. */
-static bool cancel_tasks(struct spt_scope *scope, const char *reason)
-{
-    const struct spt_link *head = &scope->children;
-    if (!scope->open || scope->source)
-        return false;
-    scope->source = "cancel";
-    snprintf(scope->reason, sizeof scope->reason, "%s", reason ? reason : "");
-    for (const struct spt_link *l = head->next; l != head; l = l->next) {
-        struct spt_scope *child = SPT_OF(l, struct spt_scope, sibling);
-        if (child == &child->task->root)
-            spt_scope_cancel(child, "cancel", reason);
-    }
-    return true;
 }
 
 /* scope:cancel(reason): true the first time. */
@@ -185,7 +167,7 @@ static int l_cancel(lua_State *L)
 {
     struct spt_scope *scope = check(L, 1);
     const char *reason = lua_isnoneornil(L, 2) ? NULL : spt_check_string(L, 2, NULL);
-    lua_pushboolean(L, scope->tasks_only ? cancel_tasks(scope, reason)
+    lua_pushboolean(L, scope->tasks_only ? spt_scope_cancel_tasks(scope, "cancel", reason)
                                          : spt_scope_cancel(scope, "cancel", reason));
     return 1;
 }

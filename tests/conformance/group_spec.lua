@@ -604,6 +604,20 @@ it("group.close_form", function()
   log "joined"
   equal(log.list, { "2 body", "3 child cancel", "3 joined" })
   task.checkpoint()
+
+  local late = {}
+  do
+    local g <close> = task.group()
+    equal({ g:cancel(), g:cancel(), g:is_cancelled() }, { true, false, true })
+    late[1], late[2] = g:spawn(never), task.spawn(never)
+    g:start(function(started)
+      late[3] = task.current()
+      started()
+      never()
+    end)
+    task.sleep(1)
+    for i = 1, 3 do equal(late[i]:status(), "cancelled") end
+  end
 end)
 
 it("group.close_form_return_values", function()

@@ -3,10 +3,10 @@ local task, sync, testing = require "septet.task", require "septet.sync", requir
 local settle = testing.wait_all_blocked
 local HERE = (...):match("^(.*)/[^/]*$") or "."
 
--- Runs the command with options and a script, from a file. Returns what it printed, both to stdout and to stderr, and
--- its exit status.
+-- Runs the command with options and a script, from a file; one that spins for ever is ended by the shell. Returns what
+-- it printed, both to stdout and to stderr, and its exit status.
 local function run_file(options, path)
-  local file = assert(io.popen(("'%s' %s '%s' 2>&1"):format(os.getenv "SEPTET", options, path)))
+  local file = assert(io.popen(("ulimit -t 60; '%s' %s '%s' 2>&1"):format(os.getenv "SEPTET", options, path)))
   local text = file:read "a"
   local _, _, status = file:close()
   return text, status

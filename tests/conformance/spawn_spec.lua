@@ -344,6 +344,18 @@ it("unhandled.not_if_awaited", function()
     pcall(task.gather, { task.spawn(fail, 5), never })
     pcall(task.group, function(g) g:spawn(fail, 6) end)
   end)
+  -- By who waits outside, where its owner ends with it.
+  local last
+  local owner = task.spawn(function()
+    last = task.spawn(function()
+      pcall(never)
+      error("last", 0)
+    end)
+    task.sleep(1)
+  end)
+  turns(2)
+  raises("^last$", last.await, last)
+  owner:await()
   turns(2)
   equal(told, {})
 

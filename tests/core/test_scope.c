@@ -46,7 +46,7 @@ static void test_scope_task_spawned_in_a_cancelled_scope_is_born_cancelled(void 
     assert_counts("a", 0, 0, 0, 0);
 }
 
-static void test_scope_canceller_gives_the_reason_of_the_innermost(void **state)
+static void test_scope_canceller_gives_the_reason_of_the_outermost(void **state)
 {
     start("T = core.spawn(function()\n"
           "  block(true, false, nil, function(g)\n"
@@ -58,7 +58,7 @@ static void test_scope_canceller_gives_the_reason_of_the_innermost(void **state)
     script("G:cancel('inner')");
     cancel("T", "outer");
     run();
-    assert_log("cancelled: inner inner cancel cancelled: outer outer");
+    assert_log("cancelled: outer outer cancel cancelled: outer outer");
 }
 
 static void test_scope_cancelled_error_names_the_task_that_asked(void **state)
@@ -606,7 +606,7 @@ int main(void)
         TEST(test_scope_cancel_reaches_all_below_in_order_of_spawning),
         TEST(test_scope_cancel_of_a_block_leaves_what_is_around),
         TEST(test_scope_task_spawned_in_a_cancelled_scope_is_born_cancelled),
-        TEST(test_scope_canceller_gives_the_reason_of_the_innermost),
+        TEST(test_scope_canceller_gives_the_reason_of_the_outermost),
         TEST(test_scope_cancelled_error_names_the_task_that_asked),
         TEST(test_scope_absorbs_unless_one_around_is_cancelled),
         TEST(test_scope_chain_of_100000_spawns_is_cancelled_without_recursion),

@@ -37,6 +37,7 @@ local function body(rec, op, s)
     w.blocks[#w.blocks + 1] = s
     return w.over(s, pcall(function()
       w.run(rec, op.body)
+      s.must = s.group and #s.children == 0 and #s.generators == 0 and scopes.certain(s.parent, w.fired())
       return op.id, nil, s
     end))
   end
@@ -64,7 +65,9 @@ local function block(rec, op, first, fn, ...)
       wrong(rec, op, "its body returned, and it gave %s", say(result[2]))
     end
   elseif not is(err, "Cancelled") then
-    if result[1] or result[2] ~= err then wrong(rec, op, "its body raised %s, and it gave %s", say(err), say(result[2])) end
+    if result[1] or result[2] ~= err then
+      wrong(rec, op, "its body raised %s, and it gave %s", say(err), say(result[2]))
+    end
   elseif not result[1] and result[2] == err then
     passed_on(rec, op, s)
   else
@@ -137,6 +140,8 @@ local function check_group(rec, op, s, result)
   elseif out[1] then
     if cancelled then
       passed_on(rec, op, s) -- it waited for a task that was, or it was empty
+    elseif s.must then
+      wrong(rec, op, "it was empty in a cancelled scope, and no checkpoint")
     elseif not result[1] or not w.same(result, 2, out, 2) then
       wrong(rec, op, "its body returned, and it gave %s", say(result[2]))
     end
@@ -182,7 +187,7 @@ end
 
 -- --- generators ---
 
--- The body of a generator ended, perhaps because the scope that made it closes it: then its error counts.
+-- Its body ended, perhaps because the scope that made it closes it: then its error counts.
 local function body_ended(s, gen, ok, err)
   gen.open = false
   if ok then return end
@@ -190,38 +195,49 @@ local function body_ended(s, gen, ok, err)
   error(err, 0)
 end
 
-local function consume(rec, op, it, closer)
+-- Emits in its body: returns where the next value is wanted, and raises where it is closed.
+local function emitter(rec, op, gen, emit)
+  return function()
+    gen.n = gen.n + 1
+    gen.wanted = false
+    local result = pack(pcall(emit, gen.n))
+    w.resumed(rec) -- who closes it may have waited
+    if result[1] ~= gen.wanted then
+      wrong(rec, op, "it %s, and emit gave %s", gen.wanted and "goes on" or "is closed", say(result[2]))
+    end
+    w.unpacked(result)
+  end
+end
+
+local function consume(rec, op, gen, it, closer)
   local n = 0
   if op.take == 0 then return end
-  for i in it, nil, nil, closer do
+  for i in function()
+    gen.wanted = true
+    return it()
+  end, nil, nil, closer do
     n = n + 1
-    if i ~= n then wrong(rec, op, "emission %d of a generator was %s", n, i) end
+    if i ~= n then wrong(rec, op, "emission %d was %s", n, i) end
     w.run(rec, op.each)
     if n == op.take then break end
   end
 end
 
 function exec.generator(rec, op)
-  local s, gen, n = rec.scope, {}, 0
+  local s, gen = rec.scope, { n = 0 }
   table.insert(s.generators, gen)
   local it, _, _, closer = task.generator(function(emit)
     gen.open = true
-    body_ended(s, gen, pcall(w.run, rec, op.body, function()
-      n = n + 1
-      local result = pack(pcall(emit, n))
-      w.resumed(rec) -- who closes it may have waited
-      w.unpacked(result)
-    end))
+    body_ended(s, gen, pcall(w.run, rec, op.body, emitter(rec, op, gen, emit)))
   end)
   if (closer ~= nil) ~= probe.closes_loops() then wrong(rec, op, "its closing value is %s", say(closer)) end
   if op.form == "loop" then
-    consume(rec, op, it, closer)
+    consume(rec, op, gen, it, closer)
   elseif op.form == "close" then
     local closing <close> = it
-    consume(rec, op, closing)
+    consume(rec, op, gen, closing)
   else
-    consume(rec, op, function() return it() end)
-    return
+    return consume(rec, op, gen, it)
   end
   if gen.open and (closer or op.form == "close") then wrong(rec, op, "its generator is left") end
 end

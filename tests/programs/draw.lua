@@ -135,6 +135,7 @@ kind("produce", 2, "waits", function(d, op)
   shared "channels"(d, op)
   op.take = 1 + d.random:below(3)
 end)
+kind("burst", 1, "", function(d, op) op.take = 30 + d.random:below(40) end)
 kind("event_wait", 3, "waits", shared "events")
 kind("event_set", 3, "", shared "events")
 

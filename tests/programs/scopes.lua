@@ -1,7 +1,7 @@
 --- What the oracles know of scopes, from what the program did: not how the product keeps them. A scope here is a
 --- table {kind=, parent=, owner=, children=, ...}; a task's root is one too.
 ---
---- Some causes of cancellation are known to the instant (`cancel` was called, a task of a group has failed), others only
+--- Some causes of cancellation are known to the instant (`cancel` was called, a task of a group has failed), others
 --- within bounds (a deadline fires between two turns). So there are two questions: is a scope cancelled for certain,
 --- so that a wait in it must raise; and may it be, so that a Cancelled there is explained.
 local scopes = {}
@@ -9,8 +9,8 @@ local scopes = {}
 --- Less than any two instants of a program lie apart.
 scopes.TICK = 2 ^ -6
 
---- Sets its deadline. It has fired for certain where `fires` has passed: one that was due when it was armed fires in the
---- next turn.
+--- Sets its deadline. It has fired for certain where `fires` has passed: one that was due when it was armed fires in
+--- the next turn.
 function scopes.due(s, due, now)
   s.due = due
   s.fires = due > now and due or due + scopes.TICK
@@ -53,8 +53,9 @@ end
 function scopes.certain(s, instant)
   while s do
     if scopes.certain_itself(s, instant) then return s end
-    -- Its body has ended, and there is no generator or loop to be closed first: its tasks are cancelled.
-    if s.over and not s.group and #s.generators == 0 then return s end
+    -- Its body has ended, and there is no generator or loop to be closed first: its tasks are cancelled, but those of
+    -- a group whose body did not fail.
+    if s.over and #s.generators == 0 and not (s.group and s.outcome[1]) then return s end
     s = not s.shield and s.parent
   end
   return false
@@ -133,8 +134,23 @@ function scopes.excuse(s, from, to)
   while s do
     local cancelled = since(s, to)
     if cancelled and cancelled < to then s.late = s.late + to - math.max(from, cancelled) end
+    if s.members then table.insert(s.excused, { from = from, to = to }) end
     s = not s.shield and s.parent
   end
+end
+
+--- For how long had a combinator's members had to end at an instant, when it was known that it would end, beyond
+--- what it was let off?
+function scopes.members_overdue(s, at)
+  local first = at
+  for _, member in ipairs(s.members) do
+    if member.ended_at and (s.kind == "race" or scopes.status(member) ~= "done") then
+      first = math.min(first, member.ended_at)
+    end
+  end
+  local overdue = at - math.max(first, s.opened)
+  for _, time in ipairs(s.excused) do overdue = overdue - math.max(0, time.to - math.max(time.from, first)) end
+  return overdue
 end
 
 --- For how long had it been cancelled at an instant, beyond what it was let off?

@@ -64,7 +64,8 @@ end
 -- A group that is there, and that may wait for such a task: no circle of joins comes of it.
 local function pick_group(op)
   local s = #w.groups > 0 and w.groups[1 + op.pick % #w.groups]
-  return s and s.handle and s.owner.body.number < op.task.number and s
+  if not s or not s.handle or s.owner.body.number >= op.task.number then return nil end
+  return not (s.tasks_cancel and s.over) and s -- what cancels its tasks then is uncertain
 end
 
 function exec.spawn_in(rec, op)
@@ -74,9 +75,6 @@ function exec.spawn_in(rec, op)
   local ok, handle = pcall(s.handle.spawn, s.handle, w.main(new))
   if ok then
     w.known(new, handle)
-    if s.tasks_cancel then
-      w.cancel(new.root, { reason = s.tasks_cancel.reason, by = rec.handle.id, at = w.now })
-    end
     if s.closed then wrong(rec, op, "it spawned in a closed group") end
   else
     s.children[#s.children], w.tasks[#w.tasks] = nil, nil
@@ -97,6 +95,9 @@ function exec.started(rec, op)
   end
   rec.moved, rec.root.parent = true, g
   g.children[#g.children + 1], nursery.children[1] = rec, nil
+  if g.tasks_cancel and not scopes.certain_itself(g, w.now) then
+    w.cancel(rec.root, { reason = g.tasks_cancel.reason, by = rec.handle.id, at = w.now })
+  end
   g.owner.live = g.owner.live + 1
   nursery.owner.live = nursery.owner.live - 1
 end
@@ -257,6 +258,12 @@ local function check_gathered(rec, op, of, results)
   end
 end
 
+-- It ended its members as soon as it could.
+local function check_prompt(rec, op, s)
+  local overdue = scopes.members_overdue(s, w.now)
+  if overdue > 0 and not w.program.busy then wrong(rec, op, "it ended %g after it had to end its tasks", overdue) end
+end
+
 local function told_of(of)
   local told = {}
   for i, member in ipairs(of) do told[i] = member.told end
@@ -266,7 +273,7 @@ end
 function exec.gather(rec, op)
   local s = scopes.new("gather", rec, rec.scope, w.now)
   local list, of = members(rec, op, s)
-  s.members = of
+  s.members, s.excused = of, {}
   for i = #op.tasks + 1, #of do -- tasks of others, which a failure ends too
     of[i].root.gathered = of[i].root.gathered or {}
     table.insert(of[i].root.gathered, s)
@@ -290,6 +297,7 @@ function exec.gather(rec, op)
   else
     if not is(result[2], "Cancelled") then check_raised(rec, op, of, told, result[2]) end
     scopes.excuse(rec.scope, s.opened, w.now) -- it waited for tasks of others, however it was cancelled
+    if #of == #op.tasks and not op.settled then check_prompt(rec, op, s) end
   end
   w.unpacked(result)
 end
@@ -297,11 +305,12 @@ end
 function exec.race(rec, op)
   local s = scopes.new("race", rec, rec.scope, w.now)
   local list, of = members(rec, op, s)
-  s.members = of
+  s.members, s.excused = of, {}
   local told = told_of(of)
   rec.joins = true
   local result = w.attempt(rec, op, nil, task.race, list)
   blocks.closed(rec, op, s)
+  check_prompt(rec, op, s)
   local won = false
   for _, member in ipairs(of) do
     won = won or scopes.status(member) == "done" and w.same(result, 2, member.root.outcome, 2)
@@ -326,6 +335,11 @@ function exec.as_completed(rec, op)
     loop.left = not result[1]
     if not result[1] and is(result[2], "Timeout") and not (due and w.now >= due) then
       wrong(rec, op, "Timeout before its time")
+    end
+    for member in pairs(left) do
+      if not result[1] and is(result[2], "Timeout") and not scopes.is_live(member) then
+        wrong(rec, op, "Timeout, and task %d had ended", member.body.number)
+      end
     end
     return w.unpacked(result)
   end

@@ -144,6 +144,9 @@ function world.task(body, parent)
   rec.scope = rec.root
   world.tasks[#world.tasks + 1] = rec
   parent.children[#parent.children + 1] = rec
+  if parent.tasks_cancel and not scopes.certain_itself(parent, world.now) then
+    world.cancel(rec.root, { reason = parent.tasks_cancel.reason, by = world.running.handle.id, at = world.now })
+  end
   return rec
 end
 
@@ -194,8 +197,8 @@ function world.same(a, from, b, from_b)
   return true
 end
 
---- Somebody was given the end of a task: it must be the one it had. `told`: how often its failure had been told when he
---- asked.
+--- Somebody was given the end of a task: it must be the one it had. `told`: how often its failure had been told when
+--- he asked.
 function world.check_end(rec, op, target, result, told)
   local status, out, number = scopes.status(target), target.root.outcome, target.body.number
   if scopes.is_live(target) then
