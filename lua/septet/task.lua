@@ -244,7 +244,10 @@ local function feed(scope, fns, limit, settled, by_item)
       local fn = fns[at]
       local t = scope:spawn(fn)
       by_item[fn] = t
-      if settled then task.pcall(t.await, t) else t:await() end
+      local ok, err = pcall(t.await, t)
+      local cancelled = not ok and is(err, "Cancelled")
+      if cancelled then core.late(t) end
+      if cancelled or not (ok or settled) then error(err, 0) end
     end
   end
   for i = 1, math.min(limit, #fns) do feeders[i] = scope:spawn(feeder) end
@@ -417,8 +420,8 @@ function task.as_completed(list, options)
     set:close()
   end
 
-  if probe.closes_loops() then return next_ended, nil, nil, setmetatable(loop, { __close = loop.close }) end
   if #owned > 0 then closers.add(loop) end
+  if probe.closes_loops() then return next_ended, nil, nil, setmetatable(loop, { __close = loop.close }) end
   return next_ended
 end
 

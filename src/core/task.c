@@ -77,6 +77,7 @@ void spt_task_waiting(struct spt_task *t, lua_State *L)
 {
     struct spt_sched *s = t->sched;
     task_become(t, SPT_TASK_WAITING);
+    t->waits_in = L;
     struct spt_rec rec = {.t = s->now_ns,
                           .task = t->id,
                           .ref = t->op->ref,

@@ -191,7 +191,13 @@ static void add_stack(lua_State *L, const struct spt_task *t, unsigned depth)
 {
     struct awaited a = {.L = L, .depth = depth};
     if (t->co) {
+        bool inner = t->state == SPT_TASK_WAITING && t->waits_in != t->co;
         lua_pushliteral(L, "\n");
+        if (inner) {
+            luaL_traceback(L, t->waits_in, NULL, 0);
+            lua_pushliteral(L, "\nin a coroutine resumed by\n");
+            lua_concat(L, 3);
+        }
         luaL_traceback(L, t->co, NULL, 0);
         spt_task_push_site(L, t);
         lua_concat(L, 4);

@@ -157,6 +157,14 @@ class Conformance(harness.Case):
         self.assertGreater(len(rows), 100)
         self.assertCountEqual(rows, tests)
 
+    def test_the_rows_that_other_pages_name_are_there(self):
+        rows = set(re.findall(r"^\| `([\w.]+)` \|", read("docs/conformance.md"), re.M))
+        areas = "|".join(sorted({row.split(".")[0] for row in rows}))
+        named = re.findall(r"`((?:%s)\.\w+)`(?= *(?:`|\|))" % areas, read("docs/asyncio.md"))
+        self.assertGreater(len(named), 50)
+        for name in named:
+            self.assertIn(name, rows)
+
 
 if __name__ == "__main__":
     unittest.main()

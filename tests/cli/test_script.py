@@ -181,6 +181,16 @@ print 'main'""")
 
 
 class Exit(harness.Case):
+    def test_later_failures_of_a_gather_are_told_and_count_for_nothing(self):
+        for options in "{}", "{ limit = 2 }":
+            result = self.septet("-e", """
+                local task = require 'septet.task'
+                pcall(task.gather, {
+                  function() pcall(task.sleep, math.huge) error('late', 0) end,
+                  function() task.sleep(0.01) error('first', 0) end,
+                }, %s)""" % options)
+            self.check(result, 0, err=re.compile(r"septet: unhandled error in task '[^'\n]+': late\n"))
+
     def test_codes(self):
         for args, status in (("", 0), ("0", 0), ("3", 3), ("true", 0), ("false", 1), ("-1", 255),
                              ("7, false", 7), ("0, true", 0), ("3, true", 3), ("true, true", 0),

@@ -654,6 +654,19 @@ describe("a task", function()
     equal(t:waits_for(), "")
   end)
 
+  it("shows where in a coroutine of its own it is, and who resumed that", function()
+    local function deep() task.sleep(1000) end
+    local t = task.spawn(function()
+      local function resumes() for _ in coroutine.wrap(function() return 1, deep() end) do break end end
+      resumes()
+    end)
+    turns(1)
+    local inner, outer = t:traceback():match "^(.*)\nin a coroutine resumed by\n(.*)$"
+    equal(inner:find "'deep'" ~= nil and outer:find "'resumes'" ~= nil, true)
+    t:cancel()
+    task.wait { t }
+  end)
+
   it("stands in the tree below its owner", function()
     local function find(tree, id)
       for _, row in ipairs(tree) do
