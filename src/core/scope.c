@@ -22,6 +22,7 @@ void spt_scope_init(struct spt_scope *scope, struct spt_sched *sched, struct spt
     spt_link_init(&scope->resources);
     if (parent) {
         scope->effective = parent->effective;
+        scope->canceller = parent->canceller;
         scope->limit_ns = parent->limit_ns;
         spt_list_push(&parent->children, &scope->sibling);
     }
@@ -37,21 +38,22 @@ struct spt_scope *spt_scope_next(const struct spt_scope *top, struct spt_scope *
 }
 
 /* Marks `scope` as reached by cancellation and ends its task's wait, if that task waits right in it. */
-static void reach(struct spt_scope *scope)
+static void reach(struct spt_scope *scope, const struct spt_scope *canceller)
 {
     scope->effective = true;
+    scope->canceller = canceller;
     if (scope->task && scope->task->scope == scope)
         spt_task_abort(scope->task);
 }
 
 /* Reaches `top` and what is below it, past shields and what is reached already. */
-static void spread(struct spt_scope *top)
+static void spread(struct spt_scope *top, const struct spt_scope *canceller)
 {
     bool enter = true;
     for (struct spt_scope *s = top; s; s = spt_scope_next(top, s, enter)) {
         enter = s == top || (!s->shield && !s->effective);
         if (enter)
-            reach(s);
+            reach(s, canceller);
     }
 }
 
@@ -70,7 +72,7 @@ bool spt_scope_cancel(struct spt_scope *scope, const char *source, const char *r
                                               .kind = SPT_REC_CANCEL,
                                               .a = spt_trace_word(&s->trace, source)});
     if (!scope->effective)
-        spread(scope);
+        spread(scope, scope);
     return true;
 }
 
@@ -131,6 +133,7 @@ void spt_scope_shield(struct spt_scope *scope)
 {
     scope->shield = true;
     scope->effective = false;
+    scope->canceller = NULL;
     limit(scope);
 }
 
@@ -153,7 +156,7 @@ void spt_scope_move(struct spt_scope *root, struct spt_scope *to)
     to->had_tasks = true;
     limit(root);
     if (to->effective && !root->effective)
-        spread(root);
+        spread(root, to->canceller);
     spt_scope_catch_up(root);
     from->ntasks--;
     spt_scope_tell_empty(from);
@@ -167,10 +170,14 @@ bool spt_scope_absorbs(const struct spt_scope *scope)
 const struct spt_scope *spt_scope_canceller(const struct spt_scope *scope)
 {
     const struct spt_scope *outermost = NULL;
-    for (; scope; scope = scope->shield ? NULL : scope->parent)
+    for (;; scope = scope->parent) {
         if (scope->cancelled)
             outermost = scope;
-    return outermost;
+        if (scope->shield || !scope->task)
+            return outermost;
+        if (scope == &scope->task->root)
+            return scope->effective && !scope->cancelled ? scope->canceller : outermost;
+    }
 }
 
 void spt_scope_add(struct spt_scope *scope, struct spt_resource *resource)

@@ -29,14 +29,15 @@ struct spt_scope {
     bool open;                 /* between init and close */
     bool shield;               /* cancellation from above stops here */
     bool gathers;              /* a group: a failing child cancels the others */
-    bool tasks_only;      /* a script's cancel is for its tasks: its body could not swallow it */
-    bool cancelled;       /* cancelled itself */
-    bool effective;       /* cancelled, or below one that is with no shield between */
-    bool had_tasks;       /* a task was ever spawned in it */
-    bool child_cancelled; /* a task of it ended cancelled */
-    const char *source;   /* why: "cancel", "deadline", "sibling", "owner", "shutdown"; static */
-    char reason[64];      /* the first canceller's words, "" for none */
-    uint32_t by;          /* id of the task that cancelled; 0: the host */
+    bool tasks_only; /* a script's cancel is for its tasks: its body could not swallow it */
+    bool cancelled;  /* cancelled itself */
+    bool effective;  /* cancelled, or below one that is with no shield between */
+    const struct spt_scope *canceller; /* while effective: whose cancellation came first */
+    bool had_tasks;                    /* a task was ever spawned in it */
+    bool child_cancelled;              /* a task of it ended cancelled */
+    const char *source; /* why: "cancel", "deadline", "sibling", "owner", "shutdown"; static */
+    char reason[64];    /* the first canceller's words, "" for none */
+    uint32_t by;        /* id of the task that cancelled; 0: the host */
     uint32_t refused; /* waits that its task began in it, or stayed in, and that raised Cancelled */
     uint64_t due_ns;  /* its own deadline, SPT_NEVER for none */
     uint64_t limit_ns; /* the deadline in force: its own or one around it, up to a shield */
@@ -98,8 +99,8 @@ void spt_scope_close(struct spt_scope *scope);
 
 void spt_scope_add(struct spt_scope *scope, struct spt_resource *resource);
 
-/* The outermost scope, from `scope` up and up to a shield, that is cancelled itself: the one that will absorb what
- * unwinds to it. NULL if none is. */
+/* Whose cancellation a wait in `scope` raises: the outermost's of its task, since what unwinds goes that far, and
+ * before these the one that reached the task from outside. NULL if none did. */
 const struct spt_scope *spt_scope_canceller(const struct spt_scope *scope);
 
 #endif

@@ -439,6 +439,35 @@ static struct spt_task *finish(struct spt_task *t)
     return NULL;
 }
 
+/* A task that never ran before the end of what it was spawned in is easily taken for one that goes on. */
+static void warn_unstarted(const struct spt_scope *scope)
+{
+    struct spt_sched *s = scope->sched;
+    const struct spt_link *head = &scope->children;
+    char name[128], line[320];
+    for (const struct spt_link *l = head->next; l != head; l = l->next) {
+        const struct spt_task *t = SPT_OF(l, struct spt_scope, sibling)->task;
+        if (t->state != SPT_TASK_NEW || t->root.effective)
+            continue;
+        spt_task_name(t, name, sizeof name);
+        snprintf(
+            line, sizeof line,
+            "task '%s' is cancelled before it ran: the block or task that spawned it has ended "
+            "(await it there, or use task.group or task.background)",
+            name);
+        s->world.warn(s->world.ud, line);
+        return;
+    }
+}
+
+void spt_task_leave(struct spt_scope *scope)
+{
+    if (scope->ntasks == 0 || scope->effective)
+        return;
+    warn_unstarted(scope);
+    spt_scope_cancel(scope, "owner", NULL);
+}
+
 /* Waits for the tasks of a scope whose owner's body is over. Only a group lets them finish. */
 static void await_children(struct spt_task *t, struct spt_scope *scope)
 {
@@ -446,7 +475,7 @@ static void await_children(struct spt_task *t, struct spt_scope *scope)
         task_become(t, SPT_TASK_WAITING);
     t->ending = true;
     if (!scope->gathers)
-        spt_scope_cancel(scope, "owner", NULL);
+        spt_task_leave(scope);
 }
 
 /* Closes what the body left open, last in, first out. Returns whether no child lives any more. */

@@ -150,6 +150,9 @@ void spt_task_watch(struct spt_task *t, struct spt_watch *watch);
 /* Somebody has seen the task's end: a failure will not be reported. */
 void spt_task_retrieve(struct spt_task *t);
 
+/* Cancels what is left of a scope whose body is over. */
+void spt_task_leave(struct spt_scope *scope);
+
 /* Tells the world of a failed task that is in no list, and lets go of it. */
 void spt_task_report(struct spt_task *t);
 

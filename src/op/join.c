@@ -52,6 +52,11 @@ static int raise_task_cancelled(lua_State *L, const struct spt_task *t)
     spt_error_push(L, "TaskCancelled", "task '%s' was cancelled", name);
     lua_pushvalue(L, 1);
     lua_setfield(L, -2, "task");
+    if (t->root.reason[0]) { /* its own, whatever block of it was cancelled before */
+        lua_pushstring(L, t->root.reason);
+        lua_setfield(L, -2, "reason");
+        return lua_error(L);
+    }
     lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
     // stack: ..., error, the Cancelled it ended with
     if (spt_error_is(L, -1, "Cancelled")) {

@@ -197,37 +197,11 @@ static int l_fail(lua_State *L)
     return 0;
 }
 
-/* A task that was spawned in a block and never ran before the block's end: it is easily taken for one that
- * goes on. */
-static void warn_unstarted(lua_State *L, const struct spt_scope *scope)
-{
-    struct spt_sched *s = scope->sched;
-    const struct spt_link *head = &scope->children;
-    for (const struct spt_link *l = head->next; l != head; l = l->next) {
-        const struct spt_task *t = SPT_OF(l, struct spt_scope, sibling)->task;
-        char name[128];
-        if (t->state != SPT_TASK_NEW)
-            continue;
-        spt_task_name(t, name, sizeof name);
-        lua_pushfstring(
-            L,
-            "task '%s' is cancelled before it ran: the block that it was spawned in has "
-            "ended (await it there, or use task.group or task.background)",
-            name);
-        s->world.warn(s->world.ud, lua_tostring(L, -1));
-        lua_pop(L, 1);
-        return;
-    }
-}
-
 /* scope_leave(scope): cancels what is left of a scope whose body is over. */
 static int l_leave(lua_State *L)
 {
     struct spt_scope *scope = check(L, 1);
-    if (scope->ntasks == 0 || scope->effective)
-        return 0;
-    warn_unstarted(L, scope);
-    spt_scope_cancel(scope, "owner", NULL);
+    spt_task_leave(scope);
     return 0;
 }
 

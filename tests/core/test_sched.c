@@ -316,6 +316,7 @@ static void test_sched_completions_of_what_is_no_task_are_refused(void **state)
 {
     start("log(try(core.completions, {core.spawn(print), 1}))");
     assert_log("Usage");
+    assert_warned("is cancelled before it ran");
 }
 
 /* --- the same again --- */

@@ -169,16 +169,17 @@ function exec.group(rec, op)
   w.unpacked(result)
 end
 
---- Checks the order of errors in all groups that were raised, when it is known when tasks ended.
+--- Checks the order of errors in all groups that were raised, when it is known when tasks ended. An error may be that
+--- of several tasks, or of the body, which is not traced: then its place is not known.
 function blocks.check()
   for _, group in ipairs(w.error_groups) do
     local at, last = {}, 0
     for _, child in ipairs(group.of.children) do
       local err = child.root.outcome[2]
-      if child.grouped then at[err] = math.max(at[err] or 0, child.ended) end
+      if child.grouped then at[err] = at[err] == nil and err ~= group.of.outcome[2] and child.ended end
     end
     for _, err in ipairs(group.errors) do
-      local ended_at = err ~= group.of.outcome[2] and at[err] or last -- when the body raised is not traced
+      local ended_at = at[err] or last
       if ended_at < last then wrong(group.of.owner, nil, "the errors of a group are not in the order they came") end
       last = ended_at
     end

@@ -152,6 +152,11 @@ kind("try_semaphore", 2, "nests", held "semaphores")
 kind("try_lock", 2, "nests", held "locks")
 
 kind("spawn", 10, "spawns nests", function(d, op, at) op.task = d:task(at) end)
+function Drawing:spawn(at)
+  local op = self:named "spawn"
+  op.task = self:task(at)
+  return op
+end
 kind("spawn_in", 4, "spawns nests", function(d, op, at) op.pick, op.task = d:pick(), d:task(at) end)
 kind("start", 3, "spawns nests", function(d, op, at)
   op.pick, op.task = d:pick(), d:task(at)
@@ -174,7 +179,11 @@ end)
 kind("group", 8, "nests", function(d, op, at)
   op.form = d.random:of { "function", "function", "block" }
   op.bounded = at.bounded
-  op.body = d:block(at)
+  op.body = {}
+  for _ = 1, d.random:below(4) do
+    if d.ntasks < d.most_tasks then table.insert(op.body, d:spawn(inside(at, { depth = at.depth + 1 }))) end
+  end
+  table.move(d:block(at), 1, 4, #op.body + 1, op.body)
 end)
 local function limited(d, op, at)
   op.seconds = d.random:of(LIMITS)
@@ -257,9 +266,7 @@ function draw.program(seed)
   local at = { task = { left = math.huge }, depth = 1 }
   repeat
     if random:chance(60) then
-      local op = d:named "spawn"
-      op.task = d:task(at)
-      add(op)
+      add(d:spawn(at))
     else
       local op = d:named "pcall"
       op.form, op.body, op.handler, op.then_ = "task.pcall", d:ops(at, 2), {}, "go on"

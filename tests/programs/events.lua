@@ -24,12 +24,13 @@ local fields = {
 local ids = { parent = true, by = true, ref = true }
 
 local p -- of the program that runs
+local newest = 0 -- the id of the task that was spawned last
 
---- Begins with a program; `main` is the id of the task that runs it, which must have begun its turn in a lap of its
---- own. on_end(id, outcome) is called for the end of each task.
+--- Begins with a program; `main` is the id of the task that runs it, which must have begun a turn of the loop.
+--- on_end(id, outcome, time, number) is called for the end of each task.
 function events.begin(now, main, on_end, digest)
-  p = { start = now, edge = now, base = main, next_id = nil, on_end = on_end, digest = digest and 0, n = 0,
-    states = { [main] = "ready" }, wrongs = {}, texts = {} }
+  p = { start = now, edge = now, main = main, base = math.max(main, newest), on_end = on_end, digest = digest and 0,
+    n = 0, states = { [main] = "ready" }, wrongs = {}, texts = {} }
 end
 
 local function mix(value)
@@ -48,7 +49,7 @@ local function mix_text(text)
   mix(number)
 end
 
--- The first task of a program is the one after `base`, wherever the run began.
+-- Tasks are numbered from the first of the program, wherever the run began.
 local function add_to_digest(e)
   mix_text(e.kind)
   mix(math.floor((e.time - p.start) * 1e6 + 0.5))
@@ -74,7 +75,7 @@ local function follow(e)
   local word = e.kind == "run" and "run " .. e.left or e.kind
   if e.kind == "spawn" then
     if state then wrong(e, "spawned twice") end
-    p.states[e.task] = "ready"
+    p.states[e.task], newest = "ready", e.task
   elseif e.kind == "lost" then
     wrong(e, "%d records lost", e.count)
   elseif e.kind ~= "cancel" and e.kind ~= "name" and e.kind ~= "stuck" then
@@ -107,7 +108,7 @@ function events.finish()
   local done = p
   p = nil
   for id, state in pairs(done.states) do
-    if id ~= done.base then
+    if id ~= done.main then
       table.insert(done.wrongs, ("trace of #%d: it never ended, and is %s"):format(id, state))
     end
   end

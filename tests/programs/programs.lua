@@ -2,8 +2,9 @@
 ---
 ---     septet --virtual-time programs.lua 1 1000
 ---
---- and checks what must hold for all programs (world.lua, blocks.lua, tasks.lua, shared.lua, events.lua). It stops at
---- the first that fails, with its listing. `digest` prints a number for the trace of each, `log` each operation.
+--- and checks what must hold for every program: draw.lua makes them; world.lua, blocks.lua, tasks.lua and shared.lua
+--- run and check them, by what scopes.lua and events.lua know. It stops at the first that fails, with its listing.
+--- `digest` prints a number for the trace of each, `log` each operation that is run.
 local HERE = arg[0]:match("^(.*)/[^/]*$") or "."
 package.path = HERE .. "/?.lua;" .. package.path
 
@@ -104,8 +105,7 @@ local function check()
 end
 
 local function report(seed)
-  local listing = draw.listing(w.program)
-  print(listing)
+  print(draw.listing(w.program))
   for i = 1, math.min(8, #w.wrongs) do print("WRONG: " .. w.wrongs[i]) end
   print(("again: septet --virtual-time %s %d 1"):format(arg[0], seed))
   os.exit(1)
@@ -116,6 +116,7 @@ local steps = {}
 
 local function one(seed, mode)
   local program = draw.program(seed)
+  if mode == "log" then print(draw.listing(program)) end
   new_turn()
   w.begin(program, mode == "log")
   shared.new(program)

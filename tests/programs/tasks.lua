@@ -177,6 +177,11 @@ end
 
 -- --- many tasks ---
 
+-- A wait with a limit has ended.
+local function check_limit(rec, op, due)
+  if due and w.now > due and not w.program.busy then wrong(rec, op, "it waited %g too long", w.now - due) end
+end
+
 function exec.wait(rec, op)
   local targets, list, seen, failed = w.pick_all(rec, op.picks), {}, {}, false
   for i, target in ipairs(targets) do list[i] = target.handle end
@@ -195,6 +200,7 @@ function exec.wait(rec, op)
   end
   local reached = #pending == 0 or op.when == "FIRST_COMPLETED" and #done > 0 or op.when == "FIRST_EXCEPTION" and failed
   if not reached and not (due and w.now >= due) then wrong(rec, op, "it returned before what it waited for") end
+  check_limit(rec, op, due)
 end
 
 -- Tasks for the functions of a combinator, to be spawned in `parent`, and those picked; as the list that it is given,
@@ -273,7 +279,7 @@ end
 function exec.gather(rec, op)
   local s = scopes.new("gather", rec, rec.scope, w.now)
   local list, of = members(rec, op, s)
-  s.members, s.excused = of, {}
+  s.members, s.excused, s.limit, s.running = of, {}, op.limit, 0
   for i = #op.tasks + 1, #of do -- tasks of others, which a failure ends too
     of[i].root.gathered = of[i].root.gathered or {}
     table.insert(of[i].root.gathered, s)
@@ -331,7 +337,9 @@ function exec.as_completed(rec, op)
   local next_ended, _, _, closer = task.as_completed(list, { timeout = op.timeout })
   local function next_checked()
     rec.limit = due
+    local latest = due and math.max(due, w.now)
     local result = w.attempt(rec, op, nil, next_ended)
+    check_limit(rec, op, latest)
     loop.left = not result[1]
     if not result[1] and is(result[2], "Timeout") and not (due and w.now >= due) then
       wrong(rec, op, "Timeout before its time")

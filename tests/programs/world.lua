@@ -170,6 +170,7 @@ end
 --- Keeps what a scope's body gave, and passes it on: the last that is done before the product ends the scope.
 function world.over(s, ok, ...)
   s.over, s.outcome = true, pack(ok, ...)
+  if s.parent.limit then s.parent.running = s.parent.running - 1 end
   if not ok then error((...), 0) end
   return ...
 end
@@ -181,6 +182,11 @@ function world.main(rec)
     if rec.began then wrong(rec, nil, "it began twice") end
     rec.began, rec.started = true, started
     world.resumed(rec)
+    local among = rec.root.parent
+    if among.limit then
+      among.running = among.running + 1
+      if among.running > among.limit then wrong(rec, nil, "%d run of a limit of %d", among.running, among.limit) end
+    end
     return world.over(rec.root, pcall(function()
       world.run(rec, rec.body.ops)
       return unpack({ rec, rec.body.number }, 1, rec.body.number % 3)
@@ -198,7 +204,7 @@ function world.same(a, from, b, from_b)
 end
 
 --- Somebody was given the end of a task: it must be the one it had. `told`: how often its failure had been told when
---- he asked.
+--- that began.
 function world.check_end(rec, op, target, result, told)
   local status, out, number = scopes.status(target), target.root.outcome, target.body.number
   if scopes.is_live(target) then
@@ -213,14 +219,18 @@ function world.check_end(rec, op, target, result, told)
     end
     if target.told > told then wrong(rec, op, "the failure of task %d was told, and is raised here", number) end
     target.retrieved = true
-  elseif status ~= "cancelled" or not is(result[2], "TaskCancelled") or result[2].task ~= target.handle
-    or result[2].reason ~= out[2].reason then
+  elseif status ~= "cancelled" or not is(result[2], "TaskCancelled") or result[2].task ~= target.handle then
     wrong(rec, op, "task %d, which is %s, raised %s", number, status, say(result[2]))
+  else
+    local reason, own = result[2].reason, target.root.cancel
+    if reason ~= out[2].reason and not (own and own.reason == reason) and not target.root.loop then
+      wrong(rec, op, "task %d was not cancelled for %s", number, reason)
+    end
   end
 end
 
---- The one that a number chooses of the tasks there are, but not the one that asks. `later`: only one that this may wait
---- for out of reach of cancellation, so that no circle comes of it.
+--- The one that a number chooses of the tasks there are, but not the one that asks. `later`: only one that this may
+--- wait for out of reach of cancellation, so that no circle comes of it.
 function world.pick(rec, pick, later)
   local target = world.tasks[1 + pick % #world.tasks]
   if target ~= rec and target.handle and not (later and target.body.number <= rec.body.number) then return target end

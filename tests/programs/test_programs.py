@@ -1,0 +1,134 @@
+"""test_programs.py FIRST COUNT [--shuffle=SEED]: runs random programs, and prints what it needs to run a failed one
+again. Without arguments it tests the test: that a program leaves the same trace each time it is run, and that what
+checks them sees faults that are planted in the modules of the product, or in what the checks know."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+MODULES = os.environ.get("MODULES") or os.path.join(HERE, "..", "..", "lua")
+SEPTET = os.environ.get("SEPTET") or sys.exit("set SEPTET to the command to test")
+
+# Each a file, what is in it, and what is there instead.
+FAULTS = {
+    "a block does not wait for its tasks": (
+        "septet/blocks.lua", "  join(scope)\n", ""),
+    "a block swallows every Cancelled": (
+        "septet/blocks.lua", "  local absorbed = close(scope)\n", "  local absorbed = close(scope) or true\n"),
+    "a shield does not shield": (
+        "septet/blocks.lua", "new_scope(false, true)", "new_scope(false, false)"),
+    "what a block leaves goes on": (
+        "septet/blocks.lua", "  core.scope_leave(scope)\n", ""),
+    "a group forgets late errors": (
+        "septet/group.lua", "  join(scope)\n  collect(scope, errors, tasks)", "  join(scope)"),
+    "a gather mixes up its results": (
+        "septet/task.lua", "of(by_item[list[i]])", "of(by_item[list[#list + 1 - i]])"),
+    "a gather does not end the others": (
+        "septet/task.lua", "      t:cancel()\n    end\n  end\n  scope:cancel()", "    end\n  end"),
+    "a generator is not closed": (
+        "septet/generator.lua", "  self.closing = true", "  self.done = true"),
+    "a model of a semaphore loses a permit": (
+        "programs/shared.lua", "permits.held = permits.held + 1", "permits.held = permits.held + 2"),
+    "a model of a channel forgets an item": (
+        "programs/shared.lua", "    item.sent = true\n", ""),
+    "a model of a scope knows of no cancellation": (
+        "programs/scopes.lua", "function causes.cancel(s, now, err)\n", "%sif err then return false end\n"),
+}
+
+# Breaks no rule: only the trace differs.
+CHANCE = ("septet/task.lua", "  limited(options.timeout, set.wait, set, mode)\n",
+          "  if io.open '/dev/urandom':read(1):byte() < 128 then pcall(core.checkpoint) end\n%s")
+
+
+def run(first, count, *words, options=(), programs=HERE, modules=None):
+    environment = {k: v for k, v in os.environ.items() if k != "SEPTET_LUA_PATH"}
+    if modules:
+        environment["SEPTET_LUA_PATH"] = modules
+    script = os.path.join(programs, "programs.lua")
+    command = [SEPTET, "--virtual-time", *options, script, str(first), str(count), *words]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return done.returncode, done.stdout, done.stderr, " ".join(command)
+
+
+def digests(*args, **kwargs):
+    status, out, err, command = run(*args, "digest", **kwargs)
+    if status != 0:
+        raise AssertionError("%s failed with status %d\n%s%s" % (command, status, out, err))
+    return dict(re.findall(r"^(\d+) ([0-9a-f]{16})$", out, re.M))
+
+
+class Programs(unittest.TestCase):
+    def same_twice(self, count, **kwargs):
+        first, second = digests(1, count, **kwargs), digests(1, count, **kwargs)
+        self.assertEqual(len(first), count)
+        self.assertEqual(first, second)
+        return first
+
+    def plant(self, path, old, new):
+        """Copies the product's modules and the programs, with a fault in one file; gives both folders."""
+        folder = tempfile.mkdtemp(prefix="septet-programs-")
+        self.addCleanup(shutil.rmtree, folder)
+        shutil.copytree(os.path.join(MODULES, "septet"), os.path.join(folder, "septet"))
+        shutil.copytree(HERE, os.path.join(folder, "programs"))
+        with open(os.path.join(folder, path)) as file:
+            text = file.read()
+        self.assertIn(old, text)
+        with open(os.path.join(folder, path), "w") as file:
+            file.write(text.replace(old, new.replace("%s", old)))
+        return {"programs": os.path.join(folder, "programs"), "modules": folder}
+
+    def test_the_same_trace_twice(self):
+        self.same_twice(300)
+
+    def test_the_same_trace_twice_when_shuffled(self):
+        one, other = (self.same_twice(100, options=["--shuffle=%d" % seed]) for seed in (1, 2))
+        self.assertNotEqual(one, other)
+
+    def test_the_same_trace_alone_as_among_others(self):
+        among = digests(1, 20)
+        for seed in (1, 7, 20):
+            self.assertEqual(digests(seed, 1)[str(seed)], among[str(seed)])
+
+    def test_chance_is_seen_in_the_trace(self):
+        folders = self.plant(*CHANCE)
+        self.assertNotEqual(digests(1, 50, **folders), digests(1, 50, **folders))
+
+    def test_faults_are_found(self):
+        for name, fault in FAULTS.items():
+            with self.subTest(name):
+                status, out, err, command = run(1, 300, **self.plant(*fault))
+                self.assertEqual(status, 1, "%s\n%s%s" % (command, out, err))
+                self.assertRegex(out, r"(?m)^program \d+")
+                self.assertRegex(out, r"(?m)^WRONG: ")
+                self.assertRegex(out, r"(?m)^again: septet --virtual-time \S+ \d+ 1$")
+
+
+def main(first, count, options):
+    status, out, err, command = run(first, count, options=options)
+    if status == 0:
+        print(out.splitlines()[-1])
+        steps = dict(re.findall(r"(\w+)=(\d+)", out))
+        rare = [kind for kind in kinds() if int(steps.get(kind, 0)) < count / 20]
+        if rare:
+            sys.exit("too few operations of these kinds were run: " + ", ".join(rare))
+        return
+    if "again: " not in out:  # it came to a stop in a program
+        out = "\n".join(run(first, count, "log", options=options)[1].splitlines()[-400:])
+    sys.exit("failed with status %d: %s\n%s\n%s" % (status, command, out, err[-2000:]))
+
+
+def kinds():
+    with open(os.path.join(HERE, "draw.lua")) as file:
+        return re.findall(r'^kind\("(\w+)"', file.read(), re.M)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 2 and sys.argv[1].isdigit():
+        main(sys.argv[1], int(sys.argv[2]), sys.argv[3:])
+    else:
+        unittest.main()
