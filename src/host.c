@@ -333,8 +333,8 @@ static void world_wake(void *ud)
 
 /* --- the limit on a turn --- */
 
-/* Called in a task's coroutine each HOOK_COUNT instructions. Once a turn is over its limit, at each one: a
- * loop that catches the error is left at its next instruction. */
+/* Called in a task's coroutine each HOOK_COUNT instructions. Once a turn is over its limit, at each one, in all
+ * the coroutines that run in it: a loop that catches the error is left at its next instruction. */
 static void on_slice(lua_State *L, lua_Debug *ar)
 {
     septet_host *h = septet_host_of(L);
@@ -351,7 +351,9 @@ static void on_slice(lua_State *L, lua_Debug *ar)
     }
     if (now_ns - h->slice_ns < h->config.max_slice_ms * UINT64_C(1000000))
         return;
-    lua_sethook(L, on_slice, LUA_MASKCOUNT, 1);
+    lua_sethook(t->co, on_slice, LUA_MASKCOUNT, 1);
+    for (const struct spt_frame *f = t->frame; f; f = f->up)
+        lua_sethook(f->co, on_slice, LUA_MASKCOUNT, 1);
     spt_error_push(L, "TaskHog", "the task ran for more than %f s without waiting",
                    h->config.max_slice_ms / 1e3);
     lua_error(L);
