@@ -224,6 +224,7 @@ local function await_members(tasks, set, scope)
     if ok and not failed and tasks[i]:status() ~= "done" then failed = tasks[i] end
   end
   if ok and not failed then return nil, false end
+  if failed then core.seen(failed) end -- before its owner can end, and tell of it
   end_members(tasks, set, scope, failed)
   if failed then err = failure(failed) end
   return err, true
@@ -235,6 +236,12 @@ local function await_settled(tasks, set, scope)
   return err, not ok
 end
 
+-- As awaiting it, without seeing how it ended.
+local function wait_for(t)
+  local set = core.completions { t }
+  set:wait "all"
+end
+
 -- Tasks of `scope` that run functions, each in a task of its own, which `by_item` gets; so many at once.
 local function feed(scope, fns, limit, settled, by_item)
   local at, feeders = 0, {}
@@ -244,7 +251,7 @@ local function feed(scope, fns, limit, settled, by_item)
       local fn = fns[at]
       local t = scope:spawn(fn)
       by_item[fn] = t
-      local ok, err = pcall(t.await, t)
+      local ok, err = pcall(settled and wait_for or t.await, t)
       local cancelled = not ok and is(err, "Cancelled")
       if cancelled then core.late(t) end
       if cancelled or not (ok or settled) then error(err, 0) end

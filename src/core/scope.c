@@ -94,7 +94,7 @@ bool spt_scope_cancel_tasks(struct spt_scope *scope, const char *source, const c
 void spt_scope_catch_up(struct spt_scope *root)
 {
     const struct spt_scope *owner = root->parent;
-    if (owner->tasks_only && owner->source)
+    if (owner->tasks_only && owner->source && !owner->cancelled) /* else it has that from above */
         spt_scope_cancel(root, owner->source, owner->reason);
 }
 

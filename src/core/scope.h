@@ -35,6 +35,7 @@ struct spt_scope {
     const struct spt_scope *canceller; /* while effective: whose cancellation came first */
     bool had_tasks;                    /* a task was ever spawned in it */
     bool child_cancelled;              /* a task of it ended cancelled */
+    bool joined;        /* its last task has ended, and who waited for that will close it */
     const char *source; /* why: "cancel", "deadline", "sibling", "owner", "shutdown"; static */
     char reason[64];    /* the first canceller's words, "" for none */
     uint32_t by;        /* id of the task that cancelled; 0: the host */

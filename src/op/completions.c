@@ -68,6 +68,7 @@ static void on_end(struct spt_watch *watch, struct spt_task *t)
     entry_ended(e);
     if (set->waiter && reached(set, set->waiter->until)) {
         struct until_op *waiter = set->waiter;
+        t->seen |= waiter->until == UNTIL_NOT_DONE; /* who waits raises it */
         set->waiter = NULL;
         septet_op_done(&waiter->op, SEPTET_OK);
     }

@@ -30,20 +30,21 @@ struct scope_op {
     struct spt_scope *scope; /* kept by the handle at index 1 */
 };
 
+/* From here on nothing can be spawned in it: who has waited would not wait for that. */
 static void on_empty(struct spt_scope *scope)
 {
+    scope->joined = true;
     septet_op_done(scope->waiter, SEPTET_OK);
 }
 
 static int join_start(septet_op *op)
 {
     struct spt_scope *scope = ((struct scope_op *)op)->scope;
+    scope->waiter = op;
     if (scope->ntasks == 0)
-        septet_op_done(op, SEPTET_OK);
-    else {
-        scope->waiter = op;
+        on_empty(scope);
+    else
         scope->on_empty = on_empty;
-    }
     return SEPTET_OK;
 }
 
@@ -156,7 +157,7 @@ static int l_spawn(lua_State *L)
 {
     struct spt_scope *scope = check(L, 1);
     spt_check_callable(L, 2);
-    if (!scope->open)
+    if (!scope->open || scope->joined)
         return spt_error_usage(L, "the group is closed");
     spt_task_spawn(L, scope, scope->sched->current, lua_gettop(L) - 2);
     return 1;
@@ -210,7 +211,7 @@ static int l_move(lua_State *L)
 {
     struct spt_task *t = spt_check_task(L, 1);
     struct spt_scope *scope = check(L, 2);
-    if (!scope->open)
+    if (!scope->open || scope->joined)
         return spt_error_usage(L, "the group is closed");
     if (spt_task_ended(t))
         return spt_error_usage(L, "the task has ended");
@@ -312,7 +313,7 @@ static int l_index(lua_State *L)
     else if (strcmp(key, "expired") == 0)
         lua_pushboolean(L, scope->cancelled && strcmp(scope->source, "deadline") == 0);
     else if (strcmp(key, "is_open") == 0)
-        lua_pushboolean(L, scope->open);
+        lua_pushboolean(L, scope->open && !scope->joined);
     return 1;
 }
 

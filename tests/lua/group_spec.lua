@@ -71,6 +71,20 @@ describe("a group", function()
     equal(group:cancel(), false)
   end)
 
+  it("is closed from the end of its last task, before its owner has run on", function()
+    local group, refused
+    local outside = task.spawn(function()
+      task.sleep(0)
+      group.last:await() -- goes on before the owner of the group
+      refused = raises_error({ kind = "Usage" }, group.g.spawn, group.g, print)
+    end)
+    task.group(function(g)
+      group = { g = g, last = g:spawn(turns, 3) }
+    end)
+    outside:await()
+    equal(tostring(refused):find "the group is closed" ~= nil, true)
+  end)
+
   it("refuses what cannot be called, at the caller's line", function()
     misuse("function expected, got number", function() task.group(7) end)
     task.group(function(g)

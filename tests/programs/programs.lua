@@ -16,8 +16,8 @@ local draw = require "draw"
 local events = require "events"
 local scopes = require "scopes"
 local shared = require "shared"
+local tasks = require "tasks"
 local w = require "world"
-require "tasks"
 
 local LIMIT = 40 -- virtual seconds, after which a program is cancelled
 local GROWTH = 64 -- kB by which the programs behind the first quarter may differ in what they leave
@@ -97,6 +97,7 @@ local function check()
   local wrongs, n, digest = events.finish()
   for _, rec in ipairs(w.tasks) do check_task(rec) end
   blocks.check()
+  tasks.check()
   shared.check()
   local tree = task.tree()
   if #tree ~= 1 or #tree[1].children > 0 then wrong(nil, nil, "task.tree() has more than the runner") end

@@ -5,6 +5,8 @@ local scopes = require "scopes"
 local task = require "septet.task"
 local testing = require "septet.testing"
 
+local tasks = {}
+
 local is, pack = task.is, table.pack
 local exec, wrong, say = w.exec, w.wrong, w.say
 local TICK = scopes.TICK
@@ -82,13 +84,16 @@ function exec.spawn_in(rec, op)
   end
 end
 
--- In the task that group:start started. It moves to the group, unless it was cancelled before; where that is uncertain
+-- In the task that group:start started. It moves to the group, unless it was cancelled before; where that is not known
 -- it says nothing.
 function exec.started(rec, op)
   local nursery = rec.root.parent
-  if not rec.started or rec.moved or scopes.may_be(nursery, w.now) then return end
+  if not rec.started or rec.moved then return end
+  local cancelled = scopes.certain(nursery, w.fired())
+  if not cancelled and scopes.may_be(nursery, w.now) then return end
   local g = nursery.to
   local ok, err = pcall(rec.started, rec, op.id)
+  if cancelled then return end
   if not ok then
     if not is(err, "Usage") or not g.over then wrong(rec, op, "it could not start: %s", say(err)) end
     error(err, 0)
@@ -218,21 +223,40 @@ local function members(rec, op, parent)
   return list, of
 end
 
--- A combinator raised the error: it must be the end of one of its members.
-local function check_raised(rec, op, of, told, err)
+-- Is what a call gave the end of the task, as awaiting it gives that?
+local function is_end_of(member, result)
+  local status, out, err = scopes.status(member), member.root.outcome, result[2]
+  if status == "done" then return result[1] and w.same(result, 2, out, 2) end
+  if status == "failed" then return not result[1] and err == out[2] end
+  return status == "cancelled" and not result[1] and is(err, "TaskCancelled") and err.task == member.handle
+end
+
+-- A combinator raised an error: it must be the end of one of its members.
+local function check_raised(rec, op, of, told, result)
   local whose = {}
   for i, member in ipairs(of) do
-    local status = scopes.status(member)
-    local is_its = status == "failed" and member.root.outcome[2] == err
-      or status == "cancelled" and is(err, "TaskCancelled") and err.task == member.handle
-    if is_its and member ~= of[i + 1] then table.insert(whose, { task = member, told = told[i] }) end
+    if is_end_of(member, result) and member ~= of[i + 1] then table.insert(whose, { task = member, told = told[i] }) end
   end
   if #whose == 1 then
-    w.check_end(rec, op, whose[1].task, { false, err, n = 2 }, whose[1].told)
+    w.check_end(rec, op, whose[1].task, result, whose[1].told)
   elseif #whose == 0 then
-    wrong(rec, op, "it raised %s, which is no member's", say(err))
+    wrong(rec, op, "it raised %s, which is no member's", say(result[2]))
   end
   for _, one in ipairs(whose) do one.task.may_be_retrieved = true end -- by the same error
+end
+
+--- Checks, when it is known when tasks ended, that who should have given the end of the first did.
+function tasks.check()
+  for _, call in ipairs(w.firsts) do
+    local first
+    for _, member in ipairs(call.of) do
+      local counts = call.done or scopes.status(member) ~= "done"
+      if counts and not (first and first.ended < member.ended) then first = member end
+    end
+    if not first or not is_end_of(first, call.result) then
+      wrong(call.rec, call.op, "it gave the end of another than the first, %s", say(call.result[2]))
+    end
+  end
 end
 
 local function first_value(rec, op, got, member)
@@ -301,7 +325,11 @@ function exec.gather(rec, op)
   if result[1] then
     check_gathered(rec, op, of, result[2])
   else
-    if not is(result[2], "Cancelled") then check_raised(rec, op, of, told, result[2]) end
+    if not is(result[2], "Cancelled") then
+      check_raised(rec, op, of, told, result)
+      local in_order = #of == #op.tasks and not op.limit -- else not all began, or some had ended
+      if in_order then table.insert(w.firsts, { rec = rec, op = op, of = of, result = result }) end
+    end
     scopes.excuse(rec.scope, s.opened, w.now) -- it waited for tasks of others, however it was cancelled
     if #of == #op.tasks and not op.settled then check_prompt(rec, op, s) end
   end
@@ -317,12 +345,10 @@ function exec.race(rec, op)
   local result = w.attempt(rec, op, nil, task.race, list)
   blocks.closed(rec, op, s)
   check_prompt(rec, op, s)
-  local won = false
-  for _, member in ipairs(of) do
-    won = won or scopes.status(member) == "done" and w.same(result, 2, member.root.outcome, 2)
+  if not result[1] and not is(result[2], "Cancelled") then check_raised(rec, op, of, told, result) end
+  if result[1] or not is(result[2], "Cancelled") then
+    table.insert(w.firsts, { rec = rec, op = op, of = of, result = result, done = true })
   end
-  if result[1] and not won then wrong(rec, op, "it gave what is no member's") end
-  if not result[1] and not is(result[2], "Cancelled") then check_raised(rec, op, of, told, result[2]) end
   w.unpacked(result)
 end
 
@@ -364,3 +390,5 @@ function exec.as_completed(rec, op)
   end
   if next(left) then wrong(rec, op, "it ended before all tasks had come") end
 end
+
+return tasks

@@ -21,6 +21,7 @@ function world.begin(program, log)
   w.blocks, w.groups = {}, {} -- scopes that may be cancelled from elsewhere, or spawned in
   w.shared = {} -- channels and the like
   w.error_groups = {} -- {of=, errors=} that were raised
+  w.firsts = {} -- {rec=, op=, of=, result=}: calls that gave the end of the first of tasks
   w.strangers = {} -- errors told of tasks that no program knows
   w.wrongs = {}
   w.waits, w.cancelled, w.steps = 0, 0, {}
