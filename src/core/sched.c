@@ -145,7 +145,8 @@ bool spt_sched_settle(struct spt_sched *s)
     return true;
 }
 
-#define LINE 64 /* bytes of a cache line */
+#define LINE         64  /* bytes of a cache line */
+#define THREAD_BYTES 208 /* of a lua_State, about */
 
 static void fetch(const void *block, size_t size)
 {
@@ -162,7 +163,7 @@ static void fetch_ahead(const struct spt_link *batch)
         return;
     const struct spt_task *t = SPT_OF(next, struct spt_task, link);
     if (t->co)
-        fetch(t->co, 208);
+        fetch(t->co, THREAD_BYTES);
     if (next->next != batch)
         fetch(SPT_OF(next->next, struct spt_task, link), sizeof *t);
 }
