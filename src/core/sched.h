@@ -66,7 +66,8 @@ struct spt_sched {
     int anchors_ref, pool_ref; /* registry */
     uint32_t *free_anchors;    /* stack of free indices in the anchor table */
     uint32_t nfree, nanchors;
-    uint32_t npool; /* coroutines resting in the pool */
+    uint32_t npool;    /* coroutines resting in the pool */
+    uint32_t pool_low; /* the fewest there were since the collector's last cycle */
 };
 
 /* Puts a scheduler into the state of `L`; raises out of memory (run it protected, then release). */

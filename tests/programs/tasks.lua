@@ -98,11 +98,8 @@ function exec.started(rec, op)
     if not is(err, "Usage") or not g.over then wrong(rec, op, "it could not start: %s", say(err)) end
     error(err, 0)
   end
-  rec.moved, rec.root.parent = true, g
-  g.children[#g.children + 1], nursery.children[1] = rec, nil
-  if g.tasks_cancel and not scopes.certain_itself(g, w.now) then
-    w.cancel(rec.root, { reason = g.tasks_cancel.reason, by = rec.handle.id, at = w.now })
-  end
+  rec.moved, nursery.children[1] = true, nil
+  w.enter(rec, g)
   g.owner.live = g.owner.live + 1
   nursery.owner.live = nursery.owner.live - 1
 end

@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-MODULES = os.environ.get("MODULES") or os.path.join(HERE, "..", "..", "lua")
+MODULES = os.path.join(HERE, "..", "..", "lua")
 SEPTET = os.environ.get("SEPTET") or sys.exit("set SEPTET to the command to test")
 
 # Each a file, what is in it, and what is there instead.

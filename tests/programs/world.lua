@@ -138,16 +138,22 @@ end
 
 -- --- tasks ---
 
+--- The task comes to a scope, as one of its tasks.
+function world.enter(rec, s)
+  rec.root.parent = s
+  s.children[#s.children + 1] = rec
+  if s.tasks_cancel and not scopes.certain_itself(s, world.now) then
+    world.cancel(rec.root, { reason = s.tasks_cancel.reason, by = world.running.handle.id, at = world.now })
+  end
+end
+
 --- A task that is to be spawned in a scope; `body` is its part of the program.
-function world.task(body, parent)
+function world.task(body, s)
   local rec = { body = body, told = 0, live = 0, waiters = 0 }
-  rec.root = scopes.new("task", rec, parent, world.now)
+  rec.root = scopes.new("task", rec, nil, world.now)
   rec.scope = rec.root
   world.tasks[#world.tasks + 1] = rec
-  parent.children[#parent.children + 1] = rec
-  if parent.tasks_cancel and not scopes.certain_itself(parent, world.now) then
-    world.cancel(rec.root, { reason = parent.tasks_cancel.reason, by = world.running.handle.id, at = world.now })
-  end
+  world.enter(rec, s)
   return rec
 end
 
