@@ -1,5 +1,5 @@
 -- What does each of N tasks cost, in each of the ways to wait for them? The Septet side of bench/models.py.
--- septet bench/models.lua QUESTION...: prints "QUESTION N NS NS" for each N: the CPU of one item as tasks of Septet do it,
+-- septet bench/models.lua QUESTION...: prints "QUESTION N NS NS" for each N: the CPU of one item as tasks do it,
 -- and as plain coroutines do, "-" where there is no such thing. Under `lua5.4` it measures the coroutines alone.
 local have_task, task = pcall(require, "septet.task")
 local have_sync, sync = pcall(require, "septet.sync")
