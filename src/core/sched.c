@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fetch.h"
 #include "base/random.h"
 #include "core/error.h"
 #include "core/op.h"
@@ -142,17 +143,9 @@ bool spt_sched_settle(struct spt_sched *s)
     return true;
 }
 
-#define LINE         64  /* bytes of a cache line */
 #define THREAD_BYTES 208 /* of a lua_State, about */
 
-static void fetch(const void *block, size_t size)
-{
-    for (size_t at = 0; at < size; at += LINE)
-        __builtin_prefetch((const char *)block + at, 1);
-}
-
-/* Asks for the memory of the tasks that run next: with many of them it has long left the caches, and loading it
- * while another one runs hides most of that. */
+/* Asks for the memory of the tasks that run next. */
 static void fetch_ahead(const struct spt_link *batch)
 {
     const struct spt_link *next = batch->next;
@@ -160,9 +153,9 @@ static void fetch_ahead(const struct spt_link *batch)
         return;
     const struct spt_task *t = SPT_OF(next, struct spt_task, link);
     if (t->co)
-        fetch(t->co, THREAD_BYTES);
+        spt_fetch(t->co, THREAD_BYTES);
     if (next->next != batch)
-        fetch(SPT_OF(next->next, struct spt_task, link), sizeof *t);
+        spt_fetch(SPT_OF(next->next, struct spt_task, link), sizeof *t);
 }
 
 unsigned spt_sched_lap(struct spt_sched *s, unsigned max)

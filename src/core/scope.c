@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "base/fetch.h"
 #include "core/sched.h"
 #include "core/task.h"
 
@@ -51,6 +52,8 @@ static void spread(struct spt_scope *top, const struct spt_scope *canceller)
 {
     bool enter = true;
     for (struct spt_scope *s = top; s; s = spt_scope_next(top, s, enter)) {
+        /* next is, as a rule, the root of the task spawned after this one */
+        spt_fetch(SPT_OF(s->sibling.next, struct spt_task, root.sibling), sizeof(struct spt_task));
         enter = s == top || (!s->shield && !s->effective);
         if (enter)
             reach(s, canceller);
