@@ -10,6 +10,9 @@
 #include "core/error.h"
 #include "core/op.h"
 
+#define POOL_ROOM                                                                                  \
+    1024 /* slots of the coroutine pool, taken at once so that filling it cannot fail */
+
 static const char sched_key = 0; /* its address names the scheduler in the registry */
 
 struct spt_sched *spt_sched_of(lua_State *L)
@@ -42,7 +45,8 @@ void spt_sched_init(struct spt_sched *s, lua_State *L, const struct spt_world *w
     spt_op_open(L);
     lua_newtable(L);
     s->anchors_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    spt_task_open(L, s);
+    lua_createtable(L, POOL_ROOM, 0);
+    s->pool_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushlightuserdata(L, s);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &sched_key);
 }
@@ -75,7 +79,6 @@ void spt_sched_release(struct spt_sched *s)
     if (s->main) {
         luaL_unref(s->main, LUA_REGISTRYINDEX, s->anchors_ref);
         luaL_unref(s->main, LUA_REGISTRYINDEX, s->pool_ref);
-        s->pool_ref = LUA_NOREF;
         lua_pushnil(s->main);
         lua_rawsetp(s->main, LUA_REGISTRYINDEX, &sched_key);
     }

@@ -66,8 +66,7 @@ struct spt_sched {
     int anchors_ref, pool_ref; /* registry */
     uint32_t *free_anchors;    /* stack of free indices in the anchor table */
     uint32_t nfree, nanchors;
-    uint32_t npool;    /* coroutines resting in the pool */
-    uint32_t pool_low; /* the fewest there were since the collector's last cycle */
+    uint32_t npool; /* coroutines resting in the pool */
 };
 
 /* Puts a scheduler into the state of `L`; raises out of memory (run it protected, then release). */

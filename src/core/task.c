@@ -11,7 +11,8 @@
 #include "core/op.h"
 #include "core/sched.h"
 
-#define BUDGET 128 /* operations that complete at once in one turn before the others get theirs */
+#define POOL_MAX 1024 /* coroutines that rest for later tasks */
+#define BUDGET   128 /* operations that complete at once in one turn before the others get theirs */
 
 /* --- the state machine --- */
 
@@ -103,8 +104,6 @@ void spt_task_abort(struct spt_task *t)
 
 /* --- who is reachable: a live task is anchored in a table of the registry --- */
 
-/* The pool grows along: it has room for the coroutine of every task that was ever live at once, so that
- * putting one back allocates nothing. */
 static void grow_anchors(lua_State *L, struct spt_sched *s)
 {
     uint32_t n = s->nanchors ? s->nanchors * 2 : 64;
@@ -112,12 +111,6 @@ static void grow_anchors(lua_State *L, struct spt_sched *s)
     if (!slots)
         luaL_error(L, "not enough memory");
     s->free_anchors = slots;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->pool_ref);
-    for (uint32_t i = s->nanchors + 1; i <= n; i++) {
-        lua_pushboolean(L, false);
-        lua_rawseti(L, -2, i);
-    }
-    lua_pop(L, 1);
     for (uint32_t i = n; i > s->nanchors; i--)
         slots[s->nfree++] = i;
     s->nanchors = n;
@@ -273,36 +266,6 @@ static int body(lua_State *L)
 
 /* --- birth --- */
 
-/* A finalizer that runs once in each cycle of the collector: lets go of half the coroutines that rested
- * since the last. */
-static int l_shed(lua_State *L)
-{
-    struct spt_sched *s = *(struct spt_sched **)lua_touserdata(L, 1);
-    if (s->pool_ref == LUA_NOREF) /* the host has ended */
-        return 0;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->pool_ref);
-    for (uint32_t n = (s->pool_low + 1) / 2; n > 0; n--) {
-        lua_pushboolean(L, false);
-        lua_rawseti(L, -2, s->npool--);
-    }
-    s->pool_low = s->npool;
-    lua_getmetatable(L, 1); /* for the next cycle */
-    lua_setmetatable(L, 1);
-    return 0;
-}
-
-void spt_task_open(lua_State *L, struct spt_sched *s)
-{
-    lua_newtable(L);
-    s->pool_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    *(struct spt_sched **)lua_newuserdatauv(L, sizeof s, 0) = s;
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, l_shed);
-    lua_setfield(L, -2, "__gc");
-    lua_setmetatable(L, -2);
-    lua_pop(L, 1);
-}
-
 /* Pushes a coroutine: one that rests, or a new one. */
 static lua_State *take_coroutine(lua_State *L, struct spt_sched *s)
 {
@@ -310,51 +273,10 @@ static lua_State *take_coroutine(lua_State *L, struct spt_sched *s)
         return lua_newthread(L);
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->pool_ref);
     lua_rawgeti(L, -1, s->npool);
-    lua_pushboolean(L, false);
+    lua_pushnil(L);
     lua_rawseti(L, -3, s->npool--);
-    if (s->pool_low > s->npool)
-        s->pool_low = s->npool;
     lua_remove(L, -2);
     return lua_tothread(L, -1);
-}
-
-/* Gives a task, whose handle is on top of the stack, a coroutine with room for its function and arguments. */
-static void give_coroutine(lua_State *L, struct spt_task *t, int nargs)
-{
-    const struct spt_sched *s = t->sched;
-    lua_State *co = take_coroutine(L, t->sched);
-    if (!lua_checkstack(co, nargs + 3))
-        luaL_error(L, "too many arguments");
-    lua_setiuservalue(L, -2, SPT_TASK_UV_VALUE);
-    lua_pushcfunction(co, body);
-    lua_pushlightuserdata(co, t);
-    if (s->hook)
-        lua_sethook(co, s->hook, LUA_MASKCOUNT, s->hook_count);
-    t->co = co;
-}
-
-/* Clears what held the arguments of the task whose handle is on top of the stack. */
-static void clear_held(lua_State *L, int nargs)
-{
-    for (int uv = 2; uv <= nargs + 1; uv++) {
-        lua_pushnil(L);
-        lua_setiuservalue(L, -2, uv);
-    }
-}
-
-/* Moves what the user values of a new task hold to a coroutine from the pool: allocates nothing. */
-static void leave_handle(lua_State *L, struct spt_task *t)
-{
-    spt_task_push(L, t);
-    int handle = lua_gettop(L);
-    for (int uv = 1; uv <= t->nargs + 1; uv++)
-        lua_getiuservalue(L, handle, uv);
-    lua_pushvalue(L, handle);
-    give_coroutine(L, t, t->nargs);
-    lua_pop(L, 1);
-    lua_xmove(L, t->co, t->nargs + 1);
-    clear_held(L, t->nargs);
-    lua_pop(L, 1);
 }
 
 static uint64_t place_of(struct spt_sched *s, const lua_Debug *ar, int line)
@@ -405,17 +327,19 @@ struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct sp
     struct spt_task *t = lua_newuserdatauv(L, sizeof *t, SPT_TASK_UV_LAST);
     memset(t, 0, offsetof(struct spt_task, slot));
     luaL_setmetatable(L, SPT_TASK_META);
+    lua_State *co = take_coroutine(L, s);
+    if (!lua_checkstack(co, nargs + 3))
+        luaL_error(L, "too many arguments");
+    lua_setiuservalue(L, -2, SPT_TASK_UV_VALUE);
     t->sched = s;
-    if (nargs >= SPT_TASK_UV_HELD)
-        give_coroutine(L, t, nargs);
     t->defined = place_of_function(L, s, fn);
     t->anchor = anchor(L, s);
     /* Nothing raises from here on. */
     lua_insert(L, fn);
-    for (int uv = nargs + 1; !t->co && uv > 0; uv--)
-        lua_setiuservalue(L, fn, uv);
-    if (t->co)
-        lua_xmove(L, t->co, nargs + 1);
+    lua_pushcfunction(co, body);
+    lua_pushlightuserdata(co, t);
+    lua_xmove(L, co, nargs + 1);
+    t->co = co;
     t->nargs = nargs;
     t->id = ++s->next_id;
     t->scope = &t->root;
@@ -430,6 +354,8 @@ struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct sp
         t->site = spt_lua_place(L, s, 1);
         inherit_locals(L, t, parent);
     }
+    if (s->hook)
+        lua_sethook(co, s->hook, LUA_MASKCOUNT, s->hook_count);
     t->t_state = s->trace.level >= 2 ? spt_sched_clock(s) : s->now_ns;
     spt_trace_spawn(&s->trace, t->t_state, t->id, t->parent, t->defined,
                     s->trace.level >= 2 ? t->site : 0);
@@ -580,12 +506,12 @@ static void end(struct spt_task *t)
 static void recycle(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
-    if (t->coroutine_seen || lua_gethook(t->co) != s->hook)
+    if (t->coroutine_seen || s->npool == POOL_MAX || lua_gethook(t->co) != s->hook)
         return;
     lua_rawgeti(s->main, LUA_REGISTRYINDEX, s->pool_ref);
     lua_pushthread(t->co);
     lua_xmove(t->co, s->main, 1);
-    lua_rawseti(s->main, -2, ++s->npool); /* the slot is there: allocates nothing */
+    lua_rawseti(s->main, -2, ++s->npool); /* the table was made with this room: allocates nothing */
     lua_pop(s->main, 1);
 }
 
@@ -650,54 +576,15 @@ static void report_hog(struct spt_task *t, uint64_t ns)
     s->world.warn(s->world.ud, line);
 }
 
-/* Puts a new coroutine into the pool, which is empty. */
-static int l_refill(lua_State *L)
-{
-    struct spt_sched *s = lua_touserdata(L, 1);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->pool_ref);
-    lua_newthread(L);
-    lua_rawseti(L, -2, ++s->npool); /* the table was made with this room */
-    return 0;
-}
-
-/* Its first turn: only now does it need a coroutine, so tasks that never wait share one. Returns false, with
- * the task ended, where there is no memory for it. */
-static bool start(struct spt_task *t)
-{
-    lua_State *L = t->sched->main;
-    if (t->co)
-        return true;
-    if (t->sched->npool == 0) {
-        lua_pushcfunction(L, l_refill);
-        lua_pushlightuserdata(L, t->sched);
-        if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-            spt_task_push(L, t);
-            clear_held(L, t->nargs);
-            lua_insert(L, -2);
-            lua_setiuservalue(L, -2, SPT_TASK_UV_VALUE);
-            lua_pop(L, 1);
-            t->outcome = SPT_TASK_FAILED;
-            end(t);
-            return false;
-        }
-    }
-    leave_handle(L, t);
-    return true;
-}
-
 void spt_task_resume(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
-    int nargs = 0, nvalues = 0;
-    bool fresh = t->state == SPT_TASK_NEW;
-    task_become(t, SPT_TASK_RUNNING);
-    if (fresh) {
-        if (!start(t))
-            return;
-        nargs = t->nargs + 2;
-    } else {
+    int nargs = t->nargs + 2, nvalues = 0;
+    if (t->state != SPT_TASK_NEW) {
         lua_pop(t->co, 1); /* the wait mark */
+        nargs = 0;
     }
+    task_become(t, SPT_TASK_RUNNING);
     s->current = t;
     t->budget = BUDGET;
     uint64_t t0 = s->now_ns;

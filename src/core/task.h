@@ -56,11 +56,9 @@ struct spt_task {
     struct spt_scope root;
     struct spt_scope *scope; /* innermost open one */
     struct spt_sched *sched;
-    lua_State *
-        co; /* its coroutine, from its first turn to the end of its body; anchored by its userdata */
+    lua_State *co; /* its coroutine, NULL once the body has ended; anchored by its userdata */
     septet_op *op; /* what it waits for, or has got and not yet pushed */
-    lua_State
-        *waits_in; /* while it waits: the coroutine that waits, its own or one of the script's */
+    lua_State *waits_in; /* while it waits: the coroutine that waits, its own or one of the script's */
     struct spt_frame *frame; /* innermost coroutine level, only while running */
     struct spt_link watches;
     uint32_t id;
@@ -98,19 +96,17 @@ struct spt_task {
     } slot;
 };
 
-/* The user values of a task's userdata. Before its first turn the first of them hold its function and its
- * arguments. */
+/* The user values of a task's userdata. */
 enum {
     SPT_TASK_UV_VALUE =
         1, /* its coroutine; once the body has ended its result, packed unless nresults
                               is 1, or its error */
     SPT_TASK_UV_TRACEBACK, /* of its failure */
+    SPT_TASK_UV_NAME,      /* as a script set it */
     SPT_TASK_UV_SCOPE,     /* userdata of its innermost open block; each keeps the one around it */
+    SPT_TASK_UV_LOCALS,    /* its task-locals: a table that is replaced, never changed */
     SPT_TASK_UV_CLOSERS, /* what is to be closed when its body ends: called as its own `close` method */
-    SPT_TASK_UV_HELD = SPT_TASK_UV_CLOSERS, /* the last that may hold an argument */
-    SPT_TASK_UV_NAME,                       /* as a script set it */
-    SPT_TASK_UV_LOCALS, /* its task-locals: a table that is replaced, never changed */
-    SPT_TASK_UV_LAST = SPT_TASK_UV_LOCALS
+    SPT_TASK_UV_LAST = SPT_TASK_UV_CLOSERS
 };
 
 #define SPT_TASK_META "septet.task"
@@ -119,9 +115,6 @@ static inline bool spt_task_ended(const struct spt_task *t)
 {
     return t->state >= SPT_TASK_DONE;
 }
-
-/* Makes what tasks need in the state of `L`; once. */
-void spt_task_open(lua_State *L, struct spt_sched *s);
 
 /* Spawns the function that lies below its `nargs` arguments on top of `L` in `owner`: pops them all and
  * pushes the handle. The task runs later, never inside this call. Raises out of memory, and Usage when the
