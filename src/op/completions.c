@@ -13,6 +13,9 @@
 
 #define META "septet.completions"
 
+static const char watching =
+    0; /* its address names, in the registry, the sets that tasks point to */
+
 struct entry {
     struct spt_watch watch;
     struct completions *set;
@@ -30,6 +33,25 @@ struct completions {
     struct until_op *waiter;
     struct entry entries[];
 };
+
+/* Keeps the set while live tasks point into it, whatever a script does: a finalizer that takes it off their lists
+ * might fail. To let go of it allocates nothing. */
+static void keep(lua_State *L, const struct completions *set, int index)
+{
+    lua_pushvalue(L, index);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &watching);
+    lua_insert(L, -2);
+    lua_rawsetp(L, -2, set);
+    lua_pop(L, 1);
+}
+
+static void let_go(lua_State *L, const struct completions *set)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &watching);
+    lua_pushnil(L);
+    lua_rawsetp(L, -2, set);
+    lua_pop(L, 1);
+}
 
 /* What an await of the set waits for. */
 enum until { UNTIL_NEXT, UNTIL_FIRST, UNTIL_ALL, UNTIL_FAILURE, UNTIL_NOT_DONE };
@@ -66,6 +88,8 @@ static void on_end(struct spt_watch *watch, struct spt_task *t)
     struct entry *e = SPT_OF(watch, struct entry, watch);
     struct completions *set = e->set;
     entry_ended(e);
+    if (set->nended == set->count)
+        let_go(t->sched->main, set); /* who waits has it on the stack */
     if (set->waiter && reached(set, set->waiter->until)) {
         struct until_op *waiter = set->waiter;
         t->seen |= waiter->until == UNTIL_NOT_DONE; /* who waits raises it */
@@ -158,6 +182,7 @@ static int l_completions(lua_State *L)
         lua_pop(L, 1);
     }
     luaL_setmetatable(L, META);
+    keep(L, set, lua_gettop(L));
     for (; set->count < n; set->count++) {
         struct entry *e = &set->entries[set->count];
         if (spt_task_ended(e->task))
@@ -165,6 +190,8 @@ static int l_completions(lua_State *L)
         else
             spt_task_watch(e->task, &e->watch);
     }
+    if (set->nended == set->count)
+        let_go(L, set);
     return 1;
 }
 
@@ -189,22 +216,25 @@ static int l_take(lua_State *L)
     return push_next(L, check(L));
 }
 
-/* set:close(): ends the subscriptions. Also when collected. */
+/* set:close(): ends the subscriptions. */
 static int l_close(lua_State *L)
 {
     struct completions *set = check(L);
     for (uint32_t i = 0; i < set->count; i++)
         spt_link_remove(&set->entries[i].watch.link);
+    let_go(L, set);
     return 0;
 }
 
 static const luaL_Reg methods[] = {
-    {"wait", l_wait}, {"take", l_take}, {"close", l_close}, {"__gc", l_close}, {NULL, NULL}};
+    {"wait", l_wait}, {"take", l_take}, {"close", l_close}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"completions", l_completions}, {NULL, NULL}};
 
 void spt_open_completions(lua_State *L, struct spt_env *env)
 {
+    lua_newtable(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &watching);
     spt_new_type(L, env, META, methods);
     spt_add_functions(L, env, functions);
 }
