@@ -58,7 +58,8 @@ struct spt_task {
     struct spt_sched *sched;
     lua_State *co; /* its coroutine, NULL once the body has ended; anchored by its userdata */
     septet_op *op; /* what it waits for, or has got and not yet pushed */
-    lua_State *waits_in; /* while it waits: the coroutine that waits, its own or one of the script's */
+    lua_State
+        *waits_in; /* while it waits: the coroutine that waits, its own or one of the script's */
     struct spt_frame *frame; /* innermost coroutine level, only while running */
     struct spt_link watches;
     uint32_t id;

@@ -526,7 +526,8 @@ static void test_task_finalizers_that_spawn_and_cancel_break_nothing(void **stat
     lua_gc(world.L, LUA_GCCOLLECT);
     script("log(meddled > 1000)");
     assert_log("true");
-    world.nwarnings = 0; /* what the finalizers spawned at the end of a task never ran, if they did it there */
+    world.nwarnings =
+        0; /* what the finalizers spawned at the end of a task never ran, if they did it there */
 }
 
 /* --- the end of the host --- */
