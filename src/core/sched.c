@@ -10,9 +10,6 @@
 #include "core/error.h"
 #include "core/op.h"
 
-#define POOL_ROOM                                                                                  \
-    1024 /* slots of the coroutine pool, taken at once so that filling it cannot fail */
-
 static const char sched_key = 0; /* its address names the scheduler in the registry */
 
 struct spt_sched *spt_sched_of(lua_State *L)
@@ -45,7 +42,7 @@ void spt_sched_init(struct spt_sched *s, lua_State *L, const struct spt_world *w
     spt_op_open(L);
     lua_newtable(L);
     s->anchors_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    lua_createtable(L, POOL_ROOM, 0);
+    lua_createtable(L, SPT_POOL_MAX, 0); /* all its room, so that filling it cannot fail */
     s->pool_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushlightuserdata(L, s);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &sched_key);
@@ -146,19 +143,25 @@ bool spt_sched_settle(struct spt_sched *s)
     return true;
 }
 
-#define THREAD_BYTES 208 /* of a lua_State, about */
+#define THREAD_BYTES 208                                                /* of a lua_State, about */
+#define TURN_BYTES   (offsetof(struct spt_task, root) + SPT_CACHE_LINE) /* of a task, in a turn */
+
+static struct spt_task *task_at(struct spt_link *link)
+{
+    return SPT_OF(link, struct spt_task, link);
+}
 
 /* Asks for the memory of the tasks that run next. */
 static void fetch_ahead(const struct spt_link *batch)
 {
-    const struct spt_link *next = batch->next;
+    struct spt_link *next = batch->next;
     if (next == batch)
         return;
-    const struct spt_task *t = SPT_OF(next, struct spt_task, link);
+    const struct spt_task *t = task_at(next);
     if (t->co)
         spt_fetch(t->co, THREAD_BYTES);
     if (next->next != batch)
-        spt_fetch(SPT_OF(next->next, struct spt_task, link), sizeof *t);
+        spt_fetch(task_at(next->next), TURN_BYTES);
 }
 
 unsigned spt_sched_lap(struct spt_sched *s, unsigned max)

@@ -35,6 +35,8 @@ struct spt_quiet {
     void (*fire)(struct spt_quiet *); /* once; the node is out of the list */
 };
 
+#define SPT_POOL_MAX 1024 /* coroutines that rest for later tasks */
+
 struct spt_sched {
     lua_State *main; /* borrowed; nothing of ours stays on its stack between calls */
     struct spt_world world;

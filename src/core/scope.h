@@ -16,36 +16,37 @@ struct spt_task;
 struct spt_sched;
 
 struct spt_scope {
+    /* what each wait asks for */
+    uint64_t limit_ns;    /* the deadline in force: its own or one around it, up to a shield */
+    bool effective;       /* cancelled, or below one that is with no shield between */
+    bool cancelled;       /* cancelled itself */
+    bool shield;          /* cancellation from above stops here */
+    bool open;            /* between init and close */
+    bool gathers;         /* a group: a failing child cancels the others */
+    bool tasks_only;      /* a script's cancel is for its tasks: its body could not swallow it */
+    bool had_tasks;       /* a task was ever spawned in it */
+    bool child_cancelled; /* a task of it ended cancelled */
+    bool joined;          /* its last task has ended, and who waited for that will close it */
+    uint32_t ntasks;      /* live tasks whose root is a child */
     struct spt_sched *sched;
     struct spt_scope *parent; /* NULL: the host's own scopes */
     struct spt_task *task;    /* whose code runs in it; NULL: the host's own */
+    struct spt_link sibling;  /* in parent->children */
     struct spt_link
         children; /* scopes: roots of the tasks spawned in it, and the block opened in it */
-    struct spt_link sibling; /* in parent->children */
     struct spt_link
         failed; /* tasks that failed here, seen by nobody yet, oldest first (task.link) */
-    struct spt_link resources; /* spt_resource, in order of acquisition */
-    uint32_t ntasks;           /* live tasks whose root is a child */
-    bool open;                 /* between init and close */
-    bool shield;               /* cancellation from above stops here */
-    bool gathers;              /* a group: a failing child cancels the others */
-    bool tasks_only; /* a script's cancel is for its tasks: its body could not swallow it */
-    bool cancelled;  /* cancelled itself */
-    bool effective;  /* cancelled, or below one that is with no shield between */
+    struct spt_link resources;         /* spt_resource, in order of acquisition */
     const struct spt_scope *canceller; /* while effective: whose cancellation came first */
-    bool had_tasks;                    /* a task was ever spawned in it */
-    bool child_cancelled;              /* a task of it ended cancelled */
-    bool joined;        /* its last task has ended, and who waited for that will close it */
     const char *source; /* why: "cancel", "deadline", "sibling", "owner", "shutdown"; static */
-    char reason[64];    /* the first canceller's words, "" for none */
     uint32_t by;        /* id of the task that cancelled; 0: the host */
     uint32_t refused; /* waits that its task began in it, or stayed in, and that raised Cancelled */
-    uint64_t due_ns;  /* its own deadline, SPT_NEVER for none */
-    uint64_t limit_ns; /* the deadline in force: its own or one around it, up to a shield */
-    struct spt_timer deadline;
     void (*on_empty)(struct spt_scope *); /* set while someone waits for ntasks == 0; cleared before
                                              the call */
     void *waiter;                         /* free for who set on_empty */
+    uint64_t due_ns;                      /* its own deadline, SPT_NEVER for none */
+    struct spt_timer deadline;
+    char reason[64]; /* the first canceller's words, "" for none */
 };
 
 /* Something a scope gives back when it closes, last first. */

@@ -11,8 +11,7 @@
 #include "core/op.h"
 #include "core/sched.h"
 
-#define POOL_MAX 1024 /* coroutines that rest for later tasks */
-#define BUDGET   128 /* operations that complete at once in one turn before the others get theirs */
+#define BUDGET 128 /* operations that complete at once in one turn before the others get theirs */
 
 /* --- the state machine --- */
 
@@ -279,6 +278,45 @@ static lua_State *take_coroutine(lua_State *L, struct spt_sched *s)
     return lua_tothread(L, -1);
 }
 
+/* Gives a task, whose handle is on top of the stack, a coroutine with room for its function and arguments. */
+static void give_coroutine(lua_State *L, struct spt_task *t, int nargs)
+{
+    const struct spt_sched *s = t->sched;
+    lua_State *co = take_coroutine(L, t->sched);
+    if (!lua_checkstack(co, nargs + 3))
+        luaL_error(L, "too many arguments");
+    lua_setiuservalue(L, -2, SPT_TASK_UV_VALUE);
+    lua_pushcfunction(co, body);
+    lua_pushlightuserdata(co, t);
+    if (s->hook)
+        lua_sethook(co, s->hook, LUA_MASKCOUNT, s->hook_count);
+    t->co = co;
+}
+
+/* Clears what held the arguments of the task whose handle is on top of the stack. */
+static void clear_held(lua_State *L, int nargs)
+{
+    for (int uv = 2; uv <= nargs + 1; uv++) {
+        lua_pushnil(L);
+        lua_setiuservalue(L, -2, uv);
+    }
+}
+
+/* Moves what the user values of a new task hold to a coroutine from the pool: allocates nothing. */
+static void leave_handle(lua_State *L, struct spt_task *t)
+{
+    spt_task_push(L, t);
+    int handle = lua_gettop(L);
+    for (int uv = 1; uv <= t->nargs + 1; uv++)
+        lua_getiuservalue(L, handle, uv);
+    lua_pushvalue(L, handle);
+    give_coroutine(L, t, t->nargs);
+    lua_pop(L, 1);
+    lua_xmove(L, t->co, t->nargs + 1);
+    clear_held(L, t->nargs);
+    lua_pop(L, 1);
+}
+
 static uint64_t place_of(struct spt_sched *s, const lua_Debug *ar, int line)
 {
     return spt_place(spt_trace_intern(&s->trace, ar->short_src), line);
@@ -325,21 +363,19 @@ struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct sp
         spt_error_usage(L, "cannot spawn: the host is closing");
     luaL_checkstack(L, 8, "too many arguments");
     struct spt_task *t = lua_newuserdatauv(L, sizeof *t, SPT_TASK_UV_LAST);
-    memset(t, 0, offsetof(struct spt_task, slot));
+    *t = (struct spt_task){0};
     luaL_setmetatable(L, SPT_TASK_META);
-    lua_State *co = take_coroutine(L, s);
-    if (!lua_checkstack(co, nargs + 3))
-        luaL_error(L, "too many arguments");
-    lua_setiuservalue(L, -2, SPT_TASK_UV_VALUE);
     t->sched = s;
+    if (nargs >= SPT_TASK_UV_HELD)
+        give_coroutine(L, t, nargs);
     t->defined = place_of_function(L, s, fn);
     t->anchor = anchor(L, s);
     /* Nothing raises from here on. */
     lua_insert(L, fn);
-    lua_pushcfunction(co, body);
-    lua_pushlightuserdata(co, t);
-    lua_xmove(L, co, nargs + 1);
-    t->co = co;
+    for (int uv = nargs + 1; !t->co && uv > 0; uv--)
+        lua_setiuservalue(L, fn, uv);
+    if (t->co)
+        lua_xmove(L, t->co, nargs + 1);
     t->nargs = nargs;
     t->id = ++s->next_id;
     t->scope = &t->root;
@@ -354,8 +390,6 @@ struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct sp
         t->site = spt_lua_place(L, s, 1);
         inherit_locals(L, t, parent);
     }
-    if (s->hook)
-        lua_sethook(co, s->hook, LUA_MASKCOUNT, s->hook_count);
     t->t_state = s->trace.level >= 2 ? spt_sched_clock(s) : s->now_ns;
     spt_trace_spawn(&s->trace, t->t_state, t->id, t->parent, t->defined,
                     s->trace.level >= 2 ? t->site : 0);
@@ -506,7 +540,7 @@ static void end(struct spt_task *t)
 static void recycle(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
-    if (t->coroutine_seen || s->npool == POOL_MAX || lua_gethook(t->co) != s->hook)
+    if (t->coroutine_seen || s->npool == SPT_POOL_MAX || lua_gethook(t->co) != s->hook)
         return;
     lua_rawgeti(s->main, LUA_REGISTRYINDEX, s->pool_ref);
     lua_pushthread(t->co);
@@ -576,15 +610,54 @@ static void report_hog(struct spt_task *t, uint64_t ns)
     s->world.warn(s->world.ud, line);
 }
 
+/* Puts a new coroutine into the pool, which is empty. */
+static int l_refill(lua_State *L)
+{
+    struct spt_sched *s = lua_touserdata(L, 1);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->pool_ref);
+    lua_newthread(L);
+    lua_rawseti(L, -2, ++s->npool); /* the table was made with this room */
+    return 0;
+}
+
+/* Its first turn: only now does it need a coroutine, so tasks that never wait share one. Returns false, with
+ * the task ended, where there is no memory for it. */
+static bool start(struct spt_task *t)
+{
+    lua_State *L = t->sched->main;
+    if (t->co)
+        return true;
+    if (t->sched->npool == 0) {
+        lua_pushcfunction(L, l_refill);
+        lua_pushlightuserdata(L, t->sched);
+        if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+            spt_task_push(L, t);
+            clear_held(L, t->nargs);
+            lua_insert(L, -2);
+            lua_setiuservalue(L, -2, SPT_TASK_UV_VALUE);
+            lua_pop(L, 1);
+            t->outcome = SPT_TASK_FAILED;
+            end(t);
+            return false;
+        }
+    }
+    leave_handle(L, t);
+    return true;
+}
+
 void spt_task_resume(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
-    int nargs = t->nargs + 2, nvalues = 0;
-    if (t->state != SPT_TASK_NEW) {
-        lua_pop(t->co, 1); /* the wait mark */
-        nargs = 0;
-    }
+    int nargs = 0, nvalues = 0;
+    bool fresh = t->state == SPT_TASK_NEW;
     task_become(t, SPT_TASK_RUNNING);
+    if (fresh) {
+        if (!start(t))
+            return;
+        nargs = t->nargs + 2;
+    } else {
+        lua_pop(t->co, 1); /* the wait mark */
+    }
     s->current = t;
     t->budget = BUDGET;
     uint64_t t0 = s->now_ns;

@@ -51,26 +51,23 @@ struct spt_watch {
 #define SPT_SLOT_SIZE 128 /* bytes: operations up to this size need no memory of their own */
 
 struct spt_task {
+    /* what each turn touches, in as few cache lines as it can be */
     struct spt_link
         link; /* the ready queue; after a failure, its scope's failed or the unhandled */
-    struct spt_scope root;
-    struct spt_scope *scope; /* innermost open one */
     struct spt_sched *sched;
-    lua_State *co; /* its coroutine, NULL once the body has ended; anchored by its userdata */
-    septet_op *op; /* what it waits for, or has got and not yet pushed */
+    lua_State
+        *co; /* its coroutine, from its first turn to its body's end; its userdata anchors it */
+    septet_op *op;           /* what it waits for, or has got and not yet pushed */
+    struct spt_scope *scope; /* innermost open one */
     lua_State
         *waits_in; /* while it waits: the coroutine that waits, its own or one of the script's */
     struct spt_frame *frame; /* innermost coroutine level, only while running */
-    struct spt_link watches;
-    uint32_t id;
-    uint32_t parent; /* id of the task that spawned it; 0: the host */
-    uint32_t anchor; /* index in the scheduler's table of anchors; 0: not anchored */
-    uint32_t resumes;
-    int nargs;        /* values above its function, before its first turn */
-    int nresults;     /* of a body that returned */
-    uint8_t state;    /* enum spt_task_state; written by task_become */
-    uint8_t outcome;  /* the final state, known once the body has ended */
-    uint8_t refusals; /* awaits refused at the end */
+    uint8_t state;           /* enum spt_task_state; written by task_become */
+    uint8_t outcome;         /* the final state, known once the body has ended */
+    uint8_t refusals;        /* awaits refused at the end */
+    uint8_t mark;            /* scratch of deadlock.c */
+    bool shielded;           /* its wait is not reached by cancellation */
+    bool abandoned;          /* absorbed the end too often; never resumed again */
     bool is_main;
     bool failing;        /* its body failed; what it left is being closed */
     bool ending;         /* its body is over; it waits for the tasks of its innermost scope */
@@ -78,36 +75,43 @@ struct spt_task {
     bool kept;           /* a failure that its group still has to raise, seen or not */
     bool late;           /* its failure is a later one of a gather: told, not counted */
     bool coroutine_seen; /* a script holds its coroutine: not to be recycled */
-    bool shielded;       /* its wait is not reached by cancellation */
     bool has_locals;     /* SPT_TASK_UV_LOCALS is set */
     bool has_closers;    /* SPT_TASK_UV_CLOSERS is set */
-    uint8_t mark;        /* scratch of deadlock.c */
-    bool abandoned;      /* absorbed the end too often; never resumed again */
     int budget;          /* operations that may complete at once before it must yield */
-    uint64_t t_state;    /* when it took its state, ns */
-    uint64_t busy_ns;    /* running, in all */
-    uint64_t sched_ns;   /* ready and not yet running, in all */
-    uint64_t defined;    /* spt_place of its function */
-    uint64_t site;       /* spt_place of the line that spawned it; 0: the host did */
+    uint32_t id;
+    uint32_t resumes;
+    uint64_t t_state;  /* when it took its state, ns */
+    uint64_t busy_ns;  /* running, in all */
+    uint64_t sched_ns; /* ready and not yet running, in all */
     union {
         char bytes[SPT_SLOT_SIZE];
         uint64_t align_u;
         void *align_p;
         lua_Number align_n;
     } slot;
+    struct spt_scope root; /* begins with what each wait asks for */
+    struct spt_link watches;
+    int nargs;        /* values above its function, before its first turn */
+    int nresults;     /* of a body that returned */
+    uint32_t parent;  /* id of the task that spawned it; 0: the host */
+    uint32_t anchor;  /* index in the scheduler's table of anchors; 0: not anchored */
+    uint64_t defined; /* spt_place of its function */
+    uint64_t site;    /* spt_place of the line that spawned it; 0: the host did */
 };
 
-/* The user values of a task's userdata. */
+/* The user values of a task's userdata. Before its first turn the first of them hold its function and its
+ * arguments. */
 enum {
     SPT_TASK_UV_VALUE =
         1, /* its coroutine; once the body has ended its result, packed unless nresults
                               is 1, or its error */
     SPT_TASK_UV_TRACEBACK, /* of its failure */
-    SPT_TASK_UV_NAME,      /* as a script set it */
     SPT_TASK_UV_SCOPE,     /* userdata of its innermost open block; each keeps the one around it */
-    SPT_TASK_UV_LOCALS,    /* its task-locals: a table that is replaced, never changed */
     SPT_TASK_UV_CLOSERS, /* what is to be closed when its body ends: called as its own `close` method */
-    SPT_TASK_UV_LAST = SPT_TASK_UV_CLOSERS
+    SPT_TASK_UV_HELD = SPT_TASK_UV_CLOSERS, /* the last that may hold an argument */
+    SPT_TASK_UV_NAME,                       /* as a script set it */
+    SPT_TASK_UV_LOCALS, /* its task-locals: a table that is replaced, never changed */
+    SPT_TASK_UV_LAST = SPT_TASK_UV_LOCALS
 };
 
 #define SPT_TASK_META "septet.task"

@@ -190,7 +190,11 @@ static void add_awaited(void *ud, void *task)
 static void add_stack(lua_State *L, const struct spt_task *t, unsigned depth)
 {
     struct awaited a = {.L = L, .depth = depth};
-    if (t->co) {
+    if (t->state == SPT_TASK_NEW) {
+        lua_pushliteral(L, "\nstack traceback:");
+        spt_task_push_site(L, t);
+        lua_concat(L, 3);
+    } else if (t->co) {
         bool inner = t->state == SPT_TASK_WAITING && t->waits_in != t->co;
         lua_pushliteral(L, "\n");
         if (inner) {
