@@ -1,5 +1,6 @@
 /* lock: one task's at a time. It is a resource of its owner's root scope, so that a task which ends takes
- * no lock with it: the next in the queue gets it. */
+ * no lock with it: the next in the queue gets it. While it is held a table of the registry keeps it, since
+ * the scope points into it. */
 #include "base/list.h"
 #include "core/check.h"
 #include "core/error.h"
@@ -26,6 +27,26 @@ struct acquire_op {
     struct lock *lock; /* kept by the handle at index 1 */
 };
 
+static const char locks_held = 0; /* its address names the table of locks that are held */
+
+/* Keeps the lock at `index` from the collector; may raise out of memory. */
+static void keep(lua_State *L, const struct lock *lock, int index)
+{
+    lua_pushvalue(L, index);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &locks_held);
+    lua_insert(L, -2);
+    lua_rawsetp(L, -2, lock);
+    lua_pop(L, 1);
+}
+
+static void let_go(lua_State *L, const struct lock *lock)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &locks_held);
+    lua_pushnil(L);
+    lua_rawsetp(L, -2, lock);
+    lua_pop(L, 1);
+}
+
 static void own(struct lock *lock, struct spt_task *t)
 {
     lock->owner = t;
@@ -33,7 +54,7 @@ static void own(struct lock *lock, struct spt_task *t)
 }
 
 /* Frees the lock, or hands it to who has waited longest. */
-static void pass_on(struct lock *lock)
+static void pass_on(lua_State *L, struct lock *lock)
 {
     struct spt_link *l = spt_list_pop(&lock->waiters);
     spt_link_remove(&lock->resource.link);
@@ -42,6 +63,8 @@ static void pass_on(struct lock *lock)
         struct acquire_op *next = SPT_OF(l, struct acquire_op, link);
         own(lock, next->op.task);
         septet_op_done(&next->op, SEPTET_OK);
+    } else {
+        let_go(L, lock);
     }
 }
 
@@ -53,7 +76,7 @@ static void on_end(struct spt_resource *resource)
     char name[128], line[192];
     spt_task_name(lock->owner, name, sizeof name);
     snprintf(line, sizeof line, "task '%s' ended holding a lock", name);
-    pass_on(lock);
+    pass_on(s->main, lock);
     s->world.warn(s->world.ud, line);
 }
 
@@ -129,8 +152,11 @@ static struct lock *check_acquire(lua_State *L)
 static int l_acquire(lua_State *L)
 {
     struct lock *lock = check_acquire(L);
-    struct acquire_op *acquire =
-        (struct acquire_op *)spt_op_new(L, spt_env(L)->sched, &acquire_type);
+    struct spt_sched *s = spt_env(L)->sched;
+    spt_op_check(L, s);
+    if (lock->owner || !spt_op_refused(s)) /* a free one that the await refuses stays free */
+        keep(L, lock, 1);
+    struct acquire_op *acquire = (struct acquire_op *)spt_op_new(L, s, &acquire_type);
     spt_link_init(&acquire->link);
     acquire->lock = lock;
     return septet_op_await(L, &acquire->op);
@@ -144,8 +170,10 @@ static int l_try_acquire(lua_State *L)
     if (!t)
         return spt_error_usage(L, "cannot hold a lock here: not inside a task");
     bool taken = !lock->owner;
-    if (taken)
+    if (taken) {
+        keep(L, lock, 1);
         own(lock, t);
+    }
     lua_pushboolean(L, taken);
     return 1;
 }
@@ -161,7 +189,7 @@ static int l_release(lua_State *L)
         spt_task_name(lock->owner, name, sizeof name);
         return spt_error_usage(L, "the lock is held by task '%s'", name);
     }
-    pass_on(lock);
+    pass_on(L, lock);
     return 0;
 }
 
@@ -171,7 +199,7 @@ static int with_ended(lua_State *L, int status, lua_KContext ctx)
     struct lock *lock = lua_touserdata(L, 1);
     bool held = lock->owner == spt_env(L)->sched->current;
     if (held)
-        pass_on(lock);
+        pass_on(L, lock);
     if (status != LUA_OK && status != LUA_YIELD)
         return lua_error(L);
     if (!held)
@@ -202,28 +230,16 @@ static int l_locked(lua_State *L)
     return 1;
 }
 
-/* Collected, perhaps while it is held. Who waits for it keeps it, so that only a state which is closed, or a
- * script's own call, comes here with waiters: those must find an owner. */
-static int l_gc(lua_State *L)
-{
-    struct lock *lock = check(L);
-    if (spt_link_alone(&lock->waiters))
-        pass_on(lock);
-    return 0;
-}
-
-static const luaL_Reg methods[] = {{"acquire", l_acquire},
-                                   {"try_acquire", l_try_acquire},
-                                   {"release", l_release},
-                                   {"with", l_with},
-                                   {"locked", l_locked},
-                                   {"__gc", l_gc},
-                                   {NULL, NULL}};
+static const luaL_Reg methods[] = {{"acquire", l_acquire}, {"try_acquire", l_try_acquire},
+                                   {"release", l_release}, {"with", l_with},
+                                   {"locked", l_locked},   {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"lock", l_lock}, {NULL, NULL}};
 
 void spt_open_lock(lua_State *L, struct spt_env *env)
 {
+    lua_newtable(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &locks_held);
     spt_new_type(L, env, META, methods);
     spt_add_functions(L, env, functions);
 }
