@@ -374,7 +374,12 @@ function exec.as_completed(rec, op)
     end
     return w.unpacked(result)
   end
-  for t in next_checked, nil, nil, closer do
+  local closed = closer and setmetatable({}, { __close = function()
+    local ok, err = pcall(getmetatable(closer).__close)
+    w.resumed(rec) -- it waits for what it cancels
+    if not ok then error(err, 0) end
+  end })
+  for t in next_checked, nil, nil, closed do
     local member = w.by_id[t.id]
     if not left[member] then wrong(rec, op, "task %d was not in the list, or came twice", t.id) end
     if scopes.is_live(member) then wrong(rec, op, "task %d has not ended", member.body.number) end
