@@ -219,10 +219,7 @@ end
 -- others too. Returns the error to raise, and whether there is one.
 local function await_members(tasks, set, scope)
   local ok, err = pcall(set.wait, set, "not_done")
-  local failed = nil
-  for i in set.take, set do
-    if ok and not failed and tasks[i]:status() ~= "done" then failed = tasks[i] end
-  end
+  local failed = ok and tasks[set:not_done()]
   if ok and not failed then return nil, false end
   if failed then core.seen(failed) end -- before its owner can end, and tell of it
   end_members(tasks, set, scope, failed)

@@ -54,6 +54,7 @@ struct spt_task {
     /* what each turn touches, in as few cache lines as it can be */
     struct spt_link
         link; /* the ready queue; after a failure, its scope's failed or the unhandled */
+    struct spt_link watches;
     struct spt_sched *sched;
     lua_State
         *co; /* its coroutine, from its first turn to its body's end; its userdata anchors it */
@@ -90,7 +91,6 @@ struct spt_task {
         lua_Number align_n;
     } slot;
     struct spt_scope root; /* begins with what each wait asks for */
-    struct spt_link watches;
     int nargs;        /* values above its function, before its first turn */
     int nresults;     /* of a body that returned */
     uint32_t parent;  /* id of the task that spawned it; 0: the host */

@@ -216,18 +216,34 @@ static int l_take(lua_State *L)
     return push_next(L, check(L));
 }
 
+/* set:not_done(): the index of the first task that ended otherwise than done and was not handed out, or nil. */
+static int l_not_done(lua_State *L)
+{
+    const struct completions *set = check(L);
+    if (!set->not_done)
+        return 0;
+    for (const struct spt_link *l = set->ended.next; l != &set->ended; l = l->next) {
+        const struct entry *e = SPT_OF(l, struct entry, link);
+        if (e->task->state != SPT_TASK_DONE) {
+            lua_pushinteger(L, e - set->entries + 1);
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* set:close(): ends the subscriptions. */
 static int l_close(lua_State *L)
 {
     struct completions *set = check(L);
-    for (uint32_t i = 0; i < set->count; i++)
+    for (uint32_t i = 0; i < set->count && set->nended < set->count; i++)
         spt_link_remove(&set->entries[i].watch.link);
     let_go(L, set);
     return 0;
 }
 
 static const luaL_Reg methods[] = {
-    {"wait", l_wait}, {"take", l_take}, {"close", l_close}, {NULL, NULL}};
+    {"wait", l_wait}, {"take", l_take}, {"not_done", l_not_done}, {"close", l_close}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"completions", l_completions}, {NULL, NULL}};
 
