@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fetch.h"
 #include "base/random.h"
 #include "core/error.h"
 #include "core/op.h"
@@ -143,9 +142,6 @@ bool spt_sched_settle(struct spt_sched *s)
     return true;
 }
 
-#define THREAD_BYTES 208                                                /* of a lua_State, about */
-#define TURN_BYTES   (offsetof(struct spt_task, root) + SPT_CACHE_LINE) /* of a task, in a turn */
-
 static struct spt_task *task_at(struct spt_link *link)
 {
     return SPT_OF(link, struct spt_task, link);
@@ -159,9 +155,9 @@ static void fetch_ahead(const struct spt_link *batch)
         return;
     const struct spt_task *t = task_at(next);
     if (t->co)
-        spt_fetch(t->co, THREAD_BYTES);
+        spt_coroutine_fetch(t->co);
     if (next->next != batch)
-        spt_fetch(task_at(next->next), TURN_BYTES);
+        spt_task_fetch(task_at(next->next));
 }
 
 unsigned spt_sched_lap(struct spt_sched *s, unsigned max)

@@ -5,8 +5,10 @@
 
 #include <lua.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "base/fetch.h"
 #include "base/list.h"
 #include "core/scope.h"
 #include "septet/op.h"
@@ -91,12 +93,12 @@ struct spt_task {
         lua_Number align_n;
     } slot;
     struct spt_scope root; /* begins with what each wait asks for */
-    int nargs;        /* values above its function, before its first turn */
-    int nresults;     /* of a body that returned */
-    uint32_t parent;  /* id of the task that spawned it; 0: the host */
-    uint32_t anchor;  /* index in the scheduler's table of anchors; 0: not anchored */
-    uint64_t defined; /* spt_place of its function */
-    uint64_t site;    /* spt_place of the line that spawned it; 0: the host did */
+    int nargs;             /* values above its function, before its first turn */
+    int nresults;          /* of a body that returned */
+    uint32_t parent;       /* id of the task that spawned it; 0: the host */
+    uint32_t anchor;       /* index in the scheduler's table of anchors; 0: not anchored */
+    uint64_t defined;      /* spt_place of its function */
+    uint64_t site;         /* spt_place of the line that spawned it; 0: the host did */
 };
 
 /* The user values of a task's userdata. Before its first turn the first of them hold its function and its
@@ -119,6 +121,17 @@ enum {
 static inline bool spt_task_ended(const struct spt_task *t)
 {
     return t->state >= SPT_TASK_DONE;
+}
+
+/* Ask for what a turn, or whoever completes its wait, touches of a task and of its coroutine. */
+static inline void spt_task_fetch(const struct spt_task *t)
+{
+    spt_fetch(t, offsetof(struct spt_task, root) + SPT_CACHE_LINE);
+}
+
+static inline void spt_coroutine_fetch(const lua_State *co)
+{
+    spt_fetch(co, 208); /* the size of a lua_State, about */
 }
 
 /* Spawns the function that lies below its `nargs` arguments on top of `L` in `owner`: pops them all and

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/op.h"
 #include "core/sched.h"
+#include "core/task.h"
 #include "op/env.h"
 
 #include <lauxlib.h>
@@ -51,10 +52,24 @@ struct channel_op {
     int result;
 };
 
+_Static_assert(sizeof(struct channel_op) <= SPT_SLOT_SIZE, "it lies in its task");
+
+static struct channel_op *waiting_at(struct spt_link *link)
+{
+    return SPT_OF(link, struct channel_op, link);
+}
+
 static struct channel_op *pop(struct spt_link *queue)
 {
-    struct spt_link *l = spt_list_pop(queue);
-    return l ? SPT_OF(l, struct channel_op, link) : NULL;
+    struct spt_link *l = spt_list_pop(queue), *next = queue->next;
+    if (!l)
+        return NULL;
+    if (next != queue) { /* likely to be next */
+        spt_coroutine_fetch(waiting_at(next)->L);
+        if (next->next != queue)
+            spt_task_fetch(SPT_OF(waiting_at(next->next), struct spt_task, slot));
+    }
+    return waiting_at(l);
 }
 
 /* --- the ring --- */

@@ -185,6 +185,8 @@ static int l_completions(lua_State *L)
     keep(L, set, lua_gettop(L));
     for (; set->count < n; set->count++) {
         struct entry *e = &set->entries[set->count];
+        if (set->count + 4 < n)
+            spt_task_fetch(e[4].task);
         if (spt_task_ended(e->task))
             entry_ended(e);
         else
