@@ -167,7 +167,7 @@ function task.map(fn, list)
 end
 
 -- The tasks of a list without duplicates, and the task of each item; functions are given to `spawn` if there is
--- one, which returns a task, or false for none yet.
+-- one, which returns a task, or false for none yet: then the item stays what it is.
 local function distinct(list, what, spawn)
   local current = core.current()
   for i = 1, #list do
@@ -182,16 +182,18 @@ local function distinct(list, what, spawn)
       end
     end
   end
-  local tasks, by_item = {}, {}
+  local tasks, each, by_item = {}, {}, {}
   for i = 1, #list do
     local item = list[i]
-    if by_item[item] == nil then
-      local t = is_task(item) and item or spawn(item)
+    local t = by_item[item]
+    if t == nil then
+      t = is_task(item) and item or spawn(item)
       by_item[item] = t
       if t then tasks[#tasks + 1] = t end
     end
+    each[i] = t or item
   end
-  return tasks, by_item
+  return tasks, each
 end
 
 -- Ends what a failed or cancelled combinator still runs, but for `failed`, and waits for it. What fails from here
@@ -239,15 +241,15 @@ local function wait_for(t)
   set:wait "all"
 end
 
--- Tasks of `scope` that run functions, each in a task of its own, which `by_item` gets; so many at once.
-local function feed(scope, fns, limit, settled, by_item)
+-- Tasks of `scope` that run functions, each in a task of its own, which `by_fn` gets; so many at once.
+local function feed(scope, fns, limit, settled, by_fn)
   local at, feeders = 0, {}
   local function feeder()
     while at < #fns do
       at = at + 1
       local fn = fns[at]
       local t = scope:spawn(fn)
-      by_item[fn] = t
+      by_fn[fn] = t
       local ok, err = pcall(settled and wait_for or t.await, t)
       local cancelled = not ok and is(err, "Cancelled")
       if cancelled then core.late(t) end
@@ -258,29 +260,29 @@ local function feed(scope, fns, limit, settled, by_item)
   return feeders
 end
 
--- The tasks that a gather waits for, and the task of each of its items.
+-- The tasks that a gather waits for, and the task of each of its items, or its function, which has its task in the
+-- third once that was spawned.
 local function members(scope, list, options)
   if not options.limit then
     return distinct(list, "gather", function(fn) return scope:spawn(fn) end)
   end
-  local fns = {}
-  local tasks, by_item = distinct(list, "gather", function(fn)
+  local fns, by_fn = {}, {}
+  local tasks, each = distinct(list, "gather", function(fn)
     fns[#fns + 1] = fn
     return false
   end)
-  for _, t in ipairs(feed(scope, fns, options.limit, options.settled, by_item)) do tasks[#tasks + 1] = t end
-  return tasks, by_item
+  for _, t in ipairs(feed(scope, fns, options.limit, options.settled, by_fn)) do tasks[#tasks + 1] = t end
+  return tasks, each, by_fn
 end
 
-local function settled_result(t)
-  local status = t:status()
-  if status ~= "done" then return { status = status, error = failure(t) } end
-  return { status = status, value = select(2, t:result()) }
-end
-
-local function result(t)
-  local _, value = t:result()
-  return value
+local function settled_results(tasks)
+  local results = {}
+  for i, t in ipairs(tasks) do
+    local status = t:status()
+    results[i] = status == "done" and { status = status, value = select(2, t:result()) }
+      or { status = status, error = failure(t) }
+  end
+  return results
 end
 
 --- Runs functions and tasks at once and waits for all. The first failure cancels the others, waits for them,
@@ -294,9 +296,9 @@ function task.gather(list, options)
   args.list(list, 1, "gather")
   options = args.options(options, { limit = "count", settled = "boolean" }, "gather")
   local scope = new_scope(false, false)
-  local ok, set, tasks, by_item = pcall(function()
-    local all, of = members(scope, list, options)
-    return core.completions(all), all, of
+  local ok, set, tasks, each, by_fn = pcall(function()
+    local all, of_item, of_fn = members(scope, list, options)
+    return core.completions(all), all, of_item, of_fn
   end)
   if not ok then
     leave(scope)
@@ -306,8 +308,9 @@ function task.gather(list, options)
   set:close()
   leave(scope)
   if failed or not waited then error(err, 0) end
-  local results, of = { n = #list }, options.settled and settled_result or result
-  for i = 1, #list do results[i] = of(by_item[list[i]]) end
+  for i = 1, by_fn and #each or 0 do each[i] = by_fn[each[i]] or each[i] end
+  local results = (options.settled and settled_results or core.values)(each)
+  results.n = #each
   return results
 end
 

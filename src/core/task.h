@@ -129,6 +129,12 @@ static inline void spt_task_fetch(const struct spt_task *t)
     spt_fetch(t, offsetof(struct spt_task, root) + SPT_CACHE_LINE);
 }
 
+static inline void spt_handle_fetch(const struct spt_task *t)
+{
+    const size_t head = 40 + 16 * SPT_TASK_UV_LAST; /* of the userdata, about */
+    spt_fetch((const char *)t - head, head + SPT_CACHE_LINE);
+}
+
 static inline void spt_coroutine_fetch(const lua_State *co)
 {
     spt_fetch(co, 208); /* the size of a lua_State, about */

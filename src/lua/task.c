@@ -1,5 +1,6 @@
 /* Tasks as scripts see them: spawning, the handle's methods and properties. */
 #include <lauxlib.h>
+#include <limits.h>
 #include <string.h>
 
 #include "core/check.h"
@@ -145,6 +146,8 @@ static int push_result(lua_State *L, struct spt_task *t)
     return 1;
 }
 
+#define FETCH_AHEAD 3 /* tasks */
+
 /* task:result(): true and its values, or false and its error; never waits. */
 static int l_result(lua_State *L)
 {
@@ -155,6 +158,26 @@ static int l_result(lua_State *L)
     spt_task_retrieve(t);
     lua_pushboolean(L, t->state == SPT_TASK_DONE);
     return 1 + push_result(L, t);
+}
+
+/* values(tasks): of each of these done tasks the first value. */
+static int l_values(lua_State *L)
+{
+    lua_Integer n = (lua_Integer)lua_rawlen(L, 1);
+    lua_createtable(L, n < INT_MAX ? (int)n : 0, 1); /* and room for `n` */
+    for (lua_Integer i = 1; i <= n; i++) {
+        lua_rawgeti(L, 1, i + FETCH_AHEAD);
+        if (i + FETCH_AHEAD <= n)
+            spt_handle_fetch(lua_touserdata(L, -1));
+        lua_rawgeti(L, 1, i); // stack: tasks, values, one ahead, task
+        struct spt_task *t = spt_check_task(L, -1);
+        spt_task_retrieve(t);
+        spt_task_push_results(L, 4, t);
+        lua_settop(L, 5);
+        lua_rawseti(L, 2, i);
+        lua_settop(L, 2);
+    }
+    return 1;
 }
 
 /* --- tracebacks: the stack of a task, and of those it waits for --- */
@@ -340,19 +363,13 @@ static int l_tree(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {{"spawn", l_spawn},
-                                     {"background", l_background},
-                                     {"current", l_current},
-                                     {"now", l_now},
-                                     {"is", l_is},
-                                     {"error", l_error},
-                                     {"seen", l_seen},
-                                     {"late", l_late},
-                                     {"warn", l_warn},
-                                     {"locals", l_locals},
-                                     {"set_locals", l_set_locals},
-                                     {"tree", l_tree},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {{"spawn", l_spawn},     {"background", l_background},
+                                     {"current", l_current}, {"now", l_now},
+                                     {"is", l_is},           {"error", l_error},
+                                     {"values", l_values},   {"seen", l_seen},
+                                     {"late", l_late},       {"warn", l_warn},
+                                     {"locals", l_locals},   {"set_locals", l_set_locals},
+                                     {"tree", l_tree},       {NULL, NULL}};
 
 static const luaL_Reg methods[] = {{"cancel", l_cancel},       {"status", l_status},
                                    {"result", l_result},       {"traceback", l_traceback},

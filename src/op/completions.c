@@ -121,6 +121,8 @@ static int push_next(lua_State *L, struct completions *set)
     struct spt_link *l = spt_list_pop(&set->ended);
     if (!l)
         return 0;
+    if (!spt_link_alone(&set->ended)) /* who takes this one is likely to take the next */
+        spt_handle_fetch(SPT_OF(set->ended.next, struct entry, link)->task);
     lua_pushinteger(L, SPT_OF(l, struct entry, link) - set->entries + 1);
     return 1;
 }

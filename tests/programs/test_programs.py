@@ -27,7 +27,7 @@ FAULTS = {
     "a group forgets late errors": (
         "septet/group.lua", "  join(scope)\n  collect(scope, errors, tasks)", "  join(scope)"),
     "a gather mixes up its results": (
-        "septet/task.lua", "of(by_item[list[i]])", "of(by_item[list[#list + 1 - i]])"),
+        "septet/task.lua", "    each[i] = t or item\n", "    each[#list + 1 - i] = t or item\n"),
     "a gather does not end the others": (
         "septet/task.lua", "      t:cancel()\n    end\n  end\n  scope:cancel()", "    end\n  end"),
     "a generator is not closed": (
