@@ -740,10 +740,10 @@ describe("memory", function()
         if meddling then meddle(i + 1) end
       end })
     end
-    ch = sync.channel(math.huge)
-    meddle(1)
     collectgarbage("incremental", 1, 1000, 1) -- a step at every allocation
     collectgarbage() -- or the pause before would still count
+    ch = sync.channel(math.huge)
+    meddle(1)
     for _ = 1, 200 do
       got = 0
       ch = sync.channel(math.huge)
