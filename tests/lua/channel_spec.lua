@@ -745,8 +745,9 @@ describe("memory", function()
     ch = sync.channel(math.huge)
     meddle(1)
     for _ = 1, 200 do
-      got = 0
-      ch = sync.channel(math.huge)
+      local last = ch
+      got, ch = 0, sync.channel(math.huge)
+      while #last > 0 do take((last:try_recv())) end -- from a finalizer that ran while the new one was made
       for i = 1, 50 do
         growing = true
         ch:send(i)
