@@ -156,6 +156,8 @@ static void fetch_ahead(const struct spt_link *batch)
     const struct spt_task *t = task_at(next);
     if (t->co)
         spt_coroutine_fetch(t->co);
+    else
+        spt_handle_fetch(t); /* its first turn: there its function is */
     if (next->next != batch)
         spt_task_fetch(task_at(next->next));
 }
