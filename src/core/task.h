@@ -81,6 +81,7 @@ struct spt_task {
     bool has_locals;     /* SPT_TASK_UV_LOCALS is set */
     bool has_closers;    /* SPT_TASK_UV_CLOSERS is set */
     int budget;          /* operations that may complete at once before it must yield */
+    int nresults;        /* of a body that returned */
     uint32_t id;
     uint32_t resumes;
     uint64_t t_state;  /* when it took its state, ns */
@@ -94,7 +95,6 @@ struct spt_task {
     } slot;
     struct spt_scope root; /* begins with what each wait asks for */
     int nargs;             /* values above its function, before its first turn */
-    int nresults;          /* of a body that returned */
     uint32_t parent;       /* id of the task that spawned it; 0: the host */
     uint32_t anchor;       /* index in the scheduler's table of anchors; 0: not anchored */
     uint64_t defined;      /* spt_place of its function */
@@ -132,7 +132,7 @@ static inline void spt_task_fetch(const struct spt_task *t)
 static inline void spt_handle_fetch(const struct spt_task *t)
 {
     const size_t head = 40 + 16 * SPT_TASK_UV_LAST; /* of the userdata, about */
-    spt_fetch((const char *)t - head, head + SPT_CACHE_LINE);
+    spt_fetch((const char *)t - head, head + offsetof(struct spt_task, slot));
 }
 
 static inline void spt_coroutine_fetch(const lua_State *co)
