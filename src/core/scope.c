@@ -204,7 +204,9 @@ void spt_scope_close(struct spt_scope *scope)
     struct spt_sched *s = scope->sched;
     assert(scope->open && scope->ntasks == 0 && spt_link_alone(&scope->children));
     scope->open = false;
-    spt_timer_stop(&s->timers, &scope->deadline);
+    if (scope->due_ns !=
+        SPT_NEVER) /* else the timer, which is far off in memory, was never armed */
+        spt_timer_stop(&s->timers, &scope->deadline);
     release_resources(scope);
     spt_list_splice(&s->unhandled, &scope->failed);
     spt_link_remove(&scope->sibling);

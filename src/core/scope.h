@@ -18,6 +18,7 @@ struct spt_sched;
 struct spt_scope {
     /* what each wait asks for */
     uint64_t limit_ns;    /* the deadline in force: its own or one around it, up to a shield */
+    uint64_t due_ns;      /* its own deadline, SPT_NEVER for none */
     bool effective;       /* cancelled, or below one that is with no shield between */
     bool cancelled;       /* cancelled itself */
     bool shield;          /* cancellation from above stops here */
@@ -44,7 +45,6 @@ struct spt_scope {
     void (*on_empty)(struct spt_scope *); /* set while someone waits for ntasks == 0; cleared before
                                              the call */
     void *waiter;                         /* free for who set on_empty */
-    uint64_t due_ns;                      /* its own deadline, SPT_NEVER for none */
     struct spt_timer deadline;
     char reason[64]; /* the first canceller's words, "" for none */
 };

@@ -167,7 +167,7 @@ static int l_values(lua_State *L)
     lua_createtable(L, n < INT_MAX ? (int)n : 0, 1); /* and room for `n` */
     for (lua_Integer i = 1; i <= n; i++) {
         lua_rawgeti(L, 1, i + FETCH_AHEAD);
-        if (i + FETCH_AHEAD <= n)
+        if (lua_isuserdata(L, -1))
             spt_handle_fetch(lua_touserdata(L, -1));
         lua_rawgeti(L, 1, i); // stack: tasks, values, one ahead, task
         struct spt_task *t = spt_check_task(L, -1);

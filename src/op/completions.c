@@ -9,7 +9,6 @@
 
 #include <lauxlib.h>
 #include <stdio.h>
-#include <string.h>
 
 #define META "septet.completions"
 
@@ -163,36 +162,53 @@ static struct completions *check(lua_State *L)
     return spt_check_self(L, "completions");
 }
 
+static void close_set(lua_State *L, struct completions *set)
+{
+    for (uint32_t i = 0; i < set->count && set->nended < set->count; i++)
+        spt_link_remove(&set->entries[i].watch.link);
+    let_go(L, set);
+}
+
+static void add(struct completions *set, struct spt_task *t)
+{
+    struct entry *e = &set->entries[set->count++];
+    *e = (struct entry){.set = set, .task = t, .watch.fire = on_end};
+    spt_link_init(&e->link);
+    spt_link_init(&e->watch.link);
+    if (spt_task_ended(t))
+        entry_ended(e);
+    else
+        spt_task_watch(t, &e->watch);
+}
+
+#define FETCH_AHEAD 3 /* tasks */
+
 /* completions(tasks): a set over an array of task handles without duplicates. */
 static int l_completions(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
-    lua_Unsigned n = lua_rawlen(L, 1);
-    struct completions *set = lua_newuserdatauv(L, sizeof *set + n * sizeof *set->entries, 1);
-    memset(set, 0, sizeof *set + n * sizeof *set->entries);
+    lua_settop(L, 1);
+    lua_Integer n = (lua_Integer)lua_rawlen(L, 1);
+    struct completions *set =
+        lua_newuserdatauv(L, sizeof *set + (size_t)n * sizeof *set->entries, 1);
+    *set = (struct completions){0};
     spt_link_init(&set->ended);
     lua_pushvalue(L, 1);
-    lua_setiuservalue(L, -2, 1);
-    for (lua_Unsigned i = 0; i < n; i++) {
-        struct entry *e = &set->entries[i];
-        lua_rawgeti(L, 1, (lua_Integer)i + 1);
-        e->task = spt_check_task(L, -1);
-        e->set = set;
-        spt_link_init(&e->link);
-        spt_link_init(&e->watch.link);
-        e->watch.fire = on_end;
-        lua_pop(L, 1);
-    }
+    lua_setiuservalue(L, 2, 1);
     luaL_setmetatable(L, META);
-    keep(L, set, lua_gettop(L));
-    for (; set->count < n; set->count++) {
-        struct entry *e = &set->entries[set->count];
-        if (set->count + 4 < n)
-            spt_task_fetch(e[4].task);
-        if (spt_task_ended(e->task))
-            entry_ended(e);
-        else
-            spt_task_watch(e->task, &e->watch);
+    keep(L, set, 2);
+    for (lua_Integer i = 1; i <= n; i++) {
+        lua_rawgeti(L, 1, i + FETCH_AHEAD);
+        if (lua_isuserdata(L, -1))
+            spt_handle_fetch(lua_touserdata(L, -1));
+        lua_rawgeti(L, 1, i);
+        struct spt_task *t = luaL_testudata(L, -1, SPT_TASK_META);
+        if (!t) {
+            close_set(L, set);
+            return spt_error_arg(L, 1, "array of tasks expected");
+        }
+        add(set, t);
+        lua_settop(L, 2);
     }
     if (set->nended == set->count)
         let_go(L, set);
@@ -239,10 +255,7 @@ static int l_not_done(lua_State *L)
 /* set:close(): ends the subscriptions. */
 static int l_close(lua_State *L)
 {
-    struct completions *set = check(L);
-    for (uint32_t i = 0; i < set->count && set->nended < set->count; i++)
-        spt_link_remove(&set->entries[i].watch.link);
-    let_go(L, set);
+    close_set(L, check(L));
     return 0;
 }
 
