@@ -208,8 +208,7 @@ static int l_prepare(lua_State *L)
 }
 
 /* The heap may grow to so many per cent of what is alive before a cycle of the collector begins. Every task is a
- * coroutine, which the collector looks at twice in a cycle: at Lua's own 200 that is a third of the cost of
- * having 100 000 of them (docs/decisions/0014). A script may set its own. */
+ * coroutine, which the collector looks at twice in a cycle (docs/decisions/0014). A script may set its own. */
 #define GC_PAUSE 400
 
 /* Called with the struct cli. Before the host, which reads the environment as the libraries do. */

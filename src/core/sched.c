@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "core/error.h"
+#include "core/keep.h"
 #include "core/op.h"
 
 static const char sched_key = 0; /* its address names the scheduler in the registry */
@@ -39,6 +40,7 @@ void spt_sched_init(struct spt_sched *s, lua_State *L, const struct spt_world *w
         luaL_error(L, "not enough memory");
     spt_error_open(L);
     spt_op_open(L);
+    spt_keep_open(L);
     lua_newtable(L);
     s->anchors_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_createtable(L, SPT_POOL_MAX, 0); /* all its room, so that filling it cannot fail */

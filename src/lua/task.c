@@ -146,8 +146,6 @@ static int push_result(lua_State *L, struct spt_task *t)
     return 1;
 }
 
-#define FETCH_AHEAD 3 /* tasks */
-
 /* task:result(): true and its values, or false and its error; never waits. */
 static int l_result(lua_State *L)
 {
@@ -166,14 +164,12 @@ static int l_values(lua_State *L)
     lua_Integer n = (lua_Integer)lua_rawlen(L, 1);
     lua_createtable(L, n < INT_MAX ? (int)n : 0, 1); /* and room for `n` */
     for (lua_Integer i = 1; i <= n; i++) {
-        lua_rawgeti(L, 1, i + FETCH_AHEAD);
-        if (lua_isuserdata(L, -1))
-            spt_handle_fetch(lua_touserdata(L, -1));
-        lua_rawgeti(L, 1, i); // stack: tasks, values, one ahead, task
+        spt_handle_fetch_ahead(L, 1, i);
+        lua_rawgeti(L, 1, i); // stack: tasks, values, task
         struct spt_task *t = spt_check_task(L, -1);
         spt_task_retrieve(t);
-        spt_task_push_results(L, 4, t);
-        lua_settop(L, 5);
+        spt_task_push_results(L, 3, t);
+        lua_settop(L, 4);
         lua_rawseti(L, 2, i);
         lua_settop(L, 2);
     }

@@ -3,6 +3,7 @@
 #include "base/list.h"
 #include "core/check.h"
 #include "core/error.h"
+#include "core/keep.h"
 #include "core/op.h"
 #include "core/sched.h"
 #include "op/env.h"
@@ -11,9 +12,6 @@
 #include <stdio.h>
 
 #define META "septet.completions"
-
-static const char watching =
-    0; /* its address names, in the registry, the sets that tasks point to */
 
 struct entry {
     struct spt_watch watch;
@@ -32,25 +30,6 @@ struct completions {
     struct until_op *waiter;
     struct entry entries[];
 };
-
-/* Keeps the set while live tasks point into it, whatever a script does: a finalizer that takes it off their lists
- * might fail. To let go of it allocates nothing. */
-static void keep(lua_State *L, const struct completions *set, int index)
-{
-    lua_pushvalue(L, index);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &watching);
-    lua_insert(L, -2);
-    lua_rawsetp(L, -2, set);
-    lua_pop(L, 1);
-}
-
-static void let_go(lua_State *L, const struct completions *set)
-{
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &watching);
-    lua_pushnil(L);
-    lua_rawsetp(L, -2, set);
-    lua_pop(L, 1);
-}
 
 /* What an await of the set waits for. */
 enum until { UNTIL_NEXT, UNTIL_FIRST, UNTIL_ALL, UNTIL_FAILURE, UNTIL_NOT_DONE };
@@ -88,7 +67,7 @@ static void on_end(struct spt_watch *watch, struct spt_task *t)
     struct completions *set = e->set;
     entry_ended(e);
     if (set->nended == set->count)
-        let_go(t->sched->main, set); /* who waits has it on the stack */
+        spt_let_go(t->sched->main, set); /* who waits has it on the stack */
     if (set->waiter && reached(set, set->waiter->until)) {
         struct until_op *waiter = set->waiter;
         t->seen |= waiter->until == UNTIL_NOT_DONE; /* who waits raises it */
@@ -166,7 +145,7 @@ static void close_set(lua_State *L, struct completions *set)
 {
     for (uint32_t i = 0; i < set->count && set->nended < set->count; i++)
         spt_link_remove(&set->entries[i].watch.link);
-    let_go(L, set);
+    spt_let_go(L, set);
 }
 
 static void add(struct completions *set, struct spt_task *t)
@@ -181,8 +160,6 @@ static void add(struct completions *set, struct spt_task *t)
         spt_task_watch(t, &e->watch);
 }
 
-#define FETCH_AHEAD 3 /* tasks */
-
 /* completions(tasks): a set over an array of task handles without duplicates. */
 static int l_completions(lua_State *L)
 {
@@ -196,11 +173,9 @@ static int l_completions(lua_State *L)
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, 2, 1);
     luaL_setmetatable(L, META);
-    keep(L, set, 2);
+    spt_keep(L, 2); /* live tasks point into it, whatever a script does */
     for (lua_Integer i = 1; i <= n; i++) {
-        lua_rawgeti(L, 1, i + FETCH_AHEAD);
-        if (lua_isuserdata(L, -1))
-            spt_handle_fetch(lua_touserdata(L, -1));
+        spt_handle_fetch_ahead(L, 1, i);
         lua_rawgeti(L, 1, i);
         struct spt_task *t = luaL_testudata(L, -1, SPT_TASK_META);
         if (!t) {
@@ -211,7 +186,7 @@ static int l_completions(lua_State *L)
         lua_settop(L, 2);
     }
     if (set->nended == set->count)
-        let_go(L, set);
+        spt_let_go(L, set);
     return 1;
 }
 
@@ -266,8 +241,6 @@ static const luaL_Reg functions[] = {{"completions", l_completions}, {NULL, NULL
 
 void spt_open_completions(lua_State *L, struct spt_env *env)
 {
-    lua_newtable(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &watching);
     spt_new_type(L, env, META, methods);
     spt_add_functions(L, env, functions);
 }

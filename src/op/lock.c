@@ -1,9 +1,9 @@
 /* lock: one task's at a time. It is a resource of its owner's root scope, so that a task which ends takes
- * no lock with it: the next in the queue gets it. While it is held a table of the registry keeps it, since
- * the scope points into it. */
+ * no lock with it: the next in the queue gets it. It is kept while it is held, since the scope points into it. */
 #include "base/list.h"
 #include "core/check.h"
 #include "core/error.h"
+#include "core/keep.h"
 #include "core/op.h"
 #include "core/sched.h"
 #include "core/scope.h"
@@ -27,26 +27,6 @@ struct acquire_op {
     struct lock *lock; /* kept by the handle at index 1 */
 };
 
-static const char locks_held = 0; /* its address names the table of locks that are held */
-
-/* Keeps the lock at `index` from the collector; may raise out of memory. */
-static void keep(lua_State *L, const struct lock *lock, int index)
-{
-    lua_pushvalue(L, index);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &locks_held);
-    lua_insert(L, -2);
-    lua_rawsetp(L, -2, lock);
-    lua_pop(L, 1);
-}
-
-static void let_go(lua_State *L, const struct lock *lock)
-{
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &locks_held);
-    lua_pushnil(L);
-    lua_rawsetp(L, -2, lock);
-    lua_pop(L, 1);
-}
-
 static void own(struct lock *lock, struct spt_task *t)
 {
     lock->owner = t;
@@ -64,7 +44,7 @@ static void pass_on(lua_State *L, struct lock *lock)
         own(lock, next->op.task);
         septet_op_done(&next->op, SEPTET_OK);
     } else {
-        let_go(L, lock);
+        spt_let_go(L, lock);
     }
 }
 
@@ -155,7 +135,7 @@ static int l_acquire(lua_State *L)
     struct spt_sched *s = spt_env(L)->sched;
     spt_op_check(L, s);
     if (lock->owner || !spt_op_refused(s)) /* a free one that the await refuses stays free */
-        keep(L, lock, 1);
+        spt_keep(L, 1);
     struct acquire_op *acquire = (struct acquire_op *)spt_op_new(L, s, &acquire_type);
     spt_link_init(&acquire->link);
     acquire->lock = lock;
@@ -171,7 +151,7 @@ static int l_try_acquire(lua_State *L)
         return spt_error_usage(L, "cannot hold a lock here: not inside a task");
     bool taken = !lock->owner;
     if (taken) {
-        keep(L, lock, 1);
+        spt_keep(L, 1);
         own(lock, t);
     }
     lua_pushboolean(L, taken);
@@ -238,8 +218,6 @@ static const luaL_Reg functions[] = {{"lock", l_lock}, {NULL, NULL}};
 
 void spt_open_lock(lua_State *L, struct spt_env *env)
 {
-    lua_newtable(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &locks_held);
     spt_new_type(L, env, META, methods);
     spt_add_functions(L, env, functions);
 }
