@@ -166,9 +166,9 @@ function task.map(fn, list)
   return tasks
 end
 
--- The tasks of a list without duplicates, and the task of each item; functions are given to `spawn` if there is
--- one, which returns a task, or false for none yet: then the item stays what it is.
-local function distinct(list, what, spawn)
+-- A set over the tasks of a list without duplicates, these tasks, and the task of each item; functions are given to
+-- `spawn` if there is one, which returns a task, or false for none yet: then the item stays what it is.
+local function completions(list, what, spawn)
   local current = core.current()
   for i = 1, #list do
     local item = list[i]
@@ -182,18 +182,19 @@ local function distinct(list, what, spawn)
       end
     end
   end
-  local tasks, each, by_item = {}, {}, {}
+  local set, tasks = core.completions(#list)
+  local each, by_item = {}, {}
   for i = 1, #list do
     local item = list[i]
     local t = by_item[item]
     if t == nil then
       t = is_task(item) and item or spawn(item)
       by_item[item] = t
-      if t then tasks[#tasks + 1] = t end
+      if t then set:add(t) end
     end
     each[i] = t or item
   end
-  return tasks, each
+  return set, tasks, each
 end
 
 -- Ends what a failed or cancelled combinator still runs, but for `failed`, and waits for it. What fails from here
@@ -237,7 +238,8 @@ end
 
 -- As awaiting it, without seeing how it ended.
 local function wait_for(t)
-  local set = core.completions { t }
+  local set = core.completions(1)
+  set:add(t)
   set:wait "all"
 end
 
@@ -260,19 +262,19 @@ local function feed(scope, fns, limit, settled, by_fn)
   return feeders
 end
 
--- The tasks that a gather waits for, and the task of each of its items, or its function, which has its task in the
--- third once that was spawned.
+-- What a gather waits for, as `completions`; the task of a function that runs later is in the fourth once it was
+-- spawned.
 local function members(scope, list, options)
   if not options.limit then
-    return distinct(list, "gather", function(fn) return scope:spawn(fn) end)
+    return completions(list, "gather", function(fn) return scope:spawn(fn) end)
   end
   local fns, by_fn = {}, {}
-  local tasks, each = distinct(list, "gather", function(fn)
+  local set, tasks, each = completions(list, "gather", function(fn)
     fns[#fns + 1] = fn
     return false
   end)
-  for _, t in ipairs(feed(scope, fns, options.limit, options.settled, by_fn)) do tasks[#tasks + 1] = t end
-  return tasks, each, by_fn
+  for _, t in ipairs(feed(scope, fns, options.limit, options.settled, by_fn)) do set:add(t) end
+  return set, tasks, each, by_fn
 end
 
 local function settled_results(tasks)
@@ -296,10 +298,7 @@ function task.gather(list, options)
   args.list(list, 1, "gather")
   options = args.options(options, { limit = "count", settled = "boolean" }, "gather")
   local scope = new_scope(false, false)
-  local ok, set, tasks, each, by_fn = pcall(function()
-    local all, of_item, of_fn = members(scope, list, options)
-    return core.completions(all), all, of_item, of_fn
-  end)
+  local ok, set, tasks, each, by_fn = pcall(members, scope, list, options)
   if not ok then
     leave(scope)
     error(set, 0)
@@ -309,7 +308,7 @@ function task.gather(list, options)
   leave(scope)
   if failed or not waited then error(err, 0) end
   for i = 1, by_fn and #each or 0 do each[i] = by_fn[each[i]] or each[i] end
-  local results = (options.settled and settled_results or core.values)(each)
+  local results = options.settled and settled_results(each) or set:values(each)
   results.n = #each
   return results
 end
@@ -332,12 +331,11 @@ function task.race(fns)
     end
   end
   local scope = new_scope(false, false)
-  local ok, tasks = pcall(distinct, fns, "race", function(fn) return scope:spawn(fn) end)
+  local ok, set, tasks = pcall(completions, fns, "race", function(fn) return scope:spawn(fn) end)
   if not ok then
     leave(scope)
-    error(tasks, 0)
+    error(set, 0)
   end
-  local set = core.completions(tasks)
   local waited, err = pcall(set.wait, set, "first")
   local first = tasks[set:take()]
   end_members(tasks, set, scope, first)
@@ -369,16 +367,15 @@ function task.wait(tasks, options)
     args.usage("bad option 'return_when' to 'wait' ('%s' is none of 'ALL_COMPLETED', 'FIRST_COMPLETED', "
       .. "'FIRST_EXCEPTION')", options.return_when)
   end
-  tasks = distinct(tasks, "wait")
-  local set = core.completions(tasks)
+  local set, distinct = completions(tasks, "wait")
   limited(options.timeout, set.wait, set, mode)
   local done, pending, ended = {}, {}, {}
   for i in set.take, set do
-    done[#done + 1] = tasks[i]
+    done[#done + 1] = distinct[i]
     ended[i] = true
   end
   set:close()
-  for i, t in ipairs(tasks) do
+  for i, t in ipairs(distinct) do
     if not ended[i] then pending[#pending + 1] = t end
   end
   return done, pending
@@ -395,12 +392,11 @@ function task.as_completed(list, options)
   args.list(list, 1, "as_completed")
   options = args.options(options, { timeout = "seconds" }, "as_completed")
   local owned = {}
-  local tasks = distinct(list, "as_completed", function(fn)
+  local set, tasks = completions(list, "as_completed", function(fn)
     local t = core.spawn(fn)
     owned[#owned + 1] = t
     return t
   end)
-  local set = core.completions(tasks)
   local deadline, handed, loop = options.timeout and core.now() + options.timeout, 0, {}
 
   local function next_ended()

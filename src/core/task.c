@@ -694,18 +694,6 @@ int spt_task_push_results(lua_State *L, int handle, const struct spt_task *t)
     return t->nresults;
 }
 
-/* --- in advance --- */
-
-#define FETCH_AHEAD 3 /* tasks */
-
-void spt_handle_fetch_ahead(lua_State *L, int index, lua_Integer i)
-{
-    lua_rawgeti(L, index, i + FETCH_AHEAD);
-    if (lua_isuserdata(L, -1))
-        spt_handle_fetch(lua_touserdata(L, -1));
-    lua_pop(L, 1);
-}
-
 /* --- in words --- */
 
 void spt_task_name(const struct spt_task *t, char *out, size_t size)

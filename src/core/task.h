@@ -135,9 +135,6 @@ static inline void spt_handle_fetch(const struct spt_task *t)
     spt_fetch((const char *)t - head, head + offsetof(struct spt_task, slot));
 }
 
-/* ... of the task a few places behind `i` in the array at `index`. */
-void spt_handle_fetch_ahead(lua_State *L, int index, lua_Integer i);
-
 static inline void spt_coroutine_fetch(const lua_State *co)
 {
     spt_fetch(co, 208); /* the size of a lua_State, about */

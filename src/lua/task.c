@@ -158,24 +158,6 @@ static int l_result(lua_State *L)
     return 1 + push_result(L, t);
 }
 
-/* values(tasks): of each of these done tasks the first value. */
-static int l_values(lua_State *L)
-{
-    lua_Integer n = (lua_Integer)lua_rawlen(L, 1);
-    lua_createtable(L, n < INT_MAX ? (int)n : 0, 1); /* and room for `n` */
-    for (lua_Integer i = 1; i <= n; i++) {
-        spt_handle_fetch_ahead(L, 1, i);
-        lua_rawgeti(L, 1, i); // stack: tasks, values, task
-        struct spt_task *t = spt_check_task(L, -1);
-        spt_task_retrieve(t);
-        spt_task_push_results(L, 3, t);
-        lua_settop(L, 4);
-        lua_rawseti(L, 2, i);
-        lua_settop(L, 2);
-    }
-    return 1;
-}
-
 /* --- tracebacks: the stack of a task, and of those it waits for --- */
 
 #define AWAITED_MAX 8 /* levels of waits, and tasks of one wait, that a traceback shows */
@@ -362,7 +344,7 @@ static int l_tree(lua_State *L)
 static const luaL_Reg functions[] = {{"spawn", l_spawn},     {"background", l_background},
                                      {"current", l_current}, {"now", l_now},
                                      {"is", l_is},           {"error", l_error},
-                                     {"values", l_values},   {"seen", l_seen},
+                                     {"seen", l_seen},
                                      {"late", l_late},       {"warn", l_warn},
                                      {"locals", l_locals},   {"set_locals", l_set_locals},
                                      {"tree", l_tree},       {NULL, NULL}};

@@ -9,6 +9,7 @@
 #include "op/env.h"
 
 #include <lauxlib.h>
+#include <limits.h>
 #include <stdio.h>
 
 #define META "septet.completions"
@@ -17,16 +18,18 @@ struct entry {
     struct spt_watch watch;
     struct completions *set;
     struct spt_link link;  /* in set->ended once the task has ended */
-    struct spt_task *task; /* kept by the table in the set's user value, at the same index */
+    struct spt_task *task; /* kept by the array in the set's user value, at the same index */
 };
 
 struct completions {
     struct spt_link
         ended;       /* entries whose task has ended and which were not handed out, oldest first */
+    uint32_t room;   /* for entries */
     uint32_t count;  /* entries */
     uint32_t nended; /* tasks ended, handed out or not */
     bool failed;     /* one of them failed */
     bool not_done;   /* one of them failed or was cancelled */
+    bool kept;       /* live tasks point into it: it stays, whatever a script does */
     struct until_op *waiter;
     struct entry entries[];
 };
@@ -61,13 +64,19 @@ static void entry_ended(struct entry *e)
     set->not_done |= e->task->state != SPT_TASK_DONE;
 }
 
+static void let_go(lua_State *L, struct completions *set)
+{
+    spt_let_go(L, set);
+    set->kept = false;
+}
+
 static void on_end(struct spt_watch *watch, struct spt_task *t)
 {
     struct entry *e = SPT_OF(watch, struct entry, watch);
     struct completions *set = e->set;
     entry_ended(e);
     if (set->nended == set->count)
-        spt_let_go(t->sched->main, set); /* who waits has it on the stack */
+        let_go(t->sched->main, set); /* who waits has it on the stack */
     if (set->waiter && reached(set, set->waiter->until)) {
         struct until_op *waiter = set->waiter;
         t->seen |= waiter->until == UNTIL_NOT_DONE; /* who waits raises it */
@@ -141,53 +150,46 @@ static struct completions *check(lua_State *L)
     return spt_check_self(L, "completions");
 }
 
-static void close_set(lua_State *L, struct completions *set)
+/* completions(n): a set with room for so many tasks, and the array of its tasks, which add() fills. */
+static int l_completions(lua_State *L)
 {
-    for (uint32_t i = 0; i < set->count && set->nended < set->count; i++)
-        spt_link_remove(&set->entries[i].watch.link);
-    spt_let_go(L, set);
+    lua_Integer n = spt_check_count(L, 1, 0);
+    if (n > INT_MAX)
+        return luaL_error(L, "not enough memory");
+    struct completions *set =
+        lua_newuserdatauv(L, sizeof *set + (size_t)n * sizeof *set->entries, 1);
+    *set = (struct completions){.room = (uint32_t)n};
+    spt_link_init(&set->ended);
+    luaL_setmetatable(L, META);
+    lua_createtable(L, (int)n, 0);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, -3, 1);
+    return 2;
 }
 
-static void add(struct completions *set, struct spt_task *t)
+/* set:add(task): a task that is not in it yet. */
+static int l_add(lua_State *L)
 {
+    struct completions *set = check(L);
+    struct spt_task *t = spt_check_task(L, 2);
+    if (set->count == set->room)
+        return spt_error_usage(L, "no room for another task");
+    bool ended = spt_task_ended(t);
+    if (!ended && !set->kept)
+        spt_keep(L, 1);
+    set->kept |= !ended;
+    lua_getiuservalue(L, 1, 1);
+    lua_pushvalue(L, 2);
+    lua_rawseti(L, -2, set->count + 1);
     struct entry *e = &set->entries[set->count++];
     *e = (struct entry){.set = set, .task = t, .watch.fire = on_end};
     spt_link_init(&e->link);
     spt_link_init(&e->watch.link);
-    if (spt_task_ended(t))
+    if (ended)
         entry_ended(e);
     else
         spt_task_watch(t, &e->watch);
-}
-
-/* completions(tasks): a set over an array of task handles without duplicates. */
-static int l_completions(lua_State *L)
-{
-    luaL_checktype(L, 1, LUA_TTABLE);
-    lua_settop(L, 1);
-    lua_Integer n = (lua_Integer)lua_rawlen(L, 1);
-    struct completions *set =
-        lua_newuserdatauv(L, sizeof *set + (size_t)n * sizeof *set->entries, 1);
-    *set = (struct completions){0};
-    spt_link_init(&set->ended);
-    lua_pushvalue(L, 1);
-    lua_setiuservalue(L, 2, 1);
-    luaL_setmetatable(L, META);
-    spt_keep(L, 2); /* live tasks point into it, whatever a script does */
-    for (lua_Integer i = 1; i <= n; i++) {
-        spt_handle_fetch_ahead(L, 1, i);
-        lua_rawgeti(L, 1, i);
-        struct spt_task *t = luaL_testudata(L, -1, SPT_TASK_META);
-        if (!t) {
-            close_set(L, set);
-            return spt_error_arg(L, 1, "array of tasks expected");
-        }
-        add(set, t);
-        lua_settop(L, 2);
-    }
-    if (set->nended == set->count)
-        spt_let_go(L, set);
-    return 1;
+    return 0;
 }
 
 /* set:wait(until): "next" gives the index of the next ended task, nil after the last; "first" (one has
@@ -227,15 +229,45 @@ static int l_not_done(lua_State *L)
     return 0;
 }
 
+#define AHEAD 4 /* tasks: what is asked for arrives when its turn comes */
+
+/* set:values(tasks): an array of the first value of each of these tasks, which are done. They are as a rule those of
+ * the set: the memory of its next ones is asked for. */
+static int l_values(lua_State *L)
+{
+    const struct completions *set = check(L);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
+    lua_Integer n = (lua_Integer)lua_rawlen(L, 2);
+    lua_createtable(L, n < INT_MAX ? (int)n : 0, 1); /* and room for `n` */
+    for (lua_Integer i = 1; i <= n; i++) {
+        if (i + AHEAD <= set->count)
+            spt_handle_fetch(set->entries[i + AHEAD - 1].task);
+        lua_rawgeti(L, 2, i); // stack: set, tasks, values, task
+        struct spt_task *t = spt_check_task(L, 4);
+        spt_task_retrieve(t);
+        spt_task_push_results(L, 4, t);
+        lua_settop(L, 5);
+        lua_rawseti(L, 3, i);
+        lua_settop(L, 3);
+    }
+    return 1;
+}
+
 /* set:close(): ends the subscriptions. */
 static int l_close(lua_State *L)
 {
-    close_set(L, check(L));
+    struct completions *set = check(L);
+    for (uint32_t i = 0; i < set->count && set->nended < set->count; i++)
+        spt_link_remove(&set->entries[i].watch.link);
+    if (set->kept)
+        let_go(L, set);
     return 0;
 }
 
 static const luaL_Reg methods[] = {
-    {"wait", l_wait}, {"take", l_take}, {"not_done", l_not_done}, {"close", l_close}, {NULL, NULL}};
+    {"add", l_add},       {"wait", l_wait},   {"take", l_take}, {"not_done", l_not_done},
+    {"values", l_values}, {"close", l_close}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"completions", l_completions}, {NULL, NULL}};
 

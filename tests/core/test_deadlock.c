@@ -56,7 +56,7 @@ static void test_deadlock_through_one_of_many(void **state)
 {
     start(PRELUDE "named('free', function() fake 'f' end)\n"
                   "named('all', function()\n"
-                  "  local set = core.completions {T.free, T.other} set:wait 'all' end)\n"
+                  "  local set = completions {T.free, T.other} set:wait 'all' end)\n"
                   "named('other', function() T.all:await() end) fake 'main'");
     assert_circle("all other");
     script("for _, t in pairs(T) do t:cancel() end");

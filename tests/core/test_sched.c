@@ -224,7 +224,7 @@ static void test_sched_sleeps_in_virtual_time(void **state)
 static void test_sched_completions_come_in_order_of_ending(void **state)
 {
     start("local ts = {} for i = 1, 4 do ts[i] = core.spawn(fake, 'f' .. i) end\n"
-          "local set = core.completions(ts)\n"
+          "local set = completions(ts)\n"
           "while true do local i = set:wait('next') if not i then break end log(i) end\n"
           "log 'end' set:close()");
     done("f3", 0);
@@ -245,7 +245,7 @@ static void waits_until(const char *until, const char *expected)
     snprintf(code, sizeof code,
              "a = core.spawn(fake, 'a') b = core.spawn(fake, 'b')\n"
              "c = core.spawn(function() fake 'c' error('c', 0) end) d = core.spawn(fake, 'd')\n"
-             "S = core.completions{a, b, c, d} S:wait('%s')\n"
+             "S = completions{a, b, c, d} S:wait('%s')\n"
              "local n = 0 for _ in S.take, S do n = n + 1 end log(n)\n"
              "S:wait('all') S:close() log(try(c.await, c))",
              until);
@@ -272,15 +272,15 @@ static void test_sched_completions_until_words(void **state)
 static void test_sched_completions_of_ended_tasks(void **state)
 {
     start("local t = core.spawn(print) local u = core.spawn(fake, 'a') t:await()\n"
-          "local set = core.completions{u, t} log(set:wait('next')) log(set:take() == nil)\n"
-          "set:wait('first') set:close() log(select('#', core.completions{}:wait('next')))");
+          "local set = completions{u, t} log(set:wait('next')) log(set:take() == nil)\n"
+          "set:wait('first') set:close() log(select('#', completions{}:wait('next')))");
     assert_log("2 true 0");
 }
 
 static void test_sched_completions_cancelled_wait_may_be_repeated(void **state)
 {
     start("T = core.spawn(fake, 'a')\n"
-          "local set = core.completions{T}\n"
+          "local set = completions{T}\n"
           "local _, e = block(false, false, 1, function() set:wait('all') end) log(e.source)\n"
           "log(set:wait('next')) set:close()");
     advance(1);
@@ -292,7 +292,7 @@ static void test_sched_completions_cancelled_wait_may_be_repeated(void **state)
 
 static void test_sched_completions_serve_one_waiter(void **state)
 {
-    start("T = core.spawn(fake, 'a') S = core.completions{T}\n"
+    start("T = core.spawn(fake, 'a') S = completions{T}\n"
           "core.spawn(function() S:wait('all') log 'first' end)\n"
           "core.checkpoint() core.checkpoint() log(try(S.wait, S, 'all')) T:await()\n"
           "core.checkpoint()");
@@ -304,7 +304,7 @@ static void test_sched_completions_serve_one_waiter(void **state)
 
 static void test_sched_completions_that_are_dropped_leave_the_tasks_alone(void **state)
 {
-    start("T = core.spawn(fake, 'a') do core.completions{T, (core.spawn(fake, 'b'))} end fake 'c'");
+    start("T = core.spawn(fake, 'a') do completions{T, (core.spawn(fake, 'b'))} end fake 'c'");
     lua_gc(world.L, LUA_GCCOLLECT);
     done("a", 0);
     done("b", 0);
@@ -314,9 +314,17 @@ static void test_sched_completions_that_are_dropped_leave_the_tasks_alone(void *
 
 static void test_sched_completions_of_what_is_no_task_are_refused(void **state)
 {
-    start("log(try(core.completions, {core.spawn(print), 1}))");
+    start("log(try(completions, {core.spawn(print), 1}))");
     assert_log("Usage");
     assert_warned("is cancelled before it ran");
+}
+
+static void test_sched_completions_refuse_more_tasks_than_they_have_room_for(void **state)
+{
+    start("local t = core.spawn(tostring, 7) local set = core.completions(1) set:add(t)\n"
+          "log(try(set.add, set, t), try(core.completions, -1), try(core.completions, math.maxinteger))\n"
+          "set:wait 'all' log(set:take(), set:values{t}[1])");
+    assert_log("Usage Usage string 1 7");
 }
 
 /* --- the same again --- */
@@ -327,7 +335,7 @@ static const char program[] =
     "  for j = 1, i do core.sleep(j / 10) core.checkpoint() end\n"
     "  if i == 4 then error('four', 0) end return i\n"
     "end) end\n"
-    "local set = core.completions(ts)\n"
+    "local set = completions(ts)\n"
     "for _ = 1, 5 do local i = set:wait('next') log(i, try(ts[i].await, ts[i])) end set:close()\n"
     "block(true, false, 1, function(g)\n"
     "  for i = 1, 4 do g:spawn(core.sleep, i) end\n"
@@ -470,6 +478,7 @@ int main(void)
         TEST(test_sched_completions_serve_one_waiter),
         TEST(test_sched_completions_that_are_dropped_leave_the_tasks_alone),
         TEST(test_sched_completions_of_what_is_no_task_are_refused),
+        TEST(test_sched_completions_refuse_more_tasks_than_they_have_room_for),
         cmocka_unit_test(test_sched_same_program_twice_gives_the_same_trace),
         cmocka_unit_test(test_sched_state_closed_under_waiting_tasks_closes_operations),
         cmocka_unit_test(test_sched_safety_net_survives_out_of_memory),

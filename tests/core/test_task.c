@@ -430,7 +430,7 @@ static const char sweep_code[] =
     "local u = core.spawn(function() return coroutine.wrap(child)(4) end)\n"
     "block(true, false, 5, function(g) g:spawn(core.sleep, 2) g:spawn(error, 'x') core.sleep(3) "
     "end)\n"
-    "local set = core.completions{t, u} set:wait('all') set:close()\n"
+    "local set = completions{t, u} set:wait('all') set:close()\n"
     "log(t:await()) log(u:await())\n"
     "core.spawn(core.sleep, 9) u:cancel() log(try(core.spawn(error, 'y').await, t))\n";
 
