@@ -3,6 +3,16 @@
 
 #include <stddef.h>
 
+/* Links `child` as the leftmost child of `parent`, which it does not come before. */
+static void adopt(struct spt_heap_node *parent, struct spt_heap_node *child)
+{
+    child->prev = parent;
+    child->next = parent->child;
+    if (parent->child)
+        parent->child->prev = child;
+    parent->child = child;
+}
+
 /* Makes the later of two roots the leftmost child of the other. Either may be NULL. */
 static struct spt_heap_node *meld(const struct spt_heap *heap, struct spt_heap_node *a,
                                   struct spt_heap_node *b)
@@ -14,11 +24,7 @@ static struct spt_heap_node *meld(const struct spt_heap *heap, struct spt_heap_n
         a = b;
         b = t;
     }
-    b->prev = a;
-    b->next = a->child;
-    if (a->child)
-        a->child->prev = b;
-    a->child = b;
+    adopt(a, b);
     return a;
 }
 
@@ -47,25 +53,40 @@ static struct spt_heap_node *meld_siblings(const struct spt_heap *heap, struct s
     return root;
 }
 
+/* What is inserted in order becomes a chain, where each removal is O(1): the first of n nodes that all hang on the
+ * root would leave n - 1 to be paired. */
 void spt_heap_insert(struct spt_heap *heap, struct spt_heap_node *node)
 {
     node->child = node->next = node->prev = NULL;
-    heap->root = meld(heap, heap->root, node);
+    if (heap->last && !heap->before(node, heap->last))
+        adopt(heap->last, node);
+    else
+        heap->root = meld(heap, heap->root, node);
+    heap->last = node;
+}
+
+/* Puts `other`, which may be NULL, where `node` was. */
+static void replace(struct spt_heap *heap, struct spt_heap_node *node, struct spt_heap_node *other)
+{
+    struct spt_heap_node *prev = node->prev, *next = node->next;
+    if (other) {
+        other->prev = prev;
+        other->next = next;
+    }
+    if (next)
+        next->prev = other ? other : prev;
+    if (!prev)
+        heap->root = other;
+    else if (prev->child == node)
+        prev->child = other ? other : next;
+    else
+        prev->next = other ? other : next;
 }
 
 void spt_heap_remove(struct spt_heap *heap, struct spt_heap_node *node)
 {
-    struct spt_heap_node *orphans = meld_siblings(heap, node->child);
-    if (node == heap->root) {
-        heap->root = orphans;
-    } else {
-        if (node->prev->child == node)
-            node->prev->child = node->next;
-        else
-            node->prev->next = node->next;
-        if (node->next)
-            node->next->prev = node->prev;
-        heap->root = meld(heap, heap->root, orphans);
-    }
+    replace(heap, node, meld_siblings(heap, node->child));
+    if (heap->last == node)
+        heap->last = NULL;
     node->child = node->next = node->prev = NULL;
 }

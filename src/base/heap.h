@@ -1,5 +1,5 @@
-/* Intrusive pairing heap: insert and find-min in O(1), remove in O(log n) amortised, and no
- * allocation ever, so that arming a timer cannot fail. */
+/* Intrusive pairing heap: insert and find-min in O(1), remove in O(log n) amortised, O(1) for what was inserted in
+ * order, and no allocation ever, so that arming a timer cannot fail. */
 #ifndef SPT_BASE_HEAP_H
 #define SPT_BASE_HEAP_H
 
@@ -14,6 +14,7 @@ struct spt_heap_node {
 
 struct spt_heap {
     struct spt_heap_node *root;
+    struct spt_heap_node *last; /* inserted, NULL once it is removed */
     bool (*before)(const struct spt_heap_node *a, const struct spt_heap_node *b); /* strict order */
 };
 
