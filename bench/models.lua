@@ -71,16 +71,13 @@ end
 
 -- --- handing items through a channel at which n tasks wait ---
 
-local function through_channel(n, times, here, there)
+local function through_channel(n, times, hand_over, wait)
   return task.group(function(g)
     local channel = sync.channel(0)
-    local function hand_over()
-      while true do there(channel, true) end
-    end
-    for _ = 1, n do g:spawn(hand_over) end
+    for _ = 1, n do g:spawn(wait, channel, math.huge) end
     task.sleep(0)
     local c0 = os.clock()
-    for _ = 1, n * times do here(channel, true) end
+    hand_over(channel, n * times)
     task.sleep(0)
     local cpu = os.clock() - c0
     g:cancel()
@@ -88,8 +85,13 @@ local function through_channel(n, times, here, there)
   end)
 end
 
-local function send(channel, item) channel:send(item) end
-local function recv(channel) return channel:recv() end
+local function send(channel, count)
+  for _ = 1, count do channel:send(true) end
+end
+
+local function recv(channel, count)
+  for _ = 1, count do channel:recv() end
+end
 
 local function receivers(n, times) return through_channel(n, times, send, recv) end
 local function senders(n, times) return through_channel(n, times, recv, send) end

@@ -394,7 +394,8 @@ static void keep_memory(void)
 #if MI_MALLOC_VERSION >= 210
     mi_option_set(mi_option_purge_delay, -1);
 #else
-    mi_option_disable(mi_option_allow_decommit);
+    mi_option_set(mi_option_decommit_delay, 1 << 30); /* ms */
+    mi_option_set(mi_option_segment_decommit_delay, 1 << 30);
 #endif
 #endif
 }

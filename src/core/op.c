@@ -199,12 +199,27 @@ static void report_stuck(lua_State *L, struct spt_task *t)
     lua_pop(L, 2);
 }
 
+/* Pushes the error of a cancellation: the same one in however many tasks it reaches. */
+static void push_cancelled(lua_State *L, struct spt_sched *s, const struct spt_scope *canceller)
+{
+    if (canceller && canceller->nth == s->raised) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, s->raised_ref);
+        return;
+    }
+    spt_error_push_cancelled(L, canceller);
+    if (canceller) {
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, LUA_REGISTRYINDEX, s->raised_ref);
+        s->raised = canceller->nth;
+    }
+}
+
 static int raise_cancelled(lua_State *L, struct spt_task *t)
 {
     t->op = NULL;
     if (++t->scope->refused == STUCK)
         report_stuck(L, t);
-    spt_error_push_cancelled(L, spt_scope_canceller(t->scope));
+    push_cancelled(L, t->sched, spt_scope_canceller(t->scope));
     return lua_error(L);
 }
 
@@ -237,22 +252,6 @@ bool spt_op_refused(struct spt_sched *s)
     return t->scope->effective || s->closing;
 }
 
-/* Is the await refused? A refused operation never
- * starts; its task takes one trip through the ready queue, so that a loop which swallows the error
- * starves nobody. */
-static bool refused(struct spt_task *t, bool shielded)
-{
-    struct spt_sched *s = t->sched;
-    if (shielded || !spt_op_refused(s))
-        return false;
-    bool over = s->over || s->closing || (s->nmains == 0 && s->background.cancelled);
-    if (over && ++t->refusals > REFUSALS_MAX) {
-        t->refusals = REFUSALS_MAX;
-        t->abandoned = true;
-    }
-    return true;
-}
-
 static void op_start(septet_op *op)
 {
     op->state = SPT_OP_STARTING;
@@ -264,17 +263,29 @@ static void op_start(septet_op *op)
     }
 }
 
-int spt_op_await(lua_State *L, septet_op *op, bool shielded)
+/* A refused operation never starts; its task takes one trip through the ready queue, so that a loop which swallows
+ * the error starves nobody. */
+int spt_op_refuse(lua_State *L, septet_op *op)
+{
+    struct spt_task *t = task_of(op);
+    struct spt_sched *s = t->sched;
+    bool over = s->over || s->closing || (s->nmains == 0 && s->background.cancelled);
+    if (over && ++t->refusals > REFUSALS_MAX) {
+        t->refusals = REFUSALS_MAX;
+        t->abandoned = true;
+    }
+    op->state = SPT_OP_CANCELLED;
+    luaL_checkstack(L, 8, "too many arguments to an await");
+    spt_task_yielding(t);
+    return suspend(L, op);
+}
+
+int spt_op_begin(lua_State *L, septet_op *op, bool shielded)
 {
     struct spt_task *t = task_of(op);
     struct spt_sched *s = t->sched;
     assert(t == s->current);
     luaL_checkstack(L, 8, "too many arguments to an await");
-    if (refused(t, shielded)) {
-        op->state = SPT_OP_CANCELLED;
-        spt_task_yielding(t);
-        return suspend(L, op);
-    }
     op_start(op);
     if (op->state == SPT_OP_DONE) {
         if (t->budget-- > 0)
@@ -292,7 +303,9 @@ int spt_op_await(lua_State *L, septet_op *op, bool shielded)
 
 int septet_op_await(lua_State *L, septet_op *op)
 {
-    return spt_op_await(L, op, false);
+    if (spt_op_refused(spt_op_sched(op)))
+        return spt_op_refuse(L, op);
+    return spt_op_begin(L, op, false);
 }
 
 void septet_op_done(septet_op *op, int status)
@@ -330,8 +343,9 @@ static const septet_op_type checkpoint_type = {
 int spt_op_checkpoint(lua_State *L, struct spt_sched *s)
 {
     septet_op *op = spt_op_new(L, s, &checkpoint_type);
-    bool refuse = refused(s->current, false);
-    op->state = refuse ? SPT_OP_CANCELLED : SPT_OP_DONE;
+    if (spt_op_refused(s))
+        return spt_op_refuse(L, op);
+    op->state = SPT_OP_DONE;
     spt_task_yielding(s->current);
     return suspend(L, op);
 }

@@ -24,12 +24,13 @@ void spt_op_open(lua_State *L);
 /* As septet_op_new, for who knows the scheduler already. */
 septet_op *spt_op_new(lua_State *L, struct spt_sched *s, const septet_op_type *type);
 
-/* As septet_op_await; with `shielded`, cancellation does not reach it: the join of a closing scope. */
-int spt_op_await(lua_State *L, septet_op *op, bool shielded);
-
-/* Will the running task's next wait be refused, because its scope is cancelled or the host ends? For operations
- * that act before they wait: what is refused must have had no effect. */
+/* The steps of septet_op_await, for operations that act before they wait: what is refused must have had no effect.
+ * Is the running task's next wait refused, because its scope is cancelled or the host ends? Then its end is
+ * spt_op_refuse, which raises; else spt_op_begin, with nothing between that may run Lua. With `shielded`, no later
+ * cancellation reaches it: the join of a closing scope. */
 bool spt_op_refused(struct spt_sched *s);
+int spt_op_refuse(lua_State *L, septet_op *op);
+int spt_op_begin(lua_State *L, septet_op *op, bool shielded);
 
 /* Raises Usage, naming what is in the way, where the running code could not be suspended. */
 void spt_op_check(lua_State *L, struct spt_sched *s);

@@ -35,16 +35,19 @@ void spt_sched_init(struct spt_sched *s, lua_State *L, const struct spt_world *w
     spt_scope_init(&s->mains, s, NULL, NULL);
     spt_scope_init(&s->background, s, NULL, NULL);
     s->now_ns = spt_sched_clock(s);
-    s->anchors_ref = s->pool_ref = LUA_NOREF;
+    s->anchors_ref = s->pool_ref = s->raised_ref = LUA_NOREF;
     if (spt_trace_init(&s->trace, trace_records) != SEPTET_OK)
         luaL_error(L, "not enough memory");
     spt_error_open(L);
     spt_op_open(L);
     spt_keep_open(L);
+    lua_pushboolean(L, 0);
+    s->raised_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_newtable(L);
     s->anchors_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    lua_createtable(L, SPT_POOL_MAX, 0); /* all its room, so that filling it cannot fail */
+    lua_pushboolean(L, 0);
     s->pool_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    spt_task_make_pool(L, s);
     lua_pushlightuserdata(L, s);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &sched_key);
 }
@@ -77,6 +80,7 @@ void spt_sched_release(struct spt_sched *s)
     if (s->main) {
         luaL_unref(s->main, LUA_REGISTRYINDEX, s->anchors_ref);
         luaL_unref(s->main, LUA_REGISTRYINDEX, s->pool_ref);
+        luaL_unref(s->main, LUA_REGISTRYINDEX, s->raised_ref);
         lua_pushnil(s->main);
         lua_rawsetp(s->main, LUA_REGISTRYINDEX, &sched_key);
     }

@@ -35,8 +35,6 @@ struct spt_quiet {
     void (*fire)(struct spt_quiet *); /* once; the node is out of the list */
 };
 
-#define SPT_POOL_MAX 1024 /* coroutines that rest for later tasks */
-
 struct spt_sched {
     lua_State *main; /* borrowed; nothing of ours stays on its stack between calls */
     struct spt_world world;
@@ -55,6 +53,7 @@ struct spt_sched {
     uint32_t live;            /* tasks not ended */
     uint32_t nmains;          /* of them main tasks */
     uint32_t cancelled_mains; /* main tasks that ended cancelled, ever */
+    uint64_t ncancelled;      /* scopes cancelled, ever */
     uint32_t external;        /* operations waiting for the world outside */
     uint64_t shuffle; /* not 0: batches run in random order, by this state of the generator */
     uint64_t slow_ns; /* a turn that takes longer is reported; 0: none is */
@@ -64,11 +63,16 @@ struct spt_sched {
     bool over;     /* a task that goes on absorbing its cancellation is abandoned */
     bool closing;  /* every await is refused */
 
+    /* private to op.c: the error of the cancellation that was raised last */
+    uint64_t raised; /* its spt_scope.nth */
+    int raised_ref;  /* registry */
+
     /* private to task.c: what keeps tasks from the garbage collector */
     int anchors_ref, pool_ref; /* registry */
     uint32_t *free_anchors;    /* stack of free indices in the anchor table */
     uint32_t nfree, nanchors;
-    uint32_t npool; /* coroutines resting in the pool */
+    uint32_t npool; /* coroutines resting in the pool, some of which the collector may have taken */
+    uint32_t pool_room; /* of its table */
 };
 
 /* Puts a scheduler into the state of `L`; raises out of memory (run it protected, then release). */

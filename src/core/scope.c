@@ -67,6 +67,7 @@ bool spt_scope_cancel(struct spt_scope *scope, const char *source, const char *r
         return false;
     scope->cancelled = true;
     scope->source = source;
+    scope->nth = ++s->ncancelled;
     scope->by = s->current ? s->current->id : 0;
     snprintf(scope->reason, sizeof scope->reason, "%s", reason ? reason : "");
     spt_trace_put(&s->trace, (struct spt_rec){.t = s->now_ns,

@@ -40,6 +40,7 @@ struct spt_scope {
     struct spt_link resources;         /* spt_resource, in order of acquisition */
     const struct spt_scope *canceller; /* while effective: whose cancellation came first */
     const char *source; /* why: "cancel", "deadline", "sibling", "owner", "shutdown"; static */
+    uint64_t nth;       /* its cancellation, of all in the host; 0: not cancelled */
     uint32_t by;        /* id of the task that cancelled; 0: the host */
     uint32_t refused; /* waits that its task began in it, or stayed in, and that raised Cancelled */
     void (*on_empty)(struct spt_scope *); /* set while someone waits for ntasks == 0; cleared before

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <lauxlib.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -265,24 +266,30 @@ static int body(lua_State *L)
 
 /* --- birth --- */
 
-/* Pushes a coroutine: one that rests, or a new one. */
-static lua_State *take_coroutine(lua_State *L, struct spt_sched *s)
+/* Pushes a coroutine that rests; pushes nothing where there is none. The pool is weak: what rests in it goes with the
+ * next collection, all of it at once. */
+static bool push_rested(lua_State *L, struct spt_sched *s)
 {
     if (s->npool == 0)
-        return lua_newthread(L);
+        return false;
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->pool_ref);
-    lua_rawgeti(L, -1, s->npool);
+    if (lua_rawgeti(L, -1, s->npool) != LUA_TTHREAD) {
+        lua_pop(L, 2);
+        s->npool = 0;
+        return false;
+    }
     lua_pushnil(L);
     lua_rawseti(L, -3, s->npool--);
     lua_remove(L, -2);
-    return lua_tothread(L, -1);
+    return true;
 }
 
-/* Gives a task, whose handle is on top of the stack, a coroutine with room for its function and arguments. */
+/* Gives the coroutine on top of the stack to the task whose handle lies below it, with room for its function and
+ * arguments. Pops it. */
 static void give_coroutine(lua_State *L, struct spt_task *t, int nargs)
 {
     const struct spt_sched *s = t->sched;
-    lua_State *co = take_coroutine(L, t->sched);
+    lua_State *co = lua_tothread(L, -1);
     if (!lua_checkstack(co, nargs + 3))
         luaL_error(L, "too many arguments");
     lua_setiuservalue(L, -2, SPT_TASK_UV_VALUE);
@@ -302,19 +309,21 @@ static void clear_held(lua_State *L, int nargs)
     }
 }
 
-/* Moves what the user values of a new task hold to a coroutine from the pool: allocates nothing. */
+/* Moves what the user values of a new task hold to the coroutine on top of the stack, which it pops: allocates
+ * nothing. */
 static void leave_handle(lua_State *L, struct spt_task *t)
 {
+    int co = lua_gettop(L), handle = co + 1;
     spt_task_push(L, t);
-    int handle = lua_gettop(L);
     for (int uv = 1; uv <= t->nargs + 1; uv++)
         lua_getiuservalue(L, handle, uv);
     lua_pushvalue(L, handle);
+    lua_pushvalue(L, co);
     give_coroutine(L, t, t->nargs);
     lua_pop(L, 1);
     lua_xmove(L, t->co, t->nargs + 1);
     clear_held(L, t->nargs);
-    lua_pop(L, 1);
+    lua_pop(L, 2);
 }
 
 static uint64_t place_of(struct spt_sched *s, const lua_Debug *ar, int line)
@@ -366,8 +375,11 @@ struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct sp
     *t = (struct spt_task){0};
     luaL_setmetatable(L, SPT_TASK_META);
     t->sched = s;
-    if (nargs >= SPT_TASK_UV_HELD)
+    if (nargs >= SPT_TASK_UV_HELD) {
+        if (!push_rested(L, s))
+            lua_newthread(L);
         give_coroutine(L, t, nargs);
+    }
     t->defined = place_of_function(L, s, fn);
     t->anchor = anchor(L, s);
     /* Nothing raises from here on. */
@@ -540,7 +552,7 @@ static void end(struct spt_task *t)
 static void recycle(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
-    if (t->coroutine_seen || s->npool == SPT_POOL_MAX || lua_gethook(t->co) != s->hook)
+    if (t->coroutine_seen || s->npool == s->pool_room || lua_gethook(t->co) != s->hook)
         return;
     lua_rawgeti(s->main, LUA_REGISTRYINDEX, s->pool_ref);
     lua_pushthread(t->co);
@@ -610,14 +622,28 @@ static void report_hog(struct spt_task *t, uint64_t ns)
     s->world.warn(s->world.ud, line);
 }
 
-/* Puts a new coroutine into the pool, which is empty. */
-static int l_refill(lua_State *L)
+/* Makes the pool, which is empty, as large as need be for those that live. */
+void spt_task_make_pool(lua_State *L, struct spt_sched *s)
+{
+    uint32_t room = s->pool_room ? s->pool_room : 256;
+    while (room < s->live && room < INT_MAX / 2)
+        room *= 2;
+    lua_createtable(L, (int)room, 0); /* all its room, so that filling it cannot fail */
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "v");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_rawseti(L, LUA_REGISTRYINDEX, s->pool_ref);
+    s->pool_room = room;
+}
+
+static int l_new_coroutine(lua_State *L)
 {
     struct spt_sched *s = lua_touserdata(L, 1);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->pool_ref);
+    if (s->live > s->pool_room)
+        spt_task_make_pool(L, s);
     lua_newthread(L);
-    lua_rawseti(L, -2, ++s->npool); /* the table was made with this room */
-    return 0;
+    return 1;
 }
 
 /* Its first turn: only now does it need a coroutine, so tasks that never wait share one. Returns false, with
@@ -627,10 +653,10 @@ static bool start(struct spt_task *t)
     lua_State *L = t->sched->main;
     if (t->co)
         return true;
-    if (t->sched->npool == 0) {
-        lua_pushcfunction(L, l_refill);
+    if (!push_rested(L, t->sched)) {
+        lua_pushcfunction(L, l_new_coroutine);
         lua_pushlightuserdata(L, t->sched);
-        if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+        if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
             spt_task_push(L, t);
             clear_held(L, t->nargs);
             lua_insert(L, -2);

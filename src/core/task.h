@@ -168,6 +168,9 @@ void spt_task_yielding(struct spt_task *t);
 /* Running to waiting, for the operation in t->op at a line of the script. */
 void spt_task_waiting(struct spt_task *t, lua_State *L);
 
+/* Makes the table, weak and at s->pool_ref, in which coroutines of ended tasks rest for later ones. */
+void spt_task_make_pool(lua_State *L, struct spt_sched *s);
+
 /* Subscribes to the end of a live task. spt_link_remove(&watch->link) ends it. */
 void spt_task_watch(struct spt_task *t, struct spt_watch *watch);
 

@@ -4,8 +4,8 @@
  * to a receiver that waits is laid on that one's. So whoever is cancelled takes nothing with it, and a
  * rendezvous needs no memory. Only what is buffered lies in a table.
  *
- * All that moves a value does so in the calling C function, before the await, which only waits or says that
- * it is done. It acts only where the await will not be refused: what is cancelled has had no effect. */
+ * All that moves a value does so in the calling C function, before the wait begins, which only waits or says that
+ * it is done. It acts only where the wait is not refused: what is cancelled has had no effect. */
 #include "base/list.h"
 #include "core/check.h"
 #include "core/error.h"
@@ -48,7 +48,7 @@ struct channel_op {
     struct channel *channel;
     const struct sender *sender; /* NULL: channel:send() */
     lua_State *L;                /* that waits */
-    bool settled;                /* before the await, with `result` */
+    bool settled;                /* before the wait, with `result` */
     int result;
 };
 
@@ -242,12 +242,6 @@ static struct channel_op *new_op(lua_State *L, struct channel *ch, const septet_
     return op;
 }
 
-/* What is settled has happened, and no cancellation that comes in between takes it back. */
-static int await(lua_State *L, struct channel_op *op)
-{
-    return spt_op_await(L, &op->op, op->settled);
-}
-
 static void settle(struct channel_op *op, int result)
 {
     op->settled = true;
@@ -263,26 +257,26 @@ static int await_send(lua_State *L, struct channel *ch, const struct sender *sen
 {
     struct channel_op *op = new_op(L, ch, &send_type);
     op->sender = sender;
-    if (!spt_op_refused(spt_env(L)->sched)) {
-        reserve(L, ch);
-        if (is_closed(ch, sender))
-            settle(op, SEPTET_ECLOSED);
-        else if (give(L, ch))
-            settle(op, SEPTET_OK);
-    }
-    return await(L, op);
+    reserve(L, ch);
+    if (spt_op_refused(spt_op_sched(&op->op)))
+        return spt_op_refuse(L, &op->op);
+    if (is_closed(ch, sender))
+        settle(op, SEPTET_ECLOSED);
+    else if (give(L, ch))
+        settle(op, SEPTET_OK);
+    return spt_op_begin(L, &op->op, false);
 }
 
 static int await_recv(lua_State *L, struct channel *ch)
 {
     struct channel_op *op = new_op(L, ch, &recv_type);
-    if (!spt_op_refused(spt_env(L)->sched)) {
-        if (take(L, ch))
-            settle(op, SEPTET_OK);
-        else if (ch->closed)
-            settle(op, SEPTET_ECLOSED);
-    }
-    return await(L, op);
+    if (spt_op_refused(spt_op_sched(&op->op)))
+        return spt_op_refuse(L, &op->op);
+    if (take(L, ch))
+        settle(op, SEPTET_OK);
+    else if (ch->closed)
+        settle(op, SEPTET_ECLOSED);
+    return spt_op_begin(L, &op->op, false);
 }
 
 static int try_send(lua_State *L, struct channel *ch, const struct sender *sender)

@@ -89,7 +89,7 @@ static int l_join(lua_State *L)
     struct spt_scope *scope = check(L, 1);
     struct scope_op *join = (struct scope_op *)spt_op_new(L, scope->sched, &scope_type);
     join->scope = scope;
-    return spt_op_await(L, &join->op, true);
+    return spt_op_begin(L, &join->op, true);
 }
 
 /* --- opening and closing --- */

@@ -322,9 +322,27 @@ static void test_sched_completions_of_what_is_no_task_are_refused(void **state)
 static void test_sched_completions_refuse_more_tasks_than_they_have_room_for(void **state)
 {
     start("local t = core.spawn(tostring, 7) local set = core.completions(1) set:add(t)\n"
-          "log(try(set.add, set, t), try(core.completions, -1), try(core.completions, math.maxinteger))\n"
+          "log(try(set.add, set, t), try(core.completions, -1), try(core.completions, "
+          "math.maxinteger))\n"
           "set:wait 'all' log(set:take(), set:values{t}[1])");
     assert_log("Usage Usage string 1 7");
+}
+
+/* --- one cancellation --- */
+
+static void test_sched_one_cancellation_raises_one_error(void **state)
+{
+    start(
+        "local seen = {}\n"
+        "local function wait() local _, e = pcall(core.sleep, 9) seen[#seen + 1] = e error(e, 0) end\n"
+        "for i = 1, 2 do\n"
+        "  block(true, false, nil, function(g)\n"
+        "    g:spawn(wait) g:spawn(wait) core.checkpoint() g:cancel('no ' .. i)\n"
+        "  end)\n"
+        "end\n"
+        "log(seen[1] == seen[2], seen[3] == seen[4], seen[1] == seen[3])\n"
+        "log(seen[2].reason, '-', seen[4].reason)");
+    assert_log("true true false no 1 - no 2");
 }
 
 /* --- the same again --- */
@@ -478,6 +496,7 @@ int main(void)
         TEST(test_sched_completions_serve_one_waiter),
         TEST(test_sched_completions_that_are_dropped_leave_the_tasks_alone),
         TEST(test_sched_completions_of_what_is_no_task_are_refused),
+        TEST(test_sched_one_cancellation_raises_one_error),
         TEST(test_sched_completions_refuse_more_tasks_than_they_have_room_for),
         cmocka_unit_test(test_sched_same_program_twice_gives_the_same_trace),
         cmocka_unit_test(test_sched_state_closed_under_waiting_tasks_closes_operations),
