@@ -275,7 +275,6 @@ int spt_op_refuse(lua_State *L, septet_op *op)
         t->abandoned = true;
     }
     op->state = SPT_OP_CANCELLED;
-    luaL_checkstack(L, 8, "too many arguments to an await");
     spt_task_yielding(t);
     return suspend(L, op);
 }
@@ -285,7 +284,6 @@ int spt_op_begin(lua_State *L, septet_op *op, bool shielded)
     struct spt_task *t = task_of(op);
     struct spt_sched *s = t->sched;
     assert(t == s->current);
-    luaL_checkstack(L, 8, "too many arguments to an await");
     op_start(op);
     if (op->state == SPT_OP_DONE) {
         if (t->budget-- > 0)
@@ -303,6 +301,7 @@ int spt_op_begin(lua_State *L, septet_op *op, bool shielded)
 
 int septet_op_await(lua_State *L, septet_op *op)
 {
+    luaL_checkstack(L, 8, "too many arguments to an await");
     if (spt_op_refused(spt_op_sched(op)))
         return spt_op_refuse(L, op);
     return spt_op_begin(L, op, false);
