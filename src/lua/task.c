@@ -341,13 +341,19 @@ static int l_tree(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {{"spawn", l_spawn},     {"background", l_background},
-                                     {"current", l_current}, {"now", l_now},
-                                     {"is", l_is},           {"error", l_error},
+static const luaL_Reg functions[] = {{"spawn", l_spawn},
+                                     {"background", l_background},
+                                     {"current", l_current},
+                                     {"now", l_now},
+                                     {"is", l_is},
+                                     {"error", l_error},
                                      {"seen", l_seen},
-                                     {"late", l_late},       {"warn", l_warn},
-                                     {"locals", l_locals},   {"set_locals", l_set_locals},
-                                     {"tree", l_tree},       {NULL, NULL}};
+                                     {"late", l_late},
+                                     {"warn", l_warn},
+                                     {"locals", l_locals},
+                                     {"set_locals", l_set_locals},
+                                     {"tree", l_tree},
+                                     {NULL, NULL}};
 
 static const luaL_Reg methods[] = {{"cancel", l_cancel},       {"status", l_status},
                                    {"result", l_result},       {"traceback", l_traceback},

@@ -332,16 +332,16 @@ static void test_sched_completions_refuse_more_tasks_than_they_have_room_for(voi
 
 static void test_sched_one_cancellation_raises_one_error(void **state)
 {
-    start(
-        "local seen = {}\n"
-        "local function wait() local _, e = pcall(core.sleep, 9) seen[#seen + 1] = e error(e, 0) end\n"
-        "for i = 1, 2 do\n"
-        "  block(true, false, nil, function(g)\n"
-        "    g:spawn(wait) g:spawn(wait) core.checkpoint() g:cancel('no ' .. i)\n"
-        "  end)\n"
-        "end\n"
-        "log(seen[1] == seen[2], seen[3] == seen[4], seen[1] == seen[3])\n"
-        "log(seen[2].reason, '-', seen[4].reason)");
+    start("local seen = {}\n"
+          "local function wait() local _, e = pcall(core.sleep, 9) seen[#seen + 1] = e error(e, 0) "
+          "end\n"
+          "for i = 1, 2 do\n"
+          "  block(true, false, nil, function(g)\n"
+          "    g:spawn(wait) g:spawn(wait) core.checkpoint() g:cancel('no ' .. i)\n"
+          "  end)\n"
+          "end\n"
+          "log(seen[1] == seen[2], seen[3] == seen[4], seen[1] == seen[3])\n"
+          "log(seen[2].reason, '-', seen[4].reason)");
     assert_log("true true false no 1 - no 2");
 }
 
