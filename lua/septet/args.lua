@@ -49,8 +49,14 @@ local checks = {
   seconds = function(v)
     return type(v) == "number" and v >= 0, "seconds, not negative"
   end,
+  timeout = function(v)
+    return type(v) == "table" or type(v) == "number" and v >= 0, "seconds, or a table of them,"
+  end,
   count = function(v)
     return math.type(v) == "integer" and v >= 1 and v <= 1000000, "a whole number from 1 to 1000000"
+  end,
+  size = function(v)
+    return math.type(v) == "integer" and v >= 0, "a whole number of bytes"
   end,
   boolean = function(v) return type(v) == "boolean", "a boolean" end,
   string = function(v) return type(v) == "string", "a string" end,

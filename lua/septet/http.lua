@@ -5,10 +5,13 @@ local http = {}
 
 local core = require "septet.core"
 local args = require "septet.args"
+local encode = require "septet.encode"
+local rate = require "septet.rate"
+local retry = require "septet.retry"
 
 local core_http, setmetatable = core.http, setmetatable
-local CONNECT, FIRST_BYTE, IDLE = 10, 30, 30 -- seconds
-local MAX_BODY = 64 * 1024 * 1024            -- bytes, after decoding
+local TIMEOUTS = { connect = 10, first_byte = 30, idle = 30 } -- seconds
+local MAX_BODY = 64 * 1024 * 1024                             -- bytes, after decoding
 local MAX_REDIRECTS = 10
 local USER_AGENT = "septet/" .. core.versions():match("^Septet ([^,]+)")
 
@@ -67,6 +70,7 @@ end
 ---@field version string "1.0", "1.1" or "2"
 ---@field times table<string, number> seconds by phase: queue dns tcp tls send wait receive total
 ---@field history septet.Response[] the redirects that led here, first one first
+---@field attempts integer how often it was tried, with the one that gave this
 local Response = {}
 
 -- Fields that are made when somebody asks for them.
@@ -77,6 +81,7 @@ local lazy = {
   version = function(self) return self.head:version() end,
   method = function(self) return self.head:method() end,
   history = function() return {} end,
+  attempts = function() return 1 end,
 }
 
 local response_meta = {
@@ -95,7 +100,7 @@ local response_meta = {
 function Response:raise_for_status()
   if self.status < 400 then return self end
   error(core.error { kind = "HttpError", code = "status", status = self.status, url = self.url, method = self.method,
-    message = ("%s %s: status %d"):format(self.method, self.url, self.status), attempts = 1 }, 0)
+    message = ("%s %s: status %d"):format(self.method, self.url, self.status), attempts = self.attempts }, 0)
 end
 
 ---@class septet.Session
@@ -143,19 +148,96 @@ local function checked_headers(list)
   error(headers, 0)
 end
 
+local timeout_options = {
+  total = "seconds", connect = "seconds", first_byte = "seconds", idle = "seconds", queue = "seconds",
+}
+
+-- Time limits by name: those of `base`, and over them what an option `timeout` says, a number for the total.
+local function timeouts(base, option)
+  if option == nil then return base end
+  option = type(option) == "table" and option or { total = option }
+  args.options(option, timeout_options, "timeout")
+  local merged = {}
+  for name in pairs(timeout_options) do
+    merged[name] = option[name]
+    if merged[name] == nil then merged[name] = base[name] end
+  end
+  return merged
+end
+
+local function new_limits(times, max_body)
+  return core.http_limits(times.connect, times.first_byte, times.idle, times.queue, max_body)
+end
+
+-- How many redirects are followed: 0 for an option of false.
+local function max_redirects(option, otherwise, what)
+  if option == nil then return otherwise end
+  if option == false then return 0 end
+  if math.type(option) ~= "integer" or option < 0 then
+    args.usage("bad option 'redirects' to '%s' (a whole number or false expected, got %s)", what, tostring(option))
+  end
+  return option
+end
+
+local function origin(url)
+  return (url:match("^(%a[%w+.-]*://[^/?#]*)") or ""):lower()
+end
+
+-- Where `url` points from the session's base.
+local function resolve(session, url)
+  if not session.base_url or url:match("^%a[%w+.-]*://") then return url end
+  local joined, why = core.http_join(session.base_url, url)
+  if not joined then
+    error(core.error { kind = "HttpError", code = "url", reason = why, phase = "queue", url = url, attempts = 1,
+      message = ("bad URL '%s': %s"):format(url, why) }, 0)
+  end
+  return joined
+end
+
 local session_options = {
-  limit = "count", limit_per_host = "count", timeout = "seconds", headers = "table", trace = "table",
+  base_url = "string", limit = "count", limit_per_host = "count", rate = "any", timeout = "timeout", max_body = "size",
+  redirects = "any", retries = "any", headers = "table", auth = "table", trace = "table",
 }
 
 local trace_hooks = { request_start = "any", request_end = "any", request_exception = "any" }
 
 --- What a session may be told.
 ---@class septet.SessionOptions
+---@field base_url string|nil what a URL without a scheme is relative to
 ---@field limit integer|nil requests at once; 64
 ---@field limit_per_host integer|nil requests at once to one scheme, host and port; 8
----@field timeout number|nil seconds for a whole request, redirects and the wait for a place included; none
+---@field rate string|{[1]: string, per: "host"|"session"|nil}|nil starts at most: "10/s", "5/15s"; none
+---@field timeout number|septet.Timeouts|nil a number is the total
+---@field max_body integer|nil bytes of a body, after decoding; 64 MiB
+---@field redirects integer|false|nil how many are followed; 10
+---@field retries integer|septet.Retries|false|nil how often a request is tried again; 0
 ---@field headers table<string, string>|nil sent with each request
+---@field auth septet.Auth|nil sent with each request
 ---@field trace septet.TraceHooks|nil
+
+--- Time limits in seconds.
+---@class septet.Timeouts
+---@field total number|nil for a whole request, with redirects, retries and the wait for a place; none
+---@field queue number|nil for the wait for a place; none
+---@field connect number|nil for name, connection and TLS; 10
+---@field first_byte number|nil from the request to the first byte of the response; 30
+---@field idle number|nil between two bytes; 30
+
+--- When a request is tried again: after a failure to connect, or one before any byte of an answer, and after some
+--- statuses. It waits a random time up to `backoff` * 2 ^ (attempts so far - 1), or as long as Retry-After says.
+---@class septet.Retries
+---@field attempts integer|nil with the first; 3
+---@field backoff number|nil seconds; 0.25
+---@field max_backoff number|nil seconds; 10
+---@field max_wait number|nil seconds of a Retry-After beyond which to give up; 60
+---@field methods string[]|nil the idempotent ones: GET HEAD PUT DELETE OPTIONS TRACE
+---@field statuses integer[]|nil 408 429 502 503 504
+---@field budget number|nil retries for each request to an origin, after the first ten; 0.1
+
+---@class septet.Auth
+---@field user string|nil
+---@field password string|nil
+---@field bearer string|nil
 
 --- What is told of each request. They may not wait; what they raise is warned of and leaves the request alone,
 --- but for request_start, which runs in the task that asks, may change ev.headers, and may refuse by raising.
@@ -185,19 +267,29 @@ function http.session(options)
     end
   end
   local defaults = { ["User-Agent"] = USER_AGENT, ["Accept-Encoding"] = core.http_encodings() }
-  local list = header_list("session", defaults, options.headers)
   local own = {} -- a copy: the script may change its table
+  if options.auth then own.Authorization = encode.authorization(options.auth, "session") end
   for name, value in pairs(options.headers or {}) do own[name] = value end
-  return setmetatable({
-    core = core.http_session(options.limit or 64, options.limit_per_host or 8, CONNECT, FIRST_BYTE, IDLE, MAX_BODY),
+  local list = header_list("session", defaults, own)
+  local times, max_body = timeouts(TIMEOUTS, options.timeout), options.max_body or MAX_BODY
+  local session = setmetatable({
+    core = core.http_session(options.limit or 64, options.limit_per_host or 8),
+    limits = new_limits(times, max_body),
+    times = times,
+    max_body = max_body,
     headers = checked_headers(list),
     list = list,
     own_headers = own,
     defaults = defaults,
-    timeout = options.timeout,
+    base_url = options.base_url,
+    redirects = max_redirects(options.redirects, MAX_REDIRECTS, "session"),
+    retries = retry.policy(options.retries, "session"),
+    pace = rate.pacer(options.rate, origin),
     trace = options.trace,
-    plain = not (options.timeout or options.trace), -- a request without options is a bare attempt
   }, session_meta)
+  -- A request without options is a bare attempt.
+  session.plain = not (times.total or session.trace or session.base_url or session.retries or session.pace)
+  return session
 end
 
 --- Drops the connections; requests in flight fail with the code "closed". Also what `<close>` does.
@@ -256,10 +348,6 @@ local function next_method(method, status)
   return method
 end
 
-local function origin(url)
-  return url:match("^(%a[%w+.-]*://[^/?#]*)"):lower()
-end
-
 local secrets = { authorization = true, cookie = true, ["proxy-authorization"] = true }
 
 -- Turns a hop's headers into those for which keep(name in lower case) holds.
@@ -284,14 +372,14 @@ end
 
 local function redirect_error(hop, why, reason)
   return core.error { kind = "HttpError", code = "redirect", reason = reason, phase = "receive", url = hop.url,
-    method = hop.method, attempts = 1, message = ("%s %s: %s"):format(hop.method, hop.url, why) }
+    method = hop.method, attempts = hop.attempts or 1, message = ("%s %s: %s"):format(hop.method, hop.url, why) }
 end
 
 -- Turns a hop to where its response says. Raises HttpError{code="redirect"} where that is refused.
 local function turn(hop, response, hops)
   local target = response.redirect_url
-  if hops > MAX_REDIRECTS then
-    error(redirect_error(hop, ("more than %d redirects"):format(MAX_REDIRECTS), "limit"), 0)
+  if hops > hop.redirects then
+    error(redirect_error(hop, ("more than %d redirects"):format(hop.redirects), "limit"), 0)
   end
   if not target:match("^[Hh][Tt][Tt][Pp][Ss]?://") then
     error(redirect_error(hop, ("redirected to '%s'"):format(public_url(target)), "denied"), 0)
@@ -311,20 +399,46 @@ local function turn(hop, response, hops)
 end
 
 local function attempt(session, hop)
+  if session.pace then session.pace(hop.url) end
   local deadline = hop.deadline
-  local response = core_http(session.core, hop.method, hop.url, hop.headers, hop.body,
-    deadline and math.max(0, deadline - core.now()), hop.traced)
+  local response = core_http(session.core, hop.limits, hop.method, hop.url, hop.headers, hop.body,
+    deadline and math.max(0, deadline - core.now()), not hop.policy and hop.traced or nil)
   response.url = hop.url
   return setmetatable(response, response_meta)
+end
+
+-- The same, tried again as the hop's policy has it. What the last attempt gave is what counts.
+local function persist(session, hop)
+  local policy, key = hop.policy, origin(hop.url)
+  session.budget = session.budget or retry.new_budget()
+  session.budget.earn(key, policy)
+  for attempts = 1, math.huge do
+    local ok, result = pcall(attempt, session, hop)
+    local err = not ok and result or nil
+    if err and not core.is(err, "HttpError") then error(err, 0) end
+    result.attempts, hop.attempts = attempts, attempts
+    local delay = retry.wants(policy, hop.method, ok and result or nil, err)
+      and retry.delay(policy, attempts, ok and result or nil)
+    local in_time = delay and not (hop.deadline and core.now() + delay >= hop.deadline)
+    if not in_time or not session.budget.spend(key) then
+      if err then error(err, 0) end
+      return result
+    end
+    core.sleep(delay)
+  end
+end
+
+local function get_hop(session, hop)
+  return (hop.policy and persist or attempt)(session, hop)
 end
 
 -- Follows the redirects of a response; `hop` is what the next attempt asks for.
 local function follow(session, hop, response)
   local history = {}
-  while response.redirect_url do
+  while response.redirect_url and hop.redirects > 0 do
     history[#history + 1] = response
     turn(hop, response, #history)
-    response = attempt(session, hop)
+    response = get_hop(session, hop)
   end
   response.history = history
   return response
@@ -332,7 +446,7 @@ end
 
 local function perform(session, hop)
   if hop.list ~= session.list then hop.headers = checked_headers(hop.list) end
-  local response = attempt(session, hop)
+  local response = get_hop(session, hop)
   if not response.redirect_url then return response end
   return follow(session, hop, response)
 end
@@ -347,41 +461,91 @@ local function perform_traced(session, hop)
     traced:ended(core.now(), nil, not cancelled and result or nil, cancelled)
     error(result, 0)
   end
+  traced:ended(core.now(), result.status) -- the host has told it, unless more attempts could have followed
   return result
 end
 
-local request_options = { headers = "table", body = "string", timeout = "seconds" }
+local request_options = {
+  headers = "table", params = "table", body = "string", form = "table", json = "any", multipart = "table",
+  auth = "table", timeout = "timeout", max_body = "size", redirects = "any", retries = "any",
+}
+
+local bodies = {
+  body = function(value) return value end,
+  form = function(value) return encode.form(value), "application/x-www-form-urlencoded" end,
+  json = function(value) return require "septet.json".encode(value), "application/json" end,
+  multipart = encode.multipart,
+}
+
+-- The body that the options ask for, and its type.
+local function make_body(options, what)
+  local given, value
+  for name in pairs(bodies) do
+    if options[name] ~= nil then
+      if given then args.usage("bad options to '%s' (both '%s' and '%s' are its body)", what, given, name) end
+      given, value = name, options[name]
+    end
+  end
+  if given then return bodies[given](value) end
+end
+
+-- What a request is to do where its options differ from its session's.
+local function override(session, hop, options, what)
+  args.options(options, request_options, what)
+  local made = {}
+  hop.body, made["Content-Type"] = make_body(options, what)
+  if options.auth then made.Authorization = encode.authorization(options.auth, what) end
+  if options.headers or next(made) then
+    hop.list = header_list(what, session.defaults, session.own_headers, made, options.headers)
+  end
+  if options.params then hop.url = encode.query(hop.url, options.params) end
+  local times = timeouts(session.times, options.timeout)
+  if type(options.timeout) == "table" or options.max_body then
+    hop.limits = new_limits(times, options.max_body or session.max_body)
+  end
+  hop.redirects = max_redirects(options.redirects, session.redirects, what)
+  if options.retries ~= nil then hop.policy = retry.policy(options.retries, what) end
+  return times.total
+end
 
 -- Every verb ends here.
 local function request(session, method, url, options)
   if not options and session.plain then
-    local response = setmetatable(core_http(session.core, method, url, session.headers), response_meta)
+    local response = setmetatable(core_http(session.core, session.limits, method, url, session.headers), response_meta)
     response.url = url
     if not rawget(response, "redirect_url") then return response end
-    return follow(session, { method = method, url = url, headers = session.headers, list = session.list }, response)
+    return follow(session, { method = method, url = url, headers = session.headers, list = session.list,
+      limits = session.limits, redirects = session.redirects }, response)
   end
-  local hop = { method = method, url = url, headers = session.headers, list = session.list }
-  local timeout, hooks = session.timeout, session.trace
-  if options then
-    args.options(options, request_options, method:lower())
-    hop.body = options.body
-    timeout = options.timeout or timeout
-    if options.headers then
-      hop.list = header_list(method:lower(), session.defaults, session.own_headers, options.headers)
-    end
-  end
-  if hooks then hop.traced, hop.list = start_trace(hooks, method, url, hop.list) end
-  if timeout then hop.deadline = core.now() + timeout end
+  local hop = { method = method, url = resolve(session, url), headers = session.headers, list = session.list,
+    limits = session.limits, redirects = session.redirects, policy = session.retries }
+  local total, hooks = session.times.total, session.trace
+  if options then total = override(session, hop, options, method:lower()) end
+  if hooks then hop.traced, hop.list = start_trace(hooks, method, hop.url, hop.list) end
+  if total then hop.deadline = core.now() + total end
   if hooks then return perform_traced(session, hop) end
   return perform(session, hop)
 end
 
---- Does a request and waits for the whole response; follows up to 10 redirects. Raises HttpError; a status is
---- never an error by itself.
+--- What a request may be told, over what its session was.
+---@class septet.RequestOptions
+---@field headers table<string, string|false>|nil false removes one
+---@field params table|nil for the query: names to values or lists of values, or a list of {name, value}
+---@field body string|nil sent as it is
+---@field form table|nil as params, sent as a form
+---@field json any sent as JSON
+---@field multipart {name: string, data: string, filename: string|nil, type: string|nil}[]|nil sent as form data
+---@field auth septet.Auth|nil
+---@field timeout number|septet.Timeouts|nil
+---@field max_body integer|nil
+---@field redirects integer|false|nil
+---@field retries integer|septet.Retries|false|nil
+
+--- Does a request and waits for the whole response. Raises HttpError; a status is never an error by itself.
 ---@async
 ---@param method string
----@param url string absolute, http or https
----@param options {headers: table|nil, body: string|nil, timeout: number|nil}|nil in headers, false removes one
+---@param url string http or https; absolute, unless the session has a base
+---@param options septet.RequestOptions|nil
 ---@return septet.Response
 function Session:request(method, url, options)
   args.string(method, 1, "request")

@@ -128,6 +128,7 @@ struct spt_request {
     uint64_t connect_ns;               /* limits, 0 for none: name, connection and TLS */
     uint64_t first_byte_ns;            /* ... from connected to the first byte of the response */
     uint64_t idle_ns;                  /* ... between two bytes, either way */
+    uint64_t queue_ns;                 /* ... in the queue */
     uint64_t deadline_ns;              /* an instant on the host's clock; counts the queue too */
     void (*on_done)(struct spt_request *); /* once, in the drain, unless cancelled */
 

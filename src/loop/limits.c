@@ -32,6 +32,8 @@ static uint64_t phase_due(const struct spt_request *r, const char **reason)
         *reason = "idle";
         return after(r->t_byte_ns, r->idle_ns);
     case SPT_PHASE_QUEUED:
+        *reason = "queue";
+        return after(r->t_start_ns, r->queue_ns);
     case SPT_PHASE_ENDED:
         break;
     }
@@ -43,7 +45,7 @@ static uint64_t due(const struct spt_request *r, const char **reason)
     uint64_t phase_ns = phase_due(r, reason);
     if (r->deadline_ns == 0 || r->deadline_ns > phase_ns)
         return phase_ns;
-    *reason = r->phase == SPT_PHASE_QUEUED ? "queue" : "total";
+    *reason = "total";
     return r->deadline_ns;
 }
 

@@ -151,3 +151,21 @@ const char *spt_url_check(struct spt_url_checker *c, const char *url,
     }
     return word;
 }
+
+const char *spt_url_join(const char *base, const char *url, char *out, size_t size)
+{
+    char *joined = NULL;
+    CURLU *u = curl_url();
+    CURLUcode rc = u ? curl_url_set(u, CURLUPART_URL, base, 0) : CURLUE_OUT_OF_MEMORY;
+    if (rc == CURLUE_OK)
+        rc = curl_url_set(u, CURLUPART_URL, url, 0);
+    if (rc == CURLUE_OK)
+        rc = curl_url_get(u, CURLUPART_URL, &joined, 0);
+    if (rc == CURLUE_OK && strlen(joined) >= size)
+        rc = CURLUE_MALFORMED_INPUT;
+    if (rc == CURLUE_OK)
+        memcpy(out, joined, strlen(joined) + 1);
+    curl_free(joined);
+    curl_url_cleanup(u);
+    return rc == CURLUE_OK ? NULL : parse_word(rc);
+}

@@ -6,6 +6,7 @@
 #include "core/op.h"
 #include "core/sched.h"
 #include "loop/curl_driver.h"
+#include "loop/url.h"
 #include "op/env.h"
 
 #include <lauxlib.h>
@@ -16,6 +17,7 @@
 #define SESSION_META "septet.http.session"
 #define HEADERS_META "septet.http.headers"
 #define HEAD_META    "septet.http.head"
+#define LIMITS_META  "septet.http.limits"
 #define TRACES       "septet.http.traces" /* registry: operation -> its trace, weak: the await keeps it */
 
 /* A request at work. These rest in a pool with their buffers: what is written for every request stays in
@@ -33,6 +35,12 @@ struct call {
 #define CALLS_MAX 256  /* resting */
 #define URL_SHOWN 1024 /* bytes of a URL in errors and traces */
 
+/* Of a request; those of its session unless it has its own. */
+struct limits {
+    uint64_t connect_ns, first_byte_ns, idle_ns, queue_ns; /* 0: none */
+    size_t max_body;                                       /* bytes */
+};
+
 struct http_op {
     septet_op op;
     struct call *call; /* owned between start and close */
@@ -40,6 +48,7 @@ struct http_op {
     struct session_box
         *session; /* kept by the handle at index 1, as all that follows is by its own */
     const struct spt_headers *headers;
+    const struct limits *limits;
     const char *method, *url, *body;
     size_t body_len;      /* bytes */
     uint64_t deadline_ns; /* 0: none */
@@ -50,10 +59,8 @@ _Static_assert(sizeof(struct http_op) <= SPT_SLOT_SIZE,
                "a request needs no memory of Lua's to wait in");
 
 struct session_box {
-    struct spt_session *session;                 /* owned; NULL once closed */
-    uint64_t connect_ns, first_byte_ns, idle_ns; /* limits of each request; 0: none */
-    size_t max_body;                             /* bytes */
-    struct spt_link link; /* in env->sessions while open: the host closes what is left */
+    struct spt_session *session; /* owned; NULL once closed */
+    struct spt_link link;        /* in env->sessions while open: the host closes what is left */
 };
 
 static struct call *take_call(struct spt_env *env)
@@ -219,16 +226,17 @@ static void on_done(struct spt_request *request)
 
 static void fill(struct spt_request *r, const struct http_op *http)
 {
-    const struct session_box *box = http->session;
+    const struct limits *limits = http->limits;
     r->method = http->method;
     r->url = http->url;
     r->headers = http->headers;
     r->body = http->body;
     r->body_len = http->body_len;
-    r->max_body = box->max_body;
-    r->connect_ns = box->connect_ns;
-    r->first_byte_ns = box->first_byte_ns;
-    r->idle_ns = box->idle_ns;
+    r->max_body = limits->max_body;
+    r->connect_ns = limits->connect_ns;
+    r->first_byte_ns = limits->first_byte_ns;
+    r->idle_ns = limits->idle_ns;
+    r->queue_ns = limits->queue_ns;
     r->deadline_ns = http->deadline_ns;
     r->on_done = on_done;
 }
@@ -350,8 +358,24 @@ static struct session_box *check_session(lua_State *L, int arg)
     return spt_check_udata(L, arg, SESSION_META, "session");
 }
 
-/* http_session(limit, limit_per_host, connect, first_byte, idle, max_body): a pool of connections and the
- * limits of its requests, in seconds and bytes. */
+/* http_limits(connect, first_byte, idle, queue, max_body): limits of requests, in seconds and bytes; without a
+ * `queue`, nothing limits the wait for a place. */
+static int l_limits(lua_State *L)
+{
+    uint64_t connect = spt_check_seconds(L, 1), first_byte = spt_check_seconds(L, 2),
+             idle = spt_check_seconds(L, 3), queue = spt_opt_seconds(L, 4, 0);
+    size_t max_body = (size_t)spt_check_count(L, 5, 0);
+    struct limits *limits = lua_newuserdatauv(L, sizeof *limits, 0);
+    *limits = (struct limits){.connect_ns = connect,
+                              .first_byte_ns = first_byte,
+                              .idle_ns = idle,
+                              .queue_ns = queue,
+                              .max_body = max_body};
+    luaL_setmetatable(L, LIMITS_META);
+    return 1;
+}
+
+/* http_session(limit, limit_per_host): a pool of connections. */
 static int l_session(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
@@ -359,12 +383,8 @@ static int l_session(lua_State *L)
         .limit = (unsigned)spt_check_count(L, 1, 1),
         .limit_per_host = (unsigned)spt_check_count(L, 2, 1),
     };
-    uint64_t connect = spt_check_seconds(L, 3), first_byte = spt_check_seconds(L, 4),
-             idle = spt_check_seconds(L, 5);
-    size_t max_body = (size_t)spt_check_count(L, 6, 0);
     struct session_box *box = lua_newuserdatauv(L, sizeof *box, 0);
-    *box = (struct session_box){
-        .connect_ns = connect, .first_byte_ns = first_byte, .idle_ns = idle, .max_body = max_body};
+    *box = (struct session_box){0};
     luaL_setmetatable(L, SESSION_META);
     if (!env->driver)
         return spt_error_usage(L, "the host is closed");
@@ -451,28 +471,47 @@ static int l_encodings(lua_State *L)
     return 1;
 }
 
-/* http(session, method, url, headers, body, timeout, trace): waits for the response: {status, body, head,
- * redirect_url}. `headers` is http_headers'; `body` and `timeout` (seconds, for this attempt with its wait
- * in the queue) may be nil; `trace`, a table or nil, is told the end by its method `ended`. Raises
+/* http_join(base, url): where `url`, which may be relative, points from `base`; or nil and a word for what is wrong. */
+static int l_join(lua_State *L)
+{
+    size_t base_len, url_len;
+    const char *base = spt_check_string(L, 1, &base_len), *url = spt_check_string(L, 2, &url_len);
+    size_t size = base_len + url_len + 8;
+    char *out = lua_newuserdatauv(L, size, 0);
+    const char *word = spt_url_join(base, url, out, size);
+    if (!word) {
+        lua_pushstring(L, out);
+        return 1;
+    }
+    lua_pushnil(L);
+    lua_pushstring(L, word);
+    return 2;
+}
+
+/* http(session, limits, method, url, headers, body, timeout, trace): waits for the response: {status, body, head,
+ * redirect_url}. `limits` is http_limits', `headers` is http_headers'; `body` and `timeout` (seconds, for this attempt
+ * with its wait in the queue) may be nil; `trace`, a table or nil, is told the end by its method `ended`. Raises
  * HttpError. */
 static int l_http(lua_State *L)
 {
     struct spt_sched *s = spt_env(L)->sched;
     struct session_box *box = check_session(L, 1);
-    const char *method = spt_check_string(L, 2, NULL);
+    const struct limits *limits = spt_check_udata(L, 2, LIMITS_META, "limits");
+    const char *method = spt_check_string(L, 3, NULL);
     size_t url_len, body_len = 0;
-    const char *url = spt_check_string(L, 3, &url_len);
-    struct headers_box *headers = spt_check_udata(L, 4, HEADERS_META, "headers");
-    const char *body = lua_isnoneornil(L, 5) ? NULL : spt_check_string(L, 5, &body_len);
-    uint64_t total = spt_opt_seconds(L, 6, SPT_NEVER);
-    lua_settop(L, 7);
+    const char *url = spt_check_string(L, 4, &url_len);
+    struct headers_box *headers = spt_check_udata(L, 5, HEADERS_META, "headers");
+    const char *body = lua_isnoneornil(L, 6) ? NULL : spt_check_string(L, 6, &body_len);
+    uint64_t total = spt_opt_seconds(L, 7, SPT_NEVER);
+    lua_settop(L, 8);
     if (!box->session)
         return spt_error_usage(L, "the session is closed");
-    if (strlen(url) != url_len || strlen(method) != lua_rawlen(L, 2))
+    if (strlen(url) != url_len || strlen(method) != lua_rawlen(L, 3))
         return spt_error_usage(L, "a NUL in the URL or the method");
     struct http_op *http = (struct http_op *)spt_op_new(L, s, &http_type);
     http->env = spt_env(L);
     http->session = box;
+    http->limits = limits;
     http->method = method;
     http->url = url;
     http->headers = headers->headers;
@@ -483,10 +522,10 @@ static int l_http(lua_State *L)
     http->op.ref = ++s->next_ref;
     if (s->trace.level >= 2)
         http->place = spt_lua_place(L, s, 1);
-    if (!lua_isnil(L, 7)) {
+    if (!lua_isnil(L, 8)) {
         http->traced = true;
         luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
-        lua_pushvalue(L, 7);
+        lua_pushvalue(L, 8);
         lua_rawsetp(L, -2, http);
         lua_pop(L, 1);
     }
@@ -546,6 +585,7 @@ static const luaL_Reg session_methods[] = {{"close", l_session_close},
                                            {"__gc", l_session_close},
                                            {"__close", l_session_close},
                                            {NULL, NULL}};
+static const luaL_Reg no_methods[] = {{NULL, NULL}};
 static const luaL_Reg headers_methods[] = {{"__gc", l_headers_gc}, {NULL, NULL}};
 static const luaL_Reg head_methods[] = {{"lines", l_head_lines},
                                         {"times", l_head_times},
@@ -553,6 +593,8 @@ static const luaL_Reg head_methods[] = {{"lines", l_head_lines},
                                         {"method", l_head_method},
                                         {NULL, NULL}};
 static const luaL_Reg functions[] = {{"http", l_http},
+                                     {"http_join", l_join},
+                                     {"http_limits", l_limits},
                                      {"http_session", l_session},
                                      {"http_encodings", l_encodings},
                                      {"http_headers", l_headers},
@@ -561,6 +603,7 @@ static const luaL_Reg functions[] = {{"http", l_http},
 void spt_open_http(lua_State *L, struct spt_env *env)
 {
     spt_new_type(L, env, SESSION_META, session_methods);
+    spt_new_type(L, env, LIMITS_META, no_methods);
     spt_new_type(L, env, HEADERS_META, headers_methods);
     spt_new_type(L, env, HEAD_META, head_methods);
     spt_add_functions(L, env, functions);

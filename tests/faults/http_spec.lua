@@ -174,7 +174,7 @@ describe("a time limit", function()
     local blocker = task.spawn(session.get, session, URL .. "/stall")
     turns(2)
     local t0 = task.now()
-    with_ticker(raises_error, { kind = "HttpError", code = "timeout", reason = "queue", phase = "queue" }, session.get,
+    with_ticker(raises_error, { kind = "HttpError", code = "timeout", reason = "total", phase = "queue" }, session.get,
       session, URL .. "/bytes/1", { timeout = 0.03 })
     equal(task.now() - t0 >= 0.03, true)
     blocker:cancel()

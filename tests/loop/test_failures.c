@@ -220,7 +220,7 @@ static void test_deadline_in_the_queue(void **state)
     struct fetch *first = get("/stall");
     struct fetch *f = start_limited("/bytes/1", 0, 0, MS(40));
     finish(f);
-    assert_failed(f, "timeout", "queue", "queue");
+    assert_failed(f, "timeout", "total", "queue");
     assert_int_equal(f->request.times.queue_ns, f->request.times.total_ns);
     assert_int_equal(first->calls, 0);
     spt_request_cancel(&first->request);

@@ -2,7 +2,8 @@
 """origin: a scriptable HTTP/1.1 server on loopback, for tests and demos.
 
 What it does is asked for in the URL (see ROUTES, or --help): an answer that is late, slow, cut off,
-reset, compressed, redirected or never given. Nothing is random: the same requests get the same bytes.
+reset, compressed, redirected or never given. Nothing is random: the same requests in the same order get the
+same bytes.
 
 It prints "port N" once it listens, and ends on SIGTERM, on SIGINT, or when its standard input, if that
 is a pipe, is closed: an origin never outlives the program that started it.
@@ -46,6 +47,8 @@ routes, for every method; a HEAD gets the same headers and no body:
   /drip[?bytes=10&interval=0.05] one byte after each interval
   /chunked[?chunks=4&size=256]   Transfer-Encoding: chunked
   /gzip[?bytes=1024]             Content-Encoding: gzip, for that many bytes when decoded
+  /fail/N?key=K[&status=503&retry-after=T]  that status to the first N requests with this key, then a 200
+  /fail/N?key=K&how=reset        RST to them
   /garbage                       a first line that is no HTTP, then closes
   /idle-close[?after=0]          a 200 that promises keep-alive, then closes after so many seconds
   /idle-reset[?after=0]          the same with RST
@@ -61,6 +64,8 @@ HEAD_LIMIT = 1 << 20  # bytes of request line and headers
 PIECE = b"0123456789abcdef" * 4096
 SIOCOUTQNSD = 0x894B  # Linux: how many bytes of the send queue have not been sent yet
 TEXT = ("Content-Type", "text/plain")
+
+FAILED = {}  # how often /fail was asked, by key
 
 # What a route returns: what is to become of the connection.
 KEEP, FIN, RST = "keep", "fin", "rst"
@@ -392,6 +397,19 @@ async def route_gzip(request, answer):
     return KEEP
 
 
+async def route_fail(request, answer):
+    key, times = request.params.get("key", ""), whole_number(request.argument, "N")
+    FAILED[key] = FAILED.get(key, 0) + 1
+    if FAILED[key] > times:
+        await answer.ok()
+        return KEEP
+    if request.params.get("how") == "reset":
+        return RST
+    headers = [("Retry-After", request.params["retry-after"])] if "retry-after" in request.params else []
+    await answer.whole(request.count("status", 503), b"failed\n", TEXT, *headers)
+    return KEEP
+
+
 async def route_garbage(request, answer):
     answer.writer.write(b"This is no HTTP at all\r\n\r\n")
     return FIN
@@ -425,6 +443,7 @@ ROUTES = {
     "drip": route_drip,
     "chunked": route_chunked,
     "gzip": route_gzip,
+    "fail": route_fail,
     "garbage": route_garbage,
     "idle-close": route_idle_close,
     "idle-reset": route_idle_reset,

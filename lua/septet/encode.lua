@@ -1,0 +1,152 @@
+-- What a script says in tables and the wire has as text: query strings, forms, multipart bodies, credentials.
+local args = require "septet.args"
+
+local encode = {}
+
+-- Percent-encodes all but unreserved characters (RFC 3986, 2.3).
+local function percent(text)
+  return (text:gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
+end
+
+-- The same as forms have it: a space is a plus.
+local function plus(text)
+  return (percent(text):gsub("%%20", "+"))
+end
+
+local scalars = { string = true, number = true, boolean = true }
+
+local function scalar(value, name, what)
+  if not scalars[type(value)] then
+    args.usage("bad value of '%s' in '%s' (string, number or boolean expected, got %s)", tostring(name), what,
+      type(value))
+  end
+  return tostring(value)
+end
+
+-- A list of {name, value}: in the order given where it is a list of pairs, else by name. A list of values is the name
+-- as many times.
+local function pairs_of(fields, what)
+  local list = {}
+  local function add(name, value)
+    for _, item in ipairs(type(value) == "table" and value or { value }) do
+      list[#list + 1] = { scalar(name, name, what), scalar(item, name, what) }
+    end
+  end
+  if #fields > 0 then
+    for i, pair in ipairs(fields) do
+      if type(pair) ~= "table" then args.usage("bad item %d of '%s' (a pair of name and value expected)", i, what) end
+      add(pair[1], pair[2])
+    end
+    return list
+  end
+  local names = {}
+  for name in pairs(fields) do names[#names + 1] = name end
+  table.sort(names, function(a, b) return tostring(a) < tostring(b) end)
+  for _, name in ipairs(names) do add(name, fields[name]) end
+  return list
+end
+
+local function joined(fields, what, escape)
+  local parts = {}
+  for i, pair in ipairs(pairs_of(fields, what)) do parts[i] = escape(pair[1]) .. "=" .. escape(pair[2]) end
+  return table.concat(parts, "&")
+end
+
+--- The URL with parameters behind its own.
+---@param url string
+---@param params table names to values or lists of values, or a list of {name, value}
+---@return string
+function encode.query(url, params)
+  local query = joined(params, "params", percent)
+  if query == "" then return url end
+  local before, fragment = url:match("^([^#]*)(.*)$")
+  local separator = not before:find("?", 1, true) and "?" or before:find("[?&]$") and "" or "&"
+  return before .. separator .. query .. fragment
+end
+
+--- A form's body, as application/x-www-form-urlencoded.
+---@param fields table as params
+---@return string
+function encode.form(fields)
+  return joined(fields, "form", plus)
+end
+
+-- A name in a Content-Disposition, where a quote or a line's end would end it (as browsers write it).
+local function quoted(text)
+  return '"' .. text:gsub('[\r\n"]', { ["\r"] = "%0D", ["\n"] = "%0A", ['"'] = "%22" }) .. '"'
+end
+
+local part_options = { name = "string", data = "string", filename = "string", type = "string" }
+
+local function part_text(part, i)
+  args.options(part, part_options, "multipart")
+  if not (part.name and part.data) then
+    args.usage("bad part %d of 'multipart' (it needs a 'name' and 'data')", i)
+  end
+  local lines = { "Content-Disposition: form-data; name=" .. quoted(part.name) }
+  if part.filename then lines[1] = lines[1] .. "; filename=" .. quoted(part.filename) end
+  local kind = part.type or part.filename and "application/octet-stream"
+  if kind then
+    if kind:find("[\r\n]") then args.usage("bad part %d of 'multipart' (a line's end in its type)", i) end
+    lines[2] = "Content-Type: " .. kind
+  end
+  return table.concat(lines, "\r\n") .. "\r\n\r\n" .. part.data
+end
+
+-- Something that occurs in none of the parts.
+local function new_boundary(texts)
+  local boundary, found
+  repeat
+    boundary, found = ("septet-%016x%016x"):format(math.random(0), math.random(0)), false
+    for _, text in ipairs(texts) do found = found or text:find(boundary, 1, true) ~= nil end
+  until not found
+  return boundary
+end
+
+--- A multipart/form-data body, and its Content-Type.
+---@param parts {name: string, data: string, filename: string|nil, type: string|nil}[]
+---@return string body
+---@return string content_type
+function encode.multipart(parts)
+  local texts = {}
+  for i, part in ipairs(parts) do texts[i] = part_text(part, i) end
+  local boundary = new_boundary(texts)
+  local out = {}
+  for i, text in ipairs(texts) do out[i] = "--" .. boundary .. "\r\n" .. text .. "\r\n" end
+  return table.concat(out) .. "--" .. boundary .. "--\r\n", "multipart/form-data; boundary=" .. boundary
+end
+
+local DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+--- Base64, with padding.
+---@param text string
+---@return string
+function encode.base64(text)
+  local out = {}
+  for i = 1, #text, 3 do
+    local a, b, c = text:byte(i, i + 2)
+    local bits, taken = a << 16 | (b or 0) << 8 | (c or 0), c and 4 or b and 3 or 2
+    for k = 1, 4 do
+      local digit = (bits >> (24 - 6 * k) & 63) + 1
+      out[#out + 1] = k <= taken and DIGITS:sub(digit, digit) or "="
+    end
+  end
+  return table.concat(out)
+end
+
+local auth_options = { user = "string", password = "string", bearer = "string" }
+
+--- The value of an Authorization header.
+---@param auth {user: string, password: string|nil}|{bearer: string}
+---@return string
+function encode.authorization(auth, what)
+  args.options(auth, auth_options, what)
+  if (auth.user == nil) == (auth.bearer == nil) then
+    args.usage("bad option 'auth' to '%s' (either 'user' or 'bearer' expected)", what)
+  end
+  if auth.bearer then return "Bearer " .. auth.bearer end
+  if auth.user:find(":", 1, true) then args.usage("bad option 'auth' to '%s' (a colon in the user's name)", what) end
+  return "Basic " .. encode.base64(auth.user .. ":" .. (auth.password or ""))
+end
+
+return encode

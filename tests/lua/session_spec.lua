@@ -1,0 +1,260 @@
+-- septet.http: what a session and a request may be told beyond the URL: bases, parameters, bodies, credentials, time
+-- limits, redirects, retries and rates.
+local task, http = require "septet.task", require "septet.http"
+local encode, retry = require "septet.encode", require "septet.retry"
+local origin = require "origin"
+
+local URL = origin.url
+
+local function echo(session, method, options)
+  return origin.decode(session:request(method, URL .. "/echo", options).body)
+end
+
+local keys = 0
+
+-- A URL whose first n requests fail.
+local function failing(n, more)
+  keys = keys + 1
+  return ("%s/fail/%d?key=session-%d%s"):format(URL, n, keys, more or "")
+end
+
+describe("a base URL", function()
+  it("is what others are relative to", function()
+    local session <close> = http.session { base_url = URL .. "/redirect/0" }
+    equal(session:get("/bytes/1").url, URL .. "/bytes/1")
+    equal(session:get("0?a=b#c").url, URL .. "/redirect/0?a=b#c")
+    equal(session:get("../bytes/2").url, URL .. "/bytes/2")
+    equal(session:get(URL .. "/bytes/3").url, URL .. "/bytes/3")
+  end)
+
+  it("leads nowhere else than http", function()
+    local session <close> = http.session { base_url = URL }
+    raises_error({ kind = "HttpError", code = "url", reason = "scheme" }, session.get, session, "file:///etc/passwd")
+    raises_error({ kind = "HttpError", code = "url" }, session.get, session, "http://")
+  end)
+end)
+
+describe("parameters", function()
+  it("go into the query, by name or in the order given", function()
+    local session <close> = http.session()
+    local function query(url, params) return session:get(url, { params = params }).url:sub(#URL + 1) end
+    equal(query(URL .. "/bytes/1", { b = 2, a = "x y", c = true }), "/bytes/1?a=x%20y&b=2&c=true")
+    equal(query(URL .. "/bytes/1", { { "b", 1 }, { "a", 2 }, { "b", 3 } }), "/bytes/1?b=1&a=2&b=3")
+    equal(query(URL .. "/bytes/1?z=0#f", { a = { 1, 2 } }), "/bytes/1?z=0&a=1&a=2#f")
+    equal(query(URL .. "/bytes/1?", { a = "&=?#/ä" }), "/bytes/1?a=%26%3D%3F%23%2F%C3%A4")
+    equal(query(URL .. "/bytes/1", {}), "/bytes/1")
+  end)
+
+  it("that are no text are refused", function()
+    local session <close> = http.session()
+    misuse("bad value of 'a' in 'params' %(string, number or boolean expected, got function%)", function()
+      session:get(URL, { params = { a = print } })
+    end)
+    misuse("bad item 1 of 'params'", function() session:get(URL, { params = { "a" } }) end)
+  end)
+end)
+
+describe("a body", function()
+  it("may be a form", function()
+    local session <close> = http.session()
+    local said = echo(session, "POST", { form = { name = "a b&c", n = 3 } })
+    equal(said.body, "n=3&name=a+b%26c")
+    equal(said.headers["content-type"], "application/x-www-form-urlencoded")
+  end)
+
+  it("may be JSON", function()
+    local session <close> = http.session()
+    local said = echo(session, "POST", { json = { id = 9007199254740993 } })
+    equal(said.body, '{"id":9007199254740993}')
+    equal(said.headers["content-type"], "application/json")
+    equal(echo(session, "PUT", { json = false }).body, "false")
+    equal(echo(session, "POST", { json = {}, headers = { ["Content-Type"] = "a/b" } }).headers["content-type"], "a/b")
+  end)
+
+  it("may be of several parts, whose names cannot break out", function()
+    local session <close> = http.session()
+    local said = echo(session, "POST", { multipart = {
+      { name = 'a"\r\nX: y', data = "1" }, { name = "f", data = "\0\r\n--", filename = "x.bin" },
+    } })
+    local boundary = said.headers["content-type"]:match("^multipart/form%-data; boundary=(.+)$")
+    equal(said.body, table.concat({
+      "--" .. boundary, 'Content-Disposition: form-data; name="a%22%0D%0AX: y"', "", "1",
+      "--" .. boundary, 'Content-Disposition: form-data; name="f"; filename="x.bin"',
+      "Content-Type: application/octet-stream", "", "\0\r\n--", "--" .. boundary .. "--", "",
+    }, "\r\n"))
+    misuse("bad part 1 of 'multipart'", function() session:post(URL, { multipart = { { name = "a" } } }) end)
+    misuse("a line's end in its type", function()
+      session:post(URL, { multipart = { { name = "a", data = "b", type = "c\r\nd" } } })
+    end)
+  end)
+
+  it("is only one", function()
+    local session <close> = http.session()
+    misuse("are its body%)", function() session:post(URL, { form = {}, body = "x" }) end)
+  end)
+end)
+
+describe("credentials", function()
+  it("are a user's, or a token", function()
+    local session <close> = http.session { auth = { user = "Aladdin", password = "open sesame" } }
+    equal(echo(session, "GET").headers.authorization, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
+    equal(echo(session, "GET", { auth = { bearer = "t" } }).headers.authorization, "Bearer t")
+    equal(echo(session, "GET", { headers = { Authorization = false } }).headers.authorization, nil)
+  end)
+
+  it("that cannot be are refused", function()
+    misuse("a colon in the user's name", function() http.session { auth = { user = "a:b" } } end)
+    misuse("either 'user' or 'bearer' expected", function() http.session { auth = {} } end)
+    local session <close> = http.session()
+    misuse("header 'Authorization'", function() session:get(URL, { auth = { bearer = "a\r\nb" } }) end)
+  end)
+
+  it("are in base64", function()
+    equal({ encode.base64 "", encode.base64 "f", encode.base64 "fo", encode.base64 "foo", encode.base64 "\255\254\253" },
+      { "", "Zg==", "Zm8=", "Zm9v", "//79" })
+  end)
+end)
+
+describe("limits", function()
+  it("of a request stand over those of its session", function()
+    local session <close> = http.session { timeout = { total = 60, first_byte = 0.02 }, max_body = 10 }
+    raises_error({ code = "timeout", reason = "first_byte", phase = "wait" }, session.get, session, URL .. "/stall")
+    raises_error({ code = "timeout", reason = "total" }, session.get, session, URL .. "/stall",
+      { timeout = { total = 0.02, first_byte = 60 } })
+    raises_error({ code = "timeout", reason = "idle", phase = "receive" }, session.get, session,
+      URL .. "/stall?after=1&length=5", { timeout = { idle = 0.02 } })
+    raises_error({ code = "body_too_large" }, session.get, session, URL .. "/bytes/11")
+    equal(#session:get(URL .. "/bytes/11", { max_body = 11 }).body, 11)
+    raises_error({ code = "body_too_large" }, session.get, session, URL .. "/bytes/1", { max_body = 0 })
+  end)
+
+  it("of the queue end only the wait for a place", function()
+    local session <close> = http.session { limit = 1, timeout = { queue = 0.02 } }
+    task.group(function(g)
+      g:spawn(session.get, session, URL .. "/stall")
+      task.checkpoint()
+      raises_error({ code = "timeout", reason = "queue", phase = "queue" }, session.get, session, URL .. "/bytes/1")
+      g:cancel()
+    end)
+    equal(session:get(URL .. "/bytes/1").status, 200)
+  end)
+
+  it("of redirects may be none", function()
+    local session <close> = http.session { redirects = 1 }
+    equal(session:get(URL .. "/redirect/1").status, 200)
+    raises_error({ code = "redirect", reason = "limit" }, session.get, session, URL .. "/redirect/2")
+    equal(session:get(URL .. "/redirect/2", { redirects = 2 }).status, 200)
+    local r = session:get(URL .. "/redirect/2", { redirects = false })
+    equal({ r.status, r.headers.location, #r.history }, { 302, "/redirect/1", 0 })
+    misuse("bad option 'redirects'", function() http.session { redirects = "all" } end)
+  end)
+end)
+
+describe("retries", function()
+  local quick = { attempts = 4, backoff = 0.001 }
+
+  it("follow statuses that pass, and connections that break", function()
+    for _, how in ipairs { "", "&status=429", "&how=reset", "&retry-after=0" } do
+      local session <close> = http.session { retries = quick } -- a connection used again has a retry of its own
+      local r = session:get(failing(2, how))
+      equal({ r.status, r.attempts }, { 200, 3 }, how)
+    end
+    local session <close> = http.session { retries = quick }
+    equal(session:get(URL .. "/bytes/1").attempts, 1)
+  end)
+
+  it("come to an end, which is what came last", function()
+    local session <close> = http.session { retries = quick }
+    local r = session:get(failing(9))
+    equal({ r.status, r.attempts }, { 503, 4 })
+    raises_error({ code = "status", attempts = 4 }, r.raise_for_status, r)
+    raises_error({ code = "reset", attempts = 4 }, session.get, session, failing(9, "&how=reset"))
+    raises_error({ code = "connect", attempts = 2 }, session.get, session, origin.refused,
+      { retries = { attempts = 2, backoff = 0 } })
+  end)
+
+  it("are for what is harmless to do twice", function()
+    local session <close> = http.session { retries = quick }
+    equal(session:post(failing(1)).status, 503)
+    equal(session:post(failing(1), { retries = { methods = { "POST" }, backoff = 0 } }).status, 200)
+    equal(session:get(failing(1, "&status=500")).status, 500)
+    equal(session:get(failing(1), { retries = false }).status, 503)
+    raises_error({ code = "partial" }, session.get, session, URL .. "/truncate")
+  end)
+
+  it("wait as long as they are told, and not too long", function()
+    local session <close> = http.session { retries = { backoff = 0 } }
+    local t0 = task.now()
+    equal(session:get(failing(1, "&retry-after=1")).status, 200)
+    equal(task.now() - t0 >= 1, true)
+    equal(session:get(failing(1, "&retry-after=61")).attempts, 1)
+    equal(session:get(failing(1, "&retry-after=soon")).attempts, 2)
+  end)
+
+  it("do not outlast the request's time", function()
+    local session <close> = http.session { retries = { backoff = 0 }, timeout = 5 }
+    equal(session:get(failing(1, "&retry-after=10")).attempts, 1)
+  end)
+
+  it("have a budget for each origin", function()
+    local session <close> = http.session { retries = { attempts = 20, backoff = 0 } }
+    equal(session:get(failing(99)).attempts, 11)
+    equal(session:get(failing(99)).attempts, 1)
+    for _ = 1, 10 do session:get(URL .. "/bytes/1") end
+    equal(session:get(failing(99)).attempts, 2)
+  end)
+
+  it("read the three forms of a date", function()
+    for _, text in ipairs {
+      "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994",
+    } do
+      equal(retry.after(text, 784111767), 10, text)
+    end
+    equal({ retry.after "120", retry.after("Sunday, 06-Nov-30 08:49:37 GMT", 0) }, { 120, 1920185377 })
+    equal(retry.after("Thu, 29 Feb 2024 23:59:59 GMT", 1709251190), 9)
+    equal(retry.after("Sun, 06 Nov 1994 08:49:37 GMT", 784111900), 0)
+    equal({ retry.after "tomorrow", retry.after "-1", retry.after(nil), retry.after "Sun, 06 Foo 1994 08:49:37 GMT" }, {})
+  end)
+
+  it("are told to the hooks as one request", function()
+    local told = {}
+    local session <close> = http.session { retries = quick, trace = {
+      request_end = function(_, ev) told[#told + 1] = ev.status end,
+      request_exception = function(_, ev) told[#told + 1] = ev.exception.code end,
+    } }
+    session:get(failing(2))
+    raises_error({ code = "reset" }, session.get, session, failing(9, "&how=reset"))
+    equal(told, { 200, "reset" })
+  end)
+
+  it("that cannot be are refused", function()
+    misuse("unknown option 'atempts' to 'retries'", function() http.session { retries = { atempts = 1 } } end)
+    misuse("bad option 'retries'", function() http.session { retries = "3" } end)
+    misuse("bad option 'retries'", function() http.session { retries = -1 } end)
+  end)
+end)
+
+describe("a rate", function()
+  it("holds back what would be too much in any window", function()
+    local session <close> = http.session { rate = "3/s" }
+    local t0, ended = task.now(), {}
+    task.gather(task.map(function(i)
+      session:get(URL .. "/bytes/" .. i)
+      ended[#ended + 1] = task.now() - t0
+    end, { 1, 2, 3, 4 }))
+    equal(ended[4] >= 1, true)
+  end)
+
+  it("may be each host's own", function()
+    local session <close> = http.session { rate = { "1/h", per = "host" } }
+    session:get(URL .. "/bytes/1")
+    session:get(URL:gsub("127%.0%.0%.1", "localhost") .. "/bytes/1")
+    equal(task.move_on_after(0.01, session.get, session, URL .. "/bytes/1"), false)
+  end)
+
+  it("that cannot be is refused", function()
+    for _, bad in ipairs { "10", "0/s", "1/0s", "x/s", { per = "host" }, { "1/s", per = "url" }, 5 } do
+      misuse("rate", function() http.session { rate = bad } end)
+    end
+  end)
+end)
