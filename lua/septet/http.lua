@@ -196,8 +196,37 @@ end
 
 local session_options = {
   base_url = "string", limit = "count", limit_per_host = "count", rate = "any", timeout = "timeout", max_body = "size",
-  redirects = "any", retries = "any", headers = "table", auth = "table", trace = "table",
+  redirects = "any", retries = "any", headers = "table", auth = "table", trace = "table", cookies = "boolean",
+  proxy = "any", resolve = "table",
 }
+
+local PROXIES = { http = true, socks4 = true, socks4a = true, socks5 = true, socks5h = true }
+
+-- A proxy's URL; true for the environment's.
+local function check_proxy(proxy)
+  if not proxy or proxy == "environment" then return proxy and true or nil end
+  local scheme = type(proxy) == "string" and proxy:match("^(%w+)://[^/%c ]+/?$")
+  if not (scheme and PROXIES[scheme]) then
+    args.usage("bad option 'proxy' to 'session' (a URL, as http://host:port or socks5h://host:port, expected)")
+  end
+  return proxy
+end
+
+-- As libcurl takes them.
+local function check_resolve(addresses)
+  if not addresses then return nil end
+  local list = {}
+  for name, address in pairs(addresses) do
+    if type(name) ~= "string" or not name:match("^[^%c%s,:]+:%d+$") then
+      args.usage("bad option 'resolve' to 'session' (a key as \"host:port\" expected, got '%s')", tostring(name))
+    end
+    if type(address) ~= "string" or not address:match("^[%x.:%[%]]+$") then
+      args.usage("bad option 'resolve' to 'session' (no address for '%s')", name)
+    end
+    list[#list + 1] = name .. ":" .. address
+  end
+  return list
+end
 
 local trace_hooks = { request_start = "any", request_end = "any", request_exception = "any" }
 
@@ -213,6 +242,9 @@ local trace_hooks = { request_start = "any", request_end = "any", request_except
 ---@field retries integer|septet.Retries|false|nil how often a request is tried again; 0
 ---@field headers table<string, string>|nil sent with each request
 ---@field auth septet.Auth|nil sent with each request
+---@field cookies boolean|nil those of responses are kept, and sent back; false
+---@field proxy string|nil a URL: http, socks4, socks4a, socks5, socks5h; or "environment"; none
+---@field resolve table<string, string>|nil "host:port" to the address that is taken for it
 ---@field trace septet.TraceHooks|nil
 
 --- Time limits in seconds.
@@ -273,7 +305,8 @@ function http.session(options)
   local list = header_list("session", defaults, own)
   local times, max_body = timeouts(TIMEOUTS, options.timeout), options.max_body or MAX_BODY
   local session = setmetatable({
-    core = core.http_session(options.limit or 64, options.limit_per_host or 8),
+    core = core.http_session(options.limit or 64, options.limit_per_host or 8, check_proxy(options.proxy),
+      options.cookies, check_resolve(options.resolve)),
     limits = new_limits(times, max_body),
     times = times,
     max_body = max_body,

@@ -47,10 +47,16 @@ unsigned spt_driver_requests(const struct spt_driver *driver);
 /* --- sessions: a pool of connections with its own limits --- */
 
 struct spt_session_config {
-    unsigned limit;          /* requests in flight at once; at least 1 */
-    unsigned limit_per_host; /* ... per origin (scheme, host, port); at least 1 */
+    unsigned limit;             /* requests in flight at once; at least 1 */
+    unsigned limit_per_host;    /* ... per origin (scheme, host, port); at least 1 */
+    const char *proxy;          /* a URL; NULL: none */
+    bool env_proxy;             /* without one: as http_proxy and its like in the environment say */
+    bool cookies;               /* kept for the session, and sent back */
+    const char *const *resolve; /* "host:port:address", which is not looked up then */
+    size_t n_resolve;
 };
 
+/* Copies what it needs of the config. */
 int spt_session_new(struct spt_session **out, struct spt_driver *driver,
                     const struct spt_session_config *config);
 

@@ -42,6 +42,8 @@ static const char *connect_reason(long os_errno)
  * tells them apart. */
 static struct spt_error_words receive_error(const char *text)
 {
+    if (strstr(text, "CONNECT")) /* a proxy that refused the tunnel */
+        return words("connect", "proxy");
     if (strstr(text, "chunk"))
         return words("protocol", "chunk");
     if (strstr(text, "response headers"))

@@ -210,7 +210,8 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, spt_headers_list(r->headers, has_body(r)));
     if (r->connect_ns) /* libcurl shares it out between the addresses of a name */
         curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)(r->connect_ns / 1000000 + 1));
-    return curl_easy_setopt(c, CURLOPT_URL, r->url);
+    CURLcode rc = spt_profile_put_on(&r->session->profile, c);
+    return rc == CURLE_OK ? curl_easy_setopt(c, CURLOPT_URL, r->url) : rc;
 }
 
 static struct spt_easy *new_easy(struct spt_driver *driver)
@@ -284,6 +285,7 @@ void spt_easy_put(struct spt_request *r, bool doubtful)
     easy->request = NULL;
     assert(spt_link_alone(&easy->attempts));
     spt_link_remove(&easy->poke);
+    spt_profile_take_off(&r->session->profile, easy->curl);
     if (doubtful || driver->pooled >= SPT_EASY_POOL_MAX) {
         free_easy(easy);
         return;

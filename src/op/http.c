@@ -375,14 +375,36 @@ static int l_limits(lua_State *L)
     return 1;
 }
 
-/* http_session(limit, limit_per_host): a pool of connections. */
+/* The strings of the array at `arg`, or nil; they and their array stay while it does. */
+static const char *const *check_strings(lua_State *L, int arg, size_t *n)
+{
+    *n = 0;
+    if (lua_isnoneornil(L, arg))
+        return NULL;
+    luaL_checktype(L, arg, LUA_TTABLE);
+    *n = lua_rawlen(L, arg);
+    const char **strings = lua_newuserdatauv(L, *n * sizeof *strings + 1, 0);
+    for (size_t i = 0; i < *n; i++) {
+        lua_rawgeti(L, arg, (lua_Integer)i + 1);
+        strings[i] = spt_check_string(L, -1, NULL);
+        lua_pop(L, 1); /* the table keeps it */
+    }
+    return strings;
+}
+
+/* http_session(limit, limit_per_host, proxy, cookies, resolve): a pool of connections. `proxy` is a URL, true for what
+ * the environment says, or nil; `resolve` a list of "host:port:address", or nil. */
 static int l_session(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
     struct spt_session_config config = {
         .limit = (unsigned)spt_check_count(L, 1, 1),
         .limit_per_host = (unsigned)spt_check_count(L, 2, 1),
+        .proxy = lua_type(L, 3) == LUA_TSTRING ? lua_tostring(L, 3) : NULL,
+        .env_proxy = lua_type(L, 3) == LUA_TBOOLEAN && lua_toboolean(L, 3),
+        .cookies = lua_toboolean(L, 4),
     };
+    config.resolve = check_strings(L, 5, &config.n_resolve);
     struct session_box *box = lua_newuserdatauv(L, sizeof *box, 0);
     *box = (struct session_box){0};
     luaL_setmetatable(L, SESSION_META);

@@ -110,8 +110,8 @@ describe("credentials", function()
   end)
 
   it("are in base64", function()
-    equal({ encode.base64 "", encode.base64 "f", encode.base64 "fo", encode.base64 "foo", encode.base64 "\255\254\253" },
-      { "", "Zg==", "Zm8=", "Zm9v", "//79" })
+    local texts = { [""] = "", f = "Zg==", fo = "Zm8=", foo = "Zm9v", ["\255\254\253"] = "//79" }
+    for text, expected in pairs(texts) do equal(encode.base64(text), expected) end
   end)
 end)
 
@@ -213,7 +213,8 @@ describe("retries", function()
     equal({ retry.after "120", retry.after("Sunday, 06-Nov-30 08:49:37 GMT", 0) }, { 120, 1920185377 })
     equal(retry.after("Thu, 29 Feb 2024 23:59:59 GMT", 1709251190), 9)
     equal(retry.after("Sun, 06 Nov 1994 08:49:37 GMT", 784111900), 0)
-    equal({ retry.after "tomorrow", retry.after "-1", retry.after(nil), retry.after "Sun, 06 Foo 1994 08:49:37 GMT" }, {})
+    for _, text in ipairs { "tomorrow", "-1", "", "Sun, 06 Foo 1994 08:49:37 GMT" } do equal(retry.after(text), nil) end
+    equal(retry.after(nil), nil)
   end)
 
   it("are told to the hooks as one request", function()
@@ -256,5 +257,69 @@ describe("a rate", function()
     for _, bad in ipairs { "10", "0/s", "1/0s", "x/s", { per = "host" }, { "1/s", per = "url" }, 5 } do
       misuse("rate", function() http.session { rate = bad } end)
     end
+  end)
+end)
+
+describe("cookies", function()
+  local function set(what) return URL .. "/headers?Set-Cookie=" .. what end
+  local function sent(session) return echo(session, "GET").headers.cookie end
+
+  it("are kept for the session that asks for it, and sent where they belong", function()
+    local site = "site.invalid:" .. origin.port -- on loopback itself, Secure would be no matter
+    local session <close> = http.session { cookies = true, resolve = { [site] = "127.0.0.1" } }
+    local function get(path) return session:get("http://" .. site .. path) end
+    for _, cookie in ipairs { "a=1", "b=2;%20Path=/elsewhere", "c=3;%20Secure", "d=4;%20Domain=example.com" } do
+      get("/headers?Set-Cookie=" .. cookie)
+    end
+    equal(origin.decode(get "/echo".body).headers.cookie, "a=1")
+    equal(sent(session), nil)
+    get "/headers?Set-Cookie=a=;%20Max-Age=0"
+    equal(origin.decode(get "/echo".body).headers.cookie, nil)
+  end)
+
+  it("go along with redirects", function()
+    local session <close> = http.session { cookies = true }
+    session:get(set "a=1" .. "&Location=/echo") -- a 200: not followed
+    local r = session:get(URL .. "/redirect-to?url=/echo")
+    equal(origin.decode(r.body).headers.cookie, "a=1")
+  end)
+
+  it("are nobody else's, whoever has the handle next", function()
+    local jar <close> = http.session { cookies = true }
+    local other <close> = http.session { cookies = true }
+    local none <close> = http.session()
+    for _ = 1, 3 do
+      jar:get(set "a=1")
+      equal({ sent(jar), sent(other), sent(none) }, { "a=1" })
+      none:get(set "b=2")
+      equal({ sent(jar), sent(none) }, { "a=1" })
+    end
+  end)
+end)
+
+describe("a proxy", function()
+  it("gets the whole URL, and the environment's is not used unasked", function()
+    local session <close> = http.session { proxy = URL }
+    local mark = origin.mark()
+    equal(session:get("http://nowhere.invalid/a?b").status, 404)
+    equal(origin.requests(mark)[1].path, "http://nowhere.invalid/a")
+    raises_error({ code = "connect", reason = "proxy" }, session.get, session, "https://nowhere.invalid/")
+    local dead <close> = http.session { proxy = "socks5h://127.0.0.1:1" }
+    raises_error({ code = "connect" }, dead.get, dead, "http://nowhere.invalid/")
+  end)
+
+  it("that cannot be is refused", function()
+    for _, bad in ipairs { "localhost:3128", "ftp://a:1", "http://a b", 5 } do
+      misuse("bad option 'proxy'", function() http.session { proxy = bad } end)
+    end
+  end)
+end)
+
+describe("addresses", function()
+  it("may be given instead of looked up", function()
+    local session <close> = http.session { resolve = { ["nowhere.invalid:" .. origin.port] = "127.0.0.1" } }
+    equal(session:get("http://nowhere.invalid:" .. origin.port .. "/bytes/1").status, 200)
+    misuse("bad option 'resolve'", function() http.session { resolve = { ["nowhere.invalid"] = "127.0.0.1" } } end)
+    misuse("bad option 'resolve'", function() http.session { resolve = { ["a:1"] = "b.invalid" } } end)
   end)
 end)
