@@ -4,6 +4,7 @@
 ---@field task septet.task
 ---@field sync septet.sync
 ---@field http septet.http
+---@field json septet.json
 ---@field trace septet.trace
 ---@field testing septet.testing
 local septet = {}

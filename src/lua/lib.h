@@ -21,6 +21,9 @@ void spt_open_trace(lua_State *L, struct spt_env *env);
 /* Gives new records to the sinks of scripts, on the main state, protected. Cheap when there is none. */
 void spt_trace_flush(struct spt_env *env);
 
+/* json.c: JSON text to values and back. */
+void spt_open_json(lua_State *L, struct spt_env *env);
+
 /* coroutine.c: replaces the functions of the global `coroutine` that must know of waits. */
 void spt_open_coroutine(lua_State *L, struct spt_env *env);
 

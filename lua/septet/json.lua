@@ -1,0 +1,62 @@
+--- JSON: text to Lua values and back. Integers stay integers, up to 64 bits; nothing here waits.
+---@class septet.json
+local json = {}
+
+local core = require "septet.core"
+local args = require "septet.args"
+
+local DEPTH = 128 -- of arrays and objects in one another, where a script says nothing
+local MAX_INDENT = 31
+
+--- JSON's null: what `decode` gives for it, inside of tables, too, and `encode` takes. It is not false to Lua;
+--- compare with it.
+json.null = core.json_null
+
+--- Marks a table as an array, so that it is one to `encode` even while it is empty. What `decode` makes of an array
+--- is marked so.
+---@generic T: table
+---@param list T a table without a metatable
+---@return T the same
+function json.array(list)
+  args.list(list, 1, "array")
+  local meta = getmetatable(list)
+  if meta ~= nil and meta ~= core.json_array then
+    args.usage("bad argument #1 to 'array' (a table with a metatable of its own)")
+  end
+  return setmetatable(list, core.json_array)
+end
+
+--- Is the table marked as an array?
+---@param value any
+---@return boolean
+function json.is_array(value)
+  return type(value) == "table" and getmetatable(value) == core.json_array
+end
+
+--- The value of a JSON text in UTF-8. Raises JsonError, with the `line`, the `column` and the `position` to which the
+--- text was read, in bytes from 1; a number that 64 bits cannot hold is an error, too.
+---@param text string
+---@param options {depth: integer|nil}|nil how deep arrays and objects may nest: 128, and 2047 at most
+---@return any
+function json.decode(text, options)
+  args.string(text, 1, "decode")
+  options = args.options(options, { depth = "count" }, "decode")
+  return core.json_decode(text, options.depth or DEPTH)
+end
+
+--- The JSON text of a value, with the keys of objects sorted: the same value gives the same text. A table is an
+--- array where its keys are 1 to n, or `json.array` marked it, else an object. Raises Usage, naming the place, for what
+--- JSON has no words for: functions, NaN, strings that are not UTF-8, tables with other keys or with gaps.
+---@param value any
+---@param options {indent: integer|nil, depth: integer|nil}|nil `indent`: spaces a level, up to 31, and a line for each
+--- item; without, everything is on one line. `depth`: as for `decode`
+---@return string
+function json.encode(value, options)
+  options = args.options(options, { indent = "count", depth = "count" }, "encode")
+  if (options.indent or 0) > MAX_INDENT then
+    args.usage("bad option 'indent' to 'encode' (at most %d expected, got %d)", MAX_INDENT, options.indent)
+  end
+  return core.json_encode(value, options.depth or DEPTH, options.indent or 0)
+end
+
+return json

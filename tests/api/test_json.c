@@ -1,0 +1,96 @@
+/* septet.json where memory runs out: what jansson holds is given back, whichever allocation fails. */
+#include "rig.h"
+
+#include <jansson.h>
+
+static struct {
+    long blocks;  /* handed out */
+    long calls;   /* ever */
+    long allowed; /* calls that may succeed; negative: all */
+} heap;
+
+static void *heap_malloc(size_t size)
+{
+    long call = heap.calls++;
+    if (heap.allowed >= 0 && call >= heap.allowed)
+        return NULL;
+    heap.blocks++;
+    return malloc(size);
+}
+
+static void heap_free(void *block)
+{
+    if (block)
+        heap.blocks--;
+    free(block);
+}
+
+/* In the middle of a string, jansson takes the want of memory for a mistake in the text. */
+static const char script[] =
+    "local json = require 'septet.json'"
+    " text = text or json.encode{a = {1, 2.5, 'three', true, json.null, json.array{}}, b = {}, c = "
+    "('x'):rep(99)}"
+    " result = 0"
+    " local ok, err = pcall(function() assert(json.encode(json.decode(text)) == text) end)"
+    " if not ok then assert(err == 'not enough memory' or err.kind == 'JsonError', err) end"
+    " local refused = pcall(json.encode, {a = {1, 2, print}})"
+    " assert(not refused)"
+    " result = ok and 2 or 1";
+
+static void test_jansson_has_no_memory(void **state)
+{
+    struct told told;
+    septet_host *host = new_host(&told);
+    heap.allowed = -1;
+    assert_int_equal(run(host, script), SEPTET_OK);
+    assert_int_equal(global(septet_lua(host), "result"), 2);
+    assert_int_equal(heap.blocks, 0); /* at once, not when the collector gets to it */
+    int failed = 0;
+    for (long allowed = 0; global(septet_lua(host), "result") != 2 || allowed == 0; allowed++) {
+        heap.calls = 0;
+        heap.allowed = allowed;
+        if (run(host, script) != SEPTET_OK)
+            fail_msg("%s", told.message);
+        assert_int_equal(heap.blocks, 0);
+        failed++;
+    }
+    assert_true(failed > 20);
+    assert_silent(&told);
+    assert_int_equal(septet_free(host), SEPTET_OK);
+}
+
+static void test_lua_has_no_memory(void **state)
+{
+    struct told told;
+    bool enough = false;
+    int failed = 0;
+    heap.allowed = -1;
+    for (long allowed = 0; !enough; allowed++) {
+        struct pool pool = {.allowed = -1};
+        septet_config config = config_for(&told);
+        config.alloc = pool_alloc;
+        config.alloc_ud = &pool;
+        septet_host *host = septet_new(&config, NULL);
+        assert_non_null(host);
+        assert_int_equal(run(host, script), SEPTET_OK);
+        pool.allowed = pool.calls + allowed;
+        enough = septet_load_string(host, "=script", script) == SEPTET_OK &&
+                 septet_run(host) == SEPTET_OK && pool.calls <= pool.allowed;
+        failed += !enough;
+        pool.allowed = -1;
+        assert_int_equal(septet_free(host), SEPTET_OK);
+        assert_int_equal(pool.bytes, 0);
+        assert_int_equal(heap.blocks, 0);
+    }
+    assert_true(failed > 20);
+}
+
+int main(void)
+{
+    json_set_alloc_funcs(heap_malloc, heap_free);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_jansson_has_no_memory),
+        cmocka_unit_test(test_lua_has_no_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

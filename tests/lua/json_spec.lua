@@ -1,0 +1,198 @@
+-- septet.json: what is decoded is what was written, and what cannot be said is refused with its place.
+local json = require "septet.json"
+
+local function refused(kind, words, fn, ...)
+  local err = raises_error({ kind = kind }, fn, ...)
+  equal(err.message:find(words, 1, true) ~= nil, true, err.message)
+  return err
+end
+
+describe("decode", function()
+  it("keeps integers integers, up to 64 bits", function()
+    for text, value in pairs {
+      ["0"] = 0, ["-1"] = -1, ["9007199254740993"] = 9007199254740993,
+      ["9223372036854775807"] = math.maxinteger, ["-9223372036854775808"] = math.mininteger,
+    } do
+      equal({ json.decode(text), math.type(json.decode(text)) }, { value, "integer" })
+    end
+    equal(("/items/%s"):format(json.decode '{"id": 42}'.id), "/items/42")
+  end)
+
+  it("keeps floats floats", function()
+    for text, value in pairs { ["1.0"] = 1.0, ["1e2"] = 100.0, ["-0.5"] = -0.5, ["1E-2"] = 0.01 } do
+      equal({ json.decode(text), math.type(json.decode(text)) }, { value, "float" })
+    end
+  end)
+
+  it("refuses numbers that 64 bits cannot hold", function()
+    refused("JsonError", "too big integer", json.decode, "[9223372036854775808]")
+    refused("JsonError", "too big negative integer", json.decode, "-9223372036854775809")
+    refused("JsonError", "real number overflow", json.decode, "1e999")
+  end)
+
+  it("gives strings byte for byte", function()
+    equal(json.decode [["a\"b\\c\/d\n\u00e9\ud83d\ude00"]], 'a"b\\c/d\né😀')
+    equal(json.decode [["a\u0000b"]], "a\0b")
+    equal(json.decode '""', "")
+  end)
+
+  it("gives booleans, null, arrays and objects", function()
+    local value = json.decode '{"yes": true, "no": false, "nothing": null, "list": [1, [2], {"a": 3}]}'
+    equal({ value.yes, value.no, value.nothing == json.null }, { true, false, true })
+    equal({ value.list[1], value.list[2][1], value.list[3].a, #value.list }, { 1, 2, 3, 3 })
+    equal({ json.decode "null" == json.null, json.decode "true" }, { true, true })
+  end)
+
+  it("tells an empty array from an empty object", function()
+    local value = json.decode '{"a": [], "o": {}}'
+    equal({ json.is_array(value.a), json.is_array(value.o), json.is_array(value), json.is_array(1) },
+      { true, false, false, false })
+    equal(json.encode(value), '{"a":[],"o":{}}')
+  end)
+
+  it("takes the last of keys that are the same", function()
+    equal(json.decode '{"a": 1, "a": 2}'.a, 2)
+  end)
+
+  it("says where a text is wrong", function()
+    for text, place in pairs {
+      ['{"a": 1,\n"b": }'] = { 2, 6, 15 }, ["[1, 2 3]"] = { 1, 7, 7 }, ["\n\n[tru]"] = { 3, 4, 6 },
+      [""] = { 1, 1, 1 }, ["[1,\n"] = { 2, 1, 5 }, ["[1] 2"] = { 1, 5, 5 },
+      ['["é\xff"]'] = { 1, 5, 5 }, ["\n\xff"] = { 2, 1, 2 }, ["\xef\xbb\xbf[1,]"] = { 1, 4, 7 },
+    } do
+      local words = ("bad JSON at line %d, column %d: "):format(place[1], place[2])
+      local err = refused("JsonError", words, json.decode, text)
+      equal({ err.line, err.column, err.position }, place, err.message)
+    end
+    for _, text in ipairs { "", " ", "{", "[1", "[1,]", '{"a"}', "{a: 1}", "nul", "1 2", "'a'", "[01]", '"a', '"\t"',
+      "\xff", '"\xff"', '"\\ud800"', "NaN", "// a\n1", "\0", '"\0"' } do
+      local wrong = refused("JsonError", "bad JSON at line 1, column", json.decode, text)
+      equal({ math.type(wrong.line), math.type(wrong.column), math.type(wrong.position) },
+        { "integer", "integer", "integer" })
+    end
+  end)
+
+  it("refuses the keys that it cannot hold", function()
+    refused("JsonError", "NUL byte in object key", json.decode, '{"a\\u0000b": 1}')
+  end)
+
+  it("skips a byte order mark", function()
+    equal(json.decode("\xef\xbb\xbf[1]"), { 1 })
+    refused("JsonError", "bad JSON", json.decode, "\xef\xbb\xbf")
+    refused("JsonError", "bad JSON", json.decode, "[\xef\xbb\xbf]")
+  end)
+
+  it("limits how deep a text nests", function()
+    local function nested(n) return ("["):rep(n) .. ("]"):rep(n) end
+    local _ = json.decode(nested(128))
+    local err = refused("JsonError", "nested too deeply", json.decode, nested(129))
+    equal({ err.line, err.column, err.position }, { 1, 129, 129 })
+    _ = json.decode(("["):rep(2047) .. "1" .. ("]"):rep(2047), { depth = 2047 })
+    refused("JsonError", "nested too deeply", json.decode, nested(1000000), { depth = 1000000 })
+    equal(json.decode('"[[[["', { depth = 1 }), "[[[[")
+    equal(json.decode('["\\"[[", []]', { depth = 2 })[1], '"[[')
+  end)
+
+  it("refuses what is no text, and options it does not know", function()
+    refused("Usage", "string expected, got number", json.decode, 1)
+    refused("Usage", "did you mean 'depth'?", json.decode, "1", { dept = 1 })
+    refused("Usage", "bad option 'depth'", json.decode, "1", { depth = 0 })
+  end)
+end)
+
+describe("encode", function()
+  it("writes what decode gave as it was", function()
+    for _, text in ipairs { "1", "-1", "1.0", "0.1", "1e100", "9223372036854775807", "true", "null", '""', "[]", "{}",
+      [["a\"b\\c\nd"]], '"\\u0000"', '"é😀"', '[1,[],{}]', '{"a":[null,true,1.5],"b":{"c":"d"}}' } do
+      equal(json.encode(json.decode(text)), text)
+    end
+  end)
+
+  it("tells floats from integers, in as few digits as name them", function()
+    equal(json.encode { 1, 1.0, 0.1, 0.3, 1e15, -0.0 }, "[1,1.0,0.1,0.3,1e15,-0.0]")
+    equal(json.encode { 0.25, 0.1 + 0.2 }, "[0.25,0.30000000000000004]")
+    for _, n in ipairs { 1 / 3, 2 ^ 53 + 0.0, 5e-324, 1.7976931348623157e308, 0.1 + 0.2 } do
+      equal(json.decode(json.encode(n)), n)
+    end
+  end)
+
+  it("writes the same text for the same value", function()
+    local value = {}
+    for i = 1, 100 do value["key " .. i] = i end
+    local text = json.encode(value)
+    for _ = 1, 10 do
+      local again = {}
+      for i = 100, 1, -1 do again["key " .. i] = i end
+      equal(json.encode(again), text)
+    end
+  end)
+
+  it("makes arrays of tables with the keys 1 to n, and of those that are marked", function()
+    equal(json.encode { 1, "a", json.null }, '[1,"a",null]')
+    equal({ json.encode {}, json.encode(json.array {}) }, { "{}", "[]" })
+    equal(json.encode { json.array {}, {}, json.array { 1 } }, "[[],{},[1]]")
+    equal(json.encode(nil), "null")
+  end)
+
+  it("escapes a NUL, in keys, too", function()
+    equal(json.encode { ["a\0c"] = "\0", ["a\0b"] = 1, a = 2 }, [[{"a":2,"a\u0000b":1,"a\u0000c":"\u0000"}]])
+  end)
+
+  it("indents", function()
+    equal(json.encode({ a = { 1 } }, { indent = 2 }), '{\n  "a": [\n    1\n  ]\n}')
+    refused("Usage", "at most 31 expected, got 32", json.encode, 1, { indent = 32 })
+  end)
+
+  it("names the place of what it cannot write", function()
+    refused("Usage", "cannot encode the value: a function", json.encode, print)
+    refused("Usage", "cannot encode the value.a[2].b: a function", json.encode, { a = { 1, { b = print } } })
+    refused("Usage", "the value[1]: a number that JSON", json.encode, { 0 / 0 })
+    refused("Usage", "the value[1]: a number that JSON", json.encode, { math.huge })
+    refused("Usage", "the value.s: a string that is not UTF-8", json.encode, { s = "\xff" })
+    refused("Usage", "the value.s: a key that is not UTF-8", json.encode, { s = { ["\xff"] = 1 } })
+    refused("Usage", "both strings and indices", json.encode, { 1, a = 2 })
+    refused("Usage", "both strings and indices", json.encode, json.array { a = 2 })
+    refused("Usage", "neither a string nor an index", json.encode, { [1.5] = 1 })
+    refused("Usage", "without gaps", json.encode, { [3] = 1 })
+    refused("Usage", "a thread", json.encode, { coroutine.create(print) })
+    refused("Usage", "a userdata", json.encode, { io.stdout })
+  end)
+
+  it("ends where a value holds itself", function()
+    local value = { a = { 1, {} } }
+    value.a[2].b = value.a
+    refused("Usage", "cannot encode the value.a[2].b: a table that holds itself", json.encode, value)
+    local shared = { 1 }
+    equal(json.encode { shared, shared, { shared } }, "[[1],[1],[[1]]]")
+  end)
+
+  it("limits how deep a value nests", function()
+    local deep = {}
+    for _ = 1, 127 do deep = { deep } end
+    equal(#json.encode(deep), 256)
+    refused("Usage", "nested too deeply", json.encode, { deep })
+    for _ = 1, 2047 - 128 do deep = { deep } end
+    equal(json.encode(json.decode(json.encode(deep, { depth = 2047 }), { depth = 2047 }), { depth = 2047 }),
+      ("["):rep(2046) .. "{}" .. ("]"):rep(2046))
+    refused("Usage", "nested too deeply", json.encode, { deep }, { depth = 1000000 })
+  end)
+
+  it("names the script's line", function()
+    misuse("the value%.a: a function", function()
+      local _ = json.encode { a = print }
+    end)
+  end)
+
+  it("reads raw fields: a metatable changes nothing", function()
+    equal(json.encode(setmetatable({ a = 1 }, { __index = { b = 2 }, __pairs = error, __len = error })), '{"a":1}')
+  end)
+end)
+
+describe("array", function()
+  it("refuses what has a metatable of its own, and what is no table", function()
+    refused("Usage", "metatable of its own", json.array, setmetatable({}, {}))
+    refused("Usage", "list expected", json.array, 1)
+    local list = {}
+    equal(json.array(json.array(list)) == list, true)
+  end)
+end)
