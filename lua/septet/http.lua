@@ -103,6 +103,12 @@ function Response:raise_for_status()
     message = ("%s %s: status %d"):format(self.method, self.url, self.status), attempts = self.attempts }, 0)
 end
 
+--- The value of its body, as `json.decode` gives it, whatever its Content-Type; raises JsonError.
+---@return any
+function Response:json()
+  return require "septet.json".decode(self.body)
+end
+
 ---@class septet.Session
 local Session = {}
 local session_meta = { __name = "septet.http.Session", __index = Session }

@@ -1,5 +1,6 @@
 -- septet.json: what is decoded is what was written, and what cannot be said is refused with its place.
-local json = require "septet.json"
+local http, json = require "septet.http", require "septet.json"
+local origin = require "origin"
 
 local function refused(kind, words, fn, ...)
   local err = raises_error({ kind = kind }, fn, ...)
@@ -185,6 +186,20 @@ describe("encode", function()
 
   it("reads raw fields: a metatable changes nothing", function()
     equal(json.encode(setmetatable({ a = 1 }, { __index = { b = 2 }, __pairs = error, __len = error })), '{"a":1}')
+  end)
+end)
+
+describe("a response", function()
+  it("decodes its body", function()
+    local session <close> = http.session()
+    local said = session:post(origin.url .. "/echo?a=1", { body = json.encode { n = 1 } }):json()
+    equal({ said.method, said.query, json.decode(said.body).n }, { "POST", "a=1", 1 })
+  end)
+
+  it("raises JsonError where its body is none", function()
+    local session <close> = http.session()
+    local response = session:get(origin.url .. "/bytes/20")
+    refused("JsonError", "bad JSON at line 1, column 1", response.json, response)
   end)
 end)
 
