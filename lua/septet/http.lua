@@ -203,8 +203,28 @@ end
 local session_options = {
   base_url = "string", limit = "count", limit_per_host = "count", rate = "any", timeout = "timeout", max_body = "size",
   redirects = "any", retries = "any", headers = "table", auth = "table", trace = "table", cookies = "boolean",
-  proxy = "any", resolve = "table",
+  proxy = "any", resolve = "table", tls = "table",
 }
+
+local tls_options = {
+  ca_file = "string", cert_file = "string", key_file = "string", min_version = "string", insecure = "boolean",
+}
+
+-- A file that cannot be read is told now, and not with each request.
+local function check_tls(tls)
+  args.options(tls, tls_options, "tls")
+  for _, name in ipairs { "ca_file", "cert_file", "key_file" } do
+    local file, why
+    if tls[name] then file, why = io.open(tls[name]) end
+    if why then args.usage("bad option '%s' to 'tls' (%s)", name, why) end
+    if file then file:close() end
+  end
+  if tls.key_file and not tls.cert_file then args.usage("bad option 'key_file' to 'tls' (without a 'cert_file')") end
+  if tls.min_version and tls.min_version ~= "1.2" and tls.min_version ~= "1.3" then
+    args.usage("bad option 'min_version' to 'tls' (\"1.2\" or \"1.3\" expected, got '%s')", tls.min_version)
+  end
+  return tls
+end
 
 local PROXIES = { http = true, socks4 = true, socks4a = true, socks5 = true, socks5h = true }
 
@@ -251,6 +271,7 @@ local trace_hooks = { request_start = "any", request_end = "any", request_except
 ---@field cookies boolean|nil those of responses are kept, and sent back; false
 ---@field proxy string|nil a URL: http, socks4, socks4a, socks5, socks5h; or "environment"; none
 ---@field resolve table<string, string>|nil "host:port" to the address that is taken for it
+---@field tls septet.Tls|nil
 ---@field trace septet.TraceHooks|nil
 
 --- Time limits in seconds.
@@ -271,6 +292,13 @@ local trace_hooks = { request_start = "any", request_end = "any", request_except
 ---@field methods string[]|nil the idempotent ones: GET HEAD PUT DELETE OPTIONS TRACE
 ---@field statuses integer[]|nil 408 429 502 503 504
 ---@field budget number|nil retries for each request to an origin, after the first ten; 0.1
+
+---@class septet.Tls
+---@field ca_file string|nil PEM: who is trusted, in place of the system's
+---@field cert_file string|nil PEM: the client's certificate
+---@field key_file string|nil PEM: its key, where that is in a file of its own
+---@field min_version "1.2"|"1.3"|nil
+---@field insecure boolean|nil certificates are not checked
 
 ---@class septet.Auth
 ---@field user string|nil
@@ -310,9 +338,11 @@ function http.session(options)
   for name, value in pairs(options.headers or {}) do own[name] = value end
   local list = header_list("session", defaults, own)
   local times, max_body = timeouts(TIMEOUTS, options.timeout), options.max_body or MAX_BODY
+  local tls = check_tls(options.tls or {})
   local session = setmetatable({
     core = core.http_session(options.limit or 64, options.limit_per_host or 8, check_proxy(options.proxy),
-      options.cookies, check_resolve(options.resolve)),
+      options.cookies, check_resolve(options.resolve), tls.ca_file, tls.cert_file, tls.key_file, tls.insecure,
+      tls.min_version == "1.3"),
     limits = new_limits(times, max_body),
     times = times,
     max_body = max_body,

@@ -54,6 +54,11 @@ struct spt_session_config {
     bool cookies;               /* kept for the session, and sent back */
     const char *const *resolve; /* "host:port:address", which is not looked up then */
     size_t n_resolve;
+    const char *ca_file;   /* PEM, in place of the system's; NULL: the system's */
+    const char *cert_file; /* PEM, the client's; NULL: none */
+    const char *key_file;  /* ... and its key; NULL: in cert_file */
+    bool insecure;         /* certificates are not checked */
+    bool tls13;            /* nothing older */
 };
 
 /* Copies what it needs of the config. */

@@ -1,5 +1,5 @@
 /* What the connections of one session have of their own: the proxy, addresses given instead of looked up, the jar of
- * cookies. Put on a handle with each request, and taken off before it rests: the next may be another session's. */
+ * cookies, TLS. Put on a handle with each request, and taken off before it rests: the next may be another session's. */
 #ifndef SPT_LOOP_PROFILE_H
 #define SPT_LOOP_PROFILE_H
 
@@ -11,8 +11,10 @@ struct spt_session_config;
 struct spt_profile {
     char *proxy; /* owned; NULL: none */
     bool env_proxy;
-    struct curl_slist *resolve; /* owned */
-    CURLSH *jar;                /* owned; NULL: cookies are nobody's business */
+    struct curl_slist *resolve;           /* owned */
+    CURLSH *jar;                          /* owned; NULL: cookies are nobody's business */
+    char *ca_file, *cert_file, *key_file; /* owned; NULL: none */
+    bool insecure, tls13;
 };
 
 /* Copies what the config says. Returns SEPTET_OK or SEPTET_ENOMEM; release it in either case. */

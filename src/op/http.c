@@ -392,8 +392,14 @@ static const char *const *check_strings(lua_State *L, int arg, size_t *n)
     return strings;
 }
 
-/* http_session(limit, limit_per_host, proxy, cookies, resolve): a pool of connections. `proxy` is a URL, true for what
- * the environment says, or nil; `resolve` a list of "host:port:address", or nil. */
+static const char *opt_text(lua_State *L, int arg)
+{
+    return lua_isnoneornil(L, arg) ? NULL : spt_check_string(L, arg, NULL);
+}
+
+/* http_session(limit, limit_per_host, proxy, cookies, resolve, ca_file, cert_file, key_file, insecure, tls13): a pool of
+ * connections. `proxy` is a URL, true for what the environment says, or nil; `resolve` a list of "host:port:address",
+ * or nil; so may the files be. */
 static int l_session(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
@@ -403,6 +409,11 @@ static int l_session(lua_State *L)
         .proxy = lua_type(L, 3) == LUA_TSTRING ? lua_tostring(L, 3) : NULL,
         .env_proxy = lua_type(L, 3) == LUA_TBOOLEAN && lua_toboolean(L, 3),
         .cookies = lua_toboolean(L, 4),
+        .ca_file = opt_text(L, 6),
+        .cert_file = opt_text(L, 7),
+        .key_file = opt_text(L, 8),
+        .insecure = lua_toboolean(L, 9),
+        .tls13 = lua_toboolean(L, 10),
     };
     config.resolve = check_strings(L, 5, &config.n_resolve);
     struct session_box *box = lua_newuserdatauv(L, sizeof *box, 0);

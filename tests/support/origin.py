@@ -23,6 +23,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import stat
 import struct
 import sys
@@ -54,7 +55,7 @@ routes, for every method; a HEAD gets the same headers and no body:
   /idle-reset[?after=0]          the same with RST
 
 the log, one JSON object a line, each with "event", "time" (seconds) and "connection" (1, 2, ...):
-  open     "peer": the client's port
+  open     "peer": the client's port; of one with TLS its version, "tls", and the "client" its certificate names
   request  "method", "path", "query" (both as sent), "headers" (lower-case names), "body_size";
            written when the request is read whole, before the first byte of the answer
   close    "requests": how many there were; "by": "client" or "origin"
@@ -461,7 +462,7 @@ class Connection:
         self.requests = 0
 
     async def run(self):
-        self.log.write("open", self.number, peer=self.writer.get_extra_info("peername")[1])
+        self.log.write("open", self.number, peer=self.writer.get_extra_info("peername")[1], **self.tls())
         ending = FIN
         try:
             while (ending := await self.exchange()) == KEEP:
@@ -475,6 +476,13 @@ class Connection:
         except ConnectionError:
             pass
         self.log.write("close", self.number, requests=self.requests, by=by)
+
+    def tls(self):
+        connection = self.writer.get_extra_info("ssl_object")
+        if not connection:
+            return {}
+        names = dict(pair for name in (connection.getpeercert() or {}).get("subject", ()) for pair in name)
+        return {"tls": connection.version(), "client": names.get("commonName")}
 
     async def exchange(self):
         try:
@@ -566,7 +574,15 @@ def watch_stdin(loop, stop):
     loop.add_reader(0, readable)
 
 
-async def serve(sock, log):
+def tls_context(folder):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(os.path.join(folder, "server.pem"))
+    context.load_verify_locations(os.path.join(folder, "ca.pem"))
+    context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+async def serve(sock, log, tls):
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     count = 0
@@ -579,7 +595,7 @@ async def serve(sock, log):
     def protocol():
         return asyncio.StreamReaderProtocol(Reader(loop), connected, loop=loop)
 
-    server = await loop.create_server(protocol, sock=sock, backlog=1024)
+    server = await loop.create_server(protocol, sock=sock, backlog=1024, ssl=tls)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     watch_stdin(loop, stop)
@@ -612,6 +628,7 @@ def options():
     parser.add_argument("--port", type=int, default=0, help="the port to listen on (0, the default: a free one)")
     parser.add_argument("--bind", type=loopback, default="127.0.0.1", metavar="ADDR", help="a loopback address")
     parser.add_argument("--log", metavar="FILE", help="append what is received to FILE, as JSON lines")
+    parser.add_argument("--tls", metavar="DIR", help="speak TLS, with DIR/server.pem; clients' certificates are of DIR/ca.pem")
     return parser.parse_args()
 
 
@@ -623,7 +640,7 @@ def main():
         log = Log(args.log)
     except (OSError, OverflowError) as error:
         sys.exit(f"origin: {error}")
-    asyncio.run(serve(sock, log))
+    asyncio.run(serve(sock, log, tls_context(args.tls) if args.tls else None))
 
 
 if __name__ == "__main__":

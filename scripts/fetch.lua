@@ -1,0 +1,173 @@
+-- fetch: gets many URLs at once. `septet scripts/fetch.lua --help` says how; copy it to start your own.
+local task, http, sync = require "septet.task", require "septet.http", require "septet.sync"
+local json, io_lines = require "septet.json", require "septet.io"
+
+local USAGE = [[
+usage: septet fetch.lua [options] [URL ...]
+
+URLs come from the command line, or one a line from --file (- is standard input, also where no URL is given).
+
+  --file FILE        read URLs from FILE
+  --limit N          requests at once (64)
+  --per-host N       requests at once to one scheme, host and port (8)
+  --rate RATE        starts at most, as 10/s or 100/m
+  --retries N        how often a request is tried again (2)
+  --timeout SECONDS  for each URL, with its redirects and retries (30)
+  --json             write a line of JSON for each URL: url, status, bytes, seconds, attempts, or error
+
+A URL has failed where no response came, or one with a status of 400 or more; then the exit status is 1.]]
+
+-- --- the command line ---
+
+local function number(text)
+  return tonumber(text) or error("a number expected, got '" .. text .. "'", 0)
+end
+
+local function same(text) return text end
+
+local flags = {
+  ["--file"] = same, ["--rate"] = same, ["--limit"] = number, ["--per-host"] = number, ["--retries"] = number,
+  ["--timeout"] = number,
+}
+
+local function parse(args)
+  local options, urls, i = { limit = 64, ["per-host"] = 8, retries = 2, timeout = 30 }, {}, 1
+  while i <= #args do
+    local word = args[i]
+    local flag, value = word:match("^(%-%-[^=]+)=(.*)$")
+    flag = flag or word
+    if flag == "--json" or flag == "--help" then
+      options[flag:sub(3)] = true
+    elseif flags[flag] then
+      if not value then
+        i = i + 1
+        value = args[i] or error(flag .. " needs a value", 0)
+      end
+      options[flag:sub(3)] = flags[flag](value)
+    elseif word:sub(1, 1) == "-" and word ~= "-" then
+      error("unknown option '" .. word .. "'", 0)
+    else
+      urls[#urls + 1] = word
+    end
+    i = i + 1
+  end
+  return options, urls
+end
+
+-- --- what there is to fetch: a function that waits for the next URL, nil after the last ---
+
+local function each(urls)
+  local i = 0
+  return function()
+    i = i + 1
+    return urls[i]
+  end
+end
+
+local function each_line(file)
+  local reader = file == "-" and io_lines.stdin() or io_lines.open(file)
+  return function()
+    for line in reader:lines() do
+      local url = line:match("^%s*(.-)%s*$")
+      if url ~= "" and url:sub(1, 1) ~= "#" then return url end
+    end
+    reader:close()
+  end
+end
+
+-- --- what came of it ---
+
+local counts = { done = 0, failed = 0, bytes = 0 }
+local seconds = {} -- of each request that got a response
+
+local function fetch(session, url)
+  local t0 = task.now()
+  local ok, r = task.pcall(session.get, session, url)
+  local result = { url = url, seconds = task.now() - t0, attempts = r.attempts }
+  if ok then
+    result.status, result.bytes = r.status, #r.body
+    counts.bytes = counts.bytes + #r.body
+    seconds[#seconds + 1] = result.seconds
+  elseif task.is(r, "HttpError") then
+    result.error, result.code, result.phase = r.message, r.code, r.phase
+  else
+    error(r, 0)
+  end
+  counts.done = counts.done + 1
+  if not ok or r.status >= 400 then counts.failed = counts.failed + 1 end
+  return result
+end
+
+local function line(result)
+  if result.error then return ("---  %s"):format(result.error) end
+  return ("%3d  %9d B  %7.3f s  %s"):format(result.status, result.bytes, result.seconds, result.url)
+end
+
+local function percentile(sorted, p)
+  return sorted[math.max(1, math.ceil(#sorted * p / 100))]
+end
+
+local function summary(elapsed)
+  local text = ("%d done, %d failed, %.1f MB in %.2f s: %.0f a second"):format(counts.done, counts.failed,
+    counts.bytes / 1e6, elapsed, counts.done / elapsed)
+  if #seconds == 0 then return text end
+  table.sort(seconds)
+  return ("%s\nseconds: 50 %% within %.3f, 90 %% %.3f, 99 %% %.3f, all %.3f"):format(text, percentile(seconds, 50),
+    percentile(seconds, 90), percentile(seconds, 99), seconds[#seconds])
+end
+
+-- --- progress, where somebody looks on ---
+
+local function is_terminal()
+  return os.execute("test -t 2") == true
+end
+
+local function progress(total, started)
+  while true do
+    local elapsed = task.now() - started
+    local rate = counts.done / math.max(elapsed, 0.001)
+    local left = total and rate > 0 and (", %.0f s left"):format((total - counts.done) / rate) or ""
+    io.stderr:write(("\r%d%s done, %d failed, %.0f a second%s\27[K"):format(counts.done,
+      total and " of " .. total or "", counts.failed, rate, left))
+    task.sleep(0.2)
+  end
+end
+
+-- --- all together ---
+
+local function main(options, urls)
+  local next_url = each(urls)
+  if options.file or #urls == 0 then next_url = each_line(options.file or "-") end
+  local session <close> = http.session {
+    limit = options.limit, limit_per_host = options["per-host"], rate = options.rate, retries = options.retries,
+    timeout = options.timeout,
+  }
+  local write = options.json and json.encode or line
+  local started, todo = task.now(), sync.channel(0)
+  local shown = is_terminal() and task.background(progress, #urls > 0 and #urls or nil, started)
+  task.group(function(g)
+    for _ = 1, options.limit do
+      g:spawn(function()
+        for url in todo:iter() do io.write(write(fetch(session, url)), "\n") end
+      end)
+    end
+    for url in next_url do todo:send(url) end
+    todo:close()
+  end)
+  if shown then
+    shown:cancel()
+    io.stderr:write("\r\27[K")
+  end
+  io.stderr:write(summary(task.now() - started), "\n")
+  os.exit(counts.failed == 0)
+end
+
+local ok, options, urls = pcall(parse, arg)
+if not ok then
+  io.stderr:write("fetch.lua: ", options, "\n")
+  os.exit(2)
+elseif options.help then
+  print(USAGE)
+else
+  main(options, urls)
+end

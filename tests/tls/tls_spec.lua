@@ -1,0 +1,72 @@
+-- TLS: who is trusted, who the client is, and what is refused before a byte of a request is sent.
+local http = require "septet.http"
+local origin = require "origin"
+
+local URL, DIR = os.getenv "SEPTET_TLS_ORIGIN", os.getenv "SEPTET_TLS"
+local PORT = URL:match ":(%d+)$"
+
+local function refused(expected, session, url)
+  local mark = origin.mark()
+  expected.kind, expected.code = "HttpError", "tls"
+  raises_error(expected, session.get, session, url or URL .. "/bytes/1")
+  equal(#origin.requests(mark), 0)
+end
+
+describe("a certificate", function()
+  it("of a CA that the session trusts is good", function()
+    local session <close> = http.session { tls = { ca_file = DIR .. "/ca.pem" } }
+    local mark = origin.mark()
+    local r = session:get(URL .. "/bytes/3")
+    equal({ r.status, r.body }, { 200, "012" })
+    equal(r.times.tls > 0, true)
+    equal(session:get(URL .. "/bytes/3").times.tls, nil)
+    equal(origin.connections(origin.requests(mark, "/bytes/3")), 1)
+  end)
+
+  it("of any other is refused", function()
+    local system <close> = http.session()
+    refused({ reason = "verify", phase = "tls" }, system)
+    local untrusting <close> = http.session { tls = { ca_file = DIR .. "/other.pem" } }
+    refused({ reason = "verify" }, untrusting)
+  end)
+
+  it("of another host is refused", function()
+    local session <close> = http.session { tls = { ca_file = DIR .. "/ca.pem" },
+      resolve = { ["other.invalid:" .. PORT] = "127.0.0.1" } }
+    refused({ reason = "verify" }, session, "https://other.invalid:" .. PORT .. "/bytes/1")
+    equal(session:get("https://localhost:" .. PORT .. "/bytes/1").status, 200)
+  end)
+
+  it("is not looked at where the script says so", function()
+    local session <close> = http.session { tls = { insecure = true } }
+    equal(session:get(URL .. "/bytes/1").status, 200)
+    local next_one <close> = http.session() -- the handle that was used is at rest
+    refused({ reason = "verify" }, next_one)
+  end)
+end)
+
+describe("a client", function()
+  it("shows its certificate where it has one", function()
+    local session <close> = http.session { tls = { ca_file = DIR .. "/ca.pem", cert_file = DIR .. "/client.pem" } }
+    local mark = origin.mark()
+    equal(session:get(URL .. "/bytes/1").status, 200)
+    equal(origin.since(mark, "open")[1].client, "the client")
+    local stranger <close> = http.session { tls = { ca_file = DIR .. "/ca.pem", cert_file = DIR .. "/client.crt",
+      key_file = DIR .. "/client.key", min_version = "1.3" } }
+    mark = origin.mark()
+    equal(stranger:get(URL .. "/bytes/1").status, 200)
+    equal({ origin.since(mark, "open")[1].client, origin.since(mark, "open")[1].tls }, { "the client", "TLSv1.3" })
+  end)
+
+  it("whose files are no good is told", function()
+    misuse("bad option 'ca_file' to 'tls' %(.*No such file", function() http.session { tls = { ca_file = "/no" } } end)
+    misuse("without a 'cert_file'", function() http.session { tls = { key_file = DIR .. "/client.key" } } end)
+    misuse("bad option 'min_version'", function() http.session { tls = { min_version = "1.1" } } end)
+    misuse("unknown option 'cafile'", function() http.session { tls = { cafile = "x" } } end)
+    local no_ca <close> = http.session { tls = { ca_file = DIR .. "/client.key" } }
+    refused({ reason = "ca" }, no_ca)
+    local no_key <close> = http.session { tls = { ca_file = DIR .. "/ca.pem", cert_file = DIR .. "/client.crt",
+      key_file = DIR .. "/server.key" } }
+    refused({ reason = "client_certificate" }, no_key)
+  end)
+end)
