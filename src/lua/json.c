@@ -18,23 +18,26 @@
 #define META       "septet.json.tree"
 #define ARRAY_META "septet.json.array"
 
-/* jansson's values, and the text it wrote, until Lua has them. An error on the way frees them at once, or where no
- * pcall catches it, with the coroutine. */
+/* jansson's values, and the text it wrote, until Lua has them. Where an error ends the way there, the collector frees
+ * them: to-be-closed slots are no use to C on Lua 5.4.4, whose lua_settop may lose the stack they stand in. */
 struct tree {
     json_t *root;
     char *text;
 };
 
-/* tree:__gc(), tree:__close() */
-static int l_release(lua_State *L)
+static void release(struct tree *tree)
 {
-    struct tree *tree = lua_touserdata(L, 1);
     json_free_t free_text;
     json_get_alloc_funcs(NULL, &free_text); /* the embedder may have set them */
     json_decref(tree->root);
     if (tree->text)
         free_text(tree->text);
     *tree = (struct tree){0};
+}
+
+static int l_gc(lua_State *L)
+{
+    release(luaL_checkudata(L, 1, META));
     return 0;
 }
 
@@ -43,7 +46,6 @@ static struct tree *push_tree(lua_State *L)
     struct tree *tree = lua_newuserdatauv(L, sizeof *tree, 0);
     *tree = (struct tree){0};
     luaL_setmetatable(L, META);
-    lua_toclose(L, -1);
     return tree;
 }
 
@@ -191,6 +193,7 @@ static int l_decode(lua_State *L)
     if (!tree->root)
         return refuse(L, text, len, begin + stopped_at(&error, len - begin), error.text);
     push_value(L, tree->root);
+    release(tree);
     return 1;
 }
 
@@ -392,10 +395,11 @@ static int l_encode(lua_State *L)
     if (!tree->text)
         return out_of_memory(L);
     lua_pushstring(L, tree->text); /* a NUL is written as an escape */
+    release(tree);
     return 1;
 }
 
-static const luaL_Reg methods[] = {{"__gc", l_release}, {"__close", l_release}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"__gc", l_gc}, {NULL, NULL}};
 static const luaL_Reg functions[] = {
     {"json_decode", l_decode}, {"json_encode", l_encode}, {NULL, NULL}};
 
