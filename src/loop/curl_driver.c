@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "loop/easy.h"
 #include "loop/limits.h"
@@ -53,13 +54,15 @@ static void note_attempt_over(struct spt_driver *driver, int fd)
     spt_session_touch(easy->request->session);
 }
 
-/* A socket that connects wants to be written. When it wants to be read instead, it is connected and
- * the TLS handshake has begun, of which libcurl tells nothing before its end. */
+/* libcurl tells nothing of the TLS handshake before its end, and may do all of it in one call. It begins when the
+ * socket is connected. */
 static void note_handshake(struct spt_driver *driver, int fd)
 {
     struct spt_socket *s = spt_sockets_find(&driver->sockets, fd);
     struct spt_easy *easy = s ? s->opener : NULL;
-    if (!easy || !easy->tls || easy->t_tls_ns)
+    struct sockaddr_storage peer;
+    socklen_t size = sizeof peer;
+    if (!easy || !easy->tls || easy->t_tls_ns || getpeername(fd, (struct sockaddr *)&peer, &size))
         return;
     easy->t_tls_ns = spt_loop_now(driver->loop);
     spt_limits_enter(easy->request, SPT_PHASE_TLS, easy->t_tls_ns);
@@ -115,6 +118,7 @@ static void on_socket_ready(void *owner, int fd, int events)
     int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
                 (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0) |
                 (events & SPT_SOCKET_ERROR ? CURL_CSELECT_ERR : 0);
+    note_handshake(session->driver, fd);
     act(session, fd, flags);
     spt_session_touch(session);
 }
