@@ -9,6 +9,7 @@
 #include <mimalloc.h>
 #endif
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -445,9 +446,19 @@ static void run_in_state(struct cli *cli)
     septet_free(host);
 }
 
+/* A standard descriptor that was closed would be given to the first thing that is opened, a poller or a connection,
+ * and be read or printed to. What stands there instead fails as a closed one does. */
+static void fill_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
     struct cli cli = {.argc = argc, .argv = argv};
+    fill_standard_descriptors();
     int status = options_parse(&cli.options, argc, argv);
     if (status != EXIT_DONE)
         return status;

@@ -68,6 +68,14 @@ class Source(harness.Case):
         self.write("s.lua", "local task = require 'septet.task'\ntask.sleep(0.01)\nprint 'slept'\n")
         self.check(self.septet("s.lua"), out="slept\n")
 
+    def test_closed_standard_descriptors_are_taken_by_nothing(self):
+        script = "local read, why, code = io.read(); print(read, why, code) require 'septet.task'.sleep(0.01) print 'slept'"
+        result = self.septet(argv=["sh", "-c", 'exec "$0" -e "$1" <&-', harness.SEPTET, script])
+        self.check(result, out="nil\tBad file descriptor\t9\nslept\n")
+        result = self.septet(argv=["sh", "-c", 'exec "$0" -e "$1" <&- >&- 2>&-', harness.SEPTET,
+                                   "require 'septet.task'.sleep(0.01) os.exit(7)"])
+        self.check(result, status=7)
+
     def test_stdin_awaits(self):
         self.check(self.septet(stdin="require 'septet.task'.sleep(0.01) print 'slept'"),
                    out="slept\n")
