@@ -27,6 +27,7 @@ struct spt_loop {
     uint64_t since_ns; /* real instant from which the virtual clock flows; 0: it stands */
     bool flows;
     unsigned holds; /* handles that are not closed yet, ours and others' */
+    unsigned jobs;  /* holds that are requests in the thread pool */
     unsigned refs;  /* reasons for the loop to go on */
     spt_drain_fn *drain;
     void *ud;
@@ -186,14 +187,14 @@ static void on_closed(uv_handle_t *handle)
 }
 
 /* Turns the loop until every counted handle has closed. A turn that closes none finds the rest open:
- * they will not close by waiting. */
+ * they will not close by waiting. Jobs do end. */
 static int finish_own(struct spt_loop *loop)
 {
     unsigned before;
     do {
         before = loop->holds;
-        uv_run(&loop->own, UV_RUN_NOWAIT);
-    } while (loop->holds > 0 && loop->holds < before);
+        uv_run(&loop->own, loop->jobs > 0 ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    } while (loop->holds > 0 && (loop->jobs > 0 || loop->holds < before));
     if (uv_loop_close(&loop->own) != 0)
         return SEPTET_ELOOP; /* the block stays: open handles point into it */
     free(loop);
@@ -260,4 +261,17 @@ void spt_loop_release(struct spt_loop *loop)
     assert(loop->holds > 0);
     if (--loop->holds == 0 && loop->closing && !loop->owned)
         free(loop);
+}
+
+void spt_loop_job_begin(struct spt_loop *loop)
+{
+    loop->jobs++;
+    spt_loop_hold(loop);
+}
+
+void spt_loop_job_end(struct spt_loop *loop)
+{
+    assert(loop->jobs > 0);
+    loop->jobs--;
+    spt_loop_release(loop);
 }

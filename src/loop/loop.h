@@ -60,4 +60,9 @@ void spt_loop_unref(struct spt_loop *loop);
 void spt_loop_hold(struct spt_loop *loop);
 void spt_loop_release(struct spt_loop *loop);
 
+/* Counts a request in libuv's thread pool, until its callback has run. It holds the loop; the end of a loop of our
+ * own waits for it, as nothing can stop it. */
+void spt_loop_job_begin(struct spt_loop *loop);
+void spt_loop_job_end(struct spt_loop *loop);
+
 #endif

@@ -1,0 +1,318 @@
+/* Input. What can tell when it is readable (a pipe, a socket, a terminal) is polled and then read once; all else (a
+ * file, /dev/null) is always "readable" and may still be slow, so it is read in the thread pool.
+ *
+ * Standard input is shared: O_NONBLOCK on it would be seen by the shell, and by whoever inherits it. uv_poll_init
+ * sets it on what it is given, so it is given an epoll of our own that holds the descriptor. */
+#include "loop/input.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/list.h"
+#include "loop/loop.h"
+#include "septet/septet.h"
+
+#define CHUNK (64 * 1024) /* bytes read at once; what a pipe holds */
+
+/* --- bytes --- */
+
+size_t spt_input_newline(struct spt_input *in)
+{
+    const char *bytes = spt_input_bytes(in);
+    size_t len = spt_input_len(in);
+    const char *at = memchr(bytes + in->scanned, '\n', len - in->scanned);
+    in->scanned = at ? (size_t)(at - bytes) : len;
+    return in->scanned;
+}
+
+/* The bytes stay where they are: a read in the pool may be writing behind them. */
+void spt_input_take(struct spt_input *in, size_t n)
+{
+    in->start += n;
+    in->scanned = in->scanned > n ? in->scanned - n : 0;
+}
+
+static bool make_room(struct spt_input *in)
+{
+    size_t len = spt_input_len(in);
+    if (in->start > 0)
+        memmove(in->buf.data, in->buf.data + in->start, len);
+    in->start = 0;
+    in->buf.len = len;
+    if (spt_buf_reserve(&in->buf, CHUNK) == SEPTET_OK)
+        return true;
+    in->error = UV_ENOMEM;
+    return false;
+}
+
+static void note(struct spt_input *in, ssize_t result)
+{
+    if (result < 0)
+        in->error = (int)result;
+    else if (result == 0)
+        in->ended = true;
+    else
+        in->buf.len += (size_t)result;
+}
+
+/* --- life --- */
+
+static struct spt_input *new_input(struct spt_loop *loop)
+{
+    struct spt_input *in = calloc(1, sizeof *in);
+    if (!in)
+        return NULL;
+    in->loop = loop;
+    in->fd = in->read_fd = in->set = -1;
+    spt_buf_init(&in->buf, SIZE_MAX);
+    return in;
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static void free_unused(struct spt_input *in)
+{
+    if (in->in_pool)
+        return;
+    close_fd(&in->set);
+    close_fd(&in->read_fd);
+    close_fd(&in->fd);
+    if (in->watching)
+        return;
+    spt_buf_release(&in->buf);
+    free(in);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct spt_input *in = SPT_OF(handle, struct spt_input, poll);
+    struct spt_loop *loop = in->loop;
+    in->watching = false;
+    free_unused(in);
+    spt_loop_release(loop);
+}
+
+void spt_input_free(struct spt_input *in)
+{
+    in->freed = true;
+    in->on_more = NULL;
+    if (in->in_pool)
+        uv_cancel((uv_req_t *)&in->fs); /* helps while it has not begun */
+    if (in->watching)
+        uv_close((uv_handle_t *)&in->poll, on_closed);
+    free_unused(in);
+}
+
+static void tell(struct spt_input *in)
+{
+    spt_input_fn *fn = in->on_more;
+    in->on_more = NULL;
+    if (fn)
+        fn(in->ud);
+}
+
+void spt_input_forget(struct spt_input *in)
+{
+    in->on_more = NULL;
+    if (in->watching)
+        uv_poll_stop(&in->poll);
+}
+
+/* --- by readiness --- */
+
+/* Reads once. Returns false where somebody else was faster. */
+static bool read_ready(struct spt_input *in)
+{
+    if (!make_room(in))
+        return true;
+    char *to = in->buf.data + in->buf.len;
+    ssize_t n;
+    do {
+        if (in->is_socket)
+            n = recv(in->fd, to, CHUNK, MSG_DONTWAIT);
+        else
+            n = read(in->read_fd >= 0 ? in->read_fd : in->fd, to, CHUNK);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == EAGAIN)
+        return false;
+    note(in, n < 0 ? uv_translate_sys_error(errno) : n);
+    return true;
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct spt_input *in = SPT_OF(poll, struct spt_input, poll);
+    if (status < 0)
+        in->error = status;
+    else if (!read_ready(in))
+        return;
+    tell(in);
+    if (!in->on_more)
+        uv_poll_stop(poll);
+}
+
+bool spt_input_try(struct spt_input *in)
+{
+    struct pollfd p = {.fd = in->fd, .events = POLLIN};
+    return in->watching && poll(&p, 1, 0) > 0 && read_ready(in);
+}
+
+/* --- in the pool --- */
+
+static void left_pool(struct spt_input *in)
+{
+    uv_fs_req_cleanup(&in->fs);
+    in->in_pool = false;
+    if (in->freed)
+        free_unused(in);
+    else
+        tell(in);
+}
+
+static void on_read(uv_fs_t *fs)
+{
+    struct spt_input *in = SPT_OF(fs, struct spt_input, fs);
+    struct spt_loop *loop = in->loop;
+    note(in, fs->result);
+    left_pool(in);
+    spt_loop_job_end(loop);
+}
+
+static int start_read(struct spt_input *in)
+{
+    if (!make_room(in))
+        return UV_ENOMEM;
+    uv_buf_t to = uv_buf_init(in->buf.data + in->buf.len, CHUNK);
+    int rc = uv_fs_read(spt_loop_uv(in->loop), &in->fs, in->fd, &to, 1, -1, on_read);
+    if (rc < 0)
+        return rc;
+    in->in_pool = true;
+    spt_loop_job_begin(in->loop);
+    return 0;
+}
+
+bool spt_input_wait(struct spt_input *in, spt_input_fn *fn, void *ud)
+{
+    int rc = 0;
+    if (in->watching && !uv_is_active((uv_handle_t *)&in->poll))
+        rc = uv_poll_start(&in->poll, UV_READABLE, on_poll);
+    else if (!in->watching && !in->in_pool)
+        rc = start_read(in);
+    if (rc < 0) {
+        in->error = rc;
+        return false;
+    }
+    in->on_more = fn;
+    in->ud = ud;
+    return true;
+}
+
+/* --- opening --- */
+
+/* A pipe that several read is empty by the time the slower ones get to it, and their read would block. Opened
+ * anew, it has flags of our own. Readiness stays that of `fd`: a FIFO opened after its last writer has left would
+ * wait for the next one. */
+static void open_anew(struct spt_input *in)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", in->fd);
+    in->read_fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+}
+
+/* Returns 1 where it can be watched, 0 where it is always ready, or an error. */
+static int watch(struct spt_input *in)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    in->set = epoll_create1(EPOLL_CLOEXEC);
+    if (in->set < 0)
+        return uv_translate_sys_error(errno);
+    if (epoll_ctl(in->set, EPOLL_CTL_ADD, in->fd, &event) != 0) {
+        int error = errno;
+        close_fd(&in->set);
+        return error == EPERM ? 0 : uv_translate_sys_error(error);
+    }
+    int rc = uv_poll_init(spt_loop_uv(in->loop), &in->poll, in->set);
+    if (rc < 0)
+        return rc;
+    in->watching = true;
+    spt_loop_hold(in->loop);
+    return 1;
+}
+
+/* Finds out what fd is. */
+static int take_in(struct spt_input *in)
+{
+    struct stat st;
+    if (fstat(in->fd, &st) != 0)
+        return uv_translate_sys_error(errno);
+    if (S_ISDIR(st.st_mode))
+        return UV_EISDIR;
+    in->is_socket = S_ISSOCK(st.st_mode);
+    int rc = watch(in);
+    if (rc == 0 && in->own) /* a read in the pool is to wait */
+        fcntl(in->fd, F_SETFL, fcntl(in->fd, F_GETFL) & ~O_NONBLOCK);
+    if (rc == 1 && !in->own && S_ISFIFO(st.st_mode))
+        open_anew(in);
+    return rc < 0 ? rc : 0;
+}
+
+static void on_opened(uv_fs_t *fs)
+{
+    struct spt_input *in = SPT_OF(fs, struct spt_input, fs);
+    struct spt_loop *loop = in->loop;
+    if (fs->result < 0)
+        in->error = (int)fs->result;
+    else
+        in->fd = (int)fs->result;
+    if (in->fd >= 0 && !in->freed)
+        in->error = take_in(in);
+    left_pool(in);
+    spt_loop_job_end(loop);
+}
+
+/* Without O_NONBLOCK a FIFO would keep a thread of the pool until it has a writer. */
+int spt_input_open(struct spt_input **out, struct spt_loop *loop, const char *path,
+                   spt_input_fn *fn, void *ud)
+{
+    struct spt_input *in = new_input(loop);
+    if (!in)
+        return SEPTET_ENOMEM;
+    in->own = true;
+    int flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+    if (uv_fs_open(spt_loop_uv(loop), &in->fs, path, flags, 0, on_opened) < 0) {
+        free(in);
+        return SEPTET_ENOMEM;
+    }
+    in->in_pool = true;
+    spt_loop_job_begin(loop);
+    in->on_more = fn;
+    in->ud = ud;
+    *out = in;
+    return SEPTET_OK;
+}
+
+/* The copy of the descriptor stays ours when a script closes io.stdin. */
+int spt_input_stdin(struct spt_input **out, struct spt_loop *loop)
+{
+    struct spt_input *in = new_input(loop);
+    if (!in)
+        return SEPTET_ENOMEM;
+    in->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    in->error = in->fd < 0 ? uv_translate_sys_error(errno) : take_in(in);
+    *out = in;
+    return SEPTET_OK;
+}

@@ -1,0 +1,147 @@
+/* Input: a read in the thread pool outlives whoever wanted it, and the loop outlives the read. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/timer.h"
+#include "loop/input.h"
+#include "loop/loop.h"
+#include "septet/septet.h"
+
+static unsigned told;
+
+static uint64_t drain(void *ud)
+{
+    (void)ud;
+    return SPT_NEVER;
+}
+
+static void on_told(void *ud)
+{
+    (void)ud;
+    told++;
+}
+
+static struct spt_loop *new_loop(uv_loop_t *foreign)
+{
+    struct spt_loop *loop = NULL;
+    assert_int_equal(spt_loop_new(&loop, foreign, drain, NULL), SEPTET_OK);
+    told = 0;
+    return loop;
+}
+
+static struct spt_input *open_input(struct spt_loop *loop, const char *path)
+{
+    struct spt_input *in = NULL;
+    assert_int_equal(spt_input_open(&in, loop, path, on_told, NULL), SEPTET_OK);
+    return in;
+}
+
+/* Turns the loop until what is awaited has been told. */
+static void turn(struct spt_loop *loop)
+{
+    unsigned before = told;
+    while (told == before)
+        spt_loop_turn(loop, true);
+    assert_int_equal(told, before + 1);
+}
+
+static void test_the_end_waits_for_an_open_in_the_pool(void **state)
+{
+    (void)state;
+    struct spt_loop *loop = new_loop(NULL);
+    spt_input_free(open_input(loop, "/dev/zero"));
+    assert_int_equal(spt_loop_free(loop), SEPTET_OK);
+    assert_int_equal(told, 0);
+}
+
+static void test_the_end_waits_for_a_read_in_the_pool(void **state)
+{
+    (void)state;
+    struct spt_loop *loop = new_loop(NULL);
+    struct spt_input *in = open_input(loop, "/dev/zero");
+    turn(loop);
+    assert_true(spt_input_wait(in, on_told, NULL));
+    spt_input_free(in);
+    assert_int_equal(spt_loop_free(loop), SEPTET_OK);
+    assert_int_equal(told, 1);
+}
+
+static void test_on_a_foreign_loop_a_read_ends_later(void **state)
+{
+    (void)state;
+    uv_loop_t uv;
+    assert_int_equal(uv_loop_init(&uv), 0);
+    struct spt_loop *loop = new_loop(&uv);
+    struct spt_input *in = open_input(loop, "/dev/zero");
+    turn(loop);
+    assert_true(spt_input_wait(in, on_told, NULL));
+    spt_input_free(in);
+    assert_int_equal(spt_loop_free(loop), SEPTET_OK);
+    uv_run(&uv, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&uv), 0);
+    assert_int_equal(told, 1);
+}
+
+static void test_a_forgotten_read_is_kept(void **state)
+{
+    (void)state;
+    struct spt_loop *loop = new_loop(NULL);
+    struct spt_input *in = open_input(loop, "/dev/zero");
+    turn(loop);
+    assert_true(spt_input_wait(in, on_told, NULL));
+    spt_input_forget(in);
+    assert_false(spt_input_waits(in));
+    while (spt_input_len(in) == 0)
+        spt_loop_turn(loop, true);
+    assert_int_equal(told, 1);
+    assert_int_equal(spt_input_newline(in), spt_input_len(in));
+    spt_input_free(in);
+    assert_int_equal(spt_loop_free(loop), SEPTET_OK);
+}
+
+/* A waiting reader is a reason for a foreign loop to go on; one that is forgotten is none. */
+static void test_a_fifo_keeps_a_foreign_loop_while_somebody_waits(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/septet-input-XXXXXX", path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/fifo", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    uv_loop_t uv;
+    assert_int_equal(uv_loop_init(&uv), 0);
+    struct spt_loop *loop = new_loop(&uv);
+    struct spt_input *in = open_input(loop, path);
+    turn(loop);
+    assert_int_equal(in->error, 0);
+    assert_false(spt_input_try(in)); /* without a writer: not at its end */
+    assert_true(spt_input_wait(in, on_told, NULL));
+    assert_true(uv_loop_alive(&uv));
+    spt_input_forget(in);
+    assert_false(uv_loop_alive(&uv));
+    spt_input_free(in);
+    assert_int_equal(spt_loop_free(loop), SEPTET_OK);
+    uv_run(&uv, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&uv), 0);
+    unlink(path);
+    rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_end_waits_for_an_open_in_the_pool),
+        cmocka_unit_test(test_the_end_waits_for_a_read_in_the_pool),
+        cmocka_unit_test(test_on_a_foreign_loop_a_read_ends_later),
+        cmocka_unit_test(test_a_forgotten_read_is_kept),
+        cmocka_unit_test(test_a_fifo_keeps_a_foreign_loop_while_somebody_waits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
