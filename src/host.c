@@ -464,6 +464,7 @@ static int host_close(septet_host *h)
     int rc = SEPTET_OK;
     if (h->driver) {
         spt_http_release(&h->core->env);
+        spt_io_release(&h->core->env);
         spt_driver_free(h->driver);
         h->core->env.driver = NULL;
     }

@@ -56,6 +56,9 @@ local checks = {
     return math.type(v) == "integer" and v >= 1 and v <= 1000000, "a whole number from 1 to 1000000"
   end,
   size = function(v)
+    return math.type(v) == "integer" and v >= 1, "a whole number of bytes, at least 1"
+  end,
+  bytes = function(v)
     return math.type(v) == "integer" and v >= 0, "a whole number of bytes"
   end,
   boolean = function(v) return type(v) == "boolean", "a boolean" end,

@@ -201,7 +201,7 @@ local function resolve(session, url)
 end
 
 local session_options = {
-  base_url = "string", limit = "count", limit_per_host = "count", rate = "any", timeout = "timeout", max_body = "size",
+  base_url = "string", limit = "count", limit_per_host = "count", rate = "any", timeout = "timeout", max_body = "bytes",
   redirects = "any", retries = "any", headers = "table", auth = "table", trace = "table", cookies = "boolean",
   proxy = "any", resolve = "table", tls = "table",
 }
@@ -536,7 +536,7 @@ end
 
 local request_options = {
   headers = "table", params = "table", body = "string", form = "table", json = "any", multipart = "table",
-  auth = "table", timeout = "timeout", max_body = "size", redirects = "any", retries = "any",
+  auth = "table", timeout = "timeout", max_body = "bytes", redirects = "any", retries = "any",
 }
 
 local bodies = {

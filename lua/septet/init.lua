@@ -5,6 +5,7 @@
 ---@field sync septet.sync
 ---@field http septet.http
 ---@field json septet.json
+---@field io septet.io
 ---@field trace septet.trace
 ---@field testing septet.testing
 local septet = {}

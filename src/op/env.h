@@ -12,6 +12,7 @@
 struct spt_sched;
 struct spt_driver;
 struct spt_loop;
+struct spt_input;
 
 struct spt_env {
     struct spt_sched *sched;
@@ -22,8 +23,10 @@ struct spt_env {
     struct spt_link sessions;  /* private to http.c, as the next two */
     struct spt_link calls;
     unsigned ncalls;
-    bool has_sinks;   /* private to lua/trace.c */
-    uint64_t flushed; /* private to lua/trace.c: the ring's head when sinks last ran */
+    struct spt_link readers; /* private to io.c, as the next */
+    struct spt_input *input; /* standard input, once somebody has asked for it */
+    bool has_sinks;          /* private to lua/trace.c */
+    uint64_t flushed;        /* private to lua/trace.c: the ring's head when sinks last ran */
 };
 
 /* The env of a library's function: its first upvalue. */
@@ -65,8 +68,12 @@ void spt_open_event(lua_State *L, struct spt_env *env);
 void spt_open_semaphore(lua_State *L, struct spt_env *env);
 void spt_open_lock(lua_State *L, struct spt_env *env);
 void spt_open_channel(lua_State *L, struct spt_env *env);
+void spt_open_io(lua_State *L, struct spt_env *env);
 
 /* Closes the sessions that scripts left open, before the driver goes. */
 void spt_http_release(struct spt_env *env);
+
+/* Closes the readers that scripts left open, before the loop goes. */
+void spt_io_release(struct spt_env *env);
 
 #endif

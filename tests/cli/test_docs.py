@@ -121,10 +121,11 @@ class Api(harness.Case):
         if type(value) == 'function' and not name:find '^_' then print(prefix .. name) end
       end
     end
-    for _, m in ipairs {'task', 'sync', 'http', 'json', 'trace', 'testing'} do list(m .. '.', require('septet.' .. m)) end
+    for _, m in ipairs {'task', 'sync', 'http', 'json', 'io', 'trace', 'testing'} do list(m .. '.', require('septet.' .. m)) end
     local task, http = require 'septet.task', require 'septet.http'
     local s <close> = http.session()
     list('session:', getmetatable(s).__index)
+    list('reader:', debug.getregistry()['septet.io.reader'])
     """
 
     def test_every_public_function_is_described(self):
@@ -141,7 +142,7 @@ class Api(harness.Case):
 
     def test_nothing_else_is_described(self):
         names = set(self.septet("-e", self.LIST).out.split())
-        for name in re.findall(r"^### `((?:task|sync|http|json|trace|testing)\.\w+|session:\w+)", read("docs/api.md"), re.M):
+        for name in re.findall(r"^### `((?:task|sync|http|json|io|trace|testing)\.\w+|(?:session|reader):\w+)", read("docs/api.md"), re.M):
             if name != "task.on_unhandled":
                 self.assertIn(name, names)
 

@@ -24,6 +24,7 @@ describe("options", function()
     local cases = {
       seconds = { { 0, 1, 0.5, 1e300, math.huge, -0.0 }, { -1, 0 / 0, -math.huge, "1", true, {} } },
       count = { { 1, 2, 1000000 }, { 0, -1, 1000001, math.maxinteger, 1.5, 1.0, math.huge, "1", true } },
+      size = { { 1, 1000001, math.maxinteger }, { 0, -1, 1.5, 1.0, math.huge, "1", true } },
       boolean = { { true, false }, { 0, 1, "true", {} } },
       string = { { "", "x", "a\0b" }, { 1, true, {} } },
       table = { { {}, callable }, { "x", 1, print } },

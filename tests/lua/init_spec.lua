@@ -3,7 +3,7 @@ local septet = require "septet"
 
 describe("septet", function()
   it("gives every module by its name, at its first use", function()
-    for _, name in ipairs { "task", "http", "json", "trace" } do
+    for _, name in ipairs { "task", "http", "json", "io", "trace" } do
       equal(rawequal(septet[name], require("septet." .. name)), true, name)
       equal(rawequal(rawget(septet, name), septet[name]), true, name)
     end

@@ -1,0 +1,404 @@
+/* io: readers over a file or standard input; a task waits for a line, or for bytes. Bytes leave the input only when
+ * the string that holds them is made, so that neither a cancellation nor an error loses any. */
+#include "base/list.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/op.h"
+#include "loop/input.h"
+#include "op/env.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#define META "septet.io.reader"
+
+struct reader {
+    struct spt_input *input; /* NULL before it is open, and once the reader has let go of it */
+    bool owns;               /* ... the input; else it is the host's standard input */
+    bool closed;
+    size_t max_line;      /* bytes */
+    const char *path;     /* kept by the user value */
+    struct spt_link link; /* in env->readers while it has an input: the host closes what is left */
+};
+
+struct open_op {
+    septet_op op;
+    struct spt_env *env;
+    struct reader *reader; /* kept by the handle at index READER */
+};
+
+struct read_op {
+    septet_op op;
+    struct reader *reader; /* kept by the handle at index 1 */
+    size_t n;              /* bytes at most; 0: a line */
+};
+
+/* --- readers --- */
+
+static void attach(struct reader *reader, struct spt_env *env, struct spt_input *input)
+{
+    reader->input = input;
+    spt_list_push(&env->readers, &reader->link);
+}
+
+/* The reader whose wait has not ended, or whose task has yet to take what it waited for. */
+static const struct reader *user_of(const struct spt_input *input)
+{
+    const struct read_op *read = input->waiter;
+    return read ? read->reader : NULL;
+}
+
+static void let_go(struct reader *reader)
+{
+    struct spt_input *input = reader->input;
+    reader->closed = true;
+    if (!input)
+        return;
+    reader->input = NULL;
+    spt_link_remove(&reader->link);
+    if (reader->owns)
+        spt_input_free(input);
+    else if (user_of(input) == reader)
+        input->waiter = NULL;
+}
+
+/* Pushes a reader; the string at `path` is its name. */
+static struct reader *push_reader(lua_State *L, int path, size_t max_line)
+{
+    struct reader *reader = lua_newuserdatauv(L, sizeof *reader, 1);
+    *reader = (struct reader){.max_line = max_line, .path = lua_tostring(L, path)};
+    spt_link_init(&reader->link);
+    lua_pushvalue(L, path);
+    lua_setiuservalue(L, -2, 1);
+    luaL_setmetatable(L, META);
+    return reader;
+}
+
+static int raise_coded(lua_State *L, const struct reader *reader, const char *code)
+{
+    lua_pushstring(L, code);
+    lua_setfield(L, -2, "code");
+    lua_pushstring(L, reader->path);
+    lua_setfield(L, -2, "path");
+    return lua_error(L);
+}
+
+static int raise_error(lua_State *L, const struct reader *reader, const char *verb, int error)
+{
+    char code[32], words[128];
+    uv_err_name_r(error, code, sizeof code);
+    uv_strerror_r(error, words, sizeof words);
+    spt_error_push(L, "IoError", "cannot %s '%s': %s", verb, reader->path, words);
+    return raise_coded(L, reader, code);
+}
+
+/* --- opening --- */
+
+static void on_opened(void *ud)
+{
+    septet_op_done(ud, SEPTET_OK);
+}
+
+static int open_start(septet_op *op)
+{
+    struct open_op *open = (struct open_op *)op;
+    struct reader *reader = open->reader;
+    struct spt_input *input;
+    int rc = spt_input_open(&input, open->env->loop, reader->path, on_opened, op);
+    if (rc == SEPTET_OK)
+        attach(reader, open->env, input);
+    return rc;
+}
+
+static void open_cancel(septet_op *op)
+{
+    let_go(((struct open_op *)op)->reader);
+}
+
+enum { PATH = 1, MAX_LINE, READER }; /* the stack of l_open */
+
+static int open_push(septet_op *op, lua_State *L)
+{
+    struct reader *reader = ((struct open_op *)op)->reader;
+    int error = op->status < 0 ? UV_ENOMEM : reader->input->error;
+    if (error) {
+        let_go(reader);
+        return raise_error(L, reader, "open", error);
+    }
+    lua_pushvalue(L, READER);
+    return 1;
+}
+
+static void open_describe(const septet_op *op, char *text, size_t size)
+{
+    snprintf(text, size, "'%s'", ((const struct open_op *)op)->reader->path);
+}
+
+static const septet_op_type open_type = {
+    .name = "open",
+    .size = sizeof(struct open_op),
+    .flags = SEPTET_OP_EXTERNAL,
+    .start = open_start,
+    .cancel = open_cancel,
+    .push = open_push,
+    .describe = open_describe,
+};
+
+/* io_open(path, max_line): waits until it is open and returns a reader, or raises IoError. */
+static int l_open(lua_State *L)
+{
+    struct spt_env *env = spt_env(L);
+    size_t len;
+    const char *path = spt_check_string(L, PATH, &len);
+    size_t max_line = (size_t)spt_check_count(L, MAX_LINE, 1);
+    lua_settop(L, MAX_LINE);
+    if (strlen(path) != len)
+        return spt_error_usage(L, "a NUL in the path");
+    struct reader *reader = push_reader(L, PATH, max_line);
+    reader->owns = true;
+    struct open_op *open = (struct open_op *)spt_op_new(L, env->sched, &open_type);
+    open->env = env;
+    open->reader = reader;
+    return septet_op_await(L, &open->op);
+}
+
+/* Returns 0, or libuv's number of why there is none. */
+static int open_stdin(struct spt_env *env)
+{
+    struct spt_input *input;
+    if (spt_input_stdin(&input, env->loop) != SEPTET_OK)
+        return UV_ENOMEM;
+    int error = input->error;
+    if (error)
+        spt_input_free(input);
+    else
+        env->input = input;
+    return error;
+}
+
+/* io_stdin(max_line): a reader; what others of it have read and not handed out is there. Raises IoError. */
+static int l_stdin(lua_State *L)
+{
+    struct spt_env *env = spt_env(L);
+    size_t max_line = (size_t)spt_check_count(L, 1, 1);
+    lua_pushliteral(L, "stdin");
+    struct reader *reader = push_reader(L, lua_gettop(L), max_line);
+    if (!env->loop)
+        return spt_error_usage(L, "the host is closed");
+    int error = env->input ? 0 : open_stdin(env);
+    if (error)
+        return raise_error(L, reader, "open", error);
+    attach(reader, env, env->input);
+    return 1;
+}
+
+/* --- reading --- */
+
+static bool is_too_long(const struct reader *reader)
+{
+    return spt_input_newline(reader->input) > reader->max_line;
+}
+
+/* Is there anything to hand out or to raise? */
+static bool is_enough(const struct read_op *read)
+{
+    struct spt_input *input = read->reader->input;
+    size_t len = spt_input_len(input);
+    if (input->error || input->ended)
+        return true;
+    if (read->n)
+        return len > 0;
+    return spt_input_newline(input) < len || is_too_long(read->reader);
+}
+
+static void on_more(void *ud)
+{
+    struct read_op *read = ud;
+    if (is_enough(read) || !spt_input_wait(read->reader->input, on_more, read))
+        septet_op_done(&read->op, SEPTET_OK);
+}
+
+static int read_start(septet_op *op)
+{
+    struct read_op *read = (struct read_op *)op;
+    struct spt_input *input = read->reader->input;
+    input->waiter = read;
+    if (!is_enough(read))
+        spt_input_try(input);
+    on_more(read);
+    return SEPTET_OK;
+}
+
+static void read_cancel(septet_op *op)
+{
+    struct spt_input *input = ((struct read_op *)op)->reader->input;
+    if (!input)
+        return;
+    spt_input_forget(input);
+    input->waiter = NULL;
+}
+
+static int hand_out(lua_State *L, struct spt_input *input, size_t len, size_t taken)
+{
+    lua_pushlstring(L, spt_input_bytes(input), len);
+    spt_input_take(input, taken);
+    return 1;
+}
+
+static int raise_pending(lua_State *L, const struct reader *reader)
+{
+    int error = reader->input->error;
+    reader->input->error = 0; /* the next read tries again */
+    return raise_error(L, reader, "read", error);
+}
+
+static int push_bytes(lua_State *L, const struct reader *reader, size_t n)
+{
+    struct spt_input *input = reader->input;
+    size_t len = spt_input_len(input);
+    if (len > 0)
+        return hand_out(L, input, n < len ? n : len, n < len ? n : len);
+    if (input->error)
+        return raise_pending(L, reader);
+    lua_pushnil(L);
+    return 1;
+}
+
+static int push_line(lua_State *L, const struct reader *reader)
+{
+    struct spt_input *input = reader->input;
+    size_t len = spt_input_len(input), end = spt_input_newline(input);
+    if (is_too_long(reader)) {
+        spt_error_push(L, "IoError", "a line of '%s' is longer than %I bytes", reader->path,
+                       (LUAI_UACINT)reader->max_line);
+        return raise_coded(L, reader, "line_too_long");
+    }
+    if (end < len)
+        return hand_out(L, input, end, end + 1);
+    if (input->error)
+        return raise_pending(L, reader);
+    if (len > 0)
+        return hand_out(L, input, len, len);
+    lua_pushnil(L);
+    return 1;
+}
+
+/* A reader that was closed after its wait had ended still hands out what the wait was for. */
+static int read_push(septet_op *op, lua_State *L)
+{
+    const struct read_op *read = (const struct read_op *)op;
+    struct reader *reader = read->reader;
+    if (op->status == SEPTET_ECLOSED || !reader->input) {
+        let_go(reader);
+        spt_error_push(L, "IoError", "the reader of '%s' was closed", reader->path);
+        return raise_coded(L, reader, "closed");
+    }
+    reader->input->waiter = NULL;
+    int n = read->n ? push_bytes(L, reader, read->n) : push_line(L, reader);
+    if (reader->closed)
+        let_go(reader);
+    return n;
+}
+
+static void read_describe(const septet_op *op, char *text, size_t size)
+{
+    snprintf(text, size, "'%s'", ((const struct read_op *)op)->reader->path);
+}
+
+static const septet_op_type read_type = {
+    .name = "read",
+    .size = sizeof(struct read_op),
+    .flags = SEPTET_OP_EXTERNAL,
+    .start = read_start,
+    .cancel = read_cancel,
+    .push = read_push,
+    .describe = read_describe,
+};
+
+static struct reader *check_open(lua_State *L)
+{
+    struct reader *reader = spt_check_self(L, "reader");
+    if (reader->closed)
+        spt_error_usage(L, "the reader is closed");
+    return reader;
+}
+
+static int await_read(lua_State *L, struct reader *reader, size_t n)
+{
+    if (reader->input->waiter)
+        return spt_error_usage(L, "another task reads from '%s'", reader->path);
+    struct read_op *read = (struct read_op *)spt_op_new(L, spt_env(L)->sched, &read_type);
+    read->reader = reader;
+    read->n = n;
+    return septet_op_await(L, &read->op);
+}
+
+/* reader:read_line(): the next line without its newline, nil at the end. */
+static int l_read_line(lua_State *L)
+{
+    return await_read(L, check_open(L), 0);
+}
+
+/* reader:read(n): up to n bytes as soon as there are any, nil at the end. */
+static int l_read(lua_State *L)
+{
+    struct reader *reader = check_open(L);
+    return await_read(L, reader, (size_t)spt_check_count(L, 2, 1));
+}
+
+/* reader:lines(): for a loop. The method is the iterator, the reader its state. */
+static int l_lines(lua_State *L)
+{
+    check_open(L);
+    lua_getfield(L, 1, "read_line");
+    lua_pushvalue(L, 1);
+    return 2;
+}
+
+/* reader:close(): whoever waits gets IoError, with the code "closed". */
+static int l_close(lua_State *L)
+{
+    struct reader *reader = spt_check_self(L, "reader");
+    struct spt_input *input = reader->input;
+    if (reader->closed)
+        return 0;
+    reader->closed = true;
+    if (!input || user_of(input) != reader) {
+        let_go(reader);
+    } else if (spt_input_waits(input)) {
+        struct read_op *read = input->waiter;
+        spt_input_forget(input);
+        septet_op_done(&read->op, SEPTET_ECLOSED);
+    }
+    return 0;
+}
+
+static int l_gc(lua_State *L)
+{
+    l_close(L);
+    let_go(lua_touserdata(L, 1));
+    return 0;
+}
+
+void spt_io_release(struct spt_env *env)
+{
+    for (struct spt_link *l; (l = spt_list_pop(&env->readers));)
+        let_go(SPT_OF(l, struct reader, link));
+    if (env->input)
+        spt_input_free(env->input);
+    env->input = NULL;
+}
+
+static const luaL_Reg methods[] = {
+    {"read_line", l_read_line}, {"read", l_read}, {"lines", l_lines}, {"close", l_close},
+    {"__close", l_close},       {"__gc", l_gc},   {NULL, NULL}};
+
+static const luaL_Reg functions[] = {{"io_open", l_open}, {"io_stdin", l_stdin}, {NULL, NULL}};
+
+void spt_open_io(lua_State *L, struct spt_env *env)
+{
+    spt_new_type(L, env, META, methods);
+    spt_add_functions(L, env, functions);
+    spt_link_init(&env->readers);
+}

@@ -1,0 +1,495 @@
+-- septet.io: lines and bytes of files and FIFOs, what cancels and closes a wait, and standard input. That of other
+-- kinds than a file and a pipe is in tests/cli/test_stdin.py.
+local task, sio = require "septet.task", require "septet.io"
+
+local SEPTET = os.getenv "SEPTET" or arg[-1]
+local CHUNK = 64 * 1024 -- bytes that are read at once
+
+-- A name in a folder for names, gone at the end of the block.
+local function name()
+  local path = os.tmpname()
+  return setmetatable({ path = path }, { __close = function() os.remove(path) end })
+end
+
+local function file(text)
+  local f = name()
+  local out <close> = assert(io.open(f.path, "wb"))
+  out:write(text)
+  return f
+end
+
+local function fifo()
+  local f = name()
+  os.remove(f.path)
+  assert(os.execute(("mkfifo '%s'"):format(f.path)))
+  return f
+end
+
+-- A reader of a FIFO and what writes to it: opening blocks neither, as the reader comes first.
+local function pipe(options)
+  local f <close> = fifo()
+  local reader = sio.open(f.path, options)
+  local out = assert(io.open(f.path, "wb"))
+  out:setvbuf "no"
+  return reader, out
+end
+
+local function lines_of(text, options)
+  local f <close> = file(text)
+  local reader <close> = sio.open(f.path, options)
+  local lines = {}
+  for line in reader:lines() do lines[#lines + 1] = line end
+  equal(reader:read_line(), nil)
+  return lines
+end
+
+-- What a septet of its own prints that runs `script` with that on its standard input.
+local function child(script, stdin, options)
+  local f <close> = file(script)
+  local command = ("'%s' %s '%s' %s 2>&1"):format(SEPTET, options or "", f.path, stdin)
+  local p <close> = assert(io.popen(command))
+  return p:read "a"
+end
+
+describe("a file", function()
+  it("gives its lines without their newlines", function()
+    equal(lines_of "one\ntwo\n\nfour\n", { "one", "two", "", "four" })
+    equal(lines_of "\n", { "" })
+  end)
+
+  it("gives the last line without a newline", function()
+    equal(lines_of "one\ntwo", { "one", "two" })
+    equal(lines_of "one", { "one" })
+  end)
+
+  it("that is empty gives nil, again and again", function()
+    equal(lines_of "", {})
+    local f <close> = file ""
+    local reader <close> = sio.open(f.path)
+    equal(reader:read(1), nil)
+    equal(reader:read_line(), nil)
+  end)
+
+  it("keeps NUL and carriage return", function()
+    equal(lines_of "a\0b\r\n\0\n\r", { "a\0b\r", "\0", "\r" })
+  end)
+
+  it("gives lines that are longer than what is read at once", function()
+    local long, longer = ("x"):rep(CHUNK + 1), ("yz"):rep(3 * CHUNK)
+    local lines = lines_of(("%s\n%s\nshort\n%s"):format(long, longer, long))
+    equal(#lines, 4)
+    equal(lines[1] == long and lines[2] == longer and lines[3] == "short" and lines[4] == long, true)
+  end)
+
+  it("gives lines that begin and end anywhere", function()
+    local expected = {}
+    for i = 1, 40000 do expected[i] = ("%d"):format(i):rep(i % 7) end
+    local lines = lines_of(table.concat(expected, "\n") .. "\n")
+    equal(#lines, #expected)
+    equal(table.concat(lines, "\n") == table.concat(expected, "\n"), true)
+  end)
+
+  it("gives bytes, mixed with lines", function()
+    local f <close> = file "0123456789\nabc\ndef"
+    local reader <close> = sio.open(f.path)
+    equal(reader:read(4), "0123")
+    equal(reader:read_line(), "456789")
+    equal(reader:read(1), "a")
+    equal(reader:read(1000), "bc\ndef")
+    equal(reader:read(1), nil)
+  end)
+
+  it("gives all its bytes", function()
+    local text = ("0123456789abcde\n"):rep(20000)
+    local f <close> = file(text)
+    local reader <close> = sio.open(f.path)
+    local pieces = {}
+    repeat
+      local piece = reader:read(7777)
+      pieces[#pieces + 1] = piece
+    until not piece
+    equal(table.concat(pieces) == text, true)
+  end)
+
+  it("lets the others have their turn", function()
+    local f <close> = file(("x\n"):rep(1000))
+    local reader <close> = sio.open(f.path)
+    local other = 0
+    local t = task.spawn(function()
+      for i = 1, 5 do
+        other = i
+        task.checkpoint()
+      end
+    end)
+    for _ in reader:lines() do end -- luacheck: ignore
+    equal(other, 5)
+    t:await()
+  end)
+
+  it("may be a device", function()
+    local null <close> = sio.open "/dev/null"
+    equal(null:read_line(), nil)
+    local zero <close> = sio.open "/dev/zero"
+    equal(zero:read(10), ("\0"):rep(10))
+  end)
+end)
+
+describe("a line over the limit", function()
+  it("raises, and again, and its bytes are still there", function()
+    local f <close> = file "12345\n123456\n1234"
+    local reader <close> = sio.open(f.path, { max_line = 5 })
+    equal(reader:read_line(), "12345")
+    for _ = 1, 2 do
+      local err = raises_error({ kind = "IoError", code = "line_too_long", path = f.path }, reader.read_line, reader)
+      equal(err.message, ("a line of '%s' is longer than 5 bytes"):format(f.path))
+    end
+    equal(reader:read(1), "1")
+    equal(reader:read_line(), "23456")
+    equal(reader:read_line(), "1234")
+    equal(reader:read_line(), nil)
+  end)
+
+  it("raises at the end as well", function()
+    local f <close> = file "123456"
+    local reader <close> = sio.open(f.path, { max_line = 5 })
+    raises_error({ kind = "IoError", code = "line_too_long" }, reader.read_line, reader)
+    equal(reader:read(100), "123456")
+  end)
+
+  it("raises before it has been read, and is no more in memory than that", function()
+    local reader <close> = sio.open "/dev/zero"
+    raises_error({ kind = "IoError", code = "line_too_long" }, reader.read_line, reader)
+    local left = 0
+    while left <= 1024 * 1024 do left = left + #reader:read(1024 * 1024) end
+    equal(left <= 1024 * 1024 + 2 * CHUNK, true)
+  end)
+
+  it("has 1 MiB by default", function()
+    local most = ("x"):rep(1024 * 1024)
+    local lines = lines_of(most .. "\n" .. most)
+    equal(#lines[1] == #most and #lines[2] == #most, true)
+    raises("longer than 1048576 bytes", lines_of, most .. "x\n")
+  end)
+end)
+
+describe("a FIFO", function()
+  it("is opened without a writer, and waits for one", function()
+    local f <close> = fifo()
+    local reader <close> = sio.open(f.path)
+    local t = task.spawn(reader.read_line, reader)
+    local ticks = with_ticker(task.sleep, 0.01)
+    equal(ticks > 0, true)
+    equal(t:status(), "suspended")
+    local out <close> = assert(io.open(f.path, "wb"))
+    out:write "hello\n"
+    out:close()
+    equal(t:await(), "hello")
+    equal(reader:read_line(), nil)
+  end)
+
+  it("with a slow writer stalls nobody", function()
+    local reader, out = pipe()
+    local steps, lines = 0, {}
+    local writer = task.spawn(function()
+      for byte in ("slow\nslower\nslow"):gmatch "." do
+        for _ = 1, 20 do
+          task.checkpoint()
+          steps = steps + 1
+        end
+        out:write(byte)
+      end
+      out:close()
+    end)
+    for line in reader:lines() do
+      lines[#lines + 1] = line
+      if #lines == 1 then equal(steps >= 5 * 20 and steps < 12 * 20, true, steps) end
+    end
+    equal(lines, { "slow", "slower", "slow" })
+    equal(steps, 16 * 20)
+    writer:await()
+    reader:close()
+  end)
+
+  it("gives bytes as soon as there are any", function()
+    local reader <close>, out = pipe()
+    local t = task.spawn(reader.read, reader, 100)
+    turns(2)
+    out:write "abc"
+    equal(t:await(), "abc")
+    out:close()
+    equal(reader:read(100), nil)
+  end)
+
+  it("gives what many write at once", function()
+    local readers, outs, tasks = {}, {}, {}
+    for i = 1, 50 do readers[i], outs[i] = pipe() end
+    for i, reader in ipairs(readers) do
+      tasks[i] = task.spawn(function()
+        local lines = {}
+        for line in reader:lines() do lines[#lines + 1] = line end
+        reader:close()
+        return #lines
+      end)
+    end
+    for n = 1, 20 do
+      for i, out in ipairs(outs) do out:write(("%d-%d\n"):format(i, n)) end
+      task.checkpoint()
+    end
+    for _, out in ipairs(outs) do out:close() end
+    for _, n in ipairs(task.gather(tasks)) do equal(n, 20) end
+  end)
+end)
+
+describe("a cancelled wait", function()
+  it("loses nothing that has come or that comes", function()
+    local reader <close>, out = pipe()
+    for _, half in ipairs { "", "one, ", "half and " } do
+      out:write(half)
+      local t = task.spawn(reader.read_line, reader)
+      task.sleep(0.001)
+      t:cancel()
+      raises_error({ kind = "TaskCancelled" }, t.await, t)
+    end
+    out:write "half\nnext\n"
+    equal(reader:read_line(), "one, half and half")
+    equal(reader:read_line(), "next")
+    out:close()
+  end)
+
+  it("leaves a read in the thread pool to the next one", function()
+    local text = ("0123456789\n"):rep(20000)
+    local f <close> = file(text)
+    local reader <close> = sio.open(f.path)
+    local pieces = {}
+    repeat
+      local t = task.spawn(reader.read, reader, 1)
+      task.checkpoint()
+      t:cancel()
+      local ok, piece = pcall(t.await, t)
+      pieces[#pieces + 1] = ok and piece or nil
+      pieces[#pieces + 1] = reader:read(CHUNK)
+    until #table.concat(pieces) >= #text
+    equal(table.concat(pieces) == text, true)
+    equal(reader:read_line(), nil)
+  end)
+
+  it("at any moment loses no line", function()
+    local reader <close>, out = pipe()
+    local writer = task.spawn(function()
+      for i = 1, 300 do
+        out:write(("line %d"):format(i))
+        task.sleep(0.0001)
+        out:write "\n"
+      end
+      out:close()
+    end)
+    local n, late = 0, 0
+    while true do
+      local in_time, line = task.move_on_after(late % 4 * 0.00005, reader.read_line, reader)
+      if not in_time then
+        late = late + 1
+      elseif line then
+        n = n + 1
+        equal(line, ("line %d"):format(n))
+      else
+        break
+      end
+    end
+    equal(n, 300)
+    equal(late > 0, true)
+    writer:await()
+  end)
+
+  it("is never begun in a cancelled task", function()
+    local f <close> = file "one\n"
+    local reader <close> = sio.open(f.path)
+    local t = task.spawn(function() return reader:read_line() end)
+    t:cancel()
+    pcall(t.await, t)
+    equal(reader:read_line(), "one")
+  end)
+
+  it("of opening leaves nothing open", function()
+    local f <close> = file "one\n"
+    for _ = 1, 50 do
+      local t = task.spawn(sio.open, f.path)
+      turns(1)
+      t:cancel()
+      pcall(t.await, t)
+    end
+    collectgarbage()
+  end)
+
+  it("may be the last thing that knew of the reader", function()
+    local f <close> = file(("x"):rep(3 * CHUNK))
+    local t = task.spawn(function() return sio.open(f.path):read_line() end)
+    local weak = setmetatable({ t }, { __mode = "v" })
+    turns(3)
+    t:cancel()
+    pcall(t.await, t)
+    t = nil -- luacheck: ignore
+    collectgarbage()
+    collectgarbage()
+    turns(2)
+    equal(weak[1], nil)
+  end)
+end)
+
+describe("close", function()
+  it("ends a wait, and refuses the next one", function()
+    local reader, out = pipe()
+    local t = task.spawn(reader.read_line, reader)
+    turns(2)
+    reader:close()
+    raises_error({ kind = "IoError", code = "closed" }, t.await, t)
+    misuse("the reader is closed", function() reader:read_line() end)
+    misuse("the reader is closed", function() reader:read(1) end)
+    misuse("the reader is closed", function() reader:lines() end)
+    reader:close()
+    out:close()
+  end)
+
+  it("comes with the end of a block", function()
+    local f <close> = file "one\ntwo\n"
+    local kept
+    do
+      local reader <close> = sio.open(f.path)
+      kept = reader
+      equal(reader:read_line(), "one")
+    end
+    misuse("the reader is closed", function() kept:read_line() end)
+  end)
+
+  it("lets a task have what it was given before", function()
+    local readers, outs, tasks = {}, {}, {}
+    for i = 1, 2 do readers[i], outs[i] = pipe() end
+    for i = 1, 2 do
+      tasks[i] = task.spawn(function()
+        local line = readers[i]:read_line()
+        readers[3 - i]:close()
+        return line
+      end)
+    end
+    turns(2)
+    for i = 1, 2 do outs[i]:write "mine\nmore\n" end -- both are there at the next look
+    for i = 1, 2 do equal(tasks[i]:await(), "mine") end
+    for i = 1, 2 do
+      misuse("the reader is closed", function() readers[i]:read_line() end)
+      outs[i]:close()
+    end
+  end)
+
+  it("does not wait for a read in the thread pool", function()
+    local f <close> = file(("x"):rep(10 * CHUNK))
+    for _ = 1, 20 do
+      local reader = sio.open(f.path)
+      local t = task.spawn(reader.read_line, reader)
+      turns(1)
+      reader:close()
+      raises_error({ kind = "IoError", code = "closed", path = f.path }, t.await, t)
+    end
+  end)
+
+  it("tells the writer", function()
+    local reader, out = pipe()
+    reader:close()
+    turns(2)
+    local ok, why = out:write "x"
+    equal(ok, nil)
+    equal(why:find "[Bb]roken pipe" ~= nil, true)
+    pcall(out.close, out)
+  end)
+end)
+
+describe("a mistake", function()
+  it("is to read where another task reads", function()
+    local reader <close>, out = pipe()
+    local t = task.spawn(reader.read_line, reader)
+    turns(2)
+    misuse("another task reads from '.+'", function() reader:read_line() end)
+    misuse("another task reads from '.+'", function() reader:read(1) end)
+    out:write "x\n"
+    equal(t:await(), "x")
+    out:close()
+  end)
+
+  it("in an argument raises Usage at its line", function()
+    local f <close> = file "x"
+    local reader <close> = sio.open(f.path)
+    misuse("bad argument #1 to 'open' %(string expected, got nil%)", function() sio.open() end)
+    misuse("a NUL in the path", function() sio.open "a\0b" end)
+    misuse("unknown option 'max_lin' to 'open', did you mean 'max_line'", function()
+      sio.open("x", { max_lin = 1 })
+    end)
+    misuse("bad option 'max_line' to 'open'", function() sio.open("x", { max_line = 0 }) end)
+    misuse("bad options to 'stdin'", function() sio.stdin(1) end)
+    misuse("bad argument #1 to 'read' %(whole number expected, got no value%)", function() reader:read() end)
+    misuse("bad argument #1 to 'read' %(at least 1 expected%)", function() reader:read(0) end)
+    misuse("bad argument #1 to 'read_line' %(reader expected, got table%)", function() reader.read_line(sio) end)
+  end)
+
+  it("in a path raises IoError, with its code", function()
+    local f <close> = name()
+    os.remove(f.path)
+    local err = raises_error({ kind = "IoError", code = "ENOENT", path = f.path }, sio.open, f.path)
+    equal(err.message, ("cannot open '%s': no such file or directory"):format(f.path))
+    raises_error({ kind = "IoError", code = "EISDIR", path = "/" }, sio.open, "/")
+    raises_error({ kind = "IoError", code = "ENOENT", path = "" }, sio.open, "")
+    local plain <close> = file ""
+    raises_error({ kind = "IoError", code = "ENOTDIR" }, sio.open, plain.path .. "/x")
+  end)
+end)
+
+describe("standard input", function()
+  local HEAD = "local task, sio = require 'septet.task', require 'septet.io' local r = sio.stdin() "
+
+  it("is a file", function()
+    local f <close> = file "one\ntwo"
+    equal(child(HEAD .. "for l in r:lines() do print(l) end", "<" .. f.path), "one\ntwo\n")
+  end)
+
+  it("is a pipe", function()
+    local f <close> = file(("a line\n"):rep(30000))
+    equal(child(HEAD .. "local n = 0 for l in r:lines() do n = n + 1 end print(n)",
+      ("< /dev/null; cat '%s' | '%s' -e \"%s\""):format(f.path, SEPTET,
+      HEAD .. "local n = 0 for l in r:lines() do n = n + #l end print(n)")), "0\n180000\n")
+  end)
+
+  it("is nothing", function()
+    equal(child(HEAD .. "print(r:read_line(), r:read(1))", "< /dev/null"), "nil\tnil\n")
+  end)
+
+  it("goes on for the next reader where the last one stopped", function()
+    local f <close> = file "one\ntwo\nthree\nfour\n"
+    equal(child(HEAD .. "print(r:read_line()) print(sio.stdin():read_line()) r:close() print(sio.stdin():read(3)) "
+      .. "do local s <close> = sio.stdin { max_line = 2 } print(pcall(s.read_line, s)) end "
+      .. "print(sio.stdin():read_line())", "<" .. f.path),
+      "one\ntwo\nthr\ntrue\tee\nfour\n")
+  end)
+
+  it("is waited for by one task, whichever reader it has", function()
+    local f <close> = fifo()
+    local out <close> = assert(io.open(f.path, "r+b")) -- somebody writes: it is not at its end
+    out:setvbuf "no"
+    equal(child(HEAD .. "local t = task.spawn(r.read_line, r) task.checkpoint() task.checkpoint() "
+      .. "local s = sio.stdin() print(pcall(s.read_line, s)) s:close() print(t:status()) "
+      .. "r:close() print(pcall(t.await, t))",
+      "<" .. f.path):gsub("%S+:1: ", ""),
+      "false\tanother task reads from 'stdin'\nsuspended\nfalse\tthe reader of 'stdin' was closed\n")
+  end)
+
+  it("is not waited for at the end of the host", function()
+    local f <close> = fifo()
+    local out <close> = assert(io.open(f.path, "r+b")) -- luacheck: ignore
+    equal(child(HEAD .. "task.background(r.read_line, r) task.checkpoint() task.checkpoint() print 'end'",
+      "<" .. f.path), "end\n")
+    equal(child(HEAD .. "task.background(r.read, r, 1) task.checkpoint() task.checkpoint() print 'end'",
+      "< /dev/zero"), "end\n")
+  end)
+
+  it("keeps a virtual clock from jumping while it is read", function()
+    local f <close> = file "line\n"
+    equal(child(HEAD .. "local t = task.spawn(function() task.sleep(1000) print 'slept' end) "
+      .. "task.checkpoint() print(r:read_line()) t:await()", "<" .. f.path, "--virtual-time"), "line\nslept\n")
+  end)
+end)
