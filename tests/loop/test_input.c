@@ -1,4 +1,5 @@
 /* Input: a read in the thread pool outlives whoever wanted it, and the loop outlives the read. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -134,6 +135,38 @@ static void test_a_fifo_keeps_a_foreign_loop_while_somebody_waits(void **state)
     rmdir(folder);
 }
 
+/* Both are told of the same bytes in one turn; the second finds none, and must not block. */
+static void test_who_comes_late_to_a_pipe_waits_on(void **state)
+{
+    (void)state;
+    int ends[2], saved = dup(STDIN_FILENO);
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+    struct spt_loop *loop = new_loop(NULL);
+    struct spt_input *in[2];
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(spt_input_stdin(&in[i], loop), SEPTET_OK);
+        assert_int_equal(in[i]->error, 0);
+        assert_true(spt_input_wait(in[i], on_told, NULL));
+    }
+    assert_int_equal(fcntl(STDIN_FILENO, F_GETFL) & O_NONBLOCK, 0);
+    alarm(60); /* where it blocks */
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    turn(loop);
+    spt_loop_turn(loop, false);
+    assert_int_equal(told, 1);
+    assert_int_equal(spt_input_len(in[0]) + spt_input_len(in[1]), 1);
+    assert_true(spt_input_waits(in[0]) != spt_input_waits(in[1]));
+    alarm(0);
+    spt_input_free(in[0]);
+    spt_input_free(in[1]);
+    assert_int_equal(spt_loop_free(loop), SEPTET_OK);
+    close(ends[0]);
+    close(ends[1]);
+    dup2(saved, STDIN_FILENO);
+    close(saved);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +175,7 @@ int main(void)
         cmocka_unit_test(test_on_a_foreign_loop_a_read_ends_later),
         cmocka_unit_test(test_a_forgotten_read_is_kept),
         cmocka_unit_test(test_a_fifo_keeps_a_foreign_loop_while_somebody_waits),
+        cmocka_unit_test(test_who_comes_late_to_a_pipe_waits_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

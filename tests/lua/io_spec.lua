@@ -384,7 +384,7 @@ describe("close", function()
     for _ = 1, 20 do
       local reader = sio.open(f.path)
       local t = task.spawn(reader.read_line, reader)
-      turns(1)
+      turns(2)
       reader:close()
       raises_error({ kind = "IoError", code = "closed", path = f.path }, t.await, t)
     end
