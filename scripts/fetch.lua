@@ -169,5 +169,10 @@ if not ok then
 elseif options.help then
   print(USAGE)
 else
-  main(options, urls)
+  local _, err = task.pcall(main, options, urls)
+  if task.is(err, "Usage") or task.is(err, "IoError") then
+    io.stderr:write("fetch.lua: ", tostring(err), "\n")
+    os.exit(2)
+  end
+  if err then error(err, 0) end
 end

@@ -1,0 +1,68 @@
+"""scripts/fetch.lua: what it writes, and how it ends."""
+
+import json
+import os
+import unittest
+
+import harness
+
+FETCH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "fetch.lua")
+ORIGIN = os.environ["SEPTET_ORIGIN"]
+REFUSED = "http://127.0.0.1:1/"
+
+
+class Fetch(harness.Case):
+    def fetch(self, *args, **more):
+        return self.septet(FETCH, *args, **more)
+
+    def results(self, result):
+        return {r["url"]: r for r in map(json.loads, result.out.splitlines())}
+
+    def test_a_line_of_json_for_each_url(self):
+        urls = [f"{ORIGIN}/bytes/{n}" for n in range(200)]
+        done = self.fetch("--json", "--limit=20", *urls)
+        self.assertEqual(done.status, 0, done)
+        results = self.results(done)
+        self.assertEqual(sorted(results), sorted(urls))
+        for n, url in enumerate(urls):
+            self.assertEqual((results[url]["status"], results[url]["bytes"]), (200, n))
+            self.assertGreater(results[url]["seconds"], 0)
+        self.assertRegex(done.err, r"^200 done, 0 failed, 0\.0 MB in .*\nseconds: 50 % within [\d.]+, 90 % .*\n$")
+
+    def test_what_fails_is_told_and_counts(self):
+        done = self.fetch("--json", "--retries", "0", ORIGIN + "/status/404", REFUSED, ORIGIN + "/bytes/1", "no URL")
+        self.assertEqual(done.status, 1)
+        results = self.results(done)
+        self.assertEqual(results[ORIGIN + "/status/404"]["status"], 404)
+        self.assertEqual((results[REFUSED]["code"], results[REFUSED]["phase"]), ("connect", "connect"))
+        self.assertNotIn("status", results[REFUSED])
+        self.assertEqual(results["no URL"]["code"], "url")
+        self.assertRegex(done.err, "^4 done, 3 failed")
+
+    def test_urls_come_from_a_file_or_standard_input(self):
+        lines = f"{ORIGIN}/bytes/1\n\n# {ORIGIN}/bytes/2\n  {ORIGIN}/bytes/3  \n"
+        path = self.write("urls", lines)
+        for done in (self.fetch("--file", path), self.fetch(stdin=lines), self.fetch("--file=-", stdin=lines)):
+            self.assertEqual(done.status, 0, done)
+            self.assertEqual(sorted(line.split()[0] + " " + line.split()[-1] for line in done.out.splitlines()),
+                             [f"200 {ORIGIN}/bytes/1", f"200 {ORIGIN}/bytes/3"])
+        self.assertEqual(self.fetch().err.split(",")[0], "0 done")
+
+    def test_retries_and_time_limits(self):
+        done = self.fetch("--json", "--retries", "1", ORIGIN + "/fail/1?key=fetch")
+        self.assertEqual(json.loads(done.out)["attempts"], 2, done)
+        done = self.fetch("--json", "--timeout", "0.05", ORIGIN + "/stall")
+        self.assertEqual((done.status, json.loads(done.out)["code"]), (1, "timeout"), done)
+
+    def test_bad_usage(self):
+        self.assertRegex(self.fetch("--help").out, "^usage: ")
+        for args, why in ((["--limti", "3"], "unknown option '--limti'"), (["--limit"], "--limit needs a value"),
+                          (["--limit", "x"], "a number expected, got 'x'"), (["--rate", "10", "u"], "bad rate '10'"),
+                          (["--file", "/nope"], "cannot open '/nope'")):
+            done = self.fetch(*args)
+            self.assertEqual((done.status, done.out), (2, ""), done)
+            self.assertRegex(done.err, "^fetch.lua: .*" + why)
+
+
+if __name__ == "__main__":
+    unittest.main()
