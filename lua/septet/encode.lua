@@ -34,7 +34,9 @@ local function pairs_of(fields, what)
   end
   if #fields > 0 then
     for i, pair in ipairs(fields) do
-      if type(pair) ~= "table" then args.usage("bad item %d of '%s' (a pair of name and value expected)", i, what) end
+      if type(pair) ~= "table" or pair[2] == nil then
+        args.usage("bad item %d of '%s' (a pair of name and value expected)", i, what)
+      end
       add(pair[1], pair[2])
     end
     return list

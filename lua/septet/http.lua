@@ -192,10 +192,16 @@ end
 -- Where `url` points from the session's base.
 local function resolve(session, url)
   if not session.base_url or url:match("^%a[%w+.-]*://") then return url end
-  local joined, why = core.http_join(session.base_url, url)
+  local joined, why
+  if url:match("^[/\\][/\\]") or url:match("^%a[%w+.-]*:") then
+    why = "no_scheme" -- it would lead to another host, with the session's credentials
+  else
+    joined, why = core.http_join(session.base_url, url)
+  end
   if not joined then
-    error(core.error { kind = "HttpError", code = "url", reason = why, phase = "queue", url = url, attempts = 1,
-      message = ("bad URL '%s': %s"):format(url, why) }, 0)
+    local shown = url:find("@", 1, true) and "..." or url -- what stands before it may be a password
+    error(core.error { kind = "HttpError", code = "url", reason = why, phase = "queue", url = shown, attempts = 1,
+      message = ("bad URL '%s': %s"):format(shown, why) }, 0)
   end
   return joined
 end
@@ -417,7 +423,9 @@ local function next_method(method, status)
   return method
 end
 
-local secrets = { authorization = true, cookie = true, ["proxy-authorization"] = true }
+-- What a request to another origin goes without: secrets, by their usual names, and the name of the first host.
+local private = { authorization = true, cookie = true, ["proxy-authorization"] = true, host = true }
+local private_words = { "api%-?key", "token", "secret", "password", "credential", "^x%-auth" }
 
 -- Turns a hop's headers into those for which keep(name in lower case) holds.
 local function keep_headers(hop, keep)
@@ -432,7 +440,10 @@ local function keep_headers(hop, keep)
 end
 
 local function is_public(name)
-  return not secrets[name]
+  for _, word in ipairs(private_words) do
+    if name:find(word) then return false end
+  end
+  return not private[name]
 end
 
 local function is_not_of_a_body(name)
@@ -467,9 +478,18 @@ local function turn(hop, response, hops)
   hop.method, hop.url = method, target
 end
 
+-- Waits for the turn of a rate, but no longer than the request may take.
+local function pace(session, hop)
+  local left = hop.deadline and math.max(0, hop.deadline - core.now())
+  if session.pace(hop.url, left) then return end
+  error(core.error { kind = "HttpError", code = "timeout", reason = "total", phase = "queue", method = hop.method,
+    url = public_url(hop.url), attempts = hop.attempts or 1,
+    message = ("%s %s: the rate left no time for it"):format(hop.method, public_url(hop.url)) }, 0)
+end
+
 local function attempt(session, hop)
-  if session.pace then session.pace(hop.url) end
   local deadline = hop.deadline
+  if session.pace then pace(session, hop) end
   local response = core_http(session.core, hop.limits, hop.method, hop.url, hop.headers, hop.body,
     deadline and math.max(0, deadline - core.now()), not hop.policy and hop.traced or nil)
   response.url = hop.url

@@ -1,6 +1,8 @@
 -- Pacing: at most so many starts in any window of so many seconds, first come first served.
 local core = require "septet.core"
 local args = require "septet.args"
+local blocks = require "septet.blocks"
+local sync = require "septet.sync"
 
 local rate = {}
 
@@ -18,22 +20,26 @@ local function parse(text)
 end
 
 local function new_window(n, seconds)
-  return { n = n, seconds = seconds, count = 0, starts = {} }
+  return { n = n, seconds = seconds, count = 0, starts = {}, turn = sync.lock() }
 end
 
--- Takes the next free instant: no sooner than the window after the start that is n back.
-local function reserve(window, now)
-  local i = window.count % window.n
-  local before = window.starts[i]
-  local at = before and math.max(now, before + window.seconds) or now
-  window.starts[i] = at
+-- When the next may start: no sooner than the window after the start that is n back.
+local function next_start(window)
+  local before = window.starts[window.count % window.n]
+  return before and before + window.seconds or 0
+end
+
+-- Waits in line, and at its head for the instant. Who is cancelled, or has no time left, has taken nothing.
+local function take_turn(window)
+  local at = next_start(window)
+  if at > core.now() then core.sleep(at - core.now()) end
+  window.starts[window.count % window.n] = math.max(at, core.now())
   window.count = window.count + 1
-  return at
 end
 
 --- A function that waits until a request to `url` may start.
 ---@param option string|{[1]: string, per: "host"|"session"|nil}|nil "10/s"; `per` host: each on its own
----@return fun(url: string)|nil
+---@return (fun(url: string, left: number|nil): boolean)|nil false where the seconds that are left do not do
 function rate.pacer(option, origin)
   if option == nil then return nil end
   if type(option) == "string" then option = { option } end
@@ -46,12 +52,15 @@ function rate.pacer(option, origin)
   end
   local n, seconds = parse(option[1])
   local windows = {}
-  return function(url)
+  return function(url, left)
     local key = per == "host" and origin(url) or ""
     windows[key] = windows[key] or new_window(n, seconds)
-    local now = core.now()
-    local at = reserve(windows[key], now)
-    if at > now then core.sleep(at - now) end
+    local window = windows[key]
+    if not left then
+      window.turn:with(take_turn, window)
+      return true
+    end
+    return (blocks.move_on_after(left, window.turn.with, window.turn, take_turn, window))
   end
 end
 

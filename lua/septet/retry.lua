@@ -44,7 +44,7 @@ end
 
 -- Nothing of an answer had come, so nothing of it was lost.
 local function is_transient(err)
-  if err.code == "connect" or err.code == "dns" then return true end
+  if err.code == "connect" or err.code == "dns" then return err.reason ~= "proxy" end
   if err.code == "timeout" then return err.reason == "connect" end
   return err.code == "reset" and err.phase ~= "receive"
 end

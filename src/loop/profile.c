@@ -91,8 +91,10 @@ CURLcode spt_profile_put_on(const struct spt_profile *p, CURL *curl)
 
 void spt_profile_take_off(const struct spt_profile *p, CURL *curl)
 {
-    if (!p->jar)
-        return;
-    curl_easy_setopt(curl, CURLOPT_COOKIEFILE, NULL);
-    curl_easy_setopt(curl, CURLOPT_SHARE, NULL);
+    if (p->resolve)
+        curl_easy_setopt(curl, CURLOPT_RESOLVE, NULL);
+    if (p->jar) {
+        curl_easy_setopt(curl, CURLOPT_COOKIEFILE, NULL);
+        curl_easy_setopt(curl, CURLOPT_SHARE, NULL);
+    }
 }

@@ -37,8 +37,8 @@ void spt_url_checker_release(struct spt_url_checker *c);
 const char *spt_url_check(struct spt_url_checker *c, const char *url,
                           const struct spt_url_origin **origin, char *text, size_t size);
 
-/* Where `url`, which may be relative, points from the absolute URL `base`: written to `out`, for which the length of
- * both and 8 bytes more is room enough. Returns NULL, or the static word for what is wrong. */
+/* Where `url`, which may be relative, points from the absolute URL `base`: written to `out`. It may have to
+ * percent-encode: the length of the base, three times that of the URL, and 8 bytes are room enough. Returns NULL, or the static word for what is wrong. */
 const char *spt_url_join(const char *base, const char *url, char *out, size_t size);
 
 #endif

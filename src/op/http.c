@@ -363,14 +363,17 @@ static struct session_box *check_session(lua_State *L, int arg)
 static int l_limits(lua_State *L)
 {
     uint64_t connect = spt_check_seconds(L, 1), first_byte = spt_check_seconds(L, 2),
-             idle = spt_check_seconds(L, 3), queue = spt_opt_seconds(L, 4, 0);
+             idle = spt_check_seconds(L, 3);
+    bool queues = lua_isnoneornil(L, 4);
+    uint64_t queue = queues ? 0 : spt_check_seconds(L, 4);
     size_t max_body = (size_t)spt_check_count(L, 5, 0);
     struct limits *limits = lua_newuserdatauv(L, sizeof *limits, 0);
-    *limits = (struct limits){.connect_ns = connect,
-                              .first_byte_ns = first_byte,
-                              .idle_ns = idle,
-                              .queue_ns = queue,
-                              .max_body = max_body};
+    *limits =
+        (struct limits){.connect_ns = connect,
+                        .first_byte_ns = first_byte,
+                        .idle_ns = idle,
+                        .queue_ns = queues || queue > 0 ? queue : 1, /* 0: at once, or not at all */
+                        .max_body = max_body};
     luaL_setmetatable(L, LIMITS_META);
     return 1;
 }
@@ -509,7 +512,12 @@ static int l_join(lua_State *L)
 {
     size_t base_len, url_len;
     const char *base = spt_check_string(L, 1, &base_len), *url = spt_check_string(L, 2, &url_len);
-    size_t size = base_len + url_len + 8;
+    size_t size = base_len + 3 * url_len + 8;
+    if (strlen(base) != base_len || strlen(url) != url_len) {
+        lua_pushnil(L);
+        lua_pushliteral(L, "characters");
+        return 2;
+    }
     char *out = lua_newuserdatauv(L, size, 0);
     const char *word = spt_url_join(base, url, out, size);
     if (!word) {

@@ -31,6 +31,11 @@ describe("a base URL", function()
     local session <close> = http.session { base_url = URL }
     raises_error({ kind = "HttpError", code = "url", reason = "scheme" }, session.get, session, "file:///etc/passwd")
     raises_error({ kind = "HttpError", code = "url" }, session.get, session, "http://")
+    for _, url in ipairs { "//127.0.0.1:1/", "http:/127.0.0.1:1/", "\\\\a/", "mailto:a" } do
+      raises_error({ code = "url", reason = "no_scheme" }, session.get, session, url)
+    end
+    raises_error({ code = "url", reason = "characters" }, session.get, session, "/bytes/1\0/2")
+    equal(session:get("/bytes/1?q=\u{e4}\u{f6}\u{fc}").status, 200)
   end)
 end)
 
@@ -137,6 +142,16 @@ describe("limits", function()
       g:cancel()
     end)
     equal(session:get(URL .. "/bytes/1").status, 200)
+  end)
+
+  it("of nothing for the queue is a place now or never", function()
+    local session <close> = http.session { limit = 1, timeout = { queue = 0 } }
+    task.group(function(g)
+      g:spawn(session.get, session, URL .. "/stall")
+      task.checkpoint()
+      raises_error({ code = "timeout", reason = "queue" }, session.get, session, URL .. "/bytes/1")
+      g:cancel()
+    end)
   end)
 
   it("of redirects may be none", function()
@@ -253,6 +268,19 @@ describe("a rate", function()
     equal(task.move_on_after(0.01, session.get, session, URL .. "/bytes/1"), false)
   end)
 
+  it("is not used up by those who give up", function()
+    local session <close> = http.session { rate = "1/s" }
+    session:get(URL .. "/bytes/1")
+    raises_error({ code = "timeout", reason = "total", phase = "queue" }, session.get, session, URL .. "/bytes/1",
+      { timeout = 0.01 })
+    task.move_on_after(0.01, function()
+      task.group(function(g)
+        for _ = 1, 50 do g:spawn(session.get, session, URL .. "/bytes/1") end
+      end)
+    end)
+    equal(session:get(URL .. "/bytes/1", { timeout = 10 }).status, 200)
+  end)
+
   it("that cannot be is refused", function()
     for _, bad in ipairs { "10", "0/s", "1/0s", "x/s", { per = "host" }, { "1/s", per = "url" }, 5 } do
       misuse("rate", function() http.session { rate = bad } end)
@@ -319,6 +347,11 @@ describe("addresses", function()
   it("may be given instead of looked up", function()
     local session <close> = http.session { resolve = { ["nowhere.invalid:" .. origin.port] = "127.0.0.1" } }
     equal(session:get("http://nowhere.invalid:" .. origin.port .. "/bytes/1").status, 200)
+    do
+      local wrong <close> = http.session { resolve = { ["a.invalid:80"] = "1.2.3" } }
+      raises_error({ kind = "HttpError" }, wrong.get, wrong, "http://a.invalid/")
+    end
+    equal(http.get(URL .. "/bytes/1").status, 200) -- the handle is at rest, the list is gone
     misuse("bad option 'resolve'", function() http.session { resolve = { ["nowhere.invalid"] = "127.0.0.1" } } end)
     misuse("bad option 'resolve'", function() http.session { resolve = { ["a:1"] = "b.invalid" } } end)
   end)

@@ -50,6 +50,7 @@ routes, for every method; a HEAD gets the same headers and no body:
   /gzip[?bytes=1024]             Content-Encoding: gzip, for that many bytes when decoded
   /fail/N?key=K[&status=503&retry-after=T]  that status to the first N requests with this key, then a 200
   /fail/N?key=K&how=reset        RST to them
+  CONNECT host:port              a tunnel there; its answer has a header X-Proxy
   /garbage                       a first line that is no HTTP, then closes
   /idle-close[?after=0]          a 200 that promises keep-alive, then closes after so many seconds
   /idle-reset[?after=0]          the same with RST
@@ -454,6 +455,12 @@ ROUTES = {
 # --- a connection ---
 
 
+async def pump(reader, writer):
+    while data := await reader.read(1 << 16):
+        writer.write(data)
+        await writer.drain()
+
+
 class Connection:
     """One client: its requests in order, until one side ends it."""
 
@@ -493,6 +500,8 @@ class Connection:
             return FIN
         self.requests += 1
         self.log_request(request)
+        if request.method == "CONNECT":
+            return await self.tunnel(request)
         answer = Answer(request, self.reader, self.writer)
         route = ROUTES.get(request.route)
         try:
@@ -504,6 +513,23 @@ class Connection:
         except BadRequest as error:
             return await self.refuse(str(error))
         return FIN if ending == KEEP and request.wants_close() else ending
+
+    async def tunnel(self, request):
+        """As a proxy: what follows goes to the address asked for, and back."""
+        host, _, port = request.target.rpartition(":")
+        try:
+            reader, writer = await asyncio.open_connection(host, whole_number(port, "port"))
+        except OSError as error:
+            answer = Answer(Request("GET", "/", "HTTP/1.1", {}), self.reader, self.writer)
+            await answer.whole(502, f"{error}\n".encode(), TEXT)
+            return FIN
+        self.writer.write(b"HTTP/1.1 200 Connected\r\nX-Proxy: origin\r\n\r\n")
+        pumps = [asyncio.ensure_future(pump(self.reader, writer)), asyncio.ensure_future(pump(reader, self.writer))]
+        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        for task in pumps:
+            task.cancel()
+        writer.close()
+        return FIN
 
     def log_request(self, request):
         self.log.write(

@@ -70,3 +70,17 @@ describe("a client", function()
     refused({ reason = "client_certificate" }, no_key)
   end)
 end)
+
+describe("a tunnel through a proxy", function()
+  it("gives the server's answer, and not the proxy's", function()
+    local session <close> = http.session { proxy = origin.url, tls = { ca_file = DIR .. "/ca.pem" },
+      timeout = { first_byte = 1 } }
+    local mark = origin.mark()
+    local r = session:get(URL .. "/status/404")
+    equal({ r.status, r.headers["x-proxy"] }, { 404 })
+    equal(origin.requests(mark)[1].method, "CONNECT")
+    equal(session:get(URL .. "/redirect/1").status, 200)
+    equal(#session:get(URL .. "/drip?bytes=12&interval=0.1", { headers = { Connection = "close" } }).body, 12)
+    session:close()
+  end)
+end)
