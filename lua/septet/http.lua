@@ -450,9 +450,15 @@ local function is_not_of_a_body(name)
   return name:sub(1, 8) ~= "content-"
 end
 
+-- What the host knows nothing of, because it happens between two attempts.
+local function http_error(hop, code, reason, phase, why)
+  local url = public_url(hop.url)
+  return core.error { kind = "HttpError", code = code, reason = reason, phase = phase, url = url, method = hop.method,
+    attempts = hop.attempts or 1, message = ("%s %s: %s"):format(hop.method, url, why) }
+end
+
 local function redirect_error(hop, why, reason)
-  return core.error { kind = "HttpError", code = "redirect", reason = reason, phase = "receive", url = hop.url,
-    method = hop.method, attempts = hop.attempts or 1, message = ("%s %s: %s"):format(hop.method, hop.url, why) }
+  return http_error(hop, "redirect", reason, "receive", why)
 end
 
 -- Turns a hop to where its response says. Raises HttpError{code="redirect"} where that is refused.
@@ -482,9 +488,7 @@ end
 local function pace(session, hop)
   local left = hop.deadline and math.max(0, hop.deadline - core.now())
   if session.pace(hop.url, left) then return end
-  error(core.error { kind = "HttpError", code = "timeout", reason = "total", phase = "queue", method = hop.method,
-    url = public_url(hop.url), attempts = hop.attempts or 1,
-    message = ("%s %s: the rate left no time for it"):format(hop.method, public_url(hop.url)) }, 0)
+  error(http_error(hop, "timeout", "total", "queue", "the rate left no time for it"), 0)
 end
 
 local function attempt(session, hop)

@@ -364,16 +364,16 @@ static int l_limits(lua_State *L)
 {
     uint64_t connect = spt_check_seconds(L, 1), first_byte = spt_check_seconds(L, 2),
              idle = spt_check_seconds(L, 3);
-    bool queues = lua_isnoneornil(L, 4);
-    uint64_t queue = queues ? 0 : spt_check_seconds(L, 4);
+    bool unlimited = lua_isnoneornil(L, 4);
+    uint64_t queue = unlimited ? 0 : spt_check_seconds(L, 4);
     size_t max_body = (size_t)spt_check_count(L, 5, 0);
     struct limits *limits = lua_newuserdatauv(L, sizeof *limits, 0);
-    *limits =
-        (struct limits){.connect_ns = connect,
-                        .first_byte_ns = first_byte,
-                        .idle_ns = idle,
-                        .queue_ns = queues || queue > 0 ? queue : 1, /* 0: at once, or not at all */
-                        .max_body = max_body};
+    *limits = (struct limits){
+        .connect_ns = connect,
+        .first_byte_ns = first_byte,
+        .idle_ns = idle,
+        .queue_ns = unlimited || queue > 0 ? queue : 1, /* 0: at once, or not at all */
+        .max_body = max_body};
     luaL_setmetatable(L, LIMITS_META);
     return 1;
 }

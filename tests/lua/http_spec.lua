@@ -3,11 +3,7 @@
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
 
-local URL = origin.url
-
-local function echo(session, method, options)
-  return origin.decode(session:request(method, URL .. "/echo", options).body)
-end
+local URL, echo = origin.url, origin.echo
 
 describe("a response", function()
   it("holds status, reason, body, url, method and version", function()

@@ -4,11 +4,7 @@ local task, http = require "septet.task", require "septet.http"
 local encode, retry = require "septet.encode", require "septet.retry"
 local origin = require "origin"
 
-local URL = origin.url
-
-local function echo(session, method, options)
-  return origin.decode(session:request(method, URL .. "/echo", options).body)
-end
+local URL, echo = origin.url, origin.echo
 
 local keys = 0
 

@@ -69,6 +69,11 @@ function origin.decode(s)
   return (value(s, s:match "^%s*()"))
 end
 
+--- What the origin saw of a request, as /echo says it.
+function origin.echo(session, method, options)
+  return origin.decode(session:request(method, origin.url .. "/echo", options).body)
+end
+
 --- How much of the log there is: what comes after it can be read with origin.since.
 function origin.mark()
   local file <close> = assert(io.open(origin.log_path))
