@@ -388,18 +388,18 @@ int spt_session_new(struct spt_session **out, struct spt_driver *driver,
     rc = spt_admission_init(&session->admission, config->limit, config->limit_per_host);
     if (rc != SEPTET_OK)
         goto free_session;
-    rc = spt_profile_init(&session->profile, config);
+    rc = spt_shared_init(&session->shared, config);
     if (rc == SEPTET_OK)
         rc = make_multi(session, config->limit);
     if (rc != SEPTET_OK)
-        goto release_profile;
+        goto release_shared;
     spt_link_init(&session->link);
     spt_list_push(&driver->sessions, &session->link);
     *out = session;
     return SEPTET_OK;
 
-release_profile:
-    spt_profile_release(&session->profile);
+release_shared:
+    spt_shared_release(&session->shared);
     spt_admission_release(&session->admission);
 free_session:
     free(session);
@@ -426,7 +426,7 @@ void spt_session_close(struct spt_session *session)
 void spt_session_free(struct spt_session *session)
 {
     spt_session_close(session);
-    spt_profile_release(&session->profile);
+    spt_shared_release(&session->shared);
     spt_admission_release(&session->admission);
     spt_link_remove(&session->link);
     free(session);

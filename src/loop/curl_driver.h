@@ -23,6 +23,7 @@ struct spt_loop;
 struct spt_driver;
 struct spt_session;
 struct spt_headers;
+struct spt_profile;
 
 /* Makes the driver. Borrows `loop` and `timers`, which must outlive it. */
 int spt_driver_new(struct spt_driver **out, struct spt_loop *loop, struct spt_timers *timers);
@@ -49,16 +50,9 @@ unsigned spt_driver_requests(const struct spt_driver *driver);
 struct spt_session_config {
     unsigned limit;             /* requests in flight at once; at least 1 */
     unsigned limit_per_host;    /* ... per origin (scheme, host, port); at least 1 */
-    const char *proxy;          /* a URL; NULL: none */
-    bool env_proxy;             /* without one: as http_proxy and its like in the environment say */
     bool cookies;               /* kept for the session, and sent back */
     const char *const *resolve; /* "host:port:address", which is not looked up then */
     size_t n_resolve;
-    const char *ca_file;   /* PEM, in place of the system's; NULL: the system's */
-    const char *cert_file; /* PEM, the client's; NULL: none */
-    const char *key_file;  /* ... and its key; NULL: in cert_file */
-    bool insecure;         /* certificates are not checked */
-    bool tls13;            /* nothing older */
 };
 
 /* Copies what it needs of the config. */
@@ -133,6 +127,7 @@ struct spt_request {
     const char *method;                /* borrows: a token, "GET" */
     const char *url;                   /* borrows: absolute, http or https */
     const struct spt_headers *headers; /* borrows; may be NULL */
+    const struct spt_profile *profile; /* borrows; may be NULL */
     const char *body;                  /* borrows; NULL: none */
     size_t body_len;                   /* bytes */
     size_t max_body;                   /* bytes of the response's body, after decoding */

@@ -11,6 +11,7 @@
 #include "loop/curl_driver.h"
 #include "loop/headers.h"
 #include "loop/profile.h"
+#include "loop/shared.h"
 #include "loop/sockets.h"
 #include "loop/url.h"
 
@@ -39,7 +40,7 @@ struct spt_session {
     struct spt_driver *driver;
     CURLM *multi; /* NULL once closed */
     struct spt_admission admission;
-    struct spt_profile profile;
+    struct spt_shared shared;
     struct spt_link link;    /* in the driver's sessions */
     struct spt_link pending; /* in the driver's pending */
     struct spt_link flight;  /* requests in the multi */

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -203,6 +204,12 @@ static void set_method(CURL *c, const struct spt_request *r)
         curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, m);
 }
 
+static long whole_ms(uint64_t ns)
+{
+    uint64_t ms = ns / 1000000 + 1;
+    return ms < INT_MAX ? (long)ms : INT_MAX; /* what libcurl takes */
+}
+
 static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r)
 {
     CURL *c = easy->curl;
@@ -210,8 +217,10 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
     set_method(c, r);
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, spt_headers_list(r->headers, has_body(r)));
     if (r->connect_ns) /* libcurl shares it out between the addresses of a name */
-        curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)(r->connect_ns / 1000000 + 1));
-    CURLcode rc = spt_profile_put_on(&r->session->profile, c);
+        curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(r->connect_ns));
+    CURLcode rc = spt_shared_put_on(&r->session->shared, c, easy->tls);
+    if (rc == CURLE_OK)
+        rc = spt_profile_put_on(r->profile, c);
     return rc == CURLE_OK ? curl_easy_setopt(c, CURLOPT_URL, r->url) : rc;
 }
 
@@ -286,7 +295,7 @@ void spt_easy_put(struct spt_request *r, bool doubtful)
     easy->request = NULL;
     assert(spt_link_alone(&easy->attempts));
     spt_link_remove(&easy->poke);
-    spt_profile_take_off(&r->session->profile, easy->curl);
+    spt_shared_take_off(&r->session->shared, easy->curl);
     if (doubtful || driver->pooled >= SPT_EASY_POOL_MAX) {
         free_easy(easy);
         return;

@@ -1,30 +1,10 @@
-/* What a session's connections have of their own. */
+/* What a request asks of its connection. */
 #include "loop/profile.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "loop/curl_driver.h"
 #include "septet/septet.h"
-
-static int copy_resolve(struct spt_profile *p, const struct spt_session_config *config)
-{
-    for (size_t i = 0; i < config->n_resolve; i++) {
-        struct curl_slist *longer = curl_slist_append(p->resolve, config->resolve[i]);
-        if (!longer)
-            return SEPTET_ENOMEM;
-        p->resolve = longer;
-    }
-    return SEPTET_OK;
-}
-
-static int make_jar(struct spt_profile *p)
-{
-    p->jar = curl_share_init();
-    if (!p->jar || curl_share_setopt(p->jar, CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE) != CURLSHE_OK)
-        return SEPTET_ENOMEM;
-    return SEPTET_OK;
-}
 
 /* Returns false out of memory. */
 static bool copy(char **to, const char *from)
@@ -33,15 +13,13 @@ static bool copy(char **to, const char *from)
     return !from || *to;
 }
 
-int spt_profile_init(struct spt_profile *p, const struct spt_session_config *config)
+int spt_profile_copy(struct spt_profile *p, const struct spt_profile *from)
 {
     *p = (struct spt_profile){
-        .env_proxy = config->env_proxy, .insecure = config->insecure, .tls13 = config->tls13};
-    bool copied = copy(&p->proxy, config->proxy) && copy(&p->ca_file, config->ca_file) &&
-                  copy(&p->cert_file, config->cert_file) && copy(&p->key_file, config->key_file);
-    if (!copied || (config->cookies && make_jar(p) != SEPTET_OK))
-        return SEPTET_ENOMEM;
-    return copy_resolve(p, config);
+        .env_proxy = from->env_proxy, .insecure = from->insecure, .tls13 = from->tls13};
+    bool copied = copy(&p->proxy, from->proxy) && copy(&p->ca_file, from->ca_file) &&
+                  copy(&p->cert_file, from->cert_file) && copy(&p->key_file, from->key_file);
+    return copied ? SEPTET_OK : SEPTET_ENOMEM;
 }
 
 void spt_profile_release(struct spt_profile *p)
@@ -50,9 +28,6 @@ void spt_profile_release(struct spt_profile *p)
     free(p->ca_file);
     free(p->cert_file);
     free(p->key_file);
-    curl_slist_free_all(p->resolve);
-    if (p->jar)
-        curl_share_cleanup(p->jar);
     *p = (struct spt_profile){0};
 }
 
@@ -78,23 +53,9 @@ static CURLcode put_tls_on(const struct spt_profile *p, CURL *curl)
 CURLcode spt_profile_put_on(const struct spt_profile *p, CURL *curl)
 {
     CURLcode rc = CURLE_OK;
+    if (!p)
+        return rc;
     if (p->proxy || p->env_proxy) /* NULL: as the environment says */
         rc = curl_easy_setopt(curl, CURLOPT_PROXY, p->proxy);
-    if (p->resolve)
-        curl_easy_setopt(curl, CURLOPT_RESOLVE, p->resolve);
-    if (rc == CURLE_OK && p->jar) {
-        curl_easy_setopt(curl, CURLOPT_SHARE, p->jar);
-        rc = curl_easy_setopt(curl, CURLOPT_COOKIEFILE, ""); /* no file: it switches them on */
-    }
     return rc == CURLE_OK ? put_tls_on(p, curl) : rc;
-}
-
-void spt_profile_take_off(const struct spt_profile *p, CURL *curl)
-{
-    if (p->resolve)
-        curl_easy_setopt(curl, CURLOPT_RESOLVE, NULL);
-    if (p->jar) {
-        curl_easy_setopt(curl, CURLOPT_COOKIEFILE, NULL);
-        curl_easy_setopt(curl, CURLOPT_SHARE, NULL);
-    }
 }

@@ -1,31 +1,28 @@
-/* What the connections of one session have of their own: the proxy, addresses given instead of looked up, the jar of
- * cookies, TLS. Put on a handle with each request, and taken off before it rests: the next may be another session's. */
+/* What a request asks of its connection: the proxy, TLS. libcurl keeps connections apart by it, so that requests of
+ * one session may differ. */
 #ifndef SPT_LOOP_PROFILE_H
 #define SPT_LOOP_PROFILE_H
 
 #include <curl/curl.h>
 #include <stdbool.h>
 
-struct spt_session_config;
-
 struct spt_profile {
-    char *proxy; /* owned; NULL: none */
-    bool env_proxy;
-    struct curl_slist *resolve;           /* owned */
-    CURLSH *jar;                          /* owned; NULL: cookies are nobody's business */
-    char *ca_file, *cert_file, *key_file; /* owned; NULL: none */
-    bool insecure, tls13;
+    char *proxy;     /* a URL; NULL: none */
+    bool env_proxy;  /* without one: as http_proxy and its like in the environment say */
+    char *ca_file;   /* PEM, in place of the system's; NULL: the system's */
+    char *cert_file; /* PEM, the client's; NULL: none */
+    char *key_file;  /* ... and its key; NULL: in cert_file */
+    bool insecure;   /* certificates are not checked */
+    bool tls13;      /* nothing older */
 };
 
-/* Copies what the config says. Returns SEPTET_OK or SEPTET_ENOMEM; release it in either case. */
-int spt_profile_init(struct spt_profile *p, const struct spt_session_config *config);
+/* Makes `p` a copy, which owns its strings. Returns SEPTET_OK or SEPTET_ENOMEM; release it in either case. */
+int spt_profile_copy(struct spt_profile *p, const struct spt_profile *from);
 
-/* No handle may have it on. */
+/* No request may have it. */
 void spt_profile_release(struct spt_profile *p);
 
+/* NULL asks for nothing. curl_easy_reset takes all of it off again. */
 CURLcode spt_profile_put_on(const struct spt_profile *p, CURL *curl);
-
-/* Beside curl_easy_reset, which leaves some of it where it is. */
-void spt_profile_take_off(const struct spt_profile *p, CURL *curl);
 
 #endif

@@ -6,6 +6,7 @@
 #include "core/op.h"
 #include "core/sched.h"
 #include "loop/curl_driver.h"
+#include "loop/profile.h"
 #include "loop/url.h"
 #include "op/env.h"
 
@@ -17,7 +18,7 @@
 #define SESSION_META "septet.http.session"
 #define HEADERS_META "septet.http.headers"
 #define HEAD_META    "septet.http.head"
-#define LIMITS_META  "septet.http.limits"
+#define TERMS_META   "septet.http.terms"
 #define TRACES       "septet.http.traces" /* registry: operation -> its trace, weak: the await keeps it */
 
 /* A request at work. These rest in a pool with their buffers: what is written for every request stays in
@@ -35,10 +36,11 @@ struct call {
 #define CALLS_MAX 256  /* resting */
 #define URL_SHOWN 1024 /* bytes of a URL in errors and traces */
 
-/* Of a request; those of its session unless it has its own. */
-struct limits {
-    uint64_t connect_ns, first_byte_ns, idle_ns, queue_ns; /* 0: none */
+/* What holds for a request: its session's, unless it has its own. */
+struct terms {
+    uint64_t connect_ns, first_byte_ns, idle_ns, queue_ns; /* limits; 0: none */
     size_t max_body;                                       /* bytes */
+    struct spt_profile profile;
 };
 
 struct http_op {
@@ -48,7 +50,7 @@ struct http_op {
     struct session_box
         *session; /* kept by the handle at index 1, as all that follows is by its own */
     const struct spt_headers *headers;
-    const struct limits *limits;
+    const struct terms *terms;
     const char *method, *url, *body;
     size_t body_len;      /* bytes */
     uint64_t deadline_ns; /* 0: none */
@@ -226,17 +228,18 @@ static void on_done(struct spt_request *request)
 
 static void fill(struct spt_request *r, const struct http_op *http)
 {
-    const struct limits *limits = http->limits;
+    const struct terms *terms = http->terms;
     r->method = http->method;
     r->url = http->url;
     r->headers = http->headers;
     r->body = http->body;
     r->body_len = http->body_len;
-    r->max_body = limits->max_body;
-    r->connect_ns = limits->connect_ns;
-    r->first_byte_ns = limits->first_byte_ns;
-    r->idle_ns = limits->idle_ns;
-    r->queue_ns = limits->queue_ns;
+    r->profile = &terms->profile;
+    r->max_body = terms->max_body;
+    r->connect_ns = terms->connect_ns;
+    r->first_byte_ns = terms->first_byte_ns;
+    r->idle_ns = terms->idle_ns;
+    r->queue_ns = terms->queue_ns;
     r->deadline_ns = http->deadline_ns;
     r->on_done = on_done;
 }
@@ -358,23 +361,77 @@ static struct session_box *check_session(lua_State *L, int arg)
     return spt_check_udata(L, arg, SESSION_META, "session");
 }
 
-/* http_limits(connect, first_byte, idle, queue, max_body): limits of requests, in seconds and bytes; without a
- * `queue`, nothing limits the wait for a place. */
-static int l_limits(lua_State *L)
+/* The field of the table at 1, which keeps it; NULL where it is nil. */
+static const char *text_field(lua_State *L, const char *name)
 {
-    uint64_t connect = spt_check_seconds(L, 1), first_byte = spt_check_seconds(L, 2),
-             idle = spt_check_seconds(L, 3);
-    bool unlimited = lua_isnoneornil(L, 4);
-    uint64_t queue = unlimited ? 0 : spt_check_seconds(L, 4);
-    size_t max_body = (size_t)spt_check_count(L, 5, 0);
-    struct limits *limits = lua_newuserdatauv(L, sizeof *limits, 0);
-    *limits = (struct limits){
-        .connect_ns = connect,
-        .first_byte_ns = first_byte,
-        .idle_ns = idle,
-        .queue_ns = unlimited || queue > 0 ? queue : 1, /* 0: at once, or not at all */
-        .max_body = max_body};
-    luaL_setmetatable(L, LIMITS_META);
+    const char *text = NULL;
+    if (lua_getfield(L, 1, name) != LUA_TNIL)
+        text = spt_check_string(L, -1, NULL);
+    lua_pop(L, 1);
+    return text;
+}
+
+static bool flag_field(lua_State *L, const char *name)
+{
+    lua_getfield(L, 1, name);
+    bool flag = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return flag;
+}
+
+static lua_Integer count_field(lua_State *L, const char *name, lua_Integer least)
+{
+    lua_getfield(L, 1, name);
+    lua_Integer n = spt_check_count(L, lua_gettop(L), least);
+    lua_pop(L, 1);
+    return n;
+}
+
+static uint64_t seconds_field(lua_State *L, const char *name)
+{
+    lua_getfield(L, 1, name);
+    uint64_t ns = spt_opt_seconds(L, lua_gettop(L), SPT_NEVER);
+    lua_pop(L, 1);
+    return ns;
+}
+
+static int l_terms_gc(lua_State *L)
+{
+    struct terms *terms = luaL_checkudata(L, 1, TERMS_META);
+    spt_profile_release(&terms->profile);
+    return 0;
+}
+
+/* http_terms{...}: what holds for requests. Seconds, nil for no limit: connect, first_byte, idle, queue; bytes:
+ * max_body; and of the connection: proxy (a URL, true for what the environment says), ca_file, cert_file, key_file,
+ * insecure, tls13. */
+static int l_terms(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    uint64_t queue = seconds_field(L, "queue");
+    struct terms made = {
+        .connect_ns = seconds_field(L, "connect"),
+        .first_byte_ns = seconds_field(L, "first_byte"),
+        .idle_ns = seconds_field(L, "idle"),
+        .queue_ns = queue > 0 ? queue : 1, /* 0: at once, or not at all */
+        .max_body = (size_t)count_field(L, "max_body", 0),
+    };
+    lua_getfield(L, 1, "proxy");
+    bool env_proxy = lua_type(L, -1) == LUA_TBOOLEAN && lua_toboolean(L, -1);
+    struct spt_profile profile = {
+        .env_proxy = env_proxy,
+        .proxy = env_proxy ? NULL : (char *)lua_tostring(L, -1),
+        .ca_file = (char *)text_field(L, "ca_file"),
+        .cert_file = (char *)text_field(L, "cert_file"),
+        .key_file = (char *)text_field(L, "key_file"),
+        .insecure = flag_field(L, "insecure"),
+        .tls13 = flag_field(L, "tls13"),
+    };
+    struct terms *terms = lua_newuserdatauv(L, sizeof *terms, 0);
+    *terms = made;
+    luaL_setmetatable(L, TERMS_META);
+    if (spt_profile_copy(&terms->profile, &profile) != SEPTET_OK)
+        return luaL_error(L, "%s", septet_strerror(SEPTET_ENOMEM));
     return 1;
 }
 
@@ -395,30 +452,19 @@ static const char *const *check_strings(lua_State *L, int arg, size_t *n)
     return strings;
 }
 
-static const char *opt_text(lua_State *L, int arg)
-{
-    return lua_isnoneornil(L, arg) ? NULL : spt_check_string(L, arg, NULL);
-}
-
-/* http_session(limit, limit_per_host, proxy, cookies, resolve, ca_file, cert_file, key_file, insecure, tls13): a pool of
- * connections. `proxy` is a URL, true for what the environment says, or nil; `resolve` a list of "host:port:address",
- * or nil; so may the files be. */
+/* http_session{limit, limit_per_host, cookies, resolve}: a pool of connections. `resolve` is a list of
+ * "host:port:address", or nil. */
 static int l_session(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
+    luaL_checktype(L, 1, LUA_TTABLE);
     struct spt_session_config config = {
-        .limit = (unsigned)spt_check_count(L, 1, 1),
-        .limit_per_host = (unsigned)spt_check_count(L, 2, 1),
-        .proxy = lua_type(L, 3) == LUA_TSTRING ? lua_tostring(L, 3) : NULL,
-        .env_proxy = lua_type(L, 3) == LUA_TBOOLEAN && lua_toboolean(L, 3),
-        .cookies = lua_toboolean(L, 4),
-        .ca_file = opt_text(L, 6),
-        .cert_file = opt_text(L, 7),
-        .key_file = opt_text(L, 8),
-        .insecure = lua_toboolean(L, 9),
-        .tls13 = lua_toboolean(L, 10),
+        .limit = (unsigned)count_field(L, "limit", 1),
+        .limit_per_host = (unsigned)count_field(L, "limit_per_host", 1),
+        .cookies = flag_field(L, "cookies"),
     };
-    config.resolve = check_strings(L, 5, &config.n_resolve);
+    lua_getfield(L, 1, "resolve");
+    config.resolve = check_strings(L, lua_gettop(L), &config.n_resolve);
     struct session_box *box = lua_newuserdatauv(L, sizeof *box, 0);
     *box = (struct session_box){0};
     luaL_setmetatable(L, SESSION_META);
@@ -529,15 +575,15 @@ static int l_join(lua_State *L)
     return 2;
 }
 
-/* http(session, limits, method, url, headers, body, timeout, trace): waits for the response: {status, body, head,
- * redirect_url}. `limits` is http_limits', `headers` is http_headers'; `body` and `timeout` (seconds, for this attempt
+/* http(session, terms, method, url, headers, body, timeout, trace): waits for the response: {status, body, head,
+ * redirect_url}. `terms` is http_terms', `headers` is http_headers'; `body` and `timeout` (seconds, for this attempt
  * with its wait in the queue) may be nil; `trace`, a table or nil, is told the end by its method `ended`. Raises
  * HttpError. */
 static int l_http(lua_State *L)
 {
     struct spt_sched *s = spt_env(L)->sched;
     struct session_box *box = check_session(L, 1);
-    const struct limits *limits = spt_check_udata(L, 2, LIMITS_META, "limits");
+    const struct terms *terms = spt_check_udata(L, 2, TERMS_META, "terms");
     const char *method = spt_check_string(L, 3, NULL);
     size_t url_len, body_len = 0;
     const char *url = spt_check_string(L, 4, &url_len);
@@ -552,7 +598,7 @@ static int l_http(lua_State *L)
     struct http_op *http = (struct http_op *)spt_op_new(L, s, &http_type);
     http->env = spt_env(L);
     http->session = box;
-    http->limits = limits;
+    http->terms = terms;
     http->method = method;
     http->url = url;
     http->headers = headers->headers;
@@ -626,7 +672,7 @@ static const luaL_Reg session_methods[] = {{"close", l_session_close},
                                            {"__gc", l_session_close},
                                            {"__close", l_session_close},
                                            {NULL, NULL}};
-static const luaL_Reg no_methods[] = {{NULL, NULL}};
+static const luaL_Reg terms_methods[] = {{"__gc", l_terms_gc}, {NULL, NULL}};
 static const luaL_Reg headers_methods[] = {{"__gc", l_headers_gc}, {NULL, NULL}};
 static const luaL_Reg head_methods[] = {{"lines", l_head_lines},
                                         {"times", l_head_times},
@@ -635,7 +681,7 @@ static const luaL_Reg head_methods[] = {{"lines", l_head_lines},
                                         {NULL, NULL}};
 static const luaL_Reg functions[] = {{"http", l_http},
                                      {"http_join", l_join},
-                                     {"http_limits", l_limits},
+                                     {"http_terms", l_terms},
                                      {"http_session", l_session},
                                      {"http_encodings", l_encodings},
                                      {"http_headers", l_headers},
@@ -644,7 +690,7 @@ static const luaL_Reg functions[] = {{"http", l_http},
 void spt_open_http(lua_State *L, struct spt_env *env)
 {
     spt_new_type(L, env, SESSION_META, session_methods);
-    spt_new_type(L, env, LIMITS_META, no_methods);
+    spt_new_type(L, env, TERMS_META, terms_methods);
     spt_new_type(L, env, HEADERS_META, headers_methods);
     spt_new_type(L, env, HEAD_META, head_methods);
     spt_add_functions(L, env, functions);

@@ -1,0 +1,63 @@
+-- What connections have of their own: TLS, a proxy; of a session, or of one request.
+local args = require "septet.args"
+
+local profile = {}
+
+---@class septet.Tls
+---@field ca_file string|nil PEM: who is trusted, in place of the system's
+---@field cert_file string|nil PEM: the client's certificate
+---@field key_file string|nil PEM: its key, where that is in a file of its own
+---@field min_version "1.2"|"1.3"|nil
+---@field insecure boolean|nil certificates are not checked
+
+local tls_options = {
+  ca_file = "string", cert_file = "string", key_file = "string", min_version = "string", insecure = "boolean",
+}
+
+-- A file that cannot be read is told now, and not with each request.
+local function check_tls(tls)
+  args.options(tls, tls_options, "tls")
+  for _, name in ipairs { "ca_file", "cert_file", "key_file" } do
+    local file, why
+    if tls[name] then file, why = io.open(tls[name]) end
+    if why then args.usage("bad option '%s' to 'tls' (%s)", name, why) end
+    if file then file:close() end
+  end
+  if tls.key_file and not tls.cert_file then args.usage("bad option 'key_file' to 'tls' (without a 'cert_file')") end
+  if tls.min_version and tls.min_version ~= "1.2" and tls.min_version ~= "1.3" then
+    args.usage("bad option 'min_version' to 'tls' (\"1.2\" or \"1.3\" expected, got '%s')", tls.min_version)
+  end
+  return tls
+end
+
+local PROXIES = { http = true, socks4 = true, socks4a = true, socks5 = true, socks5h = true }
+
+-- A proxy's URL; true for the environment's.
+local function check_proxy(proxy, what)
+  if not proxy then return nil end
+  if proxy == "environment" then return true end
+  local scheme = type(proxy) == "string" and proxy:match("^(%w+)://[^/%c ]+/?$")
+  if not (scheme and PROXIES[scheme]) then
+    args.usage("bad option 'proxy' to '%s' (a URL, as http://host:port or socks5h://host:port, expected)", what)
+  end
+  return proxy
+end
+
+--- Checks what options say of connections, and gives it as the host takes it, over what a base says.
+---@param options {proxy: string|nil, tls: septet.Tls|nil}
+---@param base table|nil
+---@param what string
+---@return table
+function profile.new(options, base, what)
+  local made = {}
+  for name, value in pairs(base or {}) do made[name] = value end
+  if options.proxy ~= nil then made.proxy = check_proxy(options.proxy, what) end
+  if options.tls then
+    local tls = check_tls(options.tls)
+    made.ca_file, made.cert_file, made.key_file = tls.ca_file, tls.cert_file, tls.key_file
+    made.insecure, made.tls13 = tls.insecure, tls.min_version == "1.3"
+  end
+  return made
+end
+
+return profile

@@ -1,0 +1,68 @@
+-- Redirects: where they may lead, and what of a request goes with them.
+local core = require "septet.core"
+local failure = require "septet.failure"
+local url = require "septet.url"
+
+-- The method of the next hop: a GET after 303, and after a POST that was moved.
+local function next_method(method, status)
+  if status == 303 and method ~= "HEAD" then return "GET" end
+  if (status == 301 or status == 302) and method == "POST" then return "GET" end
+  return method
+end
+
+-- What a request to another origin goes without: secrets, by their usual names, and the name of the first host.
+local private = { authorization = true, cookie = true, ["proxy-authorization"] = true, host = true }
+local private_words = { "api%-?key", "token", "secret", "password", "credential", "^x%-auth" }
+
+-- Turns a hop's headers into those for which keep(name in lower case) holds.
+local function keep_headers(hop, keep)
+  local kept = {}
+  for i = 1, #hop.list, 2 do
+    if keep(hop.list[i]:lower()) then
+      kept[#kept + 1], kept[#kept + 2] = hop.list[i], hop.list[i + 1]
+    end
+  end
+  hop.list = kept
+  hop.headers = core.http_headers(kept)
+end
+
+local function is_public(name)
+  for _, word in ipairs(private_words) do
+    if name:find(word) then return false end
+  end
+  return not private[name]
+end
+
+local function is_not_of_a_body(name)
+  return name:sub(1, 8) ~= "content-"
+end
+
+local function redirect_error(hop, why, reason)
+  return failure(hop, "redirect", reason, "receive", why)
+end
+
+--- Turns a hop to where its response says. Raises HttpError{code="redirect"} where that is refused.
+---@param hop table
+---@param response septet.Response
+---@param hops integer how many redirects there were, with this one
+return function(hop, response, hops)
+  local target = response.redirect_url
+  if hops > hop.redirects then
+    error(redirect_error(hop, ("more than %d redirects"):format(hop.redirects), "limit"), 0)
+  end
+  if not target:match("^[Hh][Tt][Tt][Pp][Ss]?://") then
+    error(redirect_error(hop, ("redirected to '%s'"):format(url.public(target)), "denied"), 0)
+  end
+  if hop.url:match("^[Hh][Tt][Tt][Pp][Ss]:") and not target:match("^[Hh][Tt][Tt][Pp][Ss]:") then
+    error(redirect_error(hop, "redirected from https to http", "denied"), 0)
+  end
+  if url.origin(target) ~= url.origin(hop.url) then
+    keep_headers(hop, is_public)
+  end
+  local method = next_method(hop.method, response.status)
+  if method ~= hop.method then
+    hop.body = nil
+    keep_headers(hop, is_not_of_a_body)
+  end
+  hop.method, hop.url = method, target
+end

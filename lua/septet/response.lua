@@ -1,0 +1,98 @@
+-- What a request gave: the head, read when somebody asks for it, and the body.
+local core = require "septet.core"
+
+--- The headers of a response, by name whatever the case; several of one name are joined by ", ".
+---@class septet.Headers
+local Headers = {}
+local LINES = {} -- the key of the lines: no header has it
+
+--- Every value of a header, in order.
+---@param name string
+---@return string[]
+function Headers:all(name)
+  local values = {}
+  for _, pair in ipairs(rawget(self, LINES)) do
+    if pair[1]:lower() == name:lower() then values[#values + 1] = pair[2] end
+  end
+  return values
+end
+
+--- Iterates over name and value as they came.
+function Headers:each()
+  local i, lines = 0, rawget(self, LINES)
+  return function()
+    i = i + 1
+    if lines[i] then return lines[i][1], lines[i][2] end
+  end
+end
+
+local headers_meta = {
+  __name = "septet.http.Headers",
+  __index = function(self, name)
+    if Headers[name] then return Headers[name] end
+    local values = Headers.all(self, tostring(name))
+    return #values > 0 and table.concat(values, ", ") or nil
+  end,
+  __pairs = function(self) return Headers.each(self) end,
+}
+
+local function parse_headers(raw)
+  local lines = {}
+  for line in raw:gmatch("[^\r\n]+") do
+    local name, value = line:match("^([^:%s]+):[ \t]*(.-)[ \t]*$")
+    if name then lines[#lines + 1] = { name, value } end
+  end
+  return setmetatable({ [LINES] = lines }, headers_meta)
+end
+
+--- What a request gave.
+---@class septet.Response
+---@field status integer
+---@field reason string the words beside the status, "" if there were none
+---@field body string
+---@field headers septet.Headers
+---@field url string of the last hop
+---@field method string of the last hop
+---@field version string "1.0", "1.1" or "2"
+---@field times table<string, number> seconds by phase: queue dns tcp tls send wait receive total
+---@field history septet.Response[] the redirects that led here, first one first
+---@field attempts integer how often it was tried, with the one that gave this
+local Response = {}
+
+-- Fields that are made when somebody asks for them.
+local lazy = {
+  headers = function(self) return parse_headers(self.head:lines()) end,
+  times = function(self) return self.head:times() end,
+  reason = function(self) return self.head:lines():match("^%S+ %d+ ?([^\r\n]*)") or "" end,
+  version = function(self) return self.head:version() end,
+  method = function(self) return self.head:method() end,
+  history = function() return {} end,
+  attempts = function() return 1 end,
+}
+
+local response_meta = {
+  __name = "septet.http.Response",
+  __index = function(self, key)
+    local make = lazy[key]
+    if not make then return Response[key] end
+    local value = make(self)
+    rawset(self, key, value)
+    return value
+  end,
+}
+
+--- Raises HttpError{code = "status"} for a status of 400 or more, else returns the response.
+---@return septet.Response
+function Response:raise_for_status()
+  if self.status < 400 then return self end
+  error(core.error { kind = "HttpError", code = "status", status = self.status, url = self.url, method = self.method,
+    message = ("%s %s: status %d"):format(self.method, self.url, self.status), attempts = self.attempts }, 0)
+end
+
+--- The value of its body, as `json.decode` gives it, whatever its Content-Type; raises JsonError.
+---@return any
+function Response:json()
+  return require "septet.json".decode(self.body)
+end
+
+return response_meta

@@ -1,0 +1,29 @@
+/* What the requests of a session have in common beside its connections: the jar of cookies, TLS sessions, addresses
+ * given instead of looked up. Put on a handle with each request, and taken off before it rests: the next may be
+ * another session's. */
+#ifndef SPT_LOOP_SHARED_H
+#define SPT_LOOP_SHARED_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+
+struct spt_session_config;
+
+struct spt_shared {
+    CURLSH *curl; /* owned */
+    bool cookies;
+    struct curl_slist *resolve; /* owned */
+};
+
+/* Copies what the config says. Returns SEPTET_OK or SEPTET_ENOMEM; release it in either case. */
+int spt_shared_init(struct spt_shared *s, const struct spt_session_config *config);
+
+/* No handle may have it on. */
+void spt_shared_release(struct spt_shared *s);
+
+CURLcode spt_shared_put_on(const struct spt_shared *s, CURL *curl, bool tls);
+
+/* curl_easy_reset leaves it where it is. */
+void spt_shared_take_off(const struct spt_shared *s, CURL *curl);
+
+#endif
