@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "loop/body.h"
 #include "loop/easy.h"
 #include "loop/limits.h"
 #include "loop/loop.h"
@@ -123,6 +124,13 @@ static void on_socket_ready(void *owner, int fd, int events)
     spt_session_touch(session);
 }
 
+/* A transfer that waits for its reader wants nothing of its socket, either. */
+static bool is_idle(void *owner)
+{
+    const struct spt_session *session = owner;
+    return session->paused == 0;
+}
+
 static void on_due(struct spt_timer *timer)
 {
     struct spt_session *session = SPT_OF(timer, struct spt_session, timer);
@@ -146,6 +154,14 @@ CURLMcode spt_session_add(struct spt_request *r)
     enter_curl(session->driver);
     CURLMcode rc = curl_multi_add_handle(session->multi, r->easy->curl);
     leave_curl(session->driver);
+    return rc;
+}
+
+CURLcode spt_easy_pause(struct spt_easy *easy, int directions)
+{
+    enter_curl(easy->driver);
+    CURLcode rc = curl_easy_pause(easy->curl, directions);
+    leave_curl(easy->driver);
     return rc;
 }
 
@@ -218,17 +234,43 @@ static void run_pokes(struct spt_driver *driver)
         struct spt_easy *easy = SPT_OF(link, struct spt_easy, poke);
         if (easy->ready)
             continue;
-        enter_curl(driver);
-        curl_easy_pause(easy->curl, CURLPAUSE_RECV);
-        curl_easy_pause(easy->curl, CURLPAUSE_CONT);
-        leave_curl(driver);
+        spt_easy_pause(easy, CURLPAUSE_RECV);
+        spt_easy_pause(easy, CURLPAUSE_CONT);
     }
+}
+
+/* What goes on is told what it gets inside of the call. */
+static void run_wakes(struct spt_driver *driver)
+{
+    struct spt_link *link;
+    while ((link = spt_list_pop(&driver->wakes))) {
+        struct spt_request *r = SPT_OF(link, struct spt_request, wake);
+        CURLcode rc = spt_body_go_on(r);
+        if (rc != CURLE_OK)
+            spt_request_conclude(r, rc);
+        else
+            spt_session_touch(r->session);
+    }
+}
+
+static bool deliver_news(struct spt_driver *driver)
+{
+    struct spt_link batch, *link;
+    bool any = false;
+    spt_link_init(&batch);
+    spt_list_splice(&batch, &driver->news);
+    while ((link = spt_list_pop(&batch))) {
+        struct spt_request *r = SPT_OF(link, struct spt_request, news);
+        any = true;
+        r->on_news(r);
+    }
+    return any;
 }
 
 static bool deliver(struct spt_driver *driver)
 {
     struct spt_link batch, *link;
-    bool any = false;
+    bool any = deliver_news(driver);
     spt_link_init(&batch);
     spt_list_splice(&batch, &driver->finished);
     while ((link = spt_list_pop(&batch))) {
@@ -244,6 +286,7 @@ bool spt_driver_drain(struct spt_driver *driver)
     struct spt_link batch, *link;
     spt_link_init(&batch);
     spt_list_splice(&batch, &driver->pending);
+    run_wakes(driver);
     while ((link = spt_list_pop(&batch)))
         run_session(SPT_OF(link, struct spt_session, pending));
     run_pokes(driver);
@@ -253,7 +296,8 @@ bool spt_driver_drain(struct spt_driver *driver)
 
 uint64_t spt_driver_due(const struct spt_driver *driver)
 {
-    bool idle = spt_link_alone(&driver->pending) && spt_link_alone(&driver->finished);
+    bool idle = spt_link_alone(&driver->pending) && spt_link_alone(&driver->finished) &&
+                spt_link_alone(&driver->news) && spt_link_alone(&driver->wakes);
     return idle ? SPT_NEVER : 0;
 }
 
@@ -286,10 +330,12 @@ int spt_driver_new(struct spt_driver **out, struct spt_loop *loop, struct spt_ti
         return SEPTET_ENOMEM;
     driver->loop = loop;
     driver->timers = timers;
-    spt_sockets_init(&driver->sockets, loop, on_socket_ready);
+    spt_sockets_init(&driver->sockets, loop, on_socket_ready, is_idle);
     spt_link_init(&driver->sessions);
     spt_link_init(&driver->pending);
     spt_link_init(&driver->finished);
+    spt_link_init(&driver->news);
+    spt_link_init(&driver->wakes);
     spt_link_init(&driver->pokes);
     spt_link_init(&driver->pool);
     *out = driver;
@@ -308,6 +354,7 @@ static int start_curl(struct spt_driver *driver)
         return SEPTET_ENOMEM;
     const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
     driver->quirk_poke = v->version_num < CURL_VER(8, 4, 0);
+    driver->quirk_burst = v->version_num < CURL_VER(8, 13, 0);
     driver->quirk_timeout =
         v->version_num >= CURL_VER(8, 10, 0) && v->version_num <= CURL_VER(8, 11, 0);
     driver->encodings = spt_http_encodings();

@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "core/timer.h"
+#include "loop/upload.h"
 
 struct spt_loop;
 struct spt_driver;
@@ -137,6 +138,13 @@ struct spt_request {
     uint64_t queue_ns;                 /* ... in the queue */
     uint64_t deadline_ns;              /* an instant on the host's clock; counts the queue too */
     void (*on_done)(struct spt_request *); /* once, in the drain, unless cancelled */
+    struct spt_upload *upload; /* borrows: a body that is sent as it is made, in place of `body` */
+    size_t high_water; /* bytes held for who streams the body, before the sender is paused; 0: the
+                          body is gathered, and is there at the end */
+    bool follows;      /* a redirect is not for who streams: only its end is told */
+    void (*on_news)(struct spt_request *); /* in the drain, before on_done: the head of a streamed
+                                              response is whole, there are more bytes of it, or the
+                                              upload was taken from; NULL: nobody asks */
 
     /* results, valid from on_done until spt_request_release */
     struct spt_failure failure;
@@ -145,6 +153,9 @@ struct spt_request {
     struct spt_buf
         head; /* header lines of the final response, CRLF between them, with the status line */
     struct spt_buf body_in;
+    size_t taken;      /* streamed: bytes of body_in that are gone; the caller's to move on */
+    bool headed;       /* streamed: the head is whole, and status and version are those of it */
+    uint64_t received; /* bytes of the body, after decoding */
     char *redirect_url; /* owned: where a redirect points, absolute; NULL if it is none */
     struct spt_times times;
     bool reused;   /* rode on an open connection */
@@ -154,6 +165,9 @@ struct spt_request {
     /* private to loop/ */
     struct spt_session *session;
     struct spt_link link; /* in the origin's queue, the lap's adds, the flight, or the finished */
+    struct spt_link news; /* in the driver's news */
+    struct spt_link wake; /* in the driver's wakes */
+    bool in_paused, out_paused;
     struct spt_timer timer;
     struct spt_origin *origin;
     struct spt_easy *easy;
@@ -165,6 +179,16 @@ struct spt_request {
  * (code "protocol" or "url", say) when they are bad, SEPTET_ECLOSED, or SEPTET_ENOMEM; nothing is
  * armed then and on_done is not called. */
 int spt_request_start(struct spt_session *session, struct spt_request *request);
+
+/* A streamed request's caller has taken bytes, or has more to send: it moves on where it was paused. Harmless at any
+ * time. */
+void spt_request_go_on(struct spt_request *request);
+
+/* Bytes of a streamed body that are there to be taken, from body_in.data + taken on. */
+static inline size_t spt_request_held(const struct spt_request *request)
+{
+    return request->body_in.len - request->taken;
+}
 
 /* Ends a started request at once, whatever its phase; on_done is not called, the wire sees the
  * connection close. Harmless once done. `failure.phase` says where it was. */

@@ -24,6 +24,8 @@ struct spt_driver {
     struct spt_link sessions; /* all */
     struct spt_link pending;  /* those with something to do in the next lap */
     struct spt_link finished; /* requests to be delivered */
+    struct spt_link news;     /* requests whose on_news is to be called */
+    struct spt_link wakes;    /* requests that may go on after a pause */
     struct spt_link pokes;    /* handles to be woken, see easy.c */
     struct spt_link pool;     /* handles at rest, the last used first */
     unsigned pooled;
@@ -33,6 +35,7 @@ struct spt_driver {
     const char *encodings; /* what libcurl can decode; static */
     bool in_curl;          /* inside a call into libcurl: its callbacks may not call it */
     bool quirk_poke;
+    bool quirk_burst; /* a paused transfer holds what it has read decoded, before 8.13.0 */
     bool quirk_timeout;
 };
 
@@ -44,6 +47,7 @@ struct spt_session {
     struct spt_link link;    /* in the driver's sessions */
     struct spt_link pending; /* in the driver's pending */
     struct spt_link flight;  /* requests in the multi */
+    unsigned paused;         /* ... that wait for their readers */
     struct spt_timer timer;  /* stands for due_ns, armed no later than it */
     uint64_t due_ns;         /* when libcurl wants to run, SPT_NEVER for not at all */
     bool kick;               /* it wants to run now */
@@ -73,6 +77,9 @@ struct spt_easy {
 
 /* The session has something to do in the next lap. */
 void spt_session_touch(struct spt_session *session);
+
+/* libcurl, entered to pause a transfer in some directions and to have it go on in the others. */
+CURLcode spt_easy_pause(struct spt_easy *easy, int directions);
 
 /* Puts the handle of a request into its session's multi, and takes it out. */
 CURLMcode spt_session_add(struct spt_request *r);

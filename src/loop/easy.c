@@ -10,14 +10,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "loop/body.h"
 #include "loop/limits.h"
 #include "loop/loop.h"
+#include "loop/request.h"
 #include "septet/septet.h"
 
 enum {
+    STREAM_BUFFER = 8192,      /* bytes of a read */
     IDLE_MAX_S = 60,           /* servers commonly drop an idle connection after 60 to 75 s */
-    KEEPALIVE_S = 30,          /* of silence, until TCP asks whether the peer is there */
-    BODY_RESERVE_MAX = 1 << 20 /* bytes taken on the word of a Content-Length */
+    KEEPALIVE_S = 30 /* of silence, until TCP asks whether the peer is there */
 };
 
 static curl_socket_t on_open_socket(void *ud, curlsocktype purpose, struct curl_sockaddr *address)
@@ -80,13 +82,13 @@ static int on_ready(void *ud, char *peer, char *local, int peer_port, int local_
     r->peer_port = (uint16_t)peer_port;
     easy->ready = true;
     easy->t_ready_ns = spt_loop_now(easy->driver->loop);
-    spt_limits_enter(r, r->body_len > 0 ? SPT_PHASE_SENDING : SPT_PHASE_WAITING, easy->t_ready_ns);
+    spt_limits_enter(r, r->body_len > 0 || r->upload ? SPT_PHASE_SENDING : SPT_PHASE_WAITING, easy->t_ready_ns);
     return CURL_PREREQFUNC_OK;
 }
 
-static void note_bytes(struct spt_easy *easy)
+void spt_request_note_bytes(struct spt_request *r)
 {
-    struct spt_request *r = easy->request;
+    struct spt_easy *easy = r->easy;
     if (easy->t_first_ns) {
         r->t_byte_ns = easy->driver->now_ns;
         return;
@@ -105,9 +107,13 @@ static size_t refuse(struct spt_easy *easy, const char *code)
 static size_t on_header(char *line, size_t size, size_t n, void *ud)
 {
     struct spt_easy *easy = ud;
-    note_bytes(easy);
-    switch (spt_head_line(&easy->head, &easy->request->head, line, size * n)) {
+    struct spt_request *r = easy->request;
+    bool done = easy->head.done;
+    spt_request_note_bytes(r);
+    switch (spt_head_line(&easy->head, &r->head, line, size * n)) {
     case SEPTET_OK:
+        if (easy->head.done && !done && r->high_water)
+            spt_request_headed(r);
         return size * n;
     case SEPTET_ETOOBIG:
         return refuse(easy, "headers_too_large");
@@ -116,34 +122,6 @@ static size_t on_header(char *line, size_t size, size_t n, void *ud)
     default:
         return refuse(easy, "memory");
     }
-}
-
-/* Bytes to make room for at the first of them: all, where their number is told. */
-static size_t expected_bytes(struct spt_easy *easy, size_t first)
-{
-    curl_off_t length = -1;
-    curl_easy_getinfo(easy->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-    if (length < (curl_off_t)first)
-        return first;
-    if ((uint64_t)length > easy->request->body_in.max)
-        return SIZE_MAX;
-    return length < BODY_RESERVE_MAX ? (size_t)length : BODY_RESERVE_MAX;
-}
-
-static size_t on_body(char *bytes, size_t size, size_t n, void *ud)
-{
-    struct spt_easy *easy = ud;
-    struct spt_buf *body = &easy->request->body_in;
-    size_t len = size * n;
-    int rc = SEPTET_OK;
-    note_bytes(easy);
-    if (body->len == 0)
-        rc = spt_buf_reserve(body, expected_bytes(easy, len));
-    if (rc == SEPTET_OK)
-        rc = spt_buf_append(body, bytes, len);
-    if (rc == SEPTET_OK)
-        return len;
-    return refuse(easy, rc == SEPTET_ETOOBIG ? "body_too_large" : "memory");
 }
 
 /* What is the same for every request. curl_easy_reset has just undone the last one's. */
@@ -175,7 +153,7 @@ static void set_constant_options(struct spt_easy *easy)
     curl_easy_setopt(c, CURLOPT_PREREQDATA, easy);
     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(c, CURLOPT_HEADERDATA, easy);
-    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, spt_body_write);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, easy);
 }
 
@@ -184,7 +162,18 @@ static void set_constant_options(struct spt_easy *easy)
 static bool has_body(const struct spt_request *r)
 {
     const char *m = r->method;
-    return r->body || strcmp(m, "POST") == 0 || strcmp(m, "PUT") == 0 || strcmp(m, "PATCH") == 0;
+    return r->body || r->upload || strcmp(m, "POST") == 0 || strcmp(m, "PUT") == 0 || strcmp(m, "PATCH") == 0;
+}
+
+/* Its length is not known: it goes out in chunks. */
+static void set_upload(CURL *c, const struct spt_request *r)
+{
+    curl_easy_setopt(c, CURLOPT_POST, 1L);
+    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)-1);
+    curl_easy_setopt(c, CURLOPT_READFUNCTION, spt_body_read);
+    curl_easy_setopt(c, CURLOPT_READDATA, r->easy);
+    curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, spt_body_seek);
+    curl_easy_setopt(c, CURLOPT_SEEKDATA, r->easy);
 }
 
 /* A method is GET, HEAD, or a body with a name of its own. */
@@ -196,7 +185,9 @@ static void set_method(CURL *c, const struct spt_request *r)
         curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
         return;
     }
-    if (body) {
+    if (r->upload)
+        set_upload(c, r);
+    else if (body) {
         curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
         curl_easy_setopt(c, CURLOPT_POSTFIELDS, r->body ? r->body : "");
     }
@@ -215,6 +206,8 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
     CURL *c = easy->curl;
     curl_easy_setopt(c, CURLOPT_ERRORBUFFER, r->failure.text);
     set_method(c, r);
+    if (r->high_water && easy->driver->quirk_burst) /* what one read decodes to is held in one piece */
+        curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)STREAM_BUFFER);
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, spt_headers_list(r->headers, has_body(r)));
     if (r->connect_ns) /* libcurl shares it out between the addresses of a name */
         curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(r->connect_ns));

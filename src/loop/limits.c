@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "loop/body.h"
 #include "loop/loop.h"
 
 static void on_limit(struct spt_timer *timer);
@@ -30,7 +31,7 @@ static uint64_t phase_due(const struct spt_request *r, const char **reason)
     case SPT_PHASE_SENDING:
     case SPT_PHASE_RECEIVING:
         *reason = "idle";
-        return after(r->t_byte_ns, r->idle_ns);
+        return r->in_paused || r->out_paused ? SPT_NEVER : after(r->t_byte_ns, r->idle_ns);
     case SPT_PHASE_QUEUED:
         *reason = "queue";
         return after(r->t_start_ns, r->queue_ns);
@@ -71,7 +72,7 @@ static void look_at_upload(struct spt_request *r, uint64_t now_ns)
 {
     curl_off_t sent = 0;
     curl_easy_getinfo(r->easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
-    if (sent >= (curl_off_t)r->body_len) {
+    if (spt_body_is_out(r, sent)) {
         r->phase = SPT_PHASE_WAITING;
         r->t_phase_ns = r->t_byte_ns;
     } else if (sent > r->easy->sent_bytes) {

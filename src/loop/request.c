@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "loop/body.h"
 #include "loop/curl_error.h"
 #include "loop/easy.h"
 #include "loop/limits.h"
@@ -30,6 +32,9 @@ static void detach(struct spt_request *r, bool doubtful)
         spt_admission_leave(&session->admission, r->origin);
     }
     spt_limits_stop(r, driver);
+    spt_body_stop(r);
+    spt_link_remove(&r->news);
+    spt_link_remove(&r->wake);
     r->origin = NULL;
     r->session = NULL;
     driver->requests--;
@@ -41,6 +46,44 @@ static void detach(struct spt_request *r, bool doubtful)
 static bool redirects(int status)
 {
     return (status >= 301 && status <= 303) || status == 307 || status == 308;
+}
+
+/* Has a head, whose lines are in `head`, a Location? */
+static bool has_location(const struct spt_buf *head)
+{
+    for (const char *p = head->data, *end = p + head->len; p; p = memchr(p, '\n', (size_t)(end - p))) {
+        p += *p == '\n';
+        if ((size_t)(end - p) > 9 && strncasecmp(p, "location:", 9) == 0)
+            return true;
+    }
+    return false;
+}
+
+void spt_request_headed(struct spt_request *r)
+{
+    r->status = r->easy->head.status;
+    r->version = r->easy->head.version;
+    if (r->follows && redirects(r->status) && has_location(&r->head))
+        return;
+    r->headed = true;
+    spt_request_tell(r);
+}
+
+void spt_request_tell(struct spt_request *r)
+{
+    struct spt_driver *driver = r->session->driver;
+    if (!r->on_news || !spt_link_alone(&r->news))
+        return;
+    spt_list_push(&driver->news, &r->news);
+    spt_loop_wake(driver->loop);
+}
+
+void spt_request_go_on(struct spt_request *r)
+{
+    if (!r->session || !(r->in_paused || r->out_paused) || !spt_link_alone(&r->wake))
+        return;
+    spt_list_push(&r->session->driver->wakes, &r->wake);
+    spt_loop_wake(r->session->driver->loop);
 }
 
 /* Where the response points, made absolute by libcurl; NULL where it does not, or memory ran out. */
@@ -154,6 +197,8 @@ void spt_request_conclude(struct spt_request *r, CURLcode code)
 {
     bool doubtful = code == CURLE_OUT_OF_MEMORY || code == CURLE_FAILED_INIT;
     bool stale = is_stale(r->easy, code);
+    if (stale && r->upload && !spt_upload_rewind(r->upload))
+        stale = false;
     if (!stale)
         judge(r, code);
     spt_session_remove(r);
@@ -247,6 +292,8 @@ int spt_request_start(struct spt_session *session, struct spt_request *r)
     if (rc != SEPTET_OK)
         return rc;
     spt_link_init(&r->link);
+    spt_link_init(&r->news);
+    spt_link_init(&r->wake);
     r->origin = spt_admission_enter(&session->admission, origin->key, origin->len, &r->link);
     if (!r->origin)
         return SEPTET_ENOMEM;
@@ -254,7 +301,7 @@ int spt_request_start(struct spt_session *session, struct spt_request *r)
     r->easy = NULL;
     r->t_start_ns = spt_loop_now(driver->loop);
     r->head.max = SPT_HEAD_MAX;
-    r->body_in.max = r->max_body;
+    r->body_in.max = r->high_water ? SIZE_MAX / 2 : r->max_body;
     driver->requests++;
     spt_loop_ref(driver->loop);
     spt_limits_enter(r, SPT_PHASE_QUEUED, r->t_start_ns);
@@ -305,5 +352,5 @@ enum spt_phase spt_request_phase(const struct spt_request *r)
     if (r->phase != SPT_PHASE_SENDING)
         return r->phase;
     curl_easy_getinfo(r->easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
-    return sent >= (curl_off_t)r->body_len ? SPT_PHASE_WAITING : SPT_PHASE_SENDING;
+    return spt_body_is_out(r, sent) ? SPT_PHASE_WAITING : SPT_PHASE_SENDING;
 }

@@ -10,6 +10,15 @@ void spt_request_launch(struct spt_request *r, uint64_t now_ns);
 /* libcurl is done with it: ends it, or runs it once more where a pooled connection had gone stale. */
 void spt_request_conclude(struct spt_request *r, CURLcode code);
 
+/* The first and the later bytes of the response have come. */
+void spt_request_note_bytes(struct spt_request *r);
+
+/* The head of a streamed response is whole. */
+void spt_request_headed(struct spt_request *r);
+
+/* There is something to tell its caller. */
+void spt_request_tell(struct spt_request *r);
+
 /* Its session is being closed. */
 void spt_request_end_closed(struct spt_request *r);
 

@@ -29,9 +29,9 @@ static struct spt_socket *socket_of(struct spt_link *link)
 }
 
 void spt_sockets_init(struct spt_sockets *table, struct spt_loop *loop,
-                      spt_socket_ready_fn *on_ready)
+                      spt_socket_ready_fn *on_ready, spt_socket_idle_fn *is_idle)
 {
-    *table = (struct spt_sockets){.loop = loop, .on_ready = on_ready};
+    *table = (struct spt_sockets){.loop = loop, .on_ready = on_ready, .is_idle = is_idle};
     spt_link_init(&table->dirty);
 }
 
@@ -262,7 +262,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         s->errors = 0;
     }
     if (s->want == 0) {
-        idle_event(s, status < 0);
+        if (table->is_idle(s->owner))
+            idle_event(s, status < 0);
+        else
+            stop(s);
         return;
     }
     if (wasted(s)) {

@@ -32,9 +32,13 @@ struct spt_socket {
 #define SPT_SOCKET_ERROR 0x100
 typedef void spt_socket_ready_fn(void *owner, int fd, int events);
 
+/* Is a socket of this owner that wants nothing one that nobody uses? */
+typedef bool spt_socket_idle_fn(void *owner);
+
 struct spt_sockets {
     struct spt_loop *loop; /* borrows */
     spt_socket_ready_fn *on_ready;
+    spt_socket_idle_fn *is_idle;
     struct spt_socket **by_fd;
     int cap;
     struct spt_link dirty; /* sockets whose wanted mask is not what the poller watches */
@@ -44,7 +48,7 @@ struct spt_sockets {
 };
 
 void spt_sockets_init(struct spt_sockets *table, struct spt_loop *loop,
-                      spt_socket_ready_fn *on_ready);
+                      spt_socket_ready_fn *on_ready, spt_socket_idle_fn *is_idle);
 
 /* Closes what is left and frees the table; the pollers' memory goes in their close callbacks. */
 void spt_sockets_release(struct spt_sockets *table);

@@ -34,6 +34,11 @@ static uint64_t drain(void *ud)
     return SPT_NEVER;
 }
 
+static bool is_idle(void *owner)
+{
+    return true;
+}
+
 static void on_ready(void *owner, int fd, int events)
 {
     t.calls++;
@@ -51,7 +56,7 @@ static int setup(void **state)
     memset(&t, 0, sizeof t);
     if (spt_loop_new(&t.loop, NULL, drain, NULL) != SEPTET_OK)
         return -1;
-    spt_sockets_init(&t.table, t.loop, on_ready);
+    spt_sockets_init(&t.table, t.loop, on_ready, is_idle);
     return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, t.pair);
 }
 

@@ -1,0 +1,157 @@
+/* Bodies on their way through libcurl. */
+#include "loop/body.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "loop/limits.h"
+#include "loop/loop.h"
+#include "loop/request.h"
+#include "septet/septet.h"
+
+enum {
+    RESERVE_MAX = 1 << 20 /* bytes taken on the word of a Content-Length */
+};
+
+/* --- in --- */
+
+/* A pause has an end only if somebody counts it: sockets that wait for nothing are not idle then. */
+static void pause_in(struct spt_request *r, bool paused)
+{
+    r->session->paused += (unsigned)paused - (unsigned)r->in_paused;
+    r->in_paused = paused;
+}
+
+/* Bytes to make room for at the first of them: all, where their number is told. */
+static size_t expected_bytes(struct spt_easy *easy, size_t first)
+{
+    curl_off_t length = -1;
+    curl_easy_getinfo(easy->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    if (length < (curl_off_t)first)
+        return first;
+    if ((uint64_t)length > easy->request->body_in.max)
+        return SIZE_MAX;
+    return length < RESERVE_MAX ? (size_t)length : RESERVE_MAX;
+}
+
+static size_t refuse(struct spt_easy *easy, int rc)
+{
+    easy->refused = rc == SEPTET_ETOOBIG ? "body_too_large" : "memory";
+    return 0;
+}
+
+static size_t gather(struct spt_easy *easy, const char *bytes, size_t len)
+{
+    struct spt_buf *body = &easy->request->body_in;
+    int rc = SEPTET_OK;
+    if (body->len == 0)
+        rc = spt_buf_reserve(body, expected_bytes(easy, len));
+    if (rc == SEPTET_OK)
+        rc = spt_buf_append(body, bytes, len);
+    return rc == SEPTET_OK ? len : refuse(easy, rc);
+}
+
+/* What was taken makes room for what comes. */
+static void drop_taken(struct spt_request *r)
+{
+    struct spt_buf *body = &r->body_in;
+    if (r->taken < body->len / 2)
+        return;
+    body->len -= r->taken;
+    memmove(body->data, body->data + r->taken, body->len);
+    r->taken = 0;
+}
+
+static size_t stream(struct spt_easy *easy, const char *bytes, size_t len)
+{
+    struct spt_request *r = easy->request;
+    if (r->received + len > r->max_body)
+        return refuse(easy, SEPTET_ETOOBIG);
+    if (!r->headed) /* of a redirect that is followed: nobody reads it */
+        return len;
+    size_t held = spt_request_held(r);
+    if (held > 0 && held + len > r->high_water) {
+        pause_in(r, true);
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    if (r->taken > 0)
+        drop_taken(r);
+    int rc = spt_buf_append(&r->body_in, bytes, len);
+    if (rc != SEPTET_OK)
+        return refuse(easy, rc);
+    spt_request_tell(r);
+    return len;
+}
+
+size_t spt_body_write(char *bytes, size_t size, size_t n, void *ud)
+{
+    struct spt_easy *easy = ud;
+    struct spt_request *r = easy->request;
+    size_t len = size * n;
+    spt_request_note_bytes(r);
+    size_t took = r->high_water ? stream(easy, bytes, len) : gather(easy, bytes, len);
+    if (took == len)
+        r->received += len;
+    return took;
+}
+
+/* --- out --- */
+
+size_t spt_body_read(char *to, size_t size, size_t n, void *ud)
+{
+    struct spt_easy *easy = ud;
+    struct spt_request *r = easy->request;
+    struct spt_upload *upload = r->upload;
+    size_t taken = spt_upload_take(upload, to, size * n);
+    if (taken > 0) {
+        r->t_byte_ns = easy->driver->now_ns;
+        spt_request_tell(r);
+        return taken;
+    }
+    if (upload->ended)
+        return 0;
+    r->out_paused = true;
+    return CURL_READFUNC_PAUSE;
+}
+
+int spt_body_seek(void *ud, curl_off_t offset, int origin)
+{
+    struct spt_easy *easy = ud;
+    struct spt_upload *upload = easy->request->upload;
+    if (offset != 0 || origin != SEEK_SET || !upload || !spt_upload_rewind(upload))
+        return CURL_SEEKFUNC_CANTSEEK;
+    return CURL_SEEKFUNC_OK;
+}
+
+bool spt_body_is_out(const struct spt_request *r, curl_off_t sent)
+{
+    if (r->upload)
+        return r->upload->ended && spt_upload_left(r->upload) == 0;
+    return sent >= (curl_off_t)r->body_len;
+}
+
+/* --- on and off --- */
+
+CURLcode spt_body_go_on(struct spt_request *r)
+{
+    struct spt_driver *driver = r->session->driver;
+    bool in = r->in_paused && spt_request_held(r) <= r->high_water / 4;
+    bool out = r->out_paused && (spt_upload_left(r->upload) > 0 || r->upload->ended);
+    if (!in && !out)
+        return CURLE_OK;
+    if (in)
+        pause_in(r, false);
+    if (out)
+        r->out_paused = false;
+    driver->now_ns = spt_loop_now(driver->loop);
+    spt_limits_enter(r, r->phase, driver->now_ns);
+    int still = (r->in_paused ? CURLPAUSE_RECV : 0) | (r->out_paused ? CURLPAUSE_SEND : 0);
+    CURLcode rc = spt_easy_pause(r->easy, still);
+    return rc == CURLE_BAD_FUNCTION_ARGUMENT ? CURLE_OK : rc; /* it has no connection: nothing was paused */
+}
+
+void spt_body_stop(struct spt_request *r)
+{
+    pause_in(r, false);
+    r->out_paused = false;
+}
