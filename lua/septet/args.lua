@@ -61,6 +61,7 @@ local checks = {
   bytes = function(v)
     return math.type(v) == "integer" and v >= 0, "a whole number of bytes"
   end,
+  body = function(v) return type(v) == "string" or type(v) == "function", "a string or a function" end,
   boolean = function(v) return type(v) == "boolean", "a boolean" end,
   string = function(v) return type(v) == "string", "a string" end,
   table = function(v) return type(v) == "table", "a table" end,

@@ -15,11 +15,12 @@ local rate = require "septet.rate"
 local redirect = require "septet.redirect"
 local response_meta = require "septet.response"
 local retry = require "septet.retry"
+local stream_meta = require "septet.stream"
+local upload = require "septet.upload"
 local url = require "septet.url"
 
-local core_http, setmetatable = core.http, setmetatable
+local core_http, core_stream, setmetatable = core.http, core.http_stream, setmetatable
 local TIMEOUTS = { connect = 10, first_byte = 30, idle = 30 } -- seconds
-local MAX_BODY = 64 * 1024 * 1024                             -- bytes, after decoding
 local MAX_REDIRECTS = 10
 local USER_AGENT = "septet/" .. core.versions():match("^Septet ([^,]+)")
 
@@ -40,7 +41,7 @@ local session_options = {
 ---@field limit_per_host integer|nil requests at once to one scheme, host and port; 8
 ---@field rate string|{[1]: string, per: "host"|"session"|nil}|nil starts at most: "10/s", "5/15s"; none
 ---@field timeout number|septet.Timeouts|nil a number is the total
----@field max_body integer|nil bytes of a body, after decoding; 64 MiB
+---@field max_body integer|nil bytes of a body, after decoding; 64 MiB, and none for a stream
 ---@field redirects integer|false|nil how many are followed; 10
 ---@field retries integer|septet.Retries|false|nil how often a request is tried again; 0
 ---@field headers table<string, string>|nil sent with each request
@@ -101,7 +102,7 @@ function http.session(options)
   if options.auth then own.Authorization = encode.authorization(options.auth, "session") end
   for name, value in pairs(options.headers or {}) do own[name] = value end
   local list = headers.list("session", defaults, own)
-  local times, max_body = limits.times(TIMEOUTS, options.timeout), options.max_body or MAX_BODY
+  local times, max_body = limits.times(TIMEOUTS, options.timeout), options.max_body
   local connection = profile.new(options, nil, "session")
   local session = setmetatable({
     core = core.http_session {
@@ -141,13 +142,23 @@ local function pace(session, hop)
   error(failure(hop, "timeout", "total", "queue", "the rate left no time for it"), 0)
 end
 
+local function send(session, hop, body)
+  local left = hop.deadline and math.max(0, hop.deadline - core.now())
+  return (hop.streams and core_stream or core_http)(session.core, hop.terms, hop.method, hop.url, hop.headers, body,
+    left, not hop.policy and hop.traced or nil, hop.redirects > 0)
+end
+
 local function attempt(session, hop)
-  local deadline = hop.deadline
   if session.pace then pace(session, hop) end
-  local response = core_http(session.core, hop.terms, hop.method, hop.url, hop.headers, hop.body,
-    deadline and math.max(0, deadline - core.now()), not hop.policy and hop.traced or nil)
+  local response
+  if type(hop.body) == "function" then
+    local with = hop.streams and upload.beside or upload.during
+    response = with(hop.body, function(body) return send(session, hop, body) end)
+  else
+    response = send(session, hop, hop.body)
+  end
   response.url = hop.url
-  return setmetatable(response, response_meta)
+  return setmetatable(response, hop.streams and stream_meta or response_meta)
 end
 
 -- The same, tried again as the hop's policy has it. What the last attempt gave is what counts.
@@ -167,6 +178,7 @@ local function persist(session, hop)
       if err then error(err, 0) end
       return result
     end
+    if hop.streams and ok then result:close() end
     core.sleep(delay)
   end
 end
@@ -180,6 +192,7 @@ local function follow(session, hop, response)
   local history = {}
   while response.redirect_url and hop.redirects > 0 do
     history[#history + 1] = response
+    if hop.streams then response:close() end
     redirect(hop, response, #history)
     response = get_hop(session, hop)
   end
@@ -209,7 +222,7 @@ local function perform_traced(session, hop)
 end
 
 local request_options = {
-  headers = "table", params = "table", body = "string", form = "table", json = "any", multipart = "table",
+  headers = "table", params = "table", body = "body", form = "table", json = "any", multipart = "table",
   auth = "table", timeout = "timeout", max_body = "bytes", redirects = "any", retries = "any",
   proxy = "any", tls = "table",
 }
@@ -249,12 +262,13 @@ local function override(session, hop, options, what)
   end
   hop.redirects = limits.redirects(options.redirects, session.redirects, what)
   if options.retries ~= nil then hop.policy = retry.policy(options.retries, what) end
+  if type(hop.body) == "function" then hop.policy = nil end -- it cannot be made twice
   return times.total
 end
 
 -- Every verb ends here.
-local function request(session, method, target, options)
-  if not options and session.plain then
+local function request(session, method, target, options, streams)
+  if not options and session.plain and not streams then
     local response = setmetatable(core_http(session.core, session.terms, method, target, session.headers),
       response_meta)
     response.url = target
@@ -263,7 +277,8 @@ local function request(session, method, target, options)
       terms = session.terms, redirects = session.redirects }, response)
   end
   local hop = { method = method, url = url.join(session.base_url, target), headers = session.headers,
-    list = session.list, terms = session.terms, redirects = session.redirects, policy = session.retries }
+    list = session.list, terms = session.terms, redirects = session.redirects, policy = session.retries,
+    streams = streams }
   local total, traced = session.times.total, session.trace
   if options then total = override(session, hop, options, method:lower()) end
   if traced then hop.traced, hop.list = hooks.start(traced, method, hop.url, hop.list) end
@@ -275,7 +290,7 @@ end
 ---@class septet.RequestOptions
 ---@field headers table<string, string|false>|nil false removes one
 ---@field params table|nil for the query: names to values or lists of values, or a list of {name, value}
----@field body string|nil sent as it is
+---@field body string|(fun(): string|nil)|nil sent as it is; an iterator's pieces as they come, by a task of its own
 ---@field form table|nil as params, sent as a form
 ---@field json any sent as JSON
 ---@field multipart {name: string, data: string, filename: string|nil, type: string|nil}[]|nil sent as form data
@@ -297,6 +312,20 @@ function Session:request(method, target, options)
   args.string(method, 1, "request")
   args.string(target, 2, "request")
   return request(self, method, target, options)
+end
+
+--- Does a request and waits for the head of the response; its body is then read as it comes. It holds no more than
+--- 256 KiB of it for a reader that is slower than the server. `max_body` holds where the session or the request has
+--- one. Raises HttpError.
+---@async
+---@param method string
+---@param target string a URL
+---@param options septet.RequestOptions|nil
+---@return septet.StreamedResponse
+function Session:stream(method, target, options)
+  args.string(method, 1, "stream")
+  args.string(target, 2, "stream")
+  return request(self, method, target, options, true)
 end
 
 for _, method in ipairs { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" } do

@@ -60,6 +60,9 @@ return function(hop, response, hops)
     keep_headers(hop, is_public)
   end
   local method = next_method(hop.method, response.status)
+  if method == hop.method and type(hop.body) == "function" then
+    error(redirect_error(hop, "the body cannot be made a second time", "not_rewindable"), 0)
+  end
   if method ~= hop.method then
     hop.body = nil
     keep_headers(hop, is_not_of_a_body)

@@ -147,7 +147,8 @@ CURLcode spt_body_go_on(struct spt_request *r)
     spt_limits_enter(r, r->phase, driver->now_ns);
     int still = (r->in_paused ? CURLPAUSE_RECV : 0) | (r->out_paused ? CURLPAUSE_SEND : 0);
     CURLcode rc = spt_easy_pause(r->easy, still);
-    return rc == CURLE_BAD_FUNCTION_ARGUMENT ? CURLE_OK : rc; /* it has no connection: nothing was paused */
+    return rc == CURLE_BAD_FUNCTION_ARGUMENT ? CURLE_OK
+                                             : rc; /* it has no connection: nothing was paused */
 }
 
 void spt_body_stop(struct spt_request *r)

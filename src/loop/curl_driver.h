@@ -153,9 +153,9 @@ struct spt_request {
     struct spt_buf
         head; /* header lines of the final response, CRLF between them, with the status line */
     struct spt_buf body_in;
-    size_t taken;      /* streamed: bytes of body_in that are gone; the caller's to move on */
-    bool headed;       /* streamed: the head is whole, and status and version are those of it */
-    uint64_t received; /* bytes of the body, after decoding */
+    size_t taken;       /* streamed: bytes of body_in that are gone; the caller's to move on */
+    bool headed;        /* streamed: the head is whole, and status and version are those of it */
+    uint64_t received;  /* bytes of the body, after decoding */
     char *redirect_url; /* owned: where a redirect points, absolute; NULL if it is none */
     struct spt_times times;
     bool reused;   /* rode on an open connection */
@@ -193,6 +193,9 @@ static inline size_t spt_request_held(const struct spt_request *request)
 /* Ends a started request at once, whatever its phase; on_done is not called, the wire sees the
  * connection close. Harmless once done. `failure.phase` says where it was. */
 void spt_request_cancel(struct spt_request *request);
+
+/* Ends a started request with a failure, delivered as others are; harmless once it is over. `code` is static. */
+void spt_request_abort(struct spt_request *request, const char *code, const char *text);
 
 /* Makes a request that is over, or was never used, ready to be filled in and started again. Small
  * buffers stay. */

@@ -17,9 +17,9 @@
 #include "septet/septet.h"
 
 enum {
-    STREAM_BUFFER = 8192,      /* bytes of a read */
-    IDLE_MAX_S = 60,           /* servers commonly drop an idle connection after 60 to 75 s */
-    KEEPALIVE_S = 30 /* of silence, until TCP asks whether the peer is there */
+    STREAM_BUFFER = 8192, /* bytes of a read */
+    IDLE_MAX_S = 60,      /* servers commonly drop an idle connection after 60 to 75 s */
+    KEEPALIVE_S = 30      /* of silence, until TCP asks whether the peer is there */
 };
 
 static curl_socket_t on_open_socket(void *ud, curlsocktype purpose, struct curl_sockaddr *address)
@@ -82,7 +82,8 @@ static int on_ready(void *ud, char *peer, char *local, int peer_port, int local_
     r->peer_port = (uint16_t)peer_port;
     easy->ready = true;
     easy->t_ready_ns = spt_loop_now(easy->driver->loop);
-    spt_limits_enter(r, r->body_len > 0 || r->upload ? SPT_PHASE_SENDING : SPT_PHASE_WAITING, easy->t_ready_ns);
+    spt_limits_enter(r, r->body_len > 0 || r->upload ? SPT_PHASE_SENDING : SPT_PHASE_WAITING,
+                     easy->t_ready_ns);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -162,7 +163,8 @@ static void set_constant_options(struct spt_easy *easy)
 static bool has_body(const struct spt_request *r)
 {
     const char *m = r->method;
-    return r->body || r->upload || strcmp(m, "POST") == 0 || strcmp(m, "PUT") == 0 || strcmp(m, "PATCH") == 0;
+    return r->body || r->upload || strcmp(m, "POST") == 0 || strcmp(m, "PUT") == 0 ||
+           strcmp(m, "PATCH") == 0;
 }
 
 /* Its length is not known: it goes out in chunks. */
@@ -206,7 +208,8 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
     CURL *c = easy->curl;
     curl_easy_setopt(c, CURLOPT_ERRORBUFFER, r->failure.text);
     set_method(c, r);
-    if (r->high_water && easy->driver->quirk_burst) /* what one read decodes to is held in one piece */
+    if (r->high_water &&
+        easy->driver->quirk_burst) /* what one read decodes to is held in one piece */
         curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)STREAM_BUFFER);
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, spt_headers_list(r->headers, has_body(r)));
     if (r->connect_ns) /* libcurl shares it out between the addresses of a name */

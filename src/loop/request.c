@@ -51,7 +51,8 @@ static bool redirects(int status)
 /* Has a head, whose lines are in `head`, a Location? */
 static bool has_location(const struct spt_buf *head)
 {
-    for (const char *p = head->data, *end = p + head->len; p; p = memchr(p, '\n', (size_t)(end - p))) {
+    for (const char *p = head->data, *end = p + head->len; p;
+         p = memchr(p, '\n', (size_t)(end - p))) {
         p += *p == '\n';
         if ((size_t)(end - p) > 9 && strncasecmp(p, "location:", 9) == 0)
             return true;
@@ -226,7 +227,14 @@ void spt_request_launch(struct spt_request *r, uint64_t now_ns)
 
 void spt_request_end_closed(struct spt_request *r)
 {
-    fail(r, "closed", NULL, "the session was closed");
+    spt_request_abort(r, "closed", "the session was closed");
+}
+
+void spt_request_abort(struct spt_request *r, const char *code, const char *text)
+{
+    if (!r->session) /* over, and about to be delivered */
+        return;
+    fail(r, code, NULL, text);
     if (r->easy) {
         struct spt_failure failure = r->failure; /* libcurl may write its own words as it ends it */
         spt_session_remove(r);

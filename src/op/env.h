@@ -20,9 +20,10 @@ struct spt_env {
     struct spt_loop *loop;     /* NULL once the host has ended */
     bool is_virtual;           /* the clock */
     bool manual;               /* a virtual clock does not jump by itself */
-    struct spt_link sessions;  /* private to http.c, as the next two */
+    struct spt_link sessions;  /* private to http*.c, as the next three */
     struct spt_link calls;
     unsigned ncalls;
+    struct spt_link streams;
     struct spt_link readers; /* private to io.c, as the next */
     struct spt_input *input; /* standard input, once somebody has asked for it */
     bool has_sinks;          /* private to lua/trace.c */

@@ -1,0 +1,61 @@
+-- Bodies that a script's iterator makes: a task of its own runs it, and waits while there is enough to send.
+local core = require "septet.core"
+local args = require "septet.args"
+local group = require "septet.group"
+
+local upload = {}
+
+local function produce(body, iterate)
+  for piece in iterate do
+    if type(piece) ~= "string" then
+      args.usage("bad piece of 'body' (string expected, got %s)", type(piece))
+    end
+    if not body:write(piece) then return end -- the request is over
+  end
+  body:finish()
+end
+
+-- What the iterator raises is told to who asked, and fails nobody else.
+local function run(body, iterate, state)
+  local ok, err = pcall(produce, body, iterate)
+  if ok then return end
+  if core.is(err, "Cancelled") then error(err, 0) end
+  state.failure = { err }
+  body:abort()
+end
+
+local function result_of(state, ok, result)
+  if ok then return result end
+  error(state.failure and state.failure[1] or result, 0)
+end
+
+--- Calls fn with a body that `iterate` makes, and ends the iteration with the call.
+---@async
+---@param iterate fun(): string|nil
+---@param fn fun(body: userdata): table
+---@return table
+function upload.during(iterate, fn)
+  local body, state, ok, result = core.http_upload(), {}, nil, nil
+  group.group(function(g)
+    local producer = g:spawn(run, body, iterate, state)
+    ok, result = pcall(fn, body)
+    producer:cancel()
+  end)
+  return result_of(state, ok, result)
+end
+
+--- The same for what goes on after the call: the iteration is a task of the caller's scope, `upload.task` of what fn
+--- gives.
+---@async
+---@param iterate fun(): string|nil
+---@param fn fun(body: userdata): table
+---@return table
+function upload.beside(iterate, fn)
+  local body, state = core.http_upload(), {}
+  state.task = core.spawn(run, body, iterate, state)
+  local ok, result = pcall(fn, body)
+  if ok then result.upload = state else state.task:cancel() end
+  return result_of(state, ok, result)
+end
+
+return upload

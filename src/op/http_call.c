@@ -1,0 +1,293 @@
+/* A request at work: what a script asked for, and what traces and hooks are told when it is over. Calls rest in a pool
+ * with their buffers: what is written for every request stays in the cache, and the collector has less to do. */
+#include "core/check.h"
+#include "core/error.h"
+#include "core/op.h"
+#include "core/task.h"
+#include "op/http.h"
+#include "core/keep.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CALLS_MAX 256                  /* resting */
+#define TRACES    "septet.http.traces" /* registry: key -> trace, weak: who asks keeps it */
+
+/* --- what is asked for --- */
+
+static void check_body(lua_State *L, struct spt_ask *ask, int arg)
+{
+    ask->upload = luaL_testudata(L, arg, SPT_UPLOAD_META);
+    if (ask->upload && ask->upload->used)
+        spt_error_usage(L, "an upload is for one request");
+    if (!ask->upload && !lua_isnoneornil(L, arg))
+        ask->body = spt_check_string(L, arg, &ask->body_len);
+}
+
+void spt_ask_check(lua_State *L, struct spt_env *env, struct spt_ask *ask, int args)
+{
+    size_t method_len, url_len;
+    *ask = (struct spt_ask){
+        .box = spt_check_udata(L, 1, SPT_SESSION_META, "session"),
+        .terms = spt_check_udata(L, 2, SPT_TERMS_META, "terms"),
+        .method = spt_check_string(L, 3, &method_len),
+        .url = spt_check_string(L, 4, &url_len),
+    };
+    struct spt_headers_box *headers = spt_check_udata(L, 5, SPT_HEADERS_META, "headers");
+    ask->headers = headers->headers;
+    check_body(L, ask, 6);
+    uint64_t total = spt_opt_seconds(L, 7, SPT_NEVER);
+    lua_settop(L, args);
+    if (!ask->box->session)
+        spt_error_usage(L, "the session is closed");
+    if (strlen(ask->url) != url_len || strlen(ask->method) != method_len)
+        spt_error_usage(L, "a NUL in the URL or the method");
+    if (total != SPT_NEVER)
+        ask->deadline_ns = spt_instant(spt_sched_clock(env->sched), total);
+}
+
+/* --- calls --- */
+
+static struct spt_call *take(struct spt_env *env)
+{
+    struct spt_link *l = spt_list_pop(&env->calls);
+    if (!l)
+        return calloc(1, sizeof(struct spt_call));
+    env->ncalls--;
+    return SPT_OF(l, struct spt_call, link);
+}
+
+static void fill(struct spt_request *r, const struct spt_ask *ask)
+{
+    const struct spt_terms *terms = ask->terms;
+    r->method = ask->method;
+    r->url = ask->url;
+    r->headers = ask->headers;
+    r->body = ask->body;
+    r->body_len = ask->body_len;
+    r->upload = ask->upload ? &ask->upload->upload : NULL;
+    r->profile = &terms->profile;
+    r->max_body = terms->max_body;
+    r->connect_ns = terms->connect_ns;
+    r->first_byte_ns = terms->first_byte_ns;
+    r->idle_ns = terms->idle_ns;
+    r->queue_ns = terms->queue_ns;
+    r->deadline_ns = ask->deadline_ns;
+}
+
+struct spt_call *spt_call_new(struct spt_env *env, const struct spt_ask *ask, void *owner)
+{
+    struct spt_call *call = take(env);
+    if (!call)
+        return NULL;
+    call->env = env;
+    call->owner = owner;
+    call->cancelled = false;
+    call->note.run = NULL;
+    call->trace = call->kept = NULL;
+    call->place = 0;
+    call->ref = ++env->sched->next_ref;
+    fill(&call->request, ask);
+    return call;
+}
+
+int spt_call_start(struct spt_call *call, const struct spt_ask *ask, uint32_t task)
+{
+    if (!call)
+        return SEPTET_ENOMEM;
+    struct spt_session *session = ask->box->session;
+    call->task = task;
+    call->t_start_ns = spt_sched_clock(call->env->sched);
+    int rc = session ? spt_request_start(session, &call->request) : SEPTET_ECLOSED;
+    if (rc == SEPTET_OK && ask->upload) {
+        ask->upload->used = true;
+        ask->upload->request = &call->request;
+    }
+    return rc;
+}
+
+static void rest(struct spt_call *call)
+{
+    struct spt_env *env = call->env;
+    if (!env->driver || env->ncalls == CALLS_MAX) {
+        spt_request_release(&call->request);
+        free(call);
+        return;
+    }
+    spt_request_reset(&call->request);
+    spt_link_init(&call->link);
+    spt_list_push_front(&env->calls, &call->link);
+    env->ncalls++;
+}
+
+void spt_call_put(struct spt_call *call)
+{
+    if (!call)
+        return;
+    call->owner = NULL;
+    if (!call->note.run) /* else the note gives it back */
+        rest(call);
+}
+
+/* --- the end --- */
+
+const char *spt_public_url(const char *url, char *out, size_t size)
+{
+    if (!strchr(url, '@'))
+        return url;
+    const char *authority = strstr(url, "://");
+    authority = authority ? authority + 3 : url;
+    const char *host = authority;
+    for (const char *p = authority; *p && !strchr("/?#", *p); p++)
+        if (*p == '@')
+            host = p + 1;
+    snprintf(out, size, "%.*s%s", (int)(authority - url), url, host);
+    return out;
+}
+
+static void push_failure(lua_State *L, const struct spt_request *r)
+{
+    char room[SPT_URL_SHOWN];
+    const char *url = spt_public_url(r->url, room, sizeof room);
+    const struct spt_failure *f = &r->failure;
+    const char *text = f->text[0] ? f->text : f->reason ? f->reason : f->code;
+    spt_error_push(L, "HttpError", "%s %s: %s", r->method, url, text);
+    lua_pushstring(L, f->code);
+    lua_setfield(L, -2, "code");
+    lua_pushstring(L, f->reason);
+    lua_setfield(L, -2, "reason");
+    lua_pushstring(L, spt_phase_word(f->phase));
+    lua_setfield(L, -2, "phase");
+    lua_pushstring(L, url);
+    lua_setfield(L, -2, "url");
+    lua_pushstring(L, r->method);
+    lua_setfield(L, -2, "method");
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, "text");
+    lua_pushinteger(L, 1);
+    lua_setfield(L, -2, "attempts");
+}
+
+int spt_call_raise(lua_State *L, const struct spt_call *call, int status)
+{
+    if (call && call->request.failure.code) {
+        push_failure(L, &call->request);
+        return lua_error(L);
+    }
+    return luaL_error(L, "%s", septet_strerror(status));
+}
+
+void spt_call_set_trace(lua_State *L, int index, const void *key)
+{
+    lua_pushvalue(L, index);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
+    lua_insert(L, -2); // stack: traces, trace
+    lua_rawsetp(L, -2, key);
+    lua_pop(L, 1);
+}
+
+/* Calls `trace:ended(time, status, error, cancelled, redirects)`. */
+static int tell_protected(lua_State *L)
+{
+    struct spt_call *call = lua_touserdata(L, 1);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
+    if (lua_rawgetp(L, -1, call->trace) == LUA_TNIL)
+        return 0;
+    lua_getfield(L, -1, "ended");
+    lua_insert(L, -2);
+    lua_pushnumber(L, (lua_Number)call->t_end_ns / 1e9);
+    lua_pushinteger(L, call->request.status);
+    if (call->request.failure.code)
+        push_failure(L, &call->request);
+    else
+        lua_pushnil(L);
+    lua_pushboolean(L, call->cancelled);
+    lua_pushboolean(L, call->request.redirect_url != NULL);
+    lua_call(L, 6, 0);
+    return 0;
+}
+
+/* On the main state, before the waiter runs on. */
+static void tell(struct spt_note *note, lua_State *L)
+{
+    struct spt_call *call = SPT_OF(note, struct spt_call, note);
+    lua_pushcfunction(L, tell_protected);
+    lua_pushlightuserdata(L, call);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+        struct spt_sched *s = call->env->sched;
+        const char *message = lua_tostring(L, -1);
+        s->world.warn(s->world.ud, message ? message : "a trace hook failed");
+        lua_pop(L, 1);
+    }
+    call->note.run = NULL;
+    if (call->kept)
+        spt_let_go(L, call->kept);
+    if (!call->owner)
+        rest(call);
+}
+
+static int32_t us(int64_t ns)
+{
+    return ns < 0 ? -1 : (int32_t)(ns / 1000);
+}
+
+static void record(const struct spt_call *call)
+{
+    struct spt_trace *tr = &call->env->sched->trace;
+    const struct spt_request *r = &call->request;
+    const struct spt_times *t = &r->times;
+    const char *code = call->cancelled ? "cancelled" : r->failure.code;
+    if (!tr->ring)
+        return;
+    char room[SPT_URL_SHOWN];
+    const char *url = spt_public_url(r->url, room, sizeof room);
+    struct spt_xfer x = {
+        .queue_us = us(t->queue_ns),
+        .dns_us = us(t->dns_ns),
+        .tcp_us = us(t->tcp_ns),
+        .tls_us = us(t->tls_ns),
+        .send_us = us(t->send_ns),
+        .wait_us = us(t->wait_ns),
+        .recv_us = us(t->recv_ns),
+        .total_us = us((int64_t)(call->t_end_ns - call->t_start_ns)),
+        .bytes = r->received,
+        .place = call->place,
+        .url = spt_trace_text(tr, url, strlen(url)),
+        .method = spt_trace_intern(tr, r->method),
+        .code = spt_trace_intern(tr, code),
+        .phase = code ? spt_trace_intern(tr, spt_phase_word(r->failure.phase)) : 0,
+        .status = (uint16_t)r->status,
+        .version = (uint8_t)r->version,
+        .reused = r->reused,
+    };
+    spt_trace_xfer(tr, call->t_start_ns, call->task, call->ref, &x);
+}
+
+void spt_call_ended(struct spt_call *call)
+{
+    struct spt_sched *s = call->env->sched;
+    call->t_end_ns = spt_sched_clock(s);
+    record(call);
+    if (call->request.upload)
+        spt_upload_over(&call->request);
+    if (call->trace) {
+        spt_link_init(&call->note.link);
+        call->note.run = tell;
+        spt_sched_note(s, &call->note);
+    } else if (call->kept) {
+        spt_let_go(s->main, call->kept);
+    }
+}
+
+void spt_open_http_calls(lua_State *L, struct spt_env *env)
+{
+    spt_link_init(&env->calls);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "v");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_pop(L, 1);
+}
