@@ -2,7 +2,7 @@
  * response are Lua's (lua/septet/http.lua); connections and limits are the driver's. */
 #include "core/op.h"
 #include "core/task.h"
-#include "op/http.h"
+#include "op/http_env.h"
 
 #include <lauxlib.h>
 #include <stdio.h>

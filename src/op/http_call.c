@@ -2,10 +2,10 @@
  * with their buffers: what is written for every request stays in the cache, and the collector has less to do. */
 #include "core/check.h"
 #include "core/error.h"
+#include "core/keep.h"
 #include "core/op.h"
 #include "core/task.h"
-#include "op/http.h"
-#include "core/keep.h"
+#include "op/http_env.h"
 
 #include <lauxlib.h>
 #include <stdio.h>

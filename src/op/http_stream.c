@@ -6,7 +6,7 @@
 #include "core/op.h"
 #include "core/scope.h"
 #include "core/task.h"
-#include "op/http.h"
+#include "op/http_env.h"
 
 #include <lauxlib.h>
 #include <stdio.h>

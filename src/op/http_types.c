@@ -2,7 +2,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "loop/url.h"
-#include "op/http.h"
+#include "op/http_env.h"
 
 #include <lauxlib.h>
 #include <string.h>

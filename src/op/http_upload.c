@@ -3,7 +3,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/op.h"
-#include "op/http.h"
+#include "op/http_env.h"
 
 #include <lauxlib.h>
 

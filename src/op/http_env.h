@@ -1,6 +1,6 @@
 /* What the operations of HTTP have in common; private to op/http*.c. */
-#ifndef SPT_OP_HTTP_H
-#define SPT_OP_HTTP_H
+#ifndef SPT_OP_HTTP_ENV_H
+#define SPT_OP_HTTP_ENV_H
 
 #include <lua.h>
 #include <stdbool.h>
