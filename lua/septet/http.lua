@@ -145,7 +145,7 @@ end
 local function send(session, hop, body)
   local left = hop.deadline and math.max(0, hop.deadline - core.now())
   return (hop.streams and core_stream or core_http)(session.core, hop.terms, hop.method, hop.url, hop.headers, body,
-    left, not hop.policy and hop.traced or nil, hop.redirects > 0)
+    left, not (hop.policy or hop.streams) and hop.traced or nil, hop.redirects > 0)
 end
 
 local function attempt(session, hop)
@@ -217,7 +217,11 @@ local function perform_traced(session, hop)
     traced:ended(core.now(), nil, not cancelled and result or nil, cancelled)
     error(result, 0)
   end
-  traced:ended(core.now(), result.status) -- the host has told it, unless more attempts could have followed
+  if hop.streams then
+    result.stream:trace(traced) -- the end is still to come
+  else
+    traced:ended(core.now(), result.status) -- the host has told it, unless more attempts could have followed
+  end
   return result
 end
 

@@ -76,9 +76,7 @@ function Stream:lines(max)
     text, at = "", 1
     for piece in Stream.chunks(self) do
       pieces[#pieces + 1], size = piece, size + #piece
-      local found = piece:find("\n", 1, true)
-      if (found and size - #piece + found - 1 or size) > max then error(too_long(self, max), 0) end
-      if found then break end
+      if size > max or piece:find("\n", 1, true) then break end
     end
     text = table.concat(pieces)
     return text ~= ""
@@ -89,6 +87,7 @@ function Stream:lines(max)
       if not more() then return nil end
       finish = text:find("\n", 1, true) or #text + 1
     end
+    if finish - at > max then error(too_long(self, max), 0) end
     local last = finish > at and text:byte(finish - 1) == 13 and finish - 2 or finish - 1
     local line = text:sub(at, last)
     at = finish + 1

@@ -7,9 +7,7 @@ local upload = {}
 
 local function produce(body, iterate)
   for piece in iterate do
-    if type(piece) ~= "string" then
-      args.usage("bad piece of 'body' (string expected, got %s)", type(piece))
-    end
+    if type(piece) ~= "string" then error({ bad_piece = type(piece) }, 0) end
     if not body:write(piece) then return end -- the request is over
   end
   body:finish()
@@ -26,7 +24,11 @@ end
 
 local function result_of(state, ok, result)
   if ok then return result end
-  error(state.failure and state.failure[1] or result, 0)
+  local failure = state.failure and state.failure[1] or result
+  if type(failure) == "table" and rawget(failure, "bad_piece") then
+    args.usage("bad piece of 'body' (string expected, got %s)", failure.bad_piece)
+  end
+  error(failure, 0)
 end
 
 --- Calls fn with a body that `iterate` makes, and ends the iteration with the call.

@@ -17,7 +17,7 @@
 #include "septet/septet.h"
 
 enum {
-    STREAM_BUFFER = 8192, /* bytes of a read */
+    STREAM_BUFFER = 4096, /* bytes of a read */
     IDLE_MAX_S = 60,      /* servers commonly drop an idle connection after 60 to 75 s */
     KEEPALIVE_S = 30      /* of silence, until TCP asks whether the peer is there */
 };
@@ -214,7 +214,7 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, spt_headers_list(r->headers, has_body(r)));
     if (r->connect_ns) /* libcurl shares it out between the addresses of a name */
         curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(r->connect_ns));
-    CURLcode rc = spt_shared_put_on(&r->session->shared, c, easy->tls);
+    CURLcode rc = spt_shared_put_on(&r->session->shared, c);
     if (rc == CURLE_OK)
         rc = spt_profile_put_on(r->profile, c);
     return rc == CURLE_OK ? curl_easy_setopt(c, CURLOPT_URL, r->url) : rc;

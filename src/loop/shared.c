@@ -35,12 +35,13 @@ void spt_shared_release(struct spt_shared *s)
     *s = (struct spt_shared){0};
 }
 
-CURLcode spt_shared_put_on(const struct spt_shared *s, CURL *curl, bool tls)
+/* On every handle, also where nothing is shared: one that once ran without would have a store of TLS sessions of its
+ * own, which libcurl forgets when it gets another. */
+CURLcode spt_shared_put_on(const struct spt_shared *s, CURL *curl)
 {
+    curl_easy_setopt(curl, CURLOPT_SHARE, s->curl);
     if (s->resolve)
         curl_easy_setopt(curl, CURLOPT_RESOLVE, s->resolve);
-    if (tls || s->cookies)
-        curl_easy_setopt(curl, CURLOPT_SHARE, s->curl);
     if (s->cookies)
         return curl_easy_setopt(curl, CURLOPT_COOKIEFILE, ""); /* no file: it switches them on */
     return CURLE_OK;

@@ -21,7 +21,7 @@ int spt_shared_init(struct spt_shared *s, const struct spt_session_config *confi
 /* No handle may have it on. */
 void spt_shared_release(struct spt_shared *s);
 
-CURLcode spt_shared_put_on(const struct spt_shared *s, CURL *curl, bool tls);
+CURLcode spt_shared_put_on(const struct spt_shared *s, CURL *curl);
 
 /* curl_easy_reset leaves it where it is. */
 void spt_shared_take_off(const struct spt_shared *s, CURL *curl);

@@ -265,6 +265,13 @@ static void record(const struct spt_call *call)
     spt_trace_xfer(tr, call->t_start_ns, call->task, call->ref, &x);
 }
 
+void spt_call_tell(struct spt_call *call)
+{
+    spt_link_init(&call->note.link);
+    call->note.run = tell;
+    spt_sched_note(call->env->sched, &call->note);
+}
+
 void spt_call_ended(struct spt_call *call)
 {
     struct spt_sched *s = call->env->sched;
@@ -272,13 +279,10 @@ void spt_call_ended(struct spt_call *call)
     record(call);
     if (call->request.upload)
         spt_upload_over(&call->request);
-    if (call->trace) {
-        spt_link_init(&call->note.link);
-        call->note.run = tell;
-        spt_sched_note(s, &call->note);
-    } else if (call->kept) {
+    if (call->trace)
+        spt_call_tell(call);
+    else if (call->kept)
         spt_let_go(s->main, call->kept);
-    }
 }
 
 void spt_open_http_calls(lua_State *L, struct spt_env *env)

@@ -87,6 +87,9 @@ int spt_call_start(struct spt_call *call, const struct spt_ask *ask, uint32_t ta
 /* The request is over: traces and hooks are told. */
 void spt_call_ended(struct spt_call *call);
 
+/* Its trace is told the end, which has come. */
+void spt_call_tell(struct spt_call *call);
+
 /* The owner lets go of it. Harmless for NULL. */
 void spt_call_put(struct spt_call *call);
 

@@ -106,10 +106,8 @@ static int open_start(septet_op *op)
         return rc;
     }
     leave_scope(stream);
-    if (stream->call) { /* its await raises at once, before a note could be told */
-        stream->call->trace = NULL;
+    if (stream->call)
         spt_call_ended(stream->call);
-    }
     return rc;
 }
 
@@ -174,13 +172,12 @@ static struct stream *push_stream(lua_State *L, struct spt_env *env, const struc
     return stream;
 }
 
-static void arm(struct stream *stream, struct spt_task *task, bool traced, bool follows)
+static void arm(struct stream *stream, struct spt_task *task, bool follows)
 {
     struct spt_call *call = spt_call_new(stream->env, &stream->ask, stream);
     stream->call = call;
     if (!call)
         return;
-    call->trace = traced ? stream : NULL;
     call->kept = stream;
     call->request.high_water = HIGH_WATER;
     call->request.max_body = stream->ask.terms->max_stream;
@@ -191,7 +188,7 @@ static void arm(struct stream *stream, struct spt_task *task, bool traced, bool 
     spt_scope_add(task->scope, &stream->resource);
 }
 
-/* http_stream(session, terms, method, url, headers, body, timeout, trace, follows): as http, but waits for the head
+/* http_stream(session, terms, method, url, headers, body, timeout, nil, follows): as http, but waits for the head
  * alone: {status, head, redirect_url, stream}. With `follows`, a redirect is waited for to its end. */
 static int l_stream(lua_State *L)
 {
@@ -201,9 +198,6 @@ static int l_stream(lua_State *L)
     bool follows = lua_toboolean(L, SPT_ASK_ARGS + 1);
     spt_ask_check(L, env, &ask, SPT_ASK_ARGS);
     struct stream *stream = push_stream(L, env, &ask);
-    bool traced = !lua_isnil(L, SPT_ASK_TRACE);
-    if (traced)
-        spt_call_set_trace(L, SPT_ASK_TRACE, stream);
     struct stream_op *op = (struct stream_op *)spt_op_new(L, s, &open_type);
     op->stream = stream;
     luaL_checkstack(L, 8, NULL);
@@ -212,7 +206,7 @@ static int l_stream(lua_State *L)
         spt_let_go(L, stream);
         return spt_op_refuse(L, &op->op);
     }
-    arm(stream, s->current, traced, follows);
+    arm(stream, s->current, follows);
     if (stream->call)
         op->op.ref = stream->call->ref;
     else
@@ -319,6 +313,23 @@ static int l_head(lua_State *L)
     return 1;
 }
 
+/* stream:trace(trace): it is told the end by its method `ended`. */
+static int l_trace(lua_State *L)
+{
+    struct stream *stream = spt_check_self(L, "stream");
+    lua_settop(L, 2);
+    if (!stream->call)
+        return 0;
+    lua_pushvalue(L, 2);
+    lua_setiuservalue(L, 1, SPT_ASK_TRACE);
+    spt_call_set_trace(L, 2, stream);
+    spt_keep(L, 1);
+    stream->call->trace = stream;
+    if (stream->over)
+        spt_call_tell(stream->call);
+    return 0;
+}
+
 void spt_http_stream_release(struct spt_env *env)
 {
     for (struct spt_link *l; (l = spt_list_pop(&env->streams));)
@@ -326,7 +337,7 @@ void spt_http_stream_release(struct spt_env *env)
 }
 
 static const luaL_Reg methods[] = {
-    {"read", l_read}, {"close", l_close}, {"head", l_head}, {"__gc", l_gc}, {NULL, NULL}};
+    {"read", l_read}, {"close", l_close}, {"head", l_head}, {"trace", l_trace}, {"__gc", l_gc}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"http_stream", l_stream}, {NULL, NULL}};
 
 void spt_open_http_stream(lua_State *L, struct spt_env *env)

@@ -36,6 +36,9 @@ routes, for every method; a HEAD gets the same headers and no body:
   /delay/SECONDS[?bytes=2]       the same, late
   /status/CODE                   that status and a short body (none for 204, 304; after a 1xx comes a 200)
   /echo                          JSON: method, path, query, headers, body, body_size
+  /mirror                        the body that was sent
+  /early/CODE[?read=0]           that status after so many bytes of the request's body, and closes
+  /stall-upload                  reads nothing of the request's body, and never answers
   /headers?N=V&N=V               those response headers, in that order
   /redirect/N                    302 to /redirect/N-1; /redirect/0 is a 200
   /redirect-to?url=U[&status=302]  Location: U
@@ -68,6 +71,8 @@ SIOCOUTQNSD = 0x894B  # Linux: how many bytes of the send queue have not been se
 TEXT = ("Content-Type", "text/plain")
 
 FAILED = {}  # how often /fail was asked, by key
+
+UNREAD = {"early", "stall-upload"}  # routes that are entered before the request's body is read
 
 # What a route returns: what is to become of the connection.
 KEEP, FIN, RST = "keep", "fin", "rst"
@@ -165,6 +170,8 @@ async def read_request(reader, writer):
     except asyncio.LimitOverrunError:
         raise BadRequest("the headers are too large") from None
     request = parse_head(head.decode("latin-1"))
+    if request.route in UNREAD:
+        return request
     if request.headers.get("expect", "").lower() == "100-continue":
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     if "chunked" in request.headers.get("transfer-encoding", "").lower():
@@ -304,6 +311,23 @@ async def route_echo(request, answer):
     return KEEP
 
 
+async def route_mirror(request, answer):
+    await answer.whole(200, request.body, TEXT)
+    return KEEP
+
+
+async def route_early(request, answer):
+    if request.count("read", 0):
+        await answer.reader.readexactly(request.count("read", 0))
+    await answer.whole(whole_number(request.argument, "CODE"), b"enough\n", TEXT, ("Connection", "close"))
+    return FIN
+
+
+async def route_stall_upload(request, answer):
+    await answer.pause(None)
+    return FIN
+
+
 async def route_headers(request, answer):
     headers = parse_qsl(request.query, keep_blank_values=True)
     if not any(name.lower() == "content-length" for name, _ in headers):
@@ -433,6 +457,9 @@ ROUTES = {
     "delay": route_delay,
     "status": route_status,
     "echo": route_echo,
+    "mirror": route_mirror,
+    "early": route_early,
+    "stall-upload": route_stall_upload,
     "headers": route_headers,
     "redirect": route_redirect,
     "redirect-to": route_redirect_to,
@@ -616,7 +643,10 @@ async def serve(sock, log, tls):
     async def connected(reader, writer):
         nonlocal count
         count += 1
-        await Connection(count, log, reader, writer).run()
+        try:
+            await Connection(count, log, reader, writer).run()
+        except asyncio.CancelledError:
+            pass  # the origin ends while its client is still there
 
     def protocol():
         return asyncio.StreamReaderProtocol(Reader(loop), connected, loop=loop)

@@ -1,0 +1,448 @@
+-- septet.http: bodies that are read as they come, and bodies that are made as they are sent.
+local task, http = require "septet.task", require "septet.http"
+local origin = require "origin"
+
+local URL = origin.url
+local MB = 1024 * 1024
+
+-- Kilobytes of memory that the process has.
+local function resident()
+  for line in io.lines "/proc/self/status" do
+    local n = line:match "^VmRSS:%s+(%d+)"
+    if n then return tonumber(n) end
+  end
+end
+
+-- The pieces of an iterator.
+local function pieces_of(...)
+  local pieces, i = { ... }, 0
+  return function()
+    i = i + 1
+    return pieces[i]
+  end
+end
+
+describe("a streamed response", function()
+  it("has its head before its body", function()
+    local session <close> = http.session()
+    local r <close> = session:stream("GET", URL .. "/stall?after=3&length=100")
+    equal({ r.status, r.reason, r.headers["content-length"], r.version, r.method }, { 200, "OK", "100", "1.1", "GET" })
+    equal(r:read(2), "01")
+    equal(r:read(10), "2")
+  end)
+
+  it("gives its body in pieces, in bytes, or as a whole", function()
+    local session <close> = http.session()
+    local r <close> = session:stream("GET", URL .. "/bytes/1000000")
+    local pieces = {}
+    for piece in r:chunks() do pieces[#pieces + 1] = piece end
+    equal(table.concat(pieces), origin.pattern(1000000))
+    equal(r:read(1), nil)
+    equal(r:read(), "")
+    equal(r.times.total > 0, true)
+    local s <close> = session:stream("GET", URL .. "/bytes/100")
+    for piece in s:chunks(7) do equal(#piece <= 7, true) end
+    local t <close> = session:stream("GET", URL .. "/bytes/100")
+    equal(t:read(3), "012")
+    equal(t:read(), origin.pattern(100):sub(4))
+    local u <close> = session:stream("GET", URL .. "/bytes/5")
+    equal({ u.body, u.body, u:read() }, { "01234", "01234", "" })
+  end)
+
+  it("gives each byte when it is there", function()
+    local session <close> = http.session()
+    local r <close> = session:stream("GET", URL .. "/drip?bytes=4&interval=0.01")
+    local pieces = {}
+    for piece in r:chunks() do pieces[#pieces + 1] = piece end
+    equal(pieces, { "0", "1", "2", "3" })
+  end)
+
+  it("is decoded", function()
+    local session <close> = http.session()
+    local r <close> = session:stream("GET", URL .. "/gzip?bytes=300000")
+    equal(r:read(), (("0123456789abcdef"):rep(300000 // 16 + 1)):sub(1, 300000))
+    local chunked <close> = session:stream("GET", URL .. "/chunked?chunks=5&size=100")
+    equal(chunked.body, origin.pattern(500))
+  end)
+
+  it("may be empty", function()
+    local session <close> = http.session()
+    for _, route in ipairs { "/bytes/0", "/status/204", "/status/304" } do
+      local r <close> = session:stream("GET", URL .. route)
+      equal({ r:read(1), r:read() }, { nil, "" })
+    end
+    local r <close> = session:stream("HEAD", URL .. "/bytes/10")
+    equal({ r.status, r.body }, { 200, "" })
+  end)
+
+  it("follows redirects, whose bodies are nobody's", function()
+    local session <close> = http.session()
+    local r <close> = session:stream("GET", URL .. "/redirect/2")
+    equal({ r.url, #r.history, r.body }, { URL .. "/redirect/0", 2, "01" })
+    local first <close> = session:stream("GET", URL .. "/redirect/2", { redirects = false })
+    equal({ first.status, #first.history, first.body }, { 302, 0, "" })
+  end)
+
+  it("is tried again where a policy says so", function()
+    local session <close> = http.session { retries = { backoff = 0.001 } }
+    local r <close> = session:stream("GET", URL .. "/fail/2?key=stream-retry")
+    equal({ r.status, r.attempts, r.body }, { 200, 3, "01" })
+  end)
+
+  it("has the other methods of a response", function()
+    local session <close> = http.session()
+    local r <close> = session:stream("POST", URL .. "/echo", { json = { a = 1 } })
+    equal(r:json().body, '{"a":1}')
+    local missing <close> = session:stream("GET", URL .. "/status/404")
+    raises_error({ kind = "HttpError", code = "status" }, missing.raise_for_status, missing)
+  end)
+end)
+
+describe("lines", function()
+  local function lines_of(...)
+    local body = table.concat({ ... })
+    local session <close> = http.session()
+    local r <close> = session:stream("POST", URL .. "/mirror", { body = body })
+    local lines = {}
+    for line in r:lines() do lines[#lines + 1] = line end
+    return lines
+  end
+
+  it("are without their ends, and the last may have none", function()
+    equal(lines_of "", {})
+    equal(lines_of "a", { "a" })
+    equal(lines_of "a\n", { "a" })
+    equal(lines_of "a\r\n\r\n\nb\rc\n", { "a", "", "", "b\rc" })
+    equal(lines_of("\n", ("x"):rep(100000), "\n", ("y"):rep(70000)), { "", ("x"):rep(100000), ("y"):rep(70000) })
+  end)
+
+  it("that are too long are refused", function()
+    local session <close> = http.session()
+    local r <close> = session:stream("POST", URL .. "/mirror", { body = "ab\nabc\nabcdef\n" })
+    local next_line = r:lines(3)
+    equal({ next_line(), next_line() }, { "ab", "abc" })
+    local err = raises_error({ kind = "HttpError", code = "body_too_large", reason = "line" }, next_line)
+    equal(tostring(err):find("longer than 3 bytes", 1, true) ~= nil, true)
+    local endless <close> = session:stream("GET", URL .. "/bytes/10000000")
+    raises_error({ code = "body_too_large" }, endless:lines(100000))
+  end)
+end)
+
+describe("a reader that is slow", function()
+  it("holds the sender up, and little memory", function()
+    local session <close> = http.session()
+    local before = resident()
+    local r <close> = session:stream("GET", URL .. "/bytes/100000000")
+    for _ = 1, 20 do
+      task.sleep(0.005)
+      equal(#r:read(1), 1)
+    end
+    equal(resident() - before < 20 * 1024, true) -- kilobytes; the body has 100 MB
+    local n = 20
+    for piece in r:chunks() do n = n + #piece end
+    equal(n, 100000000)
+  end)
+
+  it("is not a server that is idle", function()
+    local session <close> = http.session { timeout = { idle = 0.05 } }
+    local r <close> = session:stream("GET", URL .. "/bytes/3000000")
+    equal(#r:read(1), 1)
+    task.sleep(0.15)
+    equal(#r:read(), 2999999)
+  end)
+
+  it("lets others go on", function()
+    local session <close> = http.session()
+    local r <close> = session:stream("GET", URL .. "/bytes/3000000")
+    for _ = 1, 20 do equal(session:get(URL .. "/bytes/3").body, "012") end
+    equal(#r:read(), 3000000)
+  end)
+
+  it("loses nothing of what the server sent before it ended", function()
+    local session <close> = http.session()
+    local mark = origin.mark()
+    local r <close> = session:stream("GET", URL .. "/close-delimited?bytes=700000&spec=ended")
+    origin.closed(mark, origin.eventually(function()
+      return origin.requests(mark, "/close-delimited?bytes=700000&spec=ended")[1]
+    end).connection)
+    equal(r:read(), origin.pattern(700000))
+  end)
+
+  it("learns of a body that breaks off when it gets there", function()
+    local session <close> = http.session()
+    local r <close> = session:stream("GET", URL .. "/truncate?length=1000&sent=500")
+    equal(r:read(1000), origin.pattern(500))
+    raises_error({ kind = "HttpError", code = "partial", phase = "receive" }, r.read, r, 1)
+    raises_error({ code = "partial" }, r.read, r)
+  end)
+end)
+
+describe("a limit", function()
+  it("on the body's size holds for what was asked for", function()
+    local session <close> = http.session { max_body = 1000 }
+    local r <close> = session:stream("GET", URL .. "/bytes/1001")
+    raises_error({ kind = "HttpError", code = "body_too_large" }, r.read, r)
+    local exact <close> = session:stream("GET", URL .. "/bytes/1000")
+    equal(#exact.body, 1000)
+    local more <close> = session:stream("GET", URL .. "/bytes/2000", { max_body = 2000 })
+    equal(#more.body, 2000)
+  end)
+
+  it("on the whole time reaches into the body", function()
+    local session <close> = http.session()
+    local r <close> = session:stream("GET", URL .. "/stall?after=3&length=9", { timeout = 0.05 })
+    equal(r:read(9), "012")
+    raises_error({ kind = "HttpError", code = "timeout", reason = "total", phase = "receive" }, r.read, r)
+  end)
+
+  it("on silence does, too", function()
+    local session <close> = http.session { timeout = { idle = 0.05 } }
+    local r <close> = session:stream("GET", URL .. "/stall?after=3&length=9")
+    raises_error({ kind = "HttpError", code = "timeout", reason = "idle" }, r.read, r)
+  end)
+end)
+
+describe("a stream ends", function()
+  -- The connection of a request for `target` is closed by the client.
+  local function closes(target, fn)
+    local mark = origin.mark()
+    fn(URL .. target)
+    local request = origin.eventually(function() return origin.requests(mark, target)[1] end)
+    equal(origin.closed(mark, request.connection).by, "client")
+  end
+
+  it("when it is closed, and may be closed again", function()
+    local session <close> = http.session()
+    closes("/stall?after=3&length=9&spec=closed", function(url)
+      local r = session:stream("GET", url)
+      r:close()
+      r:close()
+      raises_error({ kind = "HttpError", code = "closed" }, r.read, r)
+    end)
+  end)
+
+  it("with the scope that asked for it", function()
+    local session <close> = http.session()
+    closes("/stall?after=3&length=9&spec=scope", function(url)
+      local kept
+      task.group(function()
+        kept = session:stream("GET", url)
+        equal(kept:read(3), "012")
+      end)
+      raises_error({ code = "closed" }, kept.read, kept)
+    end)
+  end)
+
+  it("with the task that asked for it, whose reader elsewhere is told", function()
+    local session <close> = http.session()
+    local kept
+    local owner = task.spawn(function()
+      kept = session:stream("GET", URL .. "/stall?after=3&length=9")
+      task.sleep(math.huge)
+    end)
+    origin.eventually(function() return kept end)
+    equal(kept:read(3), "012")
+    local reader = task.spawn(kept.read, kept, 1)
+    task.checkpoint()
+    owner:cancel()
+    raises_error({ code = "closed" }, reader.await, reader)
+    task.wait { owner }
+  end)
+
+  it("not with a read that is cancelled", function()
+    local session <close> = http.session()
+    local r <close> = session:stream("GET", URL .. "/drip?bytes=3&interval=0.02")
+    local got = task.move_on_after(0.001, function() return r:read(1) end)
+    equal(got, false)
+    equal(r:read(), "012")
+  end)
+
+  it("with its session", function()
+    local session = http.session()
+    local r <close> = session:stream("GET", URL .. "/stall?after=3&length=9")
+    equal(#r:read(1), 1)
+    session:close()
+    raises_error({ kind = "HttpError", code = "closed" }, r.read, r)
+  end)
+
+  it("and its place is free", function()
+    local session <close> = http.session { limit = 1 }
+    for _ = 1, 3 do
+      local r = session:stream("GET", URL .. "/stall?after=3&length=9")
+      r:close()
+    end
+    equal(session:get(URL .. "/bytes/1").status, 200)
+  end)
+
+  it("while nobody has it any more", function()
+    local session <close> = http.session()
+    task.group(function()
+      for _ = 1, 10 do session:stream("GET", URL .. "/bytes/10"):read(1) end
+      collectgarbage()
+      for _ = 1, 5 do session:stream("GET", URL .. "/stall?after=1&length=3") end
+      collectgarbage()
+      task.checkpoint()
+    end)
+  end)
+
+  it("at the cancellation of its opening", function()
+    local session <close> = http.session()
+    closes("/stall?spec=opening", function(url)
+      local mark = origin.mark()
+      local t = task.spawn(session.stream, session, "GET", url)
+      origin.eventually(function() return origin.requests(mark, "/stall?spec=opening")[1] end)
+      t:cancel()
+      raises_error({ kind = "TaskCancelled" }, t.await, t)
+    end)
+  end)
+end)
+
+it("a stream has one reader at a time", function()
+  local session <close> = http.session()
+  local r <close> = session:stream("GET", URL .. "/stall?after=1&length=3")
+  equal(r:read(1), "0")
+  local t = task.spawn(r.read, r, 1)
+  task.checkpoint()
+  misuse("another task reads the response", function() r:read(1) end)
+  t:cancel()
+  task.wait { t }
+  misuse("bad argument #1 to 'read' %(a whole number of bytes expected, got 0%)", function() r:read(0) end)
+end)
+
+describe("hooks of a stream", function()
+  local function told(fn)
+    local events = {}
+    local function hook(name)
+      return function(_, ev) events[#events + 1] = name .. (ev.exception and " " .. ev.exception.code or "") end
+    end
+    local session <close> = http.session { trace = { request_start = hook "start", request_end = hook "end",
+      request_exception = hook "exception" } }
+    fn(session)
+    task.checkpoint()
+    return events
+  end
+
+  it("tell its end when the body has ended", function()
+    equal(told(function(session)
+      local r <close> = session:stream("GET", URL .. "/redirect/1")
+      equal(r.body, "01")
+    end), { "start", "end" })
+  end)
+
+  it("tell the failure of the body", function()
+    equal(told(function(session)
+      local r <close> = session:stream("GET", URL .. "/truncate")
+      pcall(r.read, r)
+    end), { "start", "exception partial" })
+  end)
+
+  it("tell the end of one that is closed", function()
+    equal(told(function(session)
+      local r <close> = session:stream("GET", URL .. "/stall?after=1&length=2")
+    end), { "start", "end" })
+  end)
+end)
+
+describe("a body that an iterator makes", function()
+  it("is sent as it is made, in chunks", function()
+    local session <close> = http.session()
+    local echo = origin.echo(session, "POST", { body = pieces_of("one ", "", "two ", "three") })
+    equal({ echo.body, echo.headers["transfer-encoding"], echo.headers["content-length"], echo.headers.expect },
+      { "one two three", "chunked", nil, nil })
+    equal(origin.echo(session, "PUT", { body = pieces_of "x" }).method, "PUT")
+    equal(origin.echo(session, "PATCH", { body = pieces_of() }).body_size, 0)
+  end)
+
+  it("may wait, for longer than a server may be silent", function()
+    local session <close> = http.session { timeout = { idle = 0.03, first_byte = 0.5 } }
+    local i = 0
+    local echo = origin.echo(session, "POST", { body = function()
+      i = i + 1
+      if i > 3 then return nil end
+      task.sleep(0.06)
+      return "x"
+    end })
+    equal(echo.body, "xxx")
+  end)
+
+  it("waits for a server that is slow", function()
+    local session <close> = http.session()
+    local made = 0
+    local t = task.spawn(session.post, session, URL .. "/stall-upload", { body = function()
+      made = made + 1
+      return ("x"):rep(65536)
+    end })
+    local last
+    repeat
+      last = made
+      task.sleep(0.05)
+    until made == last
+    equal(made * 65536 < 64 * MB, true) -- the sockets' buffers, and ours
+    t:cancel()
+    task.wait { t }
+  end)
+
+  it("fails the request where it fails itself, with its own error", function()
+    local session <close> = http.session()
+    local mine = { "mine" }
+    local _, err = pcall(session.post, session, URL .. "/echo", { body = function() error(mine) end })
+    equal(rawequal(err, mine), true)
+    misuse("bad piece of 'body' %(string expected, got number%)", function()
+      session:post(URL .. "/echo", { body = pieces_of(1) })
+    end)
+    local n = 0
+    _, err = pcall(session.post, session, URL .. "/echo", { body = function()
+      n = n + 1
+      if n == 3 then error(mine) end
+      return "x"
+    end })
+    equal(rawequal(err, mine), true)
+    equal(session:get(URL .. "/bytes/1").status, 200)
+  end)
+
+  it("is not made any longer once the request is over", function()
+    local session <close> = http.session()
+    local closed = false
+    local t = task.spawn(session.post, session, URL .. "/echo", { body = function()
+      local _ <close> = setmetatable({}, { __close = function() closed = true end })
+      task.sleep(math.huge)
+    end })
+    task.sleep(0.02)
+    t:cancel()
+    raises_error({ kind = "TaskCancelled" }, t.await, t)
+    equal(closed, true)
+    raises_error({ kind = "HttpError", code = "connect" }, session.post, session, origin.refused,
+      { body = function() task.sleep(math.huge) end })
+  end)
+
+  it("is not made twice: retries are off, and a redirect that keeps the method is refused", function()
+    local session <close> = http.session { retries = { methods = { "POST" }, backoff = 0.001 } }
+    equal(session:post(URL .. "/fail/1?key=upload-once", { body = pieces_of "x" }).status, 503)
+    raises_error({ kind = "HttpError", code = "redirect", reason = "not_rewindable" }, session.post, session,
+      URL .. "/redirect-to?url=/echo&status=307", { body = pieces_of "x" })
+    equal(session:post(URL .. "/redirect-to?url=/bytes/1&status=303", { body = pieces_of "x" }).status, 200)
+  end)
+
+  it("goes with a response that is streamed", function()
+    local session <close> = http.session()
+    local n = 0
+    local r <close> = session:stream("POST", URL .. "/mirror", { body = function()
+      n = n + 1
+      return n <= 40 and ("y"):rep(50000) or nil
+    end })
+    local size = 0
+    for piece in r:chunks() do size = size + #piece end
+    equal(size, 2000000)
+    local mine = { "mine" }
+    local _, err = pcall(session.stream, session, "POST", URL .. "/echo", { body = function() error(mine) end })
+    equal(rawequal(err, mine), true)
+  end)
+
+  it("is sent anew where a kept connection proves to be dead", function()
+    local session <close> = http.session()
+    for _ = 1, 5 do
+      session:get(URL .. "/idle-close")
+      equal(origin.echo(session, "POST", { body = pieces_of("a", "b") }).body, "ab")
+    end
+  end)
+end)
