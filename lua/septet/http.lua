@@ -31,7 +31,7 @@ local session_meta = { __name = "septet.http.Session", __index = Session }
 local session_options = {
   base_url = "string", limit = "count", limit_per_host = "count", rate = "any", timeout = "timeout", max_body = "bytes",
   redirects = "any", retries = "any", headers = "table", auth = "table", trace = "table", cookies = "boolean",
-  proxy = "any", resolve = "table", tls = "table",
+  proxy = "any", resolve = "table", tls = "table", allow = "any", deny = "any",
 }
 
 --- What a session may be told.
@@ -50,6 +50,8 @@ local session_options = {
 ---@field proxy string|nil a URL: http, socks4, socks4a, socks5, socks5h; or "environment"; none
 ---@field resolve table<string, string>|nil "host:port" to the address that is taken for it
 ---@field tls septet.Tls|nil
+---@field allow string|string[]|nil where connections may lead, and nowhere else; everywhere
+---@field deny string|string[]|nil where they may not, whatever is allowed: "private" for what is not public; nowhere
 ---@field trace septet.TraceHooks|nil
 
 --- When a request is tried again: after a failure to connect, or one before any byte of an answer, and after some
@@ -84,6 +86,19 @@ local function check_resolve(addresses)
   return list
 end
 
+-- A list of rules, of which a single one is one, too.
+local function check_rules(rules, name)
+  if rules == nil then return nil end
+  if type(rules) == "string" then rules = { rules } end
+  local list = {}
+  for i, rule in ipairs(type(rules) == "table" and rules or { false }) do
+    if type(rule) ~= "string" then args.usage("bad option '%s' to 'session' (strings expected)", name) end
+    list[i] = rule
+  end
+  if name == "allow" and #list == 0 then args.usage("bad option 'allow' to 'session' (at least one rule expected)") end
+  return list
+end
+
 -- The limits and the profile of requests, as the host takes them.
 local function new_terms(times, max_body, connection)
   local terms = { max_body = max_body }
@@ -104,11 +119,14 @@ function http.session(options)
   local list = headers.list("session", defaults, own)
   local times, max_body = limits.times(TIMEOUTS, options.timeout), options.max_body
   local connection = profile.new(options, nil, "session")
+  local pool, bad_rule = core.http_session {
+    limit = options.limit or 64, limit_per_host = options.limit_per_host or 8,
+    cookies = options.cookies, resolve = check_resolve(options.resolve),
+    allow = check_rules(options.allow, "allow"), deny = check_rules(options.deny, "deny"),
+  }
+  if not pool then args.usage("bad rule '%s' for 'session' (a host, address, range or port expected)", bad_rule) end
   local session = setmetatable({
-    core = core.http_session {
-      limit = options.limit or 64, limit_per_host = options.limit_per_host or 8,
-      cookies = options.cookies, resolve = check_resolve(options.resolve),
-    },
+    core = pool,
     terms = new_terms(times, max_body, connection),
     times = times,
     max_body = max_body,

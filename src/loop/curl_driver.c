@@ -418,7 +418,7 @@ static int make_multi(struct spt_session *session, unsigned limit)
 }
 
 int spt_session_new(struct spt_session **out, struct spt_driver *driver,
-                    const struct spt_session_config *config)
+                    struct spt_session_config *config)
 {
     if (config->limit == 0 || config->limit_per_host == 0)
         return SEPTET_EINVAL;
@@ -435,6 +435,10 @@ int spt_session_new(struct spt_session **out, struct spt_driver *driver,
     rc = spt_admission_init(&session->admission, config->limit, config->limit_per_host);
     if (rc != SEPTET_OK)
         goto free_session;
+    rc = spt_policy_new(&session->policy, config->allow, config->n_allow, config->deny,
+                        config->n_deny, &config->bad_rule);
+    if (rc != SEPTET_OK)
+        goto release_admission;
     rc = spt_shared_init(&session->shared, config);
     if (rc == SEPTET_OK)
         rc = make_multi(session, config->limit);
@@ -447,6 +451,8 @@ int spt_session_new(struct spt_session **out, struct spt_driver *driver,
 
 release_shared:
     spt_shared_release(&session->shared);
+    spt_policy_free(session->policy);
+release_admission:
     spt_admission_release(&session->admission);
 free_session:
     free(session);
@@ -474,6 +480,7 @@ void spt_session_free(struct spt_session *session)
 {
     spt_session_close(session);
     spt_shared_release(&session->shared);
+    spt_policy_free(session->policy);
     spt_admission_release(&session->admission);
     spt_link_remove(&session->link);
     free(session);

@@ -49,16 +49,21 @@ unsigned spt_driver_requests(const struct spt_driver *driver);
 /* --- sessions: a pool of connections with its own limits --- */
 
 struct spt_session_config {
-    unsigned limit;             /* requests in flight at once; at least 1 */
-    unsigned limit_per_host;    /* ... per origin (scheme, host, port); at least 1 */
-    bool cookies;               /* kept for the session, and sent back */
+    unsigned limit;           /* requests in flight at once; at least 1 */
+    unsigned limit_per_host;  /* ... per origin (scheme, host, port); at least 1 */
+    bool cookies;             /* kept for the session, and sent back */
+    const char *const *allow; /* rules of policy.h */
+    size_t n_allow;
+    const char *const *deny;
+    size_t n_deny;
+    const char *bad_rule;       /* set by spt_session_new: the one that cannot be understood */
     const char *const *resolve; /* "host:port:address", which is not looked up then */
     size_t n_resolve;
 };
 
 /* Copies what it needs of the config. */
 int spt_session_new(struct spt_session **out, struct spt_driver *driver,
-                    const struct spt_session_config *config);
+                    struct spt_session_config *config);
 
 /* Drops the connections. Requests still queued or in flight end with the failure "closed",
  * delivered in the next lap; new ones are refused with SEPTET_ECLOSED. Harmless when closed. */
@@ -168,6 +173,7 @@ struct spt_request {
     struct spt_link news; /* in the driver's news */
     struct spt_link wake; /* in the driver's wakes */
     bool in_paused, out_paused;
+    bool named; /* the session's policy allows it by its name */
     struct spt_timer timer;
     struct spt_origin *origin;
     struct spt_easy *easy;

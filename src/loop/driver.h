@@ -10,6 +10,7 @@
 #include "loop/admission.h"
 #include "loop/curl_driver.h"
 #include "loop/headers.h"
+#include "loop/policy.h"
 #include "loop/profile.h"
 #include "loop/shared.h"
 #include "loop/sockets.h"
@@ -44,13 +45,14 @@ struct spt_session {
     CURLM *multi; /* NULL once closed */
     struct spt_admission admission;
     struct spt_shared shared;
-    struct spt_link link;    /* in the driver's sessions */
-    struct spt_link pending; /* in the driver's pending */
-    struct spt_link flight;  /* requests in the multi */
-    unsigned paused;         /* ... that wait for their readers */
-    struct spt_timer timer;  /* stands for due_ns, armed no later than it */
-    uint64_t due_ns;         /* when libcurl wants to run, SPT_NEVER for not at all */
-    bool kick;               /* it wants to run now */
+    struct spt_policy *policy; /* owned; NULL: everything is allowed */
+    struct spt_link link;      /* in the driver's sessions */
+    struct spt_link pending;   /* in the driver's pending */
+    struct spt_link flight;    /* requests in the multi */
+    unsigned paused;           /* ... that wait for their readers */
+    struct spt_timer timer;    /* stands for due_ns, armed no later than it */
+    uint64_t due_ns;           /* when libcurl wants to run, SPT_NEVER for not at all */
+    bool kick;                 /* it wants to run now */
 };
 
 /* A libcurl handle and what it remembers of the request it runs. */
@@ -62,17 +64,18 @@ struct spt_easy {
     struct spt_link poke;        /* in the driver's pokes */
     struct spt_link attempts;    /* sockets that connect for it */
     struct spt_head head;
-    const char *refused;   /* the code of the failure for which a callback of ours ended it */
-    int open_errno;        /* of a socket that could not be opened */
-    bool tls;              /* https */
-    bool ready;            /* had a connection for its request */
-    bool retried;          /* on a fresh connection, after a stale one */
-    bool poked;            /* since the last socket was opened */
-    uint64_t t_open_ns;    /* its first socket; 0: none, the connection was there */
-    uint64_t t_tls_ns;     /* its handshake began; 0: it did not */
-    uint64_t t_ready_ns;   /* the request could go out */
-    uint64_t t_first_ns;   /* the response began; 0: not yet */
-    curl_off_t sent_bytes; /* of the body, when last looked */
+    const char *refused;      /* the code of the failure for which a callback of ours ended it */
+    int open_errno;           /* of a socket that could not be opened */
+    struct spt_denial denial; /* of an address; r->peer is that */
+    bool tls;                 /* https */
+    bool ready;               /* had a connection for its request */
+    bool retried;             /* on a fresh connection, after a stale one */
+    bool poked;               /* since the last socket was opened */
+    uint64_t t_open_ns;       /* its first socket; 0: none, the connection was there */
+    uint64_t t_tls_ns;        /* its handshake began; 0: it did not */
+    uint64_t t_ready_ns;      /* the request could go out */
+    uint64_t t_first_ns;      /* the response began; 0: not yet */
+    curl_off_t sent_bytes;    /* of the body, when last looked */
 };
 
 /* The session has something to do in the next lap. */

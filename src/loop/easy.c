@@ -3,6 +3,7 @@
 #include "loop/easy.h"
 
 #include <assert.h>
+#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -22,10 +23,33 @@ enum {
     KEEPALIVE_S = 30      /* of silence, until TCP asks whether the peer is there */
 };
 
+/* A proxy is the session's own choice; what is behind it is not seen. */
+static bool sees_target(const struct spt_request *r)
+{
+    return r->session->policy && !spt_profile_has_proxy(r->profile);
+}
+
+static bool is_denied(struct spt_easy *easy, const struct sockaddr *address)
+{
+    struct spt_request *r = easy->request;
+    if (!sees_target(r))
+        return false;
+    easy->denial = spt_policy_address(r->session->policy, address, r->named);
+    if (!easy->denial.reason)
+        return false;
+    const void *bytes = address->sa_family == AF_INET
+                            ? (const void *)&((const struct sockaddr_in *)address)->sin_addr
+                            : (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
+    inet_ntop(address->sa_family, bytes, r->peer, sizeof r->peer);
+    return true;
+}
+
 static curl_socket_t on_open_socket(void *ud, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct spt_easy *easy = ud;
     struct spt_request *r = easy->request;
+    if (is_denied(easy, &address->addr))
+        return CURL_SOCKET_BAD;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
                     address->protocol);
     (void)purpose;
@@ -80,6 +104,10 @@ static int on_ready(void *ud, char *peer, char *local, int peer_port, int local_
     memcpy(r->peer, peer, len);
     r->peer[len] = '\0';
     r->peer_port = (uint16_t)peer_port;
+    if (sees_target(r))
+        easy->denial = spt_policy_text(r->session->policy, peer, peer_port, r->named);
+    if (easy->denial.reason)
+        return CURL_PREREQFUNC_ABORT;
     easy->ready = true;
     easy->t_ready_ns = spt_loop_now(easy->driver->loop);
     spt_limits_enter(r, r->body_len > 0 || r->upload ? SPT_PHASE_SENDING : SPT_PHASE_WAITING,
@@ -258,6 +286,7 @@ static void forget(struct spt_easy *easy)
     easy->head = (struct spt_head){0};
     easy->refused = NULL;
     easy->open_errno = 0;
+    easy->denial = (struct spt_denial){0};
     easy->ready = easy->poked = false;
     easy->t_open_ns = easy->t_tls_ns = easy->t_ready_ns = easy->t_first_ns = 0;
     easy->sent_bytes = 0;

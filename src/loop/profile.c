@@ -31,6 +31,11 @@ void spt_profile_release(struct spt_profile *p)
     *p = (struct spt_profile){0};
 }
 
+bool spt_profile_has_proxy(const struct spt_profile *p)
+{
+    return p && (p->proxy || p->env_proxy);
+}
+
 static CURLcode put_tls_on(const struct spt_profile *p, CURL *curl)
 {
     CURLcode rc = CURLE_OK;

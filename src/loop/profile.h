@@ -22,6 +22,10 @@ int spt_profile_copy(struct spt_profile *p, const struct spt_profile *from);
 /* No request may have it. */
 void spt_profile_release(struct spt_profile *p);
 
+/* Does a request with this profile, which may be NULL, go through a proxy? The environment's may or may not be
+ * one: it counts. */
+bool spt_profile_has_proxy(const struct spt_profile *p);
+
 /* NULL asks for nothing. curl_easy_reset takes all of it off again. */
 CURLcode spt_profile_put_on(const struct spt_profile *p, CURL *curl);
 

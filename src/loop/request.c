@@ -129,6 +129,18 @@ void spt_request_timed_out(struct spt_request *r)
     finish(r, false);
 }
 
+static void deny(struct spt_request *r, struct spt_denial denial, const char *what,
+                 const char *name, size_t len)
+{
+    char text[sizeof r->failure.text];
+    if (denial.rule)
+        snprintf(text, sizeof text, "%s '%.*s' is denied by the rule '%s'", what, (int)len, name,
+                 denial.rule);
+    else
+        snprintf(text, sizeof text, "%s '%.*s' is not among what is allowed", what, (int)len, name);
+    fail(r, "denied", denial.reason, text);
+}
+
 static const char *refusal_text(const char *code)
 {
     if (strcmp(code, "body_too_large") == 0)
@@ -162,6 +174,10 @@ static void judge(struct spt_request *r, CURLcode code)
     }
     if (is_long_header(easy, code))
         easy->refused = "headers_too_large";
+    if (easy->denial.reason) {
+        deny(r, easy->denial, "address", r->peer, strlen(r->peer));
+        return;
+    }
     if (easy->refused) {
         fail(r, easy->refused, NULL, refusal_text(easy->refused));
         return;
@@ -290,6 +306,19 @@ static int check(struct spt_request *r, struct spt_url_checker *urls,
     return word ? refuse(r, "url", word) : SEPTET_OK;
 }
 
+static int check_policy(struct spt_request *r, const struct spt_policy *policy,
+                        const struct spt_url_origin *origin)
+{
+    if (!policy)
+        return SEPTET_OK;
+    struct spt_denial denial =
+        spt_policy_host(policy, origin->host, origin->host_len, origin->port, &r->named);
+    if (!denial.reason)
+        return SEPTET_OK;
+    deny(r, denial, "host", origin->host, origin->host_len);
+    return SEPTET_EINVAL;
+}
+
 int spt_request_start(struct spt_session *session, struct spt_request *r)
 {
     struct spt_driver *driver = session->driver;
@@ -297,6 +326,8 @@ int spt_request_start(struct spt_session *session, struct spt_request *r)
     if (!session->multi)
         return SEPTET_ECLOSED;
     int rc = check(r, &driver->urls, &origin);
+    if (rc == SEPTET_OK)
+        rc = check_policy(r, session->policy, origin);
     if (rc != SEPTET_OK)
         return rc;
     spt_link_init(&r->link);

@@ -2,6 +2,7 @@
 #include "loop/url.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -90,6 +91,9 @@ static void write_key(struct spt_url_origin *origin, const char *host, const cha
     for (size_t i = 0; i < origin->len; i++)
         if (origin->key[i] >= 'A' && origin->key[i] <= 'Z')
             origin->key[i] = (char)(origin->key[i] - 'A' + 'a');
+    origin->host = strstr(origin->key, "://") + 3;
+    origin->host_len = strlen(host);
+    origin->port = atoi(port);
 }
 
 static CURLUcode read_origin(CURLU *u, struct spt_url_origin *origin)

@@ -13,6 +13,9 @@
 struct spt_url_origin {
     char key[288]; /* a host name has at most 255 bytes */
     size_t len;
+    const char *host; /* in the key; an address of IPv6 in its brackets */
+    size_t host_len;
+    int port;
     bool tls;
 };
 

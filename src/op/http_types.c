@@ -104,8 +104,8 @@ static const char *const *check_strings(lua_State *L, int arg, size_t *n)
     return strings;
 }
 
-/* http_session{limit, limit_per_host, cookies, resolve}: a pool of connections. `resolve` is a list of
- * "host:port:address", or nil. */
+/* http_session{limit, limit_per_host, cookies, resolve, allow, deny}: a pool of connections. `resolve` is a list of
+ * "host:port:address", or nil; so are the lists of rules. Returns nil and the rule where one cannot be understood. */
 static int l_session(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
@@ -117,12 +117,21 @@ static int l_session(lua_State *L)
     };
     lua_getfield(L, 1, "resolve");
     config.resolve = check_strings(L, lua_gettop(L), &config.n_resolve);
+    lua_getfield(L, 1, "allow");
+    config.allow = check_strings(L, lua_gettop(L), &config.n_allow);
+    lua_getfield(L, 1, "deny");
+    config.deny = check_strings(L, lua_gettop(L), &config.n_deny);
     struct spt_session_box *box = lua_newuserdatauv(L, sizeof *box, 0);
     *box = (struct spt_session_box){0};
     luaL_setmetatable(L, SPT_SESSION_META);
     if (!env->driver)
         return spt_error_usage(L, "the host is closed");
     int rc = spt_session_new(&box->session, env->driver, &config);
+    if (rc == SEPTET_EINVAL && config.bad_rule) {
+        lua_pushnil(L);
+        lua_pushstring(L, config.bad_rule);
+        return 2;
+    }
     if (rc != SEPTET_OK)
         return luaL_error(L, "cannot make a session: %s", septet_strerror(rc));
     spt_link_init(&box->link);

@@ -1,0 +1,97 @@
+-- Where a session may connect to: the rules hold for names and for the addresses behind them, on the way of a redirect
+-- and on connections that are open already.
+local http = require "septet.http"
+local origin = require "origin"
+
+local URL = origin.url
+
+local function denied(expected, session, url)
+  local mark = origin.mark()
+  expected.kind, expected.code = "HttpError", "denied"
+  local err = raises_error(expected, session.get, session, url)
+  equal(#origin.since(mark, "open"), 0) -- no socket was opened
+  return err
+end
+
+describe("a rule", function()
+  it("denies a name, an address, a port", function()
+    local function one(rule, reason, url)
+      local session <close> = http.session { deny = rule, resolve = { ["a.invalid:" .. origin.port] = "127.0.0.1" } }
+      local err = denied({ reason = reason, phase = reason == "address" and not url:find "127" and "dns" or "queue" },
+        session, url)
+      equal(tostring(err):find(("by the rule '%s'"):format(rule), 1, true) ~= nil, true, tostring(err))
+    end
+    local named = ("http://a.invalid:%d/bytes/1"):format(origin.port)
+    one("a.invalid", "host", named)
+    one("*.invalid", "host", named)
+    one(":" .. origin.port, "port", named)
+    one("127.0.0.0/8", "address", named)
+    one("private", "address", named)
+    one("127.0.0.1", "address", URL .. "/bytes/1")
+    one("127.0.0.1:" .. origin.port, "address", URL .. "/bytes/1")
+  end)
+
+  it("allows, and then nothing else", function()
+    local session <close> = http.session { allow = "127.0.0.1" }
+    equal(session:get(URL .. "/bytes/1").status, 200)
+    denied({ reason = "address" }, session, "http://[::1]:1/")
+    local named <close> = http.session { allow = { "a.invalid", "b.invalid" },
+      resolve = { ["a.invalid:" .. origin.port] = "127.0.0.1" } }
+    equal(named:get(("http://a.invalid:%d/bytes/1"):format(origin.port)).status, 200)
+    local err = denied({ reason = "host", phase = "queue" }, named, "http://c.invalid/")
+    equal(tostring(err):find("not among what is allowed", 1, true) ~= nil, true)
+    denied({ reason = "address" }, named, URL)
+  end)
+
+  it("that is none is refused", function()
+    misuse("bad rule '10.0.0.0/33' for 'session'", function() http.session { deny = "10.0.0.0/33" } end)
+    misuse("bad rule 'http://a/' for 'session'", function() http.session { allow = { "a", "http://a/" } } end)
+    misuse("bad option 'deny' to 'session' %(strings expected%)", function() http.session { deny = { 1 } } end)
+    misuse("bad option 'allow' to 'session' %(at least one rule expected%)", function() http.session { allow = {} } end)
+    misuse("unknown option 'deny' to 'get'", function() http.get(URL, { deny = "private" }) end)
+  end)
+end)
+
+it("fault.5 a name that led elsewhere the last time is judged by where it leads now", function()
+  local session <close> = http.session { deny = "127.0.0.2",
+    resolve = { ["a.invalid:" .. origin.port] = "127.0.0.2" } }
+  denied({ reason = "address" }, session, ("http://a.invalid:%d/"):format(origin.port))
+end)
+
+describe("fault.29 a redirect", function()
+  it("to what is no HTTP is refused", function()
+    local session <close> = http.session()
+    for _, target in ipairs { "file:///etc/passwd", "gopher://127.0.0.1:" .. origin.port .. "/1", "ftp://127.0.0.1/" } do
+      raises_error({ kind = "HttpError", code = "redirect", reason = "denied" }, session.get, session,
+        URL .. "/redirect-to?url=" .. target)
+    end
+  end)
+
+  it("to an address that is denied opens no socket, however it is written", function()
+    -- The origin itself is allowed by its name; its address, and all that is like it, is not.
+    local session <close> = http.session { allow = { "a.invalid" }, resolve = { ["a.invalid:" .. origin.port] = "127.0.0.1" } }
+    local from = ("http://a.invalid:%d"):format(origin.port)
+    equal(session:get(from .. "/bytes/1").status, 200)
+    local targets = { "169.254.169.254", "[::ffff:127.0.0.1]", "0x7f.1", "2130706433", "0177.0.0.1", "127.1", "localhost",
+      "[::1]", "[64:ff9b::7f00:1]", "0" }
+    for _, target in ipairs(targets) do
+      local mark = origin.mark()
+      raises_error({ kind = "HttpError", code = "denied" }, session.get, session,
+        ("%s/redirect-to?url=http://%s:%d/"):format(from, target, origin.port))
+      equal(#origin.since(mark, "open"), 0)
+    end
+  end)
+
+  it("is judged by the session's rules for what is private", function()
+    local session <close> = http.session { deny = "private" }
+    for _, target in ipairs { "169.254.169.254", "[::ffff:127.0.0.1]", "0x7f.1", "2130706433", "[fe80::1]", "10.1" } do
+      denied({}, session, ("http://%s:%d/"):format(target, origin.port))
+    end
+    denied({ reason = "address" }, session, ("http://localhost:%d/"):format(origin.port))
+  end)
+end)
+
+it("a stream is judged, too", function()
+  local session <close> = http.session { deny = "private" }
+  raises_error({ kind = "HttpError", code = "denied" }, session.stream, session, "GET", URL .. "/bytes/1")
+end)
