@@ -31,7 +31,7 @@ local session_meta = { __name = "septet.http.Session", __index = Session }
 local session_options = {
   base_url = "string", limit = "count", limit_per_host = "count", rate = "any", timeout = "timeout", max_body = "bytes",
   redirects = "any", retries = "any", headers = "table", auth = "table", trace = "table", cookies = "boolean",
-  proxy = "any", resolve = "table", tls = "table", allow = "any", deny = "any",
+  proxy = "any", resolve = "table", tls = "table", http2 = "any", allow = "any", deny = "any",
 }
 
 --- What a session may be told.
@@ -50,6 +50,7 @@ local session_options = {
 ---@field proxy string|nil a URL: http, socks4, socks4a, socks5, socks5h; or "environment"; none
 ---@field resolve table<string, string>|nil "host:port" to the address that is taken for it
 ---@field tls septet.Tls|nil
+---@field http2 boolean|"force"|nil over TLS, where the server offers it; false
 ---@field allow string|string[]|nil where connections may lead, and nowhere else; everywhere
 ---@field deny string|string[]|nil where they may not, whatever is allowed: "private" for what is not public; nowhere
 ---@field trace septet.TraceHooks|nil
@@ -246,7 +247,7 @@ end
 local request_options = {
   headers = "table", params = "table", body = "body", form = "table", json = "any", multipart = "table",
   auth = "table", timeout = "timeout", max_body = "bytes", redirects = "any", retries = "any",
-  proxy = "any", tls = "table",
+  proxy = "any", tls = "table", http2 = "any",
 }
 
 local bodies = {
@@ -279,7 +280,8 @@ local function override(session, hop, options, what)
   end
   if options.params then hop.url = encode.query(hop.url, options.params) end
   local times = limits.times(session.times, options.timeout)
-  if type(options.timeout) == "table" or options.max_body or options.proxy ~= nil or options.tls then
+  if type(options.timeout) == "table" or options.max_body or options.proxy ~= nil or options.tls
+    or options.http2 ~= nil then
     hop.terms = new_terms(times, options.max_body or session.max_body, profile.new(options, session.profile, what))
   end
   hop.redirects = limits.redirects(options.redirects, session.redirects, what)
@@ -323,6 +325,7 @@ end
 ---@field retries integer|septet.Retries|false|nil
 ---@field proxy string|false|nil
 ---@field tls septet.Tls|nil
+---@field http2 boolean|"force"|nil
 
 --- Does a request and waits for the whole response. Raises HttpError; a status is never an error by itself.
 ---@async

@@ -1,5 +1,6 @@
 -- What connections have of their own: TLS, a proxy; of a session, or of one request.
 local args = require "septet.args"
+local core = require "septet.core"
 
 local profile = {}
 
@@ -43,8 +44,22 @@ local function check_proxy(proxy, what)
   return proxy
 end
 
+-- Some versions of libcurl lose data by it: those are to be forced.
+local function check_http2(http2, what)
+  if http2 == "force" then return true end
+  if type(http2) ~= "boolean" then
+    args.usage("bad option 'http2' to '%s' (a boolean or \"force\" expected, got %s)", what, tostring(http2))
+  end
+  local refusal = http2 and core.http2_refusal()
+  if refusal then
+    args.usage("bad option 'http2' to '%s' (%s, %s; http2 = \"force\" asks for it all the same)", what, refusal,
+      core.versions():match("libcurl %S+"))
+  end
+  return http2
+end
+
 --- Checks what options say of connections, and gives it as the host takes it, over what a base says.
----@param options {proxy: string|nil, tls: septet.Tls|nil}
+---@param options {proxy: string|nil, tls: septet.Tls|nil, http2: boolean|"force"|nil}
 ---@param base table|nil
 ---@param what string
 ---@return table
@@ -52,6 +67,7 @@ function profile.new(options, base, what)
   local made = {}
   for name, value in pairs(base or {}) do made[name] = value end
   if options.proxy ~= nil then made.proxy = check_proxy(options.proxy, what) end
+  if options.http2 ~= nil then made.http2 = check_http2(options.http2, what) end
   if options.tls then
     local tls = check_tls(options.tls)
     made.ca_file, made.cert_file, made.key_file = tls.ca_file, tls.cert_file, tls.key_file

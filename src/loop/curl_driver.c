@@ -16,8 +16,7 @@
 #include "loop/request.h"
 #include "septet/septet.h"
 
-#define NS_PER_MS         UINT64_C(1000000)
-#define CURL_VER(x, y, z) ((unsigned)((x) << 16 | (y) << 8 | (z)))
+#define NS_PER_MS UINT64_C(1000000)
 
 enum { CONNECTIONS_MIN = 256 }; /* kept open per session, whatever its limit */
 
@@ -48,7 +47,7 @@ static void note_attempt_over(struct spt_driver *driver, int fd)
 {
     struct spt_socket *s = spt_sockets_find(&driver->sockets, fd);
     struct spt_easy *easy = s ? s->opener : NULL;
-    if (!driver->quirk_poke || !easy || easy->poked)
+    if (!SPT_HAS_QUIRK(driver->quirks, POKE) || !easy || easy->poked)
         return;
     easy->poked = true;
     spt_list_push(&driver->pokes, &easy->poke);
@@ -201,7 +200,7 @@ static void run_due(struct spt_session *session)
     if (due)
         session->due_ns = SPT_NEVER;
     act(session, CURL_SOCKET_TIMEOUT, 0);
-    if (session->driver->quirk_timeout) {
+    if (SPT_HAS_QUIRK(session->driver->quirks, TIMEOUT)) {
         long ms = -1;
         curl_multi_timeout(session->multi, &ms);
         on_timer(session->multi, ms, session);
@@ -316,6 +315,13 @@ const char *spt_http_encodings(void)
     return list;
 }
 
+const char *spt_http2_refusal(void)
+{
+    if (!(curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2))
+        return "this libcurl does not know HTTP/2";
+    return SPT_NO_HTTP2(spt_quirks()) ? "HTTP/2 loses data in this libcurl" : NULL;
+}
+
 static CURLcode global_code;
 
 static void init_curl(void)
@@ -352,11 +358,7 @@ static int start_curl(struct spt_driver *driver)
     uv_once(&once, init_curl);
     if (global_code != CURLE_OK)
         return SEPTET_ENOMEM;
-    const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
-    driver->quirk_poke = v->version_num < CURL_VER(8, 4, 0);
-    driver->quirk_burst = v->version_num < CURL_VER(8, 13, 0);
-    driver->quirk_timeout =
-        v->version_num >= CURL_VER(8, 10, 0) && v->version_num <= CURL_VER(8, 11, 0);
+    driver->quirks = spt_quirks();
     driver->encodings = spt_http_encodings();
     return spt_url_checker_init(&driver->urls);
 }

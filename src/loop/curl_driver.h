@@ -92,6 +92,9 @@ void spt_headers_free(struct spt_headers *headers);
  * whether it was asked for or not. */
 const char *spt_http_encodings(void);
 
+/* Why this libcurl is not to speak HTTP/2: static; NULL: it may. */
+const char *spt_http2_refusal(void);
+
 /* --- requests --- */
 
 /* Where a request is; also what a timeout names. */

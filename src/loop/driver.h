@@ -12,6 +12,7 @@
 #include "loop/headers.h"
 #include "loop/policy.h"
 #include "loop/profile.h"
+#include "loop/quirks.h"
 #include "loop/shared.h"
 #include "loop/sockets.h"
 #include "loop/url.h"
@@ -35,9 +36,7 @@ struct spt_driver {
     struct spt_url_checker urls;
     const char *encodings; /* what libcurl can decode; static */
     bool in_curl;          /* inside a call into libcurl: its callbacks may not call it */
-    bool quirk_poke;
-    bool quirk_burst; /* a paused transfer holds what it has read decoded, before 8.13.0 */
-    bool quirk_timeout;
+    unsigned quirks;       /* of quirks.h */
 };
 
 struct spt_session {

@@ -231,13 +231,20 @@ static long whole_ms(uint64_t ns)
     return ms < INT_MAX ? (long)ms : INT_MAX; /* what libcurl takes */
 }
 
+/* Over TLS, where the server offers it. Requests wait for a connection that is being made, to share it. */
+static void ask_for_http2(CURL *c)
+{
+    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    curl_easy_setopt(c, CURLOPT_PIPEWAIT, 1L);
+}
+
 static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r)
 {
     CURL *c = easy->curl;
+    unsigned quirks = easy->driver->quirks;
     curl_easy_setopt(c, CURLOPT_ERRORBUFFER, r->failure.text);
     set_method(c, r);
-    if (r->high_water &&
-        easy->driver->quirk_burst) /* what one read decodes to is held in one piece */
+    if (r->high_water && SPT_HAS_QUIRK(quirks, BURST))
         curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)STREAM_BUFFER);
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, spt_headers_list(r->headers, has_body(r)));
     if (r->connect_ns) /* libcurl shares it out between the addresses of a name */
@@ -245,6 +252,8 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
     CURLcode rc = spt_shared_put_on(&r->session->shared, c);
     if (rc == CURLE_OK)
         rc = spt_profile_put_on(r->profile, c);
+    if (r->profile && r->profile->http2 && !(r->high_water && SPT_HAS_QUIRK(quirks, HTTP2_PAUSE)))
+        ask_for_http2(c);
     return rc == CURLE_OK ? curl_easy_setopt(c, CURLOPT_URL, r->url) : rc;
 }
 

@@ -15,8 +15,10 @@ static bool copy(char **to, const char *from)
 
 int spt_profile_copy(struct spt_profile *p, const struct spt_profile *from)
 {
-    *p = (struct spt_profile){
-        .env_proxy = from->env_proxy, .insecure = from->insecure, .tls13 = from->tls13};
+    *p = (struct spt_profile){.env_proxy = from->env_proxy,
+                              .insecure = from->insecure,
+                              .tls13 = from->tls13,
+                              .http2 = from->http2};
     bool copied = copy(&p->proxy, from->proxy) && copy(&p->ca_file, from->ca_file) &&
                   copy(&p->cert_file, from->cert_file) && copy(&p->key_file, from->key_file);
     return copied ? SEPTET_OK : SEPTET_ENOMEM;

@@ -14,6 +14,7 @@ struct spt_profile {
     char *key_file;  /* ... and its key; NULL: in cert_file */
     bool insecure;   /* certificates are not checked */
     bool tls13;      /* nothing older */
+    bool http2;      /* over TLS, where the server offers it; easy.c's to ask for */
 };
 
 /* Makes `p` a copy, which owns its strings. Returns SEPTET_OK or SEPTET_ENOMEM; release it in either case. */

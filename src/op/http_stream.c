@@ -336,8 +336,8 @@ void spt_http_stream_release(struct spt_env *env)
         close_stream(SPT_OF(l, struct stream, link));
 }
 
-static const luaL_Reg methods[] = {
-    {"read", l_read}, {"close", l_close}, {"head", l_head}, {"trace", l_trace}, {"__gc", l_gc}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"read", l_read},   {"close", l_close}, {"head", l_head},
+                                   {"trace", l_trace}, {"__gc", l_gc},     {NULL, NULL}};
 static const luaL_Reg functions[] = {{"http_stream", l_stream}, {NULL, NULL}};
 
 void spt_open_http_stream(lua_State *L, struct spt_env *env)

@@ -52,7 +52,7 @@ static int l_terms_gc(lua_State *L)
 
 /* http_terms{...}: what holds for requests. Seconds, nil for no limit: connect, first_byte, idle, queue; bytes:
  * max_body, nil for 64 MiB of a gathered body; and of the connection: proxy (a URL, true for what the environment says), ca_file, cert_file, key_file,
- * insecure, tls13. */
+ * insecure, tls13, http2. */
 static int l_terms(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -78,6 +78,7 @@ static int l_terms(lua_State *L)
         .key_file = (char *)text_field(L, "key_file"),
         .insecure = flag_field(L, "insecure"),
         .tls13 = flag_field(L, "tls13"),
+        .http2 = flag_field(L, "http2"),
     };
     struct spt_terms *terms = lua_newuserdatauv(L, sizeof *terms, 0);
     *terms = made;
@@ -196,6 +197,13 @@ static int l_encodings(lua_State *L)
     return 1;
 }
 
+/* http2_refusal(): why this libcurl is not to speak HTTP/2, or nil. */
+static int l_http2_refusal(lua_State *L)
+{
+    lua_pushstring(L, spt_http2_refusal());
+    return 1;
+}
+
 /* http_join(base, url): where `url`, which may be relative, points from `base`; or nil and a word for what is wrong. */
 static int l_join(lua_State *L)
 {
@@ -303,9 +311,13 @@ static const luaL_Reg head_methods[] = {{"lines", l_head_lines},
                                         {"version", l_head_version},
                                         {"method", l_head_method},
                                         {NULL, NULL}};
-static const luaL_Reg functions[] = {{"http_join", l_join},       {"http_terms", l_terms},
-                                     {"http_session", l_session}, {"http_encodings", l_encodings},
-                                     {"http_headers", l_headers}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"http2_refusal", l_http2_refusal},
+                                     {"http_join", l_join},
+                                     {"http_terms", l_terms},
+                                     {"http_session", l_session},
+                                     {"http_encodings", l_encodings},
+                                     {"http_headers", l_headers},
+                                     {NULL, NULL}};
 
 void spt_open_http_types(lua_State *L, struct spt_env *env)
 {

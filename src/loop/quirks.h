@@ -1,0 +1,42 @@
+/* What is wrong with some versions of libcurl, as far as anything is done about it. Keyed on the version that runs, not
+ * on the header's. */
+#ifndef SPT_LOOP_QUIRKS_H
+#define SPT_LOOP_QUIRKS_H
+
+/* Name, word, and the versions with it: from the first, up to but not with the second. */
+#define SPT_QUIRK_MAP(XX)                                                                             \
+    /* A first address that fails is not followed by the next until its share of the time is gone. */ \
+    XX(POKE, "poke", 0x000000, 0x080400)                                                              \
+    /* A timer that was told of once is not told of again after a call that came early. */            \
+    XX(TIMEOUT, "timeout", 0x080a00, 0x080b01)                                                        \
+    /* A paused transfer holds all that a read decodes to, and not what was read. */                  \
+    XX(BURST, "burst", 0x000000, 0x080d00)                                                            \
+    /* HTTP/2 may lose data, stall or spin. */                                                        \
+    XX(HTTP2, "http2", 0x000000, 0x080700)                                                            \
+    XX(HTTP2_SHUTDOWN, "http2_shutdown", 0x080900, 0x080a00)                                          \
+    XX(HTTP2_TABLE, "http2_table", 0x080e00, 0x080e01)                                                \
+    /* A paused stream of HTTP/2 holds a window of many megabytes. */                                 \
+    XX(HTTP2_PAUSE, "http2_pause", 0x000000, 0x080400)
+
+enum spt_quirk {
+#define XX(name, word, from, to) SPT_QUIRK_##name,
+    SPT_QUIRK_MAP(XX)
+#undef XX
+        SPT_QUIRKS
+};
+
+#define SPT_HAS_QUIRK(quirks, name) (((quirks) >> SPT_QUIRK_##name & 1u) != 0)
+
+/* HTTP/2 is not for use. */
+#define SPT_NO_HTTP2(quirks)                                                                       \
+    (SPT_HAS_QUIRK(quirks, HTTP2) || SPT_HAS_QUIRK(quirks, HTTP2_SHUTDOWN) ||                      \
+     SPT_HAS_QUIRK(quirks, HTTP2_TABLE))
+
+/* Those of a version, as curl_version_info has it, a bit each. `changes` adds and takes away some by their words, as
+ * "+poke,-http2"; NULL: none. */
+unsigned spt_quirks_of(unsigned version, const char *changes);
+
+/* Those of the libcurl that runs, with the changes in the environment's SEPTET_QUIRKS, which is for tests. */
+unsigned spt_quirks(void);
+
+#endif
