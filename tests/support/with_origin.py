@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""with_origin [--tls] CMD ARGS...: runs a command beside an origin of its own.
+"""with_origin [--peer NAME]... CMD ARGS...: runs a command beside an origin of its own.
 
 The origin listens on a free port and logs what it receives. The command finds it through the
-environment: SEPTET_ORIGIN is http://127.0.0.1:PORT, SEPTET_ORIGIN_LOG the path of the log. When the
-With --tls there is a second one, SEPTET_TLS_ORIGIN, in the same log, and a folder SEPTET_TLS with its
-CA's certificate (ca.pem), another CA's (other.pem), and a client's certificate and key (client.pem). When the
-command ends, however it ends, the origin is stopped and the log removed; the exit status is the
+environment: SEPTET_ORIGIN is http://127.0.0.1:PORT, SEPTET_ORIGIN_LOG the path of the log. Beside the
+origin run those peers that are asked for with --peer, and those that the command's last argument, if it
+is a file of specs, names on one of its first lines: "-- peers: nginx tls" (see peers.py). When the
+command ends, however it ends, all of them are stopped and the log removed; the exit status is the
 command's, or 128+n where signal n ended it.
 """
 
@@ -15,38 +15,16 @@ import subprocess
 import sys
 import tempfile
 
+from peers import Peers
+
 ORIGIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "origin.py")
 
 
-def make_certificate(folder, name, subject, *more):
-    """FOLDER/NAME.pem: a certificate, and behind it its key."""
-    cert, key = os.path.join(folder, name + ".crt"), os.path.join(folder, name + ".key")
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command += ["-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=" + subject]
-    done = subprocess.run(command + list(more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode != 0:
-        sys.exit("with_origin: openssl: " + done.stdout)
-    with open(os.path.join(folder, name + ".pem"), "w") as out:
-        for part in (cert, key):
-            with open(part) as file:
-                out.write(file.read())
-
-
-def make_certificates(folder):
-    make_certificate(folder, "ca", "the CA")
-    make_certificate(folder, "other", "another CA")
-    signed = ["-CA", os.path.join(folder, "ca.crt"), "-CAkey", os.path.join(folder, "ca.key")]
-    signed += ["-addext", "basicConstraints=critical,CA:FALSE"]
-    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    make_certificate(folder, "server", "localhost", *signed, *names)
-    make_certificate(folder, "client", "the client", *signed)
-
-
-def start_origin(log, *options):
+def start_origin(log):
     # The pipe on its standard input is its lifeline: it ends when this process is gone, killed or not.
     # In a session of its own it outlasts a Ctrl-C for as long as the command needs to clean up.
     origin = subprocess.Popen(
-        [sys.executable, ORIGIN, "--log", log, *options],
+        [sys.executable, ORIGIN, "--log", log],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -111,29 +89,40 @@ class Command:
         return status if status >= 0 else 128 - status
 
 
+def named_by(path):
+    """The peers that a file of specs names."""
+    if not path.endswith("_spec.lua"):
+        return []
+    with open(path) as file:
+        for line in list(file)[:5]:
+            if line.startswith("-- peers:"):
+                return line.split()[2:]
+    return []
+
+
 def main():
-    arguments = sys.argv[1:]
-    tls = arguments[:1] == ["--tls"]
-    arguments = arguments[tls:]
+    arguments, names = sys.argv[1:], []
+    while arguments[:1] == ["--peer"]:
+        names.append(arguments[1])
+        del arguments[:2]
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__.strip(), file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
+    names += named_by(arguments[-1])
     command = Command()
     with tempfile.TemporaryDirectory(prefix="septet-origin-") as folder:
         log = os.path.join(folder, "log.jsonl")
         origin, port = start_origin(log)
-        origins = [origin]
         environment = dict(os.environ, SEPTET_ORIGIN=f"http://127.0.0.1:{port}", SEPTET_ORIGIN_LOG=log)
-        if tls:
-            make_certificates(folder)
-            origin, port = start_origin(log, "--tls", folder)
-            origins.append(origin)
-            environment.update(SEPTET_TLS_ORIGIN=f"https://127.0.0.1:{port}", SEPTET_TLS=folder)
-        status = command.run(arguments, environment)
-        for origin in origins:
-            if not stop_origin(origin) and status == 0:
-                status = 1
-    return status
+        peers = Peers(folder, log, environment)
+        try:
+            for name in dict.fromkeys(names):
+                peers.start(name)
+            status = command.run(arguments, environment)
+        finally:
+            well = peers.stop()
+        well = stop_origin(origin) and well
+    return status or int(not well)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 -- TLS: who is trusted, who the client is, and what is refused before a byte of a request is sent.
+-- peers: tls
 local http = require "septet.http"
 local origin = require "origin"
 
