@@ -61,7 +61,8 @@ end)
 describe("fault.29 a redirect", function()
   it("to what is no HTTP is refused", function()
     local session <close> = http.session()
-    for _, target in ipairs { "file:///etc/passwd", "gopher://127.0.0.1:" .. origin.port .. "/1", "ftp://127.0.0.1/" } do
+    local gopher = "gopher://127.0.0.1:" .. origin.port .. "/1"
+    for _, target in ipairs { "file:///etc/passwd", gopher, "ftp://127.0.0.1/" } do
       raises_error({ kind = "HttpError", code = "redirect", reason = "denied" }, session.get, session,
         URL .. "/redirect-to?url=" .. target)
     end
@@ -69,11 +70,12 @@ describe("fault.29 a redirect", function()
 
   it("to an address that is denied opens no socket, however it is written", function()
     -- The origin itself is allowed by its name; its address, and all that is like it, is not.
-    local session <close> = http.session { allow = { "a.invalid" }, resolve = { ["a.invalid:" .. origin.port] = "127.0.0.1" } }
+    local session <close> = http.session { allow = "a.invalid",
+      resolve = { ["a.invalid:" .. origin.port] = "127.0.0.1" } }
     local from = ("http://a.invalid:%d"):format(origin.port)
     equal(session:get(from .. "/bytes/1").status, 200)
-    local targets = { "169.254.169.254", "[::ffff:127.0.0.1]", "0x7f.1", "2130706433", "0177.0.0.1", "127.1", "localhost",
-      "[::1]", "[64:ff9b::7f00:1]", "0" }
+    local targets = { "169.254.169.254", "[::ffff:127.0.0.1]", "0x7f.1", "2130706433", "0177.0.0.1", "127.1",
+      "localhost", "[::1]", "[64:ff9b::7f00:1]", "0" }
     for _, target in ipairs(targets) do
       local mark = origin.mark()
       raises_error({ kind = "HttpError", code = "denied" }, session.get, session,

@@ -5,6 +5,7 @@ them. Each tells of itself in the environment:
   tls        SEPTET_TLS_ORIGIN, an origin that speaks TLS, in the origin's own log; SEPTET_TLS, a folder of
              certificates (see certificates.py)
   faulty     SEPTET_FAULTY, the ports of faulty.py as JSON; SEPTET_FAULTY_LOG
+  h2         SEPTET_H2, the port of h2.py; SEPTET_H2_LOG
   nginx      SEPTET_NGINX and SEPTET_NGINX_TLS, its URLs; SEPTET_NGINX_LOG; SEPTET_NGINX_ROOT, what it serves
   tinyproxy  SEPTET_TINYPROXY and SEPTET_TINYPROXY_AUTH, host:port of one for all and of one for user:secret
   socks      SEPTET_SOCKS and SEPTET_SOCKS_AUTH, the same of SOCKS5
@@ -150,6 +151,13 @@ class Peers:
         open(log, "w").close()
         line = self.talker(sys.executable, os.path.join(HERE, "faulty.py"), self.folder, log)
         self.environment.update(SEPTET_FAULTY=line, SEPTET_FAULTY_LOG=log)
+
+    def start_h2(self):
+        self.certificates()
+        log = self.path("h2.jsonl")
+        open(log, "w").close()
+        line = self.talker(sys.executable, os.path.join(HERE, "h2.py"), self.folder, log)
+        self.environment.update(SEPTET_H2=line.split()[1], SEPTET_H2_LOG=log)
 
     def start_nginx(self):
         self.certificates()

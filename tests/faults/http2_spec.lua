@@ -1,0 +1,193 @@
+-- HTTP/2: what is multiplexed, what a server may do to it, and what is left of a connection behind it. Where libcurl
+-- is not fit for it, it is forced here.
+-- peers: nginx h2
+local task, http = require "septet.task", require "septet.http"
+local core = require "septet.core"
+local origin = require "origin"
+
+local NGINX, DIR, PORT = os.getenv "SEPTET_NGINX_TLS", os.getenv "SEPTET_TLS", os.getenv "SEPTET_H2"
+local REFUSED = core.http2_refusal()
+local HTTP2 = REFUSED and "force" or true
+
+-- A session, the URL of a scenario of h2.py, and its log from here on.
+local function scenario(name, options)
+  local host = name .. ".invalid"
+  options = options or {}
+  options.http2, options.tls = HTTP2, { insecure = true } -- the certificate is for localhost
+  options.resolve = { [host .. ":" .. PORT] = "127.0.0.1" }
+  local function events(kind)
+    local file <close> = assert(io.open(os.getenv "SEPTET_H2_LOG"))
+    local found = {}
+    for line in file:lines() do
+      local event = origin.decode(line)
+      if event.scenario == name and event.event == kind then found[#found + 1] = event end
+    end
+    return found
+  end
+  return http.session(options), ("https://%s:%s/"):format(host, PORT), events
+end
+
+it("http.41 is refused where libcurl loses data by it, unless it is forced", function()
+  local ok, err = pcall(http.session, { http2 = true })
+  equal(ok, REFUSED == nil)
+  if REFUSED then
+    equal(core.is(err, "Usage"), true)
+    equal(err.message:find("libcurl %d+%.%d+%.%d+; http2 = \"force\"") ~= nil, true, err.message)
+  end
+  http.session({ http2 = "force" }):close()
+  misuse("bad option 'http2' to 'session' %(a boolean or \"force\" expected, got 2%)", function()
+    http.session { http2 = 2 }
+  end)
+end)
+
+describe("http.41 with nginx", function()
+  local function session_with(options)
+    options.http2, options.tls = HTTP2, { ca_file = DIR .. "/ca.pem" }
+    return http.session(options)
+  end
+
+  it("a request is one of HTTP/2, and one of HTTP/1.1 where it is not asked for", function()
+    local session <close> = session_with {}
+    local r = session:get(NGINX .. "/small.txt")
+    equal({ r.status, r.version, r.body, r.reason }, { 200, "2", "0123456789abcdef", "" })
+    equal(session:get(NGINX .. "/small.txt", { http2 = false }).version, "1.1")
+    equal(session:get(os.getenv "SEPTET_NGINX" .. "/small.txt").version, "1.1")
+  end)
+
+  it("many go over one connection", function()
+    local session <close> = session_with { limit = 40, limit_per_host = 40 }
+    equal(session:get(NGINX .. "/small.txt").version, "2")
+    local urls = {}
+    for i = 1, 40 do urls[i] = NGINX .. "/small.txt?" .. i end
+    local reused = 0
+    for _, r in ipairs(task.gather(task.map(function(url) return session:get(url) end, urls))) do
+      equal({ r.status, r.version }, { 200, "2" })
+      reused = reused + (r.times.tls and 0 or 1)
+    end
+    equal(reused, 40)
+  end)
+
+  it("bodies go both ways", function()
+    local session <close> = session_with {}
+    equal(#session:get(NGINX .. "/large.txt").body, 1024 * 1024)
+    local echo = origin.decode(session:post(NGINX .. "/upstream/echo", { body = ("x"):rep(300000) }).body)
+    equal(echo.body_size, 300000)
+    local i = 0
+    echo = origin.decode(session:post(NGINX .. "/upstream/echo", { body = function()
+      i = i + 1
+      return i <= 10 and ("y"):rep(10000) or nil
+    end }).body)
+    equal(echo.body_size, 100000)
+    local stream <close> = session:stream("GET", NGINX .. "/large.txt")
+    local n = 0
+    for piece in stream:chunks() do n = n + #piece end
+    equal(n, 1024 * 1024)
+  end)
+end)
+
+describe("http.41", function()
+  it("a hundred streams are open on one connection", function()
+    local session, url, events = scenario("together", { limit = 100, limit_per_host = 100 })
+    local _ <close> = session
+    local urls = {}
+    for i = 1, 100 do urls[i] = url .. i end
+    for _, r in ipairs(task.gather(task.map(function(u) return session:get(u) end, urls))) do
+      equal({ r.status, r.body, r.version }, { 200, "hello", "2" })
+    end
+    equal({ #events "open", #events "request" }, { 1, 100 })
+  end)
+
+  it("those that a server did not look at before it left go elsewhere", function()
+    local session, url, events = scenario "leaving"
+    local _ <close> = session
+    local urls = {}
+    for i = 1, 8 do urls[i] = url .. i end
+    local done = 0
+    for _, t in ipairs(task.map(function(u) return session:get(u) end, urls)) do
+      local ok, result = pcall(t.await, t)
+      done = done + (ok and 1 or 0)
+      equal(ok or result.code == "reset" or result.code == "protocol", true)
+    end
+    equal(done >= 1, true)
+    equal(session:get(url).body, "hello")
+    equal(#events "open" >= 2, true)
+  end)
+
+  it("one that was refused unseen is sent again", function()
+    local session, url, events = scenario "refusing"
+    local _ <close> = session
+    equal(session:get(url).body, "hello")
+    equal(#events "request", 2)
+  end)
+end)
+
+describe("fault.34", function()
+  for _, name in ipairs { "resetting", "midway" } do
+    it("a body that breaks off is an error, twenty times: " .. name, function()
+      local session, url = scenario(name)
+      local _ <close> = session
+      for _ = 1, 20 do
+        local err = raises_error({ kind = "HttpError" }, session.get, session, url)
+        equal(({ protocol = true, partial = true, reset = true })[err.code], true, err.code)
+      end
+    end)
+  end
+
+  it("a body that is shorter than it was said to be is an error", function()
+    local session, url = scenario "short"
+    local _ <close> = session
+    for _ = 1, 5 do
+      local err = raises_error({ kind = "HttpError" }, session.get, session, url)
+      equal(({ protocol = true, partial = true })[err.code], true, err.code)
+    end
+  end)
+end)
+
+describe("fault.35", function()
+  it("a stream that is cancelled leaves its connection to the others", function()
+    local session, url, events = scenario "stalling"
+    local _ <close> = session
+    for i = 1, 5 do
+      local t = task.spawn(session.get, session, url)
+      origin.eventually(function() return #events "request" == i end)
+      t:cancel()
+      raises_error({ kind = "TaskCancelled" }, t.await, t)
+    end
+    equal(#events "open", 1)
+  end)
+
+  it("five hundred that are cancelled, too", function()
+    local session, url, events = scenario("mute", { limit = 500, limit_per_host = 500 })
+    local _ <close> = session
+    local tasks = {}
+    for i = 1, 500 do tasks[i] = task.spawn(session.get, session, url .. i) end
+    -- Of a connection, libcurl opens a hundred streams at once: some may be elsewhere.
+    origin.eventually(function() return #events "request" >= 100 end)
+    for _, t in ipairs(tasks) do t:cancel() end
+    for _, t in ipairs(tasks) do raises_error({ kind = "TaskCancelled" }, t.await, t) end
+    for _ = #events "request", 500 do pcall(session.get, session, url, { timeout = 0.02 }) end
+    equal(session:get(url).body, "hello")
+  end)
+end)
+
+describe("fault.36", function()
+  it("a window that never opens ends by a limit", function()
+    local session, url = scenario("closed", { timeout = { idle = 0.2, first_byte = 0.2 } })
+    local _ <close> = session
+    with_ticker(function()
+      local err = raises_error({ kind = "HttpError", code = "timeout" }, session.post, session, url,
+        { body = ("x"):rep(200000) })
+      equal(err.reason == "idle" or err.reason == "first_byte", true, err.reason)
+    end)
+    equal(session:get(url).body, "hello")
+  end)
+
+  it("settings without end do, too", function()
+    local session, url = scenario("flooding", { timeout = { first_byte = 0.2 } })
+    local _ <close> = session
+    with_ticker(function()
+      local err = raises_error({ kind = "HttpError" }, session.get, session, url)
+      equal(err.code == "timeout" and err.reason == "first_byte" or err.code == "protocol", true, err.code)
+    end)
+  end)
+end)

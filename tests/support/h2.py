@@ -1,0 +1,247 @@
+#!/usr/bin/env python3
+"""h2 FOLDER LOG: a server of HTTP/2 that fails in ways no real one can be asked to, on a free port of loopback.
+
+Speaks TLS with FOLDER/server.pem. What a connection does is the first label of the name the client asks for (SNI):
+see SCENARIOS. It reads no headers, so that it needs no HPACK: each answer is a status and the body "hello". Prints
+"port N" once it listens, and ends when its standard input is closed.
+
+The log, one JSON object a line: "open", "request" (a stream), "reset" (a stream, by the client), "close"; each with
+"connection" and "scenario".
+"""
+
+import asyncio
+import json
+import os
+import ssl
+import sys
+
+FOLDER, LOG = sys.argv[1:3]
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
+END_STREAM = END_HEADERS_ACK = 1
+END_HEADERS = 4
+STATUS_200 = b"\x88"  # of HPACK's own table
+LENGTH_100 = b"\x0f\x0d\x03100"  # content-length: 100, by a name of that table
+INTERNAL_ERROR, REFUSED_STREAM, NO_ERROR = 2, 7, 0
+TOGETHER = 100  # streams that "together" waits for
+MUTE = 500      # streams that "mute" never answers
+
+counts = {"connections": {}, "streams": {}}
+
+
+def log(event, **fields):
+    with open(LOG, "a", encoding="utf-8") as file:
+        file.write(json.dumps({"event": event, **fields}) + "\n")
+
+
+def frame(kind, flags, stream, payload=b""):
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+def answer(stream, body=b"hello"):
+    return frame(HEADERS, END_HEADERS, stream, STATUS_200) + frame(DATA, END_STREAM, stream, body)
+
+
+def begun(stream):
+    """A head that promises 100 bytes, and some of them."""
+    return frame(HEADERS, END_HEADERS, stream, STATUS_200 + LENGTH_100) + frame(DATA, 0, stream, b"x" * 10)
+
+
+def reset(stream, code):
+    return frame(RST_STREAM, 0, stream, code.to_bytes(4, "big"))
+
+
+def goaway(last, code=NO_ERROR):
+    return frame(GOAWAY, 0, 0, last.to_bytes(4, "big") + code.to_bytes(4, "big"))
+
+
+class Connection:
+    settings = b""
+
+    def __init__(self, scenario, number, reader, writer):
+        self.scenario, self.number, self.reader, self.writer = scenario, number, reader, writer
+        self.streams = []
+
+    def log(self, event, **fields):
+        log(event, connection=self.number, scenario=self.scenario, **fields)
+
+    def send(self, data):
+        self.writer.write(data)
+
+    async def run(self):
+        self.log("open")
+        try:
+            await self.reader.readexactly(len(PREFACE))
+            self.send(frame(SETTINGS, 0, 0, self.settings))
+            self.opened()
+            while not self.writer.is_closing():
+                await self.read_frame()
+        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+            pass
+        self.log("close")
+        self.writer.close()
+
+    async def read_frame(self):
+        head = await self.reader.readexactly(9)
+        payload = await self.reader.readexactly(int.from_bytes(head[:3], "big"))
+        kind, flags, stream = head[3], head[4], int.from_bytes(head[5:9], "big") & 0x7FFFFFFF
+        if kind == SETTINGS and not flags & END_HEADERS_ACK:
+            self.send(frame(SETTINGS, END_HEADERS_ACK, 0))
+        elif kind == PING and not flags & END_HEADERS_ACK:
+            self.send(frame(PING, END_HEADERS_ACK, 0, payload))
+        elif kind == RST_STREAM:
+            self.log("reset", stream=stream)
+        elif kind == HEADERS:
+            self.streams.append(stream)
+            counts["streams"][self.scenario] = counts["streams"].get(self.scenario, 0) + 1
+            self.log("request", stream=stream)
+        if kind in (HEADERS, DATA) and flags & END_STREAM:
+            self.requested(stream)
+        await self.writer.drain()
+
+    def opened(self):
+        pass
+
+    def requested(self, stream):
+        self.send(answer(stream))
+
+    def is_first(self):
+        return counts["connections"][self.scenario] == 1
+
+    async def end(self):
+        await self.writer.drain()
+        self.writer.close()
+
+
+class Together(Connection):
+    """Answers when as many streams are open as it waits for."""
+
+    def requested(self, stream):
+        if len(self.streams) == TOGETHER:
+            self.send(b"".join(answer(each) for each in self.streams))
+
+
+class Leaving(Connection):
+    """The first connection answers its first stream, says that it has seen no other, and goes."""
+
+    def requested(self, stream):
+        if not self.is_first():
+            self.send(answer(stream))
+        elif stream == self.streams[0]:
+            self.send(answer(stream) + goaway(stream))
+
+
+class LeavingMidway(Connection):
+    """Goes in the middle of each body."""
+
+    def requested(self, stream):
+        self.send(begun(stream) + goaway(stream))
+        asyncio.ensure_future(self.end())
+
+
+class Resetting(Connection):
+    """Resets each stream in the middle of its body."""
+
+    def requested(self, stream):
+        self.send(begun(stream) + reset(stream, INTERNAL_ERROR))
+
+
+class Short(Connection):
+    """Ends each stream properly, before the length it promised."""
+
+    def requested(self, stream):
+        self.send(begun(stream) + frame(DATA, END_STREAM, stream))
+
+
+class Refusing(Connection):
+    """Refuses the first stream of all, unseen."""
+
+    def requested(self, stream):
+        first = counts["streams"][self.scenario] == 1
+        self.send(reset(stream, REFUSED_STREAM) if first else answer(stream))
+
+
+class Closed(Connection):
+    """Lets nothing of a request's body through, ever."""
+
+    settings = (4).to_bytes(2, "big") + (0).to_bytes(4, "big")
+
+
+class Flooding(Connection):
+    """Sends SETTINGS without end, and nothing else."""
+
+    def opened(self):
+        asyncio.ensure_future(self.flood())
+
+    async def flood(self):
+        while not self.writer.is_closing():
+            self.send(frame(SETTINGS, 0, 0) * 100)
+            try:
+                await self.writer.drain()
+            except ConnectionError:
+                return
+            await asyncio.sleep(0.005)
+
+    def requested(self, stream):
+        pass
+
+
+class Mute(Connection):
+    """Never answers the first streams of all."""
+
+    def requested(self, stream):
+        if counts["streams"][self.scenario] > MUTE:
+            self.send(answer(stream))
+
+
+class Stalling(Connection):
+    """Answers nothing but the beginning of each body."""
+
+    def requested(self, stream):
+        self.send(begun(stream))
+
+
+SCENARIOS = {
+    "ok": Connection, "together": Together, "leaving": Leaving, "midway": LeavingMidway, "resetting": Resetting,
+    "short": Short, "refusing": Refusing, "closed": Closed, "flooding": Flooding, "mute": Mute, "stalling": Stalling,
+}
+
+
+def tls_context():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(os.path.join(FOLDER, "server.pem"))
+    context.set_alpn_protocols(["h2", "http/1.1"])
+
+    def name(connection, host, _):
+        connection.scenario = (host or "ok").split(".")[0]
+
+    context.sni_callback = name
+    return context
+
+
+async def main():
+    number = 0
+
+    async def connected(reader, writer):
+        nonlocal number
+        number += 1
+        connection = writer.get_extra_info("ssl_object")
+        scenario = getattr(connection, "scenario", "ok")
+        counts["connections"][scenario] = counts["connections"].get(scenario, 0) + 1
+        if connection.selected_alpn_protocol() != "h2":
+            writer.close()
+            return
+        try:
+            await SCENARIOS.get(scenario, Connection)(scenario, number, reader, writer).run()
+        except asyncio.CancelledError:
+            pass
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls_context())
+    print("port", server.sockets[0].getsockname()[1], flush=True)
+    done = asyncio.Event()
+    asyncio.get_running_loop().add_reader(0, lambda: os.read(0, 4096) or done.set())
+    await done.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
