@@ -465,6 +465,7 @@ static int host_close(septet_host *h)
     if (h->driver) {
         spt_http_release(&h->core->env);
         spt_io_release(&h->core->env);
+        spt_file_release(&h->core->env);
         spt_driver_free(h->driver);
         h->core->env.driver = NULL;
     }

@@ -26,6 +26,7 @@ struct spt_env {
     struct spt_link streams;
     struct spt_link readers; /* private to io.c, as the next */
     struct spt_input *input; /* standard input, once somebody has asked for it */
+    struct spt_link files;   /* private to file.c */
     bool has_sinks;          /* private to lua/trace.c */
     uint64_t flushed;        /* private to lua/trace.c: the ring's head when sinks last ran */
 };
@@ -70,11 +71,15 @@ void spt_open_semaphore(lua_State *L, struct spt_env *env);
 void spt_open_lock(lua_State *L, struct spt_env *env);
 void spt_open_channel(lua_State *L, struct spt_env *env);
 void spt_open_io(lua_State *L, struct spt_env *env);
+void spt_open_file(lua_State *L, struct spt_env *env);
 
 /* Closes the sessions that scripts left open, before the driver goes. */
 void spt_http_release(struct spt_env *env);
 
 /* Closes the readers that scripts left open, before the loop goes. */
 void spt_io_release(struct spt_env *env);
+
+/* Closes the files that scripts left open, before the loop goes. */
+void spt_file_release(struct spt_env *env);
 
 #endif

@@ -1,0 +1,381 @@
+/* Output. A job is a function for the pool that makes plain system calls; what it changes the loop looks at when it
+ * has ended.
+ *
+ * A file has one writer, by a lock on it: a cancelled one whose last write is still under way must not write into what
+ * the next one has begun anew, nor another process. */
+#include "loop/output.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/list.h"
+#include "loop/loop.h"
+#include "septet/septet.h"
+
+/* n = call, again where a signal came between. */
+#define UNINTERRUPTED(n, call)                                                                     \
+    do {                                                                                           \
+        (n) = (call);                                                                              \
+    } while ((n) < 0 && errno == EINTR)
+
+static int last_error(void)
+{
+    return uv_translate_sys_error(errno);
+}
+
+/* --- life --- */
+
+static struct spt_output *new_output(struct spt_loop *loop, const char *path)
+{
+    struct spt_output *out = calloc(1, sizeof *out);
+    if (!out)
+        return NULL;
+    out->loop = loop;
+    out->fd = -1;
+    spt_buf_init(&out->buf, SPT_OUTPUT_CHUNK);
+    out->path = strdup(path);
+    if (out->path)
+        return out;
+    free(out);
+    return NULL;
+}
+
+static void release(struct spt_output *out)
+{
+    EVP_MD_CTX_free(out->digest);
+    spt_buf_release(&out->buf);
+    free(out->target);
+    free(out->path);
+    free(out);
+}
+
+/* --- jobs: each returns 0 or an error --- */
+
+/* Closed it is in any case, also where a signal came between. */
+static int close_file(struct spt_output *out)
+{
+    int rc = out->fd >= 0 ? close(out->fd) : 0;
+    out->fd = -1;
+    out->doing = "close";
+    return rc == 0 || errno == EINTR ? 0 : last_error();
+}
+
+static int digest_bytes(struct spt_output *out, const void *bytes, size_t n)
+{
+    return out->digest && !EVP_DigestUpdate(out->digest, bytes, n) ? UV_ENOMEM : 0;
+}
+
+static int digest_anew(struct spt_output *out)
+{
+    return out->digest && !EVP_DigestInit_ex(out->digest, out->md, NULL) ? UV_ENOMEM : 0;
+}
+
+/* Begins the digest with what the file holds, which may take long. */
+static int digest_file(struct spt_output *out)
+{
+    int rc = digest_anew(out);
+    char *chunk = malloc(SPT_OUTPUT_CHUNK);
+    if (!chunk)
+        return UV_ENOMEM;
+    uint64_t at = 0;
+    out->doing = "read";
+    while (rc == 0 && at < out->size) {
+        ssize_t n;
+        UNINTERRUPTED(n, pread(out->fd, chunk, SPT_OUTPUT_CHUNK, (off_t)at));
+        rc = n > 0 ? digest_bytes(out, chunk, (size_t)n) : n < 0 ? last_error() : UV_EIO;
+        at += n > 0 ? (uint64_t)n : 0;
+        if (out->unasked)
+            rc = UV_ECANCELED;
+    }
+    free(chunk);
+    return rc;
+}
+
+static int empty_file(struct spt_output *out)
+{
+    int rc;
+    out->doing = "truncate";
+    UNINTERRUPTED(rc, ftruncate(out->fd, 0));
+    if (rc != 0)
+        return last_error();
+    out->size = 0;
+    return digest_anew(out);
+}
+
+/* Has the descriptor the lock, and the file its name? Else its writer has given it another name meanwhile. Returns 1,
+ * 0 where it is to be opened anew, or an error. */
+static int lock_file(struct spt_output *out)
+{
+    struct stat mine, named;
+    int rc;
+    UNINTERRUPTED(rc, flock(out->fd, LOCK_EX | LOCK_NB));
+    if (rc != 0 && errno == EWOULDBLOCK)
+        return UV_EBUSY; /* other errors: a file system without locks */
+    if (fstat(out->fd, &mine) != 0)
+        return last_error();
+    if (!S_ISREG(mine.st_mode))
+        return UV_EINVAL;
+    out->size = (uint64_t)mine.st_size;
+    return stat(out->path, &named) == 0 && mine.st_dev == named.st_dev &&
+           mine.st_ino == named.st_ino;
+}
+
+/* Without O_NONBLOCK a FIFO would keep a thread of the pool until it has a reader. */
+static int open_file(struct spt_output *out)
+{
+    int rc = 0;
+    while (rc == 0) {
+        close_file(out);
+        out->doing = "open";
+        UNINTERRUPTED(out->fd,
+                      open(out->path, O_RDWR | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0666));
+        rc = out->fd < 0 ? last_error() : lock_file(out);
+    }
+    if (rc > 0)
+        rc = out->append ? 0 : empty_file(out);
+    return rc;
+}
+
+static int write_bytes(struct spt_output *out)
+{
+    ssize_t n = 1;
+    out->doing = "write";
+    for (out->written = 0; out->written < out->buf.len; out->written += (size_t)n) {
+        UNINTERRUPTED(n, pwrite(out->fd, out->buf.data + out->written, out->buf.len - out->written,
+                                (off_t)(out->size + out->written)));
+        if (n <= 0)
+            break;
+    }
+    int rc = n < 0 ? last_error() : n == 0 ? UV_EIO : 0;
+    out->size += out->written;
+    int digested = digest_bytes(out, out->buf.data, out->written);
+    return rc ? rc : digested;
+}
+
+static int sync_file(struct spt_output *out)
+{
+    int rc;
+    out->doing = "sync";
+    UNINTERRUPTED(rc, fsync(out->fd));
+    return rc == 0 ? 0 : last_error();
+}
+
+/* A name is on the disk when the folder that holds it is. Some file systems cannot do that for a folder, and some
+ * folders can be written but not read. */
+static int sync_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    if (!folder)
+        return UV_ENOMEM;
+    int fd, rc;
+    UNINTERRUPTED(fd, open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    free(folder);
+    if (fd < 0)
+        return errno == EACCES ? 0 : last_error();
+    UNINTERRUPTED(rc, fsync(fd));
+    int error = rc == 0 || errno == EINVAL || errno == ENOTSUP ? 0 : last_error();
+    close(fd);
+    return error;
+}
+
+static int commit_file(struct spt_output *out)
+{
+    int rc = sync_file(out);
+    if (rc)
+        return rc;
+    out->doing = "rename";
+    if (rename(out->path, out->target) != 0)
+        return last_error();
+    out->doing = "sync the folder of";
+    return sync_folder(out->target);
+}
+
+static int unlink_file(struct spt_output *out)
+{
+    out->doing = "remove";
+    return unlink(out->path) == 0 || errno == ENOENT ? 0 : last_error();
+}
+
+/* --- in the pool and out of it --- */
+
+static void on_work(uv_work_t *work)
+{
+    struct spt_output *out = SPT_OF(work, struct spt_output, work);
+    out->result = out->job(out);
+}
+
+static void on_worked(uv_work_t *work, int status);
+
+static void start(struct spt_output *out, int (*job)(struct spt_output *))
+{
+    assert(!out->in_pool);
+    out->job = job;
+    out->result = 0;
+    out->in_pool = true;
+    spt_loop_job_begin(out->loop);
+    uv_queue_work(spt_loop_uv(out->loop), &out->work, on_work, on_worked);
+}
+
+/* The first error is the one that counts. */
+static void note(struct spt_output *out, int error)
+{
+    if (out->error || !error)
+        return;
+    out->error = error;
+    out->verb = out->doing;
+}
+
+static void tell(struct spt_output *out)
+{
+    spt_output_fn *fn = out->on_done;
+    out->on_done = NULL;
+    if (fn)
+        fn(out->ud);
+}
+
+/* The descriptor of a freed one is closed in the pool, too: that may take a while. */
+static void on_worked(uv_work_t *work, int status)
+{
+    struct spt_output *out = SPT_OF(work, struct spt_output, work);
+    struct spt_loop *loop = out->loop;
+    out->in_pool = false;
+    if (out->freed && out->fd >= 0)
+        start(out, close_file);
+    else if (out->freed)
+        release(out);
+    else {
+        note(out, status ? status : out->result);
+        tell(out);
+    }
+    spt_loop_job_end(loop);
+}
+
+void spt_output_free(struct spt_output *out)
+{
+    out->freed = out->unasked = true;
+    out->on_done = NULL;
+    if (out->in_pool)
+        uv_cancel((uv_req_t *)&out->work); /* helps while it has not begun */
+    else if (out->fd >= 0)
+        start(out, close_file);
+    else
+        release(out);
+}
+
+static void ask(struct spt_output *out, int (*job)(struct spt_output *), spt_output_fn *fn,
+                void *ud)
+{
+    out->unasked = false;
+    start(out, job);
+    out->on_done = fn;
+    out->ud = ud;
+}
+
+int spt_output_open(struct spt_output **out, struct spt_loop *loop, const char *path, bool append,
+                    spt_output_fn *fn, void *ud)
+{
+    struct spt_output *o = new_output(loop, path);
+    if (!o)
+        return SEPTET_ENOMEM;
+    o->append = append;
+    ask(o, open_file, fn, ud);
+    *out = o;
+    return SEPTET_OK;
+}
+
+static bool ask_unless_failed(struct spt_output *out, int (*job)(struct spt_output *),
+                              spt_output_fn *fn, void *ud)
+{
+    if (out->error)
+        return false;
+    ask(out, job, fn, ud);
+    return true;
+}
+
+static void fail(struct spt_output *out, const char *doing)
+{
+    out->doing = doing;
+    note(out, UV_ENOMEM);
+}
+
+bool spt_output_write(struct spt_output *out, const char *bytes, size_t n, spt_output_fn *fn,
+                      void *ud)
+{
+    assert(!out->in_pool);
+    out->buf.len = 0;
+    if (spt_buf_append(&out->buf, bytes, n) != SEPTET_OK)
+        fail(out, "write");
+    return ask_unless_failed(out, write_bytes, fn, ud);
+}
+
+bool spt_output_keep_digest(struct spt_output *out, const EVP_MD *md, spt_output_fn *fn, void *ud)
+{
+    assert(!out->in_pool);
+    out->md = md;
+    if (!out->digest)
+        out->digest = EVP_MD_CTX_new();
+    if (!out->digest)
+        fail(out, "read");
+    return ask_unless_failed(out, digest_file, fn, ud);
+}
+
+bool spt_output_truncate(struct spt_output *out, spt_output_fn *fn, void *ud)
+{
+    return ask_unless_failed(out, empty_file, fn, ud);
+}
+
+bool spt_output_sync(struct spt_output *out, spt_output_fn *fn, void *ud)
+{
+    return ask_unless_failed(out, sync_file, fn, ud);
+}
+
+bool spt_output_commit(struct spt_output *out, const char *target, spt_output_fn *fn, void *ud)
+{
+    assert(!out->in_pool);
+    free(out->target);
+    out->target = strdup(target);
+    if (!out->target)
+        fail(out, "rename");
+    return ask_unless_failed(out, commit_file, fn, ud);
+}
+
+void spt_output_unlink(struct spt_output *out, spt_output_fn *fn, void *ud)
+{
+    ask(out, unlink_file, fn, ud);
+}
+
+void spt_output_close(struct spt_output *out, spt_output_fn *fn, void *ud)
+{
+    ask(out, close_file, fn, ud);
+}
+
+void spt_output_wait(struct spt_output *out, spt_output_fn *fn, void *ud)
+{
+    out->on_done = fn;
+    out->ud = ud;
+}
+
+void spt_output_forget(struct spt_output *out)
+{
+    out->on_done = NULL;
+    out->unasked = true;
+}
+
+size_t spt_output_digest(const struct spt_output *out, unsigned char md[EVP_MAX_MD_SIZE])
+{
+    unsigned len = 0;
+    EVP_MD_CTX *copy = EVP_MD_CTX_new();
+    assert(!out->in_pool && out->digest);
+    if (copy && EVP_MD_CTX_copy_ex(copy, out->digest))
+        EVP_DigestFinal_ex(copy, md, &len);
+    EVP_MD_CTX_free(copy);
+    return len;
+}

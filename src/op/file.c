@@ -1,0 +1,474 @@
+/* file: a file that a task writes; it waits until the bytes, or the file, are where it wants them. An operation looks at
+ * nothing but the output, whose job goes on where the task is cancelled; the next operation waits for that one first. */
+#include "base/hex.h"
+#include "base/list.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/op.h"
+#include "core/task.h"
+#include "loop/output.h"
+#include "op/env.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#define META "septet.io.writer"
+
+struct file {
+    struct spt_output *output;         /* owned; NULL before it is opened, and once it is closed */
+    struct file_op *waiter;            /* the operation that waits for it */
+    const char *path;                  /* kept by the user value */
+    unsigned char md[EVP_MAX_MD_SIZE]; /* the digest that was asked for last */
+    size_t md_len;
+    bool digests;         /* is one kept? */
+    struct spt_link link; /* in env->files while it has an output: the host closes what is left */
+};
+
+/* A step starts the next job, and returns false where there is nothing left to do. */
+struct file_op {
+    septet_op op;
+    struct spt_env *env;
+    struct file
+        *file; /* kept by the handle at index FILE_HANDLE or SELF, as the next is by its own */
+    bool (*step)(struct file_op *file);
+    const char *verb;
+    const char *bytes; /* to be written; the path to commit to */
+    size_t len;
+    const EVP_MD *md;
+    const char *failed; /* the verb of what failed */
+    int error;          /* libuv's number */
+    bool append;
+    bool begun;
+    bool cleans; /* what went wrong before is no matter to it */
+};
+_Static_assert(sizeof(struct file_op) <= SPT_SLOT_SIZE, "it needs no memory of Lua's to wait in");
+
+/* The stack of l_open and of the methods. */
+enum { PATH = 1, APPEND, FILE_HANDLE };
+enum { SELF = 1, ARGUMENT };
+
+/* --- files --- */
+
+static void let_go(struct file *file)
+{
+    struct spt_output *output = file->output;
+    if (!output)
+        return;
+    file->output = NULL;
+    spt_link_remove(&file->link);
+    spt_output_free(output);
+}
+
+/* Pushes a file; the string at PATH is its name. */
+static struct file *push_file(lua_State *L)
+{
+    struct file *file = lua_newuserdatauv(L, sizeof *file, 1);
+    *file = (struct file){.path = lua_tostring(L, PATH)};
+    spt_link_init(&file->link);
+    lua_pushvalue(L, PATH);
+    lua_setiuservalue(L, -2, 1);
+    luaL_setmetatable(L, META);
+    return file;
+}
+
+static int raise_coded(lua_State *L, const char *path, const char *code)
+{
+    lua_pushstring(L, code);
+    lua_setfield(L, -2, "code");
+    lua_pushstring(L, path);
+    lua_setfield(L, -2, "path");
+    return lua_error(L);
+}
+
+static int raise_error(lua_State *L, const char *path, const char *verb, int error)
+{
+    char code[32], words[128];
+    uv_err_name_r(error, code, sizeof code);
+    uv_strerror_r(error, words, sizeof words);
+    spt_error_push(L, "IoError", "cannot %s '%s': %s", verb, path, words);
+    return raise_coded(L, path, code);
+}
+
+/* --- the operation --- */
+
+static void end(struct file_op *f, int status)
+{
+    f->file->waiter = NULL;
+    septet_op_done(&f->op, status);
+}
+
+/* The output is at rest. */
+static void go_on(void *ud)
+{
+    struct file_op *f = ud;
+    struct spt_output *output = f->file->output;
+    if (f->step(f))
+        return;
+    f->error = f->cleans ? output->result : output->error;
+    f->failed = f->cleans ? output->doing : output->verb;
+    end(f, SEPTET_OK);
+}
+
+static int file_start(septet_op *op)
+{
+    struct file_op *f = (struct file_op *)op;
+    f->file->waiter = f;
+    if (spt_output_is_busy(f->file->output)) /* with what a cancelled one has left */
+        spt_output_wait(f->file->output, go_on, f);
+    else
+        go_on(f);
+    return SEPTET_OK;
+}
+
+static void file_cancel(septet_op *op)
+{
+    struct file_op *f = (struct file_op *)op;
+    f->file->waiter = NULL;
+    if (f->file->output)
+        spt_output_forget(f->file->output);
+}
+
+static int file_push(septet_op *op, lua_State *L)
+{
+    const struct file_op *f = (const struct file_op *)op;
+    if (op->status == SEPTET_ECLOSED) {
+        spt_error_push(L, "IoError", "'%s' was closed", f->file->path);
+        return raise_coded(L, f->file->path, "closed");
+    }
+    if (f->error)
+        return raise_error(L, f->file->path, f->failed, f->error);
+    return 0;
+}
+
+static void file_describe(const septet_op *op, char *text, size_t size)
+{
+    const struct file_op *f = (const struct file_op *)op;
+    snprintf(text, size, "%s '%s'", f->verb, f->file->path);
+}
+
+static const septet_op_type file_type = {
+    .name = "file",
+    .size = sizeof(struct file_op),
+    .flags = SEPTET_OP_EXTERNAL,
+    .start = file_start,
+    .cancel = file_cancel,
+    .push = file_push,
+    .describe = file_describe,
+};
+
+/* --- opening --- */
+
+static int open_start(septet_op *op)
+{
+    struct file_op *f = (struct file_op *)op;
+    int rc = spt_output_open(&f->file->output, f->env->loop, f->file->path, f->append, go_on, f);
+    if (rc == SEPTET_OK) {
+        f->file->waiter = f;
+        spt_list_push(&f->env->files, &f->file->link);
+    }
+    return rc;
+}
+
+static void open_cancel(septet_op *op)
+{
+    let_go(((struct file_op *)op)->file);
+}
+
+static bool step_open(struct file_op *f)
+{
+    f->len = (size_t)f->file->output->size;
+    return false;
+}
+
+static int open_push(septet_op *op, lua_State *L)
+{
+    struct file_op *f = (struct file_op *)op;
+    if (op->status < 0 || f->error) {
+        let_go(f->file);
+        return raise_error(L, f->file->path, "open", f->error ? f->error : UV_ENOMEM);
+    }
+    lua_pushvalue(L, FILE_HANDLE);
+    lua_pushinteger(L, (lua_Integer)f->len);
+    return 2;
+}
+
+static const septet_op_type open_type = {
+    .name = "file",
+    .size = sizeof(struct file_op),
+    .flags = SEPTET_OP_EXTERNAL,
+    .start = open_start,
+    .cancel = open_cancel,
+    .push = open_push,
+    .describe = file_describe,
+};
+
+static const char *check_path(lua_State *L, int arg)
+{
+    size_t len;
+    const char *path = spt_check_string(L, arg, &len);
+    if (strlen(path) != len)
+        spt_error_usage(L, "a NUL in the path");
+    return path;
+}
+
+/* file_open(path, append): waits until it is open for writing and returns it and its size, or raises IoError; EBUSY where
+ * it is being written. Without `append` it is emptied. */
+static int l_open(lua_State *L)
+{
+    struct spt_env *env = spt_env(L);
+    check_path(L, PATH);
+    lua_settop(L, APPEND);
+    struct file *file = push_file(L);
+    struct file_op *f = (struct file_op *)spt_op_new(L, env->sched, &open_type);
+    f->env = env;
+    f->file = file;
+    f->step = step_open;
+    f->verb = "open";
+    f->append = lua_toboolean(L, APPEND);
+    return septet_op_await(L, &f->op);
+}
+
+/* --- what is done with an open one --- */
+
+static struct file *check_open(lua_State *L)
+{
+    struct file *file = spt_check_self(L, "writer");
+    if (!file->output)
+        spt_error_usage(L, "'%s' is closed", file->path);
+    if (file->waiter)
+        spt_error_usage(L, "another task writes '%s'", file->path);
+    return file;
+}
+
+static struct file_op *new_op(lua_State *L, const septet_op_type *type, const char *verb,
+                              bool (*step)(struct file_op *))
+{
+    struct file *file = check_open(L);
+    struct file_op *f = (struct file_op *)spt_op_new(L, spt_env(L)->sched, type);
+    f->file = file;
+    f->verb = verb;
+    f->step = step;
+    return f;
+}
+
+static bool once(struct file_op *f)
+{
+    bool again = f->begun;
+    f->begun = true;
+    return !again;
+}
+
+static bool step_write(struct file_op *f)
+{
+    size_t n = f->len < SPT_OUTPUT_CHUNK ? f->len : SPT_OUTPUT_CHUNK;
+    if (n == 0 || !spt_output_write(f->file->output, f->bytes, n, go_on, f))
+        return false;
+    f->bytes += n;
+    f->len -= n;
+    return true;
+}
+
+/* file:write(bytes): behind the others. Cancelled, some of them may be written. */
+static int l_write(lua_State *L)
+{
+    size_t len;
+    const char *bytes = spt_check_string(L, ARGUMENT, &len);
+    struct file_op *f = new_op(L, &file_type, "write", step_write);
+    f->bytes = bytes;
+    f->len = len;
+    return septet_op_await(L, &f->op);
+}
+
+static bool step_truncate(struct file_op *f)
+{
+    return once(f) && spt_output_truncate(f->file->output, go_on, f);
+}
+
+/* file:truncate(): empties it. */
+static int l_truncate(lua_State *L)
+{
+    return septet_op_await(L, &new_op(L, &file_type, "truncate", step_truncate)->op);
+}
+
+static bool step_sync(struct file_op *f)
+{
+    return once(f) && spt_output_sync(f->file->output, go_on, f);
+}
+
+/* file:sync(): until the disk holds it. */
+static int l_sync(lua_State *L)
+{
+    return septet_op_await(L, &new_op(L, &file_type, "sync", step_sync)->op);
+}
+
+static bool step_commit(struct file_op *f)
+{
+    return once(f) && spt_output_commit(f->file->output, f->bytes, go_on, f);
+}
+
+/* file:commit(path): until the disk holds it under that name, in the place of what had it. */
+static int l_commit(lua_State *L)
+{
+    const char *target = check_path(L, ARGUMENT);
+    struct file_op *f = new_op(L, &file_type, "commit", step_commit);
+    f->bytes = target;
+    return septet_op_await(L, &f->op);
+}
+
+static bool step_remove(struct file_op *f)
+{
+    f->cleans = true;
+    if (!once(f))
+        return false;
+    spt_output_unlink(f->file->output, go_on, f);
+    return true;
+}
+
+/* file:remove(): until its name is gone, also after an error. */
+static int l_remove(lua_State *L)
+{
+    return septet_op_await(L, &new_op(L, &file_type, "remove", step_remove)->op);
+}
+
+static bool step_close(struct file_op *f)
+{
+    f->cleans = true;
+    if (!once(f))
+        return false;
+    spt_output_close(f->file->output, go_on, f);
+    return true;
+}
+
+static int close_push(septet_op *op, lua_State *L)
+{
+    struct file *file = ((struct file_op *)op)->file;
+    let_go(file);
+    return file_push(op, L);
+}
+
+static const septet_op_type close_type = {
+    .name = "file",
+    .size = sizeof(struct file_op),
+    .flags = SEPTET_OP_EXTERNAL,
+    .start = file_start,
+    .cancel = open_cancel,
+    .push = close_push,
+    .describe = file_describe,
+};
+
+/* file:close(): until another one may write it. Harmless when closed. */
+static int l_close(lua_State *L)
+{
+    struct file *file = spt_check_self(L, "writer");
+    if (!file->output)
+        return 0;
+    return septet_op_await(L, &new_op(L, &close_type, "close", step_close)->op);
+}
+
+/* The end of a <close> variable does not wait. Who waits gets IoError, with the code "closed". */
+static int l_release(lua_State *L)
+{
+    struct file *file = lua_touserdata(L, SELF);
+    struct file_op *waiter = file->waiter;
+    let_go(file);
+    if (waiter)
+        end(waiter, SEPTET_ECLOSED);
+    return 0;
+}
+
+static int l_gc(lua_State *L)
+{
+    let_go(lua_touserdata(L, SELF));
+    return 0;
+}
+
+static const EVP_MD *check_digest(lua_State *L, int arg)
+{
+    const char *name = spt_check_string(L, arg, NULL);
+    const EVP_MD *md = EVP_get_digestbyname(name);
+    if (!md)
+        spt_error_usage(L, "no such digest: '%s'", name);
+    return md;
+}
+
+static bool step_keep_digest(struct file_op *f)
+{
+    return once(f) && spt_output_keep_digest(f->file->output, f->md, go_on, f);
+}
+
+/* file:keep_digest(name): from here on, and of what it holds. */
+static int l_keep_digest(lua_State *L)
+{
+    const EVP_MD *md = check_digest(L, ARGUMENT);
+    struct file_op *f = new_op(L, &file_type, "read", step_keep_digest);
+    f->md = md;
+    f->file->digests = true;
+    return septet_op_await(L, &f->op);
+}
+
+static bool step_digest(struct file_op *f)
+{
+    struct file *file = f->file;
+    if (!file->output->error)
+        file->md_len = spt_output_digest(file->output, file->md);
+    return false;
+}
+
+static int digest_push(septet_op *op, lua_State *L)
+{
+    const struct file *file = ((struct file_op *)op)->file;
+    char hex[2 * sizeof file->md];
+    file_push(op, L);
+    if (file->md_len == 0)
+        return luaL_error(L, "not enough memory");
+    spt_hex(hex, file->md, file->md_len);
+    lua_pushlstring(L, hex, 2 * file->md_len);
+    return 1;
+}
+
+static const septet_op_type digest_type = {
+    .name = "file",
+    .size = sizeof(struct file_op),
+    .flags = SEPTET_OP_EXTERNAL,
+    .start = file_start,
+    .cancel = file_cancel,
+    .push = digest_push,
+    .describe = file_describe,
+};
+
+/* file:digest(): in hexadecimal, of all that is written. */
+static int l_digest(lua_State *L)
+{
+    struct file_op *f = new_op(L, &digest_type, "digest", step_digest);
+    if (!f->file->digests)
+        return spt_error_usage(L, "no digest of '%s' is kept", f->file->path);
+    return septet_op_await(L, &f->op);
+}
+
+void spt_file_release(struct spt_env *env)
+{
+    for (struct spt_link *l; (l = spt_list_pop(&env->files));)
+        let_go(SPT_OF(l, struct file, link));
+}
+
+static const luaL_Reg methods[] = {{"write", l_write},
+                                   {"truncate", l_truncate},
+                                   {"sync", l_sync},
+                                   {"commit", l_commit},
+                                   {"remove", l_remove},
+                                   {"digest", l_digest},
+                                   {"keep_digest", l_keep_digest},
+                                   {"close", l_close},
+                                   {"__close", l_release},
+                                   {"__gc", l_gc},
+                                   {NULL, NULL}};
+
+static const luaL_Reg functions[] = {{"file_open", l_open}, {NULL, NULL}};
+
+void spt_open_file(lua_State *L, struct spt_env *env)
+{
+    spt_new_type(L, env, META, methods);
+    spt_add_functions(L, env, functions);
+    spt_link_init(&env->files);
+}
