@@ -353,6 +353,46 @@ function Session:stream(method, target, options)
   return request(self, method, target, options, true)
 end
 
+--- What a save may be told, over what a request may be told but for a body.
+---@class septet.SaveOptions: septet.RequestOptions
+---@field resume boolean|nil what an earlier one has brought is kept where the body is the same; false
+---@field sha256 string|nil what the file's is to be; one of these four
+---@field sha512 string|nil
+---@field sha1 string|nil
+---@field md5 string|nil
+
+--- What a save has brought: the digest's name, as well, where there was one.
+---@class septet.Saved
+---@field status integer
+---@field url string of the last hop
+---@field headers septet.Headers
+---@field path string
+---@field bytes integer of the whole file
+---@field resumed integer how many of them an earlier one had brought
+
+--- Gets a URL into a file and waits until the disk has it; until then `path` is what it was. Raises HttpError, also for
+--- every status but 200 and for a wrong digest, and IoError. What had come by then stays in `path` .. ".part".
+---@async
+---@param target string a URL: http or https; absolute, unless the session has a base
+---@param path string
+---@param options septet.SaveOptions|nil
+---@return septet.Saved
+function Session:save(target, path, options)
+  args.string(target, 1, "save")
+  args.string(path, 2, "save")
+  return require "septet.save"(self, target, path, options, request_options)
+end
+
+--- The same, by the default session.
+---@async
+---@param target string
+---@param path string
+---@param options septet.SaveOptions|nil
+---@return septet.Saved
+function http.save(target, path, options)
+  return http.default():save(target, path, options)
+end
+
 for _, method in ipairs { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" } do
   local verb = method:lower()
   Session[verb] = function(self, target, options)

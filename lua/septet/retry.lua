@@ -70,7 +70,9 @@ local function days(year, month, day)
   return 365 * year + year // 4 - year // 100 + year // 400 + (153 * (month - 3) + 2) // 5 + day - 719469
 end
 
--- The Unix time of an HTTP date, of which there are three forms (RFC 9110, 5.6.7).
+--- The Unix time of an HTTP date, of which there are three forms (RFC 9110, 5.6.7); nil where it is none.
+---@param text string
+---@return integer|nil
 local function date(text)
   local day, month, year, h, m, s = text:match("^%a+, (%d%d) (%a%a%a) (%d%d%d%d) (%d%d):(%d%d):(%d%d) GMT$")
   if not day then
@@ -85,6 +87,8 @@ local function date(text)
   local seconds = tonumber(h) * 3600 + tonumber(m) * 60 + tonumber(s)
   return days(tonumber(year), MONTHS[month], tonumber(day)) * 86400 + seconds
 end
+
+retry.date = date
 
 --- The seconds that a Retry-After asks for: a number, or a date.
 ---@param text string|nil

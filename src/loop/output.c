@@ -109,22 +109,28 @@ static int empty_file(struct spt_output *out)
     return digest_anew(out);
 }
 
-/* Has the descriptor the lock, and the file its name? Else its writer has given it another name meanwhile. Returns 1,
- * 0 where it is to be opened anew, or an error. */
-static int lock_file(struct spt_output *out)
+/* Else somebody has given the name to another file, or this file another name. */
+static bool has_its_name(const struct spt_output *out)
 {
     struct stat mine, named;
+    return fstat(out->fd, &mine) == 0 && stat(out->path, &named) == 0 &&
+           mine.st_dev == named.st_dev && mine.st_ino == named.st_ino;
+}
+
+/* Returns 1, 0 where the name is to be opened anew, or an error. */
+static int lock_file(struct spt_output *out)
+{
+    struct stat st;
     int rc;
     UNINTERRUPTED(rc, flock(out->fd, LOCK_EX | LOCK_NB));
     if (rc != 0 && errno == EWOULDBLOCK)
         return UV_EBUSY; /* other errors: a file system without locks */
-    if (fstat(out->fd, &mine) != 0)
+    if (fstat(out->fd, &st) != 0)
         return last_error();
-    if (!S_ISREG(mine.st_mode))
+    if (!S_ISREG(st.st_mode))
         return UV_EINVAL;
-    out->size = (uint64_t)mine.st_size;
-    return stat(out->path, &named) == 0 && mine.st_dev == named.st_dev &&
-           mine.st_ino == named.st_ino;
+    out->size = (uint64_t)st.st_size;
+    return has_its_name(out);
 }
 
 /* Without O_NONBLOCK a FIFO would keep a thread of the pool until it has a reader. */
@@ -201,7 +207,7 @@ static int commit_file(struct spt_output *out)
 static int unlink_file(struct spt_output *out)
 {
     out->doing = "remove";
-    return unlink(out->path) == 0 || errno == ENOENT ? 0 : last_error();
+    return !has_its_name(out) || unlink(out->path) == 0 ? 0 : last_error();
 }
 
 /* --- in the pool and out of it --- */

@@ -75,7 +75,7 @@ bool spt_output_sync(struct spt_output *out, spt_output_fn *fn, void *ud);
  * what it is to be. */
 bool spt_output_commit(struct spt_output *out, const char *target, spt_output_fn *fn, void *ud);
 
-/* Takes its name away; or closes it, so that only freeing is left to do. These begin also after an error. */
+/* Takes its name away, where it still has it; or closes it, so that only freeing is left to do. These begin also after an error. */
 void spt_output_unlink(struct spt_output *out, spt_output_fn *fn, void *ud);
 void spt_output_close(struct spt_output *out, spt_output_fn *fn, void *ud);
 

@@ -172,7 +172,9 @@ static int open_start(septet_op *op)
 
 static void open_cancel(septet_op *op)
 {
-    let_go(((struct file_op *)op)->file);
+    struct file *file = ((struct file_op *)op)->file;
+    file->waiter = NULL;
+    let_go(file);
 }
 
 static bool step_open(struct file_op *f)
@@ -352,7 +354,7 @@ static const septet_op_type close_type = {
     .size = sizeof(struct file_op),
     .flags = SEPTET_OP_EXTERNAL,
     .start = file_start,
-    .cancel = open_cancel,
+    .cancel = file_cancel,
     .push = close_push,
     .describe = file_describe,
 };

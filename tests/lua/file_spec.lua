@@ -238,6 +238,18 @@ describe("a wait for the disk", function()
     end
   end)
 
+  it("for its closing is cancelled, and the next one waits for that", function()
+    local f <close> = name()
+    for i = 1, many(100) do
+      local w <close> = sio.create(f.path)
+      local t = task.spawn(w.close, w)
+      for _ = 1, i % 5 do task.checkpoint() end
+      t:cancel()
+      task.wait { t }
+      w:close()
+    end
+  end)
+
   it("ends when another task closes the file", function()
     local f <close> = name()
     local w = sio.create(f.path)

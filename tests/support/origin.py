@@ -20,6 +20,7 @@ import ipaddress
 import json
 import math
 import os
+import re
 import resource
 import signal
 import socket
@@ -53,6 +54,13 @@ routes, for every method; a HEAD gets the same headers and no body:
   /gzip[?bytes=1024]             Content-Encoding: gzip, for that many bytes when decoded
   /fail/N?key=K[&status=503&retry-after=T]  that status to the first N requests with this key, then a 200
   /fail/N?key=K&how=reset        RST to them
+  /file/KEY                      what the last POST to it made of it, with Range and If-Range: POST /file/KEY
+        [?size=1000&version=0]   that many bytes; a version has bytes of its own
+        [&etag=E&modified=D&date=D]  headers
+        [&ranges=no|blind|bare]  no Range; no If-Range; no size in a 416
+        [&skip=N&total=M]        ranges begin N bytes late; the size that a 206 tells
+        [&cut=N]                 closes after N bytes of the body; stall=N: nothing more after them
+        [&gzip=1]                Content-Encoding: gzip, where all is asked for
   CONNECT host:port              a tunnel there; its answer has a header X-Proxy
   /garbage                       a first line that is no HTTP, then closes
   /idle-close[?after=0]          a 200 that promises keep-alive, then closes after so many seconds
@@ -71,6 +79,7 @@ SIOCOUTQNSD = 0x894B  # Linux: how many bytes of the send queue have not been se
 TEXT = ("Content-Type", "text/plain")
 
 FAILED = {}  # how often /fail was asked, by key
+FILES = {}  # key: the parameters of the last POST to it
 
 UNREAD = {"early", "stall-upload"}  # routes that are entered before the request's body is read
 
@@ -436,6 +445,49 @@ async def route_fail(request, answer):
     return KEEP
 
 
+def first_of_range(request, made):
+    """The first byte of the Range that is asked for, or None where all is."""
+    found = re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))
+    known = [made.get("etag"), made.get("modified")]
+    if not found or made.get("ranges") == "no":
+        return None
+    if made.get("ranges") != "blind" and request.headers.get("if-range") not in known:
+        return None
+    return int(found.group(1))
+
+
+async def route_file(request, answer):
+    if request.method == "POST":
+        FILES[request.argument] = request.params
+        await answer.ok()
+        return KEEP
+    made = FILES.get(request.argument, {})
+    size, version = int(made.get("size", 1000)), int(made.get("version", 0))
+    headers = [(name, made[key]) for name, key in
+               (("ETag", "etag"), ("Last-Modified", "modified"), ("Date", "date")) if key in made]
+    first = first_of_range(request, made)
+    if first is not None and first >= size:
+        if made.get("ranges") != "bare":
+            headers.append(("Content-Range", f"bytes */{size}"))
+        await answer.whole(416, b"", *headers)
+        return KEEP
+    if first is None and "gzip" in made:
+        plain = (PIECE * (size // len(PIECE) + 2))[version : version + size]
+        await answer.whole(200, gzip.compress(plain, mtime=0), ("Content-Encoding", "gzip"), *headers)
+        return KEEP
+    begin = 0 if first is None else first + int(made.get("skip", 0))
+    if first is not None:
+        headers.append(("Content-Range", f"bytes {begin}-{size - 1}/{made.get('total', size)}"))
+    answer.head(200 if first is None else 206, ("Content-Length", size - begin), *headers)
+    left = size - begin
+    for how in ("cut", "stall"):
+        left = min(left, int(made.get(how, left)))
+    await answer.pattern(left, begin + version)
+    if "stall" in made:
+        await answer.wait_for_client_to_go()
+    return FIN if "cut" in made or "stall" in made else KEEP
+
+
 async def route_garbage(request, answer):
     answer.writer.write(b"This is no HTTP at all\r\n\r\n")
     return FIN
@@ -473,6 +525,7 @@ ROUTES = {
     "chunked": route_chunked,
     "gzip": route_gzip,
     "fail": route_fail,
+    "file": route_file,
     "garbage": route_garbage,
     "idle-close": route_idle_close,
     "idle-reset": route_idle_reset,

@@ -113,6 +113,20 @@ class Routes(unittest.TestCase):
             self.connection.close()
             self.assertEqual(self.fetch(path)[0].status, 400, path)
 
+    def test_file(self):
+        def ranged(if_range):
+            response, body = self.fetch("/file/spec", headers={"Range": "bytes=95-", "If-Range": if_range})
+            return response.status, response.headers["Content-Range"], body
+
+        self.fetch("/file/spec?size=100&version=1&etag=%22a%22&modified=M", "POST")
+        response, body = self.fetch("/file/spec")
+        self.assertEqual((response.status, response.headers["ETag"], body), (200, '"a"', pattern(101)[1:]))
+        for same in ('"a"', "M"):
+            self.assertEqual(ranged(same), (206, "bytes 95-99/100", pattern(101)[96:]))
+        self.assertEqual(ranged('"b"')[0], 200)
+        self.fetch("/file/spec?size=90&etag=%22b%22&ranges=blind", "POST")
+        self.assertEqual(ranged('"a"'), (416, "bytes */90", b""))
+
 
 class Endings(unittest.TestCase):
     def get(self, path):

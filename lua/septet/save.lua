@@ -1,0 +1,245 @@
+-- The body of a response into a file, by way of PATH.part: PATH is what it was or the whole body, whatever happens. A
+-- transfer that broke off is gone on with where PATH.part.meta tells whose bytes those of PATH.part are.
+local core = require "septet.core"
+local args = require "septet.args"
+local blocks = require "septet.blocks"
+local encode = require "septet.encode"
+local failure = require "septet.failure"
+local io = require "septet.io"
+local json = require "septet.json"
+local retry = require "septet.retry"
+local url = require "septet.url"
+
+local PIECE = 256 * 1024   -- bytes read, and written, at once
+local MAX_META = 64 * 1024 -- bytes; more is none of ours
+local TIDY = 5             -- seconds for the disk, on the way out
+local DIGITS = { md5 = 32, sha1 = 40, sha256 = 64, sha512 = 128 }
+
+local own_options = { resume = "boolean", md5 = "string", sha1 = "string", sha256 = "string", sha512 = "string" }
+local bodies = { body = true, form = true, json = true, multipart = true }
+
+-- Its own options, and those of a request without a body.
+local function save_options(request_options)
+  local spec = {}
+  for name, kind in pairs(request_options) do spec[name] = not bodies[name] and kind or nil end
+  for name, kind in pairs(own_options) do spec[name] = kind end
+  return spec
+end
+
+-- The name of the digest that is asked for, and what it should be.
+local function wanted_digest(options)
+  local digest
+  for _, name in ipairs { "md5", "sha1", "sha256", "sha512" } do
+    local value = options[name]
+    if value and digest then args.usage("bad options to 'save' (both '%s' and '%s')", digest, name) end
+    if value and (#value ~= DIGITS[name] or value:find "%X") then
+      args.usage("bad option '%s' to 'save' (%d hexadecimal digits expected)", name, DIGITS[name])
+    end
+    digest = value and name or digest
+  end
+  return digest, digest and options[digest]:lower()
+end
+
+-- The options of its requests. A Range counts bytes as they are sent: encoded, they are not those of the file.
+local function pass_on(options)
+  local request, headers = {}, { ["Accept-Encoding"] = "identity" }
+  for name, value in pairs(options) do
+    if not own_options[name] then request[name] = value end
+  end
+  for name, value in pairs(options.headers or {}) do
+    local lower = tostring(name):lower()
+    if lower == "range" or lower == "if-range" then
+      args.usage("bad header '%s' in 'save' ('resume' sets it)", name)
+    end
+    if lower == "accept-encoding" then headers["Accept-Encoding"] = nil end
+    headers[name] = value
+  end
+  request.headers = headers
+  return request
+end
+
+local function is_encoded(headers)
+  return (headers["content-encoding"] or "identity"):lower() ~= "identity"
+end
+
+-- What names this state of the body and no other: a strong ETag, or a date that was a minute old when it was told (RFC
+-- 9110, 8.8.2.2). nil where the bytes are not those that a Range would count.
+local function validator(headers)
+  if is_encoded(headers) then return nil end
+  local etag, modified, date = headers.etag, headers["last-modified"], headers.date
+  if etag and etag:find '^"[^"]*"$' then return etag end
+  local since, now = modified and retry.date(modified), date and retry.date(date)
+  return since and now and now - since >= 60 and modified or nil
+end
+
+-- Not to be cancelled: the system would have it open for a moment that nobody could wait for, and the next save of the
+-- same path would find it in use.
+local function open(path, append)
+  return blocks.shield(core.file_open, path, append)
+end
+
+-- --- PATH.part.meta: {address =, validator =}; it names the URL by a digest, as there may be secrets in that ---
+
+-- Returns a table, empty where nothing can be made of it; nil where there is none.
+local function read_meta(job)
+  local ok, reader = pcall(io.open, job.part .. ".meta")
+  if not ok then
+    if core.is(reader, "IoError") and reader.code == "ENOENT" then return nil end
+    error(reader, 0)
+  end
+  local text = ""
+  repeat
+    local piece = reader:read(MAX_META)
+    text = text .. (piece or "")
+  until not piece or #text > MAX_META
+  reader:close()
+  local understood, meta = pcall(json.decode, text)
+  return understood and type(meta) == "table" and meta or {}
+end
+
+-- Opens it, empty from here on.
+local function open_meta(job)
+  job.meta_file = open(job.part .. ".meta")
+  return job.meta_file
+end
+
+local function drop_meta(job)
+  if not job.meta then return end
+  open_meta(job):remove()
+  job.meta_file:close()
+  job.meta = nil
+end
+
+-- --- the transfer ---
+
+-- Makes PATH.part empty, for this response. A loss of power must not leave a meta beside bytes that are not its own:
+-- what was there is off the disk before the next thing can get there.
+local function start_over(job, response)
+  local names = job.resume and validator(response.headers)
+  if job.meta or names then open_meta(job) end
+  if job.meta then job.meta_file:sync() end
+  if job.size > 0 then
+    job.file:truncate()
+    job.file:sync()
+  end
+  job.size, job.kept = 0, 0
+  if job.meta or names then
+    job.meta = {}
+    if names then job.meta_file:write(json.encode { address = job.address, validator = names }) end
+    job.meta_file:close()
+  end
+end
+
+-- Is it a response for the same body as the part's? Some servers know Range and not If-Range.
+local function is_same(job, headers)
+  local name = job.validator:find '^"' and "etag" or "last-modified"
+  return (headers[name] or job.validator) == job.validator
+end
+
+-- What a 206 brings goes behind what is there. Returns whether it does, and the size of the whole where that is told.
+local function goes_on(job, headers)
+  local first, total = (headers["content-range"] or ""):match "^bytes (%d+)%-%d+/([%d*]+)$"
+  local fits = math.tointeger(first) == job.size and not is_encoded(headers) and is_same(job, headers)
+  return fits, math.tointeger(total)
+end
+
+-- A 416 tells the size of the whole: there may be nothing more to get.
+local function is_whole(job, headers)
+  return math.tointeger((headers["content-range"] or ""):match "^bytes %*/(%d+)$") == job.size and is_same(job, headers)
+end
+
+local function refuse(response)
+  local err = failure(response, "status", nil, "receive", ("status %d"):format(response.status))
+  err.status = response.status
+  error(err, 0)
+end
+
+local function receive(job, response, total)
+  for piece in response:chunks(PIECE) do
+    job.file:write(piece)
+    job.size = job.size + #piece
+  end
+  if total and job.size ~= total then
+    error(failure(response, "partial", "truncated", "receive", ("%d of %d bytes"):format(job.size, total)), 0)
+  end
+end
+
+-- One request, for what is missing where job.validator is known. Returns its response when the part is whole, or nil
+-- where the server would have it asked for all.
+local function transfer(job)
+  local ranged, headers = job.validator, job.request.headers
+  headers.Range, headers["If-Range"] = ranged and ("bytes=%d-"):format(job.size), ranged
+  local response <close> = job.session:stream("GET", job.target, job.request)
+  local status, total = response.status, nil
+  if ranged and status == 416 then
+    return is_whole(job, response.headers) and response or nil
+  elseif ranged and status == 206 then
+    ranged, total = goes_on(job, response.headers)
+    if not ranged then return nil end
+  elseif status == 200 then
+    start_over(job, response)
+  else
+    refuse(response)
+  end
+  receive(job, response, total)
+  return response
+end
+
+local function check_digest(job, response)
+  local got = job.file:digest()
+  if got == job.expected then return end
+  local err = failure(response, "digest", job.digest, "receive", ("its %s is %s, not %s"):format(job.digest, got,
+    job.expected))
+  err.expected, err.got = job.expected, got
+  error(err, 0)
+end
+
+local function run(job)
+  job.meta = read_meta(job)
+  if job.resume and job.size > 0 and job.meta and job.meta.address == job.address then
+    job.validator = type(job.meta.validator) == "string" and job.meta.validator or nil
+  end
+  job.kept = job.validator and job.size or 0
+  if job.digest then job.file:keep_digest(job.digest) end
+  local response = transfer(job)
+  if not response then
+    job.validator = nil
+    response = transfer(job)
+  end
+  if job.digest then check_digest(job, response) end
+  job.file:commit(job.path)
+  drop_meta(job)
+  job.file:close()
+  return { status = response.status, url = response.url, headers = response.headers, path = job.path, bytes = job.size,
+    resumed = job.kept, [job.digest or 1] = job.expected }
+end
+
+-- The part stays for the next one, unless it is of no use: empty, the wrong bytes, or a disk that failed, of which
+-- nobody knows what it holds.
+local function tidy(job, err)
+  if job.meta_file then job.meta_file:close() end
+  local is_wrong = core.is(err, "HttpError") and err.code == "digest" or core.is(err, "IoError") and err.code == "EIO"
+  if is_wrong or job.size == 0 then
+    job.file:remove()
+    drop_meta(job)
+  end
+  job.file:close()
+end
+
+--- Gets `target` into the file `path`.
+---@async
+---@param request_options table<string, string> what a request may be told
+return function(session, target, path, options, request_options)
+  options = args.options(options, save_options(request_options), "save")
+  if path == "" or path:find "/$" then args.usage("bad argument #2 to 'save' (no name of a file: '%s')", path) end
+  local job = { session = session, target = target, path = path, part = path .. ".part", resume = options.resume }
+  job.digest, job.expected = wanted_digest(options)
+  job.request = pass_on(options)
+  job.address = core.digest("sha256", encode.query(url.join(session.base_url, target), options.params or {}))
+  local file <close>, size = open(job.part, true)
+  job.file, job.size = file, size
+  local ok, result = pcall(run, job)
+  if ok then return result end
+  pcall(blocks.cleanup, TIDY, tidy, job, result)
+  error(result, 0)
+end

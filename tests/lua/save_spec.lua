@@ -1,0 +1,388 @@
+-- session:save: what a file holds in the end, what an earlier one has brought and when that is gone on with, and what
+-- is left where one fails. What fails on the way is in tests/faults/save_spec.lua, the disk in tests/faults/test_disk.py.
+local task, http = require "septet.task", require "septet.http"
+local origin = require "origin"
+local core = require "septet.core"
+
+local URL = origin.url
+local OLD_DATE, DATE = "Mon, 01 Jan 2024 00:00:00 GMT", "Tue, 02 Jan 2024 00:00:00 GMT"
+local nth = 0
+
+-- A file to be and one of the origin's, of which nothing is left behind the block.
+local function name()
+  local path = os.tmpname()
+  os.remove(path)
+  nth = nth + 1
+  local f = { path = path, part = path .. ".part", meta = path .. ".part.meta", url = ("%s/file/s%d"):format(URL, nth) }
+  return setmetatable(f, { __close = function()
+    for _, file in ipairs { f.path, f.part, f.meta } do os.remove(file) end
+  end })
+end
+
+local function contents(path)
+  local file <close> = io.open(path, "rb")
+  return file and file:read "a"
+end
+
+local function write(path, text)
+  local file <close> = assert(io.open(path, "wb"))
+  file:write(text)
+end
+
+-- Makes the origin's file be so, and returns its bytes.
+local function serve(f, options)
+  http.post(f.url, { headers = {}, params = options })
+  local version = options.version or 0
+  return origin.pattern((options.size or 1000) + version):sub(version + 1)
+end
+
+-- What a request for the file asked for.
+local function asked(mark)
+  local said = {}
+  for i, request in ipairs(origin.requests(mark)) do
+    said[i] = request.method == "GET" and (request.headers.range or "all") or nil
+  end
+  return said
+end
+
+local function left(f)
+  return { contents(f.path) or false, contents(f.part) and #contents(f.part) or false, contents(f.meta) ~= nil }
+end
+
+-- A save that breaks off after `cut` bytes; what it leaves is a part.
+local function break_off(f, options, cut)
+  local serving = { cut = cut }
+  for k, v in pairs(options) do serving[k] = v end
+  serve(f, serving)
+  raises_error({ kind = "HttpError", code = "partial" }, http.save, f.url, f.path, { resume = true })
+  equal(#contents(f.part), cut)
+  return serve(f, options)
+end
+
+describe("save", function()
+  it("gives a file with the body, and nothing beside it", function()
+    for _, size in ipairs { 0, 1, 1000, 1000000 } do
+      local f <close> = name()
+      local body = serve(f, { size = size, etag = '"a"' })
+      for _, resume in ipairs { false, true } do
+        local saved = http.save(f.url, f.path, { resume = resume })
+        equal(contents(f.path) == body, true)
+        equal({ saved.status, saved.bytes, saved.path, saved.resumed, saved.url }, { 200, size, f.path, 0, f.url })
+        equal(saved.headers.etag, '"a"')
+        equal({ contents(f.part), contents(f.meta) }, {})
+      end
+    end
+  end)
+
+  it("takes the place of an older file", function()
+    local f <close> = name()
+    write(f.path, "old")
+    local body = serve(f, {})
+    http.save(f.url, f.path)
+    equal(contents(f.path), body)
+  end)
+
+  it("takes a request's options, and a base", function()
+    local f <close> = name()
+    local session <close> = http.session { base_url = URL, headers = { ["X-Session"] = "1" } }
+    session:save("/echo", f.path, { params = { a = 1 }, headers = { ["X-Own"] = "2" } })
+    local said = origin.decode(contents(f.path))
+    equal({ said.query, said.headers["x-session"], said.headers["x-own"] }, { "a=1", "1", "2" })
+    equal(said.headers["accept-encoding"], "identity")
+    session:save("/redirect/2", f.path)
+    equal(contents(f.path), "01")
+  end)
+
+  it("decodes a body that comes encoded all the same", function()
+    local f <close> = name()
+    local saved = http.save(URL .. "/gzip?bytes=100000", f.path)
+    equal({ saved.bytes, contents(f.path) }, { 100000, origin.pattern(100000) })
+    http.save(URL .. "/echo", f.path, { headers = { ["accept-encoding"] = "gzip" } })
+    equal(origin.decode(contents(f.path)).headers["accept-encoding"], "gzip")
+  end)
+
+  it("keeps nobody from running, and holds little of a large body", function()
+    local f <close> = name()
+    local before
+    with_ticker(function()
+      collectgarbage()
+      before = collectgarbage "count"
+      local saved = http.save(URL .. "/bytes/30000000", f.path)
+      equal(saved.bytes, 30000000)
+    end)
+    collectgarbage()
+    equal(collectgarbage "count" - before < 4096, true)
+  end)
+
+  it("raises HttpError for any status but 200, and leaves the file alone", function()
+    for _, status in ipairs { 201, 204, 206, 302, 304, 404, 416, 500 } do
+      local f <close> = name()
+      write(f.path, "old")
+      local err = raises_error({ kind = "HttpError", code = "status", status = status }, http.save,
+        ("%s/status/%d"):format(URL, status), f.path, { redirects = false })
+      equal(err.message, ("GET %s/status/%d: status %d"):format(URL, status, status))
+      equal(left(f), { "old", false, false })
+    end
+  end)
+
+  it("refuses misuse", function()
+    local f <close> = name()
+    misuse("bad argument #1 to 'save' %(string expected, got nil%)", function() http.save() end)
+    misuse("bad argument #2 to 'save' %(string expected, got nil%)", function() http.save(f.url) end)
+    misuse("bad argument #2 to 'save' %(no name of a file: '/tmp/'%)", function() http.save(f.url, "/tmp/") end)
+    misuse("bad argument #2 to 'save' %(no name of a file: ''%)", function() http.save(f.url, "") end)
+    misuse("unknown option 'sha265' to 'save', did you mean 'sha256'%?", function()
+      http.save(f.url, f.path, { sha265 = "" })
+    end)
+    misuse("unknown option 'json' to 'save'", function() http.save(f.url, f.path, { json = {} }) end)
+    misuse("bad option 'sha256' to 'save' %(64 hexadecimal digits expected%)", function()
+      http.save(f.url, f.path, { sha256 = ("x"):rep(64) })
+    end)
+    misuse("bad options to 'save' %(both 'md5' and 'sha1'%)", function()
+      http.save(f.url, f.path, { sha1 = ("0"):rep(40), md5 = ("0"):rep(32) })
+    end)
+    misuse("bad header 'range' in 'save' %('resume' sets it%)", function()
+      http.save(f.url, f.path, { headers = { range = "bytes=1-" } })
+    end)
+    equal(left(f), { false, false, false })
+  end)
+
+  it("raises IoError for a file that cannot be", function()
+    raises_error({ kind = "IoError", code = "ENOENT" }, http.save, URL .. "/bytes/1", "/nowhere/at/all")
+  end)
+end)
+
+describe("a digest", function()
+  it("that is right is in what it returns", function()
+    local f <close> = name()
+    local body = serve(f, { size = 100000 })
+    for _, digest in ipairs { "md5", "sha1", "sha256", "sha512" } do
+      local right = core.digest(digest, body)
+      local saved = http.save(f.url, f.path, { [digest] = right:upper() })
+      equal(saved[digest], right)
+      equal(contents(f.path), body)
+    end
+  end)
+
+  it("that is wrong is an error, leaves the file alone and the part is gone", function()
+    local f <close> = name()
+    write(f.path, "old")
+    local body = serve(f, { etag = '"a"' })
+    local wrong, right = ("0"):rep(64), core.digest("sha256", body)
+    for _, resume in ipairs { false, true } do
+      local err = raises_error({ kind = "HttpError", code = "digest", reason = "sha256", expected = wrong, got = right,
+        url = f.url, method = "GET" }, http.save, f.url, f.path, { sha256 = wrong, resume = resume })
+      equal(err.message, ("GET %s: its sha256 is %s, not %s"):format(f.url, right, wrong))
+      equal(left(f), { "old", false, false })
+    end
+  end)
+
+  it("is of the whole file where that was gone on with", function()
+    local f <close> = name()
+    local body = break_off(f, { size = 100000, etag = '"a"' }, 70001)
+    local sha256 = core.digest("sha256", body)
+    local saved = http.save(f.url, f.path, { resume = true, sha256 = sha256 })
+    equal({ saved.status, saved.bytes, saved.resumed, saved.sha256 }, { 206, 100000, 70001, sha256 })
+    equal(contents(f.path) == body, true)
+  end)
+
+  it("finds a part that was tampered with", function()
+    local f <close> = name()
+    local body = break_off(f, { etag = '"a"' }, 300)
+    write(f.part, ("x"):rep(300))
+    raises_error({ code = "digest" }, http.save, f.url, f.path, { resume = true, md5 = core.digest("md5", body) })
+    equal(left(f), { false, false, false })
+  end)
+end)
+
+describe("with resume, a part", function()
+  -- Breaks off a save of `before`, serves `after`, and saves again; what was asked for then must be `requests`.
+  local function case(before, after, requests, status, cut)
+    local f <close> = name()
+    break_off(f, before, cut or 300)
+    local body, mark = serve(f, after), origin.mark()
+    local saved = http.save(f.url, f.path, { resume = true })
+    equal(contents(f.path) == body, true)
+    equal({ saved.status, saved.bytes }, { status, #body })
+    equal(saved.resumed, status == 200 and 0 or cut or 300)
+    equal(asked(mark), requests)
+    equal(left(f), { body, false, false })
+  end
+  local REST = "bytes=300-"
+
+  it("is gone on with where the ETag is the same, or the date", function()
+    case({ etag = '"a"' }, { etag = '"a"' }, { REST }, 206)
+    case({ modified = OLD_DATE, date = DATE }, { modified = OLD_DATE, date = DATE }, { REST }, 206)
+    case({ etag = '"a"', size = 1000000 }, { etag = '"a"', size = 1000000 }, { "bytes=999999-" }, 206, 999999)
+  end)
+
+  it("is begun anew where the body has changed", function()
+    case({ etag = '"a"' }, { etag = '"b"', version = 1 }, { REST }, 200)
+    case({ etag = '"a"' }, { etag = '"b"', version = 1, size = 200 }, { REST }, 200)
+    case({ modified = OLD_DATE, date = DATE }, { modified = DATE, version = 1 }, { REST }, 200)
+    case({ etag = '"a"' }, { version = 1 }, { REST }, 200)
+  end)
+
+  it("is begun anew where the server has no ranges", function()
+    case({ etag = '"a"' }, { etag = '"a"', ranges = "no" }, { REST }, 200)
+  end)
+
+  it("is not mixed with another body where the server does not look at If-Range", function()
+    case({ etag = '"a"' }, { etag = '"b"', version = 1, ranges = "blind" }, { REST, "all" }, 200)
+    case({ modified = OLD_DATE, date = DATE }, { modified = DATE, version = 1, ranges = "blind" }, { REST, "all" }, 200)
+    case({ etag = '"a"' }, { etag = '"b"', version = 1, ranges = "blind", size = 300 }, { REST, "all" }, 200)
+    case({ etag = '"a"' }, { etag = '"b"', version = 1, ranges = "blind", size = 200 }, { REST, "all" }, 200)
+  end)
+
+  it("is begun anew where the range that comes is not the one asked for", function()
+    case({ etag = '"a"' }, { etag = '"a"', skip = 1 }, { REST, "all" }, 200)
+  end)
+
+  it("that is whole already is not asked for again", function()
+    for _, cut in ipairs { 1000, 999 } do
+      local f <close> = name()
+      local body = serve(f, { etag = '"a"', cut = cut, size = 1001 })
+      pcall(http.save, f.url, f.path, { resume = true })
+      serve(f, { etag = '"a"', size = 1000 })
+      local saved = http.save(f.url, f.path, { resume = true })
+      equal({ saved.status, saved.bytes, saved.resumed }, { cut == 1000 and 416 or 206, 1000, cut })
+      equal(left(f), { body:sub(1, 1000), false, false })
+    end
+  end)
+
+  it("that is longer than the whole is begun anew", function()
+    case({ etag = '"a"' }, { etag = '"a"', size = 200 }, { REST, "all" }, 200)
+    case({ etag = '"a"' }, { etag = '"a"', size = 300, ranges = "bare" }, { REST, "all" }, 200)
+  end)
+
+  it("is not gone on with by a weak validator", function()
+    for _, options in ipairs { {}, { etag = 'W/"a"' }, { modified = OLD_DATE }, { modified = DATE, date = DATE },
+      { modified = "yesterday", date = DATE }, { etag = "a" } } do
+      case(options, options, { "all" }, 200)
+    end
+  end)
+
+  it("is not gone on with where its bytes are not those that were sent", function()
+    local f <close> = name()
+    serve(f, { size = 1000, etag = '"a"', gzip = 1 })
+    raises_error({ code = "body_too_large" }, http.save, f.url, f.path, { resume = true, max_body = 900 })
+    local mark = origin.mark()
+    local body = serve(f, { size = 1000, etag = '"a"' })
+    http.save(f.url, f.path, { resume = true })
+    equal(asked(mark), { [2] = "all" })
+    equal(left(f), { body, false, false })
+  end)
+
+  it("of another URL is begun anew", function()
+    local f <close> = name()
+    local g <close> = name()
+    break_off(f, { etag = '"a"' }, 300)
+    local body, mark = serve(g, { etag = '"a"', version = 1 }), origin.mark()
+    equal(http.save(g.url, f.path, { resume = true }).resumed, 0)
+    equal({ asked(mark), contents(f.path) }, { { "all" }, body })
+    break_off(f, { etag = '"a"' }, 300)
+    equal(http.save(f.url, f.path, { resume = true, params = { other = 1 } }).resumed, 0)
+  end)
+
+  it("without a meta, or with one that is none, is begun anew", function()
+    for _, text in ipairs { false, "", "{", "[]", "null", "7", '{"address":1,"validator":2}', ("x"):rep(100000) } do
+      local f <close> = name()
+      local body = break_off(f, { etag = '"a"' }, 300)
+      os.remove(f.meta)
+      if text then write(f.meta, text) end
+      local mark = origin.mark()
+      equal(http.save(f.url, f.path, { resume = true }).resumed, 0)
+      equal(asked(mark), { "all" })
+      equal(left(f), { body, false, false })
+    end
+  end)
+
+  it("is not taken for its own by a save without resume", function()
+    local f <close> = name()
+    break_off(f, { etag = '"a"' }, 300)
+    serve(f, { etag = '"b"', version = 1, cut = 400 })
+    raises_error({ code = "partial" }, http.save, f.url, f.path)
+    equal(#contents(f.part), 400)
+    local body = serve(f, { etag = '"a"' })
+    equal(http.save(f.url, f.path, { resume = true }).resumed, 0) -- they are another one's bytes by now
+    equal(left(f), { body, false, false })
+  end)
+
+  it("that breaks off again and again grows", function()
+    local f <close> = name()
+    serve(f, { etag = '"a"', size = 1000, cut = 300 })
+    for i = 1, 3 do
+      raises_error({ code = "partial" }, http.save, f.url, f.path, { resume = true })
+      equal(#contents(f.part), 300 * i)
+    end
+    equal(http.save(f.url, f.path, { resume = true }).bytes, 1000)
+    equal(contents(f.path), origin.pattern(1000))
+  end)
+
+  it("has no secrets in its meta", function()
+    local f <close> = name()
+    f.url = f.url .. "?token=hidden"
+    serve(f, { etag = '"a"', cut = 300 })
+    pcall(http.save, f.url, f.path, { resume = true })
+    equal(contents(f.meta):find("hidden", 1, true), nil)
+  end)
+end)
+
+describe("one path", function()
+  it("has one save at a time", function()
+    local f <close> = name()
+    serve(f, { stall = 500 })
+    local t = task.spawn(http.save, f.url, f.path)
+    while not contents(f.part) or #contents(f.part) < 500 do task.sleep(0.001) end
+    raises_error({ kind = "IoError", code = "EBUSY", path = f.part }, http.save, f.url, f.path)
+    t:cancel()
+    task.wait { t }
+    local body = serve(f, { version = 1 })
+    http.save(f.url, f.path)
+    equal(contents(f.path), body)
+  end)
+
+  it("may be saved anew at once when its save was cancelled, at any point", function()
+    local f <close> = name()
+    write(f.path, "old")
+    local bodies = { [0] = serve(f, { size = 300000, etag = '"a"' }) }
+    local versions = 0
+    for turn = 1, many(150) do
+      local t = task.spawn(http.save, f.url, f.path, { resume = turn % 2 == 0 })
+      for _ = 1, turn do task.checkpoint() end
+      task.sleep(turn % 5 / 2000)
+      t:cancel()
+      task.wait { t }
+      local now = contents(f.path)
+      local known = now == "old"
+      for _, body in pairs(bodies) do known = known or now == body end
+      equal(known, true)
+      if t:status() == "done" then
+        os.remove(f.path)
+        write(f.path, "old")
+      end
+      if turn % 10 == 0 then
+        versions = versions + 1
+        bodies[versions] = serve(f, { size = 300000, version = versions, etag = ('"%d"'):format(versions) })
+      end
+    end
+    http.save(f.url, f.path, { resume = true })
+    equal(contents(f.path) == bodies[versions], true)
+    equal({ contents(f.part), contents(f.meta) }, {})
+  end)
+
+  it("is cancelled while it waits for bytes: what came stays", function()
+    local f <close> = name()
+    write(f.path, "old")
+    local body = serve(f, { etag = '"a"', stall = 500 })
+    local t = task.spawn(http.save, f.url, f.path, { resume = true })
+    while not contents(f.part) or #contents(f.part) < 500 do task.sleep(0.001) end
+    t:cancel()
+    task.wait { t }
+    equal(t:status(), "cancelled")
+    equal(left(f), { "old", 500, true })
+    serve(f, { etag = '"a"' })
+    equal(http.save(f.url, f.path, { resume = true }).resumed, 500)
+    equal(contents(f.path), body)
+  end)
+end)
