@@ -369,6 +369,7 @@ end
 ---@field path string
 ---@field bytes integer of the whole file
 ---@field resumed integer how many of them an earlier one had brought
+---@field attempts integer how many requests it took
 
 --- Gets a URL into a file and waits until the disk has it; until then `path` is what it was. Raises HttpError, also for
 --- every status but 200 and for a wrong digest, and IoError. What had come by then stays in `path` .. ".part".

@@ -7,6 +7,7 @@ local encode = require "septet.encode"
 local failure = require "septet.failure"
 local io = require "septet.io"
 local json = require "septet.json"
+local limits = require "septet.limits"
 local retry = require "septet.retry"
 local url = require "septet.url"
 
@@ -14,6 +15,8 @@ local PIECE = 256 * 1024   -- bytes read, and written, at once
 local MAX_META = 64 * 1024 -- bytes; more is none of ours
 local TIDY = 5             -- seconds for the disk, on the way out
 local DIGITS = { md5 = 32, sha1 = 40, sha256 = 64, sha512 = 128 }
+
+local BREAKS = { reset = true, partial = true, timeout = true } -- after which a body is gone on with
 
 local own_options = { resume = "boolean", md5 = "string", sha1 = "string", sha256 = "string", sha512 = "string" }
 local bodies = { body = true, form = true, json = true, multipart = true }
@@ -78,7 +81,12 @@ local function open(path, append)
   return blocks.shield(core.file_open, path, append)
 end
 
--- --- PATH.part.meta: {address =, validator =}; it names the URL by a digest, as there may be secrets in that ---
+-- --- PATH.part.meta: {address =, validator =} ---
+
+-- What stands for the URL, in which there may be secrets.
+local function mark(job)
+  return core.digest("sha256", job.address)
+end
 
 -- Returns a table, empty where nothing can be made of it; nil where there is none.
 local function read_meta(job)
@@ -115,7 +123,8 @@ end
 -- Makes PATH.part empty, for this response. A loss of power must not leave a meta beside bytes that are not its own:
 -- what was there is off the disk before the next thing can get there.
 local function start_over(job, response)
-  local names = job.resume and validator(response.headers)
+  job.validator = validator(response.headers)
+  local names = job.resume and job.validator
   if job.meta or names then open_meta(job) end
   if job.meta then job.meta_file:sync() end
   if job.size > 0 then
@@ -125,7 +134,7 @@ local function start_over(job, response)
   job.size, job.kept = 0, 0
   if job.meta or names then
     job.meta = {}
-    if names then job.meta_file:write(json.encode { address = job.address, validator = names }) end
+    if names then job.meta_file:write(json.encode { address = mark(job), validator = names }) end
     job.meta_file:close()
   end
 end
@@ -169,6 +178,7 @@ end
 local function transfer(job)
   local ranged, headers = job.validator, job.request.headers
   headers.Range, headers["If-Range"] = ranged and ("bytes=%d-"):format(job.size), ranged
+  if job.deadline then job.times.total = math.max(0, job.deadline - core.now()) end
   local response <close> = job.session:stream("GET", job.target, job.request)
   local status, total = response.status, nil
   if ranged and status == 416 then
@@ -185,6 +195,35 @@ local function transfer(job)
   return response
 end
 
+-- The wait before the next request, where this error is one that a rest may follow.
+local function retry_delay(job, err, breaks)
+  if not (job.policy and job.validator and core.is(err, "HttpError") and BREAKS[err.code]) then return nil end
+  local delay = retry.delay(job.policy, breaks)
+  if not delay or job.deadline and core.now() + delay >= job.deadline then return nil end
+  return job.session.budget.spend(url.origin(job.address)) and delay or nil
+end
+
+-- Requests until the part is whole: one for all where the server would not go on; for the rest where one broke off, as
+-- often as the policy has it.
+local function persist(job)
+  local attempts, breaks = 0, 0
+  while true do
+    local ok, result = pcall(transfer, job)
+    local is_told = ok and result or core.is(result, "HttpError")
+    attempts = attempts + (is_told and result.attempts or 1)
+    if is_told then result.attempts = attempts end
+    if ok and result then return result end
+    if ok then
+      job.validator = nil
+    else
+      breaks = breaks + 1
+      local delay = retry_delay(job, result, breaks)
+      if not delay then error(result, 0) end
+      core.sleep(delay)
+    end
+  end
+end
+
 local function check_digest(job, response)
   local got = job.file:digest()
   if got == job.expected then return end
@@ -196,22 +235,18 @@ end
 
 local function run(job)
   job.meta = read_meta(job)
-  if job.resume and job.size > 0 and job.meta and job.meta.address == job.address then
+  if job.resume and job.size > 0 and job.meta and job.meta.address == mark(job) then
     job.validator = type(job.meta.validator) == "string" and job.meta.validator or nil
   end
   job.kept = job.validator and job.size or 0
   if job.digest then job.file:keep_digest(job.digest) end
-  local response = transfer(job)
-  if not response then
-    job.validator = nil
-    response = transfer(job)
-  end
+  local response = persist(job)
   if job.digest then check_digest(job, response) end
   job.file:commit(job.path)
   drop_meta(job)
   job.file:close()
   return { status = response.status, url = response.url, headers = response.headers, path = job.path, bytes = job.size,
-    resumed = job.kept, [job.digest or 1] = job.expected }
+    resumed = job.kept, attempts = response.attempts, [job.digest or 1] = job.expected }
 end
 
 -- The part stays for the next one, unless it is of no use: empty, the wrong bytes, or a disk that failed, of which
@@ -226,6 +261,15 @@ local function tidy(job, err)
   job.file:close()
 end
 
+-- Its `total` is for all of its requests together.
+local function limit(job, options)
+  local times = {}
+  for name, seconds in pairs(limits.times(job.session.times, options.timeout)) do times[name] = seconds end
+  if not times.total then return end
+  job.deadline = core.now() + times.total
+  job.times, job.request.timeout = times, times
+end
+
 --- Gets `target` into the file `path`.
 ---@async
 ---@param request_options table<string, string> what a request may be told
@@ -235,7 +279,10 @@ return function(session, target, path, options, request_options)
   local job = { session = session, target = target, path = path, part = path .. ".part", resume = options.resume }
   job.digest, job.expected = wanted_digest(options)
   job.request = pass_on(options)
-  job.address = core.digest("sha256", encode.query(url.join(session.base_url, target), options.params or {}))
+  job.policy = session.retries
+  if options.retries ~= nil then job.policy = retry.policy(options.retries, "save") end
+  limit(job, options)
+  job.address = encode.query(url.join(session.base_url, target), options.params or {})
   local file <close>, size = open(job.part, true)
   job.file, job.size = file, size
   local ok, result = pcall(run, job)

@@ -1,6 +1,8 @@
-"""A disk that is full or fails: a typed error, and the file is the old one or the new one, never something between.
-What fails is the call itself, by strace; a full disk is a small file system in a mount namespace."""
+"""A disk that is full, slow or fails, under a writer and under a save: a typed error, and the file is the old one or the
+new one, never something between. What fails is the call itself, by strace; a full disk is a small file system in a mount
+namespace."""
 
+import hashlib
 import os
 import re
 import resource
@@ -8,7 +10,10 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 import unittest
+import urllib.parse
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 import harness  # noqa: E402
@@ -29,6 +34,23 @@ end)
 print(ok and "ok" or task.is(err, "IoError") and err.code .. " " .. tostring(err) or tostring(err))
 """
 
+# Saves arg[2] bytes, or the URL arg[2], as the file arg[1]. Says how that ended, and how often others ran meanwhile.
+SAVE = """
+local task, http = require "septet.task", require "septet.http"
+local path, what = arg[1], arg[2]
+local url = tonumber(what) and ("%s/bytes/%s"):format(os.getenv "SEPTET_ORIGIN", what) or what
+local ticks = 0
+task.background(function()
+  while true do
+    task.sleep(0.001)
+    ticks = ticks + 1
+  end
+end)
+local ok, result = pcall(http.save, url, path, { resume = arg[3] == "resume" })
+print(ok and "ok" or task.is(result, "IoError") and result.code .. " " .. tostring(result) or tostring(result))
+if ok and arg[3] then print(result.status, result.bytes, result.resumed, ticks > 50) end
+"""
+
 # A tool that watches system calls does not go with the leak check.
 TRACED = {"ASAN_OPTIONS": "detect_leaks=0"}
 
@@ -38,19 +60,31 @@ class Disk(harness.Case):
     def setUp(self):
         super().setUp()
         self.script = self.write("write.lua", WRITE)
+        self.save = self.write("save.lua", SAVE)
         self.path = os.path.join(self.dir, "file")
+        self.part = self.path + ".part"
 
-    def traced(self, size, *injections, script=None):
+    def traced(self, what, *injections, script=None, more=()):
         """Runs the script with system calls that fail; returns what it printed."""
         with open(self.path, "w") as file:
             file.write(OLD)
         argv = ["strace", "-f", "-qq", "-o", os.path.join(self.dir, "calls")]
         for injection in injections:
             argv += ["-e", "inject=" + injection]
-        argv += [harness.SEPTET, script or self.script, self.path, str(size)]
+        argv += [harness.SEPTET, script or self.script, self.path, str(what), *more]
         result = self.septet(argv=argv, env=TRACED)
         self.assertEqual((result.status, result.err), (0, ""), result)
         return result.out
+
+    def on_a_small_disk(self, *commands):
+        """Runs shell commands on a disk of 1 MiB, where 'file' is the old one; returns what they printed, by line."""
+        unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-r", "-m"]
+        disk = os.path.join(self.dir, "disk")
+        os.mkdir(disk)
+        first = ["mount -t tmpfs -o size=1m none %s" % disk, "cd %s" % disk, "printf %s >file" % shlex.quote(OLD)]
+        result = self.septet(argv=unshare + ["sh", "-e", "-c", "\n".join([*first, *commands])])
+        self.assertEqual((result.status, result.err), (0, ""), result)
+        return result.out.split("\n")
 
     def calls(self, *names):
         """The names of those system calls, in the order in which they began."""
@@ -107,20 +141,8 @@ class Fault43(Disk):
 
     def test_full(self):
         """fault.43 ENOSPC raises IoError, and the target is the old file"""
-        if os.geteuid() == 0:
-            unshare = ["unshare", "-m"]
-        else:
-            unshare = ["unshare", "-r", "-m"]
-        disk = os.path.join(self.dir, "disk")
-        os.mkdir(disk)
-        path = os.path.join(disk, "file")
-        commands = "mount -t tmpfs -o size=1m none %s && printf %s >%s && %s %s %s %d && cat %s && stat -c ' %%s' %s.part" % (
-            disk, shlex.quote(OLD), path, harness.SEPTET, self.script, path, 4 << 20, path, path)
-        result = self.septet(argv=unshare + ["sh", "-c", commands])
-        said, rest = result.out.split("\n", 1)
-        self.assertEqual(said, "ENOSPC cannot write '%s.part': no space left on device" % path, result)
-        self.assertRegex(rest, "^%s [0-9]+\n$" % OLD)
-        self.assertEqual((result.status, result.err), (0, ""), result)
+        out = self.on_a_small_disk("%s %s file %d" % (harness.SEPTET, self.script, 4 << 20), "cat file")
+        self.assertEqual(out, ["ENOSPC cannot write 'file.part': no space left on device", OLD])
 
     def test_short_write(self):
         """fault.43 a write that takes some bytes and then no more raises IoError, and the target is the old file"""
@@ -139,6 +161,74 @@ class Fault43(Disk):
         self.assert_file(OLD)
         with open(self.path + ".part") as file:
             self.assertEqual(file.read(), new(1 << 20)[:limit])
+
+
+class Fault43Save(Disk):
+    def make(self, key, **options):
+        """Has the origin serve such a file, and returns its URL."""
+        url = "%s/file/%s" % (os.environ["SEPTET_ORIGIN"], key)
+        query = urllib.parse.urlencode({"etag": '"a"', **options})
+        urllib.request.urlopen(urllib.request.Request("%s?%s" % (url, query), method="POST")).close()
+        return url
+
+    def assert_no_part(self):
+        self.assertFalse(os.path.exists(self.part) or os.path.exists(self.part + ".meta"))
+
+    def test_write_error(self):
+        """fault.43 EIO in a write of a save raises IoError, the target is the old file, and the part is gone"""
+        for more in ((), ("resume",)):
+            out = self.traced(4 << 20, "pwrite64:error=EIO:when=5", script=self.save, more=more)
+            self.assertEqual(out, "EIO cannot write '%s': i/o error\n" % self.part)
+            self.assert_file(OLD)
+            self.assert_no_part()
+
+    def test_sync_error(self):
+        """fault.43 EIO in the fsync of a save raises IoError, the target is the old file, and the part is gone"""
+        out = self.traced(1 << 20, "fsync:error=EIO:when=1", script=self.save)
+        self.assertEqual(out, "EIO cannot sync '%s': i/o error\n" % self.part)
+        self.assert_file(OLD)
+        self.assert_no_part()
+        self.assertEqual(self.calls("fsync", "rename"), ["fsync"])
+
+    def test_full(self):
+        """fault.43 ENOSPC in a save raises IoError, the target is the old file, and the part is gone on with later"""
+        url = self.make("full", size=4 << 20)
+        save = "%s %s file %s resume" % (harness.SEPTET, self.save, url)
+        out = self.on_a_small_disk(save, "cat file", "echo", "mount -o remount,size=8m .", "stat -c %s file.part", save,
+                                   "sha256sum <file", "ls")
+        self.assertEqual(out[:2], ["ENOSPC cannot write 'file.part': no space left on device", OLD])
+        kept = int(out[2])
+        self.assertGreater(kept, 900 * 1000)
+        status, size, resumed, _ = out[4].split()
+        self.assertEqual((out[3], status, size, resumed), ("ok", "206", str(4 << 20), str(kept)))
+        self.assertEqual(out[5].split()[0], hashlib.sha256(new(4 << 20).encode()).hexdigest())
+        self.assertEqual(out[6:], ["file", ""])
+
+    def test_slow(self):
+        """fault.43 a disk that takes its time keeps nobody else waiting"""
+        delay = 200 * 1000  # microseconds
+        out = self.traced(1 << 16, "pwrite64:delay_enter=%d" % delay, "fsync:delay_enter=%d" % delay,
+                          "/^rename:delay_enter=%d" % delay, script=self.save, more=("slow",))
+        self.assertEqual(out, "ok\n200\t65536\t0\ttrue\n")
+        self.assert_file(new(1 << 16))
+
+    def test_killed(self):
+        """fault.43 a save that was killed leaves the old file, and the next one goes on with what it had brought"""
+        url = self.make("killed", size=1000000, stall=600000)
+        with open(self.path, "w") as file:
+            file.write(OLD)
+        child = self.start(self.save, self.path, url, "resume")
+        while not os.path.exists(self.part) or os.stat(self.part).st_size < 600000:
+            self.assertIsNone(child.process.poll())
+            time.sleep(0.002)
+        child.kill(signal.SIGKILL)
+        child.end()
+        self.assert_file(OLD)
+        self.make("killed", size=1000000)
+        result = self.septet(self.save, self.path, url, "resume")
+        self.assertRegex(result.out, "^ok\n206\t1000000\t600000\t")
+        self.assert_file(new(1000000))
+        self.assert_no_part()
 
 
 if __name__ == "__main__":

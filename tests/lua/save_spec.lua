@@ -1,5 +1,5 @@
 -- session:save: what a file holds in the end, what an earlier one has brought and when that is gone on with, and what
--- is left where one fails. What fails on the way is in tests/faults/save_spec.lua, the disk in tests/faults/test_disk.py.
+-- is left where one fails. Transfers that fail are in tests/faults/save_spec.lua, disks in tests/faults/test_disk.py.
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
 local core = require "septet.core"
@@ -204,7 +204,7 @@ describe("with resume, a part", function()
     local saved = http.save(f.url, f.path, { resume = true })
     equal(contents(f.path) == body, true)
     equal({ saved.status, saved.bytes }, { status, #body })
-    equal(saved.resumed, status == 200 and 0 or cut or 300)
+    equal({ saved.resumed, saved.attempts }, { status == 200 and 0 or cut or 300, #requests })
     equal(asked(mark), requests)
     equal(left(f), { body, false, false })
   end
@@ -264,8 +264,9 @@ describe("with resume, a part", function()
 
   it("is not gone on with where its bytes are not those that were sent", function()
     local f <close> = name()
-    serve(f, { size = 1000, etag = '"a"', gzip = 1 })
-    raises_error({ code = "body_too_large" }, http.save, f.url, f.path, { resume = true, max_body = 900 })
+    serve(f, { size = 3000000, etag = '"a"', gzip = 1 })
+    raises_error({ code = "body_too_large" }, http.save, f.url, f.path, { resume = true, max_body = 2000000 })
+    equal(#contents(f.part) > 0, true)
     local mark = origin.mark()
     local body = serve(f, { size = 1000, etag = '"a"' })
     http.save(f.url, f.path, { resume = true })
@@ -328,6 +329,67 @@ describe("with resume, a part", function()
   end)
 end)
 
+describe("retries", function()
+  local quick = { attempts = 5, backoff = 0 }
+
+  it("go on with a body that breaks off, with resume and without", function()
+    for _, resume in ipairs { false, true } do
+      local f <close> = name()
+      local body, mark = serve(f, { etag = '"a"', cut = 300 }), origin.mark()
+      local saved = http.save(f.url, f.path, { retries = quick, resume = resume, sha256 = core.digest("sha256", body) })
+      equal({ saved.status, saved.bytes, saved.resumed, saved.attempts }, { 206, 1000, 0, 4 })
+      equal(asked(mark), { "all", "bytes=300-", "bytes=600-", "bytes=900-" })
+      equal(left(f), { body, false, false })
+    end
+  end)
+
+  it("of a session do, too", function()
+    local f <close> = name()
+    local session <close> = http.session { retries = quick }
+    local body = serve(f, { etag = '"a"', cut = 300 })
+    session:save(f.url, f.path)
+    equal(contents(f.path), body)
+    raises_error({ code = "partial" }, session.save, session, f.url, f.path, { retries = false })
+  end)
+
+  it("have an end", function()
+    local f <close> = name()
+    serve(f, { etag = '"a"', cut = 300 })
+    local mark = origin.mark()
+    raises_error({ kind = "HttpError", code = "partial", attempts = 3 }, http.save, f.url, f.path,
+      { retries = { attempts = 3, backoff = 0 } })
+    equal(#asked(mark), 3)
+    equal(#contents(f.part), 900)
+  end)
+
+  it("do not go on with what no validator names", function()
+    local f <close> = name()
+    serve(f, { cut = 300 })
+    local mark = origin.mark()
+    raises_error({ code = "partial" }, http.save, f.url, f.path, { retries = quick })
+    equal(asked(mark), { "all" })
+  end)
+
+  it("are over when the time for all of it is", function()
+    local f <close> = name()
+    serve(f, { etag = '"a"', size = 1000000, stall = 1 })
+    raises_error({ kind = "HttpError", code = "timeout" }, http.save, f.url, f.path,
+      { retries = { attempts = 1000, backoff = 0 }, timeout = { total = 0.3, idle = 0.05 } })
+    equal(#contents(f.part) > 1, true)
+  end)
+
+  it("do not follow a cancellation", function()
+    local f <close> = name()
+    serve(f, { etag = '"a"', stall = 500 })
+    local mark = origin.mark()
+    local t = task.spawn(http.save, f.url, f.path, { retries = quick })
+    while not contents(f.part) or #contents(f.part) < 500 do task.sleep(0.001) end
+    t:cancel()
+    task.wait { t }
+    equal({ t:status(), #asked(mark) }, { "cancelled", 1 })
+  end)
+end)
+
 describe("one path", function()
   it("has one save at a time", function()
     local f <close> = name()
@@ -369,6 +431,20 @@ describe("one path", function()
     http.save(f.url, f.path, { resume = true })
     equal(contents(f.path) == bodies[versions], true)
     equal({ contents(f.part), contents(f.meta) }, {})
+  end)
+
+  it("may be saved anew at once when its save was cancelled before it had begun", function()
+    local f <close> = name()
+    local body = serve(f, { etag = '"a"' })
+    for turn = 1, many(100) do
+      local t = task.spawn(http.save, f.url, f.path, { resume = true })
+      for _ = 1, turn % 4 do task.checkpoint() end
+      t:cancel()
+      task.wait { t }
+      equal({ t:status(), contents(f.part) }, { "cancelled" })
+      http.save(f.url, f.path, { resume = true })
+      equal(left(f), { body, false, false })
+    end
   end)
 
   it("is cancelled while it waits for bytes: what came stays", function()

@@ -1,0 +1,74 @@
+-- A save whose transfer breaks off: a typed error, what came stays as a part, and the target is what it was.
+local task, http = require "septet.task", require "septet.http"
+local origin = require "origin"
+
+local URL = origin.url
+
+local function name()
+  local path = os.tmpname()
+  return setmetatable({ path = path, part = path .. ".part", meta = path .. ".part.meta" }, { __close = function(self)
+    for _, file in pairs { self.path, self.part, self.meta } do os.remove(file) end
+  end })
+end
+
+local function contents(path)
+  local file <close> = io.open(path, "rb")
+  return file and file:read "a"
+end
+
+-- Saves what breaks off after `sent` bytes, with and without resume.
+local function breaks_off(target, sent, expected, options)
+  for _, resume in ipairs { false, true } do
+    local f <close> = name()
+    do
+      local old <close> = assert(io.open(f.path, "wb"))
+      old:write "old"
+    end
+    local session <close> = http.session(options)
+    expected.kind = "HttpError"
+    raises_error(expected, session.save, session, URL .. target, f.path, { resume = resume })
+    equal(contents(f.path), "old")
+    equal(contents(f.part), sent > 0 and origin.pattern(sent) or nil)
+    equal(session:get(URL .. "/bytes/3").body, "012")
+  end
+end
+
+describe("a save that breaks off keeps its part:", function()
+  it("fault.16 a body shorter than its Content-Length is partial", function()
+    breaks_off("/truncate?length=100000&sent=70000", 70000, { code = "partial", reason = "truncated" })
+    breaks_off("/truncate?length=1000&sent=1", 1, { code = "partial", reason = "truncated" })
+  end)
+
+  it("fault.16 the part is the beginning of what the next one brings, whose size is checked as well", function()
+    local f <close> = name()
+    local target = URL .. "/file/breaks"
+    http.post(target, { params = { size = 1000, etag = '"a"', cut = 300 } })
+    raises_error({ code = "partial", reason = "truncated" }, http.save, target, f.path, { resume = true })
+    http.post(target, { params = { size = 1000, etag = '"a"', total = 1001 } })
+    local err = raises_error({ kind = "HttpError", code = "partial", reason = "truncated", phase = "receive" },
+      http.save, target, f.path, { resume = true })
+    equal(err.message, ("GET %s: 1000 of 1001 bytes"):format(target))
+    equal({ contents(f.path), #contents(f.part) }, { "", 1000 })
+  end)
+
+  it("fault.16 no byte of the body: no part either", function()
+    breaks_off("/truncate?length=1000&sent=0", 0, { code = "partial", reason = "truncated" })
+  end)
+
+  it("fault.16 a reset, a wait that was too long, too many bytes", function()
+    breaks_off("/stall?after=5000&length=10000", 5000, { code = "timeout", reason = "idle", phase = "receive" },
+      { timeout = { idle = 0.2 } })
+    breaks_off("/stall?after=5000&length=10000", 5000, { code = "timeout", reason = "total" }, { timeout = 0.3 })
+    breaks_off("/reset", 0, { code = "reset" })
+  end)
+
+  it("fault.16 its session was closed", function()
+    local f <close> = name()
+    local session = http.session()
+    local t = task.spawn(session.save, session, URL .. "/stall?after=5000&length=10000", f.path)
+    while #(contents(f.part) or "") < 5000 do task.sleep(0.001) end
+    session:close()
+    raises_error({ kind = "HttpError", code = "closed" }, t.await, t)
+    equal({ contents(f.path), #contents(f.part) }, { "", 5000 })
+  end)
+end)
