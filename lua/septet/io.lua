@@ -59,7 +59,7 @@ function io.stdin(options)
 end
 
 --- A file that one task at a time may write; another one raises Usage. Each method but `<close>` waits, and raises
---- IoError: what has failed once is not tried again, and each later call but `remove` and `close` raises that error.
+--- IoError: what has failed once is not tried again, and each later call but `size`, `remove` and `close` raises it.
 --- Cancelled, what it has begun goes on, and the next call waits for that.
 ---@class septet.Writer
 local Writer = {} -- luacheck: ignore
@@ -91,6 +91,11 @@ function Writer:remove() end -- luacheck: ignore
 ---@async
 ---@return string hex
 function Writer:digest() end -- luacheck: ignore
+
+--- How large the file is, once what goes on is written.
+---@async
+---@return integer bytes
+function Writer:size() end -- luacheck: ignore
 
 --- Waits until it is closed. Harmless when closed. The end of a `<close>` variable does not wait for that.
 ---@async

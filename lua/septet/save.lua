@@ -254,7 +254,7 @@ end
 local function tidy(job, err)
   if job.meta_file then job.meta_file:close() end
   local is_wrong = core.is(err, "HttpError") and err.code == "digest" or core.is(err, "IoError") and err.code == "EIO"
-  if is_wrong or job.size == 0 then
+  if is_wrong or job.file:size() == 0 then
     job.file:remove()
     drop_meta(job)
   end

@@ -177,7 +177,7 @@ static void open_cancel(septet_op *op)
     let_go(file);
 }
 
-static bool step_open(struct file_op *f)
+static bool step_size(struct file_op *f)
 {
     f->len = (size_t)f->file->output->size;
     return false;
@@ -225,7 +225,7 @@ static int l_open(lua_State *L)
     struct file_op *f = (struct file_op *)spt_op_new(L, env->sched, &open_type);
     f->env = env;
     f->file = file;
-    f->step = step_open;
+    f->step = step_size;
     f->verb = "open";
     f->append = lua_toboolean(L, APPEND);
     return septet_op_await(L, &f->op);
@@ -368,6 +368,30 @@ static int l_close(lua_State *L)
     return septet_op_await(L, &new_op(L, &close_type, "close", step_close)->op);
 }
 
+static int size_push(septet_op *op, lua_State *L)
+{
+    if (op->status < 0)
+        return file_push(op, L);
+    lua_pushinteger(L, (lua_Integer)((struct file_op *)op)->len);
+    return 1;
+}
+
+static const septet_op_type size_type = {
+    .name = "file",
+    .size = sizeof(struct file_op),
+    .flags = SEPTET_OP_EXTERNAL,
+    .start = file_start,
+    .cancel = file_cancel,
+    .push = size_push,
+    .describe = file_describe,
+};
+
+/* file:size(): in bytes, also after an error. */
+static int l_size(lua_State *L)
+{
+    return septet_op_await(L, &new_op(L, &size_type, "measure", step_size)->op);
+}
+
 /* The end of a <close> variable does not wait. Who waits gets IoError, with the code "closed". */
 static int l_release(lua_State *L)
 {
@@ -461,6 +485,7 @@ static const luaL_Reg methods[] = {{"write", l_write},
                                    {"remove", l_remove},
                                    {"digest", l_digest},
                                    {"keep_digest", l_keep_digest},
+                                   {"size", l_size},
                                    {"close", l_close},
                                    {"__close", l_release},
                                    {"__gc", l_gc},

@@ -169,6 +169,7 @@ describe("a writer", function()
     equal(err.message, ("cannot rename '%s': no such file or directory"):format(f.path))
     raises_error({ code = "ENOENT" }, w.write, w, "x") -- what has failed is not tried again
     raises_error({ code = "ENOENT" }, w.sync, w)
+    equal(w:size(), 0)
     w:remove()
     w:close()
   end)
@@ -203,8 +204,10 @@ describe("a wait for the disk", function()
     t:cancel()
     task.wait { t }
     equal(t:status(), "cancelled")
+    local size = w:size()
     w:write "end"
     local got = contents(f.path)
+    equal(#got, size + 3)
     equal(got:sub(-3), "end")
     equal(#got > 3 and #got <= 8 * CHUNK, true) -- what had begun, and no more
     equal(got:sub(1, -4):find "[^x]", nil)
