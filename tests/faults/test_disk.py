@@ -78,10 +78,12 @@ class Disk(harness.Case):
 
     def on_a_small_disk(self, *commands):
         """Runs shell commands on a disk of 1 MiB, where 'file' is the old one; returns what they printed, by line."""
-        unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-r", "-m"]
+        # What is mounted is not for the world outside. In a chroot that cannot be said, as / is no mount there.
+        unshare = ["unshare", "-m", "--propagation", "unchanged"] + ([] if os.geteuid() == 0 else ["-r"])
         disk = os.path.join(self.dir, "disk")
         os.mkdir(disk)
-        first = ["mount -t tmpfs -o size=1m none %s" % disk, "cd %s" % disk, "printf %s >file" % shlex.quote(OLD)]
+        first = ["mount --make-rprivate / 2>/dev/null || true", "mount -t tmpfs -o size=1m none %s" % disk,
+                 "cd %s" % disk, "printf %s >file" % shlex.quote(OLD)]
         result = self.septet(argv=unshare + ["sh", "-e", "-c", "\n".join([*first, *commands])])
         self.assertEqual((result.status, result.err), (0, ""), result)
         return result.out.split("\n")
