@@ -15,7 +15,7 @@ local PIECE = 256 * 1024   -- bytes read, and written, at once
 local MAX_META = 64 * 1024 -- bytes; more is none of ours
 local TIDY = 5             -- seconds for the disk, on the way out
 local DIGITS = { md5 = 32, sha1 = 40, sha256 = 64, sha512 = 128 }
-
+local STRONG = '^"[^"%c]*"$' -- an ETag
 local BREAKS = { reset = true, partial = true, timeout = true } -- after which a body is gone on with
 
 local own_options = { resume = "boolean", md5 = "string", sha1 = "string", sha256 = "string", sha512 = "string" }
@@ -70,7 +70,7 @@ end
 local function validator(headers)
   if is_encoded(headers) then return nil end
   local etag, modified, date = headers.etag, headers["last-modified"], headers.date
-  if etag and etag:find '^"[^"]*"$' then return etag end
+  if etag and etag:find(STRONG) then return etag end
   local since, now = modified and retry.date(modified), date and retry.date(date)
   return since and now and now - since >= 60 and modified or nil
 end
@@ -197,7 +197,8 @@ end
 
 -- The wait before the next request, where this error is one that a rest may follow.
 local function retry_delay(job, err, breaks)
-  if not (job.policy and job.validator and core.is(err, "HttpError") and BREAKS[err.code]) then return nil end
+  if not (job.policy and job.policy.methods.GET and job.validator) then return nil end
+  if not (core.is(err, "HttpError") and BREAKS[err.code]) then return nil end
   local delay = retry.delay(job.policy, breaks)
   if not delay or job.deadline and core.now() + delay >= job.deadline then return nil end
   return job.session.budget.spend(url.origin(job.address)) and delay or nil
@@ -233,11 +234,17 @@ local function check_digest(job, response)
   error(err, 0)
 end
 
+-- The validator of what the part holds, where that is to be gone on with.
+local function known_validator(job)
+  local meta = job.meta
+  if not (job.resume and job.size > 0 and meta and meta.address == mark(job)) then return nil end
+  local text = meta.validator
+  return type(text) == "string" and (text:find(STRONG) or retry.date(text)) and text or nil
+end
+
 local function run(job)
   job.meta = read_meta(job)
-  if job.resume and job.size > 0 and job.meta and job.meta.address == mark(job) then
-    job.validator = type(job.meta.validator) == "string" and job.meta.validator or nil
-  end
+  job.validator = known_validator(job)
   job.kept = job.validator and job.size or 0
   if job.digest then job.file:keep_digest(job.digest) end
   local response = persist(job)

@@ -117,6 +117,12 @@ static bool has_its_name(const struct spt_output *out)
            mine.st_dev == named.st_dev && mine.st_ino == named.st_ino;
 }
 
+static bool is_regular(const struct spt_output *out)
+{
+    struct stat st;
+    return fstat(out->fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 /* Returns 1, 0 where the name is to be opened anew, or an error. */
 static int lock_file(struct spt_output *out)
 {
@@ -127,8 +133,6 @@ static int lock_file(struct spt_output *out)
         return UV_EBUSY; /* other errors: a file system without locks */
     if (fstat(out->fd, &st) != 0)
         return last_error();
-    if (!S_ISREG(st.st_mode))
-        return UV_EINVAL;
     out->size = (uint64_t)st.st_size;
     return has_its_name(out);
 }
@@ -142,7 +146,7 @@ static int open_file(struct spt_output *out)
         out->doing = "open";
         UNINTERRUPTED(out->fd,
                       open(out->path, O_RDWR | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0666));
-        rc = out->fd < 0 ? last_error() : lock_file(out);
+        rc = out->fd < 0 ? last_error() : is_regular(out) ? lock_file(out) : UV_EINVAL;
     }
     if (rc > 0)
         rc = out->append ? 0 : empty_file(out);

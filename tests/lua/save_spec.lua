@@ -298,6 +298,19 @@ describe("with resume, a part", function()
     end
   end)
 
+  it("with a meta of which the validator is none is begun anew", function()
+    for _, validator in ipairs { "", "x", '"a', '"a\\r\\nEvil: 1"', '"a"b"', "yesterday" } do
+      local f <close> = name()
+      local body = break_off(f, { etag = '"a"' }, 300)
+      write(f.meta, ('{"address":"%s","validator":"%s"}'):format(core.digest("sha256", f.url),
+        (validator:gsub('"', '\\"'))))
+      local mark = origin.mark()
+      equal(http.save(f.url, f.path, { resume = true }).resumed, 0)
+      equal(asked(mark), { "all" })
+      equal(left(f), { body, false, false })
+    end
+  end)
+
   it("is not taken for its own by a save without resume", function()
     local f <close> = name()
     break_off(f, { etag = '"a"' }, 300)
@@ -360,6 +373,12 @@ describe("retries", function()
       { retries = { attempts = 3, backoff = 0 } })
     equal(#asked(mark), 3)
     equal(#contents(f.part), 900)
+  end)
+
+  it("that leave GET alone do not", function()
+    local f <close> = name()
+    serve(f, { etag = '"a"', cut = 300 })
+    raises_error({ code = "partial", attempts = 1 }, http.save, f.url, f.path, { retries = { methods = { "PUT" } } })
   end)
 
   it("do not go on with what no validator names", function()
