@@ -3,7 +3,7 @@
 
   includes   a file under src/ includes the headers of its own floor or of lower ones, written with the
              folder; one awaitable never includes another; the CLI sees the public headers alone
-  symbols    core/ needs nothing of libuv and libcurl, loop/ nothing of Lua, base/ nothing of all three
+  symbols    core/ needs nothing of libuv, libcurl and c-ares, loop/ nothing of Lua, base/ nothing of all four
              (read from the built objects)
   exports    the shared library exports septet_* and nothing else
   words      no file speaks of the machine it was written on, or of a package registry's host
@@ -20,8 +20,8 @@ FLOORS = {"base": 0, "core": 1, "loop": 2, "op": 3, "lua": 4}
 HOST, CLI = 5, 6  # src/host.c; src/cli/
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 BARRED_SYMBOLS = {
-    "base": re.compile(r"(uv|curl|luaL?)_"),
-    "core": re.compile(r"(uv|curl)_"),
+    "base": re.compile(r"(uv|curl|ares|luaL?)_"),
+    "core": re.compile(r"(uv|curl|ares)_"),
     "loop": re.compile(r"luaL?_|luaopen_"),
 }
 OWN_EXPORTS = re.compile(r"septet_\w+$")

@@ -10,6 +10,8 @@ them. Each tells of itself in the environment:
   tinyproxy  SEPTET_TINYPROXY and SEPTET_TINYPROXY_AUTH, host:port of one for all and of one for user:secret
   socks      SEPTET_SOCKS and SEPTET_SOCKS_AUTH, the same of SOCKS5
   blackhole  SEPTET_BLACKHOLE, an address (and ::1, too) where a SYN to the origin's port gets no answer
+  dns        SEPTET_DNS, 127.0.0.1:PORT of dns.py; SEPTET_DNS_LOG
+  dnsmasq    SEPTET_DNSMASQ, the same of one that knows peer.test, 127.0.0.7 and ::1, and its alias.peer.test
 """
 
 import ctypes
@@ -208,6 +210,19 @@ class Peers:
                 sys.exit("peers: a full queue of " + address + " still lets somebody in")
             self.sockets += [listener, *waiting]
         self.environment["SEPTET_BLACKHOLE"] = "127.0.0.2"
+
+    def start_dns(self):
+        log = self.path("dns.jsonl")
+        line = self.talker(sys.executable, os.path.join(HERE, "dns.py"), "--log", log)
+        self.environment.update(SEPTET_DNS="127.0.0.1:" + line.split()[1], SEPTET_DNS_LOG=log)
+
+    def start_dnsmasq(self):
+        command = [find("dnsmasq"), "--keep-in-foreground", "--log-facility=-", "--user=", "--pid-file="]
+        command += ["--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--bind-interfaces"]
+        command += ["--listen-address=127.0.0.1", "--host-record=peer.test,127.0.0.7,::1"]
+        command += ["--cname=alias.peer.test,peer.test", "--address=/gone.test/"]
+        port, = self.listener(1, lambda port: [*command, f"--port={port}"])
+        self.environment["SEPTET_DNSMASQ"] = f"127.0.0.1:{port}"
 
     def start(self, name):
         start = getattr(self, "start_" + name, None)

@@ -1,0 +1,468 @@
+/* Names, their answers, and who waits for them.
+ *
+ *               start                    room                     answer, with a TTL
+ *     (none) ───────────▶ queued ─────────────────▶ asking ──────────────────────────────▶ known
+ *        ▲                  │                        │  ▲                                   │ │
+ *        │ nobody waits     │    answer to nobody    │  └── configuration read anew: queued │ │
+ *        └──────────────────┴────────────────────────┘      start, when it has expired ─────┘ │
+ *        └───────────────────────────────────────────────── room is needed, or a new name ────┘
+ *
+ * c-ares calls back inside of its own work, so there lookups are only marked as done; the drain tells. */
+#include "loop/resolver.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/heap.h"
+#include "loop/dns_answer.h"
+#include "loop/dns_channel.h"
+#include "loop/loop.h"
+#include "septet/septet.h"
+
+#define NS_PER_SECOND UINT64_C(1000000000)
+
+enum {
+    BUCKETS = 4096,       /* a power of two */
+    KNOWN_MAX = 4096,     /* answers kept */
+    IN_FLIGHT_MAX = 4096, /* names asked for at once: two queries each, told apart by 16 bits */
+    WINDOW = 128 /* of them begun just now: what a socket's usual buffer holds in answers */
+};
+
+/* Who has not answered by then is slow, and leaves the window: it holds up no other name. */
+#define SLOW_NS (UINT64_C(250) * 1000000)
+
+/* That a name does not exist is remembered for a moment, so that a list of URLs on a misspelt host asks once. */
+enum { TTL_NOT_FOUND = 1 }; /* seconds */
+
+enum state { QUEUED, ASKING, KNOWN };
+
+struct spt_name {
+    struct spt_resolver *resolver;
+    struct spt_name *chain; /* next in its bucket */
+    enum state state;
+    struct spt_link queue;        /* in the resolver's queue, or in its window */
+    struct spt_link waiters;      /* spt_lookup, oldest first */
+    struct spt_heap_node by_time; /* in the resolver's heap, while known */
+    uint64_t expires_ns;
+    uint64_t asked_ns;
+    uint64_t heard;            /* by the channel, before it was asked for */
+    struct spt_answer *answer; /* owns a share; NULL: there is none */
+    const char *failure;
+    const char *text;
+    uint32_t hash;
+    size_t len;
+    char host[]; /* in lower case */
+};
+
+struct spt_resolver {
+    struct spt_loop *loop; /* borrows */
+    struct spt_dns_channel channel;
+    struct spt_link queue;
+    struct spt_link window; /* names being asked for that are not slow, oldest first */
+    struct spt_link done;   /* lookups whose on_done is due */
+    struct spt_heap by_time;
+    unsigned known, waiting, in_flight;
+    unsigned in_window;
+    struct spt_timer
+        slow; /* for the oldest in the window, while it keeps others from being asked for */
+    unsigned generation;
+    uint64_t asked;
+    struct spt_name *buckets[BUCKETS];
+};
+
+/* --- names --- */
+
+static struct spt_name *name_of(struct spt_heap_node *node)
+{
+    return SPT_OF(node, struct spt_name, by_time);
+}
+
+static bool expires_before(const struct spt_heap_node *a, const struct spt_heap_node *b)
+{
+    return SPT_OF(a, struct spt_name, by_time)->expires_ns <
+           SPT_OF(b, struct spt_name, by_time)->expires_ns;
+}
+
+/* FNV-1a. */
+static uint32_t hash_of(const char *key, size_t len)
+{
+    uint32_t h = UINT32_C(2166136261);
+    for (size_t i = 0; i < len; i++)
+        h = (h ^ (unsigned char)key[i]) * UINT32_C(16777619);
+    return h;
+}
+
+static struct spt_name **bucket(struct spt_resolver *r, uint32_t hash)
+{
+    return &r->buckets[hash & (BUCKETS - 1)];
+}
+
+static struct spt_name *find(struct spt_resolver *r, uint32_t hash, const char *host, size_t len)
+{
+    struct spt_name *name = *bucket(r, hash);
+    while (name && (name->hash != hash || name->len != len || memcmp(name->host, host, len) != 0))
+        name = name->chain;
+    return name;
+}
+
+static void forget(struct spt_name *name)
+{
+    if (name->state != KNOWN)
+        return;
+    spt_heap_remove(&name->resolver->by_time, &name->by_time);
+    name->resolver->known--;
+    spt_answer_drop(name->answer);
+    name->answer = NULL;
+}
+
+static void free_name(struct spt_name *name)
+{
+    struct spt_name **at = bucket(name->resolver, name->hash);
+    while (*at != name)
+        at = &(*at)->chain;
+    *at = name->chain;
+    forget(name);
+    spt_link_remove(&name->queue);
+    spt_answer_drop(name->answer);
+    free(name);
+}
+
+static struct spt_name *add(struct spt_resolver *r, uint32_t hash, const char *host, size_t len)
+{
+    struct spt_name *name = malloc(sizeof *name + len + 1);
+    if (!name)
+        return NULL;
+    *name = (struct spt_name){.resolver = r, .state = QUEUED, .hash = hash, .len = len};
+    spt_link_init(&name->queue);
+    spt_link_init(&name->waiters);
+    memcpy(name->host, host, len + 1);
+    struct spt_name **b = bucket(r, hash);
+    name->chain = *b;
+    *b = name;
+    return name;
+}
+
+/* Frees what has expired, and what would do so next if there is too much. */
+static void make_room(struct spt_resolver *r, uint64_t now_ns)
+{
+    for (struct spt_heap_node *node; (node = spt_heap_min(&r->by_time));) {
+        if (r->known < KNOWN_MAX && name_of(node)->expires_ns > now_ns)
+            break;
+        free_name(name_of(node));
+    }
+}
+
+static void keep(struct spt_name *name, int ttl)
+{
+    struct spt_resolver *r = name->resolver;
+    uint64_t now_ns = spt_loop_now(r->loop);
+    make_room(r, now_ns);
+    name->state = KNOWN;
+    name->expires_ns = now_ns + (uint64_t)ttl * NS_PER_SECOND;
+    spt_heap_insert(&r->by_time, &name->by_time);
+    r->known++;
+}
+
+/* --- asking --- */
+
+static void fill(struct spt_lookup *lookup, const struct spt_name *name)
+{
+    lookup->failure = name->failure;
+    lookup->text = name->text;
+    lookup->answer = name->answer;
+    if (name->answer)
+        name->answer->refs++;
+}
+
+static void settle_waiters(struct spt_name *name)
+{
+    struct spt_resolver *r = name->resolver;
+    struct spt_link *link;
+    while ((link = spt_list_pop(&name->waiters))) {
+        struct spt_lookup *lookup = SPT_OF(link, struct spt_lookup, link);
+        fill(lookup, name);
+        lookup->name = NULL;
+        r->waiting--;
+        spt_list_push(&r->done, link);
+    }
+}
+
+static void fail(struct spt_name *name, int status)
+{
+    /* Some versions say "refused" where servers did answer, but only that they will not. */
+    if (status == ARES_ECONNREFUSED && name->heard != name->resolver->channel.heard)
+        status = ARES_ESERVFAIL;
+    name->failure = spt_answer_failure(status);
+    name->text = ares_strerror(status);
+}
+
+static void conclude(struct spt_name *name, int status, const struct ares_addrinfo *info)
+{
+    int ttl = 0;
+    if (status == ARES_SUCCESS && !info->nodes)
+        status = ARES_ENODATA;
+    if (status == ARES_SUCCESS &&
+        !(name->answer = spt_answer_read(info, ++name->resolver->generation)))
+        status = ARES_ENOMEM;
+    if (status == ARES_SUCCESS)
+        ttl = spt_answer_ttl(info);
+    else
+        fail(name, status);
+    if (name->failure && strcmp(name->failure, "not_found") == 0)
+        ttl = TTL_NOT_FOUND;
+    settle_waiters(name);
+    if (ttl > 0)
+        keep(name, ttl);
+    else
+        free_name(name);
+}
+
+static void enqueue(struct spt_name *name)
+{
+    name->state = QUEUED;
+    spt_list_push(&name->resolver->queue, &name->queue);
+}
+
+static void leave_window(struct spt_name *name)
+{
+    if (spt_link_alone(&name->queue))
+        return;
+    spt_link_remove(&name->queue);
+    name->resolver->in_window--;
+}
+
+static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)
+{
+    struct spt_name *name = arg;
+    (void)timeouts;
+    name->resolver->in_flight--;
+    leave_window(name);
+    if (status != ARES_EDESTRUCTION && status != ARES_ECANCELLED)
+        conclude(name, status, info);
+    else if (spt_link_alone(&name->waiters))
+        free_name(name);
+    else
+        enqueue(name); /* its servers are no longer the ones to ask */
+    if (info)
+        ares_freeaddrinfo(info);
+}
+
+/* The name may be gone afterwards. */
+static void ask(struct spt_name *name)
+{
+    struct spt_resolver *r = name->resolver;
+    spt_link_remove(&name->queue);
+    name->state = ASKING;
+    name->failure = name->text = NULL;
+    name->heard = r->channel.heard;
+    r->in_flight++;
+    r->asked++;
+    name->asked_ns = spt_loop_now(r->loop);
+    spt_list_push(&r->window, &name->queue);
+    r->in_window++;
+    spt_dns_channel_query(&r->channel, name->host, on_answer, name);
+}
+
+static bool has_room(const struct spt_resolver *r)
+{
+    return r->in_window < WINDOW && r->in_flight < IN_FLIGHT_MAX;
+}
+
+/* --- lookups --- */
+
+static bool finish(struct spt_lookup *lookup, int status)
+{
+    lookup->failure = spt_answer_failure(status);
+    lookup->text = ares_strerror(status);
+    return true;
+}
+
+static bool answer_plain(struct spt_lookup *lookup, const char *addresses)
+{
+    lookup->answer = spt_answer_new(addresses, strlen(addresses), 0);
+    return lookup->answer || finish(lookup, ARES_ENOMEM);
+}
+
+void spt_lookup_init(struct spt_lookup *lookup, void (*on_done)(struct spt_lookup *))
+{
+    *lookup = (struct spt_lookup){.on_done = on_done};
+    spt_link_init(&lookup->link);
+}
+
+static void leave(struct spt_name *name)
+{
+    struct spt_resolver *r = name->resolver;
+    r->waiting--;
+    if (name->state == QUEUED && spt_link_alone(&name->waiters))
+        free_name(name);
+    if (r->waiting > 0 || r->in_flight == 0)
+        return;
+    spt_dns_channel_drop(&r->channel);
+    spt_loop_wake(r->loop);
+}
+
+void spt_lookup_cancel(struct spt_lookup *lookup)
+{
+    struct spt_name *name = lookup->name;
+    spt_link_remove(&lookup->link);
+    spt_answer_drop((struct spt_answer *)lookup->answer);
+    lookup->answer = NULL;
+    lookup->failure = lookup->text = NULL;
+    lookup->name = NULL;
+    if (name)
+        leave(name);
+}
+
+static bool wait_for(struct spt_name *name, struct spt_lookup *lookup)
+{
+    struct spt_resolver *r = name->resolver;
+    lookup->name = name;
+    spt_list_push(&name->waiters, &lookup->link);
+    r->waiting++;
+    if (name->state == QUEUED && spt_link_alone(&name->queue)) {
+        enqueue(name);
+        if (has_room(r) && r->queue.next == &name->queue)
+            ask(name);
+    }
+    spt_loop_wake(r->loop);
+    if (lookup->name)
+        return false;
+    spt_link_remove(&lookup->link); /* out of the done ones again */
+    return true;
+}
+
+bool spt_resolver_start(struct spt_resolver *r, struct spt_lookup *lookup, const char *host)
+{
+    char key[SPT_HOST_MAX + 1], plain[SPT_HOST_MAX + 3];
+    size_t len = strlen(host);
+    spt_lookup_cancel(lookup);
+    if (len == 0 || len > SPT_HOST_MAX)
+        return finish(lookup, ARES_EBADNAME);
+    for (size_t i = 0; i <= len; i++)
+        key[i] = (char)tolower((unsigned char)host[i]);
+    if (spt_answer_plain(key, len, plain))
+        return answer_plain(lookup, plain);
+    uint32_t hash = hash_of(key, len);
+    struct spt_name *name = find(r, hash, key, len);
+    if (name && name->state == KNOWN) {
+        if (name->expires_ns > spt_loop_now(r->loop)) {
+            fill(lookup, name);
+            return true;
+        }
+        forget(name);
+        name->state = QUEUED;
+    }
+    spt_dns_channel_refresh(&r->channel);
+    if (!name && !(name = add(r, hash, key, len)))
+        return finish(lookup, ARES_ENOMEM);
+    return wait_for(name, lookup);
+}
+
+/* --- the lap --- */
+
+static bool deliver(struct spt_resolver *r)
+{
+    struct spt_link batch, *link;
+    bool any = false;
+    spt_link_init(&batch);
+    spt_list_splice(&batch, &r->done);
+    while ((link = spt_list_pop(&batch))) {
+        struct spt_lookup *lookup = SPT_OF(link, struct spt_lookup, link);
+        any = true;
+        lookup->on_done(lookup);
+    }
+    return any;
+}
+
+static struct spt_name *first(const struct spt_link *list)
+{
+    return spt_link_alone(list) ? NULL : SPT_OF(list->next, struct spt_name, queue);
+}
+
+static void on_slow(struct spt_timer *timer)
+{
+    (void)timer; /* the drain that follows looks at the window */
+}
+
+static void ask_queued(struct spt_resolver *r)
+{
+    uint64_t now_ns = spt_loop_now(r->loop);
+    struct spt_name *name;
+    while ((name = first(&r->window)) && name->asked_ns + SLOW_NS <= now_ns)
+        leave_window(name);
+    while (has_room(r) && (name = first(&r->queue)))
+        ask(name);
+    if (first(&r->queue) && (name = first(&r->window)))
+        spt_timer_start(r->channel.timers, &r->slow, name->asked_ns + SLOW_NS, on_slow);
+    else
+        spt_timer_stop(r->channel.timers, &r->slow);
+}
+
+bool spt_resolver_drain(struct spt_resolver *r)
+{
+    ask_queued(r);
+    bool any = deliver(r);
+    spt_dns_channel_apply(&r->channel);
+    return any;
+}
+
+uint64_t spt_resolver_due(const struct spt_resolver *r)
+{
+    bool can_ask = !spt_link_alone(&r->queue) && has_room(r);
+    return can_ask || r->channel.moved || !spt_link_alone(&r->done) ? 0 : SPT_NEVER;
+}
+
+/* --- the resolver --- */
+
+int spt_resolver_new(struct spt_resolver **out, struct spt_loop *loop, struct spt_timers *timers,
+                     const struct spt_resolver_config *config)
+{
+    struct spt_resolver *r = calloc(1, sizeof *r);
+    if (!r)
+        return SEPTET_ENOMEM;
+    int rc = spt_dns_channel_init(&r->channel, loop, timers, config->servers, config->resolv_conf,
+                                  config->timeout_ms);
+    if (rc != SEPTET_OK) {
+        free(r);
+        return rc;
+    }
+    r->loop = loop;
+    r->by_time.before = expires_before;
+    spt_link_init(&r->queue);
+    spt_link_init(&r->window);
+    spt_link_init(&r->done);
+    *out = r;
+    return SEPTET_OK;
+}
+
+static void abandon(struct spt_name *name)
+{
+    struct spt_link *link;
+    while ((link = spt_list_pop(&name->waiters)))
+        SPT_OF(link, struct spt_lookup, link)->name = NULL;
+}
+
+void spt_resolver_free(struct spt_resolver *r)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct spt_name *name = r->buckets[i]; name; name = name->chain)
+            abandon(name);
+    while (spt_list_pop(&r->done))
+        ;
+    spt_timer_stop(r->channel.timers, &r->slow);
+    spt_dns_channel_release(&r->channel); /* frees the names it asks for */
+    for (size_t i = 0; i < BUCKETS; i++)
+        while (r->buckets[i])
+            free_name(r->buckets[i]);
+    free(r);
+}
+
+struct spt_resolver_count spt_resolver_count(const struct spt_resolver *r)
+{
+    return (struct spt_resolver_count){.known = r->known,
+                                       .waiting = r->waiting,
+                                       .in_flight = r->in_flight,
+                                       .sockets = r->channel.sockets.count,
+                                       .asked = r->asked};
+}
