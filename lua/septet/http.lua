@@ -31,7 +31,7 @@ local session_meta = { __name = "septet.http.Session", __index = Session }
 local session_options = {
   base_url = "string", limit = "count", limit_per_host = "count", rate = "any", timeout = "timeout", max_body = "bytes",
   redirects = "any", retries = "any", headers = "table", auth = "table", trace = "table", cookies = "boolean",
-  proxy = "any", resolve = "table", tls = "table", http2 = "any", allow = "any", deny = "any",
+  proxy = "any", unix_socket = "any", resolve = "table", tls = "table", http2 = "any", allow = "any", deny = "any",
 }
 
 --- What a session may be told.
@@ -48,6 +48,7 @@ local session_options = {
 ---@field auth septet.Auth|nil sent with each request
 ---@field cookies boolean|nil those of responses are kept, and sent back; false
 ---@field proxy string|nil a URL: http, socks4, socks4a, socks5, socks5h; or "environment"; none
+---@field unix_socket string|nil a path, connected to in place of the URL's host
 ---@field resolve table<string, string>|nil "host:port" to the address that is taken for it
 ---@field tls septet.Tls|nil
 ---@field http2 boolean|"force"|nil over TLS, where the server offers it; false
@@ -247,7 +248,7 @@ end
 local request_options = {
   headers = "table", params = "table", body = "body", form = "table", json = "any", multipart = "table",
   auth = "table", timeout = "timeout", max_body = "bytes", redirects = "any", retries = "any",
-  proxy = "any", tls = "table", http2 = "any",
+  proxy = "any", unix_socket = "any", tls = "table", http2 = "any",
 }
 
 local bodies = {
@@ -280,8 +281,7 @@ local function override(session, hop, options, what)
   end
   if options.params then hop.url = encode.query(hop.url, options.params) end
   local times = limits.times(session.times, options.timeout)
-  if type(options.timeout) == "table" or options.max_body or options.proxy ~= nil or options.tls
-    or options.http2 ~= nil then
+  if type(options.timeout) == "table" or options.max_body or profile.differs(options) then
     hop.terms = new_terms(times, options.max_body or session.max_body, profile.new(options, session.profile, what))
   end
   hop.redirects = limits.redirects(options.redirects, session.redirects, what)
@@ -324,6 +324,7 @@ end
 ---@field redirects integer|false|nil
 ---@field retries integer|septet.Retries|false|nil
 ---@field proxy string|false|nil
+---@field unix_socket string|false|nil
 ---@field tls septet.Tls|nil
 ---@field http2 boolean|"force"|nil
 

@@ -20,7 +20,8 @@ int spt_profile_copy(struct spt_profile *p, const struct spt_profile *from)
                               .tls13 = from->tls13,
                               .http2 = from->http2};
     bool copied = copy(&p->proxy, from->proxy) && copy(&p->ca_file, from->ca_file) &&
-                  copy(&p->cert_file, from->cert_file) && copy(&p->key_file, from->key_file);
+                  copy(&p->cert_file, from->cert_file) && copy(&p->key_file, from->key_file) &&
+                  copy(&p->unix_socket, from->unix_socket);
     return copied ? SEPTET_OK : SEPTET_ENOMEM;
 }
 
@@ -30,6 +31,7 @@ void spt_profile_release(struct spt_profile *p)
     free(p->ca_file);
     free(p->cert_file);
     free(p->key_file);
+    free(p->unix_socket);
     *p = (struct spt_profile){0};
 }
 
@@ -64,5 +66,7 @@ CURLcode spt_profile_put_on(const struct spt_profile *p, CURL *curl)
         return rc;
     if (p->proxy || p->env_proxy) /* NULL: as the environment says */
         rc = curl_easy_setopt(curl, CURLOPT_PROXY, p->proxy);
+    if (rc == CURLE_OK && p->unix_socket)
+        rc = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, p->unix_socket);
     return rc == CURLE_OK ? put_tls_on(p, curl) : rc;
 }

@@ -1,5 +1,5 @@
-/* What a request asks of its connection: the proxy, TLS. libcurl keeps connections apart by it, so that requests of
- * one session may differ. */
+/* What a request asks of its connection: the proxy, TLS, a socket of the file system. libcurl keeps connections apart by
+ * it, so that requests of one session may differ. */
 #ifndef SPT_LOOP_PROFILE_H
 #define SPT_LOOP_PROFILE_H
 
@@ -7,8 +7,10 @@
 #include <stdbool.h>
 
 struct spt_profile {
-    char *proxy;     /* a URL; NULL: none */
-    bool env_proxy;  /* without one: as http_proxy and its like in the environment say */
+    char *proxy;    /* a URL; NULL: none */
+    bool env_proxy; /* without one: as http_proxy and its like in the environment say */
+    char *
+        unix_socket; /* a path: connected to in place of the URL's host, past any proxy; NULL: none */
     char *ca_file;   /* PEM, in place of the system's; NULL: the system's */
     char *cert_file; /* PEM, the client's; NULL: none */
     char *key_file;  /* ... and its key; NULL: in cert_file */

@@ -319,6 +319,15 @@ static int check_policy(struct spt_request *r, const struct spt_policy *policy,
     return SEPTET_EINVAL;
 }
 
+/* What a socket of the file system answers is one origin, whatever its URLs say. */
+static struct spt_origin *enter(struct spt_admission *a, struct spt_request *r,
+                                const struct spt_url_origin *origin)
+{
+    const char *path = r->profile ? r->profile->unix_socket : NULL;
+    return path ? spt_admission_enter(a, path, strlen(path), &r->link)
+                : spt_admission_enter(a, origin->key, origin->len, &r->link);
+}
+
 int spt_request_start(struct spt_session *session, struct spt_request *r)
 {
     struct spt_driver *driver = session->driver;
@@ -333,7 +342,7 @@ int spt_request_start(struct spt_session *session, struct spt_request *r)
     spt_link_init(&r->link);
     spt_link_init(&r->news);
     spt_link_init(&r->wake);
-    r->origin = spt_admission_enter(&session->admission, origin->key, origin->len, &r->link);
+    r->origin = enter(&session->admission, r, origin);
     if (!r->origin)
         return SEPTET_ENOMEM;
     r->session = session;

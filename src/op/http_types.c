@@ -51,8 +51,8 @@ static int l_terms_gc(lua_State *L)
 }
 
 /* http_terms{...}: what holds for requests. Seconds, nil for no limit: connect, first_byte, idle, queue; bytes:
- * max_body, nil for 64 MiB of a gathered body; and of the connection: proxy (a URL, true for what the environment says), ca_file, cert_file, key_file,
- * insecure, tls13, http2. */
+ * max_body, nil for 64 MiB of a gathered body; and of the connection: proxy (a URL, true for what the environment says),
+ * unix_socket, ca_file, cert_file, key_file, insecure, tls13, http2. */
 static int l_terms(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -73,6 +73,7 @@ static int l_terms(lua_State *L)
     struct spt_profile profile = {
         .env_proxy = env_proxy,
         .proxy = env_proxy ? NULL : (char *)lua_tostring(L, -1),
+        .unix_socket = (char *)text_field(L, "unix_socket"),
         .ca_file = (char *)text_field(L, "ca_file"),
         .cert_file = (char *)text_field(L, "cert_file"),
         .key_file = (char *)text_field(L, "key_file"),

@@ -59,7 +59,8 @@ routes, for every method; a HEAD gets the same headers and no body:
   /idle-reset[?after=0]          the same with RST
 
 the log, one JSON object a line, each with "event", "time" (seconds) and "connection" (1, 2, ...):
-  open     "peer": the client's port; of one with TLS its version, "tls", and the "client" its certificate names
+  open     "peer": the client's port, null on a socket of the file system; of one with TLS its version, "tls", whether
+           its session was "resumed", and the "client" its certificate names
   request  "method", "path", "query" (both as sent), "headers" (lower-case names), "body_size";
            written when the request is read whole, before the first byte of the answer
   close    "requests": how many there were; "by": "client" or "origin"
@@ -496,7 +497,8 @@ class Connection:
         self.requests = 0
 
     async def run(self):
-        self.log.write("open", self.number, peer=self.writer.get_extra_info("peername")[1], **self.tls())
+        peer = self.writer.get_extra_info("peername")
+        self.log.write("open", self.number, peer=peer[1] if peer else None, **self.tls())
         ending = FIN
         try:
             while (ending := await self.exchange()) == KEEP:
@@ -516,7 +518,7 @@ class Connection:
         if not connection:
             return {}
         names = dict(pair for name in (connection.getpeercert() or {}).get("subject", ()) for pair in name)
-        return {"tls": connection.version(), "client": names.get("commonName")}
+        return {"tls": connection.version(), "client": names.get("commonName"), "resumed": connection.session_reused}
 
     async def exchange(self):
         try:
@@ -635,7 +637,7 @@ def tls_context(folder):
     return context
 
 
-async def serve(sock, log, tls):
+async def serve(sock, log, tls, path):
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     count = 0
@@ -652,12 +654,15 @@ async def serve(sock, log, tls):
         return asyncio.StreamReaderProtocol(Reader(loop), connected, loop=loop)
 
     server = await loop.create_server(protocol, sock=sock, backlog=1024, ssl=tls)
+    local = await loop.create_unix_server(protocol, path, backlog=1024) if path else None
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     watch_stdin(loop, stop)
     print(f"port {sock.getsockname()[1]}", flush=True)
     await stop.wait()
     server.close()
+    if local:
+        local.close()
 
 
 def allow_many_files():
@@ -684,6 +689,7 @@ def options():
     parser.add_argument("--port", type=int, default=0, help="the port to listen on (0, the default: a free one)")
     parser.add_argument("--bind", type=loopback, default="127.0.0.1", metavar="ADDR", help="a loopback address")
     parser.add_argument("--log", metavar="FILE", help="append what is received to FILE, as JSON lines")
+    parser.add_argument("--unix", metavar="PATH", help="listen there as well, without TLS")
     parser.add_argument("--tls", metavar="DIR", help="speak TLS, with DIR/server.pem; clients' certificates are of DIR/ca.pem")
     return parser.parse_args()
 
@@ -696,7 +702,7 @@ def main():
         log = Log(args.log)
     except (OSError, OverflowError) as error:
         sys.exit(f"origin: {error}")
-    asyncio.run(serve(sock, log, tls_context(args.tls) if args.tls else None))
+    asyncio.run(serve(sock, log, tls_context(args.tls) if args.tls else None, args.unix))
 
 
 if __name__ == "__main__":
