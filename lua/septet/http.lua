@@ -5,6 +5,7 @@ local http = {}
 
 local core = require "septet.core"
 local args = require "septet.args"
+local auth = require "septet.auth"
 local encode = require "septet.encode"
 local failure = require "septet.failure"
 local headers = require "septet.headers"
@@ -30,7 +31,7 @@ local session_meta = { __name = "septet.http.Session", __index = Session }
 
 local session_options = {
   base_url = "string", limit = "count", limit_per_host = "count", rate = "any", timeout = "timeout", max_body = "bytes",
-  redirects = "any", retries = "any", headers = "table", auth = "table", trace = "table", cookies = "boolean",
+  redirects = "any", retries = "any", headers = "table", auth = "any", trace = "table", cookies = "boolean",
   proxy = "any", unix_socket = "any", resolve = "table", tls = "table", http2 = "any", allow = "any", deny = "any",
 }
 
@@ -66,11 +67,6 @@ local session_options = {
 ---@field methods string[]|nil the idempotent ones: GET HEAD PUT DELETE OPTIONS TRACE
 ---@field statuses integer[]|nil 408 429 502 503 504
 ---@field budget number|nil retries for each request to an origin, after the first ten; 0.1
-
----@class septet.Auth
----@field user string|nil
----@field password string|nil
----@field bearer string|nil
 
 -- As libcurl takes them.
 local function check_resolve(addresses)
@@ -109,6 +105,12 @@ local function new_terms(times, max_body, connection)
   return core.http_terms(terms)
 end
 
+-- The terms of a session's or a request's own origin, and those of any other that it is redirected to.
+local function set_terms(target, times, max_body, connection)
+  target.terms = new_terms(times, max_body, connection)
+  target.anonymous = connection.user and new_terms(times, max_body, profile.anonymous(connection)) or target.terms
+end
+
 --- Makes a session: a pool of connections with limits of its own.
 ---@param options septet.SessionOptions|nil
 ---@return septet.Session
@@ -116,7 +118,7 @@ function http.session(options)
   options = args.options(options, session_options, "session")
   local defaults = { ["User-Agent"] = USER_AGENT, ["Accept-Encoding"] = core.http_encodings() }
   local own = {} -- a copy: the script may change its table
-  if options.auth then own.Authorization = encode.authorization(options.auth, "session") end
+  own.Authorization = auth.header(options.auth, "session") or nil
   for name, value in pairs(options.headers or {}) do own[name] = value end
   local list = headers.list("session", defaults, own)
   local times, max_body = limits.times(TIMEOUTS, options.timeout), options.max_body
@@ -129,7 +131,6 @@ function http.session(options)
   if not pool then args.usage("bad rule '%s' for 'session' (a host, address, range or port expected)", bad_rule) end
   local session = setmetatable({
     core = pool,
-    terms = new_terms(times, max_body, connection),
     times = times,
     max_body = max_body,
     profile = connection,
@@ -143,6 +144,7 @@ function http.session(options)
     pace = rate.pacer(options.rate, url.origin),
     trace = hooks.check(options.trace),
   }, session_meta)
+  set_terms(session, times, max_body, connection)
   -- A request without options is a bare attempt.
   session.plain = not (times.total or session.trace or session.base_url or session.retries or session.pace)
   return session
@@ -247,7 +249,7 @@ end
 
 local request_options = {
   headers = "table", params = "table", body = "body", form = "table", json = "any", multipart = "table",
-  auth = "table", timeout = "timeout", max_body = "bytes", redirects = "any", retries = "any",
+  auth = "any", timeout = "timeout", max_body = "bytes", redirects = "any", retries = "any",
   proxy = "any", unix_socket = "any", tls = "table", http2 = "any",
 }
 
@@ -275,14 +277,14 @@ local function override(session, hop, options, what)
   args.options(options, request_options, what)
   local made = {}
   hop.body, made["Content-Type"] = make_body(options, what)
-  if options.auth then made.Authorization = encode.authorization(options.auth, what) end
+  made.Authorization = auth.header(options.auth, what)
   if options.headers or next(made) then
     hop.list = headers.list(what, session.defaults, session.own_headers, made, options.headers)
   end
   if options.params then hop.url = encode.query(hop.url, options.params) end
   local times = limits.times(session.times, options.timeout)
   if type(options.timeout) == "table" or options.max_body or profile.differs(options) then
-    hop.terms = new_terms(times, options.max_body or session.max_body, profile.new(options, session.profile, what))
+    set_terms(hop, times, options.max_body or session.max_body, profile.new(options, session.profile, what))
   end
   hop.redirects = limits.redirects(options.redirects, session.redirects, what)
   if options.retries ~= nil then hop.policy = retry.policy(options.retries, what) end
@@ -298,11 +300,11 @@ local function request(session, method, target, options, streams)
     response.url = target
     if not rawget(response, "redirect_url") then return response end
     return follow(session, { method = method, url = target, headers = session.headers, list = session.list,
-      terms = session.terms, redirects = session.redirects }, response)
+      terms = session.terms, anonymous = session.anonymous, redirects = session.redirects }, response)
   end
   local hop = { method = method, url = url.join(session.base_url, target), headers = session.headers,
-    list = session.list, terms = session.terms, redirects = session.redirects, policy = session.retries,
-    streams = streams }
+    list = session.list, terms = session.terms, anonymous = session.anonymous, redirects = session.redirects,
+    policy = session.retries, streams = streams }
   local total, traced = session.times.total, session.trace
   if options then total = override(session, hop, options, method:lower()) end
   if traced then hop.traced, hop.list = hooks.start(traced, method, hop.url, hop.list) end
@@ -318,7 +320,7 @@ end
 ---@field form table|nil as params, sent as a form
 ---@field json any sent as JSON
 ---@field multipart {name: string, data: string, filename: string|nil, type: string|nil}[]|nil sent as form data
----@field auth septet.Auth|nil
+---@field auth septet.Auth|false|nil false: none, whatever the session's
 ---@field timeout number|septet.Timeouts|nil
 ---@field max_body integer|nil
 ---@field redirects integer|false|nil

@@ -1,5 +1,7 @@
--- What connections have of their own: TLS, a proxy, a socket of the file system; of a session, or of one request.
+-- What connections have of their own: TLS, a proxy, a socket of the file system, who answers a challenge; of a session,
+-- or of one request.
 local args = require "septet.args"
+local auth = require "septet.auth"
 local core = require "septet.core"
 
 local profile = {}
@@ -70,7 +72,7 @@ local function check_unix_socket(path, what)
 end
 
 --- Checks what options say of connections, and gives it as the host takes it, over what a base says.
----@param options {proxy: string|false|nil, unix_socket: string|false|nil, tls: septet.Tls|nil, http2: boolean|"force"|nil}
+---@param options septet.SessionOptions|septet.RequestOptions
 ---@param base table|nil
 ---@param what string
 ---@return table
@@ -80,6 +82,7 @@ function profile.new(options, base, what)
   if options.proxy ~= nil then made.proxy = check_proxy(options.proxy, what) end
   if options.http2 ~= nil then made.http2 = check_http2(options.http2, what) end
   if options.unix_socket ~= nil then made.unix_socket = check_unix_socket(options.unix_socket, what) end
+  if options.auth ~= nil then made.user, made.password = auth.signer(options.auth) end
   if options.tls then
     local tls = check_tls(options.tls)
     made.ca_file, made.cert_file, made.key_file = tls.ca_file, tls.cert_file, tls.key_file
@@ -88,7 +91,17 @@ function profile.new(options, base, what)
   return made
 end
 
-local names = { "proxy", "unix_socket", "tls", "http2" }
+local names = { "proxy", "unix_socket", "tls", "http2", "auth" }
+
+--- The same without what is for the origin alone that the script asked.
+---@param made table
+---@return table
+function profile.anonymous(made)
+  local other = {}
+  for name, value in pairs(made) do other[name] = value end
+  other.user, other.password = nil, nil
+  return other
+end
 
 --- Do options say anything of connections?
 function profile.differs(options)

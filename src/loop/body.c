@@ -67,8 +67,9 @@ static size_t stream(struct spt_easy *easy, const char *bytes, size_t len)
     struct spt_request *r = easy->request;
     if (r->received + len > r->max_body)
         return refuse(easy, SEPTET_ETOOBIG);
-    if (!r->headed) /* of a redirect that is followed: nobody reads it */
+    if (!r->headed && r->status != 401) /* of a redirect that is followed: nobody reads it */
         return len;
+    r->headed = true;
     size_t held = spt_request_held(r);
     if (held > 0 && held + len > r->high_water) {
         pause_in(r, true);

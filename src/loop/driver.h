@@ -69,6 +69,7 @@ struct spt_easy {
     bool tls;                 /* https */
     bool ready;               /* had a connection for its request */
     bool retried;             /* on a fresh connection, after a stale one */
+    bool challenged;          /* the server has answered an earlier exchange, with a challenge */
     bool poked;               /* since the last socket was opened */
     uint64_t t_open_ns;       /* its first socket; 0: none, the connection was there */
     uint64_t t_tls_ns;        /* its handshake began; 0: it did not */

@@ -21,7 +21,8 @@ int spt_profile_copy(struct spt_profile *p, const struct spt_profile *from)
                               .http2 = from->http2};
     bool copied = copy(&p->proxy, from->proxy) && copy(&p->ca_file, from->ca_file) &&
                   copy(&p->cert_file, from->cert_file) && copy(&p->key_file, from->key_file) &&
-                  copy(&p->unix_socket, from->unix_socket);
+                  copy(&p->unix_socket, from->unix_socket) && copy(&p->user, from->user) &&
+                  copy(&p->password, from->password);
     return copied ? SEPTET_OK : SEPTET_ENOMEM;
 }
 
@@ -32,6 +33,8 @@ void spt_profile_release(struct spt_profile *p)
     free(p->cert_file);
     free(p->key_file);
     free(p->unix_socket);
+    free(p->user);
+    free(p->password);
     *p = (struct spt_profile){0};
 }
 
@@ -59,6 +62,13 @@ static CURLcode put_tls_on(const struct spt_profile *p, CURL *curl)
     return rc;
 }
 
+static CURLcode put_user_on(const struct spt_profile *p, CURL *curl)
+{
+    curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_DIGEST);
+    CURLcode rc = curl_easy_setopt(curl, CURLOPT_USERNAME, p->user);
+    return rc == CURLE_OK ? curl_easy_setopt(curl, CURLOPT_PASSWORD, p->password) : rc;
+}
+
 CURLcode spt_profile_put_on(const struct spt_profile *p, CURL *curl)
 {
     CURLcode rc = CURLE_OK;
@@ -68,5 +78,7 @@ CURLcode spt_profile_put_on(const struct spt_profile *p, CURL *curl)
         rc = curl_easy_setopt(curl, CURLOPT_PROXY, p->proxy);
     if (rc == CURLE_OK && p->unix_socket)
         rc = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, p->unix_socket);
+    if (rc == CURLE_OK && p->user)
+        rc = put_user_on(p, curl);
     return rc == CURLE_OK ? put_tls_on(p, curl) : rc;
 }

@@ -1,4 +1,4 @@
-/* What a request asks of its connection: the proxy, TLS, a socket of the file system. libcurl keeps connections apart by
+/* What a request asks of its connection: the proxy, TLS, a socket of the file system, who answers a challenge. libcurl keeps connections apart by
  * it, so that requests of one session may differ. */
 #ifndef SPT_LOOP_PROFILE_H
 #define SPT_LOOP_PROFILE_H
@@ -14,6 +14,8 @@ struct spt_profile {
     char *ca_file;   /* PEM, in place of the system's; NULL: the system's */
     char *cert_file; /* PEM, the client's; NULL: none */
     char *key_file;  /* ... and its key; NULL: in cert_file */
+    char *user;      /* answers a challenge for a digest; NULL: nobody does */
+    char *password;  /* ... */
     bool insecure;   /* certificates are not checked */
     bool tls13;      /* nothing older */
     bool http2;      /* over TLS, where the server offers it; easy.c's to ask for */

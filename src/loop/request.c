@@ -66,6 +66,8 @@ void spt_request_headed(struct spt_request *r)
     r->version = r->easy->head.version;
     if (r->follows && redirects(r->status) && has_location(&r->head))
         return;
+    if (r->status == 401 && r->profile && r->profile->user && !r->easy->challenged)
+        return; /* libcurl may answer it: then it passes over its body */
     r->headed = true;
     spt_request_tell(r);
 }
@@ -88,11 +90,14 @@ void spt_request_go_on(struct spt_request *r)
 }
 
 /* Where the response points, made absolute by libcurl; NULL where it does not, or memory ran out. */
-static char *redirect_of(struct spt_easy *easy)
+static char *redirect_of(struct spt_request *r)
 {
     char *url = NULL;
-    curl_easy_getinfo(easy->curl, CURLINFO_REDIRECT_URL, &url);
-    return url ? strdup(url) : NULL;
+    curl_easy_getinfo(r->easy->curl, CURLINFO_REDIRECT_URL, &url);
+    url = url ? strdup(url) : NULL;
+    if (url && r->profile && r->profile->user) /* libcurl writes its user into what was relative */
+        spt_url_drop_user(url);
+    return url;
 }
 
 /* The request is over; `failure` says how. Its handle is out of the multi. */
@@ -105,7 +110,8 @@ static void finish(struct spt_request *r, bool doubtful)
         r->version = r->easy->head.version;
         r->reused = r->easy->ready && !r->easy->t_open_ns;
         if (redirects(r->status) && !r->failure.code)
-            r->redirect_url = redirect_of(r->easy);
+            r->redirect_url = redirect_of(r);
+        r->headed |= r->high_water && r->status == 401;
     }
     detach(r, doubtful);
     spt_list_push(&driver->finished, &r->link);

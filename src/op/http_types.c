@@ -52,7 +52,7 @@ static int l_terms_gc(lua_State *L)
 
 /* http_terms{...}: what holds for requests. Seconds, nil for no limit: connect, first_byte, idle, queue; bytes:
  * max_body, nil for 64 MiB of a gathered body; and of the connection: proxy (a URL, true for what the environment says),
- * unix_socket, ca_file, cert_file, key_file, insecure, tls13, http2. */
+ * unix_socket, ca_file, cert_file, key_file, insecure, tls13, http2; user and password, for a digest. */
 static int l_terms(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -77,6 +77,8 @@ static int l_terms(lua_State *L)
         .ca_file = (char *)text_field(L, "ca_file"),
         .cert_file = (char *)text_field(L, "cert_file"),
         .key_file = (char *)text_field(L, "key_file"),
+        .user = (char *)text_field(L, "user"),
+        .password = (char *)text_field(L, "password"),
         .insecure = flag_field(L, "insecure"),
         .tls13 = flag_field(L, "tls13"),
         .http2 = flag_field(L, "http2"),

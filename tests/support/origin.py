@@ -15,11 +15,13 @@ import argparse
 import asyncio
 import fcntl
 import gzip
+import hashlib
 import http
 import ipaddress
 import json
 import math
 import os
+import re
 import resource
 import signal
 import socket
@@ -53,6 +55,7 @@ routes, for every method; a HEAD gets the same headers and no body:
   /gzip[?bytes=1024]             Content-Encoding: gzip, for that many bytes when decoded
   /fail/N?key=K[&status=503&retry-after=T]  that status to the first N requests with this key, then a 200
   /fail/N?key=K&how=reset        RST to them
+  /digest[?algorithm=MD5&close=] as /echo for the user "lion" with the password "Circle of Life", else a challenge
   CONNECT host:port              a tunnel there; its answer has a header X-Proxy
   /garbage                       a first line that is no HTTP, then closes
   /idle-close[?after=0]          a 200 that promises keep-alive, then closes after so many seconds
@@ -437,6 +440,27 @@ async def route_fail(request, answer):
     return KEEP
 
 
+async def route_digest(request, answer):
+    user, password = "lion", "Circle of Life"
+    algorithm = request.params.get("algorithm", "MD5")
+    digest = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}[algorithm]
+
+    def hashed(*parts):
+        return digest(":".join(parts).encode()).hexdigest()
+
+    given = dict(re.findall(r'(\w+)="?([^",]*)', request.headers.get("authorization", "")))
+    secret, asked = hashed(user, "here", password), hashed(request.method, request.target)
+    proof = hashed(secret, "a nonce", given.get("nc", ""), given.get("cnonce", ""), "auth", asked)
+    if given.get("response") == proof and given.get("username") == user:
+        return await route_echo(request, answer)
+    challenge = f'Digest realm="here", nonce="a nonce", qop="auth", algorithm={algorithm}'
+    headers = [("WWW-Authenticate", challenge), ("X-Challenge", "1"), TEXT]
+    if "close" in request.params:
+        headers.append(("Connection", "close"))
+    await answer.whole(401, b"who are you?\n", *headers)
+    return FIN if "close" in request.params else KEEP
+
+
 async def route_garbage(request, answer):
     answer.writer.write(b"This is no HTTP at all\r\n\r\n")
     return FIN
@@ -474,6 +498,7 @@ ROUTES = {
     "chunked": route_chunked,
     "gzip": route_gzip,
     "fail": route_fail,
+    "digest": route_digest,
     "garbage": route_garbage,
     "idle-close": route_idle_close,
     "idle-reset": route_idle_reset,
