@@ -134,6 +134,25 @@ describe("a digest", function()
       { timeout = { idle = 0.02 } })
   end)
 
+  it("is the head of a stream, too, and sends what an iterator makes", function()
+    local session <close> = http.session { auth = known }
+    do
+      local r <close> = session:stream("GET", target "MD5")
+      equal({ r.status, r.headers["x-challenge"], origin.decode(r:read()).method }, { 200, nil, "GET" })
+    end
+    local left = 3
+    local function body()
+      left = left - 1
+      return left >= 0 and ("x"):rep(1000) or nil
+    end
+    equal(origin.decode(session:post(target "MD5", { body = body }).body).body_size, 3000)
+    local bodies = { ["/digest"] = "who are you?\n", ["/status/401"] = "status 401\n", ["/redirect-to?status=401"] = "" }
+    for path, expected in pairs(bodies) do
+      local r <close> = session:stream("GET", URL .. path, { auth = { user = "nobody", digest = true } })
+      equal({ r.status, r:read() }, { 401, expected })
+    end
+  end)
+
   it("is not given to another origin", function()
     local other = "other.invalid:" .. origin.port
     local session <close> = http.session { auth = known, resolve = { [other] = "127.0.0.1" } }
