@@ -250,7 +250,7 @@ end
 local request_options = {
   headers = "table", params = "table", body = "body", form = "table", json = "any", multipart = "table",
   auth = "any", timeout = "timeout", max_body = "bytes", redirects = "any", retries = "any",
-  proxy = "any", unix_socket = "any", tls = "table", http2 = "any",
+  proxy = "any", unix_socket = "any", tls = "table", http2 = "any", cookies = "boolean", trace = "table",
 }
 
 local bodies = {
@@ -284,7 +284,9 @@ local function override(session, hop, options, what)
   if options.params then hop.url = encode.query(hop.url, options.params) end
   local times = limits.times(session.times, options.timeout)
   if type(options.timeout) == "table" or options.max_body or profile.differs(options) then
-    set_terms(hop, times, options.max_body or session.max_body, profile.new(options, session.profile, what))
+    local connection = profile.new(options, session.profile, what)
+    hop.insecure = connection.insecure
+    set_terms(hop, times, options.max_body or session.max_body, connection)
   end
   hop.redirects = limits.redirects(options.redirects, session.redirects, what)
   if options.retries ~= nil then hop.policy = retry.policy(options.retries, what) end
@@ -304,10 +306,14 @@ local function request(session, method, target, options, streams)
   end
   local hop = { method = method, url = url.join(session.base_url, target), headers = session.headers,
     list = session.list, terms = session.terms, anonymous = session.anonymous, redirects = session.redirects,
-    policy = session.retries, streams = streams }
-  local total, traced = session.times.total, session.trace
-  if options then total = override(session, hop, options, method:lower()) end
-  if traced then hop.traced, hop.list = hooks.start(traced, method, hop.url, hop.list) end
+    policy = session.retries, streams = streams, insecure = session.profile.insecure }
+  local total, own_trace = session.times.total, nil
+  if options then
+    total = override(session, hop, options, method:lower())
+    own_trace = hooks.check(options.trace)
+  end
+  local traced = session.trace or own_trace
+  if traced then hooks.start(hop, session.trace, own_trace) end
   if total then hop.deadline = core.now() + total end
   return (traced and perform_traced or perform)(session, hop)
 end
@@ -329,6 +335,8 @@ end
 ---@field unix_socket string|false|nil
 ---@field tls septet.Tls|nil
 ---@field http2 boolean|"force"|nil
+---@field cookies boolean|nil false: the session's are neither sent nor kept
+---@field trace septet.TraceHooks|nil told beside the session's
 
 --- Does a request and waits for the whole response. Raises HttpError; a status is never an error by itself.
 ---@async

@@ -1,5 +1,5 @@
--- What connections have of their own: TLS, a proxy, a socket of the file system, who answers a challenge; of a session,
--- or of one request.
+-- How requests are done: TLS, a proxy, a socket of the file system, who answers a challenge, cookies; of a session, or of
+-- one request.
 local args = require "septet.args"
 local auth = require "septet.auth"
 local core = require "septet.core"
@@ -71,7 +71,15 @@ local function check_unix_socket(path, what)
   return path
 end
 
---- Checks what options say of connections, and gives it as the host takes it, over what a base says.
+-- Is a request, or a session where there is no base, to go without cookies?
+local function check_cookies(wanted, base, what)
+  if wanted and base and base.no_cookies ~= false then
+    args.usage("bad option 'cookies' to '%s' (the session keeps no cookies)", what)
+  end
+  return not wanted
+end
+
+--- Checks what options say of it, and gives it as the host takes it, over what a base says.
 ---@param options septet.SessionOptions|septet.RequestOptions
 ---@param base table|nil
 ---@param what string
@@ -82,6 +90,7 @@ function profile.new(options, base, what)
   if options.proxy ~= nil then made.proxy = check_proxy(options.proxy, what) end
   if options.http2 ~= nil then made.http2 = check_http2(options.http2, what) end
   if options.unix_socket ~= nil then made.unix_socket = check_unix_socket(options.unix_socket, what) end
+  if options.cookies ~= nil then made.no_cookies = check_cookies(options.cookies, base, what) end
   if options.auth ~= nil then made.user, made.password = auth.signer(options.auth) end
   if options.tls then
     local tls = check_tls(options.tls)
@@ -91,7 +100,7 @@ function profile.new(options, base, what)
   return made
 end
 
-local names = { "proxy", "unix_socket", "tls", "http2", "auth" }
+local names = { "proxy", "unix_socket", "tls", "http2", "auth", "cookies" }
 
 --- The same without what is for the origin alone that the script asked.
 ---@param made table
@@ -103,7 +112,7 @@ function profile.anonymous(made)
   return other
 end
 
---- Do options say anything of connections?
+--- Do options say anything of it?
 function profile.differs(options)
   for _, name in ipairs(names) do
     if options[name] ~= nil then return true end

@@ -270,7 +270,8 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, spt_headers_list(r->headers, has_body(r)));
     if (r->connect_ns) /* libcurl shares it out between the addresses of a name */
         curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(r->connect_ns));
-    CURLcode rc = spt_shared_put_on(&r->session->shared, c);
+    bool no_cookies = r->profile && r->profile->no_cookies;
+    CURLcode rc = spt_shared_put_on(&r->session->shared, c, no_cookies);
     if (rc == CURLE_OK)
         rc = spt_profile_put_on(r->profile, c);
     if (r->profile && r->profile->http2 && !(r->high_water && SPT_HAS_QUIRK(quirks, HTTP2_PAUSE)))

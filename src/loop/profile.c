@@ -1,4 +1,4 @@
-/* What a request asks of its connection. */
+/* How a request is done. */
 #include "loop/profile.h"
 
 #include <stdlib.h>
@@ -18,7 +18,8 @@ int spt_profile_copy(struct spt_profile *p, const struct spt_profile *from)
     *p = (struct spt_profile){.env_proxy = from->env_proxy,
                               .insecure = from->insecure,
                               .tls13 = from->tls13,
-                              .http2 = from->http2};
+                              .http2 = from->http2,
+                              .no_cookies = from->no_cookies};
     bool copied = copy(&p->proxy, from->proxy) && copy(&p->ca_file, from->ca_file) &&
                   copy(&p->cert_file, from->cert_file) && copy(&p->key_file, from->key_file) &&
                   copy(&p->unix_socket, from->unix_socket) && copy(&p->user, from->user) &&

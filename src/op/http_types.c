@@ -52,7 +52,8 @@ static int l_terms_gc(lua_State *L)
 
 /* http_terms{...}: what holds for requests. Seconds, nil for no limit: connect, first_byte, idle, queue; bytes:
  * max_body, nil for 64 MiB of a gathered body; and of the connection: proxy (a URL, true for what the environment says),
- * unix_socket, ca_file, cert_file, key_file, insecure, tls13, http2; user and password, for a digest. */
+ * unix_socket, ca_file, cert_file, key_file, insecure, tls13, http2,
+ * no_cookies; user and password, for a digest. */
 static int l_terms(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -82,6 +83,7 @@ static int l_terms(lua_State *L)
         .insecure = flag_field(L, "insecure"),
         .tls13 = flag_field(L, "tls13"),
         .http2 = flag_field(L, "http2"),
+        .no_cookies = flag_field(L, "no_cookies"),
     };
     struct spt_terms *terms = lua_newuserdatauv(L, sizeof *terms, 0);
     *terms = made;

@@ -203,3 +203,65 @@ describe("a request's credentials", function()
     equal(echo(basic, "GET").headers.authorization, "Basic dTo=")
   end)
 end)
+
+describe("a request's cookies", function()
+  it("of false are neither sent nor kept", function()
+    local session <close> = http.session { cookies = true }
+    local function sent(options) return echo(session, "GET", options).headers.cookie end
+    session:get(URL .. "/headers?Set-Cookie=a=1")
+    equal({ sent(), sent { cookies = false } or "none", sent { cookies = true } }, { "a=1", "none", "a=1" })
+    session:get(URL .. "/headers?Set-Cookie=b=2", { cookies = false })
+    equal(sent(), "a=1")
+  end)
+
+  it("need a session that keeps them", function()
+    local session <close> = http.session()
+    misuse("the session keeps no cookies", function() session:get(URL, { cookies = true }) end)
+    equal(session:get(URL .. "/bytes/1", { cookies = false }).status, 200)
+  end)
+end)
+
+describe("a request's hooks", function()
+  local function hooks(name, told)
+    return {
+      request_start = function(ctx, ev)
+        ctx.name = name
+        ev.headers["X-" .. name] = "told"
+        told[#told + 1] = name .. " start"
+      end,
+      request_end = function(ctx, ev) told[#told + 1] = ("%s %d"):format(ctx.name, ev.status) end,
+      request_exception = function(ctx, ev)
+        told[#told + 1] = ("%s %s"):format(ctx.name, ev.cancelled and "cancelled" or ev.exception.code or ev.exception)
+      end,
+    }
+  end
+
+  it("are told beside its session's", function()
+    local told = {}
+    local session <close> = http.session { trace = hooks("session", told) }
+    local said = echo(session, "GET", { trace = hooks("own", told) })
+    equal({ said.headers["x-session"], said.headers["x-own"] }, { "told", "told" })
+    pcall(session.get, session, URL .. "/empty", { trace = hooks("own", told) })
+    session:get(URL .. "/bytes/1")
+    equal(told, { "session start", "own start", "session 200", "own 200", "session start", "own start", "session reset",
+      "own reset", "session start", "session 200" })
+  end)
+
+  it("need no session's", function()
+    local told = {}
+    local session <close> = http.session()
+    session:get(URL .. "/redirect/1", { trace = hooks("own", told) })
+    task.move_on_after(0.01, session.get, session, URL .. "/stall", { trace = hooks("own", told) })
+    equal(told, { "own start", "own 200", "own start", "own cancelled" })
+    misuse("did you mean 'request_start'", function() session:get(URL, { trace = { request_starts = print } }) end)
+  end)
+
+  it("may refuse, of which the session's are told", function()
+    local told = {}
+    local session <close> = http.session { trace = hooks("session", told) }
+    local mark = origin.mark()
+    equal(pcall(session.get, session, URL .. "/bytes/1", { trace = { request_start = function() error("no", 0) end } }),
+      false)
+    equal({ told, #origin.requests(mark) }, { { "session start", "session no" }, 0 })
+  end)
+end)
