@@ -55,6 +55,9 @@ end
 ---@field method string of the last hop
 ---@field version string "1.0", "1.1" or "2"
 ---@field times table<string, number> seconds by phase: queue dns tcp tls send wait receive total
+---@field reused boolean its connection was open already
+---@field insecure boolean its connection is one over TLS whose certificate was not checked
+---@field peer {address: string, port: integer}|nil who answered: the server, or a proxy; nil on a unix socket
 ---@field history septet.Response[] the redirects that led here, first one first
 ---@field attempts integer how often it was tried, with the one that gave this
 local Response = {}
@@ -66,6 +69,12 @@ local lazy = {
   reason = function(self) return self.head:lines():match("^%S+ %d+ ?([^\r\n]*)") or "" end,
   version = function(self) return self.head:version() end,
   method = function(self) return self.head:method() end,
+  reused = function(self) return (self.head:connection()) end,
+  insecure = function(self) return (select(2, self.head:connection())) end,
+  peer = function(self)
+    local address, port = select(3, self.head:connection())
+    return address and { address = address, port = port }
+  end,
   history = function() return {} end,
   attempts = function() return 1 end,
 }

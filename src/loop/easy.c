@@ -116,6 +116,14 @@ static bool sends_body(const struct spt_easy *easy)
     return (r->body_len > 0 || r->upload) && !keeps_back;
 }
 
+static void note_peer(struct spt_request *r, const char *peer, int port)
+{
+    size_t len = strnlen(peer, sizeof r->peer - 1);
+    memcpy(r->peer, peer, len);
+    r->peer[len] = '\0';
+    r->peer_port = (uint16_t)port;
+}
+
 static int on_ready(void *ud, char *peer, char *local, int peer_port, int local_port)
 {
     struct spt_easy *easy = ud;
@@ -123,10 +131,8 @@ static int on_ready(void *ud, char *peer, char *local, int peer_port, int local_
     uint64_t now_ns = spt_loop_now(easy->driver->loop);
     (void)local, (void)local_port;
     opened_all(easy);
-    size_t len = strnlen(peer, sizeof r->peer - 1);
-    memcpy(r->peer, peer, len);
-    r->peer[len] = '\0';
-    r->peer_port = (uint16_t)peer_port;
+    if (!r->profile || !r->profile->unix_socket)
+        note_peer(r, peer, peer_port);
     if (sees_target(r))
         easy->denial = spt_policy_text(r->session->policy, peer, peer_port, r->named);
     if (easy->denial.reason)

@@ -64,6 +64,7 @@ void spt_request_headed(struct spt_request *r)
 {
     r->status = r->easy->head.status;
     r->version = r->easy->head.version;
+    r->reused = !r->easy->t_open_ns;
     if (r->follows && redirects(r->status) && has_location(&r->head))
         return;
     if (r->status == 401 && r->profile && r->profile->user && !r->easy->challenged)

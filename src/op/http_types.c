@@ -233,18 +233,21 @@ static int l_join(lua_State *L)
 
 /* --- heads --- */
 
-/* What a response keeps of its head: the raw lines and the times, read when somebody asks. */
+/* What a response keeps of its head and its connection: read when somebody asks. */
 struct head {
     struct spt_times times;
     int version;     /* 10, 11, 20 */
     char method[20]; /* cut there: none in use is as long */
-    size_t len;
-    char lines[];
+    bool reused, insecure;
+    uint16_t peer_port;
+    size_t len, peer_len;
+    char lines[]; /* behind them the peer's address */
 };
 
 void spt_call_push_head(lua_State *L, const struct spt_request *r)
 {
-    struct head *head = lua_newuserdatauv(L, sizeof *head + r->head.len, 0);
+    size_t peer_len = strlen(r->peer);
+    struct head *head = lua_newuserdatauv(L, sizeof *head + r->head.len + peer_len, 0);
     head->times = r->times;
     head->version = r->version;
     size_t len = strnlen(r->method, sizeof head->method - 1);
@@ -253,6 +256,11 @@ void spt_call_push_head(lua_State *L, const struct spt_request *r)
     head->len = r->head.len;
     if (head->len)
         memcpy(head->lines, r->head.data, head->len);
+    head->reused = r->reused;
+    head->insecure = spt_call_insecure(r);
+    head->peer_port = r->peer_port;
+    head->peer_len = peer_len;
+    memcpy(head->lines + head->len, r->peer, peer_len);
     luaL_setmetatable(L, SPT_HEAD_META);
 }
 
@@ -278,6 +286,20 @@ static int l_head_method(lua_State *L)
     struct head *head = luaL_checkudata(L, 1, SPT_HEAD_META);
     lua_pushstring(L, head->method);
     return 1;
+}
+
+/* head:connection(): was it reused, was its certificate not checked; its peer's address and port, nil for a socket of
+ * the file system. */
+static int l_head_connection(lua_State *L)
+{
+    struct head *head = luaL_checkudata(L, 1, SPT_HEAD_META);
+    lua_pushboolean(L, head->reused);
+    lua_pushboolean(L, head->insecure);
+    if (head->peer_len == 0)
+        return 2;
+    lua_pushlstring(L, head->lines + head->len, head->peer_len);
+    lua_pushinteger(L, head->peer_port);
+    return 4;
 }
 
 static void set_time(lua_State *L, const char *name, int64_t ns)
@@ -315,6 +337,7 @@ static const luaL_Reg head_methods[] = {{"lines", l_head_lines},
                                         {"times", l_head_times},
                                         {"version", l_head_version},
                                         {"method", l_head_method},
+                                        {"connection", l_head_connection},
                                         {NULL, NULL}};
 static const luaL_Reg functions[] = {{"http2_refusal", l_http2_refusal},
                                      {"http_join", l_join},

@@ -39,8 +39,20 @@ describe("a certificate", function()
   end)
 
   it("is not looked at where the script says so", function()
-    local session <close> = http.session { tls = { insecure = true } }
-    equal(session:get(URL .. "/bytes/1").status, 200)
+    local told, traced, lines = {}, {}, {}
+    local trace = require "septet.trace"
+    trace.lines { write = function(_, line) lines[#lines + 1] = line:match "h1 new insecure" end }
+    trace.subscribe(function(e) if e.kind == "xfer" then traced[#traced + 1] = e.insecure or false end end)
+    local session <close> = http.session { tls = { insecure = true }, trace = {
+      request_start = function(_, ev) told[#told + 1] = ev.insecure end,
+      request_end = function(_, ev) told[#told + 1] = ev.insecure end,
+    } }
+    local r = session:get(URL .. "/bytes/1")
+    equal({ r.status, r.insecure, told }, { 200, true, { true, true } })
+    equal(session:get(URL .. "/bytes/1", { tls = { ca_file = DIR .. "/ca.pem" } }).insecure, false)
+    equal(session:get(origin.url .. "/bytes/1").insecure, false)
+    origin.eventually(function() return #traced == 3 end)
+    equal({ traced, #told, #lines }, { { true, false, false }, 4, 1 })
     local next_one <close> = http.session() -- the handle that was used is at rest
     refused({ reason = "verify" }, next_one)
   end)
