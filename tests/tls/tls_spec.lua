@@ -58,6 +58,34 @@ describe("a certificate", function()
   end)
 end)
 
+describe("a TLS session", function()
+  local function resumed(mark)
+    local list = {}
+    for i, event in ipairs(origin.since(mark, "open")) do list[i] = event.resumed end
+    return list
+  end
+
+  it("http.36 is resumed on the second connection, and is its session's own", function()
+    local session <close> = http.session { tls = { ca_file = DIR .. "/ca.pem" } }
+    local other <close> = http.session { tls = { ca_file = DIR .. "/ca.pem" } }
+    local mark = origin.mark()
+    for _, one in ipairs { session, session, other } do
+      local r = one:get(URL .. "/close")
+      equal({ r.status, r.reused, r.times.tls > 0 }, { 200, false, true })
+    end
+    equal(resumed(mark), { false, true, false })
+  end)
+
+  it("goes with one jar of cookies, and not without it", function()
+    local session <close> = http.session { cookies = true, tls = { ca_file = DIR .. "/ca.pem" } }
+    local mark = origin.mark()
+    session:get(URL .. "/close")
+    session:get(URL .. "/close")
+    equal(session:get(URL .. "/close", { cookies = false }).status, 200)
+    equal(resumed(mark), { false, true, false })
+  end)
+end)
+
 describe("a client", function()
   it("shows its certificate where it has one", function()
     local session <close> = http.session { tls = { ca_file = DIR .. "/ca.pem", cert_file = DIR .. "/client.pem" } }
