@@ -143,6 +143,8 @@ function http.session(options)
     retries = retry.policy(options.retries, "session"),
     pace = rate.pacer(options.rate, url.origin),
     trace = hooks.check(options.trace),
+    retried = 0,
+    redirected = 0,
   }, session_meta)
   set_terms(session, times, max_body, connection)
   -- A request without options is a bare attempt.
@@ -156,6 +158,31 @@ function Session:close()
   self.core:close()
 end
 session_meta.__close = Session.close
+
+--- What a session does and has done: a snapshot. Requests are counted as they go out: each redirect that was followed and
+--- each retry is one.
+---@class septet.SessionStats
+---@field active integer requests at work now
+---@field queued integer requests that wait for a place now
+---@field connections integer open now, used or idle
+---@field requests integer that were started
+---@field failed integer of them without a response
+---@field cancelled integer of them
+---@field redirects integer that were followed
+---@field retries integer
+---@field connections_made integer
+---@field connections_reused integer how often a request found one open
+---@field connections_dropped integer idle ones that were found closed by the other side
+---@field bytes_received integer of bodies, after decoding
+---@field bytes_sent integer of bodies
+
+--- What the session does now, and what it has done since it was made.
+---@return septet.SessionStats
+function Session:stats()
+  local stats = self.core:stats()
+  stats.redirects, stats.retries = self.redirected, self.retried
+  return stats
+end
 
 -- Waits for the turn of a rate, but no longer than the request may take.
 local function pace(session, hop)
@@ -201,6 +228,7 @@ local function persist(session, hop)
       return result
     end
     if hop.streams and ok then result:close() end
+    session.retried = session.retried + 1
     core.sleep(delay)
   end
 end
@@ -216,6 +244,7 @@ local function follow(session, hop, response)
     history[#history + 1] = response
     if hop.streams then response:close() end
     redirect(hop, response, #history)
+    session.redirected = session.redirected + 1
     response = get_hop(session, hop)
   end
   response.history = history

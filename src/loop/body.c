@@ -91,8 +91,10 @@ size_t spt_body_write(char *bytes, size_t size, size_t n, void *ud)
     size_t len = size * n;
     spt_request_note_bytes(r);
     size_t took = r->high_water ? stream(easy, bytes, len) : gather(easy, bytes, len);
-    if (took == len)
+    if (took == len) {
         r->received += len;
+        r->session->stats.received += len;
+    }
     return took;
 }
 

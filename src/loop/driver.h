@@ -44,6 +44,7 @@ struct spt_session {
     CURLM *multi; /* NULL once closed */
     struct spt_admission admission;
     struct spt_shared shared;
+    struct spt_session_stats stats;
     struct spt_policy *policy; /* owned; NULL: everything is allowed */
     struct spt_link link;      /* in the driver's sessions */
     struct spt_link pending;   /* in the driver's pending */

@@ -98,6 +98,11 @@ void spt_easy_drop_attempts(struct spt_easy *easy)
  * time it took counts as waiting, unless it took a connection of its own. */
 static void begin_exchange(struct spt_easy *easy, uint64_t now_ns)
 {
+    struct spt_session_stats *stats = &easy->request->session->stats;
+    if (easy->t_open_ns > easy->t_ready_ns)
+        stats->made++;
+    else if (!easy->ready)
+        stats->reused++;
     easy->challenged |= easy->t_first_ns != 0;
     if (!easy->t_first_ns || easy->t_open_ns > easy->t_ready_ns)
         easy->t_ready_ns = now_ns;

@@ -18,11 +18,21 @@ enum { BUFFER_KEPT_MAX = 16384 }; /* bytes of a buffer that waits for the next r
 
 /* --- the end --- */
 
+static void count_sent(const struct spt_request *r)
+{
+    curl_off_t sent = 0;
+    if (!r->easy || !(r->body_len > 0 || r->upload))
+        return;
+    curl_easy_getinfo(r->easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
+    r->session->stats.sent += (uint64_t)sent;
+}
+
 /* Takes a request out of all it is in: the queue, or the multi and its handle. */
 static void detach(struct spt_request *r, bool doubtful)
 {
     struct spt_session *session = r->session;
     struct spt_driver *driver = session->driver;
+    count_sent(r);
     if (r->phase == SPT_PHASE_QUEUED) {
         spt_admission_withdraw(&session->admission, r->origin, &r->link);
     } else {
@@ -105,6 +115,7 @@ static char *redirect_of(struct spt_request *r)
 static void finish(struct spt_request *r, bool doubtful)
 {
     struct spt_driver *driver = r->session->driver;
+    r->session->stats.failed += r->failure.code != NULL;
     spt_limits_times(r, spt_loop_now(driver->loop));
     if (r->easy) {
         r->status = r->easy->head.status;
@@ -358,6 +369,7 @@ int spt_request_start(struct spt_session *session, struct spt_request *r)
     r->head.max = SPT_HEAD_MAX;
     r->body_in.max = r->high_water ? SIZE_MAX / 2 : r->max_body;
     driver->requests++;
+    session->stats.requests++;
     spt_loop_ref(driver->loop);
     spt_limits_enter(r, SPT_PHASE_QUEUED, r->t_start_ns);
     spt_session_touch(session);
@@ -371,6 +383,7 @@ void spt_request_cancel(struct spt_request *r)
             spt_link_remove(&r->link);
         return;
     }
+    r->session->stats.cancelled++;
     r->failure.phase = spt_request_phase(r);
     if (r->easy)
         spt_session_remove(r);

@@ -145,6 +145,35 @@ static int l_session(lua_State *L)
     return 1;
 }
 
+static void set_count(lua_State *L, const char *name, uint64_t n)
+{
+    lua_pushinteger(L, (lua_Integer)n);
+    lua_setfield(L, -2, name);
+}
+
+/* session:stats(): what it does now, and has done. */
+static int l_session_stats(lua_State *L)
+{
+    struct spt_session_box *box = spt_check_udata(L, 1, SPT_SESSION_META, "session");
+    struct spt_session_stats s;
+    if (!box->session)
+        return spt_error_usage(L, "the session is closed");
+    spt_session_stats(box->session, &s);
+    lua_createtable(L, 0, 16);
+    set_count(L, "active", s.active);
+    set_count(L, "queued", s.queued);
+    set_count(L, "connections", s.connections);
+    set_count(L, "requests", s.requests);
+    set_count(L, "failed", s.failed);
+    set_count(L, "cancelled", s.cancelled);
+    set_count(L, "connections_made", s.made);
+    set_count(L, "connections_reused", s.reused);
+    set_count(L, "connections_dropped", s.dropped);
+    set_count(L, "bytes_received", s.received);
+    set_count(L, "bytes_sent", s.sent);
+    return 1;
+}
+
 /* session:close(): requests in flight fail with the code "closed", connections are dropped. */
 static int l_session_close(lua_State *L)
 {
@@ -328,6 +357,7 @@ static int l_head_times(lua_State *L)
 }
 
 static const luaL_Reg session_methods[] = {{"close", l_session_close},
+                                           {"stats", l_session_stats},
                                            {"__gc", l_session_close},
                                            {"__close", l_session_close},
                                            {NULL, NULL}};

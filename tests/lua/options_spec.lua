@@ -277,3 +277,61 @@ describe("a response", function()
     equal({ stream.reused, stream.peer.port }, { true, origin.port })
   end)
 end)
+
+describe("statistics", function()
+  local function check(session, expected)
+    local stats = session:stats()
+    for name, n in pairs(expected) do equal(stats[name], n, name) end
+  end
+
+  it("count what a session does, each hop and each attempt", function()
+    local session <close> = http.session { retries = { backoff = 0 } }
+    for name, n in pairs(session:stats()) do equal(n, 0, name) end
+    session:get(URL .. "/bytes/100")
+    session:post(URL .. "/bytes/10", { body = "12345" })
+    check(session, { requests = 2, bytes_received = 110, bytes_sent = 5, connections = 1, connections_made = 1,
+      connections_reused = 1 })
+    session:get(URL .. "/redirect/2")
+    session:get(URL .. "/fail/1?key=stats")
+    check(session, { requests = 7, redirects = 2, retries = 1, failed = 0 })
+    pcall(session.get, session, origin.refused, { retries = false })
+    check(session, { requests = 8, failed = 1, cancelled = 0, connections_made = 1, connections = 1 })
+    pcall(session.get, session, "no URL")
+    check(session, { requests = 8, failed = 1 })
+  end)
+
+  it("tell what goes on", function()
+    local session <close> = http.session { limit_per_host = 2 }
+    local tasks = task.map(function(n) session:get(URL .. "/stall?n=" .. n) end, { 1, 2, 3 })
+    origin.eventually(function() return session:stats().connections_made == 2 end)
+    check(session, { active = 2, queued = 1, requests = 3, connections = 2 })
+    for _, t in ipairs(tasks) do t:cancel() end
+    task.wait(tasks)
+    check(session, { active = 0, queued = 0, cancelled = 3, failed = 0, connections = 0 })
+  end)
+
+  it("know of idle connections that ended", function()
+    local session <close> = http.session()
+    session:get(URL .. "/idle-close")
+    origin.eventually(function() return session:stats().connections_dropped == 1 end)
+    session:get(URL .. "/bytes/1")
+    check(session, { connections = 1, connections_made = 2, connections_reused = 0 })
+  end)
+
+  it("are a session's own, and end with it", function()
+    local session, other = http.session(), http.session()
+    session:get(URL .. "/bytes/1")
+    check(other, { requests = 0, connections = 0 })
+    session:close()
+    misuse("the session is closed", function() session:stats() end)
+    other:close()
+  end)
+
+  it("of a digest are those of one request", function()
+    local session <close> = http.session { auth = { user = "lion", password = "Circle of Life", digest = true } }
+    session:post(URL .. "/digest", { body = "12345" })
+    check(session, { requests = 1, connections_made = 1, connections_reused = 0, bytes_sent = 5 })
+    session:post(URL .. "/digest", { body = "12345" })
+    check(session, { requests = 2, connections_made = 1, connections_reused = 1, bytes_sent = 10 })
+  end)
+end)
