@@ -1,5 +1,8 @@
 -- What a request gave: the head, read when somebody asks for it, and the body.
+local args = require "septet.args"
 local core = require "septet.core"
+local failure = require "septet.failure"
+local text = require "septet.text"
 
 --- The headers of a response, by name whatever the case; several of one name are joined by ", ".
 ---@class septet.Headers
@@ -96,6 +99,18 @@ function Response:raise_for_status()
   if self.status < 400 then return self end
   error(core.error { kind = "HttpError", code = "status", status = self.status, url = self.url, method = self.method,
     message = ("%s %s: status %d"):format(self.method, self.url, self.status), attempts = self.attempts }, 0)
+end
+
+--- Its body as UTF-8: from the charset that a byte order mark tells, or else the argument, or else its Content-Type; UTF-8
+--- where none does. What is no character is U+FFFD. Raises HttpError{code = "decode"} for an unknown charset.
+---@param charset string|nil
+---@return string
+function Response:text(charset)
+  if charset ~= nil then args.string(charset, 1, "text") end
+  charset = charset or text.charset(self.headers["content-type"])
+  local decoded = text.decode(self.body, charset)
+  if decoded then return decoded end
+  error(failure(self, "decode", "charset", "receive", ("the charset '%s' is not known"):format(charset)), 0)
 end
 
 --- The value of its body, as `json.decode` gives it, whatever its Content-Type; raises JsonError.

@@ -24,6 +24,9 @@ void spt_trace_flush(struct spt_env *env);
 /* json.c: JSON text to values and back. */
 void spt_open_json(lua_State *L, struct spt_env *env);
 
+/* text.c: bytes of any charset as UTF-8. */
+void spt_open_text(lua_State *L, struct spt_env *env);
+
 /* coroutine.c: replaces the functions of the global `coroutine` that must know of waits. */
 void spt_open_coroutine(lua_State *L, struct spt_env *env);
 

@@ -335,3 +335,59 @@ describe("statistics", function()
     check(session, { requests = 2, connections_made = 1, connections_reused = 1, bytes_sent = 10 })
   end)
 end)
+
+describe("a text", function()
+  local text = require "septet.text"
+
+  -- A response with these bytes.
+  local function response(session, bytes, content_type)
+    local types = content_type and { ["Content-Type"] = content_type } or nil
+    return session:post(URL .. "/mirror", { body = bytes, headers = types })
+  end
+
+  it("is in the charset that its Content-Type tells, or in UTF-8", function()
+    local session <close> = http.session()
+    local expected = {
+      ["text/html; charset=iso-8859-1"] = { "\xE4\x80", "ä€" }, ["text/plain;CHARSET=\"UTF-8\""] = { "ä", "ä" },
+      ["text/plain; a=b; charset = 'ISO-8859-15' ; c"] = { "\xA4", "€" }, ["text/plain; charset=utf-16"] = { "a\0\xE4\0", "aä" },
+      ["text/plain"] = { "\xE4ä", "\u{FFFD}ä" }, ["text/plain; charset=us-ascii"] = { "\x93a\x94", "“a”" },
+    }
+    for content_type, pair in pairs(expected) do
+      equal(response(session, pair[1], content_type):text(), pair[2], content_type)
+    end
+    equal(session:get(URL .. "/bytes/3"):text(), "012")
+    local r = response(session, "\xA4", "text/plain")
+    equal({ r:text(), r:text "iso-8859-15", r.body }, { "\u{FFFD}", "€", "\xA4" })
+    local stream <close> = session:stream("POST", URL .. "/mirror", { body = "\xE4", headers = {
+      ["Content-Type"] = "a/b; charset=latin1" } })
+    equal(stream:text(), "ä")
+  end)
+
+  it("begins with a mark that counts more, and is no part of it", function()
+    equal(text.decode("\xEF\xBB\xBFä", "iso-8859-1"), "ä")
+    equal(text.decode("\xFF\xFEa\0", "utf-8"), "a")
+    equal(text.decode("\xFE\xFF\0a\xD8\x3D\xDE\x00", "utf-8"), "a\u{1F600}")
+    equal({ text.decode "\xEF\xBB\xBF", text.decode "" }, { "", "" })
+  end)
+
+  it("has U+FFFD for what is no character", function()
+    local replaced = {
+      ["\x80"] = "\u{FFFD}", ["a\xC3"] = "a\u{FFFD}", ["\xC0\x80"] = "\u{FFFD}\u{FFFD}", ["\xE2\x82a"] = "\u{FFFD}a",
+      ["\xED\xA0\x80"] = ("\u{FFFD}"):rep(3), ["\xF0\x9F\x98"] = "\u{FFFD}", ["\xF4\x90\x80\x80"] = ("\u{FFFD}"):rep(4),
+      ["\xF0\x9F\x98\x80\xFF"] = "\u{1F600}\u{FFFD}", ["\xE0\x80"] = "\u{FFFD}\u{FFFD}", ["\xF5"] = "\u{FFFD}",
+    }
+    for bytes, expected in pairs(replaced) do equal(text.decode(bytes), expected, ("%q"):format(bytes)) end
+    equal(text.decode("a\0\0\xDCb\0c", "utf-16"), "a\u{FFFD}b\u{FFFD}")
+    equal(text.decode(("\x81"):rep(100000) .. "a", "cp1252"), ("\u{FFFD}"):rep(100000) .. "a")
+    equal(text.decode(("\xE4"):rep(100000), "cp1252"), ("ä"):rep(100000))
+  end)
+
+  it("in a charset nobody knows is told", function()
+    local session <close> = http.session()
+    for _, name in ipairs { "x-klingon", "utf-8//IGNORE", "a/b" } do
+      local r = response(session, "a", "text/plain; charset=" .. name)
+      raises_error({ kind = "HttpError", code = "decode", reason = "charset", url = r.url, method = "POST" }, r.text, r)
+    end
+    misuse("bad argument #1 to 'text'", function() session:get(URL .. "/bytes/1"):text(5) end)
+  end)
+end)

@@ -38,7 +38,7 @@ routes, for every method; a HEAD gets the same headers and no body:
   /delay/SECONDS[?bytes=2]       the same, late
   /status/CODE                   that status and a short body (none for 204, 304; after a 1xx comes a 200)
   /echo                          JSON: method, path, query, headers, body, body_size
-  /mirror                        the body that was sent
+  /mirror                        the body that was sent, with its Content-Type
   /early/CODE[?read=0]           that status after so many bytes of the request's body, and closes
   /stall-upload                  reads nothing of the request's body, and never answers
   /headers?N=V&N=V               those response headers, in that order
@@ -316,7 +316,7 @@ async def route_echo(request, answer):
 
 
 async def route_mirror(request, answer):
-    await answer.whole(200, request.body, TEXT)
+    await answer.whole(200, request.body, ("Content-Type", request.headers.get("content-type", TEXT[1])))
     return KEEP
 
 
