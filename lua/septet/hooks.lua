@@ -84,7 +84,8 @@ end
 ---@param ... septet.TraceHooks|nil
 function hooks.start(hop, ...)
   next_request = next_request + 1
-  local traced = setmetatable({ method = hop.method, url = hop.url, id = next_request, insecure = hop.insecure }, Traced)
+  local traced = { method = hop.method, url = hop.url, id = next_request, insecure = hop.insecure }
+  setmetatable(traced, Traced)
   for i = 1, select("#", ...) do
     local fns = select(i, ...)
     local ok, err = pcall(begin, hop, traced, fns or {})

@@ -159,8 +159,8 @@ function Session:close()
 end
 session_meta.__close = Session.close
 
---- What a session does and has done: a snapshot. Requests are counted as they go out: each redirect that was followed and
---- each retry is one.
+--- What a session does and has done: a snapshot. Requests are counted as they go out: each redirect that was followed
+--- and each retry is one.
 ---@class septet.SessionStats
 ---@field active integer requests at work now
 ---@field queued integer requests that wait for a place now

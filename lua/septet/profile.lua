@@ -1,5 +1,5 @@
--- How requests are done: TLS, a proxy, a socket of the file system, who answers a challenge, cookies; of a session, or of
--- one request.
+-- How requests are done: TLS, a proxy, a socket of the file system, who answers a challenge, cookies; of a session, or
+-- of one request.
 local args = require "septet.args"
 local auth = require "septet.auth"
 local core = require "septet.core"

@@ -101,8 +101,8 @@ function Response:raise_for_status()
     message = ("%s %s: status %d"):format(self.method, self.url, self.status), attempts = self.attempts }, 0)
 end
 
---- Its body as UTF-8: from the charset that a byte order mark tells, or else the argument, or else its Content-Type; UTF-8
---- where none does. What is no character is U+FFFD. Raises HttpError{code = "decode"} for an unknown charset.
+--- Its body as UTF-8: from the charset that a byte order mark tells, or else the argument, or else its Content-Type;
+--- UTF-8 where none does. What is no character is U+FFFD. Raises HttpError{code = "decode"} for an unknown charset.
 ---@param charset string|nil
 ---@return string
 function Response:text(charset)

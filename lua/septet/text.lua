@@ -26,8 +26,8 @@ function text.charset(content_type)
   return content_type and (content_type:lower():match ";%s*charset%s*=%s*[\"']?([^%s;\"',]+)")
 end
 
---- The bytes as UTF-8, with U+FFFD for what is no character, and without the byte order mark, which counts more than the
---- charset.
+--- The bytes as UTF-8, with U+FFFD for what is no character, and without the byte order mark, which counts more than
+--- the charset.
 ---@param bytes string
 ---@param charset string|nil UTF-8
 ---@return string|nil nil where the charset is not known

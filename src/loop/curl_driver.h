@@ -184,7 +184,7 @@ struct spt_request {
     char *redirect_url; /* owned: where a redirect points, absolute; NULL if it is none */
     struct spt_times times;
     bool reused;   /* rode on an open connection */
-    char peer[48]; /* the address it was sent to; "": it was not, or to a socket of the file system */
+    char peer[48]; /* the IP address it was sent to, "" if to none */
     uint16_t peer_port;
 
     /* private to loop/ */

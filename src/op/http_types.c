@@ -363,12 +363,9 @@ static const luaL_Reg session_methods[] = {{"close", l_session_close},
                                            {NULL, NULL}};
 static const luaL_Reg terms_methods[] = {{"__gc", l_terms_gc}, {NULL, NULL}};
 static const luaL_Reg headers_methods[] = {{"__gc", l_headers_gc}, {NULL, NULL}};
-static const luaL_Reg head_methods[] = {{"lines", l_head_lines},
-                                        {"times", l_head_times},
-                                        {"version", l_head_version},
-                                        {"method", l_head_method},
-                                        {"connection", l_head_connection},
-                                        {NULL, NULL}};
+static const luaL_Reg head_methods[] = {
+    {"lines", l_head_lines},   {"times", l_head_times},           {"version", l_head_version},
+    {"method", l_head_method}, {"connection", l_head_connection}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"http2_refusal", l_http2_refusal},
                                      {"http_join", l_join},
                                      {"http_terms", l_terms},

@@ -55,7 +55,8 @@ describe("a socket of the file system", function()
     task.group(function(g)
       g:spawn(session.get, session, "http://a.invalid/stall")
       task.checkpoint()
-      raises_error({ reason = "queue" }, session.get, session, "http://b.invalid/bytes/1", { timeout = { queue = 0.01 } })
+      raises_error({ reason = "queue" }, session.get, session, "http://b.invalid/bytes/1",
+        { timeout = { queue = 0.01 } })
       equal(session:get("http://a.invalid/bytes/1", { unix_socket = other }).status, 200)
       g:cancel()
     end)
@@ -146,7 +147,9 @@ describe("a digest", function()
       return left >= 0 and ("x"):rep(1000) or nil
     end
     equal(origin.decode(session:post(target "MD5", { body = body }).body).body_size, 3000)
-    local bodies = { ["/digest"] = "who are you?\n", ["/status/401"] = "status 401\n", ["/redirect-to?status=401"] = "" }
+    local bodies = {
+      ["/digest"] = "who are you?\n", ["/status/401"] = "status 401\n", ["/redirect-to?status=401"] = "",
+    }
     for path, expected in pairs(bodies) do
       local r <close> = session:stream("GET", URL .. path, { auth = { user = "nobody", digest = true } })
       equal({ r.status, r:read() }, { 401, expected })
@@ -158,7 +161,8 @@ describe("a digest", function()
     local session <close> = http.session { auth = known, resolve = { [other] = "127.0.0.1" } }
     local anybody <close> = http.session { resolve = { [other] = "127.0.0.1" } }
     local elsewhere = ("http://%s/digest?algorithm=MD5"):format(other)
-    local there, back = URL .. "/redirect-to?url=" .. elsewhere, ("http://%s/redirect-to?url=%s"):format(other, target "MD5")
+    local there = URL .. "/redirect-to?url=" .. elsewhere
+    local back = ("http://%s/redirect-to?url=%s"):format(other, target "MD5")
     local mark = origin.mark()
     local r = session:get(there)
     equal({ r.status, r.url, #origin.requests(mark) }, { 401, elsewhere, 2 })
@@ -349,7 +353,8 @@ describe("a text", function()
     local session <close> = http.session()
     local expected = {
       ["text/html; charset=iso-8859-1"] = { "\xE4\x80", "ä€" }, ["text/plain;CHARSET=\"UTF-8\""] = { "ä", "ä" },
-      ["text/plain; a=b; charset = 'ISO-8859-15' ; c"] = { "\xA4", "€" }, ["text/plain; charset=utf-16"] = { "a\0\xE4\0", "aä" },
+      ["text/plain; a=b; charset = 'ISO-8859-15' ; c"] = { "\xA4", "€" },
+      ["text/plain; charset=utf-16"] = { "a\0\xE4\0", "aä" },
       ["text/plain"] = { "\xE4ä", "\u{FFFD}ä" }, ["text/plain; charset=us-ascii"] = { "\x93a\x94", "“a”" },
     }
     for content_type, pair in pairs(expected) do
