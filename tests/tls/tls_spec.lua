@@ -76,13 +76,24 @@ describe("a TLS session", function()
     equal(resumed(mark), { false, true, false })
   end)
 
-  it("goes with one jar of cookies, and not without it", function()
+  it("is not lost where the handle has other work between", function()
+    local session <close> = http.session { tls = { ca_file = DIR .. "/ca.pem" } }
+    local mark = origin.mark()
+    for _, url in ipairs { URL .. "/close", origin.url .. "/close", URL .. "/close", origin.url .. "/close" } do
+      equal(session:get(url).status, 200)
+    end
+    local opened = origin.since(mark, "open")
+    equal({ #opened, opened[1].resumed, opened[3].resumed }, { 4, false, true })
+  end)
+
+  it("goes with one jar of cookies, and another without it", function()
     local session <close> = http.session { cookies = true, tls = { ca_file = DIR .. "/ca.pem" } }
     local mark = origin.mark()
     session:get(URL .. "/close")
     session:get(URL .. "/close")
     equal(session:get(URL .. "/close", { cookies = false }).status, 200)
-    equal(resumed(mark), { false, true, false })
+    equal(session:get(URL .. "/close", { cookies = false }).status, 200)
+    equal(resumed(mark), { false, true, false, true })
   end)
 end)
 
