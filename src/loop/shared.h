@@ -12,7 +12,7 @@ struct spt_session_config;
 struct spt_shared {
     CURLSH *curl; /* owned: TLS sessions, and the jar where there is one */
     CURLSH
-        *bare; /* owned: TLS sessions, for requests that leave the jar alone; NULL: there is none */
+    *bare; /* owned: TLS sessions, for requests that leave the jar alone; NULL: there is none */
     bool cookies;
     struct curl_slist *resolve; /* owned */
 };

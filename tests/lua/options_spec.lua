@@ -37,6 +37,12 @@ describe("a socket of the file system", function()
     equal(session:get("http://nowhere.invalid/bytes/1").status, 200)
   end)
 
+  it("is the script's choice, and no address to be denied", function()
+    local session <close> = http.session { unix_socket = SOCKET, deny = "private", allow = "a.invalid" }
+    equal(session:get("http://a.invalid/bytes/1").status, 200)
+    raises_error({ code = "denied" }, session.get, session, "http://b.invalid/bytes/1")
+  end)
+
   it("that is not there is told", function()
     local session <close> = http.session { unix_socket = SOCKET .. ".none" }
     raises_error({ code = "connect", reason = "not_found", phase = "connect" }, session.get, session, URL)
