@@ -107,6 +107,25 @@ describe("a digest", function()
     end
   end)
 
+  it("http.30 has the body sent again where the first challenge was stale, as far as that can be", function()
+    local session <close> = http.session { auth = known }
+    local function pieces(n)
+      return function()
+        n = n - 1
+        return n >= 0 and ("x"):rep(1024) or nil
+      end
+    end
+    local mark = origin.mark()
+    for _, body in ipairs { ("x"):rep(2048), pieces(2) } do
+      equal(origin.decode(session:post(target("MD5", "&stale="), { body = body }).body).body_size, 2048)
+    end
+    local sizes = {}
+    for i, request in ipairs(origin.requests(mark)) do sizes[i] = request.body_size end
+    equal(sizes, { 0, 2048, 2048, 0, 2048, 2048 })
+    raises_error({ code = "protocol", reason = "rewind" }, session.post, session, target("MD5", "&stale="),
+      { body = pieces(1024) })
+  end)
+
   it("that is wrong is a 401 like any other", function()
     local session <close> = http.session { auth = { user = "lion", digest = true } }
     local r = session:get(target "MD5")

@@ -55,7 +55,8 @@ routes, for every method; a HEAD gets the same headers and no body:
   /gzip[?bytes=1024]             Content-Encoding: gzip, for that many bytes when decoded
   /fail/N?key=K[&status=503&retry-after=T]  that status to the first N requests with this key, then a 200
   /fail/N?key=K&how=reset        RST to them
-  /digest[?algorithm=MD5&close=] as /echo for the user "lion" with the password "Circle of Life", else a challenge
+  /digest[?algorithm=MD5&close=&stale=]  as /echo for the user "lion" with the password "Circle of Life", else a
+                                 challenge; with stale a second one, too
   CONNECT host:port              a tunnel there; its answer has a header X-Proxy
   /garbage                       a first line that is no HTTP, then closes
   /idle-close[?after=0]          a 200 that promises keep-alive, then closes after so many seconds
@@ -450,10 +451,13 @@ async def route_digest(request, answer):
 
     given = dict(re.findall(r'(\w+)="?([^",]*)', request.headers.get("authorization", "")))
     secret, asked = hashed(user, "here", password), hashed(request.method, request.target)
-    proof = hashed(secret, "a nonce", given.get("nc", ""), given.get("cnonce", ""), "auth", asked)
+    nonce = "another nonce" if given and "stale" in request.params else "a nonce"
+    proof = hashed(secret, nonce, given.get("nc", ""), given.get("cnonce", ""), "auth", asked)
     if given.get("response") == proof and given.get("username") == user:
         return await route_echo(request, answer)
-    challenge = f'Digest realm="here", nonce="a nonce", qop="auth", algorithm={algorithm}'
+    challenge = f'Digest realm="here", nonce="{nonce}", qop="auth", algorithm={algorithm}'
+    if given.get("nonce") == "a nonce" and nonce != "a nonce":
+        challenge += ", stale=true"
     headers = [("WWW-Authenticate", challenge), ("X-Challenge", "1"), TEXT]
     if "close" in request.params:
         headers.append(("Connection", "close"))
