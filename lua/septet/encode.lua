@@ -1,4 +1,4 @@
--- What a script says in tables and the wire has as text: query strings, forms, multipart bodies, credentials.
+-- What a script says in tables and the wire has as text: query strings, forms, multipart bodies, base64.
 local args = require "septet.args"
 
 local encode = {}
@@ -134,21 +134,6 @@ function encode.base64(text)
     end
   end
   return table.concat(out)
-end
-
-local auth_options = { user = "string", password = "string", bearer = "string" }
-
---- The value of an Authorization header.
----@param auth {user: string, password: string|nil}|{bearer: string}
----@return string
-function encode.authorization(auth, what)
-  args.options(auth, auth_options, what)
-  if (auth.user == nil) == (auth.bearer == nil) then
-    args.usage("bad option 'auth' to '%s' (either 'user' or 'bearer' expected)", what)
-  end
-  if auth.bearer then return "Bearer " .. auth.bearer end
-  if auth.user:find(":", 1, true) then args.usage("bad option 'auth' to '%s' (a colon in the user's name)", what) end
-  return "Basic " .. encode.base64(auth.user .. ":" .. (auth.password or ""))
 end
 
 return encode

@@ -1,4 +1,4 @@
--- Trace hooks: a session's own functions, told of each request's start and its one end.
+-- Trace hooks: functions of a session or of a request, told of each request's start and its one end.
 local core = require "septet.core"
 local args = require "septet.args"
 local headers = require "septet.headers"
@@ -18,6 +18,7 @@ local hooks = {}
 ---@field request integer the request's number
 ---@field method string
 ---@field url string
+---@field insecure boolean|nil true where certificates are not checked
 ---@field headers table|nil of request_start: what will be sent, to be changed in place
 ---@field status integer|nil of request_end
 ---@field exception any of request_exception; nil where the task was cancelled
@@ -25,7 +26,7 @@ local hooks = {}
 
 local names = { request_start = "any", request_end = "any", request_exception = "any" }
 
---- Checks a session's hooks.
+--- Checks hooks.
 ---@param fns septet.TraceHooks|nil
 ---@return septet.TraceHooks|nil
 function hooks.check(fns)
@@ -42,11 +43,13 @@ local Traced = {}
 Traced.__index = Traced
 
 function Traced:fire(hook, event)
-  local fn = self.hooks[hook]
-  if not fn then return end
-  event.method, event.url, event.request = self.method, url.public(self.url), self.id
-  local ok, err = pcall(fn, self.ctx, event)
-  if not ok then core.warn(("trace hook '%s' failed: %s"):format(hook, tostring(err))) end
+  event.method, event.url, event.request, event.insecure = self.method, url.public(self.url), self.id, self.insecure
+  for _, watcher in ipairs(self) do
+    local fn = watcher.hooks[hook]
+    local ok, err = true, nil
+    if fn then ok, err = pcall(fn, watcher.ctx, event) end
+    if not ok then core.warn(("trace hook '%s' failed: %s"):format(hook, tostring(err))) end
+  end
 end
 
 -- The end of one attempt. One that redirects is not the end of the request.
@@ -62,22 +65,36 @@ end
 
 local next_request = 0
 
---- Tells request_start, in the caller's task; it may change the headers, and abort by raising.
----@param fns septet.TraceHooks
----@param method string
----@param target string the URL
----@param list string[] header lines
----@return table traced
----@return string[] list
-function hooks.start(fns, method, target, list)
+-- Tells one request_start.
+local function begin(hop, traced, fns)
+  local ctx = {}
+  if fns.request_start then
+    local given = {}
+    for i = 1, #hop.list, 2 do given[hop.list[i]] = hop.list[i + 1] end
+    core.hook(fns.request_start, ctx, { time = core.now(), method = hop.method, url = hop.url, headers = given,
+      request = traced.id, insecure = hop.insecure })
+    hop.list = headers.list("request_start", given)
+  end
+  traced[#traced + 1] = { hooks = fns, ctx = ctx }
+end
+
+--- Tells request_start, in the caller's task; it may change the headers, and abort by raising, of which those that
+--- were told before learn.
+---@param hop table what is asked for; its header lines may change, and its end is for `hop.traced` to be told
+---@param ... septet.TraceHooks|nil
+function hooks.start(hop, ...)
   next_request = next_request + 1
-  local traced = setmetatable({ hooks = fns, ctx = {}, method = method, url = target, id = next_request }, Traced)
-  if not fns.request_start then return traced, list end
-  local given = {}
-  for i = 1, #list, 2 do given[list[i]] = list[i + 1] end
-  core.hook(fns.request_start, traced.ctx, { time = core.now(), method = method, url = target, headers = given,
-    request = next_request })
-  return traced, headers.list("request_start", given)
+  local traced = { method = hop.method, url = hop.url, id = next_request, insecure = hop.insecure }
+  setmetatable(traced, Traced)
+  for i = 1, select("#", ...) do
+    local fns = select(i, ...)
+    local ok, err = pcall(begin, hop, traced, fns or {})
+    if not ok then
+      traced:ended(core.now(), nil, err)
+      error(err, 0)
+    end
+  end
+  hop.traced = traced
 end
 
 return hooks

@@ -5,6 +5,7 @@ local http = {}
 
 local core = require "septet.core"
 local args = require "septet.args"
+local auth = require "septet.auth"
 local encode = require "septet.encode"
 local failure = require "septet.failure"
 local headers = require "septet.headers"
@@ -30,8 +31,8 @@ local session_meta = { __name = "septet.http.Session", __index = Session }
 
 local session_options = {
   base_url = "string", limit = "count", limit_per_host = "count", rate = "any", timeout = "timeout", max_body = "bytes",
-  redirects = "any", retries = "any", headers = "table", auth = "table", trace = "table", cookies = "boolean",
-  proxy = "any", resolve = "table", tls = "table", http2 = "any", allow = "any", deny = "any",
+  redirects = "any", retries = "any", headers = "table", auth = "any", trace = "table", cookies = "boolean",
+  proxy = "any", unix_socket = "any", resolve = "table", tls = "table", http2 = "any", allow = "any", deny = "any",
 }
 
 --- What a session may be told.
@@ -48,6 +49,7 @@ local session_options = {
 ---@field auth septet.Auth|nil sent with each request
 ---@field cookies boolean|nil those of responses are kept, and sent back; false
 ---@field proxy string|nil a URL: http, socks4, socks4a, socks5, socks5h; or "environment"; none
+---@field unix_socket string|nil a path, connected to in place of the URL's host
 ---@field resolve table<string, string>|nil "host:port" to the address that is taken for it
 ---@field tls septet.Tls|nil
 ---@field http2 boolean|"force"|nil over TLS, where the server offers it; false
@@ -65,11 +67,6 @@ local session_options = {
 ---@field methods string[]|nil the idempotent ones: GET HEAD PUT DELETE OPTIONS TRACE
 ---@field statuses integer[]|nil 408 429 502 503 504
 ---@field budget number|nil retries for each request to an origin, after the first ten; 0.1
-
----@class septet.Auth
----@field user string|nil
----@field password string|nil
----@field bearer string|nil
 
 -- As libcurl takes them.
 local function check_resolve(addresses)
@@ -108,6 +105,12 @@ local function new_terms(times, max_body, connection)
   return core.http_terms(terms)
 end
 
+-- The terms of a session's or a request's own origin, and those of any other that it is redirected to.
+local function set_terms(target, times, max_body, connection)
+  target.terms = new_terms(times, max_body, connection)
+  target.anonymous = connection.user and new_terms(times, max_body, profile.anonymous(connection)) or target.terms
+end
+
 --- Makes a session: a pool of connections with limits of its own.
 ---@param options septet.SessionOptions|nil
 ---@return septet.Session
@@ -115,7 +118,7 @@ function http.session(options)
   options = args.options(options, session_options, "session")
   local defaults = { ["User-Agent"] = USER_AGENT, ["Accept-Encoding"] = core.http_encodings() }
   local own = {} -- a copy: the script may change its table
-  if options.auth then own.Authorization = encode.authorization(options.auth, "session") end
+  own.Authorization = auth.header(options.auth, "session") or nil
   for name, value in pairs(options.headers or {}) do own[name] = value end
   local list = headers.list("session", defaults, own)
   local times, max_body = limits.times(TIMEOUTS, options.timeout), options.max_body
@@ -128,7 +131,6 @@ function http.session(options)
   if not pool then args.usage("bad rule '%s' for 'session' (a host, address, range or port expected)", bad_rule) end
   local session = setmetatable({
     core = pool,
-    terms = new_terms(times, max_body, connection),
     times = times,
     max_body = max_body,
     profile = connection,
@@ -141,7 +143,10 @@ function http.session(options)
     retries = retry.policy(options.retries, "session"),
     pace = rate.pacer(options.rate, url.origin),
     trace = hooks.check(options.trace),
+    retried = 0,
+    redirected = 0,
   }, session_meta)
+  set_terms(session, times, max_body, connection)
   -- A request without options is a bare attempt.
   session.plain = not (times.total or session.trace or session.base_url or session.retries or session.pace)
   return session
@@ -153,6 +158,31 @@ function Session:close()
   self.core:close()
 end
 session_meta.__close = Session.close
+
+--- What a session does and has done: a snapshot. Requests are counted as they go out: each redirect that was followed
+--- and each retry is one.
+---@class septet.SessionStats
+---@field active integer requests at work now
+---@field queued integer requests that wait for a place now
+---@field connections integer open now, used or idle
+---@field requests integer that were started
+---@field failed integer of them without a response
+---@field cancelled integer of them
+---@field redirects integer that were followed
+---@field retries integer
+---@field connections_made integer
+---@field connections_reused integer how often a request found one open
+---@field connections_dropped integer idle ones that were found closed by the other side
+---@field bytes_received integer of bodies, after decoding
+---@field bytes_sent integer of bodies
+
+--- What the session does now, and what it has done since it was made.
+---@return septet.SessionStats
+function Session:stats()
+  local stats = self.core:stats()
+  stats.redirects, stats.retries = self.redirected, self.retried
+  return stats
+end
 
 -- Waits for the turn of a rate, but no longer than the request may take.
 local function pace(session, hop)
@@ -198,6 +228,7 @@ local function persist(session, hop)
       return result
     end
     if hop.streams and ok then result:close() end
+    session.retried = session.retried + 1
     core.sleep(delay)
   end
 end
@@ -213,6 +244,7 @@ local function follow(session, hop, response)
     history[#history + 1] = response
     if hop.streams then response:close() end
     redirect(hop, response, #history)
+    session.redirected = session.redirected + 1
     response = get_hop(session, hop)
   end
   response.history = history
@@ -246,8 +278,8 @@ end
 
 local request_options = {
   headers = "table", params = "table", body = "body", form = "table", json = "any", multipart = "table",
-  auth = "table", timeout = "timeout", max_body = "bytes", redirects = "any", retries = "any",
-  proxy = "any", tls = "table", http2 = "any",
+  auth = "any", timeout = "timeout", max_body = "bytes", redirects = "any", retries = "any",
+  proxy = "any", unix_socket = "any", tls = "table", http2 = "any", cookies = "boolean", trace = "table",
 }
 
 local bodies = {
@@ -274,15 +306,16 @@ local function override(session, hop, options, what)
   args.options(options, request_options, what)
   local made = {}
   hop.body, made["Content-Type"] = make_body(options, what)
-  if options.auth then made.Authorization = encode.authorization(options.auth, what) end
+  made.Authorization = auth.header(options.auth, what)
   if options.headers or next(made) then
     hop.list = headers.list(what, session.defaults, session.own_headers, made, options.headers)
   end
   if options.params then hop.url = encode.query(hop.url, options.params) end
   local times = limits.times(session.times, options.timeout)
-  if type(options.timeout) == "table" or options.max_body or options.proxy ~= nil or options.tls
-    or options.http2 ~= nil then
-    hop.terms = new_terms(times, options.max_body or session.max_body, profile.new(options, session.profile, what))
+  if type(options.timeout) == "table" or options.max_body or profile.differs(options) then
+    local connection = profile.new(options, session.profile, what)
+    hop.insecure = connection.insecure
+    set_terms(hop, times, options.max_body or session.max_body, connection)
   end
   hop.redirects = limits.redirects(options.redirects, session.redirects, what)
   if options.retries ~= nil then hop.policy = retry.policy(options.retries, what) end
@@ -298,14 +331,18 @@ local function request(session, method, target, options, streams)
     response.url = target
     if not rawget(response, "redirect_url") then return response end
     return follow(session, { method = method, url = target, headers = session.headers, list = session.list,
-      terms = session.terms, redirects = session.redirects }, response)
+      terms = session.terms, anonymous = session.anonymous, redirects = session.redirects }, response)
   end
   local hop = { method = method, url = url.join(session.base_url, target), headers = session.headers,
-    list = session.list, terms = session.terms, redirects = session.redirects, policy = session.retries,
-    streams = streams }
-  local total, traced = session.times.total, session.trace
-  if options then total = override(session, hop, options, method:lower()) end
-  if traced then hop.traced, hop.list = hooks.start(traced, method, hop.url, hop.list) end
+    list = session.list, terms = session.terms, anonymous = session.anonymous, redirects = session.redirects,
+    policy = session.retries, streams = streams, insecure = session.profile.insecure }
+  local total, own_trace = session.times.total, nil
+  if options then
+    total = override(session, hop, options, method:lower())
+    own_trace = hooks.check(options.trace)
+  end
+  local traced = session.trace or own_trace
+  if traced then hooks.start(hop, session.trace, own_trace) end
   if total then hop.deadline = core.now() + total end
   return (traced and perform_traced or perform)(session, hop)
 end
@@ -318,14 +355,17 @@ end
 ---@field form table|nil as params, sent as a form
 ---@field json any sent as JSON
 ---@field multipart {name: string, data: string, filename: string|nil, type: string|nil}[]|nil sent as form data
----@field auth septet.Auth|nil
+---@field auth septet.Auth|false|nil false: none, whatever the session's
 ---@field timeout number|septet.Timeouts|nil
 ---@field max_body integer|nil
 ---@field redirects integer|false|nil
 ---@field retries integer|septet.Retries|false|nil
 ---@field proxy string|false|nil
+---@field unix_socket string|false|nil
 ---@field tls septet.Tls|nil
 ---@field http2 boolean|"force"|nil
+---@field cookies boolean|nil false: the session's are neither sent nor kept
+---@field trace septet.TraceHooks|nil told beside the session's
 
 --- Does a request and waits for the whole response. Raises HttpError; a status is never an error by itself.
 ---@async

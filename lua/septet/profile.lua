@@ -1,5 +1,7 @@
--- What connections have of their own: TLS, a proxy; of a session, or of one request.
+-- How requests are done: TLS, a proxy, a socket of the file system, who answers a challenge, cookies; of a session, or
+-- of one request.
 local args = require "septet.args"
+local auth = require "septet.auth"
 local core = require "septet.core"
 
 local profile = {}
@@ -58,8 +60,27 @@ local function check_http2(http2, what)
   return http2
 end
 
---- Checks what options say of connections, and gives it as the host takes it, over what a base says.
----@param options {proxy: string|nil, tls: septet.Tls|nil, http2: boolean|"force"|nil}
+-- The path is copied into an address, which has room for no more.
+local PATH_MAX = 107
+
+local function check_unix_socket(path, what)
+  if not path then return nil end
+  if type(path) ~= "string" or path == "" or #path > PATH_MAX or path:find "\0" then
+    args.usage("bad option 'unix_socket' to '%s' (a path of at most %d bytes expected)", what, PATH_MAX)
+  end
+  return path
+end
+
+-- Is a request, or a session where there is no base, to go without cookies?
+local function check_cookies(wanted, base, what)
+  if wanted and base and base.no_cookies ~= false then
+    args.usage("bad option 'cookies' to '%s' (the session keeps no cookies)", what)
+  end
+  return not wanted
+end
+
+--- Checks what options say of it, and gives it as the host takes it, over what a base says.
+---@param options septet.SessionOptions|septet.RequestOptions
 ---@param base table|nil
 ---@param what string
 ---@return table
@@ -68,12 +89,35 @@ function profile.new(options, base, what)
   for name, value in pairs(base or {}) do made[name] = value end
   if options.proxy ~= nil then made.proxy = check_proxy(options.proxy, what) end
   if options.http2 ~= nil then made.http2 = check_http2(options.http2, what) end
+  if options.unix_socket ~= nil then made.unix_socket = check_unix_socket(options.unix_socket, what) end
+  if options.cookies ~= nil then made.no_cookies = check_cookies(options.cookies, base, what) end
+  if options.auth ~= nil then made.user, made.password = auth.signer(options.auth) end
   if options.tls then
     local tls = check_tls(options.tls)
     made.ca_file, made.cert_file, made.key_file = tls.ca_file, tls.cert_file, tls.key_file
     made.insecure, made.tls13 = tls.insecure, tls.min_version == "1.3"
   end
   return made
+end
+
+local names = { "proxy", "unix_socket", "tls", "http2", "auth", "cookies" }
+
+--- The same without what is for the origin alone that the script asked.
+---@param made table
+---@return table
+function profile.anonymous(made)
+  local other = {}
+  for name, value in pairs(made) do other[name] = value end
+  other.user, other.password = nil, nil
+  return other
+end
+
+--- Do options say anything of it?
+function profile.differs(options)
+  for _, name in ipairs(names) do
+    if options[name] ~= nil then return true end
+  end
+  return false
 end
 
 return profile

@@ -58,6 +58,7 @@ return function(hop, response, hops)
   end
   if url.origin(target) ~= url.origin(hop.url) then
     keep_headers(hop, is_public)
+    hop.terms = hop.anonymous
   end
   local method = next_method(hop.method, response.status)
   if method == hop.method and type(hop.body) == "function" then

@@ -1,5 +1,8 @@
 -- What a request gave: the head, read when somebody asks for it, and the body.
+local args = require "septet.args"
 local core = require "septet.core"
+local failure = require "septet.failure"
+local text = require "septet.text"
 
 --- The headers of a response, by name whatever the case; several of one name are joined by ", ".
 ---@class septet.Headers
@@ -55,6 +58,9 @@ end
 ---@field method string of the last hop
 ---@field version string "1.0", "1.1" or "2"
 ---@field times table<string, number> seconds by phase: queue dns tcp tls send wait receive total
+---@field reused boolean its connection was open already
+---@field insecure boolean its connection is one over TLS whose certificate was not checked
+---@field peer {address: string, port: integer}|nil who answered: the server, or a proxy; nil on a unix socket
 ---@field history septet.Response[] the redirects that led here, first one first
 ---@field attempts integer how often it was tried, with the one that gave this
 local Response = {}
@@ -66,6 +72,12 @@ local lazy = {
   reason = function(self) return self.head:lines():match("^%S+ %d+ ?([^\r\n]*)") or "" end,
   version = function(self) return self.head:version() end,
   method = function(self) return self.head:method() end,
+  reused = function(self) return (self.head:connection()) end,
+  insecure = function(self) return (select(2, self.head:connection())) end,
+  peer = function(self)
+    local address, port = select(3, self.head:connection())
+    return address and { address = address, port = port }
+  end,
   history = function() return {} end,
   attempts = function() return 1 end,
 }
@@ -87,6 +99,18 @@ function Response:raise_for_status()
   if self.status < 400 then return self end
   error(core.error { kind = "HttpError", code = "status", status = self.status, url = self.url, method = self.method,
     message = ("%s %s: status %d"):format(self.method, self.url, self.status), attempts = self.attempts }, 0)
+end
+
+--- Its body as UTF-8: from the charset that a byte order mark tells, or else the argument, or else its Content-Type;
+--- UTF-8 where none does. What is no character is U+FFFD. Raises HttpError{code = "decode"} for an unknown charset.
+---@param charset string|nil
+---@return string
+function Response:text(charset)
+  if charset ~= nil then args.string(charset, 1, "text") end
+  charset = charset or text.charset(self.headers["content-type"])
+  local decoded = text.decode(self.body, charset)
+  if decoded then return decoded end
+  error(failure(self, "decode", "charset", "receive", ("the charset '%s' is not known"):format(charset)), 0)
 end
 
 --- The value of its body, as `json.decode` gives it, whatever its Content-Type; raises JsonError.

@@ -48,7 +48,8 @@ local function phases_of(e)
 end
 
 local function connection_of(e)
-  return ("%s %s"):format(protocols[e.protocol] or "-", e.reused and "reused" or "new")
+  local insecure = e.insecure and " insecure" or ""
+  return ("%s %s%s"):format(protocols[e.protocol] or "-", e.reused and "reused" or "new", insecure)
 end
 
 -- What a line says after the task, by kind of event; nil: no line.

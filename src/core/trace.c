@@ -93,6 +93,7 @@ void spt_trace_xfer(struct spt_trace *tr, uint64_t t, uint32_t task, uint32_t re
                                        .task = (uint32_t)x->tls_us,
                                        .ref = (uint32_t)x->send_us,
                                        .kind = SPT_REC_MORE,
+                                       .sub = x->insecure,
                                        .b = pair(x->wait_us, x->recv_us)});
 }
 
@@ -115,7 +116,8 @@ static struct spt_xfer xfer_of(const struct spt_rec *r)
                              .phase = m->a,
                              .status = m->extra,
                              .version = m->sub,
-                             .reused = r->sub};
+                             .reused = r->sub,
+                             .insecure = n->sub};
 }
 
 /* --- interned strings --- */

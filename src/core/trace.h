@@ -62,15 +62,16 @@ static inline uint64_t spt_place(uint32_t source, int line)
 /* An HTTP attempt. Phases in microseconds, -1 where they did not take place. */
 struct spt_xfer {
     int32_t queue_us, dns_us, tcp_us, tls_us, send_us, wait_us, recv_us, total_us;
-    uint64_t bytes;  /* of body, as delivered */
-    uint64_t place;  /* spt_place of the await; 0 below level 2 */
-    uint32_t url;    /* text */
-    uint32_t method; /* interned */
-    uint32_t code;   /* interned error code; 0: it did not fail */
-    uint32_t phase;  /* interned word for where it failed; 0 */
-    uint16_t status; /* 0: no response came */
-    uint8_t version; /* 10, 11, 20 */
-    uint8_t reused;  /* 1: no connection was made for it */
+    uint64_t bytes;   /* of body, as delivered */
+    uint64_t place;   /* spt_place of the await; 0 below level 2 */
+    uint32_t url;     /* text */
+    uint32_t method;  /* interned */
+    uint32_t code;    /* interned error code; 0: it did not fail */
+    uint32_t phase;   /* interned word for where it failed; 0 */
+    uint16_t status;  /* 0: no response came */
+    uint8_t version;  /* 10, 11, 20 */
+    uint8_t reused;   /* 1: no connection was made for it */
+    uint8_t insecure; /* 1: the certificate was not checked */
 };
 
 #define SPT_TRACE_WORDS 32 /* places for words by address, a power of two */

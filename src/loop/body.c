@@ -67,8 +67,9 @@ static size_t stream(struct spt_easy *easy, const char *bytes, size_t len)
     struct spt_request *r = easy->request;
     if (r->received + len > r->max_body)
         return refuse(easy, SEPTET_ETOOBIG);
-    if (!r->headed) /* of a redirect that is followed: nobody reads it */
+    if (!r->headed && r->status != 401) /* of a redirect that is followed: nobody reads it */
         return len;
+    r->headed = true;
     size_t held = spt_request_held(r);
     if (held > 0 && held + len > r->high_water) {
         pause_in(r, true);
@@ -90,8 +91,10 @@ size_t spt_body_write(char *bytes, size_t size, size_t n, void *ud)
     size_t len = size * n;
     spt_request_note_bytes(r);
     size_t took = r->high_water ? stream(easy, bytes, len) : gather(easy, bytes, len);
-    if (took == len)
+    if (took == len) {
         r->received += len;
+        r->session->stats.received += len;
+    }
     return took;
 }
 

@@ -130,6 +130,12 @@ static bool is_idle(void *owner)
     return session->paused == 0;
 }
 
+static void on_dropped(void *owner)
+{
+    struct spt_session *session = owner;
+    session->stats.dropped++;
+}
+
 static void on_due(struct spt_timer *timer)
 {
     struct spt_session *session = SPT_OF(timer, struct spt_session, timer);
@@ -337,6 +343,7 @@ int spt_driver_new(struct spt_driver **out, struct spt_loop *loop, struct spt_ti
     driver->loop = loop;
     driver->timers = timers;
     spt_sockets_init(&driver->sockets, loop, on_socket_ready, is_idle);
+    driver->sockets.on_dropped = on_dropped;
     spt_link_init(&driver->sessions);
     spt_link_init(&driver->pending);
     spt_link_init(&driver->finished);
@@ -459,6 +466,14 @@ release_admission:
 free_session:
     free(session);
     return rc;
+}
+
+void spt_session_stats(const struct spt_session *session, struct spt_session_stats *out)
+{
+    *out = session->stats;
+    out->active = session->admission.active;
+    out->queued = session->admission.queued;
+    out->connections = spt_sockets_owned(&session->driver->sockets, session);
 }
 
 void spt_session_close(struct spt_session *session)

@@ -69,6 +69,23 @@ int spt_session_new(struct spt_session **out, struct spt_driver *driver,
  * delivered in the next lap; new ones are refused with SEPTET_ECLOSED. Harmless when closed. */
 void spt_session_close(struct spt_session *session);
 
+/* What a session does now, and what it has done since it was made. A request is an attempt: redirects and retries are
+ * requests of their own. */
+struct spt_session_stats {
+    unsigned active, queued; /* requests */
+    unsigned connections;    /* open, or being opened */
+    uint64_t requests;       /* that were started */
+    uint64_t failed;         /* ... of which no response came */
+    uint64_t cancelled;      /* ... that nobody waited for to their end */
+    uint64_t made, reused;   /* connections, for requests */
+    uint64_t dropped;        /* connections that ended while nobody used them */
+    uint64_t received;       /* bytes of bodies, after decoding */
+    uint64_t sent;           /* bytes of bodies */
+};
+
+/* Takes time by the number of descriptors that are open. */
+void spt_session_stats(const struct spt_session *session, struct spt_session_stats *out);
+
 /* Closes it and frees it; the driver frees those that are left. */
 void spt_session_free(struct spt_session *session);
 
@@ -167,7 +184,7 @@ struct spt_request {
     char *redirect_url; /* owned: where a redirect points, absolute; NULL if it is none */
     struct spt_times times;
     bool reused;   /* rode on an open connection */
-    char peer[48]; /* the address it was sent to, "" if it was not */
+    char peer[48]; /* the IP address it was sent to, "" if to none */
     uint16_t peer_port;
 
     /* private to loop/ */

@@ -27,6 +27,8 @@ static const char *connect_reason(long os_errno)
     case EMFILE:
     case ENFILE:
         return "too_many_files";
+    case ENOENT: /* of a socket in the file system */
+        return "not_found";
     case EACCES:
     case EPERM:
         return "not_permitted";

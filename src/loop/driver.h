@@ -44,6 +44,7 @@ struct spt_session {
     CURLM *multi; /* NULL once closed */
     struct spt_admission admission;
     struct spt_shared shared;
+    struct spt_session_stats stats;
     struct spt_policy *policy; /* owned; NULL: everything is allowed */
     struct spt_link link;      /* in the driver's sessions */
     struct spt_link pending;   /* in the driver's pending */
@@ -69,6 +70,7 @@ struct spt_easy {
     bool tls;                 /* https */
     bool ready;               /* had a connection for its request */
     bool retried;             /* on a fresh connection, after a stale one */
+    bool challenged;          /* the server has answered an earlier exchange, with a challenge */
     bool poked;               /* since the last socket was opened */
     uint64_t t_open_ns;       /* its first socket; 0: none, the connection was there */
     uint64_t t_tls_ns;        /* its handshake began; 0: it did not */

@@ -94,24 +94,56 @@ void spt_easy_drop_attempts(struct spt_easy *easy)
     }
 }
 
+/* The answer to a challenge is an exchange of its own, in the same transfer. What came before is no response, and the
+ * time it took counts as waiting, unless it took a connection of its own. */
+static void begin_exchange(struct spt_easy *easy, uint64_t now_ns)
+{
+    struct spt_session_stats *stats = &easy->request->session->stats;
+    if (easy->t_open_ns > easy->t_ready_ns)
+        stats->made++;
+    else if (!easy->ready)
+        stats->reused++;
+    easy->challenged |= easy->t_first_ns != 0;
+    if (!easy->t_first_ns || easy->t_open_ns > easy->t_ready_ns)
+        easy->t_ready_ns = now_ns;
+    easy->t_first_ns = 0;
+    easy->head.done = false;
+    easy->head.status = easy->head.version = 0;
+    easy->request->head.len = 0;
+    easy->ready = true;
+}
+
+/* With somebody to answer a challenge, libcurl keeps the body back until there was one. */
+static bool sends_body(const struct spt_easy *easy)
+{
+    const struct spt_request *r = easy->request;
+    bool keeps_back = r->profile && r->profile->user && !easy->challenged;
+    return (r->body_len > 0 || r->upload) && !keeps_back;
+}
+
+static void note_peer(struct spt_request *r, const char *peer, int port)
+{
+    size_t len = strnlen(peer, sizeof r->peer - 1);
+    memcpy(r->peer, peer, len);
+    r->peer[len] = '\0';
+    r->peer_port = (uint16_t)port;
+}
+
 static int on_ready(void *ud, char *peer, char *local, int peer_port, int local_port)
 {
     struct spt_easy *easy = ud;
     struct spt_request *r = easy->request;
+    uint64_t now_ns = spt_loop_now(easy->driver->loop);
     (void)local, (void)local_port;
     opened_all(easy);
-    size_t len = strnlen(peer, sizeof r->peer - 1);
-    memcpy(r->peer, peer, len);
-    r->peer[len] = '\0';
-    r->peer_port = (uint16_t)peer_port;
+    if (!r->profile || !r->profile->unix_socket)
+        note_peer(r, peer, peer_port);
     if (sees_target(r))
         easy->denial = spt_policy_text(r->session->policy, peer, peer_port, r->named);
     if (easy->denial.reason)
         return CURL_PREREQFUNC_ABORT;
-    easy->ready = true;
-    easy->t_ready_ns = spt_loop_now(easy->driver->loop);
-    spt_limits_enter(r, r->body_len > 0 || r->upload ? SPT_PHASE_SENDING : SPT_PHASE_WAITING,
-                     easy->t_ready_ns);
+    begin_exchange(easy, now_ns);
+    spt_limits_enter(r, sends_body(easy) ? SPT_PHASE_SENDING : SPT_PHASE_WAITING, now_ns);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -249,7 +281,8 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, spt_headers_list(r->headers, has_body(r)));
     if (r->connect_ns) /* libcurl shares it out between the addresses of a name */
         curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(r->connect_ns));
-    CURLcode rc = spt_shared_put_on(&r->session->shared, c);
+    bool no_cookies = r->profile && r->profile->no_cookies;
+    CURLcode rc = spt_shared_put_on(&r->session->shared, c, no_cookies);
     if (rc == CURLE_OK)
         rc = spt_profile_put_on(r->profile, c);
     if (r->profile && r->profile->http2 && !(r->high_water && SPT_HAS_QUIRK(quirks, HTTP2_PAUSE)))
@@ -296,7 +329,7 @@ static void forget(struct spt_easy *easy)
     easy->refused = NULL;
     easy->open_errno = 0;
     easy->denial = (struct spt_denial){0};
-    easy->ready = easy->poked = false;
+    easy->ready = easy->challenged = easy->poked = false;
     easy->t_open_ns = easy->t_tls_ns = easy->t_ready_ns = easy->t_first_ns = 0;
     easy->sent_bytes = 0;
 }

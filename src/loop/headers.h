@@ -17,7 +17,7 @@ bool spt_is_token(const char *s, size_t len);
 struct curl_slist *spt_headers_list(const struct spt_headers *headers, bool with_body);
 
 /* Collects the head of a response. Earlier ones (1xx) are overwritten by later ones, lines after
- * the end of the final one (trailers) are passed over. */
+ * the end of the final one (trailers) are passed over, until `done` is taken back. */
 struct spt_head {
     unsigned lines; /* of all heads, against a flood */
     int status;

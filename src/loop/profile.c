@@ -1,4 +1,4 @@
-/* What a request asks of its connection. */
+/* How a request is done. */
 #include "loop/profile.h"
 
 #include <stdlib.h>
@@ -18,9 +18,12 @@ int spt_profile_copy(struct spt_profile *p, const struct spt_profile *from)
     *p = (struct spt_profile){.env_proxy = from->env_proxy,
                               .insecure = from->insecure,
                               .tls13 = from->tls13,
-                              .http2 = from->http2};
+                              .http2 = from->http2,
+                              .no_cookies = from->no_cookies};
     bool copied = copy(&p->proxy, from->proxy) && copy(&p->ca_file, from->ca_file) &&
-                  copy(&p->cert_file, from->cert_file) && copy(&p->key_file, from->key_file);
+                  copy(&p->cert_file, from->cert_file) && copy(&p->key_file, from->key_file) &&
+                  copy(&p->unix_socket, from->unix_socket) && copy(&p->user, from->user) &&
+                  copy(&p->password, from->password);
     return copied ? SEPTET_OK : SEPTET_ENOMEM;
 }
 
@@ -30,6 +33,9 @@ void spt_profile_release(struct spt_profile *p)
     free(p->ca_file);
     free(p->cert_file);
     free(p->key_file);
+    free(p->unix_socket);
+    free(p->user);
+    free(p->password);
     *p = (struct spt_profile){0};
 }
 
@@ -57,6 +63,13 @@ static CURLcode put_tls_on(const struct spt_profile *p, CURL *curl)
     return rc;
 }
 
+static CURLcode put_user_on(const struct spt_profile *p, CURL *curl)
+{
+    curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_DIGEST);
+    CURLcode rc = curl_easy_setopt(curl, CURLOPT_USERNAME, p->user);
+    return rc == CURLE_OK ? curl_easy_setopt(curl, CURLOPT_PASSWORD, p->password) : rc;
+}
+
 CURLcode spt_profile_put_on(const struct spt_profile *p, CURL *curl)
 {
     CURLcode rc = CURLE_OK;
@@ -64,5 +77,9 @@ CURLcode spt_profile_put_on(const struct spt_profile *p, CURL *curl)
         return rc;
     if (p->proxy || p->env_proxy) /* NULL: as the environment says */
         rc = curl_easy_setopt(curl, CURLOPT_PROXY, p->proxy);
+    if (rc == CURLE_OK && p->unix_socket)
+        rc = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, p->unix_socket);
+    if (rc == CURLE_OK && p->user)
+        rc = put_user_on(p, curl);
     return rc == CURLE_OK ? put_tls_on(p, curl) : rc;
 }

@@ -18,11 +18,21 @@ enum { BUFFER_KEPT_MAX = 16384 }; /* bytes of a buffer that waits for the next r
 
 /* --- the end --- */
 
+static void count_sent(const struct spt_request *r)
+{
+    curl_off_t sent = 0;
+    if (!r->easy || !(r->body_len > 0 || r->upload))
+        return;
+    curl_easy_getinfo(r->easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
+    r->session->stats.sent += (uint64_t)sent;
+}
+
 /* Takes a request out of all it is in: the queue, or the multi and its handle. */
 static void detach(struct spt_request *r, bool doubtful)
 {
     struct spt_session *session = r->session;
     struct spt_driver *driver = session->driver;
+    count_sent(r);
     if (r->phase == SPT_PHASE_QUEUED) {
         spt_admission_withdraw(&session->admission, r->origin, &r->link);
     } else {
@@ -64,8 +74,11 @@ void spt_request_headed(struct spt_request *r)
 {
     r->status = r->easy->head.status;
     r->version = r->easy->head.version;
+    r->reused = !r->easy->t_open_ns;
     if (r->follows && redirects(r->status) && has_location(&r->head))
         return;
+    if (r->status == 401 && r->profile && r->profile->user && !r->easy->challenged)
+        return; /* libcurl may answer it: then it passes over its body */
     r->headed = true;
     spt_request_tell(r);
 }
@@ -88,24 +101,29 @@ void spt_request_go_on(struct spt_request *r)
 }
 
 /* Where the response points, made absolute by libcurl; NULL where it does not, or memory ran out. */
-static char *redirect_of(struct spt_easy *easy)
+static char *redirect_of(struct spt_request *r)
 {
     char *url = NULL;
-    curl_easy_getinfo(easy->curl, CURLINFO_REDIRECT_URL, &url);
-    return url ? strdup(url) : NULL;
+    curl_easy_getinfo(r->easy->curl, CURLINFO_REDIRECT_URL, &url);
+    url = url ? strdup(url) : NULL;
+    if (url && r->profile && r->profile->user) /* libcurl writes its user into what was relative */
+        spt_url_drop_user(url);
+    return url;
 }
 
 /* The request is over; `failure` says how. Its handle is out of the multi. */
 static void finish(struct spt_request *r, bool doubtful)
 {
     struct spt_driver *driver = r->session->driver;
+    r->session->stats.failed += r->failure.code != NULL;
     spt_limits_times(r, spt_loop_now(driver->loop));
     if (r->easy) {
         r->status = r->easy->head.status;
         r->version = r->easy->head.version;
         r->reused = r->easy->ready && !r->easy->t_open_ns;
         if (redirects(r->status) && !r->failure.code)
-            r->redirect_url = redirect_of(r->easy);
+            r->redirect_url = redirect_of(r);
+        r->headed |= r->high_water && r->status == 401;
     }
     detach(r, doubtful);
     spt_list_push(&driver->finished, &r->link);
@@ -319,6 +337,15 @@ static int check_policy(struct spt_request *r, const struct spt_policy *policy,
     return SEPTET_EINVAL;
 }
 
+/* What a socket of the file system answers is one origin, whatever its URLs say. */
+static struct spt_origin *enter(struct spt_admission *a, struct spt_request *r,
+                                const struct spt_url_origin *origin)
+{
+    const char *path = r->profile ? r->profile->unix_socket : NULL;
+    return path ? spt_admission_enter(a, path, strlen(path), &r->link)
+                : spt_admission_enter(a, origin->key, origin->len, &r->link);
+}
+
 int spt_request_start(struct spt_session *session, struct spt_request *r)
 {
     struct spt_driver *driver = session->driver;
@@ -333,7 +360,7 @@ int spt_request_start(struct spt_session *session, struct spt_request *r)
     spt_link_init(&r->link);
     spt_link_init(&r->news);
     spt_link_init(&r->wake);
-    r->origin = spt_admission_enter(&session->admission, origin->key, origin->len, &r->link);
+    r->origin = enter(&session->admission, r, origin);
     if (!r->origin)
         return SEPTET_ENOMEM;
     r->session = session;
@@ -342,6 +369,7 @@ int spt_request_start(struct spt_session *session, struct spt_request *r)
     r->head.max = SPT_HEAD_MAX;
     r->body_in.max = r->high_water ? SIZE_MAX / 2 : r->max_body;
     driver->requests++;
+    session->stats.requests++;
     spt_loop_ref(driver->loop);
     spt_limits_enter(r, SPT_PHASE_QUEUED, r->t_start_ns);
     spt_session_touch(session);
@@ -355,6 +383,7 @@ void spt_request_cancel(struct spt_request *r)
             spt_link_remove(&r->link);
         return;
     }
+    r->session->stats.cancelled++;
     r->failure.phase = spt_request_phase(r);
     if (r->easy)
         spt_session_remove(r);

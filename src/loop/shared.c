@@ -15,14 +15,26 @@ static int copy_resolve(struct spt_shared *s, const struct spt_session_config *c
     return SEPTET_OK;
 }
 
+/* NULL out of memory. */
+static CURLSH *new_share(bool cookies)
+{
+    CURLSH *share = curl_share_init();
+    if (!share)
+        return NULL;
+    if (curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK &&
+        (!cookies ||
+         curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE) == CURLSHE_OK))
+        return share;
+    curl_share_cleanup(share);
+    return NULL;
+}
+
 int spt_shared_init(struct spt_shared *s, const struct spt_session_config *config)
 {
-    *s = (struct spt_shared){.curl = curl_share_init(), .cookies = config->cookies};
-    if (!s->curl ||
-        curl_share_setopt(s->curl, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) != CURLSHE_OK)
-        return SEPTET_ENOMEM;
-    if (s->cookies &&
-        curl_share_setopt(s->curl, CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE) != CURLSHE_OK)
+    *s = (struct spt_shared){.cookies = config->cookies};
+    s->curl = new_share(s->cookies);
+    s->bare = s->cookies ? new_share(false) : NULL;
+    if (!s->curl || (s->cookies && !s->bare))
         return SEPTET_ENOMEM;
     return copy_resolve(s, config);
 }
@@ -30,19 +42,18 @@ int spt_shared_init(struct spt_shared *s, const struct spt_session_config *confi
 void spt_shared_release(struct spt_shared *s)
 {
     curl_slist_free_all(s->resolve);
-    if (s->curl)
-        curl_share_cleanup(s->curl);
+    curl_share_cleanup(s->curl);
+    curl_share_cleanup(s->bare);
     *s = (struct spt_shared){0};
 }
 
-/* On every handle, also where nothing is shared: one that once ran without would have a store of TLS sessions of its
- * own, which libcurl forgets when it gets another. */
-CURLcode spt_shared_put_on(const struct spt_shared *s, CURL *curl)
+CURLcode spt_shared_put_on(const struct spt_shared *s, CURL *curl, bool no_cookies)
 {
-    curl_easy_setopt(curl, CURLOPT_SHARE, s->curl);
+    bool jar = s->cookies && !no_cookies;
     if (s->resolve)
         curl_easy_setopt(curl, CURLOPT_RESOLVE, s->resolve);
-    if (s->cookies)
+    curl_easy_setopt(curl, CURLOPT_SHARE, jar || !s->bare ? s->curl : s->bare);
+    if (jar)
         return curl_easy_setopt(curl, CURLOPT_COOKIEFILE, ""); /* no file: it switches them on */
     return CURLE_OK;
 }

@@ -10,7 +10,9 @@
 struct spt_session_config;
 
 struct spt_shared {
-    CURLSH *curl; /* owned */
+    CURLSH *curl; /* owned: TLS sessions, and the jar where there is one */
+    CURLSH
+    *bare; /* owned: TLS sessions, for requests that leave the jar alone; NULL: there is none */
     bool cookies;
     struct curl_slist *resolve; /* owned */
 };
@@ -21,7 +23,9 @@ int spt_shared_init(struct spt_shared *s, const struct spt_session_config *confi
 /* No handle may have it on. */
 void spt_shared_release(struct spt_shared *s);
 
-CURLcode spt_shared_put_on(const struct spt_shared *s, CURL *curl);
+/* Each handle shares something: one that does not makes a list of TLS sessions of its own, which libcurl up to 8.11 loses
+ * when it is to share the next time. */
+CURLcode spt_shared_put_on(const struct spt_shared *s, CURL *curl, bool no_cookies);
 
 /* curl_easy_reset leaves it where it is. */
 void spt_shared_take_off(const struct spt_shared *s, CURL *curl);

@@ -81,6 +81,14 @@ void spt_sockets_close_all(struct spt_sockets *table, void *owner)
             drop(table->by_fd[fd]);
 }
 
+unsigned spt_sockets_owned(const struct spt_sockets *table, const void *owner)
+{
+    unsigned n = 0;
+    for (int fd = 0; fd < table->cap; fd++)
+        n += table->by_fd[fd] && table->by_fd[fd]->owner == owner && table->by_fd[fd]->ours;
+    return n;
+}
+
 static int grow(struct spt_sockets *table, int fd)
 {
     int cap = table->cap ? table->cap : 64;
@@ -236,6 +244,8 @@ static void idle_event(struct spt_socket *s, bool error)
         getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &pending, &len);
         shutdown(s->fd, SHUT_RDWR);
         s->table->dropped++;
+        if (s->table->on_dropped)
+            s->table->on_dropped(s->owner);
     }
     stop(s);
 }

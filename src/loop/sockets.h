@@ -35,10 +35,14 @@ typedef void spt_socket_ready_fn(void *owner, int fd, int events);
 /* Is a socket of this owner that wants nothing one that nobody uses? */
 typedef bool spt_socket_idle_fn(void *owner);
 
+/* A socket of this owner that nobody used was found dead. */
+typedef void spt_socket_dropped_fn(void *owner);
+
 struct spt_sockets {
     struct spt_loop *loop; /* borrows */
     spt_socket_ready_fn *on_ready;
     spt_socket_idle_fn *is_idle;
+    spt_socket_dropped_fn *on_dropped; /* set after the init; NULL: nobody asks */
     struct spt_socket **by_fd;
     int cap;
     struct spt_link dirty; /* sockets whose wanted mask is not what the poller watches */
@@ -61,6 +65,9 @@ struct spt_socket *spt_sockets_open(struct spt_sockets *table, int fd, void *own
 /* `opener` connects through `s`, until spt_socket_opened says that it does no longer. */
 void spt_socket_opening(struct spt_socket *s, void *opener, struct spt_link *attempts);
 void spt_socket_opened(struct spt_socket *s);
+
+/* How many of them we opened for `owner`. */
+unsigned spt_sockets_owned(const struct spt_sockets *table, const void *owner);
 
 /* The socket of that number, or NULL. */
 struct spt_socket *spt_sockets_find(const struct spt_sockets *table, int fd);

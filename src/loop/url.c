@@ -173,3 +173,12 @@ const char *spt_url_join(const char *base, const char *url, char *out, size_t si
     curl_url_cleanup(u);
     return rc == CURLUE_OK ? NULL : parse_word(rc);
 }
+
+void spt_url_drop_user(char *url)
+{
+    char *authority = url + scheme_len(url) + 3, *host = authority;
+    for (char *p = authority; *p && !strchr("/?#\\", *p); p++)
+        if (*p == '@')
+            host = p + 1;
+    memmove(authority, host, strlen(host) + 1);
+}

@@ -27,6 +27,9 @@ void spt_open_json(lua_State *L, struct spt_env *env);
 /* digest.c: digests of strings. */
 void spt_open_digest(lua_State *L, struct spt_env *env);
 
+/* text.c: bytes of any charset as UTF-8. */
+void spt_open_text(lua_State *L, struct spt_env *env);
+
 /* coroutine.c: replaces the functions of the global `coroutine` that must know of waits. */
 void spt_open_coroutine(lua_State *L, struct spt_env *env);
 

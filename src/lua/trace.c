@@ -76,6 +76,10 @@ static void set_xfer(lua_State *L, const struct spt_trace *tr, const struct spt_
     set_count(L, "bytes", x->bytes);
     lua_pushboolean(L, x->reused);
     lua_setfield(L, -2, "reused");
+    if (x->insecure) {
+        lua_pushboolean(L, true);
+        lua_setfield(L, -2, "insecure");
+    }
     set_us(L, "queue", x->queue_us);
     set_us(L, "dns", x->dns_us);
     set_us(L, "tcp", x->tcp_us);

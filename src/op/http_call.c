@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define CALLS_MAX 256                  /* resting */
 #define TRACES    "septet.http.traces" /* registry: key -> trace, weak: who asks keeps it */
@@ -147,6 +148,11 @@ const char *spt_public_url(const char *url, char *out, size_t size)
     return out;
 }
 
+bool spt_call_insecure(const struct spt_request *r)
+{
+    return r->profile && r->profile->insecure && strncasecmp(r->url, "https:", 6) == 0;
+}
+
 static void push_failure(lua_State *L, const struct spt_request *r)
 {
     char room[SPT_URL_SHOWN];
@@ -261,6 +267,7 @@ static void record(const struct spt_call *call)
         .status = (uint16_t)r->status,
         .version = (uint8_t)r->version,
         .reused = r->reused,
+        .insecure = spt_call_insecure(r),
     };
     spt_trace_xfer(tr, call->t_start_ns, call->task, call->ref, &x);
 }

@@ -102,6 +102,9 @@ int spt_call_raise(lua_State *L, const struct spt_call *call, int status);
 /* Pushes what a response keeps of its head. */
 void spt_call_push_head(lua_State *L, const struct spt_request *r);
 
+/* Is it one over TLS whose certificate is not checked? */
+bool spt_call_insecure(const struct spt_request *r);
+
 /* The URL without what may be a password: itself where it has none, else written to `out`, cut at the room there is. */
 const char *spt_public_url(const char *url, char *out, size_t size);
 

@@ -51,8 +51,9 @@ static int l_terms_gc(lua_State *L)
 }
 
 /* http_terms{...}: what holds for requests. Seconds, nil for no limit: connect, first_byte, idle, queue; bytes:
- * max_body, nil for 64 MiB of a gathered body; and of the connection: proxy (a URL, true for what the environment says), ca_file, cert_file, key_file,
- * insecure, tls13, http2. */
+ * max_body, nil for 64 MiB of a gathered body; and of the connection: proxy (a URL, true for what the environment says),
+ * unix_socket, ca_file, cert_file, key_file, insecure, tls13, http2,
+ * no_cookies; user and password, for a digest. */
 static int l_terms(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -73,12 +74,16 @@ static int l_terms(lua_State *L)
     struct spt_profile profile = {
         .env_proxy = env_proxy,
         .proxy = env_proxy ? NULL : (char *)lua_tostring(L, -1),
+        .unix_socket = (char *)text_field(L, "unix_socket"),
         .ca_file = (char *)text_field(L, "ca_file"),
         .cert_file = (char *)text_field(L, "cert_file"),
         .key_file = (char *)text_field(L, "key_file"),
+        .user = (char *)text_field(L, "user"),
+        .password = (char *)text_field(L, "password"),
         .insecure = flag_field(L, "insecure"),
         .tls13 = flag_field(L, "tls13"),
         .http2 = flag_field(L, "http2"),
+        .no_cookies = flag_field(L, "no_cookies"),
     };
     struct spt_terms *terms = lua_newuserdatauv(L, sizeof *terms, 0);
     *terms = made;
@@ -137,6 +142,35 @@ static int l_session(lua_State *L)
         return luaL_error(L, "cannot make a session: %s", septet_strerror(rc));
     spt_link_init(&box->link);
     spt_list_push(&env->sessions, &box->link);
+    return 1;
+}
+
+static void set_count(lua_State *L, const char *name, uint64_t n)
+{
+    lua_pushinteger(L, (lua_Integer)n);
+    lua_setfield(L, -2, name);
+}
+
+/* session:stats(): what it does now, and has done. */
+static int l_session_stats(lua_State *L)
+{
+    struct spt_session_box *box = spt_check_udata(L, 1, SPT_SESSION_META, "session");
+    struct spt_session_stats s;
+    if (!box->session)
+        return spt_error_usage(L, "the session is closed");
+    spt_session_stats(box->session, &s);
+    lua_createtable(L, 0, 16);
+    set_count(L, "active", s.active);
+    set_count(L, "queued", s.queued);
+    set_count(L, "connections", s.connections);
+    set_count(L, "requests", s.requests);
+    set_count(L, "failed", s.failed);
+    set_count(L, "cancelled", s.cancelled);
+    set_count(L, "connections_made", s.made);
+    set_count(L, "connections_reused", s.reused);
+    set_count(L, "connections_dropped", s.dropped);
+    set_count(L, "bytes_received", s.received);
+    set_count(L, "bytes_sent", s.sent);
     return 1;
 }
 
@@ -228,18 +262,21 @@ static int l_join(lua_State *L)
 
 /* --- heads --- */
 
-/* What a response keeps of its head: the raw lines and the times, read when somebody asks. */
+/* What a response keeps of its head and its connection: read when somebody asks. */
 struct head {
     struct spt_times times;
     int version;     /* 10, 11, 20 */
     char method[20]; /* cut there: none in use is as long */
-    size_t len;
-    char lines[];
+    bool reused, insecure;
+    uint16_t peer_port;
+    size_t len, peer_len;
+    char lines[]; /* behind them the peer's address */
 };
 
 void spt_call_push_head(lua_State *L, const struct spt_request *r)
 {
-    struct head *head = lua_newuserdatauv(L, sizeof *head + r->head.len, 0);
+    size_t peer_len = strlen(r->peer);
+    struct head *head = lua_newuserdatauv(L, sizeof *head + r->head.len + peer_len, 0);
     head->times = r->times;
     head->version = r->version;
     size_t len = strnlen(r->method, sizeof head->method - 1);
@@ -248,6 +285,11 @@ void spt_call_push_head(lua_State *L, const struct spt_request *r)
     head->len = r->head.len;
     if (head->len)
         memcpy(head->lines, r->head.data, head->len);
+    head->reused = r->reused;
+    head->insecure = spt_call_insecure(r);
+    head->peer_port = r->peer_port;
+    head->peer_len = peer_len;
+    memcpy(head->lines + head->len, r->peer, peer_len);
     luaL_setmetatable(L, SPT_HEAD_META);
 }
 
@@ -273,6 +315,20 @@ static int l_head_method(lua_State *L)
     struct head *head = luaL_checkudata(L, 1, SPT_HEAD_META);
     lua_pushstring(L, head->method);
     return 1;
+}
+
+/* head:connection(): was it reused, was its certificate not checked; its peer's address and port, nil for a socket of
+ * the file system. */
+static int l_head_connection(lua_State *L)
+{
+    struct head *head = luaL_checkudata(L, 1, SPT_HEAD_META);
+    lua_pushboolean(L, head->reused);
+    lua_pushboolean(L, head->insecure);
+    if (head->peer_len == 0)
+        return 2;
+    lua_pushlstring(L, head->lines + head->len, head->peer_len);
+    lua_pushinteger(L, head->peer_port);
+    return 4;
 }
 
 static void set_time(lua_State *L, const char *name, int64_t ns)
@@ -301,16 +357,15 @@ static int l_head_times(lua_State *L)
 }
 
 static const luaL_Reg session_methods[] = {{"close", l_session_close},
+                                           {"stats", l_session_stats},
                                            {"__gc", l_session_close},
                                            {"__close", l_session_close},
                                            {NULL, NULL}};
 static const luaL_Reg terms_methods[] = {{"__gc", l_terms_gc}, {NULL, NULL}};
 static const luaL_Reg headers_methods[] = {{"__gc", l_headers_gc}, {NULL, NULL}};
-static const luaL_Reg head_methods[] = {{"lines", l_head_lines},
-                                        {"times", l_head_times},
-                                        {"version", l_head_version},
-                                        {"method", l_head_method},
-                                        {NULL, NULL}};
+static const luaL_Reg head_methods[] = {
+    {"lines", l_head_lines},   {"times", l_head_times},           {"version", l_head_version},
+    {"method", l_head_method}, {"connection", l_head_connection}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"http2_refusal", l_http2_refusal},
                                      {"http_join", l_join},
                                      {"http_terms", l_terms},

@@ -52,7 +52,8 @@ static struct spt_xfer xfer_of_task(uint32_t task)
                              .phase = 3,
                              .status = 599,
                              .version = 20,
-                             .reused = 1};
+                             .reused = 1,
+                             .insecure = 1};
 }
 
 static void put_xfer(uint32_t task)
@@ -131,6 +132,7 @@ static void test_trace_record_of_several_units(void **state)
     assert_int_equal(e.xfer.status, x.status);
     assert_int_equal(e.xfer.version, x.version);
     assert_int_equal(e.xfer.reused, x.reused);
+    assert_int_equal(e.xfer.insecure, x.insecure);
     assert_true(spt_trace_read(&trace, &cursor, &e, &lost));
     assert_true(e.site == 0);
     assert_false(spt_trace_read(&trace, &cursor, &e, &lost));

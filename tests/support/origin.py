@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import fcntl
 import gzip
+import hashlib
 import http
 import ipaddress
 import json
@@ -37,7 +38,7 @@ routes, for every method; a HEAD gets the same headers and no body:
   /delay/SECONDS[?bytes=2]       the same, late
   /status/CODE                   that status and a short body (none for 204, 304; after a 1xx comes a 200)
   /echo                          JSON: method, path, query, headers, body, body_size
-  /mirror                        the body that was sent
+  /mirror                        the body that was sent, with its Content-Type
   /early/CODE[?read=0]           that status after so many bytes of the request's body, and closes
   /stall-upload                  reads nothing of the request's body, and never answers
   /headers?N=V&N=V               those response headers, in that order
@@ -61,13 +62,16 @@ routes, for every method; a HEAD gets the same headers and no body:
         [&skip=N&total=M]        ranges begin N bytes late; the size that a 206 tells
         [&cut=N]                 closes after N bytes of the body; stall=N: nothing more after them
         [&gzip=1]                Content-Encoding: gzip, where all is asked for
+  /digest[?algorithm=MD5&close=&stale=]  as /echo for the user "lion" with the password "Circle of Life", else a
+                                 challenge; with stale a second one, too
   CONNECT host:port              a tunnel there; its answer has a header X-Proxy
   /garbage                       a first line that is no HTTP, then closes
   /idle-close[?after=0]          a 200 that promises keep-alive, then closes after so many seconds
   /idle-reset[?after=0]          the same with RST
 
 the log, one JSON object a line, each with "event", "time" (seconds) and "connection" (1, 2, ...):
-  open     "peer": the client's port; of one with TLS its version, "tls", and the "client" its certificate names
+  open     "peer": the client's port, null on a socket of the file system; of one with TLS its version, "tls", whether
+           its session was "resumed", and the "client" its certificate names
   request  "method", "path", "query" (both as sent), "headers" (lower-case names), "body_size";
            written when the request is read whole, before the first byte of the answer
   close    "requests": how many there were; "by": "client" or "origin"
@@ -321,7 +325,7 @@ async def route_echo(request, answer):
 
 
 async def route_mirror(request, answer):
-    await answer.whole(200, request.body, TEXT)
+    await answer.whole(200, request.body, ("Content-Type", request.headers.get("content-type", TEXT[1])))
     return KEEP
 
 
@@ -488,6 +492,30 @@ async def route_file(request, answer):
     return FIN if "cut" in made or "stall" in made else KEEP
 
 
+async def route_digest(request, answer):
+    user, password = "lion", "Circle of Life"
+    algorithm = request.params.get("algorithm", "MD5")
+    digest = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}[algorithm]
+
+    def hashed(*parts):
+        return digest(":".join(parts).encode()).hexdigest()
+
+    given = dict(re.findall(r'(\w+)="?([^",]*)', request.headers.get("authorization", "")))
+    secret, asked = hashed(user, "here", password), hashed(request.method, request.target)
+    nonce = "another nonce" if given and "stale" in request.params else "a nonce"
+    proof = hashed(secret, nonce, given.get("nc", ""), given.get("cnonce", ""), "auth", asked)
+    if given.get("response") == proof and given.get("username") == user:
+        return await route_echo(request, answer)
+    challenge = f'Digest realm="here", nonce="{nonce}", qop="auth", algorithm={algorithm}'
+    if given.get("nonce") == "a nonce" and nonce != "a nonce":
+        challenge += ", stale=true"
+    headers = [("WWW-Authenticate", challenge), ("X-Challenge", "1"), TEXT]
+    if "close" in request.params:
+        headers.append(("Connection", "close"))
+    await answer.whole(401, b"who are you?\n", *headers)
+    return FIN if "close" in request.params else KEEP
+
+
 async def route_garbage(request, answer):
     answer.writer.write(b"This is no HTTP at all\r\n\r\n")
     return FIN
@@ -526,6 +554,7 @@ ROUTES = {
     "gzip": route_gzip,
     "fail": route_fail,
     "file": route_file,
+    "digest": route_digest,
     "garbage": route_garbage,
     "idle-close": route_idle_close,
     "idle-reset": route_idle_reset,
@@ -549,7 +578,8 @@ class Connection:
         self.requests = 0
 
     async def run(self):
-        self.log.write("open", self.number, peer=self.writer.get_extra_info("peername")[1], **self.tls())
+        peer = self.writer.get_extra_info("peername")
+        self.log.write("open", self.number, peer=peer[1] if peer else None, **self.tls())
         ending = FIN
         try:
             while (ending := await self.exchange()) == KEEP:
@@ -569,7 +599,7 @@ class Connection:
         if not connection:
             return {}
         names = dict(pair for name in (connection.getpeercert() or {}).get("subject", ()) for pair in name)
-        return {"tls": connection.version(), "client": names.get("commonName")}
+        return {"tls": connection.version(), "client": names.get("commonName"), "resumed": connection.session_reused}
 
     async def exchange(self):
         try:
@@ -688,7 +718,7 @@ def tls_context(folder):
     return context
 
 
-async def serve(sock, log, tls):
+async def serve(sock, log, tls, path):
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     count = 0
@@ -705,12 +735,15 @@ async def serve(sock, log, tls):
         return asyncio.StreamReaderProtocol(Reader(loop), connected, loop=loop)
 
     server = await loop.create_server(protocol, sock=sock, backlog=1024, ssl=tls)
+    local = await loop.create_unix_server(protocol, path, backlog=1024) if path else None
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     watch_stdin(loop, stop)
     print(f"port {sock.getsockname()[1]}", flush=True)
     await stop.wait()
     server.close()
+    if local:
+        local.close()
 
 
 def allow_many_files():
@@ -737,6 +770,7 @@ def options():
     parser.add_argument("--port", type=int, default=0, help="the port to listen on (0, the default: a free one)")
     parser.add_argument("--bind", type=loopback, default="127.0.0.1", metavar="ADDR", help="a loopback address")
     parser.add_argument("--log", metavar="FILE", help="append what is received to FILE, as JSON lines")
+    parser.add_argument("--unix", metavar="PATH", help="listen there as well, without TLS")
     parser.add_argument("--tls", metavar="DIR", help="speak TLS, with DIR/server.pem; clients' certificates are of DIR/ca.pem")
     return parser.parse_args()
 
@@ -749,7 +783,7 @@ def main():
         log = Log(args.log)
     except (OSError, OverflowError) as error:
         sys.exit(f"origin: {error}")
-    asyncio.run(serve(sock, log, tls_context(args.tls) if args.tls else None))
+    asyncio.run(serve(sock, log, tls_context(args.tls) if args.tls else None, args.unix))
 
 
 if __name__ == "__main__":

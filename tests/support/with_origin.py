@@ -2,7 +2,8 @@
 """with_origin [--peer NAME]... CMD ARGS...: runs a command beside an origin of its own.
 
 The origin listens on a free port and logs what it receives. The command finds it through the
-environment: SEPTET_ORIGIN is http://127.0.0.1:PORT, SEPTET_ORIGIN_LOG the path of the log. Beside the
+environment: SEPTET_ORIGIN is http://127.0.0.1:PORT, SEPTET_ORIGIN_UNIX a socket in the file system where it
+listens as well, SEPTET_ORIGIN_LOG the path of the log. Beside the
 origin run those peers that are asked for with --peer, and those that the command's last argument, if it
 is a file of specs, names on one of its first lines: "-- peers: nginx tls" (see peers.py). When the
 command ends, however it ends, all of them are stopped and the log removed; the exit status is the
@@ -20,11 +21,11 @@ from peers import Peers
 ORIGIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "origin.py")
 
 
-def start_origin(log):
+def start_origin(log, path):
     # The pipe on its standard input is its lifeline: it ends when this process is gone, killed or not.
     # In a session of its own it outlasts a Ctrl-C for as long as the command needs to clean up.
     origin = subprocess.Popen(
-        [sys.executable, ORIGIN, "--log", log],
+        [sys.executable, ORIGIN, "--log", log, "--unix", path],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -112,8 +113,10 @@ def main():
     command = Command()
     with tempfile.TemporaryDirectory(prefix="septet-origin-") as folder:
         log = os.path.join(folder, "log.jsonl")
-        origin, port = start_origin(log)
+        path = os.path.join(folder, "origin.sock")
+        origin, port = start_origin(log, path)
         environment = dict(os.environ, SEPTET_ORIGIN=f"http://127.0.0.1:{port}", SEPTET_ORIGIN_LOG=log)
+        environment["SEPTET_ORIGIN_UNIX"] = path
         peers = Peers(folder, log, environment)
         try:
             for name in dict.fromkeys(names):

@@ -39,10 +39,61 @@ describe("a certificate", function()
   end)
 
   it("is not looked at where the script says so", function()
-    local session <close> = http.session { tls = { insecure = true } }
-    equal(session:get(URL .. "/bytes/1").status, 200)
+    local told, traced, lines = {}, {}, {}
+    local trace = require "septet.trace"
+    trace.lines { write = function(_, line) lines[#lines + 1] = line:match "h1 new insecure" end }
+    trace.subscribe(function(e) if e.kind == "xfer" then traced[#traced + 1] = e.insecure or false end end)
+    local session <close> = http.session { tls = { insecure = true }, trace = {
+      request_start = function(_, ev) told[#told + 1] = ev.insecure end,
+      request_end = function(_, ev) told[#told + 1] = ev.insecure end,
+    } }
+    local r = session:get(URL .. "/bytes/1")
+    equal({ r.status, r.insecure, told }, { 200, true, { true, true } })
+    equal(session:get(URL .. "/bytes/1", { tls = { ca_file = DIR .. "/ca.pem" } }).insecure, false)
+    equal(session:get(origin.url .. "/bytes/1").insecure, false)
+    origin.eventually(function() return #traced == 3 end)
+    equal({ traced, #told, #lines }, { { true, false, false }, 4, 1 })
     local next_one <close> = http.session() -- the handle that was used is at rest
     refused({ reason = "verify" }, next_one)
+  end)
+end)
+
+describe("a TLS session", function()
+  local function resumed(mark)
+    local list = {}
+    for i, event in ipairs(origin.since(mark, "open")) do list[i] = event.resumed end
+    return list
+  end
+
+  it("http.36 is resumed on the second connection, and is its session's own", function()
+    local session <close> = http.session { tls = { ca_file = DIR .. "/ca.pem" } }
+    local other <close> = http.session { tls = { ca_file = DIR .. "/ca.pem" } }
+    local mark = origin.mark()
+    for _, one in ipairs { session, session, other } do
+      local r = one:get(URL .. "/close")
+      equal({ r.status, r.reused, r.times.tls > 0 }, { 200, false, true })
+    end
+    equal(resumed(mark), { false, true, false })
+  end)
+
+  it("is not lost where the handle has other work between", function()
+    local session <close> = http.session { tls = { ca_file = DIR .. "/ca.pem" } }
+    local mark = origin.mark()
+    for _, url in ipairs { URL .. "/close", origin.url .. "/close", URL .. "/close", origin.url .. "/close" } do
+      equal(session:get(url).status, 200)
+    end
+    local opened = origin.since(mark, "open")
+    equal({ #opened, opened[1].resumed, opened[3].resumed }, { 4, false, true })
+  end)
+
+  it("goes with one jar of cookies, and another without it", function()
+    local session <close> = http.session { cookies = true, tls = { ca_file = DIR .. "/ca.pem" } }
+    local mark = origin.mark()
+    session:get(URL .. "/close")
+    session:get(URL .. "/close")
+    equal(session:get(URL .. "/close", { cookies = false }).status, 200)
+    equal(session:get(URL .. "/close", { cookies = false }).status, 200)
+    equal(resumed(mark), { false, true, false, true })
   end)
 end)
 

@@ -1,0 +1,52 @@
+-- Credentials of an option `auth`: what of them stands in a header, and what answers a challenge.
+local args = require "septet.args"
+local encode = require "septet.encode"
+
+local auth = {}
+
+---@class septet.Auth
+---@field user string|nil
+---@field password string|nil
+---@field digest boolean|nil sends no password, but what proves that it is known; false
+---@field bearer string|nil
+
+local options = { user = "string", password = "string", digest = "boolean", bearer = "string" }
+
+local function refuse(what, why)
+  args.usage("bad option 'auth' to '%s' (%s)", what, why)
+end
+
+local function check(given, what)
+  if type(given) ~= "table" then refuse(what, ("a table or false expected, got %s"):format(type(given))) end
+  args.options(given, options, what)
+  if (given.user == nil) == (given.bearer == nil) then refuse(what, "either 'user' or 'bearer' expected") end
+  if given.bearer then
+    if given.digest or given.password then refuse(what, "a 'bearer' has no 'password' and no 'digest'") end
+    return
+  end
+  if given.user:find ":" then refuse(what, "a colon in the user's name") end
+  if given.user:find "%c" then refuse(what, "a control character in the user's name") end
+  if given.password and given.password:find "\0" then refuse(what, "a NUL in the password") end
+end
+
+--- The value of an Authorization header; false for none, nil where the option says nothing.
+---@param given septet.Auth|false|nil
+---@param what string
+---@return string|false|nil
+function auth.header(given, what)
+  if not given then return given end
+  check(given, what)
+  if given.bearer then return "Bearer " .. given.bearer end
+  if given.digest then return false end
+  return "Basic " .. encode.base64(given.user .. ":" .. (given.password or ""))
+end
+
+--- Who answers a challenge for a digest, where the option, which was checked, says so.
+---@param given septet.Auth|false|nil
+---@return string|nil user
+---@return string|nil password
+function auth.signer(given)
+  if given and given.digest then return given.user, given.password or "" end
+end
+
+return auth

@@ -1,0 +1,162 @@
+/* text: bytes of any charset as UTF-8, by iconv. What is no character becomes U+FFFD. It knows no labels and no HTTP. */
+#include <errno.h>
+#include <iconv.h>
+#include <lauxlib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "core/check.h"
+#include "lua/lib.h"
+#include "op/env.h"
+#include "septet/septet.h"
+
+#define META        "septet.text.converter"
+#define REPLACEMENT "\xef\xbf\xbd"
+
+enum { SPARE = 16 }; /* bytes beyond what is left to be read: more than any one character takes */
+
+/* What an error would leave, until the collector comes for it. */
+struct converter {
+    bool open;
+    iconv_t iconv;
+    struct spt_buf out;
+};
+
+static void release(struct converter *c)
+{
+    if (c->open)
+        iconv_close(c->iconv);
+    c->open = false;
+    spt_buf_release(&c->out);
+}
+
+static int l_gc(lua_State *L)
+{
+    release(luaL_checkudata(L, 1, META));
+    return 0;
+}
+
+static struct converter *push_converter(lua_State *L)
+{
+    struct converter *c = lua_newuserdatauv(L, sizeof *c, 0);
+    *c = (struct converter){0};
+    spt_buf_init(&c->out, SIZE_MAX / 2);
+    luaL_setmetatable(L, META);
+    return c;
+}
+
+static int replace(struct converter *c)
+{
+    return spt_buf_append(&c->out, REPLACEMENT, strlen(REPLACEMENT));
+}
+
+/* --- UTF-8 itself --- */
+
+/* Bytes of the character at `p`. Where there is none, those that are replaced as one: the longest beginning of a
+ * character, or else a byte. */
+static size_t character_at(const unsigned char *p, size_t n, bool *good)
+{
+    unsigned char first = p[0];
+    unsigned char low = first == 0xe0   ? 0xa0
+                        : first == 0xf0 ? 0x90
+                                        : 0x80; /* no longer than need be */
+    unsigned char high = first == 0xed   ? 0x9f
+                         : first == 0xf4 ? 0x8f
+                                         : 0xbf; /* no surrogate; not beyond U+10FFFF */
+    size_t len = 0, i = 1;
+    if (first < 0x80)
+        len = 1;
+    else if (first >= 0xc2 && first <= 0xf4)
+        len = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    for (; i < len && i < n && p[i] >= low && p[i] <= high; i++) {
+        low = 0x80;
+        high = 0xbf;
+    }
+    *good = i == len;
+    return i;
+}
+
+static int repair(struct converter *c, const char *in, size_t len)
+{
+    size_t from = 0; /* of what is good and not yet written */
+    for (size_t i = 0, n; i < len; i += n) {
+        bool good;
+        n = character_at((const unsigned char *)in + i, len - i, &good);
+        if (good)
+            continue;
+        if (spt_buf_append(&c->out, in + from, i - from) != SEPTET_OK || replace(c) != SEPTET_OK)
+            return SEPTET_ENOMEM;
+        from = i + n;
+    }
+    return spt_buf_append(&c->out, in + from, len - from);
+}
+
+/* --- all others --- */
+
+/* Converts what it can. Returns 0 at the end, EILSEQ or EINVAL for what is no character, ENOMEM. */
+static int step(struct converter *c, char **in, size_t *left)
+{
+    if (spt_buf_reserve(&c->out, *left + SPARE) != SEPTET_OK)
+        return ENOMEM;
+    char *to = c->out.data + c->out.len;
+    size_t room = c->out.cap - c->out.len;
+    size_t rc = iconv(c->iconv, *in ? in : NULL, *in ? left : NULL, &to, &room);
+    int why = rc == (size_t)-1 ? errno : 0;
+    c->out.len = (size_t)(to - c->out.data);
+    return why;
+}
+
+/* Whatever is no character is as long as the charset's unit. */
+static int convert(struct converter *c, char *in, size_t len, size_t unit)
+{
+    size_t left = len, none = 0;
+    while (left > 0) {
+        int why = step(c, &in, &left);
+        if (why == 0 || why == E2BIG)
+            continue;
+        if (why == ENOMEM || replace(c) != SEPTET_OK)
+            return SEPTET_ENOMEM;
+        size_t skipped =
+            why == EINVAL || left < unit ? left : unit; /* EINVAL: the text ends in it */
+        in += skipped;
+        left -= skipped;
+    }
+    in = NULL; /* some hold back a character that the next may combine with */
+    return step(c, &in, &none) == 0 ? SEPTET_OK : SEPTET_ENOMEM;
+}
+
+/* text_decode(bytes, charset, unit): the bytes as UTF-8; nil where the charset, as iconv names it, is not known. What is
+ * no character is passed over by `unit` bytes. Without a charset the bytes should be UTF-8. */
+static int l_decode(lua_State *L)
+{
+    size_t len;
+    const char *bytes = spt_check_string(L, 1, &len);
+    const char *charset = lua_isnoneornil(L, 2) ? NULL : spt_check_string(L, 2, NULL);
+    size_t unit = charset ? (size_t)spt_check_count(L, 3, 1) : 1;
+    struct converter *c = push_converter(L);
+    if (charset) {
+        c->iconv = iconv_open("UTF-8", charset);
+        c->open = c->iconv != (iconv_t)-1; // NOLINT: how iconv says it
+        if (!c->open)
+            return 0;
+    }
+    int rc = charset ? convert(c, (char *)bytes, len, unit) : repair(c, bytes, len);
+    if (rc != SEPTET_OK) {
+        release(c);
+        return luaL_error(L, "%s", septet_strerror(rc));
+    }
+    lua_pushlstring(L, c->out.data ? c->out.data : "", c->out.len);
+    release(c);
+    return 1;
+}
+
+static const luaL_Reg methods[] = {{"__gc", l_gc}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"text_decode", l_decode}, {NULL, NULL}};
+
+void spt_open_text(lua_State *L, struct spt_env *env)
+{
+    spt_new_type(L, env, META, methods);
+    spt_add_functions(L, env, functions);
+}

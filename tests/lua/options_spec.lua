@@ -1,0 +1,423 @@
+-- septet.http: sockets of the file system, credentials, and what a request may have of its own.
+local task, http = require "septet.task", require "septet.http"
+local origin = require "origin"
+
+local URL, echo = origin.url, origin.echo
+local SOCKET = os.getenv "SEPTET_ORIGIN_UNIX"
+
+describe("a socket of the file system", function()
+  it("http.38 is connected to, whatever host the URL names", function()
+    local session <close> = http.session { unix_socket = SOCKET, base_url = "http://nowhere.invalid:1/a/" }
+    local mark = origin.mark()
+    local r = session:get "/echo?q"
+    equal({ r.status, origin.decode(r.body).headers.host, r.url },
+      { 200, "nowhere.invalid:1", "http://nowhere.invalid:1/echo?q" })
+    equal(#session:get("/bytes/100000").body, 100000)
+    equal(session:get("/redirect/2").status, 200)
+    equal(session:post("/echo", { body = ("x"):rep(100000) }).status, 200)
+    local requests = origin.requests(mark)
+    equal({ #requests, origin.connections(requests) }, { 6, 1 })
+    raises_error({ code = "reset" }, session.get, session, "/empty")
+    equal(session:get("/bytes/1").status, 200)
+  end)
+
+  it("may be one request's, whose connection is nobody else's", function()
+    local session <close> = http.session()
+    local mark = origin.mark()
+    equal(session:get(URL .. "/bytes/1").status, 200)
+    equal(session:get(URL .. "/bytes/1", { unix_socket = SOCKET }).status, 200)
+    equal(origin.connections(origin.requests(mark)), 2)
+    local local_one <close> = http.session { unix_socket = SOCKET }
+    equal(local_one:get(URL .. "/bytes/1", { unix_socket = false }).status, 200)
+    raises_error({ code = "dns" }, local_one.get, local_one, "http://nowhere.invalid/", { unix_socket = false })
+  end)
+
+  it("comes before a proxy", function()
+    local session <close> = http.session { unix_socket = SOCKET, proxy = origin.refused }
+    equal(session:get("http://nowhere.invalid/bytes/1").status, 200)
+  end)
+
+  it("is the script's choice, and no address to be denied", function()
+    local session <close> = http.session { unix_socket = SOCKET, deny = "private", allow = "a.invalid" }
+    equal(session:get("http://a.invalid/bytes/1").status, 200)
+    raises_error({ code = "denied" }, session.get, session, "http://b.invalid/bytes/1")
+  end)
+
+  it("that is not there is told", function()
+    local session <close> = http.session { unix_socket = SOCKET .. ".none" }
+    raises_error({ code = "connect", reason = "not_found", phase = "connect" }, session.get, session, URL)
+    local file <close> = http.session { unix_socket = origin.log_path }
+    raises_error({ code = "connect", reason = "refused" }, file.get, file, URL)
+    for _, bad in ipairs { "", ("x"):rep(108), "a\0b", 5 } do
+      misuse("bad option 'unix_socket' to 'session'", function() http.session { unix_socket = bad } end)
+    end
+    misuse("did you mean 'unix_socket'", function() http.session { unix_sockets = "/a" } end)
+  end)
+
+  it("is one origin to the limits, as its other name is another", function()
+    local other = SOCKET .. ".other"
+    os.execute(("ln -s %q %q"):format(SOCKET, other))
+    local session <close> = http.session { unix_socket = SOCKET, limit_per_host = 1 }
+    task.group(function(g)
+      g:spawn(session.get, session, "http://a.invalid/stall")
+      task.checkpoint()
+      raises_error({ reason = "queue" }, session.get, session, "http://b.invalid/bytes/1",
+        { timeout = { queue = 0.01 } })
+      equal(session:get("http://a.invalid/bytes/1", { unix_socket = other }).status, 200)
+      g:cancel()
+    end)
+    os.remove(other)
+  end)
+end)
+
+describe("a digest", function()
+  local ALGORITHMS = { "MD5", "SHA-256" }
+
+  local function target(algorithm, more)
+    return URL .. "/digest?algorithm=" .. algorithm .. (more or "")
+  end
+  local known = { user = "lion", password = "Circle of Life", digest = true }
+
+  it("answers the server's challenge, and is the whole of the response", function()
+    for _, algorithm in ipairs(ALGORITHMS) do
+      local session <close> = http.session { auth = known }
+      local mark = origin.mark()
+      local r = session:get(target(algorithm))
+      equal({ r.status, origin.decode(r.body).method, r.headers["x-challenge"], r.reason }, { 200, "GET", nil, "OK" })
+      equal(#r.headers:all "content-type", 1)
+      local requests = origin.requests(mark)
+      equal({ #requests, requests[1].headers.authorization }, { 2, nil })
+      equal(requests[2].headers.authorization:match "algorithm=([%w-]+)", algorithm)
+      equal(requests[2].headers.authorization:find(known.password, 1, true), nil)
+      equal(session:head(target(algorithm)).status, 200)
+    end
+  end)
+
+  it("http.30 has the body sent once it was asked for", function()
+    for _, more in ipairs { "", "&close=1" } do
+      local session <close> = http.session { auth = known }
+      local mark, body = origin.mark(), ("0123456789"):rep(20000)
+      for _, method in ipairs { "POST", "PUT" } do
+        local r = session:request(method, target("MD5", more), { body = body })
+        equal({ r.status, origin.decode(r.body).body == body }, { 200, true })
+      end
+      local sizes = {}
+      for i, request in ipairs(origin.requests(mark)) do sizes[i] = request.body_size end
+      equal(sizes, { 0, #body, 0, #body })
+    end
+  end)
+
+  it("http.30 has the body sent again where the first challenge was stale, as far as that can be", function()
+    local session <close> = http.session { auth = known }
+    local function pieces(n)
+      return function()
+        n = n - 1
+        return n >= 0 and ("x"):rep(1024) or nil
+      end
+    end
+    local mark = origin.mark()
+    for _, body in ipairs { ("x"):rep(2048), pieces(2) } do
+      equal(origin.decode(session:post(target("MD5", "&stale="), { body = body }).body).body_size, 2048)
+    end
+    local sizes = {}
+    for i, request in ipairs(origin.requests(mark)) do sizes[i] = request.body_size end
+    equal(sizes, { 0, 2048, 2048, 0, 2048, 2048 })
+    raises_error({ code = "protocol", reason = "rewind" }, session.post, session, target("MD5", "&stale="),
+      { body = pieces(1024) })
+  end)
+
+  it("that is wrong is a 401 like any other", function()
+    local session <close> = http.session { auth = { user = "lion", digest = true } }
+    local r = session:get(target "MD5")
+    equal({ r.status, r.body, r.headers["x-challenge"] }, { 401, "who are you?\n", "1" })
+    raises_error({ code = "status", status = 401 }, r.raise_for_status, r)
+    equal(session:post(target "MD5", { body = "x" }).status, 401)
+    r = session:get(URL .. "/status/401", { auth = known }) -- a 401 that challenges nobody
+    equal({ r.status, r.body }, { 401, "status 401\n" })
+    equal(session:get(URL .. "/bytes/2", { auth = known }).body, "01")
+  end)
+
+  it("takes time that adds up, and is traced once", function()
+    local ended, xfers = 0, {}
+    require "septet.trace".subscribe(function(e) if e.kind == "xfer" then xfers[#xfers + 1] = e end end)
+    local session <close> = http.session { auth = known, trace = { request_end = function() ended = ended + 1 end } }
+    for _, more in ipairs { "", "", "&close=1", "&close=1" } do
+      local times, sum = session:get(target("MD5", more)).times, 0
+      for name, seconds in pairs(times) do
+        equal(seconds >= 0, true, name)
+        sum = sum + (name ~= "total" and seconds or 0)
+      end
+      equal(math.abs(sum - times.total) < 1e-6, true)
+    end
+    origin.eventually(function() return #xfers >= 4 end)
+    equal({ ended, #xfers, xfers[1].status, xfers[1].reused, xfers[2].reused }, { 4, 4, 200, false, true })
+  end)
+
+  it("has the limits of any exchange", function()
+    local session <close> = http.session { auth = known, timeout = { first_byte = 0.02 } }
+    raises_error({ reason = "first_byte", phase = "wait" }, session.post, session, URL .. "/stall", { body = "x" })
+    raises_error({ reason = "idle", phase = "receive" }, session.get, session, URL .. "/stall?after=1",
+      { timeout = { idle = 0.02 } })
+  end)
+
+  it("is the head of a stream, too, and sends what an iterator makes", function()
+    local session <close> = http.session { auth = known }
+    do
+      local r <close> = session:stream("GET", target "MD5")
+      equal({ r.status, r.headers["x-challenge"], origin.decode(r:read()).method }, { 200, nil, "GET" })
+    end
+    local left = 3
+    local function body()
+      left = left - 1
+      return left >= 0 and ("x"):rep(1000) or nil
+    end
+    equal(origin.decode(session:post(target "MD5", { body = body }).body).body_size, 3000)
+    local bodies = {
+      ["/digest"] = "who are you?\n", ["/status/401"] = "status 401\n", ["/redirect-to?status=401"] = "",
+    }
+    for path, expected in pairs(bodies) do
+      local r <close> = session:stream("GET", URL .. path, { auth = { user = "nobody", digest = true } })
+      equal({ r.status, r:read() }, { 401, expected })
+    end
+  end)
+
+  it("is not given to another origin", function()
+    local other = "other.invalid:" .. origin.port
+    local session <close> = http.session { auth = known, resolve = { [other] = "127.0.0.1" } }
+    local anybody <close> = http.session { resolve = { [other] = "127.0.0.1" } }
+    local elsewhere = ("http://%s/digest?algorithm=MD5"):format(other)
+    local there = URL .. "/redirect-to?url=" .. elsewhere
+    local back = ("http://%s/redirect-to?url=%s"):format(other, target "MD5")
+    local mark = origin.mark()
+    local r = session:get(there)
+    equal({ r.status, r.url, #origin.requests(mark) }, { 401, elsewhere, 2 })
+    r = anybody:get(there, { auth = known, timeout = { idle = 60 } })
+    equal({ r.status, #origin.requests(mark) }, { 401, 4 })
+    equal(session:get(back).status, 401)
+    equal(session:get(URL .. "/redirect-to?url=/digest").status, 200)
+  end)
+
+  it("of nobody, or with what breaks out of a header, is refused", function()
+    misuse("either 'user' or 'bearer' expected", function() http.session { auth = { digest = true } } end)
+    misuse("has no 'password' and no 'digest'", function() http.session { auth = { bearer = "t", digest = true } } end)
+    misuse("control character", function() http.session { auth = { user = "a\r\nb", digest = true } } end)
+    misuse("NUL", function() http.session { auth = { user = "a", password = "\0", digest = true } } end)
+    misuse("did you mean 'digest'", function() http.session { auth = { user = "a", digets = true } } end)
+    misuse("a table or false expected, got string", function() http.session { auth = "a:b" } end)
+  end)
+end)
+
+describe("a request's credentials", function()
+  local url, user, password = URL .. "/digest", "lion", "Circle of Life"
+
+  it("stand over its session's, whatever the scheme", function()
+    local session <close> = http.session { auth = { user = user, password = password, digest = true } }
+    equal(session:get(url).status, 200)
+    equal(session:get(url, { auth = { user = user, password = "x", digest = true } }).status, 401)
+    equal(session:get(url, { auth = { user = user, password = password } }).status, 401)
+    equal(echo(session, "GET", { auth = { bearer = "t" } }).headers.authorization, "Bearer t")
+    local basic <close> = http.session { auth = { user = user, password = password } }
+    equal(basic:get(url, { auth = { user = user, password = password, digest = true } }).status, 200)
+    equal(basic:get(url).status, 401)
+  end)
+
+  it("of false are none", function()
+    local session <close> = http.session { auth = { user = user, password = password, digest = true } }
+    local mark = origin.mark()
+    equal(session:get(url, { auth = false }).status, 401)
+    equal(#origin.requests(mark), 1)
+    local basic <close> = http.session { auth = { user = "u" } }
+    equal(echo(basic, "GET", { auth = false }).headers.authorization, nil)
+    equal(echo(basic, "GET", { auth = false, headers = { Authorization = "x y" } }).headers.authorization, "x y")
+    equal(echo(basic, "GET").headers.authorization, "Basic dTo=")
+  end)
+end)
+
+describe("a request's cookies", function()
+  it("of false are neither sent nor kept", function()
+    local session <close> = http.session { cookies = true }
+    local function sent(options) return echo(session, "GET", options).headers.cookie end
+    session:get(URL .. "/headers?Set-Cookie=a=1")
+    equal({ sent(), sent { cookies = false } or "none", sent { cookies = true } }, { "a=1", "none", "a=1" })
+    session:get(URL .. "/headers?Set-Cookie=b=2", { cookies = false })
+    equal(sent(), "a=1")
+  end)
+
+  it("need a session that keeps them", function()
+    local session <close> = http.session()
+    misuse("the session keeps no cookies", function() session:get(URL, { cookies = true }) end)
+    equal(session:get(URL .. "/bytes/1", { cookies = false }).status, 200)
+  end)
+end)
+
+describe("a request's hooks", function()
+  local function hooks(name, told)
+    return {
+      request_start = function(ctx, ev)
+        ctx.name = name
+        ev.headers["X-" .. name] = "told"
+        told[#told + 1] = name .. " start"
+      end,
+      request_end = function(ctx, ev) told[#told + 1] = ("%s %d"):format(ctx.name, ev.status) end,
+      request_exception = function(ctx, ev)
+        told[#told + 1] = ("%s %s"):format(ctx.name, ev.cancelled and "cancelled" or ev.exception.code or ev.exception)
+      end,
+    }
+  end
+
+  it("are told beside its session's", function()
+    local told = {}
+    local session <close> = http.session { trace = hooks("session", told) }
+    local said = echo(session, "GET", { trace = hooks("own", told) })
+    equal({ said.headers["x-session"], said.headers["x-own"] }, { "told", "told" })
+    pcall(session.get, session, URL .. "/empty", { trace = hooks("own", told) })
+    session:get(URL .. "/bytes/1")
+    equal(told, { "session start", "own start", "session 200", "own 200", "session start", "own start", "session reset",
+      "own reset", "session start", "session 200" })
+  end)
+
+  it("need no session's", function()
+    local told = {}
+    local session <close> = http.session()
+    session:get(URL .. "/redirect/1", { trace = hooks("own", told) })
+    task.move_on_after(0.01, session.get, session, URL .. "/stall", { trace = hooks("own", told) })
+    equal(told, { "own start", "own 200", "own start", "own cancelled" })
+    misuse("did you mean 'request_start'", function() session:get(URL, { trace = { request_starts = print } }) end)
+  end)
+
+  it("may refuse, of which the session's are told", function()
+    local told = {}
+    local session <close> = http.session { trace = hooks("session", told) }
+    local mark = origin.mark()
+    equal(pcall(session.get, session, URL .. "/bytes/1", { trace = { request_start = function() error("no", 0) end } }),
+      false)
+    equal({ told, #origin.requests(mark) }, { { "session start", "session no" }, 0 })
+  end)
+end)
+
+describe("a response", function()
+  it("tells its connection", function()
+    local session <close> = http.session()
+    local first, second = session:get(URL .. "/bytes/1"), session:get(URL .. "/bytes/1")
+    equal({ first.reused, second.reused, first.insecure }, { false, true, false })
+    equal(second.peer, { address = "127.0.0.1", port = origin.port })
+    equal(session:get(URL .. "/bytes/1", { unix_socket = SOCKET }).peer, nil)
+    local stream <close> = session:stream("GET", URL .. "/bytes/1")
+    equal({ stream.reused, stream.peer.port }, { true, origin.port })
+  end)
+end)
+
+describe("statistics", function()
+  local function check(session, expected)
+    local stats = session:stats()
+    for name, n in pairs(expected) do equal(stats[name], n, name) end
+  end
+
+  it("count what a session does, each hop and each attempt", function()
+    local session <close> = http.session { retries = { backoff = 0 } }
+    for name, n in pairs(session:stats()) do equal(n, 0, name) end
+    session:get(URL .. "/bytes/100")
+    session:post(URL .. "/bytes/10", { body = "12345" })
+    check(session, { requests = 2, bytes_received = 110, bytes_sent = 5, connections = 1, connections_made = 1,
+      connections_reused = 1 })
+    session:get(URL .. "/redirect/2")
+    session:get(URL .. "/fail/1?key=stats")
+    check(session, { requests = 7, redirects = 2, retries = 1, failed = 0 })
+    pcall(session.get, session, origin.refused, { retries = false })
+    check(session, { requests = 8, failed = 1, cancelled = 0, connections_made = 1, connections = 1 })
+    pcall(session.get, session, "no URL")
+    check(session, { requests = 8, failed = 1 })
+  end)
+
+  it("tell what goes on", function()
+    local session <close> = http.session { limit_per_host = 2 }
+    local tasks = task.map(function(n) session:get(URL .. "/stall?n=" .. n) end, { 1, 2, 3 })
+    origin.eventually(function() return session:stats().connections_made == 2 end)
+    check(session, { active = 2, queued = 1, requests = 3, connections = 2 })
+    for _, t in ipairs(tasks) do t:cancel() end
+    task.wait(tasks)
+    check(session, { active = 0, queued = 0, cancelled = 3, failed = 0, connections = 0 })
+  end)
+
+  it("know of idle connections that ended", function()
+    local session <close> = http.session()
+    session:get(URL .. "/idle-close")
+    origin.eventually(function() return session:stats().connections_dropped == 1 end)
+    session:get(URL .. "/bytes/1")
+    check(session, { connections = 1, connections_made = 2, connections_reused = 0 })
+  end)
+
+  it("are a session's own, and end with it", function()
+    local session, other = http.session(), http.session()
+    session:get(URL .. "/bytes/1")
+    check(other, { requests = 0, connections = 0 })
+    session:close()
+    misuse("the session is closed", function() session:stats() end)
+    other:close()
+  end)
+
+  it("of a digest are those of one request", function()
+    local session <close> = http.session { auth = { user = "lion", password = "Circle of Life", digest = true } }
+    session:post(URL .. "/digest", { body = "12345" })
+    check(session, { requests = 1, connections_made = 1, connections_reused = 0, bytes_sent = 5 })
+    session:post(URL .. "/digest", { body = "12345" })
+    check(session, { requests = 2, connections_made = 1, connections_reused = 1, bytes_sent = 10 })
+  end)
+end)
+
+describe("a text", function()
+  local text = require "septet.text"
+
+  -- A response with these bytes.
+  local function response(session, bytes, content_type)
+    local types = content_type and { ["Content-Type"] = content_type } or nil
+    return session:post(URL .. "/mirror", { body = bytes, headers = types })
+  end
+
+  it("is in the charset that its Content-Type tells, or in UTF-8", function()
+    local session <close> = http.session()
+    local expected = {
+      ["text/html; charset=iso-8859-1"] = { "\xE4\x80", "ä€" }, ["text/plain;CHARSET=\"UTF-8\""] = { "ä", "ä" },
+      ["text/plain; a=b; charset = 'ISO-8859-15' ; c"] = { "\xA4", "€" },
+      ["text/plain; charset=utf-16"] = { "a\0\xE4\0", "aä" },
+      ["text/plain"] = { "\xE4ä", "\u{FFFD}ä" }, ["text/plain; charset=us-ascii"] = { "\x93a\x94", "“a”" },
+    }
+    for content_type, pair in pairs(expected) do
+      equal(response(session, pair[1], content_type):text(), pair[2], content_type)
+    end
+    equal(session:get(URL .. "/bytes/3"):text(), "012")
+    local r = response(session, "\xA4", "text/plain")
+    equal({ r:text(), r:text "iso-8859-15", r.body }, { "\u{FFFD}", "€", "\xA4" })
+    local stream <close> = session:stream("POST", URL .. "/mirror", { body = "\xE4", headers = {
+      ["Content-Type"] = "a/b; charset=latin1" } })
+    equal(stream:text(), "ä")
+  end)
+
+  it("begins with a mark that counts more, and is no part of it", function()
+    equal(text.decode("\xEF\xBB\xBFä", "iso-8859-1"), "ä")
+    equal(text.decode("\xFF\xFEa\0", "utf-8"), "a")
+    equal(text.decode("\xFE\xFF\0a\xD8\x3D\xDE\x00", "utf-8"), "a\u{1F600}")
+    equal({ text.decode "\xEF\xBB\xBF", text.decode "" }, { "", "" })
+  end)
+
+  it("has U+FFFD for what is no character", function()
+    local replaced = {
+      ["\x80"] = "\u{FFFD}", ["a\xC3"] = "a\u{FFFD}", ["\xC0\x80"] = "\u{FFFD}\u{FFFD}", ["\xE2\x82a"] = "\u{FFFD}a",
+      ["\xED\xA0\x80"] = ("\u{FFFD}"):rep(3), ["\xF0\x9F\x98"] = "\u{FFFD}", ["\xF4\x90\x80\x80"] = ("\u{FFFD}"):rep(4),
+      ["\xF0\x9F\x98\x80\xFF"] = "\u{1F600}\u{FFFD}", ["\xE0\x80"] = "\u{FFFD}\u{FFFD}", ["\xF5"] = "\u{FFFD}",
+    }
+    for bytes, expected in pairs(replaced) do equal(text.decode(bytes), expected, ("%q"):format(bytes)) end
+    equal(text.decode("a\0\0\xDCb\0c", "utf-16"), "a\u{FFFD}b\u{FFFD}")
+    equal(text.decode(("\x81"):rep(100000) .. "a", "cp1252"), ("\u{FFFD}"):rep(100000) .. "a")
+    equal(text.decode(("\xE4"):rep(100000), "cp1252"), ("ä"):rep(100000))
+  end)
+
+  it("in a charset nobody knows is told", function()
+    local session <close> = http.session()
+    for _, name in ipairs { "x-klingon", "utf-8//IGNORE", "a/b" } do
+      local r = response(session, "a", "text/plain; charset=" .. name)
+      raises_error({ kind = "HttpError", code = "decode", reason = "charset", url = r.url, method = "POST" }, r.text, r)
+    end
+    misuse("bad argument #1 to 'text'", function() session:get(URL .. "/bytes/1"):text(5) end)
+  end)
+end)
