@@ -33,6 +33,7 @@ local session_options = {
   base_url = "string", limit = "count", limit_per_host = "count", rate = "any", timeout = "timeout", max_body = "bytes",
   redirects = "any", retries = "any", headers = "table", auth = "any", trace = "table", cookies = "boolean",
   proxy = "any", unix_socket = "any", resolve = "table", tls = "table", http2 = "any", allow = "any", deny = "any",
+  resolver = "string",
 }
 
 --- What a session may be told.
@@ -51,6 +52,7 @@ local session_options = {
 ---@field proxy string|nil a URL: http, socks4, socks4a, socks5, socks5h; or "environment"; none
 ---@field unix_socket string|nil a path, connected to in place of the URL's host
 ---@field resolve table<string, string>|nil "host:port" to the address that is taken for it
+---@field resolver string|nil "system", or DNS servers to ask, as "127.0.0.1:53,[::1]:53"; those of the system
 ---@field tls septet.Tls|nil
 ---@field http2 boolean|"force"|nil over TLS, where the server offers it; false
 ---@field allow string|string[]|nil where connections may lead, and nowhere else; everywhere
@@ -82,6 +84,19 @@ local function check_resolve(addresses)
     list[#list + 1] = name .. ":" .. address
   end
   return list
+end
+
+-- Servers as the resolver takes them.
+local function check_resolver(resolver)
+  if resolver == nil or resolver == "system" then return resolver end
+  for server in (resolver .. ","):gmatch("([^,]*),") do
+    local host = server:match("^%[([%x:]+)%]$") or server:match("^%[([%x:]+)%]:%d+$")
+      or server:match("^(%d+%.%d+%.%d+%.%d+)$") or server:match("^(%d+%.%d+%.%d+%.%d+):%d+$")
+    if not host then
+      args.usage("bad option 'resolver' to 'session' (\"system\", or servers as 127.0.0.1:53 or [::1]:53, expected)")
+    end
+  end
+  return resolver
 end
 
 -- A list of rules, of which a single one is one, too.
@@ -125,7 +140,7 @@ function http.session(options)
   local connection = profile.new(options, nil, "session")
   local pool, bad_rule = core.http_session {
     limit = options.limit or 64, limit_per_host = options.limit_per_host or 8,
-    cookies = options.cookies, resolve = check_resolve(options.resolve),
+    cookies = options.cookies, resolve = check_resolve(options.resolve), resolver = check_resolver(options.resolver),
     allow = check_rules(options.allow, "allow"), deny = check_rules(options.deny, "deny"),
   }
   if not pool then args.usage("bad rule '%s' for 'session' (a host, address, range or port expected)", bad_rule) end

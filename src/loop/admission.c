@@ -72,7 +72,7 @@ static struct spt_origin *find(const struct spt_admission *a, uint32_t hash, con
 
 static struct spt_origin *add(struct spt_admission *a, uint32_t hash, const char *key, size_t len)
 {
-    struct spt_origin *o = malloc(sizeof *o + len);
+    struct spt_origin *o = malloc(sizeof *o + len + 1);
     if (!o)
         return NULL;
     if (a->n_origins >= a->n_buckets)
@@ -81,6 +81,7 @@ static struct spt_origin *add(struct spt_admission *a, uint32_t hash, const char
     spt_link_init(&o->queue);
     spt_link_init(&o->turn);
     memcpy(o->key, key, len);
+    o->key[len] = '\0';
     struct spt_origin **b = bucket(a, hash);
     o->chain = *b;
     *b = o;

@@ -291,19 +291,21 @@ bool spt_driver_drain(struct spt_driver *driver)
     struct spt_link batch, *link;
     spt_link_init(&batch);
     spt_list_splice(&batch, &driver->pending);
+    bool any = spt_names_drain(driver);
     run_wakes(driver);
     while ((link = spt_list_pop(&batch)))
         run_session(SPT_OF(link, struct spt_session, pending));
     run_pokes(driver);
     spt_sockets_apply(&driver->sockets);
-    return deliver(driver) || spt_driver_due(driver) == 0;
+    any |= deliver(driver);
+    return any || spt_driver_due(driver) == 0;
 }
 
 uint64_t spt_driver_due(const struct spt_driver *driver)
 {
     bool idle = spt_link_alone(&driver->pending) && spt_link_alone(&driver->finished) &&
                 spt_link_alone(&driver->news) && spt_link_alone(&driver->wakes);
-    return idle ? SPT_NEVER : 0;
+    return idle && !spt_names_due(driver) ? SPT_NEVER : 0;
 }
 
 /* --- the driver --- */
@@ -350,6 +352,7 @@ int spt_driver_new(struct spt_driver **out, struct spt_loop *loop, struct spt_ti
     spt_link_init(&driver->news);
     spt_link_init(&driver->wakes);
     spt_link_init(&driver->pokes);
+    spt_link_init(&driver->resolvers);
     spt_link_init(&driver->pool);
     *out = driver;
     return SEPTET_OK;
@@ -394,6 +397,7 @@ void spt_driver_free(struct spt_driver *driver)
     }
     while (spt_list_pop(&driver->finished))
         ;
+    spt_names_free_resolvers(driver);
     spt_easy_pool_release(driver);
     spt_sockets_release(&driver->sockets);
     spt_url_checker_release(&driver->urls);
@@ -448,6 +452,9 @@ int spt_session_new(struct spt_session **out, struct spt_driver *driver,
                         config->n_deny, &config->bad_rule);
     if (rc != SEPTET_OK)
         goto release_admission;
+    rc = spt_names_init(&session->names, driver, config->resolver);
+    if (rc != SEPTET_OK)
+        goto release_names;
     rc = spt_shared_init(&session->shared, config);
     if (rc == SEPTET_OK)
         rc = make_multi(session, config->limit);
@@ -460,6 +467,8 @@ int spt_session_new(struct spt_session **out, struct spt_driver *driver,
 
 release_shared:
     spt_shared_release(&session->shared);
+release_names:
+    spt_names_release(&session->names);
     spt_policy_free(session->policy);
 release_admission:
     spt_admission_release(&session->admission);
@@ -497,6 +506,7 @@ void spt_session_free(struct spt_session *session)
 {
     spt_session_close(session);
     spt_shared_release(&session->shared);
+    spt_names_release(&session->names);
     spt_policy_free(session->policy);
     spt_admission_release(&session->admission);
     spt_link_remove(&session->link);

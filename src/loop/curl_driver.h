@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "core/timer.h"
+#include "loop/resolver.h"
 #include "loop/upload.h"
 
 struct spt_loop;
@@ -56,6 +57,7 @@ struct spt_session_config {
     size_t n_allow;
     const char *const *deny;
     size_t n_deny;
+    const char *resolver;       /* as names.h has it */
     const char *bad_rule;       /* set by spt_session_new: the one that cannot be understood */
     const char *const *resolve; /* "host:port:address", which is not looked up then */
     size_t n_resolve;
@@ -194,6 +196,7 @@ struct spt_request {
     struct spt_link wake; /* in the driver's wakes */
     bool in_paused, out_paused;
     bool named; /* the session's policy allows it by its name */
+    struct spt_lookup lookup;
     struct spt_timer timer;
     struct spt_origin *origin;
     struct spt_easy *easy;

@@ -10,6 +10,7 @@
 #include "loop/admission.h"
 #include "loop/curl_driver.h"
 #include "loop/headers.h"
+#include "loop/names.h"
 #include "loop/policy.h"
 #include "loop/profile.h"
 #include "loop/quirks.h"
@@ -23,13 +24,14 @@ struct spt_driver {
     struct spt_loop *loop;     /* borrows */
     struct spt_timers *timers; /* borrows */
     struct spt_sockets sockets;
-    struct spt_link sessions; /* all */
-    struct spt_link pending;  /* those with something to do in the next lap */
-    struct spt_link finished; /* requests to be delivered */
-    struct spt_link news;     /* requests whose on_news is to be called */
-    struct spt_link wakes;    /* requests that may go on after a pause */
-    struct spt_link pokes;    /* handles to be woken, see easy.c */
-    struct spt_link pool;     /* handles at rest, the last used first */
+    struct spt_link sessions;  /* all */
+    struct spt_link pending;   /* those with something to do in the next lap */
+    struct spt_link finished;  /* requests to be delivered */
+    struct spt_link news;      /* requests whose on_news is to be called */
+    struct spt_link wakes;     /* requests that may go on after a pause */
+    struct spt_link pokes;     /* handles to be woken, see easy.c */
+    struct spt_link resolvers; /* private to names.c */
+    struct spt_link pool;      /* handles at rest, the last used first */
     unsigned pooled;
     unsigned requests; /* queued or in flight */
     uint64_t now_ns;   /* when libcurl was last entered for a socket */
@@ -44,6 +46,7 @@ struct spt_session {
     CURLM *multi; /* NULL once closed */
     struct spt_admission admission;
     struct spt_shared shared;
+    struct spt_names names;
     struct spt_session_stats stats;
     struct spt_policy *policy; /* owned; NULL: everything is allowed */
     struct spt_link link;      /* in the driver's sessions */
@@ -64,8 +67,9 @@ struct spt_easy {
     struct spt_link poke;        /* in the driver's pokes */
     struct spt_link attempts;    /* sockets that connect for it */
     struct spt_head head;
-    const char *refused;      /* the code of the failure for which a callback of ours ended it */
-    int open_errno;           /* of a socket that could not be opened */
+    const char *refused; /* the code of the failure for which a callback of ours ended it */
+    int open_errno;      /* of a socket that could not be opened */
+    struct spt_naming naming;
     struct spt_denial denial; /* of an address; r->peer is that */
     bool tls;                 /* https */
     bool ready;               /* had a connection for its request */

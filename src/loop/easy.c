@@ -68,6 +68,7 @@ static curl_socket_t on_open_socket(void *ud, curlsocktype purpose, struct curl_
     if (!easy->t_open_ns) {
         easy->t_open_ns = spt_loop_now(easy->driver->loop);
         spt_limits_enter(r, SPT_PHASE_CONNECTING, easy->t_open_ns);
+        spt_names_taken(r);
     }
     return fd;
 }
@@ -135,6 +136,7 @@ static int on_ready(void *ud, char *peer, char *local, int peer_port, int local_
     struct spt_request *r = easy->request;
     uint64_t now_ns = spt_loop_now(easy->driver->loop);
     (void)local, (void)local_port;
+    spt_names_taken(r);
     opened_all(easy);
     if (!r->profile || !r->profile->unix_socket)
         note_peer(r, peer, peer_port);
@@ -284,6 +286,8 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
     bool no_cookies = r->profile && r->profile->no_cookies;
     CURLcode rc = spt_shared_put_on(&r->session->shared, c, no_cookies);
     if (rc == CURLE_OK)
+        rc = spt_names_put_on(r);
+    if (rc == CURLE_OK)
         rc = spt_profile_put_on(r->profile, c);
     if (r->profile && r->profile->http2 && !(r->high_water && SPT_HAS_QUIRK(quirks, HTTP2_PAUSE)))
         ask_for_http2(c);
@@ -362,6 +366,7 @@ void spt_easy_put(struct spt_request *r, bool doubtful)
     easy->request = NULL;
     assert(spt_link_alone(&easy->attempts));
     spt_link_remove(&easy->poke);
+    spt_names_take_off(easy);
     spt_shared_take_off(&r->session->shared, easy->curl);
     if (doubtful || driver->pooled >= SPT_EASY_POOL_MAX) {
         free_easy(easy);

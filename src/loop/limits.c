@@ -136,9 +136,12 @@ void spt_limits_times(struct spt_request *r, uint64_t now_ns)
     *t = (struct spt_times){.dns_ns = -1, .tcp_ns = -1, .tls_ns = -1};
     t->send_ns = t->wait_ns = t->recv_ns = -1;
     t->total_ns = (int64_t)(now_ns - r->t_start_ns);
-    t->queue_ns = easy ? (int64_t)(r->t_admitted_ns - r->t_start_ns) : t->total_ns;
-    if (!easy)
+    t->queue_ns = r->t_admitted_ns ? (int64_t)(r->t_admitted_ns - r->t_start_ns) : t->total_ns;
+    if (!easy) {
+        if (r->t_admitted_ns)
+            t->dns_ns = (int64_t)(now_ns - r->t_admitted_ns);
         return;
+    }
     if (!easy->ready || easy->t_open_ns)
         connection_times(r, easy->ready ? easy->t_ready_ns : now_ns);
     if (!easy->ready)

@@ -45,6 +45,7 @@ static void detach(struct spt_request *r, bool doubtful)
     spt_body_stop(r);
     spt_link_remove(&r->news);
     spt_link_remove(&r->wake);
+    spt_lookup_cancel(&r->lookup);
     r->origin = NULL;
     r->session = NULL;
     driver->requests--;
@@ -249,14 +250,37 @@ void spt_request_conclude(struct spt_request *r, CURLcode code)
 
 /* --- the beginning --- */
 
+static const char *host_of(const struct spt_origin *origin)
+{
+    return strstr(origin->key, "://") + 3;
+}
+
+static size_t host_len(const struct spt_origin *origin)
+{
+    return strcspn(host_of(origin), ":");
+}
+
 void spt_request_launch(struct spt_request *r, uint64_t now_ns)
 {
     struct spt_session *session = r->session;
     r->t_admitted_ns = now_ns;
     spt_list_push(&session->flight, &r->link);
     spt_limits_enter(r, SPT_PHASE_RESOLVING, now_ns);
-    if (spt_easy_get(r) != SEPTET_OK || spt_session_add(r) != CURLM_OK)
+    if (spt_names_look_up(r))
+        spt_request_resolved(r);
+}
+
+void spt_request_resolved(struct spt_request *r)
+{
+    if (r->lookup.failure) {
+        char text[sizeof r->failure.text];
+        snprintf(text, sizeof text, "cannot resolve '%.*s': %s", (int)host_len(r->origin),
+                 host_of(r->origin), r->lookup.text);
+        fail(r, "dns", r->lookup.failure, text);
+        finish(r, false);
+    } else if (spt_easy_get(r) != SEPTET_OK || spt_session_add(r) != CURLM_OK) {
         fail_memory(r);
+    }
 }
 
 void spt_request_end_closed(struct spt_request *r)
@@ -273,7 +297,7 @@ void spt_request_abort(struct spt_request *r, const char *code, const char *text
         struct spt_failure failure = r->failure; /* libcurl may write its own words as it ends it */
         spt_session_remove(r);
         r->failure = failure;
-    } else {
+    } else if (!r->t_admitted_ns) {
         r->failure.phase = SPT_PHASE_QUEUED;
     }
     finish(r, false);
@@ -363,8 +387,10 @@ int spt_request_start(struct spt_session *session, struct spt_request *r)
     r->origin = enter(&session->admission, r, origin);
     if (!r->origin)
         return SEPTET_ENOMEM;
+    spt_lookup_init(&r->lookup, NULL);
     r->session = session;
     r->easy = NULL;
+    r->t_admitted_ns = 0;
     r->t_start_ns = spt_loop_now(driver->loop);
     r->head.max = SPT_HEAD_MAX;
     r->body_in.max = r->high_water ? SIZE_MAX / 2 : r->max_body;

@@ -7,6 +7,9 @@
 /* It was admitted: takes a handle and goes into the multi, or fails for want of memory. */
 void spt_request_launch(struct spt_request *r, uint64_t now_ns);
 
+/* Its name was looked up, well or not. */
+void spt_request_resolved(struct spt_request *r);
+
 /* libcurl is done with it: ends it, or runs it once more where a pooled connection had gone stale. */
 void spt_request_conclude(struct spt_request *r, CURLcode code);
 

@@ -110,7 +110,7 @@ static const char *const *check_strings(lua_State *L, int arg, size_t *n)
     return strings;
 }
 
-/* http_session{limit, limit_per_host, cookies, resolve, allow, deny}: a pool of connections. `resolve` is a list of
+/* http_session{limit, limit_per_host, cookies, resolve, resolver, allow, deny}: a pool of connections. `resolve` is a list of
  * "host:port:address", or nil; so are the lists of rules. Returns nil and the rule where one cannot be understood. */
 static int l_session(lua_State *L)
 {
@@ -123,6 +123,7 @@ static int l_session(lua_State *L)
     };
     lua_getfield(L, 1, "resolve");
     config.resolve = check_strings(L, lua_gettop(L), &config.n_resolve);
+    config.resolver = text_field(L, "resolver");
     lua_getfield(L, 1, "allow");
     config.allow = check_strings(L, lua_gettop(L), &config.n_allow);
     lua_getfield(L, 1, "deny");

@@ -68,7 +68,11 @@ UNUSED static const char *origin(void)
 UNUSED static struct spt_session *rig_session(unsigned limit, unsigned per_host)
 {
     struct spt_session *session = NULL;
-    struct spt_session_config config = {.limit = limit, .limit_per_host = per_host};
+    struct spt_session_config config = {
+        .limit = limit,
+        .limit_per_host = per_host,
+        .resolver = "system", /* whose getaddrinfo a test may stand in for */
+    };
     assert_int_equal(spt_session_new(&session, rig.driver, &config), SEPTET_OK);
     return session;
 }
