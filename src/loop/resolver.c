@@ -26,7 +26,7 @@ enum {
     BUCKETS = 4096,       /* a power of two */
     KNOWN_MAX = 4096,     /* answers kept */
     IN_FLIGHT_MAX = 4096, /* names asked for at once: two queries each, told apart by 16 bits */
-    WINDOW = 128 /* of them begun just now: what a socket's usual buffer holds in answers */
+    WINDOW = 64 /* of them begun just now: what a server takes at once, and its socket holds */
 };
 
 /* Who has not answered by then is slow, and leaves the window: it holds up no other name. */
@@ -320,6 +320,8 @@ static bool wait_for(struct spt_name *name, struct spt_lookup *lookup)
     lookup->name = name;
     spt_list_push(&name->waiters, &lookup->link);
     r->waiting++;
+    spt_dns_channel_refresh(
+        &r->channel); /* may queue it anew; one that nobody waited for would be gone */
     if (name->state == QUEUED && spt_link_alone(&name->queue)) {
         enqueue(name);
         if (has_room(r) && r->queue.next == &name->queue)
@@ -353,7 +355,6 @@ bool spt_resolver_start(struct spt_resolver *r, struct spt_lookup *lookup, const
         forget(name);
         name->state = QUEUED;
     }
-    spt_dns_channel_refresh(&r->channel);
     if (!name && !(name = add(r, hash, key, len)))
         return finish(lookup, ARES_ENOMEM);
     return wait_for(name, lookup);

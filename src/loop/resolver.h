@@ -40,7 +40,7 @@ struct spt_resolver_config {
         timeout_ms; /* of the first try; 0: 5000. There are two, and the second waits twice as long */
 };
 
-/* Reads nothing yet; `config` is copied. Returns SEPTET_OK or SEPTET_ENOMEM. */
+/* Nothing is read yet; `config` is copied. Returns SEPTET_OK or SEPTET_ENOMEM. */
 int spt_resolver_new(struct spt_resolver **out, struct spt_loop *loop, struct spt_timers *timers,
                      const struct spt_resolver_config *config);
 
