@@ -12,6 +12,7 @@ import ssl
 import struct
 import sys
 import threading
+import warnings
 
 FOLDER, LOG = sys.argv[1:3]
 WRITING = threading.Lock()
@@ -71,6 +72,7 @@ def old_context():
     """TLS 1.0 and 1.1 alone, which today's OpenSSL offers only when told to think nothing of security."""
     made = context()
     made.set_ciphers("ALL:@SECLEVEL=0")
+    warnings.simplefilter("ignore", DeprecationWarning)
     made.minimum_version, made.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
     return made
 
@@ -187,6 +189,7 @@ def proxy_drops_body(sock):
     with open_tunnel(sock, "proxy_drops_body") as beyond:
         threading.Thread(target=pump, args=(sock, beyond), daemon=True).start()
         pump(beyond, sock, limit=20000)
+        sock.shutdown(socket.SHUT_RDWR)  # the other thread reads it, and would hold it open
 
 
 def proxy_tunnels(sock):

@@ -3,7 +3,7 @@ All listen on free ports of loopback, keep what they write in the folder they ar
 them. Each tells of itself in the environment:
 
   tls        SEPTET_TLS_ORIGIN, an origin that speaks TLS, in the origin's own log; SEPTET_TLS, a folder of
-             certificates (see certificates.py)
+             certificates (see certificates.py); SEPTET_OPENSSL, who made them
   faulty     SEPTET_FAULTY, the ports of faulty.py as JSON; SEPTET_FAULTY_LOG
   h2         SEPTET_H2, the port of h2.py; SEPTET_H2_LOG
   nginx      SEPTET_NGINX and SEPTET_NGINX_TLS, its URLs; SEPTET_NGINX_LOG; SEPTET_NGINX_ROOT, what it serves
@@ -108,7 +108,8 @@ class Peers:
     def certificates(self):
         if not os.path.exists(self.path("ca.pem")):
             certificates.make_all(self.folder)
-        self.environment["SEPTET_TLS"] = self.folder
+        version = subprocess.run(["openssl", "version"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        self.environment.update(SEPTET_TLS=self.folder, SEPTET_OPENSSL=version)
 
     def spawn(self, *command, **how):
         process = subprocess.Popen(command, start_new_session=True, preexec_fn=die_with_parent, **how)
