@@ -1,7 +1,7 @@
 -- Addresses that do not answer, or that say no; several addresses of one name; and what a child of this process gets.
--- peers: blackhole tls
+-- peers: tls blackhole faulty
 local task, http = require "septet.task", require "septet.http"
-local origin = require "origin"
+local faulty, origin = require "faulty", require "origin"
 
 local URL, PORT = origin.url, origin.port
 local BLACKHOLE = assert(os.getenv "SEPTET_BLACKHOLE")
@@ -52,7 +52,7 @@ describe("an address", function()
   end)
 
   it("fault.7 that does not answer runs into the limit of the whole, too", function()
-    local session <close> = http.session { timeout = 0.05 }
+    local session <close> = http.session { timeout = 0.2 }
     raises_error({ code = "timeout", reason = "total", phase = "connect" }, session.get, session,
       ("http://%s:%d/bytes/1"):format(BLACKHOLE, PORT))
   end)
@@ -72,10 +72,14 @@ describe("an address", function()
   end)
 
   it("http.38 of IPv6 may stand in a URL", function()
-    local session <close> = http.session { timeout = { connect = 0.1 } }
-    -- Nobody answers there, which shows that it was asked.
-    raises_error({ code = "timeout", reason = "connect", phase = "connect" }, session.get, session,
-      ("http://[::1]:%d/bytes/1"):format(PORT))
+    local session <close> = http.session()
+    local mark = faulty.mark()
+    for _, address in ipairs { "[::1]", "[0:0:0:0:0:0:0:1]", "[0000::0001]" } do
+      equal(session:get(("http://%s:%d/"):format(address, faulty.port.ipv6)).body, "ok")
+    end
+    local hosts = {}
+    for i, seen in ipairs(faulty.logged(mark, "ipv6")) do hosts[i] = seen.host end
+    equal(hosts, { "[::1]:" .. faulty.port.ipv6, "[::1]:" .. faulty.port.ipv6, "[::1]:" .. faulty.port.ipv6 })
     raises_error({ code = "connect", reason = "refused" }, session.get, session, "http://[::1]:1/")
     raises_error({ code = "url", reason = "host" }, session.get, session, "http://[::1/")
     raises_error({ code = "url" }, session.get, session, "http://[::zz]/")
@@ -113,13 +117,26 @@ describe("a name of several addresses", function()
   end)
 
   it("http.10 is reached at the second, where the first does not answer", function()
-    reaches(BLACKHOLE .. ",127.0.0.1", { timeout = { connect = 0.4 } }) -- half of it is the first one's share
+    reaches(BLACKHOLE .. ",127.0.0.1", { timeout = { connect = 2 } }) -- half of it is the first one's share
   end)
 
   it("fault.9 is reached by IPv4, where IPv6 does not answer", function()
     -- As long as one address may take, the test would not: the other is tried beside it.
     reaches("[::1],127.0.0.1", { timeout = { connect = 3600 } })
     reaches("127.0.0.1,[::1]", { timeout = { connect = 3600 } })
+  end)
+
+  it("fault.9 is so by https, too", function()
+    local tls_url = os.getenv "SEPTET_TLS_ORIGIN"
+    local port = tls_url:match ":(%d+)$"
+    local session <close> = http.session { resolve = { ["localhost:" .. port] = "[::1],127.0.0.1" },
+      timeout = { connect = 3600 }, tls = { ca_file = os.getenv "SEPTET_TLS" .. "/ca.pem" } }
+    local list = {}
+    for i = 1, 8 do
+      list[i] = function() return session:get("https://localhost:" .. port .. "/bytes/3").body end
+    end
+    for _, body in ipairs(task.gather(list)) do equal(body, "012") end
+    equal(session:get(URL .. "/bytes/1").status, 200)
   end)
 
   it("fault.9 runs into the limit, where neither does", function()

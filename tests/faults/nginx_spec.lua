@@ -14,7 +14,9 @@ local function logged(target, n)
     local found = {}
     for line in io.lines(LOG) do
       local connection, seen, status, reused = line:match '^(%d+) "%u+ (%S+) %S+" (%d+) .- (%S+)$'
-      if seen == target then found[#found + 1] = { connection = connection, status = status, resumed = reused == "r" } end
+      if seen == target then
+        found[#found + 1] = { connection = connection, status = status, resumed = reused == "r" }
+      end
     end
     return #found == n and found
   end)
@@ -112,5 +114,19 @@ describe("nginx, by https,", function()
     end
     local seen = logged("/small.txt?resume", 3)
     equal({ seen[1].resumed, seen[2].resumed, seen[3].resumed }, { false, true, true })
+  end)
+end)
+
+describe("nginx, by HTTP/2,", function()
+  it("serves what the library lets", function()
+    local session <close> = http.session { tls = TRUST, http2 = "force", limit_per_host = 8 }
+    local r = session:get(TLS_URL .. "/small.txt")
+    equal({ r.status, r.version, r.body }, { 200, "2", SMALL })
+    local list = {}
+    for i = 1, 8 do
+      list[i] = function() return session:get(TLS_URL .. "/large.txt").body == LARGE end
+    end
+    for _, whole in ipairs(task.gather(list)) do equal(whole, true) end
+    equal(session:head(TLS_URL .. "/small.txt").body, "")
   end)
 end)

@@ -208,8 +208,10 @@ static void test_words_for_certificates(void **state)
     assert_verify(18, "", "self_signed");
     assert_verify(19, "", "unknown_ca");
     assert_verify(20, "", "unknown_ca");
-    assert_verify(0, "SSL: no alternative certificate subject name matches target host name 'a'", "host");
-    assert_verify(0, "SSL: certificate subject name 'b' does not match target hostname 'a'", "host");
+    assert_verify(0, "SSL: no alternative certificate subject name matches target host name 'a'",
+                  "host");
+    assert_verify(0, "SSL: certificate subject name 'b' does not match target hostname 'a'",
+                  "host");
     assert_verify(23, "", "verify"); /* revoked */
 }
 

@@ -9,13 +9,14 @@ them. Each tells of itself in the environment:
   nginx      SEPTET_NGINX and SEPTET_NGINX_TLS, its URLs; SEPTET_NGINX_LOG; SEPTET_NGINX_ROOT, what it serves
   tinyproxy  SEPTET_TINYPROXY and SEPTET_TINYPROXY_AUTH, host:port of one for all and of one for user:secret
   socks      SEPTET_SOCKS and SEPTET_SOCKS_AUTH, the same of SOCKS5
-  blackhole  SEPTET_BLACKHOLE, an address (and ::1, too) where a SYN to the origin's port gets no answer
+  blackhole  SEPTET_BLACKHOLE, an address (and ::1, too) where a SYN to the origin's port gets no answer, nor, where
+             tls was started before, one to that origin's
   dns        SEPTET_DNS, 127.0.0.1:PORT of dns.py; SEPTET_DNS_LOG
   dnsmasq    SEPTET_DNSMASQ, the same of one that knows peer.test, 127.0.0.7 and ::1, and its alias.peer.test
 """
 
 import ctypes
-import json
+import itertools
 import os
 import select
 import shutil
@@ -198,8 +199,10 @@ class Peers:
 
     def start_blackhole(self):
         """A listener whose queue is full: the kernel drops what else wants to connect."""
-        port = int(self.environment["SEPTET_ORIGIN"].rpartition(":")[2])
-        for family, address in ((socket.AF_INET, "127.0.0.2"), (socket.AF_INET6, "::1")):
+        urls = [self.environment[name] for name in ("SEPTET_ORIGIN", "SEPTET_TLS_ORIGIN") if name in self.environment]
+        places = ((socket.AF_INET, "127.0.0.2"), (socket.AF_INET6, "::1"))
+        for url, (family, address) in itertools.product(urls, places):
+            port = int(url.rpartition(":")[2])
             listener = socket.socket(family)
             listener.bind((address, port))
             listener.listen(0)
