@@ -51,7 +51,7 @@ local session_options = {
 ---@field cookies boolean|nil those of responses are kept, and sent back; false
 ---@field proxy string|nil a URL: http, socks4, socks4a, socks5, socks5h; or "environment"; none
 ---@field unix_socket string|nil a path, connected to in place of the URL's host
----@field resolve table<string, string>|nil "host:port" to the address that is taken for it
+---@field resolve table<string, string>|nil "host:port" to the addresses that are taken for it
 ---@field resolver string|nil "system", or DNS servers to ask, as "127.0.0.1:53,[::1]:53"; those of the system
 ---@field tls septet.Tls|nil
 ---@field http2 boolean|"force"|nil over TLS, where the server offers it; false
@@ -78,7 +78,7 @@ local function check_resolve(addresses)
     if type(name) ~= "string" or not name:match("^[^%c%s,:]+:%d+$") then
       args.usage("bad option 'resolve' to 'session' (a key as \"host:port\" expected, got '%s')", tostring(name))
     end
-    if type(address) ~= "string" or not address:match("^[%x.:%[%]]+$") then
+    if type(address) ~= "string" or not address:match("^[%x.:%[%],]+$") then
       args.usage("bad option 'resolve' to 'session' (no address for '%s')", name)
     end
     list[#list + 1] = name .. ":" .. address

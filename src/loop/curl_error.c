@@ -2,6 +2,7 @@
 #include "loop/curl_error.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -40,12 +41,50 @@ static const char *connect_reason(long os_errno)
     }
 }
 
+/* What OpenSSL says of a certificate, by its numbers, which are the same in all its versions. */
+enum {
+    UNABLE_TO_GET_ISSUER_CERT = 2,
+    CERT_NOT_YET_VALID = 9,
+    CERT_HAS_EXPIRED = 10,
+    DEPTH_ZERO_SELF_SIGNED_CERT = 18,
+    SELF_SIGNED_CERT_IN_CHAIN = 19,
+    UNABLE_TO_GET_ISSUER_CERT_LOCALLY = 20,
+    UNABLE_TO_VERIFY_LEAF_SIGNATURE = 21
+};
+
+static const char *verify_reason(long verified, const char *text)
+{
+    switch (verified) {
+    case CERT_HAS_EXPIRED:
+        return "expired";
+    case CERT_NOT_YET_VALID:
+        return "not_yet_valid";
+    case DEPTH_ZERO_SELF_SIGNED_CERT:
+        return "self_signed";
+    case UNABLE_TO_GET_ISSUER_CERT:
+    case SELF_SIGNED_CERT_IN_CHAIN:
+    case UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+        return "unknown_ca";
+    default: /* libcurl compares the name itself */
+        return strstr(text, "subject name") ? "host" : "verify";
+    }
+}
+
+/* A 407 to CONNECT, and what SOCKS has for it. */
+static const char *proxy_reason(const char *text)
+{
+    bool auth = strstr(text, "response 407") || strstr(text, "code 407") ||
+                strstr(text, "rejected by the SOCKS5 server") || strstr(text, "authentication");
+    return auth ? "proxy_auth" : "proxy";
+}
+
 /* One code stands for a dropped connection, and for a body that is framed wrongly: only the text
  * tells them apart. */
 static struct spt_error_words receive_error(const char *text)
 {
     if (strstr(text, "CONNECT")) /* a proxy that refused the tunnel */
-        return words("connect", "proxy");
+        return words("connect", proxy_reason(text));
     if (strstr(text, "chunk"))
         return words("protocol", "chunk");
     if (strstr(text, "response headers"))
@@ -53,7 +92,7 @@ static struct spt_error_words receive_error(const char *text)
     return words("reset", "receive");
 }
 
-struct spt_error_words spt_curl_error(CURLcode code, long os_errno, const char *text)
+struct spt_error_words spt_curl_error(CURLcode code, long os_errno, long verified, const char *text)
 {
     switch (code) {
     case CURLE_OK:
@@ -67,12 +106,13 @@ struct spt_error_words spt_curl_error(CURLcode code, long os_errno, const char *
     case CURLE_INTERFACE_FAILED:
         return words("connect", "interface");
     case CURLE_PROXY:
-        return words("connect", "proxy");
+        return words("connect", proxy_reason(text));
     case CURLE_OPERATION_TIMEDOUT:
         return words("timeout", NULL);
     case CURLE_SSL_CONNECT_ERROR:
         return words("tls", "handshake");
     case CURLE_PEER_FAILED_VERIFICATION:
+        return words("tls", verify_reason(verified, text));
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS:
     case CURLE_SSL_PINNEDPUBKEYNOTMATCH:

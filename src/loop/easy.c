@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -81,10 +82,30 @@ static int on_close_socket(void *ud, curl_socket_t fd)
     return close(fd);
 }
 
-static void opened_all(struct spt_easy *easy)
+/* 0 where there is none. */
+static int local_port_of(int fd)
 {
-    while (!spt_link_alone(&easy->attempts))
-        spt_socket_opened(SPT_OF(easy->attempts.next, struct spt_socket, attempt));
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+        return 0;
+    if (address.ss_family == AF_INET)
+        return ntohs(((struct sockaddr_in *)&address)->sin_port);
+    return address.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&address)->sin6_port) : 0;
+}
+
+/* One of the attempts is the connection. Those that lost to it are closed, of which some versions of
+ * libcurl tell nobody. */
+static void opened(struct spt_easy *easy, int local_port)
+{
+    bool only = easy->attempts.next == easy->attempts.prev;
+    while (!spt_link_alone(&easy->attempts)) {
+        struct spt_socket *s = SPT_OF(easy->attempts.next, struct spt_socket, attempt);
+        if (only || local_port_of(s->fd) == local_port)
+            spt_socket_opened(s);
+        else
+            spt_sockets_close(s->table, s->fd);
+    }
 }
 
 void spt_easy_drop_attempts(struct spt_easy *easy)
@@ -135,9 +156,9 @@ static int on_ready(void *ud, char *peer, char *local, int peer_port, int local_
     struct spt_easy *easy = ud;
     struct spt_request *r = easy->request;
     uint64_t now_ns = spt_loop_now(easy->driver->loop);
-    (void)local, (void)local_port;
+    (void)local;
     spt_names_taken(r);
-    opened_all(easy);
+    opened(easy, local_port);
     if (!r->profile || !r->profile->unix_socket)
         note_peer(r, peer, peer_port);
     if (sees_target(r))

@@ -186,7 +186,7 @@ static bool is_long_header(const struct spt_easy *easy, CURLcode code)
 static void judge(struct spt_request *r, CURLcode code)
 {
     struct spt_easy *easy = r->easy;
-    long os_errno = easy->open_errno;
+    long os_errno = easy->open_errno, verified = 0;
     if (code == CURLE_OK) {
         r->failure.text[0] = '\0';
         return;
@@ -203,7 +203,8 @@ static void judge(struct spt_request *r, CURLcode code)
     }
     if (!os_errno)
         curl_easy_getinfo(easy->curl, CURLINFO_OS_ERRNO, &os_errno);
-    struct spt_error_words words = spt_curl_error(code, os_errno, r->failure.text);
+    curl_easy_getinfo(easy->curl, CURLINFO_SSL_VERIFYRESULT, &verified);
+    struct spt_error_words words = spt_curl_error(code, os_errno, verified, r->failure.text);
     r->failure.code = words.code;
     r->failure.phase = spt_request_phase(r);
     r->failure.reason =

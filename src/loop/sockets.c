@@ -193,9 +193,11 @@ int spt_sockets_want(struct spt_sockets *table, int fd, int mask, void *owner)
     struct spt_socket *s = spt_sockets_find(table, fd);
     if (!s || !s->ours)
         return want_foreign(table, s, fd, mask, owner);
+    if (mask == 0 && s->opener) { /* it may be closed, and its number another's */
+        drop(s);
+        return SEPTET_OK;
+    }
     s->want = (uint8_t)mask;
-    if (mask == 0 && s->opener)
-        stop(s);
     mark(s);
     return SEPTET_OK;
 }

@@ -187,16 +187,38 @@ static void test_url_of_a_known_origin_is_still_checked(void **state)
 
 static void assert_words(CURLcode code, long os_errno, const char *text, const char *expect)
 {
-    struct spt_error_words w = spt_curl_error(code, os_errno, text);
+    struct spt_error_words w = spt_curl_error(code, os_errno, 0, text);
     char got[64];
     snprintf(got, sizeof got, "%s.%s", w.code, w.reason ? w.reason : "");
     assert_string_equal(got, expect);
 }
 
+static void assert_verify(long verified, const char *text, const char *expect)
+{
+    struct spt_error_words w = spt_curl_error(CURLE_PEER_FAILED_VERIFICATION, 0, verified, text);
+    assert_string_equal(w.code, "tls");
+    assert_string_equal(w.reason, expect);
+}
+
+static void test_words_for_certificates(void **state)
+{
+    (void)state;
+    assert_verify(9, "", "not_yet_valid");
+    assert_verify(10, "", "expired");
+    assert_verify(18, "", "self_signed");
+    assert_verify(19, "", "unknown_ca");
+    assert_verify(20, "", "unknown_ca");
+    assert_verify(0, "SSL: no alternative certificate subject name matches target host name 'a'",
+                  "host");
+    assert_verify(0, "SSL: certificate subject name 'b' does not match target hostname 'a'",
+                  "host");
+    assert_verify(23, "", "verify"); /* revoked */
+}
+
 static void test_words_for_codes(void **state)
 {
     (void)state;
-    assert_null(spt_curl_error(CURLE_OK, 0, "").code);
+    assert_null(spt_curl_error(CURLE_OK, 0, 0, "").code);
     assert_words(CURLE_COULDNT_RESOLVE_HOST, 0, "", "dns.not_found");
     assert_words(CURLE_COULDNT_CONNECT, ECONNREFUSED, "", "connect.refused");
     assert_words(CURLE_COULDNT_CONNECT, EHOSTUNREACH, "", "connect.unreachable");
@@ -205,11 +227,16 @@ static void test_words_for_codes(void **state)
     assert_words(CURLE_RECV_ERROR, 0, "Recv failure: Connection reset by peer", "reset.receive");
     assert_words(CURLE_RECV_ERROR, 0, "Illegal or missing hexadecimal sequence in chunked-encoding",
                  "protocol.chunk");
+    assert_words(CURLE_RECV_ERROR, 0, "Received HTTP code 407 from proxy after CONNECT",
+                 "connect.proxy_auth");
+    assert_words(CURLE_RECV_ERROR, 0, "CONNECT tunnel failed, response 407", "connect.proxy_auth");
+    assert_words(CURLE_RECV_ERROR, 0, "Received HTTP code 502 from proxy after CONNECT",
+                 "connect.proxy");
     assert_words(CURLE_PARTIAL_FILE, 0, "", "partial.truncated");
     assert_words(CURLE_BAD_CONTENT_ENCODING, 0, "", "decode.content_encoding");
     assert_words(CURLE_FAILED_INIT, 0, "", "internal.");
     for (int code = 1; code < CURL_LAST; code++)
-        assert_non_null(spt_curl_error((CURLcode)code, 0, "").code);
+        assert_non_null(spt_curl_error((CURLcode)code, 0, 0, "").code);
 }
 
 int main(void)
@@ -223,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_url_origin),
         cmocka_unit_test(test_url_of_a_known_origin_is_still_checked),
         cmocka_unit_test(test_words_for_codes),
+        cmocka_unit_test(test_words_for_certificates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """faulty FOLDER LOG: servers on loopback that fail below HTTP: in the TLS handshake, at the end of a connection,
-and as proxies. FOLDER holds the certificates.
+and as proxies; and some beside them that do not. FOLDER holds the certificates.
 
 Prints one line of JSON, the port of each by its name, and ends with its standard input. LOG gets a line of JSON
 for each connection, once it is known: "event" (the server's name) and what that server saw."""
@@ -12,6 +12,7 @@ import ssl
 import struct
 import sys
 import threading
+import warnings
 
 FOLDER, LOG = sys.argv[1:3]
 WRITING = threading.Lock()
@@ -71,6 +72,7 @@ def old_context():
     """TLS 1.0 and 1.1 alone, which today's OpenSSL offers only when told to think nothing of security."""
     made = context()
     made.set_ciphers("ALL:@SECLEVEL=0")
+    warnings.simplefilter("ignore", DeprecationWarning)
     made.minimum_version, made.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
     return made
 
@@ -143,6 +145,13 @@ def slow_handshake(sock):
     log("slow_handshake", sent=sent)
 
 
+def plain(sock):
+    head = read_head(sock)
+    hosts = [line.partition(": ")[2] for line in header_lines(head) if line.lower().startswith("host: ")]
+    log("ipv6", host=hosts[0])
+    sock.sendall(OK)
+
+
 # --- proxies ---
 
 
@@ -187,6 +196,7 @@ def proxy_drops_body(sock):
     with open_tunnel(sock, "proxy_drops_body") as beyond:
         threading.Thread(target=pump, args=(sock, beyond), daemon=True).start()
         pump(beyond, sock, limit=20000)
+        sock.shutdown(socket.SHUT_RDWR)  # the other thread reads it, and would hold it open
 
 
 def proxy_tunnels(sock):
@@ -237,11 +247,13 @@ def socks_unreachable(sock):
 # --- all of them ---
 
 BAD = ("expired", "not_yet_valid", "host", "self_signed", "unknown_ca")
+IPV6 = {"ipv6"}
 SERVERS = {
     **{name: tls_server(name, context(name)) for name in BAD},
     "good": tls_server("good", context()),
     "old": tls_server("old", old_context()),
     "demanding": tls_server("demanding", demanding_context()),
+    "ipv6": plain,
     "eof": eof_after_hello,
     "no_notify": no_notify,
     "slow_handshake": slow_handshake,
@@ -274,7 +286,8 @@ def accept_all(listener, serve):
 def main():
     ports = {}
     for name, serve in SERVERS.items():
-        listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        family, address = (socket.AF_INET6, "::1") if name in IPV6 else (socket.AF_INET, "127.0.0.1")
+        listener = socket.create_server((address, 0), family=family, backlog=128)
         ports[name] = listener.getsockname()[1]
         threading.Thread(target=accept_all, args=(listener, serve), daemon=True).start()
     print(json.dumps(ports), flush=True)

@@ -590,7 +590,7 @@ class Connection:
         by = "client" if self.reader.gone.done() else "origin"
         try:
             await (self.reset() if ending == RST else self.finish())
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             pass
         self.log.write("close", self.number, requests=self.requests, by=by)
 

@@ -3,19 +3,20 @@ All listen on free ports of loopback, keep what they write in the folder they ar
 them. Each tells of itself in the environment:
 
   tls        SEPTET_TLS_ORIGIN, an origin that speaks TLS, in the origin's own log; SEPTET_TLS, a folder of
-             certificates (see certificates.py)
+             certificates (see certificates.py); SEPTET_OPENSSL, who made them
   faulty     SEPTET_FAULTY, the ports of faulty.py as JSON; SEPTET_FAULTY_LOG
   h2         SEPTET_H2, the port of h2.py; SEPTET_H2_LOG
   nginx      SEPTET_NGINX and SEPTET_NGINX_TLS, its URLs; SEPTET_NGINX_LOG; SEPTET_NGINX_ROOT, what it serves
   tinyproxy  SEPTET_TINYPROXY and SEPTET_TINYPROXY_AUTH, host:port of one for all and of one for user:secret
   socks      SEPTET_SOCKS and SEPTET_SOCKS_AUTH, the same of SOCKS5
-  blackhole  SEPTET_BLACKHOLE, an address (and ::1, too) where a SYN to the origin's port gets no answer
+  blackhole  SEPTET_BLACKHOLE, an address (and ::1, too) where a SYN to the origin's port gets no answer, nor, where
+             tls was started before, one to that origin's
   dns        SEPTET_DNS, 127.0.0.1:PORT of dns.py; SEPTET_DNS_LOG
   dnsmasq    SEPTET_DNSMASQ, the same of one that knows peer.test, 127.0.0.7 and ::1, and its alias.peer.test
 """
 
 import ctypes
-import json
+import itertools
 import os
 import select
 import shutil
@@ -108,7 +109,8 @@ class Peers:
     def certificates(self):
         if not os.path.exists(self.path("ca.pem")):
             certificates.make_all(self.folder)
-        self.environment["SEPTET_TLS"] = self.folder
+        version = subprocess.run(["openssl", "version"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        self.environment.update(SEPTET_TLS=self.folder, SEPTET_OPENSSL=version)
 
     def spawn(self, *command, **how):
         process = subprocess.Popen(command, start_new_session=True, preexec_fn=die_with_parent, **how)
@@ -197,8 +199,10 @@ class Peers:
 
     def start_blackhole(self):
         """A listener whose queue is full: the kernel drops what else wants to connect."""
-        port = int(self.environment["SEPTET_ORIGIN"].rpartition(":")[2])
-        for family, address in ((socket.AF_INET, "127.0.0.2"), (socket.AF_INET6, "::1")):
+        urls = [self.environment[name] for name in ("SEPTET_ORIGIN", "SEPTET_TLS_ORIGIN") if name in self.environment]
+        places = ((socket.AF_INET, "127.0.0.2"), (socket.AF_INET6, "::1"))
+        for url, (family, address) in itertools.product(urls, places):
+            port = int(url.rpartition(":")[2])
             listener = socket.socket(family)
             listener.bind((address, port))
             listener.listen(0)

@@ -3,13 +3,14 @@
 
 The origin listens on a free port and logs what it receives. The command finds it through the
 environment: SEPTET_ORIGIN is http://127.0.0.1:PORT, SEPTET_ORIGIN_UNIX a socket in the file system where it
-listens as well, SEPTET_ORIGIN_LOG the path of the log. Beside the
-origin run those peers that are asked for with --peer, and those that the command's last argument, if it
-is a file of specs, names on one of its first lines: "-- peers: nginx tls" (see peers.py). When the
+listens as well, SEPTET_ORIGIN_LOG the path of the log. Beside the origin run those peers that are asked
+for with --peer, and those that the command's last argument, if it is a file in Lua or Python, names on
+one of its first lines: "-- peers: nginx tls" (see peers.py). When the
 command ends, however it ends, all of them are stopped and the log removed; the exit status is the
 command's, or 128+n where signal n ended it.
 """
 
+import itertools
 import os
 import signal
 import subprocess
@@ -91,12 +92,12 @@ class Command:
 
 
 def named_by(path):
-    """The peers that a file of specs names."""
-    if not path.endswith("_spec.lua"):
+    """The peers that a file of tests names."""
+    if not path.endswith((".lua", ".py")) or not os.path.exists(path):
         return []
     with open(path) as file:
-        for line in list(file)[:5]:
-            if line.startswith("-- peers:"):
+        for line in itertools.islice(file, 5):
+            if line.startswith(("-- peers: ", "# peers: ")):
                 return line.split()[2:]
     return []
 

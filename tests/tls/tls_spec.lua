@@ -26,15 +26,15 @@ describe("a certificate", function()
 
   it("of any other is refused", function()
     local system <close> = http.session()
-    refused({ reason = "verify", phase = "tls" }, system)
+    refused({ reason = "unknown_ca", phase = "tls" }, system)
     local untrusting <close> = http.session { tls = { ca_file = DIR .. "/other.pem" } }
-    refused({ reason = "verify" }, untrusting)
+    refused({ reason = "unknown_ca" }, untrusting)
   end)
 
   it("of another host is refused", function()
     local session <close> = http.session { tls = { ca_file = DIR .. "/ca.pem" },
       resolve = { ["other.invalid:" .. PORT] = "127.0.0.1" } }
-    refused({ reason = "verify" }, session, "https://other.invalid:" .. PORT .. "/bytes/1")
+    refused({ reason = "host" }, session, "https://other.invalid:" .. PORT .. "/bytes/1")
     equal(session:get("https://localhost:" .. PORT .. "/bytes/1").status, 200)
   end)
 
@@ -54,7 +54,7 @@ describe("a certificate", function()
     origin.eventually(function() return #traced == 3 end)
     equal({ traced, #told, #lines }, { { true, false, false }, 4, 1 })
     local next_one <close> = http.session() -- the handle that was used is at rest
-    refused({ reason = "verify" }, next_one)
+    refused({ reason = "unknown_ca" }, next_one)
   end)
 end)
 

@@ -1,0 +1,97 @@
+# peers: tls
+"""Proxies that the environment names: ignored, unless the script asks for them; and what is read of the disk."""
+
+import json
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+import harness  # noqa: E402
+
+ORIGIN = os.environ["SEPTET_ORIGIN"]
+LOG = os.environ["SEPTET_ORIGIN_LOG"]
+DEAD = "http://127.0.0.1:1"
+PROXIES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+
+SCRIPT = """
+local http = require "septet.http"
+local session <close> = http.session { proxy = PROXY }
+local ok, r = pcall(session.get, session, arg[1])
+print(ok, ok and r.status or r.code, ok and r.body or r.reason)
+"""
+
+
+class Environment(harness.Case):
+    def get(self, proxy, env, path="/bytes/2"):
+        script = self.write("s.lua", SCRIPT.replace("PROXY", proxy))
+        clean = {name: "" for name in PROXIES + ("no_proxy", "NO_PROXY")}
+        return self.septet(script, ORIGIN + path, env={**clean, **env})
+
+    def works(self, *how):
+        self.check(self.get(*how), 0, "true\t200\t01\n")
+
+    def goes_to_the_dead_proxy(self, *how):
+        self.check(self.get(*how), 0, "false\tconnect\trefused\n")
+
+    def test_http_37_the_environment_is_ignored(self):
+        """http.37"""
+        self.works("nil", {name: DEAD for name in PROXIES})
+
+    def test_http_37_the_environment_counts_where_the_script_asks(self):
+        """http.37"""
+        self.goes_to_the_dead_proxy('"environment"', {"http_proxy": DEAD})
+        self.goes_to_the_dead_proxy('"environment"', {"all_proxy": DEAD})
+        self.works('"environment"', {"https_proxy": DEAD})
+        self.works('"environment"', {"HTTP_PROXY": DEAD})  # what a CGI script gets of its client's headers
+
+    def test_http_37_no_proxy_exempts_hosts(self):
+        """http.37"""
+        for exempt in ("127.0.0.1", "example.invalid,127.0.0.1", "*", "127.0.0.0/8"):
+            self.works('"environment"', {"http_proxy": DEAD, "no_proxy": exempt})
+        for other in ("127.0.0.2", "localhost"):
+            self.goes_to_the_dead_proxy('"environment"', {"http_proxy": DEAD, "no_proxy": other})
+
+    def test_http_37_no_proxy_does_not_touch_a_proxy_of_the_scripts(self):
+        """http.37"""
+        self.goes_to_the_dead_proxy(f'"{DEAD}"', {"http_proxy": ORIGIN})
+
+    def test_fault_37_what_goes_to_a_dead_proxy_goes_nowhere_else(self):
+        """fault.37"""
+        self.goes_to_the_dead_proxy('"environment"', {"http_proxy": DEAD}, "/bytes/2?dead")
+        with open(LOG) as log:
+            asked = [json.loads(line) for line in log]
+        self.assertEqual([event for event in asked if event.get("query") == "dead"], [])
+
+
+HANDSHAKES = """
+local http, task = require "septet.http", require "septet.task"
+local session <close> = http.session { tls = { ca_file = arg[2] }, limit_per_host = 8 }
+for _ = 1, 3 do
+  local list = {}
+  for i = 1, 8 do
+    list[i] = function() return session:get(arg[1] .. "/bytes/2", { headers = { Connection = "close" } }).status end
+  end
+  for _, status in ipairs(task.gather(list)) do assert(status == 200) end
+end
+"""
+
+
+class Files(harness.Case):
+    def test_http_36_the_cas_are_read_once_for_all_connections(self):
+        """http.36"""
+        ca = os.path.join(os.environ["SEPTET_TLS"], "ca.pem")
+        trace = os.path.join(self.dir, "trace")
+        script = self.write("s.lua", HANDSHAKES)
+        env = {"ASAN_OPTIONS": "detect_leaks=0"}  # it cannot look for leaks where somebody traces it
+        result = self.septet(argv=["strace", "-f", "-e", "trace=openat,open", "-o", trace, harness.SEPTET, script,
+                                   os.environ["SEPTET_TLS_ORIGIN"], ca], env=env)
+        self.check(result)
+        with open(trace) as file:
+            opens = [line for line in file if ca in line]
+        # Once to see that it can be read, and once to read it.
+        self.assertEqual(len(opens), 2, "".join(opens))
+
+
+if __name__ == "__main__":
+    unittest.main()

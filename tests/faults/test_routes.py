@@ -1,0 +1,68 @@
+"""What a host says that has no way to an address: each in a network namespace of its own, whose routes say no.
+
+It needs root, or user namespaces that anybody may make; without either it fails, as it then shows nothing."""
+
+import os
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+import harness  # noqa: E402
+
+ADDRESS = "192.0.2.1"  # of no network there is
+
+SCRIPT = """
+local http, task = require "septet.http", require "septet.task"
+local session <close> = http.session()
+for _, url in ipairs { arg[1], arg[1] } do
+  local t = task.spawn(session.get, session, url)
+  local ok, err = pcall(t.await, t)
+  print(ok, task.is(err, "HttpError"), err.code, err.reason, err.phase)
+end
+-- The network that there is still works.
+local ok, err = pcall(session.get, session, "http://127.0.0.1:1/")
+print(ok, err.code, err.reason)
+"""
+
+
+def namespace():
+    """A command that runs others in a network namespace of their own, as root there."""
+    command = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--net", "--map-root-user"]
+    done = subprocess.run([*command, "ip", "link", "set", "lo", "up"], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True,
+                          env=dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/sbin"))
+    if done.returncode != 0:
+        raise AssertionError("no network namespace can be made here, and without one nothing is tested: "
+                             f"{' '.join(command)}: {done.stdout}")
+    return command
+
+
+class Routes(harness.Case):
+    def says(self, reason, *routes, address=ADDRESS):
+        inside = "PATH=$PATH:/usr/sbin:/sbin; ip link set lo up" + "".join(f" && ip route add {r}" for r in routes)
+        script = self.write("s.lua", SCRIPT)
+        result = self.septet(argv=[*namespace(), "sh", "-c", inside + ' && exec "$@"', "sh", harness.SEPTET, script,
+                                   f"http://{address}/"])
+        line = f"false\ttrue\tconnect\t{reason}\tconnect\n"
+        self.check(result, 0, line * 2 + "false\tconnect\trefused\n")
+
+    def test_fault_8_no_route_is_unreachable(self):
+        """fault.8 ENETUNREACH"""
+        self.says("unreachable")
+
+    def test_fault_8_an_unreachable_host_is_unreachable(self):
+        """fault.8 EHOSTUNREACH"""
+        self.says("unreachable", f"unreachable {ADDRESS}")
+
+    def test_fault_8_a_prohibited_route_is_not_permitted(self):
+        """fault.8 EACCES"""
+        self.says("not_permitted", f"prohibit {ADDRESS}")
+
+    def test_fault_8_a_black_hole_is_a_bad_address(self):
+        """fault.8 EINVAL"""
+        self.says("bad_address", f"blackhole {ADDRESS}")
+
+
+if __name__ == "__main__":
+    unittest.main()

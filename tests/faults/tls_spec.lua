@@ -1,0 +1,121 @@
+-- TLS that goes wrong: certificates that are no good, handshakes that do not end, and connections that end rudely.
+-- peers: tls faulty
+local task, http = require "septet.task", require "septet.http"
+local faulty, origin = require "faulty", require "origin"
+
+local DIR = os.getenv "SEPTET_TLS"
+local TRUST = { ca_file = DIR .. "/ca.pem" }
+
+local function session_with(options)
+  options = options or {}
+  options.tls = options.tls or TRUST
+  return http.session(options)
+end
+
+-- A request to a faulty server that fails as `expected` says, in the middle of another one that does not; the server
+-- has got no byte of it.
+local function refused(name, expected, options)
+  local session <close> = session_with(options)
+  local other = task.spawn(session.get, session, origin.url .. "/delay/0.02")
+  local mark = faulty.mark()
+  expected.kind, expected.code = "HttpError", "tls"
+  local err = raises_error(expected, session.get, session, faulty.url(name) .. "/secret?token=1")
+  equal(other:await().status, 200)
+  equal(session:get(faulty.url "good").body, "ok")
+  return err, faulty.logged(mark, name)[1]
+end
+
+describe("a certificate is refused, with a word of its own, before a byte is sent:", function()
+  for _, reason in ipairs { "expired", "not_yet_valid", "host", "self_signed", "unknown_ca" } do
+    it("fault.13 http.36 " .. reason, function()
+      local err, seen = refused(reason, { reason = reason, phase = "tls" })
+      equal(seen.received, 0)
+      equal(#err.text > 0, true)
+    end)
+  end
+
+  it("fault.13 and one that was accepted insecurely is not trusted afterwards", function()
+    for _, reason in ipairs { "expired", "self_signed", "unknown_ca" } do
+      local session <close> = session_with()
+      equal(session:get(faulty.url(reason), { tls = { insecure = true } }).body, "ok")
+      raises_error({ code = "tls", reason = reason }, session.get, session, faulty.url(reason))
+    end
+  end)
+
+  it("http.36 of an unknown CA also where the session says nothing of TLS", function()
+    local session <close> = http.session()
+    raises_error({ code = "tls", reason = "unknown_ca" }, session.get, session, faulty.url "good")
+    equal(session:get(faulty.url "good", { tls = { insecure = true } }).body, "ok")
+  end)
+end)
+
+describe("a handshake", function()
+  it("fault.12 that ends after the ClientHello is told", function()
+    local _, seen = refused("eof", { reason = "handshake", phase = "tls" })
+    equal(seen.received > 0, true)
+  end)
+
+  it("fault.15 at one byte a second runs into the limit of connecting", function()
+    local session <close> = session_with { timeout = { connect = 0.3 } }
+    local mark, t0 = faulty.mark(), task.now()
+    with_ticker(raises_error, { kind = "HttpError", code = "timeout", reason = "connect", phase = "tls" }, session.get,
+      session, faulty.url "slow_handshake")
+    equal(task.now() - t0 >= 0.3, true)
+    equal(faulty.logged(mark, "slow_handshake")[1].sent > 0, true)
+    session:close()
+  end)
+
+  it("http.36 with TLS 1.0 and 1.1 alone is refused", function()
+    local _, seen = refused("old", { reason = "handshake", phase = "tls" })
+    equal(seen.received, 0)
+  end)
+
+  it("http.36 wants a certificate of the client, who has one or has not", function()
+    refused("demanding", { reason = "handshake" })
+    local session <close> = session_with { tls = { ca_file = TRUST.ca_file, cert_file = DIR .. "/client.pem" } }
+    equal(session:get(faulty.url "demanding").body, "ok")
+  end)
+end)
+
+describe("a TLS session", function()
+  it("http.36 is resumed on the second connection", function()
+    local session <close> = session_with()
+    local mark = faulty.mark()
+    for _ = 1, 3 do equal(session:get(faulty.url "good").body, "ok") end -- each on its own connection
+    local seen = origin.eventually(function()
+      local found = faulty.since(mark, "good")
+      return #found == 3 and found
+    end)
+    equal({ seen[1].resumed, seen[2].resumed, seen[3].resumed }, { false, true, true })
+  end)
+
+  it("http.36 is not shared with another session of ours", function()
+    local one <close> = session_with()
+    local other <close> = session_with()
+    local mark = faulty.mark()
+    equal(one:get(faulty.url "good").body, "ok")
+    faulty.logged(mark, "good")
+    mark = faulty.mark()
+    equal(other:get(faulty.url "good").body, "ok")
+    equal(faulty.logged(mark, "good")[1].resumed, false)
+  end)
+end)
+
+describe("a close without close_notify", function()
+  it("fault.14 is no fault where the body is whole", function()
+    local session <close> = session_with()
+    equal(session:get(faulty.url "no_notify" .. "/framed").body, "body")
+  end)
+
+  -- Since 7.87 libcurl reads for OpenSSL, which before its own 3.2 takes that end for a good one.
+  local major, minor = os.getenv "SEPTET_OPENSSL":match "(%d+)%.(%d+)"
+  local tells = tonumber(major) * 100 + tonumber(minor) >= 302
+
+  it("fault.14 is one where it alone ends the body, if the TLS library tells", function()
+    local session <close> = session_with()
+    local ok, result = pcall(session.get, session, faulty.url "no_notify" .. "/unframed")
+    equal(ok, not tells)
+    equal(ok and result.body or { result.code, result.phase }, ok and "body" or { "reset", "receive" })
+    equal(session:get(faulty.url "good").body, "ok")
+  end)
+end)
