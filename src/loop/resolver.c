@@ -14,19 +14,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/heap.h"
 #include "loop/dns_answer.h"
 #include "loop/dns_channel.h"
+#include "loop/dns_table.h"
 #include "loop/loop.h"
 #include "septet/septet.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 
 enum {
-    BUCKETS = 4096,       /* a power of two */
-    KNOWN_MAX = 4096,     /* answers kept */
     IN_FLIGHT_MAX = 4096, /* names asked for at once: two queries each, told apart by 16 bits */
-    WINDOW = 64 /* of them begun just now: what a server takes at once, and its socket holds */
+    WINDOW = 64           /* of them begun just now: what a server and its socket take at once */
 };
 
 /* Who has not answered by then is slow, and leaves the window: it holds up no other name. */
@@ -35,133 +33,22 @@ enum {
 /* That a name does not exist is remembered for a moment, so that a list of URLs on a misspelt host asks once. */
 enum { TTL_NOT_FOUND = 1 }; /* seconds */
 
-enum state { QUEUED, ASKING, KNOWN };
-
-struct spt_name {
-    struct spt_resolver *resolver;
-    struct spt_name *chain; /* next in its bucket */
-    enum state state;
-    struct spt_link queue;        /* in the resolver's queue, or in its window */
-    struct spt_link waiters;      /* spt_lookup, oldest first */
-    struct spt_heap_node by_time; /* in the resolver's heap, while known */
-    uint64_t expires_ns;
-    uint64_t asked_ns;
-    uint64_t heard;            /* by the channel, before it was asked for */
-    struct spt_answer *answer; /* owns a share; NULL: there is none */
-    const char *failure;
-    const char *text;
-    uint32_t hash;
-    size_t len;
-    char host[]; /* in lower case */
-};
-
 struct spt_resolver {
     struct spt_loop *loop; /* borrows */
     struct spt_dns_channel channel;
     struct spt_link queue;
     struct spt_link window; /* names being asked for that are not slow, oldest first */
     struct spt_link done;   /* lookups whose on_done is due */
-    struct spt_heap by_time;
-    unsigned known, waiting, in_flight;
-    unsigned in_window;
-    struct spt_timer
-        slow; /* for the oldest in the window, while it keeps others from being asked for */
+    struct spt_timer slow;  /* for the oldest in the window, while others queue behind it */
+    unsigned waiting, in_flight, in_window;
     unsigned generation;
     uint64_t asked;
-    struct spt_name *buckets[BUCKETS];
+    struct spt_dns_table table;
 };
-
-/* --- names --- */
-
-static struct spt_name *name_of(struct spt_heap_node *node)
-{
-    return SPT_OF(node, struct spt_name, by_time);
-}
-
-static bool expires_before(const struct spt_heap_node *a, const struct spt_heap_node *b)
-{
-    return SPT_OF(a, struct spt_name, by_time)->expires_ns <
-           SPT_OF(b, struct spt_name, by_time)->expires_ns;
-}
-
-/* FNV-1a. */
-static uint32_t hash_of(const char *key, size_t len)
-{
-    uint32_t h = UINT32_C(2166136261);
-    for (size_t i = 0; i < len; i++)
-        h = (h ^ (unsigned char)key[i]) * UINT32_C(16777619);
-    return h;
-}
-
-static struct spt_name **bucket(struct spt_resolver *r, uint32_t hash)
-{
-    return &r->buckets[hash & (BUCKETS - 1)];
-}
-
-static struct spt_name *find(struct spt_resolver *r, uint32_t hash, const char *host, size_t len)
-{
-    struct spt_name *name = *bucket(r, hash);
-    while (name && (name->hash != hash || name->len != len || memcmp(name->host, host, len) != 0))
-        name = name->chain;
-    return name;
-}
-
-static void forget(struct spt_name *name)
-{
-    if (name->state != KNOWN)
-        return;
-    spt_heap_remove(&name->resolver->by_time, &name->by_time);
-    name->resolver->known--;
-    spt_answer_drop(name->answer);
-    name->answer = NULL;
-}
 
 static void free_name(struct spt_name *name)
 {
-    struct spt_name **at = bucket(name->resolver, name->hash);
-    while (*at != name)
-        at = &(*at)->chain;
-    *at = name->chain;
-    forget(name);
-    spt_link_remove(&name->queue);
-    spt_answer_drop(name->answer);
-    free(name);
-}
-
-static struct spt_name *add(struct spt_resolver *r, uint32_t hash, const char *host, size_t len)
-{
-    struct spt_name *name = malloc(sizeof *name + len + 1);
-    if (!name)
-        return NULL;
-    *name = (struct spt_name){.resolver = r, .state = QUEUED, .hash = hash, .len = len};
-    spt_link_init(&name->queue);
-    spt_link_init(&name->waiters);
-    memcpy(name->host, host, len + 1);
-    struct spt_name **b = bucket(r, hash);
-    name->chain = *b;
-    *b = name;
-    return name;
-}
-
-/* Frees what has expired, and what would do so next if there is too much. */
-static void make_room(struct spt_resolver *r, uint64_t now_ns)
-{
-    for (struct spt_heap_node *node; (node = spt_heap_min(&r->by_time));) {
-        if (r->known < KNOWN_MAX && name_of(node)->expires_ns > now_ns)
-            break;
-        free_name(name_of(node));
-    }
-}
-
-static void keep(struct spt_name *name, int ttl)
-{
-    struct spt_resolver *r = name->resolver;
-    uint64_t now_ns = spt_loop_now(r->loop);
-    make_room(r, now_ns);
-    name->state = KNOWN;
-    name->expires_ns = now_ns + (uint64_t)ttl * NS_PER_SECOND;
-    spt_heap_insert(&r->by_time, &name->by_time);
-    r->known++;
+    spt_dns_table_free(&name->resolver->table, name);
 }
 
 /* --- asking --- */
@@ -199,28 +86,29 @@ static void fail(struct spt_name *name, int status)
 
 static void conclude(struct spt_name *name, int status, const struct ares_addrinfo *info)
 {
-    int ttl = 0;
+    struct spt_resolver *r = name->resolver;
+    uint64_t ttl = 0;
     if (status == ARES_SUCCESS && !info->nodes)
         status = ARES_ENODATA;
-    if (status == ARES_SUCCESS &&
-        !(name->answer = spt_answer_read(info, ++name->resolver->generation)))
+    if (status == ARES_SUCCESS && !(name->answer = spt_answer_read(info, ++r->generation)))
         status = ARES_ENOMEM;
     if (status == ARES_SUCCESS)
-        ttl = spt_answer_ttl(info);
+        ttl = (uint64_t)spt_answer_ttl(info);
     else
         fail(name, status);
     if (name->failure && strcmp(name->failure, "not_found") == 0)
         ttl = TTL_NOT_FOUND;
     settle_waiters(name);
+    uint64_t now_ns = spt_loop_now(r->loop);
     if (ttl > 0)
-        keep(name, ttl);
+        spt_dns_table_keep(&r->table, name, now_ns, now_ns + ttl * NS_PER_SECOND);
     else
         free_name(name);
 }
 
 static void enqueue(struct spt_name *name)
 {
-    name->state = QUEUED;
+    name->state = SPT_NAME_QUEUED;
     spt_list_push(&name->resolver->queue, &name->queue);
 }
 
@@ -253,7 +141,7 @@ static void ask(struct spt_name *name)
 {
     struct spt_resolver *r = name->resolver;
     spt_link_remove(&name->queue);
-    name->state = ASKING;
+    name->state = SPT_NAME_ASKING;
     name->failure = name->text = NULL;
     name->heard = r->channel.heard;
     r->in_flight++;
@@ -294,7 +182,7 @@ static void leave(struct spt_name *name)
 {
     struct spt_resolver *r = name->resolver;
     r->waiting--;
-    if (name->state == QUEUED && spt_link_alone(&name->waiters))
+    if (name->state == SPT_NAME_QUEUED && spt_link_alone(&name->waiters))
         free_name(name);
     if (r->waiting > 0 || r->in_flight == 0)
         return;
@@ -320,9 +208,8 @@ static bool wait_for(struct spt_name *name, struct spt_lookup *lookup)
     lookup->name = name;
     spt_list_push(&name->waiters, &lookup->link);
     r->waiting++;
-    spt_dns_channel_refresh(
-        &r->channel); /* may queue it anew; one that nobody waited for would be gone */
-    if (name->state == QUEUED && spt_link_alone(&name->queue)) {
+    spt_dns_channel_refresh(&r->channel); /* frees what is asked for and nobody waits for */
+    if (name->state == SPT_NAME_QUEUED && spt_link_alone(&name->queue)) {
         enqueue(name);
         if (has_room(r) && r->queue.next == &name->queue)
             ask(name);
@@ -345,17 +232,15 @@ bool spt_resolver_start(struct spt_resolver *r, struct spt_lookup *lookup, const
         key[i] = (char)tolower((unsigned char)host[i]);
     if (spt_answer_plain(key, len, plain))
         return answer_plain(lookup, plain);
-    uint32_t hash = hash_of(key, len);
-    struct spt_name *name = find(r, hash, key, len);
-    if (name && name->state == KNOWN) {
+    struct spt_name *name = spt_dns_table_find(&r->table, key, len);
+    if (name && name->state == SPT_NAME_KNOWN) {
         if (name->expires_ns > spt_loop_now(r->loop)) {
             fill(lookup, name);
             return true;
         }
-        forget(name);
-        name->state = QUEUED;
+        spt_dns_table_forget(&r->table, name);
     }
-    if (!name && !(name = add(r, hash, key, len)))
+    if (!name && !(name = spt_dns_table_add(&r->table, r, key, len)))
         return finish(lookup, ARES_ENOMEM);
     return wait_for(name, lookup);
 }
@@ -410,8 +295,9 @@ bool spt_resolver_drain(struct spt_resolver *r)
 
 uint64_t spt_resolver_due(const struct spt_resolver *r)
 {
-    bool can_ask = !spt_link_alone(&r->queue) && has_room(r);
-    return can_ask || r->channel.moved || !spt_link_alone(&r->done) ? 0 : SPT_NEVER;
+    bool stuck = r->slow.armed || spt_link_alone(&r->window);
+    bool can_go_on = !spt_link_alone(&r->queue) && (has_room(r) || !stuck);
+    return can_go_on || r->channel.moved || !spt_link_alone(&r->done) ? 0 : SPT_NEVER;
 }
 
 /* --- the resolver --- */
@@ -429,7 +315,7 @@ int spt_resolver_new(struct spt_resolver **out, struct spt_loop *loop, struct sp
         return rc;
     }
     r->loop = loop;
-    r->by_time.before = expires_before;
+    spt_dns_table_init(&r->table);
     spt_link_init(&r->queue);
     spt_link_init(&r->window);
     spt_link_init(&r->done);
@@ -446,22 +332,22 @@ static void abandon(struct spt_name *name)
 
 void spt_resolver_free(struct spt_resolver *r)
 {
-    for (size_t i = 0; i < BUCKETS; i++)
-        for (struct spt_name *name = r->buckets[i]; name; name = name->chain)
+    for (size_t i = 0; i < SPT_NAME_BUCKETS; i++)
+        for (struct spt_name *name = r->table.buckets[i]; name; name = name->chain)
             abandon(name);
     while (spt_list_pop(&r->done))
         ;
     spt_timer_stop(r->channel.timers, &r->slow);
     spt_dns_channel_release(&r->channel); /* frees the names it asks for */
-    for (size_t i = 0; i < BUCKETS; i++)
-        while (r->buckets[i])
-            free_name(r->buckets[i]);
+    for (size_t i = 0; i < SPT_NAME_BUCKETS; i++)
+        while (r->table.buckets[i])
+            free_name(r->table.buckets[i]);
     free(r);
 }
 
 struct spt_resolver_count spt_resolver_count(const struct spt_resolver *r)
 {
-    return (struct spt_resolver_count){.known = r->known,
+    return (struct spt_resolver_count){.known = r->table.known,
                                        .waiting = r->waiting,
                                        .in_flight = r->in_flight,
                                        .sockets = r->channel.sockets.count,

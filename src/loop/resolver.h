@@ -16,17 +16,16 @@ struct spt_resolver;
 
 struct spt_answer {
     unsigned refs;
-    unsigned
-        generation; /* its own number, unlike that of any other fetch; 0: needed none, and never changes */
-    char addresses[]; /* as CURLOPT_RESOLVE takes them: "192.0.2.1,[2001:db8::1]", the best first */
+    /* Its own number, unlike that of any other fetch; 0: needed none, and never changes. */
+    unsigned generation;
+    char addresses[]; /* as CURLOPT_RESOLVE takes them: "192.0.2.1,[2001:db8::1]", best first */
 };
 
 /* One who asks; lives in the caller, who sets it up by spt_lookup_init and ends it by spt_lookup_cancel. */
 struct spt_lookup {
-    void (*on_done)(
-        struct spt_lookup *); /* in spt_resolver_drain; may start or cancel any lookup */
-    const struct spt_answer
-        *answer;           /* once done; NULL when it failed; shared, and kept until cancelled */
+    /* In spt_resolver_drain; may start or cancel any lookup. */
+    void (*on_done)(struct spt_lookup *);
+    const struct spt_answer *answer; /* once done, until cancelled; NULL when it failed; shared */
     const char *failure;   /* NULL, or a word: not_found server timeout refused memory; static */
     const char *text;      /* of a failure: c-ares' own words; static */
     struct spt_name *name; /* borrows: what it waits for; NULL when it does not */
@@ -36,8 +35,7 @@ struct spt_lookup {
 struct spt_resolver_config {
     const char *servers;     /* "127.0.0.1:5300,[::1]:53"; NULL: the system's */
     const char *resolv_conf; /* NULL: the system's */
-    unsigned
-        timeout_ms; /* of the first try; 0: 5000. There are two, and the second waits twice as long */
+    unsigned timeout_ms;     /* of the first try of two; the second has twice as long; 0: 5000 */
 };
 
 /* Nothing is read yet; `config` is copied. Returns SEPTET_OK or SEPTET_ENOMEM. */

@@ -7,7 +7,7 @@ The labels of a name say what is answered, read from the left; the others mean n
   a-127-0-0-1    an address; each such label adds one
   aaaa---1       the same of IPv6: '-' stands for ':'
   ttl-N          the TTL of what is answered (60)
-  cname          the name is an alias of what remains of it behind this label
+  cname          the name is an alias of what remains of it behind this label, with the TTL named before it
   nx             no such name; so is one without any address
   empty          the name is there, and has no address
   servfail, refused, garbage
@@ -63,7 +63,7 @@ class Answer:
     def __init__(self, labels, kind, count):
         self.code, self.ttl, self.delay = NOERROR, 60, 0
         self.silent = self.cut = self.garbage = self.empty = False
-        self.addresses, self.alias, self.kind = [], None, kind
+        self.addresses, self.alias, self.alias_ttl, self.kind = [], None, 0, kind
         for place, label in enumerate(labels):
             if label.startswith("only6-"):
                 label = label[6:] if kind == AAAA else ""
@@ -84,7 +84,7 @@ class Answer:
         elif word == "late":
             self.delay = int(argument) / 1000
         elif word == "cname" and self.alias is None:
-            self.alias = rest
+            self.alias, self.alias_ttl = rest, self.ttl
         elif word in ("servfail", "refused", "nx"):
             self.code = {"servfail": SERVFAIL, "refused": REFUSED, "nx": NXDOMAIN}[word]
         elif word in ("silent", "garbage", "empty"):
@@ -97,7 +97,7 @@ class Answer:
             return []
         name, out = b"\xc0\x0c", []  # the question's
         if self.alias is not None:
-            out.append(record(name, CNAME, self.ttl, encode_name(self.alias)))
+            out.append(record(name, CNAME, self.alias_ttl, encode_name(self.alias)))
             name = encode_name(self.alias)
         version = {A: 4, AAAA: 6}.get(self.kind)
         out += [record(name, self.kind, self.ttl, a.packed) for a in self.addresses if a.version == version]
