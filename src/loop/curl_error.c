@@ -166,6 +166,6 @@ struct spt_error_words spt_curl_error(CURLcode code, long os_errno, long verifie
     case CURLE_OUT_OF_MEMORY:
         return words("memory", NULL);
     default:
-        return words("internal", NULL);
+        return strstr(text, "chunk") ? words("protocol", "chunk") : words("internal", NULL);
     }
 }

@@ -67,6 +67,7 @@ struct spt_easy {
     struct spt_link poke;        /* in the driver's pokes */
     struct spt_link attempts;    /* sockets that connect for it */
     struct spt_head head;
+    int fd;              /* of the connection it opened; -1: none */
     const char *refused; /* the code of the failure for which a callback of ours ended it */
     int open_errno;      /* of a socket that could not be opened */
     struct spt_naming naming;

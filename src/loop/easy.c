@@ -101,10 +101,13 @@ static void opened(struct spt_easy *easy, int local_port)
     bool only = easy->attempts.next == easy->attempts.prev;
     while (!spt_link_alone(&easy->attempts)) {
         struct spt_socket *s = SPT_OF(easy->attempts.next, struct spt_socket, attempt);
-        if (only || local_port_of(s->fd) == local_port)
+        if (only || local_port_of(s->fd) == local_port) {
             spt_socket_opened(s);
-        else
+            easy->fd = s->fd;
+            s->shared = easy->request->profile && easy->request->profile->http2;
+        } else {
             spt_sockets_close(s->table, s->fd);
+        }
     }
 }
 
@@ -188,6 +191,15 @@ static size_t refuse(struct spt_easy *easy, const char *code)
     return 0;
 }
 
+static void note_head(struct spt_easy *easy)
+{
+    struct spt_socket *s = spt_sockets_find(&easy->driver->sockets, easy->fd);
+    if (s)
+        s->shared = easy->head.version == 20;
+    if (easy->request->high_water)
+        spt_request_headed(easy->request);
+}
+
 static size_t on_header(char *line, size_t size, size_t n, void *ud)
 {
     struct spt_easy *easy = ud;
@@ -196,8 +208,8 @@ static size_t on_header(char *line, size_t size, size_t n, void *ud)
     spt_request_note_bytes(r);
     switch (spt_head_line(&easy->head, &r->head, line, size * n)) {
     case SEPTET_OK:
-        if (easy->head.done && !done && r->high_water)
-            spt_request_headed(r);
+        if (easy->head.done && !done)
+            note_head(easy);
         return size * n;
     case SEPTET_ETOOBIG:
         return refuse(easy, "headers_too_large");
@@ -351,6 +363,7 @@ static struct spt_easy *take(struct spt_driver *driver)
 static void forget(struct spt_easy *easy)
 {
     easy->head = (struct spt_head){0};
+    easy->fd = -1;
     easy->refused = NULL;
     easy->open_errno = 0;
     easy->denial = (struct spt_denial){0};

@@ -232,17 +232,27 @@ void spt_sockets_apply(struct spt_sockets *table)
         bring_in_line(socket_of(link));
 }
 
-/* Something happened on a connection nobody uses. Dead: the pending error is taken off and the
- * socket shut down, because libcurl gives up a request after a few pooled connections that report
- * an error, but passes over any number that are at their end. Alive (a late TLS record, say): left
- * for libcurl to look at when it takes the connection up again. */
+/* Takes away what came unasked, so that nobody takes it for an answer. */
+static void discard(int fd)
+{
+    char bytes[4096];
+    while (recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+        ;
+}
+
+/* Something happened on a connection nobody uses. Dead, or talking unasked: the pending error is taken off and the
+ * socket shut down, because libcurl gives up a request after a few pooled connections that report an error, but passes
+ * over any number that are at their end; and it would take the bytes for the answer to the next request. Where many
+ * share a connection, the peer may have something to say at any time: that is left for libcurl. */
 static void idle_event(struct spt_socket *s, bool error)
 {
     char byte;
     ssize_t n = recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (error || n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+    bool gone = error || n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+    if (gone || (n > 0 && !s->shared)) {
         int pending;
         socklen_t len = sizeof pending;
+        discard(s->fd);
         getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &pending, &len);
         shutdown(s->fd, SHUT_RDWR);
         s->table->dropped++;

@@ -24,6 +24,7 @@ struct spt_socket {
     uint8_t want;    /* UV_READABLE | UV_WRITABLE; 0: idle */
     uint8_t armed;   /* what the poller watches; 0: stopped */
     uint8_t errors;  /* error events in a row */
+    bool shared;     /* by requests at the same time: HTTP/2 */
     bool ours;       /* we are told of its close; else it is watched only while it is wanted */
     uint16_t wasted; /* foreign: events in a row that changed nothing */
 };

@@ -365,7 +365,7 @@ describe("cancelling a request", function()
   end)
 end)
 
-describe("a thousand requests cancelled at random moments", function()
+describe("http.1000_parallel_cancel http.cancel_then_reuse_session: a thousand cancelled at random moments", function()
   it("leave a session that works", function()
     math.randomseed(20240607)
     local session <close> = http.session { limit = 100, limit_per_host = 60, headers = { ["X-One"] = "1" } }
@@ -414,7 +414,7 @@ describe("what is left", function()
     if at_start then nothing_open() end
   end)
 
-  it("is nothing after a session that was closed under all kinds of requests", function()
+  it("http.closesocket_lifetime is nothing after a session that was closed under all kinds of requests", function()
     local session = http.session { limit = 3 }
     local tasks = {}
     local paths = { "/stall", "/stall?after=1&length=9", "/drip?bytes=100&interval=0.01", "/bytes/1", "/bytes/2" }

@@ -32,7 +32,7 @@ describe("a URL is refused:", function()
       "gopher://127.0.0.1/", "ws://127.0.0.1/", "http+unix://x/", "dict://127.0.0.1/" })
   end)
 
-  it("control characters and spaces in it", function()
+  it("http.33 control characters and spaces in it", function()
     local urls = {}
     for code = 1, 32 do
       urls[#urls + 1] = ("%s/a%sb"):format(URL, string.char(code))
@@ -116,7 +116,7 @@ describe("a URL is taken", function()
   end)
 end)
 
-describe("a header is refused:", function()
+describe("fault.39 http.33 a header is refused:", function()
   local session = http.session()
 
   it("a line break or NUL in its value", function()
@@ -174,7 +174,7 @@ describe("a header is refused:", function()
   end)
 end)
 
-describe("a method is refused:", function()
+describe("fault.39 http.33 a method is refused:", function()
   it("that is no token", function()
     local session <close> = http.session()
     for _, method in ipairs { "", "GET\r\nEvil: 1", "GET /evil HTTP/1.1\r\nX: y", "G T", "GET\n", "Ü", "G/T" } do

@@ -141,11 +141,28 @@ static void test_end_of_an_idle_connection_is_noticed_once(void **state)
     t.pair[1] = -1;
 }
 
-static void test_bytes_on_an_idle_connection_are_left_there(void **state)
+static void test_bytes_on_an_idle_connection_end_it(void **state)
 {
     char byte;
     (void)state;
     struct spt_socket *s = open_first();
+    want(UV_READABLE);
+    turn();
+    want(0);
+    feed("HTTP/1.1 200 OK");
+    turn();
+    assert_int_equal(t.calls, 0);
+    assert_int_equal(t.table.dropped, 1);
+    assert_int_equal(s->armed, 0);
+    assert_int_equal(read(t.pair[0], &byte, 1), 0); /* none is left for who takes it up */
+}
+
+static void test_bytes_on_an_idle_connection_that_is_shared_are_left_there(void **state)
+{
+    char byte;
+    (void)state;
+    struct spt_socket *s = open_first();
+    s->shared = true;
     want(UV_READABLE);
     turn();
     want(0);
@@ -292,7 +309,8 @@ int main(void)
         TEST(test_masks_are_applied_once_a_lap),
         TEST(test_idle_socket_stays_watched_for_reading),
         TEST(test_end_of_an_idle_connection_is_noticed_once),
-        TEST(test_bytes_on_an_idle_connection_are_left_there),
+        TEST(test_bytes_on_an_idle_connection_end_it),
+        TEST(test_bytes_on_an_idle_connection_that_is_shared_are_left_there),
         TEST(test_socket_may_close_in_its_own_event),
         TEST(test_stale_socket_of_the_same_number_is_dropped),
         TEST(test_socket_given_up_while_opening_is_dropped_at_once),

@@ -133,6 +133,32 @@ function origin.eventually(fn)
   end
 end
 
+local scripts = 0
+
+local function hex(bytes)
+  return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
+end
+
+--- A URL whose answer is what `steps` say: strings are sent, numbers are seconds to wait, { bytes, times } is sent so
+--- often (a multiple of 100), and the last may be "fin" (the default), "rst", "stall" or "keep".
+function origin.raw(steps)
+  local endings, lines = { fin = true, rst = true, stall = true, keep = true }, {}
+  for _, step in ipairs(steps) do
+    if type(step) == "number" then
+      lines[#lines + 1] = "sleep " .. step
+    elseif type(step) == "table" then
+      lines[#lines + 1] = ("repeat %d %s"):format(step[2], hex(step[1]))
+    else
+      lines[#lines + 1] = endings[step] and step or "send " .. hex(step)
+    end
+  end
+  scripts = scripts + 1
+  local key = ("%s-%d"):format(arg[1]:match("[^/]*$"):gsub("%W", ""), scripts)
+  local http <close> = require "septet.http".session()
+  http:post(origin.url .. "/script/" .. key, { body = table.concat(lines, "\n") })
+  return origin.url .. "/raw/" .. key
+end
+
 --- N bytes as /bytes/N gives them.
 function origin.pattern(n)
   return (("0123456789abcdef"):rep(n // 16 + 1)):sub(1, n)

@@ -64,6 +64,10 @@ routes, for every method; a HEAD gets the same headers and no body:
         [&gzip=1]                Content-Encoding: gzip, where all is asked for
   /digest[?algorithm=MD5&close=&stale=]  as /echo for the user "lion" with the password "Circle of Life", else a
                                  challenge; with stale a second one, too
+  /script/KEY                    what /raw/KEY will do: a POST whose lines are "send HEX", "repeat N HEX", "sleep SECONDS",
+                                 and at the end "fin", "rst", "stall" or "keep"
+  /raw/KEY                       these bytes, whatever they are
+  /hold/KEY[?n=1]                answers when so many requests with this key are there
   CONNECT host:port              a tunnel there; its answer has a header X-Proxy
   /garbage                       a first line that is no HTTP, then closes
   /idle-close[?after=0]          a 200 that promises keep-alive, then closes after so many seconds
@@ -83,6 +87,8 @@ SIOCOUTQNSD = 0x894B  # Linux: how many bytes of the send queue have not been se
 TEXT = ("Content-Type", "text/plain")
 
 FAILED = {}  # how often /fail was asked, by key
+SCRIPTS = {}  # lines of /raw, by key
+HELD = {}  # those that wait in /hold, by key
 FILES = {}  # key: the parameters of the last POST to it
 
 UNREAD = {"early", "stall-upload"}  # routes that are entered before the request's body is read
@@ -97,6 +103,24 @@ class BadRequest(Exception):
 
 class ClientGone(Exception):
     """The client has closed while its answer was being waited for."""
+
+
+class ByteByByte:
+    """A writer that sends one byte at a time; of what is long, the rest at once."""
+
+    def __init__(self, writer):
+        self.writer, self.slowly = writer, 1 << 16
+
+    def __getattr__(self, name):
+        return getattr(self.writer, name)
+
+    def write(self, data):
+        slowly = min(self.slowly, len(data))
+        for i in range(slowly):
+            self.writer.write(data[i : i + 1])
+        self.slowly -= slowly
+        if slowly < len(data):
+            self.writer.write(data[slowly:])
 
 
 class Log:
@@ -249,6 +273,10 @@ class Answer:
     async def body(self, data):
         if not self.head_only:
             self.writer.write(data)
+        await self.writer.drain()
+
+    async def raw(self, data):
+        self.writer.write(data)
         await self.writer.drain()
 
     async def pattern(self, count, offset=0):
@@ -516,6 +544,43 @@ async def route_digest(request, answer):
     return FIN if "close" in request.params else KEEP
 
 
+async def route_script(request, answer):
+    SCRIPTS[request.argument] = request.body.decode("ascii").splitlines()
+    await answer.ok()
+    return KEEP
+
+
+async def route_raw(request, answer):
+    for line in SCRIPTS.get(request.argument, []):
+        word, _, rest = line.partition(" ")
+        if word == "send":
+            await answer.raw(bytes.fromhex(rest))
+        elif word == "repeat":
+            times, _, data = rest.partition(" ")
+            for _ in range(int(times) // 100):
+                await answer.raw(bytes.fromhex(data) * 100)
+        elif word == "sleep":
+            await answer.pause(float(rest))
+        elif word == "stall":
+            await answer.wait_for_client_to_go()
+        else:
+            return word
+    return FIN
+
+
+async def route_hold(request, answer):
+    held = HELD.setdefault(request.argument, [])
+    mine = asyncio.get_running_loop().create_future()
+    held.append(mine)
+    if len(held) >= request.count("n", 1):
+        for future in held:
+            future.set_result(None)
+        del HELD[request.argument]
+    await asyncio.wait([answer.reader.gone, mine], return_when=asyncio.FIRST_COMPLETED)
+    await answer.ok()
+    return KEEP
+
+
 async def route_garbage(request, answer):
     answer.writer.write(b"This is no HTTP at all\r\n\r\n")
     return FIN
@@ -555,6 +620,9 @@ ROUTES = {
     "fail": route_fail,
     "file": route_file,
     "digest": route_digest,
+    "script": route_script,
+    "raw": route_raw,
+    "hold": route_hold,
     "garbage": route_garbage,
     "idle-close": route_idle_close,
     "idle-reset": route_idle_reset,
@@ -718,7 +786,7 @@ def tls_context(folder):
     return context
 
 
-async def serve(sock, log, tls, path):
+async def serve(sock, log, tls, path, one_byte):
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     count = 0
@@ -726,6 +794,7 @@ async def serve(sock, log, tls, path):
     async def connected(reader, writer):
         nonlocal count
         count += 1
+        writer = ByteByByte(writer) if one_byte else writer
         try:
             await Connection(count, log, reader, writer).run()
         except asyncio.CancelledError:
@@ -771,6 +840,9 @@ def options():
     parser.add_argument("--bind", type=loopback, default="127.0.0.1", metavar="ADDR", help="a loopback address")
     parser.add_argument("--log", metavar="FILE", help="append what is received to FILE, as JSON lines")
     parser.add_argument("--unix", metavar="PATH", help="listen there as well, without TLS")
+    parser.add_argument("--one-byte", action="store_true", default="SEPTET_ORIGIN_ONE_BYTE" in os.environ,
+                        help="send one byte at a time, of each connection the first 64 KB (also where"
+                        " SEPTET_ORIGIN_ONE_BYTE is in the environment)")
     parser.add_argument("--tls", metavar="DIR", help="speak TLS, with DIR/server.pem; clients' certificates are of DIR/ca.pem")
     return parser.parse_args()
 
@@ -783,7 +855,7 @@ def main():
         log = Log(args.log)
     except (OSError, OverflowError) as error:
         sys.exit(f"origin: {error}")
-    asyncio.run(serve(sock, log, tls_context(args.tls) if args.tls else None, args.unix))
+    asyncio.run(serve(sock, log, tls_context(args.tls) if args.tls else None, args.unix, args.one_byte))
 
 
 if __name__ == "__main__":

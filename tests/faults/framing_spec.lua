@@ -1,0 +1,365 @@
+-- What comes back on the wire: heads and bodies in every shape, good and bad. A body is whole or an error.
+local task, http = require "septet.task", require "septet.http"
+local origin = require "origin"
+
+local URL = origin.url
+local OK, CHUNKED = "HTTP/1.1 200 OK\r\n", "Transfer-Encoding: chunked\r\n\r\n"
+
+-- A session that has nothing to wait for long.
+local function new_session(options)
+  options = options or {}
+  options.timeout = options.timeout or { first_byte = 5, idle = 5 }
+  return http.session(options)
+end
+
+-- The request fails as expected, and the session is good for another, on another connection.
+local function fails(expected, url, options)
+  local session <close> = new_session(options)
+  expected.kind = "HttpError"
+  local mark = origin.mark()
+  local err = raises_error(expected, session.get, session, url)
+  local path = url:match "^http://[^/]+(.*)$"
+  local bad = origin.requests(mark, path)[1]
+  equal(session:get(URL .. "/bytes/3?" .. path:gsub("%W", "")).body, "012")
+  local good = origin.since(mark, "request")
+  equal(bad == nil or good[#good].connection ~= bad.connection, true, "the connection was used again")
+  return err
+end
+
+-- One of several codes.
+local function fails_with(codes, url, options)
+  local session <close> = new_session(options)
+  local err = raises_error({ kind = "HttpError" }, session.get, session, url)
+  for _, code in ipairs(codes) do
+    if err.code == code then return err end
+  end
+  error(("unexpected code '%s': %s"):format(err.code, err), 2)
+end
+
+local function get(url, options)
+  local session <close> = new_session(options)
+  return session:get(url)
+end
+
+describe("http.1 a response", function()
+  it("may be small, empty, or have no body by its status or its method", function()
+    local session <close> = new_session()
+    equal(session:get(URL .. "/bytes/5").body, "01234")
+    equal(session:get(URL .. "/bytes/0").body, "")
+    for _, status in ipairs { 204, 304 } do
+      local r = session:get(URL .. "/status/" .. status)
+      equal({ r.status, r.body }, { status, "" })
+    end
+    local head = session:head(URL .. "/bytes/1000")
+    equal({ head.status, head.body, head.headers["content-length"] }, { 200, "", "1000" })
+    equal(session:get(URL .. "/bytes/2").body, "01")
+  end)
+end)
+
+describe("http.2 a body", function()
+  it("may be split at every byte", function()
+    local whole = OK .. "Content-Length: 4\r\nX-One: a\r\n\r\nbody"
+    for at = 1, #whole - 1 do
+      local r = get(origin.raw { whole:sub(1, at), 0.001, whole:sub(at + 1), "keep" })
+      equal({ r.status, r.headers["x-one"], r.body }, { 200, "a", "body" })
+    end
+  end)
+
+  it("may be in chunks with extensions and trailers, split at every byte", function()
+    local whole = OK .. CHUNKED .. "3;a=b\r\nabc\r\nA;c=\"d\"\r\n0123456789\r\n0\r\nX-T: 1\r\n\r\n"
+    for at = 40, #whole - 1 do
+      local r = get(origin.raw { whole:sub(1, at), 0.001, whole:sub(at + 1), "keep" })
+      equal({ r.body, r.headers["x-t"] }, { "abc0123456789" })
+    end
+  end)
+end)
+
+it("http.3 a body without a length ends with its connection", function()
+  equal(get(URL .. "/close-delimited?bytes=1000").body, origin.pattern(1000))
+  equal(get(origin.raw { "HTTP/1.0 200 OK\r\n\r\nold", "fin" }).body, "old")
+end)
+
+describe("fault.16 http.3 a body shorter than its length", function()
+  it("is partial", function()
+    local err = fails({ code = "partial", reason = "truncated", phase = "receive" },
+      URL .. "/truncate?length=1000&sent=500")
+    equal(tostring(err):find("500 bytes remaining", 1, true) ~= nil, true, tostring(err))
+    fails({ code = "partial" }, URL .. "/truncate?length=1000&sent=0")
+    fails({ code = "partial" }, URL .. "/truncate?length=1000&sent=999")
+  end)
+
+  it("is partial in chunks, too", function()
+    local head = OK .. CHUNKED
+    fails({ code = "partial" }, origin.raw { head .. "5\r\nabc", "fin" })
+    fails({ code = "partial" }, origin.raw { head .. "3\r\nabc\r\n", "fin" })
+  end)
+end)
+
+describe("fault.17 chunks", function()
+  local head = OK .. CHUNKED
+
+  it("whose size is none are an error of the protocol", function()
+    fails_with({ "protocol", "reset" }, origin.raw { head .. "xyz\r\nabc\r\n0\r\n\r\n", "keep" })
+    fails_with({ "protocol", "reset" }, origin.raw { head .. "fffffffffffffffff\r\nabc\r\n0\r\n\r\n", "keep" })
+    fails_with({ "protocol", "reset", "partial" }, origin.raw { head .. "-3\r\nabc\r\n0\r\n\r\n", "fin" })
+    fails_with({ "protocol", "reset", "partial" },
+      origin.raw { head .. "0_2e\r\n" .. ("x"):rep(46) .. "\r\n0\r\n\r\n", "fin" })
+  end)
+
+  it("with an extension of a megabyte do no harm", function()
+    local ok, r = pcall(get, origin.raw { head .. "3;", { "x", 1000000 }, "\r\nabc\r\n0\r\n\r\n", "keep" })
+    equal(ok and r.body or r.kind, ok and "abc" or "HttpError")
+  end)
+
+  it("without a last one are partial", function()
+    fails({ code = "partial" }, origin.raw { head .. "3\r\nabc\r\n", "fin" })
+  end)
+end)
+
+describe("fault.18 http.34 lengths that contradict", function()
+  it("are refused, or the rest is nobody's", function()
+    fails_with({ "protocol", "body_too_large", "partial", "reset" }, origin.raw {
+      OK .. "Content-Length: 3\r\nContent-Length: 5\r\n\r\nabc", "fin" })
+    -- Of a length and chunks, the chunks count (RFC 9112, 6.3); what follows is no response of a later request.
+    local session <close> = new_session()
+    local url = origin.raw { OK .. "Content-Length: 3\r\n" .. CHUNKED .. "3\r\nabc\r\n0\r\n\r\n", "keep" }
+    equal(session:get(url).body, "abc")
+    equal(session:get(URL .. "/bytes/2").body, "01")
+  end)
+
+  it("of nonsense are an error", function()
+    fails_with({ "protocol", "body_too_large" }, origin.raw { OK .. "Content-Length: x\r\n\r\nabc", "fin" })
+    -- One that is too large to be a number is none: the body ends with its connection.
+    local ok, r = pcall(get, origin.raw { OK .. "Content-Length: 99999999999999999999\r\n\r\nabc", "fin" })
+    equal(ok and r.body or r.kind, ok and "abc" or "HttpError")
+  end)
+end)
+
+describe("fault.19 a head that is odd", function()
+  it("has bare line ends", function()
+    local r = get(origin.raw { "HTTP/1.1 200 OK\nContent-Length: 2\nX-A: b\n\nab", "keep" })
+    equal({ r.status, r.headers["x-a"], r.body }, { 200, "b", "ab" })
+  end)
+
+  it("has a NUL: refused, and never cut short", function()
+    local ok, r = pcall(get, origin.raw { OK .. "X-A: b\0c\r\nContent-Length: 2\r\n\r\nab", "keep" })
+    if ok then
+      equal(r.headers["x-a"], "b\0c")
+    else
+      equal({ r.kind, r.code }, { "HttpError", "protocol" })
+    end
+  end)
+
+  it("has a CR inside, or a space before a colon: no crash", function()
+    for _, line in ipairs { "X-A: b\rc", "X-A : b", ": b", "X-A", " folded" } do
+      local ok, r = pcall(get, origin.raw { OK .. line .. "\r\nContent-Length: 2\r\n\r\nab", "keep" })
+      equal(ok and r.body or r.kind, ok and "ab" or "HttpError")
+    end
+  end)
+
+  it("http.34 is folded", function()
+    local r = get(origin.raw { OK .. "X-A: b\r\n  c\r\n\td\r\nContent-Length: 2\r\n\r\nab", "keep" })
+    equal({ r.headers["x-a"], r.body }, { "b c d", "ab" })
+  end)
+end)
+
+describe("fault.20 http.34 a head without end", function()
+  it("of one line is too large", function()
+    fails({ code = "headers_too_large" }, origin.raw { OK .. "X-A: ", { "x", 1048600 }, "\r\n\r\n", "fin" })
+  end)
+
+  it("of many lines is too large", function()
+    fails({ code = "headers_too_large" }, origin.raw { OK, { "X-A: b\r\n", 100000 }, "\r\n", "fin" })
+  end)
+end)
+
+describe("fault.21 http.35 heads before the final one", function()
+  it("are passed over", function()
+    local early = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
+    local r = get(origin.raw { early .. OK .. "Content-Length: 2\r\n\r\nab", "keep" })
+    equal({ r.status, r.headers.link, r.body }, { 200, nil, "ab" })
+  end)
+
+  it("without end are too many", function()
+    fails({ code = "headers_too_large" }, origin.raw { { "HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n", 10000 }, "fin" })
+  end)
+
+  it("and then nothing: a limit ends it", function()
+    with_ticker(fails, { code = "timeout" }, origin.raw { "HTTP/1.1 103 Early Hints\r\n\r\n", "stall" },
+      { timeout = { first_byte = 0.2, idle = 0.2 } })
+  end)
+
+  it("that switch protocols are refused", function()
+    fails({ code = "protocol" }, URL .. "/status/101")
+  end)
+end)
+
+it("fault.22 bodies that may not be are nobody's, and not the next response", function()
+  local heads = { "HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n" }
+  for _, head in ipairs(heads) do
+    local session <close> = new_session()
+    equal(session:get(origin.raw { head .. "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", 0.02, "keep" }).body, "")
+    equal(session:get(URL .. "/bytes/3").body, "012")
+  end
+  local session <close> = new_session()
+  local url = origin.raw { OK .. "Content-Length: 4\r\n\r\nevil", 0.02, "keep" }
+  equal(session:head(url).body, "")
+  equal(session:get(URL .. "/bytes/3").body, "012")
+end)
+
+describe("fault.23 http.35 what is no HTTP/1", function()
+  it("is refused", function()
+    fails({ code = "protocol", reason = "status_line" }, URL .. "/garbage")
+    fails({ code = "protocol" }, origin.raw { "hello\r\n", "fin" })
+    fails({ code = "protocol" }, origin.raw { "<html>HTTP/0.9</html>", "fin" })
+    for _, line in ipairs { "HTTP/1.1 99999 x", "HTTP/1.1 abc", "HTTP/9.9 200 OK", "HTTP/1.1200 OK", "ICY 200 OK" } do
+      local ok, r = pcall(get, origin.raw { line .. "\r\nContent-Length: 0\r\n\r\n", "fin" })
+      equal(ok and r.status == 200 or r.kind == "HttpError", true, line)
+    end
+  end)
+
+  it("but for HTTP/1.0", function()
+    local r = get(origin.raw { "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nab", "keep" })
+    equal({ r.version, r.body }, { "1.0", "ab" })
+  end)
+end)
+
+it("fault.24 a body that drips is no longer idle than its limit says, and a limit on the whole ends it", function()
+  local session <close> = new_session { timeout = { idle = 0.2 } }
+  equal(session:get(URL .. "/drip?bytes=6&interval=0.05").body, "012345")
+  with_ticker(raises_error, { kind = "HttpError", code = "timeout", reason = "idle", phase = "receive" }, session.get,
+    session, URL .. "/drip?bytes=3&interval=0.5")
+  raises_error({ code = "timeout", reason = "total", phase = "receive" }, session.get, session,
+    URL .. "/drip?bytes=100&interval=0.05", { timeout = 0.2 })
+end)
+
+it("fault.25 a body without end stops at the limit", function()
+  local endless = origin.raw { OK .. "\r\n", { ("x"):rep(1000), 100000 }, "fin" }
+  local chunked = origin.raw { OK .. CHUNKED, { "3e8\r\n" .. ("x"):rep(1000) .. "\r\n", 100000 }, "fin" }
+  for _, url in ipairs { endless, chunked } do
+    local session <close> = new_session { max_body = 1000000 }
+    raises_error({ kind = "HttpError", code = "body_too_large", phase = "receive" }, session.get, session, url)
+    local stream <close> = session:stream("GET", url)
+    local n = 0
+    raises_error({ code = "body_too_large" }, function()
+      for piece in stream:chunks() do n = n + #piece end
+    end)
+    equal(n <= 1000000 and n > 1000000 - 65536, true)
+  end
+end)
+
+describe("fault.27 a body in a wrong encoding", function()
+  local function packed(bytes, ending)
+    local head = OK .. "Content-Encoding: gzip\r\nContent-Length: " .. #bytes .. "\r\n\r\n"
+    return origin.raw { head .. bytes, ending or "keep" }
+  end
+
+  -- The beginning of "hello" ten times, by gzip.
+  local good = "\x1f\x8b\x08\0\0\0\0\0\0\3\xcbH\xcd\xc9\xc9\xcf \x84\5\0"
+
+  it("that is none of it fails to decode", function()
+    fails({ code = "decode" }, packed "this is no gzip at all, but long enough")
+    fails({ code = "decode" }, packed("\x1f\x8b\x08\0\0\0\0\0\0\x03" .. ("\xff"):rep(40)))
+  end)
+
+  it("that is cut short is no whole body", function()
+    local ok, r = pcall(get, packed(good:sub(1, 14), "fin"))
+    equal(ok and r.body ~= ("hello"):rep(10) or r.kind == "HttpError", true)
+  end)
+
+  it("of a name nobody knows is refused or passed on as it is", function()
+    local ok, r = pcall(get, origin.raw { OK .. "Content-Encoding: rot13\r\nContent-Length: 2\r\n\r\nab", "keep" })
+    equal(ok and r.body or r.code, ok and "ab" or "decode")
+  end)
+
+  it("stacked too high is refused", function()
+    local stack = ("gzip, "):rep(20) .. "gzip"
+    fails_with({ "decode" },
+      origin.raw { OK .. "Content-Encoding: " .. stack .. "\r\nContent-Length: 2\r\n\r\nab", "fin" })
+  end)
+end)
+
+it("fault.26 a bomb stops at the limit, and takes little memory", function()
+  local function resident()
+    for line in io.lines "/proc/self/status" do
+      local n = line:match "^VmRSS:%s+(%d+)"
+      if n then return tonumber(n) end
+    end
+  end
+  local session <close> = new_session { max_body = 4 * 1024 * 1024 }
+  local url = URL .. "/gzip?bytes=50000000"
+  collectgarbage()
+  local before = resident()
+  raises_error({ kind = "HttpError", code = "body_too_large" }, session.get, session, url)
+  local stream <close> = session:stream("GET", url)
+  raises_error({ code = "body_too_large" }, function()
+    for _ in stream:chunks() do end -- luacheck: ignore
+  end)
+  equal(resident() - before < 4 * 1024 + 32 * 1024, true) -- kilobytes; sanitizers keep what was freed
+end)
+
+describe("http.4 fault.10 a server that closes before any byte", function()
+  it("is an error on a new connection", function()
+    fails({ code = "reset", reason = "empty", phase = "wait" }, URL .. "/empty")
+    fails({ code = "reset", reason = "receive", phase = "wait" }, URL .. "/reset")
+  end)
+
+  it("http.5 and in the middle of a body, too", function()
+    fails({ code = "reset", reason = "receive", phase = "receive" }, URL .. "/reset?after=100&length=1000")
+  end)
+
+  it("fault.10 is tried again where it is harmless and asked for", function()
+    local session <close> = new_session { retries = { backoff = 0.001 } }
+    equal(session:get(URL .. "/fail/2?key=framing-get&how=reset").attempts, 3)
+    raises_error({ code = "reset", attempts = 1 }, session.post, session, URL .. "/fail/2?key=framing-post&how=reset",
+      { body = "x" })
+  end)
+end)
+
+it("fault.11 a server that never answers ends by the limit on the first byte", function()
+  local session <close> = new_session { timeout = { first_byte = 0.1 } }
+  local t0 = task.now()
+  with_ticker(raises_error, { kind = "HttpError", code = "timeout", reason = "first_byte", phase = "wait" },
+    session.get, session, URL .. "/stall")
+  equal(task.now() - t0 >= 0.1, true)
+end)
+
+describe("http.12 each limit", function()
+  it("tells its phase", function()
+    local session <close> = new_session { limit = 1, timeout = {} }
+    local function limited(expected, path, timeout)
+      expected.kind, expected.code = "HttpError", "timeout"
+      raises_error(expected, session.get, session, URL .. path, { timeout = timeout })
+    end
+    limited({ reason = "first_byte", phase = "wait" }, "/stall", { first_byte = 0.05 })
+    limited({ reason = "idle", phase = "receive" }, "/stall?after=1&length=2", { idle = 0.05 })
+    limited({ reason = "total", phase = "wait" }, "/stall", { total = 0.05 })
+    limited({ reason = "total", phase = "receive" }, "/stall?after=1&length=2", { total = 0.05 })
+    local blocker = task.spawn(session.get, session, URL .. "/stall")
+    task.sleep(0.01)
+    limited({ reason = "queue", phase = "queue" }, "/bytes/1", { queue = 0.05 })
+    limited({ reason = "total", phase = "queue" }, "/bytes/1", { total = 0.05 })
+    blocker:cancel()
+    task.wait { blocker }
+    raises_error({ code = "timeout", reason = "idle", phase = "send" }, session.post, session, URL .. "/stall-upload",
+      { body = ("x"):rep(20000000), timeout = { idle = 0.1 } })
+  end)
+end)
+
+it("http.21 what was sent before a reset, or before an end, is read", function()
+  local session <close> = new_session()
+  local body = ("x"):rep(3000)
+  local url = origin.raw { OK .. "Content-Length: 3000\r\n\r\n" .. body, 0.02, "rst" }
+  equal(session:get(url).body, body)
+  equal(session:get(origin.raw { OK .. "Content-Length: 3000\r\n\r\n" .. body, "fin" }).body, body)
+  local stream <close> = session:stream("GET", url)
+  task.sleep(0.05)
+  equal(stream.body, body)
+end)
+
+it("http.22 the last request that ends by a limit is told", function()
+  for _ = 1, 3 do
+    local session <close> = new_session { timeout = { first_byte = 0.03 } }
+    raises_error({ code = "timeout" }, session.get, session, URL .. "/stall")
+  end
+end)

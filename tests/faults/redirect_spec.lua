@@ -1,0 +1,189 @@
+-- Redirects: where they lead, what goes along, and what ends them.
+local http = require "septet.http"
+local origin = require "origin"
+
+local URL, echo = origin.url, origin.echo
+
+local function hex(bytes)
+  return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
+end
+
+describe("http.31 a redirect", function()
+  it("is followed, and leaves its history", function()
+    local session <close> = http.session()
+    local r = session:get(URL .. "/redirect/3")
+    equal(r.status, 200)
+    equal(r.url, URL .. "/redirect/0")
+    equal(#r.history, 3)
+    for i, hop in ipairs(r.history) do
+      equal({ hop.status, hop.url }, { 302, URL .. "/redirect/" .. (4 - i) })
+      equal(hop.headers.location, "/redirect/" .. (3 - i))
+    end
+  end)
+
+  it("fault.28 is followed ten times and no more", function()
+    local session <close> = http.session()
+    equal(session:get(URL .. "/redirect/10").status, 200)
+    local mark = origin.mark()
+    raises_error({ kind = "HttpError", code = "redirect", reason = "limit" }, session.get, session,
+      URL .. "/redirect/11")
+    equal(#origin.requests(mark, "/redirect/1"), 1)
+    equal(#origin.requests(mark, "/redirect/0"), 0)
+    raises_error({ code = "redirect", reason = "limit" }, session.get, session, URL .. "/redirect-to?url=/redirect/20")
+  end)
+
+  it("may be relative, absolute, and have a query", function()
+    local session <close> = http.session()
+    equal(session:get(URL .. "/redirect-to?url=/bytes/3").body, "012")
+    equal(session:get(URL .. "/redirect-to?url=bytes/4").body, "0123")
+    equal(session:get(URL .. "/redirect-to?url=" .. URL .. "/bytes/5").body, "01234")
+    equal(session:get(URL .. "/redirect-to?url=//" .. origin.authority .. "/bytes/6").body, "012345")
+    equal(origin.decode(session:get(URL .. "/redirect-to?url=/echo%3Fa%3D1").body).query, "a=1")
+  end)
+
+  it("turns a POST into a GET at 301, 302 and 303, without its body", function()
+    local session <close> = http.session()
+    for _, status in ipairs { 301, 302, 303 } do
+      local r = session:post(("%s/redirect-to?url=/echo&status=%d"):format(URL, status), { body = "secret" })
+      local said = origin.decode(r.body)
+      equal({ said.method, said.body, r.method }, { "GET", "", "GET" })
+      equal(said.headers["content-length"], nil)
+    end
+  end)
+
+  it("fault.31 http.30 keeps method and body at 307 and 308", function()
+    local session <close> = http.session()
+    for _, status in ipairs { 307, 308 } do
+      for _, method in ipairs { "POST", "PUT", "DELETE" } do
+        local r = session:request(method, ("%s/redirect-to?url=/echo&status=%d"):format(URL, status), { body = "kept" })
+        local said = origin.decode(r.body)
+        equal({ said.method, said.body, r.method }, { method, "kept", method })
+      end
+    end
+  end)
+
+  it("keeps the method of what is no POST at 301 and 302, and HEAD at 303", function()
+    local session <close> = http.session()
+    for _, status in ipairs { 301, 302 } do
+      equal(session:put(("%s/redirect-to?url=/echo&status=%d"):format(URL, status), { body = "x" }).method, "PUT")
+    end
+    local r = session:head(URL .. "/redirect-to?url=/bytes/9&status=303")
+    equal({ r.method, r.status, r.body, r.headers["content-length"] }, { "HEAD", 200, "", "9" })
+  end)
+
+  it("keeps the headers on the same origin", function()
+    local session <close> = http.session()
+    local said = origin.decode(session:get(URL .. "/redirect-to?url=/echo",
+      { headers = { Authorization = "secret", Cookie = "c=1", ["X-One"] = "1" } }).body)
+    equal({ said.headers.authorization, said.headers.cookie, said.headers["x-one"] }, { "secret", "c=1", "1" })
+  end)
+
+  it("fault.30 http.32 drops the secrets on the way to another origin", function()
+    local session <close> = http.session { headers = { authorization = "secret", ["User-Agent"] = "mine" } }
+    local there = ("http://localhost:%d/echo"):format(origin.port)
+    local r = session:get(URL .. "/redirect-to?url=" .. there,
+      { headers = { COOKIE = "c=1", ["Proxy-Authorization"] = "p", ["X-Api-Key"] = "k", ["X-Auth-Token"] = "t" } })
+    local said = origin.decode(r.body)
+    equal(r.url, there)
+    equal({ said.headers.authorization, said.headers.cookie, said.headers["proxy-authorization"],
+      said.headers["x-api-key"], said.headers["x-auth-token"] }, {})
+    equal(said.headers["user-agent"], "mine")
+    equal(said.headers.host, "localhost:" .. origin.port)
+    equal(echo(session, "GET").headers.authorization, "secret") -- the next one has them again
+  end)
+
+  it("does not get them back on the way home", function()
+    local session <close> = http.session()
+    local home = URL .. "/echo"
+    local there = ("http://localhost:%d/redirect-to?url=%s"):format(origin.port, home)
+    local r = session:get(URL .. "/redirect-to?url=" .. there, { headers = { Authorization = "secret" } })
+    equal(r.url, home)
+    equal(origin.decode(r.body).headers.authorization, nil)
+  end)
+
+  it("to another scheme is denied", function()
+    local session <close> = http.session()
+    for _, target in ipairs { "file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/" } do
+      raises_error({ kind = "HttpError", code = "redirect", reason = "denied" }, session.get, session,
+        URL .. "/redirect-to?url=" .. target)
+    end
+  end)
+
+  it("without a Location is a response", function()
+    local session <close> = http.session()
+    for _, status in ipairs { 301, 302, 303, 307, 308 } do
+      local r = session:get(URL .. "/status/" .. status)
+      equal({ r.status, #r.history }, { status, 0 })
+    end
+    local not_modified = session:get(URL .. "/redirect-to?url=/bytes/1&status=304")
+    equal(not_modified.status, 304)
+    equal(session:get(URL .. "/redirect-to?url=/bytes/1&status=201").status, 201)
+  end)
+
+  it("counts against the time of the whole request", function()
+    local session <close> = http.session()
+    raises_error({ kind = "HttpError", code = "timeout" }, session.get, session,
+      URL .. "/redirect-to?url=/stall", { timeout = 0.1 })
+  end)
+end)
+
+describe("http.31", function()
+  it("every method and status", function()
+    local session <close> = http.session()
+    local becomes = { [301] = { POST = "GET" }, [302] = { POST = "GET" },
+      [303] = { POST = "GET", PUT = "GET", DELETE = "GET", PATCH = "GET" }, [307] = {}, [308] = {} }
+    for status, changed in pairs(becomes) do
+      for _, method in ipairs { "GET", "POST", "PUT", "PATCH", "DELETE" } do
+        local body = method ~= "GET" and "b" or nil
+        local said = origin.decode(session:request(method, ("%s/redirect-to?url=/echo&status=%d"):format(URL, status),
+          { body = body }).body)
+        local expected = changed[method] or method
+        equal({ said.method, said.body }, { expected, expected == method and body or "" }, method .. " " .. status)
+      end
+    end
+  end)
+
+  it("fault.28 a loop ends", function()
+    local session <close> = http.session()
+    local key = "loop" .. origin.port
+    local loop = URL .. "/raw/" .. key
+    session:post(URL .. "/script/" .. key, { body = "send " .. hex("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n"
+      .. "Location: /raw/" .. key .. "\r\n\r\n") .. "\nkeep" })
+    raises_error({ code = "redirect", reason = "limit" }, session.get, session, loop)
+    local mark = origin.mark()
+    raises_error({ code = "redirect", reason = "limit" }, session.get, session, loop, { redirects = 3 })
+    equal(#origin.requests(mark, "/raw/" .. key), 4)
+  end)
+
+  it("a fragment is the URL's own, and is not sent", function()
+    local session <close> = http.session()
+    local mark = origin.mark()
+    local r = session:get(URL .. "/redirect-to?url=/bytes/1%23part")
+    equal({ r.status, r.url:match "^[^#]*" }, { 200, URL .. "/bytes/1" })
+    equal(origin.requests(mark)[2].path, "/bytes/1")
+  end)
+
+  it("from https to http is refused", function()
+    local hop = { method = "GET", url = "https://a.invalid/", redirects = 10, list = {} }
+    raises_error({ kind = "HttpError", code = "redirect", reason = "denied" }, require "septet.redirect", hop,
+      { redirect_url = "http://a.invalid/", status = 302 }, 1)
+  end)
+end)
+
+it("fault.31 http.30 a body that was made once is not sent to the next hop", function()
+  local session <close> = http.session()
+  local made = false
+  raises_error({ kind = "HttpError", code = "redirect", reason = "not_rewindable" }, session.put, session,
+    URL .. "/redirect-to?url=/echo&status=307", { body = function()
+      if made then return nil end
+      made = true
+      return "x"
+    end })
+end)
+
+it("http.32 headers marked by their names are nobody else's, on a request or a session", function()
+  local session <close> = http.session { headers = { ["X-Secret"] = "s", ["X-Plain"] = "p" } }
+  local there = ("http://localhost:%d/echo"):format(origin.port)
+  local said = origin.decode(session:get(URL .. "/redirect-to?url=" .. there).body)
+  equal({ said.headers["x-secret"], said.headers["x-plain"] }, { nil, "p" })
+end)
