@@ -94,8 +94,12 @@ def tls_server(name, tls):
         except OSError as error:
             log(name, received=0, failed=str(error))
             return
+        head = b""
         try:
             head = read_head(secure)
+        except OSError:
+            pass  # the client did not like what it saw
+        try:
             log(name, received=len(head), resumed=secure.session_reused, version=secure.version())
             secure.sendall(OK.replace(b"Content", b"Connection: close\r\nContent"))
             secure.unwrap()
