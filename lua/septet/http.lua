@@ -41,7 +41,7 @@ local session_options = {
 ---@field base_url string|nil what a URL without a scheme is relative to
 ---@field limit integer|nil requests at once; 64
 ---@field limit_per_host integer|nil requests at once to one scheme, host and port; 8
----@field rate string|{[1]: string, per: "host"|"session"|nil}|nil starts at most: "10/s", "5/15s"; none
+---@field rate string|{[1]: string, per: "host"|"session"|(fun(url: string): any)|nil}|nil starts at most: "10/s"; none
 ---@field timeout number|septet.Timeouts|nil a number is the total
 ---@field max_body integer|nil bytes of a body, after decoding; 64 MiB, and none for a stream
 ---@field redirects integer|false|nil how many are followed; 10

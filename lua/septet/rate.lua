@@ -6,6 +6,8 @@ local sync = require "septet.sync"
 
 local rate = {}
 
+local SWEEP = 1000 -- windows from which on those are dropped that hold nobody back
+
 local UNITS = { s = 1, m = 60, h = 3600 }
 
 -- "10/s", "5/15s", "100/m": how many, and in how many seconds.
@@ -20,7 +22,7 @@ local function parse(text)
 end
 
 local function new_window(n, seconds)
-  return { n = n, seconds = seconds, count = 0, starts = {}, turn = sync.lock() }
+  return { n = n, seconds = seconds, count = 0, starts = {}, turn = sync.lock(), waiting = 0 }
 end
 
 -- When the next may start: no sooner than the window after the start that is n back.
@@ -37,8 +39,48 @@ local function take_turn(window)
   window.count = window.count + 1
 end
 
+-- The windows by their key. One whose last start is longer ago than it is long says what a new one says.
+local function new_windows(n, seconds)
+  local by_key, number, sweep_at = {}, 0, SWEEP
+  local function sweep()
+    local now = core.now()
+    for key, window in pairs(by_key) do
+      local last = window.starts[(window.count - 1) % n]
+      if window.waiting == 0 and (not last or last + seconds < now) then
+        by_key[key] = nil
+        number = number - 1
+      end
+    end
+    sweep_at = math.max(SWEEP, 2 * number)
+  end
+  return function(key)
+    local window = by_key[key]
+    if window then return window end
+    if number >= sweep_at then sweep() end
+    window = new_window(n, seconds)
+    by_key[key], number = window, number + 1
+    return window
+  end
+end
+
+-- Counted while it waits, however that ends.
+local function in_turn(window)
+  window.waiting = window.waiting + 1
+  local _ <close> = setmetatable({}, { __close = function() window.waiting = window.waiting - 1 end })
+  window.turn:with(take_turn, window)
+  return true
+end
+
+local function key_function(per, origin)
+  if per == nil or per == "session" then return function() return "" end end
+  if per == "host" then return origin end
+  if type(per) == "function" then return per end
+  args.usage("bad option 'rate' to 'session' ('per' is none of 'host', 'session', and no function)")
+end
+
 --- A function that waits until a request to `url` may start.
----@param option string|{[1]: string, per: "host"|"session"|nil}|nil "10/s"; `per` host: each on its own
+---@param option string|{[1]: string, per: "host"|"session"|(fun(url: string): any)|nil}|nil "10/s"; each key that `per`
+--- gives has a rate of its own
 ---@return (fun(url: string, left: number|nil): boolean)|nil false where the seconds that are left do not do
 function rate.pacer(option, origin)
   if option == nil then return nil end
@@ -46,21 +88,14 @@ function rate.pacer(option, origin)
   if type(option) ~= "table" or type(option[1]) ~= "string" then
     args.usage("bad option 'rate' to 'session' (as \"10/s\" expected)")
   end
-  local per = option.per or "session"
-  if per ~= "host" and per ~= "session" then
-    args.usage("bad option 'rate' to 'session' ('per' is none of 'host', 'session')")
-  end
-  local n, seconds = parse(option[1])
-  local windows = {}
+  local key_of = key_function(option.per, origin)
+  local window_of = new_windows(parse(option[1]))
   return function(url, left)
-    local key = per == "host" and origin(url) or ""
-    windows[key] = windows[key] or new_window(n, seconds)
-    local window = windows[key]
-    if not left then
-      window.turn:with(take_turn, window)
-      return true
-    end
-    return (blocks.move_on_after(left, window.turn.with, window.turn, take_turn, window))
+    local key = key_of(url)
+    if key == nil then return true end -- no rate holds for it
+    local window = window_of(key)
+    if not left then return in_turn(window) end
+    return (blocks.move_on_after(left, in_turn, window))
   end
 end
 

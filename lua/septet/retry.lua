@@ -118,7 +118,8 @@ function retry.new_budget()
 
   --- A request to the origin begins.
   function budget.earn(origin, policy)
-    if left[origin] then left[origin] = math.min(BURST, left[origin] + policy.budget) end
+    local tokens = left[origin]
+    if tokens then left[origin] = tokens + policy.budget < BURST and tokens + policy.budget or nil end
   end
 
   --- May one be tried again?

@@ -264,6 +264,28 @@ describe("a rate", function()
     equal(task.move_on_after(0.01, session.get, session, URL .. "/bytes/1"), false)
   end)
 
+  it("may be each key's own, which a function gives", function()
+    local session <close> = http.session { rate = { "1/h", per = function(url) return url:match "key=(%w+)" end } }
+    for _, query in ipairs { "key=a", "key=b", "none", "none" } do session:get(URL .. "/bytes/1?" .. query) end
+    equal(task.move_on_after(0.01, session.get, session, URL .. "/bytes/2?key=a"), false)
+  end)
+
+  it("remembers only whom it may hold back", function()
+    local rate, core = require "septet.rate", require "septet.core"
+    local pace = rate.pacer({ "1/s", per = function(url) return url end }, nil)
+    collectgarbage()
+    local before = collectgarbage "count"
+    local now, at = core.now, 0
+    core.now = function() return at end -- no one waits here: each key is new
+    for i = 1, 20000 do
+      at = at + 0.01
+      pace("key" .. i)
+    end
+    core.now = now
+    collectgarbage()
+    equal(collectgarbage "count" - before < 4000, true) -- kilobytes; 20 000 windows have 15 MB
+  end)
+
   it("is not used up by those who give up", function()
     local session <close> = http.session { rate = "1/s" }
     session:get(URL .. "/bytes/1")
