@@ -1,0 +1,103 @@
+-- Trying again: how long after, how often, and what is never tried again.
+local task, http = require "septet.task", require "septet.http"
+local retry = require "septet.retry"
+local origin = require "origin"
+
+local URL = origin.url
+
+local keys = 0
+
+-- A URL whose first n requests fail.
+local function failing(n, more)
+  keys = keys + 1
+  return ("%s/fail/%d?key=faults-%d%s"):format(URL, n, keys, more or "")
+end
+
+local function http_date(seconds)
+  return (os.date("!%a, %d %b %Y %H:%M:%S GMT", os.time() + seconds):gsub(" ", "%%20"))
+end
+
+describe("fault.40 http.40 a Retry-After", function()
+  it("of seconds is waited for", function()
+    local session <close> = http.session { retries = { backoff = 100, max_backoff = 100 } }
+    local t0 = task.now()
+    local r = session:get(failing(1, "&retry-after=1"))
+    equal({ r.status, r.attempts }, { 200, 2 })
+    equal(task.now() - t0 >= 1, true)
+    equal(session:get(failing(1, "&retry-after=0")).attempts, 2)
+  end)
+
+  it("of a date is waited for, and one that has passed is at once", function()
+    local session <close> = http.session { retries = { backoff = 100, max_backoff = 100 } }
+    equal(session:get(failing(1, "&retry-after=" .. http_date(1))).attempts, 2)
+    equal(session:get(failing(1, "&retry-after=" .. http_date(-86400))).attempts, 2)
+  end)
+
+  it("that is too long ends it", function()
+    local session <close> = http.session { retries = { backoff = 0.001, max_wait = 5 } }
+    for _, value in ipairs { "6", "1000000000000", ("9"):rep(400), http_date(3600) } do
+      local r = session:get(failing(1, "&retry-after=" .. value))
+      equal({ r.status, r.attempts }, { 503, 1 })
+    end
+    local r = session:get(failing(1, "&retry-after=4"), { timeout = 0.5 }) -- it would outlast the request
+    equal({ r.status, r.attempts }, { 503, 1 })
+  end)
+
+  it("that is none is as if there were none", function()
+    for _, value in ipairs { "-1", "soon", "1.5e3", "", "Mon,%2099%20Foo%202020%2000:00:00%20GMT", "0x10" } do
+      local session <close> = http.session { retries = { backoff = 0.001 } }
+      local r = session:get(failing(2, "&retry-after=" .. value))
+      equal({ r.status, r.attempts }, { 200, 3 }, value)
+    end
+  end)
+end)
+
+describe("http.40 what is tried again", function()
+  it("is no POST, unless a script says so", function()
+    local session <close> = http.session { retries = { backoff = 0.001 } }
+    equal(session:post(failing(1), { body = "x" }).status, 503)
+    equal(session:put(failing(1), { body = "x" }).status, 200)
+    equal(session:post(failing(1), { body = "x", retries = { methods = { "POST" }, backoff = 0.001 } }).status, 200)
+  end)
+
+  it("is as much as the budget of its origin allows", function()
+    local session <close> = http.session { retries = { attempts = 2, backoff = 0, budget = 0.1 } }
+    local tried_again = 0
+    for _ = 1, 100 do tried_again = tried_again + session:get(failing(9)).attempts - 1 end
+    -- Ten to begin with, and one for each ten requests.
+    equal(tried_again >= 10 and tried_again <= 20, true, tostring(tried_again))
+    equal(session:get("http://localhost:" .. origin.port .. "/fail/1?key=faults-other").attempts, 2)
+  end)
+end)
+
+describe("fault.41 a thousand that try again", function()
+  it("are spread over the time there is", function()
+    local policy = retry.policy({ attempts = 3, backoff = 1, max_backoff = 8 }, "session")
+    math.randomseed(20240607)
+    for attempts, window in ipairs { 1, 2 } do
+      local first, last, early = math.huge, 0, 0
+      for _ = 1, 1000 do
+        local delay = retry.delay(policy, attempts)
+        first, last = math.min(first, delay), math.max(last, delay)
+        early = early + (delay < window / 2 and 1 or 0)
+      end
+      equal(last <= window, true)
+      equal(last - first >= 0.8 * window, true)
+      equal(early > 400 and early < 600, true, tostring(early)) -- as many in one half as in the other
+    end
+  end)
+
+  it("do not multiply the load", function()
+    local session <close> = http.session { limit = 64, limit_per_host = 64,
+      retries = { attempts = 5, backoff = 0.001, budget = 0.1 } }
+    local mark = origin.mark()
+    local urls = {}
+    for i = 1, 1000 do urls[i] = failing(99) end
+    for _, r in ipairs(task.gather(task.map(function(url) return session:get(url) end, urls))) do
+      equal(r.status, 503)
+    end
+    local seen = #origin.requests(mark)
+    equal(seen >= 1010 and seen <= 1120, true, tostring(seen))
+    equal(session:stats().retries, seen - 1000)
+  end)
+end)
