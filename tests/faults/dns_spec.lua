@@ -1,7 +1,7 @@
 -- Names: what a DNS server may do to a request, and that none of it keeps the others.
 -- peers: dns
 local task, http = require "septet.task", require "septet.http"
-local origin = require "origin"
+local origin, process = require "origin", require "process"
 
 local DNS = os.getenv "SEPTET_DNS"
 
@@ -23,14 +23,6 @@ local function questions(host, kind)
     if event.name:lower():gsub("%.$", "") == host and (not kind or event.type == kind) then found = found + 1 end
   end
   return found
-end
-
--- Threads of this process.
-local function threads()
-  for line in io.lines "/proc/self/status" do
-    local count = line:match "^Threads:%s+(%d+)"
-    if count then return tonumber(count) end
-  end
 end
 
 local function new_session(options)
@@ -64,7 +56,7 @@ end)
 
 it("fault.3 http.13 a lookup that is cancelled ends at once, and leaves no thread", function()
   local session <close> = new_session { limit = 100, limit_per_host = 100 }
-  local before = threads()
+  local before = process.threads()
   for laps = 0, 5 do
     local tasks = {}
     for i = 1, 20 do tasks[i] = task.spawn(session.get, session, url(name "silent")) end
@@ -75,13 +67,13 @@ it("fault.3 http.13 a lookup that is cancelled ends at once, and leaves no threa
       task.sleep(0.005) -- the ticker's turn
     end)
   end
-  equal(threads(), before)
+  equal(process.threads(), before)
   equal(session:get(url(name "a-127-0-0-1")).status, 200)
 end)
 
 it("fault.4 five hundred dead names at once need no thread, and fail each", function()
   local session <close> = new_session { limit = 500 }
-  local before, most = threads(), 0
+  local before, most = process.threads(), 0
   local tasks = {}
   for i = 1, 500 do
     tasks[i] = task.spawn(session.get, session, url(name "silent"), { timeout = 0.2 })
@@ -89,7 +81,7 @@ it("fault.4 five hundred dead names at once need no thread, and fail each", func
   with_ticker(function()
     for _, t in ipairs(tasks) do
       raises_error({ kind = "HttpError", code = "timeout" }, t.await, t)
-      most = math.max(most, threads())
+      most = math.max(most, process.threads())
     end
   end)
   equal(most, before)
@@ -111,12 +103,12 @@ end)
 describe("http.13", function()
   it("a thousand requests to one cold name ask once", function()
     local session <close> = new_session { limit = 1000, limit_per_host = 1000 }
-    local host, before = name "a-127-0-0-1.late-50", threads()
+    local host, before = name "a-127-0-0-1.late-50", process.threads()
     local urls = {}
     for i = 1, 1000 do urls[i] = url(host) end
     for _, r in ipairs(task.gather(task.map(function(u) return session:get(u) end, urls))) do equal(r.status, 200) end
     equal({ questions(host, "A"), questions(host, "AAAA") }, { 1, 1 })
-    equal(threads(), before)
+    equal(process.threads(), before)
   end)
 
   it("an answer is kept for its time to live, by all sessions", function()

@@ -1,7 +1,7 @@
 -- Bodies that are read or made piece by piece, where one side stalls, ends or gives up.
 local task, http = require "septet.task", require "septet.http"
 local core = require "septet.core"
-local origin = require "origin"
+local origin, process = require "origin", require "process"
 
 local URL = origin.url
 local OK = "HTTP/1.1 200 OK\r\n"
@@ -17,13 +17,6 @@ local function read_with_pauses(stream, step)
     end
   end
   return n, core.digest("sha256", table.concat(pieces))
-end
-
-local function resident()
-  for line in io.lines "/proc/self/status" do
-    local n = line:match "^VmRSS:%s+(%d+)"
-    if n then return tonumber(n) end
-  end
 end
 
 describe("http.25 a reader that stalls", function()
@@ -64,7 +57,7 @@ describe("http.26 the same through a decoder", function()
   it("a bomb stops at the limit, read or gathered, at little cost", function()
     local session <close> = http.session { max_body = 1000000 }
     collectgarbage()
-    local before = resident()
+    local before = process.resident()
     for _ = 1, 3 do
       raises_error({ kind = "HttpError", code = "body_too_large" }, session.get, session, URL .. "/gzip?bytes=30000000")
       local stream <close> = session:stream("GET", URL .. "/gzip?bytes=30000000")
@@ -77,7 +70,7 @@ describe("http.26 the same through a decoder", function()
       end)
       equal(n <= 1000000, true)
     end
-    equal(resident() - before < 40 * 1024, true) -- kilobytes; sanitizers keep what was freed
+    equal(process.resident() - before < 40 * 1024, true) -- kilobytes
   end)
 end)
 

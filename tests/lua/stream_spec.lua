@@ -1,17 +1,9 @@
 -- septet.http: bodies that are read as they come, and bodies that are made as they are sent.
 local task, http = require "septet.task", require "septet.http"
-local origin = require "origin"
+local origin, process = require "origin", require "process"
 
 local URL = origin.url
 local MB = 1024 * 1024
-
--- Kilobytes of memory that the process has.
-local function resident()
-  for line in io.lines "/proc/self/status" do
-    local n = line:match "^VmRSS:%s+(%d+)"
-    if n then return tonumber(n) end
-  end
-end
 
 -- The pieces of an iterator.
 local function pieces_of(...)
@@ -131,13 +123,13 @@ end)
 describe("a reader that is slow", function()
   it("holds the sender up, and little memory", function()
     local session <close> = http.session()
-    local before = resident()
+    local before = process.resident()
     local r <close> = session:stream("GET", URL .. "/bytes/100000000")
     for _ = 1, 20 do
       task.sleep(0.005)
       equal(#r:read(1), 1)
     end
-    equal(resident() - before < 20 * 1024, true) -- kilobytes; the body has 100 MB
+    equal(process.resident() - before < 20 * 1024, true) -- kilobytes; the body has 100 MB
     local n = 20
     for piece in r:chunks() do n = n + #piece end
     equal(n, 100000000)
