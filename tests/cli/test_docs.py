@@ -158,6 +158,23 @@ class Conformance(harness.Case):
         self.assertGreater(len(rows), 100)
         self.assertCountEqual(rows, tests)
 
+    def test_each_fault_has_tests(self):
+        rows = re.findall(r"^\| `((?:fault|http)\.\w+)` \|", read("docs/faults.md"), re.M)
+        titles = {
+            "lua": r"""^ *(?:it|describe|in_order) *\(?["'](.*)""",
+            "py": r'''^ *"""(.*)''',
+            "c": r"^static void test_(\w+)\(",
+        }
+        tested = set()
+        for name in os.listdir(os.path.join(ROOT, "tests", "faults")):
+            ending = name.rpartition(".")[2]
+            for title in re.findall(titles.get(ending, "$^"), read(os.path.join("tests", "faults", name)), re.M):
+                tested.update(re.findall(r"(?:fault|http)\.\w+", title))
+                tested.update("%s.%s" % found for found in re.findall(r"(fault|http)_(\d+)", title))
+        self.assertEqual(len(rows), 44 + 48 + 3)
+        self.assertEqual(sorted(set(rows) - tested), [])
+        self.assertEqual(sorted(tested - set(rows)), [])
+
     def test_the_rows_that_other_pages_name_are_there(self):
         rows = set(re.findall(r"^\| `([\w.]+)` \|", read("docs/conformance.md"), re.M))
         areas = "|".join(sorted({row.split(".")[0] for row in rows}))
