@@ -1,5 +1,5 @@
 /* Cancelling a request, and freeing everything, wherever requests are. */
-#include "rig.h"
+#include "loop/rig.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -78,7 +78,7 @@ static void assert_silent(struct fetch *f)
     assert_int_equal(f->calls, 0);
 }
 
-static void test_cancel_before_the_first_lap(void **state)
+static void test_http_14_cancel_before_the_first_lap(void **state)
 {
     (void)state;
     struct fetch *f = get("/bytes/1");
@@ -87,7 +87,7 @@ static void test_cancel_before_the_first_lap(void **state)
     assert_silent(f);
 }
 
-static void test_cancel_queued_lets_the_next_one_on(void **state)
+static void test_http_14_cancel_queued_lets_the_next_one_on(void **state)
 {
     (void)state;
     spt_session_free(rig.session);
@@ -102,7 +102,7 @@ static void test_cancel_queued_lets_the_next_one_on(void **state)
     assert_silent(b);
 }
 
-static void test_cancel_while_resolving_returns_at_once(void **state)
+static void test_http_14_cancel_while_resolving_returns_at_once(void **state)
 {
     (void)state;
     hold_lookups(true);
@@ -115,7 +115,43 @@ static void test_cancel_while_resolving_returns_at_once(void **state)
     wait_for_lookups(0);
 }
 
-static void test_time_limit_while_resolving(void **state)
+/* A session whose names are asked of a server that never answers. Returns its descriptor. */
+static int ask_nobody(void)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof a;
+    char server[32];
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    snprintf(server, sizeof server, "127.0.0.1:%u", ntohs(a.sin_port));
+    struct spt_session_config config = {.limit = 64, .limit_per_host = 64, .resolver = server};
+    spt_session_free(rig.session);
+    assert_int_equal(spt_session_new(&rig.session, rig.driver, &config), SEPTET_OK);
+    return fd;
+}
+
+static bool was_asked(void *fd)
+{
+    char byte;
+    return recv(*(int *)fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+static void test_http_14_cancel_while_our_own_resolver_asks(void **state)
+{
+    (void)state;
+    int fd = ask_nobody();
+    struct fetch *a = get("http://slow.invalid/"), *b = get("http://slow.invalid/");
+    turn_until(was_asked, &fd);
+    cancel(a, SPT_PHASE_RESOLVING);
+    spt_loop_turn(rig.loop, false);
+    cancel(b, SPT_PHASE_RESOLVING);
+    close(fd);
+    assert_silent(a);
+    assert_silent(b);
+}
+
+static void test_http_12_time_limit_while_resolving(void **state)
 {
     (void)state;
     hold_lookups(true);
@@ -129,7 +165,7 @@ static void test_time_limit_while_resolving(void **state)
     fetch_ok("/bytes/1", 200);
 }
 
-static void test_cancel_while_connecting(void **state)
+static void test_http_14_cancel_while_connecting(void **state)
 {
     char url[64];
     (void)state;
@@ -147,7 +183,7 @@ static void test_cancel_while_connecting(void **state)
     assert_silent(last);
 }
 
-static void test_cancel_in_the_tls_handshake(void **state)
+static void test_http_14_cancel_in_the_tls_handshake(void **state)
 {
     char url[64];
     (void)state;
@@ -159,7 +195,7 @@ static void test_cancel_in_the_tls_handshake(void **state)
     assert_silent(f);
 }
 
-static void test_time_limit_in_the_tls_handshake(void **state)
+static void test_http_12_time_limit_in_the_tls_handshake(void **state)
 {
     char url[64];
     (void)state;
@@ -173,7 +209,7 @@ static void test_time_limit_in_the_tls_handshake(void **state)
     close(fd);
 }
 
-static void test_cancel_while_sending(void **state)
+static void test_http_14_cancel_while_sending(void **state)
 {
     enum { N = 32 << 20 };
     char url[64];
@@ -192,7 +228,7 @@ static void test_cancel_while_sending(void **state)
     assert_silent(f);
 }
 
-static void test_cancel_while_waiting_and_receiving(void **state)
+static void test_http_14_cancel_while_waiting_and_receiving(void **state)
 {
     (void)state;
     struct fetch *a = get("/stall"), *b = get("/stall?after=10&length=100");
@@ -205,7 +241,69 @@ static void test_cancel_while_waiting_and_receiving(void **state)
     assert_silent(b);
 }
 
-static void test_cancel_once_done_does_nothing(void **state)
+static void take_no_news(struct spt_request *r)
+{
+    (void)r;
+}
+
+static bool is_paused(void *f)
+{
+    const struct spt_request *r = &((struct fetch *)f)->request;
+    return r->in_paused || r->out_paused;
+}
+
+/* A stream that is paused, because nobody reads it. */
+static struct fetch *get_paused(void)
+{
+    struct fetch *f = prepare("/bytes/8000000");
+    f->request.high_water = 65536;
+    f->request.on_news = take_no_news;
+    start(f);
+    turn_until(is_paused, f);
+    return f;
+}
+
+static void test_http_14_cancel_of_a_paused_stream(void **state)
+{
+    (void)state;
+    struct fetch *f = get_paused();
+    assert_true(rig.session->paused == 1);
+    cancel(f, SPT_PHASE_RECEIVING);
+    assert_int_equal(rig.session->paused, 0);
+    assert_int_equal(spt_driver_sockets(rig.driver), 0);
+    assert_silent(f);
+}
+
+/* Its reader has just made room, and the lap that would let it go on has not come. */
+static void test_http_14_cancel_of_a_stream_about_to_go_on(void **state)
+{
+    (void)state;
+    struct fetch *f = get_paused();
+    f->request.taken = f->request.body_in.len;
+    spt_request_go_on(&f->request);
+    cancel(f, SPT_PHASE_RECEIVING);
+    assert_int_equal(rig.session->paused, 0);
+    assert_silent(f);
+}
+
+static void test_http_14_cancel_of_an_upload_that_waits_for_its_source(void **state)
+{
+    (void)state;
+    struct spt_upload upload;
+    spt_upload_init(&upload);
+    struct fetch *f = prepare("/echo");
+    f->request.method = "POST";
+    f->request.upload = &upload;
+    f->request.on_news = take_no_news;
+    start(f);
+    turn_until(is_paused, f);
+    cancel(f, SPT_PHASE_SENDING);
+    assert_int_equal(spt_driver_sockets(rig.driver), 0);
+    spt_upload_release(&upload);
+    assert_silent(f);
+}
+
+static void test_http_14_cancel_once_done_does_nothing(void **state)
 {
     (void)state;
     struct fetch *f = fetch_ok("/bytes/7", 200);
@@ -222,7 +320,7 @@ static void cancel_the_rest(struct fetch *f)
 }
 
 /* All are over when the first of them is delivered: the others are not any more. */
-static void test_cancel_of_what_is_over_and_not_delivered(void **state)
+static void test_http_14_cancel_of_what_is_done_but_undrained(void **state)
 {
     (void)state;
     rig.after_done = cancel_the_rest;
@@ -236,29 +334,8 @@ static void test_cancel_of_what_is_over_and_not_delivered(void **state)
     assert_int_equal(rig.fetches[0].calls, 1);
 }
 
-/* A loop of connecting and cancelling makes the same number come back at once. */
-static void test_descriptor_numbers_come_back_at_once(void **state)
-{
-    (void)state;
-    fetch_ok("/close", 200);
-    uint32_t gens = rig.driver->sockets.gens;
-    for (int i = 0; i < 100; i++) {
-        struct fetch *f = get("/stall");
-        reach(f, SPT_PHASE_WAITING);
-        spt_request_cancel(&f->request);
-        rig.started--;
-        spt_request_release(&f->request);
-        memset(f, 0, sizeof *f);
-        fetch_ok("/close", 200);
-        spt_request_release(&rig.fetches[--rig.started].request);
-        memset(&rig.fetches[rig.started], 0, sizeof *f);
-    }
-    assert_int_equal(rig.driver->sockets.gens - gens, 200);
-    assert_true(rig.driver->sockets.cap <= 64); /* and no other numbers were needed */
-}
-
 /* Some hundred requests, each cancelled at a turn that a fixed seed chooses. */
-static void test_cancel_at_arbitrary_moments(void **state)
+static void test_http_14_cancel_at_arbitrary_moments(void **state)
 {
     static const char *const paths[] = {"/delay/0.001",    "/bytes/20000",
                                         "/close?bytes=10", "/chunked?chunks=20&size=100",
@@ -287,20 +364,24 @@ static void test_cancel_at_arbitrary_moments(void **state)
     fetch_ok("/bytes/1", 200);
 }
 
-static void test_driver_is_freed_with_requests_in_every_phase(void **state)
+static void test_http_24_the_driver_is_freed_with_requests_in_every_phase(void **state)
 {
     char mute[64], tls[64], full[64];
     (void)state;
     int a = mute_listener(mute, sizeof mute, "http"), b = mute_listener(tls, sizeof tls, "https");
     int c = mute_listener(full, sizeof full, "http");
+    int d = ask_nobody();
     listen(c, 0);
+    get("http://slow.invalid/");
+    turn_until(was_asked, &d);
+    rig.session = rig_session(64, 64); /* the driver frees the other one */
     hold_lookups(true);
     fetch_ok("/bytes/1", 200);
     get("http://slow.invalid/");
     for (int i = 0; i < 8; i++)
         get(full);
     struct fetch *in_tls = get(tls), *waiting = get(mute);
-    struct fetch *receiving = get("/stall?after=10&length=100");
+    struct fetch *receiving = get("/stall?after=10&length=100"), *paused = get_paused();
     reach(in_tls, SPT_PHASE_TLS);
     reach(waiting, SPT_PHASE_WAITING);
     reach(receiving, SPT_PHASE_RECEIVING);
@@ -312,31 +393,35 @@ static void test_driver_is_freed_with_requests_in_every_phase(void **state)
     rig.session = NULL;
     spt_loop_turn(rig.loop, false);
     assert_int_equal(rig.done, done);
-    assert_int_equal(queued->calls, 0);
+    assert_int_equal(queued->calls + paused->calls, 0);
     hold_lookups(false);
     wait_for_lookups(0);
     close(a);
     close(b);
     close(c);
+    close(d);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_cancel_before_the_first_lap),
-        TEST(test_cancel_queued_lets_the_next_one_on),
-        TEST(test_cancel_while_resolving_returns_at_once),
-        TEST(test_time_limit_while_resolving),
-        TEST(test_cancel_while_connecting),
-        TEST(test_cancel_in_the_tls_handshake),
-        TEST(test_time_limit_in_the_tls_handshake),
-        TEST(test_cancel_while_sending),
-        TEST(test_cancel_while_waiting_and_receiving),
-        TEST(test_cancel_once_done_does_nothing),
-        TEST(test_cancel_of_what_is_over_and_not_delivered),
-        TEST(test_descriptor_numbers_come_back_at_once),
-        TEST(test_cancel_at_arbitrary_moments),
-        TEST(test_driver_is_freed_with_requests_in_every_phase),
+        TEST(test_http_14_cancel_before_the_first_lap),
+        TEST(test_http_14_cancel_queued_lets_the_next_one_on),
+        TEST(test_http_14_cancel_while_resolving_returns_at_once),
+        TEST(test_http_14_cancel_while_our_own_resolver_asks),
+        TEST(test_http_12_time_limit_while_resolving),
+        TEST(test_http_14_cancel_while_connecting),
+        TEST(test_http_14_cancel_in_the_tls_handshake),
+        TEST(test_http_12_time_limit_in_the_tls_handshake),
+        TEST(test_http_14_cancel_while_sending),
+        TEST(test_http_14_cancel_while_waiting_and_receiving),
+        TEST(test_http_14_cancel_of_a_paused_stream),
+        TEST(test_http_14_cancel_of_a_stream_about_to_go_on),
+        TEST(test_http_14_cancel_of_an_upload_that_waits_for_its_source),
+        TEST(test_http_14_cancel_once_done_does_nothing),
+        TEST(test_http_14_cancel_of_what_is_done_but_undrained),
+        TEST(test_http_14_cancel_at_arbitrary_moments),
+        TEST(test_http_24_the_driver_is_freed_with_requests_in_every_phase),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,90 @@
+-- Pools of connections: how many are made at once, how many are kept, and who else runs meanwhile.
+local task, http = require "septet.task", require "septet.http"
+local origin = require "origin"
+
+local MANY = 1000
+
+-- So many names of the origin, each a host of its own, and a session that knows them.
+local function hosts(n, options, path)
+  local urls = {}
+  options.resolve = {}
+  for i = 1, n do
+    local name = ("h%d.test:%d"):format(i, origin.port)
+    options.resolve[name] = "127.0.0.1"
+    urls[i] = ("http://%s%s"):format(name, path)
+  end
+  return urls, http.session(options)
+end
+
+it("http.8 no connection is dropped while fewer are open than are kept, and no more are kept", function()
+  local KEPT = 256
+  local urls, session = hosts(KEPT + 50, { limit = 2 }, "/bytes/1")
+  local first <close> = session
+  for i = 1, KEPT do
+    equal(first:get(urls[i]).status, 200)
+    equal(first:stats().connections, i)
+  end
+  for i = 1, KEPT do first:get(urls[i]) end
+  equal(first:stats().connections_made, KEPT)
+  equal(first:stats().connections_reused, KEPT)
+  for i = KEPT + 1, KEPT + 50 do
+    first:get(urls[i])
+    equal(first:stats().connections <= KEPT, true, first:stats().connections)
+  end
+  equal(first:stats().connections >= KEPT - 1, true, first:stats().connections)
+  first:get(urls[KEPT + 50])
+  equal(first:stats().connections_reused, KEPT + 1, "the last one used is not the one that goes")
+end)
+
+-- All of them are at the origin at once.
+local function all_wait_at_the_origin(session, urls)
+  local mark = origin.mark()
+  local list = task.map(function(url) session:get(url) end, urls)
+  origin.eventually(function() return #origin.requests(mark, "/stall") == #urls end)
+  equal(session:stats().active, #urls)
+  equal(session:stats().connections, #urls)
+  for _, t in ipairs(list) do t:cancel() end
+  task.wait(list)
+  equal(session:stats().connections, 0)
+end
+
+local function all_succeed(session, urls)
+  for _, status in ipairs(task.gather(task.map(function(url) return session:get(url).status end, urls))) do
+    equal(status, 200)
+  end
+  equal(session:stats().connections_made + session:stats().connections_reused, #urls)
+  equal(session:stats().failed, 0)
+end
+
+it("http.18 a thousand requests to one host at once", function()
+  local session <close> = http.session { limit = MANY, limit_per_host = MANY }
+  local urls, stalls = {}, {}
+  for i = 1, MANY do urls[i], stalls[i] = origin.url .. "/bytes/1", origin.url .. "/stall" end
+  all_succeed(session, urls)
+  all_wait_at_the_origin(session, stalls)
+  equal(session:get(urls[1]).status, 200)
+end)
+
+it("http.18 a request to each of a thousand hosts at once", function()
+  local urls, session = hosts(MANY, { limit = MANY }, "/bytes/1")
+  local all <close> = session
+  all_succeed(all, urls)
+  for i, url in ipairs(urls) do urls[i] = url:gsub("/bytes/1$", "/stall") end
+  all_wait_at_the_origin(all, urls)
+  equal(all:get(origin.url .. "/bytes/1").status, 200)
+end)
+
+it("http.46 tasks that are always ready do not keep requests waiting", function()
+  local session <close> = http.session()
+  local done, laps = false, 0
+  local busy = task.spawn(function()
+    while not done do
+      task.sleep(0)
+      laps = laps + 1
+    end
+  end)
+  for i = 1, 20 do equal(#session:get(origin.url .. "/bytes/" .. i * 1000).body, i * 1000) end
+  done = true
+  busy:await()
+  equal(laps > 0, true)
+end)
