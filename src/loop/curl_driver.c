@@ -297,6 +297,7 @@ bool spt_driver_drain(struct spt_driver *driver)
         run_session(SPT_OF(link, struct spt_session, pending));
     run_pokes(driver);
     spt_sockets_apply(&driver->sockets);
+    driver->looks = spt_loop_polls(driver->loop);
     any |= deliver(driver);
     return any || spt_driver_due(driver) == 0;
 }

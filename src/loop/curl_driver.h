@@ -201,6 +201,7 @@ struct spt_request {
     struct spt_origin *origin;
     struct spt_easy *easy;
     enum spt_phase phase;
+    uint64_t look; /* of the driver's looks: that after which a limit has passed; 0: none has */
     uint64_t t_start_ns, t_admitted_ns, t_phase_ns, t_byte_ns; /* stamps */
 };
 

@@ -35,6 +35,7 @@ struct spt_driver {
     unsigned pooled;
     unsigned requests; /* queued or in flight */
     uint64_t now_ns;   /* when libcurl was last entered for a socket */
+    uint64_t looks;    /* polls of the loop of which all was run that they brought */
     struct spt_url_checker urls;
     const char *encodings; /* what libcurl can decode; static */
     bool in_curl;          /* inside a call into libcurl: its callbacks may not call it */

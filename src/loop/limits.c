@@ -92,17 +92,33 @@ static void explain(struct spt_request *r, const char *reason, uint64_t now_ns)
              spt_phase_word(r->failure.phase), waited);
 }
 
+/* A script that ran for long keeps the loop from its sockets: a limit has passed only where they were looked at
+ * once more since it was due. */
+static bool was_looked_at(struct spt_request *r)
+{
+    const struct spt_driver *driver = r->session->driver;
+    if (!r->look)
+        r->look = driver->looks + 1;
+    return driver->looks >= r->look;
+}
+
 static void on_limit(struct spt_timer *timer)
 {
     struct spt_request *r = SPT_OF(timer, struct spt_request, timer);
+    struct spt_timers *timers = r->session->driver->timers;
     uint64_t now_ns = spt_loop_now(r->session->driver->loop);
     const char *reason = NULL;
     if (r->phase == SPT_PHASE_SENDING)
         look_at_upload(r, now_ns);
     uint64_t due_ns = due(r, &reason);
     if (due_ns > now_ns) {
+        r->look = 0;
         if (due_ns != SPT_NEVER)
-            spt_timer_start(r->session->driver->timers, timer, due_ns, on_limit);
+            spt_timer_start(timers, timer, due_ns, on_limit);
+        return;
+    }
+    if (!was_looked_at(r)) {
+        spt_timer_start(timers, timer, now_ns, on_limit);
         return;
     }
     explain(r, reason, now_ns);

@@ -29,6 +29,7 @@ struct spt_loop {
     unsigned holds; /* handles that are not closed yet, ours and others' */
     unsigned jobs;  /* holds that are requests in the thread pool */
     unsigned refs;  /* reasons for the loop to go on */
+    uint64_t polls; /* that have returned */
     spt_drain_fn *drain;
     void *ud;
 };
@@ -131,6 +132,7 @@ static void on_prepare(uv_prepare_t *prepare)
 
 static void on_check(uv_check_t *check)
 {
+    ((struct spt_loop *)check->data)->polls++;
     drain(check->data);
 }
 
@@ -231,6 +233,11 @@ void spt_loop_wake(struct spt_loop *loop)
 void spt_loop_wake_async(struct spt_loop *loop)
 {
     uv_async_send(&loop->async);
+}
+
+uint64_t spt_loop_polls(const struct spt_loop *loop)
+{
+    return loop->polls;
 }
 
 uv_loop_t *spt_loop_uv(struct spt_loop *loop)

@@ -37,6 +37,9 @@ void spt_loop_wake(struct spt_loop *loop);
 /* The same from any thread or a signal handler. */
 void spt_loop_wake_async(struct spt_loop *loop);
 
+/* How often it has waited for the world, or looked at it, until now. */
+uint64_t spt_loop_polls(const struct spt_loop *loop);
+
 uv_loop_t *spt_loop_uv(struct spt_loop *loop);
 
 /* The clock of everything, in nanoseconds: CLOCK_MONOTONIC, fresh at each call, or a virtual one. */

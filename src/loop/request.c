@@ -391,7 +391,7 @@ int spt_request_start(struct spt_session *session, struct spt_request *r)
     spt_lookup_init(&r->lookup, NULL);
     r->session = session;
     r->easy = NULL;
-    r->t_admitted_ns = 0;
+    r->t_admitted_ns = r->look = 0;
     r->t_start_ns = spt_loop_now(driver->loop);
     r->head.max = SPT_HEAD_MAX;
     r->body_in.max = r->high_water ? SIZE_MAX / 2 : r->max_body;

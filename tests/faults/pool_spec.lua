@@ -88,3 +88,42 @@ it("http.46 tasks that are always ready do not keep requests waiting", function(
   busy:await()
   equal(laps > 0, true)
 end)
+
+-- Runs for so many seconds without letting anybody else run.
+local function hog(seconds)
+  local until_ns = os.clock() + seconds -- of this process alone: what else the machine does only makes it longer
+  while os.clock() < until_ns do end
+end
+
+it("http.47 a script that runs for long is no reason for a request to time out", function()
+  local session <close> = http.session { timeout = { first_byte = 1, idle = 1 } }
+  session:get(origin.url .. "/bytes/1")
+  local head = task.spawn(session.get, session, origin.url .. "/delay/0.1?bytes=5")
+  local body = task.spawn(session.get, session, origin.url .. "/drip?bytes=4&interval=0.05")
+  local whole = task.spawn(session.get, session, origin.url .. "/delay/0.1?bytes=6", { timeout = 1 })
+  local sent = task.spawn(session.post, session, origin.url .. "/echo", { body = ("x"):rep(8000000) })
+  local stalled = task.spawn(session.get, session, origin.url .. "/stall")
+  task.sleep(0.02)
+  hog(1.2)
+  equal(#head:await().body, 5)
+  equal(#body:await().body, 4)
+  equal(#whole:await().body, 6)
+  equal(sent:await().status, 200)
+  raises_error({ code = "timeout", reason = "first_byte" }, stalled.await, stalled)
+end)
+
+it("http.47 after a script that ran for long each timer fires once, in order", function()
+  local fired = {}
+  local list = {}
+  for i = 1, 10 do
+    list[i] = task.spawn(function()
+      task.sleep(0.03 * i)
+      fired[#fired + 1] = i
+    end)
+  end
+  turns(1)
+  hog(0.4)
+  equal(#fired, 0)
+  task.wait(list)
+  equal(fired, { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 })
+end)
