@@ -151,6 +151,7 @@ void spt_session_remove(struct spt_request *r)
     enter_curl(driver);
     curl_multi_remove_handle(r->session->multi, r->easy->curl);
     leave_curl(driver);
+    driver->running--;
 }
 
 CURLMcode spt_session_add(struct spt_request *r)
@@ -159,6 +160,7 @@ CURLMcode spt_session_add(struct spt_request *r)
     enter_curl(session->driver);
     CURLMcode rc = curl_multi_add_handle(session->multi, r->easy->curl);
     leave_curl(session->driver);
+    session->driver->running += rc == CURLM_OK;
     return rc;
 }
 
@@ -258,6 +260,40 @@ static void run_wakes(struct spt_driver *driver)
     }
 }
 
+void spt_driver_spare_descriptors(struct spt_driver *driver, bool spare)
+{
+    struct spt_link *head = &driver->sessions;
+    for (struct spt_link *l = head->next; l != head; l = l->next) {
+        struct spt_session *s = SPT_OF(l, struct spt_session, link);
+        if (s->multi)
+            curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, spare ? 1L : s->kept);
+    }
+}
+
+void spt_driver_freed(struct spt_driver *driver)
+{
+    if (spt_link_alone(&driver->starved))
+        return;
+    driver->freed++;
+    spt_loop_wake(driver->loop);
+}
+
+/* One for each descriptor that came back; all, once nothing runs from which one could come. */
+static void run_starved(struct spt_driver *driver)
+{
+    struct spt_link *link;
+    if (spt_link_alone(&driver->starved) && driver->freed == 0)
+        return;
+    while ((driver->freed > 0 || driver->running == 0) && (link = spt_list_pop(&driver->starved))) {
+        driver->freed -= driver->freed > 0;
+        spt_request_resolved(SPT_OF(link, struct spt_request, starved));
+    }
+    if (!spt_link_alone(&driver->starved))
+        return;
+    driver->freed = 0;
+    spt_driver_spare_descriptors(driver, false);
+}
+
 static bool deliver_news(struct spt_driver *driver)
 {
     struct spt_link batch, *link;
@@ -293,6 +329,7 @@ bool spt_driver_drain(struct spt_driver *driver)
     spt_list_splice(&batch, &driver->pending);
     bool any = spt_names_drain(driver);
     run_wakes(driver);
+    run_starved(driver);
     while ((link = spt_list_pop(&batch)))
         run_session(SPT_OF(link, struct spt_session, pending));
     run_pokes(driver);
@@ -305,7 +342,8 @@ bool spt_driver_drain(struct spt_driver *driver)
 uint64_t spt_driver_due(const struct spt_driver *driver)
 {
     bool idle = spt_link_alone(&driver->pending) && spt_link_alone(&driver->finished) &&
-                spt_link_alone(&driver->news) && spt_link_alone(&driver->wakes);
+                spt_link_alone(&driver->news) && spt_link_alone(&driver->wakes) &&
+                driver->freed == 0;
     return idle && !spt_names_due(driver) ? SPT_NEVER : 0;
 }
 
@@ -353,6 +391,7 @@ int spt_driver_new(struct spt_driver **out, struct spt_loop *loop, struct spt_ti
     spt_link_init(&driver->news);
     spt_link_init(&driver->wakes);
     spt_link_init(&driver->pokes);
+    spt_link_init(&driver->starved);
     spt_link_init(&driver->resolvers);
     spt_link_init(&driver->pool);
     *out = driver;
@@ -419,7 +458,7 @@ unsigned spt_driver_requests(const struct spt_driver *driver)
 
 static int make_multi(struct spt_session *session, unsigned limit)
 {
-    long kept = 2L * limit > CONNECTIONS_MIN ? 2L * limit : CONNECTIONS_MIN;
+    session->kept = 2L * limit > CONNECTIONS_MIN ? 2L * limit : CONNECTIONS_MIN;
     session->multi = curl_multi_init();
     if (!session->multi)
         return SEPTET_ENOMEM;
@@ -427,7 +466,7 @@ static int make_multi(struct spt_session *session, unsigned limit)
     curl_multi_setopt(session->multi, CURLMOPT_SOCKETDATA, session);
     curl_multi_setopt(session->multi, CURLMOPT_TIMERFUNCTION, on_timer);
     curl_multi_setopt(session->multi, CURLMOPT_TIMERDATA, session);
-    curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, kept);
+    curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, session->kept);
     return SEPTET_OK;
 }
 

@@ -194,6 +194,7 @@ struct spt_request {
     struct spt_link link; /* in the origin's queue, the lap's adds, the flight, or the finished */
     struct spt_link news; /* in the driver's news */
     struct spt_link wake; /* in the driver's wakes */
+    struct spt_link starved; /* in the driver's starved */
     bool in_paused, out_paused;
     bool named; /* the session's policy allows it by its name */
     struct spt_lookup lookup;

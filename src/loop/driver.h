@@ -30,6 +30,9 @@ struct spt_driver {
     struct spt_link news;      /* requests whose on_news is to be called */
     struct spt_link wakes;     /* requests that may go on after a pause */
     struct spt_link pokes;     /* handles to be woken, see easy.c */
+    struct spt_link starved;   /* requests for which there was no descriptor */
+    unsigned freed;            /* descriptors that may have come back since, and were not tried */
+    unsigned running;          /* handles in the multis */
     struct spt_link resolvers; /* private to names.c */
     struct spt_link pool;      /* handles at rest, the last used first */
     unsigned pooled;
@@ -54,6 +57,7 @@ struct spt_session {
     struct spt_link pending;   /* in the driver's pending */
     struct spt_link flight;    /* requests in the multi */
     unsigned paused;           /* ... that wait for their readers */
+    long kept;                 /* connections at most, used or idle */
     struct spt_timer timer;    /* stands for due_ns, armed no later than it */
     uint64_t due_ns;           /* when libcurl wants to run, SPT_NEVER for not at all */
     bool kick;                 /* it wants to run now */
@@ -90,6 +94,9 @@ void spt_session_touch(struct spt_session *session);
 
 /* libcurl, entered to pause a transfer in some directions and to have it go on in the others. */
 CURLcode spt_easy_pause(struct spt_easy *easy, int directions);
+
+/* No more idle connections are kept, one going with each request that ends; or as many as usual. */
+void spt_driver_spare_descriptors(struct spt_driver *driver, bool spare);
 
 /* Puts the handle of a request into its session's multi, and takes it out. */
 CURLMcode spt_session_add(struct spt_request *r);

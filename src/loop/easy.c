@@ -79,7 +79,9 @@ static int on_close_socket(void *ud, curl_socket_t fd)
 {
     struct spt_driver *driver = ud;
     spt_sockets_close(&driver->sockets, fd);
-    return close(fd);
+    int rc = close(fd);
+    spt_driver_freed(driver);
+    return rc;
 }
 
 /* 0 where there is none. */

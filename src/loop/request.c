@@ -2,6 +2,7 @@
  * them. What libcurl makes of a transfer is judged here; the multi is curl_driver.c's. */
 #include "loop/request.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,14 +38,17 @@ static void detach(struct spt_request *r, bool doubtful)
         spt_admission_withdraw(&session->admission, r->origin, &r->link);
     } else {
         spt_link_remove(&r->link);
-        if (r->easy)
+        if (r->easy) {
             spt_easy_put(r, doubtful);
+            spt_driver_freed(driver);
+        }
         spt_admission_leave(&session->admission, r->origin);
     }
     spt_limits_stop(r, driver);
     spt_body_stop(r);
     spt_link_remove(&r->news);
     spt_link_remove(&r->wake);
+    spt_link_remove(&r->starved);
     spt_lookup_cancel(&r->lookup);
     r->origin = NULL;
     r->session = NULL;
@@ -141,6 +145,8 @@ static void fail(struct spt_request *r, const char *code, const char *reason, co
 
 void spt_request_timed_out(struct spt_request *r)
 {
+    if (!spt_link_alone(&r->starved) && strcmp(r->failure.reason, "connect") == 0)
+        fail(r, "connect", "too_many_files", strerror(EMFILE));
     struct spt_failure failure = r->failure; /* libcurl may write its own words as it ends it */
     if (r->easy)
         spt_session_remove(r);
@@ -230,8 +236,36 @@ static void fail_memory(struct spt_request *r)
     finish(r, true);
 }
 
+/* No descriptor was left for it, and another request may give one back. */
+static bool is_starved(const struct spt_request *r, CURLcode code)
+{
+    int error = r->easy->open_errno;
+    return code == CURLE_COULDNT_CONNECT && (error == EMFILE || error == ENFILE) &&
+           !r->easy->denial.reason && r->session->driver->running > 1;
+}
+
+/* Out of the multi until one comes back, or its limit passes. One that had waited keeps its place. */
+static void starve(struct spt_request *r)
+{
+    struct spt_link *list = &r->session->driver->starved;
+    spt_session_remove(r);
+    spt_easy_put(r, false);
+    r->failure.text[0] = '\0';
+    spt_driver_spare_descriptors(r->session->driver, true);
+    if (r->phase == SPT_PHASE_CONNECTING) {
+        spt_list_push_front(list, &r->starved);
+        return;
+    }
+    spt_limits_enter(r, SPT_PHASE_CONNECTING, spt_loop_now(r->session->driver->loop));
+    spt_list_push(list, &r->starved);
+}
+
 void spt_request_conclude(struct spt_request *r, CURLcode code)
 {
+    if (is_starved(r, code)) {
+        starve(r);
+        return;
+    }
     bool doubtful = code == CURLE_OUT_OF_MEMORY || code == CURLE_FAILED_INIT;
     bool stale = is_stale(r->easy, code);
     if (stale && r->upload && !spt_upload_rewind(r->upload))
@@ -385,6 +419,7 @@ int spt_request_start(struct spt_session *session, struct spt_request *r)
     spt_link_init(&r->link);
     spt_link_init(&r->news);
     spt_link_init(&r->wake);
+    spt_link_init(&r->starved);
     r->origin = enter(&session->admission, r, origin);
     if (!r->origin)
         return SEPTET_ENOMEM;

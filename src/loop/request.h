@@ -22,6 +22,9 @@ void spt_request_headed(struct spt_request *r);
 /* There is something to tell its caller. */
 void spt_request_tell(struct spt_request *r);
 
+/* A descriptor, or a connection that others may use, has come back. */
+void spt_driver_freed(struct spt_driver *driver);
+
 /* Its session is being closed. */
 void spt_request_end_closed(struct spt_request *r);
 

@@ -4,8 +4,38 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* --- a process that may have so many sockets of the driver's, and no more --- */
+
+static struct {
+    unsigned allowed;
+    unsigned asked; /* and how often it was asked for one */
+} limit = {.allowed = UINT_MAX};
+
+typedef int socket_fn(int, int, int);
+
+/* Stands in for the C library's. */
+int socket(int family, int type, int protocol)
+{
+    limit.asked++;
+    if (rig.driver && spt_driver_sockets(rig.driver) >= limit.allowed) {
+        errno = EMFILE;
+        return -1;
+    }
+    return ((socket_fn *)dlsym(RTLD_NEXT, "socket"))(family, type, protocol);
+}
+
+static int limited_setup(void **state)
+{
+    limit.allowed = UINT_MAX;
+    limit.asked = 0;
+    return rig_setup(state);
+}
+
+#define LIMITED(fn) cmocka_unit_test_setup_teardown(fn, limited_setup, rig_teardown)
 
 static int dead(int fd)
 {
@@ -95,11 +125,142 @@ static void test_http_19_a_file_of_the_thread_pool_takes_the_number_of_a_socket(
     unlink(path);
 }
 
+static bool is_waiting(void *f)
+{
+    return !spt_link_alone(&((struct fetch *)f)->request.starved);
+}
+
+static void on_pause_over(struct spt_timer *t)
+{
+    (void)t;
+}
+
+static bool is_over(void *timer)
+{
+    return !((struct spt_timer *)timer)->armed;
+}
+
+/* Turns the loop for so long, and tells how often it turned. */
+static uint64_t turns_in(uint64_t ns)
+{
+    struct spt_timer pause = {0};
+    uint64_t before = spt_loop_polls(rig.loop);
+    spt_timer_start(&rig.timers, &pause, spt_loop_now(rig.loop) + ns, on_pause_over);
+    turn_until(is_over, &pause);
+    return spt_loop_polls(rig.loop) - before;
+}
+
+static void test_http_20_fault_42_requests_wait_for_a_descriptor(void **state)
+{
+    (void)state;
+    limit.allowed = 2;
+    struct fetch *a = get("/stall"), *b = get("/stall"), *waiting[6];
+    reach(a, SPT_PHASE_WAITING);
+    reach(b, SPT_PHASE_WAITING);
+    for (int i = 0; i < 6; i++)
+        waiting[i] = get(i % 2 ? "/close" : "/bytes/10");
+    for (int i = 0; i < 6; i++)
+        turn_until(is_waiting, waiting[i]);
+    unsigned asked = limit.asked;
+    assert_true(turns_in(MS(50)) < 10); /* asleep */
+    assert_int_equal(limit.asked, asked);
+    assert_int_equal(rig.done, 0);
+    assert_int_equal(spt_request_phase(&waiting[0]->request), SPT_PHASE_CONNECTING);
+    spt_request_cancel(&a->request);
+    finish_all(6);
+    for (int i = 0; i < 6; i++) {
+        assert_null(waiting[i]->request.failure.code);
+        assert_int_equal(waiting[i]->request.status, 200);
+    }
+    assert_true(limit.asked - asked <= 24);
+    spt_request_cancel(&b->request);
+}
+
+static void test_http_20_fault_42_no_descriptor_until_the_limit(void **state)
+{
+    (void)state;
+    limit.allowed = 1;
+    struct fetch *holder = get("/stall"), *f = prepare("/bytes/10");
+    reach(holder, SPT_PHASE_WAITING);
+    f->request.connect_ns = MS(40);
+    start(f);
+    finish(f);
+    assert_failed(f, "connect", "too_many_files", "connect");
+    assert_true(f->request.times.total_ns >= (int64_t)MS(40));
+    struct fetch *total = prepare("/bytes/10");
+    total->request.deadline_ns = spt_loop_now(rig.loop) + MS(20);
+    start(total);
+    finish(total);
+    assert_failed(total, "timeout", "total", "connect");
+    struct fetch *cancelled = get("/bytes/10");
+    turn_until(is_waiting, cancelled);
+    spt_request_cancel(&cancelled->request);
+    assert_int_equal(cancelled->request.failure.phase, SPT_PHASE_CONNECTING);
+    limit.allowed = UINT_MAX;
+    fetch_ok("/bytes/10", 200);
+    spt_request_cancel(&holder->request);
+}
+
+static void test_http_20_fault_42_nothing_that_could_give_one_back(void **state)
+{
+    (void)state;
+    limit.allowed = 0;
+    struct fetch *a = get("/bytes/10"), *b = get("/bytes/10");
+    finish_all(2);
+    assert_failed(a, "connect", "too_many_files", NULL);
+    assert_failed(b, "connect", "too_many_files", NULL);
+    limit.allowed = UINT_MAX;
+    fetch_ok("/bytes/10", 200);
+}
+
+/* Each host's connection would stay open, idle, and keep the next host from having one. */
+static void test_http_20_fault_42_idle_connections_make_room(void **state)
+{
+    char hosts[12][64];
+    struct spt_session_config config = {.limit = 64, .limit_per_host = 64};
+    const char *resolve[12];
+    (void)state;
+    for (int i = 0; i < 12; i++) {
+        snprintf(hosts[i], sizeof hosts[i], "h%d.test:%s:127.0.0.1", i, strrchr(origin(), ':') + 1);
+        resolve[i] = hosts[i];
+    }
+    config.resolve = resolve;
+    config.n_resolve = 12;
+    spt_session_free(rig.session);
+    assert_int_equal(spt_session_new(&rig.session, rig.driver, &config), SEPTET_OK);
+    limit.allowed = 3;
+    for (int i = 0; i < 12; i++) {
+        char url[64];
+        snprintf(url, sizeof url, "http://h%d.test:%s/bytes/10", i, strrchr(origin(), ':') + 1);
+        get(url);
+    }
+    finish_all(12);
+    for (int i = 0; i < 12; i++)
+        assert_null(rig.fetches[i].request.failure.code);
+}
+
+static void test_http_20_fault_42_the_session_closes_while_they_wait(void **state)
+{
+    (void)state;
+    limit.allowed = 1;
+    struct fetch *holder = get("/stall"), *f = get("/bytes/10");
+    reach(holder, SPT_PHASE_WAITING);
+    turn_until(is_waiting, f);
+    spt_session_close(rig.session);
+    finish_all(2);
+    assert_failed(f, "closed", NULL, "connect");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_http_19_descriptor_numbers_come_back_at_once),
         TEST(test_http_19_a_file_of_the_thread_pool_takes_the_number_of_a_socket),
+        LIMITED(test_http_20_fault_42_requests_wait_for_a_descriptor),
+        LIMITED(test_http_20_fault_42_no_descriptor_until_the_limit),
+        LIMITED(test_http_20_fault_42_nothing_that_could_give_one_back),
+        LIMITED(test_http_20_fault_42_idle_connections_make_room),
+        LIMITED(test_http_20_fault_42_the_session_closes_while_they_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
