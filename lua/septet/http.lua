@@ -81,7 +81,7 @@ local function check_resolve(addresses)
     if type(address) ~= "string" or not address:match("^[%x.:%[%],]+$") then
       args.usage("bad option 'resolve' to 'session' (no address for '%s')", name)
     end
-    list[#list + 1] = name .. ":" .. address
+    list[#list + 1] = url.ascii(name) .. ":" .. address
   end
   return list
 end
@@ -106,7 +106,7 @@ local function check_rules(rules, name)
   local list = {}
   for i, rule in ipairs(type(rules) == "table" and rules or { false }) do
     if type(rule) ~= "string" then args.usage("bad option '%s' to 'session' (strings expected)", name) end
-    list[i] = rule
+    list[i] = url.ascii(rule)
   end
   if name == "allow" and #list == 0 then args.usage("bad option 'allow' to 'session' (at least one rule expected)") end
   return list

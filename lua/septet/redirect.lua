@@ -46,7 +46,7 @@ end
 ---@param response septet.Response
 ---@param hops integer how many redirects there were, with this one
 return function(hop, response, hops)
-  local target = response.redirect_url
+  local target = url.ascii(response.redirect_url)
   if hops > hop.redirects then
     error(redirect_error(hop, ("more than %d redirects"):format(hop.redirects), "limit"), 0)
   end
@@ -56,7 +56,7 @@ return function(hop, response, hops)
   if hop.url:match("^[Hh][Tt][Tt][Pp][Ss]:") and not target:match("^[Hh][Tt][Tt][Pp][Ss]:") then
     error(redirect_error(hop, "redirected from https to http", "denied"), 0)
   end
-  if url.origin(target) ~= url.origin(hop.url) then
+  if url.origin(target) ~= url.origin(url.ascii(hop.url)) then
     keep_headers(hop, is_public)
     hop.terms = hop.anonymous
   end

@@ -10,6 +10,16 @@ function url.origin(text)
   return (text:match("^(%a[%w+.-]*://[^/?#]*)") or ""):lower()
 end
 
+--- A URL, a host, or a rule for hosts, with a name that is not in ASCII as it goes over the wire; what is no name stays.
+---@param text string
+---@return string
+function url.ascii(text)
+  local head, name, rest = text:match("^(%a[%w+.-]*://)([^/?#\\:]*)(.*)$")
+  if not head then head, name, rest = text:match("^(%*?%.?)([^:]*)(.*)$") end
+  local ascii = name:find("[\128-\255]") and core.http_ascii(name)
+  return ascii and head .. ascii .. rest or text
+end
+
 --- The URL without what may be a password.
 ---@param text string
 ---@return string

@@ -196,7 +196,8 @@ struct spt_request {
     struct spt_link wake; /* in the driver's wakes */
     struct spt_link starved; /* in the driver's starved */
     bool in_paused, out_paused;
-    bool named; /* the session's policy allows it by its name */
+    char *ascii_url; /* owned: what `url` is where its host was not in ASCII; else NULL */
+    bool named;      /* the session's policy allows it by its name */
     struct spt_lookup lookup;
     struct spt_timer timer;
     struct spt_origin *origin;

@@ -113,8 +113,7 @@ static bool is_given_by_the_session(const struct spt_request *r, const char *nam
     return false;
 }
 
-/* An address needs no lookup; a proxy does it itself, or libcurl for the proxy; and a name that is not in ASCII is
- * libcurl's to translate. */
+/* An address needs no lookup; a proxy does it itself, or libcurl for the proxy. */
 static bool is_ours(const struct spt_request *r)
 {
     uint8_t v4[4];
@@ -125,9 +124,6 @@ static bool is_ours(const struct spt_request *r)
     size_t len = strcspn(name, ":");
     if (name[0] == '[')
         return false;
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)name[i] >= 128)
-            return false;
     if (len < sizeof host) {
         memcpy(host, name, len);
         host[len] = '\0';

@@ -11,6 +11,7 @@
 #include "loop/body.h"
 #include "loop/curl_error.h"
 #include "loop/easy.h"
+#include "loop/idn.h"
 #include "loop/limits.h"
 #include "loop/loop.h"
 #include "septet/septet.h"
@@ -373,13 +374,30 @@ static int check_method(struct spt_request *r)
     return refuse(r, "protocol", "method");
 }
 
+/* Everything that follows sees the host in ASCII. */
+static const char *check_url(struct spt_request *r, struct spt_url_checker *urls,
+                             const struct spt_url_origin **origin)
+{
+    char *text = r->failure.text;
+    const char *word = spt_url_check(urls, r->url, origin, text, sizeof r->failure.text);
+    if (!word || strcmp(word, SPT_URL_NOT_ASCII) != 0)
+        return word;
+    snprintf(text, sizeof r->failure.text, "the URL's host is no name");
+    word = spt_idn_url(r->url, &r->ascii_url);
+    if (word)
+        return word;
+    r->url = r->ascii_url;
+    word = spt_url_check(urls, r->url, origin, text, sizeof r->failure.text);
+    return word && strcmp(word, SPT_URL_NOT_ASCII) == 0 ? "host" : word;
+}
+
 static int check(struct spt_request *r, struct spt_url_checker *urls,
                  const struct spt_url_origin **origin)
 {
     int rc = check_method(r);
     if (rc != SEPTET_OK)
         return rc;
-    const char *word = spt_url_check(urls, r->url, origin, r->failure.text, sizeof r->failure.text);
+    const char *word = check_url(r, urls, origin);
     return word ? refuse(r, "url", word) : SEPTET_OK;
 }
 
@@ -457,7 +475,8 @@ void spt_request_release(struct spt_request *r)
     spt_buf_release(&r->head);
     spt_buf_release(&r->body_in);
     free(r->redirect_url);
-    r->redirect_url = NULL;
+    free(r->ascii_url);
+    r->redirect_url = r->ascii_url = NULL;
 }
 
 /* Empties a buffer for the next request, and frees it where it is larger than most need. */
@@ -473,6 +492,7 @@ void spt_request_reset(struct spt_request *r)
     reuse(&r->head);
     reuse(&r->body_in);
     free(r->redirect_url);
+    free(r->ascii_url);
     *r = (struct spt_request){.head = r->head, .body_in = r->body_in};
 }
 

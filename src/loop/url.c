@@ -136,6 +136,15 @@ static size_t authority_end(const char *url)
     return start + strcspn(url + start, "/?#\\");
 }
 
+/* A user before the host is what is wrong with a URL that has one. */
+static bool is_foreign(const char *url, size_t len)
+{
+    unsigned char high = 0;
+    for (size_t i = 0; i < len; i++)
+        high |= (unsigned char)url[i];
+    return high >= 128 && !memchr(url, '@', len);
+}
+
 const char *spt_url_check(struct spt_url_checker *c, const char *url,
                           const struct spt_url_origin **origin, char *text, size_t size)
 {
@@ -148,6 +157,8 @@ const char *spt_url_check(struct spt_url_checker *c, const char *url,
     if (len == c->known[at].len && memcmp(c->known[at].text, url, len) == 0)
         return NULL;
     c->known[at].len = 0;
+    if (is_foreign(url, len))
+        return SPT_URL_NOT_ASCII;
     word = parse(c->parser, url, &c->known[at].origin, text, size);
     if (!word && len <= SPT_URL_KNOWN_LEN) {
         memcpy(c->known[at].text, url, len);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define SPT_URL_NOT_ASCII "not_ascii"
 #define SPT_URL_KNOWN     8  /* origins remembered, by a hash of their text */
 #define SPT_URL_KNOWN_LEN 80 /* bytes of "scheme://host:port", as written, that are remembered */
 
@@ -36,7 +37,8 @@ void spt_url_checker_release(struct spt_url_checker *c);
 
 /* Checks an absolute http or https URL and fills in the origin. Returns NULL, or the static word
  * for what is wrong, with a sentence in `text`: "no_scheme", "scheme", "characters", "userinfo",
- * "host", "port", "malformed", "memory". The origin stays until the next check. */
+ * "host", "port", "malformed", "memory"; and SPT_URL_NOT_ASCII, without a sentence, for a host that is to be
+ * written in ASCII first (loop/idn.h). The origin stays until the next check. */
 const char *spt_url_check(struct spt_url_checker *c, const char *url,
                           const struct spt_url_origin **origin, char *text, size_t size);
 

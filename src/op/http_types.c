@@ -1,6 +1,7 @@
 /* What scripts make for their requests: sessions, terms, checked headers; and what a response keeps of its head. */
 #include "core/check.h"
 #include "core/error.h"
+#include "loop/idn.h"
 #include "loop/url.h"
 #include "op/http_env.h"
 
@@ -261,6 +262,19 @@ static int l_join(lua_State *L)
     return 2;
 }
 
+/* http_ascii(name): the ASCII form of a host's name, or nil where there is none. */
+static int l_ascii(lua_State *L)
+{
+    char ascii[SPT_IDN_MAX];
+    size_t len;
+    const char *name = spt_check_string(L, 1, &len);
+    if (strlen(name) == len && !spt_idn_host(name, len, ascii))
+        lua_pushstring(L, ascii);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
 /* --- heads --- */
 
 /* What a response keeps of its head and its connection: read when somebody asks. */
@@ -369,6 +383,7 @@ static const luaL_Reg head_methods[] = {
     {"method", l_head_method}, {"connection", l_head_connection}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"http2_refusal", l_http2_refusal},
                                      {"http_join", l_join},
+                                     {"http_ascii", l_ascii},
                                      {"http_terms", l_terms},
                                      {"http_session", l_session},
                                      {"http_encodings", l_encodings},

@@ -38,12 +38,12 @@ routes, for every method; a HEAD gets the same headers and no body:
   /delay/SECONDS[?bytes=2]       the same, late
   /status/CODE                   that status and a short body (none for 204, 304; after a 1xx comes a 200)
   /echo                          JSON: method, path, query, headers, body, body_size
-  /mirror                        the body that was sent, with its Content-Type
+  /mirror[?N=V&N=V]              the body that was sent, with its Content-Type and those response headers
   /early/CODE[?read=0]           that status after so many bytes of the request's body, and closes
   /stall-upload                  reads nothing of the request's body, and never answers
   /headers?N=V&N=V               those response headers, in that order
   /redirect/N                    302 to /redirect/N-1; /redirect/0 is a 200
-  /redirect-to?url=U[&status=302]  Location: U
+  /redirect-to?url=U[&status=302][&N=V]  Location: U, and those headers
   /close[?bytes=2]               Connection: close, and closes after the body
   /close-delimited[?bytes=2]     no Content-Length: the close ends the body
   /reset[?after=N&length=M]      RST before any byte; or after headers (Content-Length M) and N bytes
@@ -167,6 +167,10 @@ class Request:
     def wants_close(self):
         tokens = [token.strip() for token in self.headers.get("connection", "").lower().split(",")]
         return "close" in tokens or (self.version == "HTTP/1.0" and "keep-alive" not in tokens)
+
+    def pairs(self, *without):
+        """The parameters, in their order, some of them twice perhaps."""
+        return [pair for pair in parse_qsl(self.query, keep_blank_values=True) if pair[0] not in without]
 
     def count(self, name, default):
         return whole_number(self.params.get(name, default), name)
@@ -353,7 +357,8 @@ async def route_echo(request, answer):
 
 
 async def route_mirror(request, answer):
-    await answer.whole(200, request.body, ("Content-Type", request.headers.get("content-type", TEXT[1])))
+    content_type = ("Content-Type", request.headers.get("content-type", TEXT[1]))
+    await answer.whole(200, request.body, content_type, *request.pairs())
     return KEEP
 
 
@@ -370,7 +375,7 @@ async def route_stall_upload(request, answer):
 
 
 async def route_headers(request, answer):
-    headers = parse_qsl(request.query, keep_blank_values=True)
+    headers = request.pairs()
     if not any(name.lower() == "content-length" for name, _ in headers):
         headers.append(("Content-Length", 2))
     try:
@@ -391,7 +396,8 @@ async def route_redirect(request, answer):
 
 
 async def route_redirect_to(request, answer):
-    await answer.whole(request.count("status", 302), b"", ("Location", request.params.get("url", "/")))
+    location = ("Location", request.params.get("url", "/"))
+    await answer.whole(request.count("status", 302), b"", location, *request.pairs("url", "status"))
     return KEEP
 
 
