@@ -289,7 +289,7 @@ it("fault.26 a bomb stops at the limit, and takes little memory", function()
   raises_error({ code = "body_too_large" }, function()
     for _ in stream:chunks() do end -- luacheck: ignore
   end)
-    equal(process.resident() - before < 28 * 1024, true) -- kilobytes: 4 MB of body, and what libcurl holds
+  equal(process.resident() - before < 28 * 1024, true) -- kilobytes: 4 MB of body, and what libcurl holds
 end)
 
 describe("http.4 fault.10 a server that closes before any byte", function()
