@@ -392,7 +392,7 @@ static void test_idle_connection_closed_by_the_server(void **state)
     assert_false(fetch_ok("/bytes/3", 200)->request.reused);
 }
 
-static void test_no_descriptors_left(void **state)
+static void test_no_descriptors_left_for_now(void **state)
 {
     struct rlimit old, tight;
     (void)state;
@@ -408,7 +408,7 @@ static void test_no_descriptors_left(void **state)
     finish(a);
     setrlimit(RLIMIT_NOFILE, &old);
     assert_null(a->request.failure.code); /* rides on the open connection */
-    assert_failed(b, "connect", "too_many_files", NULL);
+    assert_null(b->request.failure.code); /* has waited for it */
     fetch_ok("/bytes/1", 200);
 }
 
@@ -473,7 +473,7 @@ int main(void)
         TEST(test_nine_idle_connections_reset_by_the_server),
         TEST(test_nine_stale_connections_nobody_watched),
         TEST(test_idle_connection_closed_by_the_server),
-        TEST(test_no_descriptors_left),
+        TEST(test_no_descriptors_left_for_now),
         TEST(test_closing_a_session_ends_its_requests),
         TEST(test_closing_a_session_from_the_end_of_a_request),
     };
