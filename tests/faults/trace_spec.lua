@@ -1,0 +1,272 @@
+-- What is told of a request, whatever becomes of it: one start, then one end or one exception; and a record of each
+-- attempt that was made.
+-- peers: blackhole dns
+local task, http, trace = require "septet.task", require "septet.http", require "septet.trace"
+local origin = require "origin"
+
+local BLACKHOLE, DNS = assert(os.getenv "SEPTET_BLACKHOLE"), assert(os.getenv "SEPTET_DNS")
+
+local records = {} -- of all tasks; there is no way to end a subscription
+trace.subscribe(function(event) records[#records + 1] = event end)
+
+-- The records of a task's attempts, once it has been told that it ended: statuses, or codes of failures.
+local function attempts_of(t)
+  local words, ended
+  origin.eventually(function()
+    words, ended = {}, false
+    for _, event in ipairs(records) do
+      if event.task == t.id and event.kind == "xfer" then
+        words[#words + 1] = event.code or tostring(event.status)
+      end
+      ended = ended or event.task == t.id and event.kind == "end"
+    end
+    return ended
+  end)
+  return table.concat(words, " ")
+end
+
+-- What hooks were told, as words; and that it fits together.
+local function words_of(events)
+  local words = {}
+  for i, event in ipairs(events) do
+    local first = events[1]
+    local word = event.hook
+    if event.cancelled then
+      equal(event.exception, nil)
+      word = "cancelled"
+    elseif event.exception then
+      local err = event.exception
+      word = err.reason and err.code .. "/" .. err.reason or err.code or err.kind
+    elseif event.status then
+      word = tostring(event.status)
+    end
+    equal(event.ctx == first.ctx, true, "another ctx")
+    equal({ event.request, event.method, event.url }, { first.request, first.method, first.url })
+    equal(i == 1 or event.time >= events[i - 1].time, true, "times go backwards")
+    words[i] = word
+  end
+  return table.concat(words, " ")
+end
+
+-- Does act(session, options) in a task, with options that trace, and compares what was told with what is expected;
+-- meanwhile(session, task, events) may do something to it. Nothing may be told afterwards.
+local function told(expected, attempts, session_options, act, meanwhile)
+  local events = {}
+  local function note(hook)
+    return function(ctx, event)
+      event.ctx, event.hook = ctx, hook
+      events[#events + 1] = event
+    end
+  end
+  local hooks = { request_start = note "start", request_end = note "end", request_exception = note "exception" }
+  local session <close> = http.session(session_options)
+  local t = task.spawn(act, session, hooks)
+  if meanwhile then
+    origin.eventually(function() return #events > 0 end)
+    meanwhile(session, t)
+  end
+  task.wait { t }
+  t:result()
+  equal(attempts_of(t), attempts, "attempts")
+  equal(words_of(events), expected)
+  session:close()
+  turns(3)
+  equal(words_of(events), expected, "what was told later")
+  return t
+end
+
+-- A GET that may fail.
+local function get(path, options)
+  return function(session, hooks)
+    local given = { trace = hooks }
+    for name, value in pairs(options or {}) do given[name] = value end
+    session:get(path:match "^/" and origin.url .. path or path, given)
+  end
+end
+
+local function at(name, path) return ("http://%s:%d%s"):format(name, origin.port, path or "/bytes/1") end
+
+local function when_at_origin(path, act)
+  local mark = origin.mark()
+  return function(session, t)
+    origin.eventually(function() return origin.requests(mark, path)[1] end)
+    act(session, t)
+  end
+end
+
+local function cancel(_, t) t:cancel() end
+local function close(session) session:close() end
+
+describe("http.42 hooks and records:", function()
+  it("a response, whatever its status", function()
+    told("start 200", "200", {}, get "/bytes/5")
+    told("start 500", "500", {}, get "/status/500")
+    told("start 204", "204", {}, get "/status/204")
+  end)
+
+  it("redirects that are followed, and that are not", function()
+    told("start 200", "302 302 200", {}, get "/redirect/2")
+    told("start 302", "302", { redirects = false }, get "/redirect/2")
+    told("start redirect/limit", "302 302", { redirects = 1 }, get "/redirect/3")
+    told("start redirect/denied", "302", {}, get "/redirect-to?url=ftp%3A%2F%2F127.0.0.1%2F")
+  end)
+
+  it("a redirect to where nobody is", function()
+    told("start connect/refused", "302 connect", {}, get "/redirect-to?url=http%3A%2F%2F127.0.0.1%3A1%2F")
+  end)
+
+  it("retries that succeed, and that do not", function()
+    local retries = { attempts = 3, backoff = 0.001 }
+    told("start 200", "503 503 200", { retries = retries }, get "/fail/2?key=trace-a")
+    told("start 503", "503 503 503", { retries = retries }, get "/fail/9?key=trace-b")
+    told("start reset/receive", "reset reset reset", { retries = retries }, get "/fail/9?key=trace-c&how=reset")
+    told("start connect/refused", "connect connect connect", { retries = retries }, get(origin.refused))
+  end)
+
+  it("a retry that is cancelled while it waits for its turn", function()
+    told("start cancelled", "503", { retries = { attempts = 3, backoff = 1000, max_backoff = 1000 } },
+      get "/fail/1?key=trace-d", when_at_origin("/fail/1?key=trace-d", function(session, t)
+        origin.eventually(function() return session:stats().active == 0 end)
+        t:cancel()
+      end))
+  end)
+
+  it("failures to connect, to find a name, and to be allowed to", function()
+    told("start connect/refused", "connect", {}, get(origin.refused))
+    told("start dns/not_found", "dns", { resolver = DNS }, get(at "trace.nx.test"))
+    told("start url/scheme", "url", {}, get "ftp://127.0.0.1/")
+    told("start denied/address", "denied", { deny = "127.0.0.1" }, get "/bytes/1")
+  end)
+
+  it("cancelled in the queue, while resolving, connecting, waiting and receiving", function()
+    local session <close> = http.session { limit = 1 }
+    local holder = task.spawn(session.get, session, origin.url .. "/stall")
+    told("start cancelled", "cancelled", {}, function(_, hooks)
+      session:get(origin.url .. "/bytes/1", { trace = hooks })
+    end, function(_, t)
+      origin.eventually(function() return session:stats().queued == 1 end)
+      t:cancel()
+    end)
+    holder:cancel()
+    task.wait { holder }
+    told("start cancelled", "cancelled", { resolver = DNS }, get(at "trace.silent.test"), cancel)
+    told("start cancelled", "cancelled", {}, get(at(BLACKHOLE)), function(s, t)
+      origin.eventually(function() return s:stats().connections == 1 end)
+      t:cancel()
+    end)
+    told("start cancelled", "cancelled", {}, get "/stall?trace=w", when_at_origin("/stall?trace=w", cancel))
+    told("start cancelled", "cancelled", {}, get "/stall?after=10&length=100&trace=r",
+      when_at_origin("/stall?after=10&length=100&trace=r", cancel))
+  end)
+
+  it("cancelled before it could start", function()
+    told("start cancelled", "", {}, function(session, hooks)
+      task.current():cancel()
+      session:get(origin.url .. "/bytes/1", { trace = hooks })
+    end)
+  end)
+
+  it("a session that is closed", function()
+    told("start closed", "closed", {}, get "/stall?trace=c", when_at_origin("/stall?trace=c", close))
+    told("start closed", "closed", { resolver = DNS }, get(at "trace2.silent.test"), close)
+    told("start Usage", "", {}, function(session, hooks)
+      session:close()
+      session:get(origin.url .. "/bytes/1", { trace = hooks })
+    end)
+  end)
+
+  it("each of the time limits", function()
+    told("start timeout/total", "timeout", { timeout = 0.05 }, get "/stall")
+    told("start timeout/first_byte", "timeout", { timeout = { first_byte = 0.05 } }, get "/stall")
+    told("start timeout/idle", "timeout", { timeout = { idle = 0.05 } }, get "/stall?after=10&length=100")
+    told("start timeout/connect", "timeout", { timeout = { connect = 0.05 } }, get(at(BLACKHOLE)))
+    told("start timeout/connect", "timeout", { timeout = { connect = 0.05 }, resolver = DNS },
+      get(at "trace3.silent.test"))
+    local session <close> = http.session { limit = 1 }
+    local holder = task.spawn(session.get, session, origin.url .. "/stall")
+    origin.eventually(function() return session:stats().active == 1 end)
+    told("start timeout/queue", "timeout", {}, function(_, hooks)
+      session:get(origin.url .. "/bytes/1", { trace = hooks, timeout = { queue = 0.05 } })
+    end)
+    holder:cancel()
+    task.wait { holder }
+  end)
+
+  it("a limit on the time of a block", function()
+    told("start cancelled", "cancelled", {}, function(session, hooks)
+      task.move_on_after(0.05, function() session:get(origin.url .. "/stall", { trace = hooks }) end)
+    end)
+  end)
+
+  it("responses that are broken", function()
+    told("start partial/truncated", "partial", {}, get "/truncate")
+    told("start reset/empty", "reset", {}, get "/empty")
+    told("start reset/receive", "reset", {}, get "/reset?after=10&length=100")
+    told("start protocol/status_line", "protocol", {}, get "/garbage")
+    told("start body_too_large", "body_too_large", { max_body = 10 }, get "/bytes/11")
+  end)
+
+  -- Who closes a stream has what he wanted of it: that is no exception.
+  it("a stream that is read to its end, closed early, and left", function()
+    told("start 200", "200", {}, function(session, hooks)
+      local response <close> = session:stream("GET", origin.url .. "/bytes/100000", { trace = hooks })
+      equal(#response:read "a", 100000)
+    end)
+    told("start 200", "200", {}, function(session, hooks)
+      session:stream("GET", origin.url .. "/stall?after=10&length=100", { trace = hooks }):close()
+    end)
+    told("start 200", "200", {}, function(session, hooks)
+      session:stream("GET", origin.url .. "/stall?after=10&length=100", { trace = hooks })
+    end)
+    told("start 200", "302 200", {}, function(session, hooks)
+      local response <close> = session:stream("GET", origin.url .. "/redirect/1", { trace = hooks })
+      response:read "a"
+    end)
+  end)
+
+  it("a stream that is cancelled before its head has come", function()
+    told("start cancelled", "cancelled", {}, function(session, hooks)
+      session:stream("GET", origin.url .. "/stall?trace=h", { trace = hooks })
+    end, when_at_origin("/stall?trace=h", cancel))
+  end)
+
+  it("a stream that breaks, and one whose reader is cancelled", function()
+    told("start partial/truncated", "partial", {}, function(session, hooks)
+      local response <close> = session:stream("GET", origin.url .. "/truncate", { trace = hooks })
+      pcall(response.read, response, "a")
+    end)
+    told("start closed", "closed", {}, function(session, hooks)
+      local response <close> = session:stream("GET", origin.url .. "/stall?after=10&length=100", { trace = hooks })
+      session:close()
+      pcall(response.read, response, "a")
+    end)
+    told("start 200", "200", {}, function(session, hooks)
+      local response <close> = session:stream("GET", origin.url .. "/stall?after=10&length=100&trace=s",
+        { trace = hooks })
+      response:read "a"
+    end, when_at_origin("/stall?after=10&length=100&trace=s", cancel))
+  end)
+
+  it("an upload whose source fails, and one that is refused", function()
+    local function fails() error("the source is dry", 0) end
+    told("start upload", "upload", {}, function(session, hooks)
+      session:post(origin.url .. "/echo", { body = fails, trace = hooks })
+    end)
+    told("start 413", "413", {}, function(session, hooks)
+      local n = 0
+      session:post(origin.url .. "/early/413", { trace = hooks, body = function()
+        n = n + 1
+        return n < 10 and ("x"):rep(1000) or nil
+      end })
+    end)
+  end)
+
+  it("a request_start that raises", function()
+    local session <close> = http.session { trace = { request_start = function() error("no", 0) end } }
+    local events = {}
+    pcall(session.get, session, origin.url .. "/bytes/1", { trace = {
+      request_start = function() events[#events + 1] = "start" end,
+      request_exception = function() events[#events + 1] = "exception" end } })
+    equal(events, {}, "those that were not told of the start are not told of the end")
+  end)
+end)
