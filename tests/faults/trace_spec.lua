@@ -66,7 +66,9 @@ local function told(expected, attempts, session_options, act, meanwhile)
     meanwhile(session, t)
   end
   task.wait { t }
-  t:result()
+  local ok, err = t:result()
+  local responds = expected:find " %d+$" ~= nil
+  equal(ok or responds and task.is(err, "Cancelled"), responds, tostring(err))
   equal(attempts_of(t), attempts, "attempts")
   equal(words_of(events), expected)
   session:close()
@@ -194,7 +196,7 @@ describe("http.42 hooks and records:", function()
 
   it("a limit on the time of a block", function()
     told("start cancelled", "cancelled", {}, function(session, hooks)
-      task.move_on_after(0.05, function() session:get(origin.url .. "/stall", { trace = hooks }) end)
+      task.timeout(0.05, function() session:get(origin.url .. "/stall", { trace = hooks }) end)
     end)
   end)
 
@@ -210,7 +212,7 @@ describe("http.42 hooks and records:", function()
   it("a stream that is read to its end, closed early, and left", function()
     told("start 200", "200", {}, function(session, hooks)
       local response <close> = session:stream("GET", origin.url .. "/bytes/100000", { trace = hooks })
-      equal(#response:read "a", 100000)
+      equal(#response.body, 100000)
     end)
     told("start 200", "200", {}, function(session, hooks)
       session:stream("GET", origin.url .. "/stall?after=10&length=100", { trace = hooks }):close()
@@ -220,7 +222,7 @@ describe("http.42 hooks and records:", function()
     end)
     told("start 200", "302 200", {}, function(session, hooks)
       local response <close> = session:stream("GET", origin.url .. "/redirect/1", { trace = hooks })
-      response:read "a"
+      equal(#response.body > 0, true)
     end)
   end)
 
@@ -233,18 +235,22 @@ describe("http.42 hooks and records:", function()
   it("a stream that breaks, and one whose reader is cancelled", function()
     told("start partial/truncated", "partial", {}, function(session, hooks)
       local response <close> = session:stream("GET", origin.url .. "/truncate", { trace = hooks })
-      pcall(response.read, response, "a")
+      return response.body
     end)
     told("start closed", "closed", {}, function(session, hooks)
       local response <close> = session:stream("GET", origin.url .. "/stall?after=10&length=100", { trace = hooks })
       session:close()
-      pcall(response.read, response, "a")
+      return response.body
     end)
+    local has_head = false
     told("start 200", "200", {}, function(session, hooks)
-      local response <close> = session:stream("GET", origin.url .. "/stall?after=10&length=100&trace=s",
-        { trace = hooks })
-      response:read "a"
-    end, when_at_origin("/stall?after=10&length=100&trace=s", cancel))
+      local response <close> = session:stream("GET", origin.url .. "/stall?after=10&length=100", { trace = hooks })
+      has_head = true
+      return response.body
+    end, function(_, t)
+      origin.eventually(function() return has_head end)
+      t:cancel()
+    end)
   end)
 
   it("an upload whose source fails, and one that is refused", function()
