@@ -4,6 +4,7 @@ local retry = require "septet.retry"
 local origin = require "origin"
 
 local URL = origin.url
+local SEPTET = assert(os.getenv "SEPTET")
 
 local keys = 0
 
@@ -85,6 +86,28 @@ describe("fault.41 a thousand that try again", function()
       equal(last - first >= 0.8 * window, true)
       equal(early > 400 and early < 600, true, tostring(early)) -- as many in one half as in the other
     end
+  end)
+
+  it("come back over the whole of their window, each to an origin of its own", function()
+    local pipe <close> = assert(io.popen(("'%s' --virtual-time -e '%s' 2>&1"):format(SEPTET, [[
+      local task, http = require "septet.task", require "septet.http"
+      math.randomseed(41)
+      local session <close> = http.session { limit = 50, retries = { attempts = 2, backoff = 100, max_backoff = 100 } }
+      local t0, tenths, first, last = task.now(), {}, math.huge, 0
+      local numbers = {}
+      for i = 1, 1000 do numbers[i] = i end
+      task.gather(task.map(function(i) -- each an origin of its own, where nobody listens
+        pcall(session.get, session, ("http://127.1.%d.%d:1/"):format(i // 250, i % 250 + 1))
+        local waited = task.now() - t0
+        first, last = math.min(first, waited), math.max(last, waited)
+        local tenth = math.min(9, waited // 10)
+        tenths[tenth] = (tenths[tenth] or 0) + 1
+      end, numbers))
+      local most, least = 0, 1000
+      for i = 0, 9 do most, least = math.max(most, tenths[i] or 0), math.min(least, tenths[i] or 0) end
+      print(session:stats().retries, last - first >= 80, most < 200, least > 50)
+    ]])))
+    equal(pipe:read "a", "1000\ttrue\ttrue\ttrue\n")
   end)
 
   it("do not multiply the load", function()
