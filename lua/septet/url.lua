@@ -10,7 +10,8 @@ function url.origin(text)
   return (text:match("^(%a[%w+.-]*://[^/?#]*)") or ""):lower()
 end
 
---- A URL, a host, or a rule for hosts, with a name that is not in ASCII as it goes over the wire; what is no name stays.
+--- A URL, a host, or a rule for hosts, with a name that is not in ASCII as it goes over the wire; what is no name is as
+--- it was.
 ---@param text string
 ---@return string
 function url.ascii(text)
