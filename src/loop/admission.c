@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "septet/septet.h"
 
 enum { BUCKETS_MIN = 16 };
@@ -25,15 +26,6 @@ void spt_admission_release(struct spt_admission *a)
 {
     assert(a->n_origins == 0 && a->active == 0 && a->queued == 0);
     free(a->buckets);
-}
-
-/* FNV-1a. */
-static uint32_t hash_of(const char *key, size_t len)
-{
-    uint32_t h = UINT32_C(2166136261);
-    for (size_t i = 0; i < len; i++)
-        h = (h ^ (unsigned char)key[i]) * UINT32_C(16777619);
-    return h;
 }
 
 static struct spt_origin **bucket(const struct spt_admission *a, uint32_t hash)
@@ -114,7 +106,7 @@ static void update_turn(struct spt_admission *a, struct spt_origin *o)
 struct spt_origin *spt_admission_enter(struct spt_admission *a, const char *key, size_t len,
                                        struct spt_link *link)
 {
-    uint32_t hash = hash_of(key, len);
+    uint32_t hash = spt_hash(key, len);
     struct spt_origin *o = find(a, hash, key, len);
     if (!o && !(o = add(a, hash, key, len)))
         return NULL;

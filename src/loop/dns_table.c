@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "loop/dns_answer.h"
 
 enum { KNOWN_MAX = 4096 };
@@ -23,15 +24,6 @@ void spt_dns_table_init(struct spt_dns_table *table)
     table->by_time.before = expires_before;
 }
 
-/* FNV-1a. */
-static uint32_t hash_of(const char *key, size_t len)
-{
-    uint32_t h = UINT32_C(2166136261);
-    for (size_t i = 0; i < len; i++)
-        h = (h ^ (unsigned char)key[i]) * UINT32_C(16777619);
-    return h;
-}
-
 static size_t bucket(uint32_t hash)
 {
     return hash & (SPT_NAME_BUCKETS - 1);
@@ -39,7 +31,7 @@ static size_t bucket(uint32_t hash)
 
 struct spt_name *spt_dns_table_find(const struct spt_dns_table *table, const char *host, size_t len)
 {
-    uint32_t hash = hash_of(host, len);
+    uint32_t hash = spt_hash(host, len);
     struct spt_name *name = table->buckets[bucket(hash)];
     while (name && (name->hash != hash || name->len != len || memcmp(name->host, host, len) != 0))
         name = name->chain;
@@ -49,7 +41,7 @@ struct spt_name *spt_dns_table_find(const struct spt_dns_table *table, const cha
 struct spt_name *spt_dns_table_add(struct spt_dns_table *table, struct spt_resolver *resolver,
                                    const char *host, size_t len)
 {
-    uint32_t hash = hash_of(host, len);
+    uint32_t hash = spt_hash(host, len);
     struct spt_name **at = &table->buckets[bucket(hash)];
     struct spt_name *name = malloc(sizeof *name + len + 1);
     if (!name)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "loop/driver.h"
 #include "loop/request.h"
 #include "septet/septet.h"
@@ -87,13 +88,9 @@ void spt_names_release(struct spt_names *names)
     *names = (struct spt_names){0};
 }
 
-/* FNV-1a. */
 static struct spt_given *slot_of(struct spt_names *names, const char *name)
 {
-    uint32_t h = UINT32_C(2166136261);
-    for (; *name; name++)
-        h = (h ^ (unsigned char)*name) * UINT32_C(16777619);
-    return &names->given[h % SPT_NAMES_MAX];
+    return &names->given[spt_hash(name, strlen(name)) % SPT_NAMES_MAX];
 }
 
 /* --- of a request --- */
