@@ -224,10 +224,28 @@ static void arm_timer(struct spt_session *session)
         spt_timer_start(timers, &session->timer, session->due_ns, on_due);
 }
 
+/* As many connections as there are: libcurl closes an idle one before it makes another. It would have that other one wait
+ * where none is idle, so it is for a single run. */
+static void tighten(struct spt_session *session)
+{
+    const struct spt_sockets *sockets = &session->driver->sockets;
+    session->tight = spt_sockets_idle(sockets, session);
+    long limit = session->tight ? (long)spt_sockets_owned(sockets, session) : 0;
+    curl_multi_setopt(session->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, limit);
+}
+
+static void loosen(struct spt_session *session)
+{
+    if (session->tight)
+        curl_multi_setopt(session->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, 0L);
+    session->tight = false;
+}
+
 static void run_session(struct spt_session *session)
 {
     admit(session);
     run_due(session);
+    loosen(session);
     read_messages(session);
     arm_timer(session);
 }
@@ -286,7 +304,9 @@ static void run_starved(struct spt_driver *driver)
         return;
     while ((driver->freed > 0 || driver->running == 0) && (link = spt_list_pop(&driver->starved))) {
         driver->freed -= driver->freed > 0;
-        spt_request_resolved(SPT_OF(link, struct spt_request, starved));
+        struct spt_request *r = SPT_OF(link, struct spt_request, starved);
+        tighten(r->session);
+        spt_request_resolved(r);
     }
     if (!spt_link_alone(&driver->starved))
         return;

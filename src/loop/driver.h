@@ -61,6 +61,7 @@ struct spt_session {
     struct spt_timer timer;    /* stands for due_ns, armed no later than it */
     uint64_t due_ns;           /* when libcurl wants to run, SPT_NEVER for not at all */
     bool kick;                 /* it wants to run now */
+    bool tight;                /* a connection more makes the oldest idle one go */
 };
 
 /* A libcurl handle and what it remembers of the request it runs. */

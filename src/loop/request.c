@@ -237,12 +237,14 @@ static void fail_memory(struct spt_request *r)
     finish(r, true);
 }
 
-/* No descriptor was left for it, and another request may give one back. */
+/* No descriptor was left for it, and another request may give one back, or an idle connection of its session. */
 static bool is_starved(const struct spt_request *r, CURLcode code)
 {
     int error = r->easy->open_errno;
     return code == CURLE_COULDNT_CONNECT && (error == EMFILE || error == ENFILE) &&
-           !r->easy->denial.reason && r->session->driver->running > 1;
+           !r->easy->denial.reason &&
+           (r->session->driver->running > 1 ||
+            spt_sockets_idle(&r->session->driver->sockets, r->session));
 }
 
 /* Out of the multi until one comes back, or its limit passes. One that had waited keeps its place. */

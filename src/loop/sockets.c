@@ -89,6 +89,16 @@ unsigned spt_sockets_owned(const struct spt_sockets *table, const void *owner)
     return n;
 }
 
+bool spt_sockets_idle(const struct spt_sockets *table, void *owner)
+{
+    for (int fd = 0; fd < table->cap; fd++) {
+        const struct spt_socket *s = table->by_fd[fd];
+        if (s && s->owner == owner && s->ours && !s->want && table->is_idle(owner))
+            return true;
+    }
+    return false;
+}
+
 static int grow(struct spt_sockets *table, int fd)
 {
     int cap = table->cap ? table->cap : 64;

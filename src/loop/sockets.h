@@ -70,6 +70,9 @@ void spt_socket_opened(struct spt_socket *s);
 /* How many of them we opened for `owner`. */
 unsigned spt_sockets_owned(const struct spt_sockets *table, const void *owner);
 
+/* Is there one of them that nobody uses? */
+bool spt_sockets_idle(const struct spt_sockets *table, void *owner);
+
 /* The socket of that number, or NULL. */
 struct spt_socket *spt_sockets_find(const struct spt_sockets *table, int fd);
 

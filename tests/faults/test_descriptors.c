@@ -213,30 +213,63 @@ static void test_http_20_fault_42_nothing_that_could_give_one_back(void **state)
     fetch_ok("/bytes/10", 200);
 }
 
-/* Each host's connection would stay open, idle, and keep the next host from having one. */
-static void test_http_20_fault_42_idle_connections_make_room(void **state)
+enum { HOSTS = 12 };
+
+static char hosts[HOSTS][64];
+
+/* A session that knows some names, which all lead to the origin. */
+static void use_hosts(void)
 {
-    char hosts[12][64];
-    struct spt_session_config config = {.limit = 64, .limit_per_host = 64};
-    const char *resolve[12];
-    (void)state;
-    for (int i = 0; i < 12; i++) {
+    struct spt_session_config config = {.limit = 64, .limit_per_host = 64, .n_resolve = HOSTS};
+    const char *resolve[HOSTS];
+    for (int i = 0; i < HOSTS; i++) {
         snprintf(hosts[i], sizeof hosts[i], "h%d.test:%s:127.0.0.1", i, strrchr(origin(), ':') + 1);
         resolve[i] = hosts[i];
     }
     config.resolve = resolve;
-    config.n_resolve = 12;
     spt_session_free(rig.session);
     assert_int_equal(spt_session_new(&rig.session, rig.driver, &config), SEPTET_OK);
+}
+
+static struct fetch *get_at(int host)
+{
+    char url[64];
+    snprintf(url, sizeof url, "http://h%d.test:%s/bytes/10", host, strrchr(origin(), ':') + 1);
+    return get(url);
+}
+
+/* Each host's connection would stay open, idle, and keep the next host from having one. */
+static void test_http_20_fault_42_idle_connections_make_room(void **state)
+{
+    (void)state;
+    use_hosts();
     limit.allowed = 3;
-    for (int i = 0; i < 12; i++) {
-        char url[64];
-        snprintf(url, sizeof url, "http://h%d.test:%s/bytes/10", i, strrchr(origin(), ':') + 1);
-        get(url);
-    }
-    finish_all(12);
-    for (int i = 0; i < 12; i++)
+    for (int i = 0; i < HOSTS; i++)
+        get_at(i);
+    finish_all(HOSTS);
+    for (int i = 0; i < HOSTS; i++)
         assert_null(rig.fetches[i].request.failure.code);
+}
+
+/* Nor need any request run that could give its own back. */
+static void test_http_20_fault_42_idle_connections_make_room_where_nothing_runs(void **state)
+{
+    (void)state;
+    use_hosts();
+    limit.allowed = 3;
+    for (int i = 0; i < HOSTS; i++) {
+        struct fetch *f = get_at(i);
+        finish(f);
+        assert_null(f->request.failure.code);
+        assert_false(f->request.reused);
+    }
+    assert_int_equal(spt_driver_sockets(rig.driver), 3); /* one had to go for each that came */
+    limit.allowed = 4;
+    for (int i = 0; i < HOSTS; i++)
+        get_at(i);
+    finish_all(HOSTS + HOSTS);
+    for (int i = 0; i < HOSTS; i++)
+        assert_null(rig.fetches[HOSTS + i].request.failure.code);
 }
 
 static void test_http_20_fault_42_the_session_closes_while_they_wait(void **state)
@@ -260,6 +293,7 @@ int main(void)
         LIMITED(test_http_20_fault_42_no_descriptor_until_the_limit),
         LIMITED(test_http_20_fault_42_nothing_that_could_give_one_back),
         LIMITED(test_http_20_fault_42_idle_connections_make_room),
+        LIMITED(test_http_20_fault_42_idle_connections_make_room_where_nothing_runs),
         LIMITED(test_http_20_fault_42_the_session_closes_while_they_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
