@@ -19,9 +19,10 @@
 #include "septet/septet.h"
 
 enum {
-    STREAM_BUFFER = 4096, /* bytes of a read */
-    IDLE_MAX_S = 60,      /* servers commonly drop an idle connection after 60 to 75 s */
-    KEEPALIVE_S = 30      /* of silence, until TCP asks whether the peer is there */
+    STREAM_BUFFER = 4096,  /* bytes of a read */
+    UPLOAD_BUFFER = 65536, /* ... of what is sent */
+    IDLE_MAX_S = 60,       /* servers commonly drop an idle connection after 60 to 75 s */
+    KEEPALIVE_S = 30       /* of silence, until TCP asks whether the peer is there */
 };
 
 /* A proxy is the session's own choice; what is behind it is not seen. */
@@ -222,10 +223,20 @@ static size_t on_header(char *line, size_t size, size_t n, void *ud)
     }
 }
 
+/* Defaults of libcurl's, which curl_easy_reset leaves at zero, and tells nobody, where it finds no memory. */
+static void set_defaults(CURL *c)
+{
+    curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)CURL_MAX_WRITE_SIZE);
+    curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
+    curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L);
+    curl_easy_setopt(c, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+}
+
 /* What is the same for every request. curl_easy_reset has just undone the last one's. */
 static void set_constant_options(struct spt_easy *easy)
 {
     CURL *c = easy->curl;
+    set_defaults(c);
     curl_easy_setopt(c, CURLOPT_PRIVATE, easy);
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L); /* a pending lookup is left, not waited for */

@@ -33,8 +33,19 @@ static int l_hook(lua_State *L)
 
 static const luaL_Reg functions[] = {{"versions", l_versions}, {"hook", l_hook}, {NULL, NULL}};
 
+/* A buffer that grows makes a metatable, once. Were that cut short for want of memory, the half of it would stay, and
+ * no buffer could grow any more. */
+static void make_boxes(lua_State *L)
+{
+    luaL_Buffer b;
+    luaL_buffinitsize(L, &b, LUAL_BUFFERSIZE + 1);
+    luaL_pushresultsize(&b, 0);
+    lua_pop(L, 1);
+}
+
 void spt_lib_open(lua_State *L, struct spt_env *env)
 {
+    make_boxes(L);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     lua_newtable(L); // stack: loaded, core
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
