@@ -24,7 +24,8 @@
 
 enum {
     IN_FLIGHT_MAX = 4096, /* names asked for at once: two queries each, told apart by 16 bits */
-    WINDOW = 64           /* of them begun just now: what a server and its socket take at once */
+    WINDOW = 64,          /* of them begun just now: what a server and its socket take at once */
+    FRESH = 16            /* of these, for names that are asked for while others queue */
 };
 
 /* Who has not answered by then is slow, and leaves the window: it holds up no other name. */
@@ -41,6 +42,7 @@ struct spt_resolver {
     struct spt_link done;   /* lookups whose on_done is due */
     struct spt_timer slow;  /* for the oldest in the window, while others queue behind it */
     unsigned waiting, in_flight, in_window;
+    bool from_end; /* whether the queue was last served there */
     unsigned generation;
     uint64_t asked;
     struct spt_dns_table table;
@@ -152,9 +154,9 @@ static void ask(struct spt_name *name)
     spt_dns_channel_query(&r->channel, name->host, on_answer, name);
 }
 
-static bool has_room(const struct spt_resolver *r)
+static bool has_room(const struct spt_resolver *r, unsigned window)
 {
-    return r->in_window < WINDOW && r->in_flight < IN_FLIGHT_MAX;
+    return r->in_window < window && r->in_flight < IN_FLIGHT_MAX;
 }
 
 /* --- lookups --- */
@@ -211,7 +213,7 @@ static bool wait_for(struct spt_name *name, struct spt_lookup *lookup)
     spt_dns_channel_refresh(&r->channel); /* frees what is asked for and nobody waits for */
     if (name->state == SPT_NAME_QUEUED && spt_link_alone(&name->queue)) {
         enqueue(name);
-        if (has_room(r) && r->queue.next == &name->queue)
+        if (has_room(r, WINDOW))
             ask(name);
     }
     spt_loop_wake(r->loop);
@@ -266,6 +268,15 @@ static struct spt_name *first(const struct spt_link *list)
     return spt_link_alone(list) ? NULL : SPT_OF(list->next, struct spt_name, queue);
 }
 
+/* From both ends in turn: a crowd of names that came before is not in the way of the newest, nor the other way. */
+static struct spt_name *next_queued(struct spt_resolver *r)
+{
+    r->from_end = !r->from_end;
+    return spt_link_alone(&r->queue)
+               ? NULL
+               : SPT_OF(r->from_end ? r->queue.prev : r->queue.next, struct spt_name, queue);
+}
+
 static void on_slow(struct spt_timer *timer)
 {
     (void)timer; /* the drain that follows looks at the window */
@@ -277,7 +288,7 @@ static void ask_queued(struct spt_resolver *r)
     struct spt_name *name;
     while ((name = first(&r->window)) && name->asked_ns + SLOW_NS <= now_ns)
         leave_window(name);
-    while (has_room(r) && (name = first(&r->queue)))
+    while (has_room(r, WINDOW - FRESH) && (name = next_queued(r)))
         ask(name);
     if (first(&r->queue) && (name = first(&r->window)))
         spt_timer_start(r->channel.timers, &r->slow, name->asked_ns + SLOW_NS, on_slow);
@@ -296,7 +307,7 @@ bool spt_resolver_drain(struct spt_resolver *r)
 uint64_t spt_resolver_due(const struct spt_resolver *r)
 {
     bool stuck = r->slow.armed || spt_link_alone(&r->window);
-    bool can_go_on = !spt_link_alone(&r->queue) && (has_room(r) || !stuck);
+    bool can_go_on = !spt_link_alone(&r->queue) && (has_room(r, WINDOW - FRESH) || !stuck);
     return can_go_on || r->channel.moved || !spt_link_alone(&r->done) ? 0 : SPT_NEVER;
 }
 

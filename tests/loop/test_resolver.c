@@ -23,7 +23,7 @@
 #define SECONDS  UINT64_C(1000000000)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
-enum { MANY = 5000, KEPT = 4096 };
+enum { MANY = 5000, KEPT = 4096, WINDOW = 64 };
 
 static struct rig {
     struct spt_loop *loop;
@@ -581,21 +581,53 @@ static void test_silent_names_do_not_hold_up_the_others(void **state)
 /* Its turn comes when the others are slow, and not with the next timeout of a query. */
 static void test_who_queues_behind_a_full_window_gets_a_turn(void **state)
 {
-    for (unsigned i = 0; i < 64; i++) {
+    for (unsigned i = 0; i < WINDOW; i++) {
         char host[64];
         snprintf(host, sizeof host, "silent.n%u.full.test", i);
         start(i, host);
     }
     spt_loop_turn(rig.loop, false);
     assert_int_equal(spt_resolver_due(rig.resolver), SPT_NEVER);
-    start(64, "a-127-0-0-1.behind.test");
+    start(WINDOW, "a-127-0-0-1.behind.test");
     assert_int_equal(spt_resolver_due(rig.resolver), 0);
     spt_loop_turn(rig.loop, false);
     assert_int_equal(spt_resolver_due(rig.resolver), SPT_NEVER);
     assert_true(spt_timers_next(&rig.timers) <= spt_loop_now(rig.loop) + SECONDS / 4);
     turn_until_done(1);
-    assert_string_equal(rig.lookups[64].answer->addresses, "127.0.0.1");
-    assert_int_equal(spt_resolver_count(rig.resolver).waiting, 64);
+    assert_string_equal(rig.lookups[WINDOW].answer->addresses, "127.0.0.1");
+    assert_int_equal(spt_resolver_count(rig.resolver).waiting, WINDOW);
+}
+
+/* Thousands that never answer queue; the first of them have proved slow. */
+static void test_who_asks_later_does_not_queue_behind_silent_names(void **state)
+{
+    for (unsigned i = 0; i < 1000; i++) {
+        char host[64];
+        snprintf(host, sizeof host, "silent.n%u.crowd.test", i);
+        start(i, host);
+    }
+    while (spt_resolver_count(rig.resolver).in_flight <= WINDOW)
+        spt_loop_turn(rig.loop, true);
+    unsigned before = spt_resolver_count(rig.resolver).in_flight;
+    start(1000, "a-127-0-0-1.later.test");
+    assert_int_equal(spt_resolver_count(rig.resolver).in_flight, before + 1);
+    turn_until_done(1);
+    assert_string_equal(rig.lookups[1000].answer->addresses, "127.0.0.1");
+    assert_true(spt_resolver_count(rig.resolver).in_flight < 1000);
+}
+
+/* Also who has come with them is asked for when the first of them prove slow, and not after all of them. */
+static void test_the_last_of_a_crowd_is_not_the_last_to_be_asked_for(void **state)
+{
+    for (unsigned i = 0; i < 1000; i++) {
+        char host[64];
+        snprintf(host, sizeof host, "silent.n%u.last.test", i);
+        start(i, host);
+    }
+    start(1000, "a-127-0-0-1.last.test");
+    turn_until_done(1);
+    assert_string_equal(rig.lookups[1000].answer->addresses, "127.0.0.1");
+    assert_true(spt_resolver_count(rig.resolver).in_flight < 500);
 }
 
 /* --- a real peer --- */
@@ -644,6 +676,8 @@ int main(void)
         TEST(test_thousands_of_names),
         TEST(test_silent_names_do_not_hold_up_the_others),
         TEST(test_who_queues_behind_a_full_window_gets_a_turn),
+        TEST(test_who_asks_later_does_not_queue_behind_silent_names),
+        TEST(test_the_last_of_a_crowd_is_not_the_last_to_be_asked_for),
         TEST(test_dnsmasq),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
