@@ -156,14 +156,15 @@ function http.session(options)
     base_url = options.base_url,
     redirects = limits.redirects(options.redirects, MAX_REDIRECTS, "session"),
     retries = retry.policy(options.retries, "session"),
+    budget = retry.new_budget(),
     pace = rate.pacer(options.rate, url.origin),
     trace = hooks.check(options.trace),
     retried = 0,
     redirected = 0,
   }, session_meta)
   set_terms(session, times, max_body, connection)
-  -- A request without options is a bare attempt.
-  session.plain = not (times.total or session.trace or session.base_url or session.retries or session.pace)
+  -- A request without options is most often a bare attempt.
+  session.plain = not (session.trace or session.base_url or session.pace)
   return session
 end
 
@@ -225,26 +226,30 @@ local function attempt(session, hop)
   return setmetatable(response, hop.streams and stream_meta or response_meta)
 end
 
--- The same, tried again as the hop's policy has it. What the last attempt gave is what counts.
-local function persist(session, hop)
-  local policy, key = hop.policy, url.origin(hop.url)
-  session.budget = session.budget or retry.new_budget()
-  session.budget.earn(key, policy)
+-- The same, tried again as the hop's policy has it. What the last attempt gave is what counts; `ok, result` is what
+-- the first one gave, where it is over.
+local function persist(session, hop, ok, result)
+  local policy = hop.policy
+  if ok == nil then
+    session.budget.earn(hop.url, policy)
+    ok, result = pcall(attempt, session, hop)
+  end
   for attempts = 1, math.huge do
-    local ok, result = pcall(attempt, session, hop)
     local err = not ok and result or nil
     if err and not core.is(err, "HttpError") then error(err, 0) end
-    result.attempts, hop.attempts = attempts, attempts
+    hop.attempts = attempts
+    if attempts > 1 then result.attempts = attempts end
     local delay = retry.wants(policy, hop.method, ok and result or nil, err)
       and retry.delay(policy, attempts, ok and result or nil)
     local in_time = delay and not (hop.deadline and core.now() + delay >= hop.deadline)
-    if not in_time or not session.budget.spend(key) then
+    if not in_time or not session.budget.spend(hop.url) then
       if err then error(err, 0) end
       return result
     end
     if hop.streams and ok then result:close() end
     session.retried = session.retried + 1
     core.sleep(delay)
+    ok, result = pcall(attempt, session, hop)
   end
 end
 
@@ -269,7 +274,7 @@ end
 local function perform(session, hop)
   if hop.list ~= session.list then hop.headers = headers.checked(hop.list) end
   local response = get_hop(session, hop)
-  if not response.redirect_url then return response end
+  if not rawget(response, "redirect_url") then return response end
   return follow(session, hop, response)
 end
 
@@ -338,19 +343,39 @@ local function override(session, hop, options, what)
   return times.total
 end
 
+local function new_hop(session, method, target, streams)
+  return { method = method, url = target, headers = session.headers, list = session.list, terms = session.terms,
+    anonymous = session.anonymous, redirects = session.redirects, policy = session.retries, streams = streams,
+    insecure = session.profile.insecure }
+end
+
+-- A request without options, most often one attempt and nothing more: it does without a hop until there is.
+local function perform_plain(session, method, target)
+  local policy, total = session.retries, session.times.total
+  local deadline = total and core.now() + total
+  local ok, response = true, nil
+  if policy then
+    session.budget.earn(target, policy)
+    ok, response = pcall(core_http, session.core, session.terms, method, target, session.headers, nil, total)
+  else
+    response = core_http(session.core, session.terms, method, target, session.headers, nil, total)
+  end
+  if ok then
+    response.url = target
+    setmetatable(response, response_meta)
+    local again = rawget(response, "redirect_url") or policy and policy.statuses[response.status]
+    if not again then return response end
+  end
+  local hop = new_hop(session, method, target)
+  hop.deadline = deadline
+  if policy then response = persist(session, hop, ok, response) end
+  return response.redirect_url and follow(session, hop, response) or response
+end
+
 -- Every verb ends here.
 local function request(session, method, target, options, streams)
-  if not options and session.plain and not streams then
-    local response = setmetatable(core_http(session.core, session.terms, method, target, session.headers),
-      response_meta)
-    response.url = target
-    if not rawget(response, "redirect_url") then return response end
-    return follow(session, { method = method, url = target, headers = session.headers, list = session.list,
-      terms = session.terms, anonymous = session.anonymous, redirects = session.redirects }, response)
-  end
-  local hop = { method = method, url = url.join(session.base_url, target), headers = session.headers,
-    list = session.list, terms = session.terms, anonymous = session.anonymous, redirects = session.redirects,
-    policy = session.retries, streams = streams, insecure = session.profile.insecure }
+  if not options and session.plain and not streams then return perform_plain(session, method, target) end
+  local hop = new_hop(session, method, url.join(session.base_url, target), streams)
   local total, own_trace = session.times.total, nil
   if options then
     total = override(session, hop, options, method:lower())

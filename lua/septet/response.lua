@@ -63,7 +63,7 @@ end
 ---@field peer {address: string, port: integer}|nil who answered: the server, or a proxy; nil on a unix socket
 ---@field history septet.Response[] the redirects that led here, first one first
 ---@field attempts integer how often it was tried, with the one that gave this
-local Response = {}
+local Response = { attempts = 1 }
 
 -- Fields that are made when somebody asks for them.
 local lazy = {
@@ -79,7 +79,6 @@ local lazy = {
     return address and { address = address, port = port }
   end,
   history = function() return {} end,
-  attempts = function() return 1 end,
 }
 
 local response_meta = {

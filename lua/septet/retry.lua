@@ -1,6 +1,7 @@
 -- When a request is tried again, and how long after: full jitter, Retry-After, and a budget for each origin, so that
 -- a server in trouble does not get its load multiplied.
 local args = require "septet.args"
+local url = require "septet.url"
 
 local retry = {}
 
@@ -116,14 +117,17 @@ function retry.new_budget()
   local left = {} -- by origin, of those that ever needed it
   local budget = {}
 
-  --- A request to the origin begins.
-  function budget.earn(origin, policy)
+  --- A request to a URL begins.
+  function budget.earn(target, policy)
+    if not next(left) then return end -- most sessions never look at the URL for this
+    local origin = url.origin(target)
     local tokens = left[origin]
     if tokens then left[origin] = tokens + policy.budget < BURST and tokens + policy.budget or nil end
   end
 
   --- May one be tried again?
-  function budget.spend(origin)
+  function budget.spend(target)
+    local origin = url.origin(target)
     local tokens = left[origin] or BURST
     if tokens < 1 then return false end
     left[origin] = tokens - 1

@@ -201,7 +201,7 @@ local function retry_delay(job, err, breaks)
   if not (core.is(err, "HttpError") and BREAKS[err.code]) then return nil end
   local delay = retry.delay(job.policy, breaks)
   if not delay or job.deadline and core.now() + delay >= job.deadline then return nil end
-  return job.session.budget.spend(url.origin(job.address)) and delay or nil
+  return job.session.budget.spend(job.address) and delay or nil
 end
 
 -- Requests until the part is whole: one for all where the server would not go on; for the rest where one broke off, as
