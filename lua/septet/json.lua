@@ -8,6 +8,8 @@ local args = require "septet.args"
 local DEPTH = 128 -- of arrays and objects in one another, where a script says nothing
 local MAX_INDENT = 31
 
+local decode_options, encode_options = { depth = "count" }, { indent = "count", depth = "count" }
+
 --- JSON's null: what `decode` gives for it, inside of tables, too, and `encode` takes. It is not false to Lua;
 --- compare with it.
 json.null = core.json_null
@@ -40,7 +42,7 @@ end
 ---@return any
 function json.decode(text, options)
   args.string(text, 1, "decode")
-  options = args.options(options, { depth = "count" }, "decode")
+  options = args.options(options, decode_options, "decode")
   return core.json_decode(text, options.depth or DEPTH)
 end
 
@@ -52,7 +54,7 @@ end
 --- item; without, everything is on one line. `depth`: as for `decode`
 ---@return string
 function json.encode(value, options)
-  options = args.options(options, { indent = "count", depth = "count" }, "encode")
+  options = args.options(options, encode_options, "encode")
   if (options.indent or 0) > MAX_INDENT then
     args.usage("bad option 'indent' to 'encode' (at most %d expected, got %d)", MAX_INDENT, options.indent)
   end

@@ -381,8 +381,34 @@ static json_t *encode(struct encoder *e, int index, const struct place *at)
 }
 
 /* json_encode(value, depth, indent): its text, with the keys of objects sorted. Raises Usage. */
+/* Whether each character of a string stands for itself: then no tree is needed to write it. */
+static bool is_plain(const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)s[i];
+        if (c < ' ' || c >= 0x7f || c == '"' || c == '\\')
+            return false;
+    }
+    return true;
+}
+
+static int push_quoted(lua_State *L, const char *s, size_t len)
+{
+    luaL_Buffer text;
+    luaL_buffinitsize(L, &text, len + 2);
+    luaL_addchar(&text, '"');
+    luaL_addlstring(&text, s, len);
+    luaL_addchar(&text, '"');
+    luaL_pushresult(&text);
+    return 1;
+}
+
 static int l_encode(lua_State *L)
 {
+    size_t len;
+    const char *s = lua_type(L, 1) == LUA_TSTRING ? lua_tolstring(L, 1, &len) : NULL;
+    if (s && is_plain(s, len))
+        return push_quoted(L, s, len);
     const struct place whole = {.value = lua_topointer(L, 1)};
     struct encoder e = {.L = L, .depth = check_depth(L, 2), .digits = 15};
     lua_Integer indent = spt_check_count(L, 3, 0);

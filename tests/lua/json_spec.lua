@@ -133,6 +133,10 @@ describe("encode", function()
     equal({ json.encode {}, json.encode(json.array {}) }, { "{}", "[]" })
     equal(json.encode { json.array {}, {}, json.array { 1 } }, "[[],{},[1]]")
     equal(json.encode(nil), "null")
+    equal({ json.encode "http://a/?b=c", json.encode "", json.encode("a", { indent = 2 }) },
+      { '"http://a/?b=c"', '""', '"a"' })
+    equal(json.encode 'a"b\\c\n\0é/', [["a\"b\\c\n\u0000é/"]])
+    refused("Usage", "cannot encode the value: a string that is not UTF-8", json.encode, "a\xff")
   end)
 
   it("escapes a NUL, in keys, too", function()
