@@ -17,6 +17,9 @@ URLs come from the command line, or one a line from --file (- is standard input,
 
 A URL has failed where no response came, or one with a status of 400 or more; then the exit status is 1.]]
 
+local READ_AHEAD = 10000 -- URLs; how many there are is known, for the progress line, once the last of them is read
+local HASH = ("#"):byte()
+
 -- --- the command line ---
 
 local function number(text)
@@ -68,8 +71,8 @@ local function each_line(file)
   local reader = file == "-" and io_lines.stdin() or io_lines.open(file)
   return function()
     for line in reader:lines() do
-      local url = line:match("^%s*(.-)%s*$")
-      if url ~= "" and url:sub(1, 1) ~= "#" then return url end
+      local url = line:match("^%s*(.*%S)")
+      if url and url:byte() ~= HASH then return url end
     end
     reader:close()
   end
@@ -80,27 +83,37 @@ end
 local counts = { done = 0, failed = 0, bytes = 0 }
 local seconds = {} -- of each request that got a response
 
-local function fetch(session, url)
-  local t0 = task.now()
+-- What is written for a URL: a function for a response, and one for an error.
+local text = {
+  response = function(url, r, took)
+    return ("%3d  %9d B  %7.3f s  %s\n"):format(r.status, #r.body, took, url)
+  end,
+  failure = function(_, err) return "---  " .. err.message .. "\n" end,
+}
+
+local lines_of_json = {
+  response = function(url, r, took)
+    return ('{"url":%s,"status":%d,"bytes":%d,"seconds":%.6f,"attempts":%d}\n'):format(json.encode(url), r.status,
+      #r.body, took, r.attempts)
+  end,
+  failure = function(url, err, took)
+    return json.encode { url = url, error = err.message, code = err.code, phase = err.phase, seconds = took,
+      attempts = err.attempts } .. "\n"
+  end,
+}
+
+local function fetch(session, url, format)
+  local started = task.now()
   local ok, r = task.pcall(session.get, session, url)
-  local result = { url = url, seconds = task.now() - t0, attempts = r.attempts }
-  if ok then
-    result.status, result.bytes = r.status, #r.body
-    counts.bytes = counts.bytes + #r.body
-    seconds[#seconds + 1] = result.seconds
-  elseif task.is(r, "HttpError") then
-    result.error, result.code, result.phase = r.message, r.code, r.phase
-  else
-    error(r, 0)
-  end
+  local took = task.now() - started
+  if not ok and not task.is(r, "HttpError") then error(r, 0) end
   counts.done = counts.done + 1
   if not ok or r.status >= 400 then counts.failed = counts.failed + 1 end
-  return result
-end
-
-local function line(result)
-  if result.error then return ("---  %s"):format(result.error) end
-  return ("%3d  %9d B  %7.3f s  %s"):format(result.status, result.bytes, result.seconds, result.url)
+  if ok then
+    counts.bytes = counts.bytes + #r.body
+    seconds[#seconds + 1] = took
+  end
+  return (ok and format.response or format.failure)(url, r, took)
 end
 
 local function percentile(sorted, p)
@@ -108,27 +121,32 @@ local function percentile(sorted, p)
 end
 
 local function summary(elapsed)
-  local text = ("%d done, %d failed, %.1f MB in %.2f s: %.0f a second"):format(counts.done, counts.failed,
+  local result = ("%d done, %d failed, %.1f MB in %.2f s: %.0f a second\n"):format(counts.done, counts.failed,
     counts.bytes / 1e6, elapsed, counts.done / elapsed)
-  if #seconds == 0 then return text end
+  if #seconds == 0 then return result end
   table.sort(seconds)
-  return ("%s\nseconds: 50 %% within %.3f, 90 %% %.3f, 99 %% %.3f, all %.3f"):format(text, percentile(seconds, 50),
+  return result .. ("seconds: 50 %% within %.3f, 90 %% %.3f, 99 %% %.3f, all %.3f\n"):format(percentile(seconds, 50),
     percentile(seconds, 90), percentile(seconds, 99), seconds[#seconds])
 end
 
 -- --- progress, where somebody looks on ---
 
-local function is_terminal()
-  return os.execute("test -t 2") == true
+local CLEAR = "\r\27[K" -- the line, on a terminal
+
+local function is_terminal(descriptor)
+  return os.execute("test -t " .. descriptor) == true
 end
 
-local function progress(total, started)
+local function progress(started)
   while true do
-    local elapsed = task.now() - started
-    local rate = counts.done / math.max(elapsed, 0.001)
-    local left = total and rate > 0 and (", %.0f s left"):format((total - counts.done) / rate) or ""
-    io.stderr:write(("\r%d%s done, %d failed, %.0f a second%s\27[K"):format(counts.done,
-      total and " of " .. total or "", counts.failed, rate, left))
+    local rate = counts.done / math.max(task.now() - started, 0.001)
+    local total, left = "", ""
+    if counts.total then
+      local eta = rate > 0 and math.ceil((counts.total - counts.done) / rate)
+      total, left = " of " .. counts.total, eta and (", %d:%02d left"):format(eta // 60, eta % 60) or ""
+    end
+    io.stderr:write(("%s%d%s done, %d failed, %.0f a second%s"):format(CLEAR, counts.done, total, counts.failed, rate,
+      left))
     task.sleep(0.2)
   end
 end
@@ -136,29 +154,34 @@ end
 -- --- all together ---
 
 local function main(options, urls)
-  local next_url = each(urls)
-  if options.file or #urls == 0 then next_url = each_line(options.file or "-") end
+  local next_url = (options.file or #urls == 0) and each_line(options.file or "-") or each(urls)
   local session <close> = http.session {
     limit = options.limit, limit_per_host = options["per-host"], rate = options.rate, retries = options.retries,
     timeout = options.timeout,
   }
-  local write = options.json and json.encode or line
-  local started, todo = task.now(), sync.channel(0)
-  local shown = is_terminal() and task.background(progress, #urls > 0 and #urls or nil, started)
+  local format = options.json and lines_of_json or text
+  local started, todo = task.now(), sync.channel(READ_AHEAD)
+  local shown = is_terminal(2) and task.background(progress, started)
+  local before = shown and is_terminal(1) and CLEAR or ""
   task.group(function(g)
     for _ = 1, options.limit do
       g:spawn(function()
-        for url in todo:iter() do io.write(write(fetch(session, url)), "\n") end
+        for url in todo:iter() do io.write(before, fetch(session, url, format)) end
       end)
     end
-    for url in next_url do todo:send(url) end
+    local total = 0
+    for url in next_url do
+      todo:send(url)
+      total = total + 1
+    end
     todo:close()
+    counts.total = total
   end)
   if shown then
     shown:cancel()
-    io.stderr:write("\r\27[K")
+    io.stderr:write(CLEAR)
   end
-  io.stderr:write(summary(task.now() - started), "\n")
+  io.stderr:write(summary(task.now() - started))
   os.exit(counts.failed == 0)
 end
 

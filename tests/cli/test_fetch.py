@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import subprocess
 import unittest
 
 import harness
@@ -17,6 +19,38 @@ class Fetch(harness.Case):
 
     def results(self, result):
         return {r["url"]: r for r in map(json.loads, result.out.splitlines())}
+
+    def on_terminal(self, *args, stdout=None):
+        """What a terminal shows, and the exit status; `stdout` is its file where that is not the terminal, too."""
+        master, slave = pty.openpty()
+        process = subprocess.Popen(
+            [harness.SEPTET, FETCH, *args], cwd=self.dir, env=harness.environment({}), stdin=subprocess.DEVNULL,
+            stdout=slave if stdout is None else stdout, stderr=slave)
+        self.addCleanup(process.kill)
+        os.close(slave)
+        shown = b""
+        try:
+            while data := os.read(master, 65536):
+                shown += data
+        except OSError:  # EIO: it has ended
+            pass
+        os.close(master)
+        return shown.decode().replace("\r\n", "\n"), process.wait()
+
+    def test_progress_on_a_terminal(self):
+        path = self.write("urls", f"{ORIGIN}/delay/0.7\n{ORIGIN}/status/404\n{REFUSED}\n")
+        with open(os.path.join(self.dir, "results"), "w+") as results:
+            shown, status = self.on_terminal("--json", "--retries=0", "--file", path, stdout=results)
+            results.seek(0)
+            self.assertEqual(len([json.loads(line) for line in results]), 3)
+        self.assertEqual(status, 1)
+        self.assertRegex(shown, r"\r\x1b\[K2 of 3 done, 2 failed, \d+ a second, 0:\d\d left\r\x1b\[K")
+        self.assertRegex(shown, r"left\r\x1b\[K3 done, 2 failed, .*\nseconds: 50 % .*\n$")
+
+    def test_results_between_progress_on_a_terminal(self):
+        shown, status = self.on_terminal("--limit=1", f"{ORIGIN}/delay/0.5", f"{ORIGIN}/bytes/1")
+        self.assertEqual(status, 0, shown)
+        self.assertRegex(shown, r"second\r\x1b\[K200 +\d+ B +[\d.]+ s  \S+/delay/0.5\n\r\x1b\[K200 +1 B .*/bytes/1\n")
 
     def test_a_line_of_json_for_each_url(self):
         urls = [f"{ORIGIN}/bytes/{n}" for n in range(200)]
