@@ -1,14 +1,16 @@
--- What does the same GET cost as a Septet script? The Septet side of bench/http.py.
--- septet bench/fetch.lua URL N CONCURRENCY: N GETs by CONCURRENCY tasks over one session; prints the line of curl_kept.
+-- What does the same GET cost as a Septet script? The Septet side of http.py and of many_tasks.py.
+-- septet bench/fetch.lua URL N TASKS [CONNECTIONS]: N GETs by TASKS tasks over one session, as many at once as there are
+-- connections, of which there are TASKS where nothing is said; prints the line of curl_kept.
 local task, http = require "septet.task", require "septet.http"
 
-local url, n, concurrency = arg[1], math.tointeger(arg[2]), math.tointeger(arg[3])
-if not (url and n and concurrency and n > 0 and concurrency > 0) then
-  error("usage: fetch.lua URL N CONCURRENCY", 0)
+local url, n, tasks = arg[1], math.tointeger(arg[2]), math.tointeger(arg[3])
+local connections = math.tointeger(arg[4] or tasks)
+if not (url and n and tasks and connections and n > 0 and tasks > 0) then
+  error("usage: fetch.lua URL N TASKS [CONNECTIONS]", 0)
 end
 
 local t0 = task.now()
-local session <close> = http.session { limit = concurrency, limit_per_host = concurrency }
+local session <close> = http.session { limit = connections, limit_per_host = connections }
 local taken, received, body_len = 0, 0, nil
 
 local function fetch_until_none_is_left()
@@ -27,7 +29,7 @@ local function fetch_until_none_is_left()
 end
 
 task.group(function(g)
-  for _ = 1, concurrency do
+  for _ = 1, tasks do
     g:spawn(fetch_until_none_is_left)
   end
 end)
