@@ -4,13 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "loop/decode.h"
 #include "loop/limits.h"
 #include "loop/loop.h"
 #include "loop/request.h"
 #include "septet/septet.h"
 
 enum {
-    RESERVE_MAX = 1 << 20 /* bytes taken on the word of a Content-Length */
+    RESERVE_MAX = 1 << 20, /* bytes taken on the word of a Content-Length */
+    PIECE = 16 * 1024      /* bytes that are unpacked at once */
 };
 
 /* --- in --- */
@@ -84,18 +86,73 @@ static size_t stream(struct spt_easy *easy, const char *bytes, size_t len)
     return len;
 }
 
-size_t spt_body_write(char *bytes, size_t size, size_t n, void *ud)
+static size_t take(struct spt_easy *easy, const char *bytes, size_t len)
 {
-    struct spt_easy *easy = ud;
     struct spt_request *r = easy->request;
-    size_t len = size * n;
-    spt_request_note_bytes(r);
     size_t took = r->high_water ? stream(easy, bytes, len) : gather(easy, bytes, len);
     if (took == len) {
         r->received += len;
         r->session->stats.received += len;
     }
     return took;
+}
+
+/* --- in, and packed --- */
+
+static int find_decoder(struct spt_easy *easy)
+{
+    size_t len;
+    const char *codings = spt_head_value(&easy->request->head, "content-encoding:", &len);
+    return spt_decoder_new(&easy->decoder, codings, len);
+}
+
+static size_t refuse_packed(struct spt_easy *easy, int rc)
+{
+    easy->refused = rc == SEPTET_EINVAL ? "decode" : "memory";
+    return 0;
+}
+
+/* Less than a piece can be held before the sender is paused. */
+static bool is_full(const struct spt_request *r)
+{
+    size_t held = spt_request_held(r);
+    return r->high_water && held > 0 && held + PIECE > r->high_water;
+}
+
+static size_t unpack(struct spt_easy *easy, const char *bytes, size_t len)
+{
+    struct spt_request *r = easy->request;
+    const char *in = bytes + easy->decoded;
+    size_t left = len - easy->decoded, n;
+    do {
+        char piece[PIECE];
+        if (is_full(r)) {
+            easy->decoded = len - left;
+            pause_in(r, true);
+            return CURL_WRITEFUNC_PAUSE;
+        }
+        int rc = spt_decoder_step(easy->decoder, &in, &left, piece, sizeof piece, &n);
+        if (rc != SEPTET_OK)
+            return refuse_packed(easy, rc);
+        if (n > 0 && take(easy, piece, n) != n)
+            return 0;
+    } while (left > 0 || n == PIECE);
+    easy->decoded = 0;
+    return len;
+}
+
+size_t spt_body_write(char *bytes, size_t size, size_t n, void *ud)
+{
+    struct spt_easy *easy = ud;
+    size_t len = size * n;
+    spt_request_note_bytes(easy->request);
+    if (!easy->head.encoded)
+        return take(easy, bytes, len);
+    int rc = easy->decoder ? SEPTET_OK : find_decoder(easy);
+    if (rc != SEPTET_OK)
+        return refuse_packed(easy, rc);
+    easy->head.encoded = easy->decoder != NULL;
+    return easy->decoder ? unpack(easy, bytes, len) : take(easy, bytes, len);
 }
 
 /* --- out --- */

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "loop/body.h"
+#include "loop/decode.h"
 #include "loop/easy.h"
 #include "loop/limits.h"
 #include "loop/loop.h"
@@ -371,15 +372,7 @@ uint64_t spt_driver_due(const struct spt_driver *driver)
 
 const char *spt_http_encodings(void)
 {
-    static char list[64];
-    if (list[0])
-        return list;
-    const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
-    snprintf(list, sizeof list, "%s%s%s",
-             v->features & CURL_VERSION_LIBZ ? "deflate, gzip" : "identity",
-             v->features & CURL_VERSION_BROTLI ? ", br" : "",
-             v->features & CURL_VERSION_ZSTD ? ", zstd" : "");
-    return list;
+    return SPT_CODINGS;
 }
 
 const char *spt_http2_refusal(void)
@@ -429,7 +422,6 @@ static int start_curl(struct spt_driver *driver)
     if (global_code != CURLE_OK)
         return SEPTET_ENOMEM;
     driver->quirks = spt_quirks();
-    driver->encodings = spt_http_encodings();
     return spt_url_checker_init(&driver->urls);
 }
 

@@ -107,7 +107,7 @@ int spt_headers_new(struct spt_headers **out, const struct spt_header *pairs, si
                     const char **why, size_t *at);
 void spt_headers_free(struct spt_headers *headers);
 
-/* What this libcurl decodes, as the value of an Accept-Encoding header; static. A response is decoded
+/* What is decoded, as the value of an Accept-Encoding header; static. A response is decoded
  * whether it was asked for or not. */
 const char *spt_http_encodings(void);
 

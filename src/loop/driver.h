@@ -40,9 +40,8 @@ struct spt_driver {
     uint64_t now_ns;   /* when libcurl was last entered for a socket */
     uint64_t looks;    /* polls of the loop of which all was run that they brought */
     struct spt_url_checker urls;
-    const char *encodings; /* what libcurl can decode; static */
-    bool in_curl;          /* inside a call into libcurl: its callbacks may not call it */
-    unsigned quirks;       /* of quirks.h */
+    bool in_curl;    /* inside a call into libcurl: its callbacks may not call it */
+    unsigned quirks; /* of quirks.h */
 };
 
 struct spt_session {
@@ -73,6 +72,8 @@ struct spt_easy {
     struct spt_link poke;        /* in the driver's pokes */
     struct spt_link attempts;    /* sockets that connect for it */
     struct spt_head head;
+    struct spt_decoder *decoder; /* owned: of the body, once its first byte is there; NULL: none */
+    size_t decoded;      /* bytes of what libcurl will hand over again that the decoder has had */
     int fd;              /* of the connection it opened; -1: none */
     const char *refused; /* the code of the failure for which a callback of ours ended it */
     int open_errno;      /* of a socket that could not be opened */

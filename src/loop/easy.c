@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "loop/body.h"
+#include "loop/decode.h"
 #include "loop/limits.h"
 #include "loop/loop.h"
 #include "loop/request.h"
@@ -122,6 +123,13 @@ void spt_easy_drop_attempts(struct spt_easy *easy)
     }
 }
 
+static void drop_decoder(struct spt_easy *easy)
+{
+    spt_decoder_free(easy->decoder);
+    easy->decoder = NULL;
+    easy->decoded = 0;
+}
+
 /* The answer to a challenge is an exchange of its own, in the same transfer. What came before is no response, and the
  * time it took counts as waiting, unless it took a connection of its own. */
 static void begin_exchange(struct spt_easy *easy, uint64_t now_ns)
@@ -135,6 +143,7 @@ static void begin_exchange(struct spt_easy *easy, uint64_t now_ns)
     if (!easy->t_first_ns || easy->t_open_ns > easy->t_ready_ns)
         easy->t_ready_ns = now_ns;
     easy->t_first_ns = 0;
+    drop_decoder(easy);
     easy->head.done = false;
     easy->head.status = easy->head.version = 0;
     easy->request->head.len = 0;
@@ -250,7 +259,8 @@ static void set_constant_options(struct spt_easy *easy)
     curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* a proxy's, and no response */
     curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, easy->driver->encodings);
+    curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, SPT_CODINGS);
+    curl_easy_setopt(c, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* ours do it */
     curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, (long)IDLE_MAX_S);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);
@@ -375,6 +385,7 @@ static struct spt_easy *take(struct spt_driver *driver)
 
 static void forget(struct spt_easy *easy)
 {
+    drop_decoder(easy);
     easy->head = (struct spt_head){0};
     easy->fd = -1;
     easy->refused = NULL;
@@ -412,6 +423,7 @@ void spt_easy_put(struct spt_request *r, bool doubtful)
     r->easy = NULL;
     easy->request = NULL;
     assert(spt_link_alone(&easy->attempts));
+    drop_decoder(easy);
     spt_link_remove(&easy->poke);
     spt_names_take_off(easy);
     spt_shared_take_off(&r->session->shared, easy->curl);

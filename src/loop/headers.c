@@ -192,6 +192,25 @@ int spt_head_line(struct spt_head *head, struct spt_buf *buf, const char *line, 
     if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
         read_status_line(head, line, len);
         buf->len = 0;
+        head->encoded = false;
     }
+    head->encoded |=
+        (line[0] | 0x20) == 'c' && len > 17 && strncasecmp(line, "content-encoding:", 17) == 0;
     return append_line(buf, line, len);
+}
+
+const char *spt_head_value(const struct spt_buf *lines, const char *name, size_t *len)
+{
+    size_t name_len = strlen(name);
+    for (const char *p = lines->data, *end = p + lines->len; p;
+         p = memchr(p, '\n', (size_t)(end - p))) {
+        p += *p == '\n';
+        if ((size_t)(end - p) > name_len && strncasecmp(p, name, name_len) == 0) {
+            const char *cr = memchr(p, '\r', (size_t)(end - p));
+            *len = (size_t)((cr ? cr : end) - p) - name_len;
+            return p + name_len;
+        }
+    }
+    *len = 0;
+    return "";
 }

@@ -21,12 +21,17 @@ struct curl_slist *spt_headers_list(const struct spt_headers *headers, bool with
 struct spt_head {
     unsigned lines; /* of all heads, against a flood */
     int status;
-    int version; /* 10, 11, 20 */
-    bool done;   /* the blank line of a final head has come */
+    int version;  /* 10, 11, 20 */
+    bool encoded; /* it has a Content-Encoding */
+    bool done;    /* the blank line of a final head has come */
 };
 
 #define SPT_HEAD_MAX       (64 * 1024) /* bytes kept */
 #define SPT_HEAD_LINES_MAX 512
+
+/* The value of a header in the lines of a head, the first of its name; its length, 0 where there is none, goes to
+ * `*len`. `name` has its colon. */
+const char *spt_head_value(const struct spt_buf *lines, const char *name, size_t *len);
 
 /* Takes one line, with its line end. Returns SEPTET_OK, SEPTET_ETOOBIG, SEPTET_ENOMEM, or
  * SEPTET_EINVAL for an upgrade nobody asked for. */

@@ -10,6 +10,7 @@
 
 #include "loop/body.h"
 #include "loop/curl_error.h"
+#include "loop/decode.h"
 #include "loop/easy.h"
 #include "loop/idn.h"
 #include "loop/limits.h"
@@ -175,7 +176,14 @@ static const char *refusal_text(const char *code)
         return "the head of the response is larger than allowed";
     if (strcmp(code, "protocol") == 0)
         return "the server switched protocols, which nobody asked for";
+    if (strcmp(code, "decode") == 0)
+        return "the body is not packed as its head says";
     return "out of memory";
+}
+
+static const char *refusal_reason(const char *code)
+{
+    return strcmp(code, "decode") == 0 ? "content_encoding" : NULL;
 }
 
 /* Which of the limits a timeout of libcurl's own stands for. */
@@ -196,6 +204,8 @@ static void judge(struct spt_request *r, CURLcode code)
     long os_errno = easy->open_errno, verified = 0;
     if (code == CURLE_OK) {
         r->failure.text[0] = '\0';
+        if (easy->decoder && !spt_decoder_ended(easy->decoder))
+            fail(r, "decode", "content_encoding", "the packed body breaks off");
         return;
     }
     if (is_long_header(easy, code))
@@ -205,7 +215,7 @@ static void judge(struct spt_request *r, CURLcode code)
         return;
     }
     if (easy->refused) {
-        fail(r, easy->refused, NULL, refusal_text(easy->refused));
+        fail(r, easy->refused, refusal_reason(easy->refused), refusal_text(easy->refused));
         return;
     }
     if (!os_errno)

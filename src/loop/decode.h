@@ -1,0 +1,27 @@
+/* Bodies as they were before they were packed for the wire: gzip, deflate, Brotli and Zstandard. libcurl's own decoders
+ * take one that breaks off for a whole one. It knows no requests. */
+#ifndef SPT_LOOP_DECODE_H
+#define SPT_LOOP_DECODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SPT_CODINGS "gzip, deflate, br, zstd" /* as Accept-Encoding has them */
+
+struct spt_decoder;
+
+/* A decoder for what a Content-Encoding says, several of them joined by commas; `*out` is NULL where nothing is to be
+ * decoded. Returns SEPTET_OK, SEPTET_ENOMEM, or SEPTET_EINVAL for a coding that is not known, and for one over another. */
+int spt_decoder_new(struct spt_decoder **out, const char *codings, size_t len);
+void spt_decoder_free(struct spt_decoder *decoder); /* NULL is harmless */
+
+/* Takes what it can from `*in`, which it moves on, and writes at most `size` bytes: their number goes to `*written`. To
+ * be called until all is taken and less than `size` was written. Returns SEPTET_OK, SEPTET_ENOMEM, or SEPTET_EINVAL for
+ * bytes that are not of that coding, or come behind its end. */
+int spt_decoder_step(struct spt_decoder *decoder, const char **in, size_t *len, char *out,
+                     size_t size, size_t *written);
+
+/* Has all that was packed come? So where nothing came at all. */
+bool spt_decoder_ended(const struct spt_decoder *decoder);
+
+#endif
