@@ -1,0 +1,110 @@
+/* Decoders: fed in any pieces, read in any pieces, cut short, and told of codings they do not know. */
+#include "loop/decode.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "septet/septet.h"
+
+#define PLAIN "hello hello hello hello hello hello hello hello "
+
+static const struct packed {
+    const char *coding, *bytes;
+    size_t len;
+} all[] = {
+    {"gzip",
+     "\037\213\010\000\000\000\000\000\002\003\313\110\315\311\311\127\310\040\232\004\000\165\153"
+     "\262\104\060\000\000\000",
+     29},
+    {"deflate", "\170\332\313\110\315\311\311\127\310\040\232\004\000\265\067\021\241", 17},
+    {"br", "\203\027\200" PLAIN "\3", 52},
+    {"zstd", "\050\265\057\375\000\130\201\001\000" PLAIN, 57},
+};
+
+/* Feeds `len` bytes in pieces of `in`, reading in pieces of `out`; returns what spt_decoder_step did. */
+static int feed(struct spt_decoder *d, const char *bytes, size_t len, size_t in, size_t out,
+                char *plain, size_t *plain_len)
+{
+    for (size_t at = 0; at < len; at += in) {
+        const char *p = bytes + at;
+        size_t left = len - at < in ? len - at : in, written;
+        do {
+            int rc = spt_decoder_step(d, &p, &left, plain + *plain_len, out, &written);
+            if (rc != SEPTET_OK)
+                return rc;
+            *plain_len += written;
+        } while (left > 0 || written == out);
+    }
+    return SEPTET_OK;
+}
+
+static void test_decoders_take_any_pieces(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        for (size_t in = 1; in <= all[i].len; in++)
+            for (size_t out = 1; out <= 64; out += 9) {
+                struct spt_decoder *d;
+                char plain[256];
+                size_t len = 0;
+                assert_int_equal(spt_decoder_new(&d, all[i].coding, strlen(all[i].coding)),
+                                 SEPTET_OK);
+                assert_true(spt_decoder_ended(d));
+                assert_int_equal(feed(d, all[i].bytes, all[i].len, in, out, plain, &len),
+                                 SEPTET_OK);
+                assert_true(spt_decoder_ended(d));
+                assert_int_equal(len, strlen(PLAIN));
+                assert_memory_equal(plain, PLAIN, len);
+                spt_decoder_free(d);
+            }
+}
+
+static void test_decoders_know_what_is_cut_short(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        for (size_t n = 1; n < all[i].len; n++) {
+            struct spt_decoder *d;
+            char plain[256];
+            size_t len = 0;
+            assert_int_equal(spt_decoder_new(&d, all[i].coding, strlen(all[i].coding)), SEPTET_OK);
+            assert_int_equal(feed(d, all[i].bytes, n, n, 64, plain, &len), SEPTET_OK);
+            assert_false(spt_decoder_ended(d));
+            spt_decoder_free(d);
+        }
+}
+
+static void check(const char *codings, int rc, int decodes)
+{
+    struct spt_decoder *d;
+    assert_int_equal(spt_decoder_new(&d, codings, strlen(codings)), rc);
+    assert_int_equal(d != NULL, decodes);
+    spt_decoder_free(d);
+}
+
+static void test_decoders_are_found_by_name(void **state)
+{
+    (void)state;
+    check("", SEPTET_OK, 0);
+    check(" identity", SEPTET_OK, 0);
+    check(" GZip ", SEPTET_OK, 1);
+    check("identity, x-gzip", SEPTET_OK, 1);
+    check("gzip, br", SEPTET_EINVAL, 0);
+    check("gzi", SEPTET_EINVAL, 0);
+    check("rot13", SEPTET_EINVAL, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_decoders_take_any_pieces),
+        cmocka_unit_test(test_decoders_know_what_is_cut_short),
+        cmocka_unit_test(test_decoders_are_found_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
