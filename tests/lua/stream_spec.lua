@@ -41,12 +41,12 @@ describe("a streamed response", function()
     equal({ u.body, u.body, u:read() }, { "01234", "01234", "" })
   end)
 
-  it("gives each byte when it is there", function()
+  it("gives bytes when they are there, and not at the end", function()
     local session <close> = http.session()
     local r <close> = session:stream("GET", URL .. "/drip?bytes=4&interval=0.01")
     local pieces = {}
     for piece in r:chunks() do pieces[#pieces + 1] = piece end
-    equal(pieces, { "0", "1", "2", "3" })
+    equal({ table.concat(pieces), #pieces > 1 }, { "0123", true }) -- two may have come by the time one is read
   end)
 
   it("is decoded", function()
