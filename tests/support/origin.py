@@ -105,22 +105,46 @@ class ClientGone(Exception):
     """The client has closed while its answer was being waited for."""
 
 
+def send_all_in_drain(writer):
+    """From now on, who drains it has sent all. (With a limit of 0, one with TLS would never go on.)"""
+    writer.transport.set_write_buffer_limits(1, 0)
+
+
 class ByteByByte:
-    """A writer that sends one byte at a time; of what is long, the rest at once."""
+    """A writer that sends each byte by itself; but of an answer of more than 1 MB only the first 64 KB."""
+
+    LARGE, FIRST, TURN = 1 << 20, 1 << 16, 256
 
     def __init__(self, writer):
-        self.writer, self.slowly = writer, 1 << 16
+        self.writer, self.left = writer, self.LARGE
+        send_all_in_drain(writer)
 
     def __getattr__(self, name):
         return getattr(self.writer, name)
 
+    def begin(self, length):
+        """An answer begins, of so many bytes; 0: that is not known."""
+        self.left = self.FIRST if length > self.LARGE else self.LARGE
+
     def write(self, data):
-        slowly = min(self.slowly, len(data))
-        for i in range(slowly):
+        alone = min(self.left, len(data))
+        for i in range(alone):
+            if self.writer.transport.is_closing():
+                raise ConnectionResetError
             self.writer.write(data[i : i + 1])
-        self.slowly -= slowly
-        if slowly < len(data):
-            self.writer.write(data[slowly:])
+        self.left -= alone
+        if alone < len(data):
+            self.writer.write(data[alone:])
+
+    async def send(self, data):
+        """The same, where other connections get their turns, and no byte waits for the one before it."""
+        at = 0
+        while at < len(data):
+            size = self.TURN if self.left else len(data)
+            self.write(data[at : at + size])
+            at += size
+            await self.writer.drain()
+            await asyncio.sleep(0)
 
 
 class Log:
@@ -272,16 +296,20 @@ class Answer:
         except ValueError:
             reason = "Unknown"
         lines = [f"HTTP/1.1 {status} {reason}"] + [f"{name}: {value}" for name, value in headers]
+        if isinstance(self.writer, ByteByByte):
+            self.writer.begin(sum(value for _, value in headers if isinstance(value, int)))
         self.writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
 
     async def body(self, data):
         if not self.head_only:
-            self.writer.write(data)
-        await self.writer.drain()
+            await self.raw(data)
 
     async def raw(self, data):
-        self.writer.write(data)
-        await self.writer.drain()
+        if isinstance(self.writer, ByteByByte):
+            await self.writer.send(data)
+        else:
+            self.writer.write(data)
+            await self.writer.drain()
 
     async def pattern(self, count, offset=0):
         """count bytes of the pattern, from where it stands at offset."""
@@ -745,7 +773,7 @@ class Connection:
 
     async def sent(self, sock):
         """Waits until what was written has left the machine's queue, which a RST would throw away."""
-        self.writer.transport.set_write_buffer_limits(0)
+        send_all_in_drain(self.writer)
         await self.writer.drain()
         while sys.platform == "linux" and unsent(sock) and not self.reader.gone.done():
             await asyncio.wait([self.reader.gone], timeout=0.001)
@@ -847,7 +875,7 @@ def options():
     parser.add_argument("--log", metavar="FILE", help="append what is received to FILE, as JSON lines")
     parser.add_argument("--unix", metavar="PATH", help="listen there as well, without TLS")
     parser.add_argument("--one-byte", action="store_true", default="SEPTET_ORIGIN_ONE_BYTE" in os.environ,
-                        help="send one byte at a time, of each connection the first 64 KB (also where"
+                        help="send each byte by itself, of an answer of more than 1 MB the first 64 KB (also where"
                         " SEPTET_ORIGIN_ONE_BYTE is in the environment)")
     parser.add_argument("--tls", metavar="DIR", help="speak TLS, with DIR/server.pem; clients' certificates are of DIR/ca.pem")
     return parser.parse_args()

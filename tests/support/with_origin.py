@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""with_origin [--peer NAME]... CMD ARGS...: runs a command beside an origin of its own.
+"""with_origin [--one-byte] [--peer NAME]... CMD ARGS...: runs a command beside an origin of its own.
 
 The origin listens on a free port and logs what it receives. The command finds it through the
 environment: SEPTET_ORIGIN is http://127.0.0.1:PORT, SEPTET_ORIGIN_UNIX a socket in the file system where it
 listens as well, SEPTET_ORIGIN_LOG the path of the log. Beside the origin run those peers that are asked
 for with --peer, and those that the command's last argument, if it is a file in Lua or Python, names on
-one of its first lines: "-- peers: nginx tls" (see peers.py). When the
+one of its first lines: "-- peers: nginx tls" (see peers.py). With --one-byte, all that the origin sends
+goes out byte by byte. When the
 command ends, however it ends, all of them are stopped and the log removed; the exit status is the
 command's, or 128+n where signal n ended it.
 """
@@ -104,6 +105,9 @@ def named_by(path):
 
 def main():
     arguments, names = sys.argv[1:], []
+    if arguments[:1] == ["--one-byte"]:
+        os.environ["SEPTET_ORIGIN_ONE_BYTE"] = "1"
+        del arguments[:1]
     while arguments[:1] == ["--peer"]:
         names.append(arguments[1])
         del arguments[:2]
