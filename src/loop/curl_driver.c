@@ -451,6 +451,8 @@ void spt_driver_free(struct spt_driver *driver)
         ;
     spt_names_free_resolvers(driver);
     spt_easy_pool_release(driver);
+    spt_spares_release(&driver->heads);
+    spt_spares_release(&driver->bodies);
     spt_sockets_release(&driver->sockets);
     spt_url_checker_release(&driver->urls);
     free(driver);

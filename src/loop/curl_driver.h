@@ -229,9 +229,9 @@ void spt_request_cancel(struct spt_request *request);
 /* Ends a started request with a failure, delivered as others are; harmless once it is over. `code` is static. */
 void spt_request_abort(struct spt_request *request, const char *code, const char *text);
 
-/* Makes a request that is over, or was never used, ready to be filled in and started again. Small
- * buffers stay. */
-void spt_request_reset(struct spt_request *request);
+/* Makes a request that is over, or was never used, ready to be filled in and started again. The driver keeps its
+ * buffers, if they are small. */
+void spt_request_reset(struct spt_request *request, struct spt_driver *driver);
 
 /* Frees the buffers. Harmless when there are none. */
 void spt_request_release(struct spt_request *request);

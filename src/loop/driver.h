@@ -16,6 +16,7 @@
 #include "loop/quirks.h"
 #include "loop/shared.h"
 #include "loop/sockets.h"
+#include "loop/spares.h"
 #include "loop/url.h"
 
 #define SPT_EASY_POOL_MAX 256
@@ -36,6 +37,7 @@ struct spt_driver {
     struct spt_link resolvers; /* private to names.c */
     struct spt_link pool;      /* handles at rest, the last used first */
     unsigned pooled;
+    struct spt_spares heads, bodies;
     unsigned requests; /* queued or in flight */
     uint64_t now_ns;   /* when libcurl was last entered for a socket */
     uint64_t looks;    /* polls of the loop of which all was run that they brought */

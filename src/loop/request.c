@@ -17,8 +17,6 @@
 #include "loop/loop.h"
 #include "septet/septet.h"
 
-enum { BUFFER_KEPT_MAX = 16384 }; /* bytes of a buffer that waits for the next request */
-
 /* --- the end --- */
 
 static void count_sent(const struct spt_request *r)
@@ -312,6 +310,8 @@ void spt_request_launch(struct spt_request *r, uint64_t now_ns)
 {
     struct spt_session *session = r->session;
     r->t_admitted_ns = now_ns;
+    spt_spares_take(&session->driver->heads, &r->head);
+    spt_spares_take(&session->driver->bodies, &r->body_in);
     spt_list_push(&session->flight, &r->link);
     spt_limits_enter(r, SPT_PHASE_RESOLVING, now_ns);
     if (spt_names_look_up(r))
@@ -491,21 +491,13 @@ void spt_request_release(struct spt_request *r)
     r->redirect_url = r->ascii_url = NULL;
 }
 
-/* Empties a buffer for the next request, and frees it where it is larger than most need. */
-static void reuse(struct spt_buf *b)
+void spt_request_reset(struct spt_request *r, struct spt_driver *driver)
 {
-    if (b->cap > BUFFER_KEPT_MAX)
-        spt_buf_release(b);
-    b->len = 0;
-}
-
-void spt_request_reset(struct spt_request *r)
-{
-    reuse(&r->head);
-    reuse(&r->body_in);
+    spt_spares_put(&driver->heads, &r->head);
+    spt_spares_put(&driver->bodies, &r->body_in);
     free(r->redirect_url);
     free(r->ascii_url);
-    *r = (struct spt_request){.head = r->head, .body_in = r->body_in};
+    *r = (struct spt_request){0};
 }
 
 enum spt_phase spt_request_phase(const struct spt_request *r)

@@ -1,5 +1,5 @@
-/* A request at work: what a script asked for, and what traces and hooks are told when it is over. Calls rest in a pool
- * with their buffers: what is written for every request stays in the cache, and the collector has less to do. */
+/* A request at work: what a script asked for, and what traces and hooks are told when it is over. Calls rest in a pool:
+ * what is written for every request stays in the cache, and the collector has less to do. */
 #include "core/check.h"
 #include "core/error.h"
 #include "core/keep.h"
@@ -117,7 +117,7 @@ static void rest(struct spt_call *call)
         free(call);
         return;
     }
-    spt_request_reset(&call->request);
+    spt_request_reset(&call->request, env->driver);
     spt_link_init(&call->link);
     spt_list_push_front(&env->calls, &call->link);
     env->ncalls++;
