@@ -1,6 +1,7 @@
 -- What do names that never answer do to everybody else? The Septet side of dead_names.py.
--- septet bench/names.lua PORT DNS DEAD SECONDS: asks DEAD names of which the DNS server knows nothing, and meanwhile, for
--- SECONDS, gets http://127.0.0.1:PORT/body by 32 tasks, and a new name that answers each 50 ms. Prints what these got.
+-- septet bench/names.lua PORT DNS DEAD SECONDS: asks DEAD names of which the DNS server knows nothing, and meanwhile,
+-- for SECONDS, gets http://127.0.0.1:PORT/body by 32 tasks, and a new name that answers each 50 ms. Prints what these
+-- got.
 local task, http = require "septet.task", require "septet.http"
 
 local port, dns, dead, seconds = arg[1], arg[2], math.tointeger(arg[3]), tonumber(arg[4])

@@ -1,6 +1,6 @@
 -- What does one GET of each of many origins cost, and how long does each take? The Septet side of many_origins.py.
--- septet bench/origins.lua < LINES: a URL a line; one with "silent " before it never answers, and is being asked all the
--- while. The others are asked once, all at once. Prints their CPU and their latencies.
+-- septet bench/origins.lua < LINES: a URL a line; one with "silent " before it never answers, and is being asked all
+-- the while. The others are asked once, all at once. Prints their CPU and their latencies.
 local task, http = require "septet.task", require "septet.http"
 
 local urls, silent = {}, {}

@@ -353,7 +353,7 @@ end
 local function perform_plain(session, method, target)
   local policy, total = session.retries, session.times.total
   local deadline = total and core.now() + total
-  local ok, response = true, nil
+  local ok, response = true
   if policy then
     session.budget.earn(target, policy)
     ok, response = pcall(core_http, session.core, session.terms, method, target, session.headers, nil, total)
