@@ -26,16 +26,17 @@ enum {
     KEEPALIVE_S = 30       /* of silence, until TCP asks whether the peer is there */
 };
 
-/* A proxy is the session's own choice; what is behind it is not seen. */
-static bool sees_target(const struct spt_request *r)
+/* A proxy that the script names is its own choice, and what is behind it is not seen. Where the environment says, there
+ * may be one or none: every address is judged. */
+static bool is_judged(const struct spt_request *r)
 {
-    return r->session->policy && !spt_profile_has_proxy(r->profile);
+    return r->session->policy && !(r->profile && r->profile->proxy);
 }
 
 static bool is_denied(struct spt_easy *easy, const struct sockaddr *address)
 {
     struct spt_request *r = easy->request;
-    if (!sees_target(r))
+    if (!is_judged(r))
         return false;
     easy->denial = spt_policy_address(r->session->policy, address, r->named);
     if (!easy->denial.reason)
@@ -176,7 +177,7 @@ static int on_ready(void *ud, char *peer, char *local, int peer_port, int local_
     opened(easy, local_port);
     if (!r->profile || !r->profile->unix_socket)
         note_peer(r, peer, peer_port);
-    if (sees_target(r))
+    if (is_judged(r))
         easy->denial = spt_policy_text(r->session->policy, peer, peer_port, r->named);
     if (easy->denial.reason)
         return CURL_PREREQFUNC_ABORT;

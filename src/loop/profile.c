@@ -70,13 +70,20 @@ static CURLcode put_user_on(const struct spt_profile *p, CURL *curl)
     return rc == CURLE_OK ? curl_easy_setopt(curl, CURLOPT_PASSWORD, p->password) : rc;
 }
 
+/* NULL: as the environment says. Whom that exempts from its proxies is not exempt from one that was named. */
+static CURLcode put_proxy_on(const struct spt_profile *p, CURL *curl)
+{
+    CURLcode rc = curl_easy_setopt(curl, CURLOPT_PROXY, p->proxy);
+    return rc == CURLE_OK && p->proxy ? curl_easy_setopt(curl, CURLOPT_NOPROXY, "") : rc;
+}
+
 CURLcode spt_profile_put_on(const struct spt_profile *p, CURL *curl)
 {
     CURLcode rc = CURLE_OK;
     if (!p)
         return rc;
-    if (p->proxy || p->env_proxy) /* NULL: as the environment says */
-        rc = curl_easy_setopt(curl, CURLOPT_PROXY, p->proxy);
+    if (spt_profile_has_proxy(p))
+        rc = put_proxy_on(p, curl);
     if (rc == CURLE_OK && p->unix_socket)
         rc = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, p->unix_socket);
     if (rc == CURLE_OK && p->user)

@@ -52,12 +52,6 @@ describe("a rule", function()
   end)
 end)
 
-it("fault.5 a name that led elsewhere the last time is judged by where it leads now", function()
-  local session <close> = http.session { deny = "127.0.0.2",
-    resolve = { ["a.invalid:" .. origin.port] = "127.0.0.2" } }
-  denied({ reason = "address" }, session, ("http://a.invalid:%d/"):format(origin.port))
-end)
-
 describe("fault.29 a redirect", function()
   it("to what is no HTTP is refused", function()
     local session <close> = http.session()

@@ -23,10 +23,10 @@ print(ok, ok and r.status or r.code, ok and r.body or r.reason)
 
 
 class Environment(harness.Case):
-    def get(self, proxy, env, path="/bytes/2"):
+    def get(self, proxy, env, path="/bytes/2", base=ORIGIN):
         script = self.write("s.lua", SCRIPT.replace("PROXY", proxy))
         clean = {name: "" for name in PROXIES + ("no_proxy", "NO_PROXY")}
-        return self.septet(script, ORIGIN + path, env={**clean, **env})
+        return self.septet(script, base + path, env={**clean, **env})
 
     def works(self, *how):
         self.check(self.get(*how), 0, "true\t200\t01\n")
@@ -55,6 +55,15 @@ class Environment(harness.Case):
     def test_http_37_no_proxy_does_not_touch_a_proxy_of_the_scripts(self):
         """http.37"""
         self.goes_to_the_dead_proxy(f'"{DEAD}"', {"http_proxy": ORIGIN})
+        for name in ("no_proxy", "NO_PROXY"):
+            self.goes_to_the_dead_proxy(f'"{DEAD}"', {name: "*"})
+
+    def test_rules_for_addresses_hold_where_the_environment_may_name_a_proxy(self):
+        """A name, as an address in the URL would be judged by itself."""
+        denied = '"environment", deny = "private", resolve = { ["a.invalid:%s"] = "127.0.0.1" }' % ORIGIN.split(":")[2]
+        url = ORIGIN.replace("127.0.0.1", "a.invalid")
+        for environment in ({}, {"http_proxy": DEAD, "no_proxy": "a.invalid"}, {"http_proxy": DEAD}):
+            self.check(self.get(denied, environment, base=url), 0, "false\tdenied\taddress\n")
 
     def test_fault_37_what_goes_to_a_dead_proxy_goes_nowhere_else(self):
         """fault.37"""
