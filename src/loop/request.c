@@ -208,6 +208,8 @@ static void judge(struct spt_request *r, CURLcode code)
     }
     if (is_long_header(easy, code))
         easy->refused = "headers_too_large";
+    if (code == CURLE_PARTIAL_FILE && easy->head.lines == 0) /* HTTP/2, on some versions */
+        code = CURLE_GOT_NOTHING;
     if (easy->denial.reason) {
         deny(r, easy->denial, "address", r->peer, strlen(r->peer));
         return;

@@ -24,7 +24,7 @@ STATUS_200 = b"\x88"  # of HPACK's own table
 LENGTH_100 = b"\x0f\x0d\x03100"  # content-length: 100, by a name of that table
 INTERNAL_ERROR, REFUSED_STREAM, NO_ERROR = 2, 7, 0
 TOGETHER = 100  # streams that "together" waits for
-MUTE = 500      # streams that "mute" never answers
+CRASHING = 20   # those of "crashing", beside the first
 
 counts = {"connections": {}, "streams": {}}
 
@@ -60,7 +60,7 @@ class Connection:
 
     def __init__(self, scenario, number, reader, writer):
         self.scenario, self.number, self.reader, self.writer = scenario, number, reader, writer
-        self.streams = []
+        self.streams, self.with_body = [], set()
 
     def log(self, event, **fields):
         log(event, connection=self.number, scenario=self.scenario, **fields)
@@ -95,6 +95,8 @@ class Connection:
             self.streams.append(stream)
             counts["streams"][self.scenario] = counts["streams"].get(self.scenario, 0) + 1
             self.log("request", stream=stream)
+        elif kind == DATA:
+            self.with_body.add(stream)
         if kind in (HEADERS, DATA) and flags & END_STREAM:
             self.requested(stream)
         await self.writer.drain()
@@ -161,6 +163,48 @@ class Refusing(Connection):
         self.send(reset(stream, REFUSED_STREAM) if first else answer(stream))
 
 
+class Declining(Connection):
+    """Refuses every stream, unseen."""
+
+    def requested(self, stream):
+        self.send(reset(stream, REFUSED_STREAM))
+
+
+class Dying(Connection):
+    """Answers the first stream, and breaks down at the next."""
+
+    def requested(self, stream):
+        if stream == self.streams[0]:
+            self.send(answer(stream))
+        else:
+            self.writer.transport.abort()
+
+
+class Crashing(Connection):
+    """The first connection answers its first stream, and breaks down when as many as it waits for are open."""
+
+    def requested(self, stream):
+        if not self.is_first() or stream == self.streams[0]:
+            self.send(answer(stream))
+        elif len(self.streams) > CRASHING:
+            self.writer.transport.abort()
+
+
+class Departing(Connection):
+    """Answers a stream and says that it will take no other, but does not close."""
+
+    def requested(self, stream):
+        self.send(answer(stream) + goaway(stream))
+
+
+class Closing(Connection):
+    """Answers a stream, and goes."""
+
+    def requested(self, stream):
+        self.send(answer(stream) + goaway(stream))
+        asyncio.ensure_future(self.end())
+
+
 class Closed(Connection):
     """Lets nothing of a request's body through, ever."""
 
@@ -187,23 +231,27 @@ class Flooding(Connection):
 
 
 class Mute(Connection):
-    """Never answers the first streams of all."""
+    """Answers only what has a body."""
 
     def requested(self, stream):
-        if counts["streams"][self.scenario] > MUTE:
+        if stream in self.with_body:
             self.send(answer(stream))
 
 
-class Stalling(Connection):
-    """Answers nothing but the beginning of each body."""
+class Stalling(Mute):
+    """Answers what has a body, and nothing else but the beginning."""
 
     def requested(self, stream):
-        self.send(begun(stream))
+        if stream not in self.with_body:
+            self.send(begun(stream))
+        super().requested(stream)
 
 
 SCENARIOS = {
     "ok": Connection, "together": Together, "leaving": Leaving, "midway": LeavingMidway, "resetting": Resetting,
-    "short": Short, "refusing": Refusing, "closed": Closed, "flooding": Flooding, "mute": Mute, "stalling": Stalling,
+    "short": Short, "refusing": Refusing, "declining": Declining, "dying": Dying, "crashing": Crashing,
+    "departing": Departing, "closing": Closing, "closed": Closed, "flooding": Flooding, "mute": Mute,
+    "many": Mute, "stalling": Stalling,
 }
 
 
