@@ -13,12 +13,14 @@ local septet = {}
 local core = require "septet.core"
 
 --- The versions of Septet and of what it is linked with, in one line; with `more`, further ones on what was found
---- out about them by trying.
+--- out about the Lua among them by trying, and on what is done about the libcurl.
 ---@param more boolean|nil
 ---@return string
 function septet.versions(more)
   if not more then return core.versions() end
-  return core.versions() .. "\n" .. require "septet.probe".words()
+  local quirks = core.http_quirks()
+  return ("%s\n%s\nlibcurl: quirks with a cure: %s"):format(core.versions(), require "septet.probe".words(),
+    #quirks > 0 and table.concat(quirks, ", ") or "none")
 end
 
 septet._VERSION = core.versions():match("^Septet [^,]+")

@@ -46,3 +46,8 @@ unsigned spt_quirks(void)
 {
     return spt_quirks_of(curl_version_info(CURLVERSION_NOW)->version_num, getenv("SEPTET_QUIRKS"));
 }
+
+const char *spt_quirk_word(enum spt_quirk quirk)
+{
+    return table[quirk].word;
+}

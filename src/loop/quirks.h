@@ -39,4 +39,7 @@ unsigned spt_quirks_of(unsigned version, const char *changes);
 /* Those of the libcurl that runs, with the changes in the environment's SEPTET_QUIRKS, which is for tests. */
 unsigned spt_quirks(void);
 
+/* The word of one of them. */
+const char *spt_quirk_word(enum spt_quirk quirk);
+
 #endif

@@ -2,6 +2,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "loop/idn.h"
+#include "loop/quirks.h"
 #include "loop/url.h"
 #include "op/http_env.h"
 
@@ -240,6 +241,21 @@ static int l_http2_refusal(lua_State *L)
     return 1;
 }
 
+/* http_quirks(): a list of the words for what is done about this libcurl. */
+static int l_quirks(lua_State *L)
+{
+    unsigned quirks = spt_quirks();
+    lua_Integer n = 0;
+    lua_newtable(L);
+    for (unsigned i = 0; i < SPT_QUIRKS; i++) {
+        if (!(quirks >> i & 1u))
+            continue;
+        lua_pushstring(L, spt_quirk_word((enum spt_quirk)i));
+        lua_rawseti(L, -2, ++n);
+    }
+    return 1;
+}
+
 /* http_join(base, url): where `url`, which may be relative, points from `base`; or nil and a word for what is wrong. */
 static int l_join(lua_State *L)
 {
@@ -382,6 +398,7 @@ static const luaL_Reg head_methods[] = {
     {"lines", l_head_lines},   {"times", l_head_times},           {"version", l_head_version},
     {"method", l_head_method}, {"connection", l_head_connection}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"http2_refusal", l_http2_refusal},
+                                     {"http_quirks", l_quirks},
                                      {"http_join", l_join},
                                      {"http_ascii", l_ascii},
                                      {"http_terms", l_terms},

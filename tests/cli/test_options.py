@@ -44,6 +44,12 @@ class Help(harness.Case):
         self.assertEqual(first, second)
         self.assertIn(", " + self.septet("-e", "io.write(_VERSION)").out + ".", first)
 
+    def test_versions_twice_lists_the_quirks_that_count(self):
+        for change, there in (("+poke,-timeout", True), ("-poke,-timeout", False)):
+            line = self.septet("-v", "-v", env={"SEPTET_QUIRKS": change}).out.splitlines()[-1]
+            self.assertRegex(line, "^libcurl: quirks with a cure: [a-z0-9_, ]+$")
+            self.assertEqual(("poke" in line, "timeout" in line), (there, False))
+
 
 class Statements(harness.Case):
     def test_e(self):

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -46,12 +47,23 @@ static void test_quirks_can_be_changed(void **state)
     assert_int_equal(spt_quirks_of(0x075801, ",,+nonsense,-"), spt_quirks_of(0x075801, NULL));
 }
 
+static void test_quirks_have_words(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < SPT_QUIRKS; i++) {
+        char change[32] = "+";
+        strcat(change, spt_quirk_word((enum spt_quirk)i));
+        assert_int_equal(spt_quirks_of(0x7fffff, change), 1u << i);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_quirks_are_of_versions),
         cmocka_unit_test(test_quirks_have_a_first_and_a_last_version),
         cmocka_unit_test(test_quirks_can_be_changed),
+        cmocka_unit_test(test_quirks_have_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
