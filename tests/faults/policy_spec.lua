@@ -31,6 +31,15 @@ describe("a rule", function()
     one("127.0.0.1:" .. origin.port, "address", URL .. "/bytes/1")
   end)
 
+  it("that denies one of a name's addresses leaves the others", function()
+    for _, addresses in ipairs { "127.0.0.2,127.0.0.1", "127.0.0.1,127.0.0.2", "[::1],127.0.0.1" } do
+      local session <close> = http.session { deny = { "127.0.0.2", "::1" },
+        resolve = { ["a.invalid:" .. origin.port] = addresses } }
+      local r = session:get(("http://a.invalid:%d/bytes/1"):format(origin.port))
+      equal({ r.status, r.peer.address }, { 200, "127.0.0.1" })
+    end
+  end)
+
   it("allows, and then nothing else", function()
     local session <close> = http.session { allow = "127.0.0.1" }
     equal(session:get(URL .. "/bytes/1").status, 200)

@@ -21,6 +21,15 @@ local ok, r = pcall(session.get, session, arg[1])
 print(ok, ok and r.status or r.code, ok and r.body or r.reason)
 """
 
+REUSED = """
+local http = require "septet.http"
+local session <close> = http.session { deny = "private" }
+session:get("http://a.invalid/bytes/1", { proxy = arg[1] })
+print(session:stats().connections)
+local ok, err = pcall(session.get, session, "http://a.invalid/bytes/1", { proxy = "environment" })
+print(err.code, err.reason, "connections: " .. session:stats().connections_made)
+"""
+
 
 class Environment(harness.Case):
     def get(self, proxy, env, path="/bytes/2", base=ORIGIN):
@@ -64,6 +73,11 @@ class Environment(harness.Case):
         url = ORIGIN.replace("127.0.0.1", "a.invalid")
         for environment in ({}, {"http_proxy": DEAD, "no_proxy": "a.invalid"}, {"http_proxy": DEAD}):
             self.check(self.get(denied, environment, base=url), 0, "false\tdenied\taddress\n")
+
+    def test_rules_for_addresses_hold_for_a_connection_that_is_open(self):
+        """It was opened to a proxy that the script named, which is not judged."""
+        result = self.septet(self.write("s.lua", REUSED), ORIGIN, env={"http_proxy": ORIGIN, "no_proxy": ""})
+        self.check(result, 0, "1\ndenied\taddress\tconnections: 1\n")
 
     def test_fault_37_what_goes_to_a_dead_proxy_goes_nowhere_else(self):
         """fault.37"""
