@@ -143,6 +143,8 @@ struct spt_error_words spt_curl_error(CURLcode code, long os_errno, long verifie
         return words("protocol", "status_line");
     case CURLE_WEIRD_SERVER_REPLY:
         return words("protocol", "reply");
+    case CURLE_BAD_FUNCTION_ARGUMENT: /* what some versions say of a header they cannot store */
+        return words("protocol", strstr(text, "chunk") ? "chunk" : "header");
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM:
     case CURLE_HTTP3:

@@ -86,6 +86,9 @@ struct spt_easy {
     bool retried;             /* on a fresh connection, after a stale one */
     bool challenged;          /* the server has answered an earlier exchange, with a challenge */
     bool poked;               /* since the last socket was opened */
+    bool watched;             /* libcurl shows the next line of a head before it takes it in */
+    enum spt_phase phase;     /* of the request, when the response began */
+    uint64_t t_phase_ns;      /* ... since when it had been in that */
     uint64_t t_open_ns;       /* its first socket; 0: none, the connection was there */
     uint64_t t_tls_ns;        /* its handshake began; 0: it did not */
     uint64_t t_ready_ns;      /* the request could go out */

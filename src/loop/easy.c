@@ -193,6 +193,8 @@ void spt_request_note_bytes(struct spt_request *r)
         r->t_byte_ns = easy->driver->now_ns;
         return;
     }
+    easy->phase = r->phase;
+    easy->t_phase_ns = r->t_phase_ns;
     easy->t_first_ns = spt_loop_now(easy->driver->loop);
     spt_limits_enter(r, SPT_PHASE_RECEIVING, easy->t_first_ns);
 }
@@ -204,8 +206,42 @@ static size_t refuse(struct spt_easy *easy, const char *code)
     return 0;
 }
 
+/* Quirk FOLD: what libcurl shows here it has not taken in yet. A line that is folded onto nothing becomes one that it
+ * can take, and is refused when it comes to on_header. */
+static int on_debug(CURL *curl, curl_infotype type, char *line, size_t len, void *ud)
+{
+    struct spt_easy *easy = ud;
+    (void)curl;
+    if (type != CURLINFO_HEADER_IN || len == 0 || (line[0] != ' ' && line[0] != '\t'))
+        return 0;
+    line[0] = '?';
+    easy->refused = "protocol";
+    easy->head.fault = "header";
+    return 0;
+}
+
+/* libcurl shows nothing but with all it has to say, so it is asked for the first line of a head alone. */
+static void watch(struct spt_easy *easy, bool wanted)
+{
+    if (easy->watched == wanted)
+        return;
+    easy->watched = wanted;
+    curl_easy_setopt(easy->curl, CURLOPT_DEBUGFUNCTION, on_debug);
+    curl_easy_setopt(easy->curl, CURLOPT_DEBUGDATA, easy);
+    curl_easy_setopt(easy->curl, CURLOPT_VERBOSE, (long)wanted);
+}
+
+/* It was an interim one: the response is still to come. */
+static void end_of_interim(struct spt_easy *easy)
+{
+    easy->t_first_ns = 0;
+    spt_limits_resume(easy->request, easy->phase, easy->t_phase_ns);
+}
+
 static void note_head(struct spt_easy *easy)
 {
+    if (easy->head.chunked && easy->head.length >= 0) /* whoever sent both may have meant either */
+        curl_easy_setopt(easy->curl, CURLOPT_FORBID_REUSE, 1L);
     struct spt_socket *s = spt_sockets_find(&easy->driver->sockets, easy->fd);
     if (s)
         s->shared = easy->head.version == 20;
@@ -213,16 +249,27 @@ static void note_head(struct spt_easy *easy)
         spt_request_headed(easy->request);
 }
 
+static void note_line(struct spt_easy *easy, bool was_done)
+{
+    if (easy->head.ended && !easy->head.done)
+        end_of_interim(easy);
+    else if (easy->head.done && !was_done)
+        note_head(easy);
+    if (SPT_HAS_QUIRK(easy->driver->quirks, FOLD))
+        watch(easy, easy->head.begins);
+}
+
 static size_t on_header(char *line, size_t size, size_t n, void *ud)
 {
     struct spt_easy *easy = ud;
     struct spt_request *r = easy->request;
-    bool done = easy->head.done;
+    bool was_done = easy->head.done;
+    if (easy->refused)
+        return 0;
     spt_request_note_bytes(r);
     switch (spt_head_line(&easy->head, &r->head, line, size * n)) {
     case SEPTET_OK:
-        if (easy->head.done && !done)
-            note_head(easy);
+        note_line(easy, was_done);
         return size * n;
     case SEPTET_ETOOBIG:
         return refuse(easy, "headers_too_large");
@@ -392,7 +439,7 @@ static void forget(struct spt_easy *easy)
     easy->refused = NULL;
     easy->open_errno = 0;
     easy->denial = (struct spt_denial){0};
-    easy->ready = easy->challenged = easy->poked = false;
+    easy->ready = easy->challenged = easy->poked = easy->watched = false;
     easy->t_open_ns = easy->t_tls_ns = easy->t_ready_ns = easy->t_first_ns = 0;
     easy->sent_bytes = 0;
 }

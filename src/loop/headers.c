@@ -67,10 +67,15 @@ static int check(const struct spt_header *pairs, size_t n, const char **why, siz
     return SEPTET_OK;
 }
 
+static bool is_blank_char(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
 static bool is_blank(const struct spt_header *h)
 {
     for (size_t i = 0; i < h->value_len; i++)
-        if (h->value[i] != ' ' && h->value[i] != '\t')
+        if (!is_blank_char(h->value[i]))
             return false;
     return true;
 }
@@ -157,30 +162,94 @@ static void read_status_line(struct spt_head *head, const char *line, size_t len
     head->status = status;
 }
 
+/* A CR that ends no line stands for a space (RFC 9112, 2.2): nobody is to take it for the end of one. */
+static void replace_cr(char *text, size_t len)
+{
+    char *end = text + len;
+    while ((text = memchr(text, '\r', (size_t)(end - text))))
+        *text = ' ';
+}
+
 static int append_line(struct spt_buf *buf, const char *line, size_t len)
 {
-    bool folded = buf->len > 0 && (line[0] == ' ' || line[0] == '\t');
+    bool folded = buf->len > 0 && is_blank_char(line[0]);
     const char *between = buf->len == 0 ? "" : folded ? " " : "\r\n";
-    while (folded && len > 0 && (line[0] == ' ' || line[0] == '\t')) {
+    while (folded && len > 0 && is_blank_char(line[0])) {
         line++;
         len--;
     }
     int rc = buf->data ? SEPTET_OK : spt_buf_reserve(buf, buf->max < 512 ? buf->max : 512);
     if (rc == SEPTET_OK)
         rc = spt_buf_append(buf, between, strlen(between));
-    return rc == SEPTET_OK ? spt_buf_append(buf, line, len) : rc;
+    if (rc == SEPTET_OK)
+        rc = spt_buf_append(buf, line, len);
+    if (rc == SEPTET_OK)
+        replace_cr(buf->data + buf->len - len, len);
+    return rc;
+}
+
+static int fault(struct spt_head *head, const char *word)
+{
+    head->fault = word;
+    return SEPTET_EINVAL;
+}
+
+/* The value of a header, where the line is one of that name; else NULL. */
+static const char *value_of(const char *line, size_t len, const char *name)
+{
+    size_t n = strlen(name);
+    return len > n && line[n] == ':' && strncasecmp(line, name, n) == 0 ? line + n + 1 : NULL;
+}
+
+/* Reads a number; -1 where there is none. Returns where it ends, blanks included. */
+static const char *read_number(const char *p, const char *end, int64_t *n)
+{
+    *n = -1;
+    while (p < end && is_blank_char(*p))
+        p++;
+    for (; p < end && *p >= '0' && *p <= '9' && *n < INT64_MAX / 10 - 1; p++)
+        *n = (*n < 0 ? 0 : *n * 10) + (*p - '0');
+    while (p < end && is_blank_char(*p))
+        p++;
+    return p;
+}
+
+/* A number, or the same one several times, between commas or in lines of their own. Where two parties read a length in
+ * two ways, what is the rest of a body to one is the next response to the other (RFC 9112, 6.3). */
+static int read_length(struct spt_head *head, const char *p, const char *end)
+{
+    do {
+        int64_t n;
+        p = read_number(p, end, &n);
+        if (n < 0 || (p < end && *p != ',') || (head->length >= 0 && head->length != n))
+            return fault(head, "length");
+        head->length = n;
+    } while (p++ < end);
+    return SEPTET_OK;
+}
+
+static int read_framing(struct spt_head *head, const char *line, size_t len)
+{
+    const char *value = value_of(line, len, "content-length");
+    if (value)
+        return read_length(head, value, line + len);
+    head->chunked |= value_of(line, len, "transfer-encoding") != NULL;
+    head->encoded |= value_of(line, len, "content-encoding") != NULL;
+    return SEPTET_OK;
 }
 
 static int end_of_head(struct spt_head *head)
 {
     if (head->status == 101)
-        return SEPTET_EINVAL;
+        return fault(head, "upgrade");
+    head->ended = true;
     head->done = head->status >= 200;
     return SEPTET_OK;
 }
 
 int spt_head_line(struct spt_head *head, struct spt_buf *buf, const char *line, size_t len)
 {
+    head->begins = head->ended = false;
     if (++head->lines > SPT_HEAD_LINES_MAX)
         return SEPTET_ETOOBIG;
     if (head->done)
@@ -191,12 +260,16 @@ int spt_head_line(struct spt_head *head, struct spt_buf *buf, const char *line, 
         return end_of_head(head);
     if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
         read_status_line(head, line, len);
+        head->begins = true;
+        head->length = -1;
+        head->chunked = false;
         buf->len = 0;
         head->encoded = false;
+    } else if (is_blank_char(line[0]) && (buf->len == 0 || !memchr(buf->data, '\n', buf->len))) {
+        return fault(head, "header");
     }
-    head->encoded |=
-        (line[0] | 0x20) == 'c' && len > 17 && strncasecmp(line, "content-encoding:", 17) == 0;
-    return append_line(buf, line, len);
+    int rc = read_framing(head, line, len);
+    return rc == SEPTET_OK ? append_line(buf, line, len) : rc;
 }
 
 const char *spt_head_value(const struct spt_buf *lines, const char *name, size_t *len)

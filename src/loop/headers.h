@@ -6,6 +6,7 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "loop/curl_driver.h"
@@ -21,9 +22,14 @@ struct curl_slist *spt_headers_list(const struct spt_headers *headers, bool with
 struct spt_head {
     unsigned lines; /* of all heads, against a flood */
     int status;
-    int version;  /* 10, 11, 20 */
-    bool encoded; /* it has a Content-Encoding */
-    bool done;    /* the blank line of a final head has come */
+    int version;       /* 10, 11, 20 */
+    bool begins;       /* the last line was a status line */
+    bool ended;        /* ... the blank line of a head */
+    bool done;         /* the blank line of a final head has come */
+    bool chunked;      /* it has a Transfer-Encoding */
+    bool encoded;      /* ... a Content-Encoding */
+    int64_t length;    /* Content-Length; -1: none */
+    const char *fault; /* static: the word for a line that was refused with SEPTET_EINVAL */
 };
 
 #define SPT_HEAD_MAX       (64 * 1024) /* bytes kept */
@@ -33,8 +39,9 @@ struct spt_head {
  * `*len`. `name` has its colon. */
 const char *spt_head_value(const struct spt_buf *lines, const char *name, size_t *len);
 
-/* Takes one line, with its line end. Returns SEPTET_OK, SEPTET_ETOOBIG, SEPTET_ENOMEM, or
- * SEPTET_EINVAL for an upgrade nobody asked for. */
+/* Takes one line, with its line end. Returns SEPTET_OK, SEPTET_ETOOBIG, SEPTET_ENOMEM, or SEPTET_EINVAL with a word in
+ * `fault`: "upgrade" (nobody asked for it), "length" (no number, or two that differ), "header" (the
+ * first is folded onto nothing). */
 int spt_head_line(struct spt_head *head, struct spt_buf *buf, const char *line, size_t len);
 
 #endif

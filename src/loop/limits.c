@@ -66,6 +66,13 @@ void spt_limits_enter(struct spt_request *r, enum spt_phase phase, uint64_t now_
     arm(r);
 }
 
+void spt_limits_resume(struct spt_request *r, enum spt_phase phase, uint64_t since_ns)
+{
+    r->phase = phase;
+    r->t_phase_ns = since_ns;
+    arm(r);
+}
+
 /* libcurl says nothing when it sends a body it has in memory, so an upload is looked at when its
  * limit is reached. One that is out waits for its answer since the last time it was seen moving. */
 static void look_at_upload(struct spt_request *r, uint64_t now_ns)

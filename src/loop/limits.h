@@ -8,6 +8,9 @@
  * the instant. */
 void spt_limits_enter(struct spt_request *r, enum spt_phase phase, uint64_t now_ns);
 
+/* The response that began was an interim one: the limits are those from before it, and go on from there. */
+void spt_limits_resume(struct spt_request *r, enum spt_phase phase, uint64_t since_ns);
+
 /* The request is over. */
 void spt_limits_stop(struct spt_request *r, struct spt_driver *driver);
 

@@ -4,18 +4,20 @@
 #define SPT_LOOP_QUIRKS_H
 
 /* Name, word, and the versions with it: from the first, up to but not with the second. */
-#define SPT_QUIRK_MAP(XX)                                                                             \
-    /* A first address that fails is not followed by the next until its share of the time is gone. */ \
-    XX(POKE, "poke", 0x000000, 0x080400)                                                              \
-    /* A timer that was told of once is not told of again after a call that came early. */            \
-    XX(TIMEOUT, "timeout", 0x080a00, 0x080b01)                                                        \
-    /* A paused transfer holds all that a read decodes to, and not what was read. */                  \
-    XX(BURST, "burst", 0x000000, 0x080d00)                                                            \
-    /* HTTP/2 may lose data, stall or spin. */                                                        \
-    XX(HTTP2, "http2", 0x000000, 0x080700)                                                            \
-    XX(HTTP2_SHUTDOWN, "http2_shutdown", 0x080900, 0x080a00)                                          \
-    XX(HTTP2_TABLE, "http2_table", 0x080e00, 0x080e01)                                                \
-    /* A paused stream of HTTP/2 holds a window of many megabytes. */                                 \
+#define SPT_QUIRK_MAP(XX)                                                                                \
+    /* A first address that fails is not followed by the next until its share of the time is gone. */    \
+    XX(POKE, "poke", 0x000000, 0x080400)                                                                 \
+    /* A timer that was told of once is not told of again after a call that came early. */               \
+    XX(TIMEOUT, "timeout", 0x080a00, 0x080b01)                                                           \
+    /* A paused transfer holds all that a read decodes to, and not what was read. */                     \
+    XX(BURST, "burst", 0x000000, 0x080d00)                                                               \
+    /* A first header line that begins with a blank is folded onto freed memory (curl's issue 11101). */ \
+    XX(FOLD, "fold", 0x075300, 0x080101)                                                                 \
+    /* HTTP/2 may lose data, stall or spin. */                                                           \
+    XX(HTTP2, "http2", 0x000000, 0x080700)                                                               \
+    XX(HTTP2_SHUTDOWN, "http2_shutdown", 0x080900, 0x080a00)                                             \
+    XX(HTTP2_TABLE, "http2_table", 0x080e00, 0x080e01)                                                   \
+    /* A paused stream of HTTP/2 holds a window of many megabytes. */                                    \
     XX(HTTP2_PAUSE, "http2_pause", 0x000000, 0x080400)
 
 enum spt_quirk {

@@ -166,14 +166,21 @@ static void deny(struct spt_request *r, struct spt_denial denial, const char *wh
     fail(r, "denied", denial.reason, text);
 }
 
+static const char *fault_text(const char *fault)
+{
+    if (strcmp(fault, "upgrade") == 0)
+        return "the server switched protocols, which nobody asked for";
+    if (strcmp(fault, "length") == 0)
+        return "the Content-Length of the response is no number, or two that differ";
+    return "the head of the response begins with a folded line";
+}
+
 static const char *refusal_text(const char *code)
 {
     if (strcmp(code, "body_too_large") == 0)
         return "the body of the response is larger than allowed";
     if (strcmp(code, "headers_too_large") == 0)
         return "the head of the response is larger than allowed";
-    if (strcmp(code, "protocol") == 0)
-        return "the server switched protocols, which nobody asked for";
     if (strcmp(code, "decode") == 0)
         return "the body is not packed as its head says";
     return "out of memory";
@@ -196,14 +203,27 @@ static bool is_long_header(const struct spt_easy *easy, CURLcode code)
     return code == CURLE_OUT_OF_MEMORY && easy->ready && !easy->head.done;
 }
 
+/* To libcurl, a connection that ends in the middle of a head is a response without a body. */
+static void fail_headless(struct spt_request *r)
+{
+    if (r->easy->head.status)
+        fail(r, "partial", "head", "the connection ended before the head of the response did");
+    else
+        fail(r, "protocol", "status_line", "the response has no status line");
+}
+
 static void judge(struct spt_request *r, CURLcode code)
 {
     struct spt_easy *easy = r->easy;
     long os_errno = easy->open_errno, verified = 0;
-    if (code == CURLE_OK) {
+    if (code == CURLE_OK && easy->head.done) {
         r->failure.text[0] = '\0';
         if (easy->decoder && !spt_decoder_ended(easy->decoder))
             fail(r, "decode", "content_encoding", "the packed body breaks off");
+        return;
+    }
+    if (code == CURLE_OK) {
+        fail_headless(r);
         return;
     }
     if (is_long_header(easy, code))
@@ -215,7 +235,9 @@ static void judge(struct spt_request *r, CURLcode code)
         return;
     }
     if (easy->refused) {
-        fail(r, easy->refused, refusal_reason(easy->refused), refusal_text(easy->refused));
+        const char *fault = easy->head.fault;
+        fail(r, easy->refused, fault ? fault : refusal_reason(easy->refused),
+             fault ? fault_text(fault) : refusal_text(easy->refused));
         return;
     }
     if (!os_errno)

@@ -125,6 +125,76 @@ static void test_head_reads_versions(void **state)
     spt_buf_release(&c.buf);
 }
 
+static void assert_faulty(const char *first, const char *second, const char *word)
+{
+    struct collected c = {.buf.max = 1000};
+    feed_ok(&c, "HTTP/1.1 200 OK\r\n");
+    if (first)
+        feed_ok(&c, first);
+    assert_int_equal(feed(&c, second), SEPTET_EINVAL);
+    assert_string_equal(c.head.fault, word);
+    spt_buf_release(&c.buf);
+}
+
+static void test_head_refuses_lengths_that_are_none_or_differ(void **state)
+{
+    static const char *const bad[] = {"",
+                                      "x",
+                                      "-1",
+                                      "+1",
+                                      "1x",
+                                      "0x1",
+                                      "1 1",
+                                      "1,",
+                                      "1, 2",
+                                      "9223372036854775808",
+                                      "99999999999999999999"};
+    char line[64];
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        snprintf(line, sizeof line, "content-LENGTH: %s\r\n", bad[i]);
+        assert_faulty(NULL, line, "length");
+    }
+    assert_faulty("Content-Length: 3\r\n", "Content-Length: 5\r\n", "length");
+}
+
+static void test_head_reads_the_framing(void **state)
+{
+    struct collected c = {.buf.max = 1000};
+    (void)state;
+    feed_ok(&c, "HTTP/1.1 100 Continue\r\n");
+    assert_true(c.head.begins);
+    feed_ok(&c, "Content-Length: 5\r\n");
+    assert_false(c.head.begins);
+    feed_ok(&c, "\r\n");
+    assert_true(c.head.ended);
+    feed_ok(&c, "HTTP/1.1 200 OK\r\n");
+    assert_int_equal(c.head.length, -1);
+    feed_ok(&c, "Content-Length:\t3 , 3\r\n");
+    feed_ok(&c, "Content-Length: 003\r\n");
+    feed_ok(&c, "Content-Lengthy: x\r\n");
+    assert_int_equal(c.head.length, 3);
+    assert_false(c.head.chunked);
+    feed_ok(&c, "Transfer-Encoding: chunked\r\n");
+    assert_true(c.head.chunked);
+    feed_ok(&c, "\r\n");
+    feed_ok(&c, "Content-Length: a trailer\r\n");
+    assert_int_equal(c.head.length, 3);
+    spt_buf_release(&c.buf);
+}
+
+static void test_head_has_no_cr_and_no_fold_onto_nothing(void **state)
+{
+    struct collected c = {.buf.max = 1000};
+    (void)state;
+    feed_ok(&c, "HTTP/1.1 200 OK\r\n");
+    feed_ok(&c, "A: b\rc\r\r\n");
+    assert_head(&c, "HTTP/1.1 200 OK\r\nA: b c");
+    spt_buf_release(&c.buf);
+    assert_faulty(NULL, " A: b\r\n", "header");
+    assert_faulty(NULL, "\tb\n", "header");
+}
+
 static void test_head_is_limited(void **state)
 {
     struct collected c = {.buf.max = 100};
@@ -246,6 +316,9 @@ int main(void)
         cmocka_unit_test(test_bad_headers_are_refused_by_index),
         cmocka_unit_test(test_head_keeps_the_final_one_alone),
         cmocka_unit_test(test_head_reads_versions),
+        cmocka_unit_test(test_head_refuses_lengths_that_are_none_or_differ),
+        cmocka_unit_test(test_head_reads_the_framing),
+        cmocka_unit_test(test_head_has_no_cr_and_no_fold_onto_nothing),
         cmocka_unit_test(test_head_is_limited),
         cmocka_unit_test(test_url_origin),
         cmocka_unit_test(test_url_of_a_known_origin_is_still_checked),

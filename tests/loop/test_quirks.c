@@ -16,6 +16,8 @@ static void test_quirks_are_of_versions(void **state)
     assert_true(SPT_HAS_QUIRK(old, POKE));
     assert_true(SPT_HAS_QUIRK(old, BURST));
     assert_true(SPT_HAS_QUIRK(old, HTTP2_PAUSE));
+    assert_true(SPT_HAS_QUIRK(old, FOLD));
+    assert_false(SPT_HAS_QUIRK(spt_quirks_of(0x080101, NULL), FOLD));
     assert_true(SPT_NO_HTTP2(old));
     assert_false(SPT_HAS_QUIRK(old, TIMEOUT));
     assert_int_equal(fine, 0);
