@@ -65,7 +65,7 @@ routes, for every method; a HEAD gets the same headers and no body:
   /digest[?algorithm=MD5&close=&stale=]  as /echo for the user "lion" with the password "Circle of Life", else a
                                  challenge; with stale a second one, too
   /script/KEY                    what /raw/KEY will do: a POST whose lines are "send HEX", "repeat N HEX", "sleep SECONDS",
-                                 and at the end "fin", "rst", "stall" or "keep"
+                                 "eof" (sends no more), and at the end "fin", "rst", "stall" or "keep"
   /raw/KEY                       these bytes, whatever they are
   /hold/KEY[?n=1]                answers when so many requests with this key are there
   CONNECT host:port              a tunnel there; its answer has a header X-Proxy
@@ -595,6 +595,8 @@ async def route_raw(request, answer):
                 await answer.raw(bytes.fromhex(data) * 100)
         elif word == "sleep":
             await answer.pause(float(rest))
+        elif word == "eof":
+            answer.writer.write_eof()
         elif word == "stall":
             await answer.wait_for_client_to_go()
         else:

@@ -167,7 +167,50 @@ class Endings(unittest.TestCase):
         self.assertEqual([(line["requests"], line["by"]) for line in closed], [(1, "client")])
 
 
+class Scripts(unittest.TestCase):
+    def test_a_script_is_sent_to_the_byte_and_ended_as_it_says(self):
+        for ending, was_reset in (("fin", False), ("rst", True)):
+            lines = "\n".join(["send 6162ff", "sleep 0.01", "repeat 200 63", ending]).encode()
+            raw(b"POST /script/spec HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s" % (len(lines), lines))
+            self.assertEqual(raw(b"GET /raw/spec HTTP/1.1\r\n\r\n"), (b"ab\xff" + b"c" * 200, was_reset))
+
+    def test_one_that_sends_no_more_reads_on(self):
+        raw(b"POST /script/spec HTTP/1.0\r\nContent-Length: 16\r\n\r\nsend 61\neof\nkeep")
+        with socket.create_connection((HOST, PORT), timeout=LIMIT) as sock:
+            port = sock.getsockname()[1]
+            sock.sendall(b"GET /raw/spec HTTP/1.1\r\n\r\n")
+            self.assertEqual((sock.recv(9), sock.recv(9)), (b"a", b""))
+            sock.sendall(b"GET /raw/none HTTP/1.1\r\n\r\n")
+            number = log_lines(event="open", peer=port)[0]["connection"]
+            until = time.monotonic() + LIMIT
+            while len(seen := log_lines(event="request", connection=number)) < 2 and time.monotonic() < until:
+                time.sleep(0.01)
+        self.assertEqual([line["path"] for line in seen], ["/raw/spec", "/raw/none"])
+
+
+ONE_BYTE = """
+import os, socket, struct
+sock = socket.create_connection(("127.0.0.1", int(os.environ["SEPTET_ORIGIN"].rpartition(":")[2])))
+sock.sendall(b"GET /bytes/5000 HTTP/1.0\\r\\n\\r\\n")
+got = b""
+while piece := sock.recv(65536):
+    got += piece
+info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+print(len(got), got.endswith(b"0123456789abcdef" * 312 + b"01234567"), struct.unpack_from("I", info, 152)[0])
+"""
+
+
 class WithOrigin(unittest.TestCase):
+    @unittest.skipUnless(sys.platform == "linux", "TCP_INFO is Linux's")
+    def test_one_byte_at_a_time(self):
+        for options, one in (([], False), (["--one-byte"], True)):
+            command = [*WITH_ORIGIN, *options, sys.executable, "-c", ONE_BYTE]
+            said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+            size, segments = int(said[0]), int(said[2])
+            self.assertEqual(said[1], "True")
+            # What is sent before the one before it was acknowledged, the kernel may join.
+            self.assertEqual(segments > 50, one, f"{segments} segments of {size} bytes")
+
     def test_the_status_is_the_command_s(self):
         for script, status in (("exit 7", 7), ("exit 0", 0), ("kill -TERM $$", 143)):
             self.assertEqual(subprocess.call([*WITH_ORIGIN, "sh", "-c", script]), status)
