@@ -289,10 +289,11 @@ static void set_defaults(CURL *c)
     curl_easy_setopt(c, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
 }
 
-/* What is the same for every request. curl_easy_reset has just undone the last one's. */
-static void set_constant_options(struct spt_easy *easy)
+/* What is the same for every request. Two of them take memory. */
+static CURLcode set_constant_options(struct spt_easy *easy)
 {
     CURL *c = easy->curl;
+    CURLcode proxy, encodings;
     set_defaults(c);
     curl_easy_setopt(c, CURLOPT_PRIVATE, easy);
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
@@ -303,11 +304,11 @@ static void set_constant_options(struct spt_easy *easy)
     curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(c, CURLOPT_CAPATH, NULL); /* with one, each connection parses all it holds */
-    curl_easy_setopt(c, CURLOPT_PROXY, "");
+    proxy = curl_easy_setopt(c, CURLOPT_PROXY, "");
     curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* a proxy's, and no response */
     curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, SPT_CODINGS);
+    encodings = curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, SPT_CODINGS);
     curl_easy_setopt(c, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* ours do it */
     curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, (long)IDLE_MAX_S);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -322,6 +323,7 @@ static void set_constant_options(struct spt_easy *easy)
     curl_easy_setopt(c, CURLOPT_HEADERDATA, easy);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, spt_body_write);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, easy);
+    return proxy != CURLE_OK ? proxy : encodings;
 }
 
 /* Those methods defined to have a body send an empty one where none is given, so that the server
@@ -345,13 +347,12 @@ static void set_upload(CURL *c, const struct spt_request *r)
 }
 
 /* A method is GET, HEAD, or a body with a name of its own. */
-static void set_method(CURL *c, const struct spt_request *r)
+static CURLcode set_method(CURL *c, const struct spt_request *r)
 {
     const char *m = r->method;
     bool body = has_body(r);
     if (strcmp(m, "HEAD") == 0) {
-        curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
-        return;
+        return curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
     }
     if (r->upload)
         set_upload(c, r);
@@ -359,8 +360,8 @@ static void set_method(CURL *c, const struct spt_request *r)
         curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
         curl_easy_setopt(c, CURLOPT_POSTFIELDS, r->body ? r->body : "");
     }
-    if (strcmp(m, body ? "POST" : "GET") != 0)
-        curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, m);
+    return strcmp(m, body ? "POST" : "GET") == 0 ? CURLE_OK
+                                                 : curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, m);
 }
 
 static long whole_ms(uint64_t ns)
@@ -381,14 +382,15 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
     CURL *c = easy->curl;
     unsigned quirks = easy->driver->quirks;
     curl_easy_setopt(c, CURLOPT_ERRORBUFFER, r->failure.text);
-    set_method(c, r);
     if (r->high_water && SPT_HAS_QUIRK(quirks, BURST))
         curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)STREAM_BUFFER);
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, spt_headers_list(r->headers, has_body(r)));
     if (r->connect_ns) /* libcurl shares it out between the addresses of a name */
         curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(r->connect_ns));
     bool no_cookies = r->profile && r->profile->no_cookies;
-    CURLcode rc = spt_shared_put_on(&r->session->shared, c, no_cookies);
+    CURLcode rc = set_method(c, r);
+    if (rc == CURLE_OK)
+        rc = spt_shared_put_on(&r->session->shared, c, no_cookies);
     if (rc == CURLE_OK)
         rc = spt_names_put_on(r);
     if (rc == CURLE_OK)
@@ -396,6 +398,13 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
     if (r->profile && r->profile->http2 && !(r->high_water && SPT_HAS_QUIRK(quirks, HTTP2_PAUSE)))
         ask_for_http2(c);
     return rc == CURLE_OK ? curl_easy_setopt(c, CURLOPT_URL, r->url) : rc;
+}
+
+static void free_easy(struct spt_easy *easy)
+{
+    curl_easy_setopt(easy->curl, CURLOPT_NOSIGNAL, 1L); /* or it would touch SIGPIPE's handler */
+    curl_easy_cleanup(easy->curl);
+    free(easy);
 }
 
 static struct spt_easy *new_easy(struct spt_driver *driver)
@@ -412,14 +421,10 @@ static struct spt_easy *new_easy(struct spt_driver *driver)
     spt_link_init(&easy->link);
     spt_link_init(&easy->poke);
     spt_link_init(&easy->attempts);
-    return easy;
-}
-
-static void free_easy(struct spt_easy *easy)
-{
-    curl_easy_setopt(easy->curl, CURLOPT_NOSIGNAL, 1L); /* or it would touch SIGPIPE's handler */
-    curl_easy_cleanup(easy->curl);
-    free(easy);
+    if (set_constant_options(easy) == CURLE_OK)
+        return easy;
+    free_easy(easy);
+    return NULL;
 }
 
 static struct spt_easy *take(struct spt_driver *driver)
@@ -455,7 +460,6 @@ int spt_easy_get(struct spt_request *r)
     easy->tls = (r->url[4] | 0x20) == 's';
     easy->request = r;
     r->easy = easy;
-    set_constant_options(easy);
     if (set_request_options(easy, r) == CURLE_OK)
         return SEPTET_OK;
     spt_easy_put(r, true);
@@ -475,11 +479,13 @@ void spt_easy_put(struct spt_request *r, bool doubtful)
     spt_link_remove(&easy->poke);
     spt_names_take_off(easy);
     spt_shared_take_off(&r->session->shared, easy->curl);
-    if (doubtful || driver->pooled >= SPT_EASY_POOL_MAX) {
+    bool keep = !doubtful && driver->pooled < SPT_EASY_POOL_MAX;
+    if (keep)
+        curl_easy_reset(easy->curl);
+    if (!keep || set_constant_options(easy) != CURLE_OK) {
         free_easy(easy);
         return;
     }
-    curl_easy_reset(easy->curl);
     spt_list_push_front(&driver->pool, &easy->link);
     driver->pooled++;
 }
