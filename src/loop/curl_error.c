@@ -166,6 +166,8 @@ struct spt_error_words spt_curl_error(CURLcode code, long os_errno, long verifie
     case CURLE_REMOTE_ACCESS_DENIED:
         return words("denied", NULL);
     case CURLE_OUT_OF_MEMORY:
+    case CURLE_SETOPT_OPTION_SYNTAX: /* of addresses for names, which were checked */
+    case CURLE_ABORTED_BY_CALLBACK:  /* not ours, which is told before: going on from a pause */
         return words("memory", NULL);
     default:
         return strstr(text, "chunk") ? words("protocol", "chunk") : words("internal", NULL);

@@ -105,42 +105,45 @@ void spt_request_go_on(struct spt_request *r)
     spt_loop_wake(r->session->driver->loop);
 }
 
-/* Where the response points, made absolute by libcurl; NULL where it does not, or memory ran out. */
-static char *redirect_of(struct spt_request *r)
-{
-    char *url = NULL;
-    curl_easy_getinfo(r->easy->curl, CURLINFO_REDIRECT_URL, &url);
-    url = url ? strdup(url) : NULL;
-    if (url && r->profile && r->profile->user) /* libcurl writes its user into what was relative */
-        spt_url_drop_user(url);
-    return url;
-}
-
-/* The request is over; `failure` says how. Its handle is out of the multi. */
-static void finish(struct spt_request *r, bool doubtful)
-{
-    struct spt_driver *driver = r->session->driver;
-    r->session->stats.failed += r->failure.code != NULL;
-    spt_limits_times(r, spt_loop_now(driver->loop));
-    if (r->easy) {
-        r->status = r->easy->head.status;
-        r->version = r->easy->head.version;
-        r->reused = r->easy->ready && !r->easy->t_open_ns;
-        if (redirects(r->status) && !r->failure.code)
-            r->redirect_url = redirect_of(r);
-        r->headed |= r->high_water && r->status == 401;
-    }
-    detach(r, doubtful);
-    spt_list_push(&driver->finished, &r->link);
-    spt_loop_wake(driver->loop);
-}
-
 static void fail(struct spt_request *r, const char *code, const char *reason, const char *text)
 {
     r->failure.code = code;
     r->failure.reason = reason;
     r->failure.phase = spt_request_phase(r);
     snprintf(r->failure.text, sizeof r->failure.text, "%s", text);
+}
+
+/* Where the response points, made absolute by libcurl. */
+static void note_redirect(struct spt_request *r)
+{
+    char *url = NULL;
+    curl_easy_getinfo(r->easy->curl, CURLINFO_REDIRECT_URL, &url);
+    if (!url)
+        return;
+    r->redirect_url = strdup(url);
+    if (!r->redirect_url)
+        fail(r, "memory", NULL, "out of memory");
+    else if (r->profile && r->profile->user) /* libcurl writes its user into what was relative */
+        spt_url_drop_user(r->redirect_url);
+}
+
+/* The request is over; `failure` says how. Its handle is out of the multi. */
+static void finish(struct spt_request *r, bool doubtful)
+{
+    struct spt_driver *driver = r->session->driver;
+    spt_limits_times(r, spt_loop_now(driver->loop));
+    if (r->easy) {
+        r->status = r->easy->head.status;
+        r->version = r->easy->head.version;
+        r->reused = r->easy->ready && !r->easy->t_open_ns;
+        if (redirects(r->status) && !r->failure.code)
+            note_redirect(r);
+        r->headed |= r->high_water && r->status == 401;
+    }
+    r->session->stats.failed += r->failure.code != NULL;
+    detach(r, doubtful);
+    spt_list_push(&driver->finished, &r->link);
+    spt_loop_wake(driver->loop);
 }
 
 void spt_request_timed_out(struct spt_request *r)
@@ -301,7 +304,7 @@ void spt_request_conclude(struct spt_request *r, CURLcode code)
         starve(r);
         return;
     }
-    bool doubtful = code == CURLE_OUT_OF_MEMORY || code == CURLE_FAILED_INIT;
+    bool doubtful = code != CURLE_OK; /* what memory was missing for may show at any time */
     bool stale = is_stale(r->easy, code);
     if (stale && r->upload && !spt_upload_rewind(r->upload))
         stale = false;
@@ -392,7 +395,14 @@ static int refuse(struct spt_request *r, const char *code, const char *reason)
     r->failure.code = code;
     r->failure.reason = reason;
     r->failure.phase = SPT_PHASE_QUEUED;
-    return strcmp(reason, "memory") == 0 ? SEPTET_ENOMEM : SEPTET_EINVAL;
+    return SEPTET_EINVAL;
+}
+
+static int refuse_memory(struct spt_request *r)
+{
+    snprintf(r->failure.text, sizeof r->failure.text, "out of memory");
+    refuse(r, "memory", NULL);
+    return SEPTET_ENOMEM;
 }
 
 static int check_method(struct spt_request *r)
@@ -434,7 +444,9 @@ static int check(struct spt_request *r, struct spt_url_checker *urls,
     if (rc != SEPTET_OK)
         return rc;
     const char *word = check_url(r, urls, origin);
-    return word ? refuse(r, "url", word) : SEPTET_OK;
+    if (!word)
+        return SEPTET_OK;
+    return strcmp(word, "memory") == 0 ? refuse_memory(r) : refuse(r, "url", word);
 }
 
 static int check_policy(struct spt_request *r, const struct spt_policy *policy,
@@ -476,7 +488,7 @@ int spt_request_start(struct spt_session *session, struct spt_request *r)
     spt_link_init(&r->starved);
     r->origin = enter(&session->admission, r, origin);
     if (!r->origin)
-        return SEPTET_ENOMEM;
+        return refuse_memory(r);
     spt_lookup_init(&r->lookup, NULL);
     r->session = session;
     r->easy = NULL;

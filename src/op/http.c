@@ -60,9 +60,10 @@ static void http_close(septet_op *op)
 /* A table {status, body, head, redirect_url}. */
 static int http_push(septet_op *op, lua_State *L)
 {
-    const struct spt_call *call = ((struct http_op *)op)->call;
+    const struct http_op *http = (struct http_op *)op;
+    const struct spt_call *call = http->call;
     if (op->status < 0)
-        return spt_call_raise(L, call, op->status);
+        return spt_call_raise(L, call, &http->ask, op->status);
     const struct spt_request *r = &call->request;
     lua_createtable(L, 0, 4); /* the fourth field is Lua's: url */
     lua_pushinteger(L, r->status);

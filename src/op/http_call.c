@@ -176,9 +176,19 @@ static void push_failure(lua_State *L, const struct spt_request *r)
     lua_setfield(L, -2, "attempts");
 }
 
-int spt_call_raise(lua_State *L, const struct spt_call *call, int status)
+static int raise_memory(lua_State *L, const struct spt_ask *ask)
 {
-    if (call && call->request.failure.code) {
+    struct spt_request r = {.failure = {.code = "memory", .text = "out of memory"}};
+    fill(&r, ask);
+    push_failure(L, &r);
+    return lua_error(L);
+}
+
+int spt_call_raise(lua_State *L, const struct spt_call *call, const struct spt_ask *ask, int status)
+{
+    if (!call)
+        return raise_memory(L, ask);
+    if (call->request.failure.code) {
         push_failure(L, &call->request);
         return lua_error(L);
     }

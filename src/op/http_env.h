@@ -96,8 +96,9 @@ void spt_call_put(struct spt_call *call);
 /* The trace at `index` is found by `key` from now on, as long as something keeps it. */
 void spt_call_set_trace(lua_State *L, int index, const void *key);
 
-/* Raises the request's failure, or what `status` says. */
-int spt_call_raise(lua_State *L, const struct spt_call *call, int status);
+/* Raises the request's failure, or what `status` says. `call` is NULL where there was no memory for it. */
+int spt_call_raise(lua_State *L, const struct spt_call *call, const struct spt_ask *ask,
+                   int status);
 
 /* Pushes what a response keeps of its head. */
 void spt_call_push_head(lua_State *L, const struct spt_request *r);

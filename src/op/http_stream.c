@@ -123,7 +123,7 @@ static int open_push(septet_op *op, lua_State *L)
 {
     struct stream *stream = ((struct stream_op *)op)->stream;
     if (op->status < 0)
-        return spt_call_raise(L, stream->call, op->status);
+        return spt_call_raise(L, stream->call, &stream->ask, op->status);
     const struct spt_request *r = &stream->call->request;
     lua_createtable(L, 0, 5); /* the fifth field is Lua's: url */
     lua_pushinteger(L, r->status);
@@ -260,7 +260,7 @@ static int read_push(septet_op *op, lua_State *L)
     if (spt_request_held(&call->request) > 0)
         return push_bytes(L, &call->request, ((struct stream_op *)op)->n);
     if (call->request.failure.code)
-        return spt_call_raise(L, call, SEPTET_EHTTP);
+        return spt_call_raise(L, call, &stream->ask, SEPTET_EHTTP);
     lua_pushnil(L);
     return 1;
 }
