@@ -34,10 +34,17 @@ static int l_hook(lua_State *L)
 static const luaL_Reg functions[] = {{"versions", l_versions}, {"hook", l_hook}, {NULL, NULL}};
 
 /* A buffer that grows makes a metatable, once. Were that cut short for want of memory, the half of it would stay, and
- * no buffer could grow any more. */
+ * no buffer could grow any more: one that was, in an attempt before this, is made anew. */
 static void make_boxes(lua_State *L)
 {
     luaL_Buffer b;
+    int top = lua_gettop(L);
+    if (luaL_getmetatable(L, "_UBOX*") == LUA_TTABLE &&
+        lua_getfield(L, -1, "__close") == LUA_TNIL) {
+        lua_pushnil(L);
+        lua_setfield(L, LUA_REGISTRYINDEX, "_UBOX*");
+    }
+    lua_settop(L, top);
     luaL_buffinitsize(L, &b, LUAL_BUFFERSIZE + 1);
     luaL_pushresultsize(&b, 0);
     lua_pop(L, 1);
