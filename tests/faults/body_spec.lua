@@ -215,7 +215,7 @@ describe("http.28", function()
       turns(laps)
       if laps % 2 == 0 then r:close() end
       reader:cancel()
-      task.wait { reader }
+      pcall(reader.await, reader) -- it is cancelled, or was told before that the stream is closed
       if laps % 2 == 1 then
         local rest = r:read() -- a read that was cancelled took nothing
         equal({ size + #rest, rest == origin.pattern(3000000):sub(size + 1) }, { 3000000, true })

@@ -394,6 +394,9 @@ async def route_early(request, answer):
     if request.count("read", 0):
         await answer.reader.readexactly(request.count("read", 0))
     await answer.whole(whole_number(request.argument, "CODE"), b"enough\n", TEXT, ("Connection", "close"))
+    if answer.writer.can_write_eof():  # a close with bytes unread is a reset, which overtakes the answer
+        answer.writer.write_eof()
+        await answer.wait_for_client_to_go()
     return FIN
 
 
