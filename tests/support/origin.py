@@ -29,6 +29,7 @@ import ssl
 import stat
 import struct
 import sys
+import termios
 import time
 from urllib.parse import parse_qsl
 
@@ -114,9 +115,11 @@ class ByteByByte:
     """A writer that sends each byte by itself; but of an answer of more than 1 MB only the first 64 KB."""
 
     LARGE, FIRST, TURN = 1 << 20, 1 << 16, 256
+    AWAITED, PATIENCE = 2048, 50e-6  # bytes of each answer that wait until the one before was taken; seconds, at most
 
     def __init__(self, writer):
-        self.writer, self.left = writer, self.LARGE
+        self.writer, self.left, self.awaited = writer, self.LARGE, self.AWAITED
+        self.sock = writer.get_extra_info("socket")
         send_all_in_drain(writer)
 
     def __getattr__(self, name):
@@ -125,6 +128,14 @@ class ByteByByte:
     def begin(self, length):
         """An answer begins, of so many bytes; 0: that is not known."""
         self.left = self.FIRST if length > self.LARGE else self.LARGE
+        self.awaited = self.AWAITED
+
+    def settle(self):
+        """The kernel joins bytes that are sent before those before them have arrived and been read."""
+        self.awaited -= 1
+        give_up = time.perf_counter() + self.PATIENCE
+        while queued(self.sock, termios.TIOCOUTQ) and time.perf_counter() < give_up:
+            os.sched_yield()
 
     def write(self, data):
         alone = min(self.left, len(data))
@@ -132,6 +143,8 @@ class ByteByByte:
             if self.writer.transport.is_closing():
                 raise ConnectionResetError
             self.writer.write(data[i : i + 1])
+            if self.awaited:
+                self.settle()
         self.left -= alone
         if alone < len(data):
             self.writer.write(data[alone:])
@@ -687,14 +700,14 @@ class Connection:
     async def run(self):
         peer = self.writer.get_extra_info("peername")
         self.log.write("open", self.number, peer=peer[1] if peer else None, **self.tls())
-        ending = FIN
+        ending, broken = FIN, False
         try:
             while (ending := await self.exchange()) == KEEP:
                 pass
         except (ConnectionError, ClientGone, asyncio.IncompleteReadError):
-            pass
+            broken = True
         # Between two requests the client's close is what ends the reading; the origin's own comes before it.
-        by = "client" if self.reader.gone.done() else "origin"
+        by = "client" if broken or self.reader.gone.done() else "origin"
         try:
             await (self.reset() if ending == RST else self.finish())
         except (ConnectionError, ssl.SSLError):
@@ -780,12 +793,12 @@ class Connection:
         """Waits until what was written has left the machine's queue, which a RST would throw away."""
         send_all_in_drain(self.writer)
         await self.writer.drain()
-        while sys.platform == "linux" and unsent(sock) and not self.reader.gone.done():
+        while sys.platform == "linux" and queued(sock, SIOCOUTQNSD) and not self.reader.gone.done():
             await asyncio.wait([self.reader.gone], timeout=0.001)
 
 
-def unsent(sock):
-    return struct.unpack("i", fcntl.ioctl(sock.fileno(), SIOCOUTQNSD, b"\0" * 4))[0]
+def queued(sock, which):
+    return struct.unpack("i", fcntl.ioctl(sock.fileno(), which, b"\0" * 4))[0]
 
 
 # --- the server ---

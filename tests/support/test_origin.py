@@ -188,28 +188,27 @@ class Scripts(unittest.TestCase):
         self.assertEqual([line["path"] for line in seen], ["/raw/spec", "/raw/none"])
 
 
-ONE_BYTE = """
-import os, socket, struct
+READS = """
+import os, socket
 sock = socket.create_connection(("127.0.0.1", int(os.environ["SEPTET_ORIGIN"].rpartition(":")[2])))
-sock.sendall(b"GET /bytes/5000 HTTP/1.0\\r\\n\\r\\n")
-got = b""
+sock.sendall(b"GET /bytes/1500 HTTP/1.0\\r\\n\\r\\n")
+got, reads = b"", 0
 while piece := sock.recv(65536):
-    got += piece
-info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-print(len(got), got.endswith(b"0123456789abcdef" * 312 + b"01234567"), struct.unpack_from("I", info, 152)[0])
+    got, reads = got + piece, reads + 1
+assert got.endswith(b"\\r\\n\\r\\n" + b"0123456789abcdef" * 93 + b"0123456789ab")
+print(reads)
 """
 
 
 class WithOrigin(unittest.TestCase):
-    @unittest.skipUnless(sys.platform == "linux", "TCP_INFO is Linux's")
+    def reads(self, *options):
+        command = [*WITH_ORIGIN, *options, sys.executable, "-c", READS]
+        return int(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+
     def test_one_byte_at_a_time(self):
-        for options, one in (([], False), (["--one-byte"], True)):
-            command = [*WITH_ORIGIN, *options, sys.executable, "-c", ONE_BYTE]
-            said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
-            size, segments = int(said[0]), int(said[2])
-            self.assertEqual(said[1], "True")
-            # What is sent before the one before it was acknowledged, the kernel may join.
-            self.assertEqual(segments > 50, one, f"{segments} segments of {size} bytes")
+        self.assertLess(self.reads(), 100)
+        # Where the machine is busy, bytes may wait for one another.
+        self.assertTrue(any(self.reads("--one-byte") > 1000 for _ in range(20)))
 
     def test_the_status_is_the_command_s(self):
         for script, status in (("exit 7", 7), ("exit 0", 0), ("kill -TERM $$", 143)):
