@@ -20,8 +20,7 @@
 #include "septet/septet.h"
 
 enum {
-    STREAM_BUFFER = 4096,  /* bytes of a read */
-    UPLOAD_BUFFER = 65536, /* ... of what is sent */
+    UPLOAD_BUFFER = 65536, /* bytes of what is sent */
     IDLE_MAX_S = 60,       /* servers commonly drop an idle connection after 60 to 75 s */
     KEEPALIVE_S = 30       /* of silence, until TCP asks whether the peer is there */
 };
@@ -351,9 +350,8 @@ static CURLcode set_method(CURL *c, const struct spt_request *r)
 {
     const char *m = r->method;
     bool body = has_body(r);
-    if (strcmp(m, "HEAD") == 0) {
+    if (strcmp(m, "HEAD") == 0)
         return curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
-    }
     if (r->upload)
         set_upload(c, r);
     else if (body) {
@@ -380,10 +378,7 @@ static void ask_for_http2(CURL *c)
 static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r)
 {
     CURL *c = easy->curl;
-    unsigned quirks = easy->driver->quirks;
     curl_easy_setopt(c, CURLOPT_ERRORBUFFER, r->failure.text);
-    if (r->high_water && SPT_HAS_QUIRK(quirks, BURST))
-        curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)STREAM_BUFFER);
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, spt_headers_list(r->headers, has_body(r)));
     if (r->connect_ns) /* libcurl shares it out between the addresses of a name */
         curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(r->connect_ns));
@@ -395,7 +390,8 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
         rc = spt_names_put_on(r);
     if (rc == CURLE_OK)
         rc = spt_profile_put_on(r->profile, c);
-    if (r->profile && r->profile->http2 && !(r->high_water && SPT_HAS_QUIRK(quirks, HTTP2_PAUSE)))
+    bool pauses = r->high_water && SPT_HAS_QUIRK(easy->driver->quirks, HTTP2_PAUSE);
+    if (r->profile && r->profile->http2 && !pauses)
         ask_for_http2(c);
     return rc == CURLE_OK ? curl_easy_setopt(c, CURLOPT_URL, r->url) : rc;
 }

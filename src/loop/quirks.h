@@ -9,8 +9,6 @@
     XX(POKE, "poke", 0x000000, 0x080400)                                                                 \
     /* A timer that was told of once is not told of again after a call that came early. */               \
     XX(TIMEOUT, "timeout", 0x080a00, 0x080b01)                                                           \
-    /* A paused transfer holds all that a read decodes to, and not what was read. */                     \
-    XX(BURST, "burst", 0x000000, 0x080d00)                                                               \
     /* A first header line that begins with a blank is folded onto freed memory (curl's issue 11101). */ \
     XX(FOLD, "fold", 0x075300, 0x080101)                                                                 \
     /* HTTP/2 may lose data, stall or spin. */                                                           \

@@ -14,7 +14,6 @@ static void test_quirks_are_of_versions(void **state)
     (void)state;
     unsigned old = spt_quirks_of(0x075801, NULL), fine = spt_quirks_of(0x081000, NULL);
     assert_true(SPT_HAS_QUIRK(old, POKE));
-    assert_true(SPT_HAS_QUIRK(old, BURST));
     assert_true(SPT_HAS_QUIRK(old, HTTP2_PAUSE));
     assert_true(SPT_HAS_QUIRK(old, FOLD));
     assert_false(SPT_HAS_QUIRK(spt_quirks_of(0x080101, NULL), FOLD));
@@ -45,7 +44,7 @@ static void test_quirks_can_be_changed(void **state)
     assert_false(SPT_HAS_QUIRK(changed, POKE));
     assert_true(SPT_HAS_QUIRK(changed, TIMEOUT));
     assert_false(SPT_NO_HTTP2(changed));
-    assert_true(SPT_HAS_QUIRK(changed, BURST));
+    assert_true(SPT_HAS_QUIRK(changed, FOLD));
     assert_int_equal(spt_quirks_of(0x075801, ",,+nonsense,-"), spt_quirks_of(0x075801, NULL));
 }
 
