@@ -7,10 +7,11 @@ other. It knows the questions only by their names; what they mean stands in thes
 
 import argparse
 import os
-import signal
 import statistics
 import subprocess
 import sys
+
+from harness import CannotRun, run_main
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 QUESTIONS = ("spawn", "sleep_0", "receivers", "senders", "gather", "as_completed", "cancel")
@@ -20,10 +21,6 @@ RUN_TIMEOUT = 300
 # What --check holds to, at FEW: so many ns, or so many times a plain coroutine's cost; one of the two is enough.
 LIMITS = {"spawn": (400, 3), "sleep_0": (200, 4), "receivers": (400, 4), "senders": (400, 4)}
 MAX_GROWTH = 1.5  # the cost at MANY over that at FEW
-
-
-class CannotRun(Exception):
-    """Something that the measurement needs is missing or failed."""
 
 
 # --- running the two sides ---
@@ -132,23 +129,11 @@ def parse_args():
     return args
 
 
-def main():
-    args = parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda n, frame: sys.exit(128 + n))
-    try:
-        cost = measure(args)
-    except CannotRun as e:
-        print(f"bench/models.py: {e}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+def run(args):
+    cost = measure(args)
     show(cost)
-    found = failures(cost) if args.check else []
-    for line in found:
-        print("FAIL: " + line)
-    return 1 if found else 0
+    return failures(cost) if args.check else []
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_main("models.py", run, parse_args()))

@@ -4,6 +4,7 @@
 local http = {}
 
 local core = require "septet.core"
+local addresses = require "septet.addresses"
 local args = require "septet.args"
 local auth = require "septet.auth"
 local encode = require "septet.encode"
@@ -70,48 +71,6 @@ local session_options = {
 ---@field statuses integer[]|nil 408 429 502 503 504
 ---@field budget number|nil retries for each request to an origin, after the first ten; 0.1
 
--- As libcurl takes them.
-local function check_resolve(addresses)
-  if not addresses then return nil end
-  local list = {}
-  for name, address in pairs(addresses) do
-    if type(name) ~= "string" or not name:match("^[^%c%s,:]+:%d+$") then
-      args.usage("bad option 'resolve' to 'session' (a key as \"host:port\" expected, got '%s')", tostring(name))
-    end
-    if type(address) ~= "string" or not address:match("^[%x.:%[%],]+$") then
-      args.usage("bad option 'resolve' to 'session' (no address for '%s')", name)
-    end
-    list[#list + 1] = url.ascii(name) .. ":" .. address
-  end
-  return list
-end
-
--- Servers as the resolver takes them.
-local function check_resolver(resolver)
-  if resolver == nil or resolver == "system" then return resolver end
-  for server in (resolver .. ","):gmatch("([^,]*),") do
-    local host = server:match("^%[([%x:]+)%]$") or server:match("^%[([%x:]+)%]:%d+$")
-      or server:match("^(%d+%.%d+%.%d+%.%d+)$") or server:match("^(%d+%.%d+%.%d+%.%d+):%d+$")
-    if not host then
-      args.usage("bad option 'resolver' to 'session' (\"system\", or servers as 127.0.0.1:53 or [::1]:53, expected)")
-    end
-  end
-  return resolver
-end
-
--- A list of rules, of which a single one is one, too.
-local function check_rules(rules, name)
-  if rules == nil then return nil end
-  if type(rules) == "string" then rules = { rules } end
-  local list = {}
-  for i, rule in ipairs(type(rules) == "table" and rules or { false }) do
-    if type(rule) ~= "string" then args.usage("bad option '%s' to 'session' (strings expected)", name) end
-    list[i] = url.ascii(rule)
-  end
-  if name == "allow" and #list == 0 then args.usage("bad option 'allow' to 'session' (at least one rule expected)") end
-  return list
-end
-
 -- The limits and the profile of requests, as the host takes them.
 local function new_terms(times, max_body, connection)
   local terms = { max_body = max_body }
@@ -139,9 +98,9 @@ function http.session(options)
   local times, max_body = limits.times(TIMEOUTS, options.timeout), options.max_body
   local connection = profile.new(options, nil, "session")
   local pool, bad_rule = core.http_session {
-    limit = options.limit or 64, limit_per_host = options.limit_per_host or 8,
-    cookies = options.cookies, resolve = check_resolve(options.resolve), resolver = check_resolver(options.resolver),
-    allow = check_rules(options.allow, "allow"), deny = check_rules(options.deny, "deny"),
+    limit = options.limit or 64, limit_per_host = options.limit_per_host or 8, cookies = options.cookies,
+    resolve = addresses.given(options.resolve), resolver = addresses.resolver(options.resolver),
+    allow = addresses.rules(options.allow, "allow"), deny = addresses.rules(options.deny, "deny"),
   }
   if not pool then args.usage("bad rule '%s' for 'session' (a host, address, range or port expected)", bad_rule) end
   local session = setmetatable({

@@ -100,8 +100,6 @@ function profile.new(options, base, what)
   return made
 end
 
-local names = { "proxy", "unix_socket", "tls", "http2", "auth", "cookies" }
-
 --- The same without what is for the origin alone that the script asked.
 ---@param made table
 ---@return table
@@ -111,6 +109,8 @@ function profile.anonymous(made)
   other.user, other.password = nil, nil
   return other
 end
+
+local names = { "proxy", "unix_socket", "tls", "http2", "auth", "cookies" }
 
 --- Do options say anything of it?
 function profile.differs(options)

@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 
 #include "loop/body.h"
-#include "loop/decode.h"
 #include "loop/easy.h"
 #include "loop/limits.h"
 #include "loop/loop.h"
@@ -369,11 +368,6 @@ uint64_t spt_driver_due(const struct spt_driver *driver)
 }
 
 /* --- the driver --- */
-
-const char *spt_http_encodings(void)
-{
-    return SPT_CODINGS;
-}
 
 const char *spt_http2_refusal(void)
 {

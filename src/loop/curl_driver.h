@@ -107,10 +107,6 @@ int spt_headers_new(struct spt_headers **out, const struct spt_header *pairs, si
                     const char **why, size_t *at);
 void spt_headers_free(struct spt_headers *headers);
 
-/* What is decoded, as the value of an Accept-Encoding header; static. A response is decoded
- * whether it was asked for or not. */
-const char *spt_http_encodings(void);
-
 /* Why this libcurl is not to speak HTTP/2: static; NULL: it may. */
 const char *spt_http2_refusal(void);
 

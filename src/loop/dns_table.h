@@ -1,4 +1,4 @@
-/* The table of table, found by hash: those that are known, freed when they expire or there is too much, and those
+/* The table of names, found by hash: those that are known, freed when they expire or there is too much, and those
  * that are being asked for. It asks nobody, and knows no time but what it is told. */
 #ifndef SPT_LOOP_DNS_TABLE_H
 #define SPT_LOOP_DNS_TABLE_H

@@ -95,8 +95,8 @@ static struct spt_given *slot_of(struct spt_names *names, const char *name)
 
 /* --- of a request --- */
 
-/* "host:port" of an origin's key, "scheme://host:port". */
-static const char *name_of(const struct spt_request *r)
+/* An origin's key is "scheme://host:port". */
+const char *spt_names_of(const struct spt_request *r)
 {
     return strstr(r->origin->key, "://") + 3;
 }
@@ -117,7 +117,7 @@ static bool is_ours(const struct spt_request *r)
     char host[16];
     if (spt_profile_has_proxy(r->profile) || (r->profile && r->profile->unix_socket))
         return false;
-    const char *name = name_of(r);
+    const char *name = spt_names_of(r);
     size_t len = strcspn(name, ":");
     if (name[0] == '[')
         return false;
@@ -141,7 +141,7 @@ bool spt_names_look_up(struct spt_request *r)
     if (!resolver || !is_ours(r))
         return true;
     char host[256];
-    snprintf(host, sizeof host, "%.*s", (int)strcspn(name_of(r), ":"), name_of(r));
+    snprintf(host, sizeof host, "%.*s", (int)strcspn(spt_names_of(r), ":"), spt_names_of(r));
     r->lookup.on_done = on_looked_up;
     return spt_resolver_start(resolver, &r->lookup, host);
 }
@@ -171,12 +171,12 @@ CURLcode spt_names_put_on(struct spt_request *r)
     if (!answer)
         return CURLE_OK;
     struct spt_naming *n = &r->easy->naming;
-    const struct spt_given *slot = slot_of(&r->session->names, name_of(r));
-    bool same = slot->name && strcmp(slot->name, name_of(r)) == 0;
+    const struct spt_given *slot = slot_of(&r->session->names, spt_names_of(r));
+    bool same = slot->name && strcmp(slot->name, spt_names_of(r)) == 0;
     if (same && slot->generation == answer->generation)
         return CURLE_OK;
     n->generation = answer->generation;
-    n->name = strdup(name_of(r));
+    n->name = strdup(spt_names_of(r));
     if (!n->name || !write_nodes(n, same ? NULL : slot->name, answer->addresses))
         return CURLE_OUT_OF_MEMORY;
     n->nodes[1].next = r->session->shared.resolve;

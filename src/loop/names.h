@@ -37,6 +37,9 @@ struct spt_naming {
 int spt_names_init(struct spt_names *names, struct spt_driver *driver, const char *resolver);
 void spt_names_release(struct spt_names *names);
 
+/* The name a request goes to, with its port: "host:port"; not for one that goes to a unix socket. */
+const char *spt_names_of(const struct spt_request *r);
+
 /* Looks up the name of a request that was admitted. Returns false where spt_request_resolved will be called when that
  * is done; true where it is, well or not, or there is nothing to look up. */
 bool spt_names_look_up(struct spt_request *r);

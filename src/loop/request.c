@@ -323,16 +323,6 @@ void spt_request_conclude(struct spt_request *r, CURLcode code)
 
 /* --- the beginning --- */
 
-static const char *host_of(const struct spt_origin *origin)
-{
-    return strstr(origin->key, "://") + 3;
-}
-
-static size_t host_len(const struct spt_origin *origin)
-{
-    return strcspn(host_of(origin), ":");
-}
-
 void spt_request_launch(struct spt_request *r, uint64_t now_ns)
 {
     struct spt_session *session = r->session;
@@ -348,9 +338,10 @@ void spt_request_launch(struct spt_request *r, uint64_t now_ns)
 void spt_request_resolved(struct spt_request *r)
 {
     if (r->lookup.failure) {
+        const char *name = spt_names_of(r);
         char text[sizeof r->failure.text];
-        snprintf(text, sizeof text, "cannot resolve '%.*s': %s", (int)host_len(r->origin),
-                 host_of(r->origin), r->lookup.text);
+        snprintf(text, sizeof text, "cannot resolve '%.*s': %s", (int)strcspn(name, ":"), name,
+                 r->lookup.text);
         fail(r, "dns", r->lookup.failure, text);
         finish(r, false);
     } else if (spt_easy_get(r) != SEPTET_OK || spt_session_add(r) != CURLM_OK) {

@@ -1,6 +1,7 @@
 /* What scripts make for their requests: sessions, terms, checked headers; and what a response keeps of its head. */
 #include "core/check.h"
 #include "core/error.h"
+#include "loop/decode.h"
 #include "loop/idn.h"
 #include "loop/quirks.h"
 #include "loop/url.h"
@@ -230,7 +231,7 @@ static int l_headers(lua_State *L)
 /* http_encodings(): what a response may be encoded in, as Accept-Encoding says it. */
 static int l_encodings(lua_State *L)
 {
-    lua_pushstring(L, spt_http_encodings());
+    lua_pushliteral(L, SPT_CODINGS);
     return 1;
 }
 

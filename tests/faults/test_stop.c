@@ -120,54 +120,55 @@ static void warm_up(void)
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
-static void test_http_24_a_host_ends_with_requests_in_every_phase(void **state)
+/* Ends a host after few turns or many, on `loop` or, where that is NULL, on one of its own. */
+static long end_after(int turns, uv_loop_t *loop, const char *folder)
+{
+    struct told told;
+    septet_host *host = host_with_requests(loop, &told, folder);
+    for (int i = 0; i < turns; i++) {
+        usleep(200); /* what is sent meanwhile is there */
+        if (loop)
+            uv_run(loop, UV_RUN_NOWAIT);
+        else
+            septet_step(host, 1000);
+    }
+    long paused = global(septet_lua(host), "paused");
+    assert_int_equal(septet_free(host), SEPTET_OK); /* it takes the census of its own loop */
+    assert_silent(&told);
+    return paused;
+}
+
+static void end_in_every_phase(bool embedded)
 {
     char folder[] = "/tmp/septet-stop-XXXXXX";
     long paused = 0;
-    (void)state;
     assert_non_null(mkdtemp(folder));
     warm_up();
     int before = count_descriptors();
     for (int turns = 1; turns <= TURNS || !paused; turns += 1 + turns / 8) {
-        struct told told;
-        septet_host *host = host_with_requests(NULL, &told, folder);
-        for (int i = 0; i < turns; i++) {
-            usleep(200); /* what is sent meanwhile is there */
-            septet_step(host, 1000);
+        uv_loop_t loop;
+        if (embedded)
+            assert_int_equal(uv_loop_init(&loop), 0);
+        paused = end_after(turns, embedded ? &loop : NULL, folder);
+        if (embedded) {
+            assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
+            assert_int_equal(uv_loop_close(&loop), 0);
         }
-        paused = global(septet_lua(host), "paused");
-        assert_int_equal(septet_free(host), SEPTET_OK); /* it takes the census of its own loop */
-        assert_silent(&told);
         assert_int_equal(count_descriptors(), before);
     }
     remove_files(folder);
 }
 
+static void test_http_24_a_host_ends_with_requests_in_every_phase(void **state)
+{
+    (void)state;
+    end_in_every_phase(false);
+}
+
 static void test_http_24_the_same_on_a_loop_of_the_embedder(void **state)
 {
-    char folder[] = "/tmp/septet-stop-XXXXXX";
-    long paused = 0;
     (void)state;
-    assert_non_null(mkdtemp(folder));
-    warm_up();
-    int before = count_descriptors();
-    for (int turns = 1; turns <= TURNS || !paused; turns += 1 + turns / 8) {
-        struct told told;
-        uv_loop_t loop;
-        assert_int_equal(uv_loop_init(&loop), 0);
-        septet_host *host = host_with_requests(&loop, &told, folder);
-        for (int i = 0; i < turns; i++) {
-            usleep(200);
-            uv_run(&loop, UV_RUN_NOWAIT);
-        }
-        paused = global(septet_lua(host), "paused");
-        assert_int_equal(septet_free(host), SEPTET_OK);
-        assert_silent(&told);
-        assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
-        assert_int_equal(uv_loop_close(&loop), 0);
-        assert_int_equal(count_descriptors(), before);
-    }
-    remove_files(folder);
+    end_in_every_phase(true);
 }
 
 int main(void)
