@@ -158,12 +158,12 @@ end)
 
 describe("http.29 a body that is made", function()
   it("slowly, with nothing to send for a while", function()
-    local session <close> = http.session { timeout = { idle = 0.02, first_byte = 1 } }
+    local session <close> = http.session { timeout = { idle = 0.2, first_byte = 5 } }
     local n = 0
     local r = session:post(URL .. "/mirror", { body = function()
       n = n + 1
       if n > 4 then return nil end
-      task.sleep(0.03)
+      task.sleep(0.3)
       return tostring(n)
     end })
     equal(r.body, "1234")

@@ -143,10 +143,10 @@ describe("a reader that is slow", function()
   end)
 
   it("is not a server that is idle", function()
-    local session <close> = http.session { timeout = { idle = 0.05 } }
+    local session <close> = http.session { timeout = { idle = 0.5 } }
     local r <close> = session:stream("GET", URL .. "/bytes/3000000")
     equal(#r:read(1), 1)
-    task.sleep(0.15)
+    task.sleep(0.8)
     equal(#r:read(), 2999999)
   end)
 
@@ -353,12 +353,12 @@ describe("a body that an iterator makes", function()
   end)
 
   it("may wait, for longer than a server may be silent", function()
-    local session <close> = http.session { timeout = { idle = 0.03, first_byte = 0.5 } }
+    local session <close> = http.session { timeout = { idle = 0.2, first_byte = 5 } }
     local i = 0
     local echo = origin.echo(session, "POST", { body = function()
       i = i + 1
       if i > 3 then return nil end
-      task.sleep(0.06)
+      task.sleep(0.3)
       return "x"
     end })
     equal(echo.body, "xxx")
