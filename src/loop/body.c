@@ -20,8 +20,8 @@ enum {
 /* A pause has an end only if somebody counts it: sockets that wait for nothing are not idle then. */
 static void pause_in(struct spt_request *r, bool paused)
 {
-    r->session->paused += (unsigned)paused - (unsigned)r->in_paused;
-    r->in_paused = paused;
+    r->session->paused += (unsigned)paused - (unsigned)r->transfer->in_paused;
+    r->transfer->in_paused = paused;
 }
 
 /* Bytes to make room for at the first of them: all, where their number is told. */
@@ -31,7 +31,7 @@ static size_t expected_bytes(struct spt_easy *easy, size_t first)
     curl_easy_getinfo(easy->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     if (length < (curl_off_t)first)
         return first;
-    if ((uint64_t)length > easy->request->body_in.max)
+    if ((uint64_t)length > easy->request->transfer->body_in.max)
         return SIZE_MAX;
     return length < RESERVE_MAX ? (size_t)length : RESERVE_MAX;
 }
@@ -44,7 +44,7 @@ static size_t refuse(struct spt_easy *easy, int rc)
 
 static size_t gather(struct spt_easy *easy, const char *bytes, size_t len)
 {
-    struct spt_buf *body = &easy->request->body_in;
+    struct spt_buf *body = &easy->request->transfer->body_in;
     int rc = SEPTET_OK;
     if (body->len == 0)
         rc = spt_buf_reserve(body, expected_bytes(easy, len));
@@ -54,32 +54,33 @@ static size_t gather(struct spt_easy *easy, const char *bytes, size_t len)
 }
 
 /* What was taken makes room for what comes. */
-static void drop_taken(struct spt_request *r)
+static void drop_taken(struct spt_transfer *t)
 {
-    struct spt_buf *body = &r->body_in;
-    if (r->taken < body->len / 2)
+    struct spt_buf *body = &t->body_in;
+    if (t->taken < body->len / 2)
         return;
-    body->len -= r->taken;
-    memmove(body->data, body->data + r->taken, body->len);
-    r->taken = 0;
+    body->len -= t->taken;
+    memmove(body->data, body->data + t->taken, body->len);
+    t->taken = 0;
 }
 
 static size_t stream(struct spt_easy *easy, const char *bytes, size_t len)
 {
     struct spt_request *r = easy->request;
-    if (r->received + len > r->max_body)
+    struct spt_transfer *t = r->transfer;
+    if (t->received + len > r->max_body)
         return refuse(easy, SEPTET_ETOOBIG);
-    if (!r->headed && r->status != 401) /* of a redirect that is followed: nobody reads it */
+    if (!t->headed && t->status != 401) /* of a redirect that is followed: nobody reads it */
         return len;
-    r->headed = true;
+    t->headed = true;
     size_t held = spt_request_held(r);
     if (held > 0 && held + len > r->high_water) {
         pause_in(r, true);
         return CURL_WRITEFUNC_PAUSE;
     }
-    if (r->taken > 0)
-        drop_taken(r);
-    int rc = spt_buf_append(&r->body_in, bytes, len);
+    if (t->taken > 0)
+        drop_taken(t);
+    int rc = spt_buf_append(&t->body_in, bytes, len);
     if (rc != SEPTET_OK)
         return refuse(easy, rc);
     spt_request_tell(r);
@@ -91,7 +92,7 @@ static size_t take(struct spt_easy *easy, const char *bytes, size_t len)
     struct spt_request *r = easy->request;
     size_t took = r->high_water ? stream(easy, bytes, len) : gather(easy, bytes, len);
     if (took == len) {
-        r->received += len;
+        r->transfer->received += len;
         r->session->stats.received += len;
     }
     return took;
@@ -102,7 +103,7 @@ static size_t take(struct spt_easy *easy, const char *bytes, size_t len)
 static int find_decoder(struct spt_easy *easy)
 {
     size_t len;
-    const char *codings = spt_head_value(&easy->request->head, "content-encoding:", &len);
+    const char *codings = spt_head_value(&easy->request->transfer->head, "content-encoding:", &len);
     return spt_decoder_new(&easy->decoder, codings, len);
 }
 
@@ -164,13 +165,13 @@ size_t spt_body_read(char *to, size_t size, size_t n, void *ud)
     struct spt_upload *upload = r->upload;
     size_t taken = spt_upload_take(upload, to, size * n);
     if (taken > 0) {
-        r->t_byte_ns = easy->driver->now_ns;
+        r->transfer->t_byte_ns = easy->driver->now_ns;
         spt_request_tell(r);
         return taken;
     }
     if (upload->ended)
         return 0;
-    r->out_paused = true;
+    r->transfer->out_paused = true;
     return CURL_READFUNC_PAUSE;
 }
 
@@ -195,17 +196,18 @@ bool spt_body_is_out(const struct spt_request *r, curl_off_t sent)
 CURLcode spt_body_go_on(struct spt_request *r)
 {
     struct spt_driver *driver = r->session->driver;
-    bool in = r->in_paused && spt_request_held(r) <= r->high_water / 4;
-    bool out = r->out_paused && (spt_upload_left(r->upload) > 0 || r->upload->ended);
+    struct spt_transfer *t = r->transfer;
+    bool in = t->in_paused && spt_request_held(r) <= r->high_water / 4;
+    bool out = t->out_paused && (spt_upload_left(r->upload) > 0 || r->upload->ended);
     if (!in && !out)
         return CURLE_OK;
     if (in)
         pause_in(r, false);
     if (out)
-        r->out_paused = false;
+        t->out_paused = false;
     driver->now_ns = spt_loop_now(driver->loop);
     spt_limits_enter(r, r->phase, driver->now_ns);
-    int still = (r->in_paused ? CURLPAUSE_RECV : 0) | (r->out_paused ? CURLPAUSE_SEND : 0);
+    int still = (t->in_paused ? CURLPAUSE_RECV : 0) | (t->out_paused ? CURLPAUSE_SEND : 0);
     CURLcode rc = spt_easy_pause(r->easy, still);
     return rc == CURLE_BAD_FUNCTION_ARGUMENT ? CURLE_OK
                                              : rc; /* it has no connection: nothing was paused */
@@ -214,5 +216,5 @@ CURLcode spt_body_go_on(struct spt_request *r)
 void spt_body_stop(struct spt_request *r)
 {
     pause_in(r, false);
-    r->out_paused = false;
+    r->transfer->out_paused = false;
 }

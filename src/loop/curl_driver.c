@@ -269,7 +269,7 @@ static void run_wakes(struct spt_driver *driver)
 {
     struct spt_link *link;
     while ((link = spt_list_pop(&driver->wakes))) {
-        struct spt_request *r = SPT_OF(link, struct spt_request, wake);
+        struct spt_request *r = SPT_OF(link, struct spt_transfer, wake)->request;
         CURLcode rc = spt_body_go_on(r);
         if (rc != CURLE_OK)
             spt_request_conclude(r, rc);
@@ -304,7 +304,7 @@ static void run_starved(struct spt_driver *driver)
         return;
     while ((driver->freed > 0 || driver->running == 0) && (link = spt_list_pop(&driver->starved))) {
         driver->freed -= driver->freed > 0;
-        struct spt_request *r = SPT_OF(link, struct spt_request, starved);
+        struct spt_request *r = SPT_OF(link, struct spt_transfer, starved)->request;
         tighten(r->session);
         spt_request_resolved(r);
     }
@@ -321,7 +321,7 @@ static bool deliver_news(struct spt_driver *driver)
     spt_link_init(&batch);
     spt_list_splice(&batch, &driver->news);
     while ((link = spt_list_pop(&batch))) {
-        struct spt_request *r = SPT_OF(link, struct spt_request, news);
+        struct spt_request *r = SPT_OF(link, struct spt_transfer, news)->request;
         any = true;
         r->on_news(r);
     }
@@ -401,6 +401,7 @@ int spt_driver_new(struct spt_driver **out, struct spt_loop *loop, struct spt_ti
     spt_link_init(&driver->starved);
     spt_link_init(&driver->resolvers);
     spt_link_init(&driver->pool);
+    spt_transfers_init(&driver->transfers);
     *out = driver;
     return SEPTET_OK;
 }
@@ -445,8 +446,7 @@ void spt_driver_free(struct spt_driver *driver)
         ;
     spt_names_free_resolvers(driver);
     spt_easy_pool_release(driver);
-    spt_spares_release(&driver->heads);
-    spt_spares_release(&driver->bodies);
+    spt_transfers_release(&driver->transfers);
     spt_sockets_release(&driver->sockets);
     spt_url_checker_release(&driver->urls);
     free(driver);

@@ -135,13 +135,43 @@ struct spt_failure {
     const char *code;   /* "dns", "connect", "timeout", ...; NULL: it did not fail */
     const char *reason; /* the finer word: "refused", "first_byte", ...; may be NULL */
     enum spt_phase phase;
-    char text[256]; /* libcurl's own words, or ours */
+    char *
+        text; /* owned: libcurl's own words, or ours; NULL: there are none, or no memory for them */
 };
 
 /* Durations in nanoseconds, -1 where the phase did not take place (a reused connection has no dns,
  * tcp and tls). They add up to total_ns. */
 struct spt_times {
     int64_t queue_ns, dns_ns, tcp_ns, tls_ns, send_ns, wait_ns, recv_ns, total_ns;
+};
+
+/* What a request has from its admission on, and what comes of it. It is the driver's, which hands those that rest to the
+ * next requests: thousands in the queue have none, and the few that there are stay in the caches. */
+struct spt_transfer {
+    /* results, valid from on_done until the request is reset or released */
+    int status;  /* of the response; 0 if none came */
+    int version; /* 10, 11, 20; 0 if none came */
+    struct spt_buf
+        head; /* header lines of the final response, CRLF between them, with the status line */
+    struct spt_buf body_in;
+    size_t taken; /* streamed: bytes of body_in that are gone; the caller's to move on */
+    bool headed;  /* streamed: the head is whole, and status and version are those of it */
+    bool reused;  /* rode on an open connection */
+    uint16_t peer_port;
+    char peer[48];      /* the IP address it was sent to, "" if to none */
+    uint64_t received;  /* bytes of the body, after decoding */
+    char *redirect_url; /* owned: where a redirect points, absolute; NULL if it is none */
+    struct spt_times times;
+
+    /* private to loop/ */
+    struct spt_request *request; /* NULL at rest */
+    struct spt_link link;        /* in the driver's transfers, at rest */
+    struct spt_link news;        /* in the driver's news */
+    struct spt_link wake;        /* in the driver's wakes */
+    struct spt_link starved;     /* in the driver's starved */
+    bool in_paused, out_paused;
+    struct spt_lookup lookup;
+    uint64_t t_admitted_ns, t_phase_ns, t_byte_ns; /* stamps */
 };
 
 /* One attempt. The caller owns the struct, zeroed before it is filled in; what it borrows must stay
@@ -169,38 +199,21 @@ struct spt_request {
                                               response is whole, there are more bytes of it, or the
                                               upload was taken from; NULL: nobody asks */
 
-    /* results, valid from on_done until spt_request_release */
+    /* results, valid from on_done until it is reset or released */
     struct spt_failure failure;
-    int status;  /* of the response; 0 if none came */
-    int version; /* 10, 11, 20; 0 if none came */
-    struct spt_buf
-        head; /* header lines of the final response, CRLF between them, with the status line */
-    struct spt_buf body_in;
-    size_t taken;       /* streamed: bytes of body_in that are gone; the caller's to move on */
-    bool headed;        /* streamed: the head is whole, and status and version are those of it */
-    uint64_t received;  /* bytes of the body, after decoding */
-    char *redirect_url; /* owned: where a redirect points, absolute; NULL if it is none */
-    struct spt_times times;
-    bool reused;   /* rode on an open connection */
-    char peer[48]; /* the IP address it was sent to, "" if to none */
-    uint16_t peer_port;
+    struct spt_transfer *transfer; /* NULL: it was never admitted */
 
     /* private to loop/ */
     struct spt_session *session;
-    struct spt_link link; /* in the origin's queue, the lap's adds, the flight, or the finished */
-    struct spt_link news; /* in the driver's news */
-    struct spt_link wake; /* in the driver's wakes */
-    struct spt_link starved; /* in the driver's starved */
-    bool in_paused, out_paused;
-    char *ascii_url; /* owned: what `url` is where its host was not in ASCII; else NULL */
-    bool named;      /* the session's policy allows it by its name */
-    struct spt_lookup lookup;
-    struct spt_timer timer;
+    struct spt_link link; /* in the origin's queue, the flight, or the finished */
     struct spt_origin *origin;
     struct spt_easy *easy;
+    char *ascii_url; /* owned: what `url` is where its host was not in ASCII; else NULL */
+    bool named;      /* the session's policy allows it by its name */
     enum spt_phase phase;
+    uint64_t t_start_ns;
     uint64_t look; /* of the driver's looks: that after which a limit has passed; 0: none has */
-    uint64_t t_start_ns, t_admitted_ns, t_phase_ns, t_byte_ns; /* stamps */
+    struct spt_timer timer;
 };
 
 /* Queues the request. Checks method, URL and headers first: SEPTET_EINVAL with `failure` filled in
@@ -212,10 +225,11 @@ int spt_request_start(struct spt_session *session, struct spt_request *request);
  * time. */
 void spt_request_go_on(struct spt_request *request);
 
-/* Bytes of a streamed body that are there to be taken, from body_in.data + taken on. */
+/* Bytes of a streamed body that are there to be taken, from its transfer's body_in.data + taken on. */
 static inline size_t spt_request_held(const struct spt_request *request)
 {
-    return request->body_in.len - request->taken;
+    const struct spt_transfer *t = request->transfer;
+    return t ? t->body_in.len - t->taken : 0;
 }
 
 /* Ends a started request at once, whatever its phase; on_done is not called, the wire sees the
@@ -225,11 +239,11 @@ void spt_request_cancel(struct spt_request *request);
 /* Ends a started request with a failure, delivered as others are; harmless once it is over. `code` is static. */
 void spt_request_abort(struct spt_request *request, const char *code, const char *text);
 
-/* Makes a request that is over, or was never used, ready to be filled in and started again. The driver keeps its
- * buffers, if they are small. */
+/* Makes a request that is over, or was never used, ready to be filled in and started again. The driver takes its
+ * transfer back. */
 void spt_request_reset(struct spt_request *request, struct spt_driver *driver);
 
-/* Frees the buffers. Harmless when there are none. */
+/* Frees what it has, at any time after its end, of the driver's as well. */
 void spt_request_release(struct spt_request *request);
 
 /* Where a running request is. */

@@ -16,7 +16,7 @@
 #include "loop/quirks.h"
 #include "loop/shared.h"
 #include "loop/sockets.h"
-#include "loop/spares.h"
+#include "loop/transfer.h"
 #include "loop/url.h"
 
 #define SPT_EASY_POOL_MAX 256
@@ -37,7 +37,7 @@ struct spt_driver {
     struct spt_link resolvers; /* private to names.c */
     struct spt_link pool;      /* handles at rest, the last used first */
     unsigned pooled;
-    struct spt_spares heads, bodies;
+    struct spt_transfers transfers;
     unsigned requests; /* queued or in flight */
     uint64_t now_ns;   /* when libcurl was last entered for a socket */
     uint64_t looks;    /* polls of the loop of which all was run that they brought */
@@ -80,20 +80,21 @@ struct spt_easy {
     const char *refused; /* the code of the failure for which a callback of ours ended it */
     int open_errno;      /* of a socket that could not be opened */
     struct spt_naming naming;
-    struct spt_denial denial; /* of an address; r->peer is that */
-    bool tls;                 /* https */
-    bool ready;               /* had a connection for its request */
-    bool retried;             /* on a fresh connection, after a stale one */
-    bool challenged;          /* the server has answered an earlier exchange, with a challenge */
-    bool poked;               /* since the last socket was opened */
-    bool watched;             /* libcurl shows the next line of a head before it takes it in */
-    enum spt_phase phase;     /* of the request, when the response began */
-    uint64_t t_phase_ns;      /* ... since when it had been in that */
-    uint64_t t_open_ns;       /* its first socket; 0: none, the connection was there */
-    uint64_t t_tls_ns;        /* its handshake began; 0: it did not */
-    uint64_t t_ready_ns;      /* the request could go out */
-    uint64_t t_first_ns;      /* the response began; 0: not yet */
-    curl_off_t sent_bytes;    /* of the body, when last looked */
+    struct spt_denial denial;    /* of an address, which is the transfer's peer */
+    char error[CURL_ERROR_SIZE]; /* libcurl's words */
+    bool tls;                    /* https */
+    bool ready;                  /* had a connection for its request */
+    bool retried;                /* on a fresh connection, after a stale one */
+    bool challenged;             /* the server has answered an earlier exchange, with a challenge */
+    bool poked;                  /* since the last socket was opened */
+    bool watched;                /* libcurl shows the next line of a head before it takes it in */
+    enum spt_phase phase;        /* of the request, when the response began */
+    uint64_t t_phase_ns;         /* ... since when it had been in that */
+    uint64_t t_open_ns;          /* its first socket; 0: none, the connection was there */
+    uint64_t t_tls_ns;           /* its handshake began; 0: it did not */
+    uint64_t t_ready_ns;         /* the request could go out */
+    uint64_t t_first_ns;         /* the response began; 0: not yet */
+    curl_off_t sent_bytes;       /* of the body, when last looked */
 };
 
 /* The session has something to do in the next lap. */

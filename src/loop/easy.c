@@ -43,7 +43,7 @@ static bool is_denied(struct spt_easy *easy, const struct sockaddr *address)
     const void *bytes = address->sa_family == AF_INET
                             ? (const void *)&((const struct sockaddr_in *)address)->sin_addr
                             : (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
-    inet_ntop(address->sa_family, bytes, r->peer, sizeof r->peer);
+    inet_ntop(address->sa_family, bytes, r->transfer->peer, sizeof r->transfer->peer);
     return true;
 }
 
@@ -146,7 +146,7 @@ static void begin_exchange(struct spt_easy *easy, uint64_t now_ns)
     drop_decoder(easy);
     easy->head.done = false;
     easy->head.status = easy->head.version = 0;
-    easy->request->head.len = 0;
+    easy->request->transfer->head.len = 0;
     easy->ready = true;
 }
 
@@ -158,12 +158,12 @@ static bool sends_body(const struct spt_easy *easy)
     return (r->body_len > 0 || r->upload) && !keeps_back;
 }
 
-static void note_peer(struct spt_request *r, const char *peer, int port)
+static void note_peer(struct spt_transfer *t, const char *peer, int port)
 {
-    size_t len = strnlen(peer, sizeof r->peer - 1);
-    memcpy(r->peer, peer, len);
-    r->peer[len] = '\0';
-    r->peer_port = (uint16_t)port;
+    size_t len = strnlen(peer, sizeof t->peer - 1);
+    memcpy(t->peer, peer, len);
+    t->peer[len] = '\0';
+    t->peer_port = (uint16_t)port;
 }
 
 static int on_ready(void *ud, char *peer, char *local, int peer_port, int local_port)
@@ -175,7 +175,7 @@ static int on_ready(void *ud, char *peer, char *local, int peer_port, int local_
     spt_names_taken(r);
     opened(easy, local_port);
     if (!r->profile || !r->profile->unix_socket)
-        note_peer(r, peer, peer_port);
+        note_peer(r->transfer, peer, peer_port);
     if (is_judged(r))
         easy->denial = spt_policy_text(r->session->policy, peer, peer_port, r->named);
     if (easy->denial.reason)
@@ -189,11 +189,11 @@ void spt_request_note_bytes(struct spt_request *r)
 {
     struct spt_easy *easy = r->easy;
     if (easy->t_first_ns) {
-        r->t_byte_ns = easy->driver->now_ns;
+        r->transfer->t_byte_ns = easy->driver->now_ns;
         return;
     }
     easy->phase = r->phase;
-    easy->t_phase_ns = r->t_phase_ns;
+    easy->t_phase_ns = r->transfer->t_phase_ns;
     easy->t_first_ns = spt_loop_now(easy->driver->loop);
     spt_limits_enter(r, SPT_PHASE_RECEIVING, easy->t_first_ns);
 }
@@ -266,7 +266,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *ud)
     if (easy->refused)
         return 0;
     spt_request_note_bytes(r);
-    switch (spt_head_line(&easy->head, &r->head, line, size * n)) {
+    switch (spt_head_line(&easy->head, &r->transfer->head, line, size * n)) {
     case SEPTET_OK:
         note_line(easy, was_done);
         return size * n;
@@ -295,6 +295,7 @@ static CURLcode set_constant_options(struct spt_easy *easy)
     CURLcode proxy, encodings;
     set_defaults(c);
     curl_easy_setopt(c, CURLOPT_PRIVATE, easy);
+    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, easy->error);
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L); /* a pending lookup is left, not waited for */
     /* Its successor takes a text, which is parsed each time. */
@@ -378,7 +379,6 @@ static void ask_for_http2(CURL *c)
 static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r)
 {
     CURL *c = easy->curl;
-    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, r->failure.text);
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, spt_headers_list(r->headers, has_body(r)));
     if (r->connect_ns) /* libcurl shares it out between the addresses of a name */
         curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(r->connect_ns));
@@ -439,6 +439,7 @@ static void forget(struct spt_easy *easy)
     easy->fd = -1;
     easy->refused = NULL;
     easy->open_errno = 0;
+    easy->error[0] = '\0';
     easy->denial = (struct spt_denial){0};
     easy->ready = easy->challenged = easy->poked = easy->watched = false;
     easy->t_open_ns = easy->t_tls_ns = easy->t_ready_ns = easy->t_first_ns = 0;

@@ -2,8 +2,6 @@
  * again when it fires, so that bytes that arrive move no timer. */
 #include "loop/limits.h"
 
-#include <stdio.h>
-
 #include "loop/body.h"
 #include "loop/loop.h"
 
@@ -19,19 +17,20 @@ static uint64_t after(uint64_t instant_ns, uint64_t limit_ns)
 /* The limit that ends this phase, with its word. */
 static uint64_t phase_due(const struct spt_request *r, const char **reason)
 {
+    const struct spt_transfer *t = r->transfer;
     switch (r->phase) {
     case SPT_PHASE_RESOLVING:
     case SPT_PHASE_CONNECTING:
     case SPT_PHASE_TLS:
         *reason = "connect";
-        return after(r->t_admitted_ns, r->connect_ns);
+        return after(t->t_admitted_ns, r->connect_ns);
     case SPT_PHASE_WAITING:
         *reason = "first_byte";
-        return after(r->t_phase_ns, r->first_byte_ns);
+        return after(t->t_phase_ns, r->first_byte_ns);
     case SPT_PHASE_SENDING:
     case SPT_PHASE_RECEIVING:
         *reason = "idle";
-        return r->in_paused || r->out_paused ? SPT_NEVER : after(r->t_byte_ns, r->idle_ns);
+        return t->in_paused || t->out_paused ? SPT_NEVER : after(t->t_byte_ns, r->idle_ns);
     case SPT_PHASE_QUEUED:
         *reason = "queue";
         return after(r->t_start_ns, r->queue_ns);
@@ -61,15 +60,17 @@ static void arm(struct spt_request *r)
 
 void spt_limits_enter(struct spt_request *r, enum spt_phase phase, uint64_t now_ns)
 {
+    struct spt_transfer *t = r->transfer;
     r->phase = phase;
-    r->t_phase_ns = r->t_byte_ns = now_ns;
+    if (t)
+        t->t_phase_ns = t->t_byte_ns = now_ns;
     arm(r);
 }
 
 void spt_limits_resume(struct spt_request *r, enum spt_phase phase, uint64_t since_ns)
 {
     r->phase = phase;
-    r->t_phase_ns = since_ns;
+    r->transfer->t_phase_ns = since_ns;
     arm(r);
 }
 
@@ -77,26 +78,16 @@ void spt_limits_resume(struct spt_request *r, enum spt_phase phase, uint64_t sin
  * limit is reached. One that is out waits for its answer since the last time it was seen moving. */
 static void look_at_upload(struct spt_request *r, uint64_t now_ns)
 {
+    struct spt_transfer *t = r->transfer;
     curl_off_t sent = 0;
     curl_easy_getinfo(r->easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
     if (spt_body_is_out(r, sent)) {
         r->phase = SPT_PHASE_WAITING;
-        r->t_phase_ns = r->t_byte_ns;
+        t->t_phase_ns = t->t_byte_ns;
     } else if (sent > r->easy->sent_bytes) {
-        r->t_byte_ns = now_ns;
+        t->t_byte_ns = now_ns;
     }
     r->easy->sent_bytes = sent;
-}
-
-static void explain(struct spt_request *r, const char *reason, uint64_t now_ns)
-{
-    double waited = (double)(now_ns - r->t_start_ns) / 1e9;
-    r->failure.code = "timeout";
-    r->failure.reason = reason;
-    r->failure.phase = spt_request_phase(r);
-    snprintf(r->failure.text, sizeof r->failure.text,
-             "the time limit '%s' passed in phase '%s', %.3f s after the start", reason,
-             spt_phase_word(r->failure.phase), waited);
 }
 
 /* A script that ran for long keeps the loop from its sockets: a limit has passed only where they were looked at
@@ -128,8 +119,7 @@ static void on_limit(struct spt_timer *timer)
         spt_timer_start(timers, timer, now_ns, on_limit);
         return;
     }
-    explain(r, reason, now_ns);
-    spt_request_timed_out(r);
+    spt_request_timed_out(r, reason, now_ns);
 }
 
 void spt_limits_stop(struct spt_request *r, struct spt_driver *driver)
@@ -142,10 +132,11 @@ void spt_limits_stop(struct spt_request *r, struct spt_driver *driver)
 static void connection_times(struct spt_request *r, uint64_t end_ns)
 {
     const struct spt_easy *easy = r->easy;
-    struct spt_times *t = &r->times;
+    struct spt_times *t = &r->transfer->times;
+    uint64_t admitted_ns = r->transfer->t_admitted_ns;
     uint64_t open_ns = easy->t_open_ns ? easy->t_open_ns : end_ns;
     uint64_t tls_ns = easy->t_tls_ns ? easy->t_tls_ns : end_ns;
-    t->dns_ns = (int64_t)(open_ns - r->t_admitted_ns);
+    t->dns_ns = (int64_t)(open_ns - admitted_ns);
     if (easy->t_open_ns)
         t->tcp_ns = (int64_t)(tls_ns - open_ns);
     if (easy->t_tls_ns)
@@ -155,21 +146,21 @@ static void connection_times(struct spt_request *r, uint64_t end_ns)
 void spt_limits_times(struct spt_request *r, uint64_t now_ns)
 {
     const struct spt_easy *easy = r->easy;
-    struct spt_times *t = &r->times;
+    struct spt_times *t = &r->transfer->times;
+    uint64_t admitted_ns = r->transfer->t_admitted_ns;
     *t = (struct spt_times){.dns_ns = -1, .tcp_ns = -1, .tls_ns = -1};
     t->send_ns = t->wait_ns = t->recv_ns = -1;
     t->total_ns = (int64_t)(now_ns - r->t_start_ns);
-    t->queue_ns = r->t_admitted_ns ? (int64_t)(r->t_admitted_ns - r->t_start_ns) : t->total_ns;
+    t->queue_ns = (int64_t)(admitted_ns - r->t_start_ns);
     if (!easy) {
-        if (r->t_admitted_ns)
-            t->dns_ns = (int64_t)(now_ns - r->t_admitted_ns);
+        t->dns_ns = (int64_t)(now_ns - admitted_ns);
         return;
     }
     if (!easy->ready || easy->t_open_ns)
         connection_times(r, easy->ready ? easy->t_ready_ns : now_ns);
     if (!easy->ready)
         return;
-    t->send_ns = easy->t_open_ns ? 0 : (int64_t)(easy->t_ready_ns - r->t_admitted_ns);
+    t->send_ns = easy->t_open_ns ? 0 : (int64_t)(easy->t_ready_ns - admitted_ns);
     t->wait_ns = (int64_t)((easy->t_first_ns ? easy->t_first_ns : now_ns) - easy->t_ready_ns);
     if (easy->t_first_ns)
         t->recv_ns = (int64_t)(now_ns - easy->t_first_ns);

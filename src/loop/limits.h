@@ -14,10 +14,10 @@ void spt_limits_resume(struct spt_request *r, enum spt_phase phase, uint64_t sin
 /* The request is over. */
 void spt_limits_stop(struct spt_request *r, struct spt_driver *driver);
 
-/* Fills in `times` from the stamps; the request still has its handle if it ever had one. */
+/* Fills in the transfer's times from the stamps; the request still has its handle if it ever had one. */
 void spt_limits_times(struct spt_request *r, uint64_t now_ns);
 
-/* Called by the above when a limit has passed; curl_driver.c ends the request. */
-void spt_request_timed_out(struct spt_request *r);
+/* Called by the above when the limit `reason` has passed: request.c ends the request. */
+void spt_request_timed_out(struct spt_request *r, const char *reason, uint64_t now_ns);
 
 #endif

@@ -132,7 +132,7 @@ static bool is_ours(const struct spt_request *r)
 
 static void on_looked_up(struct spt_lookup *lookup)
 {
-    spt_request_resolved(SPT_OF(lookup, struct spt_request, lookup));
+    spt_request_resolved(SPT_OF(lookup, struct spt_transfer, lookup)->request);
 }
 
 bool spt_names_look_up(struct spt_request *r)
@@ -142,8 +142,8 @@ bool spt_names_look_up(struct spt_request *r)
         return true;
     char host[256];
     snprintf(host, sizeof host, "%.*s", (int)strcspn(spt_names_of(r), ":"), spt_names_of(r));
-    r->lookup.on_done = on_looked_up;
-    return spt_resolver_start(resolver, &r->lookup, host);
+    r->transfer->lookup.on_done = on_looked_up;
+    return spt_resolver_start(resolver, &r->transfer->lookup, host);
 }
 
 /* "-old" and "host:port:addresses". */
@@ -164,7 +164,7 @@ static bool write_nodes(struct spt_naming *n, const char *old, const char *addre
 
 CURLcode spt_names_put_on(struct spt_request *r)
 {
-    const struct spt_answer *answer = r->lookup.answer;
+    const struct spt_answer *answer = r->transfer->lookup.answer;
     CURL *curl = r->easy->curl;
     if (r->session->names.resolver)
         curl_easy_setopt(curl, CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* what it is given has no end */

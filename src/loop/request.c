@@ -17,6 +17,8 @@
 #include "loop/loop.h"
 #include "septet/septet.h"
 
+enum { TEXT_SIZE = 256 }; /* bytes of a failure's words */
+
 /* --- the end --- */
 
 static void count_sent(const struct spt_request *r)
@@ -26,6 +28,16 @@ static void count_sent(const struct spt_request *r)
         return;
     curl_easy_getinfo(r->easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
     r->session->stats.sent += (uint64_t)sent;
+}
+
+/* Takes a transfer out of all it is in. */
+static void stop(struct spt_transfer *t)
+{
+    spt_body_stop(t->request);
+    spt_link_remove(&t->news);
+    spt_link_remove(&t->wake);
+    spt_link_remove(&t->starved);
+    spt_lookup_cancel(&t->lookup);
 }
 
 /* Takes a request out of all it is in: the queue, or the multi and its handle. */
@@ -45,11 +57,8 @@ static void detach(struct spt_request *r, bool doubtful)
         spt_admission_leave(&session->admission, r->origin);
     }
     spt_limits_stop(r, driver);
-    spt_body_stop(r);
-    spt_link_remove(&r->news);
-    spt_link_remove(&r->wake);
-    spt_link_remove(&r->starved);
-    spt_lookup_cancel(&r->lookup);
+    if (r->transfer)
+        stop(r->transfer);
     r->origin = NULL;
     r->session = NULL;
     driver->requests--;
@@ -77,40 +86,45 @@ static bool has_location(const struct spt_buf *head)
 
 void spt_request_headed(struct spt_request *r)
 {
-    r->status = r->easy->head.status;
-    r->version = r->easy->head.version;
-    r->reused = !r->easy->t_open_ns;
-    if (r->follows && redirects(r->status) && has_location(&r->head))
+    struct spt_transfer *t = r->transfer;
+    t->status = r->easy->head.status;
+    t->version = r->easy->head.version;
+    t->reused = !r->easy->t_open_ns;
+    if (r->follows && redirects(t->status) && has_location(&t->head))
         return;
-    if (r->status == 401 && r->profile && r->profile->user && !r->easy->challenged)
+    if (t->status == 401 && r->profile && r->profile->user && !r->easy->challenged)
         return; /* libcurl may answer it: then it passes over its body */
-    r->headed = true;
+    t->headed = true;
     spt_request_tell(r);
 }
 
 void spt_request_tell(struct spt_request *r)
 {
     struct spt_driver *driver = r->session->driver;
-    if (!r->on_news || !spt_link_alone(&r->news))
+    if (!r->on_news || !spt_link_alone(&r->transfer->news))
         return;
-    spt_list_push(&driver->news, &r->news);
+    spt_list_push(&driver->news, &r->transfer->news);
     spt_loop_wake(driver->loop);
 }
 
 void spt_request_go_on(struct spt_request *r)
 {
-    if (!r->session || !(r->in_paused || r->out_paused) || !spt_link_alone(&r->wake))
+    struct spt_transfer *t = r->transfer;
+    bool paused = r->session && t && (t->in_paused || t->out_paused);
+    if (!paused || !spt_link_alone(&t->wake))
         return;
-    spt_list_push(&r->session->driver->wakes, &r->wake);
+    spt_list_push(&r->session->driver->wakes, &t->wake);
     spt_loop_wake(r->session->driver->loop);
 }
 
+/* `text` may be NULL. */
 static void fail(struct spt_request *r, const char *code, const char *reason, const char *text)
 {
     r->failure.code = code;
     r->failure.reason = reason;
     r->failure.phase = spt_request_phase(r);
-    snprintf(r->failure.text, sizeof r->failure.text, "%s", text);
+    free(r->failure.text);
+    r->failure.text = text ? strdup(text) : NULL;
 }
 
 /* Where the response points, made absolute by libcurl. */
@@ -120,25 +134,27 @@ static void note_redirect(struct spt_request *r)
     curl_easy_getinfo(r->easy->curl, CURLINFO_REDIRECT_URL, &url);
     if (!url)
         return;
-    r->redirect_url = strdup(url);
-    if (!r->redirect_url)
-        fail(r, "memory", NULL, "out of memory");
+    r->transfer->redirect_url = strdup(url);
+    if (!r->transfer->redirect_url)
+        fail(r, "memory", NULL, NULL);
     else if (r->profile && r->profile->user) /* libcurl writes its user into what was relative */
-        spt_url_drop_user(r->redirect_url);
+        spt_url_drop_user(r->transfer->redirect_url);
 }
 
 /* The request is over; `failure` says how. Its handle is out of the multi. */
 static void finish(struct spt_request *r, bool doubtful)
 {
     struct spt_driver *driver = r->session->driver;
-    spt_limits_times(r, spt_loop_now(driver->loop));
+    struct spt_transfer *t = r->transfer;
+    if (t)
+        spt_limits_times(r, spt_loop_now(driver->loop));
     if (r->easy) {
-        r->status = r->easy->head.status;
-        r->version = r->easy->head.version;
-        r->reused = r->easy->ready && !r->easy->t_open_ns;
-        if (redirects(r->status) && !r->failure.code)
+        t->status = r->easy->head.status;
+        t->version = r->easy->head.version;
+        t->reused = r->easy->ready && !r->easy->t_open_ns;
+        if (redirects(t->status) && !r->failure.code)
             note_redirect(r);
-        r->headed |= r->high_water && r->status == 401;
+        t->headed |= r->high_water && t->status == 401;
     }
     r->session->stats.failed += r->failure.code != NULL;
     detach(r, doubtful);
@@ -146,21 +162,29 @@ static void finish(struct spt_request *r, bool doubtful)
     spt_loop_wake(driver->loop);
 }
 
-void spt_request_timed_out(struct spt_request *r)
+static bool is_waiting_for_a_descriptor(const struct spt_request *r)
 {
-    if (!spt_link_alone(&r->starved) && strcmp(r->failure.reason, "connect") == 0)
+    return r->transfer && !spt_link_alone(&r->transfer->starved);
+}
+
+void spt_request_timed_out(struct spt_request *r, const char *reason, uint64_t now_ns)
+{
+    char text[TEXT_SIZE];
+    snprintf(text, sizeof text, "the time limit '%s' passed in phase '%s', %.3f s after the start",
+             reason, spt_phase_word(spt_request_phase(r)), (double)(now_ns - r->t_start_ns) / 1e9);
+    if (is_waiting_for_a_descriptor(r) && strcmp(reason, "connect") == 0)
         fail(r, "connect", "too_many_files", strerror(EMFILE));
-    struct spt_failure failure = r->failure; /* libcurl may write its own words as it ends it */
+    else
+        fail(r, "timeout", reason, text);
     if (r->easy)
         spt_session_remove(r);
-    r->failure = failure;
     finish(r, false);
 }
 
 static void deny(struct spt_request *r, struct spt_denial denial, const char *what,
                  const char *name, size_t len)
 {
-    char text[sizeof r->failure.text];
+    char text[TEXT_SIZE];
     if (denial.rule)
         snprintf(text, sizeof text, "%s '%.*s' is denied by the rule '%s'", what, (int)len, name,
                  denial.rule);
@@ -220,7 +244,6 @@ static void judge(struct spt_request *r, CURLcode code)
     struct spt_easy *easy = r->easy;
     long os_errno = easy->open_errno, verified = 0;
     if (code == CURLE_OK && easy->head.done) {
-        r->failure.text[0] = '\0';
         if (easy->decoder && !spt_decoder_ended(easy->decoder))
             fail(r, "decode", "content_encoding", "the packed body breaks off");
         return;
@@ -234,7 +257,7 @@ static void judge(struct spt_request *r, CURLcode code)
     if (code == CURLE_PARTIAL_FILE && easy->head.lines == 0) /* HTTP/2, on some versions */
         code = CURLE_GOT_NOTHING;
     if (easy->denial.reason) {
-        deny(r, easy->denial, "address", r->peer, strlen(r->peer));
+        deny(r, easy->denial, "address", r->transfer->peer, strlen(r->transfer->peer));
         return;
     }
     if (easy->refused) {
@@ -246,13 +269,10 @@ static void judge(struct spt_request *r, CURLcode code)
     if (!os_errno)
         curl_easy_getinfo(easy->curl, CURLINFO_OS_ERRNO, &os_errno);
     curl_easy_getinfo(easy->curl, CURLINFO_SSL_VERIFYRESULT, &verified);
-    struct spt_error_words words = spt_curl_error(code, os_errno, verified, r->failure.text);
-    r->failure.code = words.code;
-    r->failure.phase = spt_request_phase(r);
-    r->failure.reason =
-        code == CURLE_OPERATION_TIMEDOUT ? timeout_reason(r->failure.phase) : words.reason;
-    if (!r->failure.text[0])
-        snprintf(r->failure.text, sizeof r->failure.text, "%s", curl_easy_strerror(code));
+    struct spt_error_words words = spt_curl_error(code, os_errno, verified, easy->error);
+    if (code == CURLE_OPERATION_TIMEDOUT)
+        words.reason = timeout_reason(spt_request_phase(r));
+    fail(r, words.code, words.reason, easy->error[0] ? easy->error : curl_easy_strerror(code));
 }
 
 /* A pooled connection that the server had dropped: nothing of the request was answered, so it is
@@ -268,7 +288,7 @@ static bool is_stale(const struct spt_easy *easy, CURLcode code)
 
 static void fail_memory(struct spt_request *r)
 {
-    fail(r, "memory", NULL, "out of memory");
+    fail(r, "memory", NULL, NULL);
     finish(r, true);
 }
 
@@ -288,14 +308,13 @@ static void starve(struct spt_request *r)
     struct spt_link *list = &r->session->driver->starved;
     spt_session_remove(r);
     spt_easy_put(r, false);
-    r->failure.text[0] = '\0';
     spt_driver_spare_descriptors(r->session->driver, true);
     if (r->phase == SPT_PHASE_CONNECTING) {
-        spt_list_push_front(list, &r->starved);
+        spt_list_push_front(list, &r->transfer->starved);
         return;
     }
     spt_limits_enter(r, SPT_PHASE_CONNECTING, spt_loop_now(r->session->driver->loop));
-    spt_list_push(list, &r->starved);
+    spt_list_push(list, &r->transfer->starved);
 }
 
 void spt_request_conclude(struct spt_request *r, CURLcode code)
@@ -326,10 +345,17 @@ void spt_request_conclude(struct spt_request *r, CURLcode code)
 void spt_request_launch(struct spt_request *r, uint64_t now_ns)
 {
     struct spt_session *session = r->session;
-    r->t_admitted_ns = now_ns;
-    spt_spares_take(&session->driver->heads, &r->head);
-    spt_spares_take(&session->driver->bodies, &r->body_in);
     spt_list_push(&session->flight, &r->link);
+    struct spt_transfer *t = spt_transfer_take(&session->driver->transfers, r);
+    if (!t) {
+        r->phase = SPT_PHASE_RESOLVING; /* it is out of the queue */
+        fail_memory(r);
+        return;
+    }
+    t->head.max = SPT_HEAD_MAX;
+    t->body_in.max = r->high_water ? SIZE_MAX / 2 : r->max_body;
+    t->t_admitted_ns = now_ns;
+    r->transfer = t;
     spt_limits_enter(r, SPT_PHASE_RESOLVING, now_ns);
     if (spt_names_look_up(r))
         spt_request_resolved(r);
@@ -337,12 +363,12 @@ void spt_request_launch(struct spt_request *r, uint64_t now_ns)
 
 void spt_request_resolved(struct spt_request *r)
 {
-    if (r->lookup.failure) {
+    if (r->transfer->lookup.failure) {
         const char *name = spt_names_of(r);
-        char text[sizeof r->failure.text];
+        char text[TEXT_SIZE];
         snprintf(text, sizeof text, "cannot resolve '%.*s': %s", (int)strcspn(name, ":"), name,
-                 r->lookup.text);
-        fail(r, "dns", r->lookup.failure, text);
+                 r->transfer->lookup.text);
+        fail(r, "dns", r->transfer->lookup.failure, text);
         finish(r, false);
     } else if (spt_easy_get(r) != SEPTET_OK || spt_session_add(r) != CURLM_OK) {
         fail_memory(r);
@@ -359,13 +385,10 @@ void spt_request_abort(struct spt_request *r, const char *code, const char *text
     if (!r->session) /* over, and about to be delivered */
         return;
     fail(r, code, NULL, text);
-    if (r->easy) {
-        struct spt_failure failure = r->failure; /* libcurl may write its own words as it ends it */
-        spt_session_remove(r);
-        r->failure = failure;
-    } else if (!r->t_admitted_ns) {
+    if (!r->transfer)
         r->failure.phase = SPT_PHASE_QUEUED;
-    }
+    if (r->easy)
+        spt_session_remove(r);
     finish(r, false);
 }
 
@@ -381,18 +404,15 @@ const char *spt_phase_word(enum spt_phase phase)
     return "unknown";
 }
 
-static int refuse(struct spt_request *r, const char *code, const char *reason)
+static int refuse(struct spt_request *r, const char *code, const char *reason, const char *text)
 {
-    r->failure.code = code;
-    r->failure.reason = reason;
-    r->failure.phase = SPT_PHASE_QUEUED;
+    fail(r, code, reason, text);
     return SEPTET_EINVAL;
 }
 
 static int refuse_memory(struct spt_request *r)
 {
-    snprintf(r->failure.text, sizeof r->failure.text, "out of memory");
-    refuse(r, "memory", NULL);
+    refuse(r, "memory", NULL, NULL);
     return SEPTET_ENOMEM;
 }
 
@@ -407,24 +427,22 @@ static int check_method(struct spt_request *r)
         why = "a HEAD request has no body";
     if (!why)
         return SEPTET_OK;
-    snprintf(r->failure.text, sizeof r->failure.text, "%s", why);
-    return refuse(r, "protocol", "method");
+    return refuse(r, "protocol", "method", why);
 }
 
 /* Everything that follows sees the host in ASCII. */
 static const char *check_url(struct spt_request *r, struct spt_url_checker *urls,
-                             const struct spt_url_origin **origin)
+                             const struct spt_url_origin **origin, char *text)
 {
-    char *text = r->failure.text;
-    const char *word = spt_url_check(urls, r->url, origin, text, sizeof r->failure.text);
+    const char *word = spt_url_check(urls, r->url, origin, text, TEXT_SIZE);
     if (!word || strcmp(word, SPT_URL_NOT_ASCII) != 0)
         return word;
-    snprintf(text, sizeof r->failure.text, "the URL's host is no name");
+    snprintf(text, TEXT_SIZE, "the URL's host is no name");
     word = spt_idn_url(r->url, &r->ascii_url);
     if (word)
         return word;
     r->url = r->ascii_url;
-    word = spt_url_check(urls, r->url, origin, text, sizeof r->failure.text);
+    word = spt_url_check(urls, r->url, origin, text, TEXT_SIZE);
     return word && strcmp(word, SPT_URL_NOT_ASCII) == 0 ? "host" : word;
 }
 
@@ -434,10 +452,11 @@ static int check(struct spt_request *r, struct spt_url_checker *urls,
     int rc = check_method(r);
     if (rc != SEPTET_OK)
         return rc;
-    const char *word = check_url(r, urls, origin);
+    char text[TEXT_SIZE];
+    const char *word = check_url(r, urls, origin, text);
     if (!word)
         return SEPTET_OK;
-    return strcmp(word, "memory") == 0 ? refuse_memory(r) : refuse(r, "url", word);
+    return strcmp(word, "memory") == 0 ? refuse_memory(r) : refuse(r, "url", word, text);
 }
 
 static int check_policy(struct spt_request *r, const struct spt_policy *policy,
@@ -474,19 +493,11 @@ int spt_request_start(struct spt_session *session, struct spt_request *r)
     if (rc != SEPTET_OK)
         return rc;
     spt_link_init(&r->link);
-    spt_link_init(&r->news);
-    spt_link_init(&r->wake);
-    spt_link_init(&r->starved);
     r->origin = enter(&session->admission, r, origin);
     if (!r->origin)
         return refuse_memory(r);
-    spt_lookup_init(&r->lookup, NULL);
     r->session = session;
-    r->easy = NULL;
-    r->t_admitted_ns = r->look = 0;
     r->t_start_ns = spt_loop_now(driver->loop);
-    r->head.max = SPT_HEAD_MAX;
-    r->body_in.max = r->high_water ? SIZE_MAX / 2 : r->max_body;
     driver->requests++;
     session->stats.requests++;
     spt_loop_ref(driver->loop);
@@ -511,18 +522,18 @@ void spt_request_cancel(struct spt_request *r)
 
 void spt_request_release(struct spt_request *r)
 {
-    spt_buf_release(&r->head);
-    spt_buf_release(&r->body_in);
-    free(r->redirect_url);
+    spt_transfer_free(r->transfer);
+    free(r->failure.text);
     free(r->ascii_url);
-    r->redirect_url = r->ascii_url = NULL;
+    r->transfer = NULL;
+    r->failure.text = r->ascii_url = NULL;
 }
 
 void spt_request_reset(struct spt_request *r, struct spt_driver *driver)
 {
-    spt_spares_put(&driver->heads, &r->head);
-    spt_spares_put(&driver->bodies, &r->body_in);
-    free(r->redirect_url);
+    if (r->transfer)
+        spt_transfer_put(&driver->transfers, r->transfer);
+    free(r->failure.text);
     free(r->ascii_url);
     *r = (struct spt_request){0};
 }

@@ -65,15 +65,16 @@ static int http_push(septet_op *op, lua_State *L)
     if (op->status < 0)
         return spt_call_raise(L, call, &http->ask, op->status);
     const struct spt_request *r = &call->request;
+    const struct spt_transfer *t = r->transfer;
     lua_createtable(L, 0, 4); /* the fourth field is Lua's: url */
-    lua_pushinteger(L, r->status);
+    lua_pushinteger(L, t->status);
     lua_setfield(L, -2, "status");
-    lua_pushlstring(L, r->body_in.data ? r->body_in.data : "", r->body_in.len);
+    lua_pushlstring(L, t->body_in.data ? t->body_in.data : "", t->body_in.len);
     lua_setfield(L, -2, "body");
     spt_call_push_head(L, r);
     lua_setfield(L, -2, "head");
-    if (r->redirect_url) {
-        lua_pushstring(L, r->redirect_url);
+    if (t->redirect_url) {
+        lua_pushstring(L, t->redirect_url);
         lua_setfield(L, -2, "redirect_url");
     }
     return 1;

@@ -153,12 +153,28 @@ bool spt_call_insecure(const struct spt_request *r)
     return r->profile && r->profile->insecure && strncasecmp(r->url, "https:", 6) == 0;
 }
 
+/* What came of it, also where it was never admitted. */
+static const struct spt_transfer *outcome(const struct spt_request *r)
+{
+    static const struct spt_transfer none = {.times = {-1, -1, -1, -1, -1, -1, -1, -1}};
+    return r->transfer ? r->transfer : &none;
+}
+
+static const char *words_of(const struct spt_failure *f)
+{
+    if (f->text)
+        return f->text;
+    if (strcmp(f->code, "memory") == 0)
+        return "out of memory";
+    return f->reason ? f->reason : f->code;
+}
+
 static void push_failure(lua_State *L, const struct spt_request *r)
 {
     char room[SPT_URL_SHOWN];
     const char *url = spt_public_url(r->url, room, sizeof room);
     const struct spt_failure *f = &r->failure;
-    const char *text = f->text[0] ? f->text : f->reason ? f->reason : f->code;
+    const char *text = words_of(f);
     spt_error_push(L, "HttpError", "%s %s: %s", r->method, url, text);
     lua_pushstring(L, f->code);
     lua_setfield(L, -2, "code");
@@ -178,7 +194,7 @@ static void push_failure(lua_State *L, const struct spt_request *r)
 
 static int raise_memory(lua_State *L, const struct spt_ask *ask)
 {
-    struct spt_request r = {.failure = {.code = "memory", .text = "out of memory"}};
+    struct spt_request r = {.failure = {.code = "memory"}};
     fill(&r, ask);
     push_failure(L, &r);
     return lua_error(L);
@@ -214,13 +230,13 @@ static int tell_protected(lua_State *L)
     lua_getfield(L, -1, "ended");
     lua_insert(L, -2);
     lua_pushnumber(L, (lua_Number)call->t_end_ns / 1e9);
-    lua_pushinteger(L, call->request.status);
+    lua_pushinteger(L, outcome(&call->request)->status);
     if (call->request.failure.code)
         push_failure(L, &call->request);
     else
         lua_pushnil(L);
     lua_pushboolean(L, call->cancelled);
-    lua_pushboolean(L, call->request.redirect_url != NULL);
+    lua_pushboolean(L, outcome(&call->request)->redirect_url != NULL);
     lua_call(L, 6, 0);
     return 0;
 }
@@ -253,30 +269,32 @@ static void record(const struct spt_call *call)
 {
     struct spt_trace *tr = &call->env->sched->trace;
     const struct spt_request *r = &call->request;
-    const struct spt_times *t = &r->times;
+    const struct spt_transfer *transfer = outcome(r);
+    const struct spt_times *t = &transfer->times;
+    int64_t total_ns = (int64_t)(call->t_end_ns - call->t_start_ns);
     const char *code = call->cancelled ? "cancelled" : r->failure.code;
     if (!tr->ring)
         return;
     char room[SPT_URL_SHOWN];
     const char *url = spt_public_url(r->url, room, sizeof room);
     struct spt_xfer x = {
-        .queue_us = us(t->queue_ns),
+        .queue_us = us(r->transfer ? t->queue_ns : total_ns),
         .dns_us = us(t->dns_ns),
         .tcp_us = us(t->tcp_ns),
         .tls_us = us(t->tls_ns),
         .send_us = us(t->send_ns),
         .wait_us = us(t->wait_ns),
         .recv_us = us(t->recv_ns),
-        .total_us = us((int64_t)(call->t_end_ns - call->t_start_ns)),
-        .bytes = r->received,
+        .total_us = us(total_ns),
+        .bytes = transfer->received,
         .place = call->place,
         .url = spt_trace_text(tr, url, strlen(url)),
         .method = spt_trace_intern(tr, r->method),
         .code = spt_trace_intern(tr, code),
         .phase = code ? spt_trace_intern(tr, spt_phase_word(r->failure.phase)) : 0,
-        .status = (uint16_t)r->status,
-        .version = (uint8_t)r->version,
-        .reused = r->reused,
+        .status = (uint16_t)transfer->status,
+        .version = (uint8_t)transfer->version,
+        .reused = transfer->reused,
         .insecure = spt_call_insecure(r),
     };
     spt_trace_xfer(tr, call->t_start_ns, call->task, call->ref, &x);

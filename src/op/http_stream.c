@@ -81,7 +81,7 @@ static void on_news(struct spt_request *request)
     struct stream *stream = SPT_OF(request, struct spt_call, request)->owner;
     if (request->upload)
         spt_upload_room(request);
-    if (stream->opened ? spt_request_held(request) > 0 : request->headed)
+    if (stream->opened ? spt_request_held(request) > 0 : request->transfer->headed)
         end_wait(stream, SEPTET_OK);
 }
 
@@ -91,7 +91,8 @@ static void on_done(struct spt_request *request)
     struct stream *stream = call->owner;
     leave_scope(stream);
     spt_call_ended(call);
-    end_wait(stream, request->failure.code && !request->headed ? SEPTET_EHTTP : SEPTET_OK);
+    bool headed = request->transfer && request->transfer->headed;
+    end_wait(stream, request->failure.code && !headed ? SEPTET_EHTTP : SEPTET_OK);
 }
 
 /* --- waiting for the head --- */
@@ -125,13 +126,14 @@ static int open_push(septet_op *op, lua_State *L)
     if (op->status < 0)
         return spt_call_raise(L, stream->call, &stream->ask, op->status);
     const struct spt_request *r = &stream->call->request;
+    const struct spt_transfer *t = r->transfer;
     lua_createtable(L, 0, 5); /* the fifth field is Lua's: url */
-    lua_pushinteger(L, r->status);
+    lua_pushinteger(L, t->status);
     lua_setfield(L, -2, "status");
     spt_call_push_head(L, r);
     lua_setfield(L, -2, "head");
-    if (r->redirect_url) {
-        lua_pushstring(L, r->redirect_url);
+    if (t->redirect_url) {
+        lua_pushstring(L, t->redirect_url);
         lua_setfield(L, -2, "redirect_url");
     }
     lua_pushvalue(L, STREAM);
@@ -238,11 +240,12 @@ static void read_cancel(septet_op *op)
 
 static int push_bytes(lua_State *L, struct spt_request *r, size_t n)
 {
+    struct spt_transfer *t = r->transfer;
     size_t held = spt_request_held(r), len = n > 0 && n < held ? n : held;
-    lua_pushlstring(L, r->body_in.data + r->taken, len);
-    r->taken += len;
-    if (r->taken == r->body_in.len)
-        r->taken = r->body_in.len = 0;
+    lua_pushlstring(L, t->body_in.data + t->taken, len);
+    t->taken += len;
+    if (t->taken == t->body_in.len)
+        t->taken = t->body_in.len = 0;
     spt_request_go_on(r);
     return 1;
 }

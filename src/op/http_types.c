@@ -307,21 +307,22 @@ struct head {
 
 void spt_call_push_head(lua_State *L, const struct spt_request *r)
 {
-    size_t peer_len = strlen(r->peer);
-    struct head *head = lua_newuserdatauv(L, sizeof *head + r->head.len + peer_len, 0);
-    head->times = r->times;
-    head->version = r->version;
+    const struct spt_transfer *t = r->transfer;
+    size_t peer_len = strlen(t->peer);
+    struct head *head = lua_newuserdatauv(L, sizeof *head + t->head.len + peer_len, 0);
+    head->times = t->times;
+    head->version = t->version;
     size_t len = strnlen(r->method, sizeof head->method - 1);
     memcpy(head->method, r->method, len);
     head->method[len] = '\0';
-    head->len = r->head.len;
+    head->len = t->head.len;
     if (head->len)
-        memcpy(head->lines, r->head.data, head->len);
-    head->reused = r->reused;
+        memcpy(head->lines, t->head.data, head->len);
+    head->reused = t->reused;
     head->insecure = spt_call_insecure(r);
-    head->peer_port = r->peer_port;
+    head->peer_port = t->peer_port;
     head->peer_len = peer_len;
-    memcpy(head->lines + head->len, r->peer, peer_len);
+    memcpy(head->lines + head->len, t->peer, peer_len);
     luaL_setmetatable(L, SPT_HEAD_META);
 }
 

@@ -97,7 +97,7 @@ static void test_http_14_cancel_queued_lets_the_next_one_on(void **state)
     cancel(b, SPT_PHASE_QUEUED);
     cancel(a, SPT_PHASE_WAITING);
     finish(c);
-    assert_int_equal(c->request.status, 200);
+    assert_int_equal(c->request.transfer->status, 200);
     assert_silent(a);
     assert_silent(b);
 }
@@ -205,7 +205,7 @@ static void test_http_12_time_limit_in_the_tls_handshake(void **state)
     start(f);
     finish(f);
     assert_failed(f, "timeout", "connect", "tls");
-    assert_true(f->request.times.tls_ns > 0);
+    assert_true(f->request.transfer->times.tls_ns > 0);
     close(fd);
 }
 
@@ -248,8 +248,8 @@ static void take_no_news(struct spt_request *r)
 
 static bool is_paused(void *f)
 {
-    const struct spt_request *r = &((struct fetch *)f)->request;
-    return r->in_paused || r->out_paused;
+    const struct spt_transfer *t = ((struct fetch *)f)->request.transfer;
+    return t && (t->in_paused || t->out_paused);
 }
 
 /* A stream that is paused, because nobody reads it. */
@@ -279,7 +279,7 @@ static void test_http_14_cancel_of_a_stream_about_to_go_on(void **state)
 {
     (void)state;
     struct fetch *f = get_paused();
-    f->request.taken = f->request.body_in.len;
+    f->request.transfer->taken = f->request.transfer->body_in.len;
     spt_request_go_on(&f->request);
     cancel(f, SPT_PHASE_RECEIVING);
     assert_int_equal(rig.session->paused, 0);
@@ -308,7 +308,7 @@ static void test_http_14_cancel_once_done_does_nothing(void **state)
     (void)state;
     struct fetch *f = fetch_ok("/bytes/7", 200);
     spt_request_cancel(&f->request);
-    assert_int_equal(f->request.body_in.len, 7);
+    assert_int_equal(f->request.transfer->body_in.len, 7);
     assert_int_equal(f->calls, 1);
 }
 

@@ -127,7 +127,8 @@ static void test_http_19_a_file_of_the_thread_pool_takes_the_number_of_a_socket(
 
 static bool is_waiting(void *f)
 {
-    return !spt_link_alone(&((struct fetch *)f)->request.starved);
+    const struct spt_transfer *t = ((struct fetch *)f)->request.transfer;
+    return t && !spt_link_alone(&t->starved);
 }
 
 static void on_pause_over(struct spt_timer *t)
@@ -170,7 +171,7 @@ static void test_http_20_fault_42_requests_wait_for_a_descriptor(void **state)
     finish_all(6);
     for (int i = 0; i < 6; i++) {
         assert_null(waiting[i]->request.failure.code);
-        assert_int_equal(waiting[i]->request.status, 200);
+        assert_int_equal(waiting[i]->request.transfer->status, 200);
     }
     assert_true(limit.asked - asked <= 24);
     spt_request_cancel(&b->request);
@@ -186,7 +187,7 @@ static void test_http_20_fault_42_no_descriptor_until_the_limit(void **state)
     start(f);
     finish(f);
     assert_failed(f, "connect", "too_many_files", "connect");
-    assert_true(f->request.times.total_ns >= (int64_t)MS(40));
+    assert_true(f->request.transfer->times.total_ns >= (int64_t)MS(40));
     struct fetch *total = prepare("/bytes/10");
     total->request.deadline_ns = spt_loop_now(rig.loop) + MS(20);
     start(total);
@@ -261,7 +262,7 @@ static void test_http_20_fault_42_idle_connections_make_room_where_nothing_runs(
         struct fetch *f = get_at(i);
         finish(f);
         assert_null(f->request.failure.code);
-        assert_false(f->request.reused);
+        assert_false(f->request.transfer->reused);
     }
     assert_int_equal(spt_driver_sockets(rig.driver), 3); /* one had to go for each that came */
     limit.allowed = 4;
