@@ -9,6 +9,7 @@
 
 static inline void spt_fetch(const void *block, size_t size)
 {
+    __asm__ volatile("" ::"r"(block)); /* an effect, without which the call may be taken out */
     for (size_t at = 0; at < size; at += SPT_CACHE_LINE)
         __builtin_prefetch((const char *)block + at, 1);
 }

@@ -140,6 +140,33 @@ static inline void spt_coroutine_fetch(const lua_State *co)
     spt_fetch(co, 208); /* the size of a lua_State, about */
 }
 
+/* Where the next turn of a coroutine that waits begins: by then its memory may have left the caches. */
+struct spt_turn {
+    const lua_State *co;
+    const char *
+        frame; /* the record of the C function that waits; those of its callers were made with it */
+    const char *stack; /* its function and arguments, with its callers' registers below them */
+};
+
+/* `co` is the coroutine that runs, in a C function that is about to wait. The two that are not in Lua's interface are
+ * never read again, so that whatever they are is harmless. */
+static inline void spt_turn_note(struct spt_turn *turn, lua_State *co)
+{
+    lua_Debug ar;
+    *turn = (struct spt_turn){.co = co};
+    if (LUA_VERSION_NUM != 504 || !lua_getstack(co, 0, &ar))
+        return;
+    turn->frame = (const char *)ar.i_ci;
+    turn->stack = *(const char **)ar.i_ci;
+}
+
+static inline void spt_turn_fetch(const struct spt_turn *turn)
+{
+    spt_coroutine_fetch(turn->co);
+    spt_fetch(turn->frame - 128, 192);
+    spt_fetch(turn->stack - 384, 640);
+}
+
 /* Spawns the function that lies below its `nargs` arguments on top of `L` in `owner`: pops them all and
  * pushes the handle. The task runs later, never inside this call. Raises out of memory, and Usage when the
  * host is closing; then nothing was spawned. `parent` may be NULL. */

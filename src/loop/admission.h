@@ -46,6 +46,14 @@ struct spt_origin *spt_admission_enter(struct spt_admission *a, const char *key,
 /* Admits the next one that may start: unlinks and returns it, or NULL. */
 struct spt_link *spt_admission_next(struct spt_admission *a);
 
+/* The one that would be admitted next, if there were room for it, or NULL. */
+static inline const struct spt_link *spt_admission_peek(const struct spt_admission *a)
+{
+    if (spt_link_alone(&a->ring))
+        return NULL;
+    return SPT_OF(a->ring.next, struct spt_origin, turn)->queue.next;
+}
+
 /* Is there one? */
 static inline int spt_admission_ready(const struct spt_admission *a)
 {

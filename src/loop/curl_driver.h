@@ -194,7 +194,11 @@ struct spt_request {
     struct spt_upload *upload; /* borrows: a body that is sent as it is made, in place of `body` */
     size_t high_water; /* bytes held for who streams the body, before the sender is paused; 0: the
                           body is gathered, and is there at the end */
-    bool follows;      /* a redirect is not for who streams: only its end is told */
+    void (*on_begun)(
+        struct spt_request *); /* where a response begins: its end may be near. Inside of a
+                                               callback of libcurl's, to ask for memory and nothing
+                                               else; NULL: nobody asks */
+    bool follows;              /* a redirect is not for who streams: only its end is told */
     void (*on_news)(struct spt_request *); /* in the drain, before on_done: the head of a streamed
                                               response is whole, there are more bytes of it, or the
                                               upload was taken from; NULL: nobody asks */

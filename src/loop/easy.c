@@ -195,6 +195,8 @@ void spt_request_note_bytes(struct spt_request *r)
     easy->phase = r->phase;
     easy->t_phase_ns = r->transfer->t_phase_ns;
     easy->t_first_ns = spt_loop_now(easy->driver->loop);
+    if (r->on_begun)
+        r->on_begun(r);
     spt_limits_enter(r, SPT_PHASE_RECEIVING, easy->t_first_ns);
 }
 

@@ -16,6 +16,14 @@ struct http_op {
 _Static_assert(sizeof(struct http_op) <= SPT_SLOT_SIZE,
                "a request needs no memory of Lua's to wait in");
 
+/* Among thousands of waiting tasks, the memory of this one's was last used long ago. */
+static void on_begun(struct spt_request *request)
+{
+    const struct spt_call *call = SPT_OF(request, struct spt_call, request);
+    spt_task_fetch(SPT_OF(call->owner, struct spt_task, slot));
+    spt_turn_fetch(&call->turn);
+}
+
 static void on_news(struct spt_request *request)
 {
     if (request->upload)
@@ -122,6 +130,8 @@ static int l_http(lua_State *L)
         call->trace = lua_isnil(L, SPT_ASK_TRACE) ? NULL : http;
         call->request.on_done = on_done;
         call->request.on_news = on_news;
+        call->request.on_begun = on_begun;
+        spt_turn_note(&call->turn, L);
         if (s->trace.level >= 2)
             call->place = spt_lua_place(L, s, 1);
     }

@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "core/sched.h"
+#include "core/task.h"
 #include "loop/curl_driver.h"
 #include "loop/profile.h"
 #include "op/env.h"
@@ -48,16 +49,17 @@ struct spt_upload_box {
 
 struct spt_call {
     struct spt_link link; /* in env->calls while it rests */
-    struct spt_env *env;
-    void *owner; /* the operation or the stream; NULL: it has let go */
-    struct spt_request request;
     struct spt_note note; /* the terminal event of a traced request */
-    const void *trace;    /* its trace is found by this; NULL: it has none */
     const void *kept;     /* an object that is let go of when the end was told; NULL: none */
     uint64_t t_start_ns, t_end_ns;
     uint64_t place; /* line of the script, at trace level 2 */
     uint32_t task, ref;
     bool cancelled;
+    struct spt_turn turn; /* of who waits for the whole of it */
+    struct spt_env *env;
+    const void *trace; /* its trace is found by this; NULL: it has none */
+    void *owner;       /* the operation or the stream; NULL: it has let go */
+    struct spt_request request;
 };
 
 /* What a script's call asks for; kept by the values on its stack. */
