@@ -164,7 +164,7 @@ static inline void spt_turn_fetch(const struct spt_turn *turn)
 {
     spt_coroutine_fetch(turn->co);
     spt_fetch(turn->frame - 128, 192);
-    spt_fetch(turn->stack - 384, 640);
+    spt_fetch(turn->stack - 384, 512);
 }
 
 /* Spawns the function that lies below its `nargs` arguments on top of `L` in `owner`: pops them all and

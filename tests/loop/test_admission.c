@@ -133,8 +133,11 @@ static void test_admission_forgets_ten_thousand_origins(void **state)
         enter(&a, &items[i], key, 'x');
     }
     assert_int_equal(a.n_origins, N);
-    for (int i = 0; i < N; i++)
+    for (int i = 0; i < N; i++) {
+        assert_ptr_equal(spt_admission_peek(&a), &items[i].link);
         assert_ptr_equal(next(&a), &items[i]);
+    }
+    assert_null(spt_admission_peek(&a));
     for (int i = 0; i < N; i++)
         spt_admission_leave(&a, items[i].origin);
     assert_int_equal(a.n_origins, 0);
