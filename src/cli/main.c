@@ -210,7 +210,7 @@ static int l_prepare(lua_State *L)
 
 /* The heap may grow to so many per cent of what is alive before a cycle of the collector begins. Every task is a
  * coroutine, which the collector looks at twice in a cycle (docs/decisions/0014). A script may set its own. */
-#define GC_PAUSE 400
+#define GC_PAUSE 250
 
 /* Called with the struct cli. Before the host, which reads the environment as the libraries do. */
 static int l_open_libraries(lua_State *L)
