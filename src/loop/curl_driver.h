@@ -222,7 +222,7 @@ struct spt_request {
 
 /* Queues the request. Checks method, URL and headers first: SEPTET_EINVAL with `failure` filled in
  * (code "protocol" or "url", say) when they are bad, SEPTET_ECLOSED, or SEPTET_ENOMEM; nothing is
- * armed then and on_done is not called. */
+ * armed then and on_done is not called. What it says of the failure is to be released as after any other end. */
 int spt_request_start(struct spt_session *session, struct spt_request *request);
 
 /* A streamed request's caller has taken bytes, or has more to send: it moves on where it was paused. Harmless at any

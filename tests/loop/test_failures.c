@@ -318,6 +318,7 @@ static void refused_at_start(const char *method, const char *url, const char *co
     assert_failed(f, code, reason, "queue");
     spt_request_cancel(&f->request); /* harmless */
     assert_int_equal(spt_driver_requests(rig.driver), 0);
+    spt_request_release(&f->request);
     rig.started--;
     memset(f, 0, sizeof *f);
 }
