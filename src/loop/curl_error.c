@@ -92,8 +92,12 @@ static struct spt_error_words receive_error(const char *text)
     return words("reset", "receive");
 }
 
+enum { TOO_LARGE = 100 }; /* CURLE_TOO_LARGE, since 8.6.0: a line of a head */
+
 struct spt_error_words spt_curl_error(CURLcode code, long os_errno, long verified, const char *text)
 {
+    if ((int)code == TOO_LARGE)
+        return words("headers_too_large", NULL);
     switch (code) {
     case CURLE_OK:
         return words(NULL, NULL);

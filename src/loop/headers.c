@@ -146,20 +146,27 @@ struct curl_slist *spt_headers_list(const struct spt_headers *headers, bool with
     return with_body ? (struct curl_slist *)headers->nodes : headers->without_body;
 }
 
-/* Reads "HTTP/1.1 200 OK". libcurl has checked the shape. */
-static void read_status_line(struct spt_head *head, const char *line, size_t len)
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Reads "HTTP/1.1 200 OK". libcurl has checked the version; some of it take three digits of however many. */
+static bool read_status_line(struct spt_head *head, const char *line, size_t len)
 {
     size_t i = 5;
     int version = 0, status = 0;
     for (; i < len && line[i] != ' '; i++)
-        if (line[i] >= '0' && line[i] <= '9')
+        if (is_digit(line[i]))
             version = version * 10 + (line[i] - '0');
     while (i < len && line[i] == ' ')
         i++;
-    for (int k = 0; k < 3 && i < len && line[i] >= '0' && line[i] <= '9'; k++, i++)
+    const size_t from = i;
+    for (; i < len && i < from + 3 && is_digit(line[i]); i++)
         status = status * 10 + (line[i] - '0');
     head->version = version < 10 ? version * 10 : version;
     head->status = status;
+    return i == from + 3 && (i == len || line[i] == ' ');
 }
 
 /* A CR that ends no line stands for a space (RFC 9112, 2.2): nobody is to take it for the end of one. */
@@ -259,7 +266,8 @@ int spt_head_line(struct spt_head *head, struct spt_buf *buf, const char *line, 
     if (len == 0)
         return end_of_head(head);
     if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
-        read_status_line(head, line, len);
+        if (!read_status_line(head, line, len))
+            return fault(head, "status_line");
         head->begins = true;
         head->length = -1;
         head->chunked = false;

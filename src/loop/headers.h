@@ -41,7 +41,7 @@ const char *spt_head_value(const struct spt_buf *lines, const char *name, size_t
 
 /* Takes one line, with its line end. Returns SEPTET_OK, SEPTET_ETOOBIG, SEPTET_ENOMEM, or SEPTET_EINVAL with a word in
  * `fault`: "upgrade" (nobody asked for it), "length" (no number, or two that differ), "header" (the
- * first is folded onto nothing). */
+ * first is folded onto nothing), "status_line" (a status that is not three digits). */
 int spt_head_line(struct spt_head *head, struct spt_buf *buf, const char *line, size_t len);
 
 #endif

@@ -199,6 +199,8 @@ static const char *fault_text(const char *fault)
         return "the server switched protocols, which nobody asked for";
     if (strcmp(fault, "length") == 0)
         return "the Content-Length of the response is no number, or two that differ";
+    if (strcmp(fault, "status_line") == 0)
+        return "the status of the response is not three digits";
     return "the head of the response begins with a folded line";
 }
 

@@ -73,7 +73,7 @@ describe("fault.16 http.3 a body shorter than its length", function()
   it("is partial", function()
     local err = fails({ code = "partial", reason = "truncated", phase = "receive" },
       URL .. "/truncate?length=1000&sent=500")
-    equal(tostring(err):find("500 bytes remaining", 1, true) ~= nil, true, tostring(err))
+    equal(tostring(err):find("500 bytes", 1, true) ~= nil, true, tostring(err)) -- remaining, or missing
     fails({ code = "partial" }, URL .. "/truncate?length=1000&sent=0")
     fails({ code = "partial" }, URL .. "/truncate?length=1000&sent=999")
   end)
@@ -102,7 +102,7 @@ describe("fault.17 chunks", function()
 
   it("with an extension of a megabyte do no harm", function()
     local url = origin.raw { head .. "3;", { "x", 1000000 }, "\r\nabc\r\n0\r\n\r\n", "keep" }
-    equal(get(url).body, "abc")
+    equal(get(url, { timeout = { idle = 60 } }).body, "abc") -- while it comes, libcurl shows nothing
   end)
 
   it("with trailers without end are too large", function()
@@ -268,7 +268,7 @@ describe("fault.23 http.35 what is no HTTP/1", function()
     fails({ code = "protocol", reason = "status_line" }, URL .. "/garbage")
     fails({ code = "protocol" }, origin.raw { "hello\r\n", "fin" })
     fails({ code = "protocol" }, origin.raw { "<html>HTTP/0.9</html>", "fin" })
-    for _, line in ipairs { "HTTP/1.1 99999 x", "HTTP/1.1 abc", "HTTP/1.1 000 x", "HTTP/1.1", "HTTP/9.9 200 OK",
+    for _, line in ipairs { "HTTP/1.1 99999 x", "HTTP/1.1 2000 OK", "HTTP/1.1 20 OK", "HTTP/1.1 abc", "HTTP/1.1 000 x", "HTTP/1.1", "HTTP/9.9 200 OK",
       "HTTP/1.1200 OK", "ICY 200 OK", "http/1.1 200 OK" } do
       local url = origin.raw { line .. "\r\nContent-Length: 0\r\n\r\n", "fin" }
       fails({ code = "protocol", reason = "status_line" }, url)

@@ -125,6 +125,20 @@ static void test_head_reads_versions(void **state)
     spt_buf_release(&c.buf);
 }
 
+static void test_head_has_a_status_of_three_digits(void **state)
+{
+    static const char *const bad[] = {"HTTP/1.1 99999 x\r\n", "HTTP/1.1 2000 OK\r\n",
+                                      "HTTP/1.1 20 OK\r\n",   "HTTP/1.1 2x0 OK\r\n",
+                                      "HTTP/1.1 200OK\r\n",   "HTTP/1.1\r\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct collected c = {.buf.max = 1000};
+        assert_int_equal(feed(&c, bad[i]), SEPTET_EINVAL);
+        assert_string_equal(c.head.fault, "status_line");
+        spt_buf_release(&c.buf);
+    }
+}
+
 static void assert_faulty(const char *first, const char *second, const char *word)
 {
     struct collected c = {.buf.max = 1000};
@@ -304,6 +318,7 @@ static void test_words_for_codes(void **state)
                  "connect.proxy");
     assert_words(CURLE_PARTIAL_FILE, 0, "", "partial.truncated");
     assert_words(CURLE_BAD_CONTENT_ENCODING, 0, "", "decode.content_encoding");
+    assert_words((CURLcode)100, 0, "", "headers_too_large."); /* since libcurl 8.6.0 */
     assert_words(CURLE_FAILED_INIT, 0, "", "internal.");
     for (int code = 1; code < CURL_LAST; code++)
         assert_non_null(spt_curl_error((CURLcode)code, 0, 0, "").code);
@@ -316,6 +331,7 @@ int main(void)
         cmocka_unit_test(test_bad_headers_are_refused_by_index),
         cmocka_unit_test(test_head_keeps_the_final_one_alone),
         cmocka_unit_test(test_head_reads_versions),
+        cmocka_unit_test(test_head_has_a_status_of_three_digits),
         cmocka_unit_test(test_head_refuses_lengths_that_are_none_or_differ),
         cmocka_unit_test(test_head_reads_the_framing),
         cmocka_unit_test(test_head_has_no_cr_and_no_fold_onto_nothing),
