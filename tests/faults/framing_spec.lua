@@ -268,8 +268,8 @@ describe("fault.23 http.35 what is no HTTP/1", function()
     fails({ code = "protocol", reason = "status_line" }, URL .. "/garbage")
     fails({ code = "protocol" }, origin.raw { "hello\r\n", "fin" })
     fails({ code = "protocol" }, origin.raw { "<html>HTTP/0.9</html>", "fin" })
-    for _, line in ipairs { "HTTP/1.1 99999 x", "HTTP/1.1 2000 OK", "HTTP/1.1 20 OK", "HTTP/1.1 abc", "HTTP/1.1 000 x", "HTTP/1.1", "HTTP/9.9 200 OK",
-      "HTTP/1.1200 OK", "ICY 200 OK", "http/1.1 200 OK" } do
+    for _, line in ipairs { "HTTP/1.1 99999 x", "HTTP/1.1 2000 OK", "HTTP/1.1 20 OK", "HTTP/1.1 abc", "HTTP/1.1 000 x",
+      "HTTP/1.1", "HTTP/9.9 200 OK", "HTTP/1.1200 OK", "ICY 200 OK", "http/1.1 200 OK" } do
       local url = origin.raw { line .. "\r\nContent-Length: 0\r\n\r\n", "fin" }
       fails({ code = "protocol", reason = "status_line" }, url)
     end

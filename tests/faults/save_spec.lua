@@ -58,7 +58,7 @@ describe("a save that breaks off keeps its part:", function()
   it("fault.16 a reset, a wait that was too long, too many bytes", function()
     breaks_off("/stall?after=5000&length=10000", 5000, { code = "timeout", reason = "idle", phase = "receive" },
       { timeout = { idle = 0.2 } })
-    breaks_off("/stall?after=5000&length=10000", 5000, { code = "timeout", reason = "total" }, { timeout = 0.3 })
+    breaks_off("/stall?after=500&length=10000", 500, { code = "timeout", reason = "total" }, { timeout = 0.6 })
     breaks_off("/reset", 0, { code = "reset" })
   end)
 

@@ -88,7 +88,8 @@ function origin.since(mark, kind)
   local events = {}
   for line in file:lines() do
     local ok, event = pcall(origin.decode, line)
-    if ok and (not kind or event.event == kind) then events[#events + 1] = event end
+    local whole = ok and type(event) == "table" -- the mark may stand in a line that was being written
+    if whole and (not kind or event.event == kind) then events[#events + 1] = event end
   end
   return events
 end
