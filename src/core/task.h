@@ -163,6 +163,8 @@ static inline void spt_turn_note(struct spt_turn *turn, lua_State *co)
 static inline void spt_turn_fetch(const struct spt_turn *turn)
 {
     spt_coroutine_fetch(turn->co);
+    if (!turn->frame)
+        return;
     spt_fetch(turn->frame - 128, 256);
     spt_fetch(turn->stack - 384, 512);
 }

@@ -112,12 +112,14 @@ int spt_call_start(struct spt_call *call, const struct spt_ask *ask, uint32_t ta
 static void rest(struct spt_call *call)
 {
     struct spt_env *env = call->env;
-    if (!env->driver || env->ncalls == CALLS_MAX) {
+    if (env->driver) /* which has its own limit on what rests */
+        spt_request_reset(&call->request, env->driver);
+    else
         spt_request_release(&call->request);
+    if (!env->driver || env->ncalls == CALLS_MAX) {
         free(call);
         return;
     }
-    spt_request_reset(&call->request, env->driver);
     spt_link_init(&call->link);
     spt_list_push_front(&env->calls, &call->link);
     env->ncalls++;
