@@ -143,13 +143,12 @@ static inline void spt_coroutine_fetch(const lua_State *co)
 /* Where the next turn of a coroutine that waits begins: by then its memory may have left the caches. */
 struct spt_turn {
     const lua_State *co;
-    const char *
-        frame; /* the record of the C function that waits; those of its callers were made with it */
+    const char *frame; /* the record of the C function that waits, and those of its callers */
     const char *stack; /* its function and arguments, with its callers' registers below them */
 };
 
-/* `co` is the coroutine that runs, in a C function that is about to wait. The two that are not in Lua's interface are
- * never read again, so that whatever they are is harmless. */
+/* `co` is the coroutine that runs, in a C function that is about to wait. In Lua 5.4 a frame's record begins with the
+ * place of its function on the stack. Neither is read again, so that whatever they are is harmless. */
 static inline void spt_turn_note(struct spt_turn *turn, lua_State *co)
 {
     lua_Debug ar;

@@ -203,7 +203,7 @@ struct spt_request {
                                               response is whole, there are more bytes of it, or the
                                               upload was taken from; NULL: nobody asks */
 
-    /* results, valid from on_done until it is reset or released */
+    /* results, valid from on_done until it is reset or released; a stream's transfer from on_news on */
     struct spt_failure failure;
     struct spt_transfer *transfer; /* NULL: it was never admitted */
 
@@ -247,7 +247,7 @@ void spt_request_abort(struct spt_request *request, const char *code, const char
  * transfer back. */
 void spt_request_reset(struct spt_request *request, struct spt_driver *driver);
 
-/* Frees what it has, at any time after its end, of the driver's as well. */
+/* Frees what it has, at any time after its end, also when the driver is gone. */
 void spt_request_release(struct spt_request *request);
 
 /* Where a running request is. */

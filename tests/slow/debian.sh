@@ -65,6 +65,8 @@ debootstrap --variant=minbase "$suite" "$folder" "$site" >"$folder.log" 2>&1 || 
     die "debootstrap failed"
 }
 rm -f "$folder.log"
+# What every installed system has, and every container: the one thing that debootstrap leaves to others.
+printf '%s\n' '127.0.0.1 localhost' '::1 localhost ip6-localhost ip6-loopback' >"$folder/etc/hosts"
 git clone --quiet --no-hardlinks "$root" "$folder/root/septet"
 say "made in $((SECONDS - start)) s"
 
