@@ -1,0 +1,48 @@
+/* Requests at work, by what is left of them: what rests is handed to the next. */
+#include "api/rig.h"
+
+#include "loop/driver.h"
+#include "op/env.h"
+
+enum { LIMIT = 16 };
+
+/* What the operations of a host were opened with. */
+static const struct spt_env *env_of(lua_State *L)
+{
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "septet.core");
+    assert_int_equal(lua_pcall(L, 1, 1, 0), LUA_OK);
+    lua_getfield(L, -1, "http");
+    assert_non_null(lua_getupvalue(L, -1, 1));
+    const struct spt_env *env = lua_touserdata(L, -1);
+    lua_pop(L, 3);
+    return env;
+}
+
+static void test_transfers_rest_also_where_calls_are_too_many(void **state)
+{
+    (void)state;
+    struct told told;
+    septet_host *host = new_host(&told);
+    lua_State *L = septet_lua(host);
+    set_origin(L);
+    lua_pushinteger(L, LIMIT);
+    lua_setglobal(L, "limit");
+    assert_int_equal(run(host, PRELUDE
+                         "local s <close> = http.session { limit = limit, limit_per_host = limit } "
+                         "task.group(function(g) "
+                         "  for _ = 1, 600 do g:spawn(s.get, s, origin .. '/bytes/1') end "
+                         "end)"),
+                     SEPTET_OK);
+    assert_silent(&told);
+    assert_int_equal(env_of(L)->driver->transfers.n, LIMIT);
+    assert_int_equal(septet_free(host), SEPTET_OK);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_transfers_rest_also_where_calls_are_too_many),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
