@@ -168,7 +168,7 @@ end
 
 local function send(session, hop, body)
   local left = hop.deadline and math.max(0, hop.deadline - core.now())
-  return (hop.streams and core_stream or core_http)(session.core, hop.terms, hop.method, hop.url, hop.headers, body,
+  return (hop.streams and core_stream or core_http)(session.core, hop.terms, hop.headers, hop.method, hop.url, body,
     left, not (hop.policy or hop.streams) and hop.traced or nil, hop.redirects > 0)
 end
 
@@ -308,32 +308,47 @@ local function new_hop(session, method, target, streams)
     insecure = session.profile.insecure }
 end
 
--- A request without options, most often one attempt and nothing more: it does without a hop until there is.
-local function perform_plain(session, method, target)
+local function later_hop(session, method, target, deadline)
+  local hop = new_hop(session, method, target)
+  hop.deadline = deadline
+  return hop
+end
+
+-- A request without options by a session that tries again: it does without a hop until there is a second attempt.
+local function persist_plain(session, method, target)
   local policy, total = session.retries, session.times.total
   local deadline = total and core.now() + total
-  local ok, response = true
-  if policy then
-    session.budget.earn(target, policy)
-    ok, response = pcall(core_http, session.core, session.terms, method, target, session.headers, nil, total)
-  else
-    response = core_http(session.core, session.terms, method, target, session.headers, nil, total)
-  end
+  session.budget.earn(target, policy)
+  local ok, response = pcall(core_http, session.core, session.terms, session.headers, method, target, nil, total)
   if ok then
     response.url = target
     setmetatable(response, response_meta)
-    local again = rawget(response, "redirect_url") or policy and policy.statuses[response.status]
-    if not again then return response end
+    if not (rawget(response, "redirect_url") or policy.statuses[response.status]) then return response end
   end
-  local hop = new_hop(session, method, target)
-  hop.deadline = deadline
-  if policy then response = persist(session, hop, ok, response) end
+  local hop = later_hop(session, method, target, deadline)
+  response = persist(session, hop, ok, response)
   return response.redirect_url and follow(session, hop, response) or response
+end
+
+-- A request without options by a session that does not, most often one attempt and nothing more. The coroutines of
+-- thousands wait in here: with few locals, their stacks need not grow.
+local function perform_plain(session, method, target)
+  local deadline = session.times.total and core.now() + session.times.total
+  local response = deadline
+    and core_http(session.core, session.terms, session.headers, method, target, nil, session.times.total)
+    or core_http(session.core, session.terms, session.headers, method, target)
+  response.url = target
+  setmetatable(response, response_meta)
+  if not rawget(response, "redirect_url") then return response end
+  return follow(session, later_hop(session, method, target, deadline), response)
 end
 
 -- Every verb ends here.
 local function request(session, method, target, options, streams)
-  if not options and session.plain and not streams then return perform_plain(session, method, target) end
+  if not options and session.plain and not streams then
+    if session.retries then return persist_plain(session, method, target) end
+    return perform_plain(session, method, target)
+  end
   local hop = new_hop(session, method, url.join(session.base_url, target), streams)
   local total, own_trace = session.times.total, nil
   if options then

@@ -10,7 +10,7 @@
 
 struct http_op {
     septet_op op;
-    struct spt_call *call; /* owned; what it borrows is kept by the handles at 1 to SPT_ASK_ARGS */
+    struct spt_call *call; /* owned; what it borrows is kept by the arguments of l_http */
     struct spt_ask ask;
 };
 _Static_assert(sizeof(struct http_op) <= SPT_SLOT_SIZE,
@@ -106,7 +106,7 @@ static const septet_op_type http_type = {
     .describe = http_describe,
 };
 
-/* http(session, terms, method, url, headers, body, timeout, trace): waits for the response: {status, body, head,
+/* http(session, terms, headers, method, url, body, timeout, trace): waits for the response: {status, body, head,
  * redirect_url}. `terms` is http_terms', `headers` is http_headers'; `body` (a string or http_upload's) and `timeout`
  * (seconds, for this attempt with its wait in the queue) may be nil; `trace`, a table or nil, is told the end by its
  * method `ended`. Raises HttpError. */
@@ -115,11 +115,11 @@ static int l_http(lua_State *L)
     struct spt_env *env = spt_env(L);
     struct spt_sched *s = env->sched;
     struct spt_ask ask;
-    spt_ask_check(L, env, &ask, SPT_ASK_ARGS);
+    spt_ask_check(L, env, &ask);
+    bool traced = !lua_isnoneornil(L, SPT_ASK_TRACE);
     struct http_op *http = (struct http_op *)spt_op_new(L, s, &http_type);
-    if (!lua_isnil(L, SPT_ASK_TRACE))
+    if (traced)
         spt_call_set_trace(L, SPT_ASK_TRACE, http);
-    luaL_checkstack(L, 8, NULL);
     if (spt_op_refused(s))
         return spt_op_refuse(L, &http->op);
     http->ask = ask;
@@ -127,7 +127,7 @@ static int l_http(lua_State *L)
     if (http->call) {
         struct spt_call *call = http->call;
         http->op.ref = call->ref;
-        call->trace = lua_isnil(L, SPT_ASK_TRACE) ? NULL : http;
+        call->trace = traced ? http : NULL;
         call->request.on_done = on_done;
         call->request.on_news = on_news;
         call->request.on_begun = on_begun;

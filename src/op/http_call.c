@@ -27,20 +27,19 @@ static void check_body(lua_State *L, struct spt_ask *ask, int arg)
         ask->body = spt_check_string(L, arg, &ask->body_len);
 }
 
-void spt_ask_check(lua_State *L, struct spt_env *env, struct spt_ask *ask, int args)
+void spt_ask_check(lua_State *L, struct spt_env *env, struct spt_ask *ask)
 {
     size_t method_len, url_len;
     *ask = (struct spt_ask){
         .box = spt_check_udata(L, 1, SPT_SESSION_META, "session"),
         .terms = spt_check_udata(L, 2, SPT_TERMS_META, "terms"),
-        .method = spt_check_string(L, 3, &method_len),
-        .url = spt_check_string(L, 4, &url_len),
     };
-    struct spt_headers_box *headers = spt_check_udata(L, 5, SPT_HEADERS_META, "headers");
+    struct spt_headers_box *headers = spt_check_udata(L, 3, SPT_HEADERS_META, "headers");
     ask->headers = headers->headers;
+    ask->method = spt_check_string(L, 4, &method_len);
+    ask->url = spt_check_string(L, 5, &url_len);
     check_body(L, ask, 6);
     uint64_t total = spt_opt_seconds(L, 7, SPT_NEVER);
-    lua_settop(L, args);
     if (!ask->box->session)
         spt_error_usage(L, "the session is closed");
     if (strlen(ask->url) != url_len || strlen(ask->method) != method_len)

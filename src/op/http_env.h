@@ -76,9 +76,9 @@ struct spt_ask {
 
 enum { SPT_ASK_TRACE = 8, SPT_ASK_ARGS = 8 };
 
-/* Reads (session, terms, method, url, headers, body, timeout, trace) from the stack, which it cuts to `args`. Raises
- * Usage. */
-void spt_ask_check(lua_State *L, struct spt_env *env, struct spt_ask *ask, int args);
+/* Reads (session, terms, headers, method, url, body, timeout) from the stack; the last two may be nil, or not there:
+ * the fewer values a waiting task holds, the smaller its stack stays. Raises Usage. */
+void spt_ask_check(lua_State *L, struct spt_env *env, struct spt_ask *ask);
 
 /* Takes a call for what was asked. NULL out of memory. Its owner fills in what it wants to be told of. */
 struct spt_call *spt_call_new(struct spt_env *env, const struct spt_ask *ask, void *owner);

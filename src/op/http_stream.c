@@ -190,7 +190,7 @@ static void arm(struct stream *stream, struct spt_task *task, bool follows)
     spt_scope_add(task->scope, &stream->resource);
 }
 
-/* http_stream(session, terms, method, url, headers, body, timeout, nil, follows): as http, but waits for the head
+/* http_stream(session, terms, headers, method, url, body, timeout, nil, follows): as http, but waits for the head
  * alone: {status, head, redirect_url, stream}. With `follows`, a redirect is waited for to its end. */
 static int l_stream(lua_State *L)
 {
@@ -198,7 +198,8 @@ static int l_stream(lua_State *L)
     struct spt_sched *s = env->sched;
     struct spt_ask ask;
     bool follows = lua_toboolean(L, SPT_ASK_ARGS + 1);
-    spt_ask_check(L, env, &ask, SPT_ASK_ARGS);
+    spt_ask_check(L, env, &ask);
+    lua_settop(L, SPT_ASK_ARGS);
     struct stream *stream = push_stream(L, env, &ask);
     struct stream_op *op = (struct stream_op *)spt_op_new(L, s, &open_type);
     op->stream = stream;
