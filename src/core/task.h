@@ -165,7 +165,7 @@ static inline void spt_turn_fetch(const struct spt_turn *turn)
     if (!turn->frame)
         return;
     spt_fetch(turn->frame - 128, 256);
-    spt_fetch(turn->stack - 384, 512);
+    spt_fetch(turn->stack - 192, 448);
 }
 
 /* Spawns the function that lies below its `nargs` arguments on top of `L` in `owner`: pops them all and
