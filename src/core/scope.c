@@ -104,7 +104,7 @@ void spt_scope_catch_up(struct spt_scope *root)
 
 static void on_deadline(struct spt_timer *timer)
 {
-    spt_scope_cancel(SPT_OF(timer, struct spt_scope, deadline), "deadline", NULL);
+    spt_scope_cancel(&SPT_OF(timer, struct spt_block, deadline)->scope, "deadline", NULL);
 }
 
 /* Brings the deadlines in force up to date in `top` and below. */
@@ -116,14 +116,15 @@ static void limit(struct spt_scope *top)
     }
 }
 
-void spt_scope_deadline(struct spt_scope *scope, uint64_t due_ns)
+void spt_block_deadline(struct spt_block *block, uint64_t due_ns)
 {
-    scope->due_ns = due_ns;
-    limit(scope);
+    struct spt_timers *timers = &block->scope.sched->timers;
+    block->scope.due_ns = due_ns;
+    limit(&block->scope);
     if (due_ns == SPT_NEVER)
-        spt_timer_stop(&scope->sched->timers, &scope->deadline);
+        spt_timer_stop(timers, &block->deadline);
     else
-        spt_timer_start(&scope->sched->timers, &scope->deadline, due_ns, on_deadline);
+        spt_timer_start(timers, &block->deadline, due_ns, on_deadline);
 }
 
 void spt_scope_expire(struct spt_scope *scope, uint64_t now_ns)
@@ -205,9 +206,8 @@ void spt_scope_close(struct spt_scope *scope)
     struct spt_sched *s = scope->sched;
     assert(scope->open && scope->ntasks == 0 && spt_link_alone(&scope->children));
     scope->open = false;
-    if (scope->due_ns !=
-        SPT_NEVER) /* else the timer, which is far off in memory, was never armed */
-        spt_timer_stop(&s->timers, &scope->deadline);
+    if (scope->due_ns != SPT_NEVER)
+        spt_timer_stop(&s->timers, &SPT_OF(scope, struct spt_block, scope)->deadline);
     release_resources(scope);
     spt_list_splice(&s->unhandled, &scope->failed);
     spt_link_remove(&scope->sibling);

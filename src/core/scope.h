@@ -18,7 +18,7 @@ struct spt_sched;
 struct spt_scope {
     /* what each wait asks for */
     uint64_t limit_ns;    /* the deadline in force: its own or one around it, up to a shield */
-    uint64_t due_ns;      /* its own deadline, SPT_NEVER for none */
+    uint64_t due_ns;      /* its own deadline, SPT_NEVER for none; a block's */
     bool effective;       /* cancelled, or below one that is with no shield between */
     bool cancelled;       /* cancelled itself */
     bool shield;          /* cancellation from above stops here */
@@ -46,8 +46,13 @@ struct spt_scope {
     void (*on_empty)(struct spt_scope *); /* set while someone waits for ntasks == 0; cleared before
                                              the call */
     void *waiter;                         /* free for who set on_empty */
-    struct spt_timer deadline;
     char reason[64]; /* the first canceller's words, "" for none */
+};
+
+/* The scope of a block in a script. Only these have deadlines of their own: a waiting task is that much smaller. */
+struct spt_block {
+    struct spt_scope scope;
+    struct spt_timer deadline;
 };
 
 /* Something a scope gives back when it closes, last first. */
@@ -77,8 +82,8 @@ bool spt_scope_cancel_tasks(struct spt_scope *scope, const char *source, const c
 /* Cancels the root of a task that came to such a scope when it had been cancelled. */
 void spt_scope_catch_up(struct spt_scope *root);
 
-/* Arms the scope's deadline, anew; SPT_NEVER disarms it. */
-void spt_scope_deadline(struct spt_scope *scope, uint64_t due_ns);
+/* Arms the block's deadline, anew; SPT_NEVER disarms it. */
+void spt_block_deadline(struct spt_block *block, uint64_t due_ns);
 
 /* Cancels each scope from `scope` up to a shield whose deadline has passed at `now_ns`: a task that computed
  * past it learns of it at its next wait, not a lap later. */

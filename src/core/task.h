@@ -50,7 +50,7 @@ struct spt_watch {
     void (*fire)(struct spt_watch *, struct spt_task *); /* once; the node is out of the list */
 };
 
-#define SPT_SLOT_SIZE 128 /* bytes: operations up to this size need no memory of their own */
+#define SPT_SLOT_SIZE 104 /* bytes: operations up to this size need no memory of their own */
 
 struct spt_task {
     /* what each turn touches, in as few cache lines as it can be */

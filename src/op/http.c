@@ -11,7 +11,7 @@
 struct http_op {
     septet_op op;
     struct spt_call *call; /* owned; what it borrows is kept by the arguments of l_http */
-    struct spt_ask ask;
+    const struct spt_session_box *box;
 };
 _Static_assert(sizeof(struct http_op) <= SPT_SLOT_SIZE,
                "a request needs no memory of Lua's to wait in");
@@ -42,8 +42,8 @@ static int http_start(septet_op *op)
 {
     struct http_op *http = (struct http_op *)op;
     const struct spt_task *task = op->task;
-    int rc = spt_call_start(http->call, &http->ask, task->id);
-    if (rc != SEPTET_OK && http->call) { /* its await raises at once, before a note could be told */
+    int rc = spt_call_start(http->call, http->box, task->id);
+    if (rc != SEPTET_OK) { /* its await raises at once, before a note could be told */
         http->call->trace = NULL;
         spt_call_ended(http->call);
     }
@@ -71,7 +71,7 @@ static int http_push(septet_op *op, lua_State *L)
     const struct http_op *http = (struct http_op *)op;
     const struct spt_call *call = http->call;
     if (op->status < 0)
-        return spt_call_raise(L, call, &http->ask, op->status);
+        return spt_call_raise(L, call, op->status);
     const struct spt_request *r = &call->request;
     const struct spt_transfer *t = r->transfer;
     lua_createtable(L, 0, 4); /* the fourth field is Lua's: url */
@@ -90,9 +90,9 @@ static int http_push(septet_op *op, lua_State *L)
 
 static void http_describe(const septet_op *op, char *text, size_t size)
 {
-    const struct spt_ask *ask = &((const struct http_op *)op)->ask;
+    const struct spt_request *r = &((const struct http_op *)op)->call->request;
     char room[SPT_URL_SHOWN];
-    snprintf(text, size, "%s %s", ask->method, spt_public_url(ask->url, room, sizeof room));
+    snprintf(text, size, "%s %s", r->method, spt_public_url(r->url, room, sizeof room));
 }
 
 static const septet_op_type http_type = {
@@ -122,19 +122,19 @@ static int l_http(lua_State *L)
         spt_call_set_trace(L, SPT_ASK_TRACE, http);
     if (spt_op_refused(s))
         return spt_op_refuse(L, &http->op);
-    http->ask = ask;
-    http->call = spt_call_new(env, &ask, http);
-    if (http->call) {
-        struct spt_call *call = http->call;
-        http->op.ref = call->ref;
-        call->trace = traced ? http : NULL;
-        call->request.on_done = on_done;
-        call->request.on_news = on_news;
-        call->request.on_begun = on_begun;
-        spt_turn_note(&call->turn, L);
-        if (s->trace.level >= 2)
-            call->place = spt_lua_place(L, s, 1);
-    }
+    struct spt_call *call = spt_call_new(env, &ask, http);
+    if (!call)
+        return spt_call_raise_memory(L, &ask);
+    http->call = call;
+    http->box = ask.box;
+    http->op.ref = call->ref;
+    call->trace = traced ? http : NULL;
+    call->request.on_done = on_done;
+    call->request.on_news = on_news;
+    call->request.on_begun = on_begun;
+    spt_turn_note(&call->turn, L);
+    if (s->trace.level >= 2)
+        call->place = spt_lua_place(L, s, 1);
     return spt_op_begin(L, &http->op, false);
 }
 

@@ -93,17 +93,16 @@ struct spt_call *spt_call_new(struct spt_env *env, const struct spt_ask *ask, vo
     return call;
 }
 
-int spt_call_start(struct spt_call *call, const struct spt_ask *ask, uint32_t task)
+int spt_call_start(struct spt_call *call, const struct spt_session_box *box, uint32_t task)
 {
-    if (!call)
-        return SEPTET_ENOMEM;
-    struct spt_session *session = ask->box->session;
+    struct spt_request *r = &call->request;
     call->task = task;
     call->t_start_ns = spt_sched_clock(call->env->sched);
-    int rc = session ? spt_request_start(session, &call->request) : SEPTET_ECLOSED;
-    if (rc == SEPTET_OK && ask->upload) {
-        ask->upload->used = true;
-        ask->upload->request = &call->request;
+    int rc = box->session ? spt_request_start(box->session, r) : SEPTET_ECLOSED;
+    if (rc == SEPTET_OK && r->upload) {
+        struct spt_upload_box *upload = SPT_OF(r->upload, struct spt_upload_box, upload);
+        upload->used = true;
+        upload->request = r;
     }
     return rc;
 }
@@ -193,7 +192,7 @@ static void push_failure(lua_State *L, const struct spt_request *r)
     lua_setfield(L, -2, "attempts");
 }
 
-static int raise_memory(lua_State *L, const struct spt_ask *ask)
+int spt_call_raise_memory(lua_State *L, const struct spt_ask *ask)
 {
     struct spt_request r = {.failure = {.code = "memory"}};
     fill(&r, ask);
@@ -201,11 +200,9 @@ static int raise_memory(lua_State *L, const struct spt_ask *ask)
     return lua_error(L);
 }
 
-int spt_call_raise(lua_State *L, const struct spt_call *call, const struct spt_ask *ask, int status)
+int spt_call_raise(lua_State *L, const struct spt_call *call, int status)
 {
-    if (!call)
-        return raise_memory(L, ask);
-    if (call->request.failure.code) {
+    if (call && call->request.failure.code) {
         push_failure(L, &call->request);
         return lua_error(L);
     }

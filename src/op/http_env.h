@@ -83,8 +83,8 @@ void spt_ask_check(lua_State *L, struct spt_env *env, struct spt_ask *ask);
 /* Takes a call for what was asked. NULL out of memory. Its owner fills in what it wants to be told of. */
 struct spt_call *spt_call_new(struct spt_env *env, const struct spt_ask *ask, void *owner);
 
-/* Starts the request. Returns as spt_request_start does, or SEPTET_ENOMEM where `call` is NULL. */
-int spt_call_start(struct spt_call *call, const struct spt_ask *ask, uint32_t task);
+/* Starts the request. Returns as spt_request_start does. */
+int spt_call_start(struct spt_call *call, const struct spt_session_box *box, uint32_t task);
 
 /* The request is over: traces and hooks are told. */
 void spt_call_ended(struct spt_call *call);
@@ -98,9 +98,11 @@ void spt_call_put(struct spt_call *call);
 /* The trace at `index` is found by `key` from now on, as long as something keeps it. */
 void spt_call_set_trace(lua_State *L, int index, const void *key);
 
-/* Raises the request's failure, or what `status` says. `call` is NULL where there was no memory for it. */
-int spt_call_raise(lua_State *L, const struct spt_call *call, const struct spt_ask *ask,
-                   int status);
+/* Raises the request's failure, or what `status` says; `call` is NULL where it was let go of. */
+int spt_call_raise(lua_State *L, const struct spt_call *call, int status);
+
+/* Raises that there was no memory for a call. */
+int spt_call_raise_memory(lua_State *L, const struct spt_ask *ask);
 
 /* Pushes what a response keeps of its head. */
 void spt_call_push_head(lua_State *L, const struct spt_request *r);

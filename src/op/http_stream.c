@@ -22,7 +22,8 @@ struct stream {
     struct spt_env *env;
     struct spt_call *call; /* owned; NULL once closed. What it borrows is kept by the user values */
     struct stream_op *waiter;
-    struct spt_ask ask;
+    const struct spt_session_box *box;
+    const char *method;
     bool over;   /* the request; what it held may still be read */
     bool opened; /* its head was given out */
 };
@@ -101,14 +102,13 @@ static int open_start(septet_op *op)
 {
     struct stream *stream = ((struct stream_op *)op)->stream;
     const struct spt_task *task = op->task;
-    int rc = spt_call_start(stream->call, &stream->ask, task->id);
+    int rc = spt_call_start(stream->call, stream->box, task->id);
     if (rc == SEPTET_OK) {
         stream->waiter = (struct stream_op *)op;
         return rc;
     }
     leave_scope(stream);
-    if (stream->call)
-        spt_call_ended(stream->call);
+    spt_call_ended(stream->call);
     return rc;
 }
 
@@ -124,7 +124,7 @@ static int open_push(septet_op *op, lua_State *L)
 {
     struct stream *stream = ((struct stream_op *)op)->stream;
     if (op->status < 0)
-        return spt_call_raise(L, stream->call, &stream->ask, op->status);
+        return spt_call_raise(L, stream->call, op->status);
     const struct spt_request *r = &stream->call->request;
     const struct spt_transfer *t = r->transfer;
     lua_createtable(L, 0, 5); /* the fifth field is Lua's: url */
@@ -144,9 +144,9 @@ static int open_push(septet_op *op, lua_State *L)
 
 static void describe(const septet_op *op, char *text, size_t size)
 {
-    const struct spt_ask *ask = &((const struct stream_op *)op)->stream->ask;
+    const struct spt_request *r = &((const struct stream_op *)op)->stream->call->request;
     char room[SPT_URL_SHOWN];
-    snprintf(text, size, "%s %s", ask->method, spt_public_url(ask->url, room, sizeof room));
+    snprintf(text, size, "%s %s", r->method, spt_public_url(r->url, room, sizeof room));
 }
 
 static const septet_op_type open_type = {
@@ -163,7 +163,8 @@ static const septet_op_type open_type = {
 static struct stream *push_stream(lua_State *L, struct spt_env *env, const struct spt_ask *ask)
 {
     struct stream *stream = lua_newuserdatauv(L, sizeof *stream, SPT_ASK_ARGS);
-    *stream = (struct stream){.resource.release = on_scope_end, .env = env, .ask = *ask};
+    *stream = (struct stream){
+        .resource.release = on_scope_end, .env = env, .box = ask->box, .method = ask->method};
     spt_link_init(&stream->resource.link);
     spt_link_init(&stream->link);
     luaL_setmetatable(L, META);
@@ -174,20 +175,18 @@ static struct stream *push_stream(lua_State *L, struct spt_env *env, const struc
     return stream;
 }
 
-static void arm(struct stream *stream, struct spt_task *task, bool follows)
+static void arm(struct stream *stream, struct spt_call *call, const struct spt_ask *ask,
+                bool follows)
 {
-    struct spt_call *call = spt_call_new(stream->env, &stream->ask, stream);
     stream->call = call;
-    if (!call)
-        return;
     call->kept = stream;
     call->request.high_water = HIGH_WATER;
-    call->request.max_body = stream->ask.terms->max_stream;
+    call->request.max_body = ask->terms->max_stream;
     call->request.follows = follows;
     call->request.on_news = on_news;
     call->request.on_done = on_done;
     spt_list_push(&stream->env->streams, &stream->link);
-    spt_scope_add(task->scope, &stream->resource);
+    spt_scope_add(stream->env->sched->current->scope, &stream->resource);
 }
 
 /* http_stream(session, terms, headers, method, url, body, timeout, nil, follows): as http, but waits for the head
@@ -209,11 +208,13 @@ static int l_stream(lua_State *L)
         spt_let_go(L, stream);
         return spt_op_refuse(L, &op->op);
     }
-    arm(stream, s->current, follows);
-    if (stream->call)
-        op->op.ref = stream->call->ref;
-    else
+    struct spt_call *call = spt_call_new(env, &ask, stream);
+    if (!call) {
         spt_let_go(L, stream);
+        return spt_call_raise_memory(L, &ask);
+    }
+    arm(stream, call, &ask, follows);
+    op->op.ref = call->ref;
     return spt_op_begin(L, &op->op, false);
 }
 
@@ -256,7 +257,7 @@ static int read_push(septet_op *op, lua_State *L)
     struct stream *stream = ((struct stream_op *)op)->stream;
     struct spt_call *call = stream->call;
     if (!call) {
-        spt_error_push(L, "HttpError", "%s: the response was closed", stream->ask.method);
+        spt_error_push(L, "HttpError", "%s: the response was closed", stream->method);
         lua_pushliteral(L, "closed");
         lua_setfield(L, -2, "code");
         return lua_error(L);
@@ -264,7 +265,7 @@ static int read_push(septet_op *op, lua_State *L)
     if (spt_request_held(&call->request) > 0)
         return push_bytes(L, &call->request, ((struct stream_op *)op)->n);
     if (call->request.failure.code)
-        return spt_call_raise(L, call, &stream->ask, SEPTET_EHTTP);
+        return spt_call_raise(L, call, SEPTET_EHTTP);
     lua_pushnil(L);
     return 1;
 }

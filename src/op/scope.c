@@ -106,8 +106,9 @@ static int l_scope(lua_State *L)
     if (!t)
         return spt_error_usage(L, "cannot open a scope here: not inside a task");
     spt_op_check(L, s); /* its join will have to wait */
-    struct spt_scope *scope = lua_newuserdatauv(L, sizeof *scope, UV_LAST);
-    memset(scope, 0, sizeof *scope);
+    struct spt_block *block = lua_newuserdatauv(L, sizeof *block, UV_LAST);
+    struct spt_scope *scope = &block->scope; /* what the other functions take the userdata for */
+    memset(block, 0, sizeof *block);
     luaL_setmetatable(L, META);
     spt_task_push(L, t); // stack: ..., scope, task
     lua_getiuservalue(L, -1, SPT_TASK_UV_SCOPE);
@@ -122,7 +123,7 @@ static int l_scope(lua_State *L)
         spt_scope_shield(scope);
     t->scope = scope;
     if (ns != SPT_NEVER)
-        spt_scope_deadline(scope, spt_instant(spt_sched_clock(s), ns));
+        spt_block_deadline(block, spt_instant(spt_sched_clock(s), ns));
     return 1;
 }
 
@@ -184,7 +185,7 @@ static int l_extend(lua_State *L)
     bool in_time =
         scope->open && !scope->cancelled && spt_sched_clock(scope->sched) < scope->due_ns;
     if (in_time)
-        spt_scope_deadline(scope, spt_instant(scope->due_ns, ns));
+        spt_block_deadline(SPT_OF(scope, struct spt_block, scope), spt_instant(scope->due_ns, ns));
     lua_pushboolean(L, in_time);
     return 1;
 }
