@@ -2,6 +2,7 @@
  * them. What libcurl makes of a transfer is judged here; the multi is curl_driver.c's. */
 #include "loop/request.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,7 +123,7 @@ static void fail(struct spt_request *r, const char *code, const char *reason, co
 {
     r->failure.code = code;
     r->failure.reason = reason;
-    r->failure.phase = spt_request_phase(r);
+    r->failure.phase = r->transfer ? spt_request_phase(r) : SPT_PHASE_QUEUED;
     free(r->failure.text);
     r->failure.text = text ? strdup(text) : NULL;
 }
@@ -141,17 +142,26 @@ static void note_redirect(struct spt_request *r)
         spt_url_drop_user(r->transfer->redirect_url);
 }
 
+/* Notes how far it came, for who looks at it later. */
+static void note_outcome(struct spt_request *r)
+{
+    struct spt_transfer *t = r->transfer;
+    if (t)
+        spt_limits_times(r, spt_loop_now(r->session->driver->loop));
+    if (!r->easy)
+        return;
+    t->status = r->easy->head.status;
+    t->version = r->easy->head.version;
+    t->reused = r->easy->ready && !r->easy->t_open_ns;
+}
+
 /* The request is over; `failure` says how. Its handle is out of the multi. */
 static void finish(struct spt_request *r, bool doubtful)
 {
     struct spt_driver *driver = r->session->driver;
     struct spt_transfer *t = r->transfer;
-    if (t)
-        spt_limits_times(r, spt_loop_now(driver->loop));
+    note_outcome(r);
     if (r->easy) {
-        t->status = r->easy->head.status;
-        t->version = r->easy->head.version;
-        t->reused = r->easy->ready && !r->easy->t_open_ns;
         if (redirects(t->status) && !r->failure.code)
             note_redirect(r);
         t->headed |= r->high_water && t->status == 401;
@@ -387,8 +397,6 @@ void spt_request_abort(struct spt_request *r, const char *code, const char *text
     if (!r->session) /* over, and about to be delivered */
         return;
     fail(r, code, NULL, text);
-    if (!r->transfer)
-        r->failure.phase = SPT_PHASE_QUEUED;
     if (r->easy)
         spt_session_remove(r);
     finish(r, false);
@@ -487,6 +495,7 @@ int spt_request_start(struct spt_session *session, struct spt_request *r)
 {
     struct spt_driver *driver = session->driver;
     const struct spt_url_origin *origin;
+    assert(!r->session && !r->transfer && !r->easy);
     if (!session->multi)
         return SEPTET_ECLOSED;
     int rc = check(r, &driver->urls, &origin);
@@ -519,6 +528,7 @@ void spt_request_cancel(struct spt_request *r)
     r->failure.phase = spt_request_phase(r);
     if (r->easy)
         spt_session_remove(r);
+    note_outcome(r);
     detach(r, false);
 }
 

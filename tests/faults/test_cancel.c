@@ -62,11 +62,26 @@ static int mute_listener(char *url, size_t size, const char *scheme)
     return fd;
 }
 
+/* A phase that was not reached has no time, and one that was left or cut short has. */
+static void assert_times_up_to(const struct spt_request *r, enum spt_phase phase)
+{
+    if (phase == SPT_PHASE_QUEUED) {
+        assert_null(r->transfer);
+        return;
+    }
+    const struct spt_times *t = &r->transfer->times;
+    assert_true(t->queue_ns >= 0 && t->total_ns >= t->queue_ns);
+    assert_int_equal(t->tcp_ns >= 0, phase >= SPT_PHASE_CONNECTING && !r->transfer->reused);
+    assert_int_equal(t->wait_ns >= 0, phase >= SPT_PHASE_SENDING);
+    assert_int_equal(t->recv_ns >= 0, phase >= SPT_PHASE_RECEIVING);
+}
+
 static void cancel(struct fetch *f, enum spt_phase phase)
 {
     spt_request_cancel(&f->request);
     assert_int_equal(f->request.failure.phase, phase);
     assert_int_equal(f->request.phase, SPT_PHASE_ENDED);
+    assert_times_up_to(&f->request, phase);
     spt_request_cancel(&f->request); /* harmless */
 }
 
