@@ -46,7 +46,7 @@ struct spt_scope {
     void (*on_empty)(struct spt_scope *); /* set while someone waits for ntasks == 0; cleared before
                                              the call */
     void *waiter;                         /* free for who set on_empty */
-    char reason[64]; /* the first canceller's words, "" for none */
+    char reason[64];                      /* the first canceller's words, "" for none */
 };
 
 /* The scope of a block in a script. Only these have deadlines of their own: a waiting task is that much smaller. */
