@@ -374,3 +374,27 @@ describe("addresses", function()
     misuse("bad option 'resolve'", function() http.session { resolve = { ["a:1"] = "b.invalid" } } end)
   end)
 end)
+
+describe("who waits for a response", function()
+  it("holds two kilobytes: the stack of its coroutine need not grow", function()
+    local session <close> = http.session { limit = 1 }
+    local n, waiting = 200, nil
+    local function heap()
+      collectgarbage()
+      return collectgarbage("count") * 1024
+    end
+    task.group(function(g)
+      g:spawn(session.get, session, URL .. "/stall")
+      task.sleep(0)
+      local before = heap()
+      for _ = 1, n do
+        g:spawn(function() return session:get(URL .. "/bytes/1").status end)
+      end
+      task.sleep(0)
+      equal(session:stats().queued, n)
+      waiting = (heap() - before) / n
+      g:cancel()
+    end)
+    equal(waiting < 2200 or waiting, true)
+  end)
+end)
