@@ -123,7 +123,7 @@ describe("limits", function()
     raises_error({ code = "timeout", reason = "total" }, session.get, session, URL .. "/stall",
       { timeout = { total = 0.02, first_byte = 60 } })
     raises_error({ code = "timeout", reason = "idle", phase = "receive" }, session.get, session,
-      URL .. "/stall?after=1&length=5", { timeout = { idle = 0.02 } })
+      URL .. "/stall?after=1&length=5", { timeout = { idle = 0.02, first_byte = 60 } })
     raises_error({ code = "body_too_large" }, session.get, session, URL .. "/bytes/11")
     equal(#session:get(URL .. "/bytes/11", { max_body = 11 }).body, 11)
     raises_error({ code = "body_too_large" }, session.get, session, URL .. "/bytes/1", { max_body = 0 })
