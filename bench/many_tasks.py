@@ -36,7 +36,7 @@ def run(args):
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    harness.add_options(parser, rounds=9)
+    harness.add_options(parser, rounds=15)
     parser.add_argument("--tasks", type=int, default=MANY)
     parser.add_argument("--requests", type=int, default=100000, help="in each run")
     return parser.parse_args()
