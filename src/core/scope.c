@@ -206,7 +206,7 @@ void spt_scope_close(struct spt_scope *scope)
     struct spt_sched *s = scope->sched;
     assert(scope->open && scope->ntasks == 0 && spt_link_alone(&scope->children));
     scope->open = false;
-    if (scope->due_ns != SPT_NEVER)
+    if (scope->due_ns != SPT_NEVER) /* then it is a block's */
         spt_timer_stop(&s->timers, &SPT_OF(scope, struct spt_block, scope)->deadline);
     release_resources(scope);
     spt_list_splice(&s->unhandled, &scope->failed);

@@ -148,7 +148,7 @@ struct spt_times {
 /* What a request has from its admission on, and what comes of it. It is the driver's, which hands those that rest to the
  * next requests: thousands in the queue have none, and the few that there are stay in the caches. */
 struct spt_transfer {
-    /* results, valid from on_done until the request is reset or released */
+    /* results, valid from on_done or spt_request_cancel until the request is reset or released */
     int status;  /* of the response; 0 if none came */
     int version; /* 10, 11, 20; 0 if none came */
     struct spt_buf

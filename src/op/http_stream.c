@@ -22,7 +22,7 @@ struct stream {
     struct spt_env *env;
     struct spt_call *call; /* owned; NULL once closed. What it borrows is kept by the user values */
     struct stream_op *waiter;
-    const struct spt_session_box *box;
+    const struct spt_session_box *box; /* kept by the user values, as is the next */
     const char *method;
     bool over;   /* the request; what it held may still be read */
     bool opened; /* its head was given out */
