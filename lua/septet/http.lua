@@ -330,8 +330,8 @@ local function persist_plain(session, method, target)
   return response.redirect_url and follow(session, hop, response) or response
 end
 
--- A request without options by a session that does not try again, most often one attempt and nothing more. The coroutines of
--- thousands wait in here: with few locals, their stacks need not grow.
+-- A request without options by a session that does not try again, most often one attempt and nothing more. The
+-- coroutines of thousands wait in here: with few locals, their stacks need not grow.
 local function perform_plain(session, method, target)
   local deadline = session.times.total and core.now() + session.times.total
   local response = deadline
