@@ -82,8 +82,8 @@ struct septet_op_type {
     /* Gives back what `start` took. NULL: nothing to give back. */
     void (*close)(septet_op *op);
 
-    /* Writes what is being waited for ("GET http://...") as a NUL-terminated text. NULL: the name
-     * says it all. */
+    /* Writes what is being waited for ("GET http://...") as a NUL-terminated text; called only
+     * while the operation waits. NULL: the name says it all. */
     void (*describe)(const septet_op *op, char *text, size_t size);
 
     /* Calls `visit(ud, task)` for each task that the wait depends on, as far as that is known: the

@@ -302,16 +302,10 @@ local function override(session, hop, options, what)
   return times.total
 end
 
-local function new_hop(session, method, target, streams)
+local function new_hop(session, method, target, streams, deadline)
   return { method = method, url = target, headers = session.headers, list = session.list, terms = session.terms,
     anonymous = session.anonymous, redirects = session.redirects, policy = session.retries, streams = streams,
-    insecure = session.profile.insecure }
-end
-
-local function later_hop(session, method, target, deadline)
-  local hop = new_hop(session, method, target)
-  hop.deadline = deadline
-  return hop
+    insecure = session.profile.insecure, deadline = deadline }
 end
 
 -- A request without options by a session that tries again: it does without a hop until there is a second attempt.
@@ -325,7 +319,7 @@ local function persist_plain(session, method, target)
     setmetatable(response, response_meta)
     if not (rawget(response, "redirect_url") or policy.statuses[response.status]) then return response end
   end
-  local hop = later_hop(session, method, target, deadline)
+  local hop = new_hop(session, method, target, false, deadline)
   response = persist(session, hop, ok, response)
   return response.redirect_url and follow(session, hop, response) or response
 end
@@ -333,14 +327,17 @@ end
 -- A request without options by a session that does not try again, most often one attempt and nothing more. The
 -- coroutines of thousands wait in here: with few locals, their stacks need not grow.
 local function perform_plain(session, method, target)
-  local deadline = session.times.total and core.now() + session.times.total
-  local response = deadline
-    and core_http(session.core, session.terms, session.headers, method, target, nil, session.times.total)
-    or core_http(session.core, session.terms, session.headers, method, target)
+  local total, response = session.times.total
+  local deadline = total and core.now() + total
+  if total then
+    response = core_http(session.core, session.terms, session.headers, method, target, nil, total)
+  else
+    response = core_http(session.core, session.terms, session.headers, method, target)
+  end
   response.url = target
   setmetatable(response, response_meta)
   if not rawget(response, "redirect_url") then return response end
-  return follow(session, later_hop(session, method, target, deadline), response)
+  return follow(session, new_hop(session, method, target, false, deadline), response)
 end
 
 -- Every verb ends here.

@@ -50,7 +50,9 @@ struct spt_watch {
     void (*fire)(struct spt_watch *, struct spt_task *); /* once; the node is out of the list */
 };
 
-#define SPT_SLOT_SIZE 104 /* bytes: operations up to this size need no memory of their own */
+/* Bytes: operations up to this size, which all that wait often are, need no memory of their own. The smaller it is, the
+ * smaller is every task. */
+#define SPT_SLOT_SIZE 104
 
 struct spt_task {
     /* what each turn touches, in as few cache lines as it can be */

@@ -118,12 +118,18 @@ void spt_request_go_on(struct spt_request *r)
     spt_loop_wake(r->session->driver->loop);
 }
 
+/* Where it is, as it ends: without a transfer it is no further than the queue. */
+static enum spt_phase last_phase(const struct spt_request *r)
+{
+    return r->transfer ? spt_request_phase(r) : SPT_PHASE_QUEUED;
+}
+
 /* `text` may be NULL. */
 static void fail(struct spt_request *r, const char *code, const char *reason, const char *text)
 {
     r->failure.code = code;
     r->failure.reason = reason;
-    r->failure.phase = r->transfer ? spt_request_phase(r) : SPT_PHASE_QUEUED;
+    r->failure.phase = last_phase(r);
     free(r->failure.text);
     r->failure.text = text ? strdup(text) : NULL;
 }
@@ -150,8 +156,10 @@ static void note_outcome(struct spt_request *r)
         spt_limits_times(r, spt_loop_now(r->session->driver->loop));
     if (!r->easy)
         return;
-    t->status = r->easy->head.status;
-    t->version = r->easy->head.version;
+    if (r->easy->head.status >= 200) { /* else it is an interim one, and no response came */
+        t->status = r->easy->head.status;
+        t->version = r->easy->head.version;
+    }
     t->reused = r->easy->ready && !r->easy->t_open_ns;
 }
 
@@ -525,7 +533,7 @@ void spt_request_cancel(struct spt_request *r)
         return;
     }
     r->session->stats.cancelled++;
-    r->failure.phase = spt_request_phase(r);
+    r->failure.phase = last_phase(r);
     if (r->easy)
         spt_session_remove(r);
     note_outcome(r);

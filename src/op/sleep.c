@@ -12,6 +12,7 @@ struct sleep_op {
     uint64_t ns; /* for how long */
     struct spt_timer timer;
 };
+_Static_assert(sizeof(struct sleep_op) <= SPT_SLOT_SIZE, "a sleep allocates nothing");
 
 static void on_due(struct spt_timer *timer)
 {

@@ -62,7 +62,8 @@ static int mute_listener(char *url, size_t size, const char *scheme)
     return fd;
 }
 
-/* A phase that was not reached has no time, and one that was left or cut short has. */
+/* A phase that was not reached has no time, and one that was left or cut short has; to wait begins where the request may
+ * go out. Together they are the whole. */
 static void assert_times_up_to(const struct spt_request *r, enum spt_phase phase)
 {
     if (phase == SPT_PHASE_QUEUED) {
@@ -74,6 +75,12 @@ static void assert_times_up_to(const struct spt_request *r, enum spt_phase phase
     assert_int_equal(t->tcp_ns >= 0, phase >= SPT_PHASE_CONNECTING && !r->transfer->reused);
     assert_int_equal(t->wait_ns >= 0, phase >= SPT_PHASE_SENDING);
     assert_int_equal(t->recv_ns >= 0, phase >= SPT_PHASE_RECEIVING);
+    const int64_t parts[] = {t->queue_ns, t->dns_ns,  t->tcp_ns, t->tls_ns,
+                             t->send_ns,  t->wait_ns, t->recv_ns};
+    int64_t sum = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        sum += parts[i] > 0 ? parts[i] : 0;
+    assert_int_equal(sum, t->total_ns);
 }
 
 static void cancel(struct fetch *f, enum spt_phase phase)
@@ -193,6 +200,7 @@ static void test_http_14_cancel_while_connecting(void **state)
     for (int i = 0; i < 8; i++)
         spt_request_cancel(&rig.fetches[i].request);
     assert_int_equal(last->request.failure.phase, SPT_PHASE_CONNECTING);
+    assert_times_up_to(&last->request, SPT_PHASE_CONNECTING);
     assert_int_equal(spt_driver_sockets(rig.driver), 0);
     close(fd);
     assert_silent(last);

@@ -120,10 +120,25 @@ describe("subscribe", function()
     task.wait { cancelled }
     xfer = first(events_of(cancelled), "xfer")
     equal({ xfer.code, xfer.phase }, { "cancelled", "wait" })
+    equal({ xfer.wait >= 0, xfer.receive }, { true, nil })
     local refused = task.spawn(session.get, session, "nothing")
     pcall(refused.await, refused)
     xfer = first(events_of(refused), "xfer")
     equal({ xfer.code, xfer.phase }, { "url", "queue" })
+  end)
+
+  it("tells no status where only interim ones came", function()
+    local session <close> = http.session()
+    local url = origin.raw { "HTTP/1.1 103 Early Hints\r\n\r\n", "stall" }
+    local cancelled = task.spawn(session.get, session, url)
+    local late = task.spawn(session.get, session, url, { timeout = { first_byte = 0.1 } })
+    pcall(late.await, late)
+    cancelled:cancel()
+    task.wait { cancelled }
+    for _, t in ipairs { cancelled, late } do
+      local xfer = first(events_of(t), "xfer")
+      equal({ xfer.phase, xfer.status, xfer.protocol }, { "wait", 0, 0 })
+    end
   end)
 
   it("tells of records that were overwritten before they were read", function()
