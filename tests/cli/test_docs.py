@@ -175,6 +175,26 @@ class Conformance(harness.Case):
         self.assertEqual(sorted(set(rows) - tested), [])
         self.assertEqual(sorted(tested - set(rows)), [])
 
+    def test_each_case_has_tests(self):
+        rows = re.findall(r"^\| `([THX]-\w+)` \|", read("docs/faults.md"), re.M)
+        titles = {
+            "lua": r"""^ *(?:it|describe|in_order) *\(?["'](.*)""",
+            "py": r'''^ *"""(.*)''',
+            "c": r"^static void test_(\w+)\(",
+        }
+        tested = set()
+        for folder in "faults", "lua", "cli":
+            for name in os.listdir(os.path.join(ROOT, "tests", folder)):
+                ending = name.rpartition(".")[2]
+                text = read(os.path.join("tests", folder, name)) if ending in titles else ""
+                for title in re.findall(titles.get(ending, "$^"), text, re.M):
+                    tested.update(re.findall(r"\b(?:T-[A-Z]|[HX]-\d+)\b", title))
+                    tested.update("%s-%s" % (kind.upper(), n.upper())
+                                  for kind, n in re.findall(r"(?:^|_)(t|h|x)_([a-z]|\d+)_", title))
+        self.assertCountEqual(rows, set(rows), "a row stands twice")
+        self.assertEqual(sorted(set(rows) - tested), [])
+        self.assertEqual(sorted(tested - set(rows)), [])
+
     def test_the_rows_that_other_pages_name_are_there(self):
         rows = set(re.findall(r"^\| `([\w.]+)` \|", read("docs/conformance.md"), re.M))
         areas = "|".join(sorted({row.split(".")[0] for row in rows}))
