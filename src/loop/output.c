@@ -270,7 +270,8 @@ static void on_worked(uv_work_t *work, int status)
 
 void spt_output_free(struct spt_output *out)
 {
-    out->freed = out->unasked = true;
+    out->freed = true;
+    out->unasked = true;
     out->on_done = NULL;
     if (out->in_pool)
         uv_cancel((uv_req_t *)&out->work); /* helps while it has not begun */
