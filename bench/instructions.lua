@@ -1,0 +1,43 @@
+-- instructions.lua WORK N [URL]: does one kind of work N times, for instructions.py to count what each costs.
+local http, sync, task = require "septet.http", require "septet.sync", require "septet.task"
+local work, n, url = ...
+n = tonumber(n)
+
+local function nothing() end
+
+local works = {}
+
+works["spawn + await"] = function()
+  for _ = 1, n do task.spawn(nothing):await() end
+end
+
+works["sleep(0)"] = function()
+  local each = n // 16
+  task.group(function(g)
+    for _ = 1, 16 do
+      g:spawn(function() for _ = 1, each do task.sleep(0) end end)
+    end
+  end)
+end
+
+works["hand-off"] = function()
+  local channel = sync.channel(1)
+  task.group(function(g)
+    g:spawn(function() for i = 1, n do channel:send(i) end end)
+    for _ = 1, n do channel:recv() end
+  end)
+end
+
+works["GET"] = function()
+  local session <close> = http.session { limit = 16, limit_per_host = 16 }
+  local each = n // 16
+  task.group(function(g)
+    for _ = 1, 16 do
+      g:spawn(function()
+        for _ = 1, each do assert(session:get(url).status == 200) end
+      end)
+    end
+  end)
+end
+
+works[work]()
