@@ -96,7 +96,7 @@ end
 
 --- Checks that a value can be called.
 function args.callable(value, position, what)
-  local mt = getmetatable(value)
+  local mt = debug.getmetatable(value) -- whatever its __metatable shows
   if type(value) == "function" or type(mt) == "table" and mt.__call then return end
   usage("bad argument #%d to '%s' (function expected, got %s)", position, what, type(value))
 end

@@ -12,8 +12,7 @@ local is, pcall, error = core.is, pcall, error
 ---@class septet.Generator
 ---@operator call: any
 local Generator = {}
-Generator.__index = Generator
-Generator.__name = "generator"
+local generator_meta = { __name = "generator", __index = Generator, __metatable = false }
 
 -- What the body's coroutine gave: values that were emitted, or its end.
 local function stepped(gen, resumed, ok, ...)
@@ -33,7 +32,7 @@ end
 
 --- The next values that its function emits; nothing once it has returned. Raises what it raises.
 ---@async
-function Generator:__call()
+function generator_meta:__call()
   if not self.done then return enter(self) end
 end
 
@@ -52,7 +51,7 @@ function Generator:close()
   end
 end
 
-Generator.__close = Generator.close
+generator_meta.__close = Generator.close
 
 local function closed()
   error(core.error { kind = "GeneratorClosed", message = "the generator is closed" }, 0)
@@ -65,7 +64,7 @@ end
 ---@return septet.Generator
 function generator.new(fn, ...)
   args.callable(fn, 1, "generator")
-  local gen = setmetatable({}, Generator)
+  local gen = setmetatable({}, generator_meta)
   local function emit(...)
     if gen.closing then closed() end
     if (...) == nil then args.usage("cannot emit nil: it would end the loop") end

@@ -132,7 +132,7 @@ end
 ---@class septet.Group
 ---@field deadline number instant on task.now's scale; inf for none
 ---@field expired boolean its deadline has passed and cancelled it
-local Group = core.scope_meta
+local Group = core.scope_methods
 
 --- Starts a task of the group.
 ---@param fn function
@@ -183,7 +183,7 @@ function Group:start(fn, ...)
   error(("task '%s' ended without calling started"):format(t.name), 2)
 end
 
-Group.__close = function(scope, err)
+core.scope_meta.__close = function(scope, err)
   if err ~= nil then
     finish(scope, false, err)
   else

@@ -28,7 +28,7 @@ local USER_AGENT = "septet/" .. core.versions():match("^Septet ([^,]+)")
 
 ---@class septet.Session
 local Session = {}
-local session_meta = { __name = "septet.http.Session", __index = Session }
+local session_meta = { __name = "septet.http.Session", __metatable = false, __index = Session }
 
 local session_options = {
   base_url = "string", limit = "count", limit_per_host = "count", rate = "any", timeout = "timeout", max_body = "bytes",
@@ -448,7 +448,7 @@ end
 for _, method in ipairs { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" } do
   local verb = method:lower()
   Session[verb] = function(self, target, options)
-    if getmetatable(self) ~= session_meta then
+    if debug.getmetatable(self) ~= session_meta then
       args.usage("'%s' is a method: call it as session:%s(url)", verb, verb)
     end
     args.string(target, 1, verb)

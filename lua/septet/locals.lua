@@ -8,8 +8,7 @@ local NIL = {} -- stands for nil that was set
 
 ---@class septet.Var
 local Var = {}
-Var.__index = Var
-Var.__name = "task-local"
+local var_meta = { __name = "task-local", __index = Var, __metatable = false }
 
 --- Its value in the running task.
 ---@return any
@@ -60,7 +59,7 @@ end
 ---@param default any
 ---@return septet.Var
 function locals.var(default)
-  return setmetatable({ default = default }, Var)
+  return setmetatable({ default = default }, var_meta)
 end
 
 return locals

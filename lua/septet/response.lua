@@ -31,6 +31,7 @@ end
 
 local headers_meta = {
   __name = "septet.http.Headers",
+  __metatable = false,
   __index = function(self, name)
     if Headers[name] then return Headers[name] end
     local values = Headers.all(self, tostring(name))
@@ -83,6 +84,7 @@ local lazy = {
 
 local response_meta = {
   __name = "septet.http.Response",
+  __metatable = false,
   __index = function(self, key)
     local make = lazy[key]
     if not make then return Response[key] end

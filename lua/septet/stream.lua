@@ -108,6 +108,7 @@ local lazy = {
 
 return {
   __name = "septet.http.StreamedResponse",
+  __metatable = false,
   __close = Stream.close,
   __index = function(self, key)
     if Stream[key] then return Stream[key] end

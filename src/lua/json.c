@@ -37,7 +37,7 @@ static void release(struct tree *tree)
 
 static int l_gc(lua_State *L)
 {
-    release(luaL_checkudata(L, 1, META));
+    release(spt_check_self(L, "tree"));
     return 0;
 }
 

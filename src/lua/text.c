@@ -34,7 +34,7 @@ static void release(struct converter *c)
 
 static int l_gc(lua_State *L)
 {
-    release(luaL_checkudata(L, 1, META));
+    release(spt_check_self(L, "converter"));
     return 0;
 }
 

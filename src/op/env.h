@@ -44,15 +44,20 @@ static inline void spt_add_functions(lua_State *L, struct spt_env *env, const lu
     luaL_setfuncs(L, functions, 1);
 }
 
-/* Registers a userdata type: its methods are its metatable's own fields, and scripts cannot reach it. */
+/* Registers a userdata type. Metamethods (names that begin with "__") go into its metatable, methods into a table
+ * of their own that is the metatable's __index: a script reaches the methods by their names, and neither the
+ * metamethods nor the two tables. Each function has the env and the metatable as its upvalues, for spt_check_self. */
 static inline void spt_new_type(lua_State *L, struct spt_env *env, const char *meta,
-                                const luaL_Reg *methods)
+                                const luaL_Reg *functions)
 {
     luaL_newmetatable(L, meta);
-    lua_pushlightuserdata(L, env);
-    lua_pushvalue(L, -2); /* for spt_check_self */
-    luaL_setfuncs(L, methods, 2);
-    lua_pushvalue(L, -1);
+    lua_newtable(L); /* stack: metatable, methods */
+    for (const luaL_Reg *f = functions; f->name; f++) {
+        lua_pushlightuserdata(L, env);
+        lua_pushvalue(L, -3);
+        lua_pushcclosure(L, f->func, 2);
+        lua_setfield(L, f->name[0] == '_' && f->name[1] == '_' ? -3 : -2, f->name);
+    }
     lua_setfield(L, -2, "__index");
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");

@@ -395,7 +395,7 @@ static int l_size(lua_State *L)
 /* The end of a <close> variable does not wait. Who waits gets IoError, with the code "closed". */
 static int l_release(lua_State *L)
 {
-    struct file *file = lua_touserdata(L, SELF);
+    struct file *file = spt_check_self(L, "writer");
     struct file_op *waiter = file->waiter;
     let_go(file);
     if (waiter)
@@ -405,7 +405,7 @@ static int l_release(lua_State *L)
 
 static int l_gc(lua_State *L)
 {
-    let_go(lua_touserdata(L, SELF));
+    let_go(spt_check_self(L, "writer"));
     return 0;
 }
 

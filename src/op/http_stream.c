@@ -304,7 +304,7 @@ static int l_close(lua_State *L)
 
 static int l_gc(lua_State *L)
 {
-    close_stream(lua_touserdata(L, 1));
+    close_stream(spt_check_self(L, "stream"));
     return 0;
 }
 

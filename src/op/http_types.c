@@ -48,7 +48,7 @@ static uint64_t seconds_field(lua_State *L, const char *name)
 
 static int l_terms_gc(lua_State *L)
 {
-    struct spt_terms *terms = luaL_checkudata(L, 1, SPT_TERMS_META);
+    struct spt_terms *terms = spt_check_self(L, "terms");
     spt_profile_release(&terms->profile);
     return 0;
 }
@@ -193,7 +193,7 @@ static int l_session_close(lua_State *L)
 
 static int l_headers_gc(lua_State *L)
 {
-    struct spt_headers_box *box = luaL_checkudata(L, 1, SPT_HEADERS_META);
+    struct spt_headers_box *box = spt_check_self(L, "headers");
     spt_headers_free(box->headers);
     box->headers = NULL;
     return 0;

@@ -132,7 +132,7 @@ static int l_abort(lua_State *L)
 
 static int l_gc(lua_State *L)
 {
-    struct spt_upload_box *box = luaL_checkudata(L, 1, SPT_UPLOAD_META);
+    struct spt_upload_box *box = spt_check_self(L, "upload");
     spt_upload_release(&box->upload);
     return 0;
 }

@@ -338,7 +338,9 @@ void spt_open_scope(lua_State *L, struct spt_env *env)
     spt_add_functions(L, env, functions);
     luaL_getmetatable(L, META);
     lua_pushlightuserdata(L, env);
-    lua_pushvalue(L, -2);
+    lua_getfield(L, -2, "__index"); /* stack: core, metatable, env, methods */
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -5, "scope_methods");
     lua_pushcclosure(L, l_index, 2);
     lua_setfield(L, -2, "__index");
     lua_setfield(L, -2, "scope_meta");

@@ -124,8 +124,8 @@ class Api(harness.Case):
     for _, m in ipairs {'task', 'sync', 'http', 'json', 'io', 'trace', 'testing'} do list(m .. '.', require('septet.' .. m)) end
     local task, http = require 'septet.task', require 'septet.http'
     local s <close> = http.session()
-    list('session:', getmetatable(s).__index)
-    list('reader:', debug.getregistry()['septet.io.reader'])
+    list('session:', debug.getmetatable(s).__index)
+    list('reader:', debug.getregistry()['septet.io.reader'].__index)
     """
 
     def test_every_public_function_is_described(self):

@@ -1,0 +1,111 @@
+-- What a script can reach of the objects it is given: their methods, by name, and nothing that trusts its argument.
+local http, sio, sync, task =
+  require "septet.http", require "septet.io", require "septet.sync", require "septet.task"
+local base = os.getenv "SEPTET_ORIGIN"
+
+local METAFIELDS = {
+  "__gc", "__close", "__index", "__newindex", "__name", "__metatable", "__mode", "__len", "__call", "__tostring",
+  "__pairs", "__eq", "__concat", "__add", "__lt",
+}
+
+-- Calls fn with one object of each type that a script can hold.
+local function with_objects(fn)
+  local path = os.tmpname()
+  task.group(function(scope)
+    local session <close> = http.session()
+    local stream <close> = session:stream("GET", base .. "/bytes/100")
+    local reader <close> = sio.open(path)
+    local writer <close> = sio.create(path .. ".new")
+    local channel <close> = sync.channel(1)
+    local sender <close> = channel:sender()
+    local generator <close> = task.generator(function(emit) emit(1) end)
+    local response = session:get(base .. "/bytes/10")
+    fn {
+      task = task.spawn(function() end), scope = scope, event = sync.event(), semaphore = sync.semaphore(1),
+      lock = sync.lock(), channel = channel, sender = sender, reader = reader, writer = writer, session = session,
+      response = response, headers = response.headers, stream = stream, generator = generator, var = task.var(1),
+      error = select(2, pcall(task.sleep, "x")),
+    }
+    writer:remove()
+  end)
+  os.remove(path)
+end
+
+-- What stands under a field, or nil where reading it is refused.
+local function read(object, field)
+  local ok, value = pcall(function() return object[field] end)
+  return ok and value or nil
+end
+
+local function selves(list)
+  local result = { {}, "text", 42, true, io.stdout, print, coroutine.create(print) }
+  for _, object in pairs(list) do result[#result + 1] = object end
+  return result
+end
+
+describe("H-6: metamethods", function()
+  it("are not reached through any object", function()
+    with_objects(function(list)
+      for kind, object in pairs(list) do
+        for _, field in ipairs(METAFIELDS) do
+          equal(read(object, field), nil, kind .. "." .. field)
+        end
+      end
+    end)
+  end)
+
+  it("stand in tables that no script gets hold of", function()
+    with_objects(function(list)
+      for kind, object in pairs(list) do
+        equal(type(getmetatable(object)) ~= "table", true, kind)
+        equal(pcall(setmetatable, object, {}), false, kind)
+        if type(object) == "userdata" then
+          equal(pcall(function() object.another = 1 end), false, kind)
+        end
+      end
+    end)
+  end)
+
+  it("are no way to change what another script was given", function()
+    local one, two = http.session(), http.session()
+    one.get = function() return "changed" end
+    equal(two:get(base .. "/bytes/3").status, 200)
+    one:close()
+    two:close()
+  end)
+end)
+
+describe("H-6: methods", function()
+  -- Each field that any type shows.
+  local METHODS = {
+    task = { "await", "cancel", "status", "result", "traceback", "waits_for" },
+    scope = { "spawn", "start", "cancel", "is_cancelled", "extend" },
+    event = { "set", "is_set", "wait" },
+    semaphore = { "acquire", "try_acquire", "release", "with", "value" },
+    lock = { "acquire", "try_acquire", "release", "with", "locked" },
+    channel = { "send", "recv", "try_send", "try_recv", "close", "iter", "sender" },
+    sender = { "send", "try_send", "close" },
+    reader = { "read_line", "read", "lines", "close" },
+    writer = { "write", "truncate", "sync", "commit", "remove", "digest", "keep_digest", "size", "close" },
+  }
+
+  it("refuse every self that is not of their type", function()
+    for kind, names in pairs(METHODS) do
+      with_objects(function(list)
+        for _, name in ipairs(names) do
+          local what, method = kind .. ":" .. name, list[kind][name]
+          equal(type(method), "function", what)
+          equal(pcall(method), false, what .. " of nothing")
+          equal(pcall(method, nil), false, what .. " of nil")
+          for _, self in ipairs(selves(list)) do
+            if self ~= list[kind] then
+              local ok, err = pcall(method, self)
+              equal(ok, false, what .. " of " .. tostring(self))
+              equal(task.is(err, "Usage") or type(err) == "string", true, what)
+            end
+          end
+        end
+      end)
+    end
+  end)
+end)
