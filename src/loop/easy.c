@@ -47,11 +47,58 @@ static bool is_denied(struct spt_easy *easy, const struct sockaddr *address)
     return true;
 }
 
+/* --- what is sent once --- */
+
+static bool is_idempotent(const char *method)
+{
+    static const char *const methods[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (strcmp(method, methods[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Returns the bytes that libcurl has sent of all exchanges of the transfer, heads included. */
+static long bytes_written(const struct spt_easy *easy)
+{
+    long n = 0;
+    curl_easy_getinfo(easy->curl, CURLINFO_REQUEST_SIZE, &n);
+    return n;
+}
+
+/* Returns true if the server is known not to have looked at the exchange. */
+static bool was_refused(const struct spt_easy *easy)
+{
+    bool mute = SPT_HAS_QUIRK(easy->driver->quirks, HTTP2_MUTE);
+    return easy->unseen || (easy->on_stream && mute);
+}
+
+bool spt_easy_is_spent(const struct spt_easy *easy)
+{
+    return easy->ready && !easy->head.done && !is_idempotent(easy->request->method) &&
+           bytes_written(easy) > easy->written && !was_refused(easy);
+}
+
+/* Returns true if libcurl is about to repeat an exchange that must not be repeated. libcurl announces it by nothing but
+ * a socket that it opens, or a connection that is ready, once more. */
+static bool is_repeat(struct spt_easy *easy)
+{
+    if (!spt_easy_is_spent(easy))
+        return false;
+    if (!easy->error[0])
+        easy->repeat = "empty";
+    else
+        easy->repeat = strstr(easy->error, "Send") ? "send" : "receive";
+    return true;
+}
+
+/* --- sockets --- */
+
 static curl_socket_t on_open_socket(void *ud, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct spt_easy *easy = ud;
     struct spt_request *r = easy->request;
-    if (is_denied(easy, &address->addr))
+    if (is_repeat(easy) || is_denied(easy, &address->addr))
         return CURL_SOCKET_BAD;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
                     address->protocol);
@@ -148,6 +195,9 @@ static void begin_exchange(struct spt_easy *easy, uint64_t now_ns)
     easy->head.status = easy->head.version = 0;
     easy->request->transfer->head.len = 0;
     easy->ready = true;
+    easy->on_stream = easy->unseen = false;
+    if (!is_idempotent(easy->request->method))
+        easy->written = bytes_written(easy);
 }
 
 /* With somebody to answer a challenge, libcurl keeps the body back until there was one. */
@@ -172,6 +222,8 @@ static int on_ready(void *ud, char *peer, char *local, int peer_port, int local_
     struct spt_request *r = easy->request;
     uint64_t now_ns = spt_loop_now(easy->driver->loop);
     (void)local;
+    if (is_repeat(easy))
+        return CURL_PREREQFUNC_ABORT;
     spt_names_taken(r);
     opened(easy, local_port);
     if (!r->profile || !r->profile->unix_socket)
@@ -209,16 +261,43 @@ static size_t refuse(struct spt_easy *easy, const char *code)
 
 /* Quirk FOLD: what libcurl shows here it has not taken in yet. A line that is folded onto nothing becomes one that it
  * can take, and is refused when it comes to on_header. */
-static int on_debug(CURL *curl, curl_infotype type, char *line, size_t len, void *ud)
+static void look_at_line(struct spt_easy *easy, char *line, size_t len)
 {
-    struct spt_easy *easy = ud;
-    (void)curl;
-    if (type != CURLINFO_HEADER_IN || len == 0 || (line[0] != ' ' && line[0] != '\t'))
-        return 0;
+    if (!easy->watched || len == 0 || (line[0] != ' ' && line[0] != '\t'))
+        return;
     line[0] = '?';
     easy->refused = "protocol";
     easy->head.fault = "header";
+}
+
+static bool has_words(const char *text, size_t len, const char *words)
+{
+    return memmem(text, len, words, strlen(words)) != NULL;
+}
+
+/* libcurl tells in no other way that a request has a stream, or that the server refused it. */
+static void listen_to(struct spt_easy *easy, const char *text, size_t len)
+{
+    easy->on_stream |= has_words(text, len, "Using Stream ID");
+    easy->unseen |= has_words(text, len, "REFUSED_STREAM");
+}
+
+static int on_debug(CURL *curl, curl_infotype type, char *text, size_t len, void *ud)
+{
+    struct spt_easy *easy = ud;
+    (void)curl;
+    if (type == CURLINFO_HEADER_IN)
+        look_at_line(easy, text, len);
+    else if (type == CURLINFO_TEXT)
+        listen_to(easy, text, len);
     return 0;
+}
+
+static void set_verbose(struct spt_easy *easy, bool wanted)
+{
+    curl_easy_setopt(easy->curl, CURLOPT_DEBUGFUNCTION, on_debug);
+    curl_easy_setopt(easy->curl, CURLOPT_DEBUGDATA, easy);
+    curl_easy_setopt(easy->curl, CURLOPT_VERBOSE, (long)wanted);
 }
 
 /* libcurl shows nothing but with all it has to say, so it is asked for the first line of a head alone. */
@@ -227,9 +306,8 @@ static void watch(struct spt_easy *easy, bool wanted)
     if (easy->watched == wanted)
         return;
     easy->watched = wanted;
-    curl_easy_setopt(easy->curl, CURLOPT_DEBUGFUNCTION, on_debug);
-    curl_easy_setopt(easy->curl, CURLOPT_DEBUGDATA, easy);
-    curl_easy_setopt(easy->curl, CURLOPT_VERBOSE, (long)wanted);
+    if (!easy->listens)
+        set_verbose(easy, wanted);
 }
 
 /* It was an interim one: the response is still to come. */
@@ -372,10 +450,17 @@ static long whole_ms(uint64_t ns)
 }
 
 /* Over TLS, where the server offers it. Requests wait for a connection that is being made, to share it. */
-static void ask_for_http2(CURL *c)
+static void ask_for_http2(struct spt_easy *easy)
 {
-    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    curl_easy_setopt(c, CURLOPT_PIPEWAIT, 1L);
+    curl_easy_setopt(easy->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    curl_easy_setopt(easy->curl, CURLOPT_PIPEWAIT, 1L);
+    easy->listens = !is_idempotent(easy->request->method);
+    if (!easy->listens)
+        return;
+#if LIBCURL_VERSION_NUM >= 0x080300
+    curl_global_trace("http/2"); /* what is verbose tells of its streams from now on */
+#endif
+    set_verbose(easy, true);
 }
 
 static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r)
@@ -394,7 +479,7 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
         rc = spt_profile_put_on(r->profile, c);
     bool pauses = r->high_water && SPT_HAS_QUIRK(easy->driver->quirks, HTTP2_PAUSE);
     if (r->profile && r->profile->http2 && !pauses)
-        ask_for_http2(c);
+        ask_for_http2(easy);
     return rc == CURLE_OK ? curl_easy_setopt(c, CURLOPT_URL, r->url) : rc;
 }
 
@@ -443,7 +528,10 @@ static void forget(struct spt_easy *easy)
     easy->open_errno = 0;
     easy->error[0] = '\0';
     easy->denial = (struct spt_denial){0};
+    easy->repeat = NULL;
     easy->ready = easy->challenged = easy->poked = easy->watched = false;
+    easy->on_stream = easy->unseen = false;
+    easy->written = 0;
     easy->t_open_ns = easy->t_tls_ns = easy->t_ready_ns = easy->t_first_ns = 0;
     easy->sent_bytes = 0;
 }
@@ -455,7 +543,7 @@ int spt_easy_get(struct spt_request *r)
     if (!easy)
         return SEPTET_ENOMEM;
     forget(easy);
-    easy->retried = false;
+    easy->retried = easy->listens = false;
     easy->tls = (r->url[4] | 0x20) == 's';
     easy->request = r;
     r->easy = easy;

@@ -16,7 +16,9 @@
     XX(HTTP2_SHUTDOWN, "http2_shutdown", 0x080900, 0x080a00)                                             \
     XX(HTTP2_TABLE, "http2_table", 0x080e00, 0x080e01)                                                   \
     /* A paused stream of HTTP/2 holds a window of many megabytes. */                                    \
-    XX(HTTP2_PAUSE, "http2_pause", 0x000000, 0x080400)
+    XX(HTTP2_PAUSE, "http2_pause", 0x000000, 0x080400)                                                   \
+    /* Over HTTP/2, a request is sent again only after a refusal, of which nothing is told. */           \
+    XX(HTTP2_MUTE, "http2_mute", 0x000000, 0x080700)
 
 enum spt_quirk {
 #define XX(name, word, from, to) SPT_QUIRK_##name,

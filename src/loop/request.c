@@ -259,6 +259,18 @@ static void fail_headless(struct spt_request *r)
         fail(r, "protocol", "status_line", "the response has no status line");
 }
 
+/* A connection that was used before ended without an answer, and the request was not sent again: it must not be, or the
+ * beginning of its body is gone. Returns false if that is not what happened. */
+static bool fail_unanswered(struct spt_request *r, CURLcode code)
+{
+    const struct spt_easy *easy = r->easy;
+    const char *reason = code == CURLE_SEND_FAIL_REWIND && !easy->head.done ? "send" : easy->repeat;
+    if (!reason)
+        return false;
+    fail(r, "reset", reason, "the connection ended before an answer came");
+    return true;
+}
+
 static void judge(struct spt_request *r, CURLcode code)
 {
     struct spt_easy *easy = r->easy;
@@ -280,6 +292,8 @@ static void judge(struct spt_request *r, CURLcode code)
         deny(r, easy->denial, "address", r->transfer->peer, strlen(r->transfer->peer));
         return;
     }
+    if (fail_unanswered(r, code))
+        return;
     if (easy->refused) {
         const char *fault = easy->head.fault;
         fail(r, easy->refused, fault ? fault : refusal_reason(easy->refused),
@@ -303,7 +317,7 @@ static bool is_stale(const struct spt_easy *easy, CURLcode code)
     if (code != CURLE_SEND_ERROR && code != CURLE_RECV_ERROR && code != CURLE_GOT_NOTHING)
         return false;
     curl_easy_getinfo(easy->curl, CURLINFO_NUM_CONNECTS, &connects);
-    return connects == 0 && easy->head.lines == 0 && !easy->retried;
+    return connects == 0 && easy->head.lines == 0 && !easy->retried && !spt_easy_is_spent(easy);
 }
 
 static void fail_memory(struct spt_request *r)

@@ -152,7 +152,7 @@ describe("fault.32 a connection that is dropped just as it is used again", funct
       local r = session:get(URL .. "/bytes/1")
       equal({ r.status, r.attempts }, { 200, 1 })
       session:get(URL .. "/idle-reset")
-      equal(session:post(URL .. "/mirror", { body = "again" }).body, "again")
+      equal(session:put(URL .. "/mirror", { body = "again" }).body, "again")
     end
   end)
 end)

@@ -172,6 +172,17 @@ describe("http.41", function()
     equal(#events "request", 2)
   end)
 
+  it("H-2: one that was refused unseen on a used connection is sent again, whatever its method", function()
+    for _, method in ipairs { "GET", "POST" } do
+      local session, url, events = scenario "refusing-later"
+      local _ <close> = session
+      local before = #events "request"
+      equal(session:get(url).body, "hello")
+      equal(session:request(method, url, { body = method == "POST" and "x" or nil }).body, "hello")
+      equal(#events "request" - before, 3)
+    end
+  end)
+
   it("one that is refused for ever is an error, after a few times", function()
     local session, url, events = scenario "declining"
     local _ <close> = session
@@ -213,13 +224,14 @@ describe("fault.34", function()
     end)
   end
 
-  it("a connection that breaks before the answer is an error, or the request goes out once more", function()
+  it("H-2: a connection that breaks before the answer is an error, or a GET goes out once more", function()
     for i, method in ipairs { "GET", "POST" } do
       local session, url, events = scenario "dying"
       local _ <close> = session
       local before = #events "request"
       equal(session:get(url).body, "hello")
       local ok, result = pcall(session.request, session, method, url, { body = i == 2 and "x" or nil })
+      equal(i == 1 or not ok, true)
       if not ok then
         equal({ result.code, result.reason, result.phase }, { "reset", "empty", "wait" })
       else -- libcurl's own doing, since it knows HTTP/2 connections as ones that were used before

@@ -441,7 +441,7 @@ describe("a body that an iterator makes", function()
     local session <close> = http.session()
     for _ = 1, 5 do
       session:get(URL .. "/idle-close")
-      equal(origin.echo(session, "POST", { body = pieces_of("a", "b") }).body, "ab")
+      equal(origin.echo(session, "PUT", { body = pieces_of("a", "b") }).body, "ab")
     end
   end)
 end)

@@ -163,6 +163,14 @@ class Refusing(Connection):
         self.send(reset(stream, REFUSED_STREAM) if first else answer(stream))
 
 
+class RefusingLater(Connection):
+    """Of each three streams of all, refuses the second, unseen."""
+
+    def requested(self, stream):
+        second = counts["streams"][self.scenario] % 3 == 2
+        self.send(reset(stream, REFUSED_STREAM) if second else answer(stream))
+
+
 class Declining(Connection):
     """Refuses every stream, unseen."""
 
@@ -249,7 +257,7 @@ class Stalling(Mute):
 
 SCENARIOS = {
     "ok": Connection, "together": Together, "leaving": Leaving, "midway": LeavingMidway, "resetting": Resetting,
-    "short": Short, "refusing": Refusing, "declining": Declining, "dying": Dying, "crashing": Crashing,
+    "refusing-later": RefusingLater, "short": Short, "refusing": Refusing, "declining": Declining, "dying": Dying, "crashing": Crashing,
     "departing": Departing, "closing": Closing, "closed": Closed, "flooding": Flooding, "mute": Mute,
     "many": Mute, "stalling": Stalling,
 }

@@ -41,6 +41,8 @@ routes, for every method; a HEAD gets the same headers and no body:
   /echo                          JSON: method, path, query, headers, body, body_size
   /mirror[?N=V&N=V]              the body that was sent, with its Content-Type and those response headers
   /early/CODE[?read=0]           that status after so many bytes of the request's body, and closes
+  /vanish/fin[?read=N]           closes without an answer, after so many bytes of the request's body, or all of it;
+                                 /vanish/rst with RST
   /stall-upload                  reads nothing of the request's body, and never answers
   /headers?N=V&N=V               those response headers, in that order
   /redirect/N                    302 to /redirect/N-1; /redirect/0 is a 200
@@ -92,7 +94,7 @@ SCRIPTS = {}  # lines of /raw, by key
 HELD = {}  # those that wait in /hold, by key
 FILES = {}  # key: the parameters of the last POST to it
 
-UNREAD = {"early", "stall-upload"}  # routes that are entered before the request's body is read
+UNREAD = {"early", "stall-upload", "vanish"}
 
 # What a route returns: what is to become of the connection.
 KEEP, FIN, RST = "keep", "fin", "rst"
@@ -252,12 +254,15 @@ async def read_request(reader, writer):
         return request
     if request.headers.get("expect", "").lower() == "100-continue":
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    if "chunked" in request.headers.get("transfer-encoding", "").lower():
-        request.body = await read_chunked(reader)
-    else:
-        length = request.headers.get("content-length", "0")
-        request.body = await reader.readexactly(whole_number(length, "content-length"))
+    request.body = await read_body(request, reader)
     return request
+
+
+async def read_body(request, reader):
+    if "chunked" in request.headers.get("transfer-encoding", "").lower():
+        return await read_chunked(reader)
+    length = request.headers.get("content-length", "0")
+    return await reader.readexactly(whole_number(length, "content-length"))
 
 
 def parse_head(text):
@@ -411,6 +416,14 @@ async def route_early(request, answer):
         answer.writer.write_eof()
         await answer.wait_for_client_to_go()
     return FIN
+
+
+async def route_vanish(request, answer):
+    if "read" in request.params:
+        await answer.reader.readexactly(request.count("read", 0))
+    else:
+        await read_body(request, answer.reader)
+    return RST if request.argument == "rst" else FIN
 
 
 async def route_stall_upload(request, answer):
@@ -656,6 +669,7 @@ ROUTES = {
     "echo": route_echo,
     "mirror": route_mirror,
     "early": route_early,
+    "vanish": route_vanish,
     "stall-upload": route_stall_upload,
     "headers": route_headers,
     "redirect": route_redirect,
