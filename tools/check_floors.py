@@ -135,6 +135,7 @@ def exports(build):
 def project_files():
     for place, folders, names in os.walk("."):
         folders[:] = sorted(f for f in folders if f not in (".git", "build", "__pycache__"))
+        names = [name for name in names if name != ".git"]  # a linked work tree has a file of that name
         for name in sorted(names):
             yield os.path.normpath(os.path.join(place, name))
 

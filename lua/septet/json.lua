@@ -5,10 +5,18 @@ local json = {}
 local core = require "septet.core"
 local args = require "septet.args"
 
-local DEPTH = 128 -- of arrays and objects in one another, where a script says nothing
+local DEPTH = 128 -- of arrays and objects in one another, unless a script says otherwise
 local MAX_INDENT = 31
+local MAX_MEMORY = 512 * 1024 * 1024
 
-local decode_options, encode_options = { depth = "count" }, { indent = "count", depth = "count" }
+local decode_options = { depth = "count", max_memory = "size" }
+local encode_options = { indent = "count", depth = "count" }
+
+local function at_most(options, name, limit, what)
+  if (options[name] or 0) > limit then
+    args.usage("bad option '%s' to '%s' (at most %d expected, got %d)", name, what, limit, options[name])
+  end
+end
 
 --- JSON's null: what `decode` gives for it, inside of tables, too, and `encode` takes. It is not false to Lua;
 --- compare with it.
@@ -38,12 +46,15 @@ end
 --- The value of a JSON text in UTF-8. Raises JsonError, with the `line`, the `column` and the `position` to which the
 --- text was read, in bytes from 1; a number that 64 bits cannot hold is an error, too.
 ---@param text string
----@param options {depth: integer|nil}|nil how deep arrays and objects may nest: 128, and 2047 at most
+---@param options {depth: integer|nil, max_memory: integer|nil}|nil `depth`: how deep arrays and objects may nest, 128
+--- by default and 2047 at most. `max_memory`: bytes that decoding may take, estimated before it begins; 512 MiB by
+--- default
 ---@return any
 function json.decode(text, options)
   args.string(text, 1, "decode")
   options = args.options(options, decode_options, "decode")
-  return core.json_decode(text, options.depth or DEPTH)
+  at_most(options, "depth", core.json_depth_max, "decode")
+  return core.json_decode(text, options.depth or DEPTH, options.max_memory or MAX_MEMORY)
 end
 
 --- The JSON text of a value, with the keys of objects sorted: the same value gives the same text. A table is an
@@ -55,9 +66,8 @@ end
 ---@return string
 function json.encode(value, options)
   options = args.options(options, encode_options, "encode")
-  if (options.indent or 0) > MAX_INDENT then
-    args.usage("bad option 'indent' to 'encode' (at most %d expected, got %d)", MAX_INDENT, options.indent)
-  end
+  at_most(options, "indent", MAX_INDENT, "encode")
+  at_most(options, "depth", core.json_depth_max, "encode")
   return core.json_encode(value, options.depth or DEPTH, options.indent or 0)
 end
 

@@ -1,38 +1,33 @@
-/* json: JSON text to Lua values and back, by jansson, which keeps integers integers. */
+/* json_decode: JSON text to a Lua value, by jansson, which keeps integers integers. */
 #include <jansson.h>
 #include <lauxlib.h>
 #include <limits.h>
-#include <math.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "core/check.h"
 #include "core/error.h"
+#include "lua/json.h"
 #include "lua/lib.h"
 #include "op/env.h"
 
-#define DEPTH_MAX                                                                                  \
-    2047 /* of arrays and objects: jansson's 2048 count what is in the innermost, too */
-#define META       "septet.json.tree"
-#define ARRAY_META "septet.json.array"
+#define META "septet.json.tree"
 
-/* jansson's values, and the text it wrote, until Lua has them. Where an error ends the way there, the collector frees
- * them: to-be-closed slots are no use to C on Lua 5.4.4, whose lua_settop may lose the stack they stand in. */
+/* Bytes that parts of a text take while it is decoded, as jansson's value and as Lua's. Measured; the estimate is up
+ * to a third too high. */
+enum { ARRAY_BYTES = 200, OBJECT_BYTES = 300, MEMBER_BYTES = 96, ITEM_BYTES = 56 };
+
+/* jansson's values, until Lua has them. If an error ends the way there, the collector frees them: to-be-closed slots
+ * are no use to C on Lua 5.4.4, whose lua_settop may lose the stack they stand in. */
 struct tree {
     json_t *root;
-    char *text;
 };
 
 static void release(struct tree *tree)
 {
-    json_free_t free_text;
-    json_get_alloc_funcs(NULL, &free_text); /* the embedder may have set them */
     json_decref(tree->root);
-    if (tree->text)
-        free_text(tree->text);
-    *tree = (struct tree){0};
+    tree->root = NULL;
 }
 
 static int l_gc(lua_State *L)
@@ -49,20 +44,11 @@ static struct tree *push_tree(lua_State *L)
     return tree;
 }
 
-/* In Lua's own words, without a place, by which the host tells it apart. */
-static int out_of_memory(lua_State *L)
+int spt_json_no_memory(lua_State *L)
 {
     lua_pushliteral(L, "not enough memory");
     return lua_error(L);
 }
-
-static lua_Integer check_depth(lua_State *L, int arg)
-{
-    lua_Integer depth = spt_check_count(L, arg, 1);
-    return depth < DEPTH_MAX ? depth : DEPTH_MAX;
-}
-
-/* --- decoding --- */
 
 /* Where the text begins, behind a byte order mark. */
 static size_t begin_of(const char *text, size_t len)
@@ -102,20 +88,47 @@ static size_t stopped_at(const json_error_t *error, size_t len)
     return read < len ? read : len;
 }
 
-/* Where brackets nest deeper than `depth`, or `len`. Found before parsing: a tree knows no positions. */
-static size_t too_deep(const char *text, size_t len, lua_Integer depth)
+/* What a text may take: how deep it nests, and how many bytes its value takes. */
+struct budget {
+    lua_Integer depth;
+    lua_Integer bytes;
+    const char *exceeded; /* which of them does not suffice; NULL: both do */
+};
+
+/* Returns where the text exceeds the budget, or `len`. Both are known before anything is parsed: a tree has no
+ * positions, and takes many times the memory of its text. */
+static size_t find_excess(const char *text, size_t len, struct budget *budget)
 {
     bool quoted = false;
+    budget->bytes -= (lua_Integer)len; /* strings are copied */
     for (size_t i = 0; i < len; i++) {
         char c = text[i];
-        if (quoted && c == '\\')
-            i++;
-        else if (c == '"')
-            quoted = !quoted;
-        else if (!quoted && (c == '[' || c == '{') && depth-- == 0)
+        if (quoted) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                quoted = false;
+            continue;
+        }
+        if (c == '"')
+            quoted = true;
+        else if (c == ',')
+            budget->bytes -= ITEM_BYTES;
+        else if (c == ':')
+            budget->bytes -= MEMBER_BYTES;
+        else if (c == ']' || c == '}')
+            budget->depth++;
+        else if (c == '[' || c == '{') {
+            budget->bytes -= c == '[' ? ARRAY_BYTES : OBJECT_BYTES;
+            if (budget->depth-- == 0) {
+                budget->exceeded = "nested too deeply";
+                return i;
+            }
+        }
+        if (budget->bytes < 0) {
+            budget->exceeded = "its value would take more than max_memory";
             return i;
-        else if (!quoted && (c == ']' || c == '}'))
-            depth++;
+        }
     }
     return len;
 }
@@ -130,7 +143,7 @@ static void push_array(lua_State *L, const json_t *array)
         push_value(L, json_array_get(array, i));
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
-    luaL_setmetatable(L, ARRAY_META);
+    luaL_setmetatable(L, SPT_JSON_ARRAY_META);
 }
 
 static void push_object(lua_State *L, json_t *object)
@@ -176,268 +189,46 @@ static void push_value(lua_State *L, const json_t *value)
     }
 }
 
-/* json_decode(text, depth): its value. Raises JsonError. */
+/* json_decode(text, depth, max_memory): its value. Raises JsonError. */
 static int l_decode(lua_State *L)
 {
     size_t len;
     const char *text = spt_check_string(L, 1, &len);
-    size_t deep = too_deep(text, len, check_depth(L, 2));
+    struct budget budget = {.depth = spt_check_count(L, 2, 1), .bytes = spt_check_count(L, 3, 1)};
+    size_t excess = find_excess(text, len, &budget);
     json_error_t error;
-    if (deep < len)
-        return refuse(L, text, len, deep, "nested too deeply");
+    if (budget.exceeded)
+        return refuse(L, text, len, excess, budget.exceeded);
     struct tree *tree = push_tree(L);
     size_t begin = begin_of(text, len);
     tree->root = json_loadb(text + begin, len - begin, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
     if (!tree->root && (!*error.text || json_error_code(&error) == json_error_out_of_memory))
-        return out_of_memory(L);
+        return spt_json_no_memory(L);
     if (!tree->root)
         return refuse(L, text, len, begin + stopped_at(&error, len - begin), error.text);
+    const char *nul = memchr(text, '\0', len); /* jansson overlooks one behind a number or a word */
+    if (nul)
+        return refuse(L, text, len, (size_t)(nul - text), "a NUL");
     push_value(L, tree->root);
     release(tree);
     return 1;
 }
 
-/* --- encoding --- */
-
-/* Where in the value the encoder is: a list from the innermost place out. */
-struct place {
-    const struct place *around; /* NULL: the whole */
-    const char *key;            /* NULL: an array's */
-    lua_Integer index;
-    const void *value; /* what is there, where it is a table */
-};
-
-struct encoder {
-    lua_State *L;
-    lua_Integer depth; /* that may still be entered */
-    int digits;        /* of a float, that all of them need */
-};
-
-static void push_place(lua_State *L, const struct place *at)
-{
-    if (!at->around) {
-        lua_pushliteral(L, "the value");
-        return;
-    }
-    luaL_checkstack(L, 8, NULL);
-    push_place(L, at->around);
-    if (at->key)
-        lua_pushfstring(L, ".%s", at->key);
-    else
-        lua_pushfstring(L, "[%I]", at->index);
-    lua_concat(L, 2);
-}
-
-static int cannot(struct encoder *e, const struct place *at, const char *what)
-{
-    push_place(e->L, at);
-    return spt_error_usage(e->L, "cannot encode %s: %s", lua_tostring(e->L, -1), what);
-}
-
-static json_t *checked(struct encoder *e, json_t *value)
-{
-    if (!value)
-        out_of_memory(e->L);
-    return value;
-}
-
-static json_t *encode_string(struct encoder *e, int index, const struct place *at, const char *bad)
-{
-    size_t len;
-    const char *s = lua_tolstring(e->L, index, &len);
-    json_t *value = json_stringn(s, len);
-    if (!value) {
-        json_decref(checked(e, json_stringn_nocheck(s, len)));
-        cannot(e, at, bad);
-    }
-    return value;
-}
-
-static json_t *encode_number(struct encoder *e, int index, const struct place *at)
-{
-    char text[40];
-    if (lua_isinteger(e->L, index))
-        return checked(e, json_integer(lua_tointeger(e->L, index)));
-    lua_Number n = lua_tonumber(e->L, index);
-    if (!isfinite(n))
-        cannot(e, at, "a number that JSON has no words for");
-    for (; e->digits < 17; e->digits++) {
-        snprintf(text, sizeof text, "%.*g", e->digits, n);
-        if (strtod(text, NULL) == n)
-            break;
-    }
-    return checked(e, json_real(n));
-}
-
-static bool is_marked(lua_State *L, int index)
-{
-    if (!lua_getmetatable(L, index))
-        return false;
-    luaL_getmetatable(L, ARRAY_META);
-    bool marked = lua_rawequal(L, -1, -2);
-    lua_pop(L, 2);
-    return marked;
-}
-
-static bool is_array(struct encoder *e, int index, const struct place *at)
-{
-    lua_State *L = e->L;
-    lua_Integer n = 0, strings = 0, len = (lua_Integer)lua_rawlen(L, index);
-    bool marked = is_marked(L, index);
-    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-        if (lua_type(L, -2) == LUA_TSTRING)
-            strings++;
-        else if (!lua_isinteger(L, -2) || lua_tointeger(L, -2) < 1 || lua_tointeger(L, -2) > len)
-            cannot(e, at, "a key that is neither a string nor an index without gaps");
-        else
-            n++;
-    }
-    if (strings > 0 && (n > 0 || marked))
-        cannot(e, at, "both strings and indices are keys");
-    if (n != len)
-        cannot(e, at, "an array with gaps (json.null stands for nothing)");
-    return n > 0 || marked;
-}
-
-static void check_cycle(struct encoder *e, const struct place *at)
-{
-    for (const struct place *outer = at->around; outer; outer = outer->around) {
-        if (outer->value == at->value)
-            cannot(e, at, "a table that holds itself");
-    }
-}
-
-static json_t *encode(struct encoder *e, int index, const struct place *at);
-static void fill(struct encoder *e, json_t *container, int index, const struct place *at);
-
-/* A child is in its container, and so in the tree, before its own children are made. */
-static void add(struct encoder *e, json_t *container, const struct place *at)
-{
-    lua_State *L = e->L;
-    json_t *child = encode(e, lua_gettop(L), at);
-    size_t len = 0;
-    const char *key = at->key ? lua_tolstring(L, -2, &len) : NULL;
-    int rc = key ? json_object_setn_new(container, key, len, child)
-                 : json_array_append_new(container, child);
-    if (rc < 0) { /* the child is gone */
-        if (key)
-            json_decref(encode_string(e, -2, at->around, "a key that is not UTF-8"));
-        out_of_memory(L);
-    }
-    fill(e, child, lua_gettop(L), at);
-}
-
-static void fill(struct encoder *e, json_t *container, int index, const struct place *at)
-{
-    lua_State *L = e->L;
-    if (!json_is_array(container) && !json_is_object(container))
-        return;
-    luaL_checkstack(L, 8, "nested too deeply");
-    if (e->depth-- == 0)
-        cannot(e, at, "nested too deeply");
-    if (json_is_array(container)) {
-        lua_Integer n = (lua_Integer)lua_rawlen(L, index);
-        for (lua_Integer i = 1; i <= n; i++) {
-            lua_rawgeti(L, index, i);
-            add(e, container,
-                &(struct place){.around = at, .index = i, .value = lua_topointer(L, -1)});
-            lua_pop(L, 1);
-        }
-    } else {
-        for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
-            add(e, container,
-                &(struct place){
-                    .around = at, .key = lua_tostring(L, -2), .value = lua_topointer(L, -1)});
-    }
-    e->depth++;
-}
-
-/* The value at `index`, a table as an empty container. */
-static json_t *encode(struct encoder *e, int index, const struct place *at)
-{
-    lua_State *L = e->L;
-    switch (lua_type(L, index)) {
-    case LUA_TNIL:
-        return json_null();
-    case LUA_TBOOLEAN:
-        return json_boolean(lua_toboolean(L, index));
-    case LUA_TNUMBER:
-        return encode_number(e, index, at);
-    case LUA_TSTRING:
-        return encode_string(e, index, at, "a string that is not UTF-8");
-    case LUA_TTABLE:
-        check_cycle(e, at);
-        return checked(e, is_array(e, index, at) ? json_array() : json_object());
-    case LUA_TLIGHTUSERDATA:
-        if (!lua_touserdata(L, index))
-            return json_null();
-        break;
-    default:
-        break;
-    }
-    lua_pushfstring(L, "a %s", luaL_typename(L, index));
-    cannot(e, at, lua_tostring(L, -1));
-    return NULL;
-}
-
-/* json_encode(value, depth, indent): its text, with the keys of objects sorted. Raises Usage. */
-/* Whether each character of a string stands for itself: then no tree is needed to write it. */
-static bool is_plain(const char *s, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)s[i];
-        if (c < ' ' || c >= 0x7f || c == '"' || c == '\\')
-            return false;
-    }
-    return true;
-}
-
-static int push_quoted(lua_State *L, const char *s, size_t len)
-{
-    luaL_Buffer text;
-    luaL_buffinitsize(L, &text, len + 2);
-    luaL_addchar(&text, '"');
-    luaL_addlstring(&text, s, len);
-    luaL_addchar(&text, '"');
-    luaL_pushresult(&text);
-    return 1;
-}
-
-static int l_encode(lua_State *L)
-{
-    size_t len;
-    const char *s = lua_type(L, 1) == LUA_TSTRING ? lua_tolstring(L, 1, &len) : NULL;
-    if (s && is_plain(s, len))
-        return push_quoted(L, s, len);
-    const struct place whole = {.value = lua_topointer(L, 1)};
-    struct encoder e = {.L = L, .depth = check_depth(L, 2), .digits = 15};
-    lua_Integer indent = spt_check_count(L, 3, 0);
-    struct tree *tree = push_tree(L);
-    tree->root = encode(&e, 1, &whole);
-    fill(&e, tree->root, 1, &whole);
-    size_t flags = JSON_ENCODE_ANY | JSON_SORT_KEYS | JSON_REAL_PRECISION((size_t)e.digits);
-    tree->text =
-        json_dumps(tree->root, flags | (indent ? JSON_INDENT((size_t)indent) : JSON_COMPACT));
-    if (!tree->text)
-        return out_of_memory(L);
-    lua_pushstring(L, tree->text); /* a NUL is written as an escape */
-    release(tree);
-    return 1;
-}
-
 static const luaL_Reg methods[] = {{"__gc", l_gc}, {NULL, NULL}};
-static const luaL_Reg functions[] = {
-    {"json_decode", l_decode}, {"json_encode", l_encode}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"json_decode", l_decode}, {NULL, NULL}};
 
 void spt_open_json(lua_State *L, struct spt_env *env)
 {
     int core = lua_gettop(L);
     spt_new_type(L, env, META, methods);
     spt_add_functions(L, env, functions);
-    luaL_newmetatable(L, ARRAY_META);
-    lua_pushliteral(L, ARRAY_META);
+    spt_open_json_encode(L, env);
+    luaL_newmetatable(L, SPT_JSON_ARRAY_META);
+    lua_pushliteral(L, SPT_JSON_ARRAY_META);
     lua_setfield(L, -2, "__name");
     lua_setfield(L, core, "json_array");
     lua_pushlightuserdata(L, NULL);
     lua_setfield(L, core, "json_null");
+    lua_pushinteger(L, SPT_JSON_DEPTH_MAX);
+    lua_setfield(L, core, "json_depth_max");
 }

@@ -3,10 +3,10 @@
 #include <iconv.h>
 #include <lauxlib.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/utf8.h"
 #include "core/check.h"
 #include "lua/lib.h"
 #include "op/env.h"
@@ -54,36 +54,12 @@ static int replace(struct converter *c)
 
 /* --- UTF-8 itself --- */
 
-/* Bytes of the character at `p`. Where there is none, those that are replaced as one: the longest beginning of a
- * character, or else a byte. */
-static size_t character_at(const unsigned char *p, size_t n, bool *good)
-{
-    unsigned char first = p[0];
-    unsigned char low = first == 0xe0   ? 0xa0
-                        : first == 0xf0 ? 0x90
-                                        : 0x80; /* no longer than need be */
-    unsigned char high = first == 0xed   ? 0x9f
-                         : first == 0xf4 ? 0x8f
-                                         : 0xbf; /* no surrogate; not beyond U+10FFFF */
-    size_t len = 0, i = 1;
-    if (first < 0x80)
-        len = 1;
-    else if (first >= 0xc2 && first <= 0xf4)
-        len = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    for (; i < len && i < n && p[i] >= low && p[i] <= high; i++) {
-        low = 0x80;
-        high = 0xbf;
-    }
-    *good = i == len;
-    return i;
-}
-
 static int repair(struct converter *c, const char *in, size_t len)
 {
     size_t from = 0; /* of what is good and not yet written */
     for (size_t i = 0, n; i < len; i += n) {
         bool good;
-        n = character_at((const unsigned char *)in + i, len - i, &good);
+        n = spt_utf8_next(in + i, len - i, &good);
         if (good)
             continue;
         if (spt_buf_append(&c->out, in + from, i - from) != SEPTET_OK || replace(c) != SEPTET_OK)
