@@ -370,11 +370,14 @@ static int open_core(lua_State *L)
         .now = world_now, .wake = world_wake, .unhandled = on_unhandled, .warn = warn, .ud = h};
     if (spt_sched_of(L))
         return luaL_error(L, "the state has a host already");
-    struct core *core = lua_newuserdatauv(L, sizeof *core, 1);
+    struct core *core = lua_newuserdatauv(L, sizeof *core, 2);
     memset(core, 0, sizeof *core);
     lua_rawgetp(L, LUA_REGISTRYINDEX,
                 &core_key); /* an earlier host's: functions of its time live on */
     lua_setiuservalue(L, -2, 1);
+    core->env.quirk_changes = lua_pushstring(L, h->config.quirks);
+    lua_setiuservalue(L, -2, 2);
+    core->env.lua_path = h->config.lua_path;
     lua_rawsetp(L, LUA_REGISTRYINDEX, &core_key);
     core->env.sched = &core->sched;
     core->env.loop = h->loop;
@@ -389,6 +392,7 @@ static int open_core(lua_State *L)
         core->sched.hook_count = HOOK_COUNT;
     }
     spt_lib_open(L, &core->env);
+    core->env.lua_path = NULL;
     return 0;
 }
 
@@ -454,8 +458,12 @@ static int host_open(septet_host *h)
         rc = protected(h, open_core);
     if (rc == SEPTET_OK)
         rc = spt_driver_new(&h->driver, h->loop, &sched_of(h)->timers);
-    if (rc == SEPTET_OK)
+    if (rc == SEPTET_OK) {
         h->core->env.driver = h->driver;
+        spt_driver_change_quirks(h->driver, h->core->env.quirk_changes);
+    }
+    h->config.lua_path = h->config.quirks =
+        NULL; /* the embedder's: what is used later was copied */
     return rc;
 }
 

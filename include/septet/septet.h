@@ -127,6 +127,14 @@ typedef struct septet_config {
     /* Not 0: tasks that are ready together run in an order drawn from this seed instead of first
      * come, first served; for tests, to find what depends on it. */
     uint64_t shuffle_seed;
+
+    /* For work on Septet itself. A folder that holds septet/: its Lua modules are read from there instead of those
+     * that are compiled in. NULL: they are not. Copied. */
+    const char *lua_path;
+
+    /* For tests of Septet itself. Which quirks of libcurl's versions it assumes beside those that it knows of or in
+     * spite of them, as "-poke,+timeout". NULL: as the version has it. Copied. */
+    const char *quirks;
 } septet_config;
 
 /* Fills in the defaults. */

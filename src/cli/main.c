@@ -433,6 +433,10 @@ static void run_in_state(struct cli *cli)
     config.clock = cli->options.virtual_time ? SEPTET_CLOCK_VIRTUAL : SEPTET_CLOCK_REAL;
     config.shuffle_seed = cli->options.shuffle;
     config.max_slice_ms = (uint32_t)(cli->options.max_slice * 1000);
+    if (!cli->options.ignore_env) {
+        config.lua_path = getenv("SEPTET_LUA_PATH");
+        config.quirks = getenv("SEPTET_QUIRKS");
+    }
     if (!wants_warnings(cli))
         config.slow_ms = 0;
     cli->host = septet_new(&config, &result);

@@ -15,7 +15,7 @@ static const char help_text[] =
     "  -l MOD     require MOD into the global MOD\n"
     "  -l G=MOD   require MOD into the global G\n"
     "  -W         turn warnings on\n"
-    "  -E         ignore the environment: LUA_INIT, LUA_PATH, LUA_CPATH\n"
+    "  -E         ignore the environment: LUA_INIT, LUA_PATH, LUA_CPATH, SEPTET_...\n"
     "  -v         print the versions, then go on; twice, with what depends on them\n"
     "  --trace    print a line to stderr for each event of tasks and requests\n"
     "  --virtual-time  let the clock jump to the next deadline when nothing else is to do\n"

@@ -380,11 +380,11 @@ uint64_t spt_driver_due(const struct spt_driver *driver)
 
 /* --- the driver --- */
 
-const char *spt_http2_refusal(void)
+const char *spt_http2_refusal(const char *quirk_changes)
 {
     if (!(curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2))
         return "this libcurl does not know HTTP/2";
-    return SPT_NO_HTTP2(spt_quirks()) ? "HTTP/2 loses data in this libcurl" : NULL;
+    return SPT_NO_HTTP2(spt_quirks(quirk_changes)) ? "HTTP/2 loses data in this libcurl" : NULL;
 }
 
 static CURLcode global_code;
@@ -417,6 +417,11 @@ int spt_driver_new(struct spt_driver **out, struct spt_loop *loop, struct spt_ti
     return SEPTET_OK;
 }
 
+void spt_driver_change_quirks(struct spt_driver *driver, const char *changes)
+{
+    driver->quirk_changes = changes;
+}
+
 /* What only a host that speaks HTTP needs, at its first session: initialising libcurl and its TLS
  * library takes milliseconds. */
 static int start_curl(struct spt_driver *driver)
@@ -427,7 +432,7 @@ static int start_curl(struct spt_driver *driver)
     uv_once(&once, init_curl);
     if (global_code != CURLE_OK)
         return SEPTET_ENOMEM;
-    driver->quirks = spt_quirks();
+    driver->quirks = spt_quirks(driver->quirk_changes);
     return spt_url_checker_init(&driver->urls);
 }
 

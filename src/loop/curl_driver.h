@@ -34,6 +34,9 @@ int spt_driver_new(struct spt_driver **out, struct spt_loop *loop, struct spt_ti
  * pollers of its sockets close in later turns of the loop. */
 void spt_driver_free(struct spt_driver *driver);
 
+/* Borrows changes to the quirks of libcurl, as quirks.h takes them. To be called before the first session. */
+void spt_driver_change_quirks(struct spt_driver *driver, const char *changes);
+
 /* One lap: starts admitted requests, runs what libcurl has due, applies changed poll masks,
  * delivers every finished request through its on_done. Returns true if any was delivered or more is
  * due now. */
@@ -107,8 +110,8 @@ int spt_headers_new(struct spt_headers **out, const struct spt_header *pairs, si
                     const char **why, size_t *at);
 void spt_headers_free(struct spt_headers *headers);
 
-/* Why this libcurl is not to speak HTTP/2: static; NULL: it may. */
-const char *spt_http2_refusal(void);
+/* Why this libcurl, with changes to its quirks, is not to speak HTTP/2: static; NULL: it may. */
+const char *spt_http2_refusal(const char *quirk_changes);
 
 /* --- requests --- */
 

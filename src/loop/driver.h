@@ -42,8 +42,9 @@ struct spt_driver {
     uint64_t now_ns;   /* when libcurl was last entered for a socket */
     uint64_t looks;    /* polls of the loop of which all was run that they brought */
     struct spt_url_checker urls;
-    bool in_curl;    /* inside a call into libcurl: its callbacks may not call it */
-    unsigned quirks; /* of quirks.h */
+    bool in_curl;              /* inside a call into libcurl: its callbacks may not call it */
+    unsigned quirks;           /* of quirks.h, with the changes */
+    const char *quirk_changes; /* borrows; NULL: none */
 };
 
 struct spt_session {

@@ -2,7 +2,6 @@
 #include "loop/quirks.h"
 
 #include <curl/curl.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -42,9 +41,9 @@ unsigned spt_quirks_of(unsigned version, const char *changes)
     return changes ? change(quirks, changes) : quirks;
 }
 
-unsigned spt_quirks(void)
+unsigned spt_quirks(const char *changes)
 {
-    return spt_quirks_of(curl_version_info(CURLVERSION_NOW)->version_num, getenv("SEPTET_QUIRKS"));
+    return spt_quirks_of(curl_version_info(CURLVERSION_NOW)->version_num, changes);
 }
 
 const char *spt_quirk_word(enum spt_quirk quirk)

@@ -38,8 +38,8 @@ enum spt_quirk {
  * "+poke,-http2"; NULL: none. */
 unsigned spt_quirks_of(unsigned version, const char *changes);
 
-/* Those of the libcurl that runs, with the changes in the environment's SEPTET_QUIRKS, which is for tests. */
-unsigned spt_quirks(void);
+/* Those of the libcurl that runs, with such changes. */
+unsigned spt_quirks(const char *changes);
 
 /* The word of one of them. */
 const char *spt_quirk_word(enum spt_quirk quirk);

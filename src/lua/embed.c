@@ -1,13 +1,14 @@
-/* `require` for the modules compiled into the library. SEPTET_LUA_PATH, a folder that holds septet/,
- * overrides them while developing. */
+/* `require` for the modules compiled into the library, and what they run in: an environment of their own, so that a
+ * script that overwrites a global, or a function of a standard library, breaks its own code only. */
 #include "lua/embed.h"
 
 #include <lauxlib.h>
+#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lua/lib.h"
+#include "op/env.h"
 
 static const struct spt_module *find(const char *name)
 {
@@ -17,12 +18,9 @@ static const struct spt_module *find(const char *name)
     return NULL;
 }
 
-/* The file that overrides module `name`; pushes its path. */
-static const char * override(lua_State *L, const char *name)
+/* Pushes the path of the file below the folder `root` that is read instead of module `name`. */
+static const char *push_path(lua_State *L, const char *root, const char *name)
 {
-    const char *root = getenv("SEPTET_LUA_PATH");
-    if (!root || !*root)
-        return NULL;
     const char *file = strcmp(name, "septet") == 0 ? "septet.init" : name;
     return lua_pushfstring(L, "%s/%s.lua", root, luaL_gsub(L, file, ".", "/"));
 }
@@ -46,32 +44,139 @@ static int load_file(lua_State *L, const char *path, const char *chunk)
     return luaL_loadbufferx(L, lua_tostring(L, -1), lua_rawlen(L, -1), chunk, "t");
 }
 
+/* --- the environment --- */
+
+static const char *const names[] = {
+    "assert",   "collectgarbage", "dofile",   "error",        "getmetatable", "ipairs",   "load",
+    "loadfile", "next",           "pairs",    "pcall",        "print",        "rawequal", "rawget",
+    "rawlen",   "rawset",         "select",   "setmetatable", "tonumber",     "tostring", "type",
+    "warn",     "xpcall",         "_VERSION", "coroutine",    "debug",        "io",       "math",
+    "os",       "string",         "table",    "utf8",
+};
+
+/* Replaces the table on top of the stack by a copy of it. */
+static void copy_table(lua_State *L)
+{
+    lua_newtable(L);
+    lua_pushnil(L);
+    while (lua_next(L, -3)) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, -4);
+    }
+    lua_remove(L, -2);
+}
+
+/* Replaces the script's `package` on top of the stack by ours: `loaded` and `preload` are the state's; for the rest the
+ * script's table is asked, as by the standard `require`. */
+static void make_package(lua_State *L)
+{
+    lua_createtable(L, 0, 2);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_setfield(L, -2, "loaded");
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    lua_setfield(L, -2, "preload");
+    lua_createtable(L, 0, 1);
+    lua_rotate(L, -3, -1); // stack: ours, its metatable, the script's
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
+}
+
+/* Fills the environment on top of the stack with copies of what the standard libraries have in the globals, as far as
+ * it lacks them: an embedder may open libraries after the host. */
+static void fill_environment(lua_State *L)
+{
+    int environment = lua_gettop(L), globals = environment + 1;
+    lua_pushglobaltable(L);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        bool has = lua_getfield(L, environment, names[i]) != LUA_TNIL;
+        lua_pop(L, 1);
+        if (has)
+            continue;
+        lua_pushstring(L, names[i]);
+        if (lua_rawget(L, globals) == LUA_TTABLE)
+            (strcmp(names[i], "package") == 0 ? make_package : copy_table)(L);
+        lua_setfield(L, environment, names[i]);
+    }
+    lua_settop(L, environment);
+}
+
+/* --- the loaders --- */
+
+/* The upvalues of l_load and l_require. */
+enum { ENVIRONMENT = 1, ROOT /* the config's lua_path, or nil */, UPVALUES = ROOT };
+
 /* A loader of package.preload: its first argument is the module's name. */
 static int l_load(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1);
     const struct spt_module *m = find(name);
-    const char *path = override(L, name);
+    const char *root = lua_tostring(L, lua_upvalueindex(ROOT));
     char chunk[80];
+    if (!m)
+        return luaL_error(L, "there is no embedded module '%s'", name);
     snprintf(chunk, sizeof chunk, "=[%s]", name);
-    int status =
-        path ? load_file(L, path, chunk) : luaL_loadbufferx(L, m->source, m->size, chunk, "t");
+    int status = root ? load_file(L, push_path(L, root, name), chunk)
+                      : luaL_loadbufferx(L, m->source, m->size, chunk, "t");
     if (status != LUA_OK)
         return lua_error(L);
+    lua_pushvalue(L, lua_upvalueindex(ENVIRONMENT));
+    fill_environment(L);
+    lua_setupvalue(L, -2, 1);
     lua_pushstring(L, name);
     lua_call(L, 1, 1);
     return 1;
 }
 
-void spt_open_modules(lua_State *L)
+/* The `require` of the modules themselves: as the standard one, but it needs no searcher. What a script put into
+ * package.loaded or package.preload counts. */
+static int l_require(lua_State *L)
 {
+    const char *name = luaL_checkstring(L, 1);
+    lua_settop(L, 1);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    if (lua_getfield(L, 2, name) != LUA_TNIL)
+        return 1;
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE); // stack: preload, loaded
+    if (lua_getfield(L, -1, name) == LUA_TNIL) {
+        lua_pushvalue(L, lua_upvalueindex(ENVIRONMENT));
+        lua_pushvalue(L, lua_upvalueindex(ROOT));
+        lua_pushcclosure(L, l_load, UPVALUES);
+    }
+    lua_pushvalue(L, 1);
+    lua_call(L, 1, 1);
+    if (lua_isnil(L, -1))
+        lua_pushboolean(L, 1);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, 2, name);
+    return 1;
+}
+
+/* Pushes `function` with the upvalues on top of the stack, which stay. */
+static void push_closure(lua_State *L, lua_CFunction function)
+{
+    lua_pushvalue(L, -UPVALUES);
+    lua_pushvalue(L, -UPVALUES);
+    lua_pushcclosure(L, function, UPVALUES);
+}
+
+void spt_open_modules(lua_State *L, struct spt_env *env)
+{
+    const char *root = env->lua_path;
+    int top = lua_gettop(L);
+    lua_createtable(L, 0, 40);
+    fill_environment(L);
+    lua_pushstring(L, root && *root ? root : NULL); // stack: environment, root
+    push_closure(L, l_require);
+    lua_setfield(L, -3, "require");
+    push_closure(L, l_load);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE); // stack: ..., loader, preload, loaded
     for (const struct spt_module *m = spt_modules; m->name; m++) {
-        lua_pushcfunction(L, l_load);
+        lua_pushvalue(L, -3);
         lua_setfield(L, -3, m->name);
         lua_pushnil(L); /* an earlier host of this state may have left its own */
         lua_setfield(L, -2, m->name);
     }
-    lua_pop(L, 2);
+    lua_settop(L, top);
 }

@@ -33,8 +33,9 @@ void spt_open_text(lua_State *L, struct spt_env *env);
 /* coroutine.c: replaces the functions of the global `coroutine` that must know of waits. */
 void spt_open_coroutine(lua_State *L, struct spt_env *env);
 
-/* embed.c: makes the embedded modules known to `require`. */
-void spt_open_modules(lua_State *L);
+/* embed.c: makes the embedded modules known to `require`; to be called last, as they run with copies of what the
+ * standard libraries hold by then. */
+void spt_open_modules(lua_State *L, struct spt_env *env);
 
 /* The coroutine that runs right now in `s`, as far as our wrappers know; NULL between tasks. */
 lua_State *spt_innermost(const struct spt_sched *s);

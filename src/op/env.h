@@ -20,6 +20,8 @@ struct spt_env {
     struct spt_loop *loop;     /* NULL once the host has ended */
     bool is_virtual;           /* the clock */
     bool manual;               /* a virtual clock does not jump by itself */
+    const char *lua_path;      /* for spt_open_modules alone: the config's */
+    const char *quirk_changes; /* the config's, kept with the env; NULL: none */
     struct spt_link sessions;  /* private to http*.c, as the next three */
     struct spt_link calls;
     unsigned ncalls;

@@ -238,14 +238,14 @@ static int l_encodings(lua_State *L)
 /* http2_refusal(): why this libcurl is not to speak HTTP/2, or nil. */
 static int l_http2_refusal(lua_State *L)
 {
-    lua_pushstring(L, spt_http2_refusal());
+    lua_pushstring(L, spt_http2_refusal(spt_env(L)->quirk_changes));
     return 1;
 }
 
 /* http_quirks(): a list of the words for what is done about this libcurl. */
 static int l_quirks(lua_State *L)
 {
-    unsigned quirks = spt_quirks();
+    unsigned quirks = spt_quirks(spt_env(L)->quirk_changes);
     lua_Integer n = 0;
     lua_newtable(L);
     for (unsigned i = 0; i < SPT_QUIRKS; i++) {

@@ -1,0 +1,46 @@
+"""What of the environment chooses what runs: some variables, and none with -E."""
+
+import os
+import unittest
+
+import harness
+
+ASK = "print((require 'septet.json'))"
+QUIRKS = "print((require 'septet'.versions(true):match 'with a cure: (.*)'))"
+
+
+class Environment(harness.Case):
+    def setUp(self):
+        super().setUp()
+        os.mkdir(os.path.join(self.dir, "septet"))
+        self.write("septet/json.lua", "return 'another'")
+        self.env = {"SEPTET_LUA_PATH": self.dir, "SEPTET_QUIRKS": "+poke,+timeout"}
+
+    def test_modules_from_a_folder(self):
+        """H-21: SEPTET_LUA_PATH replaces the modules of Septet"""
+        self.check(self.septet("-e", ASK, env=self.env), out="another\n")
+
+    def test_quirks(self):
+        """H-21: SEPTET_QUIRKS changes what is assumed of libcurl"""
+        out = self.septet("-e", QUIRKS, env={"SEPTET_QUIRKS": "+poke,+timeout"}).out
+        self.assertIn("poke", out)
+        self.assertIn("timeout", out)
+        self.assertNotIn("timeout", self.septet("-e", QUIRKS, env={"SEPTET_QUIRKS": "-timeout"}).out)
+
+    def test_an_empty_variable_is_none(self):
+        """H-21: a variable that is empty counts as one that is not set"""
+        self.check(self.septet("-e", "print(type(require 'septet.json'))", env={"SEPTET_LUA_PATH": ""}), out="table\n")
+
+    def test_E_ignores_each(self):
+        """H-21: with -E, wherever it stands, no variable chooses what runs"""
+        env = {**self.env, "LUA_INIT": "print 'init'", "LUA_PATH": self.dir + "/?.lua", "LUA_CPATH": "x",
+               "LUA_INIT_5_4": "print 'init'", "LUA_PATH_5_4": self.dir + "/?.lua", "LUA_CPATH_5_4": "x"}
+        ask = "print(type(require 'septet.json'), package.path, package.cpath)" + QUIRKS
+        bare = self.septet("-e", ask).out
+        for args in (["-E", "-e", ask], ["-e", ask, "-E"]):
+            self.check(self.septet(*args, env=env), out=bare)
+        self.check(self.septet("-E", env=env, stdin=ask), out=bare)
+
+
+if __name__ == "__main__":
+    unittest.main()
