@@ -11,40 +11,39 @@ local MAX_LINE = 1024 * 1024 -- bytes
 ---@class septet.StreamedResponse: septet.Response
 local Stream = {}
 
--- What the upload's own iterator raised is the error.
-local function read_core(self, n)
+-- Runs a method of the core's stream that waits. What the upload's own iterator raised is the error.
+local function wait_for(self, method, n)
   local upload = self.upload
-  if not upload then return self.stream:read(n) end
-  local ok, result = pcall(self.stream.read, self.stream, n)
-  if ok then return result end
+  if not upload then return method(self.stream, n) end
+  local ok, result, more = pcall(method, self.stream, n)
+  if ok then return result, more end
   error(upload.failure and upload.failure[1] or result, 0)
 end
 
--- What was read and not handed out comes first.
-local function next_piece(self, n)
-  local rest = self.rest
-  if not rest then return read_core(self, n) end
-  self.rest = n and #rest > n and rest:sub(n + 1) or nil
-  return n and rest:sub(1, n) or rest
+-- The rest of the body, which stays until it is taken: the reader may still refuse it.
+local function peek(self)
+  return wait_for(self, self.stream.peek)
 end
 
-local function read_rest(self)
-  local pieces = {}
-  for piece in Stream.chunks(self) do pieces[#pieces + 1] = piece end
-  return table.concat(pieces)
+local function check_count(n, least, what)
+  if math.type(n) == "integer" and n >= least then return end
+  args.usage("bad argument #1 to '%s' (a whole number of bytes expected, got %s)", what, tostring(n))
 end
 
 --- Waits for bytes of the body and returns up to `n` of them, nil at its end; without `n`, waits for the end and
---- returns all the rest. Raises HttpError where the body does not reach its end.
+--- returns all the rest. Raises HttpError where the body does not reach its end; what it raises it hands out nothing
+--- of, and the next read begins where it did.
 ---@async
 ---@param n integer|nil bytes
 ---@return string|nil
 function Stream:read(n)
-  if n == nil then return read_rest(self) end
-  if math.type(n) ~= "integer" or n < 1 then
-    args.usage("bad argument #1 to 'read' (a whole number of bytes expected, got %s)", tostring(n))
+  if n == nil then
+    local rest = peek(self)
+    self.stream:take()
+    return rest
   end
-  return next_piece(self, n)
+  check_count(n, 1, "read")
+  return wait_for(self, self.stream.read, n)
 end
 
 --- Iterates over the body as it comes, in pieces of any length; the iterator waits. With `n`, in pieces of at most so
@@ -53,7 +52,8 @@ end
 ---@param n integer|nil bytes
 ---@return fun(): string|nil
 function Stream:chunks(n)
-  return function() return next_piece(self, n) end
+  if n ~= nil then check_count(n, 1, "chunks") end
+  return function() return wait_for(self, self.stream.read, n) end
 end
 
 local function too_long(self, max)
@@ -64,36 +64,41 @@ local function too_long(self, max)
 end
 
 --- Iterates over the lines of the body, without their ends (LF or CRLF); the iterator waits. Raises HttpError for a
---- line that is longer than `max` bytes.
+--- line that is longer than `max` bytes, which stays for `read` to take.
 ---@async
 ---@param max integer|nil bytes; 1 MiB
 ---@return fun(): string|nil
 function Stream:lines(max)
   max = max or MAX_LINE
-  local text, at = "", 1 -- what is there, and where the next line begins in it
-  local function more()
-    local pieces, size = { text:sub(at) }, #text - at + 1
-    text, at = "", 1
-    for piece in Stream.chunks(self) do
-      pieces[#pieces + 1], size = piece, size + #piece
-      if size > max or piece:find("\n", 1, true) then break end
-    end
-    text = table.concat(pieces)
-    return text ~= ""
-  end
+  check_count(max, 0, "lines")
   return function()
-    local finish = text:find("\n", at, true)
-    if not finish then
-      if not more() then return nil end
-      finish = text:find("\n", 1, true) or #text + 1
-    end
-    if finish - at > max then error(too_long(self, max), 0) end
-    local last = finish > at and text:byte(finish - 1) == 13 and finish - 2 or finish - 1
-    local line = text:sub(at, last)
-    at = finish + 1
+    local line, is_long = wait_for(self, self.stream.read_line, max)
+    if is_long then error(too_long(self, max), 0) end
     return line
   end
 end
+
+-- What a method of a response makes of the whole body; it is taken only where that succeeds.
+local function made_of_body(name)
+  return function(self, ...)
+    local method = response_meta.__index(self, name)
+    if rawget(self, "body") then return method(self, ...) end
+    rawset(self, "body", peek(self))
+    local results = table.pack(pcall(method, self, ...))
+    if not results[1] then
+      rawset(self, "body", nil)
+      error(results[2], 0)
+    end
+    self.stream:take()
+    return table.unpack(results, 2, results.n)
+  end
+end
+
+--- As `text` of a Response. Where it raises, the body is still there to be read.
+Stream.text = made_of_body "text"
+
+--- As `json` of a Response. Where it raises, the body is still there to be read.
+Stream.json = made_of_body "json"
 
 --- Ends the request where it is not over, and drops what was not read. Also what `<close>` does.
 function Stream:close()
@@ -102,7 +107,12 @@ function Stream:close()
 end
 
 local lazy = {
-  body = function(self) return read_rest(self) end,
+  body = function(self)
+    local rest = peek(self)
+    rawset(self, "body", rest)
+    self.stream:take()
+    return rest
+  end,
   times = function(self) return (self.stream:head() or self.head):times() end,
 }
 
@@ -113,8 +123,6 @@ return {
   __index = function(self, key)
     if Stream[key] then return Stream[key] end
     if not lazy[key] then return response_meta.__index(self, key) end
-    local value = lazy[key](self)
-    if key == "body" then rawset(self, key, value) end
-    return value
+    return lazy[key](self)
   end,
 }

@@ -16,6 +16,12 @@
 
 enum { HIGH_WATER = 256 * 1024 }; /* bytes held for a reader until the sender is paused */
 
+enum reading {
+    BYTES, /* at most `n` of them, once there are any */
+    LINE,  /* of at most `n` bytes */
+    REST,  /* all, at the end of the body */
+};
+
 struct stream {
     struct spt_resource resource; /* in the scope that opened it, until its request is over */
     struct spt_link link;         /* in env->streams, while it has a call */
@@ -24,14 +30,17 @@ struct stream {
     struct stream_op *waiter;
     const struct spt_session_box *box; /* kept by the user values, as is the next */
     const char *method;
-    bool over;   /* the request; what it held may still be read */
-    bool opened; /* its head was given out */
+    size_t scanned; /* bytes of what is held in which there is no LF */
+    bool over;      /* the request; what it held may still be read */
+    bool opened;    /* its head was given out */
+    bool read;      /* a task reads: from the start of its wait until it has what it waited for */
 };
 
 struct stream_op {
     septet_op op;
     struct stream *stream; /* kept by the handle at index STREAM, or 1 */
-    size_t n;              /* bytes at most; 0: what there is */
+    enum reading reading;
+    size_t n; /* bytes at most */
 };
 
 enum { STREAM = SPT_ASK_ARGS + 1 }; /* of l_stream's stack */
@@ -75,15 +84,84 @@ static void on_scope_end(struct spt_resource *resource)
     close_stream(SPT_OF(resource, struct stream, resource));
 }
 
+/* --- what is held --- */
+
+static const char *held_bytes(const struct spt_request *r)
+{
+    return r->transfer->body_in.data + r->transfer->taken;
+}
+
+/* Returns where the line at the beginning of what is held ends: the index of its LF, or the number of bytes held. No
+ * byte is looked at twice. */
+static size_t line_end(struct stream *stream)
+{
+    const struct spt_request *r = &stream->call->request;
+    size_t held = spt_request_held(r), at = stream->scanned;
+    const char *lf = held > at ? memchr(held_bytes(r) + at, '\n', held - at) : NULL;
+    stream->scanned = lf ? (size_t)(lf - held_bytes(r)) : held;
+    return stream->scanned;
+}
+
+/* Returns the length of a line that ends at `end`: a CR before the LF is part of the line's end. */
+static size_t line_len(const struct spt_request *r, size_t end)
+{
+    bool crlf = end > 0 && end < spt_request_held(r) && held_bytes(r)[end - 1] == '\r';
+    return crlf ? end - 1 : end;
+}
+
+/* Returns true if a read can be served. A line that has not ended is too long only if one more byte, which may be a
+ * CR, does not fit. */
+static bool is_enough(struct stream *stream, enum reading reading, size_t n)
+{
+    if (!stream->call || stream->over)
+        return true;
+    size_t held = spt_request_held(&stream->call->request);
+    switch (reading) {
+    case BYTES:
+        return held > 0;
+    case LINE:
+        return line_end(stream) < held || held > n + 1;
+    case REST:
+        return false;
+    }
+    return true;
+}
+
+/* Lets the request hold more while a read needs more than it may hold. What it holds grows with what has come and
+ * not with what was asked for. */
+static void make_room(struct stream *stream)
+{
+    struct spt_request *r = &stream->call->request;
+    r->high_water = HIGH_WATER + 4 * spt_request_held(r);
+    spt_request_go_on(r);
+}
+
+/* The next read begins behind `len` bytes. */
+static void take(struct stream *stream, size_t len)
+{
+    struct spt_request *r = &stream->call->request;
+    struct spt_transfer *t = r->transfer;
+    t->taken += len;
+    stream->scanned = stream->scanned > len ? stream->scanned - len : 0;
+    if (t->taken == t->body_in.len)
+        t->taken = t->body_in.len = 0;
+    spt_request_go_on(r);
+}
+
 /* --- what the driver tells --- */
 
 static void on_news(struct spt_request *request)
 {
     struct stream *stream = SPT_OF(request, struct spt_call, request)->owner;
+    const struct stream_op *waiter = stream->waiter;
     if (request->upload)
         spt_upload_room(request);
-    if (stream->opened ? spt_request_held(request) > 0 : request->transfer->headed)
+    if (!waiter)
+        return;
+    if (stream->opened ? is_enough(stream, waiter->reading, waiter->n) : request->transfer->headed)
         end_wait(stream, SEPTET_OK);
+    else if (stream->opened)
+        make_room(stream);
 }
 
 static void on_done(struct spt_request *request)
@@ -220,54 +298,106 @@ static int l_stream(lua_State *L)
 
 /* --- reading --- */
 
-static bool is_enough(const struct stream *stream)
-{
-    return !stream->call || stream->over || spt_request_held(&stream->call->request) > 0;
-}
-
 static int read_start(septet_op *op)
 {
-    struct stream *stream = ((struct stream_op *)op)->stream;
-    if (is_enough(stream))
+    struct stream_op *read = (struct stream_op *)op;
+    struct stream *stream = read->stream;
+    stream->read = true;
+    if (is_enough(stream, read->reading, read->n)) {
         septet_op_done(op, SEPTET_OK);
-    else
-        stream->waiter = (struct stream_op *)op;
+        return SEPTET_OK;
+    }
+    stream->waiter = read;
+    if (read->reading != BYTES)
+        make_room(stream);
     return SEPTET_OK;
+}
+
+static void end_read(struct stream *stream)
+{
+    stream->read = false;
+    if (stream->call)
+        stream->call->request.high_water = HIGH_WATER;
 }
 
 static void read_cancel(septet_op *op)
 {
-    ((struct stream_op *)op)->stream->waiter = NULL;
+    struct stream *stream = ((struct stream_op *)op)->stream;
+    stream->waiter = NULL;
+    end_read(stream);
 }
 
-static int push_bytes(lua_State *L, struct spt_request *r, size_t n)
+static int raise_closed(lua_State *L, const struct stream *stream)
 {
-    struct spt_transfer *t = r->transfer;
-    size_t held = spt_request_held(r), len = n > 0 && n < held ? n : held;
-    lua_pushlstring(L, t->body_in.data + t->taken, len);
-    t->taken += len;
-    if (t->taken == t->body_in.len)
-        t->taken = t->body_in.len = 0;
-    spt_request_go_on(r);
+    spt_error_push(L, "HttpError", "%s: the response was closed", stream->method);
+    lua_pushliteral(L, "closed");
+    lua_setfield(L, -2, "code");
+    return lua_error(L);
+}
+
+/* Pushes what is held of a body that has ended, or raises why it broke off. */
+static int push_end(lua_State *L, const struct stream *stream)
+{
+    const struct spt_request *r = &stream->call->request;
+    size_t held = spt_request_held(r);
+    if (r->failure.code)
+        return spt_call_raise(L, stream->call, SEPTET_EHTTP);
+    lua_pushlstring(L, held > 0 ? held_bytes(r) : "", held);
+    return 1;
+}
+
+static int push_bytes(lua_State *L, struct stream *stream, size_t n)
+{
+    const struct spt_request *r = &stream->call->request;
+    size_t held = spt_request_held(r), len = n < held ? n : held;
+    if (held == 0 && r->failure.code)
+        return spt_call_raise(L, stream->call, SEPTET_EHTTP);
+    if (held == 0) {
+        lua_pushnil(L);
+        return 1;
+    }
+    lua_pushlstring(L, held_bytes(r), len);
+    take(stream, len);
+    return 1;
+}
+
+/* Pushes a line; nil at the end; nil and true where the line is too long, which stays. */
+static int push_line(lua_State *L, struct stream *stream, size_t max)
+{
+    const struct spt_request *r = &stream->call->request;
+    size_t end = line_end(stream), held = spt_request_held(r), len = line_len(r, end);
+    if (len > max) {
+        lua_pushnil(L);
+        lua_pushboolean(L, 1);
+        return 2;
+    }
+    if (end == held && r->failure.code)
+        return spt_call_raise(L, stream->call, SEPTET_EHTTP);
+    if (held == 0) {
+        lua_pushnil(L);
+        return 1;
+    }
+    lua_pushlstring(L, held_bytes(r), len);
+    take(stream, end < held ? end + 1 : end);
     return 1;
 }
 
 static int read_push(septet_op *op, lua_State *L)
 {
-    struct stream *stream = ((struct stream_op *)op)->stream;
-    struct spt_call *call = stream->call;
-    if (!call) {
-        spt_error_push(L, "HttpError", "%s: the response was closed", stream->method);
-        lua_pushliteral(L, "closed");
-        lua_setfield(L, -2, "code");
-        return lua_error(L);
+    const struct stream_op *read = (const struct stream_op *)op;
+    struct stream *stream = read->stream;
+    end_read(stream);
+    if (!stream->call)
+        return raise_closed(L, stream);
+    switch (read->reading) {
+    case BYTES:
+        return push_bytes(L, stream, read->n);
+    case LINE:
+        return push_line(L, stream, read->n);
+    case REST:
+        return push_end(L, stream);
     }
-    if (spt_request_held(&call->request) > 0)
-        return push_bytes(L, &call->request, ((struct stream_op *)op)->n);
-    if (call->request.failure.code)
-        return spt_call_raise(L, call, SEPTET_EHTTP);
-    lua_pushnil(L);
-    return 1;
+    return 0;
 }
 
 static const septet_op_type read_type = {
@@ -280,19 +410,47 @@ static const septet_op_type read_type = {
     .describe = describe,
 };
 
-/* stream:read(n): waits for bytes, and returns up to n of them, or all there are; nil at the end of the body. Raises
- * HttpError where the body does not reach its end. */
-static int l_read(lua_State *L)
+static int await_read(lua_State *L, enum reading reading, size_t n)
 {
     struct stream *stream = spt_check_self(L, "stream");
-    size_t n = lua_isnoneornil(L, 2) ? 0 : (size_t)spt_check_count(L, 2, 1);
-    if (stream->waiter)
+    if (stream->read)
         return spt_error_usage(L, "another task reads the response");
     struct stream_op *op = (struct stream_op *)spt_op_new(L, stream->env->sched, &read_type);
     op->stream = stream;
+    op->reading = reading;
     op->n = n;
     op->op.ref = stream->call ? stream->call->ref : 0;
     return septet_op_await(L, &op->op);
+}
+
+/* stream:read(n): waits for bytes, and returns up to n of them; nil at the end of the body. This and the next two
+ * raise HttpError where the body does not reach its end, and take only what they return. */
+static int l_read(lua_State *L)
+{
+    size_t n = lua_isnoneornil(L, 2) ? SIZE_MAX : (size_t)spt_check_count(L, 2, 1);
+    return await_read(L, BYTES, n);
+}
+
+/* stream:read_line(max): waits for a line, and returns it without its end; nil at the end of the body; nil and true
+ * where it is longer than max bytes. */
+static int l_read_line(lua_State *L)
+{
+    return await_read(L, LINE, (size_t)spt_check_count(L, 2, 0));
+}
+
+/* stream:peek(): waits for the end of the body, and returns what was not read, which stays until it is taken. */
+static int l_peek(lua_State *L)
+{
+    return await_read(L, REST, 0);
+}
+
+/* stream:take(): all that came is read. */
+static int l_take(lua_State *L)
+{
+    struct stream *stream = spt_check_self(L, "stream");
+    if (stream->call && stream->call->request.transfer)
+        take(stream, spt_request_held(&stream->call->request));
+    return 0;
 }
 
 /* stream:close(): ends the request where it is not over. */
@@ -341,8 +499,9 @@ void spt_http_stream_release(struct spt_env *env)
         close_stream(SPT_OF(l, struct stream, link));
 }
 
-static const luaL_Reg methods[] = {{"read", l_read},   {"close", l_close}, {"head", l_head},
-                                   {"trace", l_trace}, {"__gc", l_gc},     {NULL, NULL}};
+static const luaL_Reg methods[] = {{"read", l_read}, {"read_line", l_read_line}, {"peek", l_peek},
+                                   {"take", l_take}, {"head", l_head},           {"trace", l_trace},
+                                   {"__gc", l_gc},   {"close", l_close},         {NULL, NULL}};
 static const luaL_Reg functions[] = {{"http_stream", l_stream}, {NULL, NULL}};
 
 void spt_open_http_stream(lua_State *L, struct spt_env *env)
