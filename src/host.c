@@ -42,6 +42,7 @@ struct septet_host {
     bool running;                    /* inside septet_run */
     bool turning;                    /* inside a turn of the loop that septet_run or _step made */
     bool deadlocked;                 /* seen by the drain of septet_run */
+    bool more;                       /* the last drain stopped at its budget, with work left */
     volatile sig_atomic_t interrupt; /* septet_interrupt was called */
     bool interrupted;                /* ... and acted upon */
     bool ending;                     /* main tasks were cancelled by the host: that is no failure */
@@ -261,9 +262,16 @@ static void act_on_interrupt(septet_host *h)
     cancel_children(&sched_of(h)->mains, "shutdown", "interrupted");
 }
 
-static bool spent(const struct spt_sched *s, unsigned ran, uint64_t t0)
+/* Returns the instant that budgets of real time are measured from: a script moves a virtual clock as it likes. The
+ * real one was read by the last lap. */
+static uint64_t real_now(const septet_host *h)
 {
-    return ran >= TURN_RESUMES || s->now_ns - t0 >= TURN_NS;
+    return h->core->env.is_virtual ? uv_hrtime() : sched_of(h)->now_ns;
+}
+
+static bool spent(const septet_host *h, unsigned ran, uint64_t t0_ns)
+{
+    return ran >= TURN_RESUMES || real_now(h) - t0_ns >= TURN_NS;
 }
 
 static uint64_t next_instant(septet_host *h)
@@ -271,26 +279,36 @@ static uint64_t next_instant(septet_host *h)
     struct spt_sched *s = sched_of(h);
     bool over =
         h->running && s->live == 0; /* what ended it may be the drain before the turn's poll */
-    if (spt_sched_busy(s) || over || h->deadlocked || h->interrupt)
+    if (h->more || over || h->deadlocked || h->interrupt)
         return SPT_LOOP_NOW;
     uint64_t due = spt_timers_next(&s->timers), curl = spt_driver_due(h->driver);
     return curl < due ? curl : due;
 }
 
-/* Nothing runs and nothing but a timer could change that: a virtual clock need not wait for it. */
-static bool jump(septet_host *h)
+/* Moves a virtual clock to the next deadline where nothing else could run a task. Returns whether a timer is due. */
+static bool reach_deadline(septet_host *h)
 {
     struct spt_sched *s = sched_of(h);
     const struct spt_env *env = &h->core->env;
-    uint64_t due = spt_timers_next(&s->timers);
-    if (!env->is_virtual || env->manual || due == SPT_NEVER || !spt_sched_idle(s))
+    uint64_t due_ns = spt_timers_next(&s->timers);
+    if (!env->is_virtual || due_ns == SPT_NEVER)
         return false;
-    spt_loop_jump(h->loop, due);
-    return true;
+    if (!env->manual && spt_sched_idle(s))
+        spt_loop_jump(h->loop, due_ns);
+    return due_ns <= spt_sched_clock(s);
 }
 
-/* Nothing could ever run a task. On a virtual clock nor can a timer, unless the clock jumps to it. */
-static bool is_deadlocked(septet_host *h)
+/* Returns whether a lap would find something to do at once: the one list of what can still run. */
+static bool has_more(septet_host *h)
+{
+    struct spt_sched *s = sched_of(h);
+    return spt_driver_drain(h->driver) || spt_sched_busy(s) || spt_sched_settle(s) ||
+           reach_deadline(h);
+}
+
+/* Returns whether nothing could ever run a task, once a lap would find nothing to do. A manual clock does not reach its
+ * deadlines by itself, and no virtual one ends a sleep for ever. */
+static bool is_deadlocked(const septet_host *h)
 {
     const struct spt_sched *s = sched_of(h);
     const struct spt_env *env = &h->core->env;
@@ -304,18 +322,18 @@ static uint64_t drain(void *ud)
     septet_host *h = ud;
     struct spt_sched *s = sched_of(h);
     unsigned ran = 0;
-    bool more = true;
-    s->draining = true;
+    s->draining = h->more = true;
     if (h->interrupt)
         act_on_interrupt(h);
     s->now_ns = spt_sched_clock(s);
-    for (uint64_t t0 = s->now_ns; more && !spent(s, ran, t0);) {
+    for (uint64_t t0_ns = real_now(h); h->more && !spent(h, ran, t0_ns);) {
         ran += spt_sched_lap(s, TURN_RESUMES - ran);
-        more = spt_driver_drain(h->driver) || spt_sched_busy(s) || spt_sched_settle(s) || jump(h);
+        h->more = has_more(h);
     }
     spt_trace_flush(&h->core->env);
     s->draining = false;
-    h->deadlocked = h->running && is_deadlocked(h);
+    h->more |= spt_sched_busy(s);
+    h->deadlocked = h->running && !h->more && is_deadlocked(h);
     spt_loop_flow(h->loop, s->external > 0);
     return next_instant(h);
 }
@@ -731,7 +749,7 @@ int septet_step(septet_host *host, uint64_t budget_us)
     uint64_t t0 = uv_hrtime();
     do {
         turn(host, false);
-    } while (spt_sched_busy(s) && uv_hrtime() - t0 < budget_us * 1000);
+    } while (host->more && uv_hrtime() - t0 < budget_us * 1000);
     return s->live > 0;
 }
 

@@ -18,10 +18,7 @@ testing.wait_all_blocked = core.quiet
 function testing.advance(seconds)
   args.seconds(seconds, 1, "advance")
   local left = seconds or 0
-  repeat
-    core.quiet()
-    left = core.clock_jump(left, true)
-  until left <= 0
+  repeat left = core.clock_advance(left) until left <= 0
   core.quiet()
 end
 

@@ -11,11 +11,33 @@
 struct quiet_op {
     septet_op op;
     struct spt_quiet quiet;
+    struct spt_loop *loop; /* whose clock is moved on then; or NULL */
+    uint64_t left_ns;      /* how far at most; what is left of it afterwards */
 };
 
+/* Moves the clock on to the next deadline, `*left_ns` at most, which it reduces by as much. For ever is as far as the
+ * last deadline. */
+static void jump(struct spt_loop *loop, const struct spt_timers *timers, uint64_t *left_ns)
+{
+    uint64_t now_ns = spt_loop_now(loop), to_ns = spt_instant(now_ns, *left_ns);
+    uint64_t due_ns = spt_timers_next(timers);
+    if (due_ns < to_ns)
+        to_ns = due_ns > now_ns ? due_ns : now_ns;
+    if (to_ns == SPT_NEVER) {
+        *left_ns = 0;
+        return;
+    }
+    spt_loop_jump(loop, to_ns);
+    *left_ns -= to_ns - now_ns;
+}
+
+/* Called between two laps: what the clock moves on by is not part of any task's turn. */
 static void on_quiet(struct spt_quiet *quiet)
 {
-    septet_op_done(&SPT_OF(quiet, struct quiet_op, quiet)->op, SEPTET_OK);
+    struct quiet_op *q = SPT_OF(quiet, struct quiet_op, quiet);
+    if (q->loop)
+        jump(q->loop, &spt_op_sched(&q->op)->timers, &q->left_ns);
+    septet_op_done(&q->op, SEPTET_OK);
 }
 
 static int quiet_start(septet_op *op)
@@ -34,7 +56,11 @@ static void quiet_cancel(septet_op *op)
 
 static int quiet_push(septet_op *op, lua_State *L)
 {
-    return 0;
+    const struct quiet_op *q = (struct quiet_op *)op;
+    if (!q->loop)
+        return 0;
+    lua_pushnumber(L, (lua_Number)q->left_ns / 1e9);
+    return 1;
 }
 
 static const septet_op_type quiet_type = {
@@ -45,14 +71,6 @@ static const septet_op_type quiet_type = {
     .push = quiet_push,
 };
 
-/* quiet(): waits until no other task can run before something happens in the world or the clock moves. Who waits
- * for this too is told one after the other. */
-static int l_quiet(lua_State *L)
-{
-    struct quiet_op *q = (struct quiet_op *)spt_op_new(L, spt_env(L)->sched, &quiet_type);
-    return septet_op_await(L, &q->op);
-}
-
 static struct spt_loop *check_virtual(lua_State *L)
 {
     const struct spt_env *env = spt_env(L);
@@ -61,19 +79,37 @@ static struct spt_loop *check_virtual(lua_State *L)
     return env->loop;
 }
 
-/* clock_jump(seconds, to_deadline): moves a virtual clock on; with `to_deadline`, no further than the next deadline.
- * Nothing runs yet. Returns what is left of the seconds. */
+static struct quiet_op *new_quiet(lua_State *L)
+{
+    return (struct quiet_op *)spt_op_new(L, spt_env(L)->sched, &quiet_type);
+}
+
+/* quiet(): waits until no other task can run before something happens in the world or the clock moves. Who waits
+ * for this too is told one after the other. */
+static int l_quiet(lua_State *L)
+{
+    return septet_op_await(L, &new_quiet(L)->op);
+}
+
+/* clock_advance(seconds): the same, and then moves a virtual clock on to the next deadline, by so much at most. Returns
+ * what is left of the seconds. */
+static int l_advance(lua_State *L)
+{
+    struct spt_loop *loop = check_virtual(L);
+    uint64_t ns = spt_check_seconds(L, 1);
+    struct quiet_op *q = new_quiet(L);
+    q->loop = loop;
+    q->left_ns = ns;
+    return septet_op_await(L, &q->op);
+}
+
+/* clock_jump(seconds): moves a virtual clock on at once: nothing else runs. */
 static int l_jump(lua_State *L)
 {
     struct spt_loop *loop = check_virtual(L);
-    uint64_t ns = spt_check_seconds(L, 1), now_ns = spt_loop_now(loop);
-    uint64_t to_ns = spt_instant(now_ns, ns);
-    uint64_t due_ns = spt_timers_next(&spt_env(L)->sched->timers);
-    if (lua_toboolean(L, 2) && due_ns < to_ns)
-        to_ns = due_ns > now_ns ? due_ns : now_ns;
-    spt_loop_jump(loop, to_ns);
-    lua_pushnumber(L, (lua_Number)(ns - (to_ns - now_ns)) / 1e9);
-    return 1;
+    uint64_t ns = spt_check_seconds(L, 1);
+    spt_loop_jump(loop, spt_instant(spt_loop_now(loop), ns));
+    return 0;
 }
 
 /* clock_manual(on): with `on`, a virtual clock does not jump by itself. Returns how it was. */
@@ -86,8 +122,11 @@ static int l_manual(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"quiet", l_quiet}, {"clock_jump", l_jump}, {"clock_manual", l_manual}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"quiet", l_quiet},
+                                     {"clock_advance", l_advance},
+                                     {"clock_jump", l_jump},
+                                     {"clock_manual", l_manual},
+                                     {NULL, NULL}};
 
 void spt_open_quiet(lua_State *L, struct spt_env *env)
 {

@@ -104,6 +104,76 @@ static void test_manual_clock_that_nobody_moves_is_a_deadlock(void **state)
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
+#define TESTING PRELUDE "local testing = require 'septet.testing' n = 0 "
+#define COUNT   "task.spawn(function() for i = 1, 3 do task.sleep(1) n = n + 1 end end) "
+
+/* Scripts that move the clock across several deadlines; each counts to 3. */
+static const char *const movers[] = {
+    TESTING COUNT "testing.advance(3)",
+    TESTING COUNT "testing.advance(9)",
+    TESTING COUNT "testing.wait_all_blocked() for i = 1, 3 do testing.busy(1)\n"
+                  "testing.wait_all_blocked() end",
+    TESTING "for i = 1, 3 do task.spawn(function() task.sleep(i) n = n + 1 end) end\n"
+            "task.sleep(0) testing.busy(5) testing.wait_all_blocked()",
+};
+
+/* Checks what a mover did. To be busy is a turn that takes long, and is told; to advance is none. */
+static void check_mover(septet_host *host, const struct told *told, const char *source)
+{
+    assert_global(host, "n", 3);
+    assert_int_equal(told->errors, 0);
+    assert_null(strstr(told->warned, "deadlock"));
+    if (!strstr(source, "busy"))
+        assert_silent(told);
+}
+
+static void test_x_1_run_on_a_manual_clock_crosses_deadlines(void **state)
+{
+    for (size_t i = 0; i < sizeof movers / sizeof *movers; i++) {
+        struct told told;
+        septet_host *host = host_on(&told, SEPTET_CLOCK_MANUAL);
+        assert_int_equal(run(host, movers[i]), SEPTET_OK);
+        check_mover(host, &told, movers[i]);
+        assert_int_equal(septet_free(host), SEPTET_OK);
+    }
+}
+
+static void test_x_1_step_on_a_manual_clock_crosses_deadlines(void **state)
+{
+    for (size_t i = 0; i < sizeof movers / sizeof *movers; i++) {
+        struct told told;
+        septet_host *host = host_on(&told, SEPTET_CLOCK_MANUAL);
+        assert_int_equal(septet_load_string(host, "=script", movers[i]), SEPTET_OK);
+        for (int steps = 0; septet_step(host, 1000000) == 1; steps++)
+            assert_true(steps < 100);
+        check_mover(host, &told, movers[i]);
+        assert_int_equal(septet_free(host), SEPTET_OK);
+    }
+}
+
+static void test_x_1_embedder_advances_past_several_deadlines(void **state)
+{
+    for (int by_run = 0; by_run < 2; by_run++) {
+        struct told told;
+        septet_host *host = host_on(&told, SEPTET_CLOCK_MANUAL);
+        assert_int_equal(septet_load_string(host, "=script",
+                                            PRELUDE "n = 0 for i = 1, 300 do task.spawn(function() "
+                                                    "task.sleep(i / 100) n = n + 1 end) end "
+                                                    "task.sleep(4)"),
+                         SEPTET_OK);
+        assert_int_equal(septet_step(host, 1000000), 1);
+        assert_global(host, "n", 0);
+        assert_int_equal(septet_advance(host, 5000000000), SEPTET_OK);
+        if (by_run)
+            assert_int_equal(septet_run(host), SEPTET_OK);
+        else
+            assert_int_equal(septet_step(host, 1000000), 0);
+        assert_global(host, "n", 300);
+        assert_silent(&told);
+        assert_int_equal(septet_free(host), SEPTET_OK);
+    }
+}
+
 static septet_host *advanced;
 
 static int l_advance(lua_State *L)
@@ -266,6 +336,9 @@ int main(void)
         cmocka_unit_test(test_virtual_clock_of_a_wait_for_ever_is_a_deadlock),
         cmocka_unit_test(test_manual_clock_moves_by_advance),
         cmocka_unit_test(test_manual_clock_that_nobody_moves_is_a_deadlock),
+        cmocka_unit_test(test_x_1_run_on_a_manual_clock_crosses_deadlines),
+        cmocka_unit_test(test_x_1_step_on_a_manual_clock_crosses_deadlines),
+        cmocka_unit_test(test_x_1_embedder_advances_past_several_deadlines),
         cmocka_unit_test(test_advance_is_refused_on_the_real_clock_and_from_inside),
         cmocka_unit_test(test_clock_of_no_kind_is_refused),
         cmocka_unit_test(test_shuffle_gives_each_seed_its_order),

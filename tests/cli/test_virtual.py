@@ -67,6 +67,36 @@ class Virtual(harness.Case):
         result = self.run_script("testing.autojump(false) task.sleep(1)", "--virtual-time")
         self.assertEqual(result.status, 4, result)
 
+    def test_a_manual_clock_crosses_any_number_of_deadlines(self):
+        """X-1: a clock that a script moves is no measure of how long a turn takes"""
+        loop = "for i = 1, %d do task.sleep(%s) n = n + 1 end"
+        for move in ("testing.advance(300)", "testing.advance(299.5) testing.advance(0.5)", "testing.advance(math.huge)",
+                     "for _ = 1, 300 do testing.advance(1) end",
+                     "for _ = 1, 300 do testing.busy(1) testing.wait_all_blocked() end",
+                     "task.spawn(testing.advance, 300):await()",
+                     "task.group(function(g) g:spawn(testing.advance, 300) g:spawn(testing.wait_all_blocked) end)"):
+            for tasks, times, seconds in (1, 3, "1"), (1, 300, "1"), (3, 100, "1 + 1 / 3"), (200, 3, "100"):
+                with self.subTest(move=move, tasks=tasks, times=times):
+                    self.check_virtual("""
+                        testing.autojump(false) local n = 0
+                        for _ = 1, %d do task.spawn(function() %s end) end
+                        testing.wait_all_blocked() %s
+                        print(n)""" % (tasks, loop % (times, seconds), move), "%d\n" % (tasks * times))
+
+    def test_what_a_computation_has_made_due_runs(self):
+        """X-1: who sleeps to a deadline that has passed is not in a deadlock"""
+        for then in "t:await()", "task.wait { t }", "task.sleep(0) t:await()", "testing.wait_all_blocked() t:await()":
+            self.check_virtual("""
+                testing.autojump(false)
+                local t = task.spawn(function() task.sleep(1) print('slept', task.now()) end)
+                task.sleep(0) testing.busy(2) %s""" % then, "slept\t3.0\n")
+
+    def test_a_manual_clock_that_stands_is_a_deadlock_still(self):
+        """X-1: once what was due has run"""
+        result = self.run_script("testing.autojump(false) task.spawn(task.sleep, 1) testing.advance(2) task.sleep(1)",
+                                 "--virtual-time")
+        self.assertEqual(result.status, 4, result)
+
     def test_busy_lets_nothing_run(self):
         self.check_virtual("""
             local ran = false
