@@ -12,7 +12,7 @@ local function usage(format, ...)
     where = debug.getinfo(level, "Sl")
   end
   local place = where and ("%s:%d: "):format(where.short_src, where.currentline) or ""
-  error(core.error { kind = "Usage", message = place .. format:format(...) }, 0)
+  error(core.error { kind = "Usage", message = place .. core.escape(format:format(...)) }, 0)
 end
 args.usage = usage
 
@@ -64,6 +64,7 @@ local checks = {
   body = function(v) return type(v) == "string" or type(v) == "function", "a string or a function" end,
   boolean = function(v) return type(v) == "boolean", "a boolean" end,
   string = function(v) return type(v) == "string", "a string" end,
+  secret = function(v) return type(v) == "string", "a string" end, -- the message says nothing of its value
   table = function(v) return type(v) == "table", "a table" end,
   any = function() return true end,
 }
@@ -88,7 +89,7 @@ function args.options(options, spec, what)
     local ok, expected = checks[kind](value)
     if not ok then
       usage("bad option '%s' to '%s' (%s expected, got %s)", name, what, expected,
-        type(value) == "number" and tostring(value) or type(value))
+        type(value) == "number" and kind ~= "secret" and tostring(value) or type(value))
     end
   end
   return options

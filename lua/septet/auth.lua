@@ -10,7 +10,7 @@ local auth = {}
 ---@field digest boolean|nil sends no password, but what proves that it is known; false
 ---@field bearer string|nil
 
-local options = { user = "string", password = "string", digest = "boolean", bearer = "string" }
+local options = { user = "secret", password = "secret", digest = "boolean", bearer = "secret" }
 
 local function refuse(what, why)
   args.usage("bad option 'auth' to '%s' (%s)", what, why)

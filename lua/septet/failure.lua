@@ -12,5 +12,5 @@ local url = require "septet.url"
 return function(hop, code, reason, phase, why)
   local shown = url.public(hop.url)
   return core.error { kind = "HttpError", code = code, reason = reason, phase = phase, url = shown, method = hop.method,
-    attempts = hop.attempts or 1, message = ("%s %s: %s"):format(hop.method, shown, why) }
+    attempts = hop.attempts or 1, message = ("%s %s: %s"):format(hop.method, shown, core.escape(why)) }
 end

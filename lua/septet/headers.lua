@@ -37,6 +37,23 @@ function headers.list(what, ...)
   return list
 end
 
+--- The names of an option `redirect_headers`, in lower case, as a set. The Host is that of each URL.
+---@param names string[]|nil
+---@param what string
+---@return table<string, boolean>
+function headers.named(names, what)
+  local set, count = {}, 0
+  for _ in pairs(names or {}) do count = count + 1 end
+  for i = 1, count do
+    local name = names[i]
+    if type(name) ~= "string" or not name:find "^[%w!#$%%&'*+.^_`|~-]+$" or name:lower() == "host" then
+      args.usage("bad option 'redirect_headers' to '%s' (a list of names of headers, without Host, expected)", what)
+    end
+    set[name:lower()] = true
+  end
+  return set
+end
+
 -- Checked header lines; raises Usage at the script's line.
 function headers.checked(list)
   local ok, lines = pcall(core.http_headers, list)

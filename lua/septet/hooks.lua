@@ -71,8 +71,8 @@ local function begin(hop, traced, fns)
   if fns.request_start then
     local given = {}
     for i = 1, #hop.list, 2 do given[hop.list[i]] = hop.list[i + 1] end
-    core.hook(fns.request_start, ctx, { time = core.now(), method = hop.method, url = hop.url, headers = given,
-      request = traced.id, insecure = hop.insecure })
+    core.hook(fns.request_start, ctx, { time = core.now(), method = hop.method, url = url.public(hop.url),
+      headers = given, request = traced.id, insecure = hop.insecure })
     hop.list = headers.list("request_start", given)
   end
   traced[#traced + 1] = { hooks = fns, ctx = ctx }

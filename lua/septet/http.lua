@@ -34,7 +34,7 @@ local session_options = {
   base_url = "string", limit = "count", limit_per_host = "count", rate = "any", timeout = "timeout", max_body = "bytes",
   redirects = "any", retries = "any", headers = "table", auth = "any", trace = "table", cookies = "boolean",
   proxy = "any", unix_socket = "any", resolve = "table", tls = "table", http2 = "any", allow = "any", deny = "any",
-  resolver = "string",
+  resolver = "string", redirect_headers = "table",
 }
 
 --- What a session may be told.
@@ -58,6 +58,7 @@ local session_options = {
 ---@field http2 boolean|"force"|nil over TLS, where the server offers it; false
 ---@field allow string|string[]|nil where connections may lead, and nowhere else; everywhere
 ---@field deny string|string[]|nil where they may not, whatever is allowed: "private" for what is not public; nowhere
+---@field redirect_headers string[]|nil names of headers that go along to another origin, beside those that are harmless
 ---@field trace septet.TraceHooks|nil
 
 --- When a request is tried again: after a failure to connect, or one before any byte of an answer, and after some
@@ -82,7 +83,8 @@ end
 -- The terms of a session's or a request's own origin, and those of any other that it is redirected to.
 local function set_terms(target, times, max_body, connection)
   target.terms = new_terms(times, max_body, connection)
-  target.anonymous = connection.user and new_terms(times, max_body, profile.anonymous(connection)) or target.terms
+  local private = connection.user or connection.cert_file
+  target.anonymous = private and new_terms(times, max_body, profile.anonymous(connection)) or target.terms
 end
 
 --- Makes a session: a pool of connections with limits of its own.
@@ -114,6 +116,7 @@ function http.session(options)
     defaults = defaults,
     base_url = options.base_url,
     redirects = limits.redirects(options.redirects, MAX_REDIRECTS, "session"),
+    redirect_headers = headers.named(options.redirect_headers, "session"),
     retries = retry.policy(options.retries, "session"),
     budget = retry.new_budget(),
     pace = rate.pacer(options.rate, url.origin),
@@ -259,6 +262,7 @@ local request_options = {
   headers = "table", params = "table", body = "body", form = "table", json = "any", multipart = "table",
   auth = "any", timeout = "timeout", max_body = "bytes", redirects = "any", retries = "any",
   proxy = "any", unix_socket = "any", tls = "table", http2 = "any", cookies = "boolean", trace = "table",
+  redirect_headers = "table",
 }
 
 local bodies = {
@@ -297,6 +301,7 @@ local function override(session, hop, options, what)
     set_terms(hop, times, options.max_body or session.max_body, connection)
   end
   hop.redirects = limits.redirects(options.redirects, session.redirects, what)
+  if options.redirect_headers then hop.redirect_headers = headers.named(options.redirect_headers, what) end
   if options.retries ~= nil then hop.policy = retry.policy(options.retries, what) end
   if type(hop.body) == "function" then hop.policy = nil end -- it cannot be made twice
   return times.total
@@ -304,7 +309,8 @@ end
 
 local function new_hop(session, method, target, streams, deadline)
   return { method = method, url = target, headers = session.headers, list = session.list, terms = session.terms,
-    anonymous = session.anonymous, redirects = session.redirects, policy = session.retries, streams = streams,
+    anonymous = session.anonymous, redirects = session.redirects,
+    redirect_headers = session.redirect_headers, policy = session.retries, streams = streams,
     insecure = session.profile.insecure, deadline = deadline }
 end
 
@@ -376,6 +382,7 @@ end
 ---@field tls septet.Tls|nil
 ---@field http2 boolean|"force"|nil
 ---@field cookies boolean|nil false: the session's are neither sent nor kept
+---@field redirect_headers string[]|nil in place of the session's
 ---@field trace septet.TraceHooks|nil told beside the session's
 
 --- Does a request and waits for the whole response. Raises HttpError; a status is never an error by itself.

@@ -35,15 +35,31 @@ end
 
 local PROXIES = { http = true, socks4 = true, socks4a = true, socks5 = true, socks5h = true }
 
--- A proxy's URL; true for the environment's.
+-- Is the text behind a proxy's scheme what libcurl can read? What it cannot, it quotes with the password.
+local function is_proxy_authority(text)
+  local user, host = text:match "^(.*)@(.*)$"
+  if user and (user:find "[@/?#\\%s%c%[%]]" or user:lower():find "%%[01]%x" or user:lower():find "%%7f") then
+    return false
+  end
+  local name, port = (host or text):match "^(%[[%x:.]+%%?[%w.-]*%])(.*)$"
+  if not name then name, port = (host or text):match "^([%w._-]+)(.*)$" end
+  if not name then return false end
+  local number = tonumber(port:match "^:(%d+)$")
+  return port == "" or number ~= nil and number >= 1 and number <= 65535
+end
+
+-- A proxy's URL; true for the environment's. Messages do not quote it: there may be a password in it.
 local function check_proxy(proxy, what)
   if not proxy then return nil end
   if proxy == "environment" then return true end
-  local scheme = type(proxy) == "string" and proxy:match("^(%w+)://[^/%c ]+/?$")
-  if not (scheme and PROXIES[scheme]) then
-    args.usage("bad option 'proxy' to '%s' (a URL, as http://host:port or socks5h://host:port, expected)", what)
+  local scheme, authority
+  if type(proxy) == "string" then scheme, authority = proxy:match "^(%w+)://([^/]*)/?$" end
+  scheme = scheme and scheme:lower()
+  if not (PROXIES[scheme] and is_proxy_authority(authority)) then
+    args.usage("bad option 'proxy' to '%s' (a URL, as http://host:port or socks5h://host:port, with what is special in "
+      .. "a user's name or password percent-encoded, expected)", what)
   end
-  return proxy
+  return scheme .. "://" .. authority
 end
 
 -- Some versions of libcurl lose data by it: those are to be forced.
@@ -106,7 +122,7 @@ end
 function profile.anonymous(made)
   local other = {}
   for name, value in pairs(made) do other[name] = value end
-  other.user, other.password = nil, nil
+  other.user, other.password, other.cert_file, other.key_file = nil, nil, nil, nil
   return other
 end
 

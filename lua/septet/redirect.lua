@@ -10,9 +10,14 @@ local function next_method(method, status)
   return method
 end
 
--- What a request to another origin goes without: secrets, by their usual names, and the name of the first host.
-local private = { authorization = true, cookie = true, ["proxy-authorization"] = true, host = true }
-local private_words = { "api%-?key", "token", "secret", "password", "credential", "^x%-auth" }
+-- What goes along to another origin: headers that say what is wanted, and nothing of who asks.
+local public = {
+  accept = true, ["user-agent"] = true, range = true, ["cache-control"] = true, pragma = true, te = true, prefer = true,
+  priority = true, dnt = true, date = true, connection = true, ["save-data"] = true, ["sec-gpc"] = true,
+  ["upgrade-insecure-requests"] = true, traceparent = true, tracestate = true, ["x-request-id"] = true,
+  ["x-correlation-id"] = true,
+}
+local public_beginnings = { "^accept%-", "^content%-", "^if%-" }
 
 -- Turns a hop's headers into those for which keep(name in lower case) holds.
 local function keep_headers(hop, keep)
@@ -27,10 +32,10 @@ local function keep_headers(hop, keep)
 end
 
 local function is_public(name)
-  for _, word in ipairs(private_words) do
-    if name:find(word) then return false end
+  for _, beginning in ipairs(public_beginnings) do
+    if name:find(beginning) then return true end
   end
-  return not private[name]
+  return public[name] or false
 end
 
 local function is_not_of_a_body(name)
@@ -57,7 +62,8 @@ return function(hop, response, hops)
     error(redirect_error(hop, "redirected from https to http", "denied"), 0)
   end
   if url.origin(target) ~= url.origin(url.ascii(hop.url)) then
-    keep_headers(hop, is_public)
+    local named = hop.redirect_headers
+    keep_headers(hop, function(name) return named[name] or is_public(name) end)
     hop.terms = hop.anonymous
   end
   local method = next_method(hop.method, response.status)

@@ -3,11 +3,17 @@ local core = require "septet.core"
 
 local url = {}
 
---- Scheme, host and port, as written but in lower case.
+local PORTS = { http = "80", https = "443" }
+
+--- Scheme, host and port in lower case, without a port that is the scheme's own.
 ---@param text string
 ---@return string
 function url.origin(text)
-  return (text:match("^(%a[%w+.-]*://[^/?#]*)") or ""):lower()
+  local scheme, authority = text:lower():match "^(%a[%w+.-]*)://([^/?#\\]*)"
+  if not scheme then return "" end
+  local host, port = authority:match "^(.*):(%d*)$"
+  if host and (port == "" or port == PORTS[scheme]) then authority = host end
+  return scheme .. "://" .. authority
 end
 
 --- A URL, a host, or a rule for hosts, with a name that is not in ASCII as it goes over the wire; what is no name is as
@@ -21,12 +27,10 @@ function url.ascii(text)
   return ascii and head .. ascii .. rest or text
 end
 
---- The URL without what may be a password.
+--- The URL as an error may show it: without what may be a password, and escaped.
 ---@param text string
 ---@return string
-function url.public(text)
-  return (text:gsub("^(%a[%w+.-]*://)[^/?#]*@", "%1"))
-end
+url.public = core.http_public
 
 --- Where `text` points from a base, which it may not leave for another host. Raises HttpError.
 ---@param base string|nil

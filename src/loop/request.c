@@ -271,6 +271,15 @@ static bool fail_unanswered(struct spt_request *r, CURLcode code)
     return true;
 }
 
+/* libcurl quotes a proxy's URL that it cannot read, with the password in it. */
+static const char *curl_words(const struct spt_easy *easy, CURLcode code)
+{
+    const char *words = easy->error;
+    if (strstr(words, "proxy syntax") || strstr(words, "proxy scheme"))
+        return "the proxy's URL cannot be read";
+    return words[0] && !strchr(words, '@') ? words : curl_easy_strerror(code);
+}
+
 static void judge(struct spt_request *r, CURLcode code)
 {
     struct spt_easy *easy = r->easy;
@@ -306,7 +315,7 @@ static void judge(struct spt_request *r, CURLcode code)
     struct spt_error_words words = spt_curl_error(code, os_errno, verified, easy->error);
     if (code == CURLE_OPERATION_TIMEDOUT)
         words.reason = timeout_reason(spt_request_phase(r));
-    fail(r, words.code, words.reason, easy->error[0] ? easy->error : curl_easy_strerror(code));
+    fail(r, words.code, words.reason, curl_words(easy, code));
 }
 
 /* A pooled connection that the server had dropped: nothing of the request was answered, so it is

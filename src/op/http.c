@@ -160,6 +160,7 @@ void spt_open_http(lua_State *L, struct spt_env *env)
     spt_add_functions(L, env, functions);
     spt_open_http_types(L, env);
     spt_open_http_calls(L, env);
+    spt_open_http_text(L, env);
     spt_open_http_upload(L, env);
     spt_open_http_stream(L, env);
 }

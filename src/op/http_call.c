@@ -13,8 +13,12 @@
 #include <string.h>
 #include <strings.h>
 
-#define CALLS_MAX 256                  /* resting */
-#define TRACES    "septet.http.traces" /* registry: key -> trace, weak: who asks keeps it */
+#define CALLS_MAX 256 /* resting */
+enum {
+    METHOD_SHOWN = 256,
+    TEXT_SHOWN = 1024
+};                                  /* bytes of a method and of a failure's words in an error */
+#define TRACES "septet.http.traces" /* registry: key -> trace, weak: who asks keeps it */
 
 /* --- what is asked for --- */
 
@@ -134,20 +138,6 @@ void spt_call_put(struct spt_call *call)
 
 /* --- the end --- */
 
-const char *spt_public_url(const char *url, char *out, size_t size)
-{
-    if (!strchr(url, '@'))
-        return url;
-    const char *authority = strstr(url, "://");
-    authority = authority ? authority + 3 : url;
-    const char *host = authority;
-    for (const char *p = authority; *p && !strchr("/?#", *p); p++)
-        if (*p == '@')
-            host = p + 1;
-    snprintf(out, size, "%.*s%s", (int)(authority - url), url, host);
-    return out;
-}
-
 bool spt_call_insecure(const struct spt_request *r)
 {
     return r->profile && r->profile->insecure && strncasecmp(r->url, "https:", 6) == 0;
@@ -174,8 +164,10 @@ static void push_failure(lua_State *L, const struct spt_request *r)
     char room[SPT_URL_SHOWN];
     const char *url = spt_public_url(r->url, room, sizeof room);
     const struct spt_failure *f = &r->failure;
-    const char *text = words_of(f);
-    spt_error_push(L, "HttpError", "%s %s: %s", r->method, url, text);
+    char method_room[METHOD_SHOWN], text_room[TEXT_SHOWN];
+    const char *method = spt_shown(r->method, method_room, sizeof method_room);
+    const char *text = spt_shown(words_of(f), text_room, sizeof text_room);
+    spt_error_push(L, "HttpError", "%s %s: %s", method, url, text);
     lua_pushstring(L, f->code);
     lua_setfield(L, -2, "code");
     lua_pushstring(L, f->reason);
@@ -184,7 +176,7 @@ static void push_failure(lua_State *L, const struct spt_request *r)
     lua_setfield(L, -2, "phase");
     lua_pushstring(L, url);
     lua_setfield(L, -2, "url");
-    lua_pushstring(L, r->method);
+    lua_pushstring(L, method);
     lua_setfield(L, -2, "method");
     lua_pushstring(L, text);
     lua_setfield(L, -2, "text");
@@ -273,7 +265,7 @@ static void record(const struct spt_call *call)
     const char *code = call->cancelled ? "cancelled" : r->failure.code;
     if (!tr->ring)
         return;
-    char room[SPT_URL_SHOWN];
+    char room[SPT_URL_SHOWN], method_room[METHOD_SHOWN];
     const char *url = spt_public_url(r->url, room, sizeof room);
     struct spt_xfer x = {
         .queue_us = us(r->transfer ? t->queue_ns : total_ns),
@@ -287,7 +279,7 @@ static void record(const struct spt_call *call)
         .bytes = transfer->received,
         .place = call->place,
         .url = spt_trace_text(tr, url, strlen(url)),
-        .method = spt_trace_intern(tr, r->method),
+        .method = spt_trace_intern(tr, spt_shown(r->method, method_room, sizeof method_room)),
         .code = spt_trace_intern(tr, code),
         .phase = code ? spt_trace_intern(tr, spt_phase_word(r->failure.phase)) : 0,
         .status = (uint16_t)transfer->status,

@@ -110,7 +110,11 @@ void spt_call_push_head(lua_State *L, const struct spt_request *r);
 /* Is it one over TLS whose certificate is not checked? */
 bool spt_call_insecure(const struct spt_request *r);
 
-/* The URL without what may be a password: itself where it has none, else written to `out`, cut at the room there is. */
+/* Returns the text with what spt_escape escapes: itself where there is none, else written to `out` and cut. */
+const char *spt_shown(const char *text, char *out, size_t size);
+
+/* Returns the URL as it may be shown: without what may be a password, however badly the URL is formed, and escaped. It
+ * is `url` itself where that can be shown, else written to `out` and cut at the room there is. A query is shown. */
 const char *spt_public_url(const char *url, char *out, size_t size);
 
 /* --- uploads --- */
@@ -125,6 +129,7 @@ void spt_upload_over(struct spt_request *request);
 void spt_open_http_types(lua_State *L, struct spt_env *env);
 void spt_open_http_calls(lua_State *L, struct spt_env *env);
 void spt_open_http_stream(lua_State *L, struct spt_env *env);
+void spt_open_http_text(lua_State *L, struct spt_env *env);
 void spt_open_http_upload(lua_State *L, struct spt_env *env);
 
 /* Closes the streams that scripts left open. */

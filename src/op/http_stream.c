@@ -28,8 +28,8 @@ struct stream {
     struct spt_env *env;
     struct spt_call *call; /* owned; NULL once closed. What it borrows is kept by the user values */
     struct stream_op *waiter;
-    const struct spt_session_box *box; /* kept by the user values, as is the next */
-    const char *method;
+    const struct spt_session_box *box; /* kept by the user values, as are the next two */
+    const char *method, *url;
     size_t scanned; /* bytes of what is held in which there is no LF */
     bool over;      /* the request; what it held may still be read */
     bool opened;    /* its head was given out */
@@ -241,8 +241,11 @@ static const septet_op_type open_type = {
 static struct stream *push_stream(lua_State *L, struct spt_env *env, const struct spt_ask *ask)
 {
     struct stream *stream = lua_newuserdatauv(L, sizeof *stream, SPT_ASK_ARGS);
-    *stream = (struct stream){
-        .resource.release = on_scope_end, .env = env, .box = ask->box, .method = ask->method};
+    *stream = (struct stream){.resource.release = on_scope_end,
+                              .env = env,
+                              .box = ask->box,
+                              .method = ask->method,
+                              .url = ask->url};
     spt_link_init(&stream->resource.link);
     spt_link_init(&stream->link);
     luaL_setmetatable(L, META);
@@ -329,9 +332,19 @@ static void read_cancel(septet_op *op)
 
 static int raise_closed(lua_State *L, const struct stream *stream)
 {
-    spt_error_push(L, "HttpError", "%s: the response was closed", stream->method);
+    char room[SPT_URL_SHOWN];
+    const char *url = spt_public_url(stream->url, room, sizeof room);
+    spt_error_push(L, "HttpError", "%s %s: the response was closed", stream->method, url);
     lua_pushliteral(L, "closed");
     lua_setfield(L, -2, "code");
+    lua_pushstring(L, url);
+    lua_setfield(L, -2, "url");
+    lua_pushstring(L, stream->method);
+    lua_setfield(L, -2, "method");
+    lua_pushliteral(L, "receive");
+    lua_setfield(L, -2, "phase");
+    lua_pushinteger(L, 1);
+    lua_setfield(L, -2, "attempts");
     return lua_error(L);
 }
 

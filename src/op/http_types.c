@@ -10,7 +10,10 @@
 #include <lauxlib.h>
 #include <string.h>
 
-enum { MAX_BODY = 64 * 1024 * 1024 }; /* bytes of a gathered body, unless a script says otherwise */
+enum {
+    MAX_BODY = 64 * 1024 * 1024, /* bytes of a gathered body, unless a script says otherwise */
+    NAME_SHOWN = 256             /* bytes of a header's name in an error */
+};
 
 /* The field of the table at 1, which keeps it; NULL where it is nil. */
 static const char *text_field(lua_State *L, const char *name)
@@ -220,7 +223,9 @@ static int l_headers(lua_State *L)
     }
     int rc = spt_headers_new(&box->headers, pairs, n, &why, &at);
     if (rc == SEPTET_EINVAL) {
-        spt_error_push(L, "Usage", "header '%s': %s", pairs[at].name, why);
+        char name[NAME_SHOWN];
+        spt_error_push(L, "Usage", "header '%s': %s", spt_shown(pairs[at].name, name, sizeof name),
+                       why);
         return lua_error(L);
     }
     if (rc != SEPTET_OK)

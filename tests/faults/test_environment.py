@@ -54,6 +54,23 @@ class Environment(harness.Case):
         self.works('"environment"', {"https_proxy": DEAD})
         self.works('"environment"', {"HTTP_PROXY": DEAD})  # what a CGI script gets of its client's headers
 
+    def test_h_9_no_password_of_a_proxy_that_the_environment_names_is_shown(self):
+        """H-9: no password of a proxy that the environment names is shown"""
+        script = self.write("s.lua", """
+            local http = require "septet.http"
+            local ok, err = pcall(http.get, "http://example.test/", { proxy = "environment" })
+            for name, value in pairs(err) do print(name, value) end
+            http.get("http://example.test/", { proxy = "environment" })
+        """)
+        for proxy in ("http://bob:hunter2@x@127.0.0.1:1", "http://bob:hunter2#x@127.0.0.1:1", "bob:hunter2",
+                      "http://bob:hunter2@127.0.0.1:99999", "foo://bob:hunter2@127.0.0.1:1", "http://bob:hunter2@",
+                      "http://bob:hunter2@127.0.0.1:1", "socks5://bob:hunter2@127.0.0.1:1", "http://bob:hunter2/@h:1"):
+            with self.subTest(proxy=proxy):
+                done = self.septet("--trace", script, env={"http_proxy": proxy})
+                self.assertNotIn("hunter2", done.out + done.err)
+                self.assertIn("HttpError", done.out)
+                self.assertEqual(done.status, 1)
+
     def test_http_37_no_proxy_exempts_hosts(self):
         """http.37"""
         for exempt in ("127.0.0.1", "example.invalid,127.0.0.1", "*", "127.0.0.0/8"):
