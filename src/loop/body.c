@@ -100,16 +100,28 @@ static size_t take(struct spt_easy *easy, const char *bytes, size_t len)
 
 /* --- in, and packed --- */
 
-static int find_decoder(struct spt_easy *easy)
+/* What is to be done with a body is known when its first byte is there: nobody minds how an empty one is coded. Of its
+ * transfer codings libcurl undoes what it knows, and of its content codings we do. */
+static int begin_body(struct spt_easy *easy)
 {
-    size_t len;
-    const char *codings = spt_head_value(&easy->request->transfer->head, "content-encoding:", &len);
-    return spt_decoder_new(&easy->decoder, codings, len);
+    const struct spt_buf *head = &easy->request->transfer->head;
+    struct spt_codings codings = {0};
+    size_t at = 0, len;
+    if (easy->head.undone) {
+        easy->head.fault = "transfer_encoding";
+        return SEPTET_EINVAL;
+    }
+    for (const char *list; (list = spt_head_next(head, &at, "content-encoding:", &len));)
+        if (spt_codings_add(&codings, list, len) != SEPTET_OK)
+            return SEPTET_EINVAL;
+    easy->begun = true;
+    return spt_decoder_new(&easy->decoder, &codings);
 }
 
 static size_t refuse_packed(struct spt_easy *easy, int rc)
 {
-    easy->refused = rc == SEPTET_EINVAL ? "decode" : "memory";
+    const char *invalid = easy->head.fault ? "protocol" : "decode";
+    easy->refused = rc == SEPTET_EINVAL ? invalid : "memory";
     return 0;
 }
 
@@ -147,12 +159,10 @@ size_t spt_body_write(char *bytes, size_t size, size_t n, void *ud)
     struct spt_easy *easy = ud;
     size_t len = size * n;
     spt_request_note_bytes(easy->request);
-    if (!easy->head.encoded)
-        return take(easy, bytes, len);
-    int rc = easy->decoder ? SEPTET_OK : find_decoder(easy);
+    bool is_plain = !easy->head.encoded && !easy->head.undone;
+    int rc = is_plain || easy->begun ? SEPTET_OK : begin_body(easy);
     if (rc != SEPTET_OK)
         return refuse_packed(easy, rc);
-    easy->head.encoded = easy->decoder != NULL;
     return easy->decoder ? unpack(easy, bytes, len) : take(easy, bytes, len);
 }
 

@@ -8,11 +8,12 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "loop/headers.h"
 #include "septet/septet.h"
 
 enum { ZSTD_WINDOW_LOG = 23 }; /* 8 MiB, as RFC 9659 has it */
 
-enum coding { GZIP, DEFLATE, BROTLI, ZSTD };
+enum coding { NONE, GZIP, DEFLATE, BROTLI, ZSTD };
 
 struct spt_decoder {
     enum coding coding;
@@ -95,6 +96,8 @@ static int begin(struct spt_decoder *d, unsigned char first)
 {
     d->begun = true;
     switch (d->coding) {
+    case NONE:
+        break;
     case GZIP:
     case DEFLATE:
         return begin_zlib(d, first);
@@ -124,6 +127,8 @@ int spt_decoder_step(struct spt_decoder *d, const char **in, size_t *len, char *
     if (rc != SEPTET_OK || !d->begun || d->ended)
         return rc;
     switch (d->coding) {
+    case NONE:
+        break;
     case GZIP:
     case DEFLATE:
         return step_zlib(d, in, len, out, size, written);
@@ -142,40 +147,41 @@ bool spt_decoder_ended(const struct spt_decoder *d)
 
 static const struct {
     const char *name;
-    int coding; /* -1: none */
-} names[] = {{"gzip", GZIP}, {"x-gzip", GZIP}, {"deflate", DEFLATE}, {"br", BROTLI},
-             {"zstd", ZSTD}, {"identity", -1}, {"none", -1}};
+    enum coding coding;
+} names[] = {{"gzip", GZIP}, {"x-gzip", GZIP},   {"deflate", DEFLATE}, {"br", BROTLI},
+             {"zstd", ZSTD}, {"identity", NONE}, {"none", NONE}};
 
-/* -2 for one that is not known. */
-static int coding_of(const char *name, size_t len)
+static int add_coding(struct spt_codings *codings, const char *name, size_t len)
 {
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strlen(names[i].name) == len && strncasecmp(names[i].name, name, len) == 0)
-            return names[i].coding;
-    return -2;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strlen(names[i].name) != len || strncasecmp(names[i].name, name, len) != 0)
+            continue;
+        if (names[i].coding != NONE && codings->coding != NONE)
+            return SEPTET_EINVAL;
+        codings->coding |= (int)names[i].coding;
+        return SEPTET_OK;
+    }
+    return SEPTET_EINVAL;
 }
 
-int spt_decoder_new(struct spt_decoder **out, const char *codings, size_t len)
+int spt_codings_add(struct spt_codings *codings, const char *list, size_t len)
 {
-    static const char between[] = ", \t";
-    int found = -1;
-    *out = NULL;
-    for (const char *p = codings, *end = codings + len; p < end;) {
-        size_t n = 0;
-        while (p + n < end && !strchr(between, p[n]))
-            n++;
-        int coding = n ? coding_of(p, n) : -1;
-        if (coding == -2 || (coding >= 0 && found >= 0))
+    size_t name_len;
+    for (const char *name, *p = list; (name = spt_list_next(&p, list + len, &name_len));)
+        if (add_coding(codings, name, name_len) != SEPTET_OK)
             return SEPTET_EINVAL;
-        found = coding >= 0 ? coding : found;
-        p += n + 1;
-    }
-    if (found < 0)
+    return SEPTET_OK;
+}
+
+int spt_decoder_new(struct spt_decoder **out, const struct spt_codings *codings)
+{
+    *out = NULL;
+    if (codings->coding == NONE)
         return SEPTET_OK;
     *out = calloc(1, sizeof **out);
     if (!*out)
         return SEPTET_ENOMEM;
-    (*out)->coding = (enum coding)found;
+    (*out)->coding = (enum coding)codings->coding;
     return SEPTET_OK;
 }
 

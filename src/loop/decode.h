@@ -10,9 +10,17 @@
 
 struct spt_decoder;
 
-/* A decoder for what a Content-Encoding says, several of them joined by commas; `*out` is NULL where nothing is to be
- * decoded. Returns SEPTET_OK, SEPTET_ENOMEM, or SEPTET_EINVAL for a coding that is not known, and for one over another. */
-int spt_decoder_new(struct spt_decoder **out, const char *codings, size_t len);
+/* What a Content-Encoding names, in all of its lines; zeroed at the beginning. */
+struct spt_codings {
+    int coding; /* private to decode.c; 0: none */
+};
+
+/* Adds a line of the list. Returns SEPTET_OK, or SEPTET_EINVAL for a coding that is not known, and for one over
+ * another. */
+int spt_codings_add(struct spt_codings *codings, const char *list, size_t len);
+
+/* Makes a decoder for the codings; `*out` is NULL where nothing is to be decoded. Returns SEPTET_OK or SEPTET_ENOMEM. */
+int spt_decoder_new(struct spt_decoder **out, const struct spt_codings *codings);
 void spt_decoder_free(struct spt_decoder *decoder); /* NULL is harmless */
 
 /* Takes what it can from `*in`, which it moves on, and writes at most `size` bytes: their number goes to `*written`. To

@@ -75,7 +75,8 @@ struct spt_easy {
     struct spt_link poke;        /* in the driver's pokes */
     struct spt_link attempts;    /* sockets that connect for it */
     struct spt_head head;
-    struct spt_decoder *decoder; /* owned: of the body, once its first byte is there; NULL: none */
+    struct spt_decoder *decoder; /* owned: of the body, once that has begun; NULL: none */
+    bool begun;                  /* the first byte of a body that is coded has come */
     size_t decoded;      /* bytes of what libcurl will hand over again that the decoder has had */
     int fd;              /* of the connection it opened; -1: none */
     const char *refused; /* the code of the failure for which a callback of ours ended it */

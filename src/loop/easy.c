@@ -174,6 +174,7 @@ static void drop_decoder(struct spt_easy *easy)
 {
     spt_decoder_free(easy->decoder);
     easy->decoder = NULL;
+    easy->begun = false;
     easy->decoded = 0;
 }
 
@@ -191,7 +192,7 @@ static void begin_exchange(struct spt_easy *easy, uint64_t now_ns)
         easy->t_ready_ns = now_ns;
     easy->t_first_ns = 0;
     drop_decoder(easy);
-    easy->head.done = false;
+    easy->head.done = easy->head.within = false;
     easy->head.status = easy->head.version = 0;
     easy->request->transfer->head.len = 0;
     easy->ready = true;
@@ -319,7 +320,7 @@ static void end_of_interim(struct spt_easy *easy)
 
 static void note_head(struct spt_easy *easy)
 {
-    if (easy->head.chunked && easy->head.length >= 0) /* whoever sent both may have meant either */
+    if (easy->head.transfer && easy->head.length >= 0) /* whoever sent both may have meant either */
         curl_easy_setopt(easy->curl, CURLOPT_FORBID_REUSE, 1L);
     struct spt_socket *s = spt_sockets_find(&easy->driver->sockets, easy->fd);
     if (s)

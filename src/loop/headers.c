@@ -154,10 +154,13 @@ static bool is_digit(char c)
 /* Reads "HTTP/1.1 200 OK". libcurl has checked the version; some of it take three digits of however many. */
 static bool read_status_line(struct spt_head *head, const char *line, size_t len)
 {
-    size_t i = 5;
+    static const char begin[] = "HTTP/";
+    size_t i = sizeof begin - 1;
     int version = 0, status = 0;
+    if (len < i || memcmp(line, begin, i) != 0)
+        return false;
     for (; i < len && line[i] != ' '; i++)
-        if (is_digit(line[i]))
+        if (is_digit(line[i]) && version < 100)
             version = version * 10 + (line[i] - '0');
     while (i < len && line[i] == ' ')
         i++;
@@ -177,14 +180,9 @@ static void replace_cr(char *text, size_t len)
         *text = ' ';
 }
 
-static int append_line(struct spt_buf *buf, const char *line, size_t len)
+/* Appends a line behind what goes between the lines before and this one. */
+static int append_line(struct spt_buf *buf, const char *between, const char *line, size_t len)
 {
-    bool folded = buf->len > 0 && is_blank_char(line[0]);
-    const char *between = buf->len == 0 ? "" : folded ? " " : "\r\n";
-    while (folded && len > 0 && is_blank_char(line[0])) {
-        line++;
-        len--;
-    }
     int rc = buf->data ? SEPTET_OK : spt_buf_reserve(buf, buf->max < 512 ? buf->max : 512);
     if (rc == SEPTET_OK)
         rc = spt_buf_append(buf, between, strlen(between));
@@ -235,20 +233,88 @@ static int read_length(struct spt_head *head, const char *p, const char *end)
     return SEPTET_OK;
 }
 
+const char *spt_list_next(const char **p, const char *end, size_t *len)
+{
+    const char *item = *p;
+    while (item < end && (is_blank_char(*item) || *item == ','))
+        item++;
+    if (item == end)
+        return NULL;
+    const char *comma = memchr(item, ',', (size_t)(end - item));
+    *p = comma ? comma : end;
+    *len = (size_t)(*p - item);
+    while (is_blank_char(item[*len - 1]))
+        (*len)--;
+    return item;
+}
+
+static bool is_word(const char *item, size_t len, const char *word)
+{
+    return len == strlen(word) && strncasecmp(item, word, len) == 0;
+}
+
+/* The one transfer coding that libcurl undoes is chunked, which is the last one and stands there once. */
+static void read_transfer(struct spt_head *head, const char *p, const char *end)
+{
+    size_t len;
+    head->transfer = true;
+    for (const char *item; (item = spt_list_next(&p, end, &len));) {
+        bool chunked = is_word(item, len, "chunked");
+        if (head->chunked || !(chunked || is_word(item, len, "identity")))
+            head->undone = true;
+        head->chunked |= chunked;
+    }
+}
+
 static int read_framing(struct spt_head *head, const char *line, size_t len)
 {
     const char *value = value_of(line, len, "content-length");
-    if (value)
+    head->framing = SPT_FRAMING_NONE;
+    if (value) {
+        head->framing = SPT_FRAMING_LENGTH;
         return read_length(head, value, line + len);
-    head->chunked |= value_of(line, len, "transfer-encoding") != NULL;
+    }
+    value = value_of(line, len, "transfer-encoding");
+    if (value) {
+        head->framing = SPT_FRAMING_TRANSFER;
+        read_transfer(head, value, line + len);
+    }
     head->encoded |= value_of(line, len, "content-encoding") != NULL;
     return SEPTET_OK;
+}
+
+static int begin_head(struct spt_head *head, struct spt_buf *buf, const char *line, size_t len)
+{
+    if (!read_status_line(head, line, len))
+        return fault(head, "status_line");
+    head->begins = head->within = true;
+    head->fields = 0;
+    head->length = -1;
+    head->framing = SPT_FRAMING_NONE;
+    head->transfer = head->chunked = head->undone = head->encoded = false;
+    buf->len = 0;
+    return append_line(buf, "", line, len);
+}
+
+/* libcurl frames a body by the first part of a folded line, and other parties by the whole of it. */
+static int fold(struct spt_head *head, struct spt_buf *buf, const char *line, size_t len)
+{
+    if (head->fields == 0)
+        return fault(head, "header");
+    if (head->framing != SPT_FRAMING_NONE)
+        return fault(head, head->framing == SPT_FRAMING_LENGTH ? "length" : "transfer_encoding");
+    while (len > 0 && is_blank_char(line[0])) {
+        line++;
+        len--;
+    }
+    return append_line(buf, " ", line, len);
 }
 
 static int end_of_head(struct spt_head *head)
 {
     if (head->status == 101)
         return fault(head, "upgrade");
+    head->within = false;
     head->ended = true;
     head->done = head->status >= 200;
     return SEPTET_OK;
@@ -263,35 +329,29 @@ int spt_head_line(struct spt_head *head, struct spt_buf *buf, const char *line, 
         return SEPTET_OK;
     while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
         len--;
+    if (!head->within)
+        return begin_head(head, buf, line, len);
     if (len == 0)
         return end_of_head(head);
-    if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
-        if (!read_status_line(head, line, len))
-            return fault(head, "status_line");
-        head->begins = true;
-        head->length = -1;
-        head->chunked = false;
-        buf->len = 0;
-        head->encoded = false;
-    } else if (is_blank_char(line[0]) && (buf->len == 0 || !memchr(buf->data, '\n', buf->len))) {
-        return fault(head, "header");
-    }
+    if (is_blank_char(line[0]))
+        return fold(head, buf, line, len);
+    head->fields++;
     int rc = read_framing(head, line, len);
-    return rc == SEPTET_OK ? append_line(buf, line, len) : rc;
+    return rc == SEPTET_OK ? append_line(buf, "\r\n", line, len) : rc;
 }
 
-const char *spt_head_value(const struct spt_buf *lines, const char *name, size_t *len)
+const char *spt_head_next(const struct spt_buf *lines, size_t *at, const char *name, size_t *len)
 {
-    size_t name_len = strlen(name);
-    for (const char *p = lines->data, *end = p + lines->len; p;
-         p = memchr(p, '\n', (size_t)(end - p))) {
-        p += *p == '\n';
-        if ((size_t)(end - p) > name_len && strncasecmp(p, name, name_len) == 0) {
-            const char *cr = memchr(p, '\r', (size_t)(end - p));
-            *len = (size_t)((cr ? cr : end) - p) - name_len;
-            return p + name_len;
+    const size_t name_len = strlen(name);
+    while (*at < lines->len) {
+        const char *line = lines->data + *at, *end = lines->data + lines->len;
+        const char *cr = memchr(line, '\r', (size_t)(end - line));
+        size_t line_len = (size_t)((cr ? cr : end) - line);
+        *at += line_len + 2;
+        if (line_len >= name_len && strncasecmp(line, name, name_len) == 0) {
+            *len = line_len - name_len;
+            return line + name_len;
         }
     }
-    *len = 0;
-    return "";
+    return NULL;
 }

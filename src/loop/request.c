@@ -76,13 +76,8 @@ static bool redirects(int status)
 /* Has a head, whose lines are in `head`, a Location? */
 static bool has_location(const struct spt_buf *head)
 {
-    for (const char *p = head->data, *end = p + head->len; p;
-         p = memchr(p, '\n', (size_t)(end - p))) {
-        p += *p == '\n';
-        if ((size_t)(end - p) > 9 && strncasecmp(p, "location:", 9) == 0)
-            return true;
-    }
-    return false;
+    size_t at = 0, len;
+    return spt_head_next(head, &at, "location:", &len) != NULL;
 }
 
 void spt_request_headed(struct spt_request *r)
@@ -218,7 +213,9 @@ static const char *fault_text(const char *fault)
     if (strcmp(fault, "length") == 0)
         return "the Content-Length of the response is no number, or two that differ";
     if (strcmp(fault, "status_line") == 0)
-        return "the status of the response is not three digits";
+        return "the head of the response does not begin with a status of three digits";
+    if (strcmp(fault, "transfer_encoding") == 0)
+        return "the response has a transfer coding that is not known";
     return "the head of the response begins with a folded line";
 }
 

@@ -26,6 +26,15 @@ static const struct packed {
     {"zstd", "\050\265\057\375\000\130\201\001\000" PLAIN, 57},
 };
 
+/* Makes a decoder for one line of codings. */
+static int new_decoder(struct spt_decoder **d, const char *line)
+{
+    struct spt_codings codings = {0};
+    *d = NULL;
+    int rc = spt_codings_add(&codings, line, strlen(line));
+    return rc == SEPTET_OK ? spt_decoder_new(d, &codings) : rc;
+}
+
 /* Feeds `len` bytes in pieces of `in`, reading in pieces of `out`; returns what spt_decoder_step did. */
 static int feed(struct spt_decoder *d, const char *bytes, size_t len, size_t in, size_t out,
                 char *plain, size_t *plain_len)
@@ -52,8 +61,7 @@ static void test_decoders_take_any_pieces(void **state)
                 struct spt_decoder *d;
                 char plain[256];
                 size_t len = 0;
-                assert_int_equal(spt_decoder_new(&d, all[i].coding, strlen(all[i].coding)),
-                                 SEPTET_OK);
+                assert_int_equal(new_decoder(&d, all[i].coding), SEPTET_OK);
                 assert_true(spt_decoder_ended(d));
                 assert_int_equal(feed(d, all[i].bytes, all[i].len, in, out, plain, &len),
                                  SEPTET_OK);
@@ -72,7 +80,7 @@ static void test_decoders_know_what_is_cut_short(void **state)
             struct spt_decoder *d;
             char plain[256];
             size_t len = 0;
-            assert_int_equal(spt_decoder_new(&d, all[i].coding, strlen(all[i].coding)), SEPTET_OK);
+            assert_int_equal(new_decoder(&d, all[i].coding), SEPTET_OK);
             assert_int_equal(feed(d, all[i].bytes, n, n, 64, plain, &len), SEPTET_OK);
             assert_false(spt_decoder_ended(d));
             spt_decoder_free(d);
@@ -82,7 +90,7 @@ static void test_decoders_know_what_is_cut_short(void **state)
 static void check(const char *codings, int rc, int decodes)
 {
     struct spt_decoder *d;
-    assert_int_equal(spt_decoder_new(&d, codings, strlen(codings)), rc);
+    assert_int_equal(new_decoder(&d, codings), rc);
     assert_int_equal(d != NULL, decodes);
     spt_decoder_free(d);
 }
@@ -97,6 +105,36 @@ static void test_decoders_are_found_by_name(void **state)
     check("gzip, br", SEPTET_EINVAL, 0);
     check("gzi", SEPTET_EINVAL, 0);
     check("rot13", SEPTET_EINVAL, 0);
+    check(", ,gzip,,", SEPTET_OK, 1);
+    check("gzip identity", SEPTET_EINVAL, 0);
+    check("\"gzip\"", SEPTET_EINVAL, 0);
+    check("gzip;q=1", SEPTET_EINVAL, 0);
+}
+
+static void test_h_3_lines_of_codings_are_one_list(void **state)
+{
+    static const char *const lines[][3] = {{"identity", "gzip", ""}, {"gzip", "identity", ","}};
+    static const char *const refused[][3] = {
+        {"gzip", "gzip", ""}, {"br", "", "gzip"}, {"", "gzip", "x"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct spt_codings codings = {0};
+        struct spt_decoder *d;
+        for (size_t j = 0; j < 3; j++)
+            assert_int_equal(spt_codings_add(&codings, lines[i][j], strlen(lines[i][j])),
+                             SEPTET_OK);
+        assert_int_equal(spt_decoder_new(&d, &codings), SEPTET_OK);
+        assert_non_null(d);
+        spt_decoder_free(d);
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        struct spt_codings codings = {0};
+        int rc = SEPTET_OK;
+        for (size_t j = 0; j < 3; j++)
+            if (rc == SEPTET_OK)
+                rc = spt_codings_add(&codings, refused[i][j], strlen(refused[i][j]));
+        assert_int_equal(rc, SEPTET_EINVAL);
+    }
 }
 
 int main(void)
@@ -105,6 +143,7 @@ int main(void)
         cmocka_unit_test(test_decoders_take_any_pieces),
         cmocka_unit_test(test_decoders_know_what_is_cut_short),
         cmocka_unit_test(test_decoders_are_found_by_name),
+        cmocka_unit_test(test_h_3_lines_of_codings_are_one_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -114,15 +114,16 @@ static void test_head_keeps_the_final_one_alone(void **state)
 
 static void test_head_reads_versions(void **state)
 {
-    struct collected c = {.buf.max = 1000};
+    struct collected c = {.buf.max = 1000}, d = {.buf.max = 1000};
     (void)state;
     feed_ok(&c, "HTTP/2 204 \r\n");
     assert_int_equal(c.head.version, 20);
     assert_int_equal(c.head.status, 204);
-    feed_ok(&c, "HTTP/1.1 999\r\n");
-    assert_int_equal(c.head.version, 11);
-    assert_int_equal(c.head.status, 999);
+    feed_ok(&d, "HTTP/1.1 999\r\n");
+    assert_int_equal(d.head.version, 11);
+    assert_int_equal(d.head.status, 999);
     spt_buf_release(&c.buf);
+    spt_buf_release(&d.buf);
 }
 
 static void test_head_has_a_status_of_three_digits(void **state)
@@ -135,6 +136,90 @@ static void test_head_has_a_status_of_three_digits(void **state)
         struct collected c = {.buf.max = 1000};
         assert_int_equal(feed(&c, bad[i]), SEPTET_EINVAL);
         assert_string_equal(c.head.fault, "status_line");
+        spt_buf_release(&c.buf);
+    }
+}
+
+/* Each line is a header to libcurl, or nothing, but never a second status. */
+static void test_h_11_a_status_line_is_the_first_of_its_head(void **state)
+{
+    static const char *const lines[] = {"HTTP/1.1: 404 Nope\r\n", "HTTP/1.1 404 Nope\r\n",
+                                        "HTTP/99999999999999999999 404 x\r\n", "HTTP/: 1\r\n",
+                                        "HTTP/2 500\r\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct collected c = {.buf.max = 1000};
+        feed_ok(&c, "HTTP/1.1 103 Early Hints\r\n");
+        feed_ok(&c, lines[i]);
+        feed_ok(&c, "\r\n");
+        feed_ok(&c, "HTTP/1.1 200 OK\r\n");
+        feed_ok(&c, "Content-Length: 2\r\n");
+        feed_ok(&c, lines[i]);
+        assert_false(c.head.begins);
+        feed_ok(&c, "A: 1\r\n");
+        feed_ok(&c, "\r\n");
+        assert_int_equal(c.head.status, 200);
+        assert_int_equal(c.head.version, 11);
+        assert_int_equal(c.head.length, 2);
+        char text[100];
+        snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n%sA: 1", lines[i]);
+        assert_head(&c, text);
+        spt_buf_release(&c.buf);
+    }
+}
+
+static void test_h_11_the_first_line_of_a_head_is_a_status_line(void **state)
+{
+    static const char *const first[] = {"A: b\r\n", "\r\n", " HTTP/1.1 200 OK\r\n",
+                                        "http/1.1 200 OK\r\n", "HTTP\r\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof first / sizeof first[0]; i++) {
+        struct collected c = {.buf.max = 1000};
+        assert_int_equal(feed(&c, first[i]), SEPTET_EINVAL);
+        assert_string_equal(c.head.fault, "status_line");
+        spt_buf_release(&c.buf);
+    }
+    struct collected c = {.buf.max = 1000};
+    feed_ok(&c, "HTTP/99999999999999999999 200 OK\r\n"); /* libcurl refuses it */
+    assert_int_equal(c.head.status, 200);
+    spt_buf_release(&c.buf);
+}
+
+static void test_h_3_transfer_codings_are_read_from_all_lines(void **state)
+{
+    static const struct {
+        const char *lines[3];
+        bool chunked, undone;
+    } cases[] = {
+        {{"chunked"}, true, false},
+        {{"CHUNKED "}, true, false},
+        {{", ,chunked,,"}, true, false},
+        {{"identity", "chunked"}, true, false},
+        {{"identity"}, false, false},
+        {{"", ","}, false, false},
+        {{"gzip, chunked"}, true, true},
+        {{"gzip", "chunked"}, true, true},
+        {{"chunked", "gzip"}, true, true},
+        {{"chunked, chunked"}, true, true},
+        {{"chunked", "", "chunked"}, true, true},
+        {{"chunked;foo=bar"}, false, true},
+        {{"\"chunked\""}, false, true},
+        {{"xchunked"}, false, true},
+        {{"chunked identity"}, false, true},
+        {{"identity", "x", "chunked"}, true, true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct collected c = {.buf.max = 1000};
+        feed_ok(&c, "HTTP/1.1 200 OK\r\n");
+        for (size_t j = 0; j < 3 && cases[i].lines[j]; j++) {
+            char line[64];
+            snprintf(line, sizeof line, "Transfer-encoding:%s\r\n", cases[i].lines[j]);
+            feed_ok(&c, line);
+        }
+        assert_true(c.head.transfer);
+        assert_int_equal(c.head.chunked, cases[i].chunked);
+        assert_int_equal(c.head.undone, cases[i].undone);
         spt_buf_release(&c.buf);
     }
 }
@@ -207,6 +292,8 @@ static void test_head_has_no_cr_and_no_fold_onto_nothing(void **state)
     spt_buf_release(&c.buf);
     assert_faulty(NULL, " A: b\r\n", "header");
     assert_faulty(NULL, "\tb\n", "header");
+    assert_faulty("Content-Length: 3\r\n", " 4\r\n", "length");
+    assert_faulty("Transfer-Encoding: gzip,\r\n", "\tchunked\r\n", "transfer_encoding");
 }
 
 static void test_head_is_limited(void **state)
@@ -332,6 +419,9 @@ int main(void)
         cmocka_unit_test(test_head_keeps_the_final_one_alone),
         cmocka_unit_test(test_head_reads_versions),
         cmocka_unit_test(test_head_has_a_status_of_three_digits),
+        cmocka_unit_test(test_h_11_a_status_line_is_the_first_of_its_head),
+        cmocka_unit_test(test_h_11_the_first_line_of_a_head_is_a_status_line),
+        cmocka_unit_test(test_h_3_transfer_codings_are_read_from_all_lines),
         cmocka_unit_test(test_head_refuses_lengths_that_are_none_or_differ),
         cmocka_unit_test(test_head_reads_the_framing),
         cmocka_unit_test(test_head_has_no_cr_and_no_fold_onto_nothing),

@@ -1,0 +1,144 @@
+-- How a body is coded, by the lists that its head has of it: in one line or in several, known or not, by every way in.
+local http = require "septet.http"
+local origin, pack = require "origin", require "pack"
+
+local OK = "HTTP/1.1 200 OK\r\n"
+local TEXT = "hello, hello"
+local GZIP = pack.member(TEXT)
+
+-- A URL whose answer has these lines of a field, and the bytes.
+local function answer(field, lines, bytes, more)
+  local head = OK .. (more or "")
+  for _, line in ipairs(lines) do head = head .. field .. ": " .. line .. "\r\n" end
+  return origin.raw { head .. "\r\n" .. bytes, "fin" }
+end
+
+local function slurp(path)
+  local file = io.open(path, "rb")
+  if not file then return nil end
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+-- Each way in, as a function that returns the body.
+local ways = {
+  get = function(session, url) return session:get(url).body end,
+  stream = function(session, url)
+    local r <close> = session:stream("GET", url)
+    return r:read()
+  end,
+  ["retried get"] = function(session, url) return session:get(url, { retries = 1 }).body end,
+  save = function(session, url)
+    local path = os.tmpname()
+    os.remove(path)
+    local ok, result = pcall(session.save, session, url, path)
+    local text = slurp(path)
+    os.remove(path)
+    os.remove(path .. ".part")
+    if ok then return text end
+    equal(text, nil, "a file of a body that was refused")
+    error(result, 0)
+  end,
+}
+
+-- By every way in, the body is the text, or an error of one of the codes; never anything else.
+local function gives(url, code)
+  local session <close> = http.session { timeout = { idle = 5, first_byte = 5 } }
+  for name, way in pairs(ways) do
+    local ok, result = pcall(way, session, url)
+    if code then
+      equal({ name, ok, ok and #result or result.code }, { name, false, code })
+    else
+      equal({ name, ok, result }, { name, true, TEXT })
+    end
+  end
+end
+
+-- The lists of up to three lines over some words, in which words of one line are between commas.
+local function each_list(words, fn)
+  for _, a in ipairs(words) do
+    fn { a }
+    for _, b in ipairs(words) do
+      fn { a, b }
+      fn { a .. "," .. b }
+      fn { a .. " ,\t" .. b, "" }
+    end
+    fn { "identity", a, "identity" }
+    fn { "", "," .. a, "," }
+  end
+end
+
+-- What a list of codings leads to: how many there are that do something, and whether one is not known.
+local function read_list(lines, known)
+  local n, unknown = 0, false
+  for item in table.concat(lines, ","):gmatch "[^,]+" do
+    local word = item:match "^[ \t]*(.-)[ \t]*$":lower()
+    if known[word] then n = n + known[word] elseif word ~= "" then unknown = true end
+  end
+  return n, unknown
+end
+
+describe("H-3: Content-Encoding", function()
+  local known = { gzip = 1, ["x-gzip"] = 1, deflate = 1, br = 1, zstd = 1, identity = 0, none = 0 }
+
+  it("is one list, whatever its lines", function()
+    each_list({ "gzip", "identity", "GZip", "br", "gzip;q=1", '"gzip"', "gzip gzip", "aws-chunked" }, function(lines)
+      local n, unknown = read_list(lines, known)
+      if unknown or n > 1 then
+        gives(answer("Content-Encoding", lines, GZIP), "decode")
+      elseif n == 0 then
+        gives(answer("Content-Encoding", lines, TEXT))
+      elseif table.concat(lines):lower():find "gzip" then
+        gives(answer("content-encoding", lines, GZIP))
+      end
+    end)
+  end)
+
+  it("is folded", function()
+    gives(answer("Content-Encoding", { "identity,\r\n gzip" }, GZIP))
+    gives(answer("Content-Encoding", { "gzip,\r\n\tgzip" }, GZIP), "decode")
+  end)
+
+  it("of an empty body, or of none, is nobody's concern", function()
+    local session <close> = http.session()
+    local url = answer("Content-Encoding", { "rot13", "gzip" }, "", "Content-Length: 0\r\n")
+    equal({ session:get(url).body, session:head(url).body }, { "", "" })
+  end)
+end)
+
+describe("H-3: Transfer-Encoding", function()
+  local CHUNKS = ("%x\r\n%s\r\n0\r\n\r\n"):format(#TEXT, TEXT)
+  local known = { chunked = 1, identity = 0 }
+
+  it("is one list, whatever its lines", function()
+    each_list({ "chunked", "identity", "Chunked", "gzip", "deflate", "xchunked", '"chunked"', "chunked;foo=bar",
+      "chunked chunked" }, function(lines)
+      local n, unknown = read_list(lines, known)
+      local last = table.concat(lines, ","):lower():match "([%w ]+)[, \t]*$"
+      if unknown or n > 1 or n == 1 and table.concat(lines, ","):lower():find "chunked.*identity" then
+        gives(answer("Transfer-Encoding", lines, CHUNKS), "protocol")
+      else
+        gives(answer("Transfer-Encoding", lines, last and n == 1 and CHUNKS or TEXT))
+      end
+    end)
+  end)
+
+  it("is refused whatever is beside it", function()
+    local more = "Content-Length: 5\r\nContent-Encoding: gzip\r\n"
+    gives(answer("Transfer-Encoding", { "gzip" }, GZIP, more), "protocol")
+    gives(answer("Transfer-Encoding", { "gzip, chunked" }, ("%x\r\n%s\r\n0\r\n\r\n"):format(#GZIP, GZIP)), "protocol")
+  end)
+
+  it("is not folded, nor is a length: others frame such a body in another way", function()
+    gives(answer("Transfer-Encoding", { "gzip,\r\n chunked" }, CHUNKS), "protocol")
+    gives(answer("Transfer-Encoding", { "\r\n chunked" }, CHUNKS), "protocol")
+    gives(answer("Content-Length", { "1\r\n 2" }, TEXT), "protocol")
+  end)
+
+  it("of a response without a body is nobody's concern", function()
+    local session <close> = http.session()
+    equal(session:head(answer("Transfer-Encoding", { "gzip, chunked" }, "")).status, 200)
+    equal(session:get(origin.raw { "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: gzip\r\n\r\n", "fin" }).status, 304)
+  end)
+end)
