@@ -1,18 +1,17 @@
--- The body of a response into a file, by way of PATH.part: PATH is what it was or the whole body, whatever happens. A
--- transfer that broke off is gone on with where PATH.part.meta tells whose bytes those of PATH.part are.
+-- The body of a response into a file, by way of PATH.part: PATH is what it was or the whole body, whatever happens. PATH
+-- is the file that the script names or that a link there leads to. A transfer that broke off is resumed if PATH.part.meta
+-- tells whose bytes those of PATH.part are.
 local core = require "septet.core"
 local args = require "septet.args"
 local blocks = require "septet.blocks"
 local encode = require "septet.encode"
 local failure = require "septet.failure"
-local io = require "septet.io"
 local json = require "septet.json"
 local limits = require "septet.limits"
 local retry = require "septet.retry"
 local url = require "septet.url"
 
 local PIECE = 256 * 1024   -- bytes read, and written, at once
-local MAX_META = 64 * 1024 -- bytes; more is none of ours
 local TIDY = 5             -- seconds for the disk, on the way out
 local DIGITS = { md5 = 32, sha1 = 40, sha256 = 64, sha512 = 128 }
 local STRONG = '^"[^"%c]*"$' -- an ETag
@@ -77,8 +76,12 @@ end
 
 -- Not to be cancelled: the system would have it open for a moment that nobody could wait for, and the next save of the
 -- same path would find it in use.
-local function open(path, append)
-  return blocks.shield(core.file_open, path, append)
+local function open_part(path)
+  return blocks.shield(core.file_open_part, path)
+end
+
+local function open_private(path, make)
+  return blocks.shield(core.file_open_private, path, make)
 end
 
 -- --- PATH.part.meta: {address =, validator =} ---
@@ -88,26 +91,24 @@ local function mark(job)
   return core.digest("sha256", job.address)
 end
 
--- Returns a table, empty where nothing can be made of it; nil where there is none.
+-- Returns a table, empty if nothing can be made of it; nil if there is none.
 local function read_meta(job)
-  local ok, reader = pcall(io.open, job.part .. ".meta")
+  local ok, file = pcall(open_private, job.part .. ".meta", false)
   if not ok then
-    if core.is(reader, "IoError") and reader.code == "ENOENT" then return nil end
-    error(reader, 0)
+    if core.is(file, "IoError") and file.code == "ENOENT" then return nil end
+    error(file, 0)
   end
-  local text = ""
-  repeat
-    local piece = reader:read(MAX_META)
-    text = text .. (piece or "")
-  until not piece or #text > MAX_META
-  reader:close()
+  job.meta_file = file -- which is closed on every way out
+  local text = file:contents()
+  file:close()
   local understood, meta = pcall(json.decode, text)
   return understood and type(meta) == "table" and meta or {}
 end
 
 -- Opens it, empty from here on.
 local function open_meta(job)
-  job.meta_file = open(job.part .. ".meta")
+  job.meta_file = open_private(job.part .. ".meta", true)
+  job.meta_file:truncate()
   return job.meta_file
 end
 
@@ -249,7 +250,7 @@ local function run(job)
   if job.digest then job.file:keep_digest(job.digest) end
   local response = persist(job)
   if job.digest then check_digest(job, response) end
-  job.file:commit(job.path)
+  job.file:commit()
   drop_meta(job)
   job.file:close()
   return { status = response.status, url = response.url, headers = response.headers, path = job.path, bytes = job.size,
@@ -283,15 +284,15 @@ end
 return function(session, target, path, options, request_options)
   options = args.options(options, save_options(request_options), "save")
   if path == "" or path:find "/$" then args.usage("bad argument #2 to 'save' (no name of a file: '%s')", path) end
-  local job = { session = session, target = target, path = path, part = path .. ".part", resume = options.resume }
+  local job = { session = session, target = target, path = path, resume = options.resume }
   job.digest, job.expected = wanted_digest(options)
   job.request = pass_on(options)
   job.policy = session.retries
   if options.retries ~= nil then job.policy = retry.policy(options.retries, "save") end
   limit(job, options)
   job.address = encode.query(url.join(session.base_url, target), options.params or {})
-  local file <close>, size = open(job.part, true)
-  job.file, job.size = file, size
+  local file <close>, size, final = open_part(path)
+  job.file, job.size, job.part = file, size, final .. ".part"
   local ok, result = pcall(run, job)
   if ok then return result end
   pcall(blocks.cleanup, TIDY, tidy, job, result)

@@ -17,7 +17,10 @@
 
 #include "base/list.h"
 #include "loop/loop.h"
+#include "loop/target.h"
 #include "septet/septet.h"
+
+enum { PRIVATE_MODE = 0600 };
 
 /* n = call, again where a signal came between. */
 #define UNINTERRUPTED(n, call)                                                                     \
@@ -109,7 +112,15 @@ static int empty_file(struct spt_output *out)
     return digest_anew(out);
 }
 
-/* Else somebody has given the name to another file, or this file another name. */
+/* Returns true if the file's name still stands for it, and not for another file or for a link to it. */
+static bool owns_name(const struct spt_output *out)
+{
+    struct stat mine, named;
+    return fstat(out->fd, &mine) == 0 && lstat(out->path, &named) == 0 &&
+           mine.st_dev == named.st_dev && mine.st_ino == named.st_ino;
+}
+
+/* Returns true if the file's name still leads to it. */
 static bool has_its_name(const struct spt_output *out)
 {
     struct stat mine, named;
@@ -117,10 +128,26 @@ static bool has_its_name(const struct spt_output *out)
            mine.st_dev == named.st_dev && mine.st_ino == named.st_ino;
 }
 
-static bool is_regular(const struct spt_output *out)
+static int set_mode(const struct spt_output *out, mode_t mode)
 {
     struct stat st;
-    return fstat(out->fd, &st) == 0 && S_ISREG(st.st_mode);
+    if (fstat(out->fd, &st) == 0 && (st.st_mode & 0777) == mode)
+        return 0;
+    return fchmod(out->fd, mode) == 0 ? 0 : last_error();
+}
+
+/* Returns 0 if what was opened is a file to write into. */
+static int check_file(const struct spt_output *out)
+{
+    struct stat st;
+    if (fstat(out->fd, &st) != 0)
+        return last_error();
+    if (!S_ISREG(st.st_mode))
+        return UV_EINVAL;
+    if (!(out->flags & SPT_OUTPUT_PRIVATE))
+        return 0;
+    int rc = spt_target_is_own(&st);
+    return rc ? rc : set_mode(out, PRIVATE_MODE);
 }
 
 /* Returns 1, 0 where the name is to be opened anew, or an error. */
@@ -134,23 +161,60 @@ static int lock_file(struct spt_output *out)
     if (fstat(out->fd, &st) != 0)
         return last_error();
     out->size = (uint64_t)st.st_size;
-    return has_its_name(out);
+    return out->flags & SPT_OUTPUT_PRIVATE ? owns_name(out) : has_its_name(out);
+}
+
+/* Follows the links at the path, which is a target, and makes the path the one of the file beside it. */
+static int move_beside(struct spt_output *out)
+{
+    int rc = spt_target_resolve(out->path, &out->target);
+    if (rc)
+        return rc;
+    size_t len = strlen(out->target);
+    char *beside = malloc(len + sizeof SPT_OUTPUT_SUFFIX);
+    if (!beside)
+        return UV_ENOMEM;
+    memcpy(beside, out->target, len);
+    memcpy(beside + len, SPT_OUTPUT_SUFFIX, sizeof SPT_OUTPUT_SUFFIX);
+    free(out->path);
+    out->path = beside;
+    return 0;
 }
 
 /* Without O_NONBLOCK a FIFO would keep a thread of the pool until it has a reader. */
 static int open_file(struct spt_output *out)
 {
-    int rc = 0;
+    const bool is_private = out->flags & SPT_OUTPUT_PRIVATE;
+    const int how = O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | (is_private ? O_NOFOLLOW : 0) |
+                    (out->flags & SPT_OUTPUT_THERE ? 0 : O_CREAT);
+    out->doing = "open";
+    int rc = out->flags & SPT_OUTPUT_BESIDE ? move_beside(out) : 0;
     while (rc == 0) {
         close_file(out);
         out->doing = "open";
-        UNINTERRUPTED(out->fd,
-                      open(out->path, O_RDWR | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0666));
-        rc = out->fd < 0 ? last_error() : is_regular(out) ? lock_file(out) : UV_EINVAL;
+        UNINTERRUPTED(out->fd, open(out->path, how, is_private ? PRIVATE_MODE : 0666));
+        rc = out->fd < 0 ? last_error() : check_file(out);
+        if (rc == 0)
+            rc = lock_file(out);
     }
     if (rc > 0)
-        rc = out->append ? 0 : empty_file(out);
+        rc = out->flags & SPT_OUTPUT_APPEND ? 0 : empty_file(out);
     return rc;
+}
+
+static int read_file(struct spt_output *out)
+{
+    out->doing = "read";
+    out->buf.len = 0;
+    if (spt_buf_reserve(&out->buf, SPT_OUTPUT_CHUNK) != SEPTET_OK)
+        return UV_ENOMEM;
+    ssize_t n = 1;
+    while (n > 0 && out->buf.len < SPT_OUTPUT_CHUNK) {
+        UNINTERRUPTED(n, pread(out->fd, out->buf.data + out->buf.len,
+                               SPT_OUTPUT_CHUNK - out->buf.len, (off_t)out->buf.len));
+        out->buf.len += n > 0 ? (size_t)n : 0;
+    }
+    return n < 0 ? last_error() : 0;
 }
 
 static int write_bytes(struct spt_output *out)
@@ -198,10 +262,20 @@ static int sync_folder(const char *path)
 
 static int commit_file(struct spt_output *out)
 {
-    int rc = sync_file(out);
+    out->doing = "rename";
+    int rc = spt_target_judge(out->target);
+    mode_t mode = spt_target_mode(out->target);
+    if (rc == 0 && !owns_name(out))
+        rc = UV_ENOENT;
+    if (rc == 0)
+        rc = set_mode(out, mode);
+    if (rc == 0)
+        rc = sync_file(out);
     if (rc)
         return rc;
     out->doing = "rename";
+    if (!owns_name(out)) /* the sync may have taken long */
+        return UV_ENOENT;
     if (rename(out->path, out->target) != 0)
         return last_error();
     out->doing = "sync the folder of";
@@ -290,13 +364,13 @@ static void ask(struct spt_output *out, int (*job)(struct spt_output *), spt_out
     out->ud = ud;
 }
 
-int spt_output_open(struct spt_output **out, struct spt_loop *loop, const char *path, bool append,
-                    spt_output_fn *fn, void *ud)
+int spt_output_open(struct spt_output **out, struct spt_loop *loop, const char *path,
+                    unsigned flags, spt_output_fn *fn, void *ud)
 {
     struct spt_output *o = new_output(loop, path);
     if (!o)
         return SEPTET_ENOMEM;
-    o->append = append;
+    o->flags = flags;
     ask(o, open_file, fn, ud);
     *out = o;
     return SEPTET_OK;
@@ -350,12 +424,19 @@ bool spt_output_sync(struct spt_output *out, spt_output_fn *fn, void *ud)
 
 bool spt_output_commit(struct spt_output *out, const char *target, spt_output_fn *fn, void *ud)
 {
-    assert(!out->in_pool);
-    free(out->target);
-    out->target = strdup(target);
+    assert(!out->in_pool && (target || out->target));
+    if (target) {
+        free(out->target);
+        out->target = strdup(target);
+    }
     if (!out->target)
         fail(out, "rename");
     return ask_unless_failed(out, commit_file, fn, ud);
+}
+
+bool spt_output_read(struct spt_output *out, spt_output_fn *fn, void *ud)
+{
+    return ask_unless_failed(out, read_file, fn, ud);
 }
 
 void spt_output_unlink(struct spt_output *out, spt_output_fn *fn, void *ud)

@@ -29,13 +29,13 @@ struct spt_output {
     spt_output_fn *on_done; /* NULL: nobody waits */
     void *ud;
     char *path;
-    char *target;       /* of a commit; NULL: none yet */
-    struct spt_buf buf; /* bytes on their way */
+    char *target;       /* the name that a commit gives it; NULL: none yet */
+    struct spt_buf buf; /* bytes on their way; after a read, what was read */
     size_t written;     /* of those */
     EVP_MD_CTX *digest; /* of all bytes of the file; NULL: nobody asks */
     const EVP_MD *md;
     int fd;              /* -1: none */
-    bool append;         /* what the file holds at first is kept */
+    unsigned flags;      /* SPT_OUTPUT_... */
     bool in_pool;        /* the pool has all of it but on_done, ud and freed */
     bool freed;          /* ... which is all that keeps it */
     atomic_bool unasked; /* nobody waits for the job */
@@ -46,10 +46,22 @@ struct spt_output {
 /* How many bytes one write takes at most. */
 #define SPT_OUTPUT_CHUNK ((size_t)256 * 1024)
 
-/* Opens a file for its one writer, which calls fn(ud) when it is open or `error` says why not: UV_EBUSY where it has
- * another writer. It is made where it is not there; it is emptied unless `append`. Returns SEPTET_OK or SEPTET_ENOMEM. */
-int spt_output_open(struct spt_output **out, struct spt_loop *loop, const char *path, bool append,
-                    spt_output_fn *fn, void *ud);
+enum {
+    SPT_OUTPUT_APPEND = 1, /* what the file holds is kept */
+    SPT_OUTPUT_BESIDE = 2, /* `path` is a target: see spt_output_open */
+    SPT_OUTPUT_PRIVATE =
+        4, /* no link is followed, nobody else can have prepared the file, nobody else may read it */
+    SPT_OUTPUT_THERE = 8 /* the file is not made if there is none */
+};
+
+#define SPT_OUTPUT_SUFFIX ".part"
+
+/* Opens a file for its one writer, and then calls fn(ud): it is open, or `error` says why not: UV_EBUSY if it has
+ * another writer. With SPT_OUTPUT_BESIDE, `path` is the target of a later commit: links at it are followed, anything
+ * that is no regular file is an error, and the file is the one beside it with the suffix. Returns SEPTET_OK or
+ * SEPTET_ENOMEM. */
+int spt_output_open(struct spt_output **out, struct spt_loop *loop, const char *path,
+                    unsigned flags, spt_output_fn *fn, void *ud);
 
 /* Closes it. A job that is under way is not waited for; one that has not begun may never begin. */
 void spt_output_free(struct spt_output *out);
@@ -71,9 +83,14 @@ bool spt_output_truncate(struct spt_output *out, spt_output_fn *fn, void *ud);
 /* Has the disk hold it. */
 bool spt_output_sync(struct spt_output *out, spt_output_fn *fn, void *ud);
 
-/* Has the disk hold it, and then under the name `target` instead of its own: whatever happens, that is what it was or
- * what it is to be. */
+/* Flushes the file to the disk, and renames it to `target`, or to the target that it was opened beside if that is NULL:
+ * whatever happens, that name stands for the old file or for the whole new one, which has the old one's permissions. It
+ * is an error if the name that is given up does not stand for the file that was written, or if the target's name stands
+ * for a folder, a device or a pipe. */
 bool spt_output_commit(struct spt_output *out, const char *target, spt_output_fn *fn, void *ud);
+
+/* Reads the beginning of the file, at most a chunk, into `buf`. */
+bool spt_output_read(struct spt_output *out, spt_output_fn *fn, void *ud);
 
 /* Takes its name away, where it still has it; or closes it, so that only freeing is left to do. These begin also after an error. */
 void spt_output_unlink(struct spt_output *out, spt_output_fn *fn, void *ud);

@@ -38,14 +38,14 @@ struct file_op {
     const EVP_MD *md;
     const char *failed; /* the verb of what failed */
     int error;          /* libuv's number */
-    bool append;
+    uint8_t flags;      /* SPT_OUTPUT_... */
     bool begun;
     bool cleans; /* what went wrong before is no matter to it */
 };
 _Static_assert(sizeof(struct file_op) <= SPT_SLOT_SIZE, "it needs no memory of Lua's to wait in");
 
-/* The stack of l_open and of the methods. */
-enum { PATH = 1, APPEND, FILE_HANDLE };
+/* The stack of the functions that open a file, and of the methods. */
+enum { PATH = 1, FILE_HANDLE };
 enum { SELF = 1, ARGUMENT };
 
 /* --- files --- */
@@ -83,9 +83,10 @@ static int raise_coded(lua_State *L, const char *path, const char *code)
 
 static int raise_error(lua_State *L, const char *path, const char *verb, int error)
 {
-    char code[32], words[128];
+    char code[32], words[128] = "not a regular file";
     uv_err_name_r(error, code, sizeof code);
-    uv_strerror_r(error, words, sizeof words);
+    if (error != UV_EINVAL || strcmp(verb, "write") == 0)
+        uv_strerror_r(error, words, sizeof words);
     spt_error_push(L, "IoError", "cannot %s '%s': %s", verb, path, words);
     return raise_coded(L, path, code);
 }
@@ -162,7 +163,7 @@ static const septet_op_type file_type = {
 static int open_start(septet_op *op)
 {
     struct file_op *f = (struct file_op *)op;
-    int rc = spt_output_open(&f->file->output, f->env->loop, f->file->path, f->append, go_on, f);
+    int rc = spt_output_open(&f->file->output, f->env->loop, f->file->path, f->flags, go_on, f);
     if (rc == SEPTET_OK) {
         f->file->waiter = f;
         spt_list_push(&f->env->files, &f->file->link);
@@ -183,16 +184,22 @@ static bool step_size(struct file_op *f)
     return false;
 }
 
+/* The file that was opened may be another than the one at PATH: its name is the output's. */
 static int open_push(septet_op *op, lua_State *L)
 {
     struct file_op *f = (struct file_op *)op;
+    struct file *file = f->file;
+    if (file->output)
+        file->path = lua_pushstring(L, file->output->path);
     if (op->status < 0 || f->error) {
-        let_go(f->file);
-        return raise_error(L, f->file->path, "open", f->error ? f->error : UV_ENOMEM);
+        let_go(file);
+        return raise_error(L, file->path, "open", f->error ? f->error : UV_ENOMEM);
     }
+    lua_setiuservalue(L, FILE_HANDLE, 1);
     lua_pushvalue(L, FILE_HANDLE);
     lua_pushinteger(L, (lua_Integer)f->len);
-    return 2;
+    lua_pushstring(L, file->output->target);
+    return 3;
 }
 
 static const septet_op_type open_type = {
@@ -214,21 +221,42 @@ static const char *check_path(lua_State *L, int arg)
     return path;
 }
 
-/* file_open(path, append): waits until it is open for writing and returns it and its size, or raises IoError; EBUSY where
- * it is being written. Without `append` it is emptied. */
-static int l_open(lua_State *L)
+static int open_with(lua_State *L, unsigned flags)
 {
     struct spt_env *env = spt_env(L);
-    check_path(L, PATH);
-    lua_settop(L, APPEND);
+    lua_settop(L, PATH);
     struct file *file = push_file(L);
     struct file_op *f = (struct file_op *)spt_op_new(L, env->sched, &open_type);
     f->env = env;
     f->file = file;
     f->step = step_size;
     f->verb = "open";
-    f->append = lua_toboolean(L, APPEND);
+    f->flags = (uint8_t)flags;
     return septet_op_await(L, &f->op);
+}
+
+/* file_open(path, append): waits until the file is open for writing, and returns it and its size, or raises IoError;
+ * EBUSY if it is being written. Without `append` it is emptied. */
+static int l_open(lua_State *L)
+{
+    check_path(L, PATH);
+    return open_with(L, lua_toboolean(L, 2) ? SPT_OUTPUT_APPEND : 0);
+}
+
+/* file_open_part(target): as file_open with `append`, of the private file beside the one that the target leads to.
+ * Returns that one's name as well. */
+static int l_open_part(lua_State *L)
+{
+    check_path(L, PATH);
+    return open_with(L, SPT_OUTPUT_BESIDE | SPT_OUTPUT_PRIVATE | SPT_OUTPUT_APPEND);
+}
+
+/* file_open_private(path, make): as file_open with `append`, of a private file, which is made if that is asked for. */
+static int l_open_private(lua_State *L)
+{
+    check_path(L, PATH);
+    const unsigned there = lua_toboolean(L, 2) ? 0 : SPT_OUTPUT_THERE;
+    return open_with(L, SPT_OUTPUT_PRIVATE | SPT_OUTPUT_APPEND | there);
 }
 
 /* --- what is done with an open one --- */
@@ -309,13 +337,45 @@ static bool step_commit(struct file_op *f)
     return once(f) && spt_output_commit(f->file->output, f->bytes, go_on, f);
 }
 
-/* file:commit(path): until the disk holds it under that name, in the place of what had it. */
+/* file:commit(path): until the disk holds it under that name, in the place of what had it. Of a part, without a path:
+ * under the name of its target. */
 static int l_commit(lua_State *L)
 {
-    const char *target = check_path(L, ARGUMENT);
+    struct file *file = check_open(L);
+    const bool to_target = lua_isnoneornil(L, ARGUMENT) && file->output->target;
+    const char *target = to_target ? NULL : check_path(L, ARGUMENT);
     struct file_op *f = new_op(L, &file_type, "commit", step_commit);
     f->bytes = target;
     return septet_op_await(L, &f->op);
+}
+
+static bool step_read(struct file_op *f)
+{
+    return once(f) && spt_output_read(f->file->output, go_on, f);
+}
+
+static int read_push(septet_op *op, lua_State *L)
+{
+    file_push(op, L);
+    const struct spt_buf *buf = &((struct file_op *)op)->file->output->buf;
+    lua_pushlstring(L, buf->data, buf->len);
+    return 1;
+}
+
+static const septet_op_type read_type = {
+    .name = "file",
+    .size = sizeof(struct file_op),
+    .flags = SEPTET_OP_EXTERNAL,
+    .start = file_start,
+    .cancel = file_cancel,
+    .push = read_push,
+    .describe = file_describe,
+};
+
+/* file:contents(): what it holds, up to SPT_OUTPUT_CHUNK bytes of it. */
+static int l_contents(lua_State *L)
+{
+    return septet_op_await(L, &new_op(L, &read_type, "read", step_read)->op);
 }
 
 static bool step_remove(struct file_op *f)
@@ -481,6 +541,7 @@ void spt_file_release(struct spt_env *env)
 static const luaL_Reg methods[] = {{"write", l_write},
                                    {"truncate", l_truncate},
                                    {"sync", l_sync},
+                                   {"contents", l_contents},
                                    {"commit", l_commit},
                                    {"remove", l_remove},
                                    {"digest", l_digest},
@@ -491,7 +552,10 @@ static const luaL_Reg methods[] = {{"write", l_write},
                                    {"__gc", l_gc},
                                    {NULL, NULL}};
 
-static const luaL_Reg functions[] = {{"file_open", l_open}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"file_open", l_open},
+                                     {"file_open_part", l_open_part},
+                                     {"file_open_private", l_open_private},
+                                     {NULL, NULL}};
 
 void spt_open_file(lua_State *L, struct spt_env *env)
 {

@@ -101,7 +101,9 @@ static void turn(struct spt_loop *loop)
 static struct spt_output *open_output(struct spt_loop *loop, const char *name, bool append)
 {
     struct spt_output *out = NULL;
-    assert_int_equal(spt_output_open(&out, loop, name, append, on_told, NULL), SEPTET_OK);
+    assert_int_equal(
+        spt_output_open(&out, loop, name, append ? SPT_OUTPUT_APPEND : 0, on_told, NULL),
+        SEPTET_OK);
     return out;
 }
 

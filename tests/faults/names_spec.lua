@@ -1,0 +1,194 @@
+-- What a name may stand for where save and commit write: the target, the part beside it, and the part's meta.
+local http, task, sio = require "septet.http", require "septet.task", require "septet.io"
+local origin = require "origin"
+
+local URL = origin.url
+
+-- A folder of its own, gone at the end of the block.
+local function folder()
+  local path = os.tmpname()
+  os.remove(path)
+  assert(os.execute(("mkdir -m 700 '%s'"):format(path)))
+  return setmetatable({ path = path }, {
+    __div = function(self, name) return self.path .. "/" .. name end,
+    __close = function(self) os.execute(("rm -rf '%s'"):format(self.path)) end,
+  })
+end
+
+local function shell(dir, command)
+  assert(os.execute(("cd '%s' && umask 022 && %s"):format(dir.path, command)), command)
+end
+
+-- What a command prints, run in the folder.
+local function said(dir, command)
+  local pipe <close> = assert(io.popen(("cd '%s' && %s"):format(dir.path, command)))
+  return (pipe:read "a":gsub("%s+$", ""))
+end
+
+local function contents(path)
+  local file <close> = io.open(path, "rb")
+  return file and file:read "a"
+end
+
+local body = origin.pattern(10)
+
+-- How many requests the origin gets while fn runs.
+local function requests(fn)
+  local mark = origin.mark()
+  fn()
+  return #origin.requests(mark)
+end
+
+describe("H-4: the target of a save", function()
+  it("is written where it is a file, or nothing", function()
+    local dir <close> = folder()
+    shell(dir, "echo old > file")
+    for _, name in ipairs { "file", "new" } do
+      equal(http.save(URL .. "/bytes/10", dir / name).bytes, 10)
+      equal(contents(dir / name), body)
+    end
+    equal(said(dir, "ls -A"), "file\nnew")
+  end)
+
+  it("is the file that links lead to, near and far, there or not yet", function()
+    local dir <close> = folder()
+    shell(dir, "mkdir sub; echo old > real; echo old > sub/real; ln -s real near; ln -s sub/real far; ln -s near twice; "
+      .. "ln -s \"$PWD/real\" absolute; ln -s ../real sub/up; ln -s sub/new dangling; ln -s sub other; ln -s dangling again")
+    for name, real in pairs {
+      near = "real", far = "sub/real", twice = "real", absolute = "real", ["sub/up"] = "real", dangling = "sub/new",
+      again = "sub/new", ["other/real"] = "sub/real",
+    } do
+      shell(dir, "printf old > " .. real)
+      local saved = http.save(URL .. "/bytes/10", dir / name)
+      equal({ saved.bytes, saved.path }, { 10, dir / name }, name)
+      equal(contents(dir / real), body, name)
+      equal(said(dir, ("test -L '%s' || echo replaced"):format(name)), name == "other/real" and "replaced" or "", name)
+    end
+    equal(said(dir, "ls -A . sub | grep part"), "")
+  end)
+
+  it("is refused before a request where it is something else", function()
+    local dir <close> = folder()
+    shell(dir, "mkfifo fifo; ln -s fifo pipe; mkdir folder; ln -s folder way; ln -s loop loop; ln -s there/not there")
+    for name, code in pairs {
+      fifo = "EINVAL", pipe = "EINVAL", folder = "EISDIR", way = "EISDIR", loop = "ELOOP", there = "ELOOP",
+      ["missing/file"] = "ENOENT", ["fifo/file"] = "ENOTDIR",
+    } do
+      equal(requests(function()
+        raises_error({ kind = "IoError", code = code }, http.save, URL .. "/bytes/10", dir / name)
+      end), 0, name)
+    end
+    equal(said(dir, "test -p fifo && test -d folder && ls -A"), "fifo\nfolder\nloop\npipe\nthere\nway")
+  end)
+
+  it("keeps its permissions, and a new file gets what the umask leaves", function()
+    local dir <close> = folder()
+    for _, mode in ipairs { "600", "640", "644", "666", "755", "400" } do
+      shell(dir, ("rm -f file; echo old > file; chmod %s file"):format(mode))
+      http.save(URL .. "/bytes/10", dir / "file")
+      equal(said(dir, "stat -c %a file"), mode)
+    end
+    http.save(URL .. "/bytes/10", dir / "new")
+    shell(dir, "echo x > other")
+    local umask = tonumber(said(dir, "umask"), 8)
+    equal(said(dir, "stat -c %a new"), ("%o"):format(438 & ~umask))
+  end)
+end)
+
+describe("H-4: a part", function()
+  it("is its owner's alone while it is written, and afterwards", function()
+    local dir <close> = folder()
+    local modes = {}
+    local saving = task.spawn(http.save, URL .. "/drip?bytes=30&interval=0.05", dir / "file", { resume = true })
+    while not saving:status():find "done" do
+      local mode = said(dir, "stat -c %a file.part 2>/dev/null")
+      if mode ~= "" then modes[mode] = true end
+      task.sleep(0.01)
+    end
+    modes["600"] = nil
+    equal(next(modes), nil)
+  end)
+
+  it("or its meta that is a link, has two names or is no file is refused before a request", function()
+    for _, name in ipairs { "file.part", "file.part.meta" } do
+      for _, made in ipairs {
+        { "ln -s real %s", "ELOOP" }, { "ln -s nothing %s", "ELOOP" }, { "ln real %s", "EMLINK" },
+        { "mkfifo %s", "EINVAL" }, { "mkdir %s", "EISDIR" },
+      } do
+        local dir <close> = folder()
+        shell(dir, "echo precious > real")
+        shell(dir, made[1]:format(name))
+        equal(requests(function()
+          raises_error({ kind = "IoError", code = made[2] }, http.save, URL .. "/bytes/10", dir / "file",
+            { resume = true })
+        end), 0)
+        equal(contents(dir / "real"), "precious\n")
+        equal(contents(dir / "file"), nil)
+      end
+    end
+  end)
+
+  it("that was left by an earlier save becomes its owner's alone", function()
+    local dir <close> = folder()
+    shell(dir, "echo left > file.part; chmod 666 file.part")
+    local saving = task.spawn(http.save, URL .. "/drip?bytes=30&interval=0.05", dir / "file")
+    while said(dir, "stat -c %a file.part 2>/dev/null") == "666" do task.sleep(0.01) end
+    equal(said(dir, "stat -c %a file.part"), "600")
+    saving:await()
+  end)
+
+  it("that is replaced while it is written is not taken for what was written", function()
+    for _, made in ipairs { "echo theirs > x", "ln -s real x", "cp file.part x", "mkfifo x" } do
+      local dir <close> = folder()
+      shell(dir, "echo real > real")
+      local saving = task.spawn(pcall, http.save, URL .. "/drip?bytes=30&interval=0.05", dir / "file")
+      while said(dir, "ls file.part 2>/dev/null") == "" do task.sleep(0.01) end
+      shell(dir, made .. " && mv -f x file.part")
+      local ok, err = saving:await()
+      equal({ ok, err.kind, err.code }, { false, "IoError", "ENOENT" })
+      equal({ contents(dir / "file"), contents(dir / "real") }, { nil, "real\n" })
+    end
+  end)
+end)
+
+describe("H-4: commit", function()
+  local function written(dir)
+    local w = sio.create(dir / "g.part", { digest = "md5" })
+    w:write "mine"
+    return w
+  end
+
+  it("fails where the name stands for another file by now", function()
+    for _, made in ipairs {
+      "echo THEIRS > x && mv x g.part", "rm g.part", "rm g.part && ln -s real g.part", "mv g.part other",
+      "cp g.part x && mv x g.part", "rm g.part && mkfifo g.part",
+    } do
+      local dir <close> = folder()
+      shell(dir, "echo real > real")
+      local w <close> = written(dir)
+      shell(dir, made)
+      raises_error({ kind = "IoError", code = "ENOENT" }, w.commit, w, dir / "g")
+      equal({ contents(dir / "g"), contents(dir / "real") }, { nil, "real\n" })
+    end
+  end)
+
+  it("fails where the other name is no file's", function()
+    for made, code in pairs { ["mkfifo g"] = "EINVAL", ["mkdir g"] = "EISDIR" } do
+      local dir <close> = folder()
+      shell(dir, made)
+      local w <close> = written(dir)
+      raises_error({ kind = "IoError", code = code }, w.commit, w, dir / "g")
+      equal(contents(dir / "g.part"), "mine")
+    end
+  end)
+
+  it("keeps the permissions of the file whose place it takes", function()
+    for _, mode in ipairs { "600", "640", "664" } do
+      local dir <close> = folder()
+      shell(dir, ("echo old > g; chmod %s g"):format(mode))
+      local w <close> = written(dir)
+      w:commit(dir / "g")
+      equal({ said(dir, "stat -c %a g"), contents(dir / "g") }, { mode, "mine" })
+    end
+  end)
+end)
