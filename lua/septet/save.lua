@@ -1,6 +1,6 @@
--- The body of a response into a file, by way of PATH.part: PATH is what it was or the whole body, whatever happens. PATH
--- is the file that the script names or that a link there leads to. A transfer that broke off is resumed if PATH.part.meta
--- tells whose bytes those of PATH.part are.
+-- The body of a response into a file, by way of PATH.part: PATH is what it was or the whole body, whatever happens. It
+-- is the file that the script names, or the one that a link there leads to. A transfer that broke off is resumed if
+-- PATH.part.meta tells whose bytes those of PATH.part are.
 local core = require "septet.core"
 local args = require "septet.args"
 local blocks = require "septet.blocks"

@@ -52,8 +52,9 @@ describe("H-4: the target of a save", function()
 
   it("is the file that links lead to, near and far, there or not yet", function()
     local dir <close> = folder()
-    shell(dir, "mkdir sub; echo old > real; echo old > sub/real; ln -s real near; ln -s sub/real far; ln -s near twice; "
-      .. "ln -s \"$PWD/real\" absolute; ln -s ../real sub/up; ln -s sub/new dangling; ln -s sub other; ln -s dangling again")
+    shell(dir, "mkdir sub; echo old > real; echo old > sub/real; ln -s real near; ln -s sub/real far; "
+      .. "ln -s near twice; ln -s \"$PWD/real\" absolute; ln -s ../real sub/up; ln -s sub/new dangling; "
+      .. "ln -s sub other; ln -s dangling again")
     for name, real in pairs {
       near = "real", far = "sub/real", twice = "real", absolute = "real", ["sub/up"] = "real", dangling = "sub/new",
       again = "sub/new", ["other/real"] = "sub/real",
