@@ -51,7 +51,7 @@ static const char *const names[] = {
     "loadfile", "next",           "pairs",    "pcall",        "print",        "rawequal", "rawget",
     "rawlen",   "rawset",         "select",   "setmetatable", "tonumber",     "tostring", "type",
     "warn",     "xpcall",         "_VERSION", "coroutine",    "debug",        "io",       "math",
-    "os",       "string",         "table",    "utf8",
+    "os",       "package",        "string",   "table",        "utf8",
 };
 
 /* Replaces the table on top of the stack by a copy of it. */
