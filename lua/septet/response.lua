@@ -40,11 +40,18 @@ local headers_meta = {
   __pairs = function(self) return Headers.each(self) end,
 }
 
+-- A line from `first` on, without the blanks at its end. A pattern would look for the end behind each blank.
+local function cut(line, first)
+  local last = #line
+  while last >= first and (line:byte(last) == 32 or line:byte(last) == 9) do last = last - 1 end
+  return line:sub(first, last)
+end
+
 local function parse_headers(raw)
   local lines = {}
   for line in raw:gmatch("[^\r\n]+") do
-    local name, value = line:match("^([^:%s]+):[ \t]*(.-)[ \t]*$")
-    if name then lines[#lines + 1] = { name, value } end
+    local name, first = line:match("^([^:%s]+):[ \t]*()")
+    if name then lines[#lines + 1] = { name, cut(line, first) } end
   end
   return setmetatable({ [LINES] = lines }, headers_meta)
 end
