@@ -112,11 +112,13 @@ end
 --- Its body as UTF-8: from the charset that a byte order mark tells, or else the argument, or else its Content-Type;
 --- UTF-8 where none does. What is no character is U+FFFD. Raises HttpError{code = "decode"} for an unknown charset.
 ---@param charset string|nil
+---@param fallback string|nil what it is in if its charset is unknown
 ---@return string
-function Response:text(charset)
+function Response:text(charset, fallback)
   if charset ~= nil then args.string(charset, 1, "text") end
+  if fallback ~= nil then args.string(fallback, 2, "text") end
   charset = charset or text.charset(self.headers["content-type"])
-  local decoded = text.decode(self.body, charset)
+  local decoded = text.decode(self.body, charset) or fallback and text.decode(self.body, fallback)
   if decoded then return decoded end
   error(failure(self, "decode", "charset", "receive", ("the charset '%s' is not known"):format(charset)), 0)
 end

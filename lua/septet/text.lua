@@ -1,5 +1,6 @@
 -- Texts of responses as UTF-8: which charset their bytes are in, as browsers see it.
 local core = require "septet.core"
+local charsets = require "septet.charsets"
 
 local text = {}
 
@@ -7,17 +8,12 @@ local MARKS = { -- at the beginning of a text: nothing knows better what it is i
   { "\xEF\xBB\xBF", "utf-8" }, { "\xFE\xFF", "utf-16be" }, { "\xFF\xFE", "utf-16le" },
 }
 
--- What labels stand for where iconv takes them for something else: some are in use for a superset (WHATWG's Encoding).
-local LABELS = {
-  utf8 = "utf-8", ["utf-16"] = "utf-16le", ["ucs-2"] = "utf-16le", unicode = "utf-16le",
-  ascii = "cp1252", ["us-ascii"] = "cp1252", ["iso-8859-1"] = "cp1252", ["iso8859-1"] = "cp1252",
-  iso_8859_1 = "cp1252", ["iso_8859-1"] = "cp1252", latin1 = "cp1252", ["latin-1"] = "cp1252", l1 = "cp1252",
-  ["iso-8859-9"] = "cp1254", latin5 = "cp1254",
-  shift_jis = "cp932", ["shift-jis"] = "cp932", sjis = "cp932", ["x-sjis"] = "cp932",
-  gb2312 = "gb18030", gbk = "gb18030", ["euc-kr"] = "cp949", ["ks_c_5601-1987"] = "cp949", big5 = "big5-hkscs",
-}
-
 local UNITS = { ["utf-16le"] = 2, ["utf-16be"] = 2, ["utf-32"] = 4, ["utf-32le"] = 4, ["utf-32be"] = 4 } -- bytes
+
+-- Such bytes are private characters.
+local function user_defined(byte)
+  return utf8.char(0xF700 + byte:byte())
+end
 
 --- The charset that a Content-Type names.
 ---@param content_type string|nil
@@ -32,17 +28,19 @@ end
 ---@param charset string|nil UTF-8
 ---@return string|nil nil where the charset is not known
 function text.decode(bytes, charset)
-  charset = charset and charset:lower() or "utf-8"
+  charset = charsets.name(charset or "utf-8")
   for _, mark in ipairs(MARKS) do
     if bytes:sub(1, #mark[1]) == mark[1] then
       bytes, charset = bytes:sub(#mark[1] + 1), mark[2]
       break
     end
   end
-  charset = LABELS[charset] or charset
   if charset == "utf-8" then return utf8.len(bytes) and bytes or core.text_decode(bytes) end
-  if not charset:match "^[%w._:-]+$" then return nil end -- what else iconv takes is no name
-  return core.text_decode(bytes, charset, UNITS[charset] or 1)
+  if charset == "x-user-defined" then return (bytes:gsub("[\x80-\xFF]", user_defined)) end
+  if charset:find "[^%w._:-]" or charset == "" then return nil end -- iconv takes more, which is no name
+  local decoded = core.text_decode(bytes, charset, UNITS[charset] or 1, charset:find "^windows%-" ~= nil)
+  local corrections = charsets.corrections[charset]
+  return decoded and corrections and decoded:gsub(utf8.charpattern, corrections) or decoded
 end
 
 return text

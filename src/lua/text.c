@@ -84,18 +84,28 @@ static int step(struct converter *c, char **in, size_t *left)
     return why;
 }
 
-/* Whatever is no character is as long as the charset's unit. */
-static int convert(struct converter *c, char *in, size_t len, size_t unit)
+/* Appends what stands for `n` bytes that are no character: with `controls`, the control character of that number for a
+ * byte of 0x80 to 0x9f. */
+static int substitute(struct converter *c, const char *in, size_t n, bool controls)
+{
+    const unsigned char byte = (unsigned char)in[0];
+    if (n != 1 || !controls || byte < 0x80 || byte > 0x9f)
+        return replace(c);
+    return spt_buf_append(&c->out, (const char[]){'\xc2', in[0]}, 2);
+}
+
+/* What is no character is as long as the charset's unit. */
+static int convert(struct converter *c, char *in, size_t len, size_t unit, bool controls)
 {
     size_t left = len, none = 0;
     while (left > 0) {
         int why = step(c, &in, &left);
         if (why == 0 || why == E2BIG)
             continue;
-        if (why == ENOMEM || replace(c) != SEPTET_OK)
-            return SEPTET_ENOMEM;
         size_t skipped =
             why == EINVAL || left < unit ? left : unit; /* EINVAL: the text ends in it */
+        if (why == ENOMEM || substitute(c, in, skipped, controls) != SEPTET_OK)
+            return SEPTET_ENOMEM;
         in += skipped;
         left -= skipped;
     }
@@ -103,14 +113,16 @@ static int convert(struct converter *c, char *in, size_t len, size_t unit)
     return step(c, &in, &none) == 0 ? SEPTET_OK : SEPTET_ENOMEM;
 }
 
-/* text_decode(bytes, charset, unit): the bytes as UTF-8; nil where the charset, as iconv names it, is not known. What is
- * no character is passed over by `unit` bytes. Without a charset the bytes should be UTF-8. */
+/* text_decode(bytes, charset, unit, controls): the bytes as UTF-8; nil if the charset, as iconv names it, is not known.
+ * What is no character is passed over by `unit` bytes. With `controls`, bytes that the charset leaves undefined are
+ * control characters, as browsers have it for Windows' charsets. Without a charset the bytes should be UTF-8. */
 static int l_decode(lua_State *L)
 {
     size_t len;
     const char *bytes = spt_check_string(L, 1, &len);
     const char *charset = lua_isnoneornil(L, 2) ? NULL : spt_check_string(L, 2, NULL);
     size_t unit = charset ? (size_t)spt_check_count(L, 3, 1) : 1;
+    bool controls = lua_toboolean(L, 4);
     struct converter *c = push_converter(L);
     if (charset) {
         c->iconv = iconv_open("UTF-8", charset);
@@ -118,7 +130,7 @@ static int l_decode(lua_State *L)
         if (!c->open)
             return 0;
     }
-    int rc = charset ? convert(c, (char *)bytes, len, unit) : repair(c, bytes, len);
+    int rc = charset ? convert(c, (char *)bytes, len, unit, controls) : repair(c, bytes, len);
     if (rc != SEPTET_OK) {
         release(c);
         return luaL_error(L, "%s", septet_strerror(rc));
