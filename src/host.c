@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/sched.h"
 #include "core/task.h"
+#include "core/traceback.h"
 #include "loop/curl_driver.h"
 #include "loop/loop.h"
 #include "lua/lib.h"
@@ -144,48 +145,60 @@ static const char *kind_of(lua_State *L, int index)
     return kind ? kind : "error";
 }
 
-/* task.on_unhandled(task, error, traceback), if a script has set it. */
-static bool tell_script(lua_State *L)
+/* Pushes task.on_unhandled, if a script has set it. */
+static bool push_hook(lua_State *L)
 {
-    // stack: task, error, traceback
+    int top = lua_gettop(L);
     if (luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE) &&
         lua_getfield(L, -1, "septet.task") == LUA_TTABLE &&
         lua_getfield(L, -1, "on_unhandled") == LUA_TFUNCTION) {
-        for (int i = 1; i <= 3; i++)
-            lua_pushvalue(L, i);
-        lua_call(L, 3, 0);
+        lua_replace(L, top + 1);
+        lua_settop(L, top + 1);
         return true;
     }
-    lua_settop(L, 3);
+    lua_settop(L, top);
     return false;
 }
 
-/* Pushes what an error says: lua5.4's words for a value that has none. */
-static const char *push_message(lua_State *L, int index)
+/* Warns that what a script had set failed; pops its error. */
+static void warn_failed(septet_host *h, lua_State *L, const char *what)
 {
-    if (!lua_isstring(L, index) && !luaL_getmetafield(L, index, "__tostring"))
-        return lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, index));
-    return luaL_tolstring(L, index, NULL);
+    warn(h, lua_pushfstring(L, "%s failed: %s", what, spt_error_push_words(L, -1)));
+    lua_pop(L, 3);
+}
+
+/* Calls task.on_unhandled(task, error, traceback). Returns false if it was not told. */
+static bool tell_script(septet_host *h, lua_State *L)
+{
+    // stack: task, error, traceback
+    if (!push_hook(L))
+        return false;
+    for (int i = 1; i <= 3; i++)
+        lua_pushvalue(L, i);
+    if (lua_pcall(L, 3, 0, 0) == LUA_OK)
+        return true;
+    warn_failed(h, L, "task.on_unhandled");
+    return false;
 }
 
 static int report(lua_State *L)
 {
     struct spt_task *t = lua_touserdata(L, 1);
-    bool ask_script = !t->is_main && lua_toboolean(L, 2);
     septet_host *h = t->sched->world.ud;
     char name[128];
     spt_task_name(t, name, sizeof name);
     lua_settop(L, 0);
     spt_task_push(L, t);
     lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
-    lua_getiuservalue(L, 1, SPT_TASK_UV_TRACEBACK);
-    if (ask_script && tell_script(L))
+    if (lua_getiuservalue(L, 1, SPT_TASK_UV_TRACEBACK) != LUA_TNIL)
+        spt_traceback_render(L);
+    if (!t->is_main && tell_script(h, L))
         return 0;
+    const char *message = t->abandoned ? "abandoned: it absorbed its cancellation at shutdown"
+                                       : spt_error_push_words(L, 2);
+    const char *traceback = lua_isstring(L, 3) ? lua_tostring(L, 3) : "";
     if (!t->late)
         h->failures++;
-    const char *message =
-        t->abandoned ? "abandoned: it absorbed its cancellation at shutdown" : push_message(L, 2);
-    const char *traceback = lua_isstring(L, 3) ? lua_tostring(L, 3) : "";
     tell_error(h, &(septet_error){.kind = kind_of(L, 2),
                                   .message = message,
                                   .traceback = traceback,
@@ -195,32 +208,21 @@ static int report(lua_State *L)
     return 0;
 }
 
-/* On failure the error is on top of the stack. */
-static bool report_protected(septet_host *h, struct spt_task *t, bool ask_script)
+/* Where memory ran out while an error was reported, it is reported in the words that are there. */
+static void report_plainly(septet_host *h, struct spt_task *t)
 {
-    lua_pushcfunction(h->L, report);
-    lua_pushlightuserdata(h->L, t);
-    lua_pushboolean(h->L, ask_script);
-    return lua_pcall(h->L, 2, 0, 0) == LUA_OK;
-}
-
-static int words_of(lua_State *L)
-{
-    luaL_tolstring(L, 1, NULL);
-    return 1;
-}
-
-/* Warns that what a script had set failed; pops its error. */
-static void warn_failed(septet_host *h, const char *what)
-{
-    char line[512];
-    lua_pushcfunction(h->L, words_of);
-    lua_insert(h->L, -2);
-    lua_pcall(h->L, 1, 1, 0);
-    const char *words = lua_tostring(h->L, -1);
-    snprintf(line, sizeof line, "%s failed: %s", what, words ? words : "an error without words");
-    lua_pop(h->L, 1);
-    warn(h, line);
+    char name[128];
+    const char *message = lua_tostring(h->L, -1);
+    spt_task_name(t, name, sizeof name);
+    if (!t->late)
+        h->failures++;
+    tell_error(h,
+               &(septet_error){.kind = "error",
+                               .message = message ? message : "an error while reporting an error",
+                               .traceback = "",
+                               .task = name,
+                               .task_id = t->id,
+                               .is_main = t->is_main});
 }
 
 static void on_unhandled(void *ud, struct spt_task *t)
@@ -228,21 +230,11 @@ static void on_unhandled(void *ud, struct spt_task *t)
     septet_host *h = ud;
     if (t->state == SPT_TASK_CANCELLED && h->ending)
         return;
-    if (report_protected(h, t, true))
+    lua_pushcfunction(h->L, report);
+    lua_pushlightuserdata(h->L, t);
+    if (lua_pcall(h->L, 1, 0, 0) == LUA_OK)
         return;
-    warn_failed(h, "task.on_unhandled");
-    if (report_protected(h, t, false))
-        return;
-    h->failures++;
-    char name[128];
-    spt_task_name(t, name, sizeof name);
-    const char *message = lua_tostring(h->L, -1);
-    tell_error(h,
-               &(septet_error){.kind = "error",
-                               .message = message ? message : "an error while reporting an error",
-                               .traceback = "",
-                               .task = name,
-                               .task_id = t->id});
+    report_plainly(h, t);
     lua_pop(h->L, 1);
 }
 
@@ -404,6 +396,7 @@ static int open_core(lua_State *L)
     h->core = core;
     spt_sched_init(&core->sched, L, &world, h->config.trace_records);
     core->sched.shuffle = h->config.shuffle_seed;
+    core->sched.own_frames = h->config.own_frames != 0;
     core->sched.slow_ns = h->config.slow_ms * UINT64_C(1000000);
     if (h->config.max_slice_ms) {
         core->sched.hook = on_slice;

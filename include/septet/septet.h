@@ -73,7 +73,7 @@ typedef struct septet_host septet_host;
 typedef struct septet_error {
     const char *kind;      /* "HttpError", "Usage", ...; "error" for a value of the script's own */
     const char *message;   /* as tostring gives it */
-    const char *traceback; /* Lua's, over all the awaits; may be "" */
+    const char *traceback; /* where it was raised, and where it was awaited; may be "" */
     const char *task;      /* the task's name */
     uint32_t task_id;
     int is_main; /* the error of a main task (septet_load_...), not of one it spawned */
@@ -135,6 +135,9 @@ typedef struct septet_config {
     /* For tests of Septet itself. Which quirks of libcurl's versions it assumes beside those that it knows of or in
      * spite of them, as "-poke,+timeout". NULL: as the version has it. Copied. */
     const char *quirks;
+
+    /* Not 0: tracebacks show the functions of Septet's own modules, too. */
+    int own_frames;
 } septet_config;
 
 /* Fills in the defaults. */

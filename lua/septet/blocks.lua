@@ -5,21 +5,21 @@ local blocks = {}
 local core = require "septet.core"
 local args = require "septet.args"
 
-local is, pcall, error = core.is, pcall, error
+local is, try, raise = core.is, core.try, core.raise
 local new_scope, join, close = core.scope, core.scope_join, core.scope_close
 
 -- Closes the generators that the body of a scope left open. Returns what the body gave, or their error.
 local function close_generators(scope, ...)
   local closers = core.scope_closers(scope)
   if not closers then return ... end
-  local closed, err = pcall(closers.close, closers)
+  local closed, err, traceback = try(closers.close, closers)
   if closed then return ... end
-  return false, err
+  return false, err, traceback
 end
 blocks.close_generators = close_generators
 
--- Ends a block whose body gave `ok, ...`: no task of it lives when this returns. Returns whether the scope
--- absorbed the Cancelled that unwound the body, and what the body gave.
+-- Ends a block whose body gave `ok, ...`, as core.try has it: no task of it lives when this returns. Returns whether
+-- the scope absorbed the Cancelled that unwound the body, and what the body gave.
 local function ended(scope, ok, ...)
   core.scope_leave(scope)
   join(scope)
@@ -35,21 +35,22 @@ blocks.leave = leave
 -- The values of a block, nothing where it was cancelled itself, or its error.
 local function values(absorbed, ok, ...)
   if ok then return ... end
-  if not absorbed then error((...), 0) end
+  if not absorbed then raise(...) end
 end
 
 -- The same behind a word on whether it ran to its end.
 local function moved_on(absorbed, ok, ...)
   if ok then return true, ... end
-  if not absorbed then error((...), 0) end
+  if not absorbed then raise(...) end
   return false
 end
 
 -- The same, with a Timeout where the deadline of `scope` ended the block.
-local function in_time(seconds, scope, stuck, absorbed, ok, ...)
+local function in_time(seconds, scope, absorbed, ok, ...)
   if absorbed and scope.expired then
-    error(core.error { kind = "Timeout", message = ("timed out after %g s"):format(seconds), seconds = seconds,
-      traceback = stuck.traceback }, 0)
+    local _, stuck = ...
+    raise(core.error { kind = "Timeout", message = ("timed out after %g s"):format(seconds), seconds = seconds,
+      traceback = core.traceback(stuck) }, stuck)
   end
   return values(absorbed, ok, ...)
 end
@@ -64,12 +65,8 @@ end
 function blocks.timeout(seconds, fn, ...)
   args.seconds(seconds, 1, "timeout")
   args.callable(fn, 2, "timeout")
-  local scope, stuck = new_scope(false, false, seconds), {}
-  local function on_error(err)
-    if is(err, "Cancelled") and scope.expired then stuck.traceback = debug.traceback(nil, 2) end
-    return err
-  end
-  return in_time(seconds, scope, stuck, leave(scope, xpcall(fn, on_error, ...)))
+  local scope = new_scope(false, false, seconds)
+  return in_time(seconds, scope, leave(scope, try(fn, ...)))
 end
 
 --- As timeout, but being late is no error.
@@ -83,7 +80,7 @@ function blocks.move_on_after(seconds, fn, ...)
   args.seconds(seconds, 1, "move_on_after")
   args.callable(fn, 2, "move_on_after")
   local scope = new_scope(false, false, seconds)
-  return moved_on(leave(scope, pcall(fn, ...)))
+  return moved_on(leave(scope, try(fn, ...)))
 end
 
 --- Calls fn(...) out of reach of cancellation and deadlines from outside; they are felt at the next wait after it.
@@ -94,7 +91,7 @@ end
 function blocks.shield(fn, ...)
   args.callable(fn, 1, "shield")
   local scope = new_scope(false, true)
-  return values(leave(scope, pcall(fn, ...)))
+  return values(leave(scope, try(fn, ...)))
 end
 
 --- Calls fn(...) out of reach of cancellation, for at most so many seconds: for what must be done on the way out
@@ -109,7 +106,7 @@ function blocks.cleanup(seconds, fn, ...)
   args.seconds(seconds, 1, "cleanup")
   args.callable(fn, 2, "cleanup")
   local scope = new_scope(false, true, seconds)
-  return moved_on(leave(scope, pcall(fn, ...)))
+  return moved_on(leave(scope, try(fn, ...)))
 end
 
 return blocks

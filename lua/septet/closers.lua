@@ -4,7 +4,7 @@ local closers = {}
 
 local core = require "septet.core"
 
-local pcall, error = pcall, error
+local try, raise = core.try, core.raise
 
 -- Those of one scope, oldest first: a ring of the objects themselves with this as its head. The scope closes it.
 local Ring = {}
@@ -36,14 +36,14 @@ end
 
 -- Closes all, the last first. As with closing variables, the last error counts.
 function Ring:close()
-  local ok, err = true, nil
+  local ok, err, traceback = true, nil, nil
   while self.before ~= self do
     local object = self.before
-    local closed, why = pcall(object.close, object)
+    local closed, why, where = try(object.close, object)
     closers.remove(object)
-    if not closed then ok, err = false, why end
+    if not closed then ok, err, traceback = false, why, where end
   end
-  if not ok then error(err, 0) end
+  if not ok then raise(err, traceback) end
 end
 
 return closers

@@ -7,7 +7,7 @@ local args = require "septet.args"
 local closers = require "septet.closers"
 local probe = require "septet.probe"
 
-local is, pcall, error = core.is, pcall, error
+local is, try, raise, error = core.is, core.try, core.raise, error
 
 ---@class septet.Generator
 ---@operator call: any
@@ -21,7 +21,10 @@ local function stepped(gen, resumed, ok, ...)
   gen.done = true
   closers.remove(gen)
   if not resumed then error(ok, 0) end
-  if not ok and not (gen.closing and is((...), "GeneratorClosed")) then error((...), 0) end
+  if not ok and not (gen.closing and is((...), "GeneratorClosed")) then
+    local err, traceback = ...
+    raise(err, traceback, "resumed at")
+  end
 end
 
 local function enter(gen)
@@ -74,7 +77,7 @@ function generator.new(fn, ...)
   local given = table.pack(...)
   gen.co = coroutine.create(function()
     gen.started = true
-    return pcall(fn, emit, table.unpack(given, 1, given.n))
+    return try(fn, emit, table.unpack(given, 1, given.n))
   end)
   closers.add(gen)
   if probe.closes_loops() then return gen, nil, nil, gen end

@@ -5,31 +5,71 @@ local core = require "septet.core"
 local args = require "septet.args"
 local blocks = require "septet.blocks"
 
-local is, pcall, error = core.is, pcall, error
+local is, try, raise, error = core.is, core.try, core.raise, error
 local new_scope, join, close = core.scope, core.scope_join, core.scope_close
 
---- What a group raises: all errors of its body and tasks, in the order they came. `#e` is their number.
+--- What a group raises: all errors of its body and tasks, in the order they came. `#e` is their number. The failure of
+--- a task is one error, whoever was told of it and raised it again.
 ---@class septet.ErrorGroup
 ---@field errors any[] an error may be such a group itself
+---@field tasks table<integer, septet.Task> the task of each error that is a task's, at its index
+---@field tracebacks table<integer, string> where each error of the body was raised, at its index
+---@field message string all of them in words, made when it is asked for
 local ErrorGroup = {}
 
-local function indented(value)
-  local ok, text = pcall(tostring, value)
-  if not ok then text = ("a %s without words"):format(type(value)) end
-  return (text:gsub("\n", "\n    "))
+local INDENTED_MAX = 16 -- groups in groups whose lines are indented further: what is deeper would be mostly blanks
+
+-- An ErrorGroup of what `failures` gathered.
+local function error_group(failures)
+  return core.error { kind = "ErrorGroup", errors = failures.errors, tasks = failures.tasks,
+    tracebacks = failures.tracebacks }
 end
 
--- An ErrorGroup; `tasks` holds the failed task of an error at its index, where it was one's.
-local function error_group(errors, tasks)
-  local lines = { ("%d error%s in a task group"):format(#errors, #errors == 1 and "" or "s") }
-  for i, err in ipairs(errors) do
-    local t = tasks[i]
-    lines[#lines + 1] = ("  %d. %s"):format(i, indented(err))
+local function add(failures, err, t, traceback)
+  local n = #failures.errors + 1
+  failures.errors[n], failures.tasks[n], failures.tracebacks[n] = err, t, traceback
+end
+
+local function no_failures()
+  return { errors = {}, tasks = {}, tracebacks = {} }
+end
+
+-- What an error says; a script's __tostring may fail.
+local function in_words(value)
+  local ok, text = pcall(tostring, value)
+  return ok and text or ("a %s without words"):format(type(value))
+end
+
+-- Appends the lines of a group to a list of them; each is preceded by `margin`.
+local function describe(err, margin, depth, lines)
+  local function put(format, ...)
+    local text = format:format(...):gsub("\n", "\n" .. margin)
+    lines[#lines + 1] = margin .. text
+  end
+  local errors = err.errors
+  local below = depth < INDENTED_MAX and margin .. "    " or margin
+  lines[#lines + 1] = ("%d error%s in a task group"):format(#errors, #errors == 1 and "" or "s")
+  for i, inner in ipairs(errors) do
+    if is(inner, "ErrorGroup") then
+      local first = #lines + 1
+      describe(inner, below, depth + 1, lines)
+      lines[first] = ("%s  %d. %s"):format(margin, i, lines[first])
+    else
+      put("  %d. %s", i, (in_words(inner):gsub("\n", "\n    ")))
+    end
+    local t, traceback = err.tasks[i], err.tracebacks[i]
     if t then
-      lines[#lines + 1] = ("    in task '%s', %s"):format(t.name, indented(t:traceback()))
+      put("    in task '%s', %s", core.escape(t.name), (t:traceback():gsub("\n", "\n    ")))
+    elseif traceback then
+      put("    in the group's body, %s", (traceback:gsub("\n", "\n    ")))
     end
   end
-  return core.error { kind = "ErrorGroup", message = table.concat(lines, "\n"), errors = errors, tasks = tasks }
+end
+
+local function words(err)
+  local lines = {}
+  describe(err, "", 1, lines)
+  return table.concat(lines, "\n")
 end
 
 local function matcher(condition)
@@ -40,13 +80,8 @@ local function matcher(condition)
   return condition
 end
 
-local function add(part, err, t)
-  part.errors[#part.errors + 1] = err
-  part.tasks[#part.errors] = t
-end
-
-local function group_of(part)
-  if #part.errors > 0 then return error_group(part.errors, part.tasks) end
+local function group_of(failures)
+  if #failures.errors > 0 then return error_group(failures) end
 end
 
 --- Splits it into the errors for which a condition holds and the others, each a group of the same nesting; nil
@@ -56,17 +91,17 @@ end
 ---@return septet.ErrorGroup|nil rest
 function ErrorGroup:split(condition)
   local matches = matcher(condition)
-  local yes, no = { errors = {}, tasks = {} }, { errors = {}, tasks = {} }
+  local yes, no = no_failures(), no_failures()
   for i, err in ipairs(self.errors) do
-    local t = self.tasks[i]
+    local t, traceback = self.tasks[i], self.tracebacks[i]
     if matches(err) then
-      add(yes, err, t)
+      add(yes, err, t, traceback)
     elseif is(err, "ErrorGroup") then
       local some, rest = err:split(matches)
-      if some then add(yes, some, t) end
-      if rest then add(no, rest, t) end
+      if some then add(yes, some, t, traceback) end
+      if rest then add(no, rest, t, traceback) end
     else
-      add(no, err, t)
+      add(no, err, t, traceback)
     end
   end
   return group_of(yes), group_of(no)
@@ -86,7 +121,11 @@ function ErrorGroup:leaves()
 end
 
 core.error_meta.__index = function(err, key)
-  if rawget(err, "kind") == "ErrorGroup" then return ErrorGroup[key] end
+  if rawget(err, "kind") ~= "ErrorGroup" then return nil end
+  if key ~= "message" then return ErrorGroup[key] end
+  local text = words(err)
+  rawset(err, "message", text)
+  return text
 end
 
 core.error_meta.__len = function(err)
@@ -94,32 +133,59 @@ core.error_meta.__len = function(err)
   return errors and #errors or 0
 end
 
--- The errors of a group's tasks that nobody has seen, appended in the order they came, and whose they are.
-local function collect(scope, errors, tasks)
+-- Adds the failures of a group's tasks, in the order they came: each once, whichever of the tasks raised it again.
+local function collect(scope, failures)
   for t in core.scope_failed, scope do
-    local _, err = t:result()
-    errors[#errors + 1] = err
-    tasks[#errors] = t
+    failures = failures or no_failures()
+    local origins = failures.origins or {}
+    local origin = core.origin(t)
+    if not origins[origin] then
+      origins[origin] = true
+      add(failures, core.failure(t), t)
+    end
+    failures.origins = origins
   end
+  return failures
 end
 
--- Ends a group whose body gave `ok, ...`: waits for its tasks and gives the body's values, or raises.
+-- Of these, the same value is the same error, from wherever the body has it.
+local by_identity = { table = true, userdata = true, ["function"] = true, thread = true }
+
+-- Is the error of a body the failure of one of the tasks, of which the body was told, and which it raised again?
+local function is_known(failures, err, traceback)
+  if not failures.origins then return false end
+  if failures.origins[core.source(err, traceback)] then return true end
+  if not by_identity[type(err)] then return false end
+  for _, known in ipairs(failures.errors) do
+    if rawequal(known, err) then return true end
+  end
+  return false
+end
+
+local function add_body(failures, err, traceback)
+  failures = failures or no_failures()
+  if err == nil then err = core.error { kind = "error", message = "nil error" } end
+  if not is_known(failures, err, traceback) then add(failures, err, nil, core.traceback(traceback)) end
+  return failures
+end
+
+-- Ends a group whose body gave `ok, ...`, as core.try has it: waits for its tasks and gives the body's values, or
+-- raises.
 local function ended(scope, ok, ...)
-  local errors, tasks = {}, {}
+  local failures = nil
   if not ok then
-    collect(scope, errors, tasks)
-    local err = ...
-    if err == nil then err = core.error { kind = "error", message = "nil error" } end
-    if not is(err, "Cancelled") then errors[#errors + 1] = err end
+    failures = collect(scope)
+    local err, traceback = ...
+    if not is(err, "Cancelled") then failures = add_body(failures, err, traceback) end
     core.scope_fail(scope)
   end
   join(scope)
-  collect(scope, errors, tasks)
+  failures = collect(scope, failures)
   local absorbed, _, child_cancelled, had_tasks = close(scope)
-  if #errors > 0 then error(error_group(errors, tasks), 0) end
+  if failures then raise(error_group(failures)) end
   if not ok then
     if absorbed then return end
-    error((...), 0)
+    raise(...)
   end
   if (child_cancelled and not absorbed) or not had_tasks then core.checkpoint() end
   return ...
@@ -176,7 +242,7 @@ function Group:start(fn, ...)
   local failed = not moved and t:status() == "failed"
   if failed then core.seen(t) end
   close(nursery)
-  if failed then error(select(2, t:result()), 0) end
+  if failed then core.outcome(t) end
   if moved then return table.unpack(given, 1, given.n) end
   core.checkpoint()
   t:await()
@@ -185,7 +251,7 @@ end
 
 core.scope_meta.__close = function(scope, err)
   if err ~= nil then
-    finish(scope, false, err)
+    finish(scope, false, err, core.scope_caught(scope, err))
   else
     finish(scope, true)
   end
@@ -202,7 +268,7 @@ function group.group(fn, ...)
   if fn == nil then return new_scope(true, false, nil, true) end
   args.callable(fn, 1, "group")
   local scope = new_scope(true)
-  return finish(scope, pcall(fn, scope, ...))
+  return finish(scope, try(fn, scope, ...))
 end
 
 return group

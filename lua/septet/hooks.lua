@@ -48,7 +48,7 @@ function Traced:fire(hook, event)
     local fn = watcher.hooks[hook]
     local ok, err = true, nil
     if fn then ok, err = pcall(fn, watcher.ctx, event) end
-    if not ok then core.warn(("trace hook '%s' failed: %s"):format(hook, tostring(err))) end
+    if not ok then core.warn(("trace hook '%s' failed: %s"):format(hook, core.words(err))) end
   end
 end
 
@@ -88,10 +88,10 @@ function hooks.start(hop, ...)
   setmetatable(traced, Traced)
   for i = 1, select("#", ...) do
     local fns = select(i, ...)
-    local ok, err = pcall(begin, hop, traced, fns or {})
+    local ok, err, traceback = core.try(begin, hop, traced, fns or {})
     if not ok then
       traced:ended(core.now(), nil, err)
-      error(err, 0)
+      core.raise(err, traceback)
     end
   end
   hop.traced = traced

@@ -191,27 +191,27 @@ end
 -- The same, tried again as the hop's policy has it. What the last attempt gave is what counts; `ok, result` is what
 -- the first one gave, where it is over.
 local function persist(session, hop, ok, result)
-  local policy = hop.policy
+  local policy, traceback = hop.policy, nil
   if ok == nil then
     session.budget.earn(hop.url, policy)
-    ok, result = pcall(attempt, session, hop)
+    ok, result, traceback = core.try(attempt, session, hop)
   end
   for attempts = 1, math.huge do
     local err = not ok and result or nil
-    if err and not core.is(err, "HttpError") then error(err, 0) end
+    if err and not core.is(err, "HttpError") then core.raise(err, traceback) end
     hop.attempts = attempts
     if attempts > 1 then result.attempts = attempts end
     local delay = retry.wants(policy, hop.method, ok and result or nil, err)
       and retry.delay(policy, attempts, ok and result or nil)
     local in_time = delay and not (hop.deadline and core.now() + delay >= hop.deadline)
     if not in_time or not session.budget.spend(hop.url) then
-      if err then error(err, 0) end
+      if err then core.raise(err, traceback) end
       return result
     end
     if hop.streams and ok then result:close() end
     session.retried = session.retried + 1
     core.sleep(delay)
-    ok, result = pcall(attempt, session, hop)
+    ok, result, traceback = core.try(attempt, session, hop)
   end
 end
 
@@ -244,11 +244,11 @@ end
 -- that was cancelled before it could start) is told here.
 local function perform_traced(session, hop)
   local traced = hop.traced
-  local ok, result = pcall(perform, session, hop)
+  local ok, result, traceback = core.try(perform, session, hop)
   if not ok then
     local cancelled = core.is(result, "Cancelled")
     traced:ended(core.now(), nil, not cancelled and result or nil, cancelled)
-    error(result, 0)
+    core.raise(result, traceback)
   end
   if hop.streams then
     result.stream:trace(traced) -- the end is still to come

@@ -31,7 +31,7 @@ end
 local function finish(name, this, ok, ...)
   loading[name] = nil
   this.ended:set()
-  if not ok then error((...), 0) end
+  if not ok then core.raise(...) end
   return ...
 end
 
@@ -48,7 +48,7 @@ function loader.require(name)
     if not busy then
       local this = { task = core.current(), ended = core.event() }
       loading[name] = this
-      return finish(name, this, pcall(load_now, name))
+      return finish(name, this, core.try(load_now, name))
     end
     if busy.task == core.current() then error(("module '%s' requires itself"):format(name), 0) end
     busy.ended:wait()

@@ -37,7 +37,7 @@ end
 
 local function restored(var, before, ok, ...)
   put(var, before)
-  if not ok then error((...), 0) end
+  if not ok then core.raise(...) end
   return ...
 end
 
@@ -52,7 +52,7 @@ function Var:with(value, fn, ...)
   local all = core.locals()
   local before = all and all[self]
   self:set(value)
-  return restored(self, before, pcall(fn, ...))
+  return restored(self, before, core.try(fn, ...))
 end
 
 --- A task-local that is `default` wherever it was not set.

@@ -15,9 +15,11 @@ local Stream = {}
 local function wait_for(self, method, n)
   local upload = self.upload
   if not upload then return method(self.stream, n) end
-  local ok, result, more = pcall(method, self.stream, n)
+  local ok, result, more = core.try(method, self.stream, n)
   if ok then return result, more end
-  error(upload.failure and upload.failure[1] or result, 0)
+  local failure = upload.failure
+  if failure then core.raise(failure[1], failure[2], "awaited at") end
+  core.raise(result, more)
 end
 
 -- The rest of the body, which stays until it is taken: the reader may still refuse it.

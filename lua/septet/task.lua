@@ -14,6 +14,7 @@ local locals = require "septet.locals"
 local probe = require "septet.probe"
 
 local is, pcall, error = core.is, pcall, error
+local try, raise, outcome = core.try, core.raise, core.outcome
 local new_scope, join = core.scope, core.scope_join
 local leave, shielded = blocks.leave, blocks.shield
 
@@ -102,8 +103,10 @@ local function unwinds(err)
 end
 
 local function passed(ok, ...)
-  if not ok and unwinds((...)) then error((...), 0) end
-  return ok, ...
+  if ok then return true, ... end
+  local err, traceback = ...
+  if unwinds(err) then raise(err, traceback) end
+  return false, err
 end
 
 --- As pcall, but Cancelled passes: for code that handles errors and tries again.
@@ -113,12 +116,14 @@ end
 ---@return boolean ok
 ---@return any ... what fn returned, or its error
 function task.pcall(fn, ...)
-  return passed(pcall(fn, ...))
+  return passed(core.try_unwinding(fn, ...))
 end
 
-local function tried(at, ok, ...)
+local function tried(ok, ...)
   if ok then return true, ... end
-  return passed(false, (...), at.traceback)
+  local err, traceback = ...
+  if unwinds(err) then raise(err, traceback) end
+  return false, err, core.traceback(traceback)
 end
 
 --- As task.pcall, with the traceback of the error.
@@ -128,11 +133,7 @@ end
 ---@return boolean ok
 ---@return any ... what fn returned, or its error and the traceback
 function task.try(fn, ...)
-  local at = {}
-  return tried(at, xpcall(fn, function(err)
-    if not unwinds(err) then at.traceback = debug.traceback(nil, 2) end
-    return err
-  end, ...))
+  return tried(try(fn, ...))
 end
 
 --- The innermost block (group, timeout, shield ...) that is open in the running task; nil outside of any.
@@ -215,25 +216,25 @@ end
 
 -- What awaiting an ended task that is not done raises.
 local function failure(t)
-  return select(2, shielded(pcall, t.await, t))
+  return select(2, pcall(outcome, t))
 end
 
 -- Waits for the members of a gather; on the first that is not done, or on cancellation from outside, ends the
--- others too. Returns the error to raise, and whether there is one.
+-- others too. Returns whether all are done, and else the member that is not, or nil and the error of the wait with its
+-- traceback.
 local function await_members(tasks, set, scope)
-  local ok, err = pcall(set.wait, set, "not_done")
+  local ok, err, traceback = try(set.wait, set, "not_done")
   local failed = ok and tasks[set:not_done()]
-  if ok and not failed then return nil, false end
+  if ok and not failed then return true end
   if failed then core.seen(failed) end -- before its owner can end, and tell of it
   end_members(tasks, set, scope, failed)
-  if failed then err = failure(failed) end
-  return err, true
+  return false, failed, err, traceback
 end
 
 local function await_settled(tasks, set, scope)
-  local ok, err = pcall(set.wait, set, "all")
+  local ok, err, traceback = try(set.wait, set, "all")
   if not ok then end_members(tasks, set, scope) end
-  return err, not ok
+  return ok, nil, err, traceback
 end
 
 -- As awaiting it, without seeing how it ended.
@@ -252,10 +253,10 @@ local function feed(scope, fns, limit, settled, by_fn)
       local fn = fns[at]
       local t = scope:spawn(fn)
       by_fn[fn] = t
-      local ok, err = pcall(settled and wait_for or t.await, t)
+      local ok, err, traceback = try(settled and wait_for or t.await, t)
       local cancelled = not ok and is(err, "Cancelled")
       if cancelled then core.late(t) end
-      if cancelled or not (ok or settled) then error(err, 0) end
+      if cancelled or not (ok or settled) then raise(err, traceback) end
     end
   end
   for i = 1, math.min(limit, #fns) do feeders[i] = scope:spawn(feeder) end
@@ -298,24 +299,22 @@ function task.gather(list, options)
   args.list(list, 1, "gather")
   options = args.options(options, { limit = "count", settled = "boolean" }, "gather")
   local scope = new_scope(false, false)
-  local ok, set, tasks, each, by_fn = pcall(members, scope, list, options)
+  local ok, set, tasks, each, by_fn = try(members, scope, list, options)
   if not ok then
     leave(scope)
-    error(set, 0)
+    raise(set, tasks)
   end
-  local waited, err, failed = pcall(options.settled and await_settled or await_members, tasks, set, scope)
+  local await_all = options.settled and await_settled or await_members
+  local waited, all, failed, err, traceback = try(await_all, tasks, set, scope)
   set:close()
   leave(scope)
-  if failed or not waited then error(err, 0) end
+  if not waited then raise(all, failed) end
+  if failed then outcome(failed) end
+  if not all then raise(err, traceback) end
   for i = 1, by_fn and #each or 0 do each[i] = by_fn[each[i]] or each[i] end
   local results = options.settled and settled_results(each) or set:values(each)
   results.n = #each
   return results
-end
-
-local function values(t, ok, ...)
-  if ok then return ... end
-  error(failure(t), 0)
 end
 
 --- Runs functions at once until the first of them ends; the others are cancelled and waited for.
@@ -331,18 +330,18 @@ function task.race(fns)
     end
   end
   local scope = new_scope(false, false)
-  local ok, set, tasks = pcall(completions, fns, "race", function(fn) return scope:spawn(fn) end)
+  local ok, set, tasks = try(completions, fns, "race", function(fn) return scope:spawn(fn) end)
   if not ok then
     leave(scope)
-    error(set, 0)
+    raise(set, tasks)
   end
-  local waited, err = pcall(set.wait, set, "first")
+  local waited, err, traceback = try(set.wait, set, "first")
   local first = tasks[set:take()]
   end_members(tasks, set, scope, first)
   set:close()
   leave(scope)
-  if not waited then error(err, 0) end
-  return values(first, first:result())
+  if not waited then raise(err, traceback) end
+  return outcome(first)
 end
 
 local until_of = { ALL_COMPLETED = "all", FIRST_COMPLETED = "first", FIRST_EXCEPTION = "failure" }

@@ -15,20 +15,21 @@ end
 
 -- What the iterator raises is told to who asked, and fails nobody else.
 local function run(body, iterate, state)
-  local ok, err = pcall(produce, body, iterate)
+  local ok, err, traceback = core.try(produce, body, iterate)
   if ok then return end
-  if core.is(err, "Cancelled") then error(err, 0) end
-  state.failure = { err }
+  if core.is(err, "Cancelled") then core.raise(err, traceback) end
+  state.failure = { err, traceback }
   body:abort()
 end
 
-local function result_of(state, ok, result)
+local function result_of(state, ok, result, traceback)
   if ok then return result end
-  local failure = state.failure and state.failure[1] or result
-  if type(failure) == "table" and rawget(failure, "bad_piece") then
-    args.usage("bad piece of 'body' (string expected, got %s)", failure.bad_piece)
+  local failure = state.failure
+  if not failure then core.raise(result, traceback) end
+  if type(failure[1]) == "table" and rawget(failure[1], "bad_piece") then
+    args.usage("bad piece of 'body' (string expected, got %s)", failure[1].bad_piece)
   end
-  error(failure, 0)
+  core.raise(failure[1], failure[2], "awaited at")
 end
 
 --- Calls fn with a body that `iterate` makes, and ends the iteration with the call.
@@ -37,13 +38,13 @@ end
 ---@param fn fun(body: userdata): table
 ---@return table
 function upload.during(iterate, fn)
-  local body, state, ok, result = core.http_upload(), {}, nil, nil
+  local body, state, ok, result, traceback = core.http_upload(), {}, nil, nil, nil
   group.group(function(g)
     local producer = g:spawn(run, body, iterate, state)
-    ok, result = pcall(fn, body)
+    ok, result, traceback = core.try(fn, body)
     producer:cancel()
   end)
-  return result_of(state, ok, result)
+  return result_of(state, ok, result, traceback)
 end
 
 --- The same for what goes on after the call: the iteration is a task of the caller's scope, `upload.task` of what fn
@@ -55,9 +56,9 @@ end
 function upload.beside(iterate, fn)
   local body, state = core.http_upload(), {}
   state.task = core.spawn(run, body, iterate, state)
-  local ok, result = pcall(fn, body)
+  local ok, result, traceback = core.try(fn, body)
   if ok then result.upload = state else state.task:cancel() end
-  return result_of(state, ok, result)
+  return result_of(state, ok, result, traceback)
 end
 
 return upload

@@ -9,12 +9,11 @@
 #include "core/scope.h"
 #include "core/sched.h"
 
-/* tostring(e): the message, whatever a script has made of the table since. */
+/* tostring(e): the message, whatever a script has made of the table since. That of an ErrorGroup is made now. */
 static int l_tostring(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
-    lua_pushliteral(L, "message");
-    lua_rawget(L, 1);
+    lua_getfield(L, 1, "message");
     if (lua_type(L, -1) == LUA_TSTRING)
         return 1;
     lua_pushliteral(L, "kind");
@@ -22,6 +21,28 @@ static int l_tostring(lua_State *L)
     if (lua_type(L, -1) != LUA_TSTRING)
         lua_pushliteral(L, "error");
     return 1;
+}
+
+static int to_words(lua_State *L)
+{
+    luaL_tolstring(L, 1, NULL);
+    return 1;
+}
+
+const char *spt_error_push_words(lua_State *L, int index)
+{
+    index = lua_absindex(L, index);
+    if (lua_isstring(L, index) || luaL_getmetafield(L, index, "__tostring") != LUA_TNIL) {
+        lua_pushcfunction(L, to_words);
+        lua_pushvalue(L, index);
+        bool has_words = lua_pcall(L, 1, 1, 0) == LUA_OK;
+        if (!lua_isstring(L, index))
+            lua_remove(L, -2);
+        if (has_words)
+            return lua_tostring(L, -1);
+        lua_pop(L, 1);
+    }
+    return lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, index));
 }
 
 /* "failed: " .. e: as with an error that is a string. */
@@ -103,7 +124,7 @@ static bool push_field_of(lua_State *L, int fn)
     return false;
 }
 
-static const char *push_loaded_name(lua_State *L, int fn)
+const char *spt_push_loaded_name(lua_State *L, int fn)
 {
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     int loaded = lua_gettop(L);
@@ -133,7 +154,7 @@ const char *spt_function_name(lua_State *L, lua_State *co, lua_Debug *ar)
     luaL_checkstack(L, 10, NULL);
     lua_getinfo(co, "fn", ar);
     lua_xmove(co, L, 1);
-    const char *name = push_loaded_name(L, lua_gettop(L));
+    const char *name = spt_push_loaded_name(L, lua_gettop(L));
     if (!name && ar->name)
         name = lua_pushstring(L, ar->name);
     if (name)

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/sched.h"
 #include "core/task.h"
+#include "core/traceback.h"
 
 #define OP_META      "septet.op"
 #define REFUSALS_MAX 100 /* awaits refused at the end before a task is abandoned */
@@ -68,8 +69,8 @@ void spt_op_open(lua_State *L)
 /* Functions in C that may be suspended, and `error`, which only calls a message handler. */
 static bool harmless(const char *name)
 {
-    static const char *const names[] = {"pcall", "xpcall", "dofile",
-                                        "error", "with",   "coroutine.resume"};
+    static const char *const names[] = {"pcall", "xpcall",           "dofile", "error",
+                                        "with",  "coroutine.resume", "try",    "try_unwinding"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;
@@ -93,6 +94,10 @@ static void push_culprit(lua_State *L, lua_State *co)
         }
         if (*ar.what != 'C')
             continue;
+        if (strcmp(ar.namewhat, "for iterator") == 0) { /* of those in C, it alone calls a script */
+            lua_pushliteral(L, "'ipairs', whose __index waits");
+            return;
+        }
         const char *name = spt_function_name(L, co, &ar);
         if (name && !harmless(name)) {
             lua_pushfstring(L, "'%s'", name);
@@ -192,9 +197,11 @@ static void report_stuck(lua_State *L, struct spt_task *t)
     spt_trace_put(&s->trace,
                   (struct spt_rec){.t = s->now_ns, .task = t->id, .kind = SPT_REC_STUCK});
     spt_task_name(t, name, sizeof name);
-    luaL_traceback(L, L, NULL, 1);
-    lua_pushfstring(L, "task '%s' ignores its cancellation: it has absorbed it %d times\n%s", name,
-                    STUCK, lua_tostring(L, -1));
+    spt_traceback_push_stack(L, L, 1);
+    lua_pushfstring(L,
+                    "task '%s' ignores its cancellation: it has absorbed it %d times\n"
+                    "stack traceback:%s",
+                    name, STUCK, lua_tostring(L, -1));
     s->world.warn(s->world.ud, lua_tostring(L, -1));
     lua_pop(L, 2);
 }

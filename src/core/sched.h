@@ -60,6 +60,7 @@ struct spt_sched {
     lua_Hook hook;    /* set in every task's coroutine, each so many instructions; or NULL */
     int hook_count;
     bool draining; /* set by who calls spt_sched_lap: what becomes ready needs no wake-up */
+    bool own_frames; /* tracebacks show the functions of our modules */
     bool over;     /* a task that goes on absorbing its cancellation is abandoned */
     bool closing;  /* every await is refused */
 

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "core/error.h"
 #include "core/op.h"
 #include "core/sched.h"
+#include "core/traceback.h"
 
 #define BUDGET 128 /* operations that complete at once in one turn before the others get theirs */
 
@@ -162,6 +164,19 @@ void spt_task_push_site(lua_State *L, const struct spt_task *t)
                     (int)(uint32_t)t->site, (int)t->parent);
 }
 
+/* Gives the error object at index 1 the traceback on top of the stack, unless it has one: another task raised it before. */
+static void set_traceback(lua_State *L)
+{
+    lua_pushliteral(L, "traceback");
+    if (lua_rawget(L, 1) == LUA_TNIL) {
+        lua_pushliteral(L, "traceback");
+        lua_pushvalue(L, -3);
+        spt_traceback_render(L);
+        lua_rawset(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
 /* The handler of errors at the root of a task: keeps the traceback, and the error as it is. */
 static int on_error(lua_State *L)
 {
@@ -170,22 +185,14 @@ static int on_error(lua_State *L)
         spt_error_push(L, "error", "nil error");
         lua_replace(L, 1);
     }
-    if (!spt_error_is(L, 1, "Cancelled") && s->current && lua_checkstack(L, 20)) {
-        spt_task_push(L, s->current);
-        luaL_traceback(L, L, NULL, 1);
-        spt_task_push_site(L, s->current);
-        lua_concat(L, 2);
-        if (spt_error_is(L, 1, NULL)) {
-            lua_pushliteral(L, "traceback");
-            if (lua_rawget(L, 1) == LUA_TNIL) { /* else another task raised it before */
-                lua_pushliteral(L, "traceback");
-                lua_pushvalue(L, -3);
-                lua_rawset(L, 1);
-            }
-            lua_pop(L, 1);
-        }
-        lua_setiuservalue(L, -2, SPT_TASK_UV_TRACEBACK);
-    }
+    if (!s->current || !spt_traceback_handle(L))
+        return 1;
+    // stack: error, traceback
+    if (spt_error_is(L, 1, NULL) && !lua_isnil(L, 2))
+        set_traceback(L);
+    spt_task_push(L, s->current);
+    lua_pushvalue(L, 2);
+    lua_setiuservalue(L, -2, SPT_TASK_UV_TRACEBACK);
     lua_settop(L, 1);
     return 1;
 }
@@ -199,6 +206,12 @@ static enum spt_task_state outcome_of_error(lua_State *L, struct spt_task *t)
         return SPT_TASK_CANCELLED;
     lua_pop(L, 1);
     spt_error_push(L, "error", "stray Cancelled");
+    lua_insert(L, 1); /* where set_traceback looks for it */
+    spt_task_push(L, t);
+    lua_getiuservalue(L, -1, SPT_TASK_UV_TRACEBACK);
+    if (!lua_isnil(L, -1))
+        set_traceback(L);
+    lua_settop(L, 1);
     return SPT_TASK_FAILED;
 }
 
@@ -722,24 +735,47 @@ int spt_task_push_results(lua_State *L, int handle, const struct spt_task *t)
 
 /* --- in words --- */
 
+/* Copies the name that a script gave the task whose handle is at `handle`, if it did. */
+static bool copy_name(lua_State *L, int handle, char *out, size_t size)
+{
+    bool named = lua_getiuservalue(L, handle, SPT_TASK_UV_NAME) == LUA_TSTRING;
+    if (named) {
+        size_t len;
+        const char *name = lua_tolstring(L, -1, &len);
+        spt_escape(out, size, name, len);
+    }
+    lua_pop(L, 1);
+    return named;
+}
+
+static void default_name(const struct spt_task *t, char *out, size_t size)
+{
+    const char *source = spt_trace_string(&t->sched->trace, (uint32_t)(t->defined >> 32));
+    int line = (int)(uint32_t)t->defined;
+    size_t n = spt_escape(out, size, source, strlen(source));
+    if (line > 0)
+        snprintf(out + n, size - n, ":%d#%u", line, t->id);
+    else
+        snprintf(out + n, size - n, "#%u", t->id);
+}
+
 void spt_task_name(const struct spt_task *t, char *out, size_t size)
 {
     lua_State *L = t->sched->main;
-    const char *source = spt_trace_string(&t->sched->trace, (uint32_t)(t->defined >> 32));
-    int line = (int)(uint32_t)t->defined;
     if (t->anchor) {
         spt_task_push(L, t);
-        bool named = lua_getiuservalue(L, -1, SPT_TASK_UV_NAME) == LUA_TSTRING;
-        if (named)
-            snprintf(out, size, "%s", lua_tostring(L, -1));
-        lua_pop(L, 2);
+        bool named = copy_name(L, -1, out, size);
+        lua_pop(L, 1);
         if (named)
             return;
     }
-    if (line > 0)
-        snprintf(out, size, "%s:%d#%u", source, line, t->id);
-    else
-        snprintf(out, size, "%s#%u", source, t->id);
+    default_name(t, out, size);
+}
+
+void spt_task_label(lua_State *L, int handle, const struct spt_task *t, char *out, size_t size)
+{
+    if (!copy_name(L, handle, out, size))
+        default_name(t, out, size);
 }
 
 void spt_task_visit_children(const struct spt_scope *scope, void (*visit)(void *ud, void *task),

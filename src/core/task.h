@@ -109,7 +109,7 @@ enum {
     SPT_TASK_UV_VALUE =
         1, /* its coroutine; once the body has ended its result, packed unless nresults
                               is 1, or its error */
-    SPT_TASK_UV_TRACEBACK, /* of its failure */
+    SPT_TASK_UV_TRACEBACK, /* of its failure: core/traceback.h */
     SPT_TASK_UV_SCOPE,     /* userdata of its innermost open block; each keeps the one around it */
     SPT_TASK_UV_CLOSERS, /* what is to be closed when its body ends: called as its own `close` method */
     SPT_TASK_UV_HELD = SPT_TASK_UV_CLOSERS, /* the last that may hold an argument */
@@ -213,8 +213,12 @@ void spt_task_leave(struct spt_scope *scope);
 /* Tells the world of a failed task that is in no list, and lets go of it. */
 void spt_task_report(struct spt_task *t);
 
-/* The name a script gave it, or "file:line#id". Writes at most `size` bytes, NUL included. */
+/* Writes the name that a script gave it, or "file:line#id", escaped for a line of a terminal: at most `size` bytes, NUL
+ * included. */
 void spt_task_name(const struct spt_task *t, char *out, size_t size);
+
+/* The same for a task that may have ended, with its handle at index `handle`. */
+void spt_task_label(lua_State *L, int handle, const struct spt_task *t, char *out, size_t size);
 
 /* Calls `visit` with each live task of the scope, in the order they were spawned. */
 void spt_task_visit_children(const struct spt_scope *scope, void (*visit)(void *ud, void *task),

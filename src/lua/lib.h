@@ -17,6 +17,7 @@ void spt_open_task(lua_State *L, struct spt_env *env);
 
 /* trace.c: the event ring as scripts see it. */
 void spt_open_trace(lua_State *L, struct spt_env *env);
+void spt_open_errors(lua_State *L, struct spt_env *env);
 
 /* Gives new records to the sinks of scripts, on the main state, protected. Cheap when there is none. */
 void spt_trace_flush(struct spt_env *env);

@@ -8,6 +8,7 @@
 #include "core/op.h"
 #include "core/sched.h"
 #include "core/task.h"
+#include "core/traceback.h"
 #include "lua/lib.h"
 #include "op/env.h"
 
@@ -154,6 +155,8 @@ static int l_result(lua_State *L)
         return spt_error_usage(L, "the task has not ended");
     lua_settop(L, 1);
     spt_task_retrieve(t);
+    if (t->state == SPT_TASK_FAILED)
+        spt_traceback_learn(L, 1);
     lua_pushboolean(L, t->state == SPT_TASK_DONE);
     return 1 + push_result(L, t);
 }
@@ -187,6 +190,13 @@ static void add_awaited(void *ud, void *task)
     add_stack(a->L, t, a->depth + 1);
 }
 
+static void push_stack(lua_State *L, lua_State *co)
+{
+    lua_pushliteral(L, "stack traceback:");
+    spt_traceback_push_stack(L, co, 0);
+    lua_concat(L, 2);
+}
+
 /* Adds the stack of a live task, and of those it waits for, to the text on top. */
 static void add_stack(lua_State *L, const struct spt_task *t, unsigned depth)
 {
@@ -199,11 +209,11 @@ static void add_stack(lua_State *L, const struct spt_task *t, unsigned depth)
         bool inner = t->state == SPT_TASK_WAITING && t->waits_in != t->co;
         lua_pushliteral(L, "\n");
         if (inner) {
-            luaL_traceback(L, t->waits_in, NULL, 0);
+            push_stack(L, t->waits_in);
             lua_pushliteral(L, "\nin a coroutine resumed by\n");
             lua_concat(L, 3);
         }
-        luaL_traceback(L, t->co, NULL, 0);
+        push_stack(L, t->co);
         spt_task_push_site(L, t);
         lua_concat(L, 4);
     }
@@ -225,8 +235,9 @@ static int l_traceback(lua_State *L)
         lua_pushliteral(L, "");
         add_stack(L, t, 0);
         lua_pushstring(L, lua_tostring(L, -1) + (*lua_tostring(L, -1) == '\n'));
-    } else if (lua_getiuservalue(L, 1, SPT_TASK_UV_TRACEBACK) != LUA_TSTRING) {
-        lua_pushliteral(L, "");
+    } else {
+        lua_getiuservalue(L, 1, SPT_TASK_UV_TRACEBACK);
+        spt_traceback_render(L);
     }
     return 1;
 }
@@ -272,8 +283,11 @@ static int l_newindex(lua_State *L)
     if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "name") != 0)
         return spt_error_usage(L, "a task has no field '%s' to set; only 'name'",
                                luaL_tolstring(L, 2, NULL));
+    if (lua_type(L, 3) != LUA_TSTRING)
+        return spt_error_usage(L, "bad value for a task's name (string expected, got %s)",
+                               luaL_typename(L, 3));
     size_t len;
-    const char *name = spt_check_string(L, 3, &len);
+    const char *name = lua_tolstring(L, 3, &len);
     lua_settop(L, 3);
     lua_setiuservalue(L, 1, SPT_TASK_UV_NAME);
     spt_trace_put(&t->sched->trace,

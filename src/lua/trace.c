@@ -203,10 +203,8 @@ static int flush(lua_State *L)
             continue;
         }
         remove_sink(L, i);
-        const char *words = spt_error_is(L, 3, NULL) && lua_getfield(L, 3, "message")
-                                ? lua_tostring(L, -1)
-                                : lua_tostring(L, 3);
-        words = lua_pushfstring(L, "a trace subscriber failed: %s", words ? words : "(no words)");
+        const char *words = spt_error_push_words(L, 3);
+        words = lua_pushfstring(L, "a trace subscriber failed: %s", words);
         env->sched->world.warn(env->sched->world.ud, words);
         lua_settop(L, 2);
     }

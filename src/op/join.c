@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/op.h"
 #include "core/sched.h"
+#include "core/traceback.h"
 #include "op/env.h"
 
 #include <lauxlib.h>
@@ -40,22 +41,17 @@ static void join_cancel(septet_op *op)
     spt_link_remove(&((struct join_op *)op)->watch.link);
 }
 
-static int raise_task_cancelled(lua_State *L, const struct spt_task *t)
+static void push_task_cancelled(lua_State *L, const struct spt_task *t)
 {
     char name[128];
-    if (lua_getiuservalue(L, 1, SPT_TASK_UV_NAME) ==
-        LUA_TSTRING) /* an ended task is not anchored */
-        snprintf(name, sizeof name, "%s", lua_tostring(L, -1));
-    else
-        spt_task_name(t, name, sizeof name);
-    lua_pop(L, 1);
+    spt_task_label(L, 1, t, name, sizeof name);
     spt_error_push(L, "TaskCancelled", "task '%s' was cancelled", name);
     lua_pushvalue(L, 1);
     lua_setfield(L, -2, "task");
     if (t->root.reason[0]) { /* its own, whatever block of it was cancelled before */
         lua_pushstring(L, t->root.reason);
         lua_setfield(L, -2, "reason");
-        return lua_error(L);
+        return;
     }
     lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
     // stack: ..., error, the Cancelled it ended with
@@ -64,19 +60,24 @@ static int raise_task_cancelled(lua_State *L, const struct spt_task *t)
         lua_setfield(L, -3, "reason");
     }
     lua_pop(L, 1);
-    return lua_error(L);
 }
 
-static int join_push(septet_op *op, lua_State *L)
+/* Gives what the ended task with the handle at index 1 gave. */
+static int push_result(lua_State *L, struct spt_task *t)
 {
-    struct spt_task *t = ((struct join_op *)op)->target;
     spt_task_retrieve(t);
     if (t->state == SPT_TASK_DONE)
         return spt_task_push_results(L, 1, t);
     if (t->state == SPT_TASK_CANCELLED)
-        return raise_task_cancelled(L, t);
-    lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
-    return lua_error(L);
+        push_task_cancelled(L, t);
+    else
+        lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
+    return spt_traceback_raise_failure(L, 1, t);
+}
+
+static int join_push(septet_op *op, lua_State *L)
+{
+    return push_result(L, ((struct join_op *)op)->target);
 }
 
 static void join_describe(const septet_op *op, char *text, size_t size)
@@ -115,7 +116,17 @@ static int l_await(lua_State *L)
     return septet_op_await(L, &join->op);
 }
 
-static const luaL_Reg functions[] = {{"await", l_await}, {NULL, NULL}};
+/* outcome(task): as awaiting an ended task, without the wait. */
+static int l_outcome(lua_State *L)
+{
+    struct spt_task *t = spt_check_self(L, "task");
+    if (!spt_task_ended(t))
+        return spt_error_usage(L, "the task has not ended");
+    lua_settop(L, 1);
+    return push_result(L, t);
+}
+
+static const luaL_Reg functions[] = {{"await", l_await}, {"outcome", l_outcome}, {NULL, NULL}};
 
 void spt_open_join(lua_State *L, struct spt_env *env)
 {

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/keep.h"
 #include "core/op.h"
+#include "core/traceback.h"
 #include "core/sched.h"
 #include "core/scope.h"
 #include "core/task.h"
@@ -180,16 +181,20 @@ static int with_ended(lua_State *L, int status, lua_KContext ctx)
     bool held = lock->owner == spt_env(L)->sched->current;
     if (held)
         pass_on(L, lock);
-    if (status != LUA_OK && status != LUA_YIELD)
-        return lua_error(L);
+    if (status != LUA_OK && status != LUA_YIELD) {
+        spt_traceback_caught(L, 2, -1);
+        lua_insert(L, -2);
+        return spt_traceback_raise(L, NULL);
+    }
     if (!held)
         return spt_error_usage(L, "the lock was released inside of 'with'");
-    return lua_gettop(L) - 1;
+    return lua_gettop(L) - 2;
 }
 
 static int with_acquired(lua_State *L, int status, lua_KContext ctx)
 {
-    status = lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, with_ended);
+    // stack: lock, handler, fn, arguments...
+    status = lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, 0, with_ended);
     return with_ended(L, status, 0);
 }
 
@@ -198,6 +203,9 @@ static int l_with(lua_State *L)
 {
     check(L);
     spt_check_callable(L, 2);
+    luaL_checkstack(L, 4, "too many arguments");
+    spt_traceback_push_handler(L, false);
+    lua_insert(L, 2);
     lua_getfield(L, 1, "acquire");
     lua_pushvalue(L, 1);
     lua_callk(L, 1, 0, 0, with_acquired);

@@ -7,6 +7,7 @@
 #include "core/op.h"
 #include "core/scope.h"
 #include "core/sched.h"
+#include "core/traceback.h"
 #include "op/env.h"
 
 #include <lauxlib.h>
@@ -20,7 +21,8 @@
 enum {
     UV_AROUND = 1, /* the block around it in its task, nil for none */
     UV_CLOSERS,    /* what is to be closed when its body ends, nil for nothing */
-    UV_LAST = UV_CLOSERS
+    UV_CAUGHT = SPT_SCOPE_UV_CAUGHT,
+    UV_LAST = UV_CAUGHT
 };
 
 /* --- the join --- */
@@ -264,6 +266,21 @@ static int l_scope_closers(lua_State *L)
     return 1;
 }
 
+/* scope_caught(scope, error): the traceback of the error that unwinds the block of a group that is a variable; nil where
+ * it is not known. */
+static int l_caught(lua_State *L)
+{
+    check(L, 1);
+    lua_settop(L, 2);
+    if (lua_getiuservalue(L, 1, UV_CAUGHT) != LUA_TTABLE)
+        return 0;
+    lua_rawgeti(L, 3, 1);
+    if (!lua_rawequal(L, 2, -1))
+        return 0;
+    lua_rawgeti(L, 3, 2);
+    return 1;
+}
+
 /* deadline(): the instant of the deadline in force for the running task, inf for none, -inf once it is
  * cancelled. */
 static int l_deadline(lua_State *L)
@@ -325,12 +342,19 @@ static const luaL_Reg methods[] = {{"spawn", l_spawn},
                                    {"extend", l_extend},
                                    {NULL, NULL}};
 
-static const luaL_Reg functions[] = {{"scope", l_scope},       {"scope_join", l_join},
-                                     {"scope_close", l_close}, {"scope_fail", l_fail},
-                                     {"scope_leave", l_leave}, {"scope_failed", l_failed},
-                                     {"scope_move", l_move},   {"scope_closers", l_scope_closers},
-                                     {"closers", l_closers},   {"current_scope", l_current},
-                                     {"deadline", l_deadline}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"scope", l_scope},
+                                     {"scope_join", l_join},
+                                     {"scope_close", l_close},
+                                     {"scope_fail", l_fail},
+                                     {"scope_leave", l_leave},
+                                     {"scope_failed", l_failed},
+                                     {"scope_move", l_move},
+                                     {"scope_closers", l_scope_closers},
+                                     {"scope_caught", l_caught},
+                                     {"closers", l_closers},
+                                     {"current_scope", l_current},
+                                     {"deadline", l_deadline},
+                                     {NULL, NULL}};
 
 void spt_open_scope(lua_State *L, struct spt_env *env)
 {

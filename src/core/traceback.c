@@ -1,0 +1,577 @@
+/* Tracebacks of errors. */
+#include "core/traceback.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "base/escape.h"
+#include "core/error.h"
+#include "core/sched.h"
+#include "core/task.h"
+
+#define HEAD      10 /* frames that are shown of the top of a stack */
+#define TAIL      11 /* levels that are shown of its bottom */
+#define DEPTH_MAX 16 /* sections of a traceback */
+
+/* How the function on level 1 of a message handler says that it raises an error again: its first local is the address
+ * of one of these. Behind it stands the traceback. */
+static const char passed = 0; /* then: the label of the handler's stack, or nil to leave that out */
+static const char awaited = 0; /* then: the name of the task that failed, and its id */
+
+static const char known = 0; /* the registry's table of who was told of which failures */
+
+/* --- one stack --- */
+
+static bool is_own(const lua_Debug *ar)
+{
+    return strncmp(ar->source, "=[septet.", 9) == 0;
+}
+
+/* Returns true for a function of our modules, and for one in C that such a function called. */
+static bool is_hidden(lua_State *co, int level, const lua_Debug *ar)
+{
+    lua_Debug caller;
+    if (is_own(ar))
+        return true;
+    if (*ar->what != 'C' || !lua_getstack(co, level + 1, &caller))
+        return false;
+    lua_getinfo(co, "S", &caller);
+    return is_own(&caller);
+}
+
+static int last_level(lua_State *co)
+{
+    lua_Debug ar;
+    int low = 1, high = 1;
+    while (lua_getstack(co, high, &ar)) {
+        low = high;
+        high *= 2;
+    }
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (lua_getstack(co, middle, &ar))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return high - 1;
+}
+
+/* Replaces the string on top of the stack by one that fits in a line. */
+static void escape_top(lua_State *L)
+{
+    size_t len;
+    luaL_Buffer b;
+    const char *text = lua_tolstring(L, -1, &len);
+    if (spt_is_printable(text, len))
+        return;
+    char *out = luaL_buffinitsize(L, &b, 4 * len + 1);
+    luaL_pushresultsize(&b, spt_escape(out, 4 * len + 1, text, len));
+    lua_remove(L, -2);
+}
+
+/* Pushes the name of a frame's function, in the words of lua5.4. */
+static void push_function(lua_State *L, lua_Debug *ar)
+{
+    lua_getinfo(L, "f", ar);
+    const char *global = spt_push_loaded_name(L, lua_gettop(L));
+    if (global)
+        lua_pushfstring(L, "function '%s'", global);
+    else if (*ar->namewhat != '\0')
+        lua_pushfstring(L, "%s '%s'", ar->namewhat, ar->name);
+    else if (*ar->what == 'm')
+        lua_pushliteral(L, "main chunk");
+    else if (*ar->what != 'C')
+        lua_pushfstring(L, "function <%s:%d>", ar->short_src, ar->linedefined);
+    else
+        lua_pushliteral(L, "?");
+    lua_replace(L, global ? -3 : -2);
+    if (global)
+        lua_pop(L, 1);
+}
+
+static void add_frame(lua_State *L, luaL_Buffer *b, lua_Debug *ar)
+{
+    luaL_addstring(b, "\n\t");
+    push_function(L, ar);
+    if (ar->currentline > 0)
+        lua_pushfstring(L, "%s:%d: in %s", ar->short_src, ar->currentline, lua_tostring(L, -1));
+    else
+        lua_pushfstring(L, "%s: in %s", ar->short_src, lua_tostring(L, -1));
+    lua_remove(L, -2);
+    escape_top(L);
+    luaL_addvalue(b);
+    if (ar->istailcall)
+        luaL_addstring(b, "\n\t(...tail calls...)");
+}
+
+void spt_traceback_push_stack(lua_State *L, lua_State *co, int level)
+{
+    lua_Debug ar;
+    luaL_Buffer b;
+    const struct spt_sched *s = spt_sched_of(L);
+    int last = last_level(co), shown = 0;
+    bool whole = s && s->own_frames;
+    luaL_buffinit(L, &b);
+    for (; lua_getstack(co, level, &ar); level++) {
+        int skipped = last - level - TAIL + 1;
+        if (shown == HEAD && skipped > 0) {
+            lua_pushfstring(L, "\n\t...\t(skipping %d levels)", skipped);
+            luaL_addvalue(&b);
+            level += skipped;
+            shown++;
+            if (!lua_getstack(co, level, &ar))
+                break;
+        }
+        lua_getinfo(co, "Slnt", &ar);
+        if (!whole && is_hidden(co, level, &ar))
+            continue;
+        add_frame(L, &b, &ar);
+        shown++;
+    }
+    luaL_pushresult(&b);
+}
+
+/* --- nodes --- */
+
+enum {
+    NODE_BELOW = 1, /* the node of what was raised again, nil for none */
+    NODE_TEXT,      /* the lines of one stack */
+    NODE_LABEL,     /* what happened there, for who reads; nil while it is the only one */
+    NODE_ORIGIN,    /* id of the task whose failure it was, 0 for none */
+    NODE_DEPTH,     /* nodes from here down */
+    NODE_LEFT_OUT,  /* nodes that were left out to keep it from growing */
+    NODE_LAST = NODE_LEFT_OUT
+};
+
+static lua_Integer node_integer(lua_State *L, int node, int field)
+{
+    lua_rawgeti(L, node, field);
+    lua_Integer n = lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    return n;
+}
+
+static void set_integer(lua_State *L, int field, lua_Integer n)
+{
+    lua_pushinteger(L, n);
+    lua_rawseti(L, -2, field);
+}
+
+/* Pushes a node of the text on top of the stack, which it pops, with nothing below it. */
+static void push_base(lua_State *L, uint32_t origin)
+{
+    lua_createtable(L, NODE_LAST, 0);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, NODE_TEXT);
+    set_integer(L, NODE_ORIGIN, origin);
+    set_integer(L, NODE_DEPTH, 1);
+}
+
+/* Makes a node of the traceback at `index`, unless it is one, and says where it is of. */
+static void make_base(lua_State *L, int index, const char *label, uint32_t origin)
+{
+    if (lua_isstring(L, index)) {
+        lua_pushvalue(L, index);
+        push_base(L, origin);
+        lua_replace(L, index);
+    }
+    if (lua_rawgeti(L, index, NODE_LABEL) == LUA_TNIL) {
+        lua_pushstring(L, label);
+        lua_rawseti(L, index, NODE_LABEL);
+    }
+    lua_pop(L, 1);
+}
+
+/* Goes down to the last node. Returns how many lie between it and the one it is called with. */
+static lua_Integer go_to_base(lua_State *L, int index)
+{
+    lua_Integer left_out = node_integer(L, index, NODE_LEFT_OUT);
+    while (lua_rawgeti(L, index, NODE_BELOW) == LUA_TTABLE) {
+        lua_replace(L, index);
+        left_out++;
+    }
+    lua_pop(L, 1);
+    return left_out;
+}
+
+/* Replaces the node at `index` by one above it, with a stack and what happened there: the two values on top of the
+ * stack, which it pops. */
+static void add_node(lua_State *L, int index, uint32_t origin)
+{
+    lua_Integer before = node_integer(L, index, NODE_ORIGIN);
+    lua_Integer depth = node_integer(L, index, NODE_DEPTH), left_out = 0;
+    if (depth >= DEPTH_MAX) {
+        left_out = go_to_base(L, index);
+        depth = 1;
+    } else {
+        left_out = node_integer(L, index, NODE_LEFT_OUT);
+    }
+    lua_createtable(L, NODE_LAST, 0); // stack: ..., text, label, node
+    lua_insert(L, -3);
+    lua_rawseti(L, -3, NODE_LABEL);
+    lua_rawseti(L, -2, NODE_TEXT);
+    lua_pushvalue(L, index);
+    lua_rawseti(L, -2, NODE_BELOW);
+    set_integer(L, NODE_ORIGIN, before ? before : (lua_Integer)origin);
+    set_integer(L, NODE_DEPTH, depth + 1);
+    set_integer(L, NODE_LEFT_OUT, left_out);
+    lua_replace(L, index);
+}
+
+/* Pushes the text of the node at `index`, with its label where there are more. */
+static void push_section(lua_State *L, int index, bool with_label)
+{
+    lua_rawgeti(L, index, NODE_TEXT);
+    if (!with_label)
+        return;
+    lua_rawgeti(L, index, NODE_LABEL);
+    lua_pushfstring(L, "\n%s:%s", lua_tostring(L, -1), lua_tostring(L, -2));
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+}
+
+void spt_traceback_render(lua_State *L)
+{
+    int top = lua_gettop(L), base = top;
+    luaL_Buffer b;
+    luaL_checkstack(L, DEPTH_MAX + 10, NULL);
+    if (lua_isstring(L, top)) {
+        lua_pushliteral(L, "stack traceback:");
+        lua_insert(L, -2);
+        lua_concat(L, 2);
+        return;
+    }
+    if (!lua_istable(L, top)) {
+        lua_pop(L, 1);
+        lua_pushliteral(L, "");
+        return;
+    }
+    while (lua_rawgeti(L, base, NODE_BELOW) == LUA_TTABLE)
+        base++;
+    lua_pop(L, 1);
+    lua_Integer left_out = node_integer(L, top, NODE_LEFT_OUT);
+    luaL_buffinit(L, &b);
+    luaL_addstring(&b, "stack traceback:");
+    for (int i = base; i >= top; i--) {
+        push_section(L, i, base > top);
+        luaL_addvalue(&b);
+        if (i == base && left_out > 0) {
+            lua_pushfstring(L, "\n(%d more left out)", (int)left_out);
+            luaL_addvalue(&b);
+        }
+    }
+    luaL_pushresult(&b);
+    lua_replace(L, top);
+    lua_settop(L, top);
+}
+
+/* --- raising again --- */
+
+int spt_traceback_raise(lua_State *L, const char *label)
+{
+    // stack: ..., traceback, error
+    luaL_checkstack(L, 4, NULL);
+    lua_pushlightuserdata(L, (void *)&passed);
+    lua_insert(L, 1);
+    lua_pushvalue(L, -2);
+    lua_insert(L, 2);
+    lua_pushstring(L, label);
+    lua_insert(L, 3);
+    return lua_error(L);
+}
+
+int spt_traceback_raise_failure(lua_State *L, int handle, const struct spt_task *t)
+{
+    // stack: ..., error
+    char name[128];
+    luaL_checkstack(L, 8, NULL);
+    spt_traceback_learn(L, handle);
+    lua_pushlightuserdata(L, (void *)&awaited);
+    lua_getiuservalue(L, handle, SPT_TASK_UV_TRACEBACK);
+    spt_task_label(L, handle, t, name, sizeof name);
+    lua_pushfstring(L, "raised at, in task '%s'", name);
+    lua_pushinteger(L, t->id);
+    for (int at = 1; at <= 4; at++) // the last one first
+        lua_insert(L, 1);
+    return lua_error(L);
+}
+
+/* --- in a message handler --- */
+
+/* Does the error at index 1 only unwind the task? Where it was raised matters of a Cancelled that nobody asked for, and
+ * of one that ends as a Timeout. */
+static bool unwinds(lua_State *L, const struct spt_task *t)
+{
+    if (spt_error_is(L, 1, "GeneratorClosed"))
+        return true;
+    if (!t || !spt_error_is(L, 1, "Cancelled") || !(t->scope->effective || t->sched->closing))
+        return false;
+    const struct spt_scope *c = spt_scope_canceller(t->scope);
+    return !c || c->task != t || strcmp(c->source, "deadline") != 0;
+}
+
+/* Pushes the stack from the function that raised, and the line that spawned its task, at the bottom of whose stack it
+ * is. */
+static void push_here(lua_State *L, const struct spt_task *t)
+{
+    spt_traceback_push_stack(L, L, 1);
+    if (!t || t->co != L)
+        return;
+    spt_task_push_site(L, t);
+    lua_concat(L, 2);
+}
+
+static void take_passed(lua_State *L, lua_Debug *ar, const struct spt_task *t)
+{
+    lua_getlocal(L, ar, 2);
+    lua_getlocal(L, ar, 3); // stack: ..., traceback, label
+    if (lua_isnil(L, -2) || lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        return;
+    }
+    make_base(L, lua_gettop(L) - 1, "raised at", 0);
+    push_here(L, t);
+    lua_insert(L, -2);
+    add_node(L, lua_gettop(L) - 2, 0);
+}
+
+/* Returns true for a task that runs a function of our modules, as gather has them, unless that is to be shown. */
+static bool is_own_task(const struct spt_task *t)
+{
+    const struct spt_sched *s = t->sched;
+    const char *source = spt_trace_string(&s->trace, (uint32_t)(t->defined >> 32));
+    return !s->own_frames && strncmp(source, "[septet.", 8) == 0;
+}
+
+static void take_awaited(lua_State *L, lua_Debug *ar, const struct spt_task *t)
+{
+    char name[128];
+    lua_getlocal(L, ar, 4);
+    uint32_t origin = (uint32_t)lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    lua_getlocal(L, ar, 2);
+    if (lua_isnil(L, -1)) { /* it was cancelled, say: what is raised is made here */
+        lua_pop(L, 1);
+        push_here(L, t);
+        push_base(L, origin);
+        return;
+    }
+    lua_getlocal(L, ar, 3);
+    make_base(L, lua_gettop(L) - 1, lua_tostring(L, -1), origin);
+    lua_pop(L, 1);
+    if (t && is_own_task(t))
+        return;
+    push_here(L, t);
+    if (t)
+        spt_task_name(t, name, sizeof name);
+    lua_pushfstring(L, t ? "awaited at, in task '%s'" : "awaited at", name);
+    add_node(L, lua_gettop(L) - 2, origin);
+}
+
+/* Pushes the traceback that the function which raises has of the error; nil for none. */
+static void push_inherited(lua_State *L, const struct spt_task *t)
+{
+    lua_Debug ar;
+    const void *mark = NULL;
+    if (lua_getstack(L, 1, &ar) && lua_getlocal(L, &ar, 1)) {
+        mark = lua_islightuserdata(L, -1) ? lua_touserdata(L, -1) : NULL;
+        lua_pop(L, 1);
+    }
+    if (mark == &passed)
+        take_passed(L, &ar, t);
+    else if (mark == &awaited)
+        take_awaited(L, &ar, t);
+    else
+        lua_pushnil(L);
+}
+
+/* Pushes the traceback of the error at index 1. */
+static void take(lua_State *L, const struct spt_task *t)
+{
+    push_inherited(L, t);
+    if (lua_isnil(L, -1) && !unwinds(L, t)) {
+        lua_pop(L, 1);
+        push_here(L, t);
+    }
+}
+
+/* Keeps the traceback on top of the stack for a group that is a variable: no call of ours is around its block. */
+static void keep_for_block(lua_State *L, const struct spt_task *t)
+{
+    spt_task_push(L, t);
+    lua_getiuservalue(L, -1, SPT_TASK_UV_SCOPE);
+    lua_createtable(L, 2, 0);
+    lua_pushvalue(L, 1);
+    lua_rawseti(L, -2, 1);
+    lua_pushvalue(L, -4);
+    lua_rawseti(L, -2, 2);
+    lua_setiuservalue(L, -2, SPT_SCOPE_UV_CAUGHT);
+    lua_pop(L, 2);
+}
+
+bool spt_traceback_handle(lua_State *L)
+{
+    struct spt_sched *s = spt_sched_of(L);
+    struct spt_task *t = s ? s->current : NULL;
+    lua_settop(L, 1);
+    if (!lua_checkstack(L, 30)) /* the stack has overflowed */
+        return false;
+    take(L, t);
+    if (t && t->scope->tasks_only && !lua_isnil(L, -1))
+        keep_for_block(L, t);
+    return true;
+}
+
+static int on_error(lua_State *L)
+{
+    if (!spt_traceback_handle(L))
+        return 1;
+    lua_replace(L, lua_upvalueindex(1));
+    lua_pushvalue(L, 1);
+    lua_replace(L, lua_upvalueindex(2));
+    return 1;
+}
+
+/* The same where only what unwinds is raised again. */
+static int on_error_unwinding(lua_State *L)
+{
+    bool passes = spt_error_is(L, 1, "Cancelled") || spt_error_is(L, 1, "GeneratorClosed");
+    return passes ? on_error(L) : 1;
+}
+
+void spt_traceback_push_handler(lua_State *L, bool unwinding)
+{
+    lua_pushnil(L);
+    lua_pushnil(L);
+    lua_pushcclosure(L, unwinding ? on_error_unwinding : on_error, 2);
+}
+
+void spt_traceback_caught(lua_State *L, int handler, int error)
+{
+    error = lua_absindex(L, error);
+    lua_getupvalue(L, handler, 1);
+    lua_getupvalue(L, handler, 2);
+    bool same = lua_rawequal(L, -1, error);
+    lua_pop(L, 1);
+    if (same)
+        return;
+    lua_pop(L, 1);
+    lua_pushnil(L);
+}
+
+/* --- who knows of which failure --- */
+
+void spt_traceback_open(lua_State *L)
+{
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &known);
+}
+
+/* Pushes the set of handles of which the task with the handle at `who` was told; false if there is none. */
+static bool push_known(lua_State *L, int who)
+{
+    who = lua_absindex(L, who);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &known);
+    lua_pushvalue(L, who);
+    bool any = lua_rawget(L, -2) == LUA_TTABLE;
+    lua_remove(L, -2);
+    if (!any)
+        lua_pop(L, 1);
+    return any;
+}
+
+void spt_traceback_learn(lua_State *L, int handle)
+{
+    const struct spt_sched *s = spt_sched_of(L);
+    if (!s || !s->current)
+        return;
+    luaL_checkstack(L, 8, NULL);
+    spt_task_push(L, s->current);
+    if (!push_known(L, -1)) {
+        lua_rawgetp(L, LUA_REGISTRYINDEX, &known); // stack: ..., current, all
+        lua_pushvalue(L, -2);
+        lua_newtable(L);
+        lua_getmetatable(L, -3);
+        lua_setmetatable(L, -2);
+        lua_pushvalue(L, -1);
+        lua_insert(L, -4);
+        lua_rawset(L, -3); // stack: ..., current, set, all
+        lua_pop(L, 1);
+    }
+    lua_pushvalue(L, handle);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, -3);
+    lua_pop(L, 2);
+}
+
+static uint32_t named_origin(lua_State *L, int traceback)
+{
+    return lua_istable(L, traceback) ? (uint32_t)node_integer(L, traceback, NODE_ORIGIN) : 0;
+}
+
+/* Replaces the error on top of the stack, and the handle below it, by the handle of a task of whose failure that one was
+ * told and which failed with that error; else pops the error. */
+static bool go_to_source(lua_State *L)
+{
+    int who = lua_gettop(L) - 1;
+    if (!push_known(L, who)) {
+        lua_pop(L, 1);
+        return false;
+    }
+    lua_insert(L, -2); // stack: who, set, error
+    for (lua_pushnil(L); lua_next(L, who + 1);) {
+        const struct spt_task *t = lua_touserdata(L, -2);
+        lua_pop(L, 1);
+        lua_getiuservalue(L, -1, SPT_TASK_UV_VALUE);
+        bool same = t->state == SPT_TASK_FAILED && lua_rawequal(L, -1, who + 2);
+        lua_pop(L, 1);
+        if (!same)
+            continue;
+        lua_replace(L, who);
+        lua_settop(L, who);
+        return true;
+    }
+    lua_settop(L, who);
+    return false;
+}
+
+uint32_t spt_traceback_origin_of_task(lua_State *L, int handle)
+{
+    uint32_t origin = 0;
+    luaL_checkstack(L, 10, NULL);
+    lua_pushvalue(L, handle);
+    for (bool more = true; more;) {
+        lua_getiuservalue(L, -1, SPT_TASK_UV_TRACEBACK);
+        origin = named_origin(L, lua_gettop(L));
+        lua_pop(L, 1);
+        if (origin != 0)
+            break;
+        lua_getiuservalue(L, -1, SPT_TASK_UV_VALUE);
+        more = go_to_source(L);
+    }
+    if (origin == 0)
+        origin = ((const struct spt_task *)lua_touserdata(L, -1))->id;
+    lua_pop(L, 1);
+    return origin;
+}
+
+uint32_t spt_traceback_origin(lua_State *L, int error, int traceback)
+{
+    const struct spt_sched *s = spt_sched_of(L);
+    uint32_t origin = named_origin(L, traceback);
+    if (origin != 0 || !s || !s->current)
+        return origin;
+    error = lua_absindex(L, error);
+    luaL_checkstack(L, 12, NULL);
+    spt_task_push(L, s->current);
+    lua_pushvalue(L, error);
+    if (go_to_source(L))
+        origin = spt_traceback_origin_of_task(L, lua_gettop(L));
+    lua_pop(L, 1);
+    return origin;
+}

@@ -1,0 +1,124 @@
+/* What the modules in Lua need to pass errors on without losing where they were raised. */
+#include <lauxlib.h>
+#include <string.h>
+
+#include "base/escape.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/sched.h"
+#include "core/task.h"
+#include "core/traceback.h"
+#include "lua/lib.h"
+#include "op/env.h"
+
+static int try_ended(lua_State *L, int status, lua_KContext ctx)
+{
+    // stack: handler, true, results ... | handler, true, error
+    if (status == LUA_OK || status == LUA_YIELD)
+        return lua_gettop(L) - 1;
+    luaL_checkstack(L, 4, NULL);
+    lua_pushboolean(L, 0);
+    lua_replace(L, 2);
+    spt_traceback_caught(L, 1, 3);
+    return 3;
+}
+
+static int protect(lua_State *L, bool unwinding)
+{
+    int nargs = lua_gettop(L) - 1;
+    luaL_checkstack(L, 4, "too many arguments");
+    spt_traceback_push_handler(L, unwinding);
+    lua_insert(L, 1);
+    lua_pushboolean(L, 1);
+    lua_insert(L, 2);
+    return try_ended(L, lua_pcallk(L, nargs, LUA_MULTRET, 1, 0, try_ended), 0);
+}
+
+/* try(fn, ...): as pcall, with the error's traceback as the third value, to be given to `raise`. */
+static int l_try(lua_State *L)
+{
+    return protect(L, false);
+}
+
+/* try_unwinding(fn, ...): the same with a traceback of Cancelled and GeneratorClosed alone. */
+static int l_try_unwinding(lua_State *L)
+{
+    return protect(L, true);
+}
+
+/* raise(error, traceback, label): raises an error that was caught by `try`. `label`: what happens where it is raised
+ * again, if its stack there is to be shown, too. */
+static int l_raise(lua_State *L)
+{
+    lua_settop(L, 3);
+    const char *label = lua_tostring(L, 3);
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, 1);
+    return spt_traceback_raise(L, label);
+}
+
+/* traceback(traceback): its text; nil for nil. */
+static int l_traceback(lua_State *L)
+{
+    lua_settop(L, 1);
+    if (!lua_isnil(L, 1))
+        spt_traceback_render(L);
+    return 1;
+}
+
+/* origin(task): the id of the task in which the error of a failed task was first a failure. */
+static int l_origin(lua_State *L)
+{
+    spt_check_task(L, 1);
+    lua_pushinteger(L, spt_traceback_origin_of_task(L, 1));
+    return 1;
+}
+
+/* source(error, traceback): the same for an error in the running task; 0 if it was no task's failure. */
+static int l_source(lua_State *L)
+{
+    lua_settop(L, 2);
+    lua_pushinteger(L, spt_traceback_origin(L, 1, 2));
+    return 1;
+}
+
+/* failure(task): the error of a failed task, for who collects errors: nobody is told of it by that. */
+static int l_failure(lua_State *L)
+{
+    spt_check_task(L, 1);
+    lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
+    return 1;
+}
+
+/* words(error): what it says; never raises but for want of memory. */
+static int l_words(lua_State *L)
+{
+    lua_settop(L, 1);
+    spt_error_push_words(L, 1);
+    return 1;
+}
+
+/* escape(text): the same for one line of a terminal. */
+static int l_escape(lua_State *L)
+{
+    size_t len;
+    luaL_Buffer b;
+    const char *text = spt_check_string(L, 1, &len);
+    lua_settop(L, 1);
+    if (spt_is_printable(text, len))
+        return 1;
+    char *out = luaL_buffinitsize(L, &b, 4 * len + 1);
+    luaL_pushresultsize(&b, spt_escape(out, 4 * len + 1, text, len));
+    return 1;
+}
+
+static const luaL_Reg functions[] = {{"try", l_try},         {"try_unwinding", l_try_unwinding},
+                                     {"raise", l_raise},     {"traceback", l_traceback},
+                                     {"origin", l_origin},   {"source", l_source},
+                                     {"failure", l_failure}, {"words", l_words},
+                                     {"escape", l_escape},   {NULL, NULL}};
+
+void spt_open_errors(lua_State *L, struct spt_env *env)
+{
+    spt_add_functions(L, env, functions);
+}

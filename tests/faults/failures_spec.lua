@@ -1,0 +1,186 @@
+-- The failure of a task is one error of its group, whoever was told of it and raised it again.
+local task = require "septet.task"
+
+local errors = {
+  string = function() return "a string" end,
+  number = function() return 42 end,
+  ["false"] = function() return false end,
+  ["nil"] = function() return nil end,
+  table = function() return { mine = true } end,
+  ["locked table"] = function() return setmetatable({}, { __metatable = false }) end,
+  ["function"] = function() return function() end end,
+  ours = function() return select(2, pcall(task.sleep, -1)) end,
+  group = function() return select(2, pcall(task.group, function() error "inner" end)) end,
+}
+
+local function await_all(...)
+  for _, t in ipairs { ... } do t:await() end
+end
+
+-- Each way in which a body, or a task, is told of the failure of `t` and raises its error again.
+local ways = {
+  await = function(t) t:await() end,
+  ["await in a block"] = function(t) task.timeout(1, task.shield, t.await, t) end,
+  ["pcall"] = function(t)
+    local _, err = pcall(t.await, t)
+    error(err, 0)
+  end,
+  ["task.try"] = function(t)
+    local _, err = task.try(t.await, t)
+    error(err, 0)
+  end,
+  ["wait and result"] = function(t)
+    task.shield(task.wait, { t })
+    local _, err = t:result()
+    error(err, 0)
+  end,
+  gather = function(t) task.gather { t } end,
+  ["gather with a limit"] = function(t) task.gather({ t, function() end }, { limit = 1 }) end,
+  ["gather settled"] = function(t)
+    local results = task.shield(task.gather, { t }, { settled = true })
+    error(results[1].error, 0)
+  end,
+  as_completed = function(t) for done in task.as_completed { t } do done:await() end end,
+  ["a task between"] = function(t) task.shield(await_all, task.spawn(t.await, t)) end,
+  generator = function(t) for _ in task.generator(function(emit) emit(t:await()) end) do end end,
+}
+
+local forms = {
+  ["function"] = function(fn) task.group(fn) end,
+  block = function(fn) local g <close> = task.group() fn(g) end,
+  nested = function(fn) task.timeout(1, task.group, fn) end,
+}
+
+local function failing(make)
+  return function()
+    task.sleep(0)
+    error(make(), 0)
+  end
+end
+
+for form, group in pairs(forms) do
+  for way, raise_again in pairs(ways) do
+    it(("T-C: a failure that the body of a group (%s) hears of by %s is one error"):format(form, way), function()
+      for kind, make in pairs(errors) do
+        local t
+        local err = raises_error({ kind = "ErrorGroup" }, group, function(g)
+          t = g:spawn(failing(make))
+          raise_again(t)
+        end)
+        local what = ("%s, %s"):format(way, kind)
+        equal({ #err, err.tasks[1] == t }, { 1, true }, what)
+        equal(rawequal(err.errors[1], select(2, t:result())), true, what)
+        equal(#err:leaves(), 1, what)
+      end
+    end)
+
+    it(("X-5: a failure that tasks of a group (%s) hear of by %s is one error"):format(form, way), function()
+      for kind, make in pairs(errors) do
+        local t
+        local err = raises_error({ kind = "ErrorGroup" }, group, function(g)
+          t = g:spawn(failing(make))
+          for _ = 1, 5 do g:spawn(task.shield, raise_again, t) end
+          pcall(task.sleep, 1)
+        end)
+        local what = ("%s, %s"):format(way, kind)
+        equal({ #err, err.tasks[1] == t, #err:leaves() }, { 1, true, 1 }, what)
+      end
+    end)
+  end
+end
+
+it("T-C: groups in groups that await what fails inside have one leaf, and grow as their depth", function()
+  local function chain(n)
+    if n == 0 then error "bottom" end
+    return task.group(function(g) return g:spawn(chain, n - 1):await() end)
+  end
+  local size = {}
+  for _, n in ipairs { 1, 4, 8, 16, 50, 100 } do
+    local err = raises_error({ kind = "ErrorGroup" }, chain, n)
+    equal(rawget(err, "message"), nil) -- no words are made before they are asked for
+    equal(#err:leaves(), 1, n)
+    size[n] = #tostring(err)
+    equal(tostring(err), err.message)
+  end
+  equal(size[100] < 3 * size[50], true, ("%d and %d bytes"):format(size[50], size[100]))
+end)
+
+it("T-C: two that fail by themselves are two errors, whatever they raise", function()
+  local same = { "same" }
+  for kind, make in pairs { string = function() return "same" end, table = function() return same end } do
+    local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+      g:spawn(failing(make))
+      g:spawn(failing(make))
+      pcall(task.sleep, 1)
+    end)
+    equal(#err, 2, kind)
+
+    err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+      g:spawn(function() error(make(), 0) end)
+      error(make(), 0)
+    end)
+    equal(#err, 2, kind .. ", the body before")
+
+    err = raises_error({ kind = "ErrorGroup" }, task.group, function(g) -- who was told of another one's
+      local first = g:spawn(failing(make))
+      g:spawn(function()
+        pcall(task.shield, first.await, first)
+        error("another", 0)
+      end)
+      pcall(task.sleep, 1)
+    end)
+    equal({ #err, err.errors[2] }, { 2, "another" }, kind)
+  end
+  local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+    g:spawn(failing(errors.string))
+    pcall(task.sleep, 1)
+    error("a string", 0) -- the body's own, of which it was told by nobody
+  end)
+  equal(#err, 2)
+end)
+
+it("T-C: what a body makes of a failure is an error of its own", function()
+  local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+    local t = g:spawn(failing(errors.string))
+    local _, words = pcall(task.shield, t.await, t)
+    error("because of " .. words, 0)
+  end)
+  equal(err.errors, { "a string", "because of a string" })
+end)
+
+it("X-5: a task that was cancelled is one error, however many awaited it", function()
+  local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+    local t = g:spawn(task.sleep, 9)
+    for _ = 1, 5 do g:spawn(task.shield, t.await, t) end
+    task.sleep(0)
+    t:cancel()
+    pcall(task.sleep, 1)
+  end)
+  equal({ #err, err.errors[1].kind }, { 1, "TaskCancelled" })
+end)
+
+it("X-5: a failure from outside of a group is one error of it, however many of its tasks awaited it", function()
+  local t = task.spawn(failing(errors.string))
+  local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+    for _ = 1, 5 do g:spawn(task.shield, t.await, t) end
+  end)
+  equal({ #err, err.errors[1] }, { 1, "a string" })
+end)
+
+it("X-5: what a task was told of is forgotten with it", function()
+  local function round()
+    local failed = task.spawn(function() error("cached", 0) end)
+    for _ = 1, many(1000) do pcall(failed.await, failed) end
+    for _ = 1, many(1000) do
+      local t = task.spawn(function() error("once", 0) end)
+      pcall(t.await, t)
+    end
+    collectgarbage()
+    collectgarbage()
+    return collectgarbage "count"
+  end
+  round()
+  local before = round()
+  local grown = round() - before
+  equal(grown < 50, true, ("%.0f kB more"):format(grown))
+end)
