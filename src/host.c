@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "core/check.h"
 #include "core/deadlock.h"
 #include "core/error.h"
@@ -636,8 +637,10 @@ static void warn_task(septet_host *h, const struct spt_task *t)
             break;
         }
     }
-    snprintf(line, sizeof line, "#%u %s  waits for %s%s", t->id, name, what, at);
-    warn(h, line);
+    int n = snprintf(line, sizeof line, "#%u %s  waits for %s%s", t->id, name, what, at);
+    char shown[4 * sizeof line + 1];
+    spt_escape(shown, sizeof shown, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
+    warn(h, shown);
 }
 
 static unsigned warn_tasks(septet_host *h, struct spt_scope *top, unsigned told)

@@ -74,7 +74,7 @@ typedef struct septet_error {
     const char *kind;      /* "HttpError", "Usage", ...; "error" for a value of the script's own */
     const char *message;   /* as tostring gives it */
     const char *traceback; /* where it was raised, and where it was awaited; may be "" */
-    const char *task;      /* the task's name */
+    const char *task;      /* the task's name, its control characters escaped */
     uint32_t task_id;
     int is_main; /* the error of a main task (septet_load_...), not of one it spawned */
 } septet_error;

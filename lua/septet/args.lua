@@ -11,7 +11,7 @@ local function usage(format, ...)
     level = level + 1
     where = debug.getinfo(level, "Sl")
   end
-  local place = where and ("%s:%d: "):format(where.short_src, where.currentline) or ""
+  local place = where and ("%s:%d: "):format(core.escape(where.short_src), where.currentline) or ""
   error(core.error { kind = "Usage", message = place .. core.escape(format:format(...)) }, 0)
 end
 args.usage = usage

@@ -246,7 +246,7 @@ function Group:start(fn, ...)
   if moved then return table.unpack(given, 1, given.n) end
   core.checkpoint()
   t:await()
-  error(("task '%s' ended without calling started"):format(t.name), 2)
+  error(("task '%s' ended without calling started"):format(core.escape(t.name)), 2)
 end
 
 core.scope_meta.__close = function(scope, err)

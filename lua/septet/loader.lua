@@ -14,7 +14,7 @@ local function find(name)
     if type(load) == "function" then return load, extra end
     if type(load) == "string" then tried[#tried + 1] = load end
   end
-  error(("module '%s' not found:%s"):format(name, table.concat(tried)), 0)
+  error(("module '%s' not found:%s"):format(core.escape(name), table.concat(tried)), 0)
 end
 
 local function load_now(name)
@@ -50,7 +50,7 @@ function loader.require(name)
       loading[name] = this
       return finish(name, this, core.try(load_now, name))
     end
-    if busy.task == core.current() then error(("module '%s' requires itself"):format(name), 0) end
+    if busy.task == core.current() then error(("module '%s' requires itself"):format(core.escape(name)), 0) end
     busy.ended:wait()
   end
   return package.loaded[name]

@@ -126,9 +126,9 @@ function trace.lines(out)
     local label = s.name or (s.defined or ""):match "[^/]*$"
     local verb, text = (words[e.kind] or nothing)(e, s, label)
     if verb then
-      local who = e.task > 0 and ("#%d %s"):format(e.task, label) or ""
+      local who = e.task > 0 and ("#%d %s"):format(e.task, core.escape(label)) or ""
       local time = e.time + (e.total or 0) -- a request's line stands where it ended
-      out:write(("%+8.1f %-24s %-6s %s\n"):format((time - start) * 1e3, who, verb, text))
+      out:write(("%+8.1f %-24s %-6s %s\n"):format((time - start) * 1e3, who, verb, core.escape(text)))
     end
     if e.kind == "end" then tasks[e.task] = nil end
   end)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "core/scope.h"
 #include "core/sched.h"
 
@@ -66,6 +67,18 @@ void spt_error_open(lua_State *L)
     lua_pop(L, 1);
 }
 
+void spt_error_escape(lua_State *L)
+{
+    size_t len;
+    luaL_Buffer b;
+    const char *text = lua_tolstring(L, -1, &len);
+    if (spt_is_printable(text, len))
+        return;
+    char *out = luaL_buffinitsize(L, &b, 4 * len + 1);
+    luaL_pushresultsize(&b, spt_escape(out, 4 * len + 1, text, len));
+    lua_remove(L, -2);
+}
+
 void spt_error_push(lua_State *L, const char *kind, const char *format, ...)
 {
     luaL_checkstack(L, 4, "out of stack for an error");
@@ -76,6 +89,7 @@ void spt_error_push(lua_State *L, const char *kind, const char *format, ...)
     va_start(args, format);
     lua_pushvfstring(L, format, args);
     va_end(args);
+    spt_error_escape(L);
     lua_setfield(L, -2, "message");
     luaL_setmetatable(L, SPT_ERROR_META);
 }

@@ -13,7 +13,10 @@ struct spt_scope;
 /* Makes the metatable; once per state. */
 void spt_error_open(lua_State *L);
 
-/* Pushes an error of `kind` with a formatted message (as lua_pushfstring). */
+/* Replaces the string on top of the stack by one that fits in a line of a terminal. */
+void spt_error_escape(lua_State *L);
+
+/* Pushes an error of `kind` with a formatted message (as lua_pushfstring), which is escaped for a line of a terminal. */
 void spt_error_push(lua_State *L, const char *kind, const char *format, ...);
 
 /* Raises Usage: a mistake of the script, at its innermost line. */

@@ -153,15 +153,26 @@ void spt_task_push(lua_State *L, const struct spt_task *t)
 
 /* --- the body: what runs in the coroutine --- */
 
+#define SPT_PLACE_SIZE 272 /* of LUA_IDSIZE characters, each escaped, and a line */
+
+/* Writes "file:line", escaped for a line of a terminal. */
+static void write_place(const struct spt_trace *trace, uint64_t place, char *out, size_t size)
+{
+    const char *source = spt_trace_string(trace, (uint32_t)(place >> 32));
+    size_t n = spt_escape(out, size, source, strlen(source));
+    if ((uint32_t)place > 0)
+        snprintf(out + n, size - n, ":%d", (int)(uint32_t)place);
+}
+
 void spt_task_push_site(lua_State *L, const struct spt_task *t)
 {
     if (t->site == 0) {
         lua_pushliteral(L, "");
         return;
     }
-    lua_pushfstring(L, "\n\tspawned at %s:%d by #%d",
-                    spt_trace_string(&t->sched->trace, (uint32_t)(t->site >> 32)),
-                    (int)(uint32_t)t->site, (int)t->parent);
+    char place[SPT_PLACE_SIZE];
+    write_place(&t->sched->trace, t->site, place, sizeof place);
+    lua_pushfstring(L, "\n\tspawned at %s by #%d", place, (int)t->parent);
 }
 
 /* Gives the error object at index 1 the traceback on top of the stack, unless it has one: another task raised it before. */
@@ -623,15 +634,16 @@ static void leave(struct spt_task *t, int status, int nvalues)
 static void report_hog(struct spt_task *t, uint64_t ns)
 {
     struct spt_sched *s = t->sched;
-    char name[128], line[256];
+    char name[128], place[SPT_PLACE_SIZE], line[256 + SPT_PLACE_SIZE];
     uint64_t at = lua_status(t->co) == LUA_YIELD ? spt_lua_place(t->co, s, 0) : 0;
     spt_trace_put(&s->trace,
                   (struct spt_rec){.t = s->now_ns, .task = t->id, .kind = SPT_REC_HOG, .b = ns});
     spt_task_name(t, name, sizeof name);
     int n = snprintf(line, sizeof line, "task '%s' ran for %.3f s without waiting", name, ns / 1e9);
-    if (at)
-        snprintf(line + n, sizeof line - (size_t)n, ", until %s:%d",
-                 spt_trace_string(&s->trace, (uint32_t)(at >> 32)), (int)(uint32_t)at);
+    if (at) {
+        write_place(&s->trace, at, place, sizeof place);
+        snprintf(line + n, sizeof line - (size_t)n, ", until %s", place);
+    }
     s->world.warn(s->world.ud, line);
 }
 
@@ -750,13 +762,9 @@ static bool copy_name(lua_State *L, int handle, char *out, size_t size)
 
 static void default_name(const struct spt_task *t, char *out, size_t size)
 {
-    const char *source = spt_trace_string(&t->sched->trace, (uint32_t)(t->defined >> 32));
-    int line = (int)(uint32_t)t->defined;
-    size_t n = spt_escape(out, size, source, strlen(source));
-    if (line > 0)
-        snprintf(out + n, size - n, ":%d#%u", line, t->id);
-    else
-        snprintf(out + n, size - n, "#%u", t->id);
+    char place[SPT_PLACE_SIZE];
+    write_place(&t->sched->trace, t->defined, place, sizeof place);
+    snprintf(out, size, "%s#%u", place, t->id);
 }
 
 void spt_task_name(const struct spt_task *t, char *out, size_t size)

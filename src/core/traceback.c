@@ -4,7 +4,6 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "base/escape.h"
 #include "core/error.h"
 #include "core/sched.h"
 #include "core/task.h"
@@ -57,19 +56,6 @@ static int last_level(lua_State *co)
     return high - 1;
 }
 
-/* Replaces the string on top of the stack by one that fits in a line. */
-static void escape_top(lua_State *L)
-{
-    size_t len;
-    luaL_Buffer b;
-    const char *text = lua_tolstring(L, -1, &len);
-    if (spt_is_printable(text, len))
-        return;
-    char *out = luaL_buffinitsize(L, &b, 4 * len + 1);
-    luaL_pushresultsize(&b, spt_escape(out, 4 * len + 1, text, len));
-    lua_remove(L, -2);
-}
-
 /* Pushes the name of a frame's function, in the words of lua5.4. */
 static void push_function(lua_State *L, lua_Debug *ar)
 {
@@ -99,7 +85,7 @@ static void add_frame(lua_State *L, luaL_Buffer *b, lua_Debug *ar)
     else
         lua_pushfstring(L, "%s: in %s", ar->short_src, lua_tostring(L, -1));
     lua_remove(L, -2);
-    escape_top(L);
+    spt_error_escape(L);
     luaL_addvalue(b);
     if (ar->istailcall)
         luaL_addstring(b, "\n\t(...tail calls...)");

@@ -2,7 +2,6 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "base/escape.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/sched.h"
@@ -98,25 +97,15 @@ static int l_words(lua_State *L)
     return 1;
 }
 
-/* escape(text): the same for one line of a terminal. */
-static int l_escape(lua_State *L)
-{
-    size_t len;
-    luaL_Buffer b;
-    const char *text = spt_check_string(L, 1, &len);
-    lua_settop(L, 1);
-    if (spt_is_printable(text, len))
-        return 1;
-    char *out = luaL_buffinitsize(L, &b, 4 * len + 1);
-    luaL_pushresultsize(&b, spt_escape(out, 4 * len + 1, text, len));
-    return 1;
-}
-
-static const luaL_Reg functions[] = {{"try", l_try},         {"try_unwinding", l_try_unwinding},
-                                     {"raise", l_raise},     {"traceback", l_traceback},
-                                     {"origin", l_origin},   {"source", l_source},
-                                     {"failure", l_failure}, {"words", l_words},
-                                     {"escape", l_escape},   {NULL, NULL}};
+static const luaL_Reg functions[] = {{"try", l_try},
+                                     {"try_unwinding", l_try_unwinding},
+                                     {"raise", l_raise},
+                                     {"traceback", l_traceback},
+                                     {"origin", l_origin},
+                                     {"source", l_source},
+                                     {"failure", l_failure},
+                                     {"words", l_words},
+                                     {NULL, NULL}};
 
 void spt_open_errors(lua_State *L, struct spt_env *env)
 {

@@ -301,8 +301,9 @@ static int l_newindex(lua_State *L)
 static int l_tostring(lua_State *L)
 {
     struct spt_task *t = spt_check_task(L, 1);
-    push_name(L, t);
-    lua_pushfstring(L, "task '%s' (%s)", lua_tostring(L, -1), state_words[t->state]);
+    char name[512];
+    spt_task_label(L, 1, t, name, sizeof name);
+    lua_pushfstring(L, "task '%s' (%s)", name, state_words[t->state]);
     return 1;
 }
 
