@@ -22,11 +22,13 @@
 #include "op/env.h"
 #include "septet/op.h"
 
-#define DEADLOCKS_MAX 100    /* broken one by one in a run, before every wait is refused */
-#define TURN_RESUMES  64     /* tasks run between two looks at the poller */
-#define TURN_NS       100000 /* ... or this long */
-#define HOOK_COUNT    100000 /* instructions between two looks at the time, where turns are limited */
-#define TOLD_MAX      100    /* tasks that a report of a deadlock names */
+#define DEADLOCKS_MAX  100 /* broken one by one in a run, before every wait is refused */
+#define DEADLOCK_NS    (60 * UINT64_C(1000000000)) /* ... or so long after the first of them */
+#define DEADLOCK_TASKS 100000                      /* ... or so many tasks after it */
+#define TURN_RESUMES   64                          /* tasks run between two looks at the poller */
+#define TURN_NS        100000                      /* ... or this long */
+#define HOOK_COUNT     100000 /* instructions between two looks at the time, where turns are limited */
+#define TOLD_MAX       100    /* tasks that a report of a deadlock names */
 
 /* What Lua functions point to: it lives in the Lua state, which may outlive the host. */
 struct core {
@@ -45,6 +47,8 @@ struct septet_host {
     bool turning;                    /* inside a turn of the loop that septet_run or _step made */
     bool deadlocked;                 /* seen by the drain of septet_run */
     bool more;                       /* the last drain stopped at its budget, with work left */
+    uint64_t deadlock_ns;            /* when the first of this run was */
+    uint32_t deadlock_id;            /* of the last task that had been spawned then */
     volatile sig_atomic_t interrupt; /* septet_interrupt was called */
     bool interrupted;                /* ... and acted upon */
     bool ending;                     /* main tasks were cancelled by the host: that is no failure */
@@ -687,14 +691,16 @@ static void report_deadlock(septet_host *h)
     warn_circle(h);
 }
 
-/* Cancels all tasks; those that a shield kept waiting the next time; and in the end, those that begin to
- * wait again each time, for good. */
+/* Cancels all tasks; those that a shield kept waiting the next time; and in the end, those that begin to wait again each
+ * time, or go on for too long, for good: a run that told of a deadlock always ends. */
 static void break_deadlock(septet_host *h, unsigned times)
 {
     struct spt_sched *s = sched_of(h);
     s->draining = true; /* who is warned may not run the host */
     h->ending = s->over = true;
     if (times == 1) {
+        h->deadlock_ns = spt_sched_clock(s);
+        h->deadlock_id = s->next_id;
         report_deadlock(h);
         cancel_children(&s->mains, "shutdown", "deadlock");
         cancel_children(&s->background, "shutdown", "deadlock");
@@ -703,6 +709,15 @@ static void break_deadlock(septet_host *h, unsigned times)
         spt_sched_abort(s);
     }
     s->draining = false;
+}
+
+/* Returns true if the run goes on for too long after its first deadlock: in a shield that never ends, say, or by tasks
+ * that spawn others when they are cancelled. */
+static bool outstays(const septet_host *h)
+{
+    struct spt_sched *s = sched_of(h);
+    return spt_sched_clock(s) - h->deadlock_ns > DEADLOCK_NS ||
+           s->next_id - h->deadlock_id > DEADLOCK_TASKS;
 }
 
 static void turn(septet_host *h, bool wait)
@@ -725,6 +740,8 @@ int septet_run(septet_host *host)
         turn(host, true);
         if (host->deadlocked)
             break_deadlock(host, ++deadlocks);
+        else if (deadlocks > 0 && outstays(host))
+            break_deadlock(host, deadlocks = DEADLOCKS_MAX + 1);
     }
     host->running = s->closing = s->over = false;
     s->draining = true;

@@ -8,9 +8,19 @@ local args = require "septet.args"
 local is, try, raise = core.is, core.try, core.raise
 local new_scope, join, close = core.scope, core.scope_join, core.scope_close
 
--- Closes the generators that the body of a scope left open. Returns what the body gave, or their error.
+-- Ends the blocks that the body of a scope left open. Returns what the body gave, or what its error has become.
+local function end_left(scope, ok, ...)
+  local err = nil
+  if not ok then err = ... end
+  local became = core.unwind(scope, true, err)
+  if rawequal(became, err) then return ok, ... end
+  return false, became
+end
+
+-- Ends what the body of a scope left open: blocks, then generators. Returns what the body gave, or their error.
 local function close_generators(scope, ...)
-  local closers = core.scope_closers(scope)
+  local closers, left = core.scope_closers(scope)
+  if left then return close_generators(scope, end_left(scope, ...)) end
   if not closers then return ... end
   local closed, err, traceback = try(closers.close, closers)
   if closed then return ... end

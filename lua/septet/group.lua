@@ -195,6 +195,44 @@ local function finish(scope, ...)
   return ended(scope, blocks.close_generators(scope, ...))
 end
 
+-- Ends a group that the coroutine which opened it left open when it died of `err`, as its closing variable would have.
+-- Returns what the error and its traceback have become.
+local function unwound(scope, err, traceback)
+  local _, raised, where = try(finish, scope, false, err, traceback)
+  if raised == nil then return err, traceback end
+  return raised, where
+end
+
+-- Ends a group that a body which is over left open. The tasks of it are cancelled. Returns the error of the body, or
+-- those of the tasks where their failure is what ended the body.
+local function left_open(scope, err)
+  local closed, why = blocks.close_generators(scope, true)
+  if not closed then err = why end
+  core.scope_abandon(scope)
+  join(scope)
+  local failures = is(err, "Cancelled") and collect(scope)
+  close(scope)
+  return failures and error_group(failures) or err
+end
+
+-- Ends the blocks that are open inside `outer`, the innermost first, in place of whoever left them open.
+function core.unwind(outer, left, err, traceback)
+  for scope in core.scope_left, outer do
+    if left then
+      err = left_open(scope, err)
+    else
+      err, traceback = unwound(scope, err, traceback)
+    end
+    if core.current_scope() == scope then -- out of memory
+      core.scope_leave(scope)
+      join(scope)
+      close(scope)
+    end
+  end
+  return err
+end
+core.set_unwind(core.unwind)
+
 ---@class septet.Group
 ---@field deadline number instant on task.now's scale; inf for none
 ---@field expired boolean its deadline has passed and cancelled it
@@ -250,6 +288,7 @@ function Group:start(fn, ...)
 end
 
 core.scope_meta.__close = function(scope, err)
+  if not core.scope_ends(scope) then return end
   if err ~= nil then
     finish(scope, false, err, core.scope_caught(scope, err))
   else

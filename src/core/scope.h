@@ -53,6 +53,9 @@ struct spt_scope {
 struct spt_block {
     struct spt_scope scope;
     struct spt_timer deadline;
+    uint64_t site;  /* spt_place of the line that opened it; 0: not noted */
+    uint32_t owner; /* id of the task that opened it, which alone may end it */
+    bool unwound;   /* ended in place of a coroutine that died, or of a body that left it open */
 };
 
 /* Something a scope gives back when it closes, last first. */

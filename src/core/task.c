@@ -265,18 +265,66 @@ static int closed(lua_State *L, int status, lua_KContext ctx)
     return keep_result(L, t, t->failing ? LUA_ERRRUN : LUA_OK);
 }
 
-static int body_ended(lua_State *L, int status, lua_KContext ctx)
+const char spt_unwind = 0;
+
+bool spt_task_push_unwind(lua_State *L, const struct spt_task *t, struct spt_scope *outer,
+                          lua_State *dead)
 {
-    struct spt_task *t = (struct spt_task *)ctx;
-    luaL_checkstack(L, 6, "too many results");
+    if (t->scope == outer)
+        return false;
+    luaL_checkstack(L, 6, "out of stack for an error");
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &spt_unwind) != LUA_TFUNCTION) {
+        lua_pop(L, 1);
+        return false;
+    }
+    lua_insert(L, -2);
+    lua_pushlightuserdata(L, outer);
+    lua_insert(L, -2);
+    lua_pushboolean(L, !dead);
+    lua_insert(L, -2);
+    if (dead)
+        spt_traceback_push_stack(L, dead, 0);
+    else
+        lua_pushnil(L);
+    return true;
+}
+
+/* Runs the closers of the task, if it has any. */
+static int close_rest(lua_State *L, struct spt_task *t)
+{
+    lua_KContext ctx = (lua_KContext)t;
     if (!t->has_closers)
-        return keep_result(L, t, status);
-    t->failing = status != LUA_OK && status != LUA_YIELD;
+        return keep_result(L, t, t->failing ? LUA_ERRRUN : LUA_OK);
     spt_task_push(L, t);
     lua_getiuservalue(L, -1, SPT_TASK_UV_CLOSERS);
     lua_getfield(L, -1, "close");
     lua_replace(L, -3);
     return closed(L, lua_pcallk(L, 1, 0, 1, ctx, closed), ctx);
+}
+
+/* The blocks that the body left open have ended. On top of the stack: what its error has become, nil for none. */
+static int unwound(lua_State *L, int status, lua_KContext ctx)
+{
+    struct spt_task *t = (struct spt_task *)ctx;
+    if (lua_isnil(L, -1))
+        lua_pop(L, 1);
+    else
+        t->failing = true;
+    return close_rest(L, t);
+}
+
+static int body_ended(lua_State *L, int status, lua_KContext ctx)
+{
+    struct spt_task *t = (struct spt_task *)ctx;
+    luaL_checkstack(L, 8, "too many results");
+    t->failing = status != LUA_OK && status != LUA_YIELD;
+    if (t->scope == &t->root)
+        return close_rest(L, t);
+    if (!t->failing)
+        lua_pushnil(L);
+    if (!spt_task_push_unwind(L, t, &t->root, NULL))
+        return unwound(L, LUA_OK, ctx);
+    return unwound(L, lua_pcallk(L, 4, 1, 1, ctx, unwound), ctx);
 }
 
 static int body(lua_State *L)
@@ -538,17 +586,31 @@ void spt_task_leave(struct spt_scope *scope)
     spt_scope_cancel(scope, "owner", NULL);
 }
 
-/* Waits for the tasks of a scope whose owner's body is over. Only a group lets them finish. */
+/* Waits for the tasks of a scope whose owner's body is over. */
 static void await_children(struct spt_task *t, struct spt_scope *scope)
 {
     if (t->state == SPT_TASK_RUNNING)
         task_become(t, SPT_TASK_WAITING);
     t->ending = true;
-    if (!scope->gathers)
-        spt_task_leave(scope);
+    spt_task_leave(scope);
 }
 
-/* Closes what the body left open, last in, first out. Returns whether no child lives any more. */
+void spt_task_warn_left(const struct spt_scope *block)
+{
+    const struct spt_sched *s = block->sched;
+    uint64_t site = SPT_OF(block, struct spt_block, scope)->site;
+    char name[128], at[256] = "", line[512];
+    spt_task_name(block->task, name, sizeof name);
+    if (site)
+        snprintf(at, sizeof at, ", opened at %s:%d",
+                 spt_trace_string(&s->trace, (uint32_t)(site >> 32)), (int)(uint32_t)site);
+    snprintf(line, sizeof line,
+             "task '%s' left a block open%s (hold a group in a <close> variable)", name, at);
+    s->world.warn(s->world.ud, line);
+}
+
+/* Closes what is open still, last in, first out: where memory failed the body could not. Returns whether no child
+ * lives any more. */
 static bool close_scopes(struct spt_task *t)
 {
     for (; t->scope != &t->root; t->scope = t->scope->parent) {
@@ -556,7 +618,7 @@ static bool close_scopes(struct spt_task *t)
             await_children(t, t->scope);
             return false;
         }
-        t->sched->world.warn(t->sched->world.ud, "a task ended with a scope left open");
+        spt_task_warn_left(t->scope);
         spt_scope_close(t->scope);
     }
     if (t->root.ntasks > 0)

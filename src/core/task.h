@@ -210,6 +210,19 @@ void spt_task_retrieve(struct spt_task *t);
 /* Cancels what is left of a scope whose body is over. */
 void spt_task_leave(struct spt_scope *scope);
 
+/* Tells that a task left a block of its own open, and where it opened it. */
+void spt_task_warn_left(const struct spt_scope *block);
+
+/* Its address names, in the registry, what ends the blocks that are left open: unwind(outer, left, error,
+ * traceback). It ends those inside the scope `outer`, the innermost first, and returns what the error has become.
+ * `left`: their body is over; else the error killed a coroutine that opened them. */
+extern const char spt_unwind;
+
+/* Pushes it and its four arguments, the error being on top of the stack. `dead`: the coroutine that the error killed,
+ * NULL where a body is over. Returns false, with nothing pushed, where the task has no scope open inside `outer`. */
+bool spt_task_push_unwind(lua_State *L, const struct spt_task *t, struct spt_scope *outer,
+                          lua_State *dead);
+
 /* Tells the world of a failed task that is in no list, and lets go of it. */
 void spt_task_report(struct spt_task *t);
 

@@ -98,14 +98,30 @@ static int run(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope, 
     return take_results(L, co, status, nresults);
 }
 
+/* Pushes what ends the blocks that a coroutine left open when it died, and its arguments; the error is on top of the
+ * stack. Lua runs no closing variable there, and whoever goes on would be inside those blocks. Returns false where
+ * none is open inside `scope`. */
+static bool push_unwind(lua_State *L, lua_State *co, struct spt_scope *scope)
+{
+    const struct spt_task *t = spt_env(L)->sched->current;
+    return t && spt_task_push_unwind(L, t, scope, co);
+}
+
 /* --- resume --- */
 
-static int resume_results(lua_State *L, int n)
+static int resume_failed(lua_State *L, int status, lua_KContext ctx)
+{
+    lua_pushboolean(L, 0);
+    lua_insert(L, -2);
+    return 2;
+}
+
+static int resume_results(lua_State *L, int n, struct spt_scope *scope)
 {
     if (n < 0) {
-        lua_pushboolean(L, 0);
-        lua_insert(L, -2);
-        return 2;
+        if (push_unwind(L, lua_tothread(L, 1), scope))
+            lua_callk(L, 4, 1, 0, resume_failed);
+        return resume_failed(L, LUA_OK, 0);
     }
     lua_pushboolean(L, 1);
     lua_insert(L, -(n + 1));
@@ -116,7 +132,8 @@ static int resume_again(lua_State *L, int status, lua_KContext ctx)
 {
     lua_State *co = lua_tothread(L, 1);
     lua_pop(co, 1); /* the wait mark */
-    return resume_results(L, run(L, co, 0, (struct spt_scope *)ctx, resume_again));
+    struct spt_scope *scope = (struct spt_scope *)ctx;
+    return resume_results(L, run(L, co, 0, scope, resume_again), scope);
 }
 
 /* coroutine.resume, passing waits outward. */
@@ -124,15 +141,26 @@ static int l_resume(lua_State *L)
 {
     lua_State *co = check_coroutine(L);
     int nargs = lua_gettop(L) - 1;
+    struct spt_scope *scope = innermost_scope(L);
     if (push_refusal(L, co, nargs))
-        return resume_results(L, -1);
+        return resume_results(L, -1, scope);
     lua_xmove(L, co, nargs);
-    return resume_results(L, run(L, co, nargs, innermost_scope(L), resume_again));
+    return resume_results(L, run(L, co, nargs, scope, resume_again), scope);
 }
 
 /* --- wrap --- */
 
-static int wrap_results(lua_State *L, lua_State *co, int n)
+static int wrap_failed(lua_State *L, int status, lua_KContext no_memory)
+{
+    if (!no_memory && lua_type(L, -1) == LUA_TSTRING) {
+        luaL_where(L, 1);
+        lua_insert(L, -2);
+        lua_concat(L, 2);
+    }
+    return lua_error(L);
+}
+
+static int wrap_results(lua_State *L, lua_State *co, int n, struct spt_scope *scope)
 {
     if (n >= 0)
         return n;
@@ -142,30 +170,30 @@ static int wrap_results(lua_State *L, lua_State *co, int n)
         status = lua_resetthread(co);
         lua_xmove(co, L, 1);
     }
-    if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
-        luaL_where(L, 1);
-        lua_insert(L, -2);
-        lua_concat(L, 2);
-    }
-    return lua_error(L);
+    lua_KContext no_memory = status == LUA_ERRMEM;
+    if (push_unwind(L, co, scope))
+        lua_callk(L, 4, 1, no_memory, wrap_failed);
+    return wrap_failed(L, LUA_OK, no_memory);
 }
 
 static int wrap_again(lua_State *L, int status, lua_KContext ctx)
 {
     lua_State *co = lua_tothread(L, lua_upvalueindex(2));
     lua_pop(co, 1); /* the wait mark */
-    return wrap_results(L, co, run(L, co, 0, (struct spt_scope *)ctx, wrap_again));
+    struct spt_scope *scope = (struct spt_scope *)ctx;
+    return wrap_results(L, co, run(L, co, 0, scope, wrap_again), scope);
 }
 
 static int l_wrapped(lua_State *L)
 {
     lua_State *co = lua_tothread(L, lua_upvalueindex(2));
     int nargs = lua_gettop(L);
+    struct spt_scope *scope = innermost_scope(L);
     if (push_refusal(L, co, nargs))
-        return wrap_results(L, co, -1);
+        return wrap_results(L, co, -1, scope);
     int fresh = lua_status(co) == LUA_OK; /* the script's function is base's first argument */
     lua_xmove(L, co, nargs);
-    return wrap_results(L, co, run(L, co, nargs + fresh, innermost_scope(L), wrap_again));
+    return wrap_results(L, co, run(L, co, nargs + fresh, scope, wrap_again), scope);
 }
 
 /* The base of a wrapped coroutine: protects the script's function, so that an error unwinds it in here,

@@ -85,10 +85,52 @@ static struct spt_scope *check(lua_State *L, int arg)
     return spt_check_udata(L, arg, META, "scope");
 }
 
-/* scope_join(scope): waits until no task of the scope lives. */
+static int misplaced(lua_State *L)
+{
+    return spt_error_usage(L, "scopes close last in, first out, in the task that opened them");
+}
+
+/* Checks that the running task opened the scope. Whatever ends a scope asks this first, so that another task
+ * neither marks it nor waits for it. */
+static struct spt_scope *check_own(lua_State *L, int arg)
+{
+    struct spt_scope *scope = check(L, arg);
+    const struct spt_task *t = scope->sched->current;
+    if (!t || t->id != SPT_OF(scope, struct spt_block, scope)->owner)
+        misplaced(L);
+    return scope;
+}
+
+/* Checks, besides, that it is open, and was opened in the running coroutine: what was open where a coroutine was
+ * resumed has to be so when it yields or ends. */
+static struct spt_scope *check_open(lua_State *L, int arg)
+{
+    struct spt_scope *scope = check_own(L, arg);
+    const struct spt_task *t = scope->sched->current;
+    const struct spt_scope *floor = t->frame ? t->frame->scope : &t->root;
+    if (!scope->open)
+        spt_error_usage(L, "the group is closed");
+    for (const struct spt_scope *s = t->scope; s != floor && s != &t->root; s = s->parent)
+        if (s == scope)
+            return scope;
+    misplaced(L);
+    return NULL;
+}
+
+/* Checks, besides, that it is the innermost one. */
+static struct spt_scope *check_innermost(lua_State *L, int arg)
+{
+    struct spt_scope *scope = check_open(L, arg);
+    if (scope->sched->current->scope != scope)
+        misplaced(L);
+    return scope;
+}
+
+/* scope_join(scope): waits until no task of the scope lives. Nobody but the task that opened it may: the scope knows
+ * one waiter, and cancellation does not reach the wait. */
 static int l_join(lua_State *L)
 {
-    struct spt_scope *scope = check(L, 1);
+    struct spt_scope *scope = check_own(L, 1);
     struct scope_op *join = (struct scope_op *)spt_op_new(L, scope->sched, &scope_type);
     join->scope = scope;
     return spt_op_begin(L, &join->op, true);
@@ -111,6 +153,7 @@ static int l_scope(lua_State *L)
     struct spt_block *block = lua_newuserdatauv(L, sizeof *block, UV_LAST);
     struct spt_scope *scope = &block->scope; /* what the other functions take the userdata for */
     memset(block, 0, sizeof *block);
+    block->owner = t->id;
     luaL_setmetatable(L, META);
     spt_task_push(L, t); // stack: ..., scope, task
     lua_getiuservalue(L, -1, SPT_TASK_UV_SCOPE);
@@ -121,6 +164,8 @@ static int l_scope(lua_State *L)
     spt_scope_init(scope, s, t->scope, t);
     scope->gathers = lua_toboolean(L, 1);
     scope->tasks_only = lua_toboolean(L, 4);
+    if (scope->tasks_only) /* a variable, which may be left open */
+        block->site = spt_lua_place(L, s, 1);
     if (lua_toboolean(L, 2))
         spt_scope_shield(scope);
     t->scope = scope;
@@ -134,12 +179,8 @@ static int l_scope(lua_State *L)
  * it ended cancelled, and whether it ever had one. */
 static int l_close(lua_State *L)
 {
-    struct spt_scope *scope = check(L, 1);
+    struct spt_scope *scope = check_innermost(L, 1);
     struct spt_task *t = scope->sched->current;
-    if (!scope->open)
-        return spt_error_usage(L, "the group is closed");
-    if (!t || t->scope != scope)
-        return spt_error_usage(L, "scopes close last in, first out, in the task that opened them");
     if (scope->ntasks > 0)
         return spt_error_usage(L, "the scope has live tasks: join it first");
     lua_pushboolean(L, spt_scope_absorbs(scope));
@@ -195,7 +236,7 @@ static int l_extend(lua_State *L)
 /* scope_fail(scope): cancels what is left of a scope whose body failed. */
 static int l_fail(lua_State *L)
 {
-    struct spt_scope *scope = check(L, 1);
+    struct spt_scope *scope = check_innermost(L, 1);
     if (!scope->effective) /* else they have it, with its reason */
         spt_scope_cancel(scope, "sibling", NULL);
     return 0;
@@ -204,8 +245,7 @@ static int l_fail(lua_State *L)
 /* scope_leave(scope): cancels what is left of a scope whose body is over. */
 static int l_leave(lua_State *L)
 {
-    struct spt_scope *scope = check(L, 1);
-    spt_task_leave(scope);
+    spt_task_leave(check_innermost(L, 1));
     return 0;
 }
 
@@ -258,11 +298,22 @@ static int l_closers(lua_State *L)
     return 0;
 }
 
-/* scope_closers(scope): the same of a scope. */
+/* scope_closers(scope): the same of a scope that is about to end, and whether its body left blocks open in it. */
 static int l_scope_closers(lua_State *L)
 {
-    check(L, 1);
+    const struct spt_scope *scope = check_open(L, 1);
     lua_getiuservalue(L, 1, UV_CLOSERS);
+    lua_pushboolean(L, scope->sched->current->scope != scope);
+    return 2;
+}
+
+/* scope_ends(scope): is its closing variable to end it? False where that has been done for it. */
+static int l_ends(lua_State *L)
+{
+    bool unwound = SPT_OF(check(L, 1), struct spt_block, scope)->unwound;
+    if (!unwound)
+        check_innermost(L, 1);
+    lua_pushboolean(L, !unwound);
     return 1;
 }
 
@@ -279,6 +330,46 @@ static int l_caught(lua_State *L)
         return 0;
     lua_rawgeti(L, 3, 2);
     return 1;
+}
+
+/* Is one of the task's open scopes `outer`, and another inside it? */
+static bool is_open_inside(const struct spt_task *t, const void *outer)
+{
+    const struct spt_scope *s = t->scope;
+    while (s != outer && s != &t->root)
+        s = s->parent;
+    return s == outer && s != t->scope;
+}
+
+/* scope_left(outer): the innermost block open in the running task, which is to be ended in place of whoever left it
+ * open; nil where that is `outer`, a scope or its address. */
+static int l_left(lua_State *L)
+{
+    struct spt_task *t = spt_env(L)->sched->current;
+    if (!t || !is_open_inside(t, lua_touserdata(L, 1)))
+        return 0;
+    SPT_OF(t->scope, struct spt_block, scope)->unwound = true;
+    spt_task_push(L, t);
+    lua_getiuservalue(L, -1, SPT_TASK_UV_SCOPE);
+    return 1;
+}
+
+/* scope_abandon(scope): tells that the running task left the block open, and cancels what is left of it. */
+static int l_abandon(lua_State *L)
+{
+    struct spt_scope *scope = check_innermost(L, 1);
+    spt_task_warn_left(scope);
+    spt_scope_cancel(scope, "owner", NULL);
+    return 0;
+}
+
+/* set_unwind(fn): keeps what ends the blocks that are left open, for the coroutines and the ends of tasks. */
+static int l_set_unwind(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &spt_unwind);
+    return 0;
 }
 
 /* deadline(): the instant of the deadline in force for the running task, inf for none, -inf once it is
@@ -299,7 +390,7 @@ static int l_deadline(lua_State *L)
  * after the last. Its failure counts as seen. */
 static int l_failed(lua_State *L)
 {
-    struct spt_scope *scope = check(L, 1);
+    struct spt_scope *scope = check_own(L, 1);
     if (spt_link_alone(&scope->failed))
         return 0;
     struct spt_task *t = SPT_OF(scope->failed.next, struct spt_task, link);
@@ -354,6 +445,10 @@ static const luaL_Reg functions[] = {{"scope", l_scope},
                                      {"closers", l_closers},
                                      {"current_scope", l_current},
                                      {"deadline", l_deadline},
+                                     {"scope_ends", l_ends},
+                                     {"scope_left", l_left},
+                                     {"scope_abandon", l_abandon},
+                                     {"set_unwind", l_set_unwind},
                                      {NULL, NULL}};
 
 void spt_open_scope(lua_State *L, struct spt_env *env)

@@ -17,6 +17,38 @@ first:await()
 print 'after'
 """
 
+ENDLESS = {
+    "absorbs": "while true do pcall(sync.event().wait, sync.event()) end",
+    "shielded": "while true do task.shield(pcall, function() sync.event():wait() end) end",
+    "sleeps in a shield": '''
+local ok, err = pcall(function() sync.event():wait() end)
+task.shield(function() while true do pcall(task.sleep, 1) end end)''',
+    "spawns in a shield": '''
+local function again() pcall(function() sync.event():wait() end) task.background(again) end
+again()
+pcall(function() sync.event():wait() end)''',
+    "waits for its owner": '''
+local main = task.current()
+task.group(function(g) g:spawn(main.await, main) end)''',
+    "waits for its owner in a shield": '''
+local main = task.current()
+task.group(function(g) g:spawn(task.shield, main.await, main) end)''',
+    "a closer that waits": '''
+local _ <close> = setmetatable({}, { __close = function() task.shield(function() sync.event():wait() end) end })
+sync.event():wait()''',
+    "locks": '''
+local a, b = sync.lock(), sync.lock()
+local function both(x, y) x:acquire() task.sleep(0) y:acquire() end
+task.gather { function() both(a, b) end, function() both(b, a) end }''',
+    "gathers": '''
+local a, b
+a = task.spawn(function() return task.gather { b } end)
+b = task.spawn(function() return task.gather { a } end)
+task.wait { a, b }''',
+    "starts": '''
+task.group(function(g) g:start(function() sync.event():wait() end) end)''',
+}
+
 
 class Deadlock(harness.Case):
     def setUp(self):
@@ -63,6 +95,14 @@ local task = require 'septet.task'
 local me = task.current()
 task.spawn(function() while true do pcall(me.await, me) end end):await()""")
         self.assertEqual(result.status, 4, result)
+
+    def test_a_deadlock_that_was_told_ends_the_run(self):
+        """T-B: a deadlock that was told always ends the run with status 4, whatever the tasks do then."""
+        for name, script in ENDLESS.items():
+            result = self.septet("--virtual-time", "-e", "local task = require 'septet.task'\n"
+                                 "local sync = require 'septet.sync'\n" + script)
+            self.assertEqual(result.status, 4, (name, result))
+            self.assertEqual(result.err.count("septet: warning: deadlock:"), 1, (name, result))
 
 
 if __name__ == "__main__":
