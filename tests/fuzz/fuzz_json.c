@@ -6,7 +6,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct fuzz_host host;
     if (!host.septet)
-        host_open(&host, "json.lua");
+        host_open(&host, "json.lua", SEPTET_CLOCK_VIRTUAL);
     host_run(&host, data, size);
     return 0;
 }

@@ -28,9 +28,9 @@ static inline void host_report(void *ud, const septet_error *error)
     host->errors++;
 }
 
-/* Runs the script `name` of this folder, which gets true if a bug is planted, and returns a function. The function
- * stays in the registry under "fuzz.one". */
-static inline void host_open(struct fuzz_host *host, const char *name)
+/* Makes a host with one of SEPTET_CLOCK_... and runs the script `name` of this folder, which gets true if a bug is
+ * planted, and returns a function. The function stays in the registry under "fuzz.one". */
+static inline void host_open(struct fuzz_host *host, const char *name, int clock)
 {
     char path[4096];
     septet_config config;
@@ -38,7 +38,7 @@ static inline void host_open(struct fuzz_host *host, const char *name)
     config.ud = host;
     config.on_error = host_report;
     config.slow_ms = 0;
-    config.clock = SEPTET_CLOCK_VIRTUAL;
+    config.clock = clock;
     host->septet = septet_new(&config, NULL);
     CHECK(host->septet);
     lua_State *L = septet_lua(host->septet);

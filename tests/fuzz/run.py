@@ -21,6 +21,12 @@ ENVIRONMENT = {
 }
 
 
+def isolated(command):
+    """The command in a network namespace of its own: what a target connects to by mistake is not there."""
+    unshare = ["unshare", "--net"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
+    return [*unshare, "sh", "-c", 'PATH=$PATH:/usr/sbin:/sbin ip link set lo up && exec "$@"', "sh", *command]
+
+
 def run(program, seeds, seconds, folder):
     """Returns the exit status, what the target printed, and the paths of what it found."""
     corpus, found = os.path.join(folder, "corpus"), os.path.join(folder, "found") + os.sep
@@ -33,7 +39,7 @@ def run(program, seeds, seconds, folder):
     dictionary = seeds + ".dict"
     if os.path.exists(dictionary):
         command.append("-dict=" + dictionary)
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds + ENDS,
+    done = subprocess.run(isolated(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds + ENDS,
                           env={**os.environ, **ENVIRONMENT, "TMPDIR": folder}, cwd=folder, check=False)
     return (done.returncode, done.stdout.decode(errors="replace"),
             [os.path.join(found, name) for name in sorted(os.listdir(found))])
