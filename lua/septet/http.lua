@@ -126,7 +126,8 @@ function http.session(options)
   }, session_meta)
   set_terms(session, times, max_body, connection)
   -- A request without options is most often a bare attempt.
-  session.plain = not (session.trace or session.base_url or session.pace)
+  session.plain = not (session.trace or session.base_url or session.pace or session.retries)
+    and session.redirects > 0
   return session
 end
 
@@ -169,10 +170,14 @@ local function pace(session, hop)
   error(failure(hop, "timeout", "total", "queue", "the rate left no time for it"), 0)
 end
 
+-- What may be tried again is decided by its head, so it is a stream until then.
 local function send(session, hop, body)
-  local left = hop.deadline and math.max(0, hop.deadline - core.now())
-  return (hop.streams and core_stream or core_http)(session.core, hop.terms, hop.headers, hop.method, hop.url, body,
-    left, not (hop.policy or hop.streams) and hop.traced or nil, hop.redirects > 0)
+  local left, stays = hop.deadline and math.max(0, hop.deadline - core.now()), hop.redirects == 0
+  if hop.streams or hop.policy then
+    return core_stream(session.core, hop.terms, hop.headers, hop.method, hop.url, body, left, nil, stays,
+      not hop.streams)
+  end
+  return core_http(session.core, hop.terms, hop.headers, hop.method, hop.url, body, left, hop.traced, stays)
 end
 
 local function attempt(session, hop)
@@ -188,14 +193,21 @@ local function attempt(session, hop)
   return setmetatable(response, hop.streams and stream_meta or response_meta)
 end
 
--- The same, tried again as the hop's policy has it. What the last attempt gave is what counts; `ok, result` is what
--- the first one gave, where it is over.
-local function persist(session, hop, ok, result)
-  local policy, traceback = hop.policy, nil
-  if ok == nil then
-    session.budget.earn(hop.url, policy)
-    ok, result, traceback = core.try(attempt, session, hop)
-  end
+-- Makes a whole response of one that is handed out. Returns as core.try does.
+local function gather(response)
+  local stream = response.stream
+  local ok, body, traceback = core.try(stream.peek, stream)
+  response.body, response.head, response.stream = body, stream:head(), nil
+  stream:close()
+  return ok, ok and response or body, traceback
+end
+
+-- The same, tried again as the hop's policy has it. What the last attempt gave is what counts; of the others nobody
+-- reads the bodies.
+local function persist(session, hop)
+  local policy = hop.policy
+  session.budget.earn(hop.url, policy)
+  local ok, result, traceback = core.try(attempt, session, hop)
   for attempts = 1, math.huge do
     local err = not ok and result or nil
     if err and not core.is(err, "HttpError") then core.raise(err, traceback) end
@@ -205,12 +217,15 @@ local function persist(session, hop, ok, result)
       and retry.delay(policy, attempts, ok and result or nil)
     local in_time = delay and not (hop.deadline and core.now() + delay >= hop.deadline)
     if not in_time or not session.budget.spend(hop.url) then
-      if err then core.raise(err, traceback) end
-      return result
+      if ok and not hop.streams then ok, result, traceback = gather(result) end
+      if ok then return result end
+      if attempts > 1 and core.is(result, "HttpError") then result.attempts = attempts end
+      core.raise(result, traceback)
     end
-    if hop.streams and ok then result:close() end
+    local unread = ok and result.stream:pass_over()
     session.retried = session.retried + 1
     core.sleep(delay)
+    if unread then result.stream:peek() end -- its connection may be the next one's
     ok, result, traceback = core.try(attempt, session, hop)
   end
 end
@@ -314,22 +329,6 @@ local function new_hop(session, method, target, streams, deadline)
     insecure = session.profile.insecure, deadline = deadline }
 end
 
--- A request without options by a session that tries again: it does without a hop until there is a second attempt.
-local function persist_plain(session, method, target)
-  local policy, total = session.retries, session.times.total
-  local deadline = total and core.now() + total
-  session.budget.earn(target, policy)
-  local ok, response = pcall(core_http, session.core, session.terms, session.headers, method, target, nil, total)
-  if ok then
-    response.url = target
-    setmetatable(response, response_meta)
-    if not (rawget(response, "redirect_url") or policy.statuses[response.status]) then return response end
-  end
-  local hop = new_hop(session, method, target, false, deadline)
-  response = persist(session, hop, ok, response)
-  return response.redirect_url and follow(session, hop, response) or response
-end
-
 -- A request without options by a session that does not try again, most often one attempt and nothing more. The
 -- coroutines of thousands wait in here: with few locals, their stacks need not grow.
 local function perform_plain(session, method, target)
@@ -349,7 +348,6 @@ end
 -- Every verb ends here.
 local function request(session, method, target, options, streams)
   if not options and session.plain and not streams then
-    if session.retries then return persist_plain(session, method, target) end
     return perform_plain(session, method, target)
   end
   local hop = new_hop(session, method, url.join(session.base_url, target), streams)

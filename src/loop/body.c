@@ -12,7 +12,8 @@
 
 enum {
     RESERVE_MAX = 1 << 20, /* bytes taken on the word of a Content-Length */
-    PIECE = 16 * 1024      /* bytes that are unpacked at once */
+    PIECE = 16 * 1024,     /* bytes that are unpacked at once */
+    DRAIN_MAX = 64 * 1024  /* bytes of a body that nobody reads, before its connection is dropped */
 };
 
 /* --- in --- */
@@ -70,8 +71,6 @@ static size_t stream(struct spt_easy *easy, const char *bytes, size_t len)
     struct spt_transfer *t = r->transfer;
     if (t->received + len > r->max_body)
         return refuse(easy, SEPTET_ETOOBIG);
-    if (!t->headed && t->status != 401) /* of a redirect that is followed: nobody reads it */
-        return len;
     t->headed = true;
     size_t held = spt_request_held(r);
     if (held > 0 && held + len > r->high_water) {
@@ -154,11 +153,20 @@ static size_t unpack(struct spt_easy *easy, const char *bytes, size_t len)
     return len;
 }
 
+/* Passes over bytes that nobody reads. Returns 0, which ends the transfer, where there are too many of them. */
+static size_t drain(struct spt_transfer *t, size_t len)
+{
+    t->drained += len;
+    return t->drained <= DRAIN_MAX ? len : 0;
+}
+
 size_t spt_body_write(char *bytes, size_t size, size_t n, void *ud)
 {
     struct spt_easy *easy = ud;
     size_t len = size * n;
     spt_request_note_bytes(easy->request);
+    if (easy->request->transfer->unread)
+        return drain(easy->request->transfer, len);
     bool is_plain = !easy->head.encoded && !easy->head.undone;
     int rc = is_plain || easy->begun ? SEPTET_OK : begin_body(easy);
     if (rc != SEPTET_OK)

@@ -159,11 +159,13 @@ struct spt_transfer {
     struct spt_buf body_in;
     size_t taken; /* streamed: bytes of body_in that are gone; the caller's to move on */
     bool headed;  /* streamed: the head is whole, and status and version are those of it */
+    bool unread;  /* no byte of the body matters: the response is followed, or tried again */
     bool reused;  /* rode on an open connection */
     uint16_t peer_port;
     char peer[48];      /* the IP address it was sent to, "" if to none */
     uint64_t received;  /* bytes of the body, after decoding */
     char *redirect_url; /* owned: where a redirect points, absolute; NULL if it is none */
+    size_t drained;     /* bytes of a body that is not read */
     struct spt_times times;
 
     /* private to loop/ */
@@ -201,7 +203,7 @@ struct spt_request {
         struct spt_request *); /* where a response begins: its end may be near. Inside of a
                                                callback of libcurl's, to ask for memory and nothing
                                                else; NULL: nobody asks */
-    bool follows;              /* a redirect is not for who streams: only its end is told */
+    bool follows;              /* a redirect has no body for anybody: only its end is told */
     void (*on_news)(struct spt_request *); /* in the drain, before on_done: the head of a streamed
                                               response is whole, there are more bytes of it, or the
                                               upload was taken from; NULL: nobody asks */
@@ -231,6 +233,10 @@ int spt_request_start(struct spt_session *session, struct spt_request *request);
 /* A streamed request's caller has taken bytes, or has more to send: it moves on where it was paused. Harmless at any
  * time. */
 void spt_request_go_on(struct spt_request *request);
+
+/* Nobody reads what is left of a streamed body. For the connection's sake the request goes on for a little, and ends
+ * then as if the body had. Harmless once it is over. */
+void spt_request_pass_over(struct spt_request *request);
 
 /* Bytes of a streamed body that are there to be taken, from its transfer's body_in.data + taken on. */
 static inline size_t spt_request_held(const struct spt_request *request)

@@ -318,25 +318,27 @@ static void end_of_interim(struct spt_easy *easy)
     spt_limits_resume(easy->request, easy->phase, easy->t_phase_ns);
 }
 
-static void note_head(struct spt_easy *easy)
+/* Returns false out of memory, as does the next. */
+static bool note_head(struct spt_easy *easy)
 {
     if (easy->head.transfer && easy->head.length >= 0) /* whoever sent both may have meant either */
         curl_easy_setopt(easy->curl, CURLOPT_FORBID_REUSE, 1L);
     struct spt_socket *s = spt_sockets_find(&easy->driver->sockets, easy->fd);
     if (s)
         s->shared = easy->head.version == 20;
-    if (easy->request->high_water)
-        spt_request_headed(easy->request);
+    return spt_request_headed(easy->request);
 }
 
-static void note_line(struct spt_easy *easy, bool was_done)
+static bool note_line(struct spt_easy *easy, bool was_done)
 {
+    bool ok = true;
     if (easy->head.ended && !easy->head.done)
         end_of_interim(easy);
     else if (easy->head.done && !was_done)
-        note_head(easy);
+        ok = note_head(easy);
     if (SPT_HAS_QUIRK(easy->driver->quirks, FOLD))
         watch(easy, easy->head.begins);
+    return ok;
 }
 
 static size_t on_header(char *line, size_t size, size_t n, void *ud)
@@ -349,8 +351,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *ud)
     spt_request_note_bytes(r);
     switch (spt_head_line(&easy->head, &r->transfer->head, line, size * n)) {
     case SEPTET_OK:
-        note_line(easy, was_done);
-        return size * n;
+        return note_line(easy, was_done) ? size * n : refuse(easy, "memory");
     case SEPTET_ETOOBIG:
         return refuse(easy, "headers_too_large");
     case SEPTET_EINVAL:

@@ -348,10 +348,15 @@ const char *spt_head_next(const struct spt_buf *lines, size_t *at, const char *n
         const char *cr = memchr(line, '\r', (size_t)(end - line));
         size_t line_len = (size_t)((cr ? cr : end) - line);
         *at += line_len + 2;
-        if (line_len >= name_len && strncasecmp(line, name, name_len) == 0) {
-            *len = line_len - name_len;
-            return line + name_len;
-        }
+        if (line_len < name_len || strncasecmp(line, name, name_len) != 0)
+            continue;
+        const char *value = line + name_len, *last = line + line_len;
+        while (value < last && is_blank_char(*value))
+            value++;
+        while (value < last && is_blank_char(last[-1]))
+            last--;
+        *len = (size_t)(last - value);
+        return value;
     }
     return NULL;
 }

@@ -48,7 +48,7 @@ struct spt_head {
 #define SPT_HEAD_LINES_MAX 512
 
 /* Finds the next line of a header in the lines of a head, from `*at` on, which begins with 0 and is moved behind that
- * line. Returns its value, and the length of that in `*len`; NULL where there are no more. `name` has its colon. A
+ * line. Returns its value, without the blanks around it, and the length of that in `*len`; NULL where there are no more. `name` has its colon. A
  * reader of a list takes all lines of it: they are one list (RFC 9110, 5.3). */
 const char *spt_head_next(const struct spt_buf *lines, size_t *at, const char *name, size_t *len);
 

@@ -5,6 +5,9 @@
 #include "loop/body.h"
 #include "loop/loop.h"
 
+#define DRAIN_NS                                                                                   \
+    UINT64_C(100000000) /* for a body that nobody reads, before its connection is dropped */
+
 static void on_limit(struct spt_timer *timer);
 
 static uint64_t after(uint64_t instant_ns, uint64_t limit_ns)
@@ -30,6 +33,8 @@ static uint64_t phase_due(const struct spt_request *r, const char **reason)
     case SPT_PHASE_SENDING:
     case SPT_PHASE_RECEIVING:
         *reason = "idle";
+        if (t->unread)
+            return after(t->t_phase_ns, DRAIN_NS);
         return t->in_paused || t->out_paused ? SPT_NEVER : after(t->t_byte_ns, r->idle_ns);
     case SPT_PHASE_QUEUED:
         *reason = "queue";
@@ -71,6 +76,13 @@ void spt_limits_resume(struct spt_request *r, enum spt_phase phase, uint64_t sin
 {
     r->phase = phase;
     r->transfer->t_phase_ns = since_ns;
+    arm(r);
+}
+
+void spt_limits_drain(struct spt_request *r, uint64_t now_ns)
+{
+    r->transfer->unread = true;
+    r->transfer->t_phase_ns = now_ns;
     arm(r);
 }
 

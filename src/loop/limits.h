@@ -11,6 +11,9 @@ void spt_limits_enter(struct spt_request *r, enum spt_phase phase, uint64_t now_
 /* The response that began was an interim one: the limits are those from before it, and go on from there. */
 void spt_limits_resume(struct spt_request *r, enum spt_phase phase, uint64_t since_ns);
 
+/* Nobody reads what is left of the body: the request has little time left for it. */
+void spt_limits_drain(struct spt_request *r, uint64_t now_ns);
+
 /* The request is over. */
 void spt_limits_stop(struct spt_request *r, struct spt_driver *driver);
 

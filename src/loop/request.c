@@ -73,25 +73,43 @@ static bool redirects(int status)
     return (status >= 301 && status <= 303) || status == 307 || status == 308;
 }
 
-/* Has a head, whose lines are in `head`, a Location? */
-static bool has_location(const struct spt_buf *head)
-{
-    size_t at = 0, len;
-    return spt_head_next(head, &at, "location:", &len) != NULL;
-}
-
-void spt_request_headed(struct spt_request *r)
+/* Notes where a redirect points. Returns false out of memory. */
+static bool note_redirect(struct spt_request *r)
 {
     struct spt_transfer *t = r->transfer;
-    t->status = r->easy->head.status;
+    size_t at = 0, len;
+    const char *location;
+    do
+        location = spt_head_next(&t->head, &at, "location:", &len);
+    while (location && len == 0);
+    if (!location)
+        return true;
+    t->redirect_url = spt_url_locate(r->url, location, len);
+    return t->redirect_url != NULL;
+}
+
+bool spt_request_headed(struct spt_request *r)
+{
+    struct spt_transfer *t = r->transfer;
+    int status = r->easy->head.status;
+    if (redirects(status)) {
+        if (!note_redirect(r))
+            return false;
+        if (r->follows && t->redirect_url) {
+            spt_limits_drain(r, spt_loop_now(r->session->driver->loop));
+            return true;
+        }
+    }
+    if (!r->high_water)
+        return true;
+    t->status = status;
     t->version = r->easy->head.version;
     t->reused = !r->easy->t_open_ns;
-    if (r->follows && redirects(t->status) && has_location(&t->head))
-        return;
-    if (t->status == 401 && r->profile && r->profile->user && !r->easy->challenged)
-        return; /* libcurl may answer it: then it passes over its body */
+    if (status == 401 && r->profile && r->profile->user && !r->easy->challenged)
+        return true; /* libcurl may answer it: then it passes over its body */
     t->headed = true;
     spt_request_tell(r);
+    return true;
 }
 
 void spt_request_tell(struct spt_request *r)
@@ -113,6 +131,16 @@ void spt_request_go_on(struct spt_request *r)
     spt_loop_wake(r->session->driver->loop);
 }
 
+void spt_request_pass_over(struct spt_request *r)
+{
+    struct spt_transfer *t = r->transfer;
+    if (!r->session || !t || !r->easy)
+        return;
+    t->taken = t->body_in.len = 0;
+    spt_limits_drain(r, spt_loop_now(r->session->driver->loop));
+    spt_request_go_on(r);
+}
+
 /* Where it is, as it ends: without a transfer it is no further than the queue. */
 static enum spt_phase last_phase(const struct spt_request *r)
 {
@@ -127,20 +155,6 @@ static void fail(struct spt_request *r, const char *code, const char *reason, co
     r->failure.phase = last_phase(r);
     free(r->failure.text);
     r->failure.text = text ? strdup(text) : NULL;
-}
-
-/* Where the response points, made absolute by libcurl. */
-static void note_redirect(struct spt_request *r)
-{
-    char *url = NULL;
-    curl_easy_getinfo(r->easy->curl, CURLINFO_REDIRECT_URL, &url);
-    if (!url)
-        return;
-    r->transfer->redirect_url = strdup(url);
-    if (!r->transfer->redirect_url)
-        fail(r, "memory", NULL, NULL);
-    else if (r->profile && r->profile->user) /* libcurl writes its user into what was relative */
-        spt_url_drop_user(r->transfer->redirect_url);
 }
 
 /* Notes how far it came, for who looks at it later. */
@@ -164,11 +178,8 @@ static void finish(struct spt_request *r, bool doubtful)
     struct spt_driver *driver = r->session->driver;
     struct spt_transfer *t = r->transfer;
     note_outcome(r);
-    if (r->easy) {
-        if (redirects(t->status) && !r->failure.code)
-            note_redirect(r);
+    if (r->easy)
         t->headed |= r->high_water && t->status == 401;
-    }
     r->session->stats.failed += r->failure.code != NULL;
     detach(r, doubtful);
     spt_list_push(&driver->finished, &r->link);
@@ -183,6 +194,11 @@ static bool is_waiting_for_a_descriptor(const struct spt_request *r)
 void spt_request_timed_out(struct spt_request *r, const char *reason, uint64_t now_ns)
 {
     char text[TEXT_SIZE];
+    if (r->transfer && r->transfer->unread) { /* what it waited for matters to nobody */
+        spt_session_remove(r);
+        finish(r, false);
+        return;
+    }
     snprintf(text, sizeof text, "the time limit '%s' passed in phase '%s', %.3f s after the start",
              reason, spt_phase_word(spt_request_phase(r)), (double)(now_ns - r->t_start_ns) / 1e9);
     if (is_waiting_for_a_descriptor(r) && strcmp(reason, "connect") == 0)
@@ -364,10 +380,10 @@ void spt_request_conclude(struct spt_request *r, CURLcode code)
         return;
     }
     bool doubtful = code != CURLE_OK; /* what memory was missing for may show at any time */
-    bool stale = is_stale(r->easy, code);
+    bool stale = is_stale(r->easy, code), unread = r->transfer->unread;
     if (stale && r->upload && !spt_upload_rewind(r->upload))
         stale = false;
-    if (!stale)
+    if (!stale && !unread)
         judge(r, code);
     spt_session_remove(r);
     if (!stale) {

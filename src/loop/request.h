@@ -16,8 +16,8 @@ void spt_request_conclude(struct spt_request *r, CURLcode code);
 /* The first and the later bytes of the response have come. */
 void spt_request_note_bytes(struct spt_request *r);
 
-/* The head of a streamed response is whole. */
-void spt_request_headed(struct spt_request *r);
+/* The head of the final response is whole. Returns false out of memory. */
+bool spt_request_headed(struct spt_request *r);
 
 /* There is something to tell its caller. */
 void spt_request_tell(struct spt_request *r);

@@ -185,6 +185,31 @@ const char *spt_url_join(const char *base, const char *url, char *out, size_t si
     return rc == CURLUE_OK ? NULL : parse_word(rc);
 }
 
+char *spt_url_locate(const char *base, const char *location, size_t len)
+{
+    char *joined = NULL, *result = NULL, *text = malloc(len + 1);
+    if (text) {
+        memcpy(text, location, len);
+        text[len] = '\0';
+    }
+    CURLU *u = text ? curl_url() : NULL;
+    CURLUcode rc = u ? curl_url_set(u, CURLUPART_URL, base, 0) : CURLUE_OUT_OF_MEMORY;
+    if (rc == CURLUE_OK)
+        rc = curl_url_set(u, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
+    if (rc == CURLUE_OK)
+        rc = curl_url_get(u, CURLUPART_URL, &joined, 0);
+    if (rc == CURLUE_OK)
+        result = strdup(joined);
+    else if (rc != CURLUE_OUT_OF_MEMORY) {
+        result = text;
+        text = NULL;
+    }
+    curl_free(joined);
+    curl_url_cleanup(u);
+    free(text);
+    return result;
+}
+
 void spt_url_drop_user(char *url)
 {
     char *authority = url + scheme_len(url) + 3, *host = authority;

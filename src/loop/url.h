@@ -46,6 +46,10 @@ const char *spt_url_check(struct spt_url_checker *c, const char *url,
  * percent-encode: the length of the base, three times that of the URL, and 8 bytes are room enough. Returns NULL, or the static word for what is wrong. */
 const char *spt_url_join(const char *base, const char *url, char *out, size_t size);
 
+/* Returns where a Location points from the absolute URL `base`, to be freed by the caller; the Location itself where that
+ * cannot be understood, for others to refuse. NULL out of memory. */
+char *spt_url_locate(const char *base, const char *location, size_t len);
+
 /* Takes what stands before the host out of an absolute URL. */
 void spt_url_drop_user(char *url);
 

@@ -106,8 +106,8 @@ static const septet_op_type http_type = {
     .describe = http_describe,
 };
 
-/* http(session, terms, headers, method, url, body, timeout, trace): waits for the response: {status, body, head,
- * redirect_url}. `terms` is http_terms', `headers` is http_headers'; `body` (a string or http_upload's) and `timeout`
+/* http(session, terms, headers, method, url, body, timeout, trace, stays): waits for the response: {status, body, head,
+ * redirect_url}. The body of a redirect is read only with `stays`. `terms` is http_terms', `headers` is http_headers'; `body` (a string or http_upload's) and `timeout`
  * (seconds, for this attempt with its wait in the queue) may be nil; `trace`, a table or nil, is told the end by its
  * method `ended`. Raises HttpError. */
 static int l_http(lua_State *L)
@@ -116,7 +116,7 @@ static int l_http(lua_State *L)
     struct spt_sched *s = env->sched;
     struct spt_ask ask;
     spt_ask_check(L, env, &ask);
-    bool traced = !lua_isnoneornil(L, SPT_ASK_TRACE);
+    bool traced = !lua_isnoneornil(L, SPT_ASK_TRACE), stays = lua_toboolean(L, SPT_ASK_ARGS + 1);
     struct http_op *http = (struct http_op *)spt_op_new(L, s, &http_type);
     if (traced)
         spt_call_set_trace(L, SPT_ASK_TRACE, http);
@@ -129,6 +129,7 @@ static int l_http(lua_State *L)
     http->box = ask.box;
     http->op.ref = call->ref;
     call->trace = traced ? http : NULL;
+    call->request.follows = !stays;
     call->request.on_done = on_done;
     call->request.on_news = on_news;
     call->request.on_begun = on_begun;

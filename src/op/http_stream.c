@@ -30,6 +30,7 @@ struct stream {
     struct stream_op *waiter;
     const struct spt_session_box *box; /* kept by the user values, as are the next two */
     const char *method, *url;
+    size_t room;    /* bytes it may hold before the sender is paused, while no read wants more */
     size_t scanned; /* bytes of what is held in which there is no LF */
     bool over;      /* the request; what it held may still be read */
     bool opened;    /* its head was given out */
@@ -132,7 +133,7 @@ static bool is_enough(struct stream *stream, enum reading reading, size_t n)
 static void make_room(struct stream *stream)
 {
     struct spt_request *r = &stream->call->request;
-    r->high_water = HIGH_WATER + 4 * spt_request_held(r);
+    r->high_water = stream->room + 4 * spt_request_held(r);
     spt_request_go_on(r);
 }
 
@@ -256,28 +257,30 @@ static struct stream *push_stream(lua_State *L, struct spt_env *env, const struc
     return stream;
 }
 
-static void arm(struct stream *stream, struct spt_call *call, const struct spt_ask *ask,
-                bool follows)
+static void arm(struct stream *stream, struct spt_call *call, const struct spt_ask *ask, bool stays,
+                bool gathers)
 {
     stream->call = call;
     call->kept = stream;
-    call->request.high_water = HIGH_WATER;
-    call->request.max_body = ask->terms->max_stream;
-    call->request.follows = follows;
+    stream->room = gathers ? SIZE_MAX / 2 : HIGH_WATER;
+    call->request.high_water = stream->room;
+    call->request.max_body = gathers ? ask->terms->max_body : ask->terms->max_stream;
+    call->request.follows = !stays;
     call->request.on_news = on_news;
     call->request.on_done = on_done;
     spt_list_push(&stream->env->streams, &stream->link);
     spt_scope_add(stream->env->sched->current->scope, &stream->resource);
 }
 
-/* http_stream(session, terms, headers, method, url, body, timeout, nil, follows): as http, but waits for the head
- * alone: {status, head, redirect_url, stream}. With `follows`, a redirect is waited for to its end. */
+/* http_stream(session, terms, headers, method, url, body, timeout, nil, stays, gathers): as http, but waits for the head
+ * alone: {status, head, redirect_url, stream}; of a redirect, but with `stays`, for its end. With `gathers` the whole
+ * body will be wanted, if any of it is: the sender is not paused, and the limit on its size is that of http. */
 static int l_stream(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
     struct spt_sched *s = env->sched;
     struct spt_ask ask;
-    bool follows = lua_toboolean(L, SPT_ASK_ARGS + 1);
+    bool stays = lua_toboolean(L, SPT_ASK_ARGS + 1), gathers = lua_toboolean(L, SPT_ASK_ARGS + 2);
     spt_ask_check(L, env, &ask);
     lua_settop(L, SPT_ASK_ARGS);
     struct stream *stream = push_stream(L, env, &ask);
@@ -294,7 +297,9 @@ static int l_stream(lua_State *L)
         spt_let_go(L, stream);
         return spt_call_raise_memory(L, &ask);
     }
-    arm(stream, call, &ask, follows);
+    if (s->trace.level >= 2)
+        call->place = spt_lua_place(L, s, 1);
+    arm(stream, call, &ask, stays, gathers);
     op->op.ref = call->ref;
     return spt_op_begin(L, &op->op, false);
 }
@@ -320,7 +325,7 @@ static void end_read(struct stream *stream)
 {
     stream->read = false;
     if (stream->call)
-        stream->call->request.high_water = HIGH_WATER;
+        stream->call->request.high_water = stream->room;
 }
 
 static void read_cancel(septet_op *op)
@@ -473,6 +478,19 @@ static int l_close(lua_State *L)
     return 0;
 }
 
+/* stream:pass_over(): nobody reads the rest. Returns whether there is any: then the request ends by itself, soon. */
+static int l_pass_over(lua_State *L)
+{
+    struct stream *stream = spt_check_self(L, "stream");
+    bool goes_on = stream->call && !stream->over;
+    if (goes_on)
+        spt_request_pass_over(&stream->call->request);
+    else
+        close_stream(stream);
+    lua_pushboolean(L, goes_on);
+    return 1;
+}
+
 static int l_gc(lua_State *L)
 {
     close_stream(spt_check_self(L, "stream"));
@@ -512,9 +530,11 @@ void spt_http_stream_release(struct spt_env *env)
         close_stream(SPT_OF(l, struct stream, link));
 }
 
-static const luaL_Reg methods[] = {{"read", l_read}, {"read_line", l_read_line}, {"peek", l_peek},
-                                   {"take", l_take}, {"head", l_head},           {"trace", l_trace},
-                                   {"__gc", l_gc},   {"close", l_close},         {NULL, NULL}};
+static const luaL_Reg methods[] = {
+    {"read", l_read}, {"read_line", l_read_line}, {"peek", l_peek},
+    {"take", l_take}, {"head", l_head},           {"trace", l_trace},
+    {"__gc", l_gc},   {"close", l_close},         {"pass_over", l_pass_over},
+    {NULL, NULL}};
 static const luaL_Reg functions[] = {{"http_stream", l_stream}, {NULL, NULL}};
 
 void spt_open_http_stream(lua_State *L, struct spt_env *env)

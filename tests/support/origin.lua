@@ -142,9 +142,9 @@ end
 
 --- A URL whose answer is what `steps` say: strings are sent, numbers are seconds to wait, { bytes, times } is sent so
 --- often (a multiple of 100), "eof" is the end of the sending alone, and the last may be "fin" (the default), "rst",
---- "stall" or "keep".
+--- "stall" or "keep". What stands behind "next" is the answer to the next request, and the last one that to all others.
 function origin.raw(steps)
-  local endings, lines = { eof = true, fin = true, rst = true, stall = true, keep = true }, {}
+  local endings, lines = { eof = true, fin = true, rst = true, stall = true, keep = true, next = true }, {}
   for _, step in ipairs(steps) do
     if type(step) == "number" then
       lines[#lines + 1] = "sleep " .. step

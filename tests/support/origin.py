@@ -68,7 +68,8 @@ routes, for every method; a HEAD gets the same headers and no body:
   /digest[?algorithm=MD5&close=&stale=]  as /echo for the user "lion" with the password "Circle of Life", else a
                                  challenge; with stale a second one, too
   /script/KEY                    what /raw/KEY will do: a POST whose lines are "send HEX", "repeat N HEX", "sleep SECONDS",
-                                 "eof" (sends no more), and at the end "fin", "rst", "stall" or "keep"
+                                 "eof" (sends no more), and at the end "fin", "rst", "stall" or "keep"; what stands
+                                 behind a line "next" is for the next request, and the last part for all others
   /raw/KEY                       these bytes, whatever they are
   /hold/KEY[?n=1]                answers when so many requests with this key are there
   CONNECT host:port              a tunnel there; its answer has a header X-Proxy
@@ -90,7 +91,7 @@ SIOCOUTQNSD = 0x894B  # Linux: how many bytes of the send queue have not been se
 TEXT = ("Content-Type", "text/plain")
 
 FAILED = {}  # how often /fail was asked, by key
-SCRIPTS = {}  # lines of /raw, by key
+SCRIPTS = {}  # parts of lines of /raw, by key
 HELD = {}  # those that wait in /hold, by key
 FILES = {}  # key: the parameters of the last POST to it
 
@@ -608,13 +609,20 @@ async def route_digest(request, answer):
 
 
 async def route_script(request, answer):
-    SCRIPTS[request.argument] = request.body.decode("ascii").splitlines()
+    parts = [[]]
+    for line in request.body.decode("ascii").splitlines():
+        if line == "next":
+            parts.append([])
+        else:
+            parts[-1].append(line)
+    SCRIPTS[request.argument] = parts
     await answer.ok()
     return KEEP
 
 
 async def route_raw(request, answer):
-    for line in SCRIPTS.get(request.argument, []):
+    parts = SCRIPTS.get(request.argument, [[]])
+    for line in parts.pop(0) if len(parts) > 1 else parts[0]:
         word, _, rest = line.partition(" ")
         if word == "send":
             await answer.raw(bytes.fromhex(rest))
