@@ -209,7 +209,7 @@ local function end_members(tasks, set, scope, failed)
   end
   scope:cancel()
   shielded(function()
-    set:wait("all")
+    set:wait("over")
     join(scope)
   end)
 end
@@ -418,8 +418,11 @@ function task.as_completed(list, options)
   function loop.close()
     closers.remove(loop)
     for _, t in ipairs(owned) do t:cancel("as_completed") end
-    if #owned > 0 then shielded(task.wait, owned) end
     set:close()
+    if #owned == 0 then return end
+    local rest = completions(owned, "as_completed")
+    shielded(rest.wait, rest, "over")
+    rest:close()
   end
 
   if #owned > 0 then closers.add(loop) end

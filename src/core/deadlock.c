@@ -1,5 +1,5 @@
-/* A walk in depth over the tasks and what their waits depend on, on a stack of its own: a chain of waits may
- * be as long as there are tasks. Each task is entered once and each dependency seen once. */
+/* Walks over the tasks and what their waits depend on, on stacks of their own: a chain of waits may be as long as there
+ * are tasks. In each walk a task is entered once and a dependency seen once. */
 #include "core/deadlock.h"
 
 #include <stdbool.h>
@@ -112,5 +112,99 @@ uint32_t spt_deadlock_cycle(struct spt_sched *s, struct spt_task **out, uint32_t
     walk_below(&w, &s->background);
     uint32_t n = w.again && !w.failed ? circle(&w, out, max) : 0;
     free(w.steps);
+    clear(&s->mains);
+    clear(&s->background);
     return n;
+}
+
+/* --- circles through the end of a combinator --- */
+
+/* Tasks, each marked while it is in here. */
+struct set {
+    struct spt_task **tasks; /* owned */
+    uint32_t n, room;
+    bool failed; /* out of memory */
+};
+
+static void add(void *ud, void *task)
+{
+    struct set *set = ud;
+    struct spt_task *t = task;
+    if (t->mark != UNSEEN || spt_task_ended(t) || set->failed)
+        return;
+    if (set->n == set->room) {
+        uint32_t room = set->room ? set->room * 2 : 16;
+        struct spt_task **tasks = realloc(set->tasks, room * sizeof(struct spt_task *));
+        if (!tasks) {
+            set->failed = true;
+            return;
+        }
+        set->tasks = tasks;
+        set->room = room;
+    }
+    t->mark = DONE;
+    set->tasks[set->n++] = t;
+}
+
+static void empty(struct set *set)
+{
+    while (set->n > 0)
+        set->tasks[--set->n]->mark = UNSEEN;
+}
+
+/* Adds `from` and all that it waits for, over any number of steps. Returns true if `target` is among those. What is in
+ * the set already is passed over. */
+static bool reach(struct set *set, struct spt_task *from, const struct spt_task *target)
+{
+    uint32_t i = set->n;
+    for (add(set, from); i < set->n && !set->failed; i++) {
+        if (set->tasks[i] == target)
+            return true;
+        spt_task_blockers(set->tasks[i], add, set);
+    }
+    return false;
+}
+
+/* Gives up those of the members that wait for `t`, which waits for the ending. */
+static void give_up_circular(struct spt_ending *ending, struct spt_task *t)
+{
+    struct set members = {0}, seen = {0};
+    spt_task_blockers(ending->task, add, &members);
+    uint32_t n = members.n;
+    for (uint32_t i = 0; i < n; i++) /* they stay in the array; the marks are for the search */
+        members.tasks[i]->mark = UNSEEN;
+    for (uint32_t i = 0; i < n && t->state == SPT_TASK_WAITING && !seen.failed; i++) {
+        if (!reach(&seen, members.tasks[i], t))
+            continue; /* nor does any task that was seen on the way */
+        empty(&seen);
+        ending->give_up(ending, members.tasks[i]);
+        if (spt_link_alone(&ending->link))
+            break;
+    }
+    empty(&seen);
+    free(members.tasks);
+    free(seen.tasks);
+}
+
+void spt_circle_open(struct spt_task *t)
+{
+    struct spt_link *head = &t->sched->endings, reached;
+    struct set seen = {0};
+    spt_link_init(&reached);
+    reach(&seen, t, NULL);
+    for (struct spt_link *l = head->next, *next; l != head; l = next) {
+        next = l->next;
+        if (SPT_OF(l, struct spt_ending, link)->task->mark == UNSEEN)
+            continue;
+        spt_link_remove(l);
+        spt_list_push(&reached, l);
+    }
+    empty(&seen);
+    free(seen.tasks);
+    while (!spt_link_alone(&reached)) {
+        struct spt_link *l = reached.next;
+        spt_link_remove(l);
+        spt_list_push(head, l);
+        give_up_circular(SPT_OF(l, struct spt_ending, link), t);
+    }
 }

@@ -1,11 +1,26 @@
-/* Who waits for whom: finds the circle in which tasks wait for one another. */
+/* Who waits for whom: finds the circle in which tasks wait for one another, and opens those that could not end. */
 #ifndef SPT_CORE_DEADLOCK_H
 #define SPT_CORE_DEADLOCK_H
 
 #include <stdint.h>
 
+#include "base/list.h"
+
 struct spt_sched;
 struct spt_task;
+
+/* A wait at the end of a combinator, for tasks that it has cancelled. Cancellation does not reach the wait, so it must not
+ * be for a task that waits for it. */
+struct spt_ending {
+    struct spt_link link;  /* in the scheduler's list, while the task waits */
+    struct spt_task *task; /* that waits */
+    /* Waits no longer for `member`, a live task. The wait may be over then: the node is out of the list. */
+    void (*give_up)(struct spt_ending *, struct spt_task *member);
+};
+
+/* To be called when a task has begun to wait while there are such waits: each gives up the members that wait for it by
+ * way of this task. Without memory for the search they keep waiting. */
+void spt_circle_open(struct spt_task *t);
 
 /* Writes a circle to `out`, each task waiting for the next and the last for the first, at most `max` of it.
  * Returns how many it has; 0 when there is none, as far as operations know what they depend on. */

@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "core/deadlock.h"
 #include "core/error.h"
 #include "core/sched.h"
 #include "core/task.h"
@@ -303,6 +304,8 @@ int spt_op_begin(lua_State *L, septet_op *op, bool shielded)
     t->shielded = shielded;
     s->external += (op->type->flags & SEPTET_OP_EXTERNAL) != 0;
     spt_task_waiting(t, L);
+    if (!spt_link_alone(&s->endings) && op->type->blockers)
+        spt_circle_open(t);
     return suspend(L, op);
 }
 

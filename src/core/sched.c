@@ -32,6 +32,7 @@ void spt_sched_init(struct spt_sched *s, lua_State *L, const struct spt_world *w
     spt_link_init(&s->notes);
     spt_link_init(&s->quiet);
     spt_link_init(&s->unhandled);
+    spt_link_init(&s->endings);
     spt_timers_init(&s->timers);
     spt_scope_init(&s->mains, s, NULL, NULL);
     spt_scope_init(&s->background, s, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "core/deadlock.h"
 #include "core/error.h"
 #include "core/op.h"
 #include "core/sched.h"
@@ -593,6 +594,8 @@ static void await_children(struct spt_task *t, struct spt_scope *scope)
         task_become(t, SPT_TASK_WAITING);
     t->ending = true;
     spt_task_leave(scope);
+    if (!spt_link_alone(&t->sched->endings))
+        spt_circle_open(t);
 }
 
 void spt_task_warn_left(const struct spt_scope *block)

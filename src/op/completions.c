@@ -2,6 +2,7 @@
  * awaits; each end costs O(1). gather, wait and as_completed are Lua over this. */
 #include "base/list.h"
 #include "core/check.h"
+#include "core/deadlock.h"
 #include "core/error.h"
 #include "core/keep.h"
 #include "core/op.h"
@@ -18,6 +19,7 @@ struct entry {
     struct spt_watch watch;
     struct completions *set;
     struct spt_link link;  /* in set->ended once the task has ended */
+    bool given_up;         /* counted as ended, though it lives */
     struct spt_task *task; /* kept by the array in the set's user value, at the same index */
 };
 
@@ -34,15 +36,19 @@ struct completions {
     struct entry entries[];
 };
 
-/* What an await of the set waits for. */
-enum until { UNTIL_NEXT, UNTIL_FIRST, UNTIL_ALL, UNTIL_FAILURE, UNTIL_NOT_DONE };
-static const char *const until_words[] = {"next", "first", "all", "failure", "not_done", NULL};
+/* What an await of the set waits for. The end of a combinator waits for OVER: all, but for those that wait for it. */
+enum until { UNTIL_NEXT, UNTIL_FIRST, UNTIL_ALL, UNTIL_FAILURE, UNTIL_NOT_DONE, UNTIL_OVER };
+static const char *const until_words[] = {"next",     "first", "all", "failure",
+                                          "not_done", "over",  NULL};
 
 struct until_op {
     septet_op op;
     struct completions *set; /* kept by the handle at index 1 */
     enum until until;
+    struct spt_ending ending; /* of OVER */
 };
+
+_Static_assert(sizeof(struct until_op) <= SPT_SLOT_SIZE, "it lies in its task");
 
 static bool reached(const struct completions *set, enum until until)
 {
@@ -64,6 +70,14 @@ static void entry_ended(struct entry *e)
     set->not_done |= e->task->state != SPT_TASK_DONE;
 }
 
+static void waited(struct completions *set)
+{
+    struct until_op *waiter = set->waiter;
+    set->waiter = NULL;
+    spt_link_remove(&waiter->ending.link);
+    septet_op_done(&waiter->op, SEPTET_OK);
+}
+
 static void let_go(lua_State *L, struct completions *set)
 {
     spt_let_go(L, set);
@@ -78,11 +92,24 @@ static void on_end(struct spt_watch *watch, struct spt_task *t)
     if (set->nended == set->count)
         let_go(t->sched->main, set); /* who waits has it on the stack */
     if (set->waiter && reached(set, set->waiter->until)) {
-        struct until_op *waiter = set->waiter;
-        t->seen |= waiter->until == UNTIL_NOT_DONE; /* who waits raises it */
-        set->waiter = NULL;
-        septet_op_done(&waiter->op, SEPTET_OK);
+        t->seen |= set->waiter->until == UNTIL_NOT_DONE; /* who waits raises it */
+        waited(set);
     }
+}
+
+static void give_up(struct spt_ending *ending, struct spt_task *member)
+{
+    struct completions *set = SPT_OF(ending, struct until_op, ending)->set;
+    for (uint32_t i = 0; i < set->count; i++) {
+        struct entry *e = &set->entries[i];
+        if (e->task != member)
+            continue;
+        spt_link_remove(&e->watch.link);
+        e->given_up = true;
+        set->nended++;
+    }
+    if (reached(set, UNTIL_OVER))
+        waited(set);
 }
 
 /* --- the wait --- */
@@ -90,16 +117,25 @@ static void on_end(struct spt_watch *watch, struct spt_task *t)
 static int until_start(septet_op *op)
 {
     struct until_op *u = (struct until_op *)op;
-    if (reached(u->set, u->until))
+    spt_link_init(&u->ending.link);
+    if (reached(u->set, u->until)) {
         septet_op_done(op, SEPTET_OK);
-    else
-        u->set->waiter = u;
+        return SEPTET_OK;
+    }
+    u->set->waiter = u;
+    if (u->until == UNTIL_OVER) {
+        u->ending.task = op->task;
+        u->ending.give_up = give_up;
+        spt_list_push(&spt_op_sched(op)->endings, &u->ending.link);
+    }
     return SEPTET_OK;
 }
 
 static void until_cancel(septet_op *op)
 {
-    ((struct until_op *)op)->set->waiter = NULL;
+    struct until_op *u = (struct until_op *)op;
+    u->set->waiter = NULL;
+    spt_link_remove(&u->ending.link);
 }
 
 /* Pushes the index of the next task that ended and was not handed out, or nothing. */
@@ -131,7 +167,7 @@ static void until_blockers(const septet_op *op, void (*visit)(void *ud, void *ta
 {
     const struct completions *set = ((const struct until_op *)op)->set;
     for (uint32_t i = 0; i < set->count; i++)
-        if (!spt_task_ended(set->entries[i].task))
+        if (!spt_task_ended(set->entries[i].task) && !set->entries[i].given_up)
             visit(ud, set->entries[i].task);
 }
 
@@ -194,7 +230,7 @@ static int l_add(lua_State *L)
 
 /* set:wait(until): "next" gives the index of the next ended task, nil after the last; "first" (one has
  * ended), "all", "failure" (an error) and "not_done" (an error or a cancellation) give nothing, and are
- * over when all ended. */
+ * over when all ended. So is "over", for tasks that were cancelled, but it does not wait for those that wait for it. */
 static int l_wait(lua_State *L)
 {
     struct completions *set = check(L);
