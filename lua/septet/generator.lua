@@ -17,19 +17,30 @@ local generator_meta = { __name = "generator", __index = Generator, __metatable 
 -- What the body's coroutine gave: values that were emitted, or its end.
 local function stepped(gen, resumed, ok, ...)
   gen.running = false
-  if coroutine.status(gen.co) ~= "dead" then return ok, ... end
-  gen.done = true
-  closers.remove(gen)
-  if not resumed then error(ok, 0) end
+  local dead = coroutine.status(gen.co) == "dead"
+  if dead then
+    gen.done = true
+    closers.remove(gen)
+  end
+  if not resumed then error(ok, 0) end -- Lua's stack of C calls is full
+  if not dead then return ok, ... end
   if not ok and not (gen.closing and is((...), "GeneratorClosed")) then
     local err, traceback = ...
     raise(err, traceback, "resumed at")
   end
 end
 
+-- Goes on from the first resume, which has led into the call that protects the body, if there was room for it.
+local function begun(gen, resumed, ...)
+  gen.started = resumed
+  if not resumed or coroutine.status(gen.co) == "dead" then return stepped(gen, resumed, ...) end
+  return stepped(gen, coroutine.resume(gen.co))
+end
+
 local function enter(gen)
   if gen.running then args.usage("the generator is running already") end
   gen.running = true
+  if not gen.started then return begun(gen, coroutine.resume(gen.co)) end
   return stepped(gen, coroutine.resume(gen.co))
 end
 
@@ -75,10 +86,12 @@ function generator.new(fn, ...)
     if gen.closing then closed() end
   end
   local given = table.pack(...)
-  gen.co = coroutine.create(function()
-    gen.started = true
-    return try(fn, emit, table.unpack(given, 1, given.n))
-  end)
+  -- The call that protects the body takes a level of Lua's C calls until the coroutine is suspended within.
+  local function body()
+    coroutine.yield()
+    return fn(emit, table.unpack(given, 1, given.n))
+  end
+  gen.co = coroutine.create(function() return try(body) end)
   closers.add(gen)
   if probe.closes_loops() then return gen, nil, nil, gen end
   return gen

@@ -2,6 +2,7 @@
  * scheduler, and the wake-up passes inward again, so that scripts see only their own yields. A
  * coroutine that never waits pays nothing for it. */
 #include <lauxlib.h>
+#include <lualib.h>
 
 #include "core/error.h"
 #include "core/op.h"
@@ -9,8 +10,6 @@
 #include "core/task.h"
 #include "lua/lib.h"
 #include "op/env.h"
-
-#define CLOSE "septet.coroutine.close" /* registry: Lua's own, also for the state's next host */
 
 lua_State *spt_innermost(const struct spt_sched *s)
 {
@@ -28,13 +27,71 @@ static struct spt_scope *innermost_scope(lua_State *L)
     return t ? t->scope : NULL;
 }
 
+/* --- protected coroutines --- */
+
+/* The bottom of a protected coroutine: an error unwinds the script's function, its upvalue, in here, where closing
+ * variables may wait, and then ends the coroutine. */
+static int base_ended(lua_State *L, int status, lua_KContext ctx)
+{
+    if (status != LUA_OK && status != LUA_YIELD)
+        return lua_error(L);
+    return lua_gettop(L);
+}
+
+static int base(lua_State *L)
+{
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    int status = lua_pcallk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, 0, base_ended);
+    return base_ended(L, status, 0);
+}
+
+bool spt_is_base(lua_State *L, lua_Debug *ar)
+{
+    lua_getinfo(L, "f", ar);
+    bool is_base = lua_tocfunction(L, -1) == base;
+    lua_pop(L, 1);
+    return is_base;
+}
+
+/* Returns whether `co` has yet to begin with a function of the script's, in Lua, on a base. */
+static bool begins_on_base(lua_State *co)
+{
+    if (lua_status(co) != LUA_OK || lua_tocfunction(co, 1) != base || !lua_getupvalue(co, 1, 1))
+        return false;
+    bool in_lua = !lua_iscfunction(co, -1);
+    lua_pop(co, 1);
+    return in_lua;
+}
+
+static void on_first(lua_State *L, lua_Debug *ar)
+{
+    lua_sethook(L, NULL, 0, 0);
+    lua_yield(L, 0);
+}
+
+/* As lua_resume. The call of a protected function from its base takes a level of C calls, of which Lua has 200, until
+ * the coroutine is suspended for the first time. A hook does so at the function's first instruction. */
+static int resume(lua_State *co, lua_State *L, int nargs, int *nresults)
+{
+    if (!begins_on_base(co))
+        return lua_resume(co, L, nargs, nresults);
+    lua_Hook hook = lua_gethook(co);
+    int mask = lua_gethookmask(co), count = lua_gethookcount(co);
+    lua_sethook(co, on_first, LUA_MASKCOUNT, 1);
+    int status = lua_resume(co, L, nargs, nresults);
+    bool began = lua_gethook(co) == NULL;
+    lua_sethook(co, hook, mask, count);
+    return began && status == LUA_YIELD ? lua_resume(co, L, 0, nresults) : status;
+}
+
 /* Resumes `co` from `L`, one level deeper in the running task. */
 static int enter(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope, int *nresults)
 {
     const struct spt_sched *s = spt_env(L)->sched;
     struct spt_task *t = s->current;
     if (!t)
-        return lua_resume(co, L, nargs, nresults);
+        return resume(co, L, nargs, nresults);
     struct spt_frame frame = {
         .co = co,
         .up = t->frame,
@@ -42,17 +99,9 @@ static int enter(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope
         .open = lua_isyieldable(L) && L == spt_innermost(s) && (!t->frame || t->frame->open),
     };
     t->frame = &frame;
-    int status = lua_resume(co, L, nargs, nresults);
+    int status = resume(co, L, nargs, nresults);
     t->frame = frame.up;
     return status;
-}
-
-static lua_State *check_coroutine(lua_State *L)
-{
-    lua_State *co = lua_tothread(L, 1);
-    if (!co)
-        spt_error_arg(L, 1, lua_pushfstring(L, "coroutine expected, got %s", luaL_typename(L, 1)));
-    return co;
 }
 
 /* Moves what `co` yielded, returned or raised to L. Returns the number of values, or -1 for an error. */
@@ -71,13 +120,11 @@ static int take_results(lua_State *L, lua_State *co, int status, int nresults)
     return nresults;
 }
 
-/* Pushes what keeps `co` from being resumed with `nargs` arguments, if anything does. */
+/* Pushes what keeps `co` from being resumed with `nargs` arguments, if anything does that lua_resume does not know. */
 static bool push_refusal(lua_State *L, lua_State *co, int nargs)
 {
     if (spt_is_waiting(co))
         lua_pushliteral(L, "cannot resume a coroutine that waits in a task");
-    else if (lua_status(co) == LUA_OK && lua_gettop(co) == 0)
-        lua_pushliteral(L, "cannot resume dead coroutine");
     else if (!lua_checkstack(co, nargs))
         lua_pushliteral(L, "too many arguments to resume");
     else
@@ -105,6 +152,12 @@ static bool push_unwind(lua_State *L, lua_State *co, struct spt_scope *scope)
 {
     const struct spt_task *t = spt_env(L)->sched->current;
     return t && spt_task_push_unwind(L, t, scope, co);
+}
+
+/* Goes on as Lua's own function, the second upvalue, in the frame of ours: for what it says of wrong arguments. */
+static int stock(lua_State *L)
+{
+    return lua_tocfunction(L, lua_upvalueindex(2))(L);
 }
 
 /* --- resume --- */
@@ -139,9 +192,11 @@ static int resume_again(lua_State *L, int status, lua_KContext ctx)
 /* coroutine.resume, passing waits outward. */
 static int l_resume(lua_State *L)
 {
-    lua_State *co = check_coroutine(L);
+    lua_State *co = lua_tothread(L, 1);
     int nargs = lua_gettop(L) - 1;
     struct spt_scope *scope = innermost_scope(L);
+    if (!co)
+        return stock(L);
     if (push_refusal(L, co, nargs))
         return resume_results(L, -1, scope);
     lua_xmove(L, co, nargs);
@@ -191,36 +246,19 @@ static int l_wrapped(lua_State *L)
     struct spt_scope *scope = innermost_scope(L);
     if (push_refusal(L, co, nargs))
         return wrap_results(L, co, -1, scope);
-    int fresh = lua_status(co) == LUA_OK; /* the script's function is base's first argument */
     lua_xmove(L, co, nargs);
-    return wrap_results(L, co, run(L, co, nargs + fresh, scope, wrap_again), scope);
-}
-
-/* The base of a wrapped coroutine: protects the script's function, so that an error unwinds it in here,
- * where its closing variables may wait, and then ends the coroutine. */
-static int base_ended(lua_State *L, int status, lua_KContext ctx)
-{
-    if (status != LUA_OK && status != LUA_YIELD)
-        return lua_error(L);
-    return lua_gettop(L);
-}
-
-static int base(lua_State *L)
-{
-    int status = lua_pcallk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, 0, base_ended);
-    return base_ended(L, status, 0);
+    return wrap_results(L, co, run(L, co, nargs, scope, wrap_again), scope);
 }
 
 /* coroutine.wrap, passing waits outward. */
 static int l_wrap(lua_State *L)
 {
     if (!lua_isfunction(L, 1))
-        return spt_error_arg(L, 1,
-                             lua_pushfstring(L, "function expected, got %s", luaL_typename(L, 1)));
+        return stock(L);
     lua_pushlightuserdata(L, spt_env(L));
     lua_State *co = lua_newthread(L);
-    lua_pushcfunction(co, base);
     lua_pushvalue(L, 1);
+    lua_pushcclosure(L, base, 1);
     lua_xmove(L, co, 1);
     lua_pushcclosure(L, l_wrapped, 2);
     return 1;
@@ -239,8 +277,10 @@ static bool at_task_level(lua_State *L)
 static int l_yield(lua_State *L)
 {
     const struct spt_task *t = spt_env(L)->sched->current;
-    if (at_task_level(L))
-        return spt_error_usage(L, "yield outside a coroutine: a task gives way by task.sleep(0)");
+    if (at_task_level(L)) {
+        lua_pushliteral(L, "attempt to yield from outside a coroutine"); /* Lua's words */
+        return lua_error(L);
+    }
     if (t && t->frame && t->frame->co == L && t->frame->scope != t->scope)
         return spt_error_usage(
             L, "cannot yield across an open group, timeout or shield: it would hold "
@@ -248,52 +288,66 @@ static int l_yield(lua_State *L)
     return lua_yield(L, lua_gettop(L));
 }
 
+/* coroutine.isyieldable: the task's own coroutine is as Lua's main one. */
 static int l_isyieldable(lua_State *L)
 {
-    lua_pushboolean(L, lua_isyieldable(L) && !at_task_level(L));
-    return 1;
+    const struct spt_task *t = spt_env(L)->sched->current;
+    if (t && t->co == (lua_isnone(L, 1) ? L : lua_tothread(L, 1))) {
+        lua_pushboolean(L, 0);
+        return 1;
+    }
+    return stock(L);
 }
 
-/* coroutine.running: a task's own coroutine, once seen, is not used for other tasks. */
+/* coroutine.running: the task's own coroutine is the main one. Once seen, it is not used for other tasks. */
 static int l_running(lua_State *L)
 {
-    if (at_task_level(L))
-        spt_env(L)->sched->current->coroutine_seen = true;
-    lua_pushboolean(L, lua_pushthread(L));
+    if (!at_task_level(L))
+        return stock(L);
+    spt_env(L)->sched->current->coroutine_seen = true;
+    lua_pushthread(L);
+    lua_pushboolean(L, 1);
     return 2;
 }
 
 /* coroutine.close: not one that waits. */
 static int l_close(lua_State *L)
 {
-    if (spt_is_waiting(check_coroutine(L)))
+    lua_State *co = lua_tothread(L, 1);
+    if (co && spt_is_waiting(co))
         return spt_error_usage(L, "cannot close a coroutine that waits in a task: cancel the task");
-    lua_pushvalue(L, lua_upvalueindex(2));
-    lua_insert(L, 1);
-    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-    return lua_gettop(L);
+    return stock(L);
 }
 
 static const luaL_Reg functions[] = {
-    {"resume", l_resume},           {"wrap", l_wrap},       {"yield", l_yield},
-    {"isyieldable", l_isyieldable}, {"running", l_running}, {NULL, NULL},
+    {"resume", l_resume},   {"wrap", l_wrap},   {"yield", l_yield}, {"isyieldable", l_isyieldable},
+    {"running", l_running}, {"close", l_close}, {NULL, NULL},
 };
 
-void spt_open_coroutine(lua_State *L, struct spt_env *env)
+void spt_replace_functions(lua_State *L, struct spt_env *env, lua_CFunction open,
+                           const char *library, const luaL_Reg *replacements)
 {
-    if (lua_getglobal(L, "coroutine") != LUA_TTABLE) {
+    int theirs = lua_gettop(L) + 1, stocks = theirs + 1;
+    if (lua_getglobal(L, library) != LUA_TTABLE) {
         lua_pop(L, 1);
         return;
     }
-    spt_add_functions(L, env, functions);
-    lua_pushlightuserdata(L, env);
-    if (lua_getfield(L, LUA_REGISTRYINDEX, CLOSE) == LUA_TNIL) {
-        lua_pop(L, 1);
-        lua_getfield(L, -2, "close");
-        lua_pushvalue(L, -1);
-        lua_setfield(L, LUA_REGISTRYINDEX, CLOSE);
+    lua_pushcfunction(L, open);
+    lua_call(L, 0, 1);
+    for (const luaL_Reg *r = replacements; r->name; r++) {
+        lua_pushlightuserdata(L, env);
+        lua_getfield(L, stocks, r->name);
+        if (lua_getfield(L, theirs, r->name) != LUA_TNIL) { /* else the embedder took it away */
+            lua_pop(L, 1);
+            lua_pushcclosure(L, r->func, 2);
+            lua_setfield(L, theirs, r->name);
+        }
+        lua_settop(L, stocks);
     }
-    lua_pushcclosure(L, l_close, 2);
-    lua_setfield(L, -2, "close");
-    lua_pop(L, 1);
+    lua_pop(L, 2);
+}
+
+void spt_open_coroutine(lua_State *L, struct spt_env *env)
+{
+    spt_replace_functions(L, env, luaopen_coroutine, LUA_COLIBNAME, functions);
 }

@@ -61,5 +61,6 @@ void spt_lib_open(lua_State *L, struct spt_env *env)
     lua_setfield(L, -2, "septet.core");
     lua_pop(L, 1);
     spt_open_coroutine(L, env);
+    spt_open_debug(L, env);
     spt_open_modules(L, env);
 }

@@ -3,7 +3,9 @@
 #ifndef SPT_LUA_LIB_H
 #define SPT_LUA_LIB_H
 
+#include <lauxlib.h>
 #include <lua.h>
+#include <stdbool.h>
 
 struct spt_env;
 struct spt_sched;
@@ -33,6 +35,17 @@ void spt_open_text(lua_State *L, struct spt_env *env);
 
 /* coroutine.c: replaces the functions of the global `coroutine` that must know of waits. */
 void spt_open_coroutine(lua_State *L, struct spt_env *env);
+
+/* debug.c: replaces the functions of the global `debug` that would show what is ours. */
+void spt_open_debug(lua_State *L, struct spt_env *env);
+
+/* Replaces functions of a standard library, where the state has it. Each gets the env as its first upvalue, and Lua's
+ * own, as `open` makes it, as its second. */
+void spt_replace_functions(lua_State *L, struct spt_env *env, lua_CFunction open,
+                           const char *library, const luaL_Reg *replacements);
+
+/* Returns whether a frame of L is the bottom of a coroutine that `coroutine.wrap` made, below the script's function. */
+bool spt_is_base(lua_State *L, lua_Debug *ar);
 
 /* embed.c: makes the embedded modules known to `require`; to be called last, as they run with copies of what the
  * standard libraries hold by then. */

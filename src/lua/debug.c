@@ -1,0 +1,118 @@
+/* The functions of `debug` that would show what is ours: the base below the function of a wrapped coroutine, which stock
+ * Lua has not. */
+#include <lauxlib.h>
+#include <limits.h>
+#include <lualib.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "lua/lib.h"
+#include "op/env.h"
+
+#define HEAD 10 /* levels that a long traceback of Lua's begins with */
+#define TAIL 11 /* ... and ends with */
+
+/* Goes on as Lua's own function, the second upvalue, in the frame of ours. */
+static int stock(lua_State *L)
+{
+    return lua_tocfunction(L, lua_upvalueindex(2))(L);
+}
+
+/* The thread that a function of `debug` is asked about; `*arg` is how many arguments that takes. */
+static lua_State *thread_of(lua_State *L, int *arg)
+{
+    *arg = lua_isthread(L, 1);
+    return *arg ? lua_tothread(L, 1) : L;
+}
+
+static bool is_hidden(lua_State *L, int level)
+{
+    lua_Debug ar;
+    return lua_getstack(L, level, &ar) && lua_checkstack(L, 1) && spt_is_base(L, &ar);
+}
+
+/* debug.getinfo, getlocal and setlocal: a level that is ours is one beyond the last. */
+static int l_of_level(lua_State *L)
+{
+    int arg;
+    lua_State *co = thread_of(L, &arg);
+    if (lua_isnumber(L, arg + 1) && is_hidden(co, (int)lua_tointeger(L, arg + 1))) {
+        lua_pushinteger(L, INT_MAX);
+        lua_replace(L, arg + 1);
+    }
+    return stock(L);
+}
+
+/* Returns the number of the last level of `co`, the base of it left out; -1 where there is no base. */
+static int last_above_base(lua_State *co)
+{
+    lua_Debug ar;
+    int below = 0, beyond = 1;
+    while (lua_getstack(co, beyond, &ar)) {
+        below = beyond;
+        beyond *= 2;
+    }
+    while (beyond - below > 1) {
+        int middle = below + (beyond - below) / 2;
+        if (lua_getstack(co, middle, &ar))
+            below = middle;
+        else
+            beyond = middle;
+    }
+    return is_hidden(co, below) ? below - 1 : -1;
+}
+
+/* Adds lines of a traceback of `co` to the text on top: from `level` on, `n` levels, as many as are not cut short. */
+static void add_levels(lua_State *L, lua_State *co, int level, int n)
+{
+    luaL_traceback(L, co, NULL, level);
+    const char *lines = strchr(lua_tostring(L, -1), '\n'), *end = lines;
+    for (int line = 0; end && line < n;) {
+        end = strchr(end + 1, '\n');
+        /* a frame that was called by a tail call has a line more */
+        if (!end || strncmp(end, "\n\t(...tail calls...)", 20) != 0)
+            line++;
+    }
+    if (lines && end)
+        lua_pushlstring(L, lines, (size_t)(end - lines));
+    else
+        lua_pushstring(L, lines ? lines : "");
+    lua_remove(L, -2);
+    lua_concat(L, 2);
+}
+
+/* debug.traceback, without the base. */
+static int l_traceback(lua_State *L)
+{
+    int arg;
+    lua_State *co = thread_of(L, &arg);
+    const char *message = lua_tostring(L, arg + 1);
+    int last = last_above_base(co);
+    int level = lua_isnoneornil(L, arg + 2) ? co == L : (int)lua_tointeger(L, arg + 2);
+    if (last < 0 || level < 0 || (!message && !lua_isnoneornil(L, arg + 1)))
+        return stock(L);
+    luaL_optinteger(L, arg + 2, 0);
+    int tail = last - level > HEAD + TAIL ? last - TAIL + 1 : level + HEAD;
+    lua_pushfstring(L, message ? "%s\nstack traceback:" : "stack traceback:", message);
+    if (level > last)
+        return 1;
+    add_levels(L, co, level, last - level < HEAD ? last - level + 1 : HEAD);
+    if (tail > level + HEAD) { /* Lua counts one less than it skips */
+        lua_pushfstring(L, "\n\t...\t(skipping %d levels)", tail - level - HEAD - 1);
+        lua_concat(L, 2);
+    }
+    if (tail <= last)
+        add_levels(L, co, tail, last - tail + 1);
+    return 1;
+}
+
+static const luaL_Reg functions[] = {{"getinfo", l_of_level},
+                                     {"getlocal", l_of_level},
+                                     {"setlocal", l_of_level},
+                                     {"traceback", l_traceback},
+                                     {NULL, NULL}};
+
+void spt_open_debug(lua_State *L, struct spt_env *env)
+{
+    spt_replace_functions(L, env, luaopen_debug, LUA_DBLIBNAME, functions);
+}
