@@ -7,6 +7,7 @@ local retry = {}
 
 local BACKOFF, MAX_BACKOFF, MAX_WAIT = 0.25, 10, 60 -- seconds
 local BUDGET, BURST = 0.1, 10                       -- retries a request, and those allowed before any request
+local ORIGINS = 512                                 -- budgets that are kept, and as many older ones
 local METHODS = { "GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE" } -- doing them twice is doing them once
 local STATUSES = { 408, 429, 502, 503, 504 }
 
@@ -112,25 +113,32 @@ function retry.delay(policy, attempts, response)
   return math.random() * math.min(policy.max_backoff, policy.backoff * 2 ^ (attempts - 1))
 end
 
---- A budget: so many retries for each request to an origin, once the first ones are used up.
+--- A budget: so many retries for each request to an origin, once the first ones are used up. Of many origins, those
+--- that needed it lately are remembered; the budget of one that is forgotten is full.
 function retry.new_budget()
-  local left = {} -- by origin, of those that ever needed it
+  local left, older, n = {}, {}, 0 -- by origin, of those that ever needed it; n of them in `left`
   local budget = {}
+
+  local function set(origin, tokens)
+    n = n + (left[origin] and -1 or 0) + (tokens and 1 or 0)
+    if n > ORIGINS then left, older, n = {}, left, 1 end
+    left[origin], older[origin] = tokens, nil
+  end
 
   --- A request to a URL begins.
   function budget.earn(target, policy)
-    if not next(left) then return end -- most sessions never look at the URL for this
+    if not (next(left) or next(older)) then return end -- most sessions never look at the URL for this
     local origin = url.origin(target)
-    local tokens = left[origin]
-    if tokens then left[origin] = tokens + policy.budget < BURST and tokens + policy.budget or nil end
+    local tokens = left[origin] or older[origin]
+    if tokens then set(origin, tokens + policy.budget < BURST and tokens + policy.budget or nil) end
   end
 
   --- May one be tried again?
   function budget.spend(target)
     local origin = url.origin(target)
-    local tokens = left[origin] or BURST
+    local tokens = left[origin] or older[origin] or BURST
     if tokens < 1 then return false end
-    left[origin] = tokens - 1
+    set(origin, tokens - 1)
     return true
   end
 

@@ -86,13 +86,13 @@ local function made_of_body(name)
     local method = response_meta.__index(self, name)
     if rawget(self, "body") then return method(self, ...) end
     rawset(self, "body", peek(self))
-    local results = table.pack(pcall(method, self, ...))
-    if not results[1] then
+    local ok, result, traceback = core.try(method, self, ...)
+    if not ok then
       rawset(self, "body", nil)
-      error(results[2], 0)
+      core.raise(result, traceback)
     end
     self.stream:take()
-    return table.unpack(results, 2, results.n)
+    return result
   end
 end
 

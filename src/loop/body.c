@@ -13,7 +13,8 @@
 enum {
     RESERVE_MAX = 1 << 20, /* bytes taken on the word of a Content-Length */
     PIECE = 16 * 1024,     /* bytes that are unpacked at once */
-    DRAIN_MAX = 64 * 1024  /* bytes of a body that nobody reads, before its connection is dropped */
+    PACKED_SLACK = 64 * 1024,
+    DRAIN_MAX = 64 * 1024 /* bytes of a body that nobody reads, before its connection is dropped */
 };
 
 /* --- in --- */
@@ -120,8 +121,18 @@ static int begin_body(struct spt_easy *easy)
 static size_t refuse_packed(struct spt_easy *easy, int rc)
 {
     const char *invalid = easy->head.fault ? "protocol" : "decode";
+    if (rc == SEPTET_ETOOBIG)
+        return refuse(easy, rc);
     easy->refused = rc == SEPTET_EINVAL ? invalid : "memory";
     return 0;
+}
+
+/* Returns true if more came than a body of the size that is allowed can be packed into. What is flushed often, or cannot
+ * be packed, is larger packed than not. */
+static bool is_too_much(const struct spt_request *r)
+{
+    size_t max = r->max_body < SIZE_MAX / 4 ? 2 * r->max_body + PACKED_SLACK : SIZE_MAX;
+    return r->transfer->packed > max;
 }
 
 /* Less than a piece can be held before the sender is paused. */
@@ -137,6 +148,7 @@ static size_t unpack(struct spt_easy *easy, const char *bytes, size_t len)
     const char *in = bytes + easy->decoded;
     size_t left = len - easy->decoded, n;
     do {
+        const size_t before = left;
         char piece[PIECE];
         if (is_full(r)) {
             easy->decoded = len - left;
@@ -146,6 +158,11 @@ static size_t unpack(struct spt_easy *easy, const char *bytes, size_t len)
         int rc = spt_decoder_step(easy->decoder, &in, &left, piece, sizeof piece, &n);
         if (rc != SEPTET_OK)
             return refuse_packed(easy, rc);
+        r->transfer->packed += before - left;
+        if (is_too_much(r))
+            return refuse(easy, SEPTET_ETOOBIG);
+        if (n > 0)
+            r->transfer->t_byte_ns = easy->driver->now_ns;
         if (n > 0 && take(easy, piece, n) != n)
             return 0;
     } while (left > 0 || n == PIECE);
@@ -164,7 +181,8 @@ size_t spt_body_write(char *bytes, size_t size, size_t n, void *ud)
 {
     struct spt_easy *easy = ud;
     size_t len = size * n;
-    spt_request_note_bytes(easy->request);
+    if (!easy->decoder) /* else what comes out counts */
+        spt_request_note_bytes(easy->request);
     if (easy->request->transfer->unread)
         return drain(easy->request->transfer, len);
     bool is_plain = !easy->head.encoded && !easy->head.undone;

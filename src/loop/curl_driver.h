@@ -164,6 +164,7 @@ struct spt_transfer {
     uint16_t peer_port;
     char peer[48];      /* the IP address it was sent to, "" if to none */
     uint64_t received;  /* bytes of the body, after decoding */
+    uint64_t packed;    /* ... before it, where there is any */
     char *redirect_url; /* owned: where a redirect points, absolute; NULL if it is none */
     size_t drained;     /* bytes of a body that is not read */
     struct spt_times times;
@@ -189,10 +190,11 @@ struct spt_request {
     const struct spt_profile *profile; /* borrows; may be NULL */
     const char *body;                  /* borrows; NULL: none */
     size_t body_len;                   /* bytes */
-    size_t max_body;                   /* bytes of the response's body, after decoding */
+    size_t max_body;                   /* bytes of the response's body, after decoding; before
+                                          it, somewhat more */
     uint64_t connect_ns;               /* limits, 0 for none: name, connection and TLS */
     uint64_t first_byte_ns;            /* ... from connected to the first byte of the response */
-    uint64_t idle_ns;                  /* ... between two bytes, either way */
+    uint64_t idle_ns;                  /* ... between two bytes, either way; in, after decoding */
     uint64_t queue_ns;                 /* ... in the queue */
     uint64_t deadline_ns;              /* an instant on the host's clock; counts the queue too */
     void (*on_done)(struct spt_request *); /* once, in the drain, unless cancelled */

@@ -19,6 +19,7 @@ struct spt_decoder {
     enum coding coding;
     bool begun; /* the first byte has come */
     bool ended;
+    size_t silent; /* bytes in since the last one came out */
     union {
         z_stream zlib;
         BrotliDecoderState *brotli;
@@ -115,17 +116,9 @@ static int begin(struct spt_decoder *d, unsigned char first)
 
 /* --- any of them --- */
 
-int spt_decoder_step(struct spt_decoder *d, const char **in, size_t *len, char *out, size_t size,
-                     size_t *written)
+static int step(struct spt_decoder *d, const char **in, size_t *len, char *out, size_t size,
+                size_t *written)
 {
-    int rc = SEPTET_OK;
-    *written = 0;
-    if (!d->begun && *len > 0)
-        rc = begin(d, (unsigned char)**in);
-    else if (d->ended && *len > 0)
-        rc = go_on(d, (unsigned char)**in);
-    if (rc != SEPTET_OK || !d->begun || d->ended)
-        return rc;
     switch (d->coding) {
     case NONE:
         break;
@@ -138,6 +131,23 @@ int spt_decoder_step(struct spt_decoder *d, const char **in, size_t *len, char *
         return step_zstd(d, in, len, out, size, written);
     }
     return SEPTET_EINVAL;
+}
+
+int spt_decoder_step(struct spt_decoder *d, const char **in, size_t *len, char *out, size_t size,
+                     size_t *written)
+{
+    const size_t before = *len;
+    int rc = SEPTET_OK;
+    *written = 0;
+    if (!d->begun && *len > 0)
+        rc = begin(d, (unsigned char)**in);
+    else if (d->ended && *len > 0)
+        rc = go_on(d, (unsigned char)**in);
+    if (rc != SEPTET_OK || !d->begun || d->ended)
+        return rc;
+    rc = step(d, in, len, out, size, written);
+    d->silent = *written > 0 ? 0 : d->silent + (before - *len);
+    return rc == SEPTET_OK && d->silent > SPT_DECODER_SILENT_MAX ? SEPTET_ETOOBIG : rc;
 }
 
 bool spt_decoder_ended(const struct spt_decoder *d)

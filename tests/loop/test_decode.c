@@ -137,12 +137,55 @@ static void test_h_3_lines_of_codings_are_one_list(void **state)
     }
 }
 
+#define TIMES(text) text, sizeof text - 1
+
+/* Ways of each coding to say nothing for ever: how it begins, and what comes over and over. */
+static const struct silence {
+    const char *coding, *begin;
+    size_t begin_len;
+    const char *again;
+    size_t again_len;
+} silences[] = {
+    {"gzip", TIMES(""),
+     TIMES("\037\213\010\0\0\0\0\0\2\3\3\0\0\0\0\0\0\0\0\0")},              /* empty members */
+    {"gzip", TIMES("\037\213\010\010\0\0\0\0\2\3"), TIMES("x")},            /* a file's name */
+    {"gzip", TIMES("\037\213\010\020\0\0\0\0\2\3"), TIMES("x")},            /* a comment */
+    {"gzip", TIMES("\037\213\010\0\0\0\0\0\2\3"), TIMES("\0\0\0\377\377")}, /* empty blocks */
+    {"deflate", TIMES("\170\234"), TIMES("\0\0\0\377\377")},                /* ... of zlib */
+    {"deflate", TIMES(""), TIMES("\0\0\0\377\377")},                        /* ... without a head */
+    {"br", TIMES("\014"), TIMES("\006")},                                   /* empty metadata */
+    {"zstd", TIMES(""), TIMES("\120\052\115\030\0\0\0\0")},                 /* skippable frames */
+    {"zstd", TIMES(""), TIMES("\120\052\115\030\4\0\0\0abcd")}, /* ... that are not empty */
+    {"zstd", TIMES(""), TIMES("\050\265\057\375\040\0\1\0\0")}, /* empty frames */
+    {"zstd", TIMES("\050\265\057\375\0\130"), TIMES("\0\0\0")}, /* empty blocks */
+};
+
+static void test_h_10_bytes_that_say_nothing_end(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof silences / sizeof *silences; i++) {
+        const struct silence *s = &silences[i];
+        struct spt_decoder *d;
+        size_t sent = 0, written = 0;
+        char out[64];
+        assert_int_equal(new_decoder(&d, s->coding), SEPTET_OK);
+        int rc = feed(d, s->begin, s->begin_len, 64, sizeof out, out, &written);
+        for (; rc == SEPTET_OK && sent < 4 * SPT_DECODER_SILENT_MAX; sent += s->again_len)
+            rc = feed(d, s->again, s->again_len, 64, sizeof out, out, &written);
+        assert_int_equal(rc, SEPTET_ETOOBIG);
+        assert_in_range(sent, SPT_DECODER_SILENT_MAX - 64, SPT_DECODER_SILENT_MAX + 64);
+        assert_int_equal(written, 0);
+        spt_decoder_free(d);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decoders_take_any_pieces),
         cmocka_unit_test(test_decoders_know_what_is_cut_short),
         cmocka_unit_test(test_decoders_are_found_by_name),
+        cmocka_unit_test(test_h_10_bytes_that_say_nothing_end),
         cmocka_unit_test(test_h_3_lines_of_codings_are_one_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,133 @@
+-- Bytes that come and say nothing: each limit of a body holds before its decoder as well as behind it.
+local http = require "septet.http"
+local retry = require "septet.retry"
+local origin, pack = require "origin", require "pack"
+
+local HEAD = "HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\n%s\r\n"
+local MANY = 4000000 // 100 * 100
+
+-- Codings, how each begins, and what says nothing in it, over and over.
+local silences = {
+  { "gzip", "", pack.member "", "empty members" },
+  { "gzip", "\x1f\x8b\8\8\0\0\0\0\2\3", "xxxxxxxxxx", "a file's name" },
+  { "gzip", "\x1f\x8b\8\0\0\0\0\0\2\3", "\0\0\0\xff\xff", "empty blocks" },
+  { "deflate", "\x78\x9c", "\0\0\0\xff\xff", "empty blocks" },
+  { "br", "\x0c", "\6\6\6\6\6\6\6\6", "empty metadata" },
+  { "zstd", "", "\x50\x2a\x4d\x18\0\0\0\0", "skippable frames" },
+  { "zstd", "", "\x28\xb5\x2f\xfd\x20\0\1\0\0", "empty frames" },
+}
+
+local ways = {
+  get = function(session, url) return session:get(url) end,
+  ["retried get"] = function(session, url) return session:get(url, { retries = 1 }) end,
+  stream = function(session, url)
+    local r <close> = session:stream("GET", url)
+    return r:read()
+  end,
+  lines = function(session, url)
+    local r <close> = session:stream("GET", url)
+    for _ in r:lines() do end -- luacheck: ignore
+  end,
+  save = function(session, url)
+    local path = os.tmpname()
+    local ok, err = pcall(session.save, session, url, path)
+    os.remove(path)
+    os.remove(path .. ".part")
+    if not ok then error(err, 0) end
+  end,
+}
+
+describe("H-10: bytes that say nothing", function()
+  for way, fetch in pairs(ways) do
+    it("count against max_body, by " .. way, function()
+      for _, s in ipairs(silences) do
+        for _, framing in ipairs { "", "Content-Length: 1000000000\r\n" } do
+          local session <close> = http.session { max_body = 100000, timeout = { idle = 20 } }
+          local url = origin.raw { HEAD:format(s[1], framing) .. s[2], { s[3], MANY }, "fin" }
+          raises_error({ kind = "HttpError", code = "body_too_large", phase = "receive" }, fetch, session, url)
+          equal(session:get(origin.url .. "/bytes/3").body, "012")
+        end
+      end
+    end)
+
+    it("end without max_body, too, by " .. way, function()
+      local s = silences[1]
+      local session <close> = http.session { timeout = { idle = 20 } }
+      local url = origin.raw { HEAD:format(s[1], "") .. s[2], { s[3], MANY }, "fin" }
+      raises_error({ kind = "HttpError", code = "body_too_large" }, fetch, session, url)
+    end)
+
+    it("are idle, by " .. way, function()
+      for i, s in ipairs(silences) do
+        if i == 1 or way == "get" then
+          local steps = { HEAD:format(s[1], "") .. s[2] }
+          for _ = 1, 200 do
+            steps[#steps + 1] = 0.02
+            steps[#steps + 1] = s[3]
+          end
+          local session <close> = http.session { timeout = { idle = 0.2 } }
+          raises_error({ kind = "HttpError", code = "timeout", reason = "idle", phase = "receive" }, fetch, session,
+            origin.raw(steps))
+        end
+      end
+    end)
+  end
+end)
+
+describe("H-10: bytes that say something", function()
+  it("are not idle, however slowly they come", function()
+    local write, finish = pack.gzip()
+    local steps = { HEAD:format("gzip", "") }
+    for _ = 1, 30 do
+      steps[#steps + 1] = write "x"
+      steps[#steps + 1] = 0.02
+    end
+    steps[#steps + 1] = finish()
+    local session <close> = http.session { timeout = { idle = 0.3 } }
+    equal(session:get(origin.raw(steps)).body, ("x"):rep(30))
+  end)
+
+  it("may be larger packed than not", function()
+    local write, finish = pack.gzip()
+    local pieces = {}
+    for i = 1, 1000 do pieces[i] = write "x" end -- six bytes each
+    local session <close> = http.session { max_body = 1000 }
+    local url = origin.raw { HEAD:format("gzip", "") .. table.concat(pieces) .. finish(), "fin" }
+    equal(#session:get(url).body, 1000)
+    raises_error({ code = "body_too_large" }, session.get, session, url, { max_body = 999 })
+  end)
+
+  it("may have members in between that are empty", function()
+    local bytes = pack.member "":rep(100) .. pack.member "hello" .. pack.member "":rep(100)
+    equal(http.get(origin.raw { HEAD:format("gzip", "") .. bytes, "fin" }).body, "hello")
+  end)
+end)
+
+describe("H-10: budgets of retries", function()
+  it("are kept for a bounded number of origins", function()
+    local budget = retry.new_budget()
+    local function spend(first, last)
+      for i = first, last do budget.spend(("http://host-%d.test/"):format(i)) end
+      collectgarbage()
+      return collectgarbage "count"
+    end
+    local before = spend(1, 5000)
+    equal(spend(5001, 50000) - before < 200, true) -- kilobytes
+  end)
+
+  it("hold for those that need them most", function()
+    local budget, policy = retry.new_budget(), { budget = 0.5 }
+    for i = 1, 300 do
+      local other = ("http://other-%d.test/"):format(i)
+      budget.spend(other)
+      equal(budget.spend "http://busy.test/", i <= 10)
+    end
+    for _ = 1, 2 do budget.earn("http://busy.test/x", policy) end
+    equal({ budget.spend "http://busy.test/", budget.spend "http://busy.test/" }, { true, false })
+    for i = 1, 2000 do -- a budget that is looked at stays
+      budget.spend(("http://more-%d.test/"):format(i))
+      if i % 100 == 0 then budget.earn("http://busy.test/", { budget = 0 }) end
+    end
+    equal(budget.spend "http://busy.test/", false)
+  end)
+end)
