@@ -21,6 +21,24 @@ struct spt_sched *spt_sched_of(lua_State *L)
     return s;
 }
 
+static void use_places_below(struct spt_sched *s, struct spt_scope *top)
+{
+    for (struct spt_scope *at = top; at; at = spt_scope_next(top, at, true)) {
+        if (!at->task || at != &at->task->root)
+            continue;
+        spt_trace_use(&s->trace, (uint32_t)(at->task->defined >> 32));
+        spt_trace_use(&s->trace, (uint32_t)(at->task->site >> 32));
+    }
+}
+
+/* Names the sources that live tasks use. */
+static void use_places(void *ud)
+{
+    struct spt_sched *s = ud;
+    use_places_below(s, &s->mains);
+    use_places_below(s, &s->background);
+}
+
 void spt_sched_init(struct spt_sched *s, lua_State *L, const struct spt_world *world,
                     uint32_t trace_records)
 {
@@ -40,6 +58,8 @@ void spt_sched_init(struct spt_sched *s, lua_State *L, const struct spt_world *w
     s->anchors_ref = s->pool_ref = s->raised_ref = LUA_NOREF;
     if (spt_trace_init(&s->trace, trace_records) != SEPTET_OK)
         luaL_error(L, "not enough memory");
+    s->trace.uses = use_places;
+    s->trace.ud = s;
     spt_error_open(L);
     spt_op_open(L);
     spt_traceback_open(L);

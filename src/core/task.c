@@ -436,6 +436,16 @@ static void inherit_locals(lua_State *L, struct spt_task *t, const struct spt_ta
     t->has_locals = true;
 }
 
+/* Gives the new task, whose handle is on top of the stack, its name as a string: the number of its source may be
+ * another's when the task has ended and its handle is still there. */
+static void keep_name(lua_State *L, const struct spt_task *t)
+{
+    char place[SPT_PLACE_SIZE];
+    write_place(&t->sched->trace, t->defined, place, sizeof place);
+    lua_pushfstring(L, "%s#%d", place, (int)(t->sched->next_id + 1));
+    lua_setiuservalue(L, -2, SPT_TASK_UV_NAME);
+}
+
 struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct spt_task *parent,
                                 int nargs)
 {
@@ -454,6 +464,8 @@ struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct sp
         give_coroutine(L, t, nargs);
     }
     t->defined = place_of_function(L, s, fn);
+    if (t->defined >> 32 > SPT_TRACE_KEPT)
+        keep_name(L, t);
     t->anchor = anchor(L, s);
     /* Nothing raises from here on. */
     lua_insert(L, fn);

@@ -9,16 +9,26 @@
 
 #define TEXT_SIZE  (1u << 20) /* bytes of the text ring */
 #define TEXT_MAX   1024u      /* bytes of one text */
-#define INTERN_MAX 65536u     /* strings */
+#define INTERN_MAX 65536u     /* strings, while those that are in use leave half of the room */
+#define RECENT     8u /* strings that were interned last: who asked has them in no record yet */
 
 _Static_assert(sizeof(struct spt_rec) == 32, "a record is one unit");
 
+struct entry {
+    char *string;  /* owned; NULL: the number is free */
+    uint32_t pins; /* it is kept while there are any */
+    bool used;     /* while numbers are freed */
+};
+
 struct spt_intern {
-    char **strings; /* by number - 1; owned */
-    uint32_t count, cap;
-    uint32_t *slots; /* numbers, open addressing; 0 is free */
-    uint32_t nslots; /* a power of two, at least twice the count */
-    uint32_t last;   /* the number given last: sources repeat */
+    struct entry *entries; /* by number - 1; owned */
+    uint32_t count, cap;   /* numbers ever given, and room for them */
+    uint32_t live, max;    /* strings that are there, and how many may be before some are freed */
+    uint32_t free;         /* numbers up to this one are in use */
+    uint32_t *slots;       /* numbers, open addressing; 0 is free */
+    uint32_t nslots;       /* a power of two, at least twice the numbers */
+    uint32_t last;         /* the number given last: sources repeat */
+    uint32_t recent[RECENT], nrecent;
 };
 
 int spt_trace_init(struct spt_trace *tr, uint32_t records)
@@ -27,6 +37,7 @@ int spt_trace_init(struct spt_trace *tr, uint32_t records)
     tr->intern = calloc(1, sizeof *tr->intern);
     if (!tr->intern)
         return SEPTET_ENOMEM;
+    tr->intern->max = INTERN_MAX;
     if (records == 0)
         return SEPTET_OK;
     uint32_t units = 16;
@@ -41,9 +52,9 @@ void spt_trace_release(struct spt_trace *tr)
 {
     struct spt_intern *in = tr->intern;
     for (uint32_t i = 0; in && i < in->count; i++)
-        free(in->strings[i]);
+        free(in->entries[i].string);
     if (in) {
-        free(in->strings);
+        free(in->entries);
         free(in->slots);
     }
     free(in);
@@ -130,27 +141,125 @@ static uint32_t hash(const char *s)
     return h;
 }
 
+static void insert(struct spt_intern *in, uint32_t id)
+{
+    uint32_t i = hash(in->entries[id - 1].string);
+    while (in->slots[i & (in->nslots - 1)])
+        i++;
+    in->slots[i & (in->nslots - 1)] = id;
+}
+
+static void fill_slots(struct spt_intern *in)
+{
+    memset(in->slots, 0, in->nslots * sizeof *in->slots);
+    for (uint32_t id = 1; id <= in->count; id++)
+        if (in->entries[id - 1].string)
+            insert(in, id);
+}
+
 static bool intern_grow(struct spt_intern *in)
 {
     uint32_t cap = in->cap ? in->cap * 2 : 64;
-    char **strings = realloc(in->strings, cap * sizeof *strings);
-    if (!strings)
+    struct entry *entries = realloc(in->entries, cap * sizeof *entries);
+    if (!entries)
         return false;
-    in->strings = strings;
+    in->entries = entries;
     uint32_t *slots = calloc(cap * 2, sizeof *slots);
     if (!slots)
         return false;
-    for (uint32_t id = 1; id <= in->count; id++) {
-        uint32_t i = hash(strings[id - 1]);
-        while (slots[i & (cap * 2 - 1)])
-            i++;
-        slots[i & (cap * 2 - 1)] = id;
-    }
     free(in->slots);
     in->slots = slots;
     in->nslots = cap * 2;
     in->cap = cap;
+    fill_slots(in);
     return true;
+}
+
+void spt_trace_use(struct spt_trace *tr, uint32_t id)
+{
+    if (id && id <= tr->intern->count)
+        tr->intern->entries[id - 1].used = true;
+}
+
+static void use_place(struct spt_trace *tr, uint64_t place)
+{
+    spt_trace_use(tr, (uint32_t)(place >> 32));
+}
+
+static void use_event(struct spt_trace *tr, const struct spt_event *ev)
+{
+    switch (ev->rec.kind) {
+    case SPT_REC_SPAWN:
+        use_place(tr, ev->defined);
+        use_place(tr, ev->site);
+        break;
+    case SPT_REC_WAIT:
+        if (!ev->rec.sub)
+            spt_trace_use(tr, ev->rec.a);
+        use_place(tr, ev->rec.b);
+        break;
+    case SPT_REC_CANCEL:
+        spt_trace_use(tr, ev->rec.a);
+        break;
+    case SPT_REC_XFER:
+        use_place(tr, ev->xfer.place);
+        spt_trace_use(tr, ev->xfer.method);
+        spt_trace_use(tr, ev->xfer.code);
+        spt_trace_use(tr, ev->xfer.phase);
+        break;
+    }
+}
+
+static void use_all(struct spt_trace *tr)
+{
+    struct spt_intern *in = tr->intern;
+    struct spt_event ev;
+    uint64_t cursor = 0, lost = 0;
+    for (uint32_t id = 1; id <= in->count; id++)
+        in->entries[id - 1].used = id <= SPT_TRACE_KEPT || in->entries[id - 1].pins > 0;
+    for (uint32_t i = 0; i < RECENT; i++)
+        spt_trace_use(tr, in->recent[i]);
+    for (uint32_t i = 0; i < SPT_TRACE_WORDS; i++)
+        spt_trace_use(tr, tr->words[i].id);
+    while (spt_trace_read(tr, &cursor, &ev, &lost))
+        use_event(tr, &ev);
+    tr->uses(tr->ud);
+}
+
+/* Frees the strings that nobody uses any more. Where most are used, there may be more from here on: what frees them is
+ * then paid for by as many new ones. Returns whether there is room for one. */
+static bool make_room(struct spt_trace *tr)
+{
+    struct spt_intern *in = tr->intern;
+    if (!tr->uses)
+        return false;
+    use_all(tr);
+    for (uint32_t i = 0; i < in->count; i++) {
+        struct entry *e = &in->entries[i];
+        if (!e->string || e->used)
+            continue;
+        free(e->string);
+        e->string = NULL;
+        in->live--;
+    }
+    in->last = in->free = 0;
+    in->max = in->live * 2 > INTERN_MAX ? in->live * 2 : INTERN_MAX;
+    fill_slots(in);
+    return true;
+}
+
+/* Returns a number that is free, 0 where memory runs out. */
+static uint32_t free_number(struct spt_intern *in)
+{
+    if (in->live == in->count) {
+        if (in->count == in->cap && !intern_grow(in))
+            return 0;
+        in->entries[in->count] = (struct entry){0};
+        return ++in->count;
+    }
+    while (in->entries[in->free].string)
+        in->free++;
+    return in->free + 1;
 }
 
 uint32_t spt_trace_intern(struct spt_trace *tr, const char *s)
@@ -158,22 +267,39 @@ uint32_t spt_trace_intern(struct spt_trace *tr, const char *s)
     struct spt_intern *in = tr->intern;
     if (!s || !in)
         return 0;
-    if (in->last && strcmp(in->strings[in->last - 1], s) == 0)
+    if (in->last && strcmp(in->entries[in->last - 1].string, s) == 0)
         return in->last;
     uint32_t i = hash(s);
     for (uint32_t id; in->nslots && (id = in->slots[i & (in->nslots - 1)]); i++)
-        if (strcmp(in->strings[id - 1], s) == 0)
+        if (strcmp(in->entries[id - 1].string, s) == 0)
             return in->last = id;
-    if (in->count == INTERN_MAX || (in->count == in->cap && !intern_grow(in)))
+    if (in->live == in->max && !make_room(tr))
         return 0;
     char *copy = strdup(s);
-    if (!copy)
+    uint32_t id = copy ? free_number(in) : 0;
+    if (id == 0) {
+        free(copy);
         return 0;
-    in->strings[in->count++] = copy;
-    for (i = hash(s); in->slots[i & (in->nslots - 1)]; i++)
-        ;
-    in->slots[i & (in->nslots - 1)] = in->count;
-    return in->last = in->count;
+    }
+    in->entries[id - 1] = (struct entry){.string = copy};
+    in->live++;
+    insert(in, id);
+    in->recent[in->nrecent++ % RECENT] = id;
+    return in->last = id;
+}
+
+void spt_trace_pin(struct spt_trace *tr, uint64_t place)
+{
+    uint32_t id = (uint32_t)(place >> 32);
+    if (id && tr->intern)
+        tr->intern->entries[id - 1].pins++;
+}
+
+void spt_trace_unpin(struct spt_trace *tr, uint64_t place)
+{
+    uint32_t id = (uint32_t)(place >> 32);
+    if (id && tr->intern)
+        tr->intern->entries[id - 1].pins--;
 }
 
 uint32_t spt_trace_word(struct spt_trace *tr, const char *s)
@@ -189,7 +315,8 @@ uint32_t spt_trace_word(struct spt_trace *tr, const char *s)
 const char *spt_trace_string(const struct spt_trace *tr, uint32_t id)
 {
     const struct spt_intern *in = tr->intern;
-    return in && id && id <= in->count ? in->strings[id - 1] : "";
+    const char *string = in && id && id <= in->count ? in->entries[id - 1].string : NULL;
+    return string ? string : "";
 }
 
 /* --- texts: each is its length in two bytes, then its bytes; never split by the ring's end --- */

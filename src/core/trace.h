@@ -76,7 +76,9 @@ struct spt_xfer {
 
 #define SPT_TRACE_WORDS 32 /* places for words by address, a power of two */
 
-struct spt_intern; /* strings that get a small number for good */
+#define SPT_TRACE_KEPT 4096 /* the first so many strings are never freed */
+
+struct spt_intern; /* strings that have a small number while they are used */
 
 struct spt_trace {
     struct spt_rec *ring; /* owned; NULL: nothing is recorded */
@@ -86,6 +88,10 @@ struct spt_trace {
     char *text;           /* owned; byte ring for what is not interned, made at its first use */
     uint64_t text_head;   /* bytes ever written */
     struct spt_intern *intern;
+    void (*uses)(
+        void *
+            ud); /* calls spt_trace_use for each number in use elsewhere; NULL: none is ever freed */
+    void *ud;
     struct {
         const char *word;
         uint32_t id;
@@ -111,9 +117,16 @@ void spt_trace_spawn(struct spt_trace *tr, uint64_t t, uint32_t task, uint32_t p
 void spt_trace_xfer(struct spt_trace *tr, uint64_t t, uint32_t task, uint32_t ref,
                     const struct spt_xfer *xfer);
 
-/* The number of a string, the same for the same bytes, for the life of the host; 0 for NULL and when
- * memory or numbers run out. Only for sets that do not grow with the work done: never URLs. */
+/* Returns the number of a string, the same for the same bytes while the number is in use: in a record of the ring, in
+ * what `uses` names, pinned, or among the first SPT_TRACE_KEPT. Returns 0 for NULL and when memory runs out. */
 uint32_t spt_trace_intern(struct spt_trace *tr, const char *s);
+
+/* For `uses`: the number is in use. */
+void spt_trace_use(struct spt_trace *tr, uint32_t id);
+
+/* Keeps the source of a place in use, until it is unpinned as often. */
+void spt_trace_pin(struct spt_trace *tr, uint64_t place);
+void spt_trace_unpin(struct spt_trace *tr, uint64_t place);
 
 /* The same for a string that lives, unchanged, as long as the host: found by its address. */
 uint32_t spt_trace_word(struct spt_trace *tr, const char *s);

@@ -134,8 +134,10 @@ static int l_http(lua_State *L)
     call->request.on_news = on_news;
     call->request.on_begun = on_begun;
     spt_turn_note(&call->turn, L);
-    if (s->trace.level >= 2)
+    if (s->trace.level >= 2) {
         call->place = spt_lua_place(L, s, 1);
+        spt_trace_pin(&s->trace, call->place); /* until it rests: the record is still to come */
+    }
     return spt_op_begin(L, &http->op, false);
 }
 

@@ -114,6 +114,8 @@ int spt_call_start(struct spt_call *call, const struct spt_session_box *box, uin
 static void rest(struct spt_call *call)
 {
     struct spt_env *env = call->env;
+    spt_trace_unpin(&env->sched->trace, call->place);
+    call->place = 0;
     if (env->driver) /* which has its own limit on what rests */
         spt_request_reset(&call->request, env->driver);
     else

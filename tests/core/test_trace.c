@@ -225,6 +225,65 @@ static void test_trace_interns_up_to_its_limit(void **state)
     }
 }
 
+static uint32_t in_use[3]; /* by the numbers' owner */
+
+static void uses(void *ud)
+{
+    for (size_t i = 0; i < 3; i++)
+        spt_trace_use(ud, in_use[i]);
+}
+
+static uint32_t intern_number(int i)
+{
+    char s[16];
+    snprintf(s, sizeof s, "s%d", i);
+    return spt_trace_intern(&trace, s);
+}
+
+static void assert_number(uint32_t id, int i)
+{
+    char s[16];
+    snprintf(s, sizeof s, "s%d", i);
+    assert_string_equal(spt_trace_string(&trace, id), s);
+}
+
+static void test_t_p_strings_in_use_survive_any_number_of_others(void **state)
+{
+    trace.uses = uses;
+    trace.ud = &trace;
+    uint32_t first = intern_number(0);
+    for (int i = 1; i < 10000; i++)
+        assert_int_not_equal(intern_number(i), 0);
+    for (int i = 0; i < 3; i++)
+        in_use[i] = intern_number(9000 + i);
+    uint32_t pinned = intern_number(9500), recorded = intern_number(9501),
+             forgotten = intern_number(9502);
+    spt_trace_pin(&trace, spt_place(pinned, 1));
+    spt_trace_put(&trace,
+                  (struct spt_rec){.kind = SPT_REC_WAIT, .sub = 1, .b = spt_place(recorded, 3)});
+    uint32_t word = spt_trace_word(&trace, "a word"), highest = 0;
+    for (int i = 10000; i < 400000; i++) {
+        uint32_t id = intern_number(i), before = intern_number(i - 1);
+        assert_number(id, i);
+        assert_number(before, i - 1);
+        highest = id > highest ? id : highest;
+    }
+    assert_true(highest <= 65536);
+    assert_number(first, 0);
+    for (int i = 0; i < 3; i++)
+        assert_number(in_use[i], 9000 + i);
+    assert_number(pinned, 9500);
+    assert_number(recorded, 9501);
+    assert_string_equal(spt_trace_string(&trace, word), "a word");
+    assert_int_equal(spt_trace_word(&trace, "a word"), word);
+    assert_int_equal(spt_trace_intern(&trace, "s9000"), in_use[0]);
+    assert_string_not_equal(spt_trace_string(&trace, forgotten), "s9502");
+    spt_trace_unpin(&trace, spt_place(pinned, 1));
+    for (int i = 400000; i < 600000; i++)
+        intern_number(i);
+    assert_string_not_equal(spt_trace_string(&trace, pinned), "s9500");
+}
+
 /* --- texts --- */
 
 static void test_trace_texts_come_back(void **state)
@@ -321,6 +380,7 @@ int main(void)
         T(test_trace_size_is_rounded_up),
         T(test_trace_interns_the_same_bytes_once),
         T(test_trace_interns_up_to_its_limit),
+        T(test_t_p_strings_in_use_survive_any_number_of_others),
         T(test_trace_texts_come_back),
         T(test_trace_texts_are_cut),
         T(test_trace_texts_are_gone_when_overwritten),
