@@ -34,7 +34,7 @@ end
 -- Waits in line, and at its head for the instant. Who is cancelled, or has no time left, has taken nothing.
 local function take_turn(window)
   local at = next_start(window)
-  if at > core.now() then core.sleep(at - core.now()) end
+  if at > core.now() then core.sleep_until(at) end
   window.starts[window.count % window.n] = math.max(at, core.now())
   window.count = window.count + 1
 end

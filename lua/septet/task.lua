@@ -68,6 +68,30 @@ task.background = core.background
 ---@param seconds number
 task.sleep = core.sleep
 
+--- Waits until `now()` has reached an instant; never returns early. One that has passed lets the others run.
+---@async
+---@param instant number on the scale of `now()`
+task.sleep_until = core.sleep_until
+
+--- Iterates over the instants that lie a period apart, the first one a period from now; each step waits for the next
+--- one. Time that the loop's body takes shifts none of them; those that it missed are left out.
+---@async
+---@param seconds number more than 0
+---@return fun(): integer n how many periods have passed
+function task.every(seconds)
+  if type(seconds) ~= "number" or seconds ~= seconds or seconds <= 0 then
+    args.usage("bad argument #1 to 'every' (seconds, more than 0, expected, got %s)",
+      type(seconds) == "number" and tostring(seconds) or type(seconds))
+  end
+  local start, n = core.now(), 0
+  return function()
+    local passed = (core.now() - start) / seconds
+    n = math.max(n + 1, math.ceil(passed - 1e-6)) -- an instant that is now, but for what is rounded, is not missed
+    core.sleep_until(start + n * seconds)
+    return n
+  end
+end
+
 --- Lets the others run, and raises Cancelled if the task was cancelled.
 ---@async
 task.checkpoint = core.checkpoint

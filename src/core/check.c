@@ -64,6 +64,24 @@ uint64_t spt_opt_seconds(lua_State *L, int arg, uint64_t otherwise)
     return lua_isnoneornil(L, arg) ? otherwise : spt_check_seconds(L, arg);
 }
 
+uint64_t spt_check_instant(lua_State *L, int arg)
+{
+    if (lua_type(L, arg) != LUA_TNUMBER)
+        expected(L, arg, "instant");
+    lua_Number s = lua_tonumber(L, arg);
+    if (isnan(s))
+        spt_error_arg(L, arg, "an instant cannot be NaN");
+    if (s <= 0)
+        return 0;
+    if (s >= 1e9)
+        return SPT_NEVER;
+    uint64_t ns = (uint64_t)(s * 1e9);
+    while ((lua_Number)ns / 1e9 <
+           s) /* as now() would say it: not early by what the product was rounded */
+        ns++;
+    return ns;
+}
+
 const char *spt_check_string(lua_State *L, int arg, size_t *len)
 {
     if (lua_type(L, arg) != LUA_TSTRING)

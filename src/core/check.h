@@ -19,6 +19,10 @@ uint64_t spt_check_seconds(lua_State *L, int arg);
 /* The same; nil or none is `otherwise`. */
 uint64_t spt_opt_seconds(lua_State *L, int arg, uint64_t otherwise);
 
+/* An instant on the scale of now(), in nanoseconds: the first at which now() is no earlier. One before the clock's
+ * zero is 0, one that is further off than can be counted SPT_NEVER. */
+uint64_t spt_check_instant(lua_State *L, int arg);
+
 /* A string (numbers are not). */
 const char *spt_check_string(lua_State *L, int arg, size_t *len);
 

@@ -9,7 +9,7 @@
 
 struct sleep_op {
     septet_op op;
-    uint64_t ns; /* for how long */
+    uint64_t ns; /* for how long; of sleep_until, the instant it ends */
     struct spt_timer timer;
 };
 _Static_assert(sizeof(struct sleep_op) <= SPT_SLOT_SIZE, "a sleep allocates nothing");
@@ -27,6 +27,13 @@ static int sleep_start(septet_op *op)
     struct spt_sched *s = spt_op_sched(op);
     uint64_t due = spt_instant(spt_sched_clock(s), sleep->ns);
     spt_timer_start(&s->timers, &sleep->timer, due, on_due);
+    return SEPTET_OK;
+}
+
+static int until_start(septet_op *op)
+{
+    struct sleep_op *sleep = (struct sleep_op *)op;
+    spt_timer_start(&spt_op_sched(op)->timers, &sleep->timer, sleep->ns, on_due);
     return SEPTET_OK;
 }
 
@@ -58,6 +65,24 @@ static const septet_op_type sleep_type = {
     .describe = sleep_describe,
 };
 
+static void until_describe(const septet_op *op, char *text, size_t size)
+{
+    uint64_t ns = ((const struct sleep_op *)op)->ns;
+    if (ns == SPT_NEVER)
+        snprintf(text, size, "for ever");
+    else
+        snprintf(text, size, "until %.3f s", (double)ns / 1e9);
+}
+
+static const septet_op_type until_type = {
+    .name = "sleep",
+    .size = sizeof(struct sleep_op),
+    .start = until_start,
+    .cancel = sleep_cancel,
+    .push = sleep_push,
+    .describe = until_describe,
+};
+
 /* sleep(seconds): returns nothing, never early. sleep(0) gives the others a turn. */
 static int l_sleep(lua_State *L)
 {
@@ -70,6 +95,19 @@ static int l_sleep(lua_State *L)
     return septet_op_await(L, &sleep->op);
 }
 
+/* sleep_until(instant): returns nothing, when now() is no earlier. One that has passed gives the others a turn. The
+ * clock is not read here: the timer fires at once where the instant has passed. */
+static int l_sleep_until(lua_State *L)
+{
+    uint64_t ns = spt_check_instant(L, 1);
+    struct spt_sched *s = spt_env(L)->sched;
+    if (ns <= s->now_ns)
+        return spt_op_checkpoint(L, s);
+    struct sleep_op *sleep = (struct sleep_op *)spt_op_new(L, s, &until_type);
+    sleep->ns = ns;
+    return septet_op_await(L, &sleep->op);
+}
+
 /* checkpoint(): raises Cancelled if the task is cancelled, else gives the others a turn. */
 static int l_checkpoint(lua_State *L)
 {
@@ -77,7 +115,7 @@ static int l_checkpoint(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"sleep", l_sleep}, {"checkpoint", l_checkpoint}, {NULL, NULL}};
+    {"sleep", l_sleep}, {"sleep_until", l_sleep_until}, {"checkpoint", l_checkpoint}, {NULL, NULL}};
 
 void spt_open_sleep(lua_State *L, struct spt_env *env)
 {
