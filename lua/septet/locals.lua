@@ -20,28 +20,22 @@ function Var:get()
   return value
 end
 
--- The table may be shared with other tasks: it is replaced.
-local function put(var, value)
+-- The locals with another value for `var`, in a table of their own: the task's may be shared with others.
+local function changed(var, value)
   local copy = {}
   for k, v in pairs(core.locals() or copy) do copy[k] = v end
+  if value == nil then value = NIL end
   copy[var] = value
-  core.set_locals(copy)
+  return copy
 end
 
 --- Sets it in the running task and in those it spawns from here on.
 ---@param value any
 function Var:set(value)
-  if value == nil then value = NIL end
-  put(self, value)
+  core.set_locals(changed(self, value))
 end
 
-local function restored(var, before, ok, ...)
-  put(var, before)
-  if not ok then core.raise(...) end
-  return ...
-end
-
---- Calls fn(...) with another value set.
+--- Calls fn(...) with another value set. fn may wait; a coroutine cannot yield out of it.
 ---@async
 ---@param value any
 ---@param fn function
@@ -49,10 +43,7 @@ end
 ---@return any ... what fn returned
 function Var:with(value, fn, ...)
   args.callable(fn, 2, "with")
-  local all = core.locals()
-  local before = all and all[self]
-  self:set(value)
-  return restored(self, before, core.try(fn, ...))
+  return core.with_locals(self, changed(self, value), fn, ...)
 end
 
 --- A task-local that is `default` wherever it was not set.

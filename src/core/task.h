@@ -67,6 +67,7 @@ struct spt_task {
     lua_State
         *waits_in; /* while it waits: the coroutine that waits, its own or one of the script's */
     struct spt_frame *frame; /* innermost coroutine level, only while running */
+    lua_State *local_in;     /* the coroutine in which the innermost `with` of a task-local is open */
     uint8_t state;           /* enum spt_task_state; written by task_become */
     uint8_t outcome;         /* the final state, known once the body has ended */
     uint8_t refusals;        /* awaits refused at the end */

@@ -272,8 +272,8 @@ static bool at_task_level(lua_State *L)
     return t && t->co == L;
 }
 
-/* coroutine.yield: only out of a coroutine of the script's own, and out of no open block: what runs meanwhile
- * would be in a scope that it did not open. */
+/* coroutine.yield: only out of a coroutine of the script's own, and out of no open block, nor the `with` of a
+ * task-local: what runs meanwhile would be in a scope that it did not open, or see a value that it did not set. */
 static int l_yield(lua_State *L)
 {
     const struct spt_task *t = spt_env(L)->sched->current;
@@ -285,6 +285,9 @@ static int l_yield(lua_State *L)
         return spt_error_usage(
             L, "cannot yield across an open group, timeout or shield: it would hold "
                "for whoever runs meanwhile");
+    if (t && t->local_in == L)
+        return spt_error_usage(L, "cannot yield out of var:with: its value would be seen by "
+                                  "whoever runs meanwhile");
     return lua_yield(L, lua_gettop(L));
 }
 

@@ -17,6 +17,9 @@ void spt_lib_open(lua_State *L, struct spt_env *env);
 /* task.c: tasks as scripts see them. */
 void spt_open_task(lua_State *L, struct spt_env *env);
 
+/* locals.c: the values that a task has for itself. */
+void spt_open_locals(lua_State *L, struct spt_env *env);
+
 /* trace.c: the event ring as scripts see it. */
 void spt_open_trace(lua_State *L, struct spt_env *env);
 void spt_open_errors(lua_State *L, struct spt_env *env);

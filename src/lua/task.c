@@ -88,31 +88,6 @@ static int l_late(lua_State *L)
     return 0;
 }
 
-/* locals(): the table of the running task's locals, never to be changed; nil when it has none. */
-static int l_locals(lua_State *L)
-{
-    const struct spt_task *t = spt_env(L)->sched->current;
-    if (!t || !t->has_locals)
-        return 0;
-    spt_task_push(L, t);
-    lua_getiuservalue(L, -1, SPT_TASK_UV_LOCALS);
-    return 1;
-}
-
-/* set_locals(table): puts another in its place. */
-static int l_set_locals(lua_State *L)
-{
-    struct spt_task *t = spt_env(L)->sched->current;
-    luaL_checktype(L, 1, LUA_TTABLE);
-    if (!t)
-        return spt_error_usage(L, "cannot set a task-local here: not inside a task");
-    spt_task_push(L, t);
-    lua_pushvalue(L, 1);
-    lua_setiuservalue(L, -2, SPT_TASK_UV_LOCALS);
-    t->has_locals = true;
-    return 0;
-}
-
 /* warn(message): tells the host. */
 static int l_warn(lua_State *L)
 {
@@ -365,8 +340,6 @@ static const luaL_Reg functions[] = {{"spawn", l_spawn},
                                      {"seen", l_seen},
                                      {"late", l_late},
                                      {"warn", l_warn},
-                                     {"locals", l_locals},
-                                     {"set_locals", l_set_locals},
                                      {"tree", l_tree},
                                      {NULL, NULL}};
 
