@@ -1,6 +1,6 @@
 -- Where the names of a session lead: addresses that are given, servers that are asked, and rules for both.
 local args = require "septet.args"
-local url = require "septet.url"
+local core = require "septet.core"
 
 local addresses = {}
 
@@ -11,13 +11,15 @@ function addresses.given(names)
   if not names then return nil end
   local list = {}
   for name, address in pairs(names) do
-    if type(name) ~= "string" or not name:match("^[^%c%s,:]+:%d+$") then
+    local host, port
+    if type(name) == "string" then host, port = core.http_authority(name) end
+    if not host or not port or host:find("[", 1, true) then
       args.usage("bad option 'resolve' to 'session' (a key as \"host:port\" expected, got '%s')", tostring(name))
     end
     if type(address) ~= "string" or not address:match("^[%x.:%[%],]+$") then
       args.usage("bad option 'resolve' to 'session' (no address for '%s')", name)
     end
-    list[#list + 1] = url.ascii(name) .. ":" .. address
+    list[#list + 1] = ("%s:%d:%s"):format(host, port, address)
   end
   return list
 end
@@ -37,17 +39,28 @@ function addresses.resolver(resolver)
   return resolver
 end
 
+-- The items of a list, which has no holes and no other keys.
+local function items_of(rules, name)
+  local list = {}
+  for i, rule in ipairs(rules) do list[i] = rule end
+  for key in pairs(rules) do
+    if list[key] == nil then
+      args.usage("bad option '%s' to 'session' (a list without holes expected, got the key '%s')", name, tostring(key))
+    end
+  end
+  return list
+end
+
 --- A list of rules, of which a single one is one, too.
 ---@param rules string|string[]|nil
 ---@param name "allow"|"deny"
 ---@return string[]|nil
 function addresses.rules(rules, name)
   if rules == nil then return nil end
-  if type(rules) == "string" then rules = { rules } end
-  local list = {}
-  for i, rule in ipairs(type(rules) == "table" and rules or { false }) do
+  local list = items_of(type(rules) == "table" and rules or { rules }, name)
+  for _, rule in ipairs(list) do
     if type(rule) ~= "string" then args.usage("bad option '%s' to 'session' (strings expected)", name) end
-    list[i] = url.ascii(rule)
+    if rule:find("\0", 1, true) then args.usage("bad option '%s' to 'session' (a NUL in a rule)", name) end
   end
   if name == "allow" and #list == 0 then args.usage("bad option 'allow' to 'session' (at least one rule expected)") end
   return list

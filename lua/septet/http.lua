@@ -189,7 +189,7 @@ local function attempt(session, hop)
   else
     response = send(session, hop, hop.body)
   end
-  response.url = hop.url
+  if not response.url then response.url = hop.url end
   return setmetatable(response, hop.streams and stream_meta or response_meta)
 end
 
@@ -339,7 +339,7 @@ local function perform_plain(session, method, target)
   else
     response = core_http(session.core, session.terms, session.headers, method, target)
   end
-  response.url = target
+  if not response.url then response.url = target end
   setmetatable(response, response_meta)
   if not rawget(response, "redirect_url") then return response end
   return follow(session, new_hop(session, method, target, false, deadline), response)

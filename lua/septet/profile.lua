@@ -35,17 +35,15 @@ end
 
 local PROXIES = { http = true, socks4 = true, socks4a = true, socks5 = true, socks5h = true }
 
--- Is the text behind a proxy's scheme what libcurl can read? What it cannot, it quotes with the password.
-local function is_proxy_authority(text)
-  local user, host = text:match "^(.*)@(.*)$"
-  if user and (user:find "[@/?#\\%s%c%[%]]" or user:lower():find "%%[01]%x" or user:lower():find "%%7f") then
-    return false
+-- Returns the text behind a proxy's scheme with its host in its one form; nil for what libcurl may not read, which it
+-- would quote with the password.
+local function proxy_authority(text)
+  local user, authority = text:match "^(.*@)(.*)$"
+  if user and (user:find "[@/?#\\%s%c%[%]].*@" or user:lower():find "%%[01]%x" or user:lower():find "%%7f") then
+    return nil
   end
-  local name, port = (host or text):match "^(%[[%x:.]+%%?[%w.-]*%])(.*)$"
-  if not name then name, port = (host or text):match "^([%w._-]+)(.*)$" end
-  if not name then return false end
-  local number = tonumber(port:match "^:(%d+)$")
-  return port == "" or number ~= nil and number >= 1 and number <= 65535
+  local host, port = core.http_authority(authority or text)
+  return host and (user or "") .. host .. (math.type(port) and ":" .. port or "")
 end
 
 -- A proxy's URL; true for the environment's. Messages do not quote it: there may be a password in it.
@@ -55,7 +53,8 @@ local function check_proxy(proxy, what)
   local scheme, authority
   if type(proxy) == "string" then scheme, authority = proxy:match "^(%w+)://([^/]*)/?$" end
   scheme = scheme and scheme:lower()
-  if not (PROXIES[scheme] and is_proxy_authority(authority)) then
+  authority = PROXIES[scheme] and proxy_authority(authority)
+  if not authority then
     args.usage("bad option 'proxy' to '%s' (a URL, as http://host:port or socks5h://host:port, with what is special in "
       .. "a user's name or password percent-encoded, expected)", what)
   end

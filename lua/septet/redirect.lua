@@ -46,22 +46,30 @@ local function redirect_error(hop, why, reason)
   return failure(hop, "redirect", reason, "receive", why)
 end
 
+-- Where a Location leads from a hop. The fragment is the old one unless there is a new one (RFC 9110, 10.2.2).
+local function resolve(hop, location)
+  local target, why = core.http_resolve(hop.url, location)
+  if not target then
+    local shown = url.public(location)
+    if why == "scheme" then error(redirect_error(hop, ("redirected to '%s'"):format(shown), "denied"), 0) end
+    error(redirect_error(hop, ("redirected to '%s', which is no URL: %s"):format(shown, why), "location"), 0)
+  end
+  return target:find("#", 1, true) and target or target .. (hop.url:match "#.*" or "")
+end
+
 --- Turns a hop to where its response says. Raises HttpError{code="redirect"} where that is refused.
 ---@param hop table
 ---@param response septet.Response
 ---@param hops integer how many redirects there were, with this one
 return function(hop, response, hops)
-  local target = url.ascii(response.redirect_url)
   if hops > hop.redirects then
     error(redirect_error(hop, ("more than %d redirects"):format(hop.redirects), "limit"), 0)
   end
-  if not target:match("^[Hh][Tt][Tt][Pp][Ss]?://") then
-    error(redirect_error(hop, ("redirected to '%s'"):format(url.public(target)), "denied"), 0)
-  end
-  if hop.url:match("^[Hh][Tt][Tt][Pp][Ss]:") and not target:match("^[Hh][Tt][Tt][Pp][Ss]:") then
+  local target = resolve(hop, response.redirect_url)
+  if hop.url:match("^[Hh][Tt][Tt][Pp][Ss]:") and not target:match("^https:") then
     error(redirect_error(hop, "redirected from https to http", "denied"), 0)
   end
-  if url.origin(target) ~= url.origin(url.ascii(hop.url)) then
+  if url.origin(target) ~= url.origin(hop.url) then
     local named = hop.redirect_headers
     keep_headers(hop, function(name) return named[name] or is_public(name) end)
     hop.terms = hop.anonymous

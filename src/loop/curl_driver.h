@@ -165,7 +165,7 @@ struct spt_transfer {
     char peer[48];      /* the IP address it was sent to, "" if to none */
     uint64_t received;  /* bytes of the body, after decoding */
     uint64_t packed;    /* ... before it, where there is any */
-    char *redirect_url; /* owned: where a redirect points, absolute; NULL if it is none */
+    char *redirect_url; /* owned: where a redirect points, as its Location says; NULL if it is none */
     size_t drained;     /* bytes of a body that is not read */
     struct spt_times times;
 
@@ -219,7 +219,7 @@ struct spt_request {
     struct spt_link link; /* in the origin's queue, the flight, or the finished */
     struct spt_origin *origin;
     struct spt_easy *easy;
-    char *ascii_url; /* owned: what `url` is where its host was not in ASCII; else NULL */
+    char *own_url;   /* owned: what `url` is where it had to be written anew; else NULL */
     bool named;      /* the session's policy allows it by its name */
     enum spt_phase phase;
     uint64_t t_start_ns;

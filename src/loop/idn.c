@@ -3,7 +3,6 @@
 
 #include <idn2.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,20 +26,4 @@ const char *spt_idn_host(const char *name, size_t len, char out[static SPT_IDN_M
         strcpy(out, ascii);
     idn2_free(ascii);
     return good ? NULL : rc == IDN2_MALLOC ? "memory" : "host";
-}
-
-const char *spt_idn_url(const char *url, char **out)
-{
-    char name[SPT_IDN_MAX];
-    const char *host = strstr(url, "://") + 3;
-    size_t len = strcspn(host, ":/?#\\");
-    const char *word = spt_idn_host(host, len, name);
-    if (word)
-        return word;
-    size_t size = strlen(url) - len + strlen(name) + 1;
-    *out = malloc(size);
-    if (!*out)
-        return "memory";
-    snprintf(*out, size, "%.*s%s%s", (int)(host - url), url, name, host + len);
-    return NULL;
 }

@@ -11,7 +11,4 @@
  * "memory". What is mapped to a character that no name has (a wide slash, say) is wrong. */
 const char *spt_idn_host(const char *name, size_t len, char out[static SPT_IDN_MAX]);
 
-/* The same for the host of an absolute URL without a user: `*out` is owned by the caller, by free(). */
-const char *spt_idn_url(const char *url, char **out);
-
 #endif

@@ -1,32 +1,59 @@
-/* Where a session may connect to. Addresses of both families are compared as 16 bytes, those of IPv4 as IPv6 maps
- * them. */
+/* Where a session may connect to. Rules and the hosts of URLs are read by the same function (host.h). Addresses of both
+ * families are compared as 16 bytes, those of IPv4 as IPv6 maps them. */
 #include "loop/policy.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "loop/host.h"
 #include "septet/septet.h"
 
 enum kind { HOST, SUFFIX, RANGE, PORT, PRIVATE };
 
+struct range {
+    uint8_t address[16];
+    int bits; /* of them that count */
+};
+
 struct rule {
     enum kind kind;
-    const char *text;    /* as it was given; in the policy's block */
-    char *host;          /* HOST, SUFFIX (with its dot); in the block, too */
-    uint8_t address[16]; /* RANGE */
-    int bits;            /* of them that count */
-    int port;            /* 0: any */
+    const char *text; /* as it was given; in the policy's block */
+    char *host; /* owned; HOST, SUFFIX (with its dot): in its one form, without the root's dot */
+    struct range range; /* RANGE */
+    int port;           /* 0: any */
 };
+
+/* What is nobody's on the open net: both of IANA's registries of special-purpose addresses, and groups, addresses of
+ * sites, and IPv4 as it was once translated (::ffff:0:0:0/96) and compatible (::/104 is 0.0.0.0/8). Mapped IPv4 and
+ * NAT64 (64:ff9b::/96), which are in the registries, too, are judged by the address that is inside. */
+static const struct {
+    const char *address;
+    int bits;
+} not_public[] = {
+    {"0.0.0.0", 8},       {"10.0.0.0", 8},        {"100.64.0.0", 10},
+    {"127.0.0.0", 8},     {"169.254.0.0", 16},    {"172.16.0.0", 12},
+    {"192.0.0.0", 24},    {"192.0.2.0", 24},      {"192.31.196.0", 24},
+    {"192.52.193.0", 24}, {"192.88.99.0", 24},    {"192.168.0.0", 16},
+    {"192.175.48.0", 24}, {"198.18.0.0", 15},     {"198.51.100.0", 24},
+    {"203.0.113.0", 24},  {"224.0.0.0", 3},       {"::", 104},
+    {"::ffff:0:0:0", 96}, {"64:ff9b:1::", 48},    {"100::", 64},
+    {"100:0:0:1::", 64},  {"2001::", 23},         {"2001:db8::", 32},
+    {"2002::", 16},       {"2620:4f:8000::", 48}, {"3fff::", 20},
+    {"5f00::", 16},       {"fc00::", 7},          {"fe80::", 10},
+    {"fec0::", 10},       {"ff00::", 8},
+};
+
+enum { NOT_PUBLIC = sizeof not_public / sizeof *not_public };
 
 struct spt_policy {
     size_t n_allow, n_deny;
-    bool by_address;     /* something is allowed by its address */
-    struct rule rules[]; /* the allowed, then the denied, then their texts */
+    bool by_address;                 /* something is allowed by its address */
+    struct range closed[NOT_PUBLIC]; /* the table, read */
+    struct rule rules[];             /* the allowed, then the denied, then their texts */
 };
 
 /* --- addresses --- */
@@ -45,17 +72,6 @@ static bool is_v4(const uint8_t a[16])
     return memcmp(a, mapped, 16) == 0;
 }
 
-/* Reads an address of either family; returns the bits of it, or 0. */
-static int read_address(const char *text, uint8_t to[16])
-{
-    uint8_t v4[4];
-    if (inet_pton(AF_INET, text, v4) == 1) {
-        map_v4(to, v4);
-        return 32;
-    }
-    return inet_pton(AF_INET6, text, to) == 1 ? 128 : 0;
-}
-
 static bool has_prefix(const uint8_t a[16], const uint8_t prefix[16], int bits)
 {
     int whole = bits / 8, rest = bits % 8;
@@ -64,12 +80,13 @@ static bool has_prefix(const uint8_t a[16], const uint8_t prefix[16], int bits)
     return rest == 0 || (a[whole] ^ prefix[whole]) >> (8 - rest) == 0;
 }
 
-/* Addresses of IPv6 that stand for one of IPv4: through NAT64, 6to4, and the compatible ones of old. */
+/* Addresses of IPv6 that stand for one of IPv4: through NAT64, 6to4, and the translated and compatible ones of old. */
 static bool inner_v4(const uint8_t a[16], uint8_t to[16])
 {
     static const uint8_t nat64[16] = {0x00, 0x64, 0xff, 0x9b}, sixtofour[16] = {0x20, 0x02},
-                         zero[16] = {0};
-    if (has_prefix(a, nat64, 96) || (has_prefix(a, zero, 96) && a[12] != 0))
+                         translated[16] = {[8] = 0xff, [9] = 0xff}, zero[16] = {0};
+    if (has_prefix(a, nat64, 96) || has_prefix(a, translated, 96) ||
+        (has_prefix(a, zero, 96) && a[12] != 0))
         map_v4(to, a + 12);
     else if (has_prefix(a, sixtofour, 16))
         map_v4(to, a + 2);
@@ -78,113 +95,115 @@ static bool inner_v4(const uint8_t a[16], uint8_t to[16])
     return true;
 }
 
-/* What is nobody's on the open net: private, local, of documentation and tests, of groups, and set aside. */
-static const struct {
-    const char *address;
-    int bits;
-} not_public[] = {
-    {"0.0.0.0", 8},      {"10.0.0.0", 8},     {"100.64.0.0", 10}, {"127.0.0.0", 8},
-    {"169.254.0.0", 16}, {"172.16.0.0", 12},  {"192.0.0.0", 24},  {"192.0.2.0", 24},
-    {"192.88.99.0", 24}, {"192.168.0.0", 16}, {"198.18.0.0", 15}, {"198.51.100.0", 24},
-    {"203.0.113.0", 24}, {"224.0.0.0", 3},    {"::", 127},        {"64:ff9b:1::", 48},
-    {"100::", 64},       {"2001::", 23},      {"2001:db8::", 32}, {"2002::", 16},
-    {"fc00::", 7},       {"fe80::", 10},      {"fec0::", 10},     {"ff00::", 8},
-};
-
-static bool is_private(const uint8_t a[16])
+static void read_table(struct spt_policy *p)
 {
-    for (size_t i = 0; i < sizeof not_public / sizeof *not_public; i++) {
-        uint8_t prefix[16];
-        int size = read_address(not_public[i].address, prefix);
-        if (has_prefix(a, prefix, 128 - size + not_public[i].bits))
-            return true;
+    for (size_t i = 0; i < NOT_PUBLIC; i++) {
+        int size = spt_host_read_address(not_public[i].address, p->closed[i].address);
+        p->closed[i].bits = 128 - size + not_public[i].bits;
     }
+}
+
+static bool is_private(const struct spt_policy *p, const uint8_t a[16])
+{
+    for (size_t i = 0; i < NOT_PUBLIC; i++)
+        if (has_prefix(a, p->closed[i].address, p->closed[i].bits))
+            return true;
     return false;
 }
 
-static bool covers(const struct rule *rule, const uint8_t a[16])
+static bool covers(const struct spt_policy *p, const struct rule *rule, const uint8_t a[16])
 {
-    return rule->kind == PRIVATE ? is_private(a) : has_prefix(a, rule->address, rule->bits);
+    return rule->kind == PRIVATE ? is_private(p, a)
+                                 : has_prefix(a, rule->range.address, rule->range.bits);
 }
 
 /* --- reading rules --- */
 
-static bool read_port(const char *text, int *port)
+/* Reads ":port", or nothing at all. */
+static bool read_port(struct rule *rule, const char *text)
 {
     char *end;
-    long n = strtol(text, &end, 10);
-    *port = (int)n;
-    return *text >= '0' && *text <= '9' && !*end && n > 0 && n < 65536;
-}
-
-/* Cuts ":port" off `host`: behind a name, an address of IPv4, or one of IPv6 in brackets, which go, too. */
-static bool split_port(char **host, int *port)
-{
-    char *text = *host, *colon = strrchr(text, ':');
-    *port = 0;
-    if (*text == '[') {
-        char *end = strchr(text, ']');
-        if (!end || (end[1] && end[1] != ':'))
-            return false;
-        bool good = !end[1] || read_port(end + 2, port);
-        *end = '\0';
-        *host = text + 1;
-        return good;
-    }
-    if (!colon || strchr(text, ':') != colon) /* none, or an address of IPv6 */
+    if (!*text)
         return true;
-    *colon = '\0';
-    return read_port(colon + 1, port);
+    long n = strtol(text + 1, &end, 10);
+    rule->port = (int)n;
+    return *text == ':' && text[1] >= '0' && text[1] <= '9' && !*end && n > 0 && n < 65536;
 }
 
-static bool read_range(struct rule *rule, char *text)
+/* Reads an address of either family, with how many of its bits count behind a slash. */
+static bool read_range(struct rule *rule, const char *text, size_t len, const char *bits)
 {
-    char *slash = strchr(text, '/'), *end;
-    if (slash)
-        *slash = '\0';
-    int size = read_address(text, rule->address);
-    long bits = size;
-    if (size == 0)
+    char address[INET6_ADDRSTRLEN], *end;
+    if (len >= sizeof address)
         return false;
-    if (slash) {
-        bits = strtol(slash + 1, &end, 10);
-        if (slash[1] < '0' || slash[1] > '9' || *end || bits > size)
+    memcpy(address, text, len);
+    address[len] = '\0';
+    int size = spt_host_read_address(address, rule->range.address);
+    long n = size;
+    if (bits) {
+        n = strtol(bits, &end, 10);
+        if (*bits < '0' || *bits > '9' || *end || n > size)
             return false;
     }
     rule->kind = RANGE;
-    rule->bits = 128 - size + (int)bits;
-    return true;
+    rule->range.bits = 128 - size + (int)n;
+    return size > 0;
 }
 
-static bool is_host(const char *host)
+/* Reads "host", "*.suffix" or an address, each with ":port" behind it or without. Returns SEPTET_OK, SEPTET_EINVAL or
+ * SEPTET_ENOMEM. */
+static int read_host(struct rule *rule, const char *text)
 {
-    return *host &&
-           strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
-               strlen(host);
-}
-
-/* Reads the rule's own copy of its text. */
-static bool read_rule(struct rule *rule, char *copy)
-{
-    if (strcmp(copy, "private") == 0) {
-        rule->kind = PRIVATE;
-        return true;
+    struct spt_host host;
+    bool suffix = text[0] == '*' && text[1] == '.';
+    size_t from = suffix ? 2 : 0, len = strlen(text);
+    if (text[len - 1] == ':')
+        return SEPTET_EINVAL;
+    const char *word = spt_host_read_authority(&host, &rule->port, text + from, len - from);
+    if (word)
+        return strcmp(word, "memory") == 0 ? SEPTET_ENOMEM : SEPTET_EINVAL;
+    if (host.kind != SPT_HOST_NAME) {
+        rule->kind = RANGE;
+        rule->range.bits = 128;
+        memcpy(rule->range.address, host.address, sizeof host.address);
+        return suffix || memchr(host.text, '%', host.len) ? SEPTET_EINVAL : SEPTET_OK;
     }
-    rule->host = copy;
-    if (strchr(copy, '/'))
-        return read_range(rule, copy);
-    if (!split_port(&rule->host, &rule->port))
-        return false;
-    if (!*rule->host && rule->port) {
-        rule->kind = PORT;
-        return true;
-    }
-    if (read_range(rule, rule->host))
-        return true;
-    bool suffix = rule->host[0] == '*' && rule->host[1] == '.';
     rule->kind = suffix ? SUFFIX : HOST;
-    rule->host += suffix;
-    return is_host(rule->host + suffix);
+    len = spt_host_len(host.text, host.len);
+    if (suffix && len + 2 > SPT_HOST_NAME_MAX) /* no name is longer than it */
+        return SEPTET_EINVAL;
+    rule->host = malloc(len + 2);
+    if (!rule->host)
+        return SEPTET_ENOMEM;
+    rule->host[0] = '.';
+    memcpy(rule->host + suffix, host.text, len);
+    rule->host[len + suffix] = '\0';
+    return SEPTET_OK;
+}
+
+/* Returns as read_host does. */
+static int read_rule(struct rule *rule)
+{
+    static const char word[] = "private";
+    const char *text = rule->text, *slash = strchr(text, '/'), *colon = strchr(text, ':');
+    size_t len = strlen(text), word_len = sizeof word - 1;
+    bool good;
+    if (len == 0)
+        return SEPTET_EINVAL;
+    if (strncasecmp(text, word, word_len) == 0 && (!text[word_len] || text[word_len] == ':')) {
+        rule->kind = PRIVATE;
+        good = read_port(rule, text + word_len);
+    } else if (slash) {
+        good = read_range(rule, text, (size_t)(slash - text), slash + 1);
+    } else if (colon == text && len > 1 && text[1] != ':') {
+        rule->kind = PORT;
+        good = read_port(rule, text);
+    } else if (colon && text[0] != '[' && strchr(colon + 1, ':')) {
+        good = read_range(rule, text, len, NULL); /* IPv6 without brackets */
+    } else {
+        return read_host(rule, text);
+    }
+    return good ? SEPTET_OK : SEPTET_EINVAL;
 }
 
 int spt_policy_new(struct spt_policy **out, const char *const *allow, size_t n_allow,
@@ -195,25 +214,27 @@ int spt_policy_new(struct spt_policy **out, const char *const *allow, size_t n_a
     if (n == 0)
         return SEPTET_OK;
     for (size_t i = 0; i < n; i++)
-        bytes += 2 * (strlen(i < n_allow ? allow[i] : deny[i - n_allow]) + 1);
+        bytes += strlen(i < n_allow ? allow[i] : deny[i - n_allow]) + 1;
     struct spt_policy *p = calloc(1, bytes);
     if (!p)
         return SEPTET_ENOMEM;
     p->n_allow = n_allow;
     p->n_deny = n_deny;
+    read_table(p);
     char *room = (char *)(p->rules + n);
     for (size_t i = 0; i < n; i++) {
         const char *text = i < n_allow ? allow[i] : deny[i - n_allow];
         size_t size = strlen(text) + 1;
         p->rules[i].text = memcpy(room, text, size);
-        if (!read_rule(&p->rules[i], memcpy(room + size, text, size))) {
-            *bad = text;
-            free(p);
-            return SEPTET_EINVAL;
+        room += size;
+        int rc = read_rule(&p->rules[i]);
+        if (rc != SEPTET_OK) {
+            *bad = rc == SEPTET_EINVAL ? text : NULL;
+            spt_policy_free(p);
+            return rc;
         }
         if (i < n_allow && (p->rules[i].kind == RANGE || p->rules[i].kind == PRIVATE))
             p->by_address = true;
-        room += 2 * size;
     }
     *out = p;
     return SEPTET_OK;
@@ -221,6 +242,10 @@ int spt_policy_new(struct spt_policy **out, const char *const *allow, size_t n_a
 
 void spt_policy_free(struct spt_policy *policy)
 {
+    if (!policy)
+        return;
+    for (size_t i = 0; i < policy->n_allow + policy->n_deny; i++)
+        free(policy->rules[i].host);
     free(policy);
 }
 
@@ -229,8 +254,7 @@ void spt_policy_free(struct spt_policy *policy)
 static bool is_named(const struct rule *rule, const char *host, size_t len)
 {
     size_t size = strlen(rule->host);
-    if (len > 0 && host[len - 1] == '.') /* the name from the root is the same */
-        len--;
+    len = spt_host_len(host, len); /* the name from the root is the same */
     if (rule->kind == SUFFIX)
         return len > size && strncasecmp(host + len - size, rule->host, size) == 0;
     return len == size && strncasecmp(host, rule->host, size) == 0;
@@ -253,12 +277,14 @@ static const struct rule *find_name(const struct rule *rules, size_t n, const ch
     return NULL;
 }
 
-static const struct rule *find_range(const struct rule *rules, size_t n, const uint8_t a[16],
+static const struct rule *find_range(const struct spt_policy *p, bool allow, const uint8_t a[16],
                                      int port)
 {
+    const struct rule *rules = allow ? p->rules : p->rules + p->n_allow;
+    size_t n = allow ? p->n_allow : p->n_deny;
     for (size_t i = 0; i < n; i++) {
         bool range = rules[i].kind == RANGE || rules[i].kind == PRIVATE;
-        if (range && (!rules[i].port || rules[i].port == port) && covers(&rules[i], a))
+        if (range && (!rules[i].port || rules[i].port == port) && covers(p, &rules[i], a))
             return &rules[i];
     }
     return NULL;
@@ -273,35 +299,43 @@ static struct spt_denial judge(const struct spt_policy *p, const uint8_t a[16], 
                                bool named)
 {
     uint8_t inner[16];
-    const struct rule *denied = find_range(p->rules + p->n_allow, p->n_deny, a, port);
+    const struct rule *denied = find_range(p, false, a, port);
     if (!denied && !is_v4(a) && inner_v4(a, inner))
-        denied = find_range(p->rules + p->n_allow, p->n_deny, inner, port);
+        denied = find_range(p, false, inner, port);
     if (denied)
         return no("address", denied);
-    if (p->n_allow > 0 && !named && !find_range(p->rules, p->n_allow, a, port))
+    if (p->n_allow > 0 && !named && !find_range(p, true, a, port))
         return no("address", NULL);
     return (struct spt_denial){0};
+}
+
+/* Reads the host of a URL as an address: IPv6 in its brackets, and perhaps with a zone. */
+static bool read_literal(const char *host, size_t len, uint8_t to[16])
+{
+    char literal[INET6_ADDRSTRLEN];
+    if (len > 0 && host[0] == '[') {
+        host++;
+        len -= 2;
+        const char *zone = memchr(host, '%', len);
+        len = zone ? (size_t)(zone - host) : len;
+    }
+    if (len >= sizeof literal)
+        return false;
+    memcpy(literal, host, len);
+    literal[len] = '\0';
+    return spt_host_read_address(literal, to) > 0;
 }
 
 struct spt_denial spt_policy_host(const struct spt_policy *p, const char *host, size_t len,
                                   int port, bool *named)
 {
-    char literal[INET6_ADDRSTRLEN];
+    uint8_t a[16];
     const struct rule *denied = find_name(p->rules + p->n_allow, p->n_deny, host, len, port);
     *named = p->n_allow == 0 || find_name(p->rules, p->n_allow, host, len, port);
     if (denied)
         return no(denied->kind == PORT ? "port" : "host", denied);
-    if (len > 0 && host[0] == '[') {
-        host++;
-        len -= 2;
-    }
-    if (len < sizeof literal) {
-        uint8_t a[16];
-        memcpy(literal, host, len);
-        literal[len] = '\0';
-        if (read_address(literal, a))
-            return judge(p, a, port, *named);
-    }
+    if (read_literal(host, len, a))
+        return judge(p, a, port, *named);
     return *named || p->by_address ? (struct spt_denial){0} : no("host", NULL);
 }
 
@@ -325,5 +359,5 @@ struct spt_denial spt_policy_text(const struct spt_policy *p, const char *addres
                                   bool named)
 {
     uint8_t a[16];
-    return read_address(address, a) ? judge(p, a, port, named) : (struct spt_denial){0};
+    return spt_host_read_address(address, a) ? judge(p, a, port, named) : (struct spt_denial){0};
 }

@@ -10,10 +10,11 @@
 
 struct spt_policy;
 
-/* Makes a policy of rules: "host", "*.suffix", an address or a range as "10.0.0.0/8" or "fe80::/10", each but a range
- * with ":port" behind it if it is for that port alone; ":port"; and "private", for all addresses that are not public.
+/* Makes a policy of rules: "host", "*.suffix", an address, a range as "10.0.0.0/8" or "fe80::/10", ":port", and "private"
+ * in any case, for all addresses that are not public; each but a range with ":port" behind it if it is for that port
+ * alone. Hosts are read as those of URLs are, and a rule that no URL's host can be is none.
  * What is denied is so whatever is allowed; where anything is allowed, the rest is denied. Returns SEPTET_OK,
- * SEPTET_ENOMEM, or SEPTET_EINVAL with the rule that cannot be understood in `*bad`. NULL is made of no rules. */
+ * SEPTET_ENOMEM, or SEPTET_EINVAL with the rule that is none in `*bad`. NULL is made of no rules. */
 int spt_policy_new(struct spt_policy **out, const char *const *allow, size_t n_allow,
                    const char *const *deny, size_t n_deny, const char **bad);
 void spt_policy_free(struct spt_policy *policy);

@@ -13,7 +13,6 @@
 #include "loop/curl_error.h"
 #include "loop/decode.h"
 #include "loop/easy.h"
-#include "loop/idn.h"
 #include "loop/limits.h"
 #include "loop/loop.h"
 #include "septet/septet.h"
@@ -73,19 +72,42 @@ static bool redirects(int status)
     return (status >= 301 && status <= 303) || status == 307 || status == 308;
 }
 
-/* Notes where a redirect points. Returns false out of memory. */
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Returns the value of the first Location in a head's lines that is not empty, without the blanks around it, and its
+ * length in `*len`; NULL if there is none. An empty one is no redirect, as clients have it. */
+static const char *find_location(const struct spt_buf *head, size_t *len)
+{
+    size_t at = 0;
+    for (const char *value; (value = spt_head_next(head, &at, "location:", len));) {
+        while (*len > 0 && is_blank(value[*len - 1]))
+            --*len;
+        for (; *len > 0 && is_blank(*value); --*len)
+            value++;
+        if (*len > 0)
+            return value;
+    }
+    return NULL;
+}
+
+/* Notes where a redirect points, as it says it: libcurl's own resolution differs by version. Returns false out of
+ * memory. */
 static bool note_redirect(struct spt_request *r)
 {
     struct spt_transfer *t = r->transfer;
-    size_t at = 0, len;
-    const char *location;
-    do
-        location = spt_head_next(&t->head, &at, "location:", &len);
-    while (location && len == 0);
+    size_t len;
+    const char *location = find_location(&t->head, &len);
     if (!location)
         return true;
-    t->redirect_url = spt_url_locate(r->url, location, len);
-    return t->redirect_url != NULL;
+    t->redirect_url = malloc(len + 1);
+    if (!t->redirect_url)
+        return false;
+    memcpy(t->redirect_url, location, len);
+    t->redirect_url[len] = '\0';
+    return true;
 }
 
 bool spt_request_headed(struct spt_request *r)
@@ -484,20 +506,14 @@ static int check_method(struct spt_request *r)
     return refuse(r, "protocol", "method", why);
 }
 
-/* Everything that follows sees the host in ASCII. */
+/* Everything that follows sees the URL as it was judged. */
 static const char *check_url(struct spt_request *r, struct spt_url_checker *urls,
                              const struct spt_url_origin **origin, char *text)
 {
-    const char *word = spt_url_check(urls, r->url, origin, text, TEXT_SIZE);
-    if (!word || strcmp(word, SPT_URL_NOT_ASCII) != 0)
-        return word;
-    snprintf(text, TEXT_SIZE, "the URL's host is no name");
-    word = spt_idn_url(r->url, &r->ascii_url);
-    if (word)
-        return word;
-    r->url = r->ascii_url;
-    word = spt_url_check(urls, r->url, origin, text, TEXT_SIZE);
-    return word && strcmp(word, SPT_URL_NOT_ASCII) == 0 ? "host" : word;
+    const char *word = spt_url_check(urls, r->url, origin, &r->own_url, text, TEXT_SIZE);
+    if (r->own_url)
+        r->url = r->own_url;
+    return word;
 }
 
 static int check(struct spt_request *r, struct spt_url_checker *urls,
@@ -580,9 +596,9 @@ void spt_request_release(struct spt_request *r)
 {
     spt_transfer_free(r->transfer);
     free(r->failure.text);
-    free(r->ascii_url);
+    free(r->own_url);
     r->transfer = NULL;
-    r->failure.text = r->ascii_url = NULL;
+    r->failure.text = r->own_url = NULL;
 }
 
 void spt_request_reset(struct spt_request *r, struct spt_driver *driver)
@@ -590,7 +606,7 @@ void spt_request_reset(struct spt_request *r, struct spt_driver *driver)
     if (r->transfer)
         spt_transfer_put(&driver->transfers, r->transfer);
     free(r->failure.text);
-    free(r->ascii_url);
+    free(r->own_url);
     *r = (struct spt_request){0};
 }
 

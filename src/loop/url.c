@@ -1,4 +1,4 @@
-/* URL checks: what libcurl's parser lets pass and we do not, then the parser. */
+/* URLs: what is read is taken apart, checked part by part, and written anew. */
 #include "loop/url.h"
 
 #include <stdio.h>
@@ -7,6 +7,286 @@
 #include <strings.h>
 
 #include "septet/septet.h"
+
+/* --- bytes --- */
+
+enum { IN_PATH = 1, IN_QUERY = 2, IN_FRAGMENT = 4, ANYWHERE = 7 };
+
+/* Where a byte stands as it is: all but those of WHATWG's percent-encode sets for path, query and fragment. */
+static const unsigned char stands[256] = {
+    ['!'] = ANYWHERE,
+    ['#'] = IN_FRAGMENT,
+    ['$' ... '&'] = ANYWHERE,
+    ['\''] = IN_PATH | IN_FRAGMENT,
+    ['(' ... ';'] = ANYWHERE,
+    ['='] = ANYWHERE,
+    ['?'] = IN_QUERY | IN_FRAGMENT,
+    ['@' ... ']'] = ANYWHERE,
+    ['^'] = IN_QUERY | IN_FRAGMENT,
+    ['_'] = ANYWHERE,
+    ['`'] = IN_QUERY,
+    ['a' ... 'z'] = ANYWHERE,
+    ['{'] = IN_QUERY | IN_FRAGMENT,
+    ['|'] = ANYWHERE,
+    ['}'] = IN_QUERY | IN_FRAGMENT,
+    ['~'] = ANYWHERE,
+};
+
+/* Appends bytes, percent-encoded where they may not stand. The URL has room for three times as many. */
+static void put_encoded(struct spt_url *url, const char *from, size_t n, unsigned where)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    char *to = url->text + url->len;
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)from[i];
+        if (stands[c] & where) {
+            *to++ = (char)c;
+            continue;
+        }
+        *to++ = '%';
+        *to++ = digits[c >> 4];
+        *to++ = digits[c & 15];
+    }
+    url->len = (size_t)(to - url->text);
+}
+
+static void put(struct spt_url *url, const char *from, size_t n)
+{
+    memcpy(url->text + url->len, from, n);
+    url->len += n;
+}
+
+/* --- references --- */
+
+struct span {
+    const char *at; /* NULL: there is none */
+    size_t len;
+};
+
+/* The parts of a reference as written. The authority is without its slashes; a query has its '?', a fragment its '#'. */
+struct reference {
+    struct span authority, path, query, fragment;
+    bool tls;
+};
+
+static size_t span_until(const char *text, size_t len, const char *ends)
+{
+    size_t n = 0;
+    while (n < len && !strchr(ends, text[n]))
+        n++;
+    return n;
+}
+
+static bool is_alpha(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* Returns the length of a scheme, which a colon follows, or 0. */
+static size_t scheme_len(const char *text, size_t len)
+{
+    size_t n = 0;
+    while (n < len && (is_alpha(text[n]) || (n > 0 && ((text[n] >= '0' && text[n] <= '9') ||
+                                                       (text[n] && strchr("+-.", text[n]))))))
+        n++;
+    return n < len && text[n] == ':' ? n : 0;
+}
+
+/* Refuses what no part may have. A backslash is a slash to some parsers and none to others. */
+static bool has_bad_bytes(const char *text, size_t len)
+{
+    bool bad = len > 0 && (text[0] == ' ' || text[len - 1] == ' ');
+    for (size_t i = 0; i < len; i++)
+        bad |= (unsigned char)text[i] < ' ' || text[i] == 127;
+    return bad || memchr(text, '\\', span_until(text, len, "?#"));
+}
+
+static bool has_slashes(const char *text, size_t len)
+{
+    return len >= 2 && text[0] == '/' && text[1] == '/';
+}
+
+/* Returns true if it names a host and no scheme, to some parsers at least. */
+static bool leads_to_a_host(const char *text, size_t len)
+{
+    return len >= 2 && (text[0] == '/' || text[0] == '\\') && (text[1] == '/' || text[1] == '\\');
+}
+
+/* Reads the scheme and passes over it. */
+static const char *read_scheme(struct reference *r, const char **text, size_t *len,
+                               enum spt_url_way way)
+{
+    size_t n = scheme_len(*text, *len);
+    if (n == 0)
+        return way == SPT_URL_ABSOLUTE ? "no_scheme" : NULL;
+    bool slashes = has_slashes(*text + n + 1, *len - n - 1);
+    r->tls = n == 5;
+    if ((n != 4 && n != 5) || strncasecmp(*text, "https", n) != 0)
+        return slashes || way == SPT_URL_LINK ? "scheme" : "no_scheme";
+    if (!slashes)
+        return "no_scheme";
+    *text += n + 1;
+    *len -= n + 1;
+    return NULL;
+}
+
+/* Takes a reference apart. */
+static const char *split(struct reference *r, const char *text, size_t len, enum spt_url_way way)
+{
+    if (way != SPT_URL_LINK && leads_to_a_host(text, len))
+        return "no_scheme";
+    if (has_bad_bytes(text, len))
+        return "characters";
+    const char *word = read_scheme(r, &text, &len, way);
+    if (word)
+        return word;
+    if (has_slashes(text, len)) {
+        size_t n = span_until(text + 2, len - 2, "/?#");
+        r->authority = (struct span){text + 2, n};
+        text += 2 + n;
+        len -= 2 + n;
+    }
+    size_t n = span_until(text, len, "?#");
+    r->path = (struct span){text, n};
+    size_t end = n + span_until(text + n, len - n, "#");
+    r->query = (struct span){end > n ? text + n : NULL, end - n};
+    r->fragment = (struct span){len > end ? text + end : NULL, len - end};
+    return NULL;
+}
+
+/* --- writing --- */
+
+static const char *put_authority(struct spt_url *url, struct span authority)
+{
+    if (memchr(authority.at, '@', authority.len))
+        return "userinfo";
+    const char *word = spt_host_read_authority(&url->host, &url->port, authority.at, authority.len);
+    if (word)
+        return word;
+    int own = url->tls ? 443 : 80;
+    put(url, url->tls ? "https://" : "http://", url->tls ? 8 : 7);
+    put(url, url->host.text, url->host.len);
+    if (url->port && url->port != own)
+        url->len += (size_t)sprintf(url->text + url->len, ":%d", url->port);
+    else
+        url->port = own;
+    return NULL;
+}
+
+/* Returns 1 for ".", 2 for "..", each with its dots as they are or percent-encoded, and 0 for any other segment. */
+static int dots_of(const char *segment, size_t len)
+{
+    int dots = 0;
+    while (len > 0) {
+        size_t n = *segment == '.' ? 1 : len >= 3 && strncasecmp(segment, "%2e", 3) == 0 ? 3 : 0;
+        if (n == 0 || ++dots > 2)
+            return 0;
+        segment += n;
+        len -= n;
+    }
+    return dots;
+}
+
+/* Takes the last segment off a path that ends in a slash, if it has one. */
+static void drop_segment(struct spt_url *url)
+{
+    if (url->len == url->path + 1)
+        return;
+    url->len--;
+    while (url->text[url->len - 1] != '/')
+        url->len--;
+}
+
+/* Appends the segments of a path to one that ends in a slash. */
+static void put_segments(struct spt_url *url, const char *path, size_t len)
+{
+    for (;;) {
+        const char *slash = memchr(path, '/', len);
+        size_t n = slash ? (size_t)(slash - path) : len;
+        int dots = dots_of(path, n);
+        if (dots == 2)
+            drop_segment(url);
+        if (dots == 0) {
+            put_encoded(url, path, n, IN_PATH);
+            if (slash)
+                put(url, "/", 1);
+        }
+        if (!slash)
+            return;
+        path += n + 1;
+        len -= n + 1;
+    }
+}
+
+static void put_path(struct spt_url *url, const struct spt_url *base, const struct reference *r)
+{
+    struct span path = r->path;
+    url->path = url->len;
+    if (!r->authority.at && path.len == 0) {
+        put(url, base->text + base->path, base->query - base->path);
+        return;
+    }
+    if (!r->authority.at && *path.at != '/') {
+        const char *from = base->text + base->path;
+        const char *last = memrchr(from, '/', base->query - base->path);
+        put(url, from, (size_t)(last - from) + 1);
+    } else {
+        put(url, "/", 1);
+        path.at += path.len > 0;
+        path.len -= path.len > 0;
+    }
+    put_segments(url, path.at, path.len);
+}
+
+static const char *write_url(struct spt_url *url, const struct spt_url *base,
+                             const struct reference *r)
+{
+    if (r->authority.at) {
+        const char *word = put_authority(url, r->authority);
+        if (word)
+            return word;
+    } else {
+        put(url, base->text, base->path);
+        url->host = base->host;
+        url->port = base->port;
+    }
+    put_path(url, base, r);
+    url->query = url->len;
+    if (r->query.at)
+        put_encoded(url, r->query.at, r->query.len, IN_QUERY);
+    else if (!r->authority.at && r->path.len == 0)
+        put(url, base->text + base->query, base->fragment - base->query);
+    url->fragment = url->len;
+    if (r->fragment.at)
+        put_encoded(url, r->fragment.at, r->fragment.len, IN_FRAGMENT);
+    url->text[url->len] = '\0';
+    return NULL;
+}
+
+const char *spt_url_resolve(struct spt_url *url, const struct spt_url *base, const char *reference,
+                            size_t len, enum spt_url_way way)
+{
+    struct reference r = {.tls = base && base->tls};
+    const char *word = split(&r, reference, len, base ? way : SPT_URL_ABSOLUTE);
+    *url = (struct spt_url){.tls = r.tls};
+    if (word)
+        return word;
+    url->text = malloc((base ? base->len : 0) + 3 * len + SPT_HOST_SIZE + 16);
+    if (!url->text)
+        return "memory";
+    word = write_url(url, base, &r);
+    if (word)
+        spt_url_release(url);
+    return word;
+}
+
+void spt_url_release(struct spt_url *url)
+{
+    free(url->text);
+    url->text = NULL;
+}
+
+/* --- the checker --- */
 
 int spt_url_checker_init(struct spt_url_checker *c)
 {
@@ -19,202 +299,120 @@ void spt_url_checker_release(struct spt_url_checker *c)
     curl_url_cleanup(c->parser);
 }
 
-static bool is_scheme_char(char c, bool first)
+static void say(const char *word, const char *url, char *text, size_t size)
 {
-    bool alpha = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    return alpha || (!first && ((c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.'));
+    const char *shown =
+        strchr(url, '@') ? "..." : url; /* what stands before it may be a password */
+    if (strcmp(word, "characters") == 0)
+        snprintf(text, size, "the URL has a control character, a blank at an end, or a backslash");
+    else if (strcmp(word, "no_scheme") == 0)
+        snprintf(text, size, "no scheme in '%.200s'", shown);
+    else if (strcmp(word, "scheme") == 0)
+        snprintf(text, size, "unknown scheme '%.*s'", (int)scheme_len(url, strnlen(url, 40)), url);
+    else if (strcmp(word, "host") == 0)
+        snprintf(text, size, "no host, or none that can be one, in '%.200s'", shown);
+    else
+        snprintf(text, size, "bad URL '%.200s': %s", shown, word);
 }
 
-static size_t scheme_len(const char *url)
+static void write_origin(struct spt_url_origin *origin, const struct spt_url *url)
 {
-    size_t n = 0;
-    while (is_scheme_char(url[n], n == 0))
-        n++;
-    return url[n] == ':' && url[n + 1] == '/' && url[n + 2] == '/' ? n : 0;
+    origin->tls = url->tls;
+    origin->port = url->port;
+    origin->len = (size_t)snprintf(origin->key, sizeof origin->key, "%s://%s:%d",
+                                   url->tls ? "https" : "http", url->host.text, url->port);
+    origin->host = origin->key + (url->tls ? 8 : 7);
+    origin->host_len = url->host.len;
 }
 
-static bool has_control(const char *url)
+/* Asks libcurl's parser for the host and the port of an origin: they must be those that are judged. */
+static const char *compare(CURLU *parser, const struct spt_url_origin *origin)
 {
-    unsigned char bad = 0;
-    for (const unsigned char *p = (const unsigned char *)url; *p; p++)
-        bad |= *p <= ' ' || *p == 127;
-    return bad;
-}
-
-static const char *check_text(const char *url, char *text, size_t size)
-{
-    if (has_control(url)) {
-        snprintf(text, size, "the URL has a space or a control character in it");
-        return "characters";
-    }
-    size_t n = scheme_len(url);
-    if (n == 0) {
-        snprintf(text, size, "no scheme in '%.200s'", strchr(url, '@') ? "..." : url);
-        return "no_scheme";
-    }
-    if ((n != 4 || strncasecmp(url, "http", 4) != 0) &&
-        (n != 5 || strncasecmp(url, "https", 5) != 0)) {
-        snprintf(text, size, "unknown scheme '%.*s'", (int)(n < 40 ? n : 40), url);
-        return "scheme";
-    }
-    if (url[n + 3] == '/') { /* libcurl would take what follows for the host */
-        snprintf(text, size, "no host in the URL");
-        return "host";
-    }
-    return NULL;
-}
-
-static const char *parse_word(CURLUcode code)
-{
-    switch (code) {
-    case CURLUE_USER_NOT_ALLOWED:
-        return "userinfo";
-    case CURLUE_NO_HOST:
-    case CURLUE_BAD_HOSTNAME:
-    case CURLUE_BAD_IPV6:
-        return "host";
-    case CURLUE_BAD_PORT_NUMBER:
-        return "port";
-    case CURLUE_OUT_OF_MEMORY:
-        return "memory";
-    default:
-        return "malformed";
-    }
-}
-
-/* Host names compare without regard to case; the rest of the key has one spelling. */
-static void write_key(struct spt_url_origin *origin, const char *host, const char *port)
-{
-    int n = snprintf(origin->key, sizeof origin->key, "%s://%s:%s", origin->tls ? "https" : "http",
-                     host, port);
-    origin->len = n < (int)sizeof origin->key ? (size_t)n : sizeof origin->key - 1;
-    for (size_t i = 0; i < origin->len; i++)
-        if (origin->key[i] >= 'A' && origin->key[i] <= 'Z')
-            origin->key[i] = (char)(origin->key[i] - 'A' + 'a');
-    origin->host = strstr(origin->key, "://") + 3;
-    origin->host_len = strlen(host);
-    origin->port = atoi(port);
-}
-
-static CURLUcode read_origin(CURLU *u, struct spt_url_origin *origin)
-{
+    struct spt_host seen = {.len = 0};
     char *host = NULL, *port = NULL;
-    CURLUcode rc = curl_url_get(u, CURLUPART_HOST, &host, 0);
+    CURLUcode rc = curl_url_set(parser, CURLUPART_URL, origin->key, 0);
     if (rc == CURLUE_OK)
-        rc = curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
-    if (rc == CURLUE_OK && strlen(host) > 255)
-        rc = CURLUE_BAD_HOSTNAME;
+        rc = curl_url_get(parser, CURLUPART_HOST, &host, 0);
     if (rc == CURLUE_OK)
-        write_key(origin, host, port);
+        rc = curl_url_get(parser, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
+    const char *word = rc == CURLUE_OK              ? spt_host_read(&seen, host, strlen(host))
+                       : rc == CURLUE_OUT_OF_MEMORY ? "memory"
+                                                    : "host";
+    const char *zone = memchr(origin->host, '%', origin->host_len); /* which it keeps apart */
+    size_t len = zone ? (size_t)(zone - origin->host) : origin->host_len;
+    if (!word && (atoi(port) != origin->port || strncmp(seen.text, origin->host, len) != 0 ||
+                  seen.len != len + (zone != NULL)))
+        word = "host";
     curl_free(host);
     curl_free(port);
-    return rc;
-}
-
-static const char *parse(CURLU *u, const char *url, struct spt_url_origin *origin, char *text,
-                         size_t size)
-{
-    origin->tls = (url[4] | 0x20) == 's';
-    CURLUcode rc = curl_url_set(u, CURLUPART_URL, url, CURLU_DISALLOW_USER);
-    if (rc == CURLUE_OK)
-        rc = read_origin(u, origin);
-    if (rc == CURLUE_OK)
-        return NULL;
-    const char *word = parse_word(rc);
-    if (strchr(url, '@')) /* what stands before it may be a password, and is not repeated */
-        snprintf(text, size, "bad URL: %s", word);
-    else
-        snprintf(text, size, "bad URL '%.200s': %s", url, word);
     return word;
 }
 
-/* Bytes of "scheme://host:port" as written; what follows them cannot make a good URL bad once its
- * characters are checked. */
-static size_t authority_end(const char *url)
+/* Returns the length of "scheme://host[:port]" if nothing behind it is to be written anew, else 0. */
+static size_t plain_authority(const char *url)
 {
-    size_t start = scheme_len(url) + 3;
-    return start + strcspn(url + start, "/?#\\");
+    size_t start = strncmp(url, "http://", 7) == 0 ? 7 : strncmp(url, "https://", 8) == 0 ? 8 : 0;
+    size_t len = start + strcspn(url + start, "/?#\\");
+    if (start == 0 || url[len] != '/')
+        return 0;
+    const unsigned char *p = (const unsigned char *)url + len;
+    for (; stands[*p] & IN_PATH; p++)
+        if ((*p == '.' || *p == '%' || *p == '\\') && (p[-1] == '/' || *p == '\\'))
+            return 0;
+    if (*p == '?')
+        while (stands[*p] & IN_QUERY)
+            p++;
+    if (*p == '#')
+        while (stands[*p] & IN_FRAGMENT)
+            p++;
+    return *p ? 0 : len;
 }
 
-/* A user before the host is what is wrong with a URL that has one. */
-static bool is_foreign(const char *url, size_t len)
+static size_t slot_of(const char *text, size_t len)
 {
-    unsigned char high = 0;
-    for (size_t i = 0; i < len; i++)
-        high |= (unsigned char)url[i];
-    return high >= 128 && !memchr(url, '@', len);
+    return (len + (unsigned char)text[len - 1] + (unsigned char)text[len / 2]) % SPT_URL_KNOWN;
 }
 
-const char *spt_url_check(struct spt_url_checker *c, const char *url,
-                          const struct spt_url_origin **origin, char *text, size_t size)
+/* Fills in the origin of a URL, and remembers it. */
+static const char *learn(struct spt_url_checker *c, const struct spt_url *url,
+                         const struct spt_url_origin **origin)
 {
-    const char *word = check_text(url, text, size);
-    if (word)
-        return word;
-    size_t len = authority_end(url);
-    size_t at = (len + (unsigned char)url[len - 1] + (unsigned char)url[len / 2]) % SPT_URL_KNOWN;
+    size_t len = url->path, at = slot_of(url->text, len);
     *origin = &c->known[at].origin;
-    if (len == c->known[at].len && memcmp(c->known[at].text, url, len) == 0)
+    if (len == c->known[at].len && memcmp(c->known[at].text, url->text, len) == 0)
         return NULL;
     c->known[at].len = 0;
-    if (is_foreign(url, len))
-        return SPT_URL_NOT_ASCII;
-    word = parse(c->parser, url, &c->known[at].origin, text, size);
+    write_origin(&c->known[at].origin, url);
+    const char *word = compare(c->parser, &c->known[at].origin);
     if (!word && len <= SPT_URL_KNOWN_LEN) {
-        memcpy(c->known[at].text, url, len);
+        memcpy(c->known[at].text, url->text, len);
         c->known[at].len = len;
     }
     return word;
 }
 
-const char *spt_url_join(const char *base, const char *url, char *out, size_t size)
+const char *spt_url_check(struct spt_url_checker *c, const char *url,
+                          const struct spt_url_origin **origin, char **rebuilt, char *text,
+                          size_t size)
 {
-    char *joined = NULL;
-    CURLU *u = curl_url();
-    CURLUcode rc = u ? curl_url_set(u, CURLUPART_URL, base, 0) : CURLUE_OUT_OF_MEMORY;
-    if (rc == CURLUE_OK)
-        rc = curl_url_set(u, CURLUPART_URL, url, 0);
-    if (rc == CURLUE_OK)
-        rc = curl_url_get(u, CURLUPART_URL, &joined, 0);
-    if (rc == CURLUE_OK && strlen(joined) >= size)
-        rc = CURLUE_MALFORMED_INPUT;
-    if (rc == CURLUE_OK)
-        memcpy(out, joined, strlen(joined) + 1);
-    curl_free(joined);
-    curl_url_cleanup(u);
-    return rc == CURLUE_OK ? NULL : parse_word(rc);
-}
-
-char *spt_url_locate(const char *base, const char *location, size_t len)
-{
-    char *joined = NULL, *result = NULL, *text = malloc(len + 1);
-    if (text) {
-        memcpy(text, location, len);
-        text[len] = '\0';
+    size_t len = plain_authority(url);
+    *rebuilt = NULL;
+    if (len > 0) {
+        size_t at = slot_of(url, len);
+        *origin = &c->known[at].origin;
+        if (len == c->known[at].len && memcmp(c->known[at].text, url, len) == 0)
+            return NULL;
     }
-    CURLU *u = text ? curl_url() : NULL;
-    CURLUcode rc = u ? curl_url_set(u, CURLUPART_URL, base, 0) : CURLUE_OUT_OF_MEMORY;
-    if (rc == CURLUE_OK)
-        rc = curl_url_set(u, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
-    if (rc == CURLUE_OK)
-        rc = curl_url_get(u, CURLUPART_URL, &joined, 0);
-    if (rc == CURLUE_OK)
-        result = strdup(joined);
-    else if (rc != CURLUE_OUT_OF_MEMORY) {
-        result = text;
-        text = NULL;
+    struct spt_url made;
+    const char *word = spt_url_resolve(&made, NULL, url, strlen(url), SPT_URL_ABSOLUTE);
+    if (!word)
+        word = learn(c, &made, origin);
+    if (!word && strcmp(made.text, url) != 0) {
+        *rebuilt = made.text;
+        return NULL;
     }
-    curl_free(joined);
-    curl_url_cleanup(u);
-    free(text);
-    return result;
-}
-
-void spt_url_drop_user(char *url)
-{
-    char *authority = url + scheme_len(url) + 3, *host = authority;
-    for (char *p = authority; *p && !strchr("/?#\\", *p); p++)
-        if (*p == '@')
-            host = p + 1;
-    memmove(authority, host, strlen(host) + 1);
+    spt_url_release(&made);
+    if (word)
+        say(word, url, text, size);
+    return word;
 }

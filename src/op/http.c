@@ -65,7 +65,7 @@ static void http_close(septet_op *op)
     http->call = NULL;
 }
 
-/* A table {status, body, head, redirect_url}. */
+/* A table {status, body, head, redirect_url, url}. */
 static int http_push(septet_op *op, lua_State *L)
 {
     const struct http_op *http = (struct http_op *)op;
@@ -74,7 +74,7 @@ static int http_push(septet_op *op, lua_State *L)
         return spt_call_raise(L, call, op->status);
     const struct spt_request *r = &call->request;
     const struct spt_transfer *t = r->transfer;
-    lua_createtable(L, 0, 4); /* the fourth field is Lua's: url */
+    lua_createtable(L, 0, 4); /* the fourth field is url: Lua's, if it is as it was given */
     lua_pushinteger(L, t->status);
     lua_setfield(L, -2, "status");
     lua_pushlstring(L, t->body_in.data ? t->body_in.data : "", t->body_in.len);
@@ -84,6 +84,10 @@ static int http_push(septet_op *op, lua_State *L)
     if (t->redirect_url) {
         lua_pushstring(L, t->redirect_url);
         lua_setfield(L, -2, "redirect_url");
+    }
+    if (r->own_url) {
+        lua_pushstring(L, r->own_url);
+        lua_setfield(L, -2, "url");
     }
     return 1;
 }
@@ -162,6 +166,7 @@ void spt_open_http(lua_State *L, struct spt_env *env)
 {
     spt_add_functions(L, env, functions);
     spt_open_http_types(L, env);
+    spt_open_http_url(L, env);
     spt_open_http_calls(L, env);
     spt_open_http_text(L, env);
     spt_open_http_upload(L, env);

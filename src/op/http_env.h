@@ -127,6 +127,7 @@ void spt_upload_over(struct spt_request *request);
 
 /* --- the openers of http.c's parts --- */
 void spt_open_http_types(lua_State *L, struct spt_env *env);
+void spt_open_http_url(lua_State *L, struct spt_env *env);
 void spt_open_http_calls(lua_State *L, struct spt_env *env);
 void spt_open_http_stream(lua_State *L, struct spt_env *env);
 void spt_open_http_text(lua_State *L, struct spt_env *env);

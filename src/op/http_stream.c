@@ -198,7 +198,7 @@ static void open_cancel(septet_op *op)
     close_stream(stream);
 }
 
-/* A table {status, head, redirect_url, stream}. A body that breaks off is for its reader to learn of. */
+/* A table {status, head, redirect_url, url, stream}. A body that breaks off is for its reader to learn of. */
 static int open_push(septet_op *op, lua_State *L)
 {
     struct stream *stream = ((struct stream_op *)op)->stream;
@@ -206,7 +206,7 @@ static int open_push(septet_op *op, lua_State *L)
         return spt_call_raise(L, stream->call, op->status);
     const struct spt_request *r = &stream->call->request;
     const struct spt_transfer *t = r->transfer;
-    lua_createtable(L, 0, 5); /* the fifth field is Lua's: url */
+    lua_createtable(L, 0, 5); /* the fifth field is url: Lua's, if it is as it was given */
     lua_pushinteger(L, t->status);
     lua_setfield(L, -2, "status");
     spt_call_push_head(L, r);
@@ -214,6 +214,10 @@ static int open_push(septet_op *op, lua_State *L)
     if (t->redirect_url) {
         lua_pushstring(L, t->redirect_url);
         lua_setfield(L, -2, "redirect_url");
+    }
+    if (r->own_url) {
+        lua_pushstring(L, r->own_url);
+        lua_setfield(L, -2, "url");
     }
     lua_pushvalue(L, STREAM);
     lua_setfield(L, -2, "stream");
@@ -273,7 +277,7 @@ static void arm(struct stream *stream, struct spt_call *call, const struct spt_a
 }
 
 /* http_stream(session, terms, headers, method, url, body, timeout, nil, stays, gathers): as http, but waits for the head
- * alone: {status, head, redirect_url, stream}; of a redirect, but with `stays`, for its end. With `gathers` the whole
+ * alone: {status, head, redirect_url, url, stream}; of a redirect, but with `stays`, for its end. With `gathers` the whole
  * body will be wanted, if any of it is: the sender is not paused, and the limit on its size is that of http. */
 static int l_stream(lua_State *L)
 {

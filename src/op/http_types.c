@@ -2,9 +2,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "loop/decode.h"
-#include "loop/idn.h"
 #include "loop/quirks.h"
-#include "loop/url.h"
 #include "op/http_env.h"
 
 #include <lauxlib.h>
@@ -262,41 +260,6 @@ static int l_quirks(lua_State *L)
     return 1;
 }
 
-/* http_join(base, url): where `url`, which may be relative, points from `base`; or nil and a word for what is wrong. */
-static int l_join(lua_State *L)
-{
-    size_t base_len, url_len;
-    const char *base = spt_check_string(L, 1, &base_len), *url = spt_check_string(L, 2, &url_len);
-    size_t size = base_len + 3 * url_len + 8;
-    if (strlen(base) != base_len || strlen(url) != url_len) {
-        lua_pushnil(L);
-        lua_pushliteral(L, "characters");
-        return 2;
-    }
-    char *out = lua_newuserdatauv(L, size, 0);
-    const char *word = spt_url_join(base, url, out, size);
-    if (!word) {
-        lua_pushstring(L, out);
-        return 1;
-    }
-    lua_pushnil(L);
-    lua_pushstring(L, word);
-    return 2;
-}
-
-/* http_ascii(name): the ASCII form of a host's name, or nil where there is none. */
-static int l_ascii(lua_State *L)
-{
-    char ascii[SPT_IDN_MAX];
-    size_t len;
-    const char *name = spt_check_string(L, 1, &len);
-    if (strlen(name) == len && !spt_idn_host(name, len, ascii))
-        lua_pushstring(L, ascii);
-    else
-        lua_pushnil(L);
-    return 1;
-}
-
 /* --- heads --- */
 
 /* What a response keeps of its head and its connection: read when somebody asks. */
@@ -406,8 +369,6 @@ static const luaL_Reg head_methods[] = {
     {"method", l_head_method}, {"connection", l_head_connection}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"http2_refusal", l_http2_refusal},
                                      {"http_quirks", l_quirks},
-                                     {"http_join", l_join},
-                                     {"http_ascii", l_ascii},
                                      {"http_terms", l_terms},
                                      {"http_session", l_session},
                                      {"http_encodings", l_encodings},

@@ -32,9 +32,9 @@ describe("a URL is refused:", function()
       "gopher://127.0.0.1/", "ws://127.0.0.1/", "http+unix://x/", "dict://127.0.0.1/" })
   end)
 
-  it("http.33 control characters and spaces in it", function()
+  it("http.33 control characters in it, and blanks around it", function()
     local urls = {}
-    for code = 1, 32 do
+    for code = 1, 31 do
       urls[#urls + 1] = ("%s/a%sb"):format(URL, string.char(code))
     end
     urls[#urls + 1] = URL .. "/a\127b"

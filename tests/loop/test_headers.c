@@ -11,7 +11,6 @@
 
 #include "loop/curl_error.h"
 #include "loop/headers.h"
-#include "loop/url.h"
 #include "septet/septet.h"
 
 static struct spt_header pair(const char *name, const char *value)
@@ -314,48 +313,6 @@ static void test_head_is_limited(void **state)
     spt_buf_release(&flood.buf);
 }
 
-static void assert_origin(struct spt_url_checker *u, const char *url, const char *key)
-{
-    const struct spt_url_origin *origin;
-    char text[256];
-    assert_null(spt_url_check(u, url, &origin, text, sizeof text));
-    assert_int_equal(origin->len, strlen(key));
-    assert_memory_equal(origin->key, key, strlen(key));
-}
-
-static void test_url_origin(void **state)
-{
-    struct spt_url_checker u;
-    (void)state;
-    assert_int_equal(spt_url_checker_init(&u), SEPTET_OK);
-    for (int i = 0; i < 2; i++) { /* parsed, then remembered */
-        assert_origin(&u, "http://Example.COM/a?b#c", "http://example.com:80");
-        assert_origin(&u, "HTTPS://example.com", "https://example.com:443");
-        assert_origin(&u, "https://example.com:8443/", "https://example.com:8443");
-        assert_origin(&u, "http://[::1]:81/x", "http://[::1]:81");
-        assert_origin(&u, "http://example.com?q", "http://example.com:80");
-    }
-    spt_url_checker_release(&u);
-}
-
-/* One whose origin is remembered is checked all the same. */
-static void test_url_of_a_known_origin_is_still_checked(void **state)
-{
-    const struct spt_url_origin *origin;
-    struct spt_url_checker u;
-    char text[256];
-    (void)state;
-    assert_int_equal(spt_url_checker_init(&u), SEPTET_OK);
-    assert_origin(&u, "http://a.test/", "http://a.test:80");
-    const char *word = spt_url_check(&u, "http://a.test/x y", &origin, text, sizeof text);
-    assert_string_equal(word, "characters");
-    word = spt_url_check(&u, "http://a.test@b.test/", &origin, text, sizeof text);
-    assert_string_equal(word, "userinfo");
-    assert_origin(&u, "http://a.test:81/", "http://a.test:81");
-    assert_origin(&u, "http://a.tesu/", "http://a.tesu:80");
-    spt_url_checker_release(&u);
-}
-
 static void assert_words(CURLcode code, long os_errno, const char *text, const char *expect)
 {
     struct spt_error_words w = spt_curl_error(code, os_errno, 0, text);
@@ -426,8 +383,6 @@ int main(void)
         cmocka_unit_test(test_head_reads_the_framing),
         cmocka_unit_test(test_head_has_no_cr_and_no_fold_onto_nothing),
         cmocka_unit_test(test_head_is_limited),
-        cmocka_unit_test(test_url_origin),
-        cmocka_unit_test(test_url_of_a_known_origin_is_still_checked),
         cmocka_unit_test(test_words_for_codes),
         cmocka_unit_test(test_words_for_certificates),
     };

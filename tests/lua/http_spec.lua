@@ -446,7 +446,7 @@ describe("trace hooks", function()
   it("are told of every kind of failure exactly once", function()
     local session <close>, events = traced()
     for _, url in ipairs { origin.refused, URL .. "/reset", URL .. "/reset?after=10&length=100", URL .. "/truncate",
-      URL .. "/empty", URL .. "/garbage", "nothing", "ftp://127.0.0.1/", URL .. "/a b" } do
+      URL .. "/empty", URL .. "/garbage", "nothing", "ftp://127.0.0.1/", URL .. "/a\tb" } do
       local n = #events
       equal(pcall(session.get, session, url), false, url)
       task.checkpoint()

@@ -201,7 +201,7 @@ class Request:
         self.path, _, self.query = target.partition("?")
         self.body = b""
         # The last value of a name counts, as nobody sends a parameter twice on purpose.
-        self.params = dict(parse_qsl(self.query, keep_blank_values=True))
+        self.params = dict(parse_qsl(self.query, keep_blank_values=True, encoding="latin-1"))
         self.route, _, self.argument = self.path.lstrip("/").partition("/")
 
     def wants_close(self):
@@ -210,7 +210,7 @@ class Request:
 
     def pairs(self, *without):
         """The parameters, in their order, some of them twice perhaps."""
-        return [pair for pair in parse_qsl(self.query, keep_blank_values=True) if pair[0] not in without]
+        return [pair for pair in parse_qsl(self.query, keep_blank_values=True, encoding="latin-1") if pair[0] not in without]
 
     def count(self, name, default):
         return whole_number(self.params.get(name, default), name)
