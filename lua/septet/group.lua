@@ -275,6 +275,7 @@ function Group:start(fn, ...)
     core.scope_move(t, self)
     moved, given = true, table.pack(...)
   end
+  core.scope_expect(self, nursery)
   t = nursery:spawn(fn, started, ...)
   join(nursery) -- it has moved, or ended
   local failed = not moved and t:status() == "failed"

@@ -142,6 +142,12 @@ void spt_scope_shield(struct spt_scope *scope)
     limit(scope);
 }
 
+struct spt_block *spt_scope_block(const struct spt_scope *scope)
+{
+    bool is_block = scope->task && scope != &scope->task->root;
+    return is_block ? SPT_OF(scope, struct spt_block, scope) : NULL;
+}
+
 void spt_scope_tell_empty(struct spt_scope *scope)
 {
     void (*on_empty)(struct spt_scope *) = scope->on_empty;

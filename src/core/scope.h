@@ -49,6 +49,12 @@ struct spt_scope {
     char reason[64];                      /* the first canceller's words, "" for none */
 };
 
+/* Something a scope gives back when it closes, last first. */
+struct spt_resource {
+    struct spt_link link;
+    void (*release)(struct spt_resource *);
+};
+
 /* The scope of a block in a script. Only these have deadlines of their own: a waiting task is that much smaller. */
 struct spt_block {
     struct spt_scope scope;
@@ -56,12 +62,11 @@ struct spt_block {
     uint64_t site;  /* spt_place of the line that opened it; 0: not noted */
     uint32_t owner; /* id of the task that opened it, which alone may end it */
     bool unwound;   /* ended in place of a coroutine that died, or of a body that left it open */
-};
-
-/* Something a scope gives back when it closes, last first. */
-struct spt_resource {
-    struct spt_link link;
-    void (*release)(struct spt_resource *);
+    struct spt_link
+        starts; /* blocks whose tasks are to move here; each counts as a task of this one */
+    struct spt_link start;          /* in `starts` of `into` */
+    struct spt_block *into;         /* the block that its task is to move to; NULL: none */
+    struct spt_resource start_over; /* one of its own: it counts no longer there */
 };
 
 /* Opens a scope below `parent` (NULL: at the top). `task` runs in it; both are borrowed. */
@@ -94,6 +99,9 @@ void spt_scope_expire(struct spt_scope *scope, uint64_t now_ns);
 
 /* Keeps cancellation and deadlines from outside out of a scope just opened. */
 void spt_scope_shield(struct spt_scope *scope);
+
+/* Returns the block that `scope` is part of; NULL for the root of a task and for the host's own scopes. */
+struct spt_block *spt_scope_block(const struct spt_scope *scope);
 
 /* Gives a live task, by its root, to another scope, whose cancellation and deadline it then has. */
 void spt_scope_move(struct spt_scope *root, struct spt_scope *to);

@@ -540,6 +540,18 @@ static void fire_watches(struct spt_task *t)
     }
 }
 
+/* To be called when a scope has a task less. Returns the task whose end waits for that, if it was the last. */
+static struct spt_task *emptied(struct spt_scope *scope)
+{
+    struct spt_task *t = scope->task;
+    if (scope->ntasks > 0)
+        return NULL;
+    if (t && t->ending && t->scope == scope)
+        return t;
+    spt_scope_tell_empty(scope);
+    return NULL;
+}
+
 /* Returns the task that `t` was the last to keep from its own end, if it did. */
 static struct spt_task *finish(struct spt_task *t)
 {
@@ -562,12 +574,7 @@ static struct spt_task *finish(struct spt_task *t)
         if (--s->nmains == 0)
             spt_scope_cancel(&s->background, "owner", NULL);
     }
-    if (owner->ntasks > 0)
-        return NULL;
-    if (owner->task && owner->task->ending && owner->task->scope == owner)
-        return owner->task;
-    spt_scope_tell_empty(owner);
-    return NULL;
+    return emptied(owner);
 }
 
 /* A task that never ran before the end of what it was spawned in is easily taken for one that goes on. */
@@ -647,6 +654,24 @@ static void end(struct spt_task *t)
 {
     while (t && close_scopes(t))
         t = finish(t);
+}
+
+static void on_start_over(struct spt_resource *resource)
+{
+    struct spt_block *into = SPT_OF(resource, struct spt_block, start_over)->into;
+    spt_link_remove(&SPT_OF(resource, struct spt_block, start_over)->start);
+    into->scope.ntasks--;
+    end(emptied(&into->scope));
+}
+
+void spt_task_expect(struct spt_block *into, struct spt_block *from)
+{
+    from->into = into;
+    from->start_over.release = on_start_over;
+    spt_link_init(&from->start_over.link);
+    spt_scope_add(&from->scope, &from->start_over);
+    spt_list_push(&into->starts, &from->start);
+    into->scope.ntasks++;
 }
 
 /* Keeps an ended coroutine for the next task, unless a script may hold it or a hook watches it. */
@@ -863,8 +888,8 @@ void spt_task_label(lua_State *L, int handle, const struct spt_task *t, char *ou
         default_name(t, out, size);
 }
 
-void spt_task_visit_children(const struct spt_scope *scope, void (*visit)(void *ud, void *task),
-                             void *ud)
+static void visit_children(const struct spt_scope *scope, void (*visit)(void *ud, void *task),
+                           void *ud)
 {
     const struct spt_link *head = &scope->children;
     for (const struct spt_link *l = head->next; l != head; l = l->next) {
@@ -872,6 +897,17 @@ void spt_task_visit_children(const struct spt_scope *scope, void (*visit)(void *
         if (child == &child->task->root)
             visit(ud, child->task);
     }
+}
+
+void spt_task_visit_children(const struct spt_scope *scope, void (*visit)(void *ud, void *task),
+                             void *ud)
+{
+    const struct spt_block *block = spt_scope_block(scope);
+    visit_children(scope, visit, ud);
+    if (!block)
+        return;
+    for (const struct spt_link *l = block->starts.next; l != &block->starts; l = l->next)
+        visit_children(&SPT_OF(l, struct spt_block, start)->scope, visit, ud);
 }
 
 void spt_task_blockers(const struct spt_task *t, void (*visit)(void *ud, void *task), void *ud)

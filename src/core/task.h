@@ -234,7 +234,11 @@ void spt_task_name(const struct spt_task *t, char *out, size_t size);
 /* The same for a task that may have ended, with its handle at index `handle`. */
 void spt_task_label(lua_State *L, int handle, const struct spt_task *t, char *out, size_t size);
 
-/* Calls `visit` with each live task of the scope, in the order they were spawned. */
+/* Keeps the scope `into` open until `from` closes: a task of `from` is to move there. */
+void spt_task_expect(struct spt_block *into, struct spt_block *from);
+
+/* Calls `visit` with each live task of the scope, in the order they were spawned, and with those that are to move
+ * there. */
 void spt_task_visit_children(const struct spt_scope *scope, void (*visit)(void *ud, void *task),
                              void *ud);
 

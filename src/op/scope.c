@@ -154,6 +154,8 @@ static int l_scope(lua_State *L)
     struct spt_scope *scope = &block->scope; /* what the other functions take the userdata for */
     memset(block, 0, sizeof *block);
     block->owner = t->id;
+    spt_link_init(&block->starts);
+    spt_link_init(&block->start);
     luaL_setmetatable(L, META);
     spt_task_push(L, t); // stack: ..., scope, task
     lua_getiuservalue(L, -1, SPT_TASK_UV_SCOPE);
@@ -246,6 +248,17 @@ static int l_fail(lua_State *L)
 static int l_leave(lua_State *L)
 {
     spt_task_leave(check_innermost(L, 1));
+    return 0;
+}
+
+/* scope_expect(scope, nursery): keeps the scope open until the nursery closes, whose task is to move there. */
+static int l_expect(lua_State *L)
+{
+    struct spt_scope *into = check(L, 1), *nursery = check_innermost(L, 2);
+    if (!into->open || into->joined)
+        return spt_error_usage(L, "the group is closed");
+    spt_task_expect(SPT_OF(into, struct spt_block, scope),
+                    SPT_OF(nursery, struct spt_block, scope));
     return 0;
 }
 
@@ -433,23 +446,13 @@ static const luaL_Reg methods[] = {{"spawn", l_spawn},
                                    {"extend", l_extend},
                                    {NULL, NULL}};
 
-static const luaL_Reg functions[] = {{"scope", l_scope},
-                                     {"scope_join", l_join},
-                                     {"scope_close", l_close},
-                                     {"scope_fail", l_fail},
-                                     {"scope_leave", l_leave},
-                                     {"scope_failed", l_failed},
-                                     {"scope_move", l_move},
-                                     {"scope_closers", l_scope_closers},
-                                     {"scope_caught", l_caught},
-                                     {"closers", l_closers},
-                                     {"current_scope", l_current},
-                                     {"deadline", l_deadline},
-                                     {"scope_ends", l_ends},
-                                     {"scope_left", l_left},
-                                     {"scope_abandon", l_abandon},
-                                     {"set_unwind", l_set_unwind},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"scope", l_scope},           {"scope_join", l_join},       {"scope_close", l_close},
+    {"scope_fail", l_fail},       {"scope_leave", l_leave},     {"scope_failed", l_failed},
+    {"scope_move", l_move},       {"scope_expect", l_expect},   {"scope_closers", l_scope_closers},
+    {"scope_caught", l_caught},   {"closers", l_closers},       {"current_scope", l_current},
+    {"deadline", l_deadline},     {"scope_ends", l_ends},       {"scope_left", l_left},
+    {"scope_abandon", l_abandon}, {"set_unwind", l_set_unwind}, {NULL, NULL}};
 
 void spt_open_scope(lua_State *L, struct spt_env *env)
 {
