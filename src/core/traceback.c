@@ -17,7 +17,9 @@
 static const char passed = 0; /* then: the label of the handler's stack, or nil to leave that out */
 static const char awaited = 0; /* then: the name of the task that failed, and its id */
 
-static const char known = 0; /* the registry's table of who was told of which failures */
+/* Tables in the registry. */
+static const char known = 0;  /* who was told of which failures */
+static const char deaths = 0; /* where coroutines died */
 
 /* --- one stack --- */
 
@@ -446,16 +448,54 @@ void spt_traceback_caught(lua_State *L, int handler, int error)
     lua_pushnil(L);
 }
 
+/* Stores the value on top of the stack, which it pops, in the table of the dying, for `co`. */
+static void set_death(lua_State *L, lua_State *co)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &deaths);
+    lua_pushthread(co);
+    lua_xmove(co, L, 1);
+    lua_rotate(L, -3, -1);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
+int spt_traceback_on_death(lua_State *co)
+{
+    if (spt_traceback_handle(co))
+        set_death(co, co);
+    return 1;
+}
+
+void spt_traceback_of_death(lua_State *L, lua_State *co)
+{
+    luaL_checkstack(L, 6, NULL);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &deaths);
+    lua_pushthread(co);
+    lua_xmove(co, L, 1);
+    bool any = lua_rawget(L, -2) != LUA_TNIL;
+    lua_remove(L, -2);
+    if (!any)
+        return;
+    lua_pushnil(L);
+    set_death(L, co); /* an existing entry: allocates nothing */
+}
+
 /* --- who knows of which failure --- */
 
-void spt_traceback_open(lua_State *L)
+static void new_weak_table(lua_State *L, const void *key)
 {
     lua_newtable(L);
     lua_createtable(L, 0, 1);
     lua_pushliteral(L, "k");
     lua_setfield(L, -2, "__mode");
     lua_setmetatable(L, -2);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &known);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+}
+
+void spt_traceback_open(lua_State *L)
+{
+    new_weak_table(L, &known);
+    new_weak_table(L, &deaths);
 }
 
 /* Pushes the set of handles of which the task with the handle at `who` was told; false if there is none. */

@@ -44,6 +44,11 @@ void spt_traceback_push_handler(lua_State *L, bool unwinding);
 /* Pushes the traceback that the handler at `handler` has of the error at `error`, nil if it has none. */
 void spt_traceback_caught(lua_State *L, int handler, int error);
 
+/* The message handler at the bottom of a coroutine that dies of what it is called with. Where the coroutine is dead,
+ * spt_traceback_of_death pushes the traceback, once; nil where it has none. */
+int spt_traceback_on_death(lua_State *co);
+void spt_traceback_of_death(lua_State *L, lua_State *co);
+
 /* Notes that the running task, if any, is told of the failure of the task whose handle is at `handle`. */
 void spt_traceback_learn(lua_State *L, int handle);
 

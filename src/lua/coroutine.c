@@ -8,6 +8,7 @@
 #include "core/op.h"
 #include "core/sched.h"
 #include "core/task.h"
+#include "core/traceback.h"
 #include "lua/lib.h"
 #include "op/env.h"
 
@@ -35,14 +36,15 @@ static int base_ended(lua_State *L, int status, lua_KContext ctx)
 {
     if (status != LUA_OK && status != LUA_YIELD)
         return lua_error(L);
-    return lua_gettop(L);
+    return lua_gettop(L) - 1;
 }
 
 static int base(lua_State *L)
 {
+    lua_pushcfunction(L, spt_traceback_on_death);
     lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    int status = lua_pcallk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, 0, base_ended);
+    lua_rotate(L, 1, 2);
+    int status = lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, 0, base_ended);
     return base_ended(L, status, 0);
 }
 
@@ -212,7 +214,9 @@ static int wrap_failed(lua_State *L, int status, lua_KContext no_memory)
         lua_insert(L, -2);
         lua_concat(L, 2);
     }
-    return lua_error(L);
+    spt_traceback_of_death(L, lua_tothread(L, lua_upvalueindex(2)));
+    lua_insert(L, -2);
+    return spt_traceback_raise(L, "resumed at");
 }
 
 static int wrap_results(lua_State *L, lua_State *co, int n, struct spt_scope *scope)

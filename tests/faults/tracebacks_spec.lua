@@ -180,6 +180,39 @@ it("T-F: an error of a group's body, and of its tasks, is told with its frames",
   end
 end)
 
+it("T-F: what dies in a wrapped coroutine tells its frames, and those of who resumed it", function()
+  local ways = {
+    ["at once"] = function(fn) coroutine.wrap(fn)() end,
+    ["after a yield"] = function(fn)
+      local next_one = coroutine.wrap(function() coroutine.yield() fn() return nil end)
+      next_one()
+      next_one()
+    end,
+    ["after a wait"] = function(fn) coroutine.wrap(function() task.sleep(0) fn() return nil end)() end,
+    ["in a loop"] = function(fn) for _ in coroutine.wrap(function() coroutine.yield(1) fn() return nil end) do end end,
+    nested = function(fn)
+      coroutine.wrap(function() coroutine.wrap(function() task.shield(fn) return nil end)() return nil end)()
+    end,
+  }
+  for way, call in pairs(ways) do
+    for kind, make in pairs(errors) do
+      local err = make()
+      local function resuming_frame() call(function() raise(err) return nil end) return nil end
+      local t = task.spawn(function() resuming_frame() return nil end)
+      task.wait { t }
+      local _, got = t:result()
+      if type(err) ~= "string" then equal(rawequal(got, err), true) end
+      has_frame(t:traceback(), way .. " of " .. kind)
+      equal(t:traceback():find "raised at:\n.*'deep'.*\nresumed at:\n.*resuming_frame" ~= nil, true, t:traceback())
+    end
+  end
+  local _, err, text = task.try(function() -- what was caught within does not come back
+    pcall(coroutine.wrap(function() raise "caught" end))
+    error("same", 0)
+  end)
+  equal({ err, text:find "deep" }, { "same" })
+end)
+
 it("T-F: on_unhandled gets the frames", function()
   for place, call in pairs(around) do
     local told = nil
