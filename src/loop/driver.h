@@ -9,6 +9,8 @@
 
 #include "loop/admission.h"
 #include "loop/curl_driver.h"
+#include "loop/digest.h"
+#include "loop/exchange.h"
 #include "loop/headers.h"
 #include "loop/names.h"
 #include "loop/policy.h"
@@ -54,6 +56,7 @@ struct spt_session {
     struct spt_shared shared;
     struct spt_names names;
     struct spt_session_stats stats;
+    struct spt_nonces nonces;
     struct spt_policy *policy; /* owned; NULL: everything is allowed */
     struct spt_link link;      /* in the driver's sessions */
     struct spt_link pending;   /* in the driver's pending */
@@ -84,11 +87,12 @@ struct spt_easy {
     struct spt_naming naming;
     struct spt_denial denial;    /* of an address, which is the transfer's peer */
     char error[CURL_ERROR_SIZE]; /* libcurl's words */
-    const char *repeat;    /* static: the reason of a reset, where sending again was refused */
-    bool tls;              /* https */
-    bool ready;            /* had a connection for its request */
-    bool retried;          /* on a fresh connection, after a stale one */
-    bool challenged;       /* the server has answered an earlier exchange, with a challenge */
+    const char *repeat; /* static: the reason of a reset, where sending again was refused */
+    bool tls;           /* https */
+    bool ready;         /* had a connection for its request */
+    bool retried;       /* on a fresh connection, after a stale one */
+    struct spt_exchange exchange;
+    bool engaged;          /* the exchange has had a connection for its request */
     bool poked;            /* since the last socket was opened */
     bool watched;          /* libcurl shows the next line of a head before it takes it in */
     bool listens;          /* libcurl tells what it does, for the next two */

@@ -75,7 +75,7 @@ static bool was_refused(const struct spt_easy *easy)
 
 bool spt_easy_is_spent(const struct spt_easy *easy)
 {
-    return easy->ready && !easy->head.done && !is_idempotent(easy->request->method) &&
+    return easy->engaged && !easy->head.done && !is_idempotent(easy->request->method) &&
            bytes_written(easy) > easy->written && !was_refused(easy);
 }
 
@@ -187,7 +187,6 @@ static void begin_exchange(struct spt_easy *easy, uint64_t now_ns)
         stats->made++;
     else if (!easy->ready)
         stats->reused++;
-    easy->challenged |= easy->t_first_ns != 0;
     if (!easy->t_first_ns || easy->t_open_ns > easy->t_ready_ns)
         easy->t_ready_ns = now_ns;
     easy->t_first_ns = 0;
@@ -195,18 +194,16 @@ static void begin_exchange(struct spt_easy *easy, uint64_t now_ns)
     easy->head.done = easy->head.within = false;
     easy->head.status = easy->head.version = 0;
     easy->request->transfer->head.len = 0;
-    easy->ready = true;
+    easy->ready = easy->engaged = true;
     easy->on_stream = easy->unseen = false;
     if (!is_idempotent(easy->request->method))
         easy->written = bytes_written(easy);
 }
 
-/* With somebody to answer a challenge, libcurl keeps the body back until there was one. */
 static bool sends_body(const struct spt_easy *easy)
 {
     const struct spt_request *r = easy->request;
-    bool keeps_back = r->profile && r->profile->user && !easy->challenged;
-    return (r->body_len > 0 || r->upload) && !keeps_back;
+    return (r->body_len > 0 || r->upload) && !easy->exchange.kept_back;
 }
 
 static void note_peer(struct spt_transfer *t, const char *peer, int port)
@@ -326,7 +323,7 @@ static bool note_head(struct spt_easy *easy)
     struct spt_socket *s = spt_sockets_find(&easy->driver->sockets, easy->fd);
     if (s)
         s->shared = easy->head.version == 20;
-    return spt_request_headed(easy->request);
+    return spt_exchange_judge(easy) == SEPTET_OK && spt_request_headed(easy->request);
 }
 
 static bool note_line(struct spt_easy *easy, bool was_done)
@@ -421,6 +418,7 @@ static bool has_body(const struct spt_request *r)
 /* Its length is not known: it goes out in chunks. */
 static void set_upload(CURL *c, const struct spt_request *r)
 {
+    curl_easy_setopt(c, CURLOPT_POSTFIELDS, NULL); /* of an exchange without it */
     curl_easy_setopt(c, CURLOPT_POST, 1L);
     curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)-1);
     curl_easy_setopt(c, CURLOPT_READFUNCTION, spt_body_read);
@@ -433,14 +431,15 @@ static void set_upload(CURL *c, const struct spt_request *r)
 static CURLcode set_method(CURL *c, const struct spt_request *r)
 {
     const char *m = r->method;
-    bool body = has_body(r);
+    bool body = has_body(r), kept_back = r->easy->exchange.kept_back;
     if (strcmp(m, "HEAD") == 0)
         return curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
-    if (r->upload)
+    if (r->upload && !kept_back)
         set_upload(c, r);
     else if (body) {
-        curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
-        curl_easy_setopt(c, CURLOPT_POSTFIELDS, r->body ? r->body : "");
+        bool empty = kept_back || !r->body;
+        curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, empty ? 0 : (curl_off_t)r->body_len);
+        curl_easy_setopt(c, CURLOPT_POSTFIELDS, empty ? "" : r->body);
     }
     return strcmp(m, body ? "POST" : "GET") == 0 ? CURLE_OK
                                                  : curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, m);
@@ -490,6 +489,7 @@ static void free_easy(struct spt_easy *easy)
 {
     curl_easy_setopt(easy->curl, CURLOPT_NOSIGNAL, 1L); /* or it would touch SIGPIPE's handler */
     curl_easy_cleanup(easy->curl);
+    spt_exchange_release(&easy->exchange);
     free(easy);
 }
 
@@ -532,7 +532,7 @@ static void forget(struct spt_easy *easy)
     easy->error[0] = '\0';
     easy->denial = (struct spt_denial){0};
     easy->repeat = NULL;
-    easy->ready = easy->challenged = easy->poked = easy->watched = false;
+    easy->ready = easy->engaged = easy->poked = easy->watched = false;
     easy->on_stream = easy->unseen = false;
     easy->written = 0;
     easy->t_open_ns = easy->t_tls_ns = easy->t_ready_ns = easy->t_first_ns = 0;
@@ -550,6 +550,7 @@ int spt_easy_get(struct spt_request *r)
     easy->tls = (r->url[4] | 0x20) == 's';
     easy->request = r;
     r->easy = easy;
+    spt_exchange_first(&easy->exchange, r);
     if (set_request_options(easy, r) == CURLE_OK)
         return SEPTET_OK;
     spt_easy_put(r, true);
@@ -576,6 +577,7 @@ void spt_easy_put(struct spt_request *r, bool doubtful)
         free_easy(easy);
         return;
     }
+    spt_exchange_release(&easy->exchange);
     spt_list_push_front(&driver->pool, &easy->link);
     driver->pooled++;
 }
@@ -585,6 +587,25 @@ void spt_easy_retry(struct spt_easy *easy)
     forget(easy);
     easy->retried = true;
     curl_easy_setopt(easy->curl, CURLOPT_FRESH_CONNECT, 1L);
+}
+
+int spt_easy_repeat(struct spt_easy *easy)
+{
+    struct spt_request *r = easy->request;
+    struct curl_slist *headers = spt_headers_list(r->headers, has_body(r));
+    drop_decoder(easy);
+    easy->head = (struct spt_head){0};
+    easy->refused = easy->repeat = NULL;
+    easy->open_errno = 0;
+    easy->error[0] = '\0';
+    easy->engaged = easy->poked = false;
+    easy->sent_bytes = 0;
+    if (easy->exchange.line) {
+        easy->exchange.node = (struct curl_slist){easy->exchange.line, headers};
+        headers = &easy->exchange.node;
+    }
+    curl_easy_setopt(easy->curl, CURLOPT_HTTPHEADER, headers);
+    return set_method(easy->curl, r) == CURLE_OK ? SEPTET_OK : SEPTET_ENOMEM;
 }
 
 void spt_easy_pool_release(struct spt_driver *driver)

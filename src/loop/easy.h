@@ -16,6 +16,9 @@ void spt_easy_put(struct spt_request *r, bool doubtful);
 /* Makes it ready to run the same request once more, on a connection of its own. */
 void spt_easy_retry(struct spt_easy *easy);
 
+/* Sets a handle up for a further exchange of its transfer. Returns SEPTET_OK or SEPTET_ENOMEM. */
+int spt_easy_repeat(struct spt_easy *easy);
+
 /* Returns true if the exchange at work must not be sent again: its method is not one that may be sent twice (RFC 9110,
  * 9.2.2), and the server may have seen a byte of it. */
 bool spt_easy_is_spent(const struct spt_easy *easy);

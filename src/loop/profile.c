@@ -63,13 +63,6 @@ static CURLcode put_tls_on(const struct spt_profile *p, CURL *curl)
     return rc;
 }
 
-static CURLcode put_user_on(const struct spt_profile *p, CURL *curl)
-{
-    curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_DIGEST);
-    CURLcode rc = curl_easy_setopt(curl, CURLOPT_USERNAME, p->user);
-    return rc == CURLE_OK ? curl_easy_setopt(curl, CURLOPT_PASSWORD, p->password) : rc;
-}
-
 /* NULL: as the environment says. Whom that exempts from its proxies is not exempt from one that was named. */
 static CURLcode put_proxy_on(const struct spt_profile *p, CURL *curl)
 {
@@ -86,7 +79,5 @@ CURLcode spt_profile_put_on(const struct spt_profile *p, CURL *curl)
         rc = put_proxy_on(p, curl);
     if (rc == CURLE_OK && p->unix_socket)
         rc = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, p->unix_socket);
-    if (rc == CURLE_OK && p->user)
-        rc = put_user_on(p, curl);
     return rc == CURLE_OK ? put_tls_on(p, curl) : rc;
 }

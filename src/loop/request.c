@@ -114,6 +114,10 @@ bool spt_request_headed(struct spt_request *r)
 {
     struct spt_transfer *t = r->transfer;
     int status = r->easy->head.status;
+    if (r->easy->exchange.follow) {
+        spt_limits_drain(r, spt_loop_now(r->session->driver->loop));
+        return true;
+    }
     if (redirects(status)) {
         if (!note_redirect(r))
             return false;
@@ -127,8 +131,6 @@ bool spt_request_headed(struct spt_request *r)
     t->status = status;
     t->version = r->easy->head.version;
     t->reused = !r->easy->t_open_ns;
-    if (status == 401 && r->profile && r->profile->user && !r->easy->challenged)
-        return true; /* libcurl may answer it: then it passes over its body */
     t->headed = true;
     spt_request_tell(r);
     return true;
@@ -198,10 +200,7 @@ static void note_outcome(struct spt_request *r)
 static void finish(struct spt_request *r, bool doubtful)
 {
     struct spt_driver *driver = r->session->driver;
-    struct spt_transfer *t = r->transfer;
     note_outcome(r);
-    if (r->easy)
-        t->headed |= r->high_water && t->status == 401;
     r->session->stats.failed += r->failure.code != NULL;
     detach(r, doubtful);
     spt_list_push(&driver->finished, &r->link);
@@ -213,10 +212,36 @@ static bool is_waiting_for_a_descriptor(const struct spt_request *r)
     return r->transfer && !spt_link_alone(&r->transfer->starved);
 }
 
+static void fail_memory(struct spt_request *r)
+{
+    fail(r, "memory", NULL, NULL);
+    finish(r, true);
+}
+
+/* Goes on to the next exchange, whatever became of the body of this one's response. */
+static void exchange_again(struct spt_request *r)
+{
+    spt_session_remove(r);
+    int rc = spt_exchange_next(r->easy);
+    if (rc == SEPTET_EINVAL) {
+        fail(r, "protocol", "rewind",
+             "the body cannot be made once more for the answer to a challenge");
+        finish(r, false);
+        return;
+    }
+    spt_limits_enter(r, r->phase, spt_loop_now(r->session->driver->loop));
+    if (rc != SEPTET_OK || spt_session_add(r) != CURLM_OK)
+        fail_memory(r);
+}
+
 void spt_request_timed_out(struct spt_request *r, const char *reason, uint64_t now_ns)
 {
     char text[TEXT_SIZE];
     if (r->transfer && r->transfer->unread) { /* what it waited for matters to nobody */
+        if (r->easy->exchange.follow) {
+            exchange_again(r);
+            return;
+        }
         spt_session_remove(r);
         finish(r, false);
         return;
@@ -364,12 +389,6 @@ static bool is_stale(const struct spt_easy *easy, CURLcode code)
     return connects == 0 && easy->head.lines == 0 && !easy->retried && !spt_easy_is_spent(easy);
 }
 
-static void fail_memory(struct spt_request *r)
-{
-    fail(r, "memory", NULL, NULL);
-    finish(r, true);
-}
-
 /* No descriptor was left for it, and another request may give one back, or an idle connection of its session. */
 static bool is_starved(const struct spt_request *r, CURLcode code)
 {
@@ -399,6 +418,10 @@ void spt_request_conclude(struct spt_request *r, CURLcode code)
 {
     if (is_starved(r, code)) {
         starve(r);
+        return;
+    }
+    if (r->easy->exchange.follow && r->easy->head.done) {
+        exchange_again(r);
         return;
     }
     bool doubtful = code != CURLE_OK; /* what memory was missing for may show at any time */

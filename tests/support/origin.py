@@ -67,6 +67,11 @@ routes, for every method; a HEAD gets the same headers and no body:
         [&gzip=1]                Content-Encoding: gzip, where all is asked for
   /digest[?algorithm=MD5&close=&stale=]  as /echo for the user "lion" with the password "Circle of Life", else a
                                  challenge; with stale a second one, too
+  /prove/KEY                     as /echo for the same user, whose every proof is checked by a hash of its own
+        [?algorithm=A&qop=Q&realm=R&opaque=O&userhash=1]  what the challenge says; qop may be empty, or absent
+        [&fresh=1]               a nonce for each challenge; else one for each key, with uses that must be counted
+        [&stale=N]               says so often that the nonce was stale
+        [&before=C&size=N]       a challenge before it; bytes of the 401's body
   /script/KEY                    what /raw/KEY will do: a POST whose lines are "send HEX", "repeat N HEX", "sleep SECONDS",
                                  "eof" (sends no more), and at the end "fin", "rst", "stall" or "keep"; what stands
                                  behind a line "next" is for the next request, and the last part for all others
@@ -92,6 +97,7 @@ TEXT = ("Content-Type", "text/plain")
 
 FAILED = {}  # how often /fail was asked, by key
 SCRIPTS = {}  # parts of lines of /raw, by key
+PROVED = {}  # what /prove remembers, by key
 HELD = {}  # those that wait in /hold, by key
 FILES = {}  # key: the parameters of the last POST to it
 
@@ -608,6 +614,68 @@ async def route_digest(request, answer):
     return FIN if "close" in request.params else KEEP
 
 
+ALGORITHMS = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
+
+
+def is_proof(request, given, challenge, uses):
+    """Is an Authorization the right answer to a challenge? Its count must be the next one of its nonce."""
+    name = challenge.get("algorithm") or "MD5"
+
+    def hashed(*parts):
+        data = b":".join(part if isinstance(part, bytes) else part.encode("latin-1") for part in parts)
+        return hashlib.new(ALGORITHMS[name.removesuffix("-sess")], data).hexdigest()
+
+    user, realm = "lion", challenge["realm"]
+    secret = hashed(user, realm, "Circle of Life")
+    if name.endswith("-sess"):
+        secret = hashed(secret, challenge["nonce"], given.get("cnonce", ""))
+    qop = given.get("qop")
+    asked = [request.method, request.target] + ([hashed(request.body)] if qop == "auth-int" else [])
+    middle = [given.get("nc", ""), given.get("cnonce", ""), qop] if qop else []
+    expected = {
+        "username": hashed(user, realm) if challenge.get("userhash") else user, "realm": realm,
+        "nonce": challenge["nonce"], "uri": request.target, "opaque": challenge.get("opaque"),
+        "algorithm": challenge.get("algorithm"),
+        "response": hashed(secret, challenge["nonce"], *middle, hashed(*asked)),
+    }
+    if "qop" in challenge:
+        uses[challenge["nonce"]] = uses.get(challenge["nonce"], 0) + 1
+        expected["nc"] = "%08x" % uses[challenge["nonce"]]
+        if qop not in challenge["qop"].replace(" ", "").split(","):
+            return False
+    elif qop:
+        return False
+    return all(given.get(name) == value for name, value in expected.items())
+
+
+async def route_prove(request, answer):
+    state = PROVED.setdefault(request.argument, {"n": 0, "stale": request.count("stale", 0), "uses": {}})
+    challenge = {name: request.params[name] for name in ("algorithm", "qop", "opaque", "userhash")
+                 if name in request.params}
+    challenge["realm"] = request.params.get("realm", "here")
+    challenge["nonce"] = state.get("nonce") or f"{request.argument}-0"
+    pairs = re.findall(r'(\w+)=(?:"((?:\\.|[^"\\])*)"|([^", ]*))', request.headers.get("authorization", ""))
+    given = {name: re.sub(r"\\(.)", r"\1", quoted) or bare for name, quoted, bare in pairs}
+    good = bool(given) and is_proof(request, given, challenge, state["uses"])
+    if good and not state["stale"]:
+        return await route_echo(request, answer)
+    if "fresh" in request.params:
+        state["n"] += 1
+        challenge["nonce"] = state["nonce"] = f"{request.argument}-{state['n']}"
+    words = ['realm="%s"' % re.sub(r'(["\\])', r"\\\1", challenge["realm"]), f'nonce="{challenge["nonce"]}"']
+    words += [f'qop="{challenge["qop"]}"'] if "qop" in challenge else []
+    words += [f'opaque="{challenge["opaque"]}"'] if "opaque" in challenge else []
+    words += [f"algorithm={challenge['algorithm']}"] if "algorithm" in challenge else []
+    words += ["userhash=true"] if "userhash" in challenge else []
+    if good:
+        state["stale"] -= 1
+        words.append("stale=true")
+    headers = [("WWW-Authenticate", value) for value in request.params.get("before", "").split("|") if value]
+    headers.append(("WWW-Authenticate", "Digest " + ", ".join(words)))
+    await answer.whole(401, b"x" * request.count("size", 4), TEXT, *headers)
+    return KEEP
+
+
 async def route_script(request, answer):
     parts = [[]]
     for line in request.body.decode("ascii").splitlines():
@@ -694,6 +762,7 @@ ROUTES = {
     "fail": route_fail,
     "file": route_file,
     "digest": route_digest,
+    "prove": route_prove,
     "script": route_script,
     "raw": route_raw,
     "hold": route_hold,

@@ -1,0 +1,128 @@
+/* Exchanges. Who decides what follows a response looks at its head alone, so that its body matters to nobody. */
+#include "loop/exchange.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop/driver.h"
+#include "loop/easy.h"
+#include "septet/septet.h"
+
+static bool signs(const struct spt_request *r)
+{
+    return r->profile && r->profile->user;
+}
+
+void spt_exchange_first(struct spt_exchange *e, const struct spt_request *r)
+{
+    *e = (struct spt_exchange){.n = 1, .kept_back = signs(r) && (r->body_len > 0 || r->upload)};
+}
+
+/* One answer to a challenge, and one more where that was to a stale nonce: else the server goes on for ever. */
+static bool may_answer(const struct spt_exchange *e)
+{
+    return !e->answered || (e->challenge.stale && !e->was_stale);
+}
+
+static int look_for_challenge(struct spt_easy *easy)
+{
+    struct spt_exchange *e = &easy->exchange;
+    const struct spt_request *r = easy->request;
+    spt_challenge_release(&e->challenge);
+    int rc = spt_challenge_read(&e->challenge, &r->transfer->head, !r->upload);
+    if (rc == SEPTET_OK && may_answer(e))
+        e->follow = SPT_FOLLOW_ANSWER;
+    return rc == SEPTET_ENOMEM ? rc : SEPTET_OK;
+}
+
+int spt_exchange_judge(struct spt_easy *easy)
+{
+    struct spt_exchange *e = &easy->exchange;
+    int status = easy->head.status;
+    e->follow = SPT_FOLLOW_NONE;
+    if (!signs(easy->request) || e->n >= SPT_EXCHANGES_MAX)
+        return SEPTET_OK;
+    if (status == 401)
+        return look_for_challenge(easy);
+    if (e->kept_back && status < 300)
+        e->follow = SPT_FOLLOW_BODY;
+    return SEPTET_OK;
+}
+
+/* Returns a path with its query, which may be NULL; NULL out of memory. */
+static char *join(const char *path, const char *query)
+{
+    size_t size = strlen(path) + (query ? strlen(query) + 1 : 0) + 1;
+    char *target = malloc(size);
+    if (target)
+        snprintf(target, size, "%s%s%s", path, query ? "?" : "", query ? query : "");
+    return target;
+}
+
+/* Writes the path and the query of a URL as libcurl sends them. Returns NULL out of memory; free() it. */
+static char *target_of(const char *url)
+{
+    char *path = NULL, *query = NULL, *target = NULL;
+    CURLU *parser = curl_url();
+    if (!parser)
+        return NULL;
+    if (curl_url_set(parser, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+        curl_url_get(parser, CURLUPART_PATH, &path, 0) == CURLUE_OK) {
+        CURLUcode rc = curl_url_get(parser, CURLUPART_QUERY, &query, 0);
+        if (rc == CURLUE_OK || rc == CURLUE_NO_QUERY)
+            target = join(path, query);
+    }
+    curl_free(query);
+    curl_free(path);
+    curl_url_cleanup(parser);
+    return target;
+}
+
+static int write_answer(struct spt_easy *easy)
+{
+    struct spt_exchange *e = &easy->exchange;
+    struct spt_request *r = easy->request;
+    char *target = target_of(r->url);
+    if (!target)
+        return SEPTET_ENOMEM;
+    struct spt_proof proof = {
+        .method = r->method,
+        .target = target,
+        .user = r->profile->user,
+        .password = r->profile->password ? r->profile->password : "",
+        .body = r->body,
+        .body_len = r->body_len,
+    };
+    free(e->line);
+    e->line = spt_digest_line(&e->challenge, &proof, &r->session->nonces);
+    free(target);
+    return e->line ? SEPTET_OK : SEPTET_ENOMEM;
+}
+
+int spt_exchange_next(struct spt_easy *easy)
+{
+    struct spt_exchange *e = &easy->exchange;
+    struct spt_request *r = easy->request;
+    if (e->follow == SPT_FOLLOW_ANSWER) {
+        e->was_stale |= e->answered;
+        e->answered = true;
+        if (write_answer(easy) != SEPTET_OK)
+            return SEPTET_ENOMEM;
+    }
+    if (!e->kept_back && r->upload && !spt_upload_rewind(r->upload))
+        return SEPTET_EINVAL;
+    e->kept_back = false;
+    e->follow = SPT_FOLLOW_NONE;
+    r->transfer->unread = false;
+    r->transfer->drained = 0;
+    e->n++;
+    return spt_easy_repeat(easy);
+}
+
+void spt_exchange_release(struct spt_exchange *e)
+{
+    spt_challenge_release(&e->challenge);
+    free(e->line);
+    *e = (struct spt_exchange){0};
+}
