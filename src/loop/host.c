@@ -38,11 +38,18 @@ size_t spt_host_len(const char *text, size_t len)
 
 /* --- addresses --- */
 
+static void map_v4(uint8_t to[16], const uint8_t v4[4])
+{
+    static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+    memcpy(to, prefix, sizeof prefix);
+    memcpy(to + 12, v4, 4);
+}
+
 int spt_host_read_address(const char *text, uint8_t to[16])
 {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    if (inet_pton(AF_INET, text, to + 12) == 1) {
-        memcpy(to, mapped, sizeof mapped);
+    uint8_t v4[4];
+    if (inet_pton(AF_INET, text, v4) == 1) {
+        map_v4(to, v4);
         return 32;
     }
     return inet_pton(AF_INET6, text, to) == 1 ? 128 : 0;
@@ -108,6 +115,29 @@ static bool read_v4(const char *text, size_t len, uint8_t to[4])
         len -= n + 1;
     }
     return false;
+}
+
+size_t spt_host_write_number(char *to, unsigned n)
+{
+    char digits[10];
+    size_t len = 0;
+    do
+        digits[len++] = (char)('0' + n % 10);
+    while (n /= 10);
+    for (size_t i = 0; i < len; i++)
+        to[i] = digits[len - 1 - i];
+    return len;
+}
+
+/* Writes four numbers and a NUL. Returns the length. */
+static size_t write_v4(char *to, const uint8_t v4[4])
+{
+    size_t len = 0;
+    for (int i = 0; i < 4; i++) {
+        len += spt_host_write_number(to + len, v4[i]);
+        to[len++] = i < 3 ? '.' : '\0';
+    }
+    return len - 1;
 }
 
 /* Reads "%25" and the name of an interface, which the brackets' end follows. Returns false if it is none. */
@@ -189,38 +219,56 @@ static const char *judge(struct spt_host *host)
     if (!read_v4(host->text, len, v4))
         return "host";
     host->kind = SPT_HOST_V4;
-    inet_ntop(AF_INET, v4, host->text, sizeof host->text);
-    host->len = strlen(host->text);
-    spt_host_read_address(host->text, host->address);
+    map_v4(host->address, v4);
+    host->len = write_v4(host->text, v4);
     return NULL;
 }
 
-const char *spt_host_read(struct spt_host *host, const char *text, size_t len)
+/* Reads a name in ASCII, with nothing encoded. */
+static const char *read_plain(struct spt_host *host, const char *text, size_t len)
+{
+    if (len > SPT_HOST_NAME_MAX)
+        return "host";
+    for (size_t i = 0; i < len; i++)
+        host->text[i] = lower(text[i]);
+    host->len = len;
+    return judge(host);
+}
+
+static bool is_ascii(const char *text, size_t len)
+{
+    unsigned char high = 0;
+    for (size_t i = 0; i < len; i++)
+        high |= (unsigned char)text[i];
+    return high < 128;
+}
+
+/* Reads a name that is percent-encoded or in UTF-8. */
+static const char *read_encoded(struct spt_host *host, const char *text, size_t len)
 {
     char copy[TEXT_MAX];
-    unsigned char high = 0;
-    if (len >= 2 && text[0] == '[' && text[len - 1] == ']')
-        return read_v6(host, text + 1, len - 2);
-    if (len == 0 || len >= sizeof copy)
+    if (len >= sizeof copy)
         return "host";
     memcpy(copy, text, len);
     if (!decode(copy, &len))
         return "host";
-    for (size_t i = 0; i < len; i++)
-        high |= (unsigned char)copy[i];
-    if (high >= 128) {
-        if (memchr(copy, '\0', len))
-            return "host";
-        const char *word = spt_idn_host(copy, len, host->text);
-        host->len = word ? 0 : strlen(host->text);
-        return word ? word : judge(host);
-    }
-    if (len > SPT_HOST_NAME_MAX)
+    if (is_ascii(copy, len))
+        return read_plain(host, copy, len);
+    if (memchr(copy, '\0', len))
         return "host";
-    for (size_t i = 0; i < len; i++)
-        host->text[i] = lower(copy[i]);
-    host->len = len;
-    return judge(host);
+    const char *word = spt_idn_host(copy, len, host->text);
+    host->len = word ? 0 : strlen(host->text);
+    return word ? word : judge(host);
+}
+
+const char *spt_host_read(struct spt_host *host, const char *text, size_t len)
+{
+    if (len >= 2 && text[0] == '[' && text[len - 1] == ']')
+        return read_v6(host, text + 1, len - 2);
+    if (len == 0)
+        return "host";
+    return is_ascii(text, len) && !memchr(text, '%', len) ? read_plain(host, text, len)
+                                                          : read_encoded(host, text, len);
 }
 
 static const char *read_port(const char *text, size_t len, int *port)

@@ -36,4 +36,7 @@ size_t spt_host_len(const char *text, size_t len);
  * bits the family has, or 0. */
 int spt_host_read_address(const char *text, uint8_t to[16]);
 
+/* Writes a number in decimal, without a NUL. Returns how many digits it has. URLs are written often: printf is slow. */
+size_t spt_host_write_number(char *to, unsigned n);
+
 #endif

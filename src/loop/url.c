@@ -69,10 +69,11 @@ struct reference {
     bool tls;
 };
 
-static size_t span_until(const char *text, size_t len, const char *ends)
+/* Returns how many bytes come before the first '?' or '#', or the first '/' if that ends it, too. */
+static size_t span_until(const char *text, size_t len, bool slash)
 {
     size_t n = 0;
-    while (n < len && !strchr(ends, text[n]))
+    while (n < len && text[n] != '?' && text[n] != '#' && !(slash && text[n] == '/'))
         n++;
     return n;
 }
@@ -98,7 +99,7 @@ static bool has_bad_bytes(const char *text, size_t len)
     bool bad = len > 0 && (text[0] == ' ' || text[len - 1] == ' ');
     for (size_t i = 0; i < len; i++)
         bad |= (unsigned char)text[i] < ' ' || text[i] == 127;
-    return bad || memchr(text, '\\', span_until(text, len, "?#"));
+    return bad || memchr(text, '\\', span_until(text, len, false));
 }
 
 static bool has_slashes(const char *text, size_t len)
@@ -141,14 +142,15 @@ static const char *split(struct reference *r, const char *text, size_t len, enum
     if (word)
         return word;
     if (has_slashes(text, len)) {
-        size_t n = span_until(text + 2, len - 2, "/?#");
+        size_t n = span_until(text + 2, len - 2, true);
         r->authority = (struct span){text + 2, n};
         text += 2 + n;
         len -= 2 + n;
     }
-    size_t n = span_until(text, len, "?#");
+    size_t n = span_until(text, len, false);
     r->path = (struct span){text, n};
-    size_t end = n + span_until(text + n, len - n, "#");
+    const char *hash = memchr(text + n, '#', len - n);
+    size_t end = hash ? (size_t)(hash - text) : len;
     r->query = (struct span){end > n ? text + n : NULL, end - n};
     r->fragment = (struct span){len > end ? text + end : NULL, len - end};
     return NULL;
@@ -166,10 +168,12 @@ static const char *put_authority(struct spt_url *url, struct span authority)
     int own = url->tls ? 443 : 80;
     put(url, url->tls ? "https://" : "http://", url->tls ? 8 : 7);
     put(url, url->host.text, url->host.len);
-    if (url->port && url->port != own)
-        url->len += (size_t)sprintf(url->text + url->len, ":%d", url->port);
-    else
+    if (url->port && url->port != own) {
+        put(url, ":", 1);
+        url->len += spt_host_write_number(url->text + url->len, (unsigned)url->port);
+    } else {
         url->port = own;
+    }
     return NULL;
 }
 
