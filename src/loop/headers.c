@@ -151,23 +151,33 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Reads "HTTP/1.1 200 OK". libcurl has checked the version; some of it take three digits of however many. */
+/* Reads a version, "1.1" or "2". Returns the bytes of it; 0 where there is none. */
+static size_t read_version(struct spt_head *head, const char *p, size_t len)
+{
+    if (len == 0 || !is_digit(p[0]))
+        return 0;
+    bool minor = len >= 3 && p[1] == '.' && is_digit(p[2]);
+    head->version = (p[0] - '0') * 10 + (minor ? p[2] - '0' : 0);
+    return minor ? 3 : 1;
+}
+
+/* Reads "HTTP/1.1 200 OK". libcurl takes some lines that are none, and three digits of however many. */
 static bool read_status_line(struct spt_head *head, const char *line, size_t len)
 {
     static const char begin[] = "HTTP/";
-    size_t i = sizeof begin - 1;
-    int version = 0, status = 0;
+    size_t i = sizeof begin - 1, version;
+    int status = 0;
     if (len < i || memcmp(line, begin, i) != 0)
         return false;
-    for (; i < len && line[i] != ' '; i++)
-        if (is_digit(line[i]) && version < 100)
-            version = version * 10 + (line[i] - '0');
+    version = read_version(head, line + i, len - i);
+    i += version;
+    if (version == 0 || i == len || line[i] != ' ')
+        return false;
     while (i < len && line[i] == ' ')
         i++;
     const size_t from = i;
     for (; i < len && i < from + 3 && is_digit(line[i]); i++)
         status = status * 10 + (line[i] - '0');
-    head->version = version < 10 ? version * 10 : version;
     head->status = status;
     return i == from + 3 && (i == len || line[i] == ' ');
 }
@@ -329,6 +339,9 @@ int spt_head_line(struct spt_head *head, struct spt_buf *buf, const char *line, 
         return SEPTET_OK;
     while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
         len--;
+    if (memchr(line, '\0',
+               len)) /* libcurl refuses it where it sees it, which depends on how it came */
+        return fault(head, "header");
     if (!head->within)
         return begin_head(head, buf, line, len);
     if (len == 0)

@@ -58,7 +58,7 @@ const char *spt_list_next(const char **p, const char *end, size_t *len);
 
 /* Takes one line, with its line end. Returns SEPTET_OK, SEPTET_ETOOBIG, SEPTET_ENOMEM, or SEPTET_EINVAL with a word in
  * `fault`: "upgrade" (nobody asked for it), "length" (no number, or two that differ), "header" (the
- * first is folded onto nothing), "status_line" (the first line of a head is none, or its status is not three digits),
+ * first is folded onto nothing, or it has a NUL), "status_line" (the first line of a head is none, or its status is not three digits),
  * "transfer_encoding" (it is folded). */
 int spt_head_line(struct spt_head *head, struct spt_buf *buf, const char *line, size_t len);
 

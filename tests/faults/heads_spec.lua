@@ -5,7 +5,8 @@ local origin = require "origin"
 local OK = "HTTP/1.1 200 OK\r\n"
 
 describe("H-11: a line that begins like a status line", function()
-  local lines = { "HTTP/1.1: 404 Nope", "HTTP/: 404", "HTTP/2: 500 x", "HTTP/1.1 404: x", "HTTP/9999999999999: 1" }
+  local lines = { "HTTP/1.1: 404 Nope", "HTTP/: 404", "HTTP/2: 500 x", "HTTP/1.1 404: x", "HTTP/1.1 404 Nope: x",
+    "HTTP/9999999999999: 1" }
 
   local function check(url, name)
     local session <close> = http.session()

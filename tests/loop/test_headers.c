@@ -169,8 +169,15 @@ static void test_h_11_a_status_line_is_the_first_of_its_head(void **state)
 
 static void test_h_11_the_first_line_of_a_head_is_a_status_line(void **state)
 {
-    static const char *const first[] = {"A: b\r\n", "\r\n", " HTTP/1.1 200 OK\r\n",
-                                        "http/1.1 200 OK\r\n", "HTTP\r\n"};
+    static const char *const first[] = {"A: b\r\n",
+                                        "\r\n",
+                                        " HTTP/1.1 200 OK\r\n",
+                                        "http/1.1 200 OK\r\n",
+                                        "HTTP/99999999999999999999 200 OK\r\n",
+                                        "HTTP/x1.1 200 OK\r\n",
+                                        "HTTP/1.10 200 OK\r\n",
+                                        "HTTP/ 200 OK\r\n",
+                                        "HTTP\r\n"};
     (void)state;
     for (size_t i = 0; i < sizeof first / sizeof first[0]; i++) {
         struct collected c = {.buf.max = 1000};
@@ -178,10 +185,6 @@ static void test_h_11_the_first_line_of_a_head_is_a_status_line(void **state)
         assert_string_equal(c.head.fault, "status_line");
         spt_buf_release(&c.buf);
     }
-    struct collected c = {.buf.max = 1000};
-    feed_ok(&c, "HTTP/99999999999999999999 200 OK\r\n"); /* libcurl refuses it */
-    assert_int_equal(c.head.status, 200);
-    spt_buf_release(&c.buf);
 }
 
 static void test_h_3_transfer_codings_are_read_from_all_lines(void **state)
