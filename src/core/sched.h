@@ -60,10 +60,10 @@ struct spt_sched {
     uint64_t slow_ns; /* a turn that takes longer is reported; 0: none is */
     lua_Hook hook;    /* set in every task's coroutine, each so many instructions; or NULL */
     int hook_count;
-    bool draining; /* set by who calls spt_sched_lap: what becomes ready needs no wake-up */
+    bool draining;   /* set by who calls spt_sched_lap: what becomes ready needs no wake-up */
     bool own_frames; /* tracebacks show the functions of our modules */
-    bool over;     /* a task that goes on absorbing its cancellation is abandoned */
-    bool closing;  /* every await is refused */
+    bool over;       /* a task that goes on absorbing its cancellation is abandoned */
+    bool closing;    /* every await is refused */
 
     /* private to op.c: the error of the cancellation that was raised last */
     uint64_t raised; /* its spt_scope.nth */
