@@ -9,6 +9,16 @@ void spt_keep_open(lua_State *L)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &kept);
 }
 
+void spt_new_weak_table(lua_State *L, const void *key)
+{
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+}
+
 void spt_keep(lua_State *L, int index)
 {
     const void *block = lua_touserdata(L, index);

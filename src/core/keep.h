@@ -8,6 +8,9 @@
 /* Makes the table of what is kept; once per state. */
 void spt_keep_open(lua_State *L);
 
+/* Makes a table in the registry, at the address `key`, that keeps none of its keys. */
+void spt_new_weak_table(lua_State *L, const void *key);
+
 /* Keeps the userdata at `index`; harmless when it is kept. Raises out of memory. */
 void spt_keep(lua_State *L, int index);
 

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/sched.h"
 #include "core/task.h"
+#include "core/frames.h"
 #include "core/traceback.h"
 
 #define OP_META      "septet.op"
@@ -198,7 +199,7 @@ static void report_stuck(lua_State *L, struct spt_task *t)
     spt_trace_put(&s->trace,
                   (struct spt_rec){.t = s->now_ns, .task = t->id, .kind = SPT_REC_STUCK});
     spt_task_name(t, name, sizeof name);
-    spt_traceback_push_stack(L, L, 1);
+    spt_frames_push(L, L, 1);
     lua_pushfstring(L,
                     "task '%s' ignores its cancellation: it has absorbed it %d times\n"
                     "stack traceback:%s",

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/keep.h"
 #include "core/op.h"
+#include "core/origin.h"
 #include "core/traceback.h"
 
 static const char sched_key = 0; /* its address names the scheduler in the registry */
@@ -63,6 +64,7 @@ void spt_sched_init(struct spt_sched *s, lua_State *L, const struct spt_world *w
     spt_error_open(L);
     spt_op_open(L);
     spt_traceback_open(L);
+    spt_origin_open(L);
     spt_keep_open(L);
     lua_pushboolean(L, 0);
     s->raised_ref = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/op.h"
 #include "core/sched.h"
+#include "core/frames.h"
 #include "core/traceback.h"
 
 #define BUDGET 128 /* operations that complete at once in one turn before the others get theirs */
@@ -284,7 +285,7 @@ bool spt_task_push_unwind(lua_State *L, const struct spt_task *t, struct spt_sco
     lua_pushboolean(L, !dead);
     lua_insert(L, -2);
     if (dead)
-        spt_traceback_push_stack(L, dead, 0);
+        spt_frames_push(L, dead, 0);
     else
         lua_pushnil(L);
     return true;

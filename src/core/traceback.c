@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/frames.h"
+#include "core/keep.h"
+#include "core/origin.h"
 #include "core/sched.h"
 #include "core/task.h"
 
-#define HEAD      10 /* frames that are shown of the top of a stack */
-#define TAIL      11 /* levels that are shown of its bottom */
 #define DEPTH_MAX 16 /* sections of a traceback */
 
 /* How the function on level 1 of a message handler says that it raises an error again: its first local is the address
@@ -17,108 +18,7 @@
 static const char passed = 0; /* then: the label of the handler's stack, or nil to leave that out */
 static const char awaited = 0; /* then: the name of the task that failed, and its id */
 
-/* Tables in the registry. */
-static const char known = 0;  /* who was told of which failures */
-static const char deaths = 0; /* where coroutines died */
-
-/* --- one stack --- */
-
-static bool is_own(const lua_Debug *ar)
-{
-    return strncmp(ar->source, "=[septet.", 9) == 0;
-}
-
-/* Returns true for a function of our modules, and for one in C that such a function called. */
-static bool is_hidden(lua_State *co, int level, const lua_Debug *ar)
-{
-    lua_Debug caller;
-    if (is_own(ar))
-        return true;
-    if (*ar->what != 'C' || !lua_getstack(co, level + 1, &caller))
-        return false;
-    lua_getinfo(co, "S", &caller);
-    return is_own(&caller);
-}
-
-static int last_level(lua_State *co)
-{
-    lua_Debug ar;
-    int low = 1, high = 1;
-    while (lua_getstack(co, high, &ar)) {
-        low = high;
-        high *= 2;
-    }
-    while (low < high) {
-        int middle = (low + high) / 2;
-        if (lua_getstack(co, middle, &ar))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return high - 1;
-}
-
-/* Pushes the name of a frame's function, in the words of lua5.4. */
-static void push_function(lua_State *L, lua_Debug *ar)
-{
-    lua_getinfo(L, "f", ar);
-    const char *global = spt_push_loaded_name(L, lua_gettop(L));
-    if (global)
-        lua_pushfstring(L, "function '%s'", global);
-    else if (*ar->namewhat != '\0')
-        lua_pushfstring(L, "%s '%s'", ar->namewhat, ar->name);
-    else if (*ar->what == 'm')
-        lua_pushliteral(L, "main chunk");
-    else if (*ar->what != 'C')
-        lua_pushfstring(L, "function <%s:%d>", ar->short_src, ar->linedefined);
-    else
-        lua_pushliteral(L, "?");
-    lua_replace(L, global ? -3 : -2);
-    if (global)
-        lua_pop(L, 1);
-}
-
-static void add_frame(lua_State *L, luaL_Buffer *b, lua_Debug *ar)
-{
-    luaL_addstring(b, "\n\t");
-    push_function(L, ar);
-    if (ar->currentline > 0)
-        lua_pushfstring(L, "%s:%d: in %s", ar->short_src, ar->currentline, lua_tostring(L, -1));
-    else
-        lua_pushfstring(L, "%s: in %s", ar->short_src, lua_tostring(L, -1));
-    lua_remove(L, -2);
-    spt_error_escape(L);
-    luaL_addvalue(b);
-    if (ar->istailcall)
-        luaL_addstring(b, "\n\t(...tail calls...)");
-}
-
-void spt_traceback_push_stack(lua_State *L, lua_State *co, int level)
-{
-    lua_Debug ar;
-    luaL_Buffer b;
-    const struct spt_sched *s = spt_sched_of(L);
-    int last = last_level(co), shown = 0;
-    bool whole = s && s->own_frames;
-    luaL_buffinit(L, &b);
-    for (; lua_getstack(co, level, &ar); level++) {
-        int skipped = last - level - TAIL + 1;
-        if (shown == HEAD && skipped > 0) {
-            lua_pushfstring(L, "\n\t...\t(skipping %d levels)", skipped);
-            luaL_addvalue(&b);
-            level += skipped;
-            shown++;
-            if (!lua_getstack(co, level, &ar))
-                break;
-        }
-        lua_getinfo(co, "Slnt", &ar);
-        if (!whole && is_hidden(co, level, &ar))
-            continue;
-        add_frame(L, &b, &ar);
-        shown++;
-    }
-    luaL_pushresult(&b);
-}
+static const char deaths = 0; /* the registry's table of where coroutines died */
 
 /* --- nodes --- */
 
@@ -274,7 +174,7 @@ int spt_traceback_raise_failure(lua_State *L, int handle, const struct spt_task 
     // stack: ..., error
     char name[128];
     luaL_checkstack(L, 8, NULL);
-    spt_traceback_learn(L, handle);
+    spt_origin_learn(L, handle);
     lua_pushlightuserdata(L, (void *)&awaited);
     lua_getiuservalue(L, handle, SPT_TASK_UV_TRACEBACK);
     spt_task_label(L, handle, t, name, sizeof name);
@@ -303,7 +203,7 @@ static bool unwinds(lua_State *L, const struct spt_task *t)
  * is. */
 static void push_here(lua_State *L, const struct spt_task *t)
 {
-    spt_traceback_push_stack(L, L, 1);
+    spt_frames_push(L, L, 1);
     if (!t || t->co != L)
         return;
     spt_task_push_site(L, t);
@@ -480,124 +380,12 @@ void spt_traceback_of_death(lua_State *L, lua_State *co)
     set_death(L, co); /* an existing entry: allocates nothing */
 }
 
-/* --- who knows of which failure --- */
-
-static void new_weak_table(lua_State *L, const void *key)
-{
-    lua_newtable(L);
-    lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "k");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, key);
-}
-
 void spt_traceback_open(lua_State *L)
 {
-    new_weak_table(L, &known);
-    new_weak_table(L, &deaths);
+    spt_new_weak_table(L, &deaths);
 }
 
-/* Pushes the set of handles of which the task with the handle at `who` was told; false if there is none. */
-static bool push_known(lua_State *L, int who)
-{
-    who = lua_absindex(L, who);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &known);
-    lua_pushvalue(L, who);
-    bool any = lua_rawget(L, -2) == LUA_TTABLE;
-    lua_remove(L, -2);
-    if (!any)
-        lua_pop(L, 1);
-    return any;
-}
-
-void spt_traceback_learn(lua_State *L, int handle)
-{
-    const struct spt_sched *s = spt_sched_of(L);
-    if (!s || !s->current)
-        return;
-    luaL_checkstack(L, 8, NULL);
-    spt_task_push(L, s->current);
-    if (!push_known(L, -1)) {
-        lua_rawgetp(L, LUA_REGISTRYINDEX, &known); // stack: ..., current, all
-        lua_pushvalue(L, -2);
-        lua_newtable(L);
-        lua_getmetatable(L, -3);
-        lua_setmetatable(L, -2);
-        lua_pushvalue(L, -1);
-        lua_insert(L, -4);
-        lua_rawset(L, -3); // stack: ..., current, set, all
-        lua_pop(L, 1);
-    }
-    lua_pushvalue(L, handle);
-    lua_pushboolean(L, 1);
-    lua_rawset(L, -3);
-    lua_pop(L, 2);
-}
-
-static uint32_t named_origin(lua_State *L, int traceback)
+uint32_t spt_traceback_origin(lua_State *L, int traceback)
 {
     return lua_istable(L, traceback) ? (uint32_t)node_integer(L, traceback, NODE_ORIGIN) : 0;
-}
-
-/* Replaces the error on top of the stack, and the handle below it, by the handle of a task of whose failure that one was
- * told and which failed with that error; else pops the error. */
-static bool go_to_source(lua_State *L)
-{
-    int who = lua_gettop(L) - 1;
-    if (!push_known(L, who)) {
-        lua_pop(L, 1);
-        return false;
-    }
-    lua_insert(L, -2); // stack: who, set, error
-    for (lua_pushnil(L); lua_next(L, who + 1);) {
-        const struct spt_task *t = lua_touserdata(L, -2);
-        lua_pop(L, 1);
-        lua_getiuservalue(L, -1, SPT_TASK_UV_VALUE);
-        bool same = t->state == SPT_TASK_FAILED && lua_rawequal(L, -1, who + 2);
-        lua_pop(L, 1);
-        if (!same)
-            continue;
-        lua_replace(L, who);
-        lua_settop(L, who);
-        return true;
-    }
-    lua_settop(L, who);
-    return false;
-}
-
-uint32_t spt_traceback_origin_of_task(lua_State *L, int handle)
-{
-    uint32_t origin = 0;
-    luaL_checkstack(L, 10, NULL);
-    lua_pushvalue(L, handle);
-    for (bool more = true; more;) {
-        lua_getiuservalue(L, -1, SPT_TASK_UV_TRACEBACK);
-        origin = named_origin(L, lua_gettop(L));
-        lua_pop(L, 1);
-        if (origin != 0)
-            break;
-        lua_getiuservalue(L, -1, SPT_TASK_UV_VALUE);
-        more = go_to_source(L);
-    }
-    if (origin == 0)
-        origin = ((const struct spt_task *)lua_touserdata(L, -1))->id;
-    lua_pop(L, 1);
-    return origin;
-}
-
-uint32_t spt_traceback_origin(lua_State *L, int error, int traceback)
-{
-    const struct spt_sched *s = spt_sched_of(L);
-    uint32_t origin = named_origin(L, traceback);
-    if (origin != 0 || !s || !s->current)
-        return origin;
-    error = lua_absindex(L, error);
-    luaL_checkstack(L, 12, NULL);
-    spt_task_push(L, s->current);
-    lua_pushvalue(L, error);
-    if (go_to_source(L))
-        origin = spt_traceback_origin_of_task(L, lua_gettop(L));
-    lua_pop(L, 1);
-    return origin;
 }

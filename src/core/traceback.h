@@ -18,10 +18,6 @@ struct spt_task;
 /* Makes what the functions below keep in the registry; once per state. */
 void spt_traceback_open(lua_State *L);
 
-/* Pushes the frames of `co` from `level` on, a line each, "\n\t" first. Frames of our own are left out, unless the host
- * shows them. */
-void spt_traceback_push_stack(lua_State *L, lua_State *co, int level);
-
 /* Replaces the traceback on top of the stack by its text, "" for nil. */
 void spt_traceback_render(lua_State *L);
 
@@ -49,15 +45,8 @@ void spt_traceback_caught(lua_State *L, int handler, int error);
 int spt_traceback_on_death(lua_State *co);
 void spt_traceback_of_death(lua_State *L, lua_State *co);
 
-/* Notes that the running task, if any, is told of the failure of the task whose handle is at `handle`. */
-void spt_traceback_learn(lua_State *L, int handle);
-
-/* Returns the id of the task in which the error of a failed task was first a failure: itself, or the one that it was
- * told of and whose error it raised again. */
-uint32_t spt_traceback_origin_of_task(lua_State *L, int handle);
-
-/* Returns the same for the error at `error`, with its traceback at `traceback`, in the running task; 0 if it was no
- * task's failure, as far as known. */
-uint32_t spt_traceback_origin(lua_State *L, int error, int traceback);
+/* Returns the id of the task that the traceback at `traceback` names as the one in which its error was first a failure;
+ * 0 if it names none. */
+uint32_t spt_traceback_origin(lua_State *L, int traceback);
 
 #endif

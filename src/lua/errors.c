@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/sched.h"
 #include "core/task.h"
+#include "core/origin.h"
 #include "core/traceback.h"
 #include "lua/lib.h"
 #include "op/env.h"
@@ -69,7 +70,7 @@ static int l_traceback(lua_State *L)
 static int l_origin(lua_State *L)
 {
     spt_check_task(L, 1);
-    lua_pushinteger(L, spt_traceback_origin_of_task(L, 1));
+    lua_pushinteger(L, spt_origin_of_task(L, 1));
     return 1;
 }
 
@@ -77,7 +78,7 @@ static int l_origin(lua_State *L)
 static int l_source(lua_State *L)
 {
     lua_settop(L, 2);
-    lua_pushinteger(L, spt_traceback_origin(L, 1, 2));
+    lua_pushinteger(L, spt_origin_of_error(L, 1, 2));
     return 1;
 }
 

@@ -8,6 +8,8 @@
 #include "core/op.h"
 #include "core/sched.h"
 #include "core/task.h"
+#include "core/frames.h"
+#include "core/origin.h"
 #include "core/traceback.h"
 #include "lua/lib.h"
 #include "op/env.h"
@@ -131,7 +133,7 @@ static int l_result(lua_State *L)
     lua_settop(L, 1);
     spt_task_retrieve(t);
     if (t->state == SPT_TASK_FAILED)
-        spt_traceback_learn(L, 1);
+        spt_origin_learn(L, 1);
     lua_pushboolean(L, t->state == SPT_TASK_DONE);
     return 1 + push_result(L, t);
 }
@@ -168,7 +170,7 @@ static void add_awaited(void *ud, void *task)
 static void push_stack(lua_State *L, lua_State *co)
 {
     lua_pushliteral(L, "stack traceback:");
-    spt_traceback_push_stack(L, co, 0);
+    spt_frames_push(L, co, 0);
     lua_concat(L, 2);
 }
 

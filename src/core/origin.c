@@ -1,0 +1,116 @@
+/* Origins of failures. */
+#include "core/origin.h"
+
+#include <lauxlib.h>
+
+#include "core/keep.h"
+#include "core/sched.h"
+#include "core/task.h"
+#include "core/traceback.h"
+
+static const char known =
+    0; /* the registry's table of who was told of which failures, by handles */
+
+void spt_origin_open(lua_State *L)
+{
+    spt_new_weak_table(L, &known);
+}
+
+/* Pushes the set of handles of which the task with the handle at `who` was told; false if there is none. */
+static bool push_known(lua_State *L, int who)
+{
+    who = lua_absindex(L, who);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &known);
+    lua_pushvalue(L, who);
+    bool any = lua_rawget(L, -2) == LUA_TTABLE;
+    lua_remove(L, -2);
+    if (!any)
+        lua_pop(L, 1);
+    return any;
+}
+
+void spt_origin_learn(lua_State *L, int handle)
+{
+    const struct spt_sched *s = spt_sched_of(L);
+    if (!s || !s->current)
+        return;
+    luaL_checkstack(L, 8, NULL);
+    spt_task_push(L, s->current);
+    if (!push_known(L, -1)) {
+        lua_rawgetp(L, LUA_REGISTRYINDEX, &known); // stack: ..., current, all
+        lua_pushvalue(L, -2);
+        lua_newtable(L);
+        lua_getmetatable(L, -3);
+        lua_setmetatable(L, -2);
+        lua_pushvalue(L, -1);
+        lua_insert(L, -4);
+        lua_rawset(L, -3); // stack: ..., current, set, all
+        lua_pop(L, 1);
+    }
+    lua_pushvalue(L, handle);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, -3);
+    lua_pop(L, 2);
+}
+
+/* Replaces the error on top of the stack, and the handle below it, by the handle of a task of whose failure that one was
+ * told and which failed with that error; else pops the error. */
+static bool go_to_source(lua_State *L)
+{
+    int who = lua_gettop(L) - 1;
+    if (!push_known(L, who)) {
+        lua_pop(L, 1);
+        return false;
+    }
+    lua_insert(L, -2); // stack: who, set, error
+    for (lua_pushnil(L); lua_next(L, who + 1);) {
+        const struct spt_task *t = lua_touserdata(L, -2);
+        lua_pop(L, 1);
+        lua_getiuservalue(L, -1, SPT_TASK_UV_VALUE);
+        bool same = t->state == SPT_TASK_FAILED && lua_rawequal(L, -1, who + 2);
+        lua_pop(L, 1);
+        if (!same)
+            continue;
+        lua_replace(L, who);
+        lua_settop(L, who);
+        return true;
+    }
+    lua_settop(L, who);
+    return false;
+}
+
+uint32_t spt_origin_of_task(lua_State *L, int handle)
+{
+    uint32_t origin = 0;
+    luaL_checkstack(L, 10, NULL);
+    lua_pushvalue(L, handle);
+    for (bool more = true; more;) {
+        lua_getiuservalue(L, -1, SPT_TASK_UV_TRACEBACK);
+        origin = spt_traceback_origin(L, lua_gettop(L));
+        lua_pop(L, 1);
+        if (origin != 0)
+            break;
+        lua_getiuservalue(L, -1, SPT_TASK_UV_VALUE);
+        more = go_to_source(L);
+    }
+    if (origin == 0)
+        origin = ((const struct spt_task *)lua_touserdata(L, -1))->id;
+    lua_pop(L, 1);
+    return origin;
+}
+
+uint32_t spt_origin_of_error(lua_State *L, int error, int traceback)
+{
+    const struct spt_sched *s = spt_sched_of(L);
+    uint32_t origin = spt_traceback_origin(L, traceback);
+    if (origin != 0 || !s || !s->current)
+        return origin;
+    error = lua_absindex(L, error);
+    luaL_checkstack(L, 12, NULL);
+    spt_task_push(L, s->current);
+    lua_pushvalue(L, error);
+    if (go_to_source(L))
+        origin = spt_origin_of_task(L, lua_gettop(L));
+    lua_pop(L, 1);
+    return origin;
+}
