@@ -720,6 +720,19 @@ static bool outstays(const septet_host *h)
            s->next_id - h->deadlock_id > DEADLOCK_TASKS;
 }
 
+/* Collects garbage, which may wake a task: a channel is closed with its last sender. Returns true if it did. */
+static bool wakes_by_collection(septet_host *h)
+{
+    struct spt_sched *s = sched_of(h);
+    s->draining = true; /* what a finalizer calls may not run the host */
+    lua_gc(h->L, LUA_GCCOLLECT);
+    s->draining = false;
+    if (!spt_sched_busy(s))
+        return false;
+    spt_loop_wake(h->loop);
+    return true;
+}
+
 static void turn(septet_host *h, bool wait)
 {
     h->turning = true;
@@ -738,6 +751,8 @@ int septet_run(septet_host *host)
     host->interrupted = host->ending = false;
     while (s->live > 0 || spt_sched_busy(s)) {
         turn(host, true);
+        if (host->deadlocked && deadlocks == 0 && wakes_by_collection(host))
+            continue;
         if (host->deadlocked)
             break_deadlock(host, ++deadlocks);
         else if (deadlocks > 0 && outstays(host))

@@ -214,6 +214,8 @@ void spt_scope_close(struct spt_scope *scope)
     scope->open = false;
     if (scope->due_ns != SPT_NEVER) /* then it is a block's */
         spt_timer_stop(&s->timers, &SPT_OF(scope, struct spt_block, scope)->deadline);
+    if (scope->tasks_only)
+        spt_trace_unpin(&s->trace, SPT_OF(scope, struct spt_block, scope)->site);
     release_resources(scope);
     spt_list_splice(&s->unhandled, &scope->failed);
     spt_link_remove(&scope->sibling);

@@ -155,10 +155,7 @@ void spt_task_push(lua_State *L, const struct spt_task *t)
 
 /* --- the body: what runs in the coroutine --- */
 
-#define SPT_PLACE_SIZE 272 /* of LUA_IDSIZE characters, each escaped, and a line */
-
-/* Writes "file:line", escaped for a line of a terminal. */
-static void write_place(const struct spt_trace *trace, uint64_t place, char *out, size_t size)
+void spt_write_place(const struct spt_trace *trace, uint64_t place, char *out, size_t size)
 {
     const char *source = spt_trace_string(trace, (uint32_t)(place >> 32));
     size_t n = spt_escape(out, size, source, strlen(source));
@@ -173,7 +170,7 @@ void spt_task_push_site(lua_State *L, const struct spt_task *t)
         return;
     }
     char place[SPT_PLACE_SIZE];
-    write_place(&t->sched->trace, t->site, place, sizeof place);
+    spt_write_place(&t->sched->trace, t->site, place, sizeof place);
     lua_pushfstring(L, "\n\tspawned at %s by #%d", place, (int)t->parent);
 }
 
@@ -442,7 +439,7 @@ static void inherit_locals(lua_State *L, struct spt_task *t, const struct spt_ta
 static void keep_name(lua_State *L, const struct spt_task *t)
 {
     char place[SPT_PLACE_SIZE];
-    write_place(&t->sched->trace, t->defined, place, sizeof place);
+    spt_write_place(&t->sched->trace, t->defined, place, sizeof place);
     lua_pushfstring(L, "%s#%d", place, (int)(t->sched->next_id + 1));
     lua_setiuservalue(L, -2, SPT_TASK_UV_NAME);
 }
@@ -622,13 +619,12 @@ void spt_task_warn_left(const struct spt_scope *block)
 {
     const struct spt_sched *s = block->sched;
     uint64_t site = SPT_OF(block, struct spt_block, scope)->site;
-    char name[128], at[256] = "", line[512];
+    char name[128], at[SPT_PLACE_SIZE], line[512];
     spt_task_name(block->task, name, sizeof name);
-    if (site)
-        snprintf(at, sizeof at, ", opened at %s:%d",
-                 spt_trace_string(&s->trace, (uint32_t)(site >> 32)), (int)(uint32_t)site);
+    spt_write_place(&s->trace, site, at, sizeof at);
     snprintf(line, sizeof line,
-             "task '%s' left a block open%s (hold a group in a <close> variable)", name, at);
+             "task '%s' left a block open%s%s (hold a group in a <close> variable)", name,
+             site ? ", opened at " : "", at);
     s->world.warn(s->world.ud, line);
 }
 
@@ -744,7 +740,7 @@ static void report_hog(struct spt_task *t, uint64_t ns)
     spt_task_name(t, name, sizeof name);
     int n = snprintf(line, sizeof line, "task '%s' ran for %.3f s without waiting", name, ns / 1e9);
     if (at) {
-        write_place(&s->trace, at, place, sizeof place);
+        spt_write_place(&s->trace, at, place, sizeof place);
         snprintf(line + n, sizeof line - (size_t)n, ", until %s", place);
     }
     s->world.warn(s->world.ud, line);
@@ -866,7 +862,7 @@ static bool copy_name(lua_State *L, int handle, char *out, size_t size)
 static void default_name(const struct spt_task *t, char *out, size_t size)
 {
     char place[SPT_PLACE_SIZE];
-    write_place(&t->sched->trace, t->defined, place, sizeof place);
+    spt_write_place(&t->sched->trace, t->defined, place, sizeof place);
     snprintf(out, size, "%s#%u", place, t->id);
 }
 

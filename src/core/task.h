@@ -14,6 +14,7 @@
 #include "septet/op.h"
 
 struct spt_sched;
+struct spt_trace;
 
 /*        ┌──────────────────── resumed ─────────────────────┐
  *        ▼                                                  │
@@ -67,13 +68,13 @@ struct spt_task {
     lua_State
         *waits_in; /* while it waits: the coroutine that waits, its own or one of the script's */
     struct spt_frame *frame; /* innermost coroutine level, only while running */
-    lua_State *local_in;     /* the coroutine in which the innermost `with` of a task-local is open */
-    uint8_t state;           /* enum spt_task_state; written by task_become */
-    uint8_t outcome;         /* the final state, known once the body has ended */
-    uint8_t refusals;        /* awaits refused at the end */
-    uint8_t mark;            /* scratch of deadlock.c */
-    bool shielded;           /* its wait is not reached by cancellation */
-    bool abandoned;          /* absorbed the end too often; never resumed again */
+    lua_State *local_in; /* the coroutine in which the innermost `with` of a task-local is open */
+    uint8_t state;       /* enum spt_task_state; written by task_become */
+    uint8_t outcome;     /* the final state, known once the body has ended */
+    uint8_t refusals;    /* awaits refused at the end */
+    uint8_t mark;        /* scratch of deadlock.c */
+    bool shielded;       /* its wait is not reached by cancellation */
+    bool abandoned;      /* absorbed the end too often; never resumed again */
     bool is_main;
     bool failing;        /* its body failed; what it left is being closed */
     bool ending;         /* its body is over; it waits for the tasks of its innermost scope */
@@ -250,6 +251,11 @@ void spt_task_waits_for(const struct spt_task *t, char *out, size_t size);
 
 /* Pushes "\n\tspawned at FILE:LINE by #ID", the end of its tracebacks; "" for a task of the host's. */
 void spt_task_push_site(lua_State *L, const struct spt_task *t);
+
+#define SPT_PLACE_SIZE 272 /* of LUA_IDSIZE characters, each escaped, and a line */
+
+/* Writes "file:line", escaped for a line of a terminal. */
+void spt_write_place(const struct spt_trace *trace, uint64_t place, char *out, size_t size);
 
 /* The line of the script on top of L's stack, modules of our own left out; 0 when there is none. */
 uint64_t spt_lua_place(lua_State *L, struct spt_sched *s, int level);

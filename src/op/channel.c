@@ -35,6 +35,8 @@ struct channel {
 
 struct sender {
     struct channel *channel; /* kept by the user value */
+    struct spt_sched *sched;
+    uint64_t site; /* spt_place of the line that made it, pinned while it is open */
     bool closed;
 };
 
@@ -412,7 +414,9 @@ static int l_sender(lua_State *L)
     struct sender *sender = lua_newuserdatauv(L, sizeof *sender, 1);
     if (ch->closed)
         return raise_closed(L);
-    *sender = (struct sender){.channel = ch};
+    struct spt_sched *s = spt_env(L)->sched;
+    *sender = (struct sender){.channel = ch, .sched = s, .site = spt_lua_place(L, s, 1)};
+    spt_trace_pin(&s->trace, sender->site);
     lua_pushvalue(L, CHANNEL);
     lua_setiuservalue(L, -2, 1);
     luaL_setmetatable(L, SENDER_META);
@@ -452,17 +456,42 @@ static int l_sender_try_send(lua_State *L)
     return try_send(L, sender->channel, sender);
 }
 
-/* sender:close(): nothing more is sent through it. Harmless when closed. */
-static int l_sender_close(lua_State *L)
+static void close_sender(struct sender *sender)
 {
-    struct sender *sender = check_sender(L);
     if (sender->closed)
-        return 0;
+        return;
     sender->closed = true;
+    spt_trace_unpin(&sender->sched->trace, sender->site);
     if (--sender->channel->nsenders == 0)
         close_channel(sender->channel);
     else
         refuse_senders(sender->channel, sender);
+}
+
+/* sender:close(): nothing more is sent through it. Harmless when closed. */
+static int l_sender_close(lua_State *L)
+{
+    close_sender(check_sender(L));
+    return 0;
+}
+
+static void warn_dropped(const struct sender *sender)
+{
+    const struct spt_sched *s = sender->sched;
+    char place[SPT_PLACE_SIZE], line[SPT_PLACE_SIZE + 64];
+    spt_write_place(&s->trace, sender->site, place, sizeof place);
+    snprintf(line, sizeof line, "the sender made at %s was collected before it was closed", place);
+    s->world.warn(s->world.ud, line);
+}
+
+/* Closes a sender that nobody can use any more: receivers would wait for it for ever. No task waits in a send through
+ * it, since that would keep it. */
+static int l_sender_gc(lua_State *L)
+{
+    struct sender *sender = check_sender(L);
+    if (!sender->closed && !sender->channel->closed)
+        warn_dropped(sender);
+    close_sender(sender);
     return 0;
 }
 
@@ -471,11 +500,9 @@ static const luaL_Reg methods[] = {
     {"close", l_close},   {"__close", l_close}, {"iter", l_iter},         {"__len", l_len},
     {"sender", l_sender}, {NULL, NULL}};
 
-static const luaL_Reg sender_methods[] = {{"send", l_sender_send},
-                                          {"try_send", l_sender_try_send},
-                                          {"close", l_sender_close},
-                                          {"__close", l_sender_close},
-                                          {NULL, NULL}};
+static const luaL_Reg sender_methods[] = {
+    {"send", l_sender_send},     {"try_send", l_sender_try_send}, {"close", l_sender_close},
+    {"__close", l_sender_close}, {"__gc", l_sender_gc},           {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"channel", l_channel}, {NULL, NULL}};
 

@@ -167,7 +167,7 @@ static int l_scope(lua_State *L)
     scope->gathers = lua_toboolean(L, 1);
     scope->tasks_only = lua_toboolean(L, 4);
     if (scope->tasks_only) /* a variable, which may be left open */
-        block->site = spt_lua_place(L, s, 1);
+        spt_trace_pin(&s->trace, block->site = spt_lua_place(L, s, 1));
     if (lua_toboolean(L, 2))
         spt_scope_shield(scope);
     t->scope = scope;

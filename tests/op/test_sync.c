@@ -193,6 +193,8 @@ static void test_sync_waiters_are_unwound_with_the_host(void **state)
            "S:release() C:close() "
            "log(try(C.try_send, C, 1), try(L.try_acquire, L))");
     assert_log("false 0 false 1 kept ChannelClosed Usage");
+    assert_warned("collected before it was closed");
+    assert_warned("collected before it was closed");
     world.s.closing = false;
 }
 
