@@ -4,22 +4,30 @@ local core = require "septet.core"
 
 local addresses = {}
 
---- Names with addresses that are given, as libcurl takes them.
+-- The host and the port of a key of 'resolve'.
+local function given_name(name)
+  local host, port
+  if type(name) == "string" then host, port = core.http_authority(name) end
+  if not host or not port or host:find("[", 1, true) then
+    args.usage("bad option 'resolve' to 'session' (a key as \"host:port\" expected, got '%s')", tostring(name))
+  end
+  return host, port
+end
+
+--- Names with addresses that are given, as libcurl takes them: with and without the root's dot.
 ---@param names table<string, string>|nil
 ---@return string[]|nil
 function addresses.given(names)
   if not names then return nil end
   local list = {}
   for name, address in pairs(names) do
-    local host, port
-    if type(name) == "string" then host, port = core.http_authority(name) end
-    if not host or not port or host:find("[", 1, true) then
-      args.usage("bad option 'resolve' to 'session' (a key as \"host:port\" expected, got '%s')", tostring(name))
-    end
+    local host, port = given_name(name)
     if type(address) ~= "string" or not address:match("^[%x.:%[%],]+$") then
       args.usage("bad option 'resolve' to 'session' (no address for '%s')", name)
     end
+    host = host:gsub("%.$", "")
     list[#list + 1] = ("%s:%d:%s"):format(host, port, address)
+    if not host:find "^[%d.]+$" then list[#list + 1] = ("%s.:%d:%s"):format(host, port, address) end
   end
   return list
 end

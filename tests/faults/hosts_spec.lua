@@ -163,7 +163,8 @@ it("X-14: a proxy's address is one, however it is written", function()
 end)
 
 it("X-14: a name in 'resolve' is that of a URL, however either is written", function()
-  local spellings = { "b\u{fc}cher.test", "B\u{dc}CHER.test", "xn--bcher-kva.TEST", "b%c3%bccher.test" }
+  local spellings = { "b\u{fc}cher.test", "B\u{dc}CHER.test", "xn--bcher-kva.TEST", "b%c3%bccher.test",
+    "b\u{fc}cher.test.", "XN--bcher-kva.test." }
   for _, given in ipairs(spellings) do
     local s <close> = http.session { resolve = { [given .. ":" .. PORT] = "127.0.0.1" }, resolver = "127.0.0.1:1" }
     for _, host in ipairs(spellings) do
