@@ -509,6 +509,8 @@ int spt_session_new(struct spt_session **out, struct spt_driver *driver,
     session->due_ns = SPT_NEVER;
     spt_link_init(&session->pending);
     spt_link_init(&session->flight);
+    spt_jar_init(&session->jar);
+    session->keeps_cookies = config->cookies;
     rc = spt_admission_init(&session->admission, config->limit, config->limit_per_host);
     if (rc != SEPTET_OK)
         goto free_session;
@@ -569,6 +571,7 @@ void spt_session_close(struct spt_session *session)
 void spt_session_free(struct spt_session *session)
 {
     spt_session_close(session);
+    spt_jar_release(&session->jar);
     spt_shared_release(&session->shared);
     spt_names_release(&session->names);
     spt_policy_free(session->policy);

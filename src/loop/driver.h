@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "loop/admission.h"
+#include "loop/cookies.h"
 #include "loop/curl_driver.h"
 #include "loop/digest.h"
 #include "loop/exchange.h"
@@ -57,6 +58,8 @@ struct spt_session {
     struct spt_names names;
     struct spt_session_stats stats;
     struct spt_nonces nonces;
+    struct spt_jar jar;
+    bool keeps_cookies;
     struct spt_policy *policy; /* owned; NULL: everything is allowed */
     struct spt_link link;      /* in the driver's sessions */
     struct spt_link pending;   /* in the driver's pending */

@@ -323,7 +323,8 @@ static bool note_head(struct spt_easy *easy)
     struct spt_socket *s = spt_sockets_find(&easy->driver->sockets, easy->fd);
     if (s)
         s->shared = easy->head.version == 20;
-    return spt_exchange_judge(easy) == SEPTET_OK && spt_request_headed(easy->request);
+    return spt_exchange_take_cookies(easy) == SEPTET_OK && spt_exchange_judge(easy) == SEPTET_OK &&
+           spt_request_headed(easy->request);
 }
 
 static bool note_line(struct spt_easy *easy, bool was_done)
@@ -468,13 +469,14 @@ static void ask_for_http2(struct spt_easy *easy)
 static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r)
 {
     CURL *c = easy->curl;
-    curl_easy_setopt(c, CURLOPT_HTTPHEADER, spt_headers_list(r->headers, has_body(r)));
+    struct curl_slist *headers;
+    if (spt_exchange_headers(easy, has_body(r), &headers) != SEPTET_OK)
+        return CURLE_OUT_OF_MEMORY;
+    curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
     if (r->connect_ns) /* libcurl shares it out between the addresses of a name */
         curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(r->connect_ns));
-    bool no_cookies = r->profile && r->profile->no_cookies;
     CURLcode rc = set_method(c, r);
-    if (rc == CURLE_OK)
-        rc = spt_shared_put_on(&r->session->shared, c, no_cookies);
+    spt_shared_put_on(&r->session->shared, c, r->profile && r->profile->no_cookies);
     if (rc == CURLE_OK)
         rc = spt_names_put_on(r);
     if (rc == CURLE_OK)
@@ -592,7 +594,7 @@ void spt_easy_retry(struct spt_easy *easy)
 int spt_easy_repeat(struct spt_easy *easy)
 {
     struct spt_request *r = easy->request;
-    struct curl_slist *headers = spt_headers_list(r->headers, has_body(r));
+    struct curl_slist *headers;
     drop_decoder(easy);
     easy->head = (struct spt_head){0};
     easy->refused = easy->repeat = NULL;
@@ -600,10 +602,8 @@ int spt_easy_repeat(struct spt_easy *easy)
     easy->error[0] = '\0';
     easy->engaged = easy->poked = false;
     easy->sent_bytes = 0;
-    if (easy->exchange.line) {
-        easy->exchange.node = (struct curl_slist){easy->exchange.line, headers};
-        headers = &easy->exchange.node;
-    }
+    if (spt_exchange_headers(easy, has_body(r), &headers) != SEPTET_OK)
+        return SEPTET_ENOMEM;
     curl_easy_setopt(easy->curl, CURLOPT_HTTPHEADER, headers);
     return set_method(easy->curl, r) == CURLE_OK ? SEPTET_OK : SEPTET_ENOMEM;
 }

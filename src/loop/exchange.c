@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <time.h>
 
 #include "loop/driver.h"
 #include "loop/easy.h"
@@ -17,6 +19,7 @@ static bool signs(const struct spt_request *r)
 void spt_exchange_first(struct spt_exchange *e, const struct spt_request *r)
 {
     *e = (struct spt_exchange){.n = 1, .kept_back = signs(r) && (r->body_len > 0 || r->upload)};
+    spt_buf_init(&e->cookies, SIZE_MAX / 2);
 }
 
 /* One answer to a challenge, and one more where that was to a stale nonce: else the server goes on for ever. */
@@ -120,9 +123,85 @@ int spt_exchange_next(struct spt_easy *easy)
     return spt_easy_repeat(easy);
 }
 
+/* --- header lines --- */
+
+/* NULL: the request goes without one. */
+static struct spt_jar *jar_of(const struct spt_request *r)
+{
+    bool without = !r->session->keeps_cookies || (r->profile && r->profile->no_cookies);
+    return without ? NULL : &r->session->jar;
+}
+
+/* Is it the line of the script's own cookies? */
+static bool is_cookie(const char *line)
+{
+    return strncasecmp(line, "cookie", 6) == 0 && (line[6] == ':' || line[6] == ';');
+}
+
+static int write_cookies(struct spt_easy *easy, struct spt_jar *jar, const struct curl_slist *own)
+{
+    struct spt_site site;
+    while (own && !is_cookie(own->data))
+        own = own->next;
+    const char *value = own && own->data[6] == ':' ? own->data + 7 : NULL;
+    while (value && *value == ' ')
+        value++;
+    spt_site_of(&site, easy->request->url);
+    easy->exchange.cookies.len = 0;
+    return spt_jar_line(jar, &site, value, time(NULL), &easy->exchange.cookies);
+}
+
+int spt_exchange_headers(struct spt_easy *easy, bool with_body, struct curl_slist **out)
+{
+    struct spt_exchange *e = &easy->exchange;
+    struct spt_jar *jar = jar_of(easy->request);
+    struct curl_slist *own = spt_headers_list(easy->request->headers, with_body);
+    *out = own;
+    if (jar && write_cookies(easy, jar, own) != SEPTET_OK)
+        return SEPTET_ENOMEM;
+    const char *cookies = jar && e->cookies.len > 0 ? e->cookies.data : NULL;
+    if (!e->line && !cookies)
+        return SEPTET_OK;
+    size_t n = 0, size = 2;
+    for (const struct curl_slist *l = own; l; l = l->next)
+        size++;
+    struct curl_slist *nodes = realloc(e->nodes, size * sizeof *nodes);
+    if (!nodes)
+        return SEPTET_ENOMEM;
+    e->nodes = *out = nodes;
+    if (e->line)
+        nodes[n++].data = e->line;
+    if (cookies)
+        nodes[n++].data = (char *)cookies;
+    for (const struct curl_slist *l = own; l; l = l->next)
+        if (!cookies || !is_cookie(l->data))
+            nodes[n++].data = l->data;
+    for (size_t i = 0; i < n; i++)
+        nodes[i].next = i + 1 < n ? &nodes[i + 1] : NULL;
+    return SEPTET_OK;
+}
+
+int spt_exchange_take_cookies(struct spt_easy *easy)
+{
+    struct spt_jar *jar = jar_of(easy->request);
+    const struct spt_buf *head = &easy->request->transfer->head;
+    size_t at = 0, len;
+    const char *text;
+    struct spt_site site;
+    int rc = SEPTET_OK;
+    if (!jar)
+        return rc;
+    spt_site_of(&site, easy->request->url);
+    while (rc == SEPTET_OK && (text = spt_head_next(head, &at, "set-cookie:", &len)))
+        rc = spt_jar_take(jar, &site, text, len, time(NULL));
+    return rc;
+}
+
 void spt_exchange_release(struct spt_exchange *e)
 {
     spt_challenge_release(&e->challenge);
     free(e->line);
+    free(e->nodes);
+    spt_buf_release(&e->cookies);
     *e = (struct spt_exchange){0};
 }

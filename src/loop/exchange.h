@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "loop/digest.h"
 
 struct spt_easy;
@@ -28,8 +29,9 @@ struct spt_exchange {
     bool answered;  /* a challenge was answered */
     bool was_stale; /* ... and one that said that the nonce was stale */
     struct spt_challenge challenge;
-    char *line;             /* owned: the header that answers */
-    struct curl_slist node; /* ... before the request's own */
+    char *line;               /* owned: the header that answers; NULL: there is none */
+    struct spt_buf cookies;   /* the header with cookies, where the session has a jar */
+    struct curl_slist *nodes; /* owned: those two before the request's own; NULL: there are none */
 };
 
 /* The first exchange of a transfer. A body is kept back where a challenge is to be expected. */
@@ -41,6 +43,12 @@ int spt_exchange_judge(struct spt_easy *easy);
 /* Sets up the next exchange; the handle is out of its multi. Returns SEPTET_OK, SEPTET_EINVAL if the body cannot be made
  * once more, or SEPTET_ENOMEM. */
 int spt_exchange_next(struct spt_easy *easy);
+
+/* Makes the header lines of the exchange at work. Returns SEPTET_OK or SEPTET_ENOMEM. */
+int spt_exchange_headers(struct spt_easy *easy, bool with_body, struct curl_slist **out);
+
+/* Takes the cookies that the head of a response sets. Returns SEPTET_OK or SEPTET_ENOMEM. */
+int spt_exchange_take_cookies(struct spt_easy *easy);
 
 /* Frees what an exchange has; libcurl must not know it any more. */
 void spt_exchange_release(struct spt_exchange *e);

@@ -16,14 +16,11 @@ static int copy_resolve(struct spt_shared *s, const struct spt_session_config *c
 }
 
 /* NULL out of memory. */
-static CURLSH *new_share(bool cookies)
+static CURLSH *new_share(void)
 {
     CURLSH *share = curl_share_init();
-    if (!share)
-        return NULL;
-    if (curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK &&
-        (!cookies ||
-         curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE) == CURLSHE_OK))
+    if (share &&
+        curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK)
         return share;
     curl_share_cleanup(share);
     return NULL;
@@ -31,10 +28,9 @@ static CURLSH *new_share(bool cookies)
 
 int spt_shared_init(struct spt_shared *s, const struct spt_session_config *config)
 {
-    *s = (struct spt_shared){.cookies = config->cookies};
-    s->curl = new_share(s->cookies);
-    s->bare = s->cookies ? new_share(false) : NULL;
-    if (!s->curl || (s->cookies && !s->bare))
+    *s = (struct spt_shared){.curl = new_share()};
+    s->bare = config->cookies ? new_share() : NULL;
+    if (!s->curl || (config->cookies && !s->bare))
         return SEPTET_ENOMEM;
     return copy_resolve(s, config);
 }
@@ -47,22 +43,16 @@ void spt_shared_release(struct spt_shared *s)
     *s = (struct spt_shared){0};
 }
 
-CURLcode spt_shared_put_on(const struct spt_shared *s, CURL *curl, bool no_cookies)
+void spt_shared_put_on(const struct spt_shared *s, CURL *curl, bool no_cookies)
 {
-    bool jar = s->cookies && !no_cookies;
     if (s->resolve)
         curl_easy_setopt(curl, CURLOPT_RESOLVE, s->resolve);
-    curl_easy_setopt(curl, CURLOPT_SHARE, jar || !s->bare ? s->curl : s->bare);
-    if (jar)
-        return curl_easy_setopt(curl, CURLOPT_COOKIEFILE, ""); /* no file: it switches them on */
-    return CURLE_OK;
+    curl_easy_setopt(curl, CURLOPT_SHARE, no_cookies && s->bare ? s->bare : s->curl);
 }
 
 void spt_shared_take_off(const struct spt_shared *s, CURL *curl)
 {
     if (s->resolve)
         curl_easy_setopt(curl, CURLOPT_RESOLVE, NULL);
-    if (s->cookies)
-        curl_easy_setopt(curl, CURLOPT_COOKIEFILE, NULL);
     curl_easy_setopt(curl, CURLOPT_SHARE, NULL);
 }

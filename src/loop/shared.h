@@ -1,4 +1,4 @@
-/* What the requests of a session have in common beside its connections: the jar of cookies, TLS sessions, addresses
+/* What the requests of a session have in common beside its connections and its cookies: TLS sessions, addresses
  * given instead of looked up. Put on a handle with each request, and taken off before it rests: the next may be
  * another session's. */
 #ifndef SPT_LOOP_SHARED_H
@@ -10,10 +10,8 @@
 struct spt_session_config;
 
 struct spt_shared {
-    CURLSH *curl; /* owned: TLS sessions, and the jar where there is one */
-    CURLSH
-    *bare; /* owned: TLS sessions, for requests that leave the jar alone; NULL: there is none */
-    bool cookies;
+    CURLSH *curl; /* owned: TLS sessions */
+    CURLSH *bare; /* owned: those of requests that leave the cookies alone; NULL: there are none */
     struct curl_slist *resolve; /* owned */
 };
 
@@ -25,7 +23,7 @@ void spt_shared_release(struct spt_shared *s);
 
 /* Each handle shares something: one that does not makes a list of TLS sessions of its own, which libcurl up to 8.11 loses
  * when it is to share the next time. */
-CURLcode spt_shared_put_on(const struct spt_shared *s, CURL *curl, bool no_cookies);
+void spt_shared_put_on(const struct spt_shared *s, CURL *curl, bool no_cookies);
 
 /* curl_easy_reset leaves it where it is. */
 void spt_shared_take_off(const struct spt_shared *s, CURL *curl);
