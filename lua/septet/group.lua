@@ -22,16 +22,32 @@ local INDENTED_MAX = 16 -- groups in groups whose lines are indented further: wh
 -- An ErrorGroup of what `failures` gathered.
 local function error_group(failures)
   return core.error { kind = "ErrorGroup", errors = failures.errors, tasks = failures.tasks,
-    tracebacks = failures.tracebacks }
+    tracebacks = failures.tracebacks, origins = failures.origins }
 end
 
-local function add(failures, err, t, traceback)
+-- `origin` is the id of the task in which the error was first a failure, 0 where it was none's.
+local function add(failures, err, origin, t, traceback)
   local n = #failures.errors + 1
-  failures.errors[n], failures.tasks[n], failures.tracebacks[n] = err, t, traceback
+  failures.errors[n], failures.origins[n], failures.tasks[n], failures.tracebacks[n] = err, origin, t, traceback
 end
 
 local function no_failures()
-  return { errors = {}, tasks = {}, tracebacks = {} }
+  return { errors = {}, origins = {}, tasks = {}, tracebacks = {} }
+end
+
+-- Calls fn(err, origin) with each error of a group, and of the groups in it, until it returns true. Returns whether it
+-- did.
+local function each_leaf(group_error, fn)
+  for i, err in ipairs(group_error.errors) do
+    local found
+    if is(err, "ErrorGroup") then
+      found = each_leaf(err, fn)
+    else
+      found = fn(err, group_error.origins[i] or 0)
+    end
+    if found then return true end
+  end
+  return false
 end
 
 -- What an error says; a script's __tostring may fail.
@@ -93,30 +109,28 @@ function ErrorGroup:split(condition)
   local matches = matcher(condition)
   local yes, no = no_failures(), no_failures()
   for i, err in ipairs(self.errors) do
-    local t, traceback = self.tasks[i], self.tracebacks[i]
+    local origin, t, traceback = self.origins[i], self.tasks[i], self.tracebacks[i]
     if matches(err) then
-      add(yes, err, t, traceback)
+      add(yes, err, origin, t, traceback)
     elseif is(err, "ErrorGroup") then
       local some, rest = err:split(matches)
-      if some then add(yes, some, t, traceback) end
-      if rest then add(no, rest, t, traceback) end
+      if some then add(yes, some, origin, t, traceback) end
+      if rest then add(no, rest, origin, t, traceback) end
     else
-      add(no, err, t, traceback)
+      add(no, err, origin, t, traceback)
     end
   end
   return group_of(yes), group_of(no)
 end
 
---- The errors of it and of the groups in it, in one list.
+--- The errors of it and of the groups in it, in one list, the failure of a task once.
 ---@return any[]
 function ErrorGroup:leaves()
-  local list = {}
-  local function collect(of)
-    for _, err in ipairs(of.errors) do
-      if is(err, "ErrorGroup") then collect(err) else list[#list + 1] = err end
-    end
-  end
-  collect(self)
+  local list, seen = {}, {}
+  each_leaf(self, function(err, origin)
+    if not seen[origin] then list[#list + 1] = err end
+    seen[origin] = origin > 0
+  end)
   return list
 end
 
@@ -133,17 +147,40 @@ core.error_meta.__len = function(err)
   return errors and #errors or 0
 end
 
+-- The origins of what was gathered so far, those of the errors in groups included. It is asked for from the second
+-- failure on: groups in groups, of one failure each, are not gone through again at each level.
+local function seen_of(failures)
+  if failures.seen then return failures.seen end
+  local seen = {}
+  each_leaf(failures, function(_, origin) seen[origin] = origin > 0 end)
+  for _, origin in ipairs(failures.origins) do seen[origin] = origin > 0 end
+  failures.seen = seen
+  return seen
+end
+
+-- Adds an error, unless it is one that was gathered before, or a group of such ones alone.
+local function gather(failures, err, origin, t, traceback)
+  failures = failures or no_failures()
+  if #failures.errors == 0 then
+    add(failures, err, origin, t, traceback)
+    return failures
+  end
+  local seen = seen_of(failures)
+  local is_group, known = is(err, "ErrorGroup"), seen[origin]
+  if is_group and not known then
+    known = not each_leaf(err, function(_, leaf) return not seen[leaf] end)
+  end
+  if known then return failures end
+  add(failures, err, origin, t, traceback)
+  seen[origin] = origin > 0
+  if is_group then each_leaf(err, function(_, leaf) seen[leaf] = leaf > 0 end) end
+  return failures
+end
+
 -- Adds the failures of a group's tasks, in the order they came: each once, whichever of the tasks raised it again.
 local function collect(scope, failures)
   for t in core.scope_failed, scope do
-    failures = failures or no_failures()
-    local origins = failures.origins or {}
-    local origin = core.origin(t)
-    if not origins[origin] then
-      origins[origin] = true
-      add(failures, core.failure(t), t)
-    end
-    failures.origins = origins
+    failures = gather(failures, core.failure(t), core.origin(t), t)
   end
   return failures
 end
@@ -151,22 +188,15 @@ end
 -- Of these, the same value is the same error, from wherever the body has it.
 local by_identity = { table = true, userdata = true, ["function"] = true, thread = true }
 
--- Is the error of a body the failure of one of the tasks, of which the body was told, and which it raised again?
-local function is_known(failures, err, traceback)
-  if not failures.origins then return false end
-  if failures.origins[core.source(err, traceback)] then return true end
-  if not by_identity[type(err)] then return false end
-  for _, known in ipairs(failures.errors) do
-    if rawequal(known, err) then return true end
-  end
-  return false
-end
-
+-- Adds the error of a body, unless it is the failure of one of the tasks, of which the body was told.
 local function add_body(failures, err, traceback)
-  failures = failures or no_failures()
   if err == nil then err = core.error { kind = "error", message = "nil error" } end
-  if not is_known(failures, err, traceback) then add(failures, err, nil, core.traceback(traceback)) end
-  return failures
+  if failures and by_identity[type(err)] then
+    for _, known in ipairs(failures.errors) do
+      if rawequal(known, err) then return failures end
+    end
+  end
+  return gather(failures, err, core.source(err, traceback), nil, core.traceback(traceback))
 end
 
 -- Ends a group whose body gave `ok, ...`, as core.try has it: waits for its tasks and gives the body's values, or

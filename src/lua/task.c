@@ -292,9 +292,14 @@ static void push_task_row(lua_State *L, const struct spt_task *t)
     lua_createtable(L, 0, 5);
     lua_pushinteger(L, t->id);
     lua_setfield(L, -2, "id");
-    spt_task_name(t, text, sizeof text);
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, "name");
+    spt_task_push(L, t);
+    if (lua_getiuservalue(L, -1, SPT_TASK_UV_NAME) != LUA_TSTRING) {
+        lua_pop(L, 1);
+        spt_task_name(t, text, sizeof text);
+        lua_pushstring(L, text);
+    }
+    lua_setfield(L, -3, "name");
+    lua_pop(L, 1);
     lua_pushstring(L, state_words[t->state]);
     lua_setfield(L, -2, "status");
     spt_task_waits_for(t, text, sizeof text);
@@ -307,7 +312,7 @@ static void push_task_row(lua_State *L, const struct spt_task *t)
 /* Appends the tasks below `scope` to the table on top, each with its own in `children`. */
 static void push_children(lua_State *L, const struct spt_scope *scope)
 {
-    luaL_checkstack(L, 6, "tree too deep");
+    luaL_checkstack(L, 8, "tree too deep");
     const struct spt_link *head = &scope->children;
     for (const struct spt_link *l = head->next; l != head; l = l->next) {
         const struct spt_scope *child = SPT_OF(l, struct spt_scope, sibling);

@@ -83,7 +83,11 @@ local _, err = pcall(t.await, t)
 assert(err.reason == "x\ny")
 task.sleep(0)
 assert(seen:find("a\n\27[2J", 1, true))
-for _, row in ipairs(task.tree()) do assert(row.name == 'main' or row.name == '-e', row.name) end
+local long = evil:rep(1000)
+t = task.spawn(task.sleep, 9)
+t.name = long
+assert(task.tree()[1].children[1].name == long)
+t:cancel()
 """), 0)
 
     def test_own_words(self):

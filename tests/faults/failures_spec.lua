@@ -159,6 +159,32 @@ it("X-5: a task that was cancelled is one error, however many awaited it", funct
   equal({ #err, err.errors[1].kind }, { 1, "TaskCancelled" })
 end)
 
+it("X-5: a failure that a group in a group hears of is one error, and one leaf", function()
+  local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+    local t = g:spawn(failing(errors.string))
+    task.group(function() task.shield(t.await, t) end)
+  end)
+  equal(err.errors, { "a string" })
+
+  err = raises_error({ kind = "ErrorGroup" }, task.group, function(g) -- beside one of its own
+    local t = g:spawn(failing(errors.string))
+    g:spawn(task.group, function(h)
+      h:spawn(task.shield, t.await, t)
+      pcall(task.sleep, 1)
+      error("its own", 0)
+    end)
+    pcall(task.sleep, 1)
+  end)
+  equal({ #err, err:leaves() }, { 2, { "a string", "its own" } })
+
+  local t = task.spawn(failing(errors.string)) -- one from outside, by a body and by a task
+  err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+    g:spawn(task.shield, t.await, t)
+    task.shield(t.await, t)
+  end)
+  equal({ #err, err:leaves() }, { 1, { "a string" } })
+end)
+
 it("X-5: a failure from outside of a group is one error of it, however many of its tasks awaited it", function()
   local t = task.spawn(failing(errors.string))
   local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
