@@ -32,19 +32,28 @@ function addresses.given(names)
   return list
 end
 
+-- A server's address, in its one form, with its port; nil for what is none.
+local function server_of(text)
+  local host, port = core.http_authority(text)
+  local is_address = host and (host:find "^%[[^%%]*%]$" or host:find "^%d+%.%d+%.%d+%.%d+$")
+  if not is_address or text:find ":$" then return nil end
+  return port and ("%s:%d"):format(host, port) or host
+end
+
 --- DNS servers, as the resolver takes them.
 ---@param resolver string|nil
 ---@return string|nil
 function addresses.resolver(resolver)
   if resolver == nil or resolver == "system" then return resolver end
-  for server in (resolver .. ","):gmatch("([^,]*),") do
-    local host = server:match("^%[([%x:]+)%]$") or server:match("^%[([%x:]+)%]:%d+$")
-      or server:match("^(%d+%.%d+%.%d+%.%d+)$") or server:match("^(%d+%.%d+%.%d+%.%d+):%d+$")
-    if not host then
+  local list = {}
+  for text in (resolver .. ","):gmatch("([^,]*),") do
+    local server = server_of(text)
+    if not server then
       args.usage("bad option 'resolver' to 'session' (\"system\", or servers as 127.0.0.1:53 or [::1]:53, expected)")
     end
+    list[#list + 1] = server
   end
-  return resolver
+  return table.concat(list, ",")
 end
 
 -- The items of a list, which has no holes and no other keys.

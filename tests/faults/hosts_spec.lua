@@ -117,6 +117,17 @@ describe("X-14: what is no host", function()
   end)
 end)
 
+it("X-14: what is no address is none in 'resolver'", function()
+  for _, host in ipairs(NO_HOSTS) do
+    misuse("bad option 'resolver'", function() http.session { resolver = host } end)
+    misuse("bad option 'resolver'", function() http.session { resolver = "127.0.0.1:53," .. host .. ":53" } end)
+  end
+  for _, text in ipairs { "999.1.1.1", "1.2.3.4:0", "1.2.3.4:65536", "1.2.3.4:", "[::1]:99999", "[fe80::1%25lo]", "a.test",
+    ",", "", "System" } do
+    misuse("bad option 'resolver'", function() http.session { resolver = text } end)
+  end
+end)
+
 it("X-14: what is no host is none in 'proxy'", function()
   for _, host in ipairs(NO_HOSTS) do
     for _, form in ipairs { "http://%s", "http://%s:80", "socks5h://u:p@%s:1" } do
@@ -131,6 +142,15 @@ end)
 local SPELLINGS = { "127.0.0.1", "127.0.0.1.", "127.1", "127.0.1", "2130706433", "0x7f000001", "0x7f.1", "0X7F.0.0.1",
   "017700000001", "0177.0.0.1", "127.000.000.001", "%31%32%37.0.0.1", "127%2e0.0.1", "\u{ff11}\u{ff12}\u{ff17}.0.0.1",
   "127\u{3002}0.0.1", "2130706433.", "0x7f.0.0x0.1" }
+
+it("H-15: a Location that is no URL is told to who follows it alone", function()
+  local s <close> = new_session { redirects = false }
+  for _, location in ipairs { "http://a|b/", "http://u:p@h/", "http:/x", "/a%09b", "/\\x" } do
+    local escaped = location:gsub("[^%w]", function(c) return ("%%%02x"):format(c:byte()) end)
+    local r = s:get(origin.url .. "/redirect-to?url=" .. escaped)
+    equal({ r.status, r.headers.location }, { 302, location })
+  end
+end)
 
 describe("X-14 H-15: an address is one, however it is written", function()
   it("in a URL", function()
