@@ -13,6 +13,7 @@
 #include "core/check.h"
 #include "core/deadlock.h"
 #include "core/error.h"
+#include "core/op.h"
 #include "core/sched.h"
 #include "core/task.h"
 #include "core/traceback.h"
@@ -52,6 +53,7 @@ struct septet_host {
     volatile sig_atomic_t interrupt; /* septet_interrupt was called */
     bool interrupted;                /* ... and acted upon */
     bool ending;                     /* main tasks were cancelled by the host: that is no failure */
+    bool exiting;                    /* a script asked for that, by septet_exit */
     uint32_t slice_task, slice_turn; /* whose turn on_slice saw last */
     uint64_t slice_ns;               /* ... and since when */
 };
@@ -104,6 +106,13 @@ static void warn(void *ud, const char *message)
     septet_host *h = ud;
     if (h->config.on_warning)
         h->config.on_warning(h->config.ud, message);
+}
+
+static void felt(void *ud)
+{
+    septet_host *h = ud;
+    if (h->config.on_interrupted)
+        h->config.on_interrupted(h->config.ud);
 }
 
 /* Lua's own warn: pieces, and control messages that begin with '@'. */
@@ -180,8 +189,8 @@ static bool tell_script(septet_host *h, lua_State *L)
         return false;
     for (int i = 1; i <= 3; i++)
         lua_pushvalue(L, i);
-    if (lua_pcall(L, 3, 0, 0) == LUA_OK)
-        return true;
+    if (lua_pcall(L, 3, 0, 0) == LUA_OK || spt_error_is(L, -1, "Cancelled"))
+        return true; /* told, or the run was ended there */
     warn_failed(h, L, "task.on_unhandled");
     return false;
 }
@@ -233,7 +242,7 @@ static void report_plainly(septet_host *h, struct spt_task *t)
 static void on_unhandled(void *ud, struct spt_task *t)
 {
     septet_host *h = ud;
-    if (t->state == SPT_TASK_CANCELLED && h->ending)
+    if ((t->state == SPT_TASK_CANCELLED && h->ending) || (t->abandoned && h->exiting))
         return;
     lua_pushcfunction(h->L, report);
     lua_pushlightuserdata(h->L, t);
@@ -324,7 +333,10 @@ static uint64_t drain(void *ud)
         act_on_interrupt(h);
     s->now_ns = spt_sched_clock(s);
     for (uint64_t t0_ns = real_now(h); h->more && !spent(h, ran, t0_ns);) {
-        ran += spt_sched_lap(s, TURN_RESUMES - ran);
+        unsigned room = TURN_RESUMES - ran, n = spt_sched_lap(s, room);
+        if (n < room && h->interrupted && !h->interrupt) /* all that it made ready has run */
+            spt_sched_felt(s);
+        ran += n;
         h->more = has_more(h);
     }
     spt_trace_flush(&h->core->env);
@@ -381,8 +393,12 @@ static const char core_key = 0; /* its address keeps the core in the registry */
 static int open_core(lua_State *L)
 {
     septet_host *h = lua_touserdata(L, 1);
-    const struct spt_world world = {
-        .now = world_now, .wake = world_wake, .unhandled = on_unhandled, .warn = warn, .ud = h};
+    const struct spt_world world = {.now = world_now,
+                                    .wake = world_wake,
+                                    .unhandled = on_unhandled,
+                                    .warn = warn,
+                                    .felt = felt,
+                                    .ud = h};
     if (spt_sched_of(L))
         return luaL_error(L, "the state has a host already");
     struct core *core = lua_newuserdatauv(L, sizeof *core, 2);
@@ -758,7 +774,8 @@ int septet_run(septet_host *host)
         else if (deadlocks > 0 && outstays(host))
             break_deadlock(host, deadlocks = DEADLOCKS_MAX + 1);
     }
-    host->running = s->closing = s->over = false;
+    host->running = host->exiting = s->closing = s->over = false;
+    s->unfelt = 0;
     s->draining = true;
     spt_trace_flush(&host->core->env);
     s->draining = false;
@@ -778,6 +795,8 @@ int septet_step(septet_host *host, uint64_t budget_us)
     do {
         turn(host, false);
     } while (host->more && uv_hrtime() - t0 < budget_us * 1000);
+    if (s->live == 0 && host->exiting)
+        host->exiting = s->over = false;
     return s->live > 0;
 }
 
@@ -793,31 +812,77 @@ int septet_advance(septet_host *host, uint64_t ns)
 
 /* --- interruption --- */
 
+/* Raises what ends the running code: in a task's own code the error of its cancellation. */
+static int raise_end(lua_State *L, const struct spt_task *t)
+{
+    spt_error_push_cancelled(L, t ? spt_scope_canceller(t->scope) : NULL);
+    return lua_error(L);
+}
+
 /* Runs in the Lua code that was interrupted: what nothing else would reach, if it spins. */
 static void interrupt_hook(lua_State *L, lua_Debug *ar)
 {
     septet_host *h = septet_host_of(L);
-    const struct spt_sched *s = sched_of(h);
+    struct spt_sched *s = sched_of(h);
     struct spt_task *t = s->current;
     lua_sethook(L, s->hook, s->hook ? LUA_MASKCOUNT : 0, s->hook_count);
     if (!h->interrupt) /* the drain was first, or the hook was inherited */
         return;
     act_on_interrupt(h);
-    if (!t)
-        luaL_error(L,
-                   "interrupted"); /* a trace hook, say: all that runs between tasks is protected */
-    spt_scope_cancel(&t->root, "shutdown", "interrupted"); /* a background task that spins, too */
-    spt_error_push_cancelled(L, spt_scope_canceller(t->scope));
-    lua_error(L);
+    if (t) { /* else it is a trace hook, say: all that runs between tasks is protected */
+        spt_scope_cancel(&t->root, "shutdown",
+                         "interrupted"); /* a background task that spins, too */
+        spt_sched_felt(s);
+    }
+    raise_end(L, t);
 }
 
 void septet_interrupt(septet_host *host)
 {
-    const struct spt_sched *s = sched_of(host);
+    struct spt_sched *s = sched_of(host);
     lua_State *L = s->current ? spt_innermost(s) : s->draining ? host->L : NULL;
-    host->interrupt = 1;
+    s->unfelt = host->interrupt = 1;
     spt_loop_wake_async(host->loop);
     if (L)
         lua_sethook(L, interrupt_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT,
                     1);
+}
+
+/* Returns true in a finalizer, whose errors go nowhere. */
+static bool in_finalizer(lua_State *L)
+{
+    lua_Debug ar;
+    for (int level = 0; lua_getstack(L, level, &ar); level++)
+        if (lua_getinfo(L, "n", &ar) && ar.name && strcmp(ar.name, "__gc") == 0)
+            return true;
+    return false;
+}
+
+/* Cancels each scope of a task, so that its next wait raises in a shield, too. */
+static void cancel_within_shields(struct spt_task *t)
+{
+    for (struct spt_scope *scope = t->scope; scope != &t->root; scope = scope->parent)
+        spt_scope_cancel(scope, "shutdown", "exit");
+    spt_scope_cancel(&t->root, "shutdown", "exit");
+}
+
+int septet_exit(lua_State *L)
+{
+    septet_host *h = septet_host_of(L);
+    if (!h)
+        return SEPTET_ECLOSED;
+    struct spt_sched *s = sched_of(h);
+    struct spt_task *t = s->current;
+    bool again = h->exiting;
+    h->exiting = s->over = true;
+    if (t)
+        cancel_within_shields(t);
+    if (again)
+        return spt_op_can_wait(L, s) ? spt_op_abandon(L, s) : SEPTET_EBUSY;
+    if (in_finalizer(L))
+        septet_interrupt(h); /* for what it interrupts, once it is over */
+    else
+        act_on_interrupt(h);
+    luaL_checkstack(L, 8, NULL);
+    return raise_end(L, t);
 }

@@ -138,6 +138,11 @@ typedef struct septet_config {
 
     /* Not 0: tracebacks show the functions of Septet's own modules, too. */
     int own_frames;
+
+    /* Called once an interrupt (septet_interrupt) has reached a task, on the thread of the host. Until then a task
+     * may be in a C function that does not return, where no interrupt reaches it: a program may want to end itself
+     * after a while. It may not use Lua. NULL: nothing is called. */
+    void (*on_interrupted)(void *ud);
 } septet_config;
 
 /* Fills in the defaults. */
@@ -193,6 +198,14 @@ SEPTET_API int septet_advance(septet_host *host, uint64_t ns);
 /* Asks for the end: the main tasks are cancelled and unwind; a script that spins is interrupted at
  * its next instruction. Safe in a signal handler. */
 SEPTET_API void septet_interrupt(septet_host *host);
+
+/* Asks for the end on behalf of a script: for a C function of yours that does as os.exit, to be called as
+ * `return septet_exit(L)`. It cancels the main tasks and the calling one, within its shields as well, and raises
+ * Cancelled there. While they unwind, a task that absorbs its cancellation a hundred times is abandoned: its variables
+ * are closed, and it never runs on. A task that calls this again is abandoned at once. It returns only where that
+ * cannot be, SEPTET_EBUSY, because C code that cannot be suspended is between, or SEPTET_ECLOSED in a state without a
+ * host. */
+SEPTET_API int septet_exit(lua_State *L);
 
 /* Tasks alive: ready, running or waiting. */
 SEPTET_API size_t septet_tasks(const septet_host *host);

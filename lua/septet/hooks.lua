@@ -48,7 +48,9 @@ function Traced:fire(hook, event)
     local fn = watcher.hooks[hook]
     local ok, err = true, nil
     if fn then ok, err = pcall(fn, watcher.ctx, event) end
-    if not ok then core.warn(("trace hook '%s' failed: %s"):format(hook, core.words(err))) end
+    if not ok and not core.is(err, "Cancelled") then -- the run ends, by os.exit say
+      core.warn(("trace hook '%s' failed: %s"):format(hook, core.words(err)))
+    end
   end
 end
 

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "options.h"
@@ -27,6 +28,7 @@ struct cli {
     lua_State *L;
     septet_host *host; /* NULL while none can unwind a script */
     bool ended;        /* nothing more is to run */
+    bool exiting;      /* by os.exit(code, true), whose code is the status */
     int status;        /* of the process */
     int signal;        /* the one that ended the script, to die of; or 0 */
     bool warnings_on;  /* Lua's own */
@@ -67,13 +69,59 @@ static void on_lua_warning(void *ud, const char *piece, int to_continue)
 
 /* --- signals --- */
 
+#define GRACE_S 2 /* from a signal until a task has felt it, else it ends the process */
+
 static septet_host *volatile interruptible;
 static volatile sig_atomic_t caught;
 
+/* The signals that interrupt. A timer sends each once more when its grace is over. */
+static struct {
+    int number;
+    bool has_timer;
+    timer_t timer;
+} interrupts[] = {{.number = SIGINT}, {.number = SIGTERM}};
+
+#define NINTERRUPTS (sizeof interrupts / sizeof *interrupts)
+
+static void make_timers(void)
+{
+    for (size_t i = 0; i < NINTERRUPTS; i++) {
+        struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = interrupts[i].number};
+        interrupts[i].has_timer = timer_create(CLOCK_MONOTONIC, &event, &interrupts[i].timer) == 0;
+    }
+}
+
+/* Has the signal sent again in so many seconds; 0: not any more. Safe in a signal handler. */
+static void set_timer(int number, int seconds)
+{
+    const struct itimerspec due = {.it_value.tv_sec = seconds};
+    for (size_t i = 0; i < NINTERRUPTS; i++)
+        if (interrupts[i].number == number && interrupts[i].has_timer)
+            timer_settime(interrupts[i].timer, 0, &due, NULL);
+}
+
+static void stop_timers(void)
+{
+    for (size_t i = 0; i < NINTERRUPTS; i++)
+        set_timer(interrupts[i].number, 0);
+}
+
+/* The first one asks the script to end. The next one, whoever sends it, ends the process. */
 static void on_signal(int number)
 {
+    if (caught != 0) {
+        signal(number, SIG_DFL);
+        raise(number); /* blocked until this handler returns */
+        return;
+    }
     caught = number;
+    set_timer(number, GRACE_S);
     septet_interrupt(interruptible);
+}
+
+static void on_interrupted(void *ud)
+{
+    stop_timers();
 }
 
 /* When nobody reads our output any more (`| head`), we end of it like any program. */
@@ -92,9 +140,11 @@ static void on_sigpipe(int number)
  * jobs ask for it. */
 static void catch_signal(int number, struct sigaction *before)
 {
-    /* RESETHAND: the second one ends at once. No RESTART: a blocking read ends, as in lua5.4. */
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    /* No RESTART: a blocking read ends, as in lua5.4. */
+    struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < NINTERRUPTS; i++)
+        sigaddset(&action.sa_mask, interrupts[i].number);
     sigaction(number, NULL, before);
     if (before->sa_handler != SIG_IGN)
         sigaction(number, &action, NULL);
@@ -109,23 +159,56 @@ static void catch_sigpipe(void)
     sigaction(SIGPIPE, &action, NULL);
 }
 
+/* A write beyond the limit on the size of files is an error of the write. */
+static void on_sigxfsz(int number)
+{
+}
+
+static void catch_sigxfsz(void)
+{
+    struct sigaction action = {.sa_handler = on_sigxfsz, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGXFSZ, &action, NULL);
+}
+
 /* septet_run, with the two signals turned into septet_interrupt. Outside of it nothing needs
  * unwinding, and they do what they do to any program. */
 static int run_interruptible(struct cli *cli)
 {
-    struct sigaction before_int, before_term;
+    struct sigaction before[NINTERRUPTS];
     interruptible = cli->host;
-    catch_signal(SIGINT, &before_int);
-    catch_signal(SIGTERM, &before_term);
+    caught = 0;
+    for (size_t i = 0; i < NINTERRUPTS; i++)
+        catch_signal(interrupts[i].number, &before[i]);
     int result = septet_run(cli->host);
-    sigaction(SIGINT, &before_int, NULL);
-    sigaction(SIGTERM, &before_term, NULL);
+    stop_timers();
+    for (size_t i = 0; i < NINTERRUPTS; i++)
+        sigaction(interrupts[i].number, &before[i], NULL);
     return result;
+}
+
+/* --- the end --- */
+
+/* Writes what standard output still holds. Returns the status to end with: a failure, after saying so, if any of what
+ * was written there was lost. */
+static int finish_output(int status)
+{
+    bool lost = ferror(stdout) != 0; /* its reason is not known any more */
+    const char *reason = "some of it is lost";
+    if (fflush(stdout) != 0) {
+        lost = true;
+        reason = strerror(errno);
+    }
+    if (!lost)
+        return status;
+    fprintf(stderr, "septet: cannot write to standard output: %s\n", reason);
+    return status == EXIT_DONE ? EXIT_SCRIPT : status;
 }
 
 /* Ends the process by the signal that ended the script, so that a shell sees it. */
 static void die_of(int number)
 {
+    finish_output(EXIT_SIGNAL + number);
     fflush(NULL);
     signal(number, SIG_DFL);
     raise(number);
@@ -133,13 +216,8 @@ static void die_of(int number)
 
 /* --- os.exit --- */
 
-static int exit_continue(lua_State *L, int status, lua_KContext context)
-{
-    return luaL_error(L, "os.exit: the task was not ended");
-}
-
-/* os.exit(code, close). To close the state is to unwind the tasks first, the caller among them: it
- * interrupts the host, and waits for that. */
+/* os.exit(code, close). To close the state is to unwind the tasks first, the caller among them. Where that cannot be, in
+ * a finalizer at the end or in a task that goes on all the same, the state is closed at once, as by lua5.4. */
 static int l_exit(lua_State *L)
 {
     struct cli *cli = lua_touserdata(L, lua_upvalueindex(1));
@@ -148,18 +226,17 @@ static int l_exit(lua_State *L)
         status = lua_toboolean(L, 1) ? EXIT_SUCCESS : EXIT_FAILURE;
     else
         status = (int)luaL_optinteger(L, 1, EXIT_SUCCESS);
-    if (!lua_toboolean(L, 2) || cli->host == NULL)
-        exit(status);
-    cli->ended = true;
-    cli->status = status;
-    septet_interrupt(cli->host);
-    lua_pushvalue(L, lua_upvalueindex(2)); /* require */
-    lua_pushliteral(L, "septet.task");
-    lua_call(L, 1, 1);
-    lua_getfield(L, -1, "sleep");
-    lua_pushnumber(L, 1e9);
-    lua_callk(L, 1, 0, 0, exit_continue);
-    return exit_continue(L, LUA_OK, 0);
+    if (lua_toboolean(L, 2)) {
+        if (cli->host != NULL) {
+            if (!cli->exiting)
+                cli->status = status;
+            status = cli->status;
+            cli->ended = cli->exiting = true;
+            septet_exit(L);
+        }
+        lua_close(cli->L);
+    }
+    exit(finish_output(status));
 }
 
 /* --- the state, before any script --- */
@@ -181,8 +258,7 @@ static void replace_exit(lua_State *L, struct cli *cli)
 {
     lua_getglobal(L, "os");
     lua_pushlightuserdata(L, cli);
-    lua_getglobal(L, "require");
-    lua_pushcclosure(L, l_exit, 2);
+    lua_pushcclosure(L, l_exit, 1);
     lua_setfield(L, -2, "exit");
     lua_pop(L, 1);
 }
@@ -430,6 +506,7 @@ static void run_in_state(struct cli *cli)
     config.lua = cli->L;
     config.on_error = on_error;
     config.on_warning = on_warning;
+    config.on_interrupted = on_interrupted;
     config.clock = cli->options.virtual_time ? SEPTET_CLOCK_VIRTUAL : SEPTET_CLOCK_REAL;
     config.shuffle_seed = cli->options.shuffle;
     config.own_frames = cli->options.versions > 0;
@@ -464,14 +541,16 @@ int main(int argc, char **argv)
 {
     struct cli cli = {.argc = argc, .argv = argv};
     fill_standard_descriptors();
+    catch_sigpipe();
+    catch_sigxfsz();
     int status = options_parse(&cli.options, argc, argv);
     if (status != EXIT_DONE)
         return status;
     if (cli.options.help)
-        return options_print_help();
+        return finish_output(options_print_help());
     if (options_run_stdin(&cli.options, argc) && isatty(STDIN_FILENO))
         return options_print_usage();
-    catch_sigpipe();
+    make_timers();
     keep_memory();
     cli.L = luaL_newstate();
     if (cli.L == NULL) {
@@ -483,5 +562,5 @@ int main(int argc, char **argv)
     lua_close(cli.L);
     if (cli.signal != 0)
         die_of(cli.signal);
-    return cli.status;
+    return finish_output(cli.status);
 }

@@ -109,15 +109,22 @@ static void push_culprit(lua_State *L, lua_State *co)
     lua_pushliteral(L, "a message handler or a C function");
 }
 
+bool spt_op_can_wait(lua_State *L, const struct spt_sched *s)
+{
+    const struct spt_task *t = s->current;
+    const struct spt_frame *f = t ? t->frame : NULL;
+    return t && L == (f ? f->co : t->co) && lua_isyieldable(L) && (!f || f->open);
+}
+
 void spt_op_check(lua_State *L, struct spt_sched *s)
 {
     struct spt_task *t = s ? s->current : NULL;
     if (!t)
         spt_error_usage(L, "cannot wait here: not inside a task");
+    if (spt_op_can_wait(L, s))
+        return;
     struct spt_frame *f = t->frame;
     lua_State *innermost = f ? f->co : t->co;
-    if (L == innermost && lua_isyieldable(L) && (!f || f->open))
-        return;
     luaL_checkstack(L, 8, NULL);
     if (lua_pushthread(L))
         spt_error_usage(L, "cannot wait here: not inside a task");
@@ -225,10 +232,13 @@ static void push_cancelled(lua_State *L, struct spt_sched *s, const struct spt_s
 
 static int raise_cancelled(lua_State *L, struct spt_task *t)
 {
+    const struct spt_scope *canceller = spt_scope_canceller(t->scope);
     t->op = NULL;
     if (++t->scope->refused == STUCK)
         report_stuck(L, t);
-    push_cancelled(L, t->sched, spt_scope_canceller(t->scope));
+    if (canceller && strcmp(canceller->source, "shutdown") == 0)
+        spt_sched_felt(t->sched);
+    push_cancelled(L, t->sched, canceller);
     return lua_error(L);
 }
 
@@ -356,6 +366,16 @@ int spt_op_checkpoint(lua_State *L, struct spt_sched *s)
     if (spt_op_refused(s))
         return spt_op_refuse(L, op);
     op->state = SPT_OP_DONE;
+    spt_task_yielding(s->current);
+    return suspend(L, op);
+}
+
+int spt_op_abandon(lua_State *L, struct spt_sched *s)
+{
+    septet_op *op = spt_op_new(L, s, &checkpoint_type);
+    luaL_checkstack(L, 8, NULL);
+    op->state = SPT_OP_CANCELLED;
+    s->current->abandoned = true;
     spt_task_yielding(s->current);
     return suspend(L, op);
 }

@@ -35,6 +35,12 @@ int spt_op_begin(lua_State *L, septet_op *op, bool shielded);
 /* Raises Usage, naming what is in the way, where the running code could not be suspended. */
 void spt_op_check(lua_State *L, struct spt_sched *s);
 
+/* Returns true if the running code could be suspended. */
+bool spt_op_can_wait(lua_State *L, const struct spt_sched *s);
+
+/* Leaves the running task, which can wait, for good: its variables are closed, and it ends. Does not return. */
+int spt_op_abandon(lua_State *L, struct spt_sched *s);
+
 /* A checkpoint without an operation: yields once to whoever is ready, or raises Cancelled. */
 int spt_op_checkpoint(lua_State *L, struct spt_sched *s);
 

@@ -95,12 +95,17 @@ static void dead_warn(void *ud, const char *message)
 {
 }
 
+static void dead_felt(void *ud)
+{
+}
+
 void spt_sched_release(struct spt_sched *s)
 {
     s->world = (struct spt_world){.now = dead_now,
                                   .wake = dead_wake,
                                   .unhandled = dead_unhandled,
                                   .warn = dead_warn,
+                                  .felt = dead_felt,
                                   .ud = s};
     if (s->main) {
         luaL_unref(s->main, LUA_REGISTRYINDEX, s->anchors_ref);

@@ -4,6 +4,7 @@
 #define SPT_CORE_SCHED_H
 
 #include <lua.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,6 +21,7 @@ struct spt_world {
     void (*unhandled)(void *ud,
                       struct spt_task *t); /* a failure nobody saw; may run Lua, protected */
     void (*warn)(void *ud, const char *message);
+    void (*felt)(void *ud); /* an interrupt has reached a task; may not run Lua */
     void *ud;
 };
 
@@ -64,6 +66,7 @@ struct spt_sched {
     bool own_frames; /* tracebacks show the functions of our modules */
     bool over;       /* a task that goes on absorbing its cancellation is abandoned */
     bool closing;    /* every await is refused */
+    volatile sig_atomic_t unfelt; /* an interrupt was asked for, and has reached no task yet */
 
     /* private to op.c: the error of the cancellation that was raised last */
     uint64_t raised; /* its spt_scope.nth */
@@ -91,6 +94,15 @@ static inline uint64_t spt_sched_clock(struct spt_sched *s)
 }
 
 void spt_sched_note(struct spt_sched *s, struct spt_note *note);
+
+/* Notes that an interrupt has reached a task, and tells the world if it waits for that. */
+static inline void spt_sched_felt(struct spt_sched *s)
+{
+    if (!s->unfelt)
+        return;
+    s->unfelt = 0;
+    s->world.felt(s->world.ud);
+}
 
 /* One lap: fires what is due, runs notes, reports failures, then runs the tasks that are ready now, at
  * most `max`, in order. Returns how many tasks ran. Not to be called from a task. */

@@ -637,7 +637,8 @@ static bool close_scopes(struct spt_task *t)
             await_children(t, t->scope);
             return false;
         }
-        spt_task_warn_left(t->scope);
+        if (!t->abandoned)
+            spt_task_warn_left(t->scope);
         spt_scope_close(t->scope);
     }
     if (t->root.ntasks > 0)
@@ -707,6 +708,24 @@ static void foreign_yield(struct spt_task *t, int nvalues)
     spt_task_yielding(t);
 }
 
+/* Ends a task that is not to run on, although it has yielded. Its closing variables run here, where nothing can wait;
+ * their errors go with it. */
+static void abandon(struct spt_task *t)
+{
+    struct spt_sched *s = t->sched;
+    lua_pop(t->co, 1); /* the wait mark */
+    t->op = NULL;
+    spt_link_remove(&t->link); /* it yielded: it is ready */
+    s->current = t;
+    lua_resetthread(t->co);
+    s->current = NULL;
+    lua_settop(t->co, 0);
+    lua_pushnil(t->co); /* where the wait mark had room: no words, words allocate */
+    died(t);
+    t->co = NULL;
+    end(t);
+}
+
 static void leave(struct spt_task *t, int status, int nvalues)
 {
     if (status != LUA_YIELD) {
@@ -717,13 +736,7 @@ static void leave(struct spt_task *t, int status, int nvalues)
         t->co = NULL;
         end(t);
     } else if (t->abandoned) {
-        lua_pop(t->co, 1);
-        t->op = NULL;
-        spt_link_remove(&t->link); /* it yielded: it is ready */
-        lua_pushnil(t->co);        /* where the wait mark has room: no words, words allocate */
-        died(t);
-        t->co = NULL;
-        end(t);
+        abandon(t);
     } else if (t->state == SPT_TASK_RUNNING) {
         foreign_yield(t, nvalues);
     }

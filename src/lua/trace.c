@@ -203,6 +203,10 @@ static int flush(lua_State *L)
             continue;
         }
         remove_sink(L, i);
+        if (spt_error_is(L, 3, "Cancelled")) { /* it was interrupted, or has ended the run */
+            lua_settop(L, 2);
+            continue;
+        }
         const char *words = spt_error_push_words(L, 3);
         words = lua_pushfstring(L, "a trace subscriber failed: %s", words);
         env->sched->world.warn(env->sched->world.ud, words);

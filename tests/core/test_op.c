@@ -751,7 +751,7 @@ static void test_op_is_refused_when_the_host_closes(void **state)
 
 static void test_op_task_that_absorbs_the_end_is_abandoned(void **state)
 {
-    start("local c <close> = closer(function() log 'never' end)\n"
+    start("local c <close> = closer(function() log 'closed' end)\n"
           "while true do pcall(fake, 'a') n = (n or 0) + 1 end");
     start("log(try(fake, 'b'))");
     world.s.closing = true;
@@ -759,7 +759,7 @@ static void test_op_task_that_absorbs_the_end_is_abandoned(void **state)
          l = l->next)
         spt_scope_cancel(SPT_OF(l, struct spt_scope, sibling), "shutdown", NULL);
     run();
-    assert_log("Cancelled");
+    assert_log("Cancelled closed");
     assert_int_equal(world.s.live, 0);
     assert_counts("a", 1, 1, 0, 0);
     assert_unhandled("?");

@@ -1,0 +1,133 @@
+"""os.exit: what is absorbed of it, and what it ends."""
+
+import unittest
+
+import harness
+
+HEAD = """
+local task = require 'septet.task'
+local function closing(word) return setmetatable({}, {__close = function() print(word) end}) end
+"""
+
+# What a script does to go on after os.exit(code, true), each in a loop that has no end of its own.
+LOOPS = {
+    "waits": "pcall(os.exit, 7, true) while true do pcall(task.sleep, 0.001) end",
+    "waits for ever": "pcall(os.exit, 7, true) while true do pcall(task.sleep, math.huge) end",
+    "exits again": "while true do pcall(os.exit, 7, true) end",
+    "exits with another code": "pcall(os.exit, 7, true) pcall(os.exit, 8, true) while true do end",
+    "exits and waits": "while true do pcall(function() os.exit(7, true) end) pcall(task.sleep, 0.01) end",
+    "exits in a shield": "while true do pcall(task.shield, function() os.exit(7, true) end) end",
+    "waits in the shield": "task.shield(function() pcall(os.exit, 7, true) while true do pcall(task.sleep, 9) end end)",
+    "exits below C code": "while true do ('x'):gsub('x', function() pcall(os.exit, 7, true) end) end",
+    "exits in a message handler": "while true do xpcall(error, function() pcall(os.exit, 7, true) end) end",
+    "exits in a block": "while true do pcall(task.timeout, 9, function() os.exit(7, true) end) end",
+    "exits in a finalizer": """
+        while true do setmetatable({}, {__gc = function() os.exit(7, true) end}) pcall(collectgarbage) end""",
+    "checks in": "pcall(os.exit, 7, true) while true do pcall(task.checkpoint) end",
+}
+
+# Where it does so.
+PLACES = {
+    "main": "%s",
+    "task": "task.spawn(function() %s end):await()",
+    "background": "task.background(function() %s end) task.sleep(1e6)",
+    "coroutine": "coroutine.wrap(function() %s end)()",
+    "resumed": "coroutine.resume(coroutine.create(function() %s end)) task.sleep(1e6)",
+    "generator": "for _ in task.generator(function() %s end) do end task.sleep(1e6)",
+    "group": "task.group(function(g) g:spawn(function() %s end) end)",
+}
+
+
+class Absorbed(harness.Case):
+    def ends(self, source, out=None):
+        result = self.septet(self.write("s.lua", HEAD + source))
+        self.assertEqual((result.status, result.err), (7, ""), result)
+        if out is not None:
+            self.assertEqual(result.out, out, result)
+
+    def ends_with(self, words, source):
+        """The order of what several tasks print is left open."""
+        result = self.septet(self.write("s.lua", HEAD + source))
+        self.assertEqual((result.status, result.err), (7, ""), result)
+        self.assertEqual(sorted(result.out.split()), sorted(words.split()), result)
+        self.assertEqual(result.out.split()[-1], words.split()[-1])
+
+    def test_each_loop_in_each_place(self):
+        """T-G: os.exit(code, true) ends the process with its code, whatever catches it and wherever"""
+        for place, around in PLACES.items():
+            for name, loop in LOOPS.items():
+                with self.subTest(place=place, loop=name):
+                    self.ends(around % loop)
+
+    def test_what_can_be_closed_is_closed_first(self):
+        """T-G: the variables of the task that absorbs it and those of the others are closed, and finalizers run"""
+        for name in ("waits", "exits again", "exits in a shield"):
+            with self.subTest(name):
+                self.ends_with("other own collected", """
+local last = setmetatable({}, {__gc = function() print 'collected' end})
+task.spawn(function() local y <close> = closing 'other' task.sleep(1e6) end)
+task.sleep(0)
+local x <close> = closing 'own'
+""" + LOOPS[name])
+
+    def test_another_task_that_absorbs_it(self):
+        """T-G: a task that absorbs what another one's os.exit has cancelled does not keep the process"""
+        self.ends("""
+task.spawn(function() while true do pcall(task.sleep, 1) end end)
+task.sleep(0)
+os.exit(7, true)""", "")
+
+    def test_a_cleanup_may_wait(self):
+        """T-G: what unwinds may wait in a cleanup"""
+        self.ends("""
+local x <close> = setmetatable({}, {__close = function()
+  task.cleanup(5, function() task.sleep(0.01) print 'cleaned' end)
+end})
+os.exit(7, true)""", "cleaned\n")
+
+    def test_outside_of_tasks_it_makes_no_noise(self):
+        """T-G: nothing is told of os.exit in on_unhandled, a debug hook, a trace hook or a subscriber"""
+        for source in (
+                "task.on_unhandled = function() os.exit(7, true) end task.background(error, 'x') task.sleep(1e6)",
+                "debug.sethook(function() debug.sethook() os.exit(7, true) end, '', 1) task.sleep(1e6)",
+                "debug.sethook(function() pcall(os.exit, 7, true) end, '', 1) while true do end",
+                "require 'septet.trace'.subscribe(function() os.exit(7, true) end) task.sleep(0) task.sleep(1e6)",
+                """local hooks = { request_exception = function() os.exit(7, true) end }
+                local s = require 'septet.http'.session { trace = hooks }
+                pcall(s.get, s, 'http://127.0.0.1:1/') task.sleep(1e6)"""):
+            with self.subTest(source):
+                self.ends(source)
+
+
+GC = "setmetatable({}, {__gc = function() %s end})\n"
+
+
+class AtTheEnd(harness.Case):
+    def test_the_other_finalizers_run(self):
+        """X-7: os.exit(code, true) in a finalizer at the end lets the others run, as in lua5.4"""
+        for code, status in (("0", 0), ("true", 0), ("5", 5), ("false", 1)):
+            for before in ("", "error('x', 0)", "os.exit(4, true)", "require 'septet.task'.sleep(0.001)"):
+                with self.subTest(code=code, before=before):
+                    source = GC % "print(1)" + GC % ("print(2) os.exit(%s, true) print 'after'" % code)
+                    result = self.septet("-e", source + before)
+                    self.assertEqual((result.status, result.out), (status, "2\n1\n"), result)
+
+    def test_several_exit(self):
+        """X-7: the code of the last finalizer that exits counts"""
+        self.check(self.septet("-e", GC % "print(1) os.exit(3, true)" + GC % "print(2) os.exit(4, true)"), 3,
+                   out="2\n1\n")
+
+    def test_without_close_it_ends_at_once(self):
+        """X-7: os.exit without `true` runs no other finalizer, as in lua5.4"""
+        self.check(self.septet("-e", GC % "print(1)" + GC % "print(2) os.exit(6)"), 6, out="2\n")
+
+    def test_in_a_closing_variable(self):
+        """X-7: os.exit(code, true) in a variable that is closed lets the others close, and finalizers run"""
+        self.check(self.septet("-e", GC % "print 'collected'" + """
+local x <close> = setmetatable({}, {__close = function() print 'x' end})
+local y <close> = setmetatable({}, {__close = function() print 'y' os.exit(9, true) end})"""), 9,
+                   out="y\nx\ncollected\n")
+
+
+if __name__ == "__main__":
+    unittest.main()

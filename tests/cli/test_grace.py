@@ -1,0 +1,144 @@
+"""INT and TERM end a process whose script does not feel them: after a grace, and never one that has felt them."""
+
+import signal
+import unittest
+
+import harness
+
+HEAD = """
+io.stdout:setvbuf 'no'
+local task = require 'septet.task'
+local function closing(fn) return setmetatable({}, {__close = fn}) end
+"""
+NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
+# Functions in C that no hook interrupts: one that computes, and some that wait where a signal wakes nobody.
+STUCK = {
+    "computes": "string.find(('a'):rep(60), ('a-'):rep(60) .. 'b')",
+    "waits for a program": "io.popen('exec sleep 6', 'w'):close()",
+    "compares": "table.sort({ 1, 2, 3 }, function() return string.find(('a'):rep(60), ('a-'):rep(60) .. 'b') end)",
+    "replaces": "string.gsub('x', 'x', function() return string.match(('a'):rep(60), ('a-'):rep(60) .. 'b') end)",
+}
+# Where they are called; %s is the call.
+PLACES = {
+    "main": "print 'ready' %s",
+    "task": "task.spawn(function() print 'ready' %s end) task.sleep(1e6)",
+    "coroutine": "coroutine.wrap(function() print 'ready' %s end)()",
+    "finalizer": "setmetatable({}, {__gc = function() print 'ready' %s end}) collectgarbage()",
+    "after another task": "task.background(function() task.sleep(0) print 'ready' %s end) pcall(task.sleep, 1e6)",
+}
+
+
+class Unfelt(harness.Case):
+    """All of a test's processes run beside each other, as each takes the whole grace."""
+
+    def start_each(self, sources):
+        children = []
+        for number, source in zip(NUMBERS * len(sources), sources):
+            child = self.start("-e", HEAD + source)
+            child.expect("ready")
+            child.kill(number)
+            children.append((child, number, source))
+        return children
+
+    def all_die(self, sources):
+        for child, number, source in self.start_each(sources):
+            result = child.end()
+            self.assertEqual((result.status, result.err), (-number, ""), (source, result))
+
+    def test_in_each_place(self):
+        """T-D: a signal that comes while a task is in a function in C ends the process, wherever that is"""
+        for name, call in STUCK.items():
+            with self.subTest(name):
+                self.all_die([around % call for around in PLACES.values()])
+
+    def test_a_finalizer_that_spins(self):
+        """T-D: so does one that comes while a finalizer spins, where there are no hooks"""
+        self.all_die(["setmetatable({}, {__gc = function() print 'ready' while true do end end}) collectgarbage()"] * 2)
+
+    def test_a_task_that_comes_between(self):
+        """T-D: so does one whose Cancelled waits behind a task that has gone into C"""
+        self.all_die(["""
+local function find() print 'ready' string.find(('a'):rep(60), ('a-'):rep(60) .. 'b') end
+task.background(function() task.sleep(0) find() end)
+while true do task.sleep(0) end"""] * 2)
+
+    def test_a_later_run(self):
+        """T-D: so does one that comes to the second of several scripts, after the first has absorbed one"""
+        self.write("next.lua", HEAD + "print 'again' string.find(('a'):rep(60), ('a-'):rep(60) .. 'b')")
+        child = self.start("-e", HEAD + "task.spawn(function() print 'ready' end) pcall(task.sleep, 1e6)", "next.lua")
+        child.expect("ready")
+        child.kill(signal.SIGTERM)
+        child.expect("again")
+        child.kill(signal.SIGTERM)
+        self.assertEqual(child.end().status, -signal.SIGTERM)
+
+    def test_the_second_one_ends_at_once(self):
+        """T-D: a second signal, also of the other kind, ends the process at once, felt or not"""
+        absorbs = HEAD + """
+task.spawn(function() print 'ready' end) pcall(task.sleep, 1e6) print 'felt' while true do pcall(task.sleep, 1) end"""
+        for first in NUMBERS:
+            for second in NUMBERS:
+                child = self.start("-e", absorbs)
+                child.expect("ready")
+                child.kill(first)
+                child.expect("felt")
+                child.kill(second)
+                self.assertEqual(child.end().status, -second)
+
+
+class Felt(harness.Case):
+    """What has felt the signal takes its time: more than the grace."""
+
+    SOURCES = {
+        "a cleanup": """
+local x <close> = closing(function() task.cleanup(5, function() task.sleep(2.6) print 'ended' end) end)
+task.spawn(function() print 'ready' end) task.sleep(1e6)""",
+        "a function in C in a closing variable": """
+local x <close> = closing(function() io.popen('sleep 2.6'):close() print 'ended' end)
+task.spawn(function() print 'ready' end) task.sleep(1e6)""",
+        "a shield that it came to": """
+task.shield(function() print 'ready' task.sleep(2.6) print 'ended' end)""",
+        "a shield beside a task that spins": """
+task.background(function() while true do task.sleep(0) end end)
+task.shield(function() print 'ready' task.sleep(2.6) print 'ended' end)""",
+        "a cleanup of a task": """
+task.spawn(function()
+  local x <close> = closing(function() task.cleanup(5, function() task.sleep(2.6) print 'ended' end) end)
+  print 'ready' task.sleep(1e6)
+end)
+task.sleep(1e6)""",
+        "a loop that computes after it": """
+pcall(function() print 'ready' while true do end end)
+local until_ = task.now() + 2.6
+while task.now() < until_ do end
+print 'ended'""",
+    }
+
+    def test_it_keeps_its_time(self):
+        """T-D: a script that has felt the signal is not cut short, whatever it does then"""
+        for number in NUMBERS:
+            children = [(self.start("-e", HEAD + source), name) for name, source in self.SOURCES.items()]
+            for child, _ in children:
+                child.expect("ready")
+                child.kill(number)
+            for child, name in children:
+                with self.subTest(name):
+                    result = child.end()
+                    self.assertEqual((result.out, result.err), ("ended\n", ""), result)
+                    self.assertIn(result.status, (-number, 0), result)
+
+    def test_what_blocks_is_not_disturbed_later(self):
+        """T-D: no signal comes later to a script that has felt one"""
+        child = self.start("-e", HEAD + """
+task.spawn(function() print 'ready' end)
+pcall(task.sleep, 1e6)
+print((io.popen('sleep 2.6; echo read'):read()))""")
+        child.expect("ready")
+        child.kill(signal.SIGTERM)
+        result = child.end()
+        self.assertEqual((result.status, result.out), (0, "read\n"), result)
+
+
+if __name__ == "__main__":
+    unittest.main()
