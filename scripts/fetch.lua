@@ -80,7 +80,7 @@ end
 
 -- --- what came of it ---
 
-local counts = { done = 0, failed = 0, bytes = 0 }
+local counts = { done = 0, failed = 0, lost = 0, bytes = 0 }
 local seconds = {} -- of each request that got a response
 
 -- What is written for a URL: a function for a response, and one for an error.
@@ -114,6 +114,13 @@ local function fetch(session, url, format)
     seconds[#seconds + 1] = took
   end
   return (ok and format.response or format.failure)(url, r, took)
+end
+
+-- Writes a line, at once: a result that is lost has failed, and no more are got. That output failed is said by septet.
+local function write(...)
+  if io.write(...) then return end
+  counts.failed, counts.lost = counts.failed + 1, counts.lost + 1
+  error("cannot write the result", 0)
 end
 
 local function percentile(sorted, p)
@@ -160,13 +167,14 @@ local function main(options, urls)
     timeout = options.timeout,
   }
   local format = options.json and lines_of_json or text
+  io.stdout:setvbuf "line"
   local started, todo = task.now(), sync.channel(READ_AHEAD)
   local shown = is_terminal(2) and task.background(progress, started)
   local before = shown and is_terminal(1) and CLEAR or ""
-  task.group(function(g)
+  local ok, err = pcall(task.group, function(g)
     for _ = 1, options.limit do
       g:spawn(function()
-        for url in todo:iter() do io.write(before, fetch(session, url, format)) end
+        for url in todo:iter() do write(before, fetch(session, url, format)) end
       end)
     end
     local total = 0
@@ -181,6 +189,7 @@ local function main(options, urls)
     shown:cancel()
     io.stderr:write(CLEAR)
   end
+  if not ok and counts.lost == 0 then error(err, 0) end
   io.stderr:write(summary(task.now() - started))
   os.exit(counts.failed == 0)
 end
