@@ -53,7 +53,6 @@ struct septet_host {
     volatile sig_atomic_t interrupt; /* septet_interrupt was called */
     bool interrupted;                /* ... and acted upon */
     bool ending;                     /* main tasks were cancelled by the host: that is no failure */
-    bool exiting;                    /* a script asked for that, by septet_exit */
     uint32_t slice_task, slice_turn; /* whose turn on_slice saw last */
     uint64_t slice_ns;               /* ... and since when */
 };
@@ -242,7 +241,7 @@ static void report_plainly(septet_host *h, struct spt_task *t)
 static void on_unhandled(void *ud, struct spt_task *t)
 {
     septet_host *h = ud;
-    if ((t->state == SPT_TASK_CANCELLED && h->ending) || (t->abandoned && h->exiting))
+    if (t->state == SPT_TASK_CANCELLED && h->ending)
         return;
     lua_pushcfunction(h->L, report);
     lua_pushlightuserdata(h->L, t);
@@ -774,7 +773,7 @@ int septet_run(septet_host *host)
         else if (deadlocks > 0 && outstays(host))
             break_deadlock(host, deadlocks = DEADLOCKS_MAX + 1);
     }
-    host->running = host->exiting = s->closing = s->over = false;
+    host->running = s->exiting = s->closing = s->over = false;
     s->unfelt = 0;
     s->draining = true;
     spt_trace_flush(&host->core->env);
@@ -795,8 +794,8 @@ int septet_step(septet_host *host, uint64_t budget_us)
     do {
         turn(host, false);
     } while (host->more && uv_hrtime() - t0 < budget_us * 1000);
-    if (s->live == 0 && host->exiting)
-        host->exiting = s->over = false;
+    if (s->live == 0 && s->exiting)
+        s->exiting = s->over = false;
     return s->live > 0;
 }
 
@@ -873,8 +872,8 @@ int septet_exit(lua_State *L)
         return SEPTET_ECLOSED;
     struct spt_sched *s = sched_of(h);
     struct spt_task *t = s->current;
-    bool again = h->exiting;
-    h->exiting = s->over = true;
+    bool again = s->exiting;
+    s->exiting = s->over = true;
     if (t)
         cancel_within_shields(t);
     if (again)

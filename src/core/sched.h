@@ -66,6 +66,7 @@ struct spt_sched {
     bool own_frames; /* tracebacks show the functions of our modules */
     bool over;       /* a task that goes on absorbing its cancellation is abandoned */
     bool closing;    /* every await is refused */
+    bool exiting;    /* a script has ended the run: a task that is abandoned counts as cancelled */
     volatile sig_atomic_t unfelt; /* an interrupt was asked for, and has reached no task yet */
 
     /* private to op.c: the error of the cancellation that was raised last */

@@ -25,7 +25,7 @@
 
 static const unsigned legal[] = {
     [SPT_TASK_NEW] = BIT(RUNNING),
-    [SPT_TASK_READY] = BIT(RUNNING) | BIT(FAILED),
+    [SPT_TASK_READY] = BIT(RUNNING) | BIT(FAILED) | BIT(CANCELLED),
     [SPT_TASK_RUNNING] = BIT(READY) | BIT(WAITING) | BIT(DONE) | BIT(FAILED) | BIT(CANCELLED),
     [SPT_TASK_WAITING] = BIT(READY) | BIT(DONE) | BIT(FAILED) | BIT(CANCELLED),
     [SPT_TASK_DONE] = 0,
@@ -722,6 +722,8 @@ static void abandon(struct spt_task *t)
     lua_settop(t->co, 0);
     lua_pushnil(t->co); /* where the wait mark had room: no words, words allocate */
     died(t);
+    if (s->exiting)
+        t->outcome = SPT_TASK_CANCELLED;
     t->co = NULL;
     end(t);
 }
