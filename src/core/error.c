@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "core/reason.h"
 #include "core/scope.h"
 #include "core/sched.h"
 
@@ -190,18 +191,28 @@ int spt_error_arg(lua_State *L, int arg, const char *what)
     return spt_error_usage(L, "bad argument #%d to '%s' (%s)", arg, name ? name : "?", what);
 }
 
+/* Replaces the reason on top of the stack by the message of a Cancelled. */
+static void make_message(lua_State *L)
+{
+    lua_pushliteral(L, "cancelled: ");
+    lua_insert(L, -2);
+    lua_concat(L, 2); /* and not by a format: it may have zeros */
+    spt_error_escape(L);
+}
+
 void spt_error_push_cancelled(lua_State *L, const struct spt_scope *c)
 {
     const char *source = c ? c->source : "shutdown";
-    if (c && c->reason[0])
-        spt_error_push(L, "Cancelled", "cancelled: %s", c->reason);
-    else
-        spt_error_push(L, "Cancelled", "cancelled (%s)", source);
+    luaL_checkstack(L, 6, "out of stack for an error");
+    spt_error_push(L, "Cancelled", "cancelled (%s)", source);
     lua_pushstring(L, source);
     lua_setfield(L, -2, "source");
-    if (c && c->reason[0]) {
-        lua_pushstring(L, c->reason);
-        lua_setfield(L, -2, "reason");
+    if (c && (c->worded || c->reason)) {
+        spt_reason_push(L, c);
+        lua_pushvalue(L, -1);
+        lua_setfield(L, -3, "reason");
+        make_message(L);
+        lua_setfield(L, -2, "message");
     }
     if (c && c->by) {
         lua_pushinteger(L, c->by);

@@ -2,7 +2,6 @@
 #include "core/scope.h"
 
 #include <assert.h>
-#include <stdio.h>
 
 #include "base/fetch.h"
 #include "core/sched.h"
@@ -69,7 +68,7 @@ bool spt_scope_cancel(struct spt_scope *scope, const char *source, const char *r
     scope->source = source;
     scope->nth = ++s->ncancelled;
     scope->by = s->current ? s->current->id : 0;
-    snprintf(scope->reason, sizeof scope->reason, "%s", reason ? reason : "");
+    scope->reason = reason;
     spt_trace_put(&s->trace, (struct spt_rec){.t = s->now_ns,
                                               .task = scope->task ? scope->task->id : 0,
                                               .ref = scope->by,
@@ -86,7 +85,7 @@ bool spt_scope_cancel_tasks(struct spt_scope *scope, const char *source, const c
     if (!scope->open || scope->source)
         return false;
     scope->source = source;
-    snprintf(scope->reason, sizeof scope->reason, "%s", reason ? reason : "");
+    scope->reason = reason;
     for (const struct spt_link *l = head->next; l != head; l = l->next) {
         struct spt_scope *child = SPT_OF(l, struct spt_scope, sibling);
         if (child == &child->task->root)
@@ -95,11 +94,12 @@ bool spt_scope_cancel_tasks(struct spt_scope *scope, const char *source, const c
     return true;
 }
 
-void spt_scope_catch_up(struct spt_scope *root)
+bool spt_scope_catch_up(struct spt_scope *root)
 {
     const struct spt_scope *owner = root->parent;
-    if (owner->tasks_only && owner->source && !owner->cancelled) /* else it has that from above */
-        spt_scope_cancel(root, owner->source, owner->reason);
+    bool behind = owner->tasks_only && owner->source && !owner->cancelled;
+    return behind && /* else it has that from above */
+           spt_scope_cancel(root, owner->source, owner->reason);
 }
 
 static void on_deadline(struct spt_timer *timer)
@@ -157,7 +157,7 @@ void spt_scope_tell_empty(struct spt_scope *scope)
     on_empty(scope);
 }
 
-void spt_scope_move(struct spt_scope *root, struct spt_scope *to)
+bool spt_scope_move(struct spt_scope *root, struct spt_scope *to)
 {
     struct spt_scope *from = root->parent;
     spt_link_remove(&root->sibling);
@@ -168,9 +168,10 @@ void spt_scope_move(struct spt_scope *root, struct spt_scope *to)
     limit(root);
     if (to->effective && !root->effective)
         spread(root, to->canceller);
-    spt_scope_catch_up(root);
+    bool cancelled = spt_scope_catch_up(root);
     from->ntasks--;
     spt_scope_tell_empty(from);
+    return cancelled;
 }
 
 bool spt_scope_absorbs(const struct spt_scope *scope)

@@ -27,6 +27,7 @@ struct spt_scope {
     bool tasks_only;      /* a script's cancel is for its tasks: its body could not swallow it */
     bool had_tasks;       /* a task was ever spawned in it */
     bool child_cancelled; /* a task of it ended cancelled */
+    bool worded;          /* the reason is a script's, kept by core/reason.c */
     bool joined;          /* its last task has ended, and who waited for that will close it */
     uint32_t ntasks;      /* live tasks whose root is a child */
     struct spt_sched *sched;
@@ -46,7 +47,7 @@ struct spt_scope {
     void (*on_empty)(struct spt_scope *); /* set while someone waits for ntasks == 0; cleared before
                                              the call */
     void *waiter;                         /* free for who set on_empty */
-    char reason[64];                      /* the first canceller's words, "" for none */
+    const char *reason;                   /* the host's words for it, static; NULL: none */
 };
 
 /* Something a scope gives back when it closes, last first. */
@@ -79,16 +80,15 @@ void spt_scope_init(struct spt_scope *scope, struct spt_sched *sched, struct spt
 struct spt_scope *spt_scope_next(const struct spt_scope *top, struct spt_scope *s, bool descend);
 
 /* Cancels the scope and all below it: each task that waits in an operation is made ready to raise
- * Cancelled, in the order they were spawned; one whose result is there already keeps it. `source` is
- * static; `reason` is copied, cut at its room, and may be NULL. Returns false when it was cancelled
- * before: the first reason wins. */
+ * Cancelled, in the order they were spawned; one whose result is there already keeps it. `source` and
+ * `reason` are static; the latter may be NULL. Returns false when it was cancelled before: the first reason wins. */
 bool spt_scope_cancel(struct spt_scope *scope, const char *source, const char *reason);
 
 /* The same for the tasks of a scope with `tasks_only`, those to come included, and not for its body. */
 bool spt_scope_cancel_tasks(struct spt_scope *scope, const char *source, const char *reason);
 
-/* Cancels the root of a task that came to such a scope when it had been cancelled. */
-void spt_scope_catch_up(struct spt_scope *root);
+/* Cancels the root of a task that came to such a scope when it had been cancelled. Returns true if it did. */
+bool spt_scope_catch_up(struct spt_scope *root);
 
 /* Arms the block's deadline, anew; SPT_NEVER disarms it. */
 void spt_block_deadline(struct spt_block *block, uint64_t due_ns);
@@ -103,8 +103,9 @@ void spt_scope_shield(struct spt_scope *scope);
 /* Returns the block that `scope` is part of; NULL for the root of a task and for the host's own scopes. */
 struct spt_block *spt_scope_block(const struct spt_scope *scope);
 
-/* Gives a live task, by its root, to another scope, whose cancellation and deadline it then has. */
-void spt_scope_move(struct spt_scope *root, struct spt_scope *to);
+/* Gives a live task, by its root, to another scope, whose cancellation and deadline it then has. Returns true if the root
+ * was cancelled for that (spt_scope_catch_up). */
+bool spt_scope_move(struct spt_scope *root, struct spt_scope *to);
 
 /* Calls on_empty, if somebody waits for the last task and it is gone. */
 void spt_scope_tell_empty(struct spt_scope *scope);

@@ -12,6 +12,7 @@
 #include "core/deadlock.h"
 #include "core/error.h"
 #include "core/op.h"
+#include "core/reason.h"
 #include "core/sched.h"
 #include "core/frames.h"
 #include "core/traceback.h"
@@ -489,7 +490,8 @@ struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct sp
     spt_trace_spawn(&s->trace, t->t_state, t->id, t->parent, t->defined,
                     s->trace.level >= 2 ? t->site : 0);
     queue(t);
-    spt_scope_catch_up(&t->root);
+    if (spt_scope_catch_up(&t->root))
+        spt_reason_inherit(L, t, -1);
     return t;
 }
 

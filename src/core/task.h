@@ -117,7 +117,8 @@ enum {
     SPT_TASK_UV_HELD = SPT_TASK_UV_CLOSERS, /* the last that may hold an argument */
     SPT_TASK_UV_NAME,                       /* as a script set it */
     SPT_TASK_UV_LOCALS, /* its task-locals: a table that is replaced, never changed */
-    SPT_TASK_UV_LAST = SPT_TASK_UV_LOCALS
+    SPT_TASK_UV_REASON, /* a script's, for its cancellation: core/reason.h */
+    SPT_TASK_UV_LAST = SPT_TASK_UV_REASON
 };
 
 #define SPT_TASK_META "septet.task"

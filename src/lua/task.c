@@ -6,6 +6,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/op.h"
+#include "core/reason.h"
 #include "core/sched.h"
 #include "core/task.h"
 #include "core/frames.h"
@@ -104,8 +105,12 @@ static int l_warn(lua_State *L)
 static int l_cancel(lua_State *L)
 {
     struct spt_task *t = spt_check_task(L, 1);
-    const char *reason = lua_isnoneornil(L, 2) ? NULL : spt_check_string(L, 2, NULL);
-    lua_pushboolean(L, spt_scope_cancel(&t->root, "cancel", reason));
+    if (!lua_isnoneornil(L, 2))
+        spt_check_string(L, 2, NULL);
+    bool first = spt_scope_cancel(&t->root, "cancel", NULL);
+    if (first)
+        spt_reason_keep(L, &t->root, 1, 2);
+    lua_pushboolean(L, first);
     return 1;
 }
 
@@ -228,11 +233,13 @@ static int l_waits_for(lua_State *L)
     return 1;
 }
 
-static int push_name(lua_State *L, struct spt_task *t)
+/* Pushes the whole name of the task whose handle is at `handle`, as a script set it. */
+static int push_name(lua_State *L, int handle, const struct spt_task *t)
 {
     char name[128];
-    if (lua_getiuservalue(L, 1, SPT_TASK_UV_NAME) == LUA_TSTRING)
+    if (lua_getiuservalue(L, handle, SPT_TASK_UV_NAME) == LUA_TSTRING)
         return 1;
+    lua_pop(L, 1);
     spt_task_name(t, name, sizeof name);
     lua_pushstring(L, name);
     return 1;
@@ -248,7 +255,7 @@ static int l_index(lua_State *L)
     struct spt_task *t = spt_check_task(L, 1);
     const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
     if (strcmp(key, "name") == 0)
-        return push_name(L, t);
+        return push_name(L, 1, t);
     if (strcmp(key, "id") == 0)
         lua_pushinteger(L, t->id);
     return 1;
@@ -293,13 +300,9 @@ static void push_task_row(lua_State *L, const struct spt_task *t)
     lua_pushinteger(L, t->id);
     lua_setfield(L, -2, "id");
     spt_task_push(L, t);
-    if (lua_getiuservalue(L, -1, SPT_TASK_UV_NAME) != LUA_TSTRING) {
-        lua_pop(L, 1);
-        spt_task_name(t, text, sizeof text);
-        lua_pushstring(L, text);
-    }
-    lua_setfield(L, -3, "name");
-    lua_pop(L, 1);
+    push_name(L, -1, t);
+    lua_remove(L, -2);
+    lua_setfield(L, -2, "name");
     lua_pushstring(L, state_words[t->state]);
     lua_setfield(L, -2, "status");
     spt_task_waits_for(t, text, sizeof text);

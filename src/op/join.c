@@ -4,6 +4,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/op.h"
+#include "core/reason.h"
 #include "core/sched.h"
 #include "core/traceback.h"
 #include "op/env.h"
@@ -41,18 +42,34 @@ static void join_cancel(septet_op *op)
     spt_link_remove(&((struct join_op *)op)->watch.link);
 }
 
-static void push_task_cancelled(lua_State *L, const struct spt_task *t)
+/* Pushes "task 'name' was cancelled", with the whole name, for the task whose handle is at index 1. */
+static void push_message(lua_State *L, const struct spt_task *t)
 {
     char name[128];
-    spt_task_label(L, 1, t, name, sizeof name);
-    spt_error_push(L, "TaskCancelled", "task '%s' was cancelled", name);
+    lua_pushliteral(L, "task '");
+    if (lua_getiuservalue(L, 1, SPT_TASK_UV_NAME) != LUA_TSTRING) {
+        lua_pop(L, 1);
+        spt_task_label(L, 1, t, name, sizeof name);
+        lua_pushstring(L, name);
+    }
+    lua_pushliteral(L, "' was cancelled");
+    lua_concat(L, 3);
+    spt_error_escape(L);
+}
+
+static void push_task_cancelled(lua_State *L, const struct spt_task *t)
+{
+    spt_error_push(L, "TaskCancelled", "");
+    push_message(L, t);
+    lua_setfield(L, -2, "message");
     lua_pushvalue(L, 1);
     lua_setfield(L, -2, "task");
-    if (t->root.reason[0]) { /* its own, whatever block of it was cancelled before */
-        lua_pushstring(L, t->root.reason);
+    spt_reason_push_of(L, t, 1);
+    if (!lua_isnil(L, -1)) { /* its own, whatever block of it was cancelled before */
         lua_setfield(L, -2, "reason");
         return;
     }
+    lua_pop(L, 1);
     lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
     // stack: ..., error, the Cancelled it ended with
     if (spt_error_is(L, -1, "Cancelled")) {

@@ -5,6 +5,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/op.h"
+#include "core/reason.h"
 #include "core/scope.h"
 #include "core/sched.h"
 #include "core/traceback.h"
@@ -19,10 +20,10 @@
 
 /* The user values of a scope's userdata. */
 enum {
-    UV_AROUND = 1, /* the block around it in its task, nil for none */
-    UV_CLOSERS,    /* what is to be closed when its body ends, nil for nothing */
+    UV_AROUND = SPT_SCOPE_UV_AROUND,
+    UV_CLOSERS, /* what is to be closed when its body ends, nil for nothing */
     UV_CAUGHT = SPT_SCOPE_UV_CAUGHT,
-    UV_LAST = UV_CAUGHT
+    UV_LAST = SPT_SCOPE_UV_REASON
 };
 
 /* --- the join --- */
@@ -213,9 +214,16 @@ static int l_spawn(lua_State *L)
 static int l_cancel(lua_State *L)
 {
     struct spt_scope *scope = check(L, 1);
-    const char *reason = lua_isnoneornil(L, 2) ? NULL : spt_check_string(L, 2, NULL);
-    lua_pushboolean(L, scope->tasks_only ? spt_scope_cancel_tasks(scope, "cancel", reason)
-                                         : spt_scope_cancel(scope, "cancel", reason));
+    uint64_t nth = scope->sched->ncancelled;
+    if (!lua_isnoneornil(L, 2))
+        spt_check_string(L, 2, NULL);
+    bool first = scope->tasks_only ? spt_scope_cancel_tasks(scope, "cancel", NULL)
+                                   : spt_scope_cancel(scope, "cancel", NULL);
+    if (first)
+        spt_reason_keep(L, scope, 1, 2);
+    if (first && scope->tasks_only)
+        spt_reason_keep_tasks(L, scope, nth, 2);
+    lua_pushboolean(L, first);
     return 1;
 }
 
@@ -271,7 +279,8 @@ static int l_move(lua_State *L)
         return spt_error_usage(L, "the group is closed");
     if (spt_task_ended(t))
         return spt_error_usage(L, "the task has ended");
-    spt_scope_move(&t->root, scope);
+    if (spt_scope_move(&t->root, scope))
+        spt_reason_inherit(L, t, 1);
     return 0;
 }
 
