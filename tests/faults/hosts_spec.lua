@@ -122,8 +122,8 @@ it("X-14: what is no address is none in 'resolver'", function()
     misuse("bad option 'resolver'", function() http.session { resolver = host } end)
     misuse("bad option 'resolver'", function() http.session { resolver = "127.0.0.1:53," .. host .. ":53" } end)
   end
-  for _, text in ipairs { "999.1.1.1", "1.2.3.4:0", "1.2.3.4:65536", "1.2.3.4:", "[::1]:99999", "[fe80::1%25lo]", "a.test",
-    ",", "", "System" } do
+  for _, text in ipairs { "999.1.1.1", "1.2.3.4:0", "1.2.3.4:65536", "1.2.3.4:", "[::1]:99999", "[fe80::1%25lo]",
+    "a.test", ",", "", "System" } do
     misuse("bad option 'resolver'", function() http.session { resolver = text } end)
   end
 end)
