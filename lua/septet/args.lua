@@ -45,6 +45,66 @@ local function nearest(word, spec)
   return best
 end
 
+-- Raises Usage for a surplus argument that is not nil: one that is dropped was to do something.
+local function check_surplus(name, most, self, n, ...)
+  for i = most + 1, n do
+    if (select(i, ...)) ~= nil then
+      usage("too many arguments to '%s' (at most %d expected, got %d)", name, most - self, n - self)
+    end
+  end
+end
+
+-- The same function, which raises Usage for arguments that it would drop.
+local function strict(fn, name, module)
+  local info = debug.getinfo(fn, "u")
+  local most = info.nparams
+  if info.isvararg then return fn end
+  return function(...)
+    local n = select("#", ...)
+    if n > most then
+      if rawequal((...), module) then usage("'%s' is a function: call it with a dot", name) end
+      check_surplus(name, most, 0, n, ...)
+    end
+    return fn(...)
+  end
+end
+
+--- The same method, which raises Usage besides where it is not called on what has one of the metatables.
+function args.method(fn, name, what, metas)
+  local info = debug.getinfo(fn, "u")
+  local most = info.isvararg and math.huge or info.nparams
+  return function(self, ...)
+    if not metas[debug.getmetatable(self)] then
+      usage("bad argument #1 to '%s' (%s expected, got %s): '%s' is a method: call it as %s:%s(...), with a colon",
+        name, what, self == nil and "no value" or type(self), name, what, name)
+    end
+    local n = 1 + select("#", ...)
+    if n > most then check_surplus(name, most, 1, n, self, ...) end
+    return fn(self, ...)
+  end
+end
+
+--- Makes the functions of a module raise Usage for arguments that they would drop.
+---@generic T: table
+---@param module T
+---@return T the same
+function args.functions(module)
+  for name, fn in pairs(module) do
+    if type(fn) == "function" and name:sub(1, 2) ~= "__" then module[name] = strict(fn, name, module) end
+  end
+  return module
+end
+
+--- Makes methods raise Usage for arguments that they would drop, and where they are called with a dot.
+---@param methods table<string, function>
+---@param what string what they are called on, for messages
+---@param metas table<table, boolean> the metatables of that
+function args.methods(methods, what, metas)
+  for name, fn in pairs(methods) do
+    if type(fn) == "function" and name:sub(1, 2) ~= "__" then methods[name] = args.method(fn, name, what, metas) end
+  end
+end
+
 local checks = {
   seconds = function(v)
     return type(v) == "number" and v >= 0, "seconds, not negative"
@@ -95,10 +155,16 @@ function args.options(options, spec, what)
   return options
 end
 
+--- Returns whether a value can be called.
+function args.is_callable(value)
+  if type(value) == "function" then return true end
+  local mt = debug.getmetatable(value) -- whatever its __metatable shows
+  return type(mt) == "table" and mt.__call ~= nil
+end
+
 --- Checks that a value can be called.
 function args.callable(value, position, what)
-  local mt = debug.getmetatable(value) -- whatever its __metatable shows
-  if type(value) == "function" or type(mt) == "table" and mt.__call then return end
+  if args.is_callable(value) then return end
   usage("bad argument #%d to '%s' (function expected, got %s)", position, what, type(value))
 end
 
@@ -109,11 +175,58 @@ function args.seconds(value, position, what)
     type(value) == "number" and tostring(value) or type(value))
 end
 
---- Checks that a value is a table.
-function args.list(value, position, what)
+local function shown(key)
+  local kind = type(key)
+  if kind == "number" or kind == "boolean" then return ("[%s]"):format(tostring(key)) end
+  return kind == "string" and ("'%s'"):format(key) or ("a %s"):format(kind)
+end
+
+--- Returns what keeps a table from being a list, in words, and the key; nil where its keys are 1 to n, with the `n` of
+--- table.pack or without.
+---@param list table
+---@return string|nil
+---@return any key
+function args.list_fault(list)
+  local count = #list
+  for key in pairs(list) do
+    if key ~= "n" and (math.type(key) ~= "integer" or key < 1 or key > count) then
+      return ("list expected, got a table with the key %s"):format(shown(key)), key
+    end
+  end
+  local packed = list.n
+  if packed ~= nil and (math.type(packed) ~= "integer" or packed < count) then
+    return "list expected, got a table with the key 'n'", "n"
+  end
+  for i = 1, packed or count do
+    if list[i] == nil then return ("item %d: nil in a list"):format(i), i end
+  end
+end
+
+--- Checks that a value is a list. Keys that are the names of `options` are told as such.
+---@param value any
+---@param position integer
+---@param what string
+---@param options table<string, string>|nil
+function args.list(value, position, what, options)
   if type(value) ~= "table" then
     usage("bad argument #%d to '%s' (list expected, got %s)", position, what, type(value))
   end
+  local fault, key = args.list_fault(value)
+  if fault and options and options[key] then
+    usage("bad argument #%d to '%s' ('%s' in the list is an option: %s(list, { %s = ... }) expected)", position, what,
+      key, what, key)
+  end
+  if fault then usage("bad argument #%d to '%s' (%s)", position, what, fault) end
+end
+
+--- Checks that the value of an option is a list.
+---@param value any
+---@param name string
+---@param what string
+function args.list_option(value, name, what)
+  local fault = type(value) == "table" and args.list_fault(value)
+  if type(value) ~= "table" then fault = ("list expected, got %s"):format(type(value)) end
+  if fault then usage("bad option '%s' to '%s' (%s)", name, what, fault) end
 end
 
 --- Checks that a value is a string.

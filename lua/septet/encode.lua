@@ -16,31 +16,55 @@ end
 local scalars = { string = true, number = true, boolean = true }
 
 local function scalar(value, name, what)
-  if not scalars[type(value)] then
-    args.usage("bad value of '%s' in '%s' (string, number or boolean expected, got %s)", tostring(name), what,
-      type(value))
+  local kind, shown = type(value), nil
+  if kind == "number" and (value ~= value or value == math.huge or value == -math.huge) then
+    shown = tostring(value)
+  elseif not scalars[kind] then
+    shown = kind
+  end
+  if shown then
+    args.usage("bad value of '%s' in '%s' (string, number or boolean expected, got %s)", tostring(name), what, shown)
   end
   return tostring(value)
 end
 
+-- The values of a field, of which each is to be sent: one of none would be lost.
+local function values_of(value, name, what)
+  if type(value) ~= "table" then return { value } end
+  local fault = args.list_fault(value) or #value == 0 and "value or list of values expected, got an empty table"
+  if fault then args.usage("bad value of '%s' in '%s' (%s)", tostring(name), what, fault) end
+  return value
+end
+
+local function is_pair(item)
+  if type(item) ~= "table" or item[2] == nil then return false end
+  for key in pairs(item) do
+    if key ~= 1 and key ~= 2 and not (key == "n" and item.n == 2) then return false end
+  end
+  return true
+end
+
 -- A list of {name, value}: in the order given where it is a list of pairs, else by name. A list of values is the name
--- as many times.
+-- as many times. Raises Usage for whatever would not be in it.
 local function pairs_of(fields, what)
   local list = {}
   local function add(name, value)
-    for _, item in ipairs(type(value) == "table" and value or { value }) do
+    for _, item in ipairs(values_of(value, name, what)) do
       list[#list + 1] = { scalar(name, name, what), scalar(item, name, what) }
     end
   end
-  if #fields > 0 then
+  if type(fields[1]) == "table" then
+    local fault = args.list_fault(fields)
+    if fault then args.usage("bad option '%s' (%s)", what, fault) end
     for i, pair in ipairs(fields) do
-      if type(pair) ~= "table" or pair[2] == nil then
+      if not is_pair(pair) then
         args.usage("bad item %d of '%s' (a pair of name and value expected)", i, what)
       end
       add(pair[1], pair[2])
     end
     return list
   end
+  if fields[1] ~= nil then args.usage("bad item 1 of '%s' (a pair of name and value expected)", what) end
   local names = {}
   for name in pairs(fields) do names[#names + 1] = name end
   table.sort(names, function(a, b) return tostring(a) < tostring(b) end)
@@ -81,6 +105,9 @@ end
 local part_options = { name = "string", data = "string", filename = "string", type = "string" }
 
 local function part_text(part, i)
+  if type(part) ~= "table" then
+    args.usage("bad part %d of 'multipart' (table expected, got %s)", i, type(part))
+  end
   args.options(part, part_options, "multipart")
   if not (part.name and part.data) then
     args.usage("bad part %d of 'multipart' (it needs a 'name' and 'data')", i)
@@ -95,27 +122,68 @@ local function part_text(part, i)
   return table.concat(lines, "\r\n") .. "\r\n\r\n" .. part.data
 end
 
+local function occurs(boundary, texts)
+  for _, text in ipairs(texts) do
+    if text:find(boundary, 1, true) then return true end
+  end
+  return false
+end
+
 -- Something that occurs in none of the parts.
 local function new_boundary(texts)
-  local boundary, found
+  local boundary
   repeat
-    boundary, found = ("septet-%016x%016x"):format(math.random(0), math.random(0)), false
-    for _, text in ipairs(texts) do found = found or text:find(boundary, 1, true) ~= nil end
-  until not found
+    boundary = ("septet-%016x%016x"):format(math.random(0), math.random(0))
+  until not occurs(boundary, texts)
   return boundary
 end
 
---- A multipart/form-data body, and its Content-Type.
+-- The boundary that a Content-Type names; nil for none. Raises Usage where there cannot be one in it, or where a
+-- receiver could not read it (RFC 2046, 5.1.1).
+local function named_boundary(kind)
+  local subtype, rest = kind:match "^%s*[Mm][Uu][Ll][Tt][Ii][Pp][Aa][Rr][Tt]/([%w!#$&^_.+-]+)%s*(.*)$"
+  if not subtype or not (rest == "" or rest:find "^;") then
+    args.usage("bad header 'Content-Type' (the type of a body by 'multipart' is a multipart/...)")
+  end
+  local found
+  while rest ~= "" do
+    local name, value, behind = rest:match '^;%s*([%w!#$&^_.+-]+)="([^"\\]*)"%s*(.*)$'
+    if not name then name, value, behind = rest:match "^;%s*([%w!#$&^_.+-]+)=([^%s;\"]*)%s*(.*)$" end
+    if not name and rest:find "^;%s*$" then return found end
+    if not name then args.usage("bad header 'Content-Type' (parameters, as '; name=value', expected)") end
+    if name:lower() == "boundary" then
+      if found or not value:find "^[%w'()+_,./:=? -]+$" or #value > 70 or value:find " $" then
+        args.usage("bad header 'Content-Type' (one boundary of 1 to 70 letters, digits and \"'()+_,-./:=?\" expected)")
+      end
+      found = value
+    end
+    rest = behind
+  end
+  return found
+end
+
+--- A multipart body, and its Content-Type: multipart/form-data, or that of the request, with the boundary that it names
+--- or, where it names none, another.
 ---@param parts {name: string, data: string, filename: string|nil, type: string|nil}[]
+---@param own string|nil the request's own Content-Type
 ---@return string body
 ---@return string content_type
-function encode.multipart(parts)
+function encode.multipart(parts, own)
   local texts = {}
+  args.list_option(parts, "multipart", "request")
   for i, part in ipairs(parts) do texts[i] = part_text(part, i) end
-  local boundary = new_boundary(texts)
+  local boundary = own and named_boundary(own)
+  if boundary and occurs("--" .. boundary, texts) then
+    args.usage("bad header 'Content-Type' (its boundary occurs in a part)")
+  end
+  local kind = own or "multipart/form-data"
+  if not boundary then
+    boundary = new_boundary(texts)
+    kind = kind:gsub("[%s;]*$", "") .. "; boundary=" .. boundary
+  end
   local out = {}
   for i, text in ipairs(texts) do out[i] = "--" .. boundary .. "\r\n" .. text .. "\r\n" end
-  return table.concat(out) .. "--" .. boundary .. "--\r\n", "multipart/form-data; boundary=" .. boundary
+  return table.concat(out) .. "--" .. boundary .. "--\r\n", kind
 end
 
 local DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"

@@ -97,4 +97,5 @@ function generator.new(fn, ...)
   return gen
 end
 
+args.methods(Generator, "generator", { [generator_meta] = true })
 return generator

@@ -318,6 +318,9 @@ function Group:start(fn, ...)
   error(("task '%s' ended without calling started"):format(core.escape(t.name)), 2)
 end
 
+args.methods(ErrorGroup, "error", { [core.error_meta] = true })
+Group.start = args.method(Group.start, "start", "group", { [core.scope_meta] = true })
+
 core.scope_meta.__close = function(scope, err)
   if not core.scope_ends(scope) then return end
   if err ~= nil then

@@ -5,7 +5,9 @@ local args = require "septet.args"
 local headers = {}
 
 -- A list {name, value, ...} of headers from tables of names to values; later ones replace earlier ones of
--- the same name, and false removes one.
+-- the same name, and false removes one. The first table has what nobody asked for: a Range is one of the bytes as they
+-- are sent, and replaces its Accept-Encoding by `identity`. The list's `automatic` is the Accept-Encoding where it is
+-- of that table.
 function headers.list(what, ...)
   local order, by_name = {}, {}
   for i = 1, select("#", ...) do
@@ -17,16 +19,23 @@ function headers.list(what, ...)
       if type(value) ~= "string" and type(value) ~= "number" and value ~= false then
         args.usage("bad header '%s' in '%s' (string expected, got %s)", name, what, type(value))
       end
+      if value == false and name:lower() == "host" and not by_name.host then
+        args.usage("bad header '%s' in '%s' (each request has one: it cannot be removed)", name, what)
+      end
       names[#names + 1] = name
     end
     table.sort(names)
     for _, name in ipairs(names) do
       local key, value = name:lower(), (select(i, ...))[name]
       if not by_name[key] then order[#order + 1] = key end
-      by_name[key] = { name, value }
+      by_name[key] = { name, value, is_default = i == 1 }
     end
   end
-  local list = {}
+  local list, encoding, range = {}, by_name["accept-encoding"], by_name.range
+  if encoding and encoding.is_default then
+    if range and range[2] ~= false then encoding[2] = "identity" end
+    list.automatic = encoding[2]
+  end
   for _, key in ipairs(order) do
     local name, value = by_name[key][1], by_name[key][2]
     if value ~= false then
@@ -37,15 +46,39 @@ function headers.list(what, ...)
   return list
 end
 
+--- The value that a list has for a name in lower case; nil for none.
+function headers.value(list, wanted)
+  for i = 1, #list, 2 do
+    if list[i]:lower() == wanted then return list[i + 1] end
+  end
+end
+
+--- The value that a table of headers has for a name in lower case; nil for none.
+---@param given table<string, string|number|false>|nil
+---@param wanted string
+---@param what string
+---@return string|nil
+function headers.own(given, wanted, what)
+  local found
+  for name, value in pairs(given or {}) do
+    if type(name) == "string" and name:lower() == wanted then
+      if found ~= nil or value == false then
+        args.usage("bad header '%s' in '%s' (one value, that the body can have, expected)", name, what)
+      end
+      found = tostring(value)
+    end
+  end
+  return found
+end
+
 --- The names of an option `redirect_headers`, in lower case, as a set. The Host is that of each URL.
 ---@param names string[]|nil
 ---@param what string
 ---@return table<string, boolean>
 function headers.named(names, what)
-  local set, count = {}, 0
-  for _ in pairs(names or {}) do count = count + 1 end
-  for i = 1, count do
-    local name = names[i]
+  local set = {}
+  if names then args.list_option(names, "redirect_headers", what) end
+  for _, name in ipairs(names or {}) do
     if type(name) ~= "string" or not name:find "^[%w!#$%%&'*+.^_`|~-]+$" or name:lower() == "host" then
       args.usage("bad option 'redirect_headers' to '%s' (a list of names of headers, without Host, expected)", what)
     end

@@ -75,7 +75,14 @@ local function begin(hop, traced, fns)
     for i = 1, #hop.list, 2 do given[hop.list[i]] = hop.list[i + 1] end
     core.hook(fns.request_start, ctx, { time = core.now(), method = hop.method, url = url.public(hop.url),
       headers = given, request = traced.id, insecure = hop.insecure })
-    hop.list = headers.list("request_start", given)
+    local automatic = {}
+    if hop.list.automatic and given["Accept-Encoding"] == hop.list.automatic then
+      automatic["Accept-Encoding"], given["Accept-Encoding"] = hop.list.automatic, nil
+    end
+    hop.list = headers.list("request_start", automatic, given)
+    if hop.multipart and headers.value(hop.list, "content-type") ~= hop.multipart then
+      args.usage "bad header 'Content-Type' in 'request_start' (its boundary is the body's: it cannot be changed)"
+    end
   end
   traced[#traced + 1] = { hooks = fns, ctx = ctx }
 end

@@ -121,7 +121,6 @@ function http.session(options)
     budget = retry.new_budget(),
     pace = rate.pacer(options.rate, url.origin),
     trace = hooks.check(options.trace),
-    retried = 0,
     redirected = 0,
   }, session_meta)
   set_terms(session, times, max_body, connection)
@@ -159,7 +158,7 @@ session_meta.__close = Session.close
 ---@return septet.SessionStats
 function Session:stats()
   local stats = self.core:stats()
-  stats.redirects, stats.retries = self.redirected, self.retried
+  stats.redirects, stats.retries = self.redirected, self.budget.spent
   return stats
 end
 
@@ -223,7 +222,6 @@ local function persist(session, hop)
       core.raise(result, traceback)
     end
     local unread = ok and result.stream:pass_over()
-    session.retried = session.retried + 1
     core.sleep(delay)
     if unread then result.stream:peek() end -- its connection may be the next one's
     ok, result, traceback = core.try(attempt, session, hop)
@@ -284,7 +282,7 @@ local bodies = {
   body = function(value) return value end,
   form = function(value) return encode.form(value), "application/x-www-form-urlencoded" end,
   json = function(value) return require "septet.json".encode(value), "application/json" end,
-  multipart = encode.multipart,
+  multipart = encode.multipart, -- and what make_body adds
 }
 
 -- The body that the options ask for, and its type.
@@ -296,6 +294,7 @@ local function make_body(options, what)
       given, value = name, options[name]
     end
   end
+  if given == "multipart" then return encode.multipart(value, headers.own(options.headers, "content-type", what)) end
   if given then return bodies[given](value) end
 end
 
@@ -303,10 +302,12 @@ end
 local function override(session, hop, options, what)
   args.options(options, request_options, what)
   local made = {}
+  local agreed = {} -- what the body has settled, whatever the headers say
   hop.body, made["Content-Type"] = make_body(options, what)
+  if options.multipart then agreed["Content-Type"], hop.multipart = made["Content-Type"], made["Content-Type"] end
   made.Authorization = auth.header(options.auth, what)
   if options.headers or next(made) then
-    hop.list = headers.list(what, session.defaults, session.own_headers, made, options.headers)
+    hop.list = headers.list(what, session.defaults, session.own_headers, made, options.headers, agreed)
   end
   if options.params then hop.url = encode.query(hop.url, options.params) end
   local times = limits.times(session.times, options.timeout)
@@ -392,7 +393,7 @@ end
 function Session:request(method, target, options)
   args.string(method, 1, "request")
   args.string(target, 2, "request")
-  return request(self, method, target, options)
+  return request(self, retry.method(method), target, options)
 end
 
 --- Does a request and waits for the head of the response; its body is then read as it comes. It holds no more than
@@ -406,7 +407,7 @@ end
 function Session:stream(method, target, options)
   args.string(method, 1, "stream")
   args.string(target, 2, "stream")
-  return request(self, method, target, options, true)
+  return request(self, retry.method(method), target, options, true)
 end
 
 --- What a save may be told, over what a request may be told but for a body.
@@ -453,9 +454,6 @@ end
 for _, method in ipairs { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" } do
   local verb = method:lower()
   Session[verb] = function(self, target, options)
-    if debug.getmetatable(self) ~= session_meta then
-      args.usage("'%s' is a method: call it as session:%s(url)", verb, verb)
-    end
     args.string(target, 1, verb)
     return request(self, method, target, options)
   end
@@ -475,4 +473,5 @@ function http.default()
   return default_session
 end
 
-return http
+args.methods(Session, "session", { [session_meta] = true })
+return args.functions(http)

@@ -64,10 +64,11 @@ end
 ---@class septet.Writer
 local Writer = {} -- luacheck: ignore
 
---- Writes bytes behind the others. Cancelled, some of them may be written.
+--- Writes strings and numbers, as Lua's `file:write`, behind the others. Cancelled, some of them may be written.
 ---@async
----@param bytes string
-function Writer:write(bytes) end -- luacheck: ignore
+---@param ... string|number
+---@return septet.Writer
+function Writer:write(...) end -- luacheck: ignore
 
 --- Empties the file.
 ---@async
@@ -125,4 +126,4 @@ function io.create(path, options)
   return writer
 end
 
-return io
+return args.functions(io)

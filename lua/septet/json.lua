@@ -28,7 +28,9 @@ json.null = core.json_null
 ---@param list T a table without a metatable
 ---@return T the same
 function json.array(list)
-  args.list(list, 1, "array")
+  if type(list) ~= "table" then
+    args.usage("bad argument #1 to 'array' (list expected, got %s)", type(list))
+  end
   local meta = getmetatable(list)
   if meta ~= nil and meta ~= core.json_array then
     args.usage("bad argument #1 to 'array' (a table with a metatable of its own)")
@@ -71,4 +73,4 @@ function json.encode(value, options)
   return core.json_encode(value, options.depth or DEPTH, options.indent or 0)
 end
 
-return json
+return args.functions(json)

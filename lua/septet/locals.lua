@@ -53,4 +53,5 @@ function locals.var(default)
   return setmetatable({ default = default }, var_meta)
 end
 
+args.methods(Var, "var", { [var_meta] = true })
 return locals

@@ -90,6 +90,7 @@ local lazy = {
 }
 
 local response_meta = {
+  family = {}, -- the metatables of what has the methods of a response
   __name = "septet.http.Response",
   __metatable = false,
   __index = function(self, key)
@@ -100,6 +101,8 @@ local response_meta = {
     return value
   end,
 }
+
+response_meta.family[response_meta] = true
 
 --- Raises HttpError{code = "status"} for a status of 400 or more, else returns the response.
 ---@return septet.Response
@@ -129,4 +132,6 @@ function Response:json()
   return require "septet.json".decode(self.body)
 end
 
+args.methods(Headers, "headers", { [headers_meta] = true })
+args.methods(Response, "response", response_meta.family)
 return response_meta

@@ -16,9 +16,21 @@ local spec = {
   statuses = "table", budget = "seconds",
 }
 
+local CAPITALS = {}
+for _, method in ipairs { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" } do CAPITALS[method] = true end
+
+--- A method as it goes over the wire: one that sessions have a function for is in capitals, however it is written.
+---@param method string
+---@return string
+function retry.method(method)
+  if CAPITALS[method] then return method end
+  local capitals = method:upper()
+  return CAPITALS[capitals] and capitals or method
+end
+
 local function set_of(list)
   local set = {}
-  for _, item in ipairs(list) do set[item] = true end
+  for _, item in ipairs(list) do set[type(item) == "string" and retry.method(item) or item] = true end
   return set
 end
 
@@ -33,6 +45,8 @@ function retry.policy(value, what)
     args.usage("bad option 'retries' to '%s' (a whole number or a table expected, got %s)", what, type(value))
   end
   args.options(value, spec, "retries")
+  if value.methods then args.list_option(value.methods, "methods", "retries") end
+  if value.statuses then args.list_option(value.statuses, "statuses", "retries") end
   return {
     attempts = value.attempts or 3,
     backoff = value.backoff or BACKOFF,
@@ -66,6 +80,8 @@ local MONTHS = {
   Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12,
 }
 
+local DAYS = { mon = true, tue = true, wed = true, thu = true, fri = true, sat = true, sun = true }
+
 -- Days from 1970-01-01 to a day of the Gregorian calendar.
 local function days(year, month, day)
   if month <= 2 then year, month = year - 1, month + 12 end
@@ -92,32 +108,91 @@ end
 
 retry.date = date
 
---- The seconds that a Retry-After asks for: a number, or a date.
----@param text string|nil
----@param now integer|nil Unix time
----@return number|nil nil where it says nothing that can be understood
-function retry.after(text, now)
-  if not text then return nil end
-  if text:match("^%d+$") then return tonumber(text) end
-  local at = date(text)
-  return at and math.max(0, at - (now or os.time()))
+-- Returns the seconds that a zone is ahead of UTC; nil for one that is not known.
+local function offset(zone)
+  if zone == "gmt" or zone == "utc" or zone == "ut" or zone == "z" then return 0 end
+  local sign, hours, minutes = zone:gsub("^gmt", ""):gsub("^utc", ""):match "^([+-])(%d%d):?(%d%d)$"
+  if not sign then return nil end
+  local seconds = tonumber(hours) * 3600 + tonumber(minutes) * 60
+  return sign == "-" and -seconds or seconds
 end
 
---- How long to wait before the next attempt; nil: there is none.
+-- Returns the Unix time of a date that is not written as HTTP has it, but says its zone: in the order of mails, or in
+-- that of ISO 8601. Case and blanks do not count.
+local function free_date(text)
+  local lower = text:lower():gsub("^%a+%.?,?%s+", "")
+  local day, month, year, h, m, s, zone = lower:match
+    "^(%d%d?)[%s-]+(%a%a%a)%a*[%s-]+(%d%d%d%d)%s+(%d%d?):(%d%d):?(%d*)%s*(%S+)$"
+  if day then
+    month = MONTHS[month:sub(1, 1):upper() .. month:sub(2)]
+  else
+    year, month, day, h, m, s, zone = text:lower():match
+      "^(%d%d%d%d)-(%d%d)-(%d%d)[t%s]+(%d%d):(%d%d):?(%d*%.?%d*)%s*(%S+)$"
+    month = tonumber(month)
+  end
+  local ahead = zone and offset(zone)
+  if not (day and month and ahead) then return nil end
+  local seconds = tonumber(h) * 3600 + tonumber(m) * 60 + math.ceil(tonumber(s) or 0)
+  return days(tonumber(year), month, tonumber(day)) * 86400 + seconds - ahead
+end
+
+-- Is there anything of a date in it? A time, a year with a month, or the name of a month behind a number.
+local function may_be_date(text)
+  if text:find "%d:%d" or text:find "%d%d%d%d[-/.]%d" or text:find "%d[-/.]%d%d?[-/.]%d" then return true end
+  for name in pairs(MONTHS) do
+    if text:find "%d" and text:lower():find("%f[%a]" .. name:lower()) then return true end
+  end
+  return false
+end
+
+-- The seconds that one value asks for; nil where it says nothing. `otherwise` is what an unreadable date asks for.
+local function asked_by(value, now, otherwise)
+  if value:find "^%d+%.?%d*$" or value:find "^%.%d+$" then return math.ceil(tonumber(value)) end
+  local at = date(value) or free_date(value)
+  if at then return math.max(0, at - now) end
+  return may_be_date(value) and otherwise or nil
+end
+
+--- The seconds that the values of a Retry-After ask for: numbers, whose fractions are rounded up, or dates. Of several
+--- values, in one line or in more, the longest counts.
+---@param lines string|string[]|nil
+---@param now integer|nil Unix time
+---@param otherwise number|nil what a date asks for that cannot be read
+---@return number|nil nil where they say nothing
+function retry.after(lines, now, otherwise)
+  local longest
+  now = now or os.time()
+  for _, line in ipairs(type(lines) == "string" and { lines } or lines or {}) do
+    -- The comma behind the day of the week is part of a date.
+    local joined = line:gsub("(%f[%a]%a+),(%s*%d)", function(word, rest)
+      return DAYS[word:sub(1, 3):lower()] and word .. "\0" .. rest or nil
+    end)
+    for value in joined:gmatch "[^,]+" do
+      value = value:gsub("%z", ","):match "^%s*(.-)%s*$"
+      local asked = asked_by(value, now, otherwise)
+      if asked and asked > (longest or -1) then longest = asked end
+    end
+  end
+  return longest
+end
+
+--- How long to wait before the next attempt; nil: there is none. A Retry-After makes the wait no shorter.
 ---@param attempts integer so far
 ---@return number|nil seconds
 function retry.delay(policy, attempts, response)
   if attempts >= policy.attempts then return nil end
-  local asked = response and retry.after(response.headers["retry-after"])
-  if asked then return asked <= policy.max_wait and asked or nil end
-  return math.random() * math.min(policy.max_backoff, policy.backoff * 2 ^ (attempts - 1))
+  local backoff = math.random() * math.min(policy.max_backoff, policy.backoff * 2 ^ (attempts - 1))
+  local lines = response and response.headers:all "retry-after"
+  local asked = lines and retry.after(lines, nil, math.min(policy.max_backoff, policy.max_wait))
+  if not asked then return backoff end
+  return asked <= policy.max_wait and math.max(asked, backoff) or nil
 end
 
 --- A budget: so many retries for each request to an origin, once the first ones are used up. Of many origins, those
 --- that needed it lately are remembered; the budget of one that is forgotten is full.
 function retry.new_budget()
   local left, older, n = {}, {}, 0 -- by origin, of those that ever needed it; n of them in `left`
-  local budget = {}
+  local budget = { spent = 0 } -- how many retries there were
 
   local function set(origin, tokens)
     n = n + (left[origin] and -1 or 0) + (tokens and 1 or 0)
@@ -139,6 +214,7 @@ function retry.new_budget()
     local tokens = left[origin] or older[origin] or BURST
     if tokens < 1 then return false end
     set(origin, tokens - 1)
+    budget.spent = budget.spent + 1
     return true
   end
 

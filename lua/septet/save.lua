@@ -217,6 +217,7 @@ local function persist(job)
     if ok and result then return result end
     if ok then
       job.validator = nil
+      job.session.budget.spent = job.session.budget.spent + 1
     else
       breaks = breaks + 1
       local delay = retry_delay(job, result, breaks)

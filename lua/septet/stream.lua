@@ -118,7 +118,7 @@ local lazy = {
   times = function(self) return (self.stream:head() or self.head):times() end,
 }
 
-return {
+local stream_meta = {
   __name = "septet.http.StreamedResponse",
   __metatable = false,
   __close = Stream.close,
@@ -128,3 +128,7 @@ return {
     return lazy[key](self)
   end,
 }
+
+response_meta.family[stream_meta] = true
+args.methods(Stream, "response", { [stream_meta] = true })
+return stream_meta

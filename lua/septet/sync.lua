@@ -4,6 +4,7 @@
 local sync = {}
 
 local core = require "septet.core"
+local args = require "septet.args"
 
 ---@class septet.Event
 local Event = {} -- luacheck: ignore
@@ -138,4 +139,4 @@ function Channel:sender() end -- luacheck: ignore
 ---@return septet.Channel
 sync.channel = core.channel
 
-return sync
+return args.functions(sync)

@@ -202,7 +202,7 @@ local function completions(list, what, spawn)
     elseif not is_task(item) then
       if not spawn then
         args.usage("bad argument #1 to '%s' (item %d: task expected, got %s)", what, i, type(item))
-      elseif type(item) ~= "function" then
+      elseif not args.is_callable(item) then
         args.usage("bad argument #1 to '%s' (item %d: task or function expected, got %s)", what, i, type(item))
       end
     end
@@ -312,6 +312,10 @@ local function settled_results(tasks)
   return results
 end
 
+local gather_options = { limit = "count", settled = "boolean" }
+local wait_options = { timeout = "seconds", return_when = "string" }
+local completed_options = { timeout = "seconds" }
+
 --- Runs functions and tasks at once and waits for all. The first failure cancels the others, waits for them,
 --- and is raised as it is; later ones go to on_unhandled.
 ---@async
@@ -320,8 +324,8 @@ end
 --- raises what they raise, and gives {status=, value=} or {status=, error=} for each
 ---@return table results in the list's order, the first value of each; `n` is their number
 function task.gather(list, options)
-  args.list(list, 1, "gather")
-  options = args.options(options, { limit = "count", settled = "boolean" }, "gather")
+  args.list(list, 1, "gather", gather_options)
+  options = args.options(options, gather_options, "gather")
   local scope = new_scope(false, false)
   local ok, set, tasks, each, by_fn = try(members, scope, list, options)
   if not ok then
@@ -383,8 +387,8 @@ end
 ---@return septet.Task[] done in the order they ended
 ---@return septet.Task[] pending in the list's order
 function task.wait(tasks, options)
-  args.list(tasks, 1, "wait")
-  options = args.options(options, { timeout = "seconds", return_when = "string" }, "wait")
+  args.list(tasks, 1, "wait", wait_options)
+  options = args.options(options, wait_options, "wait")
   local mode = until_of[options.return_when or "ALL_COMPLETED"]
   if not mode then
     args.usage("bad option 'return_when' to 'wait' ('%s' is none of 'ALL_COMPLETED', 'FIRST_COMPLETED', "
@@ -412,8 +416,8 @@ end
 ---@param options {timeout: number|nil}|nil raises Timeout from the loop's header
 ---@return fun(): septet.Task|nil
 function task.as_completed(list, options)
-  args.list(list, 1, "as_completed")
-  options = args.options(options, { timeout = "seconds" }, "as_completed")
+  args.list(list, 1, "as_completed", completed_options)
+  options = args.options(options, completed_options, "as_completed")
   local owned = {}
   local set, tasks = completions(list, "as_completed", function(fn)
     local t = core.spawn(fn)
@@ -454,7 +458,7 @@ function task.as_completed(list, options)
   return next_ended
 end
 
-setmetatable(task, {
+setmetatable(args.functions(task), {
   __newindex = function(self, name, value)
     if name ~= "on_unhandled" then
       args.usage("septet.task has no variable '%s' to set; only 'on_unhandled'", tostring(name))

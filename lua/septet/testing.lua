@@ -60,4 +60,4 @@ function testing.sequencer()
   end
 end
 
-return testing
+return args.functions(testing)

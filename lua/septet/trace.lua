@@ -134,4 +134,4 @@ function trace.lines(out)
   end)
 end
 
-return trace
+return args.functions(trace)

@@ -3,26 +3,60 @@
 
 #include <lauxlib.h>
 #include <math.h>
+#include <stdbool.h>
+#include <string.h>
 
 #include "core/error.h"
 #include "core/task.h"
 #include "core/timer.h"
 
+static const char *type_name(lua_State *L, int arg)
+{
+    if (luaL_getmetafield(L, arg, "__name") == LUA_TSTRING)
+        return lua_tostring(L, -1);
+    return lua_isnone(L, arg) ? "no value" : luaL_typename(L, arg);
+}
+
 static int expected(lua_State *L, int arg, const char *what)
 {
-    const char *got = luaL_typename(L, arg);
-    if (luaL_getmetafield(L, arg, "__name") == LUA_TSTRING)
-        got = lua_tostring(L, -1);
-    else if (lua_isnone(L, arg))
-        got = "no value";
+    const char *got = type_name(L, arg);
     return spt_error_arg(L, arg, lua_pushfstring(L, "%s expected, got %s", what, got));
+}
+
+/* Raises Usage for a method that was not called on a `what`: as a rule a dot stands where a colon should. */
+static int bad_self(lua_State *L, const char *what)
+{
+    lua_Debug ar;
+    bool known = lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar) && ar.name;
+    if (!known || strcmp(ar.namewhat, "method") == 0 || strcmp(ar.namewhat, "metamethod") == 0)
+        return expected(L, 1, what);
+    return spt_error_usage(L,
+                           "bad argument #1 to '%s' (%s expected, got %s): '%s' is a method: call "
+                           "it as %s:%s(...), with a colon",
+                           ar.name, what, type_name(L, 1), ar.name, what, ar.name);
+}
+
+void spt_check_surplus(lua_State *L, int most)
+{
+    lua_Debug ar;
+    int top = lua_gettop(L), arg = most + 1;
+    while (arg <= top && lua_isnil(L, arg))
+        arg++;
+    lua_settop(L, arg > top ? most : top);
+    if (arg > top)
+        return;
+    bool known = lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar);
+    const char *name = known && ar.name ? ar.name : known ? spt_function_name(L, L, &ar) : NULL;
+    int self = name ? strcmp(ar.namewhat, "method") == 0 : lua_type(L, 1) == LUA_TUSERDATA;
+    spt_error_usage(L, "too many arguments to '%s' (at most %d expected, got %d)",
+                    name ? name : "?", most - self, top - self);
 }
 
 void *spt_check_udata(lua_State *L, int arg, const char *meta, const char *what)
 {
     void *p = luaL_testudata(L, arg, meta);
     if (!p)
-        expected(L, arg, what);
+        (void)(arg == 1 ? bad_self(L, what) : expected(L, arg, what));
     return p;
 }
 
@@ -35,7 +69,7 @@ void *spt_check_self(lua_State *L, const char *what)
         if (same)
             return p;
     }
-    expected(L, 1, what);
+    bad_self(L, what);
     return NULL;
 }
 

@@ -9,6 +9,17 @@
 
 struct spt_task;
 
+/* Raises Usage unless all arguments behind the first `most` are nil, and removes those. */
+void spt_check_surplus(lua_State *L, int most);
+
+/* Raises Usage for an argument behind the first `most`, self among them: a function that drops what it is given does
+ * something else than was asked for. */
+static inline void spt_check_most(lua_State *L, int most)
+{
+    if (lua_gettop(L) > most)
+        spt_check_surplus(L, most);
+}
+
 /* A task's handle. */
 struct spt_task *spt_check_task(lua_State *L, int arg);
 

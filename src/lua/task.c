@@ -46,6 +46,7 @@ static int l_background(lua_State *L)
 /* current(): the running task's handle; nil outside of tasks. */
 static int l_current(lua_State *L)
 {
+    spt_check_most(L, 0);
     struct spt_task *t = spt_env(L)->sched->current;
     if (!t)
         return 0;
@@ -56,6 +57,7 @@ static int l_current(lua_State *L)
 /* now(): seconds on the host's clock, fresh. */
 static int l_now(lua_State *L)
 {
+    spt_check_most(L, 0);
     lua_pushnumber(L, (lua_Number)spt_sched_clock(spt_env(L)->sched) / 1e9);
     return 1;
 }
@@ -63,6 +65,7 @@ static int l_now(lua_State *L)
 /* is(value, kind): is it an error of that kind? Without a kind: of any of ours. */
 static int l_is(lua_State *L)
 {
+    spt_check_most(L, 2);
     const char *kind = lua_isnoneornil(L, 2) ? NULL : spt_check_string(L, 2, NULL);
     lua_pushboolean(L, lua_gettop(L) >= 1 && spt_error_is(L, 1, kind));
     return 1;
@@ -104,6 +107,7 @@ static int l_warn(lua_State *L)
 /* task:cancel(reason): asks it to end at its next wait. True for the first request on a live task. */
 static int l_cancel(lua_State *L)
 {
+    spt_check_most(L, 2);
     struct spt_task *t = spt_check_task(L, 1);
     if (!lua_isnoneornil(L, 2))
         spt_check_string(L, 2, NULL);
@@ -117,6 +121,7 @@ static int l_cancel(lua_State *L)
 /* task:status(): "pending", "running", "suspended", "done", "failed" or "cancelled". */
 static int l_status(lua_State *L)
 {
+    spt_check_most(L, 1);
     lua_pushstring(L, state_words[spt_check_task(L, 1)->state]);
     return 1;
 }
@@ -132,6 +137,7 @@ static int push_result(lua_State *L, struct spt_task *t)
 /* task:result(): true and its values, or false and its error; never waits. */
 static int l_result(lua_State *L)
 {
+    spt_check_most(L, 1);
     struct spt_task *t = spt_check_task(L, 1);
     if (!spt_task_ended(t))
         return spt_error_usage(L, "the task has not ended");
@@ -212,6 +218,7 @@ static void add_stack(lua_State *L, const struct spt_task *t, unsigned depth)
  * that it waits for. */
 static int l_traceback(lua_State *L)
 {
+    spt_check_most(L, 1);
     struct spt_task *t = spt_check_task(L, 1);
     if (!spt_task_ended(t)) {
         lua_pushliteral(L, "");
@@ -227,6 +234,7 @@ static int l_traceback(lua_State *L)
 /* task:waits_for(): in words, "" when it does not wait. */
 static int l_waits_for(lua_State *L)
 {
+    spt_check_most(L, 1);
     char text[512];
     spt_task_waits_for(spt_check_task(L, 1), text, sizeof text);
     lua_pushstring(L, text);
@@ -334,6 +342,7 @@ static void push_children(lua_State *L, const struct spt_scope *scope)
 /* tree(): the live tasks as a tree: {{id=, name=, status=, waits_for=, children=}, ...}. */
 static int l_tree(lua_State *L)
 {
+    spt_check_most(L, 0);
     struct spt_sched *s = spt_env(L)->sched;
     lua_newtable(L);
     push_children(L, &s->mains);

@@ -322,6 +322,7 @@ static struct channel *check(lua_State *L)
 /* channel(capacity): without one, 0. */
 static int l_channel(lua_State *L)
 {
+    spt_check_most(L, 1);
     lua_Integer capacity = 0;
     if (lua_type(L, 1) == LUA_TNUMBER && lua_tonumber(L, 1) == HUGE_VAL)
         capacity = LUA_MAXINTEGER;
@@ -345,6 +346,7 @@ static void check_value(lua_State *L)
 /* channel:send(value): returns nothing, once a receiver or the buffer has it. */
 static int l_send(lua_State *L)
 {
+    spt_check_most(L, 2);
     struct channel *ch = check(L);
     check_value(L);
     return await_send(L, ch, NULL);
@@ -353,6 +355,7 @@ static int l_send(lua_State *L)
 /* channel:try_send(value): true when a receiver or the buffer took it at once, else false. */
 static int l_try_send(lua_State *L)
 {
+    spt_check_most(L, 2);
     struct channel *ch = check(L);
     check_value(L);
     return try_send(L, ch, NULL);
@@ -361,12 +364,14 @@ static int l_try_send(lua_State *L)
 /* channel:recv(): the next item; nil and "closed" after the last. */
 static int l_recv(lua_State *L)
 {
+    spt_check_most(L, 1);
     return await_recv(L, check(L));
 }
 
 /* channel:try_recv(): the same, but never waits: nil and "empty" where it would. */
 static int l_try_recv(lua_State *L)
 {
+    spt_check_most(L, 1);
     struct channel *ch = check(L);
     if (take(L, ch))
         return 1;
@@ -380,8 +385,16 @@ static int l_try_recv(lua_State *L)
 /* channel:close(): nothing more is sent; what is buffered may still be received. Harmless when closed. */
 static int l_close(lua_State *L)
 {
+    spt_check_most(L, 1);
     close_channel(check(L));
     return 0;
+}
+
+/* The end of a `<close>` variable, which gets an error, too. */
+static int l_leave(lua_State *L)
+{
+    lua_settop(L, 1);
+    return l_close(L);
 }
 
 static int l_next(lua_State *L)
@@ -394,6 +407,7 @@ static int l_next(lua_State *L)
 /* channel:iter(): a function that gives the next item at each call, for a `for`. */
 static int l_iter(lua_State *L)
 {
+    spt_check_most(L, 1);
     check(L);
     lua_pushlightuserdata(L, spt_env(L));
     lua_pushvalue(L, CHANNEL);
@@ -410,6 +424,7 @@ static int l_len(lua_State *L)
 /* channel:sender(): something to send through. The channel is closed when the last of these is. */
 static int l_sender(lua_State *L)
 {
+    spt_check_most(L, 1);
     struct channel *ch = check(L);
     struct sender *sender = lua_newuserdatauv(L, sizeof *sender, 1);
     if (ch->closed)
@@ -445,6 +460,7 @@ static struct sender *check_sender_and_value(lua_State *L)
 /* sender:send(value), as the channel's. */
 static int l_sender_send(lua_State *L)
 {
+    spt_check_most(L, 2);
     struct sender *sender = check_sender_and_value(L);
     return await_send(L, sender->channel, sender);
 }
@@ -452,6 +468,7 @@ static int l_sender_send(lua_State *L)
 /* sender:try_send(value), as the channel's. */
 static int l_sender_try_send(lua_State *L)
 {
+    spt_check_most(L, 2);
     struct sender *sender = check_sender_and_value(L);
     return try_send(L, sender->channel, sender);
 }
@@ -471,6 +488,7 @@ static void close_sender(struct sender *sender)
 /* sender:close(): nothing more is sent through it. Harmless when closed. */
 static int l_sender_close(lua_State *L)
 {
+    spt_check_most(L, 1);
     close_sender(check_sender(L));
     return 0;
 }
@@ -495,14 +513,20 @@ static int l_sender_gc(lua_State *L)
     return 0;
 }
 
+static int l_sender_leave(lua_State *L)
+{
+    lua_settop(L, 1);
+    return l_sender_close(L);
+}
+
 static const luaL_Reg methods[] = {
     {"send", l_send},     {"recv", l_recv},     {"try_send", l_try_send}, {"try_recv", l_try_recv},
-    {"close", l_close},   {"__close", l_close}, {"iter", l_iter},         {"__len", l_len},
+    {"close", l_close},   {"__close", l_leave}, {"iter", l_iter},         {"__len", l_len},
     {"sender", l_sender}, {NULL, NULL}};
 
 static const luaL_Reg sender_methods[] = {
     {"send", l_sender_send},     {"try_send", l_sender_try_send}, {"close", l_sender_close},
-    {"__close", l_sender_close}, {"__gc", l_sender_gc},           {NULL, NULL}};
+    {"__close", l_sender_leave}, {"__gc", l_sender_gc},           {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"channel", l_channel}, {NULL, NULL}};
 

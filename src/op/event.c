@@ -55,6 +55,7 @@ static struct event *check(lua_State *L)
 /* event(): one that has not happened. */
 static int l_event(lua_State *L)
 {
+    spt_check_most(L, 0);
     struct event *event = lua_newuserdatauv(L, sizeof *event, 0);
     *event = (struct event){.set = false};
     spt_link_init(&event->waiters);
@@ -65,6 +66,7 @@ static int l_event(lua_State *L)
 /* event:set(): lets all go on that wait, in the order they came, and all that will. Harmless when set. */
 static int l_set(lua_State *L)
 {
+    spt_check_most(L, 1);
     struct event *event = check(L);
     event->set = true;
     for (struct spt_link *l; (l = spt_list_pop(&event->waiters));)
@@ -74,6 +76,7 @@ static int l_set(lua_State *L)
 
 static int l_is_set(lua_State *L)
 {
+    spt_check_most(L, 1);
     lua_pushboolean(L, check(L)->set);
     return 1;
 }
@@ -81,6 +84,7 @@ static int l_is_set(lua_State *L)
 /* event:wait(): returns nothing, once it is set. */
 static int l_wait(lua_State *L)
 {
+    spt_check_most(L, 1);
     struct event *event = check(L);
     struct wait_op *wait = (struct wait_op *)spt_op_new(L, spt_env(L)->sched, &wait_type);
     spt_link_init(&wait->link);

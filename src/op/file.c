@@ -299,12 +299,56 @@ static bool step_write(struct file_op *f)
     return true;
 }
 
-/* file:write(bytes): behind the others. Cancelled, some of them may be written. */
+static int write_push(septet_op *op, lua_State *L)
+{
+    file_push(op, L);
+    lua_pushvalue(L, SELF);
+    return 1;
+}
+
+static const septet_op_type write_type = {
+    .name = "file",
+    .size = sizeof(struct file_op),
+    .flags = SEPTET_OP_EXTERNAL,
+    .start = file_start,
+    .cancel = file_cancel,
+    .push = write_push,
+    .describe = file_describe,
+};
+
+/* Replaces the arguments, of which there is not just one string, by the string that Lua's file:write would write. */
+static void join_arguments(lua_State *L)
+{
+    luaL_Buffer b;
+    int top = lua_gettop(L);
+    for (int i = ARGUMENT; i <= top; i++)
+        if (lua_type(L, i) != LUA_TNUMBER)
+            spt_check_string(L, i, NULL);
+    luaL_buffinit(L, &b);
+    for (int i = ARGUMENT; i <= top; i++) {
+        if (lua_type(L, i) == LUA_TNUMBER && !lua_isinteger(L, i)) {
+            char text[64];
+            int len = snprintf(text, sizeof text, LUA_NUMBER_FMT, lua_tonumber(L, i));
+            luaL_addlstring(&b, text, (size_t)len);
+        } else {
+            lua_pushvalue(L, i);
+            luaL_addvalue(&b);
+        }
+    }
+    luaL_pushresult(&b);
+    lua_insert(L, ARGUMENT);
+    lua_settop(L, ARGUMENT);
+}
+
+/* file:write(...): strings and numbers, behind the others; returns the file. Cancelled, some of them may be written. */
 static int l_write(lua_State *L)
 {
     size_t len;
-    const char *bytes = spt_check_string(L, ARGUMENT, &len);
-    struct file_op *f = new_op(L, &file_type, "write", step_write);
+    check_open(L);
+    if (lua_gettop(L) != ARGUMENT || lua_type(L, ARGUMENT) != LUA_TSTRING)
+        join_arguments(L);
+    const char *bytes = lua_tolstring(L, ARGUMENT, &len);
+    struct file_op *f = new_op(L, &write_type, "write", step_write);
     f->bytes = bytes;
     f->len = len;
     return septet_op_await(L, &f->op);
@@ -318,6 +362,7 @@ static bool step_truncate(struct file_op *f)
 /* file:truncate(): empties it. */
 static int l_truncate(lua_State *L)
 {
+    spt_check_most(L, 1);
     return septet_op_await(L, &new_op(L, &file_type, "truncate", step_truncate)->op);
 }
 
@@ -329,6 +374,7 @@ static bool step_sync(struct file_op *f)
 /* file:sync(): until the disk holds it. */
 static int l_sync(lua_State *L)
 {
+    spt_check_most(L, 1);
     return septet_op_await(L, &new_op(L, &file_type, "sync", step_sync)->op);
 }
 
@@ -341,6 +387,7 @@ static bool step_commit(struct file_op *f)
  * under the name of its target. */
 static int l_commit(lua_State *L)
 {
+    spt_check_most(L, 2);
     struct file *file = check_open(L);
     const bool to_target = lua_isnoneornil(L, ARGUMENT) && file->output->target;
     const char *target = to_target ? NULL : check_path(L, ARGUMENT);
@@ -390,6 +437,7 @@ static bool step_remove(struct file_op *f)
 /* file:remove(): until its name is gone, also after an error. */
 static int l_remove(lua_State *L)
 {
+    spt_check_most(L, 1);
     return septet_op_await(L, &new_op(L, &file_type, "remove", step_remove)->op);
 }
 
@@ -422,6 +470,7 @@ static const septet_op_type close_type = {
 /* file:close(): until another one may write it. Harmless when closed. */
 static int l_close(lua_State *L)
 {
+    spt_check_most(L, 1);
     struct file *file = spt_check_self(L, "writer");
     if (!file->output)
         return 0;
@@ -449,6 +498,7 @@ static const septet_op_type size_type = {
 /* file:size(): in bytes, also after an error. */
 static int l_size(lua_State *L)
 {
+    spt_check_most(L, 1);
     return septet_op_await(L, &new_op(L, &size_type, "measure", step_size)->op);
 }
 
@@ -526,6 +576,7 @@ static const septet_op_type digest_type = {
 /* file:digest(): in hexadecimal, of all that is written. */
 static int l_digest(lua_State *L)
 {
+    spt_check_most(L, 1);
     struct file_op *f = new_op(L, &digest_type, "digest", step_digest);
     if (!f->file->digests)
         return spt_error_usage(L, "no digest of '%s' is kept", f->file->path);

@@ -148,6 +148,7 @@ static const septet_op_type open_type = {
 /* io_open(path, max_line): waits until it is open and returns a reader, or raises IoError. */
 static int l_open(lua_State *L)
 {
+    spt_check_most(L, 2);
     struct spt_env *env = spt_env(L);
     size_t len;
     const char *path = spt_check_string(L, PATH, &len);
@@ -180,6 +181,7 @@ static int open_stdin(struct spt_env *env)
 /* io_stdin(max_line): a reader; what others of it have read and not handed out is there. Raises IoError. */
 static int l_stdin(lua_State *L)
 {
+    spt_check_most(L, 1);
     struct spt_env *env = spt_env(L);
     size_t max_line = (size_t)spt_check_count(L, 1, 1);
     lua_pushliteral(L, "stdin");
@@ -337,21 +339,33 @@ static int await_read(lua_State *L, struct reader *reader, size_t n)
 /* reader:read_line(): the next line without its newline, nil at the end. */
 static int l_read_line(lua_State *L)
 {
+    spt_check_most(L, 1);
     return await_read(L, check_open(L), 0);
 }
 
 /* reader:read(n): up to n bytes as soon as there are any, nil at the end. */
 static int l_read(lua_State *L)
 {
+    spt_check_most(L, 2);
     struct reader *reader = check_open(L);
     return await_read(L, reader, (size_t)spt_check_count(L, 2, 1));
 }
 
-/* reader:lines(): for a loop. The method is the iterator, the reader its state. */
+/* The iterator of lines(): as read_line, but a loop gives it the line before, too. */
+static int l_next_line(lua_State *L)
+{
+    lua_settop(L, 1);
+    return l_read_line(L);
+}
+
+/* reader:lines(): for a loop, whose state is the reader. */
 static int l_lines(lua_State *L)
 {
+    spt_check_most(L, 1);
     check_open(L);
-    lua_getfield(L, 1, "read_line");
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_pushcclosure(L, l_next_line, 2);
     lua_pushvalue(L, 1);
     return 2;
 }
@@ -359,6 +373,7 @@ static int l_lines(lua_State *L)
 /* reader:close(): whoever waits gets IoError, with the code "closed". */
 static int l_close(lua_State *L)
 {
+    spt_check_most(L, 1);
     struct reader *reader = spt_check_self(L, "reader");
     struct spt_input *input = reader->input;
     if (reader->closed)
@@ -374,9 +389,16 @@ static int l_close(lua_State *L)
     return 0;
 }
 
+/* The end of a `<close>` variable, which gets an error, too. */
+static int l_leave(lua_State *L)
+{
+    lua_settop(L, 1);
+    return l_close(L);
+}
+
 static int l_gc(lua_State *L)
 {
-    l_close(L);
+    l_leave(L);
     let_go(lua_touserdata(L, 1));
     return 0;
 }
@@ -392,7 +414,7 @@ void spt_io_release(struct spt_env *env)
 
 static const luaL_Reg methods[] = {
     {"read_line", l_read_line}, {"read", l_read}, {"lines", l_lines}, {"close", l_close},
-    {"__close", l_close},       {"__gc", l_gc},   {NULL, NULL}};
+    {"__close", l_leave},       {"__gc", l_gc},   {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"io_open", l_open}, {"io_stdin", l_stdin}, {NULL, NULL}};
 

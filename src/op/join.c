@@ -122,6 +122,7 @@ static const septet_op_type join_type = {
  * TaskCancelled. A checkpoint even when the task has ended. */
 static int l_await(lua_State *L)
 {
+    spt_check_most(L, 1);
     struct spt_task *t = spt_check_self(L, "task");
     struct spt_sched *s = spt_env(L)->sched;
     if (t == s->current)

@@ -113,6 +113,7 @@ static struct lock *check(lua_State *L)
 /* lock(): a free one. */
 static int l_lock(lua_State *L)
 {
+    spt_check_most(L, 0);
     struct lock *lock = lua_newuserdatauv(L, sizeof *lock, 0);
     *lock = (struct lock){.resource.release = on_end};
     spt_link_init(&lock->resource.link);
@@ -132,6 +133,7 @@ static struct lock *check_acquire(lua_State *L)
 /* lock:acquire(): returns nothing, with the lock held by the running task. */
 static int l_acquire(lua_State *L)
 {
+    spt_check_most(L, 1);
     struct lock *lock = check_acquire(L);
     struct spt_sched *s = spt_env(L)->sched;
     spt_op_check(L, s);
@@ -146,6 +148,7 @@ static int l_acquire(lua_State *L)
 /* lock:try_acquire(): true with the lock, false while another task holds it; never waits. */
 static int l_try_acquire(lua_State *L)
 {
+    spt_check_most(L, 1);
     struct lock *lock = check_acquire(L);
     struct spt_task *t = spt_env(L)->sched->current;
     if (!t)
@@ -162,6 +165,7 @@ static int l_try_acquire(lua_State *L)
 /* lock:release(): by its owner alone. */
 static int l_release(lua_State *L)
 {
+    spt_check_most(L, 1);
     struct lock *lock = check(L);
     if (!lock->owner)
         return spt_error_usage(L, "the lock is not held");
@@ -214,6 +218,7 @@ static int l_with(lua_State *L)
 
 static int l_locked(lua_State *L)
 {
+    spt_check_most(L, 1);
     lua_pushboolean(L, check(L)->owner != NULL);
     return 1;
 }

@@ -88,6 +88,7 @@ static struct quiet_op *new_quiet(lua_State *L)
  * for this too is told one after the other. */
 static int l_quiet(lua_State *L)
 {
+    spt_check_most(L, 0);
     return septet_op_await(L, &new_quiet(L)->op);
 }
 

@@ -83,7 +83,7 @@ static const septet_op_type scope_type = {
 
 static struct spt_scope *check(lua_State *L, int arg)
 {
-    return spt_check_udata(L, arg, META, "scope");
+    return spt_check_udata(L, arg, META, "group");
 }
 
 static int misplaced(lua_State *L)
@@ -213,6 +213,7 @@ static int l_spawn(lua_State *L)
 /* scope:cancel(reason): true the first time. */
 static int l_cancel(lua_State *L)
 {
+    spt_check_most(L, 2);
     struct spt_scope *scope = check(L, 1);
     uint64_t nth = scope->sched->ncancelled;
     if (!lua_isnoneornil(L, 2))
@@ -231,6 +232,7 @@ static int l_cancel(lua_State *L)
  * or past. */
 static int l_extend(lua_State *L)
 {
+    spt_check_most(L, 2);
     struct spt_scope *scope = check(L, 1);
     uint64_t ns = spt_check_seconds(L, 2);
     if (scope->due_ns == SPT_NEVER)
@@ -287,6 +289,7 @@ static int l_move(lua_State *L)
 /* current_scope(): the innermost block open in the running task; nil outside of any. */
 static int l_current(lua_State *L)
 {
+    spt_check_most(L, 0);
     struct spt_task *t = spt_env(L)->sched->current;
     if (!t)
         return 0;
@@ -398,6 +401,7 @@ static int l_set_unwind(lua_State *L)
  * cancelled. */
 static int l_deadline(lua_State *L)
 {
+    spt_check_most(L, 0);
     struct spt_sched *s = spt_env(L)->sched;
     const struct spt_task *t = s->current;
     uint64_t limit_ns = t ? t->scope->limit_ns : SPT_NEVER;
@@ -425,6 +429,7 @@ static int l_failed(lua_State *L)
 /* scope:is_cancelled(): cancelled itself, or from above. */
 static int l_is_cancelled(lua_State *L)
 {
+    spt_check_most(L, 1);
     struct spt_scope *scope = check(L, 1);
     lua_pushboolean(L, scope->source || scope->effective);
     return 1;

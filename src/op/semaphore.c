@@ -75,6 +75,7 @@ static struct semaphore *check(lua_State *L)
 /* semaphore(n): one with n permits, all free. */
 static int l_semaphore(lua_State *L)
 {
+    spt_check_most(L, 1);
     lua_Integer n = spt_check_count(L, 1, 1);
     struct semaphore *semaphore = lua_newuserdatauv(L, sizeof *semaphore, 0);
     *semaphore = (struct semaphore){.free = n, .permits = n};
@@ -86,6 +87,7 @@ static int l_semaphore(lua_State *L)
 /* semaphore:acquire(): returns nothing, with a permit. */
 static int l_acquire(lua_State *L)
 {
+    spt_check_most(L, 1);
     struct semaphore *semaphore = check(L);
     struct acquire_op *acquire =
         (struct acquire_op *)spt_op_new(L, spt_env(L)->sched, &acquire_type);
@@ -97,6 +99,7 @@ static int l_acquire(lua_State *L)
 /* semaphore:try_acquire(): true with a permit, false without; never waits. */
 static int l_try_acquire(lua_State *L)
 {
+    spt_check_most(L, 1);
     lua_pushboolean(L, take(check(L)));
     return 1;
 }
@@ -117,6 +120,7 @@ static bool give_back(struct semaphore *semaphore)
 /* semaphore:release(): gives a permit back, whoever acquired it. */
 static int l_release(lua_State *L)
 {
+    spt_check_most(L, 1);
     if (!give_back(check(L)))
         return spt_error_usage(L, "semaphore released more often than acquired");
     return 0;
@@ -160,6 +164,7 @@ static int l_with(lua_State *L)
 /* semaphore:value(): the number of free permits. */
 static int l_value(lua_State *L)
 {
+    spt_check_most(L, 1);
     lua_pushinteger(L, check(L)->free);
     return 1;
 }

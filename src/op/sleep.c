@@ -86,6 +86,7 @@ static const septet_op_type until_type = {
 /* sleep(seconds): returns nothing, never early. sleep(0) gives the others a turn. */
 static int l_sleep(lua_State *L)
 {
+    spt_check_most(L, 1);
     uint64_t ns = spt_check_seconds(L, 1);
     struct spt_sched *s = spt_env(L)->sched;
     if (ns == 0)
@@ -99,6 +100,7 @@ static int l_sleep(lua_State *L)
  * clock is not read here: the timer fires at once where the instant has passed. */
 static int l_sleep_until(lua_State *L)
 {
+    spt_check_most(L, 1);
     uint64_t ns = spt_check_instant(L, 1);
     struct spt_sched *s = spt_env(L)->sched;
     if (ns <= s->now_ns)
@@ -111,6 +113,7 @@ static int l_sleep_until(lua_State *L)
 /* checkpoint(): raises Cancelled if the task is cancelled, else gives the others a turn. */
 static int l_checkpoint(lua_State *L)
 {
+    spt_check_most(L, 0);
     return spt_op_checkpoint(L, spt_env(L)->sched);
 }
 

@@ -1,0 +1,224 @@
+-- Arguments that a function would drop, methods called with a dot, and what a writer writes.
+local task, sync, http = require "septet.task", require "septet.sync", require "septet.http"
+local json, sio, trace = require "septet.json", require "septet.io", require "septet.trace"
+local testing, origin = require "septet.testing", require "origin"
+
+-- Functions that pass their surplus arguments on, or write them.
+local PASS_ON = { "on_unhandled", "spawn", "background",
+  "timeout", "move_on_after", "shield", "cleanup", "group", "generator", "pcall",
+  "try" }
+
+-- The arguments with which a function is called before the surplus ones, where nil does not do for them all.
+local TAKES = {
+  task = { sleep = 1, sleep_until = 1, checkpoint = 0, now = 0, current = 0, tree = 0, is = 2,
+    is_cancelled = 1, map = 2,
+    gather = 2, race = 1, wait = 2, as_completed = 2, every = 1, scope = 0, deadline = 0, require = 1, var = 1 },
+  sync = { event = 0, semaphore = 1, lock = 0, channel = 1 },
+  http = { session = 1, default = 0, get = 2, head = 2, post = 2, put = 2, patch = 2, delete = 2, options = 2,
+    save = 3 },
+  json = { decode = 2, encode = 2, array = 1, is_array = 1 },
+  io = { open = 2, stdin = 1, create = 2 },
+  trace = { subscribe = 1, lines = 1 },
+  testing = { advance = 1, wait_all_blocked = 0, busy = 1, autojump = 1, sequencer = 0 },
+}
+local MODULES = { task = task, sync = sync, http = http, json = json, io = sio, trace = trace, testing = testing }
+
+-- What methods are called on, how it is made, and how many arguments each takes besides.
+local OBJECTS = {
+  { function()
+      local t = task.spawn(function() end)
+      t:await()
+      return t
+    end,
+    { await = 0, cancel = 1, status = 0, result = 0, traceback = 0, waits_for = 0 } },
+  { function() return sync.event() end, { set = 0, is_set = 0, wait = 0 } },
+  { function() return sync.semaphore(1) end, { acquire = 0, try_acquire = 0, release = 0, value = 0 } },
+  { function() return sync.lock() end, { acquire = 0, try_acquire = 0, release = 0, locked = 0 } },
+  { function() return sync.channel(1) end,
+    { send = 1, try_send = 1, recv = 0, try_recv = 0, iter = 0, close = 0, sender = 0 } },
+  { function() return sync.channel(1):sender() end, { send = 1, try_send = 1, close = 0 } },
+  { function() return task.var() end, { get = 0, set = 1 } },
+  { function() return task.generator(function() end) end, { close = 0 } },
+  { function() return sio.stdin() end, { read_line = 0, read = 1, lines = 0, close = 0 } },
+  { function() return http.session() end, { close = 0, stats = 0, request = 3, stream = 3, save = 3, get = 2, head = 2,
+    post = 2, put = 2, patch = 2, delete = 2, options = 2 } },
+  { function() return http.get(origin.url .. "/bytes/1") end, { raise_for_status = 0, json = 0, text = 2 } },
+  { function() return http.get(origin.url .. "/bytes/1").headers end, { all = 1, each = 0 } },
+}
+
+local function call(fn, most, surplus, ...)
+  local given = table.pack(...)
+  for _ = 1, most do given.n = given.n + 1 end
+  for i = 1, surplus.n do given[given.n + i] = surplus[i] end
+  return pcall(fn, table.unpack(given, 1, given.n + surplus.n))
+end
+
+local SURPLUS = { table.pack(1), table.pack "ms", table.pack {}, table.pack(false), table.pack(nil, 1),
+  table.pack(nil, nil, print) }
+
+local function refuses(name, fn, most, ...)
+  for _, surplus in ipairs(SURPLUS) do
+    local ok, err = call(fn, most, surplus, ...)
+    equal({ ok, task.is(err, "Usage") }, { false, true }, name .. ": " .. tostring(err))
+    equal(err.message:match "too many arguments to '[%w_.?]+' %(at most %d+ expected, got %d+%)$" ~= nil, true,
+      name .. ": " .. err.message)
+  end
+end
+
+describe("X-10: arguments that would be dropped are refused", function()
+  for module, names in pairs(TAKES) do
+    it("by septet." .. module, function()
+      for name, most in pairs(names) do refuses(name, MODULES[module][name], most) end
+    end)
+  end
+
+  it("by the methods of each object", function()
+    for _, object in ipairs(OBJECTS) do
+      for name, most in pairs(object[2]) do
+        local self = object[1]()
+        refuses(name, self[name], most, self)
+      end
+    end
+  end)
+
+  it("by a group, a file that is written, a stream and an error", function()
+    task.group(function(g)
+      for name, most in pairs { cancel = 1, is_cancelled = 0, extend = 1 } do refuses(name, g[name], most, g) end
+    end)
+    local path = os.tmpname()
+    local writer = sio.create(path)
+    for name, most in pairs { truncate = 0, sync = 0, commit = 1, remove = 0, digest = 0, size = 0, close = 0 } do
+      refuses(name, writer[name], most, writer)
+    end
+    writer:close()
+    os.remove(path)
+    local stream <close> = http.default():stream("GET", origin.url .. "/bytes/1")
+    for name, most in pairs { read = 1, chunks = 1, lines = 1, close = 0 } do
+      refuses(name, stream[name], most, stream)
+    end
+    local err = raises_error({ kind = "ErrorGroup" }, task.group, function() error "x" end)
+    for name, most in pairs { split = 1, leaves = 0 } do refuses(name, err[name], most, err) end
+  end)
+
+  it("and no public function is left out", function()
+    for module, fields in pairs(MODULES) do
+      for name, value in pairs(fields) do
+        local passes = false
+        for _, other in ipairs(PASS_ON) do passes = passes or module == "task" and other == name end
+        if type(value) == "function" and not passes then
+          equal(TAKES[module][name] ~= nil, true, module .. "." .. name)
+        end
+      end
+    end
+  end)
+
+  it("at the line of the script, where it says how many there are", function()
+    misuse("too many arguments to 'sleep' %(at most 1 expected, got 2%)$", function() task.sleep(100, "ms") end)
+    misuse("too many arguments to 'gather' %(at most 2 expected, got 3%)$", function() task.gather({}, {}, {}) end)
+    local e, s = sync.event(), http.default()
+    misuse("too many arguments to 'set' %(at most 0 expected, got 1%)$", function() e:set(true) end)
+    misuse("too many arguments to 'get' %(at most 2 expected, got 3%)$", function() s:get("http://x/", {}, 1) end)
+  end)
+
+  it("but those that are nil, as wrappers pass them", function()
+    task.sleep(0, nil, nil)
+    local ch = sync.channel(1)
+    ch:send(1, nil)
+    equal({ ch:try_recv(nil) }, { 1 })
+    equal(json.encode(1, nil, nil, nil), "1")
+    equal(task.gather({}, nil, nil).n, 0)
+  end)
+
+  it("where a loop or the end of a variable passes them, they are not surplus", function()
+    local ch = sync.channel(3)
+    for i = 1, 3 do ch:send(i) end
+    local err = raises("after", function()
+      local closed <close> = ch
+      equal(#closed, 3)
+      error("after", 0)
+    end)
+    equal(err, "after")
+    local sum = 0
+    for v in ch:iter() do sum = sum + v end
+    equal(sum, 6)
+    local path = os.tmpname()
+    local f = assert(io.open(path, "w"))
+    f:write "1\n2\n3\n"
+    f:close()
+    local lines, reader = {}, sio.open(path)
+    for line in reader:lines() do lines[#lines + 1] = line end
+    equal(table.concat(lines), "123")
+    os.remove(path)
+  end)
+end)
+
+describe("X-10: writer:write", function()
+  it("writes what Lua's file:write writes, and returns the writer", function()
+    local path, plain = os.tmpname(), os.tmpname()
+    for _, case in ipairs {
+      { "a" }, { "a", "b" }, { "a", "", "b" }, { 1 }, { 1, 2.5, -0.0, 1e100, 2 ^ 53, math.huge, math.mininteger },
+      { "" }, {}, { ("x"):rep(300000), "\0", 7, ("y"):rep(300000) },
+    } do
+      local w, f = sio.create(path), assert(io.open(plain, "wb"))
+      equal(rawequal(w:write(table.unpack(case)), w), true)
+      equal(rawequal(w:write "end":write "!", w), true)
+      f:write(table.unpack(case))
+      f:write("end", "!")
+      w:close()
+      f:close()
+      local got, expected = assert(io.open(path, "rb")), assert(io.open(plain, "rb"))
+      equal(got:read "a" == expected:read "a", true)
+      got:close()
+      expected:close()
+    end
+    os.remove(path)
+    os.remove(plain)
+  end)
+
+  it("checks all of them before it writes any", function()
+    local path = os.tmpname()
+    local w <close> = sio.create(path)
+    misuse("bad argument #1 to 'write' %(string expected, got nil%)", function() w:write(nil) end)
+    misuse("bad argument #2 to 'write' %(string expected, got nil%)", function() w:write("a", nil) end)
+    misuse("bad argument #3 to 'write' %(string expected, got table%)", function() w:write("a", 1, {}) end)
+    misuse("bad argument #2 to 'write' %(string expected, got boolean%)", function() w:write("a", true) end)
+    equal(w:size(), 0)
+    os.remove(path)
+  end)
+end)
+
+describe("X-12: a method that is called with a dot", function()
+  it("says to call it with a colon", function()
+    for _, object in ipairs(OBJECTS) do
+      for name in pairs(object[2]) do
+        local method <const> = object[1]()[name]
+        for _, value in ipairs { "x", 1, {}, print } do
+          local ok, err = pcall(function()
+            local o = { [name] = method }
+            return o[name](value)
+          end)
+          equal({ ok, task.is(err, "Usage") }, { false, true }, name)
+          equal(err.message:find "with a colon" ~= nil or err.message:find "expected, got" ~= nil, true,
+            name .. ": " .. err.message)
+        end
+      end
+    end
+  end)
+
+  it("names the object by what it is", function()
+    task.group(function(g)
+      misuse("'spawn' is a method: call it as group:spawn", function() g.spawn(print) end)
+      misuse("'start' is a method: call it as group:start", function() g.start(print) end)
+    end)
+    local r = http.get(origin.url .. "/bytes/1")
+    misuse("'json' is a method: call it as response:json", function() r.json() end)
+    misuse("'all' is a method: call it as headers:all", function() r.headers.all "x" end)
+    local stream <close> = http.default():stream("GET", origin.url .. "/bytes/1")
+    misuse("'read' is a method: call it as response:read", function() stream.read() end)
+  end)
+
+  it("and a function that is called with a colon says to call it with a dot", function()
+    misuse("'get' is a function: call it with a dot", function() http:get("http://x/", {}) end)
+    misuse("'gather' is a function: call it with a dot", function() task:gather({}, {}) end)
+  end)
+end)
