@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "loop/host.h"
 #include "septet/septet.h"
 
 struct cookie {
@@ -292,6 +293,21 @@ static bool read_cookie(struct wanted *w, const char *text, size_t len)
     return w->name.len > 0 && w->name.len + w->value.len <= SPT_COOKIE_SIZE_MAX;
 }
 
+/* Reads a domain as the host of a URL is read, but for what is encoded and for the root's dot. Returns false if it is
+ * none. */
+static bool read_domain(struct piece domain, char room[256])
+{
+    struct spt_host host;
+    if (memchr(domain.at, '%', domain.len) || domain.at[domain.len - 1] == '.' ||
+        spt_host_read(&host, domain.at, domain.len))
+        return false;
+    bool bracketed = host.kind == SPT_HOST_V6; /* a site is without */
+    size_t len = host.len - 2 * bracketed;
+    memcpy(room, host.text + bracketed, len);
+    room[len] = '\0';
+    return true;
+}
+
 /* Finds out whose cookie it is. Writes its domain to `room`. Returns false where the site may not set it. */
 static bool settle_domain(struct wanted *w, const struct spt_site *site, char room[256])
 {
@@ -299,14 +315,8 @@ static bool settle_domain(struct wanted *w, const struct spt_site *site, char ro
     if (w->host_only) {
         strcpy(room, site->host);
     } else {
-        if (w->domain.len > 255)
-            return false;
-        for (size_t i = 0; i < w->domain.len; i++)
-            room[i] = w->domain.at[i] >= 'A' && w->domain.at[i] <= 'Z'
-                          ? (char)(w->domain.at[i] | 0x20)
-                          : w->domain.at[i];
-        room[w->domain.len] = '\0';
-        if (!domain_matches(site->host, (struct piece){room, w->domain.len}))
+        if (!read_domain(w->domain, room) ||
+            !domain_matches(site->host, (struct piece){room, strlen(room)}))
             return false;
         if (!is_address(room) && is_public_suffix(room)) {
             w->host_only = true;

@@ -143,6 +143,23 @@ local SPELLINGS = { "127.0.0.1", "127.0.0.1.", "127.1", "127.0.1", "2130706433",
   "017700000001", "0177.0.0.1", "127.000.000.001", "%31%32%37.0.0.1", "127%2e0.0.1", "\u{ff11}\u{ff12}\u{ff17}.0.0.1",
   "127\u{3002}0.0.1", "2130706433.", "0x7f.0.0x0.1" }
 
+it("X-14: the domain of a cookie is read as the host of a URL is", function()
+  local site = "http://a.b\u{fc}cher.test:" .. PORT
+  for _, domain in ipairs { "b\u{fc}cher.test", "B\u{dc}CHER.test", "xn--bcher-kva.test", "XN--BCHER-KVA.test",
+    ".b\u{fc}cher.test" } do
+    local s <close> = http.session { cookies = true, resolve = { ["a.b\u{fc}cher.test:" .. PORT] = "127.0.0.1",
+      ["c.b\u{fc}cher.test:" .. PORT] = "127.0.0.1" } }
+    local set = ("c=1; Path=/; Domain=" .. domain):gsub("[^%w]", function(c) return ("%%%02x"):format(c:byte()) end)
+    s:get(site .. "/redirect-to?url=/bytes/1&Set-Cookie=" .. set)
+    equal(s:get(("http://c.xn--bcher-kva.test:%d/echo"):format(PORT)):json().headers.cookie, "c=1", domain)
+  end
+  for _, domain in ipairs { "test.", "bcher.test", "b%c3%bccher.test", "1.2.3.4.5", "a|b", "[" } do
+    local s <close> = http.session { cookies = true, resolve = { ["a.b\u{fc}cher.test:" .. PORT] = "127.0.0.1" } }
+    local set = ("c=1; Path=/; Domain=" .. domain):gsub("[^%w]", function(c) return ("%%%02x"):format(c:byte()) end)
+    equal(s:get(site .. "/redirect-to?url=/echo&Set-Cookie=" .. set):json().headers.cookie, nil, domain)
+  end
+end)
+
 it("H-15: a Location that is no URL is told to who follows it alone", function()
   local s <close> = new_session { redirects = false }
   for _, location in ipairs { "http://a|b/", "http://u:p@h/", "http:/x", "/a%09b", "/\\x" } do
