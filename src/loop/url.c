@@ -303,6 +303,19 @@ void spt_url_checker_release(struct spt_url_checker *c)
     curl_url_cleanup(c->parser);
 }
 
+/* Returns true if it would be a URL with a scheme before it. */
+static bool lacks_a_scheme_alone(const char *url)
+{
+    char text[256];
+    struct spt_url made;
+    int len = snprintf(text, sizeof text, "http://%s", url);
+    if (len >= (int)sizeof text ||
+        spt_url_resolve(&made, NULL, text, (size_t)len, SPT_URL_ABSOLUTE))
+        return false;
+    spt_url_release(&made);
+    return true;
+}
+
 static void say(const char *word, const char *url, char *text, size_t size)
 {
     const char *shown =
@@ -310,7 +323,8 @@ static void say(const char *word, const char *url, char *text, size_t size)
     if (strcmp(word, "characters") == 0)
         snprintf(text, size, "the URL has a control character, a blank at an end, or a backslash");
     else if (strcmp(word, "no_scheme") == 0)
-        snprintf(text, size, "no scheme in '%.200s'", shown);
+        snprintf(text, size, "no scheme in '%.200s'%s", shown,
+                 lacks_a_scheme_alone(url) ? ", did you mean 'http://...'?" : "");
     else if (strcmp(word, "scheme") == 0)
         snprintf(text, size, "unknown scheme '%.*s'", (int)scheme_len(url, strnlen(url, 40)), url);
     else if (strcmp(word, "host") == 0)
