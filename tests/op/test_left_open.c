@@ -1,0 +1,69 @@
+/* Blocks that are left open where memory fails: whatever fails, no task is lost and no scope stays in the tree. */
+#include "support/world.h"
+
+static const char modules[] = "task = require 'septet.task'";
+
+static const char code[] =
+    "local function child(g) g:spawn(pcall, core.sleep, math.huge) core.checkpoint() end\n"
+    "local function dies(g)\n"
+    "  local a <close> = task.group() child(a)\n"
+    "  child(task.group())\n"
+    "  error('die', 0)\n"
+    "end\n"
+    "local function resumes() coroutine.resume(coroutine.create(dies)) core.checkpoint() end\n"
+    "pcall(core.spawn, resumes)\n"
+    "pcall(core.spawn, function() pcall(coroutine.wrap(dies)) core.checkpoint() end)\n"
+    "pcall(core.spawn, function() pcall(task.timeout, nil, function() child(task.group()) end) "
+    "end)\n"
+    "pcall(core.spawn, function() child(task.group()) return 1 end)\n"
+    "pcall(resumes)\n"
+    "complete = true\n";
+
+/* Fails the `n`th allocation and `run - 1` more. Returns whether any did. */
+static bool survives(long n, long in_a_row)
+{
+    assert_int_equal(world_setup(NULL), 0);
+    start(modules);
+    fail_memory(n, in_a_row);
+    spawn(code);
+    for (int i = 0; i < 3; i++)
+        advance(1);
+    mend_memory();
+    bool failed = world.failed > 0;
+    for (int i = 0; i < 3; i++)
+        advance(1);
+    if (world.s.live > 0)
+        fail_msg("allocation %ld: %u tasks live", n, world.s.live);
+    if (!failed)
+        script("assert(complete)");
+    world.nunhandled = world.nwarnings = 0;
+    assert_int_equal(world_teardown(NULL), 0);
+    return failed;
+}
+
+static void sweep(long in_a_row)
+{
+    long n = 1;
+    while (survives(n, in_a_row))
+        n++;
+    assert_true(n > 50);
+}
+
+static void test_t_a_out_of_memory_once_leaves_no_block_open(void **state)
+{
+    sweep(2);
+}
+
+static void test_t_a_out_of_memory_for_some_time_leaves_no_block_open(void **state)
+{
+    sweep(40);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_t_a_out_of_memory_once_leaves_no_block_open),
+        cmocka_unit_test(test_t_a_out_of_memory_for_some_time_leaves_no_block_open),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
