@@ -69,8 +69,10 @@ end
 
 local function each_line(file)
   local reader = file == "-" and io_lines.stdin() or io_lines.open(file)
+  local mark = "^\u{feff}" -- of the byte order, which some editors write
   return function()
     for line in reader:lines() do
+      line, mark = line:gsub(mark, ""), "^$"
       local url = line:match("^%s*(.*%S)")
       if url and url:byte() ~= HASH then return url end
     end

@@ -604,6 +604,8 @@ static int spawn_protected(lua_State *L)
 int septet_spawn(septet_host *host, const char *name, int nargs)
 {
     struct spawn spawn = {.host = host, .name = name, .nargs = nargs};
+    if (nargs < 0 || lua_gettop(host->L) <= nargs)
+        return SEPTET_EINVAL;
     if (!lua_checkstack(host->L, 4))
         return SEPTET_ENOMEM;
     lua_pushcfunction(host->L, spawn_protected);

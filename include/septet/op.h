@@ -82,8 +82,9 @@ struct septet_op_type {
     /* Gives back what `start` took. NULL: nothing to give back. */
     void (*close)(septet_op *op);
 
-    /* Writes what is being waited for ("GET http://...") as a NUL-terminated text; called only
-     * while the operation waits. NULL: the name says it all. */
+    /* Writes what is being waited for ("GET http://...") as a text, which ends at a NUL or with the
+     * room of `size` bytes, zeroed; called only while the operation waits. NULL: the name says it
+     * all. */
     void (*describe)(const septet_op *op, char *text, size_t size);
 
     /* Calls `visit(ud, task)` for each task that the wait depends on, as far as that is known: the
@@ -103,7 +104,8 @@ struct septet_op {
 
 /* Makes a new operation of `type`, zeroed, for the calling C function's await. It may push one
  * value on the stack of `L`, which must stay there. Raises out of memory, and Usage
- * where the running code cannot be suspended. */
+ * where the running code cannot be suspended, and for a type without a name, `start`, `cancel` or
+ * `push`, or with a size below that of septet_op. */
 SEPTET_API septet_op *septet_op_new(lua_State *L, const septet_op_type *type);
 
 /* Starts `op` and suspends the running task until it is done; use it as `return septet_op_await(L,

@@ -90,7 +90,8 @@ typedef struct septet_config {
     void *ud;    /* given to the callbacks below */
 
     /* The Lua state to live in: yours, which stays yours (one host a state), or NULL for a new one
-     * with the standard libraries, closed by septet_free. */
+     * with the standard libraries, closed by septet_free. Close yours after septet_free, never
+     * before: the host still needs it to unwind its tasks. */
     lua_State *lua;
 
     /* Memory for a state of our own, as lua_newstate takes it, with its own ud. NULL: malloc. */
@@ -155,7 +156,7 @@ SEPTET_API septet_host *septet_new(const septet_config *config, int *status);
 
 /* Ends the host: cancels and unwinds what still runs (tasks may clean up, but wait for nothing
  * new), closes every connection, and a Lua state and loop of our own. On a loop of yours, what is
- * left closes in the loop's next turns. What scripts still hold of it in a state of yours is safe to
+ * left closes in the loop's next turns; close both after this. What scripts still hold of it in a state of yours is safe to
  * use: it raises Usage, or does nothing. NULL is allowed. SEPTET_EBUSY from inside: in a task, in one
  * of the callbacks above, or while septet_run runs. */
 SEPTET_API int septet_free(septet_host *host);
@@ -174,8 +175,8 @@ SEPTET_API void *septet_userdata(septet_host *host);
  * that cannot be read, returns SEPTET_ELOAD, and the error goes to on_error.
  *
  * septet_spawn takes the function and its `nargs` arguments, pushed in this order, from the top of
- * septet_lua(host), and returns SEPTET_EINVAL for what cannot be called. `name` names the task;
- * NULL: where it is defined. */
+ * septet_lua(host), and returns SEPTET_EINVAL for what cannot be called, and where fewer values are
+ * there, of which it takes none then. `name` names the task; NULL: where it is defined. */
 SEPTET_API int septet_load_string(septet_host *host, const char *chunkname, const char *source);
 SEPTET_API int septet_load_file(septet_host *host, const char *path);
 SEPTET_API int septet_spawn(septet_host *host, const char *name, int nargs);

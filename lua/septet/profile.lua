@@ -22,7 +22,10 @@ local function check_tls(tls)
   args.options(tls, tls_options, "tls")
   for _, name in ipairs { "ca_file", "cert_file", "key_file" } do
     local file, why
-    if tls[name] then file, why = io.open(tls[name]) end
+    if tls[name] then
+      if tls[name]:find "\0" then args.usage("bad option '%s' to 'tls' (a NUL in the path)", name) end
+      file, why = io.open(tls[name])
+    end
     if why then args.usage("bad option '%s' to 'tls' (%s)", name, why) end
     if file then file:close() end
   end

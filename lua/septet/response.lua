@@ -33,9 +33,9 @@ local headers_meta = {
   __name = "septet.http.Headers",
   __metatable = false,
   __index = function(self, name)
-    if Headers[name] then return Headers[name] end
     local values = Headers.all(self, tostring(name))
-    return #values > 0 and table.concat(values, ", ") or nil
+    if #values > 0 then return table.concat(values, ", ") end
+    return Headers[name]
   end,
   __pairs = function(self) return Headers.each(self) end,
 }

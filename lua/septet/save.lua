@@ -84,7 +84,7 @@ local function open_private(path, make)
   return blocks.shield(core.file_open_private, path, make)
 end
 
--- --- PATH.part.meta: {address =, validator =} ---
+-- --- PATH.part.meta: {address =, validator =, total =} ---
 
 -- What stands for the URL, in which there may be secrets.
 local function mark(job)
@@ -125,6 +125,7 @@ end
 -- what was there is off the disk before the next thing can get there.
 local function start_over(job, response)
   job.validator = validator(response.headers)
+  job.total = math.tointeger(response.headers["content-length"])
   local names = job.resume and job.validator
   if job.meta or names then open_meta(job) end
   if job.meta then job.meta_file:sync() end
@@ -135,7 +136,7 @@ local function start_over(job, response)
   job.size, job.kept = 0, 0
   if job.meta or names then
     job.meta = {}
-    if names then job.meta_file:write(json.encode { address = mark(job), validator = names }) end
+    if names then job.meta_file:write(json.encode { address = mark(job), validator = names, total = job.total }) end
     job.meta_file:close()
   end
 end
@@ -148,14 +149,15 @@ end
 
 -- What a 206 brings goes behind what is there. Returns whether it does, and the size of the whole where that is told.
 local function goes_on(job, headers)
-  local first, total = (headers["content-range"] or ""):match "^bytes (%d+)%-%d+/([%d*]+)$"
+  local first, total = (headers["content-range"] or ""):match "^[Bb][Yy][Tt][Ee][Ss] (%d+)%-%d+/([%d*]+)$"
   local fits = math.tointeger(first) == job.size and not is_encoded(headers) and is_same(job, headers)
   return fits, math.tointeger(total)
 end
 
 -- A 416 tells the size of the whole: there may be nothing more to get.
 local function is_whole(job, headers)
-  return math.tointeger((headers["content-range"] or ""):match "^bytes %*/(%d+)$") == job.size and is_same(job, headers)
+  local total = math.tointeger((headers["content-range"] or ""):match "^[Bb][Yy][Tt][Ee][Ss] %*/(%d+)$")
+  return total == job.size and (job.total or total) == total and is_same(job, headers)
 end
 
 local function refuse(response)
@@ -247,6 +249,7 @@ end
 local function run(job)
   job.meta = read_meta(job)
   job.validator = known_validator(job)
+  job.total = job.validator and math.tointeger(job.meta.total) or nil
   job.kept = job.validator and job.size or 0
   if job.digest then job.file:keep_digest(job.digest) end
   local response = persist(job)

@@ -163,6 +163,12 @@ septet_op *spt_op_new(lua_State *L, struct spt_sched *s, const septet_op_type *t
 
 septet_op *septet_op_new(lua_State *L, const septet_op_type *type)
 {
+    if (!type->name || !type->start || !type->cancel || !type->push ||
+        type->size < sizeof(septet_op))
+        spt_error_usage(L,
+                        "bad type of the operation '%s' (a name, a size, 'start', 'cancel' and "
+                        "'push' expected)",
+                        type->name ? type->name : "?");
     return spt_op_new(L, spt_sched_of(L), type);
 }
 

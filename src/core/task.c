@@ -946,6 +946,8 @@ void spt_task_waits_for(const struct spt_task *t, char *out, size_t size)
     n = snprintf(out, size, "%s", op->type->name);
     if (op->type->describe && n > 0 && (size_t)n + 2 < size) {
         out[n] = ' ';
+        memset(out + n + 1, 0, size - (size_t)n - 1);
         op->type->describe(op, out + n + 1, size - (size_t)n - 1);
+        out[size - 1] = '\0';
     }
 }

@@ -83,6 +83,8 @@ static const char *proxy_reason(const char *text)
  * tells them apart. */
 static struct spt_error_words receive_error(const char *text)
 {
+    if (strstr(text, "Out of memory in chunked")) /* a trailer that it has no room for */
+        return words("headers_too_large", NULL);
     if (strstr(text, "CONNECT")) /* a proxy that refused the tunnel */
         return words("connect", proxy_reason(text));
     if (strstr(text, "chunk"))

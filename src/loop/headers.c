@@ -34,13 +34,31 @@ static bool is_name(const struct spt_header *h, const char *name)
     return h->name_len == strlen(name) && strncasecmp(h->name, name, h->name_len) == 0;
 }
 
+/* A tab is the only one that a value may have (RFC 9110, 5.5). */
+static bool is_control(char c)
+{
+    return ((unsigned char)c < ' ' && c != '\t') || c == 127;
+}
+
+/* Does it have the characters of "host:port" (RFC 3986, 3.2), and at least one? */
+static bool is_host(const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)s[i] <= ' ' || (unsigned char)s[i] >= 127 ||
+            strchr("\"#/<>?@\\^`{|}", s[i]))
+            return false;
+    return len > 0;
+}
+
 static const char *fault_of(const struct spt_header *h)
 {
     if (!spt_is_token(h->name, h->name_len))
         return "the name is not a token";
     for (size_t i = 0; i < h->value_len; i++)
-        if (h->value[i] == '\r' || h->value[i] == '\n' || h->value[i] == '\0')
-            return "the value has a line break or NUL in it";
+        if (is_control(h->value[i]))
+            return "the value has a line break, NUL or another control character in it";
+    if (is_name(h, "host") && !is_host(h->value, h->value_len))
+        return "the value is no host, with a port or without";
     if (is_name(h, "content-length") || is_name(h, "transfer-encoding"))
         return "the body decides this header";
     return NULL;

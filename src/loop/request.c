@@ -335,9 +335,23 @@ static bool fail_unanswered(struct spt_request *r, CURLcode code)
 static const char *curl_words(const struct spt_easy *easy, CURLcode code)
 {
     const char *words = easy->error;
+    if (strstr(words, "Out of memory in chunked"))
+        return "a trailer of the response is larger than allowed";
     if (strstr(words, "proxy syntax") || strstr(words, "proxy scheme"))
         return "the proxy's URL cannot be read";
     return words[0] && !strchr(words, '@') ? words : curl_easy_strerror(code);
+}
+
+/* Names the coding that the head tells of. */
+static void fail_packed(struct spt_request *r)
+{
+    char text[TEXT_SIZE];
+    size_t at = 0, len, used = (size_t)snprintf(text, sizeof text, "%s", refusal_text("decode"));
+    const char *value;
+    while ((value = spt_head_next(&r->transfer->head, &at, "content-encoding:", &len)) &&
+           used < sizeof text)
+        used += (size_t)snprintf(text + used, sizeof text - used, ", '%.*s'", (int)len, value);
+    fail(r, "decode", "content_encoding", text);
 }
 
 static void judge(struct spt_request *r, CURLcode code)
@@ -363,6 +377,10 @@ static void judge(struct spt_request *r, CURLcode code)
     }
     if (fail_unanswered(r, code))
         return;
+    if (easy->refused && strcmp(easy->refused, "decode") == 0) {
+        fail_packed(r);
+        return;
+    }
     if (easy->refused) {
         const char *fault = easy->head.fault;
         fail(r, easy->refused, fault ? fault : refusal_reason(easy->refused),

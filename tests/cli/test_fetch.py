@@ -37,6 +37,16 @@ class Fetch(harness.Case):
         os.close(master)
         return shown.decode().replace("\r\n", "\n"), process.wait()
 
+    def test_h_22_a_byte_order_mark_before_the_first_url_is_passed_over(self):
+        """H-22: a byte order mark before the first URL is passed over"""
+        text = f"\ufeff{ORIGIN}/bytes/1\n{ORIGIN}/bytes/2\n"
+        for arguments, given in (("--file", self.write("urls", text)), ""), (("--file", "-"), text), ((), text):
+            done = self.fetch("--json", *arguments, stdin=given)
+            self.assertEqual(done.status, 0, done)
+            self.assertEqual(sorted(self.results(done)), [f"{ORIGIN}/bytes/1", f"{ORIGIN}/bytes/2"])
+        commented = self.write("urls", f"\ufeff# one\n{ORIGIN}/bytes/1\n")
+        self.assertEqual(list(self.results(self.fetch("--json", "--file", commented))), [f"{ORIGIN}/bytes/1"])
+
     def test_progress_on_a_terminal(self):
         path = self.write("urls", f"{ORIGIN}/delay/0.7\n{ORIGIN}/status/404\n{REFUSED}\n")
         with open(os.path.join(self.dir, "results"), "w+") as results:

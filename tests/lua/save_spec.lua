@@ -244,6 +244,7 @@ describe("with resume, a part", function()
       local body = serve(f, { etag = '"a"', cut = cut, size = 1001 })
       pcall(http.save, f.url, f.path, { resume = true })
       serve(f, { etag = '"a"', size = 1000 })
+      write(f.path .. ".part.meta", (contents(f.path .. ".part.meta"):gsub("1001", "1000"))) -- as if that had been told
       local saved = http.save(f.url, f.path, { resume = true })
       equal({ saved.status, saved.bytes, saved.resumed }, { cut == 1000 and 416 or 206, 1000, cut })
       equal(left(f), { body:sub(1, 1000), false, false })
