@@ -698,7 +698,11 @@ static void report_deadlock(septet_host *h)
 {
     struct spt_sched *s = sched_of(h);
     char line[64];
-    snprintf(line, sizeof line, "deadlock: all %u tasks wait and nothing can wake them", s->live);
+    if (s->live == 1)
+        snprintf(line, sizeof line, "deadlock: the only task waits and nothing can wake it");
+    else
+        snprintf(line, sizeof line, "deadlock: all %u tasks wait and nothing can wake them",
+                 s->live);
     warn(h, line);
     unsigned told = warn_tasks(h, &s->background, warn_tasks(h, &s->mains, 0));
     if (told < s->live) {

@@ -95,6 +95,56 @@ function args.functions(module)
   return module
 end
 
+-- What functions of other libraries are called here, by what has them.
+local NAMES = {
+  ["septet.task"] = { create_task = "spawn", go = "spawn", start = "spawn", run = "spawn", all = "gather",
+    any = "race", delay = "sleep", yield = "checkpoint", time = "now", with_timeout = "timeout", nursery = "group",
+    scheduler = "spawn", wait_for = "timeout", interval = "every", await = "gather" },
+  ["septet.sync"] = { queue = "channel", Queue = "channel", mutex = "lock", Lock = "lock", condition = "event",
+    Event = "event", chan = "channel" },
+  ["septet.json"] = { parse = "decode", loads = "decode", load = "decode", stringify = "encode", dumps = "encode",
+    dump = "encode" },
+  ["septet.http"] = { fetch = "get", client = "session", Session = "session", request = "session", download = "save",
+    del = "delete" },
+  ["septet.io"] = { lines = "open", read = "open", write = "create" },
+  ["septet.trace"] = { on = "subscribe", print = "lines" },
+  ["septet.testing"] = { tick = "advance", sleep = "advance" },
+  task = { join = "await", wait = "await", get = "await", kill = "cancel", abort = "cancel", state = "status" },
+  channel = { put = "send", push = "send", get = "recv", pop = "recv", receive = "recv" },
+  sender = { put = "send", push = "send" },
+  event = { signal = "set", fire = "set", notify = "set" },
+  semaphore = { wait = "acquire", down = "acquire", post = "release", up = "release", signal = "release" },
+  lock = { lock = "acquire", unlock = "release" },
+  group = { create_task = "spawn", start_soon = "spawn", go = "spawn", add = "spawn" },
+  response = { status_code = "status", code = "status", content = "body", data = "body", elapsed = "times",
+    is_success = "ok", raise = "raise_for_status" },
+  session = { fetch = "get", del = "delete", download = "save" },
+}
+
+--- Raises Usage for a field that something does not have, with the name that may be meant. Returns nil where the key is
+--- no name, or one that Lua or a library may look for.
+---@param what string
+---@param key any
+---@param fields table<string, any> those that it has
+---@param lenient boolean|nil a field that is like none of them is nil
+function args.no_field(what, key, fields, lenient)
+  if type(key) ~= "string" or key:sub(1, 1) == "_" then return nil end
+  local near = NAMES[what] and NAMES[what][key] or nearest(key, fields)
+  if lenient and not near then return nil end
+  usage("%s has no field '%s'%s", what, key, near and (", did you mean '%s'?"):format(near) or "")
+end
+
+--- Makes a module raise Usage where a field is read that it does not have.
+---@generic T: table
+---@param module T
+---@param name string
+---@return T the same
+function args.module(module, name)
+  return setmetatable(args.functions(module), {
+    __index = function(_, key) return args.no_field(name, key, module) end,
+  })
+end
+
 --- Makes methods raise Usage for arguments that they would drop, and where they are called with a dot.
 ---@param methods table<string, function>
 ---@param what string what they are called on, for messages
@@ -129,6 +179,29 @@ local checks = {
   any = function() return true end,
 }
 
+-- What options of other libraries are called here: the names, and one that the function has to take as well.
+local OPTION_HINTS = {
+  data = { "'body', 'form' or 'json'", "body" }, query = { "'params'", "params" },
+  method = { "session:request(method, url, options)", "params" }, verify = { "tls = { insecure = true }", "tls" },
+  ssl = { "'tls'", "tls" }, insecure = { "tls = { insecure = true }", "tls" }, max_connections = { "'limit'", "limit" },
+  read = { "'idle' or 'first_byte'", "idle" }, max = { "'attempts'", "attempts" },
+  total_retries = { "'retries'", "retries" }, follow_redirects = { "'redirects'", "redirects" },
+  allow_redirects = { "'redirects'", "redirects" }, files = { "'multipart'", "multipart" },
+  concurrency = { "'limit'", "limit" }, [1] = { "'user' and 'password'", "password" },
+}
+
+-- What else may be meant by an option that is unknown, in words; "" where there are none.
+local function option_hint(name, spec)
+  local hint = OPTION_HINTS[name]
+  if hint and spec[hint[2]] then return (", did you mean %s?"):format(hint[1]) end
+  local near = type(name) == "string" and nearest(name, spec)
+  if near then return (", did you mean '%s'?"):format(near) end
+  local names = {}
+  for known in pairs(spec) do names[#names + 1] = known end
+  table.sort(names)
+  return #names > 0 and (" (one of %s expected)"):format(table.concat(names, ", ")) or ""
+end
+
 --- Checks an option table: unknown names and wrong values raise Usage.
 ---@param options table|nil
 ---@param spec table<string, string> name to kind of check
@@ -142,9 +215,7 @@ function args.options(options, spec, what)
   for name, value in pairs(options) do
     local kind = spec[name]
     if not kind then
-      local near = type(name) == "string" and nearest(name, spec)
-      usage("unknown option '%s' to '%s'%s", tostring(name), what,
-        near and (", did you mean '%s'?"):format(near) or "")
+      usage("unknown option '%s' to '%s'%s", tostring(name), what, option_hint(name, spec))
     end
     local ok, expected = checks[kind](value)
     if not ok then

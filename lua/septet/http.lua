@@ -474,4 +474,4 @@ function http.default()
 end
 
 args.methods(Session, "session", { [session_meta] = true })
-return args.functions(http)
+return args.module(http, "septet.http")

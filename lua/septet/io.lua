@@ -126,4 +126,4 @@ function io.create(path, options)
   return writer
 end
 
-return args.functions(io)
+return args.module(io, "septet.io")

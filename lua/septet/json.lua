@@ -73,4 +73,4 @@ function json.encode(value, options)
   return core.json_encode(value, options.depth or DEPTH, options.indent or 0)
 end
 
-return args.functions(json)
+return args.module(json, "septet.json")

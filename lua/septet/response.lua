@@ -3,6 +3,9 @@ local args = require "septet.args"
 local core = require "septet.core"
 local failure = require "septet.failure"
 local text = require "septet.text"
+local url = require "septet.url"
+
+local SHOWN = 200 -- bytes of a body, in the message of a status that is an error
 
 --- The headers of a response, by name whatever the case; several of one name are joined by ", ".
 ---@class septet.Headers
@@ -33,8 +36,13 @@ local headers_meta = {
   __name = "septet.http.Headers",
   __metatable = false,
   __index = function(self, name)
-    local values = Headers.all(self, tostring(name))
+    local text_name = tostring(name)
+    local values = Headers.all(self, text_name)
     if #values > 0 then return table.concat(values, ", ") end
+    local dashed = text_name:gsub("_", "-")
+    if dashed ~= text_name and #Headers.all(self, dashed) > 0 then
+      args.usage("there is no header '%s', did you mean ['%s']?", text_name, dashed:lower())
+    end
     return Headers[name]
   end,
   __pairs = function(self) return Headers.each(self) end,
@@ -59,6 +67,7 @@ end
 --- What a request gave.
 ---@class septet.Response
 ---@field status integer
+---@field ok boolean its status is below 400
 ---@field reason string the words beside the status, "" if there were none
 ---@field body string
 ---@field headers septet.Headers
@@ -87,7 +96,20 @@ local lazy = {
     return address and { address = address, port = port }
   end,
   history = function() return {} end,
+  ok = function(self) return self.status < 400 end,
 }
+
+-- Fields that a response may have, or not, and that are no script's concern.
+local internal = { redirect_url = true, upload = true, stream = true, head = true, body = true, history = true,
+  trailers = true, status = true, url = true }
+
+-- The names of all that a script may read.
+local function names()
+  local all = { status = true, body = true, url = true, read = true, chunks = true, lines = true, close = true }
+  for name in pairs(lazy) do all[name] = true end
+  for name in pairs(Response) do all[name] = true end
+  return all
+end
 
 local response_meta = {
   family = {}, -- the metatables of what has the methods of a response
@@ -95,7 +117,11 @@ local response_meta = {
   __metatable = false,
   __index = function(self, key)
     local make = lazy[key]
-    if not make then return Response[key] end
+    if not make then
+      local value = Response[key]
+      if value == nil and not internal[key] then args.no_field("response", key, names(), true) end
+      return value
+    end
     local value = make(self)
     rawset(self, key, value)
     return value
@@ -108,8 +134,12 @@ response_meta.family[response_meta] = true
 ---@return septet.Response
 function Response:raise_for_status()
   if self.status < 400 then return self end
-  error(core.error { kind = "HttpError", code = "status", status = self.status, url = self.url, method = self.method,
-    message = ("%s %s: status %d"):format(self.method, self.url, self.status), attempts = self.attempts }, 0)
+  local shown, body = url.public(self.url), rawget(self, "body")
+  local start = type(body) == "string" and body ~= "" and ": " .. core.escape(body:sub(1, SHOWN)) or ""
+  local reason = self.reason ~= "" and " " .. core.escape(self.reason) or ""
+  error(core.error { kind = "HttpError", code = "status", status = self.status, url = shown, method = self.method,
+    message = ("%s %s: status %d%s%s"):format(self.method, shown, self.status, reason, start),
+    attempts = self.attempts, response = self }, 0)
 end
 
 --- Its body as UTF-8: from the charset that a byte order mark tells, or else the argument, or else its Content-Type;

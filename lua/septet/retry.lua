@@ -176,7 +176,7 @@ function retry.after(lines, now, otherwise)
   return longest
 end
 
---- How long to wait before the next attempt; nil: there is none. A Retry-After makes the wait no shorter.
+--- How long to wait before the next attempt; nil: there is none.
 ---@param attempts integer so far
 ---@return number|nil seconds
 function retry.delay(policy, attempts, response)
@@ -185,7 +185,7 @@ function retry.delay(policy, attempts, response)
   local lines = response and response.headers:all "retry-after"
   local asked = lines and retry.after(lines, nil, math.min(policy.max_backoff, policy.max_wait))
   if not asked then return backoff end
-  return asked <= policy.max_wait and math.max(asked, backoff) or nil
+  return asked <= policy.max_wait and asked or nil
 end
 
 --- A budget: so many retries for each request to an origin, once the first ones are used up. Of many origins, those

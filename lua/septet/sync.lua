@@ -139,4 +139,4 @@ function Channel:sender() end -- luacheck: ignore
 ---@return septet.Channel
 sync.channel = core.channel
 
-return args.functions(sync)
+return args.module(sync, "septet.sync")

@@ -459,6 +459,9 @@ function task.as_completed(list, options)
 end
 
 setmetatable(args.functions(task), {
+  __index = function(_, key)
+    if key ~= "on_unhandled" then return args.no_field("septet.task", key, task) end
+  end,
   __newindex = function(self, name, value)
     if name ~= "on_unhandled" then
       args.usage("septet.task has no variable '%s' to set; only 'on_unhandled'", tostring(name))

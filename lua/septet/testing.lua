@@ -60,4 +60,4 @@ function testing.sequencer()
   end
 end
 
-return args.functions(testing)
+return args.module(testing, "septet.testing")

@@ -134,4 +134,4 @@ function trace.lines(out)
   end)
 end
 
-return args.functions(trace)
+return args.module(trace, "septet.trace")

@@ -52,6 +52,23 @@ void spt_check_surplus(lua_State *L, int most)
                     name ? name : "?", most - self, top - self);
 }
 
+int spt_check_no_field(lua_State *L, const char *what, int fields)
+{
+    if (lua_type(L, 2) != LUA_TSTRING || *lua_tostring(L, 2) == '_')
+        return 0;
+    luaL_checkstack(L, 8, NULL);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    if (lua_getfield(L, -1, "septet.args") != LUA_TTABLE ||
+        lua_getfield(L, -1, "no_field") != LUA_TFUNCTION)
+        return 0;
+    lua_pushstring(L, what);
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, fields);
+    lua_pushboolean(L, 1);
+    lua_call(L, 4, 0);
+    return 0;
+}
+
 void *spt_check_udata(lua_State *L, int arg, const char *meta, const char *what)
 {
     void *p = luaL_testudata(L, arg, meta);

@@ -20,6 +20,10 @@ static inline void spt_check_most(lua_State *L, int most)
         spt_check_surplus(L, most);
 }
 
+/* The last resort of an object's __index: raises Usage for a field that a `what` does not have, with the nearest of the
+ * names in the table at index `fields`. Returns 0 where the key at index 2 is none that a script would mean. */
+int spt_check_no_field(lua_State *L, const char *what, int fields);
+
 /* A task's handle. */
 struct spt_task *spt_check_task(lua_State *L, int arg);
 

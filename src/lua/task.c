@@ -21,11 +21,19 @@ static const char *const state_words[] = {
 #undef XX
 };
 
+static void check_function(lua_State *L)
+{
+    if (lua_isnone(L, 1))
+        spt_error_arg(
+            L, 1, "function expected, got no value: was the function called instead of passed?");
+    spt_check_callable(L, 1);
+}
+
 /* spawn(fn, ...): a task that will call fn(...), owned by the innermost scope open here. */
 static int l_spawn(lua_State *L)
 {
     struct spt_task *t = spt_env(L)->sched->current;
-    spt_check_callable(L, 1);
+    check_function(L);
     if (!t)
         return spt_error_usage(L, "cannot spawn here: not inside a task");
     spt_task_spawn(L, t->scope, t, lua_gettop(L) - 1);
@@ -36,7 +44,7 @@ static int l_spawn(lua_State *L)
 static int l_background(lua_State *L)
 {
     struct spt_sched *s = spt_env(L)->sched;
-    spt_check_callable(L, 1);
+    check_function(L);
     if (!s->current)
         return spt_error_usage(L, "cannot spawn here: not inside a task");
     spt_task_spawn(L, &s->background, s->current, lua_gettop(L) - 1);
@@ -266,6 +274,8 @@ static int l_index(lua_State *L)
         return push_name(L, 1, t);
     if (strcmp(key, "id") == 0)
         lua_pushinteger(L, t->id);
+    else
+        return spt_check_no_field(L, "task", lua_upvalueindex(2));
     return 1;
 }
 

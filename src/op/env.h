@@ -6,8 +6,10 @@
 #include <lauxlib.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/list.h"
+#include "core/check.h"
 
 struct spt_sched;
 struct spt_driver;
@@ -46,6 +48,12 @@ static inline void spt_add_functions(lua_State *L, struct spt_env *env, const lu
     luaL_setfuncs(L, functions, 1);
 }
 
+/* The __index of a table of methods. */
+static inline int spt_no_method(lua_State *L)
+{
+    return spt_check_no_field(L, lua_tostring(L, lua_upvalueindex(1)), 1);
+}
+
 /* Registers a userdata type. Metamethods (names that begin with "__") go into its metatable, methods into a table
  * of their own that is the metatable's __index: a script reaches the methods by their names, and neither the
  * metamethods nor the two tables. Each function has the env and the metatable as its upvalues, for spt_check_self. */
@@ -60,6 +68,11 @@ static inline void spt_new_type(lua_State *L, struct spt_env *env, const char *m
         lua_pushcclosure(L, f->func, 2);
         lua_setfield(L, f->name[0] == '_' && f->name[1] == '_' ? -3 : -2, f->name);
     }
+    lua_createtable(L, 0, 1); /* of the methods: what they lack is a mistake */
+    lua_pushstring(L, strrchr(meta, '.') + 1);
+    lua_pushcclosure(L, spt_no_method, 1);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
     lua_setfield(L, -2, "__index");
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");

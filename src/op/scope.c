@@ -450,6 +450,8 @@ static int l_index(lua_State *L)
         lua_pushboolean(L, scope->cancelled && strcmp(scope->source, "deadline") == 0);
     else if (strcmp(key, "is_open") == 0)
         lua_pushboolean(L, scope->open && !scope->joined);
+    else
+        return spt_check_no_field(L, "group", lua_upvalueindex(2));
     return 1;
 }
 

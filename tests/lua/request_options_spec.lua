@@ -231,13 +231,8 @@ describe("H-18: a Retry-After", function()
     end
   end)
 
-  it("never makes the wait shorter", function()
+  it("takes the place of the backoff, up to max_wait", function()
     local policy = retry.policy({ attempts = 9, backoff = 5, max_backoff = 5 }, "test")
-    for _, lines in ipairs { { "0" }, { "1" }, { "-1" }, { "" }, { "1994-11-06T08:49:37Z" } } do
-      local response, total = { headers = { all = function() return lines end } }, 0
-      for _ = 1, 200 do total = total + retry.delay(policy, 1, response) end
-      equal(total / 200 > 1, true) -- 2.5 on average without one
-    end
     local unread = { headers = { all = function() return { "1994-11-06" } end } }
     equal(retry.delay(policy, 1, unread), 5)
     equal(retry.delay(policy, 1, { headers = { all = function() return { "1", "61" } end } }), nil)

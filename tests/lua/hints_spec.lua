@@ -1,0 +1,98 @@
+-- What is said to who is used to other libraries.
+local task, sync, http = require "septet.task", require "septet.sync", require "septet.http"
+local json, sio = require "septet.json", require "septet.io"
+local origin = require "origin"
+
+local URL = origin.url
+
+local function says(words, fn, ...)
+  local err = raises_error({ kind = "Usage" }, fn, ...)
+  for _, word in ipairs(words) do equal(err.message:find(word, 1, true) ~= nil, true, err.message) end
+end
+
+describe("X-12: options of other libraries", function()
+  it("are told by their names here", function()
+    for name, hint in pairs {
+      data = "'body', 'form' or 'json'", query = "'params'", method = "session:request(", verify = "tls = { insecure",
+      ssl = "'tls'",
+      insecure = "tls = { insecure", read = "one of", files = "'multipart'", follow_redirects = "redirects",
+    } do
+      says({ "unknown option '" .. name .. "' to 'get'", hint }, http.get, URL, { [name] = true })
+    end
+    says({ "'limit'" }, http.session, { max_connections = 1 })
+    says({ "tls = { insecure" }, http.session, { insecure = true })
+    says({ "'idle' or 'first_byte'" }, http.get, URL, { timeout = { read = 1 } })
+    says({ "'attempts'" }, http.get, URL, { retries = { max = 1 } })
+    says({ "'user' and 'password'" }, http.get, URL, { auth = { "u", "p" } })
+    says({ "one of limit, settled expected" }, task.gather, {}, { nothing_like_it = 1 })
+    says({ "did you mean 'limit'" }, task.gather, {}, { limits = 1 })
+  end)
+end)
+
+describe("X-12: functions of other libraries", function()
+  it("are told by their names here", function()
+    for _, case in ipairs {
+      { sync, "queue", "channel" }, { sync, "mutex", "lock" }, { json, "parse", "decode" }, { json, "dumps", "encode" },
+      { http, "fetch", "get" }, { task, "create_task", "spawn" }, { sio, "lines", "open" },
+      { task, "gathr", "gather" }, { sync, "chanel", "channel" }, { json, "decod", "decode" },
+      { task.current(), "join", "await" }, { sync.channel(), "put", "send" }, { sync.channel(), "receive", "recv" },
+      { sync.lock(), "lock", "acquire" }, { sync.event(), "fire", "set" },
+      { sync.semaphore(1), "relase", "release" }, { sync.semaphore(1), "up", "release" },
+    } do
+      says({ "has no field '" .. case[2] .. "'", "did you mean '" .. case[3] .. "'?" }, function()
+        return case[1][case[2]]
+      end)
+    end
+    task.group(function(g) says({ "group", "'spawn'" }, function() return g.start_soon end) end)
+  end)
+
+  it("are nothing where there is nothing like them, and no mistake for what Lua looks for", function()
+    misuse("^.*septet.sync has no field 'xyzzyx'$", function() return sync.xyzzyx end)
+    equal({ sync.__call, sync._VERSION, task.on_unhandled ~= nil, sync[1] }, { nil, nil, true })
+    equal({ task.current().__name, sync.event()[1], sync.lock().__index }, {})
+  end)
+end)
+
+describe("X-12: a response", function()
+  it("is ok below 400", function()
+    for status, ok in pairs { [200] = true, [204] = true, [304] = true, [399] = true, [400] = false, [503] = false } do
+      equal(http.get(URL .. "/status/" .. status).ok, ok)
+    end
+    local stream <close> = http.default():stream("GET", URL .. "/status/404")
+    equal(stream.ok, false)
+  end)
+
+  it("says what its fields are called", function()
+    local r = http.get(URL .. "/bytes/1")
+    local stream <close> = http.default():stream("GET", URL .. "/bytes/1")
+    for _, it in ipairs { r, stream } do
+      for name, hint in pairs { status_code = "status", code = "status", content = "body", statsu = "status",
+        is_success = "ok", heders = "headers" } do
+        says({ "response has no field '" .. name .. "'", "did you mean '" .. hint .. "'?" }, function()
+          return it[name]
+        end)
+      end
+      says({ "did you mean ['content-length']?" }, function() return it.headers.content_length end)
+      equal({ it.headers.no_such, it.headers["no-such"], it.__name, it[1] }, {})
+    end
+  end)
+
+  it("that is an error says its reason and its first bytes", function()
+    local r = http.post(URL .. "/mirror?status=401", { body = ("x"):rep(300) })
+    local err = raises_error({ kind = "HttpError", code = "status" }, http.get(URL .. "/status/404").raise_for_status,
+      http.get(URL .. "/status/404"))
+    equal(err.message:find "status 404 %S" ~= nil, true, err.message)
+    equal(err.response.status, 404)
+    equal(r.status, 200)
+    local failing = setmetatable({ status = 500, url = URL, body = ("y"):rep(300), reason = "Oops\27", method = "GET" },
+      debug.getmetatable(r))
+    err = raises_error({ kind = "HttpError", code = "status" }, failing.raise_for_status, failing)
+    equal(err.message, ("GET %s: status 500 Oops\\x1b: %s"):format(URL, ("y"):rep(200)))
+  end)
+end)
+
+it("X-12: a function that was called instead of passed is asked about", function()
+  misuse("was the function called instead of passed%?", function() task.spawn(task.sleep(0)) end)
+  misuse("was the function called instead of passed%?", function() task.background(task.sleep(0)) end)
+  misuse("function expected, got nil", function() task.spawn(nil) end)
+end)
