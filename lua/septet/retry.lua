@@ -5,6 +5,7 @@ local url = require "septet.url"
 
 local retry = {}
 
+local MAX_LINE = 256 -- bytes of a Retry-After
 local BACKOFF, MAX_BACKOFF, MAX_WAIT = 0.25, 10, 60 -- seconds
 local BUDGET, BURST = 0.1, 10                       -- retries a request, and those allowed before any request
 local ORIGINS = 512                                 -- budgets that are kept, and as many older ones
@@ -154,7 +155,8 @@ local function asked_by(value, now, otherwise)
 end
 
 --- The seconds that the values of a Retry-After ask for: numbers, whose fractions are rounded up, or dates. Of several
---- values, in one line or in more, the longest counts.
+--- values, in one line or in more, the longest counts. A line longer than any that makes sense is one that cannot be
+--- read.
 ---@param lines string|string[]|nil
 ---@param now integer|nil Unix time
 ---@param otherwise number|nil what a date asks for that cannot be read
@@ -163,6 +165,10 @@ function retry.after(lines, now, otherwise)
   local longest
   now = now or os.time()
   for _, line in ipairs(type(lines) == "string" and { lines } or lines or {}) do
+    if #line > MAX_LINE then -- the patterns below take quadratic time
+      longest = math.max(longest or -1, otherwise or -1)
+      line = line:sub(1, MAX_LINE)
+    end
     -- The comma behind the day of the week is part of a date.
     local joined = line:gsub("(%f[%a]%a+),(%s*%d)", function(word, rest)
       return DAYS[word:sub(1, 3):lower()] and word .. "\0" .. rest or nil
@@ -173,7 +179,7 @@ function retry.after(lines, now, otherwise)
       if asked and asked > (longest or -1) then longest = asked end
     end
   end
-  return longest
+  return longest and longest >= 0 and longest or nil
 end
 
 --- How long to wait before the next attempt; nil: there is none.
