@@ -109,11 +109,15 @@ static void push_culprit(lua_State *L, lua_State *co)
     lua_pushliteral(L, "a message handler or a C function");
 }
 
+static inline bool can_wait(lua_State *L, const struct spt_task *t)
+{
+    const struct spt_frame *f = t->frame;
+    return L == (f ? f->co : t->co) && lua_isyieldable(L) && (!f || f->open);
+}
+
 bool spt_op_can_wait(lua_State *L, const struct spt_sched *s)
 {
-    const struct spt_task *t = s->current;
-    const struct spt_frame *f = t ? t->frame : NULL;
-    return t && L == (f ? f->co : t->co) && lua_isyieldable(L) && (!f || f->open);
+    return s->current && can_wait(L, s->current);
 }
 
 void spt_op_check(lua_State *L, struct spt_sched *s)
@@ -121,7 +125,7 @@ void spt_op_check(lua_State *L, struct spt_sched *s)
     struct spt_task *t = s ? s->current : NULL;
     if (!t)
         spt_error_usage(L, "cannot wait here: not inside a task");
-    if (spt_op_can_wait(L, s))
+    if (can_wait(L, t))
         return;
     struct spt_frame *f = t->frame;
     lua_State *innermost = f ? f->co : t->co;
