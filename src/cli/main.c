@@ -391,14 +391,22 @@ static int l_load_script(lua_State *L)
     return 1 + count;
 }
 
-/* The body of -l: called with the global's name and the module's. */
+static int required(lua_State *L, int status, lua_KContext context)
+{
+    lua_setglobal(L, lua_tostring(L, 1));
+    return 0;
+}
+
+/* The body of -l: called with the global's name and the module's, whose top level may wait. */
 static int l_require(lua_State *L)
 {
     lua_getglobal(L, "require");
-    lua_pushvalue(L, 2);
+    lua_pushliteral(L, "septet.task");
     lua_call(L, 1, 1);
-    lua_setglobal(L, lua_tostring(L, 1));
-    return 0;
+    lua_getfield(L, -1, "require");
+    lua_pushvalue(L, 2);
+    lua_callk(L, 1, 1, 0, required);
+    return required(L, LUA_OK, 0);
 }
 
 /* Called with MOD or G=MOD. */
