@@ -495,15 +495,6 @@ static void run_in_host(struct cli *cli)
     run_script(cli);
 }
 
-/* -W: what takes long without waiting is told like Lua's own warnings, to who asked. */
-static bool wants_warnings(const struct cli *cli)
-{
-    for (int i = 1; i < cli->options.option_count; i++)
-        if (strcmp(cli->argv[i], "-W") == 0)
-            return true;
-    return false;
-}
-
 static void run_in_state(struct cli *cli)
 {
     septet_config config;
@@ -523,8 +514,6 @@ static void run_in_state(struct cli *cli)
         config.lua_path = getenv("SEPTET_LUA_PATH");
         config.quirks = getenv("SEPTET_QUIRKS");
     }
-    if (!wants_warnings(cli))
-        config.slow_ms = 0;
     cli->host = septet_new(&config, &result);
     if (cli->host == NULL) {
         fail(cli, EXIT_SCRIPT, septet_strerror(result));

@@ -31,6 +31,46 @@ static int to_words(lua_State *L)
     return 1;
 }
 
+enum { FIELDS_SHOWN = 8 };
+
+/* Appends what a table without words holds, one level deep, to the string on top of the stack: the fields whose names
+ * are strings, up to FIELDS_SHOWN of them in the order of their names. Values that are no scalars are shown by type. */
+static void push_fields(lua_State *L, int index)
+{
+    const char *names[FIELDS_SHOWN]; /* sorted; the table keeps them */
+    unsigned n = 0;
+    luaL_checkstack(L, 8, "out of stack for an error");
+    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING)
+            continue;
+        const char *name = lua_tostring(L, -2);
+        unsigned at = n;
+        while (at > 0 && strcmp(names[at - 1], name) > 0)
+            at--;
+        if (at == FIELDS_SHOWN)
+            continue;
+        n += n < FIELDS_SHOWN;
+        memmove(names + at + 1, names + at, (n - 1 - at) * sizeof *names);
+        names[at] = name;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        lua_pushfstring(L, "%s%s = ", i == 0 ? ": { " : ", ", names[i]);
+        lua_pushstring(L, names[i]);
+        lua_rawget(L, index);
+        if (!lua_isstring(L, -1)) {
+            const char *words = lua_isboolean(L, -1) ? lua_toboolean(L, -1) ? "true" : "false"
+                                                     : luaL_typename(L, -1);
+            lua_pop(L, 1);
+            lua_pushstring(L, words);
+        }
+        lua_concat(L, 3);
+    }
+    if (n > 0) {
+        lua_pushliteral(L, " }");
+        lua_concat(L, 2);
+    }
+}
+
 const char *spt_error_push_words(lua_State *L, int index)
 {
     index = lua_absindex(L, index);
@@ -44,7 +84,10 @@ const char *spt_error_push_words(lua_State *L, int index)
             return lua_tostring(L, -1);
         lua_pop(L, 1);
     }
-    return lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, index));
+    lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, index));
+    if (lua_istable(L, index))
+        push_fields(L, index);
+    return lua_tostring(L, -1);
 }
 
 /* "failed: " .. e: as with an error that is a string. */
@@ -114,15 +157,28 @@ static void push_place(lua_State *L)
     lua_pushliteral(L, "");
 }
 
+static void push_placed(lua_State *L, const char *kind, const char *format, va_list args)
+{
+    luaL_checkstack(L, 6, "out of stack for an error");
+    push_place(L);
+    lua_pushvfstring(L, format, args);
+    spt_error_push(L, kind, "%s%s", lua_tostring(L, -2), lua_tostring(L, -1));
+}
+
+void spt_error_push_placed(lua_State *L, const char *kind, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    push_placed(L, kind, format, args);
+    va_end(args);
+}
+
 int spt_error_usage(lua_State *L, const char *format, ...)
 {
     va_list args;
-    luaL_checkstack(L, 6, "out of stack for an error");
-    push_place(L);
     va_start(args, format);
-    lua_pushvfstring(L, format, args);
+    push_placed(L, "Usage", format, args);
     va_end(args);
-    spt_error_push(L, "Usage", "%s%s", lua_tostring(L, -2), lua_tostring(L, -1));
     return lua_error(L);
 }
 

@@ -37,6 +37,8 @@ struct spt_quiet {
     void (*fire)(struct spt_quiet *); /* once; the node is out of the list */
 };
 
+enum { SPT_SLOW_PLACES = 64 };
+
 struct spt_sched {
     lua_State *main; /* borrowed; nothing of ours stays on its stack between calls */
     struct spt_world world;
@@ -60,7 +62,9 @@ struct spt_sched {
     uint32_t external;        /* operations waiting for the world outside */
     uint64_t shuffle; /* not 0: batches run in random order, by this state of the generator */
     uint64_t slow_ns; /* a turn that takes longer is reported; 0: none is */
-    lua_Hook hook;    /* set in every task's coroutine, each so many instructions; or NULL */
+    uint64_t slow_places[SPT_SLOW_PLACES]; /* of slow turns that were reported */
+    unsigned nslow;                        /* reports so far */
+    lua_Hook hook; /* set in every task's coroutine, each so many instructions; or NULL */
     int hook_count;
     bool draining;   /* set by who calls spt_sched_lap: what becomes ready needs no wake-up */
     bool own_frames; /* tracebacks show the functions of our modules */

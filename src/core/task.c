@@ -602,7 +602,8 @@ void spt_task_leave(struct spt_scope *scope)
 {
     if (scope->ntasks == 0 || scope->effective)
         return;
-    warn_unstarted(scope);
+    if (!scope->task || !scope->task->failing) /* else the failure is the cause, and is told */
+        warn_unstarted(scope);
     spt_scope_cancel(scope, "owner", NULL);
 }
 
@@ -746,20 +747,34 @@ static void leave(struct spt_task *t, int status, int nvalues)
     }
 }
 
-/* It held up all others: says so, with the line where it waits now, if it does. */
+/* Returns true the first time that it is asked about a place, as far as the last ones are remembered. */
+static bool is_new_slow_place(struct spt_sched *s, uint64_t place)
+{
+    for (unsigned i = 0; i < SPT_SLOW_PLACES; i++)
+        if (s->slow_places[i] == place)
+            return false;
+    s->slow_places[s->nslow++ % SPT_SLOW_PLACES] = place;
+    return true;
+}
+
+/* Warns of a turn that blocked the loop, once for each place: the line where the task waits now or, if it has ended, of
+ * its function. */
 static void report_hog(struct spt_task *t, uint64_t ns)
 {
     struct spt_sched *s = t->sched;
-    char name[128], place[SPT_PLACE_SIZE], line[256 + SPT_PLACE_SIZE];
+    char name[128], place[SPT_PLACE_SIZE], line[320 + SPT_PLACE_SIZE];
     uint64_t at = lua_status(t->co) == LUA_YIELD ? spt_lua_place(t->co, s, 0) : 0;
     spt_trace_put(&s->trace,
                   (struct spt_rec){.t = s->now_ns, .task = t->id, .kind = SPT_REC_HOG, .b = ns});
+    if (!at)
+        at = t->defined;
+    if (!is_new_slow_place(s, at))
+        return;
     spt_task_name(t, name, sizeof name);
-    int n = snprintf(line, sizeof line, "task '%s' ran for %.3f s without waiting", name, ns / 1e9);
-    if (at) {
-        spt_write_place(&s->trace, at, place, sizeof place);
-        snprintf(line + n, sizeof line - (size_t)n, ", until %s", place);
-    }
+    spt_write_place(&s->trace, at, place, sizeof place);
+    snprintf(line, sizeof line,
+             "task '%s' ran for %.3g s without waiting, at %s: everything else stood still", name,
+             ns / 1e9, place);
     s->world.warn(s->world.ud, line);
 }
 

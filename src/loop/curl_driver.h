@@ -162,11 +162,12 @@ struct spt_transfer {
     bool unread;  /* no byte of the body matters: the response is followed, or tried again */
     bool reused;  /* rode on an open connection */
     uint16_t peer_port;
-    char peer[48];      /* the IP address it was sent to, "" if to none */
-    uint64_t received;  /* bytes of the body, after decoding */
-    uint64_t packed;    /* ... before it, where there is any */
-    char *redirect_url; /* owned: where a redirect points, as its Location says; NULL if it is none */
-    size_t drained;     /* bytes of a body that is not read */
+    char peer[48];     /* the IP address it was sent to, "" if to none */
+    uint64_t received; /* bytes of the body, after decoding */
+    uint64_t packed;   /* ... before it, where there is any */
+    char *
+        redirect_url; /* owned: where a redirect points, as its Location says; NULL if it is none */
+    size_t drained;   /* bytes of a body that is not read */
     struct spt_times times;
 
     /* private to loop/ */
@@ -219,8 +220,8 @@ struct spt_request {
     struct spt_link link; /* in the origin's queue, the flight, or the finished */
     struct spt_origin *origin;
     struct spt_easy *easy;
-    char *own_url;   /* owned: what `url` is where it had to be written anew; else NULL */
-    bool named;      /* the session's policy allows it by its name */
+    char *own_url; /* owned: what `url` is where it had to be written anew; else NULL */
+    bool named;    /* the session's policy allows it by its name */
     enum spt_phase phase;
     uint64_t t_start_ns;
     uint64_t look; /* of the driver's looks: that after which a limit has passed; 0: none has */

@@ -234,6 +234,37 @@ static void exchange_again(struct spt_request *r)
         fail_memory(r);
 }
 
+/* What a request does in a phase, for messages. */
+static const char *activity(enum spt_phase phase)
+{
+    static const char *const words[] = {
+        [SPT_PHASE_QUEUED] = "queued",
+        [SPT_PHASE_RESOLVING] = "looking up the name",
+        [SPT_PHASE_CONNECTING] = "connecting",
+        [SPT_PHASE_TLS] = "negotiating TLS",
+        [SPT_PHASE_SENDING] = "sending the request",
+        [SPT_PHASE_WAITING] = "waiting for the first byte",
+        [SPT_PHASE_RECEIVING] = "receiving the response",
+        [SPT_PHASE_ENDED] = "ending",
+    };
+    return words[phase];
+}
+
+/* The time limit that `reason` names; for the whole, what it left to this request. */
+static double limit_seconds(const struct spt_request *r, const char *reason)
+{
+    uint64_t ns = r->deadline_ns - r->t_start_ns;
+    if (strcmp(reason, "connect") == 0)
+        ns = r->connect_ns;
+    else if (strcmp(reason, "first_byte") == 0)
+        ns = r->first_byte_ns;
+    else if (strcmp(reason, "idle") == 0)
+        ns = r->idle_ns;
+    else if (strcmp(reason, "queue") == 0)
+        ns = r->queue_ns;
+    return (double)ns / 1e9;
+}
+
 void spt_request_timed_out(struct spt_request *r, const char *reason, uint64_t now_ns)
 {
     char text[TEXT_SIZE];
@@ -246,8 +277,8 @@ void spt_request_timed_out(struct spt_request *r, const char *reason, uint64_t n
         finish(r, false);
         return;
     }
-    snprintf(text, sizeof text, "the time limit '%s' passed in phase '%s', %.3f s after the start",
-             reason, spt_phase_word(spt_request_phase(r)), (double)(now_ns - r->t_start_ns) / 1e9);
+    snprintf(text, sizeof text, "timed out after %.4g s (%s) while %s", limit_seconds(r, reason),
+             reason, activity(spt_request_phase(r)));
     if (is_waiting_for_a_descriptor(r) && strcmp(reason, "connect") == 0)
         fail(r, "connect", "too_many_files", strerror(EMFILE));
     else

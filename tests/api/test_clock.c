@@ -254,7 +254,7 @@ static void test_slow_turn_is_told_with_where_it_waits_then(void **state)
                      SEPTET_OK);
     assert_int_equal(told.warnings, 1);
     assert_text(told.warned, "task 'hog' ran for 0.");
-    assert_text(told.warned, " s without waiting, until script:3");
+    assert_text(told.warned, " s without waiting, at script:3: everything else stood still");
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 

@@ -157,11 +157,18 @@ class Options(harness.Case):
         result = self.septet("--max-slice=0.02", "-e", "while true do end")
         self.check(result, 1, err=re.compile(r"septet: the task ran for more than 0\.02 s without waiting\n"))
 
-    def test_a_long_turn_is_told_with_W(self):
-        code = "local t = os.clock() while os.clock() - t < 0.15 do end"
-        self.check(self.septet("-e", code))
-        self.check(self.septet("-W", "-e", code),
-                   err=re.compile(r"septet: warning: task '-e' ran for 0\.\d+ s without waiting\n$"))
+    def test_a_long_turn_is_warned_of_once_a_place(self):
+        """X-12: a script that blocks is told where, once"""
+        code = """local task = require "septet.task"
+                  for _ = 1, 3 do
+                    local t = os.clock()
+                    while os.clock() - t < 0.15 do end
+                    task.sleep(0)
+                  end"""
+        result = self.septet(self.write("block.lua", code))
+        self.check(result)
+        self.assertRegex(result.warned, r"^septet: warning: task 'main' ran for [\d.]+ s without "
+                                        r"waiting, at [^ ]*block\.lua:5: everything else stood still\n$")
 
     def test_v_twice_says_what_lua_gets_right(self):
         result = self.septet("-v", "-v")

@@ -509,7 +509,7 @@ say "not reached"]]
 
   status, out = run "error { code = 7 }"
   equal(status, 1)
-  has(out, "^septet: %(error object is a table value%)\n")
+  has(out, "^septet: %(error object is a table value%): { code = 7 }\n")
   status, out = run "error()"
   equal(status, 1)
   has(out, "^septet: nil error\n")

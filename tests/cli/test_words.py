@@ -1,0 +1,55 @@
+"""What the command says of errors and of what a script leaves behind."""
+
+import re
+import unittest
+
+import harness
+
+
+class Words(harness.Case):
+    def told(self, code):
+        return self.septet(self.write("words.lua", code)).err
+
+    def test_an_error_without_words_shows_its_fields(self):
+        """X-12: the fields of a table that is no text are shown, one level deep"""
+        for value, words in {
+            "{ code = 5 }": "(error object is a table value): { code = 5 }",
+            "{ b = true, a = 'x', c = {}, 7 }": "(error object is a table value): { a = x, b = true, c = table }",
+            "{}": "(error object is a table value)",
+            "{ 1, 2 }": "(error object is a table value)",
+            "setmetatable({ code = 5 }, {})": "(error object is a table value): { code = 5 }",
+        }.items():
+            self.assertEqual(self.told("error(%s)" % value).splitlines()[0], "septet: " + words)
+
+    def test_many_fields_are_cut(self):
+        """X-12: eight fields are shown, in the order of their names"""
+        told = self.told("local t = {} for i = 1, 50 do t[('f%02d'):format(i)] = i end error(t)").splitlines()[0]
+        self.assertEqual(told, "septet: (error object is a table value): { %s }" %
+                         ", ".join("f%02d = %d" % (i, i) for i in range(1, 9)))
+
+    def test_a_task_that_is_lost_to_a_failure_is_no_cause(self):
+        """X-12: the failure of main is told, not the tasks that it kept from running"""
+        told = self.told("require 'septet.task'.spawn(print) error 'broken'")
+        self.assertRegex(told, r"^septet: [^ ]*words\.lua:1: broken\n")
+        self.assertNotIn("before it ran", told)
+        self.assertIn("before it ran", self.told("require 'septet.task'.spawn(print)"))
+
+    def test_an_error_of_files_says_where(self):
+        """X-12: an IoError names the line of the script"""
+        for call in "open '/nowhere/at/all'", "create '/nowhere/at/all'":
+            told = self.told("\nrequire 'septet.io'." + call)
+            self.assertRegex(told, r"^septet: [^ ]*words\.lua:2: cannot open '/nowhere/at/all': ")
+
+    def test_a_time_limit_says_what_passed(self):
+        """X-12: a time limit names its seconds, itself, and what the request did"""
+        code = """local http = require "septet.http"
+            local origin = os.getenv "SEPTET_ORIGIN" or error "no origin"
+            print(pcall(http.get, origin .. "/stall", { timeout = { first_byte = 0.05 } }))
+            print(pcall(http.get, origin .. "/stall", { timeout = 0.05 }))"""
+        out = self.septet(self.write("words.lua", code)).out
+        self.assertRegex(out, re.compile(r"timed out after 0\.05 s \(first_byte\) while waiting for the first byte.*"
+                                         r"timed out after 0\.05 s \(total\) while ", re.S))
+
+
+if __name__ == "__main__":
+    unittest.main()
