@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -250,7 +251,7 @@ static const char *activity(enum spt_phase phase)
     return words[phase];
 }
 
-/* The time limit that `reason` names; for the whole, what it left to this request. */
+/* The time limit that `reason` names, to a tenth of a millisecond; for the whole, what it left to this request. */
 static double limit_seconds(const struct spt_request *r, const char *reason)
 {
     uint64_t ns = r->deadline_ns - r->t_start_ns;
@@ -262,7 +263,7 @@ static double limit_seconds(const struct spt_request *r, const char *reason)
         ns = r->idle_ns;
     else if (strcmp(reason, "queue") == 0)
         ns = r->queue_ns;
-    return (double)ns / 1e9;
+    return round((double)ns / 1e5) / 1e4;
 }
 
 void spt_request_timed_out(struct spt_request *r, const char *reason, uint64_t now_ns)
@@ -277,7 +278,7 @@ void spt_request_timed_out(struct spt_request *r, const char *reason, uint64_t n
         finish(r, false);
         return;
     }
-    snprintf(text, sizeof text, "timed out after %.4g s (%s) while %s", limit_seconds(r, reason),
+    snprintf(text, sizeof text, "timed out after %.7g s (%s) while %s", limit_seconds(r, reason),
              reason, activity(spt_request_phase(r)));
     if (is_waiting_for_a_descriptor(r) && strcmp(reason, "connect") == 0)
         fail(r, "connect", "too_many_files", strerror(EMFILE));
