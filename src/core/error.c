@@ -157,28 +157,15 @@ static void push_place(lua_State *L)
     lua_pushliteral(L, "");
 }
 
-static void push_placed(lua_State *L, const char *kind, const char *format, va_list args)
-{
-    luaL_checkstack(L, 6, "out of stack for an error");
-    push_place(L);
-    lua_pushvfstring(L, format, args);
-    spt_error_push(L, kind, "%s%s", lua_tostring(L, -2), lua_tostring(L, -1));
-}
-
-void spt_error_push_placed(lua_State *L, const char *kind, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    push_placed(L, kind, format, args);
-    va_end(args);
-}
-
 int spt_error_usage(lua_State *L, const char *format, ...)
 {
     va_list args;
+    luaL_checkstack(L, 6, "out of stack for an error");
+    push_place(L);
     va_start(args, format);
-    push_placed(L, "Usage", format, args);
+    lua_pushvfstring(L, format, args);
     va_end(args);
+    spt_error_push(L, "Usage", "%s%s", lua_tostring(L, -2), lua_tostring(L, -1));
     return lua_error(L);
 }
 

@@ -19,9 +19,6 @@ void spt_error_escape(lua_State *L);
 /* Pushes an error of `kind` with a formatted message (as lua_pushfstring), which is escaped for a line of a terminal. */
 void spt_error_push(lua_State *L, const char *kind, const char *format, ...);
 
-/* Like spt_error_push, with the script's innermost line in front of the message. */
-void spt_error_push_placed(lua_State *L, const char *kind, const char *format, ...);
-
 /* Raises Usage: a mistake of the script, at its innermost line. */
 int spt_error_usage(lua_State *L, const char *format, ...);
 

@@ -87,7 +87,7 @@ static int raise_error(lua_State *L, const char *path, const char *verb, int err
     uv_err_name_r(error, code, sizeof code);
     if (error != UV_EINVAL || strcmp(verb, "write") == 0)
         uv_strerror_r(error, words, sizeof words);
-    spt_error_push_placed(L, "IoError", "cannot %s '%s': %s", verb, path, words);
+    spt_error_push(L, "IoError", "cannot %s '%s': %s", verb, path, words);
     return raise_coded(L, path, code);
 }
 
@@ -134,7 +134,7 @@ static int file_push(septet_op *op, lua_State *L)
 {
     const struct file_op *f = (const struct file_op *)op;
     if (op->status == SEPTET_ECLOSED) {
-        spt_error_push_placed(L, "IoError", "'%s' was closed", f->file->path);
+        spt_error_push(L, "IoError", "'%s' was closed", f->file->path);
         return raise_coded(L, f->file->path, "closed");
     }
     if (f->error)

@@ -89,7 +89,7 @@ static int raise_error(lua_State *L, const struct reader *reader, const char *ve
     char code[32], words[128];
     uv_err_name_r(error, code, sizeof code);
     uv_strerror_r(error, words, sizeof words);
-    spt_error_push_placed(L, "IoError", "cannot %s '%s': %s", verb, reader->path, words);
+    spt_error_push(L, "IoError", "cannot %s '%s': %s", verb, reader->path, words);
     return raise_coded(L, reader, code);
 }
 
@@ -272,7 +272,7 @@ static int push_line(lua_State *L, const struct reader *reader)
     struct spt_input *input = reader->input;
     size_t len = spt_input_len(input), end = spt_input_newline(input);
     if (is_too_long(reader)) {
-        spt_error_push_placed(L, "IoError", "a line of '%s' is longer than %I bytes", reader->path,
+        spt_error_push(L, "IoError", "a line of '%s' is longer than %I bytes", reader->path,
                        (LUAI_UACINT)reader->max_line);
         return raise_coded(L, reader, "line_too_long");
     }
@@ -293,7 +293,7 @@ static int read_push(septet_op *op, lua_State *L)
     struct reader *reader = read->reader;
     if (op->status == SEPTET_ECLOSED || !reader->input) {
         let_go(reader);
-        spt_error_push_placed(L, "IoError", "the reader of '%s' was closed", reader->path);
+        spt_error_push(L, "IoError", "the reader of '%s' was closed", reader->path);
         return raise_coded(L, reader, "closed");
     }
     reader->input->waiter = NULL;

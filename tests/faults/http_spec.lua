@@ -144,7 +144,7 @@ describe("a time limit", function()
     local _, err = with_ticker(raises_error, expected, session.request, session, options.body and "POST" or "GET", url,
       options)
     equal(task.now() - t0 >= options.timeout, true, "not early")
-    equal(tostring(err):find(err.phase, 1, true) ~= nil, true)
+    equal(tostring(err):find(("(%s) while "):format(err.reason), 1, true) ~= nil, true, tostring(err))
     works(session)
   end
 

@@ -121,7 +121,7 @@ describe("fault.39 http.33 a header is refused:", function()
 
   it("a line break or NUL in its value", function()
     local mark = origin.mark()
-    misuse("header 'X%-Bad': the value has a line break or NUL", function()
+    misuse("header 'X%-Bad': the value has a line break, NUL", function()
       session:get(URL .. "/echo?spec=value", { headers = { ["X-Bad"] = "a\r\nEvil: 1" } })
     end)
     misuse("X%-Bad", function() session:get(URL .. "/echo?spec=value", { headers = { ["X-Bad"] = "a\nEvil: 1" } }) end)
