@@ -267,16 +267,12 @@ static void act_on_interrupt(septet_host *h)
     cancel_children(&sched_of(h)->mains, "shutdown", "interrupted");
 }
 
-/* Returns the instant that budgets of real time are measured from: a script moves a virtual clock as it likes. The
- * real one was read by the last lap. */
-static uint64_t real_now(const septet_host *h)
-{
-    return h->core->env.is_virtual ? uv_hrtime() : sched_of(h)->now_ns;
-}
-
+/* Returns true if a turn's budget is used up. It is measured on the clock of the scripts: a turn ends where a virtual
+ * clock moves on, and not by how fast the machine is, so that the same script runs in the same order. What is left is
+ * work for the next turn (`more`). */
 static bool spent(const septet_host *h, unsigned ran, uint64_t t0_ns)
 {
-    return ran >= TURN_RESUMES || real_now(h) - t0_ns >= TURN_NS;
+    return ran >= TURN_RESUMES || sched_of(h)->now_ns - t0_ns >= TURN_NS;
 }
 
 static uint64_t next_instant(septet_host *h)
@@ -331,7 +327,7 @@ static uint64_t drain(void *ud)
     if (h->interrupt)
         act_on_interrupt(h);
     s->now_ns = spt_sched_clock(s);
-    for (uint64_t t0_ns = real_now(h); h->more && !spent(h, ran, t0_ns);) {
+    for (uint64_t t0_ns = s->now_ns; h->more && !spent(h, ran, t0_ns);) {
         unsigned room = TURN_RESUMES - ran, n = spt_sched_lap(s, room);
         if (n < room && h->interrupted && !h->interrupt) /* all that it made ready has run */
             spt_sched_felt(s);

@@ -495,6 +495,14 @@ static void run_in_host(struct cli *cli)
     run_script(cli);
 }
 
+static bool wants_warnings(const struct cli *cli)
+{
+    for (int i = 1; i < cli->options.option_count; i++)
+        if (strcmp(cli->argv[i], "-W") == 0)
+            return true;
+    return false;
+}
+
 static void run_in_state(struct cli *cli)
 {
     septet_config config;
@@ -514,6 +522,8 @@ static void run_in_state(struct cli *cli)
         config.lua_path = getenv("SEPTET_LUA_PATH");
         config.quirks = getenv("SEPTET_QUIRKS");
     }
+    if (cli->options.virtual_time && !wants_warnings(cli)) /* scripts move it as they like */
+        config.slow_ms = 0;
     cli->host = septet_new(&config, &result);
     if (cli->host == NULL) {
         fail(cli, EXIT_SCRIPT, septet_strerror(result));

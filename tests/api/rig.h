@@ -62,6 +62,7 @@ static inline septet_config config_for(struct told *told)
     config.ud = told;
     config.on_error = on_error;
     config.on_warning = on_warning;
+    config.slow_ms = 0; /* on a busy machine any turn may be a slow one */
     return config;
 }
 

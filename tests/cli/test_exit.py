@@ -40,7 +40,8 @@ PLACES = {
 
 class Absorbed(harness.Case):
     def ends(self, source, out=None):
-        result = self.septet(self.write("s.lua", HEAD + source))
+        # The process ends in the middle of C code: what its stack holds is not freed.
+        result = self.septet(self.write("s.lua", HEAD + source), env={"ASAN_OPTIONS": "detect_leaks=0"})
         self.assertEqual((result.status, result.err), (7, ""), result)
         if out is not None:
             self.assertEqual(result.out, out, result)

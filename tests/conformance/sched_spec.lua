@@ -170,7 +170,7 @@ it("sched.hog_report", function()
     t.name = "the hog"
     t:await()
   ]]
-  local told, status = run("--virtual-time", script)
+  local told, status = run("-W --virtual-time", script)
   equal(status, 0)
   local warnings, events = {}, {}
   for name, seconds, rest in told:gmatch "warning: task '([^\n]-)' ran for ([%d.]+) s without waiting([^\n]*)\n" do

@@ -17,7 +17,7 @@ function blocks.closed(rec, op, s)
   local orphan, overdue = scopes.orphan(s), scopes.overdue(s, w.now)
   s.closed = true
   if orphan then wrong(rec, op, "its %s is left", orphan.body and "task " .. orphan.body.number or "generator") end
-  if overdue > w.busy then wrong(rec, op, "it ended %g after it was cancelled", overdue) end
+  if overdue > w.busy and not w.started_elsewhere then wrong(rec, op, "it ended %g after it was cancelled", overdue) end
 end
 
 local function swallowed(rec, op, s)
@@ -103,11 +103,21 @@ function exec.shield(rec, op)
   w.unpacked(result)
 end
 
--- The errors that a group must raise, those of its tasks and its body: how often each, and how many.
+-- Adds the errors in an error to a set: those of a group are the ones in it.
+local function add_leaves(set, err)
+  if not is(err, "ErrorGroup") then
+    set[err] = true
+    return
+  end
+  for _, inner in ipairs(err.errors) do add_leaves(set, inner) end
+end
+
+-- The errors that a group must raise, those of its tasks and its body, and how many of them there are. One that came to
+-- several of them is one error.
 local function errors_of(s)
   local errors, n = {}, 0
   local function add(err)
-    errors[err] = (errors[err] or 0) + 1
+    add_leaves(errors, err)
     n = n + 1
   end
   for _, child in ipairs(s.children) do
@@ -124,11 +134,17 @@ local function check_errors(rec, op, s, err, errors, n)
   if not is(err, "ErrorGroup") or err == s.outcome[2] then
     return wrong(rec, op, "%d errors in a group, and it gave %s", n, say(err))
   end
-  for _, one in ipairs(err.errors) do
-    errors[one] = (errors[one] or 0) - 1
-    if errors[one] == 0 then errors[one] = nil end
+  local raised, once = {}, {}
+  add_leaves(raised, err)
+  for one in pairs(raised) do
+    if not errors[one] then wrong(rec, op, "its ErrorGroup has an error that is none of the group's") end
+    errors[one] = nil
   end
-  if next(errors) or #err ~= n then wrong(rec, op, "its ErrorGroup has other errors than the %d of the group", n) end
+  if next(errors) then wrong(rec, op, "its ErrorGroup lacks errors of the group") end
+  for _, one in ipairs(err.errors) do
+    if once[one] then wrong(rec, op, "its ErrorGroup has an error twice") end
+    once[one] = true
+  end
   table.insert(w.error_groups, { of = s, errors = err.errors })
 end
 

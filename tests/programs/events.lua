@@ -7,7 +7,7 @@ local trace = require "septet.trace"
 -- What may come next of a task in each state; a turn is told when it is over, by how the task left it.
 local grammar = {
   ready = { wait = "parking", ["run yield"] = "ready", ["run end"] = "ending" },
-  parking = { ["run wait"] = "parked" },
+  parking = { ["run wait"] = "parked", ready = "ready" }, -- a wait may end before its turn does
   parked = { ready = "ready" },
   ending = { ["end"] = "ended" },
 }

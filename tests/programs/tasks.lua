@@ -109,6 +109,7 @@ function exec.start(rec, op)
   if not g then return exec.spawn(rec, op) end
   local nursery = scopes.new("nursery", rec, rec.scope, w.now)
   nursery.to = g
+  w.started_elsewhere = w.started_elsewhere or g.owner ~= rec
   local new = w.task(op.task, nursery)
   w.begin_wait(rec, op)
   rec.joins, rec.must = true, false -- it waits for the task, and that one is cancelled

@@ -25,7 +25,7 @@ FAULTS = {
     "what a block leaves goes on": (
         "septet/blocks.lua", "  core.scope_leave(scope)\n", ""),
     "a group forgets late errors": (
-        "septet/group.lua", "  join(scope)\n  collect(scope, errors, tasks)", "  join(scope)"),
+        "septet/group.lua", "  join(scope)\n  failures = collect(scope, failures)", "  join(scope)"),
     "a gather mixes up its results": (
         "septet/task.lua", "    each[i] = t or item\n", "    each[#list + 1 - i] = t or item\n"),
     "a gather does not end the others": (

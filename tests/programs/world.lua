@@ -20,6 +20,7 @@ function world.begin(program, log)
   w.tasks, w.by_id = {}, {} -- in the order they were spawned; by the handle's id
   w.blocks, w.groups = {}, {} -- scopes that may be cancelled from elsewhere, or spawned in
   w.shared = {} -- channels and the like
+  w.started_elsewhere = false -- a start by another task keeps a group open, and is not cancelled with it
   w.error_groups = {} -- {of=, errors=} that were raised
   w.firsts = {} -- {rec=, op=, of=, result=}: calls that gave the end of the first of tasks
   w.strangers = {} -- errors told of tasks that no program knows
