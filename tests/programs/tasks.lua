@@ -313,8 +313,8 @@ function exec.gather(rec, op)
     if op.limit and not s.children[i].began then table.remove(s.children, i).never = true end
   end
   blocks.closed(rec, op, s)
-  for _, member in ipairs(of) do
-    if not member.never and scopes.is_live(member) then
+  for i, member in ipairs(of) do -- a task of others may wait for this one, which then gives it up
+    if i <= #op.tasks and not member.never and scopes.is_live(member) then
       wrong(rec, op, "it is over, and task %d lives", member.body.number)
     elseif op.limit then
       member.fed = true
