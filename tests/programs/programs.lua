@@ -70,8 +70,7 @@ local function check_task(rec)
   local orphan, overdue = scopes.orphan(rec.root), scopes.overdue(rec.root, rec.ended_at or 0)
   if orphan then wrong(rec, nil, "it left something behind") end
   if overdue > w.busy and not w.started_elsewhere then
-    wrong(rec, nil, "it
-  ended %g after it was cancelled", overdue)
+    wrong(rec, nil, "it ended %g after it was cancelled", overdue)
   end
   if status ~= "failed" then return end
   local heard = rec.retrieved or rec.may_be_retrieved or rec.grouped or rec.fed and w.strangers[out[2]]
