@@ -9,14 +9,14 @@
 #include "core/traceback.h"
 
 static const char known =
-    0; /* the registry's table of who was told of which failures, by handles */
+    0; /* the registry's table of who was told of which failures, by handles, each with the number of its telling */
 
 void spt_origin_open(lua_State *L)
 {
     spt_new_weak_table(L, &known);
 }
 
-/* Pushes the set of handles of which the task with the handle at `who` was told; false if there is none. */
+/* Pushes the table of handles of which the task with the handle at `who` was told; false if there is none. */
 static bool push_known(lua_State *L, int who)
 {
     who = lua_absindex(L, who);
@@ -31,7 +31,7 @@ static bool push_known(lua_State *L, int who)
 
 void spt_origin_learn(lua_State *L, int handle)
 {
-    const struct spt_sched *s = spt_sched_of(L);
+    struct spt_sched *s = spt_sched_of(L);
     if (!s || !s->current)
         return;
     luaL_checkstack(L, 8, NULL);
@@ -48,35 +48,38 @@ void spt_origin_learn(lua_State *L, int handle)
         lua_pop(L, 1);
     }
     lua_pushvalue(L, handle);
-    lua_pushboolean(L, 1);
+    lua_pushinteger(L, (lua_Integer)++s->ntold);
     lua_rawset(L, -3);
     lua_pop(L, 2);
 }
 
 /* Replaces the error on top of the stack, and the handle below it, by the handle of a task of whose failure that one was
- * told and which failed with that error; else pops the error. */
+ * told and which failed with that error; else pops the error. Several tasks may have failed with the same words: the
+ * one that was told last counts. */
 static bool go_to_source(lua_State *L)
 {
     int who = lua_gettop(L) - 1;
+    lua_Integer last = 0;
     if (!push_known(L, who)) {
         lua_pop(L, 1);
         return false;
     }
-    lua_insert(L, -2); // stack: who, set, error
+    lua_insert(L, -2); // stack: who, known, error
     for (lua_pushnil(L); lua_next(L, who + 1);) {
         const struct spt_task *t = lua_touserdata(L, -2);
+        lua_Integer nth = lua_tointeger(L, -1);
         lua_pop(L, 1);
         lua_getiuservalue(L, -1, SPT_TASK_UV_VALUE);
         bool same = t->state == SPT_TASK_FAILED && lua_rawequal(L, -1, who + 2);
         lua_pop(L, 1);
-        if (!same)
+        if (!same || nth <= last)
             continue;
+        last = nth;
+        lua_pushvalue(L, -1);
         lua_replace(L, who);
-        lua_settop(L, who);
-        return true;
     }
     lua_settop(L, who);
-    return false;
+    return last != 0;
 }
 
 uint32_t spt_origin_of_task(lua_State *L, int handle)

@@ -59,6 +59,7 @@ struct spt_sched {
     uint32_t nmains;          /* of them main tasks */
     uint32_t cancelled_mains; /* main tasks that ended cancelled, ever */
     uint64_t ncancelled;      /* scopes cancelled, ever */
+    uint64_t ntold;           /* failures that a task was told of, ever */
     uint32_t external;        /* operations waiting for the world outside */
     uint64_t shuffle; /* not 0: batches run in random order, by this state of the generator */
     uint64_t slow_ns; /* a turn that takes longer is reported; 0: none is */

@@ -148,6 +148,17 @@ it("T-C: what a body makes of a failure is an error of its own", function()
   equal(err.errors, { "a string", "because of a string" })
 end)
 
+it("T-C: a failure is one error though a group before it failed with the same words", function()
+  for way, raise_again in pairs(ways) do
+    for _ = 1, 4 do
+      local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+        raise_again(g:spawn(failing(errors.string)))
+      end)
+      equal(#err, 1, way)
+    end
+  end
+end)
+
 it("X-5: a task that was cancelled is one error, however many awaited it", function()
   local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
     local t = g:spawn(task.sleep, 9)
