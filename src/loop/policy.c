@@ -190,9 +190,13 @@ static int read_rule(struct rule *rule)
     bool good;
     if (len == 0)
         return SEPTET_EINVAL;
-    if (strncasecmp(text, word, word_len) == 0 && (!text[word_len] || text[word_len] == ':')) {
+    bool is_word = strncasecmp(text, word, word_len) == 0;
+    const char *rest = text + (is_word ? word_len : 0); /* as of a host, a final dot says nothing */
+    if (is_word && *rest == '.')
+        rest++;
+    if (is_word && (!*rest || *rest == ':')) {
         rule->kind = PRIVATE;
-        good = read_port(rule, text + word_len);
+        good = read_port(rule, rest);
     } else if (slash) {
         good = read_range(rule, text, (size_t)(slash - text), slash + 1);
     } else if (colon == text && len > 1 && text[1] != ':') {

@@ -50,7 +50,7 @@ describe("H-8: a rule holds", function()
   end)
 
   it("in any case of the word", function()
-    for _, rule in ipairs { "private", "Private", "PRIVATE", "pRiVaTe" } do
+    for _, rule in ipairs { "private", "Private", "PRIVATE", "pRiVaTe", "private." } do
       denies(rule, "127.0.0.1", "address")
       denies(rule .. ":" .. PORT, "127.0.0.1", "address")
       denies({ "x", rule }, "127.0.0.1", "address")
