@@ -311,6 +311,22 @@ static int read_framing(struct spt_head *head, const char *line, size_t len)
     return SEPTET_OK;
 }
 
+/* Returns true if blanks stand between the colon and a name that says how the body is read. libcurl passes over such a
+ * line, and others do not (RFC 9112, 5.1). */
+static bool is_spaced(const char *line, size_t len)
+{
+    static const char *const names[] = {"content-length", "transfer-encoding", "content-encoding"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t n = strlen(names[i]), at = n;
+        if (len <= n || strncasecmp(line, names[i], n) != 0)
+            continue;
+        while (at < len && is_blank_char(line[at]))
+            at++;
+        return at > n && at < len && line[at] == ':';
+    }
+    return false;
+}
+
 static int begin_head(struct spt_head *head, struct spt_buf *buf, const char *line, size_t len)
 {
     if (!read_status_line(head, line, len))
@@ -366,6 +382,8 @@ int spt_head_line(struct spt_head *head, struct spt_buf *buf, const char *line, 
         return end_of_head(head);
     if (is_blank_char(line[0]))
         return fold(head, buf, line, len);
+    if (is_spaced(line, len))
+        return fault(head, "header");
     head->fields++;
     int rc = read_framing(head, line, len);
     return rc == SEPTET_OK ? append_line(buf, "\r\n", line, len) : rc;

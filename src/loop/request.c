@@ -311,7 +311,7 @@ static const char *fault_text(const char *fault)
         return "the head of the response does not begin with a status of three digits";
     if (strcmp(fault, "transfer_encoding") == 0)
         return "the response has a transfer coding that is not known";
-    return "the head of the response begins with a folded line, or has a NUL in it";
+    return "the head of the response begins with a folded line, or has a NUL or a spaced name";
 }
 
 static const char *refusal_text(const char *code)

@@ -142,3 +142,14 @@ describe("H-3: Transfer-Encoding", function()
     equal(session:get(origin.raw { "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: gzip\r\n\r\n", "fin" }).status, 304)
   end)
 end)
+
+it("H-3: a blank behind the name of a field that says how the body is read is refused", function()
+  local chunks = ("%x\r\n%s\r\n0\r\n\r\n"):format(#TEXT, TEXT)
+  for _, blank in ipairs { " ", "\t", " \t " } do
+    gives(answer("Transfer-Encoding" .. blank, { "chunked" }, chunks), "protocol")
+    gives(answer("transfer-encoding" .. blank, { "gzip" }, GZIP), "protocol")
+    gives(answer("Content-Encoding" .. blank, { "gzip" }, GZIP), "protocol")
+    gives(answer("Content-Length" .. blank, { "2" }, TEXT), "protocol")
+    gives(answer("X-Encoding" .. blank, { "gzip" }, TEXT))
+  end
+end)
