@@ -168,7 +168,8 @@ local function random_text()
   local ends = { "\n", "\r\n", "\r", "\n\n", "" }
   local words = {}
   for i = 1, math.random(5, 60) do
-    words[i] = ("x"):rep(math.random(0, 9)) .. i .. ends[math.random(#ends)]
+    local letter = string.char(97 + i % 26) -- no end of it is JSON, as one that is a number would be
+    words[i] = ("x"):rep(math.random(0, 9)) .. letter .. ends[math.random(#ends)]
   end
   local text, pieces, at = table.concat(words), {}, 1
   while at <= #text do
