@@ -45,10 +45,11 @@ local function nearest(word, spec)
   return best
 end
 
--- Raises Usage for a surplus argument that is not nil: one that is dropped was to do something.
+-- Raises Usage for a surplus argument of the caller that is not nil: one that is dropped was to do something. A generic
+-- `for` passes its state and the last value to any iterator, so that those are not surplus.
 local function check_surplus(name, most, self, n, ...)
   for i = most + 1, n do
-    if (select(i, ...)) ~= nil then
+    if (select(i, ...)) ~= nil and debug.getinfo(2, "n").namewhat ~= "for iterator" then
       usage("too many arguments to '%s' (at most %d expected, got %d)", name, most - self, n - self)
     end
   end

@@ -23,12 +23,19 @@ static int expected(lua_State *L, int arg, const char *what)
     return spt_error_arg(L, arg, lua_pushfstring(L, "%s expected, got %s", what, got));
 }
 
+/* Returns true if a generic `for` calls the function: it passes its state and the last value to any iterator. */
+static bool is_iterator(const lua_Debug *ar)
+{
+    return strcmp(ar->namewhat, "for iterator") == 0;
+}
+
 /* Raises Usage for a method that was not called on a `what`: as a rule a dot stands where a colon should. */
 static int bad_self(lua_State *L, const char *what)
 {
     lua_Debug ar;
     bool known = lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar) && ar.name;
-    if (!known || strcmp(ar.namewhat, "method") == 0 || strcmp(ar.namewhat, "metamethod") == 0)
+    if (!known || strcmp(ar.namewhat, "method") == 0 || strcmp(ar.namewhat, "metamethod") == 0 ||
+        is_iterator(&ar))
         return expected(L, 1, what);
     return spt_error_usage(L,
                            "bad argument #1 to '%s' (%s expected, got %s): '%s' is a method: call "
@@ -42,10 +49,11 @@ void spt_check_surplus(lua_State *L, int most)
     int top = lua_gettop(L), arg = most + 1;
     while (arg <= top && lua_isnil(L, arg))
         arg++;
-    lua_settop(L, arg > top ? most : top);
-    if (arg > top)
+    bool known = arg <= top && lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar);
+    if (arg > top || (known && is_iterator(&ar))) {
+        lua_settop(L, most);
         return;
-    bool known = lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar);
+    }
     const char *name = known && ar.name ? ar.name : known ? spt_function_name(L, L, &ar) : NULL;
     int self = name ? strcmp(ar.namewhat, "method") == 0 : lua_type(L, 1) == LUA_TUSERDATA;
     spt_error_usage(L, "too many arguments to '%s' (at most %d expected, got %d)",

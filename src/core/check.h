@@ -9,7 +9,7 @@
 
 struct spt_task;
 
-/* Raises Usage unless all arguments behind the first `most` are nil, and removes those. */
+/* Raises Usage unless all arguments behind the first `most` are nil or those of a generic `for`, and removes those. */
 void spt_check_surplus(lua_State *L, int most);
 
 /* Raises Usage for an argument behind the first `most`, self among them: a function that drops what it is given does

@@ -152,6 +152,118 @@ describe("X-10: arguments that would be dropped are refused", function()
   end)
 end)
 
+-- A loop passes two arguments to any iterator: its state and the last value.
+describe("X-10: what a generic for passes is not surplus", function()
+  local CONTROLS = { 1, "line", {}, print, true }
+
+  local function loops(name, fn, ...)
+    for _, control in ipairs(CONTROLS) do
+      local ok, err = pcall(task.move_on_after, 0, function(state)
+        for _ in fn, state, control do break end
+      end, ...)
+      equal(ok or not tostring(err):find("too many arguments", 1, true), true, name .. ": " .. tostring(err))
+    end
+  end
+
+  it("to the methods of each object that take nothing", function()
+    for _, object in ipairs(OBJECTS) do
+      for name, most in pairs(object[2]) do
+        local self = object[1]()
+        if most == 0 and name ~= "sender" then loops(name, self[name], self) end
+        if name == "try_acquire" then self:release() end
+      end
+    end
+    local path = os.tmpname()
+    local writer = sio.create(path)
+    for _, name in ipairs { "size", "sync", "digest", "truncate", "close" } do loops(name, writer[name], writer) end
+    os.remove(path)
+    local stream <close> = http.default():stream("GET", origin.url .. "/bytes/1")
+    loops("json", stream.json, stream)
+  end)
+
+  it("to the functions of each module that take one or nothing", function()
+    for module, names in pairs(TAKES) do
+      for name, most in pairs(names) do
+        if most < 2 and module ~= "trace" then loops(name, MODULES[module][name]) end
+      end
+    end
+  end)
+
+  it("as it goes over the values of a channel", function()
+    for _, name in ipairs { "recv", "try_recv" } do
+      local ch, got = sync.channel(4), {}
+      for _, v in ipairs { 7, "a", true, 7 } do ch:send(v) end
+      ch:close()
+      for v in ch[name], ch do got[#got + 1] = v end
+      equal(got, { 7, "a", true, 7 })
+    end
+  end)
+
+  it("as it waits for each of them", function()
+    local ch, got = sync.channel(), {}
+    task.spawn(function()
+      for i = 1, 3 do
+        task.sleep(0)
+        ch:send({ i })
+      end
+      ch:close()
+    end)
+    for v in ch.recv, ch do got[#got + 1] = v[1] end
+    equal(got, { 1, 2, 3 })
+  end)
+
+  it("in a coroutine, in a generator and with a value to close", function()
+    local function over(ch)
+      local got = {}
+      for v in ch.recv, ch, nil, ch do got[#got + 1] = v end
+      return got
+    end
+    local function filled()
+      local ch = sync.channel(2)
+      ch:send "a"
+      ch:send "b"
+      ch:close()
+      return ch
+    end
+    equal(coroutine.wrap(over)(filled()), { "a", "b" })
+    equal(task.spawn(over, filled()):await(), { "a", "b" })
+    for got in task.generator(function(emit) emit(over(filled())) end) do equal(got, { "a", "b" }) end
+  end)
+
+  it("as it goes over lines and instants", function()
+    local path, got = os.tmpname(), {}
+    local f = assert(io.open(path, "w"))
+    f:write "1\n2\n\n3"
+    f:close()
+    local reader <close> = sio.open(path)
+    for line in reader.read_line, reader do got[#got + 1] = line end
+    equal(got, { "1", "2", "", "3" })
+    os.remove(path)
+    local n = 0
+    for instant in task.now do
+      n = n + 1
+      equal(math.type(instant), "float")
+      if n == 3 then break end
+    end
+    equal(n, 3)
+  end)
+
+  it("but the same values from the script are", function()
+    local ch <const> = sync.channel(1)
+    misuse("too many arguments to 'recv' %(at most 0 expected, got 1%)$", function() ch:recv(1) end)
+    misuse("too many arguments to 'try_recv' %(at most 0 expected, got 1%)$", function()
+      for _ in function(c, last) return (c:try_recv(last)) end, ch, 1 do break end
+    end)
+  end)
+
+  it("and an iterator without what it is called on says so", function()
+    local ch <const> = sync.channel(1)
+    misuse("bad argument #1 to 'for iterator' %(channel expected, got nil%)$", function()
+      for _ in ch.recv do break end
+    end)
+  end)
+end)
+
 describe("X-10: writer:write", function()
   it("writes what Lua's file:write writes, and returns the writer", function()
     local path, plain = os.tmpname(), os.tmpname()

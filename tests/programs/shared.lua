@@ -143,7 +143,7 @@ end
 -- At the end what is buffered comes out; then each item has been received once, or refused, and none before one that
 -- was sent earlier.
 local function check_items(ch)
-  for item in function() return (ch.it:try_recv()) end do
+  for item in ch.it.try_recv, ch.it do
     if item.received or item.refused then wrong(item.by, nil, "a buffer held an item that was received or refused") end
     item.received = math.huge
   end
