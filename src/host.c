@@ -13,6 +13,7 @@
 #include "core/check.h"
 #include "core/deadlock.h"
 #include "core/error.h"
+#include "core/hook.h"
 #include "core/op.h"
 #include "core/sched.h"
 #include "core/task.h"
@@ -355,7 +356,7 @@ static void world_wake(void *ud)
 
 /* --- the limit on a turn --- */
 
-/* Called in a task's coroutine each HOOK_COUNT instructions. Once a turn is over its limit, at each one, in all
+/* Called in a task's coroutine each HOOK_COUNT instructions, or at each event of a script's hook. Once a turn is over its limit, at each one, in all
  * the coroutines that run in it: a loop that catches the error is left at its next instruction. */
 static void on_slice(lua_State *L, lua_Debug *ar)
 {
@@ -368,11 +369,13 @@ static void on_slice(lua_State *L, lua_Debug *ar)
         h->slice_task = t->id;
         h->slice_turn = t->resumes;
         h->slice_ns = now_ns;
-        lua_sethook(L, on_slice, LUA_MASKCOUNT, HOOK_COUNT);
+    }
+    if (now_ns - h->slice_ns < h->config.max_slice_ms * UINT64_C(1000000)) {
+        if (lua_gethook(L) == on_slice &&
+            lua_gethookcount(L) == 1) /* an earlier turn was over it */
+            spt_hook_restore(L, sched_of(h));
         return;
     }
-    if (now_ns - h->slice_ns < h->config.max_slice_ms * UINT64_C(1000000))
-        return;
     lua_sethook(t->co, on_slice, LUA_MASKCOUNT, 1);
     for (const struct spt_frame *f = t->frame; f; f = f->up)
         lua_sethook(f->co, on_slice, LUA_MASKCOUNT, 1);
@@ -382,6 +385,8 @@ static void on_slice(lua_State *L, lua_Debug *ar)
 }
 
 /* --- birth --- */
+
+static void interrupt_hook(lua_State *L, lua_Debug *ar);
 
 static const char core_key = 0; /* its address keeps the core in the registry */
 
@@ -418,6 +423,8 @@ static int open_core(lua_State *L)
         core->sched.hook = on_slice;
         core->sched.hook_count = HOOK_COUNT;
     }
+    core->sched.urgent_hook = interrupt_hook;
+    core->sched.urgent = &h->interrupt;
     spt_lib_open(L, &core->env);
     core->env.lua_path = NULL;
     return 0;
@@ -826,7 +833,7 @@ static void interrupt_hook(lua_State *L, lua_Debug *ar)
     septet_host *h = septet_host_of(L);
     struct spt_sched *s = sched_of(h);
     struct spt_task *t = s->current;
-    lua_sethook(L, s->hook, s->hook ? LUA_MASKCOUNT : 0, s->hook_count);
+    spt_hook_restore(L, s);
     if (!h->interrupt) /* the drain was first, or the hook was inherited */
         return;
     act_on_interrupt(h);

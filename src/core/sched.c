@@ -107,6 +107,8 @@ void spt_sched_release(struct spt_sched *s)
                                   .warn = dead_warn,
                                   .felt = dead_felt,
                                   .ud = s};
+    s->hook = NULL;
+    s->urgent = NULL;
     if (s->main) {
         luaL_unref(s->main, LUA_REGISTRYINDEX, s->anchors_ref);
         luaL_unref(s->main, LUA_REGISTRYINDEX, s->pool_ref);

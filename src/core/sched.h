@@ -65,8 +65,12 @@ struct spt_sched {
     uint64_t slow_ns; /* a turn that takes longer is reported; 0: none is */
     uint64_t slow_places[SPT_SLOW_PLACES]; /* of slow turns that were reported */
     unsigned nslow;                        /* reports so far */
-    lua_Hook hook; /* set in every task's coroutine, each so many instructions; or NULL */
+    lua_Hook hook;    /* set in every task's coroutine, each so many instructions; or NULL. It is
+                       * called without a record, too, to look at the time. */
     int hook_count;
+    bool hooked;                         /* a script has set a hook, ever */
+    lua_Hook urgent_hook;                /* ends what runs, while `*urgent` */
+    const volatile sig_atomic_t *urgent; /* set at any time, by a signal handler; NULL: never */
     bool draining;   /* set by who calls spt_sched_lap: what becomes ready needs no wake-up */
     bool own_frames; /* tracebacks show the functions of our modules */
     bool over;       /* a task that goes on absorbing its cancellation is abandoned */

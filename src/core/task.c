@@ -11,6 +11,7 @@
 #include "base/escape.h"
 #include "core/deadlock.h"
 #include "core/error.h"
+#include "core/hook.h"
 #include "core/op.h"
 #include "core/reason.h"
 #include "core/sched.h"
@@ -457,11 +458,14 @@ struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct sp
     *t = (struct spt_task){0};
     luaL_setmetatable(L, SPT_TASK_META);
     t->sched = s;
-    if (nargs >= SPT_TASK_UV_HELD) {
+    bool hooked = s->hooked && lua_gethook(L);
+    if (nargs >= SPT_TASK_UV_HELD || hooked) {
         if (!push_rested(L, s))
             lua_newthread(L);
         give_coroutine(L, t, nargs);
     }
+    if (hooked)
+        spt_hook_inherit(L, s, t->co);
     t->defined = place_of_function(L, s, fn);
     if (t->defined >> 32 > SPT_TRACE_KEPT)
         keep_name(L, t);
@@ -679,7 +683,8 @@ void spt_task_expect(struct spt_block *into, struct spt_block *from)
 static void recycle(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
-    if (t->coroutine_seen || s->npool == s->pool_room || lua_gethook(t->co) != s->hook)
+    if (t->coroutine_seen || s->npool == s->pool_room || lua_gethook(t->co) != s->hook ||
+        (s->hook && lua_gethookcount(t->co) != s->hook_count)) /* it was over its limit */
         return;
     lua_rawgeti(s->main, LUA_REGISTRYINDEX, s->pool_ref);
     lua_pushthread(t->co);

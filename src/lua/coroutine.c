@@ -5,6 +5,7 @@
 #include <lualib.h>
 
 #include "core/error.h"
+#include "core/hook.h"
 #include "core/op.h"
 #include "core/sched.h"
 #include "core/task.h"
@@ -72,19 +73,28 @@ static void on_first(lua_State *L, lua_Debug *ar)
     lua_yield(L, 0);
 }
 
+/* Returns whether `co` was suspended by a hook: a yield of a function's is the C function's on top. */
+static bool yielded_in_hook(lua_State *co)
+{
+    lua_Debug ar;
+    return lua_getstack(co, 0, &ar) && lua_getinfo(co, "S", &ar) && *ar.what != 'C';
+}
+
 /* As lua_resume. The call of a protected function from its base takes a level of C calls, of which Lua has 200, until
  * the coroutine is suspended for the first time. A hook does so at the function's first instruction. */
 static int resume(lua_State *co, lua_State *L, int nargs, int *nresults)
 {
+    const struct spt_sched *s = spt_env(L)->sched;
     if (!begins_on_base(co))
         return lua_resume(co, L, nargs, nresults);
     lua_Hook hook = lua_gethook(co);
     int mask = lua_gethookmask(co), count = lua_gethookcount(co);
     lua_sethook(co, on_first, LUA_MASKCOUNT, 1);
     int status = lua_resume(co, L, nargs, nresults);
-    bool began = lua_gethook(co) == NULL;
-    lua_sethook(co, hook, mask, count);
-    return began && status == LUA_YIELD ? lua_resume(co, L, 0, nresults) : status;
+    spt_hook_put(co, s, hook, mask, count);
+    if (status == LUA_YIELD && yielded_in_hook(co))
+        return lua_resume(co, L, 0, nresults);
+    return status;
 }
 
 /* Resumes `co` from `L`, one level deeper in the running task. */
@@ -94,6 +104,8 @@ static int enter(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope
     struct spt_task *t = s->current;
     if (!t)
         return resume(co, L, nargs, nresults);
+    if (s->hook && !lua_gethook(co)) /* made where no hook is set */
+        spt_hook_put(co, s, s->hook, LUA_MASKCOUNT, s->hook_count);
     struct spt_frame frame = {
         .co = co,
         .up = t->frame,

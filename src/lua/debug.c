@@ -1,11 +1,13 @@
-/* The functions of `debug` that would show what is ours: the base below the function of a wrapped coroutine, which stock
- * Lua has not. */
+/* The functions of `debug` that would show or undo what is ours: the base below the function of a wrapped coroutine, which
+ * stock Lua has not, and the hooks by which the host ends what runs for too long. */
 #include <lauxlib.h>
 #include <limits.h>
 #include <lualib.h>
 #include <stdbool.h>
 #include <string.h>
 
+#include "core/hook.h"
+#include "core/sched.h"
 #include "lua/lib.h"
 #include "op/env.h"
 
@@ -106,10 +108,57 @@ static int l_traceback(lua_State *L)
     return 1;
 }
 
+/* debug.sethook: the host's hooks stay. */
+static int l_sethook(lua_State *L)
+{
+    int arg, mask = 0;
+    lua_State *co = thread_of(L, &arg);
+    if (lua_isnoneornil(L, arg + 1)) {
+        lua_settop(L, arg + 1);
+        spt_hook_set(L, spt_env(L)->sched, co, 0, 0);
+        return 0;
+    }
+    const char *events = luaL_checkstring(L, arg + 2);
+    luaL_checktype(L, arg + 1, LUA_TFUNCTION);
+    int count = (int)luaL_optinteger(L, arg + 3, 0);
+    mask |= strchr(events, 'c') ? LUA_MASKCALL : 0;
+    mask |= strchr(events, 'r') ? LUA_MASKRET : 0;
+    mask |= strchr(events, 'l') ? LUA_MASKLINE : 0;
+    mask |= count > 0 ? LUA_MASKCOUNT : 0;
+    lua_settop(L, arg + 1);
+    spt_hook_set(L, spt_env(L)->sched, co, mask, count);
+    return 0;
+}
+
+/* debug.gethook: the script's, never the host's. */
+static int l_gethook(lua_State *L)
+{
+    int arg, mask, count, n = 0;
+    lua_State *co = thread_of(L, &arg);
+    char events[4];
+    if (!spt_hook_push(L, spt_env(L)->sched, co, &mask, &count)) {
+        if (!spt_hook_is_ours(spt_env(L)->sched, co))
+            return stock(L);
+        luaL_pushfail(L);
+        return 1;
+    }
+    if (mask & LUA_MASKCALL)
+        events[n++] = 'c';
+    if (mask & LUA_MASKRET)
+        events[n++] = 'r';
+    if (mask & LUA_MASKLINE)
+        events[n++] = 'l';
+    lua_pushlstring(L, events, (size_t)n);
+    lua_pushinteger(L, count);
+    return 3;
+}
+
 static const luaL_Reg functions[] = {{"getinfo", l_of_level},
                                      {"getlocal", l_of_level},
                                      {"setlocal", l_of_level},
                                      {"traceback", l_traceback},
+                                     {"sethook", l_sethook},
+                                     {"gethook", l_gethook},
                                      {NULL, NULL}};
 
 void spt_open_debug(lua_State *L, struct spt_env *env)

@@ -1,0 +1,195 @@
+/* Hooks of scripts: a table of the registry with weak keys has a record for each coroutine that a script set one for.
+ * The hook that Lua gets then calls the script's function, and what the host has set for every coroutine. */
+#include "core/hook.h"
+
+#include <lauxlib.h>
+
+#include "core/sched.h"
+
+#define EVERYTHING (LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT)
+
+#define HOOKS "_HOOKKEY" /* in the registry: also stock Lua's name for its table */
+
+/* A script's hook; the user value is its function. */
+struct record {
+    int mask, count;
+    int left;  /* instructions before the script's next count event */
+    int armed; /* instructions before Lua's next one; 0: none comes */
+};
+
+static void push_thread(lua_State *L, lua_State *co)
+{
+    lua_pushthread(co);
+    if (co != L)
+        lua_xmove(co, L, 1);
+}
+
+/* Pushes the record of `co`. Returns NULL, with nothing pushed, if there is none. Allocates nothing. */
+static struct record *push_record(lua_State *L, const struct spt_sched *s, lua_State *co)
+{
+    if (!s->hooked)
+        return NULL;
+    lua_getfield(L, LUA_REGISTRYINDEX, HOOKS);
+    push_thread(L, co);
+    lua_rawget(L, -2);
+    lua_remove(L, -2);
+    struct record *record = lua_touserdata(L, -1);
+    if (!record)
+        lua_pop(L, 1);
+    return record;
+}
+
+/* Says how many instructions Lua is to run before its next count event: the host's, or a script's that comes before. */
+static int next_count(const struct spt_sched *s, const struct record *record)
+{
+    int count = s->hook ? s->hook_count : 0;
+    if ((record->mask & LUA_MASKCOUNT) && (!count || record->left < count))
+        count = record->left;
+    return count;
+}
+
+static void on_event(lua_State *L, lua_Debug *ar);
+
+static void arm(lua_State *co, const struct spt_sched *s, struct record *record)
+{
+    record->armed = next_count(s, record);
+    int mask = (record->mask & ~LUA_MASKCOUNT) | (record->armed ? LUA_MASKCOUNT : 0);
+    lua_sethook(co, on_event, mask, record->armed);
+}
+
+/* Takes one of Lua's count events. Returns whether it is one of the script's, too. */
+static bool counted(lua_State *L, const struct spt_sched *s, struct record *record)
+{
+    bool due = false;
+    if (record->mask & LUA_MASKCOUNT) {
+        record->left -= record->armed;
+        due = record->left <= 0;
+        if (due)
+            record->left = record->count;
+    }
+    if (record->armed != next_count(s, record))
+        arm(L, s, record);
+    return due;
+}
+
+/* Lua's hook where a script has set one. */
+static void on_event(lua_State *L, lua_Debug *ar)
+{
+    static const char *const names[] = {[LUA_HOOKCALL] = "call",
+                                        [LUA_HOOKRET] = "return",
+                                        [LUA_HOOKLINE] = "line",
+                                        [LUA_HOOKCOUNT] = "count",
+                                        [LUA_HOOKTAILCALL] = "tail call"};
+    const struct spt_sched *s = spt_sched_of(L);
+    struct record *record = s ? push_record(L, s, L) : NULL;
+    if (!record) { /* a new coroutine has the hook of the one that made it */
+        lua_sethook(L, s ? s->hook : NULL, s && s->hook ? LUA_MASKCOUNT : 0, s ? s->hook_count : 0);
+        return;
+    }
+    if (s->hook)
+        s->hook(L, ar);
+    if (ar->event == LUA_HOOKCOUNT && !counted(L, s, record))
+        return;
+    lua_getiuservalue(L, -1, 1);
+    lua_pushstring(L, names[ar->event]);
+    if (ar->currentline >= 0)
+        lua_pushinteger(L, ar->currentline);
+    else
+        lua_pushnil(L);
+    lua_call(L, 2, 0);
+}
+
+bool spt_hook_is_ours(const struct spt_sched *s, lua_State *co)
+{
+    lua_Hook hook = lua_gethook(co);
+    return !hook || hook == on_event || hook == s->hook || hook == s->urgent_hook;
+}
+
+void spt_hook_restore(lua_State *L, const struct spt_sched *s)
+{
+    struct record *record = push_record(L, s, L);
+    if (!record) {
+        lua_sethook(L, s->hook, s->hook ? LUA_MASKCOUNT : 0, s->hook_count);
+        return;
+    }
+    arm(L, s, record);
+    lua_pop(L, 1);
+}
+
+/* An interruption may come at any time, from a signal handler. */
+static void keep_urgent(lua_State *L, const struct spt_sched *s)
+{
+    if (s->urgent && *s->urgent)
+        lua_sethook(L, s->urgent_hook, EVERYTHING, 1);
+}
+
+void spt_hook_put(lua_State *L, const struct spt_sched *s, lua_Hook hook, int mask, int count)
+{
+    lua_sethook(L, hook, mask, count);
+    keep_urgent(L, s);
+}
+
+/* Gives `co` the hook that its record asks for, but where the host ends what it runs. */
+static void change(lua_State *L, const struct spt_sched *s, lua_State *co)
+{
+    bool ends = s->hook && lua_gethook(co) == s->hook && lua_gethookcount(co) == 1;
+    if (ends || !lua_checkstack(co, 4))
+        return;
+    spt_hook_restore(co, s);
+    keep_urgent(co, s);
+    if (s->hook && co == L) /* the count has begun anew: a loop that does this does not escape */
+        s->hook(L, NULL);
+}
+
+/* Pushes the table of records; it is made where there is none. */
+static void push_table(lua_State *L)
+{
+    if (luaL_getsubtable(L, LUA_REGISTRYINDEX, HOOKS))
+        return;
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+}
+
+void spt_hook_set(lua_State *L, struct spt_sched *s, lua_State *co, int mask, int count)
+{
+    // stack: ..., function
+    luaL_checkstack(L, 6, NULL);
+    if (!lua_checkstack(co, 2))
+        luaL_error(L, "stack overflow");
+    push_table(L);
+    s->hooked = true;
+    push_thread(L, co);
+    if (mask) {
+        struct record *record = lua_newuserdatauv(L, sizeof *record, 1);
+        *record = (struct record){.mask = mask, .count = count, .left = count};
+        lua_pushvalue(L, -4);
+        lua_setiuservalue(L, -2, 1);
+    } else {
+        lua_pushnil(L);
+    }
+    lua_rawset(L, -3);
+    lua_pop(L, 2);
+    change(L, s, co);
+}
+
+bool spt_hook_push(lua_State *L, const struct spt_sched *s, lua_State *co, int *mask, int *count)
+{
+    luaL_checkstack(L, 4, NULL);
+    const struct record *record = lua_checkstack(co, 1) ? push_record(L, s, co) : NULL;
+    if (!record)
+        return false;
+    *mask = record->mask;
+    *count = record->count;
+    lua_getiuservalue(L, -1, 1);
+    lua_remove(L, -2);
+    return true;
+}
+
+void spt_hook_inherit(lua_State *L, struct spt_sched *s, lua_State *co)
+{
+    int mask, count;
+    if (spt_hook_push(L, s, L, &mask, &count))
+        spt_hook_set(L, s, co, mask, count);
+}
