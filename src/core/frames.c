@@ -2,7 +2,6 @@
 #include "core/frames.h"
 
 #include <lauxlib.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "core/error.h"
@@ -28,7 +27,7 @@ static bool is_hidden(lua_State *co, int level, const lua_Debug *ar)
     return is_own(&caller);
 }
 
-static int last_level(lua_State *co)
+int spt_frames_last(lua_State *co)
 {
     lua_Debug ar;
     int low = 1, high = 1;
@@ -44,6 +43,17 @@ static int last_level(lua_State *co)
             high = middle;
     }
     return high - 1;
+}
+
+bool spt_frames_own(lua_State *L)
+{
+    lua_Debug ar;
+    for (int level = 0; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "S", &ar);
+        if (*ar.what != 'C')
+            return is_own(&ar);
+    }
+    return false;
 }
 
 /* Pushes the name of a frame's function, in the words of lua5.4. */
@@ -86,7 +96,7 @@ void spt_frames_push(lua_State *L, lua_State *co, int level)
     lua_Debug ar;
     luaL_Buffer b;
     const struct spt_sched *s = spt_sched_of(L);
-    int last = last_level(co), shown = 0;
+    int last = spt_frames_last(co), shown = 0;
     bool whole = s && s->own_frames;
     luaL_buffinit(L, &b);
     for (; lua_getstack(co, level, &ar); level++) {

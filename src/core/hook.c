@@ -4,9 +4,8 @@
 
 #include <lauxlib.h>
 
+#include "core/frames.h"
 #include "core/sched.h"
-
-#define EVERYTHING (LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT)
 
 #define HOOKS "_HOOKKEY" /* in the registry: also stock Lua's name for its table */
 
@@ -72,7 +71,7 @@ static bool counted(lua_State *L, const struct spt_sched *s, struct record *reco
     return due;
 }
 
-/* Lua's hook where a script has set one. */
+/* Lua's hook where a script has set one. Events in our modules are not told. */
 static void on_event(lua_State *L, lua_Debug *ar)
 {
     static const char *const names[] = {[LUA_HOOKCALL] = "call",
@@ -88,7 +87,8 @@ static void on_event(lua_State *L, lua_Debug *ar)
     }
     if (s->hook)
         s->hook(L, ar);
-    if (ar->event == LUA_HOOKCOUNT && !counted(L, s, record))
+    bool due = ar->event != LUA_HOOKCOUNT || counted(L, s, record);
+    if (!due || spt_frames_own(L))
         return;
     lua_getiuservalue(L, -1, 1);
     lua_pushstring(L, names[ar->event]);
@@ -120,7 +120,7 @@ void spt_hook_restore(lua_State *L, const struct spt_sched *s)
 static void keep_urgent(lua_State *L, const struct spt_sched *s)
 {
     if (s->urgent && *s->urgent)
-        lua_sethook(L, s->urgent_hook, EVERYTHING, 1);
+        lua_sethook(L, s->urgent_hook, SPT_HOOK_EVERYTHING, 1);
 }
 
 void spt_hook_put(lua_State *L, const struct spt_sched *s, lua_Hook hook, int mask, int count)

@@ -7,6 +7,8 @@
 
 struct spt_sched;
 
+#define SPT_HOOK_EVERYTHING (LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT)
+
 /* Sets the hook of `co` that a script asked for: the function on top of L, which it pops. No mask: none. Raises out of
  * memory; then nothing has changed. */
 void spt_hook_set(lua_State *L, struct spt_sched *s, lua_State *co, int mask, int count);

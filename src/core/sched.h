@@ -65,7 +65,7 @@ struct spt_sched {
     uint64_t slow_ns; /* a turn that takes longer is reported; 0: none is */
     uint64_t slow_places[SPT_SLOW_PLACES]; /* of slow turns that were reported */
     unsigned nslow;                        /* reports so far */
-    lua_Hook hook;    /* set in every task's coroutine, each so many instructions; or NULL. It is
+    lua_Hook hook; /* set in every task's coroutine, each so many instructions; or NULL. It is
                        * called without a record, too, to look at the time. */
     int hook_count;
     bool hooked;                         /* a script has set a hook, ever */

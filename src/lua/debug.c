@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "core/frames.h"
 #include "core/hook.h"
 #include "core/sched.h"
 #include "lua/lib.h"
@@ -48,20 +49,8 @@ static int l_of_level(lua_State *L)
 /* Returns the number of the last level of `co`, the base of it left out; -1 where there is no base. */
 static int last_above_base(lua_State *co)
 {
-    lua_Debug ar;
-    int below = 0, beyond = 1;
-    while (lua_getstack(co, beyond, &ar)) {
-        below = beyond;
-        beyond *= 2;
-    }
-    while (beyond - below > 1) {
-        int middle = below + (beyond - below) / 2;
-        if (lua_getstack(co, middle, &ar))
-            below = middle;
-        else
-            beyond = middle;
-    }
-    return is_hidden(co, below) ? below - 1 : -1;
+    int last = spt_frames_last(co);
+    return is_hidden(co, last) ? last - 1 : -1;
 }
 
 /* Adds lines of a traceback of `co` to the text on top: from `level` on, `n` levels, as many as are not cut short. */

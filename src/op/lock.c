@@ -130,19 +130,23 @@ static struct lock *check_acquire(lua_State *L)
     return lock;
 }
 
-/* lock:acquire(): returns nothing, with the lock held by the running task. */
-static int l_acquire(lua_State *L)
+static int await_lock(lua_State *L, struct lock *lock, const septet_op_type *type)
 {
-    spt_check_most(L, 1);
-    struct lock *lock = check_acquire(L);
     struct spt_sched *s = spt_env(L)->sched;
     spt_op_check(L, s);
     if (lock->owner || !spt_op_refused(s)) /* a free one that the await refuses stays free */
         spt_keep(L, 1);
-    struct acquire_op *acquire = (struct acquire_op *)spt_op_new(L, s, &acquire_type);
+    struct acquire_op *acquire = (struct acquire_op *)spt_op_new(L, s, type);
     spt_link_init(&acquire->link);
     acquire->lock = lock;
     return septet_op_await(L, &acquire->op);
+}
+
+/* lock:acquire(): returns nothing, with the lock held by the running task. */
+static int l_acquire(lua_State *L)
+{
+    spt_check_most(L, 1);
+    return await_lock(L, check_acquire(L), &acquire_type);
 }
 
 /* lock:try_acquire(): true with the lock, false while another task holds it; never waits. */
@@ -178,7 +182,8 @@ static int l_release(lua_State *L)
     return 0;
 }
 
-/* In C, because in Lua a hook or an error of memory may come between any two steps. */
+/* In C, and in one function, because a hook or an error of memory may come between any two steps in Lua, and a hook where
+ * a function returns. */
 static int with_ended(lua_State *L, int status, lua_KContext ctx)
 {
     struct lock *lock = lua_touserdata(L, 1);
@@ -195,25 +200,34 @@ static int with_ended(lua_State *L, int status, lua_KContext ctx)
     return lua_gettop(L) - 2;
 }
 
-static int with_acquired(lua_State *L, int status, lua_KContext ctx)
+/* Calls the function, where an await's results would be pushed. */
+static int with_push(septet_op *op, lua_State *L)
 {
     // stack: lock, handler, fn, arguments...
-    status = lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, 0, with_ended);
+    int status = lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, 0, with_ended);
     return with_ended(L, status, 0);
 }
+
+static const septet_op_type with_type = {
+    .name = "lock",
+    .size = sizeof(struct acquire_op),
+    .start = acquire_start,
+    .cancel = acquire_cancel,
+    .push = with_push,
+    .describe = acquire_describe,
+    .blockers = acquire_blockers,
+};
 
 /* lock:with(fn, ...): calls fn(...) with the lock held, and releases it whatever happens. */
 static int l_with(lua_State *L)
 {
     check(L);
     spt_check_callable(L, 2);
+    struct lock *lock = check_acquire(L);
     luaL_checkstack(L, 4, "too many arguments");
     spt_traceback_push_handler(L, false);
     lua_insert(L, 2);
-    lua_getfield(L, 1, "acquire");
-    lua_pushvalue(L, 1);
-    lua_callk(L, 1, 0, 0, with_acquired);
-    return with_acquired(L, LUA_OK, 0);
+    return await_lock(L, lock, &with_type);
 }
 
 static int l_locked(lua_State *L)

@@ -84,16 +84,19 @@ static int l_semaphore(lua_State *L)
     return 1;
 }
 
+static int await_permit(lua_State *L, struct semaphore *semaphore, const septet_op_type *type)
+{
+    struct acquire_op *acquire = (struct acquire_op *)spt_op_new(L, spt_env(L)->sched, type);
+    spt_link_init(&acquire->link);
+    acquire->semaphore = semaphore;
+    return septet_op_await(L, &acquire->op);
+}
+
 /* semaphore:acquire(): returns nothing, with a permit. */
 static int l_acquire(lua_State *L)
 {
     spt_check_most(L, 1);
-    struct semaphore *semaphore = check(L);
-    struct acquire_op *acquire =
-        (struct acquire_op *)spt_op_new(L, spt_env(L)->sched, &acquire_type);
-    spt_link_init(&acquire->link);
-    acquire->semaphore = semaphore;
-    return septet_op_await(L, &acquire->op);
+    return await_permit(L, check(L), &acquire_type);
 }
 
 /* semaphore:try_acquire(): true with a permit, false without; never waits. */
@@ -126,7 +129,8 @@ static int l_release(lua_State *L)
     return 0;
 }
 
-/* In C, because in Lua a hook or an error of memory may come between any two steps. */
+/* In C, and in one function, because a hook or an error of memory may come between any two steps in Lua, and a hook where
+ * a function returns. */
 static int with_ended(lua_State *L, int status, lua_KContext ctx)
 {
     bool given = give_back(lua_touserdata(L, 1));
@@ -140,25 +144,32 @@ static int with_ended(lua_State *L, int status, lua_KContext ctx)
     return lua_gettop(L) - 2;
 }
 
-static int with_acquired(lua_State *L, int status, lua_KContext ctx)
+/* Calls the function, where an await's results would be pushed. */
+static int with_push(septet_op *op, lua_State *L)
 {
     // stack: semaphore, handler, fn, arguments...
-    status = lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, 0, with_ended);
+    int status = lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, 0, with_ended);
     return with_ended(L, status, 0);
 }
+
+static const septet_op_type with_type = {
+    .name = "semaphore",
+    .size = sizeof(struct acquire_op),
+    .start = acquire_start,
+    .cancel = acquire_cancel,
+    .push = with_push,
+    .describe = acquire_describe,
+};
 
 /* semaphore:with(fn, ...): calls fn(...) with a permit, which it gives back whatever happens. */
 static int l_with(lua_State *L)
 {
-    check(L);
+    struct semaphore *semaphore = check(L);
     spt_check_callable(L, 2);
     luaL_checkstack(L, 4, "too many arguments");
     spt_traceback_push_handler(L, false);
     lua_insert(L, 2);
-    lua_getfield(L, 1, "acquire");
-    lua_pushvalue(L, 1);
-    lua_callk(L, 1, 0, 0, with_acquired);
-    return with_acquired(L, LUA_OK, 0);
+    return await_permit(L, semaphore, &with_type);
 }
 
 /* semaphore:value(): the number of free permits. */

@@ -130,6 +130,76 @@ class Limit(harness.Case):
         self.assertEqual(without.out.count("\n"), 24 + 4 + 12 + 1, without)
 
 
+# Ways into functions of our modules that open a block, with tasks of the script in it.
+BLOCKS = """
+local sync = require 'septet.sync'
+local function nap() task.sleep(0.1) return 1 end
+local blocks = {
+  timeout = function() task.timeout(1, nap) end,
+  move_on_after = function() task.move_on_after(1, nap) end,
+  late = function() task.move_on_after(0.05, nap) end,
+  shield = function() task.shield(nap) end,
+  cleanup = function() task.cleanup(1, nap) end,
+  group = function() task.group(function(g) g:spawn(nap) nap() end) end,
+  failing = function() pcall(task.group, function(g) g:spawn(error, "x") nap() end) end,
+  start = function() task.group(function(g) g:start(function(started) started() nap() end) end) end,
+  gather = function() task.gather { nap, nap } end,
+  settled = function() task.gather({ nap, error }, { settled = true, limit = 1 }) end,
+  race = function() task.race { nap, nap } end,
+  map = function() task.wait(task.map(nap, { 1, 2 }), { timeout = 1 }) end,
+  as_completed = function() for _ in task.as_completed({ task.spawn(nap) }, { timeout = 1 }) do nap() end end,
+  generator = function() for _ in task.generator(function(emit) emit(nap()) end) do nap() end end,
+  semaphore = function() sync.semaphore(1):with(nap) end,
+  lock = function() sync.lock():with(nap) end,
+}
+"""
+
+
+class Blocks(harness.Case):
+    """A hook that raises, at each event in turn, leaves no block open: the deadline of one that is would end the sleep
+    after it, and a shield would keep a cancellation away."""
+
+    def test_a_hook_that_raises_leaves_no_block_open(self):
+        """T-A: a script's hook raises at each event of a call that opens a block"""
+        self.write("s.lua", PRELUDE + BLOCKS + """
+            local function try(name, block, mask, nth)
+              local n, fired, over = 0, false, false
+              local function hook()
+                n = n + 1
+                if n ~= nth then return end
+                fired = true
+                debug.sethook()
+                error('from the hook', 0)
+              end
+              local t = task.spawn(function()
+                pcall(function()
+                  debug.sethook(hook, mask, mask == '' and 1 or 0)
+                  pcall(block)
+                  debug.sethook()
+                end)
+                task.sleep(2)
+                over = true
+                task.sleep(1e6)
+              end)
+              task.wait({ t }, { timeout = 60 })
+              t:cancel()
+              task.wait({ t }, { timeout = 1 })
+              if not over or t:status() ~= 'cancelled' then print(name, mask, nth, over, t:status()) end
+              return fired
+            end
+            task.on_unhandled = function() end
+            local events = 0
+            for name, block in pairs(blocks) do
+              for _, mask in ipairs { '', 'c', 'r', 'l' } do
+                local nth = 1
+                while try(name, block, mask, nth) do nth = nth + 1 end
+                events = events + nth
+              end
+            end
+            print(events > 500)""")
+        self.check(self.septet("--virtual-time", "s.lua"), out="true\n")
+
+
 class Interrupt(harness.Case):
     def test_an_interruption_ends_a_loop_under_any_hook(self):
         """T-Q: SIGINT, under each hook"""
