@@ -13,6 +13,7 @@
 #include "core/check.h"
 #include "core/deadlock.h"
 #include "core/error.h"
+#include "core/frames.h"
 #include "core/hook.h"
 #include "core/op.h"
 #include "core/sched.h"
@@ -356,8 +357,17 @@ static void world_wake(void *ud)
 
 /* --- the limit on a turn --- */
 
-/* Called in a task's coroutine each HOOK_COUNT instructions, or at each event of a script's hook. Once a turn is over its limit, at each one, in all
- * the coroutines that run in it: a loop that catches the error is left at its next instruction. */
+/* Sets a hook in all the coroutines that run in a turn of `t`. */
+static void hook_each(const struct spt_task *t, lua_Hook hook, int mask)
+{
+    lua_sethook(t->co, hook, mask, 1);
+    for (const struct spt_frame *f = t->frame; f; f = f->up)
+        lua_sethook(f->co, hook, mask, 1);
+}
+
+/* Called in a task's coroutine each HOOK_COUNT instructions, or at each event of a script's hook. Once a turn is over its
+ * limit, at each one, in all the coroutines that run in it: a loop that catches the error is left at its next
+ * instruction. */
 static void on_slice(lua_State *L, lua_Debug *ar)
 {
     septet_host *h = septet_host_of(L);
@@ -376,9 +386,7 @@ static void on_slice(lua_State *L, lua_Debug *ar)
             spt_hook_restore(L, sched_of(h));
         return;
     }
-    lua_sethook(t->co, on_slice, LUA_MASKCOUNT, 1);
-    for (const struct spt_frame *f = t->frame; f; f = f->up)
-        lua_sethook(f->co, on_slice, LUA_MASKCOUNT, 1);
+    hook_each(t, on_slice, LUA_MASKCOUNT);
     spt_error_push(L, "TaskHog", "the task ran for more than %f s without waiting",
                    h->config.max_slice_ms / 1e3);
     lua_error(L);
@@ -827,12 +835,17 @@ static int raise_end(lua_State *L, const struct spt_task *t)
     return lua_error(L);
 }
 
-/* Runs in the Lua code that was interrupted: what nothing else would reach, if it spins. */
+/* Runs in the Lua code that was interrupted: what nothing else would reach, if it spins. Our modules go on until they
+ * call a script's function or return to one. A shield is not reached, and what spins in it feels nothing. */
 static void interrupt_hook(lua_State *L, lua_Debug *ar)
 {
     septet_host *h = septet_host_of(L);
     struct spt_sched *s = sched_of(h);
     struct spt_task *t = s->current;
+    if (h->interrupt && t && spt_frames_own(L)) {
+        hook_each(t, interrupt_hook, SPT_HOOK_EVERYTHING);
+        return;
+    }
     spt_hook_restore(L, s);
     if (!h->interrupt) /* the drain was first, or the hook was inherited */
         return;
@@ -840,6 +853,8 @@ static void interrupt_hook(lua_State *L, lua_Debug *ar)
     if (t) { /* else it is a trace hook, say: all that runs between tasks is protected */
         spt_scope_cancel(&t->root, "shutdown",
                          "interrupted"); /* a background task that spins, too */
+        if (!spt_scope_canceller(t->scope))
+            return;
         spt_sched_felt(s);
     }
     raise_end(L, t);
@@ -852,8 +867,7 @@ void septet_interrupt(septet_host *host)
     s->unfelt = host->interrupt = 1;
     spt_loop_wake_async(host->loop);
     if (L)
-        lua_sethook(L, interrupt_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT,
-                    1);
+        lua_sethook(L, interrupt_hook, SPT_HOOK_EVERYTHING, 1);
 }
 
 /* Returns true in a finalizer, whose errors go nowhere. */

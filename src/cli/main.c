@@ -503,6 +503,14 @@ static bool wants_warnings(const struct cli *cli)
     return false;
 }
 
+/* What is left to close, a program that io.popen started, say, has the grace of an interrupted script's signal: its
+ * handler is not set any more. What was written to files is safe before. */
+static void limit_the_end(int number)
+{
+    set_timer(number, GRACE_S);
+    fflush(NULL);
+}
+
 static void run_in_state(struct cli *cli)
 {
     septet_config config;
@@ -530,6 +538,8 @@ static void run_in_state(struct cli *cli)
         return;
     }
     run_in_host(cli);
+    if (cli->signal != 0)
+        limit_the_end(cli->signal);
     septet_host *host = cli->host;
     cli->host = NULL;
     septet_free(host);

@@ -1,5 +1,6 @@
 """INT and TERM end a process whose script does not feel them: after a grace, and never one that has felt them."""
 
+import os
 import signal
 import unittest
 
@@ -25,6 +26,7 @@ PLACES = {
     "task": "task.spawn(function() print 'ready' %s end) task.sleep(1e6)",
     "coroutine": "coroutine.wrap(function() print 'ready' %s end)()",
     "finalizer": "setmetatable({}, {__gc = function() print 'ready' %s end}) collectgarbage()",
+    "shield": "task.shield(function() print 'ready' %s end)",
     "after another task": "task.background(function() task.sleep(0) print 'ready' %s end) pcall(task.sleep, 1e6)",
 }
 
@@ -57,6 +59,11 @@ class Unfelt(harness.Case):
     def test_a_finalizer_that_spins(self):
         """T-D: so does one that comes while a finalizer spins, where there are no hooks"""
         self.all_die(["setmetatable({}, {__gc = function() print 'ready' while true do end end}) collectgarbage()"] * 2)
+
+    def test_a_shield_that_spins(self):
+        """T-D: so does one that comes while a shield computes, which it does not reach, for longer than the grace"""
+        self.all_die(["task.shield(function() print 'ready' while true do end end)",
+                      "task.cleanup(60, function() print 'ready' while true do pcall(print) end end)"] * 2)
 
     def test_a_task_that_comes_between(self):
         """T-D: so does one whose Cancelled waits behind a task that has gone into C"""
@@ -101,6 +108,14 @@ local x <close> = closing(function() io.popen('sleep 2.6'):close() print 'ended'
 task.spawn(function() print 'ready' end) task.sleep(1e6)""",
         "a shield that it came to": """
 task.shield(function() print 'ready' task.sleep(2.6) print 'ended' end)""",
+        "a shield that computes for less than the grace": """
+task.shield(function()
+  print 'ready'
+  local until_ = task.now() + 0.5
+  while task.now() < until_ do end
+  task.sleep(2.6)
+  print 'ended'
+end)""",
         "a shield beside a task that spins": """
 task.background(function() while true do task.sleep(0) end end)
 task.shield(function() print 'ready' task.sleep(2.6) print 'ended' end)""",
@@ -140,6 +155,35 @@ print((io.popen('sleep 2.6; echo read'):read()))""")
         child.kill(signal.SIGTERM)
         result = child.end()
         self.assertEqual((result.status, result.out), (0, "read\n"), result)
+
+
+class End(harness.Case):
+    HOLDERS = (
+        "keep = io.popen('exec sleep 6', 'w')",
+        "local p <const> = io.popen('exec sleep 6')",
+        "keep = setmetatable({}, {__gc = function() while true do end end})",
+    )
+
+    def test_a_program_that_goes_on(self):
+        """T-D: the end of the state, which waits for a script's programs, has the grace, too, and no file loses a line"""
+        children = []
+        for number in NUMBERS:
+            for holder in self.HOLDERS:
+                name = "written%d" % len(children)
+                child = self.start("-e", HEAD + holder + """
+written = io.open('%s', 'w')
+written:write 'lines'
+task.spawn(function() print 'ready' end)
+task.sleep(1e6)""" % name)
+                child.expect("ready")
+                child.kill(number)
+                children.append((child, number, holder, name))
+        for child, number, holder, name in children:
+            with self.subTest(holder):
+                result = child.end()
+                self.assertEqual((result.status, result.err), (-number, ""), result)
+                with open(os.path.join(self.dir, name)) as file:
+                    self.assertEqual(file.read(), "lines")
 
 
 if __name__ == "__main__":
