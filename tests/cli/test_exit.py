@@ -1,5 +1,6 @@
 """os.exit: what is absorbed of it, and what it ends."""
 
+import signal
 import unittest
 
 import harness
@@ -85,6 +86,17 @@ local x <close> = setmetatable({}, {__close = function()
   task.cleanup(5, function() task.sleep(0.01) print 'cleaned' end)
 end})
 os.exit(7, true)""", "cleaned\n")
+
+    def test_what_computes_is_ended_by_a_signal(self):
+        """T-G: a script that catches the exit and computes for ever is ended by a signal, with its code"""
+        for code in ("while true do end", "while true do pcall(error) end",
+                     "coroutine.wrap(function() while true do end end)()"):
+            for number in (signal.SIGINT, signal.SIGTERM):
+                with self.subTest(code=code, number=number):
+                    child = self.start("-e", "pcall(os.exit, 7, true) print 'ready' io.flush() " + code)
+                    child.expect("ready")
+                    child.kill(number)
+                    self.assertEqual(child.end().status, 7)
 
     def test_outside_of_tasks_it_makes_no_noise(self):
         """T-G: nothing is told of os.exit in on_unhandled, a debug hook, a trace hook or a subscriber"""
