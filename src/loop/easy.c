@@ -75,8 +75,10 @@ static bool was_refused(const struct spt_easy *easy)
 
 bool spt_easy_is_spent(const struct spt_easy *easy)
 {
-    return easy->engaged && !easy->head.done && !is_idempotent(easy->request->method) &&
-           bytes_written(easy) > easy->written && !was_refused(easy);
+    if (!easy->engaged)
+        return false;
+    return easy->head.done || (!is_idempotent(easy->request->method) &&
+                               bytes_written(easy) > easy->written && !was_refused(easy));
 }
 
 /* Returns true if libcurl is about to repeat an exchange that must not be repeated. libcurl announces it by nothing but
@@ -605,6 +607,8 @@ int spt_easy_repeat(struct spt_easy *easy)
     if (spt_exchange_headers(easy, has_body(r), &headers) != SEPTET_OK)
         return SEPTET_ENOMEM;
     curl_easy_setopt(easy->curl, CURLOPT_HTTPHEADER, headers);
+    if (easy->exchange.unasking) /* who refuses to read a body may close, and not say so */
+        curl_easy_setopt(easy->curl, CURLOPT_FRESH_CONNECT, 1L);
     return set_method(easy->curl, r) == CURLE_OK ? SEPTET_OK : SEPTET_ENOMEM;
 }
 

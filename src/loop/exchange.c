@@ -39,11 +39,34 @@ static int look_for_challenge(struct spt_easy *easy)
     return rc == SEPTET_ENOMEM ? rc : SEPTET_OK;
 }
 
+/* Returns true if `line` asks for a 100, by the rule that libcurl reads it by. */
+static bool is_expectation(const char *line)
+{
+    return strncasecmp(line, "expect:", 7) == 0 && strcasestr(line + 7, "100-continue");
+}
+
+/* Returns true if the exchange asked for a 100, and its body can be sent once more. */
+static bool may_unask(const struct spt_easy *easy)
+{
+    const struct spt_request *r = easy->request;
+    if (easy->exchange.unasking || (r->upload && r->upload->dropped))
+        return false;
+    for (const struct curl_slist *l = spt_headers_list(r->headers, false); l; l = l->next)
+        if (is_expectation(l->data))
+            return true;
+    return false;
+}
+
 int spt_exchange_judge(struct spt_easy *easy)
 {
     struct spt_exchange *e = &easy->exchange;
     int status = easy->head.status;
     e->follow = SPT_FOLLOW_NONE;
+    if (status == 417 && may_unask(easy)) {
+        e->follow =
+            SPT_FOLLOW_UNASKING; /* RFC 9110, 10.1.1; libcurl would send the same again, for ever */
+        return SEPTET_OK;
+    }
     if (!signs(easy->request) || e->n >= SPT_EXCHANGES_MAX)
         return SEPTET_OK;
     if (status == 401)
@@ -115,11 +138,15 @@ int spt_exchange_next(struct spt_easy *easy)
     }
     if (!e->kept_back && r->upload && !spt_upload_rewind(r->upload))
         return SEPTET_EINVAL;
-    e->kept_back = false;
+    if (e->follow == SPT_FOLLOW_UNASKING) {
+        e->unasking = true;
+    } else {
+        e->kept_back = false;
+        e->n++;
+    }
     e->follow = SPT_FOLLOW_NONE;
     r->transfer->unread = false;
     r->transfer->drained = 0;
-    e->n++;
     return spt_easy_repeat(easy);
 }
 
@@ -153,6 +180,7 @@ static int write_cookies(struct spt_easy *easy, struct spt_jar *jar, const struc
 
 int spt_exchange_headers(struct spt_easy *easy, bool with_body, struct curl_slist **out)
 {
+    static char no_expectation[] = "Expect:";
     struct spt_exchange *e = &easy->exchange;
     struct spt_jar *jar = jar_of(easy->request);
     struct curl_slist *own = spt_headers_list(easy->request->headers, with_body);
@@ -160,7 +188,7 @@ int spt_exchange_headers(struct spt_easy *easy, bool with_body, struct curl_slis
     if (jar && write_cookies(easy, jar, own) != SEPTET_OK)
         return SEPTET_ENOMEM;
     const char *cookies = jar && e->cookies.len > 0 ? e->cookies.data : NULL;
-    if (!e->line && !cookies)
+    if (!e->line && !cookies && !e->unasking)
         return SEPTET_OK;
     size_t n = 0, size = 2;
     for (const struct curl_slist *l = own; l; l = l->next)
@@ -175,7 +203,7 @@ int spt_exchange_headers(struct spt_easy *easy, bool with_body, struct curl_slis
         nodes[n++].data = (char *)cookies;
     for (const struct curl_slist *l = own; l; l = l->next)
         if (!cookies || !is_cookie(l->data))
-            nodes[n++].data = l->data;
+            nodes[n++].data = e->unasking && is_expectation(l->data) ? no_expectation : l->data;
     for (size_t i = 0; i < n; i++)
         nodes[i].next = i + 1 < n ? &nodes[i + 1] : NULL;
     return SEPTET_OK;

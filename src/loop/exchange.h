@@ -1,5 +1,5 @@
-/* The exchanges of a transfer: a request with credentials for a digest may take several, of which the last one's response
- * is the transfer's. libcurl runs each as a transfer of its own. */
+/* The exchanges of a transfer: a request with credentials for a digest may take several, and so may one with an Expect
+ * header of the script's. The last one's response is the transfer's. libcurl runs each as a transfer of its own. */
 #ifndef SPT_LOOP_EXCHANGE_H
 #define SPT_LOOP_EXCHANGE_H
 
@@ -13,18 +13,23 @@
 struct spt_easy;
 struct spt_request;
 
-enum { SPT_EXCHANGES_MAX = 4 }; /* of a transfer */
+enum {
+    SPT_EXCHANGES_MAX = 4
+}; /* of a transfer; one more where the server refuses an expectation */
 
 /* What follows a response. */
 enum spt_follow {
-    SPT_FOLLOW_NONE,   /* it is the transfer's */
-    SPT_FOLLOW_ANSWER, /* its challenge is answered */
-    SPT_FOLLOW_BODY,   /* there was no challenge: the body, which was kept back, is sent */
+    SPT_FOLLOW_NONE,     /* it is the transfer's */
+    SPT_FOLLOW_ANSWER,   /* its challenge is answered */
+    SPT_FOLLOW_BODY,     /* there was no challenge: the body, which was kept back, is sent */
+    SPT_FOLLOW_UNASKING, /* it was 417: the same is sent without "Expect: 100-continue" */
 };
 
 struct spt_exchange {
     enum spt_follow follow;
-    unsigned n;     /* which of the transfer's it is, from 1 on */
+    unsigned
+        n; /* which of the transfer's it is, from 1 on; one that asks for less does not count */
+    bool unasking;  /* it goes without the request's "Expect: 100-continue" */
     bool kept_back; /* it goes without the request's body */
     bool answered;  /* a challenge was answered */
     bool was_stale; /* ... and one that said that the nonce was stale */

@@ -225,8 +225,7 @@ static void exchange_again(struct spt_request *r)
     spt_session_remove(r);
     int rc = spt_exchange_next(r->easy);
     if (rc == SEPTET_EINVAL) {
-        fail(r, "protocol", "rewind",
-             "the body cannot be made once more for the answer to a challenge");
+        fail(r, "protocol", "rewind", "the body cannot be made once more for a further exchange");
         finish(r, false);
         return;
     }
@@ -355,11 +354,23 @@ static void fail_headless(struct spt_request *r)
  * beginning of its body is gone. Returns false if that is not what happened. */
 static bool fail_unanswered(struct spt_request *r, CURLcode code)
 {
-    const struct spt_easy *easy = r->easy;
-    const char *reason = code == CURLE_SEND_FAIL_REWIND && !easy->head.done ? "send" : easy->repeat;
-    if (!reason)
+    const char *reason = code == CURLE_SEND_FAIL_REWIND ? "send" : r->easy->repeat;
+    if (!reason || r->easy->head.done)
         return false;
     fail(r, "reset", reason, "the connection ended before an answer came");
+    return true;
+}
+
+/* The server refused an expectation, and the body cannot be sent once more without it. libcurl passed over the body of
+ * that response to send the request again. Returns false if that is not what happened. */
+static bool fail_refused(struct spt_request *r, CURLcode code)
+{
+    char text[TEXT_SIZE];
+    if (!r->easy->head.done || !(r->easy->repeat || code == CURLE_SEND_FAIL_REWIND))
+        return false;
+    snprintf(text, sizeof text, "the answer was %d, and the body cannot be made once more",
+             r->easy->head.status);
+    fail(r, "protocol", "rewind", text);
     return true;
 }
 
@@ -407,7 +418,7 @@ static void judge(struct spt_request *r, CURLcode code)
         deny(r, easy->denial, "address", r->transfer->peer, strlen(r->transfer->peer));
         return;
     }
-    if (fail_unanswered(r, code))
+    if (fail_unanswered(r, code) || fail_refused(r, code))
         return;
     if (easy->refused && strcmp(easy->refused, "decode") == 0) {
         fail_packed(r);

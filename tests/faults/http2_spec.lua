@@ -183,6 +183,18 @@ describe("http.41", function()
     end
   end)
 
+  it("H-2: one whose expectation is refused goes out once more, without it", function()
+    local body = ("x"):rep(10000)
+    for name, status in pairs { doubting = 200, ["doubting-all"] = 417 } do
+      local session, url, events = scenario(name)
+      local _ <close> = session
+      local r = session:post(url, { body = body, headers = { Expect = "100-continue" } })
+      equal({ r.status, r.body, #events "request" }, { status, "hello", 2 }, name)
+      equal(session:get(url).status, status)
+      equal(#events "request", 3)
+    end
+  end)
+
   it("one that is refused for ever is an error, after a few times", function()
     local session, url, events = scenario "declining"
     local _ <close> = session

@@ -21,6 +21,7 @@ DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
 END_STREAM = END_HEADERS_ACK = 1
 END_HEADERS = 4
 STATUS_200 = b"\x88"  # of HPACK's own table
+STATUS_417 = b"\x08\x03417"  # by a name of that table
 LENGTH_100 = b"\x0f\x0d\x03100"  # content-length: 100, by a name of that table
 INTERNAL_ERROR, REFUSED_STREAM, NO_ERROR = 2, 7, 0
 TOGETHER = 100  # streams that "together" waits for
@@ -38,8 +39,8 @@ def frame(kind, flags, stream, payload=b""):
     return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
 
 
-def answer(stream, body=b"hello"):
-    return frame(HEADERS, END_HEADERS, stream, STATUS_200) + frame(DATA, END_STREAM, stream, body)
+def answer(stream, body=b"hello", status=STATUS_200):
+    return frame(HEADERS, END_HEADERS, stream, status) + frame(DATA, END_STREAM, stream, body)
 
 
 def begun(stream):
@@ -95,6 +96,7 @@ class Connection:
             self.streams.append(stream)
             counts["streams"][self.scenario] = counts["streams"].get(self.scenario, 0) + 1
             self.log("request", stream=stream)
+            self.headed(stream)
         elif kind == DATA:
             self.with_body.add(stream)
         if kind in (HEADERS, DATA) and flags & END_STREAM:
@@ -102,6 +104,9 @@ class Connection:
         await self.writer.drain()
 
     def opened(self):
+        pass
+
+    def headed(self, stream):
         pass
 
     def requested(self, stream):
@@ -161,6 +166,26 @@ class Refusing(Connection):
     def requested(self, stream):
         first = counts["streams"][self.scenario] == 1
         self.send(reset(stream, REFUSED_STREAM) if first else answer(stream))
+
+
+class Doubting(Connection):
+    """Answers 417 before a body, on the first stream of all."""
+
+    status = STATUS_200  # of the others
+
+    def headed(self, stream):
+        if counts["streams"][self.scenario] == 1:
+            self.send(answer(stream, status=STATUS_417))
+
+    def requested(self, stream):
+        if counts["streams"][self.scenario] > 1:
+            self.send(answer(stream, status=self.status))
+
+
+class DoubtingAll(Doubting):
+    """Answers 417 to all others, too, behind their bodies."""
+
+    status = STATUS_417
 
 
 class RefusingLater(Connection):
@@ -258,7 +283,7 @@ class Stalling(Mute):
 SCENARIOS = {
     "ok": Connection, "together": Together, "leaving": Leaving, "midway": LeavingMidway, "resetting": Resetting,
     "refusing-later": RefusingLater, "short": Short, "refusing": Refusing, "declining": Declining, "dying": Dying, "crashing": Crashing,
-    "departing": Departing, "closing": Closing, "closed": Closed, "flooding": Flooding, "mute": Mute,
+    "doubting": Doubting, "doubting-all": DoubtingAll, "departing": Departing, "closing": Closing, "closed": Closed, "flooding": Flooding, "mute": Mute,
     "many": Mute, "stalling": Stalling,
 }
 

@@ -43,6 +43,9 @@ routes, for every method; a HEAD gets the same headers and no body:
   /early/CODE[?read=0]           that status after so many bytes of the request's body, and closes
   /vanish/fin[?read=N]           closes without an answer, after so many bytes of the request's body, or all of it;
                                  /vanish/rst with RST
+  /refuse[?read=N&mute=1&length=9&end=fin&all=1]  417 with so many bytes to a request that expects a 100: at its head, or
+                                 after a 100 (with mute without) and N bytes of its body or "all", and then closes or not;
+                                 to others the same with all, else as /echo
   /stall-upload                  reads nothing of the request's body, and never answers
   /headers?N=V&N=V               those response headers, in that order
   /redirect/N                    302 to /redirect/N-1; /redirect/0 is a 200
@@ -101,7 +104,7 @@ PROVED = {}  # what /prove remembers, by key
 HELD = {}  # those that wait in /hold, by key
 FILES = {}  # key: the parameters of the last POST to it
 
-UNREAD = {"early", "stall-upload", "vanish"}
+UNREAD = {"early", "refuse", "stall-upload", "vanish"}
 
 # What a route returns: what is to become of the connection.
 KEEP, FIN, RST = "keep", "fin", "rst"
@@ -433,6 +436,30 @@ async def route_vanish(request, answer):
     return RST if request.argument == "rst" else FIN
 
 
+async def read_some(request, answer):
+    if "mute" not in request.params:
+        answer.head(100)
+    if request.params["read"] == "all":
+        await read_body(request, answer.reader)
+    else:
+        await answer.reader.readexactly(request.count("read", 0))
+
+
+async def route_refuse(request, answer):
+    asks = request.headers.get("expect") == "100-continue"
+    if asks and "read" in request.params:
+        await read_some(request, answer)
+    elif not asks:
+        request.body = await read_body(request, answer.reader)
+    if not asks and "all" not in request.params:
+        return await route_echo(request, answer)
+    await answer.whole(417, b"r" * request.count("length", 9), TEXT)
+    if request.params.get("end") == FIN and answer.writer.can_write_eof():
+        answer.writer.write_eof()
+        await answer.wait_for_client_to_go()
+    return request.params.get("end", KEEP)
+
+
 async def route_stall_upload(request, answer):
     await answer.pause(None)
     return FIN
@@ -746,6 +773,7 @@ ROUTES = {
     "mirror": route_mirror,
     "early": route_early,
     "vanish": route_vanish,
+    "refuse": route_refuse,
     "stall-upload": route_stall_upload,
     "headers": route_headers,
     "redirect": route_redirect,

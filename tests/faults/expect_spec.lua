@@ -1,0 +1,207 @@
+-- A server that refuses "Expect: 100-continue" with 417: the request goes out once more, without it, and never again.
+local http = require "septet.http"
+local origin = require "origin"
+
+local URL = origin.url
+local EXPECT = { Expect = "100-continue" }
+local SIZE = 300000 -- bytes: more than the sockets of both sides hold at once
+
+local function pieces(size)
+  return function()
+    if size <= 0 then return nil end
+    local n = math.min(size, 50000)
+    size = size - n
+    return ("x"):rep(n)
+  end
+end
+
+-- Options that give a request a body, and a part of it.
+local bodies = {
+  none = function() return {}, "" end,
+  text = function() return { body = "amount=5" }, "amount=5" end,
+  long = function() return { body = ("x"):rep(SIZE) }, "xxxx" end,
+  form = function() return { form = { amount = 5 } }, "amount=5" end,
+  json = function() return { json = { amount = 5 } }, '"amount":5' end,
+  multipart = function() return { multipart = { { name = "amount", data = "5", filename = "f" } } }, 'filename="f"' end,
+  made = function() return { body = pieces(10) }, ("x"):rep(10) end,
+  made_long = function() return { body = pieces(SIZE) }, "xxxx" end,
+}
+
+-- What a 417 looks like, and when it comes.
+local answers = {
+  "?length=0", "?length=9", "?length=500", "?length=0&end=fin", "?length=9&end=fin",
+}
+
+local serial = 0
+
+local function target_of(query)
+  serial = serial + 1
+  return ("/refuse%s%sserial=%d"):format(query, query == "" and "?" or "&", serial)
+end
+
+local function with_headers(options, headers)
+  options.headers = headers
+  return options
+end
+
+-- The Expect headers of the requests for a target, "" for one without.
+local function expectations(mark, target)
+  local seen = {}
+  for i, request in ipairs(origin.requests(mark, target)) do seen[i] = request.headers.expect or "" end
+  return seen
+end
+
+-- Sends one, on a fresh connection or on one that was used before.
+local function send(session, is_kept, method, query, options)
+  if is_kept then equal(session:get(URL .. "/bytes/2").status, 200) end
+  local target = target_of(query)
+  local mark = origin.mark()
+  local ok, response = pcall(session.request, session, method, URL .. target, options)
+  return ok, response, expectations(mark, target)
+end
+
+describe("H-2: a request whose expectation is refused", function()
+  for _, method in ipairs { "POST", "PUT", "MERGE" } do
+    it("is sent once more, without it: " .. method, function()
+      for _, is_kept in ipairs { false, true } do
+        for _, query in ipairs(answers) do
+          for kind, make in pairs(bodies) do
+            local session <close> = http.session()
+            local options, part = make()
+            local ok, r, seen = send(session, is_kept, method, query, with_headers(options, EXPECT))
+            local what = ("%s%s, body '%s', %s: %s"):format(method, query, kind, is_kept, tostring(r))
+            equal({ ok, seen }, { true, { "100-continue", "" } }, what)
+            local said = origin.decode(r.body)
+            equal({ r.status, said.method, said.body:find(part, 1, true) ~= nil }, { 200, method, true }, what)
+            if kind:find "long" then equal(said.body_size, SIZE) end
+          end
+        end
+      end
+    end)
+
+    it("is answered by the second 417, with its body: " .. method, function()
+      for _, is_kept in ipairs { false, true } do
+        for _, query in ipairs(answers) do
+          local session <close> = http.session()
+          local ok, r, seen = send(session, is_kept, method, query .. "&all=1", { body = "amount=5", headers = EXPECT })
+          equal({ ok, seen }, { true, { "100-continue", "" } })
+          equal({ r.status, #r.body }, { 417, tonumber(query:match "%d+") })
+        end
+      end
+    end)
+  end
+
+  it("has had a 100, and a part of its body or all of it was read", function()
+    for _, read in ipairs { "1", "5", "all" } do
+      for kind, make in pairs(bodies) do
+        local session <close> = http.session()
+        for _, is_kept in ipairs { false, true } do
+          local query = "?read=" .. (kind == "none" and "0" or read)
+          local ok, r, seen = send(session, is_kept, "POST", query, with_headers(make(), EXPECT))
+          equal({ ok, seen, ok and r.status }, { true, { "100-continue", "" }, 200 }, kind .. query .. tostring(r))
+        end
+      end
+    end
+  end)
+
+  it("had its body sent without a 100, after a second", function()
+    local session <close> = http.session()
+    local ok, r, seen = send(session, true, "POST", "?read=all&mute=1", { body = "amount=5", headers = EXPECT })
+    equal({ ok, seen, r.status }, { true, { "100-continue", "" }, 200 })
+  end)
+
+  it("is sent once where its body cannot be made again, and that is the 417 or says so", function()
+    for _, query in ipairs { "?read=200000", "?read=all", "?read=200000&end=fin", "?read=all&end=fin" } do
+      for _, is_kept in ipairs { false, true } do
+        local session <close> = http.session()
+        local ok, r, seen = send(session, is_kept, "POST", query, { body = pieces(10 * SIZE), headers = EXPECT })
+        equal(seen, { "100-continue" }, query)
+        if ok then
+          equal({ r.status, r.body }, { 417, ("r"):rep(9) })
+        else
+          equal({ r.code, r.reason, r.text:find("417", 1, true) ~= nil }, { "protocol", "rewind", true }, tostring(r))
+        end
+      end
+    end
+  end)
+
+  it("is that of a session, is written in other ways, or stands beside others", function()
+    for _, headers in ipairs {
+      { expect = "100-CONTINUE" }, { EXPECT = "  100-continue" }, { Expect = "100-continue, 100-continue" },
+      { Expect = "100-continue", Accept = "a/b" },
+    } do
+      local session <close> = http.session { headers = headers }
+      local url = origin.raw {
+        "HTTP/1.1 417 No\r\nContent-Length: 4\r\n\r\nnope", "keep", "next",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "keep",
+      }
+      local mark = origin.mark()
+      equal(session:post(url, { body = "b" }).body, "ok")
+      local seen = origin.requests(mark, url:sub(#URL + 1))
+      equal({ #seen, seen[1].headers.expect ~= nil, seen[2].headers.expect }, { 2, true })
+      equal({ seen[2].headers.accept, seen[2].body_size }, { seen[1].headers.accept, 1 })
+    end
+  end)
+
+  it("keeps its other headers: cookies, credentials and its type", function()
+    local session <close> = http.session { cookies = true, auth = { user = "u", password = "p" } }
+    session:get(URL .. "/headers?Set-Cookie=" .. "a%3Db")
+    local _, r, seen = send(session, true, "POST", "", {
+      json = { 1 }, headers = { Expect = "100-continue", ["X-Own"] = "o" },
+    })
+    local headers = origin.decode(r.body).headers
+    equal({ seen, headers.cookie, headers["x-own"], headers["content-type"], headers.authorization ~= nil },
+      { { "100-continue", "" }, "a=b", "o", "application/json", true })
+  end)
+
+  it("is one of a session for digests: the body goes out behind the challenge", function()
+    local session <close> = http.session { auth = { user = "lion", password = "Circle of Life", digest = true } }
+    local ok, r, seen = send(session, false, "POST", "", { body = "b", headers = EXPECT })
+    equal({ ok, ok and r.status, seen }, { true, 200, { "100-continue", "", "" } })
+    ok, r, seen = send(session, false, "POST", "?all=1", { body = "b", headers = EXPECT })
+    equal({ ok, ok and r.status, seen }, { true, 417, { "100-continue", "" } })
+  end)
+
+  it("is tried again by retries alone: each attempt asks once", function()
+    local session <close> = http.session {
+      retries = { attempts = 2, backoff = 0, methods = { "POST" }, statuses = { 417 } },
+    }
+    local _, r, seen = send(session, true, "POST", "?all=1", { body = "b", headers = EXPECT })
+    equal({ r.status, seen }, { 417, { "100-continue", "", "100-continue", "" } })
+  end)
+
+  it("is a stream, or a save", function()
+    local session <close> = http.session()
+    for _, query in ipairs { "?length=0", "?length=200000", "?length=9&end=fin" } do
+      local target = target_of(query)
+      local mark = origin.mark()
+      local r <close> = session:stream("POST", URL .. target, { body = "amount=5", headers = EXPECT })
+      equal({ r.status, origin.decode(r.body).body }, { 200, "amount=5" })
+      equal(expectations(mark, target), { "100-continue", "" })
+    end
+    local path = os.tmpname()
+    os.remove(path)
+    local target = target_of ""
+    local mark = origin.mark()
+    equal(session:save(URL .. target, path, { headers = EXPECT }).status, 200)
+    os.remove(path)
+    equal(expectations(mark, target), { "100-continue", "" })
+  end)
+
+  it("is given up by a limit where the 417 never ends, or is not one at all", function()
+    local session <close> = http.session()
+    local endless = origin.raw { "HTTP/1.1 417 No\r\nContent-Length: 9\r\n\r\nno", "stall" }
+    local mark = origin.mark()
+    raises_error({ kind = "HttpError", code = "timeout" }, session.post, session, endless,
+      { body = "b", headers = EXPECT, timeout = { idle = 0.3 } })
+    equal(#origin.requests(mark, endless:sub(#URL + 1)), 2)
+  end)
+
+  it("is no other: what has no such header, or another expectation, gets the 417", function()
+    local session <close> = http.session()
+    for _, headers in ipairs { {}, { Expect = "200-ok" }, { Expect = "" }, { ["X-Expect"] = "100-continue" } } do
+      local _, r, seen = send(session, true, "POST", "?all=1", { body = "b", headers = headers })
+      equal({ r.status, r.body, #seen }, { 417, ("r"):rep(9), 1 })
+    end
+  end)
+end)
