@@ -4,10 +4,10 @@ local loader = {}
 local core = require "septet.core"
 local args = require "septet.args"
 
--- A load: { name =, task =, outer = the load of the same task in which it began, ended = event }.
+-- A load: { name =, task = the id of the task, outer = the load of that task in which it began, state = core.load() }.
 local loading = {} -- loads by the module's name
-local innermost = setmetatable({}, { __mode = "k" }) -- by task: the load that it is in
-local awaited = setmetatable({}, { __mode = "k" }) -- by task: the load that it waits for
+local innermost = {} -- by the id of a task: the load that it is in
+local awaited = {} -- by the id of a task: the load that it waits for
 
 -- The function that loads a module and its second argument, as the standard `require` finds them.
 local function find(name)
@@ -22,7 +22,7 @@ end
 
 -- Stands in package.preload while a module loads, so that the standard `require` does not run its top level again.
 local function refuse(name)
-  if loading[name] and loading[name].task == core.current() then
+  if loading[name] and loading[name].task == core.current().id then
     args.usage("module '%s' requires itself", core.escape(name))
   end
   args.usage("module '%s' is being loaded by a task that waits (task.require waits for it)", core.escape(name))
@@ -45,51 +45,54 @@ local function finish(this, ok, ...)
   local name = this.name
   if package.preload[name] == refuse then package.preload[name] = this.preload end
   loading[name], innermost[this.task] = nil, this.outer
-  this.ended:set()
+  this.state:finish()
   if not ok then core.raise(...) end
   return ...
 end
 
 local function load(name)
   local current = core.current()
-  local this = { name = name, task = current, outer = innermost[current], ended = core.event() }
-  loading[name], innermost[current] = this, this
+  local id = current.id
+  local this = { name = name, task = id, outer = innermost[id], state = core.load(current) }
+  loading[name], innermost[id] = this, this
   return finish(this, core.try(load_now, this))
 end
 
--- Adds the names of the loads of a task from `first` inwards.
-local function add_names(names, first)
-  local inner, this = {}, innermost[first.task]
-  while this and this ~= first do
+-- Adds the names of the loads of a task, from the outermost, or from `first` inwards.
+local function add_names(names, id, first)
+  local inner, this = {}, innermost[id]
+  while this do
     inner[#inner + 1] = this.name
+    if this == first then break end
     this = this.outer
   end
-  names[#names + 1] = first.name
   for i = #inner, 1, -1 do names[#names + 1] = inner[i] end
 end
 
--- The names of a circle that a wait of the current task for this load would close, from the load to itself; or nil.
-local function circle(first)
-  local names, this = {}, first
-  while this do
-    add_names(names, this)
-    if this.task == core.current() then
-      names[#names + 1] = first.name
-      return table.concat(names, " -> ")
-    end
-    this = awaited[this.task]
+-- The names of the circle that the running task would close by waiting for a load, from that load to itself.
+local function circle(busy)
+  local names, first = {}, busy
+  for _, id in ipairs(busy.state:path()) do
+    add_names(names, id, first and first.task == id and first or nil)
+    first = awaited[id]
   end
+  names[#names + 1] = busy.name
+  return table.concat(names, " -> ")
+end
+
+-- Waits for a load of another task. Returns whether it is over; else the wait closes a circle.
+local function await(busy, id)
+  awaited[id] = busy
+  local ok, over = core.try(busy.state.wait, busy.state)
+  awaited[id] = nil
+  if not ok then core.raise(over) end
+  return over
 end
 
 local function wait_for(busy)
-  local current, chain = core.current(), circle(busy)
-  if chain then
-    error(("module '%s' requires itself (%s)"):format(core.escape(busy.name), core.escape(chain)), 0)
-  end
-  awaited[current] = busy
-  local ok, err = core.try(busy.ended.wait, busy.ended)
-  awaited[current] = nil
-  if not ok then core.raise(err) end
+  local id = core.current().id
+  if busy.task ~= id and await(busy, id) then return end
+  error(("module '%s' requires itself (%s)"):format(core.escape(busy.name), core.escape(circle(busy))), 0)
 end
 
 --- As the standard `require`, but the module's top level may wait. Tasks that ask for a module while another one

@@ -19,7 +19,8 @@ struct step {
 struct walk {
     struct step *steps; /* owned */
     uint32_t n, room;
-    struct spt_task *again; /* a task that was met on the path: it closes a circle */
+    struct spt_task *to;    /* that is looked for; NULL: any that is met on the path again */
+    struct spt_task *again; /* the task that was found */
     bool failed;            /* out of memory */
 };
 
@@ -42,7 +43,7 @@ static void visit(void *ud, void *task)
 {
     struct walk *w = ud;
     struct spt_task *t = task;
-    if (t->mark == ON_PATH)
+    if (w->to ? t == w->to : t->mark == ON_PATH)
         w->again = t;
     else if (t->mark == UNSEEN && !spt_task_ended(t))
         push(w, t, false);
@@ -69,13 +70,14 @@ static void walk_from(struct walk *w, struct spt_task *t)
     }
 }
 
-/* The path from the task that was met again to its end. */
-static uint32_t circle(const struct walk *w, struct spt_task **out, uint32_t max)
+/* Writes the path from `first` to its end. */
+static uint32_t path_from(const struct walk *w, const struct spt_task *first, struct spt_task **out,
+                          uint32_t max)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < w->n; i++) {
         const struct step *step = &w->steps[i];
-        if (!step->leave || (n == 0 && step->task != w->again))
+        if (!step->leave || (n == 0 && step->task != first))
             continue;
         if (n < max)
             out[n] = step->task;
@@ -110,7 +112,22 @@ uint32_t spt_deadlock_cycle(struct spt_sched *s, struct spt_task **out, uint32_t
     clear(&s->background);
     walk_below(&w, &s->mains);
     walk_below(&w, &s->background);
-    uint32_t n = w.again && !w.failed ? circle(&w, out, max) : 0;
+    uint32_t n = w.again && !w.failed ? path_from(&w, w.again, out, max) : 0;
+    free(w.steps);
+    clear(&s->mains);
+    clear(&s->background);
+    return n;
+}
+
+uint32_t spt_deadlock_path(struct spt_task *from, struct spt_task *to, struct spt_task **out,
+                           uint32_t max)
+{
+    struct spt_sched *s = from->sched;
+    struct walk w = {.to = to};
+    clear(&s->mains);
+    clear(&s->background);
+    walk_from(&w, from);
+    uint32_t n = w.again && !w.failed ? path_from(&w, from, out, max) : 0;
     free(w.steps);
     clear(&s->mains);
     clear(&s->background);

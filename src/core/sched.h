@@ -46,7 +46,7 @@ struct spt_sched {
     struct spt_link notes;
     struct spt_link quiet;     /* spt_quiet: told when no task can run */
     struct spt_link unhandled; /* failed tasks to be reported */
-    struct spt_link endings;   /* spt_ending: waits of combinators that end */
+    struct spt_link endings;   /* spt_ending: waits that close no circle */
     struct spt_task *current;  /* the running task */
     struct spt_timers timers;
     struct spt_trace trace;

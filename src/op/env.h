@@ -92,6 +92,7 @@ void spt_open_lock(lua_State *L, struct spt_env *env);
 void spt_open_channel(lua_State *L, struct spt_env *env);
 void spt_open_io(lua_State *L, struct spt_env *env);
 void spt_open_file(lua_State *L, struct spt_env *env);
+void spt_open_load(lua_State *L, struct spt_env *env);
 
 /* Closes the sessions that scripts left open, before the driver goes. */
 void spt_http_release(struct spt_env *env);

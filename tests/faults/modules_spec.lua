@@ -118,6 +118,137 @@ describe("modules in a circle", function()
   end)
 end)
 
+-- How the top level of a module may wait for a task that calls fn.
+local WAITS = {
+  await = function(fn) return task.spawn(fn):await() end,
+  ["await, later"] = function(fn)
+    local t = task.spawn(fn)
+    task.sleep(0.02) -- fn waits by then, and this closes the circle
+    return t:await()
+  end,
+  gather = function(fn) return task.gather { fn } end,
+  ["gather, among others"] = function(fn) return task.gather { function() task.sleep(0) end, fn } end,
+  group = function(fn) return task.group(function(g) g:spawn(fn) end) end,
+  ["group in a variable"] = function(fn)
+    local g <close> = task.group()
+    g:spawn(fn)
+  end,
+  ["group:start"] = function(fn)
+    return task.group(function(g) g:start(function(started) started(fn()) end) end)
+  end,
+  ["task of a task"] = function(fn)
+    return task.spawn(function() return task.spawn(fn):await() end):await()
+  end,
+  race = function(fn) return task.race { fn } end,
+  wait = function(fn)
+    local t = task.spawn(fn)
+    task.wait { t }
+    return t:await()
+  end,
+  as_completed = function(fn)
+    for t in task.as_completed { fn } do t:await() end
+  end,
+  lock = function(fn)
+    local lock = require "septet.sync".lock()
+    local t = task.spawn(function() lock:with(fn) end)
+    task.sleep(0)
+    lock:with(task.now)
+    return t:await()
+  end,
+  shield = function(fn)
+    local t = task.spawn(fn)
+    return task.shield(t.await, t)
+  end,
+  coroutine = function(fn) return coroutine.wrap(function() return task.spawn(fn):await() end)() end,
+}
+
+-- The words of an error, and of those in it.
+local function words(err)
+  if not task.is(err, "ErrorGroup") then return tostring(err) end
+  return words(err:leaves()[1])
+end
+
+describe("modules that wait for tasks which require them", function()
+  local function is_circle(graph, first, chain)
+    local ok, err = pcall(task.timeout, 5, task.require, first)
+    local expected = ("module '%s' requires itself (%s)"):format(chain:match "^%w+", chain)
+    equal({ ok, words(err):sub(-#expected) }, { false, expected }) -- coroutine.wrap puts a place before it
+    for name in pairs(graph) do equal(package.loaded[name], nil) end
+  end
+
+  for how, wait in pairs(WAITS) do
+    it("T-J: a circle of one module is an error that names it: " .. how, function()
+      package.preload.m1 = function() return wait(function() return task.require "m1" end) end
+      is_circle({ m1 = true }, "m1", "m1 -> m1")
+      package.preload.m1 = function() return "again" end
+      equal(task.require "m1", "again")
+      forget { m1 = true }
+    end)
+
+    it("T-J: so is one over other modules and their tasks: " .. how, function()
+      package.preload.m1 = function() return wait(function() return { task.require "m2" } end) end
+      package.preload.m2 = function() return { task.require "m3" } end
+      package.preload.m3 = function() return wait(function() return { task.require "m1" } end) end
+      is_circle({ m1 = true, m2 = true, m3 = true }, "m1", "m1 -> m2 -> m3 -> m1")
+      forget { m1 = true, m2 = true, m3 = true }
+    end)
+  end
+
+  it("T-J: the module that fails is the one whose task has closed the circle", function()
+    local log = {}
+    package.preload.m1 = function()
+      local t = task.spawn(task.require, "m2")
+      log.m2 = select(2, pcall(t.await, t))
+      return "m1"
+    end
+    package.preload.m2 = function()
+      log.m1 = select(2, pcall(task.require, "m1"))
+      return "m2"
+    end
+    equal(task.require "m1", "m1")
+    equal(log, { m1 = "module 'm1' requires itself (m1 -> m2 -> m1)", m2 = "m2" })
+    forget { m1 = true, m2 = true }
+  end)
+
+  it("T-J: a task that the module does not wait for gets it once it is loaded", function()
+    local t
+    package.preload.m1 = function()
+      t = task.background(task.require, "m1")
+      task.sleep(0.005)
+      return "m1"
+    end
+    equal(task.require "m1", "m1")
+    equal(t:await(), "m1")
+    forget { m1 = true }
+  end)
+
+  it("T-J: others that wait for the load are not in the circle", function()
+    local others = {}
+    package.preload.m1 = function()
+      task.sleep(0)
+      local t = task.spawn(task.require, "m1")
+      pcall(t.await, t)
+      return "m1"
+    end
+    others[1] = task.spawn(task.require, "m1")
+    others[2], others[3] = task.spawn(task.require, "m1"), task.spawn(task.require, "m1")
+    for _, t in ipairs(others) do equal(t:await(), "m1") end
+    forget { m1 = true }
+  end)
+
+  it("T-J: a wait for a load says by which task, and can be cancelled", function()
+    package.preload.m1 = function() task.sleep(0.01) return "m1" end
+    local a, b = task.spawn(task.require, "m1"), task.spawn(task.require, "m1")
+    a.name = "loader"
+    task.sleep(0)
+    equal(b:waits_for(), "load by 'loader'")
+    b:cancel()
+    raises_error({ kind = "TaskCancelled" }, b.await, b)
+    equal(a:await(), "m1")
+    forget { m1 = true }
+  end)
+end)
+
 describe("the standard require", function()
   it("T-J: raises for a module that is loading, and names task.require", function()
     modules { m1 = {} }
