@@ -131,7 +131,7 @@ static void on_limit(struct spt_timer *timer)
         spt_timer_start(timers, timer, now_ns, on_limit);
         return;
     }
-    spt_request_timed_out(r, reason, now_ns);
+    spt_request_timed_out(r, reason);
 }
 
 void spt_limits_stop(struct spt_request *r, struct spt_driver *driver)

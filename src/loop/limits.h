@@ -21,6 +21,6 @@ void spt_limits_stop(struct spt_request *r, struct spt_driver *driver);
 void spt_limits_times(struct spt_request *r, uint64_t now_ns);
 
 /* Called by the above when the limit `reason` has passed: request.c ends the request. */
-void spt_request_timed_out(struct spt_request *r, const char *reason, uint64_t now_ns);
+void spt_request_timed_out(struct spt_request *r, const char *reason);
 
 #endif

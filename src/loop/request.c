@@ -265,7 +265,7 @@ static double limit_seconds(const struct spt_request *r, const char *reason)
     return round((double)ns / 1e5) / 1e4;
 }
 
-void spt_request_timed_out(struct spt_request *r, const char *reason, uint64_t now_ns)
+void spt_request_timed_out(struct spt_request *r, const char *reason)
 {
     char text[TEXT_SIZE];
     if (r->transfer && r->transfer->unread) { /* what it waited for matters to nobody */
