@@ -439,44 +439,28 @@ static const char sweep_code[] =
     "log(t:await()) log(u:await())\n"
     "core.spawn(core.sleep, 9) u:cancel() log(try(core.spawn(error, 'y').await, t))\n";
 
-/* Fails the `n`th allocation and `run - 1` more, in a program that does a bit of everything, and looks at
- * what is left. Returns whether the program asks for so many. */
-static bool survives(long n, long in_a_row)
+static void prepare_sweep(void)
 {
-    assert_int_equal(world_setup(NULL), 0);
     fake_closing("inline")->done_in_start = true;
     fake_closing("closing")->done_in_start = true;
-    fail_memory(n, in_a_row);
-    spawn(sweep_code);
-    for (int i = 0; i < 5; i++)
-        advance(1);
-    mend_memory();
-    bool failed = world.failed > 0;
-    for (int i = 0; i < 5; i++)
-        advance(1);
-    if (!failed)
-        assert_log("3 1 2 3 1 4 ok");
-    world.nunhandled = world.nwarnings = 0;
-    assert_int_equal(world_teardown(NULL), 0);
-    return failed;
 }
 
-static void sweep(long in_a_row)
+static void check_sweep(long n, bool failed)
 {
-    long n = 1;
-    while (survives(n, in_a_row))
-        n++;
-    assert_true(n > 50);
+    if (!failed)
+        assert_log("3 1 2 3 1 4 ok");
 }
+
+static const struct sweep sweep = {sweep_code, prepare_sweep, 5, 1, check_sweep};
 
 static void test_task_out_of_memory_once_leaves_everything_consistent(void **state)
 {
-    sweep(2);
+    fail_each_allocation(&sweep, 2);
 }
 
 static void test_task_out_of_memory_for_ever_leaves_everything_consistent(void **state)
 {
-    sweep(1000000);
+    fail_each_allocation(&sweep, 1000000);
 }
 
 static void test_task_spawn_out_of_memory_spawns_nothing(void **state)

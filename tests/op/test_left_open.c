@@ -19,44 +19,29 @@ static const char code[] =
     "pcall(resumes)\n"
     "complete = true\n";
 
-/* Fails the `n`th allocation and `run - 1` more. Returns whether any did. */
-static bool survives(long n, long in_a_row)
+static void prepare(void)
 {
-    assert_int_equal(world_setup(NULL), 0);
     start(modules);
-    fail_memory(n, in_a_row);
-    spawn(code);
-    for (int i = 0; i < 3; i++)
-        advance(1);
-    mend_memory();
-    bool failed = world.failed > 0;
-    for (int i = 0; i < 3; i++)
-        advance(1);
+}
+
+static void check(long n, bool failed)
+{
     if (world.s.live > 0)
         fail_msg("allocation %ld: %u tasks live", n, world.s.live);
     if (!failed)
         script("assert(complete)");
-    world.nunhandled = world.nwarnings = 0;
-    assert_int_equal(world_teardown(NULL), 0);
-    return failed;
 }
 
-static void sweep(long in_a_row)
-{
-    long n = 1;
-    while (survives(n, in_a_row))
-        n++;
-    assert_true(n > 50);
-}
+static const struct sweep blocks = {code, prepare, 3, 1, check};
 
 static void test_t_a_out_of_memory_once_leaves_no_block_open(void **state)
 {
-    sweep(2);
+    fail_each_allocation(&blocks, 2);
 }
 
 static void test_t_a_out_of_memory_for_some_time_leaves_no_block_open(void **state)
 {
-    sweep(40);
+    fail_each_allocation(&blocks, 40);
 }
 
 int main(void)

@@ -228,19 +228,9 @@ static const char sweep_code[] =
     "pcall(core.spawn, function() E:wait() local s = C:sender() send(s, 'x') s:close() end)\n"
     "core.sleep(0) core.sleep(0) E:set() core.sleep(9) C:close() core.sleep(1) complete = true\n";
 
-/* As in test_task.c: fails the `n`th allocation and `run - 1` more. Whatever failed, permits, locks and items are
- * conserved. */
-static bool survives(long n, long in_a_row)
+/* Whatever failed, permits, locks and items are conserved. */
+static void check_sweep(long n, bool failed)
 {
-    assert_int_equal(world_setup(NULL), 0);
-    fail_memory(n, in_a_row);
-    spawn(sweep_code);
-    for (int i = 0; i < 3; i++)
-        advance(5);
-    mend_memory();
-    bool failed = world.failed > 0;
-    for (int i = 0; i < 3; i++)
-        advance(5);
     script("if D then\n"
            "  local v repeat v = D:try_recv() got = got + (v and 1 or 0) until not v\n"
            "  log(S:value(), L:locked(), sent == got or sent .. ' sent, ' .. got .. ' received', "
@@ -250,27 +240,18 @@ static bool survives(long n, long in_a_row)
         fail_msg("allocation %ld: %s", n, world.log);
     if (!failed)
         assert_log("2 false true true");
-    world.nunhandled = world.nwarnings = 0;
-    assert_int_equal(world_teardown(NULL), 0);
-    return failed;
 }
 
-static void sweep(long in_a_row)
-{
-    long n = 1;
-    while (survives(n, in_a_row))
-        n++;
-    assert_true(n > 50);
-}
+static const struct sweep sweep = {sweep_code, NULL, 3, 5, check_sweep};
 
 static void test_sync_out_of_memory_once_loses_nothing(void **state)
 {
-    sweep(2);
+    fail_each_allocation(&sweep, 2);
 }
 
 static void test_sync_out_of_memory_for_ever_loses_nothing(void **state)
 {
-    sweep(1000000);
+    fail_each_allocation(&sweep, 1000000);
 }
 
 static int length_of(const char *channel)

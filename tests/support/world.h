@@ -623,4 +623,47 @@ static int world_teardown(void **state)
     return bad ? -1 : 0;
 }
 
+/* --- out of memory, everywhere --- */
+
+/* A program that is to leave the world consistent, whichever allocation fails. */
+struct sweep {
+    const char *code;
+    void (*prepare)(
+        void);      /* called in a new world, while there is memory; NULL: nothing to prepare */
+    int steps;      /* how often the clock moves, without memory and again with it */
+    double seconds; /* ... and how far each time */
+    void (*check)(long n,
+                  bool failed); /* called behind the program: did the `n`th allocation fail? */
+};
+
+/* Runs the program in a world of its own, in which the `n`th allocation and `in_a_row - 1` more fail. Returns true if
+ * the program asks for so many. */
+static bool survives(const struct sweep *sweep, long n, long in_a_row)
+{
+    assert_int_equal(world_setup(NULL), 0);
+    if (sweep->prepare)
+        sweep->prepare();
+    fail_memory(n, in_a_row);
+    spawn(sweep->code);
+    for (int i = 0; i < sweep->steps; i++)
+        advance(sweep->seconds);
+    mend_memory();
+    bool failed = world.failed > 0;
+    for (int i = 0; i < sweep->steps; i++)
+        advance(sweep->seconds);
+    sweep->check(n, failed);
+    world.nunhandled = world.nwarnings = 0;
+    assert_int_equal(world_teardown(NULL), 0);
+    return failed;
+}
+
+/* Runs the program once for each allocation that it asks for. */
+UNUSED static void fail_each_allocation(const struct sweep *sweep, long in_a_row)
+{
+    long n = 1;
+    while (survives(sweep, n, in_a_row))
+        n++;
+    assert_true(n > 50);
+}
+
 #endif
