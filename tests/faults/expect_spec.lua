@@ -60,20 +60,26 @@ local function send(session, is_kept, method, query, options)
   return ok, response, expectations(mark, target)
 end
 
+local function check_repeat(method, query, kind, make, is_kept)
+  local session <close> = http.session()
+  local options, part = make()
+  local ok, r, seen = send(session, is_kept, method, query, with_headers(options, EXPECT))
+  local what = ("%s%s, body '%s', %s: %s"):format(method, query, kind, is_kept, tostring(r))
+  equal({ ok, seen }, { true, { "100-continue", "" } }, what)
+  local said = origin.decode(r.body)
+  equal({ r.status, said.method, said.body:find(part, 1, true) ~= nil }, { 200, method, true }, what)
+  if kind:find "long" then equal(said.body_size, SIZE) end
+end
+
 describe("H-2: a request whose expectation is refused", function()
   for _, method in ipairs { "POST", "PUT", "MERGE" } do
     it("is sent once more, without it: " .. method, function()
       for _, is_kept in ipairs { false, true } do
         for _, query in ipairs(answers) do
           for kind, make in pairs(bodies) do
-            local session <close> = http.session()
-            local options, part = make()
-            local ok, r, seen = send(session, is_kept, method, query, with_headers(options, EXPECT))
-            local what = ("%s%s, body '%s', %s: %s"):format(method, query, kind, is_kept, tostring(r))
-            equal({ ok, seen }, { true, { "100-continue", "" } }, what)
-            local said = origin.decode(r.body)
-            equal({ r.status, said.method, said.body:find(part, 1, true) ~= nil }, { 200, method, true }, what)
-            if kind:find "long" then equal(said.body_size, SIZE) end
+            if not kind:find "long" or query == "?length=9" then
+              check_repeat(method, query, kind, make, is_kept)
+            end
           end
         end
       end

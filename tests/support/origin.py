@@ -907,6 +907,7 @@ class Connection:
         await self.sent(sock)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
+        await self.writer.wait_closed()  # it is in the next turn of the loop that the socket is closed
 
     async def sent(self, sock):
         """Waits until what was written has left the machine's queue, which a RST would throw away."""
