@@ -119,12 +119,10 @@ static bool covers(const struct spt_policy *p, const struct rule *rule, const ui
 
 /* --- reading rules --- */
 
-/* Reads ":port", or nothing at all. */
+/* Reads ":port". */
 static bool read_port(struct rule *rule, const char *text)
 {
     char *end;
-    if (!*text)
-        return true;
     long n = strtol(text + 1, &end, 10);
     rule->port = (int)n;
     return *text == ':' && text[1] >= '0' && text[1] <= '9' && !*end && n > 0 && n < 65536;
@@ -150,8 +148,17 @@ static bool read_range(struct rule *rule, const char *text, size_t len, const ch
     return size > 0;
 }
 
-/* Reads "host", "*.suffix" or an address, each with ":port" behind it or without. Returns SEPTET_OK, SEPTET_EINVAL or
- * SEPTET_ENOMEM. */
+/* Returns true if a host is the word for all addresses that are not public. It is read as hosts are, so that no spelling
+ * of it is a name. */
+static bool is_word(const struct spt_host *host)
+{
+    static const char word[] = "private";
+    size_t len = spt_host_len(host->text, host->len);
+    return len == sizeof word - 1 && memcmp(host->text, word, len) == 0;
+}
+
+/* Reads "host", "*.suffix", "private" or an address, each with ":port" behind it or without. Returns SEPTET_OK,
+ * SEPTET_EINVAL or SEPTET_ENOMEM. */
 static int read_host(struct rule *rule, const char *text)
 {
     struct spt_host host;
@@ -167,6 +174,10 @@ static int read_host(struct rule *rule, const char *text)
         rule->range.bits = 128;
         memcpy(rule->range.address, host.address, sizeof host.address);
         return suffix || memchr(host.text, '%', host.len) ? SEPTET_EINVAL : SEPTET_OK;
+    }
+    if (!suffix && is_word(&host)) {
+        rule->kind = PRIVATE;
+        return SEPTET_OK;
     }
     rule->kind = suffix ? SUFFIX : HOST;
     len = spt_host_len(host.text, host.len);
@@ -184,20 +195,12 @@ static int read_host(struct rule *rule, const char *text)
 /* Returns as read_host does. */
 static int read_rule(struct rule *rule)
 {
-    static const char word[] = "private";
     const char *text = rule->text, *slash = strchr(text, '/'), *colon = strchr(text, ':');
-    size_t len = strlen(text), word_len = sizeof word - 1;
+    size_t len = strlen(text);
     bool good;
     if (len == 0)
         return SEPTET_EINVAL;
-    bool is_word = strncasecmp(text, word, word_len) == 0;
-    const char *rest = text + (is_word ? word_len : 0); /* as of a host, a final dot says nothing */
-    if (is_word && *rest == '.')
-        rest++;
-    if (is_word && (!*rest || *rest == ':')) {
-        rule->kind = PRIVATE;
-        good = read_port(rule, rest);
-    } else if (slash) {
+    if (slash) {
         good = read_range(rule, text, (size_t)(slash - text), slash + 1);
     } else if (colon == text && len > 1 && text[1] != ':') {
         rule->kind = PORT;

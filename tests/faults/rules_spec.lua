@@ -49,8 +49,11 @@ describe("H-8: a rule holds", function()
     end
   end)
 
-  it("in any case of the word", function()
-    for _, rule in ipairs { "private", "Private", "PRIVATE", "pRiVaTe", "private." } do
+  it("in any spelling of the word", function()
+    for _, rule in ipairs {
+      "private", "Private", "PRIVATE", "pRiVaTe", "private.", "PRIVATE.", "%70rivate", "p%52ivate.",
+      "private\u{3002}", "\u{ff50}\u{ff52}ivate",
+    } do
       denies(rule, "127.0.0.1", "address")
       denies(rule .. ":" .. PORT, "127.0.0.1", "address")
       denies({ "x", rule }, "127.0.0.1", "address")
@@ -84,7 +87,9 @@ describe("H-8: what is no rule is Usage", function()
       "evil.test/path", "evil.test/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0/8", "10/8", "10.0.0.0/-1",
       "10.0.0.0/8:80", "10.0.0.0/8 ", "::/129", "[::]/0", "0x7f.0.0.0/8", "1.2.3.4.5", "256.1.1.1", "1.2.3.08",
       "foo.1", "[::1", "::1]", "[::1]x", "[::1]:", "[::1]:0", "[fe80::1%25lo]", "fe80::1%lo", "u@evil.test",
-      "u:p@evil.test", "private:0", "private:", "private:x", "private/8", "evil.test?", "evil.test#x", "evil\\test",
+      "u:p@evil.test", "private:0", "private:", "private:x", "private/8", "private..",
+      ".private", "[private]", "private.:0", "private./8",
+      "evil.test?", "evil.test#x", "evil\\test",
       "evil|test", "evil;test", "evil,test", "evil.test,other.test", "%", "a%2", ("a"):rep(256),
       "*." .. ("a"):rep(254), "1.1.1.1-1.1.1.9", "!evil.test", "re:evil"
     } do

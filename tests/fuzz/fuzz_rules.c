@@ -22,6 +22,14 @@ static struct spt_policy *make(const char *rule, bool allow)
 
 /* --- a URL that the rule must hold for --- */
 
+/* Returns true if a URL with this host is one with the host "private": in a rule that is the word for addresses. */
+static bool is_private(const char *host)
+{
+    struct spt_host read;
+    return !spt_host_read(&read, host, strlen(host)) && strncmp(read.text, "private", 7) == 0 &&
+           spt_host_len(read.text, read.len) == 7;
+}
+
 /* Writes a host that a rule's text is for, as a URL has it, and returns its port. The rule is not read the way that the
  * library does it. */
 static int write_witness(const char *rule, char *host, size_t size)
@@ -31,9 +39,7 @@ static int write_witness(const char *rule, char *host, size_t size)
     bool has_port = colon && (!many || rule[0] == '[') && !strchr(colon, ']');
     int port = has_port ? atoi(colon + 1) : 0;
     int len = (int)(slash ? slash - rule : has_port ? colon - rule : (long)strlen(rule));
-    if (len == 7 && strncasecmp(rule, "private", 7) == 0)
-        snprintf(host, size, "10.1.2.3");
-    else if (len == 0)
+    if (len == 0)
         snprintf(host, size, "any.test");
     else if (rule[0] == '*')
         snprintf(host, size, "x%.*s", len - 1, rule + 1);
@@ -41,6 +47,8 @@ static int write_witness(const char *rule, char *host, size_t size)
         snprintf(host, size, "[%.*s]", len, rule);
     else
         snprintf(host, size, "%.*s", len, rule);
+    if (is_private(host))
+        snprintf(host, size, "10.1.2.3");
     return port ? port : 80;
 }
 
