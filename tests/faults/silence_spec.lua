@@ -1,5 +1,5 @@
 -- Bytes that come and say nothing: each limit of a body holds before its decoder as well as behind it.
-local http = require "septet.http"
+local task, http = require "septet.task", require "septet.http"
 local retry = require "septet.retry"
 local origin, pack = require "origin", require "pack"
 
@@ -74,6 +74,42 @@ it("H-10: bytes that say nothing end without max_body, too", function()
     local session <close> = http.session { timeout = { idle = 20 } }
     raises_error({ kind = "HttpError", code = "body_too_large" }, ways[way], session, url)
   end
+end)
+
+describe("H-10: an extension of a chunk that never ends", function()
+  local CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+  -- A server that sends it in small pieces, for seconds, behind what is given.
+  local function endless(before)
+    local steps = { CHUNKED .. before .. "5;" }
+    for _ = 1, 200 do
+      steps[#steps + 1] = 0.02
+      steps[#steps + 1] = "aaaaaaaa"
+    end
+    return origin.raw(steps)
+  end
+
+  for way, fetch in pairs(ways) do
+    it("is idle, by " .. way, function()
+      for _, before in ipairs { "", "3\r\nabc\r\n", "3;b=c\r\nabc\r\n" } do
+        local session <close> = http.session { timeout = { idle = 0.2 } }
+        raises_error({ kind = "HttpError", code = "timeout", reason = "idle", phase = "receive" }, fetch, session,
+          endless(before))
+        equal(session:get(origin.url .. "/bytes/3").body, "012")
+      end
+    end)
+  end
+
+  it("is ended by the limit on the whole, or by who cancels, and holds up nobody", function()
+    local session <close> = http.session { timeout = { idle = 20 } }
+    raises_error({ kind = "HttpError", code = "timeout", reason = "total", phase = "receive" }, session.get, session,
+      endless "", { timeout = { total = 0.2 } })
+    local fast = origin.raw { CHUNKED .. "5;", { "aaaaaaaa", MANY }, "stall" }
+    local t = task.spawn(session.get, session, fast)
+    for _ = 1, 20 do equal(session:get(origin.url .. "/bytes/3").body, "012") end
+    t:cancel()
+    raises_error({ kind = "TaskCancelled" }, t.await, t)
+  end)
 end)
 
 describe("H-10: bytes that say something", function()

@@ -231,11 +231,22 @@ describe("H-18: a Retry-After", function()
     end
   end)
 
-  it("takes the place of the backoff, up to max_wait", function()
+  it("takes the place of the backoff, longer or shorter, up to max_wait", function()
     local policy = retry.policy({ attempts = 9, backoff = 5, max_backoff = 5 }, "test")
     local unread = { headers = { all = function() return { "1994-11-06" } end } }
     equal(retry.delay(policy, 1, unread), 5)
     equal(retry.delay(policy, 1, { headers = { all = function() return { "1", "61" } end } }), nil)
+    local long = retry.policy({ attempts = 9, backoff = 100, max_backoff = 100 }, "test")
+    for _ = 1, 100 do -- never the random wait, also where that is longer (decision 0029)
+      for _, asked in ipairs { 0, 1, 60 } do
+        equal(retry.delay(long, 3, { headers = { all = function() return { tostring(asked) } end } }), asked)
+      end
+    end
+    local waits = {} -- of one that says nothing: the random ones
+    for _ = 1, 100 do
+      waits[retry.delay(long, 3, { headers = { all = function() return { "abc" } end } })] = true
+    end
+    equal(next(waits, next(waits)) ~= nil, true)
   end)
 
   it("is waited for, on the server's clock", function()
