@@ -148,6 +148,22 @@ class Overwritten(harness.Case):
             self.check(self.septet(path, ORIGIN, self.dir), out="done\n")
 
 
+class Strings(harness.Case):
+    def test_methods_of_strings_are_shared(self):
+        """T-M: a function of `string` that is overwritten is noticed where it is called as a method, and only there"""
+        self.check(self.septet("-e", """
+local task, called = require 'septet.task', 0
+local format = string.format
+string.format = function(...) called = called + 1 return format(...) end
+local ok, err = pcall(task.gather, 1)
+print(ok, task.is(err, 'Usage'), called > 0)
+string.format = nil
+print(select(2, pcall(task.gather, 1)):find("nil value (method 'format')", 1, true) ~= nil)
+string = nil
+print(task.gather({}).n)
+"""), out="false\ttrue\ttrue\ntrue\n0\n")
+
+
 class Reached(harness.Case):
     def test_a_script_cannot_reach_it(self):
         """T-M: no function of the modules gives a script their environment, nor does it see theirs"""

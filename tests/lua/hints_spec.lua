@@ -96,3 +96,14 @@ it("X-12: a function that was called instead of passed is asked about", function
   misuse("was the function called instead of passed%?", function() task.background(task.sleep(0)) end)
   misuse("function expected, got nil", function() task.spawn(nil) end)
 end)
+
+it("X-12: a list that is empty because a function in it was called is an empty list", function()
+  local function nothing() end
+  equal(task.gather { task.sleep(0) }, { n = 0 })
+  equal(task.gather({ nothing() }, { settled = true }), { n = 0 })
+  equal(task.map(task.sleep, { nothing() }), {})
+  local done, pending = task.wait { nothing() }
+  equal({ done, pending }, { {}, {} })
+  for _ in task.as_completed { nothing() } do error "of nothing" end
+  misuse("a list of functions expected, got an empty one", function() task.race { task.sleep(0) } end)
+end)
