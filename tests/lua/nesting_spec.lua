@@ -191,3 +191,22 @@ describe("what is caught from", function()
     equal(select(2, pcall(coroutine.yield)):find "outside" ~= nil, true)
   end)
 end)
+
+-- Returns how many values the running coroutine's stack has room for.
+local function room()
+  local low, high = 999000, 1000000
+  while low < high do
+    local middle = (low + high + 1) // 2
+    if pcall(table.unpack, {}, 1, middle) then low = middle else high = middle - 1 end
+  end
+  return low
+end
+
+it("T-T: the stack of a wrapped coroutine has room for all but a few of the values of another one's", function()
+  local _, created = coroutine.resume(coroutine.create(room))
+  local wrapped = coroutine.wrap(room)()
+  equal(created > 999900, true, created)
+  equal(wrapped < created and wrapped >= created - 4, true, created - wrapped)
+  local own = task.spawn(room):await()
+  equal(own <= created and own >= created - 16, true, created - own)
+end)
