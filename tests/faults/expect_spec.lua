@@ -1,5 +1,5 @@
 -- A server that refuses "Expect: 100-continue" with 417: the request goes out once more, without it, and never again.
-local http = require "septet.http"
+local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
 
 local URL = origin.url
@@ -201,6 +201,20 @@ describe("H-2: a request whose expectation is refused", function()
     raises_error({ kind = "HttpError", code = "timeout" }, session.post, session, endless,
       { body = "b", headers = EXPECT, timeout = { idle = 0.3 } })
     equal(#origin.requests(mark, endless:sub(#URL + 1)), 2)
+  end)
+
+  it("may be cancelled, or its session closed, while it goes out once more", function()
+    local refusal = "HTTP/1.1 417 No\r\nContent-Length: 4\r\n\r\nnope"
+    for _, finish in ipairs { "cancel", "close" } do
+      local session <close> = http.session()
+      local url = origin.raw { refusal, "keep", "next", "stall" }
+      local mark = origin.mark()
+      local t = task.spawn(session.post, session, url, { body = "b", headers = EXPECT })
+      origin.eventually(function() return #origin.requests(mark, url:sub(#URL + 1)) == 2 end)
+      if finish == "cancel" then t:cancel() else session:close() end
+      raises_error({ kind = finish == "cancel" and "TaskCancelled" or "HttpError" }, t.await, t)
+      if finish == "cancel" then equal(session:get(URL .. "/bytes/1").status, 200) end
+    end
   end)
 
   it("is no other: what has no such header, or another expectation, gets the 417", function()

@@ -244,6 +244,11 @@ static const char work[] =
     "  end }) "
     "  if #r.body ~= 3000 then error('an upload came back as ' .. #r.body .. ' bytes') end "
     "end)) "
+    "judge('expectation', pcall(function() "
+    "  local r = session:post(origin .. '/refuse', { body = 'x', headers = { Expect = "
+    "'100-continue' } }) "
+    "  if r.status ~= 200 then error('an expectation that is refused was ' .. r.status) end "
+    "end)) "
     "judge('move_on', pcall(task.move_on_after, 0.005, session.get, session, origin .. '/stall')) "
     "local many = {} "
     "for i = 1, 6 do many[i] = function() "
@@ -422,7 +427,7 @@ static long count(enum kind kind)
     note_before();
     result.done = 0;
     check_point(kind, 0, 0);
-    assert_int_equal(result.done, kind == CURL_MEMORY ? 19 : 20);
+    assert_int_equal(result.done, kind == CURL_MEMORY ? 20 : 21);
     return fault.calls;
 }
 
