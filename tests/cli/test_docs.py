@@ -183,7 +183,7 @@ class Conformance(harness.Case):
             "c": r"^static void test_(\w+)\(",
         }
         tested = set()
-        for folder in "faults", "lua", "cli", "api", "core":
+        for folder in "faults", "lua", "cli", "api", "core", "op":
             for name in os.listdir(os.path.join(ROOT, "tests", folder)):
                 ending = name.rpartition(".")[2]
                 text = read(os.path.join("tests", folder, name)) if ending in titles else ""
