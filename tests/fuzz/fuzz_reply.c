@@ -3,7 +3,7 @@
 #include "host.h"
 #include "peer.h"
 
-enum { MODES = 7 };
+enum { MODES = 8 };
 
 static struct fuzz_host host;
 static struct peer plain, secure;

@@ -44,6 +44,10 @@ local modes = {
     return s:get "http://peer.invalid/"
   end,
   function(url) local s <close> = session { cookies = true, retries = 1 } return s:post(url, { body = "x" }) end,
+  function(url)
+    local s <close> = session()
+    return s:post(url, { headers = { Expect = "100-continue" }, body = ("x"):rep(100000) })
+  end,
 }
 
 return function(how)
