@@ -91,11 +91,13 @@ local function mark(job)
   return core.digest("sha256", job.address)
 end
 
--- Returns a table, empty if nothing can be made of it; nil if there is none.
+-- Returns a table, empty if nothing can be made of it; nil if there is none. Where its name would be too long, there is
+-- none, and none is needed without `resume`.
 local function read_meta(job)
   local ok, file = pcall(open_private, job.part .. ".meta", false)
   if not ok then
-    if core.is(file, "IoError") and file.code == "ENOENT" then return nil end
+    local code = core.is(file, "IoError") and file.code
+    if code == "ENOENT" or code == "ENAMETOOLONG" and not job.resume then return nil end
     error(file, 0)
   end
   job.meta_file = file -- which is closed on every way out
@@ -110,6 +112,12 @@ local function open_meta(job)
   job.meta_file = open_private(job.part .. ".meta", true)
   job.meta_file:truncate()
   return job.meta_file
+end
+
+-- Writes it, and closes it.
+local function write_meta(job, validated)
+  job.meta_file:write(json.encode { address = mark(job), validator = validated, total = job.total })
+  job.meta_file:close()
 end
 
 local function drop_meta(job)
@@ -136,8 +144,7 @@ local function start_over(job, response)
   job.size, job.kept = 0, 0
   if job.meta or names then
     job.meta = {}
-    if names then job.meta_file:write(json.encode { address = mark(job), validator = names, total = job.total }) end
-    job.meta_file:close()
+    if names then write_meta(job, names) else job.meta_file:close() end
   end
 end
 
@@ -147,11 +154,33 @@ local function is_same(job, headers)
   return (headers[name] or job.validator) == job.validator
 end
 
--- What a 206 brings goes behind what is there. Returns whether it does, and the size of the whole where that is told.
+-- Returns the first and the last byte that a Content-Range names, and the size of the whole if that is told; nil for
+-- one that makes no sense.
+local function range_of(headers)
+  local first, last, total = (headers["content-range"] or ""):match "^[Bb][Yy][Tt][Ee][Ss] (%d+)%-(%d+)/([%d*]+)$"
+  first, last = math.tointeger(first), math.tointeger(last)
+  local size = math.tointeger(total)
+  local is_sound = first and last and first <= last and (size and last < size or total == "*")
+  if is_sound then return first, last, size end
+end
+
+-- Keeps the size of the whole that a 206 was the first to tell, also for a later save.
+local function learn_total(job, total)
+  job.total = total
+  if job.resume and job.meta then
+    open_meta(job)
+    write_meta(job, job.validator)
+  end
+end
+
+-- Returns how many bytes there are once the part has those that a 206 brings, and how many the whole has, by the
+-- largest size that was told; nil for a 206 that does not go on where the part ends, or goes beyond the known size.
 local function goes_on(job, headers)
-  local first, total = (headers["content-range"] or ""):match "^[Bb][Yy][Tt][Ee][Ss] (%d+)%-%d+/([%d*]+)$"
-  local fits = math.tointeger(first) == job.size and not is_encoded(headers) and is_same(job, headers)
-  return fits, math.tointeger(total)
+  local first, last, total = range_of(headers)
+  if first ~= job.size or is_encoded(headers) or not is_same(job, headers) then return nil end
+  if job.total and last >= job.total then return nil end
+  if total and not job.total then learn_total(job, total) end
+  return last + 1, math.max(last + 1, job.total or 0, total or 0)
 end
 
 -- A 416 tells the size of the whole: there may be nothing more to get.
@@ -166,13 +195,19 @@ local function refuse(response)
   error(err, 0)
 end
 
-local function receive(job, response, total)
+-- Appends the body to the part, up to `stop` bytes in all. A 206 may bring less than was asked for: the rest of the
+-- whole is then missing as if the connection had ended.
+local function receive(job, response, stop, whole)
   for piece in response:chunks(PIECE) do
+    local size = job.size + #piece
+    if stop and size > stop then
+      error(failure(response, "partial", "excess", "receive", "more bytes than its range has"), 0)
+    end
     job.file:write(piece)
-    job.size = job.size + #piece
+    job.size = size
   end
-  if total and job.size ~= total then
-    error(failure(response, "partial", "truncated", "receive", ("%d of %d bytes"):format(job.size, total)), 0)
+  if whole and job.size ~= whole then
+    error(failure(response, "partial", "truncated", "receive", ("%d of %d bytes"):format(job.size, whole)), 0)
   end
 end
 
@@ -183,18 +218,18 @@ local function transfer(job)
   headers.Range, headers["If-Range"] = ranged and ("bytes=%d-"):format(job.size), ranged
   if job.deadline then job.times.total = math.max(0, job.deadline - core.now()) end
   local response <close> = job.session:stream("GET", job.target, job.request)
-  local status, total = response.status, nil
+  local status, stop, whole = response.status, nil, nil
   if ranged and status == 416 then
     return is_whole(job, response.headers) and response or nil
   elseif ranged and status == 206 then
-    ranged, total = goes_on(job, response.headers)
-    if not ranged then return nil end
+    stop, whole = goes_on(job, response.headers)
+    if not stop then return nil end
   elseif status == 200 then
     start_over(job, response)
   else
     refuse(response)
   end
-  receive(job, response, total)
+  receive(job, response, stop, whole)
   return response
 end
 
