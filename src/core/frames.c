@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/sched.h"
+#include "core/traceback.h"
 
 #define HEAD 10 /* frames that are shown of the top of a stack */
 #define TAIL 11 /* levels that are shown of its bottom */
@@ -43,6 +44,15 @@ int spt_frames_last(lua_State *co)
             high = middle;
     }
     return high - 1;
+}
+
+bool spt_frames_hidden(lua_State *L, lua_Debug *ar)
+{
+    const struct spt_sched *s = spt_sched_of(L);
+    lua_getinfo(L, "f", ar);
+    lua_CFunction function = lua_tocfunction(L, -1);
+    lua_pop(L, 1);
+    return function && s && (function == s->base || function == spt_traceback_on_death);
 }
 
 bool spt_frames_own(lua_State *L)

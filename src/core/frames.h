@@ -13,6 +13,10 @@ void spt_frames_push(lua_State *L, lua_State *co, int level);
  * would leave a scope open that only the rest of the function closes. */
 bool spt_frames_own(lua_State *L);
 
+/* Returns true for a frame of L that stock Lua has not: the bottom of a coroutine that `coroutine.wrap` made, below the
+ * script's function, and its message handler. Takes a free place on the stack. */
+bool spt_frames_hidden(lua_State *L, lua_Debug *ar);
+
 /* Returns the number of the last level of `co`; 0, too, if it has none. */
 int spt_frames_last(lua_State *co);
 

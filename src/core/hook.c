@@ -88,7 +88,7 @@ static void on_event(lua_State *L, lua_Debug *ar)
     if (s->hook)
         s->hook(L, ar);
     bool due = ar->event != LUA_HOOKCOUNT || counted(L, s, record);
-    if (!due || spt_frames_own(L))
+    if (!due || spt_frames_own(L) || spt_frames_hidden(L, ar))
         return;
     lua_getiuservalue(L, -1, 1);
     lua_pushstring(L, names[ar->event]);

@@ -71,11 +71,12 @@ struct spt_sched {
     bool hooked;                         /* a script has set a hook, ever */
     lua_Hook urgent_hook;                /* ends what runs, while `*urgent` */
     const volatile sig_atomic_t *urgent; /* set at any time, by a signal handler; NULL: never */
-    bool draining;   /* set by who calls spt_sched_lap: what becomes ready needs no wake-up */
-    bool own_frames; /* tracebacks show the functions of our modules */
-    bool over;       /* a task that goes on absorbing its cancellation is abandoned */
-    bool closing;    /* every await is refused */
-    bool exiting;    /* a script has ended the run: a task that is abandoned counts as cancelled */
+    bool draining;      /* set by who calls spt_sched_lap: what becomes ready needs no wake-up */
+    lua_CFunction base; /* at the bottom of a wrapped coroutine, below the script's function */
+    bool own_frames;    /* tracebacks show the functions of our modules */
+    bool over;          /* a task that goes on absorbing its cancellation is abandoned */
+    bool closing;       /* every await is refused */
+    bool exiting; /* a script has ended the run: a task that is abandoned counts as cancelled */
     volatile sig_atomic_t unfelt; /* an interrupt was asked for, and has reached no task yet */
 
     /* private to op.c: the error of the cancellation that was raised last */

@@ -49,14 +49,6 @@ static int base(lua_State *L)
     return base_ended(L, status, 0);
 }
 
-bool spt_is_base(lua_State *L, lua_Debug *ar)
-{
-    lua_getinfo(L, "f", ar);
-    bool is_base = lua_tocfunction(L, -1) == base;
-    lua_pop(L, 1);
-    return is_base;
-}
-
 /* Returns whether `co` has yet to begin with a function of the script's, in Lua, on a base. */
 static bool begins_on_base(lua_State *co)
 {
@@ -368,5 +360,6 @@ void spt_replace_functions(lua_State *L, struct spt_env *env, lua_CFunction open
 
 void spt_open_coroutine(lua_State *L, struct spt_env *env)
 {
+    env->sched->base = base;
     spt_replace_functions(L, env, luaopen_coroutine, LUA_COLIBNAME, functions);
 }

@@ -31,7 +31,7 @@ static lua_State *thread_of(lua_State *L, int *arg)
 static bool is_hidden(lua_State *L, int level)
 {
     lua_Debug ar;
-    return lua_getstack(L, level, &ar) && lua_checkstack(L, 1) && spt_is_base(L, &ar);
+    return lua_getstack(L, level, &ar) && lua_checkstack(L, 1) && spt_frames_hidden(L, &ar);
 }
 
 /* debug.getinfo, getlocal and setlocal: a level that is ours is one beyond the last. */

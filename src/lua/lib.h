@@ -47,8 +47,6 @@ void spt_open_debug(lua_State *L, struct spt_env *env);
 void spt_replace_functions(lua_State *L, struct spt_env *env, lua_CFunction open,
                            const char *library, const luaL_Reg *replacements);
 
-/* Returns whether a frame of L is the bottom of a coroutine that `coroutine.wrap` made, below the script's function. */
-bool spt_is_base(lua_State *L, lua_Debug *ar);
 
 /* embed.c: makes the embedded modules known to `require`; to be called last, as they run with copies of what the
  * standard libraries hold by then. */

@@ -75,6 +75,33 @@ for name, way in pairs(ways) do
 end
 
 describe("a hook", function()
+  it("T-Q: hears nothing of what is below the function of a wrapped coroutine", function()
+    for _, mask in ipairs { "c", "r", "cr", "crl" } do
+      for name, body in pairs {
+        returns = function() return 1 end,
+        fails = function() error "x" end,
+        yields = function() coroutine.yield(1) end,
+      } do
+        local heard = 0
+        local wrapped = coroutine.wrap(function()
+          debug.sethook(function()
+            heard = heard + 1
+            assert(debug.getinfo(2, "S"), "no function runs")
+          end, mask)
+          body()
+        end)
+        pcall(wrapped)
+        pcall(wrapped)
+        equal(heard > 0, true, name)
+      end
+    end
+    local events = {}
+    coroutine.wrap(function()
+      debug.sethook(function(event) events[#events + 1] = event end, "cr")
+    end)()
+    equal(events, { "return", "return" })
+  end)
+
   it("T-Q: is shown as the script has set it, in the task that starts with it", function()
     local function hook() end
     task.spawn(function()
