@@ -11,6 +11,6 @@ files["tests"] = {
   ignore = { "211/ok" }, -- what pcall says first, where only the error matters
   read_globals = {
     "describe", "it", "equal", "raises", "raises_error", "misuse", "line", "in_order", "many", "MODE", "turns", "gate",
-    "with_ticker",
+    "with_ticker", "without_slow",
   },
 }

@@ -393,6 +393,9 @@ static CURLcode set_constant_options(struct spt_easy *easy)
     curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L); /* URLs are in their one form (url.h) */
     encodings = curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, SPT_CODINGS);
     curl_easy_setopt(c, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* ours do it */
+    /* Else libcurl from 8.9 on fails at the header, before it is known that the body is of no use. It is not asked for:
+     * headers.c leaves out the TE that goes with this. */
+    curl_easy_setopt(c, CURLOPT_TRANSFER_ENCODING, 1L);
     curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, (long)IDLE_MAX_S);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);
@@ -440,9 +443,11 @@ static CURLcode set_method(CURL *c, const struct spt_request *r)
     if (r->upload && !kept_back)
         set_upload(c, r);
     else if (body) {
-        bool empty = kept_back || !r->body;
+        bool empty = kept_back || r->body_len == 0;
         curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, empty ? 0 : (curl_off_t)r->body_len);
         curl_easy_setopt(c, CURLOPT_POSTFIELDS, empty ? "" : r->body);
+        /* libcurl 8.14 may find an empty body not sent yet when an error comes, and close the connection. */
+        curl_easy_setopt(c, CURLOPT_KEEP_SENDING_ON_ERROR, (long)empty);
     }
     return strcmp(m, body ? "POST" : "GET") == 0 ? CURLE_OK
                                                  : curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, m);

@@ -16,7 +16,7 @@ struct spt_headers {
 
 /* What libcurl would add by itself unless told not to, in its notation for "not this one": the first
  * two only where there is a body, so that other requests need not be checked for them. */
-static const char *const unwanted[] = {"Expect:", "Content-Type:", "Accept-Encoding:"};
+static const char *const unwanted[] = {"Expect:", "Content-Type:", "Accept-Encoding:", "TE:"};
 enum { N_UNWANTED = sizeof unwanted / sizeof unwanted[0], N_WITH_BODY = 2 };
 
 bool spt_is_token(const char *s, size_t len)

@@ -245,7 +245,10 @@ describe("fault.34", function()
       local ok, result = pcall(session.request, session, method, url, { body = i == 2 and "x" or nil })
       equal(i == 1 or not ok, true)
       if not ok then
-        equal({ result.code, result.reason, result.phase }, { "reset", "empty", "wait" })
+        -- From 8.7 on libcurl begins to send it once more, and is kept from it: what it has sent counts anew.
+        local again = VERSION >= 807
+        equal({ result.code, result.reason, result.phase },
+          { "reset", again and "receive" or "empty", again and "send" or "wait" })
       else -- libcurl's own doing, since it knows HTTP/2 connections as ones that were used before
         equal({ result.body, VERSION >= 807 }, { "hello", true })
       end

@@ -24,7 +24,7 @@ local waits = {
     for ended in task.as_completed { function() return task.gather { t } end, t } do ended:await() end
   end,
   ["as_completed, left"] = function(t)
-    for _ in task.as_completed { function() return task.gather { t } end, function() end } do break end
+    for _ in task.as_completed { function() return t:await() end, function() end } do break end
     return task.gather { t }
   end,
   await = function(t) return t:await() end,
