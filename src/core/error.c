@@ -263,6 +263,17 @@ void spt_error_push_cancelled(lua_State *L, const struct spt_scope *c)
     }
 }
 
+/* Returns true for a number that does not equal itself. */
+static bool is_nan(lua_State *L, int index)
+{
+    return lua_type(L, index) == LUA_TNUMBER && !lua_rawequal(L, index, index);
+}
+
+bool spt_error_same(lua_State *L, int a, int b)
+{
+    return lua_rawequal(L, a, b) || (is_nan(L, a) && is_nan(L, b));
+}
+
 int spt_error_is(lua_State *L, int index, const char *kind)
 {
     int is = 0;

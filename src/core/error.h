@@ -43,6 +43,9 @@ void spt_error_push_cancelled(lua_State *L, const struct spt_scope *canceller);
  * __tostring fails. Raises out of memory. */
 const char *spt_error_push_words(lua_State *L, int index);
 
+/* Returns true if the values at `a` and `b` are the same error: equal without metamethods, or both NaN. */
+bool spt_error_same(lua_State *L, int a, int b);
+
 /* Is the value at `index` an error object of this kind (NULL: of any)? */
 int spt_error_is(lua_State *L, int index, const char *kind);
 

@@ -3,6 +3,7 @@
 
 #include <lauxlib.h>
 
+#include "core/error.h"
 #include "core/keep.h"
 #include "core/sched.h"
 #include "core/task.h"
@@ -70,7 +71,7 @@ static bool go_to_source(lua_State *L)
         lua_Integer nth = lua_tointeger(L, -1);
         lua_pop(L, 1);
         lua_getiuservalue(L, -1, SPT_TASK_UV_VALUE);
-        bool same = t->state == SPT_TASK_FAILED && lua_rawequal(L, -1, who + 2);
+        bool same = t->state == SPT_TASK_FAILED && spt_error_same(L, -1, who + 2);
         lua_pop(L, 1);
         if (!same || nth <= last)
             continue;

@@ -4,6 +4,8 @@ local task = require "septet.task"
 local errors = {
   string = function() return "a string" end,
   number = function() return 42 end,
+  float = function() return 0.5 end,
+  ["not a number"] = function() return 0 / 0 end,
   ["false"] = function() return false end,
   ["nil"] = function() return nil end,
   table = function() return { mine = true } end,
@@ -12,6 +14,10 @@ local errors = {
   ours = function() return select(2, pcall(task.sleep, -1)) end,
   group = function() return select(2, pcall(task.group, function() error "inner" end)) end,
 }
+
+local function is_same(a, b)
+  return rawequal(a, b) or (a ~= a and b ~= b)
+end
 
 local function await_all(...)
   for _, t in ipairs { ... } do t:await() end
@@ -69,7 +75,7 @@ for form, group in pairs(forms) do
         end)
         local what = ("%s, %s"):format(way, kind)
         equal({ #err, err.tasks[1] == t }, { 1, true }, what)
-        equal(rawequal(err.errors[1], select(2, t:result())), true, what)
+        equal(is_same(err.errors[1], select(2, t:result())), true, what)
         equal(#err:leaves(), 1, what)
       end
     end)
