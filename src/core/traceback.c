@@ -22,38 +22,37 @@ static const char deaths = 0; /* the registry's table of where coroutines died *
 
 /* --- nodes --- */
 
+#define NODE_META "septet.traceback"
+
+/* A userdata, which no script can make or change. */
+struct node {
+    uint32_t origin;      /* id of the task whose failure it was, 0 for none */
+    unsigned depth;       /* nodes from here down */
+    lua_Integer left_out; /* nodes that were left out to keep it from growing */
+};
+
+/* Its user values. */
 enum {
     NODE_BELOW = 1, /* the node of what was raised again, nil for none */
     NODE_TEXT,      /* the lines of one stack */
     NODE_LABEL,     /* what happened there, for who reads; nil while it is the only one */
-    NODE_ORIGIN,    /* id of the task whose failure it was, 0 for none */
-    NODE_DEPTH,     /* nodes from here down */
-    NODE_LEFT_OUT,  /* nodes that were left out to keep it from growing */
-    NODE_LAST = NODE_LEFT_OUT
+    NODE_LAST = NODE_LABEL
 };
 
-static lua_Integer node_integer(lua_State *L, int node, int field)
+static struct node *push_node(lua_State *L, uint32_t origin)
 {
-    lua_rawgeti(L, node, field);
-    lua_Integer n = lua_tointeger(L, -1);
-    lua_pop(L, 1);
-    return n;
-}
-
-static void set_integer(lua_State *L, int field, lua_Integer n)
-{
-    lua_pushinteger(L, n);
-    lua_rawseti(L, -2, field);
+    struct node *node = lua_newuserdatauv(L, sizeof *node, NODE_LAST);
+    *node = (struct node){.origin = origin, .depth = 1};
+    luaL_setmetatable(L, NODE_META);
+    return node;
 }
 
 /* Pushes a node of the text on top of the stack, which it pops, with nothing below it. */
 static void push_base(lua_State *L, uint32_t origin)
 {
-    lua_createtable(L, NODE_LAST, 0);
+    push_node(L, origin);
     lua_insert(L, -2);
-    lua_rawseti(L, -2, NODE_TEXT);
-    set_integer(L, NODE_ORIGIN, origin);
-    set_integer(L, NODE_DEPTH, 1);
+    lua_setiuservalue(L, -2, NODE_TEXT);
 }
 
 /* Makes a node of the traceback at `index`, unless it is one, and says where it is of. */
@@ -64,9 +63,9 @@ static void make_base(lua_State *L, int index, const char *label, uint32_t origi
         push_base(L, origin);
         lua_replace(L, index);
     }
-    if (lua_rawgeti(L, index, NODE_LABEL) == LUA_TNIL) {
+    if (lua_getiuservalue(L, index, NODE_LABEL) == LUA_TNIL) {
         lua_pushstring(L, label);
-        lua_rawseti(L, index, NODE_LABEL);
+        lua_setiuservalue(L, index, NODE_LABEL);
     }
     lua_pop(L, 1);
 }
@@ -74,8 +73,8 @@ static void make_base(lua_State *L, int index, const char *label, uint32_t origi
 /* Goes down to the last node. Returns how many lie between it and the one it is called with. */
 static lua_Integer go_to_base(lua_State *L, int index)
 {
-    lua_Integer left_out = node_integer(L, index, NODE_LEFT_OUT);
-    while (lua_rawgeti(L, index, NODE_BELOW) == LUA_TTABLE) {
+    lua_Integer left_out = ((const struct node *)lua_touserdata(L, index))->left_out;
+    while (lua_getiuservalue(L, index, NODE_BELOW) == LUA_TUSERDATA) {
         lua_replace(L, index);
         left_out++;
     }
@@ -87,33 +86,29 @@ static lua_Integer go_to_base(lua_State *L, int index)
  * stack, which it pops. */
 static void add_node(lua_State *L, int index, uint32_t origin)
 {
-    lua_Integer before = node_integer(L, index, NODE_ORIGIN);
-    lua_Integer depth = node_integer(L, index, NODE_DEPTH), left_out = 0;
-    if (depth >= DEPTH_MAX) {
-        left_out = go_to_base(L, index);
-        depth = 1;
-    } else {
-        left_out = node_integer(L, index, NODE_LEFT_OUT);
+    struct node before = *(const struct node *)lua_touserdata(L, index);
+    if (before.depth >= DEPTH_MAX) {
+        before.left_out = go_to_base(L, index);
+        before.depth = 1;
     }
-    lua_createtable(L, NODE_LAST, 0); // stack: ..., text, label, node
-    lua_insert(L, -3);
-    lua_rawseti(L, -3, NODE_LABEL);
-    lua_rawseti(L, -2, NODE_TEXT);
+    struct node *node = push_node(L, before.origin ? before.origin : origin);
+    node->depth = before.depth + 1;
+    node->left_out = before.left_out;
+    lua_insert(L, -3); // stack: ..., node, text, label
+    lua_setiuservalue(L, -3, NODE_LABEL);
+    lua_setiuservalue(L, -2, NODE_TEXT);
     lua_pushvalue(L, index);
-    lua_rawseti(L, -2, NODE_BELOW);
-    set_integer(L, NODE_ORIGIN, before ? before : (lua_Integer)origin);
-    set_integer(L, NODE_DEPTH, depth + 1);
-    set_integer(L, NODE_LEFT_OUT, left_out);
+    lua_setiuservalue(L, -2, NODE_BELOW);
     lua_replace(L, index);
 }
 
 /* Pushes the text of the node at `index`, with its label where there are more. */
 static void push_section(lua_State *L, int index, bool with_label)
 {
-    lua_rawgeti(L, index, NODE_TEXT);
+    lua_getiuservalue(L, index, NODE_TEXT);
     if (!with_label)
         return;
-    lua_rawgeti(L, index, NODE_LABEL);
+    lua_getiuservalue(L, index, NODE_LABEL);
     lua_pushfstring(L, "\n%s:%s", lua_tostring(L, -1), lua_tostring(L, -2));
     lua_replace(L, -3);
     lua_pop(L, 1);
@@ -130,15 +125,16 @@ void spt_traceback_render(lua_State *L)
         lua_concat(L, 2);
         return;
     }
-    if (!lua_istable(L, top)) {
+    const struct node *node = luaL_testudata(L, top, NODE_META);
+    if (!node) {
         lua_pop(L, 1);
         lua_pushliteral(L, "");
         return;
     }
-    while (lua_rawgeti(L, base, NODE_BELOW) == LUA_TTABLE)
+    while (lua_getiuservalue(L, base, NODE_BELOW) == LUA_TUSERDATA)
         base++;
     lua_pop(L, 1);
-    lua_Integer left_out = node_integer(L, top, NODE_LEFT_OUT);
+    lua_Integer left_out = node->left_out;
     luaL_buffinit(L, &b);
     luaL_addstring(&b, "stack traceback:");
     for (int i = base; i >= top; i--) {
@@ -340,7 +336,7 @@ void spt_traceback_caught(lua_State *L, int handler, int error)
     error = lua_absindex(L, error);
     lua_getupvalue(L, handler, 1);
     lua_getupvalue(L, handler, 2);
-    bool same = lua_rawequal(L, -1, error);
+    bool same = spt_error_same(L, -1, error);
     lua_pop(L, 1);
     if (same)
         return;
@@ -382,10 +378,20 @@ void spt_traceback_of_death(lua_State *L, lua_State *co)
 
 void spt_traceback_open(lua_State *L)
 {
+    luaL_newmetatable(L, NODE_META);
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 1);
     spt_new_weak_table(L, &deaths);
+}
+
+bool spt_traceback_is(lua_State *L, int index)
+{
+    return lua_type(L, index) == LUA_TSTRING || luaL_testudata(L, index, NODE_META);
 }
 
 uint32_t spt_traceback_origin(lua_State *L, int traceback)
 {
-    return lua_istable(L, traceback) ? (uint32_t)node_integer(L, traceback, NODE_ORIGIN) : 0;
+    const struct node *node = luaL_testudata(L, traceback, NODE_META);
+    return node ? node->origin : 0;
 }

@@ -18,6 +18,9 @@ struct spt_task;
 /* Makes what the functions below keep in the registry; once per state. */
 void spt_traceback_open(lua_State *L);
 
+/* Returns true if the value at `index` is a traceback. */
+bool spt_traceback_is(lua_State *L, int index);
+
 /* Replaces the traceback on top of the stack by its text, "" for nil. */
 void spt_traceback_render(lua_State *L);
 

@@ -46,12 +46,20 @@ static int l_try_unwinding(lua_State *L)
     return protect(L, true);
 }
 
+/* Raises Usage for an argument that is neither a traceback nor nil. */
+static void check_traceback(lua_State *L, int arg)
+{
+    if (!lua_isnil(L, arg) && !spt_traceback_is(L, arg))
+        spt_error_arg(L, arg, "traceback expected");
+}
+
 /* raise(error, traceback, label): raises an error that was caught by `try`. `label`: what happens where it is raised
  * again, if its stack there is to be shown, too. */
 static int l_raise(lua_State *L)
 {
     lua_settop(L, 3);
-    const char *label = lua_tostring(L, 3);
+    check_traceback(L, 2);
+    const char *label = lua_isnil(L, 3) ? NULL : spt_check_string(L, 3, NULL);
     lua_pushvalue(L, 2);
     lua_pushvalue(L, 1);
     return spt_traceback_raise(L, label);
@@ -61,6 +69,7 @@ static int l_raise(lua_State *L)
 static int l_traceback(lua_State *L)
 {
     lua_settop(L, 1);
+    check_traceback(L, 1);
     if (!lua_isnil(L, 1))
         spt_traceback_render(L);
     return 1;
@@ -78,6 +87,7 @@ static int l_origin(lua_State *L)
 static int l_source(lua_State *L)
 {
     lua_settop(L, 2);
+    check_traceback(L, 2);
     lua_pushinteger(L, spt_origin_of_error(L, 1, 2));
     return 1;
 }

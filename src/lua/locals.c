@@ -108,6 +108,9 @@ static int with_ended(lua_State *L, int status, lua_KContext outer)
 static int l_with_locals(lua_State *L)
 {
     struct spt_task *t = check_current(L);
+    luaL_checktype(L, VAR, LUA_TTABLE);
+    luaL_checktype(L, INSIDE, LUA_TTABLE);
+    luaL_checkany(L, INSIDE + 1);
     luaL_checkstack(L, 8, "too many arguments");
     push_locals(L, t);
     lua_insert(L, OUTSIDE);

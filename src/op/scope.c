@@ -281,6 +281,9 @@ static int l_move(lua_State *L)
         return spt_error_usage(L, "the group is closed");
     if (spt_task_ended(t))
         return spt_error_usage(L, "the task has ended");
+    for (const struct spt_scope *around = scope; around; around = around->parent)
+        if (around == &t->root)
+            return spt_error_usage(L, "a task cannot be moved into itself");
     if (spt_scope_move(&t->root, scope))
         spt_reason_inherit(L, t, 1);
     return 0;
