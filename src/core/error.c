@@ -191,8 +191,6 @@ const char *spt_push_loaded_name(lua_State *L, int fn)
         if (lua_type(L, -2) != LUA_TSTRING || !lua_istable(L, -1) || !push_field_of(L, fn))
             continue;
         const char *module = lua_tostring(L, loaded + 1), *field = lua_tostring(L, -1);
-        if (strcmp(module, "septet.core") == 0)
-            continue;
         if (strncmp(module, "septet.", 7) == 0)
             module += 7;
         if (strcmp(module, LUA_GNAME) == 0)

@@ -129,11 +129,15 @@ static int l_load(lua_State *L)
 }
 
 /* The `require` of the modules themselves: as the standard one, but it needs no searcher. What a script put into
- * package.loaded or package.preload counts. */
+ * package.loaded or package.preload counts, but for septet.core, which no other `require` finds. */
 static int l_require(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1);
     lua_settop(L, 1);
+    if (strcmp(name, SPT_CORE) == 0) {
+        lua_getfield(L, LUA_REGISTRYINDEX, SPT_CORE);
+        return 1;
+    }
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     if (lua_getfield(L, 2, name) != LUA_TNIL)
         return 1;

@@ -56,13 +56,11 @@ static void make_boxes(lua_State *L)
 void spt_lib_open(lua_State *L, struct spt_env *env)
 {
     make_boxes(L);
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-    lua_newtable(L); // stack: loaded, core
+    lua_newtable(L);
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
         libraries[i](L, env);
     spt_add_functions(L, env, functions);
-    lua_setfield(L, -2, "septet.core");
-    lua_pop(L, 1);
+    lua_setfield(L, LUA_REGISTRYINDEX, SPT_CORE);
     spt_open_coroutine(L, env);
     spt_open_debug(L, env);
     spt_open_modules(L, env);

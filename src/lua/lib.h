@@ -1,5 +1,5 @@
 /* The register of what scripts get from C: opens every library into one table, "septet.core", which only
- * the modules in lua/septet/ use. */
+ * the modules in lua/septet/ reach. */
 #ifndef SPT_LUA_LIB_H
 #define SPT_LUA_LIB_H
 
@@ -9,6 +9,9 @@
 
 struct spt_env;
 struct spt_sched;
+
+/* The table's name in the registry, and for the modules' own `require`. */
+#define SPT_CORE "septet.core"
 
 /* Opens the libraries, the embedded modules and the coroutine wrappers in the state of `L`. Raises out
  * of memory. */

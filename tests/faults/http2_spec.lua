@@ -2,7 +2,7 @@
 -- is not fit for it, it is forced here.
 -- peers: nginx h2 tls tinyproxy
 local task, http = require "septet.task", require "septet.http"
-local core = require "septet.core"
+local core = debug.getregistry()["septet.core"]
 local origin = require "origin"
 
 local NGINX, DIR, PORT = os.getenv "SEPTET_NGINX_TLS", os.getenv "SEPTET_TLS", os.getenv "SEPTET_H2"

@@ -1,7 +1,7 @@
 -- All that reads a head, a URL or a body takes time in proportion to its length, whatever stands there. Each is given
 -- 64 KiB of one thing, within what it looks for; what is quadratic takes many seconds of them.
 local http = require "septet.http"
-local core, json = require "septet.core", require "septet.json"
+local core, json = debug.getregistry()["septet.core"], require "septet.json"
 local encode, retry, text, url = require "septet.encode", require "septet.retry", require "septet.text",
   require "septet.url"
 local response_meta = require "septet.response"

@@ -2,7 +2,7 @@
 -- message.
 -- peers: tls
 local http, trace = require "septet.http", require "septet.trace"
-local core = require "septet.core"
+local core = debug.getregistry()["septet.core"]
 local origin, url = require "origin", require "septet.url"
 
 local URL = origin.url

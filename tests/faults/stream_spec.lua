@@ -1,6 +1,6 @@
 -- Bodies that are read or made piece by piece, where one side stalls, ends or gives up.
 local task, http = require "septet.task", require "septet.http"
-local core = require "septet.core"
+local core = debug.getregistry()["septet.core"]
 local origin, process = require "origin", require "process"
 
 local URL = origin.url

@@ -17,6 +17,7 @@ local pool = {
   function(...) task.sleep(0.01) return ... end, function() error "no" end,
   setmetatable({}, { __call = function() end }),
   coroutine.create(function() task.sleep(1) end), "http://127.0.0.1:1/", "fuzz.file", task.current(),
+  json.null, (coroutine.running()), 1 / 0, -0.5,
 }
 
 -- One object of each type.

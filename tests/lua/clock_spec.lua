@@ -1,7 +1,7 @@
 -- Clocks: waits that are computed from instants. The specs run on the real clock; where one moves at every reading,
 -- core.now is replaced for the time of the spec.
 local task, http = require "septet.task", require "septet.http"
-local core = require "septet.core"
+local core = debug.getregistry()["septet.core"]
 
 -- Calls fn while each reading of the clock is `step` seconds later than the one before, and sleeps take no time.
 -- Returns the sleeps that were asked for.

@@ -2,7 +2,7 @@
 -- is left where one fails. Transfers that fail are in tests/faults/save_spec.lua, disks in tests/faults/test_disk.py.
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
-local core = require "septet.core"
+local core = debug.getregistry()["septet.core"]
 
 local URL = origin.url
 local OLD_DATE, DATE = "Mon, 01 Jan 2024 00:00:00 GMT", "Tue, 02 Jan 2024 00:00:00 GMT"

@@ -9,9 +9,7 @@ enum { LIMIT = 16 };
 /* What the operations of a host were opened with. */
 static const struct spt_env *env_of(lua_State *L)
 {
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "septet.core");
-    assert_int_equal(lua_pcall(L, 1, 1, 0), LUA_OK);
+    lua_getfield(L, LUA_REGISTRYINDEX, "septet.core");
     lua_getfield(L, -1, "http");
     assert_non_null(lua_getupvalue(L, -1, 1));
     const struct spt_env *env = lua_touserdata(L, -1);

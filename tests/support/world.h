@@ -328,7 +328,7 @@ static const luaL_Reg world_functions[] = {{"fake", l_fake},
 
 /* Words every script may use. */
 static const char world_prelude[] =
-    "core = require 'septet.core'\n"
+    "core = debug.getregistry()['septet.core']\n"
     "function kind(e) return type(e) == 'table' and rawget(e, 'kind') or type(e) end\n"
     "function try(...) local ok, e = pcall(...) ; if ok then return 'ok' end return kind(e) end\n"
     "function closer(fn) return setmetatable({}, {__close = fn}) end\n"
