@@ -5,6 +5,8 @@ local json = {}
 local core = require "septet.core"
 local args = require "septet.args"
 
+local metatable_of = debug.getmetatable -- whatever its __metatable shows
+
 local DEPTH = 128 -- of arrays and objects in one another, unless a script says otherwise
 local MAX_INDENT = 31
 local MAX_MEMORY = 512 * 1024 * 1024
@@ -31,8 +33,9 @@ function json.array(list)
   if type(list) ~= "table" then
     args.usage("bad argument #1 to 'array' (list expected, got %s)", type(list))
   end
-  local meta = getmetatable(list)
-  if meta ~= nil and meta ~= core.json_array then
+  local meta = metatable_of(list)
+  if meta == core.json_array then return list end
+  if meta ~= nil then
     args.usage("bad argument #1 to 'array' (a table with a metatable of its own)")
   end
   return setmetatable(list, core.json_array)
@@ -42,7 +45,7 @@ end
 ---@param value any
 ---@return boolean
 function json.is_array(value)
-  return type(value) == "table" and getmetatable(value) == core.json_array
+  return type(value) == "table" and metatable_of(value) == core.json_array
 end
 
 --- The value of a JSON text in UTF-8. Raises JsonError, with the `line`, the `column` and the `position` to which the

@@ -226,6 +226,8 @@ void spt_open_json(lua_State *L, struct spt_env *env)
     luaL_newmetatable(L, SPT_JSON_ARRAY_META);
     lua_pushliteral(L, SPT_JSON_ARRAY_META);
     lua_setfield(L, -2, "__name");
+    lua_pushboolean(L, false);
+    lua_setfield(L, -2, "__metatable");
     lua_setfield(L, core, "json_array");
     lua_pushlightuserdata(L, NULL);
     lua_setfield(L, core, "json_null");

@@ -1,6 +1,6 @@
 -- What a script can reach of the objects it is given: their methods, by name, and nothing that trusts its argument.
-local http, sio, sync, task =
-  require "septet.http", require "septet.io", require "septet.sync", require "septet.task"
+local http, json, sio, sync, task =
+  require "septet.http", require "septet.json", require "septet.io", require "septet.sync", require "septet.task"
 local base = os.getenv "SEPTET_ORIGIN"
 
 local METAFIELDS = {
@@ -64,6 +64,20 @@ describe("H-6: metamethods", function()
         end
       end
     end)
+  end)
+
+  it("of the mark of JSON's arrays are out of reach, and the mark is known all the same", function()
+    local ways = { json.array {}, json.decode "[1]", json.decode '{"a": [[]]}'.a[1], json.array(json.array { 1 }) }
+    for i, list in ipairs(ways) do
+      equal({ i, getmetatable(list) }, { i, false })
+      equal({ i, pcall(setmetatable, list, {}) == false, pcall(setmetatable, list, nil) == false }, { i, true, true })
+      equal({ i, json.is_array(list), json.encode(list):sub(1, 1), rawequal(json.array(list), list) },
+        { i, true, "[", true })
+    end
+    equal({ json.is_array {}, json.is_array(setmetatable({}, { __metatable = false })), json.encode {} },
+      { false, false, "{}" })
+    equal(json.decode "[1]"[2], nil)
+    misuse("metatable of its own", function() json.array(setmetatable({}, { __metatable = false })) end)
   end)
 
   it("are no way to change what another script was given", function()
