@@ -3,8 +3,15 @@ local core = require "septet.core"
 
 local args = {}
 
+-- Returns a value of a message as it may be shown: a URL, given where none is wanted, may have a password.
+local function public(value)
+  return type(value) == "string" and core.http_public(core.escape(value)) or value
+end
+
 -- Raises Usage at the innermost line that is the script's: our own modules are not where the mistake is.
 local function usage(format, ...)
+  local values = table.pack(...)
+  for i = 1, values.n do values[i] = public(values[i]) end
   local level = 2
   local where = debug.getinfo(level, "Sl")
   while where and (where.currentline <= 0 or where.source:sub(1, 9) == "=[septet.") do
@@ -12,7 +19,8 @@ local function usage(format, ...)
     where = debug.getinfo(level, "Sl")
   end
   local place = where and ("%s:%d: "):format(core.escape(where.short_src), where.currentline) or ""
-  error(core.error { kind = "Usage", message = place .. core.escape(format:format(...)) }, 0)
+  error(core.error { kind = "Usage", message = place .. core.escape(format:format(table.unpack(values, 1, values.n))) },
+    0)
 end
 args.usage = usage
 

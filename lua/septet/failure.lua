@@ -10,7 +10,7 @@ local url = require "septet.url"
 ---@param why string
 ---@return table
 return function(hop, code, reason, phase, why)
-  local shown = url.public(hop.url)
-  return core.error { kind = "HttpError", code = code, reason = reason, phase = phase, url = shown, method = hop.method,
-    attempts = hop.attempts or 1, message = ("%s %s: %s"):format(hop.method, shown, core.escape(why)) }
+  local shown, method = url.public(hop.url), url.public(hop.method)
+  return core.error { kind = "HttpError", code = code, reason = reason, phase = phase, url = shown, method = method,
+    attempts = hop.attempts or 1, message = ("%s %s: %s"):format(method, shown, core.escape(why)) }
 end

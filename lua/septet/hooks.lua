@@ -43,7 +43,8 @@ local Traced = {}
 Traced.__index = Traced
 
 function Traced:fire(hook, event)
-  event.method, event.url, event.request, event.insecure = self.method, url.public(self.url), self.id, self.insecure
+  event.method, event.url = url.public(self.method), url.public(self.url)
+  event.request, event.insecure = self.id, self.insecure
   for _, watcher in ipairs(self) do
     local fn = watcher.hooks[hook]
     local ok, err = true, nil
@@ -73,7 +74,7 @@ local function begin(hop, traced, fns)
   if fns.request_start then
     local given = {}
     for i = 1, #hop.list, 2 do given[hop.list[i]] = hop.list[i + 1] end
-    core.hook(fns.request_start, ctx, { time = core.now(), method = hop.method, url = url.public(hop.url),
+    core.hook(fns.request_start, ctx, { time = core.now(), method = url.public(hop.method), url = url.public(hop.url),
       headers = given, request = traced.id, insecure = hop.insecure })
     local automatic = {}
     if hop.list.automatic and given["Accept-Encoding"] == hop.list.automatic then

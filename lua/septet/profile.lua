@@ -26,7 +26,11 @@ local function check_tls(tls)
       if tls[name]:find "\0" then args.usage("bad option '%s' to 'tls' (a NUL in the path)", name) end
       file, why = io.open(tls[name])
     end
-    if why then args.usage("bad option '%s' to 'tls' (%s)", name, why) end
+    if why then
+      local path = tls[name]
+      if why:sub(1, #path) == path then why = why:sub(#path + 3) end
+      args.usage("bad option '%s' to 'tls' (%s: %s)", name, path, why)
+    end
     if file then file:close() end
   end
   if tls.key_file and not tls.cert_file then args.usage("bad option 'key_file' to 'tls' (without a 'cert_file')") end

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/public_url.h"
 #include "septet/septet.h"
 
 /* --- bytes --- */
@@ -318,8 +319,8 @@ static bool lacks_a_scheme_alone(const char *url)
 
 static void say(const char *word, const char *url, char *text, size_t size)
 {
-    const char *shown =
-        strchr(url, '@') ? "..." : url; /* what stands before it may be a password */
+    char room[256];
+    const char *shown = strchr(url, '@') ? "..." : spt_public_url(url, room, sizeof room);
     if (strcmp(word, "characters") == 0)
         snprintf(text, size, "the URL has a control character, a blank at an end, or a backslash");
     else if (strcmp(word, "no_scheme") == 0)

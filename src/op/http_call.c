@@ -167,7 +167,7 @@ static void push_failure(lua_State *L, const struct spt_request *r)
     const char *url = spt_public_url(r->url, room, sizeof room);
     const struct spt_failure *f = &r->failure;
     char method_room[METHOD_SHOWN], text_room[TEXT_SHOWN];
-    const char *method = spt_shown(r->method, method_room, sizeof method_room);
+    const char *method = spt_public_url(r->method, method_room, sizeof method_room);
     const char *text = spt_shown(words_of(f), text_room, sizeof text_room);
     spt_error_push(L, "HttpError", "%s %s: %s", method, url, text);
     lua_pushstring(L, f->code);
@@ -281,7 +281,7 @@ static void record(const struct spt_call *call)
         .bytes = transfer->received,
         .place = call->place,
         .url = spt_trace_text(tr, url, strlen(url)),
-        .method = spt_trace_intern(tr, spt_shown(r->method, method_room, sizeof method_room)),
+        .method = spt_trace_intern(tr, spt_public_url(r->method, method_room, sizeof method_room)),
         .code = spt_trace_intern(tr, code),
         .phase = code ? spt_trace_intern(tr, spt_phase_word(r->failure.phase)) : 0,
         .status = (uint16_t)transfer->status,

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "base/public_url.h"
 #include "core/sched.h"
 #include "core/task.h"
 #include "loop/curl_driver.h"
@@ -112,10 +113,6 @@ bool spt_call_insecure(const struct spt_request *r);
 
 /* Returns the text with what spt_escape escapes: itself where there is none, else written to `out` and cut. */
 const char *spt_shown(const char *text, char *out, size_t size);
-
-/* Returns the URL as it may be shown: without what may be a password, however badly the URL is formed, and escaped. It
- * is `url` itself where that can be shown, else written to `out` and cut at the room there is. A query is shown. */
-const char *spt_public_url(const char *url, char *out, size_t size);
 
 /* --- uploads --- */
 

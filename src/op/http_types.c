@@ -222,8 +222,8 @@ static int l_headers(lua_State *L)
     int rc = spt_headers_new(&box->headers, pairs, n, &why, &at);
     if (rc == SEPTET_EINVAL) {
         char name[NAME_SHOWN];
-        spt_error_push(L, "Usage", "header '%s': %s", spt_shown(pairs[at].name, name, sizeof name),
-                       why);
+        spt_error_push(L, "Usage", "header '%s': %s",
+                       spt_public_url(pairs[at].name, name, sizeof name), why);
         return lua_error(L);
     }
     if (rc != SEPTET_OK)

@@ -187,6 +187,12 @@ local bad_urls = {
   "http://me:hunter2@[::1/", "http://hunter2@h/", "ftp://me:hunter2@h/", "HTTP://me:hunter2@h/", "http:///me:hunter2@h",
   "http://me:hunter2@h/\27[31m", "http://me:hunter2@h/\255", "http://me:hunter2@h\n/", "http://me:hunter2@",
   "http://[me:hunter2@::1]/", "http://m\u{e9}:hunter2@h\u{e9}.test/", "http://h:1:hunter2@x/",
+  "http://me:hunter2%40h/", "http://me:hunter2%40h", "http://me:hunter2", "http://me:hunter2/", "http://me:hunter2?x",
+  "HTTPS://me:hunter2%40h:80/x", "http:///me:hunter2%40h/", "http:me:hunter2%40h/", "me:hunter2%40h/",
+  "//me:hunter2%40h/", "ftp://me:hunter2%40h/", "http://me:80:hunter2/",
+  "http://[::1]:hunter2/", "http://[::1]hunter2/",
+  "http://[me:hunter2/", "http://x@me:hunter2%40h/", "http://:hunter2/",
+  "http:\\\\me:hunter2%40h/", "http://me:1hunter2/",
 }
 
 -- What the calls of a session give for a URL, with what hooks and traces saw of it.
@@ -201,6 +207,8 @@ local function shown(target, options)
     function() return session:get(target) end,
     function() return session:post(target, { body = "b", retries = 1 }) end,
     function() return session:stream("GET", target) end,
+    function() return session:request(target, "GET") end,
+    function() return session:request(target, URL) end,
     function() return session:get(target, { params = { a = 1 } }) end,
     function() return http.get(target) end,
     function() return session:save(target, os.tmpname()) end,
@@ -229,6 +237,51 @@ describe("H-9: no message has a password", function()
       clean(base, ok and result or { result, tostring(result) })
       clean(base, events)
     end
+  end)
+
+  it("of an option that is no URL", function()
+    local options = {
+      allow = function(u) http.session { allow = { "a", u } } end,
+      deny = function(u) http.session { deny = u } end,
+      rules = function(u) http.session { deny = { [u] = 1 } } end,
+      resolve = function(u) http.session { resolve = { [u] = "127.0.0.1" } } end,
+      addresses = function(u) http.session { resolve = { ["h:80"] = u } } end,
+      resolver = function(u) http.session { resolver = u } end,
+      rate = function(u) http.session { rate = u } end,
+      http2 = function(u) http.session { http2 = u } end,
+      redirects = function(u) http.session { redirects = u } end,
+      retries = function(u) http.session { retries = { methods = { u }, attempts = u } } end,
+      unknown = function(u) http.session { [u] = 1 } end,
+      timeout = function(u) http.session { timeout = { [u] = 1 } } end,
+      params = function(u) http.get(URL, { params = { [u] = {} } }) end,
+      header = function(u) http.get(URL, { headers = { [u] = "x" } }) end,
+      form = function(u) http.post(URL, { form = { [u] = print } }) end,
+      multipart = function(u) http.post(URL, { multipart = { { name = u, data = print } } }) end,
+      ca_file = function(u) http.session { tls = { ca_file = u } } end,
+      key_file = function(u) http.get(URL, { tls = { key_file = u } }) end,
+      min_version = function(u) http.session { tls = { min_version = u } } end,
+      digest = function(u) http.save(URL, "/nowhere/x", { sha256 = u }) end,
+      path = function(u) http.save(URL, u .. "/") end,
+      field = function(u) return http[u] end,
+      option = function(u) http.get(URL, { [u] = true }) end,
+    }
+    for _, target in ipairs(bad_urls) do
+      for name, way in pairs(options) do
+        local ok, err = pcall(way, target)
+        equal({ name, target, ok }, { name, target, false })
+        clean(name .. " " .. target, { err, tostring(err) })
+      end
+    end
+  end)
+
+  it("and still says what else there is", function()
+    for target, word in pairs { ["http://h:1/a@b"] = "h:1/a@b", ["ftp://h:1/x"] = "ftp", ["http://a b/"] = "a b",
+      ["foo:bar"] = "foo", ["http://[::1]:8x/"] = "port", ["h:80/a:b"] = "h:80/a:b" } do
+      local err = raises_error({ code = "url" }, http.get, target == "http://h:1/a@b" and target .. "\\" or target)
+      equal({ target, (err.message .. err.url):find(word, 1, true) ~= nil }, { target, true })
+    end
+    misuse("%(/nowhere/ca.pem: No such file", function() http.session { tls = { ca_file = "/nowhere/ca.pem" } } end)
+    misuse("%(/nowhere//ca.pem: No such file", function() http.session { tls = { ca_file = "/nowhere//ca.pem" } } end)
   end)
 
   it("of a Location", function()
