@@ -47,8 +47,10 @@ local function nearest(word, spec)
   for name in pairs(spec) do names[#names + 1] = name end
   table.sort(names)
   for _, name in ipairs(names) do
-    local d = distance(word, name)
-    if d < best_distance then best, best_distance = name, d end
+    if math.abs(#word - #name) < best_distance then -- or there are more edits than that, however long a word is
+      local d = distance(word, name)
+      if d < best_distance then best, best_distance = name, d end
+    end
   end
   return best
 end

@@ -82,7 +82,8 @@ static const char *nearest_option(const char *option)
     const char *name = option + strspn(option, "-");
     size_t len = strcspn(name, "="), best = 3;
     const char *nearest = NULL;
-    for (size_t i = 0; len > 1 && i < sizeof names / sizeof names[0]; i++) {
+    bool near = len > 1 && len < LONGEST_OPTION + best;
+    for (size_t i = 0; near && i < sizeof names / sizeof names[0]; i++) {
         size_t distance = edit_distance(name, len, names[i]);
         if (distance < best) {
             best = distance;

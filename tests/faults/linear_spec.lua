@@ -1,7 +1,8 @@
 -- All that reads a head, a URL or a body takes time in proportion to its length, whatever stands there. Each is given
 -- 64 KiB of one thing, within what it looks for; what is quadratic takes many seconds of them.
 local http = require "septet.http"
-local core, json = debug.getregistry()["septet.core"], require "septet.json"
+local core = debug.getregistry()["septet.core"]
+local json, sync = require "septet.json", require "septet.sync"
 local encode, retry, text, url = require "septet.encode", require "septet.retry", require "septet.text",
   require "septet.url"
 local response_meta = require "septet.response"
@@ -46,6 +47,9 @@ local parsers = {
   ["a base"] = { function(s) return url.join(s, "c") end, { "http://", "http://h/", "http://h/?" }, { "", "x", "/" } },
   ["a query"] = { function(s) return encode.query(s, { a = 1 }) end, { "", "http://h/", "http://h/?", "#" },
     { "", "?" } },
+  ["an unknown option"] = { function(s) http.session { [s] = 1 } end, { "", "limit" }, { "", "x" } },
+  ["an unknown field"] = { function(s) return http[s] end, { "", "get" }, { "", "x" } },
+  ["an unknown method"] = { function(s) return sync.event()[s] end, { "", "set" }, { "", "x" } },
   ["JSON"] = { json.decode, { "", "[", '{"a":', '"', "[1,", "-", "1e" }, { "", "]", '"', "x" } },
   ["a response's text"] = { function(s) return text.decode(s) end, { "" }, { "", "x" } },
 }
