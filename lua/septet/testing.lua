@@ -17,8 +17,8 @@ testing.wait_all_blocked = core.quiet
 ---@param seconds number
 function testing.advance(seconds)
   args.seconds(seconds, 1, "advance")
-  local left = seconds or 0
-  repeat left = core.clock_advance(left) until left <= 0
+  local left
+  repeat left = core.clock_advance(seconds or 0, left) until left == 0
   core.quiet()
 end
 

@@ -10,6 +10,9 @@
 #include "core/task.h"
 #include "core/timer.h"
 
+/* Nanoseconds that are more than 64 bits count, 584 years: no instant is so far off, and a wait for it is for ever. */
+#define COUNTED 0x1p64
+
 static const char *type_name(lua_State *L, int arg)
 {
     if (luaL_getmetafield(L, arg, "__name") == LUA_TSTRING)
@@ -115,7 +118,7 @@ uint64_t spt_check_seconds(lua_State *L, int arg)
     lua_Number ns = s * 1e9, whole = nearbyint(ns);
     if (fabs(ns - whole) > 1e-3) /* else what is over is the product's own error */
         whole = ceil(ns);
-    return s >= 1e9 ? SPT_NEVER : (uint64_t)whole;
+    return whole >= COUNTED ? SPT_NEVER : (uint64_t)whole;
 }
 
 uint64_t spt_opt_seconds(lua_State *L, int arg, uint64_t otherwise)
@@ -132,7 +135,7 @@ uint64_t spt_check_instant(lua_State *L, int arg)
         spt_error_arg(L, arg, "an instant cannot be NaN");
     if (s <= 0)
         return 0;
-    if (s >= 1e9)
+    if (s * 1e9 >= COUNTED)
         return SPT_NEVER;
     uint64_t ns = (uint64_t)(s * 1e9);
     while ((lua_Number)ns / 1e9 <

@@ -27,8 +27,7 @@ int spt_check_no_field(lua_State *L, const char *what, int fields);
 /* A task's handle. */
 struct spt_task *spt_check_task(lua_State *L, int arg);
 
-/* A number of seconds, not negative and not NaN, in nanoseconds; more than can be counted is
- * SPT_NEVER. */
+/* A number of seconds, not negative and not NaN, in nanoseconds; more than 64 bits count, 584 years, is SPT_NEVER. */
 uint64_t spt_check_seconds(lua_State *L, int arg);
 
 /* The same; nil or none is `otherwise`. */

@@ -94,6 +94,13 @@ static void on_async(uv_async_t *async)
     (void)async; /* it ended the poll; check drains */
 }
 
+/* Returns when an instant of a virtual clock is, on the real one. */
+static uint64_t real_instant(const struct spt_loop *loop, uint64_t due_ns)
+{
+    uint64_t real_ns = uv_hrtime(), ns = due_ns > loop->now_ns ? due_ns - loop->now_ns : 0;
+    return ns < SPT_NEVER - real_ns ? real_ns + ns : SPT_NEVER;
+}
+
 /* A deadline that moved later leaves the timer alone: waking once for nothing is cheaper than
  * arming anew at every turn. */
 static void arm(struct spt_loop *loop, uint64_t due_ns)
@@ -104,7 +111,7 @@ static void arm(struct spt_loop *loop, uint64_t due_ns)
     }
     uv_idle_stop(&loop->idle);
     if (due_ns != SPT_NEVER && loop->now_ns) /* when that is, as the clock flows from here */
-        due_ns = uv_hrtime() + (due_ns > loop->now_ns ? due_ns - loop->now_ns : 0);
+        due_ns = real_instant(loop, due_ns);
     if (due_ns == SPT_NEVER) {
         uv_timer_stop(&loop->timer);
         loop->timer_ns = SPT_NEVER;

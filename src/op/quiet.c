@@ -59,7 +59,7 @@ static int quiet_push(septet_op *op, lua_State *L)
     const struct quiet_op *q = (struct quiet_op *)op;
     if (!q->loop)
         return 0;
-    lua_pushnumber(L, (lua_Number)q->left_ns / 1e9);
+    lua_pushinteger(L, (lua_Integer)q->left_ns);
     return 1;
 }
 
@@ -92,24 +92,28 @@ static int l_quiet(lua_State *L)
     return septet_op_await(L, &new_quiet(L)->op);
 }
 
-/* clock_advance(seconds): the same, and then moves a virtual clock on to the next deadline, by so much at most. Returns
- * what is left of the seconds. */
+/* clock_advance(seconds, left): the same, and then moves a virtual clock on to the next deadline, by so much at most.
+ * Returns what is left of the seconds, which is 0 at the end and in units that only the next call knows. */
 static int l_advance(lua_State *L)
 {
     struct spt_loop *loop = check_virtual(L);
-    uint64_t ns = spt_check_seconds(L, 1);
+    bool begun = lua_isinteger(L, 2);
+    uint64_t ns = begun ? (uint64_t)lua_tointeger(L, 2) : spt_check_seconds(L, 1);
     struct quiet_op *q = new_quiet(L);
     q->loop = loop;
     q->left_ns = ns;
     return septet_op_await(L, &q->op);
 }
 
-/* clock_jump(seconds): moves a virtual clock on at once: nothing else runs. */
+/* clock_jump(seconds): moves a virtual clock on at once: nothing else runs. It cannot be moved on for ever. */
 static int l_jump(lua_State *L)
 {
     struct spt_loop *loop = check_virtual(L);
     uint64_t ns = spt_check_seconds(L, 1);
-    spt_loop_jump(loop, spt_instant(spt_loop_now(loop), ns));
+    uint64_t to_ns = spt_instant(spt_loop_now(loop), ns);
+    if (to_ns == SPT_NEVER)
+        return spt_error_usage(L, "bad argument #1 to 'busy' (more seconds than the clock counts)");
+    spt_loop_jump(loop, to_ns);
     return 0;
 }
 

@@ -97,6 +97,52 @@ class Virtual(harness.Case):
                                  "--virtual-time")
         self.assertEqual(result.status, 4, result)
 
+    def test_long_times_are_counted(self):
+        """X-1: a time that 64 bits count in nanoseconds is none that is for ever"""
+        for seconds in "1e8", "1e9", "1e9 + 0.5", "3e9", "1e10", "1.8e10":
+            for auto in "false", "true":
+                with self.subTest(seconds=seconds, auto=auto):
+                    self.check_virtual("""
+                        testing.autojump(%s) local s = %s
+                        local function close(a, b) return math.abs(a - b) <= 1e-5 end
+                        testing.advance(s) print(close(task.now(), s + 1))""" % (auto, seconds), "true\n")
+                    self.check_virtual("""
+                        testing.autojump(%s) local s = %s
+                        local function close(a, b) return math.abs(a - b) <= 1e-5 end
+                        testing.busy(s) print(close(task.now(), s + 1))""" % (auto, seconds), "true\n")
+                    self.check_virtual("""
+                        testing.autojump(%s) local s = %s local n = 0
+                        for i = 1, 10 do task.spawn(function() task.sleep(s / 10 * i - 0.5) n = n + 1 end) end
+                        local t = task.spawn(function() task.sleep_until(s) n = n + 1 end)
+                        testing.advance(s) print(n, t:status(), math.abs(task.now() - s - 1) <= 1e-5)"""
+                                       % (auto, seconds), "11\tdone\ttrue\n")
+            self.check_virtual("print(task.timeout(1e12, function() task.sleep(%s) return 'slept' end))" % seconds,
+                               "slept\n")
+            self.check_virtual("print(task.is(select(2, pcall(task.timeout, %s, task.sleep, 1e12)), 'Timeout'))"
+                               % seconds, "true\n")
+
+    def test_what_cannot_be_counted_is_for_ever(self):
+        """X-1: a sleep that ends behind all instants is a deadlock, and nothing moves the clock there"""
+        for seconds in "1.9e10", "1e12", "1e300", "math.huge", "math.maxinteger":
+            with self.subTest(seconds=seconds):
+                for wait in "task.sleep(%s)", "task.sleep_until(%s)":
+                    result = self.run_script(wait % seconds, "--virtual-time")
+                    self.assertEqual(result.status, 4, result)
+                    self.assertIn("for ever", result.err)
+                self.check_virtual("""
+                    local ok, err = pcall(testing.busy, %s)
+                    print(ok, err.kind, err.message:find("'busy'", 1, true) ~= nil, task.now())""" % seconds,
+                                   "false\tUsage\ttrue\t1.0\n")
+                self.check_virtual("""
+                    testing.autojump(false)
+                    local t = task.spawn(task.sleep, 5)
+                    testing.advance(%s) print(t:status(), task.now())
+                    print(task.timeout(%s, function() return task.deadline() end))""" % (seconds, seconds),
+                                   "done\t6.0\ninf\n")
+        self.check_virtual("""
+            testing.busy(1.5e10) print(pcall(testing.busy, 5e9) == false, task.now() == 1.5e10 + 1)
+            local t = task.spawn(task.sleep, 5e9) task.sleep(1) print(t:status())""", "true\ttrue\nsuspended\n")
+
     def test_busy_lets_nothing_run(self):
         self.check_virtual("""
             local ran = false
