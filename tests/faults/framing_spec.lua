@@ -193,6 +193,9 @@ describe("fault.19 a head that is odd", function()
     for n = #OK, #head do
       fails({ code = "partial", reason = "head" }, origin.raw { head:sub(1, n), "fin" })
     end
+    for n = 5, #OK - 1 do -- no whole line has come, which is as if nothing had
+      fails({ code = "reset", reason = "empty" }, origin.raw { OK:sub(1, n), "fin" })
+    end
     fails({ code = "reset", reason = "empty" }, origin.raw { "HTTP/1.1 103 Early Hints\r\n\r\n", "fin" })
     raises_error({ code = "partial" }, function()
       local session <close> = new_session()

@@ -161,6 +161,18 @@ describe("H-2: one that is idempotent", function()
     end)
   end
 
+  it("goes out again with what its function has given, which is not called anew, and is not retried", function()
+    for _, method in ipairs { "PUT", "DELETE" } do
+      local session <close> = http.session { retries = { attempts = 5, backoff = 0.001 } }
+      local calls = 0
+      local times, err = count(session, method, "/vanish/fin", "", { body = function()
+        calls = calls + 1
+        return calls == 1 and "amount=5" or nil
+      end })
+      equal({ method, times, calls, err.code, err.attempts }, { method, 2, 2, "reset", 1 })
+    end
+  end)
+
   it("succeeds where a connection that was used before is stale", function()
     local session <close> = http.session()
     for _ = 1, 10 do
