@@ -70,7 +70,7 @@ static bool has_bad_authority(const char *url, size_t scheme)
 bool spt_url_is_public(const char *url)
 {
     return !strchr(url, '@') && spt_is_printable(url, strlen(url)) &&
-           !has_bad_authority(url, scheme_len(url));
+           !(strchr(url, ':') && has_bad_authority(url, scheme_len(url)));
 }
 
 const char *spt_public_url(const char *url, char *out, size_t size)
@@ -83,7 +83,7 @@ const char *spt_public_url(const char *url, char *out, size_t size)
                          begins_with_host(url + scheme));
     const char *rest = plain ? url + scheme : at + 1;
     size_t used = spt_escape(out, size, url, scheme);
-    if (at ? !plain && hides_password(rest) : has_bad_authority(url, scheme))
+    if (at ? !plain && hides_password(rest) : strchr(url, ':') && has_bad_authority(url, scheme))
         rest = "...";
     else if (!plain && scheme == 0)
         used += spt_escape(out + used, size - used, "...@", 4);
