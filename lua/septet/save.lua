@@ -199,12 +199,13 @@ end
 -- whole is then missing as if the connection had ended.
 local function receive(job, response, stop, whole)
   for piece in response:chunks(PIECE) do
-    local size = job.size + #piece
-    if stop and size > stop then
+    local is_excess = stop and job.size + #piece > stop
+    if is_excess then piece = piece:sub(1, stop - job.size) end
+    job.file:write(piece)
+    job.size = job.size + #piece
+    if is_excess then
       error(failure(response, "partial", "excess", "receive", "more bytes than its range has"), 0)
     end
-    job.file:write(piece)
-    job.size = size
   end
   if whole and job.size ~= whole then
     error(failure(response, "partial", "truncated", "receive", ("%d of %d bytes"):format(job.size, whole)), 0)

@@ -71,10 +71,10 @@ local RANGES = {
   { "5-5/10", "5", "partial", "partial", part = "012345" },
   { "5-9/*", "567", "partial", "partial", part = "01234567" },
   { "5-9/10", "", "partial", "partial", part = "01234" },
-  { "5-9/*", "56789XX", "partial", "partial", part = "01234" },
-  { "5-9/10", "56789X", "partial", "partial", part = "01234" },
-  { "5-6/*", "567", "partial", "partial", part = "01234" },
-  { "5-6/10", "56789", "partial", "partial", part = "01234" },
+  { "5-9/*", "56789XX", "partial", "partial", part = WHOLE },
+  { "5-9/10", "56789X", "partial", "partial", part = WHOLE },
+  { "5-6/*", "567", "partial", "partial", part = "0123456" },
+  { "5-6/10", "56789", "partial", "partial", part = "0123456" },
 }
 
 -- Responses that are of no use to go on with: all is asked for.
