@@ -365,6 +365,7 @@ function task.race(fns)
   end
   local waited, err, traceback = try(set.wait, set, "first")
   local first = tasks[set:take()]
+  if waited then try(core.seen, first) end -- before the others, which may have raised its failure again, are reported
   end_members(tasks, set, scope, first)
   set:close()
   leave(scope)

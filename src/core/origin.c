@@ -30,6 +30,33 @@ static bool push_known(lua_State *L, int who)
     return any;
 }
 
+/* Replaces the handle on top of the stack by that of the task in which its failure was first one. */
+static struct spt_task *go_to_root(lua_State *L)
+{
+    struct spt_task *t = lua_touserdata(L, -1);
+    if (t->state != SPT_TASK_FAILED)
+        return t;
+    if (lua_getiuservalue(L, -1, SPT_TASK_UV_ORIGIN) != LUA_TUSERDATA) {
+        lua_pop(L, 1);
+        return t;
+    }
+    lua_replace(L, -2);
+    return lua_touserdata(L, -1);
+}
+
+/* Numbers the handle on top of the stack in the set below it. A root that the set did not have counts as told. */
+static void note(lua_State *L, struct spt_sched *s, struct spt_task *root)
+{
+    lua_pushvalue(L, -1);
+    bool is_new = lua_rawget(L, -3) == LUA_TNIL;
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    lua_pushinteger(L, (lua_Integer)++s->ntold);
+    lua_rawset(L, -4);
+    if (root && is_new)
+        root->told++;
+}
+
 void spt_origin_learn(lua_State *L, int handle)
 {
     struct spt_sched *s = spt_sched_of(L);
@@ -48,10 +75,13 @@ void spt_origin_learn(lua_State *L, int handle)
         lua_rawset(L, -3); // stack: ..., current, set, all
         lua_pop(L, 1);
     }
+    lua_pushvalue(L, handle); // stack: ..., current, set, handle
+    struct spt_task *root = go_to_root(L);
+    note(L, s, root);
+    lua_pop(L, 1);
     lua_pushvalue(L, handle);
-    lua_pushinteger(L, (lua_Integer)++s->ntold);
-    lua_rawset(L, -3);
-    lua_pop(L, 2);
+    note(L, s, NULL);
+    lua_pop(L, 3);
 }
 
 /* Replaces the error on top of the stack, and the handle below it, by the handle of a task of whose failure that one was
@@ -81,6 +111,66 @@ static bool go_to_source(lua_State *L)
     }
     lua_settop(L, who);
     return last != 0;
+}
+
+/* Pushes the handle of the task of whose failure the task at `who` was told and which that error, at `error`, is; false
+ * if there is none. `origin` is what the error's traceback names. */
+static bool push_told(lua_State *L, int who, int error, uint32_t origin)
+{
+    lua_pushvalue(L, who);
+    if (origin == 0) {
+        lua_pushvalue(L, error);
+        if (go_to_source(L))
+            return true;
+        lua_pop(L, 1);
+        return false;
+    }
+    if (!push_known(L, -1)) {
+        lua_pop(L, 1);
+        return false;
+    }
+    for (lua_pushnil(L); lua_next(L, -2);) { // stack: who, known, handle, number
+        lua_pop(L, 1);
+        if (((const struct spt_task *)lua_touserdata(L, -1))->id != origin)
+            continue;
+        lua_replace(L, -3);
+        lua_pop(L, 1);
+        return true;
+    }
+    lua_pop(L, 2);
+    return false;
+}
+
+void spt_origin_settle(lua_State *L, struct spt_task *t)
+{
+    int error = lua_gettop(L);
+    struct spt_task *root = t;
+    luaL_checkstack(L, 16, NULL);
+    spt_task_push(L, t);
+    lua_getiuservalue(L, -1, SPT_TASK_UV_TRACEBACK);
+    uint32_t origin = spt_traceback_origin(L, -1);
+    lua_pop(L, 1);
+    if (push_told(L, error + 1, error, origin == t->id ? 0 : origin)) {
+        root = go_to_root(L);
+        root->told--;
+    } else {
+        lua_pushnil(L);
+    }
+    lua_setiuservalue(L, error + 1, SPT_TASK_UV_ORIGIN);
+    if (t->root.parent->gathers)
+        root->told++;
+    lua_settop(L, error);
+}
+
+bool spt_origin_is_told(lua_State *L, struct spt_task *t)
+{
+    spt_task_push(L, t);
+    struct spt_task *root = go_to_root(L);
+    lua_pop(L, 1);
+    if (root != t && root->told > 0 && !t->kept)
+        return true;
+    root->told++;
+    return false;
 }
 
 uint32_t spt_origin_of_task(lua_State *L, int handle)

@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/hook.h"
 #include "core/op.h"
+#include "core/origin.h"
 #include "core/reason.h"
 #include "core/sched.h"
 #include "core/frames.h"
@@ -249,6 +250,8 @@ static int keep_result(lua_State *L, struct spt_task *t, int status)
             pack_results(L, 2, t->nresults);
     } else {
         t->outcome = (uint8_t)outcome_of_error(L, t);
+        if (t->outcome == SPT_TASK_FAILED)
+            spt_origin_settle(L, t);
     }
     spt_task_push(L, t);
     lua_insert(L, -2);
@@ -519,8 +522,10 @@ void spt_task_retrieve(struct spt_task *t)
 
 void spt_task_report(struct spt_task *t)
 {
+    bool told = spt_origin_is_told(t->sched->main, t) && !t->is_main;
     t->kept = false;
-    t->sched->world.unhandled(t->sched->world.ud, t);
+    if (!told)
+        t->sched->world.unhandled(t->sched->world.ud, t);
     t->seen = true;
     release_anchor(t);
 }

@@ -101,6 +101,7 @@ struct spt_task {
     int nargs;             /* values above its function, before its first turn */
     uint32_t parent;       /* id of the task that spawned it; 0: the host */
     uint32_t anchor;       /* index in the scheduler's table of anchors; 0: not anchored */
+    uint32_t told;         /* who was told of its failure: core/origin.h */
     uint64_t defined;      /* spt_place of its function */
     uint64_t site;         /* spt_place of the line that spawned it; 0: the host did */
 };
@@ -114,6 +115,8 @@ enum {
     SPT_TASK_UV_TRACEBACK, /* of its failure: core/traceback.h */
     SPT_TASK_UV_SCOPE,     /* userdata of its innermost open block; each keeps the one around it */
     SPT_TASK_UV_CLOSERS, /* what is to be closed when its body ends: called as its own `close` method */
+    /* of a failed task: the handle of that in which its error was first a failure, nil for itself */
+    SPT_TASK_UV_ORIGIN = SPT_TASK_UV_CLOSERS,
     SPT_TASK_UV_HELD = SPT_TASK_UV_CLOSERS, /* the last that may hold an argument */
     SPT_TASK_UV_NAME,                       /* as a script set it */
     SPT_TASK_UV_LOCALS, /* its task-locals: a table that is replaced, never changed */

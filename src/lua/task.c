@@ -91,7 +91,10 @@ static int l_error(lua_State *L)
 /* seen(task): its failure, if it fails, is somebody's concern already. */
 static int l_seen(lua_State *L)
 {
-    spt_task_retrieve(spt_check_task(L, 1));
+    struct spt_task *t = spt_check_task(L, 1);
+    spt_task_retrieve(t);
+    if (t->state == SPT_TASK_FAILED)
+        spt_origin_learn(L, 1);
     return 0;
 }
 

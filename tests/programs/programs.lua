@@ -56,7 +56,33 @@ end
 
 local words = { done = "ok", failed = "error", cancelled = "cancelled" }
 
-local function check_task(rec)
+-- What a task failed of: of tasks that raise the same again, the same.
+local function failure_of(err)
+  return task.is(err, "TaskCancelled") and err.task or err
+end
+
+-- The failures of which somebody was told who did not fail of them.
+local function find_told()
+  local told_of = {}
+  local function fails_of(rec, failure)
+    local out = rec.root.outcome
+    return scopes.status(rec) == "failed" and rawequal(failure_of(out[2]), failure)
+  end
+  for _, rec in ipairs(w.tasks) do
+    local status = rec.root.outcome and scopes.status(rec)
+    local failure = status == "cancelled" and rec.handle
+    if status == "failed" then failure = failure_of(rec.root.outcome[2]) end
+    if failure then
+      local told = status == "failed" and (rec.told > 0 or rec.grouped or rec.may_be_retrieved)
+      for by in pairs(rec.retrievers or {}) do told = told or not fails_of(by, failure) end
+      told_of[failure] = told_of[failure] or told
+    end
+  end
+  for err in pairs(w.strangers) do told_of[failure_of(err)] = true end
+  return told_of
+end
+
+local function check_task(rec, told_of)
   local out, status = rec.root.outcome, scopes.status(rec)
   if not out then
     if not rec.never then wrong(rec, nil, "it never ended, and is %s", status) end
@@ -74,7 +100,8 @@ local function check_task(rec)
   end
   if status ~= "failed" then return end
   local heard = rec.retrieved or rec.may_be_retrieved or rec.grouped or rec.fed and w.strangers[out[2]]
-  if not heard and rec.told == 0 then wrong(rec, nil, "nobody heard of its failure") end
+  heard = heard or rec.told > 0 or told_of[failure_of(out[2])]
+  if not heard then wrong(rec, nil, "nobody heard of its failure") end
   if rec.grouped and rec.told > 0 then wrong(rec, nil, "its failure was told, and its group raised it") end
 end
 
@@ -97,7 +124,8 @@ end
 local function check()
   new_turn()
   local wrongs, n, digest = events.finish()
-  for _, rec in ipairs(w.tasks) do check_task(rec) end
+  local told_of = find_told()
+  for _, rec in ipairs(w.tasks) do check_task(rec, told_of) end
   blocks.check()
   tasks.check()
   shared.check()

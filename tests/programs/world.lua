@@ -215,6 +215,8 @@ end
 --- that began.
 function world.check_end(rec, op, target, result, told)
   local status, out, number = scopes.status(target), target.root.outcome, target.body.number
+  target.retrievers = target.retrievers or {}
+  target.retrievers[rec] = true
   if scopes.is_live(target) then
     wrong(rec, op, "task %d was awaited and is %s", number, status)
   elseif result[1] then
