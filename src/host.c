@@ -822,7 +822,10 @@ int septet_advance(septet_host *host, uint64_t ns)
         return SEPTET_EBUSY;
     if (!host->core->env.is_virtual)
         return SEPTET_EINVAL;
-    spt_loop_jump(host->loop, spt_instant(spt_loop_now(host->loop), ns));
+    uint64_t to_ns = spt_instant(spt_loop_now(host->loop), ns);
+    if (to_ns == SPT_NEVER)
+        return SEPTET_EINVAL;
+    spt_loop_jump(host->loop, to_ns);
     return SEPTET_OK;
 }
 

@@ -193,7 +193,8 @@ SEPTET_API int septet_run(septet_host *host);
 SEPTET_API int septet_step(septet_host *host, uint64_t budget_us);
 
 /* Moves a virtual or manual clock by `ns` nanoseconds; what falls due runs when the host is next run or
- * stepped. SEPTET_EINVAL on the real clock, SEPTET_EBUSY from inside. */
+ * stepped. SEPTET_EINVAL on the real clock, and where the instant is more than 64 bits can count;
+ * SEPTET_EBUSY from inside. */
 SEPTET_API int septet_advance(septet_host *host, uint64_t ns);
 
 /* Asks for the end: the main tasks are cancelled and unwind; a script that spins is interrupted at

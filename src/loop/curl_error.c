@@ -158,8 +158,10 @@ struct spt_error_words spt_curl_error(CURLcode code, long os_errno, long verifie
         return words("protocol", "http2");
     case CURLE_SEND_FAIL_REWIND:
         return words("protocol", "rewind");
-    case CURLE_BAD_CONTENT_ENCODING: /* the codings of a body are ours, those of its transfer libcurl's */
-        return words("protocol", "transfer_encoding");
+    case CURLE_BAD_CONTENT_ENCODING: /* ours undo the codings of a body, but libcurl counts them */
+        if (!strstr(text, "content encodings"))
+            return words("protocol", "transfer_encoding");
+        return words("decode", "content_encoding");
     case CURLE_WRITE_ERROR: /* our own refusals are told before this table: a decoder's */
         return words("decode", "content_encoding");
     case CURLE_FILESIZE_EXCEEDED:

@@ -79,6 +79,8 @@ static void test_manual_clock_moves_by_advance(void **state)
     for (int i = 0; i < 5; i++)
         assert_int_equal(septet_step(host, 0), 1);
     assert_global(host, "n", 0);
+    assert_int_equal(septet_advance(host, UINT64_MAX), SEPTET_EINVAL);
+    assert_int_equal(septet_advance(host, UINT64_MAX - 1000000000), SEPTET_EINVAL);
     assert_int_equal(septet_advance(host, 999999999), SEPTET_OK);
     assert_int_equal(septet_step(host, 0), 1);
     assert_global(host, "n", 0);
