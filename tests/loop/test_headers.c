@@ -368,8 +368,8 @@ static void test_words_for_codes(void **state)
                  "connect.proxy");
     assert_words(CURLE_PARTIAL_FILE, 0, "", "partial.truncated");
     assert_words(CURLE_BAD_CONTENT_ENCODING, 0, "", "protocol.transfer_encoding");
-    assert_words(CURLE_BAD_CONTENT_ENCODING, 0, "Reject response due to more than 5 content encodings",
-                 "decode.content_encoding");
+    assert_words(CURLE_BAD_CONTENT_ENCODING, 0,
+                 "Reject response due to more than 5 content encodings", "decode.content_encoding");
     assert_words((CURLcode)100, 0, "", "headers_too_large."); /* since libcurl 8.6.0 */
     assert_words(CURLE_FAILED_INIT, 0, "", "internal.");
     for (int code = 1; code < CURL_LAST; code++)
