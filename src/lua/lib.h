@@ -50,7 +50,6 @@ void spt_open_debug(lua_State *L, struct spt_env *env);
 void spt_replace_functions(lua_State *L, struct spt_env *env, lua_CFunction open,
                            const char *library, const luaL_Reg *replacements);
 
-
 /* embed.c: makes the embedded modules known to `require`; to be called last, as they run with copies of what the
  * standard libraries hold by then. */
 void spt_open_modules(lua_State *L, struct spt_env *env);
