@@ -32,7 +32,7 @@ static size_t printable_at(const char *text, size_t len)
 bool spt_is_printable(const char *text, size_t len)
 {
     for (size_t i = 0, n; i < len; i += n) {
-        n = printable_at(text + i, len - i);
+        n = text[i] >= ' ' && text[i] < 0x7f ? 1 : printable_at(text + i, len - i);
         if (n == 0)
             return false;
     }

@@ -95,20 +95,21 @@ struct spt_easy {
     bool ready;         /* had a connection for its request */
     bool retried;       /* on a fresh connection, after a stale one */
     struct spt_exchange exchange;
-    bool engaged;          /* the exchange has had a connection for its request */
-    bool poked;            /* since the last socket was opened */
-    bool watched;          /* libcurl shows the next line of a head before it takes it in */
-    bool listens;          /* libcurl tells what it does, for the next two */
-    bool on_stream;        /* the exchange has a stream of HTTP/2 */
-    bool unseen;           /* the server has refused the exchange without looking at it */
-    long written;          /* bytes of earlier exchanges, and of a proxy's, that were sent */
-    enum spt_phase phase;  /* of the request, when the response began */
-    uint64_t t_phase_ns;   /* ... since when it had been in that */
-    uint64_t t_open_ns;    /* its first socket; 0: none, the connection was there */
-    uint64_t t_tls_ns;     /* its handshake began; 0: it did not */
-    uint64_t t_ready_ns;   /* the request could go out */
-    uint64_t t_first_ns;   /* the response began; 0: not yet */
-    curl_off_t sent_bytes; /* of the body, when last looked */
+    struct curl_slist no_te; /* before the header lines of the exchange, with quirk TRANSFER */
+    bool engaged;            /* the exchange has had a connection for its request */
+    bool poked;              /* since the last socket was opened */
+    bool watched;            /* libcurl shows the next line of a head before it takes it in */
+    bool listens;            /* libcurl tells what it does, for the next two */
+    bool on_stream;          /* the exchange has a stream of HTTP/2 */
+    bool unseen;             /* the server has refused the exchange without looking at it */
+    long written;            /* bytes of earlier exchanges, and of a proxy's, that were sent */
+    enum spt_phase phase;    /* of the request, when the response began */
+    uint64_t t_phase_ns;     /* ... since when it had been in that */
+    uint64_t t_open_ns;      /* its first socket; 0: none, the connection was there */
+    uint64_t t_tls_ns;       /* its handshake began; 0: it did not */
+    uint64_t t_ready_ns;     /* the request could go out */
+    uint64_t t_first_ns;     /* the response began; 0: not yet */
+    curl_off_t sent_bytes;   /* of the body, when last looked */
 };
 
 /* The session has something to do in the next lap. */

@@ -393,9 +393,6 @@ static CURLcode set_constant_options(struct spt_easy *easy)
     curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L); /* URLs are in their one form (url.h) */
     encodings = curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, SPT_CODINGS);
     curl_easy_setopt(c, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* ours do it */
-    /* Else libcurl from 8.9 on fails at the header, before it is known that the body is of no use. It is not asked for:
-     * headers.c leaves out the TE that goes with this. */
-    curl_easy_setopt(c, CURLOPT_TRANSFER_ENCODING, 1L);
     curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, (long)IDLE_MAX_S);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);
@@ -473,13 +470,30 @@ static void ask_for_http2(struct spt_easy *easy)
     set_verbose(easy, true);
 }
 
+static char no_te[] = "TE:"; /* in libcurl's notation for a header that is left out */
+
+/* Sets the header lines of the exchange at work. Quirk TRANSFER: libcurl is told to take a Transfer-Encoding, as it is
+ * known later whether the body is of any use, and not to send the TE that goes with it. */
+static int set_headers(struct spt_easy *easy, const struct spt_request *r)
+{
+    struct curl_slist *headers;
+    int rc = spt_exchange_headers(easy, has_body(r), &headers);
+    if (rc != SEPTET_OK)
+        return rc;
+    if (SPT_HAS_QUIRK(easy->driver->quirks, TRANSFER)) {
+        easy->no_te = (struct curl_slist){.data = no_te, .next = headers};
+        headers = &easy->no_te;
+        curl_easy_setopt(easy->curl, CURLOPT_TRANSFER_ENCODING, 1L);
+    }
+    curl_easy_setopt(easy->curl, CURLOPT_HTTPHEADER, headers);
+    return SEPTET_OK;
+}
+
 static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r)
 {
     CURL *c = easy->curl;
-    struct curl_slist *headers;
-    if (spt_exchange_headers(easy, has_body(r), &headers) != SEPTET_OK)
+    if (set_headers(easy, r) != SEPTET_OK)
         return CURLE_OUT_OF_MEMORY;
-    curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
     if (r->connect_ns) /* libcurl shares it out between the addresses of a name */
         curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(r->connect_ns));
     CURLcode rc = set_method(c, r);
@@ -601,7 +615,6 @@ void spt_easy_retry(struct spt_easy *easy)
 int spt_easy_repeat(struct spt_easy *easy)
 {
     struct spt_request *r = easy->request;
-    struct curl_slist *headers;
     drop_decoder(easy);
     easy->head = (struct spt_head){0};
     easy->refused = easy->repeat = NULL;
@@ -609,9 +622,8 @@ int spt_easy_repeat(struct spt_easy *easy)
     easy->error[0] = '\0';
     easy->engaged = easy->poked = false;
     easy->sent_bytes = 0;
-    if (spt_exchange_headers(easy, has_body(r), &headers) != SEPTET_OK)
+    if (set_headers(easy, r) != SEPTET_OK)
         return SEPTET_ENOMEM;
-    curl_easy_setopt(easy->curl, CURLOPT_HTTPHEADER, headers);
     if (easy->exchange.unasking) /* who refuses to read a body may close, and not say so */
         curl_easy_setopt(easy->curl, CURLOPT_FRESH_CONNECT, 1L);
     return set_method(easy->curl, r) == CURLE_OK ? SEPTET_OK : SEPTET_ENOMEM;

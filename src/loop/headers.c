@@ -16,7 +16,7 @@ struct spt_headers {
 
 /* What libcurl would add by itself unless told not to, in its notation for "not this one": the first
  * two only where there is a body, so that other requests need not be checked for them. */
-static const char *const unwanted[] = {"Expect:", "Content-Type:", "Accept-Encoding:", "TE:"};
+static const char *const unwanted[] = {"Expect:", "Content-Type:", "Accept-Encoding:"};
 enum { N_UNWANTED = sizeof unwanted / sizeof unwanted[0], N_WITH_BODY = 2 };
 
 bool spt_is_token(const char *s, size_t len)
@@ -315,14 +315,17 @@ static int read_framing(struct spt_head *head, const char *line, size_t len)
  * line, and others do not (RFC 9112, 5.1). */
 static bool is_spaced(const char *line, size_t len)
 {
-    static const char *const names[] = {"content-length", "transfer-encoding", "content-encoding"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        size_t n = strlen(names[i]), at = n;
-        if (len <= n || strncasecmp(line, names[i], n) != 0)
+    static const char names[][sizeof "transfer-encoding"] = {"content-length", "transfer-encoding",
+                                                             "content-encoding"};
+    static const size_t lens[] = {sizeof "content-length" - 1, sizeof "transfer-encoding" - 1,
+                                  sizeof "content-encoding" - 1};
+    for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
+        size_t n = lens[i], at = n;
+        if (len <= n || !is_blank_char(line[n]) || strncasecmp(line, names[i], n) != 0)
             continue;
         while (at < len && is_blank_char(line[at]))
             at++;
-        return at > n && at < len && line[at] == ':';
+        return at < len && line[at] == ':';
     }
     return false;
 }

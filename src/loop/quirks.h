@@ -11,6 +11,8 @@
     XX(TIMEOUT, "timeout", 0x080a00, 0x080b01)                                                           \
     /* A first header line that begins with a blank is folded onto freed memory (curl's issue 11101). */ \
     XX(FOLD, "fold", 0x075300, 0x080101)                                                                 \
+    /* A Transfer-Encoding that was not asked for ends the transfer at the header. */                    \
+    XX(TRANSFER, "transfer", 0x080900, 0xffffff)                                                         \
     /* HTTP/2 may lose data, stall or spin. */                                                           \
     XX(HTTP2, "http2", 0x000000, 0x080700)                                                               \
     XX(HTTP2_SHUTDOWN, "http2_shutdown", 0x080900, 0x080a00)                                             \

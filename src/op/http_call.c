@@ -257,6 +257,24 @@ static int32_t us(int64_t ns)
     return ns < 0 ? -1 : (int32_t)(ns / 1000);
 }
 
+/* The URL and the method of an admitted request are what went to libcurl; others are as the script has them. */
+static uint32_t url_text(struct spt_trace *tr, const struct spt_request *r)
+{
+    if (r->transfer)
+        return spt_trace_text(tr, r->url, strlen(r->url));
+    char room[SPT_URL_SHOWN];
+    const char *url = spt_public_url(r->url, room, sizeof room);
+    return spt_trace_text(tr, url, strlen(url));
+}
+
+static uint32_t method_text(struct spt_trace *tr, const struct spt_request *r)
+{
+    if (r->transfer)
+        return spt_trace_intern(tr, r->method);
+    char room[METHOD_SHOWN];
+    return spt_trace_intern(tr, spt_public_url(r->method, room, sizeof room));
+}
+
 static void record(const struct spt_call *call)
 {
     struct spt_trace *tr = &call->env->sched->trace;
@@ -267,8 +285,6 @@ static void record(const struct spt_call *call)
     const char *code = call->cancelled ? "cancelled" : r->failure.code;
     if (!tr->ring)
         return;
-    char room[SPT_URL_SHOWN], method_room[METHOD_SHOWN];
-    const char *url = spt_public_url(r->url, room, sizeof room);
     struct spt_xfer x = {
         .queue_us = us(r->transfer ? t->queue_ns : total_ns),
         .dns_us = us(t->dns_ns),
@@ -280,8 +296,8 @@ static void record(const struct spt_call *call)
         .total_us = us(total_ns),
         .bytes = transfer->received,
         .place = call->place,
-        .url = spt_trace_text(tr, url, strlen(url)),
-        .method = spt_trace_intern(tr, spt_public_url(r->method, method_room, sizeof method_room)),
+        .url = url_text(tr, r),
+        .method = method_text(tr, r),
         .code = spt_trace_intern(tr, code),
         .phase = code ? spt_trace_intern(tr, spt_phase_word(r->failure.phase)) : 0,
         .status = (uint16_t)transfer->status,
