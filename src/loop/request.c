@@ -412,6 +412,10 @@ static void judge(struct spt_request *r, CURLcode code)
     }
     if (is_long_header(easy, code))
         easy->refused = "headers_too_large";
+    if (code == CURLE_BAD_CONTENT_ENCODING && easy->head.undone) {
+        easy->refused = "protocol";
+        easy->head.fault = "transfer_encoding";
+    }
     if (code == CURLE_PARTIAL_FILE && easy->head.lines == 0) /* HTTP/2, on some versions */
         code = CURLE_GOT_NOTHING;
     if (easy->denial.reason) {
