@@ -18,7 +18,8 @@ struct run {
     struct spt_head head;
     struct spt_buf buf;
     bool refused;
-    bool has_cr; /* within a line, which libcurl's API takes to end there */
+    /* libcurl's API takes a CR within a line for its end, or a trailer for more of the last header */
+    bool differs;
 };
 
 static int listener;
@@ -43,7 +44,8 @@ static size_t on_header(char *line, size_t size, size_t n, void *ud)
         run->head.within = false; /* any such line begins a head */
 #endif
     const char *cr = memchr(line, '\r', size * n);
-    run->has_cr |= cr && (size_t)(cr - line) + 2 < size * n;
+    run->differs |= cr && (size_t)(cr - line) + 2 < size * n;
+    run->differs |= run->head.done && (line[0] == ' ' || line[0] == '\t');
     run->refused |= spt_head_line(&run->head, &run->buf, line, size * n) != SEPTET_OK;
     return run->refused ? 0 : size * n;
 }
@@ -141,7 +143,7 @@ static void run_once(struct run *run, const uint8_t *data, size_t size, size_t s
     say(fd, data + split, size - split);
     shutdown(fd, SHUT_WR);
     go_on(multi);
-    if (run->head.done && !run->refused && !run->has_cr)
+    if (run->head.done && !run->refused && !run->differs)
         check_head(c, run);
     curl_multi_remove_handle(multi, c);
     curl_easy_cleanup(c);
