@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 FLOORS = {"base": 0, "core": 1, "loop": 2, "op": 3, "lua": 4}
-HOST, CLI = 5, 6  # src/host.c; src/cli/
+HOST, CLI = 5, 6  # src/host/host.c; src/cli/
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 BARRED_SYMBOLS = {
     "base": re.compile(r"(uv|curl|ares|luaL?)_"),

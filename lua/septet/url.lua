@@ -1,4 +1,4 @@
--- URLs as scripts write them. What they are is decided in C, for all (loop/url.h).
+-- URLs as scripts write them. What they are is decided in C, for all (http/url.h).
 local core = require "septet.core"
 
 local url = {}

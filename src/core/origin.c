@@ -4,7 +4,7 @@
 #include <lauxlib.h>
 
 #include "core/error.h"
-#include "core/keep.h"
+#include "core/anchor.h"
 #include "core/sched.h"
 #include "core/task.h"
 #include "core/traceback.h"

@@ -7,7 +7,7 @@
 
 #include "base/random.h"
 #include "core/error.h"
-#include "core/keep.h"
+#include "core/anchor.h"
 #include "core/op.h"
 #include "core/origin.h"
 #include "core/traceback.h"

@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-#include "base/fetch.h"
+#include "base/prefetch.h"
 #include "core/sched.h"
 #include "core/task.h"
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/fetch.h"
+#include "base/prefetch.h"
 #include "base/list.h"
 #include "core/scope.h"
 #include "septet/op.h"

@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 #include "core/frames.h"
-#include "core/keep.h"
+#include "core/anchor.h"
 #include "core/origin.h"
 #include "core/sched.h"
 #include "core/task.h"

@@ -4,7 +4,7 @@
 #include "core/check.h"
 #include "core/deadlock.h"
 #include "core/error.h"
-#include "core/keep.h"
+#include "core/anchor.h"
 #include "core/op.h"
 #include "core/sched.h"
 #include "op/env.h"

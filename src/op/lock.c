@@ -3,7 +3,7 @@
 #include "base/list.h"
 #include "core/check.h"
 #include "core/error.h"
-#include "core/keep.h"
+#include "core/anchor.h"
 #include "core/op.h"
 #include "core/traceback.h"
 #include "core/sched.h"

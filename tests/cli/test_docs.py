@@ -105,7 +105,7 @@ class Readme(harness.Case):
     def test_the_reading_order(self):
         order = re.findall(r"^\d\. \[([^\]]+)\]", read("README.md"), re.M)
         self.assertEqual(order, ["include/septet/op.h", "src/op/sleep.c", "src/core/sched.c", "src/loop/loop.c",
-                                 "src/op/http.c", "lua/septet/task.lua"])
+                                 "src/op/http/get.c", "lua/septet/task.lua"])
 
     def test_the_house_is_all_there(self):
         house = re.findall(r"^    ((?:[\w./]+ )+) +\w", read("README.md").split("The house:")[1], re.M)

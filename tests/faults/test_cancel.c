@@ -1,5 +1,5 @@
 /* Cancelling a request, and freeing everything, wherever requests are. */
-#include "loop/rig.h"
+#include "http/rig.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>

@@ -1,5 +1,5 @@
 /* Descriptors: numbers that come back at once as something else, and none that are left. */
-#include "loop/rig.h"
+#include "http/rig.h"
 
 #include <dlfcn.h>
 #include <errno.h>

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "loop/decode.h"
-#include "loop/headers.h"
+#include "http/decode.h"
+#include "http/headers.h"
 #include "septet/septet.h"
 
 enum { LINES_MAX = 16, LIST_MAX = 4096 };

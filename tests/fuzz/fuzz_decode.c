@@ -8,7 +8,7 @@
 #include <zstd.h>
 
 #include "fuzz.h"
-#include "loop/decode.h"
+#include "http/decode.h"
 #include "septet/septet.h"
 
 enum { OUT_MAX = 1 << 18, AGAIN_MAX = 3 << 19, CODINGS = 4 };

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "loop/headers.h"
+#include "http/headers.h"
 #include "septet/septet.h"
 
 struct run {

@@ -5,8 +5,8 @@
 #include <strings.h>
 
 #include "fuzz.h"
-#include "loop/policy.h"
-#include "loop/url.h"
+#include "http/policy.h"
+#include "http/url.h"
 #include "septet/septet.h"
 
 enum { RULE_MAX = 512 };

@@ -6,8 +6,8 @@
 #include <strings.h>
 
 #include "fuzz.h"
-#include "loop/policy.h"
-#include "loop/url.h"
+#include "http/policy.h"
+#include "http/url.h"
 #include "septet/septet.h"
 
 enum { TEXT_MAX = 4096 };

@@ -1,0 +1,198 @@
+/* c-ares on the loop. It says of each socket what it wants, and that it wants nothing before it closes one; its
+ * deadlines are read once a lap, as some versions search all queries for the first. */
+#include "dns/channel.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "loop/loop.h"
+#include "septet/septet.h"
+
+#define NS_PER_SECOND UINT64_C(1000000000)
+#define NS_PER_MS     UINT64_C(1000000)
+#define SYSTEM_CONF   "/etc/resolv.conf"
+
+enum {
+    TIMEOUT_MS = 5000, /* of the first try */
+    TRIES = 2,
+    RECEIVE_BUFFER = 1 << 20 /* bytes: answers to thousands of questions come at once */
+};
+
+static bool never_idle(void *owner)
+{
+    return false;
+}
+
+static void on_socket_state(void *ud, ares_socket_t fd, int readable, int writable)
+{
+    struct spt_dns_channel *channel = ud;
+    int mask = (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0);
+    spt_sockets_want(&channel->sockets, fd, mask, channel); /* not watched: it times out */
+}
+
+/* The socket may be gone afterwards, or be another. The table takes a foreign socket that is wanted no anew for
+ * one that is left readable for ever. */
+static void on_socket_ready(void *owner, int fd, int events)
+{
+    struct spt_dns_channel *channel = owner;
+    if (!(events & SPT_SOCKET_ERROR))
+        channel->heard++;
+    channel->moved = true;
+    ares_process_fd(channel->ares, events & UV_READABLE ? fd : ARES_SOCKET_BAD,
+                    events & UV_WRITABLE ? fd : ARES_SOCKET_BAD);
+    struct spt_socket *s = spt_sockets_find(&channel->sockets, fd);
+    if (s)
+        spt_sockets_want(&channel->sockets, fd, s->want, channel);
+    spt_loop_wake(channel->loop);
+}
+
+static void on_due(struct spt_timer *timer)
+{
+    struct spt_dns_channel *channel = SPT_OF(timer, struct spt_dns_channel, timer);
+    channel->moved = true;
+    ares_process_fd(channel->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+}
+
+void spt_dns_channel_apply(struct spt_dns_channel *channel)
+{
+    struct timeval left;
+    spt_sockets_apply(&channel->sockets);
+    if (!channel->moved)
+        return;
+    channel->moved = false;
+    if (!ares_timeout(channel->ares, NULL, &left)) {
+        spt_timer_stop(channel->timers, &channel->timer);
+        return;
+    }
+    /* Rounded up, or c-ares would find nothing due. */
+    uint64_t left_ns = (uint64_t)left.tv_sec * NS_PER_SECOND + (uint64_t)left.tv_usec * 1000;
+    spt_timer_start(channel->timers, &channel->timer,
+                    spt_loop_now(channel->loop) + left_ns + NS_PER_MS, on_due);
+}
+
+/* --- the configuration --- */
+
+static const char *conf_path(const struct spt_dns_channel *channel)
+{
+    return channel->resolv_conf ? channel->resolv_conf : SYSTEM_CONF;
+}
+
+static struct stat look_at(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        memset(&st, 0, sizeof st);
+    return st;
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+           a->st_ino == b->st_ino && a->st_size == b->st_size;
+}
+
+static int open_ares(struct spt_dns_channel *channel, ares_channel *out)
+{
+    int mask = ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_RCVBUF;
+    struct ares_options options = {
+        .sock_state_cb = on_socket_state,
+        .sock_state_cb_data = channel,
+        .timeout = channel->timeout_ms,
+        .tries = TRIES,
+        .socket_receive_buffer_size = RECEIVE_BUFFER,
+        .resolvconf_path = channel->resolv_conf,
+    };
+#ifdef ARES_OPT_QUERY_CACHE
+    mask |= ARES_OPT_QUERY_CACHE; /* of 0 seconds: answers are kept above */
+#endif
+    if (channel->resolv_conf)
+        mask |= ARES_OPT_RESOLVCONF;
+    channel->read = look_at(conf_path(channel));
+    channel->checked_ns = spt_loop_now(channel->loop);
+    int rc = ares_init_options(out, &options, mask);
+    if (rc != ARES_SUCCESS || !channel->servers)
+        return rc;
+    rc = ares_set_servers_ports_csv(*out, channel->servers);
+    if (rc != ARES_SUCCESS)
+        ares_destroy(*out);
+    return rc;
+}
+
+void spt_dns_channel_refresh(struct spt_dns_channel *channel)
+{
+    uint64_t now_ns = spt_loop_now(channel->loop);
+    if (!channel->ares || now_ns < channel->checked_ns + NS_PER_SECOND)
+        return;
+    channel->checked_ns = now_ns;
+    struct stat st = look_at(conf_path(channel));
+    ares_channel old = channel->ares, fresh;
+    if (same_file(&st, &channel->read) || open_ares(channel, &fresh) != ARES_SUCCESS)
+        return;
+    channel->ares = fresh;
+    channel->moved = true;
+    ares_destroy(old);
+}
+
+/* --- queries --- */
+
+void spt_dns_channel_query(struct spt_dns_channel *channel, const char *host,
+                           ares_addrinfo_callback done, void *arg)
+{
+    const struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    if (!channel->ares) {
+        int rc = open_ares(channel, &channel->ares);
+        if (rc != ARES_SUCCESS) {
+            channel->ares = NULL;
+            done(arg, rc, 0, NULL);
+            return;
+        }
+    }
+    channel->moved = true;
+    ares_getaddrinfo(channel->ares, host, NULL, &hints, done, arg);
+}
+
+void spt_dns_channel_drop(struct spt_dns_channel *channel)
+{
+    if (!channel->ares)
+        return;
+    ares_cancel(channel->ares);
+    channel->moved = true;
+}
+
+static int library_code;
+
+static void init_library(void)
+{
+    library_code = ares_library_init(ARES_LIB_INIT_ALL);
+}
+
+int spt_dns_channel_init(struct spt_dns_channel *channel, struct spt_loop *loop,
+                         struct spt_timers *timers, const char *servers, const char *resolv_conf,
+                         unsigned timeout_ms)
+{
+    static uv_once_t once = UV_ONCE_INIT;
+    uv_once(&once, init_library);
+    if (library_code != ARES_SUCCESS)
+        return SEPTET_ENOMEM;
+    *channel = (struct spt_dns_channel){.loop = loop, .timers = timers};
+    channel->timeout_ms = timeout_ms ? (int)timeout_ms : TIMEOUT_MS;
+    channel->servers = servers ? strdup(servers) : NULL;
+    channel->resolv_conf = resolv_conf ? strdup(resolv_conf) : NULL;
+    spt_sockets_init(&channel->sockets, loop, on_socket_ready, never_idle);
+    if ((!servers || channel->servers) && (!resolv_conf || channel->resolv_conf))
+        return SEPTET_OK;
+    spt_dns_channel_release(channel);
+    return SEPTET_ENOMEM;
+}
+
+void spt_dns_channel_release(struct spt_dns_channel *channel)
+{
+    if (channel->ares)
+        ares_destroy(channel->ares);
+    channel->ares = NULL;
+    spt_timer_stop(channel->timers, &channel->timer);
+    spt_sockets_release(&channel->sockets);
+    free(channel->servers);
+    free(channel->resolv_conf);
+}

@@ -1,0 +1,366 @@
+/* Names, their answers, and who waits for them.
+ *
+ *               start                    room                     answer, with a TTL
+ *     (none) ───────────▶ queued ─────────────────▶ asking ──────────────────────────────▶ known
+ *        ▲                  │                        │  ▲                                   │ │
+ *        │ nobody waits     │    answer to nobody    │  └── configuration read anew: queued │ │
+ *        └──────────────────┴────────────────────────┘      start, when it has expired ─────┘ │
+ *        └───────────────────────────────────────────────── room is needed, or a new name ────┘
+ *
+ * c-ares calls back inside of its own work, so there lookups are only marked as done; the drain tells. */
+#include "dns/resolver.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dns/answer.h"
+#include "dns/channel.h"
+#include "dns/table.h"
+#include "loop/loop.h"
+#include "septet/septet.h"
+
+#define NS_PER_SECOND UINT64_C(1000000000)
+
+enum {
+    IN_FLIGHT_MAX = 4096, /* names asked for at once: two queries each, told apart by 16 bits */
+    WINDOW = 64,          /* of them begun just now: what a server and its socket take at once */
+    FRESH = 16            /* of these, for names that are asked for while others queue */
+};
+
+/* Who has not answered by then is slow, and leaves the window: it holds up no other name. */
+#define SLOW_NS (UINT64_C(250) * 1000000)
+
+/* That a name does not exist is remembered for a moment, so that a list of URLs on a misspelt host asks once. */
+enum { TTL_NOT_FOUND = 1 }; /* seconds */
+
+struct spt_resolver {
+    struct spt_loop *loop; /* borrows */
+    struct spt_dns_channel channel;
+    struct spt_link queue;
+    struct spt_link window; /* names being asked for that are not slow, oldest first */
+    struct spt_link done;   /* lookups whose on_done is due */
+    struct spt_timer slow;  /* for the oldest in the window, while others queue behind it */
+    unsigned waiting, in_flight, in_window;
+    bool from_end; /* whether the queue was last served there */
+    unsigned generation;
+    uint64_t asked;
+    struct spt_dns_table table;
+};
+
+static void free_name(struct spt_name *name)
+{
+    spt_dns_table_free(&name->resolver->table, name);
+}
+
+/* --- asking --- */
+
+static void fill(struct spt_lookup *lookup, const struct spt_name *name)
+{
+    lookup->failure = name->failure;
+    lookup->text = name->text;
+    lookup->answer = name->answer;
+    if (name->answer)
+        name->answer->refs++;
+}
+
+static void settle_waiters(struct spt_name *name)
+{
+    struct spt_resolver *r = name->resolver;
+    struct spt_link *link;
+    while ((link = spt_list_pop(&name->waiters))) {
+        struct spt_lookup *lookup = SPT_OF(link, struct spt_lookup, link);
+        fill(lookup, name);
+        lookup->name = NULL;
+        r->waiting--;
+        spt_list_push(&r->done, link);
+    }
+}
+
+static void fail(struct spt_name *name, int status)
+{
+    /* Some versions say "refused" where servers did answer, but only that they will not. */
+    if (status == ARES_ECONNREFUSED && name->heard != name->resolver->channel.heard)
+        status = ARES_ESERVFAIL;
+    name->failure = spt_answer_failure(status);
+    name->text = ares_strerror(status);
+}
+
+static void conclude(struct spt_name *name, int status, const struct ares_addrinfo *info)
+{
+    struct spt_resolver *r = name->resolver;
+    uint64_t ttl = 0;
+    if (status == ARES_SUCCESS && !info->nodes)
+        status = ARES_ENODATA;
+    if (status == ARES_SUCCESS && !(name->answer = spt_answer_read(info, ++r->generation)))
+        status = ARES_ENOMEM;
+    if (status == ARES_SUCCESS)
+        ttl = (uint64_t)spt_answer_ttl(info);
+    else
+        fail(name, status);
+    if (name->failure && strcmp(name->failure, "not_found") == 0)
+        ttl = TTL_NOT_FOUND;
+    settle_waiters(name);
+    uint64_t now_ns = spt_loop_now(r->loop);
+    if (ttl > 0)
+        spt_dns_table_keep(&r->table, name, now_ns, now_ns + ttl * NS_PER_SECOND);
+    else
+        free_name(name);
+}
+
+static void enqueue(struct spt_name *name)
+{
+    name->state = SPT_NAME_QUEUED;
+    spt_list_push(&name->resolver->queue, &name->queue);
+}
+
+static void leave_window(struct spt_name *name)
+{
+    if (spt_link_alone(&name->queue))
+        return;
+    spt_link_remove(&name->queue);
+    name->resolver->in_window--;
+}
+
+static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)
+{
+    struct spt_name *name = arg;
+    (void)timeouts;
+    name->resolver->in_flight--;
+    leave_window(name);
+    if (status != ARES_EDESTRUCTION && status != ARES_ECANCELLED)
+        conclude(name, status, info);
+    else if (spt_link_alone(&name->waiters))
+        free_name(name);
+    else
+        enqueue(name); /* its servers are no longer the ones to ask */
+    if (info)
+        ares_freeaddrinfo(info);
+}
+
+/* The name may be gone afterwards. */
+static void ask(struct spt_name *name)
+{
+    struct spt_resolver *r = name->resolver;
+    spt_link_remove(&name->queue);
+    name->state = SPT_NAME_ASKING;
+    name->failure = name->text = NULL;
+    name->heard = r->channel.heard;
+    r->in_flight++;
+    r->asked++;
+    name->asked_ns = spt_loop_now(r->loop);
+    spt_list_push(&r->window, &name->queue);
+    r->in_window++;
+    spt_dns_channel_query(&r->channel, name->host, on_answer, name);
+}
+
+static bool has_room(const struct spt_resolver *r, unsigned window)
+{
+    return r->in_window < window && r->in_flight < IN_FLIGHT_MAX;
+}
+
+/* --- lookups --- */
+
+static bool finish(struct spt_lookup *lookup, int status)
+{
+    lookup->failure = spt_answer_failure(status);
+    lookup->text = ares_strerror(status);
+    return true;
+}
+
+static bool answer_plain(struct spt_lookup *lookup, const char *addresses)
+{
+    lookup->answer = spt_answer_new(addresses, strlen(addresses), 0);
+    return lookup->answer || finish(lookup, ARES_ENOMEM);
+}
+
+void spt_lookup_init(struct spt_lookup *lookup, void (*on_done)(struct spt_lookup *))
+{
+    *lookup = (struct spt_lookup){.on_done = on_done};
+    spt_link_init(&lookup->link);
+}
+
+static void leave(struct spt_name *name)
+{
+    struct spt_resolver *r = name->resolver;
+    r->waiting--;
+    if (name->state == SPT_NAME_QUEUED && spt_link_alone(&name->waiters))
+        free_name(name);
+    if (r->waiting > 0 || r->in_flight == 0)
+        return;
+    spt_dns_channel_drop(&r->channel);
+    spt_loop_wake(r->loop);
+}
+
+void spt_lookup_cancel(struct spt_lookup *lookup)
+{
+    struct spt_name *name = lookup->name;
+    spt_link_remove(&lookup->link);
+    spt_answer_drop((struct spt_answer *)lookup->answer);
+    lookup->answer = NULL;
+    lookup->failure = lookup->text = NULL;
+    lookup->name = NULL;
+    if (name)
+        leave(name);
+}
+
+static bool wait_for(struct spt_name *name, struct spt_lookup *lookup)
+{
+    struct spt_resolver *r = name->resolver;
+    lookup->name = name;
+    spt_list_push(&name->waiters, &lookup->link);
+    r->waiting++;
+    spt_dns_channel_refresh(&r->channel); /* frees what is asked for and nobody waits for */
+    if (name->state == SPT_NAME_QUEUED && spt_link_alone(&name->queue)) {
+        enqueue(name);
+        if (has_room(r, WINDOW))
+            ask(name);
+    }
+    spt_loop_wake(r->loop);
+    if (lookup->name)
+        return false;
+    spt_link_remove(&lookup->link); /* out of the done ones again */
+    return true;
+}
+
+bool spt_resolver_start(struct spt_resolver *r, struct spt_lookup *lookup, const char *host)
+{
+    char key[SPT_HOST_MAX + 1], plain[SPT_HOST_MAX + 3];
+    size_t len = strlen(host);
+    spt_lookup_cancel(lookup);
+    if (len == 0 || len > SPT_HOST_MAX)
+        return finish(lookup, ARES_EBADNAME);
+    for (size_t i = 0; i <= len; i++)
+        key[i] = (char)tolower((unsigned char)host[i]);
+    if (spt_answer_plain(key, len, plain))
+        return answer_plain(lookup, plain);
+    struct spt_name *name = spt_dns_table_find(&r->table, key, len);
+    if (name && name->state == SPT_NAME_KNOWN) {
+        if (name->expires_ns > spt_loop_now(r->loop)) {
+            fill(lookup, name);
+            return true;
+        }
+        spt_dns_table_forget(&r->table, name);
+    }
+    if (!name && !(name = spt_dns_table_add(&r->table, r, key, len)))
+        return finish(lookup, ARES_ENOMEM);
+    return wait_for(name, lookup);
+}
+
+/* --- the lap --- */
+
+static bool deliver(struct spt_resolver *r)
+{
+    struct spt_link batch, *link;
+    bool any = false;
+    spt_link_init(&batch);
+    spt_list_splice(&batch, &r->done);
+    while ((link = spt_list_pop(&batch))) {
+        struct spt_lookup *lookup = SPT_OF(link, struct spt_lookup, link);
+        any = true;
+        lookup->on_done(lookup);
+    }
+    return any;
+}
+
+static struct spt_name *first(const struct spt_link *list)
+{
+    return spt_link_alone(list) ? NULL : SPT_OF(list->next, struct spt_name, queue);
+}
+
+/* From both ends in turn: a crowd of names that came before is not in the way of the newest, nor the other way. */
+static struct spt_name *next_queued(struct spt_resolver *r)
+{
+    r->from_end = !r->from_end;
+    return spt_link_alone(&r->queue)
+               ? NULL
+               : SPT_OF(r->from_end ? r->queue.prev : r->queue.next, struct spt_name, queue);
+}
+
+static void on_slow(struct spt_timer *timer)
+{
+    (void)timer; /* the drain that follows looks at the window */
+}
+
+static void ask_queued(struct spt_resolver *r)
+{
+    uint64_t now_ns = spt_loop_now(r->loop);
+    struct spt_name *name;
+    while ((name = first(&r->window)) && name->asked_ns + SLOW_NS <= now_ns)
+        leave_window(name);
+    while (has_room(r, WINDOW - FRESH) && (name = next_queued(r)))
+        ask(name);
+    if (first(&r->queue) && (name = first(&r->window)))
+        spt_timer_start(r->channel.timers, &r->slow, name->asked_ns + SLOW_NS, on_slow);
+    else
+        spt_timer_stop(r->channel.timers, &r->slow);
+}
+
+bool spt_resolver_drain(struct spt_resolver *r)
+{
+    ask_queued(r);
+    bool any = deliver(r);
+    spt_dns_channel_apply(&r->channel);
+    return any;
+}
+
+uint64_t spt_resolver_due(const struct spt_resolver *r)
+{
+    bool stuck = r->slow.armed || spt_link_alone(&r->window);
+    bool can_go_on = !spt_link_alone(&r->queue) && (has_room(r, WINDOW - FRESH) || !stuck);
+    return can_go_on || r->channel.moved || !spt_link_alone(&r->done) ? 0 : SPT_NEVER;
+}
+
+/* --- the resolver --- */
+
+int spt_resolver_new(struct spt_resolver **out, struct spt_loop *loop, struct spt_timers *timers,
+                     const struct spt_resolver_config *config)
+{
+    struct spt_resolver *r = calloc(1, sizeof *r);
+    if (!r)
+        return SEPTET_ENOMEM;
+    int rc = spt_dns_channel_init(&r->channel, loop, timers, config->servers, config->resolv_conf,
+                                  config->timeout_ms);
+    if (rc != SEPTET_OK) {
+        free(r);
+        return rc;
+    }
+    r->loop = loop;
+    spt_dns_table_init(&r->table);
+    spt_link_init(&r->queue);
+    spt_link_init(&r->window);
+    spt_link_init(&r->done);
+    *out = r;
+    return SEPTET_OK;
+}
+
+static void abandon(struct spt_name *name)
+{
+    struct spt_link *link;
+    while ((link = spt_list_pop(&name->waiters)))
+        SPT_OF(link, struct spt_lookup, link)->name = NULL;
+}
+
+void spt_resolver_free(struct spt_resolver *r)
+{
+    for (size_t i = 0; i < SPT_NAME_BUCKETS; i++)
+        for (struct spt_name *name = r->table.buckets[i]; name; name = name->chain)
+            abandon(name);
+    while (spt_list_pop(&r->done))
+        ;
+    spt_timer_stop(r->channel.timers, &r->slow);
+    spt_dns_channel_release(&r->channel); /* frees the names it asks for */
+    for (size_t i = 0; i < SPT_NAME_BUCKETS; i++)
+        while (r->table.buckets[i])
+            free_name(r->table.buckets[i]);
+    free(r);
+}
+
+struct spt_resolver_count spt_resolver_count(const struct spt_resolver *r)
+{
+    return (struct spt_resolver_count){.known = r->table.known,
+                                       .waiting = r->waiting,
+                                       .in_flight = r->in_flight,
+                                       .sockets = r->channel.sockets.count,
+                                       .asked = r->asked};
+}

@@ -1,0 +1,256 @@
+/* Bodies on their way through libcurl. */
+#include "http/body.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "http/decode.h"
+#include "http/timeouts.h"
+#include "loop/loop.h"
+#include "http/request.h"
+#include "septet/septet.h"
+
+enum {
+    RESERVE_MAX = 1 << 20, /* bytes taken on the word of a Content-Length */
+    PIECE = 16 * 1024,     /* bytes that are unpacked at once */
+    PACKED_SLACK = 64 * 1024,
+    DRAIN_MAX = 64 * 1024 /* bytes of a body that nobody reads, before its connection is dropped */
+};
+
+/* --- in --- */
+
+/* A pause has an end only if somebody counts it: sockets that wait for nothing are not idle then. */
+static void pause_in(struct spt_request *r, bool paused)
+{
+    r->session->paused += (unsigned)paused - (unsigned)r->transfer->in_paused;
+    r->transfer->in_paused = paused;
+}
+
+/* Bytes to make room for at the first of them: all, where their number is told. */
+static size_t expected_bytes(struct spt_easy *easy, size_t first)
+{
+    curl_off_t length = -1;
+    curl_easy_getinfo(easy->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    if (length < (curl_off_t)first)
+        return first;
+    if ((uint64_t)length > easy->request->transfer->body_in.max)
+        return SIZE_MAX;
+    return length < RESERVE_MAX ? (size_t)length : RESERVE_MAX;
+}
+
+static size_t refuse(struct spt_easy *easy, int rc)
+{
+    easy->refused = rc == SEPTET_ETOOBIG ? "body_too_large" : "memory";
+    return 0;
+}
+
+static size_t gather(struct spt_easy *easy, const char *bytes, size_t len)
+{
+    struct spt_buf *body = &easy->request->transfer->body_in;
+    int rc = SEPTET_OK;
+    if (body->len == 0)
+        rc = spt_buf_reserve(body, expected_bytes(easy, len));
+    if (rc == SEPTET_OK)
+        rc = spt_buf_append(body, bytes, len);
+    return rc == SEPTET_OK ? len : refuse(easy, rc);
+}
+
+/* What was taken makes room for what comes. */
+static void drop_taken(struct spt_transfer *t)
+{
+    struct spt_buf *body = &t->body_in;
+    if (t->taken < body->len / 2)
+        return;
+    body->len -= t->taken;
+    memmove(body->data, body->data + t->taken, body->len);
+    t->taken = 0;
+}
+
+static size_t stream(struct spt_easy *easy, const char *bytes, size_t len)
+{
+    struct spt_request *r = easy->request;
+    struct spt_transfer *t = r->transfer;
+    if (t->received + len > r->max_body)
+        return refuse(easy, SEPTET_ETOOBIG);
+    t->headed = true;
+    size_t held = spt_request_held(r);
+    if (held > 0 && held + len > r->high_water) {
+        pause_in(r, true);
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    if (t->taken > 0)
+        drop_taken(t);
+    int rc = spt_buf_append(&t->body_in, bytes, len);
+    if (rc != SEPTET_OK)
+        return refuse(easy, rc);
+    spt_request_tell(r);
+    return len;
+}
+
+static size_t take(struct spt_easy *easy, const char *bytes, size_t len)
+{
+    struct spt_request *r = easy->request;
+    size_t took = r->high_water ? stream(easy, bytes, len) : gather(easy, bytes, len);
+    if (took == len) {
+        r->transfer->received += len;
+        r->session->stats.received += len;
+    }
+    return took;
+}
+
+/* --- in, and packed --- */
+
+/* What is to be done with a body is known when its first byte is there: nobody minds how an empty one is coded. Of its
+ * transfer codings libcurl undoes what it knows, and of its content codings we do. */
+static int begin_body(struct spt_easy *easy)
+{
+    const struct spt_buf *head = &easy->request->transfer->head;
+    struct spt_codings codings = {0};
+    size_t at = 0, len;
+    if (easy->head.undone) {
+        easy->head.fault = "transfer_encoding";
+        return SEPTET_EINVAL;
+    }
+    for (const char *list; (list = spt_head_next(head, &at, "content-encoding:", &len));)
+        if (spt_codings_add(&codings, list, len) != SEPTET_OK)
+            return SEPTET_EINVAL;
+    easy->begun = true;
+    return spt_decoder_new(&easy->decoder, &codings);
+}
+
+static size_t refuse_packed(struct spt_easy *easy, int rc)
+{
+    const char *invalid = easy->head.fault ? "protocol" : "decode";
+    if (rc == SEPTET_ETOOBIG)
+        return refuse(easy, rc);
+    easy->refused = rc == SEPTET_EINVAL ? invalid : "memory";
+    return 0;
+}
+
+/* Returns true if more came than a body of the size that is allowed can be packed into. What is flushed often, or cannot
+ * be packed, is larger packed than not. */
+static bool is_too_much(const struct spt_request *r)
+{
+    size_t max = r->max_body < SIZE_MAX / 4 ? 2 * r->max_body + PACKED_SLACK : SIZE_MAX;
+    return r->transfer->packed > max;
+}
+
+/* Less than a piece can be held before the sender is paused. */
+static bool is_full(const struct spt_request *r)
+{
+    size_t held = spt_request_held(r);
+    return r->high_water && held > 0 && held + PIECE > r->high_water;
+}
+
+static size_t unpack(struct spt_easy *easy, const char *bytes, size_t len)
+{
+    struct spt_request *r = easy->request;
+    const char *in = bytes + easy->decoded;
+    size_t left = len - easy->decoded, n;
+    do {
+        const size_t before = left;
+        char piece[PIECE];
+        if (is_full(r)) {
+            easy->decoded = len - left;
+            pause_in(r, true);
+            return CURL_WRITEFUNC_PAUSE;
+        }
+        int rc = spt_decoder_step(easy->decoder, &in, &left, piece, sizeof piece, &n);
+        if (rc != SEPTET_OK)
+            return refuse_packed(easy, rc);
+        r->transfer->packed += before - left;
+        if (is_too_much(r))
+            return refuse(easy, SEPTET_ETOOBIG);
+        if (n > 0)
+            r->transfer->t_byte_ns = easy->driver->now_ns;
+        if (n > 0 && take(easy, piece, n) != n)
+            return 0;
+    } while (left > 0 || n == PIECE);
+    easy->decoded = 0;
+    return len;
+}
+
+/* Passes over bytes that nobody reads. Returns 0, which ends the transfer, where there are too many of them. */
+static size_t drain(struct spt_transfer *t, size_t len)
+{
+    t->drained += len;
+    return t->drained <= DRAIN_MAX ? len : 0;
+}
+
+size_t spt_body_write(char *bytes, size_t size, size_t n, void *ud)
+{
+    struct spt_easy *easy = ud;
+    size_t len = size * n;
+    if (!easy->decoder) /* else what comes out counts */
+        spt_request_note_bytes(easy->request);
+    if (easy->request->transfer->unread)
+        return drain(easy->request->transfer, len);
+    bool is_plain = !easy->head.encoded && !easy->head.undone;
+    int rc = is_plain || easy->begun ? SEPTET_OK : begin_body(easy);
+    if (rc != SEPTET_OK)
+        return refuse_packed(easy, rc);
+    return easy->decoder ? unpack(easy, bytes, len) : take(easy, bytes, len);
+}
+
+/* --- out --- */
+
+size_t spt_body_read(char *to, size_t size, size_t n, void *ud)
+{
+    struct spt_easy *easy = ud;
+    struct spt_request *r = easy->request;
+    struct spt_upload *upload = r->upload;
+    size_t taken = spt_upload_take(upload, to, size * n);
+    if (taken > 0) {
+        r->transfer->t_byte_ns = easy->driver->now_ns;
+        spt_request_tell(r);
+        return taken;
+    }
+    if (upload->ended)
+        return 0;
+    r->transfer->out_paused = true;
+    return CURL_READFUNC_PAUSE;
+}
+
+int spt_body_seek(void *ud, curl_off_t offset, int origin)
+{
+    struct spt_easy *easy = ud;
+    struct spt_upload *upload = easy->request->upload;
+    if (offset != 0 || origin != SEEK_SET || !upload || !spt_upload_rewind(upload))
+        return CURL_SEEKFUNC_CANTSEEK;
+    return CURL_SEEKFUNC_OK;
+}
+
+bool spt_body_is_out(const struct spt_request *r, curl_off_t sent)
+{
+    if (r->upload)
+        return r->upload->ended && spt_upload_left(r->upload) == 0;
+    return sent >= (curl_off_t)r->body_len;
+}
+
+/* --- on and off --- */
+
+CURLcode spt_body_go_on(struct spt_request *r)
+{
+    struct spt_driver *driver = r->session->driver;
+    struct spt_transfer *t = r->transfer;
+    bool in = t->in_paused && spt_request_held(r) <= r->high_water / 4;
+    bool out = t->out_paused && (spt_upload_left(r->upload) > 0 || r->upload->ended);
+    if (!in && !out)
+        return CURLE_OK;
+    if (in)
+        pause_in(r, false);
+    if (out)
+        t->out_paused = false;
+    driver->now_ns = spt_loop_now(driver->loop);
+    spt_limits_enter(r, r->phase, driver->now_ns);
+    int still = (t->in_paused ? CURLPAUSE_RECV : 0) | (t->out_paused ? CURLPAUSE_SEND : 0);
+    CURLcode rc = spt_easy_pause(r->easy, still);
+    return rc == CURLE_BAD_FUNCTION_ARGUMENT ? CURLE_OK
+                                             : rc; /* it has no connection: nothing was paused */
+}
+
+void spt_body_stop(struct spt_request *r)
+{
+    pause_in(r, false);
+    r->transfer->out_paused = false;
+}

@@ -1,0 +1,83 @@
+/* How a request is done. */
+#include "http/connection_options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "septet/septet.h"
+
+/* Returns false out of memory. */
+static bool copy(char **to, const char *from)
+{
+    *to = from ? strdup(from) : NULL;
+    return !from || *to;
+}
+
+int spt_profile_copy(struct spt_profile *p, const struct spt_profile *from)
+{
+    *p = (struct spt_profile){.env_proxy = from->env_proxy,
+                              .insecure = from->insecure,
+                              .tls13 = from->tls13,
+                              .http2 = from->http2,
+                              .no_cookies = from->no_cookies};
+    bool copied = copy(&p->proxy, from->proxy) && copy(&p->ca_file, from->ca_file) &&
+                  copy(&p->cert_file, from->cert_file) && copy(&p->key_file, from->key_file) &&
+                  copy(&p->unix_socket, from->unix_socket) && copy(&p->user, from->user) &&
+                  copy(&p->password, from->password);
+    return copied ? SEPTET_OK : SEPTET_ENOMEM;
+}
+
+void spt_profile_release(struct spt_profile *p)
+{
+    free(p->proxy);
+    free(p->ca_file);
+    free(p->cert_file);
+    free(p->key_file);
+    free(p->unix_socket);
+    free(p->user);
+    free(p->password);
+    *p = (struct spt_profile){0};
+}
+
+bool spt_profile_has_proxy(const struct spt_profile *p)
+{
+    return p && (p->proxy || p->env_proxy);
+}
+
+static CURLcode put_tls_on(const struct spt_profile *p, CURL *curl)
+{
+    CURLcode rc = CURLE_OK;
+    if (p->ca_file)
+        rc = curl_easy_setopt(curl, CURLOPT_CAINFO, p->ca_file);
+    if (rc == CURLE_OK && p->cert_file) {
+        rc = curl_easy_setopt(curl, CURLOPT_SSLCERT, p->cert_file);
+        if (rc == CURLE_OK)
+            rc = curl_easy_setopt(curl, CURLOPT_SSLKEY, p->key_file);
+    }
+    if (p->insecure) {
+        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    if (p->tls13)
+        curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_3);
+    return rc;
+}
+
+/* NULL: as the environment says. Whom that exempts from its proxies is not exempt from one that was named. */
+static CURLcode put_proxy_on(const struct spt_profile *p, CURL *curl)
+{
+    CURLcode rc = curl_easy_setopt(curl, CURLOPT_PROXY, p->proxy);
+    return rc == CURLE_OK && p->proxy ? curl_easy_setopt(curl, CURLOPT_NOPROXY, "") : rc;
+}
+
+CURLcode spt_profile_put_on(const struct spt_profile *p, CURL *curl)
+{
+    CURLcode rc = CURLE_OK;
+    if (!p)
+        return rc;
+    if (spt_profile_has_proxy(p))
+        rc = put_proxy_on(p, curl);
+    if (rc == CURLE_OK && p->unix_socket)
+        rc = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, p->unix_socket);
+    return rc == CURLE_OK ? put_tls_on(p, curl) : rc;
+}

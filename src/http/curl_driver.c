@@ -1,0 +1,581 @@
+/* The driver: sessions, and the lap that moves their requests. libcurl is entered from here alone:
+ * for a socket that is ready, for what is due, and to add or remove a handle; its callbacks only
+ * take notes. */
+#include "http/curl_driver.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/prefetch.h"
+#include "http/body.h"
+#include "http/easy.h"
+#include "http/timeouts.h"
+#include "loop/loop.h"
+#include "http/request.h"
+#include "septet/septet.h"
+
+#define NS_PER_MS UINT64_C(1000000)
+
+enum { CONNECTIONS_MIN = 256 }; /* kept open per session, whatever its limit */
+
+void spt_session_touch(struct spt_session *session)
+{
+    if (!spt_link_alone(&session->pending))
+        return;
+    spt_list_push(&session->driver->pending, &session->pending);
+    spt_loop_wake(session->driver->loop);
+}
+
+static void enter_curl(struct spt_driver *driver)
+{
+    assert(!driver->in_curl);
+    driver->in_curl = true;
+}
+
+static void leave_curl(struct spt_driver *driver)
+{
+    driver->in_curl = false;
+}
+
+/* --- what libcurl asks for --- */
+
+/* It has let go of a socket before it was connected. Before 8.4.0 it then sleeps until that
+ * address's share of the time has passed, instead of trying the next address. */
+static void note_attempt_over(struct spt_driver *driver, int fd)
+{
+    struct spt_socket *s = spt_sockets_find(&driver->sockets, fd);
+    struct spt_easy *easy = s ? s->opener : NULL;
+    if (!SPT_HAS_QUIRK(driver->quirks, POKE) || !easy || easy->poked)
+        return;
+    easy->poked = true;
+    spt_list_push(&driver->pokes, &easy->poke);
+    spt_session_touch(easy->request->session);
+}
+
+/* libcurl tells nothing of the TLS handshake before its end, and may do all of it in one call. It begins when the
+ * socket is connected. */
+static void note_handshake(struct spt_driver *driver, int fd)
+{
+    struct spt_socket *s = spt_sockets_find(&driver->sockets, fd);
+    struct spt_easy *easy = s ? s->opener : NULL;
+    struct sockaddr_storage peer;
+    socklen_t size = sizeof peer;
+    if (!easy || !easy->tls || easy->t_tls_ns || getpeername(fd, (struct sockaddr *)&peer, &size))
+        return;
+    easy->t_tls_ns = spt_loop_now(driver->loop);
+    spt_limits_enter(easy->request, SPT_PHASE_TLS, easy->t_tls_ns);
+}
+
+/* `curl` may be a handle of libcurl's own. The result is always 0: anything else ends every
+ * transfer there is, while one that is not watched ends by its time limit. */
+static int on_socket(CURL *curl, curl_socket_t fd, int what, void *ud, void *unused)
+{
+    struct spt_session *session = ud;
+    struct spt_driver *driver = session->driver;
+    int mask = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+    (void)curl, (void)unused;
+    if (!session->multi)
+        return 0;
+    if (what == CURL_POLL_REMOVE) {
+        mask = 0;
+        note_attempt_over(driver, fd);
+    } else if (what == CURL_POLL_IN) {
+        note_handshake(driver, fd);
+    }
+    spt_sockets_want(&driver->sockets, fd, mask, session);
+    return 0;
+}
+
+static int on_timer(CURLM *multi, long ms, void *ud)
+{
+    struct spt_session *session = ud;
+    (void)multi;
+    if (!session->multi)
+        return 0;
+    uint64_t now_ns = spt_loop_now(session->driver->loop);
+    session->due_ns = ms > 0 ? now_ns + (uint64_t)ms * NS_PER_MS : SPT_NEVER;
+    if (ms == 0) {
+        session->kick = true;
+        spt_session_touch(session);
+    }
+    return 0;
+}
+
+static void act(struct spt_session *session, curl_socket_t fd, int flags)
+{
+    int running;
+    session->driver->now_ns = spt_loop_now(session->driver->loop);
+    enter_curl(session->driver);
+    curl_multi_socket_action(session->multi, fd, flags, &running);
+    leave_curl(session->driver);
+}
+
+static void on_socket_ready(void *owner, int fd, int events)
+{
+    struct spt_session *session = owner;
+    int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
+                (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0) |
+                (events & SPT_SOCKET_ERROR ? CURL_CSELECT_ERR : 0);
+    note_handshake(session->driver, fd);
+    act(session, fd, flags);
+    spt_session_touch(session);
+}
+
+/* A transfer that waits for its reader wants nothing of its socket, either. */
+static bool is_idle(void *owner)
+{
+    const struct spt_session *session = owner;
+    return session->paused == 0;
+}
+
+static void on_dropped(void *owner)
+{
+    struct spt_session *session = owner;
+    session->stats.dropped++;
+}
+
+static void on_due(struct spt_timer *timer)
+{
+    struct spt_session *session = SPT_OF(timer, struct spt_session, timer);
+    spt_session_touch(session); /* the lap sees whether it is due, or has moved */
+}
+
+/* --- into the multi and out of it --- */
+
+void spt_session_remove(struct spt_request *r)
+{
+    struct spt_driver *driver = r->session->driver;
+    spt_easy_drop_attempts(r->easy);
+    enter_curl(driver);
+    curl_multi_remove_handle(r->session->multi, r->easy->curl);
+    leave_curl(driver);
+    driver->running--;
+}
+
+CURLMcode spt_session_add(struct spt_request *r)
+{
+    struct spt_session *session = r->session;
+    enter_curl(session->driver);
+    CURLMcode rc = curl_multi_add_handle(session->multi, r->easy->curl);
+    leave_curl(session->driver);
+    session->driver->running += rc == CURLM_OK;
+    return rc;
+}
+
+CURLcode spt_easy_pause(struct spt_easy *easy, int directions)
+{
+    enter_curl(easy->driver);
+    CURLcode rc = curl_easy_pause(easy->curl, directions);
+    leave_curl(easy->driver);
+    return rc;
+}
+
+static void read_messages(struct spt_session *session)
+{
+    int left;
+    for (CURLMsg *m; (m = curl_multi_info_read(session->multi, &left));) {
+        struct spt_easy *easy = NULL;
+        if (m->msg != CURLMSG_DONE)
+            continue;
+        CURLcode code = m->data.result; /* removing the handle frees the message */
+        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &easy);
+        spt_request_conclude(easy->request, code);
+    }
+}
+
+/* --- the lap --- */
+
+/* Asks for the memory of the request that is next, and of what its owner keeps before it. */
+static void fetch(const struct spt_request *r)
+{
+    spt_fetch((const char *)r - SPT_CACHE_LINE, sizeof *r + SPT_CACHE_LINE);
+}
+
+static void admit(struct spt_session *session)
+{
+    if (!spt_admission_ready(&session->admission))
+        return;
+    uint64_t now_ns = spt_loop_now(session->driver->loop);
+    struct spt_link *link;
+    while ((link = spt_admission_next(&session->admission))) {
+        const struct spt_link *next = spt_admission_peek(&session->admission);
+        if (next)
+            fetch(SPT_OF(next, struct spt_request, link));
+        spt_request_launch(SPT_OF(link, struct spt_request, link), now_ns);
+    }
+}
+
+/* A kick leaves a later instant alone: some versions tell it only once. */
+static void run_due(struct spt_session *session)
+{
+    uint64_t now_ns = spt_loop_now(session->driver->loop);
+    bool due = session->due_ns != SPT_NEVER && session->due_ns <= now_ns;
+    if (!session->kick && !due)
+        return;
+    session->kick = false;
+    if (due)
+        session->due_ns = SPT_NEVER;
+    act(session, CURL_SOCKET_TIMEOUT, 0);
+    if (SPT_HAS_QUIRK(session->driver->quirks, TIMEOUT)) {
+        long ms = -1;
+        curl_multi_timeout(session->multi, &ms);
+        on_timer(session->multi, ms, session);
+    }
+}
+
+static void arm_timer(struct spt_session *session)
+{
+    struct spt_timers *timers = session->driver->timers;
+    if (session->due_ns == SPT_NEVER)
+        spt_timer_stop(timers, &session->timer);
+    else if (!session->timer.armed || session->due_ns < session->timer.due_ns)
+        spt_timer_start(timers, &session->timer, session->due_ns, on_due);
+}
+
+/* As many connections as there are: libcurl closes an idle one before it makes another. It would have that other one wait
+ * where none is idle, so it is for a single run. */
+static void tighten(struct spt_session *session)
+{
+    const struct spt_sockets *sockets = &session->driver->sockets;
+    session->tight = spt_sockets_idle(sockets, session);
+    long limit = session->tight ? (long)spt_sockets_owned(sockets, session) : 0;
+    curl_multi_setopt(session->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, limit);
+}
+
+static void loosen(struct spt_session *session)
+{
+    if (session->tight)
+        curl_multi_setopt(session->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, 0L);
+    session->tight = false;
+}
+
+static void run_session(struct spt_session *session)
+{
+    admit(session);
+    run_due(session);
+    loosen(session);
+    read_messages(session);
+    arm_timer(session);
+}
+
+/* Pausing and going on again makes libcurl look at the transfer at once; nothing is received yet
+ * that the pause could hold back. */
+static void run_pokes(struct spt_driver *driver)
+{
+    struct spt_link *link;
+    while ((link = spt_list_pop(&driver->pokes))) {
+        struct spt_easy *easy = SPT_OF(link, struct spt_easy, poke);
+        if (easy->ready)
+            continue;
+        spt_easy_pause(easy, CURLPAUSE_RECV);
+        spt_easy_pause(easy, CURLPAUSE_CONT);
+    }
+}
+
+/* What goes on is told what it gets inside of the call. */
+static void run_wakes(struct spt_driver *driver)
+{
+    struct spt_link *link;
+    while ((link = spt_list_pop(&driver->wakes))) {
+        struct spt_request *r = SPT_OF(link, struct spt_transfer, wake)->request;
+        CURLcode rc = spt_body_go_on(r);
+        if (rc != CURLE_OK)
+            spt_request_conclude(r, rc);
+        else
+            spt_session_touch(r->session);
+    }
+}
+
+void spt_driver_spare_descriptors(struct spt_driver *driver, bool spare)
+{
+    struct spt_link *head = &driver->sessions;
+    for (struct spt_link *l = head->next; l != head; l = l->next) {
+        struct spt_session *s = SPT_OF(l, struct spt_session, link);
+        if (s->multi)
+            curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, spare ? 1L : s->kept);
+    }
+}
+
+void spt_driver_freed(struct spt_driver *driver)
+{
+    if (spt_link_alone(&driver->starved))
+        return;
+    driver->freed++;
+    spt_loop_wake(driver->loop);
+}
+
+/* One for each descriptor that came back; all, once nothing runs from which one could come. */
+static void run_starved(struct spt_driver *driver)
+{
+    struct spt_link *link;
+    if (spt_link_alone(&driver->starved) && driver->freed == 0)
+        return;
+    while ((driver->freed > 0 || driver->running == 0) && (link = spt_list_pop(&driver->starved))) {
+        driver->freed -= driver->freed > 0;
+        struct spt_request *r = SPT_OF(link, struct spt_transfer, starved)->request;
+        tighten(r->session);
+        spt_request_resolved(r);
+    }
+    if (!spt_link_alone(&driver->starved))
+        return;
+    driver->freed = 0;
+    spt_driver_spare_descriptors(driver, false);
+}
+
+static bool deliver_news(struct spt_driver *driver)
+{
+    struct spt_link batch, *link;
+    bool any = false;
+    spt_link_init(&batch);
+    spt_list_splice(&batch, &driver->news);
+    while ((link = spt_list_pop(&batch))) {
+        struct spt_request *r = SPT_OF(link, struct spt_transfer, news)->request;
+        any = true;
+        r->on_news(r);
+    }
+    return any;
+}
+
+static bool deliver(struct spt_driver *driver)
+{
+    struct spt_link batch, *link;
+    bool any = deliver_news(driver);
+    spt_link_init(&batch);
+    spt_list_splice(&batch, &driver->finished);
+    while ((link = spt_list_pop(&batch))) {
+        struct spt_request *r = SPT_OF(link, struct spt_request, link);
+        any = true;
+        r->on_done(r);
+    }
+    return any;
+}
+
+bool spt_driver_drain(struct spt_driver *driver)
+{
+    struct spt_link batch, *link;
+    spt_link_init(&batch);
+    spt_list_splice(&batch, &driver->pending);
+    bool any = spt_names_drain(driver);
+    run_wakes(driver);
+    run_starved(driver);
+    while ((link = spt_list_pop(&batch)))
+        run_session(SPT_OF(link, struct spt_session, pending));
+    run_pokes(driver);
+    spt_sockets_apply(&driver->sockets);
+    driver->looks = spt_loop_polls(driver->loop);
+    any |= deliver(driver);
+    return any || spt_driver_due(driver) == 0;
+}
+
+uint64_t spt_driver_due(const struct spt_driver *driver)
+{
+    bool idle = spt_link_alone(&driver->pending) && spt_link_alone(&driver->finished) &&
+                spt_link_alone(&driver->news) && spt_link_alone(&driver->wakes) &&
+                driver->freed == 0;
+    return idle && !spt_names_due(driver) ? SPT_NEVER : 0;
+}
+
+/* --- the driver --- */
+
+const char *spt_http2_refusal(const char *quirk_changes)
+{
+    if (!(curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2))
+        return "this libcurl does not know HTTP/2";
+    return SPT_NO_HTTP2(spt_quirks(quirk_changes)) ? "HTTP/2 loses data in this libcurl" : NULL;
+}
+
+static CURLcode global_code;
+
+static void init_curl(void)
+{
+    global_code = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+int spt_driver_new(struct spt_driver **out, struct spt_loop *loop, struct spt_timers *timers)
+{
+    struct spt_driver *driver = calloc(1, sizeof *driver);
+    if (!driver)
+        return SEPTET_ENOMEM;
+    driver->loop = loop;
+    driver->timers = timers;
+    spt_sockets_init(&driver->sockets, loop, on_socket_ready, is_idle);
+    driver->sockets.on_dropped = on_dropped;
+    spt_link_init(&driver->sessions);
+    spt_link_init(&driver->pending);
+    spt_link_init(&driver->finished);
+    spt_link_init(&driver->news);
+    spt_link_init(&driver->wakes);
+    spt_link_init(&driver->pokes);
+    spt_link_init(&driver->starved);
+    spt_link_init(&driver->resolvers);
+    spt_link_init(&driver->pool);
+    spt_transfers_init(&driver->transfers);
+    *out = driver;
+    return SEPTET_OK;
+}
+
+void spt_driver_change_quirks(struct spt_driver *driver, const char *changes)
+{
+    driver->quirk_changes = changes;
+}
+
+/* What only a host that speaks HTTP needs, at its first session: initialising libcurl and its TLS
+ * library takes milliseconds. */
+static int start_curl(struct spt_driver *driver)
+{
+    static uv_once_t once = UV_ONCE_INIT;
+    if (driver->urls.parser)
+        return SEPTET_OK;
+    uv_once(&once, init_curl);
+    if (global_code != CURLE_OK)
+        return SEPTET_ENOMEM;
+    driver->quirks = spt_quirks(driver->quirk_changes);
+    return spt_url_checker_init(&driver->urls);
+}
+
+/* Ends every request. With the flights gone every origin has room, so that the queues empty in their
+ * usual order. */
+static void empty(struct spt_session *session, void (*end)(struct spt_request *))
+{
+    struct spt_link *link;
+    while (!spt_link_alone(&session->flight))
+        end(SPT_OF(session->flight.next, struct spt_request, link));
+    while ((link = spt_admission_next(&session->admission))) {
+        struct spt_request *r = SPT_OF(link, struct spt_request, link);
+        r->phase = SPT_PHASE_RESOLVING; /* it is out of the queue */
+        end(r);
+    }
+}
+
+void spt_driver_free(struct spt_driver *driver)
+{
+    assert(!driver->in_curl);
+    while (!spt_link_alone(&driver->sessions)) {
+        struct spt_session *s = SPT_OF(driver->sessions.next, struct spt_session, link);
+        empty(s, spt_request_cancel);
+        spt_session_free(s);
+    }
+    while (spt_list_pop(&driver->finished))
+        ;
+    spt_names_free_resolvers(driver);
+    spt_easy_pool_release(driver);
+    spt_transfers_release(&driver->transfers);
+    spt_sockets_release(&driver->sockets);
+    spt_url_checker_release(&driver->urls);
+    free(driver);
+}
+
+unsigned spt_driver_sockets(const struct spt_driver *driver)
+{
+    return driver->sockets.count;
+}
+
+unsigned spt_driver_requests(const struct spt_driver *driver)
+{
+    return driver->requests;
+}
+
+/* --- sessions --- */
+
+static int make_multi(struct spt_session *session, unsigned limit)
+{
+    session->kept = 2L * limit > CONNECTIONS_MIN ? 2L * limit : CONNECTIONS_MIN;
+    session->multi = curl_multi_init();
+    if (!session->multi)
+        return SEPTET_ENOMEM;
+    curl_multi_setopt(session->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(session->multi, CURLMOPT_SOCKETDATA, session);
+    curl_multi_setopt(session->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    curl_multi_setopt(session->multi, CURLMOPT_TIMERDATA, session);
+    curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, session->kept);
+    return SEPTET_OK;
+}
+
+int spt_session_new(struct spt_session **out, struct spt_driver *driver,
+                    struct spt_session_config *config)
+{
+    if (config->limit == 0 || config->limit_per_host == 0)
+        return SEPTET_EINVAL;
+    int rc = start_curl(driver);
+    if (rc != SEPTET_OK)
+        return rc;
+    struct spt_session *session = calloc(1, sizeof *session);
+    if (!session)
+        return SEPTET_ENOMEM;
+    session->driver = driver;
+    session->due_ns = SPT_NEVER;
+    spt_link_init(&session->pending);
+    spt_link_init(&session->flight);
+    spt_jar_init(&session->jar);
+    session->keeps_cookies = config->cookies;
+    rc = spt_admission_init(&session->admission, config->limit, config->limit_per_host);
+    if (rc != SEPTET_OK)
+        goto free_session;
+    rc = spt_policy_new(&session->policy, config->allow, config->n_allow, config->deny,
+                        config->n_deny, &config->bad_rule);
+    if (rc != SEPTET_OK)
+        goto release_admission;
+    rc = spt_names_init(&session->names, driver, config->resolver);
+    if (rc != SEPTET_OK)
+        goto release_names;
+    rc = spt_shared_init(&session->shared, config);
+    if (rc == SEPTET_OK)
+        rc = make_multi(session, config->limit);
+    if (rc != SEPTET_OK)
+        goto release_shared;
+    spt_link_init(&session->link);
+    spt_list_push(&driver->sessions, &session->link);
+    *out = session;
+    return SEPTET_OK;
+
+release_shared:
+    spt_shared_release(&session->shared);
+release_names:
+    spt_names_release(&session->names);
+    spt_policy_free(session->policy);
+release_admission:
+    spt_admission_release(&session->admission);
+free_session:
+    free(session);
+    return rc;
+}
+
+void spt_session_stats(const struct spt_session *session, struct spt_session_stats *out)
+{
+    *out = session->stats;
+    out->active = session->admission.active;
+    out->queued = session->admission.queued;
+    out->connections = spt_sockets_owned(&session->driver->sockets, session);
+}
+
+void spt_session_close(struct spt_session *session)
+{
+    struct spt_driver *driver = session->driver;
+    CURLM *multi = session->multi;
+    if (!multi)
+        return;
+    assert(!driver->in_curl);
+    empty(session, spt_request_end_closed);
+    session->multi = NULL; /* from now on the callbacks do nothing */
+    spt_timer_stop(driver->timers, &session->timer);
+    spt_sockets_close_all(&driver->sockets, session);
+    enter_curl(driver);
+    curl_multi_cleanup(multi);
+    leave_curl(driver);
+    spt_link_remove(&session->pending);
+}
+
+void spt_session_free(struct spt_session *session)
+{
+    spt_session_close(session);
+    spt_jar_release(&session->jar);
+    spt_shared_release(&session->shared);
+    spt_names_release(&session->names);
+    spt_policy_free(session->policy);
+    spt_admission_release(&session->admission);
+    spt_link_remove(&session->link);
+    free(session);
+}

@@ -1,0 +1,205 @@
+/* The names that requests go to. */
+#include "http/dns_map.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "http/driver.h"
+#include "http/request.h"
+#include "septet/septet.h"
+
+/* A resolver is shared by all sessions that ask the same servers. */
+struct resolver {
+    struct spt_link link; /* in the driver's resolvers */
+    struct spt_resolver *resolver;
+    char servers[];
+};
+
+/* --- resolvers --- */
+
+static struct spt_resolver *get_resolver(struct spt_driver *driver, const char *servers)
+{
+    const char *key = servers ? servers : "";
+    struct spt_link *head = &driver->resolvers;
+    for (struct spt_link *l = head->next; l != head; l = l->next)
+        if (strcmp(SPT_OF(l, struct resolver, link)->servers, key) == 0)
+            return SPT_OF(l, struct resolver, link)->resolver;
+    struct resolver *made = malloc(sizeof *made + strlen(key) + 1);
+    if (!made)
+        return NULL;
+    strcpy(made->servers, key);
+    struct spt_resolver_config config = {.servers = servers};
+    if (spt_resolver_new(&made->resolver, driver->loop, driver->timers, &config) != SEPTET_OK) {
+        free(made);
+        return NULL;
+    }
+    spt_link_init(&made->link);
+    spt_list_push(head, &made->link);
+    return made->resolver;
+}
+
+bool spt_names_drain(struct spt_driver *driver)
+{
+    struct spt_link *head = &driver->resolvers;
+    bool any = false;
+    for (struct spt_link *l = head->next; l != head; l = l->next)
+        any |= spt_resolver_drain(SPT_OF(l, struct resolver, link)->resolver);
+    return any;
+}
+
+bool spt_names_due(const struct spt_driver *driver)
+{
+    const struct spt_link *head = &driver->resolvers;
+    for (const struct spt_link *l = head->next; l != head; l = l->next)
+        if (spt_resolver_due(SPT_OF(l, struct resolver, link)->resolver) == 0)
+            return true;
+    return false;
+}
+
+void spt_names_free_resolvers(struct spt_driver *driver)
+{
+    for (struct spt_link *l; (l = spt_list_pop(&driver->resolvers));) {
+        struct resolver *r = SPT_OF(l, struct resolver, link);
+        spt_resolver_free(r->resolver);
+        free(r);
+    }
+}
+
+/* --- of a session --- */
+
+int spt_names_init(struct spt_names *names, struct spt_driver *driver, const char *resolver)
+{
+    *names = (struct spt_names){0};
+    if (resolver && strcmp(resolver, "system") == 0)
+        return SEPTET_OK;
+    names->given = calloc(SPT_NAMES_MAX, sizeof *names->given);
+    names->resolver = names->given ? get_resolver(driver, resolver) : NULL;
+    return names->resolver ? SEPTET_OK : SEPTET_ENOMEM;
+}
+
+void spt_names_release(struct spt_names *names)
+{
+    for (size_t i = 0; names->given && i < SPT_NAMES_MAX; i++)
+        free(names->given[i].name);
+    free(names->given);
+    *names = (struct spt_names){0};
+}
+
+static struct spt_given *slot_of(struct spt_names *names, const char *name)
+{
+    return &names->given[spt_hash(name, strlen(name)) % SPT_NAMES_MAX];
+}
+
+/* --- of a request --- */
+
+/* An origin's key is "scheme://host:port". */
+const char *spt_names_of(const struct spt_request *r)
+{
+    return strstr(r->origin->key, "://") + 3;
+}
+
+static bool is_given_by_the_session(const struct spt_request *r, const char *name)
+{
+    size_t len = strlen(name);
+    for (const struct curl_slist *l = r->session->shared.resolve; l; l = l->next)
+        if (strncasecmp(l->data, name, len) == 0 && l->data[len] == ':')
+            return true;
+    return false;
+}
+
+/* An address needs no lookup; a proxy does it itself, or libcurl for the proxy. */
+static bool is_ours(const struct spt_request *r)
+{
+    uint8_t v4[4];
+    char host[16];
+    if (spt_profile_has_proxy(r->profile) || (r->profile && r->profile->unix_socket))
+        return false;
+    const char *name = spt_names_of(r);
+    size_t len = strcspn(name, ":");
+    if (name[0] == '[')
+        return false;
+    if (len < sizeof host) {
+        memcpy(host, name, len);
+        host[len] = '\0';
+        if (inet_pton(AF_INET, host, v4) == 1)
+            return false;
+    }
+    return !is_given_by_the_session(r, name);
+}
+
+static void on_looked_up(struct spt_lookup *lookup)
+{
+    spt_request_resolved(SPT_OF(lookup, struct spt_transfer, lookup)->request);
+}
+
+bool spt_names_look_up(struct spt_request *r)
+{
+    struct spt_resolver *resolver = r->session->names.resolver;
+    if (!resolver || !is_ours(r))
+        return true;
+    char host[256];
+    snprintf(host, sizeof host, "%.*s", (int)strcspn(spt_names_of(r), ":"), spt_names_of(r));
+    r->transfer->lookup.on_done = on_looked_up;
+    return spt_resolver_start(resolver, &r->transfer->lookup, host);
+}
+
+/* "-old" and "host:port:addresses". */
+static bool write_nodes(struct spt_naming *n, const char *old, const char *addresses)
+{
+    size_t old_size = old ? strlen(old) + 2 : 0;
+    size_t size = strlen(n->name) + strlen(addresses) + 2;
+    n->text = malloc(old_size + size);
+    if (!n->text)
+        return false;
+    if (old)
+        snprintf(n->text, old_size, "-%s", old);
+    snprintf(n->text + old_size, size, "%s:%s", n->name, addresses);
+    n->nodes[0] = (struct curl_slist){n->text, &n->nodes[1]};
+    n->nodes[1] = (struct curl_slist){n->text + old_size, NULL};
+    return true;
+}
+
+CURLcode spt_names_put_on(struct spt_request *r)
+{
+    const struct spt_answer *answer = r->transfer->lookup.answer;
+    CURL *curl = r->easy->curl;
+    if (r->session->names.resolver)
+        curl_easy_setopt(curl, CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* what it is given has no end */
+    if (!answer)
+        return CURLE_OK;
+    struct spt_naming *n = &r->easy->naming;
+    const struct spt_given *slot = slot_of(&r->session->names, spt_names_of(r));
+    bool same = slot->name && strcmp(slot->name, spt_names_of(r)) == 0;
+    if (same && slot->generation == answer->generation)
+        return CURLE_OK;
+    n->generation = answer->generation;
+    n->name = strdup(spt_names_of(r));
+    if (!n->name || !write_nodes(n, same ? NULL : slot->name, answer->addresses))
+        return CURLE_OUT_OF_MEMORY;
+    n->nodes[1].next = r->session->shared.resolve;
+    return curl_easy_setopt(curl, CURLOPT_RESOLVE, &n->nodes[same || !slot->name]);
+}
+
+void spt_names_taken(struct spt_request *r)
+{
+    struct spt_naming *n = &r->easy->naming;
+    if (!n->name)
+        return;
+    struct spt_given *slot = slot_of(&r->session->names, n->name);
+    free(slot->name);
+    *slot = (struct spt_given){n->name, n->generation};
+    n->name = NULL;
+}
+
+void spt_names_take_off(struct spt_easy *easy)
+{
+    struct spt_naming *n = &easy->naming;
+    if (n->text)
+        curl_easy_setopt(easy->curl, CURLOPT_RESOLVE, NULL);
+    free(n->text);
+    free(n->name);
+    n->text = n->name = NULL;
+}

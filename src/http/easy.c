@@ -1,0 +1,638 @@
+/* Handles at rest and at work. Options that hold for every request stand in one function; callbacks
+ * only write into the request, the handle's own struct, and the table of sockets. */
+#include "http/easy.h"
+
+#include <assert.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "http/body.h"
+#include "http/decode.h"
+#include "http/timeouts.h"
+#include "loop/loop.h"
+#include "http/request.h"
+#include "septet/septet.h"
+
+enum {
+    UPLOAD_BUFFER = 65536, /* bytes of what is sent */
+    IDLE_MAX_S = 60,       /* servers commonly drop an idle connection after 60 to 75 s */
+    KEEPALIVE_S = 30       /* of silence, until TCP asks whether the peer is there */
+};
+
+/* A proxy that the script names is its own choice, and what is behind it is not seen. Where the environment says, there
+ * may be one or none: every address is judged. */
+static bool is_judged(const struct spt_request *r)
+{
+    return r->session->policy && !(r->profile && r->profile->proxy);
+}
+
+static bool is_denied(struct spt_easy *easy, const struct sockaddr *address)
+{
+    struct spt_request *r = easy->request;
+    if (!is_judged(r))
+        return false;
+    easy->denial = spt_policy_address(r->session->policy, address, r->named);
+    if (!easy->denial.reason)
+        return false;
+    const void *bytes = address->sa_family == AF_INET
+                            ? (const void *)&((const struct sockaddr_in *)address)->sin_addr
+                            : (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
+    inet_ntop(address->sa_family, bytes, r->transfer->peer, sizeof r->transfer->peer);
+    return true;
+}
+
+/* --- what is sent once --- */
+
+static bool is_idempotent(const char *method)
+{
+    static const char *const methods[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (strcmp(method, methods[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Returns the bytes that libcurl has sent of all exchanges of the transfer, heads included. */
+static long bytes_written(const struct spt_easy *easy)
+{
+    long n = 0;
+    curl_easy_getinfo(easy->curl, CURLINFO_REQUEST_SIZE, &n);
+    return n;
+}
+
+/* Returns true if the server is known not to have looked at the exchange. */
+static bool was_refused(const struct spt_easy *easy)
+{
+    bool mute = SPT_HAS_QUIRK(easy->driver->quirks, HTTP2_MUTE);
+    return easy->unseen || (easy->on_stream && mute);
+}
+
+bool spt_easy_is_spent(const struct spt_easy *easy)
+{
+    if (!easy->engaged)
+        return false;
+    return easy->head.done || (!is_idempotent(easy->request->method) &&
+                               bytes_written(easy) > easy->written && !was_refused(easy));
+}
+
+/* Returns true if libcurl is about to repeat an exchange that must not be repeated. libcurl announces it by nothing but
+ * a socket that it opens, or a connection that is ready, once more. */
+static bool is_repeat(struct spt_easy *easy)
+{
+    if (!spt_easy_is_spent(easy))
+        return false;
+    if (!easy->error[0])
+        easy->repeat = "empty";
+    else
+        easy->repeat = strstr(easy->error, "Send") ? "send" : "receive";
+    return true;
+}
+
+/* --- sockets --- */
+
+static curl_socket_t on_open_socket(void *ud, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct spt_easy *easy = ud;
+    struct spt_request *r = easy->request;
+    if (is_repeat(easy) || is_denied(easy, &address->addr))
+        return CURL_SOCKET_BAD;
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                    address->protocol);
+    (void)purpose;
+    if (fd < 0) {
+        easy->open_errno = errno;
+        return CURL_SOCKET_BAD;
+    }
+    struct spt_socket *s = spt_sockets_open(&easy->driver->sockets, fd, r->session);
+    if (!s) {
+        easy->open_errno = ENOMEM;
+        close(fd);
+        return CURL_SOCKET_BAD;
+    }
+    spt_socket_opening(s, easy, &easy->attempts);
+    easy->poked = false;
+    if (!easy->t_open_ns) {
+        easy->t_open_ns = spt_loop_now(easy->driver->loop);
+        spt_limits_enter(r, SPT_PHASE_CONNECTING, easy->t_open_ns);
+        spt_names_taken(r);
+    }
+    return fd;
+}
+
+/* `ud` is the driver: a connection outlives the handle that opened it. */
+static int on_close_socket(void *ud, curl_socket_t fd)
+{
+    struct spt_driver *driver = ud;
+    spt_sockets_close(&driver->sockets, fd);
+    int rc = close(fd);
+    spt_driver_freed(driver);
+    return rc;
+}
+
+/* 0 where there is none. */
+static int local_port_of(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+        return 0;
+    if (address.ss_family == AF_INET)
+        return ntohs(((struct sockaddr_in *)&address)->sin_port);
+    return address.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&address)->sin6_port) : 0;
+}
+
+/* One of the attempts is the connection. Those that lost to it are closed, of which some versions of
+ * libcurl tell nobody. */
+static void opened(struct spt_easy *easy, int local_port)
+{
+    bool only = easy->attempts.next == easy->attempts.prev;
+    while (!spt_link_alone(&easy->attempts)) {
+        struct spt_socket *s = SPT_OF(easy->attempts.next, struct spt_socket, attempt);
+        if (only || local_port_of(s->fd) == local_port) {
+            spt_socket_opened(s);
+            easy->fd = s->fd;
+            s->shared = easy->request->profile && easy->request->profile->http2;
+        } else {
+            spt_sockets_close(s->table, s->fd);
+        }
+    }
+}
+
+void spt_easy_drop_attempts(struct spt_easy *easy)
+{
+    while (!spt_link_alone(&easy->attempts)) {
+        struct spt_socket *s = SPT_OF(easy->attempts.next, struct spt_socket, attempt);
+        spt_sockets_close(s->table, s->fd);
+    }
+}
+
+static void drop_decoder(struct spt_easy *easy)
+{
+    spt_decoder_free(easy->decoder);
+    easy->decoder = NULL;
+    easy->begun = false;
+    easy->decoded = 0;
+}
+
+/* The answer to a challenge is an exchange of its own, in the same transfer. What came before is no response, and the
+ * time it took counts as waiting, unless it took a connection of its own. */
+static void begin_exchange(struct spt_easy *easy, uint64_t now_ns)
+{
+    struct spt_session_stats *stats = &easy->request->session->stats;
+    if (easy->t_open_ns > easy->t_ready_ns)
+        stats->made++;
+    else if (!easy->ready)
+        stats->reused++;
+    if (!easy->t_first_ns || easy->t_open_ns > easy->t_ready_ns)
+        easy->t_ready_ns = now_ns;
+    easy->t_first_ns = 0;
+    drop_decoder(easy);
+    easy->head.done = easy->head.within = false;
+    easy->head.status = easy->head.version = 0;
+    easy->request->transfer->head.len = 0;
+    easy->ready = easy->engaged = true;
+    easy->on_stream = easy->unseen = false;
+    if (!is_idempotent(easy->request->method))
+        easy->written = bytes_written(easy);
+}
+
+static bool sends_body(const struct spt_easy *easy)
+{
+    const struct spt_request *r = easy->request;
+    return (r->body_len > 0 || r->upload) && !easy->exchange.kept_back;
+}
+
+static void note_peer(struct spt_transfer *t, const char *peer, int port)
+{
+    size_t len = strnlen(peer, sizeof t->peer - 1);
+    memcpy(t->peer, peer, len);
+    t->peer[len] = '\0';
+    t->peer_port = (uint16_t)port;
+}
+
+static int on_ready(void *ud, char *peer, char *local, int peer_port, int local_port)
+{
+    struct spt_easy *easy = ud;
+    struct spt_request *r = easy->request;
+    uint64_t now_ns = spt_loop_now(easy->driver->loop);
+    (void)local;
+    if (is_repeat(easy))
+        return CURL_PREREQFUNC_ABORT;
+    spt_names_taken(r);
+    opened(easy, local_port);
+    if (!r->profile || !r->profile->unix_socket)
+        note_peer(r->transfer, peer, peer_port);
+    if (is_judged(r))
+        easy->denial = spt_policy_text(r->session->policy, peer, peer_port, r->named);
+    if (easy->denial.reason)
+        return CURL_PREREQFUNC_ABORT;
+    begin_exchange(easy, now_ns);
+    spt_limits_enter(r, sends_body(easy) ? SPT_PHASE_SENDING : SPT_PHASE_WAITING, now_ns);
+    return CURL_PREREQFUNC_OK;
+}
+
+void spt_request_note_bytes(struct spt_request *r)
+{
+    struct spt_easy *easy = r->easy;
+    if (easy->t_first_ns) {
+        r->transfer->t_byte_ns = easy->driver->now_ns;
+        return;
+    }
+    easy->phase = r->phase;
+    easy->t_phase_ns = r->transfer->t_phase_ns;
+    easy->t_first_ns = spt_loop_now(easy->driver->loop);
+    if (r->on_begun)
+        r->on_begun(r);
+    spt_limits_enter(r, SPT_PHASE_RECEIVING, easy->t_first_ns);
+}
+
+/* Returns what tells libcurl to give up. */
+static size_t refuse(struct spt_easy *easy, const char *code)
+{
+    easy->refused = code;
+    return 0;
+}
+
+/* Quirk FOLD: what libcurl shows here it has not taken in yet. A line that is folded onto nothing becomes one that it
+ * can take, and is refused when it comes to on_header. */
+static void look_at_line(struct spt_easy *easy, char *line, size_t len)
+{
+    if (!easy->watched || len == 0 || (line[0] != ' ' && line[0] != '\t'))
+        return;
+    line[0] = '?';
+    easy->refused = "protocol";
+    easy->head.fault = "header";
+}
+
+static bool has_words(const char *text, size_t len, const char *words)
+{
+    return memmem(text, len, words, strlen(words)) != NULL;
+}
+
+/* libcurl tells in no other way that a request has a stream, or that the server refused it. */
+static void listen_to(struct spt_easy *easy, const char *text, size_t len)
+{
+    easy->on_stream |= has_words(text, len, "Using Stream ID");
+    easy->unseen |= has_words(text, len, "REFUSED_STREAM");
+}
+
+static int on_debug(CURL *curl, curl_infotype type, char *text, size_t len, void *ud)
+{
+    struct spt_easy *easy = ud;
+    (void)curl;
+    if (type == CURLINFO_HEADER_IN)
+        look_at_line(easy, text, len);
+    else if (type == CURLINFO_TEXT)
+        listen_to(easy, text, len);
+    return 0;
+}
+
+static void set_verbose(struct spt_easy *easy, bool wanted)
+{
+    curl_easy_setopt(easy->curl, CURLOPT_DEBUGFUNCTION, on_debug);
+    curl_easy_setopt(easy->curl, CURLOPT_DEBUGDATA, easy);
+    curl_easy_setopt(easy->curl, CURLOPT_VERBOSE, (long)wanted);
+}
+
+/* libcurl shows nothing but with all it has to say, so it is asked for the first line of a head alone. */
+static void watch(struct spt_easy *easy, bool wanted)
+{
+    if (easy->watched == wanted)
+        return;
+    easy->watched = wanted;
+    if (!easy->listens)
+        set_verbose(easy, wanted);
+}
+
+/* It was an interim one: the response is still to come. */
+static void end_of_interim(struct spt_easy *easy)
+{
+    easy->t_first_ns = 0;
+    spt_limits_resume(easy->request, easy->phase, easy->t_phase_ns);
+}
+
+/* Returns false out of memory, as does the next. */
+static bool note_head(struct spt_easy *easy)
+{
+    if (easy->head.transfer && easy->head.length >= 0) /* whoever sent both may have meant either */
+        curl_easy_setopt(easy->curl, CURLOPT_FORBID_REUSE, 1L);
+    struct spt_socket *s = spt_sockets_find(&easy->driver->sockets, easy->fd);
+    if (s)
+        s->shared = easy->head.version == 20;
+    return spt_exchange_take_cookies(easy) == SEPTET_OK && spt_exchange_judge(easy) == SEPTET_OK &&
+           spt_request_headed(easy->request);
+}
+
+static bool note_line(struct spt_easy *easy, bool was_done)
+{
+    bool ok = true;
+    if (easy->head.ended && !easy->head.done)
+        end_of_interim(easy);
+    else if (easy->head.done && !was_done)
+        ok = note_head(easy);
+    if (SPT_HAS_QUIRK(easy->driver->quirks, FOLD))
+        watch(easy, easy->head.begins);
+    return ok;
+}
+
+static size_t on_header(char *line, size_t size, size_t n, void *ud)
+{
+    struct spt_easy *easy = ud;
+    struct spt_request *r = easy->request;
+    bool was_done = easy->head.done;
+    if (easy->refused)
+        return 0;
+    spt_request_note_bytes(r);
+    switch (spt_head_line(&easy->head, &r->transfer->head, line, size * n)) {
+    case SEPTET_OK:
+        return note_line(easy, was_done) ? size * n : refuse(easy, "memory");
+    case SEPTET_ETOOBIG:
+        return refuse(easy, "headers_too_large");
+    case SEPTET_EINVAL:
+        return refuse(easy, "protocol");
+    default:
+        return refuse(easy, "memory");
+    }
+}
+
+/* Defaults of libcurl's, which curl_easy_reset leaves at zero, and tells nobody, where it finds no memory. */
+static void set_defaults(CURL *c)
+{
+    curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)CURL_MAX_WRITE_SIZE);
+    curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
+    curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L);
+    curl_easy_setopt(c, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+}
+
+/* What is the same for every request. Two of them take memory. */
+static CURLcode set_constant_options(struct spt_easy *easy)
+{
+    CURL *c = easy->curl;
+    CURLcode proxy, encodings;
+    set_defaults(c);
+    curl_easy_setopt(c, CURLOPT_PRIVATE, easy);
+    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, easy->error);
+    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L); /* a pending lookup is left, not waited for */
+    /* Its successor takes a text, which is parsed each time. */
+    CURL_IGNORE_DEPRECATION(
+        curl_easy_setopt(c, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));)
+    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(c, CURLOPT_CAPATH, NULL); /* with one, each connection parses all it holds */
+    proxy = curl_easy_setopt(c, CURLOPT_PROXY, "");
+    curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* a proxy's, and no response */
+    curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L); /* URLs are in their one form (url.h) */
+    encodings = curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, SPT_CODINGS);
+    curl_easy_setopt(c, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* ours do it */
+    curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, (long)IDLE_MAX_S);
+    curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(c, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);
+    curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, easy);
+    curl_easy_setopt(c, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
+    curl_easy_setopt(c, CURLOPT_CLOSESOCKETDATA, easy->driver);
+    curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_ready);
+    curl_easy_setopt(c, CURLOPT_PREREQDATA, easy);
+    curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(c, CURLOPT_HEADERDATA, easy);
+    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, spt_body_write);
+    curl_easy_setopt(c, CURLOPT_WRITEDATA, easy);
+    return proxy != CURLE_OK ? proxy : encodings;
+}
+
+/* Those methods defined to have a body send an empty one where none is given, so that the server
+ * sees its length. */
+static bool has_body(const struct spt_request *r)
+{
+    const char *m = r->method;
+    return r->body || r->upload || strcmp(m, "POST") == 0 || strcmp(m, "PUT") == 0 ||
+           strcmp(m, "PATCH") == 0;
+}
+
+/* Its length is not known: it goes out in chunks. */
+static void set_upload(CURL *c, const struct spt_request *r)
+{
+    curl_easy_setopt(c, CURLOPT_POSTFIELDS, NULL); /* of an exchange without it */
+    curl_easy_setopt(c, CURLOPT_POST, 1L);
+    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)-1);
+    curl_easy_setopt(c, CURLOPT_READFUNCTION, spt_body_read);
+    curl_easy_setopt(c, CURLOPT_READDATA, r->easy);
+    curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, spt_body_seek);
+    curl_easy_setopt(c, CURLOPT_SEEKDATA, r->easy);
+}
+
+/* A method is GET, HEAD, or a body with a name of its own. */
+static CURLcode set_method(CURL *c, const struct spt_request *r)
+{
+    const char *m = r->method;
+    bool body = has_body(r), kept_back = r->easy->exchange.kept_back;
+    if (strcmp(m, "HEAD") == 0)
+        return curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+    if (r->upload && !kept_back)
+        set_upload(c, r);
+    else if (body) {
+        bool empty = kept_back || r->body_len == 0;
+        curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, empty ? 0 : (curl_off_t)r->body_len);
+        curl_easy_setopt(c, CURLOPT_POSTFIELDS, empty ? "" : r->body);
+        /* libcurl 8.14 may find an empty body not sent yet when an error comes, and close the connection. */
+        curl_easy_setopt(c, CURLOPT_KEEP_SENDING_ON_ERROR, (long)empty);
+    }
+    return strcmp(m, body ? "POST" : "GET") == 0 ? CURLE_OK
+                                                 : curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, m);
+}
+
+static long whole_ms(uint64_t ns)
+{
+    uint64_t ms = ns / 1000000 + 1;
+    return ms < INT_MAX ? (long)ms : INT_MAX; /* what libcurl takes */
+}
+
+/* Over TLS, where the server offers it. Requests wait for a connection that is being made, to share it. */
+static void ask_for_http2(struct spt_easy *easy)
+{
+    curl_easy_setopt(easy->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    curl_easy_setopt(easy->curl, CURLOPT_PIPEWAIT, 1L);
+    easy->listens = !is_idempotent(easy->request->method);
+    if (!easy->listens)
+        return;
+#if LIBCURL_VERSION_NUM >= 0x080300
+    curl_global_trace("http/2"); /* what is verbose tells of its streams from now on */
+#endif
+    set_verbose(easy, true);
+}
+
+static char no_te[] = "TE:"; /* in libcurl's notation for a header that is left out */
+
+/* Sets the header lines of the exchange at work. Quirk TRANSFER: libcurl is told to take a Transfer-Encoding, as it is
+ * known later whether the body is of any use, and not to send the TE that goes with it. */
+static int set_headers(struct spt_easy *easy, const struct spt_request *r)
+{
+    struct curl_slist *headers;
+    int rc = spt_exchange_headers(easy, has_body(r), &headers);
+    if (rc != SEPTET_OK)
+        return rc;
+    if (SPT_HAS_QUIRK(easy->driver->quirks, TRANSFER)) {
+        easy->no_te = (struct curl_slist){.data = no_te, .next = headers};
+        headers = &easy->no_te;
+        curl_easy_setopt(easy->curl, CURLOPT_TRANSFER_ENCODING, 1L);
+    }
+    curl_easy_setopt(easy->curl, CURLOPT_HTTPHEADER, headers);
+    return SEPTET_OK;
+}
+
+static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r)
+{
+    CURL *c = easy->curl;
+    if (set_headers(easy, r) != SEPTET_OK)
+        return CURLE_OUT_OF_MEMORY;
+    if (r->connect_ns) /* libcurl shares it out between the addresses of a name */
+        curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(r->connect_ns));
+    CURLcode rc = set_method(c, r);
+    spt_shared_put_on(&r->session->shared, c, r->profile && r->profile->no_cookies);
+    if (rc == CURLE_OK)
+        rc = spt_names_put_on(r);
+    if (rc == CURLE_OK)
+        rc = spt_profile_put_on(r->profile, c);
+    bool pauses = r->high_water && SPT_HAS_QUIRK(easy->driver->quirks, HTTP2_PAUSE);
+    if (r->profile && r->profile->http2 && !pauses)
+        ask_for_http2(easy);
+    return rc == CURLE_OK ? curl_easy_setopt(c, CURLOPT_URL, r->url) : rc;
+}
+
+static void free_easy(struct spt_easy *easy)
+{
+    curl_easy_setopt(easy->curl, CURLOPT_NOSIGNAL, 1L); /* or it would touch SIGPIPE's handler */
+    curl_easy_cleanup(easy->curl);
+    spt_exchange_release(&easy->exchange);
+    free(easy);
+}
+
+static struct spt_easy *new_easy(struct spt_driver *driver)
+{
+    struct spt_easy *easy = calloc(1, sizeof *easy);
+    if (!easy)
+        return NULL;
+    easy->curl = curl_easy_init();
+    if (!easy->curl) {
+        free(easy);
+        return NULL;
+    }
+    easy->driver = driver;
+    spt_link_init(&easy->link);
+    spt_link_init(&easy->poke);
+    spt_link_init(&easy->attempts);
+    if (set_constant_options(easy) == CURLE_OK)
+        return easy;
+    free_easy(easy);
+    return NULL;
+}
+
+static struct spt_easy *take(struct spt_driver *driver)
+{
+    struct spt_link *link = spt_list_pop(&driver->pool);
+    if (!link)
+        return new_easy(driver);
+    driver->pooled--;
+    return SPT_OF(link, struct spt_easy, link);
+}
+
+static void forget(struct spt_easy *easy)
+{
+    drop_decoder(easy);
+    easy->head = (struct spt_head){0};
+    easy->fd = -1;
+    easy->refused = NULL;
+    easy->open_errno = 0;
+    easy->error[0] = '\0';
+    easy->denial = (struct spt_denial){0};
+    easy->repeat = NULL;
+    easy->ready = easy->engaged = easy->poked = easy->watched = false;
+    easy->on_stream = easy->unseen = false;
+    easy->written = 0;
+    easy->t_open_ns = easy->t_tls_ns = easy->t_ready_ns = easy->t_first_ns = 0;
+    easy->sent_bytes = 0;
+}
+
+int spt_easy_get(struct spt_request *r)
+{
+    struct spt_driver *driver = r->session->driver;
+    struct spt_easy *easy = take(driver);
+    if (!easy)
+        return SEPTET_ENOMEM;
+    forget(easy);
+    easy->retried = easy->listens = false;
+    easy->tls = (r->url[4] | 0x20) == 's';
+    easy->request = r;
+    r->easy = easy;
+    spt_exchange_first(&easy->exchange, r);
+    if (set_request_options(easy, r) == CURLE_OK)
+        return SEPTET_OK;
+    spt_easy_put(r, true);
+    return SEPTET_ENOMEM;
+}
+
+/* The reset comes now rather than at the next use: the handle must not point into a request that
+ * its owner may free. */
+void spt_easy_put(struct spt_request *r, bool doubtful)
+{
+    struct spt_easy *easy = r->easy;
+    struct spt_driver *driver = easy->driver;
+    r->easy = NULL;
+    easy->request = NULL;
+    assert(spt_link_alone(&easy->attempts));
+    drop_decoder(easy);
+    spt_link_remove(&easy->poke);
+    spt_names_take_off(easy);
+    spt_shared_take_off(&r->session->shared, easy->curl);
+    bool keep = !doubtful && driver->pooled < SPT_EASY_POOL_MAX;
+    if (keep)
+        curl_easy_reset(easy->curl);
+    if (!keep || set_constant_options(easy) != CURLE_OK) {
+        free_easy(easy);
+        return;
+    }
+    spt_exchange_release(&easy->exchange);
+    spt_list_push_front(&driver->pool, &easy->link);
+    driver->pooled++;
+}
+
+void spt_easy_retry(struct spt_easy *easy)
+{
+    forget(easy);
+    easy->retried = true;
+    curl_easy_setopt(easy->curl, CURLOPT_FRESH_CONNECT, 1L);
+}
+
+int spt_easy_repeat(struct spt_easy *easy)
+{
+    struct spt_request *r = easy->request;
+    drop_decoder(easy);
+    easy->head = (struct spt_head){0};
+    easy->refused = easy->repeat = NULL;
+    easy->open_errno = 0;
+    easy->error[0] = '\0';
+    easy->engaged = easy->poked = false;
+    easy->sent_bytes = 0;
+    if (set_headers(easy, r) != SEPTET_OK)
+        return SEPTET_ENOMEM;
+    if (easy->exchange.unasking) /* who refuses to read a body may close, and not say so */
+        curl_easy_setopt(easy->curl, CURLOPT_FRESH_CONNECT, 1L);
+    return set_method(easy->curl, r) == CURLE_OK ? SEPTET_OK : SEPTET_ENOMEM;
+}
+
+void spt_easy_pool_release(struct spt_driver *driver)
+{
+    struct spt_link *link;
+    while ((link = spt_list_pop(&driver->pool)))
+        free_easy(SPT_OF(link, struct spt_easy, link));
+    driver->pooled = 0;
+}

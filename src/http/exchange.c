@@ -1,0 +1,235 @@
+/* Exchanges. Who decides what follows a response looks at its head alone, so that its body matters to nobody. */
+#include "http/exchange.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "http/driver.h"
+#include "http/easy.h"
+#include "septet/septet.h"
+
+static bool signs(const struct spt_request *r)
+{
+    return r->profile && r->profile->user;
+}
+
+void spt_exchange_first(struct spt_exchange *e, const struct spt_request *r)
+{
+    *e = (struct spt_exchange){.n = 1, .kept_back = signs(r) && (r->body_len > 0 || r->upload)};
+    spt_buf_init(&e->cookies, SIZE_MAX / 2);
+}
+
+/* One answer to a challenge, and one more where that was to a stale nonce: else the server goes on for ever. */
+static bool may_answer(const struct spt_exchange *e)
+{
+    return !e->answered || (e->challenge.stale && !e->was_stale);
+}
+
+static int look_for_challenge(struct spt_easy *easy)
+{
+    struct spt_exchange *e = &easy->exchange;
+    const struct spt_request *r = easy->request;
+    spt_challenge_release(&e->challenge);
+    int rc = spt_challenge_read(&e->challenge, &r->transfer->head, !r->upload);
+    if (rc == SEPTET_OK && may_answer(e))
+        e->follow = SPT_FOLLOW_ANSWER;
+    return rc == SEPTET_ENOMEM ? rc : SEPTET_OK;
+}
+
+/* Returns true if `line` asks for a 100, by the rule that libcurl reads it by. */
+static bool is_expectation(const char *line)
+{
+    return strncasecmp(line, "expect:", 7) == 0 && strcasestr(line + 7, "100-continue");
+}
+
+/* Returns true if the exchange asked for a 100, and its body can be sent once more. */
+static bool may_unask(const struct spt_easy *easy)
+{
+    const struct spt_request *r = easy->request;
+    if (easy->exchange.unasking || (r->upload && r->upload->dropped))
+        return false;
+    for (const struct curl_slist *l = spt_headers_list(r->headers, false); l; l = l->next)
+        if (is_expectation(l->data))
+            return true;
+    return false;
+}
+
+int spt_exchange_judge(struct spt_easy *easy)
+{
+    struct spt_exchange *e = &easy->exchange;
+    int status = easy->head.status;
+    e->follow = SPT_FOLLOW_NONE;
+    if (status == 417 && may_unask(easy)) {
+        e->follow =
+            SPT_FOLLOW_UNASKING; /* RFC 9110, 10.1.1; libcurl would send the same again, for ever */
+        return SEPTET_OK;
+    }
+    if (!signs(easy->request) || e->n >= SPT_EXCHANGES_MAX)
+        return SEPTET_OK;
+    if (status == 401)
+        return look_for_challenge(easy);
+    if (e->kept_back && status < 300)
+        e->follow = SPT_FOLLOW_BODY;
+    return SEPTET_OK;
+}
+
+/* Returns a path with its query, which may be NULL; NULL out of memory. */
+static char *join(const char *path, const char *query)
+{
+    size_t size = strlen(path) + (query ? strlen(query) + 1 : 0) + 1;
+    char *target = malloc(size);
+    if (target)
+        snprintf(target, size, "%s%s%s", path, query ? "?" : "", query ? query : "");
+    return target;
+}
+
+/* Writes the path and the query of a URL as libcurl sends them. Returns NULL out of memory; free() it. */
+static char *target_of(const char *url)
+{
+    char *path = NULL, *query = NULL, *target = NULL;
+    CURLU *parser = curl_url();
+    if (!parser)
+        return NULL;
+    if (curl_url_set(parser, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+        curl_url_get(parser, CURLUPART_PATH, &path, 0) == CURLUE_OK) {
+        CURLUcode rc = curl_url_get(parser, CURLUPART_QUERY, &query, 0);
+        if (rc == CURLUE_OK || rc == CURLUE_NO_QUERY)
+            target = join(path, query);
+    }
+    curl_free(query);
+    curl_free(path);
+    curl_url_cleanup(parser);
+    return target;
+}
+
+static int write_answer(struct spt_easy *easy)
+{
+    struct spt_exchange *e = &easy->exchange;
+    struct spt_request *r = easy->request;
+    char *target = target_of(r->url);
+    if (!target)
+        return SEPTET_ENOMEM;
+    struct spt_proof proof = {
+        .method = r->method,
+        .target = target,
+        .user = r->profile->user,
+        .password = r->profile->password ? r->profile->password : "",
+        .body = r->body,
+        .body_len = r->body_len,
+    };
+    free(e->line);
+    e->line = spt_digest_line(&e->challenge, &proof, &r->session->nonces);
+    free(target);
+    return e->line ? SEPTET_OK : SEPTET_ENOMEM;
+}
+
+int spt_exchange_next(struct spt_easy *easy)
+{
+    struct spt_exchange *e = &easy->exchange;
+    struct spt_request *r = easy->request;
+    if (e->follow == SPT_FOLLOW_ANSWER) {
+        e->was_stale |= e->answered;
+        e->answered = true;
+        if (write_answer(easy) != SEPTET_OK)
+            return SEPTET_ENOMEM;
+    }
+    if (!e->kept_back && r->upload && !spt_upload_rewind(r->upload))
+        return SEPTET_EINVAL;
+    if (e->follow == SPT_FOLLOW_UNASKING) {
+        e->unasking = true;
+    } else {
+        e->kept_back = false;
+        e->n++;
+    }
+    e->follow = SPT_FOLLOW_NONE;
+    r->transfer->unread = false;
+    r->transfer->drained = 0;
+    return spt_easy_repeat(easy);
+}
+
+/* --- header lines --- */
+
+/* NULL: the request goes without one. */
+static struct spt_jar *jar_of(const struct spt_request *r)
+{
+    bool without = !r->session->keeps_cookies || (r->profile && r->profile->no_cookies);
+    return without ? NULL : &r->session->jar;
+}
+
+/* Is it the line of the script's own cookies? */
+static bool is_cookie(const char *line)
+{
+    return strncasecmp(line, "cookie", 6) == 0 && (line[6] == ':' || line[6] == ';');
+}
+
+static int write_cookies(struct spt_easy *easy, struct spt_jar *jar, const struct curl_slist *own)
+{
+    struct spt_site site;
+    while (own && !is_cookie(own->data))
+        own = own->next;
+    const char *value = own && own->data[6] == ':' ? own->data + 7 : NULL;
+    while (value && *value == ' ')
+        value++;
+    spt_site_of(&site, easy->request->url);
+    easy->exchange.cookies.len = 0;
+    return spt_jar_line(jar, &site, value, time(NULL), &easy->exchange.cookies);
+}
+
+int spt_exchange_headers(struct spt_easy *easy, bool with_body, struct curl_slist **out)
+{
+    static char no_expectation[] = "Expect:";
+    struct spt_exchange *e = &easy->exchange;
+    struct spt_jar *jar = jar_of(easy->request);
+    struct curl_slist *own = spt_headers_list(easy->request->headers, with_body);
+    *out = own;
+    if (jar && write_cookies(easy, jar, own) != SEPTET_OK)
+        return SEPTET_ENOMEM;
+    const char *cookies = jar && e->cookies.len > 0 ? e->cookies.data : NULL;
+    if (!e->line && !cookies && !e->unasking)
+        return SEPTET_OK;
+    size_t n = 0, size = 2;
+    for (const struct curl_slist *l = own; l; l = l->next)
+        size++;
+    struct curl_slist *nodes = realloc(e->nodes, size * sizeof *nodes);
+    if (!nodes)
+        return SEPTET_ENOMEM;
+    e->nodes = *out = nodes;
+    if (e->line)
+        nodes[n++].data = e->line;
+    if (cookies)
+        nodes[n++].data = (char *)cookies;
+    for (const struct curl_slist *l = own; l; l = l->next)
+        if (!cookies || !is_cookie(l->data))
+            nodes[n++].data = e->unasking && is_expectation(l->data) ? no_expectation : l->data;
+    for (size_t i = 0; i < n; i++)
+        nodes[i].next = i + 1 < n ? &nodes[i + 1] : NULL;
+    return SEPTET_OK;
+}
+
+int spt_exchange_take_cookies(struct spt_easy *easy)
+{
+    struct spt_jar *jar = jar_of(easy->request);
+    const struct spt_buf *head = &easy->request->transfer->head;
+    size_t at = 0, len;
+    const char *text;
+    struct spt_site site;
+    int rc = SEPTET_OK;
+    if (!jar)
+        return rc;
+    spt_site_of(&site, easy->request->url);
+    while (rc == SEPTET_OK && (text = spt_head_next(head, &at, "set-cookie:", &len)))
+        rc = spt_jar_take(jar, &site, text, len, time(NULL));
+    return rc;
+}
+
+void spt_exchange_release(struct spt_exchange *e)
+{
+    spt_challenge_release(&e->challenge);
+    free(e->line);
+    free(e->nodes);
+    spt_buf_release(&e->cookies);
+    *e = (struct spt_exchange){0};
+}

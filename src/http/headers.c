@@ -1,0 +1,414 @@
+/* Header lines: checked and laid out for libcurl in one block; collected as they come back. */
+#include "http/headers.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "septet/septet.h"
+
+/* The nodes in the order of the list, then the lines they point to. */
+struct spt_headers {
+    struct curl_slist *without_body; /* where the list begins for a request that has none */
+    struct curl_slist nodes[];
+};
+
+/* What libcurl would add by itself unless told not to, in its notation for "not this one": the first
+ * two only where there is a body, so that other requests need not be checked for them. */
+static const char *const unwanted[] = {"Expect:", "Content-Type:", "Accept-Encoding:"};
+enum { N_UNWANTED = sizeof unwanted / sizeof unwanted[0], N_WITH_BODY = 2 };
+
+bool spt_is_token(const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)s[i];
+        if (c <= ' ' || c >= 127 || strchr("\"(),/:;<=>?@[\\]{}", c))
+            return false;
+    }
+    return len > 0;
+}
+
+static bool is_name(const struct spt_header *h, const char *name)
+{
+    return h->name_len == strlen(name) && strncasecmp(h->name, name, h->name_len) == 0;
+}
+
+/* A tab is the only one that a value may have (RFC 9110, 5.5). */
+static bool is_control(char c)
+{
+    return ((unsigned char)c < ' ' && c != '\t') || c == 127;
+}
+
+/* Does it have the characters of "host:port" (RFC 3986, 3.2), and at least one? */
+static bool is_host(const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)s[i] <= ' ' || (unsigned char)s[i] >= 127 ||
+            strchr("\"#/<>?@\\^`{|}", s[i]))
+            return false;
+    return len > 0;
+}
+
+static const char *fault_of(const struct spt_header *h)
+{
+    if (!spt_is_token(h->name, h->name_len))
+        return "the name is not a token";
+    for (size_t i = 0; i < h->value_len; i++)
+        if (is_control(h->value[i]))
+            return "the value has a line break, NUL or another control character in it";
+    if (is_name(h, "host") && !is_host(h->value, h->value_len))
+        return "the value is no host, with a port or without";
+    if (is_name(h, "content-length") || is_name(h, "transfer-encoding"))
+        return "the body decides this header";
+    return NULL;
+}
+
+static bool has(const struct spt_header *pairs, size_t n, const char *name, size_t name_len)
+{
+    for (size_t i = 0; i < n; i++)
+        if (pairs[i].name_len == name_len && strncasecmp(pairs[i].name, name, name_len) == 0)
+            return true;
+    return false;
+}
+
+static int check(const struct spt_header *pairs, size_t n, const char **why, size_t *at)
+{
+    for (size_t i = 0; i < n; i++) {
+        *at = i;
+        *why = fault_of(&pairs[i]);
+        if (!*why && is_name(&pairs[i], "host") && has(pairs, i, "host", 4))
+            *why = "a second host";
+        if (*why)
+            return SEPTET_EINVAL;
+    }
+    return SEPTET_OK;
+}
+
+static bool is_blank_char(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static bool is_blank(const struct spt_header *h)
+{
+    for (size_t i = 0; i < h->value_len; i++)
+        if (!is_blank_char(h->value[i]))
+            return false;
+    return true;
+}
+
+/* Writes "name: value", or libcurl's notation for an empty header. Returns the end. */
+static char *write_line(char *to, const struct spt_header *h)
+{
+    memcpy(to, h->name, h->name_len);
+    to += h->name_len;
+    if (is_blank(h)) {
+        memcpy(to, ";", 2);
+        return to + 2;
+    }
+    memcpy(to, ": ", 2);
+    memcpy(to + 2, h->value, h->value_len);
+    to += 2 + h->value_len;
+    *to = '\0';
+    return to + 1;
+}
+
+static void lay_out(struct spt_headers *headers, const struct spt_header *pairs, size_t n)
+{
+    struct curl_slist *nodes = headers->nodes;
+    char *text = (char *)(nodes + n + N_UNWANTED);
+    size_t used = 0, begin = 0;
+    for (size_t i = 0; i < N_UNWANTED; i++) {
+        if (!has(pairs, n, unwanted[i], strlen(unwanted[i]) - 1))
+            nodes[used++].data = (char *)unwanted[i];
+        if (i + 1 == N_WITH_BODY)
+            begin = used;
+    }
+    for (size_t i = 0; i < n; i++) {
+        nodes[used++].data = text;
+        text = write_line(text, &pairs[i]);
+    }
+    for (size_t i = 0; i < used; i++)
+        nodes[i].next = i + 1 < used ? &nodes[i + 1] : NULL;
+    headers->without_body = begin < used ? &nodes[begin] : NULL;
+}
+
+int spt_headers_new(struct spt_headers **out, const struct spt_header *pairs, size_t n,
+                    const char **why, size_t *at)
+{
+    if (check(pairs, n, why, at) != SEPTET_OK)
+        return SEPTET_EINVAL;
+    size_t bytes = sizeof **out + (n + N_UNWANTED) * sizeof(struct curl_slist);
+    for (size_t i = 0; i < n; i++)
+        bytes += pairs[i].name_len + pairs[i].value_len + sizeof ": ";
+    struct spt_headers *headers = malloc(bytes);
+    if (!headers)
+        return SEPTET_ENOMEM;
+    lay_out(headers, pairs, n);
+    *out = headers;
+    return SEPTET_OK;
+}
+
+void spt_headers_free(struct spt_headers *headers)
+{
+    free(headers);
+}
+
+struct curl_slist *spt_headers_list(const struct spt_headers *headers, bool with_body)
+{
+    static char expect[] = "Expect:", type[] = "Content-Type:";
+    static struct curl_slist second = {type, NULL}, first = {expect, &second};
+    if (!headers)
+        return with_body ? &first : NULL;
+    return with_body ? (struct curl_slist *)headers->nodes : headers->without_body;
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Reads a version, "1.1" or "2". Returns the bytes of it; 0 where there is none. */
+static size_t read_version(struct spt_head *head, const char *p, size_t len)
+{
+    if (len == 0 || !is_digit(p[0]))
+        return 0;
+    bool minor = len >= 3 && p[1] == '.' && is_digit(p[2]);
+    head->version = (p[0] - '0') * 10 + (minor ? p[2] - '0' : 0);
+    return minor ? 3 : 1;
+}
+
+/* Reads "HTTP/1.1 200 OK". libcurl takes some lines that are none, and three digits of however many. */
+static bool read_status_line(struct spt_head *head, const char *line, size_t len)
+{
+    static const char begin[] = "HTTP/";
+    size_t i = sizeof begin - 1, version;
+    int status = 0;
+    if (len < i || memcmp(line, begin, i) != 0)
+        return false;
+    version = read_version(head, line + i, len - i);
+    i += version;
+    if (version == 0 || i == len || line[i] != ' ')
+        return false;
+    while (i < len && line[i] == ' ')
+        i++;
+    const size_t from = i;
+    for (; i < len && i < from + 3 && is_digit(line[i]); i++)
+        status = status * 10 + (line[i] - '0');
+    head->status = status;
+    return i == from + 3 && (i == len || line[i] == ' ');
+}
+
+/* A CR that ends no line stands for a space (RFC 9112, 2.2): nobody is to take it for the end of one. */
+static void replace_cr(char *text, size_t len)
+{
+    char *end = text + len;
+    while ((text = memchr(text, '\r', (size_t)(end - text))))
+        *text = ' ';
+}
+
+/* Appends a line behind what goes between the lines before and this one. */
+static int append_line(struct spt_buf *buf, const char *between, const char *line, size_t len)
+{
+    int rc = buf->data ? SEPTET_OK : spt_buf_reserve(buf, buf->max < 512 ? buf->max : 512);
+    if (rc == SEPTET_OK)
+        rc = spt_buf_append(buf, between, strlen(between));
+    if (rc == SEPTET_OK)
+        rc = spt_buf_append(buf, line, len);
+    if (rc == SEPTET_OK)
+        replace_cr(buf->data + buf->len - len, len);
+    return rc;
+}
+
+static int fault(struct spt_head *head, const char *word)
+{
+    head->fault = word;
+    return SEPTET_EINVAL;
+}
+
+/* The value of a header, where the line is one of that name; else NULL. */
+static const char *value_of(const char *line, size_t len, const char *name)
+{
+    size_t n = strlen(name);
+    return len > n && line[n] == ':' && strncasecmp(line, name, n) == 0 ? line + n + 1 : NULL;
+}
+
+/* Reads a number; -1 where there is none. Returns where it ends, blanks included. */
+static const char *read_number(const char *p, const char *end, int64_t *n)
+{
+    *n = -1;
+    while (p < end && is_blank_char(*p))
+        p++;
+    for (; p < end && *p >= '0' && *p <= '9' && *n < INT64_MAX / 10 - 1; p++)
+        *n = (*n < 0 ? 0 : *n * 10) + (*p - '0');
+    while (p < end && is_blank_char(*p))
+        p++;
+    return p;
+}
+
+/* A number, or the same one several times, between commas or in lines of their own. Where two parties read a length in
+ * two ways, what is the rest of a body to one is the next response to the other (RFC 9112, 6.3). */
+static int read_length(struct spt_head *head, const char *p, const char *end)
+{
+    do {
+        int64_t n;
+        p = read_number(p, end, &n);
+        if (n < 0 || (p < end && *p != ',') || (head->length >= 0 && head->length != n))
+            return fault(head, "length");
+        head->length = n;
+    } while (p++ < end);
+    return SEPTET_OK;
+}
+
+const char *spt_list_next(const char **p, const char *end, size_t *len)
+{
+    const char *item = *p;
+    while (item < end && (is_blank_char(*item) || *item == ','))
+        item++;
+    if (item == end)
+        return NULL;
+    const char *comma = memchr(item, ',', (size_t)(end - item));
+    *p = comma ? comma : end;
+    *len = (size_t)(*p - item);
+    while (is_blank_char(item[*len - 1]))
+        (*len)--;
+    return item;
+}
+
+static bool is_word(const char *item, size_t len, const char *word)
+{
+    return len == strlen(word) && strncasecmp(item, word, len) == 0;
+}
+
+/* The one transfer coding that libcurl undoes is chunked, which is the last one and stands there once. */
+static void read_transfer(struct spt_head *head, const char *p, const char *end)
+{
+    size_t len;
+    head->transfer = true;
+    for (const char *item; (item = spt_list_next(&p, end, &len));) {
+        bool chunked = is_word(item, len, "chunked");
+        if (head->chunked || !(chunked || is_word(item, len, "identity")))
+            head->undone = true;
+        head->chunked |= chunked;
+    }
+}
+
+static int read_framing(struct spt_head *head, const char *line, size_t len)
+{
+    const char *value = value_of(line, len, "content-length");
+    head->framing = SPT_FRAMING_NONE;
+    if (value) {
+        head->framing = SPT_FRAMING_LENGTH;
+        return read_length(head, value, line + len);
+    }
+    value = value_of(line, len, "transfer-encoding");
+    if (value) {
+        head->framing = SPT_FRAMING_TRANSFER;
+        read_transfer(head, value, line + len);
+    }
+    head->encoded |= value_of(line, len, "content-encoding") != NULL;
+    return SEPTET_OK;
+}
+
+/* Returns true if blanks stand between the colon and a name that says how the body is read. libcurl passes over such a
+ * line, and others do not (RFC 9112, 5.1). */
+static bool is_spaced(const char *line, size_t len)
+{
+    static const char names[][sizeof "transfer-encoding"] = {"content-length", "transfer-encoding",
+                                                             "content-encoding"};
+    static const size_t lens[] = {sizeof "content-length" - 1, sizeof "transfer-encoding" - 1,
+                                  sizeof "content-encoding" - 1};
+    for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
+        size_t n = lens[i], at = n;
+        if (len <= n || !is_blank_char(line[n]) || strncasecmp(line, names[i], n) != 0)
+            continue;
+        while (at < len && is_blank_char(line[at]))
+            at++;
+        return at < len && line[at] == ':';
+    }
+    return false;
+}
+
+static int begin_head(struct spt_head *head, struct spt_buf *buf, const char *line, size_t len)
+{
+    if (!read_status_line(head, line, len))
+        return fault(head, "status_line");
+    head->begins = head->within = true;
+    head->fields = 0;
+    head->length = -1;
+    head->framing = SPT_FRAMING_NONE;
+    head->transfer = head->chunked = head->undone = head->encoded = false;
+    buf->len = 0;
+    return append_line(buf, "", line, len);
+}
+
+/* libcurl frames a body by the first part of a folded line, and other parties by the whole of it. */
+static int fold(struct spt_head *head, struct spt_buf *buf, const char *line, size_t len)
+{
+    if (head->fields == 0)
+        return fault(head, "header");
+    if (head->framing != SPT_FRAMING_NONE)
+        return fault(head, head->framing == SPT_FRAMING_LENGTH ? "length" : "transfer_encoding");
+    while (len > 0 && is_blank_char(line[0])) {
+        line++;
+        len--;
+    }
+    return append_line(buf, " ", line, len);
+}
+
+static int end_of_head(struct spt_head *head)
+{
+    if (head->status == 101)
+        return fault(head, "upgrade");
+    head->within = false;
+    head->ended = true;
+    head->done = head->status >= 200;
+    return SEPTET_OK;
+}
+
+int spt_head_line(struct spt_head *head, struct spt_buf *buf, const char *line, size_t len)
+{
+    head->begins = head->ended = false;
+    if (++head->lines > SPT_HEAD_LINES_MAX)
+        return SEPTET_ETOOBIG;
+    if (head->done)
+        return SEPTET_OK;
+    while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
+        len--;
+    if (memchr(line, '\0',
+               len)) /* libcurl refuses it where it sees it, which depends on how it came */
+        return fault(head, "header");
+    if (!head->within)
+        return begin_head(head, buf, line, len);
+    if (len == 0)
+        return end_of_head(head);
+    if (is_blank_char(line[0]))
+        return fold(head, buf, line, len);
+    if (is_spaced(line, len))
+        return fault(head, "header");
+    head->fields++;
+    int rc = read_framing(head, line, len);
+    return rc == SEPTET_OK ? append_line(buf, "\r\n", line, len) : rc;
+}
+
+const char *spt_head_next(const struct spt_buf *lines, size_t *at, const char *name, size_t *len)
+{
+    const size_t name_len = strlen(name);
+    while (*at < lines->len) {
+        const char *line = lines->data + *at, *end = lines->data + lines->len;
+        const char *cr = memchr(line, '\r', (size_t)(end - line));
+        size_t line_len = (size_t)((cr ? cr : end) - line);
+        *at += line_len + 2;
+        if (line_len < name_len || strncasecmp(line, name, name_len) != 0)
+            continue;
+        const char *value = line + name_len, *last = line + line_len;
+        while (value < last && is_blank_char(*value))
+            value++;
+        while (value < last && is_blank_char(last[-1]))
+            last--;
+        *len = (size_t)(last - value);
+        return value;
+    }
+    return NULL;
+}

@@ -1,0 +1,150 @@
+/* Admission: a hash of origins, each with its queue, and a ring of those whose turn comes. */
+#include "http/limiter.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "septet/septet.h"
+
+enum { BUCKETS_MIN = 16 };
+
+int spt_admission_init(struct spt_admission *a, unsigned limit, unsigned limit_per_origin)
+{
+    assert(limit > 0 && limit_per_origin > 0);
+    *a = (struct spt_admission){.limit = limit, .limit_per_origin = limit_per_origin};
+    spt_link_init(&a->ring);
+    a->buckets = calloc(BUCKETS_MIN, sizeof(struct spt_origin *));
+    if (!a->buckets)
+        return SEPTET_ENOMEM;
+    a->n_buckets = BUCKETS_MIN;
+    return SEPTET_OK;
+}
+
+void spt_admission_release(struct spt_admission *a)
+{
+    assert(a->n_origins == 0 && a->active == 0 && a->queued == 0);
+    free(a->buckets);
+}
+
+static struct spt_origin **bucket(const struct spt_admission *a, uint32_t hash)
+{
+    return &a->buckets[hash & (a->n_buckets - 1)];
+}
+
+/* Growing is for speed alone: without memory for it the chains get longer. */
+static void grow(struct spt_admission *a)
+{
+    struct spt_admission bigger = {.n_buckets = a->n_buckets * 2};
+    bigger.buckets = calloc(bigger.n_buckets, sizeof(struct spt_origin *));
+    if (!bigger.buckets)
+        return;
+    for (size_t i = 0; i < a->n_buckets; i++) {
+        for (struct spt_origin *o = a->buckets[i], *next; o; o = next) {
+            struct spt_origin **to = bucket(&bigger, o->hash);
+            next = o->chain;
+            o->chain = *to;
+            *to = o;
+        }
+    }
+    free(a->buckets);
+    a->buckets = bigger.buckets;
+    a->n_buckets = bigger.n_buckets;
+}
+
+static struct spt_origin *find(const struct spt_admission *a, uint32_t hash, const char *key,
+                               size_t len)
+{
+    struct spt_origin *o = *bucket(a, hash);
+    while (o && (o->hash != hash || o->len != len || memcmp(o->key, key, len) != 0))
+        o = o->chain;
+    return o;
+}
+
+static struct spt_origin *add(struct spt_admission *a, uint32_t hash, const char *key, size_t len)
+{
+    struct spt_origin *o = malloc(sizeof *o + len + 1);
+    if (!o)
+        return NULL;
+    if (a->n_origins >= a->n_buckets)
+        grow(a);
+    *o = (struct spt_origin){.hash = hash, .len = len};
+    spt_link_init(&o->queue);
+    spt_link_init(&o->turn);
+    memcpy(o->key, key, len);
+    o->key[len] = '\0';
+    struct spt_origin **b = bucket(a, hash);
+    o->chain = *b;
+    *b = o;
+    a->n_origins++;
+    return o;
+}
+
+static void free_unused(struct spt_admission *a, struct spt_origin *o)
+{
+    if (o->active > 0 || o->queued > 0)
+        return;
+    struct spt_origin **at = bucket(a, o->hash);
+    while (*at != o)
+        at = &(*at)->chain;
+    *at = o->chain;
+    spt_link_remove(&o->turn);
+    free(o);
+    a->n_origins--;
+}
+
+/* In the ring exactly while it has something waiting and room for it. */
+static void update_turn(struct spt_admission *a, struct spt_origin *o)
+{
+    if (o->queued == 0 || o->active >= a->limit_per_origin)
+        spt_link_remove(&o->turn);
+    else if (spt_link_alone(&o->turn))
+        spt_list_push(&a->ring, &o->turn);
+}
+
+struct spt_origin *spt_admission_enter(struct spt_admission *a, const char *key, size_t len,
+                                       struct spt_link *link)
+{
+    uint32_t hash = spt_hash(key, len);
+    struct spt_origin *o = find(a, hash, key, len);
+    if (!o && !(o = add(a, hash, key, len)))
+        return NULL;
+    spt_list_push(&o->queue, link);
+    o->queued++;
+    a->queued++;
+    update_turn(a, o);
+    return o;
+}
+
+struct spt_link *spt_admission_next(struct spt_admission *a)
+{
+    if (!spt_admission_ready(a))
+        return NULL;
+    struct spt_origin *o = SPT_OF(spt_list_pop(&a->ring), struct spt_origin, turn);
+    struct spt_link *link = spt_list_pop(&o->queue);
+    o->queued--;
+    a->queued--;
+    o->active++;
+    a->active++;
+    update_turn(a, o);
+    return link;
+}
+
+void spt_admission_leave(struct spt_admission *a, struct spt_origin *o)
+{
+    assert(o->active > 0);
+    o->active--;
+    a->active--;
+    update_turn(a, o);
+    free_unused(a, o);
+}
+
+void spt_admission_withdraw(struct spt_admission *a, struct spt_origin *o, struct spt_link *link)
+{
+    spt_link_remove(link);
+    o->queued--;
+    a->queued--;
+    update_turn(a, o);
+    free_unused(a, o);
+}

@@ -1,0 +1,58 @@
+/* What the requests of a session have in common. */
+#include "http/share.h"
+
+#include "http/curl_driver.h"
+#include "septet/septet.h"
+
+static int copy_resolve(struct spt_shared *s, const struct spt_session_config *config)
+{
+    for (size_t i = 0; i < config->n_resolve; i++) {
+        struct curl_slist *longer = curl_slist_append(s->resolve, config->resolve[i]);
+        if (!longer)
+            return SEPTET_ENOMEM;
+        s->resolve = longer;
+    }
+    return SEPTET_OK;
+}
+
+/* NULL out of memory. */
+static CURLSH *new_share(void)
+{
+    CURLSH *share = curl_share_init();
+    if (share &&
+        curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK)
+        return share;
+    curl_share_cleanup(share);
+    return NULL;
+}
+
+int spt_shared_init(struct spt_shared *s, const struct spt_session_config *config)
+{
+    *s = (struct spt_shared){.curl = new_share()};
+    s->bare = config->cookies ? new_share() : NULL;
+    if (!s->curl || (config->cookies && !s->bare))
+        return SEPTET_ENOMEM;
+    return copy_resolve(s, config);
+}
+
+void spt_shared_release(struct spt_shared *s)
+{
+    curl_slist_free_all(s->resolve);
+    curl_share_cleanup(s->curl);
+    curl_share_cleanup(s->bare);
+    *s = (struct spt_shared){0};
+}
+
+void spt_shared_put_on(const struct spt_shared *s, CURL *curl, bool no_cookies)
+{
+    if (s->resolve)
+        curl_easy_setopt(curl, CURLOPT_RESOLVE, s->resolve);
+    curl_easy_setopt(curl, CURLOPT_SHARE, no_cookies && s->bare ? s->bare : s->curl);
+}
+
+void spt_shared_take_off(const struct spt_shared *s, CURL *curl)
+{
+    if (s->resolve)
+        curl_easy_setopt(curl, CURLOPT_RESOLVE, NULL);
+    curl_easy_setopt(curl, CURLOPT_SHARE, NULL);
+}

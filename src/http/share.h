@@ -1,0 +1,31 @@
+/* What the requests of a session have in common beside its connections and its cookies: TLS sessions, addresses
+ * given instead of looked up. Put on a handle with each request, and taken off before it rests: the next may be
+ * another session's. */
+#ifndef SPT_HTTP_SHARE_H
+#define SPT_HTTP_SHARE_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+
+struct spt_session_config;
+
+struct spt_shared {
+    CURLSH *curl; /* owned: TLS sessions */
+    CURLSH *bare; /* owned: those of requests that leave the cookies alone; NULL: there are none */
+    struct curl_slist *resolve; /* owned */
+};
+
+/* Copies what the config says. Returns SEPTET_OK or SEPTET_ENOMEM; release it in either case. */
+int spt_shared_init(struct spt_shared *s, const struct spt_session_config *config);
+
+/* No handle may have it on. */
+void spt_shared_release(struct spt_shared *s);
+
+/* Each handle shares something: one that does not makes a list of TLS sessions of its own, which libcurl up to 8.11 loses
+ * when it is to share the next time. */
+void spt_shared_put_on(const struct spt_shared *s, CURL *curl, bool no_cookies);
+
+/* curl_easy_reset leaves it where it is. */
+void spt_shared_take_off(const struct spt_shared *s, CURL *curl);
+
+#endif

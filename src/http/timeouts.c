@@ -1,0 +1,179 @@
+/* Phases and their time limits: one timer a request, armed for the earliest limit and looked at
+ * again when it fires, so that bytes that arrive move no timer. */
+#include "http/timeouts.h"
+
+#include "http/body.h"
+#include "loop/loop.h"
+
+#define DRAIN_NS                                                                                   \
+    UINT64_C(100000000) /* for a body that nobody reads, before its connection is dropped */
+
+static void on_limit(struct spt_timer *timer);
+
+static uint64_t after(uint64_t instant_ns, uint64_t limit_ns)
+{
+    if (limit_ns == 0 || limit_ns > SPT_NEVER - instant_ns)
+        return SPT_NEVER;
+    return instant_ns + limit_ns;
+}
+
+/* The limit that ends this phase, with its word. */
+static uint64_t phase_due(const struct spt_request *r, const char **reason)
+{
+    const struct spt_transfer *t = r->transfer;
+    switch (r->phase) {
+    case SPT_PHASE_RESOLVING:
+    case SPT_PHASE_CONNECTING:
+    case SPT_PHASE_TLS:
+        *reason = "connect";
+        return after(t->t_admitted_ns, r->connect_ns);
+    case SPT_PHASE_WAITING:
+        *reason = "first_byte";
+        return after(t->t_phase_ns, r->first_byte_ns);
+    case SPT_PHASE_SENDING:
+    case SPT_PHASE_RECEIVING:
+        *reason = "idle";
+        if (t->unread)
+            return after(t->t_phase_ns, DRAIN_NS);
+        return t->in_paused || t->out_paused ? SPT_NEVER : after(t->t_byte_ns, r->idle_ns);
+    case SPT_PHASE_QUEUED:
+        *reason = "queue";
+        return after(r->t_start_ns, r->queue_ns);
+    case SPT_PHASE_ENDED:
+        break;
+    }
+    return SPT_NEVER;
+}
+
+static uint64_t due(const struct spt_request *r, const char **reason)
+{
+    uint64_t phase_ns = phase_due(r, reason);
+    if (r->deadline_ns == 0 || r->deadline_ns > phase_ns)
+        return phase_ns;
+    *reason = "total";
+    return r->deadline_ns;
+}
+
+/* Only ever moves the timer earlier: a limit that moved later is found out when the timer fires. */
+static void arm(struct spt_request *r)
+{
+    const char *reason;
+    uint64_t due_ns = due(r, &reason);
+    if (due_ns < (r->timer.armed ? r->timer.due_ns : SPT_NEVER))
+        spt_timer_start(r->session->driver->timers, &r->timer, due_ns, on_limit);
+}
+
+void spt_limits_enter(struct spt_request *r, enum spt_phase phase, uint64_t now_ns)
+{
+    struct spt_transfer *t = r->transfer;
+    r->phase = phase;
+    if (t)
+        t->t_phase_ns = t->t_byte_ns = now_ns;
+    arm(r);
+}
+
+void spt_limits_resume(struct spt_request *r, enum spt_phase phase, uint64_t since_ns)
+{
+    r->phase = phase;
+    r->transfer->t_phase_ns = since_ns;
+    arm(r);
+}
+
+void spt_limits_drain(struct spt_request *r, uint64_t now_ns)
+{
+    r->transfer->unread = true;
+    r->transfer->t_phase_ns = now_ns;
+    arm(r);
+}
+
+/* libcurl says nothing when it sends a body it has in memory, so an upload is looked at when its
+ * limit is reached. One that is out waits for its answer since the last time it was seen moving. */
+static void look_at_upload(struct spt_request *r, uint64_t now_ns)
+{
+    struct spt_transfer *t = r->transfer;
+    curl_off_t sent = 0;
+    curl_easy_getinfo(r->easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
+    if (spt_body_is_out(r, sent)) {
+        r->phase = SPT_PHASE_WAITING;
+        t->t_phase_ns = t->t_byte_ns;
+    } else if (sent > r->easy->sent_bytes) {
+        t->t_byte_ns = now_ns;
+    }
+    r->easy->sent_bytes = sent;
+}
+
+/* A script that ran for long keeps the loop from its sockets: a limit has passed only where they were looked at
+ * once more since it was due. */
+static bool was_looked_at(struct spt_request *r)
+{
+    const struct spt_driver *driver = r->session->driver;
+    if (!r->look)
+        r->look = driver->looks + 1;
+    return driver->looks >= r->look;
+}
+
+static void on_limit(struct spt_timer *timer)
+{
+    struct spt_request *r = SPT_OF(timer, struct spt_request, timer);
+    struct spt_timers *timers = r->session->driver->timers;
+    uint64_t now_ns = spt_loop_now(r->session->driver->loop);
+    const char *reason = NULL;
+    if (r->phase == SPT_PHASE_SENDING)
+        look_at_upload(r, now_ns);
+    uint64_t due_ns = due(r, &reason);
+    if (due_ns > now_ns) {
+        r->look = 0;
+        if (due_ns != SPT_NEVER)
+            spt_timer_start(timers, timer, due_ns, on_limit);
+        return;
+    }
+    if (!was_looked_at(r)) {
+        spt_timer_start(timers, timer, now_ns, on_limit);
+        return;
+    }
+    spt_request_timed_out(r, reason);
+}
+
+void spt_limits_stop(struct spt_request *r, struct spt_driver *driver)
+{
+    spt_timer_stop(driver->timers, &r->timer);
+    r->phase = SPT_PHASE_ENDED;
+}
+
+/* The phases of a new connection, which ended at `end_ns`. */
+static void connection_times(struct spt_request *r, uint64_t end_ns)
+{
+    const struct spt_easy *easy = r->easy;
+    struct spt_times *t = &r->transfer->times;
+    uint64_t admitted_ns = r->transfer->t_admitted_ns;
+    uint64_t open_ns = easy->t_open_ns ? easy->t_open_ns : end_ns;
+    uint64_t tls_ns = easy->t_tls_ns ? easy->t_tls_ns : end_ns;
+    t->dns_ns = (int64_t)(open_ns - admitted_ns);
+    if (easy->t_open_ns)
+        t->tcp_ns = (int64_t)(tls_ns - open_ns);
+    if (easy->t_tls_ns)
+        t->tls_ns = (int64_t)(end_ns - tls_ns);
+}
+
+void spt_limits_times(struct spt_request *r, uint64_t now_ns)
+{
+    const struct spt_easy *easy = r->easy;
+    struct spt_times *t = &r->transfer->times;
+    uint64_t admitted_ns = r->transfer->t_admitted_ns;
+    *t = (struct spt_times){.dns_ns = -1, .tcp_ns = -1, .tls_ns = -1};
+    t->send_ns = t->wait_ns = t->recv_ns = -1;
+    t->total_ns = (int64_t)(now_ns - r->t_start_ns);
+    t->queue_ns = (int64_t)(admitted_ns - r->t_start_ns);
+    if (!easy) {
+        t->dns_ns = (int64_t)(now_ns - admitted_ns);
+        return;
+    }
+    if (!easy->ready || easy->t_open_ns)
+        connection_times(r, easy->ready ? easy->t_ready_ns : now_ns);
+    if (!easy->ready)
+        return;
+    t->send_ns = easy->t_open_ns ? 0 : (int64_t)(easy->t_ready_ns - admitted_ns);
+    t->wait_ns = (int64_t)((easy->t_first_ns ? easy->t_first_ns : now_ns) - easy->t_ready_ns);
+    if (easy->t_first_ns)
+        t->recv_ns = (int64_t)(now_ns - easy->t_first_ns);
+}

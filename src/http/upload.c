@@ -1,0 +1,54 @@
+/* A request's body that is sent as it is made. */
+#include "http/upload.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "septet/septet.h"
+
+void spt_upload_init(struct spt_upload *u)
+{
+    *u = (struct spt_upload){0};
+    spt_buf_init(&u->buf, SIZE_MAX / 2);
+}
+
+void spt_upload_release(struct spt_upload *u)
+{
+    spt_buf_release(&u->buf);
+    u->pos = 0;
+}
+
+/* Moves what was not taken to the front, once there is more before it than can be sent again. */
+static void drop_taken(struct spt_upload *u)
+{
+    if (u->pos <= SPT_UPLOAD_REPLAY)
+        return;
+    u->dropped = true;
+    u->buf.len -= u->pos;
+    memmove(u->buf.data, u->buf.data + u->pos, u->buf.len);
+    u->pos = 0;
+}
+
+int spt_upload_append(struct spt_upload *u, const char *bytes, size_t n)
+{
+    drop_taken(u);
+    return spt_buf_append(&u->buf, bytes, n) == SEPTET_OK ? SEPTET_OK : SEPTET_ENOMEM;
+}
+
+size_t spt_upload_take(struct spt_upload *u, char *to, size_t size)
+{
+    size_t left = spt_upload_left(u), n = left < size ? left : size;
+    if (n == 0)
+        return 0;
+    memcpy(to, u->buf.data + u->pos, n);
+    u->pos += n;
+    return n;
+}
+
+bool spt_upload_rewind(struct spt_upload *u)
+{
+    if (u->dropped)
+        return false;
+    u->pos = 0;
+    return true;
+}

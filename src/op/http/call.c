@@ -1,0 +1,340 @@
+/* A request at work: what a script asked for, and what traces and hooks are told when it is over. Calls rest in a pool:
+ * what is written for every request stays in the cache, and the collector has less to do. */
+#include "core/check.h"
+#include "core/error.h"
+#include "core/anchor.h"
+#include "core/op.h"
+#include "core/task.h"
+#include "op/http/env.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define CALLS_MAX 256 /* resting */
+enum {
+    METHOD_SHOWN = 256,
+    TEXT_SHOWN = 1024
+};                                  /* bytes of a method and of a failure's words in an error */
+#define TRACES "septet.http.traces" /* registry: key -> trace, weak: who asks keeps it */
+
+/* --- what is asked for --- */
+
+static void check_body(lua_State *L, struct spt_ask *ask, int arg)
+{
+    ask->upload = luaL_testudata(L, arg, SPT_UPLOAD_META);
+    if (ask->upload && ask->upload->used)
+        spt_error_usage(L, "an upload is for one request");
+    if (!ask->upload && !lua_isnoneornil(L, arg))
+        ask->body = spt_check_string(L, arg, &ask->body_len);
+}
+
+void spt_ask_check(lua_State *L, struct spt_env *env, struct spt_ask *ask)
+{
+    size_t method_len, url_len;
+    *ask = (struct spt_ask){
+        .box = spt_check_udata(L, 1, SPT_SESSION_META, "session"),
+        .terms = spt_check_udata(L, 2, SPT_TERMS_META, "terms"),
+    };
+    struct spt_headers_box *headers = spt_check_udata(L, 3, SPT_HEADERS_META, "headers");
+    ask->headers = headers->headers;
+    ask->method = spt_check_string(L, 4, &method_len);
+    ask->url = spt_check_string(L, 5, &url_len);
+    check_body(L, ask, 6);
+    uint64_t total = spt_opt_seconds(L, 7, SPT_NEVER);
+    if (!ask->box->session)
+        spt_error_usage(L, "the session is closed");
+    if (strlen(ask->url) != url_len || strlen(ask->method) != method_len)
+        spt_error_usage(L, "a NUL in the URL or the method");
+    if (total != SPT_NEVER)
+        ask->deadline_ns = spt_instant(spt_sched_clock(env->sched), total);
+}
+
+/* --- calls --- */
+
+static struct spt_call *take(struct spt_env *env)
+{
+    struct spt_link *l = spt_list_pop(&env->calls);
+    if (!l)
+        return calloc(1, sizeof(struct spt_call));
+    env->ncalls--;
+    return SPT_OF(l, struct spt_call, link);
+}
+
+static void fill(struct spt_request *r, const struct spt_ask *ask)
+{
+    const struct spt_terms *terms = ask->terms;
+    r->method = ask->method;
+    r->url = ask->url;
+    r->headers = ask->headers;
+    r->body = ask->body;
+    r->body_len = ask->body_len;
+    r->upload = ask->upload ? &ask->upload->upload : NULL;
+    r->profile = &terms->profile;
+    r->max_body = terms->max_body;
+    r->connect_ns = terms->connect_ns;
+    r->first_byte_ns = terms->first_byte_ns;
+    r->idle_ns = terms->idle_ns;
+    r->queue_ns = terms->queue_ns;
+    r->deadline_ns = ask->deadline_ns;
+}
+
+struct spt_call *spt_call_new(struct spt_env *env, const struct spt_ask *ask, void *owner)
+{
+    struct spt_call *call = take(env);
+    if (!call)
+        return NULL;
+    call->env = env;
+    call->owner = owner;
+    call->cancelled = false;
+    call->note.run = NULL;
+    call->trace = call->kept = NULL;
+    call->place = 0;
+    call->ref = ++env->sched->next_ref;
+    fill(&call->request, ask);
+    return call;
+}
+
+int spt_call_start(struct spt_call *call, const struct spt_session_box *box, uint32_t task)
+{
+    struct spt_request *r = &call->request;
+    call->task = task;
+    call->t_start_ns = spt_sched_clock(call->env->sched);
+    int rc = box->session ? spt_request_start(box->session, r) : SEPTET_ECLOSED;
+    if (rc == SEPTET_OK && r->upload) {
+        struct spt_upload_box *upload = SPT_OF(r->upload, struct spt_upload_box, upload);
+        upload->used = true;
+        upload->request = r;
+    }
+    return rc;
+}
+
+static void rest(struct spt_call *call)
+{
+    struct spt_env *env = call->env;
+    spt_trace_unpin(&env->sched->trace, call->place);
+    call->place = 0;
+    if (env->driver) /* which has its own limit on what rests */
+        spt_request_reset(&call->request, env->driver);
+    else
+        spt_request_release(&call->request);
+    if (!env->driver || env->ncalls == CALLS_MAX) {
+        free(call);
+        return;
+    }
+    spt_link_init(&call->link);
+    spt_list_push_front(&env->calls, &call->link);
+    env->ncalls++;
+}
+
+void spt_call_put(struct spt_call *call)
+{
+    if (!call)
+        return;
+    call->owner = NULL;
+    if (!call->note.run) /* else the note gives it back */
+        rest(call);
+}
+
+/* --- the end --- */
+
+bool spt_call_insecure(const struct spt_request *r)
+{
+    return r->profile && r->profile->insecure && strncasecmp(r->url, "https:", 6) == 0;
+}
+
+/* What came of it, also where it was never admitted. */
+static const struct spt_transfer *outcome(const struct spt_request *r)
+{
+    static const struct spt_transfer none = {.times = {-1, -1, -1, -1, -1, -1, -1, -1}};
+    return r->transfer ? r->transfer : &none;
+}
+
+static const char *words_of(const struct spt_failure *f)
+{
+    if (f->text)
+        return f->text;
+    if (strcmp(f->code, "memory") == 0)
+        return "out of memory";
+    return f->reason ? f->reason : f->code;
+}
+
+static void push_failure(lua_State *L, const struct spt_request *r)
+{
+    char room[SPT_URL_SHOWN];
+    const char *url = spt_public_url(r->url, room, sizeof room);
+    const struct spt_failure *f = &r->failure;
+    char method_room[METHOD_SHOWN], text_room[TEXT_SHOWN];
+    const char *method = spt_public_url(r->method, method_room, sizeof method_room);
+    const char *text = spt_shown(words_of(f), text_room, sizeof text_room);
+    spt_error_push(L, "HttpError", "%s %s: %s", method, url, text);
+    lua_pushstring(L, f->code);
+    lua_setfield(L, -2, "code");
+    lua_pushstring(L, f->reason);
+    lua_setfield(L, -2, "reason");
+    lua_pushstring(L, spt_phase_word(f->phase));
+    lua_setfield(L, -2, "phase");
+    lua_pushstring(L, url);
+    lua_setfield(L, -2, "url");
+    lua_pushstring(L, method);
+    lua_setfield(L, -2, "method");
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, "text");
+    lua_pushinteger(L, 1);
+    lua_setfield(L, -2, "attempts");
+}
+
+int spt_call_raise_memory(lua_State *L, const struct spt_ask *ask)
+{
+    struct spt_request r = {.failure = {.code = "memory"}};
+    fill(&r, ask);
+    push_failure(L, &r);
+    return lua_error(L);
+}
+
+int spt_call_raise(lua_State *L, const struct spt_call *call, int status)
+{
+    if (call && call->request.failure.code) {
+        push_failure(L, &call->request);
+        return lua_error(L);
+    }
+    return luaL_error(L, "%s", septet_strerror(status));
+}
+
+void spt_call_set_trace(lua_State *L, int index, const void *key)
+{
+    lua_pushvalue(L, index);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
+    lua_insert(L, -2); // stack: traces, trace
+    lua_rawsetp(L, -2, key);
+    lua_pop(L, 1);
+}
+
+/* Calls `trace:ended(time, status, error, cancelled, redirects)`. */
+static int tell_protected(lua_State *L)
+{
+    struct spt_call *call = lua_touserdata(L, 1);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
+    if (lua_rawgetp(L, -1, call->trace) == LUA_TNIL)
+        return 0;
+    lua_getfield(L, -1, "ended");
+    lua_insert(L, -2);
+    lua_pushnumber(L, (lua_Number)call->t_end_ns / 1e9);
+    lua_pushinteger(L, outcome(&call->request)->status);
+    if (call->request.failure.code)
+        push_failure(L, &call->request);
+    else
+        lua_pushnil(L);
+    lua_pushboolean(L, call->cancelled);
+    lua_pushboolean(L, outcome(&call->request)->redirect_url != NULL);
+    lua_call(L, 6, 0);
+    return 0;
+}
+
+/* On the main state, before the waiter runs on. */
+static void tell(struct spt_note *note, lua_State *L)
+{
+    struct spt_call *call = SPT_OF(note, struct spt_call, note);
+    lua_pushcfunction(L, tell_protected);
+    lua_pushlightuserdata(L, call);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+        struct spt_sched *s = call->env->sched;
+        const char *message = lua_tostring(L, -1);
+        s->world.warn(s->world.ud, message ? message : "a trace hook failed");
+        lua_pop(L, 1);
+    }
+    call->note.run = NULL;
+    if (call->kept)
+        spt_let_go(L, call->kept);
+    if (!call->owner)
+        rest(call);
+}
+
+static int32_t us(int64_t ns)
+{
+    return ns < 0 ? -1 : (int32_t)(ns / 1000);
+}
+
+/* The URL and the method of an admitted request are what went to libcurl; others are as the script has them. */
+static uint32_t url_text(struct spt_trace *tr, const struct spt_request *r)
+{
+    if (r->transfer)
+        return spt_trace_text(tr, r->url, strlen(r->url));
+    char room[SPT_URL_SHOWN];
+    const char *url = spt_public_url(r->url, room, sizeof room);
+    return spt_trace_text(tr, url, strlen(url));
+}
+
+static uint32_t method_text(struct spt_trace *tr, const struct spt_request *r)
+{
+    if (r->transfer)
+        return spt_trace_intern(tr, r->method);
+    char room[METHOD_SHOWN];
+    return spt_trace_intern(tr, spt_public_url(r->method, room, sizeof room));
+}
+
+static void record(const struct spt_call *call)
+{
+    struct spt_trace *tr = &call->env->sched->trace;
+    const struct spt_request *r = &call->request;
+    const struct spt_transfer *transfer = outcome(r);
+    const struct spt_times *t = &transfer->times;
+    int64_t total_ns = (int64_t)(call->t_end_ns - call->t_start_ns);
+    const char *code = call->cancelled ? "cancelled" : r->failure.code;
+    if (!tr->ring)
+        return;
+    struct spt_xfer x = {
+        .queue_us = us(r->transfer ? t->queue_ns : total_ns),
+        .dns_us = us(t->dns_ns),
+        .tcp_us = us(t->tcp_ns),
+        .tls_us = us(t->tls_ns),
+        .send_us = us(t->send_ns),
+        .wait_us = us(t->wait_ns),
+        .recv_us = us(t->recv_ns),
+        .total_us = us(total_ns),
+        .bytes = transfer->received,
+        .place = call->place,
+        .url = url_text(tr, r),
+        .method = method_text(tr, r),
+        .code = spt_trace_intern(tr, code),
+        .phase = code ? spt_trace_intern(tr, spt_phase_word(r->failure.phase)) : 0,
+        .status = (uint16_t)transfer->status,
+        .version = (uint8_t)transfer->version,
+        .reused = transfer->reused,
+        .insecure = spt_call_insecure(r),
+    };
+    spt_trace_xfer(tr, call->t_start_ns, call->task, call->ref, &x);
+}
+
+void spt_call_tell(struct spt_call *call)
+{
+    spt_link_init(&call->note.link);
+    call->note.run = tell;
+    spt_sched_note(call->env->sched, &call->note);
+}
+
+void spt_call_ended(struct spt_call *call)
+{
+    struct spt_sched *s = call->env->sched;
+    call->t_end_ns = spt_sched_clock(s);
+    record(call);
+    if (call->request.upload)
+        spt_upload_over(&call->request);
+    if (call->trace)
+        spt_call_tell(call);
+    else if (call->kept)
+        spt_let_go(s->main, call->kept);
+}
+
+void spt_open_http_calls(lua_State *L, struct spt_env *env)
+{
+    spt_link_init(&env->calls);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "v");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_pop(L, 1);
+}

@@ -1,0 +1,549 @@
+/* stream: an HTTP request whose body is read piece by piece. A stream is a resource of the scope that opened it, and
+ * ends with it; to cancel one read ends that read alone. Three waits: for the head, for bytes, and none to close. */
+#include "core/check.h"
+#include "core/error.h"
+#include "core/anchor.h"
+#include "core/op.h"
+#include "core/scope.h"
+#include "core/task.h"
+#include "op/http/env.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#define META "septet.http.stream"
+
+enum { HIGH_WATER = 256 * 1024 }; /* bytes held for a reader until the sender is paused */
+
+enum reading {
+    BYTES, /* at most `n` of them, once there are any */
+    LINE,  /* of at most `n` bytes */
+    REST,  /* all, at the end of the body */
+};
+
+struct stream {
+    struct spt_resource resource; /* in the scope that opened it, until its request is over */
+    struct spt_link link;         /* in env->streams, while it has a call */
+    struct spt_env *env;
+    struct spt_call *call; /* owned; NULL once closed. What it borrows is kept by the user values */
+    struct stream_op *waiter;
+    const struct spt_session_box *box; /* kept by the user values, as are the next two */
+    const char *method, *url;
+    size_t room;    /* bytes it may hold before the sender is paused, while no read wants more */
+    size_t scanned; /* bytes of what is held in which there is no LF */
+    bool over;      /* the request; what it held may still be read */
+    bool opened;    /* its head was given out */
+    bool read;      /* a task reads: from the start of its wait until it has what it waited for */
+};
+
+struct stream_op {
+    septet_op op;
+    struct stream *stream; /* kept by the handle at index STREAM, or 1 */
+    enum reading reading;
+    size_t n; /* bytes at most */
+};
+
+enum { STREAM = SPT_ASK_ARGS + 1 }; /* of l_stream's stack */
+
+/* --- its end --- */
+
+static void leave_scope(struct stream *stream)
+{
+    spt_link_remove(&stream->resource.link);
+    stream->over = true;
+}
+
+static void end_wait(struct stream *stream, int status)
+{
+    struct stream_op *waiter = stream->waiter;
+    stream->waiter = NULL;
+    if (waiter)
+        septet_op_done(&waiter->op, status);
+}
+
+/* Ends the request, if it is not over, and lets go of what it held. */
+static void close_stream(struct stream *stream)
+{
+    struct spt_call *call = stream->call;
+    if (!call)
+        return;
+    stream->call = NULL;
+    spt_link_remove(&stream->link);
+    if (!stream->over) {
+        leave_scope(stream);
+        spt_request_cancel(&call->request);
+        call->cancelled = !stream->opened;
+        spt_call_ended(call);
+    }
+    spt_call_put(call);
+    end_wait(stream, SEPTET_ECLOSED);
+}
+
+static void on_scope_end(struct spt_resource *resource)
+{
+    close_stream(SPT_OF(resource, struct stream, resource));
+}
+
+/* --- what is held --- */
+
+static const char *held_bytes(const struct spt_request *r)
+{
+    return r->transfer->body_in.data + r->transfer->taken;
+}
+
+/* Returns where the line at the beginning of what is held ends: the index of its LF, or the number of bytes held. No
+ * byte is looked at twice. */
+static size_t line_end(struct stream *stream)
+{
+    const struct spt_request *r = &stream->call->request;
+    size_t held = spt_request_held(r), at = stream->scanned;
+    const char *lf = held > at ? memchr(held_bytes(r) + at, '\n', held - at) : NULL;
+    stream->scanned = lf ? (size_t)(lf - held_bytes(r)) : held;
+    return stream->scanned;
+}
+
+/* Returns the length of a line that ends at `end`: a CR before the LF is part of the line's end. */
+static size_t line_len(const struct spt_request *r, size_t end)
+{
+    bool crlf = end > 0 && end < spt_request_held(r) && held_bytes(r)[end - 1] == '\r';
+    return crlf ? end - 1 : end;
+}
+
+/* Returns true if a read can be served. A line that has not ended is too long only if one more byte, which may be a
+ * CR, does not fit. */
+static bool is_enough(struct stream *stream, enum reading reading, size_t n)
+{
+    if (!stream->call || stream->over)
+        return true;
+    size_t held = spt_request_held(&stream->call->request);
+    switch (reading) {
+    case BYTES:
+        return held > 0;
+    case LINE:
+        return line_end(stream) < held || held > n + 1;
+    case REST:
+        return false;
+    }
+    return true;
+}
+
+/* Lets the request hold more while a read needs more than it may hold. What it holds grows with what has come and
+ * not with what was asked for. */
+static void make_room(struct stream *stream)
+{
+    struct spt_request *r = &stream->call->request;
+    r->high_water = stream->room + 4 * spt_request_held(r);
+    spt_request_go_on(r);
+}
+
+/* The next read begins behind `len` bytes. */
+static void take(struct stream *stream, size_t len)
+{
+    struct spt_request *r = &stream->call->request;
+    struct spt_transfer *t = r->transfer;
+    t->taken += len;
+    stream->scanned = stream->scanned > len ? stream->scanned - len : 0;
+    if (t->taken == t->body_in.len)
+        t->taken = t->body_in.len = 0;
+    spt_request_go_on(r);
+}
+
+/* --- what the driver tells --- */
+
+static void on_news(struct spt_request *request)
+{
+    struct stream *stream = SPT_OF(request, struct spt_call, request)->owner;
+    const struct stream_op *waiter = stream->waiter;
+    if (request->upload)
+        spt_upload_room(request);
+    if (!waiter)
+        return;
+    if (stream->opened ? is_enough(stream, waiter->reading, waiter->n) : request->transfer->headed)
+        end_wait(stream, SEPTET_OK);
+    else if (stream->opened)
+        make_room(stream);
+}
+
+static void on_done(struct spt_request *request)
+{
+    struct spt_call *call = SPT_OF(request, struct spt_call, request);
+    struct stream *stream = call->owner;
+    leave_scope(stream);
+    spt_call_ended(call);
+    bool headed = request->transfer && request->transfer->headed;
+    end_wait(stream, request->failure.code && !headed ? SEPTET_EHTTP : SEPTET_OK);
+}
+
+/* --- waiting for the head --- */
+
+static int open_start(septet_op *op)
+{
+    struct stream *stream = ((struct stream_op *)op)->stream;
+    const struct spt_task *task = op->task;
+    int rc = spt_call_start(stream->call, stream->box, task->id);
+    if (rc == SEPTET_OK) {
+        stream->waiter = (struct stream_op *)op;
+        return rc;
+    }
+    leave_scope(stream);
+    spt_call_ended(stream->call);
+    return rc;
+}
+
+static void open_cancel(septet_op *op)
+{
+    struct stream *stream = ((struct stream_op *)op)->stream;
+    stream->waiter = NULL;
+    close_stream(stream);
+}
+
+/* A table {status, head, redirect_url, url, stream}. A body that breaks off is for its reader to learn of. */
+static int open_push(septet_op *op, lua_State *L)
+{
+    struct stream *stream = ((struct stream_op *)op)->stream;
+    if (op->status < 0)
+        return spt_call_raise(L, stream->call, op->status);
+    const struct spt_request *r = &stream->call->request;
+    const struct spt_transfer *t = r->transfer;
+    lua_createtable(L, 0, 5); /* the fifth field is url: Lua's, if it is as it was given */
+    lua_pushinteger(L, t->status);
+    lua_setfield(L, -2, "status");
+    spt_call_push_head(L, r);
+    lua_setfield(L, -2, "head");
+    if (t->redirect_url) {
+        lua_pushstring(L, t->redirect_url);
+        lua_setfield(L, -2, "redirect_url");
+    }
+    if (r->own_url) {
+        lua_pushstring(L, r->own_url);
+        lua_setfield(L, -2, "url");
+    }
+    lua_pushvalue(L, STREAM);
+    lua_setfield(L, -2, "stream");
+    stream->opened = true;
+    return 1;
+}
+
+static void describe(const septet_op *op, char *text, size_t size)
+{
+    const struct spt_request *r = &((const struct stream_op *)op)->stream->call->request;
+    char room[SPT_URL_SHOWN];
+    snprintf(text, size, "%s %s", r->method, spt_public_url(r->url, room, sizeof room));
+}
+
+static const septet_op_type open_type = {
+    .name = "http",
+    .size = sizeof(struct stream_op),
+    .flags = SEPTET_OP_EXTERNAL,
+    .start = open_start,
+    .cancel = open_cancel,
+    .push = open_push,
+    .describe = describe,
+};
+
+/* Pushes a stream for what is asked, which keeps the values that were asked with. */
+static struct stream *push_stream(lua_State *L, struct spt_env *env, const struct spt_ask *ask)
+{
+    struct stream *stream = lua_newuserdatauv(L, sizeof *stream, SPT_ASK_ARGS);
+    *stream = (struct stream){.resource.release = on_scope_end,
+                              .env = env,
+                              .box = ask->box,
+                              .method = ask->method,
+                              .url = ask->url};
+    spt_link_init(&stream->resource.link);
+    spt_link_init(&stream->link);
+    luaL_setmetatable(L, META);
+    for (int i = 1; i <= SPT_ASK_ARGS; i++) {
+        lua_pushvalue(L, i);
+        lua_setiuservalue(L, -2, i);
+    }
+    return stream;
+}
+
+static void arm(struct stream *stream, struct spt_call *call, const struct spt_ask *ask, bool stays,
+                bool gathers)
+{
+    stream->call = call;
+    call->kept = stream;
+    stream->room = gathers ? SIZE_MAX / 2 : HIGH_WATER;
+    call->request.high_water = stream->room;
+    call->request.max_body = gathers ? ask->terms->max_body : ask->terms->max_stream;
+    call->request.follows = !stays;
+    call->request.on_news = on_news;
+    call->request.on_done = on_done;
+    spt_list_push(&stream->env->streams, &stream->link);
+    spt_scope_add(stream->env->sched->current->scope, &stream->resource);
+}
+
+/* http_stream(session, terms, headers, method, url, body, timeout, nil, stays, gathers): as http, but waits for the head
+ * alone: {status, head, redirect_url, url, stream}; of a redirect, but with `stays`, for its end. With `gathers` the whole
+ * body will be wanted, if any of it is: the sender is not paused, and the limit on its size is that of http. */
+static int l_stream(lua_State *L)
+{
+    struct spt_env *env = spt_env(L);
+    struct spt_sched *s = env->sched;
+    struct spt_ask ask;
+    bool stays = lua_toboolean(L, SPT_ASK_ARGS + 1), gathers = lua_toboolean(L, SPT_ASK_ARGS + 2);
+    spt_ask_check(L, env, &ask);
+    lua_settop(L, SPT_ASK_ARGS);
+    struct stream *stream = push_stream(L, env, &ask);
+    struct stream_op *op = (struct stream_op *)spt_op_new(L, s, &open_type);
+    op->stream = stream;
+    luaL_checkstack(L, 8, NULL);
+    spt_keep(L, STREAM);
+    if (spt_op_refused(s)) {
+        spt_let_go(L, stream);
+        return spt_op_refuse(L, &op->op);
+    }
+    struct spt_call *call = spt_call_new(env, &ask, stream);
+    if (!call) {
+        spt_let_go(L, stream);
+        return spt_call_raise_memory(L, &ask);
+    }
+    if (s->trace.level >= 2)
+        call->place = spt_lua_place(L, s, 1);
+    arm(stream, call, &ask, stays, gathers);
+    op->op.ref = call->ref;
+    return spt_op_begin(L, &op->op, false);
+}
+
+/* --- reading --- */
+
+static int read_start(septet_op *op)
+{
+    struct stream_op *read = (struct stream_op *)op;
+    struct stream *stream = read->stream;
+    stream->read = true;
+    if (is_enough(stream, read->reading, read->n)) {
+        septet_op_done(op, SEPTET_OK);
+        return SEPTET_OK;
+    }
+    stream->waiter = read;
+    if (read->reading != BYTES)
+        make_room(stream);
+    return SEPTET_OK;
+}
+
+static void end_read(struct stream *stream)
+{
+    stream->read = false;
+    if (stream->call)
+        stream->call->request.high_water = stream->room;
+}
+
+static void read_cancel(septet_op *op)
+{
+    struct stream *stream = ((struct stream_op *)op)->stream;
+    stream->waiter = NULL;
+    end_read(stream);
+}
+
+static int raise_closed(lua_State *L, const struct stream *stream)
+{
+    char room[SPT_URL_SHOWN];
+    const char *url = spt_public_url(stream->url, room, sizeof room);
+    spt_error_push(L, "HttpError", "%s %s: the response was closed", stream->method, url);
+    lua_pushliteral(L, "closed");
+    lua_setfield(L, -2, "code");
+    lua_pushstring(L, url);
+    lua_setfield(L, -2, "url");
+    lua_pushstring(L, stream->method);
+    lua_setfield(L, -2, "method");
+    lua_pushliteral(L, "receive");
+    lua_setfield(L, -2, "phase");
+    lua_pushinteger(L, 1);
+    lua_setfield(L, -2, "attempts");
+    return lua_error(L);
+}
+
+/* Pushes what is held of a body that has ended, or raises why it broke off. */
+static int push_end(lua_State *L, const struct stream *stream)
+{
+    const struct spt_request *r = &stream->call->request;
+    size_t held = spt_request_held(r);
+    if (r->failure.code)
+        return spt_call_raise(L, stream->call, SEPTET_EHTTP);
+    lua_pushlstring(L, held > 0 ? held_bytes(r) : "", held);
+    return 1;
+}
+
+static int push_bytes(lua_State *L, struct stream *stream, size_t n)
+{
+    const struct spt_request *r = &stream->call->request;
+    size_t held = spt_request_held(r), len = n < held ? n : held;
+    if (held == 0 && r->failure.code)
+        return spt_call_raise(L, stream->call, SEPTET_EHTTP);
+    if (held == 0) {
+        lua_pushnil(L);
+        return 1;
+    }
+    lua_pushlstring(L, held_bytes(r), len);
+    take(stream, len);
+    return 1;
+}
+
+/* Pushes a line; nil at the end; nil and true where the line is too long, which stays. */
+static int push_line(lua_State *L, struct stream *stream, size_t max)
+{
+    const struct spt_request *r = &stream->call->request;
+    size_t end = line_end(stream), held = spt_request_held(r), len = line_len(r, end);
+    if (len > max) {
+        lua_pushnil(L);
+        lua_pushboolean(L, 1);
+        return 2;
+    }
+    if (end == held && r->failure.code)
+        return spt_call_raise(L, stream->call, SEPTET_EHTTP);
+    if (held == 0) {
+        lua_pushnil(L);
+        return 1;
+    }
+    lua_pushlstring(L, held_bytes(r), len);
+    take(stream, end < held ? end + 1 : end);
+    return 1;
+}
+
+static int read_push(septet_op *op, lua_State *L)
+{
+    const struct stream_op *read = (const struct stream_op *)op;
+    struct stream *stream = read->stream;
+    end_read(stream);
+    if (!stream->call)
+        return raise_closed(L, stream);
+    switch (read->reading) {
+    case BYTES:
+        return push_bytes(L, stream, read->n);
+    case LINE:
+        return push_line(L, stream, read->n);
+    case REST:
+        return push_end(L, stream);
+    }
+    return 0;
+}
+
+static const septet_op_type read_type = {
+    .name = "read",
+    .size = sizeof(struct stream_op),
+    .flags = SEPTET_OP_EXTERNAL,
+    .start = read_start,
+    .cancel = read_cancel,
+    .push = read_push,
+    .describe = describe,
+};
+
+static int await_read(lua_State *L, enum reading reading, size_t n)
+{
+    struct stream *stream = spt_check_self(L, "stream");
+    if (stream->read)
+        return spt_error_usage(L, "another task reads the response");
+    struct stream_op *op = (struct stream_op *)spt_op_new(L, stream->env->sched, &read_type);
+    op->stream = stream;
+    op->reading = reading;
+    op->n = n;
+    op->op.ref = stream->call ? stream->call->ref : 0;
+    return septet_op_await(L, &op->op);
+}
+
+/* stream:read(n): waits for bytes, and returns up to n of them; nil at the end of the body. This and the next two
+ * raise HttpError where the body does not reach its end, and take only what they return. */
+static int l_read(lua_State *L)
+{
+    size_t n = lua_isnoneornil(L, 2) ? SIZE_MAX : (size_t)spt_check_count(L, 2, 1);
+    return await_read(L, BYTES, n);
+}
+
+/* stream:read_line(max): waits for a line, and returns it without its end; nil at the end of the body; nil and true
+ * where it is longer than max bytes. */
+static int l_read_line(lua_State *L)
+{
+    return await_read(L, LINE, (size_t)spt_check_count(L, 2, 0));
+}
+
+/* stream:peek(): waits for the end of the body, and returns what was not read, which stays until it is taken. */
+static int l_peek(lua_State *L)
+{
+    return await_read(L, REST, 0);
+}
+
+/* stream:take(): all that came is read. */
+static int l_take(lua_State *L)
+{
+    struct stream *stream = spt_check_self(L, "stream");
+    if (stream->call && stream->call->request.transfer)
+        take(stream, spt_request_held(&stream->call->request));
+    return 0;
+}
+
+/* stream:close(): ends the request where it is not over. */
+static int l_close(lua_State *L)
+{
+    close_stream(spt_check_self(L, "stream"));
+    return 0;
+}
+
+/* stream:pass_over(): nobody reads the rest. Returns whether there is any: then the request ends by itself, soon. */
+static int l_pass_over(lua_State *L)
+{
+    struct stream *stream = spt_check_self(L, "stream");
+    bool goes_on = stream->call && !stream->over;
+    if (goes_on)
+        spt_request_pass_over(&stream->call->request);
+    else
+        close_stream(stream);
+    lua_pushboolean(L, goes_on);
+    return 1;
+}
+
+static int l_gc(lua_State *L)
+{
+    close_stream(spt_check_self(L, "stream"));
+    return 0;
+}
+
+/* stream:head(): anew, with the times of the whole. */
+static int l_head(lua_State *L)
+{
+    struct stream *stream = spt_check_self(L, "stream");
+    if (!stream->call)
+        return 0;
+    spt_call_push_head(L, &stream->call->request);
+    return 1;
+}
+
+/* stream:trace(trace): it is told the end by its method `ended`. */
+static int l_trace(lua_State *L)
+{
+    struct stream *stream = spt_check_self(L, "stream");
+    lua_settop(L, 2);
+    if (!stream->call)
+        return 0;
+    lua_pushvalue(L, 2);
+    lua_setiuservalue(L, 1, SPT_ASK_TRACE);
+    spt_call_set_trace(L, 2, stream);
+    spt_keep(L, 1);
+    stream->call->trace = stream;
+    if (stream->over)
+        spt_call_tell(stream->call);
+    return 0;
+}
+
+void spt_http_stream_release(struct spt_env *env)
+{
+    for (struct spt_link *l; (l = spt_list_pop(&env->streams));)
+        close_stream(SPT_OF(l, struct stream, link));
+}
+
+static const luaL_Reg methods[] = {
+    {"read", l_read}, {"read_line", l_read_line}, {"peek", l_peek},
+    {"take", l_take}, {"head", l_head},           {"trace", l_trace},
+    {"__gc", l_gc},   {"close", l_close},         {"pass_over", l_pass_over},
+    {NULL, NULL}};
+static const luaL_Reg functions[] = {{"http_stream", l_stream}, {NULL, NULL}};
+
+void spt_open_http_stream(lua_State *L, struct spt_env *env)
+{
+    spt_new_type(L, env, META, methods);
+    spt_add_functions(L, env, functions);
+    spt_link_init(&env->streams);
+}

@@ -1,0 +1,54 @@
+/* What errors, traces and warnings show of URLs and of what others wrote: no password, and nothing that a terminal would
+ * obey. */
+#include "base/escape.h"
+#include "core/check.h"
+#include "op/http/env.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *spt_shown(const char *text, char *out, size_t size)
+{
+    size_t len = strlen(text);
+    if (spt_is_printable(text, len))
+        return text;
+    spt_escape(out, size, text, len);
+    return out;
+}
+
+/* Pushes the text at 1 as `show` writes it, which takes room for four times its length. */
+static int push_shown(lua_State *L, bool is_url)
+{
+    size_t len;
+    const char *text = spt_check_string(L, 1, &len);
+    if (is_url ? strlen(text) == len && spt_url_is_public(text) : spt_is_printable(text, len)) {
+        lua_pushvalue(L, 1);
+        return 1;
+    }
+    char *out = lua_newuserdatauv(L, 4 * len + 8, 0);
+    if (is_url)
+        lua_pushstring(L, spt_public_url(text, out, 4 * len + 8));
+    else
+        lua_pushlstring(L, out, spt_escape(out, 4 * len + 8, text, len));
+    return 1;
+}
+
+/* http_public(url): the URL as errors may show it: without what may be a password, and escaped. It ends at a NUL. */
+static int l_public(lua_State *L)
+{
+    return push_shown(L, true);
+}
+
+/* escape(text): the text as a line of a terminal may have it: control characters and bytes that are not UTF-8 as \xHH. */
+static int l_escape(lua_State *L)
+{
+    return push_shown(L, false);
+}
+
+static const luaL_Reg functions[] = {{"http_public", l_public}, {"escape", l_escape}, {NULL, NULL}};
+
+void spt_open_http_text(lua_State *L, struct spt_env *env)
+{
+    spt_add_functions(L, env, functions);
+}

@@ -1,0 +1,386 @@
+/* What scripts make for their requests: sessions, terms, checked headers; and what a response keeps of its head. */
+#include "core/check.h"
+#include "core/error.h"
+#include "http/decode.h"
+#include "http/quirks.h"
+#include "op/http/env.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+enum {
+    MAX_BODY = 64 * 1024 * 1024, /* bytes of a gathered body, unless a script says otherwise */
+    NAME_SHOWN = 256             /* bytes of a header's name in an error */
+};
+
+/* The field of the table at 1, which keeps it; NULL where it is nil. */
+static const char *text_field(lua_State *L, const char *name)
+{
+    const char *text = NULL;
+    if (lua_getfield(L, 1, name) != LUA_TNIL)
+        text = spt_check_string(L, -1, NULL);
+    lua_pop(L, 1);
+    return text;
+}
+
+static bool flag_field(lua_State *L, const char *name)
+{
+    lua_getfield(L, 1, name);
+    bool flag = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return flag;
+}
+
+static lua_Integer count_field(lua_State *L, const char *name, lua_Integer least)
+{
+    lua_getfield(L, 1, name);
+    lua_Integer n = spt_check_count(L, lua_gettop(L), least);
+    lua_pop(L, 1);
+    return n;
+}
+
+static uint64_t seconds_field(lua_State *L, const char *name)
+{
+    lua_getfield(L, 1, name);
+    uint64_t ns = spt_opt_seconds(L, lua_gettop(L), SPT_NEVER);
+    lua_pop(L, 1);
+    return ns;
+}
+
+static int l_terms_gc(lua_State *L)
+{
+    struct spt_terms *terms = spt_check_self(L, "terms");
+    spt_profile_release(&terms->profile);
+    return 0;
+}
+
+/* http_terms{...}: what holds for requests. Seconds, nil for no limit: connect, first_byte, idle, queue; bytes:
+ * max_body, nil for 64 MiB of a gathered body; and of the connection: proxy (a URL, true for what the environment says),
+ * unix_socket, ca_file, cert_file, key_file, insecure, tls13, http2,
+ * no_cookies; user and password, for a digest. */
+static int l_terms(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    uint64_t queue = seconds_field(L, "queue");
+    struct spt_terms made = {
+        .connect_ns = seconds_field(L, "connect"),
+        .first_byte_ns = seconds_field(L, "first_byte"),
+        .idle_ns = seconds_field(L, "idle"),
+        .queue_ns = queue > 0 ? queue : 1, /* 0: at once, or not at all */
+        .max_body = MAX_BODY,
+        .max_stream = SIZE_MAX,
+    };
+    if (lua_getfield(L, 1, "max_body") != LUA_TNIL)
+        made.max_body = made.max_stream = (size_t)count_field(L, "max_body", 0);
+    lua_pop(L, 1);
+    lua_getfield(L, 1, "proxy");
+    bool env_proxy = lua_type(L, -1) == LUA_TBOOLEAN && lua_toboolean(L, -1);
+    struct spt_profile profile = {
+        .env_proxy = env_proxy,
+        .proxy = env_proxy ? NULL : (char *)lua_tostring(L, -1),
+        .unix_socket = (char *)text_field(L, "unix_socket"),
+        .ca_file = (char *)text_field(L, "ca_file"),
+        .cert_file = (char *)text_field(L, "cert_file"),
+        .key_file = (char *)text_field(L, "key_file"),
+        .user = (char *)text_field(L, "user"),
+        .password = (char *)text_field(L, "password"),
+        .insecure = flag_field(L, "insecure"),
+        .tls13 = flag_field(L, "tls13"),
+        .http2 = flag_field(L, "http2"),
+        .no_cookies = flag_field(L, "no_cookies"),
+    };
+    struct spt_terms *terms = lua_newuserdatauv(L, sizeof *terms, 0);
+    *terms = made;
+    luaL_setmetatable(L, SPT_TERMS_META);
+    if (spt_profile_copy(&terms->profile, &profile) != SEPTET_OK)
+        return luaL_error(L, "%s", septet_strerror(SEPTET_ENOMEM));
+    return 1;
+}
+
+/* The strings of the array at `arg`, or nil; they and their array stay while it does. */
+static const char *const *check_strings(lua_State *L, int arg, size_t *n)
+{
+    *n = 0;
+    if (lua_isnoneornil(L, arg))
+        return NULL;
+    luaL_checktype(L, arg, LUA_TTABLE);
+    *n = lua_rawlen(L, arg);
+    const char **strings = lua_newuserdatauv(L, *n * sizeof *strings + 1, 0);
+    for (size_t i = 0; i < *n; i++) {
+        lua_rawgeti(L, arg, (lua_Integer)i + 1);
+        strings[i] = spt_check_string(L, -1, NULL);
+        lua_pop(L, 1); /* the table keeps it */
+    }
+    return strings;
+}
+
+/* http_session{limit, limit_per_host, cookies, resolve, resolver, allow, deny}: a pool of connections. `resolve` is a list of
+ * "host:port:address", or nil; so are the lists of rules. Returns nil and the rule where one cannot be understood. */
+static int l_session(lua_State *L)
+{
+    struct spt_env *env = spt_env(L);
+    luaL_checktype(L, 1, LUA_TTABLE);
+    struct spt_session_config config = {
+        .limit = (unsigned)count_field(L, "limit", 1),
+        .limit_per_host = (unsigned)count_field(L, "limit_per_host", 1),
+        .cookies = flag_field(L, "cookies"),
+    };
+    lua_getfield(L, 1, "resolve");
+    config.resolve = check_strings(L, lua_gettop(L), &config.n_resolve);
+    config.resolver = text_field(L, "resolver");
+    lua_getfield(L, 1, "allow");
+    config.allow = check_strings(L, lua_gettop(L), &config.n_allow);
+    lua_getfield(L, 1, "deny");
+    config.deny = check_strings(L, lua_gettop(L), &config.n_deny);
+    struct spt_session_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+    *box = (struct spt_session_box){0};
+    luaL_setmetatable(L, SPT_SESSION_META);
+    if (!env->driver)
+        return spt_error_usage(L, "the host is closed");
+    int rc = spt_session_new(&box->session, env->driver, &config);
+    if (rc == SEPTET_EINVAL && config.bad_rule) {
+        lua_pushnil(L);
+        lua_pushstring(L, config.bad_rule);
+        return 2;
+    }
+    if (rc != SEPTET_OK)
+        return luaL_error(L, "cannot make a session: %s", septet_strerror(rc));
+    spt_link_init(&box->link);
+    spt_list_push(&env->sessions, &box->link);
+    return 1;
+}
+
+static void set_count(lua_State *L, const char *name, uint64_t n)
+{
+    lua_pushinteger(L, (lua_Integer)n);
+    lua_setfield(L, -2, name);
+}
+
+/* session:stats(): what it does now, and has done. */
+static int l_session_stats(lua_State *L)
+{
+    struct spt_session_box *box = spt_check_udata(L, 1, SPT_SESSION_META, "session");
+    struct spt_session_stats s;
+    if (!box->session)
+        return spt_error_usage(L, "the session is closed");
+    spt_session_stats(box->session, &s);
+    lua_createtable(L, 0, 16);
+    set_count(L, "active", s.active);
+    set_count(L, "queued", s.queued);
+    set_count(L, "connections", s.connections);
+    set_count(L, "requests", s.requests);
+    set_count(L, "failed", s.failed);
+    set_count(L, "cancelled", s.cancelled);
+    set_count(L, "connections_made", s.made);
+    set_count(L, "connections_reused", s.reused);
+    set_count(L, "connections_dropped", s.dropped);
+    set_count(L, "bytes_received", s.received);
+    set_count(L, "bytes_sent", s.sent);
+    return 1;
+}
+
+/* session:close(): requests in flight fail with the code "closed", connections are dropped. */
+static int l_session_close(lua_State *L)
+{
+    struct spt_session_box *box = spt_check_udata(L, 1, SPT_SESSION_META, "session");
+    if (box->session) {
+        struct spt_session *session = box->session;
+        box->session = NULL;
+        spt_link_remove(&box->link);
+        spt_session_free(session);
+    }
+    return 0;
+}
+
+static int l_headers_gc(lua_State *L)
+{
+    struct spt_headers_box *box = spt_check_self(L, "headers");
+    spt_headers_free(box->headers);
+    box->headers = NULL;
+    return 0;
+}
+
+/* http_headers{name1, value1, name2, value2, ...}: checked header lines. Raises Usage, naming the header
+ * that cannot be sent. */
+static int l_headers(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    size_t n = lua_rawlen(L, 1) / 2, at = 0;
+    const char *why = NULL;
+    luaL_checkstack(L, 8, NULL);
+    struct spt_header *pairs = lua_newuserdatauv(L, n * sizeof *pairs + 1, 0);
+    struct spt_headers_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+    box->headers = NULL;
+    luaL_setmetatable(L, SPT_HEADERS_META);
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, 1, (lua_Integer)(2 * i + 1));
+        lua_rawgeti(L, 1, (lua_Integer)(2 * i + 2));
+        pairs[i].name = lua_tolstring(L, -2, &pairs[i].name_len);
+        pairs[i].value = lua_tolstring(L, -1, &pairs[i].value_len);
+        lua_pop(L, 2); /* the table keeps them */
+    }
+    int rc = spt_headers_new(&box->headers, pairs, n, &why, &at);
+    if (rc == SEPTET_EINVAL) {
+        char name[NAME_SHOWN];
+        spt_error_push(L, "Usage", "header '%s': %s",
+                       spt_public_url(pairs[at].name, name, sizeof name), why);
+        return lua_error(L);
+    }
+    if (rc != SEPTET_OK)
+        return luaL_error(L, "%s", septet_strerror(rc));
+    return 1;
+}
+
+/* http_encodings(): what a response may be encoded in, as Accept-Encoding says it. */
+static int l_encodings(lua_State *L)
+{
+    lua_pushliteral(L, SPT_CODINGS);
+    return 1;
+}
+
+/* http2_refusal(): why this libcurl is not to speak HTTP/2, or nil. */
+static int l_http2_refusal(lua_State *L)
+{
+    lua_pushstring(L, spt_http2_refusal(spt_env(L)->quirk_changes));
+    return 1;
+}
+
+/* http_quirks(): a list of the words for what is done about this libcurl. */
+static int l_quirks(lua_State *L)
+{
+    unsigned quirks = spt_quirks(spt_env(L)->quirk_changes);
+    lua_Integer n = 0;
+    lua_newtable(L);
+    for (unsigned i = 0; i < SPT_QUIRKS; i++) {
+        if (!(quirks >> i & 1u))
+            continue;
+        lua_pushstring(L, spt_quirk_word((enum spt_quirk)i));
+        lua_rawseti(L, -2, ++n);
+    }
+    return 1;
+}
+
+/* --- heads --- */
+
+/* What a response keeps of its head and its connection: read when somebody asks. */
+struct head {
+    struct spt_times times;
+    int version;     /* 10, 11, 20 */
+    char method[20]; /* cut there: none in use is as long */
+    bool reused, insecure;
+    uint16_t peer_port;
+    size_t len, peer_len;
+    char lines[]; /* behind them the peer's address */
+};
+
+void spt_call_push_head(lua_State *L, const struct spt_request *r)
+{
+    const struct spt_transfer *t = r->transfer;
+    size_t peer_len = strlen(t->peer);
+    struct head *head = lua_newuserdatauv(L, sizeof *head + t->head.len + peer_len, 0);
+    head->times = t->times;
+    head->version = t->version;
+    size_t len = strnlen(r->method, sizeof head->method - 1);
+    memcpy(head->method, r->method, len);
+    head->method[len] = '\0';
+    head->len = t->head.len;
+    if (head->len)
+        memcpy(head->lines, t->head.data, head->len);
+    head->reused = t->reused;
+    head->insecure = spt_call_insecure(r);
+    head->peer_port = t->peer_port;
+    head->peer_len = peer_len;
+    memcpy(head->lines + head->len, t->peer, peer_len);
+    luaL_setmetatable(L, SPT_HEAD_META);
+}
+
+/* head:lines(): the raw header lines, the status line first. */
+static int l_head_lines(lua_State *L)
+{
+    struct head *head = luaL_checkudata(L, 1, SPT_HEAD_META);
+    lua_pushlstring(L, head->lines, head->len);
+    return 1;
+}
+
+/* head:version(): "1.0", "1.1" or "2". */
+static int l_head_version(lua_State *L)
+{
+    struct head *head = luaL_checkudata(L, 1, SPT_HEAD_META);
+    lua_pushstring(L, head->version == 20 ? "2" : head->version == 10 ? "1.0" : "1.1");
+    return 1;
+}
+
+/* head:method(): what was asked for. */
+static int l_head_method(lua_State *L)
+{
+    struct head *head = luaL_checkudata(L, 1, SPT_HEAD_META);
+    lua_pushstring(L, head->method);
+    return 1;
+}
+
+/* head:connection(): was it reused, was its certificate not checked; its peer's address and port, nil for a socket of
+ * the file system. */
+static int l_head_connection(lua_State *L)
+{
+    struct head *head = luaL_checkudata(L, 1, SPT_HEAD_META);
+    lua_pushboolean(L, head->reused);
+    lua_pushboolean(L, head->insecure);
+    if (head->peer_len == 0)
+        return 2;
+    lua_pushlstring(L, head->lines + head->len, head->peer_len);
+    lua_pushinteger(L, head->peer_port);
+    return 4;
+}
+
+static void set_time(lua_State *L, const char *name, int64_t ns)
+{
+    if (ns >= 0) {
+        lua_pushnumber(L, (lua_Number)ns / 1e9);
+        lua_setfield(L, -2, name);
+    }
+}
+
+/* head:times(): seconds each phase took; those that did not take place are absent. */
+static int l_head_times(lua_State *L)
+{
+    struct head *head = luaL_checkudata(L, 1, SPT_HEAD_META);
+    const struct spt_times *t = &head->times;
+    lua_createtable(L, 0, 8);
+    set_time(L, "queue", t->queue_ns);
+    set_time(L, "dns", t->dns_ns);
+    set_time(L, "tcp", t->tcp_ns);
+    set_time(L, "tls", t->tls_ns);
+    set_time(L, "send", t->send_ns);
+    set_time(L, "wait", t->wait_ns);
+    set_time(L, "receive", t->recv_ns);
+    set_time(L, "total", t->total_ns);
+    return 1;
+}
+
+static const luaL_Reg session_methods[] = {{"close", l_session_close},
+                                           {"stats", l_session_stats},
+                                           {"__gc", l_session_close},
+                                           {"__close", l_session_close},
+                                           {NULL, NULL}};
+static const luaL_Reg terms_methods[] = {{"__gc", l_terms_gc}, {NULL, NULL}};
+static const luaL_Reg headers_methods[] = {{"__gc", l_headers_gc}, {NULL, NULL}};
+static const luaL_Reg head_methods[] = {
+    {"lines", l_head_lines},   {"times", l_head_times},           {"version", l_head_version},
+    {"method", l_head_method}, {"connection", l_head_connection}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"http2_refusal", l_http2_refusal},
+                                     {"http_quirks", l_quirks},
+                                     {"http_terms", l_terms},
+                                     {"http_session", l_session},
+                                     {"http_encodings", l_encodings},
+                                     {"http_headers", l_headers},
+                                     {NULL, NULL}};
+
+void spt_open_http_types(lua_State *L, struct spt_env *env)
+{
+    spt_new_type(L, env, SPT_SESSION_META, session_methods);
+    spt_new_type(L, env, SPT_TERMS_META, terms_methods);
+    spt_new_type(L, env, SPT_HEADERS_META, headers_methods);
+    spt_new_type(L, env, SPT_HEAD_META, head_methods);
+    spt_add_functions(L, env, functions);
+    spt_link_init(&env->sessions);
+}

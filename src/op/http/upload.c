@@ -1,0 +1,148 @@
+/* upload: a task gives the pieces of a body that another task's request sends; it waits while there is enough to
+ * send. */
+#include "core/check.h"
+#include "core/error.h"
+#include "core/op.h"
+#include "op/http/env.h"
+
+#include <lauxlib.h>
+
+enum { ROOM = 256 * 1024 }; /* bytes waiting to be sent from which on the writer waits */
+
+struct spt_upload_op {
+    septet_op op;
+    struct spt_upload_box *box; /* kept by the handle at index 1 */
+};
+
+static bool has_room(const struct spt_upload_box *box)
+{
+    return spt_upload_left(&box->upload) < ROOM;
+}
+
+static void end_wait(struct spt_upload_box *box)
+{
+    struct spt_upload_op *writer = box->writer;
+    box->writer = NULL;
+    if (writer)
+        septet_op_done(&writer->op, SEPTET_OK);
+}
+
+static struct spt_upload_box *box_of(struct spt_request *request)
+{
+    return SPT_OF(request->upload, struct spt_upload_box, upload);
+}
+
+void spt_upload_room(struct spt_request *request)
+{
+    struct spt_upload_box *box = box_of(request);
+    if (has_room(box))
+        end_wait(box);
+}
+
+void spt_upload_over(struct spt_request *request)
+{
+    struct spt_upload_box *box = box_of(request);
+    box->over = true;
+    box->request = NULL;
+    end_wait(box);
+}
+
+static int upload_start(septet_op *op)
+{
+    struct spt_upload_box *box = ((struct spt_upload_op *)op)->box;
+    if (has_room(box) || box->over)
+        septet_op_done(op, SEPTET_OK);
+    else
+        box->writer = (struct spt_upload_op *)op;
+    return SEPTET_OK;
+}
+
+static void upload_cancel(septet_op *op)
+{
+    ((struct spt_upload_op *)op)->box->writer = NULL;
+}
+
+/* Is the request still on? */
+static int upload_push(septet_op *op, lua_State *L)
+{
+    lua_pushboolean(L, !((struct spt_upload_op *)op)->box->over);
+    return 1;
+}
+
+static const septet_op_type upload_type = {
+    .name = "upload",
+    .size = sizeof(struct spt_upload_op),
+    .flags = SEPTET_OP_EXTERNAL,
+    .start = upload_start,
+    .cancel = upload_cancel,
+    .push = upload_push,
+};
+
+static struct spt_upload_box *check(lua_State *L)
+{
+    return spt_check_self(L, "upload");
+}
+
+/* http_upload(): a body to be written. */
+static int l_upload(lua_State *L)
+{
+    struct spt_upload_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+    *box = (struct spt_upload_box){0};
+    spt_upload_init(&box->upload);
+    luaL_setmetatable(L, SPT_UPLOAD_META);
+    return 1;
+}
+
+/* upload:write(bytes): waits until there is room for more. Returns false once the request is over. */
+static int l_write(lua_State *L)
+{
+    struct spt_upload_box *box = check(L);
+    size_t len;
+    const char *bytes = spt_check_string(L, 2, &len);
+    if (box->writer)
+        return spt_error_usage(L, "another task writes to the upload");
+    struct spt_upload_op *op =
+        (struct spt_upload_op *)spt_op_new(L, spt_env(L)->sched, &upload_type);
+    op->box = box;
+    if (!box->over && spt_upload_append(&box->upload, bytes, len) != SEPTET_OK)
+        return luaL_error(L, "%s", septet_strerror(SEPTET_ENOMEM));
+    if (box->request)
+        spt_request_go_on(box->request);
+    return septet_op_await(L, &op->op);
+}
+
+/* upload:finish(): there is no more. */
+static int l_finish(lua_State *L)
+{
+    struct spt_upload_box *box = check(L);
+    box->upload.ended = true;
+    if (box->request)
+        spt_request_go_on(box->request);
+    return 0;
+}
+
+/* upload:abort(): there will be no more; the request fails. */
+static int l_abort(lua_State *L)
+{
+    struct spt_upload_box *box = check(L);
+    if (box->request)
+        spt_request_abort(box->request, "upload", "the body's producer failed");
+    return 0;
+}
+
+static int l_gc(lua_State *L)
+{
+    struct spt_upload_box *box = spt_check_self(L, "upload");
+    spt_upload_release(&box->upload);
+    return 0;
+}
+
+static const luaL_Reg methods[] = {
+    {"write", l_write}, {"finish", l_finish}, {"abort", l_abort}, {"__gc", l_gc}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"http_upload", l_upload}, {NULL, NULL}};
+
+void spt_open_http_upload(lua_State *L, struct spt_env *env)
+{
+    spt_new_type(L, env, SPT_UPLOAD_META, methods);
+    spt_add_functions(L, env, functions);
+}

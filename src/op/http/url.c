@@ -1,0 +1,85 @@
+/* URLs for the modules in Lua: what url.h knows of them, as functions. */
+#include "core/check.h"
+#include "http/url.h"
+#include "op/http/env.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+static int push_word(lua_State *L, const char *word)
+{
+    lua_pushnil(L);
+    lua_pushstring(L, word);
+    return 2;
+}
+
+/* http_resolve(base, reference, below): the URL to which a reference leads from a base, which may be nil for one that is
+ * absolute; with `below`, only to the base's own host, unless the reference is absolute. Returns nil and a word for what
+ * is wrong with either. */
+static int l_resolve(lua_State *L)
+{
+    size_t base_len = 0, len;
+    const char *base_text = lua_isnil(L, 1) ? NULL : spt_check_string(L, 1, &base_len);
+    const char *text = spt_check_string(L, 2, &len);
+    enum spt_url_way way = lua_toboolean(L, 3) ? SPT_URL_BELOW : SPT_URL_LINK;
+    struct spt_url base, url;
+    const char *word = NULL;
+    char *out = lua_newuserdatauv(L, SPT_URL_ROOM(base_len, len), 0); /* nothing may raise later */
+    if (base_text)
+        word = spt_url_resolve(&base, NULL, base_text, base_len, SPT_URL_ABSOLUTE);
+    if (word)
+        return push_word(L, word);
+    word = spt_url_resolve(&url, base_text ? &base : NULL, text, len, way);
+    if (base_text)
+        spt_url_release(&base);
+    if (word)
+        return push_word(L, word);
+    memcpy(out, url.text, url.len);
+    spt_url_release(&url);
+    lua_pushlstring(L, out, url.len);
+    return 1;
+}
+
+/* http_origin(url): scheme, host and port in their one form, without a port that is the scheme's own, as "http://host"; nil
+ * if it is no URL. */
+static int l_origin(lua_State *L)
+{
+    struct spt_url url;
+    size_t len;
+    const char *text = spt_check_string(L, 1, &len);
+    if (spt_url_resolve(&url, NULL, text, len, SPT_URL_ABSOLUTE))
+        return 0;
+    char origin[SPT_HOST_SIZE + 16]; /* the text is to be given back before anything may raise */
+    size_t n = url.path;
+    memcpy(origin, url.text, n);
+    spt_url_release(&url);
+    lua_pushlstring(L, origin, n);
+    return 1;
+}
+
+/* http_authority(text): the host of "host[:port]" in its one form, and the port or nil; nil and a word if it is none. */
+static int l_authority(lua_State *L)
+{
+    struct spt_host host;
+    size_t len;
+    int port;
+    const char *text = spt_check_string(L, 1, &len);
+    const char *word = spt_host_read_authority(&host, &port, text, len);
+    if (word)
+        return push_word(L, word);
+    lua_pushlstring(L, host.text, host.len);
+    if (port == 0)
+        return 1;
+    lua_pushinteger(L, port);
+    return 2;
+}
+
+static const luaL_Reg functions[] = {{"http_resolve", l_resolve},
+                                     {"http_origin", l_origin},
+                                     {"http_authority", l_authority},
+                                     {NULL, NULL}};
+
+void spt_open_http_url(lua_State *L, struct spt_env *env)
+{
+    spt_add_functions(L, env, functions);
+}

@@ -1,0 +1,112 @@
+/* Transfers between two requests: who gets them, and what of them is kept. */
+#include "http/response.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "septet/septet.h"
+
+static struct spt_transfers transfers;
+static struct spt_request request;
+
+static int setup(void **state)
+{
+    spt_transfers_init(&transfers);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    spt_transfers_release(&transfers);
+    return (int)transfers.n;
+}
+
+static struct spt_transfer *take(void)
+{
+    struct spt_transfer *t = spt_transfer_take(&transfers, &request);
+    assert_non_null(t);
+    assert_ptr_equal(t->request, &request);
+    return t;
+}
+
+static void fill(struct spt_buf *b, size_t n)
+{
+    b->max = SIZE_MAX / 2;
+    assert_int_equal(spt_buf_reserve(b, n), SEPTET_OK);
+    b->len = n;
+}
+
+static void test_what_was_used_last_is_used_next(void **state)
+{
+    struct spt_transfer *one = take(), *two = take();
+    spt_transfer_put(&transfers, one);
+    spt_transfer_put(&transfers, two);
+    assert_int_equal(transfers.n, 2);
+    assert_ptr_equal(take(), two);
+    assert_ptr_equal(take(), one);
+    assert_int_equal(transfers.n, 0);
+    spt_transfer_free(one);
+    spt_transfer_free(two);
+}
+
+static void test_nothing_is_left_of_the_request_before(void **state)
+{
+    struct spt_transfer *t = take();
+    fill(&t->head, 100);
+    fill(&t->body_in, 200);
+    t->status = 200;
+    t->received = 200;
+    t->taken = 7;
+    t->headed = t->reused = t->in_paused = true;
+    t->redirect_url = strdup("http://127.0.0.1/");
+    strcpy(t->peer, "127.0.0.1");
+    t->times.total_ns = t->t_admitted_ns = 1;
+    const char *head = t->head.data, *body = t->body_in.data;
+    spt_transfer_put(&transfers, t);
+    static const struct spt_times none;
+    assert_ptr_equal(take(), t);
+    assert_ptr_equal(t->head.data, head);
+    assert_ptr_equal(t->body_in.data, body);
+    assert_int_equal(t->head.len + t->body_in.len, 0);
+    assert_memory_equal(&t->times, &none, sizeof none);
+    assert_int_equal(t->status, 0);
+    assert_int_equal(t->taken + t->received + t->t_admitted_ns, 0);
+    assert_false(t->headed || t->reused || t->in_paused);
+    assert_null(t->redirect_url);
+    assert_string_equal(t->peer, "");
+    spt_transfer_free(t);
+}
+
+static void test_large_buffers_and_transfers_too_many_are_freed(void **state)
+{
+    static struct spt_transfer *all[SPT_TRANSFERS_MAX + 10];
+    struct spt_transfer *t = take();
+    fill(&t->body_in, 1000000);
+    spt_transfer_put(&transfers, t);
+    assert_ptr_equal(take(), t);
+    assert_null(t->body_in.data);
+    spt_transfer_put(&transfers, t);
+    for (int i = 0; i < SPT_TRANSFERS_MAX + 10; i++)
+        all[i] = take();
+    for (int i = 0; i < SPT_TRANSFERS_MAX + 10; i++)
+        spt_transfer_put(&transfers, all[i]);
+    assert_int_equal(transfers.n, SPT_TRANSFERS_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_what_was_used_last_is_used_next, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nothing_is_left_of_the_request_before, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_large_buffers_and_transfers_too_many_are_freed, setup,
+                                        teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
