@@ -7,7 +7,7 @@
 
 #define SPT_CACHE_LINE 64 /* bytes */
 
-static inline void spt_fetch(const void *block, size_t size)
+static inline void spt_prefetch(const void *block, size_t size)
 {
     __asm__ volatile("" ::"r"(block)); /* an effect, without which the call may be taken out */
     for (size_t at = 0; at < size; at += SPT_CACHE_LINE)

@@ -73,7 +73,7 @@ bool spt_url_is_public(const char *url)
            !(strchr(url, ':') && has_bad_authority(url, scheme_len(url)));
 }
 
-const char *spt_public_url(const char *url, char *out, size_t size)
+const char *spt_redact_url(const char *url, char *out, size_t size)
 {
     if (spt_url_is_public(url))
         return url;

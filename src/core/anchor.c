@@ -3,7 +3,7 @@
 
 static const char kept = 0; /* its address names the table */
 
-void spt_keep_open(lua_State *L)
+void spt_anchor_open(lua_State *L)
 {
     lua_newtable(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &kept);
@@ -19,7 +19,7 @@ void spt_new_weak_table(lua_State *L, const void *key)
     lua_rawsetp(L, LUA_REGISTRYINDEX, key);
 }
 
-void spt_keep(lua_State *L, int index)
+void spt_anchor(lua_State *L, int index)
 {
     const void *block = lua_touserdata(L, index);
     lua_pushvalue(L, index);
@@ -29,7 +29,7 @@ void spt_keep(lua_State *L, int index)
     lua_pop(L, 1);
 }
 
-void spt_let_go(lua_State *L, const void *block)
+void spt_unanchor(lua_State *L, const void *block)
 {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &kept);
     lua_pushnil(L);

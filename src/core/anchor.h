@@ -6,15 +6,15 @@
 #include <lua.h>
 
 /* Makes the table of what is kept; once per state. */
-void spt_keep_open(lua_State *L);
+void spt_anchor_open(lua_State *L);
 
 /* Makes a table in the registry, at the address `key`, that keeps none of its keys. */
 void spt_new_weak_table(lua_State *L, const void *key);
 
 /* Keeps the userdata at `index`; harmless when it is kept. Raises out of memory. */
-void spt_keep(lua_State *L, int index);
+void spt_anchor(lua_State *L, int index);
 
 /* Lets go of the userdata whose block is at `block`. Allocates nothing; harmless when it is not kept. */
-void spt_let_go(lua_State *L, const void *block);
+void spt_unanchor(lua_State *L, const void *block);
 
 #endif

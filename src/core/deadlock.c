@@ -108,13 +108,13 @@ static void walk_below(struct walk *w, struct spt_scope *top)
 uint32_t spt_deadlock_cycle(struct spt_sched *s, struct spt_task **out, uint32_t max)
 {
     struct walk w = {0};
-    clear(&s->mains);
+    clear(&s->main_scope);
     clear(&s->background);
-    walk_below(&w, &s->mains);
+    walk_below(&w, &s->main_scope);
     walk_below(&w, &s->background);
     uint32_t n = w.again && !w.failed ? path_from(&w, w.again, out, max) : 0;
     free(w.steps);
-    clear(&s->mains);
+    clear(&s->main_scope);
     clear(&s->background);
     return n;
 }
@@ -124,12 +124,12 @@ uint32_t spt_deadlock_path(struct spt_task *from, struct spt_task *to, struct sp
 {
     struct spt_sched *s = from->sched;
     struct walk w = {.to = to};
-    clear(&s->mains);
+    clear(&s->main_scope);
     clear(&s->background);
     walk_from(&w, from);
     uint32_t n = w.again && !w.failed ? path_from(&w, from, out, max) : 0;
     free(w.steps);
-    clear(&s->mains);
+    clear(&s->main_scope);
     clear(&s->background);
     return n;
 }

@@ -15,7 +15,8 @@
 
 #define OP_META      "septet.op"
 #define REFUSALS_MAX 100 /* awaits refused at the end before a task is abandoned */
-#define STUCK        1000 /* Cancelled raised in one scope of a task, and absorbed, before it is told */
+#define CANCEL_IGNORED_MAX                                                                         \
+    1000 /* Cancelled raised in one scope of a task, and absorbed, before it is told */
 
 const char spt_wait_mark = 0;
 static const char op_meta = 0; /* its address names the metatable of operations in the registry */
@@ -69,7 +70,7 @@ void spt_op_open(lua_State *L)
 /* --- may this coroutine be suspended? --- */
 
 /* Functions in C that may be suspended, and `error`, which only calls a message handler. */
-static bool harmless(const char *name)
+static bool is_suspendable(const char *name)
 {
     static const char *const names[] = {"pcall", "xpcall",           "dofile", "error",
                                         "with",  "coroutine.resume", "try",    "try_unwinding"};
@@ -81,7 +82,7 @@ static bool harmless(const char *name)
 
 /* Pushes, in words, what keeps the coroutine `co` from being suspended: the nearest C function above the
  * one that waits, or that resumes a coroutine of ours. */
-static void push_culprit(lua_State *L, lua_State *co)
+static void push_blocking_function(lua_State *L, lua_State *co)
 {
     lua_Debug ar;
     for (int level = 1; lua_getstack(co, level, &ar); level++) {
@@ -101,7 +102,7 @@ static void push_culprit(lua_State *L, lua_State *co)
             return;
         }
         const char *name = spt_function_name(L, co, &ar);
-        if (name && !harmless(name)) {
+        if (name && !is_suspendable(name)) {
             lua_pushfstring(L, "'%s'", name);
             return;
         }
@@ -141,7 +142,7 @@ void spt_op_check(lua_State *L, struct spt_sched *s)
     if (!stuck) /* every level we know could be suspended: there is one we do not know */
         spt_error_usage(L, "cannot wait here: the coroutine was resumed by C code that septet does "
                            "not know");
-    push_culprit(L, stuck);
+    push_blocking_function(L, stuck);
     bool require = strcmp(lua_tostring(L, -1), "'require'") == 0;
     spt_error_usage(L, "cannot wait here: called from %s%s", lua_tostring(L, -1),
                     require ? " (task.require loads modules that wait)" : "");
@@ -220,23 +221,23 @@ static void report_stuck(lua_State *L, struct spt_task *t)
     lua_pushfstring(L,
                     "task '%s' ignores its cancellation: it has absorbed it %d times\n"
                     "stack traceback:%s",
-                    name, STUCK, lua_tostring(L, -1));
-    s->world.warn(s->world.ud, lua_tostring(L, -1));
+                    name, CANCEL_IGNORED_MAX, lua_tostring(L, -1));
+    s->hooks.warn(s->hooks.ud, lua_tostring(L, -1));
     lua_pop(L, 2);
 }
 
 /* Pushes the error of a cancellation: the same one in however many tasks it reaches. */
 static void push_cancelled(lua_State *L, struct spt_sched *s, const struct spt_scope *canceller)
 {
-    if (canceller && canceller->nth == s->raised) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, s->raised_ref);
+    if (canceller && canceller->cancel_seq == s->last_cancel_seq) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, s->last_cancel_ref);
         return;
     }
     spt_error_push_cancelled(L, canceller);
     if (canceller) {
         lua_pushvalue(L, -1);
-        lua_rawseti(L, LUA_REGISTRYINDEX, s->raised_ref);
-        s->raised = canceller->nth;
+        lua_rawseti(L, LUA_REGISTRYINDEX, s->last_cancel_ref);
+        s->last_cancel_seq = canceller->cancel_seq;
     }
 }
 
@@ -244,7 +245,7 @@ static int raise_cancelled(lua_State *L, struct spt_task *t)
 {
     const struct spt_scope *canceller = spt_scope_canceller(t->scope);
     t->op = NULL;
-    if (++t->scope->refused == STUCK)
+    if (++t->scope->refused == CANCEL_IGNORED_MAX)
         report_stuck(L, t);
     if (canceller && strcmp(canceller->source, "shutdown") == 0)
         spt_sched_felt(t->sched);
@@ -270,15 +271,15 @@ static int suspend(lua_State *L, septet_op *op)
 
 /* --- awaiting --- */
 
-bool spt_op_refused(struct spt_sched *s)
+bool spt_op_is_cancelled(struct spt_sched *s)
 {
     const struct spt_task *t = s->current;
-    if (t->scope->limit_ns != SPT_NEVER && !t->scope->effective) {
+    if (t->scope->effective_deadline_ns != SPT_NEVER && !t->scope->cancel_pending) {
         uint64_t now_ns = spt_sched_clock(s);
-        if (t->scope->limit_ns <= now_ns)
+        if (t->scope->effective_deadline_ns <= now_ns)
             spt_scope_expire(t->scope, now_ns);
     }
-    return t->scope->effective || s->closing;
+    return t->scope->cancel_pending || s->shutting_down;
 }
 
 static void op_start(septet_op *op)
@@ -294,13 +295,13 @@ static void op_start(septet_op *op)
 
 /* A refused operation never starts; its task takes one trip through the ready queue, so that a loop which swallows
  * the error starves nobody. */
-int spt_op_refuse(lua_State *L, septet_op *op)
+int spt_op_await_cancelled(lua_State *L, septet_op *op)
 {
     struct spt_task *t = task_of(op);
     struct spt_sched *s = t->sched;
-    bool over = s->over || s->closing || (s->nmains == 0 && s->background.cancelled);
-    if (over && ++t->refusals > REFUSALS_MAX) {
-        t->refusals = REFUSALS_MAX;
+    bool over = s->giving_up || s->shutting_down || (s->nmains == 0 && s->background.cancelled);
+    if (over && ++t->shutdown_refusals > REFUSALS_MAX) {
+        t->shutdown_refusals = REFUSALS_MAX;
         t->abandoned = true;
     }
     op->state = SPT_OP_CANCELLED;
@@ -308,7 +309,7 @@ int spt_op_refuse(lua_State *L, septet_op *op)
     return suspend(L, op);
 }
 
-int spt_op_begin(lua_State *L, septet_op *op, bool shielded)
+int spt_op_wait(lua_State *L, septet_op *op, bool shielded)
 {
     struct spt_task *t = task_of(op);
     struct spt_sched *s = t->sched;
@@ -333,9 +334,9 @@ int spt_op_begin(lua_State *L, septet_op *op, bool shielded)
 int septet_op_await(lua_State *L, septet_op *op)
 {
     luaL_checkstack(L, 8, "too many arguments to an await");
-    if (spt_op_refused(spt_op_sched(op)))
-        return spt_op_refuse(L, op);
-    return spt_op_begin(L, op, false);
+    if (spt_op_is_cancelled(spt_op_sched(op)))
+        return spt_op_await_cancelled(L, op);
+    return spt_op_wait(L, op, false);
 }
 
 void septet_op_done(septet_op *op, int status)
@@ -373,8 +374,8 @@ static const septet_op_type checkpoint_type = {
 int spt_op_checkpoint(lua_State *L, struct spt_sched *s)
 {
     septet_op *op = spt_op_new(L, s, &checkpoint_type);
-    if (spt_op_refused(s))
-        return spt_op_refuse(L, op);
+    if (spt_op_is_cancelled(s))
+        return spt_op_await_cancelled(L, op);
     op->state = SPT_OP_DONE;
     spt_task_yielding(s->current);
     return suspend(L, op);

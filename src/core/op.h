@@ -26,11 +26,11 @@ septet_op *spt_op_new(lua_State *L, struct spt_sched *s, const septet_op_type *t
 
 /* The steps of septet_op_await, for operations that act before they wait: what is refused must have had no effect.
  * Is the running task's next wait refused, because its scope is cancelled or the host ends? Then its end is
- * spt_op_refuse, which raises; else spt_op_begin, with nothing between that may run Lua. Both want eight free places on
+ * spt_op_await_cancelled, which raises; else spt_op_wait, with nothing between that may run Lua. Both want eight free places on
  * the stack. With `shielded`, no later cancellation reaches it: the join of a closing scope. */
-bool spt_op_refused(struct spt_sched *s);
-int spt_op_refuse(lua_State *L, septet_op *op);
-int spt_op_begin(lua_State *L, septet_op *op, bool shielded);
+bool spt_op_is_cancelled(struct spt_sched *s);
+int spt_op_await_cancelled(lua_State *L, septet_op *op);
+int spt_op_wait(lua_State *L, septet_op *op, bool shielded);
 
 /* Raises Usage, naming what is in the way, where the running code could not be suspended. */
 void spt_op_check(lua_State *L, struct spt_sched *s);

@@ -157,7 +157,7 @@ void spt_origin_settle(lua_State *L, struct spt_task *t)
         lua_pushnil(L);
     }
     lua_setiuservalue(L, error + 1, SPT_TASK_UV_ORIGIN);
-    if (t->root.parent->gathers)
+    if (t->root.parent->cancels_on_failure)
         root->told++;
     lua_settop(L, error);
 }
@@ -167,7 +167,7 @@ bool spt_origin_is_told(lua_State *L, struct spt_task *t)
     spt_task_push(L, t);
     struct spt_task *root = go_to_root(L);
     lua_pop(L, 1);
-    if (root != t && root->told > 0 && !t->kept)
+    if (root != t && root->told > 0 && !t->owed_to_group)
         return true;
     root->told++;
     return false;

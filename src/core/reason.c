@@ -22,7 +22,7 @@ void spt_reason_keep_tasks(lua_State *L, const struct spt_scope *scope, uint64_t
     reason = lua_absindex(L, reason);
     for (const struct spt_link *l = head->next; l != head; l = l->next) {
         struct spt_scope *child = SPT_OF(l, struct spt_scope, sibling);
-        if (child != &child->task->root || child->nth <= nth)
+        if (child != &child->task->root || child->cancel_seq <= nth)
             continue;
         spt_task_push(L, child->task);
         spt_reason_keep(L, child, -1, reason);

@@ -27,8 +27,8 @@ static void use_places_below(struct spt_sched *s, struct spt_scope *top)
     for (struct spt_scope *at = top; at; at = spt_scope_next(top, at, true)) {
         if (!at->task || at != &at->task->root)
             continue;
-        spt_trace_use(&s->trace, (uint32_t)(at->task->defined >> 32));
-        spt_trace_use(&s->trace, (uint32_t)(at->task->site >> 32));
+        spt_trace_use(&s->trace, (uint32_t)(at->task->function_place >> 32));
+        spt_trace_use(&s->trace, (uint32_t)(at->task->spawn_place >> 32));
     }
 }
 
@@ -36,27 +36,27 @@ static void use_places_below(struct spt_sched *s, struct spt_scope *top)
 static void use_places(void *ud)
 {
     struct spt_sched *s = ud;
-    use_places_below(s, &s->mains);
+    use_places_below(s, &s->main_scope);
     use_places_below(s, &s->background);
 }
 
-void spt_sched_init(struct spt_sched *s, lua_State *L, const struct spt_world *world,
+void spt_sched_init(struct spt_sched *s, lua_State *L, const struct spt_hooks *world,
                     uint32_t trace_records)
 {
-    *s = (struct spt_sched){.world = *world};
+    *s = (struct spt_sched){.hooks = *world};
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
     s->main = lua_tothread(L, -1);
     lua_pop(L, 1);
     spt_link_init(&s->ready);
-    spt_link_init(&s->notes);
+    spt_link_init(&s->deferred);
     spt_link_init(&s->quiet);
     spt_link_init(&s->unhandled);
     spt_link_init(&s->endings);
     spt_timers_init(&s->timers);
-    spt_scope_init(&s->mains, s, NULL, NULL);
+    spt_scope_init(&s->main_scope, s, NULL, NULL);
     spt_scope_init(&s->background, s, NULL, NULL);
     s->now_ns = spt_sched_clock(s);
-    s->anchors_ref = s->pool_ref = s->raised_ref = LUA_NOREF;
+    s->anchors_ref = s->pool_ref = s->last_cancel_ref = LUA_NOREF;
     if (spt_trace_init(&s->trace, trace_records) != SEPTET_OK)
         luaL_error(L, "not enough memory");
     s->trace.uses = use_places;
@@ -65,9 +65,9 @@ void spt_sched_init(struct spt_sched *s, lua_State *L, const struct spt_world *w
     spt_op_open(L);
     spt_traceback_open(L);
     spt_origin_open(L);
-    spt_keep_open(L);
+    spt_anchor_open(L);
     lua_pushboolean(L, 0);
-    s->raised_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    s->last_cancel_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_newtable(L);
     s->anchors_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushboolean(L, 0);
@@ -101,7 +101,7 @@ static void dead_felt(void *ud)
 
 void spt_sched_release(struct spt_sched *s)
 {
-    s->world = (struct spt_world){.now = dead_now,
+    s->hooks = (struct spt_hooks){.now = dead_now,
                                   .wake = dead_wake,
                                   .unhandled = dead_unhandled,
                                   .warn = dead_warn,
@@ -112,7 +112,7 @@ void spt_sched_release(struct spt_sched *s)
     if (s->main) {
         luaL_unref(s->main, LUA_REGISTRYINDEX, s->anchors_ref);
         luaL_unref(s->main, LUA_REGISTRYINDEX, s->pool_ref);
-        luaL_unref(s->main, LUA_REGISTRYINDEX, s->raised_ref);
+        luaL_unref(s->main, LUA_REGISTRYINDEX, s->last_cancel_ref);
         lua_pushnil(s->main);
         lua_rawsetp(s->main, LUA_REGISTRYINDEX, &sched_key);
     }
@@ -121,17 +121,17 @@ void spt_sched_release(struct spt_sched *s)
     s->free_anchors = NULL;
 }
 
-void spt_sched_note(struct spt_sched *s, struct spt_note *note)
+void spt_sched_defer(struct spt_sched *s, struct spt_deferred *note)
 {
-    spt_list_push(&s->notes, &note->link);
+    spt_list_push(&s->deferred, &note->link);
     if (!s->draining)
-        s->world.wake(s->world.ud);
+        s->hooks.wake(s->hooks.ud);
 }
 
 static void run_notes(struct spt_sched *s)
 {
-    for (struct spt_link *l; (l = spt_list_pop(&s->notes));) {
-        struct spt_note *n = SPT_OF(l, struct spt_note, link);
+    for (struct spt_link *l; (l = spt_list_pop(&s->deferred));) {
+        struct spt_deferred *n = SPT_OF(l, struct spt_deferred, link);
         n->run(n, s->main);
     }
 }
@@ -146,7 +146,7 @@ static void report_unhandled(struct spt_sched *s)
 static void renew_background(struct spt_sched *s)
 {
     if (s->background.cancelled && s->background.ntasks == 0)
-        s->background.cancelled = s->background.effective = false;
+        s->background.cancelled = s->background.cancel_pending = false;
 }
 
 /* Puts the batch into another order, so that tests find what depends on it: each task in turn is taken from a
@@ -169,12 +169,12 @@ static void shuffle(struct spt_sched *s, struct spt_link *batch)
     free(all);
 }
 
-bool spt_sched_settle(struct spt_sched *s)
+bool spt_sched_notify_idle(struct spt_sched *s)
 {
     if (spt_link_alone(&s->quiet) || spt_sched_busy(s))
         return false;
     if (spt_timers_next(&s->timers) > spt_sched_clock(s)) {
-        struct spt_quiet *q = SPT_OF(spt_list_pop(&s->quiet), struct spt_quiet, link);
+        struct spt_idle_waiter *q = SPT_OF(spt_list_pop(&s->quiet), struct spt_idle_waiter, link);
         q->fire(q);
     }
     return true;
@@ -200,7 +200,7 @@ static void fetch_ahead(const struct spt_link *batch)
         spt_task_fetch(task_at(next->next));
 }
 
-unsigned spt_sched_lap(struct spt_sched *s, unsigned max)
+unsigned spt_sched_run_pass(struct spt_sched *s, unsigned max)
 {
     struct spt_link batch;
     unsigned ran = 0;
@@ -215,7 +215,7 @@ unsigned spt_sched_lap(struct spt_sched *s, unsigned max)
     if (s->shuffle)
         shuffle(s, &batch);
     for (struct spt_link *l; ran < max && (l = spt_list_pop(&batch)); ran++) {
-        if (!spt_link_alone(&s->notes))
+        if (!spt_link_alone(&s->deferred))
             run_notes(s);
         fetch_ahead(&batch);
         spt_task_resume(SPT_OF(l, struct spt_task, link));
@@ -234,14 +234,14 @@ static void abort_below(struct spt_scope *top)
 
 void spt_sched_abort(struct spt_sched *s)
 {
-    abort_below(&s->mains);
+    abort_below(&s->main_scope);
     abort_below(&s->background);
 }
 
 void spt_sched_unwind(struct spt_sched *s)
 {
-    s->closing = true;
+    s->shutting_down = true;
     spt_sched_abort(s);
     while (spt_sched_busy(s))
-        spt_sched_lap(s, UINT32_MAX);
+        spt_sched_run_pass(s, UINT32_MAX);
 }

@@ -15,7 +15,7 @@
 #include "core/trace.h"
 
 /* The world the scheduler lives in. */
-struct spt_world {
+struct spt_hooks {
     uint64_t (*now)(void *ud); /* nanoseconds, never backwards */
     void (*wake)(void *ud);    /* work came up outside the drain: run it soon */
     void (*unhandled)(void *ud,
@@ -26,31 +26,31 @@ struct spt_world {
 };
 
 /* Work for the main state that must come before any task runs on: a trace hook. */
-struct spt_note {
+struct spt_deferred {
     struct spt_link link;
-    void (*run)(struct spt_note *, lua_State *main); /* once; may not raise */
+    void (*run)(struct spt_deferred *, lua_State *main); /* once; may not raise */
 };
 
 /* Told when no task can run: by tests, to know that a step is over. */
-struct spt_quiet {
+struct spt_idle_waiter {
     struct spt_link link;
-    void (*fire)(struct spt_quiet *); /* once; the node is out of the list */
+    void (*fire)(struct spt_idle_waiter *); /* once; the node is out of the list */
 };
 
 enum { SPT_SLOW_PLACES = 64 };
 
 struct spt_sched {
     lua_State *main; /* borrowed; nothing of ours stays on its stack between calls */
-    struct spt_world world;
+    struct spt_hooks hooks;
     struct spt_link ready; /* tasks NEW or READY, oldest first */
-    struct spt_link notes;
-    struct spt_link quiet;     /* spt_quiet: told when no task can run */
+    struct spt_link deferred;
+    struct spt_link quiet;     /* spt_idle_waiter: told when no task can run */
     struct spt_link unhandled; /* failed tasks to be reported */
     struct spt_link endings;   /* spt_ending: waits that close no circle */
     struct spt_task *current;  /* the running task */
     struct spt_timers timers;
     struct spt_trace trace;
-    struct spt_scope mains;      /* owns the main tasks */
+    struct spt_scope main_scope; /* owns the main tasks */
     struct spt_scope background; /* owns task.background's; cancelled when the last main ends */
     uint64_t now_ns;             /* the last edge of a resume: what records are stamped with */
     uint32_t next_id;
@@ -58,7 +58,7 @@ struct spt_sched {
     uint32_t live;            /* tasks not ended */
     uint32_t nmains;          /* of them main tasks */
     uint32_t cancelled_mains; /* main tasks that ended cancelled, ever */
-    uint64_t ncancelled;      /* scopes cancelled, ever */
+    uint64_t cancel_seq;      /* scopes cancelled, ever */
     uint64_t ntold;           /* failures that a task was told of, ever */
     uint32_t external;        /* operations waiting for the world outside */
     uint64_t shuffle; /* not 0: batches run in random order, by this state of the generator */
@@ -71,17 +71,17 @@ struct spt_sched {
     bool hooked;                         /* a script has set a hook, ever */
     lua_Hook urgent_hook;                /* ends what runs, while `*urgent` */
     const volatile sig_atomic_t *urgent; /* set at any time, by a signal handler; NULL: never */
-    bool draining;      /* set by who calls spt_sched_lap: what becomes ready needs no wake-up */
+    bool draining; /* set by who calls spt_sched_run_pass: what becomes ready needs no wake-up */
     lua_CFunction base; /* at the bottom of a wrapped coroutine, below the script's function */
     bool own_frames;    /* tracebacks show the functions of our modules */
-    bool over;          /* a task that goes on absorbing its cancellation is abandoned */
-    bool closing;       /* every await is refused */
+    bool giving_up;     /* a task that goes on absorbing its cancellation is abandoned */
+    bool shutting_down; /* every await is refused */
     bool exiting; /* a script has ended the run: a task that is abandoned counts as cancelled */
     volatile sig_atomic_t unfelt; /* an interrupt was asked for, and has reached no task yet */
 
     /* private to op.c: the error of the cancellation that was raised last */
-    uint64_t raised; /* its spt_scope.nth */
-    int raised_ref;  /* registry */
+    uint64_t last_cancel_seq; /* its spt_scope.cancel_seq */
+    int last_cancel_ref;      /* registry */
 
     /* private to task.c: what keeps tasks from the garbage collector */
     int anchors_ref, pool_ref; /* registry */
@@ -92,7 +92,7 @@ struct spt_sched {
 };
 
 /* Puts a scheduler into the state of `L`; raises out of memory (run it protected, then release). */
-void spt_sched_init(struct spt_sched *s, lua_State *L, const struct spt_world *world,
+void spt_sched_init(struct spt_sched *s, lua_State *L, const struct spt_hooks *world,
                     uint32_t trace_records);
 void spt_sched_release(struct spt_sched *s);
 
@@ -101,10 +101,10 @@ struct spt_sched *spt_sched_of(lua_State *L);
 
 static inline uint64_t spt_sched_clock(struct spt_sched *s)
 {
-    return s->world.now(s->world.ud);
+    return s->hooks.now(s->hooks.ud);
 }
 
-void spt_sched_note(struct spt_sched *s, struct spt_note *note);
+void spt_sched_defer(struct spt_sched *s, struct spt_deferred *note);
 
 /* Notes that an interrupt has reached a task, and tells the world if it waits for that. */
 static inline void spt_sched_felt(struct spt_sched *s)
@@ -112,12 +112,12 @@ static inline void spt_sched_felt(struct spt_sched *s)
     if (!s->unfelt)
         return;
     s->unfelt = 0;
-    s->world.felt(s->world.ud);
+    s->hooks.felt(s->hooks.ud);
 }
 
 /* One lap: fires what is due, runs notes, reports failures, then runs the tasks that are ready now, at
  * most `max`, in order. Returns how many tasks ran. Not to be called from a task. */
-unsigned spt_sched_lap(struct spt_sched *s, unsigned max);
+unsigned spt_sched_run_pass(struct spt_sched *s, unsigned max);
 
 /* Ends every wait there is, past shields. Joins of closing scopes go on: they end with their tasks. */
 void spt_sched_abort(struct spt_sched *s);
@@ -129,12 +129,12 @@ void spt_sched_unwind(struct spt_sched *s);
 /* Is there something to run now? */
 static inline bool spt_sched_busy(const struct spt_sched *s)
 {
-    return !spt_link_alone(&s->ready) || !spt_link_alone(&s->notes) ||
+    return !spt_link_alone(&s->ready) || !spt_link_alone(&s->deferred) ||
            !spt_link_alone(&s->unhandled);
 }
 
 /* Tells one of those who wait for quiet, when there is nothing to run. Returns whether a lap is to follow. */
-bool spt_sched_settle(struct spt_sched *s);
+bool spt_sched_notify_idle(struct spt_sched *s);
 
 /* Tasks live, and nothing to run now nor I/O to wait for: only a timer could go on. */
 static inline bool spt_sched_idle(const struct spt_sched *s)

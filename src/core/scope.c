@@ -15,15 +15,15 @@ void spt_scope_init(struct spt_scope *scope, struct spt_sched *sched, struct spt
                                 .task = task,
                                 .open = true,
                                 .due_ns = SPT_NEVER,
-                                .limit_ns = SPT_NEVER};
+                                .effective_deadline_ns = SPT_NEVER};
     spt_link_init(&scope->children);
     spt_link_init(&scope->sibling);
     spt_link_init(&scope->failed);
     spt_link_init(&scope->resources);
     if (parent) {
-        scope->effective = parent->effective;
+        scope->cancel_pending = parent->cancel_pending;
         scope->canceller = parent->canceller;
-        scope->limit_ns = parent->limit_ns;
+        scope->effective_deadline_ns = parent->effective_deadline_ns;
         spt_list_push(&parent->children, &scope->sibling);
     }
 }
@@ -38,24 +38,25 @@ struct spt_scope *spt_scope_next(const struct spt_scope *top, struct spt_scope *
 }
 
 /* Marks `scope` as reached by cancellation and ends its task's wait, if that task waits right in it. */
-static void reach(struct spt_scope *scope, const struct spt_scope *canceller)
+static void mark_cancelled(struct spt_scope *scope, const struct spt_scope *canceller)
 {
-    scope->effective = true;
+    scope->cancel_pending = true;
     scope->canceller = canceller;
     if (scope->task && scope->task->scope == scope)
         spt_task_abort(scope->task);
 }
 
 /* Reaches `top` and what is below it, past shields and what is reached already. */
-static void spread(struct spt_scope *top, const struct spt_scope *canceller)
+static void propagate_cancel(struct spt_scope *top, const struct spt_scope *canceller)
 {
     bool enter = true;
     for (struct spt_scope *s = top; s; s = spt_scope_next(top, s, enter)) {
         /* next is, as a rule, the root of the task spawned after this one */
-        spt_fetch(SPT_OF(s->sibling.next, struct spt_task, root.sibling), sizeof(struct spt_task));
-        enter = s == top || (!s->shield && !s->effective);
+        spt_prefetch(SPT_OF(s->sibling.next, struct spt_task, root.sibling),
+                     sizeof(struct spt_task));
+        enter = s == top || (!s->shield && !s->cancel_pending);
         if (enter)
-            reach(s, canceller);
+            mark_cancelled(s, canceller);
     }
 }
 
@@ -66,7 +67,7 @@ bool spt_scope_cancel(struct spt_scope *scope, const char *source, const char *r
         return false;
     scope->cancelled = true;
     scope->source = source;
-    scope->nth = ++s->ncancelled;
+    scope->cancel_seq = ++s->cancel_seq;
     scope->by = s->current ? s->current->id : 0;
     scope->reason = reason;
     spt_trace_put(&s->trace, (struct spt_rec){.t = s->now_ns,
@@ -74,8 +75,8 @@ bool spt_scope_cancel(struct spt_scope *scope, const char *source, const char *r
                                               .ref = scope->by,
                                               .kind = SPT_REC_CANCEL,
                                               .a = spt_trace_word(&s->trace, source)});
-    if (!scope->effective)
-        spread(scope, scope);
+    if (!scope->cancel_pending)
+        propagate_cancel(scope, scope);
     return true;
 }
 
@@ -94,10 +95,10 @@ bool spt_scope_cancel_tasks(struct spt_scope *scope, const char *source, const c
     return true;
 }
 
-bool spt_scope_catch_up(struct spt_scope *root)
+bool spt_scope_inherit_cancel(struct spt_scope *root)
 {
     const struct spt_scope *owner = root->parent;
-    bool behind = owner->tasks_only && owner->source && !owner->cancelled;
+    bool behind = owner->cancels_children_only && owner->source && !owner->cancelled;
     return behind && /* else it has that from above */
            spt_scope_cancel(root, owner->source, owner->reason);
 }
@@ -111,8 +112,8 @@ static void on_deadline(struct spt_timer *timer)
 static void limit(struct spt_scope *top)
 {
     for (struct spt_scope *s = top; s; s = spt_scope_next(top, s, true)) {
-        uint64_t around = s->shield || !s->parent ? SPT_NEVER : s->parent->limit_ns;
-        s->limit_ns = s->due_ns < around ? s->due_ns : around;
+        uint64_t around = s->shield || !s->parent ? SPT_NEVER : s->parent->effective_deadline_ns;
+        s->effective_deadline_ns = s->due_ns < around ? s->due_ns : around;
     }
 }
 
@@ -137,7 +138,7 @@ void spt_scope_expire(struct spt_scope *scope, uint64_t now_ns)
 void spt_scope_shield(struct spt_scope *scope)
 {
     scope->shield = true;
-    scope->effective = false;
+    scope->cancel_pending = false;
     scope->canceller = NULL;
     limit(scope);
 }
@@ -166,17 +167,17 @@ bool spt_scope_move(struct spt_scope *root, struct spt_scope *to)
     to->ntasks++;
     to->had_tasks = true;
     limit(root);
-    if (to->effective && !root->effective)
-        spread(root, to->canceller);
-    bool cancelled = spt_scope_catch_up(root);
+    if (to->cancel_pending && !root->cancel_pending)
+        propagate_cancel(root, to->canceller);
+    bool cancelled = spt_scope_inherit_cancel(root);
     from->ntasks--;
     spt_scope_tell_empty(from);
     return cancelled;
 }
 
-bool spt_scope_absorbs(const struct spt_scope *scope)
+bool spt_scope_catches_cancel(const struct spt_scope *scope)
 {
-    return scope->cancelled && (scope->shield || !scope->parent || !scope->parent->effective);
+    return scope->cancelled && (scope->shield || !scope->parent || !scope->parent->cancel_pending);
 }
 
 const struct spt_scope *spt_scope_canceller(const struct spt_scope *scope)
@@ -188,7 +189,7 @@ const struct spt_scope *spt_scope_canceller(const struct spt_scope *scope)
         if (scope->shield || !scope->task)
             return outermost;
         if (scope == &scope->task->root)
-            return scope->effective && !scope->cancelled ? scope->canceller : outermost;
+            return scope->cancel_pending && !scope->cancelled ? scope->canceller : outermost;
     }
 }
 
@@ -215,8 +216,8 @@ void spt_scope_close(struct spt_scope *scope)
     scope->open = false;
     if (scope->due_ns != SPT_NEVER) /* then it is a block's */
         spt_timer_stop(&s->timers, &SPT_OF(scope, struct spt_block, scope)->deadline);
-    if (scope->tasks_only)
-        spt_trace_unpin(&s->trace, SPT_OF(scope, struct spt_block, scope)->site);
+    if (scope->cancels_children_only)
+        spt_trace_unpin(&s->trace, SPT_OF(scope, struct spt_block, scope)->spawn_place);
     release_resources(scope);
     spt_list_splice(&s->unhandled, &scope->failed);
     spt_link_remove(&scope->sibling);

@@ -17,19 +17,21 @@ struct spt_sched;
 
 struct spt_scope {
     /* what each wait asks for */
-    uint64_t limit_ns;    /* the deadline in force: its own or one around it, up to a shield */
-    uint64_t due_ns;      /* its own deadline, SPT_NEVER for none; a block's */
-    bool effective;       /* cancelled, or below one that is with no shield between */
-    bool cancelled;       /* cancelled itself */
-    bool shield;          /* cancellation from above stops here */
-    bool open;            /* between init and close */
-    bool gathers;         /* a group: a failing child cancels the others */
-    bool tasks_only;      /* a script's cancel is for its tasks: its body could not swallow it */
-    bool had_tasks;       /* a task was ever spawned in it */
-    bool child_cancelled; /* a task of it ended cancelled */
-    bool worded;          /* the reason is a script's, kept by core/reason.c */
-    bool joined;          /* its last task has ended, and who waited for that will close it */
-    uint32_t ntasks;      /* live tasks whose root is a child */
+    uint64_t
+        effective_deadline_ns; /* the deadline in force: its own or one around it, up to a shield */
+    uint64_t due_ns;           /* its own deadline, SPT_NEVER for none; a block's */
+    bool cancel_pending;       /* cancelled, or below one that is with no shield between */
+    bool cancelled;            /* cancelled itself */
+    bool shield;               /* cancellation from above stops here */
+    bool open;                 /* between init and close */
+    bool cancels_on_failure;   /* a group: a failing child cancels the others */
+    bool
+        cancels_children_only; /* a script's cancel is for its tasks: its body could not swallow it */
+    bool had_tasks;            /* a task was ever spawned in it */
+    bool child_cancelled;      /* a task of it ended cancelled */
+    bool worded;               /* the reason is a script's, kept by core/reason.c */
+    bool joined;               /* its last task has ended, and who waited for that will close it */
+    uint32_t ntasks;           /* live tasks whose root is a child */
     struct spt_sched *sched;
     struct spt_scope *parent; /* NULL: the host's own scopes */
     struct spt_task *task;    /* whose code runs in it; NULL: the host's own */
@@ -40,9 +42,9 @@ struct spt_scope {
         failed; /* tasks that failed here, seen by nobody yet, oldest first (task.link) */
     struct spt_link resources;         /* spt_resource, in order of acquisition */
     const struct spt_scope *canceller; /* while effective: whose cancellation came first */
-    const char *source; /* why: "cancel", "deadline", "sibling", "owner", "shutdown"; static */
-    uint64_t nth;       /* its cancellation, of all in the host; 0: not cancelled */
-    uint32_t by;        /* id of the task that cancelled; 0: the host */
+    const char *source;  /* why: "cancel", "deadline", "sibling", "owner", "shutdown"; static */
+    uint64_t cancel_seq; /* its cancellation, of all in the host; 0: not cancelled */
+    uint32_t by;         /* id of the task that cancelled; 0: the host */
     uint32_t refused; /* waits that its task began in it, or stayed in, and that raised Cancelled */
     void (*on_empty)(struct spt_scope *); /* set while someone waits for ntasks == 0; cleared before
                                              the call */
@@ -60,9 +62,9 @@ struct spt_resource {
 struct spt_block {
     struct spt_scope scope;
     struct spt_timer deadline;
-    uint64_t site;  /* spt_place of the line that opened it; 0: not noted */
-    uint32_t owner; /* id of the task that opened it, which alone may end it */
-    bool unwound;   /* ended in place of a coroutine that died, or of a body that left it open */
+    uint64_t spawn_place; /* spt_place of the line that opened it; 0: not noted */
+    uint32_t owner;       /* id of the task that opened it, which alone may end it */
+    bool unwound; /* ended in place of a coroutine that died, or of a body that left it open */
     struct spt_link
         starts; /* blocks whose tasks are to move here; each counts as a task of this one */
     struct spt_link start;          /* in `starts` of `into` */
@@ -88,7 +90,7 @@ bool spt_scope_cancel(struct spt_scope *scope, const char *source, const char *r
 bool spt_scope_cancel_tasks(struct spt_scope *scope, const char *source, const char *reason);
 
 /* Cancels the root of a task that came to such a scope when it had been cancelled. Returns true if it did. */
-bool spt_scope_catch_up(struct spt_scope *root);
+bool spt_scope_inherit_cancel(struct spt_scope *root);
 
 /* Arms the block's deadline, anew; SPT_NEVER disarms it. */
 void spt_block_deadline(struct spt_block *block, uint64_t due_ns);
@@ -104,14 +106,14 @@ void spt_scope_shield(struct spt_scope *scope);
 struct spt_block *spt_scope_block(const struct spt_scope *scope);
 
 /* Gives a live task, by its root, to another scope, whose cancellation and deadline it then has. Returns true if the root
- * was cancelled for that (spt_scope_catch_up). */
+ * was cancelled for that (spt_scope_inherit_cancel). */
 bool spt_scope_move(struct spt_scope *root, struct spt_scope *to);
 
 /* Calls on_empty, if somebody waits for the last task and it is gone. */
 void spt_scope_tell_empty(struct spt_scope *scope);
 
 /* Would the scope, at its exit, swallow the Cancelled that unwinds it? */
-bool spt_scope_absorbs(const struct spt_scope *scope);
+bool spt_scope_catches_cancel(const struct spt_scope *scope);
 
 /* Closes an empty scope: unlinks it, disarms it, releases its resources, and hands the failures that
  * nobody saw to the scheduler to be reported. */

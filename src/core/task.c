@@ -59,7 +59,7 @@ static void queue(struct spt_task *t)
     struct spt_sched *s = t->sched;
     spt_list_push(&s->ready, &t->link);
     if (!s->draining)
-        s->world.wake(s->world.ud);
+        s->hooks.wake(s->hooks.ud);
 }
 
 void spt_task_ready(struct spt_task *t, bool cancelled)
@@ -168,12 +168,12 @@ void spt_write_place(const struct spt_trace *trace, uint64_t place, char *out, s
 
 void spt_task_push_site(lua_State *L, const struct spt_task *t)
 {
-    if (t->site == 0) {
+    if (t->spawn_place == 0) {
         lua_pushliteral(L, "");
         return;
     }
     char place[SPT_PLACE_SIZE];
-    spt_write_place(&t->sched->trace, t->site, place, sizeof place);
+    spt_write_place(&t->sched->trace, t->spawn_place, place, sizeof place);
     lua_pushfstring(L, "\n\tspawned at %s by #%d", place, (int)t->parent);
 }
 
@@ -215,7 +215,7 @@ static enum spt_task_state outcome_of_error(lua_State *L, struct spt_task *t)
 {
     if (!spt_error_is(L, -1, "Cancelled"))
         return SPT_TASK_FAILED;
-    if (t->root.effective || t->sched->closing)
+    if (t->root.cancel_pending || t->sched->shutting_down)
         return SPT_TASK_CANCELLED;
     lua_pop(L, 1);
     spt_error_push(L, "error", "stray Cancelled");
@@ -444,7 +444,7 @@ static void inherit_locals(lua_State *L, struct spt_task *t, const struct spt_ta
 static void keep_name(lua_State *L, const struct spt_task *t)
 {
     char place[SPT_PLACE_SIZE];
-    spt_write_place(&t->sched->trace, t->defined, place, sizeof place);
+    spt_write_place(&t->sched->trace, t->function_place, place, sizeof place);
     lua_pushfstring(L, "%s#%d", place, (int)(t->sched->next_id + 1));
     lua_setiuservalue(L, -2, SPT_TASK_UV_NAME);
 }
@@ -454,7 +454,7 @@ struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct sp
 {
     struct spt_sched *s = owner->sched;
     int fn = lua_gettop(L) - nargs;
-    if (s->closing) /* a task that spawns itself would never let the host end */
+    if (s->shutting_down) /* a task that spawns itself would never let the host end */
         spt_error_usage(L, "cannot spawn: the host is closing");
     luaL_checkstack(L, 8, "too many arguments");
     struct spt_task *t = lua_newuserdatauv(L, sizeof *t, SPT_TASK_UV_LAST);
@@ -469,8 +469,8 @@ struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct sp
     }
     if (hooked)
         spt_hook_inherit(L, s, t->co);
-    t->defined = place_of_function(L, s, fn);
-    if (t->defined >> 32 > SPT_TRACE_KEPT)
+    t->function_place = place_of_function(L, s, fn);
+    if (t->function_place >> 32 > SPT_TRACE_KEPT)
         keep_name(L, t);
     t->anchor = anchor(L, s);
     /* Nothing raises from here on. */
@@ -490,14 +490,14 @@ struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct sp
     s->live++;
     if (parent) {
         t->parent = parent->id;
-        t->site = spt_lua_place(L, s, 1);
+        t->spawn_place = spt_lua_place(L, s, 1);
         inherit_locals(L, t, parent);
     }
     t->t_state = s->trace.level >= 2 ? spt_sched_clock(s) : s->now_ns;
-    spt_trace_spawn(&s->trace, t->t_state, t->id, t->parent, t->defined,
-                    s->trace.level >= 2 ? t->site : 0);
+    spt_trace_spawn(&s->trace, t->t_state, t->id, t->parent, t->function_place,
+                    s->trace.level >= 2 ? t->spawn_place : 0);
     queue(t);
-    if (spt_scope_catch_up(&t->root))
+    if (spt_scope_inherit_cancel(&t->root))
         spt_reason_inherit(L, t, -1);
     return t;
 }
@@ -511,10 +511,10 @@ void spt_task_watch(struct spt_task *t, struct spt_watch *watch)
     spt_list_push(&t->watches, &watch->link);
 }
 
-void spt_task_retrieve(struct spt_task *t)
+void spt_task_observe(struct spt_task *t)
 {
-    t->seen = true;
-    if (t->state == SPT_TASK_FAILED && !spt_link_alone(&t->link) && !t->kept) {
+    t->observed = true;
+    if (t->state == SPT_TASK_FAILED && !spt_link_alone(&t->link) && !t->owed_to_group) {
         spt_link_remove(&t->link);
         release_anchor(t);
     }
@@ -523,10 +523,10 @@ void spt_task_retrieve(struct spt_task *t)
 void spt_task_report(struct spt_task *t)
 {
     bool told = spt_origin_is_told(t->sched->main, t) && !t->is_main;
-    t->kept = false;
+    t->owed_to_group = false;
     if (!told)
-        t->sched->world.unhandled(t->sched->world.ud, t);
-    t->seen = true;
+        t->sched->hooks.unhandled(t->sched->hooks.ud, t);
+    t->observed = true;
     release_anchor(t);
 }
 
@@ -536,8 +536,8 @@ static void keep_failure(struct spt_task *t, struct spt_scope *owner)
 {
     bool host_owned = owner->task == NULL;
     spt_list_push(host_owned ? &t->sched->unhandled : &owner->failed, &t->link);
-    t->kept = owner->gathers;
-    if (owner->gathers)
+    t->owed_to_group = owner->cancels_on_failure;
+    if (owner->cancels_on_failure)
         spt_scope_cancel(owner, "sibling", NULL);
 }
 
@@ -572,8 +572,8 @@ static struct spt_task *finish(struct spt_task *t)
     owner->child_cancelled |= t->state == SPT_TASK_CANCELLED;
     s->live--;
     fire_watches(t);
-    bool failed = t->state == SPT_TASK_FAILED && (!t->seen || owner->gathers);
-    bool unfinished = t->state == SPT_TASK_CANCELLED && t->is_main && !s->closing;
+    bool failed = t->state == SPT_TASK_FAILED && (!t->observed || owner->cancels_on_failure);
+    bool unfinished = t->state == SPT_TASK_CANCELLED && t->is_main && !s->shutting_down;
     if (failed || unfinished)
         keep_failure(t, owner);
     else
@@ -594,7 +594,7 @@ static void warn_unstarted(const struct spt_scope *scope)
     char name[128], line[320];
     for (const struct spt_link *l = head->next; l != head; l = l->next) {
         const struct spt_task *t = SPT_OF(l, struct spt_scope, sibling)->task;
-        if (t->state != SPT_TASK_NEW || t->root.effective)
+        if (t->state != SPT_TASK_NEW || t->root.cancel_pending)
             continue;
         spt_task_name(t, name, sizeof name);
         snprintf(
@@ -602,14 +602,14 @@ static void warn_unstarted(const struct spt_scope *scope)
             "task '%s' is cancelled before it ran: the block or task that spawned it has ended "
             "(await it there, or use task.group or task.background)",
             name);
-        s->world.warn(s->world.ud, line);
+        s->hooks.warn(s->hooks.ud, line);
         return;
     }
 }
 
 void spt_task_leave(struct spt_scope *scope)
 {
-    if (scope->ntasks == 0 || scope->effective)
+    if (scope->ntasks == 0 || scope->cancel_pending)
         return;
     if (!scope->task || !scope->task->failing) /* else the failure is the cause, and is told */
         warn_unstarted(scope);
@@ -630,14 +630,14 @@ static void await_children(struct spt_task *t, struct spt_scope *scope)
 void spt_task_warn_left(const struct spt_scope *block)
 {
     const struct spt_sched *s = block->sched;
-    uint64_t site = SPT_OF(block, struct spt_block, scope)->site;
+    uint64_t site = SPT_OF(block, struct spt_block, scope)->spawn_place;
     char name[128], at[SPT_PLACE_SIZE], line[512];
     spt_task_name(block->task, name, sizeof name);
     spt_write_place(&s->trace, site, at, sizeof at);
     snprintf(line, sizeof line,
              "task '%s' left a block open%s%s (hold a group in a <close> variable)", name,
              site ? ", opened at " : "", at);
-    s->world.warn(s->world.ud, line);
+    s->hooks.warn(s->hooks.ud, line);
 }
 
 /* Closes what is open still, last in, first out: where memory failed the body could not. Returns whether no child
@@ -717,7 +717,7 @@ static void foreign_yield(struct spt_task *t, int nvalues)
     lua_pop(t->co, nvalues);
     lua_checkstack(t->co, 1);
     lua_pushlightuserdata(t->co, (void *)&spt_wait_mark);
-    t->sched->world.warn(t->sched->world.ud, "a task yielded outside any coroutine of its own");
+    t->sched->hooks.warn(t->sched->hooks.ud, "a task yielded outside any coroutine of its own");
     spt_task_yielding(t);
 }
 
@@ -777,7 +777,7 @@ static void report_hog(struct spt_task *t, uint64_t ns)
     spt_trace_put(&s->trace,
                   (struct spt_rec){.t = s->now_ns, .task = t->id, .kind = SPT_REC_HOG, .b = ns});
     if (!at)
-        at = t->defined;
+        at = t->function_place;
     if (!is_new_slow_place(s, at))
         return;
     spt_task_name(t, name, sizeof name);
@@ -785,7 +785,7 @@ static void report_hog(struct spt_task *t, uint64_t ns)
     snprintf(line, sizeof line,
              "task '%s' ran for %.3g s without waiting, at %s: everything else stood still", name,
              ns / 1e9, place);
-    s->world.warn(s->world.ud, line);
+    s->hooks.warn(s->hooks.ud, line);
 }
 
 /* Makes the pool, which is empty, as large as need be for those that live. */
@@ -904,7 +904,7 @@ static bool copy_name(lua_State *L, int handle, char *out, size_t size)
 static void default_name(const struct spt_task *t, char *out, size_t size)
 {
     char place[SPT_PLACE_SIZE];
-    spt_write_place(&t->sched->trace, t->defined, place, sizeof place);
+    spt_write_place(&t->sched->trace, t->function_place, place, sizeof place);
     snprintf(out, size, "%s#%u", place, t->id);
 }
 

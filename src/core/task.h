@@ -71,21 +71,21 @@ struct spt_task {
     lua_State *local_in; /* the coroutine in which the innermost `with` of a task-local is open */
     uint8_t state;       /* enum spt_task_state; written by task_become */
     uint8_t outcome;     /* the final state, known once the body has ended */
-    uint8_t refusals;    /* awaits refused at the end */
-    uint8_t mark;        /* scratch of deadlock.c */
-    bool shielded;       /* its wait is not reached by cancellation */
-    bool abandoned;      /* absorbed the end too often; never resumed again */
+    uint8_t shutdown_refusals; /* awaits refused at the end */
+    uint8_t mark;              /* scratch of deadlock.c */
+    bool shielded;             /* its wait is not reached by cancellation */
+    bool abandoned;            /* absorbed the end too often; never resumed again */
     bool is_main;
-    bool failing;        /* its body failed; what it left is being closed */
-    bool ending;         /* its body is over; it waits for the tasks of its innermost scope */
-    bool seen;           /* its failure was handed to somebody */
-    bool kept;           /* a failure that its group still has to raise, seen or not */
-    bool late;           /* its failure is a later one of a gather: told, not counted */
-    bool coroutine_seen; /* a script holds its coroutine: not to be recycled */
-    bool has_locals;     /* SPT_TASK_UV_LOCALS is set */
-    bool has_closers;    /* SPT_TASK_UV_CLOSERS is set */
-    int budget;          /* operations that may complete at once before it must yield */
-    int nresults;        /* of a body that returned */
+    bool failing;           /* its body failed; what it left is being closed */
+    bool ending;            /* its body is over; it waits for the tasks of its innermost scope */
+    bool observed;          /* its failure was handed to somebody */
+    bool owed_to_group;     /* a failure that its group still has to raise, seen or not */
+    bool secondary_failure; /* its failure is a later one of a gather: told, not counted */
+    bool coroutine_seen;    /* a script holds its coroutine: not to be recycled */
+    bool has_locals;        /* SPT_TASK_UV_LOCALS is set */
+    bool has_closers;       /* SPT_TASK_UV_CLOSERS is set */
+    int budget;             /* operations that may complete at once before it must yield */
+    int nresults;           /* of a body that returned */
     uint32_t id;
     uint32_t resumes;
     uint64_t t_state;  /* when it took its state, ns */
@@ -97,13 +97,13 @@ struct spt_task {
         void *align_p;
         lua_Number align_n;
     } slot;
-    struct spt_scope root; /* begins with what each wait asks for */
-    int nargs;             /* values above its function, before its first turn */
-    uint32_t parent;       /* id of the task that spawned it; 0: the host */
-    uint32_t anchor;       /* index in the scheduler's table of anchors; 0: not anchored */
-    uint32_t told;         /* who was told of its failure: core/origin.h */
-    uint64_t defined;      /* spt_place of its function */
-    uint64_t site;         /* spt_place of the line that spawned it; 0: the host did */
+    struct spt_scope root;   /* begins with what each wait asks for */
+    int nargs;               /* values above its function, before its first turn */
+    uint32_t parent;         /* id of the task that spawned it; 0: the host */
+    uint32_t anchor;         /* index in the scheduler's table of anchors; 0: not anchored */
+    uint32_t told;           /* who was told of its failure: core/origin.h */
+    uint64_t function_place; /* spt_place of its function */
+    uint64_t spawn_place;    /* spt_place of the line that spawned it; 0: the host did */
 };
 
 /* The user values of a task's userdata. Before its first turn the first of them hold its function and its
@@ -134,22 +134,22 @@ static inline bool spt_task_ended(const struct spt_task *t)
 /* Ask for what a turn, or whoever completes its wait, touches of a task and of its coroutine. */
 static inline void spt_task_fetch(const struct spt_task *t)
 {
-    spt_fetch(t, offsetof(struct spt_task, root) + SPT_CACHE_LINE);
+    spt_prefetch(t, offsetof(struct spt_task, root) + SPT_CACHE_LINE);
 }
 
 static inline void spt_handle_fetch(const struct spt_task *t)
 {
     const size_t head = 40 + 16 * SPT_TASK_UV_LAST; /* of the userdata, about */
-    spt_fetch((const char *)t - head, head + offsetof(struct spt_task, slot));
+    spt_prefetch((const char *)t - head, head + offsetof(struct spt_task, slot));
 }
 
 static inline void spt_coroutine_fetch(const lua_State *co)
 {
-    spt_fetch(co, 208); /* the size of a lua_State, about */
+    spt_prefetch(co, 208); /* the size of a lua_State, about */
 }
 
 /* Where the next turn of a coroutine that waits begins: by then its memory may have left the caches. */
-struct spt_turn {
+struct spt_prefetch_hint {
     const lua_State *co;
     const char *frame; /* the record of the C function that waits, and those of its callers */
     const char *stack; /* its function and arguments, with its callers' registers below them */
@@ -157,23 +157,23 @@ struct spt_turn {
 
 /* `co` is the coroutine that runs, in a C function that is about to wait. In Lua 5.4 a frame's record begins with the
  * place of its function on the stack. Neither is read again, so that whatever they are is harmless. */
-static inline void spt_turn_note(struct spt_turn *turn, lua_State *co)
+static inline void spt_prefetch_hint_note(struct spt_prefetch_hint *turn, lua_State *co)
 {
     lua_Debug ar;
-    *turn = (struct spt_turn){.co = co};
+    *turn = (struct spt_prefetch_hint){.co = co};
     if (LUA_VERSION_NUM != 504 || !lua_getstack(co, 0, &ar))
         return;
     turn->frame = (const char *)ar.i_ci;
     turn->stack = *(const char **)ar.i_ci;
 }
 
-static inline void spt_turn_fetch(const struct spt_turn *turn)
+static inline void spt_prefetch_hint_fetch(const struct spt_prefetch_hint *turn)
 {
     spt_coroutine_fetch(turn->co);
     if (!turn->frame)
         return;
-    spt_fetch(turn->frame - 128, 256);
-    spt_fetch(turn->stack - 192, 448);
+    spt_prefetch(turn->frame - 128, 256);
+    spt_prefetch(turn->stack - 192, 448);
 }
 
 /* Spawns the function that lies below its `nargs` arguments on top of `L` in `owner`: pops them all and
@@ -211,7 +211,7 @@ void spt_task_make_pool(lua_State *L, struct spt_sched *s);
 void spt_task_watch(struct spt_task *t, struct spt_watch *watch);
 
 /* Somebody has seen the task's end: a failure will not be reported. */
-void spt_task_retrieve(struct spt_task *t);
+void spt_task_observe(struct spt_task *t);
 
 /* Cancels what is left of a scope whose body is over. */
 void spt_task_leave(struct spt_scope *scope);

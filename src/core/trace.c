@@ -82,7 +82,7 @@ static uint64_t pair(int32_t high, int32_t low)
 }
 
 void spt_trace_xfer(struct spt_trace *tr, uint64_t t, uint32_t task, uint32_t ref,
-                    const struct spt_xfer *x)
+                    const struct spt_trace_transfer *x)
 {
     spt_trace_put(tr, (struct spt_rec){.t = t,
                                        .task = task,
@@ -108,27 +108,27 @@ void spt_trace_xfer(struct spt_trace *tr, uint64_t t, uint32_t task, uint32_t re
                                        .b = pair(x->wait_us, x->recv_us)});
 }
 
-static struct spt_xfer xfer_of(const struct spt_rec *r)
+static struct spt_trace_transfer xfer_of(const struct spt_rec *r)
 {
     const struct spt_rec *m = r + 1, *n = r + 2;
-    return (struct spt_xfer){.queue_us = (int32_t)(m->b >> 32),
-                             .total_us = (int32_t)m->b,
-                             .dns_us = (int32_t)(n->t >> 32),
-                             .tcp_us = (int32_t)n->t,
-                             .tls_us = (int32_t)n->task,
-                             .send_us = (int32_t)n->ref,
-                             .wait_us = (int32_t)(n->b >> 32),
-                             .recv_us = (int32_t)n->b,
-                             .bytes = r->b,
-                             .place = m->t,
-                             .url = r->a,
-                             .method = m->task,
-                             .code = m->ref,
-                             .phase = m->a,
-                             .status = m->extra,
-                             .version = m->sub,
-                             .reused = r->sub,
-                             .insecure = n->sub};
+    return (struct spt_trace_transfer){.queue_us = (int32_t)(m->b >> 32),
+                                       .total_us = (int32_t)m->b,
+                                       .dns_us = (int32_t)(n->t >> 32),
+                                       .tcp_us = (int32_t)n->t,
+                                       .tls_us = (int32_t)n->task,
+                                       .send_us = (int32_t)n->ref,
+                                       .wait_us = (int32_t)(n->b >> 32),
+                                       .recv_us = (int32_t)n->b,
+                                       .bytes = r->b,
+                                       .place = m->t,
+                                       .url = r->a,
+                                       .method = m->task,
+                                       .code = m->ref,
+                                       .phase = m->a,
+                                       .status = m->extra,
+                                       .version = m->sub,
+                                       .reused = r->sub,
+                                       .insecure = n->sub};
 }
 
 /* --- interned strings --- */
@@ -190,8 +190,8 @@ static void use_event(struct spt_trace *tr, const struct spt_event *ev)
 {
     switch (ev->rec.kind) {
     case SPT_REC_SPAWN:
-        use_place(tr, ev->defined);
-        use_place(tr, ev->site);
+        use_place(tr, ev->function_place);
+        use_place(tr, ev->spawn_place);
         break;
     case SPT_REC_WAIT:
         if (!ev->rec.sub)
@@ -388,8 +388,8 @@ bool spt_trace_read(const struct spt_trace *tr, uint64_t *cursor, struct spt_eve
     } while (n < 3 && n <= units[0].extra);
     event->rec = units[0];
     if (units[0].kind == SPT_REC_SPAWN) {
-        event->defined = units[0].b;
-        event->site = n > 1 ? units[1].b : 0;
+        event->function_place = units[0].b;
+        event->spawn_place = n > 1 ? units[1].b : 0;
     } else if (units[0].kind == SPT_REC_XFER) {
         event->xfer = xfer_of(units);
     }

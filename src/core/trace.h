@@ -60,7 +60,7 @@ static inline uint64_t spt_place(uint32_t source, int line)
 }
 
 /* An HTTP attempt. Phases in microseconds, -1 where they did not take place. */
-struct spt_xfer {
+struct spt_trace_transfer {
     int32_t queue_us, dns_us, tcp_us, tls_us, send_us, wait_us, recv_us, total_us;
     uint64_t bytes;   /* of body, as delivered */
     uint64_t place;   /* spt_place of the await; 0 below level 2 */
@@ -115,7 +115,7 @@ void spt_trace_spawn(struct spt_trace *tr, uint64_t t, uint32_t task, uint32_t p
 
 /* Appends an XFER that began at `t`. */
 void spt_trace_xfer(struct spt_trace *tr, uint64_t t, uint32_t task, uint32_t ref,
-                    const struct spt_xfer *xfer);
+                    const struct spt_trace_transfer *xfer);
 
 /* Returns the number of a string, the same for the same bytes while the number is in use: in a record of the ring, in
  * what `uses` names, pinned, or among the first SPT_TRACE_KEPT. Returns 0 for NULL and when memory runs out. */
@@ -143,8 +143,8 @@ void spt_trace_get_text(const struct spt_trace *tr, uint32_t pos, char *out, siz
 /* A record with its further units decoded. */
 struct spt_event {
     struct spt_rec rec;
-    uint64_t defined, site; /* of a SPAWN */
-    struct spt_xfer xfer;   /* of an XFER */
+    uint64_t function_place, spawn_place; /* of a SPAWN */
+    struct spt_trace_transfer xfer;       /* of an XFER */
 };
 
 /* Reads the record at `*cursor` (0 at first) and moves the cursor behind it. Returns false when there

@@ -189,7 +189,8 @@ static bool unwinds(lua_State *L, const struct spt_task *t)
 {
     if (spt_error_is(L, 1, "GeneratorClosed"))
         return true;
-    if (!t || !spt_error_is(L, 1, "Cancelled") || !(t->scope->effective || t->sched->closing))
+    if (!t || !spt_error_is(L, 1, "Cancelled") ||
+        !(t->scope->cancel_pending || t->sched->shutting_down))
         return false;
     const struct spt_scope *c = spt_scope_canceller(t->scope);
     return !c || c->task != t || strcmp(c->source, "deadline") != 0;
@@ -224,7 +225,7 @@ static void take_passed(lua_State *L, lua_Debug *ar, const struct spt_task *t)
 static bool is_own_task(const struct spt_task *t)
 {
     const struct spt_sched *s = t->sched;
-    const char *source = spt_trace_string(&s->trace, (uint32_t)(t->defined >> 32));
+    const char *source = spt_trace_string(&s->trace, (uint32_t)(t->function_place >> 32));
     return !s->own_frames && strncmp(source, "[septet.", 8) == 0;
 }
 
@@ -302,7 +303,7 @@ bool spt_traceback_handle(lua_State *L)
     if (!lua_checkstack(L, 30)) /* the stack has overflowed */
         return false;
     take(L, t);
-    if (t && t->scope->tasks_only && !lua_isnil(L, -1))
+    if (t && t->scope->cancels_children_only && !lua_isnil(L, -1))
         keep_for_block(L, t);
     return true;
 }

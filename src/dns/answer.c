@@ -98,7 +98,7 @@ static bool is_localhost(const char *host, size_t len)
                     : len == n - 1 && memcmp(host, name + 1, len) == 0;
 }
 
-bool spt_answer_plain(const char *host, size_t len, char out[SPT_HOST_MAX + 3])
+bool spt_answer_literal(const char *host, size_t len, char out[SPT_HOST_MAX + 3])
 {
     struct in_addr v4;
     if (is_localhost(host, len))

@@ -27,6 +27,6 @@ const char *spt_answer_failure(int status);
 
 /* The addresses of what needs no asking, a literal or a name of the loopback; false when `host`, in lower case and
  * of 1 to SPT_HOST_MAX bytes, is neither. */
-bool spt_answer_plain(const char *host, size_t len, char out[SPT_HOST_MAX + 3]);
+bool spt_answer_literal(const char *host, size_t len, char out[SPT_HOST_MAX + 3]);
 
 #endif

@@ -28,7 +28,7 @@ static void on_socket_state(void *ud, ares_socket_t fd, int readable, int writab
 {
     struct spt_dns_channel *channel = ud;
     int mask = (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0);
-    spt_sockets_want(&channel->sockets, fd, mask, channel); /* not watched: it times out */
+    spt_pollers_want(&channel->pollers, fd, mask, channel); /* not watched: it times out */
 }
 
 /* The socket may be gone afterwards, or be another. The table takes a foreign socket that is wanted no anew for
@@ -36,31 +36,31 @@ static void on_socket_state(void *ud, ares_socket_t fd, int readable, int writab
 static void on_socket_ready(void *owner, int fd, int events)
 {
     struct spt_dns_channel *channel = owner;
-    if (!(events & SPT_SOCKET_ERROR))
-        channel->heard++;
-    channel->moved = true;
+    if (!(events & SPT_POLLER_ERROR))
+        channel->responses_seen++;
+    channel->timeout_dirty = true;
     ares_process_fd(channel->ares, events & UV_READABLE ? fd : ARES_SOCKET_BAD,
                     events & UV_WRITABLE ? fd : ARES_SOCKET_BAD);
-    struct spt_socket *s = spt_sockets_find(&channel->sockets, fd);
+    struct spt_poller *s = spt_pollers_find(&channel->pollers, fd);
     if (s)
-        spt_sockets_want(&channel->sockets, fd, s->want, channel);
+        spt_pollers_want(&channel->pollers, fd, s->wanted_mask, channel);
     spt_loop_wake(channel->loop);
 }
 
 static void on_due(struct spt_timer *timer)
 {
     struct spt_dns_channel *channel = SPT_OF(timer, struct spt_dns_channel, timer);
-    channel->moved = true;
+    channel->timeout_dirty = true;
     ares_process_fd(channel->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }
 
 void spt_dns_channel_apply(struct spt_dns_channel *channel)
 {
     struct timeval left;
-    spt_sockets_apply(&channel->sockets);
-    if (!channel->moved)
+    spt_pollers_apply(&channel->pollers);
+    if (!channel->timeout_dirty)
         return;
-    channel->moved = false;
+    channel->timeout_dirty = false;
     if (!ares_timeout(channel->ares, NULL, &left)) {
         spt_timer_stop(channel->timers, &channel->timer);
         return;
@@ -130,7 +130,7 @@ void spt_dns_channel_refresh(struct spt_dns_channel *channel)
     if (same_file(&st, &channel->read) || open_ares(channel, &fresh) != ARES_SUCCESS)
         return;
     channel->ares = fresh;
-    channel->moved = true;
+    channel->timeout_dirty = true;
     ares_destroy(old);
 }
 
@@ -148,7 +148,7 @@ void spt_dns_channel_query(struct spt_dns_channel *channel, const char *host,
             return;
         }
     }
-    channel->moved = true;
+    channel->timeout_dirty = true;
     ares_getaddrinfo(channel->ares, host, NULL, &hints, done, arg);
 }
 
@@ -157,7 +157,7 @@ void spt_dns_channel_drop(struct spt_dns_channel *channel)
     if (!channel->ares)
         return;
     ares_cancel(channel->ares);
-    channel->moved = true;
+    channel->timeout_dirty = true;
 }
 
 static int library_code;
@@ -179,7 +179,7 @@ int spt_dns_channel_init(struct spt_dns_channel *channel, struct spt_loop *loop,
     channel->timeout_ms = timeout_ms ? (int)timeout_ms : TIMEOUT_MS;
     channel->servers = servers ? strdup(servers) : NULL;
     channel->resolv_conf = resolv_conf ? strdup(resolv_conf) : NULL;
-    spt_sockets_init(&channel->sockets, loop, on_socket_ready, never_idle);
+    spt_pollers_init(&channel->pollers, loop, on_socket_ready, never_idle);
     if ((!servers || channel->servers) && (!resolv_conf || channel->resolv_conf))
         return SEPTET_OK;
     spt_dns_channel_release(channel);
@@ -192,7 +192,7 @@ void spt_dns_channel_release(struct spt_dns_channel *channel)
         ares_destroy(channel->ares);
     channel->ares = NULL;
     spt_timer_stop(channel->timers, &channel->timer);
-    spt_sockets_release(&channel->sockets);
+    spt_pollers_release(&channel->pollers);
     free(channel->servers);
     free(channel->resolv_conf);
 }

@@ -16,12 +16,12 @@ struct spt_dns_channel {
     struct spt_loop *loop;     /* borrows */
     struct spt_timers *timers; /* borrows */
     ares_channel ares;         /* NULL until the first query */
-    struct spt_sockets sockets;
+    struct spt_pollers pollers;
     struct spt_timer timer;
-    bool moved;        /* what is due first may be another since the timer was armed */
-    uint64_t heard;    /* how often a socket had something for us that is no error */
-    char *servers;     /* NULL: the system's */
-    char *resolv_conf; /* NULL: the system's */
+    bool timeout_dirty;      /* what is due first may be another since the timer was armed */
+    uint64_t responses_seen; /* how often a socket had something for us that is no error */
+    char *servers;           /* NULL: the system's */
+    char *resolv_conf;       /* NULL: the system's */
     int timeout_ms;
     struct stat read;    /* of the resolv.conf in use; all 0: there was none */
     uint64_t checked_ns; /* when it was looked at last */

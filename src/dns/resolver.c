@@ -25,7 +25,7 @@
 enum {
     IN_FLIGHT_MAX = 4096, /* names asked for at once: two queries each, told apart by 16 bits */
     WINDOW = 64,          /* of them begun just now: what a server and its socket take at once */
-    FRESH = 16            /* of these, for names that are asked for while others queue */
+    RESERVED = 16         /* of these, for names that are asked for while others queue */
 };
 
 /* Who has not answered by then is slow, and leaves the window: it holds up no other name. */
@@ -80,7 +80,8 @@ static void settle_waiters(struct spt_name *name)
 static void fail(struct spt_name *name, int status)
 {
     /* Some versions say "refused" where servers did answer, but only that they will not. */
-    if (status == ARES_ECONNREFUSED && name->heard != name->resolver->channel.heard)
+    if (status == ARES_ECONNREFUSED &&
+        name->responses_seen != name->resolver->channel.responses_seen)
         status = ARES_ESERVFAIL;
     name->failure = spt_answer_failure(status);
     name->text = ares_strerror(status);
@@ -145,7 +146,7 @@ static void ask(struct spt_name *name)
     spt_link_remove(&name->queue);
     name->state = SPT_NAME_ASKING;
     name->failure = name->text = NULL;
-    name->heard = r->channel.heard;
+    name->responses_seen = r->channel.responses_seen;
     r->in_flight++;
     r->asked++;
     name->asked_ns = spt_loop_now(r->loop);
@@ -232,7 +233,7 @@ bool spt_resolver_start(struct spt_resolver *r, struct spt_lookup *lookup, const
         return finish(lookup, ARES_EBADNAME);
     for (size_t i = 0; i <= len; i++)
         key[i] = (char)tolower((unsigned char)host[i]);
-    if (spt_answer_plain(key, len, plain))
+    if (spt_answer_literal(key, len, plain))
         return answer_plain(lookup, plain);
     struct spt_name *name = spt_dns_table_find(&r->table, key, len);
     if (name && name->state == SPT_NAME_KNOWN) {
@@ -288,7 +289,7 @@ static void ask_queued(struct spt_resolver *r)
     struct spt_name *name;
     while ((name = first(&r->window)) && name->asked_ns + SLOW_NS <= now_ns)
         leave_window(name);
-    while (has_room(r, WINDOW - FRESH) && (name = next_queued(r)))
+    while (has_room(r, WINDOW - RESERVED) && (name = next_queued(r)))
         ask(name);
     if (first(&r->queue) && (name = first(&r->window)))
         spt_timer_start(r->channel.timers, &r->slow, name->asked_ns + SLOW_NS, on_slow);
@@ -307,8 +308,8 @@ bool spt_resolver_drain(struct spt_resolver *r)
 uint64_t spt_resolver_due(const struct spt_resolver *r)
 {
     bool stuck = r->slow.armed || spt_link_alone(&r->window);
-    bool can_go_on = !spt_link_alone(&r->queue) && (has_room(r, WINDOW - FRESH) || !stuck);
-    return can_go_on || r->channel.moved || !spt_link_alone(&r->done) ? 0 : SPT_NEVER;
+    bool can_go_on = !spt_link_alone(&r->queue) && (has_room(r, WINDOW - RESERVED) || !stuck);
+    return can_go_on || r->channel.timeout_dirty || !spt_link_alone(&r->done) ? 0 : SPT_NEVER;
 }
 
 /* --- the resolver --- */
@@ -361,6 +362,6 @@ struct spt_resolver_count spt_resolver_count(const struct spt_resolver *r)
     return (struct spt_resolver_count){.known = r->table.known,
                                        .waiting = r->waiting,
                                        .in_flight = r->in_flight,
-                                       .sockets = r->channel.sockets.count,
+                                       .sockets = r->channel.pollers.count,
                                        .asked = r->asked};
 }

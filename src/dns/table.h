@@ -25,7 +25,7 @@ struct spt_name {
     struct spt_heap_node by_time; /* in the table's heap, while known */
     uint64_t asked_ns;
     uint64_t expires_ns;       /* once known */
-    uint64_t heard;            /* by the channel, before it was asked for */
+    uint64_t responses_seen;   /* by the channel, before it was asked for */
     struct spt_answer *answer; /* owns a share; NULL: there is none */
     const char *failure;
     const char *text;

@@ -31,7 +31,7 @@
 #define TURN_RESUMES   64                          /* tasks run between two looks at the poller */
 #define TURN_NS        100000                      /* ... or this long */
 #define HOOK_COUNT     100000 /* instructions between two looks at the time, where turns are limited */
-#define TOLD_MAX       100    /* tasks that a report of a deadlock names */
+#define REPORTED_MAX   100    /* tasks that a report of a deadlock names */
 
 /* What Lua functions point to: it lives in the Lua state, which may outlive the host. */
 struct core {
@@ -77,7 +77,7 @@ static struct spt_sched *sched_of(const septet_host *h)
 septet_host *septet_host_of(lua_State *L)
 {
     struct spt_sched *s = spt_sched_of(L);
-    return s ? s->world.ud : NULL;
+    return s ? s->hooks.ud : NULL;
 }
 
 lua_State *septet_lua(septet_host *host)
@@ -199,7 +199,7 @@ static bool tell_script(septet_host *h, lua_State *L)
 static int report(lua_State *L)
 {
     struct spt_task *t = lua_touserdata(L, 1);
-    septet_host *h = t->sched->world.ud;
+    septet_host *h = t->sched->hooks.ud;
     char name[128];
     spt_task_name(t, name, sizeof name);
     lua_settop(L, 0);
@@ -212,7 +212,7 @@ static int report(lua_State *L)
     const char *message = t->abandoned ? "abandoned: it absorbed its cancellation at shutdown"
                                        : spt_error_push_words(L, 2);
     const char *traceback = lua_isstring(L, 3) ? lua_tostring(L, 3) : "";
-    if (!t->late)
+    if (!t->secondary_failure)
         h->failures++;
     tell_error(h, &(septet_error){.kind = kind_of(L, 2),
                                   .message = message,
@@ -229,7 +229,7 @@ static void report_plainly(septet_host *h, struct spt_task *t)
     char name[128];
     const char *message = lua_tostring(h->L, -1);
     spt_task_name(t, name, sizeof name);
-    if (!t->late)
+    if (!t->secondary_failure)
         h->failures++;
     tell_error(h,
                &(septet_error){.kind = "error",
@@ -266,13 +266,13 @@ static void act_on_interrupt(septet_host *h)
 {
     h->interrupt = 0;
     h->interrupted = h->ending = true;
-    cancel_children(&sched_of(h)->mains, "shutdown", "interrupted");
+    cancel_children(&sched_of(h)->main_scope, "shutdown", "interrupted");
 }
 
 /* Returns true if a turn's budget is used up. It is measured on the clock of the scripts: a turn ends where a virtual
  * clock moves on, and not by how fast the machine is, so that the same script runs in the same order. What is left is
  * work for the next turn (`more`). */
-static bool spent(const septet_host *h, unsigned ran, uint64_t t0_ns)
+static bool budget_exhausted(const septet_host *h, unsigned ran, uint64_t t0_ns)
 {
     return ran >= TURN_RESUMES || sched_of(h)->now_ns - t0_ns >= TURN_NS;
 }
@@ -297,7 +297,7 @@ static bool reach_deadline(septet_host *h)
     if (!env->is_virtual || due_ns == SPT_NEVER)
         return false;
     if (!env->manual && spt_sched_idle(s))
-        spt_loop_jump(h->loop, due_ns);
+        spt_loop_clock_advance(h->loop, due_ns);
     return due_ns <= spt_sched_clock(s);
 }
 
@@ -305,7 +305,7 @@ static bool reach_deadline(septet_host *h)
 static bool has_more(septet_host *h)
 {
     struct spt_sched *s = sched_of(h);
-    return spt_driver_drain(h->driver) || spt_sched_busy(s) || spt_sched_settle(s) ||
+    return spt_driver_drain(h->driver) || spt_sched_busy(s) || spt_sched_notify_idle(s) ||
            reach_deadline(h);
 }
 
@@ -315,11 +315,12 @@ static bool is_deadlocked(const septet_host *h)
 {
     const struct spt_sched *s = sched_of(h);
     const struct spt_env *env = &h->core->env;
-    bool stands = env->is_virtual && (env->manual || spt_timers_next(&s->timers) == SPT_NEVER);
-    return spt_sched_deadlocked(s) || (stands && spt_sched_idle(s));
+    bool clock_stopped =
+        env->is_virtual && (env->manual || spt_timers_next(&s->timers) == SPT_NEVER);
+    return spt_sched_deadlocked(s) || (clock_stopped && spt_sched_idle(s));
 }
 
-/* Laps until nothing is new or the turn's budget is spent; then says when it wants to run again. */
+/* Laps until nothing is new or the turn's budget is budget_exhausted; then says when it wants to run again. */
 static uint64_t drain(void *ud)
 {
     septet_host *h = ud;
@@ -329,8 +330,8 @@ static uint64_t drain(void *ud)
     if (h->interrupt)
         act_on_interrupt(h);
     s->now_ns = spt_sched_clock(s);
-    for (uint64_t t0_ns = s->now_ns; h->more && !spent(h, ran, t0_ns);) {
-        unsigned room = TURN_RESUMES - ran, n = spt_sched_lap(s, room);
+    for (uint64_t t0_ns = s->now_ns; h->more && !budget_exhausted(h, ran, t0_ns);) {
+        unsigned room = TURN_RESUMES - ran, n = spt_sched_run_pass(s, room);
         if (n < room && h->interrupted && !h->interrupt) /* all that it made ready has run */
             spt_sched_felt(s);
         ran += n;
@@ -340,7 +341,7 @@ static uint64_t drain(void *ud)
     s->draining = false;
     h->more |= spt_sched_busy(s);
     h->deadlocked = h->running && !h->more && is_deadlocked(h);
-    spt_loop_flow(h->loop, s->external > 0);
+    spt_loop_clock_run(h->loop, s->external > 0);
     return next_instant(h);
 }
 
@@ -401,7 +402,7 @@ static const char core_key = 0; /* its address keeps the core in the registry */
 static int open_core(lua_State *L)
 {
     septet_host *h = lua_touserdata(L, 1);
-    const struct spt_world world = {.now = world_now,
+    const struct spt_hooks world = {.now = world_now,
                                     .wake = world_wake,
                                     .unhandled = on_unhandled,
                                     .warn = warn,
@@ -597,7 +598,7 @@ static int spawn_protected(lua_State *L)
     lua_pushstring(L, spawn->name); /* nothing may fail once the task is there */
     lua_replace(L, -2);
     lua_insert(L, 1); // stack: name, fn, arguments...
-    struct spt_task *t = spt_task_spawn(L, &s->mains, NULL, spawn->nargs);
+    struct spt_task *t = spt_task_spawn(L, &s->main_scope, NULL, spawn->nargs);
     t->is_main = true;
     s->nmains++;
     if (!spawn->name)
@@ -677,7 +678,7 @@ static void warn_task(septet_host *h, const struct spt_task *t)
 
 static unsigned warn_tasks(septet_host *h, struct spt_scope *top, unsigned told)
 {
-    for (struct spt_scope *s = top; s && told < TOLD_MAX; s = spt_scope_next(top, s, true)) {
+    for (struct spt_scope *s = top; s && told < REPORTED_MAX; s = spt_scope_next(top, s, true)) {
         if (!s->task || s != &s->task->root)
             continue;
         warn_task(h, s->task);
@@ -715,7 +716,7 @@ static void report_deadlock(septet_host *h)
         snprintf(line, sizeof line, "deadlock: all %u tasks wait and nothing can wake them",
                  s->live);
     warn(h, line);
-    unsigned told = warn_tasks(h, &s->background, warn_tasks(h, &s->mains, 0));
+    unsigned told = warn_tasks(h, &s->background, warn_tasks(h, &s->main_scope, 0));
     if (told < s->live) {
         snprintf(line, sizeof line, "... and %u more", s->live - told);
         warn(h, line);
@@ -729,15 +730,15 @@ static void break_deadlock(septet_host *h, unsigned times)
 {
     struct spt_sched *s = sched_of(h);
     s->draining = true; /* who is warned may not run the host */
-    h->ending = s->over = true;
+    h->ending = s->giving_up = true;
     if (times == 1) {
         h->deadlock_ns = spt_sched_clock(s);
         h->deadlock_id = s->next_id;
         report_deadlock(h);
-        cancel_children(&s->mains, "shutdown", "deadlock");
+        cancel_children(&s->main_scope, "shutdown", "deadlock");
         cancel_children(&s->background, "shutdown", "deadlock");
     } else {
-        s->closing = times > DEADLOCKS_MAX;
+        s->shutting_down = times > DEADLOCKS_MAX;
         spt_sched_abort(s);
     }
     s->draining = false;
@@ -768,7 +769,7 @@ static bool wakes_by_collection(septet_host *h)
 static void turn(septet_host *h, bool wait)
 {
     h->turning = true;
-    spt_loop_turn(h->loop, wait);
+    spt_loop_run_once(h->loop, wait);
     h->turning = false;
 }
 
@@ -790,7 +791,7 @@ int septet_run(septet_host *host)
         else if (deadlocks > 0 && outstays(host))
             break_deadlock(host, deadlocks = DEADLOCKS_MAX + 1);
     }
-    host->running = s->exiting = s->closing = s->over = false;
+    host->running = s->exiting = s->shutting_down = s->giving_up = false;
     s->unfelt = 0;
     s->draining = true;
     spt_trace_flush(&host->core->env);
@@ -812,7 +813,7 @@ int septet_step(septet_host *host, uint64_t budget_us)
         turn(host, false);
     } while (host->more && uv_hrtime() - t0 < budget_us * 1000);
     if (s->live == 0 && s->exiting)
-        s->exiting = s->over = false;
+        s->exiting = s->giving_up = false;
     return s->live > 0;
 }
 
@@ -825,7 +826,7 @@ int septet_advance(septet_host *host, uint64_t ns)
     uint64_t to_ns = spt_instant(spt_loop_now(host->loop), ns);
     if (to_ns == SPT_NEVER)
         return SEPTET_EINVAL;
-    spt_loop_jump(host->loop, to_ns);
+    spt_loop_clock_advance(host->loop, to_ns);
     return SEPTET_OK;
 }
 
@@ -899,7 +900,7 @@ int septet_exit(lua_State *L)
     struct spt_sched *s = sched_of(h);
     struct spt_task *t = s->current;
     bool again = s->exiting;
-    s->exiting = s->over = true;
+    s->exiting = s->giving_up = true;
     if (t)
         cancel_within_shields(t);
     if (again)

@@ -11,8 +11,8 @@
 #include "septet/septet.h"
 
 enum {
-    RESERVE_MAX = 1 << 20, /* bytes taken on the word of a Content-Length */
-    PIECE = 16 * 1024,     /* bytes that are unpacked at once */
+    PREALLOC_MAX = 1 << 20, /* bytes taken on the word of a Content-Length */
+    CHUNK = 16 * 1024,      /* bytes that are unpacked at once */
     PACKED_SLACK = 64 * 1024,
     DRAIN_MAX = 64 * 1024 /* bytes of a body that nobody reads, before its connection is dropped */
 };
@@ -20,10 +20,10 @@ enum {
 /* --- in --- */
 
 /* A pause has an end only if somebody counts it: sockets that wait for nothing are not idle then. */
-static void pause_in(struct spt_request *r, bool paused)
+static void set_receive_paused(struct spt_request *r, bool paused)
 {
-    r->session->paused += (unsigned)paused - (unsigned)r->transfer->in_paused;
-    r->transfer->in_paused = paused;
+    r->session->paused += (unsigned)paused - (unsigned)r->response->in_paused;
+    r->response->in_paused = paused;
 }
 
 /* Bytes to make room for at the first of them: all, where their number is told. */
@@ -33,20 +33,20 @@ static size_t expected_bytes(struct spt_easy *easy, size_t first)
     curl_easy_getinfo(easy->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     if (length < (curl_off_t)first)
         return first;
-    if ((uint64_t)length > easy->request->transfer->body_in.max)
+    if ((uint64_t)length > easy->request->response->body_in.max)
         return SIZE_MAX;
-    return length < RESERVE_MAX ? (size_t)length : RESERVE_MAX;
+    return length < PREALLOC_MAX ? (size_t)length : PREALLOC_MAX;
 }
 
 static size_t refuse(struct spt_easy *easy, int rc)
 {
-    easy->refused = rc == SEPTET_ETOOBIG ? "body_too_large" : "memory";
+    easy->abort_code = rc == SEPTET_ETOOBIG ? "body_too_large" : "memory";
     return 0;
 }
 
 static size_t gather(struct spt_easy *easy, const char *bytes, size_t len)
 {
-    struct spt_buf *body = &easy->request->transfer->body_in;
+    struct spt_buf *body = &easy->request->response->body_in;
     int rc = SEPTET_OK;
     if (body->len == 0)
         rc = spt_buf_reserve(body, expected_bytes(easy, len));
@@ -56,34 +56,34 @@ static size_t gather(struct spt_easy *easy, const char *bytes, size_t len)
 }
 
 /* What was taken makes room for what comes. */
-static void drop_taken(struct spt_transfer *t)
+static void drop_taken(struct spt_response *t)
 {
     struct spt_buf *body = &t->body_in;
-    if (t->taken < body->len / 2)
+    if (t->consumed < body->len / 2)
         return;
-    body->len -= t->taken;
-    memmove(body->data, body->data + t->taken, body->len);
-    t->taken = 0;
+    body->len -= t->consumed;
+    memmove(body->data, body->data + t->consumed, body->len);
+    t->consumed = 0;
 }
 
 static size_t stream(struct spt_easy *easy, const char *bytes, size_t len)
 {
     struct spt_request *r = easy->request;
-    struct spt_transfer *t = r->transfer;
+    struct spt_response *t = r->response;
     if (t->received + len > r->max_body)
         return refuse(easy, SEPTET_ETOOBIG);
-    t->headed = true;
-    size_t held = spt_request_held(r);
+    t->headers_done = true;
+    size_t held = spt_request_available(r);
     if (held > 0 && held + len > r->high_water) {
-        pause_in(r, true);
+        set_receive_paused(r, true);
         return CURL_WRITEFUNC_PAUSE;
     }
-    if (t->taken > 0)
+    if (t->consumed > 0)
         drop_taken(t);
     int rc = spt_buf_append(&t->body_in, bytes, len);
     if (rc != SEPTET_OK)
         return refuse(easy, rc);
-    spt_request_tell(r);
+    spt_request_queue_progress(r);
     return len;
 }
 
@@ -92,7 +92,7 @@ static size_t take(struct spt_easy *easy, const char *bytes, size_t len)
     struct spt_request *r = easy->request;
     size_t took = r->high_water ? stream(easy, bytes, len) : gather(easy, bytes, len);
     if (took == len) {
-        r->transfer->received += len;
+        r->response->received += len;
         r->session->stats.received += len;
     }
     return took;
@@ -104,7 +104,7 @@ static size_t take(struct spt_easy *easy, const char *bytes, size_t len)
  * transfer codings libcurl undoes what it knows, and of its content codings we do. */
 static int begin_body(struct spt_easy *easy)
 {
-    const struct spt_buf *head = &easy->request->transfer->head;
+    const struct spt_buf *head = &easy->request->response->head;
     struct spt_codings codings = {0};
     size_t at = 0, len;
     if (easy->head.undone) {
@@ -123,7 +123,7 @@ static size_t refuse_packed(struct spt_easy *easy, int rc)
     const char *invalid = easy->head.fault ? "protocol" : "decode";
     if (rc == SEPTET_ETOOBIG)
         return refuse(easy, rc);
-    easy->refused = rc == SEPTET_EINVAL ? invalid : "memory";
+    easy->abort_code = rc == SEPTET_EINVAL ? invalid : "memory";
     return 0;
 }
 
@@ -132,14 +132,14 @@ static size_t refuse_packed(struct spt_easy *easy, int rc)
 static bool is_too_much(const struct spt_request *r)
 {
     size_t max = r->max_body < SIZE_MAX / 4 ? 2 * r->max_body + PACKED_SLACK : SIZE_MAX;
-    return r->transfer->packed > max;
+    return r->response->packed > max;
 }
 
 /* Less than a piece can be held before the sender is paused. */
 static bool is_full(const struct spt_request *r)
 {
-    size_t held = spt_request_held(r);
-    return r->high_water && held > 0 && held + PIECE > r->high_water;
+    size_t held = spt_request_available(r);
+    return r->high_water && held > 0 && held + CHUNK > r->high_water;
 }
 
 static size_t unpack(struct spt_easy *easy, const char *bytes, size_t len)
@@ -149,29 +149,29 @@ static size_t unpack(struct spt_easy *easy, const char *bytes, size_t len)
     size_t left = len - easy->decoded, n;
     do {
         const size_t before = left;
-        char piece[PIECE];
+        char piece[CHUNK];
         if (is_full(r)) {
             easy->decoded = len - left;
-            pause_in(r, true);
+            set_receive_paused(r, true);
             return CURL_WRITEFUNC_PAUSE;
         }
         int rc = spt_decoder_step(easy->decoder, &in, &left, piece, sizeof piece, &n);
         if (rc != SEPTET_OK)
             return refuse_packed(easy, rc);
-        r->transfer->packed += before - left;
+        r->response->packed += before - left;
         if (is_too_much(r))
             return refuse(easy, SEPTET_ETOOBIG);
         if (n > 0)
-            r->transfer->t_byte_ns = easy->driver->now_ns;
+            r->response->t_byte_ns = easy->driver->now_ns;
         if (n > 0 && take(easy, piece, n) != n)
             return 0;
-    } while (left > 0 || n == PIECE);
+    } while (left > 0 || n == CHUNK);
     easy->decoded = 0;
     return len;
 }
 
 /* Passes over bytes that nobody reads. Returns 0, which ends the transfer, where there are too many of them. */
-static size_t drain(struct spt_transfer *t, size_t len)
+static size_t drain(struct spt_response *t, size_t len)
 {
     t->drained += len;
     return t->drained <= DRAIN_MAX ? len : 0;
@@ -183,8 +183,8 @@ size_t spt_body_write(char *bytes, size_t size, size_t n, void *ud)
     size_t len = size * n;
     if (!easy->decoder) /* else what comes out counts */
         spt_request_note_bytes(easy->request);
-    if (easy->request->transfer->unread)
-        return drain(easy->request->transfer, len);
+    if (easy->request->response->unread)
+        return drain(easy->request->response, len);
     bool is_plain = !easy->head.encoded && !easy->head.undone;
     int rc = is_plain || easy->begun ? SEPTET_OK : begin_body(easy);
     if (rc != SEPTET_OK)
@@ -201,13 +201,13 @@ size_t spt_body_read(char *to, size_t size, size_t n, void *ud)
     struct spt_upload *upload = r->upload;
     size_t taken = spt_upload_take(upload, to, size * n);
     if (taken > 0) {
-        r->transfer->t_byte_ns = easy->driver->now_ns;
-        spt_request_tell(r);
+        r->response->t_byte_ns = easy->driver->now_ns;
+        spt_request_queue_progress(r);
         return taken;
     }
     if (upload->ended)
         return 0;
-    r->transfer->out_paused = true;
+    r->response->out_paused = true;
     return CURL_READFUNC_PAUSE;
 }
 
@@ -220,7 +220,7 @@ int spt_body_seek(void *ud, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
-bool spt_body_is_out(const struct spt_request *r, curl_off_t sent)
+bool spt_body_upload_complete(const struct spt_request *r, curl_off_t sent)
 {
     if (r->upload)
         return r->upload->ended && spt_upload_left(r->upload) == 0;
@@ -232,17 +232,17 @@ bool spt_body_is_out(const struct spt_request *r, curl_off_t sent)
 CURLcode spt_body_go_on(struct spt_request *r)
 {
     struct spt_driver *driver = r->session->driver;
-    struct spt_transfer *t = r->transfer;
-    bool in = t->in_paused && spt_request_held(r) <= r->high_water / 4;
+    struct spt_response *t = r->response;
+    bool in = t->in_paused && spt_request_available(r) <= r->high_water / 4;
     bool out = t->out_paused && (spt_upload_left(r->upload) > 0 || r->upload->ended);
     if (!in && !out)
         return CURLE_OK;
     if (in)
-        pause_in(r, false);
+        set_receive_paused(r, false);
     if (out)
         t->out_paused = false;
     driver->now_ns = spt_loop_now(driver->loop);
-    spt_limits_enter(r, r->phase, driver->now_ns);
+    spt_timeouts_enter(r, r->phase, driver->now_ns);
     int still = (t->in_paused ? CURLPAUSE_RECV : 0) | (t->out_paused ? CURLPAUSE_SEND : 0);
     CURLcode rc = spt_easy_pause(r->easy, still);
     return rc == CURLE_BAD_FUNCTION_ARGUMENT ? CURLE_OK
@@ -251,6 +251,6 @@ CURLcode spt_body_go_on(struct spt_request *r)
 
 void spt_body_stop(struct spt_request *r)
 {
-    pause_in(r, false);
-    r->transfer->out_paused = false;
+    set_receive_paused(r, false);
+    r->response->out_paused = false;
 }

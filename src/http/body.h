@@ -18,6 +18,6 @@ CURLcode spt_body_go_on(struct spt_request *r);
 void spt_body_stop(struct spt_request *r);
 
 /* All of the request's body is out, as far as `sent` bytes tell. */
-bool spt_body_is_out(const struct spt_request *r, curl_off_t sent);
+bool spt_body_upload_complete(const struct spt_request *r, curl_off_t sent);
 
 #endif

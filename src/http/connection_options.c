@@ -13,13 +13,14 @@ static bool copy(char **to, const char *from)
     return !from || *to;
 }
 
-int spt_profile_copy(struct spt_profile *p, const struct spt_profile *from)
+int spt_connection_options_copy(struct spt_connection_options *p,
+                                const struct spt_connection_options *from)
 {
-    *p = (struct spt_profile){.env_proxy = from->env_proxy,
-                              .insecure = from->insecure,
-                              .tls13 = from->tls13,
-                              .http2 = from->http2,
-                              .no_cookies = from->no_cookies};
+    *p = (struct spt_connection_options){.env_proxy = from->env_proxy,
+                                         .insecure = from->insecure,
+                                         .tls13 = from->tls13,
+                                         .http2 = from->http2,
+                                         .no_cookies = from->no_cookies};
     bool copied = copy(&p->proxy, from->proxy) && copy(&p->ca_file, from->ca_file) &&
                   copy(&p->cert_file, from->cert_file) && copy(&p->key_file, from->key_file) &&
                   copy(&p->unix_socket, from->unix_socket) && copy(&p->user, from->user) &&
@@ -27,7 +28,7 @@ int spt_profile_copy(struct spt_profile *p, const struct spt_profile *from)
     return copied ? SEPTET_OK : SEPTET_ENOMEM;
 }
 
-void spt_profile_release(struct spt_profile *p)
+void spt_connection_options_release(struct spt_connection_options *p)
 {
     free(p->proxy);
     free(p->ca_file);
@@ -36,15 +37,15 @@ void spt_profile_release(struct spt_profile *p)
     free(p->unix_socket);
     free(p->user);
     free(p->password);
-    *p = (struct spt_profile){0};
+    *p = (struct spt_connection_options){0};
 }
 
-bool spt_profile_has_proxy(const struct spt_profile *p)
+bool spt_connection_options_has_proxy(const struct spt_connection_options *p)
 {
     return p && (p->proxy || p->env_proxy);
 }
 
-static CURLcode put_tls_on(const struct spt_profile *p, CURL *curl)
+static CURLcode put_tls_on(const struct spt_connection_options *p, CURL *curl)
 {
     CURLcode rc = CURLE_OK;
     if (p->ca_file)
@@ -64,18 +65,18 @@ static CURLcode put_tls_on(const struct spt_profile *p, CURL *curl)
 }
 
 /* NULL: as the environment says. Whom that exempts from its proxies is not exempt from one that was named. */
-static CURLcode put_proxy_on(const struct spt_profile *p, CURL *curl)
+static CURLcode put_proxy_on(const struct spt_connection_options *p, CURL *curl)
 {
     CURLcode rc = curl_easy_setopt(curl, CURLOPT_PROXY, p->proxy);
     return rc == CURLE_OK && p->proxy ? curl_easy_setopt(curl, CURLOPT_NOPROXY, "") : rc;
 }
 
-CURLcode spt_profile_put_on(const struct spt_profile *p, CURL *curl)
+CURLcode spt_connection_options_apply(const struct spt_connection_options *p, CURL *curl)
 {
     CURLcode rc = CURLE_OK;
     if (!p)
         return rc;
-    if (spt_profile_has_proxy(p))
+    if (spt_connection_options_has_proxy(p))
         rc = put_proxy_on(p, curl);
     if (rc == CURLE_OK && p->unix_socket)
         rc = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, p->unix_socket);

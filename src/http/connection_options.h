@@ -6,7 +6,7 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
-struct spt_profile {
+struct spt_connection_options {
     char *proxy;       /* a URL; NULL: none */
     bool env_proxy;    /* without one: as http_proxy and its like in the environment say */
     char *unix_socket; /* a path, in place of the URL's host and of any proxy; NULL: none */
@@ -22,16 +22,17 @@ struct spt_profile {
 };
 
 /* Makes `p` a copy, which owns its strings. Returns SEPTET_OK or SEPTET_ENOMEM; release it in either case. */
-int spt_profile_copy(struct spt_profile *p, const struct spt_profile *from);
+int spt_connection_options_copy(struct spt_connection_options *p,
+                                const struct spt_connection_options *from);
 
 /* No request may have it. */
-void spt_profile_release(struct spt_profile *p);
+void spt_connection_options_release(struct spt_connection_options *p);
 
 /* Does a request with this profile, which may be NULL, go through a proxy? The environment's may or may not be
  * one: it counts. */
-bool spt_profile_has_proxy(const struct spt_profile *p);
+bool spt_connection_options_has_proxy(const struct spt_connection_options *p);
 
 /* NULL asks for nothing. curl_easy_reset takes all of it off again. */
-CURLcode spt_profile_put_on(const struct spt_profile *p, CURL *curl);
+CURLcode spt_connection_options_apply(const struct spt_connection_options *p, CURL *curl);
 
 #endif

@@ -21,7 +21,7 @@
 
 enum { CONNECTIONS_MIN = 256 }; /* kept open per session, whatever its limit */
 
-void spt_session_touch(struct spt_session *session)
+void spt_session_schedule(struct spt_session *session)
 {
     if (!spt_link_alone(&session->pending))
         return;
@@ -46,27 +46,27 @@ static void leave_curl(struct spt_driver *driver)
  * address's share of the time has passed, instead of trying the next address. */
 static void note_attempt_over(struct spt_driver *driver, int fd)
 {
-    struct spt_socket *s = spt_sockets_find(&driver->sockets, fd);
+    struct spt_poller *s = spt_pollers_find(&driver->pollers, fd);
     struct spt_easy *easy = s ? s->opener : NULL;
-    if (!SPT_HAS_QUIRK(driver->quirks, POKE) || !easy || easy->poked)
+    if (!SPT_HAS_QUIRK(driver->quirks, POKE) || !easy || easy->unstalled)
         return;
-    easy->poked = true;
-    spt_list_push(&driver->pokes, &easy->poke);
-    spt_session_touch(easy->request->session);
+    easy->unstalled = true;
+    spt_list_push(&driver->connect_stalls, &easy->stall_link);
+    spt_session_schedule(easy->request->session);
 }
 
 /* libcurl tells nothing of the TLS handshake before its end, and may do all of it in one call. It begins when the
  * socket is connected. */
 static void note_handshake(struct spt_driver *driver, int fd)
 {
-    struct spt_socket *s = spt_sockets_find(&driver->sockets, fd);
+    struct spt_poller *s = spt_pollers_find(&driver->pollers, fd);
     struct spt_easy *easy = s ? s->opener : NULL;
     struct sockaddr_storage peer;
     socklen_t size = sizeof peer;
     if (!easy || !easy->tls || easy->t_tls_ns || getpeername(fd, (struct sockaddr *)&peer, &size))
         return;
     easy->t_tls_ns = spt_loop_now(driver->loop);
-    spt_limits_enter(easy->request, SPT_PHASE_TLS, easy->t_tls_ns);
+    spt_timeouts_enter(easy->request, SPT_PHASE_TLS, easy->t_tls_ns);
 }
 
 /* `curl` may be a handle of libcurl's own. The result is always 0: anything else ends every
@@ -85,7 +85,7 @@ static int on_socket(CURL *curl, curl_socket_t fd, int what, void *ud, void *unu
     } else if (what == CURL_POLL_IN) {
         note_handshake(driver, fd);
     }
-    spt_sockets_want(&driver->sockets, fd, mask, session);
+    spt_pollers_want(&driver->pollers, fd, mask, session);
     return 0;
 }
 
@@ -98,8 +98,8 @@ static int on_timer(CURLM *multi, long ms, void *ud)
     uint64_t now_ns = spt_loop_now(session->driver->loop);
     session->due_ns = ms > 0 ? now_ns + (uint64_t)ms * NS_PER_MS : SPT_NEVER;
     if (ms == 0) {
-        session->kick = true;
-        spt_session_touch(session);
+        session->action_due = true;
+        spt_session_schedule(session);
     }
     return 0;
 }
@@ -118,10 +118,10 @@ static void on_socket_ready(void *owner, int fd, int events)
     struct spt_session *session = owner;
     int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
                 (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0) |
-                (events & SPT_SOCKET_ERROR ? CURL_CSELECT_ERR : 0);
+                (events & SPT_POLLER_ERROR ? CURL_CSELECT_ERR : 0);
     note_handshake(session->driver, fd);
     act(session, fd, flags);
-    spt_session_touch(session);
+    spt_session_schedule(session);
 }
 
 /* A transfer that waits for its reader wants nothing of its socket, either. */
@@ -140,7 +140,7 @@ static void on_dropped(void *owner)
 static void on_due(struct spt_timer *timer)
 {
     struct spt_session *session = SPT_OF(timer, struct spt_session, timer);
-    spt_session_touch(session); /* the lap sees whether it is due, or has moved */
+    spt_session_schedule(session); /* the lap sees whether it is due, or has moved */
 }
 
 /* --- into the multi and out of it --- */
@@ -182,7 +182,7 @@ static void read_messages(struct spt_session *session)
             continue;
         CURLcode code = m->data.result; /* removing the handle frees the message */
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &easy);
-        spt_request_conclude(easy->request, code);
+        spt_attempt_complete(easy->request, code);
     }
 }
 
@@ -191,20 +191,20 @@ static void read_messages(struct spt_session *session)
 /* Asks for the memory of the request that is next, and of what its owner keeps before it. */
 static void fetch(const struct spt_request *r)
 {
-    spt_fetch((const char *)r - SPT_CACHE_LINE, sizeof *r + SPT_CACHE_LINE);
+    spt_prefetch((const char *)r - SPT_CACHE_LINE, sizeof *r + SPT_CACHE_LINE);
 }
 
 static void admit(struct spt_session *session)
 {
-    if (!spt_admission_ready(&session->admission))
+    if (!spt_limiter_ready(&session->limiter))
         return;
     uint64_t now_ns = spt_loop_now(session->driver->loop);
     struct spt_link *link;
-    while ((link = spt_admission_next(&session->admission))) {
-        const struct spt_link *next = spt_admission_peek(&session->admission);
+    while ((link = spt_limiter_next(&session->limiter))) {
+        const struct spt_link *next = spt_limiter_peek(&session->limiter);
         if (next)
             fetch(SPT_OF(next, struct spt_request, link));
-        spt_request_launch(SPT_OF(link, struct spt_request, link), now_ns);
+        spt_attempt_start(SPT_OF(link, struct spt_request, link), now_ns);
     }
 }
 
@@ -213,9 +213,9 @@ static void run_due(struct spt_session *session)
 {
     uint64_t now_ns = spt_loop_now(session->driver->loop);
     bool due = session->due_ns != SPT_NEVER && session->due_ns <= now_ns;
-    if (!session->kick && !due)
+    if (!session->action_due && !due)
         return;
-    session->kick = false;
+    session->action_due = false;
     if (due)
         session->due_ns = SPT_NEVER;
     act(session, CURL_SOCKET_TIMEOUT, 0);
@@ -237,37 +237,37 @@ static void arm_timer(struct spt_session *session)
 
 /* As many connections as there are: libcurl closes an idle one before it makes another. It would have that other one wait
  * where none is idle, so it is for a single run. */
-static void tighten(struct spt_session *session)
+static void cap_connections(struct spt_session *session)
 {
-    const struct spt_sockets *sockets = &session->driver->sockets;
-    session->tight = spt_sockets_idle(sockets, session);
-    long limit = session->tight ? (long)spt_sockets_owned(sockets, session) : 0;
+    const struct spt_pollers *sockets = &session->driver->pollers;
+    session->connections_capped = spt_pollers_idle(sockets, session);
+    long limit = session->connections_capped ? (long)spt_pollers_owned(sockets, session) : 0;
     curl_multi_setopt(session->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, limit);
 }
 
-static void loosen(struct spt_session *session)
+static void uncap_connections(struct spt_session *session)
 {
-    if (session->tight)
+    if (session->connections_capped)
         curl_multi_setopt(session->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, 0L);
-    session->tight = false;
+    session->connections_capped = false;
 }
 
 static void run_session(struct spt_session *session)
 {
     admit(session);
     run_due(session);
-    loosen(session);
+    uncap_connections(session);
     read_messages(session);
     arm_timer(session);
 }
 
 /* Pausing and going on again makes libcurl look at the transfer at once; nothing is received yet
  * that the pause could hold back. */
-static void run_pokes(struct spt_driver *driver)
+static void run_connect_stalls(struct spt_driver *driver)
 {
     struct spt_link *link;
-    while ((link = spt_list_pop(&driver->pokes))) {
-        struct spt_easy *easy = SPT_OF(link, struct spt_easy, poke);
+    while ((link = spt_list_pop(&driver->connect_stalls))) {
+        struct spt_easy *easy = SPT_OF(link, struct spt_easy, stall_link);
         if (easy->ready)
             continue;
         spt_easy_pause(easy, CURLPAUSE_RECV);
@@ -279,62 +279,63 @@ static void run_pokes(struct spt_driver *driver)
 static void run_wakes(struct spt_driver *driver)
 {
     struct spt_link *link;
-    while ((link = spt_list_pop(&driver->wakes))) {
-        struct spt_request *r = SPT_OF(link, struct spt_transfer, wake)->request;
+    while ((link = spt_list_pop(&driver->resume_queue))) {
+        struct spt_request *r = SPT_OF(link, struct spt_response, resume_link)->request;
         CURLcode rc = spt_body_go_on(r);
         if (rc != CURLE_OK)
-            spt_request_conclude(r, rc);
+            spt_attempt_complete(r, rc);
         else
-            spt_session_touch(r->session);
+            spt_session_schedule(r->session);
     }
 }
 
-void spt_driver_spare_descriptors(struct spt_driver *driver, bool spare)
+void spt_driver_conserve_descriptors(struct spt_driver *driver, bool spare)
 {
     struct spt_link *head = &driver->sessions;
     for (struct spt_link *l = head->next; l != head; l = l->next) {
         struct spt_session *s = SPT_OF(l, struct spt_session, link);
         if (s->multi)
-            curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, spare ? 1L : s->kept);
+            curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, spare ? 1L : s->max_connects);
     }
 }
 
-void spt_driver_freed(struct spt_driver *driver)
+void spt_driver_fd_released(struct spt_driver *driver)
 {
-    if (spt_link_alone(&driver->starved))
+    if (spt_link_alone(&driver->fd_waiters))
         return;
-    driver->freed++;
+    driver->fds_released++;
     spt_loop_wake(driver->loop);
 }
 
 /* One for each descriptor that came back; all, once nothing runs from which one could come. */
-static void run_starved(struct spt_driver *driver)
+static void retry_fd_waiters(struct spt_driver *driver)
 {
     struct spt_link *link;
-    if (spt_link_alone(&driver->starved) && driver->freed == 0)
+    if (spt_link_alone(&driver->fd_waiters) && driver->fds_released == 0)
         return;
-    while ((driver->freed > 0 || driver->running == 0) && (link = spt_list_pop(&driver->starved))) {
-        driver->freed -= driver->freed > 0;
-        struct spt_request *r = SPT_OF(link, struct spt_transfer, starved)->request;
-        tighten(r->session);
-        spt_request_resolved(r);
+    while ((driver->fds_released > 0 || driver->running == 0) &&
+           (link = spt_list_pop(&driver->fd_waiters))) {
+        driver->fds_released -= driver->fds_released > 0;
+        struct spt_request *r = SPT_OF(link, struct spt_response, fd_wait_link)->request;
+        cap_connections(r->session);
+        spt_attempt_resolved(r);
     }
-    if (!spt_link_alone(&driver->starved))
+    if (!spt_link_alone(&driver->fd_waiters))
         return;
-    driver->freed = 0;
-    spt_driver_spare_descriptors(driver, false);
+    driver->fds_released = 0;
+    spt_driver_conserve_descriptors(driver, false);
 }
 
-static bool deliver_news(struct spt_driver *driver)
+static bool deliver_progress(struct spt_driver *driver)
 {
     struct spt_link batch, *link;
     bool any = false;
     spt_link_init(&batch);
-    spt_list_splice(&batch, &driver->news);
+    spt_list_splice(&batch, &driver->progress);
     while ((link = spt_list_pop(&batch))) {
-        struct spt_request *r = SPT_OF(link, struct spt_transfer, news)->request;
+        struct spt_request *r = SPT_OF(link, struct spt_response, progress_link)->request;
         any = true;
-        r->on_news(r);
+        r->on_progress(r);
     }
     return any;
 }
@@ -342,7 +343,7 @@ static bool deliver_news(struct spt_driver *driver)
 static bool deliver(struct spt_driver *driver)
 {
     struct spt_link batch, *link;
-    bool any = deliver_news(driver);
+    bool any = deliver_progress(driver);
     spt_link_init(&batch);
     spt_list_splice(&batch, &driver->finished);
     while ((link = spt_list_pop(&batch))) {
@@ -358,14 +359,14 @@ bool spt_driver_drain(struct spt_driver *driver)
     struct spt_link batch, *link;
     spt_link_init(&batch);
     spt_list_splice(&batch, &driver->pending);
-    bool any = spt_names_drain(driver);
+    bool any = spt_dns_map_drain(driver);
     run_wakes(driver);
-    run_starved(driver);
+    retry_fd_waiters(driver);
     while ((link = spt_list_pop(&batch)))
         run_session(SPT_OF(link, struct spt_session, pending));
-    run_pokes(driver);
-    spt_sockets_apply(&driver->sockets);
-    driver->looks = spt_loop_polls(driver->loop);
+    run_connect_stalls(driver);
+    spt_pollers_apply(&driver->pollers);
+    driver->polls_handled = spt_loop_polls(driver->loop);
     any |= deliver(driver);
     return any || spt_driver_due(driver) == 0;
 }
@@ -373,9 +374,9 @@ bool spt_driver_drain(struct spt_driver *driver)
 uint64_t spt_driver_due(const struct spt_driver *driver)
 {
     bool idle = spt_link_alone(&driver->pending) && spt_link_alone(&driver->finished) &&
-                spt_link_alone(&driver->news) && spt_link_alone(&driver->wakes) &&
-                driver->freed == 0;
-    return idle && !spt_names_due(driver) ? SPT_NEVER : 0;
+                spt_link_alone(&driver->progress) && spt_link_alone(&driver->resume_queue) &&
+                driver->fds_released == 0;
+    return idle && !spt_dns_map_due(driver) ? SPT_NEVER : 0;
 }
 
 /* --- the driver --- */
@@ -401,18 +402,18 @@ int spt_driver_new(struct spt_driver **out, struct spt_loop *loop, struct spt_ti
         return SEPTET_ENOMEM;
     driver->loop = loop;
     driver->timers = timers;
-    spt_sockets_init(&driver->sockets, loop, on_socket_ready, is_idle);
-    driver->sockets.on_dropped = on_dropped;
+    spt_pollers_init(&driver->pollers, loop, on_socket_ready, is_idle);
+    driver->pollers.on_dropped = on_dropped;
     spt_link_init(&driver->sessions);
     spt_link_init(&driver->pending);
     spt_link_init(&driver->finished);
-    spt_link_init(&driver->news);
-    spt_link_init(&driver->wakes);
-    spt_link_init(&driver->pokes);
-    spt_link_init(&driver->starved);
+    spt_link_init(&driver->progress);
+    spt_link_init(&driver->resume_queue);
+    spt_link_init(&driver->connect_stalls);
+    spt_link_init(&driver->fd_waiters);
     spt_link_init(&driver->resolvers);
     spt_link_init(&driver->pool);
-    spt_transfers_init(&driver->transfers);
+    spt_responses_init(&driver->responses);
     *out = driver;
     return SEPTET_OK;
 }
@@ -441,9 +442,9 @@ static int start_curl(struct spt_driver *driver)
 static void empty(struct spt_session *session, void (*end)(struct spt_request *))
 {
     struct spt_link *link;
-    while (!spt_link_alone(&session->flight))
-        end(SPT_OF(session->flight.next, struct spt_request, link));
-    while ((link = spt_admission_next(&session->admission))) {
+    while (!spt_link_alone(&session->in_flight))
+        end(SPT_OF(session->in_flight.next, struct spt_request, link));
+    while ((link = spt_limiter_next(&session->limiter))) {
         struct spt_request *r = SPT_OF(link, struct spt_request, link);
         r->phase = SPT_PHASE_RESOLVING; /* it is out of the queue */
         end(r);
@@ -460,17 +461,17 @@ void spt_driver_free(struct spt_driver *driver)
     }
     while (spt_list_pop(&driver->finished))
         ;
-    spt_names_free_resolvers(driver);
+    spt_dns_map_free_resolvers(driver);
     spt_easy_pool_release(driver);
-    spt_transfers_release(&driver->transfers);
-    spt_sockets_release(&driver->sockets);
+    spt_responses_release(&driver->responses);
+    spt_pollers_release(&driver->pollers);
     spt_url_checker_release(&driver->urls);
     free(driver);
 }
 
 unsigned spt_driver_sockets(const struct spt_driver *driver)
 {
-    return driver->sockets.count;
+    return driver->pollers.count;
 }
 
 unsigned spt_driver_requests(const struct spt_driver *driver)
@@ -482,7 +483,7 @@ unsigned spt_driver_requests(const struct spt_driver *driver)
 
 static int make_multi(struct spt_session *session, unsigned limit)
 {
-    session->kept = 2L * limit > CONNECTIONS_MIN ? 2L * limit : CONNECTIONS_MIN;
+    session->max_connects = 2L * limit > CONNECTIONS_MIN ? 2L * limit : CONNECTIONS_MIN;
     session->multi = curl_multi_init();
     if (!session->multi)
         return SEPTET_ENOMEM;
@@ -490,7 +491,7 @@ static int make_multi(struct spt_session *session, unsigned limit)
     curl_multi_setopt(session->multi, CURLMOPT_SOCKETDATA, session);
     curl_multi_setopt(session->multi, CURLMOPT_TIMERFUNCTION, on_timer);
     curl_multi_setopt(session->multi, CURLMOPT_TIMERDATA, session);
-    curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, session->kept);
+    curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, session->max_connects);
     return SEPTET_OK;
 }
 
@@ -508,20 +509,20 @@ int spt_session_new(struct spt_session **out, struct spt_driver *driver,
     session->driver = driver;
     session->due_ns = SPT_NEVER;
     spt_link_init(&session->pending);
-    spt_link_init(&session->flight);
+    spt_link_init(&session->in_flight);
     spt_jar_init(&session->jar);
     session->keeps_cookies = config->cookies;
-    rc = spt_admission_init(&session->admission, config->limit, config->limit_per_host);
+    rc = spt_limiter_init(&session->limiter, config->limit, config->limit_per_host);
     if (rc != SEPTET_OK)
         goto free_session;
     rc = spt_policy_new(&session->policy, config->allow, config->n_allow, config->deny,
                         config->n_deny, &config->bad_rule);
     if (rc != SEPTET_OK)
         goto release_admission;
-    rc = spt_names_init(&session->names, driver, config->resolver);
+    rc = spt_dns_map_init(&session->dns_map, driver, config->resolver);
     if (rc != SEPTET_OK)
         goto release_names;
-    rc = spt_shared_init(&session->shared, config);
+    rc = spt_share_init(&session->share, config);
     if (rc == SEPTET_OK)
         rc = make_multi(session, config->limit);
     if (rc != SEPTET_OK)
@@ -532,12 +533,12 @@ int spt_session_new(struct spt_session **out, struct spt_driver *driver,
     return SEPTET_OK;
 
 release_shared:
-    spt_shared_release(&session->shared);
+    spt_share_release(&session->share);
 release_names:
-    spt_names_release(&session->names);
+    spt_dns_map_release(&session->dns_map);
     spt_policy_free(session->policy);
 release_admission:
-    spt_admission_release(&session->admission);
+    spt_limiter_release(&session->limiter);
 free_session:
     free(session);
     return rc;
@@ -546,9 +547,9 @@ free_session:
 void spt_session_stats(const struct spt_session *session, struct spt_session_stats *out)
 {
     *out = session->stats;
-    out->active = session->admission.active;
-    out->queued = session->admission.queued;
-    out->connections = spt_sockets_owned(&session->driver->sockets, session);
+    out->active = session->limiter.active;
+    out->queued = session->limiter.queued;
+    out->connections = spt_pollers_owned(&session->driver->pollers, session);
 }
 
 void spt_session_close(struct spt_session *session)
@@ -561,7 +562,7 @@ void spt_session_close(struct spt_session *session)
     empty(session, spt_request_end_closed);
     session->multi = NULL; /* from now on the callbacks do nothing */
     spt_timer_stop(driver->timers, &session->timer);
-    spt_sockets_close_all(&driver->sockets, session);
+    spt_pollers_close_all(&driver->pollers, session);
     enter_curl(driver);
     curl_multi_cleanup(multi);
     leave_curl(driver);
@@ -572,10 +573,10 @@ void spt_session_free(struct spt_session *session)
 {
     spt_session_close(session);
     spt_jar_release(&session->jar);
-    spt_shared_release(&session->shared);
-    spt_names_release(&session->names);
+    spt_share_release(&session->share);
+    spt_dns_map_release(&session->dns_map);
     spt_policy_free(session->policy);
-    spt_admission_release(&session->admission);
+    spt_limiter_release(&session->limiter);
     spt_link_remove(&session->link);
     free(session);
 }

@@ -25,7 +25,7 @@ struct spt_loop;
 struct spt_driver;
 struct spt_session;
 struct spt_headers;
-struct spt_profile;
+struct spt_connection_options;
 
 /* Makes the driver. Borrows `loop` and `timers`, which must outlive it. */
 int spt_driver_new(struct spt_driver **out, struct spt_loop *loop, struct spt_timers *timers);
@@ -131,7 +131,7 @@ enum spt_phase {
     SPT_PHASE_MAP(XX)
 #undef XX
 };
-const char *spt_phase_word(enum spt_phase phase);
+const char *spt_phase_name(enum spt_phase phase);
 
 /* Why a request failed. `code` and `reason` are static words: what scripts match on. */
 struct spt_failure {
@@ -150,17 +150,17 @@ struct spt_times {
 
 /* What a request has from its admission on, and what comes of it. It is the driver's, which hands those that rest to the
  * next requests: thousands in the queue have none, and the few that there are stay in the caches. */
-struct spt_transfer {
+struct spt_response {
     /* results, valid from on_done or spt_request_cancel until the request is reset or released */
     int status;  /* of the response; 0 if none came */
     int version; /* 10, 11, 20; 0 if none came */
     struct spt_buf
         head; /* header lines of the final response, CRLF between them, with the status line */
     struct spt_buf body_in;
-    size_t taken; /* streamed: bytes of body_in that are gone; the caller's to move on */
-    bool headed;  /* streamed: the head is whole, and status and version are those of it */
-    bool unread;  /* no byte of the body matters: the response is followed, or tried again */
-    bool reused;  /* rode on an open connection */
+    size_t consumed;   /* streamed: bytes of body_in that are gone; the caller's to move on */
+    bool headers_done; /* streamed: the head is whole, and status and version are those of it */
+    bool unread;       /* no byte of the body matters: the response is followed, or tried again */
+    bool reused;       /* rode on an open connection */
     uint16_t peer_port;
     char peer[48];     /* the IP address it was sent to, "" if to none */
     uint64_t received; /* bytes of the body, after decoding */
@@ -171,11 +171,11 @@ struct spt_transfer {
     struct spt_times times;
 
     /* private to loop/ */
-    struct spt_request *request; /* NULL at rest */
-    struct spt_link link;        /* in the driver's transfers, at rest */
-    struct spt_link news;        /* in the driver's news */
-    struct spt_link wake;        /* in the driver's wakes */
-    struct spt_link starved;     /* in the driver's starved */
+    struct spt_request *request;   /* NULL at rest */
+    struct spt_link link;          /* in the driver's transfers, at rest */
+    struct spt_link progress_link; /* in the driver's progress list */
+    struct spt_link resume_link;   /* in the driver's wakes */
+    struct spt_link fd_wait_link;  /* in the driver's fd_waiters */
     bool in_paused, out_paused;
     struct spt_lookup lookup;
     uint64_t t_admitted_ns, t_phase_ns, t_byte_ns; /* stamps */
@@ -185,46 +185,48 @@ struct spt_transfer {
  * until on_done, spt_request_cancel, or a refusal by spt_request_start. */
 struct spt_request {
     /* set by the caller */
-    const char *method;                /* borrows: a token, "GET" */
-    const char *url;                   /* borrows: absolute, http or https */
-    const struct spt_headers *headers; /* borrows; may be NULL */
-    const struct spt_profile *profile; /* borrows; may be NULL */
-    const char *body;                  /* borrows; NULL: none */
-    size_t body_len;                   /* bytes */
-    size_t max_body;                   /* bytes of the response's body, after decoding; before
+    const char *method;                           /* borrows: a token, "GET" */
+    const char *url;                              /* borrows: absolute, http or https */
+    const struct spt_headers *headers;            /* borrows; may be NULL */
+    const struct spt_connection_options *profile; /* borrows; may be NULL */
+    const char *body;                             /* borrows; NULL: none */
+    size_t body_len;                              /* bytes */
+    size_t max_body;        /* bytes of the response's body, after decoding; before
                                           it, somewhat more */
-    uint64_t connect_ns;               /* limits, 0 for none: name, connection and TLS */
-    uint64_t first_byte_ns;            /* ... from connected to the first byte of the response */
-    uint64_t idle_ns;                  /* ... between two bytes, either way; in, after decoding */
-    uint64_t queue_ns;                 /* ... in the queue */
-    uint64_t deadline_ns;              /* an instant on the host's clock; counts the queue too */
+    uint64_t connect_ns;    /* limits, 0 for none: name, connection and TLS */
+    uint64_t first_byte_ns; /* ... from connected to the first byte of the response */
+    uint64_t idle_ns;       /* ... between two bytes, either way; in, after decoding */
+    uint64_t queue_ns;      /* ... in the queue */
+    uint64_t deadline_ns;   /* an instant on the host's clock; counts the queue too */
     void (*on_done)(struct spt_request *); /* once, in the drain, unless cancelled */
     struct spt_upload *upload; /* borrows: a body that is sent as it is made, in place of `body` */
     size_t high_water; /* bytes held for who streams the body, before the sender is paused; 0: the
                           body is gathered, and is there at the end */
-    void (*on_begun)(
+    void (*on_first_byte)(
         struct spt_request *); /* where a response begins: its end may be near. Inside of a
                                                callback of libcurl's, to ask for memory and nothing
                                                else; NULL: nobody asks */
-    bool follows;              /* a redirect has no body for anybody: only its end is told */
-    void (*on_news)(struct spt_request *); /* in the drain, before on_done: the head of a streamed
+    bool follows_redirects;    /* a redirect has no body for anybody: only its end is told */
+    void (*on_progress)(
+        struct spt_request *); /* in the drain, before on_done: the head of a streamed
                                               response is whole, there are more bytes of it, or the
                                               upload was taken from; NULL: nobody asks */
 
-    /* results, valid from on_done until it is reset or released; a stream's transfer from on_news on */
+    /* results, valid from on_done until it is reset or released; a stream's transfer from on_progress on */
     struct spt_failure failure;
-    struct spt_transfer *transfer; /* NULL: it was never admitted */
+    struct spt_response *response; /* NULL: it was never admitted */
 
     /* private to loop/ */
     struct spt_session *session;
     struct spt_link link; /* in the origin's queue, the flight, or the finished */
     struct spt_origin *origin;
     struct spt_easy *easy;
-    char *own_url; /* owned: what `url` is where it had to be written anew; else NULL */
-    bool named;    /* the session's policy allows it by its name */
+    char *own_url;        /* owned: what `url` is where it had to be written anew; else NULL */
+    bool allowed_by_name; /* the session's policy allows it by its name */
     enum spt_phase phase;
     uint64_t t_start_ns;
-    uint64_t look; /* of the driver's looks: that after which a limit has passed; 0: none has */
+    uint64_t
+        poll_barrier; /* of the driver's looks: that after which a limit has passed; 0: none has */
     struct spt_timer timer;
 };
 
@@ -235,17 +237,17 @@ int spt_request_start(struct spt_session *session, struct spt_request *request);
 
 /* A streamed request's caller has taken bytes, or has more to send: it moves on where it was paused. Harmless at any
  * time. */
-void spt_request_go_on(struct spt_request *request);
+void spt_request_resume(struct spt_request *request);
 
 /* Nobody reads what is left of a streamed body. For the connection's sake the request goes on for a little, and ends
  * then as if the body had. Harmless once it is over. */
 void spt_request_pass_over(struct spt_request *request);
 
 /* Bytes of a streamed body that are there to be taken, from its transfer's body_in.data + taken on. */
-static inline size_t spt_request_held(const struct spt_request *request)
+static inline size_t spt_request_available(const struct spt_request *request)
 {
-    const struct spt_transfer *t = request->transfer;
-    return t ? t->body_in.len - t->taken : 0;
+    const struct spt_response *t = request->response;
+    return t ? t->body_in.len - t->consumed : 0;
 }
 
 /* Ends a started request at once, whatever its phase; on_done is not called, the wire sees the

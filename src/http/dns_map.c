@@ -41,7 +41,7 @@ static struct spt_resolver *get_resolver(struct spt_driver *driver, const char *
     return made->resolver;
 }
 
-bool spt_names_drain(struct spt_driver *driver)
+bool spt_dns_map_drain(struct spt_driver *driver)
 {
     struct spt_link *head = &driver->resolvers;
     bool any = false;
@@ -50,7 +50,7 @@ bool spt_names_drain(struct spt_driver *driver)
     return any;
 }
 
-bool spt_names_due(const struct spt_driver *driver)
+bool spt_dns_map_due(const struct spt_driver *driver)
 {
     const struct spt_link *head = &driver->resolvers;
     for (const struct spt_link *l = head->next; l != head; l = l->next)
@@ -59,7 +59,7 @@ bool spt_names_due(const struct spt_driver *driver)
     return false;
 }
 
-void spt_names_free_resolvers(struct spt_driver *driver)
+void spt_dns_map_free_resolvers(struct spt_driver *driver)
 {
     for (struct spt_link *l; (l = spt_list_pop(&driver->resolvers));) {
         struct resolver *r = SPT_OF(l, struct resolver, link);
@@ -70,33 +70,33 @@ void spt_names_free_resolvers(struct spt_driver *driver)
 
 /* --- of a session --- */
 
-int spt_names_init(struct spt_names *names, struct spt_driver *driver, const char *resolver)
+int spt_dns_map_init(struct spt_dns_map *names, struct spt_driver *driver, const char *resolver)
 {
-    *names = (struct spt_names){0};
+    *names = (struct spt_dns_map){0};
     if (resolver && strcmp(resolver, "system") == 0)
         return SEPTET_OK;
-    names->given = calloc(SPT_NAMES_MAX, sizeof *names->given);
-    names->resolver = names->given ? get_resolver(driver, resolver) : NULL;
+    names->slots = calloc(SPT_DNS_MAP_SLOTS, sizeof *names->slots);
+    names->resolver = names->slots ? get_resolver(driver, resolver) : NULL;
     return names->resolver ? SEPTET_OK : SEPTET_ENOMEM;
 }
 
-void spt_names_release(struct spt_names *names)
+void spt_dns_map_release(struct spt_dns_map *names)
 {
-    for (size_t i = 0; names->given && i < SPT_NAMES_MAX; i++)
-        free(names->given[i].name);
-    free(names->given);
-    *names = (struct spt_names){0};
+    for (size_t i = 0; names->slots && i < SPT_DNS_MAP_SLOTS; i++)
+        free(names->slots[i].name);
+    free(names->slots);
+    *names = (struct spt_dns_map){0};
 }
 
-static struct spt_given *slot_of(struct spt_names *names, const char *name)
+static struct spt_dns_slot *slot_of(struct spt_dns_map *names, const char *name)
 {
-    return &names->given[spt_hash(name, strlen(name)) % SPT_NAMES_MAX];
+    return &names->slots[spt_hash(name, strlen(name)) % SPT_DNS_MAP_SLOTS];
 }
 
 /* --- of a request --- */
 
 /* An origin's key is "scheme://host:port". */
-const char *spt_names_of(const struct spt_request *r)
+const char *spt_dns_map_of(const struct spt_request *r)
 {
     return strstr(r->origin->key, "://") + 3;
 }
@@ -104,7 +104,7 @@ const char *spt_names_of(const struct spt_request *r)
 static bool is_given_by_the_session(const struct spt_request *r, const char *name)
 {
     size_t len = strlen(name);
-    for (const struct curl_slist *l = r->session->shared.resolve; l; l = l->next)
+    for (const struct curl_slist *l = r->session->share.resolve; l; l = l->next)
         if (strncasecmp(l->data, name, len) == 0 && l->data[len] == ':')
             return true;
     return false;
@@ -115,9 +115,9 @@ static bool is_ours(const struct spt_request *r)
 {
     uint8_t v4[4];
     char host[16];
-    if (spt_profile_has_proxy(r->profile) || (r->profile && r->profile->unix_socket))
+    if (spt_connection_options_has_proxy(r->profile) || (r->profile && r->profile->unix_socket))
         return false;
-    const char *name = spt_names_of(r);
+    const char *name = spt_dns_map_of(r);
     size_t len = strcspn(name, ":");
     if (name[0] == '[')
         return false;
@@ -132,22 +132,22 @@ static bool is_ours(const struct spt_request *r)
 
 static void on_looked_up(struct spt_lookup *lookup)
 {
-    spt_request_resolved(SPT_OF(lookup, struct spt_transfer, lookup)->request);
+    spt_attempt_resolved(SPT_OF(lookup, struct spt_response, lookup)->request);
 }
 
-bool spt_names_look_up(struct spt_request *r)
+bool spt_dns_map_look_up(struct spt_request *r)
 {
-    struct spt_resolver *resolver = r->session->names.resolver;
+    struct spt_resolver *resolver = r->session->dns_map.resolver;
     if (!resolver || !is_ours(r))
         return true;
     char host[256];
-    snprintf(host, sizeof host, "%.*s", (int)strcspn(spt_names_of(r), ":"), spt_names_of(r));
-    r->transfer->lookup.on_done = on_looked_up;
-    return spt_resolver_start(resolver, &r->transfer->lookup, host);
+    snprintf(host, sizeof host, "%.*s", (int)strcspn(spt_dns_map_of(r), ":"), spt_dns_map_of(r));
+    r->response->lookup.on_done = on_looked_up;
+    return spt_resolver_start(resolver, &r->response->lookup, host);
 }
 
 /* "-old" and "host:port:addresses". */
-static bool write_nodes(struct spt_naming *n, const char *old, const char *addresses)
+static bool write_nodes(struct spt_resolve_entry *n, const char *old, const char *addresses)
 {
     size_t old_size = old ? strlen(old) + 2 : 0;
     size_t size = strlen(n->name) + strlen(addresses) + 2;
@@ -162,41 +162,41 @@ static bool write_nodes(struct spt_naming *n, const char *old, const char *addre
     return true;
 }
 
-CURLcode spt_names_put_on(struct spt_request *r)
+CURLcode spt_dns_map_apply(struct spt_request *r)
 {
-    const struct spt_answer *answer = r->transfer->lookup.answer;
+    const struct spt_answer *answer = r->response->lookup.answer;
     CURL *curl = r->easy->curl;
-    if (r->session->names.resolver)
+    if (r->session->dns_map.resolver)
         curl_easy_setopt(curl, CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* what it is given has no end */
     if (!answer)
         return CURLE_OK;
-    struct spt_naming *n = &r->easy->naming;
-    const struct spt_given *slot = slot_of(&r->session->names, spt_names_of(r));
-    bool same = slot->name && strcmp(slot->name, spt_names_of(r)) == 0;
+    struct spt_resolve_entry *n = &r->easy->resolve_entry;
+    const struct spt_dns_slot *slot = slot_of(&r->session->dns_map, spt_dns_map_of(r));
+    bool same = slot->name && strcmp(slot->name, spt_dns_map_of(r)) == 0;
     if (same && slot->generation == answer->generation)
         return CURLE_OK;
     n->generation = answer->generation;
-    n->name = strdup(spt_names_of(r));
+    n->name = strdup(spt_dns_map_of(r));
     if (!n->name || !write_nodes(n, same ? NULL : slot->name, answer->addresses))
         return CURLE_OUT_OF_MEMORY;
-    n->nodes[1].next = r->session->shared.resolve;
+    n->nodes[1].next = r->session->share.resolve;
     return curl_easy_setopt(curl, CURLOPT_RESOLVE, &n->nodes[same || !slot->name]);
 }
 
-void spt_names_taken(struct spt_request *r)
+void spt_dns_map_commit(struct spt_request *r)
 {
-    struct spt_naming *n = &r->easy->naming;
+    struct spt_resolve_entry *n = &r->easy->resolve_entry;
     if (!n->name)
         return;
-    struct spt_given *slot = slot_of(&r->session->names, n->name);
+    struct spt_dns_slot *slot = slot_of(&r->session->dns_map, n->name);
     free(slot->name);
-    *slot = (struct spt_given){n->name, n->generation};
+    *slot = (struct spt_dns_slot){n->name, n->generation};
     n->name = NULL;
 }
 
-void spt_names_take_off(struct spt_easy *easy)
+void spt_dns_map_clear(struct spt_easy *easy)
 {
-    struct spt_naming *n = &easy->naming;
+    struct spt_resolve_entry *n = &easy->resolve_entry;
     if (n->text)
         curl_easy_setopt(easy->curl, CURLOPT_RESOLVE, NULL);
     free(n->text);

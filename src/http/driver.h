@@ -27,23 +27,23 @@
 struct spt_driver {
     struct spt_loop *loop;     /* borrows */
     struct spt_timers *timers; /* borrows */
-    struct spt_sockets sockets;
-    struct spt_link sessions;  /* all */
-    struct spt_link pending;   /* those with something to do in the next lap */
-    struct spt_link finished;  /* requests to be delivered */
-    struct spt_link news;      /* requests whose on_news is to be called */
-    struct spt_link wakes;     /* requests that may go on after a pause */
-    struct spt_link pokes;     /* handles to be woken, see easy.c */
-    struct spt_link starved;   /* requests for which there was no descriptor */
-    unsigned freed;            /* descriptors that may have come back since, and were not tried */
+    struct spt_pollers pollers;
+    struct spt_link sessions;       /* all */
+    struct spt_link pending;        /* those with something to do in the next lap */
+    struct spt_link finished;       /* requests to be delivered */
+    struct spt_link progress;       /* requests whose on_progress is to be called */
+    struct spt_link resume_queue;   /* requests that may go on after a pause */
+    struct spt_link connect_stalls; /* handles to be woken, see easy.c */
+    struct spt_link fd_waiters;     /* requests for which there was no descriptor */
+    unsigned fds_released;     /* descriptors that may have come back since, and were not tried */
     unsigned running;          /* handles in the multis */
     struct spt_link resolvers; /* private to names.c */
     struct spt_link pool;      /* handles at rest, the last used first */
     unsigned pooled;
-    struct spt_transfers transfers;
-    unsigned requests; /* queued or in flight */
-    uint64_t now_ns;   /* when libcurl was last entered for a socket */
-    uint64_t looks;    /* polls of the loop of which all was run that they brought */
+    struct spt_responses responses;
+    unsigned requests;      /* queued or in flight */
+    uint64_t now_ns;        /* when libcurl was last entered for a socket */
+    uint64_t polls_handled; /* polls of the loop of which all was run that they brought */
     struct spt_url_checker urls;
     bool in_curl;              /* inside a call into libcurl: its callbacks may not call it */
     unsigned quirks;           /* of quirks.h, with the changes */
@@ -53,9 +53,9 @@ struct spt_driver {
 struct spt_session {
     struct spt_driver *driver;
     CURLM *multi; /* NULL once closed */
-    struct spt_admission admission;
-    struct spt_shared shared;
-    struct spt_names names;
+    struct spt_limiter limiter;
+    struct spt_share share;
+    struct spt_dns_map dns_map;
     struct spt_session_stats stats;
     struct spt_nonces nonces;
     struct spt_jar jar;
@@ -63,13 +63,13 @@ struct spt_session {
     struct spt_policy *policy; /* owned; NULL: everything is allowed */
     struct spt_link link;      /* in the driver's sessions */
     struct spt_link pending;   /* in the driver's pending */
-    struct spt_link flight;    /* requests in the multi */
+    struct spt_link in_flight; /* requests in the multi */
     unsigned paused;           /* ... that wait for their readers */
-    long kept;                 /* connections at most, used or idle */
+    long max_connects;         /* connections at most, used or idle */
     struct spt_timer timer;    /* stands for due_ns, armed no later than it */
     uint64_t due_ns;           /* when libcurl wants to run, SPT_NEVER for not at all */
-    bool kick;                 /* it wants to run now */
-    bool tight;                /* a connection more makes the oldest idle one go */
+    bool action_due;           /* it wants to run now */
+    bool connections_capped;   /* a connection more makes the oldest idle one go */
 };
 
 /* A libcurl handle and what it remembers of the request it runs. */
@@ -78,16 +78,16 @@ struct spt_easy {
     struct spt_driver *driver;
     struct spt_request *request; /* NULL at rest */
     struct spt_link link;        /* in the driver's pool */
-    struct spt_link poke;        /* in the driver's pokes */
+    struct spt_link stall_link;  /* in the driver's pokes */
     struct spt_link attempts;    /* sockets that connect for it */
     struct spt_head head;
     struct spt_decoder *decoder; /* owned: of the body, once that has begun; NULL: none */
     bool begun;                  /* the first byte of a body that is coded has come */
-    size_t decoded;      /* bytes of what libcurl will hand over again that the decoder has had */
-    int fd;              /* of the connection it opened; -1: none */
-    const char *refused; /* the code of the failure for which a callback of ours ended it */
-    int open_errno;      /* of a socket that could not be opened */
-    struct spt_naming naming;
+    size_t decoded; /* bytes of what libcurl will hand over again that the decoder has had */
+    int fd;         /* of the connection it opened; -1: none */
+    const char *abort_code; /* the code of the failure for which a callback of ours ended it */
+    int open_errno;         /* of a socket that could not be opened */
+    struct spt_resolve_entry resolve_entry;
     struct spt_denial denial;    /* of an address, which is the transfer's peer */
     char error[CURL_ERROR_SIZE]; /* libcurl's words */
     const char *repeat; /* static: the reason of a reset, where sending again was refused */
@@ -97,8 +97,8 @@ struct spt_easy {
     struct spt_exchange exchange;
     struct curl_slist no_te; /* before the header lines of the exchange, with quirk TRANSFER */
     bool engaged;            /* the exchange has had a connection for its request */
-    bool poked;              /* since the last socket was opened */
-    bool watched;            /* libcurl shows the next line of a head before it takes it in */
+    bool unstalled;          /* since the last socket was opened */
+    bool peeking;            /* libcurl shows the next line of a head before it takes it in */
     bool listens;            /* libcurl tells what it does, for the next two */
     bool on_stream;          /* the exchange has a stream of HTTP/2 */
     bool unseen;             /* the server has refused the exchange without looking at it */
@@ -113,13 +113,13 @@ struct spt_easy {
 };
 
 /* The session has something to do in the next lap. */
-void spt_session_touch(struct spt_session *session);
+void spt_session_schedule(struct spt_session *session);
 
 /* libcurl, entered to pause a transfer in some directions and to have it go on in the others. */
 CURLcode spt_easy_pause(struct spt_easy *easy, int directions);
 
 /* No more idle connections are kept, one going with each request that ends; or as many as usual. */
-void spt_driver_spare_descriptors(struct spt_driver *driver, bool spare);
+void spt_driver_conserve_descriptors(struct spt_driver *driver, bool spare);
 
 /* Puts the handle of a request into its session's multi, and takes it out. */
 CURLMcode spt_session_add(struct spt_request *r);

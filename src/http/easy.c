@@ -37,13 +37,13 @@ static bool is_denied(struct spt_easy *easy, const struct sockaddr *address)
     struct spt_request *r = easy->request;
     if (!is_judged(r))
         return false;
-    easy->denial = spt_policy_address(r->session->policy, address, r->named);
+    easy->denial = spt_policy_address(r->session->policy, address, r->allowed_by_name);
     if (!easy->denial.reason)
         return false;
     const void *bytes = address->sa_family == AF_INET
                             ? (const void *)&((const struct sockaddr_in *)address)->sin_addr
                             : (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
-    inet_ntop(address->sa_family, bytes, r->transfer->peer, sizeof r->transfer->peer);
+    inet_ntop(address->sa_family, bytes, r->response->peer, sizeof r->response->peer);
     return true;
 }
 
@@ -109,29 +109,29 @@ static curl_socket_t on_open_socket(void *ud, curlsocktype purpose, struct curl_
         easy->open_errno = errno;
         return CURL_SOCKET_BAD;
     }
-    struct spt_socket *s = spt_sockets_open(&easy->driver->sockets, fd, r->session);
+    struct spt_poller *s = spt_pollers_open(&easy->driver->pollers, fd, r->session);
     if (!s) {
         easy->open_errno = ENOMEM;
         close(fd);
         return CURL_SOCKET_BAD;
     }
-    spt_socket_opening(s, easy, &easy->attempts);
-    easy->poked = false;
+    spt_poller_opening(s, easy, &easy->attempts);
+    easy->unstalled = false;
     if (!easy->t_open_ns) {
         easy->t_open_ns = spt_loop_now(easy->driver->loop);
-        spt_limits_enter(r, SPT_PHASE_CONNECTING, easy->t_open_ns);
-        spt_names_taken(r);
+        spt_timeouts_enter(r, SPT_PHASE_CONNECTING, easy->t_open_ns);
+        spt_dns_map_commit(r);
     }
     return fd;
 }
 
-/* `ud` is the driver: a connection outlives the handle that opened it. */
+/* `ud` is the driver: a connection outlives the handle that on_connected it. */
 static int on_close_socket(void *ud, curl_socket_t fd)
 {
     struct spt_driver *driver = ud;
-    spt_sockets_close(&driver->sockets, fd);
+    spt_pollers_close(&driver->pollers, fd);
     int rc = close(fd);
-    spt_driver_freed(driver);
+    spt_driver_fd_released(driver);
     return rc;
 }
 
@@ -149,17 +149,17 @@ static int local_port_of(int fd)
 
 /* One of the attempts is the connection. Those that lost to it are closed, of which some versions of
  * libcurl tell nobody. */
-static void opened(struct spt_easy *easy, int local_port)
+static void on_connected(struct spt_easy *easy, int local_port)
 {
     bool only = easy->attempts.next == easy->attempts.prev;
     while (!spt_link_alone(&easy->attempts)) {
-        struct spt_socket *s = SPT_OF(easy->attempts.next, struct spt_socket, attempt);
+        struct spt_poller *s = SPT_OF(easy->attempts.next, struct spt_poller, attempt);
         if (only || local_port_of(s->fd) == local_port) {
-            spt_socket_opened(s);
+            spt_poller_opened(s);
             easy->fd = s->fd;
             s->shared = easy->request->profile && easy->request->profile->http2;
         } else {
-            spt_sockets_close(s->table, s->fd);
+            spt_pollers_close(s->table, s->fd);
         }
     }
 }
@@ -167,8 +167,8 @@ static void opened(struct spt_easy *easy, int local_port)
 void spt_easy_drop_attempts(struct spt_easy *easy)
 {
     while (!spt_link_alone(&easy->attempts)) {
-        struct spt_socket *s = SPT_OF(easy->attempts.next, struct spt_socket, attempt);
-        spt_sockets_close(s->table, s->fd);
+        struct spt_poller *s = SPT_OF(easy->attempts.next, struct spt_poller, attempt);
+        spt_pollers_close(s->table, s->fd);
     }
 }
 
@@ -195,7 +195,7 @@ static void begin_exchange(struct spt_easy *easy, uint64_t now_ns)
     drop_decoder(easy);
     easy->head.done = easy->head.within = false;
     easy->head.status = easy->head.version = 0;
-    easy->request->transfer->head.len = 0;
+    easy->request->response->head.len = 0;
     easy->ready = easy->engaged = true;
     easy->on_stream = easy->unseen = false;
     if (!is_idempotent(easy->request->method))
@@ -208,7 +208,7 @@ static bool sends_body(const struct spt_easy *easy)
     return (r->body_len > 0 || r->upload) && !easy->exchange.kept_back;
 }
 
-static void note_peer(struct spt_transfer *t, const char *peer, int port)
+static void note_peer(struct spt_response *t, const char *peer, int port)
 {
     size_t len = strnlen(peer, sizeof t->peer - 1);
     memcpy(t->peer, peer, len);
@@ -224,16 +224,16 @@ static int on_ready(void *ud, char *peer, char *local, int peer_port, int local_
     (void)local;
     if (is_repeat(easy))
         return CURL_PREREQFUNC_ABORT;
-    spt_names_taken(r);
-    opened(easy, local_port);
+    spt_dns_map_commit(r);
+    on_connected(easy, local_port);
     if (!r->profile || !r->profile->unix_socket)
-        note_peer(r->transfer, peer, peer_port);
+        note_peer(r->response, peer, peer_port);
     if (is_judged(r))
-        easy->denial = spt_policy_text(r->session->policy, peer, peer_port, r->named);
+        easy->denial = spt_policy_text(r->session->policy, peer, peer_port, r->allowed_by_name);
     if (easy->denial.reason)
         return CURL_PREREQFUNC_ABORT;
     begin_exchange(easy, now_ns);
-    spt_limits_enter(r, sends_body(easy) ? SPT_PHASE_SENDING : SPT_PHASE_WAITING, now_ns);
+    spt_timeouts_enter(r, sends_body(easy) ? SPT_PHASE_SENDING : SPT_PHASE_WAITING, now_ns);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -241,21 +241,21 @@ void spt_request_note_bytes(struct spt_request *r)
 {
     struct spt_easy *easy = r->easy;
     if (easy->t_first_ns) {
-        r->transfer->t_byte_ns = easy->driver->now_ns;
+        r->response->t_byte_ns = easy->driver->now_ns;
         return;
     }
     easy->phase = r->phase;
-    easy->t_phase_ns = r->transfer->t_phase_ns;
+    easy->t_phase_ns = r->response->t_phase_ns;
     easy->t_first_ns = spt_loop_now(easy->driver->loop);
-    if (r->on_begun)
-        r->on_begun(r);
-    spt_limits_enter(r, SPT_PHASE_RECEIVING, easy->t_first_ns);
+    if (r->on_first_byte)
+        r->on_first_byte(r);
+    spt_timeouts_enter(r, SPT_PHASE_RECEIVING, easy->t_first_ns);
 }
 
 /* Returns what tells libcurl to give up. */
 static size_t refuse(struct spt_easy *easy, const char *code)
 {
-    easy->refused = code;
+    easy->abort_code = code;
     return 0;
 }
 
@@ -263,10 +263,10 @@ static size_t refuse(struct spt_easy *easy, const char *code)
  * can take, and is refused when it comes to on_header. */
 static void look_at_line(struct spt_easy *easy, char *line, size_t len)
 {
-    if (!easy->watched || len == 0 || (line[0] != ' ' && line[0] != '\t'))
+    if (!easy->peeking || len == 0 || (line[0] != ' ' && line[0] != '\t'))
         return;
     line[0] = '?';
-    easy->refused = "protocol";
+    easy->abort_code = "protocol";
     easy->head.fault = "header";
 }
 
@@ -301,11 +301,11 @@ static void set_verbose(struct spt_easy *easy, bool wanted)
 }
 
 /* libcurl shows nothing but with all it has to say, so it is asked for the first line of a head alone. */
-static void watch(struct spt_easy *easy, bool wanted)
+static void peek_headers(struct spt_easy *easy, bool wanted)
 {
-    if (easy->watched == wanted)
+    if (easy->peeking == wanted)
         return;
-    easy->watched = wanted;
+    easy->peeking = wanted;
     if (!easy->listens)
         set_verbose(easy, wanted);
 }
@@ -314,19 +314,19 @@ static void watch(struct spt_easy *easy, bool wanted)
 static void end_of_interim(struct spt_easy *easy)
 {
     easy->t_first_ns = 0;
-    spt_limits_resume(easy->request, easy->phase, easy->t_phase_ns);
+    spt_timeouts_resume(easy->request, easy->phase, easy->t_phase_ns);
 }
 
 /* Returns false out of memory, as does the next. */
 static bool note_head(struct spt_easy *easy)
 {
-    if (easy->head.transfer && easy->head.length >= 0) /* whoever sent both may have meant either */
+    if (easy->head.response && easy->head.length >= 0) /* whoever sent both may have meant either */
         curl_easy_setopt(easy->curl, CURLOPT_FORBID_REUSE, 1L);
-    struct spt_socket *s = spt_sockets_find(&easy->driver->sockets, easy->fd);
+    struct spt_poller *s = spt_pollers_find(&easy->driver->pollers, easy->fd);
     if (s)
         s->shared = easy->head.version == 20;
     return spt_exchange_take_cookies(easy) == SEPTET_OK && spt_exchange_judge(easy) == SEPTET_OK &&
-           spt_request_headed(easy->request);
+           spt_request_headers_done(easy->request);
 }
 
 static bool note_line(struct spt_easy *easy, bool was_done)
@@ -337,7 +337,7 @@ static bool note_line(struct spt_easy *easy, bool was_done)
     else if (easy->head.done && !was_done)
         ok = note_head(easy);
     if (SPT_HAS_QUIRK(easy->driver->quirks, FOLD))
-        watch(easy, easy->head.begins);
+        peek_headers(easy, easy->head.begins);
     return ok;
 }
 
@@ -346,10 +346,10 @@ static size_t on_header(char *line, size_t size, size_t n, void *ud)
     struct spt_easy *easy = ud;
     struct spt_request *r = easy->request;
     bool was_done = easy->head.done;
-    if (easy->refused)
+    if (easy->abort_code)
         return 0;
     spt_request_note_bytes(r);
-    switch (spt_head_line(&easy->head, &r->transfer->head, line, size * n)) {
+    switch (spt_head_line(&easy->head, &r->response->head, line, size * n)) {
     case SEPTET_OK:
         return note_line(easy, was_done) ? size * n : refuse(easy, "memory");
     case SEPTET_ETOOBIG:
@@ -497,11 +497,11 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
     if (r->connect_ns) /* libcurl shares it out between the addresses of a name */
         curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(r->connect_ns));
     CURLcode rc = set_method(c, r);
-    spt_shared_put_on(&r->session->shared, c, r->profile && r->profile->no_cookies);
+    spt_share_apply(&r->session->share, c, r->profile && r->profile->no_cookies);
     if (rc == CURLE_OK)
-        rc = spt_names_put_on(r);
+        rc = spt_dns_map_apply(r);
     if (rc == CURLE_OK)
-        rc = spt_profile_put_on(r->profile, c);
+        rc = spt_connection_options_apply(r->profile, c);
     bool pauses = r->high_water && SPT_HAS_QUIRK(easy->driver->quirks, HTTP2_PAUSE);
     if (r->profile && r->profile->http2 && !pauses)
         ask_for_http2(easy);
@@ -528,7 +528,7 @@ static struct spt_easy *new_easy(struct spt_driver *driver)
     }
     easy->driver = driver;
     spt_link_init(&easy->link);
-    spt_link_init(&easy->poke);
+    spt_link_init(&easy->stall_link);
     spt_link_init(&easy->attempts);
     if (set_constant_options(easy) == CURLE_OK)
         return easy;
@@ -545,30 +545,30 @@ static struct spt_easy *take(struct spt_driver *driver)
     return SPT_OF(link, struct spt_easy, link);
 }
 
-static void forget(struct spt_easy *easy)
+static void reset_attempt_state(struct spt_easy *easy)
 {
     drop_decoder(easy);
     easy->head = (struct spt_head){0};
     easy->fd = -1;
-    easy->refused = NULL;
+    easy->abort_code = NULL;
     easy->open_errno = 0;
     easy->error[0] = '\0';
     easy->denial = (struct spt_denial){0};
     easy->repeat = NULL;
-    easy->ready = easy->engaged = easy->poked = easy->watched = false;
+    easy->ready = easy->engaged = easy->unstalled = easy->peeking = false;
     easy->on_stream = easy->unseen = false;
     easy->written = 0;
     easy->t_open_ns = easy->t_tls_ns = easy->t_ready_ns = easy->t_first_ns = 0;
     easy->sent_bytes = 0;
 }
 
-int spt_easy_get(struct spt_request *r)
+int spt_easy_acquire(struct spt_request *r)
 {
     struct spt_driver *driver = r->session->driver;
     struct spt_easy *easy = take(driver);
     if (!easy)
         return SEPTET_ENOMEM;
-    forget(easy);
+    reset_attempt_state(easy);
     easy->retried = easy->listens = false;
     easy->tls = (r->url[4] | 0x20) == 's';
     easy->request = r;
@@ -576,13 +576,13 @@ int spt_easy_get(struct spt_request *r)
     spt_exchange_first(&easy->exchange, r);
     if (set_request_options(easy, r) == CURLE_OK)
         return SEPTET_OK;
-    spt_easy_put(r, true);
+    spt_easy_release(r, true);
     return SEPTET_ENOMEM;
 }
 
 /* The reset comes now rather than at the next use: the handle must not point into a request that
  * its owner may free. */
-void spt_easy_put(struct spt_request *r, bool doubtful)
+void spt_easy_release(struct spt_request *r, bool discard_handle)
 {
     struct spt_easy *easy = r->easy;
     struct spt_driver *driver = easy->driver;
@@ -590,10 +590,10 @@ void spt_easy_put(struct spt_request *r, bool doubtful)
     easy->request = NULL;
     assert(spt_link_alone(&easy->attempts));
     drop_decoder(easy);
-    spt_link_remove(&easy->poke);
-    spt_names_take_off(easy);
-    spt_shared_take_off(&r->session->shared, easy->curl);
-    bool keep = !doubtful && driver->pooled < SPT_EASY_POOL_MAX;
+    spt_link_remove(&easy->stall_link);
+    spt_dns_map_clear(easy);
+    spt_share_clear(&r->session->share, easy->curl);
+    bool keep = !discard_handle && driver->pooled < SPT_EASY_POOL_MAX;
     if (keep)
         curl_easy_reset(easy->curl);
     if (!keep || set_constant_options(easy) != CURLE_OK) {
@@ -607,7 +607,7 @@ void spt_easy_put(struct spt_request *r, bool doubtful)
 
 void spt_easy_retry(struct spt_easy *easy)
 {
-    forget(easy);
+    reset_attempt_state(easy);
     easy->retried = true;
     curl_easy_setopt(easy->curl, CURLOPT_FRESH_CONNECT, 1L);
 }
@@ -617,10 +617,10 @@ int spt_easy_repeat(struct spt_easy *easy)
     struct spt_request *r = easy->request;
     drop_decoder(easy);
     easy->head = (struct spt_head){0};
-    easy->refused = easy->repeat = NULL;
+    easy->abort_code = easy->repeat = NULL;
     easy->open_errno = 0;
     easy->error[0] = '\0';
-    easy->engaged = easy->poked = false;
+    easy->engaged = easy->unstalled = false;
     easy->sent_bytes = 0;
     if (set_headers(easy, r) != SEPTET_OK)
         return SEPTET_ENOMEM;

@@ -7,11 +7,11 @@
 
 /* Takes a handle from the pool, or makes one, and sets it up for `r`, whose session is given.
  * Returns SEPTET_OK or SEPTET_ENOMEM. */
-int spt_easy_get(struct spt_request *r);
+int spt_easy_acquire(struct spt_request *r);
 
 /* Gives the handle of `r` back; it must be out of its multi. Discards it if it ended in a way that
  * leaves its state in doubt. */
-void spt_easy_put(struct spt_request *r, bool doubtful);
+void spt_easy_release(struct spt_request *r, bool discard_handle);
 
 /* Makes it ready to run the same request once more, on a connection of its own. */
 void spt_easy_retry(struct spt_easy *easy);

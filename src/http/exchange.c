@@ -33,7 +33,7 @@ static int look_for_challenge(struct spt_easy *easy)
     struct spt_exchange *e = &easy->exchange;
     const struct spt_request *r = easy->request;
     spt_challenge_release(&e->challenge);
-    int rc = spt_challenge_read(&e->challenge, &r->transfer->head, !r->upload);
+    int rc = spt_challenge_read(&e->challenge, &r->response->head, !r->upload);
     if (rc == SEPTET_OK && may_answer(e))
         e->follow = SPT_FOLLOW_ANSWER;
     return rc == SEPTET_ENOMEM ? rc : SEPTET_OK;
@@ -145,8 +145,8 @@ int spt_exchange_next(struct spt_easy *easy)
         e->n++;
     }
     e->follow = SPT_FOLLOW_NONE;
-    r->transfer->unread = false;
-    r->transfer->drained = 0;
+    r->response->unread = false;
+    r->response->drained = 0;
     return spt_easy_repeat(easy);
 }
 
@@ -212,7 +212,7 @@ int spt_exchange_headers(struct spt_easy *easy, bool with_body, struct curl_slis
 int spt_exchange_take_cookies(struct spt_easy *easy)
 {
     struct spt_jar *jar = jar_of(easy->request);
-    const struct spt_buf *head = &easy->request->transfer->head;
+    const struct spt_buf *head = &easy->request->response->head;
     size_t at = 0, len;
     const char *text;
     struct spt_site site;

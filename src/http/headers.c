@@ -285,7 +285,7 @@ static bool is_word(const char *item, size_t len, const char *word)
 static void read_transfer(struct spt_head *head, const char *p, const char *end)
 {
     size_t len;
-    head->transfer = true;
+    head->response = true;
     for (const char *item; (item = spt_list_next(&p, end, &len));) {
         bool chunked = is_word(item, len, "chunked");
         if (head->chunked || !(chunked || is_word(item, len, "identity")))
@@ -338,7 +338,7 @@ static int begin_head(struct spt_head *head, struct spt_buf *buf, const char *li
     head->fields = 0;
     head->length = -1;
     head->framing = SPT_FRAMING_NONE;
-    head->transfer = head->chunked = head->undone = head->encoded = false;
+    head->response = head->chunked = head->undone = head->encoded = false;
     buf->len = 0;
     return append_line(buf, "", line, len);
 }

@@ -35,7 +35,7 @@ struct spt_head {
     bool within;       /* a status line has come, and not yet the blank line of its head */
     bool ended;        /* the last line was the blank line of a head */
     bool done;         /* the blank line of a final head has come */
-    bool transfer;     /* it has a Transfer-Encoding */
+    bool response;     /* it has a Transfer-Encoding */
     bool chunked;      /* ... which names chunked: libcurl undoes that */
     bool undone;       /* ... and which names something that nobody undoes */
     bool encoded;      /* it has a Content-Encoding */

@@ -10,11 +10,11 @@
 
 enum { BUCKETS_MIN = 16 };
 
-int spt_admission_init(struct spt_admission *a, unsigned limit, unsigned limit_per_origin)
+int spt_limiter_init(struct spt_limiter *a, unsigned limit, unsigned limit_per_origin)
 {
     assert(limit > 0 && limit_per_origin > 0);
-    *a = (struct spt_admission){.limit = limit, .limit_per_origin = limit_per_origin};
-    spt_link_init(&a->ring);
+    *a = (struct spt_limiter){.limit = limit, .limit_per_origin = limit_per_origin};
+    spt_link_init(&a->round_robin);
     a->buckets = calloc(BUCKETS_MIN, sizeof(struct spt_origin *));
     if (!a->buckets)
         return SEPTET_ENOMEM;
@@ -22,21 +22,21 @@ int spt_admission_init(struct spt_admission *a, unsigned limit, unsigned limit_p
     return SEPTET_OK;
 }
 
-void spt_admission_release(struct spt_admission *a)
+void spt_limiter_release(struct spt_limiter *a)
 {
     assert(a->n_origins == 0 && a->active == 0 && a->queued == 0);
     free(a->buckets);
 }
 
-static struct spt_origin **bucket(const struct spt_admission *a, uint32_t hash)
+static struct spt_origin **bucket(const struct spt_limiter *a, uint32_t hash)
 {
     return &a->buckets[hash & (a->n_buckets - 1)];
 }
 
 /* Growing is for speed alone: without memory for it the chains get longer. */
-static void grow(struct spt_admission *a)
+static void grow(struct spt_limiter *a)
 {
-    struct spt_admission bigger = {.n_buckets = a->n_buckets * 2};
+    struct spt_limiter bigger = {.n_buckets = a->n_buckets * 2};
     bigger.buckets = calloc(bigger.n_buckets, sizeof(struct spt_origin *));
     if (!bigger.buckets)
         return;
@@ -53,7 +53,7 @@ static void grow(struct spt_admission *a)
     a->n_buckets = bigger.n_buckets;
 }
 
-static struct spt_origin *find(const struct spt_admission *a, uint32_t hash, const char *key,
+static struct spt_origin *find(const struct spt_limiter *a, uint32_t hash, const char *key,
                                size_t len)
 {
     struct spt_origin *o = *bucket(a, hash);
@@ -62,7 +62,7 @@ static struct spt_origin *find(const struct spt_admission *a, uint32_t hash, con
     return o;
 }
 
-static struct spt_origin *add(struct spt_admission *a, uint32_t hash, const char *key, size_t len)
+static struct spt_origin *add(struct spt_limiter *a, uint32_t hash, const char *key, size_t len)
 {
     struct spt_origin *o = malloc(sizeof *o + len + 1);
     if (!o)
@@ -71,7 +71,7 @@ static struct spt_origin *add(struct spt_admission *a, uint32_t hash, const char
         grow(a);
     *o = (struct spt_origin){.hash = hash, .len = len};
     spt_link_init(&o->queue);
-    spt_link_init(&o->turn);
+    spt_link_init(&o->ring_link);
     memcpy(o->key, key, len);
     o->key[len] = '\0';
     struct spt_origin **b = bucket(a, hash);
@@ -81,7 +81,7 @@ static struct spt_origin *add(struct spt_admission *a, uint32_t hash, const char
     return o;
 }
 
-static void free_unused(struct spt_admission *a, struct spt_origin *o)
+static void free_unused(struct spt_limiter *a, struct spt_origin *o)
 {
     if (o->active > 0 || o->queued > 0)
         return;
@@ -89,21 +89,21 @@ static void free_unused(struct spt_admission *a, struct spt_origin *o)
     while (*at != o)
         at = &(*at)->chain;
     *at = o->chain;
-    spt_link_remove(&o->turn);
+    spt_link_remove(&o->ring_link);
     free(o);
     a->n_origins--;
 }
 
 /* In the ring exactly while it has something waiting and room for it. */
-static void update_turn(struct spt_admission *a, struct spt_origin *o)
+static void update_turn(struct spt_limiter *a, struct spt_origin *o)
 {
     if (o->queued == 0 || o->active >= a->limit_per_origin)
-        spt_link_remove(&o->turn);
-    else if (spt_link_alone(&o->turn))
-        spt_list_push(&a->ring, &o->turn);
+        spt_link_remove(&o->ring_link);
+    else if (spt_link_alone(&o->ring_link))
+        spt_list_push(&a->round_robin, &o->ring_link);
 }
 
-struct spt_origin *spt_admission_enter(struct spt_admission *a, const char *key, size_t len,
+struct spt_origin *spt_limiter_enqueue(struct spt_limiter *a, const char *key, size_t len,
                                        struct spt_link *link)
 {
     uint32_t hash = spt_hash(key, len);
@@ -117,11 +117,11 @@ struct spt_origin *spt_admission_enter(struct spt_admission *a, const char *key,
     return o;
 }
 
-struct spt_link *spt_admission_next(struct spt_admission *a)
+struct spt_link *spt_limiter_next(struct spt_limiter *a)
 {
-    if (!spt_admission_ready(a))
+    if (!spt_limiter_ready(a))
         return NULL;
-    struct spt_origin *o = SPT_OF(spt_list_pop(&a->ring), struct spt_origin, turn);
+    struct spt_origin *o = SPT_OF(spt_list_pop(&a->round_robin), struct spt_origin, ring_link);
     struct spt_link *link = spt_list_pop(&o->queue);
     o->queued--;
     a->queued--;
@@ -131,7 +131,7 @@ struct spt_link *spt_admission_next(struct spt_admission *a)
     return link;
 }
 
-void spt_admission_leave(struct spt_admission *a, struct spt_origin *o)
+void spt_limiter_finish(struct spt_limiter *a, struct spt_origin *o)
 {
     assert(o->active > 0);
     o->active--;
@@ -140,7 +140,7 @@ void spt_admission_leave(struct spt_admission *a, struct spt_origin *o)
     free_unused(a, o);
 }
 
-void spt_admission_withdraw(struct spt_admission *a, struct spt_origin *o, struct spt_link *link)
+void spt_limiter_remove(struct spt_limiter *a, struct spt_origin *o, struct spt_link *link)
 {
     spt_link_remove(link);
     o->queued--;

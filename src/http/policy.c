@@ -302,8 +302,8 @@ static struct spt_denial no(const char *reason, const struct rule *rule)
     return (struct spt_denial){reason, rule ? rule->text : NULL};
 }
 
-static struct spt_denial judge(const struct spt_policy *p, const uint8_t a[16], int port,
-                               bool named)
+static struct spt_denial evaluate(const struct spt_policy *p, const uint8_t a[16], int port,
+                                  bool named)
 {
     uint8_t inner[16];
     const struct rule *denied = find_range(p, false, a, port);
@@ -342,7 +342,7 @@ struct spt_denial spt_policy_host(const struct spt_policy *p, const char *host, 
     if (denied)
         return no(denied->kind == PORT ? "port" : "host", denied);
     if (read_literal(host, len, a))
-        return judge(p, a, port, *named);
+        return evaluate(p, a, port, *named);
     return *named || p->by_address ? (struct spt_denial){0} : no("host", NULL);
 }
 
@@ -353,11 +353,11 @@ struct spt_denial spt_policy_address(const struct spt_policy *p, const struct so
     if (address->sa_family == AF_INET) {
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
         map_v4(a, &v4->sin_addr);
-        return judge(p, a, ntohs(v4->sin_port), named);
+        return evaluate(p, a, ntohs(v4->sin_port), named);
     }
     if (address->sa_family == AF_INET6) {
         const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
-        return judge(p, v6->sin6_addr.s6_addr, ntohs(v6->sin6_port), named);
+        return evaluate(p, v6->sin6_addr.s6_addr, ntohs(v6->sin6_port), named);
     }
     return (struct spt_denial){0};
 }
@@ -366,5 +366,5 @@ struct spt_denial spt_policy_text(const struct spt_policy *p, const char *addres
                                   bool named)
 {
     uint8_t a[16];
-    return spt_host_read_address(address, a) ? judge(p, a, port, named) : (struct spt_denial){0};
+    return spt_host_read_address(address, a) ? evaluate(p, a, port, named) : (struct spt_denial){0};
 }

@@ -32,40 +32,40 @@ static void count_sent(const struct spt_request *r)
 }
 
 /* Takes a transfer out of all it is in. */
-static void stop(struct spt_transfer *t)
+static void stop(struct spt_response *t)
 {
     spt_body_stop(t->request);
-    spt_link_remove(&t->news);
-    spt_link_remove(&t->wake);
-    spt_link_remove(&t->starved);
+    spt_link_remove(&t->progress_link);
+    spt_link_remove(&t->resume_link);
+    spt_link_remove(&t->fd_wait_link);
     spt_lookup_cancel(&t->lookup);
 }
 
 /* Takes a request out of all it is in: the queue, or the multi and its handle. */
-static void detach(struct spt_request *r, bool doubtful)
+static void detach(struct spt_request *r, bool discard_handle)
 {
     struct spt_session *session = r->session;
     struct spt_driver *driver = session->driver;
     count_sent(r);
     if (r->phase == SPT_PHASE_QUEUED) {
-        spt_admission_withdraw(&session->admission, r->origin, &r->link);
+        spt_limiter_remove(&session->limiter, r->origin, &r->link);
     } else {
         spt_link_remove(&r->link);
         if (r->easy) {
-            spt_easy_put(r, doubtful);
-            spt_driver_freed(driver);
+            spt_easy_release(r, discard_handle);
+            spt_driver_fd_released(driver);
         }
-        spt_admission_leave(&session->admission, r->origin);
+        spt_limiter_finish(&session->limiter, r->origin);
     }
-    spt_limits_stop(r, driver);
-    if (r->transfer)
-        stop(r->transfer);
+    spt_timeouts_stop(r, driver);
+    if (r->response)
+        stop(r->response);
     r->origin = NULL;
     r->session = NULL;
     driver->requests--;
     spt_loop_unref(driver->loop);
-    if (spt_admission_ready(&session->admission))
-        spt_session_touch(session);
+    if (spt_limiter_ready(&session->limiter))
+        spt_session_schedule(session);
 }
 
 static bool redirects(int status)
@@ -98,7 +98,7 @@ static const char *find_location(const struct spt_buf *head, size_t *len)
  * memory. */
 static bool note_redirect(struct spt_request *r)
 {
-    struct spt_transfer *t = r->transfer;
+    struct spt_response *t = r->response;
     size_t len;
     const char *location = find_location(&t->head, &len);
     if (!location)
@@ -111,19 +111,19 @@ static bool note_redirect(struct spt_request *r)
     return true;
 }
 
-bool spt_request_headed(struct spt_request *r)
+bool spt_request_headers_done(struct spt_request *r)
 {
-    struct spt_transfer *t = r->transfer;
+    struct spt_response *t = r->response;
     int status = r->easy->head.status;
     if (r->easy->exchange.follow) {
-        spt_limits_drain(r, spt_loop_now(r->session->driver->loop));
+        spt_timeouts_drain(r, spt_loop_now(r->session->driver->loop));
         return true;
     }
     if (redirects(status)) {
         if (!note_redirect(r))
             return false;
-        if (r->follows && t->redirect_url) {
-            spt_limits_drain(r, spt_loop_now(r->session->driver->loop));
+        if (r->follows_redirects && t->redirect_url) {
+            spt_timeouts_drain(r, spt_loop_now(r->session->driver->loop));
             return true;
         }
     }
@@ -132,44 +132,44 @@ bool spt_request_headed(struct spt_request *r)
     t->status = status;
     t->version = r->easy->head.version;
     t->reused = !r->easy->t_open_ns;
-    t->headed = true;
-    spt_request_tell(r);
+    t->headers_done = true;
+    spt_request_queue_progress(r);
     return true;
 }
 
-void spt_request_tell(struct spt_request *r)
+void spt_request_queue_progress(struct spt_request *r)
 {
     struct spt_driver *driver = r->session->driver;
-    if (!r->on_news || !spt_link_alone(&r->transfer->news))
+    if (!r->on_progress || !spt_link_alone(&r->response->progress_link))
         return;
-    spt_list_push(&driver->news, &r->transfer->news);
+    spt_list_push(&driver->progress, &r->response->progress_link);
     spt_loop_wake(driver->loop);
 }
 
-void spt_request_go_on(struct spt_request *r)
+void spt_request_resume(struct spt_request *r)
 {
-    struct spt_transfer *t = r->transfer;
+    struct spt_response *t = r->response;
     bool paused = r->session && t && (t->in_paused || t->out_paused);
-    if (!paused || !spt_link_alone(&t->wake))
+    if (!paused || !spt_link_alone(&t->resume_link))
         return;
-    spt_list_push(&r->session->driver->wakes, &t->wake);
+    spt_list_push(&r->session->driver->resume_queue, &t->resume_link);
     spt_loop_wake(r->session->driver->loop);
 }
 
 void spt_request_pass_over(struct spt_request *r)
 {
-    struct spt_transfer *t = r->transfer;
+    struct spt_response *t = r->response;
     if (!r->session || !t || !r->easy)
         return;
-    t->taken = t->body_in.len = 0;
-    spt_limits_drain(r, spt_loop_now(r->session->driver->loop));
-    spt_request_go_on(r);
+    t->consumed = t->body_in.len = 0;
+    spt_timeouts_drain(r, spt_loop_now(r->session->driver->loop));
+    spt_request_resume(r);
 }
 
 /* Where it is, as it ends: without a transfer it is no further than the queue. */
 static enum spt_phase last_phase(const struct spt_request *r)
 {
-    return r->transfer ? spt_request_phase(r) : SPT_PHASE_QUEUED;
+    return r->response ? spt_request_phase(r) : SPT_PHASE_QUEUED;
 }
 
 /* `text` may be NULL. */
@@ -185,9 +185,9 @@ static void fail(struct spt_request *r, const char *code, const char *reason, co
 /* Notes how far it came, for who looks at it later. */
 static void note_outcome(struct spt_request *r)
 {
-    struct spt_transfer *t = r->transfer;
+    struct spt_response *t = r->response;
     if (t)
-        spt_limits_times(r, spt_loop_now(r->session->driver->loop));
+        spt_timeouts_times(r, spt_loop_now(r->session->driver->loop));
     if (!r->easy)
         return;
     if (r->easy->head.status >= 200) { /* else it is an interim one, and no response came */
@@ -198,19 +198,19 @@ static void note_outcome(struct spt_request *r)
 }
 
 /* The request is over; `failure` says how. Its handle is out of the multi. */
-static void finish(struct spt_request *r, bool doubtful)
+static void finish(struct spt_request *r, bool discard_handle)
 {
     struct spt_driver *driver = r->session->driver;
     note_outcome(r);
     r->session->stats.failed += r->failure.code != NULL;
-    detach(r, doubtful);
+    detach(r, discard_handle);
     spt_list_push(&driver->finished, &r->link);
     spt_loop_wake(driver->loop);
 }
 
 static bool is_waiting_for_a_descriptor(const struct spt_request *r)
 {
-    return r->transfer && !spt_link_alone(&r->transfer->starved);
+    return r->response && !spt_link_alone(&r->response->fd_wait_link);
 }
 
 static void fail_memory(struct spt_request *r)
@@ -229,7 +229,7 @@ static void exchange_again(struct spt_request *r)
         finish(r, false);
         return;
     }
-    spt_limits_enter(r, r->phase, spt_loop_now(r->session->driver->loop));
+    spt_timeouts_enter(r, r->phase, spt_loop_now(r->session->driver->loop));
     if (rc != SEPTET_OK || spt_session_add(r) != CURLM_OK)
         fail_memory(r);
 }
@@ -268,7 +268,7 @@ static double limit_seconds(const struct spt_request *r, const char *reason)
 void spt_request_timed_out(struct spt_request *r, const char *reason)
 {
     char text[TEXT_SIZE];
-    if (r->transfer && r->transfer->unread) { /* what it waited for matters to nobody */
+    if (r->response && r->response->unread) { /* what it waited for matters to nobody */
         if (r->easy->exchange.follow) {
             exchange_again(r);
             return;
@@ -342,7 +342,7 @@ static bool is_long_header(const struct spt_easy *easy, CURLcode code)
 }
 
 /* To libcurl, a connection that ends in the middle of a head is a response without a body. */
-static void fail_headless(struct spt_request *r)
+static void fail_incomplete_headers(struct spt_request *r)
 {
     if (r->easy->head.status)
         fail(r, "partial", "head", "the connection ended before the head of the response did");
@@ -391,13 +391,13 @@ static void fail_packed(struct spt_request *r)
     char text[TEXT_SIZE];
     size_t at = 0, len, used = (size_t)snprintf(text, sizeof text, "%s", refusal_text("decode"));
     const char *value;
-    while ((value = spt_head_next(&r->transfer->head, &at, "content-encoding:", &len)) &&
+    while ((value = spt_head_next(&r->response->head, &at, "content-encoding:", &len)) &&
            used < sizeof text)
         used += (size_t)snprintf(text + used, sizeof text - used, ", '%.*s'", (int)len, value);
     fail(r, "decode", "content_encoding", text);
 }
 
-static void judge(struct spt_request *r, CURLcode code)
+static void classify_result(struct spt_request *r, CURLcode code)
 {
     struct spt_easy *easy = r->easy;
     long os_errno = easy->open_errno, verified = 0;
@@ -407,31 +407,31 @@ static void judge(struct spt_request *r, CURLcode code)
         return;
     }
     if (code == CURLE_OK) {
-        fail_headless(r);
+        fail_incomplete_headers(r);
         return;
     }
     if (is_long_header(easy, code))
-        easy->refused = "headers_too_large";
+        easy->abort_code = "headers_too_large";
     if (code == CURLE_BAD_CONTENT_ENCODING && easy->head.undone) {
-        easy->refused = "protocol";
+        easy->abort_code = "protocol";
         easy->head.fault = "transfer_encoding";
     }
     if (code == CURLE_PARTIAL_FILE && easy->head.lines == 0) /* HTTP/2, on some versions */
         code = CURLE_GOT_NOTHING;
     if (easy->denial.reason) {
-        deny(r, easy->denial, "address", r->transfer->peer, strlen(r->transfer->peer));
+        deny(r, easy->denial, "address", r->response->peer, strlen(r->response->peer));
         return;
     }
     if (fail_unanswered(r, code) || fail_refused(r, code))
         return;
-    if (easy->refused && strcmp(easy->refused, "decode") == 0) {
+    if (easy->abort_code && strcmp(easy->abort_code, "decode") == 0) {
         fail_packed(r);
         return;
     }
-    if (easy->refused) {
+    if (easy->abort_code) {
         const char *fault = easy->head.fault;
-        fail(r, easy->refused, fault ? fault : refusal_reason(easy->refused),
-             fault ? fault_text(fault) : refusal_text(easy->refused));
+        fail(r, easy->abort_code, fault ? fault : refusal_reason(easy->abort_code),
+             fault ? fault_text(fault) : refusal_text(easy->abort_code));
         return;
     }
     if (!os_errno)
@@ -461,58 +461,58 @@ static bool is_starved(const struct spt_request *r, CURLcode code)
     return code == CURLE_COULDNT_CONNECT && (error == EMFILE || error == ENFILE) &&
            !r->easy->denial.reason &&
            (r->session->driver->running > 1 ||
-            spt_sockets_idle(&r->session->driver->sockets, r->session));
+            spt_pollers_idle(&r->session->driver->pollers, r->session));
 }
 
 /* Out of the multi until one comes back, or its limit passes. One that had waited keeps its place. */
-static void starve(struct spt_request *r)
+static void wait_for_descriptor(struct spt_request *r)
 {
-    struct spt_link *list = &r->session->driver->starved;
+    struct spt_link *list = &r->session->driver->fd_waiters;
     spt_session_remove(r);
-    spt_easy_put(r, false);
-    spt_driver_spare_descriptors(r->session->driver, true);
+    spt_easy_release(r, false);
+    spt_driver_conserve_descriptors(r->session->driver, true);
     if (r->phase == SPT_PHASE_CONNECTING) {
-        spt_list_push_front(list, &r->transfer->starved);
+        spt_list_push_front(list, &r->response->fd_wait_link);
         return;
     }
-    spt_limits_enter(r, SPT_PHASE_CONNECTING, spt_loop_now(r->session->driver->loop));
-    spt_list_push(list, &r->transfer->starved);
+    spt_timeouts_enter(r, SPT_PHASE_CONNECTING, spt_loop_now(r->session->driver->loop));
+    spt_list_push(list, &r->response->fd_wait_link);
 }
 
-void spt_request_conclude(struct spt_request *r, CURLcode code)
+void spt_attempt_complete(struct spt_request *r, CURLcode code)
 {
     if (is_starved(r, code)) {
-        starve(r);
+        wait_for_descriptor(r);
         return;
     }
     if (r->easy->exchange.follow && r->easy->head.done) {
         exchange_again(r);
         return;
     }
-    bool doubtful = code != CURLE_OK; /* what memory was missing for may show at any time */
-    bool stale = is_stale(r->easy, code), unread = r->transfer->unread;
+    bool discard_handle = code != CURLE_OK; /* what memory was missing for may show at any time */
+    bool stale = is_stale(r->easy, code), unread = r->response->unread;
     if (stale && r->upload && !spt_upload_rewind(r->upload))
         stale = false;
     if (!stale && !unread)
-        judge(r, code);
+        classify_result(r, code);
     spt_session_remove(r);
     if (!stale) {
-        finish(r, doubtful);
+        finish(r, discard_handle);
         return;
     }
     spt_easy_retry(r->easy);
-    spt_limits_enter(r, SPT_PHASE_RESOLVING, spt_loop_now(r->session->driver->loop));
+    spt_timeouts_enter(r, SPT_PHASE_RESOLVING, spt_loop_now(r->session->driver->loop));
     if (spt_session_add(r) != CURLM_OK)
         fail_memory(r);
 }
 
 /* --- the beginning --- */
 
-void spt_request_launch(struct spt_request *r, uint64_t now_ns)
+void spt_attempt_start(struct spt_request *r, uint64_t now_ns)
 {
     struct spt_session *session = r->session;
-    spt_list_push(&session->flight, &r->link);
-    struct spt_transfer *t = spt_transfer_take(&session->driver->transfers, r);
+    spt_list_push(&session->in_flight, &r->link);
+    struct spt_response *t = spt_response_take(&session->driver->responses, r);
     if (!t) {
         r->phase = SPT_PHASE_RESOLVING; /* it is out of the queue */
         fail_memory(r);
@@ -521,22 +521,22 @@ void spt_request_launch(struct spt_request *r, uint64_t now_ns)
     t->head.max = SPT_HEAD_MAX;
     t->body_in.max = r->high_water ? SIZE_MAX / 2 : r->max_body;
     t->t_admitted_ns = now_ns;
-    r->transfer = t;
-    spt_limits_enter(r, SPT_PHASE_RESOLVING, now_ns);
-    if (spt_names_look_up(r))
-        spt_request_resolved(r);
+    r->response = t;
+    spt_timeouts_enter(r, SPT_PHASE_RESOLVING, now_ns);
+    if (spt_dns_map_look_up(r))
+        spt_attempt_resolved(r);
 }
 
-void spt_request_resolved(struct spt_request *r)
+void spt_attempt_resolved(struct spt_request *r)
 {
-    if (r->transfer->lookup.failure) {
-        const char *name = spt_names_of(r);
+    if (r->response->lookup.failure) {
+        const char *name = spt_dns_map_of(r);
         char text[TEXT_SIZE];
         snprintf(text, sizeof text, "cannot resolve '%.*s': %s", (int)strcspn(name, ":"), name,
-                 r->transfer->lookup.text);
-        fail(r, "dns", r->transfer->lookup.failure, text);
+                 r->response->lookup.text);
+        fail(r, "dns", r->response->lookup.failure, text);
         finish(r, false);
-    } else if (spt_easy_get(r) != SEPTET_OK || spt_session_add(r) != CURLM_OK) {
+    } else if (spt_easy_acquire(r) != SEPTET_OK || spt_session_add(r) != CURLM_OK) {
         fail_memory(r);
     }
 }
@@ -556,7 +556,7 @@ void spt_request_abort(struct spt_request *r, const char *code, const char *text
     finish(r, false);
 }
 
-const char *spt_phase_word(enum spt_phase phase)
+const char *spt_phase_name(enum spt_phase phase)
 {
     switch (phase) {
 #define XX(name, word)                                                                             \
@@ -623,7 +623,7 @@ static int check_policy(struct spt_request *r, const struct spt_policy *policy,
     if (!policy)
         return SEPTET_OK;
     struct spt_denial denial =
-        spt_policy_host(policy, origin->host, origin->host_len, origin->port, &r->named);
+        spt_policy_host(policy, origin->host, origin->host_len, origin->port, &r->allowed_by_name);
     if (!denial.reason)
         return SEPTET_OK;
     deny(r, denial, "host", origin->host, origin->host_len);
@@ -631,19 +631,19 @@ static int check_policy(struct spt_request *r, const struct spt_policy *policy,
 }
 
 /* What a socket of the file system answers is one origin, whatever its URLs say. */
-static struct spt_origin *enter(struct spt_admission *a, struct spt_request *r,
+static struct spt_origin *enter(struct spt_limiter *a, struct spt_request *r,
                                 const struct spt_url_origin *origin)
 {
     const char *path = r->profile ? r->profile->unix_socket : NULL;
-    return path ? spt_admission_enter(a, path, strlen(path), &r->link)
-                : spt_admission_enter(a, origin->key, origin->len, &r->link);
+    return path ? spt_limiter_enqueue(a, path, strlen(path), &r->link)
+                : spt_limiter_enqueue(a, origin->key, origin->len, &r->link);
 }
 
 int spt_request_start(struct spt_session *session, struct spt_request *r)
 {
     struct spt_driver *driver = session->driver;
     const struct spt_url_origin *origin;
-    assert(!r->session && !r->transfer && !r->easy);
+    assert(!r->session && !r->response && !r->easy);
     if (!session->multi)
         return SEPTET_ECLOSED;
     int rc = check(r, &driver->urls, &origin);
@@ -652,7 +652,7 @@ int spt_request_start(struct spt_session *session, struct spt_request *r)
     if (rc != SEPTET_OK)
         return rc;
     spt_link_init(&r->link);
-    r->origin = enter(&session->admission, r, origin);
+    r->origin = enter(&session->limiter, r, origin);
     if (!r->origin)
         return refuse_memory(r);
     r->session = session;
@@ -660,8 +660,8 @@ int spt_request_start(struct spt_session *session, struct spt_request *r)
     driver->requests++;
     session->stats.requests++;
     spt_loop_ref(driver->loop);
-    spt_limits_enter(r, SPT_PHASE_QUEUED, r->t_start_ns);
-    spt_session_touch(session);
+    spt_timeouts_enter(r, SPT_PHASE_QUEUED, r->t_start_ns);
+    spt_session_schedule(session);
     return SEPTET_OK;
 }
 
@@ -682,17 +682,17 @@ void spt_request_cancel(struct spt_request *r)
 
 void spt_request_release(struct spt_request *r)
 {
-    spt_transfer_free(r->transfer);
+    spt_response_free(r->response);
     free(r->failure.text);
     free(r->own_url);
-    r->transfer = NULL;
+    r->response = NULL;
     r->failure.text = r->own_url = NULL;
 }
 
 void spt_request_reset(struct spt_request *r, struct spt_driver *driver)
 {
-    if (r->transfer)
-        spt_transfer_put(&driver->transfers, r->transfer);
+    if (r->response)
+        spt_response_put(&driver->responses, r->response);
     free(r->failure.text);
     free(r->own_url);
     *r = (struct spt_request){0};
@@ -704,5 +704,5 @@ enum spt_phase spt_request_phase(const struct spt_request *r)
     if (r->phase != SPT_PHASE_SENDING)
         return r->phase;
     curl_easy_getinfo(r->easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
-    return spt_body_is_out(r, sent) ? SPT_PHASE_WAITING : SPT_PHASE_SENDING;
+    return spt_body_upload_complete(r, sent) ? SPT_PHASE_WAITING : SPT_PHASE_SENDING;
 }

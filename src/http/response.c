@@ -5,30 +5,30 @@
 
 enum { BUFFER_MAX = 16384 }; /* bytes that a buffer at rest may hold */
 
-void spt_transfers_init(struct spt_transfers *transfers)
+void spt_responses_init(struct spt_responses *transfers)
 {
     spt_link_init(&transfers->rest);
     transfers->n = 0;
 }
 
-void spt_transfers_release(struct spt_transfers *transfers)
+void spt_responses_release(struct spt_responses *transfers)
 {
     for (struct spt_link *l; (l = spt_list_pop(&transfers->rest));)
-        spt_transfer_free(SPT_OF(l, struct spt_transfer, link));
+        spt_response_free(SPT_OF(l, struct spt_response, link));
     transfers->n = 0;
 }
 
-struct spt_transfer *spt_transfer_take(struct spt_transfers *transfers, struct spt_request *r)
+struct spt_response *spt_response_take(struct spt_responses *transfers, struct spt_request *r)
 {
     struct spt_link *l = spt_list_pop(&transfers->rest);
-    struct spt_transfer *t = l ? SPT_OF(l, struct spt_transfer, link) : calloc(1, sizeof *t);
+    struct spt_response *t = l ? SPT_OF(l, struct spt_response, link) : calloc(1, sizeof *t);
     if (!t)
         return NULL;
     transfers->n -= l != NULL;
     t->request = r;
-    spt_link_init(&t->news);
-    spt_link_init(&t->wake);
-    spt_link_init(&t->starved);
+    spt_link_init(&t->progress_link);
+    spt_link_init(&t->resume_link);
+    spt_link_init(&t->fd_wait_link);
     spt_lookup_init(&t->lookup, NULL);
     return t;
 }
@@ -41,20 +41,20 @@ static struct spt_buf emptied(struct spt_buf *buf)
     return (struct spt_buf){.data = buf->data, .cap = buf->cap};
 }
 
-void spt_transfer_put(struct spt_transfers *transfers, struct spt_transfer *t)
+void spt_response_put(struct spt_responses *transfers, struct spt_response *t)
 {
-    if (transfers->n == SPT_TRANSFERS_MAX) {
-        spt_transfer_free(t);
+    if (transfers->n == SPT_RESPONSES_MAX) {
+        spt_response_free(t);
         return;
     }
     free(t->redirect_url);
-    *t = (struct spt_transfer){.head = emptied(&t->head), .body_in = emptied(&t->body_in)};
+    *t = (struct spt_response){.head = emptied(&t->head), .body_in = emptied(&t->body_in)};
     spt_link_init(&t->link);
     spt_list_push_front(&transfers->rest, &t->link);
     transfers->n++;
 }
 
-void spt_transfer_free(struct spt_transfer *t)
+void spt_response_free(struct spt_response *t)
 {
     if (!t)
         return;

@@ -4,25 +4,25 @@
 
 #include "http/curl_driver.h"
 
-#define SPT_TRANSFERS_MAX 256 /* resting */
+#define SPT_RESPONSES_MAX 256 /* resting */
 
-struct spt_transfers {
+struct spt_responses {
     struct spt_link rest;
     unsigned n;
 };
 
-void spt_transfers_init(struct spt_transfers *transfers);
+void spt_responses_init(struct spt_responses *transfers);
 
 /* Frees those that rest. */
-void spt_transfers_release(struct spt_transfers *transfers);
+void spt_responses_release(struct spt_responses *transfers);
 
 /* A transfer for a request that was admitted; NULL out of memory. */
-struct spt_transfer *spt_transfer_take(struct spt_transfers *transfers, struct spt_request *r);
+struct spt_response *spt_response_take(struct spt_responses *transfers, struct spt_request *r);
 
 /* Has it rest, with its buffers if they are small; frees it where there are enough. */
-void spt_transfer_put(struct spt_transfers *transfers, struct spt_transfer *t);
+void spt_response_put(struct spt_responses *transfers, struct spt_response *t);
 
 /* Frees it. Harmless for NULL. */
-void spt_transfer_free(struct spt_transfer *t);
+void spt_response_free(struct spt_response *t);
 
 #endif

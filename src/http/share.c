@@ -4,7 +4,7 @@
 #include "http/curl_driver.h"
 #include "septet/septet.h"
 
-static int copy_resolve(struct spt_shared *s, const struct spt_session_config *config)
+static int copy_resolve(struct spt_share *s, const struct spt_session_config *config)
 {
     for (size_t i = 0; i < config->n_resolve; i++) {
         struct curl_slist *longer = curl_slist_append(s->resolve, config->resolve[i]);
@@ -26,31 +26,32 @@ static CURLSH *new_share(void)
     return NULL;
 }
 
-int spt_shared_init(struct spt_shared *s, const struct spt_session_config *config)
+int spt_share_init(struct spt_share *s, const struct spt_session_config *config)
 {
-    *s = (struct spt_shared){.curl = new_share()};
-    s->bare = config->cookies ? new_share() : NULL;
-    if (!s->curl || (config->cookies && !s->bare))
+    *s = (struct spt_share){.curl = new_share()};
+    s->without_cookies = config->cookies ? new_share() : NULL;
+    if (!s->curl || (config->cookies && !s->without_cookies))
         return SEPTET_ENOMEM;
     return copy_resolve(s, config);
 }
 
-void spt_shared_release(struct spt_shared *s)
+void spt_share_release(struct spt_share *s)
 {
     curl_slist_free_all(s->resolve);
     curl_share_cleanup(s->curl);
-    curl_share_cleanup(s->bare);
-    *s = (struct spt_shared){0};
+    curl_share_cleanup(s->without_cookies);
+    *s = (struct spt_share){0};
 }
 
-void spt_shared_put_on(const struct spt_shared *s, CURL *curl, bool no_cookies)
+void spt_share_apply(const struct spt_share *s, CURL *curl, bool no_cookies)
 {
     if (s->resolve)
         curl_easy_setopt(curl, CURLOPT_RESOLVE, s->resolve);
-    curl_easy_setopt(curl, CURLOPT_SHARE, no_cookies && s->bare ? s->bare : s->curl);
+    curl_easy_setopt(curl, CURLOPT_SHARE,
+                     no_cookies && s->without_cookies ? s->without_cookies : s->curl);
 }
 
-void spt_shared_take_off(const struct spt_shared *s, CURL *curl)
+void spt_share_clear(const struct spt_share *s, CURL *curl)
 {
     if (s->resolve)
         curl_easy_setopt(curl, CURLOPT_RESOLVE, NULL);

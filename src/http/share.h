@@ -9,23 +9,24 @@
 
 struct spt_session_config;
 
-struct spt_shared {
+struct spt_share {
     CURLSH *curl; /* owned: TLS sessions */
-    CURLSH *bare; /* owned: those of requests that leave the cookies alone; NULL: there are none */
+    CURLSH *
+        without_cookies; /* owned: those of requests that leave the cookies alone; NULL: there are none */
     struct curl_slist *resolve; /* owned */
 };
 
 /* Copies what the config says. Returns SEPTET_OK or SEPTET_ENOMEM; release it in either case. */
-int spt_shared_init(struct spt_shared *s, const struct spt_session_config *config);
+int spt_share_init(struct spt_share *s, const struct spt_session_config *config);
 
 /* No handle may have it on. */
-void spt_shared_release(struct spt_shared *s);
+void spt_share_release(struct spt_share *s);
 
 /* Each handle shares something: one that does not makes a list of TLS sessions of its own, which libcurl up to 8.11 loses
  * when it is to share the next time. */
-void spt_shared_put_on(const struct spt_shared *s, CURL *curl, bool no_cookies);
+void spt_share_apply(const struct spt_share *s, CURL *curl, bool no_cookies);
 
 /* curl_easy_reset leaves it where it is. */
-void spt_shared_take_off(const struct spt_shared *s, CURL *curl);
+void spt_share_clear(const struct spt_share *s, CURL *curl);
 
 #endif

@@ -20,7 +20,7 @@ static uint64_t after(uint64_t instant_ns, uint64_t limit_ns)
 /* The limit that ends this phase, with its word. */
 static uint64_t phase_due(const struct spt_request *r, const char **reason)
 {
-    const struct spt_transfer *t = r->transfer;
+    const struct spt_response *t = r->response;
     switch (r->phase) {
     case SPT_PHASE_RESOLVING:
     case SPT_PHASE_CONNECTING:
@@ -63,37 +63,37 @@ static void arm(struct spt_request *r)
         spt_timer_start(r->session->driver->timers, &r->timer, due_ns, on_limit);
 }
 
-void spt_limits_enter(struct spt_request *r, enum spt_phase phase, uint64_t now_ns)
+void spt_timeouts_enter(struct spt_request *r, enum spt_phase phase, uint64_t now_ns)
 {
-    struct spt_transfer *t = r->transfer;
+    struct spt_response *t = r->response;
     r->phase = phase;
     if (t)
         t->t_phase_ns = t->t_byte_ns = now_ns;
     arm(r);
 }
 
-void spt_limits_resume(struct spt_request *r, enum spt_phase phase, uint64_t since_ns)
+void spt_timeouts_resume(struct spt_request *r, enum spt_phase phase, uint64_t since_ns)
 {
     r->phase = phase;
-    r->transfer->t_phase_ns = since_ns;
+    r->response->t_phase_ns = since_ns;
     arm(r);
 }
 
-void spt_limits_drain(struct spt_request *r, uint64_t now_ns)
+void spt_timeouts_drain(struct spt_request *r, uint64_t now_ns)
 {
-    r->transfer->unread = true;
-    r->transfer->t_phase_ns = now_ns;
+    r->response->unread = true;
+    r->response->t_phase_ns = now_ns;
     arm(r);
 }
 
 /* libcurl says nothing when it sends a body it has in memory, so an upload is looked at when its
  * limit is reached. One that is out waits for its answer since the last time it was seen moving. */
-static void look_at_upload(struct spt_request *r, uint64_t now_ns)
+static void check_upload_progress(struct spt_request *r, uint64_t now_ns)
 {
-    struct spt_transfer *t = r->transfer;
+    struct spt_response *t = r->response;
     curl_off_t sent = 0;
     curl_easy_getinfo(r->easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
-    if (spt_body_is_out(r, sent)) {
+    if (spt_body_upload_complete(r, sent)) {
         r->phase = SPT_PHASE_WAITING;
         t->t_phase_ns = t->t_byte_ns;
     } else if (sent > r->easy->sent_bytes) {
@@ -104,12 +104,12 @@ static void look_at_upload(struct spt_request *r, uint64_t now_ns)
 
 /* A script that ran for long keeps the loop from its sockets: a limit has passed only where they were looked at
  * once more since it was due. */
-static bool was_looked_at(struct spt_request *r)
+static bool polled_since_due(struct spt_request *r)
 {
     const struct spt_driver *driver = r->session->driver;
-    if (!r->look)
-        r->look = driver->looks + 1;
-    return driver->looks >= r->look;
+    if (!r->poll_barrier)
+        r->poll_barrier = driver->polls_handled + 1;
+    return driver->polls_handled >= r->poll_barrier;
 }
 
 static void on_limit(struct spt_timer *timer)
@@ -119,22 +119,22 @@ static void on_limit(struct spt_timer *timer)
     uint64_t now_ns = spt_loop_now(r->session->driver->loop);
     const char *reason = NULL;
     if (r->phase == SPT_PHASE_SENDING)
-        look_at_upload(r, now_ns);
+        check_upload_progress(r, now_ns);
     uint64_t due_ns = due(r, &reason);
     if (due_ns > now_ns) {
-        r->look = 0;
+        r->poll_barrier = 0;
         if (due_ns != SPT_NEVER)
             spt_timer_start(timers, timer, due_ns, on_limit);
         return;
     }
-    if (!was_looked_at(r)) {
+    if (!polled_since_due(r)) {
         spt_timer_start(timers, timer, now_ns, on_limit);
         return;
     }
     spt_request_timed_out(r, reason);
 }
 
-void spt_limits_stop(struct spt_request *r, struct spt_driver *driver)
+void spt_timeouts_stop(struct spt_request *r, struct spt_driver *driver)
 {
     spt_timer_stop(driver->timers, &r->timer);
     r->phase = SPT_PHASE_ENDED;
@@ -144,8 +144,8 @@ void spt_limits_stop(struct spt_request *r, struct spt_driver *driver)
 static void connection_times(struct spt_request *r, uint64_t end_ns)
 {
     const struct spt_easy *easy = r->easy;
-    struct spt_times *t = &r->transfer->times;
-    uint64_t admitted_ns = r->transfer->t_admitted_ns;
+    struct spt_times *t = &r->response->times;
+    uint64_t admitted_ns = r->response->t_admitted_ns;
     uint64_t open_ns = easy->t_open_ns ? easy->t_open_ns : end_ns;
     uint64_t tls_ns = easy->t_tls_ns ? easy->t_tls_ns : end_ns;
     t->dns_ns = (int64_t)(open_ns - admitted_ns);
@@ -155,11 +155,11 @@ static void connection_times(struct spt_request *r, uint64_t end_ns)
         t->tls_ns = (int64_t)(end_ns - tls_ns);
 }
 
-void spt_limits_times(struct spt_request *r, uint64_t now_ns)
+void spt_timeouts_times(struct spt_request *r, uint64_t now_ns)
 {
     const struct spt_easy *easy = r->easy;
-    struct spt_times *t = &r->transfer->times;
-    uint64_t admitted_ns = r->transfer->t_admitted_ns;
+    struct spt_times *t = &r->response->times;
+    uint64_t admitted_ns = r->response->t_admitted_ns;
     *t = (struct spt_times){.dns_ns = -1, .tcp_ns = -1, .tls_ns = -1};
     t->send_ns = t->wait_ns = t->recv_ns = -1;
     t->total_ns = (int64_t)(now_ns - r->t_start_ns);

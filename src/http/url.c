@@ -320,7 +320,7 @@ static bool lacks_a_scheme_alone(const char *url)
 static void say(const char *word, const char *url, char *text, size_t size)
 {
     char room[256];
-    const char *shown = strchr(url, '@') ? "..." : spt_public_url(url, room, sizeof room);
+    const char *shown = strchr(url, '@') ? "..." : spt_redact_url(url, room, sizeof room);
     if (strcmp(word, "characters") == 0)
         snprintf(text, size, "the URL has a control character, a blank at an end, or a backslash");
     else if (strcmp(word, "no_scheme") == 0)

@@ -72,7 +72,7 @@ static struct spt_input *new_input(struct spt_loop *loop)
     if (!in)
         return NULL;
     in->loop = loop;
-    in->fd = in->read_fd = in->set = -1;
+    in->fd = in->read_fd = in->epoll_fd = -1;
     spt_buf_init(&in->buf, SIZE_MAX);
     return in;
 }
@@ -88,7 +88,7 @@ static void free_unused(struct spt_input *in)
 {
     if (in->in_pool)
         return;
-    close_fd(&in->set);
+    close_fd(&in->epoll_fd);
     close_fd(&in->read_fd);
     close_fd(&in->fd);
     if (in->watching)
@@ -103,7 +103,7 @@ static void on_closed(uv_handle_t *handle)
     struct spt_loop *loop = in->loop;
     in->watching = false;
     free_unused(in);
-    spt_loop_release(loop);
+    spt_loop_handle_closed(loop);
 }
 
 void spt_input_free(struct spt_input *in)
@@ -226,7 +226,7 @@ bool spt_input_wait(struct spt_input *in, spt_input_fn *fn, void *ud)
 /* A pipe that several read is empty by the time the slower ones get to it, and their read would block. Opened
  * anew, it has flags of our own. Readiness stays that of `fd`: a FIFO opened after its last writer has left would
  * wait for the next one. */
-static void open_anew(struct spt_input *in)
+static void reopen_nonblocking(struct spt_input *in)
 {
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", in->fd);
@@ -237,24 +237,24 @@ static void open_anew(struct spt_input *in)
 static int watch(struct spt_input *in)
 {
     struct epoll_event event = {.events = EPOLLIN};
-    in->set = epoll_create1(EPOLL_CLOEXEC);
-    if (in->set < 0)
+    in->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (in->epoll_fd < 0)
         return uv_translate_sys_error(errno);
-    if (epoll_ctl(in->set, EPOLL_CTL_ADD, in->fd, &event) != 0) {
+    if (epoll_ctl(in->epoll_fd, EPOLL_CTL_ADD, in->fd, &event) != 0) {
         int error = errno;
-        close_fd(&in->set);
+        close_fd(&in->epoll_fd);
         return error == EPERM ? 0 : uv_translate_sys_error(error);
     }
-    int rc = uv_poll_init(spt_loop_uv(in->loop), &in->poll, in->set);
+    int rc = uv_poll_init(spt_loop_uv(in->loop), &in->poll, in->epoll_fd);
     if (rc < 0)
         return rc;
     in->watching = true;
-    spt_loop_hold(in->loop);
+    spt_loop_handle_opened(in->loop);
     return 1;
 }
 
 /* Finds out what fd is. */
-static int take_in(struct spt_input *in)
+static int classify_descriptor(struct spt_input *in)
 {
     struct stat st;
     if (fstat(in->fd, &st) != 0)
@@ -266,7 +266,7 @@ static int take_in(struct spt_input *in)
     if (rc == 0 && in->own) /* a read in the pool is to wait */
         fcntl(in->fd, F_SETFL, fcntl(in->fd, F_GETFL) & ~O_NONBLOCK);
     if (rc == 1 && !in->own && S_ISFIFO(st.st_mode))
-        open_anew(in);
+        reopen_nonblocking(in);
     return rc < 0 ? rc : 0;
 }
 
@@ -279,7 +279,7 @@ static void on_opened(uv_fs_t *fs)
     else
         in->fd = (int)fs->result;
     if (in->fd >= 0 && !in->freed)
-        in->error = take_in(in);
+        in->error = classify_descriptor(in);
     left_pool(in);
     spt_loop_job_end(loop);
 }
@@ -312,7 +312,7 @@ int spt_input_stdin(struct spt_input **out, struct spt_loop *loop)
     if (!in)
         return SEPTET_ENOMEM;
     in->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    in->error = in->fd < 0 ? uv_translate_sys_error(errno) : take_in(in);
+    in->error = in->fd < 0 ? uv_translate_sys_error(errno) : classify_descriptor(in);
     *out = in;
     return SEPTET_OK;
 }

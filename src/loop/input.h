@@ -28,7 +28,7 @@ struct spt_input {
     size_t scanned; /* bytes behind those that are known to hold no newline */
     int fd;         /* -1: none, as the next two */
     int read_fd;    /* the same pipe once more, never blocking */
-    int set;        /* an epoll that watches fd */
+    int epoll_fd;   /* an epoll that watches fd */
     bool own;       /* fd was opened here: its flags are nobody else's */
     bool is_socket;
     bool watching; /* poll is a live handle: readiness; else bytes are read in the thread pool */

@@ -60,13 +60,13 @@ void spt_loop_make_virtual(struct spt_loop *loop)
     loop->now_ns = UINT64_C(1000000000);
 }
 
-void spt_loop_jump(struct spt_loop *loop, uint64_t to_ns)
+void spt_loop_clock_advance(struct spt_loop *loop, uint64_t to_ns)
 {
     if (to_ns > loop->now_ns)
         loop->now_ns = to_ns;
 }
 
-void spt_loop_flow(struct spt_loop *loop, bool flows)
+void spt_loop_clock_run(struct spt_loop *loop, bool flows)
 {
     loop->flows = flows;
 }
@@ -192,7 +192,7 @@ free_block:
 
 static void on_closed(uv_handle_t *handle)
 {
-    spt_loop_release(handle->data);
+    spt_loop_handle_closed(handle->data);
 }
 
 /* Turns the loop until every counted handle has closed. A turn that closes none finds the rest open:
@@ -222,7 +222,7 @@ int spt_loop_free(struct spt_loop *loop)
     return loop->owned ? finish_own(loop) : SEPTET_OK;
 }
 
-void spt_loop_turn(struct spt_loop *loop, bool wait)
+void spt_loop_run_once(struct spt_loop *loop, bool wait)
 {
     if (loop->draining)
         return;
@@ -265,12 +265,12 @@ void spt_loop_unref(struct spt_loop *loop)
         uv_unref((uv_handle_t *)&loop->prepare);
 }
 
-void spt_loop_hold(struct spt_loop *loop)
+void spt_loop_handle_opened(struct spt_loop *loop)
 {
     loop->holds++;
 }
 
-void spt_loop_release(struct spt_loop *loop)
+void spt_loop_handle_closed(struct spt_loop *loop)
 {
     assert(loop->holds > 0);
     if (--loop->holds == 0 && loop->closing && !loop->owned)
@@ -280,12 +280,12 @@ void spt_loop_release(struct spt_loop *loop)
 void spt_loop_job_begin(struct spt_loop *loop)
 {
     loop->jobs++;
-    spt_loop_hold(loop);
+    spt_loop_handle_opened(loop);
 }
 
 void spt_loop_job_end(struct spt_loop *loop)
 {
     assert(loop->jobs > 0);
     loop->jobs--;
-    spt_loop_release(loop);
+    spt_loop_handle_closed(loop);
 }

@@ -28,7 +28,7 @@ int spt_loop_free(struct spt_loop *loop);
 
 /* One turn: drain, poll, drain. Waits for events only if `wait` and the drain wants nothing now.
  * From inside the drain it does nothing. */
-void spt_loop_turn(struct spt_loop *loop, bool wait);
+void spt_loop_run_once(struct spt_loop *loop, bool wait);
 
 /* Makes the loop drain again soon: something became ready outside the drain. Inside it, it does
  * nothing: what the drain returns says the same. Owner thread only. */
@@ -48,10 +48,10 @@ uint64_t spt_loop_now(const struct spt_loop *loop);
 /* A virtual clock begins at one second. It stands while tasks run, flows as the real one does while the
  * loop waits for the world outside, and otherwise moves by jumps. */
 void spt_loop_make_virtual(struct spt_loop *loop);
-void spt_loop_jump(struct spt_loop *loop, uint64_t to_ns); /* never back */
+void spt_loop_clock_advance(struct spt_loop *loop, uint64_t to_ns); /* never back */
 
 /* Does the loop wait for the world outside, from the end of this drain on? */
-void spt_loop_flow(struct spt_loop *loop, bool flows);
+void spt_loop_clock_run(struct spt_loop *loop, bool flows);
 
 /* Counts a reason for uv_run to go on beside a drain that is due: a request in flight, a post that
  * may still come. Without one, a host with nothing to do keeps no foreign loop running. */
@@ -60,8 +60,8 @@ void spt_loop_unref(struct spt_loop *loop);
 
 /* Counts a handle that lives on the loop and closes asynchronously; the loop stays until each is
  * released, in its close callback. */
-void spt_loop_hold(struct spt_loop *loop);
-void spt_loop_release(struct spt_loop *loop);
+void spt_loop_handle_opened(struct spt_loop *loop);
+void spt_loop_handle_closed(struct spt_loop *loop);
 
 /* Counts a request in libuv's thread pool, until its callback has run. It holds the loop; the end of a loop of our
  * own waits for it, as nothing can stop it. */

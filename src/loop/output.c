@@ -66,7 +66,7 @@ static int close_file(struct spt_output *out)
 {
     int rc = out->fd >= 0 ? close(out->fd) : 0;
     out->fd = -1;
-    out->doing = "close";
+    out->current_step = "close";
     return rc == 0 || errno == EINTR ? 0 : last_error();
 }
 
@@ -88,13 +88,13 @@ static int digest_file(struct spt_output *out)
     if (!chunk)
         return UV_ENOMEM;
     uint64_t at = 0;
-    out->doing = "read";
+    out->current_step = "read";
     while (rc == 0 && at < out->size) {
         ssize_t n;
         UNINTERRUPTED(n, pread(out->fd, chunk, SPT_OUTPUT_CHUNK, (off_t)at));
         rc = n > 0 ? digest_bytes(out, chunk, (size_t)n) : n < 0 ? last_error() : UV_EIO;
         at += n > 0 ? (uint64_t)n : 0;
-        if (out->unasked)
+        if (out->abandoned)
             rc = UV_ECANCELED;
     }
     free(chunk);
@@ -104,7 +104,7 @@ static int digest_file(struct spt_output *out)
 static int empty_file(struct spt_output *out)
 {
     int rc;
-    out->doing = "truncate";
+    out->current_step = "truncate";
     UNINTERRUPTED(rc, ftruncate(out->fd, 0));
     if (rc != 0)
         return last_error();
@@ -187,11 +187,11 @@ static int open_file(struct spt_output *out)
     const bool is_private = out->flags & SPT_OUTPUT_PRIVATE;
     const int how = O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | (is_private ? O_NOFOLLOW : 0) |
                     (out->flags & SPT_OUTPUT_THERE ? 0 : O_CREAT);
-    out->doing = "open";
+    out->current_step = "open";
     int rc = out->flags & SPT_OUTPUT_BESIDE ? move_beside(out) : 0;
     while (rc == 0) {
         close_file(out);
-        out->doing = "open";
+        out->current_step = "open";
         UNINTERRUPTED(out->fd, open(out->path, how, is_private ? PRIVATE_MODE : 0666));
         rc = out->fd < 0 ? last_error() : check_file(out);
         if (rc == 0)
@@ -204,7 +204,7 @@ static int open_file(struct spt_output *out)
 
 static int read_file(struct spt_output *out)
 {
-    out->doing = "read";
+    out->current_step = "read";
     out->buf.len = 0;
     if (spt_buf_reserve(&out->buf, SPT_OUTPUT_CHUNK) != SEPTET_OK)
         return UV_ENOMEM;
@@ -220,7 +220,7 @@ static int read_file(struct spt_output *out)
 static int write_bytes(struct spt_output *out)
 {
     ssize_t n = 1;
-    out->doing = "write";
+    out->current_step = "write";
     for (out->written = 0; out->written < out->buf.len; out->written += (size_t)n) {
         UNINTERRUPTED(n, pwrite(out->fd, out->buf.data + out->written, out->buf.len - out->written,
                                 (off_t)(out->size + out->written)));
@@ -236,7 +236,7 @@ static int write_bytes(struct spt_output *out)
 static int sync_file(struct spt_output *out)
 {
     int rc;
-    out->doing = "sync";
+    out->current_step = "sync";
     UNINTERRUPTED(rc, fsync(out->fd));
     return rc == 0 ? 0 : last_error();
 }
@@ -262,7 +262,7 @@ static int sync_folder(const char *path)
 
 static int commit_file(struct spt_output *out)
 {
-    out->doing = "rename";
+    out->current_step = "rename";
     int rc = spt_target_judge(out->target);
     mode_t mode = spt_target_mode(out->target);
     if (rc == 0 && !owns_name(out))
@@ -273,18 +273,18 @@ static int commit_file(struct spt_output *out)
         rc = sync_file(out);
     if (rc)
         return rc;
-    out->doing = "rename";
+    out->current_step = "rename";
     if (!owns_name(out)) /* the sync may have taken long */
         return UV_ENOENT;
     if (rename(out->path, out->target) != 0)
         return last_error();
-    out->doing = "sync the folder of";
+    out->current_step = "sync the folder of";
     return sync_folder(out->target);
 }
 
 static int unlink_file(struct spt_output *out)
 {
-    out->doing = "remove";
+    out->current_step = "remove";
     return !has_its_name(out) || unlink(out->path) == 0 ? 0 : last_error();
 }
 
@@ -314,7 +314,7 @@ static void note(struct spt_output *out, int error)
     if (out->error || !error)
         return;
     out->error = error;
-    out->verb = out->doing;
+    out->failed_step = out->current_step;
 }
 
 static void tell(struct spt_output *out)
@@ -345,7 +345,7 @@ static void on_worked(uv_work_t *work, int status)
 void spt_output_free(struct spt_output *out)
 {
     out->freed = true;
-    out->unasked = true;
+    out->abandoned = true;
     out->on_done = NULL;
     if (out->in_pool)
         uv_cancel((uv_req_t *)&out->work); /* helps while it has not begun */
@@ -358,7 +358,7 @@ void spt_output_free(struct spt_output *out)
 static void ask(struct spt_output *out, int (*job)(struct spt_output *), spt_output_fn *fn,
                 void *ud)
 {
-    out->unasked = false;
+    out->abandoned = false;
     start(out, job);
     out->on_done = fn;
     out->ud = ud;
@@ -387,7 +387,7 @@ static bool ask_unless_failed(struct spt_output *out, int (*job)(struct spt_outp
 
 static void fail(struct spt_output *out, const char *doing)
 {
-    out->doing = doing;
+    out->current_step = doing;
     note(out, UV_ENOMEM);
 }
 
@@ -458,7 +458,7 @@ void spt_output_wait(struct spt_output *out, spt_output_fn *fn, void *ud)
 void spt_output_forget(struct spt_output *out)
 {
     out->on_done = NULL;
-    out->unasked = true;
+    out->abandoned = true;
 }
 
 size_t spt_output_digest(const struct spt_output *out, unsigned char md[EVP_MAX_MD_SIZE])

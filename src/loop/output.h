@@ -19,11 +19,11 @@ struct spt_loop;
 typedef void spt_output_fn(void *ud);
 
 struct spt_output {
-    int error;         /* libuv's number of what went wrong first; 0: nothing. It stays */
-    const char *verb;  /* what failed by it: "open", "write" */
-    int result;        /* of the last job alone, as the next; valid while there is none under way */
-    const char *doing; /* what it was at */
-    uint64_t size;     /* bytes of the file; the same holds */
+    int error;               /* libuv's number of what went wrong first; 0: nothing. It stays */
+    const char *failed_step; /* what failed by it: "open", "write" */
+    int result; /* of the last job alone, as the next; valid while there is none under way */
+    const char *current_step; /* what it was at */
+    uint64_t size;            /* bytes of the file; the same holds */
 
     struct spt_loop *loop;  /* private, as all that follows */
     spt_output_fn *on_done; /* NULL: nobody waits */
@@ -34,11 +34,11 @@ struct spt_output {
     size_t written;     /* of those */
     EVP_MD_CTX *digest; /* of all bytes of the file; NULL: nobody asks */
     const EVP_MD *md;
-    int fd;              /* -1: none */
-    unsigned flags;      /* SPT_OUTPUT_... */
-    bool in_pool;        /* the pool has all of it but on_done, ud and freed */
-    bool freed;          /* ... which is all that keeps it */
-    atomic_bool unasked; /* nobody waits for the job */
+    int fd;                /* -1: none */
+    unsigned flags;        /* SPT_OUTPUT_... */
+    bool in_pool;          /* the pool has all of it but on_done, ud and freed */
+    bool freed;            /* ... which is all that keeps it */
+    atomic_bool abandoned; /* nobody waits for the job */
     int (*job)(struct spt_output *out);
     uv_work_t work;
 };

@@ -92,7 +92,7 @@ static int l_error(lua_State *L)
 static int l_seen(lua_State *L)
 {
     struct spt_task *t = spt_check_task(L, 1);
-    spt_task_retrieve(t);
+    spt_task_observe(t);
     if (t->state == SPT_TASK_FAILED)
         spt_origin_learn(L, 1);
     return 0;
@@ -101,7 +101,7 @@ static int l_seen(lua_State *L)
 /* late(task): its failure, if it is reported, leaves the run's result alone. */
 static int l_late(lua_State *L)
 {
-    spt_check_task(L, 1)->late = true;
+    spt_check_task(L, 1)->secondary_failure = true;
     return 0;
 }
 
@@ -109,7 +109,7 @@ static int l_late(lua_State *L)
 static int l_warn(lua_State *L)
 {
     struct spt_sched *s = spt_env(L)->sched;
-    s->world.warn(s->world.ud, spt_check_string(L, 1, NULL));
+    s->hooks.warn(s->hooks.ud, spt_check_string(L, 1, NULL));
     return 0;
 }
 
@@ -153,7 +153,7 @@ static int l_result(lua_State *L)
     if (!spt_task_ended(t))
         return spt_error_usage(L, "the task has not ended");
     lua_settop(L, 1);
-    spt_task_retrieve(t);
+    spt_task_observe(t);
     if (t->state == SPT_TASK_FAILED)
         spt_origin_learn(L, 1);
     lua_pushboolean(L, t->state == SPT_TASK_DONE);
@@ -358,7 +358,7 @@ static int l_tree(lua_State *L)
     spt_check_most(L, 0);
     struct spt_sched *s = spt_env(L)->sched;
     lua_newtable(L);
-    push_children(L, &s->mains);
+    push_children(L, &s->main_scope);
     push_children(L, &s->background);
     return 1;
 }

@@ -62,7 +62,7 @@ static void set_wait(lua_State *L, const struct spt_trace *tr, const struct spt_
 
 static void set_xfer(lua_State *L, const struct spt_trace *tr, const struct spt_event *ev)
 {
-    const struct spt_xfer *x = &ev->xfer;
+    const struct spt_trace_transfer *x = &ev->xfer;
     char url[1024];
     spt_trace_get_text(tr, x->url, url, sizeof url);
     set_text(L, "url", url);
@@ -113,8 +113,8 @@ static void push_event(lua_State *L, const struct spt_trace *tr, const struct sp
     switch (r->kind) {
     case SPT_REC_SPAWN:
         set_count(L, "parent", r->ref);
-        set_place(L, tr, "defined", ev->defined);
-        set_place(L, tr, "at", ev->site);
+        set_place(L, tr, "defined", ev->function_place);
+        set_place(L, tr, "at", ev->spawn_place);
         break;
     case SPT_REC_WAIT:
         set_wait(L, tr, r);
@@ -209,7 +209,7 @@ static int flush(lua_State *L)
         }
         const char *words = spt_error_push_words(L, 3);
         words = lua_pushfstring(L, "a trace subscriber failed: %s", words);
-        env->sched->world.warn(env->sched->world.ud, words);
+        env->sched->hooks.warn(env->sched->hooks.ud, words);
         lua_settop(L, 2);
     }
     return 0;

@@ -36,7 +36,7 @@ struct channel {
 struct sender {
     struct channel *channel; /* kept by the user value */
     struct spt_sched *sched;
-    uint64_t site; /* spt_place of the line that made it, pinned while it is open */
+    uint64_t spawn_place; /* spt_place of the line that made it, pinned while it is open */
     bool closed;
 };
 
@@ -50,7 +50,7 @@ struct channel_op {
     struct channel *channel;
     const struct sender *sender; /* NULL: channel:send() */
     lua_State *L;                /* that waits */
-    bool settled;                /* before the wait, with `result` */
+    bool completed;              /* before the wait, with `result` */
     int result;
 };
 
@@ -163,7 +163,7 @@ static bool take(lua_State *L, struct channel *ch)
 static int send_start(septet_op *op)
 {
     struct channel_op *send = (struct channel_op *)op;
-    if (send->settled)
+    if (send->completed)
         septet_op_done(op, send->result);
     else
         spt_list_push(&send->channel->senders, &send->link);
@@ -173,7 +173,7 @@ static int send_start(septet_op *op)
 static int recv_start(septet_op *op)
 {
     struct channel_op *recv = (struct channel_op *)op;
-    if (recv->settled)
+    if (recv->completed)
         septet_op_done(op, recv->result);
     else
         spt_list_push(&recv->channel->receivers, &recv->link);
@@ -244,9 +244,9 @@ static struct channel_op *new_op(lua_State *L, struct channel *ch, const septet_
     return op;
 }
 
-static void settle(struct channel_op *op, int result)
+static void complete_early(struct channel_op *op, int result)
 {
-    op->settled = true;
+    op->completed = true;
     op->result = result;
 }
 
@@ -260,25 +260,25 @@ static int await_send(lua_State *L, struct channel *ch, const struct sender *sen
     struct channel_op *op = new_op(L, ch, &send_type);
     op->sender = sender;
     reserve(L, ch);
-    if (spt_op_refused(spt_op_sched(&op->op)))
-        return spt_op_refuse(L, &op->op);
+    if (spt_op_is_cancelled(spt_op_sched(&op->op)))
+        return spt_op_await_cancelled(L, &op->op);
     if (is_closed(ch, sender))
-        settle(op, SEPTET_ECLOSED);
+        complete_early(op, SEPTET_ECLOSED);
     else if (give(L, ch))
-        settle(op, SEPTET_OK);
-    return spt_op_begin(L, &op->op, false);
+        complete_early(op, SEPTET_OK);
+    return spt_op_wait(L, &op->op, false);
 }
 
 static int await_recv(lua_State *L, struct channel *ch)
 {
     struct channel_op *op = new_op(L, ch, &recv_type);
-    if (spt_op_refused(spt_op_sched(&op->op)))
-        return spt_op_refuse(L, &op->op);
+    if (spt_op_is_cancelled(spt_op_sched(&op->op)))
+        return spt_op_await_cancelled(L, &op->op);
     if (take(L, ch))
-        settle(op, SEPTET_OK);
+        complete_early(op, SEPTET_OK);
     else if (ch->closed)
-        settle(op, SEPTET_ECLOSED);
-    return spt_op_begin(L, &op->op, false);
+        complete_early(op, SEPTET_ECLOSED);
+    return spt_op_wait(L, &op->op, false);
 }
 
 static int try_send(lua_State *L, struct channel *ch, const struct sender *sender)
@@ -430,8 +430,8 @@ static int l_sender(lua_State *L)
     if (ch->closed)
         return raise_closed(L);
     struct spt_sched *s = spt_env(L)->sched;
-    *sender = (struct sender){.channel = ch, .sched = s, .site = spt_lua_place(L, s, 1)};
-    spt_trace_pin(&s->trace, sender->site);
+    *sender = (struct sender){.channel = ch, .sched = s, .spawn_place = spt_lua_place(L, s, 1)};
+    spt_trace_pin(&s->trace, sender->spawn_place);
     lua_pushvalue(L, CHANNEL);
     lua_setiuservalue(L, -2, 1);
     luaL_setmetatable(L, SENDER_META);
@@ -478,7 +478,7 @@ static void close_sender(struct sender *sender)
     if (sender->closed)
         return;
     sender->closed = true;
-    spt_trace_unpin(&sender->sched->trace, sender->site);
+    spt_trace_unpin(&sender->sched->trace, sender->spawn_place);
     if (--sender->channel->nsenders == 0)
         close_channel(sender->channel);
     else
@@ -497,9 +497,9 @@ static void warn_dropped(const struct sender *sender)
 {
     const struct spt_sched *s = sender->sched;
     char place[SPT_PLACE_SIZE], line[SPT_PLACE_SIZE + 64];
-    spt_write_place(&s->trace, sender->site, place, sizeof place);
+    spt_write_place(&s->trace, sender->spawn_place, place, sizeof place);
     snprintf(line, sizeof line, "the sender made at %s was collected before it was closed", place);
-    s->world.warn(s->world.ud, line);
+    s->hooks.warn(s->hooks.ud, line);
 }
 
 /* Closes a sender that nobody can use any more: receivers would wait for it for ever. No task waits in a send through

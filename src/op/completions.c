@@ -31,7 +31,7 @@ struct completions {
     uint32_t nended; /* tasks ended, handed out or not */
     bool failed;     /* one of them failed */
     bool not_done;   /* one of them failed or was cancelled */
-    bool kept;       /* live tasks point into it: it stays, whatever a script does */
+    bool owed_to_group; /* live tasks point into it: it stays, whatever a script does */
     struct until_op *waiter;
     struct entry entries[];
 };
@@ -44,7 +44,7 @@ static const char *const until_words[] = {"next",     "first", "all", "failure",
 struct until_op {
     septet_op op;
     struct completions *set; /* kept by the handle at index 1 */
-    enum until until;
+    enum until wait_mode;
     struct spt_ending ending; /* of OVER */
 };
 
@@ -80,8 +80,8 @@ static void waited(struct completions *set)
 
 static void let_go(lua_State *L, struct completions *set)
 {
-    spt_let_go(L, set);
-    set->kept = false;
+    spt_unanchor(L, set);
+    set->owed_to_group = false;
 }
 
 static void on_end(struct spt_watch *watch, struct spt_task *t)
@@ -91,8 +91,8 @@ static void on_end(struct spt_watch *watch, struct spt_task *t)
     entry_ended(e);
     if (set->nended == set->count)
         let_go(t->sched->main, set); /* who waits has it on the stack */
-    if (set->waiter && reached(set, set->waiter->until)) {
-        t->seen |= set->waiter->until == UNTIL_NOT_DONE; /* who waits raises it */
+    if (set->waiter && reached(set, set->waiter->wait_mode)) {
+        t->observed |= set->waiter->wait_mode == UNTIL_NOT_DONE; /* who waits raises it */
         waited(set);
     }
 }
@@ -118,12 +118,12 @@ static int until_start(septet_op *op)
 {
     struct until_op *u = (struct until_op *)op;
     spt_link_init(&u->ending.link);
-    if (reached(u->set, u->until)) {
+    if (reached(u->set, u->wait_mode)) {
         septet_op_done(op, SEPTET_OK);
         return SEPTET_OK;
     }
     u->set->waiter = u;
-    if (u->until == UNTIL_OVER) {
+    if (u->wait_mode == UNTIL_OVER) {
         u->ending.task = op->task;
         u->ending.give_up = give_up;
         spt_list_push(&spt_op_sched(op)->endings, &u->ending.link);
@@ -153,13 +153,13 @@ static int push_next(lua_State *L, struct completions *set)
 static int until_push(septet_op *op, lua_State *L)
 {
     struct until_op *u = (struct until_op *)op;
-    return u->until == UNTIL_NEXT ? push_next(L, u->set) : 0;
+    return u->wait_mode == UNTIL_NEXT ? push_next(L, u->set) : 0;
 }
 
 static void until_describe(const septet_op *op, char *text, size_t size)
 {
     const struct until_op *u = (const struct until_op *)op;
-    snprintf(text, size, "%s of %u tasks (%u ended)", until_words[u->until], u->set->count,
+    snprintf(text, size, "%s of %u tasks (%u ended)", until_words[u->wait_mode], u->set->count,
              u->set->nended);
 }
 
@@ -211,9 +211,9 @@ static int l_add(lua_State *L)
     if (set->count == set->room)
         return spt_error_usage(L, "no room for another task");
     bool ended = spt_task_ended(t);
-    if (!ended && !set->kept)
-        spt_keep(L, 1);
-    set->kept |= !ended;
+    if (!ended && !set->owed_to_group)
+        spt_anchor(L, 1);
+    set->owed_to_group |= !ended;
     lua_getiuservalue(L, 1, 1);
     lua_pushvalue(L, 2);
     lua_rawseti(L, -2, set->count + 1);
@@ -239,7 +239,7 @@ static int l_wait(lua_State *L)
         return spt_error_usage(L, "another task waits for these completions");
     struct until_op *u = (struct until_op *)spt_op_new(L, spt_env(L)->sched, &until_type);
     u->set = set;
-    u->until = (enum until)until;
+    u->wait_mode = (enum until)until;
     return septet_op_await(L, &u->op);
 }
 
@@ -281,7 +281,7 @@ static int l_values(lua_State *L)
             spt_handle_fetch(set->entries[i + AHEAD - 1].task);
         lua_rawgeti(L, 2, i); // stack: set, tasks, values, task
         struct spt_task *t = spt_check_task(L, 4);
-        spt_task_retrieve(t);
+        spt_task_observe(t);
         spt_task_push_results(L, 4, t);
         lua_settop(L, 5);
         lua_rawseti(L, 3, i);
@@ -296,7 +296,7 @@ static int l_close(lua_State *L)
     struct completions *set = check(L);
     for (uint32_t i = 0; i < set->count && set->nended < set->count; i++)
         spt_link_remove(&set->entries[i].watch.link);
-    if (set->kept)
+    if (set->owed_to_group)
         let_go(L, set);
     return 0;
 }

@@ -25,14 +25,14 @@ struct file {
     struct spt_link link; /* in env->files while it has an output: the host closes what is left */
 };
 
-/* A step starts the next job, and returns false where there is nothing left to do. */
+/* A next_job starts the next job, and returns false where there is nothing left to do. */
 struct file_op {
     septet_op op;
     struct spt_env *env;
     struct file
         *file; /* kept by the handle at index FILE_HANDLE or SELF, as the next is by its own */
-    bool (*step)(struct file_op *file);
-    const char *verb;
+    bool (*next_job)(struct file_op *file);
+    const char *failed_step;
     const char *bytes; /* to be written; the path to commit to */
     size_t len;
     const EVP_MD *md;
@@ -40,7 +40,7 @@ struct file_op {
     int error;          /* libuv's number */
     uint8_t flags;      /* SPT_OUTPUT_... */
     bool begun;
-    bool cleans; /* what went wrong before is no matter to it */
+    bool ignores_errors; /* what went wrong before is no matter to it */
 };
 _Static_assert(sizeof(struct file_op) <= SPT_SLOT_SIZE, "it needs no memory of Lua's to wait in");
 
@@ -104,10 +104,10 @@ static void go_on(void *ud)
 {
     struct file_op *f = ud;
     struct spt_output *output = f->file->output;
-    if (f->step(f))
+    if (f->next_job(f))
         return;
-    f->error = f->cleans ? output->result : output->error;
-    f->failed = f->cleans ? output->doing : output->verb;
+    f->error = f->ignores_errors ? output->result : output->error;
+    f->failed = f->ignores_errors ? output->current_step : output->failed_step;
     end(f, SEPTET_OK);
 }
 
@@ -145,7 +145,7 @@ static int file_push(septet_op *op, lua_State *L)
 static void file_describe(const septet_op *op, char *text, size_t size)
 {
     const struct file_op *f = (const struct file_op *)op;
-    snprintf(text, size, "%s '%s'", f->verb, f->file->path);
+    snprintf(text, size, "%s '%s'", f->failed_step, f->file->path);
 }
 
 static const septet_op_type file_type = {
@@ -229,8 +229,8 @@ static int open_with(lua_State *L, unsigned flags)
     struct file_op *f = (struct file_op *)spt_op_new(L, env->sched, &open_type);
     f->env = env;
     f->file = file;
-    f->step = step_size;
-    f->verb = "open";
+    f->next_job = step_size;
+    f->failed_step = "open";
     f->flags = (uint8_t)flags;
     return septet_op_await(L, &f->op);
 }
@@ -272,13 +272,13 @@ static struct file *check_open(lua_State *L)
 }
 
 static struct file_op *new_op(lua_State *L, const septet_op_type *type, const char *verb,
-                              bool (*step)(struct file_op *))
+                              bool (*next_job)(struct file_op *))
 {
     struct file *file = check_open(L);
     struct file_op *f = (struct file_op *)spt_op_new(L, spt_env(L)->sched, type);
     f->file = file;
-    f->verb = verb;
-    f->step = step;
+    f->failed_step = verb;
+    f->next_job = next_job;
     return f;
 }
 
@@ -427,7 +427,7 @@ static int l_contents(lua_State *L)
 
 static bool step_remove(struct file_op *f)
 {
-    f->cleans = true;
+    f->ignores_errors = true;
     if (!once(f))
         return false;
     spt_output_unlink(f->file->output, go_on, f);
@@ -443,7 +443,7 @@ static int l_remove(lua_State *L)
 
 static bool step_close(struct file_op *f)
 {
-    f->cleans = true;
+    f->ignores_errors = true;
     if (!once(f))
         return false;
     spt_output_close(f->file->output, go_on, f);

@@ -21,7 +21,7 @@ struct join_op {
 static void on_end(struct spt_watch *watch, struct spt_task *t)
 {
     struct join_op *join = SPT_OF(watch, struct join_op, watch);
-    t->seen = true;
+    t->observed = true;
     septet_op_done(&join->op, SEPTET_OK);
 }
 
@@ -82,7 +82,7 @@ static void push_task_cancelled(lua_State *L, const struct spt_task *t)
 /* Gives what the ended task with the handle at index 1 gave. */
 static int push_result(lua_State *L, struct spt_task *t)
 {
-    spt_task_retrieve(t);
+    spt_task_observe(t);
     if (t->state == SPT_TASK_DONE)
         return spt_task_push_results(L, 1, t);
     if (t->state == SPT_TASK_CANCELLED)

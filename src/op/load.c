@@ -16,7 +16,7 @@
 struct load {
     struct spt_link waiters; /* wait_op, first come first */
     struct spt_task *owner;  /* that loads; kept by the user value */
-    bool over;
+    bool giving_up;
 };
 
 struct wait_op {
@@ -47,7 +47,7 @@ static void give_up(struct spt_ending *ending, struct spt_task *owner)
 static int wait_start(septet_op *op)
 {
     struct wait_op *wait = (struct wait_op *)op;
-    if (wait->load->over) {
+    if (wait->load->giving_up) {
         septet_op_done(op, SEPTET_OK);
         return SEPTET_OK;
     }
@@ -113,7 +113,7 @@ static int l_load(lua_State *L)
 static int l_finish(lua_State *L)
 {
     struct load *load = spt_check_self(L, "load");
-    load->over = true;
+    load->giving_up = true;
     for (struct spt_link *l; (l = spt_list_pop(&load->waiters));)
         end_wait(SPT_OF(l, struct wait_op, link));
     return 0;

@@ -35,7 +35,7 @@ static void own(struct lock *lock, struct spt_task *t)
 }
 
 /* Frees the lock, or hands it to who has waited longest. */
-static void pass_on(lua_State *L, struct lock *lock)
+static void hand_off(lua_State *L, struct lock *lock)
 {
     struct spt_link *l = spt_list_pop(&lock->waiters);
     spt_link_remove(&lock->resource.link);
@@ -45,7 +45,7 @@ static void pass_on(lua_State *L, struct lock *lock)
         own(lock, next->op.task);
         septet_op_done(&next->op, SEPTET_OK);
     } else {
-        spt_let_go(L, lock);
+        spt_unanchor(L, lock);
     }
 }
 
@@ -57,8 +57,8 @@ static void on_end(struct spt_resource *resource)
     char name[128], line[192];
     spt_task_name(lock->owner, name, sizeof name);
     snprintf(line, sizeof line, "task '%s' ended holding a lock", name);
-    pass_on(s->main, lock);
-    s->world.warn(s->world.ud, line);
+    hand_off(s->main, lock);
+    s->hooks.warn(s->hooks.ud, line);
 }
 
 static int acquire_start(septet_op *op)
@@ -134,8 +134,8 @@ static int await_lock(lua_State *L, struct lock *lock, const septet_op_type *typ
 {
     struct spt_sched *s = spt_env(L)->sched;
     spt_op_check(L, s);
-    if (lock->owner || !spt_op_refused(s)) /* a free one that the await refuses stays free */
-        spt_keep(L, 1);
+    if (lock->owner || !spt_op_is_cancelled(s)) /* a free one that the await refuses stays free */
+        spt_anchor(L, 1);
     struct acquire_op *acquire = (struct acquire_op *)spt_op_new(L, s, type);
     spt_link_init(&acquire->link);
     acquire->lock = lock;
@@ -159,7 +159,7 @@ static int l_try_acquire(lua_State *L)
         return spt_error_usage(L, "cannot hold a lock here: not inside a task");
     bool taken = !lock->owner;
     if (taken) {
-        spt_keep(L, 1);
+        spt_anchor(L, 1);
         own(lock, t);
     }
     lua_pushboolean(L, taken);
@@ -178,7 +178,7 @@ static int l_release(lua_State *L)
         spt_task_name(lock->owner, name, sizeof name);
         return spt_error_usage(L, "the lock is held by task '%s'", name);
     }
-    pass_on(L, lock);
+    hand_off(L, lock);
     return 0;
 }
 
@@ -189,7 +189,7 @@ static int with_ended(lua_State *L, int status, lua_KContext ctx)
     struct lock *lock = lua_touserdata(L, 1);
     bool held = lock->owner == spt_env(L)->sched->current;
     if (held)
-        pass_on(L, lock);
+        hand_off(L, lock);
     if (status != LUA_OK && status != LUA_YIELD) {
         spt_traceback_caught(L, 2, -1);
         lua_insert(L, -2);

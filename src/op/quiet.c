@@ -10,7 +10,7 @@
 
 struct quiet_op {
     septet_op op;
-    struct spt_quiet quiet;
+    struct spt_idle_waiter quiet;
     struct spt_loop *loop; /* whose clock is moved on then; or NULL */
     uint64_t left_ns;      /* how far at most; what is left of it afterwards */
 };
@@ -27,12 +27,12 @@ static void jump(struct spt_loop *loop, const struct spt_timers *timers, uint64_
         *left_ns = 0;
         return;
     }
-    spt_loop_jump(loop, to_ns);
+    spt_loop_clock_advance(loop, to_ns);
     *left_ns -= to_ns - now_ns;
 }
 
 /* Called between two laps: what the clock moves on by is not part of any task's turn. */
-static void on_quiet(struct spt_quiet *quiet)
+static void on_quiet(struct spt_idle_waiter *quiet)
 {
     struct quiet_op *q = SPT_OF(quiet, struct quiet_op, quiet);
     if (q->loop)
@@ -113,7 +113,7 @@ static int l_jump(lua_State *L)
     uint64_t to_ns = spt_instant(spt_loop_now(loop), ns);
     if (to_ns == SPT_NEVER)
         return spt_error_usage(L, "bad argument #1 to 'busy' (more seconds than the clock counts)");
-    spt_loop_jump(loop, to_ns);
+    spt_loop_clock_advance(loop, to_ns);
     return 0;
 }
 

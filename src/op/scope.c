@@ -134,7 +134,7 @@ static int l_join(lua_State *L)
     struct spt_scope *scope = check_own(L, 1);
     struct scope_op *join = (struct scope_op *)spt_op_new(L, scope->sched, &scope_type);
     join->scope = scope;
-    return spt_op_begin(L, &join->op, true);
+    return spt_op_wait(L, &join->op, true);
 }
 
 /* --- opening and closing --- */
@@ -165,10 +165,10 @@ static int l_scope(lua_State *L)
     lua_setiuservalue(L, -2, SPT_TASK_UV_SCOPE);
     lua_pop(L, 1);
     spt_scope_init(scope, s, t->scope, t);
-    scope->gathers = lua_toboolean(L, 1);
-    scope->tasks_only = lua_toboolean(L, 4);
-    if (scope->tasks_only) /* a variable, which may be left open */
-        spt_trace_pin(&s->trace, block->site = spt_lua_place(L, s, 1));
+    scope->cancels_on_failure = lua_toboolean(L, 1);
+    scope->cancels_children_only = lua_toboolean(L, 4);
+    if (scope->cancels_children_only) /* a variable, which may be left open */
+        spt_trace_pin(&s->trace, block->spawn_place = spt_lua_place(L, s, 1));
     if (lua_toboolean(L, 2))
         spt_scope_shield(scope);
     t->scope = scope;
@@ -186,7 +186,7 @@ static int l_close(lua_State *L)
     struct spt_task *t = scope->sched->current;
     if (scope->ntasks > 0)
         return spt_error_usage(L, "the scope has live tasks: join it first");
-    lua_pushboolean(L, spt_scope_absorbs(scope));
+    lua_pushboolean(L, spt_scope_catches_cancel(scope));
     lua_pushstring(L, scope->source);
     lua_pushboolean(L, scope->child_cancelled);
     lua_pushboolean(L, scope->had_tasks);
@@ -215,14 +215,14 @@ static int l_cancel(lua_State *L)
 {
     spt_check_most(L, 2);
     struct spt_scope *scope = check(L, 1);
-    uint64_t nth = scope->sched->ncancelled;
+    uint64_t nth = scope->sched->cancel_seq;
     if (!lua_isnoneornil(L, 2))
         spt_check_string(L, 2, NULL);
-    bool first = scope->tasks_only ? spt_scope_cancel_tasks(scope, "cancel", NULL)
-                                   : spt_scope_cancel(scope, "cancel", NULL);
+    bool first = scope->cancels_children_only ? spt_scope_cancel_tasks(scope, "cancel", NULL)
+                                              : spt_scope_cancel(scope, "cancel", NULL);
     if (first)
         spt_reason_keep(L, scope, 1, 2);
-    if (first && scope->tasks_only)
+    if (first && scope->cancels_children_only)
         spt_reason_keep_tasks(L, scope, nth, 2);
     lua_pushboolean(L, first);
     return 1;
@@ -249,7 +249,7 @@ static int l_extend(lua_State *L)
 static int l_fail(lua_State *L)
 {
     struct spt_scope *scope = check_innermost(L, 1);
-    if (!scope->effective) /* else they have it, with its reason */
+    if (!scope->cancel_pending) /* else they have it, with its reason */
         spt_scope_cancel(scope, "sibling", NULL);
     return 0;
 }
@@ -407,8 +407,8 @@ static int l_deadline(lua_State *L)
     spt_check_most(L, 0);
     struct spt_sched *s = spt_env(L)->sched;
     const struct spt_task *t = s->current;
-    uint64_t limit_ns = t ? t->scope->limit_ns : SPT_NEVER;
-    if (t && spt_op_refused(s))
+    uint64_t limit_ns = t ? t->scope->effective_deadline_ns : SPT_NEVER;
+    if (t && spt_op_is_cancelled(s))
         lua_pushnumber(L, -HUGE_VAL);
     else
         lua_pushnumber(L, limit_ns == SPT_NEVER ? HUGE_VAL : (lua_Number)limit_ns / 1e9);
@@ -424,8 +424,8 @@ static int l_failed(lua_State *L)
         return 0;
     struct spt_task *t = SPT_OF(scope->failed.next, struct spt_task, link);
     spt_task_push(L, t);
-    t->kept = false;
-    spt_task_retrieve(t);
+    t->owed_to_group = false;
+    spt_task_observe(t);
     return 1;
 }
 
@@ -434,7 +434,7 @@ static int l_is_cancelled(lua_State *L)
 {
     spt_check_most(L, 1);
     struct spt_scope *scope = check(L, 1);
-    lua_pushboolean(L, scope->source || scope->effective);
+    lua_pushboolean(L, scope->source || scope->cancel_pending);
     return 1;
 }
 

@@ -741,9 +741,9 @@ static void test_op_outside_a_task_is_refused(void **state)
 static void test_op_is_refused_when_the_host_closes(void **state)
 {
     start("log(try(fake, 'a')) log(try(fake, 'b'))");
-    world.s.closing = true;
-    spt_scope_cancel(SPT_OF(world.s.mains.children.next, struct spt_scope, sibling), "shutdown",
-                     NULL);
+    world.s.shutting_down = true;
+    spt_scope_cancel(SPT_OF(world.s.main_scope.children.next, struct spt_scope, sibling),
+                     "shutdown", NULL);
     run();
     assert_log("Cancelled Cancelled");
     assert_counts("b", 0, 0, 0, 0);
@@ -754,8 +754,8 @@ static void test_op_task_that_absorbs_the_end_is_abandoned(void **state)
     start("local c <close> = closer(function() log 'closed' end)\n"
           "while true do pcall(fake, 'a') n = (n or 0) + 1 end");
     start("log(try(fake, 'b'))");
-    world.s.closing = true;
-    for (struct spt_link *l = world.s.mains.children.next; l != &world.s.mains.children;
+    world.s.shutting_down = true;
+    for (struct spt_link *l = world.s.main_scope.children.next; l != &world.s.main_scope.children;
          l = l->next)
         spt_scope_cancel(SPT_OF(l, struct spt_scope, sibling), "shutdown", NULL);
     run();
@@ -772,9 +772,9 @@ static void test_op_task_with_children_that_absorbs_the_end_is_abandoned(void **
     start(
         "core.spawn(function() local c <close> = closer(function() log 'child' end) fake 'b' end)\n"
         "coroutine.wrap(function() while true do pcall(fake, 'a') end end)()");
-    world.s.closing = true;
-    spt_scope_cancel(SPT_OF(world.s.mains.children.next, struct spt_scope, sibling), "shutdown",
-                     NULL);
+    world.s.shutting_down = true;
+    spt_scope_cancel(SPT_OF(world.s.main_scope.children.next, struct spt_scope, sibling),
+                     "shutdown", NULL);
     run();
     assert_log("child");
     assert_int_equal(world.s.live, 0);

@@ -34,25 +34,25 @@ static void test_sched_lap_of_few_keeps_the_order(void **state)
     for (int i = 0; i < 5; i++)
         spawn("n = (n or 0) + 1 local mine = n log(mine) core.checkpoint() log(mine)");
     world.s.draining = true;
-    assert_int_equal(spt_sched_lap(&world.s, 2), 2);
+    assert_int_equal(spt_sched_run_pass(&world.s, 2), 2);
     assert_log("1 2");
-    assert_int_equal(spt_sched_lap(&world.s, 4), 4);
+    assert_int_equal(spt_sched_run_pass(&world.s, 4), 4);
     assert_log("3 4 5 1");
-    assert_int_equal(spt_sched_lap(&world.s, 0), 0);
+    assert_int_equal(spt_sched_run_pass(&world.s, 0), 0);
     assert_true(spt_sched_busy(&world.s));
     run();
     assert_log("2 3 4 5");
-    assert_int_equal(spt_sched_lap(&world.s, ALL), 0);
+    assert_int_equal(spt_sched_run_pass(&world.s, ALL), 0);
 }
 
 /* --- notes, failures, then tasks --- */
 
 struct note {
-    struct spt_note note;
+    struct spt_deferred note;
     const char *name;
 };
 
-static void on_note(struct spt_note *note, lua_State *main)
+static void on_note(struct spt_deferred *note, lua_State *main)
 {
     size_t len = strlen(world.log);
     snprintf(world.log + len, sizeof world.log - len, "%s%s", len ? " " : "",
@@ -66,8 +66,8 @@ static void test_sched_notes_come_before_any_task(void **state)
     spt_link_init(&b.note.link);
     spawn("log 'task'");
     unsigned wakes = world.wakes;
-    spt_sched_note(&world.s, &a.note);
-    spt_sched_note(&world.s, &b.note);
+    spt_sched_defer(&world.s, &a.note);
+    spt_sched_defer(&world.s, &b.note);
     assert_int_equal(world.wakes, wakes + 2);
     assert_true(spt_sched_busy(&world.s));
     run();
@@ -79,7 +79,7 @@ static struct note from_task = {{.run = on_note}, "note"};
 static int l_note(lua_State *L)
 {
     spt_link_init(&from_task.note.link);
-    spt_sched_note(&world.s, &from_task.note);
+    spt_sched_defer(&world.s, &from_task.note);
     return 0;
 }
 
@@ -114,8 +114,9 @@ static void test_sched_spawn_outside_the_drain_wakes(void **state)
     assert_int_equal(world.wakes, 1);
     run();
     assert_int_equal(world.wakes, 1);
-    spt_scope_cancel(&SPT_OF(world.s.mains.children.next, struct spt_scope, sibling)->task->root,
-                     "cancel", NULL);
+    spt_scope_cancel(
+        &SPT_OF(world.s.main_scope.children.next, struct spt_scope, sibling)->task->root, "cancel",
+        NULL);
     assert_int_equal(world.wakes, 2);
     run();
     assert_int_equal(world.wakes, 2);
@@ -132,7 +133,7 @@ static void test_sched_deadlock_is_all_waiting_for_nothing(void **state)
     assert_true(spt_sched_deadlocked(&world.s));
     start("core.sleep(math.huge)"); /* waits for a signal, as scripts do that run until then */
     assert_false(spt_sched_deadlocked(&world.s));
-    struct spt_link *head = &world.s.mains.children;
+    struct spt_link *head = &world.s.main_scope.children;
     for (struct spt_link *l = head->next; l != head; l = l->next)
         spt_scope_cancel(SPT_OF(l, struct spt_scope, sibling), "shutdown", NULL);
     assert_false(spt_sched_deadlocked(&world.s));
@@ -436,7 +437,7 @@ static void test_sched_safety_net_survives_out_of_memory(void **state)
 
 static int l_init_again(lua_State *L)
 {
-    const struct spt_world w = world.s.world;
+    const struct spt_hooks w = world.s.hooks;
     memset(&world.s, 0, sizeof world.s);
     spt_sched_init(&world.s, L, &w, 16);
     return 0;

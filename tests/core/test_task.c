@@ -525,9 +525,10 @@ static void test_task_that_spawns_itself_does_not_outlive_the_host(void **state)
 {
     start("local function hydra() pcall(core.sleep, 9) core.spawn(hydra) pcall(core.sleep, 9) end\n"
           "core.spawn(hydra) fake 'a'");
-    world.s.closing = true;
-    spt_scope_cancel(&SPT_OF(world.s.mains.children.next, struct spt_scope, sibling)->task->root,
-                     "shutdown", NULL);
+    world.s.shutting_down = true;
+    spt_scope_cancel(
+        &SPT_OF(world.s.main_scope.children.next, struct spt_scope, sibling)->task->root,
+        "shutdown", NULL);
     for (int i = 0; i < 1000; i++)
         lap();
     assert_int_equal(world.s.live, 0);

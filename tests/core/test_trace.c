@@ -33,32 +33,32 @@ static void put(uint32_t task)
     spt_trace_put(&trace, (struct spt_rec){.task = task, .kind = SPT_REC_READY});
 }
 
-static struct spt_xfer xfer_of_task(uint32_t task)
+static struct spt_trace_transfer xfer_of_task(uint32_t task)
 {
     int32_t n = (int32_t)task;
-    return (struct spt_xfer){.queue_us = n,
-                             .dns_us = -1,
-                             .tcp_us = n + 2,
-                             .tls_us = -1,
-                             .send_us = n + 4,
-                             .wait_us = INT32_MAX,
-                             .recv_us = n + 6,
-                             .total_us = -1,
-                             .bytes = UINT64_C(1) << 40,
-                             .place = spt_place(3, 77),
-                             .url = 0xfffffff0u,
-                             .method = 1,
-                             .code = 2,
-                             .phase = 3,
-                             .status = 599,
-                             .version = 20,
-                             .reused = 1,
-                             .insecure = 1};
+    return (struct spt_trace_transfer){.queue_us = n,
+                                       .dns_us = -1,
+                                       .tcp_us = n + 2,
+                                       .tls_us = -1,
+                                       .send_us = n + 4,
+                                       .wait_us = INT32_MAX,
+                                       .recv_us = n + 6,
+                                       .total_us = -1,
+                                       .bytes = UINT64_C(1) << 40,
+                                       .place = spt_place(3, 77),
+                                       .url = 0xfffffff0u,
+                                       .method = 1,
+                                       .code = 2,
+                                       .phase = 3,
+                                       .status = 599,
+                                       .version = 20,
+                                       .reused = 1,
+                                       .insecure = 1};
 }
 
 static void put_xfer(uint32_t task)
 {
-    struct spt_xfer x = xfer_of_task(task);
+    struct spt_trace_transfer x = xfer_of_task(task);
     spt_trace_xfer(&trace, 1, task, 9, &x);
 }
 
@@ -101,7 +101,7 @@ static void test_trace_record_of_several_units(void **state)
 {
     uint64_t cursor = 0, lost = 0;
     struct spt_event e;
-    struct spt_xfer x = xfer_of_task(5);
+    struct spt_trace_transfer x = xfer_of_task(5);
     spt_trace_spawn(&trace, 1, 2, 3, spt_place(4, 5), spt_place(6, 7));
     put_xfer(5);
     spt_trace_spawn(&trace, 1, 2, 3, spt_place(4, 5), 0);
@@ -109,8 +109,8 @@ static void test_trace_record_of_several_units(void **state)
     assert_true(spt_trace_read(&trace, &cursor, &e, &lost));
     assert_int_equal(e.rec.kind, SPT_REC_SPAWN);
     assert_int_equal(e.rec.ref, 3);
-    assert_true(e.defined == spt_place(4, 5));
-    assert_true(e.site == spt_place(6, 7));
+    assert_true(e.function_place == spt_place(4, 5));
+    assert_true(e.spawn_place == spt_place(6, 7));
     assert_true(spt_trace_read(&trace, &cursor, &e, &lost));
     assert_int_equal(e.rec.kind, SPT_REC_XFER);
     assert_int_equal(e.rec.task, 5);
@@ -134,7 +134,7 @@ static void test_trace_record_of_several_units(void **state)
     assert_int_equal(e.xfer.reused, x.reused);
     assert_int_equal(e.xfer.insecure, x.insecure);
     assert_true(spt_trace_read(&trace, &cursor, &e, &lost));
-    assert_true(e.site == 0);
+    assert_true(e.spawn_place == 0);
     assert_false(spt_trace_read(&trace, &cursor, &e, &lost));
 }
 

@@ -138,7 +138,7 @@ static void turn_until_done(unsigned n)
     rig.hung = false;
     spt_timer_start(&rig.timers, &rig.watchdog, spt_loop_now(rig.loop) + HANG_NS, on_hang);
     while (rig.done < n && !rig.hung)
-        spt_loop_turn(rig.loop, true);
+        spt_loop_run_once(rig.loop, true);
     spt_timer_stop(&rig.timers, &rig.watchdog);
     if (rig.hung)
         fail_msg("it hangs");
@@ -223,7 +223,7 @@ static void write_file(char path[64], const char *text)
 
 static void pass(uint64_t ns)
 {
-    spt_loop_jump(rig.loop, spt_loop_now(rig.loop) + ns);
+    spt_loop_clock_advance(rig.loop, spt_loop_now(rig.loop) + ns);
 }
 
 /* --- answers --- */
@@ -450,7 +450,7 @@ static void test_a_query_in_flight_outlives_a_changed_file(void **state)
     spt_loop_make_virtual(rig.loop);
     open_resolver(getenv("SEPTET_DNS"), rig.conf);
     struct spt_lookup *before = start(0, "late-100.a-127-0-0-5.reload.test");
-    spt_loop_turn(rig.loop, false);
+    spt_loop_run_once(rig.loop, false);
     write_file(rig.conf, "search a-127-0-0-33.test\n");
     pass(2 * SECONDS);
     struct spt_lookup *after = start(1, "other");
@@ -481,7 +481,7 @@ static void test_who_cancels_leaves_the_others_waiting(void **state)
 {
     for (unsigned i = 0; i < 3; i++)
         start(i, "late-50.a-127-0-0-1.cancel.test");
-    spt_loop_turn(rig.loop, false);
+    spt_loop_run_once(rig.loop, false);
     spt_lookup_cancel(&rig.lookups[1]);
     start(3, "late-50.a-127-0-0-2.cancel.test");
     turn_until_done(3);
@@ -494,13 +494,13 @@ static void test_nothing_is_left_when_nobody_waits(void **state)
 {
     start(0, "silent.one.test");
     start(1, "silent.two.test");
-    spt_loop_turn(rig.loop, false);
+    spt_loop_run_once(rig.loop, false);
     assert_int_equal(spt_resolver_count(rig.resolver).in_flight, 2);
     assert_true(spt_resolver_count(rig.resolver).sockets > 0);
     spt_lookup_cancel(&rig.lookups[0]);
     assert_int_equal(spt_resolver_count(rig.resolver).in_flight, 2);
     spt_lookup_cancel(&rig.lookups[1]);
-    spt_loop_turn(rig.loop, false);
+    spt_loop_run_once(rig.loop, false);
     struct spt_resolver_count count = spt_resolver_count(rig.resolver);
     assert_int_equal(count.in_flight + count.waiting + count.sockets, 0);
     assert_int_equal(spt_timers_next(&rig.timers), SPT_NEVER);
@@ -514,7 +514,7 @@ static void test_free_lets_go_of_who_waits(void **state)
         snprintf(host, sizeof host, "silent.n%u.test", i);
         start(i, host);
     }
-    spt_loop_turn(rig.loop, false);
+    spt_loop_run_once(rig.loop, false);
     spt_resolver_free(rig.resolver);
     rig.resolver = NULL;
     assert_null(rig.lookups[0].name);
@@ -586,11 +586,11 @@ static void test_who_queues_behind_a_full_window_gets_a_turn(void **state)
         snprintf(host, sizeof host, "silent.n%u.full.test", i);
         start(i, host);
     }
-    spt_loop_turn(rig.loop, false);
+    spt_loop_run_once(rig.loop, false);
     assert_int_equal(spt_resolver_due(rig.resolver), SPT_NEVER);
     start(WINDOW, "a-127-0-0-1.behind.test");
     assert_int_equal(spt_resolver_due(rig.resolver), 0);
-    spt_loop_turn(rig.loop, false);
+    spt_loop_run_once(rig.loop, false);
     assert_int_equal(spt_resolver_due(rig.resolver), SPT_NEVER);
     assert_true(spt_timers_next(&rig.timers) <= spt_loop_now(rig.loop) + SECONDS / 4);
     turn_until_done(1);
@@ -607,7 +607,7 @@ static void test_who_asks_later_does_not_queue_behind_silent_names(void **state)
         start(i, host);
     }
     while (spt_resolver_count(rig.resolver).in_flight <= WINDOW)
-        spt_loop_turn(rig.loop, true);
+        spt_loop_run_once(rig.loop, true);
     unsigned before = spt_resolver_count(rig.resolver).in_flight;
     start(1000, "a-127-0-0-1.later.test");
     assert_int_equal(spt_resolver_count(rig.resolver).in_flight, before + 1);

@@ -67,12 +67,12 @@ static int mute_listener(char *url, size_t size, const char *scheme)
 static void assert_times_up_to(const struct spt_request *r, enum spt_phase phase)
 {
     if (phase == SPT_PHASE_QUEUED) {
-        assert_null(r->transfer);
+        assert_null(r->response);
         return;
     }
-    const struct spt_times *t = &r->transfer->times;
+    const struct spt_times *t = &r->response->times;
     assert_true(t->queue_ns >= 0 && t->total_ns >= t->queue_ns);
-    assert_int_equal(t->tcp_ns >= 0, phase >= SPT_PHASE_CONNECTING && !r->transfer->reused);
+    assert_int_equal(t->tcp_ns >= 0, phase >= SPT_PHASE_CONNECTING && !r->response->reused);
     assert_int_equal(t->wait_ns >= 0, phase >= SPT_PHASE_SENDING);
     assert_int_equal(t->recv_ns >= 0, phase >= SPT_PHASE_RECEIVING);
     const int64_t parts[] = {t->queue_ns, t->dns_ns,  t->tcp_ns, t->tls_ns,
@@ -119,7 +119,7 @@ static void test_http_14_cancel_queued_lets_the_next_one_on(void **state)
     cancel(b, SPT_PHASE_QUEUED);
     cancel(a, SPT_PHASE_WAITING);
     finish(c);
-    assert_int_equal(c->request.transfer->status, 200);
+    assert_int_equal(c->request.response->status, 200);
     assert_silent(a);
     assert_silent(b);
 }
@@ -166,7 +166,7 @@ static void test_http_14_cancel_while_our_own_resolver_asks(void **state)
     struct fetch *a = get("http://slow.invalid/"), *b = get("http://slow.invalid/");
     turn_until(was_asked, &fd);
     cancel(a, SPT_PHASE_RESOLVING);
-    spt_loop_turn(rig.loop, false);
+    spt_loop_run_once(rig.loop, false);
     cancel(b, SPT_PHASE_RESOLVING);
     close(fd);
     assert_silent(a);
@@ -228,7 +228,7 @@ static void test_http_12_time_limit_in_the_tls_handshake(void **state)
     start(f);
     finish(f);
     assert_failed(f, "timeout", "connect", "tls");
-    assert_true(f->request.transfer->times.tls_ns > 0);
+    assert_true(f->request.response->times.tls_ns > 0);
     close(fd);
 }
 
@@ -271,7 +271,7 @@ static void take_no_news(struct spt_request *r)
 
 static bool is_paused(void *f)
 {
-    const struct spt_transfer *t = ((struct fetch *)f)->request.transfer;
+    const struct spt_response *t = ((struct fetch *)f)->request.response;
     return t && (t->in_paused || t->out_paused);
 }
 
@@ -280,7 +280,7 @@ static struct fetch *get_paused(void)
 {
     struct fetch *f = prepare("/bytes/8000000");
     f->request.high_water = 65536;
-    f->request.on_news = take_no_news;
+    f->request.on_progress = take_no_news;
     start(f);
     turn_until(is_paused, f);
     return f;
@@ -302,8 +302,8 @@ static void test_http_14_cancel_of_a_stream_about_to_go_on(void **state)
 {
     (void)state;
     struct fetch *f = get_paused();
-    f->request.transfer->taken = f->request.transfer->body_in.len;
-    spt_request_go_on(&f->request);
+    f->request.response->consumed = f->request.response->body_in.len;
+    spt_request_resume(&f->request);
     cancel(f, SPT_PHASE_RECEIVING);
     assert_int_equal(rig.session->paused, 0);
     assert_silent(f);
@@ -317,7 +317,7 @@ static void test_http_14_cancel_of_an_upload_that_waits_for_its_source(void **st
     struct fetch *f = prepare("/echo");
     f->request.method = "POST";
     f->request.upload = &upload;
-    f->request.on_news = take_no_news;
+    f->request.on_progress = take_no_news;
     start(f);
     turn_until(is_paused, f);
     cancel(f, SPT_PHASE_SENDING);
@@ -331,7 +331,7 @@ static void test_http_14_cancel_once_done_does_nothing(void **state)
     (void)state;
     struct fetch *f = fetch_ok("/bytes/7", 200);
     spt_request_cancel(&f->request);
-    assert_int_equal(f->request.transfer->body_in.len, 7);
+    assert_int_equal(f->request.response->body_in.len, 7);
     assert_int_equal(f->calls, 1);
 }
 
@@ -352,7 +352,7 @@ static void test_http_14_cancel_of_what_is_done_but_undrained(void **state)
     reach(&rig.fetches[4], SPT_PHASE_WAITING);
     spt_session_close(rig.session);
     finish_all(1);
-    spt_loop_turn(rig.loop, false);
+    spt_loop_run_once(rig.loop, false);
     assert_int_equal(rig.done, 1);
     assert_int_equal(rig.fetches[0].calls, 1);
 }
@@ -371,7 +371,7 @@ static void test_http_14_cancel_at_arbitrary_moments(void **state)
         for (unsigned i = 0; i < 50; i++) {
             seed = seed * 1103515245 + 12345;
             for (uint32_t turns = (seed >> 16) % 3; turns > 0; turns--)
-                spt_loop_turn(rig.loop, false);
+                spt_loop_run_once(rig.loop, false);
             spt_request_cancel(&rig.fetches[(seed >> 20) % 50].request);
         }
         for (unsigned i = 0; i < 50; i++)
@@ -414,7 +414,7 @@ static void test_http_24_the_driver_is_freed_with_requests_in_every_phase(void *
     spt_driver_free(rig.driver);
     rig.driver = NULL;
     rig.session = NULL;
-    spt_loop_turn(rig.loop, false);
+    spt_loop_run_once(rig.loop, false);
     assert_int_equal(rig.done, done);
     assert_int_equal(queued->calls + paused->calls, 0);
     hold_lookups(false);

@@ -47,7 +47,7 @@ static void test_http_19_descriptor_numbers_come_back_at_once(void **state)
 {
     (void)state;
     fetch_ok("/close", 200);
-    uint32_t gens = rig.driver->sockets.gens;
+    uint32_t gens = rig.driver->pollers.generations;
     for (int i = 0; i < 100; i++) {
         struct fetch *f = get("/stall");
         reach(f, SPT_PHASE_WAITING);
@@ -59,8 +59,8 @@ static void test_http_19_descriptor_numbers_come_back_at_once(void **state)
         spt_request_release(&rig.fetches[--rig.started].request);
         memset(&rig.fetches[rig.started], 0, sizeof *f);
     }
-    assert_int_equal(rig.driver->sockets.gens - gens, 200);
-    assert_true(rig.driver->sockets.cap <= 64); /* and no other numbers were needed */
+    assert_int_equal(rig.driver->pollers.generations - gens, 200);
+    assert_true(rig.driver->pollers.cap <= 64); /* and no other numbers were needed */
 }
 
 static int open_fd; /* by the thread pool */
@@ -89,7 +89,7 @@ static int only_socket(void)
 {
     assert_int_equal(spt_driver_sockets(rig.driver), 1);
     for (int fd = 0;; fd++)
-        if (spt_sockets_find(&rig.driver->sockets, fd))
+        if (spt_pollers_find(&rig.driver->pollers, fd))
             return fd;
 }
 
@@ -99,7 +99,7 @@ static void assert_file_untouched(const char *text)
     assert_false(dead(open_fd));
     assert_int_equal(pread(open_fd, read_back, sizeof read_back, 0), strlen(text));
     assert_string_equal(read_back, text);
-    assert_null(spt_sockets_find(&rig.driver->sockets, open_fd));
+    assert_null(spt_pollers_find(&rig.driver->pollers, open_fd));
 }
 
 static void test_http_19_a_file_of_the_thread_pool_takes_the_number_of_a_socket(void **state)
@@ -127,8 +127,8 @@ static void test_http_19_a_file_of_the_thread_pool_takes_the_number_of_a_socket(
 
 static bool is_waiting(void *f)
 {
-    const struct spt_transfer *t = ((struct fetch *)f)->request.transfer;
-    return t && !spt_link_alone(&t->starved);
+    const struct spt_response *t = ((struct fetch *)f)->request.response;
+    return t && !spt_link_alone(&t->fd_wait_link);
 }
 
 static void on_pause_over(struct spt_timer *t)
@@ -171,7 +171,7 @@ static void test_http_20_fault_42_requests_wait_for_a_descriptor(void **state)
     finish_all(6);
     for (int i = 0; i < 6; i++) {
         assert_null(waiting[i]->request.failure.code);
-        assert_int_equal(waiting[i]->request.transfer->status, 200);
+        assert_int_equal(waiting[i]->request.response->status, 200);
     }
     assert_true(limit.asked - asked <= 24);
     spt_request_cancel(&b->request);
@@ -187,7 +187,7 @@ static void test_http_20_fault_42_no_descriptor_until_the_limit(void **state)
     start(f);
     finish(f);
     assert_failed(f, "connect", "too_many_files", "connect");
-    assert_true(f->request.transfer->times.total_ns >= (int64_t)MS(40));
+    assert_true(f->request.response->times.total_ns >= (int64_t)MS(40));
     struct fetch *total = prepare("/bytes/10");
     total->request.deadline_ns = spt_loop_now(rig.loop) + MS(20);
     start(total);
@@ -262,7 +262,7 @@ static void test_http_20_fault_42_idle_connections_make_room_where_nothing_runs(
         struct fetch *f = get_at(i);
         finish(f);
         assert_null(f->request.failure.code);
-        assert_false(f->request.transfer->reused);
+        assert_false(f->request.response->reused);
     }
     assert_int_equal(spt_driver_sockets(rig.driver), 3); /* one had to go for each that came */
     limit.allowed = 4;

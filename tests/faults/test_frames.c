@@ -12,8 +12,8 @@ enum { FRAME_NS = 1000000000 / 60, BUDGET_US = 2000, FRAMES_MAX = 60 * 60 };
 
 static struct {
     bool stepping;
-    unsigned looks; /* without waiting, in a step */
-    unsigned waits; /* in a step */
+    unsigned polls_handled; /* without waiting, in a step */
+    unsigned waits;         /* in a step */
 } calls;
 
 static void note(int timeout)
@@ -21,7 +21,7 @@ static void note(int timeout)
     if (!calls.stepping)
         return;
     if (timeout == 0)
-        calls.looks++;
+        calls.polls_handled++;
     else
         calls.waits++;
 }
@@ -92,7 +92,7 @@ static void test_http_45_requests_complete_at_sixty_frames_a_second(void **state
     assert_silent(&told);
     assert_true(frames >= 6); /* what waited 0.1 s twice held none of them up */
     assert_int_equal(calls.waits, 0);
-    assert_true(calls.looks >= frames);
+    assert_true(calls.polls_handled >= frames);
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 

@@ -158,7 +158,7 @@ UNUSED static void turn_until(bool (*test)(void *), void *ud)
     rig.hung = false;
     spt_timer_start(&rig.timers, &rig.watchdog, spt_loop_now(rig.loop) + HANG_NS, rig_on_hang);
     while (!test(ud) && !rig.hung)
-        spt_loop_turn(rig.loop, true);
+        spt_loop_run_once(rig.loop, true);
     spt_timer_stop(&rig.timers, &rig.watchdog);
     if (rig.hung)
         fail_msg("it hangs");
@@ -191,7 +191,7 @@ UNUSED static struct fetch *fetch_ok(const char *path, int status)
     struct fetch *f = get(path);
     finish(f);
     assert_null(f->request.failure.code);
-    assert_int_equal(f->request.transfer->status, status);
+    assert_int_equal(f->request.response->status, status);
     return f;
 }
 
@@ -206,7 +206,7 @@ UNUSED static void assert_failed(struct fetch *f, const char *code, const char *
         assert_string_equal(failure->reason, reason);
     }
     if (phase)
-        assert_string_equal(spt_phase_word(failure->phase), phase);
+        assert_string_equal(spt_phase_name(failure->phase), phase);
     if (strcmp(code, "memory") != 0)
         assert_non_null(failure->text);
 }

@@ -68,8 +68,8 @@ static void test_refused(void **state)
     (void)state;
     struct fetch *f = fetch_failed(url_of(port), "connect", "refused", "connect");
     close(fd);
-    assert_string_equal(f->request.transfer->peer, "");
-    assert_int_equal(f->request.transfer->status, 0);
+    assert_string_equal(f->request.response->peer, "");
+    assert_int_equal(f->request.response->status, 0);
     fetch_ok("/bytes/1", 200);
 }
 
@@ -77,8 +77,8 @@ static void test_unresolvable_name(void **state)
 {
     (void)state;
     struct fetch *f = fetch_failed("http://nowhere.invalid/", "dns", "not_found", "dns");
-    assert_true(f->request.transfer->times.dns_ns >= 0);
-    assert_int_equal(f->request.transfer->times.tcp_ns, -1);
+    assert_true(f->request.response->times.dns_ns >= 0);
+    assert_int_equal(f->request.response->times.tcp_ns, -1);
     fetch_ok("/bytes/1", 200);
 }
 
@@ -117,8 +117,8 @@ static struct fetch *fetch_from_two_addresses(void)
     start(f);
     finish(f);
     assert_null(f->request.failure.code);
-    assert_string_equal(f->request.transfer->peer, "127.0.0.1");
-    assert_int_equal(f->request.transfer->body_in.len, 3);
+    assert_string_equal(f->request.response->peer, "127.0.0.1");
+    assert_int_equal(f->request.response->body_in.len, 3);
     return f;
 }
 
@@ -136,7 +136,7 @@ static void test_second_address_when_the_first_never_answers(void **state)
     fill_listener(fd, fillers);
     struct fetch *f = fetch_from_two_addresses();
     close_listener(fd, fillers);
-    assert_true(f->request.transfer->times.tcp_ns >= (int64_t)MS(200));
+    assert_true(f->request.response->times.tcp_ns >= (int64_t)MS(200));
 }
 
 static void test_connect_limit(void **state)
@@ -174,9 +174,9 @@ static void test_first_byte_limit(void **state)
     struct fetch *f = start_limited("/stall", MS(40), MS(5000), 0);
     finish(f);
     assert_failed(f, "timeout", "first_byte", "wait");
-    assert_true(f->request.transfer->times.wait_ns >= (int64_t)MS(40));
-    assert_int_equal(f->request.transfer->times.recv_ns, -1);
-    assert_string_equal(f->request.transfer->peer, "127.0.0.1");
+    assert_true(f->request.response->times.wait_ns >= (int64_t)MS(40));
+    assert_int_equal(f->request.response->times.recv_ns, -1);
+    assert_string_equal(f->request.response->peer, "127.0.0.1");
     fetch_ok("/bytes/1", 200);
 }
 
@@ -186,8 +186,8 @@ static void test_idle_limit(void **state)
     struct fetch *f = start_limited("/stall?after=10&length=100", MS(5000), MS(40), 0);
     finish(f);
     assert_failed(f, "timeout", "idle", "receive");
-    assert_int_equal(f->request.transfer->status, 200);
-    assert_int_equal(f->request.transfer->body_in.len, 10);
+    assert_int_equal(f->request.response->status, 200);
+    assert_int_equal(f->request.response->body_in.len, 10);
 }
 
 /* Bytes that arrive push the limit off, though they move no timer. */
@@ -197,8 +197,8 @@ static void test_idle_limit_counts_from_the_last_byte(void **state)
     struct fetch *f = start_limited("/drip?bytes=6&interval=0.1", 0, MS(250), 0);
     finish(f);
     assert_null(f->request.failure.code);
-    assert_int_equal(f->request.transfer->body_in.len, 6);
-    assert_true(f->request.transfer->times.total_ns >= (int64_t)MS(500));
+    assert_int_equal(f->request.response->body_in.len, 6);
+    assert_true(f->request.response->times.total_ns >= (int64_t)MS(500));
 }
 
 static void test_deadline_names_the_phase(void **state)
@@ -221,7 +221,7 @@ static void test_deadline_in_the_queue(void **state)
     struct fetch *f = start_limited("/bytes/1", 0, 0, MS(40));
     finish(f);
     assert_failed(f, "timeout", "total", "queue");
-    assert_null(f->request.transfer); /* it never was admitted */
+    assert_null(f->request.response); /* it never was admitted */
     assert_int_equal(first->calls, 0);
     spt_request_cancel(&first->request);
     fetch_ok("/bytes/1", 200);
@@ -261,7 +261,7 @@ static void test_sent_upload_waits_for_its_first_byte(void **state)
     start(f);
     finish(f);
     assert_failed(f, "timeout", "first_byte", "wait");
-    assert_true(f->request.transfer->times.wait_ns >= (int64_t)MS(50));
+    assert_true(f->request.response->times.wait_ns >= (int64_t)MS(50));
 }
 
 /* Nothing else is going on when the last transfer times out. */
@@ -280,10 +280,10 @@ static void test_broken_connections(void **state)
     (void)state;
     fetch_failed("/reset", "reset", "receive", "wait");
     struct fetch *f = fetch_failed("/reset?after=100&length=1000", "reset", "receive", "receive");
-    assert_int_equal(f->request.transfer->status, 200);
+    assert_int_equal(f->request.response->status, 200);
     fetch_failed("/empty", "reset", "empty", "wait");
     f = fetch_failed("/truncate?length=1000&sent=500", "partial", "truncated", "receive");
-    assert_int_equal(f->request.transfer->body_in.len, 500);
+    assert_int_equal(f->request.response->body_in.len, 500);
     fetch_failed("/garbage", "protocol", "status_line", NULL);
     fetch_failed("/status/101", "protocol", NULL, NULL);
     fetch_ok("/bytes/1", 200);
@@ -300,7 +300,7 @@ static void test_body_limit(void **state)
         start(f);
         finish(f);
         assert_failed(f, "body_too_large", NULL, "receive");
-        assert_true(f->request.transfer->body_in.cap <= 4000);
+        assert_true(f->request.response->body_in.cap <= 4000);
     }
     struct fetch *f = prepare("/bytes/4000");
     f->request.max_body = 4000;
@@ -366,8 +366,8 @@ static void test_nine_idle_connections_reset_by_the_server(void **state)
     for (int i = 0; i < 9; i++)
         get("/idle-reset?after=0.05");
     finish_all(9);
-    while (rig.driver->sockets.dropped < 9)
-        spt_loop_turn(rig.loop, true);
+    while (rig.driver->pollers.dropped < 9)
+        spt_loop_run_once(rig.loop, true);
     fetch_ok("/bytes/3", 200);
 }
 
@@ -379,7 +379,7 @@ static void test_nine_stale_connections_nobody_watched(void **state)
         get("/idle-reset");
     finish_all(9);
     for (int i = 0; i < 9; i++)
-        assert_int_equal(rig.fetches[i].request.transfer->status, 200);
+        assert_int_equal(rig.fetches[i].request.response->status, 200);
     for (int i = 0; i < 20; i++)
         fetch_ok("/bytes/3", 200);
 }
@@ -388,9 +388,9 @@ static void test_idle_connection_closed_by_the_server(void **state)
 {
     (void)state;
     fetch_ok("/idle-close?after=0.02", 200);
-    while (rig.driver->sockets.dropped < 1)
-        spt_loop_turn(rig.loop, true);
-    assert_false(fetch_ok("/bytes/3", 200)->request.transfer->reused);
+    while (rig.driver->pollers.dropped < 1)
+        spt_loop_run_once(rig.loop, true);
+    assert_false(fetch_ok("/bytes/3", 200)->request.response->reused);
 }
 
 static void test_no_descriptors_left_for_now(void **state)

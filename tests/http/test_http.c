@@ -23,7 +23,7 @@ static bool has_line(const struct spt_buf *head, const char *line)
 
 static bool body_has(const struct fetch *f, const char *text)
 {
-    const struct spt_buf *b = &f->request.transfer->body_in;
+    const struct spt_buf *b = &f->request.response->body_in;
     return b->len > 0 && memmem(b->data, b->len, text, strlen(text)) != NULL;
 }
 
@@ -31,29 +31,29 @@ static void test_get_gives_status_head_and_body(void **state)
 {
     (void)state;
     struct fetch *f = fetch_ok("/bytes/1000", 200);
-    assert_pattern(&f->request.transfer->body_in, 1000);
-    assert_int_equal(f->request.transfer->body_in.cap, 1000); /* sized from Content-Length */
-    assert_int_equal(f->request.transfer->version, 11);
-    assert_memory_equal(f->request.transfer->head.data, "HTTP/1.1 200 OK\r\n", 17);
-    assert_true(has_line(&f->request.transfer->head, "content-length: 1000"));
-    assert_int_not_equal(f->request.transfer->head.data[f->request.transfer->head.len - 1], '\n');
-    assert_string_equal(f->request.transfer->peer, "127.0.0.1");
-    assert_int_equal(f->request.transfer->peer_port, atoi(strrchr(origin(), ':') + 1));
+    assert_pattern(&f->request.response->body_in, 1000);
+    assert_int_equal(f->request.response->body_in.cap, 1000); /* sized from Content-Length */
+    assert_int_equal(f->request.response->version, 11);
+    assert_memory_equal(f->request.response->head.data, "HTTP/1.1 200 OK\r\n", 17);
+    assert_true(has_line(&f->request.response->head, "content-length: 1000"));
+    assert_int_not_equal(f->request.response->head.data[f->request.response->head.len - 1], '\n');
+    assert_string_equal(f->request.response->peer, "127.0.0.1");
+    assert_int_equal(f->request.response->peer_port, atoi(strrchr(origin(), ':') + 1));
     assert_int_equal(f->request.phase, SPT_PHASE_ENDED);
 }
 
 static void test_get_large_body_crosses_whole(void **state)
 {
     (void)state;
-    assert_pattern(&fetch_ok("/bytes/5000000", 200)->request.transfer->body_in, 5000000);
+    assert_pattern(&fetch_ok("/bytes/5000000", 200)->request.response->body_in, 5000000);
 }
 
 static void test_get_without_body(void **state)
 {
     (void)state;
-    assert_int_equal(fetch_ok("/bytes/0", 200)->request.transfer->body_in.len, 0);
-    assert_int_equal(fetch_ok("/status/204", 204)->request.transfer->body_in.len, 0);
-    assert_int_equal(fetch_ok("/status/304", 304)->request.transfer->body_in.len, 0);
+    assert_int_equal(fetch_ok("/bytes/0", 200)->request.response->body_in.len, 0);
+    assert_int_equal(fetch_ok("/status/204", 204)->request.response->body_in.len, 0);
+    assert_int_equal(fetch_ok("/status/304", 304)->request.response->body_in.len, 0);
 }
 
 static void test_status_is_never_a_failure(void **state)
@@ -61,14 +61,14 @@ static void test_status_is_never_a_failure(void **state)
     (void)state;
     fetch_ok("/status/404", 404);
     fetch_ok("/status/500", 500);
-    assert_int_equal(fetch_ok("/redirect/2", 302)->request.transfer->body_in.len, 0);
+    assert_int_equal(fetch_ok("/redirect/2", 302)->request.response->body_in.len, 0);
 }
 
 static void test_head_of_informational_answer_is_skipped(void **state)
 {
     (void)state;
     struct fetch *f = fetch_ok("/status/103", 200);
-    assert_memory_equal(f->request.transfer->head.data, "HTTP/1.1 200", 12);
+    assert_memory_equal(f->request.response->head.data, "HTTP/1.1 200", 12);
 }
 
 static void test_head_has_no_body(void **state)
@@ -80,9 +80,9 @@ static void test_head_has_no_body(void **state)
     start(f);
     finish(f);
     assert_null(f->request.failure.code);
-    assert_int_equal(f->request.transfer->status, 200);
-    assert_int_equal(f->request.transfer->body_in.len, 0);
-    assert_true(has_line(&f->request.transfer->head, "content-length: 100"));
+    assert_int_equal(f->request.response->status, 200);
+    assert_int_equal(f->request.response->body_in.len, 0);
+    assert_true(has_line(&f->request.response->head, "content-length: 100"));
 }
 
 static unsigned begun;
@@ -97,7 +97,7 @@ static void test_a_response_begins_once_before_its_end(void **state)
     (void)state;
     begun = 0;
     struct fetch *f = prepare("/chunked?chunks=5&size=300");
-    f->request.on_begun = note_begun;
+    f->request.on_first_byte = note_begun;
     start(f);
     finish(f);
     assert_int_equal(begun, 1);
@@ -177,14 +177,14 @@ static void test_connection_is_kept_and_its_times_add_up(void **state)
 {
     (void)state;
     struct fetch *a = fetch_ok("/bytes/10", 200), *b = fetch_ok("/delay/0.02", 200);
-    assert_false(a->request.transfer->reused);
-    assert_true(b->request.transfer->reused);
+    assert_false(a->request.response->reused);
+    assert_true(b->request.response->reused);
     assert_int_equal(spt_driver_sockets(rig.driver), 1);
-    const struct spt_times *t = &a->request.transfer->times;
+    const struct spt_times *t = &a->request.response->times;
     assert_true(t->dns_ns >= 0 && t->tcp_ns >= 0 && t->tls_ns == -1);
     assert_int_equal(t->total_ns,
                      t->queue_ns + t->dns_ns + t->tcp_ns + t->send_ns + t->wait_ns + t->recv_ns);
-    t = &b->request.transfer->times;
+    t = &b->request.response->times;
     assert_true(t->dns_ns == -1 && t->tcp_ns == -1 && t->tls_ns == -1);
     assert_int_equal(t->total_ns, t->queue_ns + t->send_ns + t->wait_ns + t->recv_ns);
     assert_true(t->wait_ns >= (int64_t)MS(19));
@@ -196,21 +196,21 @@ static void test_sessions_do_not_share_connections(void **state)
     fetch_ok("/bytes/1", 200);
     struct spt_session *first = rig.session;
     rig.session = rig_session(1, 1);
-    assert_false(fetch_ok("/bytes/1", 200)->request.transfer->reused);
+    assert_false(fetch_ok("/bytes/1", 200)->request.response->reused);
     spt_session_free(first);
     assert_int_equal(spt_driver_sockets(rig.driver), 1);
-    assert_true(fetch_ok("/bytes/1", 200)->request.transfer->reused);
+    assert_true(fetch_ok("/bytes/1", 200)->request.response->reused);
 }
 
 static void test_framings_of_a_body(void **state)
 {
     (void)state;
-    assert_pattern(&fetch_ok("/chunked?chunks=5&size=300", 200)->request.transfer->body_in, 1500);
-    assert_pattern(&fetch_ok("/close-delimited?bytes=70000", 200)->request.transfer->body_in,
+    assert_pattern(&fetch_ok("/chunked?chunks=5&size=300", 200)->request.response->body_in, 1500);
+    assert_pattern(&fetch_ok("/close-delimited?bytes=70000", 200)->request.response->body_in,
                    70000);
-    assert_pattern(&fetch_ok("/close?bytes=33", 200)->request.transfer->body_in, 33);
-    assert_pattern(&fetch_ok("/gzip?bytes=100000", 200)->request.transfer->body_in, 100000);
-    assert_pattern(&fetch_ok("/drip?bytes=5&interval=0.005", 200)->request.transfer->body_in, 5);
+    assert_pattern(&fetch_ok("/close?bytes=33", 200)->request.response->body_in, 33);
+    assert_pattern(&fetch_ok("/gzip?bytes=100000", 200)->request.response->body_in, 100000);
+    assert_pattern(&fetch_ok("/drip?bytes=5&interval=0.005", 200)->request.response->body_in, 5);
 }
 
 /* How many of the origin's connections, opened after byte `from` of its log, were open at once. */
@@ -293,7 +293,7 @@ static void test_a_request_may_be_started_by_the_end_of_another(void **state)
     finish_all(20);
     for (int i = 0; i < 20; i++) {
         assert_int_equal(rig.fetches[i].calls, 1);
-        assert_int_equal(rig.fetches[i].request.transfer->status, 200);
+        assert_int_equal(rig.fetches[i].request.response->status, 200);
     }
 }
 
@@ -304,8 +304,8 @@ static void test_queue_time_is_told(void **state)
     rig.session = rig_session(1, 1);
     struct fetch *a = get("/delay/0.05"), *b = get("/bytes/1");
     finish(b);
-    assert_true(b->request.transfer->times.queue_ns >= (int64_t)MS(45));
-    assert_true(a->request.transfer->times.queue_ns < b->request.transfer->times.queue_ns);
+    assert_true(b->request.response->times.queue_ns >= (int64_t)MS(45));
+    assert_true(a->request.response->times.queue_ns < b->request.response->times.queue_ns);
 }
 
 /* An idle connection wants nothing, and its poller stays armed: what one epoll_ctl pair per request
@@ -314,17 +314,17 @@ static void test_poller_stays_armed_over_idle(void **state)
 {
     (void)state;
     fetch_ok("/delay/0.01", 200);
-    struct spt_socket *idle = NULL;
-    for (int fd = 0; fd < rig.driver->sockets.cap; fd++)
-        if (rig.driver->sockets.by_fd[fd])
-            idle = rig.driver->sockets.by_fd[fd];
+    struct spt_poller *idle = NULL;
+    for (int fd = 0; fd < rig.driver->pollers.cap; fd++)
+        if (rig.driver->pollers.by_fd[fd])
+            idle = rig.driver->pollers.by_fd[fd];
     assert_non_null(idle);
-    assert_int_equal(idle->want, 0);
-    assert_int_equal(idle->armed, UV_READABLE);
-    uint32_t gen = idle->gen;
+    assert_int_equal(idle->wanted_mask, 0);
+    assert_int_equal(idle->armed_mask, UV_READABLE);
+    uint32_t gen = idle->generation;
     fetch_ok("/delay/0.01", 200);
-    assert_int_equal(idle->gen, gen);
-    assert_int_equal(idle->armed, UV_READABLE);
+    assert_int_equal(idle->generation, gen);
+    assert_int_equal(idle->armed_mask, UV_READABLE);
 }
 
 static void test_foreign_loop_ends_when_nothing_is_in_flight(void **state)
@@ -344,7 +344,7 @@ static void test_foreign_loop_ends_when_nothing_is_in_flight(void **state)
     struct fetch *f = get("/delay/0.02");
     uv_run(&uv, UV_RUN_DEFAULT); /* returns by itself, though a connection stays open */
     assert_int_equal(f->calls, 1);
-    assert_int_equal(f->request.transfer->status, 200);
+    assert_int_equal(f->request.response->status, 200);
     assert_int_equal(spt_driver_sockets(rig.driver), 1);
     get("/stall");
     while (rig.fetches[1].request.phase != SPT_PHASE_WAITING)

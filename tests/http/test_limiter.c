@@ -17,22 +17,22 @@ struct item {
     char name;
 };
 
-static void enter(struct spt_admission *a, struct item *item, const char *key, char name)
+static void enter(struct spt_limiter *a, struct item *item, const char *key, char name)
 {
     spt_link_init(&item->link);
     item->name = name;
-    item->origin = spt_admission_enter(a, key, strlen(key), &item->link);
+    item->origin = spt_limiter_enqueue(a, key, strlen(key), &item->link);
     assert_non_null(item->origin);
 }
 
-static struct item *next(struct spt_admission *a)
+static struct item *next(struct spt_limiter *a)
 {
-    struct spt_link *link = spt_admission_next(a);
+    struct spt_link *link = spt_limiter_next(a);
     return link ? SPT_OF(link, struct item, link) : NULL;
 }
 
 /* The names of all that may start now, in order. */
-static void assert_admits(struct spt_admission *a, const char *names)
+static void assert_admits(struct spt_limiter *a, const char *names)
 {
     char got[64] = "";
     size_t n = 0;
@@ -43,105 +43,105 @@ static void assert_admits(struct spt_admission *a, const char *names)
 
 static void test_admission_is_fifo_within_an_origin(void **state)
 {
-    struct spt_admission a;
+    struct spt_limiter a;
     struct item items[4];
     (void)state;
-    assert_int_equal(spt_admission_init(&a, 10, 2), SEPTET_OK);
+    assert_int_equal(spt_limiter_init(&a, 10, 2), SEPTET_OK);
     for (int i = 0; i < 4; i++)
         enter(&a, &items[i], "http://a:80", (char)('0' + i));
     assert_admits(&a, "01");
-    spt_admission_leave(&a, items[1].origin);
+    spt_limiter_finish(&a, items[1].origin);
     assert_admits(&a, "2");
-    spt_admission_leave(&a, items[0].origin);
-    spt_admission_leave(&a, items[2].origin);
+    spt_limiter_finish(&a, items[0].origin);
+    spt_limiter_finish(&a, items[2].origin);
     assert_admits(&a, "3");
-    spt_admission_leave(&a, items[3].origin);
-    spt_admission_release(&a);
+    spt_limiter_finish(&a, items[3].origin);
+    spt_limiter_release(&a);
 }
 
 static void test_admission_takes_turns_between_origins(void **state)
 {
-    struct spt_admission a;
+    struct spt_limiter a;
     struct item items[7];
     (void)state;
-    assert_int_equal(spt_admission_init(&a, 4, 4), SEPTET_OK);
+    assert_int_equal(spt_limiter_init(&a, 4, 4), SEPTET_OK);
     for (int i = 0; i < 5; i++)
         enter(&a, &items[i], "http://busy:80", (char)('0' + i));
     enter(&a, &items[5], "http://small:80", 'a');
     enter(&a, &items[6], "http://small:80", 'b');
     assert_admits(&a, "0a1b");
-    spt_admission_leave(&a, items[5].origin);
+    spt_limiter_finish(&a, items[5].origin);
     assert_admits(&a, "2");
-    spt_admission_leave(&a, items[6].origin);
+    spt_limiter_finish(&a, items[6].origin);
     for (int i = 0; i < 3; i++)
-        spt_admission_leave(&a, items[i].origin);
+        spt_limiter_finish(&a, items[i].origin);
     assert_admits(&a, "34");
-    spt_admission_leave(&a, items[3].origin);
-    spt_admission_leave(&a, items[4].origin);
-    spt_admission_release(&a);
+    spt_limiter_finish(&a, items[3].origin);
+    spt_limiter_finish(&a, items[4].origin);
+    spt_limiter_release(&a);
 }
 
 static void test_admission_total_limit_holds_over_origins(void **state)
 {
-    struct spt_admission a;
+    struct spt_limiter a;
     struct item items[5];
     char key[32];
     (void)state;
-    assert_int_equal(spt_admission_init(&a, 3, 1), SEPTET_OK);
+    assert_int_equal(spt_limiter_init(&a, 3, 1), SEPTET_OK);
     for (int i = 0; i < 5; i++) {
         snprintf(key, sizeof key, "http://host%d:80", i);
         enter(&a, &items[i], key, (char)('0' + i));
     }
     assert_admits(&a, "012");
-    assert_false(spt_admission_ready(&a));
-    spt_admission_leave(&a, items[1].origin);
-    assert_true(spt_admission_ready(&a));
+    assert_false(spt_limiter_ready(&a));
+    spt_limiter_finish(&a, items[1].origin);
+    assert_true(spt_limiter_ready(&a));
     assert_admits(&a, "3");
-    spt_admission_leave(&a, items[0].origin);
+    spt_limiter_finish(&a, items[0].origin);
     assert_admits(&a, "4");
     for (int i = 2; i < 5; i++)
-        spt_admission_leave(&a, items[i].origin);
-    spt_admission_release(&a);
+        spt_limiter_finish(&a, items[i].origin);
+    spt_limiter_release(&a);
 }
 
 static void test_admission_withdraw_leaves_the_others_in_order(void **state)
 {
-    struct spt_admission a;
+    struct spt_limiter a;
     struct item items[3];
     (void)state;
-    assert_int_equal(spt_admission_init(&a, 1, 1), SEPTET_OK);
+    assert_int_equal(spt_limiter_init(&a, 1, 1), SEPTET_OK);
     for (int i = 0; i < 3; i++)
         enter(&a, &items[i], "http://a:80", (char)('0' + i));
-    spt_admission_withdraw(&a, items[0].origin, &items[0].link);
+    spt_limiter_remove(&a, items[0].origin, &items[0].link);
     assert_admits(&a, "1");
-    spt_admission_withdraw(&a, items[2].origin, &items[2].link);
-    spt_admission_leave(&a, items[1].origin);
+    spt_limiter_remove(&a, items[2].origin, &items[2].link);
+    spt_limiter_finish(&a, items[1].origin);
     assert_int_equal(a.n_origins, 0);
-    spt_admission_release(&a);
+    spt_limiter_release(&a);
 }
 
 static void test_admission_forgets_ten_thousand_origins(void **state)
 {
     enum { N = 10000 };
     static struct item items[N];
-    struct spt_admission a;
+    struct spt_limiter a;
     char key[32];
     (void)state;
-    assert_int_equal(spt_admission_init(&a, N, 1), SEPTET_OK);
+    assert_int_equal(spt_limiter_init(&a, N, 1), SEPTET_OK);
     for (int i = 0; i < N; i++) {
         snprintf(key, sizeof key, "http://host%d:80", i);
         enter(&a, &items[i], key, 'x');
     }
     assert_int_equal(a.n_origins, N);
     for (int i = 0; i < N; i++) {
-        assert_ptr_equal(spt_admission_peek(&a), &items[i].link);
+        assert_ptr_equal(spt_limiter_peek(&a), &items[i].link);
         assert_ptr_equal(next(&a), &items[i]);
     }
-    assert_null(spt_admission_peek(&a));
+    assert_null(spt_limiter_peek(&a));
     for (int i = 0; i < N; i++)
-        spt_admission_leave(&a, items[i].origin);
+        spt_limiter_finish(&a, items[i].origin);
     assert_int_equal(a.n_origins, 0);
-    spt_admission_release(&a);
+    spt_limiter_release(&a);
 }
 
 int main(void)

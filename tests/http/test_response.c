@@ -12,24 +12,24 @@
 
 #include "septet/septet.h"
 
-static struct spt_transfers transfers;
+static struct spt_responses transfers;
 static struct spt_request request;
 
 static int setup(void **state)
 {
-    spt_transfers_init(&transfers);
+    spt_responses_init(&transfers);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    spt_transfers_release(&transfers);
+    spt_responses_release(&transfers);
     return (int)transfers.n;
 }
 
-static struct spt_transfer *take(void)
+static struct spt_response *take(void)
 {
-    struct spt_transfer *t = spt_transfer_take(&transfers, &request);
+    struct spt_response *t = spt_response_take(&transfers, &request);
     assert_non_null(t);
     assert_ptr_equal(t->request, &request);
     return t;
@@ -44,31 +44,31 @@ static void fill(struct spt_buf *b, size_t n)
 
 static void test_what_was_used_last_is_used_next(void **state)
 {
-    struct spt_transfer *one = take(), *two = take();
-    spt_transfer_put(&transfers, one);
-    spt_transfer_put(&transfers, two);
+    struct spt_response *one = take(), *two = take();
+    spt_response_put(&transfers, one);
+    spt_response_put(&transfers, two);
     assert_int_equal(transfers.n, 2);
     assert_ptr_equal(take(), two);
     assert_ptr_equal(take(), one);
     assert_int_equal(transfers.n, 0);
-    spt_transfer_free(one);
-    spt_transfer_free(two);
+    spt_response_free(one);
+    spt_response_free(two);
 }
 
 static void test_nothing_is_left_of_the_request_before(void **state)
 {
-    struct spt_transfer *t = take();
+    struct spt_response *t = take();
     fill(&t->head, 100);
     fill(&t->body_in, 200);
     t->status = 200;
     t->received = 200;
-    t->taken = 7;
-    t->headed = t->reused = t->in_paused = true;
+    t->consumed = 7;
+    t->headers_done = t->reused = t->in_paused = true;
     t->redirect_url = strdup("http://127.0.0.1/");
     strcpy(t->peer, "127.0.0.1");
     t->times.total_ns = t->t_admitted_ns = 1;
     const char *head = t->head.data, *body = t->body_in.data;
-    spt_transfer_put(&transfers, t);
+    spt_response_put(&transfers, t);
     static const struct spt_times none;
     assert_ptr_equal(take(), t);
     assert_ptr_equal(t->head.data, head);
@@ -76,27 +76,27 @@ static void test_nothing_is_left_of_the_request_before(void **state)
     assert_int_equal(t->head.len + t->body_in.len, 0);
     assert_memory_equal(&t->times, &none, sizeof none);
     assert_int_equal(t->status, 0);
-    assert_int_equal(t->taken + t->received + t->t_admitted_ns, 0);
-    assert_false(t->headed || t->reused || t->in_paused);
+    assert_int_equal(t->consumed + t->received + t->t_admitted_ns, 0);
+    assert_false(t->headers_done || t->reused || t->in_paused);
     assert_null(t->redirect_url);
     assert_string_equal(t->peer, "");
-    spt_transfer_free(t);
+    spt_response_free(t);
 }
 
 static void test_large_buffers_and_transfers_too_many_are_freed(void **state)
 {
-    static struct spt_transfer *all[SPT_TRANSFERS_MAX + 10];
-    struct spt_transfer *t = take();
+    static struct spt_response *all[SPT_RESPONSES_MAX + 10];
+    struct spt_response *t = take();
     fill(&t->body_in, 1000000);
-    spt_transfer_put(&transfers, t);
+    spt_response_put(&transfers, t);
     assert_ptr_equal(take(), t);
     assert_null(t->body_in.data);
-    spt_transfer_put(&transfers, t);
-    for (int i = 0; i < SPT_TRANSFERS_MAX + 10; i++)
+    spt_response_put(&transfers, t);
+    for (int i = 0; i < SPT_RESPONSES_MAX + 10; i++)
         all[i] = take();
-    for (int i = 0; i < SPT_TRANSFERS_MAX + 10; i++)
-        spt_transfer_put(&transfers, all[i]);
-    assert_int_equal(transfers.n, SPT_TRANSFERS_MAX);
+    for (int i = 0; i < SPT_RESPONSES_MAX + 10; i++)
+        spt_response_put(&transfers, all[i]);
+    assert_int_equal(transfers.n, SPT_RESPONSES_MAX);
 }
 
 int main(void)

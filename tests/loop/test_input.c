@@ -50,7 +50,7 @@ static void turn(struct spt_loop *loop)
 {
     unsigned before = told;
     while (told == before)
-        spt_loop_turn(loop, true);
+        spt_loop_run_once(loop, true);
     assert_int_equal(told, before + 1);
 }
 
@@ -101,7 +101,7 @@ static void test_a_forgotten_read_is_kept(void **state)
     spt_input_forget(in);
     assert_false(spt_input_waits(in));
     while (spt_input_len(in) == 0)
-        spt_loop_turn(loop, true);
+        spt_loop_run_once(loop, true);
     assert_int_equal(told, 1);
     assert_int_equal(spt_input_newline(in), spt_input_len(in));
     spt_input_free(in);
@@ -153,7 +153,7 @@ static void test_who_comes_late_to_a_pipe_waits_on(void **state)
     alarm(60); /* where it blocks */
     assert_int_equal(write(ends[1], "x", 1), 1);
     turn(loop);
-    spt_loop_turn(loop, false);
+    spt_loop_run_once(loop, false);
     assert_int_equal(told, 1);
     assert_int_equal(spt_input_len(in[0]) + spt_input_len(in[1]), 1);
     assert_true(spt_input_waits(in[0]) != spt_input_waits(in[1]));

@@ -59,7 +59,7 @@ static int teardown(void **state)
 static void test_turn_drains_before_and_after_the_poll(void **state)
 {
     (void)state;
-    spt_loop_turn(t.loop, false);
+    spt_loop_run_once(t.loop, false);
     assert_int_equal(t.drains, 2);
 }
 
@@ -68,7 +68,7 @@ static void test_now_keeps_a_waiting_turn_from_blocking(void **state)
     (void)state;
     t.answers[0] = SPT_LOOP_NOW;
     t.n_answers = 1;
-    spt_loop_turn(t.loop, true); /* would wait for ever */
+    spt_loop_run_once(t.loop, true); /* would wait for ever */
     assert_int_equal(t.drains, 2);
 }
 
@@ -82,7 +82,7 @@ static void test_instant_is_waited_for_and_not_spun_for(void **state)
     t.n_answers = 8;
     unsigned turns = 0;
     while (t.last_ns < due_ns && turns < 1000) {
-        spt_loop_turn(t.loop, true);
+        spt_loop_run_once(t.loop, true);
         turns++;
     }
     assert_true(t.last_ns >= due_ns);
@@ -94,7 +94,7 @@ static void test_past_instant_does_not_block(void **state)
     (void)state;
     t.answers[0] = 1;
     t.n_answers = 1;
-    spt_loop_turn(t.loop, true);
+    spt_loop_run_once(t.loop, true);
     assert_true(t.drains >= 1);
 }
 
@@ -106,8 +106,8 @@ static void test_earlier_instant_takes_over(void **state)
     t.answers[1] = now_ns + MS(10);
     t.answers[2] = now_ns + MS(10);
     t.n_answers = 3;
-    spt_loop_turn(t.loop, false);
-    spt_loop_turn(t.loop, true);
+    spt_loop_run_once(t.loop, false);
+    spt_loop_run_once(t.loop, true);
     assert_true(t.last_ns >= now_ns + MS(10));
     assert_true(t.last_ns < now_ns + MS(100000));
 }
@@ -116,7 +116,7 @@ static void test_wake_makes_the_next_turn_not_block(void **state)
 {
     (void)state;
     spt_loop_wake(t.loop);
-    spt_loop_turn(t.loop, true);
+    spt_loop_run_once(t.loop, true);
     assert_int_equal(t.drains, 2);
 }
 
@@ -131,14 +131,14 @@ static void test_wake_async_ends_a_blocking_poll(void **state)
     pthread_t thread;
     (void)state;
     assert_int_equal(pthread_create(&thread, NULL, wake_from_thread, t.loop), 0);
-    spt_loop_turn(t.loop, true);
+    spt_loop_run_once(t.loop, true);
     pthread_join(thread, NULL);
     assert_int_equal(t.drains, 2);
 }
 
 static void turn_inside(void)
 {
-    spt_loop_turn(t.loop, true);
+    spt_loop_run_once(t.loop, true);
     uv_run(spt_loop_uv(t.loop), UV_RUN_NOWAIT);
 }
 
@@ -146,7 +146,7 @@ static void test_nested_turn_does_nothing(void **state)
 {
     (void)state;
     t.inside = turn_inside;
-    spt_loop_turn(t.loop, false);
+    spt_loop_run_once(t.loop, false);
     assert_int_equal(t.drains, 2);
 }
 
@@ -175,7 +175,7 @@ static void test_foreign_loop_is_not_kept_running_by_an_idle_host(void **state)
 
 static void on_held_closed(uv_handle_t *handle)
 {
-    spt_loop_release(handle->data);
+    spt_loop_handle_closed(handle->data);
 }
 
 static void test_block_stays_until_what_holds_it_has_closed(void **state)
@@ -187,7 +187,7 @@ static void test_block_stays_until_what_holds_it_has_closed(void **state)
     open_on(&uv);
     uv_timer_init(&uv, &timer);
     timer.data = t.loop;
-    spt_loop_hold(t.loop);
+    spt_loop_handle_opened(t.loop);
     assert_int_equal(spt_loop_free(t.loop), SEPTET_OK);
     uv_run(&uv, UV_RUN_DEFAULT);
     uv_close((uv_handle_t *)&timer, on_held_closed); /* touches the block */

@@ -94,7 +94,7 @@ static void turn(struct spt_loop *loop)
 {
     unsigned before = told;
     while (told == before)
-        spt_loop_turn(loop, true);
+        spt_loop_run_once(loop, true);
     assert_int_equal(told, before + 1);
 }
 
@@ -232,7 +232,7 @@ static void test_a_failed_sync_is_not_tried_again(void **state)
     assert_true(spt_output_commit(out, target, on_told, NULL));
     turn(loop);
     assert_int_equal(out->error, UV_EIO);
-    assert_string_equal(out->verb, "sync");
+    assert_string_equal(out->failed_step, "sync");
     assert_int_equal(access(target, F_OK), -1);
     sync_error = 0;
     assert_false(spt_output_commit(out, target, on_told, NULL));
@@ -242,7 +242,7 @@ static void test_a_failed_sync_is_not_tried_again(void **state)
     spt_output_unlink(out, on_told, NULL);
     turn(loop);
     assert_int_equal(access(path, F_OK), -1);
-    assert_string_equal(out->verb, "sync"); /* the first error counts */
+    assert_string_equal(out->failed_step, "sync"); /* the first error counts */
     spt_output_free(out);
     assert_int_equal(spt_loop_free(loop), SEPTET_OK);
 }
@@ -361,7 +361,7 @@ static void test_what_cannot_be_written_is_not_opened(void **state)
         struct spt_output *out = open_output(loop, names[i], false);
         turn(loop);
         assert_int_equal(out->error, errors[i]);
-        assert_string_equal(out->verb, "open");
+        assert_string_equal(out->failed_step, "open");
         assert_false(spt_output_write(out, "x", 1, on_told, NULL));
         spt_output_free(out);
     }

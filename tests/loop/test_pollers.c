@@ -19,7 +19,7 @@
 
 static struct {
     struct spt_loop *loop;
-    struct spt_sockets table;
+    struct spt_pollers table;
     int pair[2];
     unsigned calls;
     int events;
@@ -30,7 +30,7 @@ static struct {
 static uint64_t drain(void *ud)
 {
     (void)ud;
-    spt_sockets_apply(&t.table);
+    spt_pollers_apply(&t.table);
     return SPT_NEVER;
 }
 
@@ -45,7 +45,7 @@ static void on_ready(void *owner, int fd, int events)
     t.events = events;
     t.owner = owner;
     if (t.close_inside) {
-        spt_sockets_close(&t.table, fd);
+        spt_pollers_close(&t.table, fd);
         close(fd);
     }
 }
@@ -56,30 +56,30 @@ static int setup(void **state)
     memset(&t, 0, sizeof t);
     if (spt_loop_new(&t.loop, NULL, drain, NULL) != SEPTET_OK)
         return -1;
-    spt_sockets_init(&t.table, t.loop, on_ready, is_idle);
+    spt_pollers_init(&t.table, t.loop, on_ready, is_idle);
     return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, t.pair);
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    spt_sockets_release(&t.table);
+    spt_pollers_release(&t.table);
     close(t.pair[0]);
     close(t.pair[1]);
     return spt_loop_free(t.loop) == SEPTET_OK ? 0 : -1;
 }
 
-static struct spt_socket *open_first(void)
+static struct spt_poller *open_first(void)
 {
-    struct spt_socket *s = spt_sockets_open(&t.table, t.pair[0], &t);
+    struct spt_poller *s = spt_pollers_open(&t.table, t.pair[0], &t);
     assert_non_null(s);
-    assert_ptr_equal(spt_sockets_find(&t.table, t.pair[0]), s);
+    assert_ptr_equal(spt_pollers_find(&t.table, t.pair[0]), s);
     return s;
 }
 
 static void want(int mask)
 {
-    assert_int_equal(spt_sockets_want(&t.table, t.pair[0], mask, &t), SEPTET_OK);
+    assert_int_equal(spt_pollers_want(&t.table, t.pair[0], mask, &t), SEPTET_OK);
 }
 
 static void feed(const char *bytes)
@@ -89,19 +89,19 @@ static void feed(const char *bytes)
 
 static void turn(void)
 {
-    spt_loop_turn(t.loop, false);
+    spt_loop_run_once(t.loop, false);
 }
 
 static void test_masks_are_applied_once_a_lap(void **state)
 {
     (void)state;
-    struct spt_socket *s = open_first();
+    struct spt_poller *s = open_first();
     want(UV_WRITABLE);
     want(UV_READABLE);
-    assert_int_equal(s->armed, 0);
+    assert_int_equal(s->armed_mask, 0);
     feed("x");
     turn();
-    assert_int_equal(s->armed, UV_READABLE);
+    assert_int_equal(s->armed_mask, UV_READABLE);
     assert_int_equal(t.calls, 1);
     assert_int_equal(t.events, UV_READABLE);
     assert_ptr_equal(t.owner, &t);
@@ -110,13 +110,13 @@ static void test_masks_are_applied_once_a_lap(void **state)
 static void test_idle_socket_stays_watched_for_reading(void **state)
 {
     (void)state;
-    struct spt_socket *s = open_first();
+    struct spt_poller *s = open_first();
     want(UV_READABLE | UV_WRITABLE);
     turn();
     assert_int_equal(t.events, UV_WRITABLE);
     want(0);
     turn();
-    assert_int_equal(s->armed, UV_READABLE);
+    assert_int_equal(s->armed_mask, UV_READABLE);
     t.calls = 0;
     turn();
     assert_int_equal(t.calls, 0); /* writable, and nobody is told */
@@ -125,7 +125,7 @@ static void test_idle_socket_stays_watched_for_reading(void **state)
 static void test_end_of_an_idle_connection_is_noticed_once(void **state)
 {
     (void)state;
-    struct spt_socket *s = open_first();
+    struct spt_poller *s = open_first();
     want(UV_READABLE);
     turn();
     want(0);
@@ -134,7 +134,7 @@ static void test_end_of_an_idle_connection_is_noticed_once(void **state)
     turn();
     assert_int_equal(t.calls, 0);
     assert_int_equal(t.table.dropped, 1);
-    assert_int_equal(s->armed, 0);
+    assert_int_equal(s->armed_mask, 0);
     want(UV_READABLE); /* and who takes it up is told */
     turn();
     assert_int_equal(t.calls, 1);
@@ -145,7 +145,7 @@ static void test_bytes_on_an_idle_connection_end_it(void **state)
 {
     char byte;
     (void)state;
-    struct spt_socket *s = open_first();
+    struct spt_poller *s = open_first();
     want(UV_READABLE);
     turn();
     want(0);
@@ -153,7 +153,7 @@ static void test_bytes_on_an_idle_connection_end_it(void **state)
     turn();
     assert_int_equal(t.calls, 0);
     assert_int_equal(t.table.dropped, 1);
-    assert_int_equal(s->armed, 0);
+    assert_int_equal(s->armed_mask, 0);
     assert_int_equal(read(t.pair[0], &byte, 1), 0); /* none is left for who takes it up */
 }
 
@@ -161,7 +161,7 @@ static void test_bytes_on_an_idle_connection_that_is_shared_are_left_there(void 
 {
     char byte;
     (void)state;
-    struct spt_socket *s = open_first();
+    struct spt_poller *s = open_first();
     s->shared = true;
     want(UV_READABLE);
     turn();
@@ -170,7 +170,7 @@ static void test_bytes_on_an_idle_connection_that_is_shared_are_left_there(void 
     turn();
     assert_int_equal(t.calls, 0);
     assert_int_equal(t.table.dropped, 0);
-    assert_int_equal(s->armed, 0); /* or it would spin */
+    assert_int_equal(s->armed_mask, 0); /* or it would spin */
     assert_int_equal(read(t.pair[0], &byte, 1), 1);
 }
 
@@ -192,8 +192,8 @@ static void test_socket_may_close_in_its_own_event(void **state)
 static void test_stale_socket_of_the_same_number_is_dropped(void **state)
 {
     (void)state;
-    struct spt_socket *s = open_first();
-    uint32_t gen = s->gen;
+    struct spt_poller *s = open_first();
+    uint32_t gen = s->generation;
     want(UV_READABLE);
     turn();
     int fd = t.pair[0], fresh[2];
@@ -201,8 +201,8 @@ static void test_stale_socket_of_the_same_number_is_dropped(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fresh), 0);
     assert_int_equal(fresh[0], fd);
     s = open_first();
-    assert_int_not_equal(s->gen, gen);
-    assert_int_equal(s->want, UV_READABLE); /* libcurl may not know that it has changed */
+    assert_int_not_equal(s->generation, gen);
+    assert_int_equal(s->wanted_mask, UV_READABLE); /* libcurl may not know that it has changed */
     turn();
     assert_int_equal(write(fresh[1], "x", 1), 1);
     turn();
@@ -217,13 +217,13 @@ static void test_socket_given_up_while_opening_is_dropped_at_once(void **state)
     struct spt_link attempts;
     (void)state;
     spt_link_init(&attempts);
-    struct spt_socket *s = open_first();
-    spt_socket_opening(s, &t, &attempts);
+    struct spt_poller *s = open_first();
+    spt_poller_opening(s, &t, &attempts);
     want(UV_WRITABLE);
-    spt_sockets_apply(&t.table);
+    spt_pollers_apply(&t.table);
     close(t.pair[0]);
     want(0);
-    assert_null(spt_sockets_find(&t.table, t.pair[0]));
+    assert_null(spt_pollers_find(&t.table, t.pair[0]));
     assert_true(spt_link_alone(&attempts));
     turn();
     turn();
@@ -235,14 +235,14 @@ static void test_foreign_descriptor_is_watched_only_while_wanted(void **state)
 {
     (void)state;
     want(UV_READABLE);
-    struct spt_socket *s = spt_sockets_find(&t.table, t.pair[0]);
-    assert_false(s->ours);
-    assert_int_equal(s->armed, UV_READABLE); /* at once */
+    struct spt_poller *s = spt_pollers_find(&t.table, t.pair[0]);
+    assert_false(s->owns_fd);
+    assert_int_equal(s->armed_mask, UV_READABLE); /* at once */
     feed("x");
     turn();
     assert_int_equal(t.calls, 1);
     want(0);
-    assert_null(spt_sockets_find(&t.table, t.pair[0]));
+    assert_null(spt_pollers_find(&t.table, t.pair[0]));
     want(0);
     turn();
     assert_int_equal(t.calls, 1);
@@ -255,7 +255,7 @@ static void test_foreign_descriptor_that_spins_is_let_go(void **state)
     feed("x"); /* and nobody reads it */
     for (int i = 0; i < 5000; i++)
         turn();
-    assert_null(spt_sockets_find(&t.table, t.pair[0]));
+    assert_null(spt_pollers_find(&t.table, t.pair[0]));
     assert_true(t.calls < 2000);
 }
 
@@ -265,13 +265,13 @@ static void test_error_event_arms_anew_and_gives_up_in_the_end(void **state)
     (void)state;
     assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
     close(ends[0]); /* a pipe without a reader reports an error for ever */
-    assert_non_null(spt_sockets_open(&t.table, ends[1], &t));
-    assert_int_equal(spt_sockets_want(&t.table, ends[1], UV_READABLE, &t), SEPTET_OK);
+    assert_non_null(spt_pollers_open(&t.table, ends[1], &t));
+    assert_int_equal(spt_pollers_want(&t.table, ends[1], UV_READABLE, &t), SEPTET_OK);
     turn();
-    assert_int_equal(t.events, SPT_SOCKET_ERROR | UV_READABLE | UV_WRITABLE);
+    assert_int_equal(t.events, SPT_POLLER_ERROR | UV_READABLE | UV_WRITABLE);
     turn();
     assert_true(t.calls >= 2);
-    spt_sockets_close(&t.table, ends[1]);
+    spt_pollers_close(&t.table, ends[1]);
     close(ends[1]);
 }
 
@@ -280,25 +280,25 @@ static void test_sockets_of_one_owner_are_closed_together(void **state)
     int other;
     (void)state;
     open_first();
-    assert_non_null(spt_sockets_open(&t.table, t.pair[1], &other));
-    spt_sockets_close_all(&t.table, &t);
-    assert_null(spt_sockets_find(&t.table, t.pair[0]));
-    assert_non_null(spt_sockets_find(&t.table, t.pair[1]));
+    assert_non_null(spt_pollers_open(&t.table, t.pair[1], &other));
+    spt_pollers_close_all(&t.table, &t);
+    assert_null(spt_pollers_find(&t.table, t.pair[0]));
+    assert_non_null(spt_pollers_find(&t.table, t.pair[1]));
     assert_int_equal(t.table.count, 1);
 }
 
 static void test_numbers_beyond_the_table_are_found_and_refused(void **state)
 {
     (void)state;
-    assert_null(spt_sockets_find(&t.table, -1));
-    assert_null(spt_sockets_find(&t.table, 1 << 20));
+    assert_null(spt_pollers_find(&t.table, -1));
+    assert_null(spt_pollers_find(&t.table, 1 << 20));
     int high = fcntl(t.pair[0], F_DUPFD_CLOEXEC, 700);
     assert_int_equal(high, 700);
-    assert_non_null(spt_sockets_open(&t.table, high, &t));
-    assert_non_null(spt_sockets_find(&t.table, high));
-    spt_sockets_close(&t.table, high);
+    assert_non_null(spt_pollers_open(&t.table, high, &t));
+    assert_non_null(spt_pollers_find(&t.table, high));
+    spt_pollers_close(&t.table, high);
     close(high);
-    assert_null(spt_sockets_open(&t.table, high, &t)); /* closed: libuv cannot watch it */
+    assert_null(spt_pollers_open(&t.table, high, &t)); /* closed: libuv cannot watch it */
     assert_int_equal(t.table.count, 0);
 }
 

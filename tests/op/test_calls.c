@@ -34,7 +34,7 @@ static void test_transfers_rest_also_where_calls_are_too_many(void **state)
                      SEPTET_OK);
     assert_silent(&told);
     /* There may be more: one that is over has its own until its task has run, when others were admitted. */
-    assert_true(env_of(L)->driver->transfers.n >= LIMIT);
+    assert_true(env_of(L)->driver->responses.n >= LIMIT);
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 

@@ -61,7 +61,7 @@ static void test_t_j_waiters_for_a_load_are_unwound_with_the_host(void **state)
     assert_int_equal(world.s.live, 0);
     assert_true(spt_link_alone(&world.s.endings));
     script("collectgarbage() LOAD:finish()");
-    world.s.closing = false;
+    world.s.shutting_down = false;
 }
 
 static void check_sweep(long n, bool failed)

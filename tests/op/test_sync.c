@@ -150,7 +150,7 @@ static uint64_t ticking(void *ud)
 
 static void test_sync_channel_that_has_acted_is_not_refused(void **state)
 {
-    world.s.world.now = ticking;
+    world.s.hooks.now = ticking;
     start("C, D, in_time = core.channel(1), core.channel(1), 0");
     for (int ns = 0; ns < 50; ns++) {
         char code[512];
@@ -195,7 +195,7 @@ static void test_sync_waiters_are_unwound_with_the_host(void **state)
     assert_log("false 0 false 1 kept ChannelClosed Usage");
     assert_warned("collected before it was closed");
     assert_warned("collected before it was closed");
-    world.s.closing = false;
+    world.s.shutting_down = false;
 }
 
 static void test_sync_state_closed_under_waiters_is_left_alone(void **state)

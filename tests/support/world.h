@@ -430,7 +430,7 @@ UNUSED static void assert_log(const char *expected)
 UNUSED static unsigned lap(void)
 {
     world.s.draining = true;
-    unsigned ran = spt_sched_lap(&world.s, ALL);
+    unsigned ran = spt_sched_run_pass(&world.s, ALL);
     world.s.draining = false;
     return ran;
 }
@@ -463,7 +463,7 @@ static int spawn_main_protected(lua_State *L)
     struct main_spawn *m = lua_touserdata(L, 1);
     if (luaL_loadbufferx(L, m->code, strlen(m->code), "@test.lua", "t") != LUA_OK)
         return lua_error(L);
-    m->task = spt_task_spawn(L, &world.s.mains, NULL, 0);
+    m->task = spt_task_spawn(L, &world.s.main_scope, NULL, 0);
     m->task->is_main = true;
     world.s.nmains++;
     return 0;
@@ -525,7 +525,7 @@ UNUSED static bool same_records(const struct spt_rec *a, const struct spt_rec *b
 
 static int world_open(lua_State *L)
 {
-    const struct spt_world w = {.now = world_now,
+    const struct spt_hooks w = {.now = world_now,
                                 .wake = world_wake,
                                 .unhandled = world_unhandled,
                                 .warn = world_warn,
@@ -584,12 +584,12 @@ static unsigned census(void)
     bad += left(s->external, "operations wait for the world outside");
     bad += left(s->nmains, "main tasks are counted");
     bad += left(!spt_link_alone(&s->ready), "the ready queue is not empty");
-    bad += left(!spt_link_alone(&s->notes), "notes are left");
+    bad += left(!spt_link_alone(&s->deferred), "notes are left");
     bad += left(!spt_link_alone(&s->unhandled), "failures were not reported");
     bad += left(spt_timers_next(&s->timers) != SPT_NEVER, "timers are armed");
     bad += left(s->nfree != s->nanchors, "tasks are anchored");
-    bad += left(!spt_link_alone(&s->mains.children), "the mains' scope has children");
-    bad += left(s->mains.ntasks || s->background.ntasks, "scopes count tasks");
+    bad += left(!spt_link_alone(&s->main_scope.children), "the mains' scope has children");
+    bad += left(s->main_scope.ntasks || s->background.ntasks, "scopes count tasks");
     bad += left(s->current, "a task is running");
     bad += left(lua_gettop(s->main), "values are on the main stack");
     bad += left(world.nunhandled, world.unhandled[0]);
@@ -602,13 +602,13 @@ static unsigned census(void)
 static void unwind(void)
 {
     struct spt_sched *s = &world.s;
-    s->closing = s->draining = true;
-    struct spt_link *head = &s->mains.children;
+    s->shutting_down = s->draining = true;
+    struct spt_link *head = &s->main_scope.children;
     for (struct spt_link *l = head->next; l != head; l = l->next)
         spt_scope_cancel(SPT_OF(l, struct spt_scope, sibling), "shutdown", NULL);
     spt_scope_cancel(&s->background, "shutdown", NULL);
     for (long i = 0; i < LAPS && spt_sched_busy(s); i++)
-        spt_sched_lap(s, ALL);
+        spt_sched_run_pass(s, ALL);
 }
 
 static int world_teardown(void **state)

@@ -1,4 +1,4 @@
-/* A request at work: what a script asked for, and what traces and hooks are told when it is over. Calls rest in a pool:
+/* A request at work: what a script asked for, and what traces and hooks are told when it is over. Calls recycle in a pool:
  * what is written for every request stays in the cache, and the collector has less to do. */
 #include "core/check.h"
 #include "core/error.h"
@@ -22,7 +22,7 @@ enum {
 
 /* --- what is asked for --- */
 
-static void check_body(lua_State *L, struct spt_ask *ask, int arg)
+static void check_body(lua_State *L, struct spt_http_args *ask, int arg)
 {
     ask->upload = luaL_testudata(L, arg, SPT_UPLOAD_META);
     if (ask->upload && ask->upload->used)
@@ -31,14 +31,14 @@ static void check_body(lua_State *L, struct spt_ask *ask, int arg)
         ask->body = spt_check_string(L, arg, &ask->body_len);
 }
 
-void spt_ask_check(lua_State *L, struct spt_env *env, struct spt_ask *ask)
+void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args *ask)
 {
     size_t method_len, url_len;
-    *ask = (struct spt_ask){
+    *ask = (struct spt_http_args){
         .box = spt_check_udata(L, 1, SPT_SESSION_META, "session"),
         .terms = spt_check_udata(L, 2, SPT_TERMS_META, "terms"),
     };
-    struct spt_headers_box *headers = spt_check_udata(L, 3, SPT_HEADERS_META, "headers");
+    struct spt_headers_handle *headers = spt_check_udata(L, 3, SPT_HEADERS_META, "headers");
     ask->headers = headers->headers;
     ask->method = spt_check_string(L, 4, &method_len);
     ask->url = spt_check_string(L, 5, &url_len);
@@ -54,18 +54,18 @@ void spt_ask_check(lua_State *L, struct spt_env *env, struct spt_ask *ask)
 
 /* --- calls --- */
 
-static struct spt_call *take(struct spt_env *env)
+static struct spt_http_request *take(struct spt_env *env)
 {
     struct spt_link *l = spt_list_pop(&env->calls);
     if (!l)
-        return calloc(1, sizeof(struct spt_call));
+        return calloc(1, sizeof(struct spt_http_request));
     env->ncalls--;
-    return SPT_OF(l, struct spt_call, link);
+    return SPT_OF(l, struct spt_http_request, link);
 }
 
-static void fill(struct spt_request *r, const struct spt_ask *ask)
+static void fill(struct spt_request *r, const struct spt_http_args *ask)
 {
-    const struct spt_terms *terms = ask->terms;
+    const struct spt_request_defaults *terms = ask->terms;
     r->method = ask->method;
     r->url = ask->url;
     r->headers = ask->headers;
@@ -81,37 +81,39 @@ static void fill(struct spt_request *r, const struct spt_ask *ask)
     r->deadline_ns = ask->deadline_ns;
 }
 
-struct spt_call *spt_call_new(struct spt_env *env, const struct spt_ask *ask, void *owner)
+struct spt_http_request *spt_http_request_new(struct spt_env *env, const struct spt_http_args *ask,
+                                              void *owner)
 {
-    struct spt_call *call = take(env);
+    struct spt_http_request *call = take(env);
     if (!call)
         return NULL;
     call->env = env;
     call->owner = owner;
     call->cancelled = false;
     call->note.run = NULL;
-    call->trace = call->kept = NULL;
+    call->trace = call->owed_to_group = NULL;
     call->place = 0;
     call->ref = ++env->sched->next_ref;
     fill(&call->request, ask);
     return call;
 }
 
-int spt_call_start(struct spt_call *call, const struct spt_session_box *box, uint32_t task)
+int spt_http_request_start(struct spt_http_request *call, const struct spt_session_handle *box,
+                           uint32_t task)
 {
     struct spt_request *r = &call->request;
     call->task = task;
     call->t_start_ns = spt_sched_clock(call->env->sched);
     int rc = box->session ? spt_request_start(box->session, r) : SEPTET_ECLOSED;
     if (rc == SEPTET_OK && r->upload) {
-        struct spt_upload_box *upload = SPT_OF(r->upload, struct spt_upload_box, upload);
+        struct spt_upload_handle *upload = SPT_OF(r->upload, struct spt_upload_handle, upload);
         upload->used = true;
         upload->request = r;
     }
     return rc;
 }
 
-static void rest(struct spt_call *call)
+static void recycle(struct spt_http_request *call)
 {
     struct spt_env *env = call->env;
     spt_trace_unpin(&env->sched->trace, call->place);
@@ -129,27 +131,27 @@ static void rest(struct spt_call *call)
     env->ncalls++;
 }
 
-void spt_call_put(struct spt_call *call)
+void spt_http_request_put(struct spt_http_request *call)
 {
     if (!call)
         return;
     call->owner = NULL;
     if (!call->note.run) /* else the note gives it back */
-        rest(call);
+        recycle(call);
 }
 
 /* --- the end --- */
 
-bool spt_call_insecure(const struct spt_request *r)
+bool spt_http_request_insecure(const struct spt_request *r)
 {
     return r->profile && r->profile->insecure && strncasecmp(r->url, "https:", 6) == 0;
 }
 
 /* What came of it, also where it was never admitted. */
-static const struct spt_transfer *outcome(const struct spt_request *r)
+static const struct spt_response *outcome(const struct spt_request *r)
 {
-    static const struct spt_transfer none = {.times = {-1, -1, -1, -1, -1, -1, -1, -1}};
-    return r->transfer ? r->transfer : &none;
+    static const struct spt_response none = {.times = {-1, -1, -1, -1, -1, -1, -1, -1}};
+    return r->response ? r->response : &none;
 }
 
 static const char *words_of(const struct spt_failure *f)
@@ -163,18 +165,18 @@ static const char *words_of(const struct spt_failure *f)
 
 static void push_failure(lua_State *L, const struct spt_request *r)
 {
-    char room[SPT_URL_SHOWN];
-    const char *url = spt_public_url(r->url, room, sizeof room);
+    char room[SPT_URL_LOG_MAX];
+    const char *url = spt_redact_url(r->url, room, sizeof room);
     const struct spt_failure *f = &r->failure;
     char method_room[METHOD_SHOWN], text_room[TEXT_SHOWN];
-    const char *method = spt_public_url(r->method, method_room, sizeof method_room);
+    const char *method = spt_redact_url(r->method, method_room, sizeof method_room);
     const char *text = spt_shown(words_of(f), text_room, sizeof text_room);
     spt_error_push(L, "HttpError", "%s %s: %s", method, url, text);
     lua_pushstring(L, f->code);
     lua_setfield(L, -2, "code");
     lua_pushstring(L, f->reason);
     lua_setfield(L, -2, "reason");
-    lua_pushstring(L, spt_phase_word(f->phase));
+    lua_pushstring(L, spt_phase_name(f->phase));
     lua_setfield(L, -2, "phase");
     lua_pushstring(L, url);
     lua_setfield(L, -2, "url");
@@ -186,7 +188,7 @@ static void push_failure(lua_State *L, const struct spt_request *r)
     lua_setfield(L, -2, "attempts");
 }
 
-int spt_call_raise_memory(lua_State *L, const struct spt_ask *ask)
+int spt_http_request_raise_memory(lua_State *L, const struct spt_http_args *ask)
 {
     struct spt_request r = {.failure = {.code = "memory"}};
     fill(&r, ask);
@@ -194,7 +196,7 @@ int spt_call_raise_memory(lua_State *L, const struct spt_ask *ask)
     return lua_error(L);
 }
 
-int spt_call_raise(lua_State *L, const struct spt_call *call, int status)
+int spt_http_request_raise(lua_State *L, const struct spt_http_request *call, int status)
 {
     if (call && call->request.failure.code) {
         push_failure(L, &call->request);
@@ -203,7 +205,7 @@ int spt_call_raise(lua_State *L, const struct spt_call *call, int status)
     return luaL_error(L, "%s", septet_strerror(status));
 }
 
-void spt_call_set_trace(lua_State *L, int index, const void *key)
+void spt_http_request_set_trace(lua_State *L, int index, const void *key)
 {
     lua_pushvalue(L, index);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
@@ -215,7 +217,7 @@ void spt_call_set_trace(lua_State *L, int index, const void *key)
 /* Calls `trace:ended(time, status, error, cancelled, redirects)`. */
 static int tell_protected(lua_State *L)
 {
-    struct spt_call *call = lua_touserdata(L, 1);
+    struct spt_http_request *call = lua_touserdata(L, 1);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
     if (lua_rawgetp(L, -1, call->trace) == LUA_TNIL)
         return 0;
@@ -234,22 +236,22 @@ static int tell_protected(lua_State *L)
 }
 
 /* On the main state, before the waiter runs on. */
-static void tell(struct spt_note *note, lua_State *L)
+static void tell(struct spt_deferred *note, lua_State *L)
 {
-    struct spt_call *call = SPT_OF(note, struct spt_call, note);
+    struct spt_http_request *call = SPT_OF(note, struct spt_http_request, note);
     lua_pushcfunction(L, tell_protected);
     lua_pushlightuserdata(L, call);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
         struct spt_sched *s = call->env->sched;
         const char *message = lua_tostring(L, -1);
-        s->world.warn(s->world.ud, message ? message : "a trace hook failed");
+        s->hooks.warn(s->hooks.ud, message ? message : "a trace hook failed");
         lua_pop(L, 1);
     }
     call->note.run = NULL;
-    if (call->kept)
-        spt_let_go(L, call->kept);
+    if (call->owed_to_group)
+        spt_unanchor(L, call->owed_to_group);
     if (!call->owner)
-        rest(call);
+        recycle(call);
 }
 
 static int32_t us(int64_t ns)
@@ -260,33 +262,33 @@ static int32_t us(int64_t ns)
 /* The URL and the method of an admitted request are what went to libcurl; others are as the script has them. */
 static uint32_t url_text(struct spt_trace *tr, const struct spt_request *r)
 {
-    if (r->transfer)
+    if (r->response)
         return spt_trace_text(tr, r->url, strlen(r->url));
-    char room[SPT_URL_SHOWN];
-    const char *url = spt_public_url(r->url, room, sizeof room);
+    char room[SPT_URL_LOG_MAX];
+    const char *url = spt_redact_url(r->url, room, sizeof room);
     return spt_trace_text(tr, url, strlen(url));
 }
 
 static uint32_t method_text(struct spt_trace *tr, const struct spt_request *r)
 {
-    if (r->transfer)
+    if (r->response)
         return spt_trace_intern(tr, r->method);
     char room[METHOD_SHOWN];
-    return spt_trace_intern(tr, spt_public_url(r->method, room, sizeof room));
+    return spt_trace_intern(tr, spt_redact_url(r->method, room, sizeof room));
 }
 
-static void record(const struct spt_call *call)
+static void record(const struct spt_http_request *call)
 {
     struct spt_trace *tr = &call->env->sched->trace;
     const struct spt_request *r = &call->request;
-    const struct spt_transfer *transfer = outcome(r);
+    const struct spt_response *transfer = outcome(r);
     const struct spt_times *t = &transfer->times;
     int64_t total_ns = (int64_t)(call->t_end_ns - call->t_start_ns);
     const char *code = call->cancelled ? "cancelled" : r->failure.code;
     if (!tr->ring)
         return;
-    struct spt_xfer x = {
-        .queue_us = us(r->transfer ? t->queue_ns : total_ns),
+    struct spt_trace_transfer x = {
+        .queue_us = us(r->response ? t->queue_ns : total_ns),
         .dns_us = us(t->dns_ns),
         .tcp_us = us(t->tcp_ns),
         .tls_us = us(t->tls_ns),
@@ -299,23 +301,23 @@ static void record(const struct spt_call *call)
         .url = url_text(tr, r),
         .method = method_text(tr, r),
         .code = spt_trace_intern(tr, code),
-        .phase = code ? spt_trace_intern(tr, spt_phase_word(r->failure.phase)) : 0,
+        .phase = code ? spt_trace_intern(tr, spt_phase_name(r->failure.phase)) : 0,
         .status = (uint16_t)transfer->status,
         .version = (uint8_t)transfer->version,
         .reused = transfer->reused,
-        .insecure = spt_call_insecure(r),
+        .insecure = spt_http_request_insecure(r),
     };
     spt_trace_xfer(tr, call->t_start_ns, call->task, call->ref, &x);
 }
 
-void spt_call_tell(struct spt_call *call)
+void spt_http_request_tell(struct spt_http_request *call)
 {
     spt_link_init(&call->note.link);
     call->note.run = tell;
-    spt_sched_note(call->env->sched, &call->note);
+    spt_sched_defer(call->env->sched, &call->note);
 }
 
-void spt_call_ended(struct spt_call *call)
+void spt_http_request_ended(struct spt_http_request *call)
 {
     struct spt_sched *s = call->env->sched;
     call->t_end_ns = spt_sched_clock(s);
@@ -323,9 +325,9 @@ void spt_call_ended(struct spt_call *call)
     if (call->request.upload)
         spt_upload_over(&call->request);
     if (call->trace)
-        spt_call_tell(call);
-    else if (call->kept)
-        spt_let_go(s->main, call->kept);
+        spt_http_request_tell(call);
+    else if (call->owed_to_group)
+        spt_unanchor(s->main, call->owed_to_group);
 }
 
 void spt_open_http_calls(lua_State *L, struct spt_env *env)

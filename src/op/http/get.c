@@ -10,21 +10,21 @@
 
 struct http_op {
     septet_op op;
-    struct spt_call *call; /* owned; what it borrows is kept by the arguments of l_http */
-    const struct spt_session_box *box;
+    struct spt_http_request *call; /* owned; what it borrows is kept by the arguments of l_http */
+    const struct spt_session_handle *box;
 };
 _Static_assert(sizeof(struct http_op) <= SPT_SLOT_SIZE,
                "a request needs no memory of Lua's to wait in");
 
 /* Among thousands of waiting tasks, the memory of this one's was last used long ago. */
-static void on_begun(struct spt_request *request)
+static void on_first_byte(struct spt_request *request)
 {
-    const struct spt_call *call = SPT_OF(request, struct spt_call, request);
+    const struct spt_http_request *call = SPT_OF(request, struct spt_http_request, request);
     spt_task_fetch(SPT_OF(call->owner, struct spt_task, slot));
-    spt_turn_fetch(&call->turn);
+    spt_prefetch_hint_fetch(&call->turn);
 }
 
-static void on_news(struct spt_request *request)
+static void on_progress(struct spt_request *request)
 {
     if (request->upload)
         spt_upload_room(request);
@@ -32,9 +32,9 @@ static void on_news(struct spt_request *request)
 
 static void on_done(struct spt_request *request)
 {
-    struct spt_call *call = SPT_OF(request, struct spt_call, request);
+    struct spt_http_request *call = SPT_OF(request, struct spt_http_request, request);
     struct http_op *http = call->owner;
-    spt_call_ended(call);
+    spt_http_request_ended(call);
     septet_op_done(&http->op, request->failure.code ? SEPTET_EHTTP : SEPTET_OK);
 }
 
@@ -42,26 +42,26 @@ static int http_start(septet_op *op)
 {
     struct http_op *http = (struct http_op *)op;
     const struct spt_task *task = op->task;
-    int rc = spt_call_start(http->call, http->box, task->id);
+    int rc = spt_http_request_start(http->call, http->box, task->id);
     if (rc != SEPTET_OK) { /* its await raises at once, before a note could be told */
         http->call->trace = NULL;
-        spt_call_ended(http->call);
+        spt_http_request_ended(http->call);
     }
     return rc;
 }
 
 static void http_cancel(septet_op *op)
 {
-    struct spt_call *call = ((struct http_op *)op)->call;
+    struct spt_http_request *call = ((struct http_op *)op)->call;
     spt_request_cancel(&call->request);
     call->cancelled = true;
-    spt_call_ended(call);
+    spt_http_request_ended(call);
 }
 
 static void http_close(septet_op *op)
 {
     struct http_op *http = (struct http_op *)op;
-    spt_call_put(http->call);
+    spt_http_request_put(http->call);
     http->call = NULL;
 }
 
@@ -69,17 +69,17 @@ static void http_close(septet_op *op)
 static int http_push(septet_op *op, lua_State *L)
 {
     const struct http_op *http = (struct http_op *)op;
-    const struct spt_call *call = http->call;
+    const struct spt_http_request *call = http->call;
     if (op->status < 0)
-        return spt_call_raise(L, call, op->status);
+        return spt_http_request_raise(L, call, op->status);
     const struct spt_request *r = &call->request;
-    const struct spt_transfer *t = r->transfer;
+    const struct spt_response *t = r->response;
     lua_createtable(L, 0, 4); /* the fourth field is url: Lua's, if it is as it was given */
     lua_pushinteger(L, t->status);
     lua_setfield(L, -2, "status");
     lua_pushlstring(L, t->body_in.data ? t->body_in.data : "", t->body_in.len);
     lua_setfield(L, -2, "body");
-    spt_call_push_head(L, r);
+    spt_http_request_push_head(L, r);
     lua_setfield(L, -2, "head");
     if (t->redirect_url) {
         lua_pushstring(L, t->redirect_url);
@@ -95,8 +95,8 @@ static int http_push(septet_op *op, lua_State *L)
 static void http_describe(const septet_op *op, char *text, size_t size)
 {
     const struct spt_request *r = &((const struct http_op *)op)->call->request;
-    char room[SPT_URL_SHOWN];
-    snprintf(text, size, "%s %s", r->method, spt_public_url(r->url, room, sizeof room));
+    char room[SPT_URL_LOG_MAX];
+    snprintf(text, size, "%s %s", r->method, spt_redact_url(r->url, room, sizeof room));
 }
 
 static const septet_op_type http_type = {
@@ -118,43 +118,43 @@ static int l_http(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
     struct spt_sched *s = env->sched;
-    struct spt_ask ask;
-    spt_ask_check(L, env, &ask);
+    struct spt_http_args ask;
+    spt_http_args_check(L, env, &ask);
     bool traced = !lua_isnoneornil(L, SPT_ASK_TRACE), stays = lua_toboolean(L, SPT_ASK_ARGS + 1);
     struct http_op *http = (struct http_op *)spt_op_new(L, s, &http_type);
     if (traced)
-        spt_call_set_trace(L, SPT_ASK_TRACE, http);
-    if (spt_op_refused(s))
-        return spt_op_refuse(L, &http->op);
-    struct spt_call *call = spt_call_new(env, &ask, http);
+        spt_http_request_set_trace(L, SPT_ASK_TRACE, http);
+    if (spt_op_is_cancelled(s))
+        return spt_op_await_cancelled(L, &http->op);
+    struct spt_http_request *call = spt_http_request_new(env, &ask, http);
     if (!call)
-        return spt_call_raise_memory(L, &ask);
+        return spt_http_request_raise_memory(L, &ask);
     http->call = call;
     http->box = ask.box;
     http->op.ref = call->ref;
     call->trace = traced ? http : NULL;
-    call->request.follows = !stays;
+    call->request.follows_redirects = !stays;
     call->request.on_done = on_done;
-    call->request.on_news = on_news;
-    call->request.on_begun = on_begun;
-    spt_turn_note(&call->turn, L);
+    call->request.on_progress = on_progress;
+    call->request.on_first_byte = on_first_byte;
+    spt_prefetch_hint_note(&call->turn, L);
     if (s->trace.level >= 2) {
         call->place = spt_lua_place(L, s, 1);
         spt_trace_pin(&s->trace, call->place); /* until it rests: the record is still to come */
     }
-    return spt_op_begin(L, &http->op, false);
+    return spt_op_wait(L, &http->op, false);
 }
 
 void spt_http_release(struct spt_env *env)
 {
     spt_http_stream_release(env);
     for (struct spt_link *l; (l = spt_list_pop(&env->calls));) {
-        struct spt_call *call = SPT_OF(l, struct spt_call, link);
+        struct spt_http_request *call = SPT_OF(l, struct spt_http_request, link);
         spt_request_release(&call->request);
         free(call);
     }
     for (struct spt_link *l; (l = spt_list_pop(&env->sessions));) {
-        struct spt_session_box *box = SPT_OF(l, struct spt_session_box, link);
+        struct spt_session_handle *box = SPT_OF(l, struct spt_session_handle, link);
         spt_session_free(box->session);
         box->session = NULL;
     }

@@ -26,13 +26,14 @@ struct stream {
     struct spt_resource resource; /* in the scope that opened it, until its request is over */
     struct spt_link link;         /* in env->streams, while it has a call */
     struct spt_env *env;
-    struct spt_call *call; /* owned; NULL once closed. What it borrows is kept by the user values */
+    struct spt_http_request
+        *call; /* owned; NULL once closed. What it borrows is kept by the user values */
     struct stream_op *waiter;
-    const struct spt_session_box *box; /* kept by the user values, as are the next two */
+    const struct spt_session_handle *box; /* kept by the user values, as are the next two */
     const char *method, *url;
     size_t room;    /* bytes it may hold before the sender is paused, while no read wants more */
     size_t scanned; /* bytes of what is held in which there is no LF */
-    bool over;      /* the request; what it held may still be read */
+    bool giving_up; /* the request; what it held may still be read */
     bool opened;    /* its head was given out */
     bool read;      /* a task reads: from the start of its wait until it has what it waited for */
 };
@@ -51,7 +52,7 @@ enum { STREAM = SPT_ASK_ARGS + 1 }; /* of l_stream's stack */
 static void leave_scope(struct stream *stream)
 {
     spt_link_remove(&stream->resource.link);
-    stream->over = true;
+    stream->giving_up = true;
 }
 
 static void end_wait(struct stream *stream, int status)
@@ -65,18 +66,18 @@ static void end_wait(struct stream *stream, int status)
 /* Ends the request, if it is not over, and lets go of what it held. */
 static void close_stream(struct stream *stream)
 {
-    struct spt_call *call = stream->call;
+    struct spt_http_request *call = stream->call;
     if (!call)
         return;
     stream->call = NULL;
     spt_link_remove(&stream->link);
-    if (!stream->over) {
+    if (!stream->giving_up) {
         leave_scope(stream);
         spt_request_cancel(&call->request);
         call->cancelled = !stream->opened;
-        spt_call_ended(call);
+        spt_http_request_ended(call);
     }
-    spt_call_put(call);
+    spt_http_request_put(call);
     end_wait(stream, SEPTET_ECLOSED);
 }
 
@@ -89,7 +90,7 @@ static void on_scope_end(struct spt_resource *resource)
 
 static const char *held_bytes(const struct spt_request *r)
 {
-    return r->transfer->body_in.data + r->transfer->taken;
+    return r->response->body_in.data + r->response->consumed;
 }
 
 /* Returns where the line at the beginning of what is held ends: the index of its LF, or the number of bytes held. No
@@ -97,7 +98,7 @@ static const char *held_bytes(const struct spt_request *r)
 static size_t line_end(struct stream *stream)
 {
     const struct spt_request *r = &stream->call->request;
-    size_t held = spt_request_held(r), at = stream->scanned;
+    size_t held = spt_request_available(r), at = stream->scanned;
     const char *lf = held > at ? memchr(held_bytes(r) + at, '\n', held - at) : NULL;
     stream->scanned = lf ? (size_t)(lf - held_bytes(r)) : held;
     return stream->scanned;
@@ -106,7 +107,7 @@ static size_t line_end(struct stream *stream)
 /* Returns the length of a line that ends at `end`: a CR before the LF is part of the line's end. */
 static size_t line_len(const struct spt_request *r, size_t end)
 {
-    bool crlf = end > 0 && end < spt_request_held(r) && held_bytes(r)[end - 1] == '\r';
+    bool crlf = end > 0 && end < spt_request_available(r) && held_bytes(r)[end - 1] == '\r';
     return crlf ? end - 1 : end;
 }
 
@@ -114,9 +115,9 @@ static size_t line_len(const struct spt_request *r, size_t end)
  * CR, does not fit. */
 static bool is_enough(struct stream *stream, enum reading reading, size_t n)
 {
-    if (!stream->call || stream->over)
+    if (!stream->call || stream->giving_up)
         return true;
-    size_t held = spt_request_held(&stream->call->request);
+    size_t held = spt_request_available(&stream->call->request);
     switch (reading) {
     case BYTES:
         return held > 0;
@@ -133,33 +134,34 @@ static bool is_enough(struct stream *stream, enum reading reading, size_t n)
 static void make_room(struct stream *stream)
 {
     struct spt_request *r = &stream->call->request;
-    r->high_water = stream->room + 4 * spt_request_held(r);
-    spt_request_go_on(r);
+    r->high_water = stream->room + 4 * spt_request_available(r);
+    spt_request_resume(r);
 }
 
 /* The next read begins behind `len` bytes. */
 static void take(struct stream *stream, size_t len)
 {
     struct spt_request *r = &stream->call->request;
-    struct spt_transfer *t = r->transfer;
-    t->taken += len;
+    struct spt_response *t = r->response;
+    t->consumed += len;
     stream->scanned = stream->scanned > len ? stream->scanned - len : 0;
-    if (t->taken == t->body_in.len)
-        t->taken = t->body_in.len = 0;
-    spt_request_go_on(r);
+    if (t->consumed == t->body_in.len)
+        t->consumed = t->body_in.len = 0;
+    spt_request_resume(r);
 }
 
 /* --- what the driver tells --- */
 
-static void on_news(struct spt_request *request)
+static void on_progress(struct spt_request *request)
 {
-    struct stream *stream = SPT_OF(request, struct spt_call, request)->owner;
+    struct stream *stream = SPT_OF(request, struct spt_http_request, request)->owner;
     const struct stream_op *waiter = stream->waiter;
     if (request->upload)
         spt_upload_room(request);
     if (!waiter)
         return;
-    if (stream->opened ? is_enough(stream, waiter->reading, waiter->n) : request->transfer->headed)
+    if (stream->opened ? is_enough(stream, waiter->reading, waiter->n)
+                       : request->response->headers_done)
         end_wait(stream, SEPTET_OK);
     else if (stream->opened)
         make_room(stream);
@@ -167,11 +169,11 @@ static void on_news(struct spt_request *request)
 
 static void on_done(struct spt_request *request)
 {
-    struct spt_call *call = SPT_OF(request, struct spt_call, request);
+    struct spt_http_request *call = SPT_OF(request, struct spt_http_request, request);
     struct stream *stream = call->owner;
     leave_scope(stream);
-    spt_call_ended(call);
-    bool headed = request->transfer && request->transfer->headed;
+    spt_http_request_ended(call);
+    bool headed = request->response && request->response->headers_done;
     end_wait(stream, request->failure.code && !headed ? SEPTET_EHTTP : SEPTET_OK);
 }
 
@@ -181,13 +183,13 @@ static int open_start(septet_op *op)
 {
     struct stream *stream = ((struct stream_op *)op)->stream;
     const struct spt_task *task = op->task;
-    int rc = spt_call_start(stream->call, stream->box, task->id);
+    int rc = spt_http_request_start(stream->call, stream->box, task->id);
     if (rc == SEPTET_OK) {
         stream->waiter = (struct stream_op *)op;
         return rc;
     }
     leave_scope(stream);
-    spt_call_ended(stream->call);
+    spt_http_request_ended(stream->call);
     return rc;
 }
 
@@ -203,13 +205,13 @@ static int open_push(septet_op *op, lua_State *L)
 {
     struct stream *stream = ((struct stream_op *)op)->stream;
     if (op->status < 0)
-        return spt_call_raise(L, stream->call, op->status);
+        return spt_http_request_raise(L, stream->call, op->status);
     const struct spt_request *r = &stream->call->request;
-    const struct spt_transfer *t = r->transfer;
+    const struct spt_response *t = r->response;
     lua_createtable(L, 0, 5); /* the fifth field is url: Lua's, if it is as it was given */
     lua_pushinteger(L, t->status);
     lua_setfield(L, -2, "status");
-    spt_call_push_head(L, r);
+    spt_http_request_push_head(L, r);
     lua_setfield(L, -2, "head");
     if (t->redirect_url) {
         lua_pushstring(L, t->redirect_url);
@@ -228,8 +230,8 @@ static int open_push(septet_op *op, lua_State *L)
 static void describe(const septet_op *op, char *text, size_t size)
 {
     const struct spt_request *r = &((const struct stream_op *)op)->stream->call->request;
-    char room[SPT_URL_SHOWN];
-    snprintf(text, size, "%s %s", r->method, spt_public_url(r->url, room, sizeof room));
+    char room[SPT_URL_LOG_MAX];
+    snprintf(text, size, "%s %s", r->method, spt_redact_url(r->url, room, sizeof room));
 }
 
 static const septet_op_type open_type = {
@@ -243,7 +245,8 @@ static const septet_op_type open_type = {
 };
 
 /* Pushes a stream for what is asked, which keeps the values that were asked with. */
-static struct stream *push_stream(lua_State *L, struct spt_env *env, const struct spt_ask *ask)
+static struct stream *push_stream(lua_State *L, struct spt_env *env,
+                                  const struct spt_http_args *ask)
 {
     struct stream *stream = lua_newuserdatauv(L, sizeof *stream, SPT_ASK_ARGS);
     *stream = (struct stream){.resource.release = on_scope_end,
@@ -261,16 +264,16 @@ static struct stream *push_stream(lua_State *L, struct spt_env *env, const struc
     return stream;
 }
 
-static void arm(struct stream *stream, struct spt_call *call, const struct spt_ask *ask, bool stays,
-                bool gathers)
+static void arm(struct stream *stream, struct spt_http_request *call,
+                const struct spt_http_args *ask, bool stays, bool gathers)
 {
     stream->call = call;
-    call->kept = stream;
+    call->owed_to_group = stream;
     stream->room = gathers ? SIZE_MAX / 2 : HIGH_WATER;
     call->request.high_water = stream->room;
     call->request.max_body = gathers ? ask->terms->max_body : ask->terms->max_stream;
-    call->request.follows = !stays;
-    call->request.on_news = on_news;
+    call->request.follows_redirects = !stays;
+    call->request.on_progress = on_progress;
     call->request.on_done = on_done;
     spt_list_push(&stream->env->streams, &stream->link);
     spt_scope_add(stream->env->sched->current->scope, &stream->resource);
@@ -283,29 +286,29 @@ static int l_stream(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
     struct spt_sched *s = env->sched;
-    struct spt_ask ask;
+    struct spt_http_args ask;
     bool stays = lua_toboolean(L, SPT_ASK_ARGS + 1), gathers = lua_toboolean(L, SPT_ASK_ARGS + 2);
-    spt_ask_check(L, env, &ask);
+    spt_http_args_check(L, env, &ask);
     lua_settop(L, SPT_ASK_ARGS);
     struct stream *stream = push_stream(L, env, &ask);
     struct stream_op *op = (struct stream_op *)spt_op_new(L, s, &open_type);
     op->stream = stream;
     luaL_checkstack(L, 8, NULL);
-    spt_keep(L, STREAM);
-    if (spt_op_refused(s)) {
-        spt_let_go(L, stream);
-        return spt_op_refuse(L, &op->op);
+    spt_anchor(L, STREAM);
+    if (spt_op_is_cancelled(s)) {
+        spt_unanchor(L, stream);
+        return spt_op_await_cancelled(L, &op->op);
     }
-    struct spt_call *call = spt_call_new(env, &ask, stream);
+    struct spt_http_request *call = spt_http_request_new(env, &ask, stream);
     if (!call) {
-        spt_let_go(L, stream);
-        return spt_call_raise_memory(L, &ask);
+        spt_unanchor(L, stream);
+        return spt_http_request_raise_memory(L, &ask);
     }
     if (s->trace.level >= 2)
         call->place = spt_lua_place(L, s, 1);
     arm(stream, call, &ask, stays, gathers);
     op->op.ref = call->ref;
-    return spt_op_begin(L, &op->op, false);
+    return spt_op_wait(L, &op->op, false);
 }
 
 /* --- reading --- */
@@ -341,8 +344,8 @@ static void read_cancel(septet_op *op)
 
 static int raise_closed(lua_State *L, const struct stream *stream)
 {
-    char room[SPT_URL_SHOWN];
-    const char *url = spt_public_url(stream->url, room, sizeof room);
+    char room[SPT_URL_LOG_MAX];
+    const char *url = spt_redact_url(stream->url, room, sizeof room);
     spt_error_push(L, "HttpError", "%s %s: the response was closed", stream->method, url);
     lua_pushliteral(L, "closed");
     lua_setfield(L, -2, "code");
@@ -361,9 +364,9 @@ static int raise_closed(lua_State *L, const struct stream *stream)
 static int push_end(lua_State *L, const struct stream *stream)
 {
     const struct spt_request *r = &stream->call->request;
-    size_t held = spt_request_held(r);
+    size_t held = spt_request_available(r);
     if (r->failure.code)
-        return spt_call_raise(L, stream->call, SEPTET_EHTTP);
+        return spt_http_request_raise(L, stream->call, SEPTET_EHTTP);
     lua_pushlstring(L, held > 0 ? held_bytes(r) : "", held);
     return 1;
 }
@@ -371,9 +374,9 @@ static int push_end(lua_State *L, const struct stream *stream)
 static int push_bytes(lua_State *L, struct stream *stream, size_t n)
 {
     const struct spt_request *r = &stream->call->request;
-    size_t held = spt_request_held(r), len = n < held ? n : held;
+    size_t held = spt_request_available(r), len = n < held ? n : held;
     if (held == 0 && r->failure.code)
-        return spt_call_raise(L, stream->call, SEPTET_EHTTP);
+        return spt_http_request_raise(L, stream->call, SEPTET_EHTTP);
     if (held == 0) {
         lua_pushnil(L);
         return 1;
@@ -387,14 +390,14 @@ static int push_bytes(lua_State *L, struct stream *stream, size_t n)
 static int push_line(lua_State *L, struct stream *stream, size_t max)
 {
     const struct spt_request *r = &stream->call->request;
-    size_t end = line_end(stream), held = spt_request_held(r), len = line_len(r, end);
+    size_t end = line_end(stream), held = spt_request_available(r), len = line_len(r, end);
     if (len > max) {
         lua_pushnil(L);
         lua_pushboolean(L, 1);
         return 2;
     }
     if (end == held && r->failure.code)
-        return spt_call_raise(L, stream->call, SEPTET_EHTTP);
+        return spt_http_request_raise(L, stream->call, SEPTET_EHTTP);
     if (held == 0) {
         lua_pushnil(L);
         return 1;
@@ -470,8 +473,8 @@ static int l_peek(lua_State *L)
 static int l_take(lua_State *L)
 {
     struct stream *stream = spt_check_self(L, "stream");
-    if (stream->call && stream->call->request.transfer)
-        take(stream, spt_request_held(&stream->call->request));
+    if (stream->call && stream->call->request.response)
+        take(stream, spt_request_available(&stream->call->request));
     return 0;
 }
 
@@ -486,7 +489,7 @@ static int l_close(lua_State *L)
 static int l_pass_over(lua_State *L)
 {
     struct stream *stream = spt_check_self(L, "stream");
-    bool goes_on = stream->call && !stream->over;
+    bool goes_on = stream->call && !stream->giving_up;
     if (goes_on)
         spt_request_pass_over(&stream->call->request);
     else
@@ -507,7 +510,7 @@ static int l_head(lua_State *L)
     struct stream *stream = spt_check_self(L, "stream");
     if (!stream->call)
         return 0;
-    spt_call_push_head(L, &stream->call->request);
+    spt_http_request_push_head(L, &stream->call->request);
     return 1;
 }
 
@@ -520,11 +523,11 @@ static int l_trace(lua_State *L)
         return 0;
     lua_pushvalue(L, 2);
     lua_setiuservalue(L, 1, SPT_ASK_TRACE);
-    spt_call_set_trace(L, 2, stream);
-    spt_keep(L, 1);
+    spt_http_request_set_trace(L, 2, stream);
+    spt_anchor(L, 1);
     stream->call->trace = stream;
-    if (stream->over)
-        spt_call_tell(stream->call);
+    if (stream->giving_up)
+        spt_http_request_tell(stream->call);
     return 0;
 }
 

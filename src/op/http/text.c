@@ -28,7 +28,7 @@ static int push_shown(lua_State *L, bool is_url)
     }
     char *out = lua_newuserdatauv(L, 4 * len + 8, 0);
     if (is_url)
-        lua_pushstring(L, spt_public_url(text, out, 4 * len + 8));
+        lua_pushstring(L, spt_redact_url(text, out, 4 * len + 8));
     else
         lua_pushlstring(L, out, spt_escape(out, 4 * len + 8, text, len));
     return 1;

@@ -49,8 +49,8 @@ static uint64_t seconds_field(lua_State *L, const char *name)
 
 static int l_terms_gc(lua_State *L)
 {
-    struct spt_terms *terms = spt_check_self(L, "terms");
-    spt_profile_release(&terms->profile);
+    struct spt_request_defaults *terms = spt_check_self(L, "terms");
+    spt_connection_options_release(&terms->profile);
     return 0;
 }
 
@@ -62,7 +62,7 @@ static int l_terms(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
     uint64_t queue = seconds_field(L, "queue");
-    struct spt_terms made = {
+    struct spt_request_defaults made = {
         .connect_ns = seconds_field(L, "connect"),
         .first_byte_ns = seconds_field(L, "first_byte"),
         .idle_ns = seconds_field(L, "idle"),
@@ -75,7 +75,7 @@ static int l_terms(lua_State *L)
     lua_pop(L, 1);
     lua_getfield(L, 1, "proxy");
     bool env_proxy = lua_type(L, -1) == LUA_TBOOLEAN && lua_toboolean(L, -1);
-    struct spt_profile profile = {
+    struct spt_connection_options profile = {
         .env_proxy = env_proxy,
         .proxy = env_proxy ? NULL : (char *)lua_tostring(L, -1),
         .unix_socket = (char *)text_field(L, "unix_socket"),
@@ -89,10 +89,10 @@ static int l_terms(lua_State *L)
         .http2 = flag_field(L, "http2"),
         .no_cookies = flag_field(L, "no_cookies"),
     };
-    struct spt_terms *terms = lua_newuserdatauv(L, sizeof *terms, 0);
+    struct spt_request_defaults *terms = lua_newuserdatauv(L, sizeof *terms, 0);
     *terms = made;
     luaL_setmetatable(L, SPT_TERMS_META);
-    if (spt_profile_copy(&terms->profile, &profile) != SEPTET_OK)
+    if (spt_connection_options_copy(&terms->profile, &profile) != SEPTET_OK)
         return luaL_error(L, "%s", septet_strerror(SEPTET_ENOMEM));
     return 1;
 }
@@ -132,8 +132,8 @@ static int l_session(lua_State *L)
     config.allow = check_strings(L, lua_gettop(L), &config.n_allow);
     lua_getfield(L, 1, "deny");
     config.deny = check_strings(L, lua_gettop(L), &config.n_deny);
-    struct spt_session_box *box = lua_newuserdatauv(L, sizeof *box, 0);
-    *box = (struct spt_session_box){0};
+    struct spt_session_handle *box = lua_newuserdatauv(L, sizeof *box, 0);
+    *box = (struct spt_session_handle){0};
     luaL_setmetatable(L, SPT_SESSION_META);
     if (!env->driver)
         return spt_error_usage(L, "the host is closed");
@@ -159,7 +159,7 @@ static void set_count(lua_State *L, const char *name, uint64_t n)
 /* session:stats(): what it does now, and has done. */
 static int l_session_stats(lua_State *L)
 {
-    struct spt_session_box *box = spt_check_udata(L, 1, SPT_SESSION_META, "session");
+    struct spt_session_handle *box = spt_check_udata(L, 1, SPT_SESSION_META, "session");
     struct spt_session_stats s;
     if (!box->session)
         return spt_error_usage(L, "the session is closed");
@@ -182,7 +182,7 @@ static int l_session_stats(lua_State *L)
 /* session:close(): requests in flight fail with the code "closed", connections are dropped. */
 static int l_session_close(lua_State *L)
 {
-    struct spt_session_box *box = spt_check_udata(L, 1, SPT_SESSION_META, "session");
+    struct spt_session_handle *box = spt_check_udata(L, 1, SPT_SESSION_META, "session");
     if (box->session) {
         struct spt_session *session = box->session;
         box->session = NULL;
@@ -194,7 +194,7 @@ static int l_session_close(lua_State *L)
 
 static int l_headers_gc(lua_State *L)
 {
-    struct spt_headers_box *box = spt_check_self(L, "headers");
+    struct spt_headers_handle *box = spt_check_self(L, "headers");
     spt_headers_free(box->headers);
     box->headers = NULL;
     return 0;
@@ -209,7 +209,7 @@ static int l_headers(lua_State *L)
     const char *why = NULL;
     luaL_checkstack(L, 8, NULL);
     struct spt_header *pairs = lua_newuserdatauv(L, n * sizeof *pairs + 1, 0);
-    struct spt_headers_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+    struct spt_headers_handle *box = lua_newuserdatauv(L, sizeof *box, 0);
     box->headers = NULL;
     luaL_setmetatable(L, SPT_HEADERS_META);
     for (size_t i = 0; i < n; i++) {
@@ -223,7 +223,7 @@ static int l_headers(lua_State *L)
     if (rc == SEPTET_EINVAL) {
         char name[NAME_SHOWN];
         spt_error_push(L, "Usage", "header '%s': %s",
-                       spt_public_url(pairs[at].name, name, sizeof name), why);
+                       spt_redact_url(pairs[at].name, name, sizeof name), why);
         return lua_error(L);
     }
     if (rc != SEPTET_OK)
@@ -273,9 +273,9 @@ struct head {
     char lines[]; /* behind them the peer's address */
 };
 
-void spt_call_push_head(lua_State *L, const struct spt_request *r)
+void spt_http_request_push_head(lua_State *L, const struct spt_request *r)
 {
-    const struct spt_transfer *t = r->transfer;
+    const struct spt_response *t = r->response;
     size_t peer_len = strlen(t->peer);
     struct head *head = lua_newuserdatauv(L, sizeof *head + t->head.len + peer_len, 0);
     head->times = t->times;
@@ -287,7 +287,7 @@ void spt_call_push_head(lua_State *L, const struct spt_request *r)
     if (head->len)
         memcpy(head->lines, t->head.data, head->len);
     head->reused = t->reused;
-    head->insecure = spt_call_insecure(r);
+    head->insecure = spt_http_request_insecure(r);
     head->peer_port = t->peer_port;
     head->peer_len = peer_len;
     memcpy(head->lines + head->len, t->peer, peer_len);

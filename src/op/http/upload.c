@@ -11,15 +11,15 @@ enum { ROOM = 256 * 1024 }; /* bytes waiting to be sent from which on the writer
 
 struct spt_upload_op {
     septet_op op;
-    struct spt_upload_box *box; /* kept by the handle at index 1 */
+    struct spt_upload_handle *box; /* kept by the handle at index 1 */
 };
 
-static bool has_room(const struct spt_upload_box *box)
+static bool has_room(const struct spt_upload_handle *box)
 {
     return spt_upload_left(&box->upload) < ROOM;
 }
 
-static void end_wait(struct spt_upload_box *box)
+static void end_wait(struct spt_upload_handle *box)
 {
     struct spt_upload_op *writer = box->writer;
     box->writer = NULL;
@@ -27,30 +27,30 @@ static void end_wait(struct spt_upload_box *box)
         septet_op_done(&writer->op, SEPTET_OK);
 }
 
-static struct spt_upload_box *box_of(struct spt_request *request)
+static struct spt_upload_handle *box_of(struct spt_request *request)
 {
-    return SPT_OF(request->upload, struct spt_upload_box, upload);
+    return SPT_OF(request->upload, struct spt_upload_handle, upload);
 }
 
 void spt_upload_room(struct spt_request *request)
 {
-    struct spt_upload_box *box = box_of(request);
+    struct spt_upload_handle *box = box_of(request);
     if (has_room(box))
         end_wait(box);
 }
 
 void spt_upload_over(struct spt_request *request)
 {
-    struct spt_upload_box *box = box_of(request);
-    box->over = true;
+    struct spt_upload_handle *box = box_of(request);
+    box->giving_up = true;
     box->request = NULL;
     end_wait(box);
 }
 
 static int upload_start(septet_op *op)
 {
-    struct spt_upload_box *box = ((struct spt_upload_op *)op)->box;
-    if (has_room(box) || box->over)
+    struct spt_upload_handle *box = ((struct spt_upload_op *)op)->box;
+    if (has_room(box) || box->giving_up)
         septet_op_done(op, SEPTET_OK);
     else
         box->writer = (struct spt_upload_op *)op;
@@ -65,7 +65,7 @@ static void upload_cancel(septet_op *op)
 /* Is the request still on? */
 static int upload_push(septet_op *op, lua_State *L)
 {
-    lua_pushboolean(L, !((struct spt_upload_op *)op)->box->over);
+    lua_pushboolean(L, !((struct spt_upload_op *)op)->box->giving_up);
     return 1;
 }
 
@@ -78,7 +78,7 @@ static const septet_op_type upload_type = {
     .push = upload_push,
 };
 
-static struct spt_upload_box *check(lua_State *L)
+static struct spt_upload_handle *check(lua_State *L)
 {
     return spt_check_self(L, "upload");
 }
@@ -86,8 +86,8 @@ static struct spt_upload_box *check(lua_State *L)
 /* http_upload(): a body to be written. */
 static int l_upload(lua_State *L)
 {
-    struct spt_upload_box *box = lua_newuserdatauv(L, sizeof *box, 0);
-    *box = (struct spt_upload_box){0};
+    struct spt_upload_handle *box = lua_newuserdatauv(L, sizeof *box, 0);
+    *box = (struct spt_upload_handle){0};
     spt_upload_init(&box->upload);
     luaL_setmetatable(L, SPT_UPLOAD_META);
     return 1;
@@ -96,7 +96,7 @@ static int l_upload(lua_State *L)
 /* upload:write(bytes): waits until there is room for more. Returns false once the request is over. */
 static int l_write(lua_State *L)
 {
-    struct spt_upload_box *box = check(L);
+    struct spt_upload_handle *box = check(L);
     size_t len;
     const char *bytes = spt_check_string(L, 2, &len);
     if (box->writer)
@@ -104,27 +104,27 @@ static int l_write(lua_State *L)
     struct spt_upload_op *op =
         (struct spt_upload_op *)spt_op_new(L, spt_env(L)->sched, &upload_type);
     op->box = box;
-    if (!box->over && spt_upload_append(&box->upload, bytes, len) != SEPTET_OK)
+    if (!box->giving_up && spt_upload_append(&box->upload, bytes, len) != SEPTET_OK)
         return luaL_error(L, "%s", septet_strerror(SEPTET_ENOMEM));
     if (box->request)
-        spt_request_go_on(box->request);
+        spt_request_resume(box->request);
     return septet_op_await(L, &op->op);
 }
 
 /* upload:finish(): there is no more. */
 static int l_finish(lua_State *L)
 {
-    struct spt_upload_box *box = check(L);
+    struct spt_upload_handle *box = check(L);
     box->upload.ended = true;
     if (box->request)
-        spt_request_go_on(box->request);
+        spt_request_resume(box->request);
     return 0;
 }
 
 /* upload:abort(): there will be no more; the request fails. */
 static int l_abort(lua_State *L)
 {
-    struct spt_upload_box *box = check(L);
+    struct spt_upload_handle *box = check(L);
     if (box->request)
         spt_request_abort(box->request, "upload", "the body's producer failed");
     return 0;
@@ -132,7 +132,7 @@ static int l_abort(lua_State *L)
 
 static int l_gc(lua_State *L)
 {
-    struct spt_upload_box *box = spt_check_self(L, "upload");
+    struct spt_upload_handle *box = spt_check_self(L, "upload");
     spt_upload_release(&box->upload);
     return 0;
 }
