@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""check_floors BUILD_DIR: checks the rules of the house that a compiler does not know.
+"""check_layers BUILD_DIR: checks the rules of the house that a compiler does not know.
 
-  includes   a file under src/ includes the headers of its own floor or of lower ones, written with the
+  includes   a file under src/ includes the headers of its own layer or of lower ones, written with the
              folder; one awaitable never includes another; the CLI sees the public headers alone
-  symbols    core/ needs nothing of libuv, libcurl and c-ares, loop/ nothing of Lua, base/ nothing of all four
-             (read from the built objects)
+  symbols    base/ needs no library, core/ Lua alone, loop/ libuv alone, dns/ no libcurl, http/ no c-ares, and
+             neither of those two any Lua (read from the built objects)
   exports    the shared library exports septet_* and nothing else
   words      no file speaks of the machine it was written on, or of a package registry's host
 
@@ -16,13 +16,16 @@ import re
 import subprocess
 import sys
 
-FLOORS = {"base": 0, "core": 1, "loop": 2, "op": 3, "lua": 4}
-HOST, CLI = 5, 6  # src/host/host.c; src/cli/
+LAYERS = ["base", "core", "loop", "dns", "http", "op", "lua", "host", "cli"]
+CLI = LAYERS.index("cli")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 BARRED_SYMBOLS = {
-    "base": re.compile(r"(uv|curl|ares|luaL?)_"),
+    "base": re.compile(r"(uv|curl|ares|luaL?)_|luaopen_"),
     "core": re.compile(r"(uv|curl|ares)_"),
-    "loop": re.compile(r"luaL?_|luaopen_"),
+    "loop": re.compile(r"(curl|ares|luaL?)_|luaopen_"),
+    "dns": re.compile(r"(curl|luaL?)_|luaopen_"),
+    "http": re.compile(r"(ares|luaL?)_|luaopen_"),
+    "op": re.compile(r"(curl|ares)_"),
 }
 OWN_EXPORTS = re.compile(r"septet_\w+$")
 # Written in pieces, so that this file does not break its own rule.
@@ -40,36 +43,34 @@ BARRED_WORDS = re.compile(
 )
 
 
-def floor_of(path):
-    """The floor of a file under src/, or None where it has none."""
+def layer_of(path):
+    """The layer of a file under src/, or None where it has none."""
     folder, _, _ = path.partition("/")
-    if path == "host.c":
-        return HOST
-    return CLI if folder == "cli" else FLOORS.get(folder)
+    return LAYERS.index(folder) if folder in LAYERS else None
 
 
 def check_include(path, bracket, name):
     """What is wrong with this include, or None. path and name are relative to src/."""
-    floor = floor_of(path)
-    if floor is None:
-        return "a file that stands on no floor"
+    layer = layer_of(path)
+    if layer is None:
+        return "a file in no layer"
     public = name.startswith("septet/")
-    if bracket == "<" and not (public and floor < CLI):
+    if bracket == "<" and not (public and layer < CLI):
         return None  # a library's header, or the CLI's own way of including ours
     if public:
         return None
-    if floor == CLI:
+    if layer == CLI:
         if os.path.exists(f"src/cli/{name}"):
-            return None  # its own; src/ is not on its path, so that it cannot see the other floors
+            return None  # its own; src/ is not on its path, so that it cannot see the other layers
         return f'the CLI includes "{name}": it may see the public headers only'
     if "/" not in name:
         return f'"{name}" is included without its folder'
-    other = floor_of(name)
+    other = layer_of(name)
     if other is None:
-        return f'"{name}" stands on no floor'
-    if other > floor:
-        return f'"{name}" stands on floor {other}, above this file\'s floor {floor}'
-    is_awaitable = floor == FLOORS["op"] and os.path.exists(f"src/{stem(name)}.c")
+        return f'"{name}" is in no layer'
+    if other > layer:
+        return f'"{name}" is of {LAYERS[other]}, above {LAYERS[layer]}'
+    is_awaitable = layer == LAYERS.index("op") and os.path.exists(f"src/{stem(name)}.c")
     if is_awaitable and name.startswith("op/") and stem(path) != stem(name):
         return f'one awaitable includes another: "{name}"'
     return None
@@ -151,7 +152,7 @@ def words():
 
 def main():
     if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
-        sys.exit("usage: check_floors.py BUILD_DIR")
+        sys.exit("usage: check_layers.py BUILD_DIR")
     build = os.path.abspath(sys.argv[1])
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
     breaches = [*includes(), *symbols(build), *exports(build), *words()]

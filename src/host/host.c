@@ -1,4 +1,4 @@
-/* The host: puts the floors together and is the public API. The only file that knows them all. */
+/* The host: puts the layers together and is the public API. The only file that knows them all. */
 #include "septet/septet.h"
 
 #include <curl/curl.h>
