@@ -1,0 +1,148 @@
+/* Hooks in the coroutines that run: they raise in the code that is to end. */
+#include "host/guard.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/frames.h"
+#include "core/hook.h"
+#include "core/op.h"
+#include "core/task.h"
+#include "host/report.h"
+#include "loop/loop.h"
+#include "lua/lib.h"
+
+/* --- the limit on a turn --- */
+
+/* Sets a hook in all the coroutines that run in a turn of `t`. */
+static void hook_each(const struct spt_task *t, lua_Hook hook, int mask)
+{
+    lua_sethook(t->co, hook, mask, 1);
+    for (const struct spt_frame *f = t->frame; f; f = f->up)
+        lua_sethook(f->co, hook, mask, 1);
+}
+
+/* Called in a task's coroutine each SPT_HOOK_COUNT instructions, or at each event of a script's hook. Once a turn is over its
+ * limit, at each one, in all the coroutines that run in it: a loop that catches the error is left at its next
+ * instruction. */
+void spt_guard_slice_hook(lua_State *L, lua_Debug *ar)
+{
+    septet_host *h = septet_host_of(L);
+    const struct spt_task *t = h ? spt_host_sched(h)->current : NULL;
+    uint64_t now_ns = uv_hrtime();
+    if (!t)
+        return;
+    if (h->slice_task != t->id || h->slice_turn != t->resumes) {
+        h->slice_task = t->id;
+        h->slice_turn = t->resumes;
+        h->slice_ns = now_ns;
+    }
+    if (now_ns - h->slice_ns < h->config.max_slice_ms * UINT64_C(1000000)) {
+        if (lua_gethook(L) == spt_guard_slice_hook &&
+            lua_gethookcount(L) == 1) /* an earlier turn was over it */
+            spt_hook_restore(L, spt_host_sched(h));
+        return;
+    }
+    hook_each(t, spt_guard_slice_hook, LUA_MASKCOUNT);
+    spt_error_push(L, "TaskHog", "the task ran for more than %f s without waiting",
+                   h->config.max_slice_ms / 1e3);
+    lua_error(L);
+}
+
+/* --- interruption --- */
+
+void spt_guard_cancel_children(struct spt_scope *scope, const char *source, const char *reason)
+{
+    struct spt_link *head = &scope->children;
+    for (struct spt_link *l = head->next; l != head; l = l->next)
+        spt_scope_cancel(SPT_OF(l, struct spt_scope, sibling), source, reason);
+}
+
+void spt_guard_act_on_interrupt(septet_host *h)
+{
+    h->interrupt = 0;
+    h->interrupted = h->ending = true;
+    spt_guard_cancel_children(&spt_host_sched(h)->main_scope, "shutdown", "interrupted");
+}
+
+/* Raises what ends the running code: in a task's own code the error of its cancellation. */
+static int raise_end(lua_State *L, const struct spt_task *t)
+{
+    spt_error_push_cancelled(L, t ? spt_scope_canceller(t->scope) : NULL);
+    return lua_error(L);
+}
+
+/* Runs in the Lua code that was interrupted: what nothing else would reach, if it spins. Our modules go on until they
+ * call a script's function or return to one. A shield is not reached, and what spins in it feels nothing. */
+void spt_guard_interrupt_hook(lua_State *L, lua_Debug *ar)
+{
+    septet_host *h = septet_host_of(L);
+    struct spt_sched *s = spt_host_sched(h);
+    struct spt_task *t = s->current;
+    if (h->interrupt && t && spt_frames_own(L)) {
+        hook_each(t, spt_guard_interrupt_hook, SPT_HOOK_EVERYTHING);
+        return;
+    }
+    spt_hook_restore(L, s);
+    if (!h->interrupt) /* the drain was first, or the hook was inherited */
+        return;
+    spt_guard_act_on_interrupt(h);
+    if (t) { /* else it is a trace hook, say: all that runs between tasks is protected */
+        spt_scope_cancel(&t->root, "shutdown",
+                         "interrupted"); /* a background task that spins, too */
+        if (!spt_scope_canceller(t->scope))
+            return;
+        spt_sched_felt(s);
+    }
+    raise_end(L, t);
+}
+
+void septet_interrupt(septet_host *host)
+{
+    struct spt_sched *s = spt_host_sched(host);
+    lua_State *L = s->current ? spt_innermost(s) : s->draining ? host->L : NULL;
+    s->unfelt = host->interrupt = 1;
+    spt_loop_wake_async(host->loop);
+    if (L)
+        lua_sethook(L, spt_guard_interrupt_hook, SPT_HOOK_EVERYTHING, 1);
+}
+
+/* Returns true in a finalizer, whose errors go nowhere. */
+static bool in_finalizer(lua_State *L)
+{
+    lua_Debug ar;
+    for (int level = 0; lua_getstack(L, level, &ar); level++)
+        if (lua_getinfo(L, "n", &ar) && ar.name && strcmp(ar.name, "__gc") == 0)
+            return true;
+    return false;
+}
+
+/* Cancels each scope of a task, so that its next wait raises in a shield, too. */
+static void cancel_within_shields(struct spt_task *t)
+{
+    for (struct spt_scope *scope = t->scope; scope != &t->root; scope = scope->parent)
+        spt_scope_cancel(scope, "shutdown", "exit");
+    spt_scope_cancel(&t->root, "shutdown", "exit");
+}
+
+int septet_exit(lua_State *L)
+{
+    septet_host *h = septet_host_of(L);
+    if (!h)
+        return SEPTET_ECLOSED;
+    struct spt_sched *s = spt_host_sched(h);
+    struct spt_task *t = s->current;
+    bool again = s->exiting;
+    s->exiting = s->giving_up = true;
+    if (t)
+        cancel_within_shields(t);
+    if (again)
+        return spt_op_can_wait(L, s) ? spt_op_abandon(L, s) : SEPTET_EBUSY;
+    if (in_finalizer(L))
+        septet_interrupt(h); /* for what it interrupts, once it is over */
+    else
+        spt_guard_act_on_interrupt(h);
+    luaL_checkstack(L, 8, NULL);
+    return raise_end(L, t);
+}

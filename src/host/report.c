@@ -1,0 +1,244 @@
+/* Reports run protected: out of memory, they say what there are words for. */
+#include "host/report.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/escape.h"
+#include "core/deadlock.h"
+#include "core/error.h"
+#include "core/task.h"
+#include "core/traceback.h"
+
+#define REPORTED_MAX 100 /* tasks that a report of a deadlock names */
+
+void spt_report_warning(void *ud, const char *message)
+{
+    septet_host *h = ud;
+    if (h->config.on_warning)
+        h->config.on_warning(h->config.ud, message);
+}
+
+void spt_report_felt(void *ud)
+{
+    septet_host *h = ud;
+    if (h->config.on_interrupted)
+        h->config.on_interrupted(h->config.ud);
+}
+
+/* Lua's own warn: pieces, and control messages that begin with '@'. */
+struct warning {
+    septet_host *host;
+    bool on;
+    size_t len;
+    char text[1024];
+};
+
+static void on_lua_warning(void *ud, const char *piece, int to_continue)
+{
+    struct warning *w = ud;
+    if (w->len == 0 && !to_continue && *piece == '@') {
+        if (strcmp(piece, "@on") == 0)
+            w->on = true;
+        else if (strcmp(piece, "@off") == 0)
+            w->on = false;
+        return;
+    }
+    w->len += (size_t)snprintf(w->text + w->len, sizeof w->text - w->len, "%s", piece);
+    if (w->len >= sizeof w->text)
+        w->len = sizeof w->text - 1;
+    if (to_continue)
+        return;
+    w->len = 0;
+    if (w->on)
+        spt_report_warning(w->host, w->text);
+}
+
+void spt_report_open_warnings(lua_State *L, septet_host *h)
+{
+    struct warning *w = lua_newuserdatauv(L, sizeof *w, 0);
+    *w = (struct warning){.host = h};
+    luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_setwarnf(L, on_lua_warning, w);
+}
+
+void spt_report_error(septet_host *h, const septet_error *error)
+{
+    if (h->config.on_error)
+        h->config.on_error(h->config.ud, error);
+}
+
+static const char *kind_of(lua_State *L, int index)
+{
+    if (!spt_error_is(L, index, NULL))
+        return "error";
+    lua_getfield(L, index, "kind");
+    const char *kind = lua_tostring(L, -1);
+    lua_pop(L, 1); /* the error keeps it */
+    return kind ? kind : "error";
+}
+
+/* Pushes task.on_unhandled, if a script has set it. */
+static bool push_hook(lua_State *L)
+{
+    int top = lua_gettop(L);
+    if (luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE) &&
+        lua_getfield(L, -1, "septet.task") == LUA_TTABLE &&
+        lua_getfield(L, -1, "spt_report_unhandled") == LUA_TFUNCTION) {
+        lua_replace(L, top + 1);
+        lua_settop(L, top + 1);
+        return true;
+    }
+    lua_settop(L, top);
+    return false;
+}
+
+/* Warns that what a script had set failed; pops its error. */
+static void warn_failed(septet_host *h, lua_State *L, const char *what)
+{
+    spt_report_warning(h, lua_pushfstring(L, "%s failed: %s", what, spt_error_push_words(L, -1)));
+    lua_pop(L, 3);
+}
+
+/* Calls task.on_unhandled(task, error, traceback). Returns false if it was not told. */
+static bool tell_script(septet_host *h, lua_State *L)
+{
+    // stack: task, error, traceback
+    if (!push_hook(L))
+        return false;
+    for (int i = 1; i <= 3; i++)
+        lua_pushvalue(L, i);
+    if (lua_pcall(L, 3, 0, 0) == LUA_OK || spt_error_is(L, -1, "Cancelled"))
+        return true; /* told, or the run was ended there */
+    warn_failed(h, L, "task.on_unhandled");
+    return false;
+}
+
+static int report(lua_State *L)
+{
+    struct spt_task *t = lua_touserdata(L, 1);
+    septet_host *h = t->sched->hooks.ud;
+    char name[128];
+    spt_task_name(t, name, sizeof name);
+    lua_settop(L, 0);
+    spt_task_push(L, t);
+    lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
+    if (lua_getiuservalue(L, 1, SPT_TASK_UV_TRACEBACK) != LUA_TNIL)
+        spt_traceback_render(L);
+    if (!t->is_main && tell_script(h, L))
+        return 0;
+    const char *message = t->abandoned ? "abandoned: it absorbed its cancellation at shutdown"
+                                       : spt_error_push_words(L, 2);
+    const char *traceback = lua_isstring(L, 3) ? lua_tostring(L, 3) : "";
+    if (!t->secondary_failure)
+        h->failures++;
+    spt_report_error(h, &(septet_error){.kind = kind_of(L, 2),
+                                  .message = message,
+                                  .traceback = traceback,
+                                  .task = name,
+                                  .task_id = t->id,
+                                  .is_main = t->is_main});
+    return 0;
+}
+
+/* Where memory ran out while an error was reported, it is reported in the words that are there. */
+static void report_plainly(septet_host *h, struct spt_task *t)
+{
+    char name[128];
+    const char *message = lua_tostring(h->L, -1);
+    spt_task_name(t, name, sizeof name);
+    if (!t->secondary_failure)
+        h->failures++;
+    spt_report_error(h,
+               &(septet_error){.kind = "error",
+                               .message = message ? message : "an error while reporting an error",
+                               .traceback = "",
+                               .task = name,
+                               .task_id = t->id,
+                               .is_main = t->is_main});
+}
+
+void spt_report_unhandled(void *ud, struct spt_task *t)
+{
+    septet_host *h = ud;
+    if (t->state == SPT_TASK_CANCELLED && h->ending)
+        return;
+    lua_pushcfunction(h->L, report);
+    lua_pushlightuserdata(h->L, t);
+    if (lua_pcall(h->L, 1, 0, 0) == LUA_OK)
+        return;
+    report_plainly(h, t);
+    lua_pop(h->L, 1);
+}
+
+
+/* --- deadlock --- */
+
+static void warn_task(septet_host *h, const struct spt_task *t)
+{
+    char name[128], what[512], line[1024], at[128] = "";
+    lua_Debug ar;
+    spt_task_name(t, name, sizeof name);
+    spt_task_waits_for(t, what, sizeof what);
+    for (int level = 0; t->co && lua_getstack(t->co, level, &ar); level++) {
+        lua_getinfo(t->co, "Sl", &ar);
+        if (spt_is_script(&ar)) {
+            snprintf(at, sizeof at, "  %s:%d", ar.short_src, ar.currentline);
+            break;
+        }
+    }
+    int n = snprintf(line, sizeof line, "#%u %s  waits for %s%s", t->id, name, what, at);
+    char shown[4 * sizeof line + 1];
+    spt_escape(shown, sizeof shown, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
+    spt_report_warning(h, shown);
+}
+
+static unsigned warn_tasks(septet_host *h, struct spt_scope *top, unsigned told)
+{
+    for (struct spt_scope *s = top; s && told < REPORTED_MAX; s = spt_scope_next(top, s, true)) {
+        if (!s->task || s != &s->task->root)
+            continue;
+        warn_task(h, s->task);
+        told++;
+    }
+    return told;
+}
+
+/* "in a circle: 'a' -> 'b' -> 'a'" */
+static void warn_circle(septet_host *h)
+{
+    struct spt_task *tasks[16];
+    char line[4096], name[128];
+    uint32_t all = spt_deadlock_cycle(spt_host_sched(h), tasks, 16);
+    uint32_t n = all < 16 ? all : 16;
+    if (n == 0)
+        return;
+    int at = snprintf(line, sizeof line, "in a circle:");
+    for (uint32_t i = 0; i < n; i++) {
+        spt_task_name(tasks[i], name, sizeof name);
+        at += snprintf(line + at, sizeof line - (size_t)at, " '%s' ->", name);
+    }
+    spt_task_name(tasks[0], name, sizeof name);
+    snprintf(line + at, sizeof line - (size_t)at, "%s '%s'", all > n ? " ... ->" : "", name);
+    spt_report_warning(h, line);
+}
+
+void spt_report_deadlock(septet_host *h)
+{
+    struct spt_sched *s = spt_host_sched(h);
+    char line[64];
+    if (s->live == 1)
+        snprintf(line, sizeof line, "deadlock: the only task waits and nothing can wake it");
+    else
+        snprintf(line, sizeof line, "deadlock: all %u tasks wait and nothing can wake them",
+                 s->live);
+    spt_report_warning(h, line);
+    unsigned told = warn_tasks(h, &s->background, warn_tasks(h, &s->main_scope, 0));
+    if (told < s->live) {
+        snprintf(line, sizeof line, "... and %u more", s->live - told);
+        spt_report_warning(h, line);
+    }
+    warn_circle(h);
+}
+

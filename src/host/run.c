@@ -1,0 +1,212 @@
+/* A run ends with its last task: what deadlocks is cancelled, and in the end abandoned. */
+#include "host/run.h"
+
+#include <lauxlib.h>
+
+#include "core/check.h"
+#include "core/task.h"
+#include "host/guard.h"
+#include "host/report.h"
+#include "http/curl_driver.h"
+#include "loop/loop.h"
+#include "lua/lib.h"
+
+#define DEADLOCKS_MAX  100 /* broken one by one in a run, before every wait is refused */
+#define DEADLOCK_NS    (60 * UINT64_C(1000000000)) /* ... or so long after the first of them */
+#define DEADLOCK_TASKS 100000                      /* ... or so many tasks after it */
+#define TURN_RESUMES   64                          /* tasks run between two looks at the poller */
+#define TURN_NS        100000                      /* ... or this long */
+
+/* --- inside and outside --- */
+
+bool spt_run_is_inside(const septet_host *h)
+{
+    return spt_host_sched(h)->draining || h->turning;
+}
+
+/* --- the drain --- */
+
+/* Returns true if a turn's budget is used up. It is measured on the clock of the scripts: a turn ends where a virtual
+ * clock moves on, and not by how fast the machine is, so that the same script runs in the same order. What is left is
+ * work for the next turn (`more`). */
+static bool budget_exhausted(const septet_host *h, unsigned ran, uint64_t t0_ns)
+{
+    return ran >= TURN_RESUMES || spt_host_sched(h)->now_ns - t0_ns >= TURN_NS;
+}
+
+static uint64_t next_instant(septet_host *h)
+{
+    struct spt_sched *s = spt_host_sched(h);
+    bool over =
+        h->running && s->live == 0; /* what ended it may be the drain before the turn's poll */
+    if (h->more || over || h->deadlocked || h->interrupt)
+        return SPT_LOOP_NOW;
+    uint64_t due = spt_timers_next(&s->timers), curl = spt_driver_due(h->driver);
+    return curl < due ? curl : due;
+}
+
+/* Moves a virtual clock to the next deadline where nothing else could run a task. Returns whether a timer is due. */
+static bool reach_deadline(septet_host *h)
+{
+    struct spt_sched *s = spt_host_sched(h);
+    const struct spt_env *env = &h->core->env;
+    uint64_t due_ns = spt_timers_next(&s->timers);
+    if (!env->is_virtual || due_ns == SPT_NEVER)
+        return false;
+    if (!env->manual && spt_sched_idle(s))
+        spt_loop_clock_advance(h->loop, due_ns);
+    return due_ns <= spt_sched_clock(s);
+}
+
+/* Returns whether a lap would find something to do at once: the one list of what can still run. */
+static bool has_more(septet_host *h)
+{
+    struct spt_sched *s = spt_host_sched(h);
+    return spt_driver_drain(h->driver) || spt_sched_busy(s) || spt_sched_notify_idle(s) ||
+           reach_deadline(h);
+}
+
+/* Returns whether nothing could ever run a task, once a lap would find nothing to do. A manual clock does not reach its
+ * deadlines by itself, and no virtual one ends a sleep for ever. */
+static bool is_deadlocked(const septet_host *h)
+{
+    const struct spt_sched *s = spt_host_sched(h);
+    const struct spt_env *env = &h->core->env;
+    bool clock_stopped =
+        env->is_virtual && (env->manual || spt_timers_next(&s->timers) == SPT_NEVER);
+    return spt_sched_deadlocked(s) || (clock_stopped && spt_sched_idle(s));
+}
+
+/* Laps until nothing is new or the turn's budget is budget_exhausted; then says when it wants to run again. */
+uint64_t spt_run_drain(void *ud)
+{
+    septet_host *h = ud;
+    struct spt_sched *s = spt_host_sched(h);
+    unsigned ran = 0;
+    s->draining = h->more = true;
+    if (h->interrupt)
+        spt_guard_act_on_interrupt(h);
+    s->now_ns = spt_sched_clock(s);
+    for (uint64_t t0_ns = s->now_ns; h->more && !budget_exhausted(h, ran, t0_ns);) {
+        unsigned room = TURN_RESUMES - ran, n = spt_sched_run_pass(s, room);
+        if (n < room && h->interrupted && !h->interrupt) /* all that it made ready has run */
+            spt_sched_felt(s);
+        ran += n;
+        h->more = has_more(h);
+    }
+    spt_trace_flush(&h->core->env);
+    s->draining = false;
+    h->more |= spt_sched_busy(s);
+    h->deadlocked = h->running && !h->more && is_deadlocked(h);
+    spt_loop_clock_run(h->loop, s->external > 0);
+    return next_instant(h);
+}
+
+/* --- deadlocks --- */
+
+/* Cancels all tasks; those that a shield kept waiting the next time; and in the end, those that begin to wait again each
+ * time, or go on for too long, for good: a run that told of a deadlock always ends. */
+static void break_deadlock(septet_host *h, unsigned times)
+{
+    struct spt_sched *s = spt_host_sched(h);
+    s->draining = true; /* who is warned may not run the host */
+    h->ending = s->giving_up = true;
+    if (times == 1) {
+        h->deadlock_ns = spt_sched_clock(s);
+        h->deadlock_id = s->next_id;
+        spt_report_deadlock(h);
+        spt_guard_cancel_children(&s->main_scope, "shutdown", "deadlock");
+        spt_guard_cancel_children(&s->background, "shutdown", "deadlock");
+    } else {
+        s->shutting_down = times > DEADLOCKS_MAX;
+        spt_sched_abort(s);
+    }
+    s->draining = false;
+}
+
+/* Returns true if the run goes on for too long after its first deadlock: in a shield that never ends, say, or by tasks
+ * that spawn others when they are cancelled. */
+static bool outstays(const septet_host *h)
+{
+    struct spt_sched *s = spt_host_sched(h);
+    return spt_sched_clock(s) - h->deadlock_ns > DEADLOCK_NS ||
+           s->next_id - h->deadlock_id > DEADLOCK_TASKS;
+}
+
+/* Collects garbage, which may wake a task: a channel is closed with its last sender. Returns true if it did. */
+static bool wakes_by_collection(septet_host *h)
+{
+    struct spt_sched *s = spt_host_sched(h);
+    s->draining = true; /* what a finalizer calls may not run the host */
+    lua_gc(h->L, LUA_GCCOLLECT);
+    s->draining = false;
+    if (!spt_sched_busy(s))
+        return false;
+    spt_loop_wake(h->loop);
+    return true;
+}
+
+static void turn(septet_host *h, bool wait)
+{
+    h->turning = true;
+    spt_loop_run_once(h->loop, wait);
+    h->turning = false;
+}
+
+int septet_run(septet_host *host)
+{
+    struct spt_sched *s = spt_host_sched(host);
+    if (spt_run_is_inside(host) || host->running)
+        return SEPTET_EBUSY;
+    uint32_t failures = host->failures, cancelled_mains = s->cancelled_mains;
+    unsigned deadlocks = 0;
+    host->running = true;
+    host->interrupted = host->ending = false;
+    while (s->live > 0 || spt_sched_busy(s)) {
+        turn(host, true);
+        if (host->deadlocked && deadlocks == 0 && wakes_by_collection(host))
+            continue;
+        if (host->deadlocked)
+            break_deadlock(host, ++deadlocks);
+        else if (deadlocks > 0 && outstays(host))
+            break_deadlock(host, deadlocks = DEADLOCKS_MAX + 1);
+    }
+    host->running = s->exiting = s->shutting_down = s->giving_up = false;
+    s->unfelt = 0;
+    s->draining = true;
+    spt_trace_flush(&host->core->env);
+    s->draining = false;
+    if (deadlocks > 0)
+        return SEPTET_EDEADLOCK;
+    if (host->interrupted && s->cancelled_mains != cancelled_mains)
+        return SEPTET_EINTERRUPTED;
+    return host->failures != failures ? SEPTET_ESCRIPT : SEPTET_OK;
+}
+
+int septet_step(septet_host *host, uint64_t budget_us)
+{
+    struct spt_sched *s = spt_host_sched(host);
+    if (spt_run_is_inside(host))
+        return SEPTET_EBUSY;
+    uint64_t t0 = uv_hrtime();
+    do {
+        turn(host, false);
+    } while (host->more && uv_hrtime() - t0 < budget_us * 1000);
+    if (s->live == 0 && s->exiting)
+        s->exiting = s->giving_up = false;
+    return s->live > 0;
+}
+
+int septet_advance(septet_host *host, uint64_t ns)
+{
+    if (spt_run_is_inside(host))
+        return SEPTET_EBUSY;
+    if (!host->core->env.is_virtual)
+        return SEPTET_EINVAL;
+    uint64_t to_ns = spt_instant(spt_loop_now(host->loop), ns);
+    if (to_ns == SPT_NEVER)
+        return SEPTET_EINVAL;
+    spt_loop_clock_advance(host->loop, to_ns);
+    return SEPTET_OK;
+}
+

@@ -1,0 +1,14 @@
+/* The drain, which the loop calls in each turn, and the functions that turn the loop. */
+#ifndef SPT_HOST_RUN_H
+#define SPT_HOST_RUN_H
+
+#include "host/host.h"
+
+/* Runs tasks until nothing is new or the turn's budget is spent. Returns the instant at which it wants to run again. `ud`
+ * is the host. */
+uint64_t spt_run_drain(void *ud);
+
+/* Returns true inside of a drain or of a turn of the loop, where the host can be neither run nor freed. */
+bool spt_run_is_inside(const septet_host *h);
+
+#endif
