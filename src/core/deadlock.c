@@ -1,5 +1,6 @@
 /* Walks over the tasks and what their waits depend on, on stacks of their own: a chain of waits may be as long as there
  * are tasks. In each walk a task is entered once and a dependency seen once. */
+#include "core/inspect.h"
 #include "core/deadlock.h"
 
 #include <stdbool.h>
@@ -55,7 +56,7 @@ static void enter(struct walk *w, struct spt_task *t)
         return;
     t->mark = ON_PATH;
     push(w, t, true);
-    spt_task_blockers(t, visit, w);
+    spt_inspect_blockers(t, visit, w);
 }
 
 static void walk_from(struct walk *w, struct spt_task *t)
@@ -177,7 +178,7 @@ static bool reach(struct set *set, struct spt_task *from, const struct spt_task 
     for (add(set, from); i < set->n && !set->failed; i++) {
         if (set->tasks[i] == target)
             return true;
-        spt_task_blockers(set->tasks[i], add, set);
+        spt_inspect_blockers(set->tasks[i], add, set);
     }
     return false;
 }
@@ -186,7 +187,7 @@ static bool reach(struct set *set, struct spt_task *from, const struct spt_task 
 static void give_up_circular(struct spt_ending *ending, struct spt_task *t)
 {
     struct set members = {0}, seen = {0};
-    spt_task_blockers(ending->task, add, &members);
+    spt_inspect_blockers(ending->task, add, &members);
     uint32_t n = members.n;
     for (uint32_t i = 0; i < n; i++) /* they stay in the array; the marks are for the search */
         members.tasks[i]->mark = UNSEEN;

@@ -1,5 +1,6 @@
 /* Operations: the one home of starting, suspending, cancelling and finishing. Whatever waits, waits
  * here. */
+#include "core/inspect.h"
 #include "core/op.h"
 
 #include <assert.h>
@@ -216,7 +217,7 @@ static void report_stuck(lua_State *L, struct spt_task *t)
     char name[128];
     spt_trace_put(&s->trace,
                   (struct spt_rec){.t = s->now_ns, .task = t->id, .kind = SPT_REC_STUCK});
-    spt_task_name(t, name, sizeof name);
+    spt_inspect_name(t, name, sizeof name);
     spt_frames_push(L, L, 1);
     lua_pushfstring(L,
                     "task '%s' ignores its cancellation: it has absorbed it %d times\n"

@@ -1,4 +1,5 @@
 /* The scheduler: laps over what is due, what is to be told, and who is ready. */
+#include "core/coroutines.h"
 #include "core/sched.h"
 
 #include <lauxlib.h>
@@ -72,7 +73,7 @@ void spt_sched_init(struct spt_sched *s, lua_State *L, const struct spt_hooks *w
     s->anchors_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushboolean(L, 0);
     s->pool_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    spt_task_make_pool(L, s);
+    spt_coroutines_make_pool(L, s);
     lua_pushlightuserdata(L, s);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &sched_key);
 }

@@ -9,9 +9,11 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "core/coroutines.h"
 #include "core/deadlock.h"
 #include "core/error.h"
 #include "core/hook.h"
+#include "core/inspect.h"
 #include "core/op.h"
 #include "core/origin.h"
 #include "core/reason.h"
@@ -92,10 +94,10 @@ void spt_task_waiting(struct spt_task *t, lua_State *L)
                           .a = spt_trace_word(&s->trace, t->op->type->name)};
     if (s->trace.level >= 2) {
         char text[512];
-        spt_task_waits_for(t, text, sizeof text);
+        spt_inspect_waits_for(t, text, sizeof text);
         rec.t = spt_sched_clock(s);
         rec.a = spt_trace_text(&s->trace, text, strlen(text));
-        rec.b = spt_lua_place(L, s, 1);
+        rec.b = spt_inspect_place(L, s, 1);
         rec.sub = 1;
     }
     spt_trace_put(&s->trace, rec);
@@ -109,44 +111,7 @@ void spt_task_abort(struct spt_task *t)
     spt_task_ready(t, true);
 }
 
-/* --- who is reachable: a live task is anchored in a table of the registry --- */
-
-static void grow_anchors(lua_State *L, struct spt_sched *s)
-{
-    uint32_t n = s->nanchors ? s->nanchors * 2 : 64;
-    uint32_t *slots = realloc(s->free_anchors, n * sizeof *slots);
-    if (!slots)
-        luaL_error(L, "not enough memory");
-    s->free_anchors = slots;
-    for (uint32_t i = n; i > s->nanchors; i--)
-        slots[s->nfree++] = i;
-    s->nanchors = n;
-}
-
-/* Anchors the userdata on top of the stack. */
-static uint32_t anchor(lua_State *L, struct spt_sched *s)
-{
-    if (s->nfree == 0)
-        grow_anchors(L, s);
-    uint32_t i = s->free_anchors[s->nfree - 1];
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->anchors_ref);
-    lua_pushvalue(L, -2);
-    lua_rawseti(L, -2, i);
-    lua_pop(L, 1);
-    s->nfree--;
-    return i;
-}
-
-static void release_anchor(struct spt_task *t)
-{
-    struct spt_sched *s = t->sched;
-    lua_rawgeti(s->main, LUA_REGISTRYINDEX, s->anchors_ref);
-    lua_pushnil(s->main);
-    lua_rawseti(s->main, -2, t->anchor); /* an existing slot: allocates nothing */
-    lua_pop(s->main, 1);
-    s->free_anchors[s->nfree++] = t->anchor;
-    t->anchor = 0;
-}
+/* --- a live task is anchored in a table of the registry --- */
 
 void spt_task_push(lua_State *L, const struct spt_task *t)
 {
@@ -157,25 +122,6 @@ void spt_task_push(lua_State *L, const struct spt_task *t)
 }
 
 /* --- the body: what runs in the coroutine --- */
-
-void spt_write_place(const struct spt_trace *trace, uint64_t place, char *out, size_t size)
-{
-    const char *source = spt_trace_string(trace, (uint32_t)(place >> 32));
-    size_t n = spt_escape(out, size, source, strlen(source));
-    if ((uint32_t)place > 0)
-        snprintf(out + n, size - n, ":%d", (int)(uint32_t)place);
-}
-
-void spt_task_push_site(lua_State *L, const struct spt_task *t)
-{
-    if (t->spawn_place == 0) {
-        lua_pushliteral(L, "");
-        return;
-    }
-    char place[SPT_PLACE_SIZE];
-    spt_write_place(&t->sched->trace, t->spawn_place, place, sizeof place);
-    lua_pushfstring(L, "\n\tspawned at %s by #%d", place, (int)t->parent);
-}
 
 /* Gives the error object at index 1 the traceback on top of the stack, unless it has one: another task raised it before. */
 static void set_traceback(lua_State *L)
@@ -342,24 +288,6 @@ static int body(lua_State *L)
 
 /* --- birth --- */
 
-/* Pushes a coroutine that rests; pushes nothing where there is none. The pool is weak: what rests in it goes with the
- * next collection, all of it at once. */
-static bool push_rested(lua_State *L, struct spt_sched *s)
-{
-    if (s->npool == 0)
-        return false;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->pool_ref);
-    if (lua_rawgeti(L, -1, s->npool) != LUA_TTHREAD) {
-        lua_pop(L, 2);
-        s->npool = 0;
-        return false;
-    }
-    lua_pushnil(L);
-    lua_rawseti(L, -3, s->npool--);
-    lua_remove(L, -2);
-    return true;
-}
-
 /* Gives the coroutine on top of the stack to the task whose handle lies below it, with room for its function and
  * arguments. Pops it. */
 static void give_coroutine(lua_State *L, struct spt_task *t, int nargs)
@@ -402,30 +330,6 @@ static void leave_handle(lua_State *L, struct spt_task *t)
     lua_pop(L, 2);
 }
 
-static uint64_t place_of(struct spt_sched *s, const lua_Debug *ar, int line)
-{
-    return spt_place(spt_trace_intern(&s->trace, ar->short_src), line);
-}
-
-static uint64_t place_of_function(lua_State *L, struct spt_sched *s, int index)
-{
-    lua_Debug ar;
-    lua_pushvalue(L, index);
-    lua_getinfo(L, ">S", &ar);
-    return place_of(s, &ar, ar.linedefined);
-}
-
-uint64_t spt_lua_place(lua_State *L, struct spt_sched *s, int level)
-{
-    lua_Debug ar;
-    for (; lua_getstack(L, level, &ar); level++) {
-        lua_getinfo(L, "Sl", &ar);
-        if (spt_is_script(&ar))
-            return place_of(s, &ar, ar.currentline);
-    }
-    return 0;
-}
-
 /* Gives the task, whose handle is on top of the stack, the locals of its parent: both have the one table until
  * either sets one. */
 static void inherit_locals(lua_State *L, struct spt_task *t, const struct spt_task *parent)
@@ -444,7 +348,7 @@ static void inherit_locals(lua_State *L, struct spt_task *t, const struct spt_ta
 static void keep_name(lua_State *L, const struct spt_task *t)
 {
     char place[SPT_PLACE_SIZE];
-    spt_write_place(&t->sched->trace, t->function_place, place, sizeof place);
+    spt_inspect_write_place(&t->sched->trace, t->function_place, place, sizeof place);
     lua_pushfstring(L, "%s#%d", place, (int)(t->sched->next_id + 1));
     lua_setiuservalue(L, -2, SPT_TASK_UV_NAME);
 }
@@ -463,16 +367,16 @@ struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct sp
     t->sched = s;
     bool hooked = s->hooked && lua_gethook(L);
     if (nargs >= SPT_TASK_UV_HELD || hooked) {
-        if (!push_rested(L, s))
+        if (!spt_coroutines_take(L, s))
             lua_newthread(L);
         give_coroutine(L, t, nargs);
     }
     if (hooked)
         spt_hook_inherit(L, s, t->co);
-    t->function_place = place_of_function(L, s, fn);
+    t->function_place = spt_inspect_function_place(L, s, fn);
     if (t->function_place >> 32 > SPT_TRACE_KEPT)
         keep_name(L, t);
-    t->anchor = anchor(L, s);
+    t->anchor = spt_coroutines_anchor(L, s);
     /* Nothing raises from here on. */
     lua_insert(L, fn);
     for (int uv = nargs + 1; !t->co && uv > 0; uv--)
@@ -490,7 +394,7 @@ struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct sp
     s->live++;
     if (parent) {
         t->parent = parent->id;
-        t->spawn_place = spt_lua_place(L, s, 1);
+        t->spawn_place = spt_inspect_place(L, s, 1);
         inherit_locals(L, t, parent);
     }
     t->t_state = s->trace.level >= 2 ? spt_sched_clock(s) : s->now_ns;
@@ -516,7 +420,7 @@ void spt_task_observe(struct spt_task *t)
     t->observed = true;
     if (t->state == SPT_TASK_FAILED && !spt_link_alone(&t->link) && !t->owed_to_group) {
         spt_link_remove(&t->link);
-        release_anchor(t);
+        spt_coroutines_release_anchor(t);
     }
 }
 
@@ -527,7 +431,7 @@ void spt_task_report(struct spt_task *t)
     if (!told)
         t->sched->hooks.unhandled(t->sched->hooks.ud, t);
     t->observed = true;
-    release_anchor(t);
+    spt_coroutines_release_anchor(t);
 }
 
 /* A failure that nobody has seen yet stays with its scope: with a group, which ends for it, or until
@@ -577,7 +481,7 @@ static struct spt_task *finish(struct spt_task *t)
     if (failed || unfinished)
         keep_failure(t, owner);
     else
-        release_anchor(t);
+        spt_coroutines_release_anchor(t);
     if (t->is_main) {
         s->cancelled_mains += t->state == SPT_TASK_CANCELLED;
         if (--s->nmains == 0)
@@ -586,33 +490,12 @@ static struct spt_task *finish(struct spt_task *t)
     return emptied(owner);
 }
 
-/* A task that never ran before the end of what it was spawned in is easily taken for one that goes on. */
-static void warn_unstarted(const struct spt_scope *scope)
-{
-    struct spt_sched *s = scope->sched;
-    const struct spt_link *head = &scope->children;
-    char name[128], line[320];
-    for (const struct spt_link *l = head->next; l != head; l = l->next) {
-        const struct spt_task *t = SPT_OF(l, struct spt_scope, sibling)->task;
-        if (t->state != SPT_TASK_NEW || t->root.cancel_pending)
-            continue;
-        spt_task_name(t, name, sizeof name);
-        snprintf(
-            line, sizeof line,
-            "task '%s' is cancelled before it ran: the block or task that spawned it has ended "
-            "(await it there, or use task.group or task.background)",
-            name);
-        s->hooks.warn(s->hooks.ud, line);
-        return;
-    }
-}
-
 void spt_task_leave(struct spt_scope *scope)
 {
     if (scope->ntasks == 0 || scope->cancel_pending)
         return;
     if (!scope->task || !scope->task->failing) /* else the failure is the cause, and is told */
-        warn_unstarted(scope);
+        spt_inspect_warn_unstarted(scope);
     spt_scope_cancel(scope, "owner", NULL);
 }
 
@@ -627,19 +510,6 @@ static void await_children(struct spt_task *t, struct spt_scope *scope)
         spt_circle_open(t);
 }
 
-void spt_task_warn_left(const struct spt_scope *block)
-{
-    const struct spt_sched *s = block->sched;
-    uint64_t site = SPT_OF(block, struct spt_block, scope)->spawn_place;
-    char name[128], at[SPT_PLACE_SIZE], line[512];
-    spt_task_name(block->task, name, sizeof name);
-    spt_write_place(&s->trace, site, at, sizeof at);
-    snprintf(line, sizeof line,
-             "task '%s' left a block open%s%s (hold a group in a <close> variable)", name,
-             site ? ", opened at " : "", at);
-    s->hooks.warn(s->hooks.ud, line);
-}
-
 /* Closes what is open still, last in, first out: where memory failed the body could not. Returns whether no child
  * lives any more. */
 static bool close_scopes(struct spt_task *t)
@@ -650,7 +520,7 @@ static bool close_scopes(struct spt_task *t)
             return false;
         }
         if (!t->abandoned)
-            spt_task_warn_left(t->scope);
+            spt_inspect_warn_left(t->scope);
         spt_scope_close(t->scope);
     }
     if (t->root.ntasks > 0)
@@ -682,20 +552,6 @@ void spt_task_expect(struct spt_block *into, struct spt_block *from)
     spt_scope_add(&from->scope, &from->start_over);
     spt_list_push(&into->starts, &from->start);
     into->scope.ntasks++;
-}
-
-/* Keeps an ended coroutine for the next task, unless a script may hold it or a hook watches it. */
-static void recycle(struct spt_task *t)
-{
-    struct spt_sched *s = t->sched;
-    if (t->coroutine_seen || s->npool == s->pool_room || lua_gethook(t->co) != s->hook ||
-        (s->hook && lua_gethookcount(t->co) != s->hook_count)) /* it was over its limit */
-        return;
-    lua_rawgeti(s->main, LUA_REGISTRYINDEX, s->pool_ref);
-    lua_pushthread(t->co);
-    lua_xmove(t->co, s->main, 1);
-    lua_rawseti(s->main, -2, ++s->npool); /* the table was made with this room: allocates nothing */
-    lua_pop(s->main, 1);
 }
 
 /* An error that no body caught: out of memory while keeping the results, say. It is on top of the dead
@@ -745,7 +601,7 @@ static void leave(struct spt_task *t, int status, int nvalues)
 {
     if (status != LUA_YIELD) {
         if (status == LUA_OK)
-            recycle(t);
+            spt_coroutines_recycle(t);
         else
             died(t);
         t->co = NULL;
@@ -757,61 +613,6 @@ static void leave(struct spt_task *t, int status, int nvalues)
     }
 }
 
-/* Returns true the first time that it is asked about a place, as far as the last ones are remembered. */
-static bool is_new_slow_place(struct spt_sched *s, uint64_t place)
-{
-    for (unsigned i = 0; i < SPT_SLOW_PLACES; i++)
-        if (s->slow_places[i] == place)
-            return false;
-    s->slow_places[s->nslow++ % SPT_SLOW_PLACES] = place;
-    return true;
-}
-
-/* Warns of a turn that blocked the loop, once for each place: the line where the task waits now or, if it has ended, of
- * its function. */
-static void report_hog(struct spt_task *t, uint64_t ns)
-{
-    struct spt_sched *s = t->sched;
-    char name[128], place[SPT_PLACE_SIZE], line[320 + SPT_PLACE_SIZE];
-    uint64_t at = lua_status(t->co) == LUA_YIELD ? spt_lua_place(t->co, s, 0) : 0;
-    spt_trace_put(&s->trace,
-                  (struct spt_rec){.t = s->now_ns, .task = t->id, .kind = SPT_REC_HOG, .b = ns});
-    if (!at)
-        at = t->function_place;
-    if (!is_new_slow_place(s, at))
-        return;
-    spt_task_name(t, name, sizeof name);
-    spt_write_place(&s->trace, at, place, sizeof place);
-    snprintf(line, sizeof line,
-             "task '%s' ran for %.3g s without waiting, at %s: everything else stood still", name,
-             ns / 1e9, place);
-    s->hooks.warn(s->hooks.ud, line);
-}
-
-/* Makes the pool, which is empty, as large as need be for those that live. */
-void spt_task_make_pool(lua_State *L, struct spt_sched *s)
-{
-    uint32_t room = s->pool_room ? s->pool_room : 256;
-    while (room < s->live && room < INT_MAX / 2)
-        room *= 2;
-    lua_createtable(L, (int)room, 0); /* all its room, so that filling it cannot fail */
-    lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "v");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
-    lua_rawseti(L, LUA_REGISTRYINDEX, s->pool_ref);
-    s->pool_room = room;
-}
-
-static int l_new_coroutine(lua_State *L)
-{
-    struct spt_sched *s = lua_touserdata(L, 1);
-    if (s->live > s->pool_room)
-        spt_task_make_pool(L, s);
-    lua_newthread(L);
-    return 1;
-}
-
 /* Its first turn: only now does it need a coroutine, so tasks that never wait share one. Returns false, with
  * the task ended, where there is no memory for it. */
 static bool start(struct spt_task *t)
@@ -819,8 +620,8 @@ static bool start(struct spt_task *t)
     lua_State *L = t->sched->main;
     if (t->co)
         return true;
-    if (!push_rested(L, t->sched)) {
-        lua_pushcfunction(L, l_new_coroutine);
+    if (!spt_coroutines_take(L, t->sched)) {
+        lua_pushcfunction(L, spt_coroutines_new);
         lua_pushlightuserdata(L, t->sched);
         if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
             spt_task_push(L, t);
@@ -867,7 +668,7 @@ void spt_task_resume(struct spt_task *t)
                                               .sub = (uint8_t)left,
                                               .b = s->now_ns - t0});
     if (s->slow_ns && s->now_ns - t0 > s->slow_ns)
-        report_hog(t, s->now_ns - t0);
+        spt_inspect_report_slow(t, s->now_ns - t0);
     leave(t, status, nvalues);
 }
 
@@ -884,95 +685,4 @@ int spt_task_push_results(lua_State *L, int handle, const struct spt_task *t)
         lua_rawgeti(L, packed, i);
     lua_remove(L, packed);
     return t->nresults;
-}
-
-/* --- in words --- */
-
-/* Copies the name that a script gave the task whose handle is at `handle`, if it did. */
-static bool copy_name(lua_State *L, int handle, char *out, size_t size)
-{
-    bool named = lua_getiuservalue(L, handle, SPT_TASK_UV_NAME) == LUA_TSTRING;
-    if (named) {
-        size_t len;
-        const char *name = lua_tolstring(L, -1, &len);
-        spt_escape(out, size, name, len);
-    }
-    lua_pop(L, 1);
-    return named;
-}
-
-static void default_name(const struct spt_task *t, char *out, size_t size)
-{
-    char place[SPT_PLACE_SIZE];
-    spt_write_place(&t->sched->trace, t->function_place, place, sizeof place);
-    snprintf(out, size, "%s#%u", place, t->id);
-}
-
-void spt_task_name(const struct spt_task *t, char *out, size_t size)
-{
-    lua_State *L = t->sched->main;
-    if (t->anchor) {
-        spt_task_push(L, t);
-        bool named = copy_name(L, -1, out, size);
-        lua_pop(L, 1);
-        if (named)
-            return;
-    }
-    default_name(t, out, size);
-}
-
-void spt_task_label(lua_State *L, int handle, const struct spt_task *t, char *out, size_t size)
-{
-    if (!copy_name(L, handle, out, size))
-        default_name(t, out, size);
-}
-
-static void visit_children(const struct spt_scope *scope, void (*visit)(void *ud, void *task),
-                           void *ud)
-{
-    const struct spt_link *head = &scope->children;
-    for (const struct spt_link *l = head->next; l != head; l = l->next) {
-        const struct spt_scope *child = SPT_OF(l, struct spt_scope, sibling);
-        if (child == &child->task->root)
-            visit(ud, child->task);
-    }
-}
-
-void spt_task_visit_children(const struct spt_scope *scope, void (*visit)(void *ud, void *task),
-                             void *ud)
-{
-    const struct spt_block *block = spt_scope_block(scope);
-    visit_children(scope, visit, ud);
-    if (!block)
-        return;
-    for (const struct spt_link *l = block->starts.next; l != &block->starts; l = l->next)
-        visit_children(&SPT_OF(l, struct spt_block, start)->scope, visit, ud);
-}
-
-void spt_task_blockers(const struct spt_task *t, void (*visit)(void *ud, void *task), void *ud)
-{
-    if (t->ending)
-        spt_task_visit_children(t->scope, visit, ud);
-    else if (t->state == SPT_TASK_WAITING && t->op && t->op->type->blockers)
-        t->op->type->blockers(t->op, visit, ud);
-}
-
-void spt_task_waits_for(const struct spt_task *t, char *out, size_t size)
-{
-    const septet_op *op = t->op;
-    int n = 0;
-    *out = '\0';
-    if (t->state != SPT_TASK_WAITING)
-        return;
-    if (!op) {
-        snprintf(out, size, "children (%u)", t->scope->ntasks);
-        return;
-    }
-    n = snprintf(out, size, "%s", op->type->name);
-    if (op->type->describe && n > 0 && (size_t)n + 2 < size) {
-        out[n] = ' ';
-        memset(out + n + 1, 0, size - (size_t)n - 1);
-        op->type->describe(op, out + n + 1, size - (size_t)n - 1);
-        out[size - 1] = '\0';
-    }
 }

@@ -204,9 +204,6 @@ void spt_task_yielding(struct spt_task *t);
 /* Running to waiting, for the operation in t->op at a line of the script. */
 void spt_task_waiting(struct spt_task *t, lua_State *L);
 
-/* Makes the table, weak and at s->pool_ref, in which coroutines of ended tasks rest for later ones. */
-void spt_task_make_pool(lua_State *L, struct spt_sched *s);
-
 /* Subscribes to the end of a live task. spt_link_remove(&watch->link) ends it. */
 void spt_task_watch(struct spt_task *t, struct spt_watch *watch);
 
@@ -215,9 +212,6 @@ void spt_task_observe(struct spt_task *t);
 
 /* Cancels what is left of a scope whose body is over. */
 void spt_task_leave(struct spt_scope *scope);
-
-/* Tells that a task left a block of its own open, and where it opened it. */
-void spt_task_warn_left(const struct spt_scope *block);
 
 /* Its address names, in the registry, what ends the blocks that are left open: unwind(outer, left, error,
  * traceback). It ends those inside the scope `outer`, the innermost first, and returns what the error has become.
@@ -232,36 +226,7 @@ bool spt_task_push_unwind(lua_State *L, const struct spt_task *t, struct spt_sco
 /* Tells the world of a failed task that is in no list, and lets go of it. */
 void spt_task_report(struct spt_task *t);
 
-/* Writes the name that a script gave it, or "file:line#id", escaped for a line of a terminal: at most `size` bytes, NUL
- * included. */
-void spt_task_name(const struct spt_task *t, char *out, size_t size);
-
-/* The same for a task that may have ended, with its handle at index `handle`. */
-void spt_task_label(lua_State *L, int handle, const struct spt_task *t, char *out, size_t size);
-
 /* Keeps the scope `into` open until `from` closes: a task of `from` is to move there. */
 void spt_task_expect(struct spt_block *into, struct spt_block *from);
-
-/* Calls `visit` with each live task of the scope, in the order they were spawned, and with those that are to move
- * there. */
-void spt_task_visit_children(const struct spt_scope *scope, void (*visit)(void *ud, void *task),
-                             void *ud);
-
-/* Calls `visit` with each live task that the wait of `t` depends on, as far as known. */
-void spt_task_blockers(const struct spt_task *t, void (*visit)(void *ud, void *task), void *ud);
-
-/* What it waits for, in words: "sleep", "http GET http://...", "children"; "" when it does not. */
-void spt_task_waits_for(const struct spt_task *t, char *out, size_t size);
-
-/* Pushes "\n\tspawned at FILE:LINE by #ID", the end of its tracebacks; "" for a task of the host's. */
-void spt_task_push_site(lua_State *L, const struct spt_task *t);
-
-#define SPT_PLACE_SIZE 272 /* of LUA_IDSIZE characters, each escaped, and a line */
-
-/* Writes "file:line", escaped for a line of a terminal. */
-void spt_write_place(const struct spt_trace *trace, uint64_t place, char *out, size_t size);
-
-/* The line of the script on top of L's stack, modules of our own left out; 0 when there is none. */
-uint64_t spt_lua_place(lua_State *L, struct spt_sched *s, int level);
 
 #endif

@@ -1,4 +1,5 @@
 /* Tracebacks of errors. */
+#include "core/inspect.h"
 #include "core/traceback.h"
 
 #include <lauxlib.h>
@@ -173,7 +174,7 @@ int spt_traceback_raise_failure(lua_State *L, int handle, const struct spt_task 
     spt_origin_learn(L, handle);
     lua_pushlightuserdata(L, (void *)&awaited);
     lua_getiuservalue(L, handle, SPT_TASK_UV_TRACEBACK);
-    spt_task_label(L, handle, t, name, sizeof name);
+    spt_inspect_label(L, handle, t, name, sizeof name);
     lua_pushfstring(L, "raised at, in task '%s'", name);
     lua_pushinteger(L, t->id);
     for (int at = 1; at <= 4; at++) // the last one first
@@ -203,7 +204,7 @@ static void push_here(lua_State *L, const struct spt_task *t)
     spt_frames_push(L, L, 1);
     if (!t || t->co != L)
         return;
-    spt_task_push_site(L, t);
+    spt_inspect_push_site(L, t);
     lua_concat(L, 2);
 }
 
@@ -249,7 +250,7 @@ static void take_awaited(lua_State *L, lua_Debug *ar, const struct spt_task *t)
         return;
     push_here(L, t);
     if (t)
-        spt_task_name(t, name, sizeof name);
+        spt_inspect_name(t, name, sizeof name);
     lua_pushfstring(L, t ? "awaited at, in task '%s'" : "awaited at", name);
     add_node(L, lua_gettop(L) - 2, origin);
 }

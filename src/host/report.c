@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "core/inspect.h"
 #include "core/deadlock.h"
 #include "core/error.h"
 #include "core/task.h"
@@ -120,7 +121,7 @@ static int report(lua_State *L)
     struct spt_task *t = lua_touserdata(L, 1);
     septet_host *h = t->sched->hooks.ud;
     char name[128];
-    spt_task_name(t, name, sizeof name);
+    spt_inspect_name(t, name, sizeof name);
     lua_settop(L, 0);
     spt_task_push(L, t);
     lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
@@ -147,7 +148,7 @@ static void report_plainly(septet_host *h, struct spt_task *t)
 {
     char name[128];
     const char *message = lua_tostring(h->L, -1);
-    spt_task_name(t, name, sizeof name);
+    spt_inspect_name(t, name, sizeof name);
     if (!t->secondary_failure)
         h->failures++;
     spt_report_error(h,
@@ -179,8 +180,8 @@ static void warn_task(septet_host *h, const struct spt_task *t)
 {
     char name[128], what[512], line[1024], at[128] = "";
     lua_Debug ar;
-    spt_task_name(t, name, sizeof name);
-    spt_task_waits_for(t, what, sizeof what);
+    spt_inspect_name(t, name, sizeof name);
+    spt_inspect_waits_for(t, what, sizeof what);
     for (int level = 0; t->co && lua_getstack(t->co, level, &ar); level++) {
         lua_getinfo(t->co, "Sl", &ar);
         if (spt_is_script(&ar)) {
@@ -216,10 +217,10 @@ static void warn_circle(septet_host *h)
         return;
     int at = snprintf(line, sizeof line, "in a circle:");
     for (uint32_t i = 0; i < n; i++) {
-        spt_task_name(tasks[i], name, sizeof name);
+        spt_inspect_name(tasks[i], name, sizeof name);
         at += snprintf(line + at, sizeof line - (size_t)at, " '%s' ->", name);
     }
-    spt_task_name(tasks[0], name, sizeof name);
+    spt_inspect_name(tasks[0], name, sizeof name);
     snprintf(line + at, sizeof line - (size_t)at, "%s '%s'", all > n ? " ... ->" : "", name);
     spt_report_warning(h, line);
 }

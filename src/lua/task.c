@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "core/inspect.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/op.h"
@@ -182,7 +183,7 @@ static void add_awaited(void *ud, void *task)
         return;
     }
     a->told++;
-    spt_task_name(t, name, sizeof name);
+    spt_inspect_name(t, name, sizeof name);
     luaL_checkstack(a->L, 8, NULL);
     lua_pushfstring(a->L, "\nwaits for task '%s', at", name);
     lua_concat(a->L, 2);
@@ -202,7 +203,7 @@ static void add_stack(lua_State *L, const struct spt_task *t, unsigned depth)
     struct awaited a = {.L = L, .depth = depth};
     if (t->state == SPT_TASK_NEW) {
         lua_pushliteral(L, "\nstack traceback:");
-        spt_task_push_site(L, t);
+        spt_inspect_push_site(L, t);
         lua_concat(L, 3);
     } else if (t->co) {
         bool inner = t->state == SPT_TASK_WAITING && t->waits_in != t->co;
@@ -213,12 +214,12 @@ static void add_stack(lua_State *L, const struct spt_task *t, unsigned depth)
             lua_concat(L, 3);
         }
         push_stack(L, t->co);
-        spt_task_push_site(L, t);
+        spt_inspect_push_site(L, t);
         lua_concat(L, 4);
     }
     if (depth == AWAITED_MAX)
         return;
-    spt_task_blockers(t, add_awaited, &a);
+    spt_inspect_blockers(t, add_awaited, &a);
     if (a.more) {
         lua_pushfstring(L, "\nwaits for %d tasks more", (int)a.more);
         lua_concat(L, 2);
@@ -247,7 +248,7 @@ static int l_waits_for(lua_State *L)
 {
     spt_check_most(L, 1);
     char text[512];
-    spt_task_waits_for(spt_check_task(L, 1), text, sizeof text);
+    spt_inspect_waits_for(spt_check_task(L, 1), text, sizeof text);
     lua_pushstring(L, text);
     return 1;
 }
@@ -259,7 +260,7 @@ static int push_name(lua_State *L, int handle, const struct spt_task *t)
     if (lua_getiuservalue(L, handle, SPT_TASK_UV_NAME) == LUA_TSTRING)
         return 1;
     lua_pop(L, 1);
-    spt_task_name(t, name, sizeof name);
+    spt_inspect_name(t, name, sizeof name);
     lua_pushstring(L, name);
     return 1;
 }
@@ -307,7 +308,7 @@ static int l_tostring(lua_State *L)
 {
     struct spt_task *t = spt_check_task(L, 1);
     char name[512];
-    spt_task_label(L, 1, t, name, sizeof name);
+    spt_inspect_label(L, 1, t, name, sizeof name);
     lua_pushfstring(L, "task '%s' (%s)", name, state_words[t->state]);
     return 1;
 }
@@ -326,7 +327,7 @@ static void push_task_row(lua_State *L, const struct spt_task *t)
     lua_setfield(L, -2, "name");
     lua_pushstring(L, state_words[t->state]);
     lua_setfield(L, -2, "status");
-    spt_task_waits_for(t, text, sizeof text);
+    spt_inspect_waits_for(t, text, sizeof text);
     lua_pushstring(L, text);
     lua_setfield(L, -2, "waits_for");
     lua_newtable(L);

@@ -7,6 +7,7 @@
  * All that moves a value does so in the calling C function, before the wait begins, which only waits or says that
  * it is done. It acts only where the wait is not refused: what is cancelled has had no effect. */
 #include "base/list.h"
+#include "core/inspect.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/op.h"
@@ -430,7 +431,7 @@ static int l_sender(lua_State *L)
     if (ch->closed)
         return raise_closed(L);
     struct spt_sched *s = spt_env(L)->sched;
-    *sender = (struct sender){.channel = ch, .sched = s, .spawn_place = spt_lua_place(L, s, 1)};
+    *sender = (struct sender){.channel = ch, .sched = s, .spawn_place = spt_inspect_place(L, s, 1)};
     spt_trace_pin(&s->trace, sender->spawn_place);
     lua_pushvalue(L, CHANNEL);
     lua_setiuservalue(L, -2, 1);
@@ -497,7 +498,7 @@ static void warn_dropped(const struct sender *sender)
 {
     const struct spt_sched *s = sender->sched;
     char place[SPT_PLACE_SIZE], line[SPT_PLACE_SIZE + 64];
-    spt_write_place(&s->trace, sender->spawn_place, place, sizeof place);
+    spt_inspect_write_place(&s->trace, sender->spawn_place, place, sizeof place);
     snprintf(line, sizeof line, "the sender made at %s was collected before it was closed", place);
     s->hooks.warn(s->hooks.ud, line);
 }

@@ -1,6 +1,7 @@
 /* join: waits for a task to end and gives what it gave. It only observes: cancelling the one who waits
  * leaves the task alone. */
 #include "base/list.h"
+#include "core/inspect.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/op.h"
@@ -49,7 +50,7 @@ static void push_message(lua_State *L, const struct spt_task *t)
     lua_pushliteral(L, "task '");
     if (lua_getiuservalue(L, 1, SPT_TASK_UV_NAME) != LUA_TSTRING) {
         lua_pop(L, 1);
-        spt_task_label(L, 1, t, name, sizeof name);
+        spt_inspect_label(L, 1, t, name, sizeof name);
         lua_pushstring(L, name);
     }
     lua_pushliteral(L, "' was cancelled");
@@ -100,7 +101,7 @@ static int join_push(septet_op *op, lua_State *L)
 static void join_describe(const septet_op *op, char *text, size_t size)
 {
     int n = snprintf(text, size, "#%u ", op->ref);
-    spt_task_name(((const struct join_op *)op)->target, text + n, size - (size_t)n);
+    spt_inspect_name(((const struct join_op *)op)->target, text + n, size - (size_t)n);
 }
 
 static void join_blockers(const septet_op *op, void (*visit)(void *ud, void *task), void *ud)

@@ -1,6 +1,7 @@
 /* load: the load of a module by one task, for which any number of others wait. A wait that closes a circle ends at once,
  * also where another operation than this one closes it. */
 #include "base/list.h"
+#include "core/inspect.h"
 #include "core/check.h"
 #include "core/deadlock.h"
 #include "core/op.h"
@@ -75,7 +76,7 @@ static int wait_push(septet_op *op, lua_State *L)
 static void wait_describe(const septet_op *op, char *text, size_t size)
 {
     char name[128];
-    spt_task_name(((const struct wait_op *)op)->load->owner, name, sizeof name);
+    spt_inspect_name(((const struct wait_op *)op)->load->owner, name, sizeof name);
     snprintf(text, size, "by '%s'", name);
 }
 

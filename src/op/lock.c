@@ -1,6 +1,7 @@
 /* lock: one task's at a time. It is a resource of its owner's root scope, so that a task which ends takes
  * no lock with it: the next in the queue gets it. It is kept while it is held, since the scope points into it. */
 #include "base/list.h"
+#include "core/inspect.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/anchor.h"
@@ -55,7 +56,7 @@ static void on_end(struct spt_resource *resource)
     struct lock *lock = SPT_OF(resource, struct lock, resource);
     struct spt_sched *s = lock->owner->sched;
     char name[128], line[192];
-    spt_task_name(lock->owner, name, sizeof name);
+    spt_inspect_name(lock->owner, name, sizeof name);
     snprintf(line, sizeof line, "task '%s' ended holding a lock", name);
     hand_off(s->main, lock);
     s->hooks.warn(s->hooks.ud, line);
@@ -86,7 +87,7 @@ static int acquire_push(septet_op *op, lua_State *L)
 static void acquire_describe(const septet_op *op, char *text, size_t size)
 {
     char name[128];
-    spt_task_name(((const struct acquire_op *)op)->lock->owner, name, sizeof name);
+    spt_inspect_name(((const struct acquire_op *)op)->lock->owner, name, sizeof name);
     snprintf(text, size, "held by '%s'", name);
 }
 
@@ -175,7 +176,7 @@ static int l_release(lua_State *L)
         return spt_error_usage(L, "the lock is not held");
     if (lock->owner != spt_env(L)->sched->current) {
         char name[128];
-        spt_task_name(lock->owner, name, sizeof name);
+        spt_inspect_name(lock->owner, name, sizeof name);
         return spt_error_usage(L, "the lock is held by task '%s'", name);
     }
     hand_off(L, lock);

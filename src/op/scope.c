@@ -2,6 +2,7 @@
  * this. The wait is the join of a closing scope: cancellation does not reach it, because the tasks
  * waited for got it already. */
 #include "base/list.h"
+#include "core/inspect.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/op.h"
@@ -68,7 +69,7 @@ static void join_describe(const septet_op *op, char *text, size_t size)
 
 static void join_blockers(const septet_op *op, void (*visit)(void *ud, void *task), void *ud)
 {
-    spt_task_visit_children(((const struct scope_op *)op)->scope, visit, ud);
+    spt_inspect_children(((const struct scope_op *)op)->scope, visit, ud);
 }
 
 static const septet_op_type scope_type = {
@@ -168,7 +169,7 @@ static int l_scope(lua_State *L)
     scope->cancels_on_failure = lua_toboolean(L, 1);
     scope->cancels_children_only = lua_toboolean(L, 4);
     if (scope->cancels_children_only) /* a variable, which may be left open */
-        spt_trace_pin(&s->trace, block->spawn_place = spt_lua_place(L, s, 1));
+        spt_trace_pin(&s->trace, block->spawn_place = spt_inspect_place(L, s, 1));
     if (lua_toboolean(L, 2))
         spt_scope_shield(scope);
     t->scope = scope;
@@ -386,7 +387,7 @@ static int l_left(lua_State *L)
 static int l_abandon(lua_State *L)
 {
     struct spt_scope *scope = check_innermost(L, 1);
-    spt_task_warn_left(scope);
+    spt_inspect_warn_left(scope);
     spt_scope_cancel(scope, "owner", NULL);
     return 0;
 }

@@ -1,4 +1,5 @@
 /* Circles of waiting: found whatever stands before, beside and behind them. */
+#include "core/inspect.h"
 #include "support/world.h"
 
 #include "core/deadlock.h"
@@ -10,7 +11,7 @@ static void assert_circle(const char *expected)
     char text[256] = "", name[64];
     uint32_t n = spt_deadlock_cycle(&world.s, tasks, 8);
     for (uint32_t i = 0; i < n && i < 8; i++) {
-        spt_task_name(tasks[i], name, sizeof name);
+        spt_inspect_name(tasks[i], name, sizeof name);
         snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i ? " " : "", name);
     }
     assert_string_equal(text, expected);

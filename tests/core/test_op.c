@@ -1,4 +1,5 @@
 /* The laws of awaiting an operation, each interleaving written by hand. */
+#include "core/inspect.h"
 #include "support/world.h"
 
 /* --- completing --- */
@@ -142,13 +143,13 @@ static void test_op_describes_what_it_waits_for(void **state)
     char text[64];
     fake("a")->type.describe = fake_describe;
     struct spt_task *t = start("fake 'a' fake 'b'");
-    spt_task_waits_for(t, text, sizeof text);
+    spt_inspect_waits_for(t, text, sizeof text);
     assert_string_equal(text, "fake the a");
     done("a", 0);
-    spt_task_waits_for(t, text, sizeof text);
+    spt_inspect_waits_for(t, text, sizeof text);
     assert_string_equal(text, "");
     run();
-    spt_task_waits_for(t, text, sizeof text);
+    spt_inspect_waits_for(t, text, sizeof text);
     assert_string_equal(text, "fake");
     done("b", 0);
     run();

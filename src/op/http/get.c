@@ -1,5 +1,6 @@
 /* http: one attempt of an HTTP request, its body gathered into one Lua string. Redirects, defaults and the shape of a
  * response are Lua's (lua/septet/http.lua); connections and limits are the driver's. */
+#include "core/inspect.h"
 #include "core/op.h"
 #include "core/task.h"
 #include "op/http/env.h"
@@ -139,7 +140,7 @@ static int l_http(lua_State *L)
     call->request.on_first_byte = on_first_byte;
     spt_prefetch_hint_note(&call->turn, L);
     if (s->trace.level >= 2) {
-        call->place = spt_lua_place(L, s, 1);
+        call->place = spt_inspect_place(L, s, 1);
         spt_trace_pin(&s->trace, call->place); /* until it rests: the record is still to come */
     }
     return spt_op_wait(L, &http->op, false);

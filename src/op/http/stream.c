@@ -1,5 +1,6 @@
 /* stream: an HTTP request whose body is read piece by piece. A stream is a resource of the scope that opened it, and
  * ends with it; to cancel one read ends that read alone. Three waits: for the head, for bytes, and none to close. */
+#include "core/inspect.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/anchor.h"
@@ -305,7 +306,7 @@ static int l_stream(lua_State *L)
         return spt_http_request_raise_memory(L, &ask);
     }
     if (s->trace.level >= 2)
-        call->place = spt_lua_place(L, s, 1);
+        call->place = spt_inspect_place(L, s, 1);
     arm(stream, call, &ask, stays, gathers);
     op->op.ref = call->ref;
     return spt_op_wait(L, &op->op, false);

@@ -1,0 +1,213 @@
+/* Texts are cut to the room there is, and escaped for a terminal. */
+#include "core/inspect.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/escape.h"
+#include "core/error.h"
+#include "core/op.h"
+#include "core/sched.h"
+#include "core/task.h"
+
+void spt_inspect_write_place(const struct spt_trace *trace, uint64_t place, char *out, size_t size)
+{
+    const char *source = spt_trace_string(trace, (uint32_t)(place >> 32));
+    size_t n = spt_escape(out, size, source, strlen(source));
+    if ((uint32_t)place > 0)
+        snprintf(out + n, size - n, ":%d", (int)(uint32_t)place);
+}
+
+void spt_inspect_push_site(lua_State *L, const struct spt_task *t)
+{
+    if (t->spawn_place == 0) {
+        lua_pushliteral(L, "");
+        return;
+    }
+    char place[SPT_PLACE_SIZE];
+    spt_inspect_write_place(&t->sched->trace, t->spawn_place, place, sizeof place);
+    lua_pushfstring(L, "\n\tspawned at %s by #%d", place, (int)t->parent);
+}
+
+static uint64_t place_of(struct spt_sched *s, const lua_Debug *ar, int line)
+{
+    return spt_place(spt_trace_intern(&s->trace, ar->short_src), line);
+}
+
+uint64_t spt_inspect_function_place(lua_State *L, struct spt_sched *s, int index)
+{
+    lua_Debug ar;
+    lua_pushvalue(L, index);
+    lua_getinfo(L, ">S", &ar);
+    return place_of(s, &ar, ar.linedefined);
+}
+
+uint64_t spt_inspect_place(lua_State *L, struct spt_sched *s, int level)
+{
+    lua_Debug ar;
+    for (; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (spt_is_script(&ar))
+            return place_of(s, &ar, ar.currentline);
+    }
+    return 0;
+}
+
+/* --- names --- */
+
+/* Copies the name that a script gave the task whose handle is at `handle`, if it did. */
+static bool copy_name(lua_State *L, int handle, char *out, size_t size)
+{
+    bool named = lua_getiuservalue(L, handle, SPT_TASK_UV_NAME) == LUA_TSTRING;
+    if (named) {
+        size_t len;
+        const char *name = lua_tolstring(L, -1, &len);
+        spt_escape(out, size, name, len);
+    }
+    lua_pop(L, 1);
+    return named;
+}
+
+static void default_name(const struct spt_task *t, char *out, size_t size)
+{
+    char place[SPT_PLACE_SIZE];
+    spt_inspect_write_place(&t->sched->trace, t->function_place, place, sizeof place);
+    snprintf(out, size, "%s#%u", place, t->id);
+}
+
+void spt_inspect_name(const struct spt_task *t, char *out, size_t size)
+{
+    lua_State *L = t->sched->main;
+    if (t->anchor) {
+        spt_task_push(L, t);
+        bool named = copy_name(L, -1, out, size);
+        lua_pop(L, 1);
+        if (named)
+            return;
+    }
+    default_name(t, out, size);
+}
+
+void spt_inspect_label(lua_State *L, int handle, const struct spt_task *t, char *out, size_t size)
+{
+    if (!copy_name(L, handle, out, size))
+        default_name(t, out, size);
+}
+
+static void visit_children(const struct spt_scope *scope, void (*visit)(void *ud, void *task),
+                           void *ud)
+{
+    const struct spt_link *head = &scope->children;
+    for (const struct spt_link *l = head->next; l != head; l = l->next) {
+        const struct spt_scope *child = SPT_OF(l, struct spt_scope, sibling);
+        if (child == &child->task->root)
+            visit(ud, child->task);
+    }
+}
+
+void spt_inspect_children(const struct spt_scope *scope, void (*visit)(void *ud, void *task),
+                             void *ud)
+{
+    const struct spt_block *block = spt_scope_block(scope);
+    visit_children(scope, visit, ud);
+    if (!block)
+        return;
+    for (const struct spt_link *l = block->starts.next; l != &block->starts; l = l->next)
+        visit_children(&SPT_OF(l, struct spt_block, start)->scope, visit, ud);
+}
+
+void spt_inspect_blockers(const struct spt_task *t, void (*visit)(void *ud, void *task), void *ud)
+{
+    if (t->ending)
+        spt_inspect_children(t->scope, visit, ud);
+    else if (t->state == SPT_TASK_WAITING && t->op && t->op->type->blockers)
+        t->op->type->blockers(t->op, visit, ud);
+}
+
+void spt_inspect_waits_for(const struct spt_task *t, char *out, size_t size)
+{
+    const septet_op *op = t->op;
+    int n = 0;
+    *out = '\0';
+    if (t->state != SPT_TASK_WAITING)
+        return;
+    if (!op) {
+        snprintf(out, size, "children (%u)", t->scope->ntasks);
+        return;
+    }
+    n = snprintf(out, size, "%s", op->type->name);
+    if (op->type->describe && n > 0 && (size_t)n + 2 < size) {
+        out[n] = ' ';
+        memset(out + n + 1, 0, size - (size_t)n - 1);
+        op->type->describe(op, out + n + 1, size - (size_t)n - 1);
+        out[size - 1] = '\0';
+    }
+}
+
+/* --- warnings --- */
+
+/* A task that never ran before the end of what it was spawned in is easily taken for one that goes on. */
+void spt_inspect_warn_unstarted(const struct spt_scope *scope)
+{
+    struct spt_sched *s = scope->sched;
+    const struct spt_link *head = &scope->children;
+    char name[128], line[320];
+    for (const struct spt_link *l = head->next; l != head; l = l->next) {
+        const struct spt_task *t = SPT_OF(l, struct spt_scope, sibling)->task;
+        if (t->state != SPT_TASK_NEW || t->root.cancel_pending)
+            continue;
+        spt_inspect_name(t, name, sizeof name);
+        snprintf(
+            line, sizeof line,
+            "task '%s' is cancelled before it ran: the block or task that spawned it has ended "
+            "(await it there, or use task.group or task.background)",
+            name);
+        s->hooks.warn(s->hooks.ud, line);
+        return;
+    }
+}
+
+void spt_inspect_warn_left(const struct spt_scope *block)
+{
+    const struct spt_sched *s = block->sched;
+    uint64_t site = SPT_OF(block, struct spt_block, scope)->spawn_place;
+    char name[128], at[SPT_PLACE_SIZE], line[512];
+    spt_inspect_name(block->task, name, sizeof name);
+    spt_inspect_write_place(&s->trace, site, at, sizeof at);
+    snprintf(line, sizeof line,
+             "task '%s' left a block open%s%s (hold a group in a <close> variable)", name,
+             site ? ", opened at " : "", at);
+    s->hooks.warn(s->hooks.ud, line);
+}
+
+/* Returns true the first time that it is asked about a place, as far as the last ones are remembered. */
+static bool is_new_slow_place(struct spt_sched *s, uint64_t place)
+{
+    for (unsigned i = 0; i < SPT_SLOW_PLACES; i++)
+        if (s->slow_places[i] == place)
+            return false;
+    s->slow_places[s->nslow++ % SPT_SLOW_PLACES] = place;
+    return true;
+}
+
+/* Warns of a turn that blocked the loop, once for each place: the line where the task waits now or, if it has ended, of
+ * its function. */
+void spt_inspect_report_slow(struct spt_task *t, uint64_t ns)
+{
+    struct spt_sched *s = t->sched;
+    char name[128], place[SPT_PLACE_SIZE], line[320 + SPT_PLACE_SIZE];
+    uint64_t at = lua_status(t->co) == LUA_YIELD ? spt_inspect_place(t->co, s, 0) : 0;
+    spt_trace_put(&s->trace,
+                  (struct spt_rec){.t = s->now_ns, .task = t->id, .kind = SPT_REC_HOG, .b = ns});
+    if (!at)
+        at = t->function_place;
+    if (!is_new_slow_place(s, at))
+        return;
+    spt_inspect_name(t, name, sizeof name);
+    spt_inspect_write_place(&s->trace, at, place, sizeof place);
+    snprintf(line, sizeof line,
+             "task '%s' ran for %.3g s without waiting, at %s: everything else stood still", name,
+             ns / 1e9, place);
+    s->hooks.warn(s->hooks.ud, line);
+}
