@@ -69,19 +69,19 @@ end
 local next_request = 0
 
 -- Tells one request_start.
-local function begin(hop, traced, fns)
+local function begin(attempt, traced, fns)
   local ctx = {}
   if fns.request_start then
     local given = {}
-    for i = 1, #hop.list, 2 do given[hop.list[i]] = hop.list[i + 1] end
-    core.hook(fns.request_start, ctx, { time = core.now(), method = url.public(hop.method), url = url.public(hop.url),
-      headers = given, request = traced.id, insecure = hop.insecure })
+    for i = 1, #attempt.list, 2 do given[attempt.list[i]] = attempt.list[i + 1] end
+    core.hook(fns.request_start, ctx, { time = core.now(), method = url.public(attempt.method),
+      url = url.public(attempt.url), headers = given, request = traced.id, insecure = attempt.insecure })
     local automatic = {}
-    if hop.list.automatic and given["Accept-Encoding"] == hop.list.automatic then
-      automatic["Accept-Encoding"], given["Accept-Encoding"] = hop.list.automatic, nil
+    if attempt.list.automatic and given["Accept-Encoding"] == attempt.list.automatic then
+      automatic["Accept-Encoding"], given["Accept-Encoding"] = attempt.list.automatic, nil
     end
-    hop.list = headers.list("request_start", automatic, given)
-    if hop.multipart and headers.value(hop.list, "content-type") ~= hop.multipart then
+    attempt.list = headers.list("request_start", automatic, given)
+    if attempt.multipart and headers.value(attempt.list, "content-type") ~= attempt.multipart then
       args.usage "bad header 'Content-Type' in 'request_start' (its boundary is the body's: it cannot be changed)"
     end
   end
@@ -90,21 +90,21 @@ end
 
 --- Tells request_start, in the caller's task; it may change the headers, and abort by raising, of which those that
 --- were told before learn.
----@param hop table what is asked for; its header lines may change, and its end is for `hop.traced` to be told
+---@param attempt table what is asked for; its header lines may change, and its end is for `attempt.traced` to be told
 ---@param ... septet.TraceHooks|nil
-function hooks.start(hop, ...)
+function hooks.start(attempt, ...)
   next_request = next_request + 1
-  local traced = { method = hop.method, url = hop.url, id = next_request, insecure = hop.insecure }
+  local traced = { method = attempt.method, url = attempt.url, id = next_request, insecure = attempt.insecure }
   setmetatable(traced, Traced)
   for i = 1, select("#", ...) do
     local fns = select(i, ...)
-    local ok, err, traceback = core.try(begin, hop, traced, fns or {})
+    local ok, err, traceback = core.try(begin, attempt, traced, fns or {})
     if not ok then
       traced:ended(core.now(), nil, err)
       core.raise(err, traceback)
     end
   end
-  hop.traced = traced
+  attempt.traced = traced
 end
 
 return hooks

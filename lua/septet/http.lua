@@ -84,7 +84,8 @@ end
 local function set_terms(target, times, max_body, connection)
   target.terms = new_terms(times, max_body, connection)
   local private = connection.user or connection.cert_file
-  target.anonymous = private and new_terms(times, max_body, profile.anonymous(connection)) or target.terms
+  local stripped = private and profile.without_credentials(connection)
+  target.without_credentials = stripped and new_terms(times, max_body, stripped) or target.terms
 end
 
 --- Makes a session: a pool of connections with limits of its own.
@@ -163,33 +164,34 @@ function Session:stats()
 end
 
 -- Waits for the turn of a rate, but no longer than the request may take.
-local function pace(session, hop)
-  local left = hop.deadline and math.max(0, hop.deadline - core.now())
-  if session.pace(hop.url, left) then return end
-  error(failure(hop, "timeout", "total", "queue", "the rate left no time for it"), 0)
+local function throttle(session, attempt)
+  local left = attempt.deadline and math.max(0, attempt.deadline - core.now())
+  if session.pace(attempt.url, left) then return end
+  error(failure(attempt, "timeout", "total", "queue", "the rate left no time for it"), 0)
 end
 
 -- What may be tried again is decided by its head, so it is a stream until then.
-local function send(session, hop, body)
-  local left, stays = hop.deadline and math.max(0, hop.deadline - core.now()), hop.redirects == 0
-  if hop.streams or hop.policy then
-    return core_stream(session.core, hop.terms, hop.headers, hop.method, hop.url, body, left, nil, stays,
-      not hop.streams)
+local function send(session, attempt, body)
+  local left, stays = attempt.deadline and math.max(0, attempt.deadline - core.now()), attempt.redirects == 0
+  if attempt.streams or attempt.policy then
+    return core_stream(session.core, attempt.terms, attempt.headers, attempt.method, attempt.url, body, left, nil,
+      stays, not attempt.streams)
   end
-  return core_http(session.core, hop.terms, hop.headers, hop.method, hop.url, body, left, hop.traced, stays)
+  return core_http(session.core, attempt.terms, attempt.headers, attempt.method, attempt.url, body, left,
+    attempt.traced, stays)
 end
 
-local function attempt(session, hop)
-  if session.pace then pace(session, hop) end
+local function run_attempt(session, attempt)
+  if session.pace then throttle(session, attempt) end
   local response
-  if type(hop.body) == "function" then
-    local with = hop.streams and upload.beside or upload.during
-    response = with(hop.body, function(body) return send(session, hop, body) end)
+  if type(attempt.body) == "function" then
+    local with = attempt.streams and upload.start_body or upload.with_body
+    response = with(attempt.body, function(body) return send(session, attempt, body) end)
   else
-    response = send(session, hop, hop.body)
+    response = send(session, attempt, attempt.body)
   end
-  if not response.url then response.url = hop.url end
-  return setmetatable(response, hop.streams and stream_meta or response_meta)
+  if not response.url then response.url = attempt.url end
+  return setmetatable(response, attempt.streams and stream_meta or response_meta)
 end
 
 -- Makes a whole response of one that is handed out. Returns as core.try does.
@@ -201,22 +203,22 @@ local function gather(response)
   return ok, ok and response or body, traceback
 end
 
--- The same, tried again as the hop's policy has it. What the last attempt gave is what counts; of the others nobody
+-- The same, tried again as the attempt's policy has it. What the last attempt gave is what counts; of the others nobody
 -- reads the bodies.
-local function persist(session, hop)
-  local policy = hop.policy
-  session.budget.earn(hop.url, policy)
-  local ok, result, traceback = core.try(attempt, session, hop)
+local function with_retries(session, attempt)
+  local policy = attempt.policy
+  session.budget.earn(attempt.url, policy)
+  local ok, result, traceback = core.try(run_attempt, session, attempt)
   for attempts = 1, math.huge do
     local err = not ok and result or nil
     if err and not core.is(err, "HttpError") then core.raise(err, traceback) end
-    hop.attempts = attempts
+    attempt.attempts = attempts
     if attempts > 1 then result.attempts = attempts end
-    local delay = retry.wants(policy, hop.method, ok and result or nil, err)
+    local delay = retry.wants(policy, attempt.method, ok and result or nil, err)
       and retry.delay(policy, attempts, ok and result or nil)
-    local in_time = delay and not (hop.deadline and core.now() + delay >= hop.deadline)
-    if not in_time or not session.budget.spend(hop.url) then
-      if ok and not hop.streams then ok, result, traceback = gather(result) end
+    local in_time = delay and not (attempt.deadline and core.now() + delay >= attempt.deadline)
+    if not in_time or not session.budget.spend(attempt.url) then
+      if ok and not attempt.streams then ok, result, traceback = gather(result) end
       if ok then return result end
       if attempts > 1 and core.is(result, "HttpError") then result.attempts = attempts end
       core.raise(result, traceback)
@@ -224,46 +226,46 @@ local function persist(session, hop)
     local unread = ok and result.stream:pass_over()
     core.sleep(delay)
     if unread then result.stream:peek() end -- its connection may be the next one's
-    ok, result, traceback = core.try(attempt, session, hop)
+    ok, result, traceback = core.try(run_attempt, session, attempt)
   end
 end
 
-local function get_hop(session, hop)
-  return (hop.policy and persist or attempt)(session, hop)
+local function get_attempt(session, attempt)
+  return (attempt.policy and with_retries or run_attempt)(session, attempt)
 end
 
--- Follows the redirects of a response; `hop` is what the next attempt asks for.
-local function follow(session, hop, response)
+-- Follows the redirects of a response; `attempt` is what the next attempt asks for.
+local function follow(session, attempt, response)
   local history = {}
-  while response.redirect_url and hop.redirects > 0 do
+  while response.redirect_url and attempt.redirects > 0 do
     history[#history + 1] = response
-    if hop.streams then response:close() end
-    redirect(hop, response, #history)
+    if attempt.streams then response:close() end
+    redirect(attempt, response, #history)
     session.redirected = session.redirected + 1
-    response = get_hop(session, hop)
+    response = get_attempt(session, attempt)
   end
   response.history = history
   return response
 end
 
-local function perform(session, hop)
-  if hop.list ~= session.list then hop.headers = headers.checked(hop.list) end
-  local response = get_hop(session, hop)
+local function perform(session, attempt)
+  if attempt.list ~= session.list then attempt.headers = headers.checked(attempt.list) end
+  local response = get_attempt(session, attempt)
   if not rawget(response, "redirect_url") then return response end
-  return follow(session, hop, response)
+  return follow(session, attempt, response)
 end
 
 -- The same with hooks: what ends a request without the host having seen its end (a refused redirect, a task
 -- that was cancelled before it could start) is told here.
-local function perform_traced(session, hop)
-  local traced = hop.traced
-  local ok, result, traceback = core.try(perform, session, hop)
+local function perform_traced(session, attempt)
+  local traced = attempt.traced
+  local ok, result, traceback = core.try(perform, session, attempt)
   if not ok then
     local cancelled = core.is(result, "Cancelled")
     traced:ended(core.now(), nil, not cancelled and result or nil, cancelled)
     core.raise(result, traceback)
   end
-  if hop.streams then
+  if attempt.streams then
     result.stream:trace(traced) -- the end is still to come
   else
     traced:ended(core.now(), result.status) -- the host has told it, unless more attempts could have followed
@@ -299,33 +301,33 @@ local function make_body(options, what)
 end
 
 -- What a request is to do where its options differ from its session's.
-local function override(session, hop, options, what)
+local function override(session, attempt, options, what)
   args.options(options, request_options, what)
   local made = {}
   local agreed = {} -- what the body has settled, whatever the headers say
-  hop.body, made["Content-Type"] = make_body(options, what)
-  if options.multipart then agreed["Content-Type"], hop.multipart = made["Content-Type"], made["Content-Type"] end
+  attempt.body, made["Content-Type"] = make_body(options, what)
+  if options.multipart then agreed["Content-Type"], attempt.multipart = made["Content-Type"], made["Content-Type"] end
   made.Authorization = auth.header(options.auth, what)
   if options.headers or next(made) then
-    hop.list = headers.list(what, session.defaults, session.own_headers, made, options.headers, agreed)
+    attempt.list = headers.list(what, session.defaults, session.own_headers, made, options.headers, agreed)
   end
-  if options.params then hop.url = encode.query(hop.url, options.params) end
+  if options.params then attempt.url = encode.query(attempt.url, options.params) end
   local times = limits.times(session.times, options.timeout)
   if type(options.timeout) == "table" or options.max_body or profile.differs(options) then
     local connection = profile.new(options, session.profile, what)
-    hop.insecure = connection.insecure
-    set_terms(hop, times, options.max_body or session.max_body, connection)
+    attempt.insecure = connection.insecure
+    set_terms(attempt, times, options.max_body or session.max_body, connection)
   end
-  hop.redirects = limits.redirects(options.redirects, session.redirects, what)
-  if options.redirect_headers then hop.redirect_headers = headers.named(options.redirect_headers, what) end
-  if options.retries ~= nil then hop.policy = retry.policy(options.retries, what) end
-  if type(hop.body) == "function" then hop.policy = nil end -- it cannot be made twice
+  attempt.redirects = limits.redirects(options.redirects, session.redirects, what)
+  if options.redirect_headers then attempt.redirect_headers = headers.named(options.redirect_headers, what) end
+  if options.retries ~= nil then attempt.policy = retry.policy(options.retries, what) end
+  if type(attempt.body) == "function" then attempt.policy = nil end -- it cannot be made twice
   return times.total
 end
 
-local function new_hop(session, method, target, streams, deadline)
+local function new_attempt(session, method, target, streams, deadline)
   return { method = method, url = target, headers = session.headers, list = session.list, terms = session.terms,
-    anonymous = session.anonymous, redirects = session.redirects,
+    without_credentials = session.without_credentials, redirects = session.redirects,
     redirect_headers = session.redirect_headers, policy = session.retries, streams = streams,
     insecure = session.profile.insecure, deadline = deadline }
 end
@@ -343,7 +345,7 @@ local function perform_plain(session, method, target)
   if not response.url then response.url = target end
   setmetatable(response, response_meta)
   if not rawget(response, "redirect_url") then return response end
-  return follow(session, new_hop(session, method, target, false, deadline), response)
+  return follow(session, new_attempt(session, method, target, false, deadline), response)
 end
 
 -- Every verb ends here.
@@ -351,16 +353,16 @@ local function request(session, method, target, options, streams)
   if not options and session.plain and not streams then
     return perform_plain(session, method, target)
   end
-  local hop = new_hop(session, method, url.join(session.base_url, target), streams)
+  local attempt = new_attempt(session, method, url.join(session.base_url, target), streams)
   local total, own_trace = session.times.total, nil
   if options then
-    total = override(session, hop, options, method:lower())
+    total = override(session, attempt, options, method:lower())
     own_trace = hooks.check(options.trace)
   end
   local traced = session.trace or own_trace
-  if traced then hooks.start(hop, session.trace, own_trace) end
-  if total then hop.deadline = core.now() + total end
-  return (traced and perform_traced or perform)(session, hop)
+  if traced then hooks.start(attempt, session.trace, own_trace) end
+  if total then attempt.deadline = core.now() + total end
+  return (traced and perform_traced or perform)(session, attempt)
 end
 
 --- What a request may be told, over what its session was.
@@ -421,7 +423,7 @@ end
 --- What a save has brought: the digest's name, as well, where there was one.
 ---@class septet.Saved
 ---@field status integer
----@field url string of the last hop
+---@field url string of the last attempt
 ---@field headers septet.Headers
 ---@field path string
 ---@field bytes integer of the whole file

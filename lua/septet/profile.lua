@@ -125,7 +125,7 @@ end
 --- The same without what is for the origin alone that the script asked.
 ---@param made table
 ---@return table
-function profile.anonymous(made)
+function profile.without_credentials(made)
   local other = {}
   for name, value in pairs(made) do other[name] = value end
   other.user, other.password, other.cert_file, other.key_file = nil, nil, nil, nil

@@ -3,7 +3,7 @@ local core = require "septet.core"
 local failure = require "septet.failure"
 local url = require "septet.url"
 
--- The method of the next hop: a GET after 303, and after a POST that was moved.
+-- The method of the next attempt: a GET after 303, and after a POST that was moved.
 local function next_method(method, status)
   if status == 303 and method ~= "HEAD" then return "GET" end
   if (status == 301 or status == 302) and method == "POST" then return "GET" end
@@ -19,16 +19,16 @@ local public = {
 }
 local public_beginnings = { "^accept%-", "^content%-", "^if%-" }
 
--- Turns a hop's headers into those for which keep(name in lower case) holds.
-local function keep_headers(hop, keep)
+-- Turns an attempt's headers into those for which keep(name in lower case) holds.
+local function keep_headers(attempt, keep)
   local kept = {}
-  for i = 1, #hop.list, 2 do
-    if keep(hop.list[i]:lower()) then
-      kept[#kept + 1], kept[#kept + 2] = hop.list[i], hop.list[i + 1]
+  for i = 1, #attempt.list, 2 do
+    if keep(attempt.list[i]:lower()) then
+      kept[#kept + 1], kept[#kept + 2] = attempt.list[i], attempt.list[i + 1]
     end
   end
-  hop.list = kept
-  hop.headers = core.http_headers(kept)
+  attempt.list = kept
+  attempt.headers = core.http_headers(kept)
 end
 
 local function is_public(name)
@@ -42,45 +42,45 @@ local function is_not_of_a_body(name)
   return name:sub(1, 8) ~= "content-"
 end
 
-local function redirect_error(hop, why, reason)
-  return failure(hop, "redirect", reason, "receive", why)
+local function redirect_error(attempt, why, reason)
+  return failure(attempt, "redirect", reason, "receive", why)
 end
 
--- Where a Location leads from a hop. The fragment is the old one unless there is a new one (RFC 9110, 10.2.2).
-local function resolve(hop, location)
-  local target, why = core.http_resolve(hop.url, location)
+-- Where a Location leads from an attempt. The fragment is the old one unless there is a new one (RFC 9110, 10.2.2).
+local function resolve(attempt, location)
+  local target, why = core.http_resolve(attempt.url, location)
   if not target then
     local shown = url.public(location)
-    if why == "scheme" then error(redirect_error(hop, ("redirected to '%s'"):format(shown), "denied"), 0) end
-    error(redirect_error(hop, ("redirected to '%s', which is no URL: %s"):format(shown, why), "location"), 0)
+    if why == "scheme" then error(redirect_error(attempt, ("redirected to '%s'"):format(shown), "denied"), 0) end
+    error(redirect_error(attempt, ("redirected to '%s', which is no URL: %s"):format(shown, why), "location"), 0)
   end
-  return target:find("#", 1, true) and target or target .. (hop.url:match "#.*" or "")
+  return target:find("#", 1, true) and target or target .. (attempt.url:match "#.*" or "")
 end
 
---- Turns a hop to where its response says. Raises HttpError{code="redirect"} where that is refused.
----@param hop table
+--- Turns an attempt to where its response says. Raises HttpError{code="redirect"} where that is refused.
+---@param attempt table
 ---@param response septet.Response
----@param hops integer how many redirects there were, with this one
-return function(hop, response, hops)
-  if hops > hop.redirects then
-    error(redirect_error(hop, ("more than %d redirects"):format(hop.redirects), "limit"), 0)
+---@param attempts integer how many redirects there were, with this one
+return function(attempt, response, attempts)
+  if attempts > attempt.redirects then
+    error(redirect_error(attempt, ("more than %d redirects"):format(attempt.redirects), "limit"), 0)
   end
-  local target = resolve(hop, response.redirect_url)
-  if hop.url:match("^[Hh][Tt][Tt][Pp][Ss]:") and not target:match("^https:") then
-    error(redirect_error(hop, "redirected from https to http", "denied"), 0)
+  local target = resolve(attempt, response.redirect_url)
+  if attempt.url:match("^[Hh][Tt][Tt][Pp][Ss]:") and not target:match("^https:") then
+    error(redirect_error(attempt, "redirected from https to http", "denied"), 0)
   end
-  if url.origin(target) ~= url.origin(hop.url) then
-    local named = hop.redirect_headers
-    keep_headers(hop, function(name) return named[name] or is_public(name) end)
-    hop.terms = hop.anonymous
+  if url.origin(target) ~= url.origin(attempt.url) then
+    local named = attempt.redirect_headers
+    keep_headers(attempt, function(name) return named[name] or is_public(name) end)
+    attempt.terms = attempt.without_credentials
   end
-  local method = next_method(hop.method, response.status)
-  if method == hop.method and type(hop.body) == "function" then
-    error(redirect_error(hop, "the body cannot be made a second time", "not_rewindable"), 0)
+  local method = next_method(attempt.method, response.status)
+  if method == attempt.method and type(attempt.body) == "function" then
+    error(redirect_error(attempt, "the body cannot be made a second time", "not_rewindable"), 0)
   end
-  if method ~= hop.method then
-    hop.body = nil
-    keep_headers(hop, is_not_of_a_body)
+  if method ~= attempt.method then
+    attempt.body = nil
+    keep_headers(attempt, is_not_of_a_body)
   end
-  hop.method, hop.url = method, target
+  attempt.method, attempt.url = method, target
 end

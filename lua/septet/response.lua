@@ -71,8 +71,8 @@ end
 ---@field reason string the words beside the status, "" if there were none
 ---@field body string
 ---@field headers septet.Headers
----@field url string of the last hop
----@field method string of the last hop
+---@field url string of the last attempt
+---@field method string of the last attempt
 ---@field version string "1.0", "1.1" or "2"
 ---@field times table<string, number> seconds by phase: queue dns tcp tls send wait receive total
 ---@field reused boolean its connection was open already

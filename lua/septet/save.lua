@@ -12,7 +12,7 @@ local retry = require "septet.retry"
 local url = require "septet.url"
 
 local PIECE = 256 * 1024   -- bytes read, and written, at once
-local TIDY = 5             -- seconds for the disk, on the way out
+local CLEAN_UP = 5             -- seconds for the disk, on the way out
 local DIGITS = { md5 = 32, sha1 = 40, sha256 = 64, sha512 = 128 }
 local STRONG = '^"[^"%c]*"$' -- an ETag
 local BREAKS = { reset = true, partial = true, timeout = true } -- after which a body is gone on with
@@ -87,7 +87,7 @@ end
 -- --- PATH.part.meta: {address =, validator =, total =} ---
 
 -- What stands for the URL, in which there may be secrets.
-local function mark(job)
+local function url_digest(job)
   return core.digest("sha256", job.address)
 end
 
@@ -116,7 +116,7 @@ end
 
 -- Writes it, and closes it.
 local function write_meta(job, validated)
-  job.meta_file:write(json.encode { address = mark(job), validator = validated, total = job.total })
+  job.meta_file:write(json.encode { address = url_digest(job), validator = validated, total = job.total })
   job.meta_file:close()
 end
 
@@ -175,7 +175,7 @@ end
 
 -- Returns how many bytes there are once the part has those that a 206 brings, and how many the whole has, by the
 -- largest size that was told; nil for a 206 that does not go on where the part ends, or goes beyond the known size.
-local function goes_on(job, headers)
+local function continues(job, headers)
   local first, last, total = range_of(headers)
   if first ~= job.size or is_encoded(headers) or not is_same(job, headers) then return nil end
   if job.total and last >= job.total then return nil end
@@ -184,7 +184,7 @@ local function goes_on(job, headers)
 end
 
 -- A 416 tells the size of the whole: there may be nothing more to get.
-local function is_whole(job, headers)
+local function is_complete(job, headers)
   local total = math.tointeger((headers["content-range"] or ""):match "^[Bb][Yy][Tt][Ee][Ss] %*/(%d+)$")
   return total == job.size and (job.total or total) == total and is_same(job, headers)
 end
@@ -221,9 +221,9 @@ local function transfer(job)
   local response <close> = job.session:stream("GET", job.target, job.request)
   local status, stop, whole = response.status, nil, nil
   if ranged and status == 416 then
-    return is_whole(job, response.headers) and response or nil
+    return is_complete(job, response.headers) and response or nil
   elseif ranged and status == 206 then
-    stop, whole = goes_on(job, response.headers)
+    stop, whole = continues(job, response.headers)
     if not stop then return nil end
   elseif status == 200 then
     start_over(job, response)
@@ -277,7 +277,7 @@ end
 -- The validator of what the part holds, where that is to be gone on with.
 local function known_validator(job)
   local meta = job.meta
-  if not (job.resume and job.size > 0 and meta and meta.address == mark(job)) then return nil end
+  if not (job.resume and job.size > 0 and meta and meta.address == url_digest(job)) then return nil end
   local text = meta.validator
   return type(text) == "string" and (text:find(STRONG) or retry.date(text)) and text or nil
 end
@@ -299,7 +299,7 @@ end
 
 -- The part stays for the next one, unless it is of no use: empty, the wrong bytes, or a disk that failed, of which
 -- nobody knows what it holds.
-local function tidy(job, err)
+local function clean_up(job, err)
   if job.meta_file then job.meta_file:close() end
   local is_wrong = core.is(err, "HttpError") and err.code == "digest" or core.is(err, "IoError") and err.code == "EIO"
   if is_wrong or job.file:size() == 0 then
@@ -335,6 +335,6 @@ return function(session, target, path, options, request_options)
   job.file, job.size, job.part = file, size, final .. ".part"
   local ok, result = pcall(run, job)
   if ok then return result end
-  pcall(blocks.cleanup, TIDY, tidy, job, result)
+  pcall(blocks.cleanup, CLEAN_UP, clean_up, job, result)
   error(result, 0)
 end

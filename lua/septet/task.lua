@@ -224,7 +224,7 @@ end
 
 -- Ends what a failed or cancelled combinator still runs, but for `failed`, and waits for it. What fails from here
 -- on is told, and changes nothing.
-local function end_members(tasks, set, scope, failed)
+local function cancel_and_join(tasks, set, scope, failed)
   for _, t in ipairs(tasks) do
     if t ~= failed then
       core.late(t)
@@ -251,13 +251,13 @@ local function await_members(tasks, set, scope)
   local failed = ok and tasks[set:not_done()]
   if ok and not failed then return true end
   if failed then core.seen(failed) end -- before its owner can end, and tell of it
-  end_members(tasks, set, scope, failed)
+  cancel_and_join(tasks, set, scope, failed)
   return false, failed, err, traceback
 end
 
 local function await_settled(tasks, set, scope)
   local ok, err, traceback = try(set.wait, set, "all")
-  if not ok then end_members(tasks, set, scope) end
+  if not ok then cancel_and_join(tasks, set, scope) end
   return ok, nil, err, traceback
 end
 
@@ -269,9 +269,9 @@ local function wait_for(t)
 end
 
 -- Tasks of `scope` that run functions, each in a task of its own, which `by_fn` gets; so many at once.
-local function feed(scope, fns, limit, settled, by_fn)
-  local at, feeders = 0, {}
-  local function feeder()
+local function run_limited(scope, fns, limit, settled, by_fn)
+  local at, workers = 0, {}
+  local function worker()
     while at < #fns do
       at = at + 1
       local fn = fns[at]
@@ -283,8 +283,8 @@ local function feed(scope, fns, limit, settled, by_fn)
       if cancelled or not (ok or settled) then raise(err, traceback) end
     end
   end
-  for i = 1, math.min(limit, #fns) do feeders[i] = scope:spawn(feeder) end
-  return feeders
+  for i = 1, math.min(limit, #fns) do workers[i] = scope:spawn(worker) end
+  return workers
 end
 
 -- What a gather waits for, as `completions`; the task of a function that runs later is in the fourth once it was
@@ -298,7 +298,7 @@ local function members(scope, list, options)
     fns[#fns + 1] = fn
     return false
   end)
-  for _, t in ipairs(feed(scope, fns, options.limit, options.settled, by_fn)) do set:add(t) end
+  for _, t in ipairs(run_limited(scope, fns, options.limit, options.settled, by_fn)) do set:add(t) end
   return set, tasks, each, by_fn
 end
 
@@ -366,7 +366,7 @@ function task.race(fns)
   local waited, err, traceback = try(set.wait, set, "first")
   local first = tasks[set:take()]
   if waited then try(core.seen, first) end -- before the others, which may have raised its failure again, are reported
-  end_members(tasks, set, scope, first)
+  cancel_and_join(tasks, set, scope, first)
   set:close()
   leave(scope)
   if not waited then raise(err, traceback) end

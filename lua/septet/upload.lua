@@ -37,7 +37,7 @@ end
 ---@param iterate fun(): string|nil
 ---@param fn fun(body: userdata): table
 ---@return table
-function upload.during(iterate, fn)
+function upload.with_body(iterate, fn)
   local body, state, ok, result, traceback = core.http_upload(), {}, nil, nil, nil
   group.group(function(g)
     local producer = g:spawn(run, body, iterate, state)
@@ -53,7 +53,7 @@ end
 ---@param iterate fun(): string|nil
 ---@param fn fun(body: userdata): table
 ---@return table
-function upload.beside(iterate, fn)
+function upload.start_body(iterate, fn)
   local body, state = core.http_upload(), {}
   state.task = core.spawn(run, body, iterate, state)
   local ok, result, traceback = core.try(fn, body)
