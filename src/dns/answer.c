@@ -1,6 +1,7 @@
 /* What DNS says, in libcurl's and in our own words. */
 #include "dns/answer.h"
 
+#include <ares.h>
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>

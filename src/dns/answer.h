@@ -2,13 +2,19 @@
 #ifndef SPT_DNS_ANSWER_H
 #define SPT_DNS_ANSWER_H
 
-#include <ares.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "dns/resolver.h"
-
 enum { SPT_HOST_MAX = 255 }; /* bytes of a name */
+
+struct ares_addrinfo;
+
+struct spt_answer {
+    unsigned refs;
+    /* Its own number, unlike that of any other fetch; 0: needed none, and never changes. */
+    unsigned generation;
+    char addresses[]; /* as CURLOPT_RESOLVE takes them: "192.0.2.1,[2001:db8::1]", best first */
+};
 
 /* With one share, or NULL when there is no memory. */
 struct spt_answer *spt_answer_new(const char *addresses, size_t len, unsigned generation);

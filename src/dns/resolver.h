@@ -10,16 +10,10 @@
 #include "base/list.h"
 #include "core/timer.h"
 
+struct spt_answer;
 struct spt_loop;
 struct spt_name;
 struct spt_resolver;
-
-struct spt_answer {
-    unsigned refs;
-    /* Its own number, unlike that of any other fetch; 0: needed none, and never changes. */
-    unsigned generation;
-    char addresses[]; /* as CURLOPT_RESOLVE takes them: "192.0.2.1,[2001:db8::1]", best first */
-};
 
 /* One who asks; lives in the caller, who sets it up by spt_lookup_init and ends it by spt_lookup_cancel. */
 struct spt_lookup {

@@ -2,7 +2,7 @@
 #ifndef SPT_HOST_GUARD_H
 #define SPT_HOST_GUARD_H
 
-#include "host/host.h"
+#include "host/state.h"
 
 enum { SPT_HOOK_COUNT = 100000 }; /* instructions between two looks at the time, where turns are limited */
 

@@ -1,5 +1,5 @@
 /* The host: puts the layers together and is the public API. The only file that knows them all. */
-#include "host/host.h"
+#include "host/state.h"
 
 #include <curl/curl.h>
 #include <lauxlib.h>

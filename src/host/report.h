@@ -2,7 +2,7 @@
 #ifndef SPT_HOST_REPORT_H
 #define SPT_HOST_REPORT_H
 
-#include "host/host.h"
+#include "host/state.h"
 
 /* Calls on_error, if the embedder has set it. */
 void spt_report_error(septet_host *h, const septet_error *error);

@@ -2,7 +2,7 @@
 #ifndef SPT_HOST_RUN_H
 #define SPT_HOST_RUN_H
 
-#include "host/host.h"
+#include "host/state.h"
 
 /* Runs tasks until nothing is new or the turn's budget is spent. Returns the instant at which it wants to run again. `ud`
  * is the host. */

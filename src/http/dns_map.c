@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dns/answer.h"
 #include "base/hash.h"
 #include "http/driver.h"
 #include "http/request.h"

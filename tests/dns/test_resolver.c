@@ -16,6 +16,7 @@
 
 #include "core/timer.h"
 #include "loop/loop.h"
+#include "dns/answer.h"
 #include "dns/resolver.h"
 #include "septet/septet.h"
 

@@ -1,6 +1,6 @@
 /* What a host is made of; private to host/. */
-#ifndef SPT_HOST_HOST_H
-#define SPT_HOST_HOST_H
+#ifndef SPT_HOST_STATE_H
+#define SPT_HOST_STATE_H
 
 #include <lua.h>
 #include <signal.h>
