@@ -19,7 +19,7 @@
 #include "core/sched.h"
 #include "core/task.h"
 #include "core/traceback.h"
-#include "http/curl_driver.h"
+#include "http/driver.h"
 #include "host/guard.h"
 #include "host/report.h"
 #include "host/run.h"

@@ -7,7 +7,7 @@
 #include "core/task.h"
 #include "host/guard.h"
 #include "host/report.h"
-#include "http/curl_driver.h"
+#include "http/driver.h"
 #include "loop/loop.h"
 #include "lua/lib.h"
 

@@ -7,7 +7,7 @@
 #include "http/decode.h"
 #include "http/timeouts.h"
 #include "loop/loop.h"
-#include "http/request.h"
+#include "http/attempt.h"
 #include "septet/septet.h"
 
 enum {

@@ -3,7 +3,7 @@
 #ifndef SPT_HTTP_BODY_H
 #define SPT_HTTP_BODY_H
 
-#include "http/driver.h"
+#include "http/state.h"
 
 /* libcurl's write, read and seek functions; `ud` is the easy. */
 size_t spt_body_write(char *bytes, size_t size, size_t n, void *ud);

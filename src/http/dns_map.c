@@ -8,8 +8,8 @@
 
 #include "dns/answer.h"
 #include "base/hash.h"
-#include "http/driver.h"
-#include "http/request.h"
+#include "http/state.h"
+#include "http/attempt.h"
 #include "septet/septet.h"
 
 /* A resolver is shared by all sessions that ask the same servers. */

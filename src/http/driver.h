@@ -1,128 +1,47 @@
-/* What a driver, a session and a pooled handle are made of, and what the files behind curl_driver.h
- * ask of each other: private to loop/. */
+/* HTTP on libcurl's multi-socket interface: the only caller of curl_multi_*. One driver a host, one
+ * multi a session. It knows no Lua and no tasks: a request is a struct of the caller's, and says
+ * that it is done by a callback, in spt_driver_drain and never inside a callback of libcurl or
+ * libuv.
+ *
+ *     request ── start ──▶ queued (admission) ── lap ──▶ in the multi ── message ──▶ on_done
+ *                             └────────────── cancel, at any point, at once ─────▶ nothing
+ *
+ * The three moving parts are each a file: pollers.h (descriptors), limiter.h
+ * (who may start), driver.c (easy handles, multis, messages, time limits). */
 #ifndef SPT_HTTP_DRIVER_H
 #define SPT_HTTP_DRIVER_H
 
-#include <curl/curl.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "http/limiter.h"
-#include "http/cookies.h"
-#include "http/curl_driver.h"
-#include "http/digest.h"
-#include "http/exchange.h"
-#include "http/headers.h"
-#include "http/dns_map.h"
-#include "http/policy.h"
-#include "http/connection_options.h"
-#include "http/quirks.h"
-#include "http/share.h"
-#include "loop/pollers.h"
-#include "http/response.h"
-#include "http/url.h"
+struct spt_driver;
+struct spt_loop;
+struct spt_timers;
 
-#define SPT_EASY_POOL_MAX 256
+/* Makes the driver. Borrows `loop` and `timers`, which must outlive it. */
+int spt_driver_new(struct spt_driver **out, struct spt_loop *loop, struct spt_timers *timers);
 
-struct spt_driver {
-    struct spt_loop *loop;     /* borrows */
-    struct spt_timers *timers; /* borrows */
-    struct spt_pollers pollers;
-    struct spt_link sessions;       /* all */
-    struct spt_link pending;        /* those with something to do in the next lap */
-    struct spt_link finished;       /* requests to be delivered */
-    struct spt_link progress;       /* requests whose on_progress is to be called */
-    struct spt_link resume_queue;   /* requests that may go on after a pause */
-    struct spt_link connect_stalls; /* handles to be woken, see easy.c */
-    struct spt_link fd_waiters;     /* requests for which there was no descriptor */
-    unsigned fds_released;     /* descriptors that may have come back since, and were not tried */
-    unsigned running;          /* handles in the multis */
-    struct spt_link resolvers; /* private to names.c */
-    struct spt_link pool;      /* handles at rest, the last used first */
-    unsigned pooled;
-    struct spt_responses responses;
-    unsigned requests;      /* queued or in flight */
-    uint64_t now_ns;        /* when libcurl was last entered for a socket */
-    uint64_t polls_handled; /* polls of the loop of which all was run that they brought */
-    struct spt_url_checker urls;
-    bool in_curl;              /* inside a call into libcurl: its callbacks may not call it */
-    unsigned quirks;           /* of quirks.h, with the changes */
-    const char *quirk_changes; /* borrows; NULL: none */
-};
+/* Closes every session left (their requests are cancelled, silently) and gives everything back. The
+ * pollers of its sockets close in later turns of the loop. */
+void spt_driver_free(struct spt_driver *driver);
 
-struct spt_session {
-    struct spt_driver *driver;
-    CURLM *multi; /* NULL once closed */
-    struct spt_limiter limiter;
-    struct spt_share share;
-    struct spt_dns_map dns_map;
-    struct spt_session_stats stats;
-    struct spt_nonces nonces;
-    struct spt_jar jar;
-    bool keeps_cookies;
-    struct spt_policy *policy; /* owned; NULL: everything is allowed */
-    struct spt_link link;      /* in the driver's sessions */
-    struct spt_link pending;   /* in the driver's pending */
-    struct spt_link in_flight; /* requests in the multi */
-    unsigned paused;           /* ... that wait for their readers */
-    long max_connects;         /* connections at most, used or idle */
-    struct spt_timer timer;    /* stands for due_ns, armed no later than it */
-    uint64_t due_ns;           /* when libcurl wants to run, SPT_NEVER for not at all */
-    bool action_due;           /* it wants to run now */
-    bool connections_capped;   /* a connection more makes the oldest idle one go */
-};
+/* Borrows changes to the quirks of libcurl, as quirks.h takes them. To be called before the first session. */
+void spt_driver_change_quirks(struct spt_driver *driver, const char *changes);
 
-/* A libcurl handle and what it remembers of the request it runs. */
-struct spt_easy {
-    CURL *curl;
-    struct spt_driver *driver;
-    struct spt_request *request; /* NULL at rest */
-    struct spt_link link;        /* in the driver's pool */
-    struct spt_link stall_link;  /* in the driver's pokes */
-    struct spt_link attempts;    /* sockets that connect for it */
-    struct spt_head head;
-    struct spt_decoder *decoder; /* owned: of the body, once that has begun; NULL: none */
-    bool begun;                  /* the first byte of a body that is coded has come */
-    size_t decoded; /* bytes of what libcurl will hand over again that the decoder has had */
-    int fd;         /* of the connection it opened; -1: none */
-    const char *abort_code; /* the code of the failure for which a callback of ours ended it */
-    int open_errno;         /* of a socket that could not be opened */
-    struct spt_resolve_entry resolve_entry;
-    struct spt_denial denial;    /* of an address, which is the transfer's peer */
-    char error[CURL_ERROR_SIZE]; /* libcurl's words */
-    const char *repeat; /* static: the reason of a reset, where sending again was refused */
-    bool tls;           /* https */
-    bool ready;         /* had a connection for its request */
-    bool retried;       /* on a fresh connection, after a stale one */
-    struct spt_exchange exchange;
-    struct curl_slist no_te; /* before the header lines of the exchange, with quirk TRANSFER */
-    bool engaged;            /* the exchange has had a connection for its request */
-    bool unstalled;          /* since the last socket was opened */
-    bool peeking;            /* libcurl shows the next line of a head before it takes it in */
-    bool listens;            /* libcurl tells what it does, for the next two */
-    bool on_stream;          /* the exchange has a stream of HTTP/2 */
-    bool unseen;             /* the server has refused the exchange without looking at it */
-    long written;            /* bytes of earlier exchanges, and of a proxy's, that were sent */
-    enum spt_phase phase;    /* of the request, when the response began */
-    uint64_t t_phase_ns;     /* ... since when it had been in that */
-    uint64_t t_open_ns;      /* its first socket; 0: none, the connection was there */
-    uint64_t t_tls_ns;       /* its handshake began; 0: it did not */
-    uint64_t t_ready_ns;     /* the request could go out */
-    uint64_t t_first_ns;     /* the response began; 0: not yet */
-    curl_off_t sent_bytes;   /* of the body, when last looked */
-};
+/* One lap: starts admitted requests, runs what libcurl has due, applies changed poll masks,
+ * delivers every finished request through its on_done. Returns true if any was delivered or more is
+ * due now. */
+bool spt_driver_drain(struct spt_driver *driver);
 
-/* The session has something to do in the next lap. */
-void spt_session_schedule(struct spt_session *session);
+/* 0: there is something to do at once; SPT_NEVER: there is not. Later instants, libcurl's and the
+ * time limits of requests, are in the timers given at the start. */
+uint64_t spt_driver_due(const struct spt_driver *driver);
 
-/* libcurl, entered to pause a transfer in some directions and to have it go on in the others. */
-CURLcode spt_easy_pause(struct spt_easy *easy, int directions);
+/* For tests and the census: sockets with a poller, and requests queued or in flight. */
+unsigned spt_driver_sockets(const struct spt_driver *driver);
+unsigned spt_driver_requests(const struct spt_driver *driver);
 
-/* No more idle connections are kept, one going with each request that ends; or as many as usual. */
-void spt_driver_conserve_descriptors(struct spt_driver *driver, bool spare);
-
-/* Puts the handle of a request into its session's multi, and takes it out. */
-CURLMcode spt_session_add(struct spt_request *r);
-void spt_session_remove(struct spt_request *r);
+/* Why this libcurl, with changes to its quirks, is not to speak HTTP/2: static; NULL: it may. */
+const char *spt_http2_refusal(const char *quirk_changes);
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef SPT_HTTP_EASY_H
 #define SPT_HTTP_EASY_H
 
-#include "http/driver.h"
+#include "http/state.h"
 
 /* Takes a handle from the pool, or makes one, and sets it up for `r`, whose session is given.
  * Returns SEPTET_OK or SEPTET_ENOMEM. */

@@ -7,7 +7,7 @@
 #include <strings.h>
 #include <time.h>
 
-#include "http/driver.h"
+#include "http/state.h"
 #include "http/easy.h"
 #include "septet/septet.h"
 

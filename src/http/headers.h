@@ -9,10 +9,25 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "http/curl_driver.h"
 
 /* Is it a token of RFC 9110: the shape of a method and of a header's name? */
 bool spt_is_token(const char *s, size_t len);
+
+struct spt_headers;
+
+/* Makes a list from `n` pairs. Names must be tokens, values free of CR, LF and NUL; Content-Length,
+ * Transfer-Encoding and a second Host are refused (the body decides). Returns SEPTET_OK,
+ * SEPTET_ENOMEM, or SEPTET_EINVAL with the reason (a static text) in `*why` and the pair's index in
+ * `*at`. An empty value is sent as an empty header. */
+struct spt_header {
+    const char *name;
+    size_t name_len;
+    const char *value;
+    size_t value_len;
+};
+int spt_headers_new(struct spt_headers **out, const struct spt_header *pairs, size_t n,
+                    const char **why, size_t *at);
+void spt_headers_free(struct spt_headers *headers);
 
 /* For CURLOPT_HTTPHEADER; of NULL, the lines for a request without headers of its own. */
 struct curl_slist *spt_headers_list(const struct spt_headers *headers, bool with_body);

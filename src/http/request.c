@@ -1,6 +1,6 @@
 /* Requests: checked at their start, moved from phase to phase by others, and ended here, whatever ends
- * them. What libcurl makes of a transfer is judged here; the multi is curl_driver.c's. */
-#include "http/request.h"
+ * them. What libcurl makes of a transfer is judged here; the multi is driver.c's. */
+#include "http/attempt.h"
 
 #include <assert.h>
 #include <errno.h>

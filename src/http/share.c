@@ -1,7 +1,7 @@
 /* What the requests of a session have in common. */
 #include "http/share.h"
 
-#include "http/curl_driver.h"
+#include "http/session.h"
 #include "septet/septet.h"
 
 static int copy_resolve(struct spt_share *s, const struct spt_session_config *config)

@@ -2,7 +2,7 @@
 #ifndef SPT_HTTP_TIMEOUTS_H
 #define SPT_HTTP_TIMEOUTS_H
 
-#include "http/driver.h"
+#include "http/state.h"
 
 /* The only writer of a started request's phase: stamps it and sees to its time limit. `now_ns` is
  * the instant. */

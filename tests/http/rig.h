@@ -1,8 +1,8 @@
 /* What the tests of loop/ stand on: a loop whose drain is timers and driver, a session, and requests
  * that live longer than a failed test. Nothing is asserted inside a callback: cmocka fails by
  * longjmp, which may not cross libuv or libcurl. */
-#ifndef SPT_TESTS_LOOP_RIG_H
-#define SPT_TESTS_LOOP_RIG_H
+#ifndef SPT_TESTS_HTTP_RIG_H
+#define SPT_TESTS_HTTP_RIG_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,8 +14,11 @@
 
 #include <cmocka.h>
 
-#include "http/curl_driver.h"
 #include "http/driver.h"
+#include "http/headers.h"
+#include "http/request.h"
+#include "http/session.h"
+#include "http/state.h"
 #include "loop/loop.h"
 #include "septet/septet.h"
 

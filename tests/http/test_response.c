@@ -1,6 +1,8 @@
 /* Transfers between two requests: who gets them, and what of them is kept. */
 #include "http/response.h"
 
+#include "http/request.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* Requests at work, by what is left of them: what rests is handed to the next. */
 #include "api/rig.h"
 
-#include "http/driver.h"
+#include "http/state.h"
 #include "op/env.h"
 
 enum { LIMIT = 16 };

@@ -10,7 +10,10 @@
 #include "base/public_url.h"
 #include "core/sched.h"
 #include "core/task.h"
-#include "http/curl_driver.h"
+#include "http/driver.h"
+#include "http/headers.h"
+#include "http/request.h"
+#include "http/session.h"
 #include "http/connection_options.h"
 #include "op/env.h"
 

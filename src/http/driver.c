@@ -1,7 +1,7 @@
 /* The driver: sessions, and the lap that moves their requests. libcurl is entered from here alone:
  * for a socket that is ready, for what is due, and to add or remove a handle; its callbacks only
  * take notes. */
-#include "http/curl_driver.h"
+#include "http/driver.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include "http/easy.h"
 #include "http/timeouts.h"
 #include "loop/loop.h"
-#include "http/request.h"
+#include "http/attempt.h"
 #include "septet/septet.h"
 
 #define NS_PER_MS UINT64_C(1000000)
