@@ -10,16 +10,15 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "options.h"
+#include "signals.h"
 
 struct cli {
     int argc;
@@ -65,126 +64,6 @@ static void on_lua_warning(void *ud, const char *piece, int to_continue)
         fprintf(stderr, "%s%s%s", cli->warning_open ? "" : "septet: warning: ", piece,
                 to_continue ? "" : "\n");
     cli->warning_open = to_continue;
-}
-
-/* --- signals --- */
-
-#define GRACE_S 2 /* from a signal until a task has felt it, else it ends the process */
-
-static septet_host *volatile interruptible;
-static volatile sig_atomic_t caught;
-
-/* The signals that interrupt. A timer sends each once more when its grace is over. */
-static struct {
-    int number;
-    bool has_timer;
-    timer_t timer;
-} interrupts[] = {{.number = SIGINT}, {.number = SIGTERM}};
-
-#define NINTERRUPTS (sizeof interrupts / sizeof *interrupts)
-
-static void make_timers(void)
-{
-    for (size_t i = 0; i < NINTERRUPTS; i++) {
-        struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = interrupts[i].number};
-        interrupts[i].has_timer = timer_create(CLOCK_MONOTONIC, &event, &interrupts[i].timer) == 0;
-    }
-}
-
-/* Has the signal sent again in so many seconds; 0: not any more. Safe in a signal handler. */
-static void set_timer(int number, int seconds)
-{
-    const struct itimerspec due = {.it_value.tv_sec = seconds};
-    for (size_t i = 0; i < NINTERRUPTS; i++)
-        if (interrupts[i].number == number && interrupts[i].has_timer)
-            timer_settime(interrupts[i].timer, 0, &due, NULL);
-}
-
-static void stop_timers(void)
-{
-    for (size_t i = 0; i < NINTERRUPTS; i++)
-        set_timer(interrupts[i].number, 0);
-}
-
-/* The first one asks the script to end. The next one, whoever sends it, ends the process. */
-static void on_signal(int number)
-{
-    if (caught != 0) {
-        signal(number, SIG_DFL);
-        raise(number); /* blocked until this handler returns */
-        return;
-    }
-    caught = number;
-    set_timer(number, GRACE_S);
-    septet_interrupt(interruptible);
-}
-
-static void on_interrupted(void *ud)
-{
-    stop_timers();
-}
-
-/* When nobody reads our output any more (`| head`), we end of it like any program. */
-static void on_sigpipe(int number)
-{
-    int saved = errno;
-    struct pollfd out = {.fd = STDOUT_FILENO};
-    if (poll(&out, 1, 0) == 1 && (out.revents & POLLERR)) {
-        signal(number, SIG_DFL);
-        raise(number);
-    }
-    errno = saved;
-}
-
-/* A signal that is ignored when we start stays so: that is how nohup and a shell's background
- * jobs ask for it. */
-static void catch_signal(int number, struct sigaction *before)
-{
-    /* No RESTART: a blocking read ends, as in lua5.4. */
-    struct sigaction action = {.sa_handler = on_signal};
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < NINTERRUPTS; i++)
-        sigaddset(&action.sa_mask, interrupts[i].number);
-    sigaction(number, NULL, before);
-    if (before->sa_handler != SIG_IGN)
-        sigaction(number, &action, NULL);
-}
-
-/* Another broken pipe or socket is an error of the write. A handler does that and, unlike SIG_IGN, is
- * not inherited by the programs that a script starts. */
-static void catch_sigpipe(void)
-{
-    struct sigaction action = {.sa_handler = on_sigpipe, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGPIPE, &action, NULL);
-}
-
-/* A write beyond the limit on the size of files is an error of the write. */
-static void on_sigxfsz(int number)
-{
-}
-
-static void catch_sigxfsz(void)
-{
-    struct sigaction action = {.sa_handler = on_sigxfsz, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGXFSZ, &action, NULL);
-}
-
-/* septet_run, with the two signals turned into septet_interrupt. Outside of it nothing needs
- * unwinding, and they do what they do to any program. */
-static int run_interruptible(struct cli *cli)
-{
-    struct sigaction before[NINTERRUPTS];
-    interruptible = cli->host;
-    caught = 0;
-    for (size_t i = 0; i < NINTERRUPTS; i++)
-        catch_signal(interrupts[i].number, &before[i]);
-    int result = septet_run(cli->host);
-    stop_timers();
-    for (size_t i = 0; i < NINTERRUPTS; i++)
-        sigaction(interrupts[i].number, &before[i], NULL);
-    return result;
 }
 
 /* --- the end --- */
@@ -334,9 +213,9 @@ static void conclude(struct cli *cli, int result)
     cli->status = EXIT_SCRIPT;
     if (result == SEPTET_EDEADLOCK) {
         cli->status = EXIT_DEADLOCK;
-    } else if (result == SEPTET_EINTERRUPTED && caught != 0) {
-        cli->signal = caught;
-        cli->status = EXIT_SIGNAL + caught;
+    } else if (result == SEPTET_EINTERRUPTED && signals_caught() != 0) {
+        cli->signal = signals_caught();
+        cli->status = EXIT_SIGNAL + signals_caught();
     } else if (result != SEPTET_ESCRIPT) {
         fail(cli, EXIT_SCRIPT, septet_strerror(result));
     }
@@ -352,7 +231,7 @@ static void run_task(struct cli *cli, const char *name, lua_CFunction load, void
     if (result != SEPTET_OK)
         fail(cli, EXIT_SCRIPT, septet_strerror(result));
     else
-        conclude(cli, run_interruptible(cli));
+        conclude(cli, signals_run(cli->host));
 }
 
 struct chunk {
@@ -507,7 +386,7 @@ static bool wants_warnings(const struct cli *cli)
  * handler is not set any more. What was written to files is safe before. */
 static void limit_the_end(int number)
 {
-    set_timer(number, GRACE_S);
+    signals_limit_the_end(number);
     fflush(NULL);
 }
 
@@ -521,7 +400,7 @@ static void run_in_state(struct cli *cli)
     config.lua = cli->L;
     config.on_error = on_error;
     config.on_warning = on_warning;
-    config.on_interrupted = on_interrupted;
+    config.on_interrupted = signals_felt;
     config.clock = cli->options.virtual_time ? SEPTET_CLOCK_VIRTUAL : SEPTET_CLOCK_REAL;
     config.shuffle_seed = cli->options.shuffle;
     config.own_frames = cli->options.versions > 0;
@@ -558,8 +437,7 @@ int main(int argc, char **argv)
 {
     struct cli cli = {.argc = argc, .argv = argv};
     fill_standard_descriptors();
-    catch_sigpipe();
-    catch_sigxfsz();
+    signals_catch_output();
     int status = options_parse(&cli.options, argc, argv);
     if (status != EXIT_DONE)
         return status;
@@ -567,7 +445,7 @@ int main(int argc, char **argv)
         return finish_output(options_print_help());
     if (options_run_stdin(&cli.options, argc) && isatty(STDIN_FILENO))
         return options_print_usage();
-    make_timers();
+    signals_init();
     keep_memory();
     cli.L = luaL_newstate();
     if (cli.L == NULL) {

@@ -1,12 +1,11 @@
 /* The jar: one list, the newest last. A cookie is one piece of memory. */
 #include "http/cookies.h"
 
-#include <arpa/inet.h>
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "http/cookie_date.h"
 #include "http/host.h"
 #include "septet/septet.h"
 
@@ -71,137 +70,11 @@ static bool has_control_character(const char *text, size_t len)
     return false;
 }
 
-/* --- dates --- */
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_delimiter(char c)
-{
-    return c == '\t' || (c >= 0x20 && c <= 0x2f) || (c >= 0x3b && c <= 0x40) ||
-           (c >= 0x5b && c <= 0x60) || (c >= 0x7b && c <= 0x7e);
-}
-
-/* Reads from `least` to `most` digits, behind which there is no further one. Returns how many, or 0. */
-static size_t read_digits(struct piece p, size_t least, size_t most, int *n)
-{
-    size_t i = 0;
-    for (*n = 0; i < p.len && i < most && is_digit(p.at[i]); i++)
-        *n = *n * 10 + (p.at[i] - '0');
-    return i < least || (i < p.len && is_digit(p.at[i])) ? 0 : i;
-}
-
-/* Reads "hh:mm:ss", with whatever behind it that is no digit. */
-static bool read_time(struct piece p, int *hour, int *minute, int *second)
-{
-    int fields[3];
-    for (int i = 0; i < 3; i++) {
-        size_t n = read_digits(p, 1, 2, &fields[i]);
-        if (n == 0 || (i < 2 && (n >= p.len || p.at[n] != ':')))
-            return false;
-        n += i < 2;
-        p = (struct piece){p.at + n, p.len - n};
-    }
-    *hour = fields[0];
-    *minute = fields[1];
-    *second = fields[2];
-    return true;
-}
-
-/* Returns 1 to 12, or 0. */
-static int month_of(struct piece p)
-{
-    static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
-    for (int i = 0; i < 12 && p.len >= 3; i++)
-        if (strncasecmp(p.at, months + (ptrdiff_t)3 * i, 3) == 0)
-            return i + 1;
-    return 0;
-}
-
-/* Returns the days from 1970-01-01 to a day of the Gregorian calendar. */
-static int64_t days(int64_t year, int month, int day)
-{
-    if (month <= 2) {
-        year--;
-        month += 12;
-    }
-    return 365 * year + year / 4 - year / 100 + year / 400 + (153 * (month - 3) + 2) / 5 + day -
-           719469;
-}
-
-int64_t spt_cookie_date(const char *text, size_t len)
-{
-    int hour = -1, minute = 0, second = 0, day = 0, month = 0, year = -1, n;
-    for (const char *p = text, *end = text + len; p < end;) {
-        const char *from = p;
-        while (p < end && !is_delimiter(*p))
-            p++;
-        struct piece token = {from, (size_t)(p - from)};
-        p += p < end;
-        if (token.len == 0)
-            continue;
-        if (hour < 0 && read_time(token, &hour, &minute, &second))
-            continue;
-        if (day == 0 && read_digits(token, 1, 2, &n))
-            day = n > 0 ? n : 32;
-        else if (month == 0 && month_of(token))
-            month = month_of(token);
-        else if (year < 0 && read_digits(token, 2, 4, &n))
-            year = n < 70 ? n + 2000 : n < 100 ? n + 1900 : n;
-    }
-    bool good = hour >= 0 && hour <= 23 && minute <= 59 && second <= 59 && day >= 1 && day <= 31 &&
-                month > 0 && year >= 1601;
-    return good ? ((days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second : INT64_MIN;
-}
-
 /* --- sites --- */
 
-static bool is_address(const char *host)
-{
-    unsigned char bytes[16];
-    return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
-}
-
-static bool is_loopback(const char *host)
-{
-    return strcmp(host, "localhost") == 0 || strcmp(host, "127.0.0.1") == 0 ||
-           strcmp(host, "::1") == 0;
-}
-
-void spt_site_of(struct spt_site *site, const char *url)
-{
-    const char *authority = strstr(url, "://");
-    authority = authority ? authority + 3 : url;
-    size_t len = strcspn(authority, "/?#");
-    const char *host = authority, *path = authority + len;
-    bool bracketed = host[0] == '[';
-    size_t n = strcspn(host, bracketed ? "]/?#" : ":/?#");
-    if (bracketed) {
-        host++;
-        n--;
-    }
-    if (n > 0 && host[n - 1] == '.')
-        n--;
-    if (n >= sizeof site->host)
-        n = sizeof site->host - 1;
-    for (size_t i = 0; i < n; i++)
-        site->host[i] = host[i] >= 'A' && host[i] <= 'Z' ? (char)(host[i] | 0x20) : host[i];
-    site->host[n] = '\0';
-    site->path = *path == '/' ? path : "/";
-    site->path_len = *path == '/' ? strcspn(path, "?#") : 1;
-    site->secure = (url[4] | 0x20) == 's' || is_loopback(site->host);
-}
-
-/* Does a host belong to a domain (RFC 6265, 5.1.3)? */
 static bool domain_matches(const char *host, struct piece domain)
 {
-    size_t len = strlen(host);
-    if (same(domain, host, len))
-        return true;
-    return len > domain.len && memcmp(host + len - domain.len, domain.at, domain.len) == 0 &&
-           host[len - domain.len - 1] == '.' && !is_address(host);
+    return spt_site_is_below(host, domain.at, domain.len);
 }
 
 /* RFC 6265, 5.1.4. */
@@ -221,18 +94,6 @@ static struct piece default_path(const struct spt_site *site)
     return (struct piece){site->path, n > 1 ? n - 1 : 1};
 }
 
-/* Is a domain one under which strangers have theirs? libcurl's libpsl knows; where there is none, names without a dot
- * are such. */
-static bool is_public_suffix(const char *domain)
-{
-    typedef const void *builtin_fn(void);
-    typedef int is_fn(const void *, const char *);
-    builtin_fn *builtin = (builtin_fn *)dlsym(RTLD_DEFAULT, "psl_builtin");
-    is_fn *is_suffix = (is_fn *)dlsym(RTLD_DEFAULT, "psl_is_public_suffix");
-    const void *list = builtin && is_suffix ? builtin() : NULL;
-    return list ? is_suffix(list, domain) != 0 : !strchr(domain, '.');
-}
-
 /* --- reading --- */
 
 static int64_t read_max_age(struct piece p)
@@ -243,7 +104,7 @@ static int64_t read_max_age(struct piece p)
     if (i >= p.len)
         return INT64_MIN;
     for (; i < p.len; i++) {
-        if (!is_digit(p.at[i]))
+        if (p.at[i] < '0' || p.at[i] > '9')
             return INT64_MIN;
         if (n < INT64_C(1) << 40)
             n = n * 10 + (p.at[i] - '0');
@@ -318,7 +179,7 @@ static bool settle_domain(struct wanted *w, const struct spt_site *site, char ro
         if (!read_domain(w->domain, room) ||
             !domain_matches(site->host, (struct piece){room, strlen(room)}))
             return false;
-        if (!is_address(room) && is_public_suffix(room)) {
+        if (!spt_site_is_address(room) && spt_site_is_public_suffix(room)) {
             w->host_only = true;
             if (strcmp(room, site->host) != 0)
                 return false;

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "http/site.h"
 
 enum {
     SPT_COOKIES_MAX = 3000,       /* in a jar; the one unused for longest goes first */
@@ -23,17 +24,6 @@ struct spt_jar {
     uint64_t serial; /* of the last one that was made, or used */
 };
 
-/* Whose cookies are set or sent. */
-struct spt_site {
-    char host[256]; /* in lower case, without the brackets of an address */
-    const char *path;
-    size_t path_len;
-    bool secure; /* https, or loopback */
-};
-
-/* Reads the site of an absolute URL that was checked. The path is the URL's own bytes. */
-void spt_site_of(struct spt_site *site, const char *url);
-
 void spt_jar_init(struct spt_jar *jar);
 void spt_jar_release(struct spt_jar *jar);
 
@@ -47,8 +37,5 @@ int spt_jar_take(struct spt_jar *jar, const struct spt_site *site, const char *t
  * nothing. Returns SEPTET_OK or SEPTET_ENOMEM. */
 int spt_jar_line(struct spt_jar *jar, const struct spt_site *site, const char *own, int64_t now,
                  struct spt_buf *out);
-
-/* Returns the Unix time of a date as RFC 6265, 5.1.1 reads it, or INT64_MIN where it is none. */
-int64_t spt_cookie_date(const char *text, size_t len);
 
 #endif

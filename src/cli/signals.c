@@ -1,0 +1,144 @@
+/* INT and TERM interrupt the script once, and end the process where no task feels it. */
+#include "signals.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
+#include <unistd.h>
+
+#define GRACE_S 2 /* from a signal until a task has felt it, else it ends the process */
+
+static septet_host *volatile interruptible;
+static volatile sig_atomic_t caught;
+
+/* The signals that interrupt. A timer sends each once more when its grace is over. */
+static struct {
+    int number;
+    bool has_timer;
+    timer_t timer;
+} interrupts[] = {{.number = SIGINT}, {.number = SIGTERM}};
+
+#define NINTERRUPTS (sizeof interrupts / sizeof *interrupts)
+
+void signals_init(void)
+{
+    for (size_t i = 0; i < NINTERRUPTS; i++) {
+        struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = interrupts[i].number};
+        interrupts[i].has_timer = timer_create(CLOCK_MONOTONIC, &event, &interrupts[i].timer) == 0;
+    }
+}
+
+/* Has the signal sent again in so many seconds; 0: not any more. Safe in a signal handler. */
+static void set_timer(int number, int seconds)
+{
+    const struct itimerspec due = {.it_value.tv_sec = seconds};
+    for (size_t i = 0; i < NINTERRUPTS; i++)
+        if (interrupts[i].number == number && interrupts[i].has_timer)
+            timer_settime(interrupts[i].timer, 0, &due, NULL);
+}
+
+static void stop_timers(void)
+{
+    for (size_t i = 0; i < NINTERRUPTS; i++)
+        set_timer(interrupts[i].number, 0);
+}
+
+/* The first one asks the script to end. The next one, whoever sends it, ends the process. */
+static void on_signal(int number)
+{
+    if (caught != 0) {
+        signal(number, SIG_DFL);
+        raise(number); /* blocked until this handler returns */
+        return;
+    }
+    caught = number;
+    set_timer(number, GRACE_S);
+    septet_interrupt(interruptible);
+}
+
+void signals_felt(void *ud)
+{
+    stop_timers();
+}
+
+/* When nobody reads our output any more (`| head`), we end of it like any program. */
+static void on_sigpipe(int number)
+{
+    int saved = errno;
+    struct pollfd out = {.fd = STDOUT_FILENO};
+    if (poll(&out, 1, 0) == 1 && (out.revents & POLLERR)) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+    errno = saved;
+}
+
+/* A signal that is ignored when we start stays so: that is how nohup and a shell's background
+ * jobs ask for it. */
+static void catch_signal(int number, struct sigaction *before)
+{
+    /* No RESTART: a blocking read ends, as in lua5.4. */
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < NINTERRUPTS; i++)
+        sigaddset(&action.sa_mask, interrupts[i].number);
+    sigaction(number, NULL, before);
+    if (before->sa_handler != SIG_IGN)
+        sigaction(number, &action, NULL);
+}
+
+/* Another broken pipe or socket is an error of the write. A handler does that and, unlike SIG_IGN, is
+ * not inherited by the programs that a script starts. */
+static void catch_sigpipe(void)
+{
+    struct sigaction action = {.sa_handler = on_sigpipe, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGPIPE, &action, NULL);
+}
+
+/* A write beyond the limit on the size of files is an error of the write. */
+static void on_sigxfsz(int number)
+{
+}
+
+static void catch_sigxfsz(void)
+{
+    struct sigaction action = {.sa_handler = on_sigxfsz, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGXFSZ, &action, NULL);
+}
+
+/* septet_run, with the two signals turned into septet_interrupt. Outside of it nothing needs
+ * unwinding, and they do what they do to any program. */
+int signals_run(septet_host *host)
+{
+    struct sigaction before[NINTERRUPTS];
+    interruptible = host;
+    caught = 0;
+    for (size_t i = 0; i < NINTERRUPTS; i++)
+        catch_signal(interrupts[i].number, &before[i]);
+    int result = septet_run(host);
+    stop_timers();
+    for (size_t i = 0; i < NINTERRUPTS; i++)
+        sigaction(interrupts[i].number, &before[i], NULL);
+    return result;
+}
+
+int signals_caught(void)
+{
+    return caught;
+}
+
+void signals_limit_the_end(int number)
+{
+    set_timer(number, GRACE_S);
+}
+
+void signals_catch_output(void)
+{
+    catch_sigpipe();
+    catch_sigxfsz();
+}

@@ -1,0 +1,60 @@
+/* The URL was checked: what is read here is in its one form. */
+#include "http/site.h"
+
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <string.h>
+
+static bool is_loopback(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || strcmp(host, "127.0.0.1") == 0 ||
+           strcmp(host, "::1") == 0;
+}
+
+void spt_site_of(struct spt_site *site, const char *url)
+{
+    const char *authority = strstr(url, "://");
+    authority = authority ? authority + 3 : url;
+    size_t len = strcspn(authority, "/?#");
+    const char *host = authority, *path = authority + len;
+    bool bracketed = host[0] == '[';
+    size_t n = strcspn(host, bracketed ? "]/?#" : ":/?#");
+    if (bracketed) {
+        host++;
+        n--;
+    }
+    if (n > 0 && host[n - 1] == '.')
+        n--;
+    if (n >= sizeof site->host)
+        n = sizeof site->host - 1;
+    for (size_t i = 0; i < n; i++)
+        site->host[i] = host[i] >= 'A' && host[i] <= 'Z' ? (char)(host[i] | 0x20) : host[i];
+    site->host[n] = '\0';
+    site->path = *path == '/' ? path : "/";
+    site->path_len = *path == '/' ? strcspn(path, "?#") : 1;
+    site->secure = (url[4] | 0x20) == 's' || is_loopback(site->host);
+}
+
+bool spt_site_is_public_suffix(const char *domain)
+{
+    typedef const void *builtin_fn(void);
+    typedef int is_fn(const void *, const char *);
+    builtin_fn *builtin = (builtin_fn *)dlsym(RTLD_DEFAULT, "psl_builtin");
+    is_fn *is_suffix = (is_fn *)dlsym(RTLD_DEFAULT, "psl_is_public_suffix");
+    const void *list = builtin && is_suffix ? builtin() : NULL;
+    return list ? is_suffix(list, domain) != 0 : !strchr(domain, '.');
+}
+
+bool spt_site_is_address(const char *host)
+{
+    unsigned char bytes[16];
+    return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
+}
+
+bool spt_site_is_below(const char *host, const char *domain, size_t domain_len)
+{
+    size_t len = strlen(host);
+    if (len < domain_len || memcmp(host + len - domain_len, domain, domain_len) != 0)
+        return false;
+    return len == domain_len || (host[len - domain_len - 1] == '.' && !spt_site_is_address(host));
+}
