@@ -8,8 +8,8 @@
 struct spt_heap_node {
     struct spt_heap_node *child; /* leftmost child */
     struct spt_heap_node *next;  /* right sibling */
-    struct spt_heap_node
-        *prev; /* left sibling, or the parent of a leftmost child; NULL at the root */
+    /* left sibling, or the parent of a leftmost child; NULL at the root */
+    struct spt_heap_node *prev;
 };
 
 struct spt_heap {

@@ -17,29 +17,29 @@ struct spt_sched;
 
 struct spt_scope {
     /* what each wait asks for */
-    uint64_t
-        effective_deadline_ns; /* the deadline in force: its own or one around it, up to a shield */
-    uint64_t due_ns;           /* its own deadline, SPT_NEVER for none; a block's */
-    bool cancel_pending;       /* cancelled, or below one that is with no shield between */
-    bool cancelled;            /* cancelled itself */
-    bool shield;               /* cancellation from above stops here */
-    bool open;                 /* between init and close */
-    bool cancels_on_failure;   /* a group: a failing child cancels the others */
-    bool
-        cancels_children_only; /* a script's cancel is for its tasks: its body could not swallow it */
-    bool had_tasks;            /* a task was ever spawned in it */
-    bool child_cancelled;      /* a task of it ended cancelled */
-    bool worded;               /* the reason is a script's, kept by core/reason.c */
-    bool joined;               /* its last task has ended, and who waited for that will close it */
-    uint32_t ntasks;           /* live tasks whose root is a child */
+    /* the deadline in force: its own or one around it, up to a shield */
+    uint64_t effective_deadline_ns;
+    uint64_t due_ns;         /* its own deadline, SPT_NEVER for none; a block's */
+    bool cancel_pending;     /* cancelled, or below one that is with no shield between */
+    bool cancelled;          /* cancelled itself */
+    bool shield;             /* cancellation from above stops here */
+    bool open;               /* between init and close */
+    bool cancels_on_failure; /* a group: a failing child cancels the others */
+    /* a script's cancel is for its tasks: its body could not swallow it */
+    bool cancels_children_only;
+    bool had_tasks;       /* a task was ever spawned in it */
+    bool child_cancelled; /* a task of it ended cancelled */
+    bool worded;          /* the reason is a script's, kept by core/reason.c */
+    bool joined;          /* its last task has ended, and who waited for that will close it */
+    uint32_t ntasks;      /* live tasks whose root is a child */
     struct spt_sched *sched;
     struct spt_scope *parent; /* NULL: the host's own scopes */
     struct spt_task *task;    /* whose code runs in it; NULL: the host's own */
     struct spt_link sibling;  /* in parent->children */
-    struct spt_link
-        children; /* scopes: roots of the tasks spawned in it, and the block opened in it */
-    struct spt_link
-        failed; /* tasks that failed here, seen by nobody yet, oldest first (task.link) */
+    /* scopes: roots of the tasks spawned in it, and the block opened in it */
+    struct spt_link children;
+    /* tasks that failed here, seen by nobody yet, oldest first (task.link) */
+    struct spt_link failed;
     struct spt_link resources;         /* spt_resource, in order of acquisition */
     const struct spt_scope *canceller; /* while effective: whose cancellation came first */
     const char *source;  /* why: "cancel", "deadline", "sibling", "owner", "shutdown"; static */
@@ -65,8 +65,8 @@ struct spt_block {
     uint64_t spawn_place; /* spt_place of the line that opened it; 0: not noted */
     uint32_t owner;       /* id of the task that opened it, which alone may end it */
     bool unwound; /* ended in place of a coroutine that died, or of a body that left it open */
-    struct spt_link
-        starts; /* blocks whose tasks are to move here; each counts as a task of this one */
+    /* blocks whose tasks are to move here; each counts as a task of this one */
+    struct spt_link starts;
     struct spt_link start;          /* in `starts` of `into` */
     struct spt_block *into;         /* the block that its task is to move to; NULL: none */
     struct spt_resource start_over; /* one of its own: it counts no longer there */

@@ -57,16 +57,16 @@ struct spt_watch {
 
 struct spt_task {
     /* what each turn touches, in as few cache lines as it can be */
-    struct spt_link
-        link; /* the ready queue; after a failure, its scope's failed or the unhandled */
+    /* the ready queue; after a failure, its scope's failed or the unhandled */
+    struct spt_link link;
     struct spt_link watches;
     struct spt_sched *sched;
-    lua_State
-        *co; /* its coroutine, from its first turn to its body's end; its userdata anchors it */
+    /* its coroutine, from its first turn to its body's end; its userdata anchors it */
+    lua_State *co;
     septet_op *op;           /* what it waits for, or has got and not yet pushed */
     struct spt_scope *scope; /* innermost open one */
-    lua_State
-        *waits_in; /* while it waits: the coroutine that waits, its own or one of the script's */
+    /* while it waits: the coroutine that waits, its own or one of the script's */
+    lua_State *waits_in;
     struct spt_frame *frame; /* innermost coroutine level, only while running */
     lua_State *local_in; /* the coroutine in which the innermost `with` of a task-local is open */
     uint8_t state;       /* enum spt_task_state; written by task_become */

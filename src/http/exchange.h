@@ -27,8 +27,8 @@ enum spt_follow {
 
 struct spt_exchange {
     enum spt_follow follow;
-    unsigned
-        n; /* which of the transfer's it is, from 1 on; one that asks for less does not count */
+    /* which of the transfer's it is, from 1 on; one that asks for less does not count */
+    unsigned n;
     bool unasking;  /* it goes without the request's "Expect: 100-continue" */
     bool kept_back; /* it goes without the request's body */
     bool answered;  /* a challenge was answered */

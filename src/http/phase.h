@@ -25,8 +25,8 @@ struct spt_failure {
     const char *code;   /* "dns", "connect", "timeout", ...; NULL: it did not fail */
     const char *reason; /* the finer word: "refused", "first_byte", ...; may be NULL */
     enum spt_phase phase;
-    char *
-        text; /* owned: libcurl's own words, or ours; NULL: there are none, or no memory for them */
+    /* owned: libcurl's own words, or ours; NULL: there are none, or no memory for them */
+    char *text;
 };
 
 #endif

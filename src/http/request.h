@@ -61,8 +61,8 @@ struct spt_request {
     bool allowed_by_name; /* the session's policy allows it by its name */
     enum spt_phase phase;
     uint64_t t_start_ns;
-    uint64_t
-        poll_barrier; /* of the driver's looks: that after which a limit has passed; 0: none has */
+    /* of the driver's looks: that after which a limit has passed; 0: none has */
+    uint64_t poll_barrier;
     struct spt_timer timer;
 };
 

@@ -24,8 +24,8 @@ struct spt_response {
     /* results, valid from on_done or spt_request_cancel until the request is reset or released */
     int status;  /* of the response; 0 if none came */
     int version; /* 10, 11, 20; 0 if none came */
-    struct spt_buf
-        head; /* header lines of the final response, CRLF between them, with the status line */
+    /* header lines of the final response, CRLF between them, with the status line */
+    struct spt_buf head;
     struct spt_buf body_in;
     size_t consumed;   /* streamed: bytes of body_in that are gone; the caller's to move on */
     bool headers_done; /* streamed: the head is whole, and status and version are those of it */
@@ -35,9 +35,9 @@ struct spt_response {
     char peer[48];     /* the IP address it was sent to, "" if to none */
     uint64_t received; /* bytes of the body, after decoding */
     uint64_t packed;   /* ... before it, where there is any */
-    char *
-        redirect_url; /* owned: where a redirect points, as its Location says; NULL if it is none */
-    size_t drained;   /* bytes of a body that is not read */
+    /* owned: where a redirect points, as its Location says; NULL if it is none */
+    char *redirect_url;
+    size_t drained; /* bytes of a body that is not read */
     struct spt_times times;
 
     /* private to loop/ */

@@ -11,8 +11,8 @@ struct spt_session_config;
 
 struct spt_share {
     CURLSH *curl; /* owned: TLS sessions */
-    CURLSH *
-        without_cookies; /* owned: those of requests that leave the cookies alone; NULL: there are none */
+    /* owned: those of requests that leave the cookies alone; NULL: there are none */
+    CURLSH *without_cookies;
     struct curl_slist *resolve; /* owned */
 };
 

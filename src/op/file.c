@@ -29,8 +29,8 @@ struct file {
 struct file_op {
     septet_op op;
     struct spt_env *env;
-    struct file
-        *file; /* kept by the handle at index FILE_HANDLE or SELF, as the next is by its own */
+    /* kept by the handle at index FILE_HANDLE or SELF, as the next is by its own */
+    struct file *file;
     bool (*next_job)(struct file_op *file);
     const char *failed_step;
     const char *bytes; /* to be written; the path to commit to */

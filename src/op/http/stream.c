@@ -27,8 +27,8 @@ struct stream {
     struct spt_resource resource; /* in the scope that opened it, until its request is over */
     struct spt_link link;         /* in env->streams, while it has a call */
     struct spt_env *env;
-    struct spt_http_request
-        *call; /* owned; NULL once closed. What it borrows is kept by the user values */
+    /* owned; NULL once closed. What it borrows is kept by the user values */
+    struct spt_http_request *call;
     struct stream_op *waiter;
     const struct spt_session_handle *box; /* kept by the user values, as are the next two */
     const char *method, *url;
