@@ -1,5 +1,5 @@
-/* A function in C that a script waits in: wait_frames(n) comes back n frames later. The engine's frame loop
- * completes it; a script may give it up. */
+/* A function in C that a script waits in: wait_frames(n) comes back n frames later. The engine's
+ * frame loop completes it; a script may give it up. */
 #include <septet/op.h>
 #include <septet/septet.h>
 
@@ -29,8 +29,8 @@ struct engine {
     struct frames_op *first;
 };
 
-/* One wait. It lies in the waiting call's frame, so the engine may keep a pointer to it until it is done or
- * cancelled, and no longer. */
+/* One wait. It lies in the waiting call's frame, so the engine may keep a pointer to it until it is
+ * done or cancelled, and no longer. */
 struct frames_op {
     septet_op op;
     struct engine *engine;
@@ -90,7 +90,8 @@ static void frames_describe(const septet_op *op, char *text, size_t size)
     snprintf(text, size, "until %d", ((const struct frames_op *)op)->due);
 }
 
-/* The engine's loop completes it, so while it waits the host is waiting, not deadlocked: external. */
+/* The engine's loop completes it, so while it waits the host is waiting, not deadlocked:
+ * external. */
 static const septet_op_type frames_type = {
     .name = "frames",
     .size = sizeof(struct frames_op),

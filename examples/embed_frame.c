@@ -1,5 +1,5 @@
-/* A game's frame loop: it owns the thread, and gives scripts up to two milliseconds of each frame. What a
- * script waits for never holds up a frame. */
+/* A game's frame loop: it owns the thread, and gives scripts up to two milliseconds of each frame.
+ * What a script waits for never holds up a frame. */
 #include <septet/septet.h>
 
 #include <stdio.h>

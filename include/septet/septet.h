@@ -129,20 +129,21 @@ typedef struct septet_config {
      * come, first served; for tests, to find what depends on it. */
     uint64_t shuffle_seed;
 
-    /* For work on Septet itself. A folder that holds septet/: its Lua modules are read from there instead of those
-     * that are compiled in. NULL: they are not. Copied. */
+    /* For work on Septet itself. A folder that holds septet/: its Lua modules are read from there
+     * instead of those that are compiled in. NULL: they are not. Copied. */
     const char *lua_path;
 
-    /* For tests of Septet itself. Which quirks of libcurl's versions it assumes beside those that it knows of or in
-     * spite of them, as "-poke,+timeout". NULL: as the version has it. Copied. */
+    /* For tests of Septet itself. Which quirks of libcurl's versions it assumes beside those that
+     * it knows of or in spite of them, as "-poke,+timeout". NULL: as the version has it. Copied. */
     const char *quirks;
 
     /* Not 0: tracebacks show the functions of Septet's own modules, too. */
     int own_frames;
 
-    /* Called once an interrupt (septet_interrupt) has reached a task, on the thread of the host. Until then a task
-     * may be in a C function that does not return, where no interrupt reaches it: a program may want to end itself
-     * after a while. It may not use Lua. NULL: nothing is called. */
+    /* Called once an interrupt (septet_interrupt) has reached a task, on the thread of the host.
+     * Until then a task may be in a C function that does not return, where no interrupt reaches it:
+     * a program may want to end itself after a while. It may not use Lua. NULL: nothing is
+     * called. */
     void (*on_interrupted)(void *ud);
 } septet_config;
 
@@ -156,9 +157,9 @@ SEPTET_API septet_host *septet_new(const septet_config *config, int *status);
 
 /* Ends the host: cancels and unwinds what still runs (tasks may clean up, but wait for nothing
  * new), closes every connection, and a Lua state and loop of our own. On a loop of yours, what is
- * left closes in the loop's next turns; close both after this. What scripts still hold of it in a state of yours is safe to
- * use: it raises Usage, or does nothing. NULL is allowed. SEPTET_EBUSY from inside: in a task, in one
- * of the callbacks above, or while septet_run runs. */
+ * left closes in the loop's next turns; close both after this. What scripts still hold of it in a
+ * state of yours is safe to use: it raises Usage, or does nothing. NULL is allowed. SEPTET_EBUSY
+ * from inside: in a task, in one of the callbacks above, or while septet_run runs. */
 SEPTET_API int septet_free(septet_host *host);
 
 /* The host's Lua state. What runs on it directly is outside any task and cannot wait. */
@@ -192,20 +193,21 @@ SEPTET_API int septet_run(septet_host *host);
  * neither failures, which go to on_error, nor a deadlock: what wakes a task may be the embedder. */
 SEPTET_API int septet_step(septet_host *host, uint64_t budget_us);
 
-/* Moves a virtual or manual clock by `ns` nanoseconds; what falls due runs when the host is next run or
- * stepped. SEPTET_EINVAL on the real clock, and where the instant is more than 64 bits can count;
- * SEPTET_EBUSY from inside. */
+/* Moves a virtual or manual clock by `ns` nanoseconds; what falls due runs when the host is next
+ * run or stepped. SEPTET_EINVAL on the real clock, and where the instant is more than 64 bits can
+ * count; SEPTET_EBUSY from inside. */
 SEPTET_API int septet_advance(septet_host *host, uint64_t ns);
 
 /* Asks for the end: the main tasks are cancelled and unwind; a script that spins is interrupted at
  * its next instruction. Safe in a signal handler. */
 SEPTET_API void septet_interrupt(septet_host *host);
 
-/* Asks for the end on behalf of a script: for a C function of yours that does as os.exit, to be called as
- * `return septet_exit(L)`. It cancels the main tasks and the calling one, within its shields as well, and raises
- * Cancelled there. While they unwind, a task that absorbs its cancellation a hundred times is abandoned: its variables
- * are closed, and it never runs on. A task that calls this again is abandoned at once. It returns only where that
- * cannot be, SEPTET_EBUSY, because C code that cannot be suspended is between, or SEPTET_ECLOSED in a state without a
+/* Asks for the end on behalf of a script: for a C function of yours that does as os.exit, to be
+ * called as `return septet_exit(L)`. It cancels the main tasks and the calling one, within its
+ * shields as well, and raises Cancelled there. While they unwind, a task that absorbs its
+ * cancellation a hundred times is abandoned: its variables are closed, and it never runs on. A task
+ * that calls this again is abandoned at once. It returns only where that cannot be, SEPTET_EBUSY,
+ * because C code that cannot be suspended is between, or SEPTET_ECLOSED in a state without a
  * host. */
 SEPTET_API int septet_exit(lua_State *L);
 

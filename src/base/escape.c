@@ -4,7 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Returns the length of the character of UTF-8 at `p`, or 0 where there is none. Writes its code point to `c`. */
+/* Returns the length of the character of UTF-8 at `p`, or 0 where there is none. Writes its code
+ * point to `c`. */
 static size_t character_at(const unsigned char *p, size_t len, uint32_t *c)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};

@@ -53,8 +53,8 @@ static struct spt_heap_node *meld_siblings(const struct spt_heap *heap, struct s
     return root;
 }
 
-/* What is inserted in order becomes a chain, where each removal is O(1): the first of n nodes that all hang on the
- * root would leave n - 1 to be paired. */
+/* What is inserted in order becomes a chain, where each removal is O(1): the first of n nodes that
+ * all hang on the root would leave n - 1 to be paired. */
 void spt_heap_insert(struct spt_heap *heap, struct spt_heap_node *node)
 {
     node->child = node->next = node->prev = NULL;

@@ -1,5 +1,5 @@
-/* Intrusive pairing heap: insert and find-min in O(1), remove in O(log n) amortised, O(1) for what was inserted in
- * order, and no allocation ever, so that arming a timer cannot fail. */
+/* Intrusive pairing heap: insert and find-min in O(1), remove in O(log n) amortised, O(1) for what
+ * was inserted in order, and no allocation ever, so that arming a timer cannot fail. */
 #ifndef SPT_BASE_HEAP_H
 #define SPT_BASE_HEAP_H
 

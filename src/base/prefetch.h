@@ -1,5 +1,5 @@
-/* Asks for memory ahead of its use: where a walk over many blocks has long left the caches, most of the wait for the
- * next one passes while this one is worked on. Harmless for any address. */
+/* Asks for memory ahead of its use: where a walk over many blocks has long left the caches, most of
+ * the wait for the next one passes while this one is worked on. Harmless for any address. */
 #ifndef SPT_BASE_PREFETCH_H
 #define SPT_BASE_PREFETCH_H
 

@@ -1,4 +1,5 @@
-/* What of a URL may be shown: not what stands before its host, and nothing of an authority that cannot be read. */
+/* What of a URL may be shown: not what stands before its host, and nothing of an authority that
+ * cannot be read. */
 #include "base/public_url.h"
 
 #include <ctype.h>
@@ -26,7 +27,8 @@ static size_t host_len(const char *text)
     return len + (text[len] == ']');
 }
 
-/* Returns true if `text` begins with a host and perhaps a port, and nothing else stands before the path. */
+/* Returns true if `text` begins with a host and perhaps a port, and nothing else stands before the
+ * path. */
 static bool begins_with_host(const char *text)
 {
     size_t len = host_len(text);
@@ -35,8 +37,8 @@ static bool begins_with_host(const char *text)
     return len > 0 && (text[len] == '\0' || strchr("/?#", text[len]));
 }
 
-/* Returns true if something else than a port stands behind the host: a user's name and a password look so whose '@' is
- * missing or encoded. */
+/* Returns true if something else than a port stands behind the host: a user's name and a password
+ * look so whose '@' is missing or encoded. */
 static bool hides_password(const char *text)
 {
     size_t len = host_len(text);
@@ -49,16 +51,16 @@ static bool hides_password(const char *text)
     return text[len] && !strchr("/?#\\", text[len]);
 }
 
-/* Returns true if `text`, which has no scheme with slashes, is meant to have one, or has an '@' that is encoded. Else
- * what stands before its colon is a scheme that is unknown. */
+/* Returns true if `text`, which has no scheme with slashes, is meant to have one, or has an '@'
+ * that is encoded. Else what stands before its colon is a scheme that is unknown. */
 static bool means_authority(const char *text)
 {
     return strncasecmp(text, "http:", 5) == 0 || strncasecmp(text, "https:", 6) == 0 ||
            strstr(text, "%40");
 }
 
-/* Returns true if an authority that cannot be read stands behind the scheme. Without a scheme it may be behind any two
- * slashes: "http//" and "http;//" are none. */
+/* Returns true if an authority that cannot be read stands behind the scheme. Without a scheme it
+ * may be behind any two slashes: "http//" and "http;//" are none. */
 static bool has_bad_authority(const char *url, size_t scheme)
 {
     if (hides_password(url + scheme))

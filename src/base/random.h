@@ -1,5 +1,5 @@
-/* A small generator of pseudo-random numbers: splitmix64. The same seed gives the same numbers everywhere;
- * nothing about it is secret. */
+/* A small generator of pseudo-random numbers: splitmix64. The same seed gives the same numbers
+ * everywhere; nothing about it is secret. */
 #ifndef SPT_BASE_RANDOM_H
 #define SPT_BASE_RANDOM_H
 

@@ -68,8 +68,8 @@ static void on_lua_warning(void *ud, const char *piece, int to_continue)
 
 /* --- the end --- */
 
-/* Writes what standard output still holds. Returns the status to end with: a failure, after saying so, if any of what
- * was written there was lost. */
+/* Writes what standard output still holds. Returns the status to end with: a failure, after saying
+ * so, if any of what was written there was lost. */
 static int finish_output(int status)
 {
     bool lost = ferror(stdout) != 0; /* its reason is not known any more */
@@ -95,8 +95,9 @@ static void die_of(int number)
 
 /* --- os.exit --- */
 
-/* os.exit(code, close). To close the state is to unwind the tasks first, the caller among them. Where that cannot be, in
- * a finalizer at the end or in a task that goes on all the same, the state is closed at once, as by lua5.4. */
+/* os.exit(code, close). To close the state is to unwind the tasks first, the caller among them.
+ * Where that cannot be, in a finalizer at the end or in a task that goes on all the same, the state
+ * is closed at once, as by lua5.4. */
 static int l_exit(lua_State *L)
 {
     struct cli *cli = lua_touserdata(L, lua_upvalueindex(1));
@@ -163,8 +164,9 @@ static int l_prepare(lua_State *L)
     return 0;
 }
 
-/* The heap may grow to so many per cent of what is alive before a cycle of the collector begins. Every task is a
- * coroutine, which the collector looks at twice in a cycle (docs/decisions/0014). A script may set its own. */
+/* The heap may grow to so many per cent of what is alive before a cycle of the collector begins.
+ * Every task is a coroutine, which the collector looks at twice in a cycle (docs/decisions/0014). A
+ * script may set its own. */
 #define GC_PAUSE 250
 
 /* Called with the struct cli. Before the host, which reads the environment as the libraries do. */
@@ -350,8 +352,8 @@ static void run_script(struct cli *cli)
 
 /* --- the process --- */
 
-/* What a script frees stays with the process for the next time, instead of going back to the system page by page:
- * its heap is large at one moment and small at the next. */
+/* What a script frees stays with the process for the next time, instead of going back to the system
+ * page by page: its heap is large at one moment and small at the next. */
 static void keep_memory(void)
 {
 #ifdef WITH_MIMALLOC
@@ -382,8 +384,8 @@ static bool wants_warnings(const struct cli *cli)
     return false;
 }
 
-/* What is left to close, a program that io.popen started, say, has the grace of an interrupted script's signal: its
- * handler is not set any more. What was written to files is safe before. */
+/* What is left to close, a program that io.popen started, say, has the grace of an interrupted
+ * script's signal: its handler is not set any more. What was written to files is safe before. */
 static void limit_the_end(int number)
 {
     signals_limit_the_end(number);
@@ -424,8 +426,9 @@ static void run_in_state(struct cli *cli)
     septet_free(host);
 }
 
-/* A standard descriptor that was closed would be given to the first thing that is opened, a poller or a connection,
- * and be read or printed to. What stands there instead fails as a closed one does. */
+/* A standard descriptor that was closed would be given to the first thing that is opened, a poller
+ * or a connection, and be read or printed to. What stands there instead fails as a closed one
+ * does. */
 static void fill_standard_descriptors(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)

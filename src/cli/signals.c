@@ -90,8 +90,8 @@ static void catch_signal(int number, struct sigaction *before)
         sigaction(number, &action, NULL);
 }
 
-/* Another broken pipe or socket is an error of the write. A handler does that and, unlike SIG_IGN, is
- * not inherited by the programs that a script starts. */
+/* Another broken pipe or socket is an error of the write. A handler does that and, unlike SIG_IGN,
+ * is not inherited by the programs that a script starts. */
 static void catch_sigpipe(void)
 {
     struct sigaction action = {.sa_handler = on_sigpipe, .sa_flags = SA_RESTART};

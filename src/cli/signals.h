@@ -7,8 +7,8 @@
 /* Makes the timers by which an interruption that no task feels ends the process. */
 void signals_init(void);
 
-/* Makes a broken pipe and a file that is too large errors of the write. Standard output that nobody reads ends the
- * process. */
+/* Makes a broken pipe and a file that is too large errors of the write. Standard output that nobody
+ * reads ends the process. */
 void signals_catch_output(void);
 
 /* Like septet_run(), with INT and TERM turned into septet_interrupt(). */
@@ -20,7 +20,8 @@ int signals_caught(void);
 /* The host's on_interrupted: a task has felt the interruption. */
 void signals_felt(void *ud);
 
-/* Ends the process by the signal unless it has ended by then, as a script is that does not feel it. */
+/* Ends the process by the signal unless it has ended by then, as a script is that does not feel
+ * it. */
 void signals_limit_the_end(int number);
 
 #endif

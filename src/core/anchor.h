@@ -1,5 +1,5 @@
-/* Keeps Lua objects from the collector while something in C points into them. Finalizers are no substitute: Lua
- * does not finish them where memory or the C stack is used up. */
+/* Keeps Lua objects from the collector while something in C points into them. Finalizers are no
+ * substitute: Lua does not finish them where memory or the C stack is used up. */
 #ifndef SPT_CORE_ANCHOR_H
 #define SPT_CORE_ANCHOR_H
 
@@ -14,7 +14,8 @@ void spt_new_weak_table(lua_State *L, const void *key);
 /* Keeps the userdata at `index`; harmless when it is kept. Raises out of memory. */
 void spt_anchor(lua_State *L, int index);
 
-/* Lets go of the userdata whose block is at `block`. Allocates nothing; harmless when it is not kept. */
+/* Lets go of the userdata whose block is at `block`. Allocates nothing; harmless when it is not
+ * kept. */
 void spt_unanchor(lua_State *L, const void *block);
 
 #endif

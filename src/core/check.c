@@ -10,7 +10,8 @@
 #include "core/task.h"
 #include "core/timer.h"
 
-/* Nanoseconds that are more than 64 bits count, 584 years: no instant is so far off, and a wait for it is for ever. */
+/* Nanoseconds that are more than 64 bits count, 584 years: no instant is so far off, and a wait for
+ * it is for ever. */
 #define COUNTED 0x1p64
 
 static const char *type_name(lua_State *L, int arg)
@@ -26,13 +27,15 @@ static int expected(lua_State *L, int arg, const char *what)
     return spt_error_arg(L, arg, lua_pushfstring(L, "%s expected, got %s", what, got));
 }
 
-/* Returns true if a generic `for` calls the function: it passes its state and the last value to any iterator. */
+/* Returns true if a generic `for` calls the function: it passes its state and the last value to any
+ * iterator. */
 static bool is_iterator(const lua_Debug *ar)
 {
     return strcmp(ar->namewhat, "for iterator") == 0;
 }
 
-/* Raises Usage for a method that was not called on a `what`: as a rule a dot stands where a colon should. */
+/* Raises Usage for a method that was not called on a `what`: as a rule a dot stands where a colon
+ * should. */
 static int bad_self(lua_State *L, const char *what)
 {
     lua_Debug ar;

@@ -73,8 +73,8 @@ int spt_coroutines_new(lua_State *L)
     return 1;
 }
 
-/* Pushes a coroutine that rests; pushes nothing where there is none. The pool is weak: what rests in it goes with the
- * next collection, all of it at once. */
+/* Pushes a coroutine that rests; pushes nothing where there is none. The pool is weak: what rests
+ * in it goes with the next collection, all of it at once. */
 bool spt_coroutines_take(lua_State *L, struct spt_sched *s)
 {
     if (s->npool == 0)

@@ -1,5 +1,5 @@
-/* Walks over the tasks and what their waits depend on, on stacks of their own: a chain of waits may be as long as there
- * are tasks. In each walk a task is entered once and a dependency seen once. */
+/* Walks over the tasks and what their waits depend on, on stacks of their own: a chain of waits may
+ * be as long as there are tasks. In each walk a task is entered once and a dependency seen once. */
 #include "core/inspect.h"
 #include "core/deadlock.h"
 
@@ -170,8 +170,8 @@ static void empty(struct set *set)
         set->tasks[--set->n]->mark = UNSEEN;
 }
 
-/* Adds `from` and all that it waits for, over any number of steps. Returns true if `target` is among those. What is in
- * the set already is passed over. */
+/* Adds `from` and all that it waits for, over any number of steps. Returns true if `target` is
+ * among those. What is in the set already is passed over. */
 static bool reach(struct set *set, struct spt_task *from, const struct spt_task *target)
 {
     uint32_t i = set->n;

@@ -11,7 +11,8 @@
 #include "core/scope.h"
 #include "core/sched.h"
 
-/* tostring(e): the message, whatever a script has made of the table since. That of an ErrorGroup is made now. */
+/* tostring(e): the message, whatever a script has made of the table since. That of an ErrorGroup is
+ * made now. */
 static int l_tostring(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -33,8 +34,9 @@ static int to_words(lua_State *L)
 
 enum { FIELDS_SHOWN = 8 };
 
-/* Appends what a table without words holds, one level deep, to the string on top of the stack: the fields whose names
- * are strings, up to FIELDS_SHOWN of them in the order of their names. Values that are no scalars are shown by type. */
+/* Appends what a table without words holds, one level deep, to the string on top of the stack: the
+ * fields whose names are strings, up to FIELDS_SHOWN of them in the order of their names. Values
+ * that are no scalars are shown by type. */
 static void push_fields(lua_State *L, int index)
 {
     const char *names[FIELDS_SHOWN]; /* sorted; the table keeps them */

@@ -1,5 +1,6 @@
-/* Hooks of scripts: a table of the registry with weak keys has a record for each coroutine that a script set one for.
- * The hook that Lua gets then calls the script's function, and what the host has set for every coroutine. */
+/* Hooks of scripts: a table of the registry with weak keys has a record for each coroutine that a
+ * script set one for. The hook that Lua gets then calls the script's function, and what the host
+ * has set for every coroutine. */
 #include "core/hook.h"
 
 #include <lauxlib.h>
@@ -23,7 +24,8 @@ static void push_thread(lua_State *L, lua_State *co)
         lua_xmove(co, L, 1);
 }
 
-/* Pushes the record of `co`. Returns NULL, with nothing pushed, if there is none. Allocates nothing. */
+/* Pushes the record of `co`. Returns NULL, with nothing pushed, if there is none. Allocates
+ * nothing. */
 static struct record *push_record(lua_State *L, const struct spt_sched *s, lua_State *co)
 {
     if (!s->hooked)
@@ -38,7 +40,8 @@ static struct record *push_record(lua_State *L, const struct spt_sched *s, lua_S
     return record;
 }
 
-/* Says how many instructions Lua is to run before its next count event: the host's, or a script's that comes before. */
+/* Says how many instructions Lua is to run before its next count event: the host's, or a script's
+ * that comes before. */
 static int next_count(const struct spt_sched *s, const struct record *record)
 {
     int count = s->hook ? s->hook_count : 0;

@@ -147,7 +147,8 @@ void spt_inspect_waits_for(const struct spt_task *t, char *out, size_t size)
 
 /* --- warnings --- */
 
-/* A task that never ran before the end of what it was spawned in is easily taken for one that goes on. */
+/* A task that never ran before the end of what it was spawned in is easily taken for one that goes
+ * on. */
 void spt_inspect_warn_unstarted(const struct spt_scope *scope)
 {
     struct spt_sched *s = scope->sched;
@@ -181,7 +182,8 @@ void spt_inspect_warn_left(const struct spt_scope *block)
     s->hooks.warn(s->hooks.ud, line);
 }
 
-/* Returns true the first time that it is asked about a place, as far as the last ones are remembered. */
+/* Returns true the first time that it is asked about a place, as far as the last ones are
+ * remembered. */
 static bool is_new_slow_place(struct spt_sched *s, uint64_t place)
 {
     for (unsigned i = 0; i < SPT_SLOW_PLACES; i++)
@@ -191,8 +193,8 @@ static bool is_new_slow_place(struct spt_sched *s, uint64_t place)
     return true;
 }
 
-/* Warns of a turn that blocked the loop, once for each place: the line where the task waits now or, if it has ended, of
- * its function. */
+/* Warns of a turn that blocked the loop, once for each place: the line where the task waits now or,
+ * if it has ended, of its function. */
 void spt_inspect_report_slow(struct spt_task *t, uint64_t ns)
 {
     struct spt_sched *s = t->sched;

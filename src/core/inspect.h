@@ -1,4 +1,5 @@
-/* What is said of a task: its name, where it was spawned, what it waits for, and warnings about it. */
+/* What is said of a task: its name, where it was spawned, what it waits for, and warnings about
+ * it. */
 #ifndef SPT_CORE_INSPECT_H
 #define SPT_CORE_INSPECT_H
 
@@ -11,15 +12,15 @@ struct spt_scope;
 struct spt_task;
 struct spt_trace;
 
-/* Writes the name that a script gave it, or "file:line#id", escaped for a line of a terminal: at most `size` bytes, NUL
- * included. */
+/* Writes the name that a script gave it, or "file:line#id", escaped for a line of a terminal: at
+ * most `size` bytes, NUL included. */
 void spt_inspect_name(const struct spt_task *t, char *out, size_t size);
 
 /* The same for a task that may have ended, with its handle at index `handle`. */
 void spt_inspect_label(lua_State *L, int handle, const struct spt_task *t, char *out, size_t size);
 
-/* Calls `visit` with each live task of the scope, in the order they were spawned, and with those that are to move
- * there. */
+/* Calls `visit` with each live task of the scope, in the order they were spawned, and with those
+ * that are to move there. */
 void spt_inspect_children(const struct spt_scope *scope, void (*visit)(void *ud, void *task),
                              void *ud);
 
@@ -29,7 +30,8 @@ void spt_inspect_blockers(const struct spt_task *t, void (*visit)(void *ud, void
 /* What it waits for, in words: "sleep", "http GET http://...", "children"; "" when it does not. */
 void spt_inspect_waits_for(const struct spt_task *t, char *out, size_t size);
 
-/* Pushes "\n\tspawned at FILE:LINE by #ID", the end of its tracebacks; "" for a task of the host's. */
+/* Pushes "\n\tspawned at FILE:LINE by #ID", the end of its tracebacks; "" for a task of the
+ * host's. */
 void spt_inspect_push_site(lua_State *L, const struct spt_task *t);
 
 #define SPT_PLACE_SIZE 272 /* of LUA_IDSIZE characters, each escaped, and a line */

@@ -34,8 +34,8 @@ struct spt_sched *spt_op_sched(const septet_op *op)
 
 /* --- making one --- */
 
-/* The safety net of operations that own something and are too large for their task: the state is being
- * closed under a waiting one. */
+/* The safety net of operations that own something and are too large for their task: the state is
+ * being closed under a waiting one. */
 static int l_gc(lua_State *L)
 {
     septet_op *op = lua_touserdata(L, 1);
@@ -81,8 +81,8 @@ static bool is_suspendable(const char *name)
     return false;
 }
 
-/* Pushes, in words, what keeps the coroutine `co` from being suspended: the nearest C function above the
- * one that waits, or that resumes a coroutine of ours. */
+/* Pushes, in words, what keeps the coroutine `co` from being suspended: the nearest C function
+ * above the one that waits, or that resumes a coroutine of ours. */
 static void push_blocking_function(lua_State *L, lua_State *co)
 {
     lua_Debug ar;
@@ -149,8 +149,8 @@ void spt_op_check(lua_State *L, struct spt_sched *s)
                     require ? " (task.require loads modules that wait)" : "");
 }
 
-/* Refuses here and not in the await: whoever cannot wait (a finalizer that runs while an operation is pushed)
- * must not get the slot that is in use. */
+/* Refuses here and not in the await: whoever cannot wait (a finalizer that runs while an operation
+ * is pushed) must not get the slot that is in use. */
 septet_op *spt_op_new(lua_State *L, struct spt_sched *s, const septet_op_type *type)
 {
     septet_op *op;
@@ -194,7 +194,8 @@ static int push_protected(lua_State *L)
     return op->type->push(op, L);
 }
 
-/* Gives the results of a done operation to its coroutine, closing it first or last on every path. */
+/* Gives the results of a done operation to its coroutine, closing it first or last on every
+ * path. */
 static int op_finish(lua_State *L, septet_op *op)
 {
     task_of(op)->op = NULL;
@@ -210,7 +211,8 @@ static int op_finish(lua_State *L, septet_op *op)
     return status == LUA_OK ? lua_gettop(L) - base : lua_error(L);
 }
 
-/* A task that swallows its cancellation in a loop never ends: whoever waits for it should know why. */
+/* A task that swallows its cancellation in a loop never ends: whoever waits for it should know
+ * why. */
 static void report_stuck(lua_State *L, struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
@@ -294,8 +296,8 @@ static void op_start(septet_op *op)
     }
 }
 
-/* A refused operation never starts; its task takes one trip through the ready queue, so that a loop which swallows
- * the error starves nobody. */
+/* A refused operation never starts; its task takes one trip through the ready queue, so that a loop
+ * which swallows the error starves nobody. */
 int spt_op_await_cancelled(lua_State *L, septet_op *op)
 {
     struct spt_task *t = task_of(op);
@@ -368,7 +370,8 @@ static int checkpoint_push(septet_op *op, lua_State *L)
     return 0;
 }
 
-/* An operation that is never started: its task takes a trip through the ready queue, and it is done. */
+/* An operation that is never started: its task takes a trip through the ready queue, and it is
+ * done. */
 static const septet_op_type checkpoint_type = {
     .name = "checkpoint", .size = sizeof(septet_op), .push = checkpoint_push};
 

@@ -150,8 +150,8 @@ static void renew_background(struct spt_sched *s)
         s->background.cancelled = s->background.cancel_pending = false;
 }
 
-/* Puts the batch into another order, so that tests find what depends on it: each task in turn is taken from a
- * random place of those left. Without memory for it the order stays. */
+/* Puts the batch into another order, so that tests find what depends on it: each task in turn is
+ * taken from a random place of those left. Without memory for it the order stays. */
 static void shuffle(struct spt_sched *s, struct spt_link *batch)
 {
     uint32_t n = 0;

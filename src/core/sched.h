@@ -1,5 +1,5 @@
-/* The scheduler: the ready queue and the one place that runs tasks. It lives on a clock, a wake-up and
- * a Lua state it was given, and knows nothing of loops, sockets or requests. */
+/* The scheduler: the ready queue and the one place that runs tasks. It lives on a clock, a wake-up
+ * and a Lua state it was given, and knows nothing of loops, sockets or requests. */
 #ifndef SPT_CORE_SCHED_H
 #define SPT_CORE_SCHED_H
 
@@ -115,15 +115,16 @@ static inline void spt_sched_felt(struct spt_sched *s)
     s->hooks.felt(s->hooks.ud);
 }
 
-/* One lap: fires what is due, runs notes, reports failures, then runs the tasks that are ready now, at
- * most `max`, in order. Returns how many tasks ran. Not to be called from a task. */
+/* One lap: fires what is due, runs notes, reports failures, then runs the tasks that are ready now,
+ * at most `max`, in order. Returns how many tasks ran. Not to be called from a task. */
 unsigned spt_sched_run_pass(struct spt_sched *s, unsigned max);
 
-/* Ends every wait there is, past shields. Joins of closing scopes go on: they end with their tasks. */
+/* Ends every wait there is, past shields. Joins of closing scopes go on: they end with their
+ * tasks. */
 void spt_sched_abort(struct spt_sched *s);
 
-/* Ends every task: from now on each wait is refused, those that wait are aborted, and laps are run until
- * nothing moves any more. What is still live then cannot be unwound. */
+/* Ends every task: from now on each wait is refused, those that wait are aborted, and laps are run
+ * until nothing moves any more. What is still live then cannot be unwound. */
 void spt_sched_unwind(struct spt_sched *s);
 
 /* Is there something to run now? */
@@ -133,7 +134,8 @@ static inline bool spt_sched_busy(const struct spt_sched *s)
            !spt_link_alone(&s->unhandled);
 }
 
-/* Tells one of those who wait for quiet, when there is nothing to run. Returns whether a lap is to follow. */
+/* Tells one of those who wait for quiet, when there is nothing to run. Returns whether a lap is to
+ * follow. */
 bool spt_sched_notify_idle(struct spt_sched *s);
 
 /* Tasks live, and nothing to run now nor I/O to wait for: only a timer could go on. */

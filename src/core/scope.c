@@ -37,7 +37,8 @@ struct spt_scope *spt_scope_next(const struct spt_scope *top, struct spt_scope *
     return s == top ? NULL : SPT_OF(s->sibling.next, struct spt_scope, sibling);
 }
 
-/* Marks `scope` as reached by cancellation and ends its task's wait, if that task waits right in it. */
+/* Marks `scope` as reached by cancellation and ends its task's wait, if that task waits right in
+ * it. */
 static void mark_cancelled(struct spt_scope *scope, const struct spt_scope *canceller)
 {
     scope->cancel_pending = true;

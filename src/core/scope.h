@@ -1,8 +1,9 @@
-/* Scopes: the tree that owns tasks. A task belongs to the innermost open scope of the task that spawned
- * it, and no scope closes while tasks of it live. Cancellation and deadlines are properties of scopes;
- * a task is cancelled by cancelling its root.
+/* Scopes: the tree that owns tasks. A task belongs to the innermost open scope of the task that
+ * spawned it, and no scope closes while tasks of it live. Cancellation and deadlines are properties
+ * of scopes; a task is cancelled by cancelling its root.
  *
- * Scopes know no Lua: what a Lua value is needed for (a script's own reason) is kept by those above. */
+ * Scopes know no Lua: what a Lua value is needed for (a script's own reason) is kept by those
+ * above. */
 #ifndef SPT_CORE_SCOPE_H
 #define SPT_CORE_SCOPE_H
 
@@ -58,7 +59,8 @@ struct spt_resource {
     void (*release)(struct spt_resource *);
 };
 
-/* The scope of a block in a script. Only these have deadlines of their own: a waiting task is that much smaller. */
+/* The scope of a block in a script. Only these have deadlines of their own: a waiting task is that
+ * much smaller. */
 struct spt_block {
     struct spt_scope scope;
     struct spt_timer deadline;
@@ -76,37 +78,41 @@ struct spt_block {
 void spt_scope_init(struct spt_scope *scope, struct spt_sched *sched, struct spt_scope *parent,
                     struct spt_task *task);
 
-/* The scope after `s` in a walk of the tree below `top` in the order of spawning, into the children of `s`
- * only if `descend`; NULL at the end. It climbs by parent pointers: a chain of a million spawns must not
- * recurse. */
+/* The scope after `s` in a walk of the tree below `top` in the order of spawning, into the children
+ * of `s` only if `descend`; NULL at the end. It climbs by parent pointers: a chain of a million
+ * spawns must not recurse. */
 struct spt_scope *spt_scope_next(const struct spt_scope *top, struct spt_scope *s, bool descend);
 
 /* Cancels the scope and all below it: each task that waits in an operation is made ready to raise
- * Cancelled, in the order they were spawned; one whose result is there already keeps it. `source` and
- * `reason` are static; the latter may be NULL. Returns false when it was cancelled before: the first reason wins. */
+ * Cancelled, in the order they were spawned; one whose result is there already keeps it. `source`
+ * and `reason` are static; the latter may be NULL. Returns false when it was cancelled before: the
+ * first reason wins. */
 bool spt_scope_cancel(struct spt_scope *scope, const char *source, const char *reason);
 
-/* The same for the tasks of a scope with `tasks_only`, those to come included, and not for its body. */
+/* The same for the tasks of a scope with `tasks_only`, those to come included, and not for its
+ * body. */
 bool spt_scope_cancel_tasks(struct spt_scope *scope, const char *source, const char *reason);
 
-/* Cancels the root of a task that came to such a scope when it had been cancelled. Returns true if it did. */
+/* Cancels the root of a task that came to such a scope when it had been cancelled. Returns true if
+ * it did. */
 bool spt_scope_inherit_cancel(struct spt_scope *root);
 
 /* Arms the block's deadline, anew; SPT_NEVER disarms it. */
 void spt_block_deadline(struct spt_block *block, uint64_t due_ns);
 
-/* Cancels each scope from `scope` up to a shield whose deadline has passed at `now_ns`: a task that computed
- * past it learns of it at its next wait, not a lap later. */
+/* Cancels each scope from `scope` up to a shield whose deadline has passed at `now_ns`: a task that
+ * computed past it learns of it at its next wait, not a lap later. */
 void spt_scope_expire(struct spt_scope *scope, uint64_t now_ns);
 
 /* Keeps cancellation and deadlines from outside out of a scope just opened. */
 void spt_scope_shield(struct spt_scope *scope);
 
-/* Returns the block that `scope` is part of; NULL for the root of a task and for the host's own scopes. */
+/* Returns the block that `scope` is part of; NULL for the root of a task and for the host's own
+ * scopes. */
 struct spt_block *spt_scope_block(const struct spt_scope *scope);
 
-/* Gives a live task, by its root, to another scope, whose cancellation and deadline it then has. Returns true if the root
- * was cancelled for that (spt_scope_inherit_cancel). */
+/* Gives a live task, by its root, to another scope, whose cancellation and deadline it then has.
+ * Returns true if the root was cancelled for that (spt_scope_inherit_cancel). */
 bool spt_scope_move(struct spt_scope *root, struct spt_scope *to);
 
 /* Calls on_empty, if somebody waits for the last task and it is gone. */
@@ -115,14 +121,14 @@ void spt_scope_tell_empty(struct spt_scope *scope);
 /* Would the scope, at its exit, swallow the Cancelled that unwinds it? */
 bool spt_scope_catches_cancel(const struct spt_scope *scope);
 
-/* Closes an empty scope: unlinks it, disarms it, releases its resources, and hands the failures that
- * nobody saw to the scheduler to be reported. */
+/* Closes an empty scope: unlinks it, disarms it, releases its resources, and hands the failures
+ * that nobody saw to the scheduler to be reported. */
 void spt_scope_close(struct spt_scope *scope);
 
 void spt_scope_add(struct spt_scope *scope, struct spt_resource *resource);
 
-/* Whose cancellation a wait in `scope` raises: the outermost's of its task, since what unwinds goes that far, and
- * before these the one that reached the task from outside. NULL if none did. */
+/* Whose cancellation a wait in `scope` raises: the outermost's of its task, since what unwinds goes
+ * that far, and before these the one that reached the task from outside. NULL if none did. */
 const struct spt_scope *spt_scope_canceller(const struct spt_scope *scope);
 
 #endif

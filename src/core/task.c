@@ -123,7 +123,8 @@ void spt_task_push(lua_State *L, const struct spt_task *t)
 
 /* --- the body: what runs in the coroutine --- */
 
-/* Gives the error object at index 1 the traceback on top of the stack, unless it has one: another task raised it before. */
+/* Gives the error object at index 1 the traceback on top of the stack, unless it has one: another
+ * task raised it before. */
 static void set_traceback(lua_State *L)
 {
     lua_pushliteral(L, "traceback");
@@ -156,7 +157,8 @@ static int on_error(lua_State *L)
     return 1;
 }
 
-/* A Cancelled that escapes a task which nobody cancelled was saved from elsewhere and raised again. */
+/* A Cancelled that escapes a task which nobody cancelled was saved from elsewhere and raised
+ * again. */
 static enum spt_task_state outcome_of_error(lua_State *L, struct spt_task *t)
 {
     if (!spt_error_is(L, -1, "Cancelled"))
@@ -252,7 +254,8 @@ static int close_rest(lua_State *L, struct spt_task *t)
     return closed(L, lua_pcallk(L, 1, 0, 1, ctx, closed), ctx);
 }
 
-/* The blocks that the body left open have ended. On top of the stack: what its error has become, nil for none. */
+/* The blocks that the body left open have ended. On top of the stack: what its error has become,
+ * nil for none. */
 static int unwound(lua_State *L, int status, lua_KContext ctx)
 {
     struct spt_task *t = (struct spt_task *)ctx;
@@ -288,8 +291,8 @@ static int body(lua_State *L)
 
 /* --- birth --- */
 
-/* Gives the coroutine on top of the stack to the task whose handle lies below it, with room for its function and
- * arguments. Pops it. */
+/* Gives the coroutine on top of the stack to the task whose handle lies below it, with room for its
+ * function and arguments. Pops it. */
 static void give_coroutine(lua_State *L, struct spt_task *t, int nargs)
 {
     const struct spt_sched *s = t->sched;
@@ -313,8 +316,8 @@ static void clear_held(lua_State *L, int nargs)
     }
 }
 
-/* Moves what the user values of a new task hold to the coroutine on top of the stack, which it pops: allocates
- * nothing. */
+/* Moves what the user values of a new task hold to the coroutine on top of the stack, which it
+ * pops: allocates nothing. */
 static void leave_handle(lua_State *L, struct spt_task *t)
 {
     int co = lua_gettop(L), handle = co + 1;
@@ -330,8 +333,8 @@ static void leave_handle(lua_State *L, struct spt_task *t)
     lua_pop(L, 2);
 }
 
-/* Gives the task, whose handle is on top of the stack, the locals of its parent: both have the one table until
- * either sets one. */
+/* Gives the task, whose handle is on top of the stack, the locals of its parent: both have the one
+ * table until either sets one. */
 static void inherit_locals(lua_State *L, struct spt_task *t, const struct spt_task *parent)
 {
     if (!parent->has_locals)
@@ -343,8 +346,8 @@ static void inherit_locals(lua_State *L, struct spt_task *t, const struct spt_ta
     t->has_locals = true;
 }
 
-/* Gives the new task, whose handle is on top of the stack, its name as a string: the number of its source may be
- * another's when the task has ended and its handle is still there. */
+/* Gives the new task, whose handle is on top of the stack, its name as a string: the number of its
+ * source may be another's when the task has ended and its handle is still there. */
 static void keep_name(lua_State *L, const struct spt_task *t)
 {
     char place[SPT_PLACE_SIZE];
@@ -434,8 +437,8 @@ void spt_task_report(struct spt_task *t)
     spt_coroutines_release_anchor(t);
 }
 
-/* A failure that nobody has seen yet stays with its scope: with a group, which ends for it, or until
- * the scope closes. The host's own scopes never do, so theirs is reported at once. */
+/* A failure that nobody has seen yet stays with its scope: with a group, which ends for it, or
+ * until the scope closes. The host's own scopes never do, so theirs is reported at once. */
 static void keep_failure(struct spt_task *t, struct spt_scope *owner)
 {
     bool host_owned = owner->task == NULL;
@@ -453,7 +456,8 @@ static void fire_watches(struct spt_task *t)
     }
 }
 
-/* To be called when a scope has a task less. Returns the task whose end waits for that, if it was the last. */
+/* To be called when a scope has a task less. Returns the task whose end waits for that, if it was
+ * the last. */
 static struct spt_task *emptied(struct spt_scope *scope)
 {
     struct spt_task *t = scope->task;
@@ -510,8 +514,8 @@ static void await_children(struct spt_task *t, struct spt_scope *scope)
         spt_circle_open(t);
 }
 
-/* Closes what is open still, last in, first out: where memory failed the body could not. Returns whether no child
- * lives any more. */
+/* Closes what is open still, last in, first out: where memory failed the body could not. Returns
+ * whether no child lives any more. */
 static bool close_scopes(struct spt_task *t)
 {
     for (; t->scope != &t->root; t->scope = t->scope->parent) {
@@ -528,8 +532,8 @@ static bool close_scopes(struct spt_task *t)
     return t->root.ntasks == 0;
 }
 
-/* The body is over: the task ends, or will with the last of its children; so may, up a chain of any length,
- * those that waited for nothing else. */
+/* The body is over: the task ends, or will with the last of its children; so may, up a chain of any
+ * length, those that waited for nothing else. */
 static void end(struct spt_task *t)
 {
     while (t && close_scopes(t))
@@ -554,8 +558,8 @@ void spt_task_expect(struct spt_block *into, struct spt_block *from)
     into->scope.ntasks++;
 }
 
-/* An error that no body caught: out of memory while keeping the results, say. It is on top of the dead
- * coroutine's stack. */
+/* An error that no body caught: out of memory while keeping the results, say. It is on top of the
+ * dead coroutine's stack. */
 static void died(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
@@ -566,8 +570,8 @@ static void died(struct spt_task *t)
     t->outcome = SPT_TASK_FAILED;
 }
 
-/* A yield that is no wait of ours (C code of somebody else's): the values go, the task gets its next
- * turn. */
+/* A yield that is no wait of ours (C code of somebody else's): the values go, the task gets its
+ * next turn. */
 static void foreign_yield(struct spt_task *t, int nvalues)
 {
     lua_pop(t->co, nvalues);
@@ -577,8 +581,8 @@ static void foreign_yield(struct spt_task *t, int nvalues)
     spt_task_yielding(t);
 }
 
-/* Ends a task that is not to run on, although it has yielded. Its closing variables run here, where nothing can wait;
- * their errors go with it. */
+/* Ends a task that is not to run on, although it has yielded. Its closing variables run here, where
+ * nothing can wait; their errors go with it. */
 static void abandon(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
@@ -613,8 +617,8 @@ static void leave(struct spt_task *t, int status, int nvalues)
     }
 }
 
-/* Its first turn: only now does it need a coroutine, so tasks that never wait share one. Returns false, with
- * the task ended, where there is no memory for it. */
+/* Its first turn: only now does it need a coroutine, so tasks that never wait share one. Returns
+ * false, with the task ended, where there is no memory for it. */
 static bool start(struct spt_task *t)
 {
     lua_State *L = t->sched->main;

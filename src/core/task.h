@@ -1,5 +1,5 @@
-/* Tasks: a coroutine with a state, a place in the tree of scopes, and at most one operation it waits
- * for. Only task_become (task.c) writes a task's state. */
+/* Tasks: a coroutine with a state, a place in the tree of scopes, and at most one operation it
+ * waits for. Only task_become (task.c) writes a task's state. */
 #ifndef SPT_CORE_TASK_H
 #define SPT_CORE_TASK_H
 
@@ -51,8 +51,8 @@ struct spt_watch {
     void (*fire)(struct spt_watch *, struct spt_task *); /* once; the node is out of the list */
 };
 
-/* Bytes: operations up to this size, which all that wait often are, need no memory of their own. The smaller it is, the
- * smaller is every task. */
+/* Bytes: operations up to this size, which all that wait often are, need no memory of their own.
+ * The smaller it is, the smaller is every task. */
 #define SPT_SLOT_SIZE 104
 
 struct spt_task {
@@ -106,8 +106,8 @@ struct spt_task {
     uint64_t spawn_place;    /* spt_place of the line that spawned it; 0: the host did */
 };
 
-/* The user values of a task's userdata. Before its first turn the first of them hold its function and its
- * arguments. */
+/* The user values of a task's userdata. Before its first turn the first of them hold its function
+ * and its arguments. */
 enum {
     SPT_TASK_UV_VALUE =
         1, /* its coroutine; once the body has ended its result, packed unless nresults
@@ -115,7 +115,8 @@ enum {
     SPT_TASK_UV_TRACEBACK, /* of its failure: core/traceback.h */
     SPT_TASK_UV_SCOPE,     /* userdata of its innermost open block; each keeps the one around it */
     SPT_TASK_UV_CLOSERS, /* what is to be closed when its body ends: called as its own `close` method */
-    /* of a failed task: the handle of that in which its error was first a failure, nil for itself */
+    /* of a failed task: the handle of that in which its error was first a failure, nil for
+     * itself */
     SPT_TASK_UV_ORIGIN = SPT_TASK_UV_CLOSERS,
     SPT_TASK_UV_HELD = SPT_TASK_UV_CLOSERS, /* the last that may hold an argument */
     SPT_TASK_UV_NAME,                       /* as a script set it */
@@ -148,15 +149,17 @@ static inline void spt_coroutine_fetch(const lua_State *co)
     spt_prefetch(co, 208); /* the size of a lua_State, about */
 }
 
-/* Where the next turn of a coroutine that waits begins: by then its memory may have left the caches. */
+/* Where the next turn of a coroutine that waits begins: by then its memory may have left the
+ * caches. */
 struct spt_prefetch_hint {
     const lua_State *co;
     const char *frame; /* the record of the C function that waits, and those of its callers */
     const char *stack; /* its function and arguments, with its callers' registers below them */
 };
 
-/* `co` is the coroutine that runs, in a C function that is about to wait. In Lua 5.4 a frame's record begins with the
- * place of its function on the stack. Neither is read again, so that whatever they are is harmless. */
+/* `co` is the coroutine that runs, in a C function that is about to wait. In Lua 5.4 a frame's
+ * record begins with the place of its function on the stack. Neither is read again, so that
+ * whatever they are is harmless. */
 static inline void spt_prefetch_hint_note(struct spt_prefetch_hint *turn, lua_State *co)
 {
     lua_Debug ar;
@@ -176,9 +179,9 @@ static inline void spt_prefetch_hint_fetch(const struct spt_prefetch_hint *turn)
     spt_prefetch(turn->stack - 192, 448);
 }
 
-/* Spawns the function that lies below its `nargs` arguments on top of `L` in `owner`: pops them all and
- * pushes the handle. The task runs later, never inside this call. Raises out of memory, and Usage when the
- * host is closing; then nothing was spawned. `parent` may be NULL. */
+/* Spawns the function that lies below its `nargs` arguments on top of `L` in `owner`: pops them all
+ * and pushes the handle. The task runs later, never inside this call. Raises out of memory, and
+ * Usage when the host is closing; then nothing was spawned. `parent` may be NULL. */
 struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct spt_task *parent,
                                 int nargs);
 
@@ -191,8 +194,8 @@ void spt_task_push(lua_State *L, const struct spt_task *t);
 /* Makes a waiting task ready. `cancelled`, for the trace: by cancellation. */
 void spt_task_ready(struct spt_task *t, bool cancelled);
 
-/* Ends the wait of a task that waits in an operation, if it does and cancellation may reach it there:
- * cancels and closes the operation. */
+/* Ends the wait of a task that waits in an operation, if it does and cancellation may reach it
+ * there: cancels and closes the operation. */
 void spt_task_abort(struct spt_task *t);
 
 /* Runs a ready task until it waits, yields or ends. */
@@ -213,13 +216,15 @@ void spt_task_observe(struct spt_task *t);
 /* Cancels what is left of a scope whose body is over. */
 void spt_task_leave(struct spt_scope *scope);
 
-/* Its address names, in the registry, what ends the blocks that are left open: unwind(outer, left, error,
- * traceback). It ends those inside the scope `outer`, the innermost first, and returns what the error has become.
- * `left`: their body is over; else the error killed a coroutine that opened them. */
+/* Its address names, in the registry, what ends the blocks that are left open: unwind(outer, left,
+ * error, traceback). It ends those inside the scope `outer`, the innermost first, and returns what
+ * the error has become. `left`: their body is over; else the error killed a coroutine that opened
+ * them. */
 extern const char spt_unwind;
 
-/* Pushes it and its four arguments, the error being on top of the stack. `dead`: the coroutine that the error killed,
- * NULL where a body is over. Returns false, with nothing pushed, where the task has no scope open inside `outer`. */
+/* Pushes it and its four arguments, the error being on top of the stack. `dead`: the coroutine that
+ * the error killed, NULL where a body is over. Returns false, with nothing pushed, where the task
+ * has no scope open inside `outer`. */
 bool spt_task_push_unwind(lua_State *L, const struct spt_task *t, struct spt_scope *outer,
                           lua_State *dead);
 

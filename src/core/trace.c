@@ -226,8 +226,8 @@ static void use_all(struct spt_trace *tr)
     tr->uses(tr->ud);
 }
 
-/* Frees the strings that nobody uses any more. Where most are used, there may be more from here on: what frees them is
- * then paid for by as many new ones. Returns whether there is room for one. */
+/* Frees the strings that nobody uses any more. Where most are used, there may be more from here on:
+ * what frees them is then paid for by as many new ones. Returns whether there is room for one. */
 static bool make_room(struct spt_trace *tr)
 {
     struct spt_intern *in = tr->intern;

@@ -1,6 +1,6 @@
-/* The event ring: what tasks and requests did, as 32-byte records that cost one store each. It keeps
- * the last ones (flight recorder) and knows nothing of how they are shown: that is Lua's work, over
- * spt_trace_read. Where the truth about a live task stands is the task, not the ring. */
+/* The event ring: what tasks and requests did, as 32-byte records that cost one store each. It
+ * keeps the last ones (flight recorder) and knows nothing of how they are shown: that is Lua's
+ * work, over spt_trace_read. Where the truth about a live task stands is the task, not the ring. */
 #ifndef SPT_CORE_TRACE_H
 #define SPT_CORE_TRACE_H
 
@@ -98,7 +98,8 @@ struct spt_trace {
     } words[SPT_TRACE_WORDS];
 };
 
-/* `records` is rounded up to a power of two; 0 records nothing. Returns SEPTET_OK or SEPTET_ENOMEM. */
+/* `records` is rounded up to a power of two; 0 records nothing. Returns SEPTET_OK or
+ * SEPTET_ENOMEM. */
 int spt_trace_init(struct spt_trace *tr, uint32_t records);
 void spt_trace_release(struct spt_trace *tr);
 
@@ -117,8 +118,9 @@ void spt_trace_spawn(struct spt_trace *tr, uint64_t t, uint32_t task, uint32_t p
 void spt_trace_xfer(struct spt_trace *tr, uint64_t t, uint32_t task, uint32_t ref,
                     const struct spt_trace_transfer *xfer);
 
-/* Returns the number of a string, the same for the same bytes while the number is in use: in a record of the ring, in
- * what `uses` names, pinned, or among the first SPT_TRACE_KEPT. Returns 0 for NULL and when memory runs out. */
+/* Returns the number of a string, the same for the same bytes while the number is in use: in a
+ * record of the ring, in what `uses` names, pinned, or among the first SPT_TRACE_KEPT. Returns 0
+ * for NULL and when memory runs out. */
 uint32_t spt_trace_intern(struct spt_trace *tr, const char *s);
 
 /* For `uses`: the number is in use. */
@@ -147,8 +149,8 @@ struct spt_event {
     struct spt_trace_transfer xfer;       /* of an XFER */
 };
 
-/* Reads the record at `*cursor` (0 at first) and moves the cursor behind it. Returns false when there
- * is no more. Units overwritten since the last call are skipped and added to `*lost`. */
+/* Reads the record at `*cursor` (0 at first) and moves the cursor behind it. Returns false when
+ * there is no more. Units overwritten since the last call are skipped and added to `*lost`. */
 bool spt_trace_read(const struct spt_trace *tr, uint64_t *cursor, struct spt_event *event,
                     uint64_t *lost);
 

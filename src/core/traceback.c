@@ -14,8 +14,8 @@
 
 #define DEPTH_MAX 16 /* sections of a traceback */
 
-/* How the function on level 1 of a message handler says that it raises an error again: its first local is the address
- * of one of these. Behind it stands the traceback. */
+/* How the function on level 1 of a message handler says that it raises an error again: its first
+ * local is the address of one of these. Behind it stands the traceback. */
 static const char passed = 0; /* then: the label of the handler's stack, or nil to leave that out */
 static const char awaited = 0; /* then: the name of the task that failed, and its id */
 
@@ -83,8 +83,8 @@ static lua_Integer go_to_base(lua_State *L, int index)
     return left_out;
 }
 
-/* Replaces the node at `index` by one above it, with a stack and what happened there: the two values on top of the
- * stack, which it pops. */
+/* Replaces the node at `index` by one above it, with a stack and what happened there: the two
+ * values on top of the stack, which it pops. */
 static void add_node(lua_State *L, int index, uint32_t origin)
 {
     struct node before = *(const struct node *)lua_touserdata(L, index);
@@ -184,8 +184,8 @@ int spt_traceback_raise_failure(lua_State *L, int handle, const struct spt_task 
 
 /* --- in a message handler --- */
 
-/* Does the error at index 1 only unwind the task? Where it was raised matters of a Cancelled that nobody asked for, and
- * of one that ends as a Timeout. */
+/* Does the error at index 1 only unwind the task? Where it was raised matters of a Cancelled that
+ * nobody asked for, and of one that ends as a Timeout. */
 static bool unwinds(lua_State *L, const struct spt_task *t)
 {
     if (spt_error_is(L, 1, "GeneratorClosed"))
@@ -197,8 +197,8 @@ static bool unwinds(lua_State *L, const struct spt_task *t)
     return !c || c->task != t || strcmp(c->source, "deadline") != 0;
 }
 
-/* Pushes the stack from the function that raised, and the line that spawned its task, at the bottom of whose stack it
- * is. */
+/* Pushes the stack from the function that raised, and the line that spawned its task, at the bottom
+ * of whose stack it is. */
 static void push_here(lua_State *L, const struct spt_task *t)
 {
     spt_frames_push(L, L, 1);
@@ -222,7 +222,8 @@ static void take_passed(lua_State *L, lua_Debug *ar, const struct spt_task *t)
     add_node(L, lua_gettop(L) - 2, 0);
 }
 
-/* Returns true for a task that runs a function of our modules, as gather has them, unless that is to be shown. */
+/* Returns true for a task that runs a function of our modules, as gather has them, unless that is
+ * to be shown. */
 static bool is_own_task(const struct spt_task *t)
 {
     const struct spt_sched *s = t->sched;
@@ -282,7 +283,8 @@ static void take(lua_State *L, const struct spt_task *t)
     }
 }
 
-/* Keeps the traceback on top of the stack for a group that is a variable: no call of ours is around its block. */
+/* Keeps the traceback on top of the stack for a group that is a variable: no call of ours is around
+ * its block. */
 static void keep_for_block(lua_State *L, const struct spt_task *t)
 {
     spt_task_push(L, t);

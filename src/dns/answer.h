@@ -22,7 +22,8 @@ struct spt_answer *spt_answer_new(const char *addresses, size_t len, unsigned ge
 /* Gives a share back; NULL is harmless. */
 void spt_answer_drop(struct spt_answer *answer);
 
-/* The addresses, in order; those beyond 16 KiB of text are left out. NULL when there is no memory. */
+/* The addresses, in order; those beyond 16 KiB of text are left out. NULL when there is no
+ * memory. */
 struct spt_answer *spt_answer_read(const struct ares_addrinfo *info, unsigned generation);
 
 /* Seconds to keep it: the TTL of the record which expires first, but 1 at least and 300 at most. */
@@ -31,8 +32,8 @@ int spt_answer_ttl(const struct ares_addrinfo *info);
 /* The word for a status of c-ares that is no success. */
 const char *spt_answer_failure(int status);
 
-/* The addresses of what needs no asking, a literal or a name of the loopback; false when `host`, in lower case and
- * of 1 to SPT_HOST_MAX bytes, is neither. */
+/* The addresses of what needs no asking, a literal or a name of the loopback; false when `host`, in
+ * lower case and of 1 to SPT_HOST_MAX bytes, is neither. */
 bool spt_answer_literal(const char *host, size_t len, char out[SPT_HOST_MAX + 3]);
 
 #endif

@@ -1,5 +1,6 @@
-/* c-ares on the loop. It says of each socket what it wants, and that it wants nothing before it closes one; its
- * deadlines are read once a lap, as some versions search all queries for the first. */
+/* c-ares on the loop. It says of each socket what it wants, and that it wants nothing before it
+ * closes one; its deadlines are read once a lap, as some versions search all queries for the
+ * first. */
 #include "dns/channel.h"
 
 #include <stdlib.h>
@@ -31,8 +32,8 @@ static void on_socket_state(void *ud, ares_socket_t fd, int readable, int writab
     spt_pollers_want(&channel->pollers, fd, mask, channel); /* not watched: it times out */
 }
 
-/* The socket may be gone afterwards, or be another. The table takes a foreign socket that is wanted no anew for
- * one that is left readable for ever. */
+/* The socket may be gone afterwards, or be another. The table takes a foreign socket that is wanted
+ * no anew for one that is left readable for ever. */
 static void on_socket_ready(void *owner, int fd, int events)
 {
     struct spt_dns_channel *channel = owner;

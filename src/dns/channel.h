@@ -1,4 +1,5 @@
-/* c-ares on the loop: its sockets, its timeouts and its configuration. It knows neither answers nor who asks. */
+/* c-ares on the loop: its sockets, its timeouts and its configuration. It knows neither answers nor
+ * who asks. */
 #ifndef SPT_DNS_CHANNEL_H
 #define SPT_DNS_CHANNEL_H
 
@@ -35,12 +36,13 @@ int spt_dns_channel_init(struct spt_dns_channel *channel, struct spt_loop *loop,
 /* Every query ends first, with ARES_EDESTRUCTION. */
 void spt_dns_channel_release(struct spt_dns_channel *channel);
 
-/* Asks for both families, hosts file and search domains included. `done` may run inside of the call. */
+/* Asks for both families, hosts file and search domains included. `done` may run inside of the
+ * call. */
 void spt_dns_channel_query(struct spt_dns_channel *channel, const char *host,
                            ares_addrinfo_callback done, void *arg);
 
-/* Takes up a resolv.conf that has changed, looking at most once a second. Queries in flight then end with
- * ARES_EDESTRUCTION, to be asked anew. */
+/* Takes up a resolv.conf that has changed, looking at most once a second. Queries in flight then
+ * end with ARES_EDESTRUCTION, to be asked anew. */
 void spt_dns_channel_refresh(struct spt_dns_channel *channel);
 
 /* Every query ends with ARES_ECANCELLED, and the sockets are closed. */

@@ -31,7 +31,8 @@ enum {
 /* Who has not answered by then is slow, and leaves the window: it holds up no other name. */
 #define SLOW_NS (UINT64_C(250) * 1000000)
 
-/* That a name does not exist is remembered for a moment, so that a list of URLs on a misspelt host asks once. */
+/* That a name does not exist is remembered for a moment, so that a list of URLs on a misspelt host
+ * asks once. */
 enum { TTL_NOT_FOUND = 1 }; /* seconds */
 
 struct spt_resolver {
@@ -269,7 +270,8 @@ static struct spt_name *first(const struct spt_link *list)
     return spt_link_alone(list) ? NULL : SPT_OF(list->next, struct spt_name, queue);
 }
 
-/* From both ends in turn: a crowd of names that came before is not in the way of the newest, nor the other way. */
+/* From both ends in turn: a crowd of names that came before is not in the way of the newest, nor
+ * the other way. */
 static struct spt_name *next_queued(struct spt_resolver *r)
 {
     r->from_end = !r->from_end;

@@ -1,6 +1,7 @@
-/* Names to addresses, on c-ares: its sockets are polled by the loop, so that there are no threads. Who asks for
- * a name that is being asked for already waits for the same answer, and an answer is kept for as long as its TTL
- * says. It knows no libcurl, only the form in which libcurl takes addresses. */
+/* Names to addresses, on c-ares: its sockets are polled by the loop, so that there are no threads.
+ * Who asks for a name that is being asked for already waits for the same answer, and an answer is
+ * kept for as long as its TTL says. It knows no libcurl, only the form in which libcurl takes
+ * addresses. */
 #ifndef SPT_DNS_RESOLVER_H
 #define SPT_DNS_RESOLVER_H
 
@@ -15,7 +16,8 @@ struct spt_loop;
 struct spt_name;
 struct spt_resolver;
 
-/* One who asks; lives in the caller, who sets it up by spt_lookup_init and ends it by spt_lookup_cancel. */
+/* One who asks; lives in the caller, who sets it up by spt_lookup_init and ends it by
+ * spt_lookup_cancel. */
 struct spt_lookup {
     /* In spt_resolver_drain; may start or cancel any lookup. */
     void (*on_done)(struct spt_lookup *);
@@ -41,18 +43,22 @@ void spt_resolver_free(struct spt_resolver *resolver);
 
 void spt_lookup_init(struct spt_lookup *lookup, void (*on_done)(struct spt_lookup *));
 
-/* Asks for the addresses of `host`, which is copied: a name in ASCII of any case, or a literal. Returns true when
- * the lookup is done already, well or not, and on_done is not called; false when it will be. It holds no
- * reference on the loop: whoever waits for it does. Not to be called inside of a callback of c-ares. */
+/* Asks for the addresses of `host`, which is copied: a name in ASCII of any case, or a literal.
+ * Returns true when the lookup is done already, well or not, and on_done is not called; false when
+ * it will be. It holds no reference on the loop: whoever waits for it does. Not to be called inside
+ * of a callback of c-ares. */
 bool spt_resolver_start(struct spt_resolver *resolver, struct spt_lookup *lookup, const char *host);
 
-/* Ends the wait, if it waits, and lets go of the answer. Harmless at any time after spt_lookup_init. */
+/* Ends the wait, if it waits, and lets go of the answer. Harmless at any time after
+ * spt_lookup_init. */
 void spt_lookup_cancel(struct spt_lookup *lookup);
 
-/* Sends what is queued, calls on_done of what is done, and arms the timer. Returns whether it called any. */
+/* Sends what is queued, calls on_done of what is done, and arms the timer. Returns whether it
+ * called any. */
 bool spt_resolver_drain(struct spt_resolver *resolver);
 
-/* When it wants to be drained: 0 for at once, or SPT_NEVER for not before the loop or a timer wakes it. */
+/* When it wants to be drained: 0 for at once, or SPT_NEVER for not before the loop or a timer wakes
+ * it. */
 uint64_t spt_resolver_due(const struct spt_resolver *resolver);
 
 /* For the census. */

@@ -1,5 +1,6 @@
-/* The table of names, found by hash: those that are known, freed when they expire or there is too much, and those
- * that are being asked for. It asks nobody, and knows no time but what it is told. */
+/* The table of names, found by hash: those that are known, freed when they expire or there is too
+ * much, and those that are being asked for. It asks nobody, and knows no time but what it is
+ * told. */
 #ifndef SPT_DNS_TABLE_H
 #define SPT_DNS_TABLE_H
 
@@ -54,7 +55,8 @@ struct spt_name *spt_dns_table_add(struct spt_dns_table *table, struct spt_resol
 /* Nobody may wait for it. */
 void spt_dns_table_free(struct spt_dns_table *table, struct spt_name *name);
 
-/* It is known until then. Frees those that have expired, and those next to do so where there are too many. */
+/* It is known until then. Frees those that have expired, and those next to do so where there are
+ * too many. */
 void spt_dns_table_keep(struct spt_dns_table *table, struct spt_name *name, uint64_t now_ns,
                         uint64_t expires_ns);
 

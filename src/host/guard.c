@@ -23,9 +23,9 @@ static void hook_each(const struct spt_task *t, lua_Hook hook, int mask)
         lua_sethook(f->co, hook, mask, 1);
 }
 
-/* Called in a task's coroutine each SPT_HOOK_COUNT instructions, or at each event of a script's hook. Once a turn is over its
- * limit, at each one, in all the coroutines that run in it: a loop that catches the error is left at its next
- * instruction. */
+/* Called in a task's coroutine each SPT_HOOK_COUNT instructions, or at each event of a script's
+ * hook. Once a turn is over its limit, at each one, in all the coroutines that run in it: a loop
+ * that catches the error is left at its next instruction. */
 void spt_guard_slice_hook(lua_State *L, lua_Debug *ar)
 {
     septet_host *h = septet_host_of(L);
@@ -73,8 +73,9 @@ static int raise_end(lua_State *L, const struct spt_task *t)
     return lua_error(L);
 }
 
-/* Runs in the Lua code that was interrupted: what nothing else would reach, if it spins. Our modules go on until they
- * call a script's function or return to one. A shield is not reached, and what spins in it feels nothing. */
+/* Runs in the Lua code that was interrupted: what nothing else would reach, if it spins. Our
+ * modules go on until they call a script's function or return to one. A shield is not reached, and
+ * what spins in it feels nothing. */
 void spt_guard_interrupt_hook(lua_State *L, lua_Debug *ar)
 {
     septet_host *h = septet_host_of(L);

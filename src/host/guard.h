@@ -1,4 +1,5 @@
-/* What ends running code from outside: the limit on a turn, an interruption, the end of the run by a script. */
+/* What ends running code from outside: the limit on a turn, an interruption, the end of the run by
+ * a script. */
 #ifndef SPT_HOST_GUARD_H
 #define SPT_HOST_GUARD_H
 

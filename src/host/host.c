@@ -142,8 +142,8 @@ static int protected(septet_host *h, lua_CFunction fn)
     return memory ? SEPTET_ENOMEM : SEPTET_EINVAL;
 }
 
-/* Where a panic would be: every call of ours is protected, so this is a bug; the process ends as Lua's
- * default has it, after the embedder was told. */
+/* Where a panic would be: every call of ours is protected, so this is a bug; the process ends as
+ * Lua's default has it, after the embedder was told. */
 static int on_panic(lua_State *L)
 {
     septet_host *h = septet_host_of(L);

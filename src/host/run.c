@@ -26,9 +26,9 @@ bool spt_run_is_inside(const septet_host *h)
 
 /* --- the drain --- */
 
-/* Returns true if a turn's budget is used up. It is measured on the clock of the scripts: a turn ends where a virtual
- * clock moves on, and not by how fast the machine is, so that the same script runs in the same order. What is left is
- * work for the next turn (`more`). */
+/* Returns true if a turn's budget is used up. It is measured on the clock of the scripts: a turn
+ * ends where a virtual clock moves on, and not by how fast the machine is, so that the same script
+ * runs in the same order. What is left is work for the next turn (`more`). */
 static bool budget_exhausted(const septet_host *h, unsigned ran, uint64_t t0_ns)
 {
     return ran >= TURN_RESUMES || spt_host_sched(h)->now_ns - t0_ns >= TURN_NS;
@@ -45,7 +45,8 @@ static uint64_t next_instant(septet_host *h)
     return curl < due ? curl : due;
 }
 
-/* Moves a virtual clock to the next deadline where nothing else could run a task. Returns whether a timer is due. */
+/* Moves a virtual clock to the next deadline where nothing else could run a task. Returns whether a
+ * timer is due. */
 static bool reach_deadline(septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
@@ -66,8 +67,8 @@ static bool has_more(septet_host *h)
            reach_deadline(h);
 }
 
-/* Returns whether nothing could ever run a task, once a lap would find nothing to do. A manual clock does not reach its
- * deadlines by itself, and no virtual one ends a sleep for ever. */
+/* Returns whether nothing could ever run a task, once a lap would find nothing to do. A manual
+ * clock does not reach its deadlines by itself, and no virtual one ends a sleep for ever. */
 static bool is_deadlocked(const septet_host *h)
 {
     const struct spt_sched *s = spt_host_sched(h);
@@ -77,7 +78,8 @@ static bool is_deadlocked(const septet_host *h)
     return spt_sched_deadlocked(s) || (clock_stopped && spt_sched_idle(s));
 }
 
-/* Laps until nothing is new or the turn's budget is budget_exhausted; then says when it wants to run again. */
+/* Laps until nothing is new or the turn's budget is budget_exhausted; then says when it wants to
+ * run again. */
 uint64_t spt_run_drain(void *ud)
 {
     septet_host *h = ud;
@@ -104,8 +106,9 @@ uint64_t spt_run_drain(void *ud)
 
 /* --- deadlocks --- */
 
-/* Cancels all tasks; those that a shield kept waiting the next time; and in the end, those that begin to wait again each
- * time, or go on for too long, for good: a run that told of a deadlock always ends. */
+/* Cancels all tasks; those that a shield kept waiting the next time; and in the end, those that
+ * begin to wait again each time, or go on for too long, for good: a run that told of a deadlock
+ * always ends. */
 static void break_deadlock(septet_host *h, unsigned times)
 {
     struct spt_sched *s = spt_host_sched(h);
@@ -124,8 +127,8 @@ static void break_deadlock(septet_host *h, unsigned times)
     s->draining = false;
 }
 
-/* Returns true if the run goes on for too long after its first deadlock: in a shield that never ends, say, or by tasks
- * that spawn others when they are cancelled. */
+/* Returns true if the run goes on for too long after its first deadlock: in a shield that never
+ * ends, say, or by tasks that spawn others when they are cancelled. */
 static bool outstays(const septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
@@ -133,7 +136,8 @@ static bool outstays(const septet_host *h)
            s->next_id - h->deadlock_id > DEADLOCK_TASKS;
 }
 
-/* Collects garbage, which may wake a task: a channel is closed with its last sender. Returns true if it did. */
+/* Collects garbage, which may wake a task: a channel is closed with its last sender. Returns true
+ * if it did. */
 static bool wakes_by_collection(septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);

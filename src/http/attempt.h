@@ -10,7 +10,8 @@ void spt_attempt_start(struct spt_request *r, uint64_t now_ns);
 /* Its name was looked up, well or not. */
 void spt_attempt_resolved(struct spt_request *r);
 
-/* libcurl is done with it: ends it, or runs it once more where a pooled connection had gone stale. */
+/* libcurl is done with it: ends it, or runs it once more where a pooled connection had gone
+ * stale. */
 void spt_attempt_complete(struct spt_request *r, CURLcode code);
 
 /* The first and the later bytes of the response have come. */

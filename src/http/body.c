@@ -19,7 +19,8 @@ enum {
 
 /* --- in --- */
 
-/* A pause has an end only if somebody counts it: sockets that wait for nothing are not idle then. */
+/* A pause has an end only if somebody counts it: sockets that wait for nothing are not idle
+ * then. */
 static void set_receive_paused(struct spt_request *r, bool paused)
 {
     r->session->paused += (unsigned)paused - (unsigned)r->response->in_paused;
@@ -100,8 +101,9 @@ static size_t take(struct spt_easy *easy, const char *bytes, size_t len)
 
 /* --- in, and packed --- */
 
-/* What is to be done with a body is known when its first byte is there: nobody minds how an empty one is coded. Of its
- * transfer codings libcurl undoes what it knows, and of its content codings we do. */
+/* What is to be done with a body is known when its first byte is there: nobody minds how an empty
+ * one is coded. Of its transfer codings libcurl undoes what it knows, and of its content codings we
+ * do. */
 static int begin_body(struct spt_easy *easy)
 {
     const struct spt_buf *head = &easy->request->response->head;
@@ -127,8 +129,8 @@ static size_t refuse_packed(struct spt_easy *easy, int rc)
     return 0;
 }
 
-/* Returns true if more came than a body of the size that is allowed can be packed into. What is flushed often, or cannot
- * be packed, is larger packed than not. */
+/* Returns true if more came than a body of the size that is allowed can be packed into. What is
+ * flushed often, or cannot be packed, is larger packed than not. */
 static bool is_too_much(const struct spt_request *r)
 {
     size_t max = r->max_body < SIZE_MAX / 4 ? 2 * r->max_body + PACKED_SLACK : SIZE_MAX;
@@ -170,7 +172,8 @@ static size_t unpack(struct spt_easy *easy, const char *bytes, size_t len)
     return len;
 }
 
-/* Passes over bytes that nobody reads. Returns 0, which ends the transfer, where there are too many of them. */
+/* Passes over bytes that nobody reads. Returns 0, which ends the transfer, where there are too many
+ * of them. */
 static size_t drain(struct spt_response *t, size_t len)
 {
     t->drained += len;

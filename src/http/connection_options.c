@@ -64,7 +64,8 @@ static CURLcode put_tls_on(const struct spt_connection_options *p, CURL *curl)
     return rc;
 }
 
-/* NULL: as the environment says. Whom that exempts from its proxies is not exempt from one that was named. */
+/* NULL: as the environment says. Whom that exempts from its proxies is not exempt from one that was
+ * named. */
 static CURLcode put_proxy_on(const struct spt_connection_options *p, CURL *curl)
 {
     CURLcode rc = curl_easy_setopt(curl, CURLOPT_PROXY, p->proxy);

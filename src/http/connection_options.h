@@ -1,5 +1,6 @@
-/* How a request is done: by which proxy or socket, with what TLS, who answers a challenge, whether cookies go along.
- * libcurl keeps connections apart by it, so that requests of one session may differ. */
+/* How a request is done: by which proxy or socket, with what TLS, who answers a challenge, whether
+ * cookies go along. libcurl keeps connections apart by it, so that requests of one session may
+ * differ. */
 #ifndef SPT_HTTP_CONNECTION_OPTIONS_H
 #define SPT_HTTP_CONNECTION_OPTIONS_H
 
@@ -21,15 +22,16 @@ struct spt_connection_options {
     bool no_cookies;   /* the session's are neither sent nor kept */
 };
 
-/* Makes `p` a copy, which owns its strings. Returns SEPTET_OK or SEPTET_ENOMEM; release it in either case. */
+/* Makes `p` a copy, which owns its strings. Returns SEPTET_OK or SEPTET_ENOMEM; release it in
+ * either case. */
 int spt_connection_options_copy(struct spt_connection_options *p,
                                 const struct spt_connection_options *from);
 
 /* No request may have it. */
 void spt_connection_options_release(struct spt_connection_options *p);
 
-/* Does a request with this profile, which may be NULL, go through a proxy? The environment's may or may not be
- * one: it counts. */
+/* Does a request with this profile, which may be NULL, go through a proxy? The environment's may or
+ * may not be one: it counts. */
 bool spt_connection_options_has_proxy(const struct spt_connection_options *p);
 
 /* NULL asks for nothing. curl_easy_reset takes all of it off again. */

@@ -21,7 +21,8 @@ static bool is_delimiter(char c)
            (c >= 0x5b && c <= 0x60) || (c >= 0x7b && c <= 0x7e);
 }
 
-/* Reads from `least` to `most` digits, behind which there is no further one. Returns how many, or 0. */
+/* Reads from `least` to `most` digits, behind which there is no further one. Returns how many, or
+ * 0. */
 static size_t read_digits(struct piece p, size_t least, size_t most, int *n)
 {
     size_t i = 0;

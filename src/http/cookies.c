@@ -154,8 +154,8 @@ static bool read_cookie(struct wanted *w, const char *text, size_t len)
     return w->name.len > 0 && w->name.len + w->value.len <= SPT_COOKIE_SIZE_MAX;
 }
 
-/* Reads a domain as the host of a URL is read, but for what is encoded and for the root's dot. Returns false if it is
- * none. */
+/* Reads a domain as the host of a URL is read, but for what is encoded and for the root's dot.
+ * Returns false if it is none. */
 static bool read_domain(struct piece domain, char room[256])
 {
     struct spt_host host;
@@ -169,7 +169,8 @@ static bool read_domain(struct piece domain, char room[256])
     return true;
 }
 
-/* Finds out whose cookie it is. Writes its domain to `room`. Returns false where the site may not set it. */
+/* Finds out whose cookie it is. Writes its domain to `room`. Returns false where the site may not
+ * set it. */
 static bool settle_domain(struct wanted *w, const struct spt_site *site, char room[256])
 {
     w->host_only = w->domain.len == 0;

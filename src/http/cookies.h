@@ -27,14 +27,14 @@ struct spt_jar {
 void spt_jar_init(struct spt_jar *jar);
 void spt_jar_release(struct spt_jar *jar);
 
-/* Takes the value of a Set-Cookie. `now` is Unix time. Returns SEPTET_OK, also where the cookie is not kept, or
- * SEPTET_ENOMEM. */
+/* Takes the value of a Set-Cookie. `now` is Unix time. Returns SEPTET_OK, also where the cookie is
+ * not kept, or SEPTET_ENOMEM. */
 int spt_jar_take(struct spt_jar *jar, const struct spt_site *site, const char *text, size_t len,
                  int64_t now);
 
-/* Writes "Cookie: ..." for a site, with a NUL: what the script gave, `own`, which may be NULL, and behind it the jar's
- * cookies of other names, each name once: the one with the longest path, or the oldest. Writes nothing where there is
- * nothing. Returns SEPTET_OK or SEPTET_ENOMEM. */
+/* Writes "Cookie: ..." for a site, with a NUL: what the script gave, `own`, which may be NULL, and
+ * behind it the jar's cookies of other names, each name once: the one with the longest path, or the
+ * oldest. Writes nothing where there is nothing. Returns SEPTET_OK or SEPTET_ENOMEM. */
 int spt_jar_line(struct spt_jar *jar, const struct spt_site *site, const char *own, int64_t now,
                  struct spt_buf *out);
 

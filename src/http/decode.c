@@ -39,7 +39,8 @@ static int begin_zlib(struct spt_decoder *d, unsigned char first)
     return rc == Z_OK ? SEPTET_OK : SEPTET_ENOMEM;
 }
 
-/* What gzip and Zstandard have packed may be followed by more of it; the latter goes on by itself. */
+/* What gzip and Zstandard have packed may be followed by more of it; the latter goes on by
+ * itself. */
 static int go_on(struct spt_decoder *d, unsigned char first)
 {
     d->ended = false;

@@ -61,7 +61,8 @@ static const char *closing_quote(const char *p, const char *end)
     return p;
 }
 
-/* Reads an item and returns where it ends; NULL at the end of the text. What is no token is passed over. */
+/* Reads an item and returns where it ends; NULL at the end of the text. What is no token is passed
+ * over. */
 static const char *next_item(const char *p, const char *end, struct item *item)
 {
     p = skip(p, end, " \t,");

@@ -1,5 +1,5 @@
-/* Digest authentication (RFC 7616): challenges read from a head, and the header that answers one. It knows no requests
- * and no connections. */
+/* Digest authentication (RFC 7616): challenges read from a head, and the header that answers one.
+ * It knows no requests and no connections. */
 #ifndef SPT_HTTP_DIGEST_H
 #define SPT_HTTP_DIGEST_H
 
@@ -20,7 +20,8 @@ struct spt_nonces {
     unsigned next;
 };
 
-/* A challenge that can be answered. The strings are owned, without their quotes; NULL: there is none. */
+/* A challenge that can be answered. The strings are owned, without their quotes; NULL: there is
+ * none. */
 struct spt_challenge {
     char *realm, *nonce, *opaque;
     const char *algorithm; /* static: as it is named on the wire; NULL: the challenge names none */
@@ -39,13 +40,15 @@ struct spt_proof {
     size_t body_len;
 };
 
-/* Reads the first challenge for a digest, of those in the lines of a head, that can be answered rightly. With
- * `has_body`, the bytes of the body are known, so that they can be hashed. Returns SEPTET_OK, SEPTET_EINVAL where there
- * is none, or SEPTET_ENOMEM. `c` is to be released in each case. */
+/* Reads the first challenge for a digest, of those in the lines of a head, that can be answered
+ * rightly. With `has_body`, the bytes of the body are known, so that they can be hashed. Returns
+ * SEPTET_OK, SEPTET_EINVAL where there is none, or SEPTET_ENOMEM. `c` is to be released in each
+ * case. */
 int spt_challenge_read(struct spt_challenge *c, const struct spt_buf *head, bool has_body);
 void spt_challenge_release(struct spt_challenge *c);
 
-/* Makes "Authorization: Digest ..." and counts the use of the nonce. Returns NULL out of memory; free() it. */
+/* Makes "Authorization: Digest ..." and counts the use of the nonce. Returns NULL out of memory;
+ * free() it. */
 char *spt_digest_line(const struct spt_challenge *c, const struct spt_proof *proof,
                       struct spt_nonces *nonces);
 

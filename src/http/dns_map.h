@@ -1,6 +1,7 @@
-/* The names that requests go to: which are looked up here, by which resolver, and how libcurl is given what they lead
- * to. libcurl keeps addresses for each multi, under "host:port" and until it is told otherwise; so that this does not
- * grow, it is given no more than SPT_DNS_MAP_SLOTS of them at a time. */
+/* The names that requests go to: which are looked up here, by which resolver, and how libcurl is
+ * given what they lead to. libcurl keeps addresses for each multi, under "host:port" and until it
+ * is told otherwise; so that this does not grow, it is given no more than SPT_DNS_MAP_SLOTS of them
+ * at a time. */
 #ifndef SPT_HTTP_DNS_MAP_H
 #define SPT_HTTP_DNS_MAP_H
 
@@ -32,16 +33,17 @@ struct spt_resolve_entry {
     unsigned generation;
 };
 
-/* `resolver` is "system", a list of DNS servers as resolver.h has it, or NULL for the system's servers. Returns
- * SEPTET_OK or SEPTET_ENOMEM; release it in either case. */
+/* `resolver` is "system", a list of DNS servers as resolver.h has it, or NULL for the system's
+ * servers. Returns SEPTET_OK or SEPTET_ENOMEM; release it in either case. */
 int spt_dns_map_init(struct spt_dns_map *names, struct spt_driver *driver, const char *resolver);
 void spt_dns_map_release(struct spt_dns_map *names);
 
-/* The name a request goes to, with its port: "host:port"; not for one that goes to a unix socket. */
+/* The name a request goes to, with its port: "host:port"; not for one that goes to a unix
+ * socket. */
 const char *spt_dns_map_of(const struct spt_request *r);
 
-/* Looks up the name of a request that was admitted. Returns false where spt_attempt_resolved will be called when that
- * is done; true where it is, well or not, or there is nothing to look up. */
+/* Looks up the name of a request that was admitted. Returns false where spt_attempt_resolved will
+ * be called when that is done; true where it is, well or not, or there is nothing to look up. */
 bool spt_dns_map_look_up(struct spt_request *r);
 
 /* Gives the addresses to the handle of `r`, as far as libcurl does not know them. */

@@ -55,8 +55,8 @@ static void note_attempt_over(struct spt_driver *driver, int fd)
     spt_session_schedule(easy->request->session);
 }
 
-/* libcurl tells nothing of the TLS handshake before its end, and may do all of it in one call. It begins when the
- * socket is connected. */
+/* libcurl tells nothing of the TLS handshake before its end, and may do all of it in one call. It
+ * begins when the socket is connected. */
 static void note_handshake(struct spt_driver *driver, int fd)
 {
     struct spt_poller *s = spt_pollers_find(&driver->pollers, fd);
@@ -235,8 +235,8 @@ static void arm_timer(struct spt_session *session)
         spt_timer_start(timers, &session->timer, session->due_ns, on_due);
 }
 
-/* As many connections as there are: libcurl closes an idle one before it makes another. It would have that other one wait
- * where none is idle, so it is for a single run. */
+/* As many connections as there are: libcurl closes an idle one before it makes another. It would
+ * have that other one wait where none is idle, so it is for a single run. */
 static void cap_connections(struct spt_session *session)
 {
     const struct spt_pollers *sockets = &session->driver->pollers;
@@ -437,8 +437,8 @@ static int start_curl(struct spt_driver *driver)
     return spt_url_checker_init(&driver->urls);
 }
 
-/* Ends every request. With the flights gone every origin has room, so that the queues empty in their
- * usual order. */
+/* Ends every request. With the flights gone every origin has room, so that the queues empty in
+ * their usual order. */
 static void empty(struct spt_session *session, void (*end)(struct spt_request *))
 {
     struct spt_link *link;

@@ -25,7 +25,8 @@ int spt_driver_new(struct spt_driver **out, struct spt_loop *loop, struct spt_ti
  * pollers of its sockets close in later turns of the loop. */
 void spt_driver_free(struct spt_driver *driver);
 
-/* Borrows changes to the quirks of libcurl, as quirks.h takes them. To be called before the first session. */
+/* Borrows changes to the quirks of libcurl, as quirks.h takes them. To be called before the first
+ * session. */
 void spt_driver_change_quirks(struct spt_driver *driver, const char *changes);
 
 /* One lap: starts admitted requests, runs what libcurl has due, applies changed poll masks,

@@ -25,8 +25,8 @@ enum {
     KEEPALIVE_S = 30       /* of silence, until TCP asks whether the peer is there */
 };
 
-/* A proxy that the script names is its own choice, and what is behind it is not seen. Where the environment says, there
- * may be one or none: every address is judged. */
+/* A proxy that the script names is its own choice, and what is behind it is not seen. Where the
+ * environment says, there may be one or none: every address is judged. */
 static bool is_judged(const struct spt_request *r)
 {
     return r->session->policy && !(r->profile && r->profile->proxy);
@@ -81,8 +81,8 @@ bool spt_easy_is_spent(const struct spt_easy *easy)
                                bytes_written(easy) > easy->written && !was_refused(easy));
 }
 
-/* Returns true if libcurl is about to repeat an exchange that must not be repeated. libcurl announces it by nothing but
- * a socket that it opens, or a connection that is ready, once more. */
+/* Returns true if libcurl is about to repeat an exchange that must not be repeated. libcurl
+ * announces it by nothing but a socket that it opens, or a connection that is ready, once more. */
 static bool is_repeat(struct spt_easy *easy)
 {
     if (!spt_easy_is_spent(easy))
@@ -147,8 +147,8 @@ static int local_port_of(int fd)
     return address.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&address)->sin6_port) : 0;
 }
 
-/* One of the attempts is the connection. Those that lost to it are closed, of which some versions of
- * libcurl tell nobody. */
+/* One of the attempts is the connection. Those that lost to it are closed, of which some versions
+ * of libcurl tell nobody. */
 static void on_connected(struct spt_easy *easy, int local_port)
 {
     bool only = easy->attempts.next == easy->attempts.prev;
@@ -180,8 +180,8 @@ static void drop_decoder(struct spt_easy *easy)
     easy->decoded = 0;
 }
 
-/* The answer to a challenge is an exchange of its own, in the same transfer. What came before is no response, and the
- * time it took counts as waiting, unless it took a connection of its own. */
+/* The answer to a challenge is an exchange of its own, in the same transfer. What came before is no
+ * response, and the time it took counts as waiting, unless it took a connection of its own. */
 static void begin_exchange(struct spt_easy *easy, uint64_t now_ns)
 {
     struct spt_session_stats *stats = &easy->request->session->stats;
@@ -259,8 +259,8 @@ static size_t refuse(struct spt_easy *easy, const char *code)
     return 0;
 }
 
-/* Quirk FOLD: what libcurl shows here it has not taken in yet. A line that is folded onto nothing becomes one that it
- * can take, and is refused when it comes to on_header. */
+/* Quirk FOLD: what libcurl shows here it has not taken in yet. A line that is folded onto nothing
+ * becomes one that it can take, and is refused when it comes to on_header. */
 static void look_at_line(struct spt_easy *easy, char *line, size_t len)
 {
     if (!easy->peeking || len == 0 || (line[0] != ' ' && line[0] != '\t'))
@@ -300,7 +300,8 @@ static void set_verbose(struct spt_easy *easy, bool wanted)
     curl_easy_setopt(easy->curl, CURLOPT_VERBOSE, (long)wanted);
 }
 
-/* libcurl shows nothing but with all it has to say, so it is asked for the first line of a head alone. */
+/* libcurl shows nothing but with all it has to say, so it is asked for the first line of a head
+ * alone. */
 static void peek_headers(struct spt_easy *easy, bool wanted)
 {
     if (easy->peeking == wanted)
@@ -361,7 +362,8 @@ static size_t on_header(char *line, size_t size, size_t n, void *ud)
     }
 }
 
-/* Defaults of libcurl's, which curl_easy_reset leaves at zero, and tells nobody, where it finds no memory. */
+/* Defaults of libcurl's, which curl_easy_reset leaves at zero, and tells nobody, where it finds no
+ * memory. */
 static void set_defaults(CURL *c)
 {
     curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)CURL_MAX_WRITE_SIZE);
@@ -443,7 +445,8 @@ static CURLcode set_method(CURL *c, const struct spt_request *r)
         bool empty = kept_back || r->body_len == 0;
         curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, empty ? 0 : (curl_off_t)r->body_len);
         curl_easy_setopt(c, CURLOPT_POSTFIELDS, empty ? "" : r->body);
-        /* libcurl 8.14 may find an empty body not sent yet when an error comes, and close the connection. */
+        /* libcurl 8.14 may find an empty body not sent yet when an error comes, and close the
+         * connection. */
         curl_easy_setopt(c, CURLOPT_KEEP_SENDING_ON_ERROR, (long)empty);
     }
     return strcmp(m, body ? "POST" : "GET") == 0 ? CURLE_OK
@@ -456,7 +459,8 @@ static long whole_ms(uint64_t ns)
     return ms < INT_MAX ? (long)ms : INT_MAX; /* what libcurl takes */
 }
 
-/* Over TLS, where the server offers it. Requests wait for a connection that is being made, to share it. */
+/* Over TLS, where the server offers it. Requests wait for a connection that is being made, to share
+ * it. */
 static void ask_for_http2(struct spt_easy *easy)
 {
     curl_easy_setopt(easy->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
@@ -472,8 +476,9 @@ static void ask_for_http2(struct spt_easy *easy)
 
 static char no_te[] = "TE:"; /* in libcurl's notation for a header that is left out */
 
-/* Sets the header lines of the exchange at work. Quirk TRANSFER: libcurl is told to take a Transfer-Encoding, as it is
- * known later whether the body is of any use, and not to send the TE that goes with it. */
+/* Sets the header lines of the exchange at work. Quirk TRANSFER: libcurl is told to take a
+ * Transfer-Encoding, as it is known later whether the body is of any use, and not to send the TE
+ * that goes with it. */
 static int set_headers(struct spt_easy *easy, const struct spt_request *r)
 {
     struct curl_slist *headers;

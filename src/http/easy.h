@@ -19,8 +19,8 @@ void spt_easy_retry(struct spt_easy *easy);
 /* Sets a handle up for a further exchange of its transfer. Returns SEPTET_OK or SEPTET_ENOMEM. */
 int spt_easy_repeat(struct spt_easy *easy);
 
-/* Returns true if the exchange at work must not be sent again: it has been answered, or its method is not one that may be
- * sent twice (RFC 9110, 9.2.2) and the server may have seen a byte of it. */
+/* Returns true if the exchange at work must not be sent again: it has been answered, or its method
+ * is not one that may be sent twice (RFC 9110, 9.2.2) and the server may have seen a byte of it. */
 bool spt_easy_is_spent(const struct spt_easy *easy);
 
 /* Stops watching the sockets it still connects through: libcurl is about to close them. */

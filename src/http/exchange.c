@@ -1,4 +1,5 @@
-/* Exchanges. Who decides what follows a response looks at its head alone, so that its body matters to nobody. */
+/* Exchanges. Who decides what follows a response looks at its head alone, so that its body matters
+ * to nobody. */
 #include "http/exchange.h"
 
 #include <stdio.h>
@@ -22,7 +23,8 @@ void spt_exchange_first(struct spt_exchange *e, const struct spt_request *r)
     spt_buf_init(&e->cookies, SIZE_MAX / 2);
 }
 
-/* One answer to a challenge, and one more where that was to a stale nonce: else the server goes on for ever. */
+/* One answer to a challenge, and one more where that was to a stale nonce: else the server goes on
+ * for ever. */
 static bool may_answer(const struct spt_exchange *e)
 {
     return !e->answered || (e->challenge.stale && !e->was_stale);
@@ -86,7 +88,8 @@ static char *join(const char *path, const char *query)
     return target;
 }
 
-/* Writes the path and the query of a URL as libcurl sends them. Returns NULL out of memory; free() it. */
+/* Writes the path and the query of a URL as libcurl sends them. Returns NULL out of memory; free()
+ * it. */
 static char *target_of(const char *url)
 {
     char *path = NULL, *query = NULL, *target = NULL;

@@ -1,5 +1,6 @@
-/* The exchanges of a transfer: a request with credentials for a digest may take several, and so may one with an Expect
- * header of the script's. The last one's response is the transfer's. libcurl runs each as a transfer of its own. */
+/* The exchanges of a transfer: a request with credentials for a digest may take several, and so may
+ * one with an Expect header of the script's. The last one's response is the transfer's. libcurl
+ * runs each as a transfer of its own. */
 #ifndef SPT_HTTP_EXCHANGE_H
 #define SPT_HTTP_EXCHANGE_H
 
@@ -45,8 +46,8 @@ void spt_exchange_first(struct spt_exchange *e, const struct spt_request *r);
 /* The head of the response is whole: decides what follows. Returns SEPTET_OK or SEPTET_ENOMEM. */
 int spt_exchange_judge(struct spt_easy *easy);
 
-/* Sets up the next exchange; the handle is out of its multi. Returns SEPTET_OK, SEPTET_EINVAL if the body cannot be made
- * once more, or SEPTET_ENOMEM. */
+/* Sets up the next exchange; the handle is out of its multi. Returns SEPTET_OK, SEPTET_EINVAL if
+ * the body cannot be made once more, or SEPTET_ENOMEM. */
 int spt_exchange_next(struct spt_easy *easy);
 
 /* Makes the header lines of the exchange at work. Returns SEPTET_OK or SEPTET_ENOMEM. */

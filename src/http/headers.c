@@ -14,8 +14,8 @@ struct spt_headers {
     struct curl_slist nodes[];
 };
 
-/* What libcurl would add by itself unless told not to, in its notation for "not this one": the first
- * two only where there is a body, so that other requests need not be checked for them. */
+/* What libcurl would add by itself unless told not to, in its notation for "not this one": the
+ * first two only where there is a body, so that other requests need not be checked for them. */
 static const char *const unwanted[] = {"Expect:", "Content-Type:", "Accept-Encoding:"};
 enum { N_UNWANTED = sizeof unwanted / sizeof unwanted[0], N_WITH_BODY = 2 };
 
@@ -179,7 +179,8 @@ static size_t read_version(struct spt_head *head, const char *p, size_t len)
     return minor ? 3 : 1;
 }
 
-/* Reads "HTTP/1.1 200 OK". libcurl takes some lines that are none, and three digits of however many. */
+/* Reads "HTTP/1.1 200 OK". libcurl takes some lines that are none, and three digits of however
+ * many. */
 static bool read_status_line(struct spt_head *head, const char *line, size_t len)
 {
     static const char begin[] = "HTTP/";
@@ -200,7 +201,8 @@ static bool read_status_line(struct spt_head *head, const char *line, size_t len
     return i == from + 3 && (i == len || line[i] == ' ');
 }
 
-/* A CR that ends no line stands for a space (RFC 9112, 2.2): nobody is to take it for the end of one. */
+/* A CR that ends no line stands for a space (RFC 9112, 2.2): nobody is to take it for the end of
+ * one. */
 static void replace_cr(char *text, size_t len)
 {
     char *end = text + len;
@@ -247,8 +249,9 @@ static const char *read_number(const char *p, const char *end, int64_t *n)
     return p;
 }
 
-/* A number, or the same one several times, between commas or in lines of their own. Where two parties read a length in
- * two ways, what is the rest of a body to one is the next response to the other (RFC 9112, 6.3). */
+/* A number, or the same one several times, between commas or in lines of their own. Where two
+ * parties read a length in two ways, what is the rest of a body to one is the next response to the
+ * other (RFC 9112, 6.3). */
 static int read_length(struct spt_head *head, const char *p, const char *end)
 {
     do {
@@ -281,7 +284,8 @@ static bool is_word(const char *item, size_t len, const char *word)
     return len == strlen(word) && strncasecmp(item, word, len) == 0;
 }
 
-/* The one transfer coding that libcurl undoes is chunked, which is the last one and stands there once. */
+/* The one transfer coding that libcurl undoes is chunked, which is the last one and stands there
+ * once. */
 static void read_transfer(struct spt_head *head, const char *p, const char *end)
 {
     size_t len;
@@ -311,8 +315,8 @@ static int read_framing(struct spt_head *head, const char *line, size_t len)
     return SEPTET_OK;
 }
 
-/* Returns true if blanks stand between the colon and a name that says how the body is read. libcurl passes over such a
- * line, and others do not (RFC 9112, 5.1). */
+/* Returns true if blanks stand between the colon and a name that says how the body is read. libcurl
+ * passes over such a line, and others do not (RFC 9112, 5.1). */
 static bool is_spaced(const char *line, size_t len)
 {
     static const char names[][sizeof "transfer-encoding"] = {"content-length", "transfer-encoding",
@@ -343,7 +347,8 @@ static int begin_head(struct spt_head *head, struct spt_buf *buf, const char *li
     return append_line(buf, "", line, len);
 }
 
-/* libcurl frames a body by the first part of a folded line, and other parties by the whole of it. */
+/* libcurl frames a body by the first part of a folded line, and other parties by the whole of
+ * it. */
 static int fold(struct spt_head *head, struct spt_buf *buf, const char *line, size_t len)
 {
     if (head->fields == 0)

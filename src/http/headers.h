@@ -62,19 +62,21 @@ struct spt_head {
 #define SPT_HEAD_MAX       (64 * 1024) /* bytes kept */
 #define SPT_HEAD_LINES_MAX 512
 
-/* Finds the next line of a header in the lines of a head, from `*at` on, which begins with 0 and is moved behind that
- * line. Returns its value, without the blanks around it, and the length of that in `*len`; NULL where there are no more. `name` has its colon. A
- * reader of a list takes all lines of it: they are one list (RFC 9110, 5.3). */
+/* Finds the next line of a header in the lines of a head, from `*at` on, which begins with 0 and is
+ * moved behind that line. Returns its value, without the blanks around it, and the length of that
+ * in `*len`; NULL where there are no more. `name` has its colon. A reader of a list takes all lines
+ * of it: they are one list (RFC 9110, 5.3). */
 const char *spt_head_next(const struct spt_buf *lines, size_t *at, const char *name, size_t *len);
 
-/* Takes the next element of a list, from `*p` on, which is moved behind it. Empty elements are passed over, as are the
- * blanks around one. Returns NULL at the end. */
+/* Takes the next element of a list, from `*p` on, which is moved behind it. Empty elements are
+ * passed over, as are the blanks around one. Returns NULL at the end. */
 const char *spt_list_next(const char **p, const char *end, size_t *len);
 
-/* Takes one line, with its line end. Returns SEPTET_OK, SEPTET_ETOOBIG, SEPTET_ENOMEM, or SEPTET_EINVAL with a word in
- * `fault`: "upgrade" (nobody asked for it), "length" (no number, or two that differ), "header" (the
- * first is folded onto nothing, or it has a NUL), "status_line" (the first line of a head is none, or its status is not three digits),
- * "transfer_encoding" (it is folded). */
+/* Takes one line, with its line end. Returns SEPTET_OK, SEPTET_ETOOBIG, SEPTET_ENOMEM, or
+ * SEPTET_EINVAL with a word in `fault`: "upgrade" (nobody asked for it), "length" (no number, or
+ * two that differ), "header" (the first is folded onto nothing, or it has a NUL), "status_line"
+ * (the first line of a head is none, or its status is not three digits), "transfer_encoding" (it is
+ * folded). */
 int spt_head_line(struct spt_head *head, struct spt_buf *buf, const char *line, size_t len);
 
 #endif

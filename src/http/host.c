@@ -1,4 +1,5 @@
-/* What a host is: a name, an address of IPv4 in any of its spellings, or an address of IPv6 in brackets. */
+/* What a host is: a name, an address of IPv4 in any of its spellings, or an address of IPv6 in
+ * brackets. */
 #include "http/host.h"
 
 #include <arpa/inet.h>
@@ -55,8 +56,8 @@ int spt_host_read_address(const char *text, uint8_t to[16])
     return inet_pton(AF_INET6, text, to) == 1 ? 128 : 0;
 }
 
-/* Reads a number in decimal, octal (0…) or hexadecimal (0x…); one that is too large is UINT64_MAX. Returns false if it
- * is none. */
+/* Reads a number in decimal, octal (0…) or hexadecimal (0x…); one that is too large is UINT64_MAX.
+ * Returns false if it is none. */
 static bool read_number(const char *text, size_t len, uint64_t *to)
 {
     int base = 10;
@@ -77,7 +78,8 @@ static bool read_number(const char *text, size_t len, uint64_t *to)
     return true;
 }
 
-/* Returns true if the last label is a number, or has digits alone: then all of it is an address or no host. */
+/* Returns true if the last label is a number, or has digits alone: then all of it is an address or
+ * no host. */
 static bool ends_in_a_number(const char *text, size_t len)
 {
     const char *last = memrchr(text, '.', len);
@@ -140,7 +142,8 @@ static size_t write_v4(char *to, const uint8_t v4[4])
     return len - 1;
 }
 
-/* Reads "%25" and the name of an interface, which the brackets' end follows. Returns false if it is none. */
+/* Reads "%25" and the name of an interface, which the brackets' end follows. Returns false if it is
+ * none. */
 static bool is_zone(const char *text, size_t len)
 {
     if (len < 4 || len > 3 + ZONE_MAX || memcmp(text, "%25", 3) != 0)
@@ -175,7 +178,8 @@ static const char *read_v6(struct spt_host *host, const char *text, size_t len)
 
 /* --- names --- */
 
-/* Decodes percent-encoded bytes in place. Returns false if a percent sign has no two digits behind it. */
+/* Decodes percent-encoded bytes in place. Returns false if a percent sign has no two digits behind
+ * it. */
 static bool decode(char *text, size_t *len)
 {
     size_t n = 0;
@@ -193,7 +197,8 @@ static bool decode(char *text, size_t *len)
     return true;
 }
 
-/* Returns true if it has no empty label, but for the root's, and no byte that a name cannot have. */
+/* Returns true if it has no empty label, but for the root's, and no byte that a name cannot
+ * have. */
 static bool is_name(const char *text, size_t len)
 {
     bool begins = true; /* a label does */

@@ -1,5 +1,6 @@
-/* Where a session may connect to. Rules and the hosts of URLs are read by the same function (host.h). Addresses of both
- * families are compared as 16 bytes, those of IPv4 as IPv6 maps them. */
+/* Where a session may connect to. Rules and the hosts of URLs are read by the same function
+ * (host.h). Addresses of both families are compared as 16 bytes, those of IPv4 as IPv6 maps
+ * them. */
 #include "http/policy.h"
 
 #include <arpa/inet.h>
@@ -27,9 +28,10 @@ struct rule {
     int port;           /* 0: any */
 };
 
-/* What is nobody's on the open net: both of IANA's registries of special-purpose addresses, and groups, addresses of
- * sites, and IPv4 as it was once translated (::ffff:0:0:0/96) and compatible (::/104 is 0.0.0.0/8). Mapped IPv4 and
- * NAT64 (64:ff9b::/96), which are in the registries, too, are judged by the address that is inside. */
+/* What is nobody's on the open net: both of IANA's registries of special-purpose addresses, and
+ * groups, addresses of sites, and IPv4 as it was once translated (::ffff:0:0:0/96) and compatible
+ * (::/104 is 0.0.0.0/8). Mapped IPv4 and NAT64 (64:ff9b::/96), which are in the registries, too,
+ * are judged by the address that is inside. */
 static const struct {
     const char *address;
     int bits;
@@ -80,7 +82,8 @@ static bool has_prefix(const uint8_t a[16], const uint8_t prefix[16], int bits)
     return rest == 0 || (a[whole] ^ prefix[whole]) >> (8 - rest) == 0;
 }
 
-/* Addresses of IPv6 that stand for one of IPv4: through NAT64, 6to4, and the translated and compatible ones of old. */
+/* Addresses of IPv6 that stand for one of IPv4: through NAT64, 6to4, and the translated and
+ * compatible ones of old. */
 static bool inner_v4(const uint8_t a[16], uint8_t to[16])
 {
     static const uint8_t nat64[16] = {0x00, 0x64, 0xff, 0x9b}, sixtofour[16] = {0x20, 0x02},
@@ -148,8 +151,8 @@ static bool read_range(struct rule *rule, const char *text, size_t len, const ch
     return size > 0;
 }
 
-/* Returns true if a host is the word for all addresses that are not public. It is read as hosts are, so that no spelling
- * of it is a name. */
+/* Returns true if a host is the word for all addresses that are not public. It is read as hosts
+ * are, so that no spelling of it is a name. */
 static bool is_word(const struct spt_host *host)
 {
     static const char word[] = "private";
@@ -157,8 +160,8 @@ static bool is_word(const struct spt_host *host)
     return len == sizeof word - 1 && memcmp(host->text, word, len) == 0;
 }
 
-/* Reads "host", "*.suffix", "private" or an address, each with ":port" behind it or without. Returns SEPTET_OK,
- * SEPTET_EINVAL or SEPTET_ENOMEM. */
+/* Reads "host", "*.suffix", "private" or an address, each with ":port" behind it or without.
+ * Returns SEPTET_OK, SEPTET_EINVAL or SEPTET_ENOMEM. */
 static int read_host(struct rule *rule, const char *text)
 {
     struct spt_host host;

@@ -1,6 +1,7 @@
-/* Where a session may connect to: lists of what is allowed and what is denied, by host, port and address. A name is
- * judged when a request starts; the address behind it when a socket is about to be opened, and again where an open
- * connection is about to be used, since names may lie. It knows neither requests nor libcurl. */
+/* Where a session may connect to: lists of what is allowed and what is denied, by host, port and
+ * address. A name is judged when a request starts; the address behind it when a socket is about to
+ * be opened, and again where an open connection is about to be used, since names may lie. It knows
+ * neither requests nor libcurl. */
 #ifndef SPT_HTTP_POLICY_H
 #define SPT_HTTP_POLICY_H
 
@@ -10,11 +11,12 @@
 
 struct spt_policy;
 
-/* Makes a policy of rules: "host", "*.suffix", an address, a range as "10.0.0.0/8" or "fe80::/10", ":port", and "private"
- * in any case, for all addresses that are not public; each but a range with ":port" behind it if it is for that port
- * alone. Hosts are read as those of URLs are, and a rule that no URL's host can be is none.
- * What is denied is so whatever is allowed; where anything is allowed, the rest is denied. Returns SEPTET_OK,
- * SEPTET_ENOMEM, or SEPTET_EINVAL with the rule that is none in `*bad`. NULL is made of no rules. */
+/* Makes a policy of rules: "host", "*.suffix", an address, a range as "10.0.0.0/8" or "fe80::/10",
+ * ":port", and "private" in any case, for all addresses that are not public; each but a range with
+ * ":port" behind it if it is for that port alone. Hosts are read as those of URLs are, and a rule
+ * that no URL's host can be is none. What is denied is so whatever is allowed; where anything is
+ * allowed, the rest is denied. Returns SEPTET_OK, SEPTET_ENOMEM, or SEPTET_EINVAL with the rule
+ * that is none in `*bad`. NULL is made of no rules. */
 int spt_policy_new(struct spt_policy **out, const char *const *allow, size_t n_allow,
                    const char *const *deny, size_t n_deny, const char **bad);
 void spt_policy_free(struct spt_policy *policy);
@@ -25,8 +27,8 @@ struct spt_denial {
     const char *rule;   /* the policy's; NULL: nothing allows it */
 };
 
-/* May there be a request to this host, a name or an address as in a URL, and port? `*named` says whether it is allowed
- * by its name, whatever address is behind it; for the next. */
+/* May there be a request to this host, a name or an address as in a URL, and port? `*named` says
+ * whether it is allowed by its name, whatever address is behind it; for the next. */
 struct spt_denial spt_policy_host(const struct spt_policy *policy, const char *host, size_t len,
                                   int port, bool *named);
 

@@ -1,5 +1,5 @@
-/* What is wrong with some versions of libcurl, as far as anything is done about it. Keyed on the version that runs, not
- * on the header's. */
+/* What is wrong with some versions of libcurl, as far as anything is done about it. Keyed on the
+ * version that runs, not on the header's. */
 #ifndef SPT_HTTP_QUIRKS_H
 #define SPT_HTTP_QUIRKS_H
 
@@ -36,8 +36,8 @@ enum spt_quirk {
     (SPT_HAS_QUIRK(quirks, HTTP2) || SPT_HAS_QUIRK(quirks, HTTP2_SHUTDOWN) ||                      \
      SPT_HAS_QUIRK(quirks, HTTP2_TABLE))
 
-/* Those of a version, as curl_version_info has it, a bit each. `changes` adds and takes away some by their words, as
- * "+poke,-http2"; NULL: none. */
+/* Those of a version, as curl_version_info has it, a bit each. `changes` adds and takes away some
+ * by their words, as "+poke,-http2"; NULL: none. */
 unsigned spt_quirks_of(unsigned version, const char *changes);
 
 /* Those of the libcurl that runs, with such changes. */

@@ -1,5 +1,5 @@
-/* Requests: checked at their start, moved from phase to phase by others, and ended here, whatever ends
- * them. What libcurl makes of a transfer is judged here; the multi is driver.c's. */
+/* Requests: checked at their start, moved from phase to phase by others, and ended here, whatever
+ * ends them. What libcurl makes of a transfer is judged here; the multi is driver.c's. */
 #include "http/attempt.h"
 
 #include <assert.h>
@@ -78,8 +78,9 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* Returns the value of the first Location in a head's lines that is not empty, without the blanks around it, and its
- * length in `*len`; NULL if there is none. An empty one is no redirect, as clients have it. */
+/* Returns the value of the first Location in a head's lines that is not empty, without the blanks
+ * around it, and its length in `*len`; NULL if there is none. An empty one is no redirect, as
+ * clients have it. */
 static const char *find_location(const struct spt_buf *head, size_t *len)
 {
     size_t at = 0;
@@ -94,8 +95,8 @@ static const char *find_location(const struct spt_buf *head, size_t *len)
     return NULL;
 }
 
-/* Notes where a redirect points, as it says it: libcurl's own resolution differs by version. Returns false out of
- * memory. */
+/* Notes where a redirect points, as it says it: libcurl's own resolution differs by version.
+ * Returns false out of memory. */
 static bool note_redirect(struct spt_request *r)
 {
     struct spt_response *t = r->response;
@@ -250,7 +251,8 @@ static const char *activity(enum spt_phase phase)
     return words[phase];
 }
 
-/* The time limit that `reason` names, to a tenth of a millisecond; for the whole, what it left to this request. */
+/* The time limit that `reason` names, to a tenth of a millisecond; for the whole, what it left to
+ * this request. */
 static double limit_seconds(const struct spt_request *r, const char *reason)
 {
     uint64_t ns = r->deadline_ns - r->t_start_ns;
@@ -350,8 +352,8 @@ static void fail_incomplete_headers(struct spt_request *r)
         fail(r, "protocol", "status_line", "the response has no status line");
 }
 
-/* A connection that was used before ended without an answer, and the request was not sent again: it must not be, or the
- * beginning of its body is gone. Returns false if that is not what happened. */
+/* A connection that was used before ended without an answer, and the request was not sent again: it
+ * must not be, or the beginning of its body is gone. Returns false if that is not what happened. */
 static bool fail_unanswered(struct spt_request *r, CURLcode code)
 {
     const char *reason = code == CURLE_SEND_FAIL_REWIND ? "send" : r->easy->repeat;
@@ -361,8 +363,9 @@ static bool fail_unanswered(struct spt_request *r, CURLcode code)
     return true;
 }
 
-/* The server refused an expectation, and the body cannot be sent once more without it. libcurl passed over the body of
- * that response to send the request again. Returns false if that is not what happened. */
+/* The server refused an expectation, and the body cannot be sent once more without it. libcurl
+ * passed over the body of that response to send the request again. Returns false if that is not
+ * what happened. */
 static bool fail_refused(struct spt_request *r, CURLcode code)
 {
     char text[TEXT_SIZE];
@@ -454,7 +457,8 @@ static bool is_stale(const struct spt_easy *easy, CURLcode code)
     return connects == 0 && easy->head.lines == 0 && !easy->retried && !spt_easy_is_spent(easy);
 }
 
-/* No descriptor was left for it, and another request may give one back, or an idle connection of its session. */
+/* No descriptor was left for it, and another request may give one back, or an idle connection of
+ * its session. */
 static bool is_starved(const struct spt_request *r, CURLcode code)
 {
     int error = r->easy->open_errno;
@@ -464,7 +468,8 @@ static bool is_starved(const struct spt_request *r, CURLcode code)
             spt_pollers_idle(&r->session->driver->pollers, r->session));
 }
 
-/* Out of the multi until one comes back, or its limit passes. One that had waited keeps its place. */
+/* Out of the multi until one comes back, or its limit passes. One that had waited keeps its
+ * place. */
 static void wait_for_descriptor(struct spt_request *r)
 {
     struct spt_link *list = &r->session->driver->fd_waiters;

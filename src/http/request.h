@@ -48,7 +48,8 @@ struct spt_request {
                                               response is whole, there are more bytes of it, or the
                                               upload was taken from; NULL: nobody asks */
 
-    /* results, valid from on_done until it is reset or released; a stream's transfer from on_progress on */
+    /* results, valid from on_done until it is reset or released; a stream's transfer from
+     * on_progress on */
     struct spt_failure failure;
     struct spt_response *response; /* NULL: it was never admitted */
 
@@ -68,18 +69,20 @@ struct spt_request {
 
 /* Queues the request. Checks method, URL and headers first: SEPTET_EINVAL with `failure` filled in
  * (code "protocol" or "url", say) when they are bad, SEPTET_ECLOSED, or SEPTET_ENOMEM; nothing is
- * armed then and on_done is not called. What it says of the failure is to be released as after any other end. */
+ * armed then and on_done is not called. What it says of the failure is to be released as after any
+ * other end. */
 int spt_request_start(struct spt_session *session, struct spt_request *request);
 
-/* A streamed request's caller has taken bytes, or has more to send: it moves on where it was paused. Harmless at any
- * time. */
+/* A streamed request's caller has taken bytes, or has more to send: it moves on where it was
+ * paused. Harmless at any time. */
 void spt_request_resume(struct spt_request *request);
 
-/* Nobody reads what is left of a streamed body. For the connection's sake the request goes on for a little, and ends
- * then as if the body had. Harmless once it is over. */
+/* Nobody reads what is left of a streamed body. For the connection's sake the request goes on for a
+ * little, and ends then as if the body had. Harmless once it is over. */
 void spt_request_pass_over(struct spt_request *request);
 
-/* Bytes of a streamed body that are there to be taken, from its transfer's body_in.data + taken on. */
+/* Bytes of a streamed body that are there to be taken, from its transfer's body_in.data + taken
+ * on. */
 static inline size_t spt_request_available(const struct spt_request *request)
 {
     const struct spt_response *t = request->response;
@@ -90,11 +93,12 @@ static inline size_t spt_request_available(const struct spt_request *request)
  * connection close. Harmless once done. `failure.phase` says where it was. */
 void spt_request_cancel(struct spt_request *request);
 
-/* Ends a started request with a failure, delivered as others are; harmless once it is over. `code` is static. */
+/* Ends a started request with a failure, delivered as others are; harmless once it is over. `code`
+ * is static. */
 void spt_request_abort(struct spt_request *request, const char *code, const char *text);
 
-/* Makes a request that is over, or was never used, ready to be filled in and started again. The driver takes its
- * transfer back. */
+/* Makes a request that is over, or was never used, ready to be filled in and started again. The
+ * driver takes its transfer back. */
 void spt_request_reset(struct spt_request *request, struct spt_driver *driver);
 
 /* Frees what it has, at any time after its end, also when the driver is gone. */

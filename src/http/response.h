@@ -18,8 +18,9 @@ struct spt_times {
     int64_t queue_ns, dns_ns, tcp_ns, tls_ns, send_ns, wait_ns, recv_ns, total_ns;
 };
 
-/* What a request has from its admission on, and what comes of it. It is the driver's, which hands those that rest to the
- * next requests: thousands in the queue have none, and the few that there are stay in the caches. */
+/* What a request has from its admission on, and what comes of it. It is the driver's, which hands
+ * those that rest to the next requests: thousands in the queue have none, and the few that there
+ * are stay in the caches. */
 struct spt_response {
     /* results, valid from on_done or spt_request_cancel until the request is reset or released */
     int status;  /* of the response; 0 if none came */

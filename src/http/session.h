@@ -31,8 +31,8 @@ int spt_session_new(struct spt_session **out, struct spt_driver *driver,
  * delivered in the next lap; new ones are refused with SEPTET_ECLOSED. Harmless when closed. */
 void spt_session_close(struct spt_session *session);
 
-/* What a session does now, and what it has done since it was made. A request is an attempt: redirects and retries are
- * requests of their own. */
+/* What a session does now, and what it has done since it was made. A request is an attempt:
+ * redirects and retries are requests of their own. */
 struct spt_session_stats {
     unsigned active, queued; /* requests */
     unsigned connections;    /* open, or being opened */

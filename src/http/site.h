@@ -22,8 +22,8 @@ bool spt_site_is_address(const char *host);
 /* Returns true if the host is the domain, or belongs to it (RFC 6265, 5.1.3). */
 bool spt_site_is_below(const char *host, const char *domain, size_t domain_len);
 
-/* Returns true if unrelated sites have domains below this one, as libcurl's libpsl knows. Without libpsl, a domain without
- * a dot is one. */
+/* Returns true if unrelated sites have domains below this one, as libcurl's libpsl knows. Without
+ * libpsl, a domain without a dot is one. */
 bool spt_site_is_public_suffix(const char *domain);
 
 #endif

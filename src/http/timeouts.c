@@ -102,8 +102,8 @@ static void check_upload_progress(struct spt_request *r, uint64_t now_ns)
     r->easy->sent_bytes = sent;
 }
 
-/* A script that ran for long keeps the loop from its sockets: a limit has passed only where they were looked at
- * once more since it was due. */
+/* A script that ran for long keeps the loop from its sockets: a limit has passed only where they
+ * were looked at once more since it was due. */
 static bool polled_since_due(struct spt_request *r)
 {
     const struct spt_driver *driver = r->session->driver;

@@ -1,5 +1,5 @@
-/* A request's body that is sent as it is made: the bytes between who makes them and libcurl, which takes them as fast
- * as the peer does. It knows neither. */
+/* A request's body that is sent as it is made: the bytes between who makes them and libcurl, which
+ * takes them as fast as the peer does. It knows neither. */
 #ifndef SPT_HTTP_UPLOAD_H
 #define SPT_HTTP_UPLOAD_H
 

@@ -13,7 +13,8 @@
 
 enum { IN_PATH = 1, IN_QUERY = 2, IN_FRAGMENT = 4, ANYWHERE = 7 };
 
-/* Where a byte stands as it is: all but those of WHATWG's percent-encode sets for path, query and fragment. */
+/* Where a byte stands as it is: all but those of WHATWG's percent-encode sets for path, query and
+ * fragment. */
 static const unsigned char stands[256] = {
     ['!'] = ANYWHERE,
     ['#'] = IN_FRAGMENT,
@@ -33,7 +34,8 @@ static const unsigned char stands[256] = {
     ['~'] = ANYWHERE,
 };
 
-/* Appends bytes, percent-encoded where they may not stand. The URL has room for three times as many. */
+/* Appends bytes, percent-encoded where they may not stand. The URL has room for three times as
+ * many. */
 static void put_encoded(struct spt_url *url, const char *from, size_t n, unsigned where)
 {
     static const char digits[] = "0123456789ABCDEF";
@@ -64,13 +66,15 @@ struct span {
     size_t len;
 };
 
-/* The parts of a reference as written. The authority is without its slashes; a query has its '?', a fragment its '#'. */
+/* The parts of a reference as written. The authority is without its slashes; a query has its '?', a
+ * fragment its '#'. */
 struct reference {
     struct span authority, path, query, fragment;
     bool tls;
 };
 
-/* Returns how many bytes come before the first '?' or '#', or the first '/' if that ends it, too. */
+/* Returns how many bytes come before the first '?' or '#', or the first '/' if that ends it,
+ * too. */
 static size_t span_until(const char *text, size_t len, bool slash)
 {
     size_t n = 0;
@@ -178,7 +182,8 @@ static const char *put_authority(struct spt_url *url, struct span authority)
     return NULL;
 }
 
-/* Returns 1 for ".", 2 for "..", each with its dots as they are or percent-encoded, and 0 for any other segment. */
+/* Returns 1 for ".", 2 for "..", each with its dots as they are or percent-encoded, and 0 for any
+ * other segment. */
 static int dots_of(const char *segment, size_t len)
 {
     int dots = 0;
@@ -344,7 +349,8 @@ static void write_origin(struct spt_url_origin *origin, const struct spt_url *ur
     origin->host_len = url->host.len;
 }
 
-/* Asks libcurl's parser for the host and the port of an origin: they must be those that are judged. */
+/* Asks libcurl's parser for the host and the port of an origin: they must be those that are
+ * judged. */
 static const char *compare(CURLU *parser, const struct spt_url_origin *origin)
 {
     struct spt_host seen = {.len = 0};
@@ -367,7 +373,8 @@ static const char *compare(CURLU *parser, const struct spt_url_origin *origin)
     return word;
 }
 
-/* Returns the length of "scheme://host[:port]" if nothing behind it is to be written anew, else 0. */
+/* Returns the length of "scheme://host[:port]" if nothing behind it is to be written anew, else
+ * 0. */
 static size_t plain_authority(const char *url)
 {
     size_t start = strncmp(url, "http://", 7) == 0 ? 7 : strncmp(url, "https://", 8) == 0 ? 8 : 0;

@@ -1,8 +1,10 @@
-/* Input. What can tell when it is readable (a pipe, a socket, a terminal) is polled and then read once; all else (a
- * file, /dev/null) is always "readable" and may still be slow, so it is read in the thread pool.
+/* Input. What can tell when it is readable (a pipe, a socket, a terminal) is polled and then read
+ * once; all else (a file, /dev/null) is always "readable" and may still be slow, so it is read in
+ * the thread pool.
  *
- * Standard input is shared: O_NONBLOCK on it would be seen by the shell, and by whoever inherits it. uv_poll_init
- * sets it on what it is given, so it is given an epoll of our own that holds the descriptor. */
+ * Standard input is shared: O_NONBLOCK on it would be seen by the shell, and by whoever inherits
+ * it. uv_poll_init sets it on what it is given, so it is given an epoll of our own that holds the
+ * descriptor. */
 #include "loop/input.h"
 
 #include <errno.h>
@@ -223,9 +225,9 @@ bool spt_input_wait(struct spt_input *in, spt_input_fn *fn, void *ud)
 
 /* --- opening --- */
 
-/* A pipe that several read is empty by the time the slower ones get to it, and their read would block. Opened
- * anew, it has flags of our own. Readiness stays that of `fd`: a FIFO opened after its last writer has left would
- * wait for the next one. */
+/* A pipe that several read is empty by the time the slower ones get to it, and their read would
+ * block. Opened anew, it has flags of our own. Readiness stays that of `fd`: a FIFO opened after
+ * its last writer has left would wait for the next one. */
 static void reopen_nonblocking(struct spt_input *in)
 {
     char path[32];

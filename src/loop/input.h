@@ -1,6 +1,6 @@
-/* Bytes from outside the process: a file, a pipe, a terminal. They gather in a buffer that outlives whoever
- * waits for them, so that to stop waiting loses nothing. It knows neither lines nor tasks: who waits is a
- * function. */
+/* Bytes from outside the process: a file, a pipe, a terminal. They gather in a buffer that outlives
+ * whoever waits for them, so that to stop waiting loses nothing. It knows neither lines nor tasks:
+ * who waits is a function. */
 #ifndef SPT_LOOP_INPUT_H
 #define SPT_LOOP_INPUT_H
 
@@ -38,23 +38,24 @@ struct spt_input {
     uv_fs_t fs;
 };
 
-/* Opens a file in the thread pool, and calls fn(ud) when it is open or `error` says why not. Returns SEPTET_OK
- * or SEPTET_ENOMEM. */
+/* Opens a file in the thread pool, and calls fn(ud) when it is open or `error` says why not.
+ * Returns SEPTET_OK or SEPTET_ENOMEM. */
 int spt_input_open(struct spt_input **out, struct spt_loop *loop, const char *path,
                    spt_input_fn *fn, void *ud);
 
-/* Standard input, by a descriptor of our own; the flags it shares with other processes stay as they are.
- * Returns SEPTET_OK or SEPTET_ENOMEM; `error` says whether there is one. */
+/* Standard input, by a descriptor of our own; the flags it shares with other processes stay as they
+ * are. Returns SEPTET_OK or SEPTET_ENOMEM; `error` says whether there is one. */
 int spt_input_stdin(struct spt_input **out, struct spt_loop *loop);
 
 /* Closes it. A read that is under way is not waited for. */
 void spt_input_free(struct spt_input *in);
 
-/* Calls fn(ud) once when there are more bytes, the end or an error; one may wait at a time. Returns false where
- * `error` says that there is nothing to wait for. */
+/* Calls fn(ud) once when there are more bytes, the end or an error; one may wait at a time. Returns
+ * false where `error` says that there is nothing to wait for. */
 bool spt_input_wait(struct spt_input *in, spt_input_fn *fn, void *ud);
 
-/* Reads what is there without waiting, where that can be known. Returns whether bytes, the end or an error came. */
+/* Reads what is there without waiting, where that can be known. Returns whether bytes, the end or
+ * an error came. */
 bool spt_input_try(struct spt_input *in);
 
 /* Has nobody called. What is being read is kept. */

@@ -39,8 +39,8 @@ static void on_idle(uv_idle_t *idle)
     (void)idle;
 }
 
-/* What is due is run by the drain of the next turn, which must come: since libuv 1.45 timers are the last
- * thing in a turn, and a loop that nothing else keeps alive would end behind this one. */
+/* What is due is run by the drain of the next turn, which must come: since libuv 1.45 timers are
+ * the last thing in a turn, and a loop that nothing else keeps alive would end behind this one. */
 static void on_timer(uv_timer_t *t)
 {
     struct spt_loop *loop = t->data;
@@ -195,8 +195,8 @@ static void on_closed(uv_handle_t *handle)
     spt_loop_handle_closed(handle->data);
 }
 
-/* Turns the loop until every counted handle has closed. A turn that closes none finds the rest open:
- * they will not close by waiting. Jobs do end. */
+/* Turns the loop until every counted handle has closed. A turn that closes none finds the rest
+ * open: they will not close by waiting. Jobs do end. */
 static int finish_own(struct spt_loop *loop)
 {
     unsigned before;

@@ -42,11 +42,12 @@ uint64_t spt_loop_polls(const struct spt_loop *loop);
 
 uv_loop_t *spt_loop_uv(struct spt_loop *loop);
 
-/* The clock of everything, in nanoseconds: CLOCK_MONOTONIC, fresh at each call, or a virtual one. */
+/* The clock of everything, in nanoseconds: CLOCK_MONOTONIC, fresh at each call, or a virtual
+ * one. */
 uint64_t spt_loop_now(const struct spt_loop *loop);
 
-/* A virtual clock begins at one second. It stands while tasks run, flows as the real one does while the
- * loop waits for the world outside, and otherwise moves by jumps. */
+/* A virtual clock begins at one second. It stands while tasks run, flows as the real one does while
+ * the loop waits for the world outside, and otherwise moves by jumps. */
 void spt_loop_make_virtual(struct spt_loop *loop);
 void spt_loop_clock_advance(struct spt_loop *loop, uint64_t to_ns); /* never back */
 
@@ -63,8 +64,8 @@ void spt_loop_unref(struct spt_loop *loop);
 void spt_loop_handle_opened(struct spt_loop *loop);
 void spt_loop_handle_closed(struct spt_loop *loop);
 
-/* Counts a request in libuv's thread pool, until its callback has run. It holds the loop; the end of a loop of our
- * own waits for it, as nothing can stop it. */
+/* Counts a request in libuv's thread pool, until its callback has run. It holds the loop; the end
+ * of a loop of our own waits for it, as nothing can stop it. */
 void spt_loop_job_begin(struct spt_loop *loop);
 void spt_loop_job_end(struct spt_loop *loop);
 

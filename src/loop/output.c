@@ -1,8 +1,8 @@
-/* Output. A job is a function for the pool that makes plain system calls; what it changes the loop looks at when it
- * has ended.
+/* Output. A job is a function for the pool that makes plain system calls; what it changes the loop
+ * looks at when it has ended.
  *
- * A file has one writer, by a lock on it: a cancelled one whose last write is still under way must not write into what
- * the next one has begun anew, nor another process. */
+ * A file has one writer, by a lock on it: a cancelled one whose last write is still under way must
+ * not write into what the next one has begun anew, nor another process. */
 #include "loop/output.h"
 
 #include <assert.h>
@@ -112,7 +112,8 @@ static int empty_file(struct spt_output *out)
     return digest_anew(out);
 }
 
-/* Returns true if the file's name still stands for it, and not for another file or for a link to it. */
+/* Returns true if the file's name still stands for it, and not for another file or for a link to
+ * it. */
 static bool owns_name(const struct spt_output *out)
 {
     struct stat mine, named;
@@ -164,7 +165,8 @@ static int lock_file(struct spt_output *out)
     return out->flags & SPT_OUTPUT_PRIVATE ? owns_name(out) : has_its_name(out);
 }
 
-/* Follows the links at the path, which is a target, and makes the path the one of the file beside it. */
+/* Follows the links at the path, which is a target, and makes the path the one of the file beside
+ * it. */
 static int move_beside(struct spt_output *out)
 {
     int rc = spt_target_resolve(out->path, &out->target);
@@ -241,8 +243,8 @@ static int sync_file(struct spt_output *out)
     return rc == 0 ? 0 : last_error();
 }
 
-/* A name is on the disk when the folder that holds it is. Some file systems cannot do that for a folder, and some
- * folders can be written but not read. */
+/* A name is on the disk when the folder that holds it is. Some file systems cannot do that for a
+ * folder, and some folders can be written but not read. */
 static int sync_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');

@@ -250,10 +250,11 @@ static void drain_receive_buffer(int fd)
         ;
 }
 
-/* Something happened on a connection nobody uses. Dead, or talking unasked: the pending error is taken off and the
- * socket shut down, because libcurl gives up a request after a few pooled connections that report an error, but passes
- * over any number that are at their end; and it would take the bytes for the answer to the next request. Where many
- * share a connection, the peer may have something to say at any time: that is left for libcurl. */
+/* Something happened on a connection nobody uses. Dead, or talking unasked: the pending error is
+ * taken off and the socket shut down, because libcurl gives up a request after a few pooled
+ * connections that report an error, but passes over any number that are at their end; and it would
+ * take the bytes for the answer to the next request. Where many share a connection, the peer may
+ * have something to say at any time: that is left for libcurl. */
 static void idle_event(struct spt_poller *s, bool error)
 {
     char byte;

@@ -59,8 +59,9 @@ void spt_pollers_init(struct spt_pollers *table, struct spt_loop *loop,
 void spt_pollers_release(struct spt_pollers *table);
 
 /* Takes note of a socket we opened, before it connects. An older one of the same number is stale
- * (it was closed behind our back) and is dropped; what was wanted of it stays wanted, as libcurl may
- * not know that it has changed. Returns NULL when there is no memory or libuv cannot watch it. */
+ * (it was closed behind our back) and is dropped; what was wanted of it stays wanted, as libcurl
+ * may not know that it has changed. Returns NULL when there is no memory or libuv cannot watch
+ * it. */
 struct spt_poller *spt_pollers_open(struct spt_pollers *table, int fd, void *owner);
 
 /* `opener` connects through `s`, until spt_poller_opened says that it does no longer. */
@@ -76,9 +77,9 @@ bool spt_pollers_idle(const struct spt_pollers *table, void *owner);
 /* The socket of that number, or NULL. */
 struct spt_poller *spt_pollers_find(const struct spt_pollers *table, int fd);
 
-/* What is wanted of `fd` from now on: 0 makes it idle, or stops it at once while it is being opened,
- * as it may be closed already. One that was not opened here is taken in, and watched at once; 0
- * drops it again. Returns SEPTET_OK, SEPTET_ENOMEM or SEPTET_ELOOP. */
+/* What is wanted of `fd` from now on: 0 makes it idle, or stops it at once while it is being
+ * opened, as it may be closed already. One that was not opened here is taken in, and watched at
+ * once; 0 drops it again. Returns SEPTET_OK, SEPTET_ENOMEM or SEPTET_ELOOP. */
 int spt_pollers_want(struct spt_pollers *table, int fd, int mask, void *owner);
 
 /* Stops watching, to be called before close(fd). Harmless for a number that is not known. */

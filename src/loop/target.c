@@ -1,4 +1,5 @@
-/* The links that lead to a target are followed one by one: realpath knows no name that nothing has yet. */
+/* The links that lead to a target are followed one by one: realpath knows no name that nothing has
+ * yet. */
 #include "loop/target.h"
 
 #include <errno.h>
@@ -75,7 +76,8 @@ int spt_target_judge(const char *target)
     return S_ISLNK(st.st_mode) ? 0 : judge(&st);
 }
 
-/* Returns the process's umask. Linux shows it; elsewhere it is only known by setting it, which other threads may see. */
+/* Returns the process's umask. Linux shows it; elsewhere it is only known by setting it, which
+ * other threads may see. */
 static mode_t current_umask(void)
 {
     unsigned mask = 0;

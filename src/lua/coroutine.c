@@ -1,6 +1,6 @@
-/* Coroutines inside tasks: a wait in a script's own coroutine passes outward through every resume to the
- * scheduler, and the wake-up passes inward again, so that scripts see only their own yields. A
- * coroutine that never waits pays nothing for it. */
+/* Coroutines inside tasks: a wait in a script's own coroutine passes outward through every resume
+ * to the scheduler, and the wake-up passes inward again, so that scripts see only their own yields.
+ * A coroutine that never waits pays nothing for it. */
 #include <lauxlib.h>
 #include <lualib.h>
 
@@ -21,8 +21,8 @@ lua_State *spt_innermost(const struct spt_sched *s)
     return t->frame ? t->frame->co : t->co;
 }
 
-/* The innermost open scope of the running task: where the script resumes a coroutine, it must be again when
- * that yields. */
+/* The innermost open scope of the running task: where the script resumes a coroutine, it must be
+ * again when that yields. */
 static struct spt_scope *innermost_scope(lua_State *L)
 {
     const struct spt_task *t = spt_env(L)->sched->current;
@@ -31,8 +31,8 @@ static struct spt_scope *innermost_scope(lua_State *L)
 
 /* --- protected coroutines --- */
 
-/* The bottom of a protected coroutine: an error unwinds the script's function, its upvalue, in here, where closing
- * variables may wait, and then ends the coroutine. */
+/* The bottom of a protected coroutine: an error unwinds the script's function, its upvalue, in
+ * here, where closing variables may wait, and then ends the coroutine. */
 static int base_ended(lua_State *L, int status, lua_KContext ctx)
 {
     if (status != LUA_OK && status != LUA_YIELD)
@@ -65,15 +65,17 @@ static void on_first(lua_State *L, lua_Debug *ar)
     lua_yield(L, 0);
 }
 
-/* Returns whether `co` was suspended by a hook: a yield of a function's is the C function's on top. */
+/* Returns whether `co` was suspended by a hook: a yield of a function's is the C function's on
+ * top. */
 static bool yielded_in_hook(lua_State *co)
 {
     lua_Debug ar;
     return lua_getstack(co, 0, &ar) && lua_getinfo(co, "S", &ar) && *ar.what != 'C';
 }
 
-/* As lua_resume. The call of a protected function from its base takes a level of C calls, of which Lua has 200, until
- * the coroutine is suspended for the first time. A hook does so at the function's first instruction. */
+/* As lua_resume. The call of a protected function from its base takes a level of C calls, of which
+ * Lua has 200, until the coroutine is suspended for the first time. A hook does so at the
+ * function's first instruction. */
 static int resume(lua_State *co, lua_State *L, int nargs, int *nresults)
 {
     const struct spt_sched *s = spt_env(L)->sched;
@@ -110,7 +112,8 @@ static int enter(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope
     return status;
 }
 
-/* Moves what `co` yielded, returned or raised to L. Returns the number of values, or -1 for an error. */
+/* Moves what `co` yielded, returned or raised to L. Returns the number of values, or -1 for an
+ * error. */
 static int take_results(lua_State *L, lua_State *co, int status, int nresults)
 {
     if (status != LUA_OK && status != LUA_YIELD) {
@@ -126,7 +129,8 @@ static int take_results(lua_State *L, lua_State *co, int status, int nresults)
     return nresults;
 }
 
-/* Pushes what keeps `co` from being resumed with `nargs` arguments, if anything does that lua_resume does not know. */
+/* Pushes what keeps `co` from being resumed with `nargs` arguments, if anything does that
+ * lua_resume does not know. */
 static bool push_refusal(lua_State *L, lua_State *co, int nargs)
 {
     if (spt_is_waiting(co))
@@ -138,8 +142,9 @@ static bool push_refusal(lua_State *L, lua_State *co, int nargs)
     return true;
 }
 
-/* Runs `co`, which the script resumed in `scope`, until it yields to the script, ends, or waits: then the wait
- * goes outward, and `k` goes on. Returns as take_results; does not return when it waits. */
+/* Runs `co`, which the script resumed in `scope`, until it yields to the script, ends, or waits:
+ * then the wait goes outward, and `k` goes on. Returns as take_results; does not return when it
+ * waits. */
 static int run(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope, lua_KFunction k)
 {
     int nresults = 0;
@@ -151,16 +156,17 @@ static int run(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope, 
     return take_results(L, co, status, nresults);
 }
 
-/* Pushes what ends the blocks that a coroutine left open when it died, and its arguments; the error is on top of the
- * stack. Lua runs no closing variable there, and whoever goes on would be inside those blocks. Returns false where
- * none is open inside `scope`. */
+/* Pushes what ends the blocks that a coroutine left open when it died, and its arguments; the error
+ * is on top of the stack. Lua runs no closing variable there, and whoever goes on would be inside
+ * those blocks. Returns false where none is open inside `scope`. */
 static bool push_unwind(lua_State *L, lua_State *co, struct spt_scope *scope)
 {
     const struct spt_task *t = spt_env(L)->sched->current;
     return t && spt_task_push_unwind(L, t, scope, co);
 }
 
-/* Goes on as Lua's own function, the second upvalue, in the frame of ours: for what it says of wrong arguments. */
+/* Goes on as Lua's own function, the second upvalue, in the frame of ours: for what it says of
+ * wrong arguments. */
 static int stock(lua_State *L)
 {
     return lua_tocfunction(L, lua_upvalueindex(2))(L);
@@ -280,8 +286,9 @@ static bool at_task_level(lua_State *L)
     return t && t->co == L;
 }
 
-/* coroutine.yield: only out of a coroutine of the script's own, and out of no open block, nor the `with` of a
- * task-local: what runs meanwhile would be in a scope that it did not open, or see a value that it did not set. */
+/* coroutine.yield: only out of a coroutine of the script's own, and out of no open block, nor the
+ * `with` of a task-local: what runs meanwhile would be in a scope that it did not open, or see a
+ * value that it did not set. */
 static int l_yield(lua_State *L)
 {
     const struct spt_task *t = spt_env(L)->sched->current;
@@ -310,7 +317,8 @@ static int l_isyieldable(lua_State *L)
     return stock(L);
 }
 
-/* coroutine.running: the task's own coroutine is the main one. Once seen, it is not used for other tasks. */
+/* coroutine.running: the task's own coroutine is the main one. Once seen, it is not used for other
+ * tasks. */
 static int l_running(lua_State *L)
 {
     if (!at_task_level(L))

@@ -1,5 +1,6 @@
-/* The functions of `debug` that would show or undo what is ours: the base below the function of a wrapped coroutine, which
- * stock Lua has not, and the hooks by which the host ends what runs for too long. */
+/* The functions of `debug` that would show or undo what is ours: the base below the function of a
+ * wrapped coroutine, which stock Lua has not, and the hooks by which the host ends what runs for
+ * too long. */
 #include <lauxlib.h>
 #include <limits.h>
 #include <lualib.h>
@@ -46,14 +47,16 @@ static int l_of_level(lua_State *L)
     return stock(L);
 }
 
-/* Returns the number of the last level of `co`, the base of it left out; -1 where there is no base. */
+/* Returns the number of the last level of `co`, the base of it left out; -1 where there is no
+ * base. */
 static int last_above_base(lua_State *co)
 {
     int last = spt_frames_last(co);
     return is_hidden(co, last) ? last - 1 : -1;
 }
 
-/* Adds lines of a traceback of `co` to the text on top: from `level` on, `n` levels, as many as are not cut short. */
+/* Adds lines of a traceback of `co` to the text on top: from `level` on, `n` levels, as many as are
+ * not cut short. */
 static void add_levels(lua_State *L, lua_State *co, int level, int n)
 {
     luaL_traceback(L, co, NULL, level);

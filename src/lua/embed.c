@@ -1,5 +1,6 @@
-/* `require` for the modules compiled into the library, and what they run in: an environment of their own, so that a
- * script that overwrites a global, or a function of a standard library, breaks its own code only. */
+/* `require` for the modules compiled into the library, and what they run in: an environment of
+ * their own, so that a script that overwrites a global, or a function of a standard library, breaks
+ * its own code only. */
 #include "lua/embed.h"
 
 #include <lauxlib.h>
@@ -25,8 +26,8 @@ static const char *push_path(lua_State *L, const char *root, const char *name)
     return lua_pushfstring(L, "%s/%s.lua", root, luaL_gsub(L, file, ".", "/"));
 }
 
-/* Loads a file under the module's own chunk name: what is an error's place does not depend on where the
- * module came from. */
+/* Loads a file under the module's own chunk name: what is an error's place does not depend on where
+ * the module came from. */
 static int load_file(lua_State *L, const char *path, const char *chunk)
 {
     FILE *f = fopen(path, "rb");
@@ -67,8 +68,8 @@ static void copy_table(lua_State *L)
     lua_remove(L, -2);
 }
 
-/* Replaces the script's `package` on top of the stack by ours: `loaded` and `preload` are the state's; for the rest the
- * script's table is asked, as by the standard `require`. */
+/* Replaces the script's `package` on top of the stack by ours: `loaded` and `preload` are the
+ * state's; for the rest the script's table is asked, as by the standard `require`. */
 static void make_package(lua_State *L)
 {
     lua_createtable(L, 0, 2);
@@ -82,8 +83,8 @@ static void make_package(lua_State *L)
     lua_setmetatable(L, -2);
 }
 
-/* Fills the environment on top of the stack with copies of what the standard libraries have in the globals, as far as
- * it lacks them: an embedder may open libraries after the host. */
+/* Fills the environment on top of the stack with copies of what the standard libraries have in the
+ * globals, as far as it lacks them: an embedder may open libraries after the host. */
 static void fill_environment(lua_State *L)
 {
     int environment = lua_gettop(L), globals = environment + 1;
@@ -128,8 +129,9 @@ static int l_load(lua_State *L)
     return 1;
 }
 
-/* The `require` of the modules themselves: as the standard one, but it needs no searcher. What a script put into
- * package.loaded or package.preload counts, but for septet.core, which no other `require` finds. */
+/* The `require` of the modules themselves: as the standard one, but it needs no searcher. What a
+ * script put into package.loaded or package.preload counts, but for septet.core, which no other
+ * `require` finds. */
 static int l_require(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1);

@@ -53,8 +53,8 @@ static void check_traceback(lua_State *L, int arg)
         spt_error_arg(L, arg, "traceback expected");
 }
 
-/* raise(error, traceback, label): raises an error that was caught by `try`. `label`: what happens where it is raised
- * again, if its stack there is to be shown, too. */
+/* raise(error, traceback, label): raises an error that was caught by `try`. `label`: what happens
+ * where it is raised again, if its stack there is to be shown, too. */
 static int l_raise(lua_State *L)
 {
     lua_settop(L, 3);
@@ -83,7 +83,8 @@ static int l_origin(lua_State *L)
     return 1;
 }
 
-/* source(error, traceback): the same for an error in the running task; 0 if it was no task's failure. */
+/* source(error, traceback): the same for an error in the running task; 0 if it was no task's
+ * failure. */
 static int l_source(lua_State *L)
 {
     lua_settop(L, 2);
@@ -92,7 +93,8 @@ static int l_source(lua_State *L)
     return 1;
 }
 
-/* failure(task): the error of a failed task, for who collects errors: nobody is told of it by that. */
+/* failure(task): the error of a failed task, for who collects errors: nobody is told of it by
+ * that. */
 static int l_failure(lua_State *L)
 {
     spt_check_task(L, 1);

@@ -14,12 +14,13 @@
 
 #define META "septet.json.tree"
 
-/* Bytes that parts of a text take while it is decoded, as jansson's value and as Lua's. Measured; the estimate is up
- * to a third too high. */
+/* Bytes that parts of a text take while it is decoded, as jansson's value and as Lua's. Measured;
+ * the estimate is up to a third too high. */
 enum { ARRAY_BYTES = 200, OBJECT_BYTES = 300, MEMBER_BYTES = 96, ITEM_BYTES = 56 };
 
-/* jansson's values, until Lua has them. If an error ends the way there, the collector frees them: to-be-closed slots
- * are no use to C on Lua 5.4.4, whose lua_settop may lose the stack they stand in. */
+/* jansson's values, until Lua has them. If an error ends the way there, the collector frees them:
+ * to-be-closed slots are no use to C on Lua 5.4.4, whose lua_settop may lose the stack they stand
+ * in. */
 struct tree {
     json_t *root;
 };
@@ -95,8 +96,8 @@ struct budget {
     const char *exceeded; /* which of them does not suffice; NULL: both do */
 };
 
-/* Returns where the text exceeds the budget, or `len`. Both are known before anything is parsed: a tree has no
- * positions, and takes many times the memory of its text. */
+/* Returns where the text exceeds the budget, or `len`. Both are known before anything is parsed: a
+ * tree has no positions, and takes many times the memory of its text. */
 static size_t find_excess(const char *text, size_t len, struct budget *budget)
 {
     bool quoted = false;

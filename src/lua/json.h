@@ -9,7 +9,8 @@ struct spt_env;
 /* The metatable that marks a table as an array. */
 #define SPT_JSON_ARRAY_META "septet.json.array"
 
-/* How deep arrays and objects nest at most. jansson's own limit of 2048 counts what is in the innermost, too. */
+/* How deep arrays and objects nest at most. jansson's own limit of 2048 counts what is in the
+ * innermost, too. */
 enum { SPT_JSON_DEPTH_MAX = 2047 };
 
 /* Raises out of memory: in Lua's own words and without a place, by which the host recognises it. */

@@ -137,8 +137,9 @@ static void write_string(struct encoder *e, const char *s, size_t len, const str
     write_char(e, '"');
 }
 
-/* Writes what printf made of a float as JSON has it: a point whatever the locale, no plus and no leading zero in the
- * exponent, and a fraction if there is neither, so that it comes back as a float. */
+/* Writes what printf made of a float as JSON has it: a point whatever the locale, no plus and no
+ * leading zero in the exponent, and a fraction if there is neither, so that it comes back as a
+ * float. */
 static void write_formatted(struct encoder *e, const char *text)
 {
     char out[FLOAT_MAX + 2];
@@ -163,8 +164,8 @@ static void write_formatted(struct encoder *e, const char *text)
         write(e, ".0", 2);
 }
 
-/* Writes the shortest text that comes back as the same float. Up to 15 digits come back whatever they are, but for
- * numbers so small that they have fewer bits. */
+/* Writes the shortest text that comes back as the same float. Up to 15 digits come back whatever
+ * they are, but for numbers so small that they have fewer bits. */
 static void write_float(struct encoder *e, lua_Number n, const struct place *at)
 {
     char text[FLOAT_MAX];
@@ -237,8 +238,9 @@ static int compare_keys(const void *a, const void *b)
     return order ? order : (x->len > y->len) - (x->len < y->len);
 }
 
-/* Pushes a list that keeps the keys, and a block of them, sorted. Memory that is asked for may run a finalizer of the
- * script's, which may change the table: returns how many there are now, `n` at most. */
+/* Pushes a list that keeps the keys, and a block of them, sorted. Memory that is asked for may run
+ * a finalizer of the script's, which may change the table: returns how many there are now, `n` at
+ * most. */
 static struct key *push_keys(lua_State *L, int index, size_t *n)
 {
     size_t count = 0;

@@ -36,8 +36,9 @@ static int l_hook(lua_State *L)
 
 static const luaL_Reg functions[] = {{"versions", l_versions}, {"hook", l_hook}, {NULL, NULL}};
 
-/* A buffer that grows makes a metatable, once. Were that cut short for want of memory, the half of it would stay, and
- * no buffer could grow any more: one that was, in an attempt before this, is made anew. */
+/* A buffer that grows makes a metatable, once. Were that cut short for want of memory, the half of
+ * it would stay, and no buffer could grow any more: one that was, in an attempt before this, is
+ * made anew. */
 static void make_boxes(lua_State *L)
 {
     luaL_Buffer b;

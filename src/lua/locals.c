@@ -1,4 +1,5 @@
-/* Task-locals: the table that a task has of them, which other tasks may share, so that it is replaced and never changed. */
+/* Task-locals: the table that a task has of them, which other tasks may share, so that it is
+ * replaced and never changed. */
 #include <lauxlib.h>
 
 #include "core/error.h"
@@ -61,7 +62,8 @@ static int l_set_locals(lua_State *L)
 /* The stack of with_locals. */
 enum { VAR = 1, INSIDE, OUTSIDE, HANDLER, FUNCTION };
 
-/* Puts back what the variable was. What the function has set besides, which makes another table of it, stays. */
+/* Puts back what the variable was. What the function has set besides, which makes another table of
+ * it, stays. */
 static void leave(lua_State *L, struct spt_task *t)
 {
     push_locals(L, t);
@@ -103,8 +105,9 @@ static int with_ended(lua_State *L, int status, lua_KContext outer)
     return spt_traceback_raise(L, NULL);
 }
 
-/* with_locals(var, table, fn, ...): calls fn(...) with the table in place of the locals, in which `var` has another value.
- * The coroutine that calls it cannot yield until then: whoever ran meanwhile would see that value. */
+/* with_locals(var, table, fn, ...): calls fn(...) with the table in place of the locals, in which
+ * `var` has another value. The coroutine that calls it cannot yield until then: whoever ran
+ * meanwhile would see that value. */
 static int l_with_locals(lua_State *L)
 {
     struct spt_task *t = check_current(L);

@@ -116,7 +116,8 @@ static int l_warn(lua_State *L)
 
 /* --- methods of a handle --- */
 
-/* task:cancel(reason): asks it to end at its next wait. True for the first request on a live task. */
+/* task:cancel(reason): asks it to end at its next wait. True for the first request on a live
+ * task. */
 static int l_cancel(lua_State *L)
 {
     spt_check_most(L, 2);
@@ -226,8 +227,8 @@ static void add_stack(lua_State *L, const struct spt_task *t, unsigned depth)
     }
 }
 
-/* task:traceback(): where it failed, or where it is now, with the line that spawned it, and where those are
- * that it waits for. */
+/* task:traceback(): where it failed, or where it is now, with the line that spawned it, and where
+ * those are that it waits for. */
 static int l_traceback(lua_State *L)
 {
     spt_check_most(L, 1);

@@ -1,4 +1,5 @@
-/* text: bytes of any charset as UTF-8, by iconv. What is no character becomes U+FFFD. It knows no labels and no HTTP. */
+/* text: bytes of any charset as UTF-8, by iconv. What is no character becomes U+FFFD. It knows no
+ * labels and no HTTP. */
 #include <errno.h>
 #include <iconv.h>
 #include <lauxlib.h>
@@ -84,8 +85,8 @@ static int step(struct converter *c, char **in, size_t *left)
     return why;
 }
 
-/* Appends what stands for `n` bytes that are no character: with `controls`, the control character of that number for a
- * byte of 0x80 to 0x9f. */
+/* Appends what stands for `n` bytes that are no character: with `controls`, the control character
+ * of that number for a byte of 0x80 to 0x9f. */
 static int substitute(struct converter *c, const char *in, size_t n, bool controls)
 {
     const unsigned char byte = (unsigned char)in[0];
@@ -113,9 +114,10 @@ static int convert(struct converter *c, char *in, size_t len, size_t unit, bool 
     return step(c, &in, &none) == 0 ? SEPTET_OK : SEPTET_ENOMEM;
 }
 
-/* text_decode(bytes, charset, unit, controls): the bytes as UTF-8; nil if the charset, as iconv names it, is not known.
- * What is no character is passed over by `unit` bytes. With `controls`, bytes that the charset leaves undefined are
- * control characters, as browsers have it for Windows' charsets. Without a charset the bytes should be UTF-8. */
+/* text_decode(bytes, charset, unit, controls): the bytes as UTF-8; nil if the charset, as iconv
+ * names it, is not known. What is no character is passed over by `unit` bytes. With `controls`,
+ * bytes that the charset leaves undefined are control characters, as browsers have it for Windows'
+ * charsets. Without a charset the bytes should be UTF-8. */
 static int l_decode(lua_State *L)
 {
     size_t len;

@@ -1,4 +1,5 @@
-/* The event ring as scripts see it: records decoded into tables, and sinks that get them once a turn. */
+/* The event ring as scripts see it: records decoded into tables, and sinks that get them once a
+ * turn. */
 #include <lauxlib.h>
 #include <stdio.h>
 
@@ -149,8 +150,8 @@ static void push_event(lua_State *L, const struct spt_trace *tr, const struct sp
     }
 }
 
-/* trace_read(cursor): the event at a cursor (0: the oldest there is) as a table, the next cursor, and how
- * many records were overwritten unread; nil when there is no more. */
+/* trace_read(cursor): the event at a cursor (0: the oldest there is) as a table, the next cursor,
+ * and how many records were overwritten unread; nil when there is no more. */
 static int l_read(lua_State *L)
 {
     const struct spt_trace *tr = &spt_env(L)->sched->trace;
@@ -171,8 +172,8 @@ static int l_head(lua_State *L)
     return 1;
 }
 
-/* trace_sink(fn): fn() is called once a turn when there are new events, outside any task. Raises the
- * level, so that events have texts and lines. A sink that raises is removed, with a warning. */
+/* trace_sink(fn): fn() is called once a turn when there are new events, outside any task. Raises
+ * the level, so that events have texts and lines. A sink that raises is removed, with a warning. */
 static int l_sink(lua_State *L)
 {
     spt_check_callable(L, 1);

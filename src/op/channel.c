@@ -1,11 +1,13 @@
-/* channel: hands values from task to task, first come first served, past a buffer of a given length.
+/* channel: hands values from task to task, first come first served, past a buffer of a given
+ * length.
  *
- * No value is copied to wait: a sender that waits keeps its own on its suspended stack, and what is handed
- * to a receiver that waits is laid on that one's. So whoever is cancelled takes nothing with it, and a
- * rendezvous needs no memory. Only what is buffered lies in a table.
+ * No value is copied to wait: a sender that waits keeps its own on its suspended stack, and what is
+ * handed to a receiver that waits is laid on that one's. So whoever is cancelled takes nothing with
+ * it, and a rendezvous needs no memory. Only what is buffered lies in a table.
  *
- * All that moves a value does so in the calling C function, before the wait begins, which only waits or says that
- * it is done. It acts only where the wait is not refused: what is cancelled has had no effect. */
+ * All that moves a value does so in the calling C function, before the wait begins, which only
+ * waits or says that it is done. It acts only where the wait is not refused: what is cancelled has
+ * had no effect. */
 #include "base/list.h"
 #include "core/inspect.h"
 #include "core/check.h"
@@ -41,8 +43,8 @@ struct sender {
     bool closed;
 };
 
-/* Where a function that sends or receives has them on its stack; the sender it sends through, if any, lies
- * behind the value. */
+/* Where a function that sends or receives has them on its stack; the sender it sends through, if
+ * any, lies behind the value. */
 enum { CHANNEL = 1, VALUE };
 
 struct channel_op {
@@ -77,8 +79,8 @@ static struct channel_op *pop(struct spt_link *queue)
 
 /* --- the ring --- */
 
-/* Makes room for one more item where it may be buffered, with everything that can fail, and finalizers, which
- * may use the channel, before the first change. */
+/* Makes room for one more item where it may be buffered, with everything that can fail, and
+ * finalizers, which may use the channel, before the first change. */
 static void reserve(lua_State *L, struct channel *ch)
 {
     while (ch->count == ch->size && ch->size < ch->capacity) {
@@ -124,7 +126,8 @@ static void unbuffer(lua_State *L, struct channel *ch)
 
 /* --- giving and taking, which never wait and never fail --- */
 
-/* Hands the value to who has waited longest, or buffers it. Returns false where there is no room. */
+/* Hands the value to who has waited longest, or buffers it. Returns false where there is no
+ * room. */
 static bool give(lua_State *L, struct channel *ch)
 {
     struct channel_op *receiver = pop(&ch->receivers);
@@ -141,8 +144,8 @@ static bool give(lua_State *L, struct channel *ch)
     return true;
 }
 
-/* Pushes the oldest item, and buffers that of the sender who has waited longest in its place. Returns false,
- * with nothing pushed, where there is none. */
+/* Pushes the oldest item, and buffers that of the sender who has waited longest in its place.
+ * Returns false, with nothing pushed, where there is none. */
 static bool take(lua_State *L, struct channel *ch)
 {
     bool buffered = ch->count > 0;
@@ -383,7 +386,8 @@ static int l_try_recv(lua_State *L)
     return 2;
 }
 
-/* channel:close(): nothing more is sent; what is buffered may still be received. Harmless when closed. */
+/* channel:close(): nothing more is sent; what is buffered may still be received. Harmless when
+ * closed. */
 static int l_close(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -503,8 +507,8 @@ static void warn_dropped(const struct sender *sender)
     s->hooks.warn(s->hooks.ud, line);
 }
 
-/* Closes a sender that nobody can use any more: receivers would wait for it for ever. No task waits in a send through
- * it, since that would keep it. */
+/* Closes a sender that nobody can use any more: receivers would wait for it for ever. No task waits
+ * in a send through it, since that would keep it. */
 static int l_sender_gc(lua_State *L)
 {
     struct sender *sender = check_sender(L);

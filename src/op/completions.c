@@ -1,5 +1,5 @@
-/* completions: waits for the ends of many tasks at once. One subscription a task, whatever the number of
- * awaits; each end costs O(1). gather, wait and as_completed are Lua over this. */
+/* completions: waits for the ends of many tasks at once. One subscription a task, whatever the
+ * number of awaits; each end costs O(1). gather, wait and as_completed are Lua over this. */
 #include "base/list.h"
 #include "core/check.h"
 #include "core/deadlock.h"
@@ -36,7 +36,8 @@ struct completions {
     struct entry entries[];
 };
 
-/* What an await of the set waits for. The end of a combinator waits for OVER: all, but for those that wait for it. */
+/* What an await of the set waits for. The end of a combinator waits for OVER: all, but for those
+ * that wait for it. */
 enum until { UNTIL_NEXT, UNTIL_FIRST, UNTIL_ALL, UNTIL_FAILURE, UNTIL_NOT_DONE, UNTIL_OVER };
 static const char *const until_words[] = {"next",     "first", "all", "failure",
                                           "not_done", "over",  NULL};
@@ -186,7 +187,8 @@ static struct completions *check(lua_State *L)
     return spt_check_self(L, "completions");
 }
 
-/* completions(n): a set with room for so many tasks, and the array of its tasks, which add() fills. */
+/* completions(n): a set with room for so many tasks, and the array of its tasks, which add()
+ * fills. */
 static int l_completions(lua_State *L)
 {
     lua_Integer n = spt_check_count(L, 1, 0);
@@ -228,9 +230,10 @@ static int l_add(lua_State *L)
     return 0;
 }
 
-/* set:wait(until): "next" gives the index of the next ended task, nil after the last; "first" (one has
- * ended), "all", "failure" (an error) and "not_done" (an error or a cancellation) give nothing, and are
- * over when all ended. So is "over", for tasks that were cancelled, but it does not wait for those that wait for it. */
+/* set:wait(until): "next" gives the index of the next ended task, nil after the last; "first" (one
+ * has ended), "all", "failure" (an error) and "not_done" (an error or a cancellation) give nothing,
+ * and are over when all ended. So is "over", for tasks that were cancelled, but it does not wait
+ * for those that wait for it. */
 static int l_wait(lua_State *L)
 {
     struct completions *set = check(L);
@@ -249,7 +252,8 @@ static int l_take(lua_State *L)
     return push_next(L, check(L));
 }
 
-/* set:not_done(): the index of the first task that ended otherwise than done and was not handed out, or nil. */
+/* set:not_done(): the index of the first task that ended otherwise than done and was not handed
+ * out, or nil. */
 static int l_not_done(lua_State *L)
 {
     const struct completions *set = check(L);
@@ -267,8 +271,8 @@ static int l_not_done(lua_State *L)
 
 #define AHEAD 4 /* tasks: what is asked for arrives when its turn comes */
 
-/* set:values(tasks): an array of the first value of each of these tasks, which are done. They are as a rule those of
- * the set: the memory of its next ones is asked for. */
+/* set:values(tasks): an array of the first value of each of these tasks, which are done. They are
+ * as a rule those of the set: the memory of its next ones is asked for. */
 static int l_values(lua_State *L)
 {
     const struct completions *set = check(L);

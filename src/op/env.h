@@ -54,9 +54,10 @@ static inline int spt_no_method(lua_State *L)
     return spt_check_no_field(L, lua_tostring(L, lua_upvalueindex(1)), 1);
 }
 
-/* Registers a userdata type. Metamethods (names that begin with "__") go into its metatable, methods into a table
- * of their own that is the metatable's __index: a script reaches the methods by their names, and neither the
- * metamethods nor the two tables. Each function has the env and the metatable as its upvalues, for spt_check_self. */
+/* Registers a userdata type. Metamethods (names that begin with "__") go into its metatable,
+ * methods into a table of their own that is the metatable's __index: a script reaches the methods
+ * by their names, and neither the metamethods nor the two tables. Each function has the env and the
+ * metatable as its upvalues, for spt_check_self. */
 static inline void spt_new_type(lua_State *L, struct spt_env *env, const char *meta,
                                 const luaL_Reg *functions)
 {

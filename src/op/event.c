@@ -63,7 +63,8 @@ static int l_event(lua_State *L)
     return 1;
 }
 
-/* event:set(): lets all go on that wait, in the order they came, and all that will. Harmless when set. */
+/* event:set(): lets all go on that wait, in the order they came, and all that will. Harmless when
+ * set. */
 static int l_set(lua_State *L)
 {
     spt_check_most(L, 1);

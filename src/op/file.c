@@ -1,5 +1,6 @@
-/* file: a file that a task writes; it waits until the bytes, or the file, are where it wants them. An operation looks at
- * nothing but the output, whose job goes on where the task is cancelled; the next operation waits for that one first. */
+/* file: a file that a task writes; it waits until the bytes, or the file, are where it wants them.
+ * An operation looks at nothing but the output, whose job goes on where the task is cancelled; the
+ * next operation waits for that one first. */
 #include "base/hex.h"
 #include "base/list.h"
 #include "core/check.h"
@@ -235,23 +236,24 @@ static int open_with(lua_State *L, unsigned flags)
     return septet_op_await(L, &f->op);
 }
 
-/* file_open(path, append): waits until the file is open for writing, and returns it and its size, or raises IoError;
- * EBUSY if it is being written. Without `append` it is emptied. */
+/* file_open(path, append): waits until the file is open for writing, and returns it and its size,
+ * or raises IoError; EBUSY if it is being written. Without `append` it is emptied. */
 static int l_open(lua_State *L)
 {
     check_path(L, PATH);
     return open_with(L, lua_toboolean(L, 2) ? SPT_OUTPUT_APPEND : 0);
 }
 
-/* file_open_part(target): as file_open with `append`, of the private file beside the one that the target leads to.
- * Returns that one's name as well. */
+/* file_open_part(target): as file_open with `append`, of the private file beside the one that the
+ * target leads to. Returns that one's name as well. */
 static int l_open_part(lua_State *L)
 {
     check_path(L, PATH);
     return open_with(L, SPT_OUTPUT_BESIDE | SPT_OUTPUT_PRIVATE | SPT_OUTPUT_APPEND);
 }
 
-/* file_open_private(path, make): as file_open with `append`, of a private file, which is made if that is asked for. */
+/* file_open_private(path, make): as file_open with `append`, of a private file, which is made if
+ * that is asked for. */
 static int l_open_private(lua_State *L)
 {
     check_path(L, PATH);
@@ -316,7 +318,8 @@ static const septet_op_type write_type = {
     .describe = file_describe,
 };
 
-/* Replaces the arguments, of which there is not just one string, by the string that Lua's file:write would write. */
+/* Replaces the arguments, of which there is not just one string, by the string that Lua's
+ * file:write would write. */
 static void join_arguments(lua_State *L)
 {
     luaL_Buffer b;
@@ -340,7 +343,8 @@ static void join_arguments(lua_State *L)
     lua_settop(L, ARGUMENT);
 }
 
-/* file:write(...): strings and numbers, behind the others; returns the file. Cancelled, some of them may be written. */
+/* file:write(...): strings and numbers, behind the others; returns the file. Cancelled, some of
+ * them may be written. */
 static int l_write(lua_State *L)
 {
     size_t len;
@@ -383,8 +387,8 @@ static bool step_commit(struct file_op *f)
     return once(f) && spt_output_commit(f->file->output, f->bytes, go_on, f);
 }
 
-/* file:commit(path): until the disk holds it under that name, in the place of what had it. Of a part, without a path:
- * under the name of its target. */
+/* file:commit(path): until the disk holds it under that name, in the place of what had it. Of a
+ * part, without a path: under the name of its target. */
 static int l_commit(lua_State *L)
 {
     spt_check_most(L, 2);

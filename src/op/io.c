@@ -1,5 +1,6 @@
-/* io: readers over a file or standard input; a task waits for a line, or for bytes. Bytes leave the input only when
- * the string that holds them is made, so that neither a cancellation nor an error loses any. */
+/* io: readers over a file or standard input; a task waits for a line, or for bytes. Bytes leave the
+ * input only when the string that holds them is made, so that neither a cancellation nor an error
+ * loses any. */
 #include "base/list.h"
 #include "core/check.h"
 #include "core/error.h"
@@ -178,7 +179,8 @@ static int open_stdin(struct spt_env *env)
     return error;
 }
 
-/* io_stdin(max_line): a reader; what others of it have read and not handed out is there. Raises IoError. */
+/* io_stdin(max_line): a reader; what others of it have read and not handed out is there. Raises
+ * IoError. */
 static int l_stdin(lua_State *L)
 {
     spt_check_most(L, 1);

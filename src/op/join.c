@@ -1,5 +1,5 @@
-/* join: waits for a task to end and gives what it gave. It only observes: cancelling the one who waits
- * leaves the task alone. */
+/* join: waits for a task to end and gives what it gave. It only observes: cancelling the one who
+ * waits leaves the task alone. */
 #include "base/list.h"
 #include "core/inspect.h"
 #include "core/check.h"
@@ -43,7 +43,8 @@ static void join_cancel(septet_op *op)
     spt_link_remove(&((struct join_op *)op)->watch.link);
 }
 
-/* Pushes "task 'name' was cancelled", with the whole name, for the task whose handle is at index 1. */
+/* Pushes "task 'name' was cancelled", with the whole name, for the task whose handle is at index
+ * 1. */
 static void push_message(lua_State *L, const struct spt_task *t)
 {
     char name[128];
@@ -119,8 +120,8 @@ static const septet_op_type join_type = {
     .blockers = join_blockers,
 };
 
-/* task:await(): the values the task's function returned; raises its error, the same value each time, or
- * TaskCancelled. A checkpoint even when the task has ended. */
+/* task:await(): the values the task's function returned; raises its error, the same value each
+ * time, or TaskCancelled. A checkpoint even when the task has ended. */
 static int l_await(lua_State *L)
 {
     spt_check_most(L, 1);

@@ -1,5 +1,5 @@
-/* load: the load of a module by one task, for which any number of others wait. A wait that closes a circle ends at once,
- * also where another operation than this one closes it. */
+/* load: the load of a module by one task, for which any number of others wait. A wait that closes a
+ * circle ends at once, also where another operation than this one closes it. */
 #include "base/list.h"
 #include "core/inspect.h"
 #include "core/check.h"
@@ -120,8 +120,8 @@ static int l_finish(lua_State *L)
     return 0;
 }
 
-/* load:wait(): true once it is over; false as soon as the task that loads waits, over any number of steps, for the one
- * that calls this. */
+/* load:wait(): true once it is over; false as soon as the task that loads waits, over any number of
+ * steps, for the one that calls this. */
 static int l_wait(lua_State *L)
 {
     struct load *load = spt_check_self(L, "load");

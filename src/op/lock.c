@@ -1,5 +1,6 @@
-/* lock: one task's at a time. It is a resource of its owner's root scope, so that a task which ends takes
- * no lock with it: the next in the queue gets it. It is kept while it is held, since the scope points into it. */
+/* lock: one task's at a time. It is a resource of its owner's root scope, so that a task which ends
+ * takes no lock with it: the next in the queue gets it. It is kept while it is held, since the
+ * scope points into it. */
 #include "base/list.h"
 #include "core/inspect.h"
 #include "core/check.h"
@@ -183,8 +184,8 @@ static int l_release(lua_State *L)
     return 0;
 }
 
-/* In C, and in one function, because a hook or an error of memory may come between any two steps in Lua, and a hook where
- * a function returns. */
+/* In C, and in one function, because a hook or an error of memory may come between any two steps in
+ * Lua, and a hook where a function returns. */
 static int with_ended(lua_State *L, int status, lua_KContext ctx)
 {
     struct lock *lock = lua_touserdata(L, 1);

@@ -1,5 +1,5 @@
-/* quiet: waits until no other task can run. For tests, which step by step look at what has become of what they
- * began, and for the clock of such tests. */
+/* quiet: waits until no other task can run. For tests, which step by step look at what has become
+ * of what they began, and for the clock of such tests. */
 #include "base/list.h"
 #include "core/check.h"
 #include "core/error.h"
@@ -15,8 +15,8 @@ struct quiet_op {
     uint64_t left_ns;      /* how far at most; what is left of it afterwards */
 };
 
-/* Moves the clock on to the next deadline, `*left_ns` at most, which it reduces by as much. For ever is as far as the
- * last deadline. */
+/* Moves the clock on to the next deadline, `*left_ns` at most, which it reduces by as much. For
+ * ever is as far as the last deadline. */
 static void jump(struct spt_loop *loop, const struct spt_timers *timers, uint64_t *left_ns)
 {
     uint64_t now_ns = spt_loop_now(loop), to_ns = spt_instant(now_ns, *left_ns);
@@ -84,16 +84,17 @@ static struct quiet_op *new_quiet(lua_State *L)
     return (struct quiet_op *)spt_op_new(L, spt_env(L)->sched, &quiet_type);
 }
 
-/* quiet(): waits until no other task can run before something happens in the world or the clock moves. Who waits
- * for this too is told one after the other. */
+/* quiet(): waits until no other task can run before something happens in the world or the clock
+ * moves. Who waits for this too is told one after the other. */
 static int l_quiet(lua_State *L)
 {
     spt_check_most(L, 0);
     return septet_op_await(L, &new_quiet(L)->op);
 }
 
-/* clock_advance(seconds, left): the same, and then moves a virtual clock on to the next deadline, by so much at most.
- * Returns what is left of the seconds, which is 0 at the end and in units that only the next call knows. */
+/* clock_advance(seconds, left): the same, and then moves a virtual clock on to the next deadline,
+ * by so much at most. Returns what is left of the seconds, which is 0 at the end and in units that
+ * only the next call knows. */
 static int l_advance(lua_State *L)
 {
     struct spt_loop *loop = check_virtual(L);
@@ -105,7 +106,8 @@ static int l_advance(lua_State *L)
     return septet_op_await(L, &q->op);
 }
 
-/* clock_jump(seconds): moves a virtual clock on at once: nothing else runs. It cannot be moved on for ever. */
+/* clock_jump(seconds): moves a virtual clock on at once: nothing else runs. It cannot be moved on
+ * for ever. */
 static int l_jump(lua_State *L)
 {
     struct spt_loop *loop = check_virtual(L);

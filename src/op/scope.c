@@ -1,6 +1,6 @@
-/* scope: opens a block's scope, waits for its tasks, closes it. Groups, timeouts and shields are Lua over
- * this. The wait is the join of a closing scope: cancellation does not reach it, because the tasks
- * waited for got it already. */
+/* scope: opens a block's scope, waits for its tasks, closes it. Groups, timeouts and shields are
+ * Lua over this. The wait is the join of a closing scope: cancellation does not reach it, because
+ * the tasks waited for got it already. */
 #include "base/list.h"
 #include "core/inspect.h"
 #include "core/check.h"
@@ -92,8 +92,8 @@ static int misplaced(lua_State *L)
     return spt_error_usage(L, "scopes close last in, first out, in the task that opened them");
 }
 
-/* Checks that the running task opened the scope. Whatever ends a scope asks this first, so that another task
- * neither marks it nor waits for it. */
+/* Checks that the running task opened the scope. Whatever ends a scope asks this first, so that
+ * another task neither marks it nor waits for it. */
 static struct spt_scope *check_own(lua_State *L, int arg)
 {
     struct spt_scope *scope = check(L, arg);
@@ -103,8 +103,8 @@ static struct spt_scope *check_own(lua_State *L, int arg)
     return scope;
 }
 
-/* Checks, besides, that it is open, and was opened in the running coroutine: what was open where a coroutine was
- * resumed has to be so when it yields or ends. */
+/* Checks, besides, that it is open, and was opened in the running coroutine: what was open where a
+ * coroutine was resumed has to be so when it yields or ends. */
 static struct spt_scope *check_open(lua_State *L, int arg)
 {
     struct spt_scope *scope = check_own(L, arg);
@@ -128,8 +128,8 @@ static struct spt_scope *check_innermost(lua_State *L, int arg)
     return scope;
 }
 
-/* scope_join(scope): waits until no task of the scope lives. Nobody but the task that opened it may: the scope knows
- * one waiter, and cancellation does not reach the wait. */
+/* scope_join(scope): waits until no task of the scope lives. Nobody but the task that opened it
+ * may: the scope knows one waiter, and cancellation does not reach the wait. */
 static int l_join(lua_State *L)
 {
     struct spt_scope *scope = check_own(L, 1);
@@ -140,9 +140,10 @@ static int l_join(lua_State *L)
 
 /* --- opening and closing --- */
 
-/* scope(gathers, shield, seconds, tasks_only): opens a scope around what the running task does from here on.
- * `gathers`: a task of it that fails cancels the others. `shield`: cancellation from outside stops here.
- * `seconds`: its deadline from now, nil for none. `tasks_only`: to cancel it is to cancel its tasks. */
+/* scope(gathers, shield, seconds, tasks_only): opens a scope around what the running task does from
+ * here on. `gathers`: a task of it that fails cancels the others. `shield`: cancellation from
+ * outside stops here. `seconds`: its deadline from now, nil for none. `tasks_only`: to cancel it is
+ * to cancel its tasks. */
 static int l_scope(lua_State *L)
 {
     struct spt_sched *s = spt_env(L)->sched;
@@ -178,9 +179,9 @@ static int l_scope(lua_State *L)
     return 1;
 }
 
-/* scope_close(scope): closes the running task's innermost scope, which must be joined. Returns whether it
- * absorbs the Cancelled that unwinds it, what cancelled it ("deadline", ...) or nil, whether a task of
- * it ended cancelled, and whether it ever had one. */
+/* scope_close(scope): closes the running task's innermost scope, which must be joined. Returns
+ * whether it absorbs the Cancelled that unwinds it, what cancelled it ("deadline", ...) or nil,
+ * whether a task of it ended cancelled, and whether it ever had one. */
 static int l_close(lua_State *L)
 {
     struct spt_scope *scope = check_innermost(L, 1);
@@ -229,8 +230,8 @@ static int l_cancel(lua_State *L)
     return 1;
 }
 
-/* scope:extend(seconds): moves its deadline that much later. False when it is too late for that: cancelled,
- * or past. */
+/* scope:extend(seconds): moves its deadline that much later. False when it is too late for that:
+ * cancelled, or past. */
 static int l_extend(lua_State *L)
 {
     spt_check_most(L, 2);
@@ -262,7 +263,8 @@ static int l_leave(lua_State *L)
     return 0;
 }
 
-/* scope_expect(scope, nursery): keeps the scope open until the nursery closes, whose task is to move there. */
+/* scope_expect(scope, nursery): keeps the scope open until the nursery closes, whose task is to
+ * move there. */
 static int l_expect(lua_State *L)
 {
     struct spt_scope *into = check(L, 1), *nursery = check_innermost(L, 2);
@@ -302,8 +304,8 @@ static int l_current(lua_State *L)
     return 1;
 }
 
-/* closers(value): what was set to be closed at the end of the innermost block of the running task, or of its
- * body; with a value, sets that. It is closed by its method `close`. */
+/* closers(value): what was set to be closed at the end of the innermost block of the running task,
+ * or of its body; with a value, sets that. It is closed by its method `close`. */
 static int l_closers(lua_State *L)
 {
     struct spt_task *t = spt_env(L)->sched->current;
@@ -327,7 +329,8 @@ static int l_closers(lua_State *L)
     return 0;
 }
 
-/* scope_closers(scope): the same of a scope that is about to end, and whether its body left blocks open in it. */
+/* scope_closers(scope): the same of a scope that is about to end, and whether its body left blocks
+ * open in it. */
 static int l_scope_closers(lua_State *L)
 {
     const struct spt_scope *scope = check_open(L, 1);
@@ -346,8 +349,8 @@ static int l_ends(lua_State *L)
     return 1;
 }
 
-/* scope_caught(scope, error): the traceback of the error that unwinds the block of a group that is a variable; nil where
- * it is not known. */
+/* scope_caught(scope, error): the traceback of the error that unwinds the block of a group that is
+ * a variable; nil where it is not known. */
 static int l_caught(lua_State *L)
 {
     check(L, 1);
@@ -370,8 +373,8 @@ static bool is_open_inside(const struct spt_task *t, const void *outer)
     return s == outer && s != t->scope;
 }
 
-/* scope_left(outer): the innermost block open in the running task, which is to be ended in place of whoever left it
- * open; nil where that is `outer`, a scope or its address. */
+/* scope_left(outer): the innermost block open in the running task, which is to be ended in place of
+ * whoever left it open; nil where that is `outer`, a scope or its address. */
 static int l_left(lua_State *L)
 {
     struct spt_task *t = spt_env(L)->sched->current;
@@ -383,7 +386,8 @@ static int l_left(lua_State *L)
     return 1;
 }
 
-/* scope_abandon(scope): tells that the running task left the block open, and cancels what is left of it. */
+/* scope_abandon(scope): tells that the running task left the block open, and cancels what is left
+ * of it. */
 static int l_abandon(lua_State *L)
 {
     struct spt_scope *scope = check_innermost(L, 1);
@@ -392,7 +396,8 @@ static int l_abandon(lua_State *L)
     return 0;
 }
 
-/* set_unwind(fn): keeps what ends the blocks that are left open, for the coroutines and the ends of tasks. */
+/* set_unwind(fn): keeps what ends the blocks that are left open, for the coroutines and the ends of
+ * tasks. */
 static int l_set_unwind(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TFUNCTION);
@@ -401,8 +406,8 @@ static int l_set_unwind(lua_State *L)
     return 0;
 }
 
-/* deadline(): the instant of the deadline in force for the running task, inf for none, -inf once it is
- * cancelled. */
+/* deadline(): the instant of the deadline in force for the running task, inf for none, -inf once it
+ * is cancelled. */
 static int l_deadline(lua_State *L)
 {
     spt_check_most(L, 0);
@@ -416,8 +421,8 @@ static int l_deadline(lua_State *L)
     return 1;
 }
 
-/* scope_failed(scope): the next task that failed in the scope and that nobody has seen, oldest first; nil
- * after the last. Its failure counts as seen. */
+/* scope_failed(scope): the next task that failed in the scope and that nobody has seen, oldest
+ * first; nil after the last. Its failure counts as seen. */
 static int l_failed(lua_State *L)
 {
     struct spt_scope *scope = check_own(L, 1);

@@ -1,5 +1,5 @@
-/* semaphore: a number of permits. One that is given back goes straight to who has waited longest: a free
- * permit and a waiter are never there at once, so nobody can come in between. */
+/* semaphore: a number of permits. One that is given back goes straight to who has waited longest: a
+ * free permit and a waiter are never there at once, so nobody can come in between. */
 #include "base/list.h"
 #include "core/check.h"
 #include "core/error.h"
@@ -129,8 +129,8 @@ static int l_release(lua_State *L)
     return 0;
 }
 
-/* In C, and in one function, because a hook or an error of memory may come between any two steps in Lua, and a hook where
- * a function returns. */
+/* In C, and in one function, because a hook or an error of memory may come between any two steps in
+ * Lua, and a hook where a function returns. */
 static int with_ended(lua_State *L, int status, lua_KContext ctx)
 {
     bool given = give_back(lua_touserdata(L, 1));

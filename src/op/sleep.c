@@ -19,8 +19,8 @@ static void on_due(struct spt_timer *timer)
     septet_op_done(&SPT_OF(timer, struct sleep_op, timer)->op, SEPTET_OK);
 }
 
-/* Reads the clock itself: the scheduler's instant is that of the last resume, and counting from there
- * would wake the task early. */
+/* Reads the clock itself: the scheduler's instant is that of the last resume, and counting from
+ * there would wake the task early. */
 static int sleep_start(septet_op *op)
 {
     struct sleep_op *sleep = (struct sleep_op *)op;
@@ -96,8 +96,9 @@ static int l_sleep(lua_State *L)
     return septet_op_await(L, &sleep->op);
 }
 
-/* sleep_until(instant): returns nothing, when now() is no earlier. One that has passed gives the others a turn. The
- * clock is not read here: the timer fires at once where the instant has passed. */
+/* sleep_until(instant): returns nothing, when now() is no earlier. One that has passed gives the
+ * others a turn. The clock is not read here: the timer fires at once where the instant has
+ * passed. */
 static int l_sleep_until(lua_State *L)
 {
     spt_check_most(L, 1);

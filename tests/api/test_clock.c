@@ -119,7 +119,8 @@ static const char *const movers[] = {
             "task.sleep(0) testing.busy(5) testing.wait_all_blocked()",
 };
 
-/* Checks what a mover did. To be busy is a turn that takes long, and is told; to advance is none. */
+/* Checks what a mover did. To be busy is a turn that takes long, and is told; to advance is
+ * none. */
 static void check_mover(septet_host *host, const struct told *told, const char *source)
 {
     assert_global(host, "n", 3);

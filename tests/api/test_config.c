@@ -1,4 +1,5 @@
-/* The fields of the config that are for work on Septet itself, and that the library reads no environment for them. */
+/* The fields of the config that are for work on Septet itself, and that the library reads no
+ * environment for them. */
 #include "rig.h"
 
 #include <sys/stat.h>

@@ -196,7 +196,8 @@ static void test_state_keeps_its_own_warnings(void **state)
 
 /* --- what scripts hold of a host that has ended --- */
 
-/* Runs a script that leaves things in globals, until it ends or sets `ready`; ends the host; uses them. */
+/* Runs a script that leaves things in globals, until it ends or sets `ready`; ends the host; uses
+ * them. */
 static void check_leftovers(const char *source, const char *after)
 {
     struct world *w = open_world();

@@ -1006,7 +1006,8 @@ static void test_new_with_one_allocation_that_fails(void **state)
     check_new_without_memory(true);
 }
 
-/* Runs the script with memory for ever more allocations; whatever happens, it ends and leaves nothing. */
+/* Runs the script with memory for ever more allocations; whatever happens, it ends and leaves
+ * nothing. */
 static void test_run_with_memory_that_runs_out(void **state)
 {
     struct told told;

@@ -1,4 +1,5 @@
-/* septet.json where memory runs out: what jansson holds is given back, whichever allocation fails. */
+/* septet.json where memory runs out: what jansson holds is given back, whichever allocation
+ * fails. */
 #include "rig.h"
 
 #include <jansson.h>

@@ -391,8 +391,8 @@ static const char finalizer_that_waits[] =
     "try(core.checkpoint)) end})\n"
     "log(fake 'a')";
 
-/* A finalizer may run in any allocation, and may try to wait: it is refused, and the operation that was
- * being pushed is none the worse for it. */
+/* A finalizer may run in any allocation, and may try to wait: it is refused, and the operation that
+ * was being pushed is none the worse for it. */
 static void test_op_memory_survives_a_finalizer_that_tries_to_wait(void **state)
 {
     fake("a")->on_push = collect;
@@ -624,7 +624,8 @@ static void test_op_waiting_coroutine_is_not_closed_by_another_task(void **state
 
 /* --- where nothing can wait --- */
 
-/* Each is a way to call fake 'a' where it cannot be suspended; the error names the one in the way. */
+/* Each is a way to call fake 'a' where it cannot be suspended; the error names the one in the
+ * way. */
 static void refuses(const char *code, const char *named)
 {
     char text[1024];

@@ -68,7 +68,8 @@ static void test_scope_cancelled_error_names_the_task_that_asked(void **state)
     assert_log("true");
 }
 
-/* A task that is cancelled by its own block's end is absorbed there; one cancelled from outside too is not. */
+/* A task that is cancelled by its own block's end is absorbed there; one cancelled from outside too
+ * is not. */
 static void test_scope_absorbs_unless_one_around_is_cancelled(void **state)
 {
     start("T = core.spawn(function()\n"

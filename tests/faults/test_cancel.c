@@ -62,8 +62,8 @@ static int mute_listener(char *url, size_t size, const char *scheme)
     return fd;
 }
 
-/* A phase that was not reached has no time, and one that was left or cut short has; to wait begins where the request may
- * go out. Together they are the whole. */
+/* A phase that was not reached has no time, and one that was left or cut short has; to wait begins
+ * where the request may go out. Together they are the whole. */
 static void assert_times_up_to(const struct spt_request *r, enum spt_phase phase)
 {
     if (phase == SPT_PHASE_QUEUED) {

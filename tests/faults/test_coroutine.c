@@ -1,5 +1,5 @@
-/* The functions of `coroutine`, and what `debug` shows of coroutines, beside those of stock Lua: one script runs in a
- * plain state and in a task, and says the same. */
+/* The functions of `coroutine`, and what `debug` shows of coroutines, beside those of stock Lua:
+ * one script runs in a plain state and in a task, and says the same. */
 #include "api/rig.h"
 
 /* Logs the words of everything that it gets. */

@@ -1,4 +1,5 @@
-/* A storm of signals, whose handler lets every system call be interrupted, does nothing to requests. */
+/* A storm of signals, whose handler lets every system call be interrupted, does nothing to
+ * requests. */
 #include "api/rig.h"
 
 #include <signal.h>

@@ -1,10 +1,11 @@
-/* The Nth allocation, poller or socket fails, for one N after the other, once or from there on: a script that does a bit
- * of all ends, each of its requests whole or with a typed error, an ordinary request works afterwards, and nothing is
- * left. Memory is Lua's, the library's own and libcurl's, each for itself; libuv's is left out, as it ends the process
- * where its table of watchers cannot grow.
+/* The Nth allocation, poller or socket fails, for one N after the other, once or from there on: a
+ * script that does a bit of all ends, each of its requests whole or with a typed error, an ordinary
+ * request works afterwards, and nothing is left. Memory is Lua's, the library's own and libcurl's,
+ * each for itself; libuv's is left out, as it ends the process where its table of watchers cannot
+ * grow.
  *
- * There are too many N to try them all in each run: SEPTET_TORTURE is how many of each kind (default 25; 0: all of them),
- * SEPTET_TORTURE_SEED which ones (default: the month's).
+ * There are too many N to try them all in each run: SEPTET_TORTURE is how many of each kind
+ * (default 25; 0: all of them), SEPTET_TORTURE_SEED which ones (default: the month's).
  *
  * peers: tls */
 #include "api/rig.h"
@@ -132,9 +133,9 @@ static void *curl_counted(void *block)
     return block;
 }
 
-/* Of these sizes are what libcurl notes of the transfers of a socket, a table and its entries. Where it cannot, it leaves a
- * table without places behind, and divides by their number when the socket is next looked at: that is its own to mend, and
- * nobody's to survive. */
+/* Of these sizes are what libcurl notes of the transfers of a socket, a table and its entries.
+ * Where it cannot, it leaves a table without places behind, and divides by their number when the
+ * socket is next looked at: that is its own to mend, and nobody's to survive. */
 static bool is_spared(size_t size)
 {
     return size == 13 * 4 * sizeof(void *) || size == 7 * sizeof(void *);
@@ -194,9 +195,10 @@ static void *lua_memory(void *ud, void *block, size_t old, size_t size)
 
 /* --- the work --- */
 
-/* A failure is what the script did not expect: `bad` keeps the first. Requests that are done are counted. No URL has a query:
- * libcurl drops one that it has no memory for, and tells nobody. Nor does it meet TLS while its memory fails: what it could
- * not note of a TLS session it frees twice. */
+/* A failure is what the script did not expect: `bad` keeps the first. Requests that are done are
+ * counted. No URL has a query: libcurl drops one that it has no memory for, and tells nobody. Nor
+ * does it meet TLS while its memory fails: what it could not note of a TLS session it frees
+ * twice. */
 static const char work[] =
     "local task, http = require 'septet.task', require 'septet.http' "
     "local function is_told(e) "
@@ -256,8 +258,9 @@ static const char work[] =
     "end end "
     "judge('gather', pcall(task.gather, many)) ";
 
-/* Codes that a fault may have. libcurl tells a lack of memory in several words: it gives a Location that it has no memory
- * to read as it is, and a header line that is too long looks like memory that ran out. */
+/* Codes that a fault may have. libcurl tells a lack of memory in several words: it gives a Location
+ * that it has no memory to read as it is, and a header line that is too long looks like memory that
+ * ran out. */
 static const char *const codes[] = {"memory", "timeout",           "connect",  "dns",    "tls",
                                     "reset",  "headers_too_large", "redirect", "decode", NULL};
 

@@ -1,4 +1,5 @@
-/* What the fuzz targets share: an input that is taken apart from its front, and a check that stays in every build. */
+/* What the fuzz targets share: an input that is taken apart from its front, and a check that stays
+ * in every build. */
 #ifndef TESTS_FUZZ_FUZZ_H
 #define TESTS_FUZZ_FUZZ_H
 

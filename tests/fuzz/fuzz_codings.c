@@ -1,5 +1,6 @@
-/* Lists of codings: the lines of the input are the lines of a Content-Encoding and of a Transfer-Encoding. What is read
- * of them is what a reference of a few lines reads of the whole list. */
+/* Lists of codings: the lines of the input are the lines of a Content-Encoding and of a
+ * Transfer-Encoding. What is read of them is what a reference of a few lines reads of the whole
+ * list. */
 #include <stdbool.h>
 #include <string.h>
 
@@ -10,7 +11,8 @@
 
 enum { LINES_MAX = 16, LIST_MAX = 4096 };
 
-/* Returns how many elements of the list are among `words`, or -1 where one is not known. `nothing` counts as none. */
+/* Returns how many elements of the list are among `words`, or -1 where one is not known. `nothing`
+ * counts as none. */
 static int reference(char *list, const char *const *words, const char *const *nothing)
 {
     int n = 0;

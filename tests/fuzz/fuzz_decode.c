@@ -1,5 +1,5 @@
-/* Decoders: packed bytes give the same in any pieces, in and out; what a decoder takes for whole is what its library makes
- * of all of it at once; and so many bytes in without one out end it. */
+/* Decoders: packed bytes give the same in any pieces, in and out; what a decoder takes for whole is
+ * what its library makes of all of it at once; and so many bytes in without one out end it. */
 #include <brotli/decode.h>
 #include <brotli/encode.h>
 #include <stdbool.h>
@@ -153,7 +153,8 @@ static void check_plain(unsigned coding, const uint8_t *data, size_t len, size_t
     check_packed(coding, packed, n, in, out);
 }
 
-/* The first half of the input, then the rest over and over: the decoder ends, or says something now and then. */
+/* The first half of the input, then the rest over and over: the decoder ends, or says something now
+ * and then. */
 static void check_again(unsigned coding, const uint8_t *data, size_t len)
 {
     struct spt_decoder *d = new_decoder(coding);

@@ -1,6 +1,6 @@
-/* Heads of responses: libcurl is fed the input through a socket, whole and in two parts, and hands the lines of the head
- * to ours. Where ours takes the head, it has the status and the headers that libcurl's own API tells, and nothing
- * depends on where the input was split. */
+/* Heads of responses: libcurl is fed the input through a socket, whole and in two parts, and hands
+ * the lines of the head to ours. Where ours takes the head, it has the status and the headers that
+ * libcurl's own API tells, and nothing depends on where the input was split. */
 #include <curl/curl.h>
 #include <ctype.h>
 #include <stdbool.h>
@@ -92,7 +92,8 @@ static CURL *new_easy(struct run *run)
     return c;
 }
 
-/* Are the two the same but for blanks and line ends? What libcurl takes for a blank is more than what we do. */
+/* Are the two the same but for blanks and line ends? What libcurl takes for a blank is more than
+ * what we do. */
 static bool same(const char *a, size_t len, const char *b)
 {
     const char *end = a + len;
@@ -161,7 +162,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     run_once(&whole, in.data, in.len, 0);
     run_once(&parts, in.data, in.len, split < in.len ? split : in.len);
     bool taken = whole.head.done && !whole.refused;
-    /* Of a line with a NUL libcurl refuses the response, or hands it to nobody, as the bytes come. */
+    /* Of a line with a NUL libcurl refuses the response, or hands it to nobody, as the bytes
+     * come. */
     bool same_lines = !memchr(in.data, '\0', in.len);
     CHECK(!same_lines || taken == (parts.head.done && !parts.refused));
     if (taken && same_lines) {

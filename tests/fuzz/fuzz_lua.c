@@ -1,5 +1,6 @@
-/* Programs of calls, drawn from the input: every function and field of Septet's modules and objects, on every kind of
- * self, in a host of their own. Whatever a script without `debug` calls, nothing crashes and the run ends. */
+/* Programs of calls, drawn from the input: every function and field of Septet's modules and
+ * objects, on every kind of self, in a host of their own. Whatever a script without `debug` calls,
+ * nothing crashes and the run ends. */
 #include "host.h"
 
 #include <unistd.h>
@@ -18,7 +19,8 @@ static int trusting_close(lua_State *L)
     return 1;
 }
 
-/* As it was: the metatable of writers is their table of methods, and its __close trusts its argument. */
+/* As it was: the metatable of writers is their table of methods, and its __close trusts its
+ * argument. */
 static void plant(lua_State *L)
 {
     luaL_getmetatable(L, "septet.io.writer");

@@ -1,5 +1,6 @@
-/* Rules: one that is accepted denies at least one URL, in every spelling of it, and allows the same one; and ranges hold
- * for the addresses for which a comparison bit by bit does. The input is an address's 16 bytes, and a rule. */
+/* Rules: one that is accepted denies at least one URL, in every spelling of it, and allows the same
+ * one; and ranges hold for the addresses for which a comparison bit by bit does. The input is an
+ * address's 16 bytes, and a rule. */
 #include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
@@ -22,7 +23,8 @@ static struct spt_policy *make(const char *rule, bool allow)
 
 /* --- a URL that the rule must hold for --- */
 
-/* Returns true if a URL with this host is one with the host "private": in a rule that is the word for addresses. */
+/* Returns true if a URL with this host is one with the host "private": in a rule that is the word
+ * for addresses. */
 static bool is_private(const char *host)
 {
     struct spt_host read;
@@ -30,8 +32,8 @@ static bool is_private(const char *host)
            spt_host_len(read.text, read.len) == 7;
 }
 
-/* Writes a host that a rule's text is for, as a URL has it, and returns its port. The rule is not read the way that the
- * library does it. */
+/* Writes a host that a rule's text is for, as a URL has it, and returns its port. The rule is not
+ * read the way that the library does it. */
 static int write_witness(const char *rule, char *host, size_t size)
 {
     const char *colon = strrchr(rule, ':'), *slash = strchr(rule, '/');
@@ -125,7 +127,8 @@ static bool same_bits(const uint8_t *a, const uint8_t *b, int bits)
     return true;
 }
 
-/* A range made of an address holds for that address changed in one bit, if that bit does not count. */
+/* A range made of an address holds for that address changed in one bit, if that bit does not
+ * count. */
 static void check_range(const uint8_t address[16], int bits, int changed)
 {
     char text[INET6_ADDRSTRLEN], rule[INET6_ADDRSTRLEN + 8];

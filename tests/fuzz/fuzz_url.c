@@ -1,6 +1,7 @@
-/* URLs, differentially. What is judged is what libcurl's parser sees in the text that it is given; that is the same with
- * a cold and a warm memory of origins; and the same for one URL as a request's, as an absolute and a relative Location,
- * and below a base. The input is a base's choice and a text. */
+/* URLs, differentially. What is judged is what libcurl's parser sees in the text that it is given;
+ * that is the same with a cold and a warm memory of origins; and the same for one URL as a
+ * request's, as an absolute and a relative Location, and below a base. The input is a base's choice
+ * and a text. */
 #include <curl/curl.h>
 #include <string.h>
 #include <strings.h>
@@ -23,7 +24,8 @@ struct verdict {
 };
 
 #ifdef SPT_FUZZ_PLANT
-/* The bug: the authority ends at a backslash for who judges, and the text goes to libcurl as it is. */
+/* The bug: the authority ends at a backslash for who judges, and the text goes to libcurl as it
+ * is. */
 static void misjudge(struct verdict *v, const char *url)
 {
     char head[TEXT_MAX + 1];
@@ -176,8 +178,8 @@ static void check_relative(const struct verdict *v)
     CHECK(!resolve(v->url, "", SPT_URL_BELOW, out, sizeof out) && strcmp(out, bare) == 0);
 }
 
-/* A reference leads, below a base, to where a link does, and stays on its host; what it leads to is a good URL in its
- * one form. */
+/* A reference leads, below a base, to where a link does, and stays on its host; what it leads to is
+ * a good URL in its one form. */
 static void check_reference(struct spt_url_checker *checker, const char *base, const char *text)
 {
     static char link[3 * TEXT_MAX + 600], below[3 * TEXT_MAX + 600];

@@ -1,5 +1,5 @@
-/* A host for targets whose code is reached from Lua: made once, with a function of a script that is called with each
- * input. */
+/* A host for targets whose code is reached from Lua: made once, with a function of a script that is
+ * called with each input. */
 #ifndef TESTS_FUZZ_HOST_H
 #define TESTS_FUZZ_HOST_H
 
@@ -28,8 +28,9 @@ static inline void host_report(void *ud, const septet_error *error)
     host->errors++;
 }
 
-/* Makes a host with one of SEPTET_CLOCK_... and runs the script `name` of this folder, which gets true if a bug is
- * planted, and returns a function. The function stays in the registry under "fuzz.one". */
+/* Makes a host with one of SEPTET_CLOCK_... and runs the script `name` of this folder, which gets
+ * true if a bug is planted, and returns a function. The function stays in the registry under
+ * "fuzz.one". */
 static inline void host_open(struct fuzz_host *host, const char *name, int clock)
 {
     char path[4096];

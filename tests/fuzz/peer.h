@@ -1,5 +1,6 @@
-/* A peer on the host's own loop that says what the input has: to each thing that the client says it answers with the
- * next part of the input, and after the last one it closes the connection. Parts end at the bytes ff fe. */
+/* A peer on the host's own loop that says what the input has: to each thing that the client says it
+ * answers with the next part of the input, and after the last one it closes the connection. Parts
+ * end at the bytes ff fe. */
 #ifndef TESTS_FUZZ_PEER_H
 #define TESTS_FUZZ_PEER_H
 

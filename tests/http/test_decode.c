@@ -1,4 +1,5 @@
-/* Decoders: fed in any pieces, read in any pieces, cut short, and told of codings they do not know. */
+/* Decoders: fed in any pieces, read in any pieces, cut short, and told of codings they do not
+ * know. */
 #include "http/decode.h"
 
 #include <setjmp.h>
@@ -35,7 +36,8 @@ static int new_decoder(struct spt_decoder **d, const char *line)
     return rc == SEPTET_OK ? spt_decoder_new(d, &codings) : rc;
 }
 
-/* Feeds `len` bytes in pieces of `in`, reading in pieces of `out`; returns what spt_decoder_step did. */
+/* Feeds `len` bytes in pieces of `in`, reading in pieces of `out`; returns what spt_decoder_step
+ * did. */
 static int feed(struct spt_decoder *d, const char *bytes, size_t len, size_t in, size_t out,
                 char *plain, size_t *plain_len)
 {

@@ -1,4 +1,5 @@
-/* Output: short writes and interruptions are not seen, an error stays, and a job outlives whoever wanted it. */
+/* Output: short writes and interruptions are not seen, an error stays, and a job outlives whoever
+ * wanted it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>

@@ -210,8 +210,8 @@ static void test_stale_socket_of_the_same_number_is_dropped(void **state)
     close(fresh[1]);
 }
 
-/* Given up while it connects: it may be closed already, and its number another's. Arming a closed one would
- * abort the process, and stopping it later would take the other's watch away. */
+/* Given up while it connects: it may be closed already, and its number another's. Arming a closed
+ * one would abort the process, and stopping it later would take the other's watch away. */
 static void test_socket_given_up_while_opening_is_dropped_at_once(void **state)
 {
     struct spt_link attempts;

@@ -33,7 +33,8 @@ static void test_transfers_rest_also_where_calls_are_too_many(void **state)
                          "end)"),
                      SEPTET_OK);
     assert_silent(&told);
-    /* There may be more: one that is over has its own until its task has run, when others were admitted. */
+    /* There may be more: one that is over has its own until its task has run, when others were
+     * admitted. */
     assert_true(env_of(L)->driver->responses.n >= LIMIT);
     assert_int_equal(septet_free(host), SEPTET_OK);
 }

@@ -1,4 +1,5 @@
-/* Blocks that are left open where memory fails: whatever fails, no task is lost and no scope stays in the tree. */
+/* Blocks that are left open where memory fails: whatever fails, no task is lost and no scope stays
+ * in the tree. */
 #include "support/world.h"
 
 static const char modules[] = "task = require 'septet.task'";

@@ -1,9 +1,11 @@
-/* What of waits for the load of a module scripts cannot see: the tasks on a circle, what is left where memory runs out,
- * and what becomes of waiters when the load's task or the host ends under them. */
+/* What of waits for the load of a module scripts cannot see: the tasks on a circle, what is left
+ * where memory runs out, and what becomes of waiters when the load's task or the host ends under
+ * them. */
 #include "core/deadlock.h"
 #include "support/world.h"
 
-/* A task that loads and awaits one that waits for the load, and another one that is in no circle. */
+/* A task that loads and awaits one that waits for the load, and another one that is in no
+ * circle. */
 static const char circle[] =
     "local function loads()\n"
     "  LOAD = core.load(core.current())\n"

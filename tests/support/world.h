@@ -1,8 +1,8 @@
-/* What the tests of core/ and op/ stand on: a scheduler in a Lua state of its own, on a clock that only the
- * test moves, with memory that fails on demand, and an operation that the test completes by hand, so
- * that every interleaving is written down and none is raced. Nothing is asserted inside a callback:
- * cmocka fails by longjmp, which may not cross Lua. What callbacks see wrong they count, and the census
- * at the end of each test tells. */
+/* What the tests of core/ and op/ stand on: a scheduler in a Lua state of its own, on a clock that
+ * only the test moves, with memory that fails on demand, and an operation that the test completes
+ * by hand, so that every interleaving is written down and none is raced. Nothing is asserted inside
+ * a callback: cmocka fails by longjmp, which may not cross Lua. What callbacks see wrong they
+ * count, and the census at the end of each test tells. */
 #ifndef SPT_TESTS_WORLD_H
 #define SPT_TESTS_WORLD_H
 
@@ -110,8 +110,8 @@ static void *world_alloc(void *ud, void *ptr, size_t osize, size_t nsize)
     return p;
 }
 
-/* From the `n`th allocation on, counted from now, `run` fail. An allocation that fails is tried again after
- * a garbage collection: one failure is none, two in a row are out of memory. */
+/* From the `n`th allocation on, counted from now, `run` fail. An allocation that fails is tried
+ * again after a garbage collection: one failure is none, two in a row are out of memory. */
 UNUSED static void fail_memory(long n, long run)
 {
     world.fail_at = world.allocations + n;
@@ -636,8 +636,8 @@ struct sweep {
                   bool failed); /* called behind the program: did the `n`th allocation fail? */
 };
 
-/* Runs the program in a world of its own, in which the `n`th allocation and `in_a_row - 1` more fail. Returns true if
- * the program asks for so many. */
+/* Runs the program in a world of its own, in which the `n`th allocation and `in_a_row - 1` more
+ * fail. Returns true if the program asks for so many. */
 static bool survives(const struct sweep *sweep, long n, long in_a_row)
 {
     assert_int_equal(world_setup(NULL), 0);

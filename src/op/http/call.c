@@ -1,5 +1,6 @@
-/* A request at work: what a script asked for, and what traces and hooks are told when it is over. Calls recycle in a pool:
- * what is written for every request stays in the cache, and the collector has less to do. */
+/* A request at work: what a script asked for, and what traces and hooks are told when it is over.
+ * Calls recycle in a pool: what is written for every request stays in the cache, and the collector
+ * has less to do. */
 #include "core/check.h"
 #include "core/error.h"
 #include "core/anchor.h"
@@ -259,7 +260,8 @@ static int32_t us(int64_t ns)
     return ns < 0 ? -1 : (int32_t)(ns / 1000);
 }
 
-/* The URL and the method of an admitted request are what went to libcurl; others are as the script has them. */
+/* The URL and the method of an admitted request are what went to libcurl; others are as the script
+ * has them. */
 static uint32_t url_text(struct spt_trace *tr, const struct spt_request *r)
 {
     if (r->response)

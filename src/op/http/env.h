@@ -80,11 +80,13 @@ struct spt_http_args {
 
 enum { SPT_ASK_TRACE = 8, SPT_ASK_ARGS = 8 };
 
-/* Reads (session, terms, headers, method, url, body, timeout) from the stack; the last two may be nil, or not there:
- * the fewer values a waiting task holds, the smaller its stack stays. Raises Usage. */
+/* Reads (session, terms, headers, method, url, body, timeout) from the stack; the last two may be
+ * nil, or not there: the fewer values a waiting task holds, the smaller its stack stays. Raises
+ * Usage. */
 void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args *ask);
 
-/* Takes a call for what was asked. NULL out of memory. Its owner fills in what it wants to be told of. */
+/* Takes a call for what was asked. NULL out of memory. Its owner fills in what it wants to be told
+ * of. */
 struct spt_http_request *spt_http_request_new(struct spt_env *env, const struct spt_http_args *ask,
                                               void *owner);
 
@@ -116,7 +118,8 @@ void spt_http_request_push_head(lua_State *L, const struct spt_request *r);
 /* Is it one over TLS whose certificate is not checked? */
 bool spt_http_request_insecure(const struct spt_request *r);
 
-/* Returns the text with what spt_escape escapes: itself where there is none, else written to `out` and cut. */
+/* Returns the text with what spt_escape escapes: itself where there is none, else written to `out`
+ * and cut. */
 const char *spt_shown(const char *text, char *out, size_t size);
 
 /* --- uploads --- */

@@ -1,5 +1,6 @@
-/* http: one attempt of an HTTP request, its body gathered into one Lua string. Redirects, defaults and the shape of a
- * response are Lua's (lua/septet/http.lua); connections and limits are the driver's. */
+/* http: one attempt of an HTTP request, its body gathered into one Lua string. Redirects, defaults
+ * and the shape of a response are Lua's (lua/septet/http.lua); connections and limits are the
+ * driver's. */
 #include "core/inspect.h"
 #include "core/op.h"
 #include "core/task.h"
@@ -111,10 +112,11 @@ static const septet_op_type http_type = {
     .describe = http_describe,
 };
 
-/* http(session, terms, headers, method, url, body, timeout, trace, stays): waits for the response: {status, body, head,
- * redirect_url}. The body of a redirect is read only with `stays`. `terms` is http_terms', `headers` is http_headers'; `body` (a string or http_upload's) and `timeout`
- * (seconds, for this attempt with its wait in the queue) may be nil; `trace`, a table or nil, is told the end by its
- * method `ended`. Raises HttpError. */
+/* http(session, terms, headers, method, url, body, timeout, trace, stays): waits for the response:
+ * {status, body, head, redirect_url}. The body of a redirect is read only with `stays`. `terms` is
+ * http_terms', `headers` is http_headers'; `body` (a string or http_upload's) and `timeout`
+ * (seconds, for this attempt with its wait in the queue) may be nil; `trace`, a table or nil, is
+ * told the end by its method `ended`. Raises HttpError. */
 static int l_http(lua_State *L)
 {
     struct spt_env *env = spt_env(L);

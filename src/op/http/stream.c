@@ -1,5 +1,6 @@
-/* stream: an HTTP request whose body is read piece by piece. A stream is a resource of the scope that opened it, and
- * ends with it; to cancel one read ends that read alone. Three waits: for the head, for bytes, and none to close. */
+/* stream: an HTTP request whose body is read piece by piece. A stream is a resource of the scope
+ * that opened it, and ends with it; to cancel one read ends that read alone. Three waits: for the
+ * head, for bytes, and none to close. */
 #include "core/inspect.h"
 #include "core/check.h"
 #include "core/error.h"
@@ -94,8 +95,8 @@ static const char *held_bytes(const struct spt_request *r)
     return r->response->body_in.data + r->response->consumed;
 }
 
-/* Returns where the line at the beginning of what is held ends: the index of its LF, or the number of bytes held. No
- * byte is looked at twice. */
+/* Returns where the line at the beginning of what is held ends: the index of its LF, or the number
+ * of bytes held. No byte is looked at twice. */
 static size_t line_end(struct stream *stream)
 {
     const struct spt_request *r = &stream->call->request;
@@ -112,8 +113,8 @@ static size_t line_len(const struct spt_request *r, size_t end)
     return crlf ? end - 1 : end;
 }
 
-/* Returns true if a read can be served. A line that has not ended is too long only if one more byte, which may be a
- * CR, does not fit. */
+/* Returns true if a read can be served. A line that has not ended is too long only if one more
+ * byte, which may be a CR, does not fit. */
 static bool is_enough(struct stream *stream, enum reading reading, size_t n)
 {
     if (!stream->call || stream->giving_up)
@@ -130,8 +131,8 @@ static bool is_enough(struct stream *stream, enum reading reading, size_t n)
     return true;
 }
 
-/* Lets the request hold more while a read needs more than it may hold. What it holds grows with what has come and
- * not with what was asked for. */
+/* Lets the request hold more while a read needs more than it may hold. What it holds grows with
+ * what has come and not with what was asked for. */
 static void make_room(struct stream *stream)
 {
     struct spt_request *r = &stream->call->request;
@@ -201,7 +202,8 @@ static void open_cancel(septet_op *op)
     close_stream(stream);
 }
 
-/* A table {status, head, redirect_url, url, stream}. A body that breaks off is for its reader to learn of. */
+/* A table {status, head, redirect_url, url, stream}. A body that breaks off is for its reader to
+ * learn of. */
 static int open_push(septet_op *op, lua_State *L)
 {
     struct stream *stream = ((struct stream_op *)op)->stream;
@@ -280,9 +282,10 @@ static void arm(struct stream *stream, struct spt_http_request *call,
     spt_scope_add(stream->env->sched->current->scope, &stream->resource);
 }
 
-/* http_stream(session, terms, headers, method, url, body, timeout, nil, stays, gathers): as http, but waits for the head
- * alone: {status, head, redirect_url, url, stream}; of a redirect, but with `stays`, for its end. With `gathers` the whole
- * body will be wanted, if any of it is: the sender is not paused, and the limit on its size is that of http. */
+/* http_stream(session, terms, headers, method, url, body, timeout, nil, stays, gathers): as http,
+ * but waits for the head alone: {status, head, redirect_url, url, stream}; of a redirect, but with
+ * `stays`, for its end. With `gathers` the whole body will be wanted, if any of it is: the sender
+ * is not paused, and the limit on its size is that of http. */
 static int l_stream(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
@@ -449,22 +452,24 @@ static int await_read(lua_State *L, enum reading reading, size_t n)
     return septet_op_await(L, &op->op);
 }
 
-/* stream:read(n): waits for bytes, and returns up to n of them; nil at the end of the body. This and the next two
- * raise HttpError where the body does not reach its end, and take only what they return. */
+/* stream:read(n): waits for bytes, and returns up to n of them; nil at the end of the body. This
+ * and the next two raise HttpError where the body does not reach its end, and take only what they
+ * return. */
 static int l_read(lua_State *L)
 {
     size_t n = lua_isnoneornil(L, 2) ? SIZE_MAX : (size_t)spt_check_count(L, 2, 1);
     return await_read(L, BYTES, n);
 }
 
-/* stream:read_line(max): waits for a line, and returns it without its end; nil at the end of the body; nil and true
- * where it is longer than max bytes. */
+/* stream:read_line(max): waits for a line, and returns it without its end; nil at the end of the
+ * body; nil and true where it is longer than max bytes. */
 static int l_read_line(lua_State *L)
 {
     return await_read(L, LINE, (size_t)spt_check_count(L, 2, 0));
 }
 
-/* stream:peek(): waits for the end of the body, and returns what was not read, which stays until it is taken. */
+/* stream:peek(): waits for the end of the body, and returns what was not read, which stays until it
+ * is taken. */
 static int l_peek(lua_State *L)
 {
     return await_read(L, REST, 0);
@@ -486,7 +491,8 @@ static int l_close(lua_State *L)
     return 0;
 }
 
-/* stream:pass_over(): nobody reads the rest. Returns whether there is any: then the request ends by itself, soon. */
+/* stream:pass_over(): nobody reads the rest. Returns whether there is any: then the request ends by
+ * itself, soon. */
 static int l_pass_over(lua_State *L)
 {
     struct stream *stream = spt_check_self(L, "stream");

@@ -1,5 +1,5 @@
-/* What errors, traces and warnings show of URLs and of what others wrote: no password, and nothing that a terminal would
- * obey. */
+/* What errors, traces and warnings show of URLs and of what others wrote: no password, and nothing
+ * that a terminal would obey. */
 #include "base/escape.h"
 #include "core/check.h"
 #include "op/http/env.h"
@@ -34,13 +34,15 @@ static int push_shown(lua_State *L, bool is_url)
     return 1;
 }
 
-/* http_public(url): the URL as errors may show it: without what may be a password, and escaped. It ends at a NUL. */
+/* http_public(url): the URL as errors may show it: without what may be a password, and escaped. It
+ * ends at a NUL. */
 static int l_public(lua_State *L)
 {
     return push_shown(L, true);
 }
 
-/* escape(text): the text as a line of a terminal may have it: control characters and bytes that are not UTF-8 as \xHH. */
+/* escape(text): the text as a line of a terminal may have it: control characters and bytes that are
+ * not UTF-8 as \xHH. */
 static int l_escape(lua_State *L)
 {
     return push_shown(L, false);

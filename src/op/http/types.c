@@ -1,4 +1,5 @@
-/* What scripts make for their requests: sessions, terms, checked headers; and what a response keeps of its head. */
+/* What scripts make for their requests: sessions, terms, checked headers; and what a response keeps
+ * of its head. */
 #include "core/check.h"
 #include "core/error.h"
 #include "http/decode.h"
@@ -54,10 +55,10 @@ static int l_terms_gc(lua_State *L)
     return 0;
 }
 
-/* http_terms{...}: what holds for requests. Seconds, nil for no limit: connect, first_byte, idle, queue; bytes:
- * max_body, nil for 64 MiB of a gathered body; and of the connection: proxy (a URL, true for what the environment says),
- * unix_socket, ca_file, cert_file, key_file, insecure, tls13, http2,
- * no_cookies; user and password, for a digest. */
+/* http_terms{...}: what holds for requests. Seconds, nil for no limit: connect, first_byte, idle,
+ * queue; bytes: max_body, nil for 64 MiB of a gathered body; and of the connection: proxy (a URL,
+ * true for what the environment says), unix_socket, ca_file, cert_file, key_file, insecure, tls13,
+ * http2, no_cookies; user and password, for a digest. */
 static int l_terms(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -114,8 +115,9 @@ static const char *const *check_strings(lua_State *L, int arg, size_t *n)
     return strings;
 }
 
-/* http_session{limit, limit_per_host, cookies, resolve, resolver, allow, deny}: a pool of connections. `resolve` is a list of
- * "host:port:address", or nil; so are the lists of rules. Returns nil and the rule where one cannot be understood. */
+/* http_session{limit, limit_per_host, cookies, resolve, resolver, allow, deny}: a pool of
+ * connections. `resolve` is a list of "host:port:address", or nil; so are the lists of rules.
+ * Returns nil and the rule where one cannot be understood. */
 static int l_session(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
@@ -200,8 +202,8 @@ static int l_headers_gc(lua_State *L)
     return 0;
 }
 
-/* http_headers{name1, value1, name2, value2, ...}: checked header lines. Raises Usage, naming the header
- * that cannot be sent. */
+/* http_headers{name1, value1, name2, value2, ...}: checked header lines. Raises Usage, naming the
+ * header that cannot be sent. */
 static int l_headers(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -318,8 +320,8 @@ static int l_head_method(lua_State *L)
     return 1;
 }
 
-/* head:connection(): was it reused, was its certificate not checked; its peer's address and port, nil for a socket of
- * the file system. */
+/* head:connection(): was it reused, was its certificate not checked; its peer's address and port,
+ * nil for a socket of the file system. */
 static int l_head_connection(lua_State *L)
 {
     struct head *head = luaL_checkudata(L, 1, SPT_HEAD_META);

@@ -1,5 +1,5 @@
-/* upload: a task gives the pieces of a body that another task's request sends; it waits while there is enough to
- * send. */
+/* upload: a task gives the pieces of a body that another task's request sends; it waits while there
+ * is enough to send. */
 #include "core/check.h"
 #include "core/error.h"
 #include "core/op.h"
@@ -93,7 +93,8 @@ static int l_upload(lua_State *L)
     return 1;
 }
 
-/* upload:write(bytes): waits until there is room for more. Returns false once the request is over. */
+/* upload:write(bytes): waits until there is room for more. Returns false once the request is
+ * over. */
 static int l_write(lua_State *L)
 {
     struct spt_upload_handle *box = check(L);

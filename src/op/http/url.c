@@ -13,9 +13,9 @@ static int push_word(lua_State *L, const char *word)
     return 2;
 }
 
-/* http_resolve(base, reference, below): the URL to which a reference leads from a base, which may be nil for one that is
- * absolute; with `below`, only to the base's own host, unless the reference is absolute. Returns nil and a word for what
- * is wrong with either. */
+/* http_resolve(base, reference, below): the URL to which a reference leads from a base, which may
+ * be nil for one that is absolute; with `below`, only to the base's own host, unless the reference
+ * is absolute. Returns nil and a word for what is wrong with either. */
 static int l_resolve(lua_State *L)
 {
     size_t base_len = 0, len;
@@ -40,8 +40,8 @@ static int l_resolve(lua_State *L)
     return 1;
 }
 
-/* http_origin(url): scheme, host and port in their one form, without a port that is the scheme's own, as "http://host"; nil
- * if it is no URL. */
+/* http_origin(url): scheme, host and port in their one form, without a port that is the scheme's
+ * own, as "http://host"; nil if it is no URL. */
 static int l_origin(lua_State *L)
 {
     struct spt_url url;
@@ -57,7 +57,8 @@ static int l_origin(lua_State *L)
     return 1;
 }
 
-/* http_authority(text): the host of "host[:port]" in its one form, and the port or nil; nil and a word if it is none. */
+/* http_authority(text): the host of "host[:port]" in its one form, and the port or nil; nil and a
+ * word if it is none. */
 static int l_authority(lua_State *L)
 {
     struct spt_host host;
