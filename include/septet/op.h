@@ -1,13 +1,13 @@
-/* septet/op.h: the page for the author of an awaitable.
+/* septet/op.h: how to write an awaitable.
  *
- * Whatever a Septet task can wait for is an operation: a struct of yours that begins with a
- * `septet_op`, and a table of functions that says how it starts, stops and gives its results. A
- * sleep, an HTTP request and a function of your own engine are written in the same way:
+ * A Septet task waits for operations. An operation is a struct of the embedder's that begins with a
+ * `septet_op`, and a table of functions that start it, stop it and push its results. A sleep, an
+ * HTTP request and a function of the embedder's engine are written in the same way:
  *
  *     struct wait_door { septet_op op; struct door *door; };
  *
- *     static int wait_door_start(septet_op *op);   // the door is to call septet_op_done(op, 0)
- *     static void wait_door_cancel(septet_op *op); // the door is to forget op
+ *     static int wait_door_start(septet_op *op);   // the door will call septet_op_done(op, 0)
+ *     static void wait_door_cancel(septet_op *op); // the door drops its pointer to op
  *     static int wait_door_push(septet_op *op, lua_State *L);    // what the script's call returns
  *
  *     static const septet_op_type wait_door_type = {
@@ -16,13 +16,13 @@
  *
  *     static int l_wait_door(lua_State *L)            // what the script calls
  *     {
- *         struct door *door = check_door(L, 1);   // arguments are checked before anything is armed
+ *         struct door *door = check_door(L, 1);   // check arguments before anything is armed
  *         septet_op *op = septet_op_new(L, &wait_door_type);
  *         ((struct wait_door *)op)->door = door;
  *         return septet_op_await(L, op);              // the last thing the function does
  *     }
  *
- * The life of an operation, and who may do what in it:
+ * The life of an operation:
  *
  *     septet_op_new ─ await ─▶ start ──▶ (waiting) ── septet_op_done ──▶ push ──▶ close
  *                        │       │            └─────── cancel ─────────────────▶ close
@@ -30,12 +30,12 @@
  *                        └─ the task is cancelled already: start never runs, nor does close
  *
  * - `start`, `cancel` and `close` get no lua_State and must not touch Lua; nor may the code that
- *   later calls septet_op_done. Only `push` speaks Lua, in the waiting coroutine.
- * - After `cancel` returns, nothing may call septet_op_done on that operation: the memory is gone.
- *   A source that cannot stop at once keeps what it writes in a block of its own and drops its
- *   pointer to the operation.
+ *   later calls septet_op_done. Only `push` uses Lua, in the waiting coroutine.
+ * - After `cancel` returns, nothing may call septet_op_done on the operation: its memory is reused.
+ *   A source that cannot stop at once writes to a block of its own and drops its pointer to the
+ *   operation.
  * - `close` runs exactly once after any `start`, on every path. `push` runs only on completion.
- * - The memory of an operation belongs to the await; it is zeroed when new and does not move. */
+ * - The await owns the memory of the operation. It is zeroed when new and does not move. */
 #ifndef SEPTET_OP_H
 #define SEPTET_OP_H
 
@@ -52,72 +52,73 @@ extern "C" {
 typedef struct septet_op septet_op;
 typedef struct septet_op_type septet_op_type;
 
-/* Flags of a type. */
+/* Flags of an operation type. */
 enum {
-    /* The completion comes from outside the host (I/O, another thread, the embedder). While such an
-     * operation waits the host is waiting, not deadlocked, and a virtual clock does not jump. */
+    /* The completion comes from outside the host: I/O, another thread or the embedder. While such
+     * an operation waits, the host is not deadlocked and a virtual clock does not jump. */
     SEPTET_OP_EXTERNAL = 1u << 0,
 };
 
 struct septet_op_type {
     const char *name; /* one word, shown by traces, dumps and deadlock reports: "sleep" */
-    size_t size;      /* of your struct, in bytes */
+    size_t size;      /* size of the embedder's struct, in bytes */
     unsigned flags;
 
-    /* Arms the operation. Returns SEPTET_OK, or a negative status when nothing was armed; that
-     * status is then the operation's. May call septet_op_done: the await then returns without
-     * suspending. */
+    /* Arms the operation. Returns SEPTET_OK, or a negative status if nothing was armed; the
+     * operation then completes with that status. May call septet_op_done: the await then returns
+     * without suspending. */
     int (*start)(septet_op *op);
 
-    /* Disarms an operation that was started and is not done. When it returns, the source has
-     * forgotten the operation. May not fail. */
+    /* Disarms an operation that was started and is not done. Once it returns, the source must not
+     * hold the operation any more. May not fail. */
     void (*cancel)(septet_op *op);
 
     /* Pushes the results on `L` and returns their number, or raises. The stack of the function that
-     * called septet_op_await is below, its arguments at 1, 2, ...; unless the type has a `close`:
-     * `push` then runs protected on an empty stack, so that an error in it, out of memory
-     * included, closes the operation before it goes on. */
+     * called septet_op_await lies below, with its arguments at 1, 2, ... If the type has a `close`,
+     * `push` instead runs protected, on an empty stack. An error in it, out of memory included,
+     * then closes the operation before it propagates. */
     int (*push)(septet_op *op, lua_State *L);
 
-    /* Gives back what `start` took. NULL: nothing to give back. */
+    /* Releases what `start` acquired. NULL: there is nothing to release. */
     void (*close)(septet_op *op);
 
-    /* Writes what is being waited for ("GET http://...") as a text, which ends at a NUL or with the
-     * room of `size` bytes, zeroed; called only while the operation waits. NULL: the name says it
-     * all. */
+    /* Writes what the operation waits for ("GET http://...") to `text`. The buffer is zeroed; the
+     * text ends at a NUL or at `size` bytes. Called only while the operation waits. NULL: the name
+     * suffices. */
     void (*describe)(const septet_op *op, char *text, size_t size);
 
-    /* Calls `visit(ud, task)` for each task that the wait depends on, as far as that is known: the
-     * one joined, the owner of a lock. A task is what an operation's `task` is. For tracebacks and
-     * reports of deadlocks. NULL: not known. */
+    /* Calls `visit(ud, task)` for each task that the wait depends on, as far as known: the joined
+     * task, the owner of a lock. `task` is the `task` member of an operation. Used by tracebacks
+     * and deadlock reports. NULL: not known. */
     void (*blockers)(const septet_op *op, void (*visit)(void *ud, void *task), void *ud);
 };
 
-/* The head of every operation. Read `status` and `task`; leave the rest alone. */
+/* The head of every operation. Only `status` and `task` may be read, and only `ref` be set. */
 struct septet_op {
     const septet_op_type *type;
-    void *task;    /* the waiting task, to be compared and given to `visit` */
-    int status;    /* what septet_op_done said: 0 or more is success, negative a SEPTET_E code */
+    void *task;    /* the waiting task, to be compared and passed to `visit` */
+    int status;    /* status from septet_op_done: 0 or more is success, negative a SEPTET_E code */
     uint8_t state; /* private */
-    uint32_t ref; /* free for the type: what traces call the thing waited for (a task, a request) */
+    /* free for the type: the number by which traces name the awaited thing (a task, a request) */
+    uint32_t ref;
 };
 
-/* Makes a new operation of `type`, zeroed, for the calling C function's await. It may push one
- * value on the stack of `L`, which must stay there. Raises out of memory, and Usage
- * where the running code cannot be suspended, and for a type without a name, `start`, `cancel` or
- * `push`, or with a size below that of septet_op. */
+/* Makes a zeroed operation of `type` for an await by the calling C function. It may push one value
+ * on the stack of `L`, which must stay there. Raises out of memory. Raises Usage if the running
+ * code cannot be suspended. Also raises Usage if the type has no name, `start`, `cancel` or `push`,
+ * or is smaller than a septet_op. */
 SEPTET_API septet_op *septet_op_new(lua_State *L, const septet_op_type *type);
 
-/* Starts `op` and suspends the running task until it is done; use it as `return septet_op_await(L,
- * op)`. The script's call returns what `push` pushes, or raises Cancelled, or raises Usage when
- * nothing can wait here (outside a task, or below a C function that cannot be suspended). */
+/* Starts `op` and suspends the running task until it is done. Use it as `return septet_op_await(L,
+ * op)`. The script's call returns what `push` pushes, or raises Cancelled. It raises Usage if
+ * nothing can wait here: outside a task, or below a C function that cannot be suspended. */
 SEPTET_API int septet_op_await(lua_State *L, septet_op *op);
 
-/* Says that `op` is done: the task becomes ready and `push` will see `status`. At most once, on the
- * host's thread, from anywhere but `cancel`, `push` and `close`. */
+/* Completes `op`: the task becomes ready and `push` sees `status`. To be called at most once, on
+ * the host's thread, and not from `cancel`, `push` or `close`. */
 SEPTET_API void septet_op_done(septet_op *op, int status);
 
-/* The host that `L` belongs to, or NULL. */
+/* Returns the host that `L` belongs to, or NULL. */
 SEPTET_API septet_host *septet_host_of(lua_State *L);
 
 #ifdef __cplusplus

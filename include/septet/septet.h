@@ -1,22 +1,21 @@
 /* septet/septet.h: the embedder's manual.
  *
- * A host runs Lua scripts as tasks on one thread: each task is a coroutine that may wait for
- * timers, HTTP requests and operations of yours (septet/op.h) while the others go on.
+ * A host runs Lua scripts as tasks on one thread. Each task is a coroutine that may wait for
+ * timers, HTTP requests and operations of the embedder's (septet/op.h) while other tasks run.
  *
  *     septet_config config;
  *     septet_config_init(&config);
- *     config.on_error = print_error;                     // every error nobody caught comes here
+ *     config.on_error = print_error;                     // receives every error no script caught
  *     septet_host *host = septet_new(&config, NULL);
  *     septet_load_string(host, "@boot.lua", source);     // a main task, not started yet
  *     septet_run(host);                                  // until all main tasks have ended
  *     septet_free(host);
  *
- * A program with a loop of its own calls septet_step once per frame instead of septet_run; a
- * program on libuv gives its uv_loop_t in the config and runs that.
+ * A program with a loop of its own calls septet_step once per frame instead of septet_run. A
+ * program on libuv passes its uv_loop_t in the config and runs that loop.
  *
- * There are no globals: any number of hosts live in one process, each used from one thread at a
- * time, the thread that made it. The library never exits, aborts, prints or installs a signal
- * handler. */
+ * There are no globals: any number of hosts live in one process. Each is used only from the thread
+ * that made it. The library never exits, aborts, prints or installs a signal handler. */
 #ifndef SEPTET_H
 #define SEPTET_H
 
@@ -39,7 +38,7 @@ extern "C" {
 #define SEPTET_VERSION_PATCH 0
 #define SEPTET_VERSION       "0.1.0"
 
-/* What functions return: SEPTET_OK or one of these. */
+/* The statuses that functions return. */
 #define SEPTET_STATUS_MAP(XX)                                                                      \
     XX(OK, 0, "ok")                                                                                \
     XX(ENOMEM, -1, "out of memory")                                                                \
@@ -61,157 +60,164 @@ typedef enum septet_status {
 #undef XX
 } septet_status;
 
-/* The words for a status. Never NULL; the text is static. */
+/* Returns the text of a status. Never NULL; the text is static. */
 SEPTET_API const char *septet_strerror(int status);
 
-/* The version of the library at run time, as SEPTET_VERSION. */
+/* Returns the version of the library at run time, like SEPTET_VERSION at compile time. */
 SEPTET_API const char *septet_version(void);
 
 typedef struct septet_host septet_host;
 
-/* An error that reached nobody in the script. The strings live until the callback returns. */
+/* An error that no script caught. The strings are valid until the callback returns. */
 typedef struct septet_error {
-    const char *kind;      /* "HttpError", "Usage", ...; "error" for a value of the script's own */
-    const char *message;   /* as tostring gives it */
-    const char *traceback; /* where it was raised, and where it was awaited; may be "" */
-    const char *task;      /* the task's name, its control characters escaped */
+    /* "HttpError", "Usage", ...; "error" for a value that is no error object */
+    const char *kind;
+    const char *message;   /* the message, as tostring returns it */
+    const char *traceback; /* where the error was raised, and where it was awaited; may be "" */
+    const char *task;      /* name of the task, its control characters escaped */
     uint32_t task_id;
-    int is_main; /* the error of a main task (septet_load_...), not of one it spawned */
+    int is_main; /* not 0 for a main task (septet_load_...), 0 for a task that a script spawned */
 } septet_error;
 
-/* A virtual clock begins at one second, stands while tasks run, and jumps to the next deadline when
- * nothing can run and no I/O is in flight; while some is, it flows. A manual one is virtual, and
- * where it would jump it waits for septet_advance. */
+/* A virtual clock starts at one second and stands still while tasks run. If no task can run and no
+ * I/O is in flight, it jumps to the next deadline. While I/O is in flight, it advances in real
+ * time. A manual clock is virtual, but waits for septet_advance instead of jumping. */
 enum { SEPTET_CLOCK_REAL, SEPTET_CLOCK_VIRTUAL, SEPTET_CLOCK_MANUAL };
 
-/* What the embedder decides. Always begin with septet_config_init. */
+/* The embedder's settings. Always start with septet_config_init. */
 typedef struct septet_config {
-    size_t size; /* of this struct, set by septet_config_init: lets it grow */
-    void *ud;    /* given to the callbacks below */
+    size_t size; /* size of this struct, set by septet_config_init; lets it grow */
+    void *ud;    /* passed to the callbacks below */
 
-    /* The Lua state to live in: yours, which stays yours (one host a state), or NULL for a new one
-     * with the standard libraries, closed by septet_free. Close yours after septet_free, never
-     * before: the host still needs it to unwind its tasks. */
+    /* The Lua state to use. The embedder's own state stays the embedder's, with at most one host;
+     * NULL makes one with the standard libraries, which septet_free closes. Close your own state
+     * only after septet_free, because the host needs it to unwind its tasks. */
     lua_State *lua;
 
-    /* Memory for a state of our own, as lua_newstate takes it, with its own ud. NULL: malloc. */
+    /* Allocator for the state that septet_new makes, as lua_newstate takes it, with its own ud.
+     * NULL: malloc. */
     lua_Alloc alloc;
     void *alloc_ud;
 
-    /* The libuv loop (a uv_loop_t) to live on: yours, to be run by you, or NULL for one of our own.
-     */
+    /* The libuv loop (a uv_loop_t) to use, owned and run by the embedder. NULL: the host makes its
+     * own. */
     void *loop;
 
-    /* Told each error that no script caught. NULL: they are only counted (septet_run's result). */
+    /* Called with each error that no script caught. NULL: errors are only counted (see
+     * septet_run). */
     void (*on_error)(void *ud, const septet_error *error);
 
-    /* Told warnings: about bugs in scripts that are not errors, and by Lua's own `warn`. NULL:
+    /* Called with warnings: bugs in scripts that raise no error, and calls of Lua's `warn`. NULL:
      * none. */
     void (*on_warning)(void *ud, const char *message);
 
-    /* Records of 32 bytes that the flight recorder keeps, rounded up to a power of two. Default
-     * 65536; 0 turns recording off. */
+    /* Number of 32-byte records that the flight recorder keeps, rounded up to a power of two.
+     * Default 65536; 0 turns recording off. */
     uint32_t trace_records;
 
-    /* Milliseconds that a task may run without waiting before on_warning hears of it, at the end of
-     * that turn. Default 100; 0: never. */
+    /* Milliseconds that a task may run without waiting. A longer turn is reported through
+     * on_warning when it ends. Default 100; 0: never. */
     uint32_t slow_ms;
 
-    /* Milliseconds after which such a task is ended by an error, TaskHog, raised again at each
-     * instruction until it has unwound. What runs in one call of a C function is out of its reach.
+    /* Milliseconds after which such a task is ended by an error, TaskHog. The error is raised again
+     * at each instruction until the task has unwound. It cannot interrupt a call of a C function.
      * Default 0: no limit. */
     uint32_t max_slice_ms;
 
-    /* One of SEPTET_CLOCK_...: what time is to scripts. */
+    /* One of SEPTET_CLOCK_...: the clock that scripts see. */
     int clock;
 
-    /* Not 0: tasks that are ready together run in an order drawn from this seed instead of first
-     * come, first served; for tests, to find what depends on it. */
+    /* Not 0: tasks that are ready together run in an order drawn from this seed, not in FIFO order.
+     * For tests, to find code that depends on the order. */
     uint64_t shuffle_seed;
 
-    /* For work on Septet itself. A folder that holds septet/: its Lua modules are read from there
-     * instead of those that are compiled in. NULL: they are not. Copied. */
+    /* For work on Septet itself. A folder that contains septet/, from which its Lua modules are
+     * read instead of the built-in ones. NULL: the built-in ones. Copied. */
     const char *lua_path;
 
-    /* For tests of Septet itself. Which quirks of libcurl's versions it assumes beside those that
-     * it knows of or in spite of them, as "-poke,+timeout". NULL: as the version has it. Copied. */
+    /* For tests of Septet itself. Quirks of libcurl's versions to add or remove, as
+     * "-poke,+timeout". NULL: those that the version has. Copied. */
     const char *quirks;
 
-    /* Not 0: tracebacks show the functions of Septet's own modules, too. */
+    /* Not 0: tracebacks also show the functions of Septet's own modules. */
     int own_frames;
 
-    /* Called once an interrupt (septet_interrupt) has reached a task, on the thread of the host.
-     * Until then a task may be in a C function that does not return, where no interrupt reaches it:
-     * a program may want to end itself after a while. It may not use Lua. NULL: nothing is
-     * called. */
+    /* Called on the host's thread once an interrupt (septet_interrupt) has reached a task. Until
+     * then a task may be in a C function that does not return, which no interrupt can reach. A
+     * program may want to end itself after a while. The callback may not use Lua. NULL: none. */
     void (*on_interrupted)(void *ud);
 } septet_config;
 
-/* Fills in the defaults. */
+/* Sets every member to its default. */
 SEPTET_API void septet_config_init(septet_config *config);
 
-/* Makes a host, or returns NULL and, where `status` is not NULL, says why in it: SEPTET_ENOMEM,
- * SEPTET_ELOOP, or SEPTET_EINVAL for a config that is not valid and for a state that has a
- * host. The config is copied. */
+/* Makes a host. On failure it returns NULL and, if `status` is not NULL, sets it to SEPTET_ENOMEM,
+ * SEPTET_ELOOP or SEPTET_EINVAL. The last means that the config is not valid or the state already
+ * has a host. The config is copied. */
 SEPTET_API septet_host *septet_new(const septet_config *config, int *status);
 
-/* Ends the host: cancels and unwinds what still runs (tasks may clean up, but wait for nothing
- * new), closes every connection, and a Lua state and loop of our own. On a loop of yours, what is
- * left closes in the loop's next turns; close both after this. What scripts still hold of it in a
- * state of yours is safe to use: it raises Usage, or does nothing. NULL is allowed. SEPTET_EBUSY
- * from inside: in a task, in one of the callbacks above, or while septet_run runs. */
+/* Frees the host. Cancels and unwinds all tasks, which may clean up but not start new waits. Closes
+ * every connection, and the Lua state and loop if septet_new made them. On the embedder's loop, the
+ * remaining handles close in the loop's next turns, so close the loop and the state after this
+ * call. Objects that scripts still hold in the embedder's state are safe to use: they raise Usage
+ * or do nothing. NULL is a no-op. Returns SEPTET_EBUSY from inside the host: in a task, in one of
+ * the callbacks above, or while septet_run runs. */
 SEPTET_API int septet_free(septet_host *host);
 
-/* The host's Lua state. What runs on it directly is outside any task and cannot wait. */
+/* Returns the host's Lua state. Code run on it directly is outside any task and cannot wait. */
 SEPTET_API lua_State *septet_lua(septet_host *host);
 
-/* The host's uv_loop_t, for handles of your own beside ours. */
+/* Returns the host's uv_loop_t, for the embedder's own handles. */
 SEPTET_API void *septet_loop(septet_host *host);
 
-/* The config's ud. */
+/* Returns the config's ud. */
 SEPTET_API void *septet_userdata(septet_host *host);
 
-/* Makes a main task: it runs when the host is next run or stepped. When the last main task has
- * ended, what is left in the background is cancelled. A script that does not compile, or a file
- * that cannot be read, returns SEPTET_ELOAD, and the error goes to on_error.
+/* Makes a main task. It runs when the host is next run or stepped. When the last main task has
+ * ended, the remaining background tasks are cancelled. If the script does not compile or the file
+ * cannot be read, returns SEPTET_ELOAD and passes the error to on_error.
  *
- * septet_spawn takes the function and its `nargs` arguments, pushed in this order, from the top of
- * septet_lua(host), and returns SEPTET_EINVAL for what cannot be called, and where fewer values are
- * there, of which it takes none then. `name` names the task; NULL: where it is defined. */
+ * septet_spawn pops the function and its `nargs` arguments, pushed in this order, from
+ * septet_lua(host). It returns SEPTET_EINVAL if the function cannot be called, or if fewer values
+ * are on the stack; in the latter case it pops none. `name` names the task; NULL names it after the
+ * place of its definition. */
 SEPTET_API int septet_load_string(septet_host *host, const char *chunkname, const char *source);
 SEPTET_API int septet_load_file(septet_host *host, const char *path);
 SEPTET_API int septet_spawn(septet_host *host, const char *name, int nargs);
 
-/* Runs until every main task has ended and what they started is unwound. Returns SEPTET_OK;
- * SEPTET_ESCRIPT when an error reached nobody; SEPTET_EDEADLOCK when every task waits and nothing
- * can wake them (each is reported through on_warning, then all are cancelled); SEPTET_EINTERRUPTED
- * when septet_interrupt ended a main task; SEPTET_EBUSY from inside, as septet_free. */
+/* Runs until every main task has ended and their tasks have unwound. Returns one of:
+ *
+ * - SEPTET_OK.
+ * - SEPTET_ESCRIPT: an error was raised that no script caught.
+ * - SEPTET_EDEADLOCK: every task waits and nothing can wake them. Each is reported through
+ *   on_warning, then all are cancelled.
+ * - SEPTET_EINTERRUPTED: septet_interrupt ended a main task.
+ * - SEPTET_EBUSY: called from inside the host, like septet_free. */
 SEPTET_API int septet_run(septet_host *host);
 
-/* Runs what can run now for about `budget_us` microseconds (0: one round) without waiting. Returns
- * 1 while tasks are alive, 0 when none is, or SEPTET_EBUSY from inside, as septet_free. It reports
- * neither failures, which go to on_error, nor a deadlock: what wakes a task may be the embedder. */
+/* Runs ready tasks for about `budget_us` microseconds (0: one pass), without waiting. Returns 1
+ * while tasks are alive, 0 if none is, or SEPTET_EBUSY from inside, like septet_free. Failures go
+ * to on_error. A deadlock is not reported, because the embedder may wake a task. */
 SEPTET_API int septet_step(septet_host *host, uint64_t budget_us);
 
-/* Moves a virtual or manual clock by `ns` nanoseconds; what falls due runs when the host is next
- * run or stepped. SEPTET_EINVAL on the real clock, and where the instant is more than 64 bits can
- * count; SEPTET_EBUSY from inside. */
+/* Advances a virtual or manual clock by `ns` nanoseconds. Timers that become due fire when the host
+ * is next run or stepped. Returns SEPTET_EINVAL on the real clock, or if the instant exceeds 64
+ * bits; SEPTET_EBUSY from inside. */
 SEPTET_API int septet_advance(septet_host *host, uint64_t ns);
 
-/* Asks for the end: the main tasks are cancelled and unwind; a script that spins is interrupted at
- * its next instruction. Safe in a signal handler. */
+/* Cancels and unwinds the main tasks. A script that spins is interrupted at its next instruction.
+ * Safe in a signal handler. */
 SEPTET_API void septet_interrupt(septet_host *host);
 
-/* Asks for the end on behalf of a script: for a C function of yours that does as os.exit, to be
- * called as `return septet_exit(L)`. It cancels the main tasks and the calling one, within its
- * shields as well, and raises Cancelled there. While they unwind, a task that absorbs its
- * cancellation a hundred times is abandoned: its variables are closed, and it never runs on. A task
- * that calls this again is abandoned at once. It returns only where that cannot be, SEPTET_EBUSY,
- * because C code that cannot be suspended is between, or SEPTET_ECLOSED in a state without a
- * host. */
+/* Ends the run for a script: for a C function that acts like os.exit, as `return septet_exit(L)`.
+ * It cancels the main tasks and the calling one, even within its shields, and raises Cancelled
+ * there. While they unwind, a task that swallows its cancellation a hundred times is abandoned: its
+ * variables are closed and it is never resumed. A task that calls this again is abandoned at once.
+ * Returns only on failure: SEPTET_EBUSY if C code that cannot be suspended is between, or
+ * SEPTET_ECLOSED in a state without a host. */
 SEPTET_API int septet_exit(lua_State *L);
 
-/* Tasks alive: ready, running or waiting. */
+/* Returns the number of live tasks: ready, running or waiting. */
 SEPTET_API size_t septet_tasks(const septet_host *host);
 
 #ifdef __cplusplus

@@ -1,20 +1,21 @@
--- Where the names of a session lead: addresses that are given, servers that are asked, and rules for both.
+-- Options on where a session's hosts lead: given addresses, DNS servers, and allow and deny rules.
 local args = require "septet.args"
 local core = require "septet.core"
 
 local addresses = {}
 
--- The host and the port of a key of 'resolve'.
+-- Returns the host and the port of a key of 'resolve'.
 local function given_name(name)
   local host, port
   if type(name) == "string" then host, port = core.http_authority(name) end
   if not host or not port or host:find("[", 1, true) then
-    args.usage("bad option 'resolve' to 'session' (a key as \"host:port\" expected, got '%s')", tostring(name))
+    args.usage("bad option 'resolve' to 'session' (a key as \"host:port\" expected, got '%s')",
+      tostring(name))
   end
   return host, port
 end
 
---- Names with addresses that are given, as libcurl takes them: with and without the root's dot.
+--- Returns given addresses as libcurl takes them. Each name is listed with and without a final dot.
 ---@param names table<string, string>|nil
 ---@return string[]|nil
 function addresses.given(names)
@@ -32,7 +33,7 @@ function addresses.given(names)
   return list
 end
 
--- A server's address, in its one form, with its port; nil for what is none.
+-- Returns a server's address in its one form, with its port, or nil if the text is none.
 local function server_of(text)
   local host, port = core.http_authority(text)
   local is_address = host and (host:find "^%[[^%%]*%]$" or host:find "^%d+%.%d+%.%d+%.%d+$")
@@ -40,7 +41,7 @@ local function server_of(text)
   return port and ("%s:%d"):format(host, port) or host
 end
 
---- DNS servers, as the resolver takes them.
+--- Returns DNS servers in the form that the resolver takes.
 ---@param resolver string|nil
 ---@return string|nil
 function addresses.resolver(resolver)
@@ -56,19 +57,21 @@ function addresses.resolver(resolver)
   return table.concat(list, ",")
 end
 
--- The items of a list, which has no holes and no other keys.
+-- Returns a copy of a list. Raises Usage if it has holes or other keys.
 local function items_of(rules, name)
   local list = {}
   for i, rule in ipairs(rules) do list[i] = rule end
   for key in pairs(rules) do
     if list[key] == nil then
-      args.usage("bad option '%s' to 'session' (a list without holes expected, got the key '%s')", name, tostring(key))
+      args.usage(
+        "bad option '%s' to 'session' (a list without holes expected, got the key '%s')", name,
+        tostring(key))
     end
   end
   return list
 end
 
---- A list of rules, of which a single one is one, too.
+--- Returns a list of rules; a single rule becomes a list.
 ---@param rules string|string[]|nil
 ---@param name "allow"|"deny"
 ---@return string[]|nil
@@ -76,10 +79,16 @@ function addresses.rules(rules, name)
   if rules == nil then return nil end
   local list = items_of(type(rules) == "table" and rules or { rules }, name)
   for _, rule in ipairs(list) do
-    if type(rule) ~= "string" then args.usage("bad option '%s' to 'session' (strings expected)", name) end
-    if rule:find("\0", 1, true) then args.usage("bad option '%s' to 'session' (a NUL in a rule)", name) end
+    if type(rule) ~= "string" then
+      args.usage("bad option '%s' to 'session' (strings expected)", name)
+    end
+    if rule:find("\0", 1, true) then
+      args.usage("bad option '%s' to 'session' (a NUL in a rule)", name)
+    end
   end
-  if name == "allow" and #list == 0 then args.usage("bad option 'allow' to 'session' (at least one rule expected)") end
+  if name == "allow" and #list == 0 then
+    args.usage("bad option 'allow' to 'session' (at least one rule expected)")
+  end
   return list
 end
 

@@ -1,14 +1,14 @@
--- Checks of arguments for the modules in Lua: each raises Usage at the script's line.
+-- Argument checks for the Lua modules. They raise Usage at the script's line.
 local core = require "septet.core"
 
 local args = {}
 
--- Returns a value of a message as it may be shown: a URL, given where none is wanted, may have a password.
+-- Returns a value as messages may show it: an unexpected URL may contain a password.
 local function public(value)
   return type(value) == "string" and core.http_public(core.escape(value)) or value
 end
 
--- Raises Usage at the innermost line that is the script's: our own modules are not where the mistake is.
+-- Raises Usage at the innermost line of the script, because the mistake is not in our modules.
 local function usage(format, ...)
   local values = table.pack(...)
   for i = 1, values.n do values[i] = public(values[i]) end
@@ -19,12 +19,12 @@ local function usage(format, ...)
     where = debug.getinfo(level, "Sl")
   end
   local place = where and ("%s:%d: "):format(core.escape(where.short_src), where.currentline) or ""
-  error(core.error { kind = "Usage", message = place .. core.escape(format:format(table.unpack(values, 1, values.n))) },
-    0)
+  error(core.error { kind = "Usage",
+    message = place .. core.escape(format:format(table.unpack(values, 1, values.n))) }, 0)
 end
 args.usage = usage
 
--- How many single-letter edits lie between two words.
+-- Returns the number of single-letter edits between two words.
 local function distance(a, b)
   local row = {}
   for j = 0, #b do row[j] = j end
@@ -47,7 +47,7 @@ local function nearest(word, spec)
   for name in pairs(spec) do names[#names + 1] = name end
   table.sort(names)
   for _, name in ipairs(names) do
-    if math.abs(#word - #name) < best_distance then -- or there are more edits than that, however long a word is
+    if math.abs(#word - #name) < best_distance then -- a larger difference means more edits
       local d = distance(word, name)
       if d < best_distance then best, best_distance = name, d end
     end
@@ -55,8 +55,8 @@ local function nearest(word, spec)
   return best
 end
 
--- Raises Usage for a surplus argument of the caller that is not nil: one that is dropped was to do something. A generic
--- `for` passes its state and the last value to any iterator, so that those are not surplus.
+-- Raises Usage for a surplus argument that is not nil, as it would have no effect. A generic `for`
+-- passes its state and the last value to any iterator; these are not surplus.
 local function check_surplus(name, most, self, n, ...)
   for i = most + 1, n do
     if (select(i, ...)) ~= nil and debug.getinfo(2, "n").namewhat ~= "for iterator" then
@@ -65,7 +65,7 @@ local function check_surplus(name, most, self, n, ...)
   end
 end
 
--- The same function, which raises Usage for arguments that it would drop.
+-- Returns the function wrapped to raise Usage for surplus arguments.
 local function strict(fn, name, module)
   local info = debug.getinfo(fn, "u")
   local most = info.nparams
@@ -80,7 +80,8 @@ local function strict(fn, name, module)
   end
 end
 
---- The same method, which raises Usage besides where it is not called on what has one of the metatables.
+--- Returns the method wrapped to raise Usage for surplus arguments, and for an object without one
+--- of the metatables.
 function args.method(fn, name, what, metas)
   local info = debug.getinfo(fn, "u")
   local most = info.isvararg and math.huge or info.nparams
@@ -95,49 +96,54 @@ function args.method(fn, name, what, metas)
   end
 end
 
---- Makes the functions of a module raise Usage for arguments that they would drop.
+--- Wraps the functions of a module to raise Usage for surplus arguments.
 ---@generic T: table
 ---@param module T
 ---@return T the same
 function args.functions(module)
   for name, fn in pairs(module) do
-    if type(fn) == "function" and name:sub(1, 2) ~= "__" then module[name] = strict(fn, name, module) end
+    if type(fn) == "function" and name:sub(1, 2) ~= "__" then
+      module[name] = strict(fn, name, module)
+    end
   end
   return module
 end
 
--- What functions of other libraries are called here, by what has them.
+-- Our names for functions of other libraries, by the module or kind of object.
 local NAMES = {
-  ["septet.task"] = { create_task = "spawn", go = "spawn", start = "spawn", run = "spawn", all = "gather",
-    any = "race", delay = "sleep", yield = "checkpoint", time = "now", with_timeout = "timeout", nursery = "group",
+  ["septet.task"] = { create_task = "spawn", go = "spawn", start = "spawn", run = "spawn",
+    all = "gather", any = "race", delay = "sleep", yield = "checkpoint", time = "now",
+    with_timeout = "timeout", nursery = "group",
     scheduler = "spawn", wait_for = "timeout", interval = "every", await = "gather" },
-  ["septet.sync"] = { queue = "channel", Queue = "channel", mutex = "lock", Lock = "lock", condition = "event",
-    Event = "event", chan = "channel" },
-  ["septet.json"] = { parse = "decode", loads = "decode", load = "decode", stringify = "encode", dumps = "encode",
-    dump = "encode" },
-  ["septet.http"] = { fetch = "get", client = "session", Session = "session", request = "session", download = "save",
-    del = "delete" },
+  ["septet.sync"] = { queue = "channel", Queue = "channel", mutex = "lock", Lock = "lock",
+    condition = "event", Event = "event", chan = "channel" },
+  ["septet.json"] = { parse = "decode", loads = "decode", load = "decode", stringify = "encode",
+    dumps = "encode", dump = "encode" },
+  ["septet.http"] = { fetch = "get", client = "session", Session = "session",
+    request = "session", download = "save", del = "delete" },
   ["septet.io"] = { lines = "open", read = "open", write = "create" },
   ["septet.trace"] = { on = "subscribe", print = "lines" },
   ["septet.testing"] = { tick = "advance", sleep = "advance" },
-  task = { join = "await", wait = "await", get = "await", kill = "cancel", abort = "cancel", state = "status" },
+  task = { join = "await", wait = "await", get = "await", kill = "cancel", abort = "cancel",
+    state = "status" },
   channel = { put = "send", push = "send", get = "recv", pop = "recv", receive = "recv" },
   sender = { put = "send", push = "send" },
   event = { signal = "set", fire = "set", notify = "set" },
-  semaphore = { wait = "acquire", down = "acquire", post = "release", up = "release", signal = "release" },
+  semaphore = { wait = "acquire", down = "acquire", post = "release", up = "release",
+    signal = "release" },
   lock = { lock = "acquire", unlock = "release" },
   group = { create_task = "spawn", start_soon = "spawn", go = "spawn", add = "spawn" },
-  response = { status_code = "status", code = "status", content = "body", data = "body", elapsed = "times",
-    is_success = "ok", raise = "raise_for_status" },
+  response = { status_code = "status", code = "status", content = "body", data = "body",
+    elapsed = "times", is_success = "ok", raise = "raise_for_status" },
   session = { fetch = "get", del = "delete", download = "save" },
 }
 
---- Raises Usage for a field that something does not have, with the name that may be meant. Returns nil where the key is
---- no name, or one that Lua or a library may look for.
+--- Raises Usage for an unknown field, naming the one that may be meant. Returns nil if the key is
+--- not a name, or is one that Lua or a library may look for.
 ---@param what string
 ---@param key any
----@param fields table<string, any> those that it has
----@param lenient boolean|nil a field that is like none of them is nil
+---@param fields table<string, any> known fields
+---@param lenient boolean|nil true: returns nil for a field that resembles none of them
 function args.no_field(what, key, fields, lenient)
   if type(key) ~= "string" or key:sub(1, 1) == "_" then return nil end
   local near = NAMES[what] and NAMES[what][key] or nearest(key, fields)
@@ -145,7 +151,7 @@ function args.no_field(what, key, fields, lenient)
   usage("%s has no field '%s'%s", what, key, near and (", did you mean '%s'?"):format(near) or "")
 end
 
---- Makes a module raise Usage where a field is read that it does not have.
+--- Makes a module raise Usage if an unknown field is read.
 ---@generic T: table
 ---@param module T
 ---@param name string
@@ -156,13 +162,15 @@ function args.module(module, name)
   })
 end
 
---- Makes methods raise Usage for arguments that they would drop, and where they are called with a dot.
+--- Wraps methods to raise Usage for surplus arguments, and if they are called with a dot.
 ---@param methods table<string, function>
----@param what string what they are called on, for messages
----@param metas table<table, boolean> the metatables of that
+---@param what string kind of their object, for messages
+---@param metas table<table, boolean> metatables of their objects
 function args.methods(methods, what, metas)
   for name, fn in pairs(methods) do
-    if type(fn) == "function" and name:sub(1, 2) ~= "__" then methods[name] = args.method(fn, name, what, metas) end
+    if type(fn) == "function" and name:sub(1, 2) ~= "__" then
+      methods[name] = args.method(fn, name, what, metas)
+    end
   end
 end
 
@@ -182,26 +190,31 @@ local checks = {
   bytes = function(v)
     return math.type(v) == "integer" and v >= 0, "a whole number of bytes"
   end,
-  body = function(v) return type(v) == "string" or type(v) == "function", "a string or a function" end,
+  body = function(v)
+    return type(v) == "string" or type(v) == "function", "a string or a function"
+  end,
   boolean = function(v) return type(v) == "boolean", "a boolean" end,
   string = function(v) return type(v) == "string", "a string" end,
-  secret = function(v) return type(v) == "string", "a string" end, -- the message says nothing of its value
+  secret = function(v) return type(v) == "string", "a string" end, -- messages do not show its value
   table = function(v) return type(v) == "table", "a table" end,
   any = function() return true end,
 }
 
--- What options of other libraries are called here: the names, and one that the function has to take as well.
+-- Our options by their names in other libraries: a hint, and an option that the function must take
+-- for the hint to apply.
 local OPTION_HINTS = {
   data = { "'body', 'form' or 'json'", "body" }, query = { "'params'", "params" },
-  method = { "session:request(method, url, options)", "params" }, verify = { "tls = { insecure = true }", "tls" },
-  ssl = { "'tls'", "tls" }, insecure = { "tls = { insecure = true }", "tls" }, max_connections = { "'limit'", "limit" },
+  method = { "session:request(method, url, options)", "params" },
+  verify = { "tls = { insecure = true }", "tls" },
+  ssl = { "'tls'", "tls" }, insecure = { "tls = { insecure = true }", "tls" },
+  max_connections = { "'limit'", "limit" },
   read = { "'idle' or 'first_byte'", "idle" }, max = { "'attempts'", "attempts" },
   total_retries = { "'retries'", "retries" }, follow_redirects = { "'redirects'", "redirects" },
   allow_redirects = { "'redirects'", "redirects" }, files = { "'multipart'", "multipart" },
   concurrency = { "'limit'", "limit" }, [1] = { "'user' and 'password'", "password" },
 }
 
--- What else may be meant by an option that is unknown, in words; "" where there are none.
+-- Returns a hint for an unknown option, or "" if there is none.
 local function option_hint(name, spec)
   local hint = OPTION_HINTS[name]
   if hint and spec[hint[2]] then return (", did you mean %s?"):format(hint[1]) end
@@ -213,7 +226,7 @@ local function option_hint(name, spec)
   return #names > 0 and (" (one of %s expected)"):format(table.concat(names, ", ")) or ""
 end
 
---- Checks an option table: unknown names and wrong values raise Usage.
+--- Checks an option table. Raises Usage for unknown names and wrong values.
 ---@param options table|nil
 ---@param spec table<string, string> name to kind of check
 ---@param what string the function's name, for messages
@@ -237,20 +250,20 @@ function args.options(options, spec, what)
   return options
 end
 
---- Returns whether a value can be called.
+--- Returns true if a value can be called.
 function args.is_callable(value)
   if type(value) == "function" then return true end
-  local mt = debug.getmetatable(value) -- whatever its __metatable shows
+  local mt = debug.getmetatable(value) -- ignores __metatable
   return type(mt) == "table" and mt.__call ~= nil
 end
 
---- Checks that a value can be called.
+--- Raises Usage unless a value can be called.
 function args.callable(value, position, what)
   if args.is_callable(value) then return end
   usage("bad argument #%d to '%s' (function expected, got %s)", position, what, type(value))
 end
 
---- Checks that a value is nil or a number of seconds.
+--- Raises Usage unless a value is nil or a number of seconds.
 function args.seconds(value, position, what)
   if value == nil or type(value) == "number" and value >= 0 then return end
   usage("bad argument #%d to '%s' (seconds, not negative, expected, got %s)", position, what,
@@ -263,8 +276,8 @@ local function shown(key)
   return kind == "string" and ("'%s'"):format(key) or ("a %s"):format(kind)
 end
 
---- Returns what keeps a table from being a list, in words, and the key; nil where its keys are 1 to n, with the `n` of
---- table.pack or without.
+--- Returns in words what keeps a table from being a list, and the key. Returns nil if its keys are
+--- 1 to n, perhaps with the `n` of table.pack().
 ---@param list table
 ---@return string|nil
 ---@return any key
@@ -284,7 +297,7 @@ function args.list_fault(list)
   end
 end
 
---- Checks that a value is a list. Keys that are the names of `options` are told as such.
+--- Raises Usage unless a value is a list. For a key that is one of `options`, the message says so.
 ---@param value any
 ---@param position integer
 ---@param what string
@@ -295,13 +308,14 @@ function args.list(value, position, what, options)
   end
   local fault, key = args.list_fault(value)
   if fault and options and options[key] then
-    usage("bad argument #%d to '%s' ('%s' in the list is an option: %s(list, { %s = ... }) expected)", position, what,
-      key, what, key)
+    usage(
+      "bad argument #%d to '%s' ('%s' in the list is an option: %s(list, { %s = ... }) expected)",
+      position, what, key, what, key)
   end
   if fault then usage("bad argument #%d to '%s' (%s)", position, what, fault) end
 end
 
---- Checks that the value of an option is a list.
+--- Raises Usage unless the value of an option is a list.
 ---@param value any
 ---@param name string
 ---@param what string
@@ -311,7 +325,7 @@ function args.list_option(value, name, what)
   if fault then usage("bad option '%s' to '%s' (%s)", name, what, fault) end
 end
 
---- Checks that a value is a string.
+--- Raises Usage unless a value is a string.
 function args.string(value, position, what)
   if type(value) ~= "string" then
     usage("bad argument #%d to '%s' (string expected, got %s)", position, what, type(value))

@@ -1,4 +1,4 @@
--- Credentials of an option `auth`: what of them stands in a header, and what answers a challenge.
+-- Credentials of the option `auth`: the Authorization header, and what answers a digest challenge.
 local args = require "septet.args"
 local encode = require "septet.encode"
 
@@ -7,7 +7,7 @@ local auth = {}
 ---@class septet.Auth
 ---@field user string|nil
 ---@field password string|nil
----@field digest boolean|nil sends no password, but what proves that it is known; false
+---@field digest boolean|nil answers the server's challenge, so no password is sent; false
 ---@field bearer string|nil
 
 local options = { user = "secret", password = "secret", digest = "boolean", bearer = "secret" }
@@ -17,11 +17,17 @@ local function refuse(what, why)
 end
 
 local function check(given, what)
-  if type(given) ~= "table" then refuse(what, ("a table or false expected, got %s"):format(type(given))) end
+  if type(given) ~= "table" then
+    refuse(what, ("a table or false expected, got %s"):format(type(given)))
+  end
   args.options(given, options, what)
-  if (given.user == nil) == (given.bearer == nil) then refuse(what, "either 'user' or 'bearer' expected") end
+  if (given.user == nil) == (given.bearer == nil) then
+    refuse(what, "either 'user' or 'bearer' expected")
+  end
   if given.bearer then
-    if given.digest or given.password then refuse(what, "a 'bearer' has no 'password' and no 'digest'") end
+    if given.digest or given.password then
+      refuse(what, "a 'bearer' has no 'password' and no 'digest'")
+    end
     return
   end
   if given.user:find ":" then refuse(what, "a colon in the user's name") end
@@ -29,7 +35,8 @@ local function check(given, what)
   if given.password and given.password:find "\0" then refuse(what, "a NUL in the password") end
 end
 
---- The value of an Authorization header; false for none, nil where the option says nothing.
+--- Checks the option and returns the value of Authorization, false for no header, or nil if the
+--- option is nil.
 ---@param given septet.Auth|false|nil
 ---@param what string
 ---@return string|false|nil
@@ -41,7 +48,7 @@ function auth.header(given, what)
   return "Basic " .. encode.base64(given.user .. ":" .. (given.password or ""))
 end
 
---- Who answers a challenge for a digest, where the option, which was checked, says so.
+--- Returns user and password for a digest challenge, or nothing. The option was checked before.
 ---@param given septet.Auth|false|nil
 ---@return string|nil user
 ---@return string|nil password

@@ -1,5 +1,5 @@
---- Blocks: functions that run in a scope of their own, with a deadline or out of reach of cancellation from
---- outside. `septet.task` gives them out.
+--- Blocks: functions that run in a scope of their own, with a deadline or shielded from
+--- cancellation. Exported by `septet.task`.
 local blocks = {}
 
 local core = require "septet.core"
@@ -8,7 +8,8 @@ local args = require "septet.args"
 local is, try, raise = core.is, core.try, core.raise
 local new_scope, join, close = core.scope, core.scope_join, core.scope_close
 
--- Ends the blocks that the body of a scope left open. Returns what the body gave, or what its error has become.
+-- Ends the blocks that a scope's body left open. Returns the body's results, or false and what its
+-- error became.
 local function end_left(scope, ok, ...)
   local err = nil
   if not ok then err = ... end
@@ -17,7 +18,8 @@ local function end_left(scope, ok, ...)
   return false, became
 end
 
--- Ends what the body of a scope left open: blocks, then generators. Returns what the body gave, or their error.
+-- Ends what a scope's body left open: blocks, then generators. Returns the body's results, or false
+-- and the error of closing them.
 local function close_generators(scope, ...)
   local closers, left = core.scope_closers(scope)
   if left then return close_generators(scope, end_left(scope, ...)) end
@@ -28,8 +30,9 @@ local function close_generators(scope, ...)
 end
 blocks.close_generators = close_generators
 
--- Ends a block whose body gave `ok, ...`, as core.try has it: no task of it lives when this returns. Returns whether
--- the scope absorbed the Cancelled that unwound the body, and what the body gave.
+-- Ends a block after its body returned `ok, ...`, in the form of core.try(). No task of the block
+-- is alive when this returns. Returns true if the scope absorbed the Cancelled that unwound the
+-- body, then the body's results.
 local function ended(scope, ok, ...)
   core.scope_leave(scope)
   join(scope)
@@ -42,33 +45,33 @@ local function leave(scope, ...)
 end
 blocks.leave = leave
 
--- The values of a block, nothing where it was cancelled itself, or its error.
+-- Returns a block's values, or nothing if the block itself was cancelled; else raises its error.
 local function values(absorbed, ok, ...)
   if ok then return ... end
   if not absorbed then raise(...) end
 end
 
--- The same behind a word on whether it ran to its end.
+-- Like values(), but returns true before the values, and false if the block itself was cancelled.
 local function moved_on(absorbed, ok, ...)
   if ok then return true, ... end
   if not absorbed then raise(...) end
   return false
 end
 
--- The same, with a Timeout where the deadline of `scope` ended the block.
+-- Like values(), but raises Timeout if the deadline of `scope` ended the block.
 local function in_time(seconds, scope, absorbed, ok, ...)
   if absorbed and scope.expired then
     local _, stuck = ...
-    raise(core.error { kind = "Timeout", message = ("timed out after %g s"):format(seconds), seconds = seconds,
-      traceback = core.traceback(stuck) }, stuck)
+    raise(core.error { kind = "Timeout", message = ("timed out after %g s"):format(seconds),
+      seconds = seconds, traceback = core.traceback(stuck) }, stuck)
   end
   return values(absorbed, ok, ...)
 end
 
---- Calls fn(...), for at most so many seconds: then its wait, or its next one, raises Cancelled, and when it has
---- unwound this raises Timeout. Tasks spawned in fn end with it.
+--- Calls fn(...) with a timeout. When it passes, fn's current or next wait raises Cancelled. Once
+--- fn has unwound, timeout() raises Timeout. Tasks spawned in fn end with it.
 ---@async
----@param seconds number|nil none for no limit
+---@param seconds number|nil nil for no timeout
 ---@param fn function
 ---@param ... any
 ---@return any ... what fn returned
@@ -79,9 +82,9 @@ function blocks.timeout(seconds, fn, ...)
   return in_time(seconds, scope, leave(scope, try(fn, ...)))
 end
 
---- As timeout, but being late is no error.
+--- Like timeout(), but returns false if fn is late, instead of raising Timeout.
 ---@async
----@param seconds number|nil none for no limit
+---@param seconds number|nil nil for no timeout
 ---@param fn function
 ---@param ... any
 ---@return boolean in_time
@@ -93,7 +96,8 @@ function blocks.move_on_after(seconds, fn, ...)
   return moved_on(leave(scope, try(fn, ...)))
 end
 
---- Calls fn(...) out of reach of cancellation and deadlines from outside; they are felt at the next wait after it.
+--- Calls fn(...) shielded from cancellation and deadlines from outside. They take effect at the
+--- next wait after it.
 ---@async
 ---@param fn function
 ---@param ... any
@@ -104,10 +108,9 @@ function blocks.shield(fn, ...)
   return values(leave(scope, try(fn, ...)))
 end
 
---- Calls fn(...) out of reach of cancellation, for at most so many seconds: for what must be done on the way out
---- and has to wait for it.
+--- Calls fn(...) in a shield with a timeout. For clean-up that has to wait.
 ---@async
----@param seconds number|nil none for no limit
+---@param seconds number|nil nil for no timeout
 ---@param fn function
 ---@param ... any
 ---@return boolean in_time

@@ -1,12 +1,12 @@
---- What a block closes at its end besides its tasks: iterators that were left open. Objects with a method `close`,
---- which may wait.
+--- Closers: objects that a block closes at its end, after its tasks, such as iterators left open.
+--- They have a method `close`, which may wait.
 local closers = {}
 
 local core = require "septet.core"
 
 local try, raise = core.try, core.raise
 
--- Those of one scope, oldest first: a ring of the objects themselves with this as its head. The scope closes it.
+-- The closers of one scope, oldest first: a ring with this object as its head. The scope closes it.
 local Ring = {}
 Ring.__index = Ring
 
@@ -20,21 +20,21 @@ local function ring_here()
   return ring
 end
 
---- Has the innermost block that is open here close the object at its end.
+--- Registers an object, which the innermost open block closes at its end.
 function closers.add(object)
   local ring = ring_here()
   object.before, object.after = ring.before, ring
   object.before.after, ring.before = object, object
 end
 
---- Forgets it: it is closed.
+--- Removes an object that was closed. Does nothing if it is not registered.
 function closers.remove(object)
   if not object.after then return end
   object.before.after, object.after.before = object.after, object.before
   object.before, object.after = nil, nil
 end
 
--- Closes all, the last first. As with closing variables, the last error counts.
+-- Closes all objects, newest first. As with closing variables, the last error is raised.
 function Ring:close()
   local ok, err, traceback = true, nil, nil
   while self.before ~= self do

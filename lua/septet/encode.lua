@@ -1,4 +1,4 @@
--- What a script says in tables and the wire has as text: query strings, forms, multipart bodies, base64.
+-- Encodes tables of a script as text: query strings, forms, multipart bodies. Also base64.
 local args = require "septet.args"
 
 local encode = {}
@@ -8,7 +8,7 @@ local function percent(text)
   return (text:gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
 end
 
--- The same as forms have it: a space is a plus.
+-- Like percent(), but encodes a space as a plus, as forms do.
 local function plus(text)
   return (percent(text):gsub("%%20", "+"))
 end
@@ -23,15 +23,17 @@ local function scalar(value, name, what)
     shown = kind
   end
   if shown then
-    args.usage("bad value of '%s' in '%s' (string, number or boolean expected, got %s)", tostring(name), what, shown)
+    args.usage("bad value of '%s' in '%s' (string, number or boolean expected, got %s)",
+      tostring(name), what, shown)
   end
   return tostring(value)
 end
 
--- The values of a field, of which each is to be sent: one of none would be lost.
+-- Returns the values of a field. Raises Usage if there are none, as the field would be lost.
 local function values_of(value, name, what)
   if type(value) ~= "table" then return { value } end
-  local fault = args.list_fault(value) or #value == 0 and "value or list of values expected, got an empty table"
+  local fault = args.list_fault(value)
+    or #value == 0 and "value or list of values expected, got an empty table"
   if fault then args.usage("bad value of '%s' in '%s' (%s)", tostring(name), what, fault) end
   return value
 end
@@ -44,8 +46,8 @@ local function is_pair(item)
   return true
 end
 
--- A list of {name, value}: in the order given where it is a list of pairs, else by name. A list of values is the name
--- as many times. Raises Usage for whatever would not be in it.
+-- Returns fields as a list of {name, value}: a list of pairs in its order, other fields by name. A
+-- field with several values occurs once for each. Raises Usage for anything that would be lost.
 local function pairs_of(fields, what)
   local list = {}
   local function add(name, value)
@@ -64,7 +66,9 @@ local function pairs_of(fields, what)
     end
     return list
   end
-  if fields[1] ~= nil then args.usage("bad item 1 of '%s' (a pair of name and value expected)", what) end
+  if fields[1] ~= nil then
+    args.usage("bad item 1 of '%s' (a pair of name and value expected)", what)
+  end
   local names = {}
   for name in pairs(fields) do names[#names + 1] = name end
   table.sort(names, function(a, b) return tostring(a) < tostring(b) end)
@@ -74,11 +78,13 @@ end
 
 local function joined(fields, what, escape)
   local parts = {}
-  for i, pair in ipairs(pairs_of(fields, what)) do parts[i] = escape(pair[1]) .. "=" .. escape(pair[2]) end
+  for i, pair in ipairs(pairs_of(fields, what)) do
+    parts[i] = escape(pair[1]) .. "=" .. escape(pair[2])
+  end
   return table.concat(parts, "&")
 end
 
---- The URL with parameters behind its own.
+--- Returns the URL with parameters added to its query.
 ---@param url string
 ---@param params table names to values or lists of values, or a list of {name, value}
 ---@return string
@@ -90,14 +96,14 @@ function encode.query(url, params)
   return before .. separator .. query .. fragment
 end
 
---- A form's body, as application/x-www-form-urlencoded.
----@param fields table as params
+--- Returns the body of a form, as application/x-www-form-urlencoded.
+---@param fields table like `params` of encode.query()
 ---@return string
 function encode.form(fields)
   return joined(fields, "form", plus)
 end
 
--- A name in a Content-Disposition, where a quote or a line's end would end it (as browsers write it).
+-- Quotes a name for Content-Disposition. Quotes and line ends are percent-encoded, as in browsers.
 local function quoted(text)
   return '"' .. text:gsub('[\r\n"]', { ["\r"] = "%0D", ["\n"] = "%0A", ['"'] = "%22" }) .. '"'
 end
@@ -116,7 +122,9 @@ local function part_text(part, i)
   if part.filename then lines[1] = lines[1] .. "; filename=" .. quoted(part.filename) end
   local kind = part.type or part.filename and "application/octet-stream"
   if kind then
-    if kind:find("[\r\n]") then args.usage("bad part %d of 'multipart' (a line's end in its type)", i) end
+    if kind:find("[\r\n]") then
+      args.usage("bad part %d of 'multipart' (a line's end in its type)", i)
+    end
     lines[2] = "Content-Type: " .. kind
   end
   return table.concat(lines, "\r\n") .. "\r\n\r\n" .. part.data
@@ -129,7 +137,7 @@ local function occurs(boundary, texts)
   return false
 end
 
--- Something that occurs in none of the parts.
+-- Returns a boundary that occurs in none of the parts.
 local function new_boundary(texts)
   local boundary
   repeat
@@ -138,19 +146,24 @@ local function new_boundary(texts)
   return boundary
 end
 
--- The boundary that a Content-Type names; nil for none. Raises Usage where there cannot be one in it, or where a
--- receiver could not read it (RFC 2046, 5.1.1).
+-- Returns the boundary in a Content-Type, or nil if there is none. Raises Usage if the type cannot
+-- have one, or a receiver could not read it (RFC 2046, 5.1.1).
 local function named_boundary(kind)
-  local subtype, rest = kind:match "^%s*[Mm][Uu][Ll][Tt][Ii][Pp][Aa][Rr][Tt]/([%w!#$&^_.+-]+)%s*(.*)$"
+  local subtype, rest =
+    kind:match "^%s*[Mm][Uu][Ll][Tt][Ii][Pp][Aa][Rr][Tt]/([%w!#$&^_.+-]+)%s*(.*)$"
   if not subtype or not (rest == "" or rest:find "^;") then
     args.usage("bad header 'Content-Type' (the type of a body by 'multipart' is a multipart/...)")
   end
   local found
   while rest ~= "" do
     local name, value, behind = rest:match '^;%s*([%w!#$&^_.+-]+)="([^"\\]*)"%s*(.*)$'
-    if not name then name, value, behind = rest:match "^;%s*([%w!#$&^_.+-]+)=([^%s;\"]*)%s*(.*)$" end
+    if not name then
+      name, value, behind = rest:match "^;%s*([%w!#$&^_.+-]+)=([^%s;\"]*)%s*(.*)$"
+    end
     if not name and rest:find "^;%s*$" then return found end
-    if not name then args.usage("bad header 'Content-Type' (parameters, as '; name=value', expected)") end
+    if not name then
+      args.usage("bad header 'Content-Type' (parameters, as '; name=value', expected)")
+    end
     if name:lower() == "boundary" then
       if found or not value:find "^[%w'()+_,./:=? -]+$" or #value > 70 or value:find " $" then
         args.usage("bad header 'Content-Type' (one boundary of 1 to 70 letters, digits and \"'()+_,-./:=?\" expected)")
@@ -162,8 +175,8 @@ local function named_boundary(kind)
   return found
 end
 
---- A multipart body, and its Content-Type: multipart/form-data, or that of the request, with the boundary that it names
---- or, where it names none, another.
+--- Returns a multipart body and its Content-Type: multipart/form-data, or the request's own type.
+--- The boundary is the one of that type, or else a new one.
 ---@param parts {name: string, data: string, filename: string|nil, type: string|nil}[]
 ---@param own string|nil the request's own Content-Type
 ---@return string body
@@ -188,7 +201,7 @@ end
 
 local DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
---- Base64, with padding.
+--- Returns a text in base64, with padding.
 ---@param text string
 ---@return string
 function encode.base64(text)

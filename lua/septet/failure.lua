@@ -1,8 +1,8 @@
--- Failures of a request that the host knows nothing of, because they happen between two attempts.
+-- Failures of a request between two attempts, which the core does not see.
 local core = require "septet.core"
 local url = require "septet.url"
 
---- An HttpError for what an attempt asked for.
+--- Returns an HttpError for an attempt.
 ---@param attempt table
 ---@param code string
 ---@param reason string|nil
@@ -11,6 +11,7 @@ local url = require "septet.url"
 ---@return table
 return function(attempt, code, reason, phase, why)
   local shown, method = url.public(attempt.url), url.public(attempt.method)
-  return core.error { kind = "HttpError", code = code, reason = reason, phase = phase, url = shown, method = method,
-    attempts = attempt.attempts or 1, message = ("%s %s: %s"):format(method, shown, core.escape(why)) }
+  return core.error { kind = "HttpError", code = code, reason = reason, phase = phase, url = shown,
+    method = method, attempts = attempt.attempts or 1,
+    message = ("%s %s: %s"):format(method, shown, core.escape(why)) }
 end

@@ -1,5 +1,5 @@
---- Generators: iterators written as functions that emit their values, may wait, and are closed when their loop
---- is left. `septet.task` gives them out.
+--- Generators: iterators written as functions that emit values. They may wait, and are closed when
+--- their loop is left. Exported by `septet.task`.
 local generator = {}
 
 local core = require "septet.core"
@@ -14,7 +14,7 @@ local is, try, raise, error = core.is, core.try, core.raise, error
 local Generator = {}
 local generator_meta = { __name = "generator", __index = Generator, __metatable = false }
 
--- What the body's coroutine gave: values that were emitted, or its end.
+-- Returns the values that the body's coroutine emitted, or nothing at its end. Raises its error.
 local function stepped(gen, resumed, ok, ...)
   gen.running = false
   local dead = coroutine.status(gen.co) == "dead"
@@ -22,7 +22,7 @@ local function stepped(gen, resumed, ok, ...)
     gen.done = true
     closers.remove(gen)
   end
-  if not resumed then error(ok, 0) end -- Lua's stack of C calls is full
+  if not resumed then error(ok, 0) end -- Lua's limit of nested C calls is reached
   if not dead then return ok, ... end
   if not ok and not (gen.closing and is((...), "GeneratorClosed")) then
     local err, traceback = ...
@@ -30,7 +30,8 @@ local function stepped(gen, resumed, ok, ...)
   end
 end
 
--- Goes on from the first resume, which has led into the call that protects the body, if there was room for it.
+-- Continues after the first resume, which has entered the call that protects the body. It has not
+-- if Lua had no room for that call.
 local function begun(gen, resumed, ...)
   gen.started = resumed
   if not resumed or coroutine.status(gen.co) == "dead" then return stepped(gen, resumed, ...) end
@@ -44,15 +45,15 @@ local function enter(gen)
   return stepped(gen, coroutine.resume(gen.co))
 end
 
---- The next values that its function emits; nothing once it has returned. Raises what it raises.
+--- Returns the next values that its function emits, or nothing at its end. Raises its error.
 ---@async
 function generator_meta:__call()
   if not self.done then return enter(self) end
 end
 
---- Ends it: `emit` raises GeneratorClosed where its function is, whose closing variables may wait. Harmless
---- when it has ended. Also at the end of a loop over it, of a `local g <close>`, and of the block or task that made
---- it.
+--- Ends the generator: `emit` raises GeneratorClosed in its function. That function's closing
+--- variables may wait. Does nothing if it has ended. Also called at the end of a loop, of a
+--- `<close>` variable, and of the block or task that made it.
 ---@async
 function Generator:close()
   if self.done then return end
@@ -71,8 +72,8 @@ local function closed()
   error(core.error { kind = "GeneratorClosed", message = "the generator is closed" }, 0)
 end
 
---- An iterator for a `for` over the values that fn(emit, ...) emits; fn may wait. No block that it opens may be open
---- where it emits.
+--- Returns an iterator for a `for` over the values that fn(emit, ...) emits. fn may wait. It must
+--- not emit inside a block that it opened.
 ---@param fn fun(emit: fun(...: any), ...)
 ---@param ... any
 ---@return septet.Generator
@@ -86,7 +87,7 @@ function generator.new(fn, ...)
     if gen.closing then closed() end
   end
   local given = table.pack(...)
-  -- The call that protects the body takes a level of Lua's C calls until the coroutine is suspended within.
+  -- The call that protects the body takes one of Lua's C calls until the coroutine suspends in it.
   local function body()
     coroutine.yield()
     return fn(emit, table.unpack(given, 1, given.n))

@@ -1,4 +1,4 @@
---- Groups: blocks that no task outlives, and whose errors come out together. `septet.task` gives them out.
+--- Groups: blocks that wait for their tasks and raise all errors as one. Exported by `septet.task`.
 local group = {}
 
 local core = require "septet.core"
@@ -8,35 +8,36 @@ local blocks = require "septet.blocks"
 local is, try, raise, error = core.is, core.try, core.raise, error
 local new_scope, join, close = core.scope, core.scope_join, core.scope_close
 
---- What a group raises: all errors of its body and tasks, in the order they came. `#e` is their number. The failure of
---- a task is one error, whoever was told of it and raised it again.
+--- Error of a group: all errors of its body and tasks, in the order they came. `#e` is their
+--- number. A task's failure counts once, even if a task that awaited it raised it again.
 ---@class septet.ErrorGroup
----@field errors any[] an error may be such a group itself
----@field tasks table<integer, septet.Task> the task of each error that is a task's, at its index
----@field tracebacks table<integer, string> where each error of the body was raised, at its index
----@field message string all of them in words, made when it is asked for
+---@field errors any[] an error may itself be an ErrorGroup
+---@field tasks table<integer, septet.Task> the failed task, at the index of its error
+---@field tracebacks table<integer, string> where the body raised an error, at its index
+---@field message string all errors in words, made on first access
 local ErrorGroup = {}
 
-local INDENTED_MAX = 16 -- groups in groups whose lines are indented further: what is deeper would be mostly blanks
+local INDENTED_MAX = 16 -- nesting levels that are indented; deeper lines would be mostly blanks
 
--- An ErrorGroup of what `failures` gathered.
+-- Returns an ErrorGroup of the gathered failures.
 local function error_group(failures)
   return core.error { kind = "ErrorGroup", errors = failures.errors, tasks = failures.tasks,
     tracebacks = failures.tracebacks, origins = failures.origins }
 end
 
--- `origin` is the id of the task in which the error was first a failure, 0 where it was none's.
+-- Appends an error. `origin` is the id of the task in which it was first a failure, 0 if none.
 local function add(failures, err, origin, t, traceback)
   local n = #failures.errors + 1
-  failures.errors[n], failures.origins[n], failures.tasks[n], failures.tracebacks[n] = err, origin, t, traceback
+  failures.errors[n], failures.origins[n], failures.tasks[n], failures.tracebacks[n] =
+    err, origin, t, traceback
 end
 
 local function no_failures()
   return { errors = {}, origins = {}, tasks = {}, tracebacks = {} }
 end
 
--- Calls fn(err, origin) with each error of a group, and of the groups in it, until it returns true. Returns whether it
--- did.
+-- Calls fn(err, origin) for each error of a group and its inner groups until it returns true.
+-- Returns true if it did.
 local function each_leaf(group_error, fn)
   for i, err in ipairs(group_error.errors) do
     local found
@@ -50,13 +51,13 @@ local function each_leaf(group_error, fn)
   return false
 end
 
--- What an error says; a script's __tostring may fail.
+-- Returns the text of an error. A script's __tostring may fail.
 local function in_words(value)
   local ok, text = pcall(tostring, value)
   return ok and text or ("a %s without words"):format(type(value))
 end
 
--- Appends the lines of a group to a list of them; each is preceded by `margin`.
+-- Appends the lines of a group to `lines`; each but the first is preceded by `margin`.
 local function describe(err, margin, depth, lines)
   local function put(format, ...)
     local text = format:format(...):gsub("\n", "\n" .. margin)
@@ -100,8 +101,8 @@ local function group_of(failures)
   if #failures.errors > 0 then return error_group(failures) end
 end
 
---- Splits it into the errors for which a condition holds and the others, each a group of the same nesting; nil
---- where there is none.
+--- Splits the group into the errors that match a condition and the others. Each result is a group
+--- of the same nesting, or nil if it would be empty.
 ---@param condition string|fun(err: any): boolean a kind, or a function
 ---@return septet.ErrorGroup|nil matching
 ---@return septet.ErrorGroup|nil rest
@@ -123,7 +124,7 @@ function ErrorGroup:split(condition)
   return group_of(yes), group_of(no)
 end
 
---- The errors of it and of the groups in it, in one list, the failure of a task once.
+--- Returns the errors of this group and its inner groups in one list. A task's failure occurs once.
 ---@return any[]
 function ErrorGroup:leaves()
   local list, seen = {}, {}
@@ -147,8 +148,8 @@ core.error_meta.__len = function(err)
   return errors and #errors or 0
 end
 
--- The origins of what was gathered so far, those of the errors in groups included. It is asked for from the second
--- failure on: groups in groups, of one failure each, are not gone through again at each level.
+-- Returns the set of origins gathered so far, including those of errors in inner groups. It is
+-- first made for the second failure: nested groups of one failure each are not traversed again.
 local function seen_of(failures)
   if failures.seen then return failures.seen end
   local seen = {}
@@ -158,7 +159,7 @@ local function seen_of(failures)
   return seen
 end
 
--- Adds an error, unless it is one that was gathered before, or a group of such ones alone.
+-- Adds an error, unless it was gathered before or is a group of only such errors.
 local function gather(failures, err, origin, t, traceback)
   failures = failures or no_failures()
   if #failures.errors == 0 then
@@ -177,7 +178,7 @@ local function gather(failures, err, origin, t, traceback)
   return failures
 end
 
--- Adds the failures of a group's tasks, in the order they came: each once, whichever of the tasks raised it again.
+-- Adds the failures of a group's tasks in order. One that other tasks raised again counts once.
 local function collect(scope, failures)
   for t in core.scope_failed, scope do
     failures = gather(failures, core.failure(t), core.origin(t), t)
@@ -185,10 +186,10 @@ local function collect(scope, failures)
   return failures
 end
 
--- Of these, the same value is the same error, from wherever the body has it.
+-- Types of which equal values are the same error, however the body obtained it.
 local by_identity = { table = true, userdata = true, ["function"] = true, thread = true }
 
--- Adds the error of a body, unless it is the failure of one of the tasks, of which the body was told.
+-- Adds the error of a body, unless it is the failure of a task that the body has raised again.
 local function add_body(failures, err, traceback)
   if err == nil then err = core.error { kind = "error", message = "nil error" } end
   if failures and by_identity[type(err)] then
@@ -199,8 +200,8 @@ local function add_body(failures, err, traceback)
   return gather(failures, err, core.source(err, traceback), nil, core.traceback(traceback))
 end
 
--- Ends a group whose body gave `ok, ...`, as core.try has it: waits for its tasks and gives the body's values, or
--- raises.
+-- Ends a group after its body returned `ok, ...`, in the form of core.try(). Waits for its tasks,
+-- then returns the body's values or raises.
 local function ended(scope, ok, ...)
   local failures = nil
   if not ok then
@@ -225,16 +226,16 @@ local function finish(scope, ...)
   return ended(scope, blocks.close_generators(scope, ...))
 end
 
--- Ends a group that the coroutine which opened it left open when it died of `err`, as its closing variable would have.
--- Returns what the error and its traceback have become.
+-- Ends a group left open by a coroutine that died of `err`, as its closing variable would have
+-- done. Returns the resulting error and traceback.
 local function unwound(scope, err, traceback)
   local _, raised, where = try(finish, scope, false, err, traceback)
   if raised == nil then return err, traceback end
   return raised, where
 end
 
--- Ends a group that a body which is over left open. The tasks of it are cancelled. Returns the error of the body, or
--- those of the tasks where their failure is what ended the body.
+-- Ends a group that a completed body left open, and cancels its tasks. Returns the body's error, or
+-- the errors of the tasks if their failure ended the body.
 local function left_open(scope, err)
   local closed, why = blocks.close_generators(scope, true)
   if not closed then err = why end
@@ -245,7 +246,8 @@ local function left_open(scope, err)
   return failures and error_group(failures) or err
 end
 
--- Ends the blocks that are open inside `outer`, the innermost first, in place of whoever left them open.
+-- Ends the blocks left open inside `outer`, innermost first. `left` is true if their body has
+-- ended, false if their coroutine died. Returns the resulting error.
 function core.unwind(outer, left, err, traceback)
   for scope in core.scope_left, outer do
     if left then
@@ -253,7 +255,7 @@ function core.unwind(outer, left, err, traceback)
     else
       err, traceback = unwound(scope, err, traceback)
     end
-    if core.current_scope() == scope then -- out of memory
+    if core.current_scope() == scope then -- still open, as memory ran out
       core.scope_leave(scope)
       join(scope)
       close(scope)
@@ -264,37 +266,37 @@ end
 core.set_unwind(core.unwind)
 
 ---@class septet.Group
----@field deadline number instant on task.now's scale; inf for none
----@field expired boolean its deadline has passed and cancelled it
+---@field deadline number instant on the scale of task.now(); math.huge for none
+---@field expired boolean true if its deadline has passed and cancelled it
 local Group = core.scope_methods
 
---- Starts a task of the group.
+--- Spawns a task of the group. Raises Usage if the group is closed.
 ---@param fn function
 ---@param ... any
 ---@return septet.Task
 Group.spawn = Group.spawn
 
---- Cancels the group's body and tasks; the group then returns normally. Of a group that is a variable it cancels the
---- tasks only: the end of a block cannot swallow what unwinds it.
+--- Cancels the group's body and tasks; the group then returns normally. For a `<close>` variable it
+--- cancels only the tasks: the end of a block cannot absorb what unwinds it.
 ---@param reason string|nil
 ---@return boolean first
 Group.cancel = Group.cancel
 
---- Is it cancelled, or something around it?
+--- Returns true if the group or a scope around it is cancelled.
 ---@return boolean
 Group.is_cancelled = Group.is_cancelled
 
---- Moves its deadline so many seconds later. False when it is too late for that.
+--- Moves the deadline later by `seconds`. Returns false if it is too late for that.
 ---@param seconds number
 ---@return boolean in_time
 Group.extend = Group.extend
 
---- Starts a task of the group that calls fn(started, ...), and waits until it calls started(...). If it fails before,
---- its error is raised here, as it is, and the group does not hear of it.
+--- Spawns a task that calls fn(started, ...), and waits until it calls started(...). If it fails
+--- before that, its error is raised here unchanged, and not by the group.
 ---@async
 ---@param fn fun(started: fun(...: any), ...)
 ---@param ... any
----@return any ... what `started` was called with
+---@return any ... the arguments of `started`
 function Group:start(fn, ...)
   args.callable(fn, 1, "start")
   if not self.is_open then args.usage("the group is closed") end
@@ -307,7 +309,7 @@ function Group:start(fn, ...)
   end
   core.scope_expect(self, nursery)
   t = nursery:spawn(fn, started, ...)
-  join(nursery) -- it has moved, or ended
+  join(nursery) -- until it has moved or ended
   local failed = not moved and t:status() == "failed"
   if failed then core.seen(t) end
   close(nursery)
@@ -330,9 +332,9 @@ core.scope_meta.__close = function(scope, err)
   end
 end
 
---- Runs fn(group, ...) and waits for every task spawned in the group: none outlives it. A failure cancels the
---- others; all errors are raised together as an ErrorGroup. Without a function it returns a group to be held
---- in a `local g <close>`.
+--- Calls fn(group, ...) and waits for every task spawned in the group. If one fails, the others are
+--- cancelled and all errors are raised together as an ErrorGroup. Without `fn`, returns a group to
+--- be held in a `local g <close>`.
 ---@async
 ---@param fn fun(g: septet.Group, ...)|nil
 ---@param ... any

@@ -1,13 +1,13 @@
--- The header lines of requests, from tables of scripts.
+-- Header lines of requests, made from tables of scripts.
 local core = require "septet.core"
 local args = require "septet.args"
 
 local headers = {}
 
--- A list {name, value, ...} of headers from tables of names to values; later ones replace earlier ones of
--- the same name, and false removes one. The first table has what nobody asked for: a Range is one of the bytes as they
--- are sent, and replaces its Accept-Encoding by `identity`. The list's `automatic` is the Accept-Encoding where it is
--- of that table.
+-- Returns a list {name, value, ...} of headers from tables of names to values. Later tables replace
+-- earlier headers of the same name, and false removes one. The first table holds defaults. A Range
+-- counts encoded bytes, so it replaces a default Accept-Encoding by `identity`. The list's
+-- `automatic` is the default Accept-Encoding, if it is in use.
 function headers.list(what, ...)
   local order, by_name = {}, {}
   for i = 1, select("#", ...) do
@@ -20,7 +20,8 @@ function headers.list(what, ...)
         args.usage("bad header '%s' in '%s' (string expected, got %s)", name, what, type(value))
       end
       if value == false and name:lower() == "host" and not by_name.host then
-        args.usage("bad header '%s' in '%s' (each request has one: it cannot be removed)", name, what)
+        args.usage("bad header '%s' in '%s' (each request has one: it cannot be removed)", name,
+          what)
       end
       names[#names + 1] = name
     end
@@ -46,14 +47,15 @@ function headers.list(what, ...)
   return list
 end
 
---- The value that a list has for a name in lower case; nil for none.
+--- Returns the value in a list for a name in lower case, or nil.
 function headers.value(list, wanted)
   for i = 1, #list, 2 do
     if list[i]:lower() == wanted then return list[i + 1] end
   end
 end
 
---- The value that a table of headers has for a name in lower case; nil for none.
+--- Returns the value in a table of headers for a name in lower case, or nil. Raises Usage for
+--- several values, or false.
 ---@param given table<string, string|number|false>|nil
 ---@param wanted string
 ---@param what string
@@ -63,7 +65,8 @@ function headers.own(given, wanted, what)
   for name, value in pairs(given or {}) do
     if type(name) == "string" and name:lower() == wanted then
       if found ~= nil or value == false then
-        args.usage("bad header '%s' in '%s' (one value, that the body can have, expected)", name, what)
+        args.usage("bad header '%s' in '%s' (one value, that the body can have, expected)", name,
+          what)
       end
       found = tostring(value)
     end
@@ -71,7 +74,8 @@ function headers.own(given, wanted, what)
   return found
 end
 
---- The names of an option `redirect_headers`, in lower case, as a set. The Host is that of each URL.
+--- Returns the names of an option `redirect_headers` as a set, in lower case. Host is rejected, as
+--- each URL has its own.
 ---@param names string[]|nil
 ---@param what string
 ---@return table<string, boolean>
@@ -79,7 +83,8 @@ function headers.named(names, what)
   local set = {}
   if names then args.list_option(names, "redirect_headers", what) end
   for _, name in ipairs(names or {}) do
-    if type(name) ~= "string" or not name:find "^[%w!#$%%&'*+.^_`|~-]+$" or name:lower() == "host" then
+    if type(name) ~= "string" or not name:find "^[%w!#$%%&'*+.^_`|~-]+$"
+      or name:lower() == "host" then
       args.usage("bad option 'redirect_headers' to '%s' (a list of names of headers, without Host, expected)", what)
     end
     set[name:lower()] = true
@@ -87,7 +92,7 @@ function headers.named(names, what)
   return set
 end
 
--- Checked header lines; raises Usage at the script's line.
+-- Returns checked header lines. Raises Usage at the script's line.
 function headers.checked(list)
   local ok, lines = pcall(core.http_headers, list)
   if ok then return lines end

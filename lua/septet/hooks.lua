@@ -1,4 +1,4 @@
--- Trace hooks: functions of a session or of a request, told of each request's start and its one end.
+-- Trace hooks: functions of a session or a request, called once at its start and once at its end.
 local core = require "septet.core"
 local args = require "septet.args"
 local headers = require "septet.headers"
@@ -6,27 +6,28 @@ local url = require "septet.url"
 
 local hooks = {}
 
---- What is told of each request. They may not wait; what they raise is warned of and leaves the request alone,
---- but for request_start, which runs in the task that asks, may change ev.headers, and may refuse by raising.
+--- Functions called for each request. They must not wait. If one raises, that is a warning and does
+--- not affect the request. The exception is request_start: it runs in the requesting task, may
+--- change ev.headers, and may refuse the request by raising.
 ---@class septet.TraceHooks
 ---@field request_start fun(ctx: table, ev: septet.TraceEvent)|nil
 ---@field request_end fun(ctx: table, ev: septet.TraceEvent)|nil
 ---@field request_exception fun(ctx: table, ev: septet.TraceEvent)|nil
 
 ---@class septet.TraceEvent
----@field time number seconds, as task.now() counts
----@field request integer the request's number
+---@field time number seconds, on the scale of task.now()
+---@field request integer number of the request
 ---@field method string
 ---@field url string
----@field insecure boolean|nil true where certificates are not checked
----@field headers table|nil of request_start: what will be sent, to be changed in place
+---@field insecure boolean|nil true if certificates are not checked
+---@field headers table|nil of request_start: what will be sent; may be changed in place
 ---@field status integer|nil of request_end
----@field exception any of request_exception; nil where the task was cancelled
+---@field exception any of request_exception; nil if the task was cancelled
 ---@field cancelled boolean|nil of request_exception
 
 local names = { request_start = "any", request_end = "any", request_exception = "any" }
 
---- Checks hooks.
+--- Checks hooks and returns them.
 ---@param fns septet.TraceHooks|nil
 ---@return septet.TraceHooks|nil
 function hooks.check(fns)
@@ -38,7 +39,7 @@ function hooks.check(fns)
   return fns
 end
 
--- A traced request: tells the hooks its end, once, and is told it by the host or by `request`.
+-- A traced request. The core or http.lua reports its end, which is passed on to the hooks once.
 local Traced = {}
 Traced.__index = Traced
 
@@ -49,13 +50,13 @@ function Traced:fire(hook, event)
     local fn = watcher.hooks[hook]
     local ok, err = true, nil
     if fn then ok, err = pcall(fn, watcher.ctx, event) end
-    if not ok and not core.is(err, "Cancelled") then -- the run ends, by os.exit say
+    if not ok and not core.is(err, "Cancelled") then -- which means that the run ends, as by os.exit
       core.warn(("trace hook '%s' failed: %s"):format(hook, core.words(err)))
     end
   end
 end
 
--- The end of one attempt. One that redirects is not the end of the request.
+-- Reports the end of an attempt to the hooks, once. A redirect is not the end of the request.
 function Traced:ended(time, status, err, cancelled, redirects)
   if self.told or redirects then return end
   self.told = true
@@ -68,14 +69,15 @@ end
 
 local next_request = 0
 
--- Tells one request_start.
+-- Calls one request_start hook and applies its changes to the headers.
 local function begin(attempt, traced, fns)
   local ctx = {}
   if fns.request_start then
     local given = {}
     for i = 1, #attempt.list, 2 do given[attempt.list[i]] = attempt.list[i + 1] end
     core.hook(fns.request_start, ctx, { time = core.now(), method = url.public(attempt.method),
-      url = url.public(attempt.url), headers = given, request = traced.id, insecure = attempt.insecure })
+      url = url.public(attempt.url), headers = given, request = traced.id,
+      insecure = attempt.insecure })
     local automatic = {}
     if attempt.list.automatic and given["Accept-Encoding"] == attempt.list.automatic then
       automatic["Accept-Encoding"], given["Accept-Encoding"] = attempt.list.automatic, nil
@@ -88,13 +90,14 @@ local function begin(attempt, traced, fns)
   traced[#traced + 1] = { hooks = fns, ctx = ctx }
 end
 
---- Tells request_start, in the caller's task; it may change the headers, and abort by raising, of which those that
---- were told before learn.
----@param attempt table what is asked for; its header lines may change, and its end is for `attempt.traced` to be told
+--- Calls the request_start hooks in the caller's task. They may change the headers. If one raises,
+--- the request fails and hooks already called get request_exception.
+---@param attempt table its headers may change; `attempt.traced` is set, to report its end to
 ---@param ... septet.TraceHooks|nil
 function hooks.start(attempt, ...)
   next_request = next_request + 1
-  local traced = { method = attempt.method, url = attempt.url, id = next_request, insecure = attempt.insecure }
+  local traced = { method = attempt.method, url = attempt.url, id = next_request,
+    insecure = attempt.insecure }
   setmetatable(traced, Traced)
   for i = 1, select("#", ...) do
     local fns = select(i, ...)

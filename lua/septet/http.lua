@@ -1,5 +1,5 @@
---- HTTP requests over libcurl, from tasks: a session is a pool of connections with its limits, its headers and
---- its trace hooks.
+--- HTTP requests from tasks, over libcurl. A session is a pool of connections with its own limits,
+--- headers and trace hooks.
 ---@class septet.http
 local http = {}
 
@@ -31,48 +31,51 @@ local Session = {}
 local session_meta = { __name = "septet.http.Session", __metatable = false, __index = Session }
 
 local session_options = {
-  base_url = "string", limit = "count", limit_per_host = "count", rate = "any", timeout = "timeout", max_body = "bytes",
-  redirects = "any", retries = "any", headers = "table", auth = "any", trace = "table", cookies = "boolean",
-  proxy = "any", unix_socket = "any", resolve = "table", tls = "table", http2 = "any", allow = "any", deny = "any",
+  base_url = "string", limit = "count", limit_per_host = "count", rate = "any", timeout = "timeout",
+  max_body = "bytes", redirects = "any", retries = "any", headers = "table", auth = "any",
+  trace = "table", cookies = "boolean", proxy = "any", unix_socket = "any", resolve = "table",
+  tls = "table", http2 = "any", allow = "any", deny = "any",
   resolver = "string", redirect_headers = "table",
 }
 
---- What a session may be told.
+--- Options of http.session(). The words after the last semicolon are the default.
 ---@class septet.SessionOptions
----@field base_url string|nil what a URL without a scheme is relative to
----@field limit integer|nil requests at once; 64
----@field limit_per_host integer|nil requests at once to one scheme, host and port; 8
----@field rate string|{[1]: string, per: "host"|"session"|(fun(url: string): any)|nil}|nil starts at most: "10/s"; none
+---@field base_url string|nil URL that URLs without a scheme are resolved against; none
+---@field limit integer|nil maximum number of requests in flight; 64
+---@field limit_per_host integer|nil maximum number of them to one scheme, host and port; 8
+--- Maximum number of starts in any window of time, as "10/s"; none.
+---@field rate string|{[1]: string, per: "host"|"session"|(fun(url: string): any)|nil}|nil
 ---@field timeout number|septet.Timeouts|nil a number is the total
----@field max_body integer|nil bytes of a body, after decoding; 64 MiB, and none for a stream
----@field redirects integer|false|nil how many are followed; 10
----@field retries integer|septet.Retries|false|nil how often a request is tried again; 0
+---@field max_body integer|nil bytes of a body after decoding; 64 MiB, none if streamed or saved
+---@field redirects integer|false|nil maximum number that is followed; 10
+---@field retries integer|septet.Retries|false|nil maximum number of retries of a request; 0
 ---@field headers table<string, string>|nil sent with each request
 ---@field auth septet.Auth|nil sent with each request
----@field cookies boolean|nil those of responses are kept, and sent back; false
+---@field cookies boolean|nil keeps the cookies of responses and sends them back; false
 ---@field proxy string|nil a URL: http, socks4, socks4a, socks5, socks5h; or "environment"; none
----@field unix_socket string|nil a path, connected to in place of the URL's host
----@field resolve table<string, string>|nil "host:port" to the addresses that are taken for it
----@field resolver string|nil "system", or DNS servers to ask, as "127.0.0.1:53,[::1]:53"; those of the system
+---@field unix_socket string|nil path to connect to in place of the URL's host
+---@field resolve table<string, string>|nil addresses to use, by "host:port"
+---@field resolver string|nil "system", or servers as "127.0.0.1:53,[::1]:53"; those of the system
 ---@field tls septet.Tls|nil
----@field http2 boolean|"force"|nil over TLS, where the server offers it; false
----@field allow string|string[]|nil where connections may lead, and nowhere else; everywhere
----@field deny string|string[]|nil where they may not, whatever is allowed: "private" for what is not public; nowhere
----@field redirect_headers string[]|nil names of headers that go along to another origin, beside those that are harmless
+---@field http2 boolean|"force"|nil HTTP/2 over TLS if the server offers it; false
+---@field allow string|string[]|nil rules for the only targets of connections; everywhere
+---@field deny string|string[]|nil rules for denied targets, allowed or not, as "private"; nowhere
+---@field redirect_headers string[]|nil names of further headers that are sent to another origin
 ---@field trace septet.TraceHooks|nil
 
---- When a request is tried again: after a failure to connect, or one before any byte of an answer, and after some
---- statuses. It waits a random time up to `backoff` * 2 ^ (attempts so far - 1), or as long as Retry-After says.
+--- Retry policy. A request is retried after a failure to connect, after one before any byte of the
+--- response, and after some statuses. The delay is a random time up to `backoff` * 2 ^ (attempts so
+--- far - 1), or as long as Retry-After says.
 ---@class septet.Retries
----@field attempts integer|nil with the first; 3
+---@field attempts integer|nil number of attempts, including the first; 3
 ---@field backoff number|nil seconds; 0.25
 ---@field max_backoff number|nil seconds; 10
----@field max_wait number|nil seconds of a Retry-After beyond which to give up; 60
+---@field max_wait number|nil longest Retry-After, in seconds, that is waited for; 60
 ---@field methods string[]|nil the idempotent ones: GET HEAD PUT DELETE OPTIONS TRACE
 ---@field statuses integer[]|nil 408 429 502 503 504
 ---@field budget number|nil retries for each request to an origin, after the first ten; 0.1
 
--- The limits and the profile of requests, as the host takes them.
+-- Returns the timeouts, the body limit and the profile of requests as the core takes them.
 local function new_terms(times, max_body, connection)
   local terms = { max_body = max_body }
   for name, value in pairs(times) do terms[name] = value end
@@ -80,7 +83,7 @@ local function new_terms(times, max_body, connection)
   return core.http_terms(terms)
 end
 
--- The terms of a session's or a request's own origin, and those of any other that it is redirected to.
+-- Sets the terms for the target's own origin, and those for other origins, without credentials.
 local function set_terms(target, times, max_body, connection)
   target.terms = new_terms(times, max_body, connection)
   local private = connection.user or connection.cert_file
@@ -88,24 +91,27 @@ local function set_terms(target, times, max_body, connection)
   target.without_credentials = stripped and new_terms(times, max_body, stripped) or target.terms
 end
 
---- Makes a session: a pool of connections with limits of its own.
+--- Creates a session: a pool of connections with its own limits.
 ---@param options septet.SessionOptions|nil
 ---@return septet.Session
 function http.session(options)
   options = args.options(options, session_options, "session")
   local defaults = { ["User-Agent"] = USER_AGENT, ["Accept-Encoding"] = core.http_encodings() }
-  local own = {} -- a copy: the script may change its table
+  local own = {} -- a copy, as the script may change its table
   own.Authorization = auth.header(options.auth, "session") or nil
   for name, value in pairs(options.headers or {}) do own[name] = value end
   local list = headers.list("session", defaults, own)
   local times, max_body = limits.times(TIMEOUTS, options.timeout), options.max_body
   local connection = profile.new(options, nil, "session")
   local pool, bad_rule = core.http_session {
-    limit = options.limit or 64, limit_per_host = options.limit_per_host or 8, cookies = options.cookies,
+    limit = options.limit or 64, limit_per_host = options.limit_per_host or 8,
+    cookies = options.cookies,
     resolve = addresses.given(options.resolve), resolver = addresses.resolver(options.resolver),
     allow = addresses.rules(options.allow, "allow"), deny = addresses.rules(options.deny, "deny"),
   }
-  if not pool then args.usage("bad rule '%s' for 'session' (a host, address, range or port expected)", bad_rule) end
+  if not pool then
+    args.usage("bad rule '%s' for 'session' (a host, address, range or port expected)", bad_rule)
+  end
   local session = setmetatable({
     core = pool,
     times = times,
@@ -125,37 +131,38 @@ function http.session(options)
     redirected = 0,
   }, session_meta)
   set_terms(session, times, max_body, connection)
-  -- A request without options is most often a bare attempt.
+  -- A request without options is usually a single attempt.
   session.plain = not (session.trace or session.base_url or session.pace or session.retries)
     and session.redirects > 0
   return session
 end
 
---- Drops the connections; requests in flight fail with the code "closed". Also what `<close>` does.
+--- Closes the connections. Requests in flight raise HttpError with the code "closed"; later ones
+--- raise Usage. Does nothing if closed. Also called by `<close>`.
 function Session:close()
   self.closed = true
   self.core:close()
 end
 session_meta.__close = Session.close
 
---- What a session does and has done: a snapshot. Requests are counted as they go out: each redirect that was followed
+--- Counters of a session. Requests are counted as they are sent: each redirect that was followed
 --- and each retry is one.
 ---@class septet.SessionStats
----@field active integer requests at work now
----@field queued integer requests that wait for a place now
+---@field active integer requests in flight now
+---@field queued integer requests queued now
 ---@field connections integer open now, used or idle
----@field requests integer that were started
----@field failed integer of them without a response
----@field cancelled integer of them
----@field redirects integer that were followed
+---@field requests integer requests started
+---@field failed integer requests without a response
+---@field cancelled integer requests cancelled
+---@field redirects integer redirects followed
 ---@field retries integer
 ---@field connections_made integer
----@field connections_reused integer how often a request found one open
----@field connections_dropped integer idle ones that were found closed by the other side
+---@field connections_reused integer requests that found a connection open
+---@field connections_dropped integer idle connections that the peer closed
 ---@field bytes_received integer of bodies, after decoding
 ---@field bytes_sent integer of bodies
 
---- What the session does now, and what it has done since it was made.
+--- Returns the session's counters: the current ones, and the totals since it was created.
 ---@return septet.SessionStats
 function Session:stats()
   local stats = self.core:stats()
@@ -163,22 +170,23 @@ function Session:stats()
   return stats
 end
 
--- Waits for the turn of a rate, but no longer than the request may take.
+-- Waits for the attempt's turn under the rate, but no longer than the total timeout allows.
 local function throttle(session, attempt)
   local left = attempt.deadline and math.max(0, attempt.deadline - core.now())
   if session.pace(attempt.url, left) then return end
   error(failure(attempt, "timeout", "total", "queue", "the rate left no time for it"), 0)
 end
 
--- What may be tried again is decided by its head, so it is a stream until then.
+-- Sends an attempt. With a retry policy it is streamed, as its head decides whether it is retried.
 local function send(session, attempt, body)
-  local left, stays = attempt.deadline and math.max(0, attempt.deadline - core.now()), attempt.redirects == 0
+  local left, stays =
+    attempt.deadline and math.max(0, attempt.deadline - core.now()), attempt.redirects == 0
   if attempt.streams or attempt.policy then
-    return core_stream(session.core, attempt.terms, attempt.headers, attempt.method, attempt.url, body, left, nil,
-      stays, not attempt.streams)
+    return core_stream(session.core, attempt.terms, attempt.headers, attempt.method, attempt.url,
+      body, left, nil, stays, not attempt.streams)
   end
-  return core_http(session.core, attempt.terms, attempt.headers, attempt.method, attempt.url, body, left,
-    attempt.traced, stays)
+  return core_http(session.core, attempt.terms, attempt.headers, attempt.method, attempt.url, body,
+    left, attempt.traced, stays)
 end
 
 local function run_attempt(session, attempt)
@@ -194,7 +202,7 @@ local function run_attempt(session, attempt)
   return setmetatable(response, attempt.streams and stream_meta or response_meta)
 end
 
--- Makes a whole response of one that is handed out. Returns as core.try does.
+-- Reads the body of a streamed response, which then is a whole one. Returns like core.try().
 local function gather(response)
   local stream = response.stream
   local ok, body, traceback = core.try(stream.peek, stream)
@@ -203,8 +211,8 @@ local function gather(response)
   return ok, ok and response or body, traceback
 end
 
--- The same, tried again as the attempt's policy has it. What the last attempt gave is what counts; of the others nobody
--- reads the bodies.
+-- Runs the attempt, and retries it as its policy allows. Returns or raises the last outcome. The
+-- bodies of earlier responses are not read.
 local function with_retries(session, attempt)
   local policy = attempt.policy
   session.budget.earn(attempt.url, policy)
@@ -225,7 +233,7 @@ local function with_retries(session, attempt)
     end
     local unread = ok and result.stream:pass_over()
     core.sleep(delay)
-    if unread then result.stream:peek() end -- its connection may be the next one's
+    if unread then result.stream:peek() end -- so that the connection can be used again
     ok, result, traceback = core.try(run_attempt, session, attempt)
   end
 end
@@ -234,7 +242,7 @@ local function get_attempt(session, attempt)
   return (attempt.policy and with_retries or run_attempt)(session, attempt)
 end
 
--- Follows the redirects of a response; `attempt` is what the next attempt asks for.
+-- Follows the redirects of a response. `attempt` describes the next attempt.
 local function follow(session, attempt, response)
   local history = {}
   while response.redirect_url and attempt.redirects > 0 do
@@ -255,8 +263,8 @@ local function perform(session, attempt)
   return follow(session, attempt, response)
 end
 
--- The same with hooks: what ends a request without the host having seen its end (a refused redirect, a task
--- that was cancelled before it could start) is told here.
+-- Like perform(), but reports the end to the hooks. The core does not see every end: it misses a
+-- refused redirect, and a task cancelled before it could start.
 local function perform_traced(session, attempt)
   local traced = attempt.traced
   local ok, result, traceback = core.try(perform, session, attempt)
@@ -266,50 +274,58 @@ local function perform_traced(session, attempt)
     core.raise(result, traceback)
   end
   if attempt.streams then
-    result.stream:trace(traced) -- the end is still to come
+    result.stream:trace(traced) -- which reports the end later
   else
-    traced:ended(core.now(), result.status) -- the host has told it, unless more attempts could have followed
+    -- The core has reported it already, unless more attempts could have followed.
+    traced:ended(core.now(), result.status)
   end
   return result
 end
 
 local request_options = {
-  headers = "table", params = "table", body = "body", form = "table", json = "any", multipart = "table",
-  auth = "any", timeout = "timeout", max_body = "bytes", redirects = "any", retries = "any",
-  proxy = "any", unix_socket = "any", tls = "table", http2 = "any", cookies = "boolean", trace = "table",
-  redirect_headers = "table",
+  headers = "table", params = "table", body = "body", form = "table", json = "any",
+  multipart = "table", auth = "any", timeout = "timeout", max_body = "bytes", redirects = "any",
+  retries = "any", proxy = "any", unix_socket = "any", tls = "table", http2 = "any",
+  cookies = "boolean", trace = "table", redirect_headers = "table",
 }
 
 local bodies = {
   body = function(value) return value end,
   form = function(value) return encode.form(value), "application/x-www-form-urlencoded" end,
   json = function(value) return require "septet.json".encode(value), "application/json" end,
-  multipart = encode.multipart, -- and what make_body adds
+  multipart = encode.multipart, -- make_body also passes the Content-Type
 }
 
--- The body that the options ask for, and its type.
+-- Returns the body that the options ask for, and its Content-Type.
 local function make_body(options, what)
   local given, value
   for name in pairs(bodies) do
     if options[name] ~= nil then
-      if given then args.usage("bad options to '%s' (both '%s' and '%s' are its body)", what, given, name) end
+      if given then
+        args.usage("bad options to '%s' (both '%s' and '%s' are its body)", what, given, name)
+      end
       given, value = name, options[name]
     end
   end
-  if given == "multipart" then return encode.multipart(value, headers.own(options.headers, "content-type", what)) end
+  if given == "multipart" then
+    return encode.multipart(value, headers.own(options.headers, "content-type", what))
+  end
   if given then return bodies[given](value) end
 end
 
--- What a request is to do where its options differ from its session's.
+-- Applies the options of a request to its attempt. Returns the total timeout in seconds, or nil.
 local function override(session, attempt, options, what)
   args.options(options, request_options, what)
   local made = {}
-  local agreed = {} -- what the body has settled, whatever the headers say
+  local agreed = {} -- headers that the body determines, whatever `headers` says
   attempt.body, made["Content-Type"] = make_body(options, what)
-  if options.multipart then agreed["Content-Type"], attempt.multipart = made["Content-Type"], made["Content-Type"] end
+  if options.multipart then
+    agreed["Content-Type"], attempt.multipart = made["Content-Type"], made["Content-Type"]
+  end
   made.Authorization = auth.header(options.auth, what)
   if options.headers or next(made) then
-    attempt.list = headers.list(what, session.defaults, session.own_headers, made, options.headers, agreed)
+    attempt.list =
+      headers.list(what, session.defaults, session.own_headers, made, options.headers, agreed)
   end
   if options.params then attempt.url = encode.query(attempt.url, options.params) end
   local times = limits.times(session.times, options.timeout)
@@ -319,21 +335,24 @@ local function override(session, attempt, options, what)
     set_terms(attempt, times, options.max_body or session.max_body, connection)
   end
   attempt.redirects = limits.redirects(options.redirects, session.redirects, what)
-  if options.redirect_headers then attempt.redirect_headers = headers.named(options.redirect_headers, what) end
+  if options.redirect_headers then
+    attempt.redirect_headers = headers.named(options.redirect_headers, what)
+  end
   if options.retries ~= nil then attempt.policy = retry.policy(options.retries, what) end
-  if type(attempt.body) == "function" then attempt.policy = nil end -- it cannot be made twice
+  if type(attempt.body) == "function" then attempt.policy = nil end -- it cannot be made again
   return times.total
 end
 
 local function new_attempt(session, method, target, streams, deadline)
-  return { method = method, url = target, headers = session.headers, list = session.list, terms = session.terms,
-    without_credentials = session.without_credentials, redirects = session.redirects,
-    redirect_headers = session.redirect_headers, policy = session.retries, streams = streams,
+  return { method = method, url = target, headers = session.headers, list = session.list,
+    terms = session.terms, without_credentials = session.without_credentials,
+    redirects = session.redirects, redirect_headers = session.redirect_headers,
+    policy = session.retries, streams = streams,
     insecure = session.profile.insecure, deadline = deadline }
 end
 
--- A request without options by a session that does not try again, most often one attempt and nothing more. The
--- coroutines of thousands wait in here: with few locals, their stacks need not grow.
+-- Performs a request without options on a session without retries: usually a single attempt.
+-- Thousands of coroutines may wait in here. With few locals, their stacks need not grow.
 local function perform_plain(session, method, target)
   local total, response = session.times.total
   local deadline = total and core.now() + total
@@ -348,7 +367,7 @@ local function perform_plain(session, method, target)
   return follow(session, new_attempt(session, method, target, false, deadline), response)
 end
 
--- Every verb ends here.
+-- Performs a request of any method.
 local function request(session, method, target, options, streams)
   if not options and session.plain and not streams then
     return perform_plain(session, method, target)
@@ -365,15 +384,18 @@ local function request(session, method, target, options, streams)
   return (traced and perform_traced or perform)(session, attempt)
 end
 
---- What a request may be told, over what its session was.
+--- Options of a request, over those of its session.
 ---@class septet.RequestOptions
----@field headers table<string, string|false>|nil false removes one
----@field params table|nil for the query: names to values or lists of values, or a list of {name, value}
----@field body string|(fun(): string|nil)|nil sent as it is; an iterator's pieces as they come, by a task of its own
----@field form table|nil as params, sent as a form
+---@field headers table<string, string|false>|nil false removes a header
+---@field params table|nil query: names to values or lists of values, or a list of {name, value}
+--- A string is sent as it is. A function is called for pieces, in a task of its own, until it
+--- returns nil.
+---@field body string|(fun(): string|nil)|nil
+---@field form table|nil like `params`, sent as a form
 ---@field json any sent as JSON
----@field multipart {name: string, data: string, filename: string|nil, type: string|nil}[]|nil sent as form data
----@field auth septet.Auth|false|nil false: none, whatever the session's
+--- Sent as form data.
+---@field multipart {name: string, data: string, filename: string|nil, type: string|nil}[]|nil
+---@field auth septet.Auth|false|nil false: no credentials, even if the session has some
 ---@field timeout number|septet.Timeouts|nil
 ---@field max_body integer|nil
 ---@field redirects integer|false|nil
@@ -384,12 +406,13 @@ end
 ---@field http2 boolean|"force"|nil
 ---@field cookies boolean|nil false: the session's are neither sent nor kept
 ---@field redirect_headers string[]|nil in place of the session's
----@field trace septet.TraceHooks|nil told beside the session's
+---@field trace septet.TraceHooks|nil called after those of the session
 
---- Does a request and waits for the whole response. Raises HttpError; a status is never an error by itself.
+--- Performs a request and waits for the whole response. A status is never an error by itself.
+--- Raises HttpError.
 ---@async
 ---@param method string
----@param target string a URL: http or https; absolute, unless the session has a base
+---@param target string http or https URL; absolute, unless the session has a base_url
 ---@param options septet.RequestOptions|nil
 ---@return septet.Response
 function Session:request(method, target, options)
@@ -398,12 +421,12 @@ function Session:request(method, target, options)
   return request(self, retry.method(method), target, options)
 end
 
---- Does a request and waits for the head of the response; its body is then read as it comes. It holds no more than
---- 256 KiB of it for a reader that is slower than the server. `max_body` holds where the session or the request has
---- one. Raises HttpError.
+--- Performs a request and waits for the head of the response. The body is then read as it arrives,
+--- with at most 256 KiB buffered for a slow reader. `max_body` applies only if the session or the
+--- request sets it. Raises HttpError.
 ---@async
 ---@param method string
----@param target string a URL
+---@param target string http or https URL; absolute, unless the session has a base_url
 ---@param options septet.RequestOptions|nil
 ---@return septet.StreamedResponse
 function Session:stream(method, target, options)
@@ -412,28 +435,29 @@ function Session:stream(method, target, options)
   return request(self, retry.method(method), target, options, true)
 end
 
---- What a save may be told, over what a request may be told but for a body.
+--- Options of a save: those of a request without a body, and its own.
 ---@class septet.SaveOptions: septet.RequestOptions
----@field resume boolean|nil what an earlier one has brought is kept where the body is the same; false
----@field sha256 string|nil what the file's is to be; one of these four
+---@field resume boolean|nil keeps what an earlier save received if the body is the same; false
+---@field sha256 string|nil expected digest of the file, in hexadecimal; at most one of these four
 ---@field sha512 string|nil
 ---@field sha1 string|nil
 ---@field md5 string|nil
 
---- What a save has brought: the digest's name, as well, where there was one.
+--- Result of a save. If a digest was expected, it is also there, under its name.
 ---@class septet.Saved
 ---@field status integer
 ---@field url string of the last attempt
 ---@field headers septet.Headers
 ---@field path string
----@field bytes integer of the whole file
----@field resumed integer how many of them an earlier one had brought
----@field attempts integer how many requests it took
+---@field bytes integer size of the whole file
+---@field resumed integer number of them that an earlier save had received
+---@field attempts integer number of attempts made
 
---- Gets a URL into a file and waits until the disk has it; until then `path` is what it was. Raises HttpError, also for
---- every status but 200 and for a wrong digest, and IoError. What had come by then stays in `path` .. ".part".
+--- Saves a URL's body to a file and waits until the disk holds it. Until then `path` is unchanged.
+--- On failure, the bytes received stay in `path` .. ".part", unless they are of no use. Raises
+--- IoError and HttpError, the latter also for a status other than 200 and for a wrong digest.
 ---@async
----@param target string a URL: http or https; absolute, unless the session has a base
+---@param target string http or https URL; absolute, unless the session has a base_url
 ---@param path string
 ---@param options septet.SaveOptions|nil
 ---@return septet.Saved
@@ -443,7 +467,7 @@ function Session:save(target, path, options)
   return require "septet.save"(self, target, path, options, request_options)
 end
 
---- The same, by the default session.
+--- Like session:save(), but uses the default session.
 ---@async
 ---@param target string
 ---@param path string
@@ -468,7 +492,8 @@ end
 
 local default_session
 
---- The session of http.get and the like, with every default: made at its first use, and anew once closed.
+--- Returns the session of http.get() and the like, with all defaults. It is created on first use,
+--- and again once it was closed.
 ---@return septet.Session
 function http.default()
   if not default_session or default_session.closed then default_session = http.session() end

@@ -1,4 +1,4 @@
---- The front door: `require "septet"` gives every module by name, loaded at its first use.
+--- The main module: `require "septet"` has each module as a field, loaded on first use.
 ---@class septet
 ---@field _VERSION string
 ---@field task septet.task
@@ -12,15 +12,15 @@ local septet = {}
 
 local core = require "septet.core"
 
---- The versions of Septet and of what it is linked with, in one line; with `more`, further ones on what was found
---- out about the Lua among them by trying, and on what is done about the libcurl.
+--- Returns the versions of Septet and its libraries, in one line. With `more`, also the Lua
+--- features detected and the libcurl workarounds in use.
 ---@param more boolean|nil
 ---@return string
 function septet.versions(more)
   if not more then return core.versions() end
   local quirks = core.http_quirks()
-  return ("%s\n%s\nlibcurl: quirks with a cure: %s"):format(core.versions(), require "septet.probe".words(),
-    #quirks > 0 and table.concat(quirks, ", ") or "none")
+  return ("%s\n%s\nlibcurl: quirks with a cure: %s"):format(core.versions(),
+    require "septet.probe".words(), #quirks > 0 and table.concat(quirks, ", ") or "none")
 end
 
 septet._VERSION = core.versions():match("^Septet [^,]+")

@@ -1,13 +1,13 @@
---- JSON: text to Lua values and back. Integers stay integers, up to 64 bits; nothing here waits.
+--- JSON: text to Lua values and back. Integers of up to 64 bits stay integers. Nothing here waits.
 ---@class septet.json
 local json = {}
 
 local core = require "septet.core"
 local args = require "septet.args"
 
-local metatable_of = debug.getmetatable -- whatever its __metatable shows
+local metatable_of = debug.getmetatable -- ignores __metatable
 
-local DEPTH = 128 -- of arrays and objects in one another, unless a script says otherwise
+local DEPTH = 128 -- default nesting of arrays and objects
 local MAX_INDENT = 31
 local MAX_MEMORY = 512 * 1024 * 1024
 
@@ -16,16 +16,17 @@ local encode_options = { indent = "count", depth = "count" }
 
 local function at_most(options, name, limit, what)
   if (options[name] or 0) > limit then
-    args.usage("bad option '%s' to '%s' (at most %d expected, got %d)", name, what, limit, options[name])
+    args.usage("bad option '%s' to '%s' (at most %d expected, got %d)", name, what, limit,
+      options[name])
   end
 end
 
---- JSON's null: what `decode` gives for it, inside of tables, too, and `encode` takes. It is not false to Lua;
---- compare with it.
+--- JSON's null, also inside of tables, for `decode` and `encode`. Lua takes it for true; compare
+--- with it.
 json.null = core.json_null
 
---- Marks a table as an array, so that it is one to `encode` even while it is empty. What `decode` makes of an array
---- is marked so.
+--- Marks a table as an array, so that `encode` takes it for one even if it is empty. `decode` marks
+--- arrays, too.
 ---@generic T: table
 ---@param list T a table without a metatable
 ---@return T the same
@@ -41,19 +42,20 @@ function json.array(list)
   return setmetatable(list, core.json_array)
 end
 
---- Is the table marked as an array?
+--- Returns true if the table is marked as an array.
 ---@param value any
 ---@return boolean
 function json.is_array(value)
   return type(value) == "table" and metatable_of(value) == core.json_array
 end
 
---- The value of a JSON text in UTF-8. Raises JsonError, with the `line`, the `column` and the `position` to which the
---- text was read, in bytes from 1; a number that 64 bits cannot hold is an error, too.
+--- Returns the value of a JSON text in UTF-8. Raises JsonError with `line`, `column` and
+--- `position`: how far the text was read, in bytes from 1. An integer that does not fit in 64 bits
+--- is an error.
 ---@param text string
----@param options {depth: integer|nil, max_memory: integer|nil}|nil `depth`: how deep arrays and objects may nest, 128
---- by default and 2047 at most. `max_memory`: bytes that decoding may take, estimated before it begins; 512 MiB by
---- default
+---@param options {depth: integer|nil, max_memory: integer|nil}|nil `depth`: nesting of arrays and
+--- objects, 128 by default and 2047 at most. `max_memory`: bytes that decoding may take, estimated
+--- beforehand, 512 MiB by default
 ---@return any
 function json.decode(text, options)
   args.string(text, 1, "decode")
@@ -62,12 +64,13 @@ function json.decode(text, options)
   return core.json_decode(text, options.depth or DEPTH, options.max_memory or MAX_MEMORY)
 end
 
---- The JSON text of a value, with the keys of objects sorted: the same value gives the same text. A table is an
---- array where its keys are 1 to n, or `json.array` marked it, else an object. Raises Usage, naming the place, for what
---- JSON has no words for: functions, NaN, strings that are not UTF-8, tables with other keys or with gaps.
+--- Returns the JSON text of a value. Keys of objects are sorted, so the same value gives the same
+--- text. A table is an array if its keys are 1 to n or json.array() marked it, else an object.
+--- Raises Usage, naming the place, for what JSON cannot express: functions, NaN, strings that are
+--- not UTF-8, tables with other keys or gaps.
 ---@param value any
----@param options {indent: integer|nil, depth: integer|nil}|nil `indent`: spaces a level, up to 31, and a line for each
---- item; without, everything is on one line. `depth`: as for `decode`
+---@param options {indent: integer|nil, depth: integer|nil}|nil `indent`: spaces per level, 31 at
+--- most, with a line for each item; without it, all is on one line. `depth`: like that of `decode`
 ---@return string
 function json.encode(value, options)
   options = args.options(options, encode_options, "encode")

@@ -1,15 +1,16 @@
---- `require` for modules whose top level waits. `septet.task` gives it out.
+--- `require` for modules with a top level that waits. Exported by `septet.task`.
 local loader = {}
 
 local core = require "septet.core"
 local args = require "septet.args"
 
--- A load: { name =, task = the id of the task, outer = the load of that task in which it began, state = core.load() }.
+-- A load is { name =, task =, outer =, state = core.load() }. `task` is the id of its task, `outer`
+-- the load of that task in which it began.
 local loading = {} -- loads by the module's name
-local innermost = {} -- by the id of a task: the load that it is in
-local awaited = {} -- by the id of a task: the load that it waits for
+local innermost = {} -- by the id of a task: its innermost load
+local awaited = {} -- by the id of a task: the load it waits for
 
--- The function that loads a module and its second argument, as the standard `require` finds them.
+-- Returns the function that loads a module and its second argument, like the standard require().
 local function find(name)
   local tried = {}
   for _, search in ipairs(package.searchers) do
@@ -20,12 +21,13 @@ local function find(name)
   error(("module '%s' not found:%s"):format(core.escape(name), table.concat(tried)), 0)
 end
 
--- Stands in package.preload while a module loads, so that the standard `require` does not run its top level again.
+-- Stands in package.preload while a module loads: the standard require() must not run it again.
 local function refuse(name)
   if loading[name] and loading[name].task == core.current().id then
     args.usage("module '%s' requires itself", core.escape(name))
   end
-  args.usage("module '%s' is being loaded by a task that waits (task.require waits for it)", core.escape(name))
+  args.usage("module '%s' is being loaded by a task that waits (task.require waits for it)",
+    core.escape(name))
 end
 
 local function load_now(this)
@@ -58,7 +60,7 @@ local function load(name)
   return finish(this, core.try(load_now, this))
 end
 
--- Adds the names of the loads of a task, from the outermost, or from `first` inwards.
+-- Adds the names of a task's loads, from the outermost or from `first` inwards.
 local function add_names(names, id, first)
   local inner, this = {}, innermost[id]
   while this do
@@ -69,7 +71,8 @@ local function add_names(names, id, first)
   for i = #inner, 1, -1 do names[#names + 1] = inner[i] end
 end
 
--- The names of the circle that the running task would close by waiting for a load, from that load to itself.
+-- Returns the names of the circle that the running task would close by waiting for a load. The
+-- circle begins and ends with that load.
 local function circle(busy)
   local names, first = {}, busy
   for _, id in ipairs(busy.state:path()) do
@@ -80,7 +83,7 @@ local function circle(busy)
   return table.concat(names, " -> ")
 end
 
--- Waits for a load of another task. Returns whether it is over; else the wait closes a circle.
+-- Waits for a load of another task. Returns true once it is over, false if that closes a circle.
 local function await(busy, id)
   awaited[id] = busy
   local ok, over = core.try(busy.state.wait, busy.state)
@@ -92,11 +95,12 @@ end
 local function wait_for(busy)
   local id = core.current().id
   if busy.task ~= id and await(busy, id) then return end
-  error(("module '%s' requires itself (%s)"):format(core.escape(busy.name), core.escape(circle(busy))), 0)
+  error(("module '%s' requires itself (%s)"):format(core.escape(busy.name),
+    core.escape(circle(busy))), 0)
 end
 
---- As the standard `require`, but the module's top level may wait. Tasks that ask for a module while another one
---- loads it wait for that.
+--- Like the standard require(), but the module's top level may wait. Tasks that require a module
+--- while another one loads it wait for that.
 ---@async
 ---@param name string
 ---@return any module

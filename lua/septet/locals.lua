@@ -1,16 +1,16 @@
---- Task-locals: values that a task has for itself and gives on to the tasks it spawns. `septet.task` gives them out.
+--- Task-locals: values of a task, which the tasks it spawns inherit. Exported by `septet.task`.
 local locals = {}
 
 local core = require "septet.core"
 local args = require "septet.args"
 
-local NIL = {} -- stands for nil that was set
+local NIL = {} -- stands for a nil that was set
 
 ---@class septet.Var
 local Var = {}
 local var_meta = { __name = "task-local", __index = Var, __metatable = false }
 
---- Its value in the running task.
+--- Returns its value in the running task.
 ---@return any
 function Var:get()
   local all = core.locals()
@@ -20,7 +20,7 @@ function Var:get()
   return value
 end
 
--- The locals with another value for `var`, in a table of their own: the task's may be shared with others.
+-- Returns a copy of the locals with another value for `var`. The table of the task may be shared.
 local function changed(var, value)
   local copy = {}
   for k, v in pairs(core.locals() or copy) do copy[k] = v end
@@ -29,13 +29,14 @@ local function changed(var, value)
   return copy
 end
 
---- Sets it in the running task and in those it spawns from here on.
+--- Sets it in the running task. Tasks spawned from here on inherit the value.
 ---@param value any
 function Var:set(value)
   core.set_locals(changed(self, value))
 end
 
---- Calls fn(...) with another value set. fn may wait; a coroutine cannot yield out of it.
+--- Calls fn(...) with another value set. fn may wait. A coroutine or generator cannot yield or emit
+--- out of it.
 ---@async
 ---@param value any
 ---@param fn function
@@ -46,7 +47,7 @@ function Var:with(value, fn, ...)
   return core.with_locals(self, changed(self, value), fn, ...)
 end
 
---- A task-local that is `default` wherever it was not set.
+--- Creates a task-local. Its value is `default` until it is set.
 ---@param default any
 ---@return septet.Var
 function locals.var(default)

@@ -1,12 +1,12 @@
---- What the Lua that is linked gets right. Answers come from trying, not from version numbers: distributions
---- carry fixes.
+--- Detects what the linked Lua does right. It tries features rather than compare versions, because
+--- distributions backport fixes.
 local probe = {}
 
 local closes_loops
 
---- Is the closing value of a generic `for` closed when the loop is left by `break` and its body made a closure? The
---- compiler of 5.4.4 gets that wrong; where it does, our iterators have no closing value, and what they hold is
---- given back when the scope around the loop ends.
+--- Returns true if the closing value of a generic `for` is closed when `break` leaves a loop with a
+--- closure in its body. The compiler of 5.4.4 gets that wrong. Our iterators then have no closing
+--- value, and the scope around the loop releases what they hold.
 ---@return boolean
 function probe.closes_loops()
   if closes_loops ~= nil then return closes_loops end
@@ -23,7 +23,7 @@ function probe.closes_loops()
   return closes_loops
 end
 
---- Lines on it for people.
+--- Returns these findings in words.
 ---@return string
 function probe.words()
   if probe.closes_loops() then

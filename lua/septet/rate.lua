@@ -1,4 +1,4 @@
--- Pacing: at most so many starts in any window of so many seconds, first come first served.
+-- Pacing: limits the number of starts in any window of a length in seconds, in FIFO order.
 local core = require "septet.core"
 local args = require "septet.args"
 local blocks = require "septet.blocks"
@@ -6,11 +6,11 @@ local sync = require "septet.sync"
 
 local rate = {}
 
-local SWEEP = 1000 -- windows from which on those are dropped that hold nobody back
+local SWEEP = 1000 -- number of windows from which on unused ones are dropped
 
 local UNITS = { s = 1, m = 60, h = 3600 }
 
--- "10/s", "5/15s", "100/m": how many, and in how many seconds.
+-- Parses "10/s", "5/15s" or "100/m". Returns the number of starts and the window in seconds.
 local function parse(text)
   local n, times, unit = text:match("^(%d+)/(%d*)([smh])$")
   n = tonumber(n)
@@ -25,13 +25,13 @@ local function new_window(n, seconds)
   return { n = n, seconds = seconds, count = 0, starts = {}, turn = sync.lock(), waiting = 0 }
 end
 
--- When the next may start: no sooner than the window after the start that is n back.
+-- Returns when the next request may start: a window's length after the start that is n back.
 local function next_start(window)
   local before = window.starts[window.count % window.n]
   return before and before + window.seconds or 0
 end
 
--- Waits in line, and at its head for the instant. Who is cancelled, or has no time left, has taken nothing.
+-- Waits in line, then for the start time. A cancelled or timed-out caller does not consume a slot.
 local function take_turn(window)
   local at = next_start(window)
   if at > core.now() then core.sleep_until(at) end
@@ -39,7 +39,8 @@ local function take_turn(window)
   window.count = window.count + 1
 end
 
--- The windows by their key. One whose last start is longer ago than it is long says what a new one says.
+-- Returns a function that gives the window of a key. A window without starts in its period equals a
+-- fresh one and can be dropped.
 local function new_windows(n, seconds)
   local by_key, number, sweep_at = {}, 0, SWEEP
   local function sweep()
@@ -63,10 +64,11 @@ local function new_windows(n, seconds)
   end
 end
 
--- Counted while it waits, however that ends.
+-- Waits for the caller's turn, and counts it as waiting until it returns or raises.
 local function in_turn(window)
   window.waiting = window.waiting + 1
-  local _ <close> = setmetatable({}, { __close = function() window.waiting = window.waiting - 1 end })
+  local _ <close> = setmetatable({},
+    { __close = function() window.waiting = window.waiting - 1 end })
   window.turn:with(take_turn, window)
   return true
 end
@@ -78,10 +80,10 @@ local function key_function(per, origin)
   args.usage("bad option 'rate' to 'session' ('per' is none of 'host', 'session', and no function)")
 end
 
---- A function that waits until a request to `url` may start.
----@param option string|{[1]: string, per: "host"|"session"|(fun(url: string): any)|nil}|nil "10/s"; each key that `per`
---- gives has a rate of its own
----@return (fun(url: string, left: number|nil): boolean)|nil false where the seconds that are left do not do
+--- Returns a function that waits until a request to `url` may start, or returns false if that takes
+--- more than `left` seconds. A rate is given as "10/s". Each key that `per` gives has its own.
+---@param option string|{[1]: string, per: "host"|"session"|(fun(url: string): any)|nil}|nil
+---@return (fun(url: string, left: number|nil): boolean)|nil
 function rate.pacer(option, origin)
   if option == nil then return nil end
   if type(option) == "string" then option = { option } end
@@ -92,7 +94,7 @@ function rate.pacer(option, origin)
   local window_of = new_windows(parse(option[1]))
   return function(url, left)
     local key = key_of(url)
-    if key == nil then return true end -- no rate holds for it
+    if key == nil then return true end -- no rate applies
     local window = window_of(key)
     if not left then return in_turn(window) end
     return (blocks.move_on_after(left, in_turn, window))

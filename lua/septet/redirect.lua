@@ -1,25 +1,28 @@
--- Redirects: where they may lead, and what of a request goes with them.
+-- Redirects: where they may lead, and which parts of a request are sent there.
 local core = require "septet.core"
 local failure = require "septet.failure"
 local url = require "septet.url"
 
--- The method of the next attempt: a GET after 303, and after a POST that was moved.
+-- Returns the next method: GET after 303, unless it is HEAD, and for a POST after 301 or 302.
 local function next_method(method, status)
   if status == 303 and method ~= "HEAD" then return "GET" end
   if (status == 301 or status == 302) and method == "POST" then return "GET" end
   return method
 end
 
--- What goes along to another origin: headers that say what is wanted, and nothing of who asks.
+-- Headers that may go to another origin: they say what is wanted, and do not identify the sender.
 local public = {
-  accept = true, ["user-agent"] = true, range = true, ["cache-control"] = true, pragma = true, te = true, prefer = true,
-  priority = true, dnt = true, date = true, connection = true, ["save-data"] = true, ["sec-gpc"] = true,
-  ["upgrade-insecure-requests"] = true, traceparent = true, tracestate = true, ["x-request-id"] = true,
+  accept = true, ["user-agent"] = true, range = true, ["cache-control"] = true, pragma = true,
+  te = true, prefer = true,
+  priority = true, dnt = true, date = true, connection = true, ["save-data"] = true,
+  ["sec-gpc"] = true,
+  ["upgrade-insecure-requests"] = true, traceparent = true, tracestate = true,
+  ["x-request-id"] = true,
   ["x-correlation-id"] = true,
 }
 local public_beginnings = { "^accept%-", "^content%-", "^if%-" }
 
--- Turns an attempt's headers into those for which keep(name in lower case) holds.
+-- Removes an attempt's headers for which keep(name in lower case) is false.
 local function keep_headers(attempt, keep)
   local kept = {}
   for i = 1, #attempt.list, 2 do
@@ -46,21 +49,25 @@ local function redirect_error(attempt, why, reason)
   return failure(attempt, "redirect", reason, "receive", why)
 end
 
--- Where a Location leads from an attempt. The fragment is the old one unless there is a new one (RFC 9110, 10.2.2).
+-- Returns the target of a Location. The old fragment is kept unless there is a new one (RFC 9110,
+-- 10.2.2).
 local function resolve(attempt, location)
   local target, why = core.http_resolve(attempt.url, location)
   if not target then
     local shown = url.public(location)
-    if why == "scheme" then error(redirect_error(attempt, ("redirected to '%s'"):format(shown), "denied"), 0) end
-    error(redirect_error(attempt, ("redirected to '%s', which is no URL: %s"):format(shown, why), "location"), 0)
+    if why == "scheme" then
+      error(redirect_error(attempt, ("redirected to '%s'"):format(shown), "denied"), 0)
+    end
+    error(redirect_error(attempt,
+      ("redirected to '%s', which is no URL: %s"):format(shown, why), "location"), 0)
   end
   return target:find("#", 1, true) and target or target .. (attempt.url:match "#.*" or "")
 end
 
---- Turns an attempt to where its response says. Raises HttpError{code="redirect"} where that is refused.
+--- Changes an attempt to follow its redirect. Raises HttpError{code="redirect"} if that is refused.
 ---@param attempt table
 ---@param response septet.Response
----@param attempts integer how many redirects there were, with this one
+---@param attempts integer number of redirects, including this one
 return function(attempt, response, attempts)
   if attempts > attempt.redirects then
     error(redirect_error(attempt, ("more than %d redirects"):format(attempt.redirects), "limit"), 0)

@@ -1,18 +1,18 @@
--- What a request gave: the head, read when somebody asks for it, and the body.
+-- Responses: the head, parsed when it is read, and the body.
 local args = require "septet.args"
 local core = require "septet.core"
 local failure = require "septet.failure"
 local text = require "septet.text"
 local url = require "septet.url"
 
-local SHOWN = 200 -- bytes of a body, in the message of a status that is an error
+local SHOWN = 200 -- bytes of the body in the message of raise_for_status()
 
---- The headers of a response, by name whatever the case; several of one name are joined by ", ".
+--- Headers of a response, by name in any case. Several of one name are joined by ", ".
 ---@class septet.Headers
 local Headers = {}
-local LINES = {} -- the key of the lines: no header has it
+local LINES = {} -- key of the header lines; no header has this key
 
---- Every value of a header, in order.
+--- Returns all values of a header, in order.
 ---@param name string
 ---@return string[]
 function Headers:all(name)
@@ -23,7 +23,7 @@ function Headers:all(name)
   return values
 end
 
---- Iterates over name and value as they came.
+--- Iterates over names and values as they were received.
 function Headers:each()
   local i, lines = 0, rawget(self, LINES)
   return function()
@@ -48,7 +48,8 @@ local headers_meta = {
   __pairs = function(self) return Headers.each(self) end,
 }
 
--- A line from `first` on, without the blanks at its end. A pattern would look for the end behind each blank.
+-- Returns a line from `first` on, without trailing blanks. A pattern would search for the end after
+-- each blank.
 local function cut(line, first)
   local last = #line
   while last >= first and (line:byte(last) == 32 or line:byte(last) == 9) do last = last - 1 end
@@ -64,25 +65,25 @@ local function parse_headers(raw)
   return setmetatable({ [LINES] = lines }, headers_meta)
 end
 
---- What a request gave.
+--- A response to a request.
 ---@class septet.Response
 ---@field status integer
----@field ok boolean its status is below 400
----@field reason string the words beside the status, "" if there were none
+---@field ok boolean true if its status is below 400
+---@field reason string reason phrase; "" if there is none
 ---@field body string
 ---@field headers septet.Headers
 ---@field url string of the last attempt
 ---@field method string of the last attempt
 ---@field version string "1.0", "1.1" or "2"
 ---@field times table<string, number> seconds by phase: queue dns tcp tls send wait receive total
----@field reused boolean its connection was open already
----@field insecure boolean its connection is one over TLS whose certificate was not checked
----@field peer {address: string, port: integer}|nil who answered: the server, or a proxy; nil on a unix socket
----@field history septet.Response[] the redirects that led here, first one first
----@field attempts integer how often it was tried, with the one that gave this
+---@field reused boolean true if its connection was open already
+---@field insecure boolean true if it came over TLS and the certificate was not checked
+---@field peer {address: string, port: integer}|nil the server or a proxy; nil on a unix socket
+---@field history septet.Response[] responses that redirected here, first one first
+---@field attempts integer number of attempts, including the one that gave this
 local Response = { attempts = 1 }
 
--- Fields that are made when somebody asks for them.
+-- Fields that are made on first access.
 local lazy = {
   headers = function(self) return parse_headers(self.head:lines()) end,
   times = function(self) return self.head:times() end,
@@ -99,20 +100,21 @@ local lazy = {
   ok = function(self) return self.status < 400 end,
 }
 
--- Fields that a response may have, or not, and that are no script's concern.
-local internal = { redirect_url = true, upload = true, stream = true, head = true, body = true, history = true,
-  trailers = true, status = true, url = true }
+-- Fields that may be absent without being an error, and internal ones.
+local internal = { redirect_url = true, upload = true, stream = true, head = true, body = true,
+  history = true, trailers = true, status = true, url = true }
 
--- The names of all that a script may read.
+-- Returns the set of field names that a script may read.
 local function names()
-  local all = { status = true, body = true, url = true, read = true, chunks = true, lines = true, close = true }
+  local all = { status = true, body = true, url = true, read = true, chunks = true, lines = true,
+    close = true }
   for name in pairs(lazy) do all[name] = true end
   for name in pairs(Response) do all[name] = true end
   return all
 end
 
 local response_meta = {
-  family = {}, -- the metatables of what has the methods of a response
+  family = {}, -- metatables of the objects that have the methods of a response
   __name = "septet.http.Response",
   __metatable = false,
   __index = function(self, key)
@@ -130,22 +132,25 @@ local response_meta = {
 
 response_meta.family[response_meta] = true
 
---- Raises HttpError{code = "status"} for a status of 400 or more, else returns the response.
+--- Returns the response, or raises HttpError{code = "status"} if its status is 400 or more.
 ---@return septet.Response
 function Response:raise_for_status()
   if self.status < 400 then return self end
   local shown, body = url.public(self.url), rawget(self, "body")
-  local start = type(body) == "string" and body ~= "" and ": " .. core.escape(body:sub(1, SHOWN)) or ""
+  local start = type(body) == "string" and body ~= "" and ": " .. core.escape(body:sub(1, SHOWN))
+    or ""
   local reason = self.reason ~= "" and " " .. core.escape(self.reason) or ""
-  error(core.error { kind = "HttpError", code = "status", status = self.status, url = shown, method = self.method,
+  error(core.error { kind = "HttpError", code = "status", status = self.status, url = shown,
+    method = self.method,
     message = ("%s %s: status %d%s%s"):format(self.method, shown, self.status, reason, start),
     attempts = self.attempts, response = self }, 0)
 end
 
---- Its body as UTF-8: from the charset that a byte order mark tells, or else the argument, or else its Content-Type;
---- UTF-8 where none does. What is no character is U+FFFD. Raises HttpError{code = "decode"} for an unknown charset.
+--- Returns the body as UTF-8. Its charset is that of the byte order mark, or else `charset`, or
+--- else that of the Content-Type, or else UTF-8. Invalid characters become U+FFFD. If the charset
+--- is unknown, uses `fallback` or raises HttpError{code = "decode"}.
 ---@param charset string|nil
----@param fallback string|nil what it is in if its charset is unknown
+---@param fallback string|nil charset to use if the other one is unknown
 ---@return string
 function Response:text(charset, fallback)
   if charset ~= nil then args.string(charset, 1, "text") end
@@ -153,10 +158,12 @@ function Response:text(charset, fallback)
   charset = charset or text.charset(self.headers["content-type"])
   local decoded = text.decode(self.body, charset) or fallback and text.decode(self.body, fallback)
   if decoded then return decoded end
-  error(failure(self, "decode", "charset", "receive", ("the charset '%s' is not known"):format(charset)), 0)
+  error(failure(self, "decode", "charset", "receive",
+    ("the charset '%s' is not known"):format(charset)), 0)
 end
 
---- The value of its body, as `json.decode` gives it, whatever its Content-Type; raises JsonError.
+--- Returns the value of the JSON body, like json.decode(), whatever its Content-Type. Raises
+--- JsonError.
 ---@return any
 function Response:json()
   return require "septet.json".decode(self.body)

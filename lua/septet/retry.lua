@@ -1,26 +1,28 @@
--- When a request is tried again, and how long after: full jitter, Retry-After, and a budget for each origin, so that
--- a server in trouble does not get its load multiplied.
+-- Retries: whether a request is retried, and after which delay. Uses full jitter, Retry-After, and
+-- a budget per origin, so that a server in trouble does not get its load multiplied.
 local args = require "septet.args"
 local url = require "septet.url"
 
 local retry = {}
 
-local MAX_LINE = 256 -- bytes of a Retry-After
+local MAX_LINE = 256 -- bytes of a Retry-After that are parsed
 local BACKOFF, MAX_BACKOFF, MAX_WAIT = 0.25, 10, 60 -- seconds
-local BUDGET, BURST = 0.1, 10                       -- retries a request, and those allowed before any request
+local BUDGET, BURST = 0.1, 10                       -- retries a request, and those allowed at first
 local ORIGINS = 512                                 -- budgets that are kept, and as many older ones
-local METHODS = { "GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE" } -- doing them twice is doing them once
+local METHODS = { "GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE" } -- idempotent ones
 local STATUSES = { 408, 429, 502, 503, 504 }
 
 local spec = {
-  attempts = "count", backoff = "seconds", max_backoff = "seconds", max_wait = "seconds", methods = "table",
-  statuses = "table", budget = "seconds",
+  attempts = "count", backoff = "seconds", max_backoff = "seconds", max_wait = "seconds",
+  methods = "table", statuses = "table", budget = "seconds",
 }
 
 local CAPITALS = {}
-for _, method in ipairs { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" } do CAPITALS[method] = true end
+for _, method in ipairs { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" } do
+  CAPITALS[method] = true
+end
 
---- A method as it goes over the wire: one that sessions have a function for is in capitals, however it is written.
+--- Returns a method as it is sent: in capitals if sessions have a function for it, else unchanged.
 ---@param method string
 ---@return string
 function retry.method(method)
@@ -31,19 +33,24 @@ end
 
 local function set_of(list)
   local set = {}
-  for _, item in ipairs(list) do set[type(item) == "string" and retry.method(item) or item] = true end
+  for _, item in ipairs(list) do
+    set[type(item) == "string" and retry.method(item) or item] = true
+  end
   return set
 end
 
---- What the option `retries` says.
----@param value integer|septet.Retries|false|nil how many more attempts, or more to say
+--- Returns the policy that the option `retries` describes.
+---@param value integer|septet.Retries|false|nil number of retries, or a table
 ---@return table|nil policy nil for none
 function retry.policy(value, what)
   if not value then return nil end
-  if math.type(value) == "integer" and value >= 0 then value = value > 0 and { attempts = value + 1 } or nil end
+  if math.type(value) == "integer" and value >= 0 then
+    value = value > 0 and { attempts = value + 1 } or nil
+  end
   if not value then return nil end
   if type(value) ~= "table" then
-    args.usage("bad option 'retries' to '%s' (a whole number or a table expected, got %s)", what, type(value))
+    args.usage("bad option 'retries' to '%s' (a whole number or a table expected, got %s)", what,
+      type(value))
   end
   args.options(value, spec, "retries")
   if value.methods then args.list_option(value.methods, "methods", "retries") end
@@ -59,14 +66,14 @@ function retry.policy(value, what)
   }
 end
 
--- Nothing of an answer had come, so nothing of it was lost.
+-- Returns true if the request failed before any byte of a response, so that nothing of one is lost.
 local function is_transient(err)
   if err.code == "connect" or err.code == "dns" then return err.reason ~= "proxy" end
   if err.code == "timeout" then return err.reason == "connect" end
   return err.code == "reset" and err.phase ~= "receive"
 end
 
---- Is this end of an attempt one after which to try again?
+--- Returns true if this outcome of an attempt is one to retry after.
 ---@param method string
 ---@param response septet.Response|nil
 ---@param err table|nil an HttpError
@@ -78,30 +85,37 @@ function retry.wants(policy, method, response, err)
 end
 
 local MONTHS = {
-  Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12,
+  Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6,
+  Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12,
 }
 
 local DAYS = { mon = true, tue = true, wed = true, thu = true, fri = true, sat = true, sun = true }
 
--- Days from 1970-01-01 to a day of the Gregorian calendar.
+-- Returns the number of days from 1970-01-01 to a day of the Gregorian calendar.
 local function days(year, month, day)
   if month <= 2 then year, month = year - 1, month + 12 end
-  return 365 * year + year // 4 - year // 100 + year // 400 + (153 * (month - 3) + 2) // 5 + day - 719469
+  return 365 * year + year // 4 - year // 100 + year // 400 + (153 * (month - 3) + 2) // 5 + day
+    - 719469
 end
 
---- The Unix time of an HTTP date, of which there are three forms (RFC 9110, 5.6.7); nil where it is none.
+--- Returns the Unix time of an HTTP date in any of its three forms (RFC 9110, 5.6.7), or nil.
 ---@param text string
 ---@return integer|nil
 local function date(text)
-  local day, month, year, h, m, s = text:match("^%a+, (%d%d) (%a%a%a) (%d%d%d%d) (%d%d):(%d%d):(%d%d) GMT$")
+  local day, month, year, h, m, s =
+    text:match("^%a+, (%d%d) (%a%a%a) (%d%d%d%d) (%d%d):(%d%d):(%d%d) GMT$")
   if not day then
-    day, month, year, h, m, s = text:match("^%a+, (%d%d)%-(%a%a%a)%-(%d%d) (%d%d):(%d%d):(%d%d) GMT$")
-    if year then -- of this century, unless that is more than 50 years off
+    day, month, year, h, m, s =
+      text:match("^%a+, (%d%d)%-(%a%a%a)%-(%d%d) (%d%d):(%d%d):(%d%d) GMT$")
+    if year then -- in this century, unless that is more than 50 years ahead
       year = 2000 + tonumber(year)
       if year > tonumber(os.date("!%Y")) + 50 then year = year - 100 end
     end
   end
-  if not day then month, day, h, m, s, year = text:match("^%a+ (%a%a%a) +(%d+) (%d%d):(%d%d):(%d%d) (%d%d%d%d)$") end
+  if not day then
+    month, day, h, m, s, year =
+      text:match("^%a+ (%a%a%a) +(%d+) (%d%d):(%d%d):(%d%d) (%d%d%d%d)$")
+  end
   if not day or not MONTHS[month] then return nil end
   local seconds = tonumber(h) * 3600 + tonumber(m) * 60 + tonumber(s)
   return days(tonumber(year), MONTHS[month], tonumber(day)) * 86400 + seconds
@@ -109,7 +123,7 @@ end
 
 retry.date = date
 
--- Returns the seconds that a zone is ahead of UTC; nil for one that is not known.
+-- Returns the seconds that a zone is ahead of UTC, or nil if the zone is not known.
 local function offset(zone)
   if zone == "gmt" or zone == "utc" or zone == "ut" or zone == "z" then return 0 end
   local sign, hours, minutes = zone:gsub("^gmt", ""):gsub("^utc", ""):match "^([+-])(%d%d):?(%d%d)$"
@@ -118,8 +132,8 @@ local function offset(zone)
   return sign == "-" and -seconds or seconds
 end
 
--- Returns the Unix time of a date that is not written as HTTP has it, but says its zone: in the order of mails, or in
--- that of ISO 8601. Case and blanks do not count.
+-- Returns the Unix time of a date with a zone that is not in HTTP's form. It is in the order of
+-- mails or of ISO 8601. Case and blanks are ignored.
 local function free_date(text)
   local lower = text:lower():gsub("^%a+%.?,?%s+", "")
   local day, month, year, h, m, s, zone = lower:match
@@ -137,16 +151,19 @@ local function free_date(text)
   return days(tonumber(year), month, tonumber(day)) * 86400 + seconds - ahead
 end
 
--- Is there anything of a date in it? A time, a year with a month, or the name of a month behind a number.
+-- Returns true if the text resembles a date: a time, joined numbers, or a month's name and a digit.
 local function may_be_date(text)
-  if text:find "%d:%d" or text:find "%d%d%d%d[-/.]%d" or text:find "%d[-/.]%d%d?[-/.]%d" then return true end
+  if text:find "%d:%d" or text:find "%d%d%d%d[-/.]%d" or text:find "%d[-/.]%d%d?[-/.]%d" then
+    return true
+  end
   for name in pairs(MONTHS) do
     if text:find "%d" and text:lower():find("%f[%a]" .. name:lower()) then return true end
   end
   return false
 end
 
--- The seconds that one value asks for; nil where it says nothing. `otherwise` is what an unreadable date asks for.
+-- Returns the seconds that a value asks for, `otherwise` for an unreadable date, or nil for
+-- neither.
 local function asked_by(value, now, otherwise)
   if value:find "^%d+%.?%d*$" or value:find "^%.%d+$" then return math.ceil(tonumber(value)) end
   local at = date(value) or free_date(value)
@@ -154,13 +171,13 @@ local function asked_by(value, now, otherwise)
   return may_be_date(value) and otherwise or nil
 end
 
---- The seconds that the values of a Retry-After ask for: numbers, whose fractions are rounded up, or dates. Of several
---- values, in one line or in more, the longest counts. A line longer than any that makes sense is one that cannot be
---- read.
+--- Returns the seconds that the values of a Retry-After ask for: numbers, rounded up, or dates. Of
+--- several values, in one or more lines, the longest counts. An overlong line counts as an
+--- unreadable date, beside the values at its beginning.
 ---@param lines string|string[]|nil
 ---@param now integer|nil Unix time
----@param otherwise number|nil what a date asks for that cannot be read
----@return number|nil nil where they say nothing
+---@param otherwise number|nil seconds that an unreadable date asks for
+---@return number|nil nil if they ask for nothing
 function retry.after(lines, now, otherwise)
   local longest
   now = now or os.time()
@@ -169,7 +186,7 @@ function retry.after(lines, now, otherwise)
       longest = math.max(longest or -1, otherwise or -1)
       line = line:sub(1, MAX_LINE)
     end
-    -- The comma behind the day of the week is part of a date.
+    -- The comma after the day of the week is part of a date.
     local joined = line:gsub("(%f[%a]%a+),(%s*%d)", function(word, rest)
       return DAYS[word:sub(1, 3):lower()] and word .. "\0" .. rest or nil
     end)
@@ -182,7 +199,7 @@ function retry.after(lines, now, otherwise)
   return longest and longest >= 0 and longest or nil
 end
 
---- How long to wait before the next attempt; nil: there is none.
+--- Returns the delay before the next attempt, or nil if there is none.
 ---@param attempts integer so far
 ---@return number|nil seconds
 function retry.delay(policy, attempts, response)
@@ -194,11 +211,12 @@ function retry.delay(policy, attempts, response)
   return asked <= policy.max_wait and asked or nil
 end
 
---- A budget: so many retries for each request to an origin, once the first ones are used up. Of many origins, those
---- that needed it lately are remembered; the budget of one that is forgotten is full.
+--- Creates a budget: a number of retries for each request to an origin, once the initial ones are
+--- used up. Of many origins, those that retried lately are kept. One that was dropped has a full
+--- budget again.
 function retry.new_budget()
-  local left, older, n = {}, {}, 0 -- by origin, of those that ever needed it; n of them in `left`
-  local budget = { spent = 0 } -- how many retries there were
+  local left, older, n = {}, {}, 0 -- tokens by origin, if any were spent; `left` has n origins
+  local budget = { spent = 0 } -- number of retries so far
 
   local function set(origin, tokens)
     n = n + (left[origin] and -1 or 0) + (tokens and 1 or 0)
@@ -206,15 +224,15 @@ function retry.new_budget()
     left[origin], older[origin] = tokens, nil
   end
 
-  --- A request to a URL begins.
+  --- Counts a request to a URL.
   function budget.earn(target, policy)
-    if not (next(left) or next(older)) then return end -- most sessions never look at the URL for this
+    if not (next(left) or next(older)) then return end -- most sessions never parse the URL here
     local origin = url.origin(target)
     local tokens = left[origin] or older[origin]
     if tokens then set(origin, tokens + policy.budget < BURST and tokens + policy.budget or nil) end
   end
 
-  --- May one be tried again?
+  --- Takes a token for a retry; returns false if none is left.
   function budget.spend(target)
     local origin = url.origin(target)
     local tokens = left[origin] or older[origin] or BURST

@@ -1,6 +1,5 @@
--- The body of a response into a file, by way of PATH.part: PATH is what it was or the whole body, whatever happens. It
--- is the file that the script names, or the one that a link there leads to. A transfer that broke off is resumed if
--- PATH.part.meta tells whose bytes those of PATH.part are.
+-- Saves a body by way of PATH.part: PATH is always the old or the whole new file. A link at PATH is
+-- followed. An interrupted transfer resumes if PATH.part.meta matches PATH.part.
 local core = require "septet.core"
 local args = require "septet.args"
 local blocks = require "septet.blocks"
@@ -12,15 +11,16 @@ local retry = require "septet.retry"
 local url = require "septet.url"
 
 local PIECE = 256 * 1024   -- bytes read, and written, at once
-local CLEAN_UP = 5             -- seconds for the disk, on the way out
+local CLEAN_UP = 5             -- seconds for the disk after a failure
 local DIGITS = { md5 = 32, sha1 = 40, sha256 = 64, sha512 = 128 }
-local STRONG = '^"[^"%c]*"$' -- an ETag
-local BREAKS = { reset = true, partial = true, timeout = true } -- after which a body is gone on with
+local STRONG = '^"[^"%c]*"$' -- a strong ETag
+local BREAKS = { reset = true, partial = true, timeout = true } -- codes after which it may resume
 
-local own_options = { resume = "boolean", md5 = "string", sha1 = "string", sha256 = "string", sha512 = "string" }
+local own_options = { resume = "boolean", md5 = "string", sha1 = "string", sha256 = "string",
+  sha512 = "string" }
 local bodies = { body = true, form = true, json = true, multipart = true }
 
--- Its own options, and those of a request without a body.
+-- Returns the checks of save's own options and of those of a request without a body.
 local function save_options(request_options)
   local spec = {}
   for name, kind in pairs(request_options) do spec[name] = not bodies[name] and kind or nil end
@@ -28,12 +28,14 @@ local function save_options(request_options)
   return spec
 end
 
--- The name of the digest that is asked for, and what it should be.
+-- Returns the name of the expected digest and its value.
 local function wanted_digest(options)
   local digest
   for _, name in ipairs { "md5", "sha1", "sha256", "sha512" } do
     local value = options[name]
-    if value and digest then args.usage("bad options to 'save' (both '%s' and '%s')", digest, name) end
+    if value and digest then
+      args.usage("bad options to 'save' (both '%s' and '%s')", digest, name)
+    end
     if value and (#value ~= DIGITS[name] or value:find "%X") then
       args.usage("bad option '%s' to 'save' (%d hexadecimal digits expected)", name, DIGITS[name])
     end
@@ -42,7 +44,7 @@ local function wanted_digest(options)
   return digest, digest and options[digest]:lower()
 end
 
--- The options of its requests. A Range counts bytes as they are sent: encoded, they are not those of the file.
+-- Returns the options of the requests. They ask for an unencoded body: a Range counts sent bytes.
 local function pass_on(options)
   local request, headers = {}, { ["Accept-Encoding"] = "identity" }
   for name, value in pairs(options) do
@@ -64,8 +66,8 @@ local function is_encoded(headers)
   return (headers["content-encoding"] or "identity"):lower() ~= "identity"
 end
 
--- What names this state of the body and no other: a strong ETag, or a date that was a minute old when it was told (RFC
--- 9110, 8.8.2.2). nil where the bytes are not those that a Range would count.
+-- Returns what identifies this state of the body: a strong ETag, or a date at least a minute before
+-- the server's Date (RFC 9110, 8.8.2.2). Returns nil if there is none, or if the body is encoded.
 local function validator(headers)
   if is_encoded(headers) then return nil end
   local etag, modified, date = headers.etag, headers["last-modified"], headers.date
@@ -74,8 +76,7 @@ local function validator(headers)
   return since and now and now - since >= 60 and modified or nil
 end
 
--- Not to be cancelled: the system would have it open for a moment that nobody could wait for, and the next save of the
--- same path would find it in use.
+-- Opens the part, shielded: after a cancelled open, the next save of the path could find it in use.
 local function open_part(path)
   return blocks.shield(core.file_open_part, path)
 end
@@ -86,13 +87,13 @@ end
 
 -- --- PATH.part.meta: {address =, validator =, total =} ---
 
--- What stands for the URL, in which there may be secrets.
+-- Returns a digest in place of the URL, which may contain secrets.
 local function url_digest(job)
   return core.digest("sha256", job.address)
 end
 
--- Returns a table, empty if nothing can be made of it; nil if there is none. Where its name would be too long, there is
--- none, and none is needed without `resume`.
+-- Returns the parsed meta, an empty table if it is malformed, or nil if there is none. Without
+-- `resume`, a name that is too long counts as no meta.
 local function read_meta(job)
   local ok, file = pcall(open_private, job.part .. ".meta", false)
   if not ok then
@@ -100,23 +101,24 @@ local function read_meta(job)
     if code == "ENOENT" or code == "ENAMETOOLONG" and not job.resume then return nil end
     error(file, 0)
   end
-  job.meta_file = file -- which is closed on every way out
+  job.meta_file = file -- closed on every exit path
   local text = file:contents()
   file:close()
   local understood, meta = pcall(json.decode, text)
   return understood and type(meta) == "table" and meta or {}
 end
 
--- Opens it, empty from here on.
+-- Opens the meta file and empties it.
 local function open_meta(job)
   job.meta_file = open_private(job.part .. ".meta", true)
   job.meta_file:truncate()
   return job.meta_file
 end
 
--- Writes it, and closes it.
+-- Writes the meta file and closes it.
 local function write_meta(job, validated)
-  job.meta_file:write(json.encode { address = url_digest(job), validator = validated, total = job.total })
+  job.meta_file:write(json.encode { address = url_digest(job), validator = validated,
+    total = job.total })
   job.meta_file:close()
 end
 
@@ -129,8 +131,8 @@ end
 
 -- --- the transfer ---
 
--- Makes PATH.part empty, for this response. A loss of power must not leave a meta beside bytes that are not its own:
--- what was there is off the disk before the next thing can get there.
+-- Empties PATH.part for this response. After a power failure, a meta must not lie beside bytes of
+-- another body. So old contents are removed from the disk before new ones can reach it.
 local function start_over(job, response)
   job.validator = validator(response.headers)
   job.total = math.tointeger(response.headers["content-length"])
@@ -148,23 +150,23 @@ local function start_over(job, response)
   end
 end
 
--- Is it a response for the same body as the part's? Some servers know Range and not If-Range.
+-- Returns true if the response is for the part's body. Some servers know Range, but not If-Range.
 local function is_same(job, headers)
   local name = job.validator:find '^"' and "etag" or "last-modified"
   return (headers[name] or job.validator) == job.validator
 end
 
--- Returns the first and the last byte that a Content-Range names, and the size of the whole if that is told; nil for
--- one that makes no sense.
+-- Returns first and last byte of a Content-Range and the size, if known, or nil if it is malformed.
 local function range_of(headers)
-  local first, last, total = (headers["content-range"] or ""):match "^[Bb][Yy][Tt][Ee][Ss] (%d+)%-(%d+)/([%d*]+)$"
+  local first, last, total =
+    (headers["content-range"] or ""):match "^[Bb][Yy][Tt][Ee][Ss] (%d+)%-(%d+)/([%d*]+)$"
   first, last = math.tointeger(first), math.tointeger(last)
   local size = math.tointeger(total)
   local is_sound = first and last and first <= last and (size and last < size or total == "*")
   if is_sound then return first, last, size end
 end
 
--- Keeps the size of the whole that a 206 was the first to tell, also for a later save.
+-- Keeps the size of the whole that a 206 was the first to report, also for a later save.
 local function learn_total(job, total)
   job.total = total
   if job.resume and job.meta then
@@ -173,8 +175,8 @@ local function learn_total(job, total)
   end
 end
 
--- Returns how many bytes there are once the part has those that a 206 brings, and how many the whole has, by the
--- largest size that was told; nil for a 206 that does not go on where the part ends, or goes beyond the known size.
+-- Returns the size of the part after a 206, and the largest size reported for the whole. Returns
+-- nil if the 206 does not start at the part's end, exceeds the known size, or is for another body.
 local function continues(job, headers)
   local first, last, total = range_of(headers)
   if first ~= job.size or is_encoded(headers) or not is_same(job, headers) then return nil end
@@ -183,9 +185,10 @@ local function continues(job, headers)
   return last + 1, math.max(last + 1, job.total or 0, total or 0)
 end
 
--- A 416 tells the size of the whole: there may be nothing more to get.
+-- Returns true if a 416 shows that the part is complete: it reports the size of the whole.
 local function is_complete(job, headers)
-  local total = math.tointeger((headers["content-range"] or ""):match "^[Bb][Yy][Tt][Ee][Ss] %*/(%d+)$")
+  local total =
+    math.tointeger((headers["content-range"] or ""):match "^[Bb][Yy][Tt][Ee][Ss] %*/(%d+)$")
   return total == job.size and (job.total or total) == total and is_same(job, headers)
 end
 
@@ -195,8 +198,8 @@ local function refuse(response)
   error(err, 0)
 end
 
--- Appends the body to the part, up to `stop` bytes in all. A 206 may bring less than was asked for: the rest of the
--- whole is then missing as if the connection had ended.
+-- Appends the body to the part, up to `stop` bytes in all. A 206 may bring less than requested. The
+-- missing rest then is an error, as if the connection had ended.
 local function receive(job, response, stop, whole)
   for piece in response:chunks(PIECE) do
     local is_excess = stop and job.size + #piece > stop
@@ -208,12 +211,13 @@ local function receive(job, response, stop, whole)
     end
   end
   if whole and job.size ~= whole then
-    error(failure(response, "partial", "truncated", "receive", ("%d of %d bytes"):format(job.size, whole)), 0)
+    error(failure(response, "partial", "truncated", "receive",
+      ("%d of %d bytes"):format(job.size, whole)), 0)
   end
 end
 
--- One request, for what is missing where job.validator is known. Returns its response when the part is whole, or nil
--- where the server would have it asked for all.
+-- Makes one request, for the missing rest if job.validator is known. Returns its response once the
+-- part is complete, or nil if the whole must be requested.
 local function transfer(job)
   local ranged, headers = job.validator, job.request.headers
   headers.Range, headers["If-Range"] = ranged and ("bytes=%d-"):format(job.size), ranged
@@ -234,7 +238,7 @@ local function transfer(job)
   return response
 end
 
--- The wait before the next request, where this error is one that a rest may follow.
+-- Returns the delay before the next request, or nil if the transfer cannot resume after this error.
 local function retry_delay(job, err, breaks)
   if not (job.policy and job.policy.methods.GET and job.validator) then return nil end
   if not (core.is(err, "HttpError") and BREAKS[err.code]) then return nil end
@@ -243,8 +247,8 @@ local function retry_delay(job, err, breaks)
   return job.session.budget.spend(job.address) and delay or nil
 end
 
--- Requests until the part is whole: one for all where the server would not go on; for the rest where one broke off, as
--- often as the policy has it.
+-- Makes requests until the part is complete. If the server cannot resume, one request asks for the
+-- whole. If a transfer breaks off, the next asks for the rest, as often as the policy allows.
 local function persist(job)
   local attempts, breaks = 0, 0
   while true do
@@ -268,16 +272,17 @@ end
 local function check_digest(job, response)
   local got = job.file:digest()
   if got == job.expected then return end
-  local err = failure(response, "digest", job.digest, "receive", ("its %s is %s, not %s"):format(job.digest, got,
-    job.expected))
+  local err = failure(response, "digest", job.digest, "receive",
+    ("its %s is %s, not %s"):format(job.digest, got, job.expected))
   err.expected, err.got = job.expected, got
   error(err, 0)
 end
 
--- The validator of what the part holds, where that is to be gone on with.
+-- Returns the validator of the part's contents if they can be resumed, else nil.
 local function known_validator(job)
   local meta = job.meta
-  if not (job.resume and job.size > 0 and meta and meta.address == url_digest(job)) then return nil end
+  if not (job.resume and job.size > 0 and meta
+    and meta.address == url_digest(job)) then return nil end
   local text = meta.validator
   return type(text) == "string" and (text:find(STRONG) or retry.date(text)) and text or nil
 end
@@ -293,15 +298,16 @@ local function run(job)
   job.file:commit()
   drop_meta(job)
   job.file:close()
-  return { status = response.status, url = response.url, headers = response.headers, path = job.path, bytes = job.size,
+  return { status = response.status, url = response.url, headers = response.headers,
+    path = job.path, bytes = job.size,
     resumed = job.kept, attempts = response.attempts, [job.digest or 1] = job.expected }
 end
 
--- The part stays for the next one, unless it is of no use: empty, the wrong bytes, or a disk that failed, of which
--- nobody knows what it holds.
+-- Closes the part. Removes it if it is empty, its digest is wrong, or the disk failed.
 local function clean_up(job, err)
   if job.meta_file then job.meta_file:close() end
-  local is_wrong = core.is(err, "HttpError") and err.code == "digest" or core.is(err, "IoError") and err.code == "EIO"
+  local is_wrong = core.is(err, "HttpError") and err.code == "digest"
+    or core.is(err, "IoError") and err.code == "EIO"
   if is_wrong or job.file:size() == 0 then
     job.file:remove()
     drop_meta(job)
@@ -309,21 +315,25 @@ local function clean_up(job, err)
   job.file:close()
 end
 
--- Its `total` is for all of its requests together.
+-- Sets the deadline of a save: its `total` covers all of its requests.
 local function limit(job, options)
   local times = {}
-  for name, seconds in pairs(limits.times(job.session.times, options.timeout)) do times[name] = seconds end
+  for name, seconds in pairs(limits.times(job.session.times, options.timeout)) do
+    times[name] = seconds
+  end
   if not times.total then return end
   job.deadline = core.now() + times.total
   job.times, job.request.timeout = times, times
 end
 
---- Gets `target` into the file `path`.
+--- Saves the body of `target` to the file `path`.
 ---@async
----@param request_options table<string, string> what a request may be told
+---@param request_options table<string, string> options of a request, with their checks
 return function(session, target, path, options, request_options)
   options = args.options(options, save_options(request_options), "save")
-  if path == "" or path:find "/$" then args.usage("bad argument #2 to 'save' (no name of a file: '%s')", path) end
+  if path == "" or path:find "/$" then
+    args.usage("bad argument #2 to 'save' (no name of a file: '%s')", path)
+  end
   local job = { session = session, target = target, path = path, resume = options.resume }
   job.digest, job.expected = wanted_digest(options)
   job.request = pass_on(options)

@@ -1,4 +1,4 @@
--- Responses whose body is read piece by piece.
+-- Streamed responses: their body is read in pieces.
 local args = require "septet.args"
 local core = require "septet.core"
 local response_meta = require "septet.response"
@@ -6,12 +6,14 @@ local url = require "septet.url"
 
 local MAX_LINE = 1024 * 1024 -- bytes
 
---- A response whose body is still to come. It ends with the scope that asked for it, or when it is closed; one task
---- at a time may read it. Fields are those of a Response; `body` reads the rest, and `times` are whole at the end.
+--- A response with its body still to come. It ends with the scope that requested it, or when it is
+--- closed. One task at a time may read it. Its fields are those of a Response. `body` waits for the
+--- rest, and `times` is complete at the end.
 ---@class septet.StreamedResponse: septet.Response
 local Stream = {}
 
--- Runs a method of the core's stream that waits. What the upload's own iterator raised is the error.
+-- Runs a waiting method of the core's stream. If the upload's iterator has failed, raises its
+-- error.
 local function wait_for(self, method, n)
   local upload = self.upload
   if not upload then return method(self.stream, n) end
@@ -22,19 +24,20 @@ local function wait_for(self, method, n)
   core.raise(result, more)
 end
 
--- The rest of the body, which stays until it is taken: the reader may still refuse it.
+-- Waits for the rest of the body and returns it without taking it: the caller may still reject it.
 local function peek(self)
   return wait_for(self, self.stream.peek)
 end
 
 local function check_count(n, least, what)
   if math.type(n) == "integer" and n >= least then return end
-  args.usage("bad argument #1 to '%s' (a whole number of bytes expected, got %s)", what, tostring(n))
+  args.usage("bad argument #1 to '%s' (a whole number of bytes expected, got %s)", what,
+    tostring(n))
 end
 
---- Waits for bytes of the body and returns up to `n` of them, nil at its end; without `n`, waits for the end and
---- returns all the rest. Raises HttpError where the body does not reach its end; what it raises it hands out nothing
---- of, and the next read begins where it did.
+--- Waits for bytes of the body and returns up to `n` of them, or nil at the end. Without `n`, waits
+--- for the end and returns the rest. Raises HttpError if the body breaks off. A read that raises
+--- takes nothing: the next one begins at the same byte.
 ---@async
 ---@param n integer|nil bytes
 ---@return string|nil
@@ -48,8 +51,8 @@ function Stream:read(n)
   return wait_for(self, self.stream.read, n)
 end
 
---- Iterates over the body as it comes, in pieces of any length; the iterator waits. With `n`, in pieces of at most so
---- many bytes.
+--- Iterates over the body as it arrives; each step waits. Pieces have any length, or with `n` at
+--- most `n` bytes.
 ---@async
 ---@param n integer|nil bytes
 ---@return fun(): string|nil
@@ -60,13 +63,14 @@ end
 
 local function too_long(self, max)
   local shown = url.public(self.url)
-  return core.error { kind = "HttpError", code = "body_too_large", reason = "line", phase = "receive", url = shown,
+  return core.error { kind = "HttpError", code = "body_too_large", reason = "line",
+    phase = "receive", url = shown,
     method = self.method, attempts = self.attempts,
     message = ("%s %s: a line is longer than %d bytes"):format(self.method, shown, max) }
 end
 
---- Iterates over the lines of the body, without their ends (LF or CRLF); the iterator waits. Raises HttpError for a
---- line that is longer than `max` bytes, which stays for `read` to take.
+--- Iterates over the lines of the body, without their ends (LF or CRLF); each step waits. Raises
+--- HttpError for a line longer than `max` bytes, which `read` can still take.
 ---@async
 ---@param max integer|nil bytes; 1 MiB
 ---@return fun(): string|nil
@@ -80,7 +84,7 @@ function Stream:lines(max)
   end
 end
 
--- What a method of a response makes of the whole body; it is taken only where that succeeds.
+-- Returns a Response method that first waits for the body. It takes the body only if it succeeds.
 local function made_of_body(name)
   return function(self, ...)
     local method = response_meta.__index(self, name)
@@ -96,13 +100,14 @@ local function made_of_body(name)
   end
 end
 
---- As `text` of a Response. Where it raises, the body is still there to be read.
+--- Like Response:text(), but waits for the body. If it raises, the body can still be read.
 Stream.text = made_of_body "text"
 
---- As `json` of a Response. Where it raises, the body is still there to be read.
+--- Like Response:json(), but waits for the body. If it raises, the body can still be read.
 Stream.json = made_of_body "json"
 
---- Ends the request where it is not over, and drops what was not read. Also what `<close>` does.
+--- Ends the request and drops what was not read. Does nothing if it has ended. Also called by
+--- `<close>`.
 function Stream:close()
   self.stream:close()
   if self.upload then self.upload.task:cancel() end

@@ -1,5 +1,6 @@
---- What tasks share: events, permits, locks, channels. All are first come first served and hand over directly: what is
---- released or sent belongs to who has waited longest, before that one runs and whatever cancels it then.
+--- Events, semaphores, locks and channels that tasks share. Waiters are served in FIFO order. A
+--- released permit or lock and a sent value are handed directly to the longest waiter. They belong
+--- to it from then on, even if it is cancelled before it runs.
 ---@class septet.sync
 local sync = {}
 
@@ -9,9 +10,11 @@ local args = require "septet.args"
 ---@class septet.Event
 local Event = {} -- luacheck: ignore
 
---- Lets all go on that wait, in the order they came, and all that will. Harmless when it is set.
+--- Sets the event and resumes all waiters in FIFO order. Later waits return at once. Does nothing
+--- if the event is set.
 function Event:set() end -- luacheck: ignore
 
+--- Returns true if the event is set.
 ---@return boolean
 function Event:is_set() end -- luacheck: ignore
 
@@ -19,7 +22,7 @@ function Event:is_set() end -- luacheck: ignore
 ---@async
 function Event:wait() end -- luacheck: ignore
 
---- Something that happens once.
+--- Creates an event. It is set once and stays set.
 ---@return septet.Event
 sync.event = core.event
 
@@ -30,25 +33,25 @@ local Semaphore = {} -- luacheck: ignore
 ---@async
 function Semaphore:acquire() end -- luacheck: ignore
 
---- Takes a permit if one is free.
+--- Takes a permit if one is free; never waits.
 ---@return boolean acquired
 function Semaphore:try_acquire() end -- luacheck: ignore
 
---- Gives a permit back, whoever acquired it; raises Usage when none is out.
+--- Gives a permit back; any task may do so. Raises Usage if no permit is taken.
 function Semaphore:release() end -- luacheck: ignore
 
---- The number of free permits.
+--- Returns the number of free permits.
 ---@return integer
 function Semaphore:value() end -- luacheck: ignore
 
---- Waits for a permit, calls fn(...), and gives the permit back whatever happens.
+--- Waits for a permit, calls fn(...), and gives the permit back even if fn raises.
 ---@async
 ---@param fn function
 ---@param ... any
 ---@return any ... what fn returned
 function Semaphore:with(fn, ...) end -- luacheck: ignore
 
---- A number of permits, all free.
+--- Creates a semaphore with `n` permits, all free.
 ---@param n integer at least 1
 ---@return septet.Semaphore
 sync.semaphore = core.semaphore
@@ -56,86 +59,91 @@ sync.semaphore = core.semaphore
 ---@class septet.Lock
 local Lock = {} -- luacheck: ignore
 
---- Waits until the running task has the lock; raises Usage if it has it already.
+--- Waits until the running task owns the lock. Raises Usage if it owns it already.
 ---@async
 function Lock:acquire() end -- luacheck: ignore
 
---- Takes the lock if no other task has it; raises Usage if the running task has it already.
+--- Takes the lock if no other task owns it; never waits. Raises Usage if the running task owns it.
 ---@return boolean acquired
 function Lock:try_acquire() end -- luacheck: ignore
 
---- Gives the lock back; raises Usage unless the running task has it.
+--- Releases the lock. Raises Usage unless the running task owns it.
 function Lock:release() end -- luacheck: ignore
 
---- Does a task have the lock?
+--- Returns true if a task owns the lock.
 ---@return boolean
 function Lock:locked() end -- luacheck: ignore
 
---- Waits for the lock, calls fn(...), and gives the lock back whatever happens.
+--- Waits for the lock, calls fn(...), and releases the lock even if fn raises.
 ---@async
 ---@param fn function
 ---@param ... any
 ---@return any ... what fn returned
 function Lock:with(fn, ...) end -- luacheck: ignore
 
---- Something that one task has at a time.
+--- Creates a lock, which one task owns at a time. A lock belongs to the task, not to a coroutine.
 ---@return septet.Lock
 sync.lock = core.lock
 
 ---@class septet.Sender
 local Sender = {} -- luacheck: ignore
 
---- As the channel's; raises ChannelClosed also when the sender is closed.
+--- Like Channel:send(), but also raises ChannelClosed if this sender is closed.
 ---@async
 ---@param value any
 function Sender:send(value) end -- luacheck: ignore
 
---- As the channel's.
+--- Like Channel:try_send(), but also raises ChannelClosed if this sender is closed.
 ---@param value any
 ---@return boolean sent
 function Sender:try_send(value) end -- luacheck: ignore
 
---- Ends sending through it. The last sender to be closed closes the channel. Harmless when closed.
+--- Closes the sender. Closing the last sender closes the channel. Does nothing if closed. Also
+--- called by `<close>`.
 function Sender:close() end -- luacheck: ignore
 
 ---@class septet.Channel
 ---@operator len: integer
 local Channel = {} -- luacheck: ignore
 
---- Waits until a receiver or the buffer has the value; raises ChannelClosed. Cancelled, it has sent nothing.
+--- Waits until a receiver or the buffer takes the value. If the wait is cancelled, nothing was
+--- sent. Raises ChannelClosed.
 ---@async
 ---@param value any not nil
 function Channel:send(value) end -- luacheck: ignore
 
---- Sends if a receiver waits or the buffer has room; raises ChannelClosed.
+--- Sends the value if a receiver waits or the buffer has room; never waits. Raises ChannelClosed.
 ---@param value any not nil
 ---@return boolean sent
 function Channel:try_send(value) end -- luacheck: ignore
 
---- Waits for the next item. Cancelled, it has taken none.
+--- Waits for the next item and takes it. If the wait is cancelled, no item was taken.
 ---@async
 ---@return any item nil after the last
 ---@return "closed"|nil why
 function Channel:recv() end -- luacheck: ignore
 
---- The next item if there is one.
+--- Takes the next item if there is one; never waits.
 ---@return any item
 ---@return "empty"|"closed"|nil why it is nil
 function Channel:try_recv() end -- luacheck: ignore
 
---- Ends sending; what is buffered may still be received. Harmless when closed.
+--- Closes the channel for sending; buffered items can still be received. Waiting senders get
+--- ChannelClosed. Does nothing if closed. Also called by `<close>`.
 function Channel:close() end -- luacheck: ignore
 
---- For a loop over all items: `for item in channel:iter() do`. Each step waits.
+--- Iterates over all items: `for item in channel:iter() do`. Each step waits.
 ---@return fun(): any
 function Channel:iter() end -- luacheck: ignore
 
---- Something to send through, for one of several producers: the channel is closed when the last of them is.
+--- Returns a sender for one of several producers. Closing the last sender closes the channel.
+--- Raises ChannelClosed.
 ---@return septet.Sender
 function Channel:sender() end -- luacheck: ignore
 
---- Hands values from task to task. `#channel` is the number of items buffered.
----@param capacity number|nil items it buffers: 0 by default, math.huge for no limit
+--- Creates a channel, which passes values from task to task in order. `#channel` is the number of
+--- buffered items.
+---@param capacity number|nil number of items it buffers: 0 by default, math.huge for no limit
 ---@return septet.Channel
 sync.channel = core.channel
 

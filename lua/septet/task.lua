@@ -1,5 +1,5 @@
---- Tasks: spawning, waiting for one or many, groups. What waits is marked `async`; everything else returns
---- at once and never lets another task run.
+--- Tasks: spawning, waiting for one or several, groups. Functions that may wait are marked `async`.
+--- All others return at once and never let another task run.
 ---@class septet.task
 local task = {}
 
@@ -29,55 +29,58 @@ task.var = locals.var
 
 ---@class septet.Task
 ---@field name string settable; "file:line#id" until it is set
----@field id integer
+---@field id integer from 1; never reused in this host
 local Task = {} -- luacheck: ignore
 
---- Waits for the task to end. Only observes: cancelling the waiter leaves the task running.
+--- Waits for the task to end. Cancelling the waiter does not cancel the task.
 ---@async
 ---@return any ... what its function returned; raises its error, or TaskCancelled
 function Task:await() end -- luacheck: ignore
 
---- Asks the task to end: its wait, or its next one, raises Cancelled.
+--- Requests cancellation: the task's current or next wait raises Cancelled.
 ---@param reason string|nil
----@return boolean first false if it was asked before or has ended
+---@return boolean first false if it was cancelled before or has ended
 function Task:cancel(reason) end -- luacheck: ignore
 
---- "pending" (never ran), "running", "suspended", "done", "failed" or "cancelled".
+--- Returns "pending" (never ran), "running", "suspended", "done", "failed" or "cancelled".
 ---@return string
 function Task:status() end -- luacheck: ignore
 
---- True and the values, or false and the error; raises Usage before the task has ended.
+--- Returns true and the task's values, or false and its error. Raises Usage if it has not ended.
 ---@return boolean ok, any ...
 function Task:result() end -- luacheck: ignore
 
---- Starts a task that will call fn(...). It belongs to the innermost scope open here and first runs after the
---- running task waits.
+--- Spawns a task that calls fn(...). It belongs to the innermost block that is open here, or else
+--- to the running task. It first runs once the running task waits.
 ---@param fn function
 ---@param ... any
 ---@return septet.Task
 task.spawn = core.spawn
 
---- The same, but it belongs to the whole run: cancelled when the last main task has ended.
+--- Like spawn(), but the task belongs to the whole run. It continues when its spawner ends, and is
+--- cancelled when the last main task has ended. If it fails, that is reported at once.
 ---@param fn function
 ---@param ... any
 ---@return septet.Task
 task.background = core.background
 
---- Waits; never returns early. sleep(0) lets the others run.
+--- Waits for at least `seconds`. sleep(0) lets other tasks run.
 ---@async
 ---@param seconds number
 task.sleep = core.sleep
 
---- Waits until `now()` has reached an instant; never returns early. One that has passed lets the others run.
+--- Waits until `now()` has reached an instant; never returns early. If it has passed, only lets
+--- other tasks run.
 ---@async
 ---@param instant number on the scale of `now()`
 task.sleep_until = core.sleep_until
 
---- Iterates over the instants that lie a period apart, the first one a period from now; each step waits for the next
---- one. Time that the loop's body takes shifts none of them; those that it missed are left out.
+--- Iterates over instants that are a period apart, starting a period from now. Each step waits for
+--- the next instant. The time that the loop's body takes does not shift them; missed instants are
+--- skipped.
 ---@async
 ---@param seconds number more than 0
----@return fun(): integer n how many periods have passed
+---@return fun(): integer n number of periods that have passed
 function task.every(seconds)
   if type(seconds) ~= "number" or seconds ~= seconds or seconds <= 0 then
     args.usage("bad argument #1 to 'every' (seconds, more than 0, expected, got %s)",
@@ -86,42 +89,46 @@ function task.every(seconds)
   local start, n = core.now(), 0
   return function()
     local passed = (core.now() - start) / seconds
-    n = math.max(n + 1, math.ceil(passed - 1e-6)) -- an instant that is now, but for what is rounded, is not missed
+    -- An instant that is now, up to rounding, is not missed.
+    n = math.max(n + 1, math.ceil(passed - 1e-6))
     core.sleep_until(start + n * seconds)
     return n
   end
 end
 
---- Lets the others run, and raises Cancelled if the task was cancelled.
+--- Lets other tasks run once. Raises Cancelled if the task was cancelled.
 ---@async
 task.checkpoint = core.checkpoint
 
---- Seconds on the host's clock, which never goes backwards; only differences mean something.
+--- Returns the time in seconds on the host's clock, which never goes backwards. Only differences
+--- are meaningful.
 ---@return number seconds
 task.now = core.now
 
---- The running task; nil outside of tasks.
+--- Returns the running task, or nil outside of tasks.
 ---@return septet.Task|nil
 task.current = core.current
 
---- The live tasks as a tree: a list of {id=, name=, status=, waits_for=, children=}.
+--- Returns the live tasks as a tree, with the main tasks first. It is a list of
+--- {id=, name=, status=, waits_for=, children=}.
 ---@return table
 task.tree = core.tree
 
---- Is the value an error of Septet's, of that kind ("HttpError", "Cancelled", ...; nil: any)?
+--- Returns true if the value is a Septet error of the given kind ("HttpError", "Cancelled", ...),
+--- or of any kind if `kind` is nil.
 ---@param value any
 ---@param kind string|nil
 ---@return boolean
 task.is = core.is
 
---- Is the value the Cancelled that unwinds a cancelled task?
+--- Returns true if the value is the Cancelled that unwinds a cancelled task.
 ---@param value any
 ---@return boolean
 function task.is_cancelled(value)
   return is(value, "Cancelled")
 end
 
--- What unwinds a function, and is not for it to handle.
+-- Returns true if the error unwinds a function, which must not handle it.
 local function unwinds(err)
   return is(err, "Cancelled") or is(err, "GeneratorClosed")
 end
@@ -133,7 +140,8 @@ local function passed(ok, ...)
   return false, err
 end
 
---- As pcall, but Cancelled passes: for code that handles errors and tries again.
+--- Like pcall(), but lets Cancelled and GeneratorClosed pass. For code that handles errors and
+--- tries again.
 ---@async
 ---@param fn function
 ---@param ... any
@@ -150,7 +158,7 @@ local function tried(ok, ...)
   return false, err, core.traceback(traceback)
 end
 
---- As task.pcall, with the traceback of the error.
+--- Like task.pcall(), but also returns the traceback of the error.
 ---@async
 ---@param fn function
 ---@param ... any
@@ -160,16 +168,19 @@ function task.try(fn, ...)
   return tried(try(fn, ...))
 end
 
---- The innermost block (group, timeout, shield ...) that is open in the running task; nil outside of any.
+--- Returns the innermost block (group, timeout, shield, ...) open in the running task, or nil if
+--- there is none.
 ---@return septet.Group|nil
 task.scope = core.current_scope
 
---- The instant, on task.now's scale, of the deadline in force: inf for none, -inf once the task is cancelled.
+--- Returns the instant, on the scale of `now()`, of the deadline in force. It is math.huge if there
+--- is none, and -math.huge once the task is cancelled.
 ---@return number
 task.deadline = core.deadline
 
---- Set it to be told of failures that nobody awaited: on_unhandled(task, error, traceback). Without it they
---- go to the host, which counts them as the run's failure.
+--- Called as on_unhandled(task, error, traceback) for each failure that no task observed. Runs
+--- outside of tasks and must not wait. If nil, the host reports these failures and counts them as
+--- the run's.
 ---@type fun(t: septet.Task, error: any, traceback: string|nil)|nil
 task.on_unhandled = nil
 
@@ -191,8 +202,9 @@ function task.map(fn, list)
   return tasks
 end
 
--- A set over the tasks of a list without duplicates, these tasks, and the task of each item; functions are given to
--- `spawn` if there is one, which returns a task, or false for none yet: then the item stays what it is.
+-- Returns a completion set over the distinct tasks of a list, these tasks, and the task of each
+-- item. Functions are passed to `spawn`, if given, which returns their task, or false if it has
+-- none yet. An item without a task stands for itself.
 local function completions(list, what, spawn)
   local current = core.current()
   for i = 1, #list do
@@ -203,7 +215,8 @@ local function completions(list, what, spawn)
       if not spawn then
         args.usage("bad argument #1 to '%s' (item %d: task expected, got %s)", what, i, type(item))
       elseif not args.is_callable(item) then
-        args.usage("bad argument #1 to '%s' (item %d: task or function expected, got %s)", what, i, type(item))
+        args.usage("bad argument #1 to '%s' (item %d: task or function expected, got %s)", what, i,
+          type(item))
       end
     end
   end
@@ -222,8 +235,8 @@ local function completions(list, what, spawn)
   return set, tasks, each
 end
 
--- Ends what a failed or cancelled combinator still runs, but for `failed`, and waits for it. What fails from here
--- on is told, and changes nothing.
+-- Cancels what a failed or cancelled combinator still runs, except `failed`, and waits for it.
+-- Failures from here on are reported, but do not change the run's result.
 local function cancel_and_join(tasks, set, scope, failed)
   for _, t in ipairs(tasks) do
     if t ~= failed then
@@ -238,19 +251,19 @@ local function cancel_and_join(tasks, set, scope, failed)
   end)
 end
 
--- What awaiting an ended task that is not done raises.
+-- Returns the error that awaiting a failed or cancelled task raises.
 local function failure(t)
   return select(2, pcall(outcome, t))
 end
 
--- Waits for the members of a gather; on the first that is not done, or on cancellation from outside, ends the
--- others too. Returns whether all are done, and else the member that is not, or nil and the error of the wait with its
--- traceback.
+-- Waits for the members of a gather. If one fails or the waiter is cancelled, cancels the others.
+-- Returns true if all are done. Otherwise returns false and the failed member, or false, nil and
+-- the error of the wait with its traceback.
 local function await_members(tasks, set, scope)
   local ok, err, traceback = try(set.wait, set, "not_done")
   local failed = ok and tasks[set:not_done()]
   if ok and not failed then return true end
-  if failed then core.seen(failed) end -- before its owner can end, and tell of it
+  if failed then core.seen(failed) end -- before its owner can end and report it
   cancel_and_join(tasks, set, scope, failed)
   return false, failed, err, traceback
 end
@@ -261,14 +274,15 @@ local function await_settled(tasks, set, scope)
   return ok, nil, err, traceback
 end
 
--- As awaiting it, without seeing how it ended.
+-- Waits for the task to end without observing its outcome.
 local function wait_for(t)
   local set = core.completions(1)
   set:add(t)
   set:wait "all"
 end
 
--- Tasks of `scope` that run functions, each in a task of its own, which `by_fn` gets; so many at once.
+-- Spawns up to `limit` workers in `scope`. They run the functions, each in a task of its own, which
+-- is stored in `by_fn`. Returns the workers.
 local function run_limited(scope, fns, limit, settled, by_fn)
   local at, workers = 0, {}
   local function worker()
@@ -287,8 +301,8 @@ local function run_limited(scope, fns, limit, settled, by_fn)
   return workers
 end
 
--- What a gather waits for, as `completions`; the task of a function that runs later is in the fourth once it was
--- spawned.
+-- Like completions(), but for a gather. If there is a limit, the fourth result maps each function
+-- to its task once that is spawned.
 local function members(scope, list, options)
   if not options.limit then
     return completions(list, "gather", function(fn) return scope:spawn(fn) end)
@@ -298,7 +312,9 @@ local function members(scope, list, options)
     fns[#fns + 1] = fn
     return false
   end)
-  for _, t in ipairs(run_limited(scope, fns, options.limit, options.settled, by_fn)) do set:add(t) end
+  for _, t in ipairs(run_limited(scope, fns, options.limit, options.settled, by_fn)) do
+    set:add(t)
+  end
   return set, tasks, each, by_fn
 end
 
@@ -316,12 +332,14 @@ local gather_options = { limit = "count", settled = "boolean" }
 local wait_options = { timeout = "seconds", return_when = "string" }
 local completed_options = { timeout = "seconds" }
 
---- Runs functions and tasks at once and waits for all. The first failure cancels the others, waits for them,
---- and is raised as it is; later ones go to on_unhandled.
+--- Runs functions and tasks concurrently and waits for all. The first failure cancels the others
+--- and is raised unchanged once they have ended. Later failures go to on_unhandled. Cancelling the
+--- waiter cancels all.
 ---@async
 ---@param list (function|septet.Task)[]
----@param options {limit: integer|nil, settled: boolean|nil}|nil `limit`: functions that run at once; `settled`: never
---- raises what they raise, and gives {status=, value=} or {status=, error=} for each
+---@param options {limit: integer|nil, settled: boolean|nil}|nil `limit`: number of functions that
+--- run at once. `settled`: raises no member's error. Each result is {status=, value=} or
+--- {status=, error=}
 ---@return table results in the list's order, the first value of each; `n` is their number
 function task.gather(list, options)
   args.list(list, 1, "gather", gather_options)
@@ -345,16 +363,21 @@ function task.gather(list, options)
   return results
 end
 
---- Runs functions at once until the first of them ends; the others are cancelled and waited for.
+--- Runs functions concurrently until the first one ends, then cancels the others and waits for
+--- them.
 ---@async
 ---@param fns function[] at least one
 ---@return any ... what the first returned; raises its error
 function task.race(fns)
   args.list(fns, 1, "race")
-  if #fns == 0 then args.usage("bad argument #1 to 'race' (a list of functions expected, got an empty one)") end
+  if #fns == 0 then
+    args.usage("bad argument #1 to 'race' (a list of functions expected, got an empty one)")
+  end
   for i = 1, #fns do
     if is_task(fns[i]) then
-      args.usage("bad argument #1 to 'race' (item %d: function expected, got task: race cancels the losers)", i)
+      args.usage(
+        "bad argument #1 to 'race' (item %d: function expected, got task: race cancels the losers)",
+        i)
     end
   end
   local scope = new_scope(false, false)
@@ -365,7 +388,8 @@ function task.race(fns)
   end
   local waited, err, traceback = try(set.wait, set, "first")
   local first = tasks[set:take()]
-  if waited then try(core.seen, first) end -- before the others, which may have raised its failure again, are reported
+  -- The others may have raised its failure again: it is observed before they are reported.
+  if waited then try(core.seen, first) end
   cancel_and_join(tasks, set, scope, first)
   set:close()
   leave(scope)
@@ -375,13 +399,13 @@ end
 
 local until_of = { ALL_COMPLETED = "all", FIRST_COMPLETED = "first", FIRST_EXCEPTION = "failure" }
 
--- Runs wait(...) with a time limit. Returns false when the limit ended it.
+-- Runs wait(...) with a timeout. Returns false if the timeout ended it, else true and its results.
 local function limited(seconds, wait, ...)
   if not seconds then return true, wait(...) end
   return blocks.move_on_after(seconds, wait, ...)
 end
 
---- Waits for tasks, neither raising their errors nor cancelling any.
+--- Waits for tasks. Neither raises their errors nor cancels any.
 ---@async
 ---@param tasks septet.Task[]
 ---@param options {timeout: number|nil, return_when: "ALL_COMPLETED"|"FIRST_COMPLETED"|"FIRST_EXCEPTION"|nil}|nil
@@ -392,7 +416,8 @@ function task.wait(tasks, options)
   options = args.options(options, wait_options, "wait")
   local mode = until_of[options.return_when or "ALL_COMPLETED"]
   if not mode then
-    args.usage("bad option 'return_when' to 'wait' ('%s' is none of 'ALL_COMPLETED', 'FIRST_COMPLETED', "
+    args.usage(
+      "bad option 'return_when' to 'wait' ('%s' is none of 'ALL_COMPLETED', 'FIRST_COMPLETED', "
       .. "'FIRST_EXCEPTION')", options.return_when)
   end
   local set, distinct = completions(tasks, "wait")
@@ -409,12 +434,12 @@ function task.wait(tasks, options)
   return done, pending
 end
 
---- Iterates over tasks in the order they end, those that have ended first. Functions are spawned; leaving the
---- loop early cancels these (at once where the Lua linked closes loops soundly, else when the scope around
---- ends) and leaves tasks alone.
+--- Iterates over tasks in the order they end, starting with those that have ended. Each step waits.
+--- Functions are spawned. Leaving the loop early cancels these and leaves tasks alone. If the
+--- linked Lua does not close loops soundly, they are cancelled when the scope around the loop ends.
 ---@async
 ---@param list (function|septet.Task)[]
----@param options {timeout: number|nil}|nil raises Timeout from the loop's header
+---@param options {timeout: number|nil}|nil seconds for the loop, after which a step raises Timeout
 ---@return fun(): septet.Task|nil
 function task.as_completed(list, options)
   args.list(list, 1, "as_completed", completed_options)
@@ -430,9 +455,10 @@ function task.as_completed(list, options)
   local function next_ended()
     local left = deadline and math.max(0, deadline - core.now())
     local in_time, i = limited(left, set.wait, set, "next")
-    if not in_time then i = set:take() end -- late, but there
+    if not in_time then i = set:take() end -- a task may have ended nevertheless
     if not in_time and not i and handed < #tasks then
-      error(core.error { kind = "Timeout", message = ("as_completed: timed out after %g s"):format(options.timeout),
+      error(core.error { kind = "Timeout",
+        message = ("as_completed: timed out after %g s"):format(options.timeout),
         seconds = options.timeout }, 0)
     end
     if not i then
@@ -455,7 +481,9 @@ function task.as_completed(list, options)
   end
 
   if #owned > 0 then closers.add(loop) end
-  if probe.closes_loops() then return next_ended, nil, nil, setmetatable(loop, { __close = loop.close }) end
+  if probe.closes_loops() then
+    return next_ended, nil, nil, setmetatable(loop, { __close = loop.close })
+  end
   return next_ended
 end
 

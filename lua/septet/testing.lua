@@ -1,4 +1,4 @@
---- For the tests of scripts: time that moves when they say so, and order among their tasks. Run them with
+--- For tests of scripts: a clock that they control, and order among their tasks. Run them with
 --- `septet --virtual-time`.
 ---@class septet.testing
 local testing = {}
@@ -7,12 +7,12 @@ local core = require "septet.core"
 local args = require "septet.args"
 local sync = require "septet.sync"
 
---- Waits until no other task can run before the clock moves or something happens in the world.
+--- Waits until no other task can run before the clock moves or an outside event arrives.
 ---@async
 testing.wait_all_blocked = core.quiet
 
---- Moves the clock on, from deadline to deadline: what falls due runs, and what that begins, before the next one.
---- When it returns every other task waits.
+--- Advances the clock from deadline to deadline. All tasks that a deadline makes ready run before
+--- the next one. On return, every other task waits.
 ---@async
 ---@param seconds number
 function testing.advance(seconds)
@@ -22,22 +22,22 @@ function testing.advance(seconds)
   core.quiet()
 end
 
---- Moves the clock on as if the running task had computed for so long: nothing else runs.
+--- Advances the clock as if the running task had computed that long. Nothing else runs.
 ---@param seconds number
 function testing.busy(seconds)
   args.seconds(seconds, 1, "busy")
   core.clock_jump(seconds or 0)
 end
 
---- Says whether the clock jumps by itself when no task can run, as it does at first, or only by `advance`.
+--- Sets whether the clock jumps by itself when no task can run (the default), or only by `advance`.
 ---@param on boolean
 ---@return boolean before
 function testing.autojump(on)
   return not core.clock_manual(not on)
 end
 
---- Puts steps of several tasks in order: the function it returns, called with n, waits until it is the turn of n.
---- A turn ends when its task waits; each number is used once, from 1.
+--- Returns a function that orders steps of several tasks: called with n, it waits for turn n. A
+--- turn ends when its task waits. Each number, from 1, is used once.
 ---@return fun(n: integer)
 function testing.sequencer()
   local turns, taken = {}, {}

@@ -1,13 +1,14 @@
---- What tasks and requests did, from the host's event ring.
+--- Events of tasks and requests, read from the host's event ring.
 ---@class septet.trace
 local trace = {}
 
 local core = require "septet.core"
 local args = require "septet.args"
 
---- Calls fn(event) for every event from now on, outside of any task, once a turn of the loop. It must not
---- wait. An event is a table: `kind` ("spawn wait ready run cancel end xfer name"), `time` in seconds, `task`,
---- and what belongs to its kind.
+--- Calls fn(event) for every event from now on, once a turn of the loop, outside of any task. It
+--- must not wait; if it raises, it is removed with a warning. An event is a table with `kind`,
+--- `time` in seconds, `task` (an id, 0 for none), and the fields of its kind. The kinds are spawn,
+--- wait, ready, run, cancel, end, xfer, name and lost.
 ---@param fn fun(event: table)
 function trace.subscribe(fn)
   args.callable(fn, 1, "subscribe")
@@ -34,7 +35,8 @@ local function ms(seconds)
 end
 
 local protocols = { [10] = "h1.0", [11] = "h1", [20] = "h2", [30] = "h3" }
-local phases = { { "queue" }, { "dns" }, { "tcp" }, { "tls" }, { "send" }, { "wait" }, { "receive", "recv" } }
+local phases = {
+  { "queue" }, { "dns" }, { "tcp" }, { "tls" }, { "send" }, { "wait" }, { "receive", "recv" } }
 
 local function phases_of(e)
   local words = {}
@@ -52,7 +54,7 @@ local function connection_of(e)
   return ("%s %s%s"):format(protocols[e.protocol] or "-", e.reused and "reused" or "new", insecure)
 end
 
--- What a line says after the task, by kind of event; nil: no line.
+-- Functions by kind of event. Each returns the verb and the text of its line, or nil for no line.
 local words = {}
 
 function words.spawn(e, _, label)
@@ -69,10 +71,11 @@ end
 function words.xfer(e)
   if e.code then
     return e.code == "cancelled" and "cancel" or "error",
-      ("%s %s: %s in %s after %s ms"):format(e.method, e.url, e.code, e.phase or "?", ms(e.total or 0))
+      ("%s %s: %s in %s after %s ms"):format(e.method, e.url, e.code, e.phase or "?",
+        ms(e.total or 0))
   end
-  return tostring(e.status), ("%s %s  %s %s | %s = %s ms"):format(e.method, e.url, size(e.bytes), connection_of(e),
-    phases_of(e), ms(e.total))
+  return tostring(e.status), ("%s %s  %s %s | %s = %s ms"):format(e.method, e.url, size(e.bytes),
+    connection_of(e), phases_of(e), ms(e.total))
 end
 
 function words.cancel(e)
@@ -81,8 +84,8 @@ function words.cancel(e)
 end
 
 words["end"] = function(e, s)
-  return "end", ("%s  (%d wait%s, busy %.2f ms, sched %.2f ms)"):format(e.outcome, s.waits, s.waits == 1 and "" or "s",
-    s.busy * 1e3, s.sched * 1e3)
+  return "end", ("%s  (%d wait%s, busy %.2f ms, sched %.2f ms)"):format(e.outcome, s.waits,
+    s.waits == 1 and "" or "s", s.busy * 1e3, s.sched * 1e3)
 end
 
 function words.hog(e)
@@ -99,22 +102,22 @@ end
 
 local function nothing() end
 
--- What is known of a task from its events.
+-- Returns an empty record of what the events of a task say.
 local function new_stats()
   return { waits = 0, busy = 0, sched = 0 }
 end
 
---- Writes one line per event to a file, from now on: when (ms), which task, what.
+--- Writes one line per event to a file from now on: the time in ms, the task, the event.
 ---@param out file* for instance io.stderr
 function trace.lines(out)
   local tasks, start = {}, core.now()
   trace.subscribe(function(e)
-    local s = tasks[e.task] or new_stats() -- one that was not seen to begin is not kept
+    local s = tasks[e.task] or new_stats() -- not kept if its spawn was not seen
     if e.kind == "spawn" then
       tasks[e.task] = s
       s.defined = e.defined
     elseif e.kind == "lost" then
-      tasks = {} -- the ends of some were among them
+      tasks = {} -- some of them may have ended unseen
     end
     if e.kind == "name" then s.name = e.name end
     if e.kind == "ready" then s.ready = e.time end
@@ -127,8 +130,9 @@ function trace.lines(out)
     local verb, text = (words[e.kind] or nothing)(e, s, label)
     if verb then
       local who = e.task > 0 and ("#%d %s"):format(e.task, core.escape(label)) or ""
-      local time = e.time + (e.total or 0) -- a request's line stands where it ended
-      out:write(("%+8.1f %-24s %-6s %s\n"):format((time - start) * 1e3, who, verb, core.escape(text)))
+      local time = e.time + (e.total or 0) -- a request's line shows when it ended
+      out:write(("%+8.1f %-24s %-6s %s\n"):format((time - start) * 1e3, who, verb,
+        core.escape(text)))
     end
     if e.kind == "end" then tasks[e.task] = nil end
   end)

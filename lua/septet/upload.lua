@@ -1,4 +1,4 @@
--- Bodies that a script's iterator makes: a task of its own runs it, and waits while there is enough to send.
+-- Bodies made by a script's iterator. Its own task runs it, and waits while enough is buffered.
 local core = require "septet.core"
 local args = require "septet.args"
 local group = require "septet.group"
@@ -8,12 +8,12 @@ local upload = {}
 local function produce(body, iterate)
   for piece in iterate do
     if type(piece) ~= "string" then error({ bad_piece = type(piece) }, 0) end
-    if not body:write(piece) then return end -- the request is over
+    if not body:write(piece) then return end -- the request has ended
   end
   body:finish()
 end
 
--- What the iterator raises is told to who asked, and fails nobody else.
+-- Runs the iterator. Its error is kept for the requesting task and fails no other task.
 local function run(body, iterate, state)
   local ok, err, traceback = core.try(produce, body, iterate)
   if ok then return end
@@ -32,7 +32,7 @@ local function result_of(state, ok, result, traceback)
   core.raise(failure[1], failure[2], "awaited at")
 end
 
---- Calls fn with a body that `iterate` makes, and ends the iteration with the call.
+--- Calls fn with a body that `iterate` makes. The iteration ends with the call.
 ---@async
 ---@param iterate fun(): string|nil
 ---@param fn fun(body: userdata): table
@@ -47,8 +47,8 @@ function upload.with_body(iterate, fn)
   return result_of(state, ok, result, traceback)
 end
 
---- The same for what goes on after the call: the iteration is a task of the caller's scope, `upload.task` of what fn
---- gives.
+--- Like with_body(), but the iteration continues after the call, in a task of the caller's scope.
+--- On success, the result of fn has it as `upload.task`.
 ---@async
 ---@param iterate fun(): string|nil
 ---@param fn fun(body: userdata): table

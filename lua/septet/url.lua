@@ -1,22 +1,23 @@
--- URLs as scripts write them. What they are is decided in C, for all (http/url.h).
+-- URLs as scripts write them. They are parsed in C, in one place (http/url.h).
 local core = require "septet.core"
 
 local url = {}
 
---- Returns scheme, host and port in the one form of each, as "http://host", without a port that is the scheme's own; ""
---- for what is no URL.
+--- Returns the origin of a URL in normal form, as "http://host", without the scheme's default port.
+--- Returns "" if the text is no URL.
 ---@param text string
 ---@return string
 function url.origin(text)
   return core.http_origin(text) or ""
 end
 
---- The URL as an error may show it: without what may be a password, and escaped.
+--- Returns the URL as an error may show it: escaped, and without what may be a password.
 ---@param text string
 ---@return string
 url.public = core.http_public
 
---- Resolves a script's URL against a session's base, which it may not leave for another host. Raises HttpError.
+--- Resolves a script's URL against a session's base, which must not change its host. Raises
+--- HttpError.
 ---@param base string|nil
 ---@param text string
 ---@return string
@@ -25,8 +26,8 @@ function url.join(base, text)
   local joined, why = core.http_resolve(base, text, true)
   if not joined then
     local shown = url.public(text)
-    error(core.error { kind = "HttpError", code = "url", reason = why, phase = "queue", url = shown, attempts = 1,
-      message = ("bad URL '%s': %s"):format(shown, why) }, 0)
+    error(core.error { kind = "HttpError", code = "url", reason = why, phase = "queue", url = shown,
+      attempts = 1, message = ("bad URL '%s': %s"):format(shown, why) }, 0)
   end
   return joined
 end

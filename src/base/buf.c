@@ -1,4 +1,4 @@
-/* Byte buffer: doubling growth, clamped to the maximum. */
+/* Doubles the capacity on growth, up to the maximum. */
 #include "base/buf.h"
 
 #include <stdlib.h>

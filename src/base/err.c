@@ -1,4 +1,4 @@
-/* The words for the status codes: one X-macro in the public header, read here. */
+/* Expands the X-macro of the public header into the texts of the statuses. */
 #include "septet/septet.h"
 
 const char *septet_strerror(int status)

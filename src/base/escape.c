@@ -1,11 +1,11 @@
-/* Escapes of what a terminal would obey, or cannot show. */
+/* Decodes UTF-8 and escapes what a terminal would interpret or cannot show. */
 #include "base/escape.h"
 
 #include <stdint.h>
 #include <string.h>
 
-/* Returns the length of the character of UTF-8 at `p`, or 0 where there is none. Writes its code
- * point to `c`. */
+/* Returns the length of the UTF-8 character at `p`, and sets `c` to its code point. Returns 0 if
+ * there is no valid character. */
 static size_t character_at(const unsigned char *p, size_t len, uint32_t *c)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -22,7 +22,7 @@ static size_t character_at(const unsigned char *p, size_t len, uint32_t *c)
     return *c < least[n] || *c > 0x10ffff || surrogate ? 0 : n;
 }
 
-/* The same; 0, too, for a control character. */
+/* Like character_at(), but also returns 0 for a control character. */
 static size_t printable_at(const char *text, size_t len)
 {
     uint32_t c = 0;
@@ -40,7 +40,7 @@ bool spt_is_printable(const char *text, size_t len)
     return true;
 }
 
-/* Writes what stands for one byte. Returns its length. */
+/* Writes the escape of one byte. Returns its length. */
 static size_t escape_byte(char *out, unsigned char byte)
 {
     static const char digits[] = "0123456789abcdef", short_ones[] = "\nn\rr\tt";

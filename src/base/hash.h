@@ -1,4 +1,4 @@
-/* A hash of bytes, for tables: FNV-1a. */
+/* FNV-1a, a hash of bytes for tables. */
 #ifndef SPT_BASE_HASH_H
 #define SPT_BASE_HASH_H
 

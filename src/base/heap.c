@@ -1,9 +1,9 @@
-/* Pairing heap: links nodes, knows only the order function it was given. */
+/* A pairing heap. It only links nodes, and orders them by the function that it was given. */
 #include "base/heap.h"
 
 #include <stddef.h>
 
-/* Links `child` as the leftmost child of `parent`, which it does not come before. */
+/* Links `child` as the leftmost child of `parent`, before which it does not come. */
 static void adopt(struct spt_heap_node *parent, struct spt_heap_node *child)
 {
     child->prev = parent;
@@ -13,7 +13,8 @@ static void adopt(struct spt_heap_node *parent, struct spt_heap_node *child)
     parent->child = child;
 }
 
-/* Makes the later of two roots the leftmost child of the other. Either may be NULL. */
+/* Makes the later of two roots the leftmost child of the other. Returns the other. Either may be
+ * NULL. */
 static struct spt_heap_node *meld(const struct spt_heap *heap, struct spt_heap_node *a,
                                   struct spt_heap_node *b)
 {
@@ -28,11 +29,11 @@ static struct spt_heap_node *meld(const struct spt_heap *heap, struct spt_heap_n
     return a;
 }
 
-/* Pairs siblings from left to right, then melds the pairs from right to left. Iterative: a chain of
- * a million equal deadlines must not recurse. */
+/* Pairs siblings from left to right, then melds the pairs from right to left. Iterative, because a
+ * chain of a million equal deadlines must not recurse. */
 static struct spt_heap_node *meld_siblings(const struct spt_heap *heap, struct spt_heap_node *first)
 {
-    struct spt_heap_node *pairs = NULL; /* a stack, linked by next */
+    struct spt_heap_node *pairs = NULL; /* a stack, linked by `next` */
     while (first) {
         struct spt_heap_node *a = first, *b = first->next;
         first = b ? b->next : NULL;
@@ -53,8 +54,8 @@ static struct spt_heap_node *meld_siblings(const struct spt_heap *heap, struct s
     return root;
 }
 
-/* What is inserted in order becomes a chain, where each removal is O(1): the first of n nodes that
- * all hang on the root would leave n - 1 to be paired. */
+/* Inserts a node. Nodes inserted in order become a chain, from which each removal is O(1). If all n
+ * nodes hung on the root, removing the first would have to pair the other n - 1. */
 void spt_heap_insert(struct spt_heap *heap, struct spt_heap_node *node)
 {
     node->child = node->next = node->prev = NULL;
@@ -65,7 +66,7 @@ void spt_heap_insert(struct spt_heap *heap, struct spt_heap_node *node)
     heap->last = node;
 }
 
-/* Puts `other`, which may be NULL, where `node` was. */
+/* Puts `other`, which may be NULL, in the place of `node`. */
 static void replace(struct spt_heap *heap, struct spt_heap_node *node, struct spt_heap_node *other)
 {
     struct spt_heap_node *prev = node->prev, *next = node->next;

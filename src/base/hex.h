@@ -1,10 +1,10 @@
-/* Bytes in hexadecimal. */
+/* Hexadecimal digits of bytes. */
 #ifndef SPT_BASE_HEX_H
 #define SPT_BASE_HEX_H
 
 #include <stddef.h>
 
-/* Writes 2 * n digits to `out`, without a NUL. */
+/* Writes 2 * n lower-case digits to `out`, without a NUL. */
 static inline void spt_hex(char *out, const unsigned char *bytes, size_t n)
 {
     static const char digits[] = "0123456789abcdef";

@@ -1,5 +1,6 @@
-/* Intrusive doubly linked list: a node lives in the thing it links, so that linking never allocates
- * and unlinking never searches. A list is a head node; a node alone points to itself. */
+/* Intrusive doubly linked list. A node is a member of the struct that it links, so linking never
+ * allocates and unlinking never searches. A list is a head node. A node in no list points to
+ * itself. */
 #ifndef SPT_BASE_LIST_H
 #define SPT_BASE_LIST_H
 
@@ -7,11 +8,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The struct of type `type` whose member `member` is at `ptr`. */
+/* Returns the struct of type `type` that has its member `member` at `ptr`. */
 #define SPT_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 struct spt_link {
-    struct spt_link *prev; /* itself when in no list */
+    struct spt_link *prev; /* the node itself if it is in no list */
     struct spt_link *next;
 };
 
@@ -20,7 +21,7 @@ static inline void spt_link_init(struct spt_link *l)
     l->prev = l->next = l;
 }
 
-/* For a head: is the list empty? For a node: is it in no list? */
+/* Returns true if the list of a head is empty, or if a node is in no list. */
 static inline bool spt_link_alone(const struct spt_link *l)
 {
     return l->next == l;
@@ -45,7 +46,7 @@ static inline void spt_list_push_front(struct spt_link *head, struct spt_link *l
     spt_link_insert_before(head->next, l);
 }
 
-/* Takes a node out of whatever list it is in; harmless when it is in none. */
+/* Removes a node from its list. A node in no list is a no-op. */
 static inline void spt_link_remove(struct spt_link *l)
 {
     l->prev->next = l->next;
@@ -53,7 +54,7 @@ static inline void spt_link_remove(struct spt_link *l)
     spt_link_init(l);
 }
 
-/* Unlinks and returns the first node, or NULL. */
+/* Unlinks and returns the first node, or returns NULL if the list is empty. */
 static inline struct spt_link *spt_list_pop(struct spt_link *head)
 {
     struct spt_link *l = head->next;
@@ -63,7 +64,7 @@ static inline struct spt_link *spt_list_pop(struct spt_link *head)
     return l;
 }
 
-/* Moves every node of `from` behind those of `to`, in order. */
+/* Moves all nodes of `from` behind those of `to`, in order. */
 static inline void spt_list_splice(struct spt_link *to, struct spt_link *from)
 {
     if (spt_link_alone(from))

@@ -1,5 +1,5 @@
-/* Asks for memory ahead of its use: where a walk over many blocks has long left the caches, most of
- * the wait for the next one passes while this one is worked on. Harmless for any address. */
+/* Prefetches memory before its use. In a walk over many blocks that are no longer cached, the wait
+ * for the next block then mostly overlaps with the work on this one. Harmless for any address. */
 #ifndef SPT_BASE_PREFETCH_H
 #define SPT_BASE_PREFETCH_H
 
@@ -9,7 +9,8 @@
 
 static inline void spt_prefetch(const void *block, size_t size)
 {
-    __asm__ volatile("" ::"r"(block)); /* an effect, without which the call may be taken out */
+    /* a side effect, without which the compiler may remove the call */
+    __asm__ volatile("" ::"r"(block));
     for (size_t at = 0; at < size; at += SPT_CACHE_LINE)
         __builtin_prefetch((const char *)block + at, 1);
 }

@@ -1,5 +1,4 @@
-/* What of a URL may be shown: not what stands before its host, and nothing of an authority that
- * cannot be read. */
+/* Removes the part of a URL before its host, and any authority that cannot be parsed. */
 #include "base/public_url.h"
 
 #include <ctype.h>
@@ -8,7 +7,7 @@
 
 #include "base/escape.h"
 
-/* Returns the length of "scheme://", with any number and kind of slashes; 0 where there is none. */
+/* Returns the length of "scheme://", with any number and kind of slashes; 0 if there is none. */
 static size_t scheme_len(const char *url)
 {
     const char *p = url;
@@ -20,15 +19,14 @@ static size_t scheme_len(const char *url)
     return (size_t)(p - url) + strspn(p, "/\\");
 }
 
-/* Returns the length of the host that `text` begins with, with its brackets if it has some. */
+/* Returns the length of the host at the start of `text`, including its brackets, if any. */
 static size_t host_len(const char *text)
 {
     size_t len = text[0] == '[' ? strcspn(text, "]/?#\\@") : strcspn(text, ":/?#\\@");
     return len + (text[len] == ']');
 }
 
-/* Returns true if `text` begins with a host and perhaps a port, and nothing else stands before the
- * path. */
+/* Returns true if `text` starts with a host and perhaps a port, followed by nothing but a path. */
 static bool begins_with_host(const char *text)
 {
     size_t len = host_len(text);
@@ -37,8 +35,8 @@ static bool begins_with_host(const char *text)
     return len > 0 && (text[len] == '\0' || strchr("/?#", text[len]));
 }
 
-/* Returns true if something else than a port stands behind the host: a user's name and a password
- * look so whose '@' is missing or encoded. */
+/* Returns true if something other than a port follows the host. A user name and password look like
+ * that if their '@' is missing or encoded. */
 static bool hides_password(const char *text)
 {
     size_t len = host_len(text);
@@ -51,16 +49,16 @@ static bool hides_password(const char *text)
     return text[len] && !strchr("/?#\\", text[len]);
 }
 
-/* Returns true if `text`, which has no scheme with slashes, is meant to have one, or has an '@'
- * that is encoded. Else what stands before its colon is a scheme that is unknown. */
+/* Returns true if `text`, which has no scheme with slashes, is meant to have one, or has an encoded
+ * '@'. Otherwise the part before its colon is an unknown scheme. */
 static bool means_authority(const char *text)
 {
     return strncasecmp(text, "http:", 5) == 0 || strncasecmp(text, "https:", 6) == 0 ||
            strstr(text, "%40");
 }
 
-/* Returns true if an authority that cannot be read stands behind the scheme. Without a scheme it
- * may be behind any two slashes: "http//" and "http;//" are none. */
+/* Returns true if an authority that cannot be parsed follows the scheme. Without a scheme it may
+ * follow any two slashes, because "http//" and "http;//" are no schemes. */
 static bool has_bad_authority(const char *url, size_t scheme)
 {
     if (hides_password(url + scheme))

@@ -1,5 +1,5 @@
-/* A small generator of pseudo-random numbers: splitmix64. The same seed gives the same numbers
- * everywhere; nothing about it is secret. */
+/* splitmix64, a small generator of pseudo-random numbers. The same seed gives the same numbers on
+ * every platform. Not for secrets. */
 #ifndef SPT_BASE_RANDOM_H
 #define SPT_BASE_RANDOM_H
 
@@ -13,7 +13,7 @@ static inline uint64_t spt_random(uint64_t *state)
     return z ^ z >> 31;
 }
 
-/* One of 0 to n - 1; the bias is far below what anybody could see. */
+/* Returns a number from 0 to n - 1. Its bias is negligible. */
 static inline uint32_t spt_random_below(uint64_t *state, uint32_t n)
 {
     return (uint32_t)((spt_random(state) >> 32) * n >> 32);

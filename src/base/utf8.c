@@ -1,5 +1,5 @@
-/* UTF-8 as the Unicode standard's table of well-formed sequences has it: only the second byte's
- * range depends on the first. */
+/* Follows the Unicode standard's table of well-formed sequences: only the second byte's range
+ * depends on the first. */
 #include "base/utf8.h"
 
 size_t spt_utf8_next(const char *text, size_t n, bool *good)

@@ -1,6 +1,6 @@
 /* The septet command: lua5.4's command line over a host, so that each chunk is a task and may
- * await. It knows the public headers and nothing else of the house; all that is printed about
- * errors, warnings and usage is printed here, the library prints nothing. */
+ * await. It uses only the public headers. Errors, warnings and usage are all printed here; the
+ * library prints nothing. */
 #include <septet/septet.h>
 
 #include <lauxlib.h>
@@ -25,16 +25,16 @@ struct cli {
     char **argv;
     struct options options;
     lua_State *L;
-    septet_host *host; /* NULL while none can unwind a script */
-    bool ended;        /* nothing more is to run */
-    bool exiting;      /* by os.exit(code, true), whose code is the status */
-    int status;        /* of the process */
-    int signal;        /* the one that ended the script, to die of; or 0 */
-    bool warnings_on;  /* Lua's own */
-    bool warning_open; /* a piece of one was told, and more is to come */
+    septet_host *host; /* NULL while no host can unwind a script */
+    bool ended;        /* nothing more will run */
+    bool exiting;      /* by os.exit(code, true); the code is in `status` */
+    int status;        /* exit status of the process */
+    int signal;        /* signal that ended the script, by which to end; or 0 */
+    bool warnings_on;  /* Lua's own warnings */
+    bool warning_open; /* a piece of a warning was printed; more will follow */
 };
 
-/* --- what the host tells --- */
+/* --- callbacks of the host --- */
 
 static void on_error(void *ud, const septet_error *error)
 {
@@ -51,7 +51,7 @@ static void on_warning(void *ud, const char *message)
     fprintf(stderr, "septet: warning: %s\n", message);
 }
 
-/* Lua's warn, which the owner of the state is told of: in pieces, and with control messages. */
+/* Prints Lua's own warnings, which arrive in pieces, with control messages. */
 static void on_lua_warning(void *ud, const char *piece, int to_continue)
 {
     struct cli *cli = ud;
@@ -68,11 +68,11 @@ static void on_lua_warning(void *ud, const char *piece, int to_continue)
 
 /* --- the end --- */
 
-/* Writes what standard output still holds. Returns the status to end with: a failure, after saying
- * so, if any of what was written there was lost. */
+/* Flushes standard output. Returns the status to end with. If any output was lost, prints that and
+ * returns a failure. */
 static int finish_output(int status)
 {
-    bool lost = ferror(stdout) != 0; /* its reason is not known any more */
+    bool lost = ferror(stdout) != 0; /* its reason is no longer known */
     const char *reason = "some of it is lost";
     if (fflush(stdout) != 0) {
         lost = true;
@@ -95,9 +95,9 @@ static void die_of(int number)
 
 /* --- os.exit --- */
 
-/* os.exit(code, close). To close the state is to unwind the tasks first, the caller among them.
- * Where that cannot be, in a finalizer at the end or in a task that goes on all the same, the state
- * is closed at once, as by lua5.4. */
+/* os.exit(code, close): closing the state first unwinds the tasks, including the caller. That may
+ * be impossible, in a finalizer at the end or in a task that continues all the same. Then the state
+ * is closed at once, as lua5.4 does. */
 static int l_exit(lua_State *L)
 {
     struct cli *cli = lua_touserdata(L, lua_upvalueindex(1));
@@ -121,8 +121,8 @@ static int l_exit(lua_State *L)
 
 /* --- the state, before any script --- */
 
-/* Sets `arg`: the script's name at 0, its arguments after, what stands before it at negative
- * indices; with no script, the program's name is at 0. */
+/* Sets `arg`: the script's name is at 0, its arguments follow, and the words before it are at
+ * negative indices. Without a script, the program's name is at 0. */
 static void set_arg(lua_State *L, const struct cli *cli)
 {
     int zero = cli->options.script < cli->argc ? cli->options.script : 0;
@@ -149,7 +149,7 @@ static void run_at_once(lua_State *L, const char *source)
         lua_error(L);
 }
 
-/* Called with the struct cli. */
+/* Prepares the state. Called with the struct cli. */
 static int l_prepare(lua_State *L)
 {
     struct cli *cli = lua_touserdata(L, 1);
@@ -164,12 +164,13 @@ static int l_prepare(lua_State *L)
     return 0;
 }
 
-/* The heap may grow to so many per cent of what is alive before a cycle of the collector begins.
- * Every task is a coroutine, which the collector looks at twice in a cycle (docs/decisions/0014). A
- * script may set its own. */
+/* The heap may grow to this percentage of the live data before a cycle of the garbage collector
+ * begins. Every task is a coroutine, which the collector visits twice in a cycle
+ * (docs/decisions/0014). A script may set its own. */
 #define GC_PAUSE 250
 
-/* Called with the struct cli. Before the host, which reads the environment as the libraries do. */
+/* Opens the standard libraries. Called with the struct cli, before the host is created, which reads
+ * the environment like the libraries do. */
 static int l_open_libraries(lua_State *L)
 {
     struct cli *cli = lua_touserdata(L, 1);
@@ -192,7 +193,8 @@ static void fail(struct cli *cli, int status, const char *message)
     cli->status = status;
 }
 
-/* Calls `function` outside of any task, with `data`; its results stay on the stack. */
+/* Calls `function` outside any task, with `data`. Its results stay on the stack. Returns false
+ * after an error, which ends the command. */
 static bool call(struct cli *cli, lua_CFunction function, void *data)
 {
     lua_State *L = cli->L;
@@ -206,7 +208,7 @@ static bool call(struct cli *cli, lua_CFunction function, void *data)
     return false;
 }
 
-/* What the result of septet_run means to the process. */
+/* Sets the status of the process by the result of septet_run(). */
 static void conclude(struct cli *cli, int result)
 {
     if (cli->ended || result == SEPTET_OK)
@@ -223,7 +225,7 @@ static void conclude(struct cli *cli, int result)
     }
 }
 
-/* Runs a main task: what `load`, called with `data`, returns is its function and arguments. */
+/* Runs a main task. `load`, called with `data`, returns the task's function and arguments. */
 static void run_task(struct cli *cli, const char *name, lua_CFunction load, void *data)
 {
     int base = lua_gettop(cli->L);
@@ -241,7 +243,7 @@ struct chunk {
     const char *source;
 };
 
-/* Called with a struct chunk. */
+/* Loads a chunk. Called with a struct chunk. */
 static int l_load_chunk(lua_State *L)
 {
     const struct chunk *chunk = lua_touserdata(L, 1);
@@ -250,7 +252,7 @@ static int l_load_chunk(lua_State *L)
     return 1;
 }
 
-/* Called with a path; NULL is stdin. */
+/* Loads a file. Called with its path; NULL for stdin. */
 static int l_load_file(lua_State *L)
 {
     if (luaL_loadfile(L, lua_touserdata(L, 1)) != LUA_OK)
@@ -258,7 +260,8 @@ static int l_load_file(lua_State *L)
     return 1;
 }
 
-/* Called with the path of the script. The arguments are those that `arg` holds by now. */
+/* Loads the script and its arguments, which are those that `arg` then holds. Called with its
+ * path. */
 static int l_load_script(lua_State *L)
 {
     l_load_file(L);
@@ -278,7 +281,8 @@ static int required(lua_State *L, int status, lua_KContext context)
     return 0;
 }
 
-/* The body of -l: called with the global's name and the module's, whose top level may wait. */
+/* The task function of -l. Called with the names of the global and the module. The module's top
+ * level may wait. */
 static int l_require(lua_State *L)
 {
     lua_getglobal(L, "require");
@@ -290,7 +294,7 @@ static int l_require(lua_State *L)
     return required(L, LUA_OK, 0);
 }
 
-/* Called with MOD or G=MOD. */
+/* Loads an option -l. Called with MOD or G=MOD. */
 static int l_load_module(lua_State *L)
 {
     const char *spec = lua_touserdata(L, 1);
@@ -321,7 +325,7 @@ static void run_init(struct cli *cli)
         run_chunk(cli, name + 1, name, init);
 }
 
-/* Obeys the options that do something in their order. */
+/* Runs the options that have an effect, in their order. */
 static void run_options(struct cli *cli)
 {
     for (int i = 1; i < cli->options.option_count && !cli->ended; i++) {
@@ -344,7 +348,7 @@ static void run_script(struct cli *cli)
     if (options_run_stdin(&cli->options, cli->argc)) {
         run_task(cli, "main", l_load_file, NULL);
     } else if (script < cli->argc) {
-        /* after --, a script may be called - */
+        /* after --, a script may have the name - */
         bool is_stdin = strcmp(cli->argv[script], "-") == 0 && script == cli->options.option_count;
         run_task(cli, "main", l_load_script, is_stdin ? NULL : cli->argv[script]);
     }
@@ -352,15 +356,15 @@ static void run_script(struct cli *cli)
 
 /* --- the process --- */
 
-/* What a script frees stays with the process for the next time, instead of going back to the system
- * page by page: its heap is large at one moment and small at the next. */
+/* Keeps freed memory in the process, instead of returning it to the system page by page. The heap
+ * of a script is large at one moment and small at the next. */
 static void keep_memory(void)
 {
 #ifdef WITH_MIMALLOC
 #if MI_MALLOC_VERSION >= 210
     mi_option_set(mi_option_purge_delay, -1);
 #else
-    mi_option_set(mi_option_decommit_delay, 1 << 30); /* ms */
+    mi_option_set(mi_option_decommit_delay, 1 << 30); /* milliseconds */
     mi_option_set(mi_option_segment_decommit_delay, 1 << 30);
 #endif
 #endif
@@ -384,8 +388,9 @@ static bool wants_warnings(const struct cli *cli)
     return false;
 }
 
-/* What is left to close, a program that io.popen started, say, has the grace of an interrupted
- * script's signal: its handler is not set any more. What was written to files is safe before. */
+/* Gives the rest of the shutdown the grace period of an interrupted script's signal. Its handler is
+ * no longer set. The shutdown may have to close a program started by io.popen, for example. Files
+ * are flushed first. */
 static void limit_the_end(int number)
 {
     signals_limit_the_end(number);
@@ -411,7 +416,7 @@ static void run_in_state(struct cli *cli)
         config.lua_path = getenv("SEPTET_LUA_PATH");
         config.quirks = getenv("SEPTET_QUIRKS");
     }
-    if (cli->options.virtual_time && !wants_warnings(cli)) /* scripts move it as they like */
+    if (cli->options.virtual_time && !wants_warnings(cli)) /* scripts advance it as they like */
         config.slow_ms = 0;
     cli->host = septet_new(&config, &result);
     if (cli->host == NULL) {
@@ -426,9 +431,9 @@ static void run_in_state(struct cli *cli)
     septet_free(host);
 }
 
-/* A standard descriptor that was closed would be given to the first thing that is opened, a poller
- * or a connection, and be read or printed to. What stands there instead fails as a closed one
- * does. */
+/* Opens /dev/null for closed standard descriptors. Otherwise the first thing to be opened, a poller
+ * or a connection, would get the number, and be read or printed to. /dev/null is opened in the
+ * wrong direction, so that it fails as a closed descriptor does. */
 static void fill_standard_descriptors(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)

@@ -1,5 +1,5 @@
-/* Reads the command line as lua5.4 reads its own, and says what is wrong with it. It knows neither
- * Lua nor the host. */
+/* Parses the command line as lua5.4 does, and prints what is wrong with it. Uses neither Lua nor
+ * the host. */
 #include "options.h"
 
 #include <stdio.h>
@@ -52,7 +52,7 @@ static int bad_option(const char *problem, const char *option, const char *neare
 
 #define LONGEST_OPTION 15 /* characters */
 
-/* How many characters to insert, remove or replace to turn `a` into `b`. */
+/* Returns the number of characters to insert, remove or replace to turn `a` into `b`. */
 static size_t edit_distance(const char *a, size_t a_len, const char *b)
 {
     size_t b_len = strlen(b), row[LONGEST_OPTION + 1];
@@ -74,7 +74,8 @@ static size_t edit_distance(const char *a, size_t a_len, const char *b)
     return row[b_len];
 }
 
-/* The long option that was probably meant by `option`, as in -trace, --trcae or --trace=x. */
+/* Returns the long option that was probably meant by `option`, as in -trace, --trcae or --trace=x;
+ * NULL if none is close. */
 static const char *nearest_option(const char *option)
 {
     static const char *const names[] = {"help",  "max-slice", "shuffle",
@@ -93,7 +94,7 @@ static const char *nearest_option(const char *option)
     return nearest;
 }
 
-/* The value of --NAME=VALUE, NULL where the option is another. */
+/* Returns the value of --NAME=VALUE, or NULL if it is another option. */
 static const char *value_of(const char *option, const char *name)
 {
     size_t len = strlen(name);
@@ -140,7 +141,7 @@ static int parse_long(struct options *options, const char *option)
     return EXIT_DONE;
 }
 
-/* Reads the option at argv[*at], and moves *at to its last word. */
+/* Parses the option at argv[*at], and moves *at to its last word. */
 static int parse_option(struct options *options, char **argv, int *at)
 {
     const char *option = argv[*at];

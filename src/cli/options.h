@@ -1,4 +1,4 @@
-/* The command line of septet, read: what was asked for, before anything of it is done. */
+/* The parsed command line of septet. Parsing runs nothing. */
 #ifndef SPT_CLI_OPTIONS_H
 #define SPT_CLI_OPTIONS_H
 
@@ -9,33 +9,33 @@ enum exit_status {
     EXIT_SCRIPT = 1,
     EXIT_USAGE = 2,
     EXIT_DEADLOCK = 4,
-    EXIT_SIGNAL = 128, /* and the signal's number */
+    EXIT_SIGNAL = 128, /* plus the number of the signal */
 };
 
 struct options {
     bool has_stat;   /* -e */
     bool ignore_env; /* -E */
-    int versions;    /* how often -v: 2 and more, with what was found out about them */
-    bool only_text;  /* --help or --version: nothing runs */
+    int versions;    /* number of -v; 2 or more print features and workarounds, too */
+    bool only_text;  /* --help or --version: no script runs */
     bool help;       /* --help */
     bool trace;      /* --trace */
     bool virtual_time;
-    unsigned long long shuffle; /* the seed; 0: first come, first served */
-    double max_slice;           /* seconds; 0: no limit */
+    unsigned long long shuffle; /* seed; 0 for the order of arrival */
+    double max_slice;           /* seconds; 0 for no limit */
     int option_count;           /* argv[1] .. argv[option_count - 1] are options */
-    int script;                 /* argv[script] is the script; argc: there is none */
+    int script;                 /* argv[script] is the script; argc if there is none */
 };
 
-/* Reads all the options. Returns EXIT_DONE, or EXIT_USAGE after saying on stderr what is wrong. */
+/* Parses all the options. Returns EXIT_DONE, or EXIT_USAGE after printing the problem on stderr. */
 int options_parse(struct options *options, int argc, char **argv);
 
-/* Is stdin the script, though none was named? */
+/* Returns true if stdin is run although the command line does not name it. */
 bool options_run_stdin(const struct options *options, int argc);
 
-/* Prints --help's text on stdout. */
+/* Prints the text of --help on stdout. Returns EXIT_DONE, or EXIT_SCRIPT if that fails. */
 int options_print_help(void);
 
-/* Prints on stderr how septet is used. Returns EXIT_USAGE. */
+/* Prints the usage on stderr. Returns EXIT_USAGE. */
 int options_print_usage(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* INT and TERM interrupt the script once, and end the process where no task feels it. */
+/* INT and TERM interrupt the script once, and end the process if no task feels the interruption. */
 #include "signals.h"
 
 #include <errno.h>
@@ -9,12 +9,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GRACE_S 2 /* from a signal until a task has felt it, else it ends the process */
+#define GRACE_S 2 /* seconds from a signal until it ends the process, unless a task has felt it */
 
 static septet_host *volatile interruptible;
 static volatile sig_atomic_t caught;
 
-/* The signals that interrupt. A timer sends each once more when its grace is over. */
+/* The signals that interrupt. A timer sends each one again when its grace period is over. */
 static struct {
     int number;
     bool has_timer;
@@ -31,7 +31,7 @@ void signals_init(void)
     }
 }
 
-/* Has the signal sent again in so many seconds; 0: not any more. Safe in a signal handler. */
+/* Has the signal sent again after `seconds`; 0 cancels that. Safe in a signal handler. */
 static void set_timer(int number, int seconds)
 {
     const struct itimerspec due = {.it_value.tv_sec = seconds};
@@ -46,7 +46,7 @@ static void stop_timers(void)
         set_timer(interrupts[i].number, 0);
 }
 
-/* The first one asks the script to end. The next one, whoever sends it, ends the process. */
+/* Asks the script to end at the first signal. The next one, from any sender, ends the process. */
 static void on_signal(int number)
 {
     if (caught != 0) {
@@ -64,7 +64,7 @@ void signals_felt(void *ud)
     stop_timers();
 }
 
-/* When nobody reads our output any more (`| head`), we end of it like any program. */
+/* Ends the process by SIGPIPE, like other programs, if the reader of stdout is gone (`| head`). */
 static void on_sigpipe(int number)
 {
     int saved = errno;
@@ -76,11 +76,11 @@ static void on_sigpipe(int number)
     errno = saved;
 }
 
-/* A signal that is ignored when we start stays so: that is how nohup and a shell's background
- * jobs ask for it. */
+/* Installs the handler. A signal that is ignored at start-up stays ignored, because nohup and a
+ * shell's background jobs rely on it. */
 static void catch_signal(int number, struct sigaction *before)
 {
-    /* No RESTART: a blocking read ends, as in lua5.4. */
+    /* Without SA_RESTART a blocking read ends, as in lua5.4. */
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < NINTERRUPTS; i++)
@@ -90,8 +90,8 @@ static void catch_signal(int number, struct sigaction *before)
         sigaction(number, &action, NULL);
 }
 
-/* Another broken pipe or socket is an error of the write. A handler does that and, unlike SIG_IGN,
- * is not inherited by the programs that a script starts. */
+/* Turns any other broken pipe or socket into an error of the write. Unlike SIG_IGN, a handler is
+ * not inherited by the programs that a script starts. */
 static void catch_sigpipe(void)
 {
     struct sigaction action = {.sa_handler = on_sigpipe, .sa_flags = SA_RESTART};
@@ -99,7 +99,7 @@ static void catch_sigpipe(void)
     sigaction(SIGPIPE, &action, NULL);
 }
 
-/* A write beyond the limit on the size of files is an error of the write. */
+/* Does nothing, so that a write beyond the file size limit fails with an error. */
 static void on_sigxfsz(int number)
 {
 }
@@ -111,8 +111,8 @@ static void catch_sigxfsz(void)
     sigaction(SIGXFSZ, &action, NULL);
 }
 
-/* septet_run, with the two signals turned into septet_interrupt. Outside of it nothing needs
- * unwinding, and they do what they do to any program. */
+/* Runs the host with the two signals turned into septet_interrupt(). Outside septet_run() nothing
+ * needs unwinding, and the signals act as in any program. */
 int signals_run(septet_host *host)
 {
     struct sigaction before[NINTERRUPTS];

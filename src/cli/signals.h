@@ -1,27 +1,28 @@
-/* The signals of the command. */
+/* Signal handling of the septet command. */
 #ifndef SPT_CLI_SIGNALS_H
 #define SPT_CLI_SIGNALS_H
 
 #include "septet/septet.h"
 
-/* Makes the timers by which an interruption that no task feels ends the process. */
+/* Creates the timers that end the process if no task feels an interruption. */
 void signals_init(void);
 
-/* Makes a broken pipe and a file that is too large errors of the write. Standard output that nobody
- * reads ends the process. */
+/* Turns a broken pipe and a file that is too large into errors of the write. If the reader of
+ * standard output is gone, the process ends by SIGPIPE. */
 void signals_catch_output(void);
 
-/* Like septet_run(), with INT and TERM turned into septet_interrupt(). */
+/* Like septet_run(), but turns INT and TERM into septet_interrupt(). */
 int signals_run(septet_host *host);
 
-/* Returns the number of the signal that came in the last run, or 0. */
+/* Returns the number of the signal caught in the last run, or 0. */
 int signals_caught(void);
 
-/* The host's on_interrupted: a task has felt the interruption. */
+/* The host's on_interrupted callback. Stops the timers, because a task has felt the
+ * interruption. */
 void signals_felt(void *ud);
 
-/* Ends the process by the signal unless it has ended by then, as a script is that does not feel
- * it. */
+/* Ends the process by the signal unless it ends within the grace period, which is that of a script
+ * that does not feel its interruption. */
 void signals_limit_the_end(int number);
 
 #endif

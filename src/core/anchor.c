@@ -1,4 +1,4 @@
-/* What is kept: a table of the registry, from the address of its block to the userdata. */
+/* Anchors by a table in the registry, from the address of a block to its userdata. */
 #include "core/anchor.h"
 
 static const char kept = 0; /* its address names the table */

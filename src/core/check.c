@@ -1,4 +1,5 @@
-/* Checks of arguments from scripts. */
+/* Raises errors through core/error.c. Only an unknown field is left to septet.args, which suggests
+ * names. */
 #include "core/check.h"
 
 #include <lauxlib.h>
@@ -10,8 +11,8 @@
 #include "core/task.h"
 #include "core/timer.h"
 
-/* Nanoseconds that are more than 64 bits count, 584 years: no instant is so far off, and a wait for
- * it is for ever. */
+/* The first number of nanoseconds that 64 bits cannot count, 584 years. No instant is so far off,
+ * and a wait for it never ends. */
 #define COUNTED 0x1p64
 
 static const char *type_name(lua_State *L, int arg)
@@ -34,8 +35,8 @@ static bool is_iterator(const lua_Debug *ar)
     return strcmp(ar->namewhat, "for iterator") == 0;
 }
 
-/* Raises Usage for a method that was not called on a `what`: as a rule a dot stands where a colon
- * should. */
+/* Raises Usage for a method that was not called on a `what`, usually because of a dot in place of a
+ * colon. */
 static int bad_self(lua_State *L, const char *what)
 {
     lua_Debug ar;
@@ -119,7 +120,7 @@ uint64_t spt_check_seconds(lua_State *L, int arg)
     if (s < 0)
         spt_error_arg(L, arg, "seconds cannot be negative");
     lua_Number ns = s * 1e9, whole = nearbyint(ns);
-    if (fabs(ns - whole) > 1e-3) /* else what is over is the product's own error */
+    if (fabs(ns - whole) > 1e-3) /* else the excess is a rounding error of the product */
         whole = ceil(ns);
     return whole >= COUNTED ? SPT_NEVER : (uint64_t)whole;
 }
@@ -141,8 +142,8 @@ uint64_t spt_check_instant(lua_State *L, int arg)
     if (s * 1e9 >= COUNTED)
         return SPT_NEVER;
     uint64_t ns = (uint64_t)(s * 1e9);
-    while ((lua_Number)ns / 1e9 <
-           s) /* as now() would say it: not early by what the product was rounded */
+    /* compare as now() returns it: the rounded product may be too early */
+    while ((lua_Number)ns / 1e9 < s)
         ns++;
     return ns;
 }

@@ -1,5 +1,5 @@
-/* Checks of arguments from scripts: each raises Usage at the caller's line, before anything is
- * done. */
+/* Checks arguments from scripts. Each check raises Usage at the caller's line, before the function
+ * has any effect. */
 #ifndef SPT_CORE_CHECK_H
 #define SPT_CORE_CHECK_H
 
@@ -10,54 +10,54 @@
 
 struct spt_task;
 
-/* Raises Usage unless all arguments behind the first `most` are nil or those of a generic `for`,
- * and removes those. */
+/* Raises Usage unless all arguments behind the first `most` are nil, or are passed by a generic
+ * `for`. Removes those. */
 void spt_check_surplus(lua_State *L, int most);
 
-/* Raises Usage for an argument behind the first `most`, self among them: a function that drops what
- * it is given does something else than was asked for. */
+/* Raises Usage for an argument behind the first `most`, which include self. A function that ignored
+ * such an argument would not do what the script asked for. */
 static inline void spt_check_most(lua_State *L, int most)
 {
     if (lua_gettop(L) > most)
         spt_check_surplus(L, most);
 }
 
-/* The last resort of an object's __index: raises Usage for a field that a `what` does not have,
- * with the nearest of the names in the table at index `fields`. Returns 0 where the key at index 2
- * is none that a script would mean. */
+/* Implements the end of an object's __index: raises Usage for a field that a `what` does not have.
+ * The message suggests the nearest of the names in the table at index `fields`. Returns 0 if the
+ * key at index 2 is not a field name that a script would write. */
 int spt_check_no_field(lua_State *L, const char *what, int fields);
 
-/* A task's handle. */
+/* Returns the task of the handle at `arg`. */
 struct spt_task *spt_check_task(lua_State *L, int arg);
 
-/* A number of seconds, not negative and not NaN, in nanoseconds; more than 64 bits count, 584
- * years, is SPT_NEVER. */
+/* Returns the number of seconds at `arg`, which may not be negative or NaN, in nanoseconds. A
+ * number that 64 bits cannot count, 584 years, is SPT_NEVER. */
 uint64_t spt_check_seconds(lua_State *L, int arg);
 
-/* The same; nil or none is `otherwise`. */
+/* Like spt_check_seconds(), but returns `otherwise` for nil or none. */
 uint64_t spt_opt_seconds(lua_State *L, int arg, uint64_t otherwise);
 
-/* An instant on the scale of now(), in nanoseconds: the first at which now() is no earlier. One
- * before the clock's zero is 0, one that is further off than can be counted SPT_NEVER. */
+/* Returns an instant on the scale of now(), in nanoseconds: the first at which now() is not
+ * earlier. An instant before the clock's zero is 0; one that 64 bits cannot count is SPT_NEVER. */
 uint64_t spt_check_instant(lua_State *L, int arg);
 
-/* A string (numbers are not). */
+/* Returns the string at `arg`, which may not be a number. */
 const char *spt_check_string(lua_State *L, int arg, size_t *len);
 
-/* Something that can be called. */
+/* Checks that the value at `arg` can be called. */
 void spt_check_callable(lua_State *L, int arg);
 
-/* A whole number of at least `least`. */
+/* Returns the whole number at `arg`, which must be at least `least`. */
 lua_Integer spt_check_count(lua_State *L, int arg, lua_Integer least);
 
-/* A userdata whose metatable is the registry's `meta`. */
+/* Returns the block of the userdata at `arg`, which must have the registry's metatable `meta`. */
 void *spt_check_udata(lua_State *L, int arg, const char *meta, const char *what);
 
-/* The userdata that the running method was called on: the metatable of its type is the method's
- * second upvalue, which is found faster than by a name in the registry. */
+/* Returns the block of the userdata that the running method was called on. The method's second
+ * upvalue is the metatable of its type, which is faster than a look-up by name in the registry. */
 void *spt_check_self(lua_State *L, const char *what);
 
-/* now + ns, SPT_NEVER where that cannot be counted. */
+/* Returns now_ns + ns, or SPT_NEVER if 64 bits cannot count that. */
 uint64_t spt_instant(uint64_t now_ns, uint64_t ns);
 
 #endif

@@ -1,4 +1,5 @@
-/* The pool is a weak table: what is in it goes with the next collection. */
+/* Keeps the pool in a weak table, which the next collection empties, and the anchors in another
+ * table. */
 #include "core/coroutines.h"
 
 #include <lauxlib.h>
@@ -22,7 +23,6 @@ static void grow_anchors(lua_State *L, struct spt_sched *s)
     s->nanchors = n;
 }
 
-/* Anchors the userdata on top of the stack. */
 uint32_t spt_coroutines_anchor(lua_State *L, struct spt_sched *s)
 {
     if (s->nfree == 0)
@@ -49,13 +49,13 @@ void spt_coroutines_release_anchor(struct spt_task *t)
 
 /* --- the pool --- */
 
-/* Makes the pool, which is empty, as large as need be for those that live. */
+/* Makes an empty pool with room for all live tasks. */
 void spt_coroutines_make_pool(lua_State *L, struct spt_sched *s)
 {
     uint32_t room = s->pool_room ? s->pool_room : 256;
     while (room < s->live && room < INT_MAX / 2)
         room *= 2;
-    lua_createtable(L, (int)room, 0); /* all its room, so that filling it cannot fail */
+    lua_createtable(L, (int)room, 0); /* full size, so that filling it cannot fail */
     lua_createtable(L, 0, 1);
     lua_pushliteral(L, "v");
     lua_setfield(L, -2, "__mode");
@@ -73,8 +73,7 @@ int spt_coroutines_new(lua_State *L)
     return 1;
 }
 
-/* Pushes a coroutine that rests; pushes nothing where there is none. The pool is weak: what rests
- * in it goes with the next collection, all of it at once. */
+/* Pops a pooled coroutine. A missing entry means that a collection has emptied the weak table. */
 bool spt_coroutines_take(lua_State *L, struct spt_sched *s)
 {
     if (s->npool == 0)
@@ -91,12 +90,11 @@ bool spt_coroutines_take(lua_State *L, struct spt_sched *s)
     return true;
 }
 
-/* Keeps an ended coroutine for the next task, unless a script may hold it or a hook watches it. */
 void spt_coroutines_recycle(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
     if (t->coroutine_seen || s->npool == s->pool_room || lua_gethook(t->co) != s->hook ||
-        (s->hook && lua_gethookcount(t->co) != s->hook_count)) /* it was over its limit */
+        (s->hook && lua_gethookcount(t->co) != s->hook_count)) /* its turn was over the limit */
         return;
     lua_rawgeti(s->main, LUA_REGISTRYINDEX, s->pool_ref);
     lua_pushthread(t->co);
@@ -104,4 +102,3 @@ void spt_coroutines_recycle(struct spt_task *t)
     lua_rawseti(s->main, -2, ++s->npool); /* the table was made with this room: allocates nothing */
     lua_pop(s->main, 1);
 }
-

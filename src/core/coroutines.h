@@ -1,5 +1,4 @@
-/* The coroutines of tasks: a pool of those that have ended, and the anchors that keep live tasks
- * from the garbage collector. */
+/* The coroutines of tasks: a pool of completed ones for reuse, and the anchors of live tasks. */
 #ifndef SPT_CORE_COROUTINES_H
 #define SPT_CORE_COROUTINES_H
 
@@ -10,19 +9,19 @@
 struct spt_sched;
 struct spt_task;
 
-/* Makes the table, weak and at s->pool_ref, in which coroutines of ended tasks rest for later
+/* Makes the pool at s->pool_ref: a weak table that keeps coroutines of ended tasks for later
  * ones. */
 void spt_coroutines_make_pool(lua_State *L, struct spt_sched *s);
 
-/* Pushes a coroutine out of the pool. Returns false, with nothing pushed, where the pool is
- * empty. */
+/* Pops a coroutine from the pool and pushes it on the stack. Returns false, with nothing pushed, if
+ * the pool is empty. */
 bool spt_coroutines_take(lua_State *L, struct spt_sched *s);
 
-/* A function for lua_pcall: pushes a new coroutine. Its argument is the scheduler, a light
+/* Pushes a new coroutine; a function for lua_pcall. Its argument is the scheduler, as a light
  * userdata. */
 int spt_coroutines_new(lua_State *L);
 
-/* Puts the coroutine of an ended task into the pool, unless a script may hold it or a hook watches
+/* Returns the coroutine of an ended task to the pool, unless a script may hold it or a hook watches
  * it. */
 void spt_coroutines_recycle(struct spt_task *t);
 

@@ -1,5 +1,6 @@
-/* Walks over the tasks and what their waits depend on, on stacks of their own: a chain of waits may
- * be as long as there are tasks. In each walk a task is entered once and a dependency seen once. */
+/* Walks the tasks and the dependencies of their waits with explicit stacks, because a chain of
+ * waits may be as long as there are tasks. Each walk enters a task once and sees a dependency
+ * once. */
 #include "core/inspect.h"
 #include "core/deadlock.h"
 
@@ -11,7 +12,8 @@
 
 enum { UNSEEN, ON_PATH, DONE }; /* task.mark */
 
-/* To enter a task, or, where it is ON_PATH, to leave it: those are the path, deepest last. */
+/* A step of a walk: to enter a task, or to leave one that is ON_PATH. The steps that leave are the
+ * path, deepest last. */
 struct step {
     struct spt_task *task;
     bool leave;
@@ -20,8 +22,8 @@ struct step {
 struct walk {
     struct step *steps; /* owned */
     uint32_t n, room;
-    struct spt_task *to;    /* that is looked for; NULL: any that is met on the path again */
-    struct spt_task *again; /* the task that was found */
+    struct spt_task *to;    /* the task looked for; NULL: any that is met on the path again */
+    struct spt_task *again; /* the task found; NULL if none */
     bool failed;            /* out of memory */
 };
 
@@ -71,7 +73,7 @@ static void walk_from(struct walk *w, struct spt_task *t)
     }
 }
 
-/* Writes the path from `first` to its end. */
+/* Writes at most `max` tasks of the path from `first` to its end. Returns its length. */
 static uint32_t path_from(const struct walk *w, const struct spt_task *first, struct spt_task **out,
                           uint32_t max)
 {
@@ -137,7 +139,7 @@ uint32_t spt_deadlock_path(struct spt_task *from, struct spt_task *to, struct sp
 
 /* --- circles through the end of a combinator --- */
 
-/* Tasks, each marked while it is in here. */
+/* A set of tasks, each marked while it is in the set. */
 struct set {
     struct spt_task **tasks; /* owned */
     uint32_t n, room;
@@ -170,8 +172,8 @@ static void empty(struct set *set)
         set->tasks[--set->n]->mark = UNSEEN;
 }
 
-/* Adds `from` and all that it waits for, over any number of steps. Returns true if `target` is
- * among those. What is in the set already is passed over. */
+/* Adds `from` and all tasks that it waits for, directly or indirectly. Returns true if `target` is
+ * among them. Passes over tasks that are in the set already. */
 static bool reach(struct set *set, struct spt_task *from, const struct spt_task *target)
 {
     uint32_t i = set->n;
@@ -183,17 +185,17 @@ static bool reach(struct set *set, struct spt_task *from, const struct spt_task 
     return false;
 }
 
-/* Gives up those of the members that wait for `t`, which waits for the ending. */
+/* Gives up the members that wait for `t`, which waits for the ending. */
 static void give_up_circular(struct spt_ending *ending, struct spt_task *t)
 {
     struct set members = {0}, seen = {0};
     spt_inspect_blockers(ending->task, add, &members);
     uint32_t n = members.n;
-    for (uint32_t i = 0; i < n; i++) /* they stay in the array; the marks are for the search */
+    for (uint32_t i = 0; i < n; i++) /* they stay in the array; the search needs the marks */
         members.tasks[i]->mark = UNSEEN;
     for (uint32_t i = 0; i < n && t->state == SPT_TASK_WAITING && !seen.failed; i++) {
         if (!reach(&seen, members.tasks[i], t))
-            continue; /* nor does any task that was seen on the way */
+            continue; /* nor does any task seen on the way */
         empty(&seen);
         ending->give_up(ending, members.tasks[i]);
         if (spt_link_alone(&ending->link))

@@ -1,5 +1,5 @@
-/* Who waits for whom: finds the circle in which tasks wait for one another, and opens those that
- * could not end. */
+/* Finds circles in which tasks wait for one another, and breaks those that the library caused
+ * itself. */
 #ifndef SPT_CORE_DEADLOCK_H
 #define SPT_CORE_DEADLOCK_H
 
@@ -10,28 +10,30 @@
 struct spt_sched;
 struct spt_task;
 
-/* A wait that must not be for a task that waits for it: that of a combinator's end for tasks that
- * it has cancelled, which cancellation does not reach; that for a module which another task
- * loads. */
+/* A wait that must not be for a task that itself waits for this one. A combinator waits like that
+ * for the tasks that it has cancelled, which cancellation does not reach. So does a task that waits
+ * for a module which another task loads. */
 struct spt_ending {
-    struct spt_link link;  /* in the scheduler's list, while the task waits */
-    struct spt_task *task; /* that waits */
-    /* Waits no longer for `member`, a live task. The wait may be over then: the node is out of the
-     * list. */
+    struct spt_link link;  /* in the scheduler's list while the task waits */
+    struct spt_task *task; /* the waiting task */
+    /* Stops waiting for `member`, a live task. The whole wait may end by that; the node is then out
+     * of the list. */
     void (*give_up)(struct spt_ending *, struct spt_task *member);
 };
 
-/* To be called when a task has begun to wait while there are such waits: each gives up the members
- * that wait for it by way of this task. Without memory for the search they keep waiting. */
+/* Breaks circles through an spt_ending. To be called when a task begins to wait while any ending is
+ * listed. Each ending gives up the members that wait for it by way of this task. If there is no
+ * memory for the search, they keep waiting. */
 void spt_circle_open(struct spt_task *t);
 
-/* Writes a circle to `out`, each task waiting for the next and the last for the first, at most
- * `max` of it. Returns how many it has; 0 when there is none, as far as operations know what they
- * depend on. */
+/* Writes at most `max` tasks of a circle to `out`, each waiting for the next and the last for the
+ * first. Returns the number of tasks in the circle, 0 if there is none. Only dependencies that
+ * operations report are found. */
 uint32_t spt_deadlock_cycle(struct spt_sched *s, struct spt_task **out, uint32_t max);
 
-/* Writes the tasks by which `from` waits for `to`, from `from` on and without `to`, at most `max`
- * of them. Returns how many there are; 0 when it does not, or memory for the search is missing. */
+/* Writes at most `max` of the tasks by which `from` waits for `to`, from `from` on and without
+ * `to`. Returns their number; 0 if `from` does not wait for `to`, or if there is no memory for the
+ * search. */
 uint32_t spt_deadlock_path(struct spt_task *from, struct spt_task *to, struct spt_task **out,
                            uint32_t max);
 

@@ -1,4 +1,4 @@
-/* Error objects. */
+/* Builds error objects, and names the functions and places that their messages mention. */
 #include "core/error.h"
 
 #include <lauxlib.h>
@@ -11,8 +11,8 @@
 #include "core/scope.h"
 #include "core/sched.h"
 
-/* tostring(e): the message, whatever a script has made of the table since. That of an ErrorGroup is
- * made now. */
+/* Returns the message, whatever a script has done to the table; for tostring(e). The message of an
+ * ErrorGroup is made now. */
 static int l_tostring(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -34,12 +34,12 @@ static int to_words(lua_State *L)
 
 enum { FIELDS_SHOWN = 8 };
 
-/* Appends what a table without words holds, one level deep, to the string on top of the stack: the
- * fields whose names are strings, up to FIELDS_SHOWN of them in the order of their names. Values
+/* Appends the content of a table without a text, one level deep, to the string on top of the stack.
+ * It shows fields with string names, the first FIELDS_SHOWN in the order of their names. Values
  * that are no scalars are shown by type. */
 static void push_fields(lua_State *L, int index)
 {
-    const char *names[FIELDS_SHOWN]; /* sorted; the table keeps them */
+    const char *names[FIELDS_SHOWN]; /* sorted; borrowed from the table */
     unsigned n = 0;
     luaL_checkstack(L, 8, "out of stack for an error");
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
@@ -92,7 +92,7 @@ const char *spt_error_push_words(lua_State *L, int index)
     return lua_tostring(L, -1);
 }
 
-/* "failed: " .. e: as with an error that is a string. */
+/* Concatenates an error with a string, as in "failed: " .. e. */
 static int l_concat(lua_State *L)
 {
     luaL_tolstring(L, 1, NULL);
@@ -145,7 +145,8 @@ bool spt_is_script(const lua_Debug *ar)
     return ar->currentline > 0 && strncmp(ar->source, "=[septet.", 9) != 0;
 }
 
-/* Pushes "file:line: " of the script's innermost line: our modules are not where the mistake is. */
+/* Pushes "file:line: " of the script's innermost line, because the mistake is not in Septet's
+ * modules. */
 static void push_place(lua_State *L)
 {
     lua_Debug ar;
@@ -171,7 +172,8 @@ int spt_error_usage(lua_State *L, const char *format, ...)
     return lua_error(L);
 }
 
-/* Pushes the field of the table on top that holds the function at index `fn`, if one does. */
+/* Pushes the name of the field that holds the function at index `fn` in the table on top. Returns
+ * false if there is none. */
 static bool push_field_of(lua_State *L, int fn)
 {
     int table = lua_gettop(L);
@@ -239,7 +241,7 @@ static void make_message(lua_State *L)
 {
     lua_pushliteral(L, "cancelled: ");
     lua_insert(L, -2);
-    lua_concat(L, 2); /* and not by a format: it may have zeros */
+    lua_concat(L, 2); /* not lua_pushfstring(): the reason may contain zeros */
     spt_error_escape(L);
 }
 

@@ -1,4 +1,4 @@
-/* The frames of a stack, in words. */
+/* Formats stack frames like luaL_traceback(), without Septet's own. */
 #include "core/frames.h"
 
 #include <lauxlib.h>
@@ -8,15 +8,16 @@
 #include "core/sched.h"
 #include "core/traceback.h"
 
-#define HEAD 10 /* frames that are shown of the top of a stack */
-#define TAIL 11 /* levels that are shown of its bottom */
+#define HEAD 10 /* number of frames shown from the top of a stack */
+#define TAIL 11 /* number of levels shown from its bottom */
 
 static bool is_own(const lua_Debug *ar)
 {
     return strncmp(ar->source, "=[septet.", 9) == 0;
 }
 
-/* Returns true for a function of our modules, and for one in C that such a function called. */
+/* Returns true for a function of Septet's modules, and for a C function that such a function
+ * called. */
 static bool is_hidden(lua_State *co, int level, const lua_Debug *ar)
 {
     lua_Debug caller;

@@ -1,6 +1,5 @@
-/* Hooks of scripts: a table of the registry with weak keys has a record for each coroutine that a
- * script set one for. The hook that Lua gets then calls the script's function, and what the host
- * has set for every coroutine. */
+/* Keeps a record of a script's hook in a registry table with weak keys, by coroutine. The hook that
+ * Lua gets then calls the script's function, and the host's hook of every coroutine. */
 #include "core/hook.h"
 
 #include <lauxlib.h>
@@ -8,13 +7,13 @@
 #include "core/frames.h"
 #include "core/sched.h"
 
-#define HOOKS "_HOOKKEY" /* in the registry: also stock Lua's name for its table */
+#define HOOKS "_HOOKKEY" /* registry key; also stock Lua's name for its table */
 
-/* A script's hook; the user value is its function. */
+/* A script's hook. Its user value is the function. */
 struct record {
     int mask, count;
-    int left;  /* instructions before the script's next count event */
-    int armed; /* instructions before Lua's next one; 0: none comes */
+    int left;  /* number of instructions before the script's next count event */
+    int armed; /* number of instructions before Lua's next count event; 0 if none comes */
 };
 
 static void push_thread(lua_State *L, lua_State *co)
@@ -40,8 +39,8 @@ static struct record *push_record(lua_State *L, const struct spt_sched *s, lua_S
     return record;
 }
 
-/* Says how many instructions Lua is to run before its next count event: the host's, or a script's
- * that comes before. */
+/* Returns the number of instructions until Lua's next count event: the host's, or the script's if
+ * that comes first. */
 static int next_count(const struct spt_sched *s, const struct record *record)
 {
     int count = s->hook ? s->hook_count : 0;
@@ -59,7 +58,7 @@ static void arm(lua_State *co, const struct spt_sched *s, struct record *record)
     lua_sethook(co, on_event, mask, record->armed);
 }
 
-/* Takes one of Lua's count events. Returns whether it is one of the script's, too. */
+/* Handles one of Lua's count events. Returns true if it is also one of the script's. */
 static bool counted(lua_State *L, const struct spt_sched *s, struct record *record)
 {
     bool due = false;
@@ -74,7 +73,7 @@ static bool counted(lua_State *L, const struct spt_sched *s, struct record *reco
     return due;
 }
 
-/* Lua's hook where a script has set one. Events in our modules are not told. */
+/* Runs as Lua's hook if a script has set one. Events in Septet's modules are not passed on. */
 static void on_event(lua_State *L, lua_Debug *ar)
 {
     static const char *const names[] = {[LUA_HOOKCALL] = "call",
@@ -84,7 +83,7 @@ static void on_event(lua_State *L, lua_Debug *ar)
                                         [LUA_HOOKTAILCALL] = "tail call"};
     const struct spt_sched *s = spt_sched_of(L);
     struct record *record = s ? push_record(L, s, L) : NULL;
-    if (!record) { /* a new coroutine has the hook of the one that made it */
+    if (!record) { /* a new coroutine inherits the hook of its creator */
         lua_sethook(L, s ? s->hook : NULL, s && s->hook ? LUA_MASKCOUNT : 0, s ? s->hook_count : 0);
         return;
     }
@@ -119,7 +118,8 @@ void spt_hook_restore(lua_State *L, const struct spt_sched *s)
     lua_pop(L, 1);
 }
 
-/* An interruption may come at any time, from a signal handler. */
+/* Sets the interrupt's hook again if an interrupt is pending. A signal handler may request one at
+ * any time. */
 static void keep_urgent(lua_State *L, const struct spt_sched *s)
 {
     if (s->urgent && *s->urgent)
@@ -132,7 +132,7 @@ void spt_hook_put(lua_State *L, const struct spt_sched *s, lua_Hook hook, int ma
     keep_urgent(L, s);
 }
 
-/* Gives `co` the hook that its record asks for, but where the host ends what it runs. */
+/* Sets the hook that the record of `co` asks for, unless the host is ending what `co` runs. */
 static void change(lua_State *L, const struct spt_sched *s, lua_State *co)
 {
     bool ends = s->hook && lua_gethook(co) == s->hook && lua_gethookcount(co) == 1;
@@ -140,11 +140,12 @@ static void change(lua_State *L, const struct spt_sched *s, lua_State *co)
         return;
     spt_hook_restore(co, s);
     keep_urgent(co, s);
-    if (s->hook && co == L) /* the count has begun anew: a loop that does this does not escape */
+    /* the count starts anew: check the time now, so that a loop of this cannot escape the limit */
+    if (s->hook && co == L)
         s->hook(L, NULL);
 }
 
-/* Pushes the table of records; it is made where there is none. */
+/* Pushes the table of records, and makes it at its first use. */
 static void push_table(lua_State *L)
 {
     if (luaL_getsubtable(L, LUA_REGISTRYINDEX, HOOKS))

@@ -1,4 +1,4 @@
-/* Texts are cut to the room there is, and escaped for a terminal. */
+/* Cuts texts to the size of the buffer, and escapes them for a terminal. */
 #include "core/inspect.h"
 
 #include <lauxlib.h>
@@ -56,7 +56,7 @@ uint64_t spt_inspect_place(lua_State *L, struct spt_sched *s, int level)
 
 /* --- names --- */
 
-/* Copies the name that a script gave the task whose handle is at `handle`, if it did. */
+/* Copies the name set on the task with the handle at `handle`. Returns false if it has none. */
 static bool copy_name(lua_State *L, int handle, char *out, size_t size)
 {
     bool named = lua_getiuservalue(L, handle, SPT_TASK_UV_NAME) == LUA_TSTRING;
@@ -107,7 +107,7 @@ static void visit_children(const struct spt_scope *scope, void (*visit)(void *ud
 }
 
 void spt_inspect_children(const struct spt_scope *scope, void (*visit)(void *ud, void *task),
-                             void *ud)
+                          void *ud)
 {
     const struct spt_block *block = spt_scope_block(scope);
     visit_children(scope, visit, ud);
@@ -147,8 +147,8 @@ void spt_inspect_waits_for(const struct spt_task *t, char *out, size_t size)
 
 /* --- warnings --- */
 
-/* A task that never ran before the end of what it was spawned in is easily taken for one that goes
- * on. */
+/* Warns about the first unstarted task: a task that its owner's end cancels before its first turn
+ * is easily mistaken for one that keeps running. */
 void spt_inspect_warn_unstarted(const struct spt_scope *scope)
 {
     struct spt_sched *s = scope->sched;
@@ -182,8 +182,7 @@ void spt_inspect_warn_left(const struct spt_scope *block)
     s->hooks.warn(s->hooks.ud, line);
 }
 
-/* Returns true the first time that it is asked about a place, as far as the last ones are
- * remembered. */
+/* Returns true if the place is not among the slow places reported last, and remembers it. */
 static bool is_new_slow_place(struct spt_sched *s, uint64_t place)
 {
     for (unsigned i = 0; i < SPT_SLOW_PLACES; i++)
@@ -193,8 +192,7 @@ static bool is_new_slow_place(struct spt_sched *s, uint64_t place)
     return true;
 }
 
-/* Warns of a turn that blocked the loop, once for each place: the line where the task waits now or,
- * if it has ended, of its function. */
+/* Names the line where the task waits now, or the place of its function if it has ended. */
 void spt_inspect_report_slow(struct spt_task *t, uint64_t ns)
 {
     struct spt_sched *s = t->sched;

@@ -1,5 +1,4 @@
-/* Operations: the one home of starting, suspending, cancelling and finishing. Whatever waits, waits
- * here. */
+/* Starts, suspends, cancels and completes operations. Every wait goes through this file. */
 #include "core/inspect.h"
 #include "core/op.h"
 
@@ -14,13 +13,13 @@
 #include "core/frames.h"
 #include "core/traceback.h"
 
-#define OP_META      "septet.op"
-#define REFUSALS_MAX 100 /* awaits refused at the end before a task is abandoned */
-#define CANCEL_IGNORED_MAX                                                                         \
-    1000 /* Cancelled raised in one scope of a task, and absorbed, before it is told */
+#define OP_META            "septet.op"
+#define REFUSALS_MAX       100 /* number of awaits refused at the end before a task is abandoned */
+/* number of Cancelled raised in one scope of a task, and swallowed, before a warning */
+#define CANCEL_IGNORED_MAX 1000
 
 const char spt_wait_mark = 0;
-static const char op_meta = 0; /* its address names the metatable of operations in the registry */
+static const char op_meta = 0; /* its address is the registry key of the metatable of operations */
 
 static struct spt_task *task_of(const septet_op *op)
 {
@@ -34,8 +33,8 @@ struct spt_sched *spt_op_sched(const septet_op *op)
 
 /* --- making one --- */
 
-/* The safety net of operations that own something and are too large for their task: the state is
- * being closed under a waiting one. */
+/* Closes an operation that owns something and is too large for its task's slot, if the state is
+ * closed while it waits. */
 static int l_gc(lua_State *L)
 {
     septet_op *op = lua_touserdata(L, 1);
@@ -68,9 +67,10 @@ void spt_op_open(lua_State *L)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &op_meta);
 }
 
-/* --- may this coroutine be suspended? --- */
+/* --- whether a coroutine can be suspended --- */
 
-/* Functions in C that may be suspended, and `error`, which only calls a message handler. */
+/* Returns true for a C function that may be suspended, and for `error`, which only calls a message
+ * handler. */
 static bool is_suspendable(const char *name)
 {
     static const char *const names[] = {"pcall", "xpcall",           "dofile", "error",
@@ -81,8 +81,8 @@ static bool is_suspendable(const char *name)
     return false;
 }
 
-/* Pushes, in words, what keeps the coroutine `co` from being suspended: the nearest C function
- * above the one that waits, or that resumes a coroutine of ours. */
+/* Pushes the name of what keeps the coroutine `co` from being suspended. It is the nearest C
+ * function above the one that waits, or above the one that resumes a coroutine of Septet's. */
 static void push_blocking_function(lua_State *L, lua_State *co)
 {
     lua_Debug ar;
@@ -98,7 +98,8 @@ static void push_blocking_function(lua_State *L, lua_State *co)
         }
         if (*ar.what != 'C')
             continue;
-        if (strcmp(ar.namewhat, "for iterator") == 0) { /* of those in C, it alone calls a script */
+        /* of the iterators in C, only that of ipairs calls a script */
+        if (strcmp(ar.namewhat, "for iterator") == 0) {
             lua_pushliteral(L, "'ipairs', whose __index waits");
             return;
         }
@@ -140,7 +141,7 @@ void spt_op_check(lua_State *L, struct spt_sched *s)
         stuck = f ? f->up ? f->up->co : t->co : NULL;
         f = f ? f->up : NULL;
     }
-    if (!stuck) /* every level we know could be suspended: there is one we do not know */
+    if (!stuck) /* every known level can be suspended: there is an unknown one */
         spt_error_usage(L, "cannot wait here: the coroutine was resumed by C code that septet does "
                            "not know");
     push_blocking_function(L, stuck);
@@ -149,8 +150,8 @@ void spt_op_check(lua_State *L, struct spt_sched *s)
                     require ? " (task.require loads modules that wait)" : "");
 }
 
-/* Refuses here and not in the await: whoever cannot wait (a finalizer that runs while an operation
- * is pushed) must not get the slot that is in use. */
+/* Refuses here and not in the await, because code that cannot wait must not get the slot in use.
+ * Such code is a finalizer that runs while an operation is pushed. */
 septet_op *spt_op_new(lua_State *L, struct spt_sched *s, const septet_op_type *type)
 {
     septet_op *op;
@@ -194,8 +195,7 @@ static int push_protected(lua_State *L)
     return op->type->push(op, L);
 }
 
-/* Gives the results of a done operation to its coroutine, closing it first or last on every
- * path. */
+/* Pushes the results of a done operation to its coroutine. Closes it on every path. */
 static int op_finish(lua_State *L, septet_op *op)
 {
     task_of(op)->op = NULL;
@@ -211,8 +211,8 @@ static int op_finish(lua_State *L, septet_op *op)
     return status == LUA_OK ? lua_gettop(L) - base : lua_error(L);
 }
 
-/* A task that swallows its cancellation in a loop never ends: whoever waits for it should know
- * why. */
+/* Warns about a task that swallows its cancellation in a loop: it never ends, and tasks that wait
+ * for it should show why. */
 static void report_stuck(lua_State *L, struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
@@ -229,7 +229,7 @@ static void report_stuck(lua_State *L, struct spt_task *t)
     lua_pop(L, 2);
 }
 
-/* Pushes the error of a cancellation: the same one in however many tasks it reaches. */
+/* Pushes the error of a cancellation. All tasks that one cancellation reaches share one error. */
 static void push_cancelled(lua_State *L, struct spt_sched *s, const struct spt_scope *canceller)
 {
     if (canceller && canceller->cancel_seq == s->last_cancel_seq) {
@@ -296,8 +296,8 @@ static void op_start(septet_op *op)
     }
 }
 
-/* A refused operation never starts; its task takes one trip through the ready queue, so that a loop
- * which swallows the error starves nobody. */
+/* Refuses an operation, which then never starts. Its task passes through the ready queue once, so
+ * that a loop which swallows the error does not starve others. */
 int spt_op_await_cancelled(lua_State *L, septet_op *op)
 {
     struct spt_task *t = task_of(op);
@@ -370,7 +370,7 @@ static int checkpoint_push(septet_op *op, lua_State *L)
     return 0;
 }
 
-/* An operation that is never started: its task takes a trip through the ready queue, and it is
+/* An operation that is never started. Its task passes through the ready queue once, and it is
  * done. */
 static const septet_op_type checkpoint_type = {
     .name = "checkpoint", .size = sizeof(septet_op), .push = checkpoint_push};

@@ -1,4 +1,4 @@
-/* The inside of septet/op.h: what our own operations and the scheduler use of it. */
+/* The internal side of septet/op.h, for Septet's own operations and the scheduler. */
 #ifndef SPT_CORE_OP_H
 #define SPT_CORE_OP_H
 
@@ -12,48 +12,49 @@ struct spt_task;
 enum spt_op_state {
     SPT_OP_IDLE,      /* new */
     SPT_OP_STARTING,  /* inside start */
-    SPT_OP_ARMED,     /* the source has it */
-    SPT_OP_DONE,      /* completed, not yet pushed */
-    SPT_OP_CANCELLED, /* disarmed and closed: its await raises */
+    SPT_OP_ARMED,     /* started; the source holds it */
+    SPT_OP_DONE,      /* completed, its results not yet pushed */
+    SPT_OP_CANCELLED, /* disarmed and closed: its await raises Cancelled */
     SPT_OP_CLOSED,
 };
 
-/* Makes what operations need in the state of `L`; once. */
+/* Prepares the state of `L` for operations; once per state. */
 void spt_op_open(lua_State *L);
 
-/* As septet_op_new, for who knows the scheduler already. */
+/* Like septet_op_new(), but takes the scheduler. */
 septet_op *spt_op_new(lua_State *L, struct spt_sched *s, const septet_op_type *type);
 
-/* The steps of septet_op_await, for operations that act before they wait: what is refused must have
- * had no effect. Is the running task's next wait refused, because its scope is cancelled or the
- * host ends? Then its end is spt_op_await_cancelled, which raises; else spt_op_wait, with nothing
- * between that may run Lua. Both want eight free places on the stack. With `shielded`, no later
- * cancellation reaches it: the join of a closing scope. */
+/* The steps of septet_op_await(), for operations that act before they wait: a refused wait must
+ * have no effect. The first returns true if the running task's next wait is refused, because its
+ * scope is cancelled or the host shuts down. The caller then calls spt_op_await_cancelled(), which
+ * raises. Otherwise it calls spt_op_wait(), and runs no Lua in between. Both need eight free slots
+ * of the stack. If `shielded`, no later cancellation reaches the wait, as in the join of a closing
+ * scope. */
 bool spt_op_is_cancelled(struct spt_sched *s);
 int spt_op_await_cancelled(lua_State *L, septet_op *op);
 int spt_op_wait(lua_State *L, septet_op *op, bool shielded);
 
-/* Raises Usage, naming what is in the way, where the running code could not be suspended. */
+/* Raises Usage if the running code cannot be suspended, naming the function that prevents it. */
 void spt_op_check(lua_State *L, struct spt_sched *s);
 
-/* Returns true if the running code could be suspended. */
+/* Returns true if the running code can be suspended. */
 bool spt_op_can_wait(lua_State *L, const struct spt_sched *s);
 
-/* Leaves the running task, which can wait, for good: its variables are closed, and it ends. Does
- * not return. */
+/* Abandons the running task, which can wait: its variables are closed, and it ends. Does not
+ * return. */
 int spt_op_abandon(lua_State *L, struct spt_sched *s);
 
-/* A checkpoint without an operation: yields once to whoever is ready, or raises Cancelled. */
+/* Yields once to the other ready tasks, or raises Cancelled: a checkpoint without an operation. */
 int spt_op_checkpoint(lua_State *L, struct spt_sched *s);
 
-/* Disarms and closes an armed operation. For spt_task_abort alone. */
+/* Disarms and closes an armed operation. Only for spt_task_abort(). */
 void spt_op_abort(septet_op *op);
 
-/* The scheduler an operation belongs to; valid from its start on. */
+/* Returns the scheduler of an operation; valid once it is started. */
 struct spt_sched *spt_op_sched(const septet_op *op);
 
-/* What lies on top of the stack of every coroutine suspended by an await, so that nobody else
- * resumes or closes it: a light userdata of this address. */
+/* A light userdata of this address lies on top of the stack of every coroutine that an await has
+ * suspended. It keeps scripts and other libraries from resuming or closing the coroutine. */
 extern const char spt_wait_mark;
 
 static inline bool spt_is_waiting(lua_State *co)

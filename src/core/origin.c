@@ -1,4 +1,4 @@
-/* Origins of failures. */
+/* Records which failures each task has received, in a weak table of the registry. */
 #include "core/origin.h"
 
 #include <lauxlib.h>
@@ -9,16 +9,17 @@
 #include "core/task.h"
 #include "core/traceback.h"
 
-static const char known =
-    0; /* the registry's table of who was told of which failures, by handles, each with the number of its telling */
+/* registry key of a table: by the handle of a task, the failed tasks' handles that it received,
+ * each with the number of its delivery */
+static const char known = 0;
 
 void spt_origin_open(lua_State *L)
 {
     spt_new_weak_table(L, &known);
 }
 
-/* Pushes the table of handles of which the task with the handle at `who` was told; false if there
- * is none. */
+/* Pushes the table of failed tasks' handles that the task of the given handle has received. Returns
+ * false, with nothing pushed, if there is none. */
 static bool push_known(lua_State *L, int who)
 {
     who = lua_absindex(L, who);
@@ -31,8 +32,8 @@ static bool push_known(lua_State *L, int who)
     return any;
 }
 
-/* Replaces the handle on top of the stack by that of the task in which its failure was first
- * one. */
+/* Replaces the handle on top of the stack by that of the task in which its failure was first one.
+ * Returns that task. */
 static struct spt_task *go_to_root(lua_State *L)
 {
     struct spt_task *t = lua_touserdata(L, -1);
@@ -46,8 +47,8 @@ static struct spt_task *go_to_root(lua_State *L)
     return lua_touserdata(L, -1);
 }
 
-/* Numbers the handle on top of the stack in the set below it. A root that the set did not have
- * counts as told. */
+/* Numbers the handle on top of the stack in the set below it. Counts a delivery of `root` if the
+ * set did not contain it. */
 static void note(lua_State *L, struct spt_sched *s, struct spt_task *root)
 {
     lua_pushvalue(L, -1);
@@ -87,9 +88,9 @@ void spt_origin_learn(lua_State *L, int handle)
     lua_pop(L, 3);
 }
 
-/* Replaces the error on top of the stack, and the handle below it, by the handle of a task of whose
- * failure that one was told and which failed with that error; else pops the error. Several tasks
- * may have failed with the same words: the one that was told last counts. */
+/* Replaces the error on top of the stack, and the handle below it, by the handle of a failed task.
+ * That task failed with the error, and the task of the first handle received its failure. Otherwise
+ * pops the error and returns false. If several tasks match, the last delivery counts. */
 static bool go_to_source(lua_State *L)
 {
     int who = lua_gettop(L) - 1;
@@ -116,8 +117,9 @@ static bool go_to_source(lua_State *L)
     return last != 0;
 }
 
-/* Pushes the handle of the task of whose failure the task at `who` was told and which that error,
- * at `error`, is; false if there is none. `origin` is what the error's traceback names. */
+/* Pushes the handle of a task that failed with the error at `error`, if the task of the given
+ * handle has received that failure. Otherwise returns false, with nothing pushed. `origin` is the
+ * origin that the error's traceback names, 0 for none. */
 static bool push_told(lua_State *L, int who, int error, uint32_t origin)
 {
     lua_pushvalue(L, who);

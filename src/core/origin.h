@@ -1,5 +1,5 @@
-/* Origins: in which task an error was first a failure. A task that is told of the failure of
- * another, and raises its error again, fails of nothing new. */
+/* Origins of failures: the task in which an error was first a failure. A task that receives the
+ * failure of another and raises its error again causes no new failure. */
 #ifndef SPT_CORE_ORIGIN_H
 #define SPT_CORE_ORIGIN_H
 
@@ -9,30 +9,30 @@
 
 struct spt_task;
 
-/* Makes what the functions below keep in the registry; once per state. */
+/* Prepares the registry for the functions below; once per state. */
 void spt_origin_open(lua_State *L);
 
-/* A failure is told where a task is given it, a group is to raise it, or the host reports it.
- * `told` of the task in which it was first a failure counts those, but for tasks that raised it
- * again: those of whom nobody was told count for nothing. */
+/* A failure is delivered if a task receives it, a group is to raise it, or the host reports it. The
+ * origin's task counts its deliveries. Those to tasks that raised the error again do not count:
+ * only deliveries of their own failures do. */
 
-/* Notes that the running task, if any, is told of the failure of the task whose handle is at
+/* Records that the running task, if any, receives the failure of the task with the handle at
  * `handle`. */
 void spt_origin_learn(lua_State *L, int handle);
 
-/* Notes that the task, which runs in `L`, fails with the error on top of the stack. */
+/* Records that the task, which runs in `L`, fails with the error on top of the stack. */
 void spt_origin_settle(lua_State *L, struct spt_task *t);
 
-/* Returns true if somebody else has been told of the failure that the failed task raised again. If
- * not, notes that the host is told. Allocates nothing. */
+/* Returns true if the failure that the failed task raised again is delivered elsewhere. Otherwise
+ * records that the host reports it. Allocates nothing. */
 bool spt_origin_is_told(lua_State *L, struct spt_task *t);
 
 /* Returns the id of the task in which the error of the failed task at `handle` was first a
  * failure. */
 uint32_t spt_origin_of_task(lua_State *L, int handle);
 
-/* Returns the same for the error at `error`, with its traceback at `traceback`, in the running
- * task; 0 if it was no task's failure, as far as known. */
+/* Like spt_origin_of_task(), but for the error at `error`, with its traceback at `traceback`, in
+ * the running task. Returns 0 if the error is not known to be a task's failure. */
 uint32_t spt_origin_of_error(lua_State *L, int error, int traceback);
 
 #endif

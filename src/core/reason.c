@@ -1,4 +1,4 @@
-/* Reasons of cancellations: where they are kept and how they are found. */
+/* Stores reasons as user values of handles, and finds the handle of a scope. */
 #include "core/reason.h"
 
 #include "core/scope.h"
@@ -46,7 +46,7 @@ static void push_words(lua_State *L, const struct spt_scope *scope)
         lua_pushnil(L);
 }
 
-/* Pushes the handle of a block, which its task holds, or one around it does. */
+/* Pushes the handle of a block, by the chain of open blocks from its task's innermost one. */
 static void push_block(lua_State *L, const struct spt_scope *scope)
 {
     spt_task_push(L, scope->task);

@@ -1,4 +1,4 @@
-/* The scheduler: laps over what is due, what is to be told, and who is ready. */
+/* Runs passes over due timers, deferred callbacks, failures to report and ready tasks. */
 #include "core/coroutines.h"
 #include "core/sched.h"
 
@@ -13,7 +13,7 @@
 #include "core/origin.h"
 #include "core/traceback.h"
 
-static const char sched_key = 0; /* its address names the scheduler in the registry */
+static const char sched_key = 0; /* its address is the registry key of the scheduler */
 
 struct spt_sched *spt_sched_of(lua_State *L)
 {
@@ -33,7 +33,7 @@ static void use_places_below(struct spt_sched *s, struct spt_scope *top)
     }
 }
 
-/* Names the sources that live tasks use. */
+/* Marks the sources that live tasks use. */
 static void use_places(void *ud)
 {
     struct spt_sched *s = ud;
@@ -78,7 +78,8 @@ void spt_sched_init(struct spt_sched *s, lua_State *L, const struct spt_hooks *w
     lua_rawsetp(L, LUA_REGISTRYINDEX, &sched_key);
 }
 
-/* The world after the host: handles that outlive it in a state of the embedder's still ask. */
+/* The hooks after the host is freed: handles that outlive it in the embedder's state still call
+ * them. */
 static uint64_t dead_now(void *ud)
 {
     return ((struct spt_sched *)ud)->now_ns;
@@ -143,15 +144,15 @@ static void report_unhandled(struct spt_sched *s)
         spt_task_report(SPT_OF(l, struct spt_task, link));
 }
 
-/* The background scope serves one generation of main tasks after the other. */
+/* Renews the background scope, which serves each generation of main tasks in turn. */
 static void renew_background(struct spt_sched *s)
 {
     if (s->background.cancelled && s->background.ntasks == 0)
         s->background.cancelled = s->background.cancel_pending = false;
 }
 
-/* Puts the batch into another order, so that tests find what depends on it: each task in turn is
- * taken from a random place of those left. Without memory for it the order stays. */
+/* Shuffles the batch, so that tests find code that depends on its order. Each task in turn is taken
+ * from a random place of those left. If there is no memory, the order stays. */
 static void shuffle(struct spt_sched *s, struct spt_link *batch)
 {
     uint32_t n = 0;
@@ -186,7 +187,7 @@ static struct spt_task *task_at(struct spt_link *link)
     return SPT_OF(link, struct spt_task, link);
 }
 
-/* Asks for the memory of the tasks that run next. */
+/* Prefetches the memory of the tasks that run next. */
 static void fetch_ahead(const struct spt_link *batch)
 {
     struct spt_link *next = batch->next;
@@ -196,7 +197,7 @@ static void fetch_ahead(const struct spt_link *batch)
     if (t->co)
         spt_coroutine_fetch(t->co);
     else
-        spt_handle_fetch(t); /* its first turn: there its function is */
+        spt_handle_fetch(t); /* its first turn: the handle holds its function */
     if (next->next != batch)
         spt_task_fetch(task_at(next->next));
 }

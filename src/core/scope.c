@@ -1,4 +1,4 @@
-/* The tree of scopes: cancellation flows down, failures flow up. */
+/* Propagates cancellation down the tree of scopes, and failures up. */
 #include "core/scope.h"
 
 #include <assert.h>
@@ -37,8 +37,7 @@ struct spt_scope *spt_scope_next(const struct spt_scope *top, struct spt_scope *
     return s == top ? NULL : SPT_OF(s->sibling.next, struct spt_scope, sibling);
 }
 
-/* Marks `scope` as reached by cancellation and ends its task's wait, if that task waits right in
- * it. */
+/* Marks `scope` as cancel pending, and ends its task's wait if that is its innermost scope. */
 static void mark_cancelled(struct spt_scope *scope, const struct spt_scope *canceller)
 {
     scope->cancel_pending = true;
@@ -47,12 +46,13 @@ static void mark_cancelled(struct spt_scope *scope, const struct spt_scope *canc
         spt_task_abort(scope->task);
 }
 
-/* Reaches `top` and what is below it, past shields and what is reached already. */
+/* Cancels `top` and all below it, except shields, scopes already pending, and what is below
+ * those. */
 static void propagate_cancel(struct spt_scope *top, const struct spt_scope *canceller)
 {
     bool enter = true;
     for (struct spt_scope *s = top; s; s = spt_scope_next(top, s, enter)) {
-        /* next is, as a rule, the root of the task spawned after this one */
+        /* next is usually the root of the task spawned after this one */
         spt_prefetch(SPT_OF(s->sibling.next, struct spt_task, root.sibling),
                      sizeof(struct spt_task));
         enter = s == top || (!s->shield && !s->cancel_pending);
@@ -100,7 +100,7 @@ bool spt_scope_inherit_cancel(struct spt_scope *root)
 {
     const struct spt_scope *owner = root->parent;
     bool behind = owner->cancels_children_only && owner->source && !owner->cancelled;
-    return behind && /* else it has that from above */
+    return behind && /* otherwise it inherits that from above */
            spt_scope_cancel(root, owner->source, owner->reason);
 }
 
@@ -109,7 +109,7 @@ static void on_deadline(struct spt_timer *timer)
     spt_scope_cancel(&SPT_OF(timer, struct spt_block, deadline)->scope, "deadline", NULL);
 }
 
-/* Brings the deadlines in force up to date in `top` and below. */
+/* Updates the deadlines in force of `top` and all below it. */
 static void limit(struct spt_scope *top)
 {
     for (struct spt_scope *s = top; s; s = spt_scope_next(top, s, true)) {
@@ -215,7 +215,7 @@ void spt_scope_close(struct spt_scope *scope)
     struct spt_sched *s = scope->sched;
     assert(scope->open && scope->ntasks == 0 && spt_link_alone(&scope->children));
     scope->open = false;
-    if (scope->due_ns != SPT_NEVER) /* then it is a block's */
+    if (scope->due_ns != SPT_NEVER) /* only a block has one */
         spt_timer_stop(&s->timers, &SPT_OF(scope, struct spt_block, scope)->deadline);
     if (scope->cancels_children_only)
         spt_trace_unpin(&s->trace, SPT_OF(scope, struct spt_block, scope)->spawn_place);

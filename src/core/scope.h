@@ -1,9 +1,9 @@
 /* Scopes: the tree that owns tasks. A task belongs to the innermost open scope of the task that
- * spawned it, and no scope closes while tasks of it live. Cancellation and deadlines are properties
- * of scopes; a task is cancelled by cancelling its root.
+ * spawned it. No scope closes while its tasks live. Cancellation and deadlines are properties of
+ * scopes; a task is cancelled through its root scope.
  *
- * Scopes know no Lua: what a Lua value is needed for (a script's own reason) is kept by those
- * above. */
+ * Scopes know no Lua. Lua values that belong to them, such as a script's reason, are kept by the
+ * layers above. */
 #ifndef SPT_CORE_SCOPE_H
 #define SPT_CORE_SCOPE_H
 
@@ -17,118 +17,121 @@ struct spt_task;
 struct spt_sched;
 
 struct spt_scope {
-    /* what each wait asks for */
-    /* the deadline in force: its own or one around it, up to a shield */
+    /* read by each wait */
+    /* earliest of its own deadline and those around it, up to a shield */
     uint64_t effective_deadline_ns;
-    uint64_t due_ns;         /* its own deadline, SPT_NEVER for none; a block's */
-    bool cancel_pending;     /* cancelled, or below one that is with no shield between */
-    bool cancelled;          /* cancelled itself */
+    uint64_t due_ns;         /* its own deadline, which only a block has; SPT_NEVER if none */
+    bool cancel_pending;     /* cancelled, or below a cancelled scope with no shield between */
+    bool cancelled;          /* itself cancelled */
     bool shield;             /* cancellation from above stops here */
     bool open;               /* between init and close */
     bool cancels_on_failure; /* a group: a failing child cancels the others */
-    /* a script's cancel is for its tasks: its body could not swallow it */
+    /* a script's cancel() reaches its tasks only, because its body could not swallow Cancelled */
     bool cancels_children_only;
     bool had_tasks;       /* a task was ever spawned in it */
-    bool child_cancelled; /* a task of it ended cancelled */
+    bool child_cancelled; /* one of its tasks ended cancelled */
     bool worded;          /* the reason is a script's, kept by core/reason.c */
-    bool joined;          /* its last task has ended, and who waited for that will close it */
-    uint32_t ntasks;      /* live tasks whose root is a child */
+    bool joined;          /* its last task has ended; the task that waited for that will close it */
+    uint32_t ntasks;      /* number of live tasks with their root among its children */
     struct spt_sched *sched;
-    struct spt_scope *parent; /* NULL: the host's own scopes */
-    struct spt_task *task;    /* whose code runs in it; NULL: the host's own */
-    struct spt_link sibling;  /* in parent->children */
-    /* scopes: roots of the tasks spawned in it, and the block opened in it */
+    struct spt_scope *parent; /* borrowed; NULL for the host's own scopes */
+    struct spt_task *task;    /* borrowed; the task that runs in it; NULL for the host's own */
+    struct spt_link sibling;  /* link in parent->children */
+    /* scopes: the roots of its tasks, and the block opened in it */
     struct spt_link children;
-    /* tasks that failed here, seen by nobody yet, oldest first (task.link) */
+    /* its failed tasks that are not observed yet, oldest first (task.link) */
     struct spt_link failed;
-    struct spt_link resources;         /* spt_resource, in order of acquisition */
-    const struct spt_scope *canceller; /* while effective: whose cancellation came first */
-    const char *source;  /* why: "cancel", "deadline", "sibling", "owner", "shutdown"; static */
-    uint64_t cancel_seq; /* its cancellation, of all in the host; 0: not cancelled */
-    uint32_t by;         /* id of the task that cancelled; 0: the host */
-    uint32_t refused; /* waits that its task began in it, or stayed in, and that raised Cancelled */
-    void (*on_empty)(struct spt_scope *); /* set while someone waits for ntasks == 0; cleared before
-                                             the call */
-    void *waiter;                         /* free for who set on_empty */
-    const char *reason;                   /* the host's words for it, static; NULL: none */
+    struct spt_link resources; /* spt_resource, in order of acquisition */
+    /* while cancel_pending: the scope that was cancelled first */
+    const struct spt_scope *canceller;
+    const char *source;  /* "cancel", "deadline", "sibling", "owner", "shutdown"; static */
+    uint64_t cancel_seq; /* number of its cancellation among all of the host; 0: not cancelled */
+    uint32_t by;         /* id of the task that cancelled it; 0: the host */
+    uint32_t refused;    /* number of waits of its task in it that raised Cancelled */
+    /* called when ntasks is 0, and cleared before; NULL if no task waits for that */
+    void (*on_empty)(struct spt_scope *);
+    void *waiter;       /* for the function in on_empty */
+    const char *reason; /* the host's text for the reason, static; NULL if none */
 };
 
-/* Something a scope gives back when it closes, last first. */
+/* A resource that a scope releases when it closes, last first. */
 struct spt_resource {
     struct spt_link link;
     void (*release)(struct spt_resource *);
 };
 
-/* The scope of a block in a script. Only these have deadlines of their own: a waiting task is that
- * much smaller. */
+/* The scope of a block in a script. Only blocks have deadlines of their own, which keeps a waiting
+ * task smaller. */
 struct spt_block {
     struct spt_scope scope;
     struct spt_timer deadline;
-    uint64_t spawn_place; /* spt_place of the line that opened it; 0: not noted */
-    uint32_t owner;       /* id of the task that opened it, which alone may end it */
-    bool unwound; /* ended in place of a coroutine that died, or of a body that left it open */
-    /* blocks whose tasks are to move here; each counts as a task of this one */
+    uint64_t spawn_place; /* spt_place of the line that opened it; 0: not recorded */
+    uint32_t owner;       /* id of the task that opened it, the only one that may end it */
+    bool unwound; /* ended on behalf of a coroutine that died, or of a body that left it open */
+    /* blocks with tasks that are to move here; each counts as one task of this block */
     struct spt_link starts;
-    struct spt_link start;          /* in `starts` of `into` */
-    struct spt_block *into;         /* the block that its task is to move to; NULL: none */
-    struct spt_resource start_over; /* one of its own: it counts no longer there */
+    struct spt_link start;  /* link in `starts` of `into` */
+    struct spt_block *into; /* the block to which its task is to move; NULL if none */
+    /* a resource of this block; its release ends the count in `into` */
+    struct spt_resource start_over;
 };
 
-/* Opens a scope below `parent` (NULL: at the top). `task` runs in it; both are borrowed. */
+/* Opens a scope below `parent`, or at the top if NULL. `task` runs in it. Both are borrowed. */
 void spt_scope_init(struct spt_scope *scope, struct spt_sched *sched, struct spt_scope *parent,
                     struct spt_task *task);
 
-/* The scope after `s` in a walk of the tree below `top` in the order of spawning, into the children
- * of `s` only if `descend`; NULL at the end. It climbs by parent pointers: a chain of a million
- * spawns must not recurse. */
+/* Returns the scope after `s` in a walk of the tree below `top`, in the order of spawning, or NULL
+ * at the end. Enters the children of `s` only if `descend`. Climbs by parent pointers: a chain of a
+ * million spawns must not recurse. */
 struct spt_scope *spt_scope_next(const struct spt_scope *top, struct spt_scope *s, bool descend);
 
-/* Cancels the scope and all below it: each task that waits in an operation is made ready to raise
- * Cancelled, in the order they were spawned; one whose result is there already keeps it. `source`
- * and `reason` are static; the latter may be NULL. Returns false when it was cancelled before: the
- * first reason wins. */
+/* Cancels the scope and all below it. Each task that waits in an operation becomes ready to raise
+ * Cancelled, in the order of spawning. A task that already has its result keeps it. `source` and
+ * `reason` are static; `reason` may be NULL. Returns false if the scope was cancelled before: the
+ * first reason is kept. */
 bool spt_scope_cancel(struct spt_scope *scope, const char *source, const char *reason);
 
-/* The same for the tasks of a scope with `tasks_only`, those to come included, and not for its
- * body. */
+/* Like spt_scope_cancel(), but cancels only the tasks, later ones included, of a scope that
+ * `cancels_children_only`, and not its body. */
 bool spt_scope_cancel_tasks(struct spt_scope *scope, const char *source, const char *reason);
 
-/* Cancels the root of a task that came to such a scope when it had been cancelled. Returns true if
- * it did. */
+/* Cancels the root of a task that joined a scope after spt_scope_cancel_tasks(). Returns true if it
+ * did. */
 bool spt_scope_inherit_cancel(struct spt_scope *root);
 
-/* Arms the block's deadline, anew; SPT_NEVER disarms it. */
+/* Sets the block's deadline, in place of an earlier one. SPT_NEVER removes it. */
 void spt_block_deadline(struct spt_block *block, uint64_t due_ns);
 
-/* Cancels each scope from `scope` up to a shield whose deadline has passed at `now_ns`: a task that
- * computed past it learns of it at its next wait, not a lap later. */
+/* Cancels each scope from `scope` up to a shield if its deadline has passed at `now_ns`. A task
+ * that computed past its deadline is thus cancelled at its next wait, not a pass later. */
 void spt_scope_expire(struct spt_scope *scope, uint64_t now_ns);
 
-/* Keeps cancellation and deadlines from outside out of a scope just opened. */
+/* Shields a scope that was just opened from outside cancellation and deadlines. */
 void spt_scope_shield(struct spt_scope *scope);
 
-/* Returns the block that `scope` is part of; NULL for the root of a task and for the host's own
+/* Returns the block that `scope` is part of. NULL for the root of a task and for the host's own
  * scopes. */
 struct spt_block *spt_scope_block(const struct spt_scope *scope);
 
-/* Gives a live task, by its root, to another scope, whose cancellation and deadline it then has.
- * Returns true if the root was cancelled for that (spt_scope_inherit_cancel). */
+/* Moves a live task, given by its root, to another scope. It then has that scope's cancellation and
+ * deadline. Returns true if the root was cancelled for that (spt_scope_inherit_cancel()). */
 bool spt_scope_move(struct spt_scope *root, struct spt_scope *to);
 
-/* Calls on_empty, if somebody waits for the last task and it is gone. */
+/* Calls on_empty, and clears it, if it is set and the scope has no live task. */
 void spt_scope_tell_empty(struct spt_scope *scope);
 
-/* Would the scope, at its exit, swallow the Cancelled that unwinds it? */
+/* Returns true if the scope, at its exit, swallows the Cancelled that unwinds it. */
 bool spt_scope_catches_cancel(const struct spt_scope *scope);
 
-/* Closes an empty scope: unlinks it, disarms it, releases its resources, and hands the failures
- * that nobody saw to the scheduler to be reported. */
+/* Closes an empty scope: unlinks it, stops its deadline and releases its resources. Failures that
+ * were not observed are queued for the scheduler to report. */
 void spt_scope_close(struct spt_scope *scope);
 
 void spt_scope_add(struct spt_scope *scope, struct spt_resource *resource);
 
-/* Whose cancellation a wait in `scope` raises: the outermost's of its task, since what unwinds goes
- * that far, and before these the one that reached the task from outside. NULL if none did. */
+/* Returns the scope with the cancellation that a wait in `scope` raises, or NULL. A cancellation
+ * that reached the task from outside comes first, then the outermost of its task, because unwinding
+ * goes that far. */
 const struct spt_scope *spt_scope_canceller(const struct spt_scope *scope);
 
 #endif

@@ -1,4 +1,4 @@
-/* Tasks: their birth, their turns and their end. The only writer of a task's state. */
+/* Spawns, resumes and ends tasks, and is the only writer of their states. */
 #include "core/task.h"
 
 #include <assert.h>
@@ -21,7 +21,8 @@
 #include "core/frames.h"
 #include "core/traceback.h"
 
-#define BUDGET 128 /* operations that complete at once in one turn before the others get theirs */
+/* number of operations that may complete at once in one turn, before the others get theirs */
+#define BUDGET 128
 
 /* --- the state machine --- */
 
@@ -111,7 +112,7 @@ void spt_task_abort(struct spt_task *t)
     spt_task_ready(t, true);
 }
 
-/* --- a live task is anchored in a table of the registry --- */
+/* --- anchors: the registry has the handle of each live task --- */
 
 void spt_task_push(lua_State *L, const struct spt_task *t)
 {
@@ -121,10 +122,10 @@ void spt_task_push(lua_State *L, const struct spt_task *t)
     lua_remove(L, -2);
 }
 
-/* --- the body: what runs in the coroutine --- */
+/* --- the body: the function that runs in the coroutine --- */
 
-/* Gives the error object at index 1 the traceback on top of the stack, unless it has one: another
- * task raised it before. */
+/* Sets the traceback on top of the stack on the error object at index 1. An error that another task
+ * raised before keeps its own. */
 static void set_traceback(lua_State *L)
 {
     lua_pushliteral(L, "traceback");
@@ -137,7 +138,7 @@ static void set_traceback(lua_State *L)
     lua_pop(L, 1);
 }
 
-/* The handler of errors at the root of a task: keeps the traceback, and the error as it is. */
+/* Handles errors at the root of a task: stores the traceback and keeps the error unchanged. */
 static int on_error(lua_State *L)
 {
     struct spt_sched *s = spt_sched_of(L);
@@ -157,8 +158,9 @@ static int on_error(lua_State *L)
     return 1;
 }
 
-/* A Cancelled that escapes a task which nobody cancelled was saved from elsewhere and raised
- * again. */
+/* Returns the outcome of a task that failed with the error on top of the stack. A Cancelled that
+ * escapes a task which is not cancelled was saved elsewhere and raised again, so the task
+ * failed. */
 static enum spt_task_state outcome_of_error(lua_State *L, struct spt_task *t)
 {
     if (!spt_error_is(L, -1, "Cancelled"))
@@ -167,7 +169,7 @@ static enum spt_task_state outcome_of_error(lua_State *L, struct spt_task *t)
         return SPT_TASK_CANCELLED;
     lua_pop(L, 1);
     spt_error_push(L, "error", "stray Cancelled");
-    lua_insert(L, 1); /* where set_traceback looks for it */
+    lua_insert(L, 1); /* where set_traceback() expects it */
     spt_task_push(L, t);
     lua_getiuservalue(L, -1, SPT_TASK_UV_TRACEBACK);
     if (!lua_isnil(L, -1))
@@ -185,7 +187,7 @@ static void pack_results(lua_State *L, int first, int n)
     }
 }
 
-/* The body and its closers are over: keeps what it gave. */
+/* Stores the results or the error, once the body and its closers have ended. */
 static int keep_result(lua_State *L, struct spt_task *t, int status)
 {
     // stack: handler, results ... | handler, ..., error
@@ -203,7 +205,7 @@ static int keep_result(lua_State *L, struct spt_task *t, int status)
     }
     spt_task_push(L, t);
     lua_insert(L, -2);
-    /* Takes the coroutine's place, which nothing anchors from here on: no allocation may follow. */
+    /* Replaces the coroutine, which nothing anchors from here on: no allocation may follow. */
     lua_setiuservalue(L, -2, SPT_TASK_UV_VALUE);
     lua_settop(L, 0);
     return 0;
@@ -213,7 +215,7 @@ static int closed(lua_State *L, int status, lua_KContext ctx)
 {
     struct spt_task *t = (struct spt_task *)ctx;
     if (status != LUA_OK && status != LUA_YIELD)
-        return keep_result(L, t, status); /* what fails last counts, as with closing variables */
+        return keep_result(L, t, status); /* the last failure counts, as with closing variables */
     return keep_result(L, t, t->failing ? LUA_ERRRUN : LUA_OK);
 }
 
@@ -254,8 +256,8 @@ static int close_rest(lua_State *L, struct spt_task *t)
     return closed(L, lua_pcallk(L, 1, 0, 1, ctx, closed), ctx);
 }
 
-/* The blocks that the body left open have ended. On top of the stack: what its error has become,
- * nil for none. */
+/* Continues once the blocks that the body left open have ended. On top of the stack is the
+ * resulting error, nil for none. */
 static int unwound(lua_State *L, int status, lua_KContext ctx)
 {
     struct spt_task *t = (struct spt_task *)ctx;
@@ -289,10 +291,10 @@ static int body(lua_State *L)
     return body_ended(L, status, (lua_KContext)t);
 }
 
-/* --- birth --- */
+/* --- spawning --- */
 
-/* Gives the coroutine on top of the stack to the task whose handle lies below it, with room for its
- * function and arguments. Pops it. */
+/* Pops the coroutine on top of the stack and gives it to the task with the handle below it. Makes
+ * room for its function and arguments. */
 static void give_coroutine(lua_State *L, struct spt_task *t, int nargs)
 {
     const struct spt_sched *s = t->sched;
@@ -307,7 +309,8 @@ static void give_coroutine(lua_State *L, struct spt_task *t, int nargs)
     t->co = co;
 }
 
-/* Clears what held the arguments of the task whose handle is on top of the stack. */
+/* Clears the user values that held the arguments of the task with the handle on top of the
+ * stack. */
 static void clear_held(lua_State *L, int nargs)
 {
     for (int uv = 2; uv <= nargs + 1; uv++) {
@@ -316,8 +319,8 @@ static void clear_held(lua_State *L, int nargs)
     }
 }
 
-/* Moves what the user values of a new task hold to the coroutine on top of the stack, which it
- * pops: allocates nothing. */
+/* Moves the function and the arguments from a new task's user values to the coroutine on top of the
+ * stack, which it pops. Allocates nothing. */
 static void leave_handle(lua_State *L, struct spt_task *t)
 {
     int co = lua_gettop(L), handle = co + 1;
@@ -333,8 +336,8 @@ static void leave_handle(lua_State *L, struct spt_task *t)
     lua_pop(L, 2);
 }
 
-/* Gives the task, whose handle is on top of the stack, the locals of its parent: both have the one
- * table until either sets one. */
+/* Gives the task with its handle on top of the stack the locals of its parent. Both share one table
+ * until either sets a local. */
 static void inherit_locals(lua_State *L, struct spt_task *t, const struct spt_task *parent)
 {
     if (!parent->has_locals)
@@ -346,8 +349,8 @@ static void inherit_locals(lua_State *L, struct spt_task *t, const struct spt_ta
     t->has_locals = true;
 }
 
-/* Gives the new task, whose handle is on top of the stack, its name as a string: the number of its
- * source may be another's when the task has ended and its handle is still there. */
+/* Stores the name of the new task, with its handle on top of the stack, as a string. The number of
+ * its source may belong to another once the task has ended and its handle remains. */
 static void keep_name(lua_State *L, const struct spt_task *t)
 {
     char place[SPT_PLACE_SIZE];
@@ -361,7 +364,7 @@ struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct sp
 {
     struct spt_sched *s = owner->sched;
     int fn = lua_gettop(L) - nargs;
-    if (s->shutting_down) /* a task that spawns itself would never let the host end */
+    if (s->shutting_down) /* a task that spawns itself would keep the host from ending */
         spt_error_usage(L, "cannot spawn: the host is closing");
     luaL_checkstack(L, 8, "too many arguments");
     struct spt_task *t = lua_newuserdatauv(L, sizeof *t, SPT_TASK_UV_LAST);
@@ -409,7 +412,7 @@ struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct sp
     return t;
 }
 
-/* --- end --- */
+/* --- the end --- */
 
 void spt_task_watch(struct spt_task *t, struct spt_watch *watch)
 {
@@ -437,8 +440,8 @@ void spt_task_report(struct spt_task *t)
     spt_coroutines_release_anchor(t);
 }
 
-/* A failure that nobody has seen yet stays with its scope: with a group, which ends for it, or
- * until the scope closes. The host's own scopes never do, so theirs is reported at once. */
+/* Keeps a failure that is not observed yet in its scope: until its group ends for it, or the scope
+ * closes. The host's own scopes never close, so their failures are reported at once. */
 static void keep_failure(struct spt_task *t, struct spt_scope *owner)
 {
     bool host_owned = owner->task == NULL;
@@ -456,8 +459,8 @@ static void fire_watches(struct spt_task *t)
     }
 }
 
-/* To be called when a scope has a task less. Returns the task whose end waits for that, if it was
- * the last. */
+/* Handles the end of one of the scope's tasks. If it was the last, returns the task that waits for
+ * that before its own end, or calls the scope's on_empty. */
 static struct spt_task *emptied(struct spt_scope *scope)
 {
     struct spt_task *t = scope->task;
@@ -469,7 +472,7 @@ static struct spt_task *emptied(struct spt_scope *scope)
     return NULL;
 }
 
-/* Returns the task that `t` was the last to keep from its own end, if it did. */
+/* Completes `t`. Returns the task that waited only for `t` before its own end, or NULL. */
 static struct spt_task *finish(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
@@ -498,12 +501,13 @@ void spt_task_leave(struct spt_scope *scope)
 {
     if (scope->ntasks == 0 || scope->cancel_pending)
         return;
-    if (!scope->task || !scope->task->failing) /* else the failure is the cause, and is told */
+    /* if the body failed, that failure is the cause, and is reported */
+    if (!scope->task || !scope->task->failing)
         spt_inspect_warn_unstarted(scope);
     spt_scope_cancel(scope, "owner", NULL);
 }
 
-/* Waits for the tasks of a scope whose owner's body is over. */
+/* Makes `t` wait for the tasks of a scope once the scope's body has ended. */
 static void await_children(struct spt_task *t, struct spt_scope *scope)
 {
     if (t->state == SPT_TASK_RUNNING)
@@ -514,8 +518,8 @@ static void await_children(struct spt_task *t, struct spt_scope *scope)
         spt_circle_open(t);
 }
 
-/* Closes what is open still, last in, first out: where memory failed the body could not. Returns
- * whether no child lives any more. */
+/* Closes the scopes that are still open, innermost first, because the body cannot if memory fails.
+ * Returns true if no child lives any more. */
 static bool close_scopes(struct spt_task *t)
 {
     for (; t->scope != &t->root; t->scope = t->scope->parent) {
@@ -532,8 +536,8 @@ static bool close_scopes(struct spt_task *t)
     return t->root.ntasks == 0;
 }
 
-/* The body is over: the task ends, or will with the last of its children; so may, up a chain of any
- * length, those that waited for nothing else. */
+/* Ends a task once its body has ended, or leaves that to the last of its children. Also ends, up a
+ * chain of any length, the tasks that waited for nothing else. */
 static void end(struct spt_task *t)
 {
     while (t && close_scopes(t))
@@ -558,8 +562,8 @@ void spt_task_expect(struct spt_block *into, struct spt_block *from)
     into->scope.ntasks++;
 }
 
-/* An error that no body caught: out of memory while keeping the results, say. It is on top of the
- * dead coroutine's stack. */
+/* Stores an error that no body caught, such as out of memory while the results are kept. It is on
+ * top of the dead coroutine's stack. */
 static void died(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
@@ -570,8 +574,8 @@ static void died(struct spt_task *t)
     t->outcome = SPT_TASK_FAILED;
 }
 
-/* A yield that is no wait of ours (C code of somebody else's): the values go, the task gets its
- * next turn. */
+/* Handles a yield that is no wait of Septet's, by foreign C code: drops the values and makes the
+ * task ready. */
 static void foreign_yield(struct spt_task *t, int nvalues)
 {
     lua_pop(t->co, nvalues);
@@ -581,19 +585,19 @@ static void foreign_yield(struct spt_task *t, int nvalues)
     spt_task_yielding(t);
 }
 
-/* Ends a task that is not to run on, although it has yielded. Its closing variables run here, where
- * nothing can wait; their errors go with it. */
+/* Ends an abandoned task, although it has yielded. Its closing variables run here, where nothing
+ * can wait, and their errors are dropped. */
 static void abandon(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
     lua_pop(t->co, 1); /* the wait mark */
     t->op = NULL;
-    spt_link_remove(&t->link); /* it yielded: it is ready */
+    spt_link_remove(&t->link); /* it yielded, so it is ready */
     s->current = t;
     lua_resetthread(t->co);
     s->current = NULL;
     lua_settop(t->co, 0);
-    lua_pushnil(t->co); /* where the wait mark had room: no words, words allocate */
+    lua_pushnil(t->co); /* in the slot of the wait mark; a message would allocate */
     died(t);
     if (s->exiting)
         t->outcome = SPT_TASK_CANCELLED;
@@ -617,8 +621,8 @@ static void leave(struct spt_task *t, int status, int nvalues)
     }
 }
 
-/* Its first turn: only now does it need a coroutine, so tasks that never wait share one. Returns
- * false, with the task ended, where there is no memory for it. */
+/* Gives a task its coroutine at its first turn, so that tasks that never wait share one. Returns
+ * false, with the task ended, if memory runs out. */
 static bool start(struct spt_task *t)
 {
     lua_State *L = t->sched->main;

@@ -1,5 +1,5 @@
-/* Tasks: a coroutine with a state, a place in the tree of scopes, and at most one operation it
- * waits for. Only task_become (task.c) writes a task's state. */
+/* Tasks. A task is a coroutine with a state, a place in the tree of scopes, and at most one
+ * operation that it waits for. Only task_become() in task.c writes a task's state. */
 #ifndef SPT_CORE_TASK_H
 #define SPT_CORE_TASK_H
 
@@ -20,8 +20,8 @@ struct spt_trace;
  *        ▼                                                  │
  *     RUNNING ── awaits ──▶ WAITING ── done or cancelled ──▶ READY ◀── NEW's first turn: NEW is a
  *        │  └────────────── yields ──────────────────────────▲         READY that never ran
- *        └── its body ended and its children are gone ──▶ DONE, FAILED, CANCELLED
- * A task whose body has ended but whose children live is WAITING with no operation. */
+ *        └── its body ended and its children have too ──▶ DONE, FAILED, CANCELLED
+ * A task with an ended body and live children is WAITING with no operation. */
 #define SPT_TASK_MAP(XX)                                                                           \
     XX(NEW, "pending")                                                                             \
     XX(READY, "suspended")                                                                         \
@@ -40,88 +40,93 @@ enum spt_task_state {
 /* One level of coroutines inside a task, on the C stack of the function that resumed it. */
 struct spt_frame {
     lua_State *co;           /* the coroutine being resumed */
-    struct spt_frame *up;    /* the level below, NULL when that is the task's own coroutine */
-    struct spt_scope *scope; /* the innermost open one when the script resumed it */
+    struct spt_frame *up;    /* the level below; NULL if that is the task's own coroutine */
+    struct spt_scope *scope; /* the innermost open scope when the script resumed it */
     bool open;               /* every level from here down can be suspended */
 };
 
-/* Told of a task's end: an intrusive node, so that observing costs O(1) and no memory. */
+/* Notified of a task's end. An intrusive node, so observing is O(1) and allocates nothing. */
 struct spt_watch {
     struct spt_link link;
-    void (*fire)(struct spt_watch *, struct spt_task *); /* once; the node is out of the list */
+    /* called once; the node is out of the list */
+    void (*fire)(struct spt_watch *, struct spt_task *);
 };
 
-/* Bytes: operations up to this size, which all that wait often are, need no memory of their own.
- * The smaller it is, the smaller is every task. */
+/* Bytes. Operations up to this size, which include all that wait often, are stored in the task. A
+ * smaller slot makes every task smaller. */
 #define SPT_SLOT_SIZE 104
 
 struct spt_task {
-    /* what each turn touches, in as few cache lines as it can be */
-    /* the ready queue; after a failure, its scope's failed or the unhandled */
+    /* read or written by each turn, in as few cache lines as possible */
+    /* link in the ready queue; after a failure, in its scope's `failed` or the scheduler's
+     * `unhandled` */
     struct spt_link link;
     struct spt_link watches;
     struct spt_sched *sched;
-    /* its coroutine, from its first turn to its body's end; its userdata anchors it */
+    /* borrowed; its coroutine from its first turn to its body's end, anchored by its userdata */
     lua_State *co;
-    septet_op *op;           /* what it waits for, or has got and not yet pushed */
-    struct spt_scope *scope; /* innermost open one */
+    /* the operation that it waits for, or that is done and not yet pushed */
+    septet_op *op;
+    struct spt_scope *scope; /* innermost open scope */
     /* while it waits: the coroutine that waits, its own or one of the script's */
     lua_State *waits_in;
-    struct spt_frame *frame; /* innermost coroutine level, only while running */
-    lua_State *local_in; /* the coroutine in which the innermost `with` of a task-local is open */
-    uint8_t state;       /* enum spt_task_state; written by task_become */
-    uint8_t outcome;     /* the final state, known once the body has ended */
-    uint8_t shutdown_refusals; /* awaits refused at the end */
+    struct spt_frame *frame;   /* innermost coroutine level; only valid while it runs */
+    lua_State *local_in;       /* coroutine in which the innermost `with` of a task-local is open */
+    uint8_t state;             /* enum spt_task_state; written by task_become() */
+    uint8_t outcome;           /* final state, valid once the body has ended */
+    uint8_t shutdown_refusals; /* number of awaits refused at the end of the run */
     uint8_t mark;              /* scratch of deadlock.c */
-    bool shielded;             /* its wait is not reached by cancellation */
-    bool abandoned;            /* absorbed the end too often; never resumed again */
+    bool shielded;             /* cancellation does not reach its wait */
+    /* swallowed its cancellation too often at the end; never resumed again */
+    bool abandoned;
     bool is_main;
-    bool failing;           /* its body failed; what it left is being closed */
-    bool ending;            /* its body is over; it waits for the tasks of its innermost scope */
-    bool observed;          /* its failure was handed to somebody */
-    bool owed_to_group;     /* a failure that its group still has to raise, seen or not */
-    bool secondary_failure; /* its failure is a later one of a gather: told, not counted */
-    bool coroutine_seen;    /* a script holds its coroutine: not to be recycled */
+    bool failing;           /* its body failed; its open blocks and closers are being closed */
+    bool ending;            /* its body has ended; it waits for the tasks of its innermost scope */
+    bool observed;          /* its failure was delivered, and needs no report */
+    bool owed_to_group;     /* its group still has to raise its failure, observed or not */
+    bool secondary_failure; /* a later failure of a gather: reported, but not counted */
+    bool coroutine_seen;    /* a script holds its coroutine, which is not recycled */
     bool has_locals;        /* SPT_TASK_UV_LOCALS is set */
     bool has_closers;       /* SPT_TASK_UV_CLOSERS is set */
-    int budget;             /* operations that may complete at once before it must yield */
-    int nresults;           /* of a body that returned */
+    /* number of operations that may still complete at once before it must yield */
+    int budget;
+    int nresults; /* number of results of a body that returned */
     uint32_t id;
     uint32_t resumes;
-    uint64_t t_state;  /* when it took its state, ns */
-    uint64_t busy_ns;  /* running, in all */
-    uint64_t sched_ns; /* ready and not yet running, in all */
+    uint64_t t_state;  /* when it entered its state, ns */
+    uint64_t busy_ns;  /* total time running */
+    uint64_t sched_ns; /* total time ready, before it ran */
     union {
         char bytes[SPT_SLOT_SIZE];
         uint64_t align_u;
         void *align_p;
         lua_Number align_n;
     } slot;
-    struct spt_scope root;   /* begins with what each wait asks for */
-    int nargs;               /* values above its function, before its first turn */
+    struct spt_scope root;   /* begins with the members that each wait reads */
+    int nargs;               /* number of arguments above its function, before its first turn */
     uint32_t parent;         /* id of the task that spawned it; 0: the host */
     uint32_t anchor;         /* index in the scheduler's table of anchors; 0: not anchored */
-    uint32_t told;           /* who was told of its failure: core/origin.h */
+    uint32_t told;           /* number of deliveries of its failure: core/origin.h */
     uint64_t function_place; /* spt_place of its function */
     uint64_t spawn_place;    /* spt_place of the line that spawned it; 0: the host did */
 };
 
-/* The user values of a task's userdata. Before its first turn the first of them hold its function
+/* The user values of a task's userdata. Before its first turn, the first of them hold its function
  * and its arguments. */
 enum {
-    SPT_TASK_UV_VALUE =
-        1, /* its coroutine; once the body has ended its result, packed unless nresults
-                              is 1, or its error */
-    SPT_TASK_UV_TRACEBACK, /* of its failure: core/traceback.h */
+    /* its coroutine; once the body has ended, its error, or its result, packed unless nresults is
+     * 1 */
+    SPT_TASK_UV_VALUE = 1,
+    SPT_TASK_UV_TRACEBACK, /* traceback of its failure: core/traceback.h */
     SPT_TASK_UV_SCOPE,     /* userdata of its innermost open block; each keeps the one around it */
-    SPT_TASK_UV_CLOSERS, /* what is to be closed when its body ends: called as its own `close` method */
-    /* of a failed task: the handle of that in which its error was first a failure, nil for
+    SPT_TASK_UV_CLOSERS,   /* object closed when its body ends, by calling its `close` method */
+    /* of a failed task: the handle of the task in which its error was first a failure, nil for
      * itself */
     SPT_TASK_UV_ORIGIN = SPT_TASK_UV_CLOSERS,
     SPT_TASK_UV_HELD = SPT_TASK_UV_CLOSERS, /* the last that may hold an argument */
-    SPT_TASK_UV_NAME,                       /* as a script set it */
+    SPT_TASK_UV_NAME,                       /* its name, if a script or spt_task_spawn() set one */
     SPT_TASK_UV_LOCALS, /* its task-locals: a table that is replaced, never changed */
-    SPT_TASK_UV_REASON, /* a script's, for its cancellation: core/reason.h */
+    SPT_TASK_UV_REASON, /* a script's reason for its cancellation: core/reason.h */
     SPT_TASK_UV_LAST = SPT_TASK_UV_REASON
 };
 
@@ -132,7 +137,8 @@ static inline bool spt_task_ended(const struct spt_task *t)
     return t->state >= SPT_TASK_DONE;
 }
 
-/* Ask for what a turn, or whoever completes its wait, touches of a task and of its coroutine. */
+/* Prefetches what a task's resume, or the completion of its wait, touches. There is one function
+ * each for the task, its handle and its coroutine. */
 static inline void spt_task_fetch(const struct spt_task *t)
 {
     spt_prefetch(t, offsetof(struct spt_task, root) + SPT_CACHE_LINE);
@@ -140,26 +146,26 @@ static inline void spt_task_fetch(const struct spt_task *t)
 
 static inline void spt_handle_fetch(const struct spt_task *t)
 {
-    const size_t head = 40 + 16 * SPT_TASK_UV_LAST; /* of the userdata, about */
+    const size_t head = 40 + 16 * SPT_TASK_UV_LAST; /* size of the userdata's header, about */
     spt_prefetch((const char *)t - head, head + offsetof(struct spt_task, slot));
 }
 
 static inline void spt_coroutine_fetch(const lua_State *co)
 {
-    spt_prefetch(co, 208); /* the size of a lua_State, about */
+    spt_prefetch(co, 208); /* size of a lua_State, about */
 }
 
-/* Where the next turn of a coroutine that waits begins: by then its memory may have left the
+/* The memory that the next turn of a waiting coroutine touches first. By then it may have left the
  * caches. */
 struct spt_prefetch_hint {
     const lua_State *co;
-    const char *frame; /* the record of the C function that waits, and those of its callers */
+    const char *frame; /* record of the C function that waits, next to those of its callers */
     const char *stack; /* its function and arguments, with its callers' registers below them */
 };
 
-/* `co` is the coroutine that runs, in a C function that is about to wait. In Lua 5.4 a frame's
- * record begins with the place of its function on the stack. Neither is read again, so that
- * whatever they are is harmless. */
+/* Fills the hint for `co`, the running coroutine, in a C function that is about to wait. In Lua 5.4
+ * a frame's record begins with the address of its function on the stack. The addresses are only
+ * prefetched later, so stale ones are harmless. */
 static inline void spt_prefetch_hint_note(struct spt_prefetch_hint *turn, lua_State *co)
 {
     lua_Debug ar;
@@ -179,59 +185,59 @@ static inline void spt_prefetch_hint_fetch(const struct spt_prefetch_hint *turn)
     spt_prefetch(turn->stack - 192, 448);
 }
 
-/* Spawns the function that lies below its `nargs` arguments on top of `L` in `owner`: pops them all
- * and pushes the handle. The task runs later, never inside this call. Raises out of memory, and
- * Usage when the host is closing; then nothing was spawned. `parent` may be NULL. */
+/* Spawns the function below its `nargs` arguments on top of `L` in `owner`: pops them all and
+ * pushes the handle. The task runs later, never inside this call. `parent` may be NULL. Raises out
+ * of memory, and Usage if the host is closing; nothing is spawned then. */
 struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct spt_task *parent,
                                 int nargs);
 
-/* Pushes what the body of a done task returned, given its handle's index. Returns how many. */
+/* Pushes the results of a done task's body, given the index of its handle. Returns their number. */
 int spt_task_push_results(lua_State *L, int handle, const struct spt_task *t);
 
 /* Pushes the handle of a live or anchored task. */
 void spt_task_push(lua_State *L, const struct spt_task *t);
 
-/* Makes a waiting task ready. `cancelled`, for the trace: by cancellation. */
+/* Makes a waiting task ready. `cancelled` marks the trace record as caused by cancellation. */
 void spt_task_ready(struct spt_task *t, bool cancelled);
 
-/* Ends the wait of a task that waits in an operation, if it does and cancellation may reach it
- * there: cancels and closes the operation. */
+/* Ends the task's wait: cancels and closes its operation, and makes the task ready. A no-op if the
+ * task does not wait in an operation, or is shielded. */
 void spt_task_abort(struct spt_task *t);
 
 /* Runs a ready task until it waits, yields or ends. */
 void spt_task_resume(struct spt_task *t);
 
-/* Running to ready: for who yields with no operation to wait for. */
+/* Makes the running task ready, for a yield without an operation to wait for. */
 void spt_task_yielding(struct spt_task *t);
 
-/* Running to waiting, for the operation in t->op at a line of the script. */
+/* Makes the running task wait for the operation in t->op. `L` is the coroutine that waits. */
 void spt_task_waiting(struct spt_task *t, lua_State *L);
 
-/* Subscribes to the end of a live task. spt_link_remove(&watch->link) ends it. */
+/* Subscribes to the end of a live task. spt_link_remove(&watch->link) unsubscribes. */
 void spt_task_watch(struct spt_task *t, struct spt_watch *watch);
 
-/* Somebody has seen the task's end: a failure will not be reported. */
+/* Marks the task's end as observed: a failure will not be reported. */
 void spt_task_observe(struct spt_task *t);
 
-/* Cancels what is left of a scope whose body is over. */
+/* Cancels the tasks left in a scope once its body has ended. */
 void spt_task_leave(struct spt_scope *scope);
 
-/* Its address names, in the registry, what ends the blocks that are left open: unwind(outer, left,
- * error, traceback). It ends those inside the scope `outer`, the innermost first, and returns what
- * the error has become. `left`: their body is over; else the error killed a coroutine that opened
- * them. */
+/* The registry key of the function that ends blocks which were left open: unwind(outer, left,
+ * error, traceback). It ends the blocks inside the scope `outer`, innermost first, and returns the
+ * resulting error. `left` is true if their body has ended, false if the error killed a coroutine
+ * that opened them. */
 extern const char spt_unwind;
 
-/* Pushes it and its four arguments, the error being on top of the stack. `dead`: the coroutine that
- * the error killed, NULL where a body is over. Returns false, with nothing pushed, where the task
- * has no scope open inside `outer`. */
+/* Pushes that function and its four arguments; the error is on top of the stack. `dead` is the
+ * coroutine that the error killed, NULL if a body has ended. Returns false, with nothing pushed, if
+ * the task has no scope open inside `outer`. */
 bool spt_task_push_unwind(lua_State *L, const struct spt_task *t, struct spt_scope *outer,
                           lua_State *dead);
 
-/* Tells the world of a failed task that is in no list, and lets go of it. */
+/* Reports the unhandled failure of a task that is in no list, and releases its anchor. */
 void spt_task_report(struct spt_task *t);
 
-/* Keeps the scope `into` open until `from` closes: a task of `from` is to move there. */
+/* Keeps the scope `into` open until `from` closes, because a task of `from` is to move to it. */
 void spt_task_expect(struct spt_block *into, struct spt_block *from);
 
 #endif

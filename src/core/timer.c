@@ -1,4 +1,4 @@
-/* The deadline heap. */
+/* Orders timers by their instants, and by the order of arming if equal. */
 #include "core/timer.h"
 
 #include "base/list.h"

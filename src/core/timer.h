@@ -1,5 +1,5 @@
-/* Deadlines: a heap of intrusive timers in nanoseconds of the host's clock. It knows no clock of
- * its own; whoever owns the heap says what time it is. */
+/* Deadlines: a heap of intrusive timers, in nanoseconds of the host's clock. It reads no clock
+ * itself: its owner passes the time. */
 #ifndef SPT_CORE_TIMER_H
 #define SPT_CORE_TIMER_H
 
@@ -14,31 +14,32 @@ struct spt_timer {
     struct spt_heap_node node;
     uint64_t due_ns;
     uint64_t seq; /* order of arming, which breaks ties */
-    void (*fire)(
-        struct spt_timer *); /* runs once, in the drain, when due; may start or stop any timer */
+    /* called once, in the drain, when due; may start or stop any timer */
+    void (*fire)(struct spt_timer *);
     bool armed;
 };
 
 struct spt_timers {
     struct spt_heap heap;
     uint64_t seq;
-    uint64_t expiring; /* the instant of a running expire; what is armed meanwhile is due later */
+    /* instant of a running spt_timers_expire(), 0 if none; timers armed meanwhile are due later */
+    uint64_t expiring;
 };
 
 void spt_timers_init(struct spt_timers *ts);
 
-/* Arms `t` (zeroed before its first use) for the instant `due_ns`, anew if it is armed already. */
+/* Arms `t`, zeroed before its first use, for the instant `due_ns`. An armed timer is armed anew. */
 void spt_timer_start(struct spt_timers *ts, struct spt_timer *t, uint64_t due_ns,
                      void (*fire)(struct spt_timer *));
 
-/* Harmless when `t` is not armed. */
+/* Disarms `t`. A timer that is not armed is a no-op. */
 void spt_timer_stop(struct spt_timers *ts, struct spt_timer *t);
 
-/* The earliest instant something is due, or SPT_NEVER. */
+/* Returns the earliest instant at which a timer is due, or SPT_NEVER. */
 uint64_t spt_timers_next(const struct spt_timers *ts);
 
-/* Fires what is due at `now_ns`, earliest first, in arming order on ties. A timer armed meanwhile
- * waits for the next call, so that this ends. Returns how many fired. */
+/* Fires the timers due at `now_ns`, earliest first, ties in order of arming. A timer armed
+ * meanwhile fires in the next call, so that this one ends. Returns the number fired. */
 unsigned spt_timers_expire(struct spt_timers *ts, uint64_t now_ns);
 
 #endif

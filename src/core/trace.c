@@ -1,4 +1,4 @@
-/* The event ring, its interned strings and its texts. */
+/* Implements the event ring, its interned strings and its ring of texts. */
 #include "core/trace.h"
 
 #include <stdio.h>
@@ -7,27 +7,29 @@
 
 #include "septet/septet.h"
 
-#define TEXT_SIZE  (1u << 20) /* bytes of the text ring */
-#define TEXT_MAX   1024u      /* bytes of one text */
-#define INTERN_MAX 65536u     /* strings, while those that are in use leave half of the room */
-#define RECENT     8u /* strings that were interned last: who asked has them in no record yet */
+#define TEXT_SIZE  (1u << 20) /* size of the text ring, bytes */
+#define TEXT_MAX   1024u      /* maximum size of one text, bytes */
+/* number of strings kept; it grows if more than half of them are in use */
+#define INTERN_MAX 65536u
+/* number of the last new strings, which count as in use: no record has them yet */
+#define RECENT     8u
 
 _Static_assert(sizeof(struct spt_rec) == 32, "a record is one unit");
 
 struct entry {
-    char *string;  /* owned; NULL: the number is free */
-    uint32_t pins; /* it is kept while there are any */
-    bool used;     /* while numbers are freed */
+    char *string;  /* owned; NULL if the number is free */
+    uint32_t pins; /* number of pins; the string is kept while there are any */
+    bool used;     /* valid while numbers are freed */
 };
 
 struct spt_intern {
-    struct entry *entries; /* by number - 1; owned */
-    uint32_t count, cap;   /* numbers ever given, and room for them */
-    uint32_t live, max;    /* strings that are there, and how many may be before some are freed */
+    struct entry *entries; /* owned; by number - 1 */
+    uint32_t count, cap;   /* numbers given so far, and capacity for them */
+    uint32_t live, max;    /* number of strings, and the maximum before some are freed */
     uint32_t free;         /* numbers up to this one are in use */
-    uint32_t *slots;       /* numbers, open addressing; 0 is free */
-    uint32_t nslots;       /* a power of two, at least twice the numbers */
-    uint32_t last;         /* the number given last: sources repeat */
+    uint32_t *slots;       /* owned; numbers, with open addressing; 0 is free */
+    uint32_t nslots;       /* a power of two, at least twice `cap` */
+    uint32_t last;         /* the number returned last, because sources repeat */
     uint32_t recent[RECENT], nrecent;
 };
 
@@ -226,8 +228,8 @@ static void use_all(struct spt_trace *tr)
     tr->uses(tr->ud);
 }
 
-/* Frees the strings that nobody uses any more. Where most are used, there may be more from here on:
- * what frees them is then paid for by as many new ones. Returns whether there is room for one. */
+/* Frees the strings that are not in use. If most are in use, raises the maximum, so that the next
+ * such search is paid for by as many new strings. Returns true if there is room for one more. */
 static bool make_room(struct spt_trace *tr)
 {
     struct spt_intern *in = tr->intern;
@@ -248,7 +250,7 @@ static bool make_room(struct spt_trace *tr)
     return true;
 }
 
-/* Returns a number that is free, 0 where memory runs out. */
+/* Returns a free number, or 0 if memory runs out. */
 static uint32_t free_number(struct spt_intern *in)
 {
     if (in->live == in->count) {
@@ -352,7 +354,7 @@ uint32_t spt_trace_text(struct spt_trace *tr, const char *s, size_t len)
 
 void spt_trace_get_text(const struct spt_trace *tr, uint32_t pos, char *out, size_t size)
 {
-    uint32_t age = (uint32_t)tr->text_head - pos; /* modulo 2^32, as pos is */
+    uint32_t age = (uint32_t)tr->text_head - pos; /* modulo 2^32, like `pos` */
     if (pos == 0 || !tr->text) {
         snprintf(out, size, "%s", "");
         return;

@@ -1,4 +1,4 @@
-/* Tracebacks of errors. */
+/* Builds tracebacks in message handlers, from the stack and from marks in the raising function. */
 #include "core/inspect.h"
 #include "core/traceback.h"
 
@@ -12,31 +12,31 @@
 #include "core/sched.h"
 #include "core/task.h"
 
-#define DEPTH_MAX 16 /* sections of a traceback */
+#define DEPTH_MAX 16 /* maximum number of sections of a traceback */
 
-/* How the function on level 1 of a message handler says that it raises an error again: its first
- * local is the address of one of these. Behind it stands the traceback. */
-static const char passed = 0; /* then: the label of the handler's stack, or nil to leave that out */
+/* Marks by which the function on level 1 of a message handler shows that it raises an error again.
+ * Its first local is the address of one of these, the second the traceback. */
+static const char passed = 0;  /* then: the label of the handler's stack, or nil to omit it */
 static const char awaited = 0; /* then: the name of the task that failed, and its id */
 
-static const char deaths = 0; /* the registry's table of where coroutines died */
+static const char deaths = 0; /* registry key of the table of tracebacks by dead coroutine */
 
 /* --- nodes --- */
 
 #define NODE_META "septet.traceback"
 
-/* A userdata, which no script can make or change. */
+/* A node is a userdata, so that no script can make or change it. */
 struct node {
-    uint32_t origin;      /* id of the task whose failure it was, 0 for none */
-    unsigned depth;       /* nodes from here down */
-    lua_Integer left_out; /* nodes that were left out to keep it from growing */
+    uint32_t origin;      /* id of the task in which the error was first a failure, 0 for none */
+    unsigned depth;       /* number of nodes from here down */
+    lua_Integer left_out; /* number of nodes omitted to limit its growth */
 };
 
-/* Its user values. */
+/* The user values of a node. */
 enum {
-    NODE_BELOW = 1, /* the node of what was raised again, nil for none */
+    NODE_BELOW = 1, /* the node of the error raised again, nil for none */
     NODE_TEXT,      /* the lines of one stack */
-    NODE_LABEL,     /* what happened there, for who reads; nil while it is the only one */
+    NODE_LABEL,     /* what happened there, for display; nil while it is the only node */
     NODE_LAST = NODE_LABEL
 };
 
@@ -48,7 +48,7 @@ static struct node *push_node(lua_State *L, uint32_t origin)
     return node;
 }
 
-/* Pushes a node of the text on top of the stack, which it pops, with nothing below it. */
+/* Pops the text on top of the stack and pushes a node of it, with no node below. */
 static void push_base(lua_State *L, uint32_t origin)
 {
     push_node(L, origin);
@@ -56,7 +56,7 @@ static void push_base(lua_State *L, uint32_t origin)
     lua_setiuservalue(L, -2, NODE_TEXT);
 }
 
-/* Makes a node of the traceback at `index`, unless it is one, and says where it is of. */
+/* Makes a node of the traceback at `index`, unless it is one, and sets its label if it has none. */
 static void make_base(lua_State *L, int index, const char *label, uint32_t origin)
 {
     if (lua_isstring(L, index)) {
@@ -71,7 +71,8 @@ static void make_base(lua_State *L, int index, const char *label, uint32_t origi
     lua_pop(L, 1);
 }
 
-/* Goes down to the last node. Returns how many lie between it and the one it is called with. */
+/* Replaces the node at `index` by the lowest one below it. Returns the number of nodes above that,
+ * omitted ones included. */
 static lua_Integer go_to_base(lua_State *L, int index)
 {
     lua_Integer left_out = ((const struct node *)lua_touserdata(L, index))->left_out;
@@ -83,8 +84,8 @@ static lua_Integer go_to_base(lua_State *L, int index)
     return left_out;
 }
 
-/* Replaces the node at `index` by one above it, with a stack and what happened there: the two
- * values on top of the stack, which it pops. */
+/* Replaces the node at `index` by a new one above it, with the stack and the label on top of the
+ * stack, which it pops. */
 static void add_node(lua_State *L, int index, uint32_t origin)
 {
     struct node before = *(const struct node *)lua_touserdata(L, index);
@@ -103,7 +104,7 @@ static void add_node(lua_State *L, int index, uint32_t origin)
     lua_replace(L, index);
 }
 
-/* Pushes the text of the node at `index`, with its label where there are more. */
+/* Pushes the text of the node at `index`, preceded by its label if `with_label`. */
 static void push_section(lua_State *L, int index, bool with_label)
 {
     lua_getiuservalue(L, index, NODE_TEXT);
@@ -184,8 +185,8 @@ int spt_traceback_raise_failure(lua_State *L, int handle, const struct spt_task 
 
 /* --- in a message handler --- */
 
-/* Does the error at index 1 only unwind the task? Where it was raised matters of a Cancelled that
- * nobody asked for, and of one that ends as a Timeout. */
+/* Returns true if the error at index 1 only unwinds the task. A traceback is of use for a Cancelled
+ * that no cancellation caused, and for one that becomes a Timeout. */
 static bool unwinds(lua_State *L, const struct spt_task *t)
 {
     if (spt_error_is(L, 1, "GeneratorClosed"))
@@ -197,8 +198,8 @@ static bool unwinds(lua_State *L, const struct spt_task *t)
     return !c || c->task != t || strcmp(c->source, "deadline") != 0;
 }
 
-/* Pushes the stack from the function that raised, and the line that spawned its task, at the bottom
- * of whose stack it is. */
+/* Pushes the stack from the function that raised. If that is the stack of a task's own coroutine,
+ * adds the line that spawned the task. */
 static void push_here(lua_State *L, const struct spt_task *t)
 {
     spt_frames_push(L, L, 1);
@@ -222,8 +223,8 @@ static void take_passed(lua_State *L, lua_Debug *ar, const struct spt_task *t)
     add_node(L, lua_gettop(L) - 2, 0);
 }
 
-/* Returns true for a task that runs a function of our modules, as gather has them, unless that is
- * to be shown. */
+/* Returns true for a task that runs a function of Septet's modules, as gather's do, unless the host
+ * shows those. */
 static bool is_own_task(const struct spt_task *t)
 {
     const struct spt_sched *s = t->sched;
@@ -238,7 +239,7 @@ static void take_awaited(lua_State *L, lua_Debug *ar, const struct spt_task *t)
     uint32_t origin = (uint32_t)lua_tointeger(L, -1);
     lua_pop(L, 1);
     lua_getlocal(L, ar, 2);
-    if (lua_isnil(L, -1)) { /* it was cancelled, say: what is raised is made here */
+    if (lua_isnil(L, -1)) { /* it was cancelled, for example: the error is made here */
         lua_pop(L, 1);
         push_here(L, t);
         push_base(L, origin);
@@ -256,7 +257,7 @@ static void take_awaited(lua_State *L, lua_Debug *ar, const struct spt_task *t)
     add_node(L, lua_gettop(L) - 2, origin);
 }
 
-/* Pushes the traceback that the function which raises has of the error; nil for none. */
+/* Pushes the traceback that the raising function holds of the error; nil for none. */
 static void push_inherited(lua_State *L, const struct spt_task *t)
 {
     lua_Debug ar;
@@ -283,8 +284,8 @@ static void take(lua_State *L, const struct spt_task *t)
     }
 }
 
-/* Keeps the traceback on top of the stack for a group that is a variable: no call of ours is around
- * its block. */
+/* Keeps the traceback on top of the stack for a group held in a variable, because no protected call
+ * of Septet's surrounds its block. */
 static void keep_for_block(lua_State *L, const struct spt_task *t)
 {
     spt_task_push(L, t);
@@ -321,7 +322,7 @@ static int on_error(lua_State *L)
     return 1;
 }
 
-/* The same where only what unwinds is raised again. */
+/* Like on_error(), but keeps only the tracebacks of errors that unwind. */
 static int on_error_unwinding(lua_State *L)
 {
     bool passes = spt_error_is(L, 1, "Cancelled") || spt_error_is(L, 1, "GeneratorClosed");
@@ -348,7 +349,7 @@ void spt_traceback_caught(lua_State *L, int handler, int error)
     lua_pushnil(L);
 }
 
-/* Stores the value on top of the stack, which it pops, in the table of the dying, for `co`. */
+/* Pops the value on top of the stack and stores it as the traceback of the dead coroutine `co`. */
 static void set_death(lua_State *L, lua_State *co)
 {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &deaths);

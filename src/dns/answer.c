@@ -1,4 +1,4 @@
-/* What DNS says, in libcurl's and in our own words. */
+/* Writes addresses as text into one allocation per answer, and maps c-ares' statuses to words. */
 #include "dns/answer.h"
 
 #include <ares.h>
@@ -37,7 +37,7 @@ static int append_address(struct spt_buf *buf, const struct sockaddr *address)
                            : (const void *)&((const struct sockaddr_in *)address)->sin_addr;
     char *at = v6 ? text + 1 : text;
     if (!inet_ntop(address->sa_family, bytes, at, INET6_ADDRSTRLEN))
-        return SEPTET_OK; /* no family we know */
+        return SEPTET_OK; /* skips an unknown family */
     if (v6)
         strcat(text, "]");
     int rc = buf->len > 0 ? spt_buf_append(buf, ",", 1) : SEPTET_OK;
@@ -74,7 +74,7 @@ const char *spt_answer_failure(int status)
     case ARES_ENOTFOUND:
     case ARES_ENODATA:
     case ARES_ENONAME:
-    case ARES_EBADNAME: /* what is no name at all does not exist either */
+    case ARES_EBADNAME: /* an invalid name does not exist either */
         return "not_found";
     case ARES_ETIMEOUT:
         return "timeout";
@@ -87,7 +87,7 @@ const char *spt_answer_failure(int status)
     }
 }
 
-/* --- what needs no asking --- */
+/* --- without a query --- */
 
 static bool is_localhost(const char *host, size_t len)
 {

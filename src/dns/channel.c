@@ -1,6 +1,6 @@
-/* c-ares on the loop. It says of each socket what it wants, and that it wants nothing before it
- * closes one; its deadlines are read once a lap, as some versions search all queries for the
- * first. */
+/* Connects c-ares to the table of pollers and to a timer. c-ares reports the events that it wants
+ * on each socket, and none before it closes one. Its timeouts are read once per pass, because some
+ * versions search all queries for the earliest. */
 #include "dns/channel.h"
 
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 enum {
     TIMEOUT_MS = 5000, /* of the first try */
     TRIES = 2,
-    RECEIVE_BUFFER = 1 << 20 /* bytes: answers to thousands of questions come at once */
+    RECEIVE_BUFFER = 1 << 20 /* bytes: answers to thousands of queries arrive at once */
 };
 
 static bool never_idle(void *owner)
@@ -29,11 +29,11 @@ static void on_socket_state(void *ud, ares_socket_t fd, int readable, int writab
 {
     struct spt_dns_channel *channel = ud;
     int mask = (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0);
-    spt_pollers_want(&channel->pollers, fd, mask, channel); /* not watched: it times out */
+    spt_pollers_want(&channel->pollers, fd, mask, channel); /* on an error it times out */
 }
 
-/* The socket may be gone afterwards, or be another. The table takes a foreign socket that is wanted
- * no anew for one that is left readable for ever. */
+/* Passes events to c-ares, which may close the socket or open another one with the same number. The
+ * wanted mask is set again, as the table would otherwise drop the socket as readable for ever. */
 static void on_socket_ready(void *owner, int fd, int events)
 {
     struct spt_dns_channel *channel = owner;
@@ -66,7 +66,7 @@ void spt_dns_channel_apply(struct spt_dns_channel *channel)
         spt_timer_stop(channel->timers, &channel->timer);
         return;
     }
-    /* Rounded up, or c-ares would find nothing due. */
+    /* Rounds up, as c-ares would otherwise find nothing due. */
     uint64_t left_ns = (uint64_t)left.tv_sec * NS_PER_SECOND + (uint64_t)left.tv_usec * 1000;
     spt_timer_start(channel->timers, &channel->timer,
                     spt_loop_now(channel->loop) + left_ns + NS_PER_MS, on_due);
@@ -105,7 +105,7 @@ static int open_ares(struct spt_dns_channel *channel, ares_channel *out)
         .resolvconf_path = channel->resolv_conf,
     };
 #ifdef ARES_OPT_QUERY_CACHE
-    mask |= ARES_OPT_QUERY_CACHE; /* of 0 seconds: answers are kept above */
+    mask |= ARES_OPT_QUERY_CACHE; /* 0 seconds: the resolver caches answers */
 #endif
     if (channel->resolv_conf)
         mask |= ARES_OPT_RESOLVCONF;

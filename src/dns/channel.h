@@ -1,5 +1,5 @@
-/* c-ares on the loop: its sockets, its timeouts and its configuration. It knows neither answers nor
- * who asks. */
+/* Runs c-ares on the loop: its sockets, timeouts and configuration. It knows neither answers nor
+ * lookups. */
 #ifndef SPT_DNS_CHANNEL_H
 #define SPT_DNS_CHANNEL_H
 
@@ -14,41 +14,42 @@
 struct spt_loop;
 
 struct spt_dns_channel {
-    struct spt_loop *loop;     /* borrows */
-    struct spt_timers *timers; /* borrows */
+    struct spt_loop *loop;     /* borrowed */
+    struct spt_timers *timers; /* borrowed */
     ares_channel ares;         /* NULL until the first query */
     struct spt_pollers pollers;
     struct spt_timer timer;
-    bool timeout_dirty;      /* what is due first may be another since the timer was armed */
-    uint64_t responses_seen; /* how often a socket had something for us that is no error */
+    bool timeout_dirty;      /* the next timeout may differ from the one the timer is armed for */
+    uint64_t responses_seen; /* number of socket events that were not errors */
     char *servers;           /* NULL: the system's */
     char *resolv_conf;       /* NULL: the system's */
     int timeout_ms;
-    struct stat read;    /* of the resolv.conf in use; all 0: there was none */
-    uint64_t checked_ns; /* when it was looked at last */
+    struct stat read;    /* status of the resolv.conf in use; all 0: there was none */
+    uint64_t checked_ns; /* instant of the last check of resolv.conf */
 };
 
-/* The texts are copied; NULL and 0 stand for the system's. Returns SEPTET_OK or SEPTET_ENOMEM. */
+/* Initialises the channel; the strings are copied. NULL selects the system's setting, and 0 a
+ * timeout of 5000 ms. Returns SEPTET_OK or SEPTET_ENOMEM. */
 int spt_dns_channel_init(struct spt_dns_channel *channel, struct spt_loop *loop,
                          struct spt_timers *timers, const char *servers, const char *resolv_conf,
                          unsigned timeout_ms);
 
-/* Every query ends first, with ARES_EDESTRUCTION. */
+/* Releases the channel. Every query first ends with ARES_EDESTRUCTION. */
 void spt_dns_channel_release(struct spt_dns_channel *channel);
 
-/* Asks for both families, hosts file and search domains included. `done` may run inside of the
- * call. */
+/* Queries the addresses of both families, including the hosts file and search domains. May call
+ * `done` before it returns. */
 void spt_dns_channel_query(struct spt_dns_channel *channel, const char *host,
                            ares_addrinfo_callback done, void *arg);
 
-/* Takes up a resolv.conf that has changed, looking at most once a second. Queries in flight then
- * end with ARES_EDESTRUCTION, to be asked anew. */
+/* Reloads resolv.conf if it has changed, and checks that at most once a second. Queries in flight
+ * then end with ARES_EDESTRUCTION, and the caller must send them again. */
 void spt_dns_channel_refresh(struct spt_dns_channel *channel);
 
-/* Every query ends with ARES_ECANCELLED, and the sockets are closed. */
+/* Cancels every query, which ends with ARES_ECANCELLED, and closes the sockets. */
 void spt_dns_channel_drop(struct spt_dns_channel *channel);
 
-/* Brings the timer and the pollers in line; once a lap. */
+/* Updates the timer and the pollers; called once per pass. */
 void spt_dns_channel_apply(struct spt_dns_channel *channel);
 
 #endif

@@ -1,4 +1,4 @@
-/* Names, their answers, and who waits for them.
+/* Keeps names, their answers and their waiters.
  *
  *               start                    room                     answer, with a TTL
  *     (none) ───────────▶ queued ─────────────────▶ asking ──────────────────────────────▶ known
@@ -7,7 +7,8 @@
  *        └──────────────────┴────────────────────────┘      start, when it has expired ─────┘ │
  *        └───────────────────────────────────────────────── room is needed, or a new name ────┘
  *
- * c-ares calls back inside of its own work, so there lookups are only marked as done; the drain tells. */
+ * c-ares calls back inside its own work, so its callbacks only mark lookups as done. The drain then
+ * notifies them. */
 #include "dns/resolver.h"
 
 #include <ctype.h>
@@ -23,27 +24,28 @@
 #define NS_PER_SECOND UINT64_C(1000000000)
 
 enum {
-    IN_FLIGHT_MAX = 4096, /* names asked for at once: two queries each, told apart by 16 bits */
-    WINDOW = 64,          /* of them begun just now: what a server and its socket take at once */
-    RESERVED = 16         /* of these, for names that are asked for while others queue */
+    IN_FLIGHT_MAX = 4096, /* names queried at once: two queries each, with ids of 16 bits */
+    WINDOW = 64,          /* of these, begun recently: as many as a server and its socket take */
+    RESERVED = 16         /* of the window, for new names while others are queued */
 };
 
-/* Who has not answered by then is slow, and leaves the window: it holds up no other name. */
+/* Queries older than this are slow: they no longer count against the window, and delay no other
+ * name. */
 #define SLOW_NS (UINT64_C(250) * 1000000)
 
-/* That a name does not exist is remembered for a moment, so that a list of URLs on a misspelt host
- * asks once. */
+/* A name that does not exist is cached briefly, so that a list of URLs with a misspelt host causes
+ * one query. */
 enum { TTL_NOT_FOUND = 1 }; /* seconds */
 
 struct spt_resolver {
-    struct spt_loop *loop; /* borrows */
+    struct spt_loop *loop; /* borrowed */
     struct spt_dns_channel channel;
     struct spt_link queue;
-    struct spt_link window; /* names being asked for that are not slow, oldest first */
-    struct spt_link done;   /* lookups whose on_done is due */
-    struct spt_timer slow;  /* for the oldest in the window, while others queue behind it */
+    struct spt_link window; /* list of names being queried that are not slow, oldest first */
+    struct spt_link done;   /* list of lookups with on_done due */
+    struct spt_timer slow;  /* for the oldest name in the window, while others are queued */
     unsigned waiting, in_flight, in_window;
-    bool from_end; /* whether the queue was last served there */
+    bool from_end; /* the queue was last served from its end */
     unsigned generation;
     uint64_t asked;
     struct spt_dns_table table;
@@ -54,7 +56,7 @@ static void free_name(struct spt_name *name)
     spt_dns_table_free(&name->resolver->table, name);
 }
 
-/* --- asking --- */
+/* --- queries --- */
 
 static void fill(struct spt_lookup *lookup, const struct spt_name *name)
 {
@@ -80,7 +82,7 @@ static void settle_waiters(struct spt_name *name)
 
 static void fail(struct spt_name *name, int status)
 {
-    /* Some versions say "refused" where servers did answer, but only that they will not. */
+    /* Some versions report a refused connection if servers answered, but refused the query. */
     if (status == ARES_ECONNREFUSED &&
         name->responses_seen != name->resolver->channel.responses_seen)
         status = ARES_ESERVFAIL;
@@ -135,12 +137,12 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
     else if (spt_link_alone(&name->waiters))
         free_name(name);
     else
-        enqueue(name); /* its servers are no longer the ones to ask */
+        enqueue(name); /* its servers are no longer the current ones */
     if (info)
         ares_freeaddrinfo(info);
 }
 
-/* The name may be gone afterwards. */
+/* Sends the query of a name, which may be freed on return. */
 static void ask(struct spt_name *name)
 {
     struct spt_resolver *r = name->resolver;
@@ -212,7 +214,7 @@ static bool wait_for(struct spt_name *name, struct spt_lookup *lookup)
     lookup->name = name;
     spt_list_push(&name->waiters, &lookup->link);
     r->waiting++;
-    spt_dns_channel_refresh(&r->channel); /* frees what is asked for and nobody waits for */
+    spt_dns_channel_refresh(&r->channel); /* may free names in flight without waiters */
     if (name->state == SPT_NAME_QUEUED && spt_link_alone(&name->queue)) {
         enqueue(name);
         if (has_room(r, WINDOW))
@@ -221,7 +223,7 @@ static bool wait_for(struct spt_name *name, struct spt_lookup *lookup)
     spt_loop_wake(r->loop);
     if (lookup->name)
         return false;
-    spt_link_remove(&lookup->link); /* out of the done ones again */
+    spt_link_remove(&lookup->link); /* done already: not to be notified */
     return true;
 }
 
@@ -249,7 +251,7 @@ bool spt_resolver_start(struct spt_resolver *r, struct spt_lookup *lookup, const
     return wait_for(name, lookup);
 }
 
-/* --- the lap --- */
+/* --- the drain --- */
 
 static bool deliver(struct spt_resolver *r)
 {
@@ -270,8 +272,8 @@ static struct spt_name *first(const struct spt_link *list)
     return spt_link_alone(list) ? NULL : SPT_OF(list->next, struct spt_name, queue);
 }
 
-/* From both ends in turn: a crowd of names that came before is not in the way of the newest, nor
- * the other way. */
+/* Returns the next queued name, from both ends in turn, or NULL. Many older names thus do not delay
+ * the newest one, nor the other way round. */
 static struct spt_name *next_queued(struct spt_resolver *r)
 {
     r->from_end = !r->from_end;
@@ -282,7 +284,7 @@ static struct spt_name *next_queued(struct spt_resolver *r)
 
 static void on_slow(struct spt_timer *timer)
 {
-    (void)timer; /* the drain that follows looks at the window */
+    (void)timer; /* the drain that follows checks the window */
 }
 
 static void ask_queued(struct spt_resolver *r)
@@ -352,7 +354,7 @@ void spt_resolver_free(struct spt_resolver *r)
     while (spt_list_pop(&r->done))
         ;
     spt_timer_stop(r->channel.timers, &r->slow);
-    spt_dns_channel_release(&r->channel); /* frees the names it asks for */
+    spt_dns_channel_release(&r->channel); /* frees the names being queried */
     for (size_t i = 0; i < SPT_NAME_BUCKETS; i++)
         while (r->table.buckets[i])
             free_name(r->table.buckets[i]);

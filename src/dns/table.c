@@ -1,4 +1,4 @@
-/* The table of names: a hash of all, and a heap of the known ones. */
+/* Keeps all names in a hash with chains, and the known ones also in a heap. */
 #include "dns/table.h"
 
 #include <stdlib.h>

@@ -1,6 +1,5 @@
-/* The table of names, found by hash: those that are known, freed when they expire or there is too
- * much, and those that are being asked for. It asks nobody, and knows no time but what it is
- * told. */
+/* Keeps all names in a hash table: cached ones, freed when they expire or the cache is full, and
+ * those being queried. It sends no queries and reads no clock; the caller passes the time. */
 #ifndef SPT_DNS_TABLE_H
 #define SPT_DNS_TABLE_H
 
@@ -18,16 +17,16 @@ enum { SPT_NAME_BUCKETS = 4096 /* a power of two */ };
 enum spt_name_state { SPT_NAME_QUEUED, SPT_NAME_ASKING, SPT_NAME_KNOWN };
 
 struct spt_name {
-    struct spt_resolver *resolver; /* borrows */
-    struct spt_name *chain;        /* next in its bucket */
+    struct spt_resolver *resolver; /* borrowed */
+    struct spt_name *chain;        /* next name in the bucket */
     enum spt_name_state state;
-    struct spt_link queue;        /* in the resolver's queue, or in its window */
-    struct spt_link waiters;      /* spt_lookup, oldest first */
-    struct spt_heap_node by_time; /* in the table's heap, while known */
+    struct spt_link queue;        /* link in the resolver's queue or window */
+    struct spt_link waiters;      /* list of spt_lookup, oldest first */
+    struct spt_heap_node by_time; /* node in the table's heap, while known */
     uint64_t asked_ns;
-    uint64_t expires_ns;       /* once known */
-    uint64_t responses_seen;   /* by the channel, before it was asked for */
-    struct spt_answer *answer; /* owns a share; NULL: there is none */
+    uint64_t expires_ns;       /* valid while known */
+    uint64_t responses_seen;   /* the channel's counter before the query */
+    struct spt_answer *answer; /* owns a reference; NULL: there is none */
     const char *failure;
     const char *text;
     uint32_t hash;
@@ -37,30 +36,31 @@ struct spt_name {
 
 struct spt_dns_table {
     struct spt_name *buckets[SPT_NAME_BUCKETS];
-    struct spt_heap by_time; /* the known ones; what expires first is first */
+    struct spt_heap by_time; /* heap of known names; the first one expires first */
     unsigned known;
 };
 
-/* `table` is zeroed. */
+/* Initialises `table`, which must be zeroed. */
 void spt_dns_table_init(struct spt_dns_table *table);
 
-/* The name `host`, in lower case, or NULL. */
+/* Returns the entry of `host`, which is in lower case, or NULL. */
 struct spt_name *spt_dns_table_find(const struct spt_dns_table *table, const char *host,
                                     size_t len);
 
-/* Adds one that is not there yet, to be queued. Returns NULL when there is no memory. */
+/* Adds an entry for a name that is not in the table; the caller queues it. Returns NULL if there is
+ * no memory. */
 struct spt_name *spt_dns_table_add(struct spt_dns_table *table, struct spt_resolver *resolver,
                                    const char *host, size_t len);
 
-/* Nobody may wait for it. */
+/* Frees an entry, which must have no waiters. */
 void spt_dns_table_free(struct spt_dns_table *table, struct spt_name *name);
 
-/* It is known until then. Frees those that have expired, and those next to do so where there are
- * too many. */
+/* Caches the entry until `expires_ns`. First frees expired entries and, if the cache is full, those
+ * that expire next. */
 void spt_dns_table_keep(struct spt_dns_table *table, struct spt_name *name, uint64_t now_ns,
                         uint64_t expires_ns);
 
-/* A known one is known no more, and is to be queued. */
+/* Invalidates a cached entry; the caller queues it again. */
 void spt_dns_table_forget(struct spt_dns_table *table, struct spt_name *name);
 
 #endif

@@ -1,4 +1,4 @@
-/* Hooks in the coroutines that run: they raise in the code that is to end. */
+/* Sets hooks in the running coroutines, which raise an error in the code that has to end. */
 #include "host/guard.h"
 
 #include <lauxlib.h>
@@ -13,7 +13,7 @@
 #include "loop/loop.h"
 #include "lua/lib.h"
 
-/* --- the limit on a turn --- */
+/* --- the time limit of a turn --- */
 
 /* Sets a hook in all the coroutines that run in a turn of `t`. */
 static void hook_each(const struct spt_task *t, lua_Hook hook, int mask)
@@ -23,9 +23,10 @@ static void hook_each(const struct spt_task *t, lua_Hook hook, int mask)
         lua_sethook(f->co, hook, mask, 1);
 }
 
-/* Called in a task's coroutine each SPT_HOOK_COUNT instructions, or at each event of a script's
- * hook. Once a turn is over its limit, at each one, in all the coroutines that run in it: a loop
- * that catches the error is left at its next instruction. */
+/* Checks the time limit of the turn. Called in a task's coroutine every SPT_HOOK_COUNT
+ * instructions, or at each event of a script's hook. Once the turn is over its limit, it is called
+ * at every instruction, in all its coroutines. So a loop that catches the error is left at its next
+ * instruction. */
 void spt_guard_slice_hook(lua_State *L, lua_Debug *ar)
 {
     septet_host *h = septet_host_of(L);
@@ -66,16 +67,17 @@ void spt_guard_act_on_interrupt(septet_host *h)
     spt_guard_cancel_children(&spt_host_sched(h)->main_scope, "shutdown", "interrupted");
 }
 
-/* Raises what ends the running code: in a task's own code the error of its cancellation. */
+/* Raises the error that ends the running code. In a task's own code it is that of its
+ * cancellation. */
 static int raise_end(lua_State *L, const struct spt_task *t)
 {
     spt_error_push_cancelled(L, t ? spt_scope_canceller(t->scope) : NULL);
     return lua_error(L);
 }
 
-/* Runs in the Lua code that was interrupted: what nothing else would reach, if it spins. Our
- * modules go on until they call a script's function or return to one. A shield is not reached, and
- * what spins in it feels nothing. */
+/* Interrupts running Lua code, which nothing else would reach if it loops without a wait. Septet's
+ * own modules continue until they call a script's function or return to one. The interruption does
+ * not reach into a shield: code that loops there feels nothing. */
 void spt_guard_interrupt_hook(lua_State *L, lua_Debug *ar)
 {
     septet_host *h = septet_host_of(L);
@@ -86,12 +88,12 @@ void spt_guard_interrupt_hook(lua_State *L, lua_Debug *ar)
         return;
     }
     spt_hook_restore(L, s);
-    if (!h->interrupt) /* the drain was first, or the hook was inherited */
+    if (!h->interrupt) /* the drain acted first, or the hook was inherited */
         return;
     spt_guard_act_on_interrupt(h);
-    if (t) { /* else it is a trace hook, say: all that runs between tasks is protected */
+    if (t) { /* otherwise it is a trace hook, for example: all code between tasks is protected */
         spt_scope_cancel(&t->root, "shutdown",
-                         "interrupted"); /* a background task that spins, too */
+                         "interrupted"); /* also reaches a background task that loops */
         if (!spt_scope_canceller(t->scope))
             return;
         spt_sched_felt(s);
@@ -109,7 +111,7 @@ void septet_interrupt(septet_host *host)
         lua_sethook(L, spt_guard_interrupt_hook, SPT_HOOK_EVERYTHING, 1);
 }
 
-/* Returns true in a finalizer, whose errors go nowhere. */
+/* Returns true inside a finalizer, where errors are ignored. */
 static bool in_finalizer(lua_State *L)
 {
     lua_Debug ar;
@@ -119,7 +121,7 @@ static bool in_finalizer(lua_State *L)
     return false;
 }
 
-/* Cancels each scope of a task, so that its next wait raises in a shield, too. */
+/* Cancels each open scope of a task, so that its next wait raises inside a shield, too. */
 static void cancel_within_shields(struct spt_task *t)
 {
     for (struct spt_scope *scope = t->scope; scope != &t->root; scope = scope->parent)
@@ -141,7 +143,7 @@ int septet_exit(lua_State *L)
     if (again)
         return spt_op_can_wait(L, s) ? spt_op_abandon(L, s) : SEPTET_EBUSY;
     if (in_finalizer(L))
-        septet_interrupt(h); /* for what it interrupts, once it is over */
+        septet_interrupt(h); /* interrupts the code after the finalizer */
     else
         spt_guard_act_on_interrupt(h);
     luaL_checkstack(L, 8, NULL);

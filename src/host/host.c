@@ -1,4 +1,5 @@
-/* The host: puts the layers together and is the public API. The only file that knows them all. */
+/* Puts the layers together into a host, and implements the public API. Only this file knows them
+ * all. */
 #include "host/state.h"
 
 #include <curl/curl.h>
@@ -64,7 +65,7 @@ size_t septet_tasks(const septet_host *host)
     return spt_host_sched(host)->live;
 }
 
-/* --- birth --- */
+/* --- creation --- */
 
 static uint64_t now(void *ud)
 {
@@ -77,7 +78,7 @@ static void wake(void *ud)
     spt_loop_wake(h->loop);
 }
 
-static const char core_key = 0; /* its address keeps the core in the registry */
+static const char core_key = 0; /* its address is the key of the core in the registry */
 
 static int open_core(lua_State *L)
 {
@@ -93,7 +94,7 @@ static int open_core(lua_State *L)
     struct spt_host_core *core = lua_newuserdatauv(L, sizeof *core, 2);
     memset(core, 0, sizeof *core);
     lua_rawgetp(L, LUA_REGISTRYINDEX,
-                &core_key); /* an earlier host's: functions of its time live on */
+                &core_key); /* an earlier host's: its functions are still alive */
     lua_setiuservalue(L, -2, 1);
     core->env.quirk_changes = lua_pushstring(L, h->config.quirks);
     lua_setiuservalue(L, -2, 2);
@@ -127,7 +128,8 @@ static int open_own(lua_State *L)
     return 0;
 }
 
-/* Runs `fn` with the host as its argument, protected. */
+/* Runs `fn` with the host as its argument, protected. Returns SEPTET_OK, SEPTET_ENOMEM or
+ * SEPTET_EINVAL. */
 static int protected(septet_host *h, lua_CFunction fn)
 {
     if (!lua_checkstack(h->L, 4))
@@ -142,8 +144,8 @@ static int protected(septet_host *h, lua_CFunction fn)
     return memory ? SEPTET_ENOMEM : SEPTET_EINVAL;
 }
 
-/* Where a panic would be: every call of ours is protected, so this is a bug; the process ends as
- * Lua's default has it, after the embedder was told. */
+/* Reports a Lua panic to the embedder. This is a bug, because the host protects all its calls. Lua
+ * then aborts the process, as by default. */
 static int on_panic(lua_State *L)
 {
     septet_host *h = septet_host_of(L);
@@ -231,7 +233,7 @@ septet_host *septet_new(const septet_config *config, int *status)
 
 /* --- end --- */
 
-/* Unwinds every task: each wait raises, nothing new is waited for. */
+/* Unwinds every task: each wait raises, and no new wait begins. */
 static void unwind(septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
@@ -267,7 +269,7 @@ static int spawn_protected(lua_State *L)
     struct spawn *spawn = lua_touserdata(L, -1);
     struct spt_sched *s = spt_host_sched(spawn->host);
     spt_check_callable(L, 1);
-    lua_pushstring(L, spawn->name); /* nothing may fail once the task is there */
+    lua_pushstring(L, spawn->name); /* nothing may fail once the task exists */
     lua_replace(L, -2);
     lua_insert(L, 1); // stack: name, fn, arguments...
     struct spt_task *t = spt_task_spawn(L, &s->main_scope, NULL, spawn->nargs);
@@ -302,17 +304,17 @@ int septet_spawn(septet_host *host, const char *name, int nargs)
     return status == LUA_ERRMEM ? SEPTET_ENOMEM : SEPTET_EINVAL;
 }
 
-/* Spawns the chunk that was loaded with `status`, or tells why it could not be. */
+/* Spawns the chunk that was loaded with `status`, or reports why it could not be loaded. */
 static int spawn_loaded(septet_host *h, int status)
 {
     if (status == LUA_OK)
         return septet_spawn(h, "main", 0);
     const char *message = lua_tostring(h->L, -1);
     spt_report_error(h, &(septet_error){.kind = "error",
-                                  .message = message ? message : "cannot load",
-                                  .traceback = "",
-                                  .task = "",
-                                  .is_main = 1});
+                                        .message = message ? message : "cannot load",
+                                        .traceback = "",
+                                        .task = "",
+                                        .is_main = 1});
     lua_pop(h->L, 1);
     return status == LUA_ERRMEM ? SEPTET_ENOMEM : SEPTET_ELOAD;
 }
@@ -326,4 +328,3 @@ int septet_load_file(septet_host *host, const char *path)
 {
     return spawn_loaded(host, luaL_loadfilex(host->L, path, "t"));
 }
-

@@ -1,4 +1,4 @@
-/* Reports run protected: out of memory, they say what there are words for. */
+/* Reports run protected. If memory runs out, they use the text that is available. */
 #include "host/report.h"
 
 #include <lauxlib.h>
@@ -12,7 +12,7 @@
 #include "core/task.h"
 #include "core/traceback.h"
 
-#define REPORTED_MAX 100 /* tasks that a report of a deadlock names */
+#define REPORTED_MAX 100 /* maximum number of tasks named in a deadlock report */
 
 void spt_report_warning(void *ud, const char *message)
 {
@@ -28,7 +28,8 @@ void spt_report_felt(void *ud)
         h->config.on_interrupted(h->config.ud);
 }
 
-/* Lua's own warn: pieces, and control messages that begin with '@'. */
+/* State of Lua's own warnings, which arrive in pieces, with control messages that begin with
+ * '@'. */
 struct warning {
     septet_host *host;
     bool on;
@@ -76,17 +77,17 @@ static const char *kind_of(lua_State *L, int index)
         return "error";
     lua_getfield(L, index, "kind");
     const char *kind = lua_tostring(L, -1);
-    lua_pop(L, 1); /* the error keeps it */
+    lua_pop(L, 1); /* the error keeps it alive */
     return kind ? kind : "error";
 }
 
-/* Pushes task.on_unhandled, if a script has set it. */
+/* Pushes task.on_unhandled. Returns false if no script has set it. */
 static bool push_hook(lua_State *L)
 {
     int top = lua_gettop(L);
     if (luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE) &&
         lua_getfield(L, -1, "septet.task") == LUA_TTABLE &&
-        lua_getfield(L, -1, "spt_report_unhandled") == LUA_TFUNCTION) {
+        lua_getfield(L, -1, "on_unhandled") == LUA_TFUNCTION) {
         lua_replace(L, top + 1);
         lua_settop(L, top + 1);
         return true;
@@ -95,14 +96,14 @@ static bool push_hook(lua_State *L)
     return false;
 }
 
-/* Warns that what a script had set failed; pops its error. */
+/* Warns that a script's callback failed, and pops its error. */
 static void warn_failed(septet_host *h, lua_State *L, const char *what)
 {
     spt_report_warning(h, lua_pushfstring(L, "%s failed: %s", what, spt_error_push_words(L, -1)));
     lua_pop(L, 3);
 }
 
-/* Calls task.on_unhandled(task, error, traceback). Returns false if it was not told. */
+/* Calls task.on_unhandled(task, error, traceback). Returns false if it did not get the failure. */
 static bool tell_script(septet_host *h, lua_State *L)
 {
     // stack: task, error, traceback
@@ -111,7 +112,7 @@ static bool tell_script(septet_host *h, lua_State *L)
     for (int i = 1; i <= 3; i++)
         lua_pushvalue(L, i);
     if (lua_pcall(L, 3, 0, 0) == LUA_OK || spt_error_is(L, -1, "Cancelled"))
-        return true; /* told, or the run was ended there */
+        return true; /* called, or the run was ended there */
     warn_failed(h, L, "task.on_unhandled");
     return false;
 }
@@ -135,15 +136,15 @@ static int report(lua_State *L)
     if (!t->secondary_failure)
         h->failures++;
     spt_report_error(h, &(septet_error){.kind = kind_of(L, 2),
-                                  .message = message,
-                                  .traceback = traceback,
-                                  .task = name,
-                                  .task_id = t->id,
-                                  .is_main = t->is_main});
+                                        .message = message,
+                                        .traceback = traceback,
+                                        .task = name,
+                                        .task_id = t->id,
+                                        .is_main = t->is_main});
     return 0;
 }
 
-/* Where memory ran out while an error was reported, it is reported in the words that are there. */
+/* Reports an error with the text at hand, because memory ran out during the full report. */
 static void report_plainly(septet_host *h, struct spt_task *t)
 {
     char name[128];
@@ -151,13 +152,13 @@ static void report_plainly(septet_host *h, struct spt_task *t)
     spt_inspect_name(t, name, sizeof name);
     if (!t->secondary_failure)
         h->failures++;
-    spt_report_error(h,
-               &(septet_error){.kind = "error",
-                               .message = message ? message : "an error while reporting an error",
-                               .traceback = "",
-                               .task = name,
-                               .task_id = t->id,
-                               .is_main = t->is_main});
+    spt_report_error(
+        h, &(septet_error){.kind = "error",
+                           .message = message ? message : "an error while reporting an error",
+                           .traceback = "",
+                           .task = name,
+                           .task_id = t->id,
+                           .is_main = t->is_main});
 }
 
 void spt_report_unhandled(void *ud, struct spt_task *t)
@@ -172,7 +173,6 @@ void spt_report_unhandled(void *ud, struct spt_task *t)
     report_plainly(h, t);
     lua_pop(h->L, 1);
 }
-
 
 /* --- deadlock --- */
 
@@ -206,7 +206,7 @@ static unsigned warn_tasks(septet_host *h, struct spt_scope *top, unsigned told)
     return told;
 }
 
-/* "in a circle: 'a' -> 'b' -> 'a'" */
+/* Warns of a circle: "in a circle: 'a' -> 'b' -> 'a'". */
 static void warn_circle(septet_host *h)
 {
     struct spt_task *tasks[16];
@@ -242,4 +242,3 @@ void spt_report_deadlock(septet_host *h)
     }
     warn_circle(h);
 }
-

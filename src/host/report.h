@@ -1,25 +1,27 @@
-/* What the embedder and scripts are told: failures that reached nobody, warnings, deadlocks. */
+/* Reports to the embedder and to scripts: unhandled failures, warnings, deadlocks. */
 #ifndef SPT_HOST_REPORT_H
 #define SPT_HOST_REPORT_H
 
 #include "host/state.h"
 
-/* Calls on_error, if the embedder has set it. */
+/* Calls on_error if the embedder has set it. */
 void spt_report_error(septet_host *h, const septet_error *error);
 
-/* Calls on_warning, if the embedder has set it. `ud` is the host, as in the next three. */
+/* Calls on_warning if the embedder has set it. `ud` is the host, here and in the next two. */
 void spt_report_warning(void *ud, const char *message);
 
-/* Calls on_interrupted, if the embedder has set it. May run in a signal handler. */
+/* Calls on_interrupted if the embedder has set it. May run in a signal handler. */
 void spt_report_felt(void *ud);
 
-/* Reports the failure of a task that reached nobody: to task.on_unhandled, else by on_error. */
+/* Reports an unhandled failure of a task to task.on_unhandled, or to on_error if that is not
+ * set. */
 void spt_report_unhandled(void *ud, struct spt_task *t);
 
-/* Makes the function that Lua's `warn` calls in a state of the host's own. Raises out of memory. */
+/* Installs the function that Lua's `warn` calls in a state that the host created. Raises an error
+ * if out of memory. */
 void spt_report_open_warnings(lua_State *L, septet_host *h);
 
-/* Warns of a deadlock: names the tasks and what each waits for, and a circle among them. */
+/* Warns of a deadlock: names the tasks, what each waits for, and a circle among them. */
 void spt_report_deadlock(septet_host *h);
 
 #endif

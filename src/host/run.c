@@ -1,4 +1,5 @@
-/* A run ends with its last task: what deadlocks is cancelled, and in the end abandoned. */
+/* Turns the loop until the last task has ended. Deadlocked tasks are cancelled, and finally
+ * abandoned. */
 #include "host/run.h"
 
 #include <lauxlib.h>
@@ -11,11 +12,11 @@
 #include "loop/loop.h"
 #include "lua/lib.h"
 
-#define DEADLOCKS_MAX  100 /* broken one by one in a run, before every wait is refused */
-#define DEADLOCK_NS    (60 * UINT64_C(1000000000)) /* ... or so long after the first of them */
-#define DEADLOCK_TASKS 100000                      /* ... or so many tasks after it */
-#define TURN_RESUMES   64                          /* tasks run between two looks at the poller */
-#define TURN_NS        100000                      /* ... or this long */
+#define DEADLOCKS_MAX  100 /* deadlocks broken one by one in a run, before every wait is refused */
+#define DEADLOCK_NS    (60 * UINT64_C(1000000000)) /* or so long after the first of them */
+#define DEADLOCK_TASKS 100000                      /* or so many tasks after it */
+#define TURN_RESUMES   64                          /* tasks run between two polls */
+#define TURN_NS        100000                      /* or so long */
 
 /* --- inside and outside --- */
 
@@ -26,9 +27,9 @@ bool spt_run_is_inside(const septet_host *h)
 
 /* --- the drain --- */
 
-/* Returns true if a turn's budget is used up. It is measured on the clock of the scripts: a turn
- * ends where a virtual clock moves on, and not by how fast the machine is, so that the same script
- * runs in the same order. What is left is work for the next turn (`more`). */
+/* Returns true if a turn's budget is exhausted. The time is measured on the clock of the scripts.
+ * So a turn ends when a virtual clock advances, whatever the speed of the machine, and the same
+ * script runs in the same order. The rest is work for the next turn (`more`). */
 static bool budget_exhausted(const septet_host *h, unsigned ran, uint64_t t0_ns)
 {
     return ran >= TURN_RESUMES || spt_host_sched(h)->now_ns - t0_ns >= TURN_NS;
@@ -38,14 +39,14 @@ static uint64_t next_instant(septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
     bool over =
-        h->running && s->live == 0; /* what ended it may be the drain before the turn's poll */
+        h->running && s->live == 0; /* it may have ended in the drain before the turn's poll */
     if (h->more || over || h->deadlocked || h->interrupt)
         return SPT_LOOP_NOW;
     uint64_t due = spt_timers_next(&s->timers), curl = spt_driver_due(h->driver);
     return curl < due ? curl : due;
 }
 
-/* Moves a virtual clock to the next deadline where nothing else could run a task. Returns whether a
+/* Advances a virtual clock to the next deadline if nothing else could run a task. Returns true if a
  * timer is due. */
 static bool reach_deadline(septet_host *h)
 {
@@ -59,7 +60,8 @@ static bool reach_deadline(septet_host *h)
     return due_ns <= spt_sched_clock(s);
 }
 
-/* Returns whether a lap would find something to do at once: the one list of what can still run. */
+/* Returns true if a pass would find something to do at once. This is the only list of what can
+ * still run. */
 static bool has_more(septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
@@ -67,8 +69,9 @@ static bool has_more(septet_host *h)
            reach_deadline(h);
 }
 
-/* Returns whether nothing could ever run a task, once a lap would find nothing to do. A manual
- * clock does not reach its deadlines by itself, and no virtual one ends a sleep for ever. */
+/* Returns true if nothing could ever run a task. Called once a pass would find nothing to do. A
+ * manual clock does not reach its deadlines by itself, and no virtual clock ends an infinite
+ * sleep. */
 static bool is_deadlocked(const septet_host *h)
 {
     const struct spt_sched *s = spt_host_sched(h);
@@ -78,8 +81,8 @@ static bool is_deadlocked(const septet_host *h)
     return spt_sched_deadlocked(s) || (clock_stopped && spt_sched_idle(s));
 }
 
-/* Laps until nothing is new or the turn's budget is budget_exhausted; then says when it wants to
- * run again. */
+/* Runs passes until nothing is new or the turn's budget is exhausted. Returns the instant of the
+ * next drain. */
 uint64_t spt_run_drain(void *ud)
 {
     septet_host *h = ud;
@@ -91,7 +94,7 @@ uint64_t spt_run_drain(void *ud)
     s->now_ns = spt_sched_clock(s);
     for (uint64_t t0_ns = s->now_ns; h->more && !budget_exhausted(h, ran, t0_ns);) {
         unsigned room = TURN_RESUMES - ran, n = spt_sched_run_pass(s, room);
-        if (n < room && h->interrupted && !h->interrupt) /* all that it made ready has run */
+        if (n < room && h->interrupted && !h->interrupt) /* all tasks made ready have run */
             spt_sched_felt(s);
         ran += n;
         h->more = has_more(h);
@@ -106,13 +109,13 @@ uint64_t spt_run_drain(void *ud)
 
 /* --- deadlocks --- */
 
-/* Cancels all tasks; those that a shield kept waiting the next time; and in the end, those that
- * begin to wait again each time, or go on for too long, for good: a run that told of a deadlock
- * always ends. */
+/* Breaks a deadlock. The first time it cancels all tasks, then those that a shield kept waiting.
+ * Finally it abandons the tasks that begin to wait again each time, or run for too long. So a run
+ * that reported a deadlock always ends. */
 static void break_deadlock(septet_host *h, unsigned times)
 {
     struct spt_sched *s = spt_host_sched(h);
-    s->draining = true; /* who is warned may not run the host */
+    s->draining = true; /* a warning callback may not run the host */
     h->ending = s->giving_up = true;
     if (times == 1) {
         h->deadlock_ns = spt_sched_clock(s);
@@ -127,8 +130,8 @@ static void break_deadlock(septet_host *h, unsigned times)
     s->draining = false;
 }
 
-/* Returns true if the run goes on for too long after its first deadlock: in a shield that never
- * ends, say, or by tasks that spawn others when they are cancelled. */
+/* Returns true if the run continues for too long after its first deadlock. The cause may be an
+ * endless shield, or tasks that spawn others when they are cancelled. */
 static bool outstays(const septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
@@ -136,12 +139,12 @@ static bool outstays(const septet_host *h)
            s->next_id - h->deadlock_id > DEADLOCK_TASKS;
 }
 
-/* Collects garbage, which may wake a task: a channel is closed with its last sender. Returns true
- * if it did. */
+/* Collects garbage, which may wake a task, because a channel closes with its last sender. Returns
+ * true if it woke one. */
 static bool wakes_by_collection(septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
-    s->draining = true; /* what a finalizer calls may not run the host */
+    s->draining = true; /* a finalizer may not run the host */
     lua_gc(h->L, LUA_GCCOLLECT);
     s->draining = false;
     if (!spt_sched_busy(s))
@@ -213,4 +216,3 @@ int septet_advance(septet_host *host, uint64_t ns)
     spt_loop_clock_advance(host->loop, to_ns);
     return SEPTET_OK;
 }
-

@@ -4,11 +4,11 @@
 
 #include "host/state.h"
 
-/* Runs tasks until nothing is new or the turn's budget is spent. Returns the instant at which it
- * wants to run again. `ud` is the host. */
+/* Runs tasks until nothing is new or the turn's budget is exhausted. `ud` is the host. Returns the
+ * instant, in nanoseconds, at which it is to be called again. */
 uint64_t spt_run_drain(void *ud);
 
-/* Returns true inside of a drain or of a turn of the loop, where the host can be neither run nor
+/* Returns true inside a drain or a turn of the loop, where the host can be neither run nor
  * freed. */
 bool spt_run_is_inside(const septet_host *h);
 

@@ -1,4 +1,4 @@
-/* What a host is made of; private to host/. */
+/* The members of a host; private to host/. */
 #ifndef SPT_HOST_STATE_H
 #define SPT_HOST_STATE_H
 
@@ -14,7 +14,8 @@
 struct spt_driver;
 struct spt_loop;
 
-/* What Lua functions point to: it lives in the Lua state, which may outlive the host. */
+/* The part of a host that Lua functions refer to. It lives in the Lua state, which may outlive the
+ * host. */
 struct spt_host_core {
     struct spt_env env;
     struct spt_sched sched;
@@ -22,22 +23,22 @@ struct spt_host_core {
 
 struct septet_host {
     septet_config config;
-    lua_State *L; /* owned unless config.lua */
+    lua_State *L; /* owned, unless config.lua */
     struct spt_host_core *core;
     struct spt_loop *loop;
     struct spt_driver *driver;
-    uint32_t failures;               /* errors that reached nobody, ever */
+    uint32_t failures;               /* number of unhandled failures so far */
     bool running;                    /* inside septet_run */
-    bool turning;                    /* inside a turn of the loop that septet_run or _step made */
-    bool deadlocked;                 /* seen by the drain of septet_run */
+    bool turning;                    /* in a turn of the loop made by septet_run() or _step() */
+    bool deadlocked;                 /* set by the drain of septet_run() */
     bool more;                       /* the last drain stopped at its budget, with work left */
-    uint64_t deadlock_ns;            /* when the first of this run was */
-    uint32_t deadlock_id;            /* of the last task that had been spawned then */
-    volatile sig_atomic_t interrupt; /* septet_interrupt was called */
-    bool interrupted;                /* ... and acted upon */
-    bool ending;                     /* main tasks were cancelled by the host: that is no failure */
-    uint32_t slice_task, slice_turn; /* whose turn on_slice saw last */
-    uint64_t slice_ns;               /* ... and since when */
+    uint64_t deadlock_ns;            /* time of the first deadlock of this run */
+    uint32_t deadlock_id;            /* id of the last task spawned before it */
+    volatile sig_atomic_t interrupt; /* septet_interrupt() was called */
+    bool interrupted;                /* the interruption was acted upon */
+    bool ending;                     /* the host cancelled the main tasks, which is no failure */
+    uint32_t slice_task, slice_turn; /* task and turn that the slice hook saw last */
+    uint64_t slice_ns;               /* time at which that turn was first seen */
 };
 
 static inline struct spt_sched *spt_host_sched(const septet_host *h)

@@ -1,32 +1,35 @@
-/* What driver.c does with a request that is on its way. */
+/* Steps in the life of an attempt, called by the other files of src/http. */
 #ifndef SPT_HTTP_ATTEMPT_H
 #define SPT_HTTP_ATTEMPT_H
 
 #include "http/state.h"
 
-/* It was admitted: takes a handle and goes into the multi, or fails for want of memory. */
+/* Starts an admitted attempt: takes a response from the pool and looks up the host. Fails the
+ * attempt if memory is out. */
 void spt_attempt_start(struct spt_request *r, uint64_t now_ns);
 
-/* Its name was looked up, well or not. */
+/* Continues an attempt after its lookup. Fails it if the lookup failed; otherwise takes a handle
+ * and adds it to the multi. */
 void spt_attempt_resolved(struct spt_request *r);
 
-/* libcurl is done with it: ends it, or runs it once more where a pooled connection had gone
- * stale. */
+/* Ends an attempt with libcurl's result `code`. Runs it once more instead if a further exchange
+ * follows or a pooled connection was stale. If no descriptor was left, the attempt waits for
+ * one. */
 void spt_attempt_complete(struct spt_request *r, CURLcode code);
 
-/* The first and the later bytes of the response have come. */
+/* Records that bytes of the response arrived. The first of them start the receive phase. */
 void spt_request_note_bytes(struct spt_request *r);
 
-/* The head of the final response is whole. Returns false out of memory. */
+/* Handles the complete head of a final response. Returns false if memory is out. */
 bool spt_request_headers_done(struct spt_request *r);
 
-/* There is something to tell its caller. */
+/* Schedules a call of the request's on_progress in the next drain, if it has one. */
 void spt_request_queue_progress(struct spt_request *r);
 
-/* A descriptor, or a connection that others may use, has come back. */
+/* Records that a descriptor, or a connection that other requests may use, was released. */
 void spt_driver_fd_released(struct spt_driver *driver);
 
-/* Its session is being closed. */
+/* Ends a request with the failure "closed", because its session is being closed. */
 void spt_request_end_closed(struct spt_request *r);
 
 #endif

@@ -1,4 +1,5 @@
-/* Bodies on their way through libcurl. */
+/* libcurl's callbacks for bodies: they fill and empty the buffers, and pause at the limits of
+ * these. */
 #include "http/body.h"
 
 #include <stdio.h>
@@ -11,23 +12,24 @@
 #include "septet/septet.h"
 
 enum {
-    PREALLOC_MAX = 1 << 20, /* bytes taken on the word of a Content-Length */
-    CHUNK = 16 * 1024,      /* bytes that are unpacked at once */
+    PREALLOC_MAX = 1 << 20, /* bytes allocated on the word of a Content-Length */
+    CHUNK = 16 * 1024,      /* bytes decoded at once */
     PACKED_SLACK = 64 * 1024,
-    DRAIN_MAX = 64 * 1024 /* bytes of a body that nobody reads, before its connection is dropped */
+    DRAIN_MAX = 64 * 1024 /* bytes of an unread body, before its connection is closed */
 };
 
-/* --- in --- */
+/* --- response bodies --- */
 
-/* A pause has an end only if somebody counts it: sockets that wait for nothing are not idle
- * then. */
+/* Records whether receiving is paused, and counts the session's paused requests. While there are
+ * any, sockets that wait for nothing are not taken for idle ones. */
 static void set_receive_paused(struct spt_request *r, bool paused)
 {
     r->session->paused += (unsigned)paused - (unsigned)r->response->in_paused;
     r->response->in_paused = paused;
 }
 
-/* Bytes to make room for at the first of them: all, where their number is told. */
+/* Returns the number of bytes to reserve at the first of them: the whole body, if its length is
+ * known. */
 static size_t expected_bytes(struct spt_easy *easy, size_t first)
 {
     curl_off_t length = -1;
@@ -56,7 +58,7 @@ static size_t gather(struct spt_easy *easy, const char *bytes, size_t len)
     return rc == SEPTET_OK ? len : refuse(easy, rc);
 }
 
-/* What was taken makes room for what comes. */
+/* Drops consumed bytes to make room, once they are half of the buffer. */
 static void drop_taken(struct spt_response *t)
 {
     struct spt_buf *body = &t->body_in;
@@ -99,11 +101,10 @@ static size_t take(struct spt_easy *easy, const char *bytes, size_t len)
     return took;
 }
 
-/* --- in, and packed --- */
+/* --- encoded response bodies --- */
 
-/* What is to be done with a body is known when its first byte is there: nobody minds how an empty
- * one is coded. Of its transfer codings libcurl undoes what it knows, and of its content codings we
- * do. */
+/* Chooses the decoding of a body at its first byte, as the coding of an empty body does not matter.
+ * libcurl decodes the transfer codings that it knows; decode.c decodes the content codings. */
 static int begin_body(struct spt_easy *easy)
 {
     const struct spt_buf *head = &easy->request->response->head;
@@ -129,15 +130,15 @@ static size_t refuse_packed(struct spt_easy *easy, int rc)
     return 0;
 }
 
-/* Returns true if more came than a body of the size that is allowed can be packed into. What is
- * flushed often, or cannot be packed, is larger packed than not. */
+/* Returns true if more bytes arrived than a body of the allowed size can have when encoded. Data
+ * that is flushed often, or cannot be compressed, is larger after encoding. */
 static bool is_too_much(const struct spt_request *r)
 {
     size_t max = r->max_body < SIZE_MAX / 4 ? 2 * r->max_body + PACKED_SLACK : SIZE_MAX;
     return r->response->packed > max;
 }
 
-/* Less than a piece can be held before the sender is paused. */
+/* Returns true if a further chunk may exceed the high-water mark. */
 static bool is_full(const struct spt_request *r)
 {
     size_t held = spt_request_available(r);
@@ -172,8 +173,8 @@ static size_t unpack(struct spt_easy *easy, const char *bytes, size_t len)
     return len;
 }
 
-/* Passes over bytes that nobody reads. Returns 0, which ends the transfer, where there are too many
- * of them. */
+/* Discards bytes that are not read. Returns 0, which ends the transfer, if they are more than
+ * DRAIN_MAX. */
 static size_t drain(struct spt_response *t, size_t len)
 {
     t->drained += len;
@@ -184,7 +185,7 @@ size_t spt_body_write(char *bytes, size_t size, size_t n, void *ud)
 {
     struct spt_easy *easy = ud;
     size_t len = size * n;
-    if (!easy->decoder) /* else what comes out counts */
+    if (!easy->decoder) /* else the decoded bytes count */
         spt_request_note_bytes(easy->request);
     if (easy->request->response->unread)
         return drain(easy->request->response, len);
@@ -195,7 +196,7 @@ size_t spt_body_write(char *bytes, size_t size, size_t n, void *ud)
     return easy->decoder ? unpack(easy, bytes, len) : take(easy, bytes, len);
 }
 
-/* --- out --- */
+/* --- request bodies --- */
 
 size_t spt_body_read(char *to, size_t size, size_t n, void *ud)
 {
@@ -230,7 +231,7 @@ bool spt_body_upload_complete(const struct spt_request *r, curl_off_t sent)
     return sent >= (curl_off_t)r->body_len;
 }
 
-/* --- on and off --- */
+/* --- pausing and resuming --- */
 
 CURLcode spt_body_go_on(struct spt_request *r)
 {
@@ -248,8 +249,8 @@ CURLcode spt_body_go_on(struct spt_request *r)
     spt_timeouts_enter(r, r->phase, driver->now_ns);
     int still = (t->in_paused ? CURLPAUSE_RECV : 0) | (t->out_paused ? CURLPAUSE_SEND : 0);
     CURLcode rc = spt_easy_pause(r->easy, still);
-    return rc == CURLE_BAD_FUNCTION_ARGUMENT ? CURLE_OK
-                                             : rc; /* it has no connection: nothing was paused */
+    /* without a connection, nothing was paused */
+    return rc == CURLE_BAD_FUNCTION_ARGUMENT ? CURLE_OK : rc;
 }
 
 void spt_body_stop(struct spt_request *r)

@@ -1,4 +1,4 @@
-/* How a request is done. */
+/* Copies the options, and sets them on libcurl's handles. */
 #include "http/connection_options.h"
 
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 #include "septet/septet.h"
 
-/* Returns false out of memory. */
+/* Copies a text, which may be NULL. Returns false if out of memory. */
 static bool copy(char **to, const char *from)
 {
     *to = from ? strdup(from) : NULL;
@@ -64,8 +64,8 @@ static CURLcode put_tls_on(const struct spt_connection_options *p, CURL *curl)
     return rc;
 }
 
-/* NULL: as the environment says. Whom that exempts from its proxies is not exempt from one that was
- * named. */
+/* Sets the proxy; NULL selects the environment's. A host that the environment exempts from its own
+ * proxies is not exempt from one that was named. */
 static CURLcode put_proxy_on(const struct spt_connection_options *p, CURL *curl)
 {
     CURLcode rc = curl_easy_setopt(curl, CURLOPT_PROXY, p->proxy);

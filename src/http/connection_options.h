@@ -1,6 +1,6 @@
-/* How a request is done: by which proxy or socket, with what TLS, who answers a challenge, whether
- * cookies go along. libcurl keeps connections apart by it, so that requests of one session may
- * differ. */
+/* Connection options: proxy, unix socket, TLS, credentials for digest challenges, HTTP version and
+ * cookies. libcurl keeps connections with different options apart, so that requests of one session
+ * may differ in them. */
 #ifndef SPT_HTTP_CONNECTION_OPTIONS_H
 #define SPT_HTTP_CONNECTION_OPTIONS_H
 
@@ -8,33 +8,33 @@
 #include <stdbool.h>
 
 struct spt_connection_options {
-    char *proxy;       /* a URL; NULL: none */
-    bool env_proxy;    /* without one: as http_proxy and its like in the environment say */
-    char *unix_socket; /* a path, in place of the URL's host and of any proxy; NULL: none */
-    char *ca_file;     /* PEM, in place of the system's; NULL: the system's */
-    char *cert_file;   /* PEM, the client's; NULL: none */
-    char *key_file;    /* ... and its key; NULL: in cert_file */
-    char *user;        /* answers a challenge for a digest; NULL: nobody does */
-    char *password;    /* ... */
-    bool insecure;     /* certificates are not checked */
-    bool tls13;        /* nothing older */
-    bool http2;        /* over TLS, where the server offers it; easy.c's to ask for */
-    bool no_cookies;   /* the session's are neither sent nor kept */
+    char *proxy;       /* URL; NULL if none */
+    bool env_proxy;    /* without `proxy`, use http_proxy and its like in the environment */
+    char *unix_socket; /* path, in place of the URL's host and of any proxy; NULL if none */
+    char *ca_file;     /* PEM file, in place of the system's; NULL for the system's */
+    char *cert_file;   /* PEM file with the client's certificate; NULL if none */
+    char *key_file;    /* PEM file with its key; NULL if the key is in cert_file */
+    char *user;        /* for digest challenges; NULL if they are not answered */
+    char *password;    /* of `user`; NULL for an empty one */
+    bool insecure;     /* certificates are not verified */
+    bool tls13;        /* TLS 1.3 is the oldest version allowed */
+    bool http2;        /* used over TLS if the server offers it; set by easy.c */
+    bool no_cookies;   /* the session's cookies are neither sent nor stored */
 };
 
-/* Makes `p` a copy, which owns its strings. Returns SEPTET_OK or SEPTET_ENOMEM; release it in
- * either case. */
+/* Copies `from` to `p`, which owns its strings. Returns SEPTET_OK or SEPTET_ENOMEM. The caller
+ * releases `p` in either case. */
 int spt_connection_options_copy(struct spt_connection_options *p,
                                 const struct spt_connection_options *from);
 
-/* No request may have it. */
+/* Frees the strings. No request may still use `p`. */
 void spt_connection_options_release(struct spt_connection_options *p);
 
-/* Does a request with this profile, which may be NULL, go through a proxy? The environment's may or
- * may not be one: it counts. */
+/* Returns true if a request with these options, which may be NULL, may go through a proxy. With
+ * `env_proxy` it is true, as the environment may name one. */
 bool spt_connection_options_has_proxy(const struct spt_connection_options *p);
 
-/* NULL asks for nothing. curl_easy_reset takes all of it off again. */
+/* Sets the options on a handle; NULL sets none. curl_easy_reset() clears all of them. */
 CURLcode spt_connection_options_apply(const struct spt_connection_options *p, CURL *curl);
 
 #endif

@@ -1,4 +1,4 @@
-/* A date is a sequence of tokens in any order, between delimiters of any kind. */
+/* Reads a date as a sequence of tokens in any order, between delimiters of any kind. */
 #include "http/cookie_date.h"
 
 #include <stdbool.h>
@@ -21,8 +21,7 @@ static bool is_delimiter(char c)
            (c >= 0x5b && c <= 0x60) || (c >= 0x7b && c <= 0x7e);
 }
 
-/* Reads from `least` to `most` digits, behind which there is no further one. Returns how many, or
- * 0. */
+/* Reads from `least` to `most` digits that no further digit follows. Returns their number, or 0. */
 static size_t read_digits(struct piece p, size_t least, size_t most, int *n)
 {
     size_t i = 0;
@@ -31,7 +30,7 @@ static size_t read_digits(struct piece p, size_t least, size_t most, int *n)
     return i < least || (i < p.len && is_digit(p.at[i])) ? 0 : i;
 }
 
-/* Reads "hh:mm:ss", with whatever behind it that is no digit. */
+/* Reads "hh:mm:ss", which anything but a digit may follow. Returns false if it is not a time. */
 static bool read_time(struct piece p, int *hour, int *minute, int *second)
 {
     int fields[3];
@@ -48,7 +47,7 @@ static bool read_time(struct piece p, int *hour, int *minute, int *second)
     return true;
 }
 
-/* Returns 1 to 12, or 0. */
+/* Returns the month that the token begins with, 1 to 12, or 0. */
 static int month_of(struct piece p)
 {
     static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
@@ -58,7 +57,7 @@ static int month_of(struct piece p)
     return 0;
 }
 
-/* Returns the days from 1970-01-01 to a day of the Gregorian calendar. */
+/* Returns the number of days from 1970-01-01 to a date of the Gregorian calendar. */
 static int64_t days(int64_t year, int month, int day)
 {
     if (month <= 2) {

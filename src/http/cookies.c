@@ -1,4 +1,4 @@
-/* The jar: one list, the newest last. A cookie is one piece of memory. */
+/* Keeps all cookies of a jar in one list, the newest last. Each cookie is one allocation. */
 #include "http/cookies.h"
 
 #include <stdlib.h>
@@ -11,8 +11,8 @@
 
 struct cookie {
     struct spt_link link;
-    uint64_t made, used; /* serials */
-    int64_t expires;     /* Unix time; INT64_MAX: with the session */
+    uint64_t made, used; /* serial numbers of the creation and of the last use */
+    int64_t expires;     /* Unix time in seconds; INT64_MAX: with the session */
     const char *name, *value, *domain, *path;
     size_t name_len, value_len, domain_len, path_len;
     bool host_only, secure;
@@ -24,10 +24,10 @@ struct piece {
     size_t len;
 };
 
-/* What a Set-Cookie says. */
+/* The fields of a Set-Cookie header. */
 struct wanted {
     struct piece name, value, domain, path;
-    int64_t expires, max_age; /* INT64_MIN: it says nothing of it */
+    int64_t expires, max_age; /* INT64_MIN: not given */
     bool has_max_age, secure, host_only;
 };
 
@@ -77,7 +77,7 @@ static bool domain_matches(const char *host, struct piece domain)
     return spt_site_is_below(host, domain.at, domain.len);
 }
 
-/* RFC 6265, 5.1.4. */
+/* Returns true if `path` covers the site's path (RFC 6265, 5.1.4). */
 static bool path_matches(const struct spt_site *site, struct piece path)
 {
     if (site->path_len < path.len || memcmp(site->path, path.at, path.len) != 0)
@@ -112,7 +112,7 @@ static int64_t read_max_age(struct piece p)
     return negative ? 0 : n;
 }
 
-/* The last attribute of a name counts. */
+/* Stores an attribute. If a name occurs several times, the last one counts. */
 static void read_attribute(struct wanted *w, struct piece name, struct piece value)
 {
     if (is(name, "secure")) {
@@ -132,7 +132,7 @@ static void read_attribute(struct wanted *w, struct piece name, struct piece val
     }
 }
 
-/* Returns false where the text is no cookie. */
+/* Parses a Set-Cookie header. Returns false if the text is not a cookie. */
 static bool read_cookie(struct wanted *w, const char *text, size_t len)
 {
     const char *end = text + len, *semicolon = memchr(text, ';', len);
@@ -154,23 +154,23 @@ static bool read_cookie(struct wanted *w, const char *text, size_t len)
     return w->name.len > 0 && w->name.len + w->value.len <= SPT_COOKIE_SIZE_MAX;
 }
 
-/* Reads a domain as the host of a URL is read, but for what is encoded and for the root's dot.
- * Returns false if it is none. */
+/* Reads a domain like the host of a URL, but accepts neither percent-encoding nor a trailing dot.
+ * Returns false if it is invalid. */
 static bool read_domain(struct piece domain, char room[256])
 {
     struct spt_host host;
     if (memchr(domain.at, '%', domain.len) || domain.at[domain.len - 1] == '.' ||
         spt_host_read(&host, domain.at, domain.len))
         return false;
-    bool bracketed = host.kind == SPT_HOST_V6; /* a site is without */
+    bool bracketed = host.kind == SPT_HOST_V6; /* a site has none */
     size_t len = host.len - 2 * bracketed;
     memcpy(room, host.text + bracketed, len);
     room[len] = '\0';
     return true;
 }
 
-/* Finds out whose cookie it is. Writes its domain to `room`. Returns false where the site may not
- * set it. */
+/* Determines the cookie's domain and writes it to `room`. Returns false if the site may not set a
+ * cookie for it. */
 static bool settle_domain(struct wanted *w, const struct spt_site *site, char room[256])
 {
     w->host_only = w->domain.len == 0;
@@ -190,7 +190,8 @@ static bool settle_domain(struct wanted *w, const struct spt_site *site, char ro
     return true;
 }
 
-/* Names that promise something, and a Secure that comes over no secure connection. */
+/* Returns true if the cookie keeps what the prefix of its name promises, and a Secure one comes
+ * over a secure connection. */
 static bool keeps_its_word(const struct wanted *w, const struct spt_site *site, bool has_domain)
 {
     if (w->secure && !site->secure)
@@ -250,7 +251,8 @@ static struct cookie *find(const struct spt_jar *jar, const struct wanted *w)
     return NULL;
 }
 
-/* Would it stand in the way of a secure cookie, which only a secure site may replace? */
+/* Returns true if the cookie would replace or hide a secure one, which only a secure site may
+ * do. */
 static bool shadows_a_secure_one(const struct spt_jar *jar, const struct wanted *w,
                                  const struct spt_site *site)
 {
@@ -268,7 +270,8 @@ static bool shadows_a_secure_one(const struct spt_jar *jar, const struct wanted 
     return false;
 }
 
-/* Drops what was unused for longest, of a domain that has too many, or of all. */
+/* Drops the least recently used cookie of the domain if that has too many, or of the jar if that is
+ * full. */
 static void make_room(struct spt_jar *jar, struct piece domain)
 {
     struct cookie *oldest = NULL, *oldest_there = NULL;
@@ -321,7 +324,7 @@ static struct cookie *new_cookie(const struct wanted *w)
     return c;
 }
 
-/* One that takes another's place has the age of that. */
+/* Stores a cookie. If it replaces another, it takes over that one's age. */
 static int keep(struct spt_jar *jar, const struct wanted *w)
 {
     struct cookie *old = find(jar, w), *c = new_cookie(w);
@@ -377,7 +380,7 @@ static bool goes_to(const struct cookie *c, const struct spt_site *site, int64_t
     return its && (!c->secure || site->secure) && c->expires > now && path_matches(site, path);
 }
 
-/* Longer paths first, then older cookies. */
+/* Orders cookies for qsort: longer paths first, then older cookies. */
 static int compare(const void *a, const void *b)
 {
     const struct cookie *x = *(struct cookie *const *)a, *y = *(struct cookie *const *)b;
@@ -386,7 +389,7 @@ static int compare(const void *a, const void *b)
     return x->made < y->made ? -1 : 1;
 }
 
-/* Does a line of cookies, behind its name, have one of this name? */
+/* Returns true if the value of a Cookie header has a cookie with the name of `c`. */
 static bool has_name(const char *line, size_t len, const struct cookie *c)
 {
     for (const char *p = line, *end = line + len; p < end;) {

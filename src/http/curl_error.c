@@ -1,4 +1,4 @@
-/* The table from libcurl's codes to ours. */
+/* Maps libcurl's codes, and where these are ambiguous its messages, to septet's words. */
 #include "http/curl_error.h"
 
 #include <errno.h>
@@ -28,7 +28,7 @@ static const char *connect_reason(long os_errno)
     case EMFILE:
     case ENFILE:
         return "too_many_files";
-    case ENOENT: /* of a socket in the file system */
+    case ENOENT: /* of a Unix socket */
         return "not_found";
     case EACCES:
     case EPERM:
@@ -41,7 +41,7 @@ static const char *connect_reason(long os_errno)
     }
 }
 
-/* What OpenSSL says of a certificate, by its numbers, which are the same in all its versions. */
+/* OpenSSL's results of verifying a certificate; the numbers are the same in all its versions. */
 enum {
     UNABLE_TO_GET_ISSUER_CERT = 2,
     CERT_NOT_YET_VALID = 9,
@@ -66,12 +66,12 @@ static const char *verify_reason(long verified, const char *text)
     case UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case UNABLE_TO_VERIFY_LEAF_SIGNATURE:
         return "unknown_ca";
-    default: /* libcurl compares the name itself */
+    default: /* libcurl itself compares the name */
         return strstr(text, "subject name") ? "host" : "verify";
     }
 }
 
-/* A 407 to CONNECT, and what SOCKS has for it. */
+/* Returns "proxy_auth" for a 407 to CONNECT or its equivalent in SOCKS, and "proxy" otherwise. */
 static const char *proxy_reason(const char *text)
 {
     bool auth = strstr(text, "response 407") || strstr(text, "code 407") ||
@@ -79,11 +79,11 @@ static const char *proxy_reason(const char *text)
     return auth ? "proxy_auth" : "proxy";
 }
 
-/* One code stands for a dropped connection, and for a body that is framed wrongly: only the text
- * tells them apart. */
+/* Maps CURLE_RECV_ERROR, which stands both for a dropped connection and for wrong framing of a
+ * body. Only the text distinguishes them. */
 static struct spt_error_words receive_error(const char *text)
 {
-    if (strstr(text, "Out of memory in chunked")) /* a trailer that it has no room for */
+    if (strstr(text, "Out of memory in chunked")) /* a trailer too large for libcurl */
         return words("headers_too_large", NULL);
     if (strstr(text, "CONNECT")) /* a proxy that refused the tunnel */
         return words("connect", proxy_reason(text));
@@ -94,7 +94,7 @@ static struct spt_error_words receive_error(const char *text)
     return words("reset", "receive");
 }
 
-enum { TOO_LARGE = 100 }; /* CURLE_TOO_LARGE, since 8.6.0: a line of a head */
+enum { TOO_LARGE = 100 }; /* CURLE_TOO_LARGE, since 8.6.0: a header line */
 
 struct spt_error_words spt_curl_error(CURLcode code, long os_errno, long verified, const char *text)
 {
@@ -145,11 +145,11 @@ struct spt_error_words spt_curl_error(CURLcode code, long os_errno, long verifie
         return receive_error(text);
     case CURLE_PARTIAL_FILE:
         return words("partial", "truncated");
-    case CURLE_UNSUPPORTED_PROTOCOL: /* the scheme was checked: HTTP/0.9, or no HTTP at all */
+    case CURLE_UNSUPPORTED_PROTOCOL: /* the scheme was checked: HTTP/0.9 or not HTTP at all */
         return words("protocol", "status_line");
     case CURLE_WEIRD_SERVER_REPLY:
         return words("protocol", "reply");
-    case CURLE_BAD_FUNCTION_ARGUMENT: /* what some versions say of a header they cannot store */
+    case CURLE_BAD_FUNCTION_ARGUMENT: /* in some versions, a header that they cannot store */
         return words("protocol", strstr(text, "chunk") ? "chunk" : "header");
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM:
@@ -158,11 +158,11 @@ struct spt_error_words spt_curl_error(CURLcode code, long os_errno, long verifie
         return words("protocol", "http2");
     case CURLE_SEND_FAIL_REWIND:
         return words("protocol", "rewind");
-    case CURLE_BAD_CONTENT_ENCODING: /* ours undo the codings of a body, but libcurl counts them */
+    case CURLE_BAD_CONTENT_ENCODING: /* libcurl decodes no body, but counts its codings */
         if (!strstr(text, "content encodings"))
             return words("protocol", "transfer_encoding");
         return words("decode", "content_encoding");
-    case CURLE_WRITE_ERROR: /* our own refusals are told before this table: a decoder's */
+    case CURLE_WRITE_ERROR: /* a decoder's; other refusals are reported before this table */
         return words("decode", "content_encoding");
     case CURLE_FILESIZE_EXCEEDED:
         return words("body_too_large", NULL);
@@ -175,8 +175,8 @@ struct spt_error_words spt_curl_error(CURLcode code, long os_errno, long verifie
     case CURLE_REMOTE_ACCESS_DENIED:
         return words("denied", NULL);
     case CURLE_OUT_OF_MEMORY:
-    case CURLE_SETOPT_OPTION_SYNTAX: /* of addresses for names, which were checked */
-    case CURLE_ABORTED_BY_CALLBACK:  /* not ours, which is told before: going on from a pause */
+    case CURLE_SETOPT_OPTION_SYNTAX: /* addresses for names, which were checked */
+    case CURLE_ABORTED_BY_CALLBACK:  /* by a pause that ends; our own is reported before */
         return words("memory", NULL);
     default:
         return strstr(text, "chunk") ? words("protocol", "chunk") : words("internal", NULL);

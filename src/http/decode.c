@@ -1,4 +1,5 @@
-/* The decoders, one interface over three libraries. */
+/* Calls zlib, brotli and zstd by one interface. Their state is created when the first byte
+ * arrives. */
 #include "http/decode.h"
 
 #include <brotli/decode.h>
@@ -11,15 +12,15 @@
 #include "http/headers.h"
 #include "septet/septet.h"
 
-enum { ZSTD_WINDOW_LOG = 23 }; /* 8 MiB, as RFC 9659 has it */
+enum { ZSTD_WINDOW_LOG = 23 }; /* 8 MiB, the limit of RFC 9659 */
 
 enum coding { NONE, GZIP, DEFLATE, BROTLI, ZSTD };
 
 struct spt_decoder {
     enum coding coding;
-    bool begun; /* the first byte has come */
+    bool begun; /* the first byte has arrived */
     bool ended;
-    size_t silent; /* bytes in since the last one came out */
+    size_t silent; /* number of bytes read since the last one was written */
     union {
         z_stream zlib;
         BrotliDecoderState *brotli;
@@ -29,7 +30,8 @@ struct spt_decoder {
 
 /* --- zlib --- */
 
-/* What is called deflate has a head of its own, but for some servers. */
+/* Creates a decoder for gzip or deflate. Deflate has a zlib header, which some servers leave
+ * out. */
 static int begin_zlib(struct spt_decoder *d, unsigned char first)
 {
     int bits = d->coding == GZIP            ? 16 + MAX_WBITS
@@ -39,8 +41,8 @@ static int begin_zlib(struct spt_decoder *d, unsigned char first)
     return rc == Z_OK ? SEPTET_OK : SEPTET_ENOMEM;
 }
 
-/* What gzip and Zstandard have packed may be followed by more of it; the latter goes on by
- * itself. */
+/* Begins the next stream, as gzip and Zstandard allow several in a row. zstd needs no reset for
+ * it. */
 static int go_on(struct spt_decoder *d, unsigned char first)
 {
     d->ended = false;
@@ -68,7 +70,7 @@ static int step_zlib(struct spt_decoder *d, const char **in, size_t *len, char *
     return rc == Z_OK || rc == Z_STREAM_END || rc == Z_BUF_ERROR ? SEPTET_OK : SEPTET_EINVAL;
 }
 
-/* --- the others --- */
+/* --- brotli and zstd --- */
 
 static int step_brotli(struct spt_decoder *d, const char **in, size_t *len, char *out, size_t size,
                        size_t *written)
@@ -115,7 +117,7 @@ static int begin(struct spt_decoder *d, unsigned char first)
     return SEPTET_EINVAL;
 }
 
-/* --- any of them --- */
+/* --- all codings --- */
 
 static int step(struct spt_decoder *d, const char **in, size_t *len, char *out, size_t size,
                 size_t *written)

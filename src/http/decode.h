@@ -1,41 +1,44 @@
-/* Bodies as they were before they were packed for the wire: gzip, deflate, Brotli and Zstandard.
- * libcurl's own decoders take one that breaks off for a whole one. It knows no requests. */
+/* Decoders for Content-Encoding: gzip, deflate, Brotli and Zstandard. libcurl's own decoders accept
+ * a truncated body as a complete one. It knows no requests. */
 #ifndef SPT_HTTP_DECODE_H
 #define SPT_HTTP_DECODE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SPT_CODINGS "gzip, deflate, br, zstd" /* as Accept-Encoding has them */
+#define SPT_CODINGS "gzip, deflate, br, zstd" /* value of Accept-Encoding */
 
-/* Bytes in without one out that a decoder takes. More than any of the formats needs: a block of
- * Zstandard has 128 KiB. */
+/* Maximum bytes of input that a decoder takes without producing output. No format needs that many:
+ * a block of Zstandard has 128 KiB. */
 #define SPT_DECODER_SILENT_MAX (1024 * 1024)
 
 struct spt_decoder;
 
-/* What a Content-Encoding names, in all of its lines; zeroed at the beginning. */
+/* The coding that all Content-Encoding lines of a response name; zeroed before use. */
 struct spt_codings {
-    int coding; /* private to decode.c; 0: none */
+    int coding; /* private to decode.c; 0 if none */
 };
 
-/* Adds a line of the list. Returns SEPTET_OK, or SEPTET_EINVAL for a coding that is not known, and
- * for one over another. */
+/* Adds one line of the list. Returns SEPTET_OK, or SEPTET_EINVAL if a coding is unknown or is
+ * applied over another. */
 int spt_codings_add(struct spt_codings *codings, const char *list, size_t len);
 
-/* Makes a decoder for the codings; `*out` is NULL where nothing is to be decoded. Returns SEPTET_OK
- * or SEPTET_ENOMEM. */
+/* Makes a decoder for the codings; `*out` is NULL if nothing is to be decoded. Returns SEPTET_OK or
+ * SEPTET_ENOMEM. */
 int spt_decoder_new(struct spt_decoder **out, const struct spt_codings *codings);
-void spt_decoder_free(struct spt_decoder *decoder); /* NULL is harmless */
+void spt_decoder_free(struct spt_decoder *decoder); /* NULL is a no-op */
 
-/* Takes what it can from `*in`, which it moves on, and writes at most `size` bytes: their number
- * goes to `*written`. To be called until all is taken and less than `size` was written. Returns
- * SEPTET_OK, SEPTET_ENOMEM, SEPTET_EINVAL for bytes that are not of that coding, or come behind its
- * end, or SEPTET_ETOOBIG for too many bytes that say nothing. */
+/* Takes input from `*in`, which it advances, and writes at most `size` bytes, with their number in
+ * `*written`. The caller repeats it until all input is taken and fewer than `size` bytes were
+ * written.
+ *
+ * Returns SEPTET_OK, SEPTET_ENOMEM, or SEPTET_EINVAL for bytes that are invalid in the coding or
+ * follow its end. Returns SEPTET_ETOOBIG after more than SPT_DECODER_SILENT_MAX bytes without
+ * output. */
 int spt_decoder_step(struct spt_decoder *decoder, const char **in, size_t *len, char *out,
                      size_t size, size_t *written);
 
-/* Has all that was packed come? So where nothing came at all. */
+/* Returns true if the encoded body is complete; an empty one is. */
 bool spt_decoder_ended(const struct spt_decoder *decoder);
 
 #endif

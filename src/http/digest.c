@@ -1,4 +1,4 @@
-/* Digest authentication. Hashes are OpenSSL's. */
+/* Parses the challenges of a response, and answers one with OpenSSL's hashes. */
 #include "http/digest.h"
 
 #include <openssl/evp.h>
@@ -30,7 +30,7 @@ static const struct {
 
 /* A parameter of a challenge, or the name of a scheme, which has no value. */
 struct item {
-    const char *name, *value; /* the value is as it was written, between its quotes */
+    const char *name, *value; /* the value as it was written, without its quotes */
     size_t name_len, value_len;
 };
 
@@ -53,7 +53,7 @@ static const char *skip_token(const char *p, const char *end)
     return p;
 }
 
-/* Returns the place of the quote that ends a string, or the end. */
+/* Returns the position of the quote that ends a string, or `end`. */
 static const char *closing_quote(const char *p, const char *end)
 {
     while (p < end && *p != '"')
@@ -61,8 +61,8 @@ static const char *closing_quote(const char *p, const char *end)
     return p;
 }
 
-/* Reads an item and returns where it ends; NULL at the end of the text. What is no token is passed
- * over. */
+/* Reads an item, skipping anything before it that is not a token. Returns the end of the item, or
+ * NULL at the end of the text. */
 static const char *next_item(const char *p, const char *end, struct item *item)
 {
     p = skip(p, end, " \t,");
@@ -93,7 +93,7 @@ static bool is(const char *text, size_t len, const char *word)
     return len == strlen(word) && strncasecmp(text, word, len) == 0;
 }
 
-/* Returns a copy without the backslashes of a quoted string; NULL out of memory. */
+/* Returns a copy without the backslashes of a quoted string, or NULL if out of memory. */
 static char *unquoted(const struct item *item)
 {
     char *copy = malloc(item->value_len + 1), *to = copy;
@@ -108,11 +108,11 @@ static char *unquoted(const struct item *item)
     return copy;
 }
 
-/* What was read of a challenge so far. */
+/* The part of a challenge that was read so far. */
 struct reading {
     struct spt_challenge *made;
-    bool digest; /* its scheme */
-    bool known;  /* its algorithm */
+    bool digest; /* the scheme is Digest */
+    bool known;  /* the algorithm is known */
     bool has_qop, auth, auth_int;
     bool out_of_memory;
 };
@@ -168,7 +168,7 @@ static void take_parameter(struct reading *r, const struct item *item)
         c->userhash = is(item->value, item->value_len, "true");
 }
 
-/* A challenge ends. Returns true if it is for a digest and can be answered rightly. */
+/* Ends a challenge and selects its qop. Returns true if it is for Digest and can be answered. */
 static bool is_answerable(struct reading *r, bool has_body)
 {
     struct spt_challenge *c = r->made;
@@ -219,7 +219,7 @@ void spt_challenge_release(struct spt_challenge *c)
 
 /* --- the answer --- */
 
-/* Writes H(a:b:...), of parts up to a NULL, in hexadecimal. Returns false out of memory. */
+/* Writes H(a:b:...) in hexadecimal; a NULL ends the parts. Returns false if out of memory. */
 static bool hash(const struct spt_challenge *c, char *hex, const char *const *parts)
 {
     unsigned char md[EVP_MAX_MD_SIZE];
@@ -250,7 +250,7 @@ static bool hash_bytes(const struct spt_challenge *c, char *hex, const char *byt
     return true;
 }
 
-/* H(A1): what stands for the password. */
+/* Writes H(A1), which stands for the password. Returns false if out of memory. */
 static bool hash_secret(const struct spt_challenge *c, const struct spt_proof *proof,
                         const char *cnonce, char *hex)
 {
@@ -261,7 +261,7 @@ static bool hash_secret(const struct spt_challenge *c, const struct spt_proof *p
     return !c->session || hash(c, hex, (const char *[]){inner, c->nonce, cnonce, NULL});
 }
 
-/* H(A2): what stands for the request. */
+/* Writes H(A2), which stands for the request. Returns false if out of memory. */
 static bool hash_request(const struct spt_challenge *c, const struct spt_proof *proof, char *hex)
 {
     char body[HEX];
@@ -283,7 +283,7 @@ static bool prove(const struct spt_challenge *c, const struct spt_proof *proof, 
                 (const char *[]){secret, c->nonce, count, cnonce, c->qop, request, NULL});
 }
 
-/* FNV-1a of a text with its NUL, behind what was hashed before. */
+/* Continues the FNV-1a hash `h` with a text and its NUL. Returns the new hash. */
 static uint64_t add_to_hash(uint64_t h, const char *text)
 {
     do
@@ -292,7 +292,7 @@ static uint64_t add_to_hash(uint64_t h, const char *text)
     return h;
 }
 
-/* Counts a use of the challenge's nonce. Returns how many there were, with this one. */
+/* Counts a use of the challenge's nonce. Returns the number of its uses, including this one. */
 static uint32_t count_use(struct spt_nonces *nonces, const struct spt_challenge *c)
 {
     uint64_t h = add_to_hash(add_to_hash(UINT64_C(14695981039346656037), c->realm), c->nonce);
@@ -305,7 +305,7 @@ static uint32_t count_use(struct spt_nonces *nonces, const struct spt_challenge 
     return nonces->known[at].uses = 1;
 }
 
-/* Appends text up to a NULL. The buffer keeps that it failed. */
+/* Appends texts; a NULL ends them. After an error, which stays in `rc`, nothing is appended. */
 static void add(struct spt_buf *out, int *rc, const char *const *parts)
 {
     for (; *parts && *rc == SEPTET_OK; parts++)

@@ -1,5 +1,5 @@
-/* Digest authentication (RFC 7616): challenges read from a head, and the header that answers one.
- * It knows no requests and no connections. */
+/* Digest authentication (RFC 7616): reads challenges from a head and writes the header that answers
+ * one. It knows no requests and no connections. */
 #ifndef SPT_HTTP_DIGEST_H
 #define SPT_HTTP_DIGEST_H
 
@@ -9,9 +9,9 @@
 
 #include "base/buf.h"
 
-enum { SPT_NONCES = 64 }; /* whose uses are counted; the oldest is forgotten for the next one */
+enum { SPT_NONCES = 64 }; /* number of nonces with a count; a new one replaces the oldest */
 
-/* How often each nonce was used, by a hash of it. Zeroed before its first use. */
+/* The number of uses of each nonce, by a hash of it. Zeroed before its first use. */
 struct spt_nonces {
     struct {
         uint64_t hash;
@@ -20,35 +20,34 @@ struct spt_nonces {
     unsigned next;
 };
 
-/* A challenge that can be answered. The strings are owned, without their quotes; NULL: there is
- * none. */
+/* A challenge that can be answered. The strings are owned, without their quotes; NULL if absent. */
 struct spt_challenge {
     char *realm, *nonce, *opaque;
-    const char *algorithm; /* static: as it is named on the wire; NULL: the challenge names none */
+    const char *algorithm; /* static name on the wire; NULL if the challenge names none */
     const char *md;        /* static: OpenSSL's name of the hash */
-    const char *qop;       /* static: "auth" or "auth-int"; NULL: the challenge knows of none */
-    bool session;          /* the algorithm is a "-sess" */
+    const char *qop;       /* static, "auth" or "auth-int"; NULL if the challenge has none */
+    bool session;          /* true for a "-sess" algorithm */
     bool stale;
     bool userhash;
 };
 
-/* What a request is to prove. */
+/* What the answer to a challenge is computed from. */
 struct spt_proof {
-    const char *method, *target; /* as they stand in the request's first line */
+    const char *method, *target; /* as in the request line */
     const char *user, *password;
-    const char *body; /* the whole of it */
+    const char *body; /* the whole body */
     size_t body_len;
 };
 
-/* Reads the first challenge for a digest, of those in the lines of a head, that can be answered
- * rightly. With `has_body`, the bytes of the body are known, so that they can be hashed. Returns
- * SEPTET_OK, SEPTET_EINVAL where there is none, or SEPTET_ENOMEM. `c` is to be released in each
- * case. */
+/* Reads the first digest challenge in the lines of a head that can be answered correctly.
+ * `has_body` is true if the bytes of the body are known, so that they can be hashed. Returns
+ * SEPTET_OK, SEPTET_EINVAL if there is no such challenge, or SEPTET_ENOMEM. The caller releases `c`
+ * in each case. */
 int spt_challenge_read(struct spt_challenge *c, const struct spt_buf *head, bool has_body);
 void spt_challenge_release(struct spt_challenge *c);
 
-/* Makes "Authorization: Digest ..." and counts the use of the nonce. Returns NULL out of memory;
- * free() it. */
+/* Makes the header "Authorization: Digest ..." and counts the use of the nonce. The caller frees it
+ * with free(). Returns NULL if memory is out. */
 char *spt_digest_line(const struct spt_challenge *c, const struct spt_proof *proof,
                       struct spt_nonces *nonces);
 

@@ -1,4 +1,5 @@
-/* The names that requests go to. */
+/* Has one resolver for each list of servers. Hashes the names of a session into slots, which mirror
+ * the entries of its multi. */
 #include "http/dns_map.h"
 
 #include <arpa/inet.h>
@@ -12,7 +13,7 @@
 #include "http/attempt.h"
 #include "septet/septet.h"
 
-/* A resolver is shared by all sessions that ask the same servers. */
+/* A resolver, shared by all sessions that query the same servers. */
 struct resolver {
     struct spt_link link; /* in the driver's resolvers */
     struct spt_resolver *resolver;
@@ -69,7 +70,7 @@ void spt_dns_map_free_resolvers(struct spt_driver *driver)
     }
 }
 
-/* --- of a session --- */
+/* --- sessions --- */
 
 int spt_dns_map_init(struct spt_dns_map *names, struct spt_driver *driver, const char *resolver)
 {
@@ -94,9 +95,9 @@ static struct spt_dns_slot *slot_of(struct spt_dns_map *names, const char *name)
     return &names->slots[spt_hash(name, strlen(name)) % SPT_DNS_MAP_SLOTS];
 }
 
-/* --- of a request --- */
+/* --- requests --- */
 
-/* An origin's key is "scheme://host:port". */
+/* Relies on the form of an origin's key, "scheme://host:port". */
 const char *spt_dns_map_of(const struct spt_request *r)
 {
     return strstr(r->origin->key, "://") + 3;
@@ -111,7 +112,8 @@ static bool is_given_by_the_session(const struct spt_request *r, const char *nam
     return false;
 }
 
-/* An address needs no lookup; a proxy does it itself, or libcurl for the proxy. */
+/* Returns true if the host is looked up here. An address needs no lookup. With a proxy, the proxy
+ * does the lookup, and libcurl that of the proxy. */
 static bool is_ours(const struct spt_request *r)
 {
     uint8_t v4[4];
@@ -147,7 +149,7 @@ bool spt_dns_map_look_up(struct spt_request *r)
     return spt_resolver_start(resolver, &r->response->lookup, host);
 }
 
-/* "-old" and "host:port:addresses". */
+/* Writes the nodes "-old" and "host:port:addresses". Returns false if memory is out. */
 static bool write_nodes(struct spt_resolve_entry *n, const char *old, const char *addresses)
 {
     size_t old_size = old ? strlen(old) + 2 : 0;
@@ -168,7 +170,7 @@ CURLcode spt_dns_map_apply(struct spt_request *r)
     const struct spt_answer *answer = r->response->lookup.answer;
     CURL *curl = r->easy->curl;
     if (r->session->dns_map.resolver)
-        curl_easy_setopt(curl, CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* what it is given has no end */
+        curl_easy_setopt(curl, CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* given entries do not expire */
     if (!answer)
         return CURLE_OK;
     struct spt_resolve_entry *n = &r->easy->resolve_entry;

@@ -1,6 +1,6 @@
-/* The driver: sessions, and the lap that moves their requests. libcurl is entered from here alone:
- * for a socket that is ready, for what is due, and to add or remove a handle; its callbacks only
- * take notes. */
+/* Sessions, and the drain that advances their requests. libcurl is entered from here alone: for a
+ * ready socket, for due work, and to add, remove or resume a handle. Its callbacks only record what
+ * happened. */
 #include "http/driver.h"
 
 #include <assert.h>
@@ -19,7 +19,7 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 
-enum { CONNECTIONS_MIN = 256 }; /* kept open per session, whatever its limit */
+enum { CONNECTIONS_MIN = 256 }; /* lower bound of a session's max_connects */
 
 void spt_session_schedule(struct spt_session *session)
 {
@@ -42,8 +42,9 @@ static void leave_curl(struct spt_driver *driver)
 
 /* --- what libcurl asks for --- */
 
-/* It has let go of a socket before it was connected. Before 8.4.0 it then sleeps until that
- * address's share of the time has passed, instead of trying the next address. */
+/* Handles a socket that libcurl dropped before it was connected. Quirk POKE: before 8.4.0, libcurl
+ * then sleeps until that address's share of the time is over, instead of trying the next
+ * address. */
 static void note_attempt_over(struct spt_driver *driver, int fd)
 {
     struct spt_poller *s = spt_pollers_find(&driver->pollers, fd);
@@ -55,8 +56,8 @@ static void note_attempt_over(struct spt_driver *driver, int fd)
     spt_session_schedule(easy->request->session);
 }
 
-/* libcurl tells nothing of the TLS handshake before its end, and may do all of it in one call. It
- * begins when the socket is connected. */
+/* Records the beginning of a TLS handshake, which is when the socket is connected. libcurl reports
+ * a handshake only at its end, and may do all of it in one call. */
 static void note_handshake(struct spt_driver *driver, int fd)
 {
     struct spt_poller *s = spt_pollers_find(&driver->pollers, fd);
@@ -69,8 +70,9 @@ static void note_handshake(struct spt_driver *driver, int fd)
     spt_timeouts_enter(easy->request, SPT_PHASE_TLS, easy->t_tls_ns);
 }
 
-/* `curl` may be a handle of libcurl's own. The result is always 0: anything else ends every
- * transfer there is, while one that is not watched ends by its time limit. */
+/* Records the events that libcurl wants of a socket. `curl` may be a handle of libcurl's own.
+ * Returns 0 always: any other value ends every transfer of the multi, while one that is not watched
+ * ends by its timeout. */
 static int on_socket(CURL *curl, curl_socket_t fd, int what, void *ud, void *unused)
 {
     struct spt_session *session = ud;
@@ -124,7 +126,8 @@ static void on_socket_ready(void *owner, int fd, int events)
     spt_session_schedule(session);
 }
 
-/* A transfer that waits for its reader wants nothing of its socket, either. */
+/* Returns true if unwatched sockets of the session are idle. A transfer that is paused for its
+ * reader wants nothing of its socket, either. */
 static bool is_idle(void *owner)
 {
     const struct spt_session *session = owner;
@@ -140,10 +143,10 @@ static void on_dropped(void *owner)
 static void on_due(struct spt_timer *timer)
 {
     struct spt_session *session = SPT_OF(timer, struct spt_session, timer);
-    spt_session_schedule(session); /* the lap sees whether it is due, or has moved */
+    spt_session_schedule(session); /* the drain checks whether it is due, or was moved */
 }
 
-/* --- into the multi and out of it --- */
+/* --- adding to the multi and removing from it --- */
 
 void spt_session_remove(struct spt_request *r)
 {
@@ -186,9 +189,9 @@ static void read_messages(struct spt_session *session)
     }
 }
 
-/* --- the lap --- */
+/* --- the drain --- */
 
-/* Asks for the memory of the request that is next, and of what its owner keeps before it. */
+/* Prefetches the next request, with the cache line before it that its owner uses. */
 static void fetch(const struct spt_request *r)
 {
     spt_prefetch((const char *)r - SPT_CACHE_LINE, sizeof *r + SPT_CACHE_LINE);
@@ -208,7 +211,8 @@ static void admit(struct spt_session *session)
     }
 }
 
-/* A kick leaves a later instant alone: some versions tell it only once. */
+/* Runs libcurl if an action or its timer is due. An early action keeps a later due_ns, as some
+ * versions of libcurl report that only once. */
 static void run_due(struct spt_session *session)
 {
     uint64_t now_ns = spt_loop_now(session->driver->loop);
@@ -235,8 +239,9 @@ static void arm_timer(struct spt_session *session)
         spt_timer_start(timers, &session->timer, session->due_ns, on_due);
 }
 
-/* As many connections as there are: libcurl closes an idle one before it makes another. It would
- * have that other one wait where none is idle, so it is for a single run. */
+/* Caps the session at its current number of connections, so that libcurl closes an idle one before
+ * it opens another. If no connection is idle, the new one would wait, so the cap applies to a
+ * single run. */
 static void cap_connections(struct spt_session *session)
 {
     const struct spt_pollers *sockets = &session->driver->pollers;
@@ -261,8 +266,8 @@ static void run_session(struct spt_session *session)
     arm_timer(session);
 }
 
-/* Pausing and going on again makes libcurl look at the transfer at once; nothing is received yet
- * that the pause could hold back. */
+/* Unstalls handles: pausing and resuming makes libcurl check the transfer at once. No data has
+ * arrived yet that the pause could hold back. */
 static void run_connect_stalls(struct spt_driver *driver)
 {
     struct spt_link *link;
@@ -275,7 +280,7 @@ static void run_connect_stalls(struct spt_driver *driver)
     }
 }
 
-/* What goes on is told what it gets inside of the call. */
+/* Resumes the queued requests. libcurl may deliver data inside of the call. */
 static void run_wakes(struct spt_driver *driver)
 {
     struct spt_link *link;
@@ -307,7 +312,8 @@ void spt_driver_fd_released(struct spt_driver *driver)
     spt_loop_wake(driver->loop);
 }
 
-/* One for each descriptor that came back; all, once nothing runs from which one could come. */
+/* Retries one request for each released descriptor, or all once no transfer runs that could release
+ * one. */
 static void retry_fd_waiters(struct spt_driver *driver)
 {
     struct spt_link *link;
@@ -423,8 +429,8 @@ void spt_driver_change_quirks(struct spt_driver *driver, const char *changes)
     driver->quirk_changes = changes;
 }
 
-/* What only a host that speaks HTTP needs, at its first session: initialising libcurl and its TLS
- * library takes milliseconds. */
+/* Initialises what only HTTP needs, when the first session is made: libcurl and its TLS library
+ * take milliseconds. */
 static int start_curl(struct spt_driver *driver)
 {
     static uv_once_t once = UV_ONCE_INIT;
@@ -437,8 +443,8 @@ static int start_curl(struct spt_driver *driver)
     return spt_url_checker_init(&driver->urls);
 }
 
-/* Ends every request. With the flights gone every origin has room, so that the queues empty in
- * their usual order. */
+/* Ends every request with `end`. Once none is in flight, every origin may admit requests, so that
+ * the queues empty in their usual order. */
 static void empty(struct spt_session *session, void (*end)(struct spt_request *))
 {
     struct spt_link *link;
@@ -446,7 +452,7 @@ static void empty(struct spt_session *session, void (*end)(struct spt_request *)
         end(SPT_OF(session->in_flight.next, struct spt_request, link));
     while ((link = spt_limiter_next(&session->limiter))) {
         struct spt_request *r = SPT_OF(link, struct spt_request, link);
-        r->phase = SPT_PHASE_RESOLVING; /* it is out of the queue */
+        r->phase = SPT_PHASE_RESOLVING; /* it has left the queue */
         end(r);
     }
 }

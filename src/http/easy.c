@@ -1,5 +1,5 @@
-/* Handles at rest and at work. Options that hold for every request stand in one function; callbacks
- * only write into the request, the handle's own struct, and the table of sockets. */
+/* Handles, pooled and in use. One function sets the options that hold for every request. Callbacks
+ * write only to the request, the handle's struct and the table of sockets. */
 #include "http/easy.h"
 
 #include <assert.h>
@@ -20,13 +20,14 @@
 #include "septet/septet.h"
 
 enum {
-    UPLOAD_BUFFER = 65536, /* bytes of what is sent */
-    IDLE_MAX_S = 60,       /* servers commonly drop an idle connection after 60 to 75 s */
-    KEEPALIVE_S = 30       /* of silence, until TCP asks whether the peer is there */
+    UPLOAD_BUFFER = 65536, /* bytes of libcurl's upload buffer */
+    IDLE_MAX_S = 60,       /* seconds; servers commonly close idle connections after 60 to 75 */
+    KEEPALIVE_S = 30       /* seconds of silence before TCP probes the peer */
 };
 
-/* A proxy that the script names is its own choice, and what is behind it is not seen. Where the
- * environment says, there may be one or none: every address is judged. */
+/* Returns true if the session's policy applies to the address. A proxy that the script names is its
+ * own choice, and hides the addresses behind it. The environment may name a proxy or none, so every
+ * address is checked. */
 static bool is_judged(const struct spt_request *r)
 {
     return r->session->policy && !(r->profile && r->profile->proxy);
@@ -47,7 +48,7 @@ static bool is_denied(struct spt_easy *easy, const struct sockaddr *address)
     return true;
 }
 
-/* --- what is sent once --- */
+/* --- exchanges that are sent once --- */
 
 static bool is_idempotent(const char *method)
 {
@@ -58,7 +59,8 @@ static bool is_idempotent(const char *method)
     return false;
 }
 
-/* Returns the bytes that libcurl has sent of all exchanges of the transfer, heads included. */
+/* Returns the number of bytes that libcurl has sent in all exchanges of the attempt, heads
+ * included. */
 static long bytes_written(const struct spt_easy *easy)
 {
     long n = 0;
@@ -66,7 +68,8 @@ static long bytes_written(const struct spt_easy *easy)
     return n;
 }
 
-/* Returns true if the server is known not to have looked at the exchange. */
+/* Returns true if the server did not process the exchange, as far as is known. With quirk
+ * HTTP2_MUTE that is assumed of any exchange on a stream. */
 static bool was_refused(const struct spt_easy *easy)
 {
     bool mute = SPT_HAS_QUIRK(easy->driver->quirks, HTTP2_MUTE);
@@ -82,7 +85,7 @@ bool spt_easy_is_spent(const struct spt_easy *easy)
 }
 
 /* Returns true if libcurl is about to repeat an exchange that must not be repeated. libcurl
- * announces it by nothing but a socket that it opens, or a connection that is ready, once more. */
+ * announces a repeat only by opening a socket, or by a ready connection, once more. */
 static bool is_repeat(struct spt_easy *easy)
 {
     if (!spt_easy_is_spent(easy))
@@ -125,7 +128,7 @@ static curl_socket_t on_open_socket(void *ud, curlsocktype purpose, struct curl_
     return fd;
 }
 
-/* `ud` is the driver: a connection outlives the handle that on_connected it. */
+/* Closes a socket. `ud` is the driver, as a connection outlives the handle that opened it. */
 static int on_close_socket(void *ud, curl_socket_t fd)
 {
     struct spt_driver *driver = ud;
@@ -135,7 +138,7 @@ static int on_close_socket(void *ud, curl_socket_t fd)
     return rc;
 }
 
-/* 0 where there is none. */
+/* Returns the local port of a socket, or 0 if there is none. */
 static int local_port_of(int fd)
 {
     struct sockaddr_storage address;
@@ -147,8 +150,8 @@ static int local_port_of(int fd)
     return address.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&address)->sin6_port) : 0;
 }
 
-/* One of the attempts is the connection. Those that lost to it are closed, of which some versions
- * of libcurl tell nobody. */
+/* Chooses the socket that became the connection. Those that lost to it are closed, which some
+ * versions of libcurl do not report. */
 static void on_connected(struct spt_easy *easy, int local_port)
 {
     bool only = easy->attempts.next == easy->attempts.prev;
@@ -180,8 +183,9 @@ static void drop_decoder(struct spt_easy *easy)
     easy->decoded = 0;
 }
 
-/* The answer to a challenge is an exchange of its own, in the same transfer. What came before is no
- * response, and the time it took counts as waiting, unless it took a connection of its own. */
+/* Begins an exchange on a ready connection. The answer to a challenge is an exchange of the same
+ * attempt, and the response before it is dropped. The time until then counts as waiting, unless the
+ * exchange opened a connection of its own. */
 static void begin_exchange(struct spt_easy *easy, uint64_t now_ns)
 {
     struct spt_session_stats *stats = &easy->request->session->stats;
@@ -252,15 +256,15 @@ void spt_request_note_bytes(struct spt_request *r)
     spt_timeouts_enter(r, SPT_PHASE_RECEIVING, easy->t_first_ns);
 }
 
-/* Returns what tells libcurl to give up. */
+/* Records why the transfer is aborted. Returns 0, which makes libcurl abort it. */
 static size_t refuse(struct spt_easy *easy, const char *code)
 {
     easy->abort_code = code;
     return 0;
 }
 
-/* Quirk FOLD: what libcurl shows here it has not taken in yet. A line that is folded onto nothing
- * becomes one that it can take, and is refused when it comes to on_header. */
+/* Quirk FOLD: checks a line that libcurl has not processed yet. A line that is folded onto nothing
+ * is changed into one that libcurl can process. It is refused when it reaches on_header(). */
 static void look_at_line(struct spt_easy *easy, char *line, size_t len)
 {
     if (!easy->peeking || len == 0 || (line[0] != ' ' && line[0] != '\t'))
@@ -275,7 +279,8 @@ static bool has_words(const char *text, size_t len, const char *words)
     return memmem(text, len, words, strlen(words)) != NULL;
 }
 
-/* libcurl tells in no other way that a request has a stream, or that the server refused it. */
+/* Reads whether the request has a stream and whether the server refused it. libcurl reports this in
+ * no other way. */
 static void listen_to(struct spt_easy *easy, const char *text, size_t len)
 {
     easy->on_stream |= has_words(text, len, "Using Stream ID");
@@ -300,8 +305,8 @@ static void set_verbose(struct spt_easy *easy, bool wanted)
     curl_easy_setopt(easy->curl, CURLOPT_VERBOSE, (long)wanted);
 }
 
-/* libcurl shows nothing but with all it has to say, so it is asked for the first line of a head
- * alone. */
+/* Has libcurl show lines before it processes them, or not. That takes its verbose mode with all its
+ * messages, so it is enabled for the first header line alone. */
 static void peek_headers(struct spt_easy *easy, bool wanted)
 {
     if (easy->peeking == wanted)
@@ -311,17 +316,18 @@ static void peek_headers(struct spt_easy *easy, bool wanted)
         set_verbose(easy, wanted);
 }
 
-/* It was an interim one: the response is still to come. */
+/* Handles the end of an interim response; the final one follows. */
 static void end_of_interim(struct spt_easy *easy)
 {
     easy->t_first_ns = 0;
     spt_timeouts_resume(easy->request, easy->phase, easy->t_phase_ns);
 }
 
-/* Returns false out of memory, as does the next. */
+/* Handles the complete head of a final response. Like note_line(), returns false if memory is
+ * out. */
 static bool note_head(struct spt_easy *easy)
 {
-    if (easy->head.response && easy->head.length >= 0) /* whoever sent both may have meant either */
+    if (easy->head.response && easy->head.length >= 0) /* a peer that sent both may mean either */
         curl_easy_setopt(easy->curl, CURLOPT_FORBID_REUSE, 1L);
     struct spt_poller *s = spt_pollers_find(&easy->driver->pollers, easy->fd);
     if (s)
@@ -362,8 +368,8 @@ static size_t on_header(char *line, size_t size, size_t n, void *ud)
     }
 }
 
-/* Defaults of libcurl's, which curl_easy_reset leaves at zero, and tells nobody, where it finds no
- * memory. */
+/* Sets libcurl's defaults. If curl_easy_reset() finds no memory, it leaves them at zero and reports
+ * no error. */
 static void set_defaults(CURL *c)
 {
     curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)CURL_MAX_WRITE_SIZE);
@@ -372,7 +378,7 @@ static void set_defaults(CURL *c)
     curl_easy_setopt(c, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
 }
 
-/* What is the same for every request. Two of them take memory. */
+/* Sets the options that are the same for every request. Two of them allocate memory. */
 static CURLcode set_constant_options(struct spt_easy *easy)
 {
     CURL *c = easy->curl;
@@ -381,20 +387,20 @@ static CURLcode set_constant_options(struct spt_easy *easy)
     curl_easy_setopt(c, CURLOPT_PRIVATE, easy);
     curl_easy_setopt(c, CURLOPT_ERRORBUFFER, easy->error);
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L); /* a pending lookup is left, not waited for */
-    /* Its successor takes a text, which is parsed each time. */
+    curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L); /* a pending lookup is abandoned, not waited for */
+    /* CURLOPT_PROTOCOLS_STR takes a text, which is parsed each time. */
     CURL_IGNORE_DEPRECATION(
         curl_easy_setopt(c, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));)
     curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    curl_easy_setopt(c, CURLOPT_CAPATH, NULL); /* with one, each connection parses all it holds */
+    curl_easy_setopt(c, CURLOPT_CAPATH, NULL); /* with one, each connection parses all its files */
     proxy = curl_easy_setopt(c, CURLOPT_PROXY, "");
-    curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* a proxy's, and no response */
+    curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* a proxy's are no response */
     curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L); /* URLs are in their one form (url.h) */
+    curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L); /* URLs are in normal form (url.h) */
     encodings = curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, SPT_CODINGS);
-    curl_easy_setopt(c, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* ours do it */
+    curl_easy_setopt(c, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* decode.c does it */
     curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, (long)IDLE_MAX_S);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);
@@ -411,8 +417,8 @@ static CURLcode set_constant_options(struct spt_easy *easy)
     return proxy != CURLE_OK ? proxy : encodings;
 }
 
-/* Those methods defined to have a body send an empty one where none is given, so that the server
- * sees its length. */
+/* Returns true if the request has a body. Methods that are defined to have one send an empty body
+ * if none is given, so that the server sees its length. */
 static bool has_body(const struct spt_request *r)
 {
     const char *m = r->method;
@@ -420,10 +426,10 @@ static bool has_body(const struct spt_request *r)
            strcmp(m, "PATCH") == 0;
 }
 
-/* Its length is not known: it goes out in chunks. */
+/* Sets up a streamed upload. Its length is not known, so it is sent in chunks. */
 static void set_upload(CURL *c, const struct spt_request *r)
 {
-    curl_easy_setopt(c, CURLOPT_POSTFIELDS, NULL); /* of an exchange without it */
+    curl_easy_setopt(c, CURLOPT_POSTFIELDS, NULL); /* left by an exchange without the body */
     curl_easy_setopt(c, CURLOPT_POST, 1L);
     curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)-1);
     curl_easy_setopt(c, CURLOPT_READFUNCTION, spt_body_read);
@@ -432,7 +438,7 @@ static void set_upload(CURL *c, const struct spt_request *r)
     curl_easy_setopt(c, CURLOPT_SEEKDATA, r->easy);
 }
 
-/* A method is GET, HEAD, or a body with a name of its own. */
+/* Sets the method, which libcurl knows as GET, HEAD, or a body with a name of its own. */
 static CURLcode set_method(CURL *c, const struct spt_request *r)
 {
     const char *m = r->method;
@@ -445,7 +451,7 @@ static CURLcode set_method(CURL *c, const struct spt_request *r)
         bool empty = kept_back || r->body_len == 0;
         curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, empty ? 0 : (curl_off_t)r->body_len);
         curl_easy_setopt(c, CURLOPT_POSTFIELDS, empty ? "" : r->body);
-        /* libcurl 8.14 may find an empty body not sent yet when an error comes, and close the
+        /* libcurl 8.14 may find an empty body unsent when an error response arrives, and close the
          * connection. */
         curl_easy_setopt(c, CURLOPT_KEEP_SENDING_ON_ERROR, (long)empty);
     }
@@ -456,11 +462,11 @@ static CURLcode set_method(CURL *c, const struct spt_request *r)
 static long whole_ms(uint64_t ns)
 {
     uint64_t ms = ns / 1000000 + 1;
-    return ms < INT_MAX ? (long)ms : INT_MAX; /* what libcurl takes */
+    return ms < INT_MAX ? (long)ms : INT_MAX; /* the maximum that libcurl takes */
 }
 
-/* Over TLS, where the server offers it. Requests wait for a connection that is being made, to share
- * it. */
+/* Enables HTTP/2 over TLS, if the server offers it. Requests wait for a connection that is being
+ * opened, to share it. */
 static void ask_for_http2(struct spt_easy *easy)
 {
     curl_easy_setopt(easy->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
@@ -469,16 +475,16 @@ static void ask_for_http2(struct spt_easy *easy)
     if (!easy->listens)
         return;
 #if LIBCURL_VERSION_NUM >= 0x080300
-    curl_global_trace("http/2"); /* what is verbose tells of its streams from now on */
+    curl_global_trace("http/2"); /* verbose messages include its streams from now on */
 #endif
     set_verbose(easy, true);
 }
 
-static char no_te[] = "TE:"; /* in libcurl's notation for a header that is left out */
+static char no_te[] = "TE:"; /* libcurl's notation for a header that is left out */
 
-/* Sets the header lines of the exchange at work. Quirk TRANSFER: libcurl is told to take a
- * Transfer-Encoding, as it is known later whether the body is of any use, and not to send the TE
- * that goes with it. */
+/* Sets the header lines of the current exchange. Quirk TRANSFER: makes libcurl accept a
+ * Transfer-Encoding, as only later is it known whether the body can be used. The TE header that
+ * goes with it is left out. */
 static int set_headers(struct spt_easy *easy, const struct spt_request *r)
 {
     struct curl_slist *headers;
@@ -499,7 +505,7 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
     CURL *c = easy->curl;
     if (set_headers(easy, r) != SEPTET_OK)
         return CURLE_OUT_OF_MEMORY;
-    if (r->connect_ns) /* libcurl shares it out between the addresses of a name */
+    if (r->connect_ns) /* libcurl divides it between the addresses of a name */
         curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(r->connect_ns));
     CURLcode rc = set_method(c, r);
     spt_share_apply(&r->session->share, c, r->profile && r->profile->no_cookies);
@@ -515,7 +521,7 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
 
 static void free_easy(struct spt_easy *easy)
 {
-    curl_easy_setopt(easy->curl, CURLOPT_NOSIGNAL, 1L); /* or it would touch SIGPIPE's handler */
+    curl_easy_setopt(easy->curl, CURLOPT_NOSIGNAL, 1L); /* else libcurl touches SIGPIPE's handler */
     curl_easy_cleanup(easy->curl);
     spt_exchange_release(&easy->exchange);
     free(easy);
@@ -585,8 +591,8 @@ int spt_easy_acquire(struct spt_request *r)
     return SEPTET_ENOMEM;
 }
 
-/* The reset comes now rather than at the next use: the handle must not point into a request that
- * its owner may free. */
+/* Resets the handle now rather than at the next use: it must not point into a request that its
+ * owner may free. */
 void spt_easy_release(struct spt_request *r, bool discard_handle)
 {
     struct spt_easy *easy = r->easy;
@@ -629,7 +635,7 @@ int spt_easy_repeat(struct spt_easy *easy)
     easy->sent_bytes = 0;
     if (set_headers(easy, r) != SEPTET_OK)
         return SEPTET_ENOMEM;
-    if (easy->exchange.unasking) /* who refuses to read a body may close, and not say so */
+    if (easy->exchange.unasking) /* a peer that refuses a body may close without notice */
         curl_easy_setopt(easy->curl, CURLOPT_FRESH_CONNECT, 1L);
     return set_method(easy->curl, r) == CURLE_OK ? SEPTET_OK : SEPTET_ENOMEM;
 }

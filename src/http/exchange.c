@@ -1,5 +1,4 @@
-/* Exchanges. Who decides what follows a response looks at its head alone, so that its body matters
- * to nobody. */
+/* Decides what follows a response by its head alone, so that its body can be discarded. */
 #include "http/exchange.h"
 
 #include <stdio.h>
@@ -23,8 +22,8 @@ void spt_exchange_first(struct spt_exchange *e, const struct spt_request *r)
     spt_buf_init(&e->cookies, SIZE_MAX / 2);
 }
 
-/* One answer to a challenge, and one more where that was to a stale nonce: else the server goes on
- * for ever. */
+/* Returns true if a challenge may be answered: once, and once more if the nonce was stale.
+ * Otherwise the server might challenge for ever. */
 static bool may_answer(const struct spt_exchange *e)
 {
     return !e->answered || (e->challenge.stale && !e->was_stale);
@@ -41,13 +40,13 @@ static int look_for_challenge(struct spt_easy *easy)
     return rc == SEPTET_ENOMEM ? rc : SEPTET_OK;
 }
 
-/* Returns true if `line` asks for a 100, by the rule that libcurl reads it by. */
+/* Returns true if `line` expects a 100-continue, by the rule that libcurl applies. */
 static bool is_expectation(const char *line)
 {
     return strncasecmp(line, "expect:", 7) == 0 && strcasestr(line + 7, "100-continue");
 }
 
-/* Returns true if the exchange asked for a 100, and its body can be sent once more. */
+/* Returns true if the exchange expected a 100, and its body can be sent again. */
 static bool may_unask(const struct spt_easy *easy)
 {
     const struct spt_request *r = easy->request;
@@ -65,8 +64,8 @@ int spt_exchange_judge(struct spt_easy *easy)
     int status = easy->head.status;
     e->follow = SPT_FOLLOW_NONE;
     if (status == 417 && may_unask(easy)) {
-        e->follow =
-            SPT_FOLLOW_UNASKING; /* RFC 9110, 10.1.1; libcurl would send the same again, for ever */
+        /* RFC 9110, 10.1.1; libcurl would repeat the request unchanged, for ever */
+        e->follow = SPT_FOLLOW_UNASKING;
         return SEPTET_OK;
     }
     if (!signs(easy->request) || e->n >= SPT_EXCHANGES_MAX)
@@ -78,7 +77,7 @@ int spt_exchange_judge(struct spt_easy *easy)
     return SEPTET_OK;
 }
 
-/* Returns a path with its query, which may be NULL; NULL out of memory. */
+/* Joins a path and its query, which may be NULL. Returns NULL if memory is out. */
 static char *join(const char *path, const char *query)
 {
     size_t size = strlen(path) + (query ? strlen(query) + 1 : 0) + 1;
@@ -88,8 +87,8 @@ static char *join(const char *path, const char *query)
     return target;
 }
 
-/* Writes the path and the query of a URL as libcurl sends them. Returns NULL out of memory; free()
- * it. */
+/* Returns the path and the query of a URL as libcurl sends them. The caller frees it with free().
+ * Returns NULL if memory is out. */
 static char *target_of(const char *url)
 {
     char *path = NULL, *query = NULL, *target = NULL;
@@ -155,14 +154,14 @@ int spt_exchange_next(struct spt_easy *easy)
 
 /* --- header lines --- */
 
-/* NULL: the request goes without one. */
+/* Returns the jar of a request, or NULL if it goes without one. */
 static struct spt_jar *jar_of(const struct spt_request *r)
 {
     bool without = !r->session->keeps_cookies || (r->profile && r->profile->no_cookies);
     return without ? NULL : &r->session->jar;
 }
 
-/* Is it the line of the script's own cookies? */
+/* Returns true if `line` has the script's own cookies. */
 static bool is_cookie(const char *line)
 {
     return strncasecmp(line, "cookie", 6) == 0 && (line[6] == ':' || line[6] == ';');

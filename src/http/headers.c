@@ -1,4 +1,4 @@
-/* Header lines: checked and laid out for libcurl in one block; collected as they come back. */
+/* Lays out the checked lines of a request in one allocation, and collects those of a response. */
 #include "http/headers.h"
 
 #include <assert.h>
@@ -8,14 +8,14 @@
 
 #include "septet/septet.h"
 
-/* The nodes in the order of the list, then the lines they point to. */
+/* The nodes in the order of the list, then the lines that they point to. */
 struct spt_headers {
-    struct curl_slist *without_body; /* where the list begins for a request that has none */
+    struct curl_slist *without_body; /* first node for a request without a body */
     struct curl_slist nodes[];
 };
 
-/* What libcurl would add by itself unless told not to, in its notation for "not this one": the
- * first two only where there is a body, so that other requests need not be checked for them. */
+/* Headers that libcurl would add by itself, in its notation for suppressing them. The first two are
+ * listed only if there is a body, so that libcurl need not check other requests for them. */
 static const char *const unwanted[] = {"Expect:", "Content-Type:", "Accept-Encoding:"};
 enum { N_UNWANTED = sizeof unwanted / sizeof unwanted[0], N_WITH_BODY = 2 };
 
@@ -34,13 +34,14 @@ static bool is_name(const struct spt_header *h, const char *name)
     return h->name_len == strlen(name) && strncasecmp(h->name, name, h->name_len) == 0;
 }
 
-/* A tab is the only one that a value may have (RFC 9110, 5.5). */
+/* Returns true for the control characters that a value must not have: all but the tab (RFC 9110,
+ * 5.5). */
 static bool is_control(char c)
 {
     return ((unsigned char)c < ' ' && c != '\t') || c == 127;
 }
 
-/* Does it have the characters of "host:port" (RFC 3986, 3.2), and at least one? */
+/* Returns true if the text is not empty and has only characters of "host:port" (RFC 3986, 3.2). */
 static bool is_host(const char *s, size_t len)
 {
     for (size_t i = 0; i < len; i++)
@@ -98,7 +99,7 @@ static bool is_blank(const struct spt_header *h)
     return true;
 }
 
-/* Writes "name: value", or libcurl's notation for an empty header. Returns the end. */
+/* Writes "name: value", or libcurl's notation for an empty header. Returns the end of the line. */
 static char *write_line(char *to, const struct spt_header *h)
 {
     memcpy(to, h->name, h->name_len);
@@ -169,7 +170,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Reads a version, "1.1" or "2". Returns the bytes of it; 0 where there is none. */
+/* Reads a version such as "1.1" or "2". Returns its length in bytes, or 0 if there is none. */
 static size_t read_version(struct spt_head *head, const char *p, size_t len)
 {
     if (len == 0 || !is_digit(p[0]))
@@ -179,8 +180,8 @@ static size_t read_version(struct spt_head *head, const char *p, size_t len)
     return minor ? 3 : 1;
 }
 
-/* Reads "HTTP/1.1 200 OK". libcurl takes some lines that are none, and three digits of however
- * many. */
+/* Reads "HTTP/1.1 200 OK". Returns false if the line is malformed. libcurl accepts some malformed
+ * lines, and uses three digits of a longer status. */
 static bool read_status_line(struct spt_head *head, const char *line, size_t len)
 {
     static const char begin[] = "HTTP/";
@@ -201,8 +202,8 @@ static bool read_status_line(struct spt_head *head, const char *line, size_t len
     return i == from + 3 && (i == len || line[i] == ' ');
 }
 
-/* A CR that ends no line stands for a space (RFC 9112, 2.2): nobody is to take it for the end of
- * one. */
+/* Replaces each CR within a line by a space (RFC 9112, 2.2), so that no reader takes it for a line
+ * end. */
 static void replace_cr(char *text, size_t len)
 {
     char *end = text + len;
@@ -210,7 +211,7 @@ static void replace_cr(char *text, size_t len)
         *text = ' ';
 }
 
-/* Appends a line behind what goes between the lines before and this one. */
+/* Appends `between`, which separates the line from those before, and then the line. */
 static int append_line(struct spt_buf *buf, const char *between, const char *line, size_t len)
 {
     int rc = buf->data ? SEPTET_OK : spt_buf_reserve(buf, buf->max < 512 ? buf->max : 512);
@@ -229,14 +230,14 @@ static int fault(struct spt_head *head, const char *word)
     return SEPTET_EINVAL;
 }
 
-/* The value of a header, where the line is one of that name; else NULL. */
+/* Returns the value of a header, or NULL if the line has another name. */
 static const char *value_of(const char *line, size_t len, const char *name)
 {
     size_t n = strlen(name);
     return len > n && line[n] == ':' && strncasecmp(line, name, n) == 0 ? line + n + 1 : NULL;
 }
 
-/* Reads a number; -1 where there is none. Returns where it ends, blanks included. */
+/* Reads a number, or -1 if there is none. Returns the end of the blanks after it. */
 static const char *read_number(const char *p, const char *end, int64_t *n)
 {
     *n = -1;
@@ -249,9 +250,9 @@ static const char *read_number(const char *p, const char *end, int64_t *n)
     return p;
 }
 
-/* A number, or the same one several times, between commas or in lines of their own. Where two
- * parties read a length in two ways, what is the rest of a body to one is the next response to the
- * other (RFC 9112, 6.3). */
+/* Reads a number, or the same one several times, separated by commas or on lines of their own. If
+ * two parties read different lengths, one takes for the next response what is body to the other
+ * (RFC 9112, 6.3). */
 static int read_length(struct spt_head *head, const char *p, const char *end)
 {
     do {
@@ -284,8 +285,8 @@ static bool is_word(const char *item, size_t len, const char *word)
     return len == strlen(word) && strncasecmp(item, word, len) == 0;
 }
 
-/* The one transfer coding that libcurl undoes is chunked, which is the last one and stands there
- * once. */
+/* Reads a Transfer-Encoding. The only coding that libcurl decodes is chunked, which must be the
+ * last one and occur once. */
 static void read_transfer(struct spt_head *head, const char *p, const char *end)
 {
     size_t len;
@@ -315,8 +316,8 @@ static int read_framing(struct spt_head *head, const char *line, size_t len)
     return SEPTET_OK;
 }
 
-/* Returns true if blanks stand between the colon and a name that says how the body is read. libcurl
- * passes over such a line, and others do not (RFC 9112, 5.1). */
+/* Returns true if blanks separate the colon from the name of a header by which the body is read.
+ * libcurl skips such a line, but other parties do not (RFC 9112, 5.1). */
 static bool is_spaced(const char *line, size_t len)
 {
     static const char names[][sizeof "transfer-encoding"] = {"content-length", "transfer-encoding",
@@ -347,8 +348,8 @@ static int begin_head(struct spt_head *head, struct spt_buf *buf, const char *li
     return append_line(buf, "", line, len);
 }
 
-/* libcurl frames a body by the first part of a folded line, and other parties by the whole of
- * it. */
+/* Appends a folded line, unless it continues a header that frames the body. libcurl frames a body
+ * by the first part of such a line, and other parties by the whole of it. */
 static int fold(struct spt_head *head, struct spt_buf *buf, const char *line, size_t len)
 {
     if (head->fields == 0)
@@ -381,8 +382,8 @@ int spt_head_line(struct spt_head *head, struct spt_buf *buf, const char *line, 
         return SEPTET_OK;
     while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
         len--;
-    if (memchr(line, '\0',
-               len)) /* libcurl refuses it where it sees it, which depends on how it came */
+    /* libcurl refuses a NUL only where it sees it, which depends on how the bytes arrived. */
+    if (memchr(line, '\0', len))
         return fault(head, "header");
     if (!head->within)
         return begin_head(head, buf, line, len);

@@ -1,5 +1,4 @@
-/* What a host is: a name, an address of IPv4 in any of its spellings, or an address of IPv6 in
- * brackets. */
+/* Reads a host as a name, as an IPv4 address in any notation, or as an IPv6 address in brackets. */
 #include "http/host.h"
 
 #include <arpa/inet.h>
@@ -11,7 +10,7 @@
 
 enum {
     ZONE_MAX = 15,             /* bytes of an interface's name */
-    TEXT_MAX = 4 * SPT_IDN_MAX /* bytes of a host as it is written */
+    TEXT_MAX = 4 * SPT_IDN_MAX /* bytes of a host as written */
 };
 
 static bool is_name_byte(unsigned char c)
@@ -56,8 +55,8 @@ int spt_host_read_address(const char *text, uint8_t to[16])
     return inet_pton(AF_INET6, text, to) == 1 ? 128 : 0;
 }
 
-/* Reads a number in decimal, octal (0…) or hexadecimal (0x…); one that is too large is UINT64_MAX.
- * Returns false if it is none. */
+/* Reads a number in decimal, octal (0…) or hexadecimal (0x…). Stores UINT64_MAX if it is too large.
+ * Returns false if it is not a number. */
 static bool read_number(const char *text, size_t len, uint64_t *to)
 {
     int base = 10;
@@ -78,8 +77,8 @@ static bool read_number(const char *text, size_t len, uint64_t *to)
     return true;
 }
 
-/* Returns true if the last label is a number, or has digits alone: then all of it is an address or
- * no host. */
+/* Returns true if the last label is a number or has only digits. The whole text is then an address
+ * or invalid. */
 static bool ends_in_a_number(const char *text, size_t len)
 {
     const char *last = memrchr(text, '.', len);
@@ -93,7 +92,8 @@ static bool ends_in_a_number(const char *text, size_t len)
     return len > start;
 }
 
-/* Reads an address of up to four numbers, of which the last fills what the others leave. */
+/* Reads an address of up to four numbers; the last one fills the remaining bytes. Returns false if
+ * it is not an address. */
 static bool read_v4(const char *text, size_t len, uint8_t to[4])
 {
     uint64_t address = 0, number;
@@ -131,7 +131,7 @@ size_t spt_host_write_number(char *to, unsigned n)
     return len;
 }
 
-/* Writes four numbers and a NUL. Returns the length. */
+/* Writes four numbers and a NUL. Returns the length without the NUL. */
 static size_t write_v4(char *to, const uint8_t v4[4])
 {
     size_t len = 0;
@@ -142,8 +142,8 @@ static size_t write_v4(char *to, const uint8_t v4[4])
     return len - 1;
 }
 
-/* Reads "%25" and the name of an interface, which the brackets' end follows. Returns false if it is
- * none. */
+/* Returns true if the text, which the closing bracket follows, is "%25" and the name of an
+ * interface. */
 static bool is_zone(const char *text, size_t len)
 {
     if (len < 4 || len > 3 + ZONE_MAX || memcmp(text, "%25", 3) != 0)
@@ -154,7 +154,7 @@ static bool is_zone(const char *text, size_t len)
     return true;
 }
 
-/* Reads what stands between brackets. */
+/* Reads the text between brackets. Returns NULL or a word for the error, like the next ones. */
 static const char *read_v6(struct spt_host *host, const char *text, size_t len)
 {
     char literal[INET6_ADDRSTRLEN];
@@ -178,8 +178,8 @@ static const char *read_v6(struct spt_host *host, const char *text, size_t len)
 
 /* --- names --- */
 
-/* Decodes percent-encoded bytes in place. Returns false if a percent sign has no two digits behind
- * it. */
+/* Decodes percent-encoded bytes in place. Returns false if a percent sign is not followed by two
+ * hexadecimal digits. */
 static bool decode(char *text, size_t *len)
 {
     size_t n = 0;
@@ -197,11 +197,11 @@ static bool decode(char *text, size_t *len)
     return true;
 }
 
-/* Returns true if it has no empty label, but for the root's, and no byte that a name cannot
+/* Returns true if the text has no empty label but the root's, and only bytes that a name may
  * have. */
 static bool is_name(const char *text, size_t len)
 {
-    bool begins = true; /* a label does */
+    bool begins = true; /* at the beginning of a label */
     for (size_t i = 0; i < len; i++) {
         if (!is_name_byte((unsigned char)text[i]) || (begins && text[i] == '.'))
             return false;
@@ -210,7 +210,7 @@ static bool is_name(const char *text, size_t len)
     return len > 0 && len <= SPT_HOST_NAME_MAX;
 }
 
-/* Reads what is in ASCII, and in the host's text. */
+/* Reads the host's own text, which is in ASCII, as a name or an IPv4 address. */
 static const char *judge(struct spt_host *host)
 {
     uint8_t v4[4];
@@ -229,7 +229,7 @@ static const char *judge(struct spt_host *host)
     return NULL;
 }
 
-/* Reads a name in ASCII, with nothing encoded. */
+/* Reads a name in ASCII without percent-encoding. */
 static const char *read_plain(struct spt_host *host, const char *text, size_t len)
 {
     if (len > SPT_HOST_NAME_MAX)

@@ -1,4 +1,4 @@
-/* The ASCII form of host names. libcurl would take a name for text in the locale's encoding. */
+/* Converts host names by libidn2. libcurl would take a name for text in the locale's encoding. */
 #include "http/idn.h"
 
 #include <idn2.h>
@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A name may be mapped to what ends one in a URL. */
+/* Returns true if the mapped name is a valid one. Mapping can produce characters that end a host in
+ * a URL. */
 static bool is_name(const char *ascii)
 {
     return *ascii && !ascii[strspn(ascii, "abcdefghijklmnopqrstuvwxyz0123456789-._")];

@@ -1,4 +1,4 @@
-/* Admission: a hash of origins, each with its queue, and a ring of those whose turn comes. */
+/* Keeps a hash of origins, each with its queue, and a ring of those that may start a request. */
 #include "http/limiter.h"
 
 #include <assert.h>
@@ -33,7 +33,7 @@ static struct spt_origin **bucket(const struct spt_limiter *a, uint32_t hash)
     return &a->buckets[hash & (a->n_buckets - 1)];
 }
 
-/* Growing is for speed alone: without memory for it the chains get longer. */
+/* Doubles the number of buckets. If there is no memory, the chains only get longer. */
 static void grow(struct spt_limiter *a)
 {
     struct spt_limiter bigger = {.n_buckets = a->n_buckets * 2};
@@ -94,7 +94,7 @@ static void free_unused(struct spt_limiter *a, struct spt_origin *o)
     a->n_origins--;
 }
 
-/* In the ring exactly while it has something waiting and room for it. */
+/* Updates the ring, which has the origin exactly while it has queued requests and a free slot. */
 static void update_turn(struct spt_limiter *a, struct spt_origin *o)
 {
     if (o->queued == 0 || o->active >= a->limit_per_origin)

@@ -1,6 +1,7 @@
-/* Who may start: at most so many requests at once, and so many per origin; first come first served
- * within an origin, and round robin between origins, so that a slow one does not starve the rest.
- * It knows no requests, only the links they queue with; nothing is searched. */
+/* Admission: limits the requests in flight, in total and per origin. Requests of one origin are
+ * admitted in FIFO order, and origins in round robin, so that a slow origin does not starve the
+ * others. It knows no requests, only the links they are queued by. No operation searches a
+ * queue. */
 #ifndef SPT_HTTP_LIMITER_H
 #define SPT_HTTP_LIMITER_H
 
@@ -9,11 +10,11 @@
 
 #include "base/list.h"
 
-/* Exists while something of it is queued or admitted. */
+/* An origin, which exists while requests of it are queued or admitted. */
 struct spt_origin {
     struct spt_origin *chain;  /* next in its bucket */
-    struct spt_link queue;     /* waiting, oldest first */
-    struct spt_link ring_link; /* in the admission's ring, while it has waiting and room */
+    struct spt_link queue;     /* queued requests, oldest first */
+    struct spt_link ring_link; /* in round_robin, while a queued request may be admitted */
     unsigned active;
     unsigned queued;
     uint32_t hash;
@@ -26,27 +27,26 @@ struct spt_limiter {
     unsigned limit_per_origin;
     unsigned active;
     unsigned queued;
-    struct spt_link round_robin; /* origins whose turn comes */
+    struct spt_link round_robin; /* origins that may admit their next request */
     struct spt_origin **buckets;
     size_t n_buckets; /* a power of two */
     size_t n_origins;
 };
 
-/* Limits are at least 1. Returns SEPTET_OK or SEPTET_ENOMEM. */
+/* Initialises the limiter. Both limits must be at least 1. Returns SEPTET_OK or SEPTET_ENOMEM. */
 int spt_limiter_init(struct spt_limiter *a, unsigned limit, unsigned limit_per_origin);
 
-/* Everything must have been withdrawn or have left. */
+/* Frees the limiter. No request may be queued or admitted. */
 void spt_limiter_release(struct spt_limiter *a);
 
-/* Queues `link` behind others of the origin `key`. Returns the origin, or NULL when there is no
- * memory. */
+/* Queues `link` behind others of the origin `key`. Returns the origin, or NULL if memory is out. */
 struct spt_origin *spt_limiter_enqueue(struct spt_limiter *a, const char *key, size_t len,
                                        struct spt_link *link);
 
-/* Admits the next one that may start: unlinks and returns it, or NULL. */
+/* Admits the next request that may start. Returns its link, unlinked, or NULL if there is none. */
 struct spt_link *spt_limiter_next(struct spt_limiter *a);
 
-/* The one that would be admitted next, if there were room for it, or NULL. */
+/* Returns the link that would be admitted next if the total limit allowed it, or NULL. */
 static inline const struct spt_link *spt_limiter_peek(const struct spt_limiter *a)
 {
     if (spt_link_alone(&a->round_robin))
@@ -54,16 +54,16 @@ static inline const struct spt_link *spt_limiter_peek(const struct spt_limiter *
     return SPT_OF(a->round_robin.next, struct spt_origin, ring_link)->queue.next;
 }
 
-/* Is there one? */
+/* Returns true if spt_limiter_next() would admit a request. */
 static inline int spt_limiter_ready(const struct spt_limiter *a)
 {
     return a->active < a->limit && !spt_link_alone(&a->round_robin);
 }
 
-/* An admitted one of `o` is done. `o` may be freed. */
+/* Releases the slot of an admitted request of `o`. May free `o`. */
 void spt_limiter_finish(struct spt_limiter *a, struct spt_origin *o);
 
-/* One that is still queued gives up. `o` may be freed. */
+/* Removes the queued request `link` of `o`. May free `o`. */
 void spt_limiter_remove(struct spt_limiter *a, struct spt_origin *o, struct spt_link *link);
 
 #endif

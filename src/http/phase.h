@@ -1,8 +1,8 @@
-/* The phases of a request, and why it failed in one. */
+/* The phases of a request, and the reason why it failed in one. */
 #ifndef SPT_HTTP_PHASE_H
 #define SPT_HTTP_PHASE_H
 
-/* Where a request is; also what a timeout names. */
+/* The phases, each with the word by which errors and timeouts name it. */
 #define SPT_PHASE_MAP(XX)                                                                          \
     XX(QUEUED, "queue")                                                                            \
     XX(RESOLVING, "dns")                                                                           \
@@ -20,12 +20,12 @@ enum spt_phase {
 };
 const char *spt_phase_name(enum spt_phase phase);
 
-/* Why a request failed. `code` and `reason` are static words: what scripts match on. */
+/* Why a request failed. `code` and `reason` are static words that scripts match on. */
 struct spt_failure {
-    const char *code;   /* "dns", "connect", "timeout", ...; NULL: it did not fail */
-    const char *reason; /* the finer word: "refused", "first_byte", ...; may be NULL */
+    const char *code;   /* "dns", "connect", "timeout", ...; NULL if it did not fail */
+    const char *reason; /* a finer word, such as "refused" or "first_byte"; may be NULL */
     enum spt_phase phase;
-    /* owned: libcurl's own words, or ours; NULL: there are none, or no memory for them */
+    /* owned message, libcurl's or ours; NULL if there is none or memory was out */
     char *text;
 };
 

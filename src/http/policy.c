@@ -1,6 +1,6 @@
-/* Where a session may connect to. Rules and the hosts of URLs are read by the same function
- * (host.h). Addresses of both families are compared as 16 bytes, those of IPv4 as IPv6 maps
- * them. */
+/* Judges hosts and addresses by the rules of a session. Rules and the hosts of URLs are read by the
+ * same function (host.h). Addresses of both families are compared as 16 bytes; IPv4 addresses are
+ * mapped into IPv6. */
 #include "http/policy.h"
 
 #include <arpa/inet.h>
@@ -17,21 +17,21 @@ enum kind { HOST, SUFFIX, RANGE, PORT, PRIVATE };
 
 struct range {
     uint8_t address[16];
-    int bits; /* of them that count */
+    int bits; /* number of bits that count */
 };
 
 struct rule {
     enum kind kind;
-    const char *text; /* as it was given; in the policy's block */
-    char *host; /* owned; HOST, SUFFIX (with its dot): in its one form, without the root's dot */
+    const char *text;   /* as given; in the policy's allocation */
+    char *host;         /* owned; HOST, SUFFIX (with its dot): normalised, without the root's dot */
     struct range range; /* RANGE */
     int port;           /* 0: any */
 };
 
-/* What is nobody's on the open net: both of IANA's registries of special-purpose addresses, and
- * groups, addresses of sites, and IPv4 as it was once translated (::ffff:0:0:0/96) and compatible
- * (::/104 is 0.0.0.0/8). Mapped IPv4 and NAT64 (64:ff9b::/96), which are in the registries, too,
- * are judged by the address that is inside. */
+/* Address ranges that are not globally routable: both of IANA's registries of special-purpose
+ * addresses, multicast and site-local addresses. Also the old forms of IPv4, translated
+ * (::ffff:0:0:0/96) and compatible (::/104, which holds 0.0.0.0/8). Mapped IPv4 and NAT64
+ * (64:ff9b::/96), also in the registries, are judged by the address that they contain. */
 static const struct {
     const char *address;
     int bits;
@@ -53,9 +53,9 @@ enum { NOT_PUBLIC = sizeof not_public / sizeof *not_public };
 
 struct spt_policy {
     size_t n_allow, n_deny;
-    bool by_address;                 /* something is allowed by its address */
-    struct range closed[NOT_PUBLIC]; /* the table, read */
-    struct rule rules[];             /* the allowed, then the denied, then their texts */
+    bool by_address;                 /* a rule allows by address */
+    struct range closed[NOT_PUBLIC]; /* the parsed table of ranges that are not public */
+    struct rule rules[];             /* the rules that allow, those that deny, then their texts */
 };
 
 /* --- addresses --- */
@@ -82,8 +82,8 @@ static bool has_prefix(const uint8_t a[16], const uint8_t prefix[16], int bits)
     return rest == 0 || (a[whole] ^ prefix[whole]) >> (8 - rest) == 0;
 }
 
-/* Addresses of IPv6 that stand for one of IPv4: through NAT64, 6to4, and the translated and
- * compatible ones of old. */
+/* Extracts the IPv4 address from an IPv6 address that stands for one, by NAT64, 6to4, or the old
+ * translated and compatible forms. Returns false if there is none. */
 static bool inner_v4(const uint8_t a[16], uint8_t to[16])
 {
     static const uint8_t nat64[16] = {0x00, 0x64, 0xff, 0x9b}, sixtofour[16] = {0x20, 0x02},
@@ -122,7 +122,7 @@ static bool covers(const struct spt_policy *p, const struct rule *rule, const ui
 
 /* --- reading rules --- */
 
-/* Reads ":port". */
+/* Reads ":port". Returns false if it is invalid. */
 static bool read_port(struct rule *rule, const char *text)
 {
     char *end;
@@ -131,7 +131,8 @@ static bool read_port(struct rule *rule, const char *text)
     return *text == ':' && text[1] >= '0' && text[1] <= '9' && !*end && n > 0 && n < 65536;
 }
 
-/* Reads an address of either family, with how many of its bits count behind a slash. */
+/* Reads an address of either family. `bits` is the text after the slash, the number of bits that
+ * count, or NULL. Returns false if the range is invalid. */
 static bool read_range(struct rule *rule, const char *text, size_t len, const char *bits)
 {
     char address[INET6_ADDRSTRLEN], *end;
@@ -151,8 +152,8 @@ static bool read_range(struct rule *rule, const char *text, size_t len, const ch
     return size > 0;
 }
 
-/* Returns true if a host is the word for all addresses that are not public. It is read as hosts
- * are, so that no spelling of it is a name. */
+/* Returns true if a host is the word for all addresses that are not public. The word is read like a
+ * host, so that no spelling of it passes as a name. */
 static bool is_word(const struct spt_host *host)
 {
     static const char word[] = "private";
@@ -160,8 +161,8 @@ static bool is_word(const struct spt_host *host)
     return len == sizeof word - 1 && memcmp(host->text, word, len) == 0;
 }
 
-/* Reads "host", "*.suffix", "private" or an address, each with ":port" behind it or without.
- * Returns SEPTET_OK, SEPTET_EINVAL or SEPTET_ENOMEM. */
+/* Reads "host", "*.suffix", "private" or an address, each with or without ":port". Returns
+ * SEPTET_OK, SEPTET_EINVAL or SEPTET_ENOMEM. */
 static int read_host(struct rule *rule, const char *text)
 {
     struct spt_host host;
@@ -184,7 +185,7 @@ static int read_host(struct rule *rule, const char *text)
     }
     rule->kind = suffix ? SUFFIX : HOST;
     len = spt_host_len(host.text, host.len);
-    if (suffix && len + 2 > SPT_HOST_NAME_MAX) /* no name is longer than it */
+    if (suffix && len + 2 > SPT_HOST_NAME_MAX) /* no name can end in it */
         return SEPTET_EINVAL;
     rule->host = malloc(len + 2);
     if (!rule->host)
@@ -195,7 +196,7 @@ static int read_host(struct rule *rule, const char *text)
     return SEPTET_OK;
 }
 
-/* Returns as read_host does. */
+/* Reads a rule of any kind. Returns like read_host(). */
 static int read_rule(struct rule *rule)
 {
     const char *text = rule->text, *slash = strchr(text, '/'), *colon = strchr(text, ':');
@@ -264,7 +265,7 @@ void spt_policy_free(struct spt_policy *policy)
 static bool is_named(const struct rule *rule, const char *host, size_t len)
 {
     size_t size = strlen(rule->host);
-    len = spt_host_len(host, len); /* the name from the root is the same */
+    len = spt_host_len(host, len); /* the root's dot makes no difference */
     if (rule->kind == SUFFIX)
         return len > size && strncasecmp(host + len - size, rule->host, size) == 0;
     return len == size && strncasecmp(host, rule->host, size) == 0;
@@ -319,7 +320,8 @@ static struct spt_denial evaluate(const struct spt_policy *p, const uint8_t a[16
     return (struct spt_denial){0};
 }
 
-/* Reads the host of a URL as an address: IPv6 in its brackets, and perhaps with a zone. */
+/* Reads the host of a URL as an address; IPv6 is in brackets, and may have a zone. Returns false if
+ * it is not an address. */
 static bool read_literal(const char *host, size_t len, uint8_t to[16])
 {
     char literal[INET6_ADDRSTRLEN];

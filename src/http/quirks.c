@@ -1,4 +1,4 @@
-/* The table of quirks. */
+/* Looks up quirks in a table of version ranges, generated from SPT_QUIRK_MAP. */
 #include "http/quirks.h"
 
 #include <curl/curl.h>

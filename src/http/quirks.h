@@ -1,25 +1,25 @@
-/* What is wrong with some versions of libcurl, as far as anything is done about it. Keyed on the
- * version that runs, not on the header's. */
+/* Workarounds for faults of certain versions of libcurl. They depend on the version that runs, not
+ * on that of the header. */
 #ifndef SPT_HTTP_QUIRKS_H
 #define SPT_HTTP_QUIRKS_H
 
-/* Name, word, and the versions with it: from the first, up to but not with the second. */
-#define SPT_QUIRK_MAP(XX)                                                                                \
-    /* A first address that fails is not followed by the next until its share of the time is gone. */    \
-    XX(POKE, "poke", 0x000000, 0x080400)                                                                 \
-    /* A timer that was told of once is not told of again after a call that came early. */               \
-    XX(TIMEOUT, "timeout", 0x080a00, 0x080b01)                                                           \
-    /* A first header line that begins with a blank is folded onto freed memory (curl's issue 11101). */ \
-    XX(FOLD, "fold", 0x075300, 0x080101)                                                                 \
-    /* A Transfer-Encoding that was not asked for ends the transfer at the header. */                    \
-    XX(TRANSFER, "transfer", 0x080900, 0xffffff)                                                         \
-    /* HTTP/2 may lose data, stall or spin. */                                                           \
-    XX(HTTP2, "http2", 0x000000, 0x080700)                                                               \
-    XX(HTTP2_SHUTDOWN, "http2_shutdown", 0x080900, 0x080a00)                                             \
-    XX(HTTP2_TABLE, "http2_table", 0x080e00, 0x080e01)                                                   \
-    /* A paused stream of HTTP/2 holds a window of many megabytes. */                                    \
-    XX(HTTP2_PAUSE, "http2_pause", 0x000000, 0x080400)                                                   \
-    /* Over HTTP/2, a request is sent again only after a refusal, of which nothing is told. */           \
+/* Name, word, and the versions that have it: from the first, up to but without the second. */
+#define SPT_QUIRK_MAP(XX)                                                                          \
+    /* After a failed first address, the next is tried only once the time of the first is over. */ \
+    XX(POKE, "poke", 0x000000, 0x080400)                                                           \
+    /* A timer that was set once is not set again after a call that came early. */                 \
+    XX(TIMEOUT, "timeout", 0x080a00, 0x080b01)                                                     \
+    /* A first header line that is folded is joined to freed memory (curl's issue 11101). */       \
+    XX(FOLD, "fold", 0x075300, 0x080101)                                                           \
+    /* A Transfer-Encoding that was not asked for ends the transfer at the header. */              \
+    XX(TRANSFER, "transfer", 0x080900, 0xffffff)                                                   \
+    /* HTTP/2 may lose data, stall or spin. */                                                     \
+    XX(HTTP2, "http2", 0x000000, 0x080700)                                                         \
+    XX(HTTP2_SHUTDOWN, "http2_shutdown", 0x080900, 0x080a00)                                       \
+    XX(HTTP2_TABLE, "http2_table", 0x080e00, 0x080e01)                                             \
+    /* A paused stream of HTTP/2 holds a window of many megabytes. */                              \
+    XX(HTTP2_PAUSE, "http2_pause", 0x000000, 0x080400)                                             \
+    /* Over HTTP/2, a request is sent again only after a refusal, which is not reported. */        \
     XX(HTTP2_MUTE, "http2_mute", 0x000000, 0x080700)
 
 enum spt_quirk {
@@ -31,19 +31,19 @@ enum spt_quirk {
 
 #define SPT_HAS_QUIRK(quirks, name) (((quirks) >> SPT_QUIRK_##name & 1u) != 0)
 
-/* HTTP/2 is not for use. */
+/* True if HTTP/2 must not be used. */
 #define SPT_NO_HTTP2(quirks)                                                                       \
     (SPT_HAS_QUIRK(quirks, HTTP2) || SPT_HAS_QUIRK(quirks, HTTP2_SHUTDOWN) ||                      \
      SPT_HAS_QUIRK(quirks, HTTP2_TABLE))
 
-/* Those of a version, as curl_version_info has it, a bit each. `changes` adds and takes away some
- * by their words, as "+poke,-http2"; NULL: none. */
+/* Returns the quirks of a version, as in curl_version_info(), one bit each. `changes` adds and
+ * removes quirks by their words, such as "+poke,-http2"; it may be NULL. */
 unsigned spt_quirks_of(unsigned version, const char *changes);
 
-/* Those of the libcurl that runs, with such changes. */
+/* Returns the quirks of the libcurl that runs, with such changes. */
 unsigned spt_quirks(const char *changes);
 
-/* The word of one of them. */
+/* Returns the word of a quirk. */
 const char *spt_quirk_word(enum spt_quirk quirk);
 
 #endif

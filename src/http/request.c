@@ -1,5 +1,5 @@
-/* Requests: checked at their start, moved from phase to phase by others, and ended here, whatever
- * ends them. What libcurl makes of a transfer is judged here; the multi is driver.c's. */
+/* Checks requests when they start, ends them for any reason, and maps libcurl's results to
+ * failures. Other files move them from phase to phase, and only driver.c enters the multi. */
 #include "http/attempt.h"
 
 #include <assert.h>
@@ -18,9 +18,9 @@
 #include "loop/loop.h"
 #include "septet/septet.h"
 
-enum { TEXT_SIZE = 256 }; /* bytes of a failure's words */
+enum { TEXT_SIZE = 256 }; /* bytes of a failure's text */
 
-/* --- the end --- */
+/* --- completion --- */
 
 static void count_sent(const struct spt_request *r)
 {
@@ -31,7 +31,7 @@ static void count_sent(const struct spt_request *r)
     r->session->stats.sent += (uint64_t)sent;
 }
 
-/* Takes a transfer out of all it is in. */
+/* Clears the pauses of a response, removes it from all lists and cancels its lookup. */
 static void stop(struct spt_response *t)
 {
     spt_body_stop(t->request);
@@ -41,7 +41,7 @@ static void stop(struct spt_response *t)
     spt_lookup_cancel(&t->lookup);
 }
 
-/* Takes a request out of all it is in: the queue, or the multi and its handle. */
+/* Removes a request from its session: from the queue, or from in_flight with its handle. */
 static void detach(struct spt_request *r, bool discard_handle)
 {
     struct spt_session *session = r->session;
@@ -78,9 +78,9 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* Returns the value of the first Location in a head's lines that is not empty, without the blanks
- * around it, and its length in `*len`; NULL if there is none. An empty one is no redirect, as
- * clients have it. */
+/* Returns the value of the first Location in a head that is not empty, without the blanks around
+ * it, and its length in `*len`. Returns NULL if there is none. Like other clients, takes an empty
+ * Location for no redirect. */
 static const char *find_location(const struct spt_buf *head, size_t *len)
 {
     size_t at = 0;
@@ -95,8 +95,8 @@ static const char *find_location(const struct spt_buf *head, size_t *len)
     return NULL;
 }
 
-/* Notes where a redirect points, as it says it: libcurl's own resolution differs by version.
- * Returns false out of memory. */
+/* Stores the target of a redirect as its Location says it: libcurl's own resolution differs by
+ * version. Returns false if memory is out. */
 static bool note_redirect(struct spt_request *r)
 {
     struct spt_response *t = r->response;
@@ -167,13 +167,13 @@ void spt_request_pass_over(struct spt_request *r)
     spt_request_resume(r);
 }
 
-/* Where it is, as it ends: without a transfer it is no further than the queue. */
+/* Returns the phase in which a request ends. Without a response that is the queue. */
 static enum spt_phase last_phase(const struct spt_request *r)
 {
     return r->response ? spt_request_phase(r) : SPT_PHASE_QUEUED;
 }
 
-/* `text` may be NULL. */
+/* Records a failure, with a copy of `text`, which may be NULL. */
 static void fail(struct spt_request *r, const char *code, const char *reason, const char *text)
 {
     r->failure.code = code;
@@ -183,7 +183,7 @@ static void fail(struct spt_request *r, const char *code, const char *reason, co
     r->failure.text = text ? strdup(text) : NULL;
 }
 
-/* Notes how far it came, for who looks at it later. */
+/* Records the final status and timings in the response. */
 static void note_outcome(struct spt_request *r)
 {
     struct spt_response *t = r->response;
@@ -198,7 +198,7 @@ static void note_outcome(struct spt_request *r)
     t->reused = r->easy->ready && !r->easy->t_open_ns;
 }
 
-/* The request is over; `failure` says how. Its handle is out of the multi. */
+/* Completes the request; `failure` says how. Its handle must be out of the multi. */
 static void finish(struct spt_request *r, bool discard_handle)
 {
     struct spt_driver *driver = r->session->driver;
@@ -220,7 +220,7 @@ static void fail_memory(struct spt_request *r)
     finish(r, true);
 }
 
-/* Goes on to the next exchange, whatever became of the body of this one's response. */
+/* Starts the next exchange, whatever happened to the body of the last response. */
 static void exchange_again(struct spt_request *r)
 {
     spt_session_remove(r);
@@ -235,7 +235,7 @@ static void exchange_again(struct spt_request *r)
         fail_memory(r);
 }
 
-/* What a request does in a phase, for messages. */
+/* Returns what a request does in a phase, for messages. */
 static const char *activity(enum spt_phase phase)
 {
     static const char *const words[] = {
@@ -251,8 +251,8 @@ static const char *activity(enum spt_phase phase)
     return words[phase];
 }
 
-/* The time limit that `reason` names, to a tenth of a millisecond; for the whole, what it left to
- * this request. */
+/* Returns the timeout `reason` in seconds, to a tenth of a millisecond. For "total", returns the
+ * time that the deadline left to this request. */
 static double limit_seconds(const struct spt_request *r, const char *reason)
 {
     uint64_t ns = r->deadline_ns - r->t_start_ns;
@@ -270,7 +270,7 @@ static double limit_seconds(const struct spt_request *r, const char *reason)
 void spt_request_timed_out(struct spt_request *r, const char *reason)
 {
     char text[TEXT_SIZE];
-    if (r->response && r->response->unread) { /* what it waited for matters to nobody */
+    if (r->response && r->response->unread) { /* what it waited for does not matter */
         if (r->easy->exchange.follow) {
             exchange_again(r);
             return;
@@ -331,19 +331,20 @@ static const char *refusal_reason(const char *code)
     return strcmp(code, "decode") == 0 ? "content_encoding" : NULL;
 }
 
-/* Which of the limits a timeout of libcurl's own stands for. */
+/* Returns the timeout of ours that one of libcurl's stands for. */
 static const char *timeout_reason(enum spt_phase phase)
 {
     return phase <= SPT_PHASE_TLS ? "connect" : "idle";
 }
 
-/* A header line too long for libcurl looks like memory that ran out. */
+/* Returns true if a header line was too long for libcurl, which reports that as lack of memory. */
 static bool is_long_header(const struct spt_easy *easy, CURLcode code)
 {
     return code == CURLE_OUT_OF_MEMORY && easy->ready && !easy->head.done;
 }
 
-/* To libcurl, a connection that ends in the middle of a head is a response without a body. */
+/* Fails a request with an incomplete head. If the connection ends there, libcurl sees a response
+ * without a body. */
 static void fail_incomplete_headers(struct spt_request *r)
 {
     if (r->easy->head.status)
@@ -352,8 +353,9 @@ static void fail_incomplete_headers(struct spt_request *r)
         fail(r, "protocol", "status_line", "the response has no status line");
 }
 
-/* A connection that was used before ended without an answer, and the request was not sent again: it
- * must not be, or the beginning of its body is gone. Returns false if that is not what happened. */
+/* Fails a request if its reused connection ended without an answer and it was not sent again.
+ * Either it must not be, or the beginning of its body was dropped. Returns false if that is not
+ * what happened. */
 static bool fail_unanswered(struct spt_request *r, CURLcode code)
 {
     const char *reason = code == CURLE_SEND_FAIL_REWIND ? "send" : r->easy->repeat;
@@ -363,9 +365,9 @@ static bool fail_unanswered(struct spt_request *r, CURLcode code)
     return true;
 }
 
-/* The server refused an expectation, and the body cannot be sent once more without it. libcurl
- * passed over the body of that response to send the request again. Returns false if that is not
- * what happened. */
+/* Fails a request if the server refused an expectation and the body cannot be sent again without
+ * it. libcurl skipped the body of that response to send the request again. Returns false if that is
+ * not what happened. */
 static bool fail_refused(struct spt_request *r, CURLcode code)
 {
     char text[TEXT_SIZE];
@@ -377,7 +379,8 @@ static bool fail_refused(struct spt_request *r, CURLcode code)
     return true;
 }
 
-/* libcurl quotes a proxy's URL that it cannot read, with the password in it. */
+/* Returns libcurl's message, unless it may contain a password: libcurl quotes a proxy's URL that it
+ * cannot parse. */
 static const char *curl_words(const struct spt_easy *easy, CURLcode code)
 {
     const char *words = easy->error;
@@ -388,7 +391,7 @@ static const char *curl_words(const struct spt_easy *easy, CURLcode code)
     return words[0] && !strchr(words, '@') ? words : curl_easy_strerror(code);
 }
 
-/* Names the coding that the head tells of. */
+/* Fails a request with a body that cannot be decoded, and names the codings of its head. */
 static void fail_packed(struct spt_request *r)
 {
     char text[TEXT_SIZE];
@@ -446,8 +449,8 @@ static void classify_result(struct spt_request *r, CURLcode code)
     fail(r, words.code, words.reason, curl_words(easy, code));
 }
 
-/* A pooled connection that the server had dropped: nothing of the request was answered, so it is
- * safe to do what libcurl itself does for the first few of them. */
+/* Returns true if the server had closed a pooled connection. No part of the request was answered,
+ * so it is safe to send it again, as libcurl itself does for the first few of them. */
 static bool is_stale(const struct spt_easy *easy, CURLcode code)
 {
     long connects = 0;
@@ -457,8 +460,8 @@ static bool is_stale(const struct spt_easy *easy, CURLcode code)
     return connects == 0 && easy->head.lines == 0 && !easy->retried && !spt_easy_is_spent(easy);
 }
 
-/* No descriptor was left for it, and another request may give one back, or an idle connection of
- * its session. */
+/* Returns true if no descriptor was left, and another request or an idle connection of the session
+ * may release one. */
 static bool is_starved(const struct spt_request *r, CURLcode code)
 {
     int error = r->easy->open_errno;
@@ -468,8 +471,8 @@ static bool is_starved(const struct spt_request *r, CURLcode code)
             spt_pollers_idle(&r->session->driver->pollers, r->session));
 }
 
-/* Out of the multi until one comes back, or its limit passes. One that had waited keeps its
- * place. */
+/* Takes the request out of the multi until a descriptor is released or its timeout expires. A
+ * request that had waited keeps its place. */
 static void wait_for_descriptor(struct spt_request *r)
 {
     struct spt_link *list = &r->session->driver->fd_waiters;
@@ -494,7 +497,7 @@ void spt_attempt_complete(struct spt_request *r, CURLcode code)
         exchange_again(r);
         return;
     }
-    bool discard_handle = code != CURLE_OK; /* what memory was missing for may show at any time */
+    bool discard_handle = code != CURLE_OK; /* lack of memory may show its effect later */
     bool stale = is_stale(r->easy, code), unread = r->response->unread;
     if (stale && r->upload && !spt_upload_rewind(r->upload))
         stale = false;
@@ -511,7 +514,7 @@ void spt_attempt_complete(struct spt_request *r, CURLcode code)
         fail_memory(r);
 }
 
-/* --- the beginning --- */
+/* --- start --- */
 
 void spt_attempt_start(struct spt_request *r, uint64_t now_ns)
 {
@@ -519,7 +522,7 @@ void spt_attempt_start(struct spt_request *r, uint64_t now_ns)
     spt_list_push(&session->in_flight, &r->link);
     struct spt_response *t = spt_response_take(&session->driver->responses, r);
     if (!t) {
-        r->phase = SPT_PHASE_RESOLVING; /* it is out of the queue */
+        r->phase = SPT_PHASE_RESOLVING; /* it has left the queue */
         fail_memory(r);
         return;
     }
@@ -553,7 +556,7 @@ void spt_request_end_closed(struct spt_request *r)
 
 void spt_request_abort(struct spt_request *r, const char *code, const char *text)
 {
-    if (!r->session) /* over, and about to be delivered */
+    if (!r->session) /* completed, and about to be reported */
         return;
     fail(r, code, NULL, text);
     if (r->easy)
@@ -599,7 +602,8 @@ static int check_method(struct spt_request *r)
     return refuse(r, "protocol", "method", why);
 }
 
-/* Everything that follows sees the URL as it was judged. */
+/* Checks the URL and replaces it by its normal form, so that all that follows sees the URL that was
+ * checked. */
 static const char *check_url(struct spt_request *r, struct spt_url_checker *urls,
                              const struct spt_url_origin **origin, char *text)
 {
@@ -635,7 +639,7 @@ static int check_policy(struct spt_request *r, const struct spt_policy *policy,
     return SEPTET_EINVAL;
 }
 
-/* What a socket of the file system answers is one origin, whatever its URLs say. */
+/* Queues a request under its origin. A unix socket is one origin, whatever its URLs say. */
 static struct spt_origin *enter(struct spt_limiter *a, struct spt_request *r,
                                 const struct spt_url_origin *origin)
 {
@@ -672,7 +676,7 @@ int spt_request_start(struct spt_session *session, struct spt_request *r)
 
 void spt_request_cancel(struct spt_request *r)
 {
-    if (!r->session) { /* never started, refused, or over */
+    if (!r->session) { /* never started, refused or completed */
         if (r->link.next)
             spt_link_remove(&r->link);
         return;

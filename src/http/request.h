@@ -1,4 +1,4 @@
-/* Requests, as their callers see them. */
+/* Attempts at a request, as their callers see them. */
 #ifndef SPT_HTTP_REQUEST_H
 #define SPT_HTTP_REQUEST_H
 
@@ -17,94 +17,95 @@ struct spt_driver;
 struct spt_headers;
 struct spt_session;
 
-/* One attempt. The caller owns the struct, zeroed before it is filled in; what it borrows must stay
- * until on_done, spt_request_cancel, or a refusal by spt_request_start. */
+/* One attempt. The caller owns the struct, which it zeroes before it fills it in. What the struct
+ * borrows must stay valid until on_done, spt_request_cancel(), or a refusal by
+ * spt_request_start(). */
 struct spt_request {
     /* set by the caller */
-    const char *method;                           /* borrows: a token, "GET" */
-    const char *url;                              /* borrows: absolute, http or https */
-    const struct spt_headers *headers;            /* borrows; may be NULL */
-    const struct spt_connection_options *profile; /* borrows; may be NULL */
-    const char *body;                             /* borrows; NULL: none */
+    const char *method;                           /* borrowed: a token, such as "GET" */
+    const char *url;                              /* borrowed; absolute, http or https */
+    const struct spt_headers *headers;            /* borrowed; may be NULL */
+    const struct spt_connection_options *profile; /* borrowed; may be NULL */
+    const char *body;                             /* borrowed; NULL if none */
     size_t body_len;                              /* bytes */
-    size_t max_body;        /* bytes of the response's body, after decoding; before
-                                          it, somewhat more */
-    uint64_t connect_ns;    /* limits, 0 for none: name, connection and TLS */
-    uint64_t first_byte_ns; /* ... from connected to the first byte of the response */
-    uint64_t idle_ns;       /* ... between two bytes, either way; in, after decoding */
-    uint64_t queue_ns;      /* ... in the queue */
-    uint64_t deadline_ns;   /* an instant on the host's clock; counts the queue too */
-    void (*on_done)(struct spt_request *); /* once, in the drain, unless cancelled */
-    struct spt_upload *upload; /* borrows: a body that is sent as it is made, in place of `body` */
-    size_t high_water; /* bytes held for who streams the body, before the sender is paused; 0: the
-                          body is gathered, and is there at the end */
-    void (*on_first_byte)(
-        struct spt_request *); /* where a response begins: its end may be near. Inside of a
-                                               callback of libcurl's, to ask for memory and nothing
-                                               else; NULL: nobody asks */
-    bool follows_redirects;    /* a redirect has no body for anybody: only its end is told */
-    void (*on_progress)(
-        struct spt_request *); /* in the drain, before on_done: the head of a streamed
-                                              response is whole, there are more bytes of it, or the
-                                              upload was taken from; NULL: nobody asks */
+    /* maximum bytes of the response's body after decoding; somewhat more are allowed before it */
+    size_t max_body;
+    uint64_t connect_ns;    /* timeout for name, connection and TLS; 0 for none, as below */
+    uint64_t first_byte_ns; /* timeout from the connection to the first byte of the response */
+    uint64_t idle_ns;       /* timeout between two bytes, sent, or received and decoded */
+    uint64_t queue_ns;      /* timeout in the queue */
+    uint64_t deadline_ns;   /* instant on the host's clock, for the queue too; 0 for none */
+    void (*on_done)(struct spt_request *); /* called once, in the drain, unless cancelled */
+    struct spt_upload *upload; /* borrowed: a body sent while it is made, in place of `body` */
+    /* bytes of a streamed body held before the peer is paused (the high-water mark); if 0, the
+     * body is gathered and available at the end */
+    size_t high_water;
+    /* called on the first byte of a response, as its end may be near. Runs inside a callback of
+     * libcurl and may only prefetch memory. May be NULL. */
+    void (*on_first_byte)(struct spt_request *);
+    /* redirects have no body for the caller; only their completion is reported */
+    bool follows_redirects;
+    /* called in the drain, before on_done; may be NULL. The head of a streamed response is
+     * complete, more of its body is available, or bytes of the upload were taken. */
+    void (*on_progress)(struct spt_request *);
 
-    /* results, valid from on_done until it is reset or released; a stream's transfer from
+    /* results, valid from on_done until reset or release; those of a streamed response from
      * on_progress on */
     struct spt_failure failure;
-    struct spt_response *response; /* NULL: it was never admitted */
+    struct spt_response *response; /* NULL if it was never admitted */
 
-    /* private to loop/ */
+    /* private to src/http */
     struct spt_session *session;
-    struct spt_link link; /* in the origin's queue, the flight, or the finished */
+    struct spt_link link; /* in a queue, in_flight or finished */
     struct spt_origin *origin;
     struct spt_easy *easy;
-    char *own_url;        /* owned: what `url` is where it had to be written anew; else NULL */
-    bool allowed_by_name; /* the session's policy allows it by its name */
+    char *own_url;        /* owned `url` if it had to be rewritten; else NULL */
+    bool allowed_by_name; /* the session's policy allows its name */
     enum spt_phase phase;
     uint64_t t_start_ns;
-    /* of the driver's looks: that after which a limit has passed; 0: none has */
+    /* value of polls_handled from which its expired timeout counts; 0 if none has expired */
     uint64_t poll_barrier;
     struct spt_timer timer;
 };
 
-/* Queues the request. Checks method, URL and headers first: SEPTET_EINVAL with `failure` filled in
- * (code "protocol" or "url", say) when they are bad, SEPTET_ECLOSED, or SEPTET_ENOMEM; nothing is
- * armed then and on_done is not called. What it says of the failure is to be released as after any
- * other end. */
+/* Queues the request after checking its method, URL and headers. Returns SEPTET_OK, SEPTET_ECLOSED,
+ * SEPTET_ENOMEM, or SEPTET_EINVAL. SEPTET_EINVAL fills in `failure`, with the code "protocol" or
+ * "url", say. After an error nothing is armed and on_done is not called. The caller releases the
+ * failure as after any other end. */
 int spt_request_start(struct spt_session *session, struct spt_request *request);
 
-/* A streamed request's caller has taken bytes, or has more to send: it moves on where it was
- * paused. Harmless at any time. */
+/* Resumes a paused streamed request in the next drain, after its caller has taken bytes or has more
+ * to send. A no-op if it is not paused. */
 void spt_request_resume(struct spt_request *request);
 
-/* Nobody reads what is left of a streamed body. For the connection's sake the request goes on for a
- * little, and ends then as if the body had. Harmless once it is over. */
+/* Discards the rest of a streamed body. To keep the connection, the request continues for a short
+ * time, and then completes as if the body had ended. A no-op once it has completed. */
 void spt_request_pass_over(struct spt_request *request);
 
-/* Bytes of a streamed body that are there to be taken, from its transfer's body_in.data + taken
- * on. */
+/* Returns the number of bytes of a streamed body that can be taken, from response->body_in.data +
+ * consumed on. */
 static inline size_t spt_request_available(const struct spt_request *request)
 {
     const struct spt_response *t = request->response;
     return t ? t->body_in.len - t->consumed : 0;
 }
 
-/* Ends a started request at once, whatever its phase; on_done is not called, the wire sees the
- * connection close. Harmless once done. `failure.phase` says where it was. */
+/* Cancels a started request at once, in any phase. on_done is not called, and the peer sees the
+ * connection close. `failure.phase` is set to its phase. A no-op once it has completed. */
 void spt_request_cancel(struct spt_request *request);
 
-/* Ends a started request with a failure, delivered as others are; harmless once it is over. `code`
- * is static. */
+/* Ends a started request with a failure, which on_done reports. `code` is static. A no-op once it
+ * has completed. */
 void spt_request_abort(struct spt_request *request, const char *code, const char *text);
 
-/* Makes a request that is over, or was never used, ready to be filled in and started again. The
- * driver takes its transfer back. */
+/* Makes a completed or unused request ready to be filled in and started again. Returns its response
+ * to the driver's pool. */
 void spt_request_reset(struct spt_request *request, struct spt_driver *driver);
 
-/* Frees what it has, at any time after its end, also when the driver is gone. */
+/* Frees what the request owns, at any time after its end, also after the driver was freed. */
 void spt_request_release(struct spt_request *request);
 
-/* Where a running request is. */
+/* Returns the phase of a running request. */
 enum spt_phase spt_request_phase(const struct spt_request *request);
 
 #endif

@@ -1,9 +1,9 @@
-/* A stack of transfers. */
+/* A pool of responses, as a stack: the last used is the first to be taken. */
 #include "http/response.h"
 
 #include <stdlib.h>
 
-enum { BUFFER_MAX = 16384 }; /* bytes that a buffer at rest may hold */
+enum { BUFFER_MAX = 16384 }; /* bytes that a pooled buffer may keep */
 
 void spt_responses_init(struct spt_responses *transfers)
 {
@@ -33,7 +33,7 @@ struct spt_response *spt_response_take(struct spt_responses *transfers, struct s
     return t;
 }
 
-/* Empty, with the memory it has if that is little. */
+/* Returns an emptied buffer, which keeps its memory if that is small. */
 static struct spt_buf emptied(struct spt_buf *buf)
 {
     if (buf->cap > BUFFER_MAX)

@@ -1,4 +1,4 @@
-/* Transfers at rest, the last used first. */
+/* Responses, and the pool of those that are not in use. */
 #ifndef SPT_HTTP_RESPONSE_H
 #define SPT_HTTP_RESPONSE_H
 
@@ -12,47 +12,46 @@
 
 struct spt_request;
 
-/* Durations in nanoseconds, -1 where the phase did not take place (a reused connection has no dns,
- * tcp and tls). They add up to total_ns. */
+/* Durations in nanoseconds, -1 if the phase did not take place. A reused connection has no dns, tcp
+ * and tls. They add up to total_ns. */
 struct spt_times {
     int64_t queue_ns, dns_ns, tcp_ns, tls_ns, send_ns, wait_ns, recv_ns, total_ns;
 };
 
-/* What a request has from its admission on, and what comes of it. It is the driver's, which hands
- * those that rest to the next requests: thousands in the queue have none, and the few that there
- * are stay in the caches. */
+/* State and results of an admitted request. The driver owns the structs and reuses them. Thousands
+ * of queued requests have none, and the few in use stay in the CPU's caches. */
 struct spt_response {
-    /* results, valid from on_done or spt_request_cancel until the request is reset or released */
+    /* results, valid from on_done or spt_request_cancel() until the request is reset or released */
     int status;  /* of the response; 0 if none came */
-    int version; /* 10, 11, 20; 0 if none came */
-    /* header lines of the final response, CRLF between them, with the status line */
+    int version; /* 10, 11 or 20; 0 if no response came */
+    /* status line and header lines of the final response, with CRLF between them */
     struct spt_buf head;
     struct spt_buf body_in;
-    size_t consumed;   /* streamed: bytes of body_in that are gone; the caller's to move on */
-    bool headers_done; /* streamed: the head is whole, and status and version are those of it */
-    bool unread;       /* no byte of the body matters: the response is followed, or tried again */
-    bool reused;       /* rode on an open connection */
+    size_t consumed;   /* bytes of a streamed body already taken; advanced by the caller */
+    bool headers_done; /* streamed: the head is complete, status and version are set */
+    bool unread;       /* the body is discarded: another exchange or attempt follows */
+    bool reused;       /* sent on an open connection */
     uint16_t peer_port;
-    char peer[48];     /* the IP address it was sent to, "" if to none */
+    char peer[48];     /* IP address it was sent to; "" if none */
     uint64_t received; /* bytes of the body, after decoding */
-    uint64_t packed;   /* ... before it, where there is any */
-    /* owned: where a redirect points, as its Location says; NULL if it is none */
+    uint64_t packed;   /* bytes of it before decoding, if it is encoded */
+    /* owned target of a redirect, as its Location says; NULL if it is none */
     char *redirect_url;
-    size_t drained; /* bytes of a body that is not read */
+    size_t drained; /* bytes of a body that were discarded */
     struct spt_times times;
 
-    /* private to loop/ */
-    struct spt_request *request;   /* NULL at rest */
-    struct spt_link link;          /* in the driver's transfers, at rest */
+    /* private to src/http */
+    struct spt_request *request;   /* NULL while pooled */
+    struct spt_link link;          /* in the driver's pool of responses */
     struct spt_link progress_link; /* in the driver's progress list */
-    struct spt_link resume_link;   /* in the driver's wakes */
+    struct spt_link resume_link;   /* in the driver's resume_queue */
     struct spt_link fd_wait_link;  /* in the driver's fd_waiters */
     bool in_paused, out_paused;
     struct spt_lookup lookup;
-    uint64_t t_admitted_ns, t_phase_ns, t_byte_ns; /* stamps */
+    uint64_t t_admitted_ns, t_phase_ns, t_byte_ns; /* instants */
 };
 
-#define SPT_RESPONSES_MAX 256 /* resting */
+#define SPT_RESPONSES_MAX 256 /* number of pooled ones */
 
 struct spt_responses {
     struct spt_link rest;
@@ -61,16 +60,16 @@ struct spt_responses {
 
 void spt_responses_init(struct spt_responses *transfers);
 
-/* Frees those that rest. */
+/* Frees the pooled responses. */
 void spt_responses_release(struct spt_responses *transfers);
 
-/* A transfer for a request that was admitted; NULL out of memory. */
+/* Returns a response for an admitted request, from the pool or new; NULL if memory is out. */
 struct spt_response *spt_response_take(struct spt_responses *transfers, struct spt_request *r);
 
-/* Has it rest, with its buffers if they are small; frees it where there are enough. */
+/* Returns a response to the pool, keeping small buffers. Frees it if the pool is full. */
 void spt_response_put(struct spt_responses *transfers, struct spt_response *t);
 
-/* Frees it. Harmless for NULL. */
+/* Frees the response; NULL is a no-op. */
 void spt_response_free(struct spt_response *t);
 
 #endif

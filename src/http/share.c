@@ -1,4 +1,4 @@
-/* What the requests of a session have in common. */
+/* Creates up to two CURLSH of TLS sessions, for requests with the session's cookies and without. */
 #include "http/share.h"
 
 #include "http/session.h"
@@ -15,7 +15,7 @@ static int copy_resolve(struct spt_share *s, const struct spt_session_config *co
     return SEPTET_OK;
 }
 
-/* NULL out of memory. */
+/* Returns a new CURLSH, or NULL if out of memory. */
 static CURLSH *new_share(void)
 {
     CURLSH *share = curl_share_init();

@@ -1,6 +1,6 @@
-/* What the requests of a session have in common beside its connections and its cookies: TLS
- * sessions, addresses given instead of looked up. Put on a handle with each request, and taken off
- * before it rests: the next may be another session's. */
+/* What the requests of a session share besides its connections and cookies: TLS sessions and given
+ * addresses. It is set on a handle for each request and cleared before the handle is pooled, as the
+ * next request may be another session's. */
 #ifndef SPT_HTTP_SHARE_H
 #define SPT_HTTP_SHARE_H
 
@@ -11,22 +11,24 @@ struct spt_session_config;
 
 struct spt_share {
     CURLSH *curl; /* owned: TLS sessions */
-    /* owned: those of requests that leave the cookies alone; NULL: there are none */
+    /* owned share for requests without cookies; NULL if the session stores none */
     CURLSH *without_cookies;
-    struct curl_slist *resolve; /* owned */
+    struct curl_slist *resolve; /* owned: entries for CURLOPT_RESOLVE */
 };
 
-/* Copies what the config says. Returns SEPTET_OK or SEPTET_ENOMEM; release it in either case. */
+/* Copies what it needs of the config. Returns SEPTET_OK or SEPTET_ENOMEM. The caller releases it in
+ * either case. */
 int spt_share_init(struct spt_share *s, const struct spt_session_config *config);
 
-/* No handle may have it on. */
+/* Frees the share. No handle may have it set. */
 void spt_share_release(struct spt_share *s);
 
-/* Each handle shares something: one that does not makes a list of TLS sessions of its own, which
- * libcurl up to 8.11 loses when it is to share the next time. */
+/* Sets the share on a handle. Every handle needs one: without it, a handle makes a list of TLS
+ * sessions of its own. libcurl up to 8.11 leaks that list when the handle is given a share
+ * later. */
 void spt_share_apply(const struct spt_share *s, CURL *curl, bool no_cookies);
 
-/* curl_easy_reset leaves it where it is. */
+/* Clears the share on a handle, which curl_easy_reset() does not. */
 void spt_share_clear(const struct spt_share *s, CURL *curl);
 
 #endif

@@ -1,4 +1,4 @@
-/* The URL was checked: what is read here is in its one form. */
+/* Takes sites from URLs, which were checked before and are thus in normal form. */
 #include "http/site.h"
 
 #include <arpa/inet.h>

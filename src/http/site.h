@@ -1,29 +1,29 @@
-/* The sites of cookies: the host and the path of a URL. */
+/* Cookie sites: the host and path of a URL. */
 #ifndef SPT_HTTP_SITE_H
 #define SPT_HTTP_SITE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A site to which cookies are sent, or which sets them. */
+/* A site that cookies are sent to or set by. */
 struct spt_site {
-    char host[256]; /* in lower case, without the brackets of an address */
+    char host[256]; /* in lower case; an address has no brackets */
     const char *path;
     size_t path_len;
-    bool secure; /* https, or loopback */
+    bool secure; /* true for https and for loopback hosts */
 };
 
-/* Reads the site of an absolute URL that was checked. The path is the URL's own bytes. */
+/* Reads the site of a checked, absolute URL. The path is borrowed from the URL. */
 void spt_site_of(struct spt_site *site, const char *url);
 
 /* Returns true if the host is an IP address. */
 bool spt_site_is_address(const char *host);
 
-/* Returns true if the host is the domain, or belongs to it (RFC 6265, 5.1.3). */
+/* Returns true if the host is the domain or a subdomain of it (RFC 6265, 5.1.3). */
 bool spt_site_is_below(const char *host, const char *domain, size_t domain_len);
 
-/* Returns true if unrelated sites have domains below this one, as libcurl's libpsl knows. Without
- * libpsl, a domain without a dot is one. */
+/* Returns true if unrelated sites have domains below this one, according to libcurl's libpsl.
+ * Without libpsl, this holds for a domain without a dot. */
 bool spt_site_is_public_suffix(const char *domain);
 
 #endif

@@ -1,5 +1,5 @@
-/* What a driver, a session and a pooled handle are made of, and what the files of http/
- * ask of each other: private to loop/. */
+/* The structs of a driver, a session and a pooled handle, and the functions that the files of
+ * src/http share; private to src/http. */
 #ifndef SPT_HTTP_STATE_H
 #define SPT_HTTP_STATE_H
 
@@ -27,29 +27,29 @@
 #define SPT_EASY_POOL_MAX 256
 
 struct spt_driver {
-    struct spt_loop *loop;     /* borrows */
-    struct spt_timers *timers; /* borrows */
+    struct spt_loop *loop;     /* borrowed */
+    struct spt_timers *timers; /* borrowed */
     struct spt_pollers pollers;
-    struct spt_link sessions;       /* all */
-    struct spt_link pending;        /* those with something to do in the next lap */
-    struct spt_link finished;       /* requests to be delivered */
-    struct spt_link progress;       /* requests whose on_progress is to be called */
-    struct spt_link resume_queue;   /* requests that may go on after a pause */
-    struct spt_link connect_stalls; /* handles to be woken, see easy.c */
-    struct spt_link fd_waiters;     /* requests for which there was no descriptor */
-    unsigned fds_released;     /* descriptors that may have come back since, and were not tried */
-    unsigned running;          /* handles in the multis */
-    struct spt_link resolvers; /* private to names.c */
-    struct spt_link pool;      /* handles at rest, the last used first */
+    struct spt_link sessions;       /* every session */
+    struct spt_link pending;        /* sessions with work in the next drain */
+    struct spt_link finished;       /* completed requests to be reported */
+    struct spt_link progress;       /* requests with an on_progress to be called */
+    struct spt_link resume_queue;   /* paused requests that may be resumed */
+    struct spt_link connect_stalls; /* handles to be unstalled, with quirk POKE */
+    struct spt_link fd_waiters;     /* requests for which no descriptor was left */
+    unsigned fds_released;          /* number of descriptors released since the last retry */
+    unsigned running;               /* number of handles in the multis */
+    struct spt_link resolvers;      /* private to dns_map.c */
+    struct spt_link pool;           /* unused handles, the last used first */
     unsigned pooled;
     struct spt_responses responses;
-    unsigned requests;      /* queued or in flight */
-    uint64_t now_ns;        /* when libcurl was last entered for a socket */
-    uint64_t polls_handled; /* polls of the loop of which all was run that they brought */
+    unsigned requests;      /* number of requests queued or in flight */
+    uint64_t now_ns;        /* instant of the last call into libcurl for a socket */
+    uint64_t polls_handled; /* number of polls with all their events handled */
     struct spt_url_checker urls;
-    bool in_curl;              /* inside a call into libcurl: its callbacks may not call it */
-    unsigned quirks;           /* of quirks.h, with the changes */
-    const char *quirk_changes; /* borrows; NULL: none */
+    bool in_curl;              /* inside a call into libcurl: its callbacks must not call it */
+    unsigned quirks;           /* bits of quirks.h, with the changes */
+    const char *quirk_changes; /* borrowed; NULL if none */
 };
 
 struct spt_session {
@@ -62,68 +62,70 @@ struct spt_session {
     struct spt_nonces nonces;
     struct spt_jar jar;
     bool keeps_cookies;
-    struct spt_policy *policy; /* owned; NULL: everything is allowed */
+    struct spt_policy *policy; /* owned; NULL if everything is allowed */
     struct spt_link link;      /* in the driver's sessions */
     struct spt_link pending;   /* in the driver's pending */
-    struct spt_link in_flight; /* requests in the multi */
-    unsigned paused;           /* ... that wait for their readers */
-    long max_connects;         /* connections at most, used or idle */
-    struct spt_timer timer;    /* stands for due_ns, armed no later than it */
-    uint64_t due_ns;           /* when libcurl wants to run, SPT_NEVER for not at all */
-    bool action_due;           /* it wants to run now */
-    bool connections_capped;   /* a connection more makes the oldest idle one go */
+    struct spt_link in_flight; /* admitted requests */
+    unsigned paused;           /* number of them that wait for their readers */
+    long max_connects;         /* maximum of connections, used or idle */
+    struct spt_timer timer;    /* armed no later than due_ns */
+    uint64_t due_ns;           /* when libcurl wants to run; SPT_NEVER if not at all */
+    bool action_due;           /* libcurl wants to run now */
+    bool connections_capped;   /* a further connection evicts the oldest idle one */
 };
 
-/* A libcurl handle and what it remembers of the request it runs. */
+/* A libcurl easy handle, with the state of the attempt that it runs. */
 struct spt_easy {
     CURL *curl;
     struct spt_driver *driver;
-    struct spt_request *request; /* NULL at rest */
+    struct spt_request *request; /* NULL while pooled */
     struct spt_link link;        /* in the driver's pool */
-    struct spt_link stall_link;  /* in the driver's pokes */
+    struct spt_link stall_link;  /* in the driver's connect_stalls */
     struct spt_link attempts;    /* sockets that connect for it */
     struct spt_head head;
-    struct spt_decoder *decoder; /* owned: of the body, once that has begun; NULL: none */
-    bool begun;                  /* the first byte of a body that is coded has come */
-    size_t decoded; /* bytes of what libcurl will hand over again that the decoder has had */
-    int fd;         /* of the connection it opened; -1: none */
-    const char *abort_code; /* the code of the failure for which a callback of ours ended it */
-    int open_errno;         /* of a socket that could not be opened */
+    struct spt_decoder *decoder; /* owned; made at the first byte of a body, NULL if none */
+    bool begun;                  /* the first byte of an encoded body was received */
+    size_t decoded;              /* bytes decoded of the chunk that libcurl will pass again */
+    int fd;                      /* of the connection it opened; -1 if none */
+    const char *abort_code;      /* code of the failure for which a callback of ours ended it */
+    int open_errno;              /* of a socket that could not be opened */
     struct spt_resolve_entry resolve_entry;
-    struct spt_denial denial;    /* of an address, which is the transfer's peer */
-    char error[CURL_ERROR_SIZE]; /* libcurl's words */
-    const char *repeat; /* static: the reason of a reset, where sending again was refused */
+    struct spt_denial denial;    /* of an address, which is the response's peer */
+    char error[CURL_ERROR_SIZE]; /* libcurl's error message */
+    const char *repeat; /* static: reason of a reset, if the exchange must not be repeated */
     bool tls;           /* https */
-    bool ready;         /* had a connection for its request */
-    bool retried;       /* on a fresh connection, after a stale one */
+    bool ready;         /* the attempt has had a connection for its request */
+    bool retried;       /* runs on a fresh connection, after a stale one */
     struct spt_exchange exchange;
-    struct curl_slist no_te; /* before the header lines of the exchange, with quirk TRANSFER */
+    struct curl_slist no_te; /* precedes the header lines of the exchange, with quirk TRANSFER */
     bool engaged;            /* the exchange has had a connection for its request */
-    bool unstalled;          /* since the last socket was opened */
-    bool peeking;            /* libcurl shows the next line of a head before it takes it in */
-    bool listens;            /* libcurl tells what it does, for the next two */
+    bool unstalled;          /* was unstalled since the last socket was opened */
+    bool peeking;            /* libcurl shows the next header line before it reads it */
+    bool listens;            /* libcurl reports what it does, for the next two */
     bool on_stream;          /* the exchange has a stream of HTTP/2 */
-    bool unseen;             /* the server has refused the exchange without looking at it */
-    long written;            /* bytes of earlier exchanges, and of a proxy's, that were sent */
+    bool unseen;             /* the server refused the exchange without processing it */
+    long written;            /* bytes sent for earlier exchanges, and for a proxy's */
     enum spt_phase phase;    /* of the request, when the response began */
-    uint64_t t_phase_ns;     /* ... since when it had been in that */
-    uint64_t t_open_ns;      /* its first socket; 0: none, the connection was there */
-    uint64_t t_tls_ns;       /* its handshake began; 0: it did not */
-    uint64_t t_ready_ns;     /* the request could go out */
-    uint64_t t_first_ns;     /* the response began; 0: not yet */
-    curl_off_t sent_bytes;   /* of the body, when last looked */
+    uint64_t t_phase_ns;     /* ... and the instant when it had entered that */
+    uint64_t t_open_ns;      /* first socket opened; 0 if a connection was reused */
+    uint64_t t_tls_ns;       /* TLS handshake began; 0 if it did not */
+    uint64_t t_ready_ns;     /* request could be sent */
+    uint64_t t_first_ns;     /* response began; 0 if not yet */
+    curl_off_t sent_bytes;   /* of the body, at the last check */
 };
 
-/* The session has something to do in the next lap. */
+/* Schedules a run of the session in the next drain. */
 void spt_session_schedule(struct spt_session *session);
 
-/* libcurl, entered to pause a transfer in some directions and to have it go on in the others. */
+/* Pauses a transfer in `directions` (CURLPAUSE_*) and resumes it in the others. libcurl may deliver
+ * data inside of the call. */
 CURLcode spt_easy_pause(struct spt_easy *easy, int directions);
 
-/* No more idle connections are kept, one going with each request that ends; or as many as usual. */
+/* Caps the connections that each session keeps at one while descriptors are scarce, or lifts the
+ * cap. */
 void spt_driver_conserve_descriptors(struct spt_driver *driver, bool spare);
 
-/* Puts the handle of a request into its session's multi, and takes it out. */
+/* Adds the handle of a request to its session's multi; spt_session_remove() removes it. */
 CURLMcode spt_session_add(struct spt_request *r);
 void spt_session_remove(struct spt_request *r);
 

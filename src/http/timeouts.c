@@ -1,12 +1,11 @@
-/* Phases and their time limits: one timer a request, armed for the earliest limit and looked at
- * again when it fires, so that bytes that arrive move no timer. */
+/* One timer per request, armed for its earliest timeout and checked when it fires, so that arriving
+ * bytes move no timer. */
 #include "http/timeouts.h"
 
 #include "http/body.h"
 #include "loop/loop.h"
 
-#define DRAIN_NS                                                                                   \
-    UINT64_C(100000000) /* for a body that nobody reads, before its connection is dropped */
+#define DRAIN_NS UINT64_C(100000000) /* for an unread body, before its connection is closed */
 
 static void on_limit(struct spt_timer *timer);
 
@@ -17,7 +16,7 @@ static uint64_t after(uint64_t instant_ns, uint64_t limit_ns)
     return instant_ns + limit_ns;
 }
 
-/* The limit that ends this phase, with its word. */
+/* Returns the instant at which the phase times out, with the word of that timeout. */
 static uint64_t phase_due(const struct spt_request *r, const char **reason)
 {
     const struct spt_response *t = r->response;
@@ -54,7 +53,8 @@ static uint64_t due(const struct spt_request *r, const char **reason)
     return r->deadline_ns;
 }
 
-/* Only ever moves the timer earlier: a limit that moved later is found out when the timer fires. */
+/* Moves the timer only to an earlier instant. A timeout that moved later is noticed when the timer
+ * fires. */
 static void arm(struct spt_request *r)
 {
     const char *reason;
@@ -86,8 +86,9 @@ void spt_timeouts_drain(struct spt_request *r, uint64_t now_ns)
     arm(r);
 }
 
-/* libcurl says nothing when it sends a body it has in memory, so an upload is looked at when its
- * limit is reached. One that is out waits for its answer since the last time it was seen moving. */
+/* Checks the progress of an upload when its timeout is reached, as libcurl does not report that it
+ * sends a body from memory. Once all is sent, the first-byte timeout counts from the last observed
+ * progress. */
 static void check_upload_progress(struct spt_request *r, uint64_t now_ns)
 {
     struct spt_response *t = r->response;
@@ -102,8 +103,8 @@ static void check_upload_progress(struct spt_request *r, uint64_t now_ns)
     r->easy->sent_bytes = sent;
 }
 
-/* A script that ran for long keeps the loop from its sockets: a limit has passed only where they
- * were looked at once more since it was due. */
+/* Returns true if the sockets were polled since the timeout was due. Only then has it expired,
+ * because a script that ran for long keeps the loop from its sockets. */
 static bool polled_since_due(struct spt_request *r)
 {
     const struct spt_driver *driver = r->session->driver;
@@ -140,7 +141,7 @@ void spt_timeouts_stop(struct spt_request *r, struct spt_driver *driver)
     r->phase = SPT_PHASE_ENDED;
 }
 
-/* The phases of a new connection, which ended at `end_ns`. */
+/* Fills in the phases of a new connection, which ended at `end_ns`. */
 static void connection_times(struct spt_request *r, uint64_t end_ns)
 {
     const struct spt_easy *easy = r->easy;

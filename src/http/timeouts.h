@@ -1,28 +1,29 @@
-/* Where a request is, since when, and until when it may be there. */
+/* The phases of a request and their timeouts. */
 #ifndef SPT_HTTP_TIMEOUTS_H
 #define SPT_HTTP_TIMEOUTS_H
 
 #include "http/state.h"
 
-/* The only writer of a started request's phase: stamps it and sees to its time limit. `now_ns` is
- * the instant. */
+/* Moves a started request to a phase, stamps that with `now_ns` and arms its timeout. Other files
+ * set the phase in no other way, except to end a request that leaves the queue. */
 void spt_timeouts_enter(struct spt_request *r, enum spt_phase phase, uint64_t now_ns);
 
-/* The response that began was an interim one: the limits are those from before it, and go on from
- * there. */
+/* Restores the phase and timeouts that were in force before an interim response. They continue from
+ * `since_ns`. */
 void spt_timeouts_resume(struct spt_request *r, enum spt_phase phase, uint64_t since_ns);
 
-/* Nobody reads what is left of the body: the request has little time left for it. */
+/* Marks the rest of the body as unread and gives the request a short time to receive it. */
 void spt_timeouts_drain(struct spt_request *r, uint64_t now_ns);
 
-/* The request is over. */
+/* Stops the timer of a completed request. */
 void spt_timeouts_stop(struct spt_request *r, struct spt_driver *driver);
 
-/* Fills in the transfer's times from the stamps; the request still has its handle if it ever had
- * one. */
+/* Fills in the response's times from the stamps. The request must still have its handle, if it ever
+ * had one. */
 void spt_timeouts_times(struct spt_request *r, uint64_t now_ns);
 
-/* Called by the above when the limit `reason` has passed: request.c ends the request. */
+/* Ends the request after its timeout `reason` expired. timeouts.c calls it, and request.c
+ * implements it. */
 void spt_request_timed_out(struct spt_request *r, const char *reason);
 
 #endif

@@ -1,4 +1,4 @@
-/* A request's body that is sent as it is made. */
+/* Keeps the beginning of a streamed request body after it is sent, so that it can be sent again. */
 #include "http/upload.h"
 
 #include <stdint.h>
@@ -18,7 +18,7 @@ void spt_upload_release(struct spt_upload *u)
     u->pos = 0;
 }
 
-/* Moves what was not taken to the front, once there is more before it than can be sent again. */
+/* Drops the bytes that were taken, once there are more of them than may be sent again. */
 static void drop_taken(struct spt_upload *u)
 {
     if (u->pos <= SPT_UPLOAD_REPLAY)

@@ -1,4 +1,4 @@
-/* URLs: what is read is taken apart, checked part by part, and written anew. */
+/* Splits a URL, checks its parts, and writes it in normal form. */
 #include "http/url.h"
 
 #include <stdio.h>
@@ -13,8 +13,8 @@
 
 enum { IN_PATH = 1, IN_QUERY = 2, IN_FRAGMENT = 4, ANYWHERE = 7 };
 
-/* Where a byte stands as it is: all but those of WHATWG's percent-encode sets for path, query and
- * fragment. */
+/* The parts in which a byte may stand unencoded, by WHATWG's percent-encode sets for path, query
+ * and fragment. */
 static const unsigned char stands[256] = {
     ['!'] = ANYWHERE,
     ['#'] = IN_FRAGMENT,
@@ -34,8 +34,8 @@ static const unsigned char stands[256] = {
     ['~'] = ANYWHERE,
 };
 
-/* Appends bytes, percent-encoded where they may not stand. The URL has room for three times as
- * many. */
+/* Appends bytes, percent-encoding those that may not stand in the part `where`. The URL has room
+ * for three times as many. */
 static void put_encoded(struct spt_url *url, const char *from, size_t n, unsigned where)
 {
     static const char digits[] = "0123456789ABCDEF";
@@ -62,19 +62,19 @@ static void put(struct spt_url *url, const char *from, size_t n)
 /* --- references --- */
 
 struct span {
-    const char *at; /* NULL: there is none */
+    const char *at; /* NULL: the part is missing */
     size_t len;
 };
 
-/* The parts of a reference as written. The authority is without its slashes; a query has its '?', a
- * fragment its '#'. */
+/* The parts of a reference as written. The authority excludes its slashes. A query includes its
+ * '?', and a fragment its '#'. */
 struct reference {
     struct span authority, path, query, fragment;
     bool tls;
 };
 
-/* Returns how many bytes come before the first '?' or '#', or the first '/' if that ends it,
- * too. */
+/* Returns the number of bytes before the first '?' or '#', or before the first '/' if `slash` is
+ * set. */
 static size_t span_until(const char *text, size_t len, bool slash)
 {
     size_t n = 0;
@@ -98,7 +98,8 @@ static size_t scheme_len(const char *text, size_t len)
     return n < len && text[n] == ':' ? n : 0;
 }
 
-/* Refuses what no part may have. A backslash is a slash to some parsers and none to others. */
+/* Returns true if the text has bytes that no part may have. Some parsers take a backslash for a
+ * slash, and others do not. */
 static bool has_bad_bytes(const char *text, size_t len)
 {
     bool bad = len > 0 && (text[0] == ' ' || text[len - 1] == ' ');
@@ -112,13 +113,13 @@ static bool has_slashes(const char *text, size_t len)
     return len >= 2 && text[0] == '/' && text[1] == '/';
 }
 
-/* Returns true if it names a host and no scheme, to some parsers at least. */
+/* Returns true if some parsers would read a host without a scheme. */
 static bool leads_to_a_host(const char *text, size_t len)
 {
     return len >= 2 && (text[0] == '/' || text[0] == '\\') && (text[1] == '/' || text[1] == '\\');
 }
 
-/* Reads the scheme and passes over it. */
+/* Reads the scheme and skips it. Returns NULL or a word for the error. */
 static const char *read_scheme(struct reference *r, const char **text, size_t *len,
                                enum spt_url_way way)
 {
@@ -136,7 +137,7 @@ static const char *read_scheme(struct reference *r, const char **text, size_t *l
     return NULL;
 }
 
-/* Takes a reference apart. */
+/* Splits a reference into its parts. Returns NULL or a word for the error. */
 static const char *split(struct reference *r, const char *text, size_t len, enum spt_url_way way)
 {
     if (way != SPT_URL_LINK && leads_to_a_host(text, len))
@@ -182,8 +183,8 @@ static const char *put_authority(struct spt_url *url, struct span authority)
     return NULL;
 }
 
-/* Returns 1 for ".", 2 for "..", each with its dots as they are or percent-encoded, and 0 for any
- * other segment. */
+/* Returns 1 for "." and 2 for "..", with dots that may be percent-encoded, and 0 for any other
+ * segment. */
 static int dots_of(const char *segment, size_t len)
 {
     int dots = 0;
@@ -197,7 +198,7 @@ static int dots_of(const char *segment, size_t len)
     return dots;
 }
 
-/* Takes the last segment off a path that ends in a slash, if it has one. */
+/* Removes the last segment, if there is one, from a path that ends in a slash. */
 static void drop_segment(struct spt_url *url)
 {
     if (url->len == url->path + 1)
@@ -207,7 +208,7 @@ static void drop_segment(struct spt_url *url)
         url->len--;
 }
 
-/* Appends the segments of a path to one that ends in a slash. */
+/* Appends the segments of a path to a URL that ends in a slash, and resolves "." and "..". */
 static void put_segments(struct spt_url *url, const char *path, size_t len)
 {
     for (;;) {
@@ -309,7 +310,7 @@ void spt_url_checker_release(struct spt_url_checker *c)
     curl_url_cleanup(c->parser);
 }
 
-/* Returns true if it would be a URL with a scheme before it. */
+/* Returns true if the text would be a URL with "http://" before it. */
 static bool lacks_a_scheme_alone(const char *url)
 {
     char text[256];
@@ -349,8 +350,8 @@ static void write_origin(struct spt_url_origin *origin, const struct spt_url *ur
     origin->host_len = url->host.len;
 }
 
-/* Asks libcurl's parser for the host and the port of an origin: they must be those that are
- * judged. */
+/* Compares the host and port of an origin with those that libcurl's parser reads, as only the
+ * former are judged. Returns NULL if they are the same, or a word for the error. */
 static const char *compare(CURLU *parser, const struct spt_url_origin *origin)
 {
     struct spt_host seen = {.len = 0};
@@ -363,7 +364,7 @@ static const char *compare(CURLU *parser, const struct spt_url_origin *origin)
     const char *word = rc == CURLUE_OK              ? spt_host_read(&seen, host, strlen(host))
                        : rc == CURLUE_OUT_OF_MEMORY ? "memory"
                                                     : "host";
-    const char *zone = memchr(origin->host, '%', origin->host_len); /* which it keeps apart */
+    const char *zone = memchr(origin->host, '%', origin->host_len); /* which libcurl's host lacks */
     size_t len = zone ? (size_t)(zone - origin->host) : origin->host_len;
     if (!word && (atoi(port) != origin->port || strncmp(seen.text, origin->host, len) != 0 ||
                   seen.len != len + (zone != NULL)))
@@ -373,8 +374,7 @@ static const char *compare(CURLU *parser, const struct spt_url_origin *origin)
     return word;
 }
 
-/* Returns the length of "scheme://host[:port]" if nothing behind it is to be written anew, else
- * 0. */
+/* Returns the length of "scheme://host[:port]" if nothing after it needs to be rewritten, or 0. */
 static size_t plain_authority(const char *url)
 {
     size_t start = strncmp(url, "http://", 7) == 0 ? 7 : strncmp(url, "https://", 8) == 0 ? 8 : 0;
@@ -399,7 +399,7 @@ static size_t slot_of(const char *text, size_t len)
     return (len + (unsigned char)text[len - 1] + (unsigned char)text[len / 2]) % SPT_URL_KNOWN;
 }
 
-/* Fills in the origin of a URL, and remembers it. */
+/* Fills in the origin of a URL and caches it. Returns NULL or a word for the error. */
 static const char *learn(struct spt_url_checker *c, const struct spt_url *url,
                          const struct spt_url_origin **origin)
 {

@@ -1,10 +1,10 @@
-/* Input. What can tell when it is readable (a pipe, a socket, a terminal) is polled and then read
- * once; all else (a file, /dev/null) is always "readable" and may still be slow, so it is read in
- * the thread pool.
+/* Polls a descriptor that reports when it is readable (a pipe, a socket, a terminal), and then
+ * reads once. Any other descriptor (a file, /dev/null) is always "readable" and may still be slow,
+ * so it is read in the thread pool.
  *
- * Standard input is shared: O_NONBLOCK on it would be seen by the shell, and by whoever inherits
- * it. uv_poll_init sets it on what it is given, so it is given an epoll of our own that holds the
- * descriptor. */
+ * Standard input is shared: O_NONBLOCK on it would affect the shell and every process that inherits
+ * it. uv_poll_init sets that flag on its descriptor, so it gets a private epoll descriptor that
+ * watches standard input. */
 #include "loop/input.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@
 #include "loop/loop.h"
 #include "septet/septet.h"
 
-#define CHUNK (64 * 1024) /* bytes read at once; what a pipe holds */
+#define CHUNK (64 * 1024) /* bytes of one read; the capacity of a pipe */
 
 /* --- bytes --- */
 
@@ -36,7 +36,7 @@ size_t spt_input_newline(struct spt_input *in)
     return in->scanned;
 }
 
-/* The bytes stay where they are: a read in the pool may be writing behind them. */
+/* Skips the bytes without moving any, because a read in the pool may be writing behind them. */
 void spt_input_take(struct spt_input *in, size_t n)
 {
     in->start += n;
@@ -113,7 +113,7 @@ void spt_input_free(struct spt_input *in)
     in->freed = true;
     in->on_more = NULL;
     if (in->in_pool)
-        uv_cancel((uv_req_t *)&in->fs); /* helps while it has not begun */
+        uv_cancel((uv_req_t *)&in->fs); /* succeeds only if it has not begun */
     if (in->watching)
         uv_close((uv_handle_t *)&in->poll, on_closed);
     free_unused(in);
@@ -136,7 +136,7 @@ void spt_input_forget(struct spt_input *in)
 
 /* --- by readiness --- */
 
-/* Reads once. Returns false where somebody else was faster. */
+/* Reads once. Returns false if another reader was faster. */
 static bool read_ready(struct spt_input *in)
 {
     if (!make_room(in))
@@ -225,9 +225,9 @@ bool spt_input_wait(struct spt_input *in, spt_input_fn *fn, void *ud)
 
 /* --- opening --- */
 
-/* A pipe that several read is empty by the time the slower ones get to it, and their read would
- * block. Opened anew, it has flags of our own. Readiness stays that of `fd`: a FIFO opened after
- * its last writer has left would wait for the next one. */
+/* Opens the pipe again, which gives it private flags. If a pipe has several readers, it may be
+ * empty before the slower ones read it, and their reads would block. Readiness is still that of
+ * `fd`, because a FIFO opened after its last writer has left would wait for the next one. */
 static void reopen_nonblocking(struct spt_input *in)
 {
     char path[32];
@@ -235,7 +235,8 @@ static void reopen_nonblocking(struct spt_input *in)
     in->read_fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 }
 
-/* Returns 1 where it can be watched, 0 where it is always ready, or an error. */
+/* Prepares polling. Returns 1 if the descriptor can be watched, 0 if it is always ready, or an
+ * error. */
 static int watch(struct spt_input *in)
 {
     struct epoll_event event = {.events = EPOLLIN};
@@ -255,7 +256,7 @@ static int watch(struct spt_input *in)
     return 1;
 }
 
-/* Finds out what fd is. */
+/* Determines the type of fd and how it is read. Returns 0 or an error. */
 static int classify_descriptor(struct spt_input *in)
 {
     struct stat st;
@@ -265,7 +266,7 @@ static int classify_descriptor(struct spt_input *in)
         return UV_EISDIR;
     in->is_socket = S_ISSOCK(st.st_mode);
     int rc = watch(in);
-    if (rc == 0 && in->own) /* a read in the pool is to wait */
+    if (rc == 0 && in->own) /* a read in the pool must block */
         fcntl(in->fd, F_SETFL, fcntl(in->fd, F_GETFL) & ~O_NONBLOCK);
     if (rc == 1 && !in->own && S_ISFIFO(st.st_mode))
         reopen_nonblocking(in);
@@ -286,7 +287,8 @@ static void on_opened(uv_fs_t *fs)
     spt_loop_job_end(loop);
 }
 
-/* Without O_NONBLOCK a FIFO would keep a thread of the pool until it has a writer. */
+/* Opens with O_NONBLOCK, because a FIFO would otherwise block a thread of the pool until it has a
+ * writer. */
 int spt_input_open(struct spt_input **out, struct spt_loop *loop, const char *path,
                    spt_input_fn *fn, void *ud)
 {
@@ -307,7 +309,7 @@ int spt_input_open(struct spt_input **out, struct spt_loop *loop, const char *pa
     return SEPTET_OK;
 }
 
-/* The copy of the descriptor stays ours when a script closes io.stdin. */
+/* Duplicates the descriptor, so that it stays open if a script closes io.stdin. */
 int spt_input_stdin(struct spt_input **out, struct spt_loop *loop)
 {
     struct spt_input *in = new_input(loop);

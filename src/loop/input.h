@@ -1,6 +1,6 @@
-/* Bytes from outside the process: a file, a pipe, a terminal. They gather in a buffer that outlives
- * whoever waits for them, so that to stop waiting loses nothing. It knows neither lines nor tasks:
- * who waits is a function. */
+/* Reads bytes from outside the process: a file, a pipe or a terminal. They collect in a buffer that
+ * outlives its waiter, so that ending a wait loses nothing. The input knows neither lines nor
+ * tasks: its waiter is a callback. */
 #ifndef SPT_LOOP_INPUT_H
 #define SPT_LOOP_INPUT_H
 
@@ -12,53 +12,54 @@
 
 struct spt_loop;
 
-/* May take bytes and ask for more, but not free the input. */
+/* Called when input has arrived. May take bytes and wait for more, but must not free the input. */
 typedef void spt_input_fn(void *ud);
 
 struct spt_input {
-    void *waiter; /* the caller's own: who is to take what comes */
-    int error;    /* libuv's number of what went wrong; 0: nothing; the caller's to reset */
+    void *waiter; /* the caller's own: the operation that takes the bytes */
+    int error;    /* libuv's error number, reset by the caller; 0: none */
     bool ended;   /* no more bytes will come */
 
-    struct spt_loop *loop; /* private, as all that follows */
-    spt_input_fn *on_more; /* NULL: nobody waits */
+    struct spt_loop *loop; /* private, like all members below */
+    spt_input_fn *on_more; /* NULL: no waiter */
     void *ud;
     struct spt_buf buf;
-    size_t start;   /* bytes of the buffer that were taken */
-    size_t scanned; /* bytes behind those that are known to hold no newline */
-    int fd;         /* -1: none, as the next two */
-    int read_fd;    /* the same pipe once more, never blocking */
-    int epoll_fd;   /* an epoll that watches fd */
-    bool own;       /* fd was opened here: its flags are nobody else's */
+    size_t start;   /* number of bytes of the buffer that were taken */
+    size_t scanned; /* number of bytes after those that hold no newline */
+    int fd;         /* -1: none, also for the next two */
+    int read_fd;    /* the same pipe, opened again as non-blocking */
+    int epoll_fd;   /* an epoll descriptor that watches fd */
+    bool own;       /* fd was opened here: no other process shares its flags */
     bool is_socket;
-    bool watching; /* poll is a live handle: readiness; else bytes are read in the thread pool */
-    bool in_pool;  /* the pool has fs, and may be writing to the buffer */
-    bool freed;    /* ... which is all that keeps it */
+    bool watching; /* poll is a live handle; otherwise bytes are read in the thread pool */
+    bool in_pool;  /* fs is in the thread pool, which may be writing to the buffer */
+    bool freed;    /* spt_input_free was called; the memory is kept for the pool or poll */
     uv_poll_t poll;
     uv_fs_t fs;
 };
 
-/* Opens a file in the thread pool, and calls fn(ud) when it is open or `error` says why not.
- * Returns SEPTET_OK or SEPTET_ENOMEM. */
+/* Opens a file in the thread pool. Calls fn(ud) once it is open or `error` is set. Returns
+ * SEPTET_OK or SEPTET_ENOMEM. */
 int spt_input_open(struct spt_input **out, struct spt_loop *loop, const char *path,
                    spt_input_fn *fn, void *ud);
 
-/* Standard input, by a descriptor of our own; the flags it shares with other processes stay as they
- * are. Returns SEPTET_OK or SEPTET_ENOMEM; `error` says whether there is one. */
+/* Opens standard input through a duplicate descriptor. The flags that it shares with other
+ * processes are left unchanged. Returns SEPTET_OK or SEPTET_ENOMEM; `error` is set if there is no
+ * input. */
 int spt_input_stdin(struct spt_input **out, struct spt_loop *loop);
 
-/* Closes it. A read that is under way is not waited for. */
+/* Closes the input. Does not wait for a read in flight. */
 void spt_input_free(struct spt_input *in);
 
-/* Calls fn(ud) once when there are more bytes, the end or an error; one may wait at a time. Returns
- * false where `error` says that there is nothing to wait for. */
+/* Calls fn(ud) once when more bytes, the end or an error have arrived. An input has at most one
+ * waiter. Returns false, with `error` set, if the wait cannot start. */
 bool spt_input_wait(struct spt_input *in, spt_input_fn *fn, void *ud);
 
-/* Reads what is there without waiting, where that can be known. Returns whether bytes, the end or
- * an error came. */
+/* Reads available bytes without blocking, if the descriptor can be polled. Returns true if bytes,
+ * the end or an error have arrived. */
 bool spt_input_try(struct spt_input *in);
 
-/* Has nobody called. What is being read is kept. */
+/* Clears the callback. A read in flight completes into the buffer. */
 void spt_input_forget(struct spt_input *in);
 
 static inline bool spt_input_waits(const struct spt_input *in)
@@ -66,7 +67,7 @@ static inline bool spt_input_waits(const struct spt_input *in)
     return in->on_more != NULL;
 }
 
-/* The bytes that are there and not taken. */
+/* Returns the number of buffered bytes, which are those that have arrived and were not taken. */
 static inline size_t spt_input_len(const struct spt_input *in)
 {
     return in->buf.len - in->start;
@@ -77,10 +78,11 @@ static inline const char *spt_input_bytes(const struct spt_input *in)
     return in->buf.data ? in->buf.data + in->start : "";
 }
 
-/* Where the first newline is among them; their number where there is none. */
+/* Returns the offset of the first newline in the buffered bytes, or their number if there is
+ * none. */
 size_t spt_input_newline(struct spt_input *in);
 
-/* Takes the first n of them away. */
+/* Removes the first n buffered bytes. */
 void spt_input_take(struct spt_input *in, size_t n);
 
 #endif

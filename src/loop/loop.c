@@ -1,6 +1,6 @@
-/* The host's handles on a libuv loop. It knows when to drain, not what: prepare and check drain,
- * idle keeps the poll between them from blocking, one timer stands for every deadline, and the
- * async handle is how other threads knock. */
+/* Decides when to drain. The prepare and check handles call the drain, and the idle handle keeps
+ * the poll between them from blocking. One timer serves every deadline, and the async handle wakes
+ * the loop from other threads. */
 #include "loop/loop.h"
 
 #include <assert.h>
@@ -12,24 +12,24 @@
 #define NS_PER_MS UINT64_C(1000000)
 
 struct spt_loop {
-    uv_loop_t *uv; /* `own`, or the embedder's */
+    uv_loop_t *uv; /* `own`, or the embedder's loop */
     uv_loop_t own;
     bool owned;
     bool draining;
     bool closing;
-    uv_prepare_t prepare; /* holds the loop's reference while somebody counts on us */
+    uv_prepare_t prepare; /* keeps the loop running while `refs` is not 0 */
     uv_check_t check;
     uv_idle_t idle;   /* active: the next poll does not block */
     uv_timer_t timer; /* armed for timer_ns */
     uv_async_t async;
-    uint64_t timer_ns; /* on the real clock; SPT_NEVER when not armed */
-    uint64_t now_ns;   /* of the virtual clock; 0: it is the real one */
-    uint64_t since_ns; /* real instant from which the virtual clock flows; 0: it stands */
+    uint64_t timer_ns; /* on the real clock; SPT_NEVER: not armed */
+    uint64_t now_ns;   /* time of the virtual clock; 0: the clock is the real one */
+    uint64_t since_ns; /* real instant since which the virtual clock runs; 0: it stands still */
     bool flows;
-    unsigned holds; /* handles that are not closed yet, ours and others' */
-    unsigned jobs;  /* holds that are requests in the thread pool */
-    unsigned refs;  /* reasons for the loop to go on */
-    uint64_t polls; /* that have returned */
+    unsigned holds; /* number of handles not closed yet, including other modules' */
+    unsigned jobs;  /* number of holds that are requests in the thread pool */
+    unsigned refs;  /* number of reasons for the loop to continue */
+    uint64_t polls; /* number of polls that have returned */
     spt_drain_fn *drain;
     void *ud;
 };
@@ -39,8 +39,8 @@ static void on_idle(uv_idle_t *idle)
     (void)idle;
 }
 
-/* What is due is run by the drain of the next turn, which must come: since libuv 1.45 timers are
- * the last thing in a turn, and a loop that nothing else keeps alive would end behind this one. */
+/* Makes sure that another turn follows, as its drain runs what is due. Since libuv 1.45, timers run
+ * at the end of a turn, and a loop that nothing else keeps alive would end after this one. */
 static void on_timer(uv_timer_t *t)
 {
     struct spt_loop *loop = t->data;
@@ -78,8 +78,8 @@ static void stop_flow(struct spt_loop *loop)
     loop->since_ns = 0;
 }
 
-/* Instants are rounded up to libuv's milliseconds: woken a fraction early, the drain would find
- * nothing due and the loop would spin until it is. */
+/* Starts the timer, rounding the instant up to libuv's milliseconds. If it fired a fraction early,
+ * the drain would find nothing due and the loop would spin until something is. */
 static void start_timer(struct spt_loop *loop, uint64_t due_ns)
 {
     uv_update_time(loop->uv);
@@ -91,18 +91,18 @@ static void start_timer(struct spt_loop *loop, uint64_t due_ns)
 
 static void on_async(uv_async_t *async)
 {
-    (void)async; /* it ended the poll; check drains */
+    (void)async; /* the poll has ended, so the check handle drains */
 }
 
-/* Returns when an instant of a virtual clock is, on the real one. */
+/* Returns the real instant at which a virtual clock that runs from now on reaches `due_ns`. */
 static uint64_t real_instant(const struct spt_loop *loop, uint64_t due_ns)
 {
     uint64_t real_ns = uv_hrtime(), ns = due_ns > loop->now_ns ? due_ns - loop->now_ns : 0;
     return ns < SPT_NEVER - real_ns ? real_ns + ns : SPT_NEVER;
 }
 
-/* A deadline that moved later leaves the timer alone: waking once for nothing is cheaper than
- * arming anew at every turn. */
+/* Arms the handles for `due_ns`. A timer that is due earlier is left alone, because one useless
+ * wake-up is cheaper than arming it again at every turn. */
 static void arm(struct spt_loop *loop, uint64_t due_ns)
 {
     if (due_ns == SPT_LOOP_NOW) {
@@ -110,7 +110,7 @@ static void arm(struct spt_loop *loop, uint64_t due_ns)
         return;
     }
     uv_idle_stop(&loop->idle);
-    if (due_ns != SPT_NEVER && loop->now_ns) /* when that is, as the clock flows from here */
+    if (due_ns != SPT_NEVER && loop->now_ns) /* the clock runs from here on */
         due_ns = real_instant(loop, due_ns);
     if (due_ns == SPT_NEVER) {
         uv_timer_stop(&loop->timer);
@@ -143,7 +143,7 @@ static void on_check(uv_check_t *check)
     drain(check->data);
 }
 
-/* Only the async handle can fail to be made. */
+/* Initialises and starts the handles. Only uv_async_init can fail. */
 static int init_handles(struct spt_loop *loop)
 {
     if (uv_async_init(loop->uv, &loop->async, on_async) != 0)
@@ -195,8 +195,8 @@ static void on_closed(uv_handle_t *handle)
     spt_loop_handle_closed(handle->data);
 }
 
-/* Turns the loop until every counted handle has closed. A turn that closes none finds the rest
- * open: they will not close by waiting. Jobs do end. */
+/* Runs the loop until every counted handle has closed. If a turn closes none and no job is left,
+ * the remaining handles would never close. */
 static int finish_own(struct spt_loop *loop)
 {
     unsigned before;
@@ -205,7 +205,7 @@ static int finish_own(struct spt_loop *loop)
         uv_run(&loop->own, loop->jobs > 0 ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     } while (loop->holds > 0 && (loop->jobs > 0 || loop->holds < before));
     if (uv_loop_close(&loop->own) != 0)
-        return SEPTET_ELOOP; /* the block stays: open handles point into it */
+        return SEPTET_ELOOP; /* the memory is kept: open handles point into it */
     free(loop);
     return SEPTET_OK;
 }
@@ -226,7 +226,7 @@ void spt_loop_run_once(struct spt_loop *loop, bool wait)
 {
     if (loop->draining)
         return;
-    spt_loop_ref(loop); /* uv_run on a loop that nothing keeps alive would not drain at all */
+    spt_loop_ref(loop); /* uv_run would not drain a loop that nothing keeps alive */
     uv_run(loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     spt_loop_unref(loop);
 }

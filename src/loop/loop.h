@@ -1,6 +1,6 @@
-/* The host's place on a libuv loop: one prepare, check, idle, timer and async handle, and the
- * promise that the drain runs before the loop may block. It knows neither Lua nor tasks: what is
- * drained is a function it was given. */
+/* Attaches the host to a libuv loop by one prepare, check, idle, timer and async handle. Guarantees
+ * that the drain runs before the loop may block. It knows neither Lua nor tasks: the drain is a
+ * callback. */
 #ifndef SPT_LOOP_LOOP_H
 #define SPT_LOOP_LOOP_H
 
@@ -10,62 +10,64 @@
 
 struct spt_loop;
 
-/* What to do once a turn. Runs everything that can run now and returns the instant at which it
- * wants to run again: SPT_LOOP_NOW for at once, SPT_NEVER for not before something else wakes it.
- */
+/* Called before and after each poll. Runs everything that can run now, and returns the instant at
+ * which it must run again. SPT_LOOP_NOW means at once, SPT_NEVER not before something else wakes
+ * it. */
 typedef uint64_t spt_drain_fn(void *ud);
 #define SPT_LOOP_NOW 0
 
-/* Makes handles on `foreign`, or on a loop of its own when NULL. Returns SEPTET_OK, SEPTET_ENOMEM
- * or SEPTET_ELOOP. The result is freed by itself when its last handle has closed after
- * spt_loop_free. */
+/* Creates the handles on `foreign`, or on an internal loop if it is NULL. Returns SEPTET_OK,
+ * SEPTET_ENOMEM or SEPTET_ELOOP. After spt_loop_free, the memory is freed when the last handle has
+ * closed. */
 int spt_loop_new(struct spt_loop **out, uv_loop_t *foreign, spt_drain_fn *drain, void *ud);
 
-/* Closes the handles. On a loop of its own, turns it until all are closed; returns SEPTET_ELOOP
- * when some handle was left open by somebody else, which is a leak. The drain is not called any
- * more. */
+/* Closes the handles; the drain is not called again. An internal loop is run until all handles are
+ * closed. Returns SEPTET_OK, or SEPTET_ELOOP if other code has left a handle open on the internal
+ * loop, which is a leak. */
 int spt_loop_free(struct spt_loop *loop);
 
-/* One turn: drain, poll, drain. Waits for events only if `wait` and the drain wants nothing now.
- * From inside the drain it does nothing. */
+/* Runs one turn of the loop: drain, poll, drain. Waits for events only if `wait` is set and the
+ * drain has nothing to run now. Does nothing inside the drain. */
 void spt_loop_run_once(struct spt_loop *loop, bool wait);
 
-/* Makes the loop drain again soon: something became ready outside the drain. Inside it, it does
- * nothing: what the drain returns says the same. Owner thread only. */
+/* Makes the loop drain again soon, because something became ready outside the drain. Does nothing
+ * inside the drain, which says so by the instant that it returns. Owner thread only. */
 void spt_loop_wake(struct spt_loop *loop);
 
-/* The same from any thread or a signal handler. */
+/* Like spt_loop_wake(), but safe in any thread and in a signal handler. */
 void spt_loop_wake_async(struct spt_loop *loop);
 
-/* How often it has waited for the world, or looked at it, until now. */
+/* Returns the number of polls performed so far. */
 uint64_t spt_loop_polls(const struct spt_loop *loop);
 
 uv_loop_t *spt_loop_uv(struct spt_loop *loop);
 
-/* The clock of everything, in nanoseconds: CLOCK_MONOTONIC, fresh at each call, or a virtual
- * one. */
+/* Returns the time of the host's clock in nanoseconds: CLOCK_MONOTONIC, read at each call, or the
+ * virtual clock. */
 uint64_t spt_loop_now(const struct spt_loop *loop);
 
-/* A virtual clock begins at one second. It stands while tasks run, flows as the real one does while
- * the loop waits for the world outside, and otherwise moves by jumps. */
+/* Switches to a virtual clock, which begins at one second. It stands still while tasks run, and
+ * runs like the real one while the loop waits for outside events. Otherwise it only moves by
+ * jumps. */
 void spt_loop_make_virtual(struct spt_loop *loop);
-void spt_loop_clock_advance(struct spt_loop *loop, uint64_t to_ns); /* never back */
+void spt_loop_clock_advance(struct spt_loop *loop, uint64_t to_ns); /* never moves back */
 
-/* Does the loop wait for the world outside, from the end of this drain on? */
+/* Sets whether the virtual clock runs after the end of this drain, as it does while the loop waits
+ * for outside events. */
 void spt_loop_clock_run(struct spt_loop *loop, bool flows);
 
-/* Counts a reason for uv_run to go on beside a drain that is due: a request in flight, a post that
- * may still come. Without one, a host with nothing to do keeps no foreign loop running. */
+/* Counts a reason for uv_run to continue even if no drain is due, such as a request in flight or a
+ * post that may still arrive. Without one, an idle host does not keep a foreign loop running. */
 void spt_loop_ref(struct spt_loop *loop);
 void spt_loop_unref(struct spt_loop *loop);
 
-/* Counts a handle that lives on the loop and closes asynchronously; the loop stays until each is
- * released, in its close callback. */
+/* Counts a handle that lives on the loop and closes asynchronously. The loop is not freed until
+ * each handle is released, in its close callback. */
 void spt_loop_handle_opened(struct spt_loop *loop);
 void spt_loop_handle_closed(struct spt_loop *loop);
 
-/* Counts a request in libuv's thread pool, until its callback has run. It holds the loop; the end
- * of a loop of our own waits for it, as nothing can stop it. */
+/* Counts a request in libuv's thread pool until its callback has run. The loop is not freed before.
+ * spt_loop_free waits for it on an internal loop, because it cannot be stopped. */
 void spt_loop_job_begin(struct spt_loop *loop);
 void spt_loop_job_end(struct spt_loop *loop);
 

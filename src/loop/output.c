@@ -1,8 +1,9 @@
-/* Output. A job is a function for the pool that makes plain system calls; what it changes the loop
- * looks at when it has ended.
+/* Runs each job in the thread pool, as a function that makes plain system calls. The loop reads
+ * what a job has changed only after its end.
  *
- * A file has one writer, by a lock on it: a cancelled one whose last write is still under way must
- * not write into what the next one has begun anew, nor another process. */
+ * A lock on the file ensures that it has one writer. The last write of a cancelled writer may still
+ * be running, and must not reach a file that the next one has truncated. Neither may another
+ * process write to it. */
 #include "loop/output.h"
 
 #include <assert.h>
@@ -22,7 +23,7 @@
 
 enum { PRIVATE_MODE = 0600 };
 
-/* n = call, again where a signal came between. */
+/* Assigns the result of `call` to `n`, and repeats the call if a signal interrupted it (EINTR). */
 #define UNINTERRUPTED(n, call)                                                                     \
     do {                                                                                           \
         (n) = (call);                                                                              \
@@ -61,7 +62,7 @@ static void release(struct spt_output *out)
 
 /* --- jobs: each returns 0 or an error --- */
 
-/* Closed it is in any case, also where a signal came between. */
+/* Closes the file. close() releases the descriptor even if it fails with EINTR. */
 static int close_file(struct spt_output *out)
 {
     int rc = out->fd >= 0 ? close(out->fd) : 0;
@@ -80,7 +81,7 @@ static int digest_anew(struct spt_output *out)
     return out->digest && !EVP_DigestInit_ex(out->digest, out->md, NULL) ? UV_ENOMEM : 0;
 }
 
-/* Begins the digest with what the file holds, which may take long. */
+/* Begins the digest with the contents of the file, which may take long. */
 static int digest_file(struct spt_output *out)
 {
     int rc = digest_anew(out);
@@ -112,7 +113,7 @@ static int empty_file(struct spt_output *out)
     return digest_anew(out);
 }
 
-/* Returns true if the file's name still stands for it, and not for another file or for a link to
+/* Returns true if the path still refers to this file, and not to another file or to a link to
  * it. */
 static bool owns_name(const struct spt_output *out)
 {
@@ -121,7 +122,7 @@ static bool owns_name(const struct spt_output *out)
            mine.st_dev == named.st_dev && mine.st_ino == named.st_ino;
 }
 
-/* Returns true if the file's name still leads to it. */
+/* Returns true if the path still leads to this file, directly or by links. */
 static bool has_its_name(const struct spt_output *out)
 {
     struct stat mine, named;
@@ -137,7 +138,8 @@ static int set_mode(const struct spt_output *out, mode_t mode)
     return fchmod(out->fd, mode) == 0 ? 0 : last_error();
 }
 
-/* Returns 0 if what was opened is a file to write into. */
+/* Checks that the opened file may be written, and sets the mode of a private one. Returns 0 or an
+ * error. */
 static int check_file(const struct spt_output *out)
 {
     struct stat st;
@@ -151,22 +153,22 @@ static int check_file(const struct spt_output *out)
     return rc ? rc : set_mode(out, PRIVATE_MODE);
 }
 
-/* Returns 1, 0 where the name is to be opened anew, or an error. */
+/* Locks the file. Returns 1, 0 if the path must be opened again, or an error. */
 static int lock_file(struct spt_output *out)
 {
     struct stat st;
     int rc;
     UNINTERRUPTED(rc, flock(out->fd, LOCK_EX | LOCK_NB));
     if (rc != 0 && errno == EWOULDBLOCK)
-        return UV_EBUSY; /* other errors: a file system without locks */
+        return UV_EBUSY; /* any other error: the file system has no locks */
     if (fstat(out->fd, &st) != 0)
         return last_error();
     out->size = (uint64_t)st.st_size;
     return out->flags & SPT_OUTPUT_PRIVATE ? owns_name(out) : has_its_name(out);
 }
 
-/* Follows the links at the path, which is a target, and makes the path the one of the file beside
- * it. */
+/* Follows the links at the path, which is a target, and replaces the path by that of the file
+ * beside it. */
 static int move_beside(struct spt_output *out)
 {
     int rc = spt_target_resolve(out->path, &out->target);
@@ -183,7 +185,8 @@ static int move_beside(struct spt_output *out)
     return 0;
 }
 
-/* Without O_NONBLOCK a FIFO would keep a thread of the pool until it has a reader. */
+/* Opens and locks the file. Without O_NONBLOCK, a FIFO would block a thread of the pool until it
+ * has a reader. */
 static int open_file(struct spt_output *out)
 {
     const bool is_private = out->flags & SPT_OUTPUT_PRIVATE;
@@ -243,8 +246,8 @@ static int sync_file(struct spt_output *out)
     return rc == 0 ? 0 : last_error();
 }
 
-/* A name is on the disk when the folder that holds it is. Some file systems cannot do that for a
- * folder, and some folders can be written but not read. */
+/* Flushes the folder of `path` to disk, and with it the file's name. Ignores file systems that
+ * cannot do that for a folder, and folders that can be written but not read. */
 static int sync_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -276,7 +279,7 @@ static int commit_file(struct spt_output *out)
     if (rc)
         return rc;
     out->current_step = "rename";
-    if (!owns_name(out)) /* the sync may have taken long */
+    if (!owns_name(out)) /* it may have changed during the sync */
         return UV_ENOENT;
     if (rename(out->path, out->target) != 0)
         return last_error();
@@ -310,7 +313,7 @@ static void start(struct spt_output *out, int (*job)(struct spt_output *))
     uv_queue_work(spt_loop_uv(out->loop), &out->work, on_work, on_worked);
 }
 
-/* The first error is the one that counts. */
+/* Records an error, unless there was an earlier one. */
 static void note(struct spt_output *out, int error)
 {
     if (out->error || !error)
@@ -327,7 +330,8 @@ static void tell(struct spt_output *out)
         fn(out->ud);
 }
 
-/* The descriptor of a freed one is closed in the pool, too: that may take a while. */
+/* Completes a job. The descriptor of a freed output is also closed in the pool, because closing may
+ * take long. */
 static void on_worked(uv_work_t *work, int status)
 {
     struct spt_output *out = SPT_OF(work, struct spt_output, work);
@@ -350,7 +354,7 @@ void spt_output_free(struct spt_output *out)
     out->abandoned = true;
     out->on_done = NULL;
     if (out->in_pool)
-        uv_cancel((uv_req_t *)&out->work); /* helps while it has not begun */
+        uv_cancel((uv_req_t *)&out->work); /* succeeds only if it has not begun */
     else if (out->fd >= 0)
         start(out, close_file);
     else

@@ -1,4 +1,4 @@
-/* The table of sockets and their pollers.
+/* Keeps the pollers in an array indexed by descriptor.
  *
  *              open                 want(mask)              want(0)
  *     (none) ───────▶ new, stopped ───────────▶ watched ──────────────▶ idle, watched for its end
@@ -6,7 +6,7 @@
  *        │ close, from any                         └──────── want(mask) ────┴──────────▼
  *        └─────────────────────────────────────────────────────────────────────── idle, stopped
  *
- * Each uv_poll_start is two epoll_ctl in libuv, so masks are compared and applied once a lap. */
+ * Each uv_poll_start makes two epoll_ctl calls, so masks are compared and applied once per pass. */
 #include "loop/pollers.h"
 
 #include <assert.h>
@@ -19,8 +19,8 @@
 #include "septet/septet.h"
 
 enum {
-    ERRORS_MAX = 8,   /* error events in a row until the socket is shut down */
-    WASTED_MAX = 1024 /* events in a row on a foreign descriptor that lead to nothing */
+    ERRORS_MAX = 8,   /* error events in a row before the socket is shut down */
+    WASTED_MAX = 1024 /* events in a row without effect before a foreign descriptor is dropped */
 };
 
 static struct spt_poller *socket_of(struct spt_link *link)
@@ -47,7 +47,8 @@ static void on_closed(uv_handle_t *handle)
     spt_loop_handle_closed(loop);
 }
 
-/* uv_close takes the descriptor out of epoll at once; only the memory waits for a turn. */
+/* Drops the poller. uv_close removes the descriptor from epoll at once; the memory is freed in the
+ * close callback. */
 static void drop(struct spt_poller *s)
 {
     struct spt_pollers *table = s->table;
@@ -125,7 +126,7 @@ static int add(struct spt_pollers *table, int fd, void *owner, bool ours, struct
         return SEPTET_ELOOP;
     }
     s->poll.data = s;
-    uv_unref((uv_handle_t *)&s->poll); /* an idle connection keeps no loop running */
+    uv_unref((uv_handle_t *)&s->poll); /* an idle connection does not keep the loop running */
     spt_loop_handle_opened(table->loop);
     s->table = table;
     s->owner = owner;
@@ -140,8 +141,9 @@ static int add(struct spt_pollers *table, int fd, void *owner, bool ours, struct
     return SEPTET_OK;
 }
 
-/* An idle socket's poller stays: the peer's end of the connection shows as readable. One that was
- * stopped by such an event stays stopped, as the event would repeat for ever. */
+/* Returns the mask to arm. An idle socket stays armed, because the end of the connection makes it
+ * readable. One that was stopped by such an event stays stopped, as the event would repeat for
+ * ever. */
 static int desired_mask(const struct spt_poller *s)
 {
     if (s->wanted_mask)
@@ -179,8 +181,8 @@ static void mark_dirty(struct spt_poller *s)
         spt_list_push(&s->table->dirty, &s->link);
 }
 
-/* The descriptor is on no list of ours, so nobody will tell of its close: watched at once and only
- * while it is wanted. */
+/* Sets the mask of a descriptor that septet did not open. Its close will not be reported, so it is
+ * watched at once and only while it is wanted. */
 static int want_foreign(struct spt_pollers *table, struct spt_poller *s, int fd, int mask,
                         void *owner)
 {
@@ -203,7 +205,7 @@ int spt_pollers_want(struct spt_pollers *table, int fd, int mask, void *owner)
     struct spt_poller *s = spt_pollers_find(table, fd);
     if (!s || !s->owns_fd)
         return want_foreign(table, s, fd, mask, owner);
-    if (mask == 0 && s->opener) { /* it may be closed, and its number another's */
+    if (mask == 0 && s->opener) { /* it may be closed and its number reused */
         drop(s);
         return SEPTET_OK;
     }
@@ -242,7 +244,7 @@ void spt_pollers_apply(struct spt_pollers *table)
         sync_poller(socket_of(link));
 }
 
-/* Takes away what came unasked, so that nobody takes it for an answer. */
+/* Discards unexpected bytes, so that libcurl does not take them for a response. */
 static void drain_receive_buffer(int fd)
 {
     char bytes[4096];
@@ -250,11 +252,11 @@ static void drain_receive_buffer(int fd)
         ;
 }
 
-/* Something happened on a connection nobody uses. Dead, or talking unasked: the pending error is
- * taken off and the socket shut down, because libcurl gives up a request after a few pooled
- * connections that report an error, but passes over any number that are at their end; and it would
- * take the bytes for the answer to the next request. Where many share a connection, the peer may
- * have something to say at any time: that is left for libcurl. */
+/* Handles an event on an idle connection. If it is dead or has received unexpected bytes, its error
+ * is cleared and the socket shut down. libcurl fails a request after a few pooled connections that
+ * report an error, but skips any number that have ended. It would also take the bytes for the
+ * response to the next request. On a connection for several requests at a time, the peer may send
+ * at any time, so its bytes are left for libcurl. */
 static void idle_event(struct spt_poller *s, bool error)
 {
     char byte;
@@ -273,8 +275,8 @@ static void idle_event(struct spt_poller *s, bool error)
     stop(s);
 }
 
-/* Some versions of libcurl leave a descriptor of their own readable for ever. It is let go; libcurl
- * asks again if it needs it. */
+/* Counts an event, and returns true if the poller is to be dropped. Some versions of libcurl leave
+ * an internal descriptor readable for ever; libcurl registers it again if needed. */
 static bool wasted(struct spt_poller *s)
 {
     return !s->owns_fd && ++s->spurious_events > WASTED_MAX;
@@ -287,10 +289,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     int fd = s->fd;
     uint32_t gen = s->generation;
     if (status < 0) {
-        s->armed_mask = 0; /* libuv has stopped the poller before it says so */
+        s->armed_mask = 0; /* libuv stops the poller before it reports an error */
         events = SPT_POLLER_ERROR | UV_READABLE | UV_WRITABLE;
         if (++s->errors >= ERRORS_MAX)
-            shutdown(fd, SHUT_RDWR); /* whoever reads it sees the end, and lets go */
+            shutdown(fd, SHUT_RDWR); /* its reader sees the end and closes it */
     } else {
         s->errors = 0;
     }

@@ -1,6 +1,7 @@
-/* The descriptors libcurl uses, each with one libuv poller for its whole life: kept armed while the
- * connection is idle, so that a request on an open connection costs no epoll_ctl and a connection
- * the peer drops is noticed. It knows no libcurl: masks are libuv's, readiness is a callback. */
+/* Watches the descriptors of libcurl and c-ares, each with one libuv poller for its whole life. A
+ * poller stays armed while its connection is idle. A request on an open connection therefore costs
+ * no epoll_ctl, and a connection that the peer drops is noticed. The table knows no libcurl: masks
+ * are libuv's, and readiness is reported to a callback. */
 #ifndef SPT_LOOP_POLLERS_H
 #define SPT_LOOP_POLLERS_H
 
@@ -15,80 +16,81 @@ struct spt_loop;
 struct spt_poller {
     uv_poll_t poll;
     struct spt_pollers *table;
-    void *owner;             /* borrows: whose socket it is, given back to on_ready */
-    struct spt_link link;    /* in the table's dirty list */
-    void *opener;            /* borrows: who connects through it; NULL once it is connected */
-    struct spt_link attempt; /* in the opener's list; leaves it by itself when the socket closes */
+    void *owner;             /* borrowed; owner of the socket, passed to on_ready */
+    struct spt_link link;    /* link in the table's dirty list */
+    void *opener;            /* borrowed; connects through the socket; NULL once connected */
+    struct spt_link attempt; /* link in the opener's list; removed when the socket closes */
     int fd;
-    uint32_t generation; /* tells it from earlier sockets of the same number */
-    uint8_t wanted_mask; /* UV_READABLE | UV_WRITABLE; 0: idle */
-    uint8_t armed_mask;  /* what the poller watches; 0: stopped */
-    uint8_t errors;      /* error events in a row */
-    bool shared;         /* by requests at the same time: HTTP/2 */
-    bool owns_fd;        /* we are told of its close; else it is watched only while it is wanted */
-    uint16_t spurious_events; /* foreign: events in a row that changed nothing */
+    uint32_t generation;      /* distinguishes it from earlier sockets with the same number */
+    uint8_t wanted_mask;      /* UV_READABLE | UV_WRITABLE; 0: idle */
+    uint8_t armed_mask;       /* events that the poller watches; 0: stopped */
+    uint8_t errors;           /* number of error events in a row */
+    bool shared;              /* serves several requests at a time (HTTP/2) */
+    bool owns_fd;             /* its close is reported; otherwise it is watched only while wanted */
+    uint16_t spurious_events; /* of a foreign one: number of events in a row without effect */
 };
 
-/* `events` are UV_READABLE | UV_WRITABLE, and SPT_POLLER_ERROR. It may close or open any socket. */
+/* Called when a wanted event or an error arrives. `events` combines UV_READABLE, UV_WRITABLE and
+ * SPT_POLLER_ERROR. May close or open any socket. */
 #define SPT_POLLER_ERROR 0x100
 typedef void spt_poller_ready_fn(void *owner, int fd, int events);
 
-/* Is a socket of this owner that wants nothing one that nobody uses? */
+/* Returns true if unwatched sockets of this owner are idle connections. */
 typedef bool spt_poller_idle_fn(void *owner);
 
-/* A socket of this owner that nobody used was found dead. */
+/* Called when an idle connection of this owner was found dead. */
 typedef void spt_poller_dropped_fn(void *owner);
 
 struct spt_pollers {
-    struct spt_loop *loop; /* borrows */
+    struct spt_loop *loop; /* borrowed */
     spt_poller_ready_fn *on_ready;
     spt_poller_idle_fn *is_idle;
-    spt_poller_dropped_fn *on_dropped; /* set after the init; NULL: nobody asks */
+    spt_poller_dropped_fn *on_dropped; /* set after spt_pollers_init; may be NULL */
     struct spt_poller **by_fd;
     int cap;
-    struct spt_link dirty; /* sockets whose wanted mask is not what the poller watches */
+    struct spt_link dirty; /* list of sockets with a wanted mask that is not yet armed */
     unsigned count;
-    unsigned dropped; /* idle connections found dead, for the census */
+    unsigned dropped; /* number of idle connections found dead, for the census */
     uint32_t generations;
 };
 
 void spt_pollers_init(struct spt_pollers *table, struct spt_loop *loop,
                       spt_poller_ready_fn *on_ready, spt_poller_idle_fn *is_idle);
 
-/* Closes what is left and frees the table; the pollers' memory goes in their close callbacks. */
+/* Closes all remaining pollers and frees the table. Each poller is freed in its close callback. */
 void spt_pollers_release(struct spt_pollers *table);
 
-/* Takes note of a socket we opened, before it connects. An older one of the same number is stale
- * (it was closed behind our back) and is dropped; what was wanted of it stays wanted, as libcurl
- * may not know that it has changed. Returns NULL when there is no memory or libuv cannot watch
- * it. */
+/* Adds a socket that septet opened, before it connects. An older one with the same number is stale
+ * (its close was not reported) and is dropped. Its wanted mask is kept if the owner is the same, as
+ * libcurl may not know that the socket has changed. Returns NULL if there is no memory or libuv
+ * cannot watch the socket. */
 struct spt_poller *spt_pollers_open(struct spt_pollers *table, int fd, void *owner);
 
-/* `opener` connects through `s`, until spt_poller_opened says that it does no longer. */
+/* Marks `s` as a connection attempt of `opener`, until spt_poller_opened is called. */
 void spt_poller_opening(struct spt_poller *s, void *opener, struct spt_link *attempts);
 void spt_poller_opened(struct spt_poller *s);
 
-/* How many of them we opened for `owner`. */
+/* Returns the number of sockets that were added by spt_pollers_open for `owner`. */
 unsigned spt_pollers_owned(const struct spt_pollers *table, const void *owner);
 
-/* Is there one of them that nobody uses? */
+/* Returns true if `owner` has an idle connection. */
 bool spt_pollers_idle(const struct spt_pollers *table, void *owner);
 
-/* The socket of that number, or NULL. */
+/* Returns the socket with descriptor `fd`, or NULL. */
 struct spt_poller *spt_pollers_find(const struct spt_pollers *table, int fd);
 
-/* What is wanted of `fd` from now on: 0 makes it idle, or stops it at once while it is being
- * opened, as it may be closed already. One that was not opened here is taken in, and watched at
- * once; 0 drops it again. Returns SEPTET_OK, SEPTET_ENOMEM or SEPTET_ELOOP. */
+/* Sets the events wanted on `fd`. A mask of 0 makes the socket idle; while it has an opener, it is
+ * dropped instead, as it may already be closed. A descriptor that septet did not open is added and
+ * watched at once, and dropped by a mask of 0. Returns SEPTET_OK, SEPTET_ENOMEM or SEPTET_ELOOP. */
 int spt_pollers_want(struct spt_pollers *table, int fd, int mask, void *owner);
 
-/* Stops watching, to be called before close(fd). Harmless for a number that is not known. */
+/* Stops watching `fd`; must be called before close(fd). Does nothing if `fd` is unknown. */
 void spt_pollers_close(struct spt_pollers *table, int fd);
 
-/* The same for every socket of `owner`. */
+/* Like spt_pollers_close(), but for every socket of `owner`. */
 void spt_pollers_close_all(struct spt_pollers *table, void *owner);
 
-/* Brings the pollers in line with what is wanted; once a lap. */
+/* Arms all pollers with their wanted masks; called once per pass. */
 void spt_pollers_apply(struct spt_pollers *table);
 
 #endif

@@ -1,5 +1,5 @@
-/* The links that lead to a target are followed one by one: realpath knows no name that nothing has
- * yet. */
+/* Follows the links to a target one by one, because realpath fails for a name that does not
+ * exist. */
 #include "loop/target.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ static int judge(const struct stat *st)
     return S_ISREG(st->st_mode) ? 0 : S_ISDIR(st->st_mode) ? UV_EISDIR : UV_EINVAL;
 }
 
-/* Returns a copy of where the link at `path` leads, or NULL with an error in `rc`. */
+/* Returns the path that the link at `path` leads to, to be freed, or NULL with an error in `rc`. */
 static char *follow(const char *path, int *rc)
 {
     char text[PATH_MAX];
@@ -76,8 +76,8 @@ int spt_target_judge(const char *target)
     return S_ISLNK(st.st_mode) ? 0 : judge(&st);
 }
 
-/* Returns the process's umask. Linux shows it; elsewhere it is only known by setting it, which
- * other threads may see. */
+/* Returns the process's umask. Linux shows it in /proc; elsewhere it can only be read by setting
+ * it, which other threads may notice. */
 static mode_t current_umask(void)
 {
     unsigned mask = 0;

@@ -1,6 +1,6 @@
-/* Coroutines inside tasks: a wait in a script's own coroutine passes outward through every resume
- * to the scheduler, and the wake-up passes inward again, so that scripts see only their own yields.
- * A coroutine that never waits pays nothing for it. */
+/* Lets coroutines inside tasks wait. A wait in a script's own coroutine passes outward through
+ * every resume to the scheduler. The wake-up passes inward again, so that scripts see only their
+ * own yields. A coroutine that never waits costs nothing more. */
 #include <lauxlib.h>
 #include <lualib.h>
 
@@ -21,8 +21,8 @@ lua_State *spt_innermost(const struct spt_sched *s)
     return t->frame ? t->frame->co : t->co;
 }
 
-/* The innermost open scope of the running task: where the script resumes a coroutine, it must be
- * again when that yields. */
+/* Returns the innermost open scope of the running task. If the script resumes a coroutine, the
+ * scope must be the same when that yields. */
 static struct spt_scope *innermost_scope(lua_State *L)
 {
     const struct spt_task *t = spt_env(L)->sched->current;
@@ -31,8 +31,9 @@ static struct spt_scope *innermost_scope(lua_State *L)
 
 /* --- protected coroutines --- */
 
-/* The bottom of a protected coroutine: an error unwinds the script's function, its upvalue, in
- * here, where closing variables may wait, and then ends the coroutine. */
+/* Ends the base of a protected coroutine. The base calls the script's function, its upvalue, in
+ * protected mode. An error unwinds the function here, where closing variables may wait, and then
+ * ends the coroutine. */
 static int base_ended(lua_State *L, int status, lua_KContext ctx)
 {
     if (status != LUA_OK && status != LUA_YIELD)
@@ -49,7 +50,8 @@ static int base(lua_State *L)
     return base_ended(L, status, 0);
 }
 
-/* Returns whether `co` has yet to begin with a function of the script's, in Lua, on a base. */
+/* Returns true if `co` is on a base and has yet to enter its function, a Lua function of the
+ * script. */
 static bool begins_on_base(lua_State *co)
 {
     if (lua_status(co) != LUA_OK || lua_tocfunction(co, 1) != base || !lua_getupvalue(co, 1, 1))
@@ -65,17 +67,16 @@ static void on_first(lua_State *L, lua_Debug *ar)
     lua_yield(L, 0);
 }
 
-/* Returns whether `co` was suspended by a hook: a yield of a function's is the C function's on
- * top. */
+/* Returns true if a hook suspended `co`. A function's yield has a C function on top instead. */
 static bool yielded_in_hook(lua_State *co)
 {
     lua_Debug ar;
     return lua_getstack(co, 0, &ar) && lua_getinfo(co, "S", &ar) && *ar.what != 'C';
 }
 
-/* As lua_resume. The call of a protected function from its base takes a level of C calls, of which
- * Lua has 200, until the coroutine is suspended for the first time. A hook does so at the
- * function's first instruction. */
+/* Like lua_resume(), but saves a level of C calls, of which Lua has 200. The call of a protected
+ * function from its base takes one until the coroutine is first suspended. A hook suspends it at
+ * the function's first instruction. */
 static int resume(lua_State *co, lua_State *L, int nargs, int *nresults)
 {
     const struct spt_sched *s = spt_env(L)->sched;
@@ -98,7 +99,7 @@ static int enter(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope
     struct spt_task *t = s->current;
     if (!t)
         return resume(co, L, nargs, nresults);
-    if (s->hook && !lua_gethook(co)) /* made where no hook is set */
+    if (s->hook && !lua_gethook(co)) /* created where no hook is set */
         spt_hook_put(co, s, s->hook, LUA_MASKCOUNT, s->hook_count);
     struct spt_frame frame = {
         .co = co,
@@ -112,7 +113,7 @@ static int enter(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope
     return status;
 }
 
-/* Moves what `co` yielded, returned or raised to L. Returns the number of values, or -1 for an
+/* Moves the values that `co` yielded, returned or raised to L. Returns their number, or -1 for an
  * error. */
 static int take_results(lua_State *L, lua_State *co, int status, int nresults)
 {
@@ -129,8 +130,8 @@ static int take_results(lua_State *L, lua_State *co, int status, int nresults)
     return nresults;
 }
 
-/* Pushes what keeps `co` from being resumed with `nargs` arguments, if anything does that
- * lua_resume does not know. */
+/* Pushes why `co` cannot be resumed with `nargs` arguments, if lua_resume() would not detect it.
+ * Returns true if it pushed a reason. */
 static bool push_refusal(lua_State *L, lua_State *co, int nargs)
 {
     if (spt_is_waiting(co))
@@ -142,9 +143,9 @@ static bool push_refusal(lua_State *L, lua_State *co, int nargs)
     return true;
 }
 
-/* Runs `co`, which the script resumed in `scope`, until it yields to the script, ends, or waits:
- * then the wait goes outward, and `k` goes on. Returns as take_results; does not return when it
- * waits. */
+/* Runs `co`, which the script resumed in `scope`, until it yields to the script, ends, or waits. A
+ * wait passes outward, and `k` continues after it. Returns like take_results(), but does not return
+ * if `co` waits. */
 static int run(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope, lua_KFunction k)
 {
     int nresults = 0;
@@ -156,17 +157,17 @@ static int run(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope, 
     return take_results(L, co, status, nresults);
 }
 
-/* Pushes what ends the blocks that a coroutine left open when it died, and its arguments; the error
- * is on top of the stack. Lua runs no closing variable there, and whoever goes on would be inside
- * those blocks. Returns false where none is open inside `scope`. */
+/* Pushes the function, with its arguments, that ends the blocks which a dead coroutine left open;
+ * the error is on top of the stack. Lua runs no closing variable there, and the running code would
+ * stay inside those blocks. Returns false if no block is open inside `scope`. */
 static bool push_unwind(lua_State *L, lua_State *co, struct spt_scope *scope)
 {
     const struct spt_task *t = spt_env(L)->sched->current;
     return t && spt_task_push_unwind(L, t, scope, co);
 }
 
-/* Goes on as Lua's own function, the second upvalue, in the frame of ours: for what it says of
- * wrong arguments. */
+/* Continues as the standard function, the second upvalue, in the frame of the replacement. Its
+ * error messages for wrong arguments are kept this way. */
 static int stock(lua_State *L)
 {
     return lua_tocfunction(L, lua_upvalueindex(2))(L);
@@ -201,7 +202,7 @@ static int resume_again(lua_State *L, int status, lua_KContext ctx)
     return resume_results(L, run(L, co, 0, scope, resume_again), scope);
 }
 
-/* coroutine.resume, passing waits outward. */
+/* coroutine.resume, but passes waits outward. */
 static int l_resume(lua_State *L)
 {
     lua_State *co = lua_tothread(L, 1);
@@ -264,7 +265,7 @@ static int l_wrapped(lua_State *L)
     return wrap_results(L, co, run(L, co, nargs, scope, wrap_again), scope);
 }
 
-/* coroutine.wrap, passing waits outward. */
+/* coroutine.wrap, but passes waits outward. */
 static int l_wrap(lua_State *L)
 {
     if (!lua_isfunction(L, 1))
@@ -286,9 +287,9 @@ static bool at_task_level(lua_State *L)
     return t && t->co == L;
 }
 
-/* coroutine.yield: only out of a coroutine of the script's own, and out of no open block, nor the
- * `with` of a task-local: what runs meanwhile would be in a scope that it did not open, or see a
- * value that it did not set. */
+/* coroutine.yield, but only out of a script's own coroutine, and neither across an open block nor
+ * out of the `with` of a task-local. Code that runs meanwhile would be in a scope that it did not
+ * open, or see a value that it did not set. */
 static int l_yield(lua_State *L)
 {
     const struct spt_task *t = spt_env(L)->sched->current;
@@ -306,7 +307,7 @@ static int l_yield(lua_State *L)
     return lua_yield(L, lua_gettop(L));
 }
 
-/* coroutine.isyieldable: the task's own coroutine is as Lua's main one. */
+/* coroutine.isyieldable, but treats the task's own coroutine like Lua's main one. */
 static int l_isyieldable(lua_State *L)
 {
     const struct spt_task *t = spt_env(L)->sched->current;
@@ -317,8 +318,8 @@ static int l_isyieldable(lua_State *L)
     return stock(L);
 }
 
-/* coroutine.running: the task's own coroutine is the main one. Once seen, it is not used for other
- * tasks. */
+/* coroutine.running, but reports the task's own coroutine as the main one. Once a script has seen
+ * it, it is not reused for other tasks. */
 static int l_running(lua_State *L)
 {
     if (!at_task_level(L))
@@ -329,7 +330,7 @@ static int l_running(lua_State *L)
     return 2;
 }
 
-/* coroutine.close: not one that waits. */
+/* coroutine.close, but refuses a coroutine that waits. */
 static int l_close(lua_State *L)
 {
     lua_State *co = lua_tothread(L, 1);
@@ -356,7 +357,7 @@ void spt_replace_functions(lua_State *L, struct spt_env *env, lua_CFunction open
     for (const luaL_Reg *r = replacements; r->name; r++) {
         lua_pushlightuserdata(L, env);
         lua_getfield(L, stocks, r->name);
-        if (lua_getfield(L, theirs, r->name) != LUA_TNIL) { /* else the embedder took it away */
+        if (lua_getfield(L, theirs, r->name) != LUA_TNIL) { /* otherwise the embedder removed it */
             lua_pop(L, 1);
             lua_pushcclosure(L, r->func, 2);
             lua_setfield(L, theirs, r->name);

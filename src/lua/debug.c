@@ -1,6 +1,6 @@
-/* The functions of `debug` that would show or undo what is ours: the base below the function of a
- * wrapped coroutine, which stock Lua has not, and the hooks by which the host ends what runs for
- * too long. */
+/* Replaces functions of `debug` that would show or undo parts of Septet. One is the base below the
+ * function of a wrapped coroutine, which stock Lua does not have. The others are the hooks by which
+ * the host ends code that runs for too long. */
 #include <lauxlib.h>
 #include <limits.h>
 #include <lualib.h>
@@ -13,16 +13,17 @@
 #include "lua/lib.h"
 #include "op/env.h"
 
-#define HEAD 10 /* levels that a long traceback of Lua's begins with */
-#define TAIL 11 /* ... and ends with */
+#define HEAD 10 /* levels at the beginning of a long traceback of Lua's */
+#define TAIL 11 /* levels at its end */
 
-/* Goes on as Lua's own function, the second upvalue, in the frame of ours. */
+/* Continues as the standard function, the second upvalue, in the frame of the replacement. */
 static int stock(lua_State *L)
 {
     return lua_tocfunction(L, lua_upvalueindex(2))(L);
 }
 
-/* The thread that a function of `debug` is asked about; `*arg` is how many arguments that takes. */
+/* Returns the thread that a function of `debug` refers to; `*arg` is the number of arguments it
+ * takes. */
 static lua_State *thread_of(lua_State *L, int *arg)
 {
     *arg = lua_isthread(L, 1);
@@ -35,7 +36,7 @@ static bool is_hidden(lua_State *L, int level)
     return lua_getstack(L, level, &ar) && lua_checkstack(L, 1) && spt_frames_hidden(L, &ar);
 }
 
-/* debug.getinfo, getlocal and setlocal: a level that is ours is one beyond the last. */
+/* debug.getinfo, getlocal and setlocal, but treat a hidden level as one beyond the last. */
 static int l_of_level(lua_State *L)
 {
     int arg;
@@ -47,23 +48,22 @@ static int l_of_level(lua_State *L)
     return stock(L);
 }
 
-/* Returns the number of the last level of `co`, the base of it left out; -1 where there is no
- * base. */
+/* Returns the number of the last level of `co` above its base, or -1 if it has no base. */
 static int last_above_base(lua_State *co)
 {
     int last = spt_frames_last(co);
     return is_hidden(co, last) ? last - 1 : -1;
 }
 
-/* Adds lines of a traceback of `co` to the text on top: from `level` on, `n` levels, as many as are
- * not cut short. */
+/* Adds lines of a traceback of `co` to the text on top: `n` levels from `level` on. `n` must be
+ * small enough that Lua does not shorten them. */
 static void add_levels(lua_State *L, lua_State *co, int level, int n)
 {
     luaL_traceback(L, co, NULL, level);
     const char *lines = strchr(lua_tostring(L, -1), '\n'), *end = lines;
     for (int line = 0; end && line < n;) {
         end = strchr(end + 1, '\n');
-        /* a frame that was called by a tail call has a line more */
+        /* a frame entered by a tail call has one line more */
         if (!end || strncmp(end, "\n\t(...tail calls...)", 20) != 0)
             line++;
     }
@@ -75,7 +75,7 @@ static void add_levels(lua_State *L, lua_State *co, int level, int n)
     lua_concat(L, 2);
 }
 
-/* debug.traceback, without the base. */
+/* debug.traceback, but without the base. */
 static int l_traceback(lua_State *L)
 {
     int arg;
@@ -100,7 +100,7 @@ static int l_traceback(lua_State *L)
     return 1;
 }
 
-/* debug.sethook: the host's hooks stay. */
+/* debug.sethook, but keeps the host's hooks. */
 static int l_sethook(lua_State *L)
 {
     int arg, mask = 0;
@@ -122,7 +122,7 @@ static int l_sethook(lua_State *L)
     return 0;
 }
 
-/* debug.gethook: the script's, never the host's. */
+/* debug.gethook, but returns the script's hook, never the host's. */
 static int l_gethook(lua_State *L)
 {
     int arg, mask, count, n = 0;

@@ -1,4 +1,4 @@
-/* digest: the digest of a string, by OpenSSL. That of a file is op/file.c's. */
+/* digest: computes the digest of a string with OpenSSL. The digest of a file is in op/file.c. */
 #include <lauxlib.h>
 #include <openssl/evp.h>
 
@@ -8,7 +8,7 @@
 #include "lua/lib.h"
 #include "op/env.h"
 
-/* digest(name, bytes): in hexadecimal. */
+/* digest(name, bytes): returns the digest in hexadecimal. */
 static int l_digest(lua_State *L)
 {
     unsigned char md[EVP_MAX_MD_SIZE];

@@ -1,6 +1,5 @@
-/* `require` for the modules compiled into the library, and what they run in: an environment of
- * their own, so that a script that overwrites a global, or a function of a standard library, breaks
- * its own code only. */
+/* Loads the embedded modules for `require`. They run in an environment of their own. So a script
+ * that overwrites a global, or a function of a standard library, breaks only its own code. */
 #include "lua/embed.h"
 
 #include <lauxlib.h>
@@ -19,15 +18,15 @@ static const struct spt_module *find(const char *name)
     return NULL;
 }
 
-/* Pushes the path of the file below the folder `root` that is read instead of module `name`. */
+/* Pushes the path of the file under the folder `root` that replaces module `name`. */
 static const char *push_path(lua_State *L, const char *root, const char *name)
 {
     const char *file = strcmp(name, "septet") == 0 ? "septet.init" : name;
     return lua_pushfstring(L, "%s/%s.lua", root, luaL_gsub(L, file, ".", "/"));
 }
 
-/* Loads a file under the module's own chunk name: what is an error's place does not depend on where
- * the module came from. */
+/* Loads a file under the module's own chunk name, so that the place in an error does not depend on
+ * where the module came from. */
 static int load_file(lua_State *L, const char *path, const char *chunk)
 {
     FILE *f = fopen(path, "rb");
@@ -36,7 +35,7 @@ static int load_file(lua_State *L, const char *path, const char *chunk)
     luaL_Buffer b;
     luaL_buffinit(L, &b);
     size_t n;
-    do { /* an error of memory leaks the file: while developing, that does not matter */
+    do { /* an error of memory leaks the file, which does not matter during development */
         n = fread(luaL_prepbuffer(&b), 1, LUAL_BUFFERSIZE, f);
         luaL_addsize(&b, n);
     } while (n > 0);
@@ -68,8 +67,9 @@ static void copy_table(lua_State *L)
     lua_remove(L, -2);
 }
 
-/* Replaces the script's `package` on top of the stack by ours: `loaded` and `preload` are the
- * state's; for the rest the script's table is asked, as by the standard `require`. */
+/* Replaces the script's `package` on top of the stack by one for the modules. `loaded` and
+ * `preload` are the state's. All other fields come from the script's table, as for the standard
+ * `require`. */
 static void make_package(lua_State *L)
 {
     lua_createtable(L, 0, 2);
@@ -83,8 +83,8 @@ static void make_package(lua_State *L)
     lua_setmetatable(L, -2);
 }
 
-/* Fills the environment on top of the stack with copies of what the standard libraries have in the
- * globals, as far as it lacks them: an embedder may open libraries after the host. */
+/* Adds copies of the standard libraries in the globals to the environment on top of the stack, if
+ * it lacks them. An embedder may open libraries after the host. */
 static void fill_environment(lua_State *L)
 {
     int environment = lua_gettop(L), globals = environment + 1;
@@ -107,7 +107,8 @@ static void fill_environment(lua_State *L)
 /* The upvalues of l_load and l_require. */
 enum { ENVIRONMENT = 1, ROOT /* the config's lua_path, or nil */, UPVALUES = ROOT };
 
-/* A loader of package.preload: its first argument is the module's name. */
+/* Loads an embedded module. A loader of package.preload: its first argument is the module's
+ * name. */
 static int l_load(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1);
@@ -129,9 +130,9 @@ static int l_load(lua_State *L)
     return 1;
 }
 
-/* The `require` of the modules themselves: as the standard one, but it needs no searcher. What a
- * script put into package.loaded or package.preload counts, but for septet.core, which no other
- * `require` finds. */
+/* The `require` of the modules themselves. Like the standard one, but needs no searcher. It
+ * respects what a script put into package.loaded or package.preload, except for septet.core, which
+ * no other `require` finds. */
 static int l_require(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1);
@@ -158,7 +159,7 @@ static int l_require(lua_State *L)
     return 1;
 }
 
-/* Pushes `function` with the upvalues on top of the stack, which stay. */
+/* Pushes `function` with copies of the upvalues on top of the stack. */
 static void push_closure(lua_State *L, lua_CFunction function)
 {
     lua_pushvalue(L, -UPVALUES);

@@ -1,11 +1,11 @@
-/* The Lua modules compiled into the library; the table is made at build time by tools/embed.c. */
+/* The Lua modules compiled into the library; tools/embed.c generates the table at build time. */
 #ifndef SPT_LUA_EMBED_H
 #define SPT_LUA_EMBED_H
 
 #include <stddef.h>
 
 struct spt_module {
-    const char *name;   /* as `require` takes it; NULL ends the table */
+    const char *name;   /* as passed to `require`; NULL ends the table */
     const char *source; /* Lua text, not terminated */
     size_t size;        /* bytes */
 };

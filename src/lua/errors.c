@@ -1,4 +1,4 @@
-/* What the modules in Lua need to pass errors on without losing where they were raised. */
+/* Lets the modules in Lua pass errors on without losing where they were raised. */
 #include <lauxlib.h>
 #include <string.h>
 
@@ -34,13 +34,14 @@ static int protect(lua_State *L, bool unwinding)
     return try_ended(L, lua_pcallk(L, nargs, LUA_MULTRET, 1, 0, try_ended), 0);
 }
 
-/* try(fn, ...): as pcall, with the error's traceback as the third value, to be given to `raise`. */
+/* try(fn, ...): like pcall, but returns the error's traceback as the third value, for `raise`. */
 static int l_try(lua_State *L)
 {
     return protect(L, false);
 }
 
-/* try_unwinding(fn, ...): the same with a traceback of Cancelled and GeneratorClosed alone. */
+/* try_unwinding(fn, ...): like try(), but makes a traceback of Cancelled and GeneratorClosed
+ * only. */
 static int l_try_unwinding(lua_State *L)
 {
     return protect(L, true);
@@ -53,8 +54,8 @@ static void check_traceback(lua_State *L, int arg)
         spt_error_arg(L, arg, "traceback expected");
 }
 
-/* raise(error, traceback, label): raises an error that was caught by `try`. `label`: what happens
- * where it is raised again, if its stack there is to be shown, too. */
+/* raise(error, traceback, label): raises an error caught by `try`. `label` says what happens where
+ * it is raised again; nil leaves the stack there out of the traceback. */
 static int l_raise(lua_State *L)
 {
     lua_settop(L, 3);
@@ -65,7 +66,7 @@ static int l_raise(lua_State *L)
     return spt_traceback_raise(L, label);
 }
 
-/* traceback(traceback): its text; nil for nil. */
+/* traceback(traceback): returns its text, or nil for nil. */
 static int l_traceback(lua_State *L)
 {
     lua_settop(L, 1);
@@ -75,7 +76,7 @@ static int l_traceback(lua_State *L)
     return 1;
 }
 
-/* origin(task): the id of the task in which the error of a failed task was first a failure. */
+/* origin(task): returns the id of the task in which a failed task's error was first a failure. */
 static int l_origin(lua_State *L)
 {
     spt_check_task(L, 1);
@@ -83,8 +84,8 @@ static int l_origin(lua_State *L)
     return 1;
 }
 
-/* source(error, traceback): the same for an error in the running task; 0 if it was no task's
- * failure. */
+/* source(error, traceback): like origin(), but for an error in the running task. Returns 0 if it
+ * was no task's failure. */
 static int l_source(lua_State *L)
 {
     lua_settop(L, 2);
@@ -93,8 +94,8 @@ static int l_source(lua_State *L)
     return 1;
 }
 
-/* failure(task): the error of a failed task, for who collects errors: nobody is told of it by
- * that. */
+/* failure(task): returns the error of a failed task, for code that collects errors. The failure
+ * does not become observed by that. */
 static int l_failure(lua_State *L)
 {
     spt_check_task(L, 1);
@@ -102,7 +103,7 @@ static int l_failure(lua_State *L)
     return 1;
 }
 
-/* words(error): what it says; never raises but for want of memory. */
+/* words(error): returns the text of an error. Raises only if out of memory. */
 static int l_words(lua_State *L)
 {
     lua_settop(L, 1);

@@ -1,4 +1,4 @@
-/* json_decode: JSON text to a Lua value, by jansson, which keeps integers integers. */
+/* json_decode: decodes JSON text to a Lua value with jansson, which keeps integers as integers. */
 #include <jansson.h>
 #include <lauxlib.h>
 #include <limits.h>
@@ -14,13 +14,13 @@
 
 #define META "septet.json.tree"
 
-/* Bytes that parts of a text take while it is decoded, as jansson's value and as Lua's. Measured;
- * the estimate is up to a third too high. */
+/* Bytes that parts of a text take while it is decoded, as jansson's value and as Lua's. They are
+ * measured; the estimate is up to a third too high. */
 enum { ARRAY_BYTES = 200, OBJECT_BYTES = 300, MEMBER_BYTES = 96, ITEM_BYTES = 56 };
 
-/* jansson's values, until Lua has them. If an error ends the way there, the collector frees them:
- * to-be-closed slots are no use to C on Lua 5.4.4, whose lua_settop may lose the stack they stand
- * in. */
+/* Holds jansson's values until Lua has copied them. If an error interrupts that, the garbage
+ * collector frees them. To-be-closed slots are not usable from C on Lua 5.4.4, where lua_settop()
+ * may use an invalid pointer to the stack. */
 struct tree {
     json_t *root;
 };
@@ -51,13 +51,13 @@ int spt_json_no_memory(lua_State *L)
     return lua_error(L);
 }
 
-/* Where the text begins, behind a byte order mark. */
+/* Returns the offset at which the text begins, after a byte order mark. */
 static size_t begin_of(const char *text, size_t len)
 {
     return len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 }
 
-/* Raises JsonError{line=, column=, position=}: counted from 1, in bytes. */
+/* Raises JsonError{line=, column=, position=}. They are in bytes and start at 1. */
 static int refuse(lua_State *L, const char *text, size_t len, size_t position, const char *why)
 {
     lua_Integer line = 1;
@@ -79,7 +79,8 @@ static int refuse(lua_State *L, const char *text, size_t len, size_t position, c
     return lua_error(L);
 }
 
-/* On the last byte that jansson has read, or behind it where that one is bad or missing. */
+/* Returns the offset of the last byte that jansson read, or of the byte after it if that byte is
+ * invalid or missing. */
 static size_t stopped_at(const json_error_t *error, size_t len)
 {
     size_t read = (unsigned)error->position;
@@ -89,15 +90,15 @@ static size_t stopped_at(const json_error_t *error, size_t len)
     return read < len ? read : len;
 }
 
-/* What a text may take: how deep it nests, and how many bytes its value takes. */
+/* Limits of a text: how deep it may nest, and how many bytes its value may take. */
 struct budget {
     lua_Integer depth;
     lua_Integer bytes;
-    const char *exceeded; /* which of them does not suffice; NULL: both do */
+    const char *exceeded; /* why the budget is exceeded; NULL if it is not */
 };
 
-/* Returns where the text exceeds the budget, or `len`. Both are known before anything is parsed: a
- * tree has no positions, and takes many times the memory of its text. */
+/* Returns the offset at which the text exceeds the budget, or `len`. This is checked before
+ * parsing, because a tree has no positions and takes many times the memory of its text. */
 static size_t find_excess(const char *text, size_t len, struct budget *budget)
 {
     bool quoted = false;
@@ -190,7 +191,8 @@ static void push_value(lua_State *L, const json_t *value)
     }
 }
 
-/* json_decode(text, depth, max_memory): its value. Raises JsonError. */
+/* json_decode(text, depth, max_memory): returns the value of the text. `max_memory` is in bytes.
+ * Raises JsonError. */
 static int l_decode(lua_State *L)
 {
     size_t len;
@@ -207,7 +209,7 @@ static int l_decode(lua_State *L)
         return spt_json_no_memory(L);
     if (!tree->root)
         return refuse(L, text, len, begin + stopped_at(&error, len - begin), error.text);
-    const char *nul = memchr(text, '\0', len); /* jansson overlooks one behind a number or a word */
+    const char *nul = memchr(text, '\0', len); /* jansson ignores a NUL after a number or a word */
     if (nul)
         return refuse(L, text, len, (size_t)(nul - text), "a NUL");
     push_value(L, tree->root);

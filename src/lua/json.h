@@ -1,4 +1,4 @@
-/* What the two halves of JSON share. */
+/* Declarations shared by the JSON decoder and encoder. */
 #ifndef SPT_LUA_JSON_H
 #define SPT_LUA_JSON_H
 
@@ -9,11 +9,12 @@ struct spt_env;
 /* The metatable that marks a table as an array. */
 #define SPT_JSON_ARRAY_META "septet.json.array"
 
-/* How deep arrays and objects nest at most. jansson's own limit of 2048 counts what is in the
- * innermost, too. */
+/* The maximum nesting of arrays and objects. jansson's own maximum of 2048 also counts the values
+ * inside the innermost one. */
 enum { SPT_JSON_DEPTH_MAX = 2047 };
 
-/* Raises out of memory: in Lua's own words and without a place, by which the host recognises it. */
+/* Raises "not enough memory". The message is Lua's own and has no place, so that the host
+ * recognises it. */
 int spt_json_no_memory(lua_State *L);
 
 /* Adds json_encode to the table on top of the stack. */

@@ -1,4 +1,4 @@
-/* json_encode: a Lua value as JSON text, written straight into a buffer. */
+/* json_encode: encodes a Lua value as JSON text, directly into a buffer. */
 #include <float.h>
 #include <lauxlib.h>
 #include <math.h>
@@ -19,29 +19,30 @@
 #define META "septet.json.text"
 
 enum {
-    KEY_SHOWN = 64, /* bytes of a key that a message shows */
-    ENDS = 3,       /* levels that it shows of either end of a long way */
-    FLOAT_MAX = 40  /* bytes of a float */
+    KEY_SHOWN = 64, /* bytes of a key in a message */
+    ENDS = 3,       /* levels in a message from each end of a long path */
+    FLOAT_MAX = 40  /* maximum bytes of a float */
 };
 
-/* Where in the value the encoder is: a list from the innermost place out. */
+/* The position of the encoder in the value: a list from the innermost place outward. */
 struct place {
-    const struct place *around; /* NULL: the whole */
-    const char *key;            /* NULL: an array's */
+    const struct place *around; /* NULL for the whole value */
+    const char *key;            /* NULL for an item of an array */
     lua_Integer index;
     lua_Integer depth;
-    const void *value; /* what is there, if it is a table */
+    const void *value; /* the table at this place; the value of lua_topointer() */
 };
 
 struct encoder {
     lua_State *L;
-    struct spt_buf *out; /* its userdata's block; the collector frees what an error leaves */
-    lua_Integer depth;   /* how deep arrays and objects may nest */
-    lua_Integer indent;  /* spaces a level; 0: all on one line */
+    /* in its userdata's block; the garbage collector frees it after an error */
+    struct spt_buf *out;
+    lua_Integer depth;  /* maximum nesting of arrays and objects */
+    lua_Integer indent; /* spaces per level; 0 for a single line */
 };
 
 struct key {
-    const char *s; /* borrowed from a string that a list on the stack keeps */
+    const char *s; /* borrowed from a string that a list on the stack keeps alive */
     size_t len;
 };
 
@@ -88,7 +89,7 @@ static void write_char(struct encoder *e, char c)
     write(e, &c, 1);
 }
 
-/* Begins a line at a level, if lines there are. */
+/* Begins a line at a level, unless all is on a single line. */
 static void write_line(struct encoder *e, lua_Integer level)
 {
     if (e->indent == 0)
@@ -115,11 +116,11 @@ static void write_escape(struct encoder *e, unsigned char c)
     write(e, text, (size_t)snprintf(text, sizeof text, "\\u%04X", c));
 }
 
-/* Writes a string; `bad` says what one that is not UTF-8 is. */
+/* Writes a string. `bad` is the error message if it is not UTF-8. */
 static void write_string(struct encoder *e, const char *s, size_t len, const struct place *at,
                          const char *bad)
 {
-    size_t from = 0, n; /* from: the first byte that is not yet written */
+    size_t from = 0, n; /* from: the first byte not yet written */
     bool good;
     write_char(e, '"');
     for (size_t i = 0; i < len; i += n) {
@@ -137,9 +138,9 @@ static void write_string(struct encoder *e, const char *s, size_t len, const str
     write_char(e, '"');
 }
 
-/* Writes what printf made of a float as JSON has it: a point whatever the locale, no plus and no
- * leading zero in the exponent, and a fraction if there is neither, so that it comes back as a
- * float. */
+/* Writes the output of printf for a float in JSON's format. The decimal point does not depend on
+ * the locale, and the exponent has no plus and no leading zero. A float without either gets a
+ * fraction, so that it is decoded as a float. */
 static void write_formatted(struct encoder *e, const char *text)
 {
     char out[FLOAT_MAX + 2];
@@ -164,8 +165,8 @@ static void write_formatted(struct encoder *e, const char *text)
         write(e, ".0", 2);
 }
 
-/* Writes the shortest text that comes back as the same float. Up to 15 digits come back whatever
- * they are, but for numbers so small that they have fewer bits. */
+/* Writes the shortest text that is decoded as the same float. Up to 15 digits always survive,
+ * except for numbers so small that they have fewer bits. */
 static void write_float(struct encoder *e, lua_Number n, const struct place *at)
 {
     char text[FLOAT_MAX];
@@ -201,7 +202,7 @@ static bool is_marked(lua_State *L, int index)
     return marked;
 }
 
-/* Returns true if the table is an array, and how many items or members it has. */
+/* Returns true if the table is an array. Sets `*count` to the number of its items or members. */
 static bool is_array(struct encoder *e, int index, const struct place *at, size_t *count)
 {
     lua_State *L = e->L;
@@ -238,9 +239,9 @@ static int compare_keys(const void *a, const void *b)
     return order ? order : (x->len > y->len) - (x->len < y->len);
 }
 
-/* Pushes a list that keeps the keys, and a block of them, sorted. Memory that is asked for may run
- * a finalizer of the script's, which may change the table: returns how many there are now, `n` at
- * most. */
+/* Pushes a list that keeps the keys alive, and a sorted block of them. An allocation may run a
+ * finalizer of the script, which may change the table. Sets `*n` to the current number of keys,
+ * which does not grow. */
 static struct key *push_keys(lua_State *L, int index, size_t *n)
 {
     size_t count = 0;
@@ -262,7 +263,7 @@ static struct key *push_keys(lua_State *L, int index, size_t *n)
     return keys;
 }
 
-/* Encodes the value on top of the stack, at `inner` of what is at `at`, and pops it. */
+/* Encodes the value on top of the stack and pops it. `inner` is its place in the value at `at`. */
 static void encode_inner(struct encoder *e, struct place inner, const struct place *at)
 {
     lua_State *L = e->L;
@@ -356,7 +357,7 @@ static void encode(struct encoder *e, int index, const struct place *at)
     cannot(e, at, lua_tostring(L, -1));
 }
 
-/* --- what scripts get --- */
+/* --- functions for scripts --- */
 
 static int l_gc(lua_State *L)
 {
@@ -364,7 +365,7 @@ static int l_gc(lua_State *L)
     return 0;
 }
 
-/* json_encode(value, depth, indent): its text, with the keys of objects sorted. Raises Usage. */
+/* json_encode(value, depth, indent): returns the value's text, with sorted keys. Raises Usage. */
 static int l_encode(lua_State *L)
 {
     const struct place whole = {.value = lua_topointer(L, 1)};

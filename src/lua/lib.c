@@ -1,4 +1,4 @@
-/* The register: one line a library. */
+/* Lists the libraries, one opener each, and opens them. */
 #include "lua/lib.h"
 
 #include <curl/curl.h>
@@ -18,7 +18,7 @@ static void (*const libraries[])(lua_State *L, struct spt_env *env) = {
     spt_open_load,      spt_open_task, /* last: takes methods from the others */
 };
 
-/* versions(): ours and those of what is linked, at run time. */
+/* versions(): returns the versions of Septet and Lua, and of the linked libraries at run time. */
 static int l_versions(lua_State *L)
 {
     const char *lua = LUA_RELEASE;
@@ -36,9 +36,9 @@ static int l_hook(lua_State *L)
 
 static const luaL_Reg functions[] = {{"versions", l_versions}, {"hook", l_hook}, {NULL, NULL}};
 
-/* A buffer that grows makes a metatable, once. Were that cut short for want of memory, the half of
- * it would stay, and no buffer could grow any more: one that was, in an attempt before this, is
- * made anew. */
+/* Makes the metatable that a growing luaL_Buffer needs. If Lua ran out of memory while making it,
+ * the incomplete one would stay, and no buffer could grow any more. One left by an earlier attempt
+ * is replaced. */
 static void make_boxes(lua_State *L)
 {
     luaL_Buffer b;

@@ -1,5 +1,5 @@
-/* Task-locals: the table that a task has of them, which other tasks may share, so that it is
- * replaced and never changed. */
+/* Stores the task-locals of a task in a table. Tasks may share the table, so it is replaced and
+ * never changed. */
 #include <lauxlib.h>
 
 #include "core/error.h"
@@ -9,7 +9,7 @@
 #include "lua/lib.h"
 #include "op/env.h"
 
-/* Pushes the table of the task's locals; nil when it has none. */
+/* Pushes the table of the task's locals, or nil if it has none. */
 static void push_locals(lua_State *L, const struct spt_task *t)
 {
     if (!t->has_locals) {
@@ -21,7 +21,7 @@ static void push_locals(lua_State *L, const struct spt_task *t)
     lua_remove(L, -2);
 }
 
-/* Puts the table, or nil, on top of the stack in its place; pops it. Allocates nothing. */
+/* Pops a table, or nil, from the stack and makes it the task's locals. Allocates nothing. */
 static void set_locals(lua_State *L, struct spt_task *t)
 {
     t->has_locals = !lua_isnil(L, -1);
@@ -39,7 +39,8 @@ static struct spt_task *check_current(lua_State *L)
     return t;
 }
 
-/* locals(): the table of the running task's locals, never to be changed; nil when it has none. */
+/* locals(): returns the table of the running task's locals, or nil if it has none. The table must
+ * not be changed. */
 static int l_locals(lua_State *L)
 {
     const struct spt_task *t = spt_env(L)->sched->current;
@@ -49,7 +50,7 @@ static int l_locals(lua_State *L)
     return 1;
 }
 
-/* set_locals(table): puts another in its place. */
+/* set_locals(table): replaces the table of the running task's locals. */
 static int l_set_locals(lua_State *L)
 {
     struct spt_task *t = check_current(L);
@@ -62,8 +63,8 @@ static int l_set_locals(lua_State *L)
 /* The stack of with_locals. */
 enum { VAR = 1, INSIDE, OUTSIDE, HANDLER, FUNCTION };
 
-/* Puts back what the variable was. What the function has set besides, which makes another table of
- * it, stays. */
+/* Restores the variable's previous value. Other values that the function has set, which made a new
+ * table, are kept. */
 static void leave(lua_State *L, struct spt_task *t)
 {
     push_locals(L, t);
@@ -91,7 +92,8 @@ static void leave(lua_State *L, struct spt_task *t)
     lua_pop(L, 1);
 }
 
-/* In C, because in Lua a hook or an error of memory may come between any two steps. */
+/* Restores the locals and returns the function's results, or raises its error. It is in C, because
+ * in Lua a hook or an error of memory may come between any two steps. */
 static int with_ended(lua_State *L, int status, lua_KContext outer)
 {
     struct spt_task *t = spt_env(L)->sched->current;
@@ -105,8 +107,8 @@ static int with_ended(lua_State *L, int status, lua_KContext outer)
     return spt_traceback_raise(L, NULL);
 }
 
-/* with_locals(var, table, fn, ...): calls fn(...) with the table in place of the locals, in which
- * `var` has another value. The coroutine that calls it cannot yield until then: whoever ran
+/* with_locals(var, table, fn, ...): calls fn(...) with the table as the locals, in which `var` has
+ * another value. The calling coroutine cannot yield until fn returns, because code that ran
  * meanwhile would see that value. */
 static int l_with_locals(lua_State *L)
 {

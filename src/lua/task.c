@@ -1,4 +1,4 @@
-/* Tasks as scripts see them: spawning, the handle's methods and properties. */
+/* Implements tasks for scripts: spawning, and the methods and properties of a handle. */
 #include <lauxlib.h>
 #include <limits.h>
 #include <string.h>
@@ -30,7 +30,7 @@ static void check_function(lua_State *L)
     spt_check_callable(L, 1);
 }
 
-/* spawn(fn, ...): a task that will call fn(...), owned by the innermost scope open here. */
+/* spawn(fn, ...): spawns a task that will call fn(...), owned by the innermost open scope. */
 static int l_spawn(lua_State *L)
 {
     struct spt_task *t = spt_env(L)->sched->current;
@@ -41,7 +41,7 @@ static int l_spawn(lua_State *L)
     return 1;
 }
 
-/* background(fn, ...): the same, owned by the whole run. */
+/* background(fn, ...): like spawn(), but the task is owned by the run. */
 static int l_background(lua_State *L)
 {
     struct spt_sched *s = spt_env(L)->sched;
@@ -52,7 +52,7 @@ static int l_background(lua_State *L)
     return 1;
 }
 
-/* current(): the running task's handle; nil outside of tasks. */
+/* current(): returns the running task's handle, or nil outside tasks. */
 static int l_current(lua_State *L)
 {
     spt_check_most(L, 0);
@@ -63,7 +63,7 @@ static int l_current(lua_State *L)
     return 1;
 }
 
-/* now(): seconds on the host's clock, fresh. */
+/* now(): returns the current seconds on the host's clock. */
 static int l_now(lua_State *L)
 {
     spt_check_most(L, 0);
@@ -71,7 +71,8 @@ static int l_now(lua_State *L)
     return 1;
 }
 
-/* is(value, kind): is it an error of that kind? Without a kind: of any of ours. */
+/* is(value, kind): returns true if the value is a Septet error of that kind, or of any kind without
+ * one. */
 static int l_is(lua_State *L)
 {
     spt_check_most(L, 2);
@@ -80,7 +81,8 @@ static int l_is(lua_State *L)
     return 1;
 }
 
-/* error(fields): makes the table an error object, with `kind` and `message` in it. */
+/* error(fields): makes the table an error object and returns it. It must have `kind` and
+ * `message`. */
 static int l_error(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -89,7 +91,7 @@ static int l_error(lua_State *L)
     return 1;
 }
 
-/* seen(task): its failure, if it fails, is somebody's concern already. */
+/* seen(task): marks the task as observed, so that its failure is not reported. */
 static int l_seen(lua_State *L)
 {
     struct spt_task *t = spt_check_task(L, 1);
@@ -99,14 +101,14 @@ static int l_seen(lua_State *L)
     return 0;
 }
 
-/* late(task): its failure, if it is reported, leaves the run's result alone. */
+/* late(task): excludes the task's failure, if it is reported, from the result of the run. */
 static int l_late(lua_State *L)
 {
     spt_check_task(L, 1)->secondary_failure = true;
     return 0;
 }
 
-/* warn(message): tells the host. */
+/* warn(message): passes a warning to the host. */
 static int l_warn(lua_State *L)
 {
     struct spt_sched *s = spt_env(L)->sched;
@@ -116,8 +118,8 @@ static int l_warn(lua_State *L)
 
 /* --- methods of a handle --- */
 
-/* task:cancel(reason): asks it to end at its next wait. True for the first request on a live
- * task. */
+/* task:cancel(reason): asks the task to end at its next wait. Returns true for the first request to
+ * a live task. */
 static int l_cancel(lua_State *L)
 {
     spt_check_most(L, 2);
@@ -131,7 +133,7 @@ static int l_cancel(lua_State *L)
     return 1;
 }
 
-/* task:status(): "pending", "running", "suspended", "done", "failed" or "cancelled". */
+/* task:status(): returns "pending", "running", "suspended", "done", "failed" or "cancelled". */
 static int l_status(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -147,7 +149,7 @@ static int push_result(lua_State *L, struct spt_task *t)
     return 1;
 }
 
-/* task:result(): true and its values, or false and its error; never waits. */
+/* task:result(): returns true and the task's results, or false and its error. Never waits. */
 static int l_result(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -162,9 +164,9 @@ static int l_result(lua_State *L)
     return 1 + push_result(L, t);
 }
 
-/* --- tracebacks: the stack of a task, and of those it waits for --- */
+/* --- tracebacks: the stack of a task, and of the tasks it waits for --- */
 
-#define AWAITED_MAX 8 /* levels of waits, and tasks of one wait, that a traceback shows */
+#define AWAITED_MAX 8 /* levels of waits, and tasks of one wait, in a traceback */
 
 struct awaited {
     lua_State *L;
@@ -173,7 +175,7 @@ struct awaited {
 
 static void add_stack(lua_State *L, const struct spt_task *t, unsigned depth);
 
-/* Adds the stack of a task that is waited for to the text on top. */
+/* Adds the stack of an awaited task to the text on top. */
 static void add_awaited(void *ud, void *task)
 {
     struct awaited *a = ud;
@@ -198,7 +200,7 @@ static void push_stack(lua_State *L, lua_State *co)
     lua_concat(L, 2);
 }
 
-/* Adds the stack of a live task, and of those it waits for, to the text on top. */
+/* Adds the stack of a live task, and of the tasks it waits for, to the text on top. */
 static void add_stack(lua_State *L, const struct spt_task *t, unsigned depth)
 {
     struct awaited a = {.L = L, .depth = depth};
@@ -227,8 +229,8 @@ static void add_stack(lua_State *L, const struct spt_task *t, unsigned depth)
     }
 }
 
-/* task:traceback(): where it failed, or where it is now, with the line that spawned it, and where
- * those are that it waits for. */
+/* task:traceback(): returns where the task failed, or where it is now. The text includes the line
+ * that spawned it, and the stacks of the tasks it waits for. */
 static int l_traceback(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -244,7 +246,7 @@ static int l_traceback(lua_State *L)
     return 1;
 }
 
-/* task:waits_for(): in words, "" when it does not wait. */
+/* task:waits_for(): returns a description of the wait, or "" if the task does not wait. */
 static int l_waits_for(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -254,7 +256,7 @@ static int l_waits_for(lua_State *L)
     return 1;
 }
 
-/* Pushes the whole name of the task whose handle is at `handle`, as a script set it. */
+/* Pushes the whole name of a task, as a script set it. The task's handle is at `handle`. */
 static int push_name(lua_State *L, int handle, const struct spt_task *t)
 {
     char name[128];
@@ -266,7 +268,7 @@ static int push_name(lua_State *L, int handle, const struct spt_task *t)
     return 1;
 }
 
-/* Methods (the second upvalue), then properties: name, id. */
+/* Looks up methods (the second upvalue), then the properties name and id. */
 static int l_index(lua_State *L)
 {
     lua_settop(L, 2);
@@ -335,7 +337,7 @@ static void push_task_row(lua_State *L, const struct spt_task *t)
     lua_setfield(L, -2, "children");
 }
 
-/* Appends the tasks below `scope` to the table on top, each with its own in `children`. */
+/* Appends the tasks below `scope` to the table on top, each with its own children in `children`. */
 static void push_children(lua_State *L, const struct spt_scope *scope)
 {
     luaL_checkstack(L, 8, "tree too deep");
@@ -354,7 +356,7 @@ static void push_children(lua_State *L, const struct spt_scope *scope)
     }
 }
 
-/* tree(): the live tasks as a tree: {{id=, name=, status=, waits_for=, children=}, ...}. */
+/* tree(): returns the live tasks as a tree: {{id=, name=, status=, waits_for=, children=}, ...}. */
 static int l_tree(lua_State *L)
 {
     spt_check_most(L, 0);

@@ -1,5 +1,5 @@
-/* text: bytes of any charset as UTF-8, by iconv. What is no character becomes U+FFFD. It knows no
- * labels and no HTTP. */
+/* text: converts bytes of any charset to UTF-8 with iconv. Invalid bytes become U+FFFD. It handles
+ * neither charset labels nor HTTP. */
 #include <errno.h>
 #include <iconv.h>
 #include <lauxlib.h>
@@ -16,9 +16,9 @@
 #define META        "septet.text.converter"
 #define REPLACEMENT "\xef\xbf\xbd"
 
-enum { SPARE = 16 }; /* bytes beyond what is left to be read: more than any one character takes */
+enum { SPARE = 16 }; /* bytes beyond the unread input: more than any one character takes */
 
-/* What an error would leave, until the collector comes for it. */
+/* Holds the resources of a conversion. The garbage collector releases them after an error. */
 struct converter {
     bool open;
     iconv_t iconv;
@@ -57,7 +57,7 @@ static int replace(struct converter *c)
 
 static int repair(struct converter *c, const char *in, size_t len)
 {
-    size_t from = 0; /* of what is good and not yet written */
+    size_t from = 0; /* the first valid byte not yet written */
     for (size_t i = 0, n; i < len; i += n) {
         bool good;
         n = spt_utf8_next(in + i, len - i, &good);
@@ -70,9 +70,10 @@ static int repair(struct converter *c, const char *in, size_t len)
     return spt_buf_append(&c->out, in + from, len - from);
 }
 
-/* --- all others --- */
+/* --- other charsets --- */
 
-/* Converts what it can. Returns 0 at the end, EILSEQ or EINVAL for what is no character, ENOMEM. */
+/* Converts as much as possible. Returns 0 at the end, EILSEQ or EINVAL for invalid bytes, E2BIG, or
+ * ENOMEM. */
 static int step(struct converter *c, char **in, size_t *left)
 {
     if (spt_buf_reserve(&c->out, *left + SPARE) != SEPTET_OK)
@@ -85,8 +86,8 @@ static int step(struct converter *c, char **in, size_t *left)
     return why;
 }
 
-/* Appends what stands for `n` bytes that are no character: with `controls`, the control character
- * of that number for a byte of 0x80 to 0x9f. */
+/* Appends the substitute for `n` invalid bytes. With `controls`, a byte of 0x80 to 0x9f becomes the
+ * control character of that number. */
 static int substitute(struct converter *c, const char *in, size_t n, bool controls)
 {
     const unsigned char byte = (unsigned char)in[0];
@@ -95,7 +96,7 @@ static int substitute(struct converter *c, const char *in, size_t n, bool contro
     return spt_buf_append(&c->out, (const char[]){'\xc2', in[0]}, 2);
 }
 
-/* What is no character is as long as the charset's unit. */
+/* Converts `len` bytes. Invalid bytes are skipped by the charset's unit. */
 static int convert(struct converter *c, char *in, size_t len, size_t unit, bool controls)
 {
     size_t left = len, none = 0;
@@ -104,20 +105,20 @@ static int convert(struct converter *c, char *in, size_t len, size_t unit, bool 
         if (why == 0 || why == E2BIG)
             continue;
         size_t skipped =
-            why == EINVAL || left < unit ? left : unit; /* EINVAL: the text ends in it */
+            why == EINVAL || left < unit ? left : unit; /* EINVAL: the text ends inside one */
         if (why == ENOMEM || substitute(c, in, skipped, controls) != SEPTET_OK)
             return SEPTET_ENOMEM;
         in += skipped;
         left -= skipped;
     }
-    in = NULL; /* some hold back a character that the next may combine with */
+    in = NULL; /* some charsets hold back a character that the next may combine with */
     return step(c, &in, &none) == 0 ? SEPTET_OK : SEPTET_ENOMEM;
 }
 
-/* text_decode(bytes, charset, unit, controls): the bytes as UTF-8; nil if the charset, as iconv
- * names it, is not known. What is no character is passed over by `unit` bytes. With `controls`,
- * bytes that the charset leaves undefined are control characters, as browsers have it for Windows'
- * charsets. Without a charset the bytes should be UTF-8. */
+/* text_decode(bytes, charset, unit, controls): returns the bytes as UTF-8, or nil if iconv does not
+ * know the charset. Invalid bytes are skipped by `unit` bytes. With `controls`, bytes that the
+ * charset leaves undefined become control characters, as in browsers for the Windows charsets.
+ * Without a charset the bytes should be UTF-8. */
 static int l_decode(lua_State *L)
 {
     size_t len;

@@ -1,5 +1,4 @@
-/* The event ring as scripts see it: records decoded into tables, and sinks that get them once a
- * turn. */
+/* Exports the event ring to scripts: decodes records into tables, and calls sinks once a turn. */
 #include <lauxlib.h>
 #include <stdio.h>
 
@@ -150,8 +149,8 @@ static void push_event(lua_State *L, const struct spt_trace *tr, const struct sp
     }
 }
 
-/* trace_read(cursor): the event at a cursor (0: the oldest there is) as a table, the next cursor,
- * and how many records were overwritten unread; nil when there is no more. */
+/* trace_read(cursor): returns the event at a cursor (0 for the oldest) as a table, the next cursor,
+ * and the number of records overwritten unread. Returns nil if there is no further event. */
 static int l_read(lua_State *L)
 {
     const struct spt_trace *tr = &spt_env(L)->sched->trace;
@@ -165,15 +164,16 @@ static int l_read(lua_State *L)
     return 3;
 }
 
-/* trace_head(): the cursor of the next event to come. */
+/* trace_head(): returns the cursor of the next event to come. */
 static int l_head(lua_State *L)
 {
     lua_pushinteger(L, (lua_Integer)spt_env(L)->sched->trace.head);
     return 1;
 }
 
-/* trace_sink(fn): fn() is called once a turn when there are new events, outside any task. Raises
- * the level, so that events have texts and lines. A sink that raises is removed, with a warning. */
+/* trace_sink(fn): registers fn, which is called outside any task, once in each turn with new
+ * events. Raises the trace level, so that events have texts and lines. A sink that raises is
+ * removed, with a warning. */
 static int l_sink(lua_State *L)
 {
     spt_check_callable(L, 1);
@@ -234,6 +234,6 @@ static const luaL_Reg functions[] = {
 void spt_open_trace(lua_State *L, struct spt_env *env)
 {
     spt_add_functions(L, env, functions);
-    lua_pushnil(L); /* the sinks of a host that lived here before */
+    lua_pushnil(L); /* the sinks of an earlier host of this state */
     lua_setfield(L, LUA_REGISTRYINDEX, SINKS);
 }

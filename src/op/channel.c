@@ -1,13 +1,12 @@
-/* channel: hands values from task to task, first come first served, past a buffer of a given
- * length.
+/* channel: hands values from task to task in FIFO order, through a buffer of a given length.
  *
- * No value is copied to wait: a sender that waits keeps its own on its suspended stack, and what is
- * handed to a receiver that waits is laid on that one's. So whoever is cancelled takes nothing with
- * it, and a rendezvous needs no memory. Only what is buffered lies in a table.
+ * No value is copied in order to wait. A waiting sender keeps its value on its suspended stack, and
+ * a value for a waiting receiver is pushed onto the receiver's stack. So a cancelled task takes no
+ * value with it, and a rendezvous allocates nothing. Only buffered values are in a table.
  *
- * All that moves a value does so in the calling C function, before the wait begins, which only
- * waits or says that it is done. It acts only where the wait is not refused: what is cancelled has
- * had no effect. */
+ * The calling C function moves the value before the wait begins; the operation only waits, or
+ * reports that it has completed. The function acts only if the wait is not refused: a cancelled
+ * call has had no effect. */
 #include "base/list.h"
 #include "core/inspect.h"
 #include "core/check.h"
@@ -26,33 +25,32 @@
 #define SENDER_META "septet.channel.sender"
 
 struct channel {
-    struct spt_link senders;   /* channel_op, first come first; none while the buffer has room */
-    struct spt_link receivers; /* none while there is something buffered or a sender waits */
-    lua_Integer capacity;      /* of the buffer; LUA_MAXINTEGER: without end */
-    lua_Integer count;         /* items buffered */
-    int head;          /* index of the oldest, from 0, in the ring: a table, the user value */
-    int size;          /* of the ring, which grows up to the capacity */
-    unsigned nsenders; /* that channel:sender() made and that are not closed */
+    struct spt_link senders;   /* channel_op, FIFO; empty while the buffer has room */
+    struct spt_link receivers; /* empty while an item is buffered or a sender waits */
+    lua_Integer capacity;      /* of the buffer; LUA_MAXINTEGER for unlimited */
+    lua_Integer count;         /* number of items buffered */
+    int head;                  /* index of the oldest item, from 0, in the ring, the user value */
+    int size;                  /* of the ring, which grows up to the capacity */
+    unsigned nsenders;         /* number of senders made by channel:sender() and not closed */
     bool closed;
 };
 
 struct sender {
-    struct channel *channel; /* kept by the user value */
+    struct channel *channel; /* kept alive by the user value */
     struct spt_sched *sched;
     uint64_t spawn_place; /* spt_place of the line that made it, pinned while it is open */
     bool closed;
 };
 
-/* Where a function that sends or receives has them on its stack; the sender it sends through, if
- * any, lies behind the value. */
+/* The stack of the functions that send or receive. A sender, if used, lies above the value. */
 enum { CHANNEL = 1, VALUE };
 
 struct channel_op {
     septet_op op;
     struct spt_link link;
     struct channel *channel;
-    const struct sender *sender; /* NULL: channel:send() */
-    lua_State *L;                /* that waits */
+    const struct sender *sender; /* NULL for channel:send() */
+    lua_State *L;                /* the coroutine that waits */
     bool completed;              /* before the wait, with `result` */
     int result;
 };
@@ -69,7 +67,7 @@ static struct channel_op *pop(struct spt_link *queue)
     struct spt_link *l = spt_list_pop(queue), *next = queue->next;
     if (!l)
         return NULL;
-    if (next != queue) { /* likely to be next */
+    if (next != queue) { /* it probably completes next */
         spt_coroutine_fetch(waiting_at(next)->L);
         if (next->next != queue)
             spt_task_fetch(SPT_OF(waiting_at(next->next), struct spt_task, slot));
@@ -79,8 +77,8 @@ static struct channel_op *pop(struct spt_link *queue)
 
 /* --- the ring --- */
 
-/* Makes room for one more item where it may be buffered, with everything that can fail, and
- * finalizers, which may use the channel, before the first change. */
+/* Makes room for one more item, if the item may be buffered. Everything that can fail, and
+ * finalizers, which may use the channel, run before the first change. */
 static void reserve(lua_State *L, struct channel *ch)
 {
     while (ch->count == ch->size && ch->size < ch->capacity) {
@@ -103,7 +101,7 @@ static void reserve(lua_State *L, struct channel *ch)
     }
 }
 
-/* Pops the value on top of L into the ring, which has room. */
+/* Pops the value on top of L into the ring, which must have room. */
 static void buffer(lua_State *L, struct channel *ch)
 {
     lua_getiuservalue(L, CHANNEL, 1);
@@ -112,7 +110,7 @@ static void buffer(lua_State *L, struct channel *ch)
     lua_pop(L, 1);
 }
 
-/* Pushes the oldest item of the ring, which is not empty. */
+/* Pushes the oldest item of the ring, which must not be empty. */
 static void unbuffer(lua_State *L, struct channel *ch)
 {
     lua_getiuservalue(L, CHANNEL, 1);
@@ -126,8 +124,8 @@ static void unbuffer(lua_State *L, struct channel *ch)
 
 /* --- giving and taking, which never wait and never fail --- */
 
-/* Hands the value to who has waited longest, or buffers it. Returns false where there is no
- * room. */
+/* Hands the value to the receiver that has waited longest, or buffers it. Returns false if there is
+ * no room. */
 static bool give(lua_State *L, struct channel *ch)
 {
     struct channel_op *receiver = pop(&ch->receivers);
@@ -144,8 +142,8 @@ static bool give(lua_State *L, struct channel *ch)
     return true;
 }
 
-/* Pushes the oldest item, and buffers that of the sender who has waited longest in its place.
- * Returns false, with nothing pushed, where there is none. */
+/* Pushes the oldest item, and buffers in its place the value of the sender that has waited longest.
+ * Returns false, with nothing pushed, if there is no item. */
 static bool take(lua_State *L, struct channel *ch)
 {
     bool buffered = ch->count > 0;
@@ -294,7 +292,8 @@ static int try_send(lua_State *L, struct channel *ch, const struct sender *sende
     return 1;
 }
 
-/* Ends the waits of those that send through `sender`, or of all. */
+/* Completes the waits of the tasks that send through `sender` with SEPTET_ECLOSED. NULL completes
+ * all. */
 static void refuse_senders(struct channel *ch, const struct sender *sender)
 {
     struct spt_link *head = &ch->senders;
@@ -323,7 +322,7 @@ static struct channel *check(lua_State *L)
     return spt_check_self(L, "channel");
 }
 
-/* channel(capacity): without one, 0. */
+/* channel(capacity): returns a new channel; the capacity defaults to 0. */
 static int l_channel(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -347,7 +346,7 @@ static void check_value(lua_State *L)
     lua_settop(L, VALUE);
 }
 
-/* channel:send(value): returns nothing, once a receiver or the buffer has it. */
+/* channel:send(value): returns nothing, once a receiver or the buffer has the value. */
 static int l_send(lua_State *L)
 {
     spt_check_most(L, 2);
@@ -356,7 +355,8 @@ static int l_send(lua_State *L)
     return await_send(L, ch, NULL);
 }
 
-/* channel:try_send(value): true when a receiver or the buffer took it at once, else false. */
+/* channel:try_send(value): returns true if a receiver or the buffer took the value at once, else
+ * false. */
 static int l_try_send(lua_State *L)
 {
     spt_check_most(L, 2);
@@ -365,14 +365,14 @@ static int l_try_send(lua_State *L)
     return try_send(L, ch, NULL);
 }
 
-/* channel:recv(): the next item; nil and "closed" after the last. */
+/* channel:recv(): returns the next item, or nil and "closed" after the last. */
 static int l_recv(lua_State *L)
 {
     spt_check_most(L, 1);
     return await_recv(L, check(L));
 }
 
-/* channel:try_recv(): the same, but never waits: nil and "empty" where it would. */
+/* channel:try_recv(): like recv(), but never waits. Returns nil and "empty" if there is no item. */
 static int l_try_recv(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -386,8 +386,8 @@ static int l_try_recv(lua_State *L)
     return 2;
 }
 
-/* channel:close(): nothing more is sent; what is buffered may still be received. Harmless when
- * closed. */
+/* channel:close(): ends sending. Buffered items can still be received. A closed channel is left as
+ * it is. */
 static int l_close(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -395,7 +395,7 @@ static int l_close(lua_State *L)
     return 0;
 }
 
-/* The end of a `<close>` variable, which gets an error, too. */
+/* Closes the channel at the end of a `<close>` variable. Lua passes the error as well. */
 static int l_leave(lua_State *L)
 {
     lua_settop(L, 1);
@@ -409,7 +409,7 @@ static int l_next(lua_State *L)
     return await_recv(L, lua_touserdata(L, CHANNEL));
 }
 
-/* channel:iter(): a function that gives the next item at each call, for a `for`. */
+/* channel:iter(): returns a function that returns the next item at each call, for a `for` loop. */
 static int l_iter(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -426,7 +426,8 @@ static int l_len(lua_State *L)
     return 1;
 }
 
-/* channel:sender(): something to send through. The channel is closed when the last of these is. */
+/* channel:sender(): returns an object to send through. The channel closes with the last of its
+ * senders. */
 static int l_sender(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -451,7 +452,7 @@ static struct sender *check_sender(lua_State *L)
     return spt_check_self(L, "sender");
 }
 
-/* Puts the channel where a send has it, and the sender behind the value. */
+/* Puts the channel where a send expects it, and the sender above the value. */
 static struct sender *check_sender_and_value(lua_State *L)
 {
     struct sender *sender = check_sender(L);
@@ -462,7 +463,8 @@ static struct sender *check_sender_and_value(lua_State *L)
     return sender;
 }
 
-/* sender:send(value), as the channel's. */
+/* sender:send(value): like channel:send(), but raises ChannelClosed once the sender is closed,
+ * too. */
 static int l_sender_send(lua_State *L)
 {
     spt_check_most(L, 2);
@@ -470,7 +472,8 @@ static int l_sender_send(lua_State *L)
     return await_send(L, sender->channel, sender);
 }
 
-/* sender:try_send(value), as the channel's. */
+/* sender:try_send(value): like channel:try_send(), but raises ChannelClosed once the sender is
+ * closed, too. */
 static int l_sender_try_send(lua_State *L)
 {
     spt_check_most(L, 2);
@@ -490,7 +493,7 @@ static void close_sender(struct sender *sender)
         refuse_senders(sender->channel, sender);
 }
 
-/* sender:close(): nothing more is sent through it. Harmless when closed. */
+/* sender:close(): ends sending through it. A closed sender is left as it is. */
 static int l_sender_close(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -507,8 +510,8 @@ static void warn_dropped(const struct sender *sender)
     s->hooks.warn(s->hooks.ud, line);
 }
 
-/* Closes a sender that nobody can use any more: receivers would wait for it for ever. No task waits
- * in a send through it, since that would keep it. */
+/* Closes an unreachable sender, because receivers would wait for it for ever. No task waits in a
+ * send through it, since that would keep the sender alive. */
 static int l_sender_gc(lua_State *L)
 {
     struct sender *sender = check_sender(L);

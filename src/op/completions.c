@@ -1,5 +1,6 @@
-/* completions: waits for the ends of many tasks at once. One subscription a task, whatever the
- * number of awaits; each end costs O(1). gather, wait and as_completed are Lua over this. */
+/* completions: waits for the ends of many tasks at once. Each task has one subscription, whatever
+ * the number of awaits, and each end costs O(1). The modules in Lua build gather, wait and
+ * as_completed on this. */
 #include "base/list.h"
 #include "core/check.h"
 #include "core/deadlock.h"
@@ -19,34 +20,33 @@ struct entry {
     struct spt_watch watch;
     struct completions *set;
     struct spt_link link;  /* in set->ended once the task has ended */
-    bool given_up;         /* counted as ended, though it lives */
-    struct spt_task *task; /* kept by the array in the set's user value, at the same index */
+    bool given_up;         /* counted as ended although the task is live */
+    struct spt_task *task; /* kept alive by the array in the set's user value, at the same index */
 };
 
 struct completions {
-    struct spt_link
-        ended;       /* entries whose task has ended and which were not handed out, oldest first */
-    uint32_t room;   /* for entries */
-    uint32_t count;  /* entries */
-    uint32_t nended; /* tasks ended, handed out or not */
-    bool failed;     /* one of them failed */
-    bool not_done;   /* one of them failed or was cancelled */
-    bool owed_to_group; /* live tasks point into it: it stays, whatever a script does */
+    struct spt_link ended; /* entries of ended tasks that were not handed out, oldest first */
+    uint32_t room;         /* maximum number of entries */
+    uint32_t count;        /* number of entries */
+    uint32_t nended;       /* number of ended tasks, handed out or not */
+    bool failed;           /* a task of the set failed */
+    bool not_done;         /* a task of the set failed or was cancelled */
+    bool owed_to_group;    /* the set is anchored, because live tasks point into it */
     struct until_op *waiter;
     struct entry entries[];
 };
 
-/* What an await of the set waits for. The end of a combinator waits for OVER: all, but for those
- * that wait for it. */
+/* What an await of the set waits for. UNTIL_OVER, the end of a combinator, waits for all tasks
+ * except those that wait for it. */
 enum until { UNTIL_NEXT, UNTIL_FIRST, UNTIL_ALL, UNTIL_FAILURE, UNTIL_NOT_DONE, UNTIL_OVER };
 static const char *const until_words[] = {"next",     "first", "all", "failure",
                                           "not_done", "over",  NULL};
 
 struct until_op {
     septet_op op;
-    struct completions *set; /* kept by the handle at index 1 */
+    struct completions *set; /* kept alive by the handle at index 1 */
     enum until wait_mode;
-    struct spt_ending ending; /* of OVER */
+    struct spt_ending ending; /* for UNTIL_OVER */
 };
 
 _Static_assert(sizeof(struct until_op) <= SPT_SLOT_SIZE, "it lies in its task");
@@ -91,9 +91,9 @@ static void on_end(struct spt_watch *watch, struct spt_task *t)
     struct completions *set = e->set;
     entry_ended(e);
     if (set->nended == set->count)
-        let_go(t->sched->main, set); /* who waits has it on the stack */
+        let_go(t->sched->main, set); /* the waiting task has it on its stack */
     if (set->waiter && reached(set, set->waiter->wait_mode)) {
-        t->observed |= set->waiter->wait_mode == UNTIL_NOT_DONE; /* who waits raises it */
+        t->observed |= set->waiter->wait_mode == UNTIL_NOT_DONE; /* the waiting task raises it */
         waited(set);
     }
 }
@@ -139,13 +139,13 @@ static void until_cancel(septet_op *op)
     spt_link_remove(&u->ending.link);
 }
 
-/* Pushes the index of the next task that ended and was not handed out, or nothing. */
+/* Pushes the index of the next ended task that was not handed out, or nothing. */
 static int push_next(lua_State *L, struct completions *set)
 {
     struct spt_link *l = spt_list_pop(&set->ended);
     if (!l)
         return 0;
-    if (!spt_link_alone(&set->ended)) /* who takes this one is likely to take the next */
+    if (!spt_link_alone(&set->ended)) /* the caller probably takes the next one, too */
         spt_handle_fetch(SPT_OF(set->ended.next, struct entry, link)->task);
     lua_pushinteger(L, SPT_OF(l, struct entry, link) - set->entries + 1);
     return 1;
@@ -187,8 +187,8 @@ static struct completions *check(lua_State *L)
     return spt_check_self(L, "completions");
 }
 
-/* completions(n): a set with room for so many tasks, and the array of its tasks, which add()
- * fills. */
+/* completions(n): returns a set with room for n tasks, and the array of its tasks. set:add() fills
+ * both. */
 static int l_completions(lua_State *L)
 {
     lua_Integer n = spt_check_count(L, 1, 0);
@@ -205,7 +205,7 @@ static int l_completions(lua_State *L)
     return 2;
 }
 
-/* set:add(task): a task that is not in it yet. */
+/* set:add(task): adds a task that is not in the set. */
 static int l_add(lua_State *L)
 {
     struct completions *set = check(L);
@@ -230,10 +230,10 @@ static int l_add(lua_State *L)
     return 0;
 }
 
-/* set:wait(until): "next" gives the index of the next ended task, nil after the last; "first" (one
- * has ended), "all", "failure" (an error) and "not_done" (an error or a cancellation) give nothing,
- * and are over when all ended. So is "over", for tasks that were cancelled, but it does not wait
- * for those that wait for it. */
+/* set:wait(until): waits for the tasks of the set. "next" returns the index of the next ended task,
+ * or nil after the last. The others return nothing, and end when all tasks have ended. "first"
+ * waits for an end, "failure" for an error, "not_done" for an error or a cancellation, and "all"
+ * for all. "over" is for cancelled tasks: it waits for all except those that wait for it. */
 static int l_wait(lua_State *L)
 {
     struct completions *set = check(L);
@@ -246,14 +246,14 @@ static int l_wait(lua_State *L)
     return septet_op_await(L, &u->op);
 }
 
-/* set:take(): as wait("next"), but never waits: nil when none has ended since. */
+/* set:take(): like wait("next"), but never waits. Returns nil if no further task has ended. */
 static int l_take(lua_State *L)
 {
     return push_next(L, check(L));
 }
 
-/* set:not_done(): the index of the first task that ended otherwise than done and was not handed
- * out, or nil. */
+/* set:not_done(): returns the index of the first task that failed or was cancelled and was not
+ * handed out, or nil. */
 static int l_not_done(lua_State *L)
 {
     const struct completions *set = check(L);
@@ -269,17 +269,18 @@ static int l_not_done(lua_State *L)
     return 0;
 }
 
-#define AHEAD 4 /* tasks: what is asked for arrives when its turn comes */
+#define AHEAD 4 /* number of tasks to prefetch ahead */
 
-/* set:values(tasks): an array of the first value of each of these tasks, which are done. They are
- * as a rule those of the set: the memory of its next ones is asked for. */
+/* set:values(tasks): returns an array of the first result of each of these tasks, which must be
+ * done. They are usually the tasks of the set, so the memory of the set's next ones is
+ * prefetched. */
 static int l_values(lua_State *L)
 {
     const struct completions *set = check(L);
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
     lua_Integer n = (lua_Integer)lua_rawlen(L, 2);
-    lua_createtable(L, n < INT_MAX ? (int)n : 0, 1); /* and room for `n` */
+    lua_createtable(L, n < INT_MAX ? (int)n : 0, 1); /* and room for the field `n` */
     for (lua_Integer i = 1; i <= n; i++) {
         if (i + AHEAD <= set->count)
             spt_handle_fetch(set->entries[i + AHEAD - 1].task);
@@ -294,7 +295,7 @@ static int l_values(lua_State *L)
     return 1;
 }
 
-/* set:close(): ends the subscriptions. */
+/* set:close(): ends the subscriptions and unanchors the set. */
 static int l_close(lua_State *L)
 {
     struct completions *set = check(L);

@@ -1,4 +1,5 @@
-/* What the op libraries are opened with: the parts of a host that an operation may stand on. */
+/* The environment in which the op libraries are opened: the parts of a host that an operation may
+ * use. */
 #ifndef SPT_OP_ENV_H
 #define SPT_OP_ENV_H
 
@@ -20,22 +21,22 @@ struct spt_env {
     struct spt_sched *sched;
     struct spt_driver *driver; /* NULL once the host has ended */
     struct spt_loop *loop;     /* NULL once the host has ended */
-    bool is_virtual;           /* the clock */
-    bool manual;               /* a virtual clock does not jump by itself */
-    const char *lua_path;      /* for spt_open_modules alone: the config's */
-    const char *quirk_changes; /* the config's, kept with the env; NULL: none */
+    bool is_virtual;           /* whether the clock is virtual */
+    bool manual;               /* if set, a virtual clock does not advance by itself */
+    const char *lua_path;      /* from the config; used by spt_open_modules() only */
+    const char *quirk_changes; /* from the config, kept with the env; NULL for none */
     struct spt_link sessions;  /* private to http*.c, as the next three */
     struct spt_link calls;
     unsigned ncalls;
     struct spt_link streams;
     struct spt_link readers; /* private to io.c, as the next */
-    struct spt_input *input; /* standard input, once somebody has asked for it */
+    struct spt_input *input; /* standard input; NULL until a script asks for it */
     struct spt_link files;   /* private to file.c */
     bool has_sinks;          /* private to lua/trace.c */
-    uint64_t flushed;        /* private to lua/trace.c: the ring's head when sinks last ran */
+    uint64_t flushed;        /* private to lua/trace.c: the ring's head when the sinks last ran */
 };
 
-/* The env of a library's function: its first upvalue. */
+/* Returns the env of a library function, which is its first upvalue. */
 static inline struct spt_env *spt_env(lua_State *L)
 {
     return lua_touserdata(L, lua_upvalueindex(1));
@@ -48,16 +49,16 @@ static inline void spt_add_functions(lua_State *L, struct spt_env *env, const lu
     luaL_setfuncs(L, functions, 1);
 }
 
-/* The __index of a table of methods. */
+/* The __index of a table of methods. Raises Usage for a name that is no method. */
 static inline int spt_no_method(lua_State *L)
 {
     return spt_check_no_field(L, lua_tostring(L, lua_upvalueindex(1)), 1);
 }
 
 /* Registers a userdata type. Metamethods (names that begin with "__") go into its metatable,
- * methods into a table of their own that is the metatable's __index: a script reaches the methods
- * by their names, and neither the metamethods nor the two tables. Each function has the env and the
- * metatable as its upvalues, for spt_check_self. */
+ * methods into a separate table, the metatable's __index. A script reaches the methods by name, but
+ * neither the metamethods nor the two tables. Each function has the env and the metatable as its
+ * upvalues, for spt_check_self(). */
 static inline void spt_new_type(lua_State *L, struct spt_env *env, const char *meta,
                                 const luaL_Reg *functions)
 {
@@ -69,7 +70,7 @@ static inline void spt_new_type(lua_State *L, struct spt_env *env, const char *m
         lua_pushcclosure(L, f->func, 2);
         lua_setfield(L, f->name[0] == '_' && f->name[1] == '_' ? -3 : -2, f->name);
     }
-    lua_createtable(L, 0, 1); /* of the methods: what they lack is a mistake */
+    lua_createtable(L, 0, 1); /* metatable of the methods: an unknown name raises */
     lua_pushstring(L, strrchr(meta, '.') + 1);
     lua_pushcclosure(L, spt_no_method, 1);
     lua_setfield(L, -2, "__index");
@@ -80,7 +81,7 @@ static inline void spt_new_type(lua_State *L, struct spt_env *env, const char *m
     lua_pop(L, 1);
 }
 
-/* One opener a file in op/: each adds its functions to the table on top of the stack. */
+/* The openers, one per file in op/. Each adds its functions to the table on top of the stack. */
 void spt_open_sleep(lua_State *L, struct spt_env *env);
 void spt_open_join(lua_State *L, struct spt_env *env);
 void spt_open_completions(lua_State *L, struct spt_env *env);
@@ -95,13 +96,13 @@ void spt_open_io(lua_State *L, struct spt_env *env);
 void spt_open_file(lua_State *L, struct spt_env *env);
 void spt_open_load(lua_State *L, struct spt_env *env);
 
-/* Closes the sessions that scripts left open, before the driver goes. */
+/* Closes the sessions that scripts left open. Called before the driver is freed. */
 void spt_http_release(struct spt_env *env);
 
-/* Closes the readers that scripts left open, before the loop goes. */
+/* Closes the readers that scripts left open. Called before the loop is freed. */
 void spt_io_release(struct spt_env *env);
 
-/* Closes the files that scripts left open, before the loop goes. */
+/* Closes the files that scripts left open. Called before the loop is freed. */
 void spt_file_release(struct spt_env *env);
 
 #endif

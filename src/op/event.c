@@ -1,4 +1,4 @@
-/* event: something that happens once, and any number of tasks that wait for it. */
+/* event: occurs once and wakes all the tasks that wait for it. */
 #include "base/list.h"
 #include "core/check.h"
 #include "core/op.h"
@@ -9,14 +9,14 @@
 #define META "septet.event"
 
 struct event {
-    struct spt_link waiters; /* wait_op, first come first */
+    struct spt_link waiters; /* wait_op, FIFO */
     bool set;
 };
 
 struct wait_op {
     septet_op op;
     struct spt_link link;
-    struct event *event; /* kept by the handle at index 1 */
+    struct event *event; /* kept alive by the handle at index 1 */
 };
 
 static int wait_start(septet_op *op)
@@ -52,7 +52,7 @@ static struct event *check(lua_State *L)
     return spt_check_self(L, "event");
 }
 
-/* event(): one that has not happened. */
+/* event(): returns a new event that is not set. */
 static int l_event(lua_State *L)
 {
     spt_check_most(L, 0);
@@ -63,8 +63,8 @@ static int l_event(lua_State *L)
     return 1;
 }
 
-/* event:set(): lets all go on that wait, in the order they came, and all that will. Harmless when
- * set. */
+/* event:set(): sets the event. Wakes all waiters in FIFO order; later waits return at once. A set
+ * event is left as it is. */
 static int l_set(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -82,7 +82,7 @@ static int l_is_set(lua_State *L)
     return 1;
 }
 
-/* event:wait(): returns nothing, once it is set. */
+/* event:wait(): returns nothing, once the event is set. */
 static int l_wait(lua_State *L)
 {
     spt_check_most(L, 1);

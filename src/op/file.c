@@ -1,6 +1,6 @@
-/* file: a file that a task writes; it waits until the bytes, or the file, are where it wants them.
- * An operation looks at nothing but the output, whose job goes on where the task is cancelled; the
- * next operation waits for that one first. */
+/* file: writes to a file. The task waits until the bytes, or the file, are where it wants them. An
+ * operation refers only to the output. If the task is cancelled, the output's job continues, and
+ * the next operation first waits for that job. */
 #include "base/hex.h"
 #include "base/list.h"
 #include "core/check.h"
@@ -17,35 +17,36 @@
 #define META "septet.io.writer"
 
 struct file {
-    struct spt_output *output;         /* owned; NULL before it is opened, and once it is closed */
-    struct file_op *waiter;            /* the operation that waits for it */
-    const char *path;                  /* kept by the user value */
-    unsigned char md[EVP_MAX_MD_SIZE]; /* the digest that was asked for last */
+    struct spt_output *output;         /* owned; NULL before opening and once closed */
+    struct file_op *waiter;            /* operation that waits for the output; NULL if none */
+    const char *path;                  /* kept alive by the user value */
+    unsigned char md[EVP_MAX_MD_SIZE]; /* the digest last requested */
     size_t md_len;
-    bool digests;         /* is one kept? */
-    struct spt_link link; /* in env->files while it has an output: the host closes what is left */
+    bool digests;         /* whether the output keeps a digest */
+    struct spt_link link; /* in env->files while it has an output: the host closes the rest */
 };
 
-/* A next_job starts the next job, and returns false where there is nothing left to do. */
+/* One operation on a file. `next_job` starts the next job, and returns false if there is none
+ * left. */
 struct file_op {
     septet_op op;
     struct spt_env *env;
-    /* kept by the handle at index FILE_HANDLE or SELF, as the next is by its own */
+    /* kept alive by the handle at index FILE_HANDLE or SELF, as the next is by its own */
     struct file *file;
     bool (*next_job)(struct file_op *file);
     const char *failed_step;
-    const char *bytes; /* to be written; the path to commit to */
+    const char *bytes; /* bytes to write, or the path to commit to */
     size_t len;
     const EVP_MD *md;
-    const char *failed; /* the verb of what failed */
-    int error;          /* libuv's number */
+    const char *failed; /* verb of the step that failed */
+    int error;          /* libuv's error number */
     uint8_t flags;      /* SPT_OUTPUT_... */
     bool begun;
-    bool ignores_errors; /* what went wrong before is no matter to it */
+    bool ignores_errors; /* an earlier error does not fail this operation */
 };
 _Static_assert(sizeof(struct file_op) <= SPT_SLOT_SIZE, "it needs no memory of Lua's to wait in");
 
-/* The stack of the functions that open a file, and of the methods. */
+/* The stack of the functions that open a file, and that of the methods. */
 enum { PATH = 1, FILE_HANDLE };
 enum { SELF = 1, ARGUMENT };
 
@@ -61,7 +62,7 @@ static void let_go(struct file *file)
     spt_output_free(output);
 }
 
-/* Pushes a file; the string at PATH is its name. */
+/* Pushes a file, named by the string at PATH. */
 static struct file *push_file(lua_State *L)
 {
     struct file *file = lua_newuserdatauv(L, sizeof *file, 1);
@@ -100,7 +101,7 @@ static void end(struct file_op *f, int status)
     septet_op_done(&f->op, status);
 }
 
-/* The output is at rest. */
+/* Starts the next job of the operation, or completes it. Called when the output is idle. */
 static void go_on(void *ud)
 {
     struct file_op *f = ud;
@@ -116,7 +117,7 @@ static int file_start(septet_op *op)
 {
     struct file_op *f = (struct file_op *)op;
     f->file->waiter = f;
-    if (spt_output_is_busy(f->file->output)) /* with what a cancelled one has left */
+    if (spt_output_is_busy(f->file->output)) /* with the job of a cancelled operation */
         spt_output_wait(f->file->output, go_on, f);
     else
         go_on(f);
@@ -185,7 +186,8 @@ static bool step_size(struct file_op *f)
     return false;
 }
 
-/* The file that was opened may be another than the one at PATH: its name is the output's. */
+/* Returns the file, its size and its target. The opened file may be another than PATH: the output
+ * knows its name. */
 static int open_push(septet_op *op, lua_State *L)
 {
     struct file_op *f = (struct file_op *)op;
@@ -236,24 +238,24 @@ static int open_with(lua_State *L, unsigned flags)
     return septet_op_await(L, &f->op);
 }
 
-/* file_open(path, append): waits until the file is open for writing, and returns it and its size,
- * or raises IoError; EBUSY if it is being written. Without `append` it is emptied. */
+/* file_open(path, append): opens a file for writing and returns it and its size in bytes. Without
+ * `append` the file is truncated. Raises IoError, with EBUSY if the file is being written. */
 static int l_open(lua_State *L)
 {
     check_path(L, PATH);
     return open_with(L, lua_toboolean(L, 2) ? SPT_OUTPUT_APPEND : 0);
 }
 
-/* file_open_part(target): as file_open with `append`, of the private file beside the one that the
- * target leads to. Returns that one's name as well. */
+/* file_open_part(target): like file_open() with `append`, but opens the private part file beside
+ * the file that the target leads to. Returns the name of that file as well. */
 static int l_open_part(lua_State *L)
 {
     check_path(L, PATH);
     return open_with(L, SPT_OUTPUT_BESIDE | SPT_OUTPUT_PRIVATE | SPT_OUTPUT_APPEND);
 }
 
-/* file_open_private(path, make): as file_open with `append`, of a private file, which is made if
- * that is asked for. */
+/* file_open_private(path, make): like file_open() with `append`, but opens a private file, and
+ * creates it only if `make` is true. */
 static int l_open_private(lua_State *L)
 {
     check_path(L, PATH);
@@ -261,7 +263,7 @@ static int l_open_private(lua_State *L)
     return open_with(L, SPT_OUTPUT_PRIVATE | SPT_OUTPUT_APPEND | there);
 }
 
-/* --- what is done with an open one --- */
+/* --- methods of an open file --- */
 
 static struct file *check_open(lua_State *L)
 {
@@ -318,8 +320,8 @@ static const septet_op_type write_type = {
     .describe = file_describe,
 };
 
-/* Replaces the arguments, of which there is not just one string, by the string that Lua's
- * file:write would write. */
+/* Replaces the arguments, unless they are just one string, by the string that Lua's file:write
+ * would write. */
 static void join_arguments(lua_State *L)
 {
     luaL_Buffer b;
@@ -343,8 +345,8 @@ static void join_arguments(lua_State *L)
     lua_settop(L, ARGUMENT);
 }
 
-/* file:write(...): strings and numbers, behind the others; returns the file. Cancelled, some of
- * them may be written. */
+/* file:write(...): appends strings and numbers, and returns the file. If it is cancelled, some of
+ * them may have been written. */
 static int l_write(lua_State *L)
 {
     size_t len;
@@ -363,7 +365,7 @@ static bool step_truncate(struct file_op *f)
     return once(f) && spt_output_truncate(f->file->output, go_on, f);
 }
 
-/* file:truncate(): empties it. */
+/* file:truncate(): empties the file. */
 static int l_truncate(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -375,7 +377,7 @@ static bool step_sync(struct file_op *f)
     return once(f) && spt_output_sync(f->file->output, go_on, f);
 }
 
-/* file:sync(): until the disk holds it. */
+/* file:sync(): flushes the file to disk. */
 static int l_sync(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -387,8 +389,8 @@ static bool step_commit(struct file_op *f)
     return once(f) && spt_output_commit(f->file->output, f->bytes, go_on, f);
 }
 
-/* file:commit(path): until the disk holds it under that name, in the place of what had it. Of a
- * part, without a path: under the name of its target. */
+/* file:commit(path): flushes the file to disk and renames it to `path`, which it replaces. A part
+ * file may omit the path, and then replaces its target. */
 static int l_commit(lua_State *L)
 {
     spt_check_most(L, 2);
@@ -423,7 +425,7 @@ static const septet_op_type read_type = {
     .describe = file_describe,
 };
 
-/* file:contents(): what it holds, up to SPT_OUTPUT_CHUNK bytes of it. */
+/* file:contents(): returns the file's contents, up to SPT_OUTPUT_CHUNK bytes. */
 static int l_contents(lua_State *L)
 {
     return septet_op_await(L, &new_op(L, &read_type, "read", step_read)->op);
@@ -438,7 +440,7 @@ static bool step_remove(struct file_op *f)
     return true;
 }
 
-/* file:remove(): until its name is gone, also after an error. */
+/* file:remove(): unlinks the file, also after an error. */
 static int l_remove(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -471,7 +473,8 @@ static const septet_op_type close_type = {
     .describe = file_describe,
 };
 
-/* file:close(): until another one may write it. Harmless when closed. */
+/* file:close(): closes the file and waits until others may write it. A closed file is left as it
+ * is. */
 static int l_close(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -499,14 +502,15 @@ static const septet_op_type size_type = {
     .describe = file_describe,
 };
 
-/* file:size(): in bytes, also after an error. */
+/* file:size(): returns the size in bytes, also after an error. */
 static int l_size(lua_State *L)
 {
     spt_check_most(L, 1);
     return septet_op_await(L, &new_op(L, &size_type, "measure", step_size)->op);
 }
 
-/* The end of a <close> variable does not wait. Who waits gets IoError, with the code "closed". */
+/* Closes the file at the end of a <close> variable, without a wait. A waiting operation raises
+ * IoError, with the code "closed". */
 static int l_release(lua_State *L)
 {
     struct file *file = spt_check_self(L, "writer");
@@ -537,7 +541,8 @@ static bool step_keep_digest(struct file_op *f)
     return once(f) && spt_output_keep_digest(f->file->output, f->md, go_on, f);
 }
 
-/* file:keep_digest(name): from here on, and of what it holds. */
+/* file:keep_digest(name): keeps a digest of the file's contents and of all that is written from now
+ * on. */
 static int l_keep_digest(lua_State *L)
 {
     const EVP_MD *md = check_digest(L, ARGUMENT);
@@ -577,7 +582,7 @@ static const septet_op_type digest_type = {
     .describe = file_describe,
 };
 
-/* file:digest(): in hexadecimal, of all that is written. */
+/* file:digest(): returns the digest of all that is written, in hexadecimal. */
 static int l_digest(lua_State *L)
 {
     spt_check_most(L, 1);

@@ -1,6 +1,6 @@
-/* io: readers over a file or standard input; a task waits for a line, or for bytes. Bytes leave the
- * input only when the string that holds them is made, so that neither a cancellation nor an error
- * loses any. */
+/* io: reads lines or bytes from a file or standard input. Bytes are removed from the input only
+ * once the string that holds them is made, so that neither a cancellation nor an error loses
+ * any. */
 #include "base/list.h"
 #include "core/check.h"
 #include "core/error.h"
@@ -15,24 +15,24 @@
 #define META "septet.io.reader"
 
 struct reader {
-    struct spt_input *input; /* NULL before it is open, and once the reader has let go of it */
-    bool owns;               /* ... the input; else it is the host's standard input */
+    struct spt_input *input; /* NULL before it is opened and once detached */
+    bool owns;               /* owns the input; else it is the host's standard input */
     bool closed;
     size_t max_line;      /* bytes */
-    const char *path;     /* kept by the user value */
-    struct spt_link link; /* in env->readers while it has an input: the host closes what is left */
+    const char *path;     /* kept alive by the user value */
+    struct spt_link link; /* in env->readers while it has an input: the host closes the rest */
 };
 
 struct open_op {
     septet_op op;
     struct spt_env *env;
-    struct reader *reader; /* kept by the handle at index READER */
+    struct reader *reader; /* kept alive by the handle at index READER */
 };
 
 struct read_op {
     septet_op op;
-    struct reader *reader; /* kept by the handle at index 1 */
-    size_t n;              /* bytes at most; 0: a line */
+    struct reader *reader; /* kept alive by the handle at index 1 */
+    size_t n;              /* maximum bytes; 0 for a line */
 };
 
 /* --- readers --- */
@@ -43,7 +43,8 @@ static void attach(struct reader *reader, struct spt_env *env, struct spt_input 
     spt_list_push(&env->readers, &reader->link);
 }
 
-/* The reader whose wait has not ended, or whose task has yet to take what it waited for. */
+/* Returns the reader that waits for the input, or that has yet to take what it waited for; NULL if
+ * none. */
 static const struct reader *user_of(const struct spt_input *input)
 {
     const struct read_op *read = input->waiter;
@@ -64,7 +65,7 @@ static void let_go(struct reader *reader)
         input->waiter = NULL;
 }
 
-/* Pushes a reader; the string at `path` is its name. */
+/* Pushes a reader, named by the string at index `path`. */
 static struct reader *push_reader(lua_State *L, int path, size_t max_line)
 {
     struct reader *reader = lua_newuserdatauv(L, sizeof *reader, 1);
@@ -146,7 +147,8 @@ static const septet_op_type open_type = {
     .describe = open_describe,
 };
 
-/* io_open(path, max_line): waits until it is open and returns a reader, or raises IoError. */
+/* io_open(path, max_line): opens a file and returns a reader, or raises IoError. `max_line` is in
+ * bytes. */
 static int l_open(lua_State *L)
 {
     spt_check_most(L, 2);
@@ -165,7 +167,7 @@ static int l_open(lua_State *L)
     return septet_op_await(L, &open->op);
 }
 
-/* Returns 0, or libuv's number of why there is none. */
+/* Opens standard input. Returns 0 or libuv's error number. */
 static int open_stdin(struct spt_env *env)
 {
     struct spt_input *input;
@@ -179,8 +181,8 @@ static int open_stdin(struct spt_env *env)
     return error;
 }
 
-/* io_stdin(max_line): a reader; what others of it have read and not handed out is there. Raises
- * IoError. */
+/* io_stdin(max_line): returns a reader of standard input. All such readers share the bytes that
+ * were read and not handed out. Raises IoError. */
 static int l_stdin(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -204,7 +206,7 @@ static bool is_too_long(const struct reader *reader)
     return spt_input_newline(reader->input) > reader->max_line;
 }
 
-/* Is there anything to hand out or to raise? */
+/* Returns true if the read can return bytes, the end or an error. */
 static bool is_enough(const struct read_op *read)
 {
     struct spt_input *input = read->reader->input;
@@ -288,7 +290,8 @@ static int push_line(lua_State *L, const struct reader *reader)
     return 1;
 }
 
-/* A reader that was closed after its wait had ended still hands out what the wait was for. */
+/* Hands out the bytes that the read waited for, also if the reader was closed after the wait
+ * ended. */
 static int read_push(septet_op *op, lua_State *L)
 {
     const struct read_op *read = (const struct read_op *)op;
@@ -338,14 +341,14 @@ static int await_read(lua_State *L, struct reader *reader, size_t n)
     return septet_op_await(L, &read->op);
 }
 
-/* reader:read_line(): the next line without its newline, nil at the end. */
+/* reader:read_line(): returns the next line without its newline, or nil at the end. */
 static int l_read_line(lua_State *L)
 {
     spt_check_most(L, 1);
     return await_read(L, check_open(L), 0);
 }
 
-/* reader:read(n): up to n bytes as soon as there are any, nil at the end. */
+/* reader:read(n): returns up to n bytes, as soon as there are any, or nil at the end. */
 static int l_read(lua_State *L)
 {
     spt_check_most(L, 2);
@@ -353,14 +356,14 @@ static int l_read(lua_State *L)
     return await_read(L, reader, (size_t)spt_check_count(L, 2, 1));
 }
 
-/* The iterator of lines(): as read_line, but a loop gives it the line before, too. */
+/* The iterator of lines(). Like read_line(), but drops the previous line, which a loop passes. */
 static int l_next_line(lua_State *L)
 {
     lua_settop(L, 1);
     return l_read_line(L);
 }
 
-/* reader:lines(): for a loop, whose state is the reader. */
+/* reader:lines(): returns an iterator for a loop, and the reader as the loop's state. */
 static int l_lines(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -372,7 +375,7 @@ static int l_lines(lua_State *L)
     return 2;
 }
 
-/* reader:close(): whoever waits gets IoError, with the code "closed". */
+/* reader:close(): closes the reader. A waiting task raises IoError, with the code "closed". */
 static int l_close(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -391,7 +394,7 @@ static int l_close(lua_State *L)
     return 0;
 }
 
-/* The end of a `<close>` variable, which gets an error, too. */
+/* Closes the reader at the end of a `<close>` variable. Lua passes the error as well. */
 static int l_leave(lua_State *L)
 {
     lua_settop(L, 1);

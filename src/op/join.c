@@ -1,5 +1,5 @@
-/* join: waits for a task to end and gives what it gave. It only observes: cancelling the one who
- * waits leaves the task alone. */
+/* join: waits for a task to end and returns its results. The wait only observes: if the waiting
+ * task is cancelled, the other is not affected. */
 #include "base/list.h"
 #include "core/inspect.h"
 #include "core/check.h"
@@ -15,7 +15,7 @@
 
 struct join_op {
     septet_op op;
-    struct spt_task *target; /* kept by the handle at index 1 */
+    struct spt_task *target; /* kept alive by the handle at index 1 */
     struct spt_watch watch;
 };
 
@@ -43,8 +43,7 @@ static void join_cancel(septet_op *op)
     spt_link_remove(&((struct join_op *)op)->watch.link);
 }
 
-/* Pushes "task 'name' was cancelled", with the whole name, for the task whose handle is at index
- * 1. */
+/* Pushes "task 'name' was cancelled", with the whole name. The task's handle is at index 1. */
 static void push_message(lua_State *L, const struct spt_task *t)
 {
     char name[128];
@@ -67,7 +66,7 @@ static void push_task_cancelled(lua_State *L, const struct spt_task *t)
     lua_pushvalue(L, 1);
     lua_setfield(L, -2, "task");
     spt_reason_push_of(L, t, 1);
-    if (!lua_isnil(L, -1)) { /* its own, whatever block of it was cancelled before */
+    if (!lua_isnil(L, -1)) { /* its own reason, even if a block of it was cancelled before */
         lua_setfield(L, -2, "reason");
         return;
     }
@@ -81,7 +80,7 @@ static void push_task_cancelled(lua_State *L, const struct spt_task *t)
     lua_pop(L, 1);
 }
 
-/* Gives what the ended task with the handle at index 1 gave. */
+/* Returns the results of the ended task with the handle at index 1, or raises its error. */
 static int push_result(lua_State *L, struct spt_task *t)
 {
     spt_task_observe(t);
@@ -120,8 +119,8 @@ static const septet_op_type join_type = {
     .blockers = join_blockers,
 };
 
-/* task:await(): the values the task's function returned; raises its error, the same value each
- * time, or TaskCancelled. A checkpoint even when the task has ended. */
+/* task:await(): returns the results of the task's function. Raises its error, the same value each
+ * time, or TaskCancelled. A checkpoint even if the task has ended. */
 static int l_await(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -136,7 +135,7 @@ static int l_await(lua_State *L)
     return septet_op_await(L, &join->op);
 }
 
-/* outcome(task): as awaiting an ended task, without the wait. */
+/* outcome(task): like task:await(), but never waits. The task must have ended. */
 static int l_outcome(lua_State *L)
 {
     struct spt_task *t = spt_check_self(L, "task");

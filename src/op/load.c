@@ -1,5 +1,5 @@
-/* load: the load of a module by one task, for which any number of others wait. A wait that closes a
- * circle ends at once, also where another operation than this one closes it. */
+/* load: lets any number of tasks wait until one task has loaded a module. A wait that closes a
+ * circle ends at once, also if another operation closes it. */
 #include "base/list.h"
 #include "core/inspect.h"
 #include "core/check.h"
@@ -15,15 +15,15 @@
 #define META "septet.load"
 
 struct load {
-    struct spt_link waiters; /* wait_op, first come first */
-    struct spt_task *owner;  /* that loads; kept by the user value */
+    struct spt_link waiters; /* wait_op, FIFO */
+    struct spt_task *owner;  /* the task that loads; kept alive by the user value */
     bool giving_up;
 };
 
 struct wait_op {
     septet_op op;
     struct spt_link link;
-    struct load *load; /* kept by the handle at index 1 */
+    struct load *load; /* kept alive by the handle at index 1 */
     struct spt_ending ending;
     bool is_circular;
 };
@@ -36,7 +36,7 @@ static void end_wait(struct wait_op *wait)
     septet_op_done(&wait->op, SEPTET_OK);
 }
 
-/* The owner waits for the task that waits for it. */
+/* Ends the wait as circular, because the owner waits for the waiting task. */
 static void give_up(struct spt_ending *ending, struct spt_task *owner)
 {
     struct wait_op *wait = SPT_OF(ending, struct wait_op, ending);
@@ -55,7 +55,7 @@ static int wait_start(septet_op *op)
     wait->ending.task = op->task;
     wait->ending.give_up = give_up;
     spt_list_push(&wait->load->waiters, &wait->link);
-    /* In front, so that of several loads in a circle the one gives up that has closed it. */
+    /* At the front, so that of several loads in a circle the one that has closed it gives up. */
     spt_list_push_front(&spt_op_sched(op)->endings, &wait->ending.link);
     return SEPTET_OK;
 }
@@ -97,7 +97,7 @@ static const septet_op_type wait_type = {
     .blockers = wait_blockers,
 };
 
-/* load(task): a load that `task` has begun. */
+/* load(task): returns a load that `task` has begun. */
 static int l_load(lua_State *L)
 {
     struct spt_task *owner = spt_check_task(L, 1);
@@ -110,7 +110,7 @@ static int l_load(lua_State *L)
     return 1;
 }
 
-/* load:finish(): wakes all that wait for it. */
+/* load:finish(): wakes all the tasks that wait for the load. */
 static int l_finish(lua_State *L)
 {
     struct load *load = spt_check_self(L, "load");
@@ -120,8 +120,8 @@ static int l_finish(lua_State *L)
     return 0;
 }
 
-/* load:wait(): true once it is over; false as soon as the task that loads waits, over any number of
- * steps, for the one that calls this. */
+/* load:wait(): returns true once the load has ended. Returns false as soon as the loading task
+ * waits, directly or through others, for the calling one. */
 static int l_wait(lua_State *L)
 {
     struct load *load = spt_check_self(L, "load");
@@ -133,10 +133,10 @@ static int l_wait(lua_State *L)
     return septet_op_await(L, &wait->op);
 }
 
-#define CIRCLE_MAX 32 /* tasks of a circle that are named */
+#define CIRCLE_MAX 32 /* maximum number of tasks of a circle that are named */
 
-/* load:path(): the ids of the tasks by which the one that loads waits for the running one, from the former to the latter.
- */
+/* load:path(): returns the ids of the tasks through which the loading task waits for the running
+ * one, from the former to the latter. */
 static int l_path(lua_State *L)
 {
     const struct load *load = spt_check_self(L, "load");
@@ -147,7 +147,7 @@ static int l_path(lua_State *L)
     if (n > CIRCLE_MAX)
         n = CIRCLE_MAX;
     if (n == 0 && load->owner != current)
-        path[n++] = load->owner; /* no memory for the search, or it does not wait any more */
+        path[n++] = load->owner; /* no memory for the search, or the owner has stopped waiting */
     path[n++] = current;
     for (uint32_t i = 0; i < n; i++)
         ids[i] = path[i]->id;

@@ -1,6 +1,6 @@
-/* lock: one task's at a time. It is a resource of its owner's root scope, so that a task which ends
- * takes no lock with it: the next in the queue gets it. It is kept while it is held, since the
- * scope points into it. */
+/* lock: is held by one task at a time. A held lock is a resource of its owner's root scope, so that
+ * if the owner ends, the lock passes to the next waiter. It is anchored while it is held, because
+ * the scope points into it. */
 #include "base/list.h"
 #include "core/inspect.h"
 #include "core/check.h"
@@ -20,14 +20,14 @@
 
 struct lock {
     struct spt_resource resource; /* in the owner's root scope */
-    struct spt_task *owner;       /* a live task, which is anchored; NULL: free */
-    struct spt_link waiters;      /* acquire_op, first come first; none while it is free */
+    struct spt_task *owner;       /* a live task, which is anchored; NULL while free */
+    struct spt_link waiters;      /* acquire_op, FIFO; empty while the lock is free */
 };
 
 struct acquire_op {
     septet_op op;
     struct spt_link link;
-    struct lock *lock; /* kept by the handle at index 1 */
+    struct lock *lock; /* kept alive by the handle at index 1 */
 };
 
 static void own(struct lock *lock, struct spt_task *t)
@@ -36,7 +36,7 @@ static void own(struct lock *lock, struct spt_task *t)
     spt_scope_add(&t->root, &lock->resource);
 }
 
-/* Frees the lock, or hands it to who has waited longest. */
+/* Hands the lock to the task that has waited longest, or frees it. */
 static void hand_off(lua_State *L, struct lock *lock)
 {
     struct spt_link *l = spt_list_pop(&lock->waiters);
@@ -51,7 +51,7 @@ static void hand_off(lua_State *L, struct lock *lock)
     }
 }
 
-/* The owner has ended. */
+/* Hands the lock on and warns. Called when the owner has ended. */
 static void on_end(struct spt_resource *resource)
 {
     struct lock *lock = SPT_OF(resource, struct lock, resource);
@@ -112,7 +112,7 @@ static struct lock *check(lua_State *L)
     return spt_check_self(L, "lock");
 }
 
-/* lock(): a free one. */
+/* lock(): returns a free lock. */
 static int l_lock(lua_State *L)
 {
     spt_check_most(L, 0);
@@ -136,7 +136,7 @@ static int await_lock(lua_State *L, struct lock *lock, const septet_op_type *typ
 {
     struct spt_sched *s = spt_env(L)->sched;
     spt_op_check(L, s);
-    if (lock->owner || !spt_op_is_cancelled(s)) /* a free one that the await refuses stays free */
+    if (lock->owner || !spt_op_is_cancelled(s)) /* a free lock that the await refuses stays free */
         spt_anchor(L, 1);
     struct acquire_op *acquire = (struct acquire_op *)spt_op_new(L, s, type);
     spt_link_init(&acquire->link);
@@ -144,14 +144,15 @@ static int await_lock(lua_State *L, struct lock *lock, const septet_op_type *typ
     return septet_op_await(L, &acquire->op);
 }
 
-/* lock:acquire(): returns nothing, with the lock held by the running task. */
+/* lock:acquire(): returns nothing, once the running task holds the lock. */
 static int l_acquire(lua_State *L)
 {
     spt_check_most(L, 1);
     return await_lock(L, check_acquire(L), &acquire_type);
 }
 
-/* lock:try_acquire(): true with the lock, false while another task holds it; never waits. */
+/* lock:try_acquire(): returns true with the lock, or false if another task holds it. Never
+ * waits. */
 static int l_try_acquire(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -168,7 +169,7 @@ static int l_try_acquire(lua_State *L)
     return 1;
 }
 
-/* lock:release(): by its owner alone. */
+/* lock:release(): releases the lock. Only its owner may call it. */
 static int l_release(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -184,8 +185,9 @@ static int l_release(lua_State *L)
     return 0;
 }
 
-/* In C, and in one function, because a hook or an error of memory may come between any two steps in
- * Lua, and a hook where a function returns. */
+/* Releases the lock and returns the function's results, or raises its error. In Lua a hook or an
+ * error of memory may come between any two steps, and a hook at a return. So this is one function
+ * in C. */
 static int with_ended(lua_State *L, int status, lua_KContext ctx)
 {
     struct lock *lock = lua_touserdata(L, 1);
@@ -202,7 +204,7 @@ static int with_ended(lua_State *L, int status, lua_KContext ctx)
     return lua_gettop(L) - 2;
 }
 
-/* Calls the function, where an await's results would be pushed. */
+/* Calls the function at the point where an await pushes its results. */
 static int with_push(septet_op *op, lua_State *L)
 {
     // stack: lock, handler, fn, arguments...
@@ -220,7 +222,7 @@ static const septet_op_type with_type = {
     .blockers = acquire_blockers,
 };
 
-/* lock:with(fn, ...): calls fn(...) with the lock held, and releases it whatever happens. */
+/* lock:with(fn, ...): calls fn(...) with the lock held, and releases the lock on every way out. */
 static int l_with(lua_State *L)
 {
     check(L);

@@ -1,5 +1,5 @@
-/* quiet: waits until no other task can run. For tests, which step by step look at what has become
- * of what they began, and for the clock of such tests. */
+/* quiet: waits until no other task can run. Tests use it to look at the effects of each step, and
+ * to move their clock. */
 #include "base/list.h"
 #include "core/check.h"
 #include "core/error.h"
@@ -11,12 +11,12 @@
 struct quiet_op {
     septet_op op;
     struct spt_idle_waiter quiet;
-    struct spt_loop *loop; /* whose clock is moved on then; or NULL */
-    uint64_t left_ns;      /* how far at most; what is left of it afterwards */
+    struct spt_loop *loop; /* the loop of the clock to advance; NULL for none */
+    uint64_t left_ns;      /* maximum to advance by; afterwards, what is left of it */
 };
 
-/* Moves the clock on to the next deadline, `*left_ns` at most, which it reduces by as much. For
- * ever is as far as the last deadline. */
+/* Advances the clock to the next deadline, but at most by `*left_ns`, and reduces `*left_ns` by as
+ * much. An infinite advance ends at the last deadline. */
 static void jump(struct spt_loop *loop, const struct spt_timers *timers, uint64_t *left_ns)
 {
     uint64_t now_ns = spt_loop_now(loop), to_ns = spt_instant(now_ns, *left_ns);
@@ -31,7 +31,8 @@ static void jump(struct spt_loop *loop, const struct spt_timers *timers, uint64_
     *left_ns -= to_ns - now_ns;
 }
 
-/* Called between two laps: what the clock moves on by is not part of any task's turn. */
+/* Completes the wait. Called between two passes, so that no task's turn includes the advance of the
+ * clock. */
 static void on_quiet(struct spt_idle_waiter *quiet)
 {
     struct quiet_op *q = SPT_OF(quiet, struct quiet_op, quiet);
@@ -84,17 +85,17 @@ static struct quiet_op *new_quiet(lua_State *L)
     return (struct quiet_op *)spt_op_new(L, spt_env(L)->sched, &quiet_type);
 }
 
-/* quiet(): waits until no other task can run before something happens in the world or the clock
- * moves. Who waits for this too is told one after the other. */
+/* quiet(): waits until no other task can run before an external event or an advance of the clock.
+ * Several waiting tasks are resumed one at a time. */
 static int l_quiet(lua_State *L)
 {
     spt_check_most(L, 0);
     return septet_op_await(L, &new_quiet(L)->op);
 }
 
-/* clock_advance(seconds, left): the same, and then moves a virtual clock on to the next deadline,
- * by so much at most. Returns what is left of the seconds, which is 0 at the end and in units that
- * only the next call knows. */
+/* clock_advance(seconds, left): like quiet(), but then advances a virtual clock to the next
+ * deadline, at most by `seconds`. Returns the rest in units that only the next call understands; 0
+ * at the end. */
 static int l_advance(lua_State *L)
 {
     struct spt_loop *loop = check_virtual(L);
@@ -106,8 +107,8 @@ static int l_advance(lua_State *L)
     return septet_op_await(L, &q->op);
 }
 
-/* clock_jump(seconds): moves a virtual clock on at once: nothing else runs. It cannot be moved on
- * for ever. */
+/* clock_jump(seconds): advances a virtual clock at once, while nothing else runs. Raises Usage if
+ * the sum is infinite. */
 static int l_jump(lua_State *L)
 {
     struct spt_loop *loop = check_virtual(L);
@@ -119,7 +120,8 @@ static int l_jump(lua_State *L)
     return 0;
 }
 
-/* clock_manual(on): with `on`, a virtual clock does not jump by itself. Returns how it was. */
+/* clock_manual(on): with `on`, a virtual clock does not advance by itself. Returns the previous
+ * setting. */
 static int l_manual(lua_State *L)
 {
     struct spt_env *env = spt_env(L);

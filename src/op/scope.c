@@ -1,6 +1,6 @@
-/* scope: opens a block's scope, waits for its tasks, closes it. Groups, timeouts and shields are
- * Lua over this. The wait is the join of a closing scope: cancellation does not reach it, because
- * the tasks waited for got it already. */
+/* scope: opens a block's scope, waits for its tasks, and closes it. The modules in Lua build
+ * groups, timeouts and shields on this. The wait is the join of a closing scope. Cancellation does
+ * not reach it, because the awaited tasks have received it already. */
 #include "base/list.h"
 #include "core/inspect.h"
 #include "core/check.h"
@@ -22,7 +22,7 @@
 /* The user values of a scope's userdata. */
 enum {
     UV_AROUND = SPT_SCOPE_UV_AROUND,
-    UV_CLOSERS, /* what is to be closed when its body ends, nil for nothing */
+    UV_CLOSERS, /* to be closed when its body ends; nil for none */
     UV_CAUGHT = SPT_SCOPE_UV_CAUGHT,
     UV_LAST = SPT_SCOPE_UV_REASON
 };
@@ -31,10 +31,11 @@ enum {
 
 struct scope_op {
     septet_op op;
-    struct spt_scope *scope; /* kept by the handle at index 1 */
+    struct spt_scope *scope; /* kept alive by the handle at index 1 */
 };
 
-/* From here on nothing can be spawned in it: who has waited would not wait for that. */
+/* Completes the join. Nothing can be spawned in the scope from here on, because the join would not
+ * wait for it. */
 static void on_empty(struct spt_scope *scope)
 {
     scope->joined = true;
@@ -92,8 +93,8 @@ static int misplaced(lua_State *L)
     return spt_error_usage(L, "scopes close last in, first out, in the task that opened them");
 }
 
-/* Checks that the running task opened the scope. Whatever ends a scope asks this first, so that
- * another task neither marks it nor waits for it. */
+/* Checks that the running task opened the scope. Every function that ends a scope calls this first,
+ * so that another task neither marks the scope nor waits for it. */
 static struct spt_scope *check_own(lua_State *L, int arg)
 {
     struct spt_scope *scope = check(L, arg);
@@ -103,8 +104,8 @@ static struct spt_scope *check_own(lua_State *L, int arg)
     return scope;
 }
 
-/* Checks, besides, that it is open, and was opened in the running coroutine: what was open where a
- * coroutine was resumed has to be so when it yields or ends. */
+/* Like check_own(), but also checks that the scope is open and was opened in the running coroutine.
+ * A coroutine must leave open the scopes that were open when it was resumed. */
 static struct spt_scope *check_open(lua_State *L, int arg)
 {
     struct spt_scope *scope = check_own(L, arg);
@@ -119,7 +120,7 @@ static struct spt_scope *check_open(lua_State *L, int arg)
     return NULL;
 }
 
-/* Checks, besides, that it is the innermost one. */
+/* Like check_open(), but also checks that the scope is the innermost one. */
 static struct spt_scope *check_innermost(lua_State *L, int arg)
 {
     struct spt_scope *scope = check_open(L, arg);
@@ -128,8 +129,8 @@ static struct spt_scope *check_innermost(lua_State *L, int arg)
     return scope;
 }
 
-/* scope_join(scope): waits until no task of the scope lives. Nobody but the task that opened it
- * may: the scope knows one waiter, and cancellation does not reach the wait. */
+/* scope_join(scope): waits until the scope has no live task. Only the task that opened the scope
+ * may call it, because the scope has one waiter and cancellation does not reach the wait. */
 static int l_join(lua_State *L)
 {
     struct spt_scope *scope = check_own(L, 1);
@@ -140,10 +141,9 @@ static int l_join(lua_State *L)
 
 /* --- opening and closing --- */
 
-/* scope(gathers, shield, seconds, tasks_only): opens a scope around what the running task does from
- * here on. `gathers`: a task of it that fails cancels the others. `shield`: cancellation from
- * outside stops here. `seconds`: its deadline from now, nil for none. `tasks_only`: to cancel it is
- * to cancel its tasks. */
+/* scope(gathers, shield, seconds, tasks_only): opens a scope in the running task. `gathers`: a task
+ * that fails cancels the others. `shield`: cancellation from outside stops here. `seconds`: its
+ * deadline from now, nil for none. `tasks_only`: cancelling the scope cancels only its tasks. */
 static int l_scope(lua_State *L)
 {
     struct spt_sched *s = spt_env(L)->sched;
@@ -154,7 +154,7 @@ static int l_scope(lua_State *L)
         return spt_error_usage(L, "cannot open a scope here: not inside a task");
     spt_op_check(L, s); /* its join will have to wait */
     struct spt_block *block = lua_newuserdatauv(L, sizeof *block, UV_LAST);
-    struct spt_scope *scope = &block->scope; /* what the other functions take the userdata for */
+    struct spt_scope *scope = &block->scope; /* the other functions use the userdata as this */
     memset(block, 0, sizeof *block);
     block->owner = t->id;
     spt_link_init(&block->starts);
@@ -180,8 +180,8 @@ static int l_scope(lua_State *L)
 }
 
 /* scope_close(scope): closes the running task's innermost scope, which must be joined. Returns
- * whether it absorbs the Cancelled that unwinds it, what cancelled it ("deadline", ...) or nil,
- * whether a task of it ended cancelled, and whether it ever had one. */
+ * whether it absorbs the Cancelled that unwinds it, and what cancelled it ("deadline", ...) or nil.
+ * Then returns whether a task of it ended cancelled, and whether it ever had a task. */
 static int l_close(lua_State *L)
 {
     struct spt_scope *scope = check_innermost(L, 1);
@@ -201,7 +201,7 @@ static int l_close(lua_State *L)
     return 4;
 }
 
-/* scope:spawn(fn, ...): a task of this scope, by whoever holds it. */
+/* scope:spawn(fn, ...): spawns a task in this scope. Any holder of the scope may call it. */
 static int l_spawn(lua_State *L)
 {
     struct spt_scope *scope = check(L, 1);
@@ -212,7 +212,7 @@ static int l_spawn(lua_State *L)
     return 1;
 }
 
-/* scope:cancel(reason): true the first time. */
+/* scope:cancel(reason): cancels the scope, or its tasks only. Returns true the first time. */
 static int l_cancel(lua_State *L)
 {
     spt_check_most(L, 2);
@@ -230,8 +230,8 @@ static int l_cancel(lua_State *L)
     return 1;
 }
 
-/* scope:extend(seconds): moves its deadline that much later. False when it is too late for that:
- * cancelled, or past. */
+/* scope:extend(seconds): postpones its deadline. Returns false if the scope is closed or cancelled,
+ * or the deadline has passed. */
 static int l_extend(lua_State *L)
 {
     spt_check_most(L, 2);
@@ -247,24 +247,24 @@ static int l_extend(lua_State *L)
     return 1;
 }
 
-/* scope_fail(scope): cancels what is left of a scope whose body failed. */
+/* scope_fail(scope): cancels the remaining tasks of a scope after its body failed. */
 static int l_fail(lua_State *L)
 {
     struct spt_scope *scope = check_innermost(L, 1);
-    if (!scope->cancel_pending) /* else they have it, with its reason */
+    if (!scope->cancel_pending) /* otherwise they are cancelled already, with its reason */
         spt_scope_cancel(scope, "sibling", NULL);
     return 0;
 }
 
-/* scope_leave(scope): cancels what is left of a scope whose body is over. */
+/* scope_leave(scope): cancels the remaining tasks of a scope after its body ended. */
 static int l_leave(lua_State *L)
 {
     spt_task_leave(check_innermost(L, 1));
     return 0;
 }
 
-/* scope_expect(scope, nursery): keeps the scope open until the nursery closes, whose task is to
- * move there. */
+/* scope_expect(scope, nursery): keeps the scope open until the nursery closes. The nursery's task
+ * will move to the scope. */
 static int l_expect(lua_State *L)
 {
     struct spt_scope *into = check(L, 1), *nursery = check_innermost(L, 2);
@@ -275,7 +275,7 @@ static int l_expect(lua_State *L)
     return 0;
 }
 
-/* scope_move(task, scope): gives a live task of one scope to another. */
+/* scope_move(task, scope): moves a live task to another scope. */
 static int l_move(lua_State *L)
 {
     struct spt_task *t = spt_check_task(L, 1);
@@ -292,7 +292,8 @@ static int l_move(lua_State *L)
     return 0;
 }
 
-/* current_scope(): the innermost block open in the running task; nil outside of any. */
+/* current_scope(): returns the innermost block open in the running task, or nil outside any
+ * block. */
 static int l_current(lua_State *L)
 {
     spt_check_most(L, 0);
@@ -304,8 +305,9 @@ static int l_current(lua_State *L)
     return 1;
 }
 
-/* closers(value): what was set to be closed at the end of the innermost block of the running task,
- * or of its body; with a value, sets that. It is closed by its method `close`. */
+/* closers(value): returns the object to close at the end of the running task's innermost block, or
+ * of the task's body if no block is open. With a value, sets it instead. The object is closed by
+ * its method `close`. */
 static int l_closers(lua_State *L)
 {
     struct spt_task *t = spt_env(L)->sched->current;
@@ -329,8 +331,8 @@ static int l_closers(lua_State *L)
     return 0;
 }
 
-/* scope_closers(scope): the same of a scope that is about to end, and whether its body left blocks
- * open in it. */
+/* scope_closers(scope): returns the closers of a scope that is about to end, and whether its body
+ * left blocks open in it. */
 static int l_scope_closers(lua_State *L)
 {
     const struct spt_scope *scope = check_open(L, 1);
@@ -339,7 +341,8 @@ static int l_scope_closers(lua_State *L)
     return 2;
 }
 
-/* scope_ends(scope): is its closing variable to end it? False where that has been done for it. */
+/* scope_ends(scope): returns true if the scope's closing variable has to end it, or false if the
+ * scope was already unwound. */
 static int l_ends(lua_State *L)
 {
     bool unwound = SPT_OF(check(L, 1), struct spt_block, scope)->unwound;
@@ -349,8 +352,8 @@ static int l_ends(lua_State *L)
     return 1;
 }
 
-/* scope_caught(scope, error): the traceback of the error that unwinds the block of a group that is
- * a variable; nil where it is not known. */
+/* scope_caught(scope, error): returns the traceback of the error that unwinds the block of a group.
+ * The group is a variable. Returns nil if the traceback is not known. */
 static int l_caught(lua_State *L)
 {
     check(L, 1);
@@ -364,7 +367,7 @@ static int l_caught(lua_State *L)
     return 1;
 }
 
-/* Is one of the task's open scopes `outer`, and another inside it? */
+/* Returns true if `outer` is one of the task's open scopes and another is open inside it. */
 static bool is_open_inside(const struct spt_task *t, const void *outer)
 {
     const struct spt_scope *s = t->scope;
@@ -373,8 +376,9 @@ static bool is_open_inside(const struct spt_task *t, const void *outer)
     return s == outer && s != t->scope;
 }
 
-/* scope_left(outer): the innermost block open in the running task, which is to be ended in place of
- * whoever left it open; nil where that is `outer`, a scope or its address. */
+/* scope_left(outer): returns the innermost block open in the running task and marks it as unwound,
+ * because its own code left it open. Returns nil if that block is `outer`, a scope or its
+ * address. */
 static int l_left(lua_State *L)
 {
     struct spt_task *t = spt_env(L)->sched->current;
@@ -386,8 +390,8 @@ static int l_left(lua_State *L)
     return 1;
 }
 
-/* scope_abandon(scope): tells that the running task left the block open, and cancels what is left
- * of it. */
+/* scope_abandon(scope): warns that the running task left the block open, and cancels its remaining
+ * tasks. */
 static int l_abandon(lua_State *L)
 {
     struct spt_scope *scope = check_innermost(L, 1);
@@ -396,8 +400,8 @@ static int l_abandon(lua_State *L)
     return 0;
 }
 
-/* set_unwind(fn): keeps what ends the blocks that are left open, for the coroutines and the ends of
- * tasks. */
+/* set_unwind(fn): stores the function that ends blocks left open, for coroutines and for tasks that
+ * end. */
 static int l_set_unwind(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TFUNCTION);
@@ -406,8 +410,8 @@ static int l_set_unwind(lua_State *L)
     return 0;
 }
 
-/* deadline(): the instant of the deadline in force for the running task, inf for none, -inf once it
- * is cancelled. */
+/* deadline(): returns the instant of the deadline in force for the running task, inf if there is
+ * none, or -inf once the task is cancelled. */
 static int l_deadline(lua_State *L)
 {
     spt_check_most(L, 0);
@@ -421,8 +425,8 @@ static int l_deadline(lua_State *L)
     return 1;
 }
 
-/* scope_failed(scope): the next task that failed in the scope and that nobody has seen, oldest
- * first; nil after the last. Its failure counts as seen. */
+/* scope_failed(scope): returns the next failed task of the scope that was not observed, oldest
+ * first, or nil after the last. Marks the task as observed. */
 static int l_failed(lua_State *L)
 {
     struct spt_scope *scope = check_own(L, 1);
@@ -435,7 +439,7 @@ static int l_failed(lua_State *L)
     return 1;
 }
 
-/* scope:is_cancelled(): cancelled itself, or from above. */
+/* scope:is_cancelled(): returns true if the scope or one around it was cancelled. */
 static int l_is_cancelled(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -444,7 +448,7 @@ static int l_is_cancelled(lua_State *L)
     return 1;
 }
 
-/* Methods (the second upvalue), then properties: deadline, expired, is_open. */
+/* Looks up methods (the second upvalue), then the properties deadline, expired and is_open. */
 static int l_index(lua_State *L)
 {
     lua_settop(L, 2);
@@ -464,7 +468,7 @@ static int l_index(lua_State *L)
     return 1;
 }
 
-/* What a script's group offers; the rest is for the modules that build on scopes. */
+/* The methods of a script's group. All other functions are for the modules built on scopes. */
 static const luaL_Reg methods[] = {{"spawn", l_spawn},
                                    {"cancel", l_cancel},
                                    {"is_cancelled", l_is_cancelled},

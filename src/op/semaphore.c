@@ -1,5 +1,6 @@
-/* semaphore: a number of permits. One that is given back goes straight to who has waited longest: a
- * free permit and a waiter are never there at once, so nobody can come in between. */
+/* semaphore: hands out a number of permits. A released permit passes directly to the task that has
+ * waited longest. As a free permit and a waiter never exist at once, no other task can take it
+ * first. */
 #include "base/list.h"
 #include "core/check.h"
 #include "core/error.h"
@@ -13,7 +14,7 @@
 #define META "septet.semaphore"
 
 struct semaphore {
-    struct spt_link waiters; /* acquire_op, first come first; none while a permit is free */
+    struct spt_link waiters; /* acquire_op, FIFO; empty while a permit is free */
     lua_Integer free;
     lua_Integer permits;
 };
@@ -21,7 +22,7 @@ struct semaphore {
 struct acquire_op {
     septet_op op;
     struct spt_link link;
-    struct semaphore *semaphore; /* kept by the handle at index 1 */
+    struct semaphore *semaphore; /* kept alive by the handle at index 1 */
 };
 
 static bool take(struct semaphore *semaphore)
@@ -72,7 +73,7 @@ static struct semaphore *check(lua_State *L)
     return spt_check_self(L, "semaphore");
 }
 
-/* semaphore(n): one with n permits, all free. */
+/* semaphore(n): returns a semaphore with n free permits. */
 static int l_semaphore(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -92,14 +93,14 @@ static int await_permit(lua_State *L, struct semaphore *semaphore, const septet_
     return septet_op_await(L, &acquire->op);
 }
 
-/* semaphore:acquire(): returns nothing, with a permit. */
+/* semaphore:acquire(): returns nothing, once the task has a permit. */
 static int l_acquire(lua_State *L)
 {
     spt_check_most(L, 1);
     return await_permit(L, check(L), &acquire_type);
 }
 
-/* semaphore:try_acquire(): true with a permit, false without; never waits. */
+/* semaphore:try_acquire(): returns true with a permit, or false if none is free. Never waits. */
 static int l_try_acquire(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -107,7 +108,7 @@ static int l_try_acquire(lua_State *L)
     return 1;
 }
 
-/* Returns false where none is out. */
+/* Releases a permit. Returns false if all permits are free. */
 static bool give_back(struct semaphore *semaphore)
 {
     if (semaphore->free == semaphore->permits)
@@ -120,7 +121,7 @@ static bool give_back(struct semaphore *semaphore)
     return true;
 }
 
-/* semaphore:release(): gives a permit back, whoever acquired it. */
+/* semaphore:release(): releases a permit, which another task may have acquired. */
 static int l_release(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -129,8 +130,9 @@ static int l_release(lua_State *L)
     return 0;
 }
 
-/* In C, and in one function, because a hook or an error of memory may come between any two steps in
- * Lua, and a hook where a function returns. */
+/* Releases the permit and returns the function's results, or raises its error. In Lua a hook or an
+ * error of memory may come between any two steps, and a hook at a return. So this is one function
+ * in C. */
 static int with_ended(lua_State *L, int status, lua_KContext ctx)
 {
     bool given = give_back(lua_touserdata(L, 1));
@@ -144,7 +146,7 @@ static int with_ended(lua_State *L, int status, lua_KContext ctx)
     return lua_gettop(L) - 2;
 }
 
-/* Calls the function, where an await's results would be pushed. */
+/* Calls the function at the point where an await pushes its results. */
 static int with_push(septet_op *op, lua_State *L)
 {
     // stack: semaphore, handler, fn, arguments...
@@ -161,7 +163,8 @@ static const septet_op_type with_type = {
     .describe = acquire_describe,
 };
 
-/* semaphore:with(fn, ...): calls fn(...) with a permit, which it gives back whatever happens. */
+/* semaphore:with(fn, ...): calls fn(...) with a permit, and releases the permit on every way
+ * out. */
 static int l_with(lua_State *L)
 {
     struct semaphore *semaphore = check(L);
@@ -172,7 +175,7 @@ static int l_with(lua_State *L)
     return await_permit(L, semaphore, &with_type);
 }
 
-/* semaphore:value(): the number of free permits. */
+/* semaphore:value(): returns the number of free permits. */
 static int l_value(lua_State *L)
 {
     spt_check_most(L, 1);

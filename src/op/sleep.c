@@ -1,4 +1,4 @@
-/* sleep: waits for an instant. The smallest operation there is, and the one to read first. */
+/* sleep: waits for an instant. This is the smallest operation, and the one to read first. */
 #include "base/list.h"
 #include "core/check.h"
 #include "core/op.h"
@@ -9,7 +9,7 @@
 
 struct sleep_op {
     septet_op op;
-    uint64_t ns; /* for how long; of sleep_until, the instant it ends */
+    uint64_t ns; /* duration; for sleep_until, the instant at which it ends */
     struct spt_timer timer;
 };
 _Static_assert(sizeof(struct sleep_op) <= SPT_SLOT_SIZE, "a sleep allocates nothing");
@@ -19,8 +19,8 @@ static void on_due(struct spt_timer *timer)
     septet_op_done(&SPT_OF(timer, struct sleep_op, timer)->op, SEPTET_OK);
 }
 
-/* Reads the clock itself: the scheduler's instant is that of the last resume, and counting from
- * there would wake the task early. */
+/* Starts the timer. Reads the clock itself, because the scheduler's instant is that of the last
+ * resume, and counting from it would wake the task early. */
 static int sleep_start(septet_op *op)
 {
     struct sleep_op *sleep = (struct sleep_op *)op;
@@ -83,7 +83,7 @@ static const septet_op_type until_type = {
     .describe = until_describe,
 };
 
-/* sleep(seconds): returns nothing, never early. sleep(0) gives the others a turn. */
+/* sleep(seconds): returns nothing, and never early. sleep(0) is a checkpoint. */
 static int l_sleep(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -96,9 +96,8 @@ static int l_sleep(lua_State *L)
     return septet_op_await(L, &sleep->op);
 }
 
-/* sleep_until(instant): returns nothing, when now() is no earlier. One that has passed gives the
- * others a turn. The clock is not read here: the timer fires at once where the instant has
- * passed. */
+/* sleep_until(instant): returns nothing, once now() has reached the instant. A past instant makes
+ * it a checkpoint. The clock is not read here, because a timer for a past instant fires at once. */
 static int l_sleep_until(lua_State *L)
 {
     spt_check_most(L, 1);
@@ -111,7 +110,7 @@ static int l_sleep_until(lua_State *L)
     return septet_op_await(L, &sleep->op);
 }
 
-/* checkpoint(): raises Cancelled if the task is cancelled, else gives the others a turn. */
+/* checkpoint(): raises Cancelled if the task is cancelled, otherwise lets the other tasks run. */
 static int l_checkpoint(lua_State *L)
 {
     spt_check_most(L, 0);

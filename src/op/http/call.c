@@ -1,6 +1,6 @@
-/* A request at work: what a script asked for, and what traces and hooks are told when it is over.
- * Calls recycle in a pool: what is written for every request stays in the cache, and the collector
- * has less to do. */
+/* Runs one attempt for an operation or a stream, and reports its end to traces and hooks. Calls are
+ * recycled in a pool: memory that is written for every request stays in the cache, and the garbage
+ * collector has less to do. */
 #include "core/check.h"
 #include "core/error.h"
 #include "core/anchor.h"
@@ -14,14 +14,14 @@
 #include <string.h>
 #include <strings.h>
 
-#define CALLS_MAX 256 /* resting */
+#define CALLS_MAX 256 /* idle calls kept in the pool */
 enum {
     METHOD_SHOWN = 256,
     TEXT_SHOWN = 1024
-};                                  /* bytes of a method and of a failure's words in an error */
-#define TRACES "septet.http.traces" /* registry: key -> trace, weak: who asks keeps it */
+};                                  /* bytes of a method and of a failure's text in an error */
+#define TRACES "septet.http.traces" /* registry: key -> trace; weak: the caller keeps it */
 
-/* --- what is asked for --- */
+/* --- arguments --- */
 
 static void check_body(lua_State *L, struct spt_http_args *ask, int arg)
 {
@@ -119,7 +119,7 @@ static void recycle(struct spt_http_request *call)
     struct spt_env *env = call->env;
     spt_trace_unpin(&env->sched->trace, call->place);
     call->place = 0;
-    if (env->driver) /* which has its own limit on what rests */
+    if (env->driver) /* which has its own limit for idle buffers */
         spt_request_reset(&call->request, env->driver);
     else
         spt_request_release(&call->request);
@@ -137,7 +137,7 @@ void spt_http_request_put(struct spt_http_request *call)
     if (!call)
         return;
     call->owner = NULL;
-    if (!call->note.run) /* else the note gives it back */
+    if (!call->note.run) /* otherwise the note recycles it */
         recycle(call);
 }
 
@@ -148,7 +148,7 @@ bool spt_http_request_insecure(const struct spt_request *r)
     return r->profile && r->profile->insecure && strncasecmp(r->url, "https:", 6) == 0;
 }
 
-/* What came of it, also where it was never admitted. */
+/* Returns the response, or an empty one if the request was never admitted. */
 static const struct spt_response *outcome(const struct spt_request *r)
 {
     static const struct spt_response none = {.times = {-1, -1, -1, -1, -1, -1, -1, -1}};
@@ -236,7 +236,7 @@ static int tell_protected(lua_State *L)
     return 0;
 }
 
-/* On the main state, before the waiter runs on. */
+/* Delivers the terminal event. Runs on the main state, before the waiting task is resumed. */
 static void tell(struct spt_deferred *note, lua_State *L)
 {
     struct spt_http_request *call = SPT_OF(note, struct spt_http_request, note);
@@ -260,8 +260,8 @@ static int32_t us(int64_t ns)
     return ns < 0 ? -1 : (int32_t)(ns / 1000);
 }
 
-/* The URL and the method of an admitted request are what went to libcurl; others are as the script
- * has them. */
+/* Interns the URL for the record. The URL and the method of an admitted request are those sent to
+ * libcurl; otherwise they are the script's. */
 static uint32_t url_text(struct spt_trace *tr, const struct spt_request *r)
 {
     if (r->response)

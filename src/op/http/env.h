@@ -1,4 +1,4 @@
-/* What the operations of HTTP have in common; private to op/http*.c. */
+/* Declarations shared by the HTTP operations; private to op/http/. */
 #ifndef SPT_OP_HTTP_ENV_H
 #define SPT_OP_HTTP_ENV_H
 
@@ -27,14 +27,14 @@
 
 struct spt_session_handle {
     struct spt_session *session; /* owned; NULL once closed */
-    struct spt_link link;        /* in env->sessions while open: the host closes what is left */
+    struct spt_link link;        /* in env->sessions while open: the host closes the rest */
 };
 
-/* What holds for a request: its session's, unless it has its own. */
+/* The options of a request: those of its session, unless the request has its own. */
 struct spt_request_defaults {
-    uint64_t connect_ns, first_byte_ns, idle_ns, queue_ns; /* limits; 0: none */
-    size_t max_body;                                       /* bytes of a body that is gathered */
-    size_t max_stream;                                     /* ... of one that is streamed */
+    uint64_t connect_ns, first_byte_ns, idle_ns, queue_ns; /* timeouts; 0 for none */
+    size_t max_body;                                       /* maximum bytes of a whole body */
+    size_t max_stream;                                     /* maximum bytes of a streamed body */
     struct spt_connection_options profile;
 };
 
@@ -44,29 +44,30 @@ struct spt_headers_handle {
 
 struct spt_upload_handle {
     struct spt_upload upload;
-    struct spt_request *request;  /* borrows: that sends it; NULL before and after */
-    struct spt_upload_op *writer; /* that waits for room; NULL: none does */
+    struct spt_request *request;  /* borrowed, the request that sends it; NULL before and after */
+    struct spt_upload_op *writer; /* operation that waits for room; NULL if none */
     bool used, giving_up;
 };
 
-/* --- calls: a request at work, with what traces and hooks are told of it --- */
+/* --- calls: an attempt with the data that its traces and hooks receive --- */
 
 struct spt_http_request {
-    struct spt_link link;      /* in env->calls while it rests */
-    struct spt_deferred note;  /* the terminal event of a traced request */
-    const void *owed_to_group; /* an object that is let go of when the end was told; NULL: none */
+    struct spt_link link;     /* in env->calls while idle in the pool */
+    struct spt_deferred note; /* delivers the terminal event of a traced request */
+    /* userdata to unanchor after the terminal event was delivered; NULL for none */
+    const void *owed_to_group;
     uint64_t t_start_ns, t_end_ns;
     uint64_t place; /* line of the script, at trace level 2 */
     uint32_t task, ref;
     bool cancelled;
-    struct spt_prefetch_hint turn; /* of who waits for the whole of it */
+    struct spt_prefetch_hint turn; /* of the task that waits for the whole response */
     struct spt_env *env;
-    const void *trace; /* its trace is found by this; NULL: it has none */
-    void *owner;       /* the operation or the stream; NULL: it has let go */
+    const void *trace; /* key of the request's trace; NULL if not traced */
+    void *owner;       /* the operation or stream; NULL once detached */
     struct spt_request request;
 };
 
-/* What a script's call asks for; kept by the values on its stack. */
+/* The arguments of a script's call, kept alive by the values on its stack. */
 struct spt_http_args {
     struct spt_session_handle *box;
     const struct spt_request_defaults *terms;
@@ -75,62 +76,64 @@ struct spt_http_args {
     const char *body;
     size_t body_len; /* bytes */
     struct spt_upload_handle *upload;
-    uint64_t deadline_ns; /* 0: none */
+    uint64_t deadline_ns; /* 0 for none */
 };
 
 enum { SPT_ASK_TRACE = 8, SPT_ASK_ARGS = 8 };
 
-/* Reads (session, terms, headers, method, url, body, timeout) from the stack; the last two may be
- * nil, or not there: the fewer values a waiting task holds, the smaller its stack stays. Raises
- * Usage. */
+/* Reads (session, terms, headers, method, url, body, timeout) from the stack. The last two may be
+ * nil or absent, because a waiting task with fewer values keeps a smaller stack. Raises Usage. */
 void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args *ask);
 
-/* Takes a call for what was asked. NULL out of memory. Its owner fills in what it wants to be told
- * of. */
+/* Takes a call from the pool, or allocates one, and fills it in from `ask`. The owner sets the
+ * callbacks that it needs. Returns NULL if out of memory. */
 struct spt_http_request *spt_http_request_new(struct spt_env *env, const struct spt_http_args *ask,
                                               void *owner);
 
-/* Starts the request. Returns as spt_request_start does. */
+/* Starts the request. Returns what spt_request_start() returns, or SEPTET_ECLOSED if the session is
+ * closed. */
 int spt_http_request_start(struct spt_http_request *call, const struct spt_session_handle *box,
                            uint32_t task);
 
-/* The request is over: traces and hooks are told. */
+/* Records the end of the request and schedules delivery to its traces and hooks. */
 void spt_http_request_ended(struct spt_http_request *call);
 
-/* Its trace is told the end, which has come. */
+/* Schedules delivery of the terminal trace event. */
 void spt_http_request_tell(struct spt_http_request *call);
 
-/* The owner lets go of it. Harmless for NULL. */
+/* Detaches the owner and releases the call; NULL is a no-op. */
 void spt_http_request_put(struct spt_http_request *call);
 
-/* The trace at `index` is found by `key` from now on, as long as something keeps it. */
+/* Registers the trace at `index` under `key`, with a weak reference. */
 void spt_http_request_set_trace(lua_State *L, int index, const void *key);
 
-/* Raises the request's failure, or what `status` says; `call` is NULL where it was let go of. */
+/* Raises the request's failure, or the error of `status` if it has none. `call` may be NULL if it
+ * was released. */
 int spt_http_request_raise(lua_State *L, const struct spt_http_request *call, int status);
 
-/* Raises that there was no memory for a call. */
+/* Raises HttpError with the code "memory", for a call that could not be allocated. */
 int spt_http_request_raise_memory(lua_State *L, const struct spt_http_args *ask);
 
-/* Pushes what a response keeps of its head. */
+/* Pushes the head of a response as a userdata. */
 void spt_http_request_push_head(lua_State *L, const struct spt_request *r);
 
-/* Is it one over TLS whose certificate is not checked? */
+/* Returns true for an https request with certificate verification disabled. */
 bool spt_http_request_insecure(const struct spt_request *r);
 
-/* Returns the text with what spt_escape escapes: itself where there is none, else written to `out`
- * and cut. */
+/* Returns `text` itself if it has nothing to escape. Otherwise writes it to `out` as spt_escape()
+ * does, truncated to `size` bytes, and returns `out`. */
 const char *spt_shown(const char *text, char *out, size_t size);
 
 /* --- uploads --- */
 
-/* Some of it was taken. */
+/* Resumes the writer if the upload has room again. Called after some of it was sent. */
 void spt_upload_room(struct spt_request *request);
 
-/* The request is over. */
+/* Detaches the upload from its request and resumes the writer. Called when the request has
+ * completed. */
 void spt_upload_over(struct spt_request *request);
 
-/* --- the openers of http.c's parts --- */
+/* --- the openers of the files in op/http/ --- */
 void spt_open_http_types(lua_State *L, struct spt_env *env);
 void spt_open_http_url(lua_State *L, struct spt_env *env);
 void spt_open_http_calls(lua_State *L, struct spt_env *env);

@@ -1,6 +1,6 @@
-/* http: one attempt of an HTTP request, its body gathered into one Lua string. Redirects, defaults
- * and the shape of a response are Lua's (lua/septet/http.lua); connections and limits are the
- * driver's. */
+/* http: runs one attempt of an HTTP request and returns its body as one Lua string. Redirects,
+ * defaults and the shape of a response are up to lua/septet/http.lua. Connections and timeouts are
+ * up to the driver. */
 #include "core/inspect.h"
 #include "core/op.h"
 #include "core/task.h"
@@ -12,13 +12,14 @@
 
 struct http_op {
     septet_op op;
-    struct spt_http_request *call; /* owned; what it borrows is kept by the arguments of l_http */
+    struct spt_http_request *call; /* owned; the arguments of l_http keep alive what it borrows */
     const struct spt_session_handle *box;
 };
 _Static_assert(sizeof(struct http_op) <= SPT_SLOT_SIZE,
                "a request needs no memory of Lua's to wait in");
 
-/* Among thousands of waiting tasks, the memory of this one's was last used long ago. */
+/* Prefetches the memory of the waiting task. Among thousands of waiting tasks, it was last used
+ * long ago. */
 static void on_first_byte(struct spt_request *request)
 {
     const struct spt_http_request *call = SPT_OF(request, struct spt_http_request, request);
@@ -45,7 +46,7 @@ static int http_start(septet_op *op)
     struct http_op *http = (struct http_op *)op;
     const struct spt_task *task = op->task;
     int rc = spt_http_request_start(http->call, http->box, task->id);
-    if (rc != SEPTET_OK) { /* its await raises at once, before a note could be told */
+    if (rc != SEPTET_OK) { /* the await raises immediately, so no deferred event is sent */
         http->call->trace = NULL;
         spt_http_request_ended(http->call);
     }
@@ -67,7 +68,7 @@ static void http_close(septet_op *op)
     http->call = NULL;
 }
 
-/* A table {status, body, head, redirect_url, url}. */
+/* Pushes a table {status, body, head, redirect_url, url}. */
 static int http_push(septet_op *op, lua_State *L)
 {
     const struct http_op *http = (struct http_op *)op;
@@ -76,7 +77,7 @@ static int http_push(septet_op *op, lua_State *L)
         return spt_http_request_raise(L, call, op->status);
     const struct spt_request *r = &call->request;
     const struct spt_response *t = r->response;
-    lua_createtable(L, 0, 4); /* the fourth field is url: Lua's, if it is as it was given */
+    lua_createtable(L, 0, 4); /* the fourth field is url: set in Lua if it is unchanged */
     lua_pushinteger(L, t->status);
     lua_setfield(L, -2, "status");
     lua_pushlstring(L, t->body_in.data ? t->body_in.data : "", t->body_in.len);
@@ -112,11 +113,11 @@ static const septet_op_type http_type = {
     .describe = http_describe,
 };
 
-/* http(session, terms, headers, method, url, body, timeout, trace, stays): waits for the response:
- * {status, body, head, redirect_url}. The body of a redirect is read only with `stays`. `terms` is
- * http_terms', `headers` is http_headers'; `body` (a string or http_upload's) and `timeout`
- * (seconds, for this attempt with its wait in the queue) may be nil; `trace`, a table or nil, is
- * told the end by its method `ended`. Raises HttpError. */
+/* http(session, terms, headers, method, url, body, timeout, trace, stays): waits for the response
+ * and returns {status, body, head, redirect_url, url}. The body of a redirect is read only with
+ * `stays`. `terms` is from http_terms() and `headers` from http_headers(). `body` (a string or an
+ * upload) and `timeout` (seconds, for this attempt including its time in the queue) may be nil.
+ * `trace` is a table or nil; its method `ended` is called at the end. Raises HttpError. */
 static int l_http(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
@@ -143,7 +144,7 @@ static int l_http(lua_State *L)
     spt_prefetch_hint_note(&call->turn, L);
     if (s->trace.level >= 2) {
         call->place = spt_inspect_place(L, s, 1);
-        spt_trace_pin(&s->trace, call->place); /* until it rests: the record is still to come */
+        spt_trace_pin(&s->trace, call->place); /* until recycled: the record is still to come */
     }
     return spt_op_wait(L, &http->op, false);
 }

@@ -1,6 +1,6 @@
-/* stream: an HTTP request whose body is read piece by piece. A stream is a resource of the scope
- * that opened it, and ends with it; to cancel one read ends that read alone. Three waits: for the
- * head, for bytes, and none to close. */
+/* stream: runs an HTTP request and reads its body piece by piece. A stream is a resource of the
+ * scope that opened it, and ends with the scope. Cancelling a read ends only that read. The head
+ * and the bytes are waited for; closing does not wait. */
 #include "core/inspect.h"
 #include "core/check.h"
 #include "core/error.h"
@@ -16,40 +16,40 @@
 
 #define META "septet.http.stream"
 
-enum { HIGH_WATER = 256 * 1024 }; /* bytes held for a reader until the sender is paused */
+enum { HIGH_WATER = 256 * 1024 }; /* bytes buffered for a reader before the sender is paused */
 
 enum reading {
-    BYTES, /* at most `n` of them, once there are any */
-    LINE,  /* of at most `n` bytes */
-    REST,  /* all, at the end of the body */
+    BYTES, /* at most `n` bytes, as soon as there are any */
+    LINE,  /* a line of at most `n` bytes */
+    REST,  /* all bytes, at the end of the body */
 };
 
 struct stream {
-    struct spt_resource resource; /* in the scope that opened it, until its request is over */
-    struct spt_link link;         /* in env->streams, while it has a call */
+    struct spt_resource resource; /* in the scope that opened it, until its request has ended */
+    struct spt_link link;         /* in env->streams while it has a call */
     struct spt_env *env;
-    /* owned; NULL once closed. What it borrows is kept by the user values */
+    /* owned; NULL once closed. The user values keep alive what it borrows. */
     struct spt_http_request *call;
     struct stream_op *waiter;
-    const struct spt_session_handle *box; /* kept by the user values, as are the next two */
+    const struct spt_session_handle *box; /* kept alive by the user values, as are the next two */
     const char *method, *url;
-    size_t room;    /* bytes it may hold before the sender is paused, while no read wants more */
-    size_t scanned; /* bytes of what is held in which there is no LF */
-    bool giving_up; /* the request; what it held may still be read */
-    bool opened;    /* its head was given out */
-    bool read;      /* a task reads: from the start of its wait until it has what it waited for */
+    size_t room;    /* buffered bytes that pause the sender, unless a read needs more */
+    size_t scanned; /* number of buffered bytes that contain no LF */
+    bool giving_up; /* the request has ended; buffered bytes may still be read */
+    bool opened;    /* its head was returned */
+    bool read;      /* a task reads: from the start of its wait until it has its bytes */
 };
 
 struct stream_op {
     septet_op op;
-    struct stream *stream; /* kept by the handle at index STREAM, or 1 */
+    struct stream *stream; /* kept alive by the handle at index STREAM, or 1 */
     enum reading reading;
-    size_t n; /* bytes at most */
+    size_t n; /* maximum bytes */
 };
 
-enum { STREAM = SPT_ASK_ARGS + 1 }; /* of l_stream's stack */
+enum { STREAM = SPT_ASK_ARGS + 1 }; /* in the stack of l_stream */
 
-/* --- its end --- */
+/* --- the end of a stream --- */
 
 static void leave_scope(struct stream *stream)
 {
@@ -65,7 +65,8 @@ static void end_wait(struct stream *stream, int status)
         septet_op_done(&waiter->op, status);
 }
 
-/* Ends the request, if it is not over, and lets go of what it held. */
+/* Cancels the request if it has not ended, and releases the call with its buffers. A waiting read
+ * completes with SEPTET_ECLOSED. */
 static void close_stream(struct stream *stream)
 {
     struct spt_http_request *call = stream->call;
@@ -88,15 +89,15 @@ static void on_scope_end(struct spt_resource *resource)
     close_stream(SPT_OF(resource, struct stream, resource));
 }
 
-/* --- what is held --- */
+/* --- buffered bytes --- */
 
 static const char *held_bytes(const struct spt_request *r)
 {
     return r->response->body_in.data + r->response->consumed;
 }
 
-/* Returns where the line at the beginning of what is held ends: the index of its LF, or the number
- * of bytes held. No byte is looked at twice. */
+/* Returns where the first buffered line ends: the index of its LF, or the number of bytes buffered.
+ * No byte is scanned twice. */
 static size_t line_end(struct stream *stream)
 {
     const struct spt_request *r = &stream->call->request;
@@ -106,15 +107,15 @@ static size_t line_end(struct stream *stream)
     return stream->scanned;
 }
 
-/* Returns the length of a line that ends at `end`: a CR before the LF is part of the line's end. */
+/* Returns the length of a line that ends at `end`. A CR before the LF belongs to the line's end. */
 static size_t line_len(const struct spt_request *r, size_t end)
 {
     bool crlf = end > 0 && end < spt_request_available(r) && held_bytes(r)[end - 1] == '\r';
     return crlf ? end - 1 : end;
 }
 
-/* Returns true if a read can be served. A line that has not ended is too long only if one more
- * byte, which may be a CR, does not fit. */
+/* Returns true if a read can be served. An unfinished line is too long only if one more byte, which
+ * may be a CR, does not fit. */
 static bool is_enough(struct stream *stream, enum reading reading, size_t n)
 {
     if (!stream->call || stream->giving_up)
@@ -131,8 +132,8 @@ static bool is_enough(struct stream *stream, enum reading reading, size_t n)
     return true;
 }
 
-/* Lets the request hold more while a read needs more than it may hold. What it holds grows with
- * what has come and not with what was asked for. */
+/* Raises the high-water mark while a read needs more than it allows. The mark grows with the bytes
+ * received, not with the number requested. */
 static void make_room(struct stream *stream)
 {
     struct spt_request *r = &stream->call->request;
@@ -140,7 +141,7 @@ static void make_room(struct stream *stream)
     spt_request_resume(r);
 }
 
-/* The next read begins behind `len` bytes. */
+/* Consumes `len` bytes. */
 static void take(struct stream *stream, size_t len)
 {
     struct spt_request *r = &stream->call->request;
@@ -152,7 +153,7 @@ static void take(struct stream *stream, size_t len)
     spt_request_resume(r);
 }
 
-/* --- what the driver tells --- */
+/* --- callbacks of the driver --- */
 
 static void on_progress(struct spt_request *request)
 {
@@ -202,8 +203,8 @@ static void open_cancel(septet_op *op)
     close_stream(stream);
 }
 
-/* A table {status, head, redirect_url, url, stream}. A body that breaks off is for its reader to
- * learn of. */
+/* Pushes a table {status, head, redirect_url, url, stream}. A truncated body is reported to its
+ * reader. */
 static int open_push(septet_op *op, lua_State *L)
 {
     struct stream *stream = ((struct stream_op *)op)->stream;
@@ -211,7 +212,7 @@ static int open_push(septet_op *op, lua_State *L)
         return spt_http_request_raise(L, stream->call, op->status);
     const struct spt_request *r = &stream->call->request;
     const struct spt_response *t = r->response;
-    lua_createtable(L, 0, 5); /* the fifth field is url: Lua's, if it is as it was given */
+    lua_createtable(L, 0, 5); /* the fifth field is url: set in Lua if it is unchanged */
     lua_pushinteger(L, t->status);
     lua_setfield(L, -2, "status");
     spt_http_request_push_head(L, r);
@@ -247,7 +248,7 @@ static const septet_op_type open_type = {
     .describe = describe,
 };
 
-/* Pushes a stream for what is asked, which keeps the values that were asked with. */
+/* Pushes a stream for `ask`. Its user values keep the arguments alive. */
 static struct stream *push_stream(lua_State *L, struct spt_env *env,
                                   const struct spt_http_args *ask)
 {
@@ -282,10 +283,11 @@ static void arm(struct stream *stream, struct spt_http_request *call,
     spt_scope_add(stream->env->sched->current->scope, &stream->resource);
 }
 
-/* http_stream(session, terms, headers, method, url, body, timeout, nil, stays, gathers): as http,
- * but waits for the head alone: {status, head, redirect_url, url, stream}; of a redirect, but with
- * `stays`, for its end. With `gathers` the whole body will be wanted, if any of it is: the sender
- * is not paused, and the limit on its size is that of http. */
+/* http_stream(session, terms, headers, method, url, body, timeout, nil, stays, gathers): like
+ * http(), but waits only for the head and returns {status, head, redirect_url, url, stream}. For a
+ * redirect it waits for the end, unless `stays` is set. `gathers` says that the caller will read
+ * the whole body, if any of it. Then the sender is not paused, and the maximum size is that of
+ * http(). */
 static int l_stream(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
@@ -364,7 +366,7 @@ static int raise_closed(lua_State *L, const struct stream *stream)
     return lua_error(L);
 }
 
-/* Pushes what is held of a body that has ended, or raises why it broke off. */
+/* Pushes the buffered rest of a body that has ended, or raises its failure. */
 static int push_end(lua_State *L, const struct stream *stream)
 {
     const struct spt_request *r = &stream->call->request;
@@ -390,7 +392,7 @@ static int push_bytes(lua_State *L, struct stream *stream, size_t n)
     return 1;
 }
 
-/* Pushes a line; nil at the end; nil and true where the line is too long, which stays. */
+/* Pushes a line, or nil at the end. If the line is too long, pushes nil and true, and leaves it. */
 static int push_line(lua_State *L, struct stream *stream, size_t max)
 {
     const struct spt_request *r = &stream->call->request;
@@ -452,30 +454,29 @@ static int await_read(lua_State *L, enum reading reading, size_t n)
     return septet_op_await(L, &op->op);
 }
 
-/* stream:read(n): waits for bytes, and returns up to n of them; nil at the end of the body. This
- * and the next two raise HttpError where the body does not reach its end, and take only what they
- * return. */
+/* stream:read(n): waits for bytes and returns up to n of them, or nil at the end of the body. Like
+ * the next two, raises HttpError if the body is truncated, and consumes only what it returns. */
 static int l_read(lua_State *L)
 {
     size_t n = lua_isnoneornil(L, 2) ? SIZE_MAX : (size_t)spt_check_count(L, 2, 1);
     return await_read(L, BYTES, n);
 }
 
-/* stream:read_line(max): waits for a line, and returns it without its end; nil at the end of the
- * body; nil and true where it is longer than max bytes. */
+/* stream:read_line(max): waits for a line and returns it without its end, or nil at the end of the
+ * body. Returns nil and true if it is longer than max bytes. */
 static int l_read_line(lua_State *L)
 {
     return await_read(L, LINE, (size_t)spt_check_count(L, 2, 0));
 }
 
-/* stream:peek(): waits for the end of the body, and returns what was not read, which stays until it
- * is taken. */
+/* stream:peek(): waits for the end of the body and returns the unread bytes, which stay buffered
+ * until they are taken. */
 static int l_peek(lua_State *L)
 {
     return await_read(L, REST, 0);
 }
 
-/* stream:take(): all that came is read. */
+/* stream:take(): consumes all buffered bytes. */
 static int l_take(lua_State *L)
 {
     struct stream *stream = spt_check_self(L, "stream");
@@ -484,15 +485,15 @@ static int l_take(lua_State *L)
     return 0;
 }
 
-/* stream:close(): ends the request where it is not over. */
+/* stream:close(): cancels the request if it has not ended. */
 static int l_close(lua_State *L)
 {
     close_stream(spt_check_self(L, "stream"));
     return 0;
 }
 
-/* stream:pass_over(): nobody reads the rest. Returns whether there is any: then the request ends by
- * itself, soon. */
+/* stream:pass_over(): skips the rest of the body. Returns true if there is any, in which case the
+ * request soon ends by itself. */
 static int l_pass_over(lua_State *L)
 {
     struct stream *stream = spt_check_self(L, "stream");
@@ -511,7 +512,7 @@ static int l_gc(lua_State *L)
     return 0;
 }
 
-/* stream:head(): anew, with the times of the whole. */
+/* stream:head(): returns a new head, with the times of the whole response. */
 static int l_head(lua_State *L)
 {
     struct stream *stream = spt_check_self(L, "stream");
@@ -521,7 +522,7 @@ static int l_head(lua_State *L)
     return 1;
 }
 
-/* stream:trace(trace): it is told the end by its method `ended`. */
+/* stream:trace(trace): sets the trace. Its method `ended` is called at the end of the request. */
 static int l_trace(lua_State *L)
 {
     struct stream *stream = spt_check_self(L, "stream");

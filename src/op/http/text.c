@@ -1,5 +1,5 @@
-/* What errors, traces and warnings show of URLs and of what others wrote: no password, and nothing
- * that a terminal would obey. */
+/* Makes URLs and text of others safe to show in errors, traces and warnings: without passwords and
+ * without terminal control characters. */
 #include "base/escape.h"
 #include "core/check.h"
 #include "op/http/env.h"
@@ -17,7 +17,8 @@ const char *spt_shown(const char *text, char *out, size_t size)
     return out;
 }
 
-/* Pushes the text at 1 as `show` writes it, which takes room for four times its length. */
+/* Pushes the text at 1, redacted as a URL or escaped. The buffer holds four times its length, the
+ * maximum that escaping takes. */
 static int push_shown(lua_State *L, bool is_url)
 {
     size_t len;
@@ -34,15 +35,15 @@ static int push_shown(lua_State *L, bool is_url)
     return 1;
 }
 
-/* http_public(url): the URL as errors may show it: without what may be a password, and escaped. It
- * ends at a NUL. */
+/* http_public(url): returns the URL as errors may show it, escaped and without a possible password.
+ * A NUL ends the URL. */
 static int l_public(lua_State *L)
 {
     return push_shown(L, true);
 }
 
-/* escape(text): the text as a line of a terminal may have it: control characters and bytes that are
- * not UTF-8 as \xHH. */
+/* escape(text): returns the text for a line on a terminal. Control characters and bytes that are
+ * not UTF-8 become \xHH. */
 static int l_escape(lua_State *L)
 {
     return push_shown(L, false);

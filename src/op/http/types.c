@@ -1,5 +1,5 @@
-/* What scripts make for their requests: sessions, terms, checked headers; and what a response keeps
- * of its head. */
+/* The objects that scripts create for requests (sessions, terms, checked headers), and the head
+ * that a response keeps. */
 #include "core/check.h"
 #include "core/error.h"
 #include "http/decode.h"
@@ -10,11 +10,11 @@
 #include <string.h>
 
 enum {
-    MAX_BODY = 64 * 1024 * 1024, /* bytes of a gathered body, unless a script says otherwise */
+    MAX_BODY = 64 * 1024 * 1024, /* bytes of a whole body, unless a script sets another */
     NAME_SHOWN = 256             /* bytes of a header's name in an error */
 };
 
-/* The field of the table at 1, which keeps it; NULL where it is nil. */
+/* Returns the string field of the table at 1, which keeps it alive; NULL if it is nil. */
 static const char *text_field(lua_State *L, const char *name)
 {
     const char *text = NULL;
@@ -55,10 +55,10 @@ static int l_terms_gc(lua_State *L)
     return 0;
 }
 
-/* http_terms{...}: what holds for requests. Seconds, nil for no limit: connect, first_byte, idle,
- * queue; bytes: max_body, nil for 64 MiB of a gathered body; and of the connection: proxy (a URL,
- * true for what the environment says), unix_socket, ca_file, cert_file, key_file, insecure, tls13,
- * http2, no_cookies; user and password, for a digest. */
+/* http_terms{...}: returns the options of requests. In seconds, nil for no timeout: connect,
+ * first_byte, idle, queue. In bytes: max_body, nil for 64 MiB of a whole body. Of the connection:
+ * proxy (a URL, or true for the environment's), unix_socket, ca_file, cert_file, key_file,
+ * insecure, tls13, http2, no_cookies. For digest authentication: user and password. */
 static int l_terms(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -67,7 +67,7 @@ static int l_terms(lua_State *L)
         .connect_ns = seconds_field(L, "connect"),
         .first_byte_ns = seconds_field(L, "first_byte"),
         .idle_ns = seconds_field(L, "idle"),
-        .queue_ns = queue > 0 ? queue : 1, /* 0: at once, or not at all */
+        .queue_ns = queue > 0 ? queue : 1, /* 0: start at once or fail */
         .max_body = MAX_BODY,
         .max_stream = SIZE_MAX,
     };
@@ -98,7 +98,8 @@ static int l_terms(lua_State *L)
     return 1;
 }
 
-/* The strings of the array at `arg`, or nil; they and their array stay while it does. */
+/* Returns the strings of the array at `arg`, or NULL for nil. The array keeps the strings alive,
+ * and the stack the block of pointers. */
 static const char *const *check_strings(lua_State *L, int arg, size_t *n)
 {
     *n = 0;
@@ -110,14 +111,14 @@ static const char *const *check_strings(lua_State *L, int arg, size_t *n)
     for (size_t i = 0; i < *n; i++) {
         lua_rawgeti(L, arg, (lua_Integer)i + 1);
         strings[i] = spt_check_string(L, -1, NULL);
-        lua_pop(L, 1); /* the table keeps it */
+        lua_pop(L, 1); /* the table keeps it alive */
     }
     return strings;
 }
 
-/* http_session{limit, limit_per_host, cookies, resolve, resolver, allow, deny}: a pool of
- * connections. `resolve` is a list of "host:port:address", or nil; so are the lists of rules.
- * Returns nil and the rule where one cannot be understood. */
+/* http_session{limit, limit_per_host, cookies, resolve, resolver, allow, deny}: returns a pool of
+ * connections. `resolve` is a list of "host:port:address", or nil; `allow` and `deny` are lists of
+ * rules, or nil. Returns nil and the rule if a rule is invalid. */
 static int l_session(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
@@ -158,7 +159,7 @@ static void set_count(lua_State *L, const char *name, uint64_t n)
     lua_setfield(L, -2, name);
 }
 
-/* session:stats(): what it does now, and has done. */
+/* session:stats(): returns the session's current and total counts. */
 static int l_session_stats(lua_State *L)
 {
     struct spt_session_handle *box = spt_check_udata(L, 1, SPT_SESSION_META, "session");
@@ -181,7 +182,8 @@ static int l_session_stats(lua_State *L)
     return 1;
 }
 
-/* session:close(): requests in flight fail with the code "closed", connections are dropped. */
+/* session:close(): closes the session. Requests in flight fail with the code "closed", and
+ * connections are closed. */
 static int l_session_close(lua_State *L)
 {
     struct spt_session_handle *box = spt_check_udata(L, 1, SPT_SESSION_META, "session");
@@ -202,8 +204,8 @@ static int l_headers_gc(lua_State *L)
     return 0;
 }
 
-/* http_headers{name1, value1, name2, value2, ...}: checked header lines. Raises Usage, naming the
- * header that cannot be sent. */
+/* http_headers{name1, value1, name2, value2, ...}: returns checked header lines. Raises Usage for a
+ * header that cannot be sent, with its name. */
 static int l_headers(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -219,7 +221,7 @@ static int l_headers(lua_State *L)
         lua_rawgeti(L, 1, (lua_Integer)(2 * i + 2));
         pairs[i].name = lua_tolstring(L, -2, &pairs[i].name_len);
         pairs[i].value = lua_tolstring(L, -1, &pairs[i].value_len);
-        lua_pop(L, 2); /* the table keeps them */
+        lua_pop(L, 2); /* the table keeps them alive */
     }
     int rc = spt_headers_new(&box->headers, pairs, n, &why, &at);
     if (rc == SEPTET_EINVAL) {
@@ -233,21 +235,21 @@ static int l_headers(lua_State *L)
     return 1;
 }
 
-/* http_encodings(): what a response may be encoded in, as Accept-Encoding says it. */
+/* http_encodings(): returns the supported content codings, as a value of Accept-Encoding. */
 static int l_encodings(lua_State *L)
 {
     lua_pushliteral(L, SPT_CODINGS);
     return 1;
 }
 
-/* http2_refusal(): why this libcurl is not to speak HTTP/2, or nil. */
+/* http2_refusal(): returns why HTTP/2 is disabled with this libcurl, or nil. */
 static int l_http2_refusal(lua_State *L)
 {
     lua_pushstring(L, spt_http2_refusal(spt_env(L)->quirk_changes));
     return 1;
 }
 
-/* http_quirks(): a list of the words for what is done about this libcurl. */
+/* http_quirks(): returns a list of the words for the workarounds in use for this libcurl. */
 static int l_quirks(lua_State *L)
 {
     unsigned quirks = spt_quirks(spt_env(L)->quirk_changes);
@@ -264,15 +266,15 @@ static int l_quirks(lua_State *L)
 
 /* --- heads --- */
 
-/* What a response keeps of its head and its connection: read when somebody asks. */
+/* The head and the connection of a response, decoded on request. */
 struct head {
     struct spt_times times;
     int version;     /* 10, 11, 20 */
-    char method[20]; /* cut there: none in use is as long */
+    char method[20]; /* truncated; no method in use is as long */
     bool reused, insecure;
     uint16_t peer_port;
     size_t len, peer_len;
-    char lines[]; /* behind them the peer's address */
+    char lines[]; /* followed by the peer's address */
 };
 
 void spt_http_request_push_head(lua_State *L, const struct spt_request *r)
@@ -296,7 +298,7 @@ void spt_http_request_push_head(lua_State *L, const struct spt_request *r)
     luaL_setmetatable(L, SPT_HEAD_META);
 }
 
-/* head:lines(): the raw header lines, the status line first. */
+/* head:lines(): returns the raw header lines, the status line first. */
 static int l_head_lines(lua_State *L)
 {
     struct head *head = luaL_checkudata(L, 1, SPT_HEAD_META);
@@ -304,7 +306,7 @@ static int l_head_lines(lua_State *L)
     return 1;
 }
 
-/* head:version(): "1.0", "1.1" or "2". */
+/* head:version(): returns "1.0", "1.1" or "2". */
 static int l_head_version(lua_State *L)
 {
     struct head *head = luaL_checkudata(L, 1, SPT_HEAD_META);
@@ -312,7 +314,7 @@ static int l_head_version(lua_State *L)
     return 1;
 }
 
-/* head:method(): what was asked for. */
+/* head:method(): returns the method of the request. */
 static int l_head_method(lua_State *L)
 {
     struct head *head = luaL_checkudata(L, 1, SPT_HEAD_META);
@@ -320,8 +322,8 @@ static int l_head_method(lua_State *L)
     return 1;
 }
 
-/* head:connection(): was it reused, was its certificate not checked; its peer's address and port,
- * nil for a socket of the file system. */
+/* head:connection(): returns whether the connection was reused, whether certificate verification
+ * was disabled, and the peer's address and port, or nil for a Unix socket. */
 static int l_head_connection(lua_State *L)
 {
     struct head *head = luaL_checkudata(L, 1, SPT_HEAD_META);
@@ -342,7 +344,7 @@ static void set_time(lua_State *L, const char *name, int64_t ns)
     }
 }
 
-/* head:times(): seconds each phase took; those that did not take place are absent. */
+/* head:times(): returns the seconds that each phase took. Phases that did not occur are absent. */
 static int l_head_times(lua_State *L)
 {
     struct head *head = luaL_checkudata(L, 1, SPT_HEAD_META);

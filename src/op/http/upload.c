@@ -1,5 +1,5 @@
-/* upload: a task gives the pieces of a body that another task's request sends; it waits while there
- * is enough to send. */
+/* upload: lets a task write the pieces of a body that another task's request sends. The writer
+ * waits while enough bytes are queued. */
 #include "core/check.h"
 #include "core/error.h"
 #include "core/op.h"
@@ -7,11 +7,11 @@
 
 #include <lauxlib.h>
 
-enum { ROOM = 256 * 1024 }; /* bytes waiting to be sent from which on the writer waits */
+enum { ROOM = 256 * 1024 }; /* queued bytes from which on the writer waits */
 
 struct spt_upload_op {
     septet_op op;
-    struct spt_upload_handle *box; /* kept by the handle at index 1 */
+    struct spt_upload_handle *box; /* kept alive by the handle at index 1 */
 };
 
 static bool has_room(const struct spt_upload_handle *box)
@@ -62,7 +62,7 @@ static void upload_cancel(septet_op *op)
     ((struct spt_upload_op *)op)->box->writer = NULL;
 }
 
-/* Is the request still on? */
+/* Returns true if the request has not ended. */
 static int upload_push(septet_op *op, lua_State *L)
 {
     lua_pushboolean(L, !((struct spt_upload_op *)op)->box->giving_up);
@@ -83,7 +83,7 @@ static struct spt_upload_handle *check(lua_State *L)
     return spt_check_self(L, "upload");
 }
 
-/* http_upload(): a body to be written. */
+/* http_upload(): returns a body to write. */
 static int l_upload(lua_State *L)
 {
     struct spt_upload_handle *box = lua_newuserdatauv(L, sizeof *box, 0);
@@ -93,8 +93,8 @@ static int l_upload(lua_State *L)
     return 1;
 }
 
-/* upload:write(bytes): waits until there is room for more. Returns false once the request is
- * over. */
+/* upload:write(bytes): appends bytes and waits until there is room for more. Returns false once the
+ * request has ended. */
 static int l_write(lua_State *L)
 {
     struct spt_upload_handle *box = check(L);
@@ -112,7 +112,7 @@ static int l_write(lua_State *L)
     return septet_op_await(L, &op->op);
 }
 
-/* upload:finish(): there is no more. */
+/* upload:finish(): ends the body. */
 static int l_finish(lua_State *L)
 {
     struct spt_upload_handle *box = check(L);
@@ -122,7 +122,7 @@ static int l_finish(lua_State *L)
     return 0;
 }
 
-/* upload:abort(): there will be no more; the request fails. */
+/* upload:abort(): ends the body early; the request fails. */
 static int l_abort(lua_State *L)
 {
     struct spt_upload_handle *box = check(L);

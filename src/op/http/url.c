@@ -1,4 +1,4 @@
-/* URLs for the modules in Lua: what url.h knows of them, as functions. */
+/* Exports the functions of http/url.h to the modules in Lua. */
 #include "core/check.h"
 #include "http/url.h"
 #include "op/http/env.h"
@@ -13,9 +13,9 @@ static int push_word(lua_State *L, const char *word)
     return 2;
 }
 
-/* http_resolve(base, reference, below): the URL to which a reference leads from a base, which may
- * be nil for one that is absolute; with `below`, only to the base's own host, unless the reference
- * is absolute. Returns nil and a word for what is wrong with either. */
+/* http_resolve(base, reference, below): returns the URL to which a reference leads from a base. The
+ * base may be nil if the reference is absolute. With `below`, a relative reference must stay on the
+ * base's host. Returns nil and a word for the error if either is invalid. */
 static int l_resolve(lua_State *L)
 {
     size_t base_len = 0, len;
@@ -40,8 +40,8 @@ static int l_resolve(lua_State *L)
     return 1;
 }
 
-/* http_origin(url): scheme, host and port in their one form, without a port that is the scheme's
- * own, as "http://host"; nil if it is no URL. */
+/* http_origin(url): returns scheme, host and port in canonical form, as "http://host", without the
+ * scheme's default port. Returns nil if the text is not a URL. */
 static int l_origin(lua_State *L)
 {
     struct spt_url url;
@@ -49,7 +49,7 @@ static int l_origin(lua_State *L)
     const char *text = spt_check_string(L, 1, &len);
     if (spt_url_resolve(&url, NULL, text, len, SPT_URL_ABSOLUTE))
         return 0;
-    char origin[SPT_HOST_SIZE + 16]; /* the text is to be given back before anything may raise */
+    char origin[SPT_HOST_SIZE + 16]; /* the URL must be released before anything may raise */
     size_t n = url.path;
     memcpy(origin, url.text, n);
     spt_url_release(&url);
@@ -57,8 +57,8 @@ static int l_origin(lua_State *L)
     return 1;
 }
 
-/* http_authority(text): the host of "host[:port]" in its one form, and the port or nil; nil and a
- * word if it is none. */
+/* http_authority(text): returns the canonical host of "host[:port]", and the port or nil. Returns
+ * nil and a word for the error if it is invalid. */
 static int l_authority(lua_State *L)
 {
     struct spt_host host;
