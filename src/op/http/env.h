@@ -117,6 +117,10 @@ int spt_http_request_raise_memory(lua_State *L, const struct spt_http_args *ask)
 /* Pushes the head of a response as a userdata. */
 void spt_http_request_push_head(lua_State *L, const struct spt_request *r);
 
+/* Sets the fields that every response has in the table on top of the stack: status, head, and
+ * redirect_url and url if there are any. Raises out of memory. */
+void spt_http_request_set_response(lua_State *L, const struct spt_request *r);
+
 /* Returns true for an https request with certificate verification disabled. */
 bool spt_http_request_insecure(const struct spt_request *r);
 

@@ -78,20 +78,9 @@ static int http_push(septet_op *op, lua_State *L)
     const struct spt_request *r = &call->request;
     const struct spt_response *t = r->response;
     lua_createtable(L, 0, 4); /* the fourth field is url: set in Lua if it is unchanged */
-    lua_pushinteger(L, t->status);
-    lua_setfield(L, -2, "status");
     lua_pushlstring(L, t->body_in.data ? t->body_in.data : "", t->body_in.len);
     lua_setfield(L, -2, "body");
-    spt_http_request_push_head(L, r);
-    lua_setfield(L, -2, "head");
-    if (t->redirect_url) {
-        lua_pushstring(L, t->redirect_url);
-        lua_setfield(L, -2, "redirect_url");
-    }
-    if (r->own_url) {
-        lua_pushstring(L, r->own_url);
-        lua_setfield(L, -2, "url");
-    }
+    spt_http_request_set_response(L, r);
     return 1;
 }
 

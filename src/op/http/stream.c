@@ -211,20 +211,8 @@ static int open_push(septet_op *op, lua_State *L)
     if (op->status < 0)
         return spt_http_request_raise(L, stream->call, op->status);
     const struct spt_request *r = &stream->call->request;
-    const struct spt_response *t = r->response;
     lua_createtable(L, 0, 5); /* the fifth field is url: set in Lua if it is unchanged */
-    lua_pushinteger(L, t->status);
-    lua_setfield(L, -2, "status");
-    spt_http_request_push_head(L, r);
-    lua_setfield(L, -2, "head");
-    if (t->redirect_url) {
-        lua_pushstring(L, t->redirect_url);
-        lua_setfield(L, -2, "redirect_url");
-    }
-    if (r->own_url) {
-        lua_pushstring(L, r->own_url);
-        lua_setfield(L, -2, "url");
-    }
+    spt_http_request_set_response(L, r);
     lua_pushvalue(L, STREAM);
     lua_setfield(L, -2, "stream");
     stream->opened = true;

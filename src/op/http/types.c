@@ -298,6 +298,23 @@ void spt_http_request_push_head(lua_State *L, const struct spt_request *r)
     luaL_setmetatable(L, SPT_HEAD_META);
 }
 
+void spt_http_request_set_response(lua_State *L, const struct spt_request *r)
+{
+    const struct spt_response *t = r->response;
+    lua_pushinteger(L, t->status);
+    lua_setfield(L, -2, "status");
+    spt_http_request_push_head(L, r);
+    lua_setfield(L, -2, "head");
+    if (t->redirect_url) {
+        lua_pushstring(L, t->redirect_url);
+        lua_setfield(L, -2, "redirect_url");
+    }
+    if (r->own_url) {
+        lua_pushstring(L, r->own_url);
+        lua_setfield(L, -2, "url");
+    }
+}
+
 /* head:lines(): returns the raw header lines, the status line first. */
 static int l_head_lines(lua_State *L)
 {
