@@ -6,14 +6,7 @@ local URL = origin.url
 local EXPECT = { Expect = "100-continue" }
 local SIZE = 300000 -- bytes: more than the sockets of both sides hold at once
 
-local function pieces(size)
-  return function()
-    if size <= 0 then return nil end
-    local n = math.min(size, 50000)
-    size = size - n
-    return ("x"):rep(n)
-  end
-end
+local pieces = origin.pieces
 
 -- Options that give a request a body, and a part of it.
 local bodies = {

@@ -6,18 +6,7 @@ local origin = require "origin"
 local URL = origin.url
 local WHOLE = "0123456789"
 
-local function name()
-  local path = os.tmpname()
-  os.remove(path)
-  return setmetatable({ path = path, part = path .. ".part" }, { __close = function(self)
-    for _, ending in ipairs { "", ".part", ".part.meta" } do os.remove(self.path .. ending) end
-  end })
-end
-
-local function contents(path)
-  local file <close> = io.open(path, "rb")
-  return file and file:read "a"
-end
+local name, contents = origin.temporary, origin.contents
 
 -- A response with its body; without a length it ends where the connection does, or is chunked.
 local function response(status, fields, body, is_chunked)

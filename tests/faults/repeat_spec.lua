@@ -7,15 +7,7 @@ local ONCE = { "POST", "PATCH", "MERGE", "post" }
 local AGAIN = { "GET", "PUT", "DELETE", "OPTIONS", "TRACE" }
 local SIZE = 300000 -- bytes: more than the sockets of both sides hold at once
 
--- A function that gives a body of `size` bytes in pieces.
-local function pieces(size)
-  return function()
-    if size <= 0 then return nil end
-    local n = math.min(size, 50000)
-    size = size - n
-    return ("x"):rep(n)
-  end
-end
+local pieces = origin.pieces
 
 local bodies = {
   none = function() return nil end,

@@ -11,10 +11,7 @@ local function name()
   end })
 end
 
-local function contents(path)
-  local file <close> = io.open(path, "rb")
-  return file and file:read "a"
-end
+local contents = origin.contents
 
 -- Saves what breaks off after `sent` bytes, with and without resume.
 local function breaks_off(target, sent, expected, options)

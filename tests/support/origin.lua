@@ -169,4 +169,29 @@ end
 --- A URL on loopback where nothing listens.
 origin.refused = "http://127.0.0.1:1/"
 
+--- A function that gives a body of `size` bytes in pieces.
+function origin.pieces(size)
+  return function()
+    if size <= 0 then return nil end
+    local n = math.min(size, 50000)
+    size = size - n
+    return ("x"):rep(n)
+  end
+end
+
+--- The name of a file that is not there, in `path`, and that of its part; both go with the variable.
+function origin.temporary()
+  local path = os.tmpname()
+  os.remove(path)
+  return setmetatable({ path = path, part = path .. ".part", meta = path .. ".part.meta" }, { __close = function(self)
+    for _, file in pairs { self.path, self.part, self.meta } do os.remove(file) end
+  end })
+end
+
+--- What a file holds, or nil.
+function origin.contents(path)
+  local file <close> = io.open(path, "rb")
+  return file and file:read "a"
+end
+
 return origin
