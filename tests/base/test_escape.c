@@ -22,7 +22,6 @@ static void check_bytes(const char *text, size_t len, const char *expected)
 
 static void test_what_can_be_shown_stays(void **state)
 {
-    (void)state;
     check("", "");
     check("GET http://host/a?b=c \\ '\"~", "GET http://host/a?b=c \\ '\"~");
     check("\xc2\xa0 \xc3\xa9 \xe2\x82\xac \xf0\x9f\x8e\xb5 \xef\xbf\xbd",
@@ -31,7 +30,6 @@ static void test_what_can_be_shown_stays(void **state)
 
 static void test_control_characters_are_escaped(void **state)
 {
-    (void)state;
     check("a\nb\rc\td", "a\\nb\\rc\\td");
     check("\0\x01\x1b[31m\x1f\x7f", "\\x00\\x01\\x1b[31m\\x1f\\x7f");
     check("\xc2\x80\xc2\x9b\xc2\x9f", "\\xc2\\x80\\xc2\\x9b\\xc2\\x9f");
@@ -39,7 +37,6 @@ static void test_control_characters_are_escaped(void **state)
 
 static void test_bytes_that_are_not_utf8_are_escaped(void **state)
 {
-    (void)state;
     check("\x80 \xbf \xff", "\\x80 \\xbf \\xff");
     check("\xc3", "\\xc3");
     check("\xe2\x82", "\\xe2\\x82");
@@ -52,7 +49,6 @@ static void test_bytes_that_are_not_utf8_are_escaped(void **state)
 static void test_what_finds_no_room_is_cut_as_a_whole(void **state)
 {
     char out[8];
-    (void)state;
     assert_int_equal(spt_escape(out, sizeof out, "abcdef\x1b", 7), 6);
     assert_string_equal(out, "abcdef");
     assert_int_equal(spt_escape(out, sizeof out, "abcdef\xc3\xa9", 8), 6);
@@ -64,7 +60,6 @@ static void test_what_finds_no_room_is_cut_as_a_whole(void **state)
 
 static void test_every_byte_comes_out_printable(void **state)
 {
-    (void)state;
     for (int a = 0; a < 256; a++) {
         for (int b = 0; b < 256; b++) {
             char text[2] = {(char)a, (char)b}, out[9];

@@ -51,7 +51,6 @@ FILE *fopen(const char *path, const char *mode)
 
 static uint64_t drain(void *ud)
 {
-    (void)ud;
     do
         spt_timers_expire(&rig.timers, spt_loop_now(rig.loop));
     while (rig.resolver && spt_resolver_drain(rig.resolver));
@@ -100,7 +99,6 @@ static void open_impatient(void)
 
 static int setup(void **state)
 {
-    (void)state;
     memset(&rig, 0, sizeof rig);
     spt_timers_init(&rig.timers);
     for (unsigned i = 0; i < MANY; i++)
@@ -114,7 +112,6 @@ static int setup(void **state)
 /* The census: no socket, no timer, no handle on the loop. */
 static int teardown(void **state)
 {
-    (void)state;
     spt_timer_stop(&rig.timers, &rig.watchdog);
     close_resolver();
     int bad = spt_timers_next(&rig.timers) != SPT_NEVER;
@@ -130,7 +127,6 @@ static int teardown(void **state)
 
 static void on_hang(struct spt_timer *t)
 {
-    (void)t;
     rig.hung = true;
 }
 

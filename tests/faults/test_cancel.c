@@ -102,7 +102,6 @@ static void assert_silent(struct fetch *f)
 
 static void test_http_14_cancel_before_the_first_lap(void **state)
 {
-    (void)state;
     struct fetch *f = get("/bytes/1");
     cancel(f, SPT_PHASE_QUEUED);
     assert_int_equal(spt_driver_requests(rig.driver), 0);
@@ -111,7 +110,6 @@ static void test_http_14_cancel_before_the_first_lap(void **state)
 
 static void test_http_14_cancel_queued_lets_the_next_one_on(void **state)
 {
-    (void)state;
     spt_session_free(rig.session);
     rig.session = rig_session(1, 1);
     struct fetch *a = get("/stall"), *b = get("/bytes/1"), *c = get("/bytes/2");
@@ -126,7 +124,6 @@ static void test_http_14_cancel_queued_lets_the_next_one_on(void **state)
 
 static void test_http_14_cancel_while_resolving_returns_at_once(void **state)
 {
-    (void)state;
     hold_lookups(true);
     struct fetch *f = get("http://slow.invalid/");
     reach(f, SPT_PHASE_RESOLVING);
@@ -161,7 +158,6 @@ static bool was_asked(void *fd)
 
 static void test_http_14_cancel_while_our_own_resolver_asks(void **state)
 {
-    (void)state;
     int fd = ask_nobody();
     struct fetch *a = get("http://slow.invalid/"), *b = get("http://slow.invalid/");
     turn_until(was_asked, &fd);
@@ -175,7 +171,6 @@ static void test_http_14_cancel_while_our_own_resolver_asks(void **state)
 
 static void test_http_12_time_limit_while_resolving(void **state)
 {
-    (void)state;
     hold_lookups(true);
     struct fetch *f = prepare("http://slow.invalid/");
     f->request.connect_ns = MS(30);
@@ -190,7 +185,6 @@ static void test_http_12_time_limit_while_resolving(void **state)
 static void test_http_14_cancel_while_connecting(void **state)
 {
     char url[64];
-    (void)state;
     int fd = mute_listener(url, sizeof url, "http");
     listen(fd, 0);
     for (int i = 0; i < 8; i++)
@@ -209,7 +203,6 @@ static void test_http_14_cancel_while_connecting(void **state)
 static void test_http_14_cancel_in_the_tls_handshake(void **state)
 {
     char url[64];
-    (void)state;
     int fd = mute_listener(url, sizeof url, "https");
     struct fetch *f = get(url);
     reach(f, SPT_PHASE_TLS);
@@ -221,7 +214,6 @@ static void test_http_14_cancel_in_the_tls_handshake(void **state)
 static void test_http_12_time_limit_in_the_tls_handshake(void **state)
 {
     char url[64];
-    (void)state;
     int fd = mute_listener(url, sizeof url, "https");
     struct fetch *f = prepare(url);
     f->request.connect_ns = MS(50);
@@ -236,7 +228,6 @@ static void test_http_14_cancel_while_sending(void **state)
 {
     enum { N = 32 << 20 };
     char url[64];
-    (void)state;
     int fd = mute_listener(url, sizeof url, "http");
     char *body = test_calloc(1, N);
     struct fetch *f = prepare(url);
@@ -253,7 +244,6 @@ static void test_http_14_cancel_while_sending(void **state)
 
 static void test_http_14_cancel_while_waiting_and_receiving(void **state)
 {
-    (void)state;
     struct fetch *a = get("/stall"), *b = get("/stall?after=10&length=100");
     reach(a, SPT_PHASE_WAITING);
     reach(b, SPT_PHASE_RECEIVING);
@@ -288,7 +278,6 @@ static struct fetch *get_paused(void)
 
 static void test_http_14_cancel_of_a_paused_stream(void **state)
 {
-    (void)state;
     struct fetch *f = get_paused();
     assert_true(rig.session->paused == 1);
     cancel(f, SPT_PHASE_RECEIVING);
@@ -300,7 +289,6 @@ static void test_http_14_cancel_of_a_paused_stream(void **state)
 /* Its reader has just made room, and the lap that would let it go on has not come. */
 static void test_http_14_cancel_of_a_stream_about_to_go_on(void **state)
 {
-    (void)state;
     struct fetch *f = get_paused();
     f->request.response->consumed = f->request.response->body_in.len;
     spt_request_resume(&f->request);
@@ -311,7 +299,6 @@ static void test_http_14_cancel_of_a_stream_about_to_go_on(void **state)
 
 static void test_http_14_cancel_of_an_upload_that_waits_for_its_source(void **state)
 {
-    (void)state;
     struct spt_upload upload;
     spt_upload_init(&upload);
     struct fetch *f = prepare("/echo");
@@ -328,7 +315,6 @@ static void test_http_14_cancel_of_an_upload_that_waits_for_its_source(void **st
 
 static void test_http_14_cancel_once_done_does_nothing(void **state)
 {
-    (void)state;
     struct fetch *f = fetch_ok("/bytes/7", 200);
     spt_request_cancel(&f->request);
     assert_int_equal(f->request.response->body_in.len, 7);
@@ -337,7 +323,6 @@ static void test_http_14_cancel_once_done_does_nothing(void **state)
 
 static void cancel_the_rest(struct fetch *f)
 {
-    (void)f;
     for (unsigned i = 0; i < rig.started; i++)
         spt_request_cancel(&rig.fetches[i].request);
 }
@@ -345,7 +330,6 @@ static void cancel_the_rest(struct fetch *f)
 /* All are over when the first of them is delivered: the others are not any more. */
 static void test_http_14_cancel_of_what_is_done_but_undrained(void **state)
 {
-    (void)state;
     rig.after_done = cancel_the_rest;
     for (int i = 0; i < 5; i++)
         get("/stall");
@@ -364,7 +348,6 @@ static void test_http_14_cancel_at_arbitrary_moments(void **state)
                                         "/close?bytes=10", "/chunked?chunks=20&size=100",
                                         "/idle-reset",     "/reset"};
     uint32_t seed = 12345;
-    (void)state;
     for (int round = 0; round < 20; round++) {
         for (unsigned i = 0; i < 50; i++)
             get(paths[i % 6]);
@@ -390,7 +373,6 @@ static void test_http_14_cancel_at_arbitrary_moments(void **state)
 static void test_http_24_the_driver_is_freed_with_requests_in_every_phase(void **state)
 {
     char mute[64], tls[64], full[64];
-    (void)state;
     int a = mute_listener(mute, sizeof mute, "http"), b = mute_listener(tls, sizeof tls, "https");
     int c = mute_listener(full, sizeof full, "http");
     int d = ask_nobody();

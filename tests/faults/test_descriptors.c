@@ -45,7 +45,6 @@ static int dead(int fd)
 /* A loop of connecting and cancelling makes the same number come back at once. */
 static void test_http_19_descriptor_numbers_come_back_at_once(void **state)
 {
-    (void)state;
     fetch_ok("/close", 200);
     uint32_t gens = rig.driver->pollers.generations;
     for (int i = 0; i < 100; i++) {
@@ -106,7 +105,6 @@ static void test_http_19_a_file_of_the_thread_pool_takes_the_number_of_a_socket(
 {
     char path[] = "/tmp/septet-descriptor-XXXXXX";
     uv_fs_t req;
-    (void)state;
     int tmp = mkstemp(path);
     assert_int_equal(write(tmp, "a file", 6), 6);
     close(tmp);
@@ -133,7 +131,6 @@ static bool is_waiting(void *f)
 
 static void on_pause_over(struct spt_timer *t)
 {
-    (void)t;
 }
 
 static bool is_over(void *timer)
@@ -153,7 +150,6 @@ static uint64_t turns_in(uint64_t ns)
 
 static void test_http_20_fault_42_requests_wait_for_a_descriptor(void **state)
 {
-    (void)state;
     limit.allowed = 2;
     struct fetch *a = get("/stall"), *b = get("/stall"), *waiting[6];
     reach(a, SPT_PHASE_WAITING);
@@ -179,7 +175,6 @@ static void test_http_20_fault_42_requests_wait_for_a_descriptor(void **state)
 
 static void test_http_20_fault_42_no_descriptor_until_the_limit(void **state)
 {
-    (void)state;
     limit.allowed = 1;
     struct fetch *holder = get("/stall"), *f = prepare("/bytes/10");
     reach(holder, SPT_PHASE_WAITING);
@@ -204,7 +199,6 @@ static void test_http_20_fault_42_no_descriptor_until_the_limit(void **state)
 
 static void test_http_20_fault_42_nothing_that_could_give_one_back(void **state)
 {
-    (void)state;
     limit.allowed = 0;
     struct fetch *a = get("/bytes/10"), *b = get("/bytes/10");
     finish_all(2);
@@ -242,7 +236,6 @@ static struct fetch *get_at(int host)
 /* Each host's connection would stay open, idle, and keep the next host from having one. */
 static void test_http_20_fault_42_idle_connections_make_room(void **state)
 {
-    (void)state;
     use_hosts();
     limit.allowed = 3;
     for (int i = 0; i < HOSTS; i++)
@@ -255,7 +248,6 @@ static void test_http_20_fault_42_idle_connections_make_room(void **state)
 /* Nor need any request run that could give its own back. */
 static void test_http_20_fault_42_idle_connections_make_room_where_nothing_runs(void **state)
 {
-    (void)state;
     use_hosts();
     limit.allowed = 3;
     for (int i = 0; i < HOSTS; i++) {
@@ -275,7 +267,6 @@ static void test_http_20_fault_42_idle_connections_make_room_where_nothing_runs(
 
 static void test_http_20_fault_42_the_session_closes_while_they_wait(void **state)
 {
-    (void)state;
     limit.allowed = 1;
     struct fetch *holder = get("/stall"), *f = get("/bytes/10");
     reach(holder, SPT_PHASE_WAITING);

@@ -16,7 +16,6 @@ static char warned[4096];
 
 static void on_warning(void *ud, const char *message)
 {
-    (void)ud;
     strncat(warned, message, sizeof warned - strlen(warned) - 1);
 }
 
@@ -31,7 +30,6 @@ static septet_host *new_host(void)
 
 static void test_h_22_a_spawn_with_too_few_values_is_refused(void **state)
 {
-    (void)state;
     septet_host *host = new_host();
     lua_State *L = septet_lua(host);
     const int counts[] = {-1, -50, 0, 1, 2, 50, 1000000};
@@ -76,7 +74,6 @@ static int l_try(lua_State *L)
 
 static void test_h_22_an_operation_whose_type_lacks_something_is_usage(void **state)
 {
-    (void)state;
     const septet_op_type good = {
         .name = "x", .size = sizeof(septet_op), .start = start, .cancel = cancel, .push = push};
     septet_op_type bad[5];
@@ -117,7 +114,6 @@ static void describe_little(const septet_op *op, char *text, size_t size)
 
 static void test_h_22_a_description_without_its_end_is_ended(void **state)
 {
-    (void)state;
     void (*const describers[])(const septet_op *, char *, size_t) = {describe, describe_little};
     for (int i = 0; i < 2; i++) {
         const septet_op_type type = {.name = "waits",
@@ -139,7 +135,6 @@ static void test_h_22_a_description_without_its_end_is_ended(void **state)
 
 static void test_h_22_the_state_is_closed_after_the_host(void **state)
 {
-    (void)state;
     septet_config config;
     septet_config_init(&config);
     config.lua = luaL_newstate();

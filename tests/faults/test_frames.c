@@ -73,7 +73,6 @@ static unsigned play(septet_host *host, const char *script)
 static void test_http_45_requests_complete_at_sixty_frames_a_second(void **state)
 {
     struct told told;
-    (void)state;
     septet_host *host = new_host(&told);
     set_origin(septet_lua(host));
     unsigned frames =
@@ -100,7 +99,6 @@ static void test_http_45_requests_complete_at_sixty_frames_a_second(void **state
 static void test_http_45_a_run_does_wait(void **state)
 {
     struct told told;
-    (void)state;
     septet_host *host = new_host(&told);
     set_origin(septet_lua(host));
     calls.waits = 0;

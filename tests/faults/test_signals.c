@@ -56,7 +56,6 @@ static void test_fault_44_a_storm_of_signals(void **state)
 {
     struct told told;
     struct sigaction action = {.sa_handler = on_alarm}; /* without SA_RESTART */
-    (void)state;
     assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
     septet_host *host = new_host(&told);
     lua_State *L = septet_lua(host);

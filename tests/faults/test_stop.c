@@ -34,7 +34,6 @@ static int port_of(int fd)
 
 static int setup(void **state)
 {
-    (void)state;
     servers.tcp = bound(SOCK_STREAM);
     servers.full = bound(SOCK_STREAM);
     servers.udp = bound(SOCK_DGRAM);
@@ -44,7 +43,6 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     close(servers.tcp);
     close(servers.full);
     close(servers.udp);
@@ -162,13 +160,11 @@ static void end_in_every_phase(bool embedded)
 
 static void test_http_24_a_host_ends_with_requests_in_every_phase(void **state)
 {
-    (void)state;
     end_in_every_phase(false);
 }
 
 static void test_http_24_the_same_on_a_loop_of_the_embedder(void **state)
 {
-    (void)state;
     end_in_every_phase(true);
 }
 

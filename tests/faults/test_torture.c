@@ -177,7 +177,6 @@ static size_t lua_bytes;
 
 static void *lua_memory(void *ud, void *block, size_t old, size_t size)
 {
-    (void)ud;
     if (!block)
         old = 0; /* then it is the kind of the object */
     if (size == 0) {
@@ -455,61 +454,51 @@ static void torture(enum kind kind, long run)
 /* A single refusal of Lua's memory leads to a collection and another try: two make an error. */
 static void test_http_44_lua_memory_fails_once(void **state)
 {
-    (void)state;
     torture(LUA, 2);
 }
 
 static void test_http_44_lua_memory_fails_for_ever(void **state)
 {
-    (void)state;
     torture(LUA, FOR_EVER);
 }
 
 static void test_http_44_own_memory_fails_once(void **state)
 {
-    (void)state;
     torture(OWN, 1);
 }
 
 static void test_http_44_own_memory_fails_for_ever(void **state)
 {
-    (void)state;
     torture(OWN, FOR_EVER);
 }
 
 static void test_http_44_libcurl_memory_fails_once(void **state)
 {
-    (void)state;
     torture(CURL_MEMORY, 1);
 }
 
 static void test_http_44_libcurl_memory_fails_for_ever(void **state)
 {
-    (void)state;
     torture(CURL_MEMORY, FOR_EVER);
 }
 
 static void test_http_44_a_socket_cannot_be_watched_once(void **state)
 {
-    (void)state;
     torture(POLLER, 1);
 }
 
 static void test_http_44_a_socket_cannot_be_watched_for_ever(void **state)
 {
-    (void)state;
     torture(POLLER, FOR_EVER);
 }
 
 static void test_http_44_a_socket_cannot_be_made_once(void **state)
 {
-    (void)state;
     torture(SOCKET, 1);
 }
 
 static void test_http_44_a_socket_cannot_be_made_for_ever(void **state)
 {
-    (void)state;
     torture(SOCKET, FOR_EVER);
 }
 

@@ -53,7 +53,6 @@ static size_t on_header(char *line, size_t size, size_t n, void *ud)
 static size_t on_body(char *bytes, size_t size, size_t n, void *ud)
 {
     (void)bytes;
-    (void)ud;
     return size * n;
 }
 

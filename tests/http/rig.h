@@ -50,7 +50,6 @@ static struct rig {
 
 static uint64_t rig_drain(void *ud)
 {
-    (void)ud;
     for (int laps = 0; laps < 8; laps++) {
         unsigned fired = spt_timers_expire(&rig.timers, spt_loop_now(rig.loop));
         bool more = rig.driver && spt_driver_drain(rig.driver);
@@ -82,7 +81,6 @@ UNUSED static struct spt_session *rig_session(unsigned limit, unsigned per_host)
 
 UNUSED static int rig_setup(void **state)
 {
-    (void)state;
     memset(&rig, 0, sizeof rig);
     spt_timers_init(&rig.timers);
     assert_int_equal(spt_loop_new(&rig.loop, NULL, rig_drain, NULL), SEPTET_OK);
@@ -94,7 +92,6 @@ UNUSED static int rig_setup(void **state)
 /* The census: nothing is left of a session that is gone, and the loop closes clean. */
 UNUSED static int rig_teardown(void **state)
 {
-    (void)state;
     int bad = 0;
     spt_timer_stop(&rig.timers, &rig.watchdog);
     if (rig.session)
@@ -151,7 +148,6 @@ UNUSED static struct fetch *get(const char *path)
 
 static void rig_on_hang(struct spt_timer *t)
 {
-    (void)t;
     rig.hung = true;
 }
 

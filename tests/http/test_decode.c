@@ -56,7 +56,6 @@ static int feed(struct spt_decoder *d, const char *bytes, size_t len, size_t in,
 
 static void test_decoders_take_any_pieces(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         for (size_t in = 1; in <= all[i].len; in++)
             for (size_t out = 1; out <= 64; out += 9) {
@@ -76,7 +75,6 @@ static void test_decoders_take_any_pieces(void **state)
 
 static void test_decoders_know_what_is_cut_short(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         for (size_t n = 1; n < all[i].len; n++) {
             struct spt_decoder *d;
@@ -99,7 +97,6 @@ static void check(const char *codings, int rc, int decodes)
 
 static void test_decoders_are_found_by_name(void **state)
 {
-    (void)state;
     check("", SEPTET_OK, 0);
     check(" identity", SEPTET_OK, 0);
     check(" GZip ", SEPTET_OK, 1);
@@ -118,7 +115,6 @@ static void test_h_3_lines_of_codings_are_one_list(void **state)
     static const char *const lines[][3] = {{"identity", "gzip", ""}, {"gzip", "identity", ","}};
     static const char *const refused[][3] = {
         {"gzip", "gzip", ""}, {"br", "", "gzip"}, {"", "gzip", "x"}};
-    (void)state;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         struct spt_codings codings = {0};
         struct spt_decoder *d;
@@ -164,7 +160,6 @@ static const struct silence {
 
 static void test_h_10_bytes_that_say_nothing_end(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < sizeof silences / sizeof *silences; i++) {
         const struct silence *s = &silences[i];
         struct spt_decoder *d;

@@ -65,7 +65,6 @@ static void test_refused(void **state)
 {
     uint16_t port;
     int fd = bound_socket(&port);
-    (void)state;
     struct fetch *f = fetch_failed(url_of(port), "connect", "refused", "connect");
     close(fd);
     assert_string_equal(f->request.response->peer, "");
@@ -75,7 +74,6 @@ static void test_refused(void **state)
 
 static void test_unresolvable_name(void **state)
 {
-    (void)state;
     struct fetch *f = fetch_failed("http://nowhere.invalid/", "dns", "not_found", "dns");
     assert_true(f->request.response->times.dns_ns >= 0);
     assert_int_equal(f->request.response->times.tcp_ns, -1);
@@ -124,7 +122,6 @@ static struct fetch *fetch_from_two_addresses(void)
 
 static void test_second_address_when_the_first_refuses(void **state)
 {
-    (void)state;
     fetch_from_two_addresses();
 }
 
@@ -132,7 +129,6 @@ static void test_second_address_when_the_first_refuses(void **state)
 static void test_second_address_when_the_first_never_answers(void **state)
 {
     int fillers[4], fd = bind_to("127.0.0.2", origin_port());
-    (void)state;
     fill_listener(fd, fillers);
     struct fetch *f = fetch_from_two_addresses();
     close_listener(fd, fillers);
@@ -143,7 +139,6 @@ static void test_connect_limit(void **state)
 {
     uint16_t port;
     int fillers[4], fd = bound_socket(&port);
-    (void)state;
     fill_listener(fd, fillers);
     struct fetch *f = prepare(url_of(port));
     f->request.connect_ns = MS(50);
@@ -170,7 +165,6 @@ static struct fetch *start_limited(const char *path, uint64_t first_byte_ns, uin
 
 static void test_first_byte_limit(void **state)
 {
-    (void)state;
     struct fetch *f = start_limited("/stall", MS(40), MS(5000), 0);
     finish(f);
     assert_failed(f, "timeout", "first_byte", "wait");
@@ -182,7 +176,6 @@ static void test_first_byte_limit(void **state)
 
 static void test_idle_limit(void **state)
 {
-    (void)state;
     struct fetch *f = start_limited("/stall?after=10&length=100", MS(5000), MS(40), 0);
     finish(f);
     assert_failed(f, "timeout", "idle", "receive");
@@ -193,7 +186,6 @@ static void test_idle_limit(void **state)
 /* Bytes that arrive push the limit off, though they move no timer. */
 static void test_idle_limit_counts_from_the_last_byte(void **state)
 {
-    (void)state;
     struct fetch *f = start_limited("/drip?bytes=6&interval=0.1", 0, MS(250), 0);
     finish(f);
     assert_null(f->request.failure.code);
@@ -203,7 +195,6 @@ static void test_idle_limit_counts_from_the_last_byte(void **state)
 
 static void test_deadline_names_the_phase(void **state)
 {
-    (void)state;
     struct fetch *f = start_limited("/stall", 0, 0, MS(40));
     finish(f);
     assert_failed(f, "timeout", "total", "wait");
@@ -214,7 +205,6 @@ static void test_deadline_names_the_phase(void **state)
 
 static void test_deadline_in_the_queue(void **state)
 {
-    (void)state;
     spt_session_free(rig.session);
     rig.session = rig_session(1, 1);
     struct fetch *first = get("/stall");
@@ -233,7 +223,6 @@ static void test_upload_limit_names_sending(void **state)
     enum { N = 32 << 20 };
     uint16_t port;
     int fd = bound_socket(&port);
-    (void)state;
     assert_int_equal(listen(fd, 8), 0);
     char *body = test_calloc(1, N);
     struct fetch *f = prepare(url_of(port));
@@ -251,7 +240,6 @@ static void test_upload_limit_names_sending(void **state)
 /* The limit for the answer begins when the body is out. */
 static void test_sent_upload_waits_for_its_first_byte(void **state)
 {
-    (void)state;
     struct fetch *f = prepare("/stall");
     f->request.method = "POST";
     f->request.body = "abc";
@@ -267,7 +255,6 @@ static void test_sent_upload_waits_for_its_first_byte(void **state)
 /* Nothing else is going on when the last transfer times out. */
 static void test_last_transfer_that_times_out_is_reported(void **state)
 {
-    (void)state;
     struct fetch *f = start_limited("/stall", MS(20), 0, 0);
     finish(f);
     assert_int_equal(f->calls, 1);
@@ -277,7 +264,6 @@ static void test_last_transfer_that_times_out_is_reported(void **state)
 
 static void test_broken_connections(void **state)
 {
-    (void)state;
     fetch_failed("/reset", "reset", "receive", "wait");
     struct fetch *f = fetch_failed("/reset?after=100&length=1000", "reset", "receive", "receive");
     assert_int_equal(f->request.response->status, 200);
@@ -293,7 +279,6 @@ static void test_body_limit(void **state)
 {
     static const char *const paths[] = {"/bytes/5000", "/chunked?chunks=50&size=100",
                                         "/gzip?bytes=500000"};
-    (void)state;
     for (size_t i = 0; i < 3; i++) {
         struct fetch *f = prepare(paths[i]);
         f->request.max_body = 4000;
@@ -344,7 +329,6 @@ static void test_bad_urls_and_methods_arm_nothing(void **state)
         {"http://[::1/", NULL},
     };
     static const char *const methods[] = {"", "GE T", "GET\r\nX: 1", "G\"T", "CONNECT"};
-    (void)state;
     for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++)
         refused_at_start("GET", urls[i][0], "url", urls[i][1]);
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
@@ -354,7 +338,6 @@ static void test_bad_urls_and_methods_arm_nothing(void **state)
 
 static void test_refusals_do_not_repeat_passwords(void **state)
 {
-    (void)state;
     struct fetch *f = prepare("http://user:secret@127.0.0.1:99999/");
     assert_int_equal(spt_request_start(rig.session, &f->request), SEPTET_EINVAL);
     assert_null(strstr(f->request.failure.text, "secret"));
@@ -362,7 +345,6 @@ static void test_refusals_do_not_repeat_passwords(void **state)
 
 static void test_nine_idle_connections_reset_by_the_server(void **state)
 {
-    (void)state;
     for (int i = 0; i < 9; i++)
         get("/idle-reset?after=0.05");
     finish_all(9);
@@ -374,7 +356,6 @@ static void test_nine_idle_connections_reset_by_the_server(void **state)
 /* The reset is not seen before the request goes out on the dead connections. */
 static void test_nine_stale_connections_nobody_watched(void **state)
 {
-    (void)state;
     for (int i = 0; i < 9; i++)
         get("/idle-reset");
     finish_all(9);
@@ -386,7 +367,6 @@ static void test_nine_stale_connections_nobody_watched(void **state)
 
 static void test_idle_connection_closed_by_the_server(void **state)
 {
-    (void)state;
     fetch_ok("/idle-close?after=0.02", 200);
     while (rig.driver->pollers.dropped < 1)
         spt_loop_run_once(rig.loop, true);
@@ -396,7 +376,6 @@ static void test_idle_connection_closed_by_the_server(void **state)
 static void test_no_descriptors_left_for_now(void **state)
 {
     struct rlimit old, tight;
-    (void)state;
     fetch_ok("/bytes/1", 200);
     int next = dup(0);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
@@ -415,7 +394,6 @@ static void test_no_descriptors_left_for_now(void **state)
 
 static void test_closing_a_session_ends_its_requests(void **state)
 {
-    (void)state;
     spt_session_free(rig.session);
     rig.session = rig_session(2, 2);
     for (int i = 0; i < 5; i++)
@@ -434,13 +412,11 @@ static void test_closing_a_session_ends_its_requests(void **state)
 
 static void close_session(struct fetch *f)
 {
-    (void)f;
     spt_session_close(rig.session);
 }
 
 static void test_closing_a_session_from_the_end_of_a_request(void **state)
 {
-    (void)state;
     rig.after_done = close_session;
     get("/bytes/1");
     for (int i = 0; i < 5; i++)

@@ -24,7 +24,6 @@ static void test_headers_are_laid_out_for_libcurl(void **state)
     struct spt_headers *headers;
     const char *why;
     size_t at;
-    (void)state;
     assert_int_equal(spt_headers_new(&headers, pairs, 3, &why, &at), SEPTET_OK);
     struct curl_slist *l = spt_headers_list(headers, true);
     assert_string_equal(l->data, "Expect:");
@@ -56,7 +55,6 @@ static void test_bad_headers_are_refused_by_index(void **state)
         pair("host", "other"),
         pair("transfer-encoding", "chunked"),
     };
-    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         const struct spt_header pairs[] = {pair("Host", "one"), bad[i], pair("Z", "1")};
         struct spt_headers *headers = NULL;
@@ -93,7 +91,6 @@ static void assert_head(struct collected *c, const char *text)
 static void test_head_keeps_the_final_one_alone(void **state)
 {
     struct collected c = {.buf.max = 1000};
-    (void)state;
     feed_ok(&c, "HTTP/1.1 103 Early Hints\r\n");
     feed_ok(&c, "Link: x\r\n");
     feed_ok(&c, "\r\n");
@@ -114,7 +111,6 @@ static void test_head_keeps_the_final_one_alone(void **state)
 static void test_head_reads_versions(void **state)
 {
     struct collected c = {.buf.max = 1000}, d = {.buf.max = 1000};
-    (void)state;
     feed_ok(&c, "HTTP/2 204 \r\n");
     assert_int_equal(c.head.version, 20);
     assert_int_equal(c.head.status, 204);
@@ -130,7 +126,6 @@ static void test_head_has_a_status_of_three_digits(void **state)
     static const char *const bad[] = {"HTTP/1.1 99999 x\r\n", "HTTP/1.1 2000 OK\r\n",
                                       "HTTP/1.1 20 OK\r\n",   "HTTP/1.1 2x0 OK\r\n",
                                       "HTTP/1.1 200OK\r\n",   "HTTP/1.1\r\n"};
-    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct collected c = {.buf.max = 1000};
         assert_int_equal(feed(&c, bad[i]), SEPTET_EINVAL);
@@ -145,7 +140,6 @@ static void test_h_11_a_status_line_is_the_first_of_its_head(void **state)
     static const char *const lines[] = {"HTTP/1.1: 404 Nope\r\n", "HTTP/1.1 404 Nope\r\n",
                                         "HTTP/99999999999999999999 404 x\r\n", "HTTP/: 1\r\n",
                                         "HTTP/2 500\r\n"};
-    (void)state;
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         struct collected c = {.buf.max = 1000};
         feed_ok(&c, "HTTP/1.1 103 Early Hints\r\n");
@@ -178,7 +172,6 @@ static void test_h_11_the_first_line_of_a_head_is_a_status_line(void **state)
                                         "HTTP/1.10 200 OK\r\n",
                                         "HTTP/ 200 OK\r\n",
                                         "HTTP\r\n"};
-    (void)state;
     for (size_t i = 0; i < sizeof first / sizeof first[0]; i++) {
         struct collected c = {.buf.max = 1000};
         assert_int_equal(feed(&c, first[i]), SEPTET_EINVAL);
@@ -210,7 +203,6 @@ static void test_h_3_transfer_codings_are_read_from_all_lines(void **state)
         {{"chunked identity"}, false, true},
         {{"identity", "x", "chunked"}, true, true},
     };
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct collected c = {.buf.max = 1000};
         feed_ok(&c, "HTTP/1.1 200 OK\r\n");
@@ -251,7 +243,6 @@ static void test_head_refuses_lengths_that_are_none_or_differ(void **state)
                                       "9223372036854775808",
                                       "99999999999999999999"};
     char line[64];
-    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         snprintf(line, sizeof line, "content-LENGTH: %s\r\n", bad[i]);
         assert_faulty(NULL, line, "length");
@@ -262,7 +253,6 @@ static void test_head_refuses_lengths_that_are_none_or_differ(void **state)
 static void test_head_reads_the_framing(void **state)
 {
     struct collected c = {.buf.max = 1000};
-    (void)state;
     feed_ok(&c, "HTTP/1.1 100 Continue\r\n");
     assert_true(c.head.begins);
     feed_ok(&c, "Content-Length: 5\r\n");
@@ -287,7 +277,6 @@ static void test_head_reads_the_framing(void **state)
 static void test_head_has_no_cr_and_no_fold_onto_nothing(void **state)
 {
     struct collected c = {.buf.max = 1000};
-    (void)state;
     feed_ok(&c, "HTTP/1.1 200 OK\r\n");
     feed_ok(&c, "A: b\rc\r\r\n");
     assert_head(&c, "HTTP/1.1 200 OK\r\nA: b c");
@@ -302,7 +291,6 @@ static void test_head_is_limited(void **state)
 {
     struct collected c = {.buf.max = 100};
     char line[101];
-    (void)state;
     memset(line, 'x', 100);
     line[100] = '\0';
     feed_ok(&c, "HTTP/1.1 200 OK\r\n");
@@ -333,7 +321,6 @@ static void assert_verify(long verified, const char *text, const char *expect)
 
 static void test_words_for_certificates(void **state)
 {
-    (void)state;
     assert_verify(9, "", "not_yet_valid");
     assert_verify(10, "", "expired");
     assert_verify(18, "", "self_signed");
@@ -348,7 +335,6 @@ static void test_words_for_certificates(void **state)
 
 static void test_words_for_codes(void **state)
 {
-    (void)state;
     assert_null(spt_curl_error(CURLE_OK, 0, 0, "").code);
     assert_words(CURLE_COULDNT_RESOLVE_HOST, 0, "", "dns.not_found");
     assert_words(CURLE_COULDNT_CONNECT, ECONNREFUSED, "", "connect.refused");

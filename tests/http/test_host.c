@@ -57,7 +57,6 @@ static void test_x_14_a_host_has_one_form(void **state)
         {"[fe80::1%25Eth0.1]", "[fe80::1%25Eth0.1]"},
         {"[::ffff:7f00:1]", "[::ffff:127.0.0.1]"},
     };
-    (void)state;
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
         assert_non_null(host_of(hosts[i][0]));
         assert_string_equal(host_of(hosts[i][0]), hosts[i][1]);
@@ -176,7 +175,6 @@ static void test_x_14_all_else_is_no_host(void **state)
         "x[::1]",
         "[::1]x",
     };
-    (void)state;
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         if (host_of(none[i]))
             fail_msg("'%s' passes as '%s'", none[i], host_of(none[i]));

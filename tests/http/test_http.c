@@ -29,7 +29,6 @@ static bool body_has(const struct fetch *f, const char *text)
 
 static void test_get_gives_status_head_and_body(void **state)
 {
-    (void)state;
     struct fetch *f = fetch_ok("/bytes/1000", 200);
     assert_pattern(&f->request.response->body_in, 1000);
     assert_int_equal(f->request.response->body_in.cap, 1000); /* sized from Content-Length */
@@ -44,13 +43,11 @@ static void test_get_gives_status_head_and_body(void **state)
 
 static void test_get_large_body_crosses_whole(void **state)
 {
-    (void)state;
     assert_pattern(&fetch_ok("/bytes/5000000", 200)->request.response->body_in, 5000000);
 }
 
 static void test_get_without_body(void **state)
 {
-    (void)state;
     assert_int_equal(fetch_ok("/bytes/0", 200)->request.response->body_in.len, 0);
     assert_int_equal(fetch_ok("/status/204", 204)->request.response->body_in.len, 0);
     assert_int_equal(fetch_ok("/status/304", 304)->request.response->body_in.len, 0);
@@ -58,7 +55,6 @@ static void test_get_without_body(void **state)
 
 static void test_status_is_never_a_failure(void **state)
 {
-    (void)state;
     fetch_ok("/status/404", 404);
     fetch_ok("/status/500", 500);
     assert_int_equal(fetch_ok("/redirect/2", 302)->request.response->body_in.len, 0);
@@ -66,14 +62,12 @@ static void test_status_is_never_a_failure(void **state)
 
 static void test_head_of_informational_answer_is_skipped(void **state)
 {
-    (void)state;
     struct fetch *f = fetch_ok("/status/103", 200);
     assert_memory_equal(f->request.response->head.data, "HTTP/1.1 200", 12);
 }
 
 static void test_head_has_no_body(void **state)
 {
-    (void)state;
     struct fetch *f = prepare("/bytes/100");
     f->request.method = "HEAD";
     f->request.max_body = 10; /* a length that is only told is no body */
@@ -94,7 +88,6 @@ static void note_begun(struct spt_request *r)
 
 static void test_a_response_begins_once_before_its_end(void **state)
 {
-    (void)state;
     begun = 0;
     struct fetch *f = prepare("/chunked?chunks=5&size=300");
     f->request.on_first_byte = note_begun;
@@ -117,7 +110,6 @@ static struct fetch *send_body(const char *method, const char *body, size_t len)
 
 static void test_bodies_are_sent_by_any_method(void **state)
 {
-    (void)state;
     assert_true(body_has(send_body("POST", "a=1", 3), "\"body\": \"a=1\""));
     assert_true(body_has(send_body("PUT", "xyz", 3), "\"method\": \"PUT\""));
     assert_true(body_has(send_body("PATCH", "xyz", 3), "\"body\": \"xyz\""));
@@ -131,7 +123,6 @@ static void test_bodies_are_sent_by_any_method(void **state)
 
 static void test_nothing_is_sent_that_nobody_asked_for(void **state)
 {
-    (void)state;
     struct fetch *f = send_body("POST", "a=1", 3);
     assert_false(body_has(f, "\"expect\""));
     assert_false(body_has(f, "\"content-type\""));
@@ -141,7 +132,6 @@ static void test_nothing_is_sent_that_nobody_asked_for(void **state)
 static void test_large_body_is_sent_without_waiting_for_100(void **state)
 {
     enum { N = 3 << 20 };
-    (void)state;
     char *body = test_malloc(N);
     memset(body, 'x', N);
     struct fetch *f = send_body("POST", body, N);
@@ -157,7 +147,6 @@ static void test_headers_are_sent_as_given(void **state)
     struct spt_headers *headers;
     const char *why;
     size_t at;
-    (void)state;
     assert_int_equal(spt_headers_new(&headers, pairs, 3, &why, &at), SEPTET_OK);
     struct fetch *f = prepare("/echo");
     f->request.method = "POST";
@@ -175,7 +164,6 @@ static void test_headers_are_sent_as_given(void **state)
 
 static void test_connection_is_kept_and_its_times_add_up(void **state)
 {
-    (void)state;
     struct fetch *a = fetch_ok("/bytes/10", 200), *b = fetch_ok("/delay/0.02", 200);
     assert_false(a->request.response->reused);
     assert_true(b->request.response->reused);
@@ -192,7 +180,6 @@ static void test_connection_is_kept_and_its_times_add_up(void **state)
 
 static void test_sessions_do_not_share_connections(void **state)
 {
-    (void)state;
     fetch_ok("/bytes/1", 200);
     struct spt_session *first = rig.session;
     rig.session = rig_session(1, 1);
@@ -204,7 +191,6 @@ static void test_sessions_do_not_share_connections(void **state)
 
 static void test_framings_of_a_body(void **state)
 {
-    (void)state;
     assert_pattern(&fetch_ok("/chunked?chunks=5&size=300", 200)->request.response->body_in, 1500);
     assert_pattern(&fetch_ok("/close-delimited?bytes=70000", 200)->request.response->body_in,
                    70000);
@@ -251,7 +237,6 @@ static long log_size(void)
 
 static void test_limit_is_never_exceeded(void **state)
 {
-    (void)state;
     long from = log_size();
     spt_session_free(rig.session);
     rig.session = rig_session(8, 64);
@@ -269,7 +254,6 @@ static void test_limit_is_never_exceeded(void **state)
 
 static void test_limit_per_host_is_never_exceeded(void **state)
 {
-    (void)state;
     long from = log_size();
     spt_session_free(rig.session);
     rig.session = rig_session(64, 3);
@@ -287,7 +271,6 @@ static void start_another(struct fetch *done)
 
 static void test_a_request_may_be_started_by_the_end_of_another(void **state)
 {
-    (void)state;
     rig.after_done = start_another;
     get("/bytes/5");
     finish_all(20);
@@ -299,7 +282,6 @@ static void test_a_request_may_be_started_by_the_end_of_another(void **state)
 
 static void test_queue_time_is_told(void **state)
 {
-    (void)state;
     spt_session_free(rig.session);
     rig.session = rig_session(1, 1);
     struct fetch *a = get("/delay/0.05"), *b = get("/bytes/1");
@@ -312,7 +294,6 @@ static void test_queue_time_is_told(void **state)
  * would undo. */
 static void test_poller_stays_armed_over_idle(void **state)
 {
-    (void)state;
     fetch_ok("/delay/0.01", 200);
     struct spt_poller *idle = NULL;
     for (int fd = 0; fd < rig.driver->pollers.cap; fd++)
@@ -331,7 +312,6 @@ static void test_foreign_loop_ends_when_nothing_is_in_flight(void **state)
 {
     uv_loop_t uv;
     struct spt_loop *own = rig.loop;
-    (void)state;
     spt_session_free(rig.session);
     spt_driver_free(rig.driver);
     assert_int_equal(spt_loop_free(own), SEPTET_OK);

@@ -45,7 +45,6 @@ static void test_admission_is_fifo_within_an_origin(void **state)
 {
     struct spt_limiter a;
     struct item items[4];
-    (void)state;
     assert_int_equal(spt_limiter_init(&a, 10, 2), SEPTET_OK);
     for (int i = 0; i < 4; i++)
         enter(&a, &items[i], "http://a:80", (char)('0' + i));
@@ -63,7 +62,6 @@ static void test_admission_takes_turns_between_origins(void **state)
 {
     struct spt_limiter a;
     struct item items[7];
-    (void)state;
     assert_int_equal(spt_limiter_init(&a, 4, 4), SEPTET_OK);
     for (int i = 0; i < 5; i++)
         enter(&a, &items[i], "http://busy:80", (char)('0' + i));
@@ -86,7 +84,6 @@ static void test_admission_total_limit_holds_over_origins(void **state)
     struct spt_limiter a;
     struct item items[5];
     char key[32];
-    (void)state;
     assert_int_equal(spt_limiter_init(&a, 3, 1), SEPTET_OK);
     for (int i = 0; i < 5; i++) {
         snprintf(key, sizeof key, "http://host%d:80", i);
@@ -108,7 +105,6 @@ static void test_admission_withdraw_leaves_the_others_in_order(void **state)
 {
     struct spt_limiter a;
     struct item items[3];
-    (void)state;
     assert_int_equal(spt_limiter_init(&a, 1, 1), SEPTET_OK);
     for (int i = 0; i < 3; i++)
         enter(&a, &items[i], "http://a:80", (char)('0' + i));
@@ -126,7 +122,6 @@ static void test_admission_forgets_ten_thousand_origins(void **state)
     static struct item items[N];
     struct spt_limiter a;
     char key[32];
-    (void)state;
     assert_int_equal(spt_limiter_init(&a, N, 1), SEPTET_OK);
     for (int i = 0; i < N; i++) {
         snprintf(key, sizeof key, "http://host%d:80", i);

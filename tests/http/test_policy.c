@@ -54,13 +54,11 @@ static const char *reason(const char *const deny[RULES_MAX], const char *address
 
 static void test_policy_without_rules_is_none(void **state)
 {
-    (void)state;
     assert_null(make(NULL, NULL));
 }
 
 static void test_policy_refuses_what_is_no_rule(void **state)
 {
-    (void)state;
     static const char *const bad[] = {"",         "a b",     "10.0.0.0/33", "10.0.0.0/",
                                       "10.0.0/8", "host:0",  "host:65536",  "host:x",
                                       "[::1",     "::1/129", "http://a/",   "*",
@@ -77,7 +75,6 @@ static void test_policy_refuses_what_is_no_rule(void **state)
 
 static void test_policy_denies_names(void **state)
 {
-    (void)state;
     struct spt_policy *p =
         make(NULL, (const char *[RULES_MAX]){"Example.com", "*.internal", "b.org:8080", ":25"});
     assert_string_equal(by_name(p, "example.com", 80), "host");
@@ -94,7 +91,6 @@ static void test_policy_denies_names(void **state)
 
 static void test_policy_denies_ranges(void **state)
 {
-    (void)state;
     static const char *const rules[RULES_MAX] = {"10.0.0.0/8", "192.168.1.128/25", "fe80::/10",
                                                  "203.0.113.7", "::1"};
     assert_string_equal(reason(rules, "10.255.0.1"), "address");
@@ -110,7 +106,6 @@ static void test_policy_denies_ranges(void **state)
 
 static void test_policy_knows_ipv4_in_its_disguises(void **state)
 {
-    (void)state;
     static const char *const rules[RULES_MAX] = {"10.0.0.0/8"};
     assert_string_equal(reason(rules, "::ffff:10.1.2.3"), "address");
     assert_string_equal(reason(rules, "64:ff9b::10.1.2.3"), "address");
@@ -121,7 +116,6 @@ static void test_policy_knows_ipv4_in_its_disguises(void **state)
 
 static void test_policy_denies_what_is_private(void **state)
 {
-    (void)state;
     static const char *const rules[RULES_MAX] = {"private"};
     static const char *const no[] = {
         "0.0.0.0",         "10.0.0.1",        "100.64.0.1",   "127.0.0.1",   "169.254.169.254",
@@ -140,7 +134,6 @@ static void test_policy_denies_what_is_private(void **state)
 
 static void test_policy_allows_only_what_it_names(void **state)
 {
-    (void)state;
     struct spt_policy *p = make((const char *[RULES_MAX]){"a.org", "*.b.org"}, NULL);
     assert_null(both(p, "a.org", "10.0.0.1"));
     assert_null(both(p, "x.b.org", "1.1.1.1"));
@@ -151,7 +144,6 @@ static void test_policy_allows_only_what_it_names(void **state)
 
 static void test_policy_allows_ranges_by_address(void **state)
 {
-    (void)state;
     struct spt_policy *p = make((const char *[RULES_MAX]){"a.org", "192.0.2.0/24"},
                                 (const char *[RULES_MAX]){"192.0.2.9"});
     assert_null(both(p, "any.org", "192.0.2.1"));
@@ -167,7 +159,6 @@ static void test_policy_allows_ranges_by_address(void **state)
 
 static void test_policy_reads_the_addresses_of_sockets(void **state)
 {
-    (void)state;
     struct spt_policy *p = make(NULL, (const char *[RULES_MAX]){"127.0.0.1:81", "[::1]:82"});
     struct sockaddr_in v4 = {
         .sin_family = AF_INET, .sin_port = htons(81), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

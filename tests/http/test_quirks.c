@@ -11,7 +11,6 @@
 
 static void test_quirks_are_of_versions(void **state)
 {
-    (void)state;
     unsigned old = spt_quirks_of(0x075801, NULL), fine = spt_quirks_of(0x081000, NULL);
     assert_true(SPT_HAS_QUIRK(old, POKE));
     assert_true(SPT_HAS_QUIRK(old, HTTP2_PAUSE));
@@ -26,7 +25,6 @@ static void test_quirks_are_of_versions(void **state)
 
 static void test_quirks_have_a_first_and_a_last_version(void **state)
 {
-    (void)state;
     assert_true(SPT_HAS_QUIRK(spt_quirks_of(0x0803ff, NULL), POKE));
     assert_false(SPT_HAS_QUIRK(spt_quirks_of(0x080400, NULL), POKE));
     assert_false(SPT_HAS_QUIRK(spt_quirks_of(0x0809ff, NULL), TIMEOUT));
@@ -41,7 +39,6 @@ static void test_quirks_have_a_first_and_a_last_version(void **state)
 
 static void test_quirks_can_be_changed(void **state)
 {
-    (void)state;
     unsigned changed = spt_quirks_of(0x075801, "-poke,+timeout,-http2");
     assert_false(SPT_HAS_QUIRK(changed, POKE));
     assert_true(SPT_HAS_QUIRK(changed, TIMEOUT));
@@ -52,7 +49,6 @@ static void test_quirks_can_be_changed(void **state)
 
 static void test_quirks_have_words(void **state)
 {
-    (void)state;
     for (unsigned i = 0; i < SPT_QUIRKS; i++) {
         char change[32] = "+";
         strcat(change, spt_quirk_word((enum spt_quirk)i));

@@ -89,7 +89,6 @@ static const struct pair examples[] = {
 
 static void test_x_13_references_are_resolved_as_the_standard_has_it(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
         assert_string_equal(resolved(BASE, examples[i].reference, SPT_URL_LINK), examples[i].url);
         const char *below = resolved(BASE, examples[i].reference, SPT_URL_BELOW);
@@ -144,7 +143,6 @@ static void test_x_13_urls_have_one_form(void **state)
         {"http://[0::1]:80", "http://[::1]/"},
         {"http://[fe80::1%25lo]:81", "http://[fe80::1%25lo]:81/"},
     };
-    (void)state;
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
         assert_string_equal(resolved(NULL, urls[i].reference, SPT_URL_ABSOLUTE), urls[i].url);
         assert_string_equal(resolved(NULL, urls[i].url, SPT_URL_ABSOLUTE), urls[i].url);
@@ -210,7 +208,6 @@ static void test_h_5_urls_that_two_parsers_may_read_differently_are_none(void **
         {"http://a/\x7f", "!characters"},
         {"/\x01", "!characters"},
     };
-    (void)state;
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
         if (urls[i].reference[0] == 'h' && strstr(urls[i].reference, "://"))
             assert_string_equal(resolved(NULL, urls[i].reference, SPT_URL_ABSOLUTE), urls[i].url);
@@ -251,7 +248,6 @@ static const char *checked(struct spt_url_checker *u, const char *url, const cha
 static void test_url_origin(void **state)
 {
     struct spt_url_checker u;
-    (void)state;
     assert_int_equal(spt_url_checker_init(&u), SEPTET_OK);
     for (int i = 0; i < 2; i++) { /* parsed, then remembered */
         const char *key = "http://example.com:80";
@@ -292,7 +288,6 @@ static void test_h_5_a_url_of_a_known_origin_is_still_checked(void **state)
         {"http://a.test/#`", "http://a.test/#%60"},
         {"http://a.test:80/", "http://a.test/"},
     };
-    (void)state;
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
         struct spt_url_checker cold, warm;
         const char *key = strstr(urls[i].url, ":81")    ? "http://a.test:81"

@@ -20,13 +20,11 @@ static unsigned told;
 
 static uint64_t drain(void *ud)
 {
-    (void)ud;
     return SPT_NEVER;
 }
 
 static void on_told(void *ud)
 {
-    (void)ud;
     told++;
 }
 
@@ -56,7 +54,6 @@ static void turn(struct spt_loop *loop)
 
 static void test_the_end_waits_for_an_open_in_the_pool(void **state)
 {
-    (void)state;
     struct spt_loop *loop = new_loop(NULL);
     spt_input_free(open_input(loop, "/dev/zero"));
     assert_int_equal(spt_loop_free(loop), SEPTET_OK);
@@ -65,7 +62,6 @@ static void test_the_end_waits_for_an_open_in_the_pool(void **state)
 
 static void test_the_end_waits_for_a_read_in_the_pool(void **state)
 {
-    (void)state;
     struct spt_loop *loop = new_loop(NULL);
     struct spt_input *in = open_input(loop, "/dev/zero");
     turn(loop);
@@ -77,7 +73,6 @@ static void test_the_end_waits_for_a_read_in_the_pool(void **state)
 
 static void test_on_a_foreign_loop_a_read_ends_later(void **state)
 {
-    (void)state;
     uv_loop_t uv;
     assert_int_equal(uv_loop_init(&uv), 0);
     struct spt_loop *loop = new_loop(&uv);
@@ -93,7 +88,6 @@ static void test_on_a_foreign_loop_a_read_ends_later(void **state)
 
 static void test_a_forgotten_read_is_kept(void **state)
 {
-    (void)state;
     struct spt_loop *loop = new_loop(NULL);
     struct spt_input *in = open_input(loop, "/dev/zero");
     turn(loop);
@@ -111,7 +105,6 @@ static void test_a_forgotten_read_is_kept(void **state)
 /* A waiting reader is a reason for a foreign loop to go on; one that is forgotten is none. */
 static void test_a_fifo_keeps_a_foreign_loop_while_somebody_waits(void **state)
 {
-    (void)state;
     char folder[] = "/tmp/septet-input-XXXXXX", path[64];
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/fifo", folder);
@@ -138,7 +131,6 @@ static void test_a_fifo_keeps_a_foreign_loop_while_somebody_waits(void **state)
 /* Both are told of the same bytes in one turn; the second finds none, and must not block. */
 static void test_who_comes_late_to_a_pipe_waits_on(void **state)
 {
-    (void)state;
     int ends[2], saved = dup(STDIN_FILENO);
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);

@@ -27,7 +27,6 @@ static struct {
 
 static uint64_t drain(void *ud)
 {
-    (void)ud;
     unsigned n = t.drains++;
     t.last_ns = uv_hrtime();
     if (t.inside)
@@ -45,27 +44,23 @@ static void open_on(uv_loop_t *uv)
 
 static int setup(void **state)
 {
-    (void)state;
     open_on(NULL);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    (void)state;
     return spt_loop_free(t.loop) == SEPTET_OK ? 0 : -1;
 }
 
 static void test_turn_drains_before_and_after_the_poll(void **state)
 {
-    (void)state;
     spt_loop_run_once(t.loop, false);
     assert_int_equal(t.drains, 2);
 }
 
 static void test_now_keeps_a_waiting_turn_from_blocking(void **state)
 {
-    (void)state;
     t.answers[0] = SPT_LOOP_NOW;
     t.n_answers = 1;
     spt_loop_run_once(t.loop, true); /* would wait for ever */
@@ -75,7 +70,6 @@ static void test_now_keeps_a_waiting_turn_from_blocking(void **state)
 /* Each turn is counted: an instant that is not a whole millisecond must not make the loop spin. */
 static void test_instant_is_waited_for_and_not_spun_for(void **state)
 {
-    (void)state;
     uint64_t due_ns = uv_hrtime() + MS(20) + 345678;
     for (unsigned i = 0; i < 8; i++)
         t.answers[i] = due_ns;
@@ -91,7 +85,6 @@ static void test_instant_is_waited_for_and_not_spun_for(void **state)
 
 static void test_past_instant_does_not_block(void **state)
 {
-    (void)state;
     t.answers[0] = 1;
     t.n_answers = 1;
     spt_loop_run_once(t.loop, true);
@@ -100,7 +93,6 @@ static void test_past_instant_does_not_block(void **state)
 
 static void test_earlier_instant_takes_over(void **state)
 {
-    (void)state;
     uint64_t now_ns = uv_hrtime();
     t.answers[0] = now_ns + MS(100000);
     t.answers[1] = now_ns + MS(10);
@@ -114,7 +106,6 @@ static void test_earlier_instant_takes_over(void **state)
 
 static void test_wake_makes_the_next_turn_not_block(void **state)
 {
-    (void)state;
     spt_loop_wake(t.loop);
     spt_loop_run_once(t.loop, true);
     assert_int_equal(t.drains, 2);
@@ -129,7 +120,6 @@ static void *wake_from_thread(void *loop)
 static void test_wake_async_ends_a_blocking_poll(void **state)
 {
     pthread_t thread;
-    (void)state;
     assert_int_equal(pthread_create(&thread, NULL, wake_from_thread, t.loop), 0);
     spt_loop_run_once(t.loop, true);
     pthread_join(thread, NULL);
@@ -144,7 +134,6 @@ static void turn_inside(void)
 
 static void test_nested_turn_does_nothing(void **state)
 {
-    (void)state;
     t.inside = turn_inside;
     spt_loop_run_once(t.loop, false);
     assert_int_equal(t.drains, 2);
@@ -153,7 +142,6 @@ static void test_nested_turn_does_nothing(void **state)
 static void test_foreign_loop_is_not_kept_running_by_an_idle_host(void **state)
 {
     uv_loop_t uv;
-    (void)state;
     assert_int_equal(uv_loop_init(&uv), 0);
     open_on(&uv);
     assert_int_equal(uv_run(&uv, UV_RUN_DEFAULT), 0);
@@ -182,7 +170,6 @@ static void test_block_stays_until_what_holds_it_has_closed(void **state)
 {
     uv_loop_t uv;
     uv_timer_t timer;
-    (void)state;
     assert_int_equal(uv_loop_init(&uv), 0);
     open_on(&uv);
     uv_timer_init(&uv, &timer);
@@ -199,7 +186,6 @@ static void test_handle_left_open_is_told(void **state)
 {
     static uv_timer_t left;
     static struct spt_loop *leaked; /* the block stays, as the handle points into it */
-    (void)state;
     open_on(NULL);
     leaked = t.loop;
     uv_timer_init(spt_loop_uv(t.loop), &left);

@@ -73,13 +73,11 @@ static char path[64], target[64];
 
 static uint64_t drain(void *ud)
 {
-    (void)ud;
     return SPT_NEVER;
 }
 
 static void on_told(void *ud)
 {
-    (void)ud;
     told++;
 }
 
@@ -145,7 +143,6 @@ static void assert_digest(const struct spt_output *out, const char *text)
 
 static int setup(void **state)
 {
-    (void)state;
     most = 0;
     signals = syncs = 0;
     sync_error = 0;
@@ -159,7 +156,6 @@ static int setup(void **state)
 
 static void test_a_short_write_is_continued_and_a_signal_is_not_seen(void **state)
 {
-    (void)state;
     struct spt_loop *loop = new_loop(NULL);
     most = 3;
     struct spt_output *out = opened(loop, false);
@@ -181,7 +177,6 @@ static void test_a_short_write_is_continued_and_a_signal_is_not_seen(void **stat
 
 static void test_what_is_appended_goes_behind_and_into_the_digest(void **state)
 {
-    (void)state;
     struct spt_loop *loop = new_loop(NULL);
     struct spt_output *out = opened(loop, false);
     write_all(loop, out, "abc");
@@ -205,7 +200,6 @@ static void test_what_is_appended_goes_behind_and_into_the_digest(void **state)
 
 static void test_a_digest_that_nobody_waits_for_ends_early(void **state)
 {
-    (void)state;
     struct spt_loop *loop = new_loop(NULL);
     struct spt_output *out = opened(loop, false);
     write_all(loop, out, "abc");
@@ -225,7 +219,6 @@ static void test_a_digest_that_nobody_waits_for_ends_early(void **state)
 
 static void test_a_failed_sync_is_not_tried_again(void **state)
 {
-    (void)state;
     struct spt_loop *loop = new_loop(NULL);
     struct spt_output *out = opened(loop, false);
     write_all(loop, out, "new");
@@ -250,7 +243,6 @@ static void test_a_failed_sync_is_not_tried_again(void **state)
 
 static void test_a_commit_syncs_renames_and_syncs_the_folder(void **state)
 {
-    (void)state;
     struct spt_loop *loop = new_loop(NULL);
     struct spt_output *out = opened(loop, false);
     write_all(loop, out, "new");
@@ -266,7 +258,6 @@ static void test_a_commit_syncs_renames_and_syncs_the_folder(void **state)
 
 static void test_a_file_has_one_writer(void **state)
 {
-    (void)state;
     struct spt_loop *loop = new_loop(NULL);
     struct spt_output *out = opened(loop, false);
     write_all(loop, out, "first");
@@ -286,7 +277,6 @@ static void test_a_file_has_one_writer(void **state)
 
 static void test_a_write_that_nobody_waits_for_goes_on(void **state)
 {
-    (void)state;
     struct spt_loop *loop = new_loop(NULL);
     struct spt_output *out = opened(loop, false);
     char text[] = "bytes";
@@ -306,7 +296,6 @@ static void test_a_write_that_nobody_waits_for_goes_on(void **state)
 
 static void test_a_freed_one_is_locked_until_its_write_has_ended(void **state)
 {
-    (void)state;
     struct spt_loop *loop = new_loop(NULL);
     struct spt_output *out = opened(loop, false);
     held = true;
@@ -325,7 +314,6 @@ static void test_a_freed_one_is_locked_until_its_write_has_ended(void **state)
 
 static void test_the_end_waits_for_jobs_in_the_pool(void **state)
 {
-    (void)state;
     struct spt_loop *loop = new_loop(NULL);
     unsigned before = told;
     spt_output_free(open_output(loop, path, false));
@@ -336,7 +324,6 @@ static void test_the_end_waits_for_jobs_in_the_pool(void **state)
 
 static void test_on_a_foreign_loop_jobs_end_later(void **state)
 {
-    (void)state;
     uv_loop_t uv;
     assert_int_equal(uv_loop_init(&uv), 0);
     struct spt_loop *loop = new_loop(&uv);
@@ -354,7 +341,6 @@ static void test_on_a_foreign_loop_jobs_end_later(void **state)
 
 static void test_what_cannot_be_written_is_not_opened(void **state)
 {
-    (void)state;
     struct spt_loop *loop = new_loop(NULL);
     const char *names[] = {"/nowhere/at/all", folder, "/dev/null"};
     const int errors[] = {UV_ENOENT, UV_EISDIR, UV_EINVAL};

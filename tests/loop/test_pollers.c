@@ -29,7 +29,6 @@ static struct {
 
 static uint64_t drain(void *ud)
 {
-    (void)ud;
     spt_pollers_apply(&t.table);
     return SPT_NEVER;
 }
@@ -52,7 +51,6 @@ static void on_ready(void *owner, int fd, int events)
 
 static int setup(void **state)
 {
-    (void)state;
     memset(&t, 0, sizeof t);
     if (spt_loop_new(&t.loop, NULL, drain, NULL) != SEPTET_OK)
         return -1;
@@ -62,7 +60,6 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     spt_pollers_release(&t.table);
     close(t.pair[0]);
     close(t.pair[1]);
@@ -94,7 +91,6 @@ static void turn(void)
 
 static void test_masks_are_applied_once_a_lap(void **state)
 {
-    (void)state;
     struct spt_poller *s = open_first();
     want(UV_WRITABLE);
     want(UV_READABLE);
@@ -109,7 +105,6 @@ static void test_masks_are_applied_once_a_lap(void **state)
 
 static void test_idle_socket_stays_watched_for_reading(void **state)
 {
-    (void)state;
     struct spt_poller *s = open_first();
     want(UV_READABLE | UV_WRITABLE);
     turn();
@@ -124,7 +119,6 @@ static void test_idle_socket_stays_watched_for_reading(void **state)
 
 static void test_end_of_an_idle_connection_is_noticed_once(void **state)
 {
-    (void)state;
     struct spt_poller *s = open_first();
     want(UV_READABLE);
     turn();
@@ -144,7 +138,6 @@ static void test_end_of_an_idle_connection_is_noticed_once(void **state)
 static void test_bytes_on_an_idle_connection_end_it(void **state)
 {
     char byte;
-    (void)state;
     struct spt_poller *s = open_first();
     want(UV_READABLE);
     turn();
@@ -160,7 +153,6 @@ static void test_bytes_on_an_idle_connection_end_it(void **state)
 static void test_bytes_on_an_idle_connection_that_is_shared_are_left_there(void **state)
 {
     char byte;
-    (void)state;
     struct spt_poller *s = open_first();
     s->shared = true;
     want(UV_READABLE);
@@ -176,7 +168,6 @@ static void test_bytes_on_an_idle_connection_that_is_shared_are_left_there(void 
 
 static void test_socket_may_close_in_its_own_event(void **state)
 {
-    (void)state;
     open_first();
     t.close_inside = true;
     want(UV_READABLE);
@@ -191,7 +182,6 @@ static void test_socket_may_close_in_its_own_event(void **state)
 /* The number is closed behind the table's back, and comes back: libuv must not see it twice. */
 static void test_stale_socket_of_the_same_number_is_dropped(void **state)
 {
-    (void)state;
     struct spt_poller *s = open_first();
     uint32_t gen = s->generation;
     want(UV_READABLE);
@@ -215,7 +205,6 @@ static void test_stale_socket_of_the_same_number_is_dropped(void **state)
 static void test_socket_given_up_while_opening_is_dropped_at_once(void **state)
 {
     struct spt_link attempts;
-    (void)state;
     spt_link_init(&attempts);
     struct spt_poller *s = open_first();
     spt_poller_opening(s, &t, &attempts);
@@ -233,7 +222,6 @@ static void test_socket_given_up_while_opening_is_dropped_at_once(void **state)
 
 static void test_foreign_descriptor_is_watched_only_while_wanted(void **state)
 {
-    (void)state;
     want(UV_READABLE);
     struct spt_poller *s = spt_pollers_find(&t.table, t.pair[0]);
     assert_false(s->owns_fd);
@@ -250,7 +238,6 @@ static void test_foreign_descriptor_is_watched_only_while_wanted(void **state)
 
 static void test_foreign_descriptor_that_spins_is_let_go(void **state)
 {
-    (void)state;
     want(UV_READABLE);
     feed("x"); /* and nobody reads it */
     for (int i = 0; i < 5000; i++)
@@ -262,7 +249,6 @@ static void test_foreign_descriptor_that_spins_is_let_go(void **state)
 static void test_error_event_arms_anew_and_gives_up_in_the_end(void **state)
 {
     int ends[2];
-    (void)state;
     assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
     close(ends[0]); /* a pipe without a reader reports an error for ever */
     assert_non_null(spt_pollers_open(&t.table, ends[1], &t));
@@ -278,7 +264,6 @@ static void test_error_event_arms_anew_and_gives_up_in_the_end(void **state)
 static void test_sockets_of_one_owner_are_closed_together(void **state)
 {
     int other;
-    (void)state;
     open_first();
     assert_non_null(spt_pollers_open(&t.table, t.pair[1], &other));
     spt_pollers_close_all(&t.table, &t);
@@ -289,7 +274,6 @@ static void test_sockets_of_one_owner_are_closed_together(void **state)
 
 static void test_numbers_beyond_the_table_are_found_and_refused(void **state)
 {
-    (void)state;
     assert_null(spt_pollers_find(&t.table, -1));
     assert_null(spt_pollers_find(&t.table, 1 << 20));
     int high = fcntl(t.pair[0], F_DUPFD_CLOEXEC, 700);

@@ -19,7 +19,6 @@ static const struct spt_env *env_of(lua_State *L)
 
 static void test_transfers_rest_also_where_calls_are_too_many(void **state)
 {
-    (void)state;
     struct told told;
     septet_host *host = new_host(&told);
     lua_State *L = septet_lua(host);
