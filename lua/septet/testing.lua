@@ -9,7 +9,7 @@ local sync = require "septet.sync"
 
 --- Waits until no other task can run before the clock moves or an outside event arrives.
 ---@async
-testing.wait_all_blocked = core.quiet
+testing.wait_all_blocked = core.wait_idle
 
 --- Advances the clock from deadline to deadline. All tasks that a deadline makes ready run before
 --- the next one. On return, every other task waits.
@@ -19,7 +19,7 @@ function testing.advance(seconds)
   args.seconds(seconds, 1, "advance")
   local left
   repeat left = core.clock_advance(seconds or 0, left) until left == 0
-  core.quiet()
+  core.wait_idle()
 end
 
 --- Advances the clock as if the running task had computed that long. Nothing else runs.
@@ -55,7 +55,7 @@ function testing.sequencer()
     end
     taken[n] = true
     turn(n):wait()
-    if n > 1 then core.quiet() end
+    if n > 1 then core.wait_idle() end
     turn(n + 1):set()
   end
 end

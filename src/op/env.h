@@ -87,7 +87,7 @@ void spt_open_join(lua_State *L, struct spt_env *env);
 void spt_open_completions(lua_State *L, struct spt_env *env);
 void spt_open_scope(lua_State *L, struct spt_env *env);
 void spt_open_http(lua_State *L, struct spt_env *env);
-void spt_open_quiet(lua_State *L, struct spt_env *env);
+void spt_open_wait_idle(lua_State *L, struct spt_env *env);
 void spt_open_event(lua_State *L, struct spt_env *env);
 void spt_open_semaphore(lua_State *L, struct spt_env *env);
 void spt_open_lock(lua_State *L, struct spt_env *env);

@@ -1,5 +1,5 @@
-/* quiet: waits until no other task can run. Tests use it to look at the effects of each step, and
- * to move their clock. */
+/* wait_idle: waits until no other task can run. Tests use it to look at the effects of each step,
+ * and to move their clock. */
 #include "base/list.h"
 #include "core/check.h"
 #include "core/error.h"
@@ -8,16 +8,16 @@
 #include "loop/loop.h"
 #include "op/env.h"
 
-struct quiet_op {
+struct idle_op {
     septet_op op;
-    struct spt_idle_waiter quiet;
+    struct spt_idle_waiter waiter;
     struct spt_loop *loop; /* the loop of the clock to advance; NULL for none */
     uint64_t left_ns;      /* maximum to advance by; afterwards, what is left of it */
 };
 
 /* Advances the clock to the next deadline, but at most by `*left_ns`, and reduces `*left_ns` by as
  * much. An infinite advance ends at the last deadline. */
-static void jump(struct spt_loop *loop, const struct spt_timers *timers, uint64_t *left_ns)
+static void advance(struct spt_loop *loop, const struct spt_timers *timers, uint64_t *left_ns)
 {
     uint64_t now_ns = spt_loop_now(loop), to_ns = spt_instant(now_ns, *left_ns);
     uint64_t due_ns = spt_timers_next(timers);
@@ -33,43 +33,43 @@ static void jump(struct spt_loop *loop, const struct spt_timers *timers, uint64_
 
 /* Completes the wait. Called between two passes, so that no task's turn includes the advance of the
  * clock. */
-static void on_quiet(struct spt_idle_waiter *quiet)
+static void on_idle(struct spt_idle_waiter *waiter)
 {
-    struct quiet_op *q = SPT_OF(quiet, struct quiet_op, quiet);
-    if (q->loop)
-        jump(q->loop, &spt_op_sched(&q->op)->timers, &q->left_ns);
-    septet_op_done(&q->op, SEPTET_OK);
+    struct idle_op *idle = SPT_OF(waiter, struct idle_op, waiter);
+    if (idle->loop)
+        advance(idle->loop, &spt_op_sched(&idle->op)->timers, &idle->left_ns);
+    septet_op_done(&idle->op, SEPTET_OK);
 }
 
-static int quiet_start(septet_op *op)
+static int idle_start(septet_op *op)
 {
-    struct quiet_op *q = (struct quiet_op *)op;
-    q->quiet.fire = on_quiet;
-    spt_link_init(&q->quiet.link);
-    spt_list_push(&spt_op_sched(op)->quiet, &q->quiet.link);
+    struct idle_op *idle = (struct idle_op *)op;
+    idle->waiter.fire = on_idle;
+    spt_link_init(&idle->waiter.link);
+    spt_list_push(&spt_op_sched(op)->quiet, &idle->waiter.link);
     return SEPTET_OK;
 }
 
-static void quiet_cancel(septet_op *op)
+static void idle_cancel(septet_op *op)
 {
-    spt_link_remove(&((struct quiet_op *)op)->quiet.link);
+    spt_link_remove(&((struct idle_op *)op)->waiter.link);
 }
 
-static int quiet_push(septet_op *op, lua_State *L)
+static int idle_push(septet_op *op, lua_State *L)
 {
-    const struct quiet_op *q = (struct quiet_op *)op;
-    if (!q->loop)
+    const struct idle_op *idle = (struct idle_op *)op;
+    if (!idle->loop)
         return 0;
-    lua_pushinteger(L, (lua_Integer)q->left_ns);
+    lua_pushinteger(L, (lua_Integer)idle->left_ns);
     return 1;
 }
 
-static const septet_op_type quiet_type = {
-    .name = "quiet",
-    .size = sizeof(struct quiet_op),
-    .start = quiet_start,
-    .cancel = quiet_cancel,
-    .push = quiet_push,
+static const septet_op_type idle_type = {
+    .name = "wait_idle",
+    .size = sizeof(struct idle_op),
+    .start = idle_start,
+    .cancel = idle_cancel,
+    .push = idle_push,
 };
 
 static struct spt_loop *check_virtual(lua_State *L)
@@ -80,20 +80,20 @@ static struct spt_loop *check_virtual(lua_State *L)
     return env->loop;
 }
 
-static struct quiet_op *new_quiet(lua_State *L)
+static struct idle_op *new_op(lua_State *L)
 {
-    return (struct quiet_op *)spt_op_new(L, spt_env(L)->sched, &quiet_type);
+    return (struct idle_op *)spt_op_new(L, spt_env(L)->sched, &idle_type);
 }
 
-/* quiet(): waits until no other task can run before an external event or an advance of the clock.
- * Several waiting tasks are resumed one at a time. */
-static int l_quiet(lua_State *L)
+/* wait_idle(): waits until no other task can run before an external event or an advance of the
+ * clock. Several waiting tasks are resumed one at a time. */
+static int l_wait_idle(lua_State *L)
 {
     spt_check_most(L, 0);
-    return septet_op_await(L, &new_quiet(L)->op);
+    return septet_op_await(L, &new_op(L)->op);
 }
 
-/* clock_advance(seconds, left): like quiet(), but then advances a virtual clock to the next
+/* clock_advance(seconds, left): like wait_idle(), but then advances a virtual clock to the next
  * deadline, at most by `seconds`. Returns the rest in units that only the next call understands; 0
  * at the end. */
 static int l_advance(lua_State *L)
@@ -101,10 +101,10 @@ static int l_advance(lua_State *L)
     struct spt_loop *loop = check_virtual(L);
     bool begun = lua_isinteger(L, 2);
     uint64_t ns = begun ? (uint64_t)lua_tointeger(L, 2) : spt_check_seconds(L, 1);
-    struct quiet_op *q = new_quiet(L);
-    q->loop = loop;
-    q->left_ns = ns;
-    return septet_op_await(L, &q->op);
+    struct idle_op *idle = new_op(L);
+    idle->loop = loop;
+    idle->left_ns = ns;
+    return septet_op_await(L, &idle->op);
 }
 
 /* clock_jump(seconds): advances a virtual clock at once, while nothing else runs. Raises Usage if
@@ -131,13 +131,13 @@ static int l_manual(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {{"quiet", l_quiet},
+static const luaL_Reg functions[] = {{"wait_idle", l_wait_idle},
                                      {"clock_advance", l_advance},
                                      {"clock_jump", l_jump},
                                      {"clock_manual", l_manual},
                                      {NULL, NULL}};
 
-void spt_open_quiet(lua_State *L, struct spt_env *env)
+void spt_open_wait_idle(lua_State *L, struct spt_env *env)
 {
     spt_add_functions(L, env, functions);
 }
