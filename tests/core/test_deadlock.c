@@ -1,6 +1,6 @@
 /* Circles of waiting: found whatever stands before, beside and behind them. */
 #include "core/inspect.h"
-#include "support/world.h"
+#include "support/sched_fixture.h"
 
 #include "core/deadlock.h"
 

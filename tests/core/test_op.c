@@ -1,6 +1,6 @@
 /* The laws of awaiting an operation, each interleaving written by hand. */
 #include "core/inspect.h"
-#include "support/world.h"
+#include "support/sched_fixture.h"
 
 /* --- completing --- */
 

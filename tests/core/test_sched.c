@@ -1,5 +1,5 @@
 /* The scheduler: laps, order, wake-ups, sleeps on a clock that the test moves. */
-#include "support/world.h"
+#include "support/sched_fixture.h"
 
 /* --- order --- */
 

@@ -1,5 +1,5 @@
 /* Scopes: who is cancelled, by what, in which order, and what a scope does when it closes. */
-#include "support/world.h"
+#include "support/sched_fixture.h"
 
 /* --- cancellation flows down --- */
 

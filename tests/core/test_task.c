@@ -1,5 +1,5 @@
 /* Tasks: their birth, what they give, their end, and what is told of it. */
-#include "support/world.h"
+#include "support/sched_fixture.h"
 
 /* --- birth --- */
 

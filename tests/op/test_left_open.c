@@ -1,6 +1,6 @@
 /* Blocks that are left open where memory fails: whatever fails, no task is lost and no scope stays
  * in the tree. */
-#include "support/world.h"
+#include "support/sched_fixture.h"
 
 static const char modules[] = "task = require 'septet.task'";
 

@@ -2,7 +2,7 @@
  * where memory runs out, and what becomes of waiters when the load's task or the host ends under
  * them. */
 #include "core/deadlock.h"
-#include "support/world.h"
+#include "support/sched_fixture.h"
 
 /* A task that loads and awaits one that waits for the load, and another one that is in no
  * circle. */

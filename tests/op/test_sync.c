@@ -1,7 +1,7 @@
 /* What of events, semaphores, locks and channels scripts cannot see: who is told of a lock that was
  * left held, what is left where memory runs out, and what becomes of waiters when the host or the
  * state ends under them. */
-#include "support/world.h"
+#include "support/sched_fixture.h"
 
 /* --- locks and the tasks that hold them --- */
 

@@ -3,8 +3,8 @@
  * by hand, so that every interleaving is written down and none is raced. Nothing is asserted inside
  * a callback: cmocka fails by longjmp, which may not cross Lua. What callbacks see wrong they
  * count, and the census at the end of each test tells. */
-#ifndef SPT_TESTS_WORLD_H
-#define SPT_TESTS_WORLD_H
+#ifndef SPT_TESTS_SCHED_FIXTURE_H
+#define SPT_TESTS_SCHED_FIXTURE_H
 
 #include <setjmp.h>
 #include <stdarg.h>
