@@ -14,3 +14,8 @@ files["tests"] = {
     "with_ticker", "without_slow",
   },
 }
+
+-- What tests/support/script_words.c and prelude.lua give to the scripts of the tests in C.
+files["tests/support/prelude.lua"] = {
+  globals = { "core", "kind", "try", "closer", "completions", "block" },
+}

@@ -9,7 +9,7 @@ static void assert_circle(const char *expected)
 {
     struct spt_task *tasks[8];
     char text[256] = "", name[64];
-    uint32_t n = spt_deadlock_cycle(&world.s, tasks, 8);
+    uint32_t n = spt_deadlock_cycle(&fixture.sched, tasks, 8);
     for (uint32_t i = 0; i < n && i < 8; i++) {
         spt_inspect_name(tasks[i], name, sizeof name);
         snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i ? " " : "", name);
@@ -96,7 +96,7 @@ static void test_deadlock_of_more_than_asked_for(void **state)
 {
     start(PRELUDE "for i = 1, 20 do waits('t' .. i, 't' .. i % 20 + 1) end fake 'main'");
     struct spt_task *tasks[3];
-    assert_int_equal(spt_deadlock_cycle(&world.s, tasks, 3), 20);
+    assert_int_equal(spt_deadlock_cycle(&fixture.sched, tasks, 3), 20);
     script("for _, t in pairs(T) do t:cancel() end");
     done("main", 0);
     run();
@@ -111,7 +111,7 @@ static void test_deadlock_chain_of_100000_without_recursion(void **state)
           ""
           "fake 'main'");
     struct spt_task *tasks[1];
-    assert_int_equal(spt_deadlock_cycle(&world.s, tasks, 1), 100000);
+    assert_int_equal(spt_deadlock_cycle(&fixture.sched, tasks, 1), 100000);
     script("for i = 1, 100000 do T[i]:cancel() end");
     done("main", 0);
     run();

@@ -7,7 +7,7 @@
 static void test_op_results_pass_through(void **state)
 {
     start("log(fake 'a')");
-    assert_int_equal(world.s.live, 1);
+    assert_int_equal(fixture.sched.live, 1);
     done("a", 7);
     run();
     assert_log("7 a");
@@ -37,7 +37,7 @@ static unsigned count_records(enum spt_rec_kind kind)
     unsigned n = 0;
     uint64_t cursor = 0, lost = 0;
     struct spt_event e;
-    while (spt_trace_read(&world.s.trace, &cursor, &e, &lost))
+    while (spt_trace_read(&fixture.sched.trace, &cursor, &e, &lost))
         n += e.rec.kind == kind;
     return n;
 }
@@ -103,9 +103,9 @@ static void test_op_258_inline_completions_yield_twice(void **state)
 static void test_op_done_outside_the_drain_wakes(void **state)
 {
     start("fake 'a'");
-    unsigned wakes = world.wakes;
+    unsigned wakes = fixture.wakes;
     done("a", 0);
-    assert_int_equal(world.wakes, wakes + 1);
+    assert_int_equal(fixture.wakes, wakes + 1);
     run();
 }
 
@@ -113,10 +113,10 @@ static void test_op_done_inside_the_drain_needs_no_wake(void **state)
 {
     start("fake 'a'");
     spawn("done 'a'");
-    unsigned wakes = world.wakes;
+    unsigned wakes = fixture.wakes;
     run();
-    assert_int_equal(world.wakes, wakes);
-    assert_int_equal(world.s.live, 0);
+    assert_int_equal(fixture.wakes, wakes);
+    assert_int_equal(fixture.sched.live, 0);
 }
 
 static void test_op_external_is_counted_while_it_waits(void **state)
@@ -126,14 +126,14 @@ static void test_op_external_is_counted_while_it_waits(void **state)
     fake("c")->type.flags = SEPTET_OP_EXTERNAL;
     fake("c")->done_in_start = true;
     start("fake 'c' A = core.spawn(fake, 'a') B = core.spawn(fake, 'b') fake 'd'");
-    assert_int_equal(world.s.external, 2);
-    assert_false(spt_sched_deadlocked(&world.s));
+    assert_int_equal(fixture.sched.external, 2);
+    assert_false(spt_sched_deadlocked(&fixture.sched));
     done("a", 0);
-    assert_int_equal(world.s.external, 1);
+    assert_int_equal(fixture.sched.external, 1);
     cancel("B", NULL);
-    assert_int_equal(world.s.external, 0);
+    assert_int_equal(fixture.sched.external, 0);
     run();
-    assert_true(spt_sched_deadlocked(&world.s));
+    assert_true(spt_sched_deadlocked(&fixture.sched));
     done("d", 0);
     run();
 }
@@ -347,7 +347,7 @@ static void out_of_memory_in_push(void)
     lap();
     mend_memory();
     run();
-    assert_true(world.failed > 0);
+    assert_true(fixture.memory.failed > 0);
     assert_log("false not enough memory");
     done("b", 0);
     run();
@@ -460,7 +460,7 @@ static int l_big(lua_State *L)
 
 static void test_op_larger_than_the_slot_is_zeroed(void **state)
 {
-    lua_register(world.L, "big", l_big);
+    lua_register(fixture.L, "big", l_big);
     start("for i = 1, 3 do log(big()) collectgarbage() end");
     assert_log("0 0 0");
 }
@@ -484,7 +484,7 @@ static void test_op_awaited_in_close_of_a_task_that_fails(void **state)
 {
     start("local c <close> = closer(function() log('closing', (fake 'a')) end)\n"
           "error('the error', 0)");
-    assert_int_equal(world.s.live, 1);
+    assert_int_equal(fixture.sched.live, 1);
     done("a", 1);
     run();
     assert_log("closing 1");
@@ -540,7 +540,7 @@ static void test_op_in_coroutines_passes_outward_at_every_depth(void **state)
 {
     for (int depth = 1; depth <= 60; depth++) {
         nest(depth);
-        assert_int_equal(world.s.live, 2);
+        assert_int_equal(fixture.sched.live, 2);
         done("a", depth);
         run();
         char expected[16];
@@ -605,8 +605,8 @@ static void test_op_waiting_wrapped_coroutine_is_not_called_by_another_task(void
 {
     start("gen = coroutine.wrap(function() fake 'a' return 1 end) log(gen())");
     start("local ok, e = pcall(gen) log(ok, e)");
-    assert_non_null(strstr(world.log, "waits in a task"));
-    world.log[0] = '\0';
+    assert_log_has("waits in a task");
+    clear_log();
     done("a", 0);
     run();
     assert_log("1");
@@ -635,10 +635,10 @@ static void refuses(const char *code, const char *named)
              "log(kind(e), tostring(type(e) == 'table' and e.message or e))",
              code);
     start(text);
-    if (!strstr(world.log, "Usage") || !strstr(world.log, named))
-        fail_msg("'%s' instead of '%s'", world.log, named);
+    assert_log_has("Usage");
+    assert_log_has(named);
     assert_counts("a", 0, 0, 0, 0);
-    world.log[0] = '\0';
+    clear_log();
 }
 
 static void test_op_refused_below_c_functions_names_them(void **state)
@@ -676,7 +676,7 @@ static void test_op_refused_in_a_finalizer(void **state)
     start("setmetatable({}, {__gc = function()\n"
           "  local ok, e = pcall(fake, 'a') log(kind(e), e.message)\n"
           "end}) collectgarbage()");
-    assert_non_null(strstr(world.log, "called from a finalizer"));
+    assert_log_has("called from a finalizer");
     assert_counts("a", 0, 0, 0, 0);
 }
 
@@ -686,7 +686,7 @@ static void test_op_refused_in_a_hook(void **state)
           "debug.sethook(function() debug.sethook() local _ _, e = pcall(fake, 'a') end, 'l')\n"
           "local x = 1\n"
           "log(kind(e), e.message)");
-    assert_non_null(strstr(world.log, "called from a hook"));
+    assert_log_has("called from a hook");
     assert_counts("a", 0, 0, 0, 0);
 }
 
@@ -706,9 +706,9 @@ static void test_op_in_a_coroutine_that_c_resumed_is_refused(void **state)
 {
     start("local ok, e = raw_resume(coroutine.create(function() fake 'a' end))\n"
           "log(ok, kind(e), e.message) log(fake 'b')");
-    assert_non_null(strstr(world.log, "false Usage"));
-    assert_non_null(strstr(world.log, "resumed by C code that septet does not know"));
-    world.log[0] = '\0';
+    assert_log_has("false Usage");
+    assert_log_has("resumed by C code that septet does not know");
+    clear_log();
     done("b", 0);
     run();
     assert_log("0 b");
@@ -721,17 +721,17 @@ static void test_op_in_a_coroutine_below_one_that_c_resumed_is_refused(void **st
           "  coroutine.wrap(function() fake 'a' end)()\n"
           "end))\n"
           "log(ok, kind(e), e.message)");
-    assert_non_null(strstr(world.log, "false Usage"));
-    assert_non_null(strstr(world.log, "resumed by C code that septet does not know"));
+    assert_log_has("false Usage");
+    assert_log_has("resumed by C code that septet does not know");
     assert_counts("a", 0, 0, 0, 0);
 }
 
 static void test_op_outside_a_task_is_refused(void **state)
 {
     script("local ok, e = pcall(fake, 'a') log(ok, kind(e), e.message)");
-    assert_non_null(strstr(world.log, "false Usage"));
-    assert_non_null(strstr(world.log, "not inside a task"));
-    world.log[0] = '\0';
+    assert_log_has("false Usage");
+    assert_log_has("not inside a task");
+    clear_log();
     script("log(try(coroutine.wrap(function() fake 'a' end)), try(core.sleep, 1), "
            "try(core.checkpoint))");
     assert_log("Usage Usage Usage");
@@ -743,8 +743,8 @@ static void test_op_outside_a_task_is_refused(void **state)
 static void test_op_is_refused_when_the_host_closes(void **state)
 {
     start("log(try(fake, 'a')) log(try(fake, 'b'))");
-    world.s.shutting_down = true;
-    spt_scope_cancel(SPT_OF(world.s.main_scope.children.next, struct spt_scope, sibling),
+    fixture.sched.shutting_down = true;
+    spt_scope_cancel(SPT_OF(fixture.sched.main_scope.children.next, struct spt_scope, sibling),
                      "shutdown", NULL);
     run();
     assert_log("Cancelled Cancelled");
@@ -756,13 +756,13 @@ static void test_op_task_that_absorbs_the_end_is_abandoned(void **state)
     start("local c <close> = closer(function() log 'closed' end)\n"
           "while true do pcall(fake, 'a') n = (n or 0) + 1 end");
     start("log(try(fake, 'b'))");
-    world.s.shutting_down = true;
-    for (struct spt_link *l = world.s.main_scope.children.next; l != &world.s.main_scope.children;
-         l = l->next)
+    fixture.sched.shutting_down = true;
+    for (struct spt_link *l = fixture.sched.main_scope.children.next;
+         l != &fixture.sched.main_scope.children; l = l->next)
         spt_scope_cancel(SPT_OF(l, struct spt_scope, sibling), "shutdown", NULL);
     run();
     assert_log("Cancelled closed");
-    assert_int_equal(world.s.live, 0);
+    assert_int_equal(fixture.sched.live, 0);
     assert_counts("a", 1, 1, 0, 0);
     assert_unhandled("?");
     script("log(n)");
@@ -774,12 +774,12 @@ static void test_op_task_with_children_that_absorbs_the_end_is_abandoned(void **
     start(
         "core.spawn(function() local c <close> = closer(function() log 'child' end) fake 'b' end)\n"
         "coroutine.wrap(function() while true do pcall(fake, 'a') end end)()");
-    world.s.shutting_down = true;
-    spt_scope_cancel(SPT_OF(world.s.main_scope.children.next, struct spt_scope, sibling),
+    fixture.sched.shutting_down = true;
+    spt_scope_cancel(SPT_OF(fixture.sched.main_scope.children.next, struct spt_scope, sibling),
                      "shutdown", NULL);
     run();
     assert_log("child");
-    assert_int_equal(world.s.live, 0);
+    assert_int_equal(fixture.sched.live, 0);
     assert_unhandled("?");
 }
 

@@ -33,16 +33,16 @@ static void test_sched_lap_of_few_keeps_the_order(void **state)
 {
     for (int i = 0; i < 5; i++)
         spawn("n = (n or 0) + 1 local mine = n log(mine) core.checkpoint() log(mine)");
-    world.s.draining = true;
-    assert_int_equal(spt_sched_run_pass(&world.s, 2), 2);
+    fixture.sched.draining = true;
+    assert_int_equal(spt_sched_run_pass(&fixture.sched, 2), 2);
     assert_log("1 2");
-    assert_int_equal(spt_sched_run_pass(&world.s, 4), 4);
+    assert_int_equal(spt_sched_run_pass(&fixture.sched, 4), 4);
     assert_log("3 4 5 1");
-    assert_int_equal(spt_sched_run_pass(&world.s, 0), 0);
-    assert_true(spt_sched_busy(&world.s));
+    assert_int_equal(spt_sched_run_pass(&fixture.sched, 0), 0);
+    assert_true(spt_sched_busy(&fixture.sched));
     run();
     assert_log("2 3 4 5");
-    assert_int_equal(spt_sched_run_pass(&world.s, ALL), 0);
+    assert_int_equal(spt_sched_run_pass(&fixture.sched, ALL), 0);
 }
 
 /* --- notes, failures, then tasks --- */
@@ -54,9 +54,7 @@ struct note {
 
 static void on_note(struct spt_deferred *note, lua_State *main)
 {
-    size_t len = strlen(world.log);
-    snprintf(world.log + len, sizeof world.log - len, "%s%s", len ? " " : "",
-             SPT_OF(note, struct note, note)->name);
+    log_word(SPT_OF(note, struct note, note)->name);
 }
 
 static void test_sched_notes_come_before_any_task(void **state)
@@ -65,11 +63,11 @@ static void test_sched_notes_come_before_any_task(void **state)
     spt_link_init(&a.note.link);
     spt_link_init(&b.note.link);
     spawn("log 'task'");
-    unsigned wakes = world.wakes;
-    spt_sched_defer(&world.s, &a.note);
-    spt_sched_defer(&world.s, &b.note);
-    assert_int_equal(world.wakes, wakes + 2);
-    assert_true(spt_sched_busy(&world.s));
+    unsigned wakes = fixture.wakes;
+    spt_sched_defer(&fixture.sched, &a.note);
+    spt_sched_defer(&fixture.sched, &b.note);
+    assert_int_equal(fixture.wakes, wakes + 2);
+    assert_true(spt_sched_busy(&fixture.sched));
     run();
     assert_log("a b task");
 }
@@ -79,13 +77,13 @@ static struct note from_task = {{.run = on_note}, "note"};
 static int l_note(lua_State *L)
 {
     spt_link_init(&from_task.note.link);
-    spt_sched_defer(&world.s, &from_task.note);
+    spt_sched_defer(&fixture.sched, &from_task.note);
     return 0;
 }
 
 static void test_sched_notes_made_by_a_task_come_before_the_next(void **state)
 {
-    lua_register(world.L, "note", l_note);
+    lua_register(fixture.L, "note", l_note);
     spawn("log 'first' note()");
     spawn("log 'second'");
     run();
@@ -94,12 +92,12 @@ static void test_sched_notes_made_by_a_task_come_before_the_next(void **state)
 
 static void on_failure_log(struct spt_task *t)
 {
-    strcat(world.log, " told");
+    log_word("told");
 }
 
 static void test_sched_failures_are_told_before_tasks_run_on(void **state)
 {
-    world.on_unhandled = on_failure_log;
+    fixture.on_unhandled = on_failure_log;
     spawn("error 'x'");
     spawn("log 'one' core.checkpoint() log 'two'");
     run();
@@ -111,32 +109,32 @@ static void test_sched_failures_are_told_before_tasks_run_on(void **state)
 static void test_sched_spawn_outside_the_drain_wakes(void **state)
 {
     spawn("fake 'a'");
-    assert_int_equal(world.wakes, 1);
+    assert_int_equal(fixture.wakes, 1);
     run();
-    assert_int_equal(world.wakes, 1);
+    assert_int_equal(fixture.wakes, 1);
     spt_scope_cancel(
-        &SPT_OF(world.s.main_scope.children.next, struct spt_scope, sibling)->task->root, "cancel",
-        NULL);
-    assert_int_equal(world.wakes, 2);
+        &SPT_OF(fixture.sched.main_scope.children.next, struct spt_scope, sibling)->task->root,
+        "cancel", NULL);
+    assert_int_equal(fixture.wakes, 2);
     run();
-    assert_int_equal(world.wakes, 2);
+    assert_int_equal(fixture.wakes, 2);
 }
 
 static void test_sched_deadlock_is_all_waiting_for_nothing(void **state)
 {
-    assert_false(spt_sched_deadlocked(&world.s));
+    assert_false(spt_sched_deadlocked(&fixture.sched));
     start("local me = core.current() local t = core.spawn(function() me:await() end) t:await()");
-    assert_true(spt_sched_deadlocked(&world.s));
+    assert_true(spt_sched_deadlocked(&fixture.sched));
     start("core.sleep(1)");
-    assert_false(spt_sched_deadlocked(&world.s));
+    assert_false(spt_sched_deadlocked(&fixture.sched));
     advance(1);
-    assert_true(spt_sched_deadlocked(&world.s));
+    assert_true(spt_sched_deadlocked(&fixture.sched));
     start("core.sleep(math.huge)"); /* waits for a signal, as scripts do that run until then */
-    assert_false(spt_sched_deadlocked(&world.s));
-    struct spt_link *head = &world.s.main_scope.children;
+    assert_false(spt_sched_deadlocked(&fixture.sched));
+    struct spt_link *head = &fixture.sched.main_scope.children;
     for (struct spt_link *l = head->next; l != head; l = l->next)
         spt_scope_cancel(SPT_OF(l, struct spt_scope, sibling), "shutdown", NULL);
-    assert_false(spt_sched_deadlocked(&world.s));
+    assert_false(spt_sched_deadlocked(&fixture.sched));
     run();
 }
 
@@ -145,19 +143,19 @@ static void test_sched_deadlock_is_all_waiting_for_nothing(void **state)
 /* hog(seconds): the clock moves while the task runs. */
 static int l_hog(lua_State *L)
 {
-    world.now += (uint64_t)(luaL_checknumber(L, 1) * 1e9);
+    fixture.now += (uint64_t)(luaL_checknumber(L, 1) * 1e9);
     return 0;
 }
 
 static void test_sched_sleep_counts_from_its_own_start(void **state)
 {
-    lua_register(world.L, "hog", l_hog);
+    lua_register(fixture.L, "hog", l_hog);
     start("hog(0.75) core.sleep(1) log 'woke'");
-    assert_int_equal(spt_timers_next(&world.s.timers), world.now + SECOND);
-    world.now += SECOND - 1;
+    assert_int_equal(spt_timers_next(&fixture.sched.timers), fixture.now + SECOND);
+    fixture.now += SECOND - 1;
     run();
     assert_log("");
-    world.now += 1;
+    fixture.now += 1;
     run();
     assert_log("woke");
 }
@@ -182,14 +180,14 @@ static void test_sched_sleep_of_zero_gives_a_turn_and_no_more(void **state)
     assert_log("b");
     lap();
     assert_log("a");
-    assert_int_equal(spt_timers_next(&world.s.timers), SPT_NEVER);
+    assert_int_equal(spt_timers_next(&fixture.sched.timers), SPT_NEVER);
 }
 
 static void test_sched_sleep_of_a_nanosecond_waits(void **state)
 {
     start("core.sleep(1e-10) log 'woke'");
     assert_log("");
-    world.now += 1;
+    fixture.now += 1;
     run();
     assert_log("woke");
 }
@@ -204,7 +202,7 @@ static void test_sched_cancelled_sleep_leaves_no_timer(void **state)
 {
     start("T = core.spawn(core.sleep, 100) pcall(T.await, T)");
     cancel("T", NULL);
-    assert_int_equal(spt_timers_next(&world.s.timers), SPT_NEVER);
+    assert_int_equal(spt_timers_next(&fixture.sched.timers), SPT_NEVER);
     run();
 }
 
@@ -213,8 +211,8 @@ static void test_sched_sleeps_in_virtual_time(void **state)
     start("local t0 = core.now()\n"
           "for i = 1, 3 do core.spawn(function() core.sleep(i) log(i, core.now() - t0) end) end\n"
           "core.sleep(3.5)");
-    for (uint64_t due; (due = spt_timers_next(&world.s.timers)) != SPT_NEVER;) {
-        world.now = due;
+    for (uint64_t due; (due = spt_timers_next(&fixture.sched.timers)) != SPT_NEVER;) {
+        fixture.now = due;
         run();
     }
     assert_log("1 1.0 2 2.0 3 3.0");
@@ -306,7 +304,7 @@ static void test_sched_completions_serve_one_waiter(void **state)
 static void test_sched_completions_that_are_dropped_leave_the_tasks_alone(void **state)
 {
     start("T = core.spawn(fake, 'a') do completions{T, (core.spawn(fake, 'b'))} end fake 'c'");
-    lua_gc(world.L, LUA_GCCOLLECT);
+    lua_gc(fixture.L, LUA_GCCOLLECT);
     done("a", 0);
     done("b", 0);
     done("c", 0);
@@ -361,19 +359,24 @@ static const char program[] =
     "  coroutine.wrap(function() core.sleep(5) end)()\n"
     "end)\n";
 
+static bool same_records(const struct spt_rec *a, const struct spt_rec *b)
+{
+    return a->kind == b->kind && a->sub == b->sub && a->task == b->task && a->ref == b->ref;
+}
+
 static size_t record(struct spt_rec *records, size_t max)
 {
     size_t n = 0;
     uint64_t cursor = 0, lost = 0;
     struct spt_event e;
-    assert_int_equal(world_setup(NULL), 0);
+    assert_int_equal(sched_fixture_setup(NULL), 0);
     start(program);
     for (int i = 0; i < 40; i++)
         advance(0.1);
     assert_log("1 ok 2 ok 3 ok 4 string 5 ok");
-    while (n < max && spt_trace_read(&world.s.trace, &cursor, &e, &lost))
+    while (n < max && spt_trace_read(&fixture.sched.trace, &cursor, &e, &lost))
         records[n++] = e.rec;
-    assert_int_equal(world_teardown(NULL), 0);
+    assert_int_equal(sched_fixture_teardown(NULL), 0);
     return n;
 }
 
@@ -394,17 +397,17 @@ static void test_sched_same_program_twice_gives_the_same_trace(void **state)
 /* A state that is closed under waiting tasks: what owns something gives it back all the same. */
 static void test_sched_state_closed_under_waiting_tasks_closes_operations(void **state)
 {
-    assert_int_equal(world_setup(NULL), 0);
+    assert_int_equal(sched_fixture_setup(NULL), 0);
     fake_large("a");
     fake_large("b");
     start("core.spawn(fake, 'a') core.spawn(fake, 'b') fake 'c'");
     done("b", 0);
-    spt_sched_release(&world.s);
-    lua_close(world.L);
+    spt_sched_release(&fixture.sched);
+    lua_close(fixture.L);
     assert_counts("a", 1, 1, 0, 1);
     assert_counts("b", 1, 0, 0, 1);
-    assert_int_equal(world.blocks, 0);
-    assert_int_equal(world.wrong, 0);
+    assert_int_equal(fixture.memory.blocks, 0);
+    assert_int_equal(fakes_wrong(), 0);
 }
 
 /* Memory that runs out while the first operation is made must not cost the later ones their net. */
@@ -412,7 +415,7 @@ static void test_sched_safety_net_survives_out_of_memory(void **state)
 {
     bool failed = true;
     for (long n = 1; failed; n++) {
-        assert_int_equal(world_setup(NULL), 0);
+        assert_int_equal(sched_fixture_setup(NULL), 0);
         fake_large("a");
         fake_large("go");
         start("fake 'open' pcall(fake, 'go') fake 'a'");
@@ -421,25 +424,24 @@ static void test_sched_safety_net_survives_out_of_memory(void **state)
         lap();
         mend_memory();
         run();
-        failed = world.failed > 0;
+        failed = fixture.memory.failed > 0;
         if (fake("go")->op)
             done("go", 0);
         run();
         bool waits = fake("a")->op != NULL;
-        world.wrong = 0;
-        spt_sched_release(&world.s);
-        lua_close(world.L);
+        spt_sched_release(&fixture.sched);
+        lua_close(fixture.L);
         if (waits)
             assert_counts("a", 1, 1, 0, 1);
-        assert_int_equal(world.blocks, 0);
+        assert_int_equal(fixture.memory.blocks, 0);
     }
 }
 
 static int l_init_again(lua_State *L)
 {
-    const struct spt_hooks w = world.s.hooks;
-    memset(&world.s, 0, sizeof world.s);
-    spt_sched_init(&world.s, L, &w, 16);
+    const struct spt_hooks w = fixture.sched.hooks;
+    memset(&fixture.sched, 0, sizeof fixture.sched);
+    spt_sched_init(&fixture.sched, L, &w, 16);
     return 0;
 }
 
@@ -447,20 +449,20 @@ static void test_sched_init_out_of_memory_is_released(void **state)
 {
     int status = LUA_ERRMEM;
     for (long n = 1; status != LUA_OK; n++) {
-        assert_int_equal(world_setup(NULL), 0);
-        spt_sched_release(&world.s);
-        lua_pushcfunction(world.L, l_init_again);
+        assert_int_equal(sched_fixture_setup(NULL), 0);
+        spt_sched_release(&fixture.sched);
+        lua_pushcfunction(fixture.L, l_init_again);
         fail_memory(n, 2);
-        status = lua_pcall(world.L, 0, 0, 0);
+        status = lua_pcall(fixture.L, 0, 0, 0);
         mend_memory();
         if (status == LUA_OK)
             start("log 'runs'");
         else
-            lua_pop(world.L, 1);
+            lua_pop(fixture.L, 1);
         assert_log(status == LUA_OK ? "runs" : "");
-        spt_sched_release(&world.s);
-        lua_close(world.L);
-        assert_int_equal(world.blocks, 0);
+        spt_sched_release(&fixture.sched);
+        lua_close(fixture.L);
+        assert_int_equal(fixture.memory.blocks, 0);
     }
 }
 
@@ -468,7 +470,7 @@ static void test_sched_of_a_state_without_one_is_null(void **state)
 {
     lua_State *L = luaL_newstate();
     assert_null(spt_sched_of(L));
-    assert_ptr_equal(spt_sched_of(world.L), &world.s);
+    assert_ptr_equal(spt_sched_of(fixture.L), &fixture.sched);
     lua_close(L);
 }
 

@@ -98,7 +98,7 @@ static void test_scope_chain_of_100000_spawns_is_cancelled_without_recursion(voi
              "T = core.spawn(down, %d - 1) T:await()",
              DEEP);
     start(code);
-    assert_int_equal(world.s.live, DEEP + 1);
+    assert_int_equal(fixture.sched.live, DEEP + 1);
     cancel("T", NULL);
     run();
     script("log(n)");
@@ -119,7 +119,7 @@ static void test_scope_chain_of_100000_ends_is_joined_without_recursion(void **s
              "core.spawn(down, %d - 1):await() log 'joined'",
              DEEP);
     start(code);
-    assert_int_equal(world.s.live, DEEP + 1);
+    assert_int_equal(fixture.sched.live, DEEP + 1);
     done("last", 0);
     run();
     assert_log("joined");
@@ -156,7 +156,7 @@ static void test_scope_failing_child_of_a_group_cancels_its_siblings(void **stat
 static void test_scope_failing_child_of_a_plain_scope_cancels_nobody(void **state)
 {
     start("block(false, false, nil, function(g) g:spawn(error, 'bad') log(fake 'a') end)");
-    assert_int_equal(world.nunhandled, 0);
+    assert_int_equal(fixture.unhandled.n, 0);
     done("a", 1);
     run();
     assert_log("1 a");
@@ -173,7 +173,7 @@ static void test_scope_failures_are_told_once_at_its_close(void **state)
     run();
     assert_unhandled("one");
     assert_unhandled("two");
-    assert_int_equal(world.nunhandled, 0);
+    assert_int_equal(fixture.unhandled.n, 0);
     done("after", 0);
     run();
 }
@@ -183,7 +183,7 @@ static void test_scope_failures_that_were_awaited_are_not_told(void **state)
     start("block(false, false, nil, function(g)\n"
           "  local t = g:spawn(error, 'seen') log(try(t.await, t)) end)");
     assert_log("string");
-    assert_int_equal(world.nunhandled, 0);
+    assert_int_equal(fixture.unhandled.n, 0);
 }
 
 static void test_scope_failures_are_handed_out_oldest_first(void **state)
@@ -194,7 +194,7 @@ static void test_scope_failures_are_handed_out_oldest_first(void **state)
           "for t in core.scope_failed, s do local _, e = t:result() log(e) end\n"
           "core.scope_close(s)");
     assert_log("e1 e2 e3");
-    assert_int_equal(world.nunhandled, 0);
+    assert_int_equal(fixture.unhandled.n, 0);
 }
 
 static void test_scope_close_tells_of_its_tasks(void **state)
@@ -223,7 +223,7 @@ static void test_scope_deadline_cancels_with_its_source(void **state)
 static void test_scope_deadline_is_disarmed_by_closing(void **state)
 {
     start("block(false, false, 2, function() end) fake 'a'");
-    assert_int_equal(spt_timers_next(&world.s.timers), SPT_NEVER);
+    assert_int_equal(spt_timers_next(&fixture.sched.timers), SPT_NEVER);
     done("a", 0);
     run();
 }
@@ -259,7 +259,7 @@ static void test_scope_deadlines_that_fall_together_are_the_outers(void **state)
 static void test_scope_deadline_after_a_result_keeps_the_result(void **state)
 {
     start("block(false, false, 1, function() log(fake 'a') log(try(fake, 'b')) end)");
-    world.now += SECOND;
+    fixture.now += SECOND;
     done("a", 1);
     run();
     assert_log("1 a Cancelled");
@@ -276,10 +276,10 @@ static void test_scope_deadline_gone_by_refuses_what_would_complete_at_once(void
     done("main", 0);
     run();
     script("done 'wait'");
-    world.now += 2 * SECOND; /* passes before the task has run on */
-    world.s.draining = true;
-    spt_task_resume(SPT_OF(spt_list_pop(&world.s.ready), struct spt_task, link));
-    world.s.draining = false;
+    fixture.now += 2 * SECOND; /* passes before the task has run on */
+    fixture.sched.draining = true;
+    spt_task_resume(SPT_OF(spt_list_pop(&fixture.sched.ready), struct spt_task, link));
+    fixture.sched.draining = false;
     run();
     assert_log("ok false deadline");
     assert_counts("a", 0, 0, 0, 0);
@@ -328,8 +328,8 @@ static void test_scope_extend_moves_the_deadline_of_all_below(void **state)
 static void test_scope_extend_is_refused_without_a_deadline(void **state)
 {
     start("log(block(false, false, nil, function(s) s:extend(1) end))");
-    assert_true(strstr(world.log, "cannot extend: the block has no deadline") != NULL);
-    world.log[0] = '\0';
+    assert_log_has("cannot extend: the block has no deadline");
+    clear_log();
 }
 
 /* --- moving --- */
@@ -545,9 +545,7 @@ struct resource {
 
 static void on_release(struct spt_resource *r)
 {
-    size_t len = strlen(world.log);
-    snprintf(world.log + len, sizeof world.log - len, "%s%s", len ? " " : "",
-             SPT_OF(r, struct resource, resource)->name);
+    log_word(SPT_OF(r, struct resource, resource)->name);
 }
 
 static void test_scope_releases_its_resources_last_first(void **state)
@@ -586,7 +584,7 @@ static void test_scope_background_ends_with_the_last_main(void **state)
 static void test_scope_background_serves_the_next_mains(void **state)
 {
     start("core.background(pcall, fake, 'bg')");
-    assert_int_equal(world.s.live, 0);
+    assert_int_equal(fixture.sched.live, 0);
     start("core.background(function() log(fake 'bg2') end) fake 'a'");
     done("bg2", 1);
     run();

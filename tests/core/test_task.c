@@ -31,7 +31,7 @@ static void test_task_spawn_outside_a_task_is_refused(void **state)
 static void test_task_that_nobody_holds_is_not_collected(void **state)
 {
     start("core.background(function() fake 'a' log 'a' end) collectgarbage() fake 'main'");
-    lua_gc(world.L, LUA_GCCOLLECT);
+    lua_gc(fixture.L, LUA_GCCOLLECT);
     done("a", 0);
     run();
     assert_log("a");
@@ -42,7 +42,7 @@ static void test_task_that_nobody_holds_is_not_collected(void **state)
 static void test_task_that_ended_is_collected(void **state)
 {
     start("weak = setmetatable({core.spawn(function() end)}, {__mode = 'v'}) fake 'a'");
-    lua_gc(world.L, LUA_GCCOLLECT);
+    lua_gc(fixture.L, LUA_GCCOLLECT);
     script("log(weak[1])");
     assert_log("nil");
     done("a", 0);
@@ -175,8 +175,9 @@ struct watcher {
 static void on_watched(struct spt_watch *watch, struct spt_task *t)
 {
     struct watcher *w = SPT_OF(watch, struct watcher, watch);
-    size_t len = strlen(world.log);
-    snprintf(world.log + len, sizeof world.log - len, "%s%s%d", len ? " " : "", w->name, t->state);
+    char text[16];
+    snprintf(text, sizeof text, "%s%d", w->name, t->state);
+    log_word(text);
 }
 
 static void test_task_watches_fire_in_order(void **state)
@@ -308,7 +309,7 @@ static void test_task_failure_of_a_main_is_told_once(void **state)
 static void test_task_failure_is_told_when_its_owner_ends(void **state)
 {
     start("core.spawn(error, 'child failed', 0) fake 'a'");
-    assert_int_equal(world.nunhandled, 0);
+    assert_int_equal(fixture.unhandled.n, 0);
     done("a", 0);
     run();
     assert_unhandled("child failed");
@@ -330,7 +331,7 @@ static void test_task_failure_that_was_awaited_is_not_told(void **state)
     start("local t = core.spawn(error, 'x') pcall(t.await, t)\n"
           "t = core.spawn(error, 'y') core.checkpoint() core.checkpoint() t:result()\n"
           "t = core.spawn(error, 'z') core.checkpoint() core.checkpoint() pcall(t.await, t)");
-    assert_int_equal(world.nunhandled, 0);
+    assert_int_equal(fixture.unhandled.n, 0);
 }
 
 static void test_task_failure_in_the_background_is_told_at_once(void **state)
@@ -343,15 +344,15 @@ static void test_task_failure_in_the_background_is_told_at_once(void **state)
 
 static void retrieve_and_collect(struct spt_task *t)
 {
-    spt_task_push(world.s.main, t);
-    lua_setglobal(world.s.main, "told");
+    spt_task_push(fixture.sched.main, t);
+    lua_setglobal(fixture.sched.main, "told");
     script("log(told:result()) told = nil collectgarbage() collectgarbage()");
 }
 
 /* The callback may see the failure, and may let go of the task. */
 static void test_task_failure_may_be_retrieved_while_it_is_told(void **state)
 {
-    world.on_unhandled = retrieve_and_collect;
+    fixture.on_unhandled = retrieve_and_collect;
     start("error('x', 0)");
     assert_log("false x");
 }
@@ -387,14 +388,14 @@ static void test_task_coroutine_that_a_script_has_seen_is_not_used_again(void **
 
 static void test_task_coroutines_at_rest_go_with_the_garbage(void **state)
 {
-    lua_gc(world.L, LUA_GCCOLLECT);
-    int before = lua_gc(world.L, LUA_GCCOUNT);
+    lua_gc(fixture.L, LUA_GCCOLLECT);
+    int before = lua_gc(fixture.L, LUA_GCCOUNT);
     start("local ts = {} for i = 1, 3000 do ts[i] = core.spawn(core.checkpoint) end\n"
           "for i = 1, 3000 do ts[i]:await() end");
-    assert_true(world.s.npool > 1000);
-    lua_gc(world.L, LUA_GCCOLLECT);
-    lua_gc(world.L, LUA_GCCOLLECT);
-    assert_true(lua_gc(world.L, LUA_GCCOUNT) < before + 500);
+    assert_true(fixture.sched.npool > 1000);
+    lua_gc(fixture.L, LUA_GCCOLLECT);
+    lua_gc(fixture.L, LUA_GCCOLLECT);
+    assert_true(lua_gc(fixture.L, LUA_GCCOUNT) < before + 500);
     start("local n = 0 for i = 1, 3000 do core.spawn(function() n = n + 1 end) end\n"
           "core.checkpoint() log(n)");
     assert_log("3000");
@@ -467,17 +468,17 @@ static void test_task_spawn_out_of_memory_spawns_nothing(void **state)
 {
     long n = 1;
     for (bool spawned = false; !spawned; n++) {
-        assert_int_equal(world_setup(NULL), 0);
+        assert_int_equal(sched_fixture_setup(NULL), 0);
         fail_memory(n, 2);
         spawned = spawn("log 'ran'") != NULL;
         mend_memory();
-        assert_int_equal(world.s.live, spawned);
+        assert_int_equal(fixture.sched.live, spawned);
         run();
         assert_log(spawned ? "ran" : "");
         assert_non_null(spawn("log 'again'"));
         run();
         assert_log("again");
-        assert_int_equal(world_teardown(NULL), 0);
+        assert_int_equal(sched_fixture_teardown(NULL), 0);
     }
     assert_true(n > 3);
 }
@@ -503,7 +504,7 @@ static void test_task_finalizers_that_spawn_and_cancel_break_nothing(void **stat
     fake_closing("inline")->done_in_start = true;
     fake_closing("closing")->done_in_start = true;
     script(meddling);
-    lua_gc(world.L, LUA_GCINC, 10, 1000, 5);
+    lua_gc(fixture.L, LUA_GCINC, 10, 1000, 5);
     for (int i = 0; i < 20; i++) {
         start(sweep_code);
         for (int j = 0; j < 10; j++)
@@ -512,10 +513,10 @@ static void test_task_finalizers_that_spawn_and_cancel_break_nothing(void **stat
         assert_unhandled("x");
         assert_unhandled("y");
     }
-    lua_gc(world.L, LUA_GCCOLLECT);
+    lua_gc(fixture.L, LUA_GCCOLLECT);
     script("log(meddled > 1000)");
     assert_log("true");
-    world.nwarnings =
+    fixture.warnings.n =
         0; /* what the finalizers spawned at the end of a task never ran, if they did it there */
 }
 
@@ -525,14 +526,14 @@ static void test_task_that_spawns_itself_does_not_outlive_the_host(void **state)
 {
     start("local function hydra() pcall(core.sleep, 9) core.spawn(hydra) pcall(core.sleep, 9) end\n"
           "core.spawn(hydra) fake 'a'");
-    world.s.shutting_down = true;
+    fixture.sched.shutting_down = true;
     spt_scope_cancel(
-        &SPT_OF(world.s.main_scope.children.next, struct spt_scope, sibling)->task->root,
+        &SPT_OF(fixture.sched.main_scope.children.next, struct spt_scope, sibling)->task->root,
         "shutdown", NULL);
     for (int i = 0; i < 1000; i++)
         lap();
-    assert_int_equal(world.s.live, 0);
-    world.nunhandled = 0;
+    assert_int_equal(fixture.sched.live, 0);
+    fixture.unhandled.n = 0;
 }
 
 int main(void)

@@ -27,8 +27,8 @@ static void prepare(void)
 
 static void check(long n, bool failed)
 {
-    if (world.s.live > 0)
-        fail_msg("allocation %ld: %u tasks live", n, world.s.live);
+    if (fixture.sched.live > 0)
+        fail_msg("allocation %ld: %u tasks live", n, fixture.sched.live);
     if (!failed)
         script("assert(complete)");
 }

@@ -59,17 +59,17 @@ static void test_t_j_waiters_for_a_load_are_unwound_with_the_host(void **state)
     start("LOAD = core.load(core.current())\n"
           "for _ = 1, 3 do core.spawn(function() LOAD:wait() end) end fake 'main'");
     fake("main");
-    spt_sched_unwind(&world.s);
-    assert_int_equal(world.s.live, 0);
-    assert_true(spt_link_alone(&world.s.endings));
+    spt_sched_unwind(&fixture.sched);
+    assert_int_equal(fixture.sched.live, 0);
+    assert_true(spt_link_alone(&fixture.sched.endings));
     script("collectgarbage() LOAD:finish()");
-    world.s.shutting_down = false;
+    fixture.sched.shutting_down = false;
 }
 
 static void check_sweep(long n, bool failed)
 {
-    assert_int_equal(world.s.live, 0);
-    assert_true(spt_link_alone(&world.s.endings));
+    assert_int_equal(fixture.sched.live, 0);
+    assert_true(spt_link_alone(&fixture.sched.endings));
     script("log(OVER, OTHERS)");
     if (!failed)
         assert_log("false true");

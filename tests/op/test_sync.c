@@ -115,9 +115,9 @@ static void test_sync_what_is_done_outside_the_drain_wakes(void **state)
           "core.spawn(function() E:wait() log 'E' end)\n"
           "core.spawn(function() S:acquire() log 'S' end)\n"
           "core.spawn(function() log(C:recv()) end) fake 'a'");
-    unsigned wakes = world.wakes;
+    unsigned wakes = fixture.wakes;
     script("E:set() S:release() C:try_send 'C'");
-    assert_int_equal(world.wakes, wakes + 3);
+    assert_int_equal(fixture.wakes, wakes + 3);
     assert_log("");
     run();
     assert_log("E S C");
@@ -136,7 +136,7 @@ static void test_sync_waits_for_each_other_are_a_deadlock(void **state)
 {
     struct spt_task *t =
         start("core.spawn(function() core.channel():recv() end) core.event():wait()");
-    assert_true(spt_sched_deadlocked(&world.s));
+    assert_true(spt_sched_deadlocked(&fixture.sched));
     spt_scope_cancel(&t->root, "cancel", NULL);
     run();
 }
@@ -146,12 +146,12 @@ static void test_sync_waits_for_each_other_are_a_deadlock(void **state)
 /* A clock that goes on each time it is read: the deadline passes between any two readings of it. */
 static uint64_t ticking(void *ud)
 {
-    return ++world.now;
+    return ++fixture.now;
 }
 
 static void test_sync_channel_that_has_acted_is_not_refused(void **state)
 {
-    world.s.hooks.now = ticking;
+    fixture.sched.hooks.now = ticking;
     start("C, D, in_time = core.channel(1), core.channel(1), 0");
     for (int ns = 0; ns < 50; ns++) {
         char code[512];
@@ -187,26 +187,26 @@ static void test_sync_waiters_are_unwound_with_the_host(void **state)
 {
     start(waiters);
     fake("main");
-    spt_sched_unwind(&world.s);
+    spt_sched_unwind(&fixture.sched);
     assert_warned("ended holding a lock");
-    assert_int_equal(world.s.live, 0);
+    assert_int_equal(fixture.sched.live, 0);
     script("collectgarbage() log(E:is_set(), S:value(), L:locked(), #D, D:try_recv()) E:set() "
            "S:release() C:close() "
            "log(try(C.try_send, C, 1), try(L.try_acquire, L))");
     assert_log("false 0 false 1 kept ChannelClosed Usage");
     assert_warned("collected before it was closed");
     assert_warned("collected before it was closed");
-    world.s.shutting_down = false;
+    fixture.sched.shutting_down = false;
 }
 
 static void test_sync_state_closed_under_waiters_is_left_alone(void **state)
 {
-    assert_int_equal(world_setup(NULL), 0);
+    assert_int_equal(sched_fixture_setup(NULL), 0);
     start(waiters);
-    spt_sched_release(&world.s);
-    lua_close(world.L);
-    assert_int_equal(world.blocks, 0);
-    assert_int_equal(world.nwarnings, 0);
+    spt_sched_release(&fixture.sched);
+    lua_close(fixture.L);
+    assert_int_equal(fixture.memory.blocks, 0);
+    assert_int_equal(fixture.warnings.n, 0);
 }
 
 /* --- out of memory, everywhere --- */
@@ -237,8 +237,8 @@ static void check_sweep(long n, bool failed)
            "  log(S:value(), L:locked(), sent == got or sent .. ' sent, ' .. got .. ' received', "
            "complete)\n"
            "end");
-    if (world.log[0] && strncmp(world.log, "2 false true", 12) != 0)
-        fail_msg("allocation %ld: %s", n, world.log);
+    if (logged()[0] && strncmp(logged(), "2 false true", 12) != 0)
+        fail_msg("allocation %ld: %s", n, logged());
     if (!failed)
         assert_log("2 false true true");
 }
@@ -257,9 +257,9 @@ static void test_sync_out_of_memory_for_ever_loses_nothing(void **state)
 
 static int length_of(const char *channel)
 {
-    lua_getglobal(world.L, channel);
-    int n = (int)luaL_len(world.L, -1);
-    lua_pop(world.L, 1);
+    lua_getglobal(fixture.L, channel);
+    int n = (int)luaL_len(fixture.L, -1);
+    lua_pop(fixture.L, 1);
     return n;
 }
 
