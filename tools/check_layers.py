@@ -1,20 +1,26 @@
 #!/usr/bin/env python3
-"""check_layers BUILD_DIR: checks the rules of the house that a compiler does not know.
+"""check_layers BUILD_DIR [RULE...]: checks the rules of layers, symbols and foreign words.
 
-  includes   a file under src/ includes the headers of its own layer or of lower ones, written with the
-             folder; one awaitable never includes another; the CLI sees the public headers alone
-  symbols    base/ needs no library, core/ Lua alone, loop/ libuv alone, dns/ no libcurl, http/ no c-ares, and
-             neither of those two any Lua (read from the built objects)
+  includes   a file under src/ includes the headers of its own layer or of lower ones, written with
+             the folder; one awaitable never includes another; the CLI sees the public headers alone
+  symbols    base/ needs no library, core/ Lua alone, loop/ libuv alone, dns/ no libcurl, http/ no
+             c-ares, and neither of those two any Lua (read from the built objects)
+  calls      no file of a folder uses a function or an object of one that uses it, over however many
+             others (read from the built objects)
   exports    the shared library exports septet_* and nothing else
   words      no file speaks of the machine it was written on, or of a package registry's host
 
-It prints each breach with its place, and ends with 1 where there is any.
+It prints each breach with its place, and ends with 1 if there is any. With the names of rules, it
+checks only those.
 """
 
+import argparse
 import os
 import re
 import subprocess
 import sys
+
+from check_style import circle_of
 
 LAYERS = ["base", "core", "loop", "dns", "http", "op", "lua", "host", "cli"]
 CLI = LAYERS.index("cli")
@@ -102,22 +108,52 @@ def nm(*arguments):
     return [line.split() for line in done.stdout.splitlines() if line.strip()]
 
 
+def objects(build, folder):
+    """Yields the path and the source of each object of a folder of src/ and of those in it."""
+    top = os.path.join(build, "CMakeFiles", "septet_objects.dir", "src")
+    for place, _, names in sorted(os.walk(os.path.join(top, folder))):
+        for name in sorted(names):
+            path = os.path.join(place, name)
+            source = os.path.join("src", os.path.relpath(stem(path), top))
+            # The object of a file that is gone stays in the build folder.
+            if name.endswith(".o") and os.path.exists(source):
+                yield path, source
+
+
 def symbols(build):
-    objects = os.path.join(build, "CMakeFiles", "septet_objects.dir", "src")
     for folder, barred in BARRED_SYMBOLS.items():
         checked = 0
-        for place, _, names in os.walk(os.path.join(objects, folder)):
-            for name in names:
-                path = os.path.join(place, name)
-                source = os.path.relpath(stem(path), objects)
-                # The object of a file that is gone stays in the build folder.
-                if name.endswith(".o") and os.path.exists(os.path.join("src", source)):
-                    checked += 1
-                    for *_, symbol in nm("-u", path):
-                        if barred.match(symbol):
-                            yield f"{path}: {folder}/ needs '{symbol}'"
+        for path, source in objects(build, folder):
+            checked += 1
+            for *_, symbol in nm("-u", path):
+                if barred.match(symbol):
+                    yield f"{source}: {folder}/ needs '{symbol}'"
         if not checked:
-            yield f"{objects}/{folder}: there are no objects to check; build first"
+            yield f"src/{folder}: there are no objects to check; build first"
+
+
+def calls(build):
+    defined, used = {}, {}
+    for folder in LAYERS[:CLI]:
+        for path, source in objects(build, folder):
+            for *_, kind, symbol in nm(path):
+                if kind == "U":
+                    used.setdefault(source, set()).add(symbol)
+                elif kind.isupper():
+                    defined[symbol] = source
+    graphs = {}
+    for source, names in used.items():
+        for other in {defined[name] for name in names if name in defined}:
+            if os.path.dirname(other) == os.path.dirname(source):
+                graph = graphs.setdefault(os.path.dirname(source), {})
+                graph.setdefault(source, set()).add(other)
+    for folder, graph in sorted(graphs.items()):
+        circle = circle_of(graph)
+        if circle:
+            names = " -> ".join(os.path.basename(stem(source)) for source in circle)
+            yield f"{folder}: a circle of calls: {names}"
+    if not defined:
+        yield "src: there are no objects to check; build first"
 
 
 def exports(build):
@@ -136,9 +172,9 @@ def exports(build):
 def project_files():
     for place, folders, names in os.walk("."):
         folders[:] = sorted(f for f in folders if f not in (".git", "build", "__pycache__"))
-        names = [name for name in names if name != ".git"]  # a linked work tree has a file of that name
         for name in sorted(names):
-            yield os.path.normpath(os.path.join(place, name))
+            if name != ".git":  # which is a file in a linked work tree
+                yield os.path.normpath(os.path.join(place, name))
 
 
 def words():
@@ -150,12 +186,27 @@ def words():
                     yield f"{path}:{number}: '{found.group()}' has no place here"
 
 
+RULES = {
+    "includes": lambda build: includes(),
+    "symbols": symbols,
+    "calls": calls,
+    "exports": exports,
+    "words": lambda build: words(),
+}
+
+
 def main():
-    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
-        sys.exit("usage: check_layers.py BUILD_DIR")
-    build = os.path.abspath(sys.argv[1])
-    os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-    breaches = [*includes(), *symbols(build), *exports(build), *words()]
+    parser = argparse.ArgumentParser(description="Checks the rules of layers and symbols.")
+    parser.add_argument("--root", default=os.path.join(os.path.dirname(__file__), ".."))
+    parser.add_argument("build", metavar="BUILD_DIR")
+    parser.add_argument("rules", nargs="*", metavar="RULE", help=f"any of {' '.join(RULES)}")
+    asked = parser.parse_args()
+    unknown = [name for name in asked.rules if name not in RULES]
+    if unknown:
+        parser.error(f"there is no rule '{unknown[0]}'")
+    build = os.path.abspath(asked.build)
+    os.chdir(asked.root)
+    breaches = [breach for name in asked.rules or RULES for breach in RULES[name](build)]
     for breach in breaches:
         print(breach)
     return 1 if breaches else 0
