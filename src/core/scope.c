@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-#include "base/prefetch.h"
+#include "core/prefetch.h"
 #include "core/sched.h"
 #include "core/task.h"
 

@@ -8,7 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/prefetch.h"
 #include "base/list.h"
 #include "core/scope.h"
 #include "septet/op.h"

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/prefetch.h"
+#include "core/prefetch.h"
 #include "http/body.h"
 #include "http/easy.h"
 #include "http/timeouts.h"
