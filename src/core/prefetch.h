@@ -1,18 +1,54 @@
 /* Prefetches memory before its use. In a walk over many blocks that are no longer cached, the wait
- * for the next block then mostly overlaps with the work on this one. Harmless for any address. */
-#ifndef SPT_BASE_PREFETCH_H
-#define SPT_BASE_PREFETCH_H
+ * for the next block then mostly overlaps with the work on this one. Harmless for any address.
+ * The option SEPTET_PREFETCH of the build turns all of it off. */
+#ifndef SPT_CORE_PREFETCH_H
+#define SPT_CORE_PREFETCH_H
 
+#include <lua.h>
 #include <stddef.h>
 
-#define SPT_CACHE_LINE 64 /* bytes */
+#include "core/task.h"
+
+#ifndef SEPTET_PREFETCH
+#define SEPTET_PREFETCH 1
+#endif
+
+/* The sizes that no header states, in bytes. They are estimates: a wrong one only costs time. */
+enum {
+    SPT_CACHE_LINE = 64,
+    SPT_PREFETCH_COROUTINE = 208,                     /* a lua_State */
+    SPT_PREFETCH_HEADER = 40 + 16 * SPT_TASK_UV_LAST, /* what Lua keeps before a task's userdata */
+};
 
 static inline void spt_prefetch(const void *block, size_t size)
 {
+#if SEPTET_PREFETCH && defined __GNUC__
     /* a side effect, without which the compiler may remove the call */
     __asm__ volatile("" ::"r"(block));
     for (size_t at = 0; at < size; at += SPT_CACHE_LINE)
         __builtin_prefetch((const char *)block + at, 1);
+#else
+    (void)block;
+    (void)size;
+#endif
+}
+
+/* Prefetches what a task's resume, or the completion of its wait, touches. There is one function
+ * each for the task, its handle and its coroutine. */
+static inline void spt_prefetch_task(const struct spt_task *t)
+{
+    spt_prefetch(t, offsetof(struct spt_task, root) + SPT_CACHE_LINE);
+}
+
+static inline void spt_prefetch_handle(const struct spt_task *t)
+{
+    spt_prefetch((const char *)t - SPT_PREFETCH_HEADER,
+                 SPT_PREFETCH_HEADER + offsetof(struct spt_task, slot));
+}
+
+static inline void spt_prefetch_coroutine(const lua_State *co)
+{
+    spt_prefetch(co, SPT_PREFETCH_COROUTINE);
 }
 
 #endif

@@ -11,6 +11,7 @@
 #include "core/anchor.h"
 #include "core/op.h"
 #include "core/origin.h"
+#include "core/prefetch.h"
 #include "core/traceback.h"
 
 static const char sched_key = 0; /* its address is the registry key of the scheduler */
@@ -195,11 +196,11 @@ static void fetch_ahead(const struct spt_link *batch)
         return;
     const struct spt_task *t = task_at(next);
     if (t->co)
-        spt_coroutine_fetch(t->co);
+        spt_prefetch_coroutine(t->co);
     else
-        spt_handle_fetch(t); /* its first turn: the handle holds its function */
+        spt_prefetch_handle(t); /* its first turn: the handle holds its function */
     if (next->next != batch)
-        spt_task_fetch(task_at(next->next));
+        spt_prefetch_task(task_at(next->next));
 }
 
 unsigned spt_sched_run_pass(struct spt_sched *s, unsigned max)

@@ -136,54 +136,6 @@ static inline bool spt_task_ended(const struct spt_task *t)
     return t->state >= SPT_TASK_DONE;
 }
 
-/* Prefetches what a task's resume, or the completion of its wait, touches. There is one function
- * each for the task, its handle and its coroutine. */
-static inline void spt_task_fetch(const struct spt_task *t)
-{
-    spt_prefetch(t, offsetof(struct spt_task, root) + SPT_CACHE_LINE);
-}
-
-static inline void spt_handle_fetch(const struct spt_task *t)
-{
-    const size_t head = 40 + 16 * SPT_TASK_UV_LAST; /* size of the userdata's header, about */
-    spt_prefetch((const char *)t - head, head + offsetof(struct spt_task, slot));
-}
-
-static inline void spt_coroutine_fetch(const lua_State *co)
-{
-    spt_prefetch(co, 208); /* size of a lua_State, about */
-}
-
-/* The memory that the next turn of a waiting coroutine touches first. By then it may have left the
- * caches. */
-struct spt_prefetch_hint {
-    const lua_State *co;
-    const char *frame; /* record of the C function that waits, next to those of its callers */
-    const char *stack; /* its function and arguments, with its callers' registers below them */
-};
-
-/* Fills the hint for `co`, the running coroutine, in a C function that is about to wait. In Lua 5.4
- * a frame's record begins with the address of its function on the stack. The addresses are only
- * prefetched later, so stale ones are harmless. */
-static inline void spt_prefetch_hint_note(struct spt_prefetch_hint *turn, lua_State *co)
-{
-    lua_Debug ar;
-    *turn = (struct spt_prefetch_hint){.co = co};
-    if (LUA_VERSION_NUM != 504 || !lua_getstack(co, 0, &ar))
-        return;
-    turn->frame = (const char *)ar.i_ci;
-    turn->stack = *(const char **)ar.i_ci;
-}
-
-static inline void spt_prefetch_hint_fetch(const struct spt_prefetch_hint *turn)
-{
-    spt_coroutine_fetch(turn->co);
-    if (!turn->frame)
-        return;
-    spt_prefetch(turn->frame - 128, 256);
-    spt_prefetch(turn->stack - 192, 448);
-}
-
 /* Spawns the function below its `nargs` arguments on top of `L` in `owner`: pops them all and
  * pushes the handle. The task runs later, never inside this call. `parent` may be NULL. Raises out
  * of memory, and Usage if the host is closing; nothing is spawned then. */

@@ -251,8 +251,6 @@ void spt_request_note_bytes(struct spt_request *r)
     easy->phase = r->phase;
     easy->t_phase_ns = r->response->t_phase_ns;
     easy->t_first_ns = spt_loop_now(easy->driver->loop);
-    if (r->on_first_byte)
-        r->on_first_byte(r);
     spt_timeouts_enter(r, SPT_PHASE_RECEIVING, easy->t_first_ns);
 }
 

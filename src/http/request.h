@@ -40,9 +40,6 @@ struct spt_request {
     /* bytes of a streamed body held before the peer is paused (the high-water mark); if 0, the
      * body is gathered and available at the end */
     size_t high_water;
-    /* called on the first byte of a response, as its end may be near. Runs inside a callback of
-     * libcurl and may only prefetch memory. May be NULL. */
-    void (*on_first_byte)(struct spt_request *);
     /* redirects have no body for the caller; only their completion is reported */
     bool follows_redirects;
     /* called in the drain, before on_done; may be NULL. The head of a streamed response is

@@ -12,6 +12,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/op.h"
+#include "core/prefetch.h"
 #include "core/sched.h"
 #include "core/task.h"
 #include "op/env.h"
@@ -68,9 +69,9 @@ static struct channel_op *pop(struct spt_link *queue)
     if (!l)
         return NULL;
     if (next != queue) { /* it probably completes next */
-        spt_coroutine_fetch(waiting_at(next)->L);
+        spt_prefetch_coroutine(waiting_at(next)->L);
         if (next->next != queue)
-            spt_task_fetch(SPT_OF(waiting_at(next->next), struct spt_task, slot));
+            spt_prefetch_task(SPT_OF(waiting_at(next->next), struct spt_task, slot));
     }
     return waiting_at(l);
 }

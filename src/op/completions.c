@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/anchor.h"
 #include "core/op.h"
+#include "core/prefetch.h"
 #include "core/sched.h"
 #include "op/env.h"
 
@@ -146,7 +147,7 @@ static int push_next(lua_State *L, struct completions *set)
     if (!l)
         return 0;
     if (!spt_link_alone(&set->ended)) /* the caller probably takes the next one, too */
-        spt_handle_fetch(SPT_OF(set->ended.next, struct entry, link)->task);
+        spt_prefetch_handle(SPT_OF(set->ended.next, struct entry, link)->task);
     lua_pushinteger(L, SPT_OF(l, struct entry, link) - set->entries + 1);
     return 1;
 }
@@ -283,7 +284,7 @@ static int l_values(lua_State *L)
     lua_createtable(L, n < INT_MAX ? (int)n : 0, 1); /* and room for the field `n` */
     for (lua_Integer i = 1; i <= n; i++) {
         if (i + AHEAD <= set->count)
-            spt_handle_fetch(set->entries[i + AHEAD - 1].task);
+            spt_prefetch_handle(set->entries[i + AHEAD - 1].task);
         lua_rawgeti(L, 2, i); // stack: set, tasks, values, task
         struct spt_task *t = spt_check_task(L, 4);
         spt_task_observe(t);

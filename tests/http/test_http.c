@@ -79,23 +79,6 @@ static void test_head_has_no_body(void **state)
     assert_true(has_line(&f->request.response->head, "content-length: 100"));
 }
 
-static unsigned begun;
-
-static void note_begun(struct spt_request *r)
-{
-    begun += SPT_OF(r, struct fetch, request)->calls == 0;
-}
-
-static void test_a_response_begins_once_before_its_end(void **state)
-{
-    begun = 0;
-    struct fetch *f = prepare("/chunked?chunks=5&size=300");
-    f->request.on_first_byte = note_begun;
-    start(f);
-    finish(f);
-    assert_int_equal(begun, 1);
-}
-
 static struct fetch *send_body(const char *method, const char *body, size_t len)
 {
     struct fetch *f = prepare("/echo");
@@ -347,7 +330,6 @@ int main(void)
         TEST(test_status_is_never_a_failure),
         TEST(test_head_of_informational_answer_is_skipped),
         TEST(test_head_has_no_body),
-        TEST(test_a_response_begins_once_before_its_end),
         TEST(test_bodies_are_sent_by_any_method),
         TEST(test_nothing_is_sent_that_nobody_asked_for),
         TEST(test_large_body_is_sent_without_waiting_for_100),

@@ -60,7 +60,6 @@ struct spt_http_request {
     uint64_t place; /* line of the script, at trace level 2 */
     uint32_t task, ref;
     bool cancelled;
-    struct spt_prefetch_hint turn; /* of the task that waits for the whole response */
     struct spt_env *env;
     const void *trace; /* key of the request's trace; NULL if not traced */
     void *owner;       /* the operation or stream; NULL once detached */

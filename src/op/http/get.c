@@ -18,15 +18,6 @@ struct http_op {
 _Static_assert(sizeof(struct http_op) <= SPT_SLOT_SIZE,
                "a request needs no memory of Lua's to wait in");
 
-/* Prefetches the memory of the waiting task. Among thousands of waiting tasks, it was last used
- * long ago. */
-static void on_first_byte(struct spt_request *request)
-{
-    const struct spt_http_request *call = SPT_OF(request, struct spt_http_request, request);
-    spt_task_fetch(SPT_OF(call->owner, struct spt_task, slot));
-    spt_prefetch_hint_fetch(&call->turn);
-}
-
 static void on_progress(struct spt_request *request)
 {
     if (request->upload)
@@ -129,8 +120,6 @@ static int l_http(lua_State *L)
     call->request.follows_redirects = !stays;
     call->request.on_done = on_done;
     call->request.on_progress = on_progress;
-    call->request.on_first_byte = on_first_byte;
-    spt_prefetch_hint_note(&call->turn, L);
     if (s->trace.level >= 2) {
         call->place = spt_inspect_place(L, s, 1);
         spt_trace_pin(&s->trace, call->place); /* until recycled: the record is still to come */
