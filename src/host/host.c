@@ -102,6 +102,7 @@ static int open_core(lua_State *L)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &core_key);
     core->env.sched = &core->sched;
     core->env.loop = h->loop;
+    spt_link_init(&core->env.resources);
     core->env.is_virtual = h->config.clock != SEPTET_CLOCK_REAL;
     core->env.manual = h->config.clock == SEPTET_CLOCK_MANUAL;
     h->core = core;
@@ -189,13 +190,24 @@ static int host_open(septet_host *h)
     return rc;
 }
 
+/* Releases what scripts left open, last first: a stream before its session, and a session before
+ * the driver. */
+static void release_resources(struct spt_env *env)
+{
+    while (!spt_link_alone(&env->resources)) {
+        struct spt_link *last = env->resources.prev;
+        spt_link_remove(last);
+        struct spt_resource *r = SPT_OF(last, struct spt_resource, link);
+        r->release(r);
+    }
+}
+
 static int host_close(septet_host *h)
 {
     int rc = SEPTET_OK;
+    if (h->core)
+        release_resources(&h->core->env);
     if (h->driver) {
-        spt_http_release(&h->core->env);
-        spt_io_release(&h->core->env);
-        spt_file_release(&h->core->env);
         spt_driver_free(h->driver);
         h->core->env.driver = NULL;
     }

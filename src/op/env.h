@@ -11,11 +11,11 @@
 
 #include "base/list.h"
 #include "core/check.h"
+#include "core/scope.h"
 
 struct spt_sched;
 struct spt_driver;
 struct spt_loop;
-struct spt_input;
 
 struct spt_env {
     struct spt_sched *sched;
@@ -25,21 +25,24 @@ struct spt_env {
     bool manual;               /* if set, a virtual clock does not advance by itself */
     const char *lua_path;      /* from the config; used by spt_open_modules() only */
     const char *quirk_changes; /* from the config, kept with the env; NULL for none */
-    struct spt_link sessions;  /* private to http*.c, as the next three */
-    struct spt_link calls;
-    unsigned ncalls;
-    struct spt_link streams;
-    struct spt_link readers; /* private to io.c, as the next */
-    struct spt_input *input; /* standard input; NULL until a script asks for it */
-    struct spt_link files;   /* private to file.c */
-    bool has_sinks;          /* private to lua/trace.c */
-    uint64_t flushed;        /* private to lua/trace.c: the ring's head when the sinks last ran */
+    /* spt_resource, in order of acquisition: what scripts left open */
+    struct spt_link resources;
+    bool has_sinks;   /* private to lua/trace.c */
+    uint64_t flushed; /* private to lua/trace.c: the ring's head when the sinks last ran */
 };
 
 /* Returns the env of a library function, which is its first upvalue. */
 static inline struct spt_env *spt_env(lua_State *L)
 {
     return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+/* Adds an open resource, which the host releases at its end if a script has not. The host releases
+ * them last first, while its driver and its loop still exist. So a resource may use those that were
+ * acquired before it. */
+static inline void spt_env_add(struct spt_env *env, struct spt_resource *resource)
+{
+    spt_list_push(&env->resources, &resource->link);
 }
 
 /* Adds functions to the table on top of the stack, each with the env as its first upvalue. */
@@ -95,14 +98,5 @@ void spt_open_channel(lua_State *L, struct spt_env *env);
 void spt_open_io(lua_State *L, struct spt_env *env);
 void spt_open_file(lua_State *L, struct spt_env *env);
 void spt_open_load(lua_State *L, struct spt_env *env);
-
-/* Closes the sessions that scripts left open. Called before the driver is freed. */
-void spt_http_release(struct spt_env *env);
-
-/* Closes the readers that scripts left open. Called before the loop is freed. */
-void spt_io_release(struct spt_env *env);
-
-/* Closes the files that scripts left open. Called before the loop is freed. */
-void spt_file_release(struct spt_env *env);
 
 #endif

@@ -22,8 +22,9 @@ struct file {
     const char *path;                  /* kept alive by the user value */
     unsigned char md[EVP_MAX_MD_SIZE]; /* the digest last requested */
     size_t md_len;
-    bool digests;         /* whether the output keeps a digest */
-    struct spt_link link; /* in env->files while it has an output: the host closes the rest */
+    bool digests; /* whether the output keeps a digest */
+    /* in the env's while it has an output: the host closes the rest */
+    struct spt_resource resource;
 };
 
 /* One operation on a file. `next_job` starts the next job, and returns false if there is none
@@ -58,16 +59,21 @@ static void let_go(struct file *file)
     if (!output)
         return;
     file->output = NULL;
-    spt_link_remove(&file->link);
+    spt_link_remove(&file->resource.link);
     spt_output_free(output);
+}
+
+static void on_host_end(struct spt_resource *resource)
+{
+    let_go(SPT_OF(resource, struct file, resource));
 }
 
 /* Pushes a file, named by the string at PATH. */
 static struct file *push_file(lua_State *L)
 {
     struct file *file = lua_newuserdatauv(L, sizeof *file, 1);
-    *file = (struct file){.path = lua_tostring(L, PATH)};
-    spt_link_init(&file->link);
+    *file = (struct file){.path = lua_tostring(L, PATH), .resource.release = on_host_end};
+    spt_link_init(&file->resource.link);
     lua_pushvalue(L, PATH);
     lua_setiuservalue(L, -2, 1);
     luaL_setmetatable(L, META);
@@ -168,7 +174,7 @@ static int open_start(septet_op *op)
     int rc = spt_output_open(&f->file->output, f->env->loop, f->file->path, f->flags, go_on, f);
     if (rc == SEPTET_OK) {
         f->file->waiter = f;
-        spt_list_push(&f->env->files, &f->file->link);
+        spt_env_add(f->env, &f->file->resource);
     }
     return rc;
 }
@@ -592,12 +598,6 @@ static int l_digest(lua_State *L)
     return septet_op_await(L, &f->op);
 }
 
-void spt_file_release(struct spt_env *env)
-{
-    for (struct spt_link *l; (l = spt_list_pop(&env->files));)
-        let_go(SPT_OF(l, struct file, link));
-}
-
 static const luaL_Reg methods[] = {{"write", l_write},
                                    {"truncate", l_truncate},
                                    {"sync", l_sync},
@@ -621,5 +621,4 @@ void spt_open_file(lua_State *L, struct spt_env *env)
 {
     spt_new_type(L, env, META, methods);
     spt_add_functions(L, env, functions);
-    spt_link_init(&env->files);
 }

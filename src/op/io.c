@@ -18,9 +18,16 @@ struct reader {
     struct spt_input *input; /* NULL before it is opened and once detached */
     bool owns;               /* owns the input; else it is the host's standard input */
     bool closed;
-    size_t max_line;      /* bytes */
-    const char *path;     /* kept alive by the user value */
-    struct spt_link link; /* in env->readers while it has an input: the host closes the rest */
+    size_t max_line;  /* bytes */
+    const char *path; /* kept alive by the user value */
+    /* in the env's while it has an input: the host closes the rest */
+    struct spt_resource resource;
+};
+
+/* Standard input, which all readers of it share: the second upvalue of l_stdin. */
+struct standard_input {
+    struct spt_resource resource; /* in the env's while it is open, before its readers */
+    struct spt_input *input;      /* NULL until a script asks for it, and once the host has ended */
 };
 
 struct open_op {
@@ -40,7 +47,7 @@ struct read_op {
 static void attach(struct reader *reader, struct spt_env *env, struct spt_input *input)
 {
     reader->input = input;
-    spt_list_push(&env->readers, &reader->link);
+    spt_env_add(env, &reader->resource);
 }
 
 /* Returns the reader that waits for the input, or that has yet to take what it waited for; NULL if
@@ -58,19 +65,25 @@ static void let_go(struct reader *reader)
     if (!input)
         return;
     reader->input = NULL;
-    spt_link_remove(&reader->link);
+    spt_link_remove(&reader->resource.link);
     if (reader->owns)
         spt_input_free(input);
     else if (user_of(input) == reader)
         input->waiter = NULL;
 }
 
+static void on_host_end(struct spt_resource *resource)
+{
+    let_go(SPT_OF(resource, struct reader, resource));
+}
+
 /* Pushes a reader, named by the string at index `path`. */
 static struct reader *push_reader(lua_State *L, int path, size_t max_line)
 {
     struct reader *reader = lua_newuserdatauv(L, sizeof *reader, 1);
-    *reader = (struct reader){.max_line = max_line, .path = lua_tostring(L, path)};
-    spt_link_init(&reader->link);
+    *reader = (struct reader){
+        .max_line = max_line, .path = lua_tostring(L, path), .resource.release = on_host_end};
+    spt_link_init(&reader->resource.link);
     lua_pushvalue(L, path);
     lua_setiuservalue(L, -2, 1);
     luaL_setmetatable(L, META);
@@ -168,7 +181,7 @@ static int l_open(lua_State *L)
 }
 
 /* Opens standard input. Returns 0 or libuv's error number. */
-static int open_stdin(struct spt_env *env)
+static int open_stdin(struct spt_env *env, struct standard_input *standard)
 {
     struct spt_input *input;
     if (spt_input_stdin(&input, env->loop) != SEPTET_OK)
@@ -176,9 +189,18 @@ static int open_stdin(struct spt_env *env)
     int error = input->error;
     if (error)
         spt_input_free(input);
-    else
-        env->input = input;
+    else {
+        standard->input = input;
+        spt_env_add(env, &standard->resource);
+    }
     return error;
+}
+
+static void release_stdin(struct spt_resource *resource)
+{
+    struct standard_input *standard = SPT_OF(resource, struct standard_input, resource);
+    spt_input_free(standard->input);
+    standard->input = NULL;
 }
 
 /* io_stdin(max_line): returns a reader of standard input. All such readers share the bytes that
@@ -187,15 +209,16 @@ static int l_stdin(lua_State *L)
 {
     spt_check_most(L, 1);
     struct spt_env *env = spt_env(L);
+    struct standard_input *standard = lua_touserdata(L, lua_upvalueindex(2));
     size_t max_line = (size_t)spt_check_count(L, 1, 1);
     lua_pushliteral(L, "stdin");
     struct reader *reader = push_reader(L, lua_gettop(L), max_line);
     if (!env->loop)
         return spt_error_usage(L, "the host is closed");
-    int error = env->input ? 0 : open_stdin(env);
+    int error = standard->input ? 0 : open_stdin(env, standard);
     if (error)
         return raise_error(L, reader, "open", error);
-    attach(reader, env, env->input);
+    attach(reader, env, standard->input);
     return 1;
 }
 
@@ -408,24 +431,20 @@ static int l_gc(lua_State *L)
     return 0;
 }
 
-void spt_io_release(struct spt_env *env)
-{
-    for (struct spt_link *l; (l = spt_list_pop(&env->readers));)
-        let_go(SPT_OF(l, struct reader, link));
-    if (env->input)
-        spt_input_free(env->input);
-    env->input = NULL;
-}
-
 static const luaL_Reg methods[] = {
     {"read_line", l_read_line}, {"read", l_read}, {"lines", l_lines}, {"close", l_close},
     {"__close", l_leave},       {"__gc", l_gc},   {NULL, NULL}};
 
-static const luaL_Reg functions[] = {{"io_open", l_open}, {"io_stdin", l_stdin}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"io_open", l_open}, {NULL, NULL}};
 
 void spt_open_io(lua_State *L, struct spt_env *env)
 {
     spt_new_type(L, env, META, methods);
     spt_add_functions(L, env, functions);
-    spt_link_init(&env->readers);
+    lua_pushlightuserdata(L, env);
+    struct standard_input *standard = lua_newuserdatauv(L, sizeof *standard, 0);
+    *standard = (struct standard_input){.resource.release = release_stdin};
+    spt_link_init(&standard->resource.link);
+    lua_pushcclosure(L, l_stdin, 2);
+    lua_setfield(L, -2, "io_stdin");
 }

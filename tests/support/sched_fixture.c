@@ -216,7 +216,7 @@ static int l_open(lua_State *L)
         .now = on_now, .wake = on_wake, .unhandled = on_unhandled, .warn = on_warning};
     luaL_openlibs(L);
     fixture.env.sched = &fixture.sched;
-    spt_link_init(&fixture.env.sessions);
+    spt_link_init(&fixture.env.resources);
     spt_sched_init(&fixture.sched, L, &hooks, 65536);
     spt_lib_open(L, &fixture.env);
     script_words_open(L);

@@ -55,12 +55,21 @@ void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args
 
 /* --- calls --- */
 
-static struct spt_http_request *take(struct spt_env *env)
+/* The idle calls of a host. */
+struct spt_http_pool {
+    struct spt_env *env;
+    struct spt_sched *sched;
+    struct spt_link idle; /* spt_http_request, the last used first */
+    unsigned n;
+    struct spt_resource resource; /* in the env's; the first, so that it is released last */
+};
+
+static struct spt_http_request *take(struct spt_http_pool *pool)
 {
-    struct spt_link *l = spt_list_pop(&env->calls);
+    struct spt_link *l = spt_list_pop(&pool->idle);
     if (!l)
         return calloc(1, sizeof(struct spt_http_request));
-    env->ncalls--;
+    pool->n--;
     return SPT_OF(l, struct spt_http_request, link);
 }
 
@@ -82,19 +91,19 @@ static void fill(struct spt_request *r, const struct spt_http_args *ask)
     r->deadline_ns = ask->deadline_ns;
 }
 
-struct spt_http_request *spt_http_request_new(struct spt_env *env, const struct spt_http_args *ask,
-                                              void *owner)
+struct spt_http_request *spt_http_request_new(struct spt_http_pool *pool,
+                                              const struct spt_http_args *ask, void *owner)
 {
-    struct spt_http_request *call = take(env);
+    struct spt_http_request *call = take(pool);
     if (!call)
         return NULL;
-    call->env = env;
+    call->pool = pool;
     call->owner = owner;
     call->cancelled = false;
     call->note.run = NULL;
     call->trace = call->owed_to_group = NULL;
     call->place = 0;
-    call->ref = ++env->sched->next_ref;
+    call->ref = ++pool->sched->next_ref;
     fill(&call->request, ask);
     return call;
 }
@@ -104,7 +113,7 @@ int spt_http_request_start(struct spt_http_request *call, const struct spt_sessi
 {
     struct spt_request *r = &call->request;
     call->task = task;
-    call->t_start_ns = spt_sched_clock(call->env->sched);
+    call->t_start_ns = spt_sched_clock(call->pool->sched);
     int rc = box->session ? spt_request_start(box->session, r) : SEPTET_ECLOSED;
     if (rc == SEPTET_OK && r->upload) {
         struct spt_upload_handle *upload = SPT_OF(r->upload, struct spt_upload_handle, upload);
@@ -116,20 +125,21 @@ int spt_http_request_start(struct spt_http_request *call, const struct spt_sessi
 
 static void recycle(struct spt_http_request *call)
 {
-    struct spt_env *env = call->env;
-    spt_trace_unpin(&env->sched->trace, call->place);
+    struct spt_http_pool *pool = call->pool;
+    struct spt_driver *driver = pool->env->driver;
+    spt_trace_unpin(&pool->sched->trace, call->place);
     call->place = 0;
-    if (env->driver) /* which has its own limit for idle buffers */
-        spt_request_reset(&call->request, env->driver);
+    if (driver) /* which has its own limit for idle buffers */
+        spt_request_reset(&call->request, driver);
     else
         spt_request_release(&call->request);
-    if (!env->driver || env->ncalls == CALLS_MAX) {
+    if (!driver || pool->n == CALLS_MAX) {
         free(call);
         return;
     }
     spt_link_init(&call->link);
-    spt_list_push_front(&env->calls, &call->link);
-    env->ncalls++;
+    spt_list_push_front(&pool->idle, &call->link);
+    pool->n++;
 }
 
 void spt_http_request_put(struct spt_http_request *call)
@@ -243,7 +253,7 @@ static void tell(struct spt_deferred *note, lua_State *L)
     lua_pushcfunction(L, tell_protected);
     lua_pushlightuserdata(L, call);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-        struct spt_sched *s = call->env->sched;
+        struct spt_sched *s = call->pool->sched;
         const char *message = lua_tostring(L, -1);
         s->hooks.warn(s->hooks.ud, message ? message : "a trace hook failed");
         lua_pop(L, 1);
@@ -281,7 +291,7 @@ static uint32_t method_text(struct spt_trace *tr, const struct spt_request *r)
 
 static void record(const struct spt_http_request *call)
 {
-    struct spt_trace *tr = &call->env->sched->trace;
+    struct spt_trace *tr = &call->pool->sched->trace;
     const struct spt_request *r = &call->request;
     const struct spt_response *transfer = outcome(r);
     const struct spt_times *t = &transfer->times;
@@ -316,12 +326,12 @@ void spt_http_request_tell(struct spt_http_request *call)
 {
     spt_link_init(&call->note.link);
     call->note.run = tell;
-    spt_sched_defer(call->env->sched, &call->note);
+    spt_sched_defer(call->pool->sched, &call->note);
 }
 
 void spt_http_request_ended(struct spt_http_request *call)
 {
-    struct spt_sched *s = call->env->sched;
+    struct spt_sched *s = call->pool->sched;
     call->t_end_ns = spt_sched_clock(s);
     record(call);
     if (call->request.upload)
@@ -332,13 +342,32 @@ void spt_http_request_ended(struct spt_http_request *call)
         spt_unanchor(s->main, call->owed_to_group);
 }
 
-void spt_open_http_calls(lua_State *L, struct spt_env *env)
+/* Frees the idle calls. */
+static void on_host_end(struct spt_resource *resource)
 {
-    spt_link_init(&env->calls);
+    struct spt_http_pool *pool = SPT_OF(resource, struct spt_http_pool, resource);
+    for (struct spt_link *l; (l = spt_list_pop(&pool->idle));) {
+        struct spt_http_request *call = SPT_OF(l, struct spt_http_request, link);
+        spt_request_release(&call->request);
+        free(call);
+    }
+    pool->n = 0;
+}
+
+struct spt_http_pool *spt_http_pool_new(lua_State *L, struct spt_env *env)
+{
+    struct spt_http_pool *pool = lua_newuserdatauv(L, sizeof *pool, 0);
+    *pool =
+        (struct spt_http_pool){.env = env, .sched = env->sched, .resource.release = on_host_end};
+    spt_link_init(&pool->idle);
+    spt_link_init(&pool->resource.link);
+    spt_env_add(env, &pool->resource);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, pool); /* as a call may outlive the functions */
     luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
     lua_createtable(L, 0, 1);
     lua_pushliteral(L, "v");
     lua_setfield(L, -2, "__mode");
     lua_setmetatable(L, -2);
     lua_pop(L, 1);
+    return pool;
 }

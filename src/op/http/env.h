@@ -27,7 +27,8 @@
 
 struct spt_session_handle {
     struct spt_session *session; /* owned; NULL once closed */
-    struct spt_link link;        /* in env->sessions while open: the host closes the rest */
+    /* in the env's while open: the host closes the rest */
+    struct spt_resource resource;
 };
 
 /* The options of a request: those of its session, unless the request has its own. */
@@ -51,8 +52,10 @@ struct spt_upload_handle {
 
 /* --- calls: an attempt with the data that its traces and hooks receive --- */
 
+struct spt_http_pool;
+
 struct spt_http_request {
-    struct spt_link link;     /* in env->calls while idle in the pool */
+    struct spt_link link;     /* in the pool while idle */
     struct spt_deferred note; /* delivers the terminal event of a traced request */
     /* userdata to unanchor after the terminal event was delivered; NULL for none */
     const void *owed_to_group;
@@ -60,7 +63,7 @@ struct spt_http_request {
     uint64_t place; /* line of the script, at trace level 2 */
     uint32_t task, ref;
     bool cancelled;
-    struct spt_env *env;
+    struct spt_http_pool *pool;
     const void *trace; /* key of the request's trace; NULL if not traced */
     void *owner;       /* the operation or stream; NULL once detached */
     struct spt_request request;
@@ -80,14 +83,33 @@ struct spt_http_args {
 
 enum { SPT_ASK_TRACE = 8, SPT_ASK_ARGS = 8 };
 
+/* Makes a host's pool of calls, which lives as long as the Lua state. The functions that start
+ * requests have it as their second upvalue. */
+struct spt_http_pool *spt_http_pool_new(lua_State *L, struct spt_env *env);
+
+/* Returns the pool of a function that starts requests. */
+static inline struct spt_http_pool *spt_http_pool(lua_State *L)
+{
+    return lua_touserdata(L, lua_upvalueindex(2));
+}
+
+/* Like spt_add_functions(), for functions that start requests. */
+static inline void spt_http_add_functions(lua_State *L, struct spt_env *env,
+                                          struct spt_http_pool *pool, const luaL_Reg *functions)
+{
+    lua_pushlightuserdata(L, env);
+    lua_pushlightuserdata(L, pool);
+    luaL_setfuncs(L, functions, 2);
+}
+
 /* Reads (session, terms, headers, method, url, body, timeout) from the stack. The last two may be
  * nil or absent, because a waiting task with fewer values keeps a smaller stack. Raises Usage. */
 void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args *ask);
 
 /* Takes a call from the pool, or allocates one, and fills it in from `ask`. The owner sets the
  * callbacks that it needs. Returns NULL if out of memory. */
-struct spt_http_request *spt_http_request_new(struct spt_env *env, const struct spt_http_args *ask,
-                                              void *owner);
+struct spt_http_request *spt_http_request_new(struct spt_http_pool *pool,
+                                              const struct spt_http_args *ask, void *owner);
 
 /* Starts the request. Returns what spt_request_start() returns, or SEPTET_ECLOSED if the session is
  * closed. */
@@ -139,12 +161,8 @@ void spt_upload_over(struct spt_request *request);
 /* --- the openers of the files in op/http/ --- */
 void spt_open_http_types(lua_State *L, struct spt_env *env);
 void spt_open_http_url(lua_State *L, struct spt_env *env);
-void spt_open_http_calls(lua_State *L, struct spt_env *env);
-void spt_open_http_stream(lua_State *L, struct spt_env *env);
+void spt_open_http_stream(lua_State *L, struct spt_env *env, struct spt_http_pool *pool);
 void spt_open_http_text(lua_State *L, struct spt_env *env);
 void spt_open_http_upload(lua_State *L, struct spt_env *env);
-
-/* Closes the streams that scripts left open. */
-void spt_http_stream_release(struct spt_env *env);
 
 #endif

@@ -8,7 +8,6 @@
 
 #include <lauxlib.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 struct http_op {
     septet_op op;
@@ -110,7 +109,7 @@ static int l_http(lua_State *L)
         spt_http_request_set_trace(L, SPT_ASK_TRACE, http);
     if (spt_op_is_cancelled(s))
         return spt_op_await_cancelled(L, &http->op);
-    struct spt_http_request *call = spt_http_request_new(env, &ask, http);
+    struct spt_http_request *call = spt_http_request_new(spt_http_pool(L), &ask, http);
     if (!call)
         return spt_http_request_raise_memory(L, &ask);
     http->call = call;
@@ -127,30 +126,15 @@ static int l_http(lua_State *L)
     return spt_op_wait(L, &http->op, false);
 }
 
-void spt_http_release(struct spt_env *env)
-{
-    spt_http_stream_release(env);
-    for (struct spt_link *l; (l = spt_list_pop(&env->calls));) {
-        struct spt_http_request *call = SPT_OF(l, struct spt_http_request, link);
-        spt_request_release(&call->request);
-        free(call);
-    }
-    for (struct spt_link *l; (l = spt_list_pop(&env->sessions));) {
-        struct spt_session_handle *box = SPT_OF(l, struct spt_session_handle, link);
-        spt_session_free(box->session);
-        box->session = NULL;
-    }
-}
-
 static const luaL_Reg functions[] = {{"http", l_http}, {NULL, NULL}};
 
 void spt_open_http(lua_State *L, struct spt_env *env)
 {
-    spt_add_functions(L, env, functions);
+    struct spt_http_pool *pool = spt_http_pool_new(L, env);
+    spt_http_add_functions(L, env, pool, functions);
     spt_open_http_types(L, env);
     spt_open_http_url(L, env);
-    spt_open_http_calls(L, env);
     spt_open_http_text(L, env);
     spt_open_http_upload(L, env);
-    spt_open_http_stream(L, env);
+    spt_open_http_stream(L, env, pool);
 }

@@ -26,7 +26,8 @@ enum reading {
 
 struct stream {
     struct spt_resource resource; /* in the scope that opened it, until its request has ended */
-    struct spt_link link;         /* in env->streams while it has a call */
+    /* in the env's while it has a call: the host closes the rest */
+    struct spt_resource host_resource;
     struct spt_env *env;
     /* owned; NULL once closed. The user values keep alive what it borrows. */
     struct spt_http_request *call;
@@ -73,7 +74,7 @@ static void close_stream(struct stream *stream)
     if (!call)
         return;
     stream->call = NULL;
-    spt_link_remove(&stream->link);
+    spt_link_remove(&stream->host_resource.link);
     if (!stream->giving_up) {
         leave_scope(stream);
         spt_request_cancel(&call->request);
@@ -87,6 +88,11 @@ static void close_stream(struct stream *stream)
 static void on_scope_end(struct spt_resource *resource)
 {
     close_stream(SPT_OF(resource, struct stream, resource));
+}
+
+static void on_host_end(struct spt_resource *resource)
+{
+    close_stream(SPT_OF(resource, struct stream, host_resource));
 }
 
 /* --- buffered bytes --- */
@@ -242,12 +248,13 @@ static struct stream *push_stream(lua_State *L, struct spt_env *env,
 {
     struct stream *stream = lua_newuserdatauv(L, sizeof *stream, SPT_ASK_ARGS);
     *stream = (struct stream){.resource.release = on_scope_end,
+                              .host_resource.release = on_host_end,
                               .env = env,
                               .box = ask->box,
                               .method = ask->method,
                               .url = ask->url};
     spt_link_init(&stream->resource.link);
-    spt_link_init(&stream->link);
+    spt_link_init(&stream->host_resource.link);
     luaL_setmetatable(L, META);
     for (int i = 1; i <= SPT_ASK_ARGS; i++) {
         lua_pushvalue(L, i);
@@ -267,7 +274,7 @@ static void arm(struct stream *stream, struct spt_http_request *call,
     call->request.follows_redirects = !stays;
     call->request.on_progress = on_progress;
     call->request.on_done = on_done;
-    spt_list_push(&stream->env->streams, &stream->link);
+    spt_env_add(stream->env, &stream->host_resource);
     spt_scope_add(stream->env->sched->current->scope, &stream->resource);
 }
 
@@ -293,7 +300,7 @@ static int l_stream(lua_State *L)
         spt_unanchor(L, stream);
         return spt_op_await_cancelled(L, &op->op);
     }
-    struct spt_http_request *call = spt_http_request_new(env, &ask, stream);
+    struct spt_http_request *call = spt_http_request_new(spt_http_pool(L), &ask, stream);
     if (!call) {
         spt_unanchor(L, stream);
         return spt_http_request_raise_memory(L, &ask);
@@ -527,12 +534,6 @@ static int l_trace(lua_State *L)
     return 0;
 }
 
-void spt_http_stream_release(struct spt_env *env)
-{
-    for (struct spt_link *l; (l = spt_list_pop(&env->streams));)
-        close_stream(SPT_OF(l, struct stream, link));
-}
-
 static const luaL_Reg methods[] = {
     {"read", l_read}, {"read_line", l_read_line}, {"peek", l_peek},
     {"take", l_take}, {"head", l_head},           {"trace", l_trace},
@@ -540,9 +541,8 @@ static const luaL_Reg methods[] = {
     {NULL, NULL}};
 static const luaL_Reg functions[] = {{"http_stream", l_stream}, {NULL, NULL}};
 
-void spt_open_http_stream(lua_State *L, struct spt_env *env)
+void spt_open_http_stream(lua_State *L, struct spt_env *env, struct spt_http_pool *pool)
 {
     spt_new_type(L, env, META, methods);
-    spt_add_functions(L, env, functions);
-    spt_link_init(&env->streams);
+    spt_http_add_functions(L, env, pool, functions);
 }

@@ -116,6 +116,20 @@ static const char *const *check_strings(lua_State *L, int arg, size_t *n)
     return strings;
 }
 
+static void close_session(struct spt_session_handle *box)
+{
+    struct spt_session *session = box->session;
+    box->session = NULL;
+    spt_link_remove(&box->resource.link);
+    if (session)
+        spt_session_free(session);
+}
+
+static void on_host_end(struct spt_resource *resource)
+{
+    close_session(SPT_OF(resource, struct spt_session_handle, resource));
+}
+
 /* http_session{limit, limit_per_host, cookies, resolve, resolver, allow, deny}: returns a pool of
  * connections. `resolve` is a list of "host:port:address", or nil; `allow` and `deny` are lists of
  * rules, or nil. Returns nil and the rule if a rule is invalid. */
@@ -136,7 +150,8 @@ static int l_session(lua_State *L)
     lua_getfield(L, 1, "deny");
     config.deny = check_strings(L, lua_gettop(L), &config.n_deny);
     struct spt_session_handle *box = lua_newuserdatauv(L, sizeof *box, 0);
-    *box = (struct spt_session_handle){0};
+    *box = (struct spt_session_handle){.resource.release = on_host_end};
+    spt_link_init(&box->resource.link);
     luaL_setmetatable(L, SPT_SESSION_META);
     if (!env->driver)
         return spt_error_usage(L, "the host is closed");
@@ -148,8 +163,7 @@ static int l_session(lua_State *L)
     }
     if (rc != SEPTET_OK)
         return luaL_error(L, "cannot make a session: %s", septet_strerror(rc));
-    spt_link_init(&box->link);
-    spt_list_push(&env->sessions, &box->link);
+    spt_env_add(env, &box->resource);
     return 1;
 }
 
@@ -187,12 +201,7 @@ static int l_session_stats(lua_State *L)
 static int l_session_close(lua_State *L)
 {
     struct spt_session_handle *box = spt_check_udata(L, 1, SPT_SESSION_META, "session");
-    if (box->session) {
-        struct spt_session *session = box->session;
-        box->session = NULL;
-        spt_link_remove(&box->link);
-        spt_session_free(session);
-    }
+    close_session(box);
     return 0;
 }
 
@@ -403,5 +412,4 @@ void spt_open_http_types(lua_State *L, struct spt_env *env)
     spt_new_type(L, env, SPT_HEADERS_META, headers_methods);
     spt_new_type(L, env, SPT_HEAD_META, head_methods);
     spt_add_functions(L, env, functions);
-    spt_link_init(&env->sessions);
 }
