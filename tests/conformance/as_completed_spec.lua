@@ -1,35 +1,14 @@
 -- The catalogue of task semantics: as_completed.
 local task = require "septet.task"
 local sound = require("septet.probe").closes_loops()
+local helpers = require "helpers"
 
-local function never()
-  task.sleep(math.huge)
-end
-
--- A function that gives its value after so many seconds.
-local function after(seconds, value)
-  return function()
-    task.sleep(seconds)
-    return value
-  end
-end
-
--- Notes words with the seconds since it was made; `log.list` holds them.
-local function new_log()
-  local start = task.now()
-  return setmetatable({ list = {} }, { __call = function(self, word)
-    self.list[#self.list + 1] = ("%g %s"):format(task.now() - start, word)
-  end })
-end
+local never, after = helpers.never, helpers.after
+local new_log, tidy = helpers.new_log, helpers.tidy
 
 -- A function that never ends by itself, and takes a second to end when it is cancelled.
 local function owned(log)
-  return function()
-    local _, err = pcall(never)
-    task.cleanup(nil, task.sleep, 1)
-    log("owned " .. err.kind)
-    error(err, 0)
-  end
+  return function() tidy(log, "owned", 1) end
 end
 
 it("asc.originals", function()
@@ -105,7 +84,7 @@ it("asc.timeout", function()
     for _ in task.as_completed({ owned(log) }, { timeout = 2 }) do never() end
   end))
   equal({ block[1], block[2].kind }, { false, "Timeout" })
-  equal(log.list, { "3 owned Cancelled" })
+  equal(log.list, { "3 owned cancel" })
   stuck:cancel()
 end)
 
@@ -155,8 +134,8 @@ it("asc.break_owned", function()
   end
   -- The statement behind the loop comes first where Lua has no sound closing of loops: then the block ends them.
   local expected = sound
-      and { "1 quick", "2 owned Cancelled", "2 behind the loop", "2 behind the block" }
-    or { "1 quick", "1 behind the loop", "2 owned Cancelled", "2 behind the block" }
+      and { "1 quick", "2 owned cancel", "2 behind the loop", "2 behind the block" }
+    or { "1 quick", "1 behind the loop", "2 owned cancel", "2 behind the block" }
   for _, block in ipairs {
     task.shield,
     task.group,
@@ -183,7 +162,7 @@ it("asc.error_in_body", function()
     local ok, err = pcall(block, loop)
     log "caught"
     equal({ ok, rawequal(err, thrown) }, { false, true })
-    equal(log.list, { "1 quick", "2 owned Cancelled", "2 caught" })
+    equal(log.list, { "1 quick", "2 owned cancel", "2 caught" })
     equal(foreign:await(), "foreign")
   end
 end)
@@ -221,6 +200,6 @@ it("asc.cancel_in_header", function()
     raises_error({ kind = "TaskCancelled", reason = "outside" }, t.await, t)
     log(t:status())
     equal(foreign:await(), "foreign")
-    equal(log.list, { "2 owned Cancelled", "2 cancelled" })
+    equal(log.list, { "2 owned cancel", "2 cancelled" })
   end
 end)

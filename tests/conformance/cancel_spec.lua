@@ -2,30 +2,10 @@
 local task = require "septet.task"
 local sync = require "septet.sync"
 local http = require "septet.http"
+local command, helpers = require "command", require "helpers"
 
--- A list, and a function that appends to it.
-local function recorder()
-  local list = {}
-  return list, function(value) list[#list + 1] = value end
-end
-
--- A function that says how many seconds have passed, to the microsecond.
-local function stopwatch()
-  local t0 = task.now()
-  return function() return math.floor((task.now() - t0) * 1e6 + 0.5) / 1e6 end
-end
-
-local first = -1
-while arg[first - 1] do first = first - 1 end
-local COMMAND = "'" .. table.concat(arg, "' '", first, -1) .. "'" -- that runs this file, with its options
-
-local function closer(fn)
-  return setmetatable({}, { __close = fn })
-end
-
-local function never()
-  task.sleep(math.huge)
-end
+local recorder, stopwatch = helpers.recorder, helpers.stopwatch
+local closer, never = helpers.closer, helpers.never
 
 -- A task that waits, and the same cancelled.
 local function waiting(fn, ...)
@@ -315,9 +295,7 @@ it("cancel.swallow_loop_fair", function()
 end)
 
 it("cancel.stuck_warning", function()
-  local path = os.tmpname()
-  local file = assert(io.open(path, "w"))
-  file:write [[
+  local told, status = command.run [[
 local task = require "septet.task"
 local function absorb(times)
   for _ = 1, times do pcall(task.sleep, 1) end
@@ -327,11 +305,7 @@ t.name = "stubborn"
 t:cancel() patient:cancel()
 t:await() patient:await()
 ]]
-  file:close()
-  local pipe = assert(io.popen(("%s '%s' 2>&1"):format(COMMAND, path)))
-  local told = pipe:read "a"
-  equal({ pipe:close() }, { true, "exit", 0 })
-  os.remove(path)
+  equal(status, 0)
   local words = "^septet: warning: task 'stubborn' ignores its cancellation: it has absorbed it 1000 times\n"
   equal(told:find(words .. "stack traceback:\n.*'absorb'") ~= nil, true, told)
   equal(select(2, told:gsub("warning", "")), 1)

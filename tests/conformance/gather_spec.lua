@@ -1,54 +1,14 @@
 -- The catalogue of task semantics: gather, and race, which has no row there.
 local task = require "septet.task"
+local helpers = require "helpers"
 
-local function never()
-  task.sleep(math.huge)
-end
-
--- A function that gives its values after so many seconds.
-local function after(seconds, ...)
-  local values = table.pack(...)
-  return function()
-    task.sleep(seconds)
-    return table.unpack(values, 1, values.n)
-  end
-end
-
-local function failing(seconds, err)
-  return function()
-    task.sleep(seconds)
-    error(err, 0)
-  end
-end
-
--- Notes words with the seconds since it was made; `log.list` holds them.
-local function new_log()
-  local start = task.now()
-  return setmetatable({ list = {} }, { __call = function(self, word)
-    self.list[#self.list + 1] = ("%g %s"):format(task.now() - start, word)
-  end })
-end
-
--- A function that never ends by itself, and takes so many seconds to end when it is cancelled.
-local function tidy(log, name, seconds)
-  return function()
-    local _, err = pcall(never)
-    task.cleanup(nil, task.sleep, seconds)
-    log(name .. " " .. err.kind)
-    error(err, 0)
-  end
-end
+local never, after = helpers.never, helpers.after
+local failing, new_log = helpers.failing, helpers.new_log
+local tidy, unhandled = helpers.tidy, helpers.unhandled
 
 local function statuses(tasks)
   local list = {}
   for i, t in ipairs(tasks) do list[i] = t:status() end
-  return list
-end
-
--- What on_unhandled is told from here on, while the spec lasts.
-local function told()
-  local list = {}
-  task.on_unhandled = function(_, err) list[#list + 1] = err end
   return list
 end
 
@@ -117,11 +77,11 @@ it("gather.nil_results", function()
 end)
 
 it("gather.first_error_cancels_joins", function()
-  local lost, log, thrown = told(), new_log(), {}
-  local given = { task.spawn(tidy(log, "task", 3)), task.spawn(after(9)), task.spawn(after(0.5)) }
+  local lost, log, thrown = unhandled(), new_log(), {}
+  local given = { task.spawn(tidy, log, "task", 3), task.spawn(after(9)), task.spawn(after(0.5)) }
   local swallowed
   local ok, err = pcall(task.gather, {
-    tidy(log, "function", 1),
+    function() tidy(log, "function", 1) end,
     given[1],
     failing(1, thrown),
     given[2],
@@ -135,7 +95,7 @@ it("gather.first_error_cancels_joins", function()
   })
   log "raised"
   equal({ ok, rawequal(err, thrown) }, { false, true })
-  equal(log.list, { "2 function Cancelled", "3 swallowed", "4 task Cancelled", "4 raised" })
+  equal(log.list, { "2 function cancel", "3 swallowed", "4 task cancel", "4 raised" })
   equal(statuses(given), { "cancelled", "cancelled", "done" })
   equal(swallowed.kind, "Cancelled")
   task.checkpoint() -- the gatherer itself was not cancelled
@@ -151,7 +111,7 @@ it("gather.late_errors_reported", function()
     end
   end
   for _, options in ipairs { {}, { limit = 3 } } do
-    local lost = told()
+    local lost = unhandled()
     raises("^first$", task.gather, { late(2, "third"), failing(1, "first"), late(1, "second") }, options)
     turns(2)
     equal(lost, { "second", "third" })
@@ -165,12 +125,12 @@ it("gather.late_errors_reported", function()
       error(name, 0)
     end
   end
-  local lost = told()
+  local lost = unhandled()
   local _, err = pcall(task.gather, { at_once "a", at_once "b" })
   turns(2)
   equal({ err, lost }, { order[1], { order[2] } })
 
-  lost = told()
+  lost = unhandled()
   local foreign = task.spawn(late(1, "foreign"))
   raises("^first$", task.gather, { foreign, failing(1, "first") })
   turns(2)
@@ -185,11 +145,11 @@ it("gather.member_cancelled", function()
     task.sleep(1)
     victim:cancel "not you"
   end)
-  local members = { tidy(log, "other", 1), victim }
+  local members = { function() tidy(log, "other", 1) end, victim }
   local err = raises_error({ kind = "TaskCancelled", reason = "not you" }, task.gather, members)
   log "raised"
   equal(rawequal(err.task, victim), true)
-  equal(log.list, { "2 other Cancelled", "2 raised" })
+  equal(log.list, { "2 other cancel", "2 raised" })
   task.checkpoint()
 
   err = raises_error({ kind = "TaskCancelled" }, task.gather, { never, victim }) -- it was cancelled before
@@ -207,7 +167,7 @@ it("gather.member_cancelled", function()
 end)
 
 it("gather.settled", function()
-  local lost, log, thrown = told(), new_log(), {}
+  local lost, log, thrown = unhandled(), new_log(), {}
   local victim, failed = task.spawn(never), task.spawn(failing(0, "before"))
   task.spawn(function()
     task.sleep(2)
@@ -243,11 +203,12 @@ end)
 -- Cancels a gather of members of each kind at 1 s. Says what happened when.
 local function cancelled_gather(options)
   local log = new_log()
-  local given, background = task.spawn(tidy(log, "task", 2)), task.background(never)
+  local given, background = task.spawn(tidy, log, "task", 2), task.background(never)
   local raised
   local t = task.spawn(function()
     local results
-    results, raised = pcall(task.gather, { tidy(log, "function", 1), given, background, after(0.5) }, options)
+    local member = function() tidy(log, "function", 1) end
+    results, raised = pcall(task.gather, { member, given, background, after(0.5) }, options)
     log(results and "returned" or raised.kind .. " " .. raised.reason)
     task.sleep(1) -- it is cancelled for good
   end)
@@ -260,17 +221,18 @@ local function cancelled_gather(options)
 end
 
 it("gather.cancel_outer", function()
-  local expected = { "2 function Cancelled", "3 task Cancelled", "3 Cancelled outside" }
+  local expected = { "2 function cancel", "3 task cancel", "3 Cancelled outside" }
   equal(cancelled_gather {}, expected)
   equal(cancelled_gather { limit = 2 }, expected)
 
   local log = new_log() -- the same by a deadline, which is the caller's to turn into what it likes
-  raises_error({ kind = "Timeout", seconds = 2 }, task.timeout, 2, task.gather, { tidy(log, "function", 1), never })
-  equal(log.list, { "3 function Cancelled" })
+  local members = { function() tidy(log, "function", 1) end, never }
+  raises_error({ kind = "Timeout", seconds = 2 }, task.timeout, 2, task.gather, members)
+  equal(log.list, { "3 function cancel" })
 end)
 
 it("gather.cancel_outer_settled", function()
-  local expected = { "2 function Cancelled", "3 task Cancelled", "3 Cancelled outside" }
+  local expected = { "2 function cancel", "3 task cancel", "3 Cancelled outside" }
   equal(cancelled_gather { settled = true }, expected)
   equal(cancelled_gather { settled = true, limit = 2 }, expected)
 end)
@@ -374,10 +336,10 @@ it("race.first_wins", function()
 end)
 
 it("race.losers_joined", function()
-  local lost, log = told(), new_log()
+  local lost, log = unhandled(), new_log()
   local loser, swallower
   local value = task.race {
-    tidy(log, "loser", 1),
+    function() tidy(log, "loser", 1) end,
     after(1, "won"),
     function()
       loser = task.current()
@@ -398,7 +360,7 @@ it("race.losers_joined", function()
   }
   log "returned"
   equal(value, "won")
-  equal(log.list, { "2 loser Cancelled", "4 swallowed", "4 returned" })
+  equal(log.list, { "2 loser cancel", "4 swallowed", "4 returned" })
   equal(statuses { loser, swallower }, { "cancelled", "done" })
   turns(2)
   equal(lost, { "late" })
@@ -406,10 +368,10 @@ end)
 
 it("race.error_wins", function()
   local log, thrown = new_log(), {}
-  local ok, err = pcall(task.race, { after(2, "unused"), failing(1, thrown), tidy(log, "loser", 2) })
+  local ok, err = pcall(task.race, { after(2, "unused"), failing(1, thrown), function() tidy(log, "loser", 2) end })
   log "raised"
   equal({ ok, rawequal(err, thrown) }, { false, true })
-  equal(log.list, { "3 loser Cancelled", "3 raised" })
+  equal(log.list, { "3 loser cancel", "3 raised" })
   equal(tostring(raises(nil, task.race, { failing(0), never })), "nil error")
 
   raises_error({ kind = "TaskCancelled", reason = "gave up" }, task.race, {
@@ -425,7 +387,7 @@ end)
 it("race.outer_cancel", function()
   local log = new_log()
   local t = task.spawn(function()
-    local _, err = pcall(task.race, { tidy(log, "a", 1), tidy(log, "b", 2), never })
+    local _, err = pcall(task.race, { function() tidy(log, "a", 1) end, function() tidy(log, "b", 2) end, never })
     log(err.kind .. " " .. err.reason)
     task.checkpoint()
   end)
@@ -433,7 +395,7 @@ it("race.outer_cancel", function()
   t:cancel "outside"
   task.wait { t }
   equal(t:status(), "cancelled")
-  equal(log.list, { "2 a Cancelled", "3 b Cancelled", "3 Cancelled outside" })
+  equal(log.list, { "2 a cancel", "3 b cancel", "3 Cancelled outside" })
 
   local started, far = false, false
   t = task.spawn(function()

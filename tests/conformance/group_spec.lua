@@ -1,30 +1,9 @@
 -- The catalogue of task semantics: groups.
 local task = require "septet.task"
+local helpers = require "helpers"
 
-local function never()
-  task.sleep(math.huge)
-end
-
-local function fail(seconds, err)
-  task.sleep(seconds)
-  error(err, 0)
-end
-
--- Notes words with the seconds since it was made; `log.list` holds them.
-local function new_log()
-  local start = task.now()
-  return setmetatable({ list = {} }, { __call = function(self, word)
-    self.list[#self.list + 1] = ("%g %s"):format(task.now() - start, word)
-  end })
-end
-
--- Never ends by itself, and takes so many seconds to end when it is cancelled; then raises `err` if there is one.
-local function tidy(log, name, seconds, err)
-  local _, cancelled = pcall(never)
-  task.cleanup(nil, task.sleep, seconds)
-  log(("%s %s"):format(name, cancelled.source))
-  error(err or cancelled, 0)
-end
+local never, new_log = helpers.never, helpers.new_log
+local tidy, fail_after = helpers.tidy, helpers.fail_after
 
 -- fn(...) as a task that is cancelled so many seconds later; returns it once it has ended.
 local function cancelled_after(seconds, fn, ...)
@@ -153,7 +132,7 @@ it("group.child_error", function()
   local failed
   local err = grouped(function(g)
     g:spawn(tidy, log, "sibling", 1)
-    failed = g:spawn(fail, 1, thrown)
+    failed = g:spawn(fail_after, 1, thrown)
     tidy(log, "body", 2)
   end)
   log "raised"
@@ -164,22 +143,22 @@ it("group.child_error", function()
 
   local seen -- that somebody saw the error changes nothing
   err = grouped(function(g)
-    local t = g:spawn(fail, 1, "x")
+    local t = g:spawn(fail_after, 1, "x")
     seen = select(2, task.shield(pcall, t.await, t))
   end)
   equal({ seen, err.errors }, { "x", { "x" } })
 
   for _, value in ipairs { false, 7, "text" } do
-    equal(grouped(function(g) g:spawn(fail, 0, value) end).errors, { value })
+    equal(grouped(function(g) g:spawn(fail_after, 0, value) end).errors, { value })
   end
-  equal(tostring(grouped(function(g) g:spawn(fail, 0, nil) end).errors[1]), "nil error")
+  equal(tostring(grouped(function(g) g:spawn(fail_after, 0, nil) end).errors[1]), "nil error")
 end)
 
 it("group.body_error", function()
   local log, thrown = new_log(), {}
   local err = grouped(function(g)
     g:spawn(tidy, log, "child", 1)
-    fail(1, thrown)
+    fail_after(1, thrown)
   end)
   log "raised"
   equal({ #err, rawequal(err.errors[1], thrown) }, { 1, true })
@@ -192,7 +171,7 @@ it("group.both_chronological", function()
   local err = grouped(function(g)
     g:spawn(tidy, log, "a", 3, "fourth")
     g:spawn(tidy, log, "b", 1, "second")
-    g:spawn(fail, 1, "first")
+    g:spawn(fail_after, 1, "first")
     tidy(log, "body", 2, "third")
   end)
   log "raised"
@@ -201,7 +180,7 @@ it("group.both_chronological", function()
 
   err = grouped(function(g)
     g:spawn(tidy, log, "a", 1, "second")
-    fail(1, "first")
+    fail_after(1, "first")
   end)
   equal(err.errors, { "first", "second" })
 end)
@@ -209,7 +188,7 @@ end)
 it("group.multi", function()
   local function same_time(n)
     return grouped(function(g)
-      for i = 1, n do g:spawn(fail, 1, i) end
+      for i = 1, n do g:spawn(fail_after, 1, i) end
       never()
     end).errors
   end
@@ -305,7 +284,7 @@ it("group.precancelled_spawn", function()
 
   local started
   grouped(function(g) -- the same in a group that an error has cancelled, by a child's cleanup
-    g:spawn(fail, 1, "x")
+    g:spawn(fail_after, 1, "x")
     g:spawn(function()
       local _ <close> = setmetatable({}, { __close = function() started = g:spawn(late) end })
       never()
@@ -407,7 +386,7 @@ it("group.nested_inner_handled", function()
     end)
     local ok, err = pcall(task.group, function(h)
       h:spawn(tidy, log, "inner", 1)
-      h:spawn(fail, 1, "inner")
+      h:spawn(fail_after, 1, "inner")
     end)
     log(tostring(ok) .. " " .. err.errors[1])
     return "handled"
@@ -421,7 +400,7 @@ it("group.outer_fails_inner", function()
   local log = new_log()
   local inner
   local err = grouped(function(g)
-    g:spawn(fail, 1, "outer")
+    g:spawn(fail_after, 1, "outer")
     inner = table.pack(pcall(task.group, function(h)
       h:spawn(tidy, log, "inner", 1)
       tidy(log, "body", 2)
@@ -437,7 +416,7 @@ end)
 it("group.both_fail", function()
   local log = new_log()
   local err = grouped(function(g)
-    g:spawn(fail, 1, "outer")
+    g:spawn(fail_after, 1, "outer")
     task.group(function(h) h:spawn(tidy, log, "inner", 1, "inner") end)
   end)
   equal({ #err, err.errors[1], err.errors[2].kind }, { 2, "outer", "ErrorGroup" })
@@ -466,7 +445,7 @@ it("group.no_flatten", function()
   local err = grouped(function(g)
     g:spawn(function()
       task.group(function(h)
-        h:spawn(function() task.group(function(i) i:spawn(fail, 1, thrown) end) end)
+        h:spawn(function() task.group(function(i) i:spawn(fail_after, 1, thrown) end) end)
       end)
     end)
   end)
@@ -479,7 +458,7 @@ end)
 
 it("group.exit_error_replaces_cancel", function()
   local err = grouped(function(g)
-    g:spawn(fail, 1, "child")
+    g:spawn(fail_after, 1, "child")
     pcall(never)
     error("body", 0)
   end)
@@ -488,7 +467,7 @@ it("group.exit_error_replaces_cancel", function()
   task.checkpoint()
 
   err = grouped(function(g) -- a body that swallows the cancellation and returns
-    g:spawn(fail, 1, "child")
+    g:spawn(fail_after, 1, "child")
     pcall(never)
     return "unused"
   end)
@@ -497,7 +476,7 @@ it("group.exit_error_replaces_cancel", function()
 
   local log = new_log() -- a limit around it still stands
   raises_error({ kind = "Timeout", seconds = 3 }, task.timeout, 3, function()
-    equal(grouped(function(g) g:spawn(fail, 1, "child") pcall(never) end).errors, { "child" })
+    equal(grouped(function(g) g:spawn(fail_after, 1, "child") pcall(never) end).errors, { "child" })
     log "goes on"
     never()
   end)
@@ -573,7 +552,7 @@ it("group.close_form", function()
   local function both(body_error)
     local g <close> = task.group()
     g:spawn(tidy, log, "sibling", 1, "sibling")
-    g:spawn(fail, 1, "child")
+    g:spawn(fail_after, 1, "child")
     local _, err = pcall(never)
     error(body_error or err, 0)
   end
@@ -718,7 +697,7 @@ it("group.10k_children", function()
   equal({ ended, log.list }, { n, { "1 joined" } })
 
   local err = grouped(function(g) -- one fails, all the others go
-    for i = 1, n do g:spawn(i == n // 2 and fail or never, 1, "one") end
+    for i = 1, n do g:spawn(i == n // 2 and fail_after or never, 1, "one") end
   end)
   equal(err.errors, { "one" })
 end)
@@ -759,7 +738,7 @@ it("group.start_crash_before", function()
     end)
     local ok, err = pcall(g.start, g, function()
       task.spawn(tidy, log, "its own child", 1)
-      fail(1, thrown)
+      fail_after(1, thrown)
     end)
     log "raised"
     equal({ ok, rawequal(err, thrown) }, { false, true })
@@ -774,7 +753,7 @@ it("group.crash_after", function()
   local err = grouped(function(g)
     value = g:start(function(started)
       started "value"
-      fail(1, "later")
+      fail_after(1, "later")
     end)
     tidy(log, "body", 1)
   end)

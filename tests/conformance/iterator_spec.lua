@@ -2,18 +2,9 @@
 local task = require "septet.task"
 local sync = require "septet.sync"
 local sound = require("septet.probe").closes_loops()
+local helpers = require "helpers"
 
-local function closer(fn)
-  return setmetatable({}, { __close = fn })
-end
-
--- Notes words with the seconds since it was made; `log.list` holds them.
-local function new_log()
-  local start = task.now()
-  return setmetatable({ list = {} }, { __call = function(self, word)
-    self.list[#self.list + 1] = ("%g %s"):format(task.now() - start, word)
-  end })
-end
+local closer, new_log = helpers.closer, helpers.new_log
 
 local function clean_up(log)
   task.cleanup(nil, task.sleep, 2)

@@ -2,19 +2,14 @@
 local task, sync = require "septet.task", require "septet.sync"
 local probe = require "septet.probe"
 local settle = require("septet.testing").wait_all_blocked
+local command, helpers = require "command", require "helpers"
 
-local function closer(fn)
-  return setmetatable({}, { __close = fn })
-end
+local closer, never = helpers.closer, helpers.never
 
 -- A wait that takes time, and gives its arguments back.
 local function slow(...)
   task.sleep(1)
   return ...
-end
-
-local function never()
-  task.sleep(math.huge)
 end
 
 it("lua.break_upvalue_closes", function()
@@ -30,8 +25,7 @@ it("lua.break_upvalue_closes", function()
   ]]))
   equal(probe.closes_loops(), ok and closed)
 
-  local file <close> = assert(io.popen(("'%s' -v -v -e ''"):format(os.getenv "SEPTET")))
-  local told = file:read "a"
+  local told = command.shell(("'%s' -v -v -e ''"):format(command.path))
   equal(told:find("generic for: " .. (probe.closes_loops() and "closed" or "not closed"), 1, true) ~= nil, true, told)
 
   -- Such loops over what is ours are sound with every Lua; where it cannot close them, the block around does.

@@ -1,26 +1,19 @@
 -- The catalogue of task semantics: the order and fairness of turns, and time.
 local task, sync, testing = require "septet.task", require "septet.sync", require "septet.testing"
 local settle = testing.wait_all_blocked
+local command, files = require "command", require "files"
+
 local HERE = (...):match("^(.*)/[^/]*$") or "."
 
--- Runs the command with options and a script, from a file; one that spins for ever is ended by the shell. Returns what
--- it printed, both to stdout and to stderr, and its exit status.
+-- Runs the command with options and the path of a script; a script that spins for ever is ended by
+-- the shell. Returns what it printed, and its exit status.
 local function run_file(options, path)
-  local file = assert(io.popen(("ulimit -t 60; '%s' %s '%s' 2>&1"):format(os.getenv "SEPTET", options, path)))
-  local text = file:read "a"
-  local _, _, status = file:close()
-  return text, status
+  return command.shell(("ulimit -t 60; '%s' %s '%s'"):format(command.path, options, path))
 end
 
 local function run(options, script)
-  local path = os.tmpname()
-  local file <close> = assert(io.open(path, "w"))
-  file:write 'local task, testing = require "septet.task", require "septet.testing"\n'
-  file:write(script)
-  file:close()
-  local text, status = run_file(options, path)
-  os.remove(path)
-  return text, status
+  local file <close> = files.with('local task, testing = require "septet.task", require "septet.testing"\n' .. script)
+  return run_file(options, file.path)
 end
 
 local function elapsed(fn, ...)

@@ -1,30 +1,10 @@
 -- Spawning and awaiting, what becomes of tasks and failures that nobody waits for, and a whole run.
 local task = require "septet.task"
 local sync = require "septet.sync"
+local command, helpers = require "command", require "helpers"
 
--- A list, and a function that appends to it.
-local function recorder()
-  local list = {}
-  return list, function(value) list[#list + 1] = value end
-end
-
--- A function that says how many seconds have passed, to the microsecond.
-local function stopwatch()
-  local t0 = task.now()
-  return function() return math.floor((task.now() - t0) * 1e6 + 0.5) / 1e6 end
-end
-
-local function never()
-  task.sleep(math.huge)
-end
-
-local function fail(err)
-  error(err, 0)
-end
-
-local first = -1
-while arg[first - 1] do first = first - 1 end
-local COMMAND = "'" .. table.concat(arg, "' '", first, -1) .. "'" -- that runs this file, with its options
+local recorder, stopwatch = helpers.recorder, helpers.stopwatch
+local never, fail = helpers.never, helpers.fail
 
 local PRELUDE = [[
 io.stdout:setvbuf "no"
@@ -33,19 +13,11 @@ local t0 = task.now()
 local function say(...) print(("%g s:"):format(task.now() - t0), ...) end
 ]]
 
--- Runs a script, which has the names of PRELUDE, as a run of its own. Returns its exit status and what it printed, with
--- the lines of the script as "s.lua:1".
+-- Runs a script, which has the names of PRELUDE and "s.lua" for its name, by a command of its own.
+-- Returns the exit status and what it printed.
 local function run(source)
-  local path = os.tmpname()
-  local file = assert(io.open(path, "w"))
-  file:write((PRELUDE:gsub("\n", " ")), source)
-  file:close()
-  local pipe = assert(io.popen(("%s '%s' 2>&1"):format(COMMAND, path)))
-  local printed = pipe:read "a"
-  local _, how, status = pipe:close()
-  os.remove(path)
-  equal(how, "exit")
-  return status, (printed:gsub(path:gsub("%p", "%%%0"), "s.lua"))
+  local printed, status = command.run((PRELUDE:gsub("\n", " ")) .. source)
+  return status, printed
 end
 
 local function has(text, pattern)

@@ -2,10 +2,9 @@
 -- and nothing is lost to a cancellation.
 local task, sync = require "septet.task", require "septet.sync"
 local settle = require("septet.testing").wait_all_blocked
+local helpers = require "helpers"
 
-local function never()
-  task.sleep(math.huge)
-end
+local never = helpers.never
 
 -- What has one owner at a time: how it is made, and whether it is free.
 local owned = {

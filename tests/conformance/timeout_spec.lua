@@ -2,22 +2,9 @@
 local task = require "septet.task"
 local sync = require "septet.sync"
 local busy = require("septet.testing").busy
+local helpers = require "helpers"
 
--- A list, and a function that appends to it.
-local function recorder()
-  local list = {}
-  return list, function(value) list[#list + 1] = value end
-end
-
--- A function that says how many seconds have passed, to the microsecond.
-local function stopwatch()
-  local t0 = task.now()
-  return function() return math.floor((task.now() - t0) * 1e6 + 0.5) / 1e6 end
-end
-
-local function never()
-  task.sleep(math.huge)
-end
+local recorder, stopwatch, never = helpers.recorder, helpers.stopwatch, helpers.never
 
 -- Waits that do not end by themselves, by name.
 local function endless_waits()

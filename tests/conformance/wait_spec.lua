@@ -1,22 +1,15 @@
 -- The catalogue of task semantics: wait.
 local task = require "septet.task"
+local helpers = require "helpers"
 
-local function never()
-  task.sleep(math.huge)
+local never, dismiss = helpers.never, helpers.dismiss
+
+local function spawn_after(...)
+  return task.spawn(helpers.after(...))
 end
 
-local function after(seconds, value)
-  return task.spawn(function()
-    task.sleep(seconds)
-    return value
-  end)
-end
-
-local function failing(seconds, err)
-  return task.spawn(function()
-    task.sleep(seconds)
-    error(err, 0)
-  end)
+local function spawn_failing(...)
+  return task.spawn(helpers.failing(...))
 end
 
 local function cancelled(seconds)
@@ -35,17 +28,9 @@ local function wait(tasks, options)
   return ("%g"):format(task.now() - start), done, pending
 end
 
--- Ends tasks whose errors the spec does not care for.
-local function dismiss(...)
-  for _, t in ipairs { ... } do
-    t:cancel()
-    pcall(t.await, t)
-  end
-end
-
 it("wait.all", function()
   for _, options in ipairs { {}, { return_when = "ALL_COMPLETED" } } do
-    local slow, failed, quick, gone = after(4), failing(2, "x"), after(1), cancelled(3)
+    local slow, failed, quick, gone = spawn_after(4), spawn_failing(2, "x"), spawn_after(1), cancelled(3)
     equal({ wait({ slow, failed, quick, gone }, options) }, { "4", { quick, failed, gone, slow }, {} })
     equal({ failed:result() }, { false, "x" })
     equal(gone:status(), "cancelled")
@@ -54,26 +39,26 @@ it("wait.all", function()
 
   local lost = {} -- to be handed a failed task is not to have looked at it
   task.on_unhandled = function(_, err) lost[#lost + 1] = err end
-  task.spawn(function() task.wait { failing(1, "unseen") } end):await()
+  task.spawn(function() task.wait { spawn_failing(1, "unseen") } end):await()
   turns(2)
   equal(lost, { "unseen" })
 end)
 
 it("wait.first_completed", function()
-  local a, b, c = after(3), after(1), after(2)
+  local a, b, c = spawn_after(3), spawn_after(1), spawn_after(2)
   local first = { return_when = "FIRST_COMPLETED" }
   equal({ wait({ a, b, c }, first) }, { "1", { b }, { a, c } })
   equal({ wait({ a, b, c }, first) }, { "0", { b }, { a, c } })
   equal({ wait({ a, c }, first) }, { "1", { c }, { a } })
   equal({ wait({ a }, first) }, { "1", { a }, {} })
 
-  local failed, gone = failing(1, "x"), cancelled(2)
+  local failed, gone = spawn_failing(1, "x"), cancelled(2)
   equal({ wait({ gone, failed }, first) }, { "1", { failed }, { gone } }) -- however it ends
   equal({ wait({ gone }, first) }, { "1", { gone }, {} })
   dismiss(failed)
 
   local pending, order = {}, {}
-  for i = 1, 5 do pending[i] = after((i * 2) % 5, i) end
+  for i = 1, 5 do pending[i] = spawn_after((i * 2) % 5, i) end
   while #pending > 0 do
     local done
     done, pending = task.wait(pending, first)
@@ -84,32 +69,32 @@ end)
 
 it("wait.first_exception", function()
   local options = { return_when = "FIRST_EXCEPTION" }
-  local a, failed, c, never_ends = after(1), failing(2, "x"), after(3), task.spawn(never)
+  local a, failed, c, never_ends = spawn_after(1), spawn_failing(2, "x"), spawn_after(3), task.spawn(never)
   equal({ wait({ never_ends, c, failed, a }, options) }, { "2", { a, failed }, { never_ends, c } })
   equal({ c:status(), never_ends:status() }, { "suspended", "suspended" })
   equal({ wait({ never_ends, failed }, options) }, { "0", { failed }, { never_ends } }) -- it had failed before
-  local d = after(2)
+  local d = spawn_after(2)
   equal({ wait({ d, c }, options) }, { "2", { c, d }, {} }) -- none fails
   dismiss(failed, never_ends)
 end)
 
 it("wait.fe_ignores_cancelled", function()
   local options = { return_when = "FIRST_EXCEPTION" }
-  local gone, done, failed = cancelled(1), after(3), failing(2, "x")
+  local gone, done, failed = cancelled(1), spawn_after(3), spawn_failing(2, "x")
   equal({ wait({ done, gone, failed }, options) }, { "2", { gone, failed }, { done } })
   equal({ wait({ gone, done }, options) }, { "1", { gone, done }, {} }) -- nor one that was cancelled before
   dismiss(failed)
 end)
 
 it("wait.timeout", function()
-  local quick, slow, stuck = after(1, "quick"), after(3, "slow"), task.spawn(never)
+  local quick, slow, stuck = spawn_after(1, "quick"), spawn_after(3, "slow"), task.spawn(never)
   equal({ wait({ stuck, slow, quick }, { timeout = 2 }) }, { "2", { quick }, { stuck, slow } })
   equal({ slow:status(), stuck:status() }, { "suspended", "suspended" })
   equal({ wait({ stuck, quick }, { timeout = 0 }) }, { "0", { quick }, { stuck } })
   equal({ wait({ stuck, slow }, { timeout = 5, return_when = "FIRST_COMPLETED" }) }, { "1", { slow }, { stuck } })
   equal(slow:await(), "slow")
   equal({ wait({ slow, quick }, { timeout = 1 }) }, { "0", { slow, quick }, {} })
-  local last = after(1)
+  local last = spawn_after(1)
   equal({ wait({ last }, { timeout = math.huge }) }, { "1", { last }, {} })
   equal(task.deadline(), math.huge) -- none is left behind
   dismiss(stuck)
@@ -118,7 +103,7 @@ end)
 it("wait.cancel_leaves", function()
   for _, options in ipairs { {}, { return_when = "FIRST_COMPLETED" }, { return_when = "FIRST_EXCEPTION" },
     { timeout = 9 } } do
-    local target, raised = after(2, "target"), nil
+    local target, raised = spawn_after(2, "target"), nil
     local waiter = task.spawn(function()
       raised = select(2, pcall(task.wait, { target }, options))
       error(raised, 0)
@@ -141,7 +126,7 @@ it("wait.empty", function()
 end)
 
 it("wait.duplicates", function()
-  local a, b = after(1), after(2)
+  local a, b = spawn_after(1), spawn_after(2)
   equal({ wait({ b, a, b, a, a }, { return_when = "FIRST_COMPLETED" }) }, { "1", { a }, { b } })
   equal({ wait { a, b, a, b } }, { "1", { a, b }, {} })
 end)
@@ -167,7 +152,7 @@ end)
 it("wait.same_tick", function()
   local function many_at(seconds)
     local tasks = {}
-    for i = 1, 5 do tasks[i] = after(seconds, i) end
+    for i = 1, 5 do tasks[i] = spawn_after(seconds, i) end
     return tasks
   end
   local last = task.spawn(never)
@@ -181,7 +166,7 @@ it("wait.same_tick", function()
 
   local failed, tasks = {}, many_at(1)
   for i = 1, 3 do
-    failed[i] = failing(1, i)
+    failed[i] = spawn_failing(1, i)
     tasks[5 + i] = failed[i]
   end
   tasks[9] = last

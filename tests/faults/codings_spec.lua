@@ -1,6 +1,6 @@
 -- How a body is coded, by the lists that its head has of it: in one line or in several, known or not, by every way in.
 local http = require "septet.http"
-local origin, pack = require "origin", require "pack"
+local files, origin, pack = require "files", require "origin", require "pack"
 
 local OK = "HTTP/1.1 200 OK\r\n"
 local TEXT = "hello, hello"
@@ -13,14 +13,6 @@ local function answer(field, lines, bytes, more)
   return origin.raw { head .. "\r\n" .. bytes, "fin" }
 end
 
-local function slurp(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local text = file:read "a"
-  file:close()
-  return text
-end
-
 -- Each way in, as a function that returns the body.
 local ways = {
   get = function(session, url) return session:get(url).body end,
@@ -30,12 +22,9 @@ local ways = {
   end,
   ["retried get"] = function(session, url) return session:get(url, { retries = 1 }).body end,
   save = function(session, url)
-    local path = os.tmpname()
-    os.remove(path)
-    local ok, result = pcall(session.save, session, url, path)
-    local text = slurp(path)
-    os.remove(path)
-    os.remove(path .. ".part")
+    local f <close> = files.temporary()
+    local ok, result = pcall(session.save, session, url, f.path)
+    local text = files.contents(f.path)
     if ok then return text end
     equal(text, nil, "a file of a body that was refused")
     error(result, 0)

@@ -1,11 +1,6 @@
 -- JSON: floats come back as they were, the grammar has no NUL, and a text is judged before its value takes memory.
 local json, task = require "septet.json", require "septet.task"
-
-local function refused(kind, words, fn, ...)
-  local err = raises_error({ kind = kind }, fn, ...)
-  equal(err.message:find(words, 1, true) ~= nil, true, err.message)
-  return err
-end
+local refused = require("helpers").refused
 
 -- Each of the list comes back the same, and so do all of them together.
 local function round_trip(list)

@@ -1,6 +1,6 @@
 -- What a name may stand for where save and commit write: the target, the part beside it, and the part's meta.
 local http, task, sio = require "septet.http", require "septet.task", require "septet.io"
-local origin = require "origin"
+local files, origin = require "files", require "origin"
 
 local URL = origin.url
 
@@ -25,11 +25,6 @@ local function said(dir, command)
   return (pipe:read "a":gsub("%s+$", ""))
 end
 
-local function contents(path)
-  local file <close> = io.open(path, "rb")
-  return file and file:read "a"
-end
-
 local body = origin.pattern(10)
 
 -- How many requests the origin gets while fn runs.
@@ -45,7 +40,7 @@ describe("H-4: the target of a save", function()
     shell(dir, "echo old > file")
     for _, name in ipairs { "file", "new" } do
       equal(http.save(URL .. "/bytes/10", dir / name).bytes, 10)
-      equal(contents(dir / name), body)
+      equal(files.contents(dir / name), body)
     end
     equal(said(dir, "ls -A"), "file\nnew")
   end)
@@ -62,7 +57,7 @@ describe("H-4: the target of a save", function()
       shell(dir, "printf old > " .. real)
       local saved = http.save(URL .. "/bytes/10", dir / name)
       equal({ saved.bytes, saved.path }, { 10, dir / name }, name)
-      equal(contents(dir / real), body, name)
+      equal(files.contents(dir / real), body, name)
       equal(said(dir, ("test -L '%s' || echo replaced"):format(name)), name == "other/real" and "replaced" or "", name)
     end
     equal(said(dir, "ls -A . sub | grep part"), "")
@@ -122,8 +117,8 @@ describe("H-4: a part", function()
           raises_error({ kind = "IoError", code = made[2] }, http.save, URL .. "/bytes/10", dir / "file",
             { resume = true })
         end), 0)
-        equal(contents(dir / "real"), "precious\n")
-        equal(contents(dir / "file"), nil)
+        equal(files.contents(dir / "real"), "precious\n")
+        equal(files.contents(dir / "file"), nil)
       end
     end
   end)
@@ -146,7 +141,7 @@ describe("H-4: a part", function()
       shell(dir, made .. " && mv -f x file.part")
       local ok, err = saving:await()
       equal({ ok, err.kind, err.code }, { false, "IoError", "ENOENT" })
-      equal({ contents(dir / "file"), contents(dir / "real") }, { nil, "real\n" })
+      equal({ files.contents(dir / "file"), files.contents(dir / "real") }, { nil, "real\n" })
     end
   end)
 end)
@@ -168,7 +163,7 @@ describe("H-4: commit", function()
       local w <close> = written(dir)
       shell(dir, made)
       raises_error({ kind = "IoError", code = "ENOENT" }, w.commit, w, dir / "g")
-      equal({ contents(dir / "g"), contents(dir / "real") }, { nil, "real\n" })
+      equal({ files.contents(dir / "g"), files.contents(dir / "real") }, { nil, "real\n" })
     end
   end)
 
@@ -178,7 +173,7 @@ describe("H-4: commit", function()
       shell(dir, made)
       local w <close> = written(dir)
       raises_error({ kind = "IoError", code = code }, w.commit, w, dir / "g")
-      equal(contents(dir / "g.part"), "mine")
+      equal(files.contents(dir / "g.part"), "mine")
     end
   end)
 
@@ -188,7 +183,7 @@ describe("H-4: commit", function()
       shell(dir, ("echo old > g; chmod %s g"):format(mode))
       local w <close> = written(dir)
       w:commit(dir / "g")
-      equal({ said(dir, "stat -c %a g"), contents(dir / "g") }, { mode, "mine" })
+      equal({ said(dir, "stat -c %a g"), files.contents(dir / "g") }, { mode, "mine" })
     end
   end)
 end)

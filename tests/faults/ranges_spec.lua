@@ -1,12 +1,12 @@
 -- A save that goes on: how the size of the whole, the range of a 206, and the bytes that come are held against each
 -- other. What is put in the place of the target is the whole, or nothing is.
 local http = require "septet.http"
-local origin = require "origin"
+local files, origin = require "files", require "origin"
 
 local URL = origin.url
 local WHOLE = "0123456789"
 
-local name, contents = origin.temporary, origin.contents
+local name, contents = files.temporary, files.contents
 
 -- A response with its body; without a length it ends where the connection does, or is chunked.
 local function response(status, fields, body, is_chunked)

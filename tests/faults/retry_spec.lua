@@ -1,18 +1,7 @@
 -- Trying again: how long after, how often, and what is never tried again.
 local task, http = require "septet.task", require "septet.http"
 local retry = require "septet.retry"
-local origin = require "origin"
-
-local URL = origin.url
-local SEPTET = assert(os.getenv "SEPTET")
-
-local keys = 0
-
--- A URL whose first n requests fail.
-local function failing(n, more)
-  keys = keys + 1
-  return ("%s/fail/%d?key=faults-%d%s"):format(URL, n, keys, more or "")
-end
+local command, origin = require "command", require "origin"
 
 local function http_date(seconds)
   return (os.date("!%a, %d %b %Y %H:%M:%S GMT", os.time() + seconds):gsub(" ", "%%20"))
@@ -22,32 +11,32 @@ describe("fault.40 http.40 a Retry-After", function()
   it("of seconds is waited for", function()
     local session <close> = http.session { retries = { backoff = 100, max_backoff = 100 } }
     local t0 = task.now()
-    local r = session:get(failing(1, "&retry-after=1"))
+    local r = session:get(origin.failing(1, "&retry-after=1"))
     equal({ r.status, r.attempts }, { 200, 2 })
     equal(task.now() - t0 >= 1, true)
-    equal(session:get(failing(1, "&retry-after=0")).attempts, 2)
+    equal(session:get(origin.failing(1, "&retry-after=0")).attempts, 2)
   end)
 
   it("of a date is waited for, and one that has passed is at once", function()
     local session <close> = http.session { retries = { backoff = 100, max_backoff = 100 } }
-    equal(session:get(failing(1, "&retry-after=" .. http_date(1))).attempts, 2)
-    equal(session:get(failing(1, "&retry-after=" .. http_date(-86400))).attempts, 2)
+    equal(session:get(origin.failing(1, "&retry-after=" .. http_date(1))).attempts, 2)
+    equal(session:get(origin.failing(1, "&retry-after=" .. http_date(-86400))).attempts, 2)
   end)
 
   it("that is too long ends it", function()
     local session <close> = http.session { retries = { backoff = 0.001, max_wait = 5 } }
     for _, value in ipairs { "6", "1000000000000", ("9"):rep(400), http_date(3600) } do
-      local r = session:get(failing(1, "&retry-after=" .. value))
+      local r = session:get(origin.failing(1, "&retry-after=" .. value))
       equal({ r.status, r.attempts }, { 503, 1 })
     end
-    local r = session:get(failing(1, "&retry-after=4"), { timeout = 0.5 }) -- it would outlast the request
+    local r = session:get(origin.failing(1, "&retry-after=4"), { timeout = 0.5 }) -- it would outlast the request
     equal({ r.status, r.attempts }, { 503, 1 })
   end)
 
   it("that is none is as if there were none", function()
     for _, value in ipairs { "-1", "soon", "1.5e3", "", "Mon,%2099%20Foo%202020%2000:00:00%20GMT", "0x10" } do
       local session <close> = http.session { retries = { backoff = 0.001 } }
-      local r = session:get(failing(2, "&retry-after=" .. value))
+      local r = session:get(origin.failing(2, "&retry-after=" .. value))
       equal({ r.status, r.attempts }, { 200, 3 }, value)
     end
   end)
@@ -56,15 +45,16 @@ end)
 describe("http.40 what is tried again", function()
   it("is no POST, unless a script says so", function()
     local session <close> = http.session { retries = { backoff = 0.001 } }
-    equal(session:post(failing(1), { body = "x" }).status, 503)
-    equal(session:put(failing(1), { body = "x" }).status, 200)
-    equal(session:post(failing(1), { body = "x", retries = { methods = { "POST" }, backoff = 0.001 } }).status, 200)
+    equal(session:post(origin.failing(1), { body = "x" }).status, 503)
+    equal(session:put(origin.failing(1), { body = "x" }).status, 200)
+    local retries = { methods = { "POST" }, backoff = 0.001 }
+    equal(session:post(origin.failing(1), { body = "x", retries = retries }).status, 200)
   end)
 
   it("is as much as the budget of its origin allows", function()
     local session <close> = http.session { retries = { attempts = 2, backoff = 0, budget = 0.1 } }
     local tried_again = 0
-    for _ = 1, 100 do tried_again = tried_again + session:get(failing(9)).attempts - 1 end
+    for _ = 1, 100 do tried_again = tried_again + session:get(origin.failing(9)).attempts - 1 end
     -- Ten to begin with, and one for each ten requests.
     equal(tried_again >= 10 and tried_again <= 20, true, tostring(tried_again))
     equal(session:get("http://localhost:" .. origin.port .. "/fail/1?key=faults-other").attempts, 2)
@@ -89,7 +79,7 @@ describe("fault.41 a thousand that try again", function()
   end)
 
   it("come back over the whole of their window, each to an origin of its own", function()
-    local pipe <close> = assert(io.popen(("'%s' --virtual-time -e '%s' 2>&1"):format(SEPTET, [[
+    local pipe <close> = assert(io.popen(("'%s' --virtual-time -e '%s' 2>&1"):format(command.path, [[
       local task, http = require "septet.task", require "septet.http"
       math.randomseed(41)
       local session <close> = http.session { limit = 50, retries = { attempts = 2, backoff = 100, max_backoff = 100 } }
@@ -115,7 +105,7 @@ describe("fault.41 a thousand that try again", function()
       retries = { attempts = 5, backoff = 0.001, budget = 0.1 } }
     local mark = origin.mark()
     local urls = {}
-    for i = 1, 1000 do urls[i] = failing(99) end
+    for i = 1, 1000 do urls[i] = origin.failing(99) end
     for _, r in ipairs(task.gather(task.map(function(url) return session:get(url) end, urls))) do
       equal(r.status, 503)
     end

@@ -1,22 +1,13 @@
 -- A save whose transfer breaks off: a typed error, what came stays as a part, and the target is what it was.
 local task, http = require "septet.task", require "septet.http"
-local origin = require "origin"
+local files, origin = require "files", require "origin"
 
-local URL = origin.url
-
-local function name()
-  local path = os.tmpname()
-  return setmetatable({ path = path, part = path .. ".part", meta = path .. ".part.meta" }, { __close = function(self)
-    for _, file in pairs { self.path, self.part, self.meta } do os.remove(file) end
-  end })
-end
-
-local contents = origin.contents
+local URL, contents = origin.url, files.contents
 
 -- Saves what breaks off after `sent` bytes, with and without resume.
 local function breaks_off(target, sent, expected, options)
   for _, resume in ipairs { false, true } do
-    local f <close> = name()
+    local f <close> = files.with ""
     do
       local old <close> = assert(io.open(f.path, "wb"))
       old:write "old"
@@ -37,7 +28,7 @@ describe("a save that breaks off keeps its part:", function()
   end)
 
   it("fault.16 the part is the beginning of what the next one brings, whose size is checked as well", function()
-    local f <close> = name()
+    local f <close> = files.with ""
     local target = URL .. "/file/breaks"
     http.post(target, { params = { size = 1000, etag = '"a"', cut = 300 } })
     raises_error({ code = "partial", reason = "truncated" }, http.save, target, f.path, { resume = true })
@@ -60,7 +51,7 @@ describe("a save that breaks off keeps its part:", function()
   end)
 
   it("fault.16 its session was closed", function()
-    local f <close> = name()
+    local f <close> = files.with ""
     local session = http.session()
     local t = task.spawn(session.save, session, URL .. "/stall?after=5000&length=10000", f.path)
     while #(contents(f.part) or "") < 5000 do task.sleep(0.001) end

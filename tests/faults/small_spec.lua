@@ -1,7 +1,7 @@
 -- Small faults, each with its neighbours.
 -- peers: tls
 local http, sio = require "septet.http", require "septet.io"
-local origin = require "origin"
+local files, origin = require "files", require "origin"
 
 local URL, DIR = origin.url, os.getenv "SEPTET_TLS"
 
@@ -68,11 +68,6 @@ describe("H-22: a save that goes on", function()
     return path
   end
 
-  local function bytes_of(path)
-    local file <close> = assert(io.open(path, "rb"))
-    return file:read "a"
-  end
-
   local HEAD = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nETag: \"e\"\r\n\r\n" .. ("x"):rep(600)
 
   it("does not take a 416 of another size for the whole", function()
@@ -81,7 +76,7 @@ describe("H-22: a save that goes on", function()
       local broken = origin.raw { HEAD }
       local session <close> = http.session()
       raises_error({ code = "partial" }, session.save, session, broken, path, { resume = true })
-      equal(#bytes_of(path .. ".part"), 600)
+      equal(#files.contents(path .. ".part"), 600)
       -- The same address answers by 416, for a body of 600 bytes, and then by all of another one.
       local key = broken:match "/raw/(.*)$"
       local function line(text) return "send " .. text:gsub(".", function(c) return ("%02x"):format(c:byte()) end) end
@@ -89,7 +84,7 @@ describe("H-22: a save that goes on", function()
         line("HTTP/1.1 416 No\r\nContent-Length: 0\r\nContent-Range: " .. unit .. " */600\r\n\r\n"), "keep", "next",
         line("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nETag: \"f\"\r\n\r\nnew"), "keep" }, "\n") })
       equal(session:save(broken, path, { resume = true }).bytes, 3)
-      equal(bytes_of(path), "new")
+      equal(files.contents(path), "new")
       os.remove(path)
     end
   end)
@@ -107,7 +102,7 @@ describe("H-22: a save that goes on", function()
         return ("%02x"):format(c:byte())
       end) .. "\nkeep" })
       local saved = session:save(broken, path, { resume = true })
-      equal({ saved.resumed, saved.bytes, bytes_of(path) }, { 600, 1000, ("x"):rep(600) .. ("y"):rep(400) })
+      equal({ saved.resumed, saved.bytes, files.contents(path) }, { 600, 1000, ("x"):rep(600) .. ("y"):rep(400) })
       os.remove(path)
     end
   end)

@@ -2,6 +2,7 @@
 -- decides nothing; what is handed out keeps all its limits.
 local http = require "septet.http"
 local origin, pack, process = require "origin", require "pack", require "process"
+local files = require "files"
 
 local URL = origin.url
 local CHUNKED = "Transfer-Encoding: chunked\r\n"
@@ -43,11 +44,6 @@ local function answers(status, line, shape)
   return origin.raw(steps)
 end
 
-local function slurp(path)
-  local file <close> = assert(io.open(path, "rb"))
-  return file:read "a"
-end
-
 local ways = {
   get = function(session, url, options) return session:get(url, options) end,
   stream = function(session, url, options)
@@ -56,10 +52,9 @@ local ways = {
     return { status = r.status, body = body, attempts = r.attempts, history = r.history }
   end,
   save = function(session, url, options)
-    local path = os.tmpname()
-    local saved = session:save(url, path, options)
-    saved.body = slurp(path)
-    os.remove(path)
+    local f <close> = files.with ""
+    local saved = session:save(url, f.path, options)
+    saved.body = files.contents(f.path)
     return saved
   end,
 }

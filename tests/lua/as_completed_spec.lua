@@ -1,16 +1,8 @@
 -- task.as_completed: tasks in the order they end; the loop owns what it spawned.
 local task = require "septet.task"
+local helpers = require "helpers"
 
-local function never()
-  task.sleep(math.huge)
-end
-
-local function after(laps, value)
-  return function()
-    turns(laps)
-    return value
-  end
-end
+local never, after_turns = helpers.never, helpers.after_turns
 
 local function values_of(list, options)
   local values = {}
@@ -20,20 +12,20 @@ end
 
 describe("as_completed", function()
   it("gives the tasks themselves in the order they end", function()
-    local a, b, c = task.spawn(after(6)), task.spawn(after(1)), task.spawn(after(3))
+    local a, b, c = task.spawn(after_turns(6)), task.spawn(after_turns(1)), task.spawn(after_turns(3))
     local order = {}
     for t in task.as_completed { a, b, c } do order[#order + 1] = t end
     equal(order, { b, c, a })
   end)
 
   it("gives those first that have ended, in the list's order", function()
-    local a, b, c = task.spawn(after(1, "a")), task.spawn(after(0, "b")), task.spawn(after(9, "c"))
+    local a, b, c = task.spawn(after_turns(1, "a")), task.spawn(after_turns(0, "b")), task.spawn(after_turns(9, "c"))
     turns(3)
     equal(values_of { c, a, b }, { "a", "b", "c" })
   end)
 
   it("runs functions", function()
-    equal(values_of { after(4, "slow"), after(1, "fast") }, { "fast", "slow" })
+    equal(values_of { after_turns(4, "slow"), after_turns(1, "fast") }, { "fast", "slow" })
   end)
 
   it("of nothing does nothing", function()
@@ -42,9 +34,9 @@ describe("as_completed", function()
   end)
 
   it("gives a duplicate once", function()
-    local t = task.spawn(after(1, "t"))
+    local t = task.spawn(after_turns(1, "t"))
     equal(values_of { t, t, t }, { "t" })
-    local f = after(1, "f")
+    local f = after_turns(1, "f")
     equal(values_of { f, f }, { "f" })
   end)
 
@@ -61,7 +53,7 @@ describe("as_completed", function()
 
   it("lets its body wait while others end", function()
     local order = {}
-    for t in task.as_completed { after(3, 1), after(4, 2), after(5, 3) } do
+    for t in task.as_completed { after_turns(3, 1), after_turns(4, 2), after_turns(5, 3) } do
       turns(10)
       order[#order + 1] = t:await()
     end
@@ -70,12 +62,16 @@ describe("as_completed", function()
 
   it("gives five thousand", function()
     local list = {}
-    for i = 1, 5000 do list[i] = after(i % 5, i) end
+    for i = 1, 5000 do list[i] = after_turns(i % 5, i) end
     equal(#values_of(list), 5000)
   end)
 
   it("may go on in a second loop over the same iterator", function()
-    local iterator = task.as_completed { task.spawn(after(1, 1)), task.spawn(after(3, 2)), task.spawn(after(5, 3)) }
+    local tasks = {}
+    for i = 1, 3 do
+      tasks[i] = task.spawn(after_turns(2 * i - 1, i))
+    end
+    local iterator = task.as_completed(tasks)
     equal(iterator():await(), 1)
     local rest = {}
     for t in iterator do rest[#rest + 1] = t:await() end
@@ -87,7 +83,7 @@ end)
 
 describe("a timeout of as_completed", function()
   it("is raised from the loop's header, and leaves the tasks alone", function()
-    local quick, slow = task.spawn(after(1, "quick")), task.spawn(never)
+    local quick, slow = task.spawn(after_turns(1, "quick")), task.spawn(never)
     local got = {}
     local t0 = task.now()
     local err = raises_error({ kind = "Timeout", seconds = 0.02 }, function()
@@ -105,7 +101,7 @@ describe("a timeout of as_completed", function()
     local slow = task.spawn(never)
     local seen = 0
     raises_error({ kind = "Timeout" }, function()
-      for _ in task.as_completed({ task.spawn(after(0)), slow }, { timeout = 0.01 }) do
+      for _ in task.as_completed({ task.spawn(after_turns(0)), slow }, { timeout = 0.01 }) do
         seen = seen + 1
         task.sleep(0.02)
       end
@@ -116,13 +112,13 @@ describe("a timeout of as_completed", function()
   end)
 
   it("does nothing where all end in time", function()
-    equal(values_of({ after(1, "a"), after(2, "b") }, { timeout = 1000 }), { "a", "b" })
-    equal(values_of({ after(1, "a") }, { timeout = math.huge }), { "a" })
+    equal(values_of({ after_turns(1, "a"), after_turns(2, "b") }, { timeout = 1000 }), { "a", "b" })
+    equal(values_of({ after_turns(1, "a") }, { timeout = math.huge }), { "a" })
     task.checkpoint()
   end)
 
   it("of zero gives what has ended", function()
-    local t = task.spawn(after(0, "t"))
+    local t = task.spawn(after_turns(0, "t"))
     t:await()
     equal(values_of({ t }, { timeout = 0 }), { "t" })
   end)
@@ -130,7 +126,7 @@ end)
 
 describe("leaving the loop early", function()
   it("leaves tasks alone", function()
-    local a, b = task.spawn(after(1)), task.spawn(never)
+    local a, b = task.spawn(after_turns(1)), task.spawn(never)
     for _ in task.as_completed { a, b } do break end
     turns(2)
     equal(b:status(), "suspended")
@@ -141,7 +137,7 @@ describe("leaving the loop early", function()
   it("ends what it spawned, before the scope around it ends", function()
     local cleaned = false
     task.spawn(function()
-      for _ in task.as_completed { after(1), function()
+      for _ in task.as_completed { after_turns(1), function()
         local ok, err = pcall(never)
         cleaned = true
         error(err, 0)
@@ -156,7 +152,7 @@ describe("leaving the loop early", function()
     for _, leave in ipairs { function() error("out", 0) end, function() return true end } do
       local child
       local t = task.spawn(function()
-        for _ in task.as_completed { after(1), function()
+        for _ in task.as_completed { after_turns(1), function()
           child = task.current()
           never()
         end } do

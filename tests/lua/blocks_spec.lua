@@ -1,9 +1,8 @@
 -- Who may end a block, and what becomes of the blocks that nobody ends.
 local task = require "septet.task"
+local helpers = require "helpers"
 
-local function never()
-  task.sleep(math.huge)
-end
+local never = helpers.never
 
 local PLACE = "^[^:]*blocks_spec.lua:%d+: "
 local FOREIGN = "scopes close last in, first out, in the task that opened them$"

@@ -1,9 +1,8 @@
 -- Tasks that wait for one another in a circle, through the ends of combinators too: each can be cancelled.
 local task = require "septet.task"
+local helpers = require "helpers"
 
-local function never()
-  task.sleep(math.huge)
-end
+local never = helpers.never
 
 -- How a task may wait for another one.
 local waits = {

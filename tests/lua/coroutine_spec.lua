@@ -1,14 +1,9 @@
 -- Coroutines of the script's own: a task may wait inside them at any depth, and where it cannot wait it is told
 -- what is in the way.
 local task = require "septet.task"
+local helpers = require "helpers"
 
-local function never()
-  task.sleep(math.huge)
-end
-
-local function closer(fn)
-  return setmetatable({}, { __close = fn })
-end
+local never, closer = helpers.never, helpers.closer
 
 -- Waits for real, and gives its argument back.
 local function slow(...)

@@ -1,27 +1,14 @@
 -- septet.io: files that are written, what cancels and closes a wait, and who else is kept out. What a disk does wrong
 -- is in tests/faults/test_disk.py.
 local task, sio = require "septet.task", require "septet.io"
+local files = require "files"
 
+local contents = files.contents
 local CHUNK = 256 * 1024 -- bytes that are written at once
-
--- A name for a file that is not there, gone at the end of the block with what was made beside it.
-local function name()
-  local path = os.tmpname()
-  os.remove(path)
-  return setmetatable({ path = path, part = path .. ".part" }, { __close = function(self)
-    os.remove(self.path)
-    os.remove(self.part)
-  end })
-end
-
-local function contents(path)
-  local file <close> = io.open(path, "rb")
-  return file and file:read "a"
-end
 
 describe("a file that is written", function()
   it("holds what was written, in order, whatever its size", function()
-    local f <close> = name()
+    local f <close> = files.temporary()
     local w <close> = sio.create(f.path)
     local parts = { "", "one", ("x"):rep(CHUNK), "\0\r\n", ("yz"):rep(CHUNK + 1), "end" }
     for _, part in ipairs(parts) do w:write(part) end
@@ -30,7 +17,7 @@ describe("a file that is written", function()
   end)
 
   it("is emptied at first, and appended to if asked", function()
-    local f <close> = name()
+    local f <close> = files.temporary()
     for _, case in ipairs { { nil, "a" }, { { append = true }, "aa" }, { { append = false }, "a" }, { nil, "a" } } do
       local w <close> = sio.create(f.path, case[1])
       w:write "a"
@@ -40,7 +27,7 @@ describe("a file that is written", function()
   end)
 
   it("has the digest of all of it, what was there before included", function()
-    local f <close> = name()
+    local f <close> = files.temporary()
     local first = sio.create(f.path, { digest = "sha256" })
     equal(first:digest(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
     first:write "ab"
@@ -52,7 +39,7 @@ describe("a file that is written", function()
       sha512 = "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
         .. "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
     } do
-      local g <close> = name()
+      local g <close> = files.temporary()
       os.execute(("cp '%s' '%s'"):format(f.path, g.path))
       local w <close> = sio.create(g.path, { append = true, digest = digest })
       w:write "c"
@@ -66,7 +53,7 @@ describe("a file that is written", function()
   end)
 
   it("takes the place of another one in one step", function()
-    local f <close> = name()
+    local f <close> = files.temporary()
     local old <close> = sio.create(f.path)
     old:write "old"
     old:close()
@@ -87,7 +74,7 @@ describe("a file that is written", function()
   end)
 
   it("is removed", function()
-    local f <close> = name()
+    local f <close> = files.temporary()
     local w <close> = sio.create(f.path)
     w:write "x"
     w:remove()
@@ -96,7 +83,7 @@ describe("a file that is written", function()
   end)
 
   it("keeps nobody from running", function()
-    local f <close> = name()
+    local f <close> = files.temporary()
     local w <close> = sio.create(f.path, { digest = "sha256" })
     with_ticker(function()
       for _ = 1, 20 do w:write(("x"):rep(CHUNK)) end
@@ -106,7 +93,7 @@ describe("a file that is written", function()
 
   it("may be many", function()
     local names, writers = {}, {}
-    for i = 1, 64 do names[i] = name() end
+    for i = 1, 64 do names[i] = files.temporary() end
     task.gather(task.map(function(f)
       local w <close> = sio.create(f.path)
       for i = 1, 20 do w:write(("%d\n"):format(i)) end
@@ -123,7 +110,7 @@ end)
 
 describe("a writer", function()
   it("keeps others out until it is closed, and lets them in then", function()
-    local f <close> = name()
+    local f <close> = files.temporary()
     local w <close> = sio.create(f.path)
     w:write "mine"
     raises_error({ kind = "IoError", code = "EBUSY", path = f.path }, sio.create, f.path)
@@ -135,7 +122,7 @@ describe("a writer", function()
   end)
 
   it("that gave the file another name keeps nobody from the first", function()
-    local f <close> = name()
+    local f <close> = files.temporary()
     local w <close> = sio.create(f.part)
     w:write "first"
     w:commit(f.path)
@@ -146,7 +133,7 @@ describe("a writer", function()
   end)
 
   it("is closed at the end of its block, and by the collector", function()
-    local f <close> = name()
+    local f <close> = files.temporary()
     do
       local w <close> = sio.create(f.path) -- luacheck: ignore
     end
@@ -163,7 +150,7 @@ describe("a writer", function()
     raises_error({ kind = "IoError", code = "ENOENT", path = "/nowhere/at/all" }, sio.create, "/nowhere/at/all")
     raises_error({ kind = "IoError", code = "EISDIR" }, sio.create, "/")
     raises_error({ kind = "IoError", code = "EINVAL" }, sio.create, "/dev/null")
-    local f <close> = name()
+    local f <close> = files.temporary()
     local w <close> = sio.create(f.path)
     local err = raises_error({ kind = "IoError", code = "ENOENT", path = f.path }, w.commit, w, "/nowhere/at/all")
     equal(err.message, ("cannot rename '%s': no such file or directory"):format(f.path))
@@ -175,7 +162,7 @@ describe("a writer", function()
   end)
 
   it("refuses misuse", function()
-    local f <close> = name()
+    local f <close> = files.temporary()
     misuse("bad argument #1 to 'create' %(string expected, got nil%)", function() sio.create() end)
     misuse("a NUL in the path", function() sio.create("a\0b") end)
     misuse("unknown option 'apend' to 'create', did you mean 'append'%?", function()
@@ -196,7 +183,7 @@ end)
 
 describe("a wait for the disk", function()
   it("is cancelled at once, and the next one waits for what it left", function()
-    local f <close> = name()
+    local f <close> = files.temporary()
     local w <close> = sio.create(f.path)
     local t = task.spawn(w.write, w, ("x"):rep(8 * CHUNK))
     task.checkpoint()
@@ -214,7 +201,7 @@ describe("a wait for the disk", function()
   end)
 
   it("is cancelled while it opens, and the file is free again", function()
-    local f <close> = name()
+    local f <close> = files.temporary()
     local t = task.spawn(sio.create, f.path)
     task.checkpoint()
     t:cancel()
@@ -224,7 +211,7 @@ describe("a wait for the disk", function()
   end)
 
   it("that is cancelled while it commits leaves the old file or the new one", function()
-    local f <close> = name()
+    local f <close> = files.temporary()
     for i = 1, many(100) do
       local w <close> = sio.create(f.part)
       w:write(("%d"):format(i))
@@ -242,7 +229,7 @@ describe("a wait for the disk", function()
   end)
 
   it("for its closing is cancelled, and the next one waits for that", function()
-    local f <close> = name()
+    local f <close> = files.temporary()
     for i = 1, many(100) do
       local w <close> = sio.create(f.path)
       local t = task.spawn(w.close, w)
@@ -254,7 +241,7 @@ describe("a wait for the disk", function()
   end)
 
   it("ends when another task closes the file", function()
-    local f <close> = name()
+    local f <close> = files.temporary()
     local w = sio.create(f.path)
     local t = task.spawn(w.write, w, ("x"):rep(8 * CHUNK))
     task.checkpoint()

@@ -1,17 +1,8 @@
 -- task.gather: all at once, in the list's order; the first failure ends the rest.
 local task = require "septet.task"
+local helpers = require "helpers"
 
-local function never()
-  task.sleep(math.huge)
-end
-
-local function after(laps, ...)
-  local values = table.pack(...)
-  return function()
-    turns(laps)
-    return table.unpack(values, 1, values.n)
-  end
-end
+local never, after_turns = helpers.never, helpers.after_turns
 
 describe("gather", function()
   it("gives results in the list's order, whatever the order of ending", function()
@@ -28,12 +19,17 @@ describe("gather", function()
   end)
 
   it("takes functions and tasks, mixed", function()
-    local t = task.spawn(after(3, "task"))
-    equal(task.gather { after(1, "function"), t, after(0, "last") }, { n = 3, "function", "task", "last" })
+    local t = task.spawn(after_turns(3, "task"))
+    equal(task.gather { after_turns(1, "function"), t, after_turns(0, "last") }, { n = 3, "function", "task", "last" })
   end)
 
   it("keeps nils in their places, and the first of many values", function()
-    local results = task.gather { after(1), after(1, nil, 2), after(1, "a", "b"), after(1, false) }
+    local results = task.gather {
+      after_turns(1),
+      after_turns(1, nil, 2),
+      after_turns(1, "a", "b"),
+      after_turns(1, false),
+    }
     equal(results, { n = 4, nil, nil, "a", false })
   end)
 
@@ -47,7 +43,7 @@ describe("gather", function()
       runs = runs + 1
       return {}
     end
-    local t = task.spawn(after(1, "t"))
+    local t = task.spawn(after_turns(1, "t"))
     local results = task.gather { counted, t, counted, t }
     equal(runs, 1)
     equal(rawequal(results[1], results[3]), true)
@@ -55,14 +51,14 @@ describe("gather", function()
   end)
 
   it("takes tasks that have ended", function()
-    local t = task.spawn(after(0, 1))
+    local t = task.spawn(after_turns(0, 1))
     t:await()
     equal(task.gather { t, t }, { n = 2, 1, 1 })
   end)
 
   it("gathers ten thousand", function()
     local list = {}
-    for i = 1, 10000 do list[i] = after(1, i) end
+    for i = 1, 10000 do list[i] = after_turns(1, i) end
     local results = task.gather(list)
     equal(results.n, 10000)
     equal(results[9999], 9999)
@@ -70,8 +66,8 @@ describe("gather", function()
 
   it("nests", function()
     local results = task.gather {
-      function() return task.gather { after(1, 1), after(2, 2) } end,
-      function() return task.gather { after(1, 3) } end,
+      function() return task.gather { after_turns(1, 1), after_turns(2, 2) } end,
+      function() return task.gather { after_turns(1, 3) } end,
     }
     equal(results, { n = 2, { n = 2, 1, 2 }, { n = 1, 3 } })
   end)

@@ -1,13 +1,8 @@
 -- task.group: a block that no task outlives, and whose errors come out together.
 local task = require "septet.task"
+local helpers = require "helpers"
 
-local function never()
-  task.sleep(math.huge)
-end
-
-local function fail(value)
-  error(value, 0)
-end
+local never, fail = helpers.never, helpers.fail
 
 -- Returns the error of a task cancelled at its second lap.
 local function cancelled(fn, ...)

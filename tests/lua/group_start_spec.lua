@@ -1,9 +1,8 @@
 -- group:start: a task that is being started keeps the group open that it will move to.
 local task = require "septet.task"
+local helpers = require "helpers"
 
-local function never()
-  task.sleep(math.huge)
-end
+local never = helpers.never
 
 -- Each form of block: opens one, calls fn(handle) in it.
 local forms = {

@@ -1,17 +1,15 @@
 -- What users of other clients take for granted.
 -- peers: faulty
 local http, json = require "septet.http", require "septet.json"
-local faulty, origin = require "faulty", require "origin"
+local command, faulty, origin = require "command", require "faulty", require "origin"
 
 local URL, echo = origin.url, origin.echo
-local SEPTET = assert(os.getenv "SEPTET")
 local WIDE = "http://b\u{fc}cher.example:" .. origin.port -- bücher
 local NARROW = "xn--bcher-kva.example:" .. origin.port
 
 -- What another run of the command prints.
 local function run(environment, script)
-  local pipe <close> = assert(io.popen(("env %s '%s' -e '%s' 2>&1"):format(environment, SEPTET, script)))
-  return without_slow(pipe:read "a")
+  return without_slow(command.shell(("env %s '%s' -e '%s'"):format(environment, command.path, script)))
 end
 
 describe("a Location", function()

@@ -1,26 +1,12 @@
 -- septet.io: lines and bytes of files and FIFOs, what cancels and closes a wait, and standard input. That of other
 -- kinds than a file and a pipe is in tests/cli/test_stdin.py.
 local task, sio = require "septet.task", require "septet.io"
+local command, files = require "command", require "files"
 
-local SEPTET = os.getenv "SEPTET" or arg[-1]
 local CHUNK = 64 * 1024 -- bytes that are read at once
 
--- A name in a folder for names, gone at the end of the block.
-local function name()
-  local path = os.tmpname()
-  return setmetatable({ path = path }, { __close = function() os.remove(path) end })
-end
-
-local function file(text)
-  local f = name()
-  local out <close> = assert(io.open(f.path, "wb"))
-  out:write(text)
-  return f
-end
-
 local function fifo()
-  local f = name()
-  os.remove(f.path)
+  local f = files.temporary()
   assert(os.execute(("mkfifo '%s'"):format(f.path)))
   return f
 end
@@ -35,7 +21,7 @@ local function pipe(options)
 end
 
 local function lines_of(text, options)
-  local f <close> = file(text)
+  local f <close> = files.with(text)
   local reader <close> = sio.open(f.path, options)
   local lines = {}
   for line in reader:lines() do lines[#lines + 1] = line end
@@ -45,10 +31,9 @@ end
 
 -- What a septet of its own prints that runs `script` with that on its standard input.
 local function child(script, stdin, options)
-  local f <close> = file(script)
-  local command = ("'%s' %s '%s' %s 2>&1"):format(SEPTET, options or "", f.path, stdin)
-  local p <close> = assert(io.popen(command))
-  return p:read "a"
+  local f <close> = files.with(script)
+  local line = ("'%s' %s '%s' %s"):format(command.path, options or "", f.path, stdin)
+  return (command.shell(line))
 end
 
 describe("a file", function()
@@ -64,7 +49,7 @@ describe("a file", function()
 
   it("that is empty gives nil, again and again", function()
     equal(lines_of "", {})
-    local f <close> = file ""
+    local f <close> = files.with ""
     local reader <close> = sio.open(f.path)
     equal(reader:read(1), nil)
     equal(reader:read_line(), nil)
@@ -90,7 +75,7 @@ describe("a file", function()
   end)
 
   it("gives bytes, mixed with lines", function()
-    local f <close> = file "0123456789\nabc\ndef"
+    local f <close> = files.with "0123456789\nabc\ndef"
     local reader <close> = sio.open(f.path)
     equal(reader:read(4), "0123")
     equal(reader:read_line(), "456789")
@@ -101,7 +86,7 @@ describe("a file", function()
 
   it("gives all its bytes", function()
     local text = ("0123456789abcde\n"):rep(20000)
-    local f <close> = file(text)
+    local f <close> = files.with(text)
     local reader <close> = sio.open(f.path)
     local pieces = {}
     repeat
@@ -112,7 +97,7 @@ describe("a file", function()
   end)
 
   it("lets the others have their turn", function()
-    local f <close> = file(("x\n"):rep(1000))
+    local f <close> = files.with(("x\n"):rep(1000))
     local reader <close> = sio.open(f.path)
     local other = 0
     local t = task.spawn(function()
@@ -136,7 +121,7 @@ end)
 
 describe("a line over the limit", function()
   it("raises, and again, and its bytes are still there", function()
-    local f <close> = file "12345\n123456\n1234"
+    local f <close> = files.with "12345\n123456\n1234"
     local reader <close> = sio.open(f.path, { max_line = 5 })
     equal(reader:read_line(), "12345")
     for _ = 1, 2 do
@@ -150,7 +135,7 @@ describe("a line over the limit", function()
   end)
 
   it("raises at the end as well", function()
-    local f <close> = file "123456"
+    local f <close> = files.with "123456"
     local reader <close> = sio.open(f.path, { max_line = 5 })
     raises_error({ kind = "IoError", code = "line_too_long" }, reader.read_line, reader)
     equal(reader:read(100), "123456")
@@ -258,7 +243,7 @@ describe("a cancelled wait", function()
 
   it("leaves a read in the thread pool to the next one", function()
     local text = ("0123456789\n"):rep(20000)
-    local f <close> = file(text)
+    local f <close> = files.with(text)
     local reader <close> = sio.open(f.path)
     local pieces = {}
     repeat
@@ -301,7 +286,7 @@ describe("a cancelled wait", function()
   end)
 
   it("is never begun in a cancelled task", function()
-    local f <close> = file "one\n"
+    local f <close> = files.with "one\n"
     local reader <close> = sio.open(f.path)
     local t = task.spawn(function() return reader:read_line() end)
     t:cancel()
@@ -310,7 +295,7 @@ describe("a cancelled wait", function()
   end)
 
   it("of opening leaves nothing open", function()
-    local f <close> = file "one\n"
+    local f <close> = files.with "one\n"
     for _ = 1, 50 do
       local t = task.spawn(sio.open, f.path)
       turns(1)
@@ -321,7 +306,7 @@ describe("a cancelled wait", function()
   end)
 
   it("may be the last thing that knew of the reader", function()
-    local f <close> = file(("x"):rep(3 * CHUNK))
+    local f <close> = files.with(("x"):rep(3 * CHUNK))
     local t = task.spawn(function() return sio.open(f.path):read_line() end)
     local weak = setmetatable({ t }, { __mode = "v" })
     turns(3)
@@ -350,7 +335,7 @@ describe("close", function()
   end)
 
   it("comes with the end of a block", function()
-    local f <close> = file "one\ntwo\n"
+    local f <close> = files.with "one\ntwo\n"
     local kept
     do
       local reader <close> = sio.open(f.path)
@@ -380,7 +365,7 @@ describe("close", function()
   end)
 
   it("does not wait for a read in the thread pool", function()
-    local f <close> = file(("x"):rep(10 * CHUNK))
+    local f <close> = files.with(("x"):rep(10 * CHUNK))
     for _ = 1, 20 do
       local reader = sio.open(f.path)
       local t = task.spawn(reader.read_line, reader)
@@ -414,7 +399,7 @@ describe("a mistake", function()
   end)
 
   it("in an argument raises Usage at its line", function()
-    local f <close> = file "x"
+    local f <close> = files.with "x"
     local reader <close> = sio.open(f.path)
     misuse("bad argument #1 to 'open' %(string expected, got nil%)", function() sio.open() end)
     misuse("a NUL in the path", function() sio.open "a\0b" end)
@@ -429,13 +414,12 @@ describe("a mistake", function()
   end)
 
   it("in a path raises IoError, with its code", function()
-    local f <close> = name()
-    os.remove(f.path)
+    local f <close> = files.temporary()
     local err = raises_error({ kind = "IoError", code = "ENOENT", path = f.path }, sio.open, f.path)
     equal(err.message, ("cannot open '%s': no such file or directory"):format(f.path))
     raises_error({ kind = "IoError", code = "EISDIR", path = "/" }, sio.open, "/")
     raises_error({ kind = "IoError", code = "ENOENT", path = "" }, sio.open, "")
-    local plain <close> = file ""
+    local plain <close> = files.with ""
     raises_error({ kind = "IoError", code = "ENOTDIR" }, sio.open, plain.path .. "/x")
   end)
 end)
@@ -444,14 +428,14 @@ describe("standard input", function()
   local HEAD = "local task, sio = require 'septet.task', require 'septet.io' local r = sio.stdin() "
 
   it("is a file", function()
-    local f <close> = file "one\ntwo"
+    local f <close> = files.with "one\ntwo"
     equal(child(HEAD .. "for l in r:lines() do print(l) end", "<" .. f.path), "one\ntwo\n")
   end)
 
   it("is a pipe", function()
-    local f <close> = file(("a line\n"):rep(30000))
+    local f <close> = files.with(("a line\n"):rep(30000))
     equal(child(HEAD .. "local n = 0 for l in r:lines() do n = n + 1 end print(n)",
-      ("< /dev/null; cat '%s' | '%s' -e \"%s\""):format(f.path, SEPTET,
+      ("< /dev/null; cat '%s' | '%s' -e \"%s\""):format(f.path, command.path,
       HEAD .. "local n = 0 for l in r:lines() do n = n + #l end print(n)")), "0\n180000\n")
   end)
 
@@ -460,7 +444,7 @@ describe("standard input", function()
   end)
 
   it("goes on for the next reader where the last one stopped", function()
-    local f <close> = file "one\ntwo\nthree\nfour\n"
+    local f <close> = files.with "one\ntwo\nthree\nfour\n"
     equal(child(HEAD .. "print(r:read_line()) print(sio.stdin():read_line()) r:close() print(sio.stdin():read(3)) "
       .. "do local s <close> = sio.stdin { max_line = 2 } print(pcall(s.read_line, s)) end "
       .. "print(sio.stdin():read_line())", "<" .. f.path),
@@ -488,7 +472,7 @@ describe("standard input", function()
   end)
 
   it("keeps a virtual clock from jumping while it is read", function()
-    local f <close> = file "line\n"
+    local f <close> = files.with "line\n"
     equal(child(HEAD .. "local t = task.spawn(function() task.sleep(1000) print 'slept' end) "
       .. "task.checkpoint() print(r:read_line()) t:await()", "<" .. f.path, "--virtual-time"), "line\nslept\n")
   end)

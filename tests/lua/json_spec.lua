@@ -1,12 +1,7 @@
 -- septet.json: what is decoded is what was written, and what cannot be said is refused with its place.
 local http, json = require "septet.http", require "septet.json"
 local origin = require "origin"
-
-local function refused(kind, words, fn, ...)
-  local err = raises_error({ kind = kind }, fn, ...)
-  equal(err.message:find(words, 1, true) ~= nil, true, err.message)
-  return err
-end
+local refused = require("helpers").refused
 
 describe("decode", function()
   it("keeps integers integers, up to 64 bits", function()

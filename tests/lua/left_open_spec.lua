@@ -1,9 +1,8 @@
 -- Blocks that are left open: by a coroutine that dies, by the function of a block, by a task.
 local task = require "septet.task"
+local helpers = require "helpers"
 
-local function never()
-  task.sleep(math.huge)
-end
+local never = helpers.never
 
 local function overflow()
   return 1 + overflow()

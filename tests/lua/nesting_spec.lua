@@ -1,9 +1,8 @@
 -- How deep coroutines nest: as deep as in stock Lua, whose stack of C calls has 200 levels.
 local task = require "septet.task"
+local helpers = require "helpers"
 
-local function closer(fn)
-  return setmetatable({}, { __close = fn })
-end
+local closer = helpers.closer
 
 -- Counts the calls that `wrap` makes inside one another before Lua's stack of C calls is full.
 local function nested(wrap, inside)

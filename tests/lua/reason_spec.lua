@@ -1,9 +1,8 @@
 -- Reasons of cancellations, and names: a script's strings come back as they were.
 local task = require "septet.task"
+local helpers = require "helpers"
 
-local function never()
-  task.sleep(math.huge)
-end
+local never = helpers.never
 
 local all = {}
 for i = 0, 255 do all[#all + 1] = string.char(i) end

@@ -1,32 +1,20 @@
 -- session:save: what a file holds in the end, what an earlier one has brought and when that is gone on with, and what
 -- is left where one fails. Transfers that fail are in tests/faults/save_spec.lua, disks in tests/faults/test_disk.py.
 local task, http = require "septet.task", require "septet.http"
-local origin = require "origin"
+local files, origin = require "files", require "origin"
 local core = debug.getregistry()["septet.core"]
 
+local contents, write = files.contents, files.write
 local URL = origin.url
 local OLD_DATE, DATE = "Mon, 01 Jan 2024 00:00:00 GMT", "Tue, 02 Jan 2024 00:00:00 GMT"
 local nth = 0
 
--- A file to be and one of the origin's, of which nothing is left behind the block.
+-- A file that does not exist, with the URL of one of the origin's.
 local function name()
-  local path = os.tmpname()
-  os.remove(path)
+  local f = files.temporary()
   nth = nth + 1
-  local f = { path = path, part = path .. ".part", meta = path .. ".part.meta", url = ("%s/file/s%d"):format(URL, nth) }
-  return setmetatable(f, { __close = function()
-    for _, file in ipairs { f.path, f.part, f.meta } do os.remove(file) end
-  end })
-end
-
-local function contents(path)
-  local file <close> = io.open(path, "rb")
-  return file and file:read "a"
-end
-
-local function write(path, text)
-  local file <close> = assert(io.open(path, "wb"))
-  file:write(text)
+  f.url = ("%s/file/s%d"):format(URL, nth)
+  return f
 end
 
 -- Makes the origin's file be so, and returns its bytes.

@@ -6,14 +6,6 @@ local origin = require "origin"
 
 local URL, echo = origin.url, origin.echo
 
-local keys = 0
-
--- A URL whose first n requests fail.
-local function failing(n, more)
-  keys = keys + 1
-  return ("%s/fail/%d?key=session-%d%s"):format(URL, n, keys, more or "")
-end
-
 describe("a base URL", function()
   it("is what others are relative to", function()
     local session <close> = http.session { base_url = URL .. "/redirect/0" }
@@ -167,7 +159,7 @@ describe("retries", function()
   it("follow statuses that pass, and connections that break", function()
     for _, how in ipairs { "", "&status=429", "&how=reset", "&retry-after=0" } do
       local session <close> = http.session { retries = quick } -- a connection used again has a retry of its own
-      local r = session:get(failing(2, how))
+      local r = session:get(origin.failing(2, how))
       equal({ r.status, r.attempts }, { 200, 3 }, how)
     end
     local session <close> = http.session { retries = quick }
@@ -176,43 +168,43 @@ describe("retries", function()
 
   it("come to an end, which is what came last", function()
     local session <close> = http.session { retries = quick }
-    local r = session:get(failing(9))
+    local r = session:get(origin.failing(9))
     equal({ r.status, r.attempts }, { 503, 4 })
     raises_error({ code = "status", attempts = 4 }, r.raise_for_status, r)
-    raises_error({ code = "reset", attempts = 4 }, session.get, session, failing(9, "&how=reset"))
+    raises_error({ code = "reset", attempts = 4 }, session.get, session, origin.failing(9, "&how=reset"))
     raises_error({ code = "connect", attempts = 2 }, session.get, session, origin.refused,
       { retries = { attempts = 2, backoff = 0 } })
   end)
 
   it("are for what is harmless to do twice", function()
     local session <close> = http.session { retries = quick }
-    equal(session:post(failing(1)).status, 503)
-    equal(session:post(failing(1), { retries = { methods = { "POST" }, backoff = 0 } }).status, 200)
-    equal(session:get(failing(1, "&status=500")).status, 500)
-    equal(session:get(failing(1), { retries = false }).status, 503)
+    equal(session:post(origin.failing(1)).status, 503)
+    equal(session:post(origin.failing(1), { retries = { methods = { "POST" }, backoff = 0 } }).status, 200)
+    equal(session:get(origin.failing(1, "&status=500")).status, 500)
+    equal(session:get(origin.failing(1), { retries = false }).status, 503)
     raises_error({ code = "partial" }, session.get, session, URL .. "/truncate")
   end)
 
   it("wait as long as they are told, and not too long", function()
     local session <close> = http.session { retries = { backoff = 0 } }
     local t0 = task.now()
-    equal(session:get(failing(1, "&retry-after=1")).status, 200)
+    equal(session:get(origin.failing(1, "&retry-after=1")).status, 200)
     equal(task.now() - t0 >= 1, true)
-    equal(session:get(failing(1, "&retry-after=61")).attempts, 1)
-    equal(session:get(failing(1, "&retry-after=soon")).attempts, 2)
+    equal(session:get(origin.failing(1, "&retry-after=61")).attempts, 1)
+    equal(session:get(origin.failing(1, "&retry-after=soon")).attempts, 2)
   end)
 
   it("do not outlast the request's time", function()
     local session <close> = http.session { retries = { backoff = 0 }, timeout = 5 }
-    equal(session:get(failing(1, "&retry-after=10")).attempts, 1)
+    equal(session:get(origin.failing(1, "&retry-after=10")).attempts, 1)
   end)
 
   it("have a budget for each origin", function()
     local session <close> = http.session { retries = { attempts = 20, backoff = 0 } }
-    equal(session:get(failing(99)).attempts, 11)
-    equal(session:get(failing(99)).attempts, 1)
+    equal(session:get(origin.failing(99)).attempts, 11)
+    equal(session:get(origin.failing(99)).attempts, 1)
     for _ = 1, 10 do session:get(URL .. "/bytes/1") end
-    equal(session:get(failing(99)).attempts, 2)
+    equal(session:get(origin.failing(99)).attempts, 2)
   end)
 
   it("read the three forms of a date", function()
@@ -234,8 +226,8 @@ describe("retries", function()
       request_end = function(_, ev) told[#told + 1] = ev.status end,
       request_exception = function(_, ev) told[#told + 1] = ev.exception.code end,
     } }
-    session:get(failing(2))
-    raises_error({ code = "reset" }, session.get, session, failing(9, "&how=reset"))
+    session:get(origin.failing(2))
+    raises_error({ code = "reset" }, session.get, session, origin.failing(9, "&how=reset"))
     equal(told, { 200, "reset" })
   end)
 

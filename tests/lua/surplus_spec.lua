@@ -1,7 +1,8 @@
 -- Arguments that a function would drop, methods called with a dot, and what a writer writes.
 local task, sync, http = require "septet.task", require "septet.sync", require "septet.http"
 local json, sio, trace = require "septet.json", require "septet.io", require "septet.trace"
-local testing, origin = require "septet.testing", require "origin"
+local testing = require "septet.testing"
+local files, origin = require "files", require "origin"
 
 -- Functions that pass their surplus arguments on, or write them.
 local PASS_ON = { "on_unhandled", "spawn", "background",
@@ -85,13 +86,12 @@ describe("X-10: arguments that would be dropped are refused", function()
     task.group(function(g)
       for name, most in pairs { cancel = 1, is_cancelled = 0, extend = 1 } do refuses(name, g[name], most, g) end
     end)
-    local path = os.tmpname()
-    local writer = sio.create(path)
+    local f <close> = files.temporary()
+    local writer = sio.create(f.path)
     for name, most in pairs { truncate = 0, sync = 0, commit = 1, remove = 0, digest = 0, size = 0, close = 0 } do
       refuses(name, writer[name], most, writer)
     end
     writer:close()
-    os.remove(path)
     local stream <close> = http.default():stream("GET", origin.url .. "/bytes/1")
     for name, most in pairs { read = 1, chunks = 1, lines = 1, close = 0 } do
       refuses(name, stream[name], most, stream)
@@ -141,14 +141,10 @@ describe("X-10: arguments that would be dropped are refused", function()
     local sum = 0
     for v in ch:iter() do sum = sum + v end
     equal(sum, 6)
-    local path = os.tmpname()
-    local f = assert(io.open(path, "w"))
-    f:write "1\n2\n3\n"
-    f:close()
-    local lines, reader = {}, sio.open(path)
+    local f <close> = files.with "1\n2\n3\n"
+    local lines, reader = {}, sio.open(f.path)
     for line in reader:lines() do lines[#lines + 1] = line end
     equal(table.concat(lines), "123")
-    os.remove(path)
   end)
 end)
 
@@ -173,10 +169,9 @@ describe("X-10: what a generic for passes is not surplus", function()
         if name == "try_acquire" then self:release() end
       end
     end
-    local path = os.tmpname()
-    local writer = sio.create(path)
+    local f <close> = files.temporary()
+    local writer = sio.create(f.path)
     for _, name in ipairs { "size", "sync", "digest", "truncate", "close" } do loops(name, writer[name], writer) end
-    os.remove(path)
     local stream <close> = http.default():stream("GET", origin.url .. "/bytes/1")
     loops("json", stream.json, stream)
   end)
@@ -231,14 +226,11 @@ describe("X-10: what a generic for passes is not surplus", function()
   end)
 
   it("as it goes over lines and instants", function()
-    local path, got = os.tmpname(), {}
-    local f = assert(io.open(path, "w"))
-    f:write "1\n2\n\n3"
-    f:close()
-    local reader <close> = sio.open(path)
+    local f <close> = files.with "1\n2\n\n3"
+    local got = {}
+    local reader <close> = sio.open(f.path)
     for line in reader.read_line, reader do got[#got + 1] = line end
     equal(got, { "1", "2", "", "3" })
-    os.remove(path)
     local n = 0
     for instant in task.now do
       n = n + 1
@@ -266,36 +258,31 @@ end)
 
 describe("X-10: writer:write", function()
   it("writes what Lua's file:write writes, and returns the writer", function()
-    local path, plain = os.tmpname(), os.tmpname()
+    local file <close> = files.temporary()
+    local plain <close> = files.temporary()
     for _, case in ipairs {
       { "a" }, { "a", "b" }, { "a", "", "b" }, { 1 }, { 1, 2.5, -0.0, 1e100, 2 ^ 53, math.huge, math.mininteger },
       { "" }, {}, { ("x"):rep(300000), "\0", 7, ("y"):rep(300000) },
     } do
-      local w, f = sio.create(path), assert(io.open(plain, "wb"))
+      local w, f = sio.create(file.path), assert(io.open(plain.path, "wb"))
       equal(rawequal(w:write(table.unpack(case)), w), true)
       equal(rawequal(w:write "end":write "!", w), true)
       f:write(table.unpack(case))
       f:write("end", "!")
       w:close()
       f:close()
-      local got, expected = assert(io.open(path, "rb")), assert(io.open(plain, "rb"))
-      equal(got:read "a" == expected:read "a", true)
-      got:close()
-      expected:close()
+      equal(files.contents(file.path) == files.contents(plain.path), true)
     end
-    os.remove(path)
-    os.remove(plain)
   end)
 
   it("checks all of them before it writes any", function()
-    local path = os.tmpname()
-    local w <close> = sio.create(path)
+    local f <close> = files.temporary()
+    local w <close> = sio.create(f.path)
     misuse("bad argument #1 to 'write' %(string expected, got nil%)", function() w:write(nil) end)
     misuse("bad argument #2 to 'write' %(string expected, got nil%)", function() w:write("a", nil) end)
     misuse("bad argument #3 to 'write' %(string expected, got table%)", function() w:write("a", 1, {}) end)
     misuse("bad argument #2 to 'write' %(string expected, got boolean%)", function() w:write("a", true) end)
     equal(w:size(), 0)
-    os.remove(path)
   end)
 end)
 

@@ -1,18 +1,9 @@
 -- septet.sync without channels: events, semaphores, locks. First come first served, direct hand-off, and no
 -- cancellation that loses a permit.
 local task, sync = require "septet.task", require "septet.sync"
+local helpers = require "helpers"
 
-local function never()
-  task.sleep(math.huge)
-end
-
--- Ends tasks and their errors, which the spec does not care for.
-local function dismiss(...)
-  for _, t in ipairs { ... } do
-    t:cancel()
-    pcall(t.await, t)
-  end
-end
+local never, dismiss = helpers.never, helpers.dismiss
 
 local function join(tasks)
   for _, t in ipairs(tasks) do t:await() end

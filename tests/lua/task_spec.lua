@@ -1,17 +1,8 @@
 -- septet.task: spawning, awaiting, cancelling, and what becomes of tasks and errors that nobody waits for.
 local task = require "septet.task"
+local helpers = require "helpers"
 
-local function never()
-  task.sleep(math.huge)
-end
-
--- A list, and a function that appends to it.
-local function recorder()
-  local list = {}
-  return list, function(...)
-    list[#list + 1] = select("#", ...) == 1 and ... or { ... }
-  end
-end
+local never, recorder = helpers.never, helpers.recorder
 
 describe("spawn", function()
   it("defers: the parent goes on first, children start in their order", function()

@@ -1,42 +1,30 @@
 -- task.wait: for all, for the first, for the first failure, for a time; it neither raises nor cancels.
 local task = require "septet.task"
+local helpers = require "helpers"
 
-local function never()
-  task.sleep(math.huge)
+local never, dismiss = helpers.never, helpers.dismiss
+
+local function spawn_after(...)
+  return task.spawn(helpers.after_turns(...))
 end
 
-local function after(laps, value)
-  return task.spawn(function()
-    turns(laps)
-    return value
-  end)
-end
-
-local function failing(laps, value)
+local function spawn_failing(laps, value)
   return task.spawn(function()
     turns(laps)
     error(value, 0)
   end)
 end
 
--- Ends a task and its error, which the spec does not care for.
-local function dismiss(...)
-  for _, t in ipairs { ... } do
-    t:cancel()
-    pcall(t.await, t)
-  end
-end
-
 describe("wait", function()
   it("gives the done in the order they ended, none pending", function()
-    local a, b, c = after(5), after(1), after(3)
+    local a, b, c = spawn_after(5), spawn_after(1), spawn_after(3)
     local done, pending = task.wait { a, b, c }
     equal(done, { b, c, a })
     equal(pending, {})
   end)
 
   it("neither raises their errors nor cancels any", function()
-    local ok, failed = after(1), failing(2, "x")
+    local ok, failed = spawn_after(1), spawn_failing(2, "x")
     local cancelled = task.spawn(never)
     task.spawn(function() cancelled:cancel() end)
     local done, pending = task.wait { ok, failed, cancelled }
@@ -46,7 +34,7 @@ describe("wait", function()
   end)
 
   it("FIRST_COMPLETED returns at the first, the others go on in the list's order", function()
-    local a, b, c = after(9), after(1), after(6)
+    local a, b, c = spawn_after(9), spawn_after(1), spawn_after(6)
     local done, pending = task.wait({ a, b, c }, { return_when = "FIRST_COMPLETED" })
     equal(done, { b })
     equal(pending, { a, c })
@@ -54,7 +42,7 @@ describe("wait", function()
   end)
 
   it("FIRST_COMPLETED gives all that ended in the same batch", function()
-    local a, b, c = after(1), after(1), task.spawn(never)
+    local a, b, c = spawn_after(1), spawn_after(1), task.spawn(never)
     local done, pending = task.wait({ c, a, b }, { return_when = "FIRST_COMPLETED" })
     equal(done, { a, b })
     equal(pending, { c })
@@ -62,7 +50,7 @@ describe("wait", function()
   end)
 
   it("FIRST_COMPLETED of tasks of which some have ended returns these", function()
-    local a, b = after(0), task.spawn(never)
+    local a, b = spawn_after(0), task.spawn(never)
     a:await()
     local done, pending = task.wait({ b, a }, { return_when = "FIRST_COMPLETED" })
     equal(done, { a })
@@ -71,7 +59,7 @@ describe("wait", function()
   end)
 
   it("FIRST_EXCEPTION returns at the first failure", function()
-    local a, b, c = after(1), failing(3, "x"), task.spawn(never)
+    local a, b, c = spawn_after(1), spawn_failing(3, "x"), task.spawn(never)
     local done, pending = task.wait({ a, b, c }, { return_when = "FIRST_EXCEPTION" })
     equal(done, { a, b })
     equal(pending, { c })
@@ -79,7 +67,7 @@ describe("wait", function()
   end)
 
   it("FIRST_EXCEPTION takes a cancelled task for no failure", function()
-    local a, b = task.spawn(never), after(5)
+    local a, b = task.spawn(never), spawn_after(5)
     turns(1)
     a:cancel()
     local done, pending = task.wait({ a, b }, { return_when = "FIRST_EXCEPTION" })
@@ -88,7 +76,7 @@ describe("wait", function()
   end)
 
   it("FIRST_EXCEPTION returns at once where one had failed", function()
-    local a, b = failing(0, "x"), task.spawn(never)
+    local a, b = spawn_failing(0, "x"), task.spawn(never)
     turns(1)
     local done, pending = task.wait({ b, a }, { return_when = "FIRST_EXCEPTION" })
     equal(done, { a })
@@ -97,12 +85,12 @@ describe("wait", function()
   end)
 
   it("ALL_COMPLETED is the default by name", function()
-    local done = task.wait({ after(1), after(2) }, { return_when = "ALL_COMPLETED" })
+    local done = task.wait({ spawn_after(1), spawn_after(2) }, { return_when = "ALL_COMPLETED" })
     equal(#done, 2)
   end)
 
   it("with a timeout returns what has ended by then, and raises nothing", function()
-    local a, b = after(1), task.spawn(never)
+    local a, b = spawn_after(1), task.spawn(never)
     local t0 = task.now()
     local done, pending = task.wait({ b, a }, { timeout = 0.02 })
     equal(task.now() - t0 >= 0.02, true)
@@ -113,7 +101,7 @@ describe("wait", function()
   end)
 
   it("with a timeout of zero looks, and does not wait for time to pass", function()
-    local a, b = after(0), task.spawn(never)
+    local a, b = spawn_after(0), task.spawn(never)
     a:await()
     local done, pending = task.wait({ b, a }, { timeout = 0 })
     equal(done, { a })
@@ -123,7 +111,7 @@ describe("wait", function()
 
   it("with a timeout that is not reached leaves nothing behind", function()
     for _, seconds in ipairs { 1000, math.huge } do
-      local done = task.wait({ after(1) }, { timeout = seconds })
+      local done = task.wait({ spawn_after(1) }, { timeout = seconds })
       equal(#done, 1)
       task.checkpoint()
     end
@@ -138,7 +126,7 @@ describe("wait", function()
   end)
 
   it("drops duplicates", function()
-    local a, b = after(1), task.spawn(never)
+    local a, b = spawn_after(1), task.spawn(never)
     local done, pending = task.wait({ b, a, b, a }, { return_when = "FIRST_COMPLETED" })
     equal(done, { a })
     equal(pending, { b })
@@ -158,7 +146,7 @@ describe("wait", function()
   end)
 
   it("is for many waiters of the same tasks at once", function()
-    local target = after(3, "v")
+    local target = spawn_after(3, "v")
     local woken = 0
     local waiters = {}
     for i = 1, 20 do
@@ -173,7 +161,7 @@ describe("wait", function()
 
   it("in a loop until nothing is pending sees each once", function()
     local pending, seen = {}, 0
-    for i = 1, 50 do pending[i] = after(i % 7) end
+    for i = 1, 50 do pending[i] = spawn_after(i % 7) end
     while #pending > 0 do
       local done
       done, pending = task.wait(pending, { return_when = "FIRST_COMPLETED" })
@@ -184,7 +172,7 @@ describe("wait", function()
 
   it("for ten thousand", function()
     local tasks = {}
-    for i = 1, 10000 do tasks[i] = after(i % 3) end
+    for i = 1, 10000 do tasks[i] = spawn_after(i % 3) end
     local done, pending = task.wait(tasks)
     equal(#done, 10000)
     equal(#pending, 0)

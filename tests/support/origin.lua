@@ -161,6 +161,14 @@ function origin.raw(steps)
   return origin.url .. "/raw/" .. key
 end
 
+local keys = 0
+
+--- A URL that answers with 503 to its first `n` requests, and with `more` behind its query.
+function origin.failing(n, more)
+  keys = keys + 1
+  return ("%s/fail/%d?key=failing-%d%s"):format(origin.url, n, keys, more or "")
+end
+
 --- N bytes as /bytes/N gives them.
 function origin.pattern(n)
   return (("0123456789abcdef"):rep(n // 16 + 1)):sub(1, n)
@@ -177,21 +185,6 @@ function origin.pieces(size)
     size = size - n
     return ("x"):rep(n)
   end
-end
-
---- The name of a file that is not there, in `path`, and that of its part; both go with the variable.
-function origin.temporary()
-  local path = os.tmpname()
-  os.remove(path)
-  return setmetatable({ path = path, part = path .. ".part", meta = path .. ".part.meta" }, { __close = function(self)
-    for _, file in pairs { self.path, self.part, self.meta } do os.remove(file) end
-  end })
-end
-
---- What a file holds, or nil.
-function origin.contents(path)
-  local file <close> = io.open(path, "rb")
-  return file and file:read "a"
 end
 
 return origin

@@ -1,0 +1,37 @@
+-- Files that specs write, read and leave nothing of.
+local files = {}
+
+--- Returns the path of a file that does not exist, and those of what is saved beside it. All of them
+--- are removed when the value is closed.
+function files.temporary()
+  local path = os.tmpname()
+  os.remove(path)
+  return setmetatable({ path = path, part = path .. ".part", meta = path .. ".part.meta" }, {
+    __close = function(self)
+      for _, file in ipairs { self.path, self.part, self.meta } do
+        os.remove(file)
+      end
+    end,
+  })
+end
+
+--- Returns the bytes of a file, or nil if it does not exist.
+function files.contents(path)
+  local file <close> = io.open(path, "rb")
+  return file and file:read "a"
+end
+
+--- Writes a file that has these bytes.
+function files.write(path, bytes)
+  local file <close> = assert(io.open(path, "wb"))
+  file:write(bytes)
+end
+
+--- Returns what files.temporary() does, with the file written.
+function files.with(bytes)
+  local file = files.temporary()
+  files.write(file.path, bytes)
+  return file
+end
+
+return files
