@@ -11,6 +11,10 @@
 
 #define SINKS "septet.trace.sinks" /* registry: an array of functions */
 
+struct spt_trace_sinks {
+    uint64_t flushed; /* the ring's head when the sinks last ran */
+};
+
 static const char *const kind_words[] = {
 #define XX(name, word) [SPT_REC_##name] = word,
     SPT_REC_MAP(XX)
@@ -176,12 +180,18 @@ static int l_head(lua_State *L)
  * removed, with a warning. */
 static int l_sink(lua_State *L)
 {
+    struct spt_env *env = spt_env(L);
     spt_check_callable(L, 1);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, SINKS);
     lua_pushvalue(L, 1);
     lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-    spt_env(L)->sched->trace.level = 2;
-    spt_env(L)->has_sinks = true;
+    if (!env->sinks) {
+        struct spt_trace_sinks *sinks = lua_newuserdatauv(L, sizeof *sinks, 0);
+        sinks->flushed = 0;
+        lua_rawsetp(L, LUA_REGISTRYINDEX, sinks); /* for as long as the env refers to it */
+        env->sinks = sinks;
+    }
+    env->sched->trace.level = 2;
     return 0;
 }
 
@@ -219,9 +229,9 @@ static int flush(lua_State *L)
 void spt_trace_flush(struct spt_env *env)
 {
     struct spt_sched *s = env->sched;
-    if (!env->has_sinks || s->trace.head == env->flushed)
+    if (!env->sinks || s->trace.head == env->sinks->flushed)
         return;
-    env->flushed = s->trace.head;
+    env->sinks->flushed = s->trace.head;
     lua_pushcfunction(s->main, flush);
     lua_pushlightuserdata(s->main, env);
     if (lua_pcall(s->main, 1, 0, 0) != LUA_OK)

@@ -16,6 +16,7 @@
 struct spt_sched;
 struct spt_driver;
 struct spt_loop;
+struct spt_trace_sinks;
 
 struct spt_env {
     struct spt_sched *sched;
@@ -27,8 +28,7 @@ struct spt_env {
     const char *quirk_changes; /* from the config, kept with the env; NULL for none */
     /* spt_resource, in order of acquisition: what scripts left open */
     struct spt_link resources;
-    bool has_sinks;   /* private to lua/trace.c */
-    uint64_t flushed; /* private to lua/trace.c: the ring's head when the sinks last ran */
+    struct spt_trace_sinks *sinks; /* of lua/trace.c; NULL until a script adds one */
 };
 
 /* Returns the env of a library function, which is its first upvalue. */
