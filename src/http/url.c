@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/public_url.h"
+#include "base/redact.h"
 #include "septet/septet.h"
 
 /* --- bytes --- */

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
-#include "base/public_url.h"
+#include "base/redact.h"
 #include "core/sched.h"
 #include "core/task.h"
 #include "http/driver.h"

@@ -1,5 +1,5 @@
 /* Removes the part of a URL before its host, and any authority that cannot be parsed. */
-#include "base/public_url.h"
+#include "base/redact.h"
 
 #include <ctype.h>
 #include <string.h>
