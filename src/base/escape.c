@@ -30,7 +30,7 @@ static size_t printable_at(const char *text, size_t len)
     return c < 0x20 || (c >= 0x7f && c < 0xa0) ? 0 : n;
 }
 
-bool spt_is_printable(const char *text, size_t len)
+bool spt_escape_keeps_text(const char *text, size_t len)
 {
     for (size_t i = 0, n; i < len; i += n) {
         n = text[i] >= ' ' && text[i] < 0x7f ? 1 : printable_at(text + i, len - i);
@@ -57,7 +57,7 @@ static size_t escape_byte(char *out, unsigned char byte)
     return 4;
 }
 
-size_t spt_escape(char *out, size_t size, const char *text, size_t len)
+size_t spt_escape_text(char *out, size_t size, const char *text, size_t len)
 {
     size_t used = 0;
     for (size_t i = 0; i < len;) {

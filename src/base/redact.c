@@ -67,26 +67,26 @@ static bool has_bad_authority(const char *url, size_t scheme)
     return slashes && hides_password(slashes + strspn(slashes, "/"));
 }
 
-bool spt_url_is_public(const char *url)
+bool spt_redact_keeps_url(const char *url)
 {
-    return !strchr(url, '@') && spt_is_printable(url, strlen(url)) &&
+    return !strchr(url, '@') && spt_escape_keeps_text(url, strlen(url)) &&
            !(strchr(url, ':') && has_bad_authority(url, scheme_len(url)));
 }
 
 const char *spt_redact_url(const char *url, char *out, size_t size)
 {
-    if (spt_url_is_public(url))
+    if (spt_redact_keeps_url(url))
         return url;
     const char *at = strrchr(url, '@');
     size_t scheme = scheme_len(url);
     bool plain = !at || (scheme >= 3 && memcmp(url + scheme - 3, "://", 3) == 0 &&
                          begins_with_host(url + scheme));
     const char *rest = plain ? url + scheme : at + 1;
-    size_t used = spt_escape(out, size, url, scheme);
+    size_t used = spt_escape_text(out, size, url, scheme);
     if (at ? !plain && hides_password(rest) : strchr(url, ':') && has_bad_authority(url, scheme))
         rest = "...";
     else if (!plain && scheme == 0)
-        used += spt_escape(out + used, size - used, "...@", 4);
-    spt_escape(out + used, size - used, rest, strlen(rest));
+        used += spt_escape_text(out + used, size - used, "...@", 4);
+    spt_escape_text(out + used, size - used, rest, strlen(rest));
     return out;
 }

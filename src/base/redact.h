@@ -1,12 +1,12 @@
 /* Removes passwords from URLs before messages show them. */
-#ifndef SPT_BASE_PUBLIC_URL_H
-#define SPT_BASE_PUBLIC_URL_H
+#ifndef SPT_BASE_REDACT_H
+#define SPT_BASE_REDACT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 /* Returns true if the URL can be shown unchanged. */
-bool spt_url_is_public(const char *url);
+bool spt_redact_keeps_url(const char *url);
 
 /* Returns the URL as messages may show it: escaped, and without what may be a password, however
  * malformed the URL is. Returns `url` itself if that can be shown. Otherwise writes to `out`, cut

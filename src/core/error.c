@@ -118,10 +118,10 @@ void spt_error_escape(lua_State *L)
     size_t len;
     luaL_Buffer b;
     const char *text = lua_tolstring(L, -1, &len);
-    if (spt_is_printable(text, len))
+    if (spt_escape_keeps_text(text, len))
         return;
     char *out = luaL_buffinitsize(L, &b, 4 * len + 1);
-    luaL_pushresultsize(&b, spt_escape(out, 4 * len + 1, text, len));
+    luaL_pushresultsize(&b, spt_escape_text(out, 4 * len + 1, text, len));
     lua_remove(L, -2);
 }
 

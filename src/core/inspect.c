@@ -14,7 +14,7 @@
 void spt_inspect_write_place(const struct spt_trace *trace, uint64_t place, char *out, size_t size)
 {
     const char *source = spt_trace_string(trace, (uint32_t)(place >> 32));
-    size_t n = spt_escape(out, size, source, strlen(source));
+    size_t n = spt_escape_text(out, size, source, strlen(source));
     if ((uint32_t)place > 0)
         snprintf(out + n, size - n, ":%d", (int)(uint32_t)place);
 }
@@ -63,7 +63,7 @@ static bool copy_name(lua_State *L, int handle, char *out, size_t size)
     if (named) {
         size_t len;
         const char *name = lua_tolstring(L, -1, &len);
-        spt_escape(out, size, name, len);
+        spt_escape_text(out, size, name, len);
     }
     lua_pop(L, 1);
     return named;

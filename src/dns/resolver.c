@@ -178,7 +178,7 @@ static bool answer_plain(struct spt_lookup *lookup, const char *addresses)
     return lookup->answer || finish(lookup, ARES_ENOMEM);
 }
 
-void spt_lookup_init(struct spt_lookup *lookup, void (*on_done)(struct spt_lookup *))
+void spt_resolver_init_lookup(struct spt_lookup *lookup, void (*on_done)(struct spt_lookup *))
 {
     *lookup = (struct spt_lookup){.on_done = on_done};
     spt_link_init(&lookup->link);
@@ -196,7 +196,7 @@ static void leave(struct spt_name *name)
     spt_loop_wake(r->loop);
 }
 
-void spt_lookup_cancel(struct spt_lookup *lookup)
+void spt_resolver_cancel(struct spt_lookup *lookup)
 {
     struct spt_name *name = lookup->name;
     spt_link_remove(&lookup->link);
@@ -231,7 +231,7 @@ bool spt_resolver_start(struct spt_resolver *r, struct spt_lookup *lookup, const
 {
     char key[SPT_HOST_MAX + 1], plain[SPT_HOST_MAX + 3];
     size_t len = strlen(host);
-    spt_lookup_cancel(lookup);
+    spt_resolver_cancel(lookup);
     if (len == 0 || len > SPT_HOST_MAX)
         return finish(lookup, ARES_EBADNAME);
     for (size_t i = 0; i <= len; i++)

@@ -15,8 +15,8 @@ struct spt_loop;
 struct spt_name;
 struct spt_resolver;
 
-/* A lookup, in memory of the caller. It is set up by spt_lookup_init and ended by
- * spt_lookup_cancel. */
+/* A lookup, in memory of the caller. It is set up by spt_resolver_init_lookup and ended by
+ * spt_resolver_cancel. */
 struct spt_lookup {
     /* Called by spt_resolver_drain; may start or cancel any lookup. */
     void (*on_done)(struct spt_lookup *);
@@ -41,7 +41,7 @@ int spt_resolver_new(struct spt_resolver **out, struct spt_loop *loop, struct sp
 /* Cancels every query and frees the resolver. Waiting lookups are detached without a call. */
 void spt_resolver_free(struct spt_resolver *resolver);
 
-void spt_lookup_init(struct spt_lookup *lookup, void (*on_done)(struct spt_lookup *));
+void spt_resolver_init_lookup(struct spt_lookup *lookup, void (*on_done)(struct spt_lookup *));
 
 /* Starts a lookup of `host`, which is copied: an ASCII name of any case, or a literal. Returns true
  * if the lookup is already done, with or without success; on_done is then not called. Returns false
@@ -50,8 +50,8 @@ void spt_lookup_init(struct spt_lookup *lookup, void (*on_done)(struct spt_looku
 bool spt_resolver_start(struct spt_resolver *resolver, struct spt_lookup *lookup, const char *host);
 
 /* Ends the wait, if any, and releases the answer. May be called at any time after
- * spt_lookup_init. */
-void spt_lookup_cancel(struct spt_lookup *lookup);
+ * spt_resolver_init_lookup. */
+void spt_resolver_cancel(struct spt_lookup *lookup);
 
 /* Sends queued queries, calls on_done of completed lookups, and arms the timer. Returns true if it
  * called any. */

@@ -191,7 +191,8 @@ static void warn_task(septet_host *h, const struct spt_task *t)
     }
     int n = snprintf(line, sizeof line, "#%u %s  waits for %s%s", t->id, name, what, at);
     char shown[4 * sizeof line + 1];
-    spt_escape(shown, sizeof shown, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
+    spt_escape_text(shown, sizeof shown, line,
+                    (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
     spt_report_warning(h, shown);
 }
 

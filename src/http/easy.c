@@ -118,7 +118,7 @@ static curl_socket_t on_open_socket(void *ud, curlsocktype purpose, struct curl_
         close(fd);
         return CURL_SOCKET_BAD;
     }
-    spt_poller_opening(s, easy, &easy->attempts);
+    spt_pollers_connecting(s, easy, &easy->attempts);
     easy->unstalled = false;
     if (!easy->t_open_ns) {
         easy->t_open_ns = spt_loop_now(easy->driver->loop);
@@ -158,7 +158,7 @@ static void on_connected(struct spt_easy *easy, int local_port)
     while (!spt_link_alone(&easy->attempts)) {
         struct spt_poller *s = SPT_OF(easy->attempts.next, struct spt_poller, attempt);
         if (only || local_port_of(s->fd) == local_port) {
-            spt_poller_opened(s);
+            spt_pollers_connected(s);
             easy->fd = s->fd;
             s->shared = easy->request->profile && easy->request->profile->http2;
         } else {

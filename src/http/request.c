@@ -38,7 +38,7 @@ static void stop(struct spt_response *t)
     spt_link_remove(&t->progress_link);
     spt_link_remove(&t->resume_link);
     spt_link_remove(&t->fd_wait_link);
-    spt_lookup_cancel(&t->lookup);
+    spt_resolver_cancel(&t->lookup);
 }
 
 /* Removes a request from its session: from the queue, or from in_flight with its handle. */

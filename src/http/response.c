@@ -29,7 +29,7 @@ struct spt_response *spt_response_take(struct spt_responses *transfers, struct s
     spt_link_init(&t->progress_link);
     spt_link_init(&t->resume_link);
     spt_link_init(&t->fd_wait_link);
-    spt_lookup_init(&t->lookup, NULL);
+    spt_resolver_init_lookup(&t->lookup, NULL);
     return t;
 }
 

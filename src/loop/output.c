@@ -24,7 +24,7 @@
 enum { PRIVATE_MODE = 0600 };
 
 /* Assigns the result of `call` to `n`, and repeats the call if a signal interrupted it (EINTR). */
-#define UNINTERRUPTED(n, call)                                                                     \
+#define RETRY_EINTR(n, call)                                                                       \
     do {                                                                                           \
         (n) = (call);                                                                              \
     } while ((n) < 0 && errno == EINTR)
@@ -92,7 +92,7 @@ static int digest_file(struct spt_output *out)
     out->current_step = "read";
     while (rc == 0 && at < out->size) {
         ssize_t n;
-        UNINTERRUPTED(n, pread(out->fd, chunk, SPT_OUTPUT_CHUNK, (off_t)at));
+        RETRY_EINTR(n, pread(out->fd, chunk, SPT_OUTPUT_CHUNK, (off_t)at));
         rc = n > 0 ? digest_bytes(out, chunk, (size_t)n) : n < 0 ? last_error() : UV_EIO;
         at += n > 0 ? (uint64_t)n : 0;
         if (out->abandoned)
@@ -106,7 +106,7 @@ static int empty_file(struct spt_output *out)
 {
     int rc;
     out->current_step = "truncate";
-    UNINTERRUPTED(rc, ftruncate(out->fd, 0));
+    RETRY_EINTR(rc, ftruncate(out->fd, 0));
     if (rc != 0)
         return last_error();
     out->size = 0;
@@ -158,7 +158,7 @@ static int lock_file(struct spt_output *out)
 {
     struct stat st;
     int rc;
-    UNINTERRUPTED(rc, flock(out->fd, LOCK_EX | LOCK_NB));
+    RETRY_EINTR(rc, flock(out->fd, LOCK_EX | LOCK_NB));
     if (rc != 0 && errno == EWOULDBLOCK)
         return UV_EBUSY; /* any other error: the file system has no locks */
     if (fstat(out->fd, &st) != 0)
@@ -197,7 +197,7 @@ static int open_file(struct spt_output *out)
     while (rc == 0) {
         close_file(out);
         out->current_step = "open";
-        UNINTERRUPTED(out->fd, open(out->path, how, is_private ? PRIVATE_MODE : 0666));
+        RETRY_EINTR(out->fd, open(out->path, how, is_private ? PRIVATE_MODE : 0666));
         rc = out->fd < 0 ? last_error() : check_file(out);
         if (rc == 0)
             rc = lock_file(out);
@@ -215,8 +215,8 @@ static int read_file(struct spt_output *out)
         return UV_ENOMEM;
     ssize_t n = 1;
     while (n > 0 && out->buf.len < SPT_OUTPUT_CHUNK) {
-        UNINTERRUPTED(n, pread(out->fd, out->buf.data + out->buf.len,
-                               SPT_OUTPUT_CHUNK - out->buf.len, (off_t)out->buf.len));
+        RETRY_EINTR(n, pread(out->fd, out->buf.data + out->buf.len, SPT_OUTPUT_CHUNK - out->buf.len,
+                             (off_t)out->buf.len));
         out->buf.len += n > 0 ? (size_t)n : 0;
     }
     return n < 0 ? last_error() : 0;
@@ -227,8 +227,8 @@ static int write_bytes(struct spt_output *out)
     ssize_t n = 1;
     out->current_step = "write";
     for (out->written = 0; out->written < out->buf.len; out->written += (size_t)n) {
-        UNINTERRUPTED(n, pwrite(out->fd, out->buf.data + out->written, out->buf.len - out->written,
-                                (off_t)(out->size + out->written)));
+        RETRY_EINTR(n, pwrite(out->fd, out->buf.data + out->written, out->buf.len - out->written,
+                              (off_t)(out->size + out->written)));
         if (n <= 0)
             break;
     }
@@ -242,7 +242,7 @@ static int sync_file(struct spt_output *out)
 {
     int rc;
     out->current_step = "sync";
-    UNINTERRUPTED(rc, fsync(out->fd));
+    RETRY_EINTR(rc, fsync(out->fd));
     return rc == 0 ? 0 : last_error();
 }
 
@@ -255,11 +255,11 @@ static int sync_folder(const char *path)
     if (!folder)
         return UV_ENOMEM;
     int fd, rc;
-    UNINTERRUPTED(fd, open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    RETRY_EINTR(fd, open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     free(folder);
     if (fd < 0)
         return errno == EACCES ? 0 : last_error();
-    UNINTERRUPTED(rc, fsync(fd));
+    RETRY_EINTR(rc, fsync(fd));
     int error = rc == 0 || errno == EINVAL || errno == ENOTSUP ? 0 : last_error();
     close(fd);
     return error;

@@ -225,13 +225,13 @@ struct spt_poller *spt_pollers_open(struct spt_pollers *table, int fd, void *own
     return s;
 }
 
-void spt_poller_opening(struct spt_poller *s, void *opener, struct spt_link *attempts)
+void spt_pollers_connecting(struct spt_poller *s, void *opener, struct spt_link *attempts)
 {
     s->opener = opener;
     spt_list_push(attempts, &s->attempt);
 }
 
-void spt_poller_opened(struct spt_poller *s)
+void spt_pollers_connected(struct spt_poller *s)
 {
     s->opener = NULL;
     spt_link_remove(&s->attempt);

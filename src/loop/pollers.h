@@ -66,9 +66,9 @@ void spt_pollers_release(struct spt_pollers *table);
  * cannot watch the socket. */
 struct spt_poller *spt_pollers_open(struct spt_pollers *table, int fd, void *owner);
 
-/* Marks `s` as a connection attempt of `opener`, until spt_poller_opened is called. */
-void spt_poller_opening(struct spt_poller *s, void *opener, struct spt_link *attempts);
-void spt_poller_opened(struct spt_poller *s);
+/* Marks `s` as a connection attempt of `opener`, until spt_pollers_connected is called. */
+void spt_pollers_connecting(struct spt_poller *s, void *opener, struct spt_link *attempts);
+void spt_pollers_connected(struct spt_poller *s);
 
 /* Returns the number of sockets that were added by spt_pollers_open for `owner`. */
 unsigned spt_pollers_owned(const struct spt_pollers *table, const void *owner);

@@ -14,10 +14,10 @@
 static void check_bytes(const char *text, size_t len, const char *expected)
 {
     char out[256];
-    size_t n = spt_escape(out, sizeof out, text, len);
+    size_t n = spt_escape_text(out, sizeof out, text, len);
     assert_string_equal(out, expected);
     assert_int_equal(n, strlen(expected));
-    assert_int_equal(spt_is_printable(text, len), n == len && memcmp(out, text, len) == 0);
+    assert_int_equal(spt_escape_keeps_text(text, len), n == len && memcmp(out, text, len) == 0);
 }
 
 static void test_what_can_be_shown_stays(void **state)
@@ -49,12 +49,12 @@ static void test_bytes_that_are_not_utf8_are_escaped(void **state)
 static void test_what_finds_no_room_is_cut_as_a_whole(void **state)
 {
     char out[8];
-    assert_int_equal(spt_escape(out, sizeof out, "abcdef\x1b", 7), 6);
+    assert_int_equal(spt_escape_text(out, sizeof out, "abcdef\x1b", 7), 6);
     assert_string_equal(out, "abcdef");
-    assert_int_equal(spt_escape(out, sizeof out, "abcdef\xc3\xa9", 8), 6);
+    assert_int_equal(spt_escape_text(out, sizeof out, "abcdef\xc3\xa9", 8), 6);
     assert_string_equal(out, "abcdef");
-    assert_int_equal(spt_escape(out, sizeof out, "abcde\xc3\xa9", 7), 7);
-    assert_int_equal(spt_escape(out, 1, "a", 1), 0);
+    assert_int_equal(spt_escape_text(out, sizeof out, "abcde\xc3\xa9", 7), 7);
+    assert_int_equal(spt_escape_text(out, 1, "a", 1), 0);
     assert_string_equal(out, "");
 }
 
@@ -63,8 +63,8 @@ static void test_every_byte_comes_out_printable(void **state)
     for (int a = 0; a < 256; a++) {
         for (int b = 0; b < 256; b++) {
             char text[2] = {(char)a, (char)b}, out[9];
-            size_t n = spt_escape(out, sizeof out, text, 2);
-            assert_true(spt_is_printable(out, n));
+            size_t n = spt_escape_text(out, sizeof out, text, 2);
+            assert_true(spt_escape_keeps_text(out, n));
         }
     }
 }

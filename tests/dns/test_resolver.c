@@ -83,7 +83,7 @@ static void open_resolver(const char *servers, const char *conf)
 static void close_resolver(void)
 {
     for (unsigned i = 0; i < MANY; i++)
-        spt_lookup_cancel(&rig.lookups[i]);
+        spt_resolver_cancel(&rig.lookups[i]);
     if (rig.resolver)
         spt_resolver_free(rig.resolver);
     rig.resolver = NULL;
@@ -102,7 +102,7 @@ static int setup(void **state)
     memset(&rig, 0, sizeof rig);
     spt_timers_init(&rig.timers);
     for (unsigned i = 0; i < MANY; i++)
-        spt_lookup_init(&rig.lookups[i], on_done);
+        spt_resolver_init_lookup(&rig.lookups[i], on_done);
     assert_int_equal(spt_loop_new(&rig.loop, NULL, drain, NULL), SEPTET_OK);
     assert_non_null(getenv("SEPTET_DNS"));
     open_resolver(getenv("SEPTET_DNS"), NULL);
@@ -464,7 +464,7 @@ static void test_a_changed_file_while_nobody_waits_for_the_name(void **state)
     spt_loop_make_virtual(rig.loop);
     open_resolver(getenv("SEPTET_DNS"), rig.conf);
     start(0, "silent.other.test"); /* keeps the queries going */
-    spt_lookup_cancel(start(1, "late-50.a-127-0-0-6.left.test"));
+    spt_resolver_cancel(start(1, "late-50.a-127-0-0-6.left.test"));
     write_file(rig.conf, "search a-127-0-0-44.test\n");
     pass(2 * SECONDS);
     struct spt_lookup *again = start(1, "late-50.a-127-0-0-6.left.test");
@@ -479,7 +479,7 @@ static void test_who_cancels_leaves_the_others_waiting(void **state)
     for (unsigned i = 0; i < 3; i++)
         start(i, "late-50.a-127-0-0-1.cancel.test");
     spt_loop_run_once(rig.loop, false);
-    spt_lookup_cancel(&rig.lookups[1]);
+    spt_resolver_cancel(&rig.lookups[1]);
     start(3, "late-50.a-127-0-0-2.cancel.test");
     turn_until_done(3);
     assert_null(rig.lookups[1].answer);
@@ -494,9 +494,9 @@ static void test_nothing_is_left_when_nobody_waits(void **state)
     spt_loop_run_once(rig.loop, false);
     assert_int_equal(spt_resolver_count(rig.resolver).in_flight, 2);
     assert_true(spt_resolver_count(rig.resolver).sockets > 0);
-    spt_lookup_cancel(&rig.lookups[0]);
+    spt_resolver_cancel(&rig.lookups[0]);
     assert_int_equal(spt_resolver_count(rig.resolver).in_flight, 2);
-    spt_lookup_cancel(&rig.lookups[1]);
+    spt_resolver_cancel(&rig.lookups[1]);
     spt_loop_run_once(rig.loop, false);
     struct spt_resolver_count count = spt_resolver_count(rig.resolver);
     assert_int_equal(count.in_flight + count.waiting + count.sockets, 0);
@@ -523,7 +523,7 @@ static void cancel_next_and_ask_again(struct spt_lookup *lookup)
 {
     if (lookup != &rig.lookups[0])
         return;
-    spt_lookup_cancel(&rig.lookups[1]);
+    spt_resolver_cancel(&rig.lookups[1]);
     spt_resolver_start(rig.resolver, &rig.lookups[0], "a-127-0-0-9.inside.test");
 }
 

@@ -207,7 +207,7 @@ static void test_socket_given_up_while_opening_is_dropped_at_once(void **state)
     struct spt_link attempts;
     spt_link_init(&attempts);
     struct spt_poller *s = open_first();
-    spt_poller_opening(s, &t, &attempts);
+    spt_pollers_connecting(s, &t, &attempts);
     want(UV_WRITABLE);
     spt_pollers_apply(&t.table);
     close(t.pair[0]);

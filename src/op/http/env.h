@@ -145,7 +145,7 @@ void spt_http_request_set_response(lua_State *L, const struct spt_request *r);
 /* Returns true for an https request with certificate verification disabled. */
 bool spt_http_request_insecure(const struct spt_request *r);
 
-/* Returns `text` itself if it has nothing to escape. Otherwise writes it to `out` as spt_escape()
+/* Returns `text` itself if it has nothing to escape. Otherwise writes it to `out` as spt_escape_text()
  * does, truncated to `size` bytes, and returns `out`. */
 const char *spt_shown(const char *text, char *out, size_t size);
 

@@ -11,9 +11,9 @@
 const char *spt_shown(const char *text, char *out, size_t size)
 {
     size_t len = strlen(text);
-    if (spt_is_printable(text, len))
+    if (spt_escape_keeps_text(text, len))
         return text;
-    spt_escape(out, size, text, len);
+    spt_escape_text(out, size, text, len);
     return out;
 }
 
@@ -23,7 +23,8 @@ static int push_shown(lua_State *L, bool is_url)
 {
     size_t len;
     const char *text = spt_check_string(L, 1, &len);
-    if (is_url ? strlen(text) == len && spt_url_is_public(text) : spt_is_printable(text, len)) {
+    if (is_url ? strlen(text) == len && spt_redact_keeps_url(text)
+               : spt_escape_keeps_text(text, len)) {
         lua_pushvalue(L, 1);
         return 1;
     }
@@ -31,7 +32,7 @@ static int push_shown(lua_State *L, bool is_url)
     if (is_url)
         lua_pushstring(L, spt_redact_url(text, out, 4 * len + 8));
     else
-        lua_pushlstring(L, out, spt_escape(out, 4 * len + 8, text, len));
+        lua_pushlstring(L, out, spt_escape_text(out, 4 * len + 8, text, len));
     return 1;
 }
 
