@@ -74,7 +74,7 @@ static struct spt_input *new_input(struct spt_loop *loop)
     if (!in)
         return NULL;
     in->loop = loop;
-    in->fd = in->read_fd = in->epoll_fd = -1;
+    in->source.fd = in->source.read_fd = in->source.epoll_fd = -1;
     spt_buf_init(&in->buf, SIZE_MAX);
     return in;
 }
@@ -90,9 +90,9 @@ static void free_unused(struct spt_input *in)
 {
     if (in->in_pool)
         return;
-    close_fd(&in->epoll_fd);
-    close_fd(&in->read_fd);
-    close_fd(&in->fd);
+    close_fd(&in->source.epoll_fd);
+    close_fd(&in->source.read_fd);
+    close_fd(&in->source.fd);
     if (in->watching)
         return;
     spt_buf_release(&in->buf);
@@ -144,10 +144,10 @@ static bool read_ready(struct spt_input *in)
     char *to = in->buf.data + in->buf.len;
     ssize_t n;
     do {
-        if (in->is_socket)
-            n = recv(in->fd, to, CHUNK, MSG_DONTWAIT);
+        if (in->source.is_socket)
+            n = recv(in->source.fd, to, CHUNK, MSG_DONTWAIT);
         else
-            n = read(in->read_fd >= 0 ? in->read_fd : in->fd, to, CHUNK);
+            n = read(in->source.read_fd >= 0 ? in->source.read_fd : in->source.fd, to, CHUNK);
     } while (n < 0 && errno == EINTR);
     if (n < 0 && errno == EAGAIN)
         return false;
@@ -169,7 +169,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 
 bool spt_input_try(struct spt_input *in)
 {
-    struct pollfd p = {.fd = in->fd, .events = POLLIN};
+    struct pollfd p = {.fd = in->source.fd, .events = POLLIN};
     return in->watching && poll(&p, 1, 0) > 0 && read_ready(in);
 }
 
@@ -199,7 +199,7 @@ static int start_read(struct spt_input *in)
     if (!make_room(in))
         return UV_ENOMEM;
     uv_buf_t to = uv_buf_init(in->buf.data + in->buf.len, CHUNK);
-    int rc = uv_fs_read(spt_loop_uv(in->loop), &in->fs, in->fd, &to, 1, -1, on_read);
+    int rc = uv_fs_read(spt_loop_uv(in->loop), &in->fs, in->source.fd, &to, 1, -1, on_read);
     if (rc < 0)
         return rc;
     in->in_pool = true;
@@ -231,8 +231,8 @@ bool spt_input_wait(struct spt_input *in, spt_input_fn *fn, void *ud)
 static void reopen_nonblocking(struct spt_input *in)
 {
     char path[32];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", in->fd);
-    in->read_fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", in->source.fd);
+    in->source.read_fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 }
 
 /* Prepares polling. Returns 1 if the descriptor can be watched, 0 if it is always ready, or an
@@ -240,15 +240,15 @@ static void reopen_nonblocking(struct spt_input *in)
 static int watch(struct spt_input *in)
 {
     struct epoll_event event = {.events = EPOLLIN};
-    in->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (in->epoll_fd < 0)
+    in->source.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (in->source.epoll_fd < 0)
         return uv_translate_sys_error(errno);
-    if (epoll_ctl(in->epoll_fd, EPOLL_CTL_ADD, in->fd, &event) != 0) {
+    if (epoll_ctl(in->source.epoll_fd, EPOLL_CTL_ADD, in->source.fd, &event) != 0) {
         int error = errno;
-        close_fd(&in->epoll_fd);
+        close_fd(&in->source.epoll_fd);
         return error == EPERM ? 0 : uv_translate_sys_error(error);
     }
-    int rc = uv_poll_init(spt_loop_uv(in->loop), &in->poll, in->epoll_fd);
+    int rc = uv_poll_init(spt_loop_uv(in->loop), &in->poll, in->source.epoll_fd);
     if (rc < 0)
         return rc;
     in->watching = true;
@@ -260,15 +260,15 @@ static int watch(struct spt_input *in)
 static int classify_descriptor(struct spt_input *in)
 {
     struct stat st;
-    if (fstat(in->fd, &st) != 0)
+    if (fstat(in->source.fd, &st) != 0)
         return uv_translate_sys_error(errno);
     if (S_ISDIR(st.st_mode))
         return UV_EISDIR;
-    in->is_socket = S_ISSOCK(st.st_mode);
+    in->source.is_socket = S_ISSOCK(st.st_mode);
     int rc = watch(in);
-    if (rc == 0 && in->own) /* a read in the pool must block */
-        fcntl(in->fd, F_SETFL, fcntl(in->fd, F_GETFL) & ~O_NONBLOCK);
-    if (rc == 1 && !in->own && S_ISFIFO(st.st_mode))
+    if (rc == 0 && in->source.own) /* a read in the pool must block */
+        fcntl(in->source.fd, F_SETFL, fcntl(in->source.fd, F_GETFL) & ~O_NONBLOCK);
+    if (rc == 1 && !in->source.own && S_ISFIFO(st.st_mode))
         reopen_nonblocking(in);
     return rc < 0 ? rc : 0;
 }
@@ -280,8 +280,8 @@ static void on_opened(uv_fs_t *fs)
     if (fs->result < 0)
         in->error = (int)fs->result;
     else
-        in->fd = (int)fs->result;
-    if (in->fd >= 0 && !in->freed)
+        in->source.fd = (int)fs->result;
+    if (in->source.fd >= 0 && !in->freed)
         in->error = classify_descriptor(in);
     left_pool(in);
     spt_loop_job_end(loop);
@@ -295,7 +295,7 @@ int spt_input_open(struct spt_input **out, struct spt_loop *loop, const char *pa
     struct spt_input *in = new_input(loop);
     if (!in)
         return SEPTET_ENOMEM;
-    in->own = true;
+    in->source.own = true;
     int flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
     if (uv_fs_open(spt_loop_uv(loop), &in->fs, path, flags, 0, on_opened) < 0) {
         free(in);
@@ -315,8 +315,8 @@ int spt_input_stdin(struct spt_input **out, struct spt_loop *loop)
     struct spt_input *in = new_input(loop);
     if (!in)
         return SEPTET_ENOMEM;
-    in->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    in->error = in->fd < 0 ? uv_translate_sys_error(errno) : classify_descriptor(in);
+    in->source.fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    in->error = in->source.fd < 0 ? uv_translate_sys_error(errno) : classify_descriptor(in);
     *out = in;
     return SEPTET_OK;
 }

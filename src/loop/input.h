@@ -15,6 +15,15 @@ struct spt_loop;
 /* Called when input has arrived. May take bytes and wait for more, but must not free the input. */
 typedef void spt_input_fn(void *ud);
 
+/* The descriptors of an input; -1: none. */
+struct spt_input_source {
+    int fd;
+    int read_fd;  /* the same pipe, opened again as non-blocking */
+    int epoll_fd; /* an epoll descriptor that watches fd */
+    bool own;     /* fd was opened here: no other process shares its flags */
+    bool is_socket;
+};
+
 struct spt_input {
     void *waiter; /* the caller's own: the operation that takes the bytes */
     int error;    /* libuv's error number, reset by the caller; 0: none */
@@ -24,13 +33,9 @@ struct spt_input {
     spt_input_fn *on_more; /* NULL: no waiter */
     void *ud;
     struct spt_buf buf;
-    size_t start;   /* number of bytes of the buffer that were taken */
-    size_t scanned; /* number of bytes after those that hold no newline */
-    int fd;         /* -1: none, also for the next two */
-    int read_fd;    /* the same pipe, opened again as non-blocking */
-    int epoll_fd;   /* an epoll descriptor that watches fd */
-    bool own;       /* fd was opened here: no other process shares its flags */
-    bool is_socket;
+    size_t start;                   /* number of bytes of the buffer that were taken */
+    size_t scanned;                 /* number of bytes after those that hold no newline */
+    struct spt_input_source source; /* the descriptors that are read and watched */
     bool watching; /* poll is a live handle; otherwise bytes are read in the thread pool */
     bool in_pool;  /* fs is in the thread pool, which may be writing to the buffer */
     bool freed;    /* spt_input_free was called; the memory is kept for the pool or poll */
