@@ -11,21 +11,30 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 
+/* The handles on the libuv loop. */
+struct handles {
+    uv_prepare_t prepare; /* keeps the loop running while `refs` is not 0 */
+    uv_check_t check;
+    uv_idle_t idle;   /* active: the next poll does not block */
+    uv_timer_t timer; /* armed for timer_ns */
+    uv_async_t async;
+};
+
+struct virtual_clock {
+    uint64_t now_ns;   /* 0: the clock is the real one */
+    uint64_t since_ns; /* real instant since which the clock runs; 0: it stands still */
+    bool flows;        /* it runs from the end of the drain on */
+};
+
 struct spt_loop {
     uv_loop_t *uv; /* `own`, or the embedder's loop */
     uv_loop_t own;
     bool owned;
     bool draining;
     bool closing;
-    uv_prepare_t prepare; /* keeps the loop running while `refs` is not 0 */
-    uv_check_t check;
-    uv_idle_t idle;   /* active: the next poll does not block */
-    uv_timer_t timer; /* armed for timer_ns */
-    uv_async_t async;
+    struct handles handles;
     uint64_t timer_ns; /* on the real clock; SPT_NEVER: not armed */
-    uint64_t now_ns;   /* time of the virtual clock; 0: the clock is the real one */
-    uint64_t since_ns; /* real instant since which the virtual clock runs; 0: it stands still */
-    bool flows;
+    struct virtual_clock clock;
     unsigned holds; /* number of handles not closed yet, including other modules' */
     unsigned jobs;  /* number of holds that are requests in the thread pool */
     unsigned refs;  /* number of reasons for the loop to continue */
@@ -45,37 +54,37 @@ static void on_timer(uv_timer_t *t)
 {
     struct spt_loop *loop = t->data;
     loop->timer_ns = SPT_NEVER;
-    uv_idle_start(&loop->idle, on_idle);
+    uv_idle_start(&loop->handles.idle, on_idle);
 }
 
 uint64_t spt_loop_now(const struct spt_loop *loop)
 {
-    if (!loop->now_ns)
+    if (!loop->clock.now_ns)
         return uv_hrtime();
-    return loop->now_ns + (loop->since_ns ? uv_hrtime() - loop->since_ns : 0);
+    return loop->clock.now_ns + (loop->clock.since_ns ? uv_hrtime() - loop->clock.since_ns : 0);
 }
 
 void spt_loop_make_virtual(struct spt_loop *loop)
 {
-    loop->now_ns = UINT64_C(1000000000);
+    loop->clock.now_ns = UINT64_C(1000000000);
 }
 
 void spt_loop_clock_advance(struct spt_loop *loop, uint64_t to_ns)
 {
-    if (to_ns > loop->now_ns)
-        loop->now_ns = to_ns;
+    if (to_ns > loop->clock.now_ns)
+        loop->clock.now_ns = to_ns;
 }
 
 void spt_loop_clock_run(struct spt_loop *loop, bool flows)
 {
-    loop->flows = flows;
+    loop->clock.flows = flows;
 }
 
 static void stop_flow(struct spt_loop *loop)
 {
-    if (loop->now_ns)
-        loop->now_ns = spt_loop_now(loop);
-    loop->since_ns = 0;
+    if (loop->clock.now_ns)
+        loop->clock.now_ns = spt_loop_now(loop);
+    loop->clock.since_ns = 0;
 }
 
 /* Starts the timer, rounding the instant up to libuv's milliseconds. If it fired a fraction early,
@@ -85,7 +94,7 @@ static void start_timer(struct spt_loop *loop, uint64_t due_ns)
     uv_update_time(loop->uv);
     uint64_t due_ms = due_ns / NS_PER_MS + (due_ns % NS_PER_MS != 0);
     uint64_t now_ms = uv_now(loop->uv);
-    uv_timer_start(&loop->timer, on_timer, due_ms > now_ms ? due_ms - now_ms : 0, 0);
+    uv_timer_start(&loop->handles.timer, on_timer, due_ms > now_ms ? due_ms - now_ms : 0, 0);
     loop->timer_ns = due_ns;
 }
 
@@ -97,7 +106,8 @@ static void on_async(uv_async_t *async)
 /* Returns the real instant at which a virtual clock that runs from now on reaches `due_ns`. */
 static uint64_t real_instant(const struct spt_loop *loop, uint64_t due_ns)
 {
-    uint64_t real_ns = uv_hrtime(), ns = due_ns > loop->now_ns ? due_ns - loop->now_ns : 0;
+    uint64_t real_ns = uv_hrtime(), now_ns = loop->clock.now_ns;
+    uint64_t ns = due_ns > now_ns ? due_ns - now_ns : 0;
     return ns < SPT_NEVER - real_ns ? real_ns + ns : SPT_NEVER;
 }
 
@@ -106,14 +116,14 @@ static uint64_t real_instant(const struct spt_loop *loop, uint64_t due_ns)
 static void arm(struct spt_loop *loop, uint64_t due_ns)
 {
     if (due_ns == SPT_LOOP_NOW) {
-        uv_idle_start(&loop->idle, on_idle);
+        uv_idle_start(&loop->handles.idle, on_idle);
         return;
     }
-    uv_idle_stop(&loop->idle);
-    if (due_ns != SPT_NEVER && loop->now_ns) /* the clock runs from here on */
+    uv_idle_stop(&loop->handles.idle);
+    if (due_ns != SPT_NEVER && loop->clock.now_ns) /* the clock runs from here on */
         due_ns = real_instant(loop, due_ns);
     if (due_ns == SPT_NEVER) {
-        uv_timer_stop(&loop->timer);
+        uv_timer_stop(&loop->handles.timer);
         loop->timer_ns = SPT_NEVER;
     } else if (due_ns < loop->timer_ns) {
         start_timer(loop, due_ns);
@@ -127,7 +137,7 @@ static void drain(struct spt_loop *loop)
     loop->draining = true;
     stop_flow(loop);
     uint64_t due_ns = loop->drain(loop->ud);
-    loop->since_ns = loop->flows ? uv_hrtime() : 0;
+    loop->clock.since_ns = loop->clock.flows ? uv_hrtime() : 0;
     loop->draining = false;
     arm(loop, due_ns);
 }
@@ -146,20 +156,20 @@ static void on_check(uv_check_t *check)
 /* Initialises and starts the handles. Only uv_async_init can fail. */
 static int init_handles(struct spt_loop *loop)
 {
-    if (uv_async_init(loop->uv, &loop->async, on_async) != 0)
+    if (uv_async_init(loop->uv, &loop->handles.async, on_async) != 0)
         return SEPTET_ELOOP;
-    uv_prepare_init(loop->uv, &loop->prepare);
-    uv_check_init(loop->uv, &loop->check);
-    uv_idle_init(loop->uv, &loop->idle);
-    uv_timer_init(loop->uv, &loop->timer);
-    loop->async.data = loop->prepare.data = loop->check.data = loop;
-    loop->idle.data = loop->timer.data = loop;
+    uv_prepare_init(loop->uv, &loop->handles.prepare);
+    uv_check_init(loop->uv, &loop->handles.check);
+    uv_idle_init(loop->uv, &loop->handles.idle);
+    uv_timer_init(loop->uv, &loop->handles.timer);
+    loop->handles.async.data = loop->handles.prepare.data = loop->handles.check.data = loop;
+    loop->handles.idle.data = loop->handles.timer.data = loop;
     loop->holds = 5;
-    uv_prepare_start(&loop->prepare, on_prepare);
-    uv_check_start(&loop->check, on_check);
-    uv_unref((uv_handle_t *)&loop->prepare);
-    uv_unref((uv_handle_t *)&loop->check);
-    uv_unref((uv_handle_t *)&loop->async);
+    uv_prepare_start(&loop->handles.prepare, on_prepare);
+    uv_check_start(&loop->handles.check, on_check);
+    uv_unref((uv_handle_t *)&loop->handles.prepare);
+    uv_unref((uv_handle_t *)&loop->handles.check);
+    uv_unref((uv_handle_t *)&loop->handles.async);
     return SEPTET_OK;
 }
 
@@ -214,11 +224,11 @@ int spt_loop_free(struct spt_loop *loop)
 {
     assert(!loop->draining && !loop->closing);
     loop->closing = true;
-    uv_close((uv_handle_t *)&loop->prepare, on_closed);
-    uv_close((uv_handle_t *)&loop->check, on_closed);
-    uv_close((uv_handle_t *)&loop->idle, on_closed);
-    uv_close((uv_handle_t *)&loop->timer, on_closed);
-    uv_close((uv_handle_t *)&loop->async, on_closed);
+    uv_close((uv_handle_t *)&loop->handles.prepare, on_closed);
+    uv_close((uv_handle_t *)&loop->handles.check, on_closed);
+    uv_close((uv_handle_t *)&loop->handles.idle, on_closed);
+    uv_close((uv_handle_t *)&loop->handles.timer, on_closed);
+    uv_close((uv_handle_t *)&loop->handles.async, on_closed);
     return loop->owned ? finish_own(loop) : SEPTET_OK;
 }
 
@@ -234,12 +244,12 @@ void spt_loop_run_once(struct spt_loop *loop, bool wait)
 void spt_loop_wake(struct spt_loop *loop)
 {
     if (!loop->draining && !loop->closing)
-        uv_idle_start(&loop->idle, on_idle);
+        uv_idle_start(&loop->handles.idle, on_idle);
 }
 
 void spt_loop_wake_async(struct spt_loop *loop)
 {
-    uv_async_send(&loop->async);
+    uv_async_send(&loop->handles.async);
 }
 
 uint64_t spt_loop_polls(const struct spt_loop *loop)
@@ -255,14 +265,14 @@ uv_loop_t *spt_loop_uv(struct spt_loop *loop)
 void spt_loop_ref(struct spt_loop *loop)
 {
     if (loop->refs++ == 0)
-        uv_ref((uv_handle_t *)&loop->prepare);
+        uv_ref((uv_handle_t *)&loop->handles.prepare);
 }
 
 void spt_loop_unref(struct spt_loop *loop)
 {
     assert(loop->refs > 0);
     if (--loop->refs == 0)
-        uv_unref((uv_handle_t *)&loop->prepare);
+        uv_unref((uv_handle_t *)&loop->handles.prepare);
 }
 
 void spt_loop_handle_opened(struct spt_loop *loop)
