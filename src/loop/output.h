@@ -5,13 +5,11 @@
 #define SPT_LOOP_OUTPUT_H
 
 #include <openssl/evp.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <uv.h>
 
-#include "base/buf.h"
+#include "loop/disk_file.h"
 
 struct spt_loop;
 
@@ -19,46 +17,22 @@ struct spt_loop;
 typedef void spt_output_fn(void *ud);
 
 struct spt_output {
-    int error;               /* libuv's number of the first error, never reset; 0: none */
-    const char *failed_step; /* the step that failed: "open", "write" */
-    int result; /* error of the last job; like the next two, valid while no job is running */
-    const char *current_step; /* the step that the job had reached */
-    uint64_t size;            /* size of the file in bytes */
+    int error;                 /* libuv's number of the first error, never reset; 0: none */
+    int result;                /* error of the last job; valid while no job is running */
+    const char *failed_step;   /* the step that failed: "open", "write" */
+    struct spt_disk_file file; /* used by the running job, if any; else readable */
 
     struct spt_loop *loop;  /* private, like all members below */
     spt_output_fn *on_done; /* NULL: no waiter */
     void *ud;
-    char *path;
-    char *target;       /* the name that a commit gives the file; NULL: none yet */
-    struct spt_buf buf; /* bytes being written, or those that were read */
-    size_t written;     /* number of those that are written */
-    EVP_MD_CTX *digest; /* digest of all bytes of the file; NULL: not kept */
-    const EVP_MD *md;
-    int fd;                /* -1: none */
-    unsigned flags;        /* SPT_OUTPUT_... */
-    bool in_pool;          /* a job uses all members but on_done, ud and freed */
-    bool freed;            /* spt_output_free was called; the memory is kept for the job */
-    atomic_bool abandoned; /* the job has no waiter */
-    int (*job)(struct spt_output *out);
+    spt_disk_file_job *job; /* the job that is running, or the last one */
     uv_work_t work;
+    bool in_pool; /* a job uses `file` and `result` */
+    bool freed;   /* spt_output_free was called; the memory is kept for the job */
 };
-
-/* Maximum number of bytes of one write. */
-#define SPT_OUTPUT_CHUNK ((size_t)256 * 1024)
-
-enum {
-    SPT_OUTPUT_APPEND = 1, /* keep the contents of the file */
-    SPT_OUTPUT_BESIDE = 2, /* `path` is a target: see spt_output_open */
-    /* Follow no link, refuse a file that another user may have prepared, and make it readable by
-     * its owner only. */
-    SPT_OUTPUT_PRIVATE = 4,
-    SPT_OUTPUT_THERE = 8 /* do not create the file if it does not exist */
-};
-
-#define SPT_OUTPUT_SUFFIX ".part"
 
 /* Opens a file for a single writer. Calls fn(ud) once it is open or `error` is set, to UV_EBUSY if
- * it has another writer. With SPT_OUTPUT_BESIDE, `path` is the target of a later commit. Links at
+ * it has another writer. With SPT_DISK_FILE_BESIDE, `path` is the target of a later commit. Links at
  * it are followed, and anything but a regular file is an error. The file opened is the one beside
  * it with the suffix. Returns SEPTET_OK or SEPTET_ENOMEM. */
 int spt_output_open(struct spt_output **out, struct spt_loop *loop, const char *path,

@@ -41,7 +41,7 @@ struct file_op {
     const EVP_MD *md;
     const char *failed; /* verb of the step that failed */
     int error;          /* libuv's error number */
-    uint8_t flags;      /* SPT_OUTPUT_... */
+    uint8_t flags;      /* SPT_DISK_FILE_... */
     bool begun;
     bool ignores_errors; /* an earlier error does not fail this operation */
 };
@@ -115,7 +115,7 @@ static void go_on(void *ud)
     if (f->next_job(f))
         return;
     f->error = f->ignores_errors ? output->result : output->error;
-    f->failed = f->ignores_errors ? output->current_step : output->failed_step;
+    f->failed = f->ignores_errors ? output->file.step : output->failed_step;
     end(f, SEPTET_OK);
 }
 
@@ -188,7 +188,7 @@ static void open_cancel(septet_op *op)
 
 static bool step_size(struct file_op *f)
 {
-    f->len = (size_t)f->file->output->size;
+    f->len = (size_t)f->file->output->file.size;
     return false;
 }
 
@@ -199,7 +199,7 @@ static int open_push(septet_op *op, lua_State *L)
     struct file_op *f = (struct file_op *)op;
     struct file *file = f->file;
     if (file->output)
-        file->path = lua_pushstring(L, file->output->path);
+        file->path = lua_pushstring(L, file->output->file.path);
     if (op->status < 0 || f->error) {
         let_go(file);
         return raise_error(L, file->path, "open", f->error ? f->error : UV_ENOMEM);
@@ -207,7 +207,7 @@ static int open_push(septet_op *op, lua_State *L)
     lua_setiuservalue(L, FILE_HANDLE, 1);
     lua_pushvalue(L, FILE_HANDLE);
     lua_pushinteger(L, (lua_Integer)f->len);
-    lua_pushstring(L, file->output->target);
+    lua_pushstring(L, file->output->file.target);
     return 3;
 }
 
@@ -249,7 +249,7 @@ static int open_with(lua_State *L, unsigned flags)
 static int l_open(lua_State *L)
 {
     check_path(L, PATH);
-    return open_with(L, lua_toboolean(L, 2) ? SPT_OUTPUT_APPEND : 0);
+    return open_with(L, lua_toboolean(L, 2) ? SPT_DISK_FILE_APPEND : 0);
 }
 
 /* file_open_part(target): like file_open() with `append`, but opens the private part file beside
@@ -257,7 +257,7 @@ static int l_open(lua_State *L)
 static int l_open_part(lua_State *L)
 {
     check_path(L, PATH);
-    return open_with(L, SPT_OUTPUT_BESIDE | SPT_OUTPUT_PRIVATE | SPT_OUTPUT_APPEND);
+    return open_with(L, SPT_DISK_FILE_BESIDE | SPT_DISK_FILE_PRIVATE | SPT_DISK_FILE_APPEND);
 }
 
 /* file_open_private(path, make): like file_open() with `append`, but opens a private file, and
@@ -265,8 +265,8 @@ static int l_open_part(lua_State *L)
 static int l_open_private(lua_State *L)
 {
     check_path(L, PATH);
-    const unsigned there = lua_toboolean(L, 2) ? 0 : SPT_OUTPUT_THERE;
-    return open_with(L, SPT_OUTPUT_PRIVATE | SPT_OUTPUT_APPEND | there);
+    const unsigned there = lua_toboolean(L, 2) ? 0 : SPT_DISK_FILE_THERE;
+    return open_with(L, SPT_DISK_FILE_PRIVATE | SPT_DISK_FILE_APPEND | there);
 }
 
 /* --- methods of an open file --- */
@@ -301,7 +301,7 @@ static bool once(struct file_op *f)
 
 static bool step_write(struct file_op *f)
 {
-    size_t n = f->len < SPT_OUTPUT_CHUNK ? f->len : SPT_OUTPUT_CHUNK;
+    size_t n = f->len < SPT_DISK_FILE_CHUNK ? f->len : SPT_DISK_FILE_CHUNK;
     if (n == 0 || !spt_output_write(f->file->output, f->bytes, n, go_on, f))
         return false;
     f->bytes += n;
@@ -401,7 +401,7 @@ static int l_commit(lua_State *L)
 {
     spt_check_most(L, 2);
     struct file *file = check_open(L);
-    const bool to_target = lua_isnoneornil(L, ARGUMENT) && file->output->target;
+    const bool to_target = lua_isnoneornil(L, ARGUMENT) && file->output->file.target;
     const char *target = to_target ? NULL : check_path(L, ARGUMENT);
     struct file_op *f = new_op(L, &file_type, "commit", step_commit);
     f->bytes = target;
@@ -416,7 +416,7 @@ static bool step_read(struct file_op *f)
 static int read_push(septet_op *op, lua_State *L)
 {
     file_push(op, L);
-    const struct spt_buf *buf = &((struct file_op *)op)->file->output->buf;
+    const struct spt_buf *buf = &((struct file_op *)op)->file->output->file.buf;
     lua_pushlstring(L, buf->data, buf->len);
     return 1;
 }
@@ -431,7 +431,7 @@ static const septet_op_type read_type = {
     .describe = file_describe,
 };
 
-/* file:contents(): returns the file's contents, up to SPT_OUTPUT_CHUNK bytes. */
+/* file:contents(): returns the file's contents, up to SPT_DISK_FILE_CHUNK bytes. */
 static int l_contents(lua_State *L)
 {
     return septet_op_await(L, &new_op(L, &read_type, "read", step_read)->op);

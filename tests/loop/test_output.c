@@ -101,7 +101,7 @@ static struct spt_output *open_output(struct spt_loop *loop, const char *name, b
 {
     struct spt_output *out = NULL;
     assert_int_equal(
-        spt_output_open(&out, loop, name, append ? SPT_OUTPUT_APPEND : 0, on_told, NULL),
+        spt_output_open(&out, loop, name, append ? SPT_DISK_FILE_APPEND : 0, on_told, NULL),
         SEPTET_OK);
     return out;
 }
@@ -163,7 +163,7 @@ static void test_a_short_write_is_continued_and_a_signal_is_not_seen(void **stat
     write_all(loop, out, "0123456789");
     assert_int_equal(signals, 0);
     assert_int_equal(out->error, 0);
-    assert_int_equal(out->size, 10);
+    assert_int_equal(out->file.size, 10);
     assert_digest(out, "0123456789");
     assert_holds(path, "0123456789");
     signals = 1;
@@ -184,13 +184,13 @@ static void test_what_is_appended_goes_behind_and_into_the_digest(void **state)
     turn(loop);
     spt_output_free(out);
     out = opened(loop, true);
-    assert_int_equal(out->size, 3);
+    assert_int_equal(out->file.size, 3);
     write_all(loop, out, "def");
     assert_digest(out, "abcdef");
     assert_holds(path, "abcdef");
     assert_true(spt_output_truncate(out, on_told, NULL));
     turn(loop);
-    assert_int_equal(out->size, 0);
+    assert_int_equal(out->file.size, 0);
     write_all(loop, out, "x");
     assert_digest(out, "x");
     assert_holds(path, "x");
