@@ -7,6 +7,7 @@ local task = require "septet.task"
 local LIMIT = tonumber(os.getenv "SPEC_LIMIT" or "60") -- seconds; a spec that needs them hangs
 local HERE = arg[0]:match("^(.*)/[^/]*$") or "."
 package.path = HERE .. "/?.lua;" .. package.path
+local compare = require "compare"
 
 local passed, failed = 0, 0
 local prefix = {}
@@ -94,35 +95,10 @@ function _G.many(n)
   return MODE == "hostile" and n // 50 or n
 end
 
-local function show(value)
-  return type(value) == "string" and ("%q"):format(value) or tostring(value)
-end
-
---- Are two values the same, tables field by field?
-local function same(a, b)
-  if type(a) ~= "table" or type(b) ~= "table" then return a == b or (a ~= a and b ~= b) end
-  for k, v in pairs(a) do
-    if not same(v, b[k]) then return false end
-  end
-  for k in pairs(b) do
-    if a[k] == nil then return false end
-  end
-  return true
-end
-
-local function list(value)
-  if type(value) ~= "table" or getmetatable(value) then return show(value) end
-  local words = {}
-  for k, v in pairs(value) do
-    words[#words + 1] = (math.type(k) == "integer" and "" or tostring(k) .. "=") .. list(v)
-  end
-  return "{" .. table.concat(words, ", ") .. "}"
-end
-
+--- Checks that two values are the same, tables field by field. The error names the fields that differ.
 function _G.equal(got, expected, what)
-  if not same(got, expected) then
-    error(("%sexpected %s, got %s"):format(what and what .. ": " or "", list(expected), list(got)), 2)
-  end
+  local difference = compare.difference(got, expected)
+  if difference then error((what and what .. ": " or "") .. difference, 2) end
 end
 
 --- fn(...) must raise; returns what it raised, and checks that its words contain `pattern` if given.
@@ -141,10 +117,11 @@ function _G.raises_error(fields, fn, ...)
   local result = table.pack(pcall(fn, ...))
   if result[1] then error("expected an error", 2) end
   local err = result[2]
-  if not task.is(err) then error(("expected an error of ours, got %s"):format(show(err)), 2) end
+  if not task.is(err) then error(("expected an error of ours, got %s"):format(compare.show(err)), 2) end
   for name, value in pairs(fields) do
-    if not same(err[name], value) then
-      error(("expected %s %s, got %s: %s"):format(name, list(value), list(err[name]), tostring(err)), 2)
+    if not compare.same(err[name], value) then
+      local there = compare.show(err[name])
+      error(("expected %s %s, got %s: %s"):format(name, compare.show(value), there, tostring(err)), 2)
     end
   end
   return err
