@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "load.h"
 #include "options.h"
 #include "signals.h"
 
@@ -238,77 +239,10 @@ static void run_task(struct cli *cli, const char *name, lua_CFunction load, void
         conclude(cli, signals_run(cli->host));
 }
 
-struct chunk {
-    const char *name;
-    const char *source;
-};
-
-/* Loads a chunk. Called with a struct chunk. */
-static int l_load_chunk(lua_State *L)
-{
-    const struct chunk *chunk = lua_touserdata(L, 1);
-    if (luaL_loadbuffer(L, chunk->source, strlen(chunk->source), chunk->name) != LUA_OK)
-        return lua_error(L);
-    return 1;
-}
-
-/* Loads a file. Called with its path; NULL for stdin. */
-static int l_load_file(lua_State *L)
-{
-    if (luaL_loadfile(L, lua_touserdata(L, 1)) != LUA_OK)
-        return lua_error(L);
-    return 1;
-}
-
-/* Loads the script and its arguments, which are those that `arg` then holds. Called with its
- * path. */
-static int l_load_script(lua_State *L)
-{
-    l_load_file(L);
-    if (lua_getglobal(L, "arg") != LUA_TTABLE)
-        return luaL_error(L, "'arg' is not a table");
-    int count = (int)luaL_len(L, -1);
-    luaL_checkstack(L, count + 1, "too many arguments to script");
-    for (int i = 1; i <= count; i++)
-        lua_rawgeti(L, 3, i);
-    lua_remove(L, 3);
-    return 1 + count;
-}
-
-static int required(lua_State *L, int status, lua_KContext context)
-{
-    lua_setglobal(L, lua_tostring(L, 1));
-    return 0;
-}
-
-/* The task function of -l. Called with the names of the global and the module. The module's top
- * level may wait. */
-static int l_require(lua_State *L)
-{
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "septet.task");
-    lua_call(L, 1, 1);
-    lua_getfield(L, -1, "require");
-    lua_pushvalue(L, 2);
-    lua_callk(L, 1, 1, 0, required);
-    return required(L, LUA_OK, 0);
-}
-
-/* Loads an option -l. Called with MOD or G=MOD. */
-static int l_load_module(lua_State *L)
-{
-    const char *spec = lua_touserdata(L, 1);
-    const char *equals = strchr(spec, '=');
-    lua_pushcfunction(L, l_require);
-    lua_pushlstring(L, spec, equals != NULL ? (size_t)(equals - spec) : strlen(spec));
-    lua_pushstring(L, equals != NULL ? equals + 1 : spec);
-    return 3;
-}
-
 static void run_chunk(struct cli *cli, const char *task, const char *name, const char *source)
 {
     struct chunk chunk = {name, source};
-    run_task(cli, task, l_load_chunk, &chunk);
+    run_task(cli, task, load_chunk, &chunk);
 }
 
 static void run_init(struct cli *cli)
@@ -320,7 +254,7 @@ static void run_init(struct cli *cli)
     if (init == NULL)
         return;
     if (init[0] == '@')
-        run_task(cli, name + 1, l_load_file, init + 1);
+        run_task(cli, name + 1, load_file, init + 1);
     else
         run_chunk(cli, name + 1, name, init);
 }
@@ -338,7 +272,7 @@ static void run_options(struct cli *cli)
         if (letter == 'e')
             run_chunk(cli, "-e", "=(command line)", value);
         else
-            run_task(cli, "-l", l_load_module, value);
+            run_task(cli, "-l", load_module, value);
     }
 }
 
@@ -346,11 +280,11 @@ static void run_script(struct cli *cli)
 {
     int script = cli->options.script;
     if (options_run_stdin(&cli->options, cli->argc)) {
-        run_task(cli, "main", l_load_file, NULL);
+        run_task(cli, "main", load_file, NULL);
     } else if (script < cli->argc) {
         /* after --, a script may have the name - */
         bool is_stdin = strcmp(cli->argv[script], "-") == 0 && script == cli->options.option_count;
-        run_task(cli, "main", l_load_script, is_stdin ? NULL : cli->argv[script]);
+        run_task(cli, "main", load_script, is_stdin ? NULL : cli->argv[script]);
     }
 }
 

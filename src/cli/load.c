@@ -1,0 +1,62 @@
+/* Loads the main tasks with Lua's own loaders. */
+#include "load.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+int load_chunk(lua_State *L)
+{
+    const struct chunk *chunk = lua_touserdata(L, 1);
+    if (luaL_loadbuffer(L, chunk->source, strlen(chunk->source), chunk->name) != LUA_OK)
+        return lua_error(L);
+    return 1;
+}
+
+int load_file(lua_State *L)
+{
+    if (luaL_loadfile(L, lua_touserdata(L, 1)) != LUA_OK)
+        return lua_error(L);
+    return 1;
+}
+
+int load_script(lua_State *L)
+{
+    load_file(L);
+    if (lua_getglobal(L, "arg") != LUA_TTABLE)
+        return luaL_error(L, "'arg' is not a table");
+    int count = (int)luaL_len(L, -1);
+    luaL_checkstack(L, count + 1, "too many arguments to script");
+    for (int i = 1; i <= count; i++)
+        lua_rawgeti(L, 3, i);
+    lua_remove(L, 3);
+    return 1 + count;
+}
+
+static int required(lua_State *L, int status, lua_KContext context)
+{
+    lua_setglobal(L, lua_tostring(L, 1));
+    return 0;
+}
+
+/* The task function of -l. Called with the names of the global and the module. The module's top
+ * level may wait. */
+static int l_require(lua_State *L)
+{
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "septet.task");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "require");
+    lua_pushvalue(L, 2);
+    lua_callk(L, 1, 1, 0, required);
+    return required(L, LUA_OK, 0);
+}
+
+int load_module(lua_State *L)
+{
+    const char *spec = lua_touserdata(L, 1);
+    const char *equals = strchr(spec, '=');
+    lua_pushcfunction(L, l_require);
+    lua_pushlstring(L, spec, equals != NULL ? (size_t)(equals - spec) : strlen(spec));
+    lua_pushstring(L, equals != NULL ? equals + 1 : spec);
+    return 3;
+}

@@ -1,0 +1,27 @@
+/* Loads the main tasks of the septet command: chunks, files, the script, modules. Each is a Lua
+ * function that is called with one light userdata, and returns a task's function and its
+ * arguments. */
+#ifndef SPT_CLI_LOAD_H
+#define SPT_CLI_LOAD_H
+
+#include <lua.h>
+
+struct chunk {
+    const char *name;
+    const char *source;
+};
+
+/* Loads a chunk. Called with a struct chunk. */
+int load_chunk(lua_State *L);
+
+/* Loads a file. Called with its path; NULL for stdin. */
+int load_file(lua_State *L);
+
+/* Loads the script and its arguments, which are those that `arg` then holds. Called with its
+ * path. */
+int load_script(lua_State *L);
+
+/* Loads an option -l. Called with MOD or G=MOD. */
+int load_module(lua_State *L);
+
+#endif
