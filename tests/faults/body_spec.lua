@@ -1,5 +1,5 @@
--- Bodies that one side is slow with: how much memory they take, packed or not, bombs of each encoding, and what races
--- with a reader that goes on.
+-- Bodies that one side is slow with: how much memory they take, packed or not, bombs of each
+-- encoding, and what races with a reader that goes on.
 local task, http = require "septet.task", require "septet.http"
 local origin, process = require "origin", require "process"
 
@@ -7,20 +7,23 @@ local URL = origin.url
 local MB = 1024 * 1024
 
 local function bytes_of(hex)
-  return (hex:gsub("%s+", ""):gsub("%x%x", function(digits) return string.char(tonumber(digits, 16)) end))
+  return (hex:gsub("%s+", ""):gsub("%x%x", function(digits)
+    return string.char(tonumber(digits, 16))
+  end))
 end
 
 -- 64 MiB of the origin's pattern, by Brotli.
 local BROTLI = bytes_of [[
-  cbffff3f003c0e70733c70554b5ba3b0d4da0cfb222cd6833bcac5e1d718f6ac0b800008003d18c6bc8b16054000c00dd8581f15000110
-  0001103001100fc6a0eafd1f28a7b3f7d8ceffff3f003c0e70733c70554b5ba3b0d4da0cfb222cd6833bcac5e1d718f6ac0b8000088000
-  0880000880000880000880000880382c00ddfb3ffeffff01e071809be381ab5ada1a85a5d666d81761b11edc512e0ebfc6b0675d000440
-  00044000044000044000044000044000c46101e8defff1ffff0f008f03dc1c0f5cd5d2d6282cb536c3be088bf5e08e7271f835863deb02
-  200002200002200002200002200002200002200e0b40f7fe8fffff7f00781ce0e678e0aa96b64661a9b519f64558ac0777948bc3af31ec
-  591700011000011000011000011000011000011000715800baf77ffcffff03c0e30037c70357b5b4350a4badcdb02fc2623db8a35c1c7e
-  8d61cfba0008800008800008800008800008800008800088c302d0bdffe3ffff1f001e07b8391eb8aaa5ad51586a6d867d1116ebc11de5
-  e2f06b0c7bd605400004400004400004400004400004400004401c1680eefd5ffeffff01f038c0cdf1c0552d6d8dc2526b33ec8bb0580f
-  ee2817875f63d8b32e00022000022000022000022000022000022000e2b00074efff00]]
+  cbffff3f003c0e70733c70554b5ba3b0d4da0cfb222cd6833bcac5e1d718f6ac0b800008003d18c6bc8b16054000c00d
+  d8581f150001100001103001100fc6a0eafd1f28a7b3f7d8ceffff3f003c0e70733c70554b5ba3b0d4da0cfb222cd683
+  3bcac5e1d718f6ac0b80000880000880000880000880000880000880382c00ddfb3ffeffff01e071809be381ab5ada1a
+  85a5d666d81761b11edc512e0ebfc6b0675d00044000044000044000044000044000044000c46101e8defff1ffff0f00
+  8f03dc1c0f5cd5d2d6282cb536c3be088bf5e08e7271f835863deb02200002200002200002200002200002200002200e
+  0b40f7fe8fffff7f00781ce0e678e0aa96b64661a9b519f64558ac0777948bc3af31ec59170001100001100001100001
+  1000011000011000715800baf77ffcffff03c0e30037c70357b5b4350a4badcdb02fc2623db8a35c1c7e8d61cfba0008
+  800008800008800008800008800008800088c302d0bdffe3ffff1f001e07b8391eb8aaa5ad51586a6d867d1116ebc11d
+  e5e2f06b0c7bd605400004400004400004400004400004400004401c1680eefd5ffeffff01f038c0cdf1c0552d6d8dc2
+  526b33ec8bb0580fee2817875f63d8b32e00022000022000022000022000022000022000e2b00074efff00]]
 
 local ZSTD_HEAD, ZSTD_BLOCK = "\x28\xb5\x2f\xfd\x00\x58", 128 * 1024 -- no size; a window of 2 MiB
 
@@ -98,7 +101,7 @@ describe("http.25 a reader that stalls", function()
 end)
 
 describe("http.26", function()
-  of_each_encoding(packed, "a reader of %s that stalls holds the sender up, in little memory", function(name)
+  of_each_encoding(packed, "a stalled reader of %s holds the sender up", function(name)
     local session <close> = http.session { timeout = { idle = 0.2 } }
     local method, url, body = table.unpack(packed[name])
     local r <close> = session:stream(method, url, { body = body })
@@ -109,7 +112,7 @@ describe("http.26", function()
     read_pattern(r, 8 * MB, 1)
   end)
 
-  of_each_encoding(bombs, "fault.26 a reader of a bomb of %s that stalls holds the sender up, too", function(name)
+  of_each_encoding(bombs, "fault.26 a stalled reader of %s holds the sender up", function(name)
     local session <close> = http.session()
     local method, url, body = table.unpack(bombs[name])
     local r <close> = session:stream(method, url, { body = body })
@@ -122,7 +125,7 @@ describe("http.26", function()
     equal(size, 64 * MB)
   end)
 
-  of_each_encoding(bombs, "fault.26 a bomb of %s stops at the limit, streamed and whole", function(name)
+  of_each_encoding(bombs, "fault.26 a bomb of %s stops at the limit", function(name)
     local session <close> = http.session()
     local limit, size = 4 * MB, 0
     local method, url, body = table.unpack(bombs[name])
@@ -135,8 +138,8 @@ describe("http.26", function()
     end)
     equal(size <= limit, true, "what was read")
     takes_less(limit + 8 * MB, function()
-      raises_error({ kind = "HttpError", code = "body_too_large", phase = "receive" }, session.request, session, method,
-        url, options)
+      raises_error({ kind = "HttpError", code = "body_too_large", phase = "receive" },
+        session.request, session, method, url, options)
     end)
     equal(session:get(URL .. "/bytes/3").body, "012")
   end)
@@ -153,14 +156,15 @@ describe("fault.27 a packed body", function()
 
   local function fails(name, body)
     local session <close> = http.session()
-    local url, expected = URL .. "/mirror?Content-Encoding=" .. name, { kind = "HttpError", code = "decode" }
+    local url, expected = URL .. "/mirror?Content-Encoding=" .. name,
+      { kind = "HttpError", code = "decode" }
     raises_error(expected, session.post, session, url, { body = body })
     local r <close> = session:stream("POST", url, { body = body })
     raises_error(expected, r.read, r)
     equal(session:get(URL .. "/bytes/3").body, "012")
   end
 
-  of_each_encoding(whole, "of %s is whole, or an error: cut short anywhere, though all its bytes came", function(name)
+  of_each_encoding(whole, "of %s is whole or an error, wherever it is cut short", function(name)
     local body = whole[name]
     equal(#http.post(URL .. "/mirror?Content-Encoding=" .. name, { body = body }).body > 0, true)
     for n = 1, #body - 1, math.max(1, #body // 20) do fails(name, body:sub(1, n)) end
@@ -177,7 +181,8 @@ describe("fault.27 a packed body", function()
       for at = 3, #whole[name] do
         local byte = string.char(whole[name]:byte(at) ~ 0x55)
         local body = whole[name]:sub(1, at - 1) .. byte .. whole[name]:sub(at + 1)
-        if name ~= "gzip" or at > 10 then fails(name, body) end -- a head of gzip has bytes that mean nothing
+        -- A head of gzip has bytes that mean nothing.
+        if name ~= "gzip" or at > 10 then fails(name, body) end
       end
     end
   end)
@@ -188,9 +193,11 @@ describe("fault.27 a packed body", function()
     end
     equal(get("gzip", whole.gzip .. whole.gzip), ("hello "):rep(40))
     equal(#get("zstd", whole.zstd .. whole.zstd), 2 * ZSTD_BLOCK)
-    equal({ get("gzip", ""), get("br", ""), get("identity", "plain"), get("x-gzip", whole.gzip):sub(1, 5) },
-      { "", "", "plain", "hello" })
-    equal(get("deflate", whole.deflate:sub(3, -5)), ("hello "):rep(20)) -- without its head, as some servers send it
+    equal({
+      get("gzip", ""), get("br", ""), get("identity", "plain"), get("x-gzip", whole.gzip):sub(1, 5),
+    }, { "", "", "plain", "hello" })
+    -- Without its head, as some servers send it.
+    equal(get("deflate", whole.deflate:sub(3, -5)), ("hello "):rep(20))
   end)
 
   it("in a coding that is not known, or two of them, is an error", function()
@@ -264,7 +271,9 @@ describe("http.28", function()
     go_on.open()
     equal(t:await(), "late")
     -- The same, cancelled as it waits.
-    local stuck = task.spawn(session.post, session, URL .. "/echo", { body = function() task.sleep(math.huge) end })
+    local stuck = task.spawn(session.post, session, URL .. "/echo", {
+      body = function() task.sleep(math.huge) end,
+    })
     task.sleep(0.02)
     stuck:cancel()
     raises_error({ kind = "TaskCancelled" }, stuck.await, stuck)

@@ -1,4 +1,5 @@
--- How a body is coded, by the lists that its head has of it: in one line or in several, known or not, by every way in.
+-- How a body is coded, by the lists that its head has of it: in one line or in several, known or
+-- not, by every way in.
 local http = require "septet.http"
 local files, origin, pack = require "files", require "origin", require "pack"
 
@@ -58,7 +59,8 @@ local function each_list(words, fn)
   end
 end
 
--- What a list of codings leads to: how many there are that do something, and whether one is not known.
+-- What a list of codings leads to: how many there are that do something, and whether one is not
+-- known.
 local function read_list(lines, known)
   local n, unknown = 0, false
   for item in table.concat(lines, ","):gmatch "[^,]+" do
@@ -72,7 +74,9 @@ describe("H-3: Content-Encoding", function()
   local known = { gzip = 1, ["x-gzip"] = 1, deflate = 1, br = 1, zstd = 1, identity = 0, none = 0 }
 
   it("is one list, whatever its lines", function()
-    each_list({ "gzip", "identity", "GZip", "br", "gzip;q=1", '"gzip"', "gzip gzip", "aws-chunked" }, function(lines)
+    each_list({
+      "gzip", "identity", "GZip", "br", "gzip;q=1", '"gzip"', "gzip gzip", "aws-chunked",
+    }, function(lines)
       local n, unknown = read_list(lines, known)
       if unknown or n > 1 then
         gives(answer("Content-Encoding", lines, GZIP), "decode")
@@ -101,11 +105,14 @@ describe("H-3: Transfer-Encoding", function()
   local known = { chunked = 1, identity = 0 }
 
   it("is one list, whatever its lines", function()
-    each_list({ "chunked", "identity", "Chunked", "gzip", "deflate", "xchunked", '"chunked"', "chunked;foo=bar",
-      "chunked chunked" }, function(lines)
+    each_list({
+      "chunked", "identity", "Chunked", "gzip", "deflate", "xchunked", '"chunked"',
+      "chunked;foo=bar", "chunked chunked",
+    }, function(lines)
       local n, unknown = read_list(lines, known)
       local last = table.concat(lines, ","):lower():match "([%w ]+)[, \t]*$"
-      if unknown or n > 1 or n == 1 and table.concat(lines, ","):lower():find "chunked.*identity" then
+      if unknown or n > 1
+        or n == 1 and table.concat(lines, ","):lower():find "chunked.*identity" then
         gives(answer("Transfer-Encoding", lines, CHUNKS), "protocol")
       else
         gives(answer("Transfer-Encoding", lines, last and n == 1 and CHUNKS or TEXT))
@@ -116,7 +123,8 @@ describe("H-3: Transfer-Encoding", function()
   it("is refused whatever is beside it", function()
     local more = "Content-Length: 5\r\nContent-Encoding: gzip\r\n"
     gives(answer("Transfer-Encoding", { "gzip" }, GZIP, more), "protocol")
-    gives(answer("Transfer-Encoding", { "gzip, chunked" }, ("%x\r\n%s\r\n0\r\n\r\n"):format(#GZIP, GZIP)), "protocol")
+    gives(answer("Transfer-Encoding", { "gzip, chunked" },
+      ("%x\r\n%s\r\n0\r\n\r\n"):format(#GZIP, GZIP)), "protocol")
   end)
 
   it("is not folded, nor is a length: others frame such a body in another way", function()
@@ -128,7 +136,9 @@ describe("H-3: Transfer-Encoding", function()
   it("of a response without a body is nobody's concern", function()
     local session <close> = http.session()
     equal(session:head(answer("Transfer-Encoding", { "gzip, chunked" }, "")).status, 200)
-    equal(session:get(origin.raw { "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: gzip\r\n\r\n", "fin" }).status, 304)
+    equal(session:get(origin.raw {
+      "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: gzip\r\n\r\n", "fin",
+    }).status, 304)
   end)
 end)
 

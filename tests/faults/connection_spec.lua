@@ -4,7 +4,8 @@ local origin = require "origin"
 
 local URL = origin.url
 
--- The most requests that the origin had in hand at once, each for as long as its answer was held back.
+-- The most requests that the origin had in hand at once, each for as long as its answer was held
+-- back.
 local function most_at_once(requests, seconds)
   local edges, now, most = {}, 0, 0
   for _, request in ipairs(requests) do
@@ -63,7 +64,9 @@ describe("http.17 limits", function()
   it("of one keeps the order", function()
     local session <close> = http.session { limit = 1 }
     local mark, tasks = origin.mark(), {}
-    for i = 1, 10 do tasks[i] = task.spawn(session.get, session, ("%s/bytes/%d?spec=order"):format(URL, i)) end
+    for i = 1, 10 do
+      tasks[i] = task.spawn(session.get, session, ("%s/bytes/%d?spec=order"):format(URL, i))
+    end
     task.wait(tasks)
     local order = {}
     for _, request in ipairs(origin.since(mark, "request")) do
@@ -103,18 +106,21 @@ describe("http.17", function()
     local session <close> = http.session { limit = 4, limit_per_host = 2 }
     local stuck = task.map(function() session:get(URL .. "/stall") end, { 1, 2, 3, 4, 5, 6, 7, 8 })
     turns(2)
-    for _ = 1, 10 do equal(session:get("http://localhost:" .. origin.port .. "/bytes/1").status, 200) end
+    for _ = 1, 10 do
+      equal(session:get("http://localhost:" .. origin.port .. "/bytes/1").status, 200)
+    end
     for _, t in ipairs(stuck) do t:cancel() end
     task.wait(stuck)
   end)
 end)
 
-it("http.16 a limit on the queue ends the wait for a place, and its place goes to the next", function()
+it("http.16 a queue timeout ends the wait for a slot, and the next one gets it", function()
   local session <close> = http.session { limit = 1 }
   local blocker = task.spawn(session.get, session, URL .. "/stall")
   turns(2)
   local t0 = task.now()
-  with_ticker(raises_error, { kind = "HttpError", code = "timeout", reason = "queue", phase = "queue" }, session.get,
+  with_ticker(raises_error,
+    { kind = "HttpError", code = "timeout", reason = "queue", phase = "queue" }, session.get,
     session, URL .. "/bytes/1", { timeout = { queue = 0.03 } })
   equal(task.now() - t0 >= 0.03, true)
   local next_one = task.spawn(session.get, session, URL .. "/bytes/2")
@@ -159,8 +165,11 @@ end)
 
 it("fault.33 http.7 bytes that nobody asked for end the connection, and are no response", function()
   local session <close> = http.session()
-  local ok, evil = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
-  for _, steps in ipairs { { ok .. evil, "stall" }, { ok, 0.01, evil, "stall" }, { ok, 0.01, "x", "stall" } } do
+  local ok, evil = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab",
+    "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+  for _, steps in ipairs {
+    { ok .. evil, "stall" }, { ok, 0.01, evil, "stall" }, { ok, 0.01, "x", "stall" },
+  } do
     local url, mark = origin.raw(steps), origin.mark()
     equal(session:get(url).body, "ab")
     -- The origin stays: that it is closed is the client's doing.
@@ -170,7 +179,7 @@ it("fault.33 http.7 bytes that nobody asked for end the connection, and are no r
 end)
 
 describe("http.15", function()
-  it("a request may be cancelled by another task of the same lap, twice, and when it is over", function()
+  it("a request may be cancelled by a task of the same pass, twice, and after its end", function()
     local session <close> = http.session()
     local first, second
     first = task.spawn(function() return session:get(URL .. "/hold/15?n=2").status end)
@@ -219,7 +228,9 @@ end)
 describe("http.39 cookies", function()
   local function site(name) return ("http://%s:%d"):format(name, origin.port) end
   local hosts = {}
-  for _, name in ipairs { "a.test", "www.a.test", "b.test" } do hosts[name .. ":" .. origin.port] = "127.0.0.1" end
+  for _, name in ipairs { "a.test", "www.a.test", "b.test" } do
+    hosts[name .. ":" .. origin.port] = "127.0.0.1"
+  end
 
   it("go where path, domain and time allow, and nowhere else", function()
     local session <close> = http.session { cookies = true, resolve = hosts }

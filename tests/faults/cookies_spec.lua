@@ -7,7 +7,9 @@ local URL, PORT = origin.url, origin.port
 -- A session with a jar whose names all lead to the origin.
 local function new_session(names, more)
   local options = { cookies = true, resolve = {} }
-  for _, name in ipairs(names or {}) do options.resolve[("%s:%d"):format(name, PORT)] = "127.0.0.1" end
+  for _, name in ipairs(names or {}) do
+    options.resolve[("%s:%d"):format(name, PORT)] = "127.0.0.1"
+  end
   for name, value in pairs(more or {}) do options[name] = value end
   return http.session(options)
 end
@@ -61,7 +63,9 @@ describe("H-16: one Cookie line, in which each name stands once", function()
       local session <close> = new_session(nil, { headers = { COOKIE = case.session } })
       if case.jar then set(session, case.jar .. "; Path=/") end
       equal(lines_of(session, { headers = { cookie = case.request } }), case.expected)
-      if case.jar and not case.session then equal(lines_of(session, { headers = { Cookie = false } }), case.jar) end
+      if case.jar and not case.session then
+        equal(lines_of(session, { headers = { Cookie = false } }), case.jar)
+      end
       equal(lines_of(session, { cookies = false, headers = { cookie = case.request } }) or "",
         case.request or case.session or "")
     end
@@ -71,14 +75,15 @@ describe("H-16: one Cookie line, in which each name stands once", function()
     local session <close> = new_session()
     local target = URL .. "/redirect-to?url=/echo&Set-Cookie=" .. escaped "a=1; Path=/"
     equal(origin.decode(session:get(target).body).headers.cookie, "a=1")
-    equal(origin.decode(session:get(target, { headers = { Cookie = "b=2" } }).body).headers.cookie, "b=2; a=1")
+    equal(origin.decode(session:get(target, { headers = { Cookie = "b=2" } }).body).headers.cookie,
+      "b=2; a=1")
   end)
 
   it("in the answer to a challenge that sets one", function()
     local session <close> = new_session(nil, { auth = { user = "u", digest = true } })
     local challenge = 'WWW-Authenticate: Digest realm="r", nonce="n"\r\nSet-Cookie: c=1; Path=/\r\n'
-    local url, mark = origin.raw { "HTTP/1.1 401 No\r\nContent-Length: 0\r\n" .. challenge .. "\r\n", "keep" },
-      origin.mark()
+    local head = "HTTP/1.1 401 No\r\nContent-Length: 0\r\n"
+    local url, mark = origin.raw { head .. challenge .. "\r\n", "keep" }, origin.mark()
     session:get(url, { headers = { Cookie = "b=2" } })
     local requests = origin.requests(mark, url:sub(#URL + 1))
     equal({ requests[1].headers.cookie, requests[2].headers.cookie }, { "b=2", "b=2; c=1" })
@@ -88,12 +93,14 @@ describe("H-16: one Cookie line, in which each name stands once", function()
   it("of a stream and of a body that is posted", function()
     local session <close> = new_session()
     set(session, "a=1; Path=/")
-    local r <close> = session:stream("POST", URL .. "/echo", { body = "b", headers = { Cookie = "b=2" } })
+    local r <close> = session:stream("POST", URL .. "/echo",
+      { body = "b", headers = { Cookie = "b=2" } })
     equal(origin.decode(r:read()).headers.cookie, "b=2; a=1")
   end)
 end)
 
--- Each row: what is set, at which path and by which host; then pairs of where a cookie is asked for and what is sent.
+-- Each row: what is set, at which path and by which host; then pairs of where a cookie is asked for
+-- and what is sent.
 local function check(rows, names)
   for _, row in ipairs(rows) do
     local session <close> = new_session(names)
@@ -112,10 +119,12 @@ describe("X-15: a jar reads a Set-Cookie as RFC 6265 does", function()
     check {
       { set = "a=1; Path=/", "/echo", "a=1" }, { set = "a=; Path=/", "/echo", "a=" },
       { set = " a\t=\t1 ;Path=/", "/echo", "a=1" }, { set = "a=b=c; Path=/", "/echo", "a=b=c" },
-      { set = 'a="b c"; Path=/', "/echo", 'a="b c"' }, { set = "a=x\ty; Path=/", "/echo", "a=x\ty" },
-      { set = "a", "/echo" }, { set = "=1; Path=/", "/echo" }, { set = "; a=1", "/echo" }, { set = "", "/echo" },
+      { set = 'a="b c"; Path=/', "/echo", 'a="b c"' },
+      { set = "a=x\ty; Path=/", "/echo", "a=x\ty" }, { set = "a", "/echo" },
+      { set = "=1; Path=/", "/echo" }, { set = "; a=1", "/echo" }, { set = "", "/echo" },
       { set = "a=1\1; Path=/", "/echo" }, { set = "a=1,b=2; Path=/", "/echo", "a=1,b=2" },
-      { set = "a=1; a=2; Path=/", "/echo", "a=1" }, { set = "a=1; path=/; foo; bar=baz; =", "/echo", "a=1" },
+      { set = "a=1; a=2; Path=/", "/echo", "a=1" },
+      { set = "a=1; path=/; foo; bar=baz; =", "/echo", "a=1" },
       { set = { "a=1; Path=/", "a=2; Path=/" }, "/echo", "a=2" },
       { set = { "a=1; Path=/", "A=2; Path=/" }, "/echo", "a=1; A=2" },
       { set = "a=" .. ("x"):rep(4000) .. "; Path=/", "/echo", "a=" .. ("x"):rep(4000) },
@@ -126,11 +135,15 @@ describe("X-15: a jar reads a Set-Cookie as RFC 6265 does", function()
   it("its path", function()
     check {
       { set = "a=1; Path=/x/", "/x/", "a=1", "/x/y", "a=1", "/x", nil, "/xy", nil, "/", nil },
-      { set = "a=1; Path=/x", "/x", "a=1", "/x/", "a=1", "/x/y", "a=1", "/x?q", "a=1", "/xy", nil, "/", nil },
-      { set = "a=1; Path=/", "/", "a=1", "/x", "a=1" }, { set = "a=1; Path=x", "/raw/k", "a=1", "/x", nil },
-      { set = "a=1; Path=", "/raw/k", "a=1" }, { set = "a=1", "/raw/k", "a=1", "/raw", "a=1", "/x", nil },
-      { set = "a=1; Path=/x; Path=/y", "/y", "a=1", "/x", nil }, { set = "a=1; Path=/y; Path", "/raw/k", "a=1" },
-      { set = "a=1; PATH = /x", "/x", "a=1" },
+      {
+        set = "a=1; Path=/x", "/x", "a=1", "/x/", "a=1", "/x/y", "a=1", "/x?q", "a=1", "/xy", nil,
+        "/", nil,
+      },
+      { set = "a=1; Path=/", "/", "a=1", "/x", "a=1" },
+      { set = "a=1; Path=x", "/raw/k", "a=1", "/x", nil }, { set = "a=1; Path=", "/raw/k", "a=1" },
+      { set = "a=1", "/raw/k", "a=1", "/raw", "a=1", "/x", nil },
+      { set = "a=1; Path=/x; Path=/y", "/y", "a=1", "/x", nil },
+      { set = "a=1; Path=/y; Path", "/raw/k", "a=1" }, { set = "a=1; PATH = /x", "/x", "a=1" },
     }
   end)
 
@@ -142,16 +155,24 @@ describe("X-15: a jar reads a Set-Cookie as RFC 6265 does", function()
       set(session, "a=2; Path=/; " .. attributes)
       equal({ attributes, sent(session) }, { attributes, kept and "a=2" or nil })
     end
-    for _, date in ipairs { past, "Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 01-Jan-70 00:00:01 GMT", "1 Jan 1970 0:0:0",
-      "Thu Jan  1 00:00:00 1970", "01-January-1999 10:00:00", "00:00:00 1 jan 2001", "1 1 jan 00:00:00 2001" } do
+    for _, date in ipairs {
+      past, "Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 01-Jan-70 00:00:01 GMT", "1 Jan 1970 0:0:0",
+      "Thu Jan  1 00:00:00 1970", "01-January-1999 10:00:00", "00:00:00 1 jan 2001",
+      "1 1 jan 00:00:00 2001",
+    } do
       after("Expires=" .. date, false)
     end
-    for _, date in ipairs { future, "31-Dec-2100 23:59:59", "Friday, 31-Dec-69 23:59:59 GMT", "garbage", "",
-      "32 Jan 1999 00:00:00", "1 Jan 1999 24:00:00", "1 Jan 1999", "1 Foo 1999 00:00:00", "1 Jan 1600 00:00:00" } do
+    for _, date in ipairs {
+      future, "31-Dec-2100 23:59:59", "Friday, 31-Dec-69 23:59:59 GMT", "garbage", "",
+      "32 Jan 1999 00:00:00", "1 Jan 1999 24:00:00", "1 Jan 1999", "1 Foo 1999 00:00:00",
+      "1 Jan 1600 00:00:00",
+    } do
       after("Expires=" .. date, true)
     end
-    for age, kept in pairs { ["0"] = false, ["-1"] = false, ["1000"] = true, abc = true, [""] = true, ["1x"] = true,
-      ["-"] = true, ["99999999999999999999"] = true, ["-99999999999999999999"] = false } do
+    for age, kept in pairs {
+      ["0"] = false, ["-1"] = false, ["1000"] = true, abc = true, [""] = true, ["1x"] = true,
+      ["-"] = true, ["99999999999999999999"] = true, ["-99999999999999999999"] = false,
+    } do
       after("Max-Age=" .. age, kept)
     end
     after("Max-Age=1000; Expires=" .. past, true)
@@ -160,20 +181,36 @@ describe("X-15: a jar reads a Set-Cookie as RFC 6265 does", function()
   end)
 
   it("its domain", function()
-    local names = { "a.example.com", "example.com", "b.example.com", "co.uk", "x.co.uk", "ample.com", "com" }
+    local names = {
+      "a.example.com", "example.com", "b.example.com", "co.uk", "x.co.uk", "ample.com", "com",
+    }
     check({
-      { set = "a=1; Path=/", by = "a.example.com", { "/", "a.example.com" }, "a=1", { "/", "example.com" }, nil },
-      { set = "a=1; Path=/; Domain=example.com", by = "a.example.com", { "/", "example.com" }, "a=1",
-        { "/", "b.example.com" }, "a=1", { "/", "ample.com" }, nil },
-      { set = "a=1; Path=/; Domain=.EXAMPLE.com", by = "a.example.com", { "/", "b.example.com" }, "a=1" },
+      {
+        set = "a=1; Path=/", by = "a.example.com", { "/", "a.example.com" }, "a=1",
+        { "/", "example.com" }, nil,
+      },
+      {
+        set = "a=1; Path=/; Domain=example.com", by = "a.example.com", { "/", "example.com" },
+        "a=1", { "/", "b.example.com" }, "a=1", { "/", "ample.com" }, nil,
+      },
+      {
+        set = "a=1; Path=/; Domain=.EXAMPLE.com", by = "a.example.com", { "/", "b.example.com" },
+        "a=1",
+      },
       { set = "a=1; Path=/; Domain=example.com", by = "ample.com", { "/", "example.com" }, nil },
       { set = "a=1; Path=/; Domain=ample.com", by = "example.com", { "/", "ample.com" }, nil },
-      { set = "a=1; Path=/; Domain=b.example.com", by = "example.com", { "/", "b.example.com" }, nil },
+      {
+        set = "a=1; Path=/; Domain=b.example.com", by = "example.com", { "/", "b.example.com" },
+        nil,
+      },
       { set = "a=1; Path=/; Domain=com", by = "example.com", { "/", "example.com" }, nil },
       { set = "a=1; Path=/; Domain=co.uk", by = "x.co.uk", { "/", "x.co.uk" }, nil },
       { set = "a=1; Path=/; Domain=bad.test; Domain=example.com", by = "a.example.com",
         { "/", "b.example.com" }, "a=1" },
-      { set = "a=1; Path=/; Domain=example.com; Domain=bad.test", by = "a.example.com", { "/", "a.example.com" }, nil },
+      {
+        set = "a=1; Path=/; Domain=example.com; Domain=bad.test", by = "a.example.com",
+        { "/", "a.example.com" }, nil,
+      },
       { set = "a=1; Path=/; Domain=", by = "a.example.com", { "/", "a.example.com" }, "a=1",
         { "/", "example.com" }, nil },
       { set = "a=1; Path=/; Domain=127.0.0.1", { "/", "127.0.0.1" }, "a=1" },
@@ -200,7 +237,8 @@ describe("X-15: a jar reads a Set-Cookie as RFC 6265 does", function()
 
   it("and gives them by the length of their paths, then by age, each name once", function()
     local session <close> = new_session()
-    set(session, { "b=1; Path=/", "c=1; Path=/echo", "a=1; Path=/", "d=1; Path=/echo/x", "b=2; Path=/echo" })
+    set(session,
+      { "b=1; Path=/", "c=1; Path=/echo", "a=1; Path=/", "d=1; Path=/echo/x", "b=2; Path=/echo" })
     equal(sent(session, "/echo"), "c=1; b=2; a=1")
     equal(sent(session, "/"), "b=1; a=1")
     set(session, "b=3; Path=/") -- keeps its age
@@ -231,8 +269,12 @@ describe("X-15: a jar reads a Set-Cookie as RFC 6265 does", function()
     equal(select(2, sent(session, "/y4"):gsub("=", "")), 100)
     equal(sent(session, "/", "other.test"), "other=1")
     local many <close> = new_session()
-    for _ = 1, 30 do set(many, { "a=" .. ("x"):rep(4000) .. "; Path=/", "b=" .. ("x"):rep(4000) .. "; Path=/",
-      "c=" .. ("x"):rep(4000) .. "; Path=/" }) end
+    for _ = 1, 30 do
+      set(many, {
+        "a=" .. ("x"):rep(4000) .. "; Path=/", "b=" .. ("x"):rep(4000) .. "; Path=/",
+        "c=" .. ("x"):rep(4000) .. "; Path=/",
+      })
+    end
     equal(#sent(many) <= 8190, true)
   end)
 end)

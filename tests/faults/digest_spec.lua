@@ -4,7 +4,9 @@ local origin = require "origin"
 
 local URL = origin.url
 local KNOWN = { user = "lion", password = "Circle of Life", digest = true }
-local ALGORITHMS = { "", "MD5", "MD5-sess", "SHA-256", "SHA-256-sess", "SHA-512-256", "SHA-512-256-sess", "sha-256" }
+local ALGORITHMS = {
+  "", "MD5", "MD5-sess", "SHA-256", "SHA-256-sess", "SHA-512-256", "SHA-512-256-sess", "sha-256",
+}
 
 local serial = 0
 
@@ -13,7 +15,9 @@ local function prover(params)
   serial = serial + 1
   local parts = {}
   for name, value in pairs(params) do
-    parts[#parts + 1] = name .. "=" .. value:gsub("[^%w]", function(c) return ("%%%02X"):format(c:byte()) end)
+    parts[#parts + 1] = name .. "=" .. value:gsub("[^%w]", function(c)
+      return ("%%%02X"):format(c:byte())
+    end)
   end
   table.sort(parts)
   return ("%s/prove/k%d?%s"):format(URL, serial, table.concat(parts, "&"))
@@ -24,7 +28,9 @@ local function requests_of(url, mark)
 end
 
 local ways = {
-  request = function(session, method, url, body) return session:request(method, url, { body = body }) end,
+  request = function(session, method, url, body)
+    return session:request(method, url, { body = body })
+  end,
   stream = function(session, method, url, body)
     local r <close> = session:stream(method, url, { body = body })
     return { status = r.status, body = r:read() }
@@ -40,7 +46,9 @@ describe("H-14: each answer is right", function()
   for _, algorithm in ipairs(ALGORITHMS) do
     for _, qop in ipairs { "none", "auth", "auth-int", "auth-int, auth" } do
       it(("with the algorithm '%s' and the qop '%s'"):format(algorithm, qop), function()
-        local params = { algorithm = algorithm ~= "" and algorithm or nil, qop = qop ~= "none" and qop or nil }
+        local params = {
+          algorithm = algorithm ~= "" and algorithm or nil, qop = qop ~= "none" and qop or nil,
+        }
         if algorithm == "sha-256" then params.algorithm = "SHA-256" end
         for name, send in pairs(ways) do
           for method, list in pairs(bodies) do
@@ -51,7 +59,9 @@ describe("H-14: each answer is right", function()
               for _ = 1, 2 do
                 local r = send(session, method, url, body or nil)
                 equal({ what, r.status }, { what, 200 })
-                if method ~= "HEAD" then equal(origin.decode(r.body).body_size, body and #body or 0) end
+                if method ~= "HEAD" then
+                  equal(origin.decode(r.body).body_size, body and #body or 0)
+                end
               end
             end
           end
@@ -62,16 +72,20 @@ describe("H-14: each answer is right", function()
 
   it("with odd realms, an opaque, a hashed user, and URLs as they are sent", function()
     for _, more in ipairs {
-      { realm = 'he"re' }, { realm = "a\\b" }, { realm = "a, qop=x" }, { realm = "" }, { opaque = "o=p" },
-      { userhash = "1" }, { before = 'Basic realm="x"' }, { before = "Negotiate abc==|Basic realm=x, foo" },
-      { before = 'Digest realm="r", nonce="n", algorithm=XX' }, { before = 'Digest nonce="n"|Digest realm="r"' },
-      { before = 'Digest realm="r", nonce="n", qop="auth-conf"' }, { before = '"Digest realm=x", ,, = "' },
+      { realm = 'he"re' }, { realm = "a\\b" }, { realm = "a, qop=x" }, { realm = "" },
+      { opaque = "o=p" }, { userhash = "1" }, { before = 'Basic realm="x"' },
+      { before = "Negotiate abc==|Basic realm=x, foo" },
+      { before = 'Digest realm="r", nonce="n", algorithm=XX' },
+      { before = 'Digest nonce="n"|Digest realm="r"' },
+      { before = 'Digest realm="r", nonce="n", qop="auth-conf"' },
+      { before = '"Digest realm=x", ,, = "' },
     } do
       more.qop = "auth"
       local session <close> = http.session { auth = KNOWN }
       local url = prover(more)
       for _, tail in ipairs { "", "&q=%20%2F", "&a=b?c", "#part" } do
-        equal({ more.before or more.realm, session:get(url .. tail).status }, { more.before or more.realm, 200 })
+        equal({ more.before or more.realm, session:get(url .. tail).status },
+          { more.before or more.realm, 200 })
       end
       equal(session:get((url:gsub("/prove/", "/x/../prove/"))).status, 200)
     end
@@ -95,7 +109,7 @@ describe("H-14: a server that is never content", function()
     return origin.raw { "HTTP/1.1 401 No\r\nContent-Length: 4\r\n" .. head .. "\r\nbody", "keep" }
   end
 
-  it("that finds each nonce stale gets one more answer, and the last 401 is the response", function()
+  it("that finds each nonce stale gets one more proof, and the last 401 is the response", function()
     for name, send in pairs(ways) do
       for _, body in ipairs { false, "text" } do
         local session <close> = http.session { auth = KNOWN }
@@ -110,7 +124,9 @@ describe("H-14: a server that is never content", function()
     for n = 0, 3 do
       for _, fresh in ipairs { true, false } do
         local session <close> = http.session { auth = KNOWN }
-        local url, mark = prover { qop = "auth", stale = tostring(n), fresh = fresh and "1" or nil }, origin.mark()
+        local url, mark = prover {
+          qop = "auth", stale = tostring(n), fresh = fresh and "1" or nil,
+        }, origin.mark()
         equal(session:get(url).status, n <= 1 and 200 or 401)
         equal(#requests_of(url, mark), math.min(n + 2, 3))
       end
@@ -118,7 +134,9 @@ describe("H-14: a server that is never content", function()
   end)
 
   it("that refuses what it asked for is asked twice", function()
-    local session <close> = http.session { auth = { user = "lion", password = "wrong", digest = true } }
+    local session <close> = http.session {
+      auth = { user = "lion", password = "wrong", digest = true },
+    }
     local url, mark = prover { qop = "auth", fresh = "1" }, origin.mark()
     equal(session:get(url).status, 401)
     equal(#requests_of(url, mark), 2)
@@ -126,8 +144,9 @@ describe("H-14: a server that is never content", function()
 
   it("is not answered where no right answer is known", function()
     for _, challenge in ipairs {
-      'Digest realm="r", nonce="n", qop="auth-conf"', 'Digest realm="r", nonce="n", algorithm=SHA-1',
-      'Digest realm="r", nonce="n", algorithm=', 'Digest nonce="n"', 'Digest realm="r"', "Digest", 'Basic realm="r"',
+      'Digest realm="r", nonce="n", qop="auth-conf"',
+      'Digest realm="r", nonce="n", algorithm=SHA-1', 'Digest realm="r", nonce="n", algorithm=',
+      'Digest nonce="n"', 'Digest realm="r"', "Digest", 'Basic realm="r"',
       'Digest realm="r", nonce="n", qop=""', "Digestx realm=r, nonce=n", "",
     } do
       local session <close> = http.session { auth = KNOWN }
@@ -147,8 +166,8 @@ describe("H-14: a server that is never content", function()
     local challenge = 'WWW-Authenticate: Digest realm="here", nonce="n", qop="auth"\r\n'
     for _, rest in ipairs {
       "Content-Length: 4\r\nContent-Encoding: gzip\r\n\r\nbody", "Content-Length: 9\r\n\r\nbody",
-      "Transfer-Encoding: chunked\r\n\r\nzz\r\n", "Content-Length: 200000\r\n\r\n" .. ("x"):rep(200000),
-      "\r\nno length",
+      "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+      "Content-Length: 200000\r\n\r\n" .. ("x"):rep(200000), "\r\nno length",
     } do
       for name, send in pairs(ways) do
         local session <close> = http.session { auth = KNOWN, max_body = 100 }
@@ -159,14 +178,18 @@ describe("H-14: a server that is never content", function()
     end
     local session <close> = http.session { auth = KNOWN }
     equal(session:get(prover { qop = "auth", size = "1000000" }).status, 200)
-    local stalled = origin.raw { "HTTP/1.1 401 No\r\n" .. challenge .. "Content-Length: 9\r\n\r\nbody", "stall" }
-    raises_error({ kind = "HttpError", code = "timeout", reason = "total" }, session.get, session, stalled,
-      { timeout = 1 })
+    local stalled = origin.raw {
+      "HTTP/1.1 401 No\r\n" .. challenge .. "Content-Length: 9\r\n\r\nbody", "stall",
+    }
+    raises_error({ kind = "HttpError", code = "timeout", reason = "total" }, session.get, session,
+      stalled, { timeout = 1 })
     equal(#requests_of(stalled, 0), 2)
   end)
 
   it("with challenges that are hard to read takes no time", function()
-    for _, piece in ipairs { " ", ",", '"', "\\", "a", "=", '"\\', "a=", 'a="', "Digest ", "a,", "\t" } do
+    for _, piece in ipairs {
+      " ", ",", '"', "\\", "a", "=", '"\\', "a=", 'a="', "Digest ", "a,", "\t",
+    } do
       local value = (piece):rep(60000 // #piece)
       local session <close> = http.session { auth = KNOWN }
       local url = always("WWW-Authenticate: Digest realm=r, nonce=" .. value .. "\r\n")
@@ -179,7 +202,8 @@ end)
 
 it("H-14: a cancelled answer, and a closed session, leave nothing behind", function()
   local session = http.session { auth = KNOWN }
-  local challenge = 'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="r", nonce="n"\r\nContent-Length: 100\r\n\r\nx'
+  local challenge = 'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="r", nonce="n"\r\n'
+    .. "Content-Length: 100\r\n\r\nx"
   local url = origin.raw { challenge, "stall" }
   local mark = origin.mark()
   local t = task.spawn(session.get, session, url)

@@ -13,14 +13,18 @@ local function name(what)
   return ("n%d.%s.test"):format(n, what)
 end
 
-local function url(host, path) return ("http://%s:%d%s"):format(host, origin.port, path or "/bytes/1") end
+local function url(host, path)
+  return ("http://%s:%d%s"):format(host, origin.port, path or "/bytes/1")
+end
 
 local function questions(host, kind)
   local file <close> = assert(io.open(os.getenv "SEPTET_DNS_LOG"))
   local found = 0
   for line in file:lines() do
     local event = origin.decode(line)
-    if event.name:lower():gsub("%.$", "") == host and (not kind or event.type == kind) then found = found + 1 end
+    if event.name:lower():gsub("%.$", "") == host and (not kind or event.type == kind) then
+      found = found + 1
+    end
   end
   return found
 end
@@ -34,23 +38,25 @@ end
 it("fault.1 a name that does not exist is an error of its own", function()
   local session <close> = new_session()
   local host = name "nx"
-  raises_error({ kind = "HttpError", code = "dns", reason = "not_found", phase = "dns" }, session.get, session,
-    url(host))
+  raises_error({ kind = "HttpError", code = "dns", reason = "not_found", phase = "dns" },
+    session.get, session, url(host))
   raises_error({ code = "dns", reason = "not_found" }, session.get, session, url(name "empty"))
   raises_error({ code = "dns", reason = "server" }, session.get, session, url(name "servfail"))
   raises_error({ code = "dns", reason = "server" }, session.get, session, url(name "refused"))
   local _, err = pcall(session.get, session, url(host))
-  equal(tostring(err):find(("cannot resolve '%s'"):format(host), 1, true) ~= nil, true, tostring(err))
+  equal(tostring(err):find(("cannot resolve '%s'"):format(host), 1, true) ~= nil, true,
+    tostring(err))
 end)
 
-it("fault.2 a server that never answers: the request's own limit ends it, and others go on", function()
+it("fault.2 a server that never answers: the request's timeout ends it, others go on", function()
   local session <close> = new_session()
   local t0 = task.now()
-  with_ticker(raises_error, { kind = "HttpError", code = "timeout", reason = "total", phase = "dns" }, session.get,
-    session, url(name "silent"), { timeout = 0.3 })
+  with_ticker(raises_error,
+    { kind = "HttpError", code = "timeout", reason = "total", phase = "dns" }, session.get, session,
+    url(name "silent"), { timeout = 0.3 })
   equal(task.now() - t0 >= 0.3, true, "not early")
-  raises_error({ code = "timeout", reason = "connect", phase = "dns" }, session.get, session, url(name "silent"),
-    { timeout = { connect = 0.05 } })
+  raises_error({ code = "timeout", reason = "connect", phase = "dns" }, session.get, session,
+    url(name "silent"), { timeout = { connect = 0.05 } })
   equal(session:get(url(name "a-127-0-0-1")).status, 200)
 end)
 
@@ -106,7 +112,9 @@ describe("http.13", function()
     local host, before = name "a-127-0-0-1.late-50", process.threads()
     local urls = {}
     for i = 1, 1000 do urls[i] = url(host) end
-    for _, r in ipairs(task.gather(task.map(function(u) return session:get(u) end, urls))) do equal(r.status, 200) end
+    for _, r in ipairs(task.gather(task.map(function(u) return session:get(u) end, urls))) do
+      equal(r.status, 200)
+    end
     equal({ questions(host, "A"), questions(host, "AAAA") }, { 1, 1 })
     equal(process.threads(), before)
   end)
@@ -121,7 +129,7 @@ describe("http.13", function()
     equal(questions(host, "A"), 1)
   end)
 
-  it("one that has expired is fetched anew, and its new addresses are the ones that are used", function()
+  it("an expired entry is looked up again, and the new addresses are used", function()
     local session <close> = new_session()
     local host = name "rebind.ttl-0"
     local peers = {}
@@ -159,7 +167,8 @@ describe("a session's resolver", function()
       equal(session:get(url "localhost").status, 200)
     end
     local session <close> = http.session { resolver = "127.0.0.1:1" }
-    raises_error({ code = "dns", reason = "refused" }, session.get, session, url(name "a-127-0-0-1"))
+    raises_error({ code = "dns", reason = "refused" }, session.get, session,
+      url(name "a-127-0-0-1"))
   end)
 
   it("is not asked for an address, nor for what is given", function()

@@ -1,4 +1,5 @@
--- A server that refuses "Expect: 100-continue" with 417: the request goes out once more, without it, and never again.
+-- A server that refuses "Expect: 100-continue" with 417: the request goes out once more, without
+-- it, and never again.
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
 
@@ -15,7 +16,9 @@ local bodies = {
   long = function() return { body = ("x"):rep(SIZE) }, "xxxx" end,
   form = function() return { form = { amount = 5 } }, "amount=5" end,
   json = function() return { json = { amount = 5 } }, '"amount":5' end,
-  multipart = function() return { multipart = { { name = "amount", data = "5", filename = "f" } } }, 'filename="f"' end,
+  multipart = function()
+    return { multipart = { { name = "amount", data = "5", filename = "f" } } }, 'filename="f"'
+  end,
   made = function() return { body = pieces(10) }, ("x"):rep(10) end,
   made_long = function() return { body = pieces(SIZE) }, "xxxx" end,
 }
@@ -40,7 +43,9 @@ end
 -- The Expect headers of the requests for a target, "" for one without.
 local function expectations(mark, target)
   local seen = {}
-  for i, request in ipairs(origin.requests(mark, target)) do seen[i] = request.headers.expect or "" end
+  for i, request in ipairs(origin.requests(mark, target)) do
+    seen[i] = request.headers.expect or ""
+  end
   return seen
 end
 
@@ -60,7 +65,8 @@ local function check_repeat(method, query, kind, make, is_kept)
   local what = ("%s%s, body '%s', %s: %s"):format(method, query, kind, is_kept, tostring(r))
   equal({ ok, seen }, { true, { "100-continue", "" } }, what)
   local said = origin.decode(r.body)
-  equal({ r.status, said.method, said.body:find(part, 1, true) ~= nil }, { 200, method, true }, what)
+  equal({ r.status, said.method, said.body:find(part, 1, true) ~= nil }, { 200, method, true },
+    what)
   if kind:find "long" then equal(said.body_size, SIZE) end
 end
 
@@ -82,7 +88,8 @@ describe("H-2: a request whose expectation is refused", function()
       for _, is_kept in ipairs { false, true } do
         for _, query in ipairs(answers) do
           local session <close> = http.session()
-          local ok, r, seen = send(session, is_kept, method, query .. "&all=1", { body = "amount=5", headers = EXPECT })
+          local ok, r, seen = send(session, is_kept, method, query .. "&all=1",
+            { body = "amount=5", headers = EXPECT })
           equal({ ok, seen }, { true, { "100-continue", "" } })
           equal({ r.status, #r.body }, { 417, tonumber(query:match "%d+") })
         end
@@ -97,7 +104,8 @@ describe("H-2: a request whose expectation is refused", function()
         for _, is_kept in ipairs { false, true } do
           local query = "?read=" .. (kind == "none" and "0" or read)
           local ok, r, seen = send(session, is_kept, "POST", query, with_headers(make(), EXPECT))
-          equal({ ok, seen, ok and r.status }, { true, { "100-continue", "" }, 200 }, kind .. query .. tostring(r))
+          equal({ ok, seen, ok and r.status }, { true, { "100-continue", "" }, 200 },
+            kind .. query .. tostring(r))
         end
       end
     end
@@ -105,20 +113,25 @@ describe("H-2: a request whose expectation is refused", function()
 
   it("had its body sent without a 100, after a second", function()
     local session <close> = http.session()
-    local ok, r, seen = send(session, true, "POST", "?read=all&mute=1", { body = "amount=5", headers = EXPECT })
+    local ok, r, seen = send(session, true, "POST", "?read=all&mute=1",
+      { body = "amount=5", headers = EXPECT })
     equal({ ok, seen, r.status }, { true, { "100-continue", "" }, 200 })
   end)
 
   it("is sent once where its body cannot be made again, and that is the 417 or says so", function()
-    for _, query in ipairs { "?read=200000", "?read=all", "?read=200000&end=fin", "?read=all&end=fin" } do
+    for _, query in ipairs {
+      "?read=200000", "?read=all", "?read=200000&end=fin", "?read=all&end=fin",
+    } do
       for _, is_kept in ipairs { false, true } do
         local session <close> = http.session()
-        local ok, r, seen = send(session, is_kept, "POST", query, { body = pieces(10 * SIZE), headers = EXPECT })
+        local ok, r, seen = send(session, is_kept, "POST", query,
+          { body = pieces(10 * SIZE), headers = EXPECT })
         equal(seen, { "100-continue" }, query)
         if ok then
           equal({ r.status, r.body }, { 417, ("r"):rep(9) })
         else
-          equal({ r.code, r.reason, r.text:find("417", 1, true) ~= nil }, { "protocol", "rewind", true }, tostring(r))
+          equal({ r.code, r.reason, r.text:find("417", 1, true) ~= nil },
+            { "protocol", "rewind", true }, tostring(r))
         end
       end
     end
@@ -126,8 +139,8 @@ describe("H-2: a request whose expectation is refused", function()
 
   it("is that of a session, is written in other ways, or stands beside others", function()
     for _, headers in ipairs {
-      { expect = "100-CONTINUE" }, { EXPECT = "  100-continue" }, { Expect = "100-continue, 100-continue" },
-      { Expect = "100-continue", Accept = "a/b" },
+      { expect = "100-CONTINUE" }, { EXPECT = "  100-continue" },
+      { Expect = "100-continue, 100-continue" }, { Expect = "100-continue", Accept = "a/b" },
     } do
       local session <close> = http.session { headers = headers }
       local url = origin.raw {
@@ -149,12 +162,15 @@ describe("H-2: a request whose expectation is refused", function()
       json = { 1 }, headers = { Expect = "100-continue", ["X-Own"] = "o" },
     })
     local headers = origin.decode(r.body).headers
-    equal({ seen, headers.cookie, headers["x-own"], headers["content-type"], headers.authorization ~= nil },
+    equal({ seen, headers.cookie, headers["x-own"], headers["content-type"],
+      headers.authorization ~= nil },
       { { "100-continue", "" }, "a=b", "o", "application/json", true })
   end)
 
   it("is one of a session for digests: the body goes out behind the challenge", function()
-    local session <close> = http.session { auth = { user = "lion", password = "Circle of Life", digest = true } }
+    local session <close> = http.session {
+      auth = { user = "lion", password = "Circle of Life", digest = true },
+    }
     local ok, r, seen = send(session, false, "POST", "", { body = "b", headers = EXPECT })
     equal({ ok, ok and r.status, seen }, { true, 200, { "100-continue", "", "" } })
     ok, r, seen = send(session, false, "POST", "?all=1", { body = "b", headers = EXPECT })
@@ -174,7 +190,8 @@ describe("H-2: a request whose expectation is refused", function()
     for _, query in ipairs { "?length=0", "?length=200000", "?length=9&end=fin" } do
       local target = target_of(query)
       local mark = origin.mark()
-      local r <close> = session:stream("POST", URL .. target, { body = "amount=5", headers = EXPECT })
+      local r <close> = session:stream("POST", URL .. target,
+        { body = "amount=5", headers = EXPECT })
       equal({ r.status, origin.decode(r.body).body }, { 200, "amount=5" })
       equal(expectations(mark, target), { "100-continue", "" })
     end
@@ -212,7 +229,9 @@ describe("H-2: a request whose expectation is refused", function()
 
   it("is no other: what has no such header, or another expectation, gets the 417", function()
     local session <close> = http.session()
-    for _, headers in ipairs { {}, { Expect = "200-ok" }, { Expect = "" }, { ["X-Expect"] = "100-continue" } } do
+    for _, headers in ipairs {
+      {}, { Expect = "200-ok" }, { Expect = "" }, { ["X-Expect"] = "100-continue" },
+    } do
       local _, r, seen = send(session, true, "POST", "?all=1", { body = "b", headers = headers })
       equal({ r.status, r.body, #seen }, { 417, ("r"):rep(9), 1 })
     end

@@ -66,7 +66,7 @@ end
 
 for form, group in pairs(forms) do
   for way, raise_again in pairs(ways) do
-    it(("T-C: a failure that the body of a group (%s) hears of by %s is one error"):format(form, way), function()
+    it(("T-C: a failure that a group's body (%s) sees by %s is one"):format(form, way), function()
       for kind, make in pairs(errors) do
         local t
         local err = raises_error({ kind = "ErrorGroup" }, group, function(g)
@@ -80,7 +80,7 @@ for form, group in pairs(forms) do
       end
     end)
 
-    it(("X-5: a failure that tasks of a group (%s) hear of by %s is one error"):format(form, way), function()
+    it(("X-5: a failure that tasks of a group (%s) see by %s is one"):format(form, way), function()
       for kind, make in pairs(errors) do
         local t
         local err = raises_error({ kind = "ErrorGroup" }, group, function(g)
@@ -95,7 +95,7 @@ for form, group in pairs(forms) do
   end
 end
 
-it("T-C: groups in groups that await what fails inside have one leaf, and grow as their depth", function()
+it("T-C: nested groups with one failure have one leaf, and grow as their depth", function()
   local function chain(n)
     if n == 0 then error "bottom" end
     return task.group(function(g) return g:spawn(chain, n - 1):await() end)
@@ -113,7 +113,10 @@ end)
 
 it("T-C: two that fail by themselves are two errors, whatever they raise", function()
   local same = { "same" }
-  for kind, make in pairs { string = function() return "same" end, table = function() return same end } do
+  for kind, make in pairs {
+    string = function() return "same" end,
+    table = function() return same end,
+  } do
     local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
       g:spawn(failing(make))
       g:spawn(failing(make))
@@ -127,7 +130,8 @@ it("T-C: two that fail by themselves are two errors, whatever they raise", funct
     end)
     equal(#err, 2, kind .. ", the body before")
 
-    err = raises_error({ kind = "ErrorGroup" }, task.group, function(g) -- who was told of another one's
+    -- The body that awaited the other's failure.
+    err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
       local first = g:spawn(failing(make))
       g:spawn(function()
         pcall(task.shield, first.await, first)
@@ -202,7 +206,7 @@ it("X-5: a failure that a group in a group hears of is one error, and one leaf",
   equal({ #err, err:leaves() }, { 1, { "a string" } })
 end)
 
-it("X-5: a failure from outside of a group is one error of it, however many of its tasks awaited it", function()
+it("X-5: a failure from outside a group is one error, if several of its tasks await it", function()
   local t = task.spawn(failing(errors.string))
   local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
     for _ = 1, 5 do g:spawn(task.shield, t.await, t) end

@@ -1,4 +1,5 @@
--- What comes back on the wire: heads and bodies in every shape, good and bad. A body is whole or an error.
+-- What comes back on the wire: heads and bodies in every shape, good and bad. A body is whole or an
+-- error.
 local task, http = require "septet.task", require "septet.http"
 local origin, process = require "origin", require "process"
 
@@ -22,7 +23,8 @@ local function fails(expected, url, options)
   local bad = origin.requests(mark, path)[1]
   equal(session:get(URL .. "/bytes/3?" .. path:gsub("%W", "")).body, "012")
   local good = origin.since(mark, "request")
-  equal(bad == nil or good[#good].connection ~= bad.connection, true, "the connection was used again")
+  equal(bad == nil or good[#good].connection ~= bad.connection, true,
+    "the connection was used again")
   return err
 end
 
@@ -73,7 +75,8 @@ describe("fault.16 http.3 a body shorter than its length", function()
   it("is partial", function()
     local err = fails({ code = "partial", reason = "truncated", phase = "receive" },
       URL .. "/truncate?length=1000&sent=500")
-    equal(tostring(err):find("500 bytes", 1, true) ~= nil, true, tostring(err)) -- remaining, or missing
+    -- The bytes that remain, or are missing.
+    equal(tostring(err):find("500 bytes", 1, true) ~= nil, true, tostring(err))
     fails({ code = "partial" }, URL .. "/truncate?length=1000&sent=0")
     fails({ code = "partial" }, URL .. "/truncate?length=1000&sent=999")
   end)
@@ -93,20 +96,24 @@ describe("fault.17 chunks", function()
     for _, size in ipairs { "xyz", "fffffffffffffffff", "-3", " 3", "" } do
       fails(wrong, origin.raw { head .. size .. "\r\nabc\r\n0\r\n\r\n", "keep" })
     end
-    fails(wrong, origin.raw { head .. "3\r\nabcd\r\n0\r\n\r\n", "keep" }) -- it does not end where it said
+    -- The chunk is longer than its size says.
+    fails(wrong, origin.raw { head .. "3\r\nabcd\r\n0\r\n\r\n", "keep" })
     -- These are read as the last chunk, of which no line is a trailer.
     for _, size in ipairs { "0_2e", "0x3" } do
-      fails({ code = "protocol" }, origin.raw { head .. size .. "\r\n" .. ("x"):rep(46) .. "\r\n0\r\n\r\n", "fin" })
+      fails({ code = "protocol" },
+        origin.raw { head .. size .. "\r\n" .. ("x"):rep(46) .. "\r\n0\r\n\r\n", "fin" })
     end
   end)
 
   it("with an extension of a megabyte do no harm", function()
     local url = origin.raw { head .. "3;", { "x", 1000000 }, "\r\nabc\r\n0\r\n\r\n", "keep" }
-    equal(get(url, { timeout = { idle = 60 } }).body, "abc") -- while it comes, libcurl shows nothing
+    -- While it comes, libcurl shows nothing.
+    equal(get(url, { timeout = { idle = 60 } }).body, "abc")
   end)
 
   it("with trailers without end are too large", function()
-    fails({ code = "headers_too_large" }, origin.raw { head .. "3\r\nabc\r\n0\r\n", { "X-T: 1\r\n", 100000 }, "fin" })
+    fails({ code = "headers_too_large" },
+      origin.raw { head .. "3\r\nabc\r\n0\r\n", { "X-T: 1\r\n", 100000 }, "fin" })
   end)
 
   it("without a last one are partial", function()
@@ -118,11 +125,15 @@ describe("fault.18 http.34 lengths that contradict", function()
   local wrong = { code = "protocol", reason = "length", phase = "receive" }
 
   it("are refused", function()
-    for _, lines in ipairs { "Content-Length: 3\r\nContent-Length: 5", "Content-Length: 5\r\nContent-Length: 3",
-      "Content-Length: 3, 5" } do
+    for _, lines in ipairs {
+      "Content-Length: 3\r\nContent-Length: 5", "Content-Length: 5\r\nContent-Length: 3",
+      "Content-Length: 3, 5",
+    } do
       fails(wrong, origin.raw { OK .. lines .. "\r\n\r\nabcde", "keep" })
     end
-    equal(get(origin.raw { OK .. "Content-Length: 3\r\nContent-Length: 3, 3\r\n\r\nabc", "keep" }).body, "abc")
+    equal(get(origin.raw {
+      OK .. "Content-Length: 3\r\nContent-Length: 3, 3\r\n\r\nabc", "keep",
+    }).body, "abc")
   end)
 
   it("of nonsense, too", function()
@@ -139,7 +150,8 @@ describe("fault.18 http.34 lengths that contradict", function()
       local url = origin.raw { OK .. lines .. "\r\n5\r\nabcde\r\n0\r\n\r\n", "keep" }
       local mark = origin.mark()
       equal(session:get(url).body, "abcde")
-      equal(origin.closed(mark, origin.requests(mark, url:sub(#URL + 1))[1].connection).by, "client")
+      equal(origin.closed(mark, origin.requests(mark, url:sub(#URL + 1))[1].connection).by,
+        "client")
     end
   end)
 end)
@@ -151,7 +163,8 @@ describe("fault.19 a head that is odd", function()
   end)
 
   it("has a NUL: refused, and never cut short", function()
-    fails({ code = "protocol" }, origin.raw { OK .. "X-A: b\0c\r\nContent-Length: 2\r\n\r\nab", "keep" })
+    fails({ code = "protocol" },
+      origin.raw { OK .. "X-A: b\0c\r\nContent-Length: 2\r\n\r\nab", "keep" })
   end)
 
   it("has a CR inside, which stands for a space", function()
@@ -171,11 +184,13 @@ describe("fault.19 a head that is odd", function()
   end)
 
   it("http.34 is folded", function()
-    local r = get(origin.raw { OK .. "X-A: b\r\n  c\r\n\td\r\nContent-Length: 2\r\n\r\nab", "keep" })
+    local r = get(origin.raw {
+      OK .. "X-A: b\r\n  c\r\n\td\r\nContent-Length: 2\r\n\r\nab", "keep",
+    })
     equal({ r.headers["x-a"], r.body }, { "b c d", "ab" })
   end)
 
-  it("http.34 begins with a folded line: refused, however often, and whoever had the handle before", function()
+  it("http.34 begins with a folded line: refused each time, on a fresh or a used handle", function()
     for _, line in ipairs { " X-A: b", "\tX-A: b", " X-A : ", "  : b" } do
       local url = origin.raw { OK .. line .. "\r\nContent-Length: 2\r\n\r\nab", "keep" }
       for _ = 1, 3 do
@@ -183,9 +198,11 @@ describe("fault.19 a head that is odd", function()
         fails({ code = "protocol", reason = "header" }, url)
       end
     end
-    fails({ code = "protocol" }, origin.raw { OK .. " folded\r\nContent-Length: 2\r\n\r\nab", "keep" })
+    fails({ code = "protocol" },
+      origin.raw { OK .. " folded\r\nContent-Length: 2\r\n\r\nab", "keep" })
     local early = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
-    fails({ code = "protocol", reason = "header" }, origin.raw { early .. OK .. " X: y\r\n\r\n", "fin" })
+    fails({ code = "protocol", reason = "header" },
+      origin.raw { early .. OK .. " X: y\r\n\r\n", "fin" })
   end)
 
   it("ends with its connection: no response without a body", function()
@@ -196,7 +213,8 @@ describe("fault.19 a head that is odd", function()
     for n = 5, #OK - 1 do -- no whole line has come, which is as if nothing had
       fails({ code = "reset", reason = "empty" }, origin.raw { OK:sub(1, n), "fin" })
     end
-    fails({ code = "reset", reason = "empty" }, origin.raw { "HTTP/1.1 103 Early Hints\r\n\r\n", "fin" })
+    fails({ code = "reset", reason = "empty" },
+      origin.raw { "HTTP/1.1 103 Early Hints\r\n\r\n", "fin" })
     raises_error({ code = "partial" }, function()
       local session <close> = new_session()
       session:stream("GET", origin.raw { head, "fin" })
@@ -206,11 +224,13 @@ end)
 
 describe("fault.20 http.34 a head without end", function()
   it("of one line is too large", function()
-    fails({ code = "headers_too_large" }, origin.raw { OK .. "X-A: ", { "x", 1048600 }, "\r\n\r\n", "fin" })
+    fails({ code = "headers_too_large" },
+      origin.raw { OK .. "X-A: ", { "x", 1048600 }, "\r\n\r\n", "fin" })
   end)
 
   it("of many lines is too large", function()
-    fails({ code = "headers_too_large" }, origin.raw { OK, { "X-A: b\r\n", 100000 }, "\r\n", "fin" })
+    fails({ code = "headers_too_large" },
+      origin.raw { OK, { "X-A: b\r\n", 100000 }, "\r\n", "fin" })
   end)
 end)
 
@@ -222,25 +242,28 @@ describe("fault.21 http.35 heads before the final one", function()
   end)
 
   it("without end are too many", function()
-    fails({ code = "headers_too_large" }, origin.raw { { "HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n", 10000 }, "fin" })
+    fails({ code = "headers_too_large" },
+      origin.raw { { "HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n", 10000 }, "fin" })
   end)
 
   it("and then nothing: a limit ends it", function()
     with_ticker(fails, { code = "timeout", reason = "first_byte", phase = "wait" },
-      origin.raw { "HTTP/1.1 103 Early Hints\r\n\r\n", "stall" }, { timeout = { first_byte = 0.2 } })
+      origin.raw { "HTTP/1.1 103 Early Hints\r\n\r\n", "stall" },
+      { timeout = { first_byte = 0.2 } })
   end)
 
   it("one after the other do not put off the limit on the first byte", function()
     local steps = {}
     for i = 1, 400 do steps[i] = i % 2 == 0 and 0.02 or "HTTP/1.1 102 Processing\r\n\r\n" end
-    with_ticker(fails, { code = "timeout", reason = "first_byte", phase = "wait" }, origin.raw(steps),
-      { timeout = { first_byte = 0.2, idle = 0.1 } })
+    with_ticker(fails, { code = "timeout", reason = "first_byte", phase = "wait" },
+      origin.raw(steps), { timeout = { first_byte = 0.2, idle = 0.1 } })
   end)
 
   it("do not end the sending of a body, nor its limit", function()
     local session <close> = new_session { timeout = { idle = 0.3 } }
     local n = 0
-    local r = session:post(URL .. "/echo", { headers = { Expect = "100-continue" }, body = function()
+    local r = session:post(URL .. "/echo",
+      { headers = { Expect = "100-continue" }, body = function()
       n = n + 1
       task.sleep(0.05)
       return n <= 12 and ("x"):rep(1000) or nil
@@ -271,8 +294,10 @@ describe("fault.23 http.35 what is no HTTP/1", function()
     fails({ code = "protocol", reason = "status_line" }, URL .. "/garbage")
     fails({ code = "protocol" }, origin.raw { "hello\r\n", "fin" })
     fails({ code = "protocol" }, origin.raw { "<html>HTTP/0.9</html>", "fin" })
-    for _, line in ipairs { "HTTP/1.1 99999 x", "HTTP/1.1 2000 OK", "HTTP/1.1 20 OK", "HTTP/1.1 abc", "HTTP/1.1 000 x",
-      "HTTP/1.1", "HTTP/9.9 200 OK", "HTTP/1.1200 OK", "ICY 200 OK", "http/1.1 200 OK" } do
+    for _, line in ipairs {
+      "HTTP/1.1 99999 x", "HTTP/1.1 2000 OK", "HTTP/1.1 20 OK", "HTTP/1.1 abc", "HTTP/1.1 000 x",
+      "HTTP/1.1", "HTTP/9.9 200 OK", "HTTP/1.1200 OK", "ICY 200 OK", "http/1.1 200 OK",
+    } do
       local url = origin.raw { line .. "\r\nContent-Length: 0\r\n\r\n", "fin" }
       fails({ code = "protocol", reason = "status_line" }, url)
     end
@@ -284,10 +309,11 @@ describe("fault.23 http.35 what is no HTTP/1", function()
   end)
 end)
 
-it("fault.24 a body that drips is no longer idle than its limit says, and a limit on the whole ends it", function()
+it("fault.24 a dripping body is within the idle timeout, and the total timeout ends it", function()
   local session <close> = new_session { timeout = { idle = 0.2 } }
   equal(session:get(URL .. "/drip?bytes=6&interval=0.05").body, "012345")
-  with_ticker(raises_error, { kind = "HttpError", code = "timeout", reason = "idle", phase = "receive" }, session.get,
+  with_ticker(raises_error,
+    { kind = "HttpError", code = "timeout", reason = "idle", phase = "receive" }, session.get,
     session, URL .. "/drip?bytes=3&interval=0.5")
   raises_error({ code = "timeout", reason = "total", phase = "receive" }, session.get, session,
     URL .. "/drip?bytes=100&interval=0.05", { timeout = 0.2 })
@@ -295,10 +321,13 @@ end)
 
 it("fault.25 a body without end stops at the limit", function()
   local endless = origin.raw { OK .. "\r\n", { ("x"):rep(1000), 100000 }, "fin" }
-  local chunked = origin.raw { OK .. CHUNKED, { "3e8\r\n" .. ("x"):rep(1000) .. "\r\n", 100000 }, "fin" }
+  local chunked = origin.raw {
+    OK .. CHUNKED, { "3e8\r\n" .. ("x"):rep(1000) .. "\r\n", 100000 }, "fin",
+  }
   for _, url in ipairs { endless, chunked } do
     local session <close> = new_session { max_body = 1000000 }
-    raises_error({ kind = "HttpError", code = "body_too_large", phase = "receive" }, session.get, session, url)
+    raises_error({ kind = "HttpError", code = "body_too_large", phase = "receive" }, session.get,
+      session, url)
     local stream <close> = session:stream("GET", url)
     local n = 0
     raises_error({ code = "body_too_large" }, function()
@@ -311,7 +340,8 @@ end)
 describe("fault.27 a packed body", function()
   -- The first 1024 bytes of the pattern; gzip, deflate and zstd end with a sum of them.
   local packed = {
-    gzip = "1f8b08000000000002033330343236313533b7b04c4c4a4e494d3318e58ff247f923860f00b428ffe700040000",
+    gzip =
+      "1f8b08000000000002033330343236313533b7b04c4c4a4e494d3318e58ff247f923860f00b428ffe700040000",
     deflate = "78da3330343236313533b7b04c4c4a4e494d3318e58ff247f923860f0037901890",
     br = "1bff03f8e5c131d4660d3f1a8c01540d482c6a1e593d7b0f",
     zstd = "28b52ffd0458bd000080303132333435363738396162636465660100da4f3597d04cb2fa",
@@ -377,7 +407,8 @@ it("fault.26 a bomb stops at the limit, and takes little memory", function()
   raises_error({ code = "body_too_large" }, function()
     for _ in stream:chunks() do end -- luacheck: ignore
   end)
-  equal(process.resident() - before < 28 * 1024, true) -- kilobytes: 4 MB of body, and what libcurl holds
+  -- Kilobytes: 4 MB of body, and what libcurl holds.
+  equal(process.resident() - before < 28 * 1024, true)
 end)
 
 describe("http.4 fault.10 a server that closes before any byte", function()
@@ -387,22 +418,24 @@ describe("http.4 fault.10 a server that closes before any byte", function()
   end)
 
   it("http.5 and in the middle of a body, too", function()
-    fails({ code = "reset", reason = "receive", phase = "receive" }, URL .. "/reset?after=100&length=1000")
+    fails({ code = "reset", reason = "receive", phase = "receive" },
+      URL .. "/reset?after=100&length=1000")
   end)
 
   it("fault.10 is tried again where it is harmless and asked for", function()
     local session <close> = new_session { retries = { backoff = 0.001 } }
     equal(session:get(URL .. "/fail/2?key=framing-get&how=reset").attempts, 3)
-    raises_error({ code = "reset", attempts = 1 }, session.post, session, URL .. "/fail/2?key=framing-post&how=reset",
-      { body = "x" })
+    raises_error({ code = "reset", attempts = 1 }, session.post, session,
+      URL .. "/fail/2?key=framing-post&how=reset", { body = "x" })
   end)
 end)
 
 it("fault.11 a server that never answers ends by the limit on the first byte", function()
   local session <close> = new_session { timeout = { first_byte = 0.1 } }
   local t0 = task.now()
-  with_ticker(raises_error, { kind = "HttpError", code = "timeout", reason = "first_byte", phase = "wait" },
-    session.get, session, URL .. "/stall")
+  with_ticker(raises_error, {
+    kind = "HttpError", code = "timeout", reason = "first_byte", phase = "wait",
+  }, session.get, session, URL .. "/stall")
   equal(task.now() - t0 >= 0.1, true)
 end)
 
@@ -423,8 +456,8 @@ describe("http.12 each limit", function()
     limited({ reason = "total", phase = "queue" }, "/bytes/1", { total = 0.05 })
     blocker:cancel()
     task.wait { blocker }
-    raises_error({ code = "timeout", reason = "idle", phase = "send" }, session.post, session, URL .. "/stall-upload",
-      { body = ("x"):rep(20000000), timeout = { idle = 0.1 } })
+    raises_error({ code = "timeout", reason = "idle", phase = "send" }, session.post, session,
+      URL .. "/stall-upload", { body = ("x"):rep(20000000), timeout = { idle = 0.1 } })
   end)
 end)
 

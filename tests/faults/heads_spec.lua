@@ -5,8 +5,10 @@ local origin = require "origin"
 local OK = "HTTP/1.1 200 OK\r\n"
 
 describe("H-11: a line that begins like a status line", function()
-  local lines = { "HTTP/1.1: 404 Nope", "HTTP/: 404", "HTTP/2: 500 x", "HTTP/1.1 404: x", "HTTP/1.1 404 Nope: x",
-    "HTTP/9999999999999: 1" }
+  local lines = {
+    "HTTP/1.1: 404 Nope", "HTTP/: 404", "HTTP/2: 500 x", "HTTP/1.1 404: x", "HTTP/1.1 404 Nope: x",
+    "HTTP/9999999999999: 1",
+  }
 
   local function check(url, name)
     local session <close> = http.session()
@@ -26,23 +28,30 @@ describe("H-11: a line that begins like a status line", function()
   it("is a header like any other", function()
     for _, line in ipairs(lines) do
       local rest = "X-Second: 2\r\n\r\nok"
-      check(origin.raw { OK .. "Content-Length: 2\r\nX-First: 1\r\n" .. line .. "\r\n" .. rest, "keep" }, line)
-      check(origin.raw { OK .. line .. "\r\nContent-Length: 2\r\nX-First: 1\r\n" .. rest, "keep" }, line)
+      check(origin.raw {
+        OK .. "Content-Length: 2\r\nX-First: 1\r\n" .. line .. "\r\n" .. rest, "keep",
+      }, line)
+      check(origin.raw { OK .. line .. "\r\nContent-Length: 2\r\nX-First: 1\r\n" .. rest, "keep" },
+        line)
       check(origin.raw { "HTTP/1.1 103 Early Hints\r\n" .. line .. "\r\n\r\n" .. OK ..
         "Content-Length: 2\r\nX-First: 1\r\n" .. rest, "keep" }, line)
     end
   end)
 
   it("has a value, where its name can be one", function()
-    local r = http.get(origin.raw { OK .. "Content-Length: 2\r\nHTTP/1.1: 404 Nope\r\n\r\nok", "keep" })
+    local r = http.get(origin.raw {
+      OK .. "Content-Length: 2\r\nHTTP/1.1: 404 Nope\r\n\r\nok", "keep",
+    })
     equal({ r.status, r.headers["http/1.1"] }, { 200, "404 Nope" })
   end)
 
   it("does not take back the framing, nor the codings", function()
     local session <close> = http.session()
     for _, line in ipairs(lines) do
-      raises_error({ kind = "HttpError", code = "protocol", reason = "length" }, session.get, session,
-        origin.raw { OK .. "Content-Length: 2\r\n" .. line .. "\r\nContent-Length: 3\r\n\r\nok", "fin" })
+      raises_error({ kind = "HttpError", code = "protocol", reason = "length" }, session.get,
+        session, origin.raw {
+        OK .. "Content-Length: 2\r\n" .. line .. "\r\nContent-Length: 3\r\n\r\nok", "fin",
+      })
       raises_error({ kind = "HttpError", code = "decode" }, session.get, session,
         origin.raw { OK .. "Content-Encoding: gzip\r\n" .. line .. "\r\n\r\nok", "fin" })
     end

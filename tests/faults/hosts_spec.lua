@@ -1,5 +1,6 @@
--- Hosts: the one that rules judge is the one that is asked, whatever was asked before; and what is no host is none to
--- URLs, rules, given addresses and proxies alike. No name here is looked up, and only 127.0.0.1 is connected to.
+-- Hosts: the one that rules judge is the one that is asked, whatever was asked before; and what is
+-- no host is none to URLs, rules, given addresses and proxies alike. No name here is looked up, and
+-- only 127.0.0.1 is connected to.
 local http = require "septet.http"
 local origin = require "origin"
 
@@ -26,20 +27,26 @@ local ways = {
 -- URLs that some parser may take for one of evil.test.
 local function tricky()
   local list = {}
-  for _, between in ipairs { "\\@", "\\/@", "/\\@", "@", ":x@", "\\", "#\\@", "?\\@", "%5c@", "%40", "%00@", "\\\\",
-    ";@", "\t@", "/@", "//@" } do
+  for _, between in ipairs {
+    "\\@", "\\/@", "/\\@", "@", ":x@", "\\", "#\\@", "?\\@", "%5c@", "%40", "%00@", "\\\\", ";@",
+    "\t@", "/@", "//@",
+  } do
     list[#list + 1] = "http://" .. GOOD .. between .. EVIL .. "/secret"
     list[#list + 1] = "http://good.test" .. between .. EVIL .. "/secret"
   end
-  for _, start in ipairs { "http:\\\\", "http:/\\", "http:\\/", "http:///", "http:/", "http:", "//", "\\\\" } do
+  for _, start in ipairs {
+    "http:\\\\", "http:/\\", "http:\\/", "http:///", "http:/", "http:", "//", "\\\\",
+  } do
     list[#list + 1] = start .. EVIL .. "/secret"
   end
   return list
 end
 
 describe("H-5: the host that is judged is the host that is asked", function()
-  local rule_sets = { { allow = "good.test" }, { allow = GOOD }, { deny = "evil.test" }, { deny = EVIL },
-    { allow = "good.test", deny = "192.0.2.0/24" }, { allow = "*.test", deny = "evil.test" } }
+  local rule_sets = {
+    { allow = "good.test" }, { allow = GOOD }, { deny = "evil.test" }, { deny = EVIL },
+    { allow = "good.test", deny = "192.0.2.0/24" }, { allow = "*.test", deny = "evil.test" },
+  }
   for i, rules in ipairs(rule_sets) do
     for way, ask in pairs(ways) do
       it(("by %s, with the rules %d"):format(way, i), function()
@@ -74,10 +81,12 @@ describe("H-5: the host that is judged is the host that is asked", function()
 end)
 
 -- What no host can be.
-local NO_HOSTS = { "1.2.3.4.5", "256.256.256.256", "0x100.2.3.4", "foo.0x4", "1.2.3.08", "4294967296", "a.1", "1..1",
-  "a\127b", "a|b", "a%7fb", "a%7cb", "a%00b", "a%20b", "a;b", "a,b", "a..b", ".a", "a..", "[::%31]", "[::1%25lo]",
-  "[::1", "[1.2.3.4]", "[::zz]", "a%", "b\xfccher", "a\u{ff0f}b", "a{b", "a^b", "a`b", "a\"b", "a<b", "a!b", "a*b",
-  "a+b" }
+local NO_HOSTS = {
+  "1.2.3.4.5", "256.256.256.256", "0x100.2.3.4", "foo.0x4", "1.2.3.08", "4294967296", "a.1", "1..1",
+  "a\127b", "a|b", "a%7fb", "a%7cb", "a%00b", "a%20b", "a;b", "a,b", "a..b", ".a", "a..", "[::%31]",
+  "[::1%25lo]", "[::1", "[1.2.3.4]", "[::zz]", "a%", "b\xfccher", "a\u{ff0f}b", "a{b", "a^b", "a`b",
+  "a\"b", "a<b", "a!b", "a*b", "a+b",
+}
 
 describe("X-14: what is no host", function()
   it("is none in a URL", function()
@@ -94,7 +103,9 @@ describe("X-14: what is no host", function()
   it("is none behind a redirect", function()
     local s <close> = new_session {}
     for _, host in ipairs(NO_HOSTS) do
-      local escaped = ("http://" .. host .. "/"):gsub("[^%w]", function(c) return ("%%%02x"):format(c:byte()) end)
+      local escaped = ("http://" .. host .. "/"):gsub("[^%w]", function(c)
+        return ("%%%02x"):format(c:byte())
+      end)
       raises_error({ kind = "HttpError", code = "redirect", reason = "location" }, s.get, s,
         origin.url .. "/redirect-to?url=" .. escaped)
     end
@@ -112,7 +123,9 @@ describe("X-14: what is no host", function()
 
   it("is none in 'resolve'", function()
     for _, host in ipairs(NO_HOSTS) do
-      misuse("bad option 'resolve'", function() http.session { resolve = { [host .. ":80"] = "127.0.0.1" } } end)
+      misuse("bad option 'resolve'", function()
+        http.session { resolve = { [host .. ":80"] = "127.0.0.1" } }
+      end)
     end
   end)
 end)
@@ -120,10 +133,14 @@ end)
 it("X-14: what is no address is none in 'resolver'", function()
   for _, host in ipairs(NO_HOSTS) do
     misuse("bad option 'resolver'", function() http.session { resolver = host } end)
-    misuse("bad option 'resolver'", function() http.session { resolver = "127.0.0.1:53," .. host .. ":53" } end)
+    misuse("bad option 'resolver'", function()
+      http.session { resolver = "127.0.0.1:53," .. host .. ":53" }
+    end)
   end
-  for _, text in ipairs { "999.1.1.1", "1.2.3.4:0", "1.2.3.4:65536", "1.2.3.4:", "[::1]:99999", "[fe80::1%25lo]",
-    "a.test", ",", "", "System" } do
+  for _, text in ipairs {
+    "999.1.1.1", "1.2.3.4:0", "1.2.3.4:65536", "1.2.3.4:", "[::1]:99999", "[fe80::1%25lo]",
+    "a.test", ",", "", "System",
+  } do
     misuse("bad option 'resolver'", function() http.session { resolver = text } end)
   end
 end)
@@ -139,24 +156,41 @@ it("X-14: what is no host is none in 'proxy'", function()
 end)
 
 -- 127.0.0.1, as it may be written.
-local SPELLINGS = { "127.0.0.1", "127.0.0.1.", "127.1", "127.0.1", "2130706433", "0x7f000001", "0x7f.1", "0X7F.0.0.1",
-  "017700000001", "0177.0.0.1", "127.000.000.001", "%31%32%37.0.0.1", "127%2e0.0.1", "\u{ff11}\u{ff12}\u{ff17}.0.0.1",
-  "127\u{3002}0.0.1", "2130706433.", "0x7f.0.0x0.1" }
+local SPELLINGS = {
+  "127.0.0.1", "127.0.0.1.", "127.1", "127.0.1", "2130706433", "0x7f000001", "0x7f.1", "0X7F.0.0.1",
+  "017700000001", "0177.0.0.1", "127.000.000.001", "%31%32%37.0.0.1", "127%2e0.0.1",
+  "\u{ff11}\u{ff12}\u{ff17}.0.0.1", "127\u{3002}0.0.1", "2130706433.", "0x7f.0.0x0.1",
+}
 
 it("X-14: the domain of a cookie is read as the host of a URL is", function()
   local site = "http://a.b\u{fc}cher.test:" .. PORT
-  for _, domain in ipairs { "b\u{fc}cher.test", "B\u{dc}CHER.test", "xn--bcher-kva.test", "XN--BCHER-KVA.test",
-    ".b\u{fc}cher.test" } do
-    local s <close> = http.session { cookies = true, resolve = { ["a.b\u{fc}cher.test:" .. PORT] = "127.0.0.1",
-      ["c.b\u{fc}cher.test:" .. PORT] = "127.0.0.1" } }
-    local set = ("c=1; Path=/; Domain=" .. domain):gsub("[^%w]", function(c) return ("%%%02x"):format(c:byte()) end)
+  for _, domain in ipairs {
+    "b\u{fc}cher.test", "B\u{dc}CHER.test", "xn--bcher-kva.test", "XN--BCHER-KVA.test",
+    ".b\u{fc}cher.test",
+  } do
+    local s <close> = http.session {
+      cookies = true,
+      resolve = {
+        ["a.b\u{fc}cher.test:" .. PORT] = "127.0.0.1",
+        ["c.b\u{fc}cher.test:" .. PORT] = "127.0.0.1",
+      },
+    }
+    local set = ("c=1; Path=/; Domain=" .. domain):gsub("[^%w]", function(c)
+      return ("%%%02x"):format(c:byte())
+    end)
     s:get(site .. "/redirect-to?url=/bytes/1&Set-Cookie=" .. set)
-    equal(s:get(("http://c.xn--bcher-kva.test:%d/echo"):format(PORT)):json().headers.cookie, "c=1", domain)
+    equal(s:get(("http://c.xn--bcher-kva.test:%d/echo"):format(PORT)):json().headers.cookie, "c=1",
+      domain)
   end
   for _, domain in ipairs { "test.", "bcher.test", "b%c3%bccher.test", "1.2.3.4.5", "a|b", "[" } do
-    local s <close> = http.session { cookies = true, resolve = { ["a.b\u{fc}cher.test:" .. PORT] = "127.0.0.1" } }
-    local set = ("c=1; Path=/; Domain=" .. domain):gsub("[^%w]", function(c) return ("%%%02x"):format(c:byte()) end)
-    equal(s:get(site .. "/redirect-to?url=/echo&Set-Cookie=" .. set):json().headers.cookie, nil, domain)
+    local s <close> = http.session {
+      cookies = true, resolve = { ["a.b\u{fc}cher.test:" .. PORT] = "127.0.0.1" },
+    }
+    local set = ("c=1; Path=/; Domain=" .. domain):gsub("[^%w]", function(c)
+      return ("%%%02x"):format(c:byte())
+    end)
+    equal(s:get(site .. "/redirect-to?url=/echo&Set-Cookie=" .. set):json().headers.cookie, nil,
+      domain)
   end
 end)
 
@@ -185,7 +219,8 @@ describe("X-14 H-15: an address is one, however it is written", function()
       local allowed <close> = http.session { allow = rule .. ":" .. PORT, resolver = "127.0.0.1:1" }
       for _, host in ipairs(SPELLINGS) do
         local url = ("http://%s:%d/bytes/1"):format(host, PORT)
-        raises_error({ kind = "HttpError", code = "denied", reason = "address" }, denied.get, denied, url)
+        raises_error({ kind = "HttpError", code = "denied", reason = "address" }, denied.get,
+          denied, url)
         equal(allowed:get(url).status, 200)
       end
     end
@@ -194,16 +229,22 @@ end)
 
 it("X-14: a proxy's address is one, however it is written", function()
   for _, host in ipairs(SPELLINGS) do
-    local s <close> = http.session { proxy = ("http://%s:%d"):format(host, PORT), resolver = "127.0.0.1:1" }
+    local s <close> = http.session {
+      proxy = ("http://%s:%d"):format(host, PORT), resolver = "127.0.0.1:1",
+    }
     equal(s:get("http://nowhere.invalid/echo").peer.address, "127.0.0.1")
   end
 end)
 
 it("X-14: a name in 'resolve' is that of a URL, however either is written", function()
-  local spellings = { "b\u{fc}cher.test", "B\u{dc}CHER.test", "xn--bcher-kva.TEST", "b%c3%bccher.test",
-    "b\u{fc}cher.test.", "XN--bcher-kva.test." }
+  local spellings = {
+    "b\u{fc}cher.test", "B\u{dc}CHER.test", "xn--bcher-kva.TEST", "b%c3%bccher.test",
+    "b\u{fc}cher.test.", "XN--bcher-kva.test.",
+  }
   for _, given in ipairs(spellings) do
-    local s <close> = http.session { resolve = { [given .. ":" .. PORT] = "127.0.0.1" }, resolver = "127.0.0.1:1" }
+    local s <close> = http.session {
+      resolve = { [given .. ":" .. PORT] = "127.0.0.1" }, resolver = "127.0.0.1:1",
+    }
     for _, host in ipairs(spellings) do
       equal(s:get(("http://%s:%d/bytes/1"):format(host, PORT)).status, 200)
     end

@@ -1,5 +1,5 @@
--- HTTP/2: what is multiplexed, what a server may do to it, and what is left of a connection behind it. Where libcurl
--- is not fit for it, it is forced here.
+-- HTTP/2: what is multiplexed, what a server may do to it, and what is left of a connection behind
+-- it. Where libcurl is not fit for it, it is forced here.
 -- peers: nginx h2 tls tinyproxy
 local task, http = require "septet.task", require "septet.http"
 local core = debug.getregistry()["septet.core"]
@@ -100,7 +100,8 @@ describe("http.41 with nginx", function()
   it("bodies go both ways", function()
     local session <close> = session_with {}
     equal(#session:get(NGINX .. "/large.txt").body, 1024 * 1024)
-    local echo = origin.decode(session:post(NGINX .. "/upstream/echo", { body = ("x"):rep(300000) }).body)
+    local echo = origin.decode(session:post(NGINX .. "/upstream/echo",
+      { body = ("x"):rep(300000) }).body)
     equal(echo.body_size, 300000)
     local i = 0
     echo = origin.decode(session:post(NGINX .. "/upstream/echo", { body = function()
@@ -172,7 +173,7 @@ describe("http.41", function()
     equal(#events "request", 2)
   end)
 
-  it("H-2: one that was refused unseen on a used connection is sent again, whatever its method", function()
+  it("H-2: a request refused unprocessed on a used connection is sent again", function()
     for _, method in ipairs { "GET", "POST" } do
       local session, url, events = scenario "refusing-later"
       local _ <close> = session
@@ -231,21 +232,24 @@ describe("fault.34", function()
       local _ <close> = session
       for _ = 1, 20 do
         local err = raises_error({ kind = "HttpError" }, session.get, session, url)
-        equal({ err.code, err.phase }, name == "midway" and { "partial", "receive" } or { "protocol", err.phase })
+        equal({ err.code, err.phase },
+          name == "midway" and { "partial", "receive" } or { "protocol", err.phase })
       end
     end)
   end
 
-  it("H-2: a connection that breaks before the answer is an error, or a GET goes out once more", function()
+  it("H-2: a connection that breaks early is an error, or a GET is repeated", function()
     for i, method in ipairs { "GET", "POST" } do
       local session, url, events = scenario "dying"
       local _ <close> = session
       local before = #events "request"
       equal(session:get(url).body, "hello")
-      local ok, result = pcall(session.request, session, method, url, { body = i == 2 and "x" or nil })
+      local ok, result = pcall(session.request, session, method, url,
+        { body = i == 2 and "x" or nil })
       equal(i == 1 or not ok, true)
       if not ok then
-        -- From 8.7 on libcurl begins to send it once more, and is kept from it: what it has sent counts anew.
+        -- From 8.7 on libcurl begins to send it once more, and is kept from it: what it has sent
+        -- counts anew.
         local again = VERSION >= 807
         equal({ result.code, result.reason, result.phase },
           { "reset", again and "receive" or "empty", again and "send" or "wait" })
@@ -256,7 +260,7 @@ describe("fault.34", function()
     end
   end)
 
-  it("what shares a connection that breaks ends each in its way, and the next request is well", function()
+  it("each request on a broken connection ends in its way, and the next one succeeds", function()
     local session, url = scenario("crashing", { limit_per_host = 20 })
     local _ <close> = session
     equal(session:get(url).body, "hello")
@@ -320,7 +324,8 @@ describe("fault.36", function()
     local _ <close> = session
     with_ticker(function()
       local err = raises_error({ kind = "HttpError" }, session.get, session, url)
-      equal(err.code == "timeout" and err.reason == "first_byte" or err.code == "protocol", true, err.code)
+      equal(err.code == "timeout" and err.reason == "first_byte" or err.code == "protocol", true,
+        err.code)
     end)
   end)
 end)

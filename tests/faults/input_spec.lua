@@ -1,4 +1,5 @@
--- Bad input: a typed error that says what is wrong and where, before anything is sent; all else goes on.
+-- Bad input: a typed error that says what is wrong and where, before anything is sent; all else
+-- goes on.
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
 
@@ -13,7 +14,8 @@ local function bad_urls(reason, urls)
   local session <close> = http.session()
   local mark = origin.mark()
   for _, url in ipairs(urls) do
-    local err = raises_error({ kind = "HttpError", code = "url", reason = reason }, session.get, session, url)
+    local err = raises_error({ kind = "HttpError", code = "url", reason = reason }, session.get,
+      session, url)
     equal(err.method, "GET")
     equal(math.type(err.attempts), "integer")
   end
@@ -23,13 +25,17 @@ end
 
 describe("a URL is refused:", function()
   it("no scheme", function()
-    bad_urls("no_scheme", { "", "/", "/bytes/1", origin.authority .. "/bytes/1", "//" .. origin.authority .. "/",
-      "localhost:80", "://127.0.0.1/", "1http://127.0.0.1/", "mailto:a", "?", "#" })
+    bad_urls("no_scheme", {
+      "", "/", "/bytes/1", origin.authority .. "/bytes/1", "//" .. origin.authority .. "/",
+      "localhost:80", "://127.0.0.1/", "1http://127.0.0.1/", "mailto:a", "?", "#",
+    })
   end)
 
   it("an unknown scheme", function()
-    bad_urls("scheme", { "ftp://127.0.0.1/", "file:///etc/passwd", "htp://127.0.0.1/", "httpss://127.0.0.1/",
-      "gopher://127.0.0.1/", "ws://127.0.0.1/", "http+unix://x/", "dict://127.0.0.1/" })
+    bad_urls("scheme", {
+      "ftp://127.0.0.1/", "file:///etc/passwd", "htp://127.0.0.1/", "httpss://127.0.0.1/",
+      "gopher://127.0.0.1/", "ws://127.0.0.1/", "http+unix://x/", "dict://127.0.0.1/",
+    })
   end)
 
   it("http.33 control characters in it, and blanks around it", function()
@@ -62,8 +68,8 @@ describe("a URL is refused:", function()
 
   it("a name and a password, which the error does not repeat", function()
     local session <close> = http.session()
-    local err = raises_error({ kind = "HttpError", code = "url", reason = "userinfo" }, session.get, session,
-      "http://name:hidden@127.0.0.1/")
+    local err = raises_error({ kind = "HttpError", code = "url", reason = "userinfo" }, session.get,
+      session, "http://name:hidden@127.0.0.1/")
     equal(tostring(err):find("hidden", 1, true), nil)
     equal(err.url:find("hidden", 1, true), nil)
     works(session)
@@ -72,8 +78,10 @@ describe("a URL is refused:", function()
   it("by each verb alike", function()
     local session <close> = http.session()
     for _, verb in ipairs { "get", "head", "post", "put", "patch", "delete", "options" } do
-      raises_error({ code = "url", reason = "no_scheme", method = verb:upper() }, session[verb], session, "nothing")
-      raises_error({ code = "url", reason = "no_scheme", method = verb:upper() }, http[verb], "nothing")
+      raises_error({ code = "url", reason = "no_scheme", method = verb:upper() }, session[verb],
+        session, "nothing")
+      raises_error({ code = "url", reason = "no_scheme", method = verb:upper() }, http[verb],
+        "nothing")
     end
   end)
 
@@ -124,17 +132,27 @@ describe("fault.39 http.33 a header is refused:", function()
     misuse("header 'X%-Bad': the value has a line break, NUL", function()
       session:get(URL .. "/echo?spec=value", { headers = { ["X-Bad"] = "a\r\nEvil: 1" } })
     end)
-    misuse("X%-Bad", function() session:get(URL .. "/echo?spec=value", { headers = { ["X-Bad"] = "a\nEvil: 1" } }) end)
-    misuse("X%-Bad", function() session:get(URL .. "/echo?spec=value", { headers = { ["X-Bad"] = "a\rEvil: 1" } }) end)
-    misuse("X%-Bad", function() session:get(URL .. "/echo?spec=value", { headers = { ["X-Bad"] = "a\0b" } }) end)
-    misuse("X%-Bad", function() session:get(URL .. "/echo?spec=value", { headers = { ["X-Bad"] = "a\n" } }) end)
+    misuse("X%-Bad", function()
+      session:get(URL .. "/echo?spec=value", { headers = { ["X-Bad"] = "a\nEvil: 1" } })
+    end)
+    misuse("X%-Bad", function()
+      session:get(URL .. "/echo?spec=value", { headers = { ["X-Bad"] = "a\rEvil: 1" } })
+    end)
+    misuse("X%-Bad", function()
+      session:get(URL .. "/echo?spec=value", { headers = { ["X-Bad"] = "a\0b" } })
+    end)
+    misuse("X%-Bad", function()
+      session:get(URL .. "/echo?spec=value", { headers = { ["X-Bad"] = "a\n" } })
+    end)
     misuse("X%-Bad", function() http.session({ headers = { ["X-Bad"] = "a\r\nEvil: 1" } }) end)
     equal(#origin.requests(mark, "/echo?spec=value"), 0)
     works(session)
   end)
 
   it("a name that is none", function()
-    local names = { "", "X\r\nEvil: 1", "X\n", "X Y", "X:", ":authority", "X\0", "X\tY", "Ü", "(X)", "X\127" }
+    local names = {
+      "", "X\r\nEvil: 1", "X\n", "X Y", "X:", ":authority", "X\0", "X\tY", "Ü", "(X)", "X\127",
+    }
     for _, name in ipairs(names) do
       misuse("the name is not a token", function()
         session:get(URL .. "/echo?spec=name", { headers = { [name] = "v" } })
@@ -177,12 +195,18 @@ end)
 describe("fault.39 http.33 a method is refused:", function()
   it("that is no token", function()
     local session <close> = http.session()
-    for _, method in ipairs { "", "GET\r\nEvil: 1", "GET /evil HTTP/1.1\r\nX: y", "G T", "GET\n", "Ü", "G/T" } do
-      raises_error({ kind = "HttpError", code = "protocol", reason = "method" }, session.request, session, method,
-        URL .. "/echo?spec=method")
+    for _, method in ipairs {
+      "", "GET\r\nEvil: 1", "GET /evil HTTP/1.1\r\nX: y", "G T", "GET\n", "Ü", "G/T",
+    } do
+      raises_error({ kind = "HttpError", code = "protocol", reason = "method" }, session.request,
+        session, method, URL .. "/echo?spec=method")
     end
-    misuse("a NUL in the URL or the method", function() session:request("GET\0", URL .. "/echo?spec=method") end)
-    misuse("a NUL in the URL or the method", function() session:request("\0", URL .. "/echo?spec=method") end)
+    misuse("a NUL in the URL or the method", function()
+      session:request("GET\0", URL .. "/echo?spec=method")
+    end)
+    misuse("a NUL in the URL or the method", function()
+      session:request("\0", URL .. "/echo?spec=method")
+    end)
     equal(#origin.requests(0, "/echo?spec=method"), 0)
     works(session)
   end)
@@ -190,7 +214,8 @@ describe("fault.39 http.33 a method is refused:", function()
   it("CONNECT, and HEAD with a body", function()
     local session <close> = http.session()
     raises_error({ code = "protocol", reason = "method" }, session.request, session, "CONNECT", URL)
-    raises_error({ code = "protocol", reason = "method" }, session.head, session, URL, { body = "x" })
+    raises_error({ code = "protocol", reason = "method" }, session.head, session, URL,
+      { body = "x" })
     works(session)
   end)
 end)
@@ -199,26 +224,44 @@ describe("arguments are refused:", function()
   it("a URL of the wrong type", function()
     local session <close> = http.session()
     misuse("bad argument #1 to 'get' %(string expected, got nil%)", function() session:get() end)
-    misuse("bad argument #1 to 'get' %(string expected, got number%)", function() session:get(7) end)
-    misuse("bad argument #1 to 'post' %(string expected, got table%)", function() session:post({ URL }) end)
-    misuse("bad argument #1 to 'request' %(string expected, got nil%)", function() session:request() end)
-    misuse("bad argument #2 to 'request' %(string expected, got nil%)", function() session:request("GET") end)
-    misuse("bad argument #1 to 'get' %(string expected, got boolean%)", function() http.get(true) end)
+    misuse("bad argument #1 to 'get' %(string expected, got number%)", function()
+      session:get(7)
+    end)
+    misuse("bad argument #1 to 'post' %(string expected, got table%)", function()
+      session:post({ URL })
+    end)
+    misuse("bad argument #1 to 'request' %(string expected, got nil%)", function()
+      session:request()
+    end)
+    misuse("bad argument #2 to 'request' %(string expected, got nil%)", function()
+      session:request("GET")
+    end)
+    misuse("bad argument #1 to 'get' %(string expected, got boolean%)", function()
+      http.get(true)
+    end)
     works(session)
   end)
 
   it("options of the wrong type, and unknown ones", function()
     local session <close> = http.session()
-    misuse("bad options to 'get' %(table expected, got string%)", function() session:get(URL, "x") end)
-    misuse("bad options to 'get' %(table expected, got boolean%)", function() session:get(URL, true) end)
+    misuse("bad options to 'get' %(table expected, got string%)", function()
+      session:get(URL, "x")
+    end)
+    misuse("bad options to 'get' %(table expected, got boolean%)", function()
+      session:get(URL, true)
+    end)
     misuse("unknown option 'header' to 'get', did you mean 'headers'%?", function()
       session:get(URL, { header = {} })
     end)
-    misuse("unknown option 'bdoy' to 'post', did you mean 'body'%?", function() session:post(URL, { bdoy = "x" }) end)
+    misuse("unknown option 'bdoy' to 'post', did you mean 'body'%?", function()
+      session:post(URL, { bdoy = "x" })
+    end)
     misuse("unknown option 'Timeout' to 'put', did you mean 'timeout'%?", function()
       session:put(URL, { Timeout = 1 })
     end)
-    misuse("unknown option 'parms' to 'get', did you mean 'params'%?", function() session:get(URL, { parms = {} }) end)
+    misuse("unknown option 'parms' to 'get', did you mean 'params'%?", function()
+      session:get(URL, { parms = {} })
+    end)
     misuse("bad option 'headers' to 'get' %(a table expected, got string%)", function()
       session:get(URL, { headers = "X: y" })
     end)
@@ -229,7 +272,8 @@ describe("arguments are refused:", function()
       session:post(URL, { body = 7 })
     end)
     misuse("bad option 'timeout' to 'get'", function() session:get(URL, { timeout = "1" }) end)
-    misuse("bad option 'timeout' to 'get' %(seconds, or a table of them, expected, got %-1%)", function()
+    local expected = "%(seconds, or a table of them, expected, got %-1%)"
+    misuse("bad option 'timeout' to 'get' " .. expected, function()
       session:get(URL, { timeout = -1 })
     end)
     misuse("bad option 'timeout' to 'get'", function() session:get(URL, { timeout = 0 / 0 }) end)
@@ -253,7 +297,9 @@ describe("arguments are refused:", function()
   it("a request in a finalizer", function()
     local session <close> = http.session()
     local refused
-    setmetatable({}, { __gc = function() refused = select(2, pcall(session.get, session, URL .. "/bytes/1")) end })
+    setmetatable({}, { __gc = function()
+      refused = select(2, pcall(session.get, session, URL .. "/bytes/1"))
+    end })
     collectgarbage()
     collectgarbage()
     equal(task.is(refused, "Usage"), true)
@@ -287,7 +333,7 @@ describe("an error in a task", function()
     task.wait { bystander }
   end)
 
-  it("that is nil, false, a table, or an object whose __tostring fails, reaches who awaits it", function()
+  it("reaches the awaiting task: nil, false, a table, an object whose __tostring fails", function()
     local hostile = setmetatable({}, { __tostring = function() error "no words" end })
     local t = task.spawn(error, hostile)
     equal(rawequal(select(2, pcall(t.await, t)), hostile), true)

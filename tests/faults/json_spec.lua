@@ -1,4 +1,5 @@
--- JSON: floats come back as they were, the grammar has no NUL, and a text is judged before its value takes memory.
+-- JSON: floats come back as they were, the grammar has no NUL, and a text is judged before its
+-- value takes memory.
 local json, task = require "septet.json", require "septet.task"
 local refused = require("helpers").refused
 
@@ -48,9 +49,11 @@ describe("X-2: encode", function()
 
   it("writes the shortest text, whatever stands beside it", function()
     local list = {
-      0.1, 0.1 + 0.2, 1e23, 5e-324, 1.5, -0.0, 100.0, 1e15, 1e16, 123456789012345680.0, 2.0 ^ -1022, 1e-7, 1e300,
+      0.1, 0.1 + 0.2, 1e23, 5e-324, 1.5, -0.0, 100.0, 1e15, 1e16, 123456789012345680.0, 2.0 ^ -1022,
+      1e-7, 1e300,
     }
-    equal(json.encode(list), "[0.1,0.30000000000000004,1e23,5e-324,1.5,-0.0,100.0,1e15,1e16,1.2345678901234568e17,"
+    equal(json.encode(list),
+      "[0.1,0.30000000000000004,1e23,5e-324,1.5,-0.0,100.0,1e15,1e16,1.2345678901234568e17,"
       .. "2.2250738585072014e-308,1e-7,1e300]")
   end)
 end)
@@ -58,8 +61,8 @@ end)
 describe("X-3: decode", function()
   it("refuses a NUL wherever it stands", function()
     for _, text in ipairs {
-      "[1\0]", "123\0", "null\0", '{"a":1\0,"b":2}', "[true\0]", "[false\0,1]", "\0", "[\0]", '{"a"\0:1}', '"a\0b"',
-      "1.5\0", "[1e3\0]", "[]\0", "{}\0\0", "[-1\0\0]", '"x"\0',
+      "[1\0]", "123\0", "null\0", '{"a":1\0,"b":2}', "[true\0]", "[false\0,1]", "\0", "[\0]",
+      '{"a"\0:1}', '"a\0b"', "1.5\0", "[1e3\0]", "[]\0", "{}\0\0", "[-1\0\0]", '"x"\0',
     } do
       raises_error({ kind = "JsonError" }, json.decode, text)
     end
@@ -80,8 +83,10 @@ describe("X-3: decode", function()
       refused("JsonError", "max_memory", json.decode, text, { max_memory = 8 * 1024 * 1024 })
       equal(#json.decode(text), 200001)
     end
-    refused("JsonError", "max_memory", json.decode, "[[]" .. (",[]"):rep(8 * 1024 * 1024 // 3) .. "]")
-    equal(json.decode(("[%q]"):format(("[,{:"):rep(1000)), { max_memory = 100000 })[1], ("[,{:"):rep(1000))
+    refused("JsonError", "max_memory", json.decode,
+      "[[]" .. (",[]"):rep(8 * 1024 * 1024 // 3) .. "]")
+    equal(json.decode(("[%q]"):format(("[,{:"):rep(1000)), { max_memory = 100000 })[1],
+      ("[,{:"):rep(1000))
     refused("Usage", "max_memory", json.decode, "1", { max_memory = 0 })
   end)
 

@@ -1,11 +1,13 @@
--- What a script can reach of the objects it is given: their methods, by name, and nothing that trusts its argument.
+-- What a script can reach of the objects it is given: their methods, by name, and nothing that
+-- trusts its argument.
 local http, json, sio, sync, task =
-  require "septet.http", require "septet.json", require "septet.io", require "septet.sync", require "septet.task"
+  require "septet.http", require "septet.json", require "septet.io", require "septet.sync",
+  require "septet.task"
 local base = os.getenv "SEPTET_ORIGIN"
 
 local METAFIELDS = {
-  "__gc", "__close", "__index", "__newindex", "__name", "__metatable", "__mode", "__len", "__call", "__tostring",
-  "__pairs", "__eq", "__concat", "__add", "__lt",
+  "__gc", "__close", "__index", "__newindex", "__name", "__metatable", "__mode", "__len", "__call",
+  "__tostring", "__pairs", "__eq", "__concat", "__add", "__lt",
 }
 
 -- Calls fn with one object of each type that a script can hold.
@@ -21,9 +23,10 @@ local function with_objects(fn)
     local generator <close> = task.generator(function(emit) emit(1) end)
     local response = session:get(base .. "/bytes/10")
     fn {
-      task = task.spawn(function() end), scope = scope, event = sync.event(), semaphore = sync.semaphore(1),
-      lock = sync.lock(), channel = channel, sender = sender, reader = reader, writer = writer, session = session,
-      response = response, headers = response.headers, stream = stream, generator = generator, var = task.var(1),
+      task = task.spawn(function() end), scope = scope, event = sync.event(),
+      semaphore = sync.semaphore(1), lock = sync.lock(), channel = channel, sender = sender,
+      reader = reader, writer = writer, session = session, response = response,
+      headers = response.headers, stream = stream, generator = generator, var = task.var(1),
       error = select(2, pcall(task.sleep, "x")),
     }
     writer:remove()
@@ -67,17 +70,25 @@ describe("H-6: metamethods", function()
   end)
 
   it("of the mark of JSON's arrays are out of reach, and the mark is known all the same", function()
-    local ways = { json.array {}, json.decode "[1]", json.decode '{"a": [[]]}'.a[1], json.array(json.array { 1 }) }
+    local ways = {
+      json.array {}, json.decode "[1]", json.decode '{"a": [[]]}'.a[1],
+      json.array(json.array { 1 }),
+    }
     for i, list in ipairs(ways) do
       equal({ i, getmetatable(list) }, { i, false })
-      equal({ i, pcall(setmetatable, list, {}) == false, pcall(setmetatable, list, nil) == false }, { i, true, true })
-      equal({ i, json.is_array(list), json.encode(list):sub(1, 1), rawequal(json.array(list), list) },
-        { i, true, "[", true })
+      equal({ i, pcall(setmetatable, list, {}) == false, pcall(setmetatable, list, nil) == false },
+        { i, true, true })
+      equal({
+        i, json.is_array(list), json.encode(list):sub(1, 1), rawequal(json.array(list), list),
+      }, { i, true, "[", true })
     end
-    equal({ json.is_array {}, json.is_array(setmetatable({}, { __metatable = false })), json.encode {} },
-      { false, false, "{}" })
+    equal({
+      json.is_array {}, json.is_array(setmetatable({}, { __metatable = false })), json.encode {},
+    }, { false, false, "{}" })
     equal(json.decode "[1]"[2], nil)
-    misuse("metatable of its own", function() json.array(setmetatable({}, { __metatable = false })) end)
+    misuse("metatable of its own", function()
+      json.array(setmetatable({}, { __metatable = false }))
+    end)
   end)
 
   it("are no way to change what another script was given", function()
@@ -100,7 +111,9 @@ describe("H-6: methods", function()
     channel = { "send", "recv", "try_send", "try_recv", "close", "iter", "sender" },
     sender = { "send", "try_send", "close" },
     reader = { "read_line", "read", "lines", "close" },
-    writer = { "write", "truncate", "sync", "commit", "remove", "digest", "keep_digest", "size", "close" },
+    writer = {
+      "write", "truncate", "sync", "commit", "remove", "digest", "keep_digest", "size", "close",
+    },
   }
 
   it("refuse every self that is not of their type", function()

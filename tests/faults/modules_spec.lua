@@ -1,4 +1,5 @@
--- Modules that wait while they load: circles over tasks, and a top level that never runs twice at once.
+-- Modules that wait while they load: circles over tasks, and a top level that never runs twice at
+-- once.
 local task = require "septet.task"
 
 local ran -- how often each module's top level began
@@ -52,12 +53,13 @@ describe("modules in a circle", function()
       local graph = graph_of(names)
       modules(graph)
       local _, err = pcall(task.require, "m1")
-      equal(tostring(err), ("module 'm1' requires itself (%s -> m1)"):format(table.concat(names, " -> ")))
+      equal(tostring(err),
+        ("module 'm1' requires itself (%s -> m1)"):format(table.concat(names, " -> ")))
       forget(graph)
     end
   end)
 
-  it("T-J: a circle over as many tasks as it has modules is an error that names the chain", function()
+  it("T-J: a circle over a task for each module is an error that names the chain", function()
     for _, names in ipairs(CIRCLES) do
       local graph = graph_of(names)
       modules(graph)
@@ -127,7 +129,9 @@ local WAITS = {
     return t:await()
   end,
   gather = function(fn) return task.gather { fn } end,
-  ["gather, among others"] = function(fn) return task.gather { function() task.sleep(0) end, fn } end,
+  ["gather, among others"] = function(fn)
+    return task.gather { function() task.sleep(0) end, fn }
+  end,
   group = function(fn) return task.group(function(g) g:spawn(fn) end) end,
   ["group in a variable"] = function(fn)
     local g <close> = task.group()
@@ -159,7 +163,9 @@ local WAITS = {
     local t = task.spawn(fn)
     return task.shield(t.await, t)
   end,
-  coroutine = function(fn) return coroutine.wrap(function() return task.spawn(fn):await() end)() end,
+  coroutine = function(fn)
+    return coroutine.wrap(function() return task.spawn(fn):await() end)()
+  end,
 }
 
 -- The words of an error, and of those in it.
@@ -172,7 +178,8 @@ describe("modules that wait for tasks which require them", function()
   local function is_circle(graph, first, chain)
     local ok, err = pcall(task.timeout, 5, task.require, first)
     local expected = ("module '%s' requires itself (%s)"):format(chain:match "^%w+", chain)
-    equal({ ok, words(err):sub(-#expected) }, { false, expected }) -- coroutine.wrap puts a place before it
+    -- coroutine.wrap puts a place before it.
+    equal({ ok, words(err):sub(-#expected) }, { false, expected })
     for name in pairs(graph) do equal(package.loaded[name], nil) end
   end
 

@@ -1,4 +1,5 @@
--- What a name may stand for where save and commit write: the target, the part beside it, and the part's meta.
+-- What a name may stand for where save and commit write: the target, the part beside it, and the
+-- part's meta.
 local http, task, sio = require "septet.http", require "septet.task", require "septet.io"
 local files, origin = require "files", require "origin"
 
@@ -47,34 +48,38 @@ describe("H-4: the target of a save", function()
 
   it("is the file that links lead to, near and far, there or not yet", function()
     local dir <close> = folder()
-    shell(dir, "mkdir sub; echo old > real; echo old > sub/real; ln -s real near; ln -s sub/real far; "
-      .. "ln -s near twice; ln -s \"$PWD/real\" absolute; ln -s ../real sub/up; ln -s sub/new dangling; "
-      .. "ln -s sub other; ln -s dangling again")
+    shell(dir,
+      "mkdir sub; echo old > real; echo old > sub/real; ln -s real near; ln -s sub/real far; "
+      .. "ln -s near twice; ln -s \"$PWD/real\" absolute; ln -s ../real sub/up; "
+      .. "ln -s sub/new dangling; ln -s sub other; ln -s dangling again")
     for name, real in pairs {
-      near = "real", far = "sub/real", twice = "real", absolute = "real", ["sub/up"] = "real", dangling = "sub/new",
-      again = "sub/new", ["other/real"] = "sub/real",
+      near = "real", far = "sub/real", twice = "real", absolute = "real", ["sub/up"] = "real",
+      dangling = "sub/new", again = "sub/new", ["other/real"] = "sub/real",
     } do
       shell(dir, "printf old > " .. real)
       local saved = http.save(URL .. "/bytes/10", dir / name)
       equal({ saved.bytes, saved.path }, { 10, dir / name }, name)
       equal(files.contents(dir / real), body, name)
-      equal(said(dir, ("test -L '%s' || echo replaced"):format(name)), name == "other/real" and "replaced" or "", name)
+      equal(said(dir, ("test -L '%s' || echo replaced"):format(name)),
+        name == "other/real" and "replaced" or "", name)
     end
     equal(said(dir, "ls -A . sub | grep part"), "")
   end)
 
   it("is refused before a request where it is something else", function()
     local dir <close> = folder()
-    shell(dir, "mkfifo fifo; ln -s fifo pipe; mkdir folder; ln -s folder way; ln -s loop loop; ln -s there/not there")
+    shell(dir, "mkfifo fifo; ln -s fifo pipe; mkdir folder; ln -s folder way; "
+      .. "ln -s loop loop; ln -s there/not there")
     for name, code in pairs {
-      fifo = "EINVAL", pipe = "EINVAL", folder = "EISDIR", way = "EISDIR", loop = "ELOOP", there = "ELOOP",
-      ["missing/file"] = "ENOENT", ["fifo/file"] = "ENOTDIR",
+      fifo = "EINVAL", pipe = "EINVAL", folder = "EISDIR", way = "EISDIR", loop = "ELOOP",
+      there = "ELOOP", ["missing/file"] = "ENOENT", ["fifo/file"] = "ENOTDIR",
     } do
       equal(requests(function()
         raises_error({ kind = "IoError", code = code }, http.save, URL .. "/bytes/10", dir / name)
       end), 0, name)
     end
-    equal(said(dir, "test -p fifo && test -d folder && ls -A"), "fifo\nfolder\nloop\npipe\nthere\nway")
+    equal(said(dir, "test -p fifo && test -d folder && ls -A"),
+      "fifo\nfolder\nloop\npipe\nthere\nway")
   end)
 
   it("keeps its permissions, and a new file gets what the umask leaves", function()
@@ -95,7 +100,8 @@ describe("H-4: a part", function()
   it("is its owner's alone while it is written", function()
     local dir <close> = folder()
     local first
-    local saving = task.spawn(http.save, URL .. "/drip?bytes=30&interval=0.05", dir / "file", { resume = true })
+    local saving = task.spawn(http.save, URL .. "/drip?bytes=30&interval=0.05", dir / "file",
+      { resume = true })
     while not saving:status():find "done" do
       local mode = said(dir, "stat -c %a file.part 2>/dev/null")
       if mode ~= "" then first = first or mode end
@@ -104,7 +110,7 @@ describe("H-4: a part", function()
     equal(first, "600")
   end)
 
-  it("or its meta that is a link, has two names or is no file is refused before a request", function()
+  it("or its meta that is a link, has two names or is no file is refused at once", function()
     for _, name in ipairs { "file.part", "file.part.meta" } do
       for _, made in ipairs {
         { "ln -s real %s", "ELOOP" }, { "ln -s nothing %s", "ELOOP" }, { "ln real %s", "EMLINK" },
@@ -114,8 +120,8 @@ describe("H-4: a part", function()
         shell(dir, "echo precious > real")
         shell(dir, made[1]:format(name))
         equal(requests(function()
-          raises_error({ kind = "IoError", code = made[2] }, http.save, URL .. "/bytes/10", dir / "file",
-            { resume = true })
+          raises_error({ kind = "IoError", code = made[2] }, http.save, URL .. "/bytes/10",
+            dir / "file", { resume = true })
         end), 0)
         equal(files.contents(dir / "real"), "precious\n")
         equal(files.contents(dir / "file"), nil)
@@ -136,7 +142,8 @@ describe("H-4: a part", function()
     for _, made in ipairs { "echo theirs > x", "ln -s real x", "cp file.part x", "mkfifo x" } do
       local dir <close> = folder()
       shell(dir, "echo real > real")
-      local saving = task.spawn(pcall, http.save, URL .. "/drip?bytes=30&interval=0.05", dir / "file")
+      local saving = task.spawn(pcall, http.save, URL .. "/drip?bytes=30&interval=0.05",
+        dir / "file")
       while said(dir, "ls file.part 2>/dev/null") == "" do task.sleep(0.01) end
       shell(dir, made .. " && mv -f x file.part")
       local ok, err = saving:await()
@@ -155,8 +162,8 @@ describe("H-4: commit", function()
 
   it("fails where the name stands for another file by now", function()
     for _, made in ipairs {
-      "echo THEIRS > x && mv x g.part", "rm g.part", "rm g.part && ln -s real g.part", "mv g.part other",
-      "cp g.part x && mv x g.part", "rm g.part && mkfifo g.part",
+      "echo THEIRS > x && mv x g.part", "rm g.part", "rm g.part && ln -s real g.part",
+      "mv g.part other", "cp g.part x && mv x g.part", "rm g.part && mkfifo g.part",
     } do
       local dir <close> = folder()
       shell(dir, "echo real > real")

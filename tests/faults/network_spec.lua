@@ -1,4 +1,5 @@
--- Addresses that do not answer, or that say no; several addresses of one name; and what a child of this process gets.
+-- Addresses that do not answer, or that say no; several addresses of one name; and what a child of
+-- this process gets.
 -- peers: tls blackhole faulty
 local task, http = require "septet.task", require "septet.http"
 local faulty, origin = require "faulty", require "origin"
@@ -26,8 +27,8 @@ describe("an address", function()
     local session <close> = http.session()
     for _ = 1, 3 do
       beside(function()
-        raises_error({ kind = "HttpError", code = "connect", reason = "refused", phase = "connect" }, session.get,
-          session, ("http://%s:%d/"):format(NOBODY, PORT))
+        raises_error({ kind = "HttpError", code = "connect", reason = "refused",
+          phase = "connect" }, session.get, session, ("http://%s:%d/"):format(NOBODY, PORT))
       end)
     end
     equal(session:get(URL .. "/bytes/1").status, 200)
@@ -36,8 +37,9 @@ describe("an address", function()
   it("fault.7 http.11 that does not answer runs into the limit of connecting", function()
     local session <close> = http.session { timeout = { connect = 0.1 } }
     local t0 = task.now()
-    with_ticker(raises_error, { kind = "HttpError", code = "timeout", reason = "connect", phase = "connect" },
-      session.get, session, ("http://%s:%d/bytes/1"):format(BLACKHOLE, PORT))
+    with_ticker(raises_error,
+      { kind = "HttpError", code = "timeout", reason = "connect", phase = "connect" }, session.get,
+      session, ("http://%s:%d/bytes/1"):format(BLACKHOLE, PORT))
     equal(task.now() - t0 >= 0.1, true)
     equal(session:get(URL .. "/bytes/1").status, 200)
   end)
@@ -58,7 +60,9 @@ describe("an address", function()
   end)
 
   it("fault.7 that does not answer holds up nobody at another", function()
-    local session <close> = http.session { timeout = { connect = 3600 }, limit = 100, limit_per_host = 50 }
+    local session <close> = http.session {
+      timeout = { connect = 3600 }, limit = 100, limit_per_host = 50,
+    }
     local stuck = {}
     for i = 1, 50 do
       stuck[i] = task.spawn(session.get, session, ("http://%s:%d/bytes/1"):format(BLACKHOLE, PORT))
@@ -79,7 +83,8 @@ describe("an address", function()
     end
     local hosts = {}
     for i, seen in ipairs(faulty.logged(mark, "ipv6")) do hosts[i] = seen.host end
-    equal(hosts, { "[::1]:" .. faulty.port.ipv6, "[::1]:" .. faulty.port.ipv6, "[::1]:" .. faulty.port.ipv6 })
+    equal(hosts,
+      { "[::1]:" .. faulty.port.ipv6, "[::1]:" .. faulty.port.ipv6, "[::1]:" .. faulty.port.ipv6 })
     raises_error({ code = "connect", reason = "refused" }, session.get, session, "http://[::1]:1/")
     raises_error({ code = "url", reason = "host" }, session.get, session, "http://[::1/")
     raises_error({ code = "url" }, session.get, session, "http://[::zz]/")
@@ -113,11 +118,13 @@ describe("a name of several addresses", function()
   it("http.9 is given up where all refuse", function()
     local session, url = session_at(NOBODY .. ",127.0.0.4")
     local _ <close> = session
-    raises_error({ kind = "HttpError", code = "connect", reason = "refused" }, session.get, session, url)
+    raises_error({ kind = "HttpError", code = "connect", reason = "refused" }, session.get, session,
+      url)
   end)
 
   it("http.10 is reached at the second, where the first does not answer", function()
-    reaches(BLACKHOLE .. ",127.0.0.1", { timeout = { connect = 2 } }) -- half of it is the first one's share
+    -- Half of it is the first one's share.
+    reaches(BLACKHOLE .. ",127.0.0.1", { timeout = { connect = 2 } })
   end)
 
   it("fault.9 is reached by IPv4, where IPv6 does not answer", function()
@@ -143,13 +150,15 @@ describe("a name of several addresses", function()
     local session, url = session_at("[::1]," .. BLACKHOLE, { timeout = { connect = 0.3 } })
     local _ <close> = session
     local t0 = task.now()
-    raises_error({ kind = "HttpError", code = "timeout", reason = "connect", phase = "connect" }, session.get, session,
-      url)
+    raises_error({ kind = "HttpError", code = "timeout", reason = "connect", phase = "connect" },
+      session.get, session, url)
     equal(task.now() - t0 >= 0.3, true)
   end)
 
   it("is refused where one of them is none", function()
-    misuse("no address for 'a:1'", function() http.session { resolve = { ["a:1"] = "127.0.0.1, ::1" } } end)
+    misuse("no address for 'a:1'", function()
+      http.session { resolve = { ["a:1"] = "127.0.0.1, ::1" } }
+    end)
     misuse("no address for 'a:1'", function() http.session { resolve = { ["a:1"] = "host" } } end)
   end)
 end)
@@ -166,7 +175,8 @@ describe("a child of this process", function()
     return inodes
   end
 
-  -- The sockets of the network that a command has open. libcurl's own pairs, which wake it up, lead nowhere.
+  -- The sockets of the network that a command has open. libcurl's own pairs, which wake it up, lead
+  -- nowhere.
   local function connections_of(command)
     local listing <close> = io.popen(command)
     local inodes, n = network(), 0

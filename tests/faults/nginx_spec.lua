@@ -1,4 +1,5 @@
--- The everyday things against nginx, which shares no line of code with the origin of the other specs.
+-- The everyday things against nginx, which shares no line of code with the origin of the other
+-- specs.
 -- peers: nginx
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
@@ -47,7 +48,8 @@ for scheme, base in pairs { http = URL, https = TLS_URL } do
     it("gives ranges", function()
       local session <close> = http.session { tls = TRUST }
       local function range(value)
-        return session:get(base .. "/large.txt", { headers = { Range = value, ["Accept-Encoding"] = false } })
+        return session:get(base .. "/large.txt",
+          { headers = { Range = value, ["Accept-Encoding"] = false } })
       end
       local r = range "bytes=3-6"
       equal({ r.status, r.body, r.headers["content-range"] }, { 206, "3456", "bytes 3-6/1048576" })
@@ -81,9 +83,11 @@ for scheme, base in pairs { http = URL, https = TLS_URL } do
 
     it("takes bodies, and refuses one that is too large", function()
       local session <close> = http.session { tls = TRUST }
-      local seen = origin.decode(session:post(base .. "/upstream/echo", { body = origin.pattern(500000) }).body)
+      local seen = origin.decode(session:post(base .. "/upstream/echo",
+        { body = origin.pattern(500000) }).body)
       equal({ seen.method, seen.body_size }, { "POST", 500000 })
-      local ok, result = pcall(session.post, session, base .. "/upstream/echo", { body = ("x"):rep(4000000) })
+      local ok, result = pcall(session.post, session, base .. "/upstream/echo",
+        { body = ("x"):rep(4000000) })
       equal(ok and result.status or result.code, ok and 413 or "reset")
       equal(session:get(base .. "/small.txt").body, SMALL)
     end)
@@ -110,7 +114,8 @@ describe("nginx, by https,", function()
   it("http.36 resumes the session on a second connection", function()
     local session <close> = http.session { tls = TRUST }
     for _ = 1, 3 do
-      equal(session:get(TLS_URL .. "/small.txt?resume", { headers = { Connection = "close" } }).body, SMALL)
+      equal(session:get(TLS_URL .. "/small.txt?resume",
+        { headers = { Connection = "close" } }).body, SMALL)
     end
     local seen = logged("/small.txt?resume", 3)
     equal({ seen[1].resumed, seen[2].resumed, seen[3].resumed }, { false, true, true })

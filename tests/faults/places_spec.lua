@@ -16,7 +16,8 @@ end
 
 -- A task whose function and spawning line are in a chunk of that name, and what ends it.
 local function from(name, body)
-  return load(("local task = ...\nreturn task.spawn(function()\n%s\nend)"):format(body), "=" .. name)(task)
+  return load(("local task = ...\nreturn task.spawn(function()\n%s\nend)"):format(body),
+    "=" .. name)(task)
 end
 
 it("T-P: a chunk that comes after 70 000 others has its name", function()
@@ -40,10 +41,12 @@ it("T-P: tasks that wait while chunks come and go keep their places", function()
     local place = ("waiting%d.lua:"):format(i)
     equal(t.name, ("%s2#%d"):format(place, t.id))
     equal(t:traceback():find("\n\t" .. place .. "3: in ") ~= nil, true, t:traceback())
-    equal(t:traceback():find("spawned at " .. place .. "2 by #", 1, true) ~= nil, true, t:traceback())
+    equal(t:traceback():find("spawned at " .. place .. "2 by #", 1, true) ~= nil, true,
+      t:traceback())
     equal(tostring(ended[i]), ("task 'ended%d.lua:2#%d' (done)"):format(i, ended[i].id))
     equal(failed[i].name, ("failed%d.lua:2#%d"):format(i, failed[i].id))
-    equal(failed[i]:traceback():find(("spawned at failed%d.lua:2 by #"):format(i), 1, true) ~= nil, true)
+    equal(failed[i]:traceback():find(("spawned at failed%d.lua:2 by #"):format(i), 1, true) ~= nil,
+      true)
     t:cancel()
     local _, err = pcall(t.await, t)
     equal(err.message, ("task '%s' was cancelled"):format(t.name))

@@ -1,5 +1,5 @@
--- Where a session may connect to: the rules hold for names and for the addresses behind them, on the way of a redirect
--- and on connections that are open already.
+-- Where a session may connect to: the rules hold for names and for the addresses behind them, on
+-- the way of a redirect and on connections that are open already.
 local http = require "septet.http"
 local origin = require "origin"
 
@@ -16,10 +16,14 @@ end
 describe("a rule", function()
   it("denies a name, an address, a port", function()
     local function one(rule, reason, url)
-      local session <close> = http.session { deny = rule, resolve = { ["a.invalid:" .. origin.port] = "127.0.0.1" } }
-      local err = denied({ reason = reason, phase = reason == "address" and not url:find "127" and "dns" or "queue" },
-        session, url)
-      equal(tostring(err):find(("by the rule '%s'"):format(rule), 1, true) ~= nil, true, tostring(err))
+      local session <close> = http.session {
+        deny = rule, resolve = { ["a.invalid:" .. origin.port] = "127.0.0.1" },
+      }
+      local err = denied({
+        reason = reason, phase = reason == "address" and not url:find "127" and "dns" or "queue",
+      }, session, url)
+      equal(tostring(err):find(("by the rule '%s'"):format(rule), 1, true) ~= nil, true,
+        tostring(err))
     end
     local named = ("http://a.invalid:%d/bytes/1"):format(origin.port)
     one("a.invalid", "host", named)
@@ -32,7 +36,9 @@ describe("a rule", function()
   end)
 
   it("that denies one of a name's addresses leaves the others", function()
-    for _, addresses in ipairs { "127.0.0.2,127.0.0.1", "127.0.0.1,127.0.0.2", "[::1],127.0.0.1" } do
+    for _, addresses in ipairs {
+      "127.0.0.2,127.0.0.1", "127.0.0.1,127.0.0.2", "[::1],127.0.0.1",
+    } do
       local session <close> = http.session { deny = { "127.0.0.2", "::1" },
         resolve = { ["a.invalid:" .. origin.port] = addresses } }
       local r = session:get(("http://a.invalid:%d/bytes/1"):format(origin.port))
@@ -53,10 +59,18 @@ describe("a rule", function()
   end)
 
   it("that is none is refused", function()
-    misuse("bad rule '10.0.0.0/33' for 'session'", function() http.session { deny = "10.0.0.0/33" } end)
-    misuse("bad rule 'http://a/' for 'session'", function() http.session { allow = { "a", "http://a/" } } end)
-    misuse("bad option 'deny' to 'session' %(strings expected%)", function() http.session { deny = { 1 } } end)
-    misuse("bad option 'allow' to 'session' %(at least one rule expected%)", function() http.session { allow = {} } end)
+    misuse("bad rule '10.0.0.0/33' for 'session'", function()
+      http.session { deny = "10.0.0.0/33" }
+    end)
+    misuse("bad rule 'http://a/' for 'session'", function()
+      http.session { allow = { "a", "http://a/" } }
+    end)
+    misuse("bad option 'deny' to 'session' %(strings expected%)", function()
+      http.session { deny = { 1 } }
+    end)
+    misuse("bad option 'allow' to 'session' %(at least one rule expected%)", function()
+      http.session { allow = {} }
+    end)
     misuse("unknown option 'deny' to 'get'", function() http.get(URL, { deny = "private" }) end)
   end)
 end)
@@ -66,8 +80,8 @@ describe("fault.29 a redirect", function()
     local session <close> = http.session()
     local gopher = "gopher://127.0.0.1:" .. origin.port .. "/1"
     for _, target in ipairs { "file:///etc/passwd", gopher, "ftp://127.0.0.1/" } do
-      raises_error({ kind = "HttpError", code = "redirect", reason = "denied" }, session.get, session,
-        URL .. "/redirect-to?url=" .. target)
+      raises_error({ kind = "HttpError", code = "redirect", reason = "denied" }, session.get,
+        session, URL .. "/redirect-to?url=" .. target)
     end
   end)
 
@@ -77,8 +91,10 @@ describe("fault.29 a redirect", function()
       resolve = { ["a.invalid:" .. origin.port] = "127.0.0.1" } }
     local from = ("http://a.invalid:%d"):format(origin.port)
     equal(session:get(from .. "/bytes/1").status, 200)
-    local targets = { "169.254.169.254", "[::ffff:127.0.0.1]", "0x7f.1", "2130706433", "0177.0.0.1", "127.1",
-      "localhost", "[::1]", "[64:ff9b::7f00:1]", "0" }
+    local targets = {
+      "169.254.169.254", "[::ffff:127.0.0.1]", "0x7f.1", "2130706433", "0177.0.0.1", "127.1",
+      "localhost", "[::1]", "[64:ff9b::7f00:1]", "0",
+    }
     for _, target in ipairs(targets) do
       local mark = origin.mark()
       raises_error({ kind = "HttpError", code = "denied" }, session.get, session,
@@ -89,7 +105,9 @@ describe("fault.29 a redirect", function()
 
   it("is judged by the session's rules for what is private", function()
     local session <close> = http.session { deny = "private" }
-    for _, target in ipairs { "169.254.169.254", "[::ffff:127.0.0.1]", "0x7f.1", "2130706433", "[fe80::1]", "10.1" } do
+    for _, target in ipairs {
+      "169.254.169.254", "[::ffff:127.0.0.1]", "0x7f.1", "2130706433", "[fe80::1]", "10.1",
+    } do
       denied({}, session, ("http://%s:%d/"):format(target, origin.port))
     end
     denied({ reason = "address" }, session, ("http://localhost:%d/"):format(origin.port))
@@ -98,5 +116,6 @@ end)
 
 it("a stream is judged, too", function()
   local session <close> = http.session { deny = "private" }
-  raises_error({ kind = "HttpError", code = "denied" }, session.stream, session, "GET", URL .. "/bytes/1")
+  raises_error({ kind = "HttpError", code = "denied" }, session.stream, session, "GET",
+    URL .. "/bytes/1")
 end)

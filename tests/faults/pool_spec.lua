@@ -16,7 +16,7 @@ local function hosts(n, options, path)
   return urls, http.session(options)
 end
 
-it("http.8 no connection is dropped while fewer are open than are kept, and no more are kept", function()
+it("http.8 idle connections are kept up to the session's number, and no more", function()
   local KEPT = 256
   local urls, session = hosts(KEPT + 50, { limit = 2 }, "/bytes/1")
   local first <close> = session
@@ -49,9 +49,8 @@ local function all_wait_at_the_origin(session, urls)
 end
 
 local function all_succeed(session, urls)
-  for _, status in ipairs(task.gather(task.map(function(url) return session:get(url).status end, urls))) do
-    equal(status, 200)
-  end
+  local function get(url) return session:get(url).status end
+  for _, status in ipairs(task.gather(task.map(get, urls))) do equal(status, 200) end
   equal(session:stats().connections_made + session:stats().connections_reused, #urls)
   equal(session:stats().failed, 0)
 end
@@ -91,7 +90,8 @@ end)
 
 -- Runs for so many seconds without letting anybody else run.
 local function hog(seconds)
-  local until_ns = os.clock() + seconds -- of this process alone: what else the machine does only makes it longer
+  -- Of this process alone: what else the machine does only makes it longer.
+  local until_ns = os.clock() + seconds
   while os.clock() < until_ns do end
 end
 
@@ -100,8 +100,10 @@ it("http.47 a script that runs for long is no reason for a request to time out",
   session:get(origin.url .. "/bytes/1")
   local head = task.spawn(session.get, session, origin.url .. "/delay/0.1?bytes=5")
   local body = task.spawn(session.get, session, origin.url .. "/drip?bytes=4&interval=0.05")
-  local whole = task.spawn(session.get, session, origin.url .. "/delay/0.1?bytes=6", { timeout = 1 })
-  local sent = task.spawn(session.post, session, origin.url .. "/echo", { body = ("x"):rep(8000000) })
+  local whole = task.spawn(session.get, session, origin.url .. "/delay/0.1?bytes=6",
+    { timeout = 1 })
+  local sent = task.spawn(session.post, session, origin.url .. "/echo",
+    { body = ("x"):rep(8000000) })
   local stalled = task.spawn(session.get, session, origin.url .. "/stall")
   task.sleep(0.02)
   hog(1.2)

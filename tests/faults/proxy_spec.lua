@@ -83,9 +83,10 @@ describe("an HTTP proxy", function()
     end
   end)
 
-  it("http.37 fault.37 that does not like the answer says 407: an answer for http, a failure for https", function()
+  it("http.37 fault.37 that rejects the proof: 407 for http, an error for https", function()
     for _, userinfo in ipairs { "", "user:hunter2@", "other@" } do
-      local proxy = "http://" .. userinfo .. TINYPROXY_AUTH -- to a wrong answer, some versions say 401
+      -- To a wrong answer, some versions say 401.
+      local proxy = "http://" .. userinfo .. TINYPROXY_AUTH
       local err = refused(proxy, { code = "connect" }, TLS_URL)
       equal(err.reason, err.text:find("401", 1, true) and "proxy" or "proxy_auth")
       local session <close> = session_by(proxy)
@@ -129,7 +130,8 @@ end)
 describe("a proxy that fails is never gone past:", function()
   it("fault.37 nobody listens there", function()
     for _, base in ipairs { URL, TLS_URL } do
-      refused("http://127.0.0.1:1", { code = "connect", reason = "refused", phase = "connect" }, base)
+      refused("http://127.0.0.1:1", { code = "connect", reason = "refused", phase = "connect" },
+        base)
       refused("socks5h://127.0.0.1:1", { code = "connect", reason = "refused" }, base)
     end
   end)
@@ -146,7 +148,8 @@ describe("a proxy that fails is never gone past:", function()
 
   it("fault.37 it answers CONNECT with 407", function()
     refused(proxy_url "proxy_407", { code = "connect", reason = "proxy_auth" }, TLS_URL)
-    refused(proxy_url("proxy_407"):gsub("//", "//user:hunter2@"), { code = "connect", reason = "proxy_auth" }, TLS_URL)
+    refused(proxy_url("proxy_407"):gsub("//", "//user:hunter2@"),
+      { code = "connect", reason = "proxy_auth" }, TLS_URL)
   end)
 
   it("fault.37 it resets", function()
@@ -164,7 +167,8 @@ describe("a proxy that fails is never gone past:", function()
     local err = raises_error({ kind = "HttpError", phase = "receive" }, session.get, session,
       TLS_URL .. "/bytes/1000000?proxy=dropped")
     equal(err.code == "partial" or err.code == "reset", true, tostring(err))
-    equal(#origin.requests(mark, "/bytes/1000000?proxy=dropped"), 1) -- through the tunnel, and not again
+    -- Through the tunnel, and not again.
+    equal(#origin.requests(mark, "/bytes/1000000?proxy=dropped"), 1)
   end)
 end)
 
@@ -179,7 +183,8 @@ describe("a SOCKS proxy", function()
 
   it("fault.38 http.37 that asks who it is refuses anybody else", function()
     for _, base in ipairs { URL, TLS_URL } do
-      refused("socks5h://user:hunter2@" .. SOCKS_AUTH, { code = "connect", reason = "proxy_auth" }, base)
+      refused("socks5h://user:hunter2@" .. SOCKS_AUTH, { code = "connect", reason = "proxy_auth" },
+        base)
       refused("socks5h://" .. SOCKS_AUTH, { code = "connect", reason = "proxy_auth" }, base)
     end
   end)
@@ -187,7 +192,8 @@ describe("a SOCKS proxy", function()
   it("fault.38 looks up the name itself, with socks5h and socks4a", function()
     local session <close> = session_by(faulty.url("socks_anywhere", "socks5h"))
     local mark = faulty.mark()
-    equal(session:get(("http://only.the.proxy.knows.invalid:%d/bytes/2"):format(origin.port)).body, "01")
+    equal(session:get(("http://only.the.proxy.knows.invalid:%d/bytes/2"):format(origin.port)).body,
+      "01")
     local seen = faulty.logged(mark, "socks_anywhere")[1]
     equal({ seen.kind, seen.host }, { "name", "only.the.proxy.knows.invalid" })
   end)
@@ -223,8 +229,10 @@ describe("a proxy in the options", function()
   end)
 
   it("http.37 that is no URL of one is refused, and what it says is not repeated", function()
-    for _, proxy in ipairs { "user:hunter2@host:1", "ftp://user:hunter2@host:1", "http://user:hunter2@host:1/path",
-      "http://user:hunter2 @host:1" } do
+    for _, proxy in ipairs {
+      "user:hunter2@host:1", "ftp://user:hunter2@host:1", "http://user:hunter2@host:1/path",
+      "http://user:hunter2 @host:1",
+    } do
       local err = raises_error({ kind = "Usage" }, http.session, { proxy = proxy })
       equal(tostring(err):find("hunter2", 1, true), nil)
     end

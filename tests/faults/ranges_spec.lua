@@ -1,5 +1,5 @@
--- A save that goes on: how the size of the whole, the range of a 206, and the bytes that come are held against each
--- other. What is put in the place of the target is the whole, or nothing is.
+-- A save that goes on: how the size of the whole, the range of a 206, and the bytes that come are
+-- held against each other. What is put in the place of the target is the whole, or nothing is.
 local http = require "septet.http"
 local files, origin = require "files", require "origin"
 
@@ -23,7 +23,8 @@ local KNOWN = "HTTP/1.1 200 OK\r\nETag: \"e\"\r\nContent-Length: 10\r\n\r\n01234
 local UNKNOWN = "HTTP/1.1 200 OK\r\nETag: \"e\"\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n"
 
 local function part_of(range, body, is_chunked)
-  return response("206 Partial Content", ("Content-Range: bytes %s\r\n"):format(range), body, is_chunked)
+  return response("206 Partial Content", ("Content-Range: bytes %s\r\n"):format(range), body,
+    is_chunked)
 end
 
 local ALL = response("200 OK", "", "abc")
@@ -39,7 +40,8 @@ local function serve(list)
   return origin.raw(steps)
 end
 
--- Saves in one process, by retries; returns the result, or false and the error, and what was asked for.
+-- Saves in one process, by retries; returns the result, or false and the error, and what was asked
+-- for.
 local function save(f, list, attempts)
   local session <close> = http.session { headers = { Connection = "close" } }
   local target, mark = serve(list), origin.mark()
@@ -50,8 +52,8 @@ local function save(f, list, attempts)
   return ok, result, asked
 end
 
--- range, body, what is there in the end with a total that is known, and with one that is not ("partial": the error);
--- what the part has then.
+-- range, body, what is there in the end with a total that is known, and with one that is not
+-- ("partial": the error); what the part has then.
 local RANGES = {
   { "5-9/*", "56789", WHOLE, WHOLE },
   { "5-9/10", "56789", WHOLE, WHOLE },
@@ -67,8 +69,10 @@ local RANGES = {
 }
 
 -- Responses that are of no use to go on with: all is asked for.
-local USELESS = { "5-10/*", "5-10/10", "5-11/12", "5-9/9", "6-9/10", "4-9/10", "5-4/10", "5-9/", "5-9",
-  "5-9/1*", "5-9/x", "5-/10", "*/10", "5-99999999999999999999/*", "99999999999999999999-9/10" }
+local USELESS = {
+  "5-10/*", "5-10/10", "5-11/12", "5-9/9", "6-9/10", "4-9/10", "5-4/10", "5-9/", "5-9", "5-9/1*",
+  "5-9/x", "5-/10", "*/10", "5-99999999999999999999/*", "99999999999999999999-9/10",
+}
 
 describe("H-4: a save that goes on", function()
   for _, is_chunked in ipairs { false, true } do
@@ -82,7 +86,8 @@ describe("H-4: a save that goes on", function()
           local f <close> = name()
           local ok, result = save(f, { first, part_of(range, body, is_chunked) }, 2)
           if expected == "partial" then
-            equal({ ok, result.code, result.phase, result.attempts }, { false, "partial", "receive", 2 })
+            equal({ ok, result.code, result.phase, result.attempts },
+              { false, "partial", "receive", 2 })
             equal({ contents(f.path) or false, contents(f.part) }, { false, case.part })
           else
             equal({ ok, result.bytes, contents(f.path) }, { true, #expected, expected })
@@ -93,14 +98,17 @@ describe("H-4: a save that goes on", function()
   end
 
   it("asks on until it has the whole, as often as its attempts allow", function()
-    local parts = { KNOWN, part_of("5-6/*", "56"), part_of("7-7/10", "7", true), part_of("8-9/*", "89") }
+    local parts = {
+      KNOWN, part_of("5-6/*", "56"), part_of("7-7/10", "7", true), part_of("8-9/*", "89"),
+    }
     local f <close> = name()
     local ok, result, asked = save(f, parts, 4)
     equal({ ok, result.bytes, result.attempts, contents(f.path) }, { true, 10, 4, WHOLE })
     equal(asked, { "all", "bytes=5-", "bytes=7-", "bytes=8-" })
     local g <close> = name()
     ok, result, asked = save(g, parts, 3)
-    equal({ ok, result.code, result.reason, contents(g.path) or false }, { false, "partial", "truncated", false })
+    equal({ ok, result.code, result.reason, contents(g.path) or false },
+      { false, "partial", "truncated", false })
     equal({ #asked, contents(g.part) }, { 3, "01234567" })
   end)
 
@@ -109,7 +117,8 @@ describe("H-4: a save that goes on", function()
     local ok, result = save(f, { UNKNOWN, part_of("5-6/10", "56"), part_of("7-8/*", "78") }, 3)
     equal({ ok, result.code, contents(f.part) }, { false, "partial", "012345678" })
     local g <close> = name()
-    ok, result = save(g, { UNKNOWN, part_of("5-6/10", "56"), part_of("7-8/*", "78"), NO_MORE, ALL }, 5)
+    ok, result = save(g, { UNKNOWN, part_of("5-6/10", "56"), part_of("7-8/*", "78"), NO_MORE, ALL },
+      5)
     equal({ ok, result.bytes, contents(g.path) }, { true, 3, "abc" })
   end)
 
@@ -122,9 +131,9 @@ describe("H-4: a save that goes on", function()
       raises_error({ code = "partial" }, session.save, session, target, f.path, options)
       local size = #contents(f.part)
       local rest = part_of(("%d-%d/*"):format(size, size), WHOLE:sub(size + 1, size + 1))
-      session:post(URL .. "/script/" .. target:match "/raw/(.*)$", { body = "send " .. rest:gsub(".", function(c)
-        return ("%02x"):format(c:byte())
-      end) .. "\neof" })
+      local hex = rest:gsub(".", function(c) return ("%02x"):format(c:byte()) end)
+      session:post(URL .. "/script/" .. target:match "/raw/(.*)$",
+        { body = "send " .. hex .. "\neof" })
       raises_error({ code = "partial" }, session.save, session, target, f.path, { resume = true })
       equal({ contents(f.path) or false, contents(f.part) }, { false, WHOLE:sub(1, size + 1) })
     end
@@ -152,7 +161,7 @@ describe("H-4: a save that goes on", function()
   end)
 end)
 
-it("H-4: a name is long enough for its part; for its meta only where a save may be gone on with", function()
+it("H-4: a name leaves room for its part, and for a meta if a save may be resumed", function()
   local folder = os.tmpname()
   os.remove(folder)
   assert(os.execute(("mkdir -m 700 '%s'"):format(folder)))

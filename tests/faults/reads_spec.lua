@@ -1,5 +1,5 @@
--- Reads of a streamed response share one place: each begins at the first byte that none before it has handed out,
--- whichever of them it is, and whatever ended the one before.
+-- Reads of a streamed response share one place: each begins at the first byte that none before it
+-- has handed out, whichever of them it is, and whatever ended the one before.
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
 local pack = require "pack"
@@ -7,7 +7,8 @@ local pack = require "pack"
 local OK = "HTTP/1.1 200 OK\r\n"
 local PACKED = OK .. "Content-Encoding: gzip\r\n\r\n"
 
--- A URL whose answer comes in the given pieces, with a moment between them; packed, each piece is a block.
+-- A URL whose answer comes in the given pieces, with a moment between them; packed, each piece is a
+-- block.
 local function slow(pieces, packed, moment)
   local steps = { packed and PACKED or OK .. "\r\n" }
   local write, finish = pack.gzip()
@@ -19,7 +20,8 @@ local function slow(pieces, packed, moment)
   return origin.raw(steps)
 end
 
--- Calls fn until its limit of some milliseconds is not passed; returns what it gave, and how often it was ended.
+-- Calls fn until its limit of some milliseconds is not passed; returns what it gave, and how often
+-- it was ended.
 local function in_the_end(fn, ...)
   for cuts = 0, 10000 do
     local result = table.pack(task.move_on_after(0.003, fn, ...))
@@ -75,8 +77,8 @@ both("a second loop over lines goes on where the first one ended", function(sess
   equal(lines, { "a", "b", "c", "d" })
 end)
 
--- Calls fn(delay) with longer delays of the server until a limit has ended a read: on a busy machine all may be there
--- before the first one.
+-- Calls fn(delay) with longer delays of the server until a limit has ended a read: on a busy
+-- machine all may be there before the first one.
 local function until_cut(fn)
   for _, delay in ipairs { 0.01, 0.1, 1 } do
     if fn(delay) > 0 then return end
@@ -96,7 +98,8 @@ both("a line that a limit ended is whole when it is asked for again", function(s
 end)
 
 both("lines are whole with a limit on each", function(session, packed)
-  local r <close> = session:stream("GET", slow({ "ab\nc", "d\nab\nc", "d\nab\r", "\ncd\nab", "\ncd" }, packed, 0.01))
+  local r <close> = session:stream("GET",
+    slow({ "ab\nc", "d\nab\nc", "d\nab\r", "\ncd\nab", "\ncd" }, packed, 0.01))
   local lines = {}
   for line in function() return (in_the_end(r:lines())) end do lines[#lines + 1] = line end
   equal(lines, { "ab", "cd", "ab", "cd", "ab", "cd", "ab", "cd" })
@@ -124,7 +127,8 @@ both("a read that loses a race loses nothing", function(session, packed)
   equal({ line(), r:read() }, { "hello", "x" })
 end)
 
-both("a text that cannot be decoded, and JSON that is none, are still there", function(session, packed)
+both("a text that cannot be decoded, and JSON that is none, are still there",
+  function(session, packed)
   local url = slow({ "no", " JSON\n" }, packed)
   local r <close> = session:stream("GET", url)
   raises_error({ kind = "JsonError" }, r.json, r)
@@ -144,12 +148,15 @@ it("H-1: a body that breaks off is read as far as it came", function()
   local session <close> = http.session()
   local head = OK .. "Content-Length: 100\r\n\r\n"
   local function reads(r)
-    return { function() r:read() end, function() return r.body end, function() r:text() end, function() r:json() end,
+    return { function() r:read() end, function() return r.body end, function() r:text() end,
+      function() r:json() end,
       function() r:lines()() end }
   end
   local r <close> = session:stream("GET", origin.raw { head .. "a\nbc", "fin" })
   equal(r:lines()(), "a")
-  for _, read in ipairs(reads(r)) do raises_error({ kind = "HttpError", code = "partial" }, read) end
+  for _, read in ipairs(reads(r)) do
+    raises_error({ kind = "HttpError", code = "partial" }, read)
+  end
   equal({ r:read(1), r:read(9) }, { "b", "c" })
   raises_error({ code = "partial" }, r.read, r, 1)
 end)
@@ -170,7 +177,8 @@ it("H-1: one task at a time reads, also of what is there already", function()
   local r <close> = session:stream("GET", slow({ "ab", "c\n" }, false, 0.03))
   local reader = task.spawn(r:lines())
   task.sleep(0.01)
-  for _, read in ipairs { function() r:read(1) end, function() r:read() end, function() return r.body end,
+  for _, read in ipairs { function() r:read(1) end, function() r:read() end,
+    function() return r.body end,
     function() r:lines()() end, function() r:text() end } do
     misuse("another task reads the response", read)
   end
@@ -183,7 +191,8 @@ local function random_text()
   local ends = { "\n", "\r\n", "\r", "\n\n", "" }
   local words = {}
   for i = 1, math.random(5, 60) do
-    local letter = string.char(97 + i % 26) -- no end of it is JSON, as one that is a number would be
+    -- No end of it is JSON, as one that is a number would be.
+    local letter = string.char(97 + i % 26)
     words[i] = ("x"):rep(math.random(0, 9)) .. letter .. ends[math.random(#ends)]
   end
   local text, pieces, at = table.concat(words), {}, 1
@@ -218,7 +227,8 @@ local function check_reads(r, text)
   local chunks, lines = r:chunks(), r:lines()
   local reads = {
     { function() return r:read(math.random(1, 20)) end, bytes }, { chunks, bytes }, { lines, line },
-    { function() return r:lines()() end, line }, { function() return r:chunks(math.random(1, 5))() end, bytes },
+    { function() return r:lines()() end, line },
+    { function() return r:chunks(math.random(1, 5))() end, bytes },
     { function() return r:read() end, bytes }, { function() return r.body end, bytes },
     { function() return r:text() end, bytes },
     { function() return r:json() end, function() error "no such text is JSON" end },

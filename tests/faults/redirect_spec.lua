@@ -29,7 +29,8 @@ describe("http.31 a redirect", function()
       URL .. "/redirect/11")
     equal(#origin.requests(mark, "/redirect/1"), 1)
     equal(#origin.requests(mark, "/redirect/0"), 0)
-    raises_error({ code = "redirect", reason = "limit" }, session.get, session, URL .. "/redirect-to?url=/redirect/20")
+    raises_error({ code = "redirect", reason = "limit" }, session.get, session,
+      URL .. "/redirect-to?url=/redirect/20")
   end)
 
   it("may be relative, absolute, and have a query", function()
@@ -37,14 +38,16 @@ describe("http.31 a redirect", function()
     equal(session:get(URL .. "/redirect-to?url=/bytes/3").body, "012")
     equal(session:get(URL .. "/redirect-to?url=bytes/4").body, "0123")
     equal(session:get(URL .. "/redirect-to?url=" .. URL .. "/bytes/5").body, "01234")
-    equal(session:get(URL .. "/redirect-to?url=//" .. origin.authority .. "/bytes/6").body, "012345")
+    equal(session:get(URL .. "/redirect-to?url=//" .. origin.authority .. "/bytes/6").body,
+      "012345")
     equal(origin.decode(session:get(URL .. "/redirect-to?url=/echo%3Fa%3D1").body).query, "a=1")
   end)
 
   it("turns a POST into a GET at 301, 302 and 303, without its body", function()
     local session <close> = http.session()
     for _, status in ipairs { 301, 302, 303 } do
-      local r = session:post(("%s/redirect-to?url=/echo&status=%d"):format(URL, status), { body = "secret" })
+      local r = session:post(("%s/redirect-to?url=/echo&status=%d"):format(URL, status),
+        { body = "secret" })
       local said = origin.decode(r.body)
       equal({ said.method, said.body, r.method }, { "GET", "", "GET" })
       equal(said.headers["content-length"], nil)
@@ -55,7 +58,8 @@ describe("http.31 a redirect", function()
     local session <close> = http.session()
     for _, status in ipairs { 307, 308 } do
       for _, method in ipairs { "POST", "PUT", "DELETE" } do
-        local r = session:request(method, ("%s/redirect-to?url=/echo&status=%d"):format(URL, status), { body = "kept" })
+        local r = session:request(method,
+          ("%s/redirect-to?url=/echo&status=%d"):format(URL, status), { body = "kept" })
         local said = origin.decode(r.body)
         equal({ said.method, said.body, r.method }, { method, "kept", method })
       end
@@ -65,7 +69,8 @@ describe("http.31 a redirect", function()
   it("keeps the method of what is no POST at 301 and 302, and HEAD at 303", function()
     local session <close> = http.session()
     for _, status in ipairs { 301, 302 } do
-      equal(session:put(("%s/redirect-to?url=/echo&status=%d"):format(URL, status), { body = "x" }).method, "PUT")
+      equal(session:put(("%s/redirect-to?url=/echo&status=%d"):format(URL, status),
+        { body = "x" }).method, "PUT")
     end
     local r = session:head(URL .. "/redirect-to?url=/bytes/9&status=303")
     equal({ r.method, r.status, r.body, r.headers["content-length"] }, { "HEAD", 200, "", "9" })
@@ -75,14 +80,20 @@ describe("http.31 a redirect", function()
     local session <close> = http.session()
     local said = origin.decode(session:get(URL .. "/redirect-to?url=/echo",
       { headers = { Authorization = "secret", Cookie = "c=1", ["X-One"] = "1" } }).body)
-    equal({ said.headers.authorization, said.headers.cookie, said.headers["x-one"] }, { "secret", "c=1", "1" })
+    equal({ said.headers.authorization, said.headers.cookie, said.headers["x-one"] },
+      { "secret", "c=1", "1" })
   end)
 
   it("fault.30 http.32 drops the secrets on the way to another origin", function()
-    local session <close> = http.session { headers = { authorization = "secret", ["User-Agent"] = "mine" } }
+    local session <close> = http.session {
+      headers = { authorization = "secret", ["User-Agent"] = "mine" },
+    }
     local there = ("http://localhost:%d/echo"):format(origin.port)
-    local r = session:get(URL .. "/redirect-to?url=" .. there,
-      { headers = { COOKIE = "c=1", ["Proxy-Authorization"] = "p", ["X-Api-Key"] = "k", ["X-Auth-Token"] = "t" } })
+    local r = session:get(URL .. "/redirect-to?url=" .. there, {
+      headers = {
+        COOKIE = "c=1", ["Proxy-Authorization"] = "p", ["X-Api-Key"] = "k", ["X-Auth-Token"] = "t",
+      },
+    })
     local said = origin.decode(r.body)
     equal(r.url, there)
     equal({ said.headers.authorization, said.headers.cookie, said.headers["proxy-authorization"],
@@ -96,7 +107,8 @@ describe("http.31 a redirect", function()
     local session <close> = http.session()
     local home = URL .. "/echo"
     local there = ("http://localhost:%d/redirect-to?url=%s"):format(origin.port, home)
-    local r = session:get(URL .. "/redirect-to?url=" .. there, { headers = { Authorization = "secret" } })
+    local r = session:get(URL .. "/redirect-to?url=" .. there,
+      { headers = { Authorization = "secret" } })
     equal(r.url, home)
     equal(origin.decode(r.body).headers.authorization, nil)
   end)
@@ -104,8 +116,8 @@ describe("http.31 a redirect", function()
   it("to another scheme is denied", function()
     local session <close> = http.session()
     for _, target in ipairs { "file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/" } do
-      raises_error({ kind = "HttpError", code = "redirect", reason = "denied" }, session.get, session,
-        URL .. "/redirect-to?url=" .. target)
+      raises_error({ kind = "HttpError", code = "redirect", reason = "denied" }, session.get,
+        session, URL .. "/redirect-to?url=" .. target)
     end
   end)
 
@@ -135,10 +147,11 @@ describe("http.31", function()
     for status, changed in pairs(becomes) do
       for _, method in ipairs { "GET", "POST", "PUT", "PATCH", "DELETE" } do
         local body = method ~= "GET" and "b" or nil
-        local said = origin.decode(session:request(method, ("%s/redirect-to?url=/echo&status=%d"):format(URL, status),
-          { body = body }).body)
+        local said = origin.decode(session:request(method,
+          ("%s/redirect-to?url=/echo&status=%d"):format(URL, status), { body = body }).body)
         local expected = changed[method] or method
-        equal({ said.method, said.body }, { expected, expected == method and body or "" }, method .. " " .. status)
+        equal({ said.method, said.body }, { expected, expected == method and body or "" },
+          method .. " " .. status)
       end
     end
   end)
@@ -147,11 +160,14 @@ describe("http.31", function()
     local session <close> = http.session()
     local key = "loop" .. origin.port
     local loop = URL .. "/raw/" .. key
-    session:post(URL .. "/script/" .. key, { body = "send " .. hex("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n"
-      .. "Location: /raw/" .. key .. "\r\n\r\n") .. "\nkeep" })
+    session:post(URL .. "/script/" .. key, {
+      body = "send " .. hex("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n" .. "Location: /raw/"
+        .. key .. "\r\n\r\n") .. "\nkeep",
+    })
     raises_error({ code = "redirect", reason = "limit" }, session.get, session, loop)
     local mark = origin.mark()
-    raises_error({ code = "redirect", reason = "limit" }, session.get, session, loop, { redirects = 3 })
+    raises_error({ code = "redirect", reason = "limit" }, session.get, session, loop,
+      { redirects = 3 })
     equal(#origin.requests(mark, "/raw/" .. key), 4)
   end)
 
@@ -165,16 +181,16 @@ describe("http.31", function()
 
   it("from https to http is refused", function()
     local hop = { method = "GET", url = "https://a.invalid/", redirects = 10, list = {} }
-    raises_error({ kind = "HttpError", code = "redirect", reason = "denied" }, require "septet.redirect", hop,
-      { redirect_url = "http://a.invalid/", status = 302 }, 1)
+    raises_error({ kind = "HttpError", code = "redirect", reason = "denied" },
+      require "septet.redirect", hop, { redirect_url = "http://a.invalid/", status = 302 }, 1)
   end)
 end)
 
 it("fault.31 http.30 a body that was made once is not sent to the next hop", function()
   local session <close> = http.session()
   local made = false
-  raises_error({ kind = "HttpError", code = "redirect", reason = "not_rewindable" }, session.put, session,
-    URL .. "/redirect-to?url=/echo&status=307", { body = function()
+  raises_error({ kind = "HttpError", code = "redirect", reason = "not_rewindable" }, session.put,
+    session, URL .. "/redirect-to?url=/echo&status=307", { body = function()
       if made then return nil end
       made = true
       return "x"

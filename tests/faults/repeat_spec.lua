@@ -22,7 +22,8 @@ local moments = { head = "?read=0", body = "?read=5", all = "" }
 
 local serial = 0
 
--- How often a request reached the server, by a session whose connection was used before, and what came of it.
+-- How often a request reached the server, by a session whose connection was used before, and what
+-- came of it.
 local function count(session, method, path, query, options)
   serial = serial + 1
   local target = ("%s%s%sserial=%d"):format(path, query, query == "" and "?" or "&", serial)
@@ -33,7 +34,8 @@ local function count(session, method, path, query, options)
   return #origin.requests(mark, target), err
 end
 
--- A server that answers one request, takes another, and is gone: what it was asked for, to be read, and its URL.
+-- A server that answers one request, takes another, and is gone: what it was asked for, to be read,
+-- and its URL.
 local MORTAL = [[
 import socket, struct, sys
 listener = socket.create_server(("127.0.0.1", 0))
@@ -77,11 +79,11 @@ describe("H-2: a request that is not idempotent", function()
     end)
   end
 
-  it("is not sent twice by a stream, nor where its own headers or options say something of it", function()
+  it("is not sent twice by a stream, nor if the request's headers or options mention it", function()
     local session <close> = http.session { headers = { Connection = "keep-alive" } }
     for _, options in ipairs {
-      { retries = false }, { retries = 3 }, { headers = { Connection = "close" } }, { cookies = false },
-      { timeout = { total = 30 } }, { auth = { user = "u", password = "p" } },
+      { retries = false }, { retries = 3 }, { headers = { Connection = "close" } },
+      { cookies = false }, { timeout = { total = 30 } }, { auth = { user = "u", password = "p" } },
     } do
       options.body = "amount=5"
       equal((count(session, "POST", "/vanish/fin", "", options)), 1)
@@ -94,25 +96,29 @@ describe("H-2: a request that is not idempotent", function()
   end)
 
   it("is sent again by retries that name the method", function()
-    local session <close> = http.session { retries = { attempts = 3, backoff = 0, methods = { "POST" } } }
+    local session <close> = http.session {
+      retries = { attempts = 3, backoff = 0, methods = { "POST" } },
+    }
     for _, ending in ipairs { "fin", "rst" } do
       local n, err = count(session, "POST", "/vanish/" .. ending, "", { body = "amount=5" })
       equal({ n, err.attempts, err.code }, { 3, 3, "reset" })
     end
   end)
 
-  it("is a reset where the server is gone for good: a refused connection would mean that nothing was sent", function()
+  it("is a reset, not a refused connection, if the server is gone for good", function()
     for _, ending in ipairs { "fin", "rst" } do
       local server <close>, url = mortal(ending)
       local session <close> = http.session()
       equal(session:get(url).body, "ok")
-      local err = raises_error({ kind = "HttpError", code = "reset" }, session.post, session, url, { body = "x" })
+      local err = raises_error({ kind = "HttpError", code = "reset" }, session.post, session, url,
+        { body = "x" })
       equal({ err.code, server:read "a" }, { "reset", "GET\nPOST\n" })
-      raises_error({ code = "connect", reason = "refused" }, session.post, session, url, { body = "x" })
+      raises_error({ code = "connect", reason = "refused" }, session.post, session, url,
+        { body = "x" })
     end
   end)
 
-  it("goes out on a new connection where the old one was found closed before its first byte", function()
+  it("goes out on a new connection if the old one was closed before its first byte", function()
     local session <close> = http.session()
     for _, how in ipairs { "close", "reset" } do
       for _, method in ipairs(ONCE) do
@@ -126,7 +132,9 @@ describe("H-2: a request that is not idempotent", function()
   end)
 
   it("is answered after a challenge, which is an exchange of its own", function()
-    local session <close> = http.session { auth = { user = "lion", password = "Circle of Life", digest = true } }
+    local session <close> = http.session {
+      auth = { user = "lion", password = "Circle of Life", digest = true },
+    }
     for _, query in ipairs { "", "?close=1", "?stale=1", "?stale=1&close=1" } do
       for _, method in ipairs(ONCE) do
         equal(session:request(method, URL .. "/digest" .. query, { body = "b" }).status, 200)
@@ -135,7 +143,9 @@ describe("H-2: a request that is not idempotent", function()
   end)
 
   it("is not sent twice behind a challenge, either", function()
-    local session <close> = http.session { auth = { user = "lion", password = "Circle of Life", digest = true } }
+    local session <close> = http.session {
+      auth = { user = "lion", password = "Circle of Life", digest = true },
+    }
     equal((count(session, "POST", "/vanish/fin", "", { body = "b" })), 1)
   end)
 end)
@@ -153,7 +163,7 @@ describe("H-2: one that is idempotent", function()
     end)
   end
 
-  it("goes out again with what its function has given, which is not called anew, and is not retried", function()
+  it("goes out again with what its function gave, without another call or a retry", function()
     for _, method in ipairs { "PUT", "DELETE" } do
       local session <close> = http.session { retries = { attempts = 5, backoff = 0.001 } }
       local calls = 0
@@ -176,8 +186,7 @@ describe("H-2: one that is idempotent", function()
   end)
 end)
 
-it("H-22: a server that goes in the middle of a function body is a reset, on a fresh connection as on a kept one",
-  function()
+it("H-22: a server that goes amid a function body is a reset, on any connection", function()
     for _, ending in ipairs { "fin", "rst" } do
       for _, method in ipairs { "PUT", "POST" } do
         local url = URL .. "/vanish/" .. ending .. "?read=100000"

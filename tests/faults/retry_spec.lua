@@ -29,12 +29,15 @@ describe("fault.40 http.40 a Retry-After", function()
       local r = session:get(origin.failing(1, "&retry-after=" .. value))
       equal({ r.status, r.attempts }, { 503, 1 })
     end
-    local r = session:get(origin.failing(1, "&retry-after=4"), { timeout = 0.5 }) -- it would outlast the request
+    -- It would outlast the request.
+    local r = session:get(origin.failing(1, "&retry-after=4"), { timeout = 0.5 })
     equal({ r.status, r.attempts }, { 503, 1 })
   end)
 
   it("that is none is as if there were none", function()
-    for _, value in ipairs { "-1", "soon", "1.5e3", "", "Mon,%2099%20Foo%202020%2000:00:00%20GMT", "0x10" } do
+    for _, value in ipairs {
+      "-1", "soon", "1.5e3", "", "Mon,%2099%20Foo%202020%2000:00:00%20GMT", "0x10",
+    } do
       local session <close> = http.session { retries = { backoff = 0.001 } }
       local r = session:get(origin.failing(2, "&retry-after=" .. value))
       equal({ r.status, r.attempts }, { 200, 3 }, value)
@@ -74,15 +77,18 @@ describe("fault.41 a thousand that try again", function()
       end
       equal(last <= window, true)
       equal(last - first >= 0.8 * window, true)
-      equal(early > 400 and early < 600, true, tostring(early)) -- as many in one half as in the other
+      -- As many in one half as in the other.
+      equal(early > 400 and early < 600, true, tostring(early))
     end
   end)
 
   it("come back over the whole of their window, each to an origin of its own", function()
-    local pipe <close> = assert(io.popen(("'%s' --virtual-time -e '%s' 2>&1"):format(command.path, [[
+    local script = [[
       local task, http = require "septet.task", require "septet.http"
       math.randomseed(41)
-      local session <close> = http.session { limit = 50, retries = { attempts = 2, backoff = 100, max_backoff = 100 } }
+      local session <close> = http.session {
+        limit = 50, retries = { attempts = 2, backoff = 100, max_backoff = 100 },
+      }
       local t0, tenths, first, last = task.now(), {}, math.huge, 0
       local numbers = {}
       for i = 1, 1000 do numbers[i] = i end
@@ -94,9 +100,13 @@ describe("fault.41 a thousand that try again", function()
         tenths[tenth] = (tenths[tenth] or 0) + 1
       end, numbers))
       local most, least = 0, 1000
-      for i = 0, 9 do most, least = math.max(most, tenths[i] or 0), math.min(least, tenths[i] or 0) end
+      for i = 0, 9 do
+        most, least = math.max(most, tenths[i] or 0), math.min(least, tenths[i] or 0)
+      end
       print(session:stats().retries, last - first >= 80, most < 200, least > 50)
-    ]])))
+    ]]
+    local line = ("'%s' --virtual-time -e '%s' 2>&1"):format(command.path, script)
+    local pipe <close> = assert(io.popen(line))
     equal(pipe:read "a", "1000\ttrue\ttrue\ttrue\n")
   end)
 

@@ -1,5 +1,5 @@
--- Rules of a session: one that can hold for nothing is Usage, and one that is taken holds, however it and the URL are
--- written.
+-- Rules of a session: one that can hold for nothing is Usage, and one that is taken holds, however
+-- it and the URL are written.
 local http = require "septet.http"
 local origin = require "origin"
 
@@ -24,8 +24,10 @@ local function denies(rule, host, reason)
   equal(#origin.since(mark, "open"), 0, rule)
 end
 
-local NAMES = { "evil.test", "EVIL.test", "evil.test.", "Evil.Test.", "%65vil.test", "evil%2etest", "\u{ff45}vil.test",
-  "evil\u{3002}test" }
+local NAMES = {
+  "evil.test", "EVIL.test", "evil.test.", "Evil.Test.", "%65vil.test", "evil%2etest",
+  "\u{ff45}vil.test", "evil\u{3002}test",
+}
 
 describe("H-8: a rule holds", function()
   it("for a name, in each spelling of it and of the rule", function()
@@ -41,7 +43,9 @@ describe("H-8: a rule holds", function()
   end)
 
   it("for a name beyond ASCII", function()
-    for _, rule in ipairs { "b\u{fc}cher.test", "B\u{dc}CHER.test.", "xn--bcher-kva.test", "XN--BCHER-KVA.test." } do
+    for _, rule in ipairs {
+      "b\u{fc}cher.test", "B\u{dc}CHER.test.", "xn--bcher-kva.test", "XN--BCHER-KVA.test.",
+    } do
       for _, host in ipairs { "b\u{fc}cher.test", "xn--bcher-kva.test", "b%C3%BCcher.test" } do
         denies(rule, host, "host")
         denies("*.test", host, "host")
@@ -65,7 +69,9 @@ describe("H-8: a rule holds", function()
   end)
 
   it("for addresses behind names, and for mapped ones", function()
-    for _, rule in ipairs { "127.1", "127.0.0.0/8", "::ffff:127.0.0.1", "::ffff:0:0/96", "::/0", "0.0.0.0/0" } do
+    for _, rule in ipairs {
+      "127.1", "127.0.0.0/8", "::ffff:127.0.0.1", "::ffff:0:0/96", "::/0", "0.0.0.0/0",
+    } do
       denies(rule, "127.0.0.1", "address")
       denies(rule, "evil.test", "address")
     end
@@ -80,18 +86,18 @@ end)
 describe("H-8: what is no rule is Usage", function()
   it("as a text", function()
     for _, rule in ipairs {
-      "", " ", ".", "..", "*", "*.", "*.*", "*.1", "*.127.0.0.1", "*.[::1]", "*.::1", "a.*", "*a", "a*",
-      " evil.test", "evil.test ", "evil .test", "evil.test\n", "evil\0.test", "\0", "127.0.0.1\0x", "evil..test",
-      ".evil.test", "evil.test..", "evil.test:", "evil.test:0", "evil.test:65536", "evil.test:x", "evil.test:80:80",
-      ":", ":0", "evil.test:+80", ":80 ", "http://evil.test", "http://evil.test/", "//evil.test", "evil.test/",
-      "evil.test/path", "evil.test/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0/8", "10/8", "10.0.0.0/-1",
-      "10.0.0.0/8:80", "10.0.0.0/8 ", "::/129", "[::]/0", "0x7f.0.0.0/8", "1.2.3.4.5", "256.1.1.1", "1.2.3.08",
-      "foo.1", "[::1", "::1]", "[::1]x", "[::1]:", "[::1]:0", "[fe80::1%25lo]", "fe80::1%lo", "u@evil.test",
-      "u:p@evil.test", "private:0", "private:", "private:x", "private/8", "private..",
-      ".private", "[private]", "private.:0", "private./8",
-      "evil.test?", "evil.test#x", "evil\\test",
-      "evil|test", "evil;test", "evil,test", "evil.test,other.test", "%", "a%2", ("a"):rep(256),
-      "*." .. ("a"):rep(254), "1.1.1.1-1.1.1.9", "!evil.test", "re:evil"
+      "", " ", ".", "..", "*", "*.", "*.*", "*.1", "*.127.0.0.1", "*.[::1]", "*.::1", "a.*", "*a",
+      "a*", " evil.test", "evil.test ", "evil .test", "evil.test\n", "evil\0.test", "\0",
+      "127.0.0.1\0x", "evil..test", ".evil.test", "evil.test..", "evil.test:", "evil.test:0",
+      "evil.test:65536", "evil.test:x", "evil.test:80:80", ":", ":0", "evil.test:+80", ":80 ",
+      "http://evil.test", "http://evil.test/", "//evil.test", "evil.test/", "evil.test/path",
+      "evil.test/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0/8", "10/8", "10.0.0.0/-1", "10.0.0.0/8:80",
+      "10.0.0.0/8 ", "::/129", "[::]/0", "0x7f.0.0.0/8", "1.2.3.4.5", "256.1.1.1", "1.2.3.08",
+      "foo.1", "[::1", "::1]", "[::1]x", "[::1]:", "[::1]:0", "[fe80::1%25lo]", "fe80::1%lo",
+      "u@evil.test", "u:p@evil.test", "private:0", "private:", "private:x", "private/8",
+      "private..", ".private", "[private]", "private.:0", "private./8", "evil.test?", "evil.test#x",
+      "evil\\test", "evil|test", "evil;test", "evil,test", "evil.test,other.test", "%", "a%2",
+      ("a"):rep(256), "*." .. ("a"):rep(254), "1.1.1.1-1.1.1.9", "!evil.test", "re:evil"
     } do
       misuse("'session'", function() http.session { deny = rule } end)
       misuse("'session'", function() http.session { deny = { "a.test", rule } } end)
@@ -100,9 +106,11 @@ describe("H-8: what is no rule is Usage", function()
   end)
 
   it("as a list", function()
-    for _, list in ipairs { { hosts = "127.0.0.1" }, { "x", nil, "127.0.0.1" }, { "x", deny = "y" }, { [0] = "x" },
-      { [2] = "x" }, { [1.5] = "x" }, { "x", [-1] = "y" }, { "x", [true] = "y" }, { { "x" } }, { 1 }, { "x", false },
-      { "x", 5 }, 5, true, print, { nil, "x" } } do
+    for _, list in ipairs {
+      { hosts = "127.0.0.1" }, { "x", nil, "127.0.0.1" }, { "x", deny = "y" }, { [0] = "x" },
+      { [2] = "x" }, { [1.5] = "x" }, { "x", [-1] = "y" }, { "x", [true] = "y" }, { { "x" } },
+      { 1 }, { "x", false }, { "x", 5 }, 5, true, print, { nil, "x" },
+    } do
       misuse("bad option 'deny' to 'session'", function() http.session { deny = list } end)
       misuse("bad option 'allow' to 'session'", function() http.session { allow = list } end)
     end
@@ -116,15 +124,19 @@ describe("H-8: what is no rule is Usage", function()
   end)
 end)
 
--- Both of IANA's registries of special-purpose addresses, one address of each block, and the last before and the first
--- behind some.
+-- Both of IANA's registries of special-purpose addresses, one address of each block, and the last
+-- before and the first behind some.
 describe("H-22: deny = \"private\"", function()
   it("knows the special-purpose addresses of IPv4", function()
-    for _, address in ipairs { "0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "127.0.0.1", "169.254.1.1", "172.16.0.1",
-      "192.0.0.1", "192.0.0.8", "192.0.0.9", "192.0.0.10", "192.0.0.170", "192.0.2.1", "192.31.196.1", "192.52.193.1",
-      "192.88.99.2", "192.168.0.1", "192.175.48.1", "198.18.0.1", "198.19.255.255", "198.51.100.1", "203.0.113.1",
-      "224.0.0.1", "240.0.0.1", "255.255.255.255" } do
-      for _, host in ipairs { address, "[::ffff:" .. address .. "]", "[64:ff9b::" .. address .. "]" } do
+    for _, address in ipairs {
+      "0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "127.0.0.1", "169.254.1.1", "172.16.0.1",
+      "192.0.0.1", "192.0.0.8", "192.0.0.9", "192.0.0.10", "192.0.0.170", "192.0.2.1",
+      "192.31.196.1", "192.52.193.1", "192.88.99.2", "192.168.0.1", "192.175.48.1", "198.18.0.1",
+      "198.19.255.255", "198.51.100.1", "203.0.113.1", "224.0.0.1", "240.0.0.1", "255.255.255.255",
+    } do
+      for _, host in ipairs {
+        address, "[::ffff:" .. address .. "]", "[64:ff9b::" .. address .. "]",
+      } do
         denies("private", host, "address")
       end
     end
@@ -132,10 +144,11 @@ describe("H-22: deny = \"private\"", function()
 
   it("knows the special-purpose addresses of IPv6", function()
     for _, address in ipairs {
-      "::", "::1", "::2", "::ffff:0:8.8.8.8", "64:ff9b:1::1", "100::1", "100:0:0:1::1", "2001::1", "2001:1::1",
-      "2001:1::2", "2001:1::3", "2001:2::1", "2001:3::1", "2001:4:112::1", "2001:10::1", "2001:20::1", "2001:30::1",
-      "2001:1ff:ffff::1", "2001:db8::1", "2002::1", "2002:808:808::1", "2620:4f:8000::1", "3fff::1",
-      "3fff:fff:ffff::1", "5f00::1", "fc00::1", "fd00::1", "fe80::1", "fec0::1", "ff02::1"
+      "::", "::1", "::2", "::ffff:0:8.8.8.8", "64:ff9b:1::1", "100::1", "100:0:0:1::1", "2001::1",
+      "2001:1::1", "2001:1::2", "2001:1::3", "2001:2::1", "2001:3::1", "2001:4:112::1",
+      "2001:10::1", "2001:20::1", "2001:30::1", "2001:1ff:ffff::1", "2001:db8::1", "2002::1",
+      "2002:808:808::1", "2620:4f:8000::1", "3fff::1", "3fff:fff:ffff::1", "5f00::1", "fc00::1",
+      "fd00::1", "fe80::1", "fec0::1", "ff02::1"
     } do
       denies("private", "[" .. address .. "]", "address")
       denies("PRIVATE:" .. PORT, "[" .. address .. "]", "address")

@@ -1,4 +1,5 @@
--- A save whose transfer breaks off: a typed error, what came stays as a part, and the target is what it was.
+-- A save whose transfer breaks off: a typed error, what came stays as a part, and the target is
+-- what it was.
 local task, http = require "septet.task", require "septet.http"
 local files, origin = require "files", require "origin"
 
@@ -23,18 +24,20 @@ end
 
 describe("a save that breaks off keeps its part:", function()
   it("fault.16 a body shorter than its Content-Length is partial", function()
-    breaks_off("/truncate?length=100000&sent=70000", 70000, { code = "partial", reason = "truncated" })
+    breaks_off("/truncate?length=100000&sent=70000", 70000,
+      { code = "partial", reason = "truncated" })
     breaks_off("/truncate?length=1000&sent=1", 1, { code = "partial", reason = "truncated" })
   end)
 
-  it("fault.16 the part is the beginning of what the next one brings, whose size is checked as well", function()
+  it("fault.16 the part begins what the next save brings, whose size is checked as well", function()
     local f <close> = files.with ""
     local target = URL .. "/file/breaks"
     http.post(target, { params = { size = 1000, etag = '"a"', cut = 300 } })
-    raises_error({ code = "partial", reason = "truncated" }, http.save, target, f.path, { resume = true })
+    raises_error({ code = "partial", reason = "truncated" }, http.save, target, f.path,
+      { resume = true })
     http.post(target, { params = { size = 1000, etag = '"a"', total = 1001 } })
-    local err = raises_error({ kind = "HttpError", code = "partial", reason = "truncated", phase = "receive" },
-      http.save, target, f.path, { resume = true })
+    local err = raises_error({ kind = "HttpError", code = "partial", reason = "truncated",
+      phase = "receive" }, http.save, target, f.path, { resume = true })
     equal(err.message, ("GET %s: 1000 of 1001 bytes"):format(target))
     equal({ contents(f.path), #contents(f.part) }, { "", 1000 })
   end)
@@ -44,9 +47,10 @@ describe("a save that breaks off keeps its part:", function()
   end)
 
   it("fault.16 a reset, a wait that was too long, too many bytes", function()
-    breaks_off("/stall?after=5000&length=10000", 5000, { code = "timeout", reason = "idle", phase = "receive" },
-      { timeout = { idle = 0.2 } })
-    breaks_off("/stall?after=500&length=10000", 500, { code = "timeout", reason = "total" }, { timeout = 0.6 })
+    breaks_off("/stall?after=5000&length=10000", 5000,
+      { code = "timeout", reason = "idle", phase = "receive" }, { timeout = { idle = 0.2 } })
+    breaks_off("/stall?after=500&length=10000", 500, { code = "timeout", reason = "total" },
+      { timeout = 0.6 })
     breaks_off("/reset", 0, { code = "reset" })
   end)
 

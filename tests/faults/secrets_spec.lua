@@ -1,5 +1,5 @@
--- Secrets: which headers another origin gets, and that no password and no byte that a terminal would obey gets into a
--- message.
+-- Secrets: which headers another origin gets, and that no password and no byte that a terminal
+-- would obey gets into a message.
 -- peers: tls
 local http, trace = require "septet.http", require "septet.trace"
 local core = debug.getregistry()["septet.core"]
@@ -15,14 +15,15 @@ trace.subscribe(function(event) events[#events + 1] = event end)
 -- --- headers ---
 
 local private = {
-  "Authorization", "Cookie", "Proxy-Authorization", "Api_Key", "Private-Key", "X-Access-Key", "X-License-Key",
-  "Authentication", "X-JWT", "X-Jwt-Assertion", "X-Passwd", "X-Session-Id", "X-Signature", "x-key", "X-Functions-Key",
-  "Fastly-Key", "X-Master-Key", "X-Api-Key", "X-Auth-Token", "Referer", "From", "X-Anything", "Acceptance", "Contents",
-  "Iffy", "X-Accept-Key",
+  "Authorization", "Cookie", "Proxy-Authorization", "Api_Key", "Private-Key", "X-Access-Key",
+  "X-License-Key", "Authentication", "X-JWT", "X-Jwt-Assertion", "X-Passwd", "X-Session-Id",
+  "X-Signature", "x-key", "X-Functions-Key", "Fastly-Key", "X-Master-Key", "X-Api-Key",
+  "X-Auth-Token", "Referer", "From", "X-Anything", "Acceptance", "Contents", "Iffy", "X-Accept-Key",
 }
 local harmless = {
-  "Accept", "Accept-Language", "Accept-Charset", "User-Agent", "Content-Type", "Content-Language", "If-None-Match",
-  "If-Modified-Since", "Range", "Cache-Control", "Pragma", "Traceparent", "Tracestate", "Prefer", "Priority",
+  "Accept", "Accept-Language", "Accept-Charset", "User-Agent", "Content-Type", "Content-Language",
+  "If-None-Match", "If-Modified-Since", "Range", "Cache-Control", "Pragma", "Traceparent",
+  "Tracestate", "Prefer", "Priority",
 }
 
 local function table_of(names)
@@ -67,7 +68,8 @@ local function last_hop(way, method, status, target, given, more)
   for name, value in pairs(more or {}) do session_options[name] = value end
   local session <close> = http.session(session_options)
   local mark = origin.mark()
-  equal(methods[method](session, ("%s/redirect-to?status=%d&url=%s/bytes/4"):format(URL, status, target), options), 200)
+  equal(methods[method](session,
+    ("%s/redirect-to?status=%d&url=%s/bytes/4"):format(URL, status, target), options), 200)
   local found = origin.requests(mark, "/bytes/4")
   equal(#found, 1)
   return found[1].headers
@@ -77,7 +79,8 @@ describe("H-9: another origin", function()
   for way in pairs(ways) do
     for method in pairs(methods) do
       for _, status in ipairs { 302, 307 } do
-        it(("gets no header but the harmless ones: of a %s, by %s, %d"):format(way, method, status), function()
+        local case = ("of a %s, by %s, %d"):format(way, method, status)
+        it("gets no header but the harmless ones: " .. case, function()
           local got = last_hop(way, method, status, THERE, table_of(private))
           for _, name in ipairs(private) do equal({ name, got[name:lower()] }, { name }) end
           got = last_hop(way, method, status, THERE, table_of(harmless))
@@ -94,13 +97,14 @@ describe("H-9: another origin", function()
   it("gets no header of a save", function()
     local session <close> = http.session { headers = { ["X-Key"] = "k", Pragma = "p" } }
     local path, mark = os.tmpname(), origin.mark()
-    session:save(("%s/redirect-to?url=%s/bytes/4"):format(URL, THERE), path, { headers = { Authentication = "a" } })
+    session:save(("%s/redirect-to?url=%s/bytes/4"):format(URL, THERE), path,
+      { headers = { Authentication = "a" } })
     os.remove(path)
     local got = origin.requests(mark, "/bytes/4")[1].headers
     equal({ got["x-key"], got.authentication, got.pragma }, { nil, nil, "p" })
   end)
 
-  it("gets those that the script names, in any case, of a session or in their place of a request", function()
+  it("gets those that the session names, in any case, or the request instead", function()
     local given = { ["X-Tenant"] = "t", ["X-Key"] = "k" }
     local got = last_hop("session", "get", 302, THERE, given, { redirect_headers = { "x-TENANT" } })
     equal({ got["x-tenant"], got["x-key"] }, { "t", nil })
@@ -117,8 +121,10 @@ describe("H-9: another origin", function()
   end)
 
   it("is named by names of headers, or it is Usage", function()
-    for _, names in ipairs { { "" }, { "a b" }, { "Host" }, { "host" }, { 1 }, { "x", nil, "y" }, { X = true },
-      { "x\n" }, { "x:" } } do
+    for _, names in ipairs {
+      { "" }, { "a b" }, { "Host" }, { "host" }, { 1 }, { "x", nil, "y" }, { X = true }, { "x\n" },
+      { "x:" },
+    } do
       misuse("redirect_headers", function() http.session { redirect_headers = names } end)
       misuse("redirect_headers", function() http.get(URL, { redirect_headers = names }) end)
     end
@@ -126,7 +132,9 @@ describe("H-9: another origin", function()
   end)
 
   it("is another scheme, host or port, and nothing else", function()
-    for _, text in ipairs { "http://host", "HTTP://HOST/", "http://host:80/x", "http://host:?q", "http://Host#f" } do
+    for _, text in ipairs {
+      "http://host", "HTTP://HOST/", "http://host:80/x", "http://host:?q", "http://Host#f",
+    } do
       equal(url.origin(text), "http://host")
     end
     equal(url.origin "https://h:443/", "https://h")
@@ -141,7 +149,8 @@ describe("H-9: another origin", function()
     for _, way in ipairs { "session", "request" } do
       local session <close> = http.session { tls = way == "session" and tls or nil }
       local mark = origin.mark()
-      session:get(("%s/redirect-to?url=%s/bytes/4"):format(TLS_URL, there), { tls = way == "request" and tls or nil })
+      session:get(("%s/redirect-to?url=%s/bytes/4"):format(TLS_URL, there),
+        { tls = way == "request" and tls or nil })
       local opened = origin.since(mark, "open")
       equal({ #opened, opened[1].client, opened[2].client }, { 2, "the client" })
     end
@@ -176,23 +185,26 @@ end
 local function clean(what, value)
   for _, text in ipairs(texts(value)) do
     if text:find "hunter2" then error(("%s: %q has the password"):format(what, text), 0) end
-    if text:find "[%c\127]" or not utf8.len(text) then error(("%s: %q has odd bytes"):format(what, text), 0) end
+    if text:find "[%c\127]" or not utf8.len(text) then
+      error(("%s: %q has odd bytes"):format(what, text), 0)
+    end
   end
 end
 
 local bad_urls = {
-  "http://me:hunter2@127.0.0.1:1/", "//me:hunter2@h/", "me:hunter2@h", "http:me:hunter2@h", "http:/me:hunter2@h/",
-  "http:\\\\me:hunter2@h", "http://me:hunter2#x@h/", "http://me:hunter2/x@h/", "http://me:hunter2?x@h/",
-  "http://me:hunter2\\x@h/", "http://me:x@hunter2@h/", "http:// me:hunter2@h/", "http://me:hunter2@h:99999/",
-  "http://me:hunter2@[::1/", "http://hunter2@h/", "ftp://me:hunter2@h/", "HTTP://me:hunter2@h/", "http:///me:hunter2@h",
-  "http://me:hunter2@h/\27[31m", "http://me:hunter2@h/\255", "http://me:hunter2@h\n/", "http://me:hunter2@",
-  "http://[me:hunter2@::1]/", "http://m\u{e9}:hunter2@h\u{e9}.test/", "http://h:1:hunter2@x/",
-  "http://me:hunter2%40h/", "http://me:hunter2%40h", "http://me:hunter2", "http://me:hunter2/", "http://me:hunter2?x",
-  "HTTPS://me:hunter2%40h:80/x", "http:///me:hunter2%40h/", "http:me:hunter2%40h/", "me:hunter2%40h/",
-  "//me:hunter2%40h/", "ftp://me:hunter2%40h/", "http://me:80:hunter2/",
-  "http://[::1]:hunter2/", "http://[::1]hunter2/",
-  "http://[me:hunter2/", "http://x@me:hunter2%40h/", "http://:hunter2/",
-  "http:\\\\me:hunter2%40h/", "http://me:1hunter2/",
+  "http://me:hunter2@127.0.0.1:1/", "//me:hunter2@h/", "me:hunter2@h", "http:me:hunter2@h",
+  "http:/me:hunter2@h/", "http:\\\\me:hunter2@h", "http://me:hunter2#x@h/",
+  "http://me:hunter2/x@h/", "http://me:hunter2?x@h/", "http://me:hunter2\\x@h/",
+  "http://me:x@hunter2@h/", "http:// me:hunter2@h/", "http://me:hunter2@h:99999/",
+  "http://me:hunter2@[::1/", "http://hunter2@h/", "ftp://me:hunter2@h/", "HTTP://me:hunter2@h/",
+  "http:///me:hunter2@h", "http://me:hunter2@h/\27[31m", "http://me:hunter2@h/\255",
+  "http://me:hunter2@h\n/", "http://me:hunter2@", "http://[me:hunter2@::1]/",
+  "http://m\u{e9}:hunter2@h\u{e9}.test/", "http://h:1:hunter2@x/", "http://me:hunter2%40h/",
+  "http://me:hunter2%40h", "http://me:hunter2", "http://me:hunter2/", "http://me:hunter2?x",
+  "HTTPS://me:hunter2%40h:80/x", "http:///me:hunter2%40h/", "http:me:hunter2%40h/",
+  "me:hunter2%40h/", "//me:hunter2%40h/", "ftp://me:hunter2%40h/", "http://me:80:hunter2/",
+  "http://[::1]:hunter2/", "http://[::1]hunter2/", "http://[me:hunter2/",
+  "http://x@me:hunter2%40h/", "http://:hunter2/", "http:\\\\me:hunter2%40h/", "http://me:1hunter2/",
 }
 
 -- What the calls of a session give for a URL, with what hooks and traces saw of it.
@@ -275,18 +287,26 @@ describe("H-9: no message has a password", function()
   end)
 
   it("and still says what else there is", function()
-    for target, word in pairs { ["http://h:1/a@b"] = "h:1/a@b", ["ftp://h:1/x"] = "ftp", ["http://a b/"] = "a b",
-      ["foo:bar"] = "foo", ["http://[::1]:8x/"] = "port", ["h:80/a:b"] = "h:80/a:b" } do
-      local err = raises_error({ code = "url" }, http.get, target == "http://h:1/a@b" and target .. "\\" or target)
+    for target, word in pairs {
+      ["http://h:1/a@b"] = "h:1/a@b", ["ftp://h:1/x"] = "ftp", ["http://a b/"] = "a b",
+      ["foo:bar"] = "foo", ["http://[::1]:8x/"] = "port", ["h:80/a:b"] = "h:80/a:b",
+    } do
+      local err = raises_error({ code = "url" }, http.get,
+        target == "http://h:1/a@b" and target .. "\\" or target)
       equal({ target, (err.message .. err.url):find(word, 1, true) ~= nil }, { target, true })
     end
-    misuse("%(/nowhere/ca.pem: No such file", function() http.session { tls = { ca_file = "/nowhere/ca.pem" } } end)
-    misuse("%(/nowhere//ca.pem: No such file", function() http.session { tls = { ca_file = "/nowhere//ca.pem" } } end)
+    misuse("%(/nowhere/ca.pem: No such file", function()
+      http.session { tls = { ca_file = "/nowhere/ca.pem" } }
+    end)
+    misuse("%(/nowhere//ca.pem: No such file", function()
+      http.session { tls = { ca_file = "/nowhere//ca.pem" } }
+    end)
   end)
 
   it("of a Location", function()
     for _, target in ipairs(bad_urls) do
-      local head = "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " .. target:gsub("\n", "") .. "\r\n\r\n"
+      local head = "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " .. target:gsub("\n", "")
+        .. "\r\n\r\n"
       local moved = origin.raw { head, "keep" }
       local ok, err = pcall(http.get, moved)
       if not ok then clean(target, { err, tostring(err) }) end
@@ -295,12 +315,15 @@ describe("H-9: no message has a password", function()
 
   it("of a proxy, which is Usage where it cannot be read", function()
     for _, proxy in ipairs {
-      "http://bob:hunter2@x@127.0.0.1:1", "http://bob:hunter2#@127.0.0.1:1", "http://bob:hunter2/@127.0.0.1:1",
-      "http://bob:hunter2?@127.0.0.1:1", "http://bob:hunter2\\@127.0.0.1:1", "http://bob:hunter2@127.0.0.1:99999",
-      "http://bob:hunter2@127.0.0.1:0", "http://bob:hunter2@", "http://bob:hunter2@:1", "http://bob:hunter2 @h:1",
-      "http://bob:hunter2\0@h:1", "http://bob:hunter2%00@h:1", "http://bob:hunter2%0A@h:1", "http://bob:hunter2%7f@h",
-      "http://bob:hunter2@h:x", "http://bob:hunter2@h:1/path", "http://bob:hunter2@[::1", "bob:hunter2@h:1", "hunter2",
-      "ftp://bob:hunter2@h:1", "http://bob:hunter2@h:1?x", "http:///bob:hunter2@h", "https://bob:hunter2@h:1",
+      "http://bob:hunter2@x@127.0.0.1:1", "http://bob:hunter2#@127.0.0.1:1",
+      "http://bob:hunter2/@127.0.0.1:1", "http://bob:hunter2?@127.0.0.1:1",
+      "http://bob:hunter2\\@127.0.0.1:1", "http://bob:hunter2@127.0.0.1:99999",
+      "http://bob:hunter2@127.0.0.1:0", "http://bob:hunter2@", "http://bob:hunter2@:1",
+      "http://bob:hunter2 @h:1", "http://bob:hunter2\0@h:1", "http://bob:hunter2%00@h:1",
+      "http://bob:hunter2%0A@h:1", "http://bob:hunter2%7f@h", "http://bob:hunter2@h:x",
+      "http://bob:hunter2@h:1/path", "http://bob:hunter2@[::1", "bob:hunter2@h:1", "hunter2",
+      "ftp://bob:hunter2@h:1", "http://bob:hunter2@h:1?x", "http:///bob:hunter2@h",
+      "https://bob:hunter2@h:1",
     } do
       for _, way in ipairs { http.session, function(options) http.get(URL, options) end } do
         local err = raises_error({ kind = "Usage" }, way, { proxy = proxy })
@@ -310,8 +333,11 @@ describe("H-9: no message has a password", function()
   end)
 
   it("of a proxy that can be read, and does not answer", function()
-    for _, proxy in ipairs { "http://bob:hunter2@127.0.0.1:1", "HTTP://bob:hunter2@127.0.0.1:1/",
-      "socks5h://bob:hunter2@127.0.0.1:1", "SOCKS5://bob:hunter2@127.0.0.1:1", "http://bob:hunter2%40x@[::1]:1" } do
+    for _, proxy in ipairs {
+      "http://bob:hunter2@127.0.0.1:1", "HTTP://bob:hunter2@127.0.0.1:1/",
+      "socks5h://bob:hunter2@127.0.0.1:1", "SOCKS5://bob:hunter2@127.0.0.1:1",
+      "http://bob:hunter2%40x@[::1]:1",
+    } do
       clean(proxy, shown("http://example.test/", { proxy = proxy }))
       clean(proxy, events)
     end
@@ -319,7 +345,8 @@ describe("H-9: no message has a password", function()
 
   it("of options", function()
     for _, options in ipairs {
-      { auth = { user = "a:b", password = "hunter2" } }, { auth = { user = "u", password = "hunter2\0" } },
+      { auth = { user = "a:b", password = "hunter2" } },
+      { auth = { user = "u", password = "hunter2\0" } },
       { auth = { bearer = "hunter2", digest = true } }, { auth = "me:hunter2" },
       { headers = { ["X-A"] = "hunter2\n" } }, { headers = { Authorization = function() end } },
       { auth = { user = "hunter2\n" } }, { auth = { bearer = "hunter2\n" } },
@@ -331,7 +358,8 @@ describe("H-9: no message has a password", function()
         clean("options", { err, tostring(err) })
       end
     end
-    local numbers = raises_error({ kind = "Usage" }, http.session, { auth = { user = "u", password = 31337 } })
+    local numbers = raises_error({ kind = "Usage" }, http.session,
+      { auth = { user = "u", password = 31337 } })
     equal(tostring(numbers):find "31337", nil)
   end)
 end)
@@ -340,9 +368,12 @@ describe("H-9: messages have no byte that a terminal would obey", function()
   it("of a Location, and say which it was", function()
     for bytes, words in pairs { ["\27[31mred"] = "\\x1b[31mred", ["\255\254"] = "\\xff\\xfe",
       ["\194\155"] = "\\xc2\\x9b", ["\127"] = "\\x7f", ["\8"] = "\\x08" } do
-      local head = "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: foo:" .. bytes .. "\r\n\r\n"
+      local head = "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: foo:" .. bytes
+        .. "\r\n\r\n"
       local moved = origin.raw { head, "keep" }
-      for _, call in ipairs { http.get, function(target) http.default():stream("GET", target) end } do
+      for _, call in ipairs { http.get, function(target)
+        http.default():stream("GET", target)
+      end } do
         local err = raises_error({ kind = "HttpError", code = "redirect" }, call, moved)
         clean(words, { err, tostring(err) })
         equal(err.message:find(words, 1, true) ~= nil, true, err.message)

@@ -1,4 +1,5 @@
--- Bytes that come and say nothing: each limit of a body holds before its decoder as well as behind it.
+-- Bytes that come and say nothing: each limit of a body holds before its decoder as well as behind
+-- it.
 local task, http = require "septet.task", require "septet.http"
 local retry = require "septet.retry"
 local origin, pack = require "origin", require "pack"
@@ -44,7 +45,8 @@ describe("H-10: bytes that say nothing", function()
         for _, framing in ipairs { "", way == "get" and "Content-Length: 1000000000\r\n" or nil } do
           local session <close> = http.session { max_body = 1000, timeout = { idle = 20 } }
           local url = origin.raw { HEAD:format(s[1], framing) .. s[2], { s[3], MANY }, "fin" }
-          raises_error({ kind = "HttpError", code = "body_too_large", phase = "receive" }, fetch, session, url)
+          raises_error({ kind = "HttpError", code = "body_too_large", phase = "receive" }, fetch,
+            session, url)
           equal(session:get(origin.url .. "/bytes/3").body, "012")
         end
       end
@@ -59,8 +61,8 @@ describe("H-10: bytes that say nothing", function()
             steps[#steps + 1] = s[3]
           end
           local session <close> = http.session { timeout = { idle = 0.2 } }
-          raises_error({ kind = "HttpError", code = "timeout", reason = "idle", phase = "receive" }, fetch, session,
-            origin.raw(steps))
+          raises_error({ kind = "HttpError", code = "timeout", reason = "idle", phase = "receive" },
+            fetch, session, origin.raw(steps))
         end
       end
     end)
@@ -93,8 +95,8 @@ describe("H-10: an extension of a chunk that never ends", function()
     it("is idle, by " .. way, function()
       for _, before in ipairs { "", "3\r\nabc\r\n", "3;b=c\r\nabc\r\n" } do
         local session <close> = http.session { timeout = { idle = 0.2 } }
-        raises_error({ kind = "HttpError", code = "timeout", reason = "idle", phase = "receive" }, fetch, session,
-          endless(before))
+        raises_error({ kind = "HttpError", code = "timeout", reason = "idle", phase = "receive" },
+          fetch, session, endless(before))
         equal(session:get(origin.url .. "/bytes/3").body, "012")
       end
     end)
@@ -102,8 +104,8 @@ describe("H-10: an extension of a chunk that never ends", function()
 
   it("is ended by the limit on the whole, or by who cancels, and holds up nobody", function()
     local session <close> = http.session { timeout = { idle = 20 } }
-    raises_error({ kind = "HttpError", code = "timeout", reason = "total", phase = "receive" }, session.get, session,
-      endless "", { timeout = { total = 0.2 } })
+    raises_error({ kind = "HttpError", code = "timeout", reason = "total", phase = "receive" },
+      session.get, session, endless "", { timeout = { total = 0.2 } })
     local fast = origin.raw { CHUNKED .. "5;", { "aaaaaaaa", MANY }, "stall" }
     local t = task.spawn(session.get, session, fast)
     for _ = 1, 20 do equal(session:get(origin.url .. "/bytes/3").body, "012") end

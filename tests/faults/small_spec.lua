@@ -17,13 +17,15 @@ describe("H-22: an error names", function()
   it("the codings that cannot be undone", function()
     for _, lines in ipairs { "Content-Encoding: foo\r\n", "Content-Encoding: gzip, foo\r\n",
       "Content-Encoding: gzip\r\nContent-Encoding: foo\r\n", "content-encoding:foo\r\n" } do
-      fails({ code = "decode", reason = "content_encoding" }, "foo", "HTTP/1.1 200 OK\r\n" .. lines ..
-        "Content-Length: 2\r\n\r\nok", "keep")
+      fails({ code = "decode", reason = "content_encoding" }, "foo",
+        "HTTP/1.1 200 OK\r\n" .. lines .. "Content-Length: 2\r\n\r\nok", "keep")
     end
   end)
 
   it("a status line that is none", function()
-    for _, line in ipairs { "http/1.1 200 OK", "Http/1.1 200 OK", "HTTP 200 OK", "HTTP/1.1 20 OK" } do
+    for _, line in ipairs {
+      "http/1.1 200 OK", "Http/1.1 200 OK", "HTTP 200 OK", "HTTP/1.1 20 OK",
+    } do
       raises_error({ kind = "HttpError", code = "protocol", reason = "status_line" }, get,
         line .. "\r\nContent-Length: 2\r\n\r\nok")
     end
@@ -31,11 +33,12 @@ describe("H-22: an error names", function()
 
   it("a trailer that is too large", function()
     for _, size in ipairs { 5000, 20000 } do
-      fails({ code = "headers_too_large" }, "trailer", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok"
-        .. "\r\n0\r\nX-T: " .. ("x"):rep(size) .. "\r\n\r\n")
+      fails({ code = "headers_too_large" }, "trailer",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok" .. "\r\n0\r\nX-T: "
+        .. ("x"):rep(size) .. "\r\n\r\n")
     end
-    equal(get("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-T: " .. ("x"):rep(1000) ..
-      "\r\n\r\n").body, "ok")
+    equal(get("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-T: "
+      .. ("x"):rep(1000) .. "\r\n\r\n").body, "ok")
   end)
 
   it("the URL of a response that was closed", function()
@@ -52,7 +55,8 @@ describe("H-22: an error names", function()
 end)
 
 it("H-22: headers named all and each can be read, and pairs gives everything", function()
-  local r = get("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nAll: 1\r\neach: 2\r\nX: 3\r\n\r\nok", "keep")
+  local r = get("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nAll: 1\r\neach: 2\r\nX: 3\r\n\r\nok",
+    "keep")
   equal({ r.headers.all, r.headers.each, r.headers["ALL"], r.headers.x }, { "1", "2", "1", "3" })
   local names = {}
   for name in pairs(r.headers) do names[#names + 1] = name end
@@ -79,10 +83,13 @@ describe("H-22: a save that goes on", function()
       equal(#files.contents(path .. ".part"), 600)
       -- The same address answers by 416, for a body of 600 bytes, and then by all of another one.
       local key = broken:match "/raw/(.*)$"
-      local function line(text) return "send " .. text:gsub(".", function(c) return ("%02x"):format(c:byte()) end) end
+      local function line(text)
+        return "send " .. text:gsub(".", function(c) return ("%02x"):format(c:byte()) end)
+      end
       session:post(URL .. "/script/" .. key, { body = table.concat({
-        line("HTTP/1.1 416 No\r\nContent-Length: 0\r\nContent-Range: " .. unit .. " */600\r\n\r\n"), "keep", "next",
-        line("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nETag: \"f\"\r\n\r\nnew"), "keep" }, "\n") })
+        line("HTTP/1.1 416 No\r\nContent-Length: 0\r\nContent-Range: " .. unit .. " */600\r\n\r\n"),
+        "keep", "next", line("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nETag: \"f\"\r\n\r\nnew"),
+        "keep" }, "\n") })
       equal(session:save(broken, path, { resume = true }).bytes, 3)
       equal(files.contents(path), "new")
       os.remove(path)
@@ -96,20 +103,24 @@ describe("H-22: a save that goes on", function()
       local session <close> = http.session()
       raises_error({ code = "partial" }, session.save, session, broken, path, { resume = true })
       local key = broken:match "/raw/(.*)$"
-      local rest = "HTTP/1.1 206 Partial\r\nContent-Length: 400\r\nETag: \"e\"\r\nContent-Range: " .. unit
+      local rest = "HTTP/1.1 206 Partial\r\nContent-Length: 400\r\nETag: \"e\"\r\nContent-Range: "
+        .. unit
         .. " 600-999/1000\r\n\r\n" .. ("y"):rep(400)
       session:post(URL .. "/script/" .. key, { body = "send " .. rest:gsub(".", function(c)
         return ("%02x"):format(c:byte())
       end) .. "\nkeep" })
       local saved = session:save(broken, path, { resume = true })
-      equal({ saved.resumed, saved.bytes, files.contents(path) }, { 600, 1000, ("x"):rep(600) .. ("y"):rep(400) })
+      equal({ saved.resumed, saved.bytes, files.contents(path) },
+        { 600, 1000, ("x"):rep(600) .. ("y"):rep(400) })
       os.remove(path)
     end
   end)
 end)
 
 it("H-22: the scheme of a proxy, and of a URL, may be written in any case", function()
-  for _, scheme in ipairs { "http", "HTTP", "Http", "socks5h", "SOCKS5H", "Socks4", "SOCKS4A", "socks5" } do
+  for _, scheme in ipairs {
+    "http", "HTTP", "Http", "socks5h", "SOCKS5H", "Socks4", "SOCKS4A", "socks5",
+  } do
     local session <close> = http.session { proxy = scheme .. "://127.0.0.1:1" }
     raises_error({ code = "connect" }, session.get, session, "HTTP://127.0.0.1/")
   end
@@ -125,7 +136,9 @@ it("H-22: a path with a NUL is refused, by every option and function that takes 
   misuse("path", function() http.session { unix_socket = "a\0b" } end)
   misuse("path", function() http.get(URL, { unix_socket = "a\0b" }) end)
   misuse("NUL", function() http.save(URL .. "/bytes/1", os.tmpname() .. "\0x") end)
-  for _, name in ipairs { "open", "create" } do misuse("NUL", function() sio[name](os.tmpname() .. "\0x") end) end
+  for _, name in ipairs { "open", "create" } do
+    misuse("NUL", function() sio[name](os.tmpname() .. "\0x") end)
+  end
 end)
 
 describe("H-22: a header", function()
@@ -136,8 +149,10 @@ describe("H-22: a header", function()
   end
 
   it("Host is a host, with or without a port", function()
-    for _, host in ipairs { "a b", " a", "", "a/b", "a?b", "a#b", "u@h", "a\\b", "a\t", "a,b c", "h\u{e9}", "<h>",
-      "a|b", "a`b", "{a}", "a\"b", "a^b" } do
+    for _, host in ipairs {
+      "a b", " a", "", "a/b", "a?b", "a#b", "u@h", "a\\b", "a\t", "a,b c", "h\u{e9}", "<h>", "a|b",
+      "a`b", "{a}", "a\"b", "a^b",
+    } do
       refused("Host", host)
     end
     for _, host in ipairs { "a", "a.test:80", "[::1]:80", "a_b", "127.0.0.1", "xn--a", "A-b.c." } do
@@ -149,7 +164,8 @@ describe("H-22: a header", function()
     for c = 0, 127 do
       if (c < 32 or c == 127) and c ~= 9 then refused("X-A", "a" .. string.char(c) .. "b") end
     end
-    local echoed = origin.echo(http.default(), "GET", { headers = { ["X-A"] = "a\tb", ["X-B"] = "caf\u{e9}" } })
+    local echoed = origin.echo(http.default(), "GET",
+      { headers = { ["X-A"] = "a\tb", ["X-B"] = "caf\u{e9}" } })
     equal(echoed.headers["x-a"], "a\tb")
   end)
 end)

@@ -6,7 +6,8 @@ local origin, process = require "origin", require "process"
 local URL = origin.url
 local OK = "HTTP/1.1 200 OK\r\n"
 
--- Reads all of a stream, stopping for a while at every `step` bytes; returns the number of bytes and their digest.
+-- Reads all of a stream, stopping for a while at every `step` bytes; returns the number of bytes
+-- and their digest.
 local function read_with_pauses(stream, step)
   local pieces, n, mark = {}, 0, 0
   for piece in stream:chunks() do
@@ -59,7 +60,8 @@ describe("http.26 the same through a decoder", function()
     collectgarbage()
     local before = process.resident()
     for _ = 1, 3 do
-      raises_error({ kind = "HttpError", code = "body_too_large" }, session.get, session, URL .. "/gzip?bytes=30000000")
+      raises_error({ kind = "HttpError", code = "body_too_large" }, session.get, session,
+        URL .. "/gzip?bytes=30000000")
       local stream <close> = session:stream("GET", URL .. "/gzip?bytes=30000000")
       local n = 0
       raises_error({ code = "body_too_large" }, function()
@@ -89,7 +91,8 @@ describe("http.27 a server that ends while the reader has paused", function()
   it("loses nothing", function()
     equal({ paused(URL .. "/close-delimited?bytes=700000") }, { true, body })
     equal({ paused(URL .. "/close?bytes=700000") }, { true, body })
-    equal({ paused(origin.raw { OK .. "Content-Length: 700000\r\n\r\n" .. body, "fin" }) }, { true, body })
+    equal({ paused(origin.raw { OK .. "Content-Length: 700000\r\n\r\n" .. body, "fin" }) },
+      { true, body })
   end)
 
   it("and one that breaks off is told of behind what there was", function()
@@ -189,16 +192,19 @@ describe("http.29 a body that is made", function()
   it("goes out unasked, and waits for a 100 where a script wants it to", function()
     local session <close> = http.session()
     equal(origin.echo(session, "POST", { body = ("x"):rep(2000000) }).headers.expect, nil)
-    local said = origin.echo(session, "POST", { body = ("x"):rep(2000000), headers = { Expect = "100-continue" } })
+    local said = origin.echo(session, "POST",
+      { body = ("x"):rep(2000000), headers = { Expect = "100-continue" } })
     equal({ said.headers.expect, said.body_size }, { "100-continue", 2000000 })
     -- No 100 ever comes: after a second it goes out all the same.
-    said = origin.decode(session:post(URL .. "/mirror", { body = "[1]", headers = { Expect = "100-continue" } }).body)
+    said = origin.decode(session:post(URL .. "/mirror",
+      { body = "[1]", headers = { Expect = "100-continue" } }).body)
     equal(said, { 1 })
   end)
 
   it("is kept back where the server refuses the expectation", function()
     local session <close> = http.session()
-    local r = session:post(URL .. "/early/417", { body = ("x"):rep(2000000), headers = { Expect = "100-continue" } })
+    local r = session:post(URL .. "/early/417",
+      { body = ("x"):rep(2000000), headers = { Expect = "100-continue" } })
     equal(r.status, 417)
   end)
 end)

@@ -1,4 +1,5 @@
--- TLS that goes wrong: certificates that are no good, handshakes that do not end, and connections that end rudely.
+-- TLS that goes wrong: certificates that are no good, handshakes that do not end, and connections
+-- that end rudely.
 -- peers: tls faulty
 local task, http = require "septet.task", require "septet.http"
 local faulty, origin = require "faulty", require "origin"
@@ -12,8 +13,8 @@ local function session_with(options)
   return http.session(options)
 end
 
--- A request to a faulty server that fails as `expected` says, in the middle of another one that does not; the server
--- has got no byte of it.
+-- A request to a faulty server that fails as `expected` says, in the middle of another one that
+-- does not; the server has got no byte of it.
 local function refused(name, expected, options)
   local session <close> = session_with(options)
   local other = task.spawn(session.get, session, origin.url .. "/delay/0.02")
@@ -58,7 +59,8 @@ describe("a handshake", function()
   it("fault.15 at one byte a second runs into the limit of connecting", function()
     local session <close> = session_with { timeout = { connect = 0.3 } }
     local mark, t0 = faulty.mark(), task.now()
-    with_ticker(raises_error, { kind = "HttpError", code = "timeout", reason = "connect", phase = "tls" }, session.get,
+    with_ticker(raises_error,
+      { kind = "HttpError", code = "timeout", reason = "connect", phase = "tls" }, session.get,
       session, faulty.url "slow_handshake")
     equal(task.now() - t0 >= 0.3, true)
     equal(faulty.logged(mark, "slow_handshake")[1].sent > 0, true)
@@ -72,7 +74,9 @@ describe("a handshake", function()
 
   it("http.36 wants a certificate of the client, who has one or has not", function()
     refused("demanding", { reason = "handshake" })
-    local session <close> = session_with { tls = { ca_file = TRUST.ca_file, cert_file = DIR .. "/client.pem" } }
+    local session <close> = session_with {
+      tls = { ca_file = TRUST.ca_file, cert_file = DIR .. "/client.pem" },
+    }
     equal(session:get(faulty.url "demanding").body, "ok")
   end)
 end)
@@ -81,7 +85,8 @@ describe("a TLS session", function()
   it("http.36 is resumed on the second connection", function()
     local session <close> = session_with()
     local mark = faulty.mark()
-    for _ = 1, 3 do equal(session:get(faulty.url "good").body, "ok") end -- each on its own connection
+    -- Each on its own connection.
+    for _ = 1, 3 do equal(session:get(faulty.url "good").body, "ok") end
     local seen = origin.eventually(function()
       local found = faulty.since(mark, "good")
       return #found == 3 and found
@@ -115,7 +120,8 @@ describe("a close without close_notify", function()
     local session <close> = session_with()
     local ok, result = pcall(session.get, session, faulty.url "no_notify" .. "/unframed")
     equal(ok, not tells)
-    equal(ok and result.body or { result.code, result.phase }, ok and "body" or { "reset", "receive" })
+    equal(ok and result.body or { result.code, result.phase },
+      ok and "body" or { "reset", "receive" })
     equal(session:get(faulty.url "good").body, "ok")
   end)
 end)

@@ -1,5 +1,5 @@
--- What is told of a request, whatever becomes of it: one start, then one end or one exception; and a record of each
--- attempt that was made.
+-- What is told of a request, whatever becomes of it: one start, then one end or one exception; and
+-- a record of each attempt that was made.
 -- peers: blackhole dns
 local task, http, trace = require "septet.task", require "septet.http", require "septet.trace"
 local origin = require "origin"
@@ -9,7 +9,8 @@ local BLACKHOLE, DNS = assert(os.getenv "SEPTET_BLACKHOLE"), assert(os.getenv "S
 local records = {} -- of all tasks; there is no way to end a subscription
 trace.subscribe(function(event) records[#records + 1] = event end)
 
--- The records of a task's attempts, once it has been told that it ended: statuses, or codes of failures.
+-- The records of a task's attempts, once it has been told that it ended: statuses, or codes of
+-- failures.
 local function attempts_of(t)
   local words, ended
   origin.eventually(function()
@@ -48,8 +49,9 @@ local function words_of(events)
   return table.concat(words, " ")
 end
 
--- Does act(session, options) in a task, with options that trace, and compares what was told with what is expected;
--- meanwhile(session, task, events) may do something to it. Nothing may be told afterwards.
+-- Does act(session, options) in a task, with options that trace, and compares what was told with
+-- what is expected; meanwhile(session, task, events) may do something to it. Nothing may be told
+-- afterwards.
 local function told(expected, attempts, session_options, act, meanwhile)
   local events = {}
   local function note(hook)
@@ -58,7 +60,9 @@ local function told(expected, attempts, session_options, act, meanwhile)
       events[#events + 1] = event
     end
   end
-  local hooks = { request_start = note "start", request_end = note "end", request_exception = note "exception" }
+  local hooks = {
+    request_start = note "start", request_end = note "end", request_exception = note "exception",
+  }
   local session <close> = http.session(session_options)
   local t = task.spawn(act, session, hooks)
   if meanwhile then
@@ -86,7 +90,9 @@ local function get(path, options)
   end
 end
 
-local function at(name, path) return ("http://%s:%d%s"):format(name, origin.port, path or "/bytes/1") end
+local function at(name, path)
+  return ("http://%s:%d%s"):format(name, origin.port, path or "/bytes/1")
+end
 
 local function when_at_origin(path, act)
   local mark = origin.mark()
@@ -114,20 +120,24 @@ describe("http.42 hooks and records:", function()
   end)
 
   it("a redirect to where nobody is", function()
-    told("start connect/refused", "302 connect", {}, get "/redirect-to?url=http%3A%2F%2F127.0.0.1%3A1%2F")
+    told("start connect/refused", "302 connect", {},
+      get "/redirect-to?url=http%3A%2F%2F127.0.0.1%3A1%2F")
   end)
 
   it("retries that succeed, and that do not", function()
     local retries = { attempts = 3, backoff = 0.001 }
     told("start 200", "503 503 200", { retries = retries }, get "/fail/2?key=trace-a")
     told("start 503", "503 503 503", { retries = retries }, get "/fail/9?key=trace-b")
-    told("start reset/receive", "reset reset reset", { retries = retries }, get "/fail/9?key=trace-c&how=reset")
-    told("start connect/refused", "connect connect connect", { retries = retries }, get(origin.refused))
+    told("start reset/receive", "reset reset reset", { retries = retries },
+      get "/fail/9?key=trace-c&how=reset")
+    told("start connect/refused", "connect connect connect", { retries = retries },
+      get(origin.refused))
   end)
 
   it("a retry that is cancelled while it waits for its turn", function()
-    told("start cancelled", "503", { retries = { attempts = 3, backoff = 1000, max_backoff = 1000 } },
-      get "/fail/1?key=trace-d", when_at_origin("/fail/1?key=trace-d", function(session, t)
+    told("start cancelled", "503",
+      { retries = { attempts = 3, backoff = 1000, max_backoff = 1000 } }, get "/fail/1?key=trace-d",
+      when_at_origin("/fail/1?key=trace-d", function(session, t)
         origin.eventually(function() return session:stats().active == 0 end)
         t:cancel()
       end))
@@ -156,7 +166,8 @@ describe("http.42 hooks and records:", function()
       origin.eventually(function() return s:stats().connections == 1 end)
       t:cancel()
     end)
-    told("start cancelled", "cancelled", {}, get "/stall?trace=w", when_at_origin("/stall?trace=w", cancel))
+    told("start cancelled", "cancelled", {}, get "/stall?trace=w",
+      when_at_origin("/stall?trace=w", cancel))
     told("start cancelled", "cancelled", {}, get "/stall?after=10&length=100&trace=r",
       when_at_origin("/stall?after=10&length=100&trace=r", cancel))
   end)
@@ -169,7 +180,8 @@ describe("http.42 hooks and records:", function()
   end)
 
   it("a session that is closed", function()
-    told("start closed", "closed", {}, get "/stall?trace=c", when_at_origin("/stall?trace=c", close))
+    told("start closed", "closed", {}, get "/stall?trace=c",
+      when_at_origin("/stall?trace=c", close))
     told("start closed", "closed", { resolver = DNS }, get(at "trace2.silent.test"), close)
     told("start Usage", "", {}, function(session, hooks)
       session:close()
@@ -180,7 +192,8 @@ describe("http.42 hooks and records:", function()
   it("each of the time limits", function()
     told("start timeout/total", "timeout", { timeout = 0.05 }, get "/stall")
     told("start timeout/first_byte", "timeout", { timeout = { first_byte = 0.05 } }, get "/stall")
-    told("start timeout/idle", "timeout", { timeout = { idle = 0.05 } }, get "/stall?after=10&length=100")
+    told("start timeout/idle", "timeout", { timeout = { idle = 0.05 } },
+      get "/stall?after=10&length=100")
     told("start timeout/connect", "timeout", { timeout = { connect = 0.05 } }, get(at(BLACKHOLE)))
     told("start timeout/connect", "timeout", { timeout = { connect = 0.05 }, resolver = DNS },
       get(at "trace3.silent.test"))
@@ -211,7 +224,8 @@ describe("http.42 hooks and records:", function()
   -- Who closes a stream has what he wanted of it: that is no exception.
   it("a stream that is read to its end, closed early, and left", function()
     told("start 200", "200", {}, function(session, hooks)
-      local response <close> = session:stream("GET", origin.url .. "/bytes/100000", { trace = hooks })
+      local response <close> = session:stream("GET", origin.url .. "/bytes/100000",
+        { trace = hooks })
       equal(#response.body, 100000)
     end)
     told("start 200", "200", {}, function(session, hooks)
@@ -238,13 +252,15 @@ describe("http.42 hooks and records:", function()
       return response.body
     end)
     told("start closed", "closed", {}, function(session, hooks)
-      local response <close> = session:stream("GET", origin.url .. "/stall?after=10&length=100", { trace = hooks })
+      local response <close> = session:stream("GET", origin.url .. "/stall?after=10&length=100",
+        { trace = hooks })
       session:close()
       return response.body
     end)
     local has_head = false
     told("start 200", "200", {}, function(session, hooks)
-      local response <close> = session:stream("GET", origin.url .. "/stall?after=10&length=100", { trace = hooks })
+      local response <close> = session:stream("GET", origin.url .. "/stall?after=10&length=100",
+        { trace = hooks })
       has_head = true
       return response.body
     end, function(_, t)
@@ -268,7 +284,9 @@ describe("http.42 hooks and records:", function()
   end)
 
   it("a request_start that raises", function()
-    local session <close> = http.session { trace = { request_start = function() error("no", 0) end } }
+    local session <close> = http.session { trace = { request_start = function()
+      error("no", 0)
+    end } }
     local events = {}
     pcall(session.get, session, origin.url .. "/bytes/1", { trace = {
       request_start = function() events[#events + 1] = "start" end,

@@ -1,4 +1,5 @@
--- Where an error was raised is told wherever it is told, whatever functions of ours it went through.
+-- Where an error was raised is told wherever it is told, whatever functions of ours it went
+-- through.
 local task = require "septet.task"
 local sync = require "septet.sync"
 
@@ -47,7 +48,9 @@ local around = {
   end,
   ["task.require"] = function(fn)
     package.preload.tracebacks_module = function() fn() return nil end
-    local _ <close> = setmetatable({}, { __close = function() package.preload.tracebacks_module = nil end })
+    local _ <close> = setmetatable({}, { __close = function()
+      package.preload.tracebacks_module = nil
+    end })
     task.require "tracebacks_module"
   end,
   ["five deep"] = function(fn)
@@ -96,10 +99,13 @@ local function has_frame(text, what)
   if not text:find("tracebacks_spec.lua:%d+: in %w+ '?deep'") then
     error(("%s: no frame of 'deep' in %s"):format(what, text), 2)
   end
-  if text:find("\n%s*%[septet%.") then error(("%s: a frame of ours in %s"):format(what, text), 2) end
+  if text:find("\n%s*%[septet%.") then
+    error(("%s: a frame of ours in %s"):format(what, text), 2)
+  end
 end
 
--- fn fails in a task of its own; returns the traceback that its handle has, after checking that the error is `err`.
+-- fn fails in a task of its own; returns the traceback that its handle has, after checking that the
+-- error is `err`.
 local function traceback_of(fn, err, what)
   local t = task.spawn(fn)
   task.wait { t }
@@ -125,7 +131,7 @@ for place, call in pairs(around) do
 end
 
 for place, call in pairs(beside) do
-  it(("T-F: the frames of what raised behind %s are told, and where it was awaited"):format(place), function()
+  it(("T-F: behind %s, a traceback has the frames that raised"):format(place), function()
     for kind, make in pairs(errors) do
       local err, what = make(), place .. " of " .. kind
       local function fail() raise(err) return nil end
@@ -153,10 +159,14 @@ it("T-F: an error of a group's body, and of its tasks, is told with its frames",
     ["function"] = function(fn) task.group(fn) end,
     block = function(fn) local g <close> = task.group() fn(g) end,
     ["in a block"] = function(fn) task.timeout(1, task.group, fn) end,
-    ["block in a block"] = function(fn) task.shield(function() local g <close> = task.group() fn(g) end) end,
+    ["block in a block"] = function(fn)
+      task.shield(function() local g <close> = task.group() fn(g) end)
+    end,
     ["block behind a closing variable"] = function(fn)
       local g <close> = task.group()
-      local _ <close> = setmetatable({}, { __close = function() pcall(task.timeout, 1, error, "another") end })
+      local _ <close> = setmetatable({}, { __close = function()
+        pcall(task.timeout, 1, error, "another")
+      end })
       fn(g)
     end,
   }
@@ -170,7 +180,9 @@ it("T-F: an error of a group's body, and of its tasks, is told with its frames",
       has_frame(got.tracebacks[1], what)
       has_frame(tostring(got), what)
 
-      t = task.spawn(function() group(function(g) g:spawn(function() task.shield(raise, err) end) end) end)
+      t = task.spawn(function()
+        group(function(g) g:spawn(function() task.shield(raise, err) end) end)
+      end)
       task.wait { t }
       _, got = t:result()
       equal({ got.kind, #got, rawequal(got.errors[1], err) }, { "ErrorGroup", 1, true }, what)
@@ -188,10 +200,17 @@ it("T-F: what dies in a wrapped coroutine tells its frames, and those of who res
       next_one()
       next_one()
     end,
-    ["after a wait"] = function(fn) coroutine.wrap(function() task.sleep(0) fn() return nil end)() end,
-    ["in a loop"] = function(fn) for _ in coroutine.wrap(function() coroutine.yield(1) fn() return nil end) do end end,
+    ["after a wait"] = function(fn)
+      coroutine.wrap(function() task.sleep(0) fn() return nil end)()
+    end,
+    ["in a loop"] = function(fn)
+      for _ in coroutine.wrap(function() coroutine.yield(1) fn() return nil end) do end
+    end,
     nested = function(fn)
-      coroutine.wrap(function() coroutine.wrap(function() task.shield(fn) return nil end)() return nil end)()
+      coroutine.wrap(function()
+        coroutine.wrap(function() task.shield(fn) return nil end)()
+        return nil
+      end)()
     end,
   }
   for way, call in pairs(ways) do
@@ -203,7 +222,8 @@ it("T-F: what dies in a wrapped coroutine tells its frames, and those of who res
       local _, got = t:result()
       if type(err) ~= "string" then equal(rawequal(got, err), true) end
       has_frame(t:traceback(), way .. " of " .. kind)
-      equal(t:traceback():find "raised at:\n.*'deep'.*\nresumed at:\n.*resuming_frame" ~= nil, true, t:traceback())
+      equal(t:traceback():find "raised at:\n.*'deep'.*\nresumed at:\n.*resuming_frame" ~= nil, true,
+        t:traceback())
     end
   end
   local _, err, text = task.try(function() -- what was caught within does not come back
@@ -231,7 +251,9 @@ it("T-F: a Timeout tells where it was stuck, behind any number of blocks", funct
   local function stuck_here() task.sleep(10) return nil end
   local ways = {
     directly = function() task.timeout(0.01, stuck_here) end,
-    ["in blocks"] = function() task.timeout(0.01, task.group, function() task.move_on_after(9, stuck_here) end) end,
+    ["in blocks"] = function()
+      task.timeout(0.01, task.group, function() task.move_on_after(9, stuck_here) end)
+    end,
     ["in a lock"] = function() task.timeout(0.01, function() sync.lock():with(stuck_here) end) end,
     ["in task.pcall"] = function() task.timeout(0.01, function() task.pcall(stuck_here) end) end,
     ["in task.try"] = function() task.timeout(0.01, function() task.try(stuck_here) end) end,
@@ -242,13 +264,14 @@ it("T-F: a Timeout tells where it was stuck, behind any number of blocks", funct
     task.wait { t }
     local _, err = t:result()
     equal(err.kind, "Timeout", way)
-    equal(err.traceback:find "'?stuck_here" ~= nil or err.traceback:find "in function 'task.sleep'" ~= nil, true, way)
+    equal(err.traceback:find "'?stuck_here" ~= nil
+      or err.traceback:find "in function 'task.sleep'" ~= nil, true, way)
     equal(t:traceback(), err.traceback .. t:traceback():sub(#err.traceback + 1), way)
     equal(t:traceback():find "task.sleep" ~= nil, true, way .. t:traceback())
   end
 end)
 
-it("T-F: the awaits on the way are told in their order, and a chain of them takes little room", function()
+it("T-F: the traceback has the awaits in order, and a chain of them takes little room", function()
   local function chain(n)
     if n == 0 then raise "bottom" end
     task.spawn(chain, n - 1):await()
@@ -269,7 +292,7 @@ it("T-F: the awaits on the way are told in their order, and a chain of them take
   equal(text:find "%(9%d%d more left out%)" ~= nil, true, text)
 end)
 
-it("T-F: an error that a block absorbs, and one that a script raises anew, bring no old frames", function()
+it("T-F: an error absorbed by a block, or raised anew, brings no old frames", function()
   local function old() error("same words", 0) end
   local function new() error("same words", 0) end
   local t = task.spawn(function()
@@ -307,7 +330,9 @@ it("T-F: a body and a hook of a request tell their frames", function()
   local http = require "septet.http"
   local function body() raise "body" end
   local function hook() raise "hook" end
-  for name, options in pairs { body = { body = body }, hook = { trace = { request_start = hook } } } do
+  for name, options in pairs {
+    body = { body = body }, hook = { trace = { request_start = hook } },
+  } do
     local session <close> = http.session { retries = { attempts = 2 } }
     local ok, err, text = task.try(session.post, session, "http://127.0.0.1:1/", options)
     if task.is(err, "HttpError") then -- the connection failed first

@@ -1,5 +1,5 @@
--- Bodies that nobody reads: of a redirect that is followed, and of a response that is tried again. Whatever they are
--- decides nothing; what is handed out keeps all its limits.
+-- Bodies that nobody reads: of a redirect that is followed, and of a response that is tried again.
+-- Whatever they are decides nothing; what is handed out keeps all its limits.
 local http = require "septet.http"
 local origin, pack, process = require "origin", require "pack", require "process"
 local files = require "files"
@@ -7,16 +7,25 @@ local files = require "files"
 local URL = origin.url
 local CHUNKED = "Transfer-Encoding: chunked\r\n"
 
--- What is sent behind a status line and its first headers: lines, a blank one, and a body, in every bad shape.
+-- What is sent behind a status line and its first headers: lines, a blank one, and a body, in every
+-- bad shape.
 local shapes = {
   ["none"] = { "Content-Length: 0\r\n\r\n", "keep" },
   ["small"] = { "Content-Length: 2\r\n\r\nhi", "keep" },
   ["in chunks"] = { CHUNKED .. "\r\n2\r\nhi\r\n0\r\n\r\n", "keep" },
-  ["not packed as it says"] = { "Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nplain", "keep" },
-  ["packed by nobody knows what"] = { "Content-Encoding: rot13\r\nContent-Length: 5\r\n\r\nplain", "keep" },
-  ["packed and cut"] = { "Content-Encoding: gzip\r\n\r\n" .. pack.member("hello"):sub(1, -3), "fin" },
+  ["not packed as it says"] = {
+    "Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nplain", "keep",
+  },
+  ["packed by nobody knows what"] = {
+    "Content-Encoding: rot13\r\nContent-Length: 5\r\n\r\nplain", "keep",
+  },
+  ["packed and cut"] = {
+    "Content-Encoding: gzip\r\n\r\n" .. pack.member("hello"):sub(1, -3), "fin",
+  },
   ["packed and endless"] = { "Content-Encoding: gzip\r\n\r\n", { pack.member "", 2000000 }, "fin" },
-  ["of a transfer coding"] = { "Transfer-Encoding: gzip, chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", "keep" },
+  ["of a transfer coding"] = {
+    "Transfer-Encoding: gzip, chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", "keep",
+  },
   ["cut short"] = { "Content-Length: 100\r\n\r\nhi", "fin" },
   ["reset"] = { "Content-Length: 100\r\n\r\nhi", "rst" },
   ["reset at once"] = { "Content-Length: 100\r\n\r\n", "rst" },
@@ -28,8 +37,12 @@ local shapes = {
   ["without a byte, kept open"] = { "Content-Length: 10\r\n\r\n", "stall" },
   ["slow"] = { "Content-Length: 10\r\n\r\n1", 0.3, "2", 0.3, "3", "stall" },
   ["endless"] = { "\r\n", { ("x"):rep(1000), 300000 }, "fin" },
-  ["endless, in chunks"] = { CHUNKED .. "\r\n", { "3e8\r\n" .. ("x"):rep(1000) .. "\r\n", 300000 }, "fin" },
-  ["huge, by its length"] = { "Content-Length: 300000000\r\n\r\n", { ("x"):rep(1000), 300000 }, "fin" },
+  ["endless, in chunks"] = {
+    CHUNKED .. "\r\n", { "3e8\r\n" .. ("x"):rep(1000) .. "\r\n", 300000 }, "fin",
+  },
+  ["huge, by its length"] = {
+    "Content-Length: 300000000\r\n\r\n", { ("x"):rep(1000), 300000 }, "fin",
+  },
 }
 
 local GOOD = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood"
@@ -70,8 +83,11 @@ for way, fetch in pairs(ways) do
   it("H-13: " .. way .. " follows a redirect, whatever its body", function()
     local before = process.resident()
     for name, shape in pairs(shapes) do
-      for _, status in ipairs(name == "small" and { "301 M", "302 F", "303 S", "307 T", "308 P" } or { "302 F" }) do
-        for _, line in ipairs { "Location: /bytes/3\r\n", "Location:\r\nLOCATION: \t/bytes/3 \r\n" } do
+      for _, status in ipairs(name == "small" and { "301 M", "302 F", "303 S", "307 T", "308 P" }
+        or { "302 F" }) do
+        for _, line in ipairs {
+          "Location: /bytes/3\r\n", "Location:\r\nLOCATION: \t/bytes/3 \r\n",
+        } do
           local session <close> = new_session()
           local r = fetch(session, answers(status, line, shape))
           equal({ name, r.status, r.body }, { name, 200, "012" })
@@ -104,7 +120,9 @@ end
 
 it("H-13: a method and its body are kept where they must be", function()
   for name, shape in pairs(shapes) do
-    for status, method in pairs { ["307 T"] = "POST", ["308 P"] = "POST", ["303 S"] = "GET", ["302 F"] = "GET" } do
+    for status, method in pairs {
+      ["307 T"] = "POST", ["308 P"] = "POST", ["303 S"] = "GET", ["302 F"] = "GET",
+    } do
       local session <close> = new_session()
       local url = answers(status, "Location: /echo\r\n", shape)
       local echo = origin.decode(session:post(url, { body = "mine" }).body)
@@ -115,10 +133,12 @@ end)
 
 describe("H-13: what is handed out", function()
   local bad = {
-    ["not packed as it says"] = "decode", ["packed by nobody knows what"] = "decode", ["packed and cut"] = "decode",
-    ["of a transfer coding"] = "protocol", ["cut short"] = "partial", ["reset"] = "reset",
+    ["not packed as it says"] = "decode", ["packed by nobody knows what"] = "decode",
+    ["packed and cut"] = "decode", ["of a transfer coding"] = "protocol", ["cut short"] = "partial",
+    ["reset"] = "reset",
     ["in bad chunks"] = "protocol",
-    ["too large"] = "body_too_large", ["endless"] = "body_too_large", ["without a length, kept open"] = "timeout",
+    ["too large"] = "body_too_large", ["endless"] = "body_too_large",
+    ["without a length, kept open"] = "timeout",
   }
 
   -- The first answer alone, without another behind it.
@@ -131,20 +151,24 @@ describe("H-13: what is handed out", function()
   for way, fetch in pairs { get = ways.get, stream = ways.stream } do
     it("keeps its limits, by " .. way, function()
       for name, code in pairs(bad) do
-        local shape, session <close> = shapes[name], http.session { max_body = 1000, timeout = { idle = 0.2 } }
+        local shape, session <close> = shapes[name],
+          http.session { max_body = 1000, timeout = { idle = 0.2 } }
         for _, url in ipairs {
           only("404 N", "", shape), only("302 F", "", shape), only("302 F", "Location:\r\n", shape),
         } do
           raises_error({ kind = "HttpError", code = code }, fetch, session, url)
         end
         local redirect = only("302 F", "Location: /bytes/3\r\n", shape)
-        raises_error({ kind = "HttpError", code = code }, fetch, session, redirect, { redirects = false })
+        raises_error({ kind = "HttpError", code = code }, fetch, session, redirect,
+          { redirects = false })
         local busy = only("503 N", "", shape)
         local err = raises_error({ kind = "HttpError", code = code }, fetch, session, busy,
           { retries = { attempts = 2, backoff = 0.001 } })
         equal(way == "get" and err.attempts or 2, 2)
-        raises_error({ code = code }, fetch, session, only("503 N", "Retry-After: 1000\r\n", shape), { retries = 1 })
-        raises_error({ code = code }, fetch, session, only("503 N", "", shape), { retries = { statuses = { 429 } } })
+        raises_error({ code = code }, fetch, session, only("503 N", "Retry-After: 1000\r\n", shape),
+          { retries = 1 })
+        raises_error({ code = code }, fetch, session, only("503 N", "", shape),
+          { retries = { statuses = { 429 } } })
       end
     end)
 
@@ -171,7 +195,8 @@ it("H-13: a connection is kept where the body is small, and dropped where it is 
     local url = answers(status, line, shapes[name])
     equal(session:get(url).status, 200)
     local stats = session:stats()
-    return origin.connections(origin.since(mark, "request")) - 1, stats.connections_made -- one is the script's own
+    -- One is the script's own.
+    return origin.connections(origin.since(mark, "request")) - 1, stats.connections_made
   end
   for _, name in ipairs { "none", "small", "in chunks", "not packed as it says" } do
     equal({ connections(name, "302 F", "Location: /bytes/3\r\n") }, { 1, 1 }, name)
@@ -188,8 +213,8 @@ end)
 it("H-13: the limit on the whole still holds in a body that nobody reads", function()
   local session <close> = http.session()
   local url = answers("302 F", "Location: /stall\r\n", shapes["without a length, kept open"])
-  raises_error({ kind = "HttpError", code = "timeout", reason = "total" }, session.get, session, url,
-    { timeout = 0.05 })
+  raises_error({ kind = "HttpError", code = "timeout", reason = "total" }, session.get, session,
+    url, { timeout = 0.05 })
 end)
 
 it("H-13: a scope that ends, and a session that is closed, end what nobody reads", function()
@@ -197,7 +222,9 @@ it("H-13: a scope that ends, and a session that is closed, end what nobody reads
   local shape = shapes["without a length, kept open"]
   local session = new_session { retries = { attempts = 2, backoff = 10 } }
   equal(task.move_on_after(0.05, session.get, session, answers("503 N", "", shape)), false)
-  local waiting = task.spawn(function() session:get(answers("302 F", "Location: /bytes/3\r\n", shape)) end)
+  local waiting = task.spawn(function()
+    session:get(answers("302 F", "Location: /bytes/3\r\n", shape))
+  end)
   task.sleep(0.03)
   session:close()
   local ok = pcall(waiting.await, waiting)

@@ -14,7 +14,9 @@ local strange = {
 for how, err in pairs(strange) do
   it(("T-R: an error whose __tostring %s is in an ErrorGroup"):format(how), function()
     local function raising_frame() error(err) end
-    local group = raises_error({ kind = "ErrorGroup" }, task.group, function(g) g:spawn(raising_frame) end)
+    local group = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+      g:spawn(raising_frame)
+    end)
     equal(tostring(group):find "words_spec.lua:%d+: in " ~= nil, true, how)
     equal(rawequal(group.errors[1], err), true)
   end)
@@ -40,6 +42,8 @@ end)
 
 it("T-R: an __index that waits under ipairs is told by the name of ipairs", function()
   local list = setmetatable({}, { __index = function() task.sleep(0) end })
-  local err = raises_error({ kind = "Usage" }, function() for _ in ipairs(list) do error "not reached" end end)
+  local err = raises_error({ kind = "Usage" }, function()
+    for _ in ipairs(list) do error "not reached" end
+  end)
   equal(err.message:find("called from 'ipairs'", 1, true) ~= nil, true, err.message)
 end)
