@@ -1,7 +1,7 @@
 -- What comes back on the wire: heads and bodies in every shape, good and bad. A body is whole or an
 -- error.
 local task, http = require "septet.task", require "septet.http"
-local origin, process = require "origin", require "process"
+local origin = require "origin"
 
 local URL = origin.url
 local OK, CHUNKED = "HTTP/1.1 200 OK\r\n", "Transfer-Encoding: chunked\r\n\r\n"
@@ -309,34 +309,6 @@ describe("fault.23 http.35 what is no HTTP/1", function()
   end)
 end)
 
-it("fault.24 a dripping body is within the idle timeout, and the total timeout ends it", function()
-  local session <close> = new_session { timeout = { idle = 0.2 } }
-  equal(session:get(URL .. "/drip?bytes=6&interval=0.05").body, "012345")
-  with_ticker(raises_error,
-    { kind = "HttpError", code = "timeout", reason = "idle", phase = "receive" }, session.get,
-    session, URL .. "/drip?bytes=3&interval=0.5")
-  raises_error({ code = "timeout", reason = "total", phase = "receive" }, session.get, session,
-    URL .. "/drip?bytes=100&interval=0.05", { timeout = 0.2 })
-end)
-
-it("fault.25 a body without end stops at the limit", function()
-  local endless = origin.raw { OK .. "\r\n", { ("x"):rep(1000), 100000 }, "fin" }
-  local chunked = origin.raw {
-    OK .. CHUNKED, { "3e8\r\n" .. ("x"):rep(1000) .. "\r\n", 100000 }, "fin",
-  }
-  for _, url in ipairs { endless, chunked } do
-    local session <close> = new_session { max_body = 1000000 }
-    raises_error({ kind = "HttpError", code = "body_too_large", phase = "receive" }, session.get,
-      session, url)
-    local stream <close> = session:stream("GET", url)
-    local n = 0
-    raises_error({ code = "body_too_large" }, function()
-      for piece in stream:chunks() do n = n + #piece end
-    end)
-    equal(n <= 1000000 and n > 1000000 - 65536, true)
-  end
-end)
-
 describe("fault.27 a packed body", function()
   -- The first 1024 bytes of the pattern; gzip, deflate and zstd end with a sum of them.
   local packed = {
@@ -397,20 +369,6 @@ describe("fault.27 a packed body", function()
   end)
 end)
 
-it("fault.26 a bomb stops at the limit, and takes little memory", function()
-  local session <close> = new_session { max_body = 4 * 1024 * 1024 }
-  local url = URL .. "/gzip?bytes=50000000"
-  collectgarbage()
-  local before = process.resident()
-  raises_error({ kind = "HttpError", code = "body_too_large" }, session.get, session, url)
-  local stream <close> = session:stream("GET", url)
-  raises_error({ code = "body_too_large" }, function()
-    for _ in stream:chunks() do end -- luacheck: ignore
-  end)
-  -- Kilobytes: 4 MB of body, and what libcurl holds.
-  equal(process.resident() - before < 28 * 1024, true)
-end)
-
 describe("http.4 fault.10 a server that closes before any byte", function()
   it("is an error on a new connection", function()
     fails({ code = "reset", reason = "empty", phase = "wait" }, URL .. "/empty")
@@ -427,37 +385,6 @@ describe("http.4 fault.10 a server that closes before any byte", function()
     equal(session:get(URL .. "/fail/2?key=framing-get&how=reset").attempts, 3)
     raises_error({ code = "reset", attempts = 1 }, session.post, session,
       URL .. "/fail/2?key=framing-post&how=reset", { body = "x" })
-  end)
-end)
-
-it("fault.11 a server that never answers ends by the limit on the first byte", function()
-  local session <close> = new_session { timeout = { first_byte = 0.1 } }
-  local t0 = task.now()
-  with_ticker(raises_error, {
-    kind = "HttpError", code = "timeout", reason = "first_byte", phase = "wait",
-  }, session.get, session, URL .. "/stall")
-  equal(task.now() - t0 >= 0.1, true)
-end)
-
-describe("http.12 each limit", function()
-  it("tells its phase", function()
-    local session <close> = new_session { limit = 1, timeout = {} }
-    local function limited(expected, path, timeout)
-      expected.kind, expected.code = "HttpError", "timeout"
-      raises_error(expected, session.get, session, URL .. path, { timeout = timeout })
-    end
-    limited({ reason = "first_byte", phase = "wait" }, "/stall", { first_byte = 0.05 })
-    limited({ reason = "idle", phase = "receive" }, "/stall?after=1&length=2", { idle = 0.05 })
-    limited({ reason = "total", phase = "wait" }, "/stall", { total = 0.05 })
-    limited({ reason = "total", phase = "receive" }, "/stall?after=1&length=2", { total = 0.05 })
-    local blocker = task.spawn(session.get, session, URL .. "/stall")
-    task.sleep(0.01)
-    limited({ reason = "queue", phase = "queue" }, "/bytes/1", { queue = 0.05 })
-    limited({ reason = "total", phase = "queue" }, "/bytes/1", { total = 0.05 })
-    blocker:cancel()
-    task.wait { blocker }
-    raises_error({ code = "timeout", reason = "idle", phase = "send" }, session.post, session,
-      URL .. "/stall-upload", { body = ("x"):rep(20000000), timeout = { idle = 0.1 } })
   end)
 end)
 
@@ -492,11 +419,4 @@ describe("http.21", function()
     equal(origin.closed(mark, origin.requests(mark, url:sub(#URL + 1))[1].connection).by, "client")
     equal(session:get(URL .. "/bytes/3").body, "012")
   end)
-end)
-
-it("http.22 the last request that ends by a limit is told", function()
-  for _ = 1, 3 do
-    local session <close> = new_session { timeout = { first_byte = 0.03 } }
-    raises_error({ code = "timeout" }, session.get, session, URL .. "/stall")
-  end
 end)
