@@ -1,5 +1,5 @@
 /* Hosts on clocks of their own, in orders of their own, and with limits on a turn. */
-#include "rig.h"
+#include "support/host_fixture.h"
 
 #include <uv.h>
 

@@ -1,6 +1,6 @@
 /* The fields of the config that are for work on Septet itself, and that the library reads no
  * environment for them. */
-#include "rig.h"
+#include "support/host_fixture.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

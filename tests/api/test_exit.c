@@ -1,5 +1,5 @@
 /* septet_exit, and what on_interrupted tells. */
-#include "rig.h"
+#include "support/host_fixture.h"
 
 static int interrupted;
 static septet_host *to_interrupt;

@@ -1,5 +1,5 @@
 /* The public API on a Lua state and a libuv loop that belong to the embedder. */
-#include "rig.h"
+#include "support/host_fixture.h"
 
 #include <uv.h>
 

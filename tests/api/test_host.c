@@ -1,5 +1,5 @@
 /* The public API on hosts with a Lua state and a loop of their own. */
-#include "rig.h"
+#include "support/host_fixture.h"
 
 #include <signal.h>
 #include <sys/time.h>

@@ -1,6 +1,6 @@
 /* septet.json where memory runs out: what jansson holds is given back, whichever allocation
  * fails. */
-#include "rig.h"
+#include "support/host_fixture.h"
 
 #include <jansson.h>
 

@@ -1,6 +1,6 @@
 /* The functions of `coroutine`, and what `debug` shows of coroutines, beside those of stock Lua:
  * one script runs in a plain state and in a task, and says the same. */
-#include "api/rig.h"
+#include "support/host_fixture.h"
 
 /* Logs the words of everything that it gets. */
 #define SAY                                                                                        \

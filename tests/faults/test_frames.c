@@ -1,5 +1,5 @@
 /* A host that is stepped once a frame: requests complete, and no step waits for anything. */
-#include "api/rig.h"
+#include "support/host_fixture.h"
 
 #include <dlfcn.h>
 #include <poll.h>

@@ -1,6 +1,6 @@
 /* A storm of signals, whose handler lets every system call be interrupted, does nothing to
  * requests. */
-#include "api/rig.h"
+#include "support/host_fixture.h"
 
 #include <signal.h>
 #include <sys/time.h>

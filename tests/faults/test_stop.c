@@ -1,7 +1,7 @@
 /* A host that ends, on a loop of its own and on an embedder's, after few turns or many, while its
  * requests are wherever they are by then: queued, looked up, connecting, in the handshake, sending,
  * waiting, receiving, paused, saved, idle. */
-#include "api/rig.h"
+#include "support/host_fixture.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>

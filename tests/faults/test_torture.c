@@ -8,7 +8,7 @@
  * (default 25; 0: all of them), SEPTET_TORTURE_SEED which ones (default: the month's).
  *
  * peers: tls */
-#include "api/rig.h"
+#include "support/host_fixture.h"
 
 #include <curl/curl.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* Requests at work, by what is left of them: what rests is handed to the next. */
-#include "api/rig.h"
+#include "support/host_fixture.h"
 
 #include "http/state.h"
 #include "op/env.h"

@@ -1,7 +1,7 @@
 /* What the tests of the public API share: a host whose errors and warnings are kept, an allocator
  * that counts and can fail, and a count of open descriptors. It uses the public headers alone. */
-#ifndef TESTS_API_RIG_H
-#define TESTS_API_RIG_H
+#ifndef SPT_TESTS_HOST_FIXTURE_H
+#define SPT_TESTS_HOST_FIXTURE_H
 
 #include <stdarg.h>
 #include <stddef.h>
