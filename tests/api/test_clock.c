@@ -3,9 +3,9 @@
 
 #include <uv.h>
 
-static septet_host *host_on(struct told *told, int clock)
+static septet_host *host_on(struct reports *reports, int clock)
 {
-    septet_config config = config_for(told);
+    septet_config config = config_for(reports);
     config.clock = clock;
     septet_host *host = septet_new(&config, NULL);
     assert_non_null(host);
@@ -23,37 +23,35 @@ static void assert_global(septet_host *host, const char *name, double expected)
 
 static void test_virtual_clock_jumps(void **state)
 {
-    struct told told;
-    septet_host *host = host_on(&told, SEPTET_CLOCK_VIRTUAL);
+    struct reports reports;
+    septet_host *host = host_on(&reports, SEPTET_CLOCK_VIRTUAL);
     uint64_t t0 = uv_hrtime();
-    assert_int_equal(run(host, PRELUDE "a = task.now() task.sleep(86400) b = task.now()"),
-                     SEPTET_OK);
+    assert_runs(host, PRELUDE "a = task.now() task.sleep(86400) b = task.now()");
     assert_true(uv_hrtime() - t0 < UINT64_C(3600000000000)); /* it did not wait */
     assert_global(host, "a", 1);
     assert_global(host, "b", 86401);
-    assert_silent(&told);
+    assert_silent(&reports);
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
 /* The turn in which the last task ends still has its poll before it. */
 static void test_run_that_ends_before_the_poll_does_not_wait_in_it(void **state)
 {
-    struct told told;
+    struct reports reports;
     for (int sleeps = 1; sleeps < 70; sleeps++) {
         char script[128];
-        septet_host *host = host_on(&told, SEPTET_CLOCK_VIRTUAL);
+        septet_host *host = host_on(&reports, SEPTET_CLOCK_VIRTUAL);
         snprintf(script, sizeof script, PRELUDE "for i = 1, %d do task.sleep(1) end", sleeps);
-        assert_int_equal(run(host, script), SEPTET_OK);
+        assert_runs(host, script);
         assert_int_equal(septet_free(host), SEPTET_OK);
     }
 }
 
 static void test_virtual_clock_jumps_when_stepped(void **state)
 {
-    struct told told;
-    septet_host *host = host_on(&told, SEPTET_CLOCK_VIRTUAL);
-    assert_int_equal(septet_load_string(host, "=script", PRELUDE "task.sleep(3600) b = task.now()"),
-                     SEPTET_OK);
+    struct reports reports;
+    septet_host *host = host_on(&reports, SEPTET_CLOCK_VIRTUAL);
+    assert_loads(host, PRELUDE "task.sleep(3600) b = task.now()");
     while (septet_step(host, 0) == 1)
         ;
     assert_global(host, "b", 3601);
@@ -62,20 +60,18 @@ static void test_virtual_clock_jumps_when_stepped(void **state)
 
 static void test_virtual_clock_of_a_wait_for_ever_is_a_deadlock(void **state)
 {
-    struct told told;
-    septet_host *host = host_on(&told, SEPTET_CLOCK_VIRTUAL);
-    assert_int_equal(run(host, PRELUDE "task.sleep(math.huge)"), SEPTET_EDEADLOCK);
-    assert_text(told.warned, "waits for sleep for ever");
+    struct reports reports;
+    septet_host *host = host_on(&reports, SEPTET_CLOCK_VIRTUAL);
+    assert_int_equal(run_script(host, PRELUDE "task.sleep(math.huge)"), SEPTET_EDEADLOCK);
+    assert_text(reports.warned, "waits for sleep for ever");
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
 static void test_manual_clock_moves_by_advance(void **state)
 {
-    struct told told;
-    septet_host *host = host_on(&told, SEPTET_CLOCK_MANUAL);
-    assert_int_equal(septet_load_string(host, "=script",
-                                        PRELUDE "n = 0 for i = 1, 3 do task.sleep(1) n = i end"),
-                     SEPTET_OK);
+    struct reports reports;
+    septet_host *host = host_on(&reports, SEPTET_CLOCK_MANUAL);
+    assert_loads(host, PRELUDE "n = 0 for i = 1, 3 do task.sleep(1) n = i end");
     for (int i = 0; i < 5; i++)
         assert_int_equal(septet_step(host, 0), 1);
     assert_global(host, "n", 0);
@@ -93,16 +89,16 @@ static void test_manual_clock_moves_by_advance(void **state)
             ;
     }
     assert_global(host, "n", 3);
-    assert_silent(&told);
+    assert_silent(&reports);
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
 static void test_manual_clock_that_nobody_moves_is_a_deadlock(void **state)
 {
-    struct told told;
-    septet_host *host = host_on(&told, SEPTET_CLOCK_MANUAL);
-    assert_int_equal(run(host, PRELUDE "task.sleep(1)"), SEPTET_EDEADLOCK);
-    assert_text(told.warned, "waits for sleep 1 s");
+    struct reports reports;
+    septet_host *host = host_on(&reports, SEPTET_CLOCK_MANUAL);
+    assert_int_equal(run_script(host, PRELUDE "task.sleep(1)"), SEPTET_EDEADLOCK);
+    assert_text(reports.warned, "waits for sleep 1 s");
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
@@ -121,22 +117,22 @@ static const char *const movers[] = {
 
 /* Checks what a mover did. To be busy is a turn that takes long, and is told; to advance is
  * none. */
-static void check_mover(septet_host *host, const struct told *told, const char *source)
+static void check_mover(septet_host *host, const struct reports *reports, const char *source)
 {
     assert_global(host, "n", 3);
-    assert_int_equal(told->errors, 0);
-    assert_null(strstr(told->warned, "deadlock"));
+    assert_int_equal(reports->errors, 0);
+    assert_null(strstr(reports->warned, "deadlock"));
     if (!strstr(source, "busy"))
-        assert_silent(told);
+        assert_silent(reports);
 }
 
 static void test_x_1_run_on_a_manual_clock_crosses_deadlines(void **state)
 {
     for (size_t i = 0; i < sizeof movers / sizeof *movers; i++) {
-        struct told told;
-        septet_host *host = host_on(&told, SEPTET_CLOCK_MANUAL);
-        assert_int_equal(run(host, movers[i]), SEPTET_OK);
-        check_mover(host, &told, movers[i]);
+        struct reports reports;
+        septet_host *host = host_on(&reports, SEPTET_CLOCK_MANUAL);
+        assert_runs(host, movers[i]);
+        check_mover(host, &reports, movers[i]);
         assert_int_equal(septet_free(host), SEPTET_OK);
     }
 }
@@ -144,12 +140,12 @@ static void test_x_1_run_on_a_manual_clock_crosses_deadlines(void **state)
 static void test_x_1_step_on_a_manual_clock_crosses_deadlines(void **state)
 {
     for (size_t i = 0; i < sizeof movers / sizeof *movers; i++) {
-        struct told told;
-        septet_host *host = host_on(&told, SEPTET_CLOCK_MANUAL);
-        assert_int_equal(septet_load_string(host, "=script", movers[i]), SEPTET_OK);
+        struct reports reports;
+        septet_host *host = host_on(&reports, SEPTET_CLOCK_MANUAL);
+        assert_loads(host, movers[i]);
         for (int steps = 0; septet_step(host, 1000000) == 1; steps++)
             assert_true(steps < 100);
-        check_mover(host, &told, movers[i]);
+        check_mover(host, &reports, movers[i]);
         assert_int_equal(septet_free(host), SEPTET_OK);
     }
 }
@@ -157,13 +153,11 @@ static void test_x_1_step_on_a_manual_clock_crosses_deadlines(void **state)
 static void test_x_1_embedder_advances_past_several_deadlines(void **state)
 {
     for (int by_run = 0; by_run < 2; by_run++) {
-        struct told told;
-        septet_host *host = host_on(&told, SEPTET_CLOCK_MANUAL);
-        assert_int_equal(septet_load_string(host, "=script",
-                                            PRELUDE "n = 0 for i = 1, 300 do task.spawn(function() "
-                                                    "task.sleep(i / 100) n = n + 1 end) end "
-                                                    "task.sleep(4)"),
-                         SEPTET_OK);
+        struct reports reports;
+        septet_host *host = host_on(&reports, SEPTET_CLOCK_MANUAL);
+        assert_loads(host, PRELUDE "n = 0 for i = 1, 300 do task.spawn(function() "
+                                   "task.sleep(i / 100) n = n + 1 end) end "
+                                   "task.sleep(4)");
         assert_int_equal(septet_step(host, 1000000), 1);
         assert_global(host, "n", 0);
         assert_int_equal(septet_advance(host, 5000000000), SEPTET_OK);
@@ -172,7 +166,7 @@ static void test_x_1_embedder_advances_past_several_deadlines(void **state)
         else
             assert_int_equal(septet_step(host, 1000000), 0);
         assert_global(host, "n", 300);
-        assert_silent(&told);
+        assert_silent(&reports);
         assert_int_equal(septet_free(host), SEPTET_OK);
     }
 }
@@ -187,21 +181,21 @@ static int l_advance(lua_State *L)
 
 static void test_advance_is_refused_on_the_real_clock_and_from_inside(void **state)
 {
-    struct told told;
-    septet_host *host = host_on(&told, SEPTET_CLOCK_REAL);
+    struct reports reports;
+    septet_host *host = host_on(&reports, SEPTET_CLOCK_REAL);
     assert_int_equal(septet_advance(host, 1), SEPTET_EINVAL);
     assert_int_equal(septet_free(host), SEPTET_OK);
-    advanced = host = host_on(&told, SEPTET_CLOCK_VIRTUAL);
+    advanced = host = host_on(&reports, SEPTET_CLOCK_VIRTUAL);
     lua_register(septet_lua(host), "advance", l_advance);
-    assert_int_equal(run(host, "r = advance()"), SEPTET_OK);
+    assert_runs(host, "r = advance()");
     assert_global(host, "r", SEPTET_EBUSY);
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
 static void test_clock_of_no_kind_is_refused(void **state)
 {
-    struct told told;
-    septet_config config = config_for(&told);
+    struct reports reports;
+    septet_config config = config_for(&reports);
     int status = SEPTET_OK;
     config.clock = 3;
     assert_null(septet_new(&config, &status));
@@ -216,12 +210,12 @@ static void test_clock_of_no_kind_is_refused(void **state)
 
 static void order_of(uint64_t seed, char *order, size_t size)
 {
-    struct told told;
-    septet_config config = config_for(&told);
+    struct reports reports;
+    septet_config config = config_for(&reports);
     config.shuffle_seed = seed;
     septet_host *host = septet_new(&config, NULL);
     assert_non_null(host);
-    assert_int_equal(run(host, ORDER), SEPTET_OK);
+    assert_runs(host, ORDER);
     lua_getglobal(septet_lua(host), "order");
     snprintf(order, size, "%s", lua_tostring(septet_lua(host), -1));
     lua_pop(septet_lua(host), 1);
@@ -246,37 +240,35 @@ static void test_shuffle_gives_each_seed_its_order(void **state)
 
 static void test_slow_turn_is_told_with_where_it_waits_then(void **state)
 {
-    struct told told;
-    septet_config config = config_for(&told);
+    struct reports reports;
+    septet_config config = config_for(&reports);
     config.slow_ms = 20;
     septet_host *host = septet_new(&config, NULL);
     assert_non_null(host);
-    assert_int_equal(run(host, PRELUDE "task.current().name = 'hog' local t = os.clock()\n"
-                                       "while os.clock() - t < 0.05 do end\n"
-                                       "task.sleep(0)"),
-                     SEPTET_OK);
-    assert_int_equal(told.warnings, 1);
-    assert_text(told.warned, "task 'hog' ran for 0.");
-    assert_text(told.warned, " s without waiting, at script:3: everything else stood still");
+    assert_runs(host, PRELUDE "task.current().name = 'hog' local t = os.clock()\n"
+                              "while os.clock() - t < 0.05 do end\n"
+                              "task.sleep(0)");
+    assert_int_equal(reports.warnings, 1);
+    assert_text(reports.warned, "task 'hog' ran for 0.");
+    assert_text(reports.warned, " s without waiting, at script:3: everything else stood still");
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
 static void test_slow_turns_are_not_told_where_that_is_off(void **state)
 {
-    struct told told;
-    septet_config config = config_for(&told);
+    struct reports reports;
+    septet_config config = config_for(&reports);
     config.slow_ms = 0;
     septet_host *host = septet_new(&config, NULL);
     assert_non_null(host);
-    assert_int_equal(run(host, "local t = os.clock() while os.clock() - t < 0.15 do end"),
-                     SEPTET_OK);
-    assert_silent(&told);
+    assert_runs(host, "local t = os.clock() while os.clock() - t < 0.15 do end");
+    assert_silent(&reports);
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
-static septet_host *limited(struct told *told)
+static septet_host *limited(struct reports *reports)
 {
-    septet_config config = config_for(told);
+    septet_config config = config_for(reports);
     config.slow_ms = 0;
     config.max_slice_ms = 20;
     septet_host *host = septet_new(&config, NULL);
@@ -286,13 +278,12 @@ static septet_host *limited(struct told *told)
 
 static void test_turn_over_its_limit_ends_by_an_error(void **state)
 {
-    struct told told;
-    septet_host *host = limited(&told);
-    assert_int_equal(run(host, "while true do end"), SEPTET_ESCRIPT);
-    assert_string_equal(told.kind, "TaskHog");
-    assert_int_equal(
-        run(host, PRELUDE "local t = os.clock() while os.clock() - t < 0.2 do task.sleep(0) end"),
-        SEPTET_OK);
+    struct reports reports;
+    septet_host *host = limited(&reports);
+    assert_int_equal(run_script(host, "while true do end"), SEPTET_ESCRIPT);
+    assert_string_equal(reports.kind, "TaskHog");
+    assert_runs(host,
+                PRELUDE "local t = os.clock() while os.clock() - t < 0.2 do task.sleep(0) end");
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
@@ -306,27 +297,25 @@ static void test_turn_over_its_limit_cannot_swallow_the_error(void **state)
         "local c <close> = setmetatable({}, {__close = close}) while true do end",
     };
     for (size_t i = 0; i < sizeof loops / sizeof *loops; i++) {
-        struct told told;
-        septet_host *host = limited(&told);
-        assert_int_equal(run(host, loops[i]), SEPTET_ESCRIPT);
-        assert_int_equal(run(host, PRELUDE "task.sleep(0)"), SEPTET_OK);
+        struct reports reports;
+        septet_host *host = limited(&reports);
+        assert_int_equal(run_script(host, loops[i]), SEPTET_ESCRIPT);
+        assert_runs(host, PRELUDE "task.sleep(0)");
         assert_int_equal(septet_free(host), SEPTET_OK);
     }
 }
 
 static void test_limit_leaves_the_others_alone(void **state)
 {
-    struct told told;
-    septet_host *host = limited(&told);
-    assert_int_equal(
-        run(host, PRELUDE
-            "local t = task.spawn(function() while true do end end)\n"
-            "local u = task.spawn(function() task.sleep(0.05) return 7 end)\n"
-            "ok, err = pcall(t.await, t) got = u:await() hog = task.is(err, 'TaskHog') and 1"),
-        SEPTET_OK);
+    struct reports reports;
+    septet_host *host = limited(&reports);
+    assert_runs(host, PRELUDE
+                "local t = task.spawn(function() while true do end end)\n"
+                "local u = task.spawn(function() task.sleep(0.05) return 7 end)\n"
+                "ok, err = pcall(t.await, t) got = u:await() hog = task.is(err, 'TaskHog') and 1");
     assert_global(host, "got", 7);
     assert_global(host, "hog", 1);
-    assert_silent(&told);
+    assert_silent(&reports);
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 

@@ -1,9 +1,97 @@
-/* The fields of the config that are for work on Septet itself, and that the library reads no
- * environment for them. */
+/* The config: its defaults, its size, and the fields that are for work on Septet itself, for which
+ * the library reads no environment. */
 #include "support/host_fixture.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* --- defaults and size --- */
+
+static void test_config_defaults(void **state)
+{
+    septet_config config;
+    memset(&config, 0xa5, sizeof config);
+    septet_config_init(&config);
+    assert_int_equal(config.size, sizeof config);
+    assert_int_equal(config.trace_records, 65536);
+    assert_null(config.ud);
+    assert_null(config.lua);
+    assert_null(config.alloc);
+    assert_null(config.alloc_ud);
+    assert_null(config.loop);
+    assert_null(config.on_error);
+    assert_null(config.on_warning);
+}
+
+static void test_config_of_an_older_embedder_is_shorter(void **state)
+{
+    struct reports reports;
+    septet_config config = config_for(&reports);
+    config.size = offsetof(septet_config, on_warning);
+    memset((char *)&config + config.size, 0xa5, sizeof config - config.size);
+    septet_host *host = septet_new(&config, NULL);
+    assert_non_null(host);
+    assert_int_equal(run_script(host, "warn('@on') warn('nobody hears') error('x')"),
+                     SEPTET_ESCRIPT);
+    assert_int_equal(reports.errors, 1);
+    assert_int_equal(reports.warnings, 0);
+    assert_int_equal(septet_free(host), SEPTET_OK);
+}
+
+static void test_config_of_a_newer_embedder_is_longer(void **state)
+{
+    struct reports reports;
+    struct {
+        septet_config config;
+        void *later[4];
+    } newer = {.config = config_for(&reports)};
+    newer.config.size = sizeof newer;
+    septet_host *host = septet_new(&newer.config, NULL);
+    assert_non_null(host);
+    assert_int_equal(run_script(host, "error('x')"), SEPTET_ESCRIPT);
+    assert_int_equal(reports.errors, 1);
+    assert_int_equal(septet_free(host), SEPTET_OK);
+}
+
+static void test_config_that_was_never_initialised_is_refused(void **state)
+{
+    septet_config config = {0};
+    int status = SEPTET_OK;
+    assert_null(septet_new(&config, &status));
+    assert_int_equal(status, SEPTET_EINVAL);
+    assert_null(septet_new(NULL, &status));
+    assert_int_equal(status, SEPTET_EINVAL);
+    assert_null(septet_new(NULL, NULL));
+}
+
+static void test_config_without_callbacks_still_gives_statuses(void **state)
+{
+    septet_config config;
+    septet_config_init(&config);
+    septet_host *host = septet_new(&config, NULL);
+    assert_non_null(host);
+    assert_null(septet_userdata(host));
+    assert_int_equal(septet_load_string(host, "=script", "x x"), SEPTET_ELOAD);
+    assert_int_equal(run_script(host, "warn('@on') warn('w') error('x')"), SEPTET_ESCRIPT);
+    assert_runs(host, "return 1");
+    assert_int_equal(septet_free(host), SEPTET_OK);
+}
+
+static void test_host_that_records_nothing_runs(void **state)
+{
+    struct reports reports;
+    septet_config config = config_for(&reports);
+    config.trace_records = 0;
+    septet_host *host = septet_new(&config, NULL);
+    assert_non_null(host);
+    assert_runs(host, PRELUDE "n = 0 require 'septet.trace'.subscribe(function() n = n + 1 end)"
+                              " task.gather(task.map(task.sleep, {0, 0.001}))");
+    assert_int_equal(global(septet_lua(host), "n"), 0);
+    assert_silent(&reports);
+    assert_int_equal(septet_free(host), SEPTET_OK);
+}
+
+/* --- fields for work on Septet itself --- */
 
 /* Makes a folder with a septet/json.lua of its own. */
 static void make_modules(char *folder)
@@ -38,9 +126,9 @@ static void remove_modules(const char *folder)
 /* Runs `source` in a host of that config, whose strings go once the host is made. */
 static void run_with(const char *lua_path, const char *quirks, const char *source)
 {
-    struct told told;
+    struct reports reports;
     char path[256] = "", changes[64] = "";
-    septet_config config = config_for(&told);
+    septet_config config = config_for(&reports);
     snprintf(path, sizeof path, "%s", lua_path ? lua_path : "");
     snprintf(changes, sizeof changes, "%s", quirks ? quirks : "");
     config.lua_path = lua_path ? path : NULL;
@@ -49,7 +137,7 @@ static void run_with(const char *lua_path, const char *quirks, const char *sourc
     assert_non_null(host);
     memset(path, 'x', sizeof path - 1);
     memset(changes, '+', sizeof changes - 1);
-    assert_int_equal(run(host, source), SEPTET_OK);
+    assert_runs(host, source);
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
@@ -85,19 +173,25 @@ static void test_h_21_quirks_are_changed_by_the_config(void **state)
 
 static void test_h_21_a_config_without_the_fields_is_as_one_with_null(void **state)
 {
-    struct told told;
-    septet_config config = config_for(&told);
+    struct reports reports;
+    septet_config config = config_for(&reports);
     config.size = offsetof(septet_config, lua_path);
     config.lua_path = config.quirks = (const char *)1;
     septet_host *host = septet_new(&config, NULL);
     assert_non_null(host);
-    assert_int_equal(run(host, IS_OURS), SEPTET_OK);
+    assert_runs(host, IS_OURS);
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_config_defaults),
+        cmocka_unit_test(test_config_of_an_older_embedder_is_shorter),
+        cmocka_unit_test(test_config_of_a_newer_embedder_is_longer),
+        cmocka_unit_test(test_config_that_was_never_initialised_is_refused),
+        cmocka_unit_test(test_config_without_callbacks_still_gives_statuses),
+        cmocka_unit_test(test_host_that_records_nothing_runs),
         cmocka_unit_test(test_h_21_the_library_reads_no_environment),
         cmocka_unit_test(test_h_21_modules_come_from_the_folder_of_the_config),
         cmocka_unit_test(test_h_21_quirks_are_changed_by_the_config),

@@ -21,9 +21,9 @@ static int l_interrupt(lua_State *L)
     return 0;
 }
 
-static septet_host *host_with_exit(struct told *told)
+static septet_host *host_with_exit(struct reports *reports)
 {
-    septet_config config = config_for(told);
+    septet_config config = config_for(reports);
     config.on_interrupted = on_interrupted;
     interrupted = 0;
     septet_host *host = septet_new(&config, NULL);
@@ -36,11 +36,11 @@ static septet_host *host_with_exit(struct told *told)
 
 static void ends(const char *source, int status)
 {
-    struct told told;
-    septet_host *host = host_with_exit(&told);
-    assert_int_equal(run(host, source), status);
-    assert_int_equal(told.errors, 0);
-    assert_int_equal(run(host, PRELUDE "task.sleep(0.001)"), SEPTET_OK); /* nothing of it is left */
+    struct reports reports;
+    septet_host *host = host_with_exit(&reports);
+    assert_int_equal(run_script(host, source), status);
+    assert_int_equal(reports.errors, 0);
+    assert_runs(host, PRELUDE "task.sleep(0.001)"); /* nothing of it is left */
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
@@ -73,24 +73,25 @@ static void test_t_g_exit_outside_of_a_host(void **state)
 
 static void test_t_d_an_interrupt_is_told_once_it_is_felt(void **state)
 {
-    struct told told;
-    septet_host *host = host_with_exit(&told);
-    assert_int_equal(run(host, PRELUDE "interrupt() task.sleep(1e6)"), SEPTET_EINTERRUPTED);
+    struct reports reports;
+    septet_host *host = host_with_exit(&reports);
+    assert_int_equal(run_script(host, PRELUDE "interrupt() task.sleep(1e6)"), SEPTET_EINTERRUPTED);
     assert_int_equal(interrupted, 1);
     septet_interrupt(host);
     assert_int_equal(interrupted, 1);
-    assert_int_equal(run(host, PRELUDE "task.sleep(1e6)"), SEPTET_EINTERRUPTED);
+    assert_int_equal(run_script(host, PRELUDE "task.sleep(1e6)"), SEPTET_EINTERRUPTED);
     assert_int_equal(interrupted, 2);
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
 static void test_t_d_a_finalizer_does_not_feel_it(void **state)
 {
-    struct told told;
-    septet_host *host = host_with_exit(&told);
-    assert_int_equal(run(host, PRELUDE "setmetatable({}, {__gc = function() interrupt() for i = 1, "
-                                       "1e5 do end seen = true end})"
-                                       "collectgarbage() task.sleep(1e6)"),
+    struct reports reports;
+    septet_host *host = host_with_exit(&reports);
+    assert_int_equal(run_script(host, PRELUDE
+                                "setmetatable({}, {__gc = function() interrupt() for i = 1, "
+                                "1e5 do end seen = true end})"
+                                "collectgarbage() task.sleep(1e6)"),
                      SEPTET_EINTERRUPTED);
     assert_int_equal(interrupted, 1);
     assert_int_equal(septet_free(host), SEPTET_OK);

@@ -8,15 +8,15 @@
 /* --- the embedder's Lua state --- */
 
 struct world {
-    struct told told;
+    struct reports reports;
     struct pool pool;
     lua_State *L;
     septet_host *host;
 };
 
-static septet_host *host_on(lua_State *L, struct told *told, int *status)
+static septet_host *host_on(lua_State *L, struct reports *reports, int *status)
 {
-    septet_config config = config_for(told);
+    septet_config config = config_for(reports);
     config.lua = L;
     return septet_new(&config, status);
 }
@@ -29,7 +29,7 @@ static struct world *open_world(void)
     assert_non_null(w->L);
     luaL_openlibs(w->L);
     set_origin(w->L);
-    w->host = host_on(w->L, &w->told, NULL);
+    w->host = host_on(w->L, &w->reports, NULL);
     assert_non_null(w->host);
     assert_int_equal(lua_gettop(w->L), 0);
     return w;
@@ -57,7 +57,7 @@ static void test_state_survives_its_host(void **state)
     do_lua(w->L, "before = 1");
     assert_ptr_equal(septet_lua(w->host), w->L);
     assert_ptr_equal(septet_host_of(w->L), w->host);
-    assert_int_equal(run(w->host, PRELUDE "task.sleep(0.001) during = before + 1"), SEPTET_OK);
+    assert_runs(w->host, PRELUDE "task.sleep(0.001) during = before + 1");
     assert_int_equal(septet_free(w->host), SEPTET_OK);
     assert_null(septet_host_of(w->L));
     do_lua(w->L, "assert(before == 1 and during == 2)");
@@ -69,9 +69,8 @@ static void test_state_keeps_its_stack(void **state)
     struct world *w = open_world();
     lua_pushliteral(w->L, "mine");
     assert_int_equal(septet_load_string(w->host, "=bad", "x x"), SEPTET_ELOAD);
-    assert_int_equal(run(w->host, PRELUDE "task.gather(task.map(task.sleep, {0, 0.001}))"),
-                     SEPTET_OK);
-    assert_int_equal(run(w->host, "error 'x'"), SEPTET_ESCRIPT);
+    assert_runs(w->host, PRELUDE "task.gather(task.map(task.sleep, {0, 0.001}))");
+    assert_int_equal(run_script(w->host, "error 'x'"), SEPTET_ESCRIPT);
     assert_int_equal(septet_load_string(w->host, "=slow", PRELUDE "task.sleep(1000)"), SEPTET_OK);
     assert_int_equal(septet_step(w->host, 0), 1);
     assert_int_equal(septet_free(w->host), SEPTET_OK);
@@ -98,14 +97,14 @@ static void test_state_outside_of_tasks(void **state)
 
 static void test_state_with_a_host_takes_no_second(void **state)
 {
-    struct told told;
+    struct reports reports;
     int status = SEPTET_OK;
     struct world *w = open_world();
-    assert_null(host_on(w->L, &told, &status));
+    assert_null(host_on(w->L, &reports, &status));
     assert_int_equal(status, SEPTET_EINVAL);
     assert_ptr_equal(septet_host_of(w->L), w->host);
     assert_int_equal(lua_gettop(w->L), 0);
-    assert_int_equal(run(w->host, PRELUDE "task.sleep(0.001)"), SEPTET_OK);
+    assert_runs(w->host, PRELUDE "task.sleep(0.001)");
     assert_int_equal(septet_free(w->host), SEPTET_OK);
     close_world(w);
 }
@@ -115,22 +114,20 @@ static void test_state_takes_one_host_after_another(void **state)
     struct world *w = open_world();
     size_t bytes = 0;
     for (int i = 0; i < 20; i++) {
-        assert_int_equal(run(w->host,
-                             PRELUDE "assert(not pcall(old and old.sleep or error, 0) or not old)"
+        assert_runs(w->host, PRELUDE "assert(not pcall(old and old.sleep or error, 0) or not old)"
                                      " old = old or task"
                                      " local t = task.spawn(function() task.sleep(0) return 7 end)"
                                      " assert(t:await() == 7)"
                                      " coroutine.wrap(function() task.sleep(0) end)()"
                                      " local s <close> = http.session()"
-                                     " assert(s:get(origin .. '/bytes/10').status == 200)"),
-                         SEPTET_OK);
-        assert_silent(&w->told);
+                                     " assert(s:get(origin .. '/bytes/10').status == 200)");
+        assert_silent(&w->reports);
         assert_int_equal(septet_free(w->host), SEPTET_OK);
         lua_gc(w->L, LUA_GCCOLLECT);
         lua_gc(w->L, LUA_GCCOLLECT);
         if (i == 9)
             bytes = w->pool.bytes;
-        w->host = host_on(w->L, &w->told, NULL);
+        w->host = host_on(w->L, &w->reports, NULL);
         assert_non_null(w->host);
     }
     assert_int_equal(septet_free(w->host), SEPTET_OK);
@@ -142,33 +139,33 @@ static void test_state_takes_one_host_after_another(void **state)
 
 static void test_state_without_libraries(void **state)
 {
-    struct told told;
+    struct reports reports;
     lua_State *L = luaL_newstate();
-    septet_host *host = host_on(L, &told, NULL);
+    septet_host *host = host_on(L, &reports, NULL);
     assert_non_null(host);
-    assert_int_equal(run(host, "n = 1"), SEPTET_OK);
+    assert_runs(host, "n = 1");
     assert_int_equal(global(L, "n"), 1);
     /* `require` finds the modules when it comes later. */
     luaL_openlibs(L);
-    assert_int_equal(run(host, PRELUDE "task.sleep(0.001) n = 2"), SEPTET_OK);
+    assert_runs(host, PRELUDE "task.sleep(0.001) n = 2");
     assert_int_equal(global(L, "n"), 2);
-    assert_silent(&told);
+    assert_silent(&reports);
     assert_int_equal(septet_free(host), SEPTET_OK);
     lua_close(L);
 }
 
 static void test_state_given_by_one_of_its_coroutines(void **state)
 {
-    struct told told;
+    struct reports reports;
     lua_State *L = luaL_newstate();
     luaL_openlibs(L);
     lua_State *co = lua_newthread(L);
-    septet_host *host = host_on(co, &told, NULL);
+    septet_host *host = host_on(co, &reports, NULL);
     assert_non_null(host);
     assert_ptr_equal(septet_host_of(L), host);
-    assert_int_equal(run(host, PRELUDE "task.sleep(0.001) n = 1"), SEPTET_OK);
-    assert_int_equal(run(host, "error 'x'"), SEPTET_ESCRIPT);
-    assert_int_equal(told.errors, 1);
+    assert_runs(host, PRELUDE "task.sleep(0.001) n = 1");
+    assert_int_equal(run_script(host, "error 'x'"), SEPTET_ESCRIPT);
+    assert_int_equal(reports.errors, 1);
     assert_int_equal(global(L, "n"), 1);
     assert_int_equal(septet_free(host), SEPTET_OK);
     assert_int_equal(lua_gettop(L), 1);
@@ -187,9 +184,9 @@ static void test_state_keeps_its_own_warnings(void **state)
     struct world *w = open_world();
     lua_setwarnf(w->L, count_warning, NULL);
     warned = 0;
-    assert_int_equal(run(w->host, "warn('@on') warn('x')"), SEPTET_OK);
+    assert_runs(w->host, "warn('@on') warn('x')");
     assert_int_equal(warned, 2);
-    assert_silent(&w->told);
+    assert_silent(&w->reports);
     assert_int_equal(septet_free(w->host), SEPTET_OK);
     close_world(w);
 }
@@ -201,14 +198,14 @@ static void test_state_keeps_its_own_warnings(void **state)
 static void check_leftovers(const char *source, const char *after)
 {
     struct world *w = open_world();
-    assert_int_equal(septet_load_string(w->host, "=script", source), SEPTET_OK);
+    assert_loads(w->host, source);
     while (septet_step(w->host, 0) == 1 && global(w->L, "ready") == 0)
         ;
     assert_int_equal(septet_free(w->host), SEPTET_OK);
-    memset(&w->told, 0, sizeof w->told);
+    memset(&w->reports, 0, sizeof w->reports);
     do_lua(w->L, after);
     lua_gc(w->L, LUA_GCCOLLECT);
-    assert_silent(&w->told); /* nobody listens any more */
+    assert_silent(&w->reports); /* nobody listens any more */
     close_world(w);
 }
 
@@ -288,7 +285,7 @@ static void test_leftover_tasks(void **state)
 static void test_leftover_main_task_that_never_ran(void **state)
 {
     struct world *w = open_world();
-    assert_int_equal(septet_load_string(w->host, "=script", "ran = 1"), SEPTET_OK);
+    assert_loads(w->host, "ran = 1");
     assert_int_equal(septet_free(w->host), SEPTET_OK);
     close_world(w);
 }
@@ -336,24 +333,23 @@ static void test_new_with_memory_that_runs_out(void **state)
     bool enough = false;
     int failed = 0;
     for (long allowed = 0; !enough; allowed++) {
-        struct told told;
+        struct reports reports;
         struct pool pool = {.allowed = -1};
         int status = 1;
         lua_State *L = lua_newstate(pool_alloc, &pool);
         luaL_openlibs(L);
         pool.allowed = pool.calls + allowed;
-        septet_host *host = host_on(L, &told, &status);
+        septet_host *host = host_on(L, &reports, &status);
         enough = host != NULL;
         pool.allowed = -1;
         if (!host) {
             failed++;
             assert_int_equal(status, SEPTET_ENOMEM);
             assert_null(septet_host_of(L));
-            host = host_on(L, &told, &status); /* the state is as good as before */
+            host = host_on(L, &reports, &status); /* the state is as good as before */
             assert_non_null(host);
         }
-        assert_int_equal(run(host, PRELUDE "coroutine.wrap(function() task.sleep(0) end)()"),
-                         SEPTET_OK);
+        assert_runs(host, PRELUDE "coroutine.wrap(function() task.sleep(0) end)()");
         assert_int_equal(septet_free(host), SEPTET_OK);
         lua_close(L);
         assert_int_equal(pool.bytes, 0);
@@ -365,15 +361,15 @@ static void test_new_with_memory_that_runs_out(void **state)
 
 struct on_loop {
     uv_loop_t loop;
-    struct told told;
+    struct reports reports;
     septet_host *host;
     uv_timer_t timer;
     int ticks;
 };
 
-static septet_host *host_on_loop(uv_loop_t *loop, struct told *told)
+static septet_host *host_on_loop(uv_loop_t *loop, struct reports *reports)
 {
-    septet_config config = config_for(told);
+    septet_config config = config_for(reports);
     config.loop = loop;
     septet_host *host = septet_new(&config, NULL);
     assert_non_null(host);
@@ -386,7 +382,7 @@ static struct on_loop *open_loop(void)
 {
     struct on_loop *w = calloc(1, sizeof *w);
     assert_int_equal(uv_loop_init(&w->loop), 0);
-    w->host = host_on_loop(&w->loop, &w->told);
+    w->host = host_on_loop(&w->loop, &w->reports);
     return w;
 }
 
@@ -400,7 +396,7 @@ static void close_loop(struct on_loop *w)
 
 static void load(septet_host *host, const char *source)
 {
-    assert_int_equal(septet_load_string(host, "=script", source), SEPTET_OK);
+    assert_loads(host, source);
 }
 
 static void test_loop_runs_the_tasks(void **state)
@@ -411,7 +407,7 @@ static void test_loop_runs_the_tasks(void **state)
     assert_int_equal(uv_run(&w->loop, UV_RUN_DEFAULT), 0);
     assert_int_equal(global(septet_lua(w->host), "done"), 1);
     assert_int_equal(septet_tasks(w->host), 0);
-    assert_silent(&w->told);
+    assert_silent(&w->reports);
     assert_int_equal(septet_free(w->host), SEPTET_OK);
     close_loop(w);
 }
@@ -502,7 +498,7 @@ static void test_loop_closes_what_a_freed_host_had_open(void **state)
     while (global(septet_lua(w->host), "done") == 0)
         uv_run(&w->loop, UV_RUN_ONCE);
     assert_int_equal(septet_free(w->host), SEPTET_OK);
-    assert_silent(&w->told);
+    assert_silent(&w->reports);
     close_loop(w);
     assert_int_equal(count_descriptors(), before);
 }
@@ -510,8 +506,8 @@ static void test_loop_closes_what_a_freed_host_had_open(void **state)
 static void test_loop_of_two_hosts(void **state)
 {
     struct on_loop *w = open_loop();
-    struct told told;
-    septet_host *other = host_on_loop(&w->loop, &told);
+    struct reports reports;
+    septet_host *other = host_on_loop(&w->loop, &reports);
     static const char source[] = PRELUDE "n = 0 for _ = 1, 50 do task.sleep(0.0001) n = n + 1 end"
                                          " assert(http.get(origin .. '/bytes/10').status == 200)";
     load(w->host, source);
@@ -519,8 +515,8 @@ static void test_loop_of_two_hosts(void **state)
     assert_int_equal(uv_run(&w->loop, UV_RUN_DEFAULT), 0);
     assert_int_equal(global(septet_lua(w->host), "n"), 50);
     assert_int_equal(global(septet_lua(other), "n"), 50);
-    assert_silent(&w->told);
-    assert_silent(&told);
+    assert_silent(&w->reports);
+    assert_silent(&reports);
     assert_int_equal(septet_free(other), SEPTET_OK);
     load(w->host, PRELUDE "task.sleep(0.001) n = -1");
     assert_int_equal(uv_run(&w->loop, UV_RUN_DEFAULT), 0);
@@ -534,8 +530,8 @@ static void test_loop_and_errors(void **state)
     struct on_loop *w = open_loop();
     load(w->host, PRELUDE "task.sleep(0.001) error 'x'");
     assert_int_equal(uv_run(&w->loop, UV_RUN_DEFAULT), 0);
-    assert_int_equal(w->told.errors, 1);
-    assert_string_equal(w->told.message, "script:1: x");
+    assert_int_equal(w->reports.errors, 1);
+    assert_string_equal(w->reports.message, "script:1: x");
     assert_int_equal(septet_free(w->host), SEPTET_OK);
     close_loop(w);
 }
@@ -558,7 +554,7 @@ static void test_loop_and_interruption(void **state)
     assert_int_equal(uv_run(&w->loop, UV_RUN_DEFAULT), 0);
     assert_int_equal(global(septet_lua(w->host), "closed"), 1);
     assert_int_equal(septet_tasks(w->host), 0);
-    assert_silent(&w->told);
+    assert_silent(&w->reports);
     assert_int_equal(septet_free(w->host), SEPTET_OK);
     close_loop(w);
 }
@@ -566,11 +562,11 @@ static void test_loop_and_interruption(void **state)
 static void test_new_without_memory_on_a_loop(void **state)
 {
     uv_loop_t loop;
-    struct told told;
+    struct reports reports;
     struct pool pool = {.allowed = 200};
     int status = 1;
     assert_int_equal(uv_loop_init(&loop), 0);
-    septet_config config = config_for(&told);
+    septet_config config = config_for(&reports);
     config.loop = &loop;
     config.alloc = pool_alloc;
     config.alloc_ud = &pool;
@@ -583,12 +579,12 @@ static void test_new_without_memory_on_a_loop(void **state)
 
 static void test_state_and_loop_of_the_embedder(void **state)
 {
-    struct told told;
+    struct reports reports;
     uv_loop_t loop;
     assert_int_equal(uv_loop_init(&loop), 0);
     lua_State *L = luaL_newstate();
     luaL_openlibs(L);
-    septet_config config = config_for(&told);
+    septet_config config = config_for(&reports);
     config.lua = L;
     config.loop = &loop;
     septet_host *host = septet_new(&config, NULL);
@@ -600,7 +596,7 @@ static void test_state_and_loop_of_the_embedder(void **state)
     lua_close(L); /* the state may go before the loop has closed the host's handles */
     assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
     assert_int_equal(uv_loop_close(&loop), 0);
-    assert_silent(&told);
+    assert_silent(&reports);
 }
 
 int main(void)

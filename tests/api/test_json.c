@@ -41,40 +41,38 @@ static const char script[] =
 
 static void test_jansson_has_no_memory(void **state)
 {
-    struct told told;
-    septet_host *host = new_host(&told);
+    struct host_fixture *f = *state;
     heap.allowed = -1;
-    assert_int_equal(run(host, script), SEPTET_OK);
-    assert_int_equal(global(septet_lua(host), "result"), 2);
+    assert_runs(f->host, script);
+    assert_int_equal(global(f->L, "result"), 2);
     assert_int_equal(heap.blocks, 0);
     int failed = 0;
-    for (long allowed = 0; global(septet_lua(host), "result") != 2 || allowed == 0; allowed++) {
+    for (long allowed = 0; global(f->L, "result") != 2 || allowed == 0; allowed++) {
         heap.calls = 0;
         heap.allowed = allowed;
-        if (run(host, script) != SEPTET_OK)
-            fail_msg("%s", told.message);
+        if (run_script(f->host, script) != SEPTET_OK)
+            fail_msg("%s", f->reports.message);
         assert_int_equal(heap.blocks, 0);
         failed++;
     }
     assert_true(failed > 20);
-    assert_silent(&told);
-    assert_int_equal(septet_free(host), SEPTET_OK);
+    assert_silent(&f->reports);
 }
 
 static void test_lua_has_no_memory(void **state)
 {
-    struct told told;
+    struct reports reports;
     bool enough = false;
     int failed = 0;
     heap.allowed = -1;
     for (long allowed = 0; !enough; allowed++) {
         struct pool pool = {.allowed = -1};
-        septet_config config = config_for(&told);
+        septet_config config = config_for(&reports);
         config.alloc = pool_alloc;
         config.alloc_ud = &pool;
         septet_host *host = septet_new(&config, NULL);
         assert_non_null(host);
-        assert_int_equal(run(host, script), SEPTET_OK);
+        assert_runs(host, script);
         pool.allowed = pool.calls + allowed;
         enough = septet_load_string(host, "=script", script) == SEPTET_OK &&
                  septet_run(host) == SEPTET_OK && pool.calls <= pool.allowed;
@@ -91,7 +89,7 @@ int main(void)
 {
     json_set_alloc_funcs(heap_malloc, heap_free);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_jansson_has_no_memory),
+        TEST(test_jansson_has_no_memory),
         cmocka_unit_test(test_lua_has_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -171,13 +171,13 @@ static char *stock_log(const char *script)
 
 static char *task_log(const char *script)
 {
-    struct told told;
-    septet_config config = config_for(&told);
+    struct reports reports;
+    septet_config config = config_for(&reports);
     config.slow_ms = 0;
     septet_host *host = septet_new(&config, NULL);
     assert_non_null(host);
-    assert_int_equal(run(host, script), SEPTET_OK);
-    assert_silent(&told);
+    assert_runs(host, script);
+    assert_silent(&reports);
     char *text = log_of(septet_lua(host));
     assert_int_equal(septet_free(host), SEPTET_OK);
     return text;
@@ -208,16 +208,16 @@ static void test_t_s_each_function_is_as_stock(void **state)
 
 static void test_x_6_embedder_that_took_a_function_away_does_not_get_it_back(void **state)
 {
-    struct told told;
+    struct reports reports;
     lua_State *L = luaL_newstate();
     assert_non_null(L);
     luaL_openlibs(L);
     assert_int_equal(luaL_dostring(L, "debug.getinfo = nil coroutine.close = nil"), LUA_OK);
-    septet_config config = config_for(&told);
+    septet_config config = config_for(&reports);
     config.lua = L;
     septet_host *host = septet_new(&config, NULL);
     assert_non_null(host);
-    assert_int_equal(run(host, "n = (debug.getinfo or coroutine.close) and 1 or 2"), SEPTET_OK);
+    assert_runs(host, "n = (debug.getinfo or coroutine.close) and 1 or 2");
     assert_int_equal(global(L, "n"), 2);
     assert_int_equal(septet_free(host), SEPTET_OK);
     lua_close(L);
@@ -225,16 +225,16 @@ static void test_x_6_embedder_that_took_a_function_away_does_not_get_it_back(voi
 
 static void test_x_6_second_host_of_a_state_has_stock_functions_too(void **state)
 {
-    struct told told;
+    struct reports reports;
     lua_State *L = luaL_newstate();
     assert_non_null(L);
     luaL_openlibs(L);
     for (int i = 0; i < 3; i++) {
-        septet_config config = config_for(&told);
+        septet_config config = config_for(&reports);
         config.lua = L;
         septet_host *host = septet_new(&config, NULL);
         assert_non_null(host);
-        assert_int_equal(run(host, scripts[1]), SEPTET_OK);
+        assert_runs(host, scripts[1]);
         char *stock = stock_log(scripts[1]), *ours = log_of(L);
         assert_same(stock, ours);
         free(stock);

@@ -63,7 +63,7 @@ static unsigned play(septet_host *host, const char *script)
 {
     const struct timespec frame = {.tv_nsec = FRAME_NS};
     unsigned frames = 0;
-    assert_int_equal(septet_load_string(host, "=script", script), SEPTET_OK);
+    assert_loads(host, script);
     while (step(host) == 1 && ++frames < FRAMES_MAX)
         nanosleep(&frame, NULL);
     assert_true(frames < FRAMES_MAX);
@@ -72,11 +72,9 @@ static unsigned play(septet_host *host, const char *script)
 
 static void test_http_45_requests_complete_at_sixty_frames_a_second(void **state)
 {
-    struct told told;
-    septet_host *host = new_host(&told);
-    set_origin(septet_lua(host));
-    unsigned frames =
-        play(host, PRELUDE "local s <close> = http.session() "
+    struct host_fixture *f = *state;
+    unsigned frames = play(f->host, PRELUDE
+                           "local s <close> = http.session() "
                            "assert(s:get(origin .. '/bytes/1').status == 200) "
                            "local t = task.spawn(s.get, s, origin .. '/delay/0.1?bytes=7') "
                            "assert(#s:get(origin .. '/bytes/3000000').body == 3000000) "
@@ -88,32 +86,28 @@ static void test_http_45_requests_complete_at_sixty_frames_a_second(void **state
                            "local stream <close> = s:stream('GET', origin .. '/chunked?chunks=20') "
                            "local n = 0 for chunk in stream:chunks() do n = n + #chunk end "
                            "assert(n == 20 * 256)");
-    assert_silent(&told);
+    assert_silent(&f->reports);
     assert_true(frames >= 6); /* what waited 0.1 s twice held none of them up */
     assert_int_equal(calls.waits, 0);
     assert_true(calls.polls_handled >= frames);
-    assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
 /* Unlike a step, a run waits: the count above is no accident. */
 static void test_http_45_a_run_does_wait(void **state)
 {
-    struct told told;
-    septet_host *host = new_host(&told);
-    set_origin(septet_lua(host));
+    struct host_fixture *f = *state;
     calls.waits = 0;
     calls.stepping = true;
-    assert_int_equal(run(host, PRELUDE "http.get(origin .. '/delay/0.05')"), SEPTET_OK);
+    assert_runs(f->host, PRELUDE "http.get(origin .. '/delay/0.05')");
     calls.stepping = false;
     assert_true(calls.waits > 0);
-    assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_http_45_requests_complete_at_sixty_frames_a_second),
-        cmocka_unit_test(test_http_45_a_run_does_wait),
+        TEST(test_http_45_requests_complete_at_sixty_frames_a_second),
+        TEST(test_http_45_a_run_does_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

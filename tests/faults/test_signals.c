@@ -54,30 +54,27 @@ static const char script[] = PRELUDE
 
 static void test_fault_44_a_storm_of_signals(void **state)
 {
-    struct told told;
     struct sigaction action = {.sa_handler = on_alarm}; /* without SA_RESTART */
     assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
-    septet_host *host = new_host(&told);
-    lua_State *L = septet_lua(host);
-    set_origin(L);
+    struct host_fixture *f = *state;
+    lua_State *L = f->L;
     lua_pushinteger(L, ENOUGH);
     lua_setglobal(L, "enough");
     lua_register(L, "signals", l_signals);
     set_storm(PERIOD_US);
-    int rc = run(host, script);
+    int rc = run_script(f->host, script);
     set_storm(0);
     if (rc != SEPTET_OK)
-        fail_msg("%s\n%s", told.message, told.traceback);
-    assert_silent(&told);
+        fail_msg("%s\n%s", f->reports.message, f->reports.traceback);
+    assert_silent(&f->reports);
     assert_true(signals >= ENOUGH);
     assert_true(global(L, "rounds") > 0);
-    septet_free(host);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fault_44_a_storm_of_signals),
+        TEST(test_fault_44_a_storm_of_signals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,9 +79,9 @@ static const char script[] = PRELUDE
     "soon(s.save, s, origin .. '/stall?after=10&length=100', folder .. '/saved') "
     "task.sleep(1000)";
 
-static septet_host *host_with_requests(uv_loop_t *loop, struct told *told, const char *folder)
+static septet_host *host_with_requests(uv_loop_t *loop, struct reports *reports, const char *folder)
 {
-    septet_config config = config_for(told);
+    septet_config config = config_for(reports);
     config.loop = loop;
     config.slow_ms = 0;
     septet_host *host = septet_new(&config, NULL);
@@ -93,7 +93,7 @@ static septet_host *host_with_requests(uv_loop_t *loop, struct told *told, const
     set_port(L, "udp", servers.udp);
     lua_pushstring(L, folder);
     lua_setglobal(L, "folder");
-    assert_int_equal(septet_load_string(host, "=script", script), SEPTET_OK);
+    assert_loads(host, script);
     return host;
 }
 
@@ -112,18 +112,18 @@ static void remove_files(const char *folder)
 
 static void warm_up(void)
 {
-    struct told told;
-    septet_host *host = new_host(&told);
+    struct reports reports;
+    septet_host *host = new_host(&reports);
     set_origin(septet_lua(host));
-    assert_int_equal(run(host, PRELUDE "http.get(origin .. '/bytes/1')"), SEPTET_OK);
+    assert_runs(host, PRELUDE "http.get(origin .. '/bytes/1')");
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
 /* Ends a host after few turns or many, on `loop` or, where that is NULL, on one of its own. */
 static long end_after(int turns, uv_loop_t *loop, const char *folder)
 {
-    struct told told;
-    septet_host *host = host_with_requests(loop, &told, folder);
+    struct reports reports;
+    septet_host *host = host_with_requests(loop, &reports, folder);
     for (int i = 0; i < turns; i++) {
         usleep(200); /* what is sent meanwhile is there */
         if (loop)
@@ -133,7 +133,7 @@ static long end_after(int turns, uv_loop_t *loop, const char *folder)
     }
     long paused = global(septet_lua(host), "paused");
     assert_int_equal(septet_free(host), SEPTET_OK); /* it takes the census of its own loop */
-    assert_silent(&told);
+    assert_silent(&reports);
     return paused;
 }
 

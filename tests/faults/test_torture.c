@@ -309,20 +309,20 @@ static void wrong(const char *what, const char *text)
 }
 
 /* An ordinary request, on what the fault has left. */
-static void check_sound(septet_host *host, struct told *told)
+static void check_sound(septet_host *host, struct reports *reports)
 {
-    *told = (struct told){0};
+    *reports = (struct reports){0};
     int rc = septet_load_string(host, "=sound",
                                 "local http = require 'septet.http' "
                                 "local r = http.get(origin .. '/bytes/16') "
                                 "assert(r.body == '0123456789abcdef')");
     if (rc == SEPTET_OK)
         rc = septet_run(host);
-    if (rc != SEPTET_OK || told->errors)
-        wrong("afterwards", told->errors ? told->message : septet_strerror(rc));
+    if (rc != SEPTET_OK || reports->errors)
+        wrong("afterwards", reports->errors ? reports->message : septet_strerror(rc));
 }
 
-static void work_in(septet_host *host, struct told *told)
+static void work_in(septet_host *host, struct reports *reports)
 {
     lua_State *L = septet_lua(host);
     int rc = septet_load_string(host, "=work", work);
@@ -331,22 +331,22 @@ static void work_in(septet_host *host, struct told *told)
     fault.armed = false;
     if (rc != SEPTET_OK) {
         result.broken++;
-        if (rc != SEPTET_ENOMEM && !strstr(told->message, "memory"))
-            wrong(septet_strerror(rc), told->message);
+        if (rc != SEPTET_ENOMEM && !strstr(reports->message, "memory"))
+            wrong(septet_strerror(rc), reports->message);
     }
     if (lua_getglobal(L, "bad") == LUA_TSTRING)
         wrong("in the script", lua_tostring(L, -1));
     lua_getglobal(L, "done");
     result.done += (long)lua_tointeger(L, -1);
     lua_pop(L, 2);
-    check_sound(host, told);
+    check_sound(host, reports);
 }
 
 /* One round on a host of its own; the fault is armed for all of it but the preparation. */
 static void round_of(enum kind kind, long from, long run)
 {
-    struct told told;
-    septet_config config = config_for(&told);
+    struct reports reports;
+    septet_config config = config_for(&reports);
     int status = SEPTET_OK;
     config.alloc = lua_memory;
     result.text[0] = '\0';
@@ -364,7 +364,7 @@ static void round_of(enum kind kind, long from, long run)
     lua_pushboolean(septet_lua(host), kind != CURL_MEMORY);
     lua_call(septet_lua(host), 1, 0);
     fault.armed = true;
-    work_in(host, &told);
+    work_in(host, &reports);
     septet_free(host);
 }
 

@@ -19,29 +19,25 @@ static const struct spt_env *env_of(lua_State *L)
 
 static void test_transfers_rest_also_where_calls_are_too_many(void **state)
 {
-    struct told told;
-    septet_host *host = new_host(&told);
-    lua_State *L = septet_lua(host);
-    set_origin(L);
+    struct host_fixture *f = *state;
+    lua_State *L = f->L;
     lua_pushinteger(L, LIMIT);
     lua_setglobal(L, "limit");
-    assert_int_equal(run(host, PRELUDE
-                         "local s <close> = http.session { limit = limit, limit_per_host = limit } "
-                         "task.group(function(g) "
-                         "  for _ = 1, 600 do g:spawn(s.get, s, origin .. '/bytes/1') end "
-                         "end)"),
-                     SEPTET_OK);
-    assert_silent(&told);
+    assert_runs(f->host,
+                PRELUDE "local s <close> = http.session { limit = limit, limit_per_host = limit } "
+                        "task.group(function(g) "
+                        "  for _ = 1, 600 do g:spawn(s.get, s, origin .. '/bytes/1') end "
+                        "end)");
+    assert_silent(&f->reports);
     /* There may be more: one that is over has its own until its task has run, when others were
      * admitted. */
     assert_true(env_of(L)->driver->responses.n >= LIMIT);
-    assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_transfers_rest_also_where_calls_are_too_many),
+        TEST(test_transfers_rest_also_where_calls_are_too_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,25 +3,29 @@
 #ifndef SPT_TESTS_HOST_FIXTURE_H
 #define SPT_TESTS_HOST_FIXTURE_H
 
+#include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-
-#include <cmocka.h>
-#include <dirent.h>
-#include <lauxlib.h>
-#include <lualib.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <cmocka.h>
+#include <lauxlib.h>
+#include <lualib.h>
+
 #include "septet/septet.h"
 
-/* --- what a host told --- */
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, host_fixture_setup, host_fixture_teardown)
+#define PRELUDE  "local task, http = require 'septet.task', require 'septet.http' "
 
-struct told {
+/* Sets `ready` when requests that were made before have gone out. */
+#define SOON_READY " task.spawn(function() task.sleep(0.02) ready = 1 end) "
+
+/* What a host has reported. */
+struct reports {
     int errors, warnings;
     char kind[64], message[512], traceback[2048], task[128]; /* of the last error */
     uint32_t task_id;
@@ -29,80 +33,48 @@ struct told {
     char warned[4096]; /* all warnings, a line each */
 };
 
-static inline void keep(char *to, size_t size, const char *text)
-{
-    snprintf(to, size, "%s", text);
-}
+/* The state of a TEST: a host of the usual config, which is closed after the test. */
+struct host_fixture {
+    septet_host *host;
+    lua_State *L;
+    struct reports reports;
+    int descriptors; /* number of open ones before the host was made */
+};
 
-static inline void on_error(void *ud, const septet_error *error)
-{
-    struct told *told = ud;
-    told->errors++;
-    keep(told->kind, sizeof told->kind, error->kind);
-    keep(told->message, sizeof told->message, error->message);
-    keep(told->traceback, sizeof told->traceback, error->traceback);
-    keep(told->task, sizeof told->task, error->task);
-    told->task_id = error->task_id;
-    told->is_main = error->is_main;
-}
+int host_fixture_setup(void **state);
+int host_fixture_teardown(void **state);
 
-static inline void on_warning(void *ud, const char *message)
-{
-    struct told *told = ud;
-    size_t len = strlen(told->warned);
-    told->warnings++;
-    snprintf(told->warned + len, sizeof told->warned - len, "%s\n", message);
-}
+/* Closes the host before the test ends. */
+void host_fixture_close(struct host_fixture *f);
 
-static inline septet_config config_for(struct told *told)
-{
-    septet_config config;
-    *told = (struct told){0};
-    septet_config_init(&config);
-    config.ud = told;
-    config.on_error = on_error;
-    config.on_warning = on_warning;
-    config.slow_ms = 0; /* on a busy machine any turn may be a slow one */
-    return config;
-}
-
-static inline septet_host *new_host(struct told *told)
-{
-    septet_config config = config_for(told);
-    int status = 1;
-    septet_host *host = septet_new(&config, &status);
-    assert_non_null(host);
-    assert_int_equal(status, SEPTET_OK);
-    return host;
-}
-
-#define PRELUDE "local task, http = require 'septet.task', require 'septet.http' "
-
-/* Sets `ready` when requests that were made before have gone out. */
-#define SOON_READY " task.spawn(function() task.sleep(0.02) ready = 1 end) "
+/* Empties `reports`, and returns a config whose host reports to it. */
+septet_config config_for(struct reports *reports);
+septet_host *new_host(struct reports *reports);
 
 /* Runs a script to its end. */
-static inline int run(septet_host *host, const char *source)
-{
-    assert_int_equal(septet_load_string(host, "=script", source), SEPTET_OK);
-    return septet_run(host);
-}
+int run_script(septet_host *host, const char *source);
 
-static inline void assert_text(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("no '%s' in '%s'", part, text);
-}
+#define assert_loads(host, source)                                                                 \
+    assert_int_equal(septet_load_string(host, "=script", source), SEPTET_OK)
+#define assert_runs(host, source)      assert_int_equal(run_script(host, source), SEPTET_OK)
+#define assert_file_loads(host, under) assert_int_equal(load_test_file(host, under), SEPTET_OK)
 
-/* Nothing was told at all. */
-static inline void assert_silent(const struct told *told)
-{
-    if (told->errors || told->warnings)
-        fail_msg("told of: %s\n%s\n%s", told->message, told->traceback, told->warned);
-}
+/* Loads a script by its path under tests/. It is read here, as septet_load_file() asks for memory of
+ * Lua's outside of any protection. */
+int load_test_file(septet_host *host, const char *path);
 
-/* --- an allocator --- */
+void assert_text(const char *text, const char *part);
 
+/* Nothing was reported at all. */
+void assert_silent(const struct reports *reports);
+
+/* Returns a global of the script's, as an integer. */
+long global(lua_State *L, const char *name);
+
+/* Gives scripts the origin's URL as `origin`. */
+void set_origin(lua_State *L);
+
+/* An allocator's `ud`. */
 struct pool {
     size_t bytes;  /* handed out */
     long calls;    /* that asked for more memory than before */
@@ -110,55 +82,8 @@ struct pool {
     bool only_one; /* just the one after them fails, not all that follow */
 };
 
-static inline void *pool_alloc(void *ud, void *block, size_t old, size_t size)
-{
-    struct pool *pool = ud;
-    if (!block)
-        old = 0; /* then it is the kind of the object */
-    if (size == 0) {
-        free(block);
-        pool->bytes -= old;
-        return NULL;
-    }
-    if (size > old) {
-        long call = pool->calls++;
-        if (pool->allowed >= 0 && (pool->only_one ? call == pool->allowed : call >= pool->allowed))
-            return NULL;
-    }
-    void *moved = realloc(block, size);
-    if (moved)
-        pool->bytes += size - old;
-    return moved;
-}
+void *pool_alloc(void *ud, void *block, size_t old, size_t size);
 
-/* --- the world --- */
-
-static inline int count_descriptors(void)
-{
-    int n = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    assert_non_null(dir);
-    while (readdir(dir))
-        n++;
-    closedir(dir);
-    return n;
-}
-
-/* A global of the script's, as an integer. */
-static inline long global(lua_State *L, const char *name)
-{
-    lua_getglobal(L, name);
-    long value = (long)lua_tointeger(L, -1);
-    lua_pop(L, 1);
-    return value;
-}
-
-static inline void set_origin(lua_State *L)
-{
-    const char *origin = getenv("SEPTET_ORIGIN");
-    assert_non_null(origin);
-    lua_pushstring(L, origin);
-    lua_setglobal(L, "origin");
-}
+int count_descriptors(void);
 
 #endif
