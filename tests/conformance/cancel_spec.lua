@@ -6,19 +6,7 @@ local command, helpers = require "command", require "helpers"
 
 local recorder, stopwatch = helpers.recorder, helpers.stopwatch
 local closer, never = helpers.closer, helpers.never
-
--- A task that waits, and the same cancelled.
-local function waiting(fn, ...)
-  local t = task.spawn(fn, ...)
-  turns(3)
-  return t
-end
-
-local function cancelled(fn, ...)
-  local t = waiting(fn, ...)
-  equal(t:cancel "enough", true)
-  return t
-end
+local waiting, cancelled = helpers.waiting, helpers.cancelled
 
 it("cancel.before_start", function()
   for name, wait in pairs {

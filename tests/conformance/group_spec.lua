@@ -4,19 +4,7 @@ local helpers = require "helpers"
 
 local never, new_log = helpers.never, helpers.new_log
 local tidy, fail_after = helpers.tidy, helpers.fail_after
-
--- fn(...) as a task that is cancelled so many seconds later; returns it once it has ended.
-local function cancelled_after(seconds, fn, ...)
-  local t = task.spawn(fn, ...)
-  task.sleep(seconds)
-  t:cancel "outside"
-  task.wait { t }
-  return t
-end
-
-local function grouped(fn, ...)
-  return raises_error({ kind = "ErrorGroup" }, task.group, fn, ...)
-end
+local cancelled_after, grouped = helpers.cancelled_after, helpers.grouped
 
 it("group.join", function()
   local log = new_log()

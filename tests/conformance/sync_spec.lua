@@ -4,25 +4,13 @@ local task, sync = require "septet.task", require "septet.sync"
 local settle = require("septet.testing").wait_all_blocked
 local helpers = require "helpers"
 
-local never = helpers.never
+local never, waiting = helpers.never, helpers.waiting
 
 -- What has one owner at a time: how it is made, and whether it is free.
 local owned = {
   semaphore = { new = function() return sync.semaphore(1) end, free = function(x) return x:value() == 1 end },
   lock = { new = sync.lock, free = function(x) return not x:locked() end },
 }
-
--- A task that has begun to wait when this returns: so many of these wait in the order they were made in.
-local function waiting(fn, ...)
-  local t = task.spawn(fn, ...)
-  settle()
-  equal(t:status(), "suspended")
-  return t
-end
-
-local function join(...)
-  task.wait { ... }
-end
 
 local function ended_cancelled(t)
   raises_error({ kind = "TaskCancelled" }, t.await, t)
@@ -42,7 +30,7 @@ it("sync.fifo", function()
     end
     x:release()
     equal(order, {}) -- nobody runs inside release()
-    join(table.unpack(tasks))
+    task.wait(tasks)
     equal(order, { 1, 2, 3, 4, 5 }, name)
     equal(kind.free(x), true)
   end
@@ -60,19 +48,19 @@ it("sync.fifo", function()
     task.sleep(1)
     s:release()
   end
-  join(table.unpack(tasks))
+  task.wait(tasks)
   for i = 1, 6 do equal(granted[i] - start, i + 0.0) end
   for _ = 1, 3 do s:release() end
 
   local ch, got = sync.channel(), {}
   for i = 1, 5 do tasks[i] = waiting(function() got[i] = ch:recv() end) end
   for i = 1, 5 do ch:send(i) end
-  join(table.unpack(tasks))
+  task.wait(tasks)
   equal(got, { 1, 2, 3, 4, 5 })
   got = {}
   for i = 1, 5 do tasks[i] = waiting(ch.send, ch, i) end
   for i = 1, 5 do got[i] = ch:recv() end
-  join(table.unpack(tasks))
+  task.wait(tasks)
   equal(got, { 1, 2, 3, 4, 5 })
 
   local e, order = sync.event(), {}
@@ -84,7 +72,7 @@ it("sync.fifo", function()
   end
   e:set()
   equal(order, {})
-  join(table.unpack(tasks))
+  task.wait(tasks)
   equal(#order, 5)
   if MODE ~= "shuffle" then equal(order, { 1, 2, 3, 4, 5 }) end
 end)
@@ -144,13 +132,13 @@ it("sync.cancel_waiter", function()
     equal(b:status(), "cancelled")
     task.sleep(2)
     x:release()
-    join(a, c, d)
+    task.wait { a, c, d }
     equal(order, { "c gave up", "a", "d" }, name)
     equal(kind.free(x), true)
     local got
     local late = task.spawn(function() got = pcall(x.acquire, x) end) -- cancelled before it asks
     late:cancel()
-    join(late)
+    task.wait { late }
     equal({ got, kind.free(x) }, { false, true })
   end
 
@@ -162,7 +150,7 @@ it("sync.cancel_waiter", function()
   local a, b, c = waiting(wait, "a"), waiting(wait, "b"), waiting(wait, "c")
   b:cancel()
   e:set()
-  join(a, b, c)
+  task.wait { a, b, c }
   equal(woken, { a = true, c = true })
 end)
 
@@ -184,7 +172,7 @@ it("sync.cancel_racing_release", function()
       if first == "release" then x:release() end
       a:cancel()
       if first == "cancel" then x:release() end
-      join(a, b)
+      task.wait { a, b }
       -- What was handed over stays so, and the next wait raises; what was not goes to the next.
       equal(log, { a = first == "release", after = false, b = true }, name .. ", first " .. first)
       equal(kind.free(x), true)
@@ -195,7 +183,7 @@ it("sync.cancel_racing_release", function()
     local t = task.spawn(function() in_time = task.move_on_after(1, x.acquire, x) end)
     task.sleep(1)
     x:release()
-    join(t)
+    task.wait { t }
     equal(kind.free(x), not in_time, name)
   end
 
@@ -218,7 +206,7 @@ it("sync.cancel_racing_release", function()
     if math.random(2) == 1 then tasks[math.random(i)]:cancel() end
     equal(s:value() >= 0 and s:value() <= 3, true)
   end
-  join(table.unpack(tasks))
+  task.wait(tasks)
   equal(s:value(), 3)
 end)
 
@@ -241,7 +229,7 @@ it("sync.event_set_then_cancel", function()
   e:set()
   local t = task.spawn(function() got = pcall(e.wait, e) end)
   t:cancel()
-  join(t)
+  task.wait { t }
   equal(got, false)
   equal(e:is_set(), true)
 end)
@@ -424,7 +412,7 @@ it("chan.close_wakes_both", function()
   ch:send "handed"
   ch:close()
   equal(got, {}) -- nobody runs inside close()
-  join(handed, a, b)
+  task.wait { handed, a, b }
   equal(got, { { "handed", n = 1 }, { nil, "closed", n = 2 }, { nil, "closed", n = 2 } })
 
   ch = sync.channel(1)
@@ -451,7 +439,7 @@ it("chan.multi_sender", function()
   producers[1]:cancel() -- it sent nothing, and is counted out all the same
   for i in ch:iter() do got[i] = (got[i] or 0) + 1 end
   equal(got, { 3, 2, 1 })
-  join(table.unpack(producers))
+  task.wait(producers)
   raises_error({ kind = "ChannelClosed" }, ch.send, ch, 1)
 
   ch = sync.channel(1)

@@ -1,25 +1,8 @@
 -- Channels: values go from task to task in order, none is lost or given twice, whoever is cancelled or closed.
 local task, sync = require "septet.task", require "septet.sync"
+local helpers = require "helpers"
 
--- A task that receives all there is into a list, which is its result.
-local function collector(ch)
-  return task.spawn(function()
-    local got = {}
-    for v in ch:iter() do got[#got + 1] = v end
-    return got
-  end)
-end
-
-local function sender_of(ch, ...)
-  return task.spawn(function(...)
-    for _, v in ipairs { ... } do ch:send(v) end
-  end, ...)
-end
-
--- Waits for a task's end, whatever it is.
-local function settle(...)
-  for _, t in ipairs { ... } do pcall(t.await, t) end
-end
+local collector, sending, join = helpers.collector, helpers.sending, helpers.join
 
 describe("a channel without a buffer", function()
   it("is a rendezvous: a sender waits for its receiver", function()
@@ -47,12 +30,12 @@ describe("a channel without a buffer", function()
 
   it("serves senders in the order they came", function()
     local ch = sync.channel()
-    local a, b, c = sender_of(ch, 1, 4), sender_of(ch, 2, 5), sender_of(ch, 3, 6)
+    local a, b, c = sending(ch, 1, 4), sending(ch, 2, 5), sending(ch, 3, 6)
     turns(1)
     local got = {}
     for i = 1, 6 do got[i] = ch:recv() end
     equal(got, { 1, 2, 3, 4, 5, 6 })
-    settle(a, b, c)
+    join(a, b, c)
   end)
 
   it("serves receivers in the order they came", function()
@@ -62,14 +45,14 @@ describe("a channel without a buffer", function()
     end
     turns(1)
     for i = 1, 4 do ch:send(i) end
-    settle(table.unpack(all))
+    join(table.unpack(all))
     equal(got, { 1, 2, 3, 4 })
   end)
 
   it("passes values of any type by identity", function()
     local ch, t = sync.channel(), {}
     for _, v in ipairs { t, print, task.current(), ch, false, 0, "", 0.5, coroutine.create(print) } do
-      local s = sender_of(ch, v)
+      local s = sending(ch, v)
       equal(rawequal(ch:recv(), v), true)
       s:await()
     end
@@ -83,7 +66,7 @@ describe("a channel with a buffer", function()
       ch:send(i)
       equal(#ch, i)
     end
-    local t = sender_of(ch, 4)
+    local t = sending(ch, 4)
     turns(2)
     equal(t:status(), "suspended")
     equal(#ch, 3)
@@ -148,7 +131,7 @@ describe("a channel with a buffer", function()
   it("lets nobody in before those who wait", function()
     local ch = sync.channel(1)
     ch:send(1)
-    local a = sender_of(ch, 2)
+    local a = sending(ch, 2)
     turns(1)
     equal(ch:try_send "barge", false)
     equal(ch:try_recv(), 1)
@@ -184,7 +167,7 @@ describe("try_send and try_recv", function()
     equal({ ch:try_recv() }, { nil, "empty" })
     local rendezvous = sync.channel()
     equal(rendezvous:try_send(1), false)
-    local t = sender_of(rendezvous, 1)
+    local t = sending(rendezvous, 1)
     turns(1)
     equal({ rendezvous:try_recv() }, { 1 })
     t:await()
@@ -282,7 +265,7 @@ describe("close", function()
     ch:close()
     equal({ r:await() }, { "x" })
     local ch2 = sync.channel()
-    local s = sender_of(ch2, "y")
+    local s = sending(ch2, "y")
     turns(1)
     equal(ch2:recv(), "y")
     ch2:close()
@@ -363,7 +346,7 @@ describe("senders", function()
     local got = t:await()
     table.sort(got)
     equal(got, { 11, 21, 22, 31, 32, 33 })
-    settle(table.unpack(producers))
+    join(table.unpack(producers))
     raises_error({ kind = "ChannelClosed" }, ch.send, ch, 1)
     raises_error({ kind = "ChannelClosed" }, ch.sender, ch)
   end)
@@ -398,7 +381,7 @@ describe("senders", function()
     a:close()
     raises_error({ kind = "ChannelClosed" }, ta.await, ta)
     equal({ ch:recv(), ch:recv() }, { "b", "c" })
-    settle(tb, tc)
+    join(tb, tc)
   end)
 
   it("fail with the channel", function()
@@ -453,24 +436,24 @@ describe("cancellation", function()
 
   it("of a sender sends nothing", function()
     local ch = sync.channel()
-    local a, b = sender_of(ch, "a"), sender_of(ch, "b")
+    local a, b = sending(ch, "a"), sending(ch, "b")
     turns(1)
     a:cancel()
     equal(ch:recv(), "b")
     equal({ ch:try_recv() }, { nil, "empty" })
-    settle(a, b)
+    join(a, b)
     equal({ a:status(), b:status() }, { "cancelled", "done" })
   end)
 
   it("of a sender that waits for room in the buffer leaves the buffer as it is", function()
     local ch = sync.channel(1)
     ch:send(1)
-    local a = sender_of(ch, 2)
+    local a = sending(ch, 2)
     turns(1)
     a:cancel()
     equal(ch:recv(), 1)
     equal(#ch, 0)
-    settle(a)
+    join(a)
   end)
 
   it("after a hand-over loses nothing: the receiver has it, the sender goes on", function()
@@ -482,7 +465,7 @@ describe("cancellation", function()
     turns(1)
     ch:send "x"
     r:cancel()
-    settle(r)
+    join(r)
     equal({ got, r:status() }, { "x", "cancelled" })
     local s = task.spawn(function()
       ch:send "y"
@@ -492,7 +475,7 @@ describe("cancellation", function()
     turns(1)
     equal(ch:recv(), "y")
     s:cancel()
-    settle(s)
+    join(s)
     equal({ sent, s:status() }, { true, "cancelled" })
   end)
 
@@ -506,7 +489,7 @@ describe("cancellation", function()
     turns(1)
     equal({ got, #ch }, { 128, 71 }) -- one is taken, and waits with its task for the next turn
     r:cancel()
-    settle(r)
+    join(r)
     equal({ got, #ch }, { 129, 71 })
     local s = task.spawn(function()
       repeat
@@ -517,7 +500,7 @@ describe("cancellation", function()
     turns(1)
     equal({ sent, #ch }, { 128, 200 })
     s:cancel()
-    settle(s)
+    join(s)
     equal({ sent, #ch }, { 129, 200 })
   end)
 
@@ -532,7 +515,7 @@ describe("cancellation", function()
       results[4] = select(2, pcall(ch.send, ch, "never"))
     end)
     t:cancel()
-    settle(t)
+    join(t)
     equal({ results[1], results[2], results[3] }, { false, false, false })
     equal(task.is_cancelled(results[4]), true)
     equal(collector(ch):await(), { "kept" })
@@ -619,7 +602,7 @@ describe("a wait", function()
     local full = sync.channel(2)
     full:send(1)
     full:send(2)
-    local r0, s2 = task.spawn(sync.channel().recv, sync.channel()), sender_of(full, 3)
+    local r0, s2 = task.spawn(sync.channel().recv, sync.channel()), sending(full, 3)
     local rh = task.spawn(full.recv, sync.channel(math.huge))
     turns(1)
     equal(r0:waits_for(), "recv (capacity 0)")
@@ -627,7 +610,7 @@ describe("a wait", function()
     equal(rh:waits_for(), "recv (no limit)")
     for _, t in ipairs { r0, s2, rh } do
       t:cancel()
-      settle(t)
+      join(t)
     end
   end)
 
@@ -713,7 +696,7 @@ describe("memory", function()
           if n % 3 == 0 then collectgarbage() end
         end
         equal(n, 200)
-        settle(table.unpack(producers))
+        join(table.unpack(producers))
       end
     end
     collectgarbage "incremental"

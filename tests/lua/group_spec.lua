@@ -3,15 +3,7 @@ local task = require "septet.task"
 local helpers = require "helpers"
 
 local never, fail = helpers.never, helpers.fail
-
--- Returns the error of a task cancelled at its second lap.
-local function cancelled(fn, ...)
-  local t = task.spawn(fn, ...)
-  turns(2)
-  t:cancel "from outside"
-  task.wait { t }
-  return t
-end
+local cancelled_after_turns = helpers.cancelled_after_turns
 
 describe("a group", function()
   it("waits for its tasks and gives the values of its body", function()
@@ -111,7 +103,7 @@ describe("a group", function()
     order[#order + 1] = "after"
     equal(order, { "other", "after" })
     local laps = 0
-    local t = cancelled(function()
+    local t = cancelled_after_turns(2, function()
       while true do
         task.group(function() end)
         laps = laps + 1
@@ -339,7 +331,7 @@ describe("cancelling", function()
 
   it("the task around it cancels the children, waits for them, and goes on outward", function()
     local child, cleaned
-    local t = cancelled(function()
+    local t = cancelled_after_turns(2, function()
       task.group(function(g)
         child = g:spawn(function()
           local ok, err = pcall(never)
@@ -351,7 +343,7 @@ describe("cancelling", function()
     end)
     equal(t:status(), "cancelled")
     equal(child:status(), "cancelled")
-    equal(cleaned, "from outside")
+    equal(cleaned, "outside")
   end)
 
   it("while it joins is no way out before the children have ended", function()
@@ -376,7 +368,7 @@ describe("cancelling", function()
 
   it("with an error in the cleanup raises the error, and the next wait raises Cancelled", function()
     local first, second
-    cancelled(function()
+    cancelled_after_turns(2, function()
       first = select(2, pcall(task.group, function(g)
         g:spawn(function()
           pcall(never)
@@ -476,7 +468,7 @@ describe("the block form", function()
 
   it("cancelled from outside goes on outward", function()
     local child
-    local t = cancelled(function()
+    local t = cancelled_after_turns(2, function()
       local g <close> = task.group()
       child = g:spawn(never)
       never()

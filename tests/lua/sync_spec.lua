@@ -3,11 +3,7 @@
 local task, sync = require "septet.task", require "septet.sync"
 local helpers = require "helpers"
 
-local never, dismiss = helpers.never, helpers.dismiss
-
-local function join(tasks)
-  for _, t in ipairs(tasks) do t:await() end
-end
+local never, dismiss, await_all = helpers.never, helpers.dismiss, helpers.await_all
 
 describe("an event", function()
   it("is not set, then set for ever", function()
@@ -31,7 +27,7 @@ describe("an event", function()
     turns(1)
     e:set()
     equal(order, {})
-    join(waiters)
+    await_all(waiters)
     equal(order, { 1, 2, 3, 4, 5 })
   end)
 
@@ -98,7 +94,7 @@ describe("an event", function()
     b:cancel()
     e:set()
     pcall(b.await, b)
-    join { a, c }
+    await_all { a, c }
     equal(order, { 1, 3 })
   end)
 
@@ -189,7 +185,7 @@ describe("a semaphore", function()
     turns(2)
     equal(order, {})
     s:release()
-    join(waiters)
+    await_all(waiters)
     equal(order, { 1, 2, 3, 4, 5, 6 })
     equal(s:value(), 1)
   end)
@@ -227,7 +223,7 @@ describe("a semaphore", function()
         end)
       end)
     end
-    join(all)
+    await_all(all)
     equal(most, 3)
     equal(s:value(), 3)
   end)
@@ -377,7 +373,7 @@ describe("a lock", function()
     equal(order, {})
     equal(l:locked(), true)
     equal(l:try_acquire(), false)
-    join(waiters)
+    await_all(waiters)
     equal(order, { 1, 2, 3, 4, 5, 6 })
     equal(l:locked(), false)
   end)

@@ -1,6 +1,6 @@
 -- What specs of tasks use again and again: functions to spawn, records of what happened, and
 -- values that run a function when they are closed.
-local task = require "septet.task"
+local task, testing = require "septet.task", require "septet.testing"
 
 local helpers = {}
 
@@ -50,6 +50,78 @@ function helpers.tidy(log, name, seconds, err)
   task.cleanup(nil, task.sleep, seconds)
   log(("%s %s"):format(name, cancelled.source))
   error(err or cancelled, 0)
+end
+
+--- Returns a task of fn(...) that waits.
+function helpers.waiting(fn, ...)
+  local t = task.spawn(fn, ...)
+  testing.wait_all_blocked()
+  equal(t:status(), "suspended")
+  return t
+end
+
+--- Returns a task of fn(...) that is cancelled at its first wait.
+function helpers.cancelled(fn, ...)
+  local t = helpers.waiting(fn, ...)
+  equal(t:cancel "enough", true)
+  return t
+end
+
+--- Returns a task of fn(...) that was cancelled after so many seconds, and has ended.
+function helpers.cancelled_after(seconds, fn, ...)
+  local t = task.spawn(fn, ...)
+  task.sleep(seconds)
+  t:cancel "outside"
+  task.wait { t }
+  return t
+end
+
+--- Like helpers.cancelled_after(), but counts turns.
+function helpers.cancelled_after_turns(n, fn, ...)
+  local t = task.spawn(fn, ...)
+  turns(n)
+  t:cancel "outside"
+  task.wait { t }
+  return t
+end
+
+--- Returns the ErrorGroup that task.group(fn) raises.
+function helpers.grouped(fn)
+  return raises_error({ kind = "ErrorGroup" }, task.group, fn)
+end
+
+--- Awaits a list of tasks, each of which ends well.
+function helpers.await_all(tasks)
+  for _, t in ipairs(tasks) do
+    t:await()
+  end
+end
+
+--- Awaits tasks, however they end.
+function helpers.join(...)
+  for _, t in ipairs { ... } do
+    pcall(t.await, t)
+  end
+end
+
+--- Returns a task that receives until a channel ends, and returns the list of what came.
+function helpers.collector(channel)
+  return task.spawn(function()
+    local got = {}
+    for value in channel:iter() do
+      got[#got + 1] = value
+    end
+    return got
+  end)
+end
+
+--- Returns a task that sends values through a channel.
+function helpers.sending(channel, ...)
+  return task.spawn(function(...)
+    for _, value in ipairs { ... } do
+      channel:send(value)
+    end
+  end, ...)
 end
 
 --- Cancels tasks whose ends the spec does not check, and awaits them.
