@@ -2,7 +2,8 @@
 """check_layers BUILD_DIR [RULE...]: checks the rules of layers, symbols and foreign words.
 
   includes   a file under src/ includes the headers of its own layer or of lower ones, written with
-             the folder; one awaitable never includes another; the CLI sees the public headers alone
+             the folder; one awaitable (x.c with its x_*.c) never includes another; the CLI sees
+             the public headers alone
   symbols    base/ needs no library, core/ Lua alone, loop/ libuv alone, dns/ no libcurl, http/ no
              c-ares, and neither of those two any Lua (read from the built objects)
   calls      no file of a folder uses a function or an object of one that uses it, over however many
@@ -33,6 +34,7 @@ BARRED_SYMBOLS = {
     "http": re.compile(r"(ares|luaL?)_|luaopen_"),
     "op": re.compile(r"(curl|ares)_"),
 }
+OPERATION = re.compile(r"^static const septet_op_type \w+ = \{", re.M)
 OWN_EXPORTS = re.compile(r"septet_\w+$")
 # Written in pieces, so that this file does not break its own rule.
 BARRED_WORDS = re.compile(
@@ -76,10 +78,18 @@ def check_include(path, bracket, name):
         return f'"{name}" is in no layer'
     if other > layer:
         return f'"{name}" is of {LAYERS[other]}, above {LAYERS[layer]}'
-    is_awaitable = layer == LAYERS.index("op") and os.path.exists(f"src/{stem(name)}.c")
-    if is_awaitable and name.startswith("op/") and stem(path) != stem(name):
+    is_own = stem(path) == stem(name) or stem(path).startswith(f"{stem(name)}_")
+    if name.startswith("op/") and not is_own and is_awaitable(f"src/{stem(name)}.c"):
         return f'one awaitable includes another: "{name}"'
     return None
+
+
+def is_awaitable(path):
+    """Returns True for a file in C that defines an operation."""
+    if not os.path.exists(path):
+        return False
+    with open(path, encoding="utf-8") as file:
+        return bool(OPERATION.search(file.read()))
 
 
 def stem(path):
