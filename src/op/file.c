@@ -9,6 +9,7 @@
 #include "core/task.h"
 #include "loop/output.h"
 #include "op/env.h"
+#include "op/io_error.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -80,23 +81,11 @@ static struct file *push_file(lua_State *L)
     return file;
 }
 
-static int raise_coded(lua_State *L, const char *path, const char *code)
-{
-    lua_pushstring(L, code);
-    lua_setfield(L, -2, "code");
-    lua_pushstring(L, path);
-    lua_setfield(L, -2, "path");
-    return lua_error(L);
-}
-
+/* Raises IoError. libuv reports a path that leads to no regular file as an invalid argument. */
 static int raise_error(lua_State *L, const char *path, const char *verb, int error)
 {
-    char code[32], words[128] = "not a regular file";
-    uv_err_name_r(error, code, sizeof code);
-    if (error != UV_EINVAL || strcmp(verb, "write") == 0)
-        uv_strerror_r(error, words, sizeof words);
-    spt_error_push(L, "IoError", "cannot %s '%s': %s", verb, path, words);
-    return raise_coded(L, path, code);
+    const bool special = error == UV_EINVAL && strcmp(verb, "write") != 0;
+    return spt_io_error_raise(L, verb, path, error, special ? "not a regular file" : NULL);
 }
 
 /* --- the operation --- */
@@ -143,7 +132,7 @@ static int file_push(septet_op *op, lua_State *L)
     const struct file_op *f = (const struct file_op *)op;
     if (op->status == SEPTET_ECLOSED) {
         spt_error_push(L, "IoError", "'%s' was closed", f->file->path);
-        return raise_coded(L, f->file->path, "closed");
+        return spt_io_error_raise_code(L, f->file->path, "closed");
     }
     if (f->error)
         return raise_error(L, f->file->path, f->failed, f->error);

@@ -7,6 +7,7 @@
 #include "core/op.h"
 #include "loop/input.h"
 #include "op/env.h"
+#include "op/io_error.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -90,24 +91,6 @@ static struct reader *push_reader(lua_State *L, int path, size_t max_line)
     return reader;
 }
 
-static int raise_coded(lua_State *L, const struct reader *reader, const char *code)
-{
-    lua_pushstring(L, code);
-    lua_setfield(L, -2, "code");
-    lua_pushstring(L, reader->path);
-    lua_setfield(L, -2, "path");
-    return lua_error(L);
-}
-
-static int raise_error(lua_State *L, const struct reader *reader, const char *verb, int error)
-{
-    char code[32], words[128];
-    uv_err_name_r(error, code, sizeof code);
-    uv_strerror_r(error, words, sizeof words);
-    spt_error_push(L, "IoError", "cannot %s '%s': %s", verb, reader->path, words);
-    return raise_coded(L, reader, code);
-}
-
 /* --- opening --- */
 
 static void on_opened(void *ud)
@@ -139,7 +122,7 @@ static int open_push(septet_op *op, lua_State *L)
     int error = op->status < 0 ? UV_ENOMEM : reader->input->error;
     if (error) {
         let_go(reader);
-        return raise_error(L, reader, "open", error);
+        return spt_io_error_raise(L, "open", reader->path, error, NULL);
     }
     lua_pushvalue(L, READER);
     return 1;
@@ -217,7 +200,7 @@ static int l_stdin(lua_State *L)
         return spt_error_usage(L, "the host is closed");
     int error = standard->input ? 0 : open_stdin(env, standard);
     if (error)
-        return raise_error(L, reader, "open", error);
+        return spt_io_error_raise(L, "open", reader->path, error, NULL);
     attach(reader, env, standard->input);
     return 1;
 }
@@ -279,7 +262,7 @@ static int raise_pending(lua_State *L, const struct reader *reader)
 {
     int error = reader->input->error;
     reader->input->error = 0; /* the next read tries again */
-    return raise_error(L, reader, "read", error);
+    return spt_io_error_raise(L, "read", reader->path, error, NULL);
 }
 
 static int push_bytes(lua_State *L, const struct reader *reader, size_t n)
@@ -301,7 +284,7 @@ static int push_line(lua_State *L, const struct reader *reader)
     if (is_too_long(reader)) {
         spt_error_push(L, "IoError", "a line of '%s' is longer than %I bytes", reader->path,
                        (LUAI_UACINT)reader->max_line);
-        return raise_coded(L, reader, "line_too_long");
+        return spt_io_error_raise_code(L, reader->path, "line_too_long");
     }
     if (end < len)
         return hand_out(L, input, end, end + 1);
@@ -322,7 +305,7 @@ static int read_push(septet_op *op, lua_State *L)
     if (op->status == SEPTET_ECLOSED || !reader->input) {
         let_go(reader);
         spt_error_push(L, "IoError", "the reader of '%s' was closed", reader->path);
-        return raise_coded(L, reader, "closed");
+        return spt_io_error_raise_code(L, reader->path, "closed");
     }
     reader->input->waiter = NULL;
     int n = read->n ? push_bytes(L, reader, read->n) : push_line(L, reader);
