@@ -7,11 +7,11 @@
 #include "core/error.h"
 #include "core/anchor.h"
 #include "core/op.h"
-#include "core/traceback.h"
 #include "core/sched.h"
 #include "core/scope.h"
 #include "core/task.h"
 #include "op/env.h"
+#include "op/with.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -185,31 +185,18 @@ static int l_release(lua_State *L)
     return 0;
 }
 
-/* Releases the lock and returns the function's results, or raises its error. In Lua a hook or an
- * error of memory may come between any two steps, and a hook at a return. So this is one function
- * in C. */
 static int with_ended(lua_State *L, int status, lua_KContext ctx)
 {
     struct lock *lock = lua_touserdata(L, 1);
     bool held = lock->owner == spt_env(L)->sched->current;
     if (held)
         hand_off(L, lock);
-    if (status != LUA_OK && status != LUA_YIELD) {
-        spt_traceback_caught(L, 2, -1);
-        lua_insert(L, -2);
-        return spt_traceback_raise(L, NULL);
-    }
-    if (!held)
-        return spt_error_usage(L, "the lock was released inside of 'with'");
-    return lua_gettop(L) - 2;
+    return spt_with_end(L, status, held, "lock");
 }
 
-/* Calls the function at the point where an await pushes its results. */
 static int with_push(septet_op *op, lua_State *L)
 {
-    // stack: lock, handler, fn, arguments...
-    int status = lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, 0, with_ended);
-    return with_ended(L, status, 0);
+    return spt_with_call(L, with_ended);
 }
 
 static const septet_op_type with_type = {
@@ -226,11 +213,8 @@ static const septet_op_type with_type = {
 static int l_with(lua_State *L)
 {
     check(L);
-    spt_check_callable(L, 2);
+    spt_with_begin(L);
     struct lock *lock = check_acquire(L);
-    luaL_checkstack(L, 4, "too many arguments");
-    spt_traceback_push_handler(L, false);
-    lua_insert(L, 2);
     return await_lock(L, lock, &with_type);
 }
 

@@ -5,8 +5,8 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/op.h"
-#include "core/traceback.h"
 #include "op/env.h"
+#include "op/with.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -130,28 +130,14 @@ static int l_release(lua_State *L)
     return 0;
 }
 
-/* Releases the permit and returns the function's results, or raises its error. In Lua a hook or an
- * error of memory may come between any two steps, and a hook at a return. So this is one function
- * in C. */
 static int with_ended(lua_State *L, int status, lua_KContext ctx)
 {
-    bool given = give_back(lua_touserdata(L, 1));
-    if (status != LUA_OK && status != LUA_YIELD) {
-        spt_traceback_caught(L, 2, -1);
-        lua_insert(L, -2);
-        return spt_traceback_raise(L, NULL);
-    }
-    if (!given)
-        return spt_error_usage(L, "the semaphore was released inside of 'with'");
-    return lua_gettop(L) - 2;
+    return spt_with_end(L, status, give_back(lua_touserdata(L, 1)), "semaphore");
 }
 
-/* Calls the function at the point where an await pushes its results. */
 static int with_push(septet_op *op, lua_State *L)
 {
-    // stack: semaphore, handler, fn, arguments...
-    int status = lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, 0, with_ended);
-    return with_ended(L, status, 0);
+    return spt_with_call(L, with_ended);
 }
 
 static const septet_op_type with_type = {
@@ -168,10 +154,7 @@ static const septet_op_type with_type = {
 static int l_with(lua_State *L)
 {
     struct semaphore *semaphore = check(L);
-    spt_check_callable(L, 2);
-    luaL_checkstack(L, 4, "too many arguments");
-    spt_traceback_push_handler(L, false);
-    lua_insert(L, 2);
+    spt_with_begin(L);
     return await_permit(L, semaphore, &with_type);
 }
 
