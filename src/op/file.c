@@ -21,9 +21,9 @@ struct file {
     struct spt_output *output;         /* owned; NULL before opening and once closed */
     struct file_op *waiter;            /* operation that waits for the output; NULL if none */
     const char *path;                  /* kept alive by the user value */
+    const EVP_MD *kept_digest;         /* kind of the digest that is kept; NULL for none */
     unsigned char md[EVP_MAX_MD_SIZE]; /* the digest last requested */
     size_t md_len;
-    bool digests; /* whether the output keeps a digest */
     /* in the env's while it has an output: the host closes the rest */
     struct spt_resource resource;
 };
@@ -35,11 +35,11 @@ struct file_op {
     struct spt_env *env;
     /* kept alive by the handle at index FILE_HANDLE or SELF, as the next is by its own */
     struct file *file;
-    bool (*next_job)(struct file_op *file);
+    bool (*next_job)(struct file_op *f);
+    int (*push)(struct file_op *f, lua_State *L); /* of a method: pushes its results */
     const char *failed_step;
     const char *bytes; /* bytes to write, or the path to commit to */
     size_t len;
-    const EVP_MD *md;
     const char *failed; /* verb of the step that failed */
     int error;          /* libuv's error number */
     uint8_t flags;      /* SPT_DISK_FILE_... */
@@ -54,7 +54,7 @@ enum { SELF = 1, ARGUMENT };
 
 /* --- files --- */
 
-static void let_go(struct file *file)
+static void close_file(struct file *file)
 {
     struct spt_output *output = file->output;
     if (!output)
@@ -66,11 +66,11 @@ static void let_go(struct file *file)
 
 static void on_host_end(struct spt_resource *resource)
 {
-    let_go(SPT_OF(resource, struct file, resource));
+    close_file(SPT_OF(resource, struct file, resource));
 }
 
 /* Pushes a file, named by the string at PATH. */
-static struct file *push_file(lua_State *L)
+static struct file *new_file(lua_State *L)
 {
     struct file *file = lua_newuserdatauv(L, sizeof *file, 1);
     *file = (struct file){.path = lua_tostring(L, PATH), .resource.release = on_host_end};
@@ -129,14 +129,8 @@ static void file_cancel(septet_op *op)
 
 static int file_push(septet_op *op, lua_State *L)
 {
-    const struct file_op *f = (const struct file_op *)op;
-    if (op->status == SEPTET_ECLOSED) {
-        spt_error_push(L, "IoError", "'%s' was closed", f->file->path);
-        return spt_io_error_raise_code(L, f->file->path, "closed");
-    }
-    if (f->error)
-        return raise_error(L, f->file->path, f->failed, f->error);
-    return 0;
+    struct file_op *f = (struct file_op *)op;
+    return f->push(f, L);
 }
 
 static void file_describe(const septet_op *op, char *text, size_t size)
@@ -172,7 +166,7 @@ static void open_cancel(septet_op *op)
 {
     struct file *file = ((struct file_op *)op)->file;
     file->waiter = NULL;
-    let_go(file);
+    close_file(file);
 }
 
 static bool step_size(struct file_op *f)
@@ -190,7 +184,7 @@ static int open_push(septet_op *op, lua_State *L)
     if (file->output)
         file->path = lua_pushstring(L, file->output->file.path);
     if (op->status < 0 || f->error) {
-        let_go(file);
+        close_file(file);
         return raise_error(L, file->path, "open", f->error ? f->error : UV_ENOMEM);
     }
     lua_setiuservalue(L, FILE_HANDLE, 1);
@@ -223,7 +217,7 @@ static int open_with(lua_State *L, unsigned flags)
 {
     struct spt_env *env = spt_env(L);
     lua_settop(L, PATH);
-    struct file *file = push_file(L);
+    struct file *file = new_file(L);
     struct file_op *f = (struct file_op *)spt_op_new(L, env->sched, &open_type);
     f->env = env;
     f->file = file;
@@ -270,15 +264,33 @@ static struct file *check_open(lua_State *L)
     return file;
 }
 
-static struct file_op *new_op(lua_State *L, const septet_op_type *type, const char *verb,
-                              bool (*next_job)(struct file_op *))
+static struct file_op *new_op(lua_State *L, const char *verb, bool (*next_job)(struct file_op *),
+                              int (*push)(struct file_op *, lua_State *))
 {
     struct file *file = check_open(L);
-    struct file_op *f = (struct file_op *)spt_op_new(L, spt_env(L)->sched, type);
+    struct file_op *f = (struct file_op *)spt_op_new(L, spt_env(L)->sched, &file_type);
     f->file = file;
     f->failed_step = verb;
     f->next_job = next_job;
+    f->push = push;
     return f;
+}
+
+/* Raises the operation's IoError, if it failed. */
+static void check_done(const struct file_op *f, lua_State *L)
+{
+    if (f->op.status == SEPTET_ECLOSED) {
+        spt_error_push(L, "IoError", "'%s' was closed", f->file->path);
+        spt_io_error_raise_code(L, f->file->path, "closed");
+    }
+    if (f->error)
+        raise_error(L, f->file->path, f->failed, f->error);
+}
+
+static int push_nothing(struct file_op *f, lua_State *L)
+{
+    check_done(f, L);
+    return 0;
 }
 
 static bool once(struct file_op *f)
@@ -298,22 +310,12 @@ static bool step_write(struct file_op *f)
     return true;
 }
 
-static int write_push(septet_op *op, lua_State *L)
+static int push_file(struct file_op *f, lua_State *L)
 {
-    file_push(op, L);
+    check_done(f, L);
     lua_pushvalue(L, SELF);
     return 1;
 }
-
-static const septet_op_type write_type = {
-    .name = "file",
-    .size = sizeof(struct file_op),
-    .flags = SEPTET_OP_EXTERNAL,
-    .start = file_start,
-    .cancel = file_cancel,
-    .push = write_push,
-    .describe = file_describe,
-};
 
 /* Replaces the arguments, unless they are just one string, by the string that Lua's file:write
  * would write. */
@@ -349,7 +351,7 @@ static int l_write(lua_State *L)
     if (lua_gettop(L) != ARGUMENT || lua_type(L, ARGUMENT) != LUA_TSTRING)
         join_arguments(L);
     const char *bytes = lua_tolstring(L, ARGUMENT, &len);
-    struct file_op *f = new_op(L, &write_type, "write", step_write);
+    struct file_op *f = new_op(L, "write", step_write, push_file);
     f->bytes = bytes;
     f->len = len;
     return septet_op_await(L, &f->op);
@@ -364,7 +366,7 @@ static bool step_truncate(struct file_op *f)
 static int l_truncate(lua_State *L)
 {
     spt_check_most(L, 1);
-    return septet_op_await(L, &new_op(L, &file_type, "truncate", step_truncate)->op);
+    return septet_op_await(L, &new_op(L, "truncate", step_truncate, push_nothing)->op);
 }
 
 static bool step_sync(struct file_op *f)
@@ -376,7 +378,7 @@ static bool step_sync(struct file_op *f)
 static int l_sync(lua_State *L)
 {
     spt_check_most(L, 1);
-    return septet_op_await(L, &new_op(L, &file_type, "sync", step_sync)->op);
+    return septet_op_await(L, &new_op(L, "sync", step_sync, push_nothing)->op);
 }
 
 static bool step_commit(struct file_op *f)
@@ -392,7 +394,7 @@ static int l_commit(lua_State *L)
     struct file *file = check_open(L);
     const bool to_target = lua_isnoneornil(L, ARGUMENT) && file->output->file.target;
     const char *target = to_target ? NULL : check_path(L, ARGUMENT);
-    struct file_op *f = new_op(L, &file_type, "commit", step_commit);
+    struct file_op *f = new_op(L, "commit", step_commit, push_nothing);
     f->bytes = target;
     return septet_op_await(L, &f->op);
 }
@@ -402,28 +404,18 @@ static bool step_read(struct file_op *f)
     return once(f) && spt_output_read(f->file->output, go_on, f);
 }
 
-static int read_push(septet_op *op, lua_State *L)
+static int push_contents(struct file_op *f, lua_State *L)
 {
-    file_push(op, L);
-    const struct spt_buf *buf = &((struct file_op *)op)->file->output->file.buf;
+    check_done(f, L);
+    const struct spt_buf *buf = &f->file->output->file.buf;
     lua_pushlstring(L, buf->data, buf->len);
     return 1;
 }
 
-static const septet_op_type read_type = {
-    .name = "file",
-    .size = sizeof(struct file_op),
-    .flags = SEPTET_OP_EXTERNAL,
-    .start = file_start,
-    .cancel = file_cancel,
-    .push = read_push,
-    .describe = file_describe,
-};
-
 /* file:contents(): returns the file's contents, up to SPT_DISK_FILE_CHUNK bytes. */
 static int l_contents(lua_State *L)
 {
-    return septet_op_await(L, &new_op(L, &read_type, "read", step_read)->op);
+    return septet_op_await(L, &new_op(L, "read", step_read, push_contents)->op);
 }
 
 static bool step_remove(struct file_op *f)
@@ -439,7 +431,7 @@ static bool step_remove(struct file_op *f)
 static int l_remove(lua_State *L)
 {
     spt_check_most(L, 1);
-    return septet_op_await(L, &new_op(L, &file_type, "remove", step_remove)->op);
+    return septet_op_await(L, &new_op(L, "remove", step_remove, push_nothing)->op);
 }
 
 static bool step_close(struct file_op *f)
@@ -451,22 +443,11 @@ static bool step_close(struct file_op *f)
     return true;
 }
 
-static int close_push(septet_op *op, lua_State *L)
+static int push_closed(struct file_op *f, lua_State *L)
 {
-    struct file *file = ((struct file_op *)op)->file;
-    let_go(file);
-    return file_push(op, L);
+    close_file(f->file);
+    return push_nothing(f, L);
 }
-
-static const septet_op_type close_type = {
-    .name = "file",
-    .size = sizeof(struct file_op),
-    .flags = SEPTET_OP_EXTERNAL,
-    .start = file_start,
-    .cancel = file_cancel,
-    .push = close_push,
-    .describe = file_describe,
-};
 
 /* file:close(): closes the file and waits until others may write it. A closed file is left as it
  * is. */
@@ -476,32 +457,22 @@ static int l_close(lua_State *L)
     struct file *file = spt_check_self(L, "writer");
     if (!file->output)
         return 0;
-    return septet_op_await(L, &new_op(L, &close_type, "close", step_close)->op);
+    return septet_op_await(L, &new_op(L, "close", step_close, push_closed)->op);
 }
 
-static int size_push(septet_op *op, lua_State *L)
+static int push_size(struct file_op *f, lua_State *L)
 {
-    if (op->status < 0)
-        return file_push(op, L);
-    lua_pushinteger(L, (lua_Integer)((struct file_op *)op)->len);
+    if (f->op.status < 0)
+        check_done(f, L);
+    lua_pushinteger(L, (lua_Integer)f->len);
     return 1;
 }
-
-static const septet_op_type size_type = {
-    .name = "file",
-    .size = sizeof(struct file_op),
-    .flags = SEPTET_OP_EXTERNAL,
-    .start = file_start,
-    .cancel = file_cancel,
-    .push = size_push,
-    .describe = file_describe,
-};
 
 /* file:size(): returns the size in bytes, also after an error. */
 static int l_size(lua_State *L)
 {
     spt_check_most(L, 1);
-    return septet_op_await(L, &new_op(L, &size_type, "measure", step_size)->op);
+    return septet_op_await(L, &new_op(L, "measure", step_size, push_size)->op);
 }
 
 /* Closes the file at the end of a <close> variable, without a wait. A waiting operation raises
@@ -510,7 +481,7 @@ static int l_release(lua_State *L)
 {
     struct file *file = spt_check_self(L, "writer");
     struct file_op *waiter = file->waiter;
-    let_go(file);
+    close_file(file);
     if (waiter)
         end(waiter, SEPTET_ECLOSED);
     return 0;
@@ -518,7 +489,7 @@ static int l_release(lua_State *L)
 
 static int l_gc(lua_State *L)
 {
-    let_go(spt_check_self(L, "writer"));
+    close_file(spt_check_self(L, "writer"));
     return 0;
 }
 
@@ -533,7 +504,7 @@ static const EVP_MD *check_digest(lua_State *L, int arg)
 
 static bool step_keep_digest(struct file_op *f)
 {
-    return once(f) && spt_output_keep_digest(f->file->output, f->md, go_on, f);
+    return once(f) && spt_output_keep_digest(f->file->output, f->file->kept_digest, go_on, f);
 }
 
 /* file:keep_digest(name): keeps a digest of the file's contents and of all that is written from now
@@ -541,9 +512,8 @@ static bool step_keep_digest(struct file_op *f)
 static int l_keep_digest(lua_State *L)
 {
     const EVP_MD *md = check_digest(L, ARGUMENT);
-    struct file_op *f = new_op(L, &file_type, "read", step_keep_digest);
-    f->md = md;
-    f->file->digests = true;
+    struct file_op *f = new_op(L, "read", step_keep_digest, push_nothing);
+    f->file->kept_digest = md;
     return septet_op_await(L, &f->op);
 }
 
@@ -555,11 +525,11 @@ static bool step_digest(struct file_op *f)
     return false;
 }
 
-static int digest_push(septet_op *op, lua_State *L)
+static int push_digest(struct file_op *f, lua_State *L)
 {
-    const struct file *file = ((struct file_op *)op)->file;
+    const struct file *file = f->file;
     char hex[2 * sizeof file->md];
-    file_push(op, L);
+    check_done(f, L);
     if (file->md_len == 0)
         return luaL_error(L, "not enough memory");
     spt_hex(hex, file->md, file->md_len);
@@ -567,22 +537,12 @@ static int digest_push(septet_op *op, lua_State *L)
     return 1;
 }
 
-static const septet_op_type digest_type = {
-    .name = "file",
-    .size = sizeof(struct file_op),
-    .flags = SEPTET_OP_EXTERNAL,
-    .start = file_start,
-    .cancel = file_cancel,
-    .push = digest_push,
-    .describe = file_describe,
-};
-
 /* file:digest(): returns the digest of all that is written, in hexadecimal. */
 static int l_digest(lua_State *L)
 {
     spt_check_most(L, 1);
-    struct file_op *f = new_op(L, &digest_type, "digest", step_digest);
-    if (!f->file->digests)
+    struct file_op *f = new_op(L, "digest", step_digest, push_digest);
+    if (!f->file->kept_digest)
         return spt_error_usage(L, "no digest of '%s' is kept", f->file->path);
     return septet_op_await(L, &f->op);
 }
