@@ -1,60 +1,23 @@
 /* file: writes to a file. The task waits until the bytes, or the file, are where it wants them. An
  * operation refers only to the output. If the task is cancelled, the output's job continues, and
  * the next operation first waits for that job. */
-#include "base/hex.h"
-#include "base/list.h"
-#include "core/check.h"
-#include "core/error.h"
-#include "core/op.h"
-#include "core/task.h"
-#include "loop/output.h"
-#include "op/env.h"
-#include "op/io_error.h"
+#include "op/file.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
 
-#define META "septet.io.writer"
+#include "base/hex.h"
+#include "base/list.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/op.h"
+#include "op/env.h"
+#include "op/io_error.h"
 
-struct file {
-    struct spt_output *output;         /* owned; NULL before opening and once closed */
-    struct file_op *waiter;            /* operation that waits for the output; NULL if none */
-    const char *path;                  /* kept alive by the user value */
-    const EVP_MD *kept_digest;         /* kind of the digest that is kept; NULL for none */
-    unsigned char md[EVP_MAX_MD_SIZE]; /* the digest last requested */
-    size_t md_len;
-    /* in the env's while it has an output: the host closes the rest */
-    struct spt_resource resource;
-};
+enum { SELF = 1, ARGUMENT }; /* the stack of the methods */
 
-/* One operation on a file. `next_job` starts the next job, and returns false if there is none
- * left. */
-struct file_op {
-    septet_op op;
-    struct spt_env *env;
-    /* kept alive by the handle at index FILE_HANDLE or SELF, as the next is by its own */
-    struct file *file;
-    bool (*next_job)(struct file_op *f);
-    int (*push)(struct file_op *f, lua_State *L); /* of a method: pushes its results */
-    const char *failed_step;
-    const char *bytes; /* bytes to write, or the path to commit to */
-    size_t len;
-    const char *failed; /* verb of the step that failed */
-    int error;          /* libuv's error number */
-    uint8_t flags;      /* SPT_DISK_FILE_... */
-    bool begun;
-    bool ignores_errors; /* an earlier error does not fail this operation */
-};
-_Static_assert(sizeof(struct file_op) <= SPT_SLOT_SIZE, "it needs no memory of Lua's to wait in");
-
-/* The stack of the functions that open a file, and that of the methods. */
-enum { PATH = 1, FILE_HANDLE };
-enum { SELF = 1, ARGUMENT };
-
-/* --- files --- */
-
-static void close_file(struct file *file)
+void spt_file_close(struct spt_file *file)
 {
     struct spt_output *output = file->output;
     if (!output)
@@ -64,25 +27,7 @@ static void close_file(struct file *file)
     spt_output_free(output);
 }
 
-static void on_host_end(struct spt_resource *resource)
-{
-    close_file(SPT_OF(resource, struct file, resource));
-}
-
-/* Pushes a file, named by the string at PATH. */
-static struct file *new_file(lua_State *L)
-{
-    struct file *file = lua_newuserdatauv(L, sizeof *file, 1);
-    *file = (struct file){.path = lua_tostring(L, PATH), .resource.release = on_host_end};
-    spt_link_init(&file->resource.link);
-    lua_pushvalue(L, PATH);
-    lua_setiuservalue(L, -2, 1);
-    luaL_setmetatable(L, META);
-    return file;
-}
-
-/* Raises IoError. libuv reports a path that leads to no regular file as an invalid argument. */
-static int raise_error(lua_State *L, const char *path, const char *verb, int error)
+int spt_file_raise(lua_State *L, const char *path, const char *verb, int error)
 {
     const bool special = error == UV_EINVAL && strcmp(verb, "write") != 0;
     return spt_io_error_raise(L, verb, path, error, special ? "not a regular file" : NULL);
@@ -90,38 +35,37 @@ static int raise_error(lua_State *L, const char *path, const char *verb, int err
 
 /* --- the operation --- */
 
-static void end(struct file_op *f, int status)
+static void end(struct spt_file_op *f, int status)
 {
     f->file->waiter = NULL;
     septet_op_done(&f->op, status);
 }
 
-/* Starts the next job of the operation, or completes it. Called when the output is idle. */
-static void go_on(void *ud)
+void spt_file_next_job(void *ud)
 {
-    struct file_op *f = ud;
+    struct spt_file_op *f = ud;
     struct spt_output *output = f->file->output;
     if (f->next_job(f))
         return;
     f->error = f->ignores_errors ? output->result : output->error;
-    f->failed = f->ignores_errors ? output->file.step : output->failed_step;
+    f->failed_step = f->ignores_errors ? output->file.step : output->failed_step;
     end(f, SEPTET_OK);
 }
 
 static int file_start(septet_op *op)
 {
-    struct file_op *f = (struct file_op *)op;
+    struct spt_file_op *f = (struct spt_file_op *)op;
     f->file->waiter = f;
     if (spt_output_is_busy(f->file->output)) /* with the job of a cancelled operation */
-        spt_output_wait(f->file->output, go_on, f);
+        spt_output_wait(f->file->output, spt_file_next_job, f);
     else
-        go_on(f);
+        spt_file_next_job(f);
     return SEPTET_OK;
 }
 
 static void file_cancel(septet_op *op)
 {
-    struct file_op *f = (struct file_op *)op;
+    struct spt_file_op *f = (struct spt_file_op *)op;
     f->file->waiter = NULL;
     if (f->file->output)
         spt_output_forget(f->file->output);
@@ -129,82 +73,27 @@ static void file_cancel(septet_op *op)
 
 static int file_push(septet_op *op, lua_State *L)
 {
-    struct file_op *f = (struct file_op *)op;
+    struct spt_file_op *f = (struct spt_file_op *)op;
     return f->push(f, L);
 }
 
-static void file_describe(const septet_op *op, char *text, size_t size)
+void spt_file_describe(const septet_op *op, char *text, size_t size)
 {
-    const struct file_op *f = (const struct file_op *)op;
-    snprintf(text, size, "%s '%s'", f->failed_step, f->file->path);
+    const struct spt_file_op *f = (const struct spt_file_op *)op;
+    snprintf(text, size, "%s '%s'", f->verb, f->file->path);
 }
 
 static const septet_op_type file_type = {
     .name = "file",
-    .size = sizeof(struct file_op),
+    .size = sizeof(struct spt_file_op),
     .flags = SEPTET_OP_EXTERNAL,
     .start = file_start,
     .cancel = file_cancel,
     .push = file_push,
-    .describe = file_describe,
+    .describe = spt_file_describe,
 };
 
-/* --- opening --- */
-
-static int open_start(septet_op *op)
-{
-    struct file_op *f = (struct file_op *)op;
-    int rc = spt_output_open(&f->file->output, f->env->loop, f->file->path, f->flags, go_on, f);
-    if (rc == SEPTET_OK) {
-        f->file->waiter = f;
-        spt_env_add(f->env, &f->file->resource);
-    }
-    return rc;
-}
-
-static void open_cancel(septet_op *op)
-{
-    struct file *file = ((struct file_op *)op)->file;
-    file->waiter = NULL;
-    close_file(file);
-}
-
-static bool step_size(struct file_op *f)
-{
-    f->len = (size_t)f->file->output->file.size;
-    return false;
-}
-
-/* Returns the file, its size and its target. The opened file may be another than PATH: the output
- * knows its name. */
-static int open_push(septet_op *op, lua_State *L)
-{
-    struct file_op *f = (struct file_op *)op;
-    struct file *file = f->file;
-    if (file->output)
-        file->path = lua_pushstring(L, file->output->file.path);
-    if (op->status < 0 || f->error) {
-        close_file(file);
-        return raise_error(L, file->path, "open", f->error ? f->error : UV_ENOMEM);
-    }
-    lua_setiuservalue(L, FILE_HANDLE, 1);
-    lua_pushvalue(L, FILE_HANDLE);
-    lua_pushinteger(L, (lua_Integer)f->len);
-    lua_pushstring(L, file->output->file.target);
-    return 3;
-}
-
-static const septet_op_type open_type = {
-    .name = "file",
-    .size = sizeof(struct file_op),
-    .flags = SEPTET_OP_EXTERNAL,
-    .start = open_start,
-    .cancel = open_cancel,
-    .push = open_push,
-    .describe = file_describe,
-};
-
-static const char *check_path(lua_State *L, int arg)
+const char *spt_file_check_path(lua_State *L, int arg)
 {
     size_t len;
     const char *path = spt_check_string(L, arg, &len);
@@ -213,50 +102,11 @@ static const char *check_path(lua_State *L, int arg)
     return path;
 }
 
-static int open_with(lua_State *L, unsigned flags)
-{
-    struct spt_env *env = spt_env(L);
-    lua_settop(L, PATH);
-    struct file *file = new_file(L);
-    struct file_op *f = (struct file_op *)spt_op_new(L, env->sched, &open_type);
-    f->env = env;
-    f->file = file;
-    f->next_job = step_size;
-    f->failed_step = "open";
-    f->flags = (uint8_t)flags;
-    return septet_op_await(L, &f->op);
-}
-
-/* file_open(path, append): opens a file for writing and returns it and its size in bytes. Without
- * `append` the file is truncated. Raises IoError, with EBUSY if the file is being written. */
-static int l_open(lua_State *L)
-{
-    check_path(L, PATH);
-    return open_with(L, lua_toboolean(L, 2) ? SPT_DISK_FILE_APPEND : 0);
-}
-
-/* file_open_part(target): like file_open() with `append`, but opens the private part file beside
- * the file that the target leads to. Returns the name of that file as well. */
-static int l_open_part(lua_State *L)
-{
-    check_path(L, PATH);
-    return open_with(L, SPT_DISK_FILE_BESIDE | SPT_DISK_FILE_PRIVATE | SPT_DISK_FILE_APPEND);
-}
-
-/* file_open_private(path, make): like file_open() with `append`, but opens a private file, and
- * creates it only if `make` is true. */
-static int l_open_private(lua_State *L)
-{
-    check_path(L, PATH);
-    const unsigned there = lua_toboolean(L, 2) ? 0 : SPT_DISK_FILE_THERE;
-    return open_with(L, SPT_DISK_FILE_PRIVATE | SPT_DISK_FILE_APPEND | there);
-}
-
 /* --- methods of an open file --- */
 
-static struct file *check_open(lua_State *L)
+static struct spt_file *check_open(lua_State *L)
 {
-    struct file *file = spt_check_self(L, "writer");
+    struct spt_file *file = spt_check_self(L, "writer");
     if (!file->output)
         spt_error_usage(L, "'%s' is closed", file->path);
     if (file->waiter)
@@ -264,53 +114,54 @@ static struct file *check_open(lua_State *L)
     return file;
 }
 
-static struct file_op *new_op(lua_State *L, const char *verb, bool (*next_job)(struct file_op *),
-                              int (*push)(struct file_op *, lua_State *))
+static struct spt_file_op *new_op(lua_State *L, const char *verb,
+                                  bool (*next_job)(struct spt_file_op *),
+                                  int (*push)(struct spt_file_op *, lua_State *))
 {
-    struct file *file = check_open(L);
-    struct file_op *f = (struct file_op *)spt_op_new(L, spt_env(L)->sched, &file_type);
+    struct spt_file *file = check_open(L);
+    struct spt_file_op *f = (struct spt_file_op *)spt_op_new(L, spt_env(L)->sched, &file_type);
     f->file = file;
-    f->failed_step = verb;
+    f->verb = verb;
     f->next_job = next_job;
     f->push = push;
     return f;
 }
 
 /* Raises the operation's IoError, if it failed. */
-static void check_done(const struct file_op *f, lua_State *L)
+static void check_done(const struct spt_file_op *f, lua_State *L)
 {
     if (f->op.status == SEPTET_ECLOSED) {
         spt_error_push(L, "IoError", "'%s' was closed", f->file->path);
         spt_io_error_raise_code(L, f->file->path, "closed");
     }
     if (f->error)
-        raise_error(L, f->file->path, f->failed, f->error);
+        spt_file_raise(L, f->file->path, f->failed_step, f->error);
 }
 
-static int push_nothing(struct file_op *f, lua_State *L)
+static int push_nothing(struct spt_file_op *f, lua_State *L)
 {
     check_done(f, L);
     return 0;
 }
 
-static bool once(struct file_op *f)
+static bool once(struct spt_file_op *f)
 {
     bool again = f->begun;
     f->begun = true;
     return !again;
 }
 
-static bool step_write(struct file_op *f)
+static bool step_write(struct spt_file_op *f)
 {
     size_t n = f->len < SPT_DISK_FILE_CHUNK ? f->len : SPT_DISK_FILE_CHUNK;
-    if (n == 0 || !spt_output_write(f->file->output, f->bytes, n, go_on, f))
+    if (n == 0 || !spt_output_write(f->file->output, f->bytes, n, spt_file_next_job, f))
         return false;
     f->bytes += n;
     f->len -= n;
     return true;
 }
 
-static int push_file(struct file_op *f, lua_State *L)
+static int push_file(struct spt_file_op *f, lua_State *L)
 {
     check_done(f, L);
     lua_pushvalue(L, SELF);
@@ -351,15 +202,15 @@ static int l_write(lua_State *L)
     if (lua_gettop(L) != ARGUMENT || lua_type(L, ARGUMENT) != LUA_TSTRING)
         join_arguments(L);
     const char *bytes = lua_tolstring(L, ARGUMENT, &len);
-    struct file_op *f = new_op(L, "write", step_write, push_file);
+    struct spt_file_op *f = new_op(L, "write", step_write, push_file);
     f->bytes = bytes;
     f->len = len;
     return septet_op_await(L, &f->op);
 }
 
-static bool step_truncate(struct file_op *f)
+static bool step_truncate(struct spt_file_op *f)
 {
-    return once(f) && spt_output_truncate(f->file->output, go_on, f);
+    return once(f) && spt_output_truncate(f->file->output, spt_file_next_job, f);
 }
 
 /* file:truncate(): empties the file. */
@@ -369,9 +220,9 @@ static int l_truncate(lua_State *L)
     return septet_op_await(L, &new_op(L, "truncate", step_truncate, push_nothing)->op);
 }
 
-static bool step_sync(struct file_op *f)
+static bool step_sync(struct spt_file_op *f)
 {
-    return once(f) && spt_output_sync(f->file->output, go_on, f);
+    return once(f) && spt_output_sync(f->file->output, spt_file_next_job, f);
 }
 
 /* file:sync(): flushes the file to disk. */
@@ -381,9 +232,9 @@ static int l_sync(lua_State *L)
     return septet_op_await(L, &new_op(L, "sync", step_sync, push_nothing)->op);
 }
 
-static bool step_commit(struct file_op *f)
+static bool step_commit(struct spt_file_op *f)
 {
-    return once(f) && spt_output_commit(f->file->output, f->bytes, go_on, f);
+    return once(f) && spt_output_commit(f->file->output, f->bytes, spt_file_next_job, f);
 }
 
 /* file:commit(path): flushes the file to disk and renames it to `path`, which it replaces. A part
@@ -391,20 +242,20 @@ static bool step_commit(struct file_op *f)
 static int l_commit(lua_State *L)
 {
     spt_check_most(L, 2);
-    struct file *file = check_open(L);
+    struct spt_file *file = check_open(L);
     const bool to_target = lua_isnoneornil(L, ARGUMENT) && file->output->file.target;
-    const char *target = to_target ? NULL : check_path(L, ARGUMENT);
-    struct file_op *f = new_op(L, "commit", step_commit, push_nothing);
+    const char *target = to_target ? NULL : spt_file_check_path(L, ARGUMENT);
+    struct spt_file_op *f = new_op(L, "commit", step_commit, push_nothing);
     f->bytes = target;
     return septet_op_await(L, &f->op);
 }
 
-static bool step_read(struct file_op *f)
+static bool step_read(struct spt_file_op *f)
 {
-    return once(f) && spt_output_read(f->file->output, go_on, f);
+    return once(f) && spt_output_read(f->file->output, spt_file_next_job, f);
 }
 
-static int push_contents(struct file_op *f, lua_State *L)
+static int push_contents(struct spt_file_op *f, lua_State *L)
 {
     check_done(f, L);
     const struct spt_buf *buf = &f->file->output->file.buf;
@@ -418,12 +269,12 @@ static int l_contents(lua_State *L)
     return septet_op_await(L, &new_op(L, "read", step_read, push_contents)->op);
 }
 
-static bool step_remove(struct file_op *f)
+static bool step_remove(struct spt_file_op *f)
 {
     f->ignores_errors = true;
     if (!once(f))
         return false;
-    spt_output_unlink(f->file->output, go_on, f);
+    spt_output_unlink(f->file->output, spt_file_next_job, f);
     return true;
 }
 
@@ -434,18 +285,18 @@ static int l_remove(lua_State *L)
     return septet_op_await(L, &new_op(L, "remove", step_remove, push_nothing)->op);
 }
 
-static bool step_close(struct file_op *f)
+static bool step_close(struct spt_file_op *f)
 {
     f->ignores_errors = true;
     if (!once(f))
         return false;
-    spt_output_close(f->file->output, go_on, f);
+    spt_output_close(f->file->output, spt_file_next_job, f);
     return true;
 }
 
-static int push_closed(struct file_op *f, lua_State *L)
+static int push_closed(struct spt_file_op *f, lua_State *L)
 {
-    close_file(f->file);
+    spt_file_close(f->file);
     return push_nothing(f, L);
 }
 
@@ -454,13 +305,19 @@ static int push_closed(struct file_op *f, lua_State *L)
 static int l_close(lua_State *L)
 {
     spt_check_most(L, 1);
-    struct file *file = spt_check_self(L, "writer");
+    struct spt_file *file = spt_check_self(L, "writer");
     if (!file->output)
         return 0;
     return septet_op_await(L, &new_op(L, "close", step_close, push_closed)->op);
 }
 
-static int push_size(struct file_op *f, lua_State *L)
+static bool step_size(struct spt_file_op *f)
+{
+    f->len = (size_t)f->file->output->file.size;
+    return false;
+}
+
+static int push_size(struct spt_file_op *f, lua_State *L)
 {
     if (f->op.status < 0)
         check_done(f, L);
@@ -479,9 +336,9 @@ static int l_size(lua_State *L)
  * IoError, with the code "closed". */
 static int l_release(lua_State *L)
 {
-    struct file *file = spt_check_self(L, "writer");
-    struct file_op *waiter = file->waiter;
-    close_file(file);
+    struct spt_file *file = spt_check_self(L, "writer");
+    struct spt_file_op *waiter = file->waiter;
+    spt_file_close(file);
     if (waiter)
         end(waiter, SEPTET_ECLOSED);
     return 0;
@@ -489,7 +346,7 @@ static int l_release(lua_State *L)
 
 static int l_gc(lua_State *L)
 {
-    close_file(spt_check_self(L, "writer"));
+    spt_file_close(spt_check_self(L, "writer"));
     return 0;
 }
 
@@ -502,9 +359,10 @@ static const EVP_MD *check_digest(lua_State *L, int arg)
     return md;
 }
 
-static bool step_keep_digest(struct file_op *f)
+static bool step_keep_digest(struct spt_file_op *f)
 {
-    return once(f) && spt_output_keep_digest(f->file->output, f->file->kept_digest, go_on, f);
+    return once(f) &&
+           spt_output_keep_digest(f->file->output, f->file->kept_digest, spt_file_next_job, f);
 }
 
 /* file:keep_digest(name): keeps a digest of the file's contents and of all that is written from now
@@ -512,22 +370,22 @@ static bool step_keep_digest(struct file_op *f)
 static int l_keep_digest(lua_State *L)
 {
     const EVP_MD *md = check_digest(L, ARGUMENT);
-    struct file_op *f = new_op(L, "read", step_keep_digest, push_nothing);
+    struct spt_file_op *f = new_op(L, "read", step_keep_digest, push_nothing);
     f->file->kept_digest = md;
     return septet_op_await(L, &f->op);
 }
 
-static bool step_digest(struct file_op *f)
+static bool step_digest(struct spt_file_op *f)
 {
-    struct file *file = f->file;
+    struct spt_file *file = f->file;
     if (!file->output->error)
         file->md_len = spt_output_digest(file->output, file->md);
     return false;
 }
 
-static int push_digest(struct file_op *f, lua_State *L)
+static int push_digest(struct spt_file_op *f, lua_State *L)
 {
-    const struct file *file = f->file;
+    const struct spt_file *file = f->file;
     char hex[2 * sizeof file->md];
     check_done(f, L);
     if (file->md_len == 0)
@@ -541,7 +399,7 @@ static int push_digest(struct file_op *f, lua_State *L)
 static int l_digest(lua_State *L)
 {
     spt_check_most(L, 1);
-    struct file_op *f = new_op(L, "digest", step_digest, push_digest);
+    struct spt_file_op *f = new_op(L, "digest", step_digest, push_digest);
     if (!f->file->kept_digest)
         return spt_error_usage(L, "no digest of '%s' is kept", f->file->path);
     return septet_op_await(L, &f->op);
@@ -561,13 +419,7 @@ static const luaL_Reg methods[] = {{"write", l_write},
                                    {"__gc", l_gc},
                                    {NULL, NULL}};
 
-static const luaL_Reg functions[] = {{"file_open", l_open},
-                                     {"file_open_part", l_open_part},
-                                     {"file_open_private", l_open_private},
-                                     {NULL, NULL}};
-
 void spt_open_file(lua_State *L, struct spt_env *env)
 {
-    spt_new_type(L, env, META, methods);
-    spt_add_functions(L, env, functions);
+    spt_new_type(L, env, SPT_FILE_META, methods);
 }

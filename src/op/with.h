@@ -8,15 +8,15 @@
 #include <stdbool.h>
 
 /* Checks the function, and puts an error handler below it. The stack holds object, fn, arguments...
- * The caller then awaits an operation whose `push` is spt_with_call(). */
+ * The caller then awaits an operation with spt_with_call() as its `push`. */
 void spt_with_begin(lua_State *L);
 
 /* Calls the function at the point where an await pushes its results. `ended` is the caller's
- * continuation, which releases the object and returns spt_with_end(). */
+ * continuation: it releases the object and returns spt_with_end(). */
 int spt_with_call(lua_State *L, lua_KFunction ended);
 
-/* Returns the function's results, or raises its error. Raises Usage if the object, whose type is
- * `type`, could not be released because the function had done so. */
+/* Returns the function's results, or raises its error. Raises Usage if the object, a `type`, could
+ * not be released because the function had released it. */
 int spt_with_end(lua_State *L, int status, bool released, const char *type);
 
 #endif
