@@ -1,0 +1,124 @@
+/* Sets of tasks, whose completions one task waits for. */
+#include "support/sched_fixture.h"
+
+static void test_sched_completions_come_in_order_of_ending(void **state)
+{
+    start("local ts = {} for i = 1, 4 do ts[i] = core.spawn(fake, 'f' .. i) end\n"
+          "local set = completions(ts)\n"
+          "while true do local i = set:wait('next') if not i then break end log(i) end\n"
+          "log 'end' set:close()");
+    done("f3", 0);
+    run();
+    assert_log("3");
+    done("f4", 0);
+    done("f1", 0);
+    run();
+    assert_log("4 1");
+    done("f2", 0);
+    run();
+    assert_log("2 end");
+}
+
+static void waits_until(const char *until, const char *expected)
+{
+    char code[512];
+    snprintf(code, sizeof code,
+             "a = core.spawn(fake, 'a') b = core.spawn(fake, 'b')\n"
+             "c = core.spawn(function() fake 'c' error('c', 0) end) d = core.spawn(fake, 'd')\n"
+             "S = completions{a, b, c, d} S:wait('%s')\n"
+             "local n = 0 for _ in S.take, S do n = n + 1 end log(n)\n"
+             "S:wait('all') S:close() log(try(c.await, c))",
+             until);
+    start(code);
+    done("a", 0);
+    run();
+    cancel("b", NULL);
+    run();
+    done("c", 0);
+    run();
+    done("d", 0);
+    run();
+    assert_log(expected);
+}
+
+static void test_sched_completions_until_words(void **state)
+{
+    waits_until("first", "1 string");
+    waits_until("not_done", "2 string");
+    waits_until("failure", "3 string");
+    waits_until("all", "4 string");
+}
+
+static void test_sched_completions_of_ended_tasks(void **state)
+{
+    start("local t = core.spawn(print) local u = core.spawn(fake, 'a') t:await()\n"
+          "local set = completions{u, t} log(set:wait('next')) log(set:take() == nil)\n"
+          "set:wait('first') set:close() log(select('#', completions{}:wait('next')))");
+    assert_log("2 true 0");
+}
+
+static void test_sched_completions_cancelled_wait_may_be_repeated(void **state)
+{
+    start("T = core.spawn(fake, 'a')\n"
+          "local set = completions{T}\n"
+          "local _, e = block(false, false, 1, function() set:wait('all') end) log(e.source)\n"
+          "log(set:wait('next')) set:close()");
+    advance(1);
+    assert_log("deadline");
+    done("a", 0);
+    run();
+    assert_log("1");
+}
+
+static void test_sched_completions_serve_one_waiter(void **state)
+{
+    start("T = core.spawn(fake, 'a') S = completions{T}\n"
+          "core.spawn(function() S:wait('all') log 'first' end)\n"
+          "core.checkpoint() core.checkpoint() log(try(S.wait, S, 'all')) T:await()\n"
+          "core.checkpoint()");
+    assert_log("Usage");
+    done("a", 0);
+    run();
+    assert_log("first");
+}
+
+static void test_sched_completions_that_are_dropped_leave_the_tasks_alone(void **state)
+{
+    start("T = core.spawn(fake, 'a') do completions{T, (core.spawn(fake, 'b'))} end fake 'c'");
+    lua_gc(fixture.L, LUA_GCCOLLECT);
+    done("a", 0);
+    done("b", 0);
+    done("c", 0);
+    run();
+}
+
+static void test_sched_completions_of_what_is_no_task_are_refused(void **state)
+{
+    start("log(try(completions, {core.spawn(print), 1}))");
+    assert_log("Usage");
+    assert_warned("is cancelled before it ran");
+}
+
+static void test_sched_completions_refuse_more_tasks_than_they_have_room_for(void **state)
+{
+    start("local t = core.spawn(tostring, 7) local set = core.completions(1) set:add(t)\n"
+          "log(try(set.add, set, t), try(core.completions, -1), try(core.completions, "
+          "math.maxinteger))\n"
+          "set:wait 'all' log(set:take(), set:values{t}[1])");
+    assert_log("Usage Usage string 1 7");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_sched_completions_come_in_order_of_ending),
+        TEST(test_sched_completions_until_words),
+        TEST(test_sched_completions_of_ended_tasks),
+        TEST(test_sched_completions_cancelled_wait_may_be_repeated),
+        TEST(test_sched_completions_serve_one_waiter),
+        TEST(test_sched_completions_that_are_dropped_leave_the_tasks_alone),
+        TEST(test_sched_completions_of_what_is_no_task_are_refused),
+        TEST(test_sched_completions_refuse_more_tasks_than_they_have_room_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

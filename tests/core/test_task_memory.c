@@ -1,0 +1,183 @@
+/* The coroutine beneath a task, and what is left where memory runs out and finalizers run. */
+#include "support/sched_fixture.h"
+
+/* --- the coroutine beneath --- */
+
+static void test_task_coroutine_is_used_again(void **state)
+{
+    start("local first = core.spawn(function() return thread_of(core.current()) end):await()\n"
+          "local again = core.spawn(function() return thread_of(core.current()) end):await()\n"
+          "log(first == again)");
+    assert_log("true");
+}
+
+static void test_task_coroutine_of_a_failed_task_is_used_again(void **state)
+{
+    start("local first local t = core.spawn(function() first = thread_of(core.current()) error 'x' "
+          "end)\n"
+          "pcall(t.await, t)\n"
+          "log(first == core.spawn(function() return thread_of(core.current()) end):await())\n"
+          "log(core.spawn(function(...) return select('#', ...) end):await())");
+    assert_log("true 0");
+}
+
+static void test_task_coroutine_that_a_script_has_seen_is_not_used_again(void **state)
+{
+    start("local co = core.spawn(function() return (coroutine.running()) end):await()\n"
+          "local t = core.spawn(function() return (coroutine.running()) end)\n"
+          "log(t:await() == co, coroutine.status(co))\n"
+          "local ok, e = coroutine.resume(co) log(ok, e)");
+    assert_log("false dead false cannot resume dead coroutine");
+}
+
+static void test_task_coroutines_at_rest_go_with_the_garbage(void **state)
+{
+    lua_gc(fixture.L, LUA_GCCOLLECT);
+    int before = lua_gc(fixture.L, LUA_GCCOUNT);
+    start("local ts = {} for i = 1, 3000 do ts[i] = core.spawn(core.checkpoint) end\n"
+          "for i = 1, 3000 do ts[i]:await() end");
+    assert_true(fixture.sched.npool > 1000);
+    lua_gc(fixture.L, LUA_GCCOLLECT);
+    lua_gc(fixture.L, LUA_GCCOLLECT);
+    assert_true(lua_gc(fixture.L, LUA_GCCOUNT) < before + 500);
+    start("local n = 0 for i = 1, 3000 do core.spawn(function() n = n + 1 end) end\n"
+          "core.checkpoint() log(n)");
+    assert_log("3000");
+}
+
+static void test_task_foreign_yield_is_a_turn_and_a_warning(void **state)
+{
+    spawn("log('before', raw_yield(1, 2, 3)) log(fake 'a')");
+    spawn("log 'other'");
+    run();
+    assert_log("other before");
+    assert_warned("yielded outside any coroutine");
+    done("a", 1);
+    run();
+    assert_log("1 a");
+}
+
+static void test_task_foreign_yield_in_a_coroutine_is_the_scripts(void **state)
+{
+    start("log(coroutine.wrap(function() raw_yield(1, 2) end)())");
+    assert_log("1 2");
+}
+
+static void test_task_yield_at_its_own_level_is_refused(void **state)
+{
+    start("log(select(2, pcall(coroutine.yield)), coroutine.isyieldable())");
+    assert_log("attempt to yield from outside a coroutine false");
+}
+
+/* --- out of memory, everywhere --- */
+
+static const char sweep_code[] =
+    "local function child(...)\n"
+    "  local c <close> = closer(function() try(fake, 'inline') end)\n"
+    "  core.sleep(1) local n = select('#', ...) fake 'closing' return n, ...\n"
+    "end\n"
+    "local t = core.spawn(child, 1, 2, 3)\n"
+    "local u = core.spawn(function() return coroutine.wrap(child)(4) end)\n"
+    "block(true, false, 5, function(g) g:spawn(core.sleep, 2) g:spawn(error, 'x') core.sleep(3) "
+    "end)\n"
+    "local set = completions{t, u} set:wait('all') set:close()\n"
+    "log(t:await()) log(u:await())\n"
+    "core.spawn(core.sleep, 9) u:cancel() log(try(core.spawn(error, 'y').await, t))\n";
+
+static void prepare_sweep(void)
+{
+    fake_closing("inline")->done_in_start = true;
+    fake_closing("closing")->done_in_start = true;
+}
+
+static void check_sweep(long n, bool failed)
+{
+    if (!failed)
+        assert_log("3 1 2 3 1 4 ok");
+}
+
+static const struct sweep sweep = {sweep_code, prepare_sweep, 5, 1, check_sweep};
+
+static void test_task_out_of_memory_once_leaves_everything_consistent(void **state)
+{
+    fail_each_allocation(&sweep, 2);
+}
+
+static void test_task_out_of_memory_for_ever_leaves_everything_consistent(void **state)
+{
+    fail_each_allocation(&sweep, 1000000);
+}
+
+static void test_task_spawn_out_of_memory_spawns_nothing(void **state)
+{
+    long n = 1;
+    for (bool spawned = false; !spawned; n++) {
+        assert_int_equal(sched_fixture_setup(NULL), 0);
+        fail_memory(n, 2);
+        spawned = spawn("log 'ran'") != NULL;
+        mend_memory();
+        assert_int_equal(fixture.sched.live, spawned);
+        run();
+        assert_log(spawned ? "ran" : "");
+        assert_non_null(spawn("log 'again'"));
+        run();
+        assert_log("again");
+        assert_int_equal(sched_fixture_teardown(NULL), 0);
+    }
+    assert_true(n > 3);
+}
+
+/* --- finalizers, everywhere: any allocation may run them --- */
+
+static const char meddling[] =
+    "tasks = setmetatable({}, {__mode = 'v'}) meddled = 0\n"
+    "local function meddle()\n"
+    "  setmetatable({}, {__gc = function()\n"
+    "    meddled = meddled + 1\n"
+    "    if meddled > 3000 then return end\n"
+    "    if core.current() then tasks[meddled] = core.background(core.sleep, 3) end\n"
+    "    if meddled % 3 == 0 then for _, t in pairs(tasks) do t:cancel('meddled') break end end\n"
+    "    try(core.sleep, 1)\n"
+    "    meddle()\n"
+    "  end})\n"
+    "end\n"
+    "meddle()\n";
+
+static void test_task_finalizers_that_spawn_and_cancel_break_nothing(void **state)
+{
+    fake_closing("inline")->done_in_start = true;
+    fake_closing("closing")->done_in_start = true;
+    script(meddling);
+    lua_gc(fixture.L, LUA_GCINC, 10, 1000, 5);
+    for (int i = 0; i < 20; i++) {
+        start(sweep_code);
+        for (int j = 0; j < 10; j++)
+            advance(1);
+        assert_log("3 1 2 3 1 4 ok");
+        assert_unhandled("x");
+        assert_unhandled("y");
+    }
+    lua_gc(fixture.L, LUA_GCCOLLECT);
+    script("log(meddled > 1000)");
+    assert_log("true");
+    fixture.warnings.n =
+        0; /* what the finalizers spawned at the end of a task never ran, if they did it there */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_task_coroutine_is_used_again),
+        TEST(test_task_coroutine_of_a_failed_task_is_used_again),
+        TEST(test_task_coroutine_that_a_script_has_seen_is_not_used_again),
+        TEST(test_task_coroutines_at_rest_go_with_the_garbage),
+        TEST(test_task_foreign_yield_is_a_turn_and_a_warning),
+        TEST(test_task_foreign_yield_in_a_coroutine_is_the_scripts),
+        TEST(test_task_yield_at_its_own_level_is_refused),
+        cmocka_unit_test(test_task_out_of_memory_once_leaves_everything_consistent),
+        cmocka_unit_test(test_task_out_of_memory_for_ever_leaves_everything_consistent),
+        cmocka_unit_test(test_task_spawn_out_of_memory_spawns_nothing),
+        TEST(test_task_finalizers_that_spawn_and_cancel_break_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
