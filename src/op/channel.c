@@ -7,52 +7,30 @@
  * The calling C function moves the value before the wait begins; the operation only waits, or
  * reports that it has completed. The function acts only if the wait is not refused: a cancelled
  * call has had no effect. */
-#include "base/list.h"
-#include "core/inspect.h"
-#include "core/check.h"
-#include "core/error.h"
-#include "core/op.h"
-#include "core/prefetch.h"
-#include "core/sched.h"
-#include "core/task.h"
-#include "op/env.h"
+#include "op/channel.h"
 
 #include <lauxlib.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 
-#define META        "septet.channel"
-#define SENDER_META "septet.channel.sender"
+#include "base/list.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/op.h"
+#include "core/prefetch.h"
+#include "core/task.h"
+#include "op/env.h"
 
-struct channel {
-    struct spt_link senders;   /* channel_op, FIFO; empty while the buffer has room */
-    struct spt_link receivers; /* empty while an item is buffered or a sender waits */
-    lua_Integer capacity;      /* of the buffer; LUA_MAXINTEGER for unlimited */
-    lua_Integer count;         /* number of items buffered */
-    int head;                  /* index of the oldest item, from 0, in the ring, the user value */
-    int size;                  /* of the ring, which grows up to the capacity */
-    unsigned nsenders;         /* number of senders made by channel:sender() and not closed */
-    bool closed;
-};
-
-struct sender {
-    struct channel *channel; /* kept alive by the user value */
-    struct spt_sched *sched;
-    uint64_t spawn_place; /* spt_place of the line that made it, pinned while it is open */
-    bool closed;
-};
-
-/* The stack of the functions that send or receive. A sender, if used, lies above the value. */
-enum { CHANNEL = 1, VALUE };
+enum { CHANNEL = SPT_CHANNEL_INDEX, VALUE = SPT_CHANNEL_VALUE };
 
 struct channel_op {
     septet_op op;
     struct spt_link link;
-    struct channel *channel;
-    const struct sender *sender; /* NULL for channel:send() */
-    lua_State *L;                /* the coroutine that waits */
-    bool completed;              /* before the wait, with `result` */
+    struct spt_channel *channel;
+    const struct spt_channel_sender *sender; /* NULL for channel:send() */
+    lua_State *L;                            /* the coroutine that waits */
+    bool completed;                          /* before the wait, with `result` */
     int result;
 };
 
@@ -80,7 +58,7 @@ static struct channel_op *pop(struct spt_link *queue)
 
 /* Makes room for one more item, if the item may be buffered. Everything that can fail, and
  * finalizers, which may use the channel, run before the first change. */
-static void reserve(lua_State *L, struct channel *ch)
+static void reserve(lua_State *L, struct spt_channel *ch)
 {
     while (ch->count == ch->size && ch->size < ch->capacity) {
         if (ch->size > INT_MAX / 2)
@@ -103,7 +81,7 @@ static void reserve(lua_State *L, struct channel *ch)
 }
 
 /* Pops the value on top of L into the ring, which must have room. */
-static void buffer(lua_State *L, struct channel *ch)
+static void buffer(lua_State *L, struct spt_channel *ch)
 {
     lua_getiuservalue(L, CHANNEL, 1);
     lua_insert(L, -2);
@@ -112,7 +90,7 @@ static void buffer(lua_State *L, struct channel *ch)
 }
 
 /* Pushes the oldest item of the ring, which must not be empty. */
-static void unbuffer(lua_State *L, struct channel *ch)
+static void unbuffer(lua_State *L, struct spt_channel *ch)
 {
     lua_getiuservalue(L, CHANNEL, 1);
     lua_rawgeti(L, -1, ch->head + 1);
@@ -127,7 +105,7 @@ static void unbuffer(lua_State *L, struct channel *ch)
 
 /* Hands the value to the receiver that has waited longest, or buffers it. Returns false if there is
  * no room. */
-static bool give(lua_State *L, struct channel *ch)
+static bool give(lua_State *L, struct spt_channel *ch)
 {
     struct channel_op *receiver = pop(&ch->receivers);
     if (!receiver && ch->count >= ch->capacity)
@@ -145,7 +123,7 @@ static bool give(lua_State *L, struct channel *ch)
 
 /* Pushes the oldest item, and buffers in its place the value of the sender that has waited longest.
  * Returns false, with nothing pushed, if there is no item. */
-static bool take(lua_State *L, struct channel *ch)
+static bool take(lua_State *L, struct spt_channel *ch)
 {
     bool buffered = ch->count > 0;
     struct channel_op *sender = pop(&ch->senders);
@@ -188,7 +166,7 @@ static void cancel(septet_op *op)
     spt_link_remove(&((struct channel_op *)op)->link);
 }
 
-static int raise_closed(lua_State *L)
+int spt_channel_raise_closed(lua_State *L)
 {
     spt_error_push(L, "ChannelClosed", "cannot send: the channel is closed");
     return lua_error(L);
@@ -196,7 +174,7 @@ static int raise_closed(lua_State *L)
 
 static int send_push(septet_op *op, lua_State *L)
 {
-    return op->status == SEPTET_OK ? 0 : raise_closed(L);
+    return op->status == SEPTET_OK ? 0 : spt_channel_raise_closed(L);
 }
 
 static int push_closed(lua_State *L)
@@ -213,7 +191,7 @@ static int recv_push(septet_op *op, lua_State *L)
 
 static void describe(const septet_op *op, char *text, size_t size)
 {
-    const struct channel *ch = ((const struct channel_op *)op)->channel;
+    const struct spt_channel *ch = ((const struct channel_op *)op)->channel;
     if (ch->capacity == LUA_MAXINTEGER)
         snprintf(text, size, "(no limit)");
     else
@@ -238,7 +216,7 @@ static const septet_op_type recv_type = {
     .describe = describe,
 };
 
-static struct channel_op *new_op(lua_State *L, struct channel *ch, const septet_op_type *type)
+static struct channel_op *new_op(lua_State *L, struct spt_channel *ch, const septet_op_type *type)
 {
     struct channel_op *op = (struct channel_op *)spt_op_new(L, spt_env(L)->sched, type);
     spt_link_init(&op->link);
@@ -253,12 +231,12 @@ static void complete_early(struct channel_op *op, int result)
     op->result = result;
 }
 
-static bool is_closed(const struct channel *ch, const struct sender *sender)
+static bool is_closed(const struct spt_channel *ch, const struct spt_channel_sender *sender)
 {
     return ch->closed || (sender && sender->closed);
 }
 
-static int await_send(lua_State *L, struct channel *ch, const struct sender *sender)
+int spt_channel_send(lua_State *L, struct spt_channel *ch, const struct spt_channel_sender *sender)
 {
     struct channel_op *op = new_op(L, ch, &send_type);
     op->sender = sender;
@@ -272,7 +250,7 @@ static int await_send(lua_State *L, struct channel *ch, const struct sender *sen
     return spt_op_wait(L, &op->op, false);
 }
 
-static int await_recv(lua_State *L, struct channel *ch)
+static int await_recv(lua_State *L, struct spt_channel *ch)
 {
     struct channel_op *op = new_op(L, ch, &recv_type);
     if (spt_op_is_cancelled(spt_op_sched(&op->op)))
@@ -284,18 +262,17 @@ static int await_recv(lua_State *L, struct channel *ch)
     return spt_op_wait(L, &op->op, false);
 }
 
-static int try_send(lua_State *L, struct channel *ch, const struct sender *sender)
+int spt_channel_try_send(lua_State *L, struct spt_channel *ch,
+                         const struct spt_channel_sender *sender)
 {
     reserve(L, ch);
     if (is_closed(ch, sender))
-        return raise_closed(L);
+        return spt_channel_raise_closed(L);
     lua_pushboolean(L, give(L, ch));
     return 1;
 }
 
-/* Completes the waits of the tasks that send through `sender` with SEPTET_ECLOSED. NULL completes
- * all. */
-static void refuse_senders(struct channel *ch, const struct sender *sender)
+void spt_channel_refuse(struct spt_channel *ch, const struct spt_channel_sender *sender)
 {
     struct spt_link *head = &ch->senders;
     for (struct spt_link *l = head->next, *next; l != head; l = next) {
@@ -308,17 +285,17 @@ static void refuse_senders(struct channel *ch, const struct sender *sender)
     }
 }
 
-static void close_channel(struct channel *ch)
+void spt_channel_close(struct spt_channel *ch)
 {
     ch->closed = true;
-    refuse_senders(ch, NULL);
+    spt_channel_refuse(ch, NULL);
     for (struct channel_op *recv; (recv = pop(&ch->receivers));)
         septet_op_done(&recv->op, SEPTET_ECLOSED);
 }
 
 /* --- channels in Lua --- */
 
-static struct channel *check(lua_State *L)
+static struct spt_channel *check(lua_State *L)
 {
     return spt_check_self(L, "channel");
 }
@@ -332,15 +309,15 @@ static int l_channel(lua_State *L)
         capacity = LUA_MAXINTEGER;
     else if (!lua_isnoneornil(L, 1))
         capacity = spt_check_count(L, 1, 0);
-    struct channel *ch = lua_newuserdatauv(L, sizeof *ch, 1);
-    *ch = (struct channel){.capacity = capacity};
+    struct spt_channel *ch = lua_newuserdatauv(L, sizeof *ch, 1);
+    *ch = (struct spt_channel){.capacity = capacity};
     spt_link_init(&ch->senders);
     spt_link_init(&ch->receivers);
-    luaL_setmetatable(L, META);
+    luaL_setmetatable(L, SPT_CHANNEL_META);
     return 1;
 }
 
-static void check_value(lua_State *L)
+void spt_channel_check_value(lua_State *L)
 {
     if (lua_isnoneornil(L, VALUE))
         spt_error_arg(L, VALUE, "nil cannot be sent");
@@ -351,9 +328,9 @@ static void check_value(lua_State *L)
 static int l_send(lua_State *L)
 {
     spt_check_most(L, 2);
-    struct channel *ch = check(L);
-    check_value(L);
-    return await_send(L, ch, NULL);
+    struct spt_channel *ch = check(L);
+    spt_channel_check_value(L);
+    return spt_channel_send(L, ch, NULL);
 }
 
 /* channel:try_send(value): returns true if a receiver or the buffer took the value at once, else
@@ -361,9 +338,9 @@ static int l_send(lua_State *L)
 static int l_try_send(lua_State *L)
 {
     spt_check_most(L, 2);
-    struct channel *ch = check(L);
-    check_value(L);
-    return try_send(L, ch, NULL);
+    struct spt_channel *ch = check(L);
+    spt_channel_check_value(L);
+    return spt_channel_try_send(L, ch, NULL);
 }
 
 /* channel:recv(): returns the next item, or nil and "closed" after the last. */
@@ -377,7 +354,7 @@ static int l_recv(lua_State *L)
 static int l_try_recv(lua_State *L)
 {
     spt_check_most(L, 1);
-    struct channel *ch = check(L);
+    struct spt_channel *ch = check(L);
     if (take(L, ch))
         return 1;
     if (ch->closed)
@@ -392,7 +369,7 @@ static int l_try_recv(lua_State *L)
 static int l_close(lua_State *L)
 {
     spt_check_most(L, 1);
-    close_channel(check(L));
+    spt_channel_close(check(L));
     return 0;
 }
 
@@ -427,121 +404,15 @@ static int l_len(lua_State *L)
     return 1;
 }
 
-/* channel:sender(): returns an object to send through. The channel closes with the last of its
- * senders. */
-static int l_sender(lua_State *L)
-{
-    spt_check_most(L, 1);
-    struct channel *ch = check(L);
-    struct sender *sender = lua_newuserdatauv(L, sizeof *sender, 1);
-    if (ch->closed)
-        return raise_closed(L);
-    struct spt_sched *s = spt_env(L)->sched;
-    *sender = (struct sender){.channel = ch, .sched = s, .spawn_place = spt_inspect_place(L, s, 1)};
-    spt_trace_pin(&s->trace, sender->spawn_place);
-    lua_pushvalue(L, CHANNEL);
-    lua_setiuservalue(L, -2, 1);
-    luaL_setmetatable(L, SENDER_META);
-    ch->nsenders++;
-    return 1;
-}
-
-/* --- senders in Lua --- */
-
-static struct sender *check_sender(lua_State *L)
-{
-    return spt_check_self(L, "sender");
-}
-
-/* Puts the channel where a send expects it, and the sender above the value. */
-static struct sender *check_sender_and_value(lua_State *L)
-{
-    struct sender *sender = check_sender(L);
-    check_value(L);
-    lua_getiuservalue(L, 1, 1);
-    lua_insert(L, CHANNEL);
-    lua_insert(L, VALUE);
-    return sender;
-}
-
-/* sender:send(value): like channel:send(), but raises ChannelClosed once the sender is closed,
- * too. */
-static int l_sender_send(lua_State *L)
-{
-    spt_check_most(L, 2);
-    struct sender *sender = check_sender_and_value(L);
-    return await_send(L, sender->channel, sender);
-}
-
-/* sender:try_send(value): like channel:try_send(), but raises ChannelClosed once the sender is
- * closed, too. */
-static int l_sender_try_send(lua_State *L)
-{
-    spt_check_most(L, 2);
-    struct sender *sender = check_sender_and_value(L);
-    return try_send(L, sender->channel, sender);
-}
-
-static void close_sender(struct sender *sender)
-{
-    if (sender->closed)
-        return;
-    sender->closed = true;
-    spt_trace_unpin(&sender->sched->trace, sender->spawn_place);
-    if (--sender->channel->nsenders == 0)
-        close_channel(sender->channel);
-    else
-        refuse_senders(sender->channel, sender);
-}
-
-/* sender:close(): ends sending through it. A closed sender is left as it is. */
-static int l_sender_close(lua_State *L)
-{
-    spt_check_most(L, 1);
-    close_sender(check_sender(L));
-    return 0;
-}
-
-static void warn_dropped(const struct sender *sender)
-{
-    const struct spt_sched *s = sender->sched;
-    char place[SPT_PLACE_SIZE], line[SPT_PLACE_SIZE + 64];
-    spt_inspect_write_place(&s->trace, sender->spawn_place, place, sizeof place);
-    snprintf(line, sizeof line, "the sender made at %s was collected before it was closed", place);
-    s->hooks.warn(s->hooks.ud, line);
-}
-
-/* Closes an unreachable sender, because receivers would wait for it for ever. No task waits in a
- * send through it, since that would keep the sender alive. */
-static int l_sender_gc(lua_State *L)
-{
-    struct sender *sender = check_sender(L);
-    if (!sender->closed && !sender->channel->closed)
-        warn_dropped(sender);
-    close_sender(sender);
-    return 0;
-}
-
-static int l_sender_leave(lua_State *L)
-{
-    lua_settop(L, 1);
-    return l_sender_close(L);
-}
-
 static const luaL_Reg methods[] = {
-    {"send", l_send},     {"recv", l_recv},     {"try_send", l_try_send}, {"try_recv", l_try_recv},
-    {"close", l_close},   {"__close", l_leave}, {"iter", l_iter},         {"__len", l_len},
-    {"sender", l_sender}, {NULL, NULL}};
-
-static const luaL_Reg sender_methods[] = {
-    {"send", l_sender_send},     {"try_send", l_sender_try_send}, {"close", l_sender_close},
-    {"__close", l_sender_leave}, {"__gc", l_sender_gc},           {NULL, NULL}};
+    {"send", l_send},         {"recv", l_recv},   {"try_send", l_try_send},
+    {"try_recv", l_try_recv}, {"close", l_close}, {"__close", l_leave},
+    {"iter", l_iter},         {"__len", l_len},   {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"channel", l_channel}, {NULL, NULL}};
 
 void spt_open_channel(lua_State *L, struct spt_env *env)
 {
-    spt_new_type(L, env, META, methods);
-    spt_new_type(L, env, SENDER_META, sender_methods);
+    spt_new_type(L, env, SPT_CHANNEL_META, methods);
     spt_add_functions(L, env, functions);
 }

@@ -58,21 +58,30 @@ static inline int spt_no_method(lua_State *L)
     return spt_check_no_field(L, lua_tostring(L, lua_upvalueindex(1)), 1);
 }
 
-/* Registers a userdata type. Metamethods (names that begin with "__") go into its metatable,
- * methods into a separate table, the metatable's __index. A script reaches the methods by name, but
- * neither the metamethods nor the two tables. Each function has the env and the metatable as its
- * upvalues, for spt_check_self(). */
-static inline void spt_new_type(lua_State *L, struct spt_env *env, const char *meta,
-                                const luaL_Reg *functions)
+/* Adds functions to a userdata type. Metamethods (names that begin with "__") go into its
+ * metatable, methods into a separate table, the metatable's __index. Each function has the env and
+ * the metatable as its upvalues, for spt_check_self(). */
+static inline void spt_add_methods(lua_State *L, struct spt_env *env, const char *meta,
+                                   const luaL_Reg *functions)
 {
-    luaL_newmetatable(L, meta);
-    lua_newtable(L); /* stack: metatable, methods */
+    luaL_getmetatable(L, meta);
+    lua_getfield(L, -1, "__index"); /* stack: metatable, methods */
     for (const luaL_Reg *f = functions; f->name; f++) {
         lua_pushlightuserdata(L, env);
         lua_pushvalue(L, -3);
         lua_pushcclosure(L, f->func, 2);
         lua_setfield(L, f->name[0] == '_' && f->name[1] == '_' ? -3 : -2, f->name);
     }
+    lua_pop(L, 2);
+}
+
+/* Registers a userdata type with its functions. A script reaches the methods by name, but neither
+ * the metamethods nor the tables. */
+static inline void spt_new_type(lua_State *L, struct spt_env *env, const char *meta,
+                                const luaL_Reg *functions)
+{
+    luaL_newmetatable(L, meta);
+    lua_newtable(L);          /* stack: metatable, methods */
     lua_createtable(L, 0, 1); /* metatable of the methods: an unknown name raises */
     lua_pushstring(L, strrchr(meta, '.') + 1);
     lua_pushcclosure(L, spt_no_method, 1);
@@ -82,6 +91,7 @@ static inline void spt_new_type(lua_State *L, struct spt_env *env, const char *m
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
     lua_pop(L, 1);
+    spt_add_methods(L, env, meta, functions);
 }
 
 /* The openers, one per file in op/. Each adds its functions to the table on top of the stack. */
@@ -95,6 +105,7 @@ void spt_open_event(lua_State *L, struct spt_env *env);
 void spt_open_semaphore(lua_State *L, struct spt_env *env);
 void spt_open_lock(lua_State *L, struct spt_env *env);
 void spt_open_channel(lua_State *L, struct spt_env *env);
+void spt_open_channel_sender(lua_State *L, struct spt_env *env);
 void spt_open_io(lua_State *L, struct spt_env *env);
 void spt_open_file(lua_State *L, struct spt_env *env);
 void spt_open_file_open(lua_State *L, struct spt_env *env);
