@@ -22,7 +22,7 @@ void spt_timeouts_stop(struct spt_request *r, struct spt_driver *driver);
  * had one. */
 void spt_timeouts_times(struct spt_request *r, uint64_t now_ns);
 
-/* Ends the request after its timeout `reason` expired. timeouts.c calls it, and request.c
+/* Ends the request after its timeout `reason` expired. timeouts.c calls it, and attempt.c
  * implements it. */
 void spt_request_timed_out(struct spt_request *r, const char *reason);
 
