@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "http/decode.h"
+#include "http/request.h"
+#include "http/state.h"
 #include "http/timeouts.h"
-#include "loop/loop.h"
-#include "http/attempt.h"
 #include "septet/septet.h"
 
 enum {
@@ -86,7 +86,7 @@ static size_t stream(struct spt_easy *easy, const char *bytes, size_t len)
     int rc = spt_buf_append(&t->body_in, bytes, len);
     if (rc != SEPTET_OK)
         return refuse(easy, rc);
-    spt_request_queue_progress(r);
+    spt_queues_add_progress(&easy->driver->queues, r);
     return len;
 }
 
@@ -173,6 +173,14 @@ static size_t unpack(struct spt_easy *easy, const char *bytes, size_t len)
     return len;
 }
 
+void spt_body_drop_decoder(struct spt_easy *easy)
+{
+    spt_decoder_free(easy->decoder);
+    easy->decoder = NULL;
+    easy->begun = false;
+    easy->decoded = 0;
+}
+
 /* Discards bytes that are not read. Returns 0, which ends the transfer, if they are more than
  * DRAIN_MAX. */
 static size_t drain(struct spt_response *t, size_t len)
@@ -181,12 +189,12 @@ static size_t drain(struct spt_response *t, size_t len)
     return t->drained <= DRAIN_MAX ? len : 0;
 }
 
-size_t spt_body_write(char *bytes, size_t size, size_t n, void *ud)
+size_t spt_body_on_write(char *bytes, size_t size, size_t n, void *ud)
 {
     struct spt_easy *easy = ud;
     size_t len = size * n;
     if (!easy->decoder) /* else the decoded bytes count */
-        spt_request_note_bytes(easy->request);
+        spt_timeouts_note_bytes(easy->request);
     if (easy->request->response->unread)
         return drain(easy->request->response, len);
     bool is_plain = !easy->head.encoded && !easy->head.undone;
@@ -198,7 +206,7 @@ size_t spt_body_write(char *bytes, size_t size, size_t n, void *ud)
 
 /* --- request bodies --- */
 
-size_t spt_body_read(char *to, size_t size, size_t n, void *ud)
+size_t spt_body_on_read(char *to, size_t size, size_t n, void *ud)
 {
     struct spt_easy *easy = ud;
     struct spt_request *r = easy->request;
@@ -206,7 +214,7 @@ size_t spt_body_read(char *to, size_t size, size_t n, void *ud)
     size_t taken = spt_upload_take(upload, to, size * n);
     if (taken > 0) {
         r->response->t_byte_ns = easy->driver->now_ns;
-        spt_request_queue_progress(r);
+        spt_queues_add_progress(&easy->driver->queues, r);
         return taken;
     }
     if (upload->ended)
@@ -215,7 +223,7 @@ size_t spt_body_read(char *to, size_t size, size_t n, void *ud)
     return CURL_READFUNC_PAUSE;
 }
 
-int spt_body_seek(void *ud, curl_off_t offset, int origin)
+int spt_body_on_seek(void *ud, curl_off_t offset, int origin)
 {
     struct spt_easy *easy = ud;
     struct spt_upload *upload = easy->request->upload;
@@ -224,33 +232,19 @@ int spt_body_seek(void *ud, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
-bool spt_body_upload_complete(const struct spt_request *r, curl_off_t sent)
-{
-    if (r->upload)
-        return r->upload->ended && spt_upload_left(r->upload) == 0;
-    return sent >= (curl_off_t)r->body_len;
-}
-
 /* --- pausing and resuming --- */
 
-CURLcode spt_body_go_on(struct spt_request *r)
+bool spt_body_unpause(struct spt_request *r, int *still)
 {
-    struct spt_driver *driver = r->session->driver;
     struct spt_response *t = r->response;
     bool in = t->in_paused && spt_request_available(r) <= r->high_water / 4;
     bool out = t->out_paused && (spt_upload_left(r->upload) > 0 || r->upload->ended);
-    if (!in && !out)
-        return CURLE_OK;
     if (in)
         set_receive_paused(r, false);
     if (out)
         t->out_paused = false;
-    driver->now_ns = spt_loop_now(driver->loop);
-    spt_timeouts_enter(r, r->phase, driver->now_ns);
-    int still = (t->in_paused ? CURLPAUSE_RECV : 0) | (t->out_paused ? CURLPAUSE_SEND : 0);
-    CURLcode rc = spt_easy_pause(r->easy, still);
-    /* without a connection, nothing was paused */
-    return rc == CURLE_BAD_FUNCTION_ARGUMENT ? CURLE_OK : rc;
+    *still = (t->in_paused ? CURLPAUSE_RECV : 0) | (t->out_paused ? CURLPAUSE_SEND : 0);
+    return in || out;
 }
 
 void spt_body_stop(struct spt_request *r)

@@ -3,23 +3,26 @@
 #ifndef SPT_HTTP_BODY_H
 #define SPT_HTTP_BODY_H
 
-#include "http/state.h"
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct spt_easy;
+struct spt_request;
 
 /* libcurl's write, read and seek callbacks; `ud` is the spt_easy. */
-size_t spt_body_write(char *bytes, size_t size, size_t n, void *ud);
-size_t spt_body_read(char *to, size_t size, size_t n, void *ud);
-int spt_body_seek(void *ud, curl_off_t offset, int origin);
+size_t spt_body_on_write(char *bytes, size_t size, size_t n, void *ud);
+size_t spt_body_on_read(char *to, size_t size, size_t n, void *ud);
+int spt_body_on_seek(void *ud, curl_off_t offset, int origin);
 
-/* Resumes the paused directions of a request that may run again. Must not be called from a callback
- * of libcurl, which may deliver data inside of this call. Returns libcurl's result. Any other than
- * CURLE_OK ends the transfer. */
-CURLcode spt_body_go_on(struct spt_request *r);
+/* Clears the pauses of the directions that may run again, and sets `*still` to those that remain,
+ * as CURLPAUSE_*. Returns false if none was cleared. */
+bool spt_body_unpause(struct spt_request *r, int *still);
 
 /* Clears the pauses of a completed request. */
 void spt_body_stop(struct spt_request *r);
 
-/* Returns true if the whole body of the request was sent. `sent` is the number of bytes that
- * libcurl has sent; it matters only for a body in memory. */
-bool spt_body_upload_complete(const struct spt_request *r, curl_off_t sent);
+/* Frees the decoder, before another body is received or the handle is pooled. */
+void spt_body_drop_decoder(struct spt_easy *easy);
 
 #endif

@@ -1,5 +1,4 @@
-/* Has one resolver for each list of servers. Hashes the names of a session into slots, which mirror
- * the entries of its multi. */
+/* Hashes the names of a session into slots, which mirror the entries of its multi. */
 #include "http/dns_map.h"
 
 #include <arpa/inet.h>
@@ -7,120 +6,60 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dns/answer.h"
 #include "base/hash.h"
-#include "http/state.h"
-#include "http/attempt.h"
+#include "dns/answer.h"
+#include "dns/resolver.h"
+#include "dns/resolvers.h"
+#include "http/connection_options.h"
 #include "septet/septet.h"
-
-/* A resolver, shared by all sessions that query the same servers. */
-struct resolver {
-    struct spt_link link; /* in the driver's resolvers */
-    struct spt_resolver *resolver;
-    char servers[];
-};
-
-/* --- resolvers --- */
-
-static struct spt_resolver *get_resolver(struct spt_driver *driver, const char *servers)
-{
-    const char *key = servers ? servers : "";
-    struct spt_link *head = &driver->resolvers;
-    for (struct spt_link *l = head->next; l != head; l = l->next)
-        if (strcmp(SPT_OF(l, struct resolver, link)->servers, key) == 0)
-            return SPT_OF(l, struct resolver, link)->resolver;
-    struct resolver *made = malloc(sizeof *made + strlen(key) + 1);
-    if (!made)
-        return NULL;
-    strcpy(made->servers, key);
-    struct spt_resolver_config config = {.servers = servers};
-    if (spt_resolver_new(&made->resolver, driver->loop, driver->timers, &config) != SEPTET_OK) {
-        free(made);
-        return NULL;
-    }
-    spt_link_init(&made->link);
-    spt_list_push(head, &made->link);
-    return made->resolver;
-}
-
-bool spt_dns_map_drain(struct spt_driver *driver)
-{
-    struct spt_link *head = &driver->resolvers;
-    bool any = false;
-    for (struct spt_link *l = head->next; l != head; l = l->next)
-        any |= spt_resolver_drain(SPT_OF(l, struct resolver, link)->resolver);
-    return any;
-}
-
-bool spt_dns_map_due(const struct spt_driver *driver)
-{
-    const struct spt_link *head = &driver->resolvers;
-    for (const struct spt_link *l = head->next; l != head; l = l->next)
-        if (spt_resolver_due(SPT_OF(l, struct resolver, link)->resolver) == 0)
-            return true;
-    return false;
-}
-
-void spt_dns_map_free_resolvers(struct spt_driver *driver)
-{
-    for (struct spt_link *l; (l = spt_list_pop(&driver->resolvers));) {
-        struct resolver *r = SPT_OF(l, struct resolver, link);
-        spt_resolver_free(r->resolver);
-        free(r);
-    }
-}
 
 /* --- sessions --- */
 
-int spt_dns_map_init(struct spt_dns_map *names, struct spt_driver *driver, const char *resolver)
+int spt_dns_map_init(struct spt_dns_map *map, struct spt_resolvers *resolvers, const char *servers)
 {
-    *names = (struct spt_dns_map){0};
-    if (resolver && strcmp(resolver, "system") == 0)
+    *map = (struct spt_dns_map){0};
+    if (servers && strcmp(servers, "system") == 0)
         return SEPTET_OK;
-    names->slots = calloc(SPT_DNS_MAP_SLOTS, sizeof *names->slots);
-    names->resolver = names->slots ? get_resolver(driver, resolver) : NULL;
-    return names->resolver ? SEPTET_OK : SEPTET_ENOMEM;
+    map->slots = calloc(SPT_DNS_MAP_SLOTS, sizeof *map->slots);
+    map->resolver = map->slots ? spt_resolvers_get(resolvers, servers) : NULL;
+    return map->resolver ? SEPTET_OK : SEPTET_ENOMEM;
 }
 
-void spt_dns_map_release(struct spt_dns_map *names)
+void spt_dns_map_release(struct spt_dns_map *map)
 {
-    for (size_t i = 0; names->slots && i < SPT_DNS_MAP_SLOTS; i++)
-        free(names->slots[i].name);
-    free(names->slots);
-    *names = (struct spt_dns_map){0};
+    for (size_t i = 0; map->slots && i < SPT_DNS_MAP_SLOTS; i++)
+        free(map->slots[i].name);
+    free(map->slots);
+    *map = (struct spt_dns_map){0};
 }
 
-static struct spt_dns_slot *slot_of(struct spt_dns_map *names, const char *name)
+static struct spt_dns_slot *slot_of(struct spt_dns_map *map, const char *name)
 {
-    return &names->slots[spt_hash(name, strlen(name)) % SPT_DNS_MAP_SLOTS];
+    return &map->slots[spt_hash(name, strlen(name)) % SPT_DNS_MAP_SLOTS];
 }
 
-/* --- requests --- */
+/* --- lookups --- */
 
-/* Relies on the form of an origin's key, "scheme://host:port". */
-const char *spt_dns_map_of(const struct spt_request *r)
-{
-    return strstr(r->origin->key, "://") + 3;
-}
-
-static bool is_given_by_the_session(const struct spt_request *r, const char *name)
+static bool is_given(const struct curl_slist *given, const char *name)
 {
     size_t len = strlen(name);
-    for (const struct curl_slist *l = r->session->share.resolve; l; l = l->next)
+    for (const struct curl_slist *l = given; l; l = l->next)
         if (strncasecmp(l->data, name, len) == 0 && l->data[len] == ':')
             return true;
     return false;
 }
 
-/* Returns true if the host is looked up here. An address needs no lookup. With a proxy, the proxy
- * does the lookup, and libcurl that of the proxy. */
-static bool is_ours(const struct spt_request *r)
+/* An address needs no lookup. With a proxy, the proxy does the lookup, and libcurl that of the
+ * proxy. */
+bool spt_dns_map_is_ours(const struct spt_dns_map *map, const char *name,
+                         const struct spt_connection_options *options,
+                         const struct curl_slist *given)
 {
     uint8_t v4[4];
     char host[16];
-    if (spt_connection_options_has_proxy(r->profile) || (r->profile && r->profile->unix_socket))
+    if (!map->resolver || spt_connection_options_has_proxy(options) ||
+        (options && options->unix_socket))
         return false;
-    const char *name = spt_dns_map_of(r);
     size_t len = strcspn(name, ":");
     if (name[0] == '[')
         return false;
@@ -130,79 +69,70 @@ static bool is_ours(const struct spt_request *r)
         if (inet_pton(AF_INET, host, v4) == 1)
             return false;
     }
-    return !is_given_by_the_session(r, name);
+    return !is_given(given, name);
 }
 
-static void on_looked_up(struct spt_lookup *lookup)
+bool spt_dns_map_look_up(struct spt_dns_map *map, struct spt_lookup *lookup, const char *name)
 {
-    spt_attempt_resolved(SPT_OF(lookup, struct spt_response, lookup)->request);
-}
-
-bool spt_dns_map_look_up(struct spt_request *r)
-{
-    struct spt_resolver *resolver = r->session->dns_map.resolver;
-    if (!resolver || !is_ours(r))
-        return true;
     char host[256];
-    snprintf(host, sizeof host, "%.*s", (int)strcspn(spt_dns_map_of(r), ":"), spt_dns_map_of(r));
-    r->response->lookup.on_done = on_looked_up;
-    return spt_resolver_start(resolver, &r->response->lookup, host);
+    snprintf(host, sizeof host, "%.*s", (int)strcspn(name, ":"), name);
+    return spt_resolver_start(map->resolver, lookup, host);
 }
+
+/* --- entries of handles --- */
 
 /* Writes the nodes "-old" and "host:port:addresses". Returns false if memory is out. */
-static bool write_nodes(struct spt_resolve_entry *n, const char *old, const char *addresses)
+static bool write_nodes(struct spt_resolve_entry *entry, const char *old, const char *addresses)
 {
     size_t old_size = old ? strlen(old) + 2 : 0;
-    size_t size = strlen(n->name) + strlen(addresses) + 2;
-    n->text = malloc(old_size + size);
-    if (!n->text)
+    size_t size = strlen(entry->name) + strlen(addresses) + 2;
+    entry->text = malloc(old_size + size);
+    if (!entry->text)
         return false;
     if (old)
-        snprintf(n->text, old_size, "-%s", old);
-    snprintf(n->text + old_size, size, "%s:%s", n->name, addresses);
-    n->nodes[0] = (struct curl_slist){n->text, &n->nodes[1]};
-    n->nodes[1] = (struct curl_slist){n->text + old_size, NULL};
+        snprintf(entry->text, old_size, "-%s", old);
+    snprintf(entry->text + old_size, size, "%s:%s", entry->name, addresses);
+    entry->nodes[0] = (struct curl_slist){entry->text, &entry->nodes[1]};
+    entry->nodes[1] = (struct curl_slist){entry->text + old_size, NULL};
     return true;
 }
 
-CURLcode spt_dns_map_apply(struct spt_request *r)
+CURLcode spt_dns_map_apply(struct spt_dns_map *map, struct spt_resolve_entry *entry,
+                           const struct spt_lookup *lookup, const char *name,
+                           struct curl_slist *given, CURL *curl)
 {
-    const struct spt_answer *answer = r->response->lookup.answer;
-    CURL *curl = r->easy->curl;
-    if (r->session->dns_map.resolver)
+    const struct spt_answer *answer = lookup->answer;
+    if (map->resolver)
         curl_easy_setopt(curl, CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* given entries do not expire */
     if (!answer)
         return CURLE_OK;
-    struct spt_resolve_entry *n = &r->easy->resolve_entry;
-    const struct spt_dns_slot *slot = slot_of(&r->session->dns_map, spt_dns_map_of(r));
-    bool same = slot->name && strcmp(slot->name, spt_dns_map_of(r)) == 0;
+    const struct spt_dns_slot *slot = slot_of(map, name);
+    bool same = slot->name && strcmp(slot->name, name) == 0;
     if (same && slot->generation == answer->generation)
         return CURLE_OK;
-    n->generation = answer->generation;
-    n->name = strdup(spt_dns_map_of(r));
-    if (!n->name || !write_nodes(n, same ? NULL : slot->name, answer->addresses))
+    entry->generation = answer->generation;
+    entry->name = strdup(name);
+    if (!entry->name || !write_nodes(entry, same ? NULL : slot->name, answer->addresses))
         return CURLE_OUT_OF_MEMORY;
-    n->nodes[1].next = r->session->share.resolve;
-    return curl_easy_setopt(curl, CURLOPT_RESOLVE, &n->nodes[same || !slot->name]);
+    entry->nodes[1].next = given;
+    return curl_easy_setopt(curl, CURLOPT_RESOLVE, &entry->nodes[same || !slot->name]);
 }
 
-void spt_dns_map_commit(struct spt_request *r)
+void spt_dns_map_commit(struct spt_dns_map *map, struct spt_resolve_entry *entry)
 {
-    struct spt_resolve_entry *n = &r->easy->resolve_entry;
-    if (!n->name)
+    if (!entry->name)
         return;
-    struct spt_dns_slot *slot = slot_of(&r->session->dns_map, n->name);
+    struct spt_dns_slot *slot = slot_of(map, entry->name);
     free(slot->name);
-    *slot = (struct spt_dns_slot){n->name, n->generation};
-    n->name = NULL;
+    *slot = (struct spt_dns_slot){entry->name, entry->generation};
+    entry->name = NULL;
 }
 
-void spt_dns_map_clear(struct spt_easy *easy)
+void spt_dns_map_clear(struct spt_resolve_entry *entry, CURL *curl)
 {
-    struct spt_resolve_entry *n = &easy->resolve_entry;
-    if (n->text)
-        curl_easy_setopt(easy->curl, CURLOPT_RESOLVE, NULL);
-    free(n->text);
-    free(n->name);
-    n->text = n->name = NULL;
+    if (entry->text)
+        curl_easy_setopt(curl, CURLOPT_RESOLVE, NULL);
+    free(entry->text);
+    free(entry->name);
+    entry->text = entry->name = NULL;
 }

@@ -1,23 +1,22 @@
-/* Resolves request hosts and passes the addresses to libcurl. libcurl keeps addresses for each
+/* The addresses of request hosts, as they are passed to libcurl. libcurl keeps addresses for each
  * multi, under "host:port", until they are removed. To bound their number, a multi is given at most
- * SPT_DNS_MAP_SLOTS of them at a time. */
+ * SPT_DNS_MAP_SLOTS of them at a time. It knows no requests. */
 #ifndef SPT_HTTP_DNS_MAP_H
 #define SPT_HTTP_DNS_MAP_H
 
 #include <curl/curl.h>
 #include <stdbool.h>
 
-struct spt_driver;
-struct spt_easy;
-struct spt_request;
+struct spt_connection_options;
+struct spt_lookup;
 struct spt_resolver;
-struct spt_session;
+struct spt_resolvers;
 
 #define SPT_DNS_MAP_SLOTS 256
 
 /* The entries that a session's multi has, by a hash of "host:port". */
 struct spt_dns_map {
-    struct spt_resolver *resolver; /* the driver's, borrowed; NULL if libcurl asks the system */
+    struct spt_resolver *resolver; /* borrowed; NULL if libcurl asks the system */
     struct spt_dns_slot {
         char *name; /* owned "host:port"; NULL if the slot is empty */
         unsigned generation;
@@ -32,37 +31,32 @@ struct spt_resolve_entry {
     unsigned generation;
 };
 
-/* Initialises the map of a session. `resolver` is "system", a list of DNS servers as in resolver.h,
+/* Initialises the map of a session. `servers` is "system", a list of DNS servers as in resolver.h,
  * or NULL for the system's servers. Returns SEPTET_OK or SEPTET_ENOMEM. The caller releases it in
  * either case. */
-int spt_dns_map_init(struct spt_dns_map *names, struct spt_driver *driver, const char *resolver);
-void spt_dns_map_release(struct spt_dns_map *names);
+int spt_dns_map_init(struct spt_dns_map *map, struct spt_resolvers *resolvers, const char *servers);
+void spt_dns_map_release(struct spt_dns_map *map);
 
-/* Returns the "host:port" that a request goes to, borrowed from its origin. Must not be called for
- * a request to a unix socket. */
-const char *spt_dns_map_of(const struct spt_request *r);
+/* Returns true if the host of `name`, "host:port", is to be looked up for a request with these
+ * options, which may be NULL. `given` are the session's own entries. */
+bool spt_dns_map_is_ours(const struct spt_dns_map *map, const char *name,
+                         const struct spt_connection_options *options,
+                         const struct curl_slist *given);
 
-/* Looks up the host of an admitted request. Returns true if the lookup has completed, well or not,
- * or is not needed. Otherwise returns false, and spt_attempt_resolved() is called when it
- * completes. */
-bool spt_dns_map_look_up(struct spt_request *r);
+/* Looks up the host of `name`. Returns true if the lookup has completed, well or not. Otherwise
+ * returns false, and the lookup's on_done is called when it completes. */
+bool spt_dns_map_look_up(struct spt_dns_map *map, struct spt_lookup *lookup, const char *name);
 
-/* Sets the addresses on the handle of `r`, unless libcurl has them. */
-CURLcode spt_dns_map_apply(struct spt_request *r);
+/* Sets the addresses of a completed lookup on a handle, unless libcurl has them. `name` is not used
+ * if the lookup has no answer. */
+CURLcode spt_dns_map_apply(struct spt_dns_map *map, struct spt_resolve_entry *entry,
+                           const struct spt_lookup *lookup, const char *name,
+                           struct curl_slist *given, CURL *curl);
 
 /* Records that libcurl has taken the addresses: it has a connection, or begins to open one. */
-void spt_dns_map_commit(struct spt_request *r);
+void spt_dns_map_commit(struct spt_dns_map *map, struct spt_resolve_entry *entry);
 
-/* Removes the entry from the handle and frees it. */
-void spt_dns_map_clear(struct spt_easy *easy);
-
-/* Runs the due work of the resolvers. Returns true if a lookup completed. */
-bool spt_dns_map_drain(struct spt_driver *driver);
-
-/* Returns true if a resolver is to be drained at once. */
-bool spt_dns_map_due(const struct spt_driver *driver);
-
-/* Frees the resolvers. No session may be left. */
-void spt_dns_map_free_resolvers(struct spt_driver *driver);
+/* Removes the entry from a handle and frees it. */
+void spt_dns_map_clear(struct spt_resolve_entry *entry, CURL *curl);
 
 #endif

@@ -6,8 +6,9 @@
  *     request ── start ──▶ queued (limiter) ── pass ──▶ in the multi ── message ──▶ on_done
  *                             └────────────── cancel, at any point, at once ─────▶ nothing
  *
- * The moving parts are each a file: pollers.h (descriptors), limiter.h (admission), easy.h
- * (handles), timeouts.h (phases), driver.c (multis, messages). */
+ * The moving parts are each a file: session.h (multis and limits), attempt.h (the life of an
+ * attempt), easy.h (handles), connect.h, receive.h and body.h (libcurl's callbacks), timeouts.h
+ * (phases), limiter.h (admission), queues.h (what the next drain has to do). */
 #ifndef SPT_HTTP_DRIVER_H
 #define SPT_HTTP_DRIVER_H
 
@@ -16,6 +17,7 @@
 
 struct spt_driver;
 struct spt_loop;
+struct spt_session;
 struct spt_timers;
 
 /* Makes the driver. Borrows `loop` and `timers`, which must outlive it. Returns SEPTET_OK or
@@ -44,8 +46,12 @@ unsigned spt_driver_sockets(const struct spt_driver *driver);
 /* Returns the number of requests queued or in flight, for tests and the census. */
 unsigned spt_driver_requests(const struct spt_driver *driver);
 
-/* Returns why this libcurl, with changes to its quirks, must not use HTTP/2, as a static string.
- * Returns NULL if it may. */
-const char *spt_http2_refusal(const char *quirk_changes);
+/* Closes the connections of a session. Requests queued or in flight end with the failure "closed",
+ * which is reported in the next drain. New ones are refused with SEPTET_ECLOSED. A no-op if it is
+ * closed. */
+void spt_driver_close_session(struct spt_session *session);
+
+/* Closes the session and frees it. spt_driver_free() does so for those that are left. */
+void spt_driver_free_session(struct spt_session *session);
 
 #endif

@@ -1,9 +1,12 @@
-/* libcurl's easy handles: pooled, set up for one attempt at a time, with the callbacks through
- * which libcurl opens sockets and passes on received data. */
+/* libcurl's easy handles: pooled, and set up for one attempt at a time. */
 #ifndef SPT_HTTP_EASY_H
 #define SPT_HTTP_EASY_H
 
-#include "http/state.h"
+#include <stdbool.h>
+
+struct spt_driver;
+struct spt_easy;
+struct spt_request;
 
 /* Takes a handle from the pool, or makes one, and sets it up for `r`, which must have a session.
  * Returns SEPTET_OK or SEPTET_ENOMEM. */
@@ -18,13 +21,6 @@ void spt_easy_retry(struct spt_easy *easy);
 
 /* Sets the handle up for a further exchange of its attempt. Returns SEPTET_OK or SEPTET_ENOMEM. */
 int spt_easy_repeat(struct spt_easy *easy);
-
-/* Returns true if the current exchange must not be sent again. That holds if it was answered, or if
- * its method is not idempotent (RFC 9110, 9.2.2) and the server may have seen any of it. */
-bool spt_easy_is_spent(const struct spt_easy *easy);
-
-/* Stops watching the sockets of its connection attempts, which libcurl is about to close. */
-void spt_easy_drop_attempts(struct spt_easy *easy);
 
 /* Frees the pooled handles. */
 void spt_easy_pool_release(struct spt_driver *driver);

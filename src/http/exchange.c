@@ -7,8 +7,10 @@
 #include <strings.h>
 #include <time.h>
 
-#include "http/state.h"
-#include "http/easy.h"
+#include "http/connection_options.h"
+#include "http/cookies.h"
+#include "http/headers.h"
+#include "http/request.h"
 #include "septet/septet.h"
 
 static bool signs(const struct spt_request *r)
@@ -16,9 +18,15 @@ static bool signs(const struct spt_request *r)
     return r->profile && r->profile->user;
 }
 
-void spt_exchange_first(struct spt_exchange *e, const struct spt_request *r)
+void spt_exchange_first(struct spt_exchange *e, const struct spt_request *r,
+                        struct spt_nonces *nonces, struct spt_jar *jar)
 {
-    *e = (struct spt_exchange){.n = 1, .kept_back = signs(r) && (r->body_len > 0 || r->upload)};
+    *e = (struct spt_exchange){
+        .n = 1,
+        .kept_back = signs(r) && (r->body_len > 0 || r->upload),
+        .nonces = nonces,
+        .jar = jar,
+    };
     spt_buf_init(&e->cookies, SIZE_MAX / 2);
 }
 
@@ -29,10 +37,8 @@ static bool may_answer(const struct spt_exchange *e)
     return !e->answered || (e->challenge.stale && !e->was_stale);
 }
 
-static int look_for_challenge(struct spt_easy *easy)
+static int look_for_challenge(struct spt_exchange *e, const struct spt_request *r)
 {
-    struct spt_exchange *e = &easy->exchange;
-    const struct spt_request *r = easy->request;
     spt_challenge_release(&e->challenge);
     int rc = spt_challenge_read(&e->challenge, &r->response->head, !r->upload);
     if (rc == SEPTET_OK && may_answer(e))
@@ -47,10 +53,9 @@ static bool is_expectation(const char *line)
 }
 
 /* Returns true if the exchange expected a 100, and its body can be sent again. */
-static bool may_unask(const struct spt_easy *easy)
+static bool may_unask(const struct spt_exchange *e, const struct spt_request *r)
 {
-    const struct spt_request *r = easy->request;
-    if (easy->exchange.unasking || (r->upload && r->upload->dropped))
+    if (e->unasking || (r->upload && r->upload->dropped))
         return false;
     for (const struct curl_slist *l = spt_headers_list(r->headers, false); l; l = l->next)
         if (is_expectation(l->data))
@@ -58,20 +63,18 @@ static bool may_unask(const struct spt_easy *easy)
     return false;
 }
 
-int spt_exchange_judge(struct spt_easy *easy)
+int spt_exchange_judge(struct spt_exchange *e, const struct spt_request *r, int status)
 {
-    struct spt_exchange *e = &easy->exchange;
-    int status = easy->head.status;
     e->follow = SPT_FOLLOW_NONE;
-    if (status == 417 && may_unask(easy)) {
+    if (status == 417 && may_unask(e, r)) {
         /* RFC 9110, 10.1.1; libcurl would repeat the request unchanged, for ever */
         e->follow = SPT_FOLLOW_UNASKING;
         return SEPTET_OK;
     }
-    if (!signs(easy->request) || e->n >= SPT_EXCHANGES_MAX)
+    if (!signs(r) || e->n >= SPT_EXCHANGES_MAX)
         return SEPTET_OK;
     if (status == 401)
-        return look_for_challenge(easy);
+        return look_for_challenge(e, r);
     if (e->kept_back && status < 300)
         e->follow = SPT_FOLLOW_BODY;
     return SEPTET_OK;
@@ -107,10 +110,8 @@ static char *target_of(const char *url)
     return target;
 }
 
-static int write_answer(struct spt_easy *easy)
+static int write_answer(struct spt_exchange *e, const struct spt_request *r)
 {
-    struct spt_exchange *e = &easy->exchange;
-    struct spt_request *r = easy->request;
     char *target = target_of(r->url);
     if (!target)
         return SEPTET_ENOMEM;
@@ -123,19 +124,17 @@ static int write_answer(struct spt_easy *easy)
         .body_len = r->body_len,
     };
     free(e->line);
-    e->line = spt_digest_line(&e->challenge, &proof, &r->session->nonces);
+    e->line = spt_digest_line(&e->challenge, &proof, e->nonces);
     free(target);
     return e->line ? SEPTET_OK : SEPTET_ENOMEM;
 }
 
-int spt_exchange_next(struct spt_easy *easy)
+int spt_exchange_next(struct spt_exchange *e, struct spt_request *r)
 {
-    struct spt_exchange *e = &easy->exchange;
-    struct spt_request *r = easy->request;
     if (e->follow == SPT_FOLLOW_ANSWER) {
         e->was_stale |= e->answered;
         e->answered = true;
-        if (write_answer(easy) != SEPTET_OK)
+        if (write_answer(e, r) != SEPTET_OK)
             return SEPTET_ENOMEM;
     }
     if (!e->kept_back && r->upload && !spt_upload_rewind(r->upload))
@@ -149,17 +148,10 @@ int spt_exchange_next(struct spt_easy *easy)
     e->follow = SPT_FOLLOW_NONE;
     r->response->unread = false;
     r->response->drained = 0;
-    return spt_easy_repeat(easy);
+    return SEPTET_OK;
 }
 
 /* --- header lines --- */
-
-/* Returns the jar of a request, or NULL if it goes without one. */
-static struct spt_jar *jar_of(const struct spt_request *r)
-{
-    bool without = !r->session->keeps_cookies || (r->profile && r->profile->no_cookies);
-    return without ? NULL : &r->session->jar;
-}
 
 /* Returns true if `line` has the script's own cookies. */
 static bool is_cookie(const char *line)
@@ -167,7 +159,7 @@ static bool is_cookie(const char *line)
     return strncasecmp(line, "cookie", 6) == 0 && (line[6] == ':' || line[6] == ';');
 }
 
-static int write_cookies(struct spt_easy *easy, struct spt_jar *jar, const struct curl_slist *own)
+static int write_cookies(struct spt_exchange *e, const char *url, const struct curl_slist *own)
 {
     struct spt_site site;
     while (own && !is_cookie(own->data))
@@ -175,21 +167,20 @@ static int write_cookies(struct spt_easy *easy, struct spt_jar *jar, const struc
     const char *value = own && own->data[6] == ':' ? own->data + 7 : NULL;
     while (value && *value == ' ')
         value++;
-    spt_site_of(&site, easy->request->url);
-    easy->exchange.cookies.len = 0;
-    return spt_jar_line(jar, &site, value, time(NULL), &easy->exchange.cookies);
+    spt_site_of(&site, url);
+    e->cookies.len = 0;
+    return spt_jar_line(e->jar, &site, value, time(NULL), &e->cookies);
 }
 
-int spt_exchange_headers(struct spt_easy *easy, bool with_body, struct curl_slist **out)
+int spt_exchange_headers(struct spt_exchange *e, const struct spt_request *r, bool with_body,
+                         struct curl_slist **out)
 {
     static char no_expectation[] = "Expect:";
-    struct spt_exchange *e = &easy->exchange;
-    struct spt_jar *jar = jar_of(easy->request);
-    struct curl_slist *own = spt_headers_list(easy->request->headers, with_body);
+    struct curl_slist *own = spt_headers_list(r->headers, with_body);
     *out = own;
-    if (jar && write_cookies(easy, jar, own) != SEPTET_OK)
+    if (e->jar && write_cookies(e, r->url, own) != SEPTET_OK)
         return SEPTET_ENOMEM;
-    const char *cookies = jar && e->cookies.len > 0 ? e->cookies.data : NULL;
+    const char *cookies = e->jar && e->cookies.len > 0 ? e->cookies.data : NULL;
     if (!e->line && !cookies && !e->unasking)
         return SEPTET_OK;
     size_t n = 0, size = 2;
@@ -211,19 +202,18 @@ int spt_exchange_headers(struct spt_easy *easy, bool with_body, struct curl_slis
     return SEPTET_OK;
 }
 
-int spt_exchange_take_cookies(struct spt_easy *easy)
+int spt_exchange_take_cookies(struct spt_exchange *e, const struct spt_request *r)
 {
-    struct spt_jar *jar = jar_of(easy->request);
-    const struct spt_buf *head = &easy->request->response->head;
+    const struct spt_buf *head = &r->response->head;
     size_t at = 0, len;
     const char *text;
     struct spt_site site;
     int rc = SEPTET_OK;
-    if (!jar)
+    if (!e->jar)
         return rc;
-    spt_site_of(&site, easy->request->url);
+    spt_site_of(&site, r->url);
     while (rc == SEPTET_OK && (text = spt_head_next(head, &at, "set-cookie:", &len)))
-        rc = spt_jar_take(jar, &site, text, len, time(NULL));
+        rc = spt_jar_take(e->jar, &site, text, len, time(NULL));
     return rc;
 }
 

@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "http/digest.h"
 
-struct spt_easy;
+struct spt_jar;
 struct spt_request;
 
 enum { SPT_EXCHANGES_MAX = 4 }; /* of an attempt; a refused expectation allows one more */
@@ -29,10 +29,12 @@ struct spt_exchange {
     /* number of the exchange in its attempt, from 1 on; one without the expectation is not
      * counted */
     unsigned n;
-    bool unasking;  /* sent without the request's "Expect: 100-continue" */
-    bool kept_back; /* sent without the request's body */
-    bool answered;  /* a challenge was answered */
-    bool was_stale; /* a challenge with a stale nonce was answered */
+    bool unasking;             /* sent without the request's "Expect: 100-continue" */
+    bool kept_back;            /* sent without the request's body */
+    bool answered;             /* a challenge was answered */
+    bool was_stale;            /* a challenge with a stale nonce was answered */
+    struct spt_nonces *nonces; /* borrowed from the session */
+    struct spt_jar *jar;       /* borrowed from the session; NULL if it goes without cookies */
     struct spt_challenge challenge;
     char *line;               /* owned header that answers; NULL if none */
     struct spt_buf cookies;   /* the Cookie header, if the session has a jar */
@@ -40,23 +42,26 @@ struct spt_exchange {
 };
 
 /* Initialises the first exchange of an attempt. Withholds the body if a challenge is to be
- * expected. */
-void spt_exchange_first(struct spt_exchange *e, const struct spt_request *r);
+ * expected. Borrows the session's `nonces`, and its `jar`, which is NULL for a request without
+ * cookies. */
+void spt_exchange_first(struct spt_exchange *e, const struct spt_request *r,
+                        struct spt_nonces *nonces, struct spt_jar *jar);
 
-/* Decides what follows once the head of the response is complete. Returns SEPTET_OK or
- * SEPTET_ENOMEM. */
-int spt_exchange_judge(struct spt_easy *easy);
+/* Decides what follows once the head of the response, with this status, is complete. Returns
+ * SEPTET_OK or SEPTET_ENOMEM. */
+int spt_exchange_judge(struct spt_exchange *e, const struct spt_request *r, int status);
 
-/* Sets up the next exchange; the handle must be out of its multi. Returns SEPTET_OK, SEPTET_EINVAL
- * if the body cannot be sent again, or SEPTET_ENOMEM. */
-int spt_exchange_next(struct spt_easy *easy);
+/* Advances to the exchange that follows. Returns SEPTET_OK, SEPTET_EINVAL if the body cannot be
+ * sent again, or SEPTET_ENOMEM. */
+int spt_exchange_next(struct spt_exchange *e, struct spt_request *r);
 
 /* Makes the header lines of the current exchange; `*out` is borrowed from it or from the request.
  * Returns SEPTET_OK or SEPTET_ENOMEM. */
-int spt_exchange_headers(struct spt_easy *easy, bool with_body, struct curl_slist **out);
+int spt_exchange_headers(struct spt_exchange *e, const struct spt_request *r, bool with_body,
+                         struct curl_slist **out);
 
 /* Stores the cookies that the head of a response sets. Returns SEPTET_OK or SEPTET_ENOMEM. */
-int spt_exchange_take_cookies(struct spt_easy *easy);
+int spt_exchange_take_cookies(struct spt_exchange *e, const struct spt_request *r);
 
 /* Frees what an exchange owns. libcurl must not refer to it any more. */
 void spt_exchange_release(struct spt_exchange *e);

@@ -46,7 +46,14 @@ unsigned spt_quirks(const char *changes)
     return spt_quirks_of(curl_version_info(CURLVERSION_NOW)->version_num, changes);
 }
 
-const char *spt_quirk_word(enum spt_quirk quirk)
+const char *spt_quirks_http2_refusal(const char *changes)
+{
+    if (!(curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2))
+        return "this libcurl does not know HTTP/2";
+    return SPT_NO_HTTP2(spt_quirks(changes)) ? "HTTP/2 loses data in this libcurl" : NULL;
+}
+
+const char *spt_quirks_word(enum spt_quirk quirk)
 {
     return table[quirk].word;
 }

@@ -43,7 +43,11 @@ unsigned spt_quirks_of(unsigned version, const char *changes);
 /* Returns the quirks of the libcurl that runs, with such changes. */
 unsigned spt_quirks(const char *changes);
 
+/* Returns why the libcurl that runs, with such changes, must not use HTTP/2, as a static string.
+ * Returns NULL if it may. */
+const char *spt_quirks_http2_refusal(const char *changes);
+
 /* Returns the word of a quirk. */
-const char *spt_quirk_word(enum spt_quirk quirk);
+const char *spt_quirks_word(enum spt_quirk quirk);
 
 #endif

@@ -9,17 +9,21 @@
 #include "base/list.h"
 #include "core/timer.h"
 #include "http/phase.h"
+#include "http/policy.h"
 #include "http/response.h"
 #include "http/upload.h"
 
 struct spt_connection_options;
-struct spt_driver;
+struct spt_easy;
 struct spt_headers;
+struct spt_origin;
 struct spt_session;
+struct spt_url_checker;
+struct spt_url_origin;
 
 /* One attempt. The caller owns the struct, which it zeroes before it fills it in. What the struct
- * borrows must stay valid until on_done, spt_request_cancel(), or a refusal by
- * spt_request_start(). */
+ * borrows must stay valid until on_done, spt_attempt_cancel(), or a refusal by
+ * spt_attempt_start(). */
 struct spt_request {
     /* set by the caller */
     const char *method;                           /* borrowed: a token, such as "GET" */
@@ -63,21 +67,8 @@ struct spt_request {
     /* value of polls_handled from which its expired timeout counts; 0 if none has expired */
     uint64_t poll_barrier;
     struct spt_timer timer;
+    void (*on_timeout)(struct spt_request *, const char *reason); /* set by attempt.c */
 };
-
-/* Queues the request after checking its method, URL and headers. Returns SEPTET_OK, SEPTET_ECLOSED,
- * SEPTET_ENOMEM, or SEPTET_EINVAL. SEPTET_EINVAL fills in `failure`, with the code "protocol" or
- * "url", say. After an error nothing is armed and on_done is not called. The caller releases the
- * failure as after any other end. */
-int spt_request_start(struct spt_session *session, struct spt_request *request);
-
-/* Resumes a paused streamed request in the next drain, after its caller has taken bytes or has more
- * to send. A no-op if it is not paused. */
-void spt_request_resume(struct spt_request *request);
-
-/* Discards the rest of a streamed body. To keep the connection, the request continues for a short
- * time, and then completes as if the body had ended. A no-op once it has completed. */
-void spt_request_pass_over(struct spt_request *request);
 
 /* Returns the number of bytes of a streamed body that can be taken, from response->body_in.data +
  * consumed on. */
@@ -87,22 +78,32 @@ static inline size_t spt_request_available(const struct spt_request *request)
     return t ? t->body_in.len - t->consumed : 0;
 }
 
-/* Cancels a started request at once, in any phase. on_done is not called, and the peer sees the
- * connection close. `failure.phase` is set to its phase. A no-op once it has completed. */
-void spt_request_cancel(struct spt_request *request);
-
-/* Ends a started request with a failure, which on_done reports. `code` is static. A no-op once it
- * has completed. */
-void spt_request_abort(struct spt_request *request, const char *code, const char *text);
-
-/* Makes a completed or unused request ready to be filled in and started again. Returns its response
- * to the driver's pool. */
-void spt_request_reset(struct spt_request *request, struct spt_driver *driver);
-
 /* Frees what the request owns, at any time after its end, also after the driver was freed. */
 void spt_request_release(struct spt_request *request);
 
-/* Returns the phase of a running request. */
-enum spt_phase spt_request_phase(const struct spt_request *request);
+/* --- private to src/http --- */
+
+/* Checks the method, the URL and the policy, which may be NULL, of a request that is to be started.
+ * Replaces the URL by its normal form, so that all that follows sees the URL that was checked.
+ * Returns SEPTET_OK with the origin, which is valid until the next check, or SEPTET_EINVAL or
+ * SEPTET_ENOMEM with a failure. */
+int spt_request_check(struct spt_request *request, struct spt_url_checker *urls,
+                      const struct spt_policy *policy, const struct spt_url_origin **origin);
+
+/* Records a failure in a phase, with a copy of `text`, which may be NULL. */
+void spt_request_fail(struct spt_request *request, enum spt_phase phase, const char *code,
+                      const char *reason, const char *text);
+
+/* Records that the policy denies a host or an address, which `what` says. */
+void spt_request_deny(struct spt_request *request, enum spt_phase phase, struct spt_denial denial,
+                      const char *what, const char *name, size_t len);
+
+/* Returns the "host:port" that a request goes to, borrowed from its origin. For a request to a unix
+ * socket, returns the socket's path. */
+const char *spt_request_authority(const struct spt_request *request);
+
+/* Returns true if the whole body of the request was sent. `sent` is the number of bytes that
+ * libcurl has sent; it matters only for a body in memory. */
+bool spt_request_is_sent(const struct spt_request *request, int64_t sent);
 
 #endif

@@ -2,6 +2,9 @@
 #include "http/response.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include "http/headers.h"
 
 enum { BUFFER_MAX = 16384 }; /* bytes that a pooled buffer may keep */
 
@@ -52,6 +55,37 @@ void spt_response_put(struct spt_responses *transfers, struct spt_response *t)
     spt_link_init(&t->link);
     spt_list_push_front(&transfers->rest, &t->link);
     transfers->n++;
+}
+
+static bool is_redirect(int status)
+{
+    return (status >= 301 && status <= 303) || status == 307 || status == 308;
+}
+
+/* Returns the value of the first Location in a head that is not empty, and its length in `*len`.
+ * Returns NULL if there is none. Like other clients, takes an empty Location for no redirect. */
+static const char *find_location(const struct spt_buf *head, size_t *len)
+{
+    size_t at = 0;
+    for (const char *value; (value = spt_head_next(head, &at, "location:", len));)
+        if (*len > 0)
+            return value;
+    return NULL;
+}
+
+/* libcurl's own resolution of a Location differs by version. */
+bool spt_response_read_redirect(struct spt_response *t, int status)
+{
+    size_t len;
+    const char *location = is_redirect(status) ? find_location(&t->head, &len) : NULL;
+    if (!location)
+        return true;
+    t->redirect_url = malloc(len + 1);
+    if (!t->redirect_url)
+        return false;
+    memcpy(t->redirect_url, location, len);
+    t->redirect_url[len] = '\0';
+    return true;
 }
 
 void spt_response_free(struct spt_response *t)

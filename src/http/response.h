@@ -21,7 +21,7 @@ struct spt_times {
 /* State and results of an admitted request. The driver owns the structs and reuses them. Thousands
  * of queued requests have none, and the few in use stay in the CPU's caches. */
 struct spt_response {
-    /* results, valid from on_done or spt_request_cancel() until the request is reset or released */
+    /* results, valid from on_done or spt_attempt_cancel() until the request is reset or released */
     int status;  /* of the response; 0 if none came */
     int version; /* 10, 11 or 20; 0 if no response came */
     /* status line and header lines of the final response, with CRLF between them */
@@ -43,9 +43,9 @@ struct spt_response {
     /* private to src/http */
     struct spt_request *request;   /* NULL while pooled */
     struct spt_link link;          /* in the driver's pool of responses */
-    struct spt_link progress_link; /* in the driver's progress list */
-    struct spt_link resume_link;   /* in the driver's resume_queue */
-    struct spt_link fd_wait_link;  /* in the driver's fd_waiters */
+    struct spt_link progress_link; /* in the queue of progress */
+    struct spt_link resume_link;   /* in the queue to resume */
+    struct spt_link fd_wait_link;  /* in the queue of fd_waiters */
     bool in_paused, out_paused;
     struct spt_lookup lookup;
     uint64_t t_admitted_ns, t_phase_ns, t_byte_ns; /* instants */
@@ -68,6 +68,10 @@ struct spt_response *spt_response_take(struct spt_responses *transfers, struct s
 
 /* Returns a response to the pool, keeping small buffers. Frees it if the pool is full. */
 void spt_response_put(struct spt_responses *transfers, struct spt_response *t);
+
+/* If the head is that of a redirect, stores its target as its Location says it. Returns false if
+ * memory is out. */
+bool spt_response_read_redirect(struct spt_response *t, int status);
 
 /* Frees the response; NULL is a no-op. */
 void spt_response_free(struct spt_response *t);

@@ -2,11 +2,15 @@
 #ifndef SPT_HTTP_SESSION_H
 #define SPT_HTTP_SESSION_H
 
+#include <curl/curl.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
+
+#include "http/stats.h"
 
 struct spt_driver;
+struct spt_easy;
+struct spt_request;
 struct spt_session;
 
 struct spt_session_config {
@@ -28,28 +32,49 @@ struct spt_session_config {
 int spt_session_new(struct spt_session **out, struct spt_driver *driver,
                     struct spt_session_config *config);
 
-/* Closes the connections. Requests queued or in flight end with the failure "closed", which is
- * reported in the next drain. New ones are refused with SEPTET_ECLOSED. A no-op if it is closed. */
-void spt_session_close(struct spt_session *session);
-
-/* The current state of a session and its totals since it was made. A request is an attempt here;
- * redirects and retries count as further ones. */
-struct spt_session_stats {
-    unsigned active, queued; /* number of requests in flight and queued */
-    unsigned connections;    /* number open or being opened */
-    uint64_t requests;       /* number started */
-    uint64_t failed;         /* ... that ended without a response */
-    uint64_t cancelled;      /* ... that were cancelled */
-    uint64_t made, reused;   /* connections opened and reused for requests */
-    uint64_t dropped;        /* idle connections found closed */
-    uint64_t received;       /* bytes of bodies, after decoding */
-    uint64_t sent;           /* bytes of bodies */
-};
-
 /* Fills in `out`. Takes time proportional to the number of open descriptors. */
 void spt_session_stats(const struct spt_session *session, struct spt_session_stats *out);
 
-/* Closes the session and frees it. spt_driver_free() does so for those that are left. */
-void spt_session_free(struct spt_session *session);
+/* --- private to src/http --- */
+
+/* Schedules a run of the session in the next drain. */
+void spt_session_schedule(struct spt_session *session);
+
+/* Admits the next request that may start. Returns NULL if there is none. */
+struct spt_request *spt_session_admit(struct spt_session *session);
+
+/* Runs libcurl if an action or its timer is due. */
+void spt_session_run(struct spt_session *session);
+
+/* Takes the next transfer that has ended: its handle, and libcurl's result in `*code`. Returns NULL
+ * if there is none. */
+struct spt_easy *spt_session_next_result(struct spt_session *session, CURLcode *code);
+
+/* Arms the timer for libcurl's next action. */
+void spt_session_arm(struct spt_session *session);
+
+/* Adds the handle of a request to its session's multi; spt_session_remove() removes it. */
+CURLMcode spt_session_add(struct spt_request *r);
+void spt_session_remove(struct spt_request *r);
+
+/* Pauses a transfer in `directions` (CURLPAUSE_*) and resumes it in the others. libcurl may deliver
+ * data inside of the call. */
+CURLcode spt_session_pause(struct spt_easy *easy, int directions);
+
+/* Has libcurl close an idle connection of the session before it opens another, in the next run. */
+void spt_session_cap(struct spt_session *session);
+
+/* Caps the connections that each session of the driver keeps at one while descriptors are scarce,
+ * or lifts the cap. */
+void spt_session_conserve(struct spt_driver *driver, bool spare);
+
+/* Closes the multi of a session that has no requests any more. A no-op if it is closed. */
+void spt_session_close_multi(struct spt_session *session);
+
+/* Frees a session with a closed multi. */
+void spt_session_free_closed(struct spt_session *session);
+
+/* Initialises the driver's pollers, which report the sockets of all sessions. */
+void spt_session_init_pollers(struct spt_driver *driver);
 
 #endif

@@ -1,13 +1,12 @@
 /* Creates up to two CURLSH of TLS sessions, for requests with the session's cookies and without. */
 #include "http/share.h"
 
-#include "http/session.h"
 #include "septet/septet.h"
 
-static int copy_resolve(struct spt_share *s, const struct spt_session_config *config)
+static int copy_resolve(struct spt_share *s, const char *const *resolve, size_t n)
 {
-    for (size_t i = 0; i < config->n_resolve; i++) {
-        struct curl_slist *longer = curl_slist_append(s->resolve, config->resolve[i]);
+    for (size_t i = 0; i < n; i++) {
+        struct curl_slist *longer = curl_slist_append(s->resolve, resolve[i]);
         if (!longer)
             return SEPTET_ENOMEM;
         s->resolve = longer;
@@ -26,13 +25,13 @@ static CURLSH *new_share(void)
     return NULL;
 }
 
-int spt_share_init(struct spt_share *s, const struct spt_session_config *config)
+int spt_share_init(struct spt_share *s, bool cookies, const char *const *resolve, size_t n)
 {
     *s = (struct spt_share){.curl = new_share()};
-    s->without_cookies = config->cookies ? new_share() : NULL;
-    if (!s->curl || (config->cookies && !s->without_cookies))
+    s->without_cookies = cookies ? new_share() : NULL;
+    if (!s->curl || (cookies && !s->without_cookies))
         return SEPTET_ENOMEM;
-    return copy_resolve(s, config);
+    return copy_resolve(s, resolve, n);
 }
 
 void spt_share_release(struct spt_share *s)

@@ -7,8 +7,6 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
-struct spt_session_config;
-
 struct spt_share {
     CURLSH *curl; /* owned: TLS sessions */
     /* owned share for requests without cookies; NULL if the session stores none */
@@ -16,9 +14,9 @@ struct spt_share {
     struct curl_slist *resolve; /* owned: entries for CURLOPT_RESOLVE */
 };
 
-/* Copies what it needs of the config. Returns SEPTET_OK or SEPTET_ENOMEM. The caller releases it in
- * either case. */
-int spt_share_init(struct spt_share *s, const struct spt_session_config *config);
+/* Makes the shares; `cookies` says whether the session stores any. Copies the `n` entries of
+ * `resolve`. Returns SEPTET_OK or SEPTET_ENOMEM. The caller releases it in either case. */
+int spt_share_init(struct spt_share *s, bool cookies, const char *const *resolve, size_t n);
 
 /* Frees the share. No handle may have it set. */
 void spt_share_release(struct spt_share *s);

@@ -1,5 +1,4 @@
-/* The structs of a driver, a session and a pooled handle, and the functions that the files of
- * src/http share; private to src/http. */
+/* The state of a driver, a session and a handle; private to src/http. */
 #ifndef SPT_HTTP_STATE_H
 #define SPT_HTTP_STATE_H
 
@@ -7,22 +6,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "http/limiter.h"
+#include "core/timer.h"
+#include "dns/resolvers.h"
 #include "http/cookies.h"
-#include "http/driver.h"
 #include "http/digest.h"
+#include "http/dns_map.h"
 #include "http/exchange.h"
 #include "http/headers.h"
-#include "http/dns_map.h"
+#include "http/limiter.h"
+#include "http/phase.h"
 #include "http/policy.h"
-#include "http/connection_options.h"
-#include "http/quirks.h"
-#include "http/share.h"
-#include "loop/pollers.h"
-#include "http/request.h"
+#include "http/queues.h"
 #include "http/response.h"
-#include "http/session.h"
+#include "http/share.h"
+#include "http/stats.h"
 #include "http/url.h"
+#include "loop/pollers.h"
+
+struct spt_request;
 
 #define SPT_EASY_POOL_MAX 256
 
@@ -30,17 +31,11 @@ struct spt_driver {
     struct spt_loop *loop;     /* borrowed */
     struct spt_timers *timers; /* borrowed */
     struct spt_pollers pollers;
-    struct spt_link sessions;       /* every session */
-    struct spt_link pending;        /* sessions with work in the next drain */
-    struct spt_link finished;       /* completed requests to be reported */
-    struct spt_link progress;       /* requests with an on_progress to be called */
-    struct spt_link resume_queue;   /* paused requests that may be resumed */
-    struct spt_link connect_stalls; /* handles to be unstalled, with quirk POKE */
-    struct spt_link fd_waiters;     /* requests for which no descriptor was left */
-    unsigned fds_released;          /* number of descriptors released since the last retry */
-    unsigned running;               /* number of handles in the multis */
-    struct spt_link resolvers;      /* private to dns_map.c */
-    struct spt_link pool;           /* unused handles, the last used first */
+    struct spt_link sessions; /* every session */
+    struct spt_queues queues; /* what the next drain has to do */
+    unsigned running;         /* number of handles in the multis */
+    struct spt_resolvers resolvers;
+    struct spt_link pool; /* unused handles, the last used first */
     unsigned pooled;
     struct spt_responses responses;
     unsigned requests;      /* number of requests queued or in flight */
@@ -64,7 +59,7 @@ struct spt_session {
     bool keeps_cookies;
     struct spt_policy *policy; /* owned; NULL if everything is allowed */
     struct spt_link link;      /* in the driver's sessions */
-    struct spt_link pending;   /* in the driver's pending */
+    struct spt_link pending;   /* in the queue of sessions */
     struct spt_link in_flight; /* admitted requests */
     unsigned paused;           /* number of them that wait for their readers */
     long max_connects;         /* maximum of connections, used or idle */
@@ -80,7 +75,7 @@ struct spt_easy {
     struct spt_driver *driver;
     struct spt_request *request; /* NULL while pooled */
     struct spt_link link;        /* in the driver's pool */
-    struct spt_link stall_link;  /* in the driver's connect_stalls */
+    struct spt_link stall_link;  /* in the queue of stalls */
     struct spt_link attempts;    /* sockets that connect for it */
     struct spt_head head;
     struct spt_decoder *decoder; /* owned; made at the first byte of a body, NULL if none */
@@ -113,20 +108,5 @@ struct spt_easy {
     uint64_t t_first_ns;     /* response began; 0 if not yet */
     curl_off_t sent_bytes;   /* of the body, at the last check */
 };
-
-/* Schedules a run of the session in the next drain. */
-void spt_session_schedule(struct spt_session *session);
-
-/* Pauses a transfer in `directions` (CURLPAUSE_*) and resumes it in the others. libcurl may deliver
- * data inside of the call. */
-CURLcode spt_easy_pause(struct spt_easy *easy, int directions);
-
-/* Caps the connections that each session keeps at one while descriptors are scarce, or lifts the
- * cap. */
-void spt_driver_conserve_descriptors(struct spt_driver *driver, bool spare);
-
-/* Adds the handle of a request to its session's multi; spt_session_remove() removes it. */
-CURLMcode spt_session_add(struct spt_request *r);
-void spt_session_remove(struct spt_request *r);
 
 #endif

@@ -2,7 +2,8 @@
  * bytes move no timer. */
 #include "http/timeouts.h"
 
-#include "http/body.h"
+#include "http/request.h"
+#include "http/state.h"
 #include "loop/loop.h"
 
 #define DRAIN_NS UINT64_C(100000000) /* for an unread body, before its connection is closed */
@@ -86,6 +87,19 @@ void spt_timeouts_drain(struct spt_request *r, uint64_t now_ns)
     arm(r);
 }
 
+void spt_timeouts_note_bytes(struct spt_request *r)
+{
+    struct spt_easy *easy = r->easy;
+    if (easy->t_first_ns) {
+        r->response->t_byte_ns = easy->driver->now_ns;
+        return;
+    }
+    easy->phase = r->phase;
+    easy->t_phase_ns = r->response->t_phase_ns;
+    easy->t_first_ns = spt_loop_now(easy->driver->loop);
+    spt_timeouts_enter(r, SPT_PHASE_RECEIVING, easy->t_first_ns);
+}
+
 /* Checks the progress of an upload when its timeout is reached, as libcurl does not report that it
  * sends a body from memory. Once all is sent, the first-byte timeout counts from the last observed
  * progress. */
@@ -94,7 +108,7 @@ static void check_upload_progress(struct spt_request *r, uint64_t now_ns)
     struct spt_response *t = r->response;
     curl_off_t sent = 0;
     curl_easy_getinfo(r->easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
-    if (spt_body_upload_complete(r, sent)) {
+    if (spt_request_is_sent(r, sent)) {
         r->phase = SPT_PHASE_WAITING;
         t->t_phase_ns = t->t_byte_ns;
     } else if (sent > r->easy->sent_bytes) {
@@ -132,13 +146,27 @@ static void on_limit(struct spt_timer *timer)
         spt_timer_start(timers, timer, now_ns, on_limit);
         return;
     }
-    spt_request_timed_out(r, reason);
+    r->on_timeout(r, reason);
 }
 
 void spt_timeouts_stop(struct spt_request *r, struct spt_driver *driver)
 {
     spt_timer_stop(driver->timers, &r->timer);
     r->phase = SPT_PHASE_ENDED;
+}
+
+enum spt_phase spt_timeouts_phase(const struct spt_request *r)
+{
+    curl_off_t sent = 0;
+    if (r->phase != SPT_PHASE_SENDING)
+        return r->phase;
+    curl_easy_getinfo(r->easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
+    return spt_request_is_sent(r, sent) ? SPT_PHASE_WAITING : SPT_PHASE_SENDING;
+}
+
+enum spt_phase spt_timeouts_last_phase(const struct spt_request *r)
+{
+    return r->response ? spt_timeouts_phase(r) : SPT_PHASE_QUEUED;
 }
 
 /* Fills in the phases of a new connection, which ended at `end_ns`. */

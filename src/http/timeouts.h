@@ -1,8 +1,14 @@
-/* The phases of a request and their timeouts. */
+/* The phases of a request and their timeouts. A timeout that expires calls the request's
+ * on_timeout. */
 #ifndef SPT_HTTP_TIMEOUTS_H
 #define SPT_HTTP_TIMEOUTS_H
 
-#include "http/state.h"
+#include <stdint.h>
+
+#include "http/phase.h"
+
+struct spt_driver;
+struct spt_request;
 
 /* Moves a started request to a phase, stamps that with `now_ns` and arms its timeout. Other files
  * set the phase in no other way, except to end a request that leaves the queue. */
@@ -22,8 +28,13 @@ void spt_timeouts_stop(struct spt_request *r, struct spt_driver *driver);
  * had one. */
 void spt_timeouts_times(struct spt_request *r, uint64_t now_ns);
 
-/* Ends the request after its timeout `reason` expired. timeouts.c calls it, and attempt.c
- * implements it. */
-void spt_request_timed_out(struct spt_request *r, const char *reason);
+/* Records that bytes of the response arrived. The first of them start the receive phase. */
+void spt_timeouts_note_bytes(struct spt_request *r);
+
+/* Returns the phase of a running request. */
+enum spt_phase spt_timeouts_phase(const struct spt_request *r);
+
+/* Returns the phase in which a request ends. Without a response that is the queue. */
+enum spt_phase spt_timeouts_last_phase(const struct spt_request *r);
 
 #endif

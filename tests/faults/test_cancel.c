@@ -85,11 +85,11 @@ static void assert_times_up_to(const struct spt_request *r, enum spt_phase phase
 
 static void cancel(struct fetch *f, enum spt_phase phase)
 {
-    spt_request_cancel(&f->request);
+    spt_attempt_cancel(&f->request);
     assert_int_equal(f->request.failure.phase, phase);
     assert_int_equal(f->request.phase, SPT_PHASE_ENDED);
     assert_times_up_to(&f->request, phase);
-    spt_request_cancel(&f->request); /* harmless */
+    spt_attempt_cancel(&f->request); /* harmless */
 }
 
 /* Turns enough for anything late to show, and checks that nothing did. */
@@ -110,7 +110,7 @@ static void test_http_14_cancel_before_the_first_lap(void **state)
 
 static void test_http_14_cancel_queued_lets_the_next_one_on(void **state)
 {
-    spt_session_free(rig.session);
+    spt_driver_free_session(rig.session);
     rig.session = rig_session(1, 1);
     struct fetch *a = get("/stall"), *b = get("/bytes/1"), *c = get("/bytes/2");
     reach(a, SPT_PHASE_WAITING);
@@ -145,7 +145,7 @@ static int ask_nobody(void)
     assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
     snprintf(server, sizeof server, "127.0.0.1:%u", ntohs(a.sin_port));
     struct spt_session_config config = {.limit = 64, .limit_per_host = 64, .resolver = server};
-    spt_session_free(rig.session);
+    spt_driver_free_session(rig.session);
     assert_int_equal(spt_session_new(&rig.session, rig.driver, &config), SEPTET_OK);
     return fd;
 }
@@ -192,7 +192,7 @@ static void test_http_14_cancel_while_connecting(void **state)
     struct fetch *last = &rig.fetches[7]; /* the queue of the listener is full before it */
     reach(last, SPT_PHASE_CONNECTING);
     for (int i = 0; i < 8; i++)
-        spt_request_cancel(&rig.fetches[i].request);
+        spt_attempt_cancel(&rig.fetches[i].request);
     assert_int_equal(last->request.failure.phase, SPT_PHASE_CONNECTING);
     assert_times_up_to(&last->request, SPT_PHASE_CONNECTING);
     assert_int_equal(spt_driver_sockets(rig.driver), 0);
@@ -291,7 +291,7 @@ static void test_http_14_cancel_of_a_stream_about_to_go_on(void **state)
 {
     struct fetch *f = get_paused();
     f->request.response->consumed = f->request.response->body_in.len;
-    spt_request_resume(&f->request);
+    spt_attempt_resume(&f->request);
     cancel(f, SPT_PHASE_RECEIVING);
     assert_int_equal(rig.session->paused, 0);
     assert_silent(f);
@@ -316,7 +316,7 @@ static void test_http_14_cancel_of_an_upload_that_waits_for_its_source(void **st
 static void test_http_14_cancel_once_done_does_nothing(void **state)
 {
     struct fetch *f = fetch_ok("/bytes/7", 200);
-    spt_request_cancel(&f->request);
+    spt_attempt_cancel(&f->request);
     assert_int_equal(f->request.response->body_in.len, 7);
     assert_int_equal(f->calls, 1);
 }
@@ -324,7 +324,7 @@ static void test_http_14_cancel_once_done_does_nothing(void **state)
 static void cancel_the_rest(struct fetch *f)
 {
     for (unsigned i = 0; i < rig.started; i++)
-        spt_request_cancel(&rig.fetches[i].request);
+        spt_attempt_cancel(&rig.fetches[i].request);
 }
 
 /* All are over when the first of them is delivered: the others are not any more. */
@@ -334,7 +334,7 @@ static void test_http_14_cancel_of_what_is_done_but_undrained(void **state)
     for (int i = 0; i < 5; i++)
         get("/stall");
     reach(&rig.fetches[4], SPT_PHASE_WAITING);
-    spt_session_close(rig.session);
+    spt_driver_close_session(rig.session);
     finish_all(1);
     spt_loop_run_once(rig.loop, false);
     assert_int_equal(rig.done, 1);
@@ -355,10 +355,10 @@ static void test_http_14_cancel_at_arbitrary_moments(void **state)
             seed = seed * 1103515245 + 12345;
             for (uint32_t turns = (seed >> 16) % 3; turns > 0; turns--)
                 spt_loop_run_once(rig.loop, false);
-            spt_request_cancel(&rig.fetches[(seed >> 20) % 50].request);
+            spt_attempt_cancel(&rig.fetches[(seed >> 20) % 50].request);
         }
         for (unsigned i = 0; i < 50; i++)
-            spt_request_cancel(&rig.fetches[i].request);
+            spt_attempt_cancel(&rig.fetches[i].request);
         for (unsigned i = 0; i < 50; i++) {
             assert_true(rig.fetches[i].calls <= 1);
             spt_request_release(&rig.fetches[i].request);

@@ -50,7 +50,7 @@ static void test_http_19_descriptor_numbers_come_back_at_once(void **state)
     for (int i = 0; i < 100; i++) {
         struct fetch *f = get("/stall");
         reach(f, SPT_PHASE_WAITING);
-        spt_request_cancel(&f->request);
+        spt_attempt_cancel(&f->request);
         rig.started--;
         spt_request_release(&f->request);
         memset(f, 0, sizeof *f);
@@ -112,7 +112,7 @@ static void test_http_19_a_file_of_the_thread_pool_takes_the_number_of_a_socket(
         struct fetch *f = get("/stall");
         reach(f, SPT_PHASE_WAITING);
         int fd = only_socket();
-        spt_request_cancel(&f->request);
+        spt_attempt_cancel(&f->request);
         open_in_the_pool(&req, path);
         assert_int_equal(open_fd, fd);
         fetch_ok("/close", 200);
@@ -162,15 +162,15 @@ static void test_http_20_fault_42_requests_wait_for_a_descriptor(void **state)
     assert_true(turns_in(MS(50)) < 10); /* asleep */
     assert_int_equal(limit.asked, asked);
     assert_int_equal(rig.done, 0);
-    assert_int_equal(spt_request_phase(&waiting[0]->request), SPT_PHASE_CONNECTING);
-    spt_request_cancel(&a->request);
+    assert_int_equal(spt_timeouts_phase(&waiting[0]->request), SPT_PHASE_CONNECTING);
+    spt_attempt_cancel(&a->request);
     finish_all(6);
     for (int i = 0; i < 6; i++) {
         assert_null(waiting[i]->request.failure.code);
         assert_int_equal(waiting[i]->request.response->status, 200);
     }
     assert_true(limit.asked - asked <= 24);
-    spt_request_cancel(&b->request);
+    spt_attempt_cancel(&b->request);
 }
 
 static void test_http_20_fault_42_no_descriptor_until_the_limit(void **state)
@@ -190,11 +190,11 @@ static void test_http_20_fault_42_no_descriptor_until_the_limit(void **state)
     assert_failed(total, "timeout", "total", "connect");
     struct fetch *cancelled = get("/bytes/10");
     turn_until(is_waiting, cancelled);
-    spt_request_cancel(&cancelled->request);
+    spt_attempt_cancel(&cancelled->request);
     assert_int_equal(cancelled->request.failure.phase, SPT_PHASE_CONNECTING);
     limit.allowed = UINT_MAX;
     fetch_ok("/bytes/10", 200);
-    spt_request_cancel(&holder->request);
+    spt_attempt_cancel(&holder->request);
 }
 
 static void test_http_20_fault_42_nothing_that_could_give_one_back(void **state)
@@ -222,7 +222,7 @@ static void use_hosts(void)
         resolve[i] = hosts[i];
     }
     config.resolve = resolve;
-    spt_session_free(rig.session);
+    spt_driver_free_session(rig.session);
     assert_int_equal(spt_session_new(&rig.session, rig.driver, &config), SEPTET_OK);
 }
 
@@ -271,7 +271,7 @@ static void test_http_20_fault_42_the_session_closes_while_they_wait(void **stat
     struct fetch *holder = get("/stall"), *f = get("/bytes/10");
     reach(holder, SPT_PHASE_WAITING);
     turn_until(is_waiting, f);
-    spt_session_close(rig.session);
+    spt_driver_close_session(rig.session);
     finish_all(2);
     assert_failed(f, "closed", NULL, "connect");
 }

@@ -14,11 +14,13 @@
 
 #include <cmocka.h>
 
+#include "http/attempt.h"
 #include "http/driver.h"
 #include "http/headers.h"
 #include "http/request.h"
 #include "http/session.h"
 #include "http/state.h"
+#include "http/timeouts.h"
 #include "loop/loop.h"
 #include "septet/septet.h"
 
@@ -95,7 +97,7 @@ UNUSED static int rig_teardown(void **state)
     int bad = 0;
     spt_timer_stop(&rig.timers, &rig.watchdog);
     if (rig.session)
-        spt_session_free(rig.session);
+        spt_driver_free_session(rig.session);
     if (rig.driver) {
         spt_driver_drain(rig.driver);
         bad += spt_driver_requests(rig.driver) != 0;
@@ -136,7 +138,7 @@ UNUSED static struct fetch *prepare(const char *path)
 
 UNUSED static void start(struct fetch *f)
 {
-    assert_int_equal(spt_request_start(rig.session, &f->request), SEPTET_OK);
+    assert_int_equal(spt_attempt_start(rig.session, &f->request), SEPTET_OK);
 }
 
 UNUSED static struct fetch *get(const char *path)
@@ -213,7 +215,7 @@ UNUSED static void assert_failed(struct fetch *f, const char *code, const char *
 UNUSED static bool in_phase(void *f)
 {
     struct fetch *fetch = f;
-    return spt_request_phase(&fetch->request) == (enum spt_phase)fetch->order;
+    return spt_timeouts_phase(&fetch->request) == (enum spt_phase)fetch->order;
 }
 
 /* Turns until a request is where `phase` says. */

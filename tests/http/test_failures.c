@@ -205,7 +205,7 @@ static void test_deadline_names_the_phase(void **state)
 
 static void test_deadline_in_the_queue(void **state)
 {
-    spt_session_free(rig.session);
+    spt_driver_free_session(rig.session);
     rig.session = rig_session(1, 1);
     struct fetch *first = get("/stall");
     struct fetch *f = start_limited("/bytes/1", 0, 0, MS(40));
@@ -213,7 +213,7 @@ static void test_deadline_in_the_queue(void **state)
     assert_failed(f, "timeout", "total", "queue");
     assert_null(f->request.response); /* it never was admitted */
     assert_int_equal(first->calls, 0);
-    spt_request_cancel(&first->request);
+    spt_attempt_cancel(&first->request);
     fetch_ok("/bytes/1", 200);
 }
 
@@ -299,9 +299,9 @@ static void refused_at_start(const char *method, const char *url, const char *co
 {
     struct fetch *f = prepare(url);
     f->request.method = method;
-    assert_int_equal(spt_request_start(rig.session, &f->request), SEPTET_EINVAL);
+    assert_int_equal(spt_attempt_start(rig.session, &f->request), SEPTET_EINVAL);
     assert_failed(f, code, reason, "queue");
-    spt_request_cancel(&f->request); /* harmless */
+    spt_attempt_cancel(&f->request); /* harmless */
     assert_int_equal(spt_driver_requests(rig.driver), 0);
     spt_request_release(&f->request);
     rig.started--;
@@ -339,7 +339,7 @@ static void test_bad_urls_and_methods_arm_nothing(void **state)
 static void test_refusals_do_not_repeat_passwords(void **state)
 {
     struct fetch *f = prepare("http://user:secret@127.0.0.1:99999/");
-    assert_int_equal(spt_request_start(rig.session, &f->request), SEPTET_EINVAL);
+    assert_int_equal(spt_attempt_start(rig.session, &f->request), SEPTET_EINVAL);
     assert_null(strstr(f->request.failure.text, "secret"));
 }
 
@@ -394,25 +394,25 @@ static void test_no_descriptors_left_for_now(void **state)
 
 static void test_closing_a_session_ends_its_requests(void **state)
 {
-    spt_session_free(rig.session);
+    spt_driver_free_session(rig.session);
     rig.session = rig_session(2, 2);
     for (int i = 0; i < 5; i++)
         get("/stall");
     reach(&rig.fetches[1], SPT_PHASE_WAITING);
-    spt_session_close(rig.session);
+    spt_driver_close_session(rig.session);
     assert_int_equal(spt_driver_sockets(rig.driver), 0);
     assert_int_equal(rig.done, 0); /* told in a lap, not from within */
     finish_all(5);
     for (int i = 0; i < 5; i++)
         assert_failed(&rig.fetches[i], "closed", NULL, i < 2 ? "wait" : "queue");
     struct fetch *late = prepare("/bytes/1");
-    assert_int_equal(spt_request_start(rig.session, &late->request), SEPTET_ECLOSED);
-    spt_session_close(rig.session);
+    assert_int_equal(spt_attempt_start(rig.session, &late->request), SEPTET_ECLOSED);
+    spt_driver_close_session(rig.session);
 }
 
 static void close_session(struct fetch *f)
 {
-    spt_session_close(rig.session);
+    spt_driver_close_session(rig.session);
 }
 
 static void test_closing_a_session_from_the_end_of_a_request(void **state)

@@ -167,7 +167,7 @@ static void test_sessions_do_not_share_connections(void **state)
     struct spt_session *first = rig.session;
     rig.session = rig_session(1, 1);
     assert_false(fetch_ok("/bytes/1", 200)->request.response->reused);
-    spt_session_free(first);
+    spt_driver_free_session(first);
     assert_int_equal(spt_driver_sockets(rig.driver), 1);
     assert_true(fetch_ok("/bytes/1", 200)->request.response->reused);
 }
@@ -221,7 +221,7 @@ static long log_size(void)
 static void test_limit_is_never_exceeded(void **state)
 {
     long from = log_size();
-    spt_session_free(rig.session);
+    spt_driver_free_session(rig.session);
     rig.session = rig_session(8, 64);
     for (int i = 0; i < 200; i++)
         get("/delay/0.002");
@@ -238,7 +238,7 @@ static void test_limit_is_never_exceeded(void **state)
 static void test_limit_per_host_is_never_exceeded(void **state)
 {
     long from = log_size();
-    spt_session_free(rig.session);
+    spt_driver_free_session(rig.session);
     rig.session = rig_session(64, 3);
     for (int i = 0; i < 30; i++)
         get("/delay/0.005");
@@ -248,7 +248,7 @@ static void test_limit_per_host_is_never_exceeded(void **state)
 
 static void start_another(struct fetch *done)
 {
-    if (rig.started < 20 && spt_request_start(rig.session, &prepare("/bytes/5")->request) != 0)
+    if (rig.started < 20 && spt_attempt_start(rig.session, &prepare("/bytes/5")->request) != 0)
         done->calls = 100;
 }
 
@@ -265,7 +265,7 @@ static void test_a_request_may_be_started_by_the_end_of_another(void **state)
 
 static void test_queue_time_is_told(void **state)
 {
-    spt_session_free(rig.session);
+    spt_driver_free_session(rig.session);
     rig.session = rig_session(1, 1);
     struct fetch *a = get("/delay/0.05"), *b = get("/bytes/1");
     finish(b);
@@ -295,7 +295,7 @@ static void test_foreign_loop_ends_when_nothing_is_in_flight(void **state)
 {
     uv_loop_t uv;
     struct spt_loop *own = rig.loop;
-    spt_session_free(rig.session);
+    spt_driver_free_session(rig.session);
     spt_driver_free(rig.driver);
     assert_int_equal(spt_loop_free(own), SEPTET_OK);
     assert_int_equal(uv_loop_init(&uv), 0);

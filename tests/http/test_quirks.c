@@ -51,7 +51,7 @@ static void test_quirks_have_words(void **state)
 {
     for (unsigned i = 0; i < SPT_QUIRKS; i++) {
         char change[32] = "+";
-        strcat(change, spt_quirk_word((enum spt_quirk)i));
+        strcat(change, spt_quirks_word((enum spt_quirk)i));
         assert_int_equal(spt_quirks_of(0x7fffff, change), spt_quirks_of(0x7fffff, NULL) | 1u << i);
     }
 }

@@ -114,7 +114,7 @@ int spt_http_request_start(struct spt_http_request *call, const struct spt_sessi
     struct spt_request *r = &call->request;
     call->task = task;
     call->t_start_ns = spt_sched_clock(call->pool->sched);
-    int rc = box->session ? spt_request_start(box->session, r) : SEPTET_ECLOSED;
+    int rc = box->session ? spt_attempt_start(box->session, r) : SEPTET_ECLOSED;
     if (rc == SEPTET_OK && r->upload) {
         struct spt_upload_handle *upload = SPT_OF(r->upload, struct spt_upload_handle, upload);
         upload->used = true;
@@ -130,7 +130,7 @@ static void recycle(struct spt_http_request *call)
     spt_trace_unpin(&pool->sched->trace, call->place);
     call->place = 0;
     if (driver) /* which has its own limit for idle buffers */
-        spt_request_reset(&call->request, driver);
+        spt_attempt_reset(&call->request, driver);
     else
         spt_request_release(&call->request);
     if (!driver || pool->n == CALLS_MAX) {

@@ -10,6 +10,7 @@
 #include "base/redact.h"
 #include "core/sched.h"
 #include "core/task.h"
+#include "http/attempt.h"
 #include "http/driver.h"
 #include "http/headers.h"
 #include "http/request.h"
@@ -111,7 +112,7 @@ void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args
 struct spt_http_request *spt_http_request_new(struct spt_http_pool *pool,
                                               const struct spt_http_args *ask, void *owner);
 
-/* Starts the request. Returns what spt_request_start() returns, or SEPTET_ECLOSED if the session is
+/* Starts the request. Returns what spt_attempt_start() returns, or SEPTET_ECLOSED if the session is
  * closed. */
 int spt_http_request_start(struct spt_http_request *call, const struct spt_session_handle *box,
                            uint32_t task);

@@ -46,7 +46,7 @@ static int http_start(septet_op *op)
 static void http_cancel(septet_op *op)
 {
     struct spt_http_request *call = ((struct http_op *)op)->call;
-    spt_request_cancel(&call->request);
+    spt_attempt_cancel(&call->request);
     call->cancelled = true;
     spt_http_request_ended(call);
 }

@@ -77,7 +77,7 @@ static void close_stream(struct stream *stream)
     spt_link_remove(&stream->host_resource.link);
     if (!stream->giving_up) {
         leave_scope(stream);
-        spt_request_cancel(&call->request);
+        spt_attempt_cancel(&call->request);
         call->cancelled = !stream->opened;
         spt_http_request_ended(call);
     }
@@ -144,7 +144,7 @@ static void make_room(struct stream *stream)
 {
     struct spt_request *r = &stream->call->request;
     r->high_water = stream->room + 4 * spt_request_available(r);
-    spt_request_resume(r);
+    spt_attempt_resume(r);
 }
 
 /* Consumes `len` bytes. */
@@ -156,7 +156,7 @@ static void take(struct stream *stream, size_t len)
     stream->scanned = stream->scanned > len ? stream->scanned - len : 0;
     if (t->consumed == t->body_in.len)
         t->consumed = t->body_in.len = 0;
-    spt_request_resume(r);
+    spt_attempt_resume(r);
 }
 
 /* --- callbacks of the driver --- */
@@ -494,7 +494,7 @@ static int l_pass_over(lua_State *L)
     struct stream *stream = spt_check_self(L, "stream");
     bool goes_on = stream->call && !stream->giving_up;
     if (goes_on)
-        spt_request_pass_over(&stream->call->request);
+        spt_attempt_pass_over(&stream->call->request);
     else
         close_stream(stream);
     lua_pushboolean(L, goes_on);

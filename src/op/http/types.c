@@ -122,7 +122,7 @@ static void close_session(struct spt_session_handle *box)
     box->session = NULL;
     spt_link_remove(&box->resource.link);
     if (session)
-        spt_session_free(session);
+        spt_driver_free_session(session);
 }
 
 static void on_host_end(struct spt_resource *resource)
@@ -254,7 +254,7 @@ static int l_encodings(lua_State *L)
 /* http2_refusal(): returns why HTTP/2 is disabled with this libcurl, or nil. */
 static int l_http2_refusal(lua_State *L)
 {
-    lua_pushstring(L, spt_http2_refusal(spt_env(L)->quirk_changes));
+    lua_pushstring(L, spt_quirks_http2_refusal(spt_env(L)->quirk_changes));
     return 1;
 }
 
@@ -267,7 +267,7 @@ static int l_quirks(lua_State *L)
     for (unsigned i = 0; i < SPT_QUIRKS; i++) {
         if (!(quirks >> i & 1u))
             continue;
-        lua_pushstring(L, spt_quirk_word((enum spt_quirk)i));
+        lua_pushstring(L, spt_quirks_word((enum spt_quirk)i));
         lua_rawseti(L, -2, ++n);
     }
     return 1;

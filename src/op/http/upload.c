@@ -108,7 +108,7 @@ static int l_write(lua_State *L)
     if (!box->giving_up && spt_upload_append(&box->upload, bytes, len) != SEPTET_OK)
         return luaL_error(L, "%s", septet_strerror(SEPTET_ENOMEM));
     if (box->request)
-        spt_request_resume(box->request);
+        spt_attempt_resume(box->request);
     return septet_op_await(L, &op->op);
 }
 
@@ -118,7 +118,7 @@ static int l_finish(lua_State *L)
     struct spt_upload_handle *box = check(L);
     box->upload.ended = true;
     if (box->request)
-        spt_request_resume(box->request);
+        spt_attempt_resume(box->request);
     return 0;
 }
 
@@ -127,7 +127,7 @@ static int l_abort(lua_State *L)
 {
     struct spt_upload_handle *box = check(L);
     if (box->request)
-        spt_request_abort(box->request, "upload", "the body's producer failed");
+        spt_attempt_abort(box->request, "upload", "the body's producer failed");
     return 0;
 }
 

@@ -1,0 +1,206 @@
+/* Opens and closes the sockets of handles, checks their addresses, and begins an exchange when
+ * libcurl has chosen one of them. */
+#include "http/connect.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "http/body.h"
+#include "http/connection_options.h"
+#include "http/quirks.h"
+#include "http/repeat.h"
+#include "http/request.h"
+#include "http/state.h"
+#include "http/timeouts.h"
+#include "loop/loop.h"
+
+/* Returns true if the session's policy applies to the address. A proxy that the script names is its
+ * own choice, and hides the addresses behind it. The environment may name a proxy or none, so every
+ * address is checked. */
+static bool is_judged(const struct spt_request *r)
+{
+    return r->session->policy && !(r->profile && r->profile->proxy);
+}
+
+static bool is_denied(struct spt_easy *easy, const struct sockaddr *address)
+{
+    struct spt_request *r = easy->request;
+    if (!is_judged(r))
+        return false;
+    easy->denial = spt_policy_address(r->session->policy, address, r->allowed_by_name);
+    if (!easy->denial.reason)
+        return false;
+    const void *bytes = address->sa_family == AF_INET
+                            ? (const void *)&((const struct sockaddr_in *)address)->sin_addr
+                            : (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
+    inet_ntop(address->sa_family, bytes, r->response->peer, sizeof r->response->peer);
+    return true;
+}
+
+/* --- sockets --- */
+
+curl_socket_t spt_connect_on_open_socket(void *ud, curlsocktype purpose,
+                                         struct curl_sockaddr *address)
+{
+    struct spt_easy *easy = ud;
+    struct spt_request *r = easy->request;
+    if (spt_repeat_is_refused(easy) || is_denied(easy, &address->addr))
+        return CURL_SOCKET_BAD;
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                    address->protocol);
+    (void)purpose;
+    if (fd < 0) {
+        easy->open_errno = errno;
+        return CURL_SOCKET_BAD;
+    }
+    struct spt_poller *s = spt_pollers_open(&easy->driver->pollers, fd, r->session);
+    if (!s) {
+        easy->open_errno = ENOMEM;
+        close(fd);
+        return CURL_SOCKET_BAD;
+    }
+    spt_pollers_connecting(s, easy, &easy->attempts);
+    easy->unstalled = false;
+    if (!easy->t_open_ns) {
+        easy->t_open_ns = spt_loop_now(easy->driver->loop);
+        spt_timeouts_enter(r, SPT_PHASE_CONNECTING, easy->t_open_ns);
+        spt_dns_map_commit(&r->session->dns_map, &easy->resolve_entry);
+    }
+    return fd;
+}
+
+int spt_connect_on_close_socket(void *ud, curl_socket_t fd)
+{
+    struct spt_driver *driver = ud;
+    spt_pollers_close(&driver->pollers, fd);
+    int rc = close(fd);
+    spt_queues_fd_released(&driver->queues);
+    return rc;
+}
+
+/* Returns the local port of a socket, or 0 if there is none. */
+static int local_port_of(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+        return 0;
+    if (address.ss_family == AF_INET)
+        return ntohs(((struct sockaddr_in *)&address)->sin_port);
+    return address.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&address)->sin6_port) : 0;
+}
+
+/* Chooses the socket that became the connection. Those that lost to it are closed, which some
+ * versions of libcurl do not report. */
+static void on_connected(struct spt_easy *easy, int local_port)
+{
+    bool only = easy->attempts.next == easy->attempts.prev;
+    while (!spt_link_alone(&easy->attempts)) {
+        struct spt_poller *s = SPT_OF(easy->attempts.next, struct spt_poller, attempt);
+        if (only || local_port_of(s->fd) == local_port) {
+            spt_pollers_connected(s);
+            easy->fd = s->fd;
+            s->shared = easy->request->profile && easy->request->profile->http2;
+        } else {
+            spt_pollers_close(s->table, s->fd);
+        }
+    }
+}
+
+void spt_connect_drop_attempts(struct spt_easy *easy)
+{
+    while (!spt_link_alone(&easy->attempts)) {
+        struct spt_poller *s = SPT_OF(easy->attempts.next, struct spt_poller, attempt);
+        spt_pollers_close(s->table, s->fd);
+    }
+}
+
+/* Quirk POKE: before 8.4.0, libcurl then sleeps until that address's share of the time is over,
+ * instead of trying the next address. */
+void spt_connect_note_over(struct spt_driver *driver, int fd)
+{
+    struct spt_poller *s = spt_pollers_find(&driver->pollers, fd);
+    struct spt_easy *easy = s ? s->opener : NULL;
+    if (!SPT_HAS_QUIRK(driver->quirks, POKE) || !easy || easy->unstalled)
+        return;
+    easy->unstalled = true;
+    spt_list_push(&driver->queues.stalls, &easy->stall_link);
+    spt_queues_add(&driver->queues, &driver->queues.sessions, &easy->request->session->pending);
+}
+
+/* libcurl reports a handshake only at its end, and may do all of it in one call. */
+void spt_connect_note_handshake(struct spt_driver *driver, int fd)
+{
+    struct spt_poller *s = spt_pollers_find(&driver->pollers, fd);
+    struct spt_easy *easy = s ? s->opener : NULL;
+    struct sockaddr_storage peer;
+    socklen_t size = sizeof peer;
+    if (!easy || !easy->tls || easy->t_tls_ns || getpeername(fd, (struct sockaddr *)&peer, &size))
+        return;
+    easy->t_tls_ns = spt_loop_now(driver->loop);
+    spt_timeouts_enter(easy->request, SPT_PHASE_TLS, easy->t_tls_ns);
+}
+
+/* --- the ready connection --- */
+
+/* Begins an exchange on a ready connection. The answer to a challenge is an exchange of the same
+ * attempt, and the response before it is dropped. The time until then counts as waiting, unless the
+ * exchange opened a connection of its own. */
+static void begin_exchange(struct spt_easy *easy, uint64_t now_ns)
+{
+    struct spt_session_stats *stats = &easy->request->session->stats;
+    if (easy->t_open_ns > easy->t_ready_ns)
+        stats->made++;
+    else if (!easy->ready)
+        stats->reused++;
+    if (!easy->t_first_ns || easy->t_open_ns > easy->t_ready_ns)
+        easy->t_ready_ns = now_ns;
+    easy->t_first_ns = 0;
+    spt_body_drop_decoder(easy);
+    easy->head.done = easy->head.within = false;
+    easy->head.status = easy->head.version = 0;
+    easy->request->response->head.len = 0;
+    easy->ready = easy->engaged = true;
+    easy->on_stream = easy->unseen = false;
+    if (!spt_repeat_is_idempotent(easy->request->method))
+        easy->written = spt_repeat_bytes_written(easy);
+}
+
+static bool sends_body(const struct spt_easy *easy)
+{
+    const struct spt_request *r = easy->request;
+    return (r->body_len > 0 || r->upload) && !easy->exchange.kept_back;
+}
+
+static void note_peer(struct spt_response *t, const char *peer, int port)
+{
+    size_t len = strnlen(peer, sizeof t->peer - 1);
+    memcpy(t->peer, peer, len);
+    t->peer[len] = '\0';
+    t->peer_port = (uint16_t)port;
+}
+
+int spt_connect_on_ready(void *ud, char *peer, char *local, int peer_port, int local_port)
+{
+    struct spt_easy *easy = ud;
+    struct spt_request *r = easy->request;
+    uint64_t now_ns = spt_loop_now(easy->driver->loop);
+    (void)local;
+    if (spt_repeat_is_refused(easy))
+        return CURL_PREREQFUNC_ABORT;
+    spt_dns_map_commit(&r->session->dns_map, &easy->resolve_entry);
+    on_connected(easy, local_port);
+    if (!r->profile || !r->profile->unix_socket)
+        note_peer(r->response, peer, peer_port);
+    if (is_judged(r))
+        easy->denial = spt_policy_text(r->session->policy, peer, peer_port, r->allowed_by_name);
+    if (easy->denial.reason)
+        return CURL_PREREQFUNC_ABORT;
+    begin_exchange(easy, now_ns);
+    spt_timeouts_enter(r, sends_body(easy) ? SPT_PHASE_SENDING : SPT_PHASE_WAITING, now_ns);
+    return CURL_PREREQFUNC_OK;
+}
