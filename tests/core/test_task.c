@@ -1,4 +1,4 @@
-/* Tasks: their birth, what they give, their end, and what is told of it. */
+/* Tasks: their birth, what they give, and how others observe their end. */
 #include "support/sched_fixture.h"
 
 /* --- birth --- */
