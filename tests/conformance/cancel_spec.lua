@@ -284,7 +284,6 @@ end)
 
 it("cancel.stuck_warning", function()
   local told, status = command.run [[
-local task = require "septet.task"
 local function absorb(times)
   for _ = 1, times do pcall(task.sleep, 1) end
 end

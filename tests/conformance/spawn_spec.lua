@@ -5,28 +5,8 @@ local command, helpers = require "command", require "helpers"
 
 local recorder, stopwatch = helpers.recorder, helpers.stopwatch
 local never, fail = helpers.never, helpers.fail
-
-local PRELUDE = [[
-io.stdout:setvbuf "no"
-local task, sync = require "septet.task", require "septet.sync"
-local t0 = task.now()
-local function say(...) print(("%g s:"):format(task.now() - t0), ...) end
-]]
-
--- Runs a script, which has the names of PRELUDE and "s.lua" for its name, by a command of its own.
--- Returns the exit status and what it printed.
-local function run(source)
-  local printed, status = command.run((PRELUDE:gsub("\n", " ")) .. source)
-  return status, printed
-end
-
-local function has(text, pattern)
-  if not text:find(pattern) then error(("no %q in:\n%s"):format(pattern, text), 2) end
-end
-
-local function count(text, pattern)
-  return select(2, text:gsub(pattern, ""))
-end
+local has, count = helpers.has, helpers.count
+local run = command.run
 
 in_order("spawn.deferred", function()
   local log, note = recorder()
@@ -91,7 +71,7 @@ it("spawn.outside_task", function()
   task.spawn(function() task.spawn(fail, "x") end):await()
   equal(outside, { true, n = 1 })
   equal({ run [[at_end = setmetatable({}, { __gc = function() print(pcall(task.spawn, print)) end })]] },
-    { 0, "false\ts.lua:1: cannot spawn here: not inside a task\n" })
+    { "false\ts.lua:1: cannot spawn here: not inside a task\n", 0 })
 end)
 
 it("spawn.gc_pending", function()
@@ -457,11 +437,11 @@ task.spawn(function()
 end):await()
 say "owner ended"
 task.sleep(2)
-say "main ends"]] }, { 0, "0 s:\towner ended\n2 s:\tmain ends\n2 s:\towner\n3 s:\tcleaned up\n" })
+say "main ends"]] }, { "0 s:\towner ended\n2 s:\tmain ends\n2 s:\towner\n3 s:\tcleaned up\n", 0 })
 end)
 
 it("run.error", function()
-  local status, out = run [[
+  local out, status = run [[
 local _ <close> = setmetatable({}, { __close = function()
   task.cleanup(5, task.sleep, 1)
   say "closed"
@@ -479,15 +459,15 @@ say "not reached"]]
   has(out, "^2 s:\tclosed\n2 s:\towner\nseptet: s.lua:10: broken\nstack traceback:\n.*'failing_frame'.*s.lua:12: ")
   equal(count(out, "broken"), 1)
 
-  status, out = run "error { code = 7 }"
+  out, status = run "error { code = 7 }"
   equal(status, 1)
   has(out, "^septet: %(error object is a table value%): { code = 7 }\n")
-  status, out = run "error()"
+  out, status = run "error()"
   equal(status, 1)
   has(out, "^septet: nil error\n")
-  status, out = run "task.current():cancel 'enough' task.sleep(1)"
+  out, status = run "task.current():cancel 'enough' task.sleep(1)"
   equal({ status, out }, { 1, "septet: cancelled: enough\n" })
-  equal({ run "pcall(error, 'handled') pcall(task.gather, { function() error 'handled' end })" }, { 0, "" })
+  equal({ run "pcall(error, 'handled') pcall(task.gather, { function() error 'handled' end })" }, { "", 0 })
 end)
 
 it("run.hanging_tasks", function()
@@ -502,16 +482,16 @@ end
 task.background(hang, "background", 1)
 task.spawn(hang, "child", 2, "grandchild", 1)
 task.sleep(1)
-say "main ends"]] }, { 0, [[
+say "main ends"]] }, { [[
 1 s:	main ends
 2 s:	grandchild	owner	nil
 3 s:	child	owner	cancelled
 4 s:	background	owner	nil
-]] })
+]], 0 })
 end)
 
 it("run.hanging_task_errors", function()
-  local status, out = run [[
+  local out, status = run [[
 local function hang(name)
   pcall(task.sleep, 1000)
   error(name .. " broke", 0)
@@ -539,7 +519,7 @@ it("run.nested", function()
 end)
 
 it("run.deadlock", function()
-  local status, out = run [[
+  local out, status = run [[
 local _ <close> = setmetatable({}, { __close = function() say "closed" end })
 local first, second
 first = task.spawn(function() second:await() end)
@@ -563,7 +543,7 @@ say "not reached"]]
 local main = task.current()
 task.spawn(function() main:await() end)
 task.sleep(1000) -- a timer can wake it
-say "done"]] }, { 0, "1000 s:\tdone\n" })
+say "done"]] }, { "1000 s:\tdone\n", 0 })
 end)
 
 it("name.default_set", function()
@@ -585,7 +565,7 @@ it("name.default_set", function()
     task.current().name = "parent"
     equal(task.spawn(fn).name:find "parent", nil) -- a name is its own
   end):await()
-  equal({ run "print(task.current().name, task.tree()[1].name)" }, { 0, "main\tmain\n" })
+  equal({ run "print(task.current().name, task.tree()[1].name)" }, { "main\tmain\n", 0 })
 end)
 
 it("locals.copy_on_spawn", function()

@@ -5,16 +5,13 @@ local settle = require("septet.testing").wait_all_blocked
 local helpers = require "helpers"
 
 local never, waiting = helpers.never, helpers.waiting
+local ended_cancelled = helpers.ended_cancelled
 
 -- What has one owner at a time: how it is made, and whether it is free.
 local owned = {
   semaphore = { new = function() return sync.semaphore(1) end, free = function(x) return x:value() == 1 end },
   lock = { new = sync.lock, free = function(x) return not x:locked() end },
 }
-
-local function ended_cancelled(t)
-  raises_error({ kind = "TaskCancelled" }, t.await, t)
-end
 
 it("sync.fifo", function()
   for name, kind in pairs(owned) do

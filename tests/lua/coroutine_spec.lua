@@ -3,13 +3,7 @@
 local task = require "septet.task"
 local helpers = require "helpers"
 
-local never, closer = helpers.never, helpers.closer
-
--- Waits for real, and gives its argument back.
-local function slow(...)
-  task.sleep(0.0005)
-  return ...
-end
+local never, closer, slow = helpers.never, helpers.closer, helpers.slow
 
 describe("a wait passes", function()
   it("through coroutine.wrap: only the script's own yields are seen", function()

@@ -23,10 +23,18 @@ function command.shell(line)
   return printed, status
 end
 
---- Runs a script with the options of this spec. Returns what it prints, where the name of the script
---- is "s.lua", and the exit status.
+local PRELUDE = [[
+io.stdout:setvbuf "no"
+local task, sync = require "septet.task", require "septet.sync"
+local start = task.now()
+local function say(...) print(("%g s:"):format(task.now() - start), ...) end
+]]
+
+--- Runs a script with the options of this spec. Its first line has the modules task and sync, and the
+--- function say(...), which prints the seconds that have passed before its arguments. Returns what the
+--- script prints, where its name is "s.lua", and the exit status.
 function command.run(script)
-  local file <close> = files.with(script)
+  local file <close> = files.with((PRELUDE:gsub("\n", " ")) .. script)
   local printed, status = command.shell(("%s '%s'"):format(command.words, file.path))
   return (printed:gsub(file.path:gsub("%p", "%%%0"), "s.lua")), status
 end

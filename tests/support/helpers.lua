@@ -20,6 +20,12 @@ function helpers.fail_after(seconds, err)
   error(err, 0)
 end
 
+--- Returns its arguments, after a wait.
+function helpers.slow(...)
+  task.sleep(0.0005)
+  return ...
+end
+
 --- Returns a function that raises a value after so many seconds.
 function helpers.failing(seconds, err)
   return function() helpers.fail_after(seconds, err) end
@@ -183,6 +189,21 @@ function helpers.refused(kind, words, fn, ...)
   local err = raises_error({ kind = kind }, fn, ...)
   equal(err.message:find(words, 1, true) ~= nil, true, err.message)
   return err
+end
+
+--- Checks that a task has ended cancelled.
+function helpers.ended_cancelled(t)
+  raises_error({ kind = "TaskCancelled" }, t.await, t)
+end
+
+--- Checks that a pattern occurs in a text.
+function helpers.has(text, pattern)
+  if not text:find(pattern) then error(("no %q in:\n%s"):format(pattern, text), 2) end
+end
+
+--- Returns how often a pattern occurs in a text.
+function helpers.count(text, pattern)
+  return select(2, text:gsub(pattern, ""))
 end
 
 return helpers
