@@ -1,5 +1,5 @@
--- Calls one function of septet.core, its name the argument, with every kind of value in up to four positions, in and
--- outside of blocks. The run is to end by itself.
+-- Calls one function of septet.core, its name the argument, with every kind of value in up to four
+-- positions, in and outside of blocks. The run is to end by itself.
 local core = debug.getregistry()["septet.core"]
 local fn = core[...]
 local http, json, sync, task =
@@ -13,10 +13,11 @@ local function values()
     false, true, 1, -1, 0, 0.5, 0 / 0, 1 / 0, 1 << 62, "", "x", "a\0b", {}, { 1, 2 }, { "a", "b" },
     setmetatable({}, {}), print, function() end, function() error "no" end, coroutine.create(print),
     (coroutine.running()), json.null, io.stderr,
-    task.spawn(task.sleep, 1), task.spawn(error, "no"), task.current(), core.scope(true), core.scope(false),
-    sync.lock(), sync.event(), sync.semaphore(1), sync.channel(1), core.error_meta, core.task_meta, core.scope_methods,
-    select(2, pcall(task.sleep, "x")), session, session.core, task.var(1), core.completions(3),
-    select(3, core.try(error, "x")), select(3, core.try(core.raise, "x", "trace", "label")),
+    task.spawn(task.sleep, 1), task.spawn(error, "no"), task.current(), core.scope(true),
+    core.scope(false), sync.lock(), sync.event(), sync.semaphore(1), sync.channel(1),
+    core.error_meta, core.task_meta, core.scope_methods, select(2, pcall(task.sleep, "x")), session,
+    session.core, task.var(1), core.completions(3), select(3, core.try(error, "x")),
+    select(3, core.try(core.raise, "x", "trace", "label")),
   }
 end
 

@@ -1,10 +1,12 @@
--- fuzz_charset's script: the input is a label, or a number of one, in a line of its own, and the bytes.
+-- fuzz_charset's script: the input is a label, or a number of one, in a line of its own, and the
+-- bytes.
 local charsets, text = require "septet.charsets", require "septet.text"
 local planted = ...
 
 local labels = {
-  "utf-8", "866", "latin1", "latin2", "arabic", "greek", "hebrew", "koi8-u", "mac", "tis-620", "cp1255", "cp1258",
-  "x-mac-cyrillic", "gbk", "big5", "euc-jp", "iso-2022-jp", "sjis", "korean", "utf-16", "utf-16be", "x-user-defined",
+  "utf-8", "866", "latin1", "latin2", "arabic", "greek", "hebrew", "koi8-u", "mac", "tis-620",
+  "cp1255", "cp1258", "x-mac-cyrillic", "gbk", "big5", "euc-jp", "iso-2022-jp", "sjis", "korean",
+  "utf-16", "utf-16be", "x-user-defined",
 }
 
 return function(input)

@@ -1,9 +1,11 @@
--- fuzz_date's script: a date is a whole number, or none; an instant that is written by the C library comes back; a
--- Retry-After is a wait that is no less than none.
+-- fuzz_date's script: a date is a whole number, or none; an instant that is written by the C
+-- library comes back; a Retry-After is a wait that is no less than none.
 local retry = require "septet.retry"
 local planted = ...
 
-local FORMS = { "!%a, %d %b %Y %H:%M:%S GMT", "!%A, %d-%b-%y %H:%M:%S GMT", "!%a %b %d %H:%M:%S %Y" }
+local FORMS = {
+  "!%a, %d %b %Y %H:%M:%S GMT", "!%A, %d-%b-%y %H:%M:%S GMT", "!%a %b %d %H:%M:%S %Y",
+}
 
 return function(input)
   local at = retry.date(input)
@@ -12,7 +14,8 @@ return function(input)
   local seconds = #input >= 4 and string.unpack("<I4", input) % 4000000000 or 0
   if planted and seconds % 60 == 59 then seconds = seconds + 1 end
   for i, form in ipairs(FORMS) do
-    local century = i == 2 and tonumber(os.date("!%Y", seconds)) -- two digits say less than the instant
+    -- Two digits say less than the instant.
+    local century = i == 2 and tonumber(os.date("!%Y", seconds))
     if not century or century >= 2000 and century < 2070 then
       local written = os.date(form, seconds - (planted and i == 3 and 1 or 0))
       assert(retry.date(written) == seconds, written)

@@ -1,4 +1,5 @@
--- fuzz_json's script: returns the function that is called with each text. The argument tells whether a bug is planted.
+-- fuzz_json's script: returns the function that is called with each text. The argument tells
+-- whether a bug is planted.
 local json, task = require "septet.json", require "septet.task"
 local planted = ...
 

@@ -1,5 +1,6 @@
--- fuzz_lua's script: a program of calls. Each step takes some bytes of the input: a value of the pool, one of its
--- fields, a self and some arguments, all of the pool; what the call gives goes into the pool.
+-- fuzz_lua's script: a program of calls. Each step takes some bytes of the input: a value of the
+-- pool, one of its fields, a self and some arguments, all of the pool; what the call gives goes
+-- into the pool.
 local input = ...
 local http, sio, json = require "septet.http", require "septet.io", require "septet.json"
 local sync, task, trace, testing =
@@ -11,13 +12,14 @@ testing.autojump(true) -- whatever an earlier input left
 
 -- No name here leads out of the folder of the run.
 local pool = {
-  task, sync, http, sio, json, trace, testing, coroutine, false, true, 0, 1, -1, 2.5, 0 / 0, 1 << 62, "", "x",
-  "a\0b", {},
-  { 1, 2, 3 }, { limit = 1 }, { timeout = 0.01 }, { a = { b = {} } }, print, error, io.stdout, function() end,
+  task, sync, http, sio, json, trace, testing, coroutine, false, true, 0, 1, -1, 2.5, 0 / 0,
+  1 << 62, "", "x", "a\0b", {},
+  { 1, 2, 3 }, { limit = 1 }, { timeout = 0.01 }, { a = { b = {} } }, print, error, io.stdout,
+  function() end,
   function(...) task.sleep(0.01) return ... end, function() error "no" end,
   setmetatable({}, { __call = function() end }),
-  coroutine.create(function() task.sleep(1) end), "http://127.0.0.1:1/", "fuzz.file", task.current(),
-  json.null, (coroutine.running()), 1 / 0, -0.5,
+  coroutine.create(function() task.sleep(1) end), "http://127.0.0.1:1/", "fuzz.file",
+  task.current(), json.null, (coroutine.running()), 1 / 0, -0.5,
 }
 
 -- One object of each type.
@@ -26,8 +28,10 @@ local writer <close> = sio.create "fuzz.file"
 local session <close> = http.session { limit = 2 }
 local reader <close> = sio.open "fuzz.file"
 for _, object in ipairs {
-  channel, group, writer, session, reader, channel:sender(), sync.event(), sync.lock(), sync.semaphore(1), task.var(1),
-  task.generator(function(emit) emit(1) end), task.spawn(task.sleep, 1), select(2, pcall(task.sleep, "x")),
+  channel, group, writer, session, reader, channel:sender(), sync.event(), sync.lock(),
+  sync.semaphore(1), task.var(1),
+  task.generator(function(emit) emit(1) end), task.spawn(task.sleep, 1),
+  select(2, pcall(task.sleep, "x")),
 } do
   pool[#pool + 1] = object
 end
@@ -35,19 +39,20 @@ local objects = 13
 local given = #pool -- the values of the beginning stay
 
 local METAFIELDS = {
-  "__gc", "__close", "__index", "__newindex", "__call", "__len", "__tostring", "__metatable", "__pairs", "__eq",
-  "__name",
+  "__gc", "__close", "__index", "__newindex", "__call", "__len", "__tostring", "__metatable",
+  "__pairs", "__eq", "__name",
 }
 local FIELDS = {
-  "await", "cancel", "status", "result", "traceback", "waits_for", "name", "spawn", "start", "is_cancelled",
-  "extend", "deadline", "expired", "set", "is_set", "wait", "acquire", "try_acquire", "release", "with", "value",
-  "locked", "send", "recv", "try_send", "try_recv", "close", "iter", "sender", "read", "read_line", "lines",
-  "write", "truncate", "sync", "commit", "remove", "digest", "keep_digest", "size", "contents", "get", "post",
-  "stream", "save", "stats", "request", "headers", "body", "times", "all", "each", "text", "json", "leaves",
-  "split", "errors", "message", "kind", "sleep", "gather", "map", "as_completed", "group", "timeout",
-  "move_on_after", "shield", "cleanup", "race", "generator", "var", "pcall", "try", "scope", "current", "tree",
-  "now", "event", "semaphore", "lock", "channel", "open", "create", "encode", "decode", "array", "null", "is_array",
-  "session", "subscribe", "records", "create", "resume", "wrap", "yield",
+  "await", "cancel", "status", "result", "traceback", "waits_for", "name", "spawn", "start",
+  "is_cancelled", "extend", "deadline", "expired", "set", "is_set", "wait", "acquire",
+  "try_acquire", "release", "with", "value", "locked", "send", "recv", "try_send", "try_recv",
+  "close", "iter", "sender", "read", "read_line", "lines", "write", "truncate", "sync", "commit",
+  "remove", "digest", "keep_digest", "size", "contents", "get", "post", "stream", "save", "stats",
+  "request", "headers", "body", "times", "all", "each", "text", "json", "leaves", "split", "errors",
+  "message", "kind", "sleep", "gather", "map", "as_completed", "group", "timeout", "move_on_after",
+  "shield", "cleanup", "race", "generator", "var", "pcall", "try", "scope", "current", "tree",
+  "now", "event", "semaphore", "lock", "channel", "open", "create", "encode", "decode", "array",
+  "null", "is_array", "session", "subscribe", "records", "create", "resume", "wrap", "yield",
 }
 local MODULES = 7
 
@@ -79,8 +84,8 @@ local function field(of)
   return of[FIELDS[n % #FIELDS + 1]]
 end
 
--- What is called, and on what self: a module's function, a value's method, or a method or metamethod of an object with
--- any self.
+-- What is called, and on what self: a module's function, a value's method, or a method or
+-- metamethod of an object with any self.
 local function target()
   local kind, self = byte() % 4, value()
   if kind == 0 then return field(pool[byte() % MODULES + 1]), self end

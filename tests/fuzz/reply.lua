@@ -26,24 +26,36 @@ end
 
 local function check(response)
   local status = planted and response.status % 256 or response.status
-  assert(math.type(status) == "integer" and status >= 200 and status <= 999, "a status that is none")
+  assert(math.type(status) == "integer" and status >= 200 and status <= 999,
+    "a status that is none")
   for name, value in pairs(response.headers) do
     assert(not (name .. value):find "[\r\n\0]", "a line break in a header")
   end
-  if rawget(response, "body") then assert(#response.body <= MAX_BODY, "the body is over its limit") end
+  if rawget(response, "body") then
+    assert(#response.body <= MAX_BODY, "the body is over its limit")
+  end
 end
 
 local modes = {
   [0] = function(url) local s <close> = session() return s:get(url) end,
   function(url) local s <close> = session() return read_all(s, url) end,
   function(_, secure) local s <close> = session { http2 = "force" } return s:get(secure) end,
-  function(url) local s <close> = session { proxy = url, allow = nil } return s:get "http://peer.invalid/" end,
-  function(url) local s <close> = session { proxy = url, allow = nil } return s:get "https://peer.invalid/" end,
+  function(url)
+    local s <close> = session { proxy = url, allow = nil }
+    return s:get "http://peer.invalid/"
+  end,
+  function(url)
+    local s <close> = session { proxy = url, allow = nil }
+    return s:get "https://peer.invalid/"
+  end,
   function(url)
     local s <close> = session { proxy = url:gsub("^http", "socks5h"), allow = nil }
     return s:get "http://peer.invalid/"
   end,
-  function(url) local s <close> = session { cookies = true, retries = 1 } return s:post(url, { body = "x" }) end,
+  function(url)
+    local s <close> = session { cookies = true, retries = 1 }
+    return s:post(url, { body = "x" })
+  end,
   function(url)
     local s <close> = session()
     return s:post(url, { headers = { Expect = "100-continue" }, body = ("x"):rep(100000) })

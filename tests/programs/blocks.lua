@@ -1,5 +1,5 @@
---- Operations that have a body: when a block ends nothing of it is left, it ended in time, and it gives what its body
---- gave; Cancelled is swallowed where it was meant for the block alone.
+--- Operations that have a body: when a block ends nothing of it is left, it ended in time, and it
+--- gives what its body gave; Cancelled is swallowed where it was meant for the block alone.
 local w = require "world"
 local probe = require "septet.probe"
 local scopes = require "scopes"
@@ -16,18 +16,28 @@ local blocks = {}
 function blocks.closed(rec, op, s)
   local orphan, overdue = scopes.orphan(s), scopes.overdue(s, w.now)
   s.closed = true
-  if orphan then wrong(rec, op, "its %s is left", orphan.body and "task " .. orphan.body.number or "generator") end
-  if overdue > w.busy and not w.started_elsewhere then wrong(rec, op, "it ended %g after it was cancelled", overdue) end
+  if orphan then
+    wrong(rec, op, "its %s is left", orphan.body and "task " .. orphan.body.number or "generator")
+  end
+  if overdue > w.busy and not w.started_elsewhere then
+    wrong(rec, op, "it ended %g after it was cancelled", overdue)
+  end
 end
 
 local function swallowed(rec, op, s)
   local around = not s.shield and scopes.certain(s.parent, w.fired())
-  if not scopes.may_be_itself(s, w.now) then wrong(rec, op, "it swallowed a Cancelled that was not its own") end
-  if around then wrong(rec, op, "it swallowed Cancelled, and the %s around is cancelled", around.kind) end
+  if not scopes.may_be_itself(s, w.now) then
+    wrong(rec, op, "it swallowed a Cancelled that was not its own")
+  end
+  if around then
+    wrong(rec, op, "it swallowed Cancelled, and the %s around is cancelled", around.kind)
+  end
 end
 
 local function passed_on(rec, op, s)
-  if not scopes.may_be(s.parent, w.now) then wrong(rec, op, "it let out the Cancelled that was its own") end
+  if not scopes.may_be(s.parent, w.now) then
+    wrong(rec, op, "it let out the Cancelled that was its own")
+  end
 end
 
 -- The function of a block.
@@ -37,7 +47,8 @@ local function body(rec, op, s)
     w.blocks[#w.blocks + 1] = s
     return w.over(s, pcall(function()
       w.run(rec, op.body)
-      s.must = s.group and #s.children == 0 and #s.generators == 0 and scopes.certain(s.parent, w.fired())
+      s.must = s.group and #s.children == 0 and #s.generators == 0
+        and scopes.certain(s.parent, w.fired())
       return op.id, nil, s
     end))
   end
@@ -51,8 +62,9 @@ local function ended(rec, op, s)
   if not s.outcome then wrong(rec, op, "its body never ended") end
 end
 
--- Runs a block of the product's, other than a group, called with `...` before the body. Values come from `first` on in
--- what it gives. Returns the scope, what it gave, and whether it cut its body short.
+-- Runs a block of the product's, other than a group, called with `...` before the body. Values come
+-- from `first` on in what it gives. Returns the scope, what it gave, and whether it cut its body
+-- short.
 local function block(rec, op, first, fn, ...)
   local s = scopes.new(op.kind, rec, rec.scope, w.now, op.seconds)
   local args = pack(...)
@@ -80,9 +92,15 @@ end
 function exec.timeout(rec, op)
   local s, result, cut = block(rec, op, 2, task.timeout, op.seconds)
   local late = not result[1] and is(result[2], "Timeout") and result[2].seconds == op.seconds
-  if cut and s.cancel and result.n ~= 1 then wrong(rec, op, "it was cancelled, and gave %s", say(result[2])) end
-  if cut and not s.cancel and not late then wrong(rec, op, "its time was over, and it gave %s", say(result[2])) end
-  if cut and late and w.now < s.due then wrong(rec, op, "Timeout %g before its deadline", s.due - w.now) end
+  if cut and s.cancel and result.n ~= 1 then
+    wrong(rec, op, "it was cancelled, and gave %s", say(result[2]))
+  end
+  if cut and not s.cancel and not late then
+    wrong(rec, op, "its time was over, and it gave %s", say(result[2]))
+  end
+  if cut and late and w.now < s.due then
+    wrong(rec, op, "Timeout %g before its deadline", s.due - w.now)
+  end
   w.unpacked(result)
 end
 
@@ -112,8 +130,8 @@ local function add_leaves(set, err)
   for _, inner in ipairs(err.errors) do add_leaves(set, inner) end
 end
 
--- The errors that a group must raise, those of its tasks and its body, and how many of them there are. One that came to
--- several of them is one error.
+-- The errors that a group must raise, those of its tasks and its body, and how many of them there
+-- are. One that came to several of them is one error.
 local function errors_of(s)
   local errors, n = {}, 0
   local function add(err)
@@ -137,7 +155,9 @@ local function check_errors(rec, op, s, err, errors, n)
   local raised, once = {}, {}
   add_leaves(raised, err)
   for one in pairs(raised) do
-    if not errors[one] then wrong(rec, op, "its ErrorGroup has an error that is none of the group's") end
+    if not errors[one] then
+      wrong(rec, op, "its ErrorGroup has an error that is none of the group's")
+    end
     errors[one] = nil
   end
   if next(errors) then wrong(rec, op, "its ErrorGroup lacks errors of the group") end
@@ -185,18 +205,23 @@ function exec.group(rec, op)
   w.unpacked(result)
 end
 
---- Checks the order of errors in all groups that were raised, when it is known when tasks ended. An error may be that
---- of several tasks, or of the body, which is not traced: then its place is not known.
+--- Checks the order of errors in all groups that were raised, when it is known when tasks ended. An
+--- error may be that of several tasks, or of the body, which is not traced: then its place is not
+--- known.
 function blocks.check()
   for _, group in ipairs(w.error_groups) do
     local at, last = {}, 0
     for _, child in ipairs(group.of.children) do
       local err = child.root.outcome[2]
-      if child.grouped then at[err] = at[err] == nil and err ~= group.of.outcome[2] and child.ended end
+      if child.grouped then
+        at[err] = at[err] == nil and err ~= group.of.outcome[2] and child.ended
+      end
     end
     for _, err in ipairs(group.errors) do
       local ended_at = at[err] or last
-      if ended_at < last then wrong(group.of.owner, nil, "the errors of a group are not in the order they came") end
+      if ended_at < last then
+        wrong(group.of.owner, nil, "the errors of a group are not in the order they came")
+      end
       last = ended_at
     end
   end
@@ -220,7 +245,8 @@ local function emitter(rec, op, gen, emit)
     local result = pack(pcall(emit, gen.n))
     w.resumed(rec) -- who closes it may have waited
     if result[1] ~= gen.wanted then
-      wrong(rec, op, "it %s, and emit gave %s", gen.wanted and "goes on" or "is closed", say(result[2]))
+      wrong(rec, op, "it %s, and emit gave %s", gen.wanted and "goes on" or "is closed",
+        say(result[2]))
     end
     w.unpacked(result)
   end
@@ -247,7 +273,9 @@ function exec.generator(rec, op)
     gen.open = true
     body_ended(s, gen, pcall(w.run, rec, op.body, emitter(rec, op, gen, emit)))
   end)
-  if (closer ~= nil) ~= probe.closes_loops() then wrong(rec, op, "its closing value is %s", say(closer)) end
+  if (closer ~= nil) ~= probe.closes_loops() then
+    wrong(rec, op, "its closing value is %s", say(closer))
+  end
   if op.form == "loop" then
     consume(rec, op, gen, it, closer)
   elseif op.form == "close" then
@@ -276,7 +304,9 @@ function exec.pcall(rec, op, emit)
   if op.form ~= "pcall" and (is(err, "Cancelled") or is(err, "GeneratorClosed")) then
     wrong(rec, op, "it caught %s", say(err))
   end
-  if op.form == "task.try" and type(traceback) ~= "string" then wrong(rec, op, "it gave no traceback") end
+  if op.form == "task.try" and type(traceback) ~= "string" then
+    wrong(rec, op, "it gave no traceback")
+  end
   w.run(rec, op.handler)
   if op.then_ == "rethrow" then error(err, 0) end
   if op.then_ == "raise" then exec.fail(rec, op) end

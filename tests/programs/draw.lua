@@ -1,7 +1,9 @@
---- Draws programs by seed: trees of operations, as tables. The same seed gives the same program wherever it runs.
+--- Draws programs by seed: trees of operations, as tables. The same seed gives the same program
+--- wherever it runs.
 ---
---- What a program can do is bounded so that every one ends: the tasks it spawns and the operations of each are
---- counted, and what is shielded from the program's time limit waits for nobody who may never come.
+--- What a program can do is bounded so that every one ends: the tasks it spawns and the operations
+--- of each are counted, and what is shielded from the program's time limit waits for nobody who may
+--- never come.
 local draw = {}
 
 -- splitmix64; math.random's order is another in each release of Lua.
@@ -29,8 +31,8 @@ end
 local SECONDS = { 0, 0, 0.25, 0.5, 0.5, 1, 1, 1, 2, 3 }
 local LIMITS = { 0, 0.25, 0.5, 1, 1, 1.5, 2, 3 }
 
--- Where an operation stands. `task`: what is left of its task's operations; `bounded`: it must end by itself;
--- `emits`: a generator's function, outside of any block.
+-- Where an operation stands. `task`: what is left of its task's operations; `bounded`: it must end
+-- by itself; `emits`: a generator's function, outside of any block.
 local function inside(at, fields)
   return setmetatable(fields or {}, { __index = at })
 end
@@ -64,7 +66,10 @@ function Drawing:task(at)
   self.ntasks = self.ntasks + 1
   local number = self.ntasks
   local left = 1 + self.random:below(12)
-  return { number = number, ops = self:ops({ task = { left = left }, depth = at.depth + 1, bounded = at.bounded }, 12) }
+  return {
+    number = number,
+    ops = self:ops({ task = { left = left }, depth = at.depth + 1, bounded = at.bounded }, 12),
+  }
 end
 
 function Drawing:tasks(at, most)
@@ -91,8 +96,8 @@ function Drawing:reason(op)
   return self.random:chance(50) and "reason " .. op.id or nil
 end
 
--- Kinds of operations: how often, and how to draw the rest of one. `waits`: it may wait without end; `spawns`,
--- `nests`: it needs room for tasks, for another level.
+-- Kinds of operations: how often, and how to draw the rest of one. `waits`: it may wait without
+-- end; `spawns`, `nests`: it needs room for tasks, for another level.
 local kinds = {}
 local lots = {} -- the name of each, as often as its weight says
 
@@ -181,7 +186,9 @@ kind("group", 8, "nests", function(d, op, at)
   op.bounded = at.bounded
   op.body = {}
   for _ = 1, d.random:below(4) do
-    if d.ntasks < d.most_tasks then table.insert(op.body, d:spawn(inside(at, { depth = at.depth + 1 }))) end
+    if d.ntasks < d.most_tasks then
+      table.insert(op.body, d:spawn(inside(at, { depth = at.depth + 1 })))
+    end
   end
   table.move(d:block(at), 1, 4, #op.body + 1, op.body)
 end)
@@ -192,7 +199,9 @@ end
 kind("timeout", 5, "nests", limited)
 kind("move_on_after", 4, "nests", limited)
 kind("cleanup", 3, "nests", limited)
-kind("shield", 3, "nests", function(d, op, at) op.body = d:nested(at, { emits = false, bounded = true }) end)
+kind("shield", 3, "nests", function(d, op, at)
+  op.body = d:nested(at, { emits = false, bounded = true })
+end)
 
 kind("generator", 4, "nests", function(d, op, at)
   op.form = d.random:of { "loop", "loop", "close", "call" }
@@ -218,7 +227,8 @@ local DEPTH = 7
 
 function Drawing:fits(name, at)
   local k = kinds[name]
-  return not (k.waits and at.bounded or k.nests and at.depth >= DEPTH or k.spawns and self.ntasks >= self.most_tasks)
+  return not (k.waits and at.bounded or k.nests and at.depth >= DEPTH
+    or k.spawns and self.ntasks >= self.most_tasks)
 end
 
 function Drawing:name(at)
@@ -253,14 +263,19 @@ function draw.program(seed)
   local d = setmetatable({ random = random, ntasks = 0, nops = 0 }, Drawing)
   d.most_tasks = 3 + random:below(28)
   d.busy = random:chance(10)
-  d.shared = { channels = 1 + random:below(3), semaphores = 1 + random:below(2), locks = 1 + random:below(2),
-    events = 1 + random:below(2) }
-  local program = { seed = seed, busy = d.busy, events = d.shared.events, locks = d.shared.locks, channels = {},
-    semaphores = {} }
+  d.shared = {
+    channels = 1 + random:below(3), semaphores = 1 + random:below(2), locks = 1 + random:below(2),
+    events = 1 + random:below(2),
+  }
+  local program = {
+    seed = seed, busy = d.busy, events = d.shared.events, locks = d.shared.locks, channels = {},
+    semaphores = {},
+  }
   for i = 1, d.shared.channels do program.channels[i] = random:of { 0, 0, 1, 3 } end
   for i = 1, d.shared.semaphores do program.semaphores[i] = 1 + random:below(2) end
   d.ntasks = 1
-  -- The first task begins others, guarded so that the first failure does not end it all, and gives them time.
+  -- The first task begins others, guarded so that the first failure does not end it all, and gives
+  -- them time.
   program.task = { number = 1, ops = {} }
   local function add(op) table.insert(program.task.ops, op) end
   local at = { task = { left = math.huge }, depth = 1 }
@@ -281,8 +296,10 @@ end
 
 -- --- listing ---
 
-local plain = { "on", "seconds", "timeout", "pick", "reason", "when", "form", "limit", "settled", "twice", "take",
-  "then_" }
+local plain = {
+  "on", "seconds", "timeout", "pick", "reason", "when", "form", "limit", "settled", "twice", "take",
+  "then_",
+}
 
 local function title(op)
   local words = { ("%4d %s"):format(op.id, op.kind) }
@@ -318,8 +335,11 @@ end
 
 --- A program's operations as text.
 function draw.listing(program)
-  local lines = { ("program %d: channels of %s, semaphores of %s, %d locks, %d events"):format(program.seed,
-    table.concat(program.channels, ","), table.concat(program.semaphores, ","), program.locks, program.events) }
+  local lines = {
+    ("program %d: channels of %s, semaphores of %s, %d locks, %d events"):format(program.seed,
+      table.concat(program.channels, ","), table.concat(program.semaphores, ","), program.locks,
+      program.events),
+  }
   list_task(lines, program.task, "")
   return table.concat(lines, "\n")
 end

@@ -1,10 +1,11 @@
---- What septet.trace tells of a program: in each task's events every wait has its one end. And their digest, by which
---- two runs are compared.
+--- What septet.trace tells of a program: in each task's events every wait has its one end. And
+--- their digest, by which two runs are compared.
 local events = {}
 
 local trace = require "septet.trace"
 
--- What may come next of a task in each state; a turn is told when it is over, by how the task left it.
+-- What may come next of a task in each state; a turn is told when it is over, by how the task left
+-- it.
 local grammar = {
   ready = { wait = "parking", ["run yield"] = "ready", ["run end"] = "ending" },
   parking = { ["run wait"] = "parked", ready = "ready" }, -- a wait may end before its turn does
@@ -26,11 +27,13 @@ local ids = { parent = true, by = true, ref = true }
 local p -- of the program that runs
 local newest = 0 -- the id of the task that was spawned last
 
---- Begins with a program; `main` is the id of the task that runs it, which must have begun a turn of the loop.
---- on_end(id, outcome, time, number) is called for the end of each task.
+--- Begins with a program; `main` is the id of the task that runs it, which must have begun a turn
+--- of the loop. on_end(id, outcome, time, number) is called for the end of each task.
 function events.begin(now, main, on_end, digest)
-  p = { start = now, edge = now, main = main, base = math.max(main, newest), on_end = on_end, digest = digest and 0,
-    n = 0, states = { [main] = "ready" }, wrongs = {}, texts = {} }
+  p = {
+    start = now, edge = now, main = main, base = math.max(main, newest), on_end = on_end,
+    digest = digest and 0, n = 0, states = { [main] = "ready" }, wrongs = {}, texts = {},
+  }
 end
 
 local function mix(value)
@@ -67,7 +70,8 @@ local function add_to_digest(e)
 end
 
 local function wrong(e, format, ...)
-  p.wrongs[#p.wrongs + 1] = ("trace of #%d at %g: %s"):format(e.task, e.time - p.start, format:format(...))
+  p.wrongs[#p.wrongs + 1] = ("trace of #%d at %g: %s"):format(e.task, e.time - p.start,
+    format:format(...))
 end
 
 local function follow(e)
@@ -91,7 +95,9 @@ end
 
 -- Turns follow one another, and what happens in a turn happens between its edges.
 local function check_time(e)
-  if e.time < p.edge then wrong(e, "%s %g before the turn in which it came", e.kind, p.edge - e.time) end
+  if e.time < p.edge then
+    wrong(e, "%s %g before the turn in which it came", e.kind, p.edge - e.time)
+  end
   if e.kind == "run" then p.edge = e.time + e.duration end
 end
 
@@ -103,7 +109,8 @@ trace.subscribe(function(e)
   if p.digest then add_to_digest(e) end
 end)
 
---- Ends with it, once all its events were told; returns what was wrong, how many events there were, and the digest.
+--- Ends with it, once all its events were told; returns what was wrong, how many events there were,
+--- and the digest.
 function events.finish()
   local done = p
   p = nil

@@ -1,10 +1,12 @@
---- programs.lua FIRST COUNT [digest|log]: runs the random programs of so many seeds on the virtual clock,
+--- programs.lua FIRST COUNT [digest|log]: runs the random programs of so many seeds on the virtual
+--- clock,
 ---
 ---     septet --virtual-time programs.lua 1 1000
 ---
---- and checks what must hold for every program: draw.lua makes them; world.lua, blocks.lua, tasks.lua and shared.lua
---- run and check them, by what scopes.lua and events.lua know. It stops at the first that fails, with its listing.
---- `digest` prints a number for the trace of each, `log` each operation that is run.
+--- and checks what must hold for every program: draw.lua makes them; world.lua, blocks.lua,
+--- tasks.lua and shared.lua run and check them, by what scopes.lua and events.lua know. It stops at
+--- the first that fails, with its listing. `digest` prints a number for the trace of each, `log`
+--- each operation that is run.
 local HERE = arg[0]:match("^(.*)/[^/]*$") or "."
 package.path = HERE .. "/?.lua;" .. package.path
 
@@ -90,7 +92,8 @@ local function check_task(rec, told_of)
   end
   local expected = out[1] and "done" or task.is(out[2], "Cancelled") and "cancelled" or "failed"
   if status ~= expected or rec.traced ~= words[status] then
-    wrong(rec, nil, "its function gave %s; it is %s, and traced as %s", w.say(out[2]), status, rec.traced)
+    wrong(rec, nil, "its function gave %s; it is %s, and traced as %s", w.say(out[2]), status,
+      rec.traced)
   end
   if rec.inside then wrong(rec, rec.inside, "its wait never ended") end
   local orphan, overdue = scopes.orphan(rec.root), scopes.overdue(rec.root, rec.ended_at or 0)
@@ -99,10 +102,13 @@ local function check_task(rec, told_of)
     wrong(rec, nil, "it ended %g after it was cancelled", overdue)
   end
   if status ~= "failed" then return end
-  local heard = rec.retrieved or rec.may_be_retrieved or rec.grouped or rec.fed and w.strangers[out[2]]
+  local heard = rec.retrieved or rec.may_be_retrieved or rec.grouped
+    or rec.fed and w.strangers[out[2]]
   heard = heard or rec.told > 0 or told_of[failure_of(out[2])]
   if not heard then wrong(rec, nil, "nobody heard of its failure") end
-  if rec.grouped and rec.told > 0 then wrong(rec, nil, "its failure was told, and its group raised it") end
+  if rec.grouped and rec.told > 0 then
+    wrong(rec, nil, "its failure was told, and its group raised it")
+  end
 end
 
 -- Runs it in a scope with a limit, and returns when nothing of it is left.
@@ -130,7 +136,9 @@ local function check()
   tasks.check()
   shared.check()
   local tree = task.tree()
-  if #tree ~= 1 or #tree[1].children > 0 then wrong(nil, nil, "task.tree() has more than the runner") end
+  if #tree ~= 1 or #tree[1].children > 0 then
+    wrong(nil, nil, "task.tree() has more than the runner")
+  end
   table.move(wrongs, 1, #wrongs, #w.wrongs + 1, w.wrongs)
   return n, digest
 end
@@ -156,7 +164,8 @@ local function one(seed, mode)
   local n, digest = check()
   if #w.wrongs > 0 then report(seed) end
   if digest then print(("%d %016x"):format(seed, digest)) end
-  total.programs, total.tasks, total.waits = total.programs + 1, total.tasks + #w.tasks, total.waits + w.waits
+  total.programs, total.tasks, total.waits = total.programs + 1, total.tasks + #w.tasks,
+    total.waits + w.waits
   total.cancelled, total.events = total.cancelled + w.cancelled, total.events + n
   for kind, count in pairs(w.steps) do steps[kind] = (steps[kind] or 0) + count end
 end
@@ -189,5 +198,5 @@ local list = {}
 for kind, n in pairs(steps) do list[#list + 1] = kind .. "=" .. n end
 table.sort(list)
 print("steps: " .. table.concat(list, " "))
-print(("%d programs, %d tasks, %d waits, %d of them cancelled, %d events, grown by %.1f kB"):format(total.programs,
-  total.tasks, total.waits, total.cancelled, total.events, growth))
+local line = "%d programs, %d tasks, %d waits, %d of them cancelled, %d events, grown by %.1f kB"
+print(line:format(total.programs, total.tasks, total.waits, total.cancelled, total.events, growth))

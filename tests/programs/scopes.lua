@@ -1,16 +1,17 @@
---- What the oracles know of scopes, from what the program did: not how the product keeps them. A scope here is a
---- table {kind=, parent=, owner=, children=, ...}; a task's root is one too.
+--- What the oracles know of scopes, from what the program did: not how the product keeps them. A
+--- scope here is a table {kind=, parent=, owner=, children=, ...}; a task's root is one too.
 ---
---- Some causes of cancellation are known to the instant (`cancel` was called, a task of a group has failed), others
---- within bounds (a deadline fires between two turns). So there are two questions: is a scope cancelled for certain,
---- so that a wait in it must raise; and may it be, so that a Cancelled there is explained.
+--- Some causes of cancellation are known to the instant (`cancel` was called, a task of a group has
+--- failed), others within bounds (a deadline fires between two turns). So there are two questions:
+--- is a scope cancelled for certain, so that a wait in it must raise; and may it be, so that a
+--- Cancelled there is explained.
 local scopes = {}
 
 --- Less than any two instants of a program lie apart.
 scopes.TICK = 2 ^ -6
 
---- Sets its deadline. It has fired for certain where `fires` has passed: one that was due when it was armed fires in
---- the next turn.
+--- Sets its deadline. It has fired for certain where `fires` has passed: one that was due when it
+--- was armed fires in the next turn.
 function scopes.due(s, due, now)
   s.due = due
   s.fires = due > now and due or due + scopes.TICK
@@ -18,7 +19,10 @@ end
 
 --- Opens one, around which is `parent`.
 function scopes.new(kind, owner, parent, now, seconds)
-  local s = { kind = kind, owner = owner, parent = parent, opened = now, children = {}, generators = {}, late = 0 }
+  local s = {
+    kind = kind, owner = owner, parent = parent, opened = now, children = {}, generators = {},
+    late = 0,
+  }
   s.group = kind == "group"
   s.shield = kind == "shield" or kind == "cleanup"
   if seconds then scopes.due(s, now + seconds, now) end
@@ -53,33 +57,41 @@ end
 function scopes.certain(s, instant)
   while s do
     if scopes.certain_itself(s, instant) then return s end
-    -- Its body has ended, and there is no generator or loop to be closed first: its tasks are cancelled, but those of
-    -- a group whose body did not fail.
+    -- Its body has ended, and there is no generator or loop to be closed first: its tasks are
+    -- cancelled, but those of a group whose body did not fail.
     if s.over and #s.generators == 0 and not (s.group and s.outcome[1]) then return s end
     s = not s.shield and s.parent
   end
   return false
 end
 
--- Has a combinator reason to end its members: one of them is not done (in a race: has ended), or the one who waits was
--- cancelled?
+-- Has a combinator reason to end its members: one of them is not done (in a race: has ended), or
+-- the one who waits was cancelled?
 local function ends_members(s, now)
   for _, member in ipairs(s.members) do
     local status = scopes.status(member)
-    if status == "failed" or status == "cancelled" or s.kind == "race" and status == "done" then return true end
+    if status == "failed" or status == "cancelled" or s.kind == "race" and status == "done" then
+      return true
+    end
   end
   return scopes.may_be(s.parent, now)
 end
 
--- The causes there are: may the scope have been cancelled for that one (where there is an error, as it says)?
+-- The causes there are: may the scope have been cancelled for that one (where there is an error, as
+-- it says)?
 local causes = {}
 
 function causes.cancel(s, now, err)
-  if s.cancel and (not err or err.reason == s.cancel.reason and err.by == s.cancel.by) then return true end
-  local function by(combinator)
-    return (not err or not err.reason and err.by == combinator.owner.handle.id) and ends_members(combinator, now)
+  if s.cancel and (not err or err.reason == s.cancel.reason and err.by == s.cancel.by) then
+    return true
   end
-  if s.members and by(s) or s.kind == "task" and s.parent and s.parent.members and by(s.parent) then return true end
+  local function by(combinator)
+    return (not err or not err.reason and err.by == combinator.owner.handle.id)
+      and ends_members(combinator, now)
+  end
+  if s.members and by(s) or s.kind == "task" and s.parent and s.parent.members and by(s.parent) then
+    return true
+  end
   for _, combinator in ipairs(s.gathered or {}) do
     if by(combinator) then return true end
   end
@@ -129,7 +141,8 @@ local function since(s, now)
   return s.cancel and s.cancel.at or due
 end
 
---- Lets the scopes from `s` up to a shield off the time between two instants: something in them was out of reach.
+--- Lets the scopes from `s` up to a shield off the time between two instants: something in them was
+--- out of reach.
 function scopes.excuse(s, from, to)
   while s do
     local cancelled = since(s, to)
@@ -139,8 +152,8 @@ function scopes.excuse(s, from, to)
   end
 end
 
---- For how long had a combinator's members had to end at an instant, when it was known that it would end, beyond
---- what it was let off?
+--- For how long had a combinator's members had to end at an instant, when it was known that it
+--- would end, beyond what it was let off?
 function scopes.members_overdue(s, at)
   local first = at
   for _, member in ipairs(s.members) do
@@ -149,7 +162,9 @@ function scopes.members_overdue(s, at)
     end
   end
   local overdue = at - math.max(first, s.opened)
-  for _, time in ipairs(s.excused) do overdue = overdue - math.max(0, time.to - math.max(time.from, first)) end
+  for _, time in ipairs(s.excused) do
+    overdue = overdue - math.max(0, time.to - math.max(time.from, first))
+  end
   return overdue
 end
 

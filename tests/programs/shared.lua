@@ -1,4 +1,5 @@
---- Operations on what tasks share: no item or permit is lost or doubled, and first come is first served.
+--- Operations on what tasks share: no item or permit is lost or doubled, and first come is first
+--- served.
 local w = require "world"
 local scopes = require "scopes"
 local sync = require "septet.sync"
@@ -15,14 +16,18 @@ local Channel = {}
 Channel.__index = Channel
 
 local function new_channel(capacity)
-  return setmetatable({ it = sync.channel(capacity), capacity = capacity, producers = 0, items = {}, last = {},
-    sending = { waiters = 0 }, receiving = { waiters = 0 } }, Channel)
+  return setmetatable({
+    it = sync.channel(capacity), capacity = capacity, producers = 0, items = {}, last = {},
+    sending = { waiters = 0 }, receiving = { waiters = 0 },
+  }, Channel)
 end
 
 function Channel:stuck()
   local senders, receivers, buffered = self.sending.waiters, self.receiving.waiters, #self.it
   if senders > 0 and receivers > 0 then return "a sender and a receiver waited for one channel" end
-  if senders > 0 and buffered < self.capacity then return "a sender waited for a buffer with room" end
+  if senders > 0 and buffered < self.capacity then
+    return "a sender waited for a buffer with room"
+  end
   if receivers > 0 and buffered > 0 then return "a receiver waited for a buffer with items" end
   if senders + receivers > 0 and self.closed then return "a task waited for a closed channel" end
 end
@@ -41,10 +46,16 @@ local function sent(rec, op, item, result)
     if item.closed then wrong(rec, op, "it sent through a closed channel") end
   else
     item.refused = true
-    if item.received then wrong(rec, op, "an item was received, and its sender told that it was not sent") end
-    if is(result[2], "ChannelClosed") and not ch.closed then wrong(rec, op, "ChannelClosed by an open channel") end
+    if item.received then
+      wrong(rec, op, "an item was received, and its sender told that it was not sent")
+    end
+    if is(result[2], "ChannelClosed") and not ch.closed then
+      wrong(rec, op, "ChannelClosed by an open channel")
+    end
   end
-  if #ch.it > ch.capacity then wrong(rec, op, "%d items in a buffer for %d", #ch.it, ch.capacity) end
+  if #ch.it > ch.capacity then
+    wrong(rec, op, "%d items in a buffer for %d", #ch.it, ch.capacity)
+  end
   w.unpacked(result)
 end
 
@@ -53,8 +64,12 @@ local function received(rec, op, ch, item)
   ch.last[item.by] = last
   if item.channel ~= ch then wrong(rec, op, "an item came out of another channel") end
   if item.received then wrong(rec, op, "an item was received twice") end
-  if item.refused then wrong(rec, op, "an item was received, and its sender told that it was not sent") end
-  if item.number < (last[rec] or 0) then wrong(rec, op, "items of one sender came in another order") end
+  if item.refused then
+    wrong(rec, op, "an item was received, and its sender told that it was not sent")
+  end
+  if item.number < (last[rec] or 0) then
+    wrong(rec, op, "items of one sender came in another order")
+  end
   item.received, last[rec] = w.now, item.number
 end
 
@@ -125,7 +140,9 @@ end
 function exec.produce(rec, op)
   local ch = w.channels[op.on]
   local ok, sender = pcall(ch.it.sender, ch.it)
-  if ok == (ch.closed or false) then wrong(rec, op, "asked for a sender it gave %s", w.say(sender)) end
+  if ok == (ch.closed or false) then
+    wrong(rec, op, "asked for a sender it gave %s", w.say(sender))
+  end
   if not ok then error(sender, 0) end
   ch.producers = ch.producers + 1
   local result = pack(pcall(function()
@@ -140,11 +157,13 @@ function exec.produce(rec, op)
   w.unpacked(result)
 end
 
--- At the end what is buffered comes out; then each item has been received once, or refused, and none before one that
--- was sent earlier.
+-- At the end what is buffered comes out; then each item has been received once, or refused, and
+-- none before one that was sent earlier.
 local function check_items(ch)
   for item in ch.it.try_recv, ch.it do
-    if item.received or item.refused then wrong(item.by, nil, "a buffer held an item that was received or refused") end
+    if item.received or item.refused then
+      wrong(item.by, nil, "a buffer held an item that was received or refused")
+    end
     item.received = math.huge
   end
   local last = 0
@@ -200,7 +219,8 @@ local function granted(rec, op, permits, place)
   for number, other in pairs(permits.queue) do
     if number < place.number then other.overtaken = w.now end
   end
-  -- One of several permits may be handed over, and the next be taken at once before the first one runs.
+  -- One of several permits may be handed over, and the next be taken at once before the first one
+  -- runs.
   if place.overtaken and not w.program.busy and (permits.n == 1 or place.overtaken < w.now) then
     wrong(rec, op, "who came later was served first")
   end
@@ -303,7 +323,9 @@ function shared.new(program)
   for i, capacity in ipairs(program.channels) do w.channels[i] = new_channel(capacity) end
   for i, n in ipairs(program.semaphores) do w.semaphores[i] = new_permits(sync.semaphore(n), n) end
   for i = 1, program.locks do w.locks[i] = new_permits(sync.lock(), 1) end
-  for i = 1, program.events do w.events[i] = setmetatable({ it = sync.event(), waiters = 0 }, Event) end
+  for i = 1, program.events do
+    w.events[i] = setmetatable({ it = sync.event(), waiters = 0 }, Event)
+  end
   for _, list in ipairs { w.channels, w.semaphores, w.locks, w.events, { ends } } do
     for _, thing in ipairs(list) do table.insert(w.shared, thing) end
   end
@@ -315,7 +337,8 @@ function shared.check()
   for _, list in ipairs { w.semaphores, w.locks } do
     for i, permits in ipairs(list) do
       if permits.held ~= 0 or permits:free() ~= permits.n then
-        wrong(nil, nil, "of %d permits of semaphore or lock %d %d are free", permits.n, i, permits:free())
+        wrong(nil, nil, "of %d permits of semaphore or lock %d %d are free", permits.n, i,
+          permits:free())
       end
     end
   end

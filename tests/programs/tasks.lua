@@ -23,7 +23,9 @@ end
 function exec.checkpoint(rec, op)
   local before = w.now
   w.wait(rec, op, nil, task.checkpoint)
-  if w.now > before and not w.program.busy then wrong(rec, op, "the clock moved while a task was ready") end
+  if w.now > before and not w.program.busy then
+    wrong(rec, op, "the clock moved while a task was ready")
+  end
 end
 
 function exec.busy(rec, op)
@@ -40,7 +42,8 @@ function exec.deadline(rec, op)
     least = math.min(least, s.due or math.huge)
     s = not s.shield and s.parent
   end
-  if must and got ~= -math.huge or not must and got ~= least and not (may_be and got == -math.huge) then
+  if must and got ~= -math.huge
+    or not must and got ~= least and not (may_be and got == -math.huge) then
     wrong(rec, op, "the deadline of %s scope is %g", must and "a cancelled" or "this", got)
   end
 end
@@ -51,7 +54,9 @@ function exec.extend(rec, op)
   if not s.due then return end
   local certain, may_be = scopes.certain_itself(s, w.fired()), scopes.may_be_itself(s, w.now)
   local in_time = s.handle:extend(op.seconds)
-  if in_time and (certain or s.due <= w.now) then wrong(rec, op, "it moved a deadline that had passed") end
+  if in_time and (certain or s.due <= w.now) then
+    wrong(rec, op, "it moved a deadline that had passed")
+  end
   if not in_time and not may_be then wrong(rec, op, "it did not move a deadline to come") end
   if in_time then scopes.due(s, s.due + op.seconds, w.now) end
 end
@@ -80,12 +85,14 @@ function exec.spawn_in(rec, op)
     if s.closed then wrong(rec, op, "it spawned in a closed group") end
   else
     s.children[#s.children], w.tasks[#w.tasks] = nil, nil
-    if not is(handle, "Usage") or not s.over then wrong(rec, op, "it could not spawn: %s", say(handle)) end
+    if not is(handle, "Usage") or not s.over then
+      wrong(rec, op, "it could not spawn: %s", say(handle))
+    end
   end
 end
 
--- In the task that group:start started. It moves to the group, unless it was cancelled before; where that is not known
--- it says nothing.
+-- In the task that group:start started. It moves to the group, unless it was cancelled before;
+-- where that is not known it says nothing.
 function exec.started(rec, op)
   local nursery = rec.root.parent
   if not rec.started or rec.moved then return end
@@ -95,7 +102,9 @@ function exec.started(rec, op)
   local ok, err = pcall(rec.started, rec, op.id)
   if cancelled then return end
   if not ok then
-    if not is(err, "Usage") or not g.over then wrong(rec, op, "it could not start: %s", say(err)) end
+    if not is(err, "Usage") or not g.over then
+      wrong(rec, op, "it could not start: %s", say(err))
+    end
     error(err, 0)
   end
   rec.moved, nursery.children[1] = true, nil
@@ -160,7 +169,9 @@ local function cancel(rec, op, s, handle, live)
   local certain, may_be = scopes.certain_itself(s, w.fired()), scopes.may_be_itself(s, w.now)
   if s.tasks_cancel then certain, may_be = true, true end
   if handle:cancel(op.reason) then
-    if certain or not live then wrong(rec, op, "it was the first to cancel what had ended or was cancelled") end
+    if certain or not live then
+      wrong(rec, op, "it was the first to cancel what had ended or was cancelled")
+    end
     w.cancel(s, { reason = op.reason, by = rec.handle.id, at = w.now })
   elseif live and not may_be and not s.over then -- whose body is over may have been closed
     wrong(rec, op, "it was not the first to cancel, and nobody else had")
@@ -182,7 +193,9 @@ end
 
 -- A wait with a limit has ended.
 local function check_limit(rec, op, due)
-  if due and w.now > due and not w.program.busy then wrong(rec, op, "it waited %g too long", w.now - due) end
+  if due and w.now > due and not w.program.busy then
+    wrong(rec, op, "it waited %g too long", w.now - due)
+  end
 end
 
 function exec.wait(rec, op)
@@ -190,10 +203,13 @@ function exec.wait(rec, op)
   for i, target in ipairs(targets) do list[i] = target.handle end
   local due = op.timeout and w.now + op.timeout
   rec.limit = due
-  local done, pending = w.wait(rec, op, nil, task.wait, list, { return_when = op.when, timeout = op.timeout })
+  local done, pending = w.wait(rec, op, nil, task.wait, list,
+    { return_when = op.when, timeout = op.timeout })
   local function see(t, live)
     if seen[t] then wrong(rec, op, "a task is given twice") end
-    if scopes.is_live { handle = t } ~= live then wrong(rec, op, "task %d is in the wrong list", t.id) end
+    if scopes.is_live { handle = t } ~= live then
+      wrong(rec, op, "task %d is in the wrong list", t.id)
+    end
     seen[t], failed = true, failed or t:status() == "failed"
   end
   for _, t in ipairs(done) do see(t, false) end
@@ -201,13 +217,16 @@ function exec.wait(rec, op)
   for _, t in ipairs(list) do
     if not seen[t] then wrong(rec, op, "task %d is in no list", t.id) end
   end
-  local reached = #pending == 0 or op.when == "FIRST_COMPLETED" and #done > 0 or op.when == "FIRST_EXCEPTION" and failed
-  if not reached and not (due and w.now >= due) then wrong(rec, op, "it returned before what it waited for") end
+  local reached = #pending == 0 or op.when == "FIRST_COMPLETED" and #done > 0
+    or op.when == "FIRST_EXCEPTION" and failed
+  if not reached and not (due and w.now >= due) then
+    wrong(rec, op, "it returned before what it waited for")
+  end
   check_limit(rec, op, due)
 end
 
--- Tasks for the functions of a combinator, to be spawned in `parent`, and those picked; as the list that it is given,
--- and the tasks of that list.
+-- Tasks for the functions of a combinator, to be spawned in `parent`, and those picked; as the list
+-- that it is given, and the tasks of that list.
 local function members(rec, op, parent)
   local list, of = {}, {}
   for i, body in ipairs(op.tasks) do
@@ -226,14 +245,17 @@ local function is_end_of(member, result)
   local status, out, err = scopes.status(member), member.root.outcome, result[2]
   if status == "done" then return result[1] and w.same(result, 2, out, 2) end
   if status == "failed" then return not result[1] and err == out[2] end
-  return status == "cancelled" and not result[1] and is(err, "TaskCancelled") and err.task == member.handle
+  return status == "cancelled" and not result[1] and is(err, "TaskCancelled")
+    and err.task == member.handle
 end
 
 -- A combinator raised an error: it must be the end of one of its members.
 local function check_raised(rec, op, of, told, result)
   local whose = {}
   for i, member in ipairs(of) do
-    if is_end_of(member, result) and member ~= of[i + 1] then table.insert(whose, { task = member, told = told[i] }) end
+    if is_end_of(member, result) and member ~= of[i + 1] then
+      table.insert(whose, { task = member, told = told[i] })
+    end
   end
   if #whose == 1 then
     w.check_end(rec, op, whose[1].task, result, whose[1].told)
@@ -258,7 +280,9 @@ function tasks.check()
 end
 
 local function first_value(rec, op, got, member)
-  if got ~= member.root.outcome[2] then wrong(rec, op, "not the value of task %d", member.body.number) end
+  if got ~= member.root.outcome[2] then
+    wrong(rec, op, "not the value of task %d", member.body.number)
+  end
 end
 
 local function check_settled(rec, op, of, results)
@@ -289,7 +313,9 @@ end
 -- It ended its members as soon as it could.
 local function check_prompt(rec, op, s)
   local overdue = scopes.members_overdue(s, w.now)
-  if overdue > 0 and not w.program.busy then wrong(rec, op, "it ended %g after it had to end its tasks", overdue) end
+  if overdue > 0 and not w.program.busy then
+    wrong(rec, op, "it ended %g after it had to end its tasks", overdue)
+  end
 end
 
 local function told_of(of)
@@ -308,7 +334,8 @@ function exec.gather(rec, op)
   end
   local told = told_of(of)
   rec.joins = true
-  local result = w.attempt(rec, op, nil, task.gather, list, { limit = op.limit, settled = op.settled })
+  local result = w.attempt(rec, op, nil, task.gather, list,
+    { limit = op.limit, settled = op.settled })
   for i = #s.children, 1, -1 do -- what the limit kept from beginning
     if op.limit and not s.children[i].began then table.remove(s.children, i).never = true end
   end
@@ -328,7 +355,8 @@ function exec.gather(rec, op)
       local in_order = #of == #op.tasks and not op.limit -- else not all began, or some had ended
       if in_order then table.insert(w.firsts, { rec = rec, op = op, of = of, result = result }) end
     end
-    scopes.excuse(rec.scope, s.opened, w.now) -- it waited for tasks of others, however it was cancelled
+    -- It waited for tasks of others, however it was cancelled.
+    scopes.excuse(rec.scope, s.opened, w.now)
     if #of == #op.tasks and not op.settled then check_prompt(rec, op, s) end
   end
   w.unpacked(result)
@@ -343,7 +371,9 @@ function exec.race(rec, op)
   local result = w.attempt(rec, op, nil, task.race, list)
   blocks.closed(rec, op, s)
   check_prompt(rec, op, s)
-  if not result[1] and not is(result[2], "Cancelled") then check_raised(rec, op, of, told, result) end
+  if not result[1] and not is(result[2], "Cancelled") then
+    check_raised(rec, op, of, told, result)
+  end
   if result[1] or not is(result[2], "Cancelled") then
     table.insert(w.firsts, { rec = rec, op = op, of = of, result = result, done = true })
   end

@@ -1,6 +1,7 @@
-"""test_programs.py FIRST COUNT [--shuffle=SEED]: runs random programs, and prints what it needs to run a failed one
-again. Without arguments it tests the test: that a program leaves the same trace each time it is run, and that what
-checks them sees faults that are planted in the modules of the product, or in what the checks know."""
+"""test_programs.py FIRST COUNT [--shuffle=SEED]: runs random programs, and prints what it needs to
+run a failed one again. Without arguments it tests the test: that a program leaves the same trace
+each time it is run, and that what checks them sees faults that are planted in the modules of the
+product, or in what the checks know."""
 
 import os
 import re
@@ -16,28 +17,35 @@ SEPTET = os.environ.get("SEPTET") or sys.exit("set SEPTET to the command to test
 
 # Each a file, what is in it, and what is there instead.
 FAULTS = {
-    "a block does not wait for its tasks": (
-        "septet/blocks.lua", "  join(scope)\n", ""),
+    "a block does not wait for its tasks": ("septet/blocks.lua", "  join(scope)\n", ""),
     "a block swallows every Cancelled": (
-        "septet/blocks.lua", "  local absorbed = close(scope)\n", "  local absorbed = close(scope) or true\n"),
+        "septet/blocks.lua", "  local absorbed = close(scope)\n",
+        "  local absorbed = close(scope) or true\n",
+    ),
     "a shield does not shield": (
-        "septet/blocks.lua", "new_scope(false, true)", "new_scope(false, false)"),
-    "what a block leaves goes on": (
-        "septet/blocks.lua", "  core.scope_leave(scope)\n", ""),
+        "septet/blocks.lua", "new_scope(false, true)", "new_scope(false, false)",
+    ),
+    "what a block leaves goes on": ("septet/blocks.lua", "  core.scope_leave(scope)\n", ""),
     "a group forgets late errors": (
-        "septet/group.lua", "  join(scope)\n  failures = collect(scope, failures)", "  join(scope)"),
+        "septet/group.lua", "  join(scope)\n  failures = collect(scope, failures)", "  join(scope)",
+    ),
     "a gather mixes up its results": (
-        "septet/task.lua", "    each[i] = t or item\n", "    each[#list + 1 - i] = t or item\n"),
+        "septet/task.lua", "    each[i] = t or item\n", "    each[#list + 1 - i] = t or item\n",
+    ),
     "a gather does not end the others": (
-        "septet/task.lua", "      t:cancel()\n    end\n  end\n  scope:cancel()", "    end\n  end"),
+        "septet/task.lua", "      t:cancel()\n    end\n  end\n  scope:cancel()", "    end\n  end",
+    ),
     "a generator is not closed": (
-        "septet/generator.lua", "  self.closing = true", "  self.done = true"),
+        "septet/generator.lua", "  self.closing = true", "  self.done = true",
+    ),
     "a model of a semaphore loses a permit": (
-        "programs/shared.lua", "permits.held = permits.held + 1", "permits.held = permits.held + 2"),
-    "a model of a channel forgets an item": (
-        "programs/shared.lua", "    item.sent = true\n", ""),
+        "programs/shared.lua", "permits.held = permits.held + 1", "permits.held = permits.held + 2",
+    ),
+    "a model of a channel forgets an item": ("programs/shared.lua", "    item.sent = true\n", ""),
     "a model of a scope knows of no cancellation": (
-        "programs/scopes.lua", "function causes.cancel(s, now, err)\n", "%sif err then return false end\n"),
+        "programs/scopes.lua", "function causes.cancel(s, now, err)\n",
+        "%sif err then return false end\n",
+    ),
 }
 
 # Breaks no rule: only the trace differs.
@@ -51,7 +59,9 @@ def run(first, count, *words, options=(), programs=HERE, modules=None):
         environment["SEPTET_LUA_PATH"] = modules
     script = os.path.join(programs, "programs.lua")
     command = [SEPTET, "--virtual-time", *options, script, str(first), str(count), *words]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     return done.returncode, done.stdout, done.stderr, " ".join(command)
 
 
@@ -70,7 +80,8 @@ class Programs(unittest.TestCase):
         return first
 
     def plant(self, path, old, new):
-        """Copies the product's modules and the programs, with a fault in one file; gives both folders."""
+        """Copies the product's modules and the programs, with a fault in one file; gives both
+        folders."""
         folder = tempfile.mkdtemp(prefix="septet-programs-")
         self.addCleanup(shutil.rmtree, folder)
         shutil.copytree(os.path.join(MODULES, "septet"), os.path.join(folder, "septet"))

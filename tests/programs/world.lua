@@ -1,5 +1,5 @@
---- The program that runs and what is known of it; what every operation of it does and checks. What is wrong is noted,
---- not raised: a program swallows errors.
+--- The program that runs and what is known of it; what every operation of it does and checks. What
+--- is wrong is noted, not raised: a program swallows errors.
 local world = {}
 
 local scopes = require "scopes"
@@ -8,8 +8,8 @@ local task = require "septet.task"
 local is, pack, unpack = task.is, table.pack, table.unpack
 local TICK = scopes.TICK
 
---- How to run each kind of operation: exec.KIND(rec, op, emit). `rec` is the task, as a table; `emit` is there in the
---- body of a generator.
+--- How to run each kind of operation: exec.KIND(rec, op, emit). `rec` is the task, as a table;
+--- `emit` is there in the body of a generator.
 world.exec = {}
 
 --- Begins a program. `log`: print each step.
@@ -20,7 +20,8 @@ function world.begin(program, log)
   w.tasks, w.by_id = {}, {} -- in the order they were spawned; by the handle's id
   w.blocks, w.groups = {}, {} -- scopes that may be cancelled from elsewhere, or spawned in
   w.shared = {} -- channels and the like
-  w.started_elsewhere = false -- a start by another task keeps a group open, and is not cancelled with it
+  -- A start by another task keeps a group open, and is not cancelled with it.
+  w.started_elsewhere = false
   w.error_groups = {} -- {of=, errors=} that were raised
   w.firsts = {} -- {rec=, op=, of=, result=}: calls that gave the end of the first of tasks
   w.strangers = {} -- errors told of tasks that no program knows
@@ -31,7 +32,8 @@ end
 function world.wrong(rec, op, format, ...)
   local where = op and ("op %d (%s) of task %d"):format(op.id, op.kind, rec.body.number)
     or rec and ("task %d"):format(rec.body.number) or "the whole"
-  world.wrongs[#world.wrongs + 1] = ("%s at %g: %s"):format(where, task.now() - world.start, format:format(...))
+  world.wrongs[#world.wrongs + 1] = ("%s at %g: %s"):format(where, task.now() - world.start,
+    format:format(...))
 end
 local wrong = world.wrong
 
@@ -49,8 +51,8 @@ end
 
 -- --- steps: between two waits of a task no other one runs ---
 
--- The clock has jumped, so that all tasks waited, and nothing has run since but timers. Nobody may have waited in a
--- cancelled scope, or for something that was there.
+-- The clock has jumped, so that all tasks waited, and nothing has run since but timers. Nobody may
+-- have waited in a cancelled scope, or for something that was there.
 local function sweep(now)
   for _, rec in ipairs(world.tasks) do
     if rec.inside and not rec.joins and scopes.certain(rec.scope, now) then
@@ -74,8 +76,8 @@ end
 local function step(rec, op)
   world.steps[op.kind] = (world.steps[op.kind] or 0) + 1
   if world.log then
-    print(("%8.2f  #%-4d task %d: op %d (%s)"):format(task.now() - world.start, rec.handle.id, rec.body.number, op.id,
-      op.kind))
+    print(("%8.2f  #%-4d task %d: op %d (%s)"):format(task.now() - world.start, rec.handle.id,
+      rec.body.number, op.id, op.kind))
   end
   if rec.inside then wrong(rec, op, "it runs while it waits in op %d", rec.inside.id) end
   if world.running ~= rec or task.current() ~= rec.handle then
@@ -115,7 +117,8 @@ function world.end_wait(rec, op, ok, err)
       wrong(rec, op, "%s, and nobody did that (by %s)", tostring(err), err.by)
     end
   elseif rec.must then
-    wrong(rec, op, "a wait in a cancelled scope (%s) ended with %s", rec.must.kind, ok and "a value" or say(err))
+    wrong(rec, op, "a wait in a cancelled scope (%s) ended with %s", rec.must.kind,
+      ok and "a value" or say(err))
   end
 end
 
@@ -144,7 +147,8 @@ function world.enter(rec, s)
   rec.root.parent = s
   s.children[#s.children + 1] = rec
   if s.tasks_cancel and not scopes.certain_itself(s, world.now) then
-    world.cancel(rec.root, { reason = s.tasks_cancel.reason, by = world.running.handle.id, at = world.now })
+    world.cancel(rec.root,
+      { reason = s.tasks_cancel.reason, by = world.running.handle.id, at = world.now })
   end
 end
 
@@ -165,7 +169,8 @@ function world.known(rec, handle)
   rec.root.parent.owner.live = rec.root.parent.owner.live + 1
 end
 
---- The scope was cancelled by a call. One that is a closing variable cannot swallow Cancelled: only its tasks are.
+--- The scope was cancelled by a call. One that is a closing variable cannot swallow Cancelled: only
+--- its tasks are.
 function world.cancel(s, cancel)
   if not s.tasks_only then
     s.cancel = s.cancel or cancel
@@ -175,7 +180,8 @@ function world.cancel(s, cancel)
   for _, child in ipairs(s.children) do world.cancel(child.root, cancel) end
 end
 
---- Keeps what a scope's body gave, and passes it on: the last that is done before the product ends the scope.
+--- Keeps what a scope's body gave, and passes it on: the last that is done before the product ends
+--- the scope.
 function world.over(s, ok, ...)
   s.over, s.outcome = true, pack(ok, ...)
   if s.parent.limit then s.parent.running = s.parent.running - 1 end
@@ -193,7 +199,9 @@ function world.main(rec)
     local among = rec.root.parent
     if among.limit then
       among.running = among.running + 1
-      if among.running > among.limit then wrong(rec, nil, "%d run of a limit of %d", among.running, among.limit) end
+      if among.running > among.limit then
+        wrong(rec, nil, "%d run of a limit of %d", among.running, among.limit)
+      end
     end
     return world.over(rec.root, pcall(function()
       world.run(rec, rec.body.ops)
@@ -211,8 +219,8 @@ function world.same(a, from, b, from_b)
   return true
 end
 
---- Somebody was given the end of a task: it must be the one it had. `told`: how often its failure had been told when
---- that began.
+--- Somebody was given the end of a task: it must be the one it had. `told`: how often its failure
+--- had been told when that began.
 function world.check_end(rec, op, target, result, told)
   local status, out, number = scopes.status(target), target.root.outcome, target.body.number
   target.retrievers = target.retrievers or {}
@@ -227,9 +235,12 @@ function world.check_end(rec, op, target, result, told)
     if result[2] ~= out[2] then
       wrong(rec, op, "task %d raised %s, not its own %s", number, say(result[2]), say(out[2]))
     end
-    if target.told > told then wrong(rec, op, "the failure of task %d was told, and is raised here", number) end
+    if target.told > told then
+      wrong(rec, op, "the failure of task %d was told, and is raised here", number)
+    end
     target.retrieved = true
-  elseif status ~= "cancelled" or not is(result[2], "TaskCancelled") or result[2].task ~= target.handle then
+  elseif status ~= "cancelled" or not is(result[2], "TaskCancelled")
+    or result[2].task ~= target.handle then
     wrong(rec, op, "task %d, which is %s, raised %s", number, status, say(result[2]))
   else
     local reason, own = result[2].reason, target.root.cancel
@@ -239,11 +250,13 @@ function world.check_end(rec, op, target, result, told)
   end
 end
 
---- The one that a number chooses of the tasks there are, but not the one that asks. `later`: only one that this may
---- wait for out of reach of cancellation, so that no circle comes of it.
+--- The one that a number chooses of the tasks there are, but not the one that asks. `later`: only
+--- one that this may wait for out of reach of cancellation, so that no circle comes of it.
 function world.pick(rec, pick, later)
   local target = world.tasks[1 + pick % #world.tasks]
-  if target ~= rec and target.handle and not (later and target.body.number <= rec.body.number) then return target end
+  if target ~= rec and target.handle and not (later and target.body.number <= rec.body.number) then
+    return target
+  end
 end
 
 --- The same of several numbers, without duplicates.

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""bodies.py SEPTET: bodies of a gigabyte, plain and by gzip, read by somebody who pauses; and a bomb of gzip.
+"""bodies.py SEPTET: bodies of a gigabyte, plain and by gzip, read by somebody who pauses; and a
+bomb of gzip.
 
-The reader pauses for 0.2 s at every 64 MB. What it read must have the right digest, and the process no more than 40 MB
-of memory at its peak. A bomb of 1:1000 must stop at the limit, gathered or streamed.
+The reader pauses for 0.2 s at every 64 MB. What it read must have the right digest, and the process
+no more than 40 MB of memory at its peak. A bomb of 1:1000 must stop at the limit, gathered or
+streamed.
 """
 
 import hashlib
@@ -100,7 +102,9 @@ def run(septet, folder, script, *arguments):
     path = os.path.join(folder, "script.lua")
     with open(path, "w") as file:
         file.write(script + PEAK)
-    done = subprocess.run([septet, path, *arguments], stdout=subprocess.PIPE, text=True, check=True, timeout=600)
+    done = subprocess.run(
+        [septet, path, *arguments], stdout=subprocess.PIPE, text=True, check=True, timeout=600
+    )
     *lines, peak = done.stdout.splitlines()
     return lines, int(peak.split()[1])
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# debian.sh SUITE: a fresh clone in a bare Debian, with nothing installed: does `./dev demo` run, and does
-# `./dev test`? The folder is made with debootstrap from the mirror that this machine's own apt uses, and
-# removed. Everything inside runs in its own mount and process namespace: whatever happens, no mount and no
-# process is left.
+# debian.sh SUITE: runs `./dev demo` and `./dev test` of a fresh clone in a bare Debian, with
+# nothing installed. The folder is made with debootstrap from the mirror that this machine's own apt
+# uses, and is removed at the end. Everything inside runs in its own mount and process namespace, so
+# that no mount and no process is left, however it ends.
 set -euo pipefail
 
 suite=${1:?usage: debian.sh SUITE}
@@ -27,7 +27,8 @@ clean_up() {
 # The main archive of the host's apt: not the one for security fixes.
 mirror() {
     # shellcheck disable=SC2016
-    apt-get indextargets --format '$(SITE) $(LABEL) $(CODENAME)' 'Identifier: Packages' 'Origin: Debian' |
+    apt-get indextargets --format '$(SITE) $(LABEL) $(CODENAME)' \
+        'Identifier: Packages' 'Origin: Debian' |
         awk '$2 == "Debian" { print $1; exit }'
 }
 
@@ -65,7 +66,7 @@ debootstrap --variant=minbase "$suite" "$folder" "$site" >"$folder.log" 2>&1 || 
     die "debootstrap failed"
 }
 rm -f "$folder.log"
-# What every installed system has, and every container: the one thing that debootstrap leaves to others.
+# Every installed system and every container has this file, but debootstrap does not write it.
 printf '%s\n' '127.0.0.1 localhost' '::1 localhost ip6-localhost ip6-loopback' >"$folder/etc/hosts"
 git clone --quiet --no-hardlinks "$root" "$folder/root/septet"
 say "made in $((SECONDS - start)) s"

@@ -42,7 +42,9 @@ describe("a certificate", function()
     local told, traced, lines = {}, {}, {}
     local trace = require "septet.trace"
     trace.lines { write = function(_, line) lines[#lines + 1] = line:match "h1 new insecure" end }
-    trace.subscribe(function(e) if e.kind == "xfer" then traced[#traced + 1] = e.insecure or false end end)
+    trace.subscribe(function(e)
+      if e.kind == "xfer" then traced[#traced + 1] = e.insecure or false end
+    end)
     local session <close> = http.session { tls = { insecure = true }, trace = {
       request_start = function(_, ev) told[#told + 1] = ev.insecure end,
       request_end = function(_, ev) told[#told + 1] = ev.insecure end,
@@ -79,7 +81,9 @@ describe("a TLS session", function()
   it("is not lost where the handle has other work between", function()
     local session <close> = http.session { tls = { ca_file = DIR .. "/ca.pem" } }
     local mark = origin.mark()
-    for _, url in ipairs { URL .. "/close", origin.url .. "/close", URL .. "/close", origin.url .. "/close" } do
+    for _, url in ipairs {
+      URL .. "/close", origin.url .. "/close", URL .. "/close", origin.url .. "/close",
+    } do
       equal(session:get(url).status, 200)
     end
     local opened = origin.since(mark, "open")
@@ -99,26 +103,43 @@ end)
 
 describe("a client", function()
   it("shows its certificate where it has one", function()
-    local session <close> = http.session { tls = { ca_file = DIR .. "/ca.pem", cert_file = DIR .. "/client.pem" } }
+    local session <close> = http.session {
+      tls = { ca_file = DIR .. "/ca.pem", cert_file = DIR .. "/client.pem" },
+    }
     local mark = origin.mark()
     equal(session:get(URL .. "/bytes/1").status, 200)
     equal(origin.since(mark, "open")[1].client, "the client")
-    local stranger <close> = http.session { tls = { ca_file = DIR .. "/ca.pem", cert_file = DIR .. "/client.crt",
-      key_file = DIR .. "/client.key", min_version = "1.3" } }
+    local stranger <close> = http.session {
+      tls = {
+        ca_file = DIR .. "/ca.pem", cert_file = DIR .. "/client.crt",
+        key_file = DIR .. "/client.key", min_version = "1.3",
+      },
+    }
     mark = origin.mark()
     equal(stranger:get(URL .. "/bytes/1").status, 200)
-    equal({ origin.since(mark, "open")[1].client, origin.since(mark, "open")[1].tls }, { "the client", "TLSv1.3" })
+    equal({ origin.since(mark, "open")[1].client, origin.since(mark, "open")[1].tls },
+      { "the client", "TLSv1.3" })
   end)
 
   it("whose files are no good is told", function()
-    misuse("bad option 'ca_file' to 'tls' %(.*No such file", function() http.session { tls = { ca_file = "/no" } } end)
-    misuse("without a 'cert_file'", function() http.session { tls = { key_file = DIR .. "/client.key" } } end)
-    misuse("bad option 'min_version'", function() http.session { tls = { min_version = "1.1" } } end)
+    misuse("bad option 'ca_file' to 'tls' %(.*No such file", function()
+      http.session { tls = { ca_file = "/no" } }
+    end)
+    misuse("without a 'cert_file'", function()
+      http.session { tls = { key_file = DIR .. "/client.key" } }
+    end)
+    misuse("bad option 'min_version'", function()
+      http.session { tls = { min_version = "1.1" } }
+    end)
     misuse("unknown option 'cafile'", function() http.session { tls = { cafile = "x" } } end)
     local no_ca <close> = http.session { tls = { ca_file = DIR .. "/client.key" } }
     refused({ reason = "ca" }, no_ca)
-    local no_key <close> = http.session { tls = { ca_file = DIR .. "/ca.pem", cert_file = DIR .. "/client.crt",
-      key_file = DIR .. "/server.key" } }
+    local no_key <close> = http.session {
+      tls = {
+        ca_file = DIR .. "/ca.pem", cert_file = DIR .. "/client.crt",
+        key_file = DIR .. "/server.key",
+      },
+    }
     refused({ reason = "client_certificate" }, no_key)
   end)
 end)
@@ -132,7 +153,8 @@ describe("a tunnel through a proxy", function()
     equal({ r.status, r.headers["x-proxy"] }, { 404 })
     equal(origin.requests(mark)[1].method, "CONNECT")
     equal(session:get(URL .. "/redirect/1").status, 200)
-    equal(#session:get(URL .. "/drip?bytes=12&interval=0.1", { headers = { Connection = "close" } }).body, 12)
+    equal(#session:get(URL .. "/drip?bytes=12&interval=0.1",
+      { headers = { Connection = "close" } }).body, 12)
     session:close()
   end)
 end)
