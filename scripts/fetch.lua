@@ -1,11 +1,13 @@
--- fetch: gets many URLs at once. `septet scripts/fetch.lua --help` says how; copy it to start your own.
+-- fetch: gets many URLs at once. `septet scripts/fetch.lua --help` says how; copy it to start your
+-- own.
 local task, http, sync = require "septet.task", require "septet.http", require "septet.sync"
 local json, io_lines = require "septet.json", require "septet.io"
 
 local USAGE = [[
 usage: septet fetch.lua [options] [URL ...]
 
-URLs come from the command line, or one a line from --file (- is standard input, also where no URL is given).
+URLs come from the command line, or one a line from --file. Without either, or with the file -, they
+come from standard input.
 
   --file FILE        read URLs from FILE
   --limit N          requests at once (64)
@@ -13,11 +15,14 @@ URLs come from the command line, or one a line from --file (- is standard input,
   --rate RATE        starts at most, as 10/s or 100/m
   --retries N        how often a request is tried again (2)
   --timeout SECONDS  for each URL, with its redirects and retries (30)
-  --json             write a line of JSON for each URL: url, status, bytes, seconds, attempts, or error
+  --json             write a line of JSON for each URL: url, status, bytes, seconds, attempts, or
+                     error
 
-A URL has failed where no response came, or one with a status of 400 or more; then the exit status is 1.]]
+A URL fails if no response comes, or one with a status of 400 or more. If one fails, the exit status
+is 1.]]
 
-local READ_AHEAD = 10000 -- URLs; how many there are is known, for the progress line, once the last of them is read
+-- URLs; how many there are is known, for the progress line, once the last of them is read.
+local READ_AHEAD = 10000
 local HASH = ("#"):byte()
 
 -- --- the command line ---
@@ -29,7 +34,8 @@ end
 local function same(text) return text end
 
 local flags = {
-  ["--file"] = same, ["--rate"] = same, ["--limit"] = number, ["--per-host"] = number, ["--retries"] = number,
+  ["--file"] = same, ["--rate"] = same, ["--limit"] = number, ["--per-host"] = number,
+  ["--retries"] = number,
   ["--timeout"] = number,
 }
 
@@ -95,12 +101,14 @@ local text = {
 
 local lines_of_json = {
   response = function(url, r, took)
-    return ('{"url":%s,"status":%d,"bytes":%d,"seconds":%.6f,"attempts":%d}\n'):format(json.encode(url), r.status,
-      #r.body, took, r.attempts)
+    local format = '{"url":%s,"status":%d,"bytes":%d,"seconds":%.6f,"attempts":%d}\n'
+    return format:format(json.encode(url), r.status, #r.body, took, r.attempts)
   end,
   failure = function(url, err, took)
-    return json.encode { url = url, error = err.message, code = err.code, phase = err.phase, seconds = took,
-      attempts = err.attempts } .. "\n"
+    return json.encode {
+      url = url, error = err.message, code = err.code, phase = err.phase, seconds = took,
+      attempts = err.attempts,
+    } .. "\n"
   end,
 }
 
@@ -118,7 +126,8 @@ local function fetch(session, url, format)
   return (ok and format.response or format.failure)(url, r, took)
 end
 
--- Writes a line, at once: a result that is lost has failed, and no more are got. That output failed is said by septet.
+-- Writes a line, at once: a result that is lost has failed, and no more are got. That output failed
+-- is said by septet.
 local function write(...)
   if io.write(...) then return end
   counts.failed, counts.lost = counts.failed + 1, counts.lost + 1
@@ -130,12 +139,13 @@ local function percentile(sorted, p)
 end
 
 local function summary(elapsed)
-  local result = ("%d done, %d failed, %.1f MB in %.2f s: %.0f a second\n"):format(counts.done, counts.failed,
-    counts.bytes / 1e6, elapsed, counts.done / elapsed)
+  local result = ("%d done, %d failed, %.1f MB in %.2f s: %.0f a second\n"):format(counts.done,
+    counts.failed, counts.bytes / 1e6, elapsed, counts.done / elapsed)
   if #seconds == 0 then return result end
   table.sort(seconds)
-  return result .. ("seconds: 50 %% within %.3f, 90 %% %.3f, 99 %% %.3f, all %.3f\n"):format(percentile(seconds, 50),
-    percentile(seconds, 90), percentile(seconds, 99), seconds[#seconds])
+  local format = "seconds: 50 %% within %.3f, 90 %% %.3f, 99 %% %.3f, all %.3f\n"
+  return result .. format:format(percentile(seconds, 50), percentile(seconds, 90),
+    percentile(seconds, 99), seconds[#seconds])
 end
 
 -- --- progress, where somebody looks on ---
@@ -152,10 +162,11 @@ local function progress(started)
     local total, left = "", ""
     if counts.total then
       local eta = rate > 0 and math.ceil((counts.total - counts.done) / rate)
-      total, left = " of " .. counts.total, eta and (", %d:%02d left"):format(eta // 60, eta % 60) or ""
+      total, left = " of " .. counts.total, eta and (", %d:%02d left"):format(eta // 60, eta % 60)
+        or ""
     end
-    io.stderr:write(("%s%d%s done, %d failed, %.0f a second%s"):format(CLEAR, counts.done, total, counts.failed, rate,
-      left))
+    io.stderr:write(("%s%d%s done, %d failed, %.0f a second%s"):format(CLEAR, counts.done, total,
+      counts.failed, rate, left))
     task.sleep(0.2)
   end
 end
@@ -165,7 +176,8 @@ end
 local function main(options, urls)
   local next_url = (options.file or #urls == 0) and each_line(options.file or "-") or each(urls)
   local session <close> = http.session {
-    limit = options.limit, limit_per_host = options["per-host"], rate = options.rate, retries = options.retries,
+    limit = options.limit, limit_per_host = options["per-host"], rate = options.rate,
+    retries = options.retries,
     timeout = options.timeout,
   }
   local format = options.json and lines_of_json or text

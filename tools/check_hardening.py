@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
-"""check_hardening [--without=WHAT,...] BUILD_DIR | FILE...: checks what was built for the protection that it is to have.
+"""check_hardening [--without=WHAT,...] BUILD_DIR | FILE...: checks the hardening of built files.
 
   pie           the program can be loaded anywhere
   relro         relocations are read-only once they are made, all of them before the start
   stack         the stack is not executable
   canary        functions with buffers look for a write beyond them (-fstack-protector-strong)
-  fortify       functions of the C library that write into buffers know their sizes (_FORTIFY_SOURCE)
+  fortify       C library functions that write into buffers know their sizes (_FORTIFY_SOURCE)
   clash         large frames touch each page of theirs (-fstack-clash-protection)
   cet           indirect branches and returns are checked by the processor (-fcf-protection)
-  init          local variables begin as zero (-ftrivial-auto-var-init=zero): seen in the build folder alone
+  init          local variables begin as zero (-ftrivial-auto-var-init=zero): seen in the build
+                folder alone
 
-For a build folder these are the program and the shared library in it; a file is one of the two. `clash` and `cet` are
-looked for on x86-64 alone, and `init` where the compiler of the build has it. It prints each breach, and ends with 1
-where there is any.
+For a build folder these are the program and the shared library in it; a file is one of the two.
+`clash` and `cet` are looked for on x86-64 alone, and `init` where the compiler of the build has it.
+It prints each breach, and ends with 1 where there is any.
 """
 
 import json
@@ -22,7 +23,9 @@ import shlex
 import subprocess
 import sys
 
-PROBE = re.compile(r"\bor[bwlq]?\s+\$0x0,(-?0x[0-9a-f]+)?\(%[re]sp\)|\btest\s+%[er]..?,(-?0x[0-9a-f]+)?\(%[re]sp\)")
+PROBE = re.compile(
+    r"\bor[bwlq]?\s+\$0x0,(-?0x[0-9a-f]+)?\(%[re]sp\)|\btest\s+%[er]..?,(-?0x[0-9a-f]+)?\(%[re]sp\)"
+)
 # The first instruction of a function that others call.
 ENTRY = re.compile(r"^[0-9a-f]+ <(?:main|septet_\w+)>:\n\s*[0-9a-f]+:\s+(\w+)", re.MULTILINE)
 INIT = "-ftrivial-auto-var-init=zero"
@@ -48,7 +51,9 @@ class Built:
         return re.search(r"Type:\s+DYN", self.head)
 
     def relro(self):
-        return "GNU_RELRO" in self.segments and re.search(r"\(FLAGS\)\s.*BIND_NOW|\(FLAGS_1\)\s.*\bNOW\b", self.dynamic)
+        return "GNU_RELRO" in self.segments and re.search(
+            r"\(FLAGS\)\s.*BIND_NOW|\(FLAGS_1\)\s.*\bNOW\b", self.dynamic
+        )
 
     def stack(self):
         return re.search(r"GNU_STACK(\s+0x[0-9a-f]+){5}\s+RW\s", self.segments)
@@ -63,7 +68,8 @@ class Built:
         return not self.is_x86_64 or PROBE.search(self.code)
 
     def cet(self):
-        """The property in the file's notes is no sign: where the C library's own start files lack it, the linker drops it."""
+        """The property in the file's notes is no sign: where the C library's own start files lack
+        it, the linker drops it."""
         firsts = ENTRY.findall(self.code)
         return not self.is_x86_64 or (firsts and set(firsts) == {"endbr64"})
 
@@ -79,13 +85,16 @@ def breaches(path, without):
 
 
 def accepts(compiler, flag):
-    done = subprocess.run([*compiler, "-Werror", flag, "-x", "c", "-", "-fsyntax-only"], input="", capture_output=True,
-                          text=True, check=False)
+    done = subprocess.run(
+        [*compiler, "-Werror", flag, "-x", "c", "-", "-fsyntax-only"], input="",
+        capture_output=True, text=True, check=False,
+    )
     return done.returncode == 0
 
 
 def not_initialised(build):
-    """The files of the library and the command that were compiled without INIT, if the compiler has it."""
+    """The files of the library and the command that were compiled without INIT, if the compiler has
+    it."""
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
         commands = json.load(file)
     known = {}
