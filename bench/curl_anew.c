@@ -1,6 +1,6 @@
-// What does the same GET cost in plain C, when each request registers its socket anew, as libcurl's callbacks suggest?
-// The loop that most integrations write. It does what curl_kept does but for this: a socket is added to epoll when
-// libcurl asks for it, and deleted when libcurl says REMOVE, which it does at the end of every request.
+// Measures a GET in plain C, with a socket that is registered anew for each request, as libcurl's
+// callbacks suggest and most integrations do. Like curl_kept, but adds a socket to epoll when
+// libcurl asks for it, and deletes it when libcurl says REMOVE, at the end of every request.
 #include "curl_loop.h"
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *userp, void *socketp)

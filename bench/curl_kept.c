@@ -1,6 +1,6 @@
-// What does a GET cost in plain C, when sockets stay registered with epoll for their whole life?
-// The peer that Septet is measured against. A socket is registered when libcurl first wants it and stays so while its
-// connection is idle; between two requests there is nothing to tell epoll.
+// Measures a GET in plain C, with sockets that stay registered with epoll for their whole life: the
+// peer that Septet is compared with. A socket is registered when libcurl first wants it, and stays
+// so while its connection is idle. So no system call is needed between two requests.
 #include "curl_loop.h"
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *userp, void *socketp)

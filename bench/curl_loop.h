@@ -1,5 +1,5 @@
-// A plain C loop on libcurl's multi-socket interface and epoll: N GETs of one URL, a fixed number at once. It knows
-// transfers, bodies and timeouts; how a socket comes to epoll and leaves it is the including file's business.
+// A plain C loop on libcurl's multi-socket interface and epoll: N GETs of one URL, some of them at
+// once. It knows transfers, bodies and timeouts. The including file registers sockets with epoll.
 #ifndef BENCH_CURL_LOOP_H
 #define BENCH_CURL_LOOP_H
 

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
-"""Do 2 000 names that never answer slow anybody else, or leave a thread behind?
+"""Measures whether 2 000 names that are never answered slow other requests or leave threads behind.
 
-Runs names.lua with and without them, in turn. The DNS server here answers for good.test and says nothing of dead.test.
+Runs names.lua with and without them, in turn. The DNS server here answers for good.test and never
+for dead.test.
 """
 
-import argparse
 import contextlib
-import os
 import re
 import socket
 import statistics
@@ -16,7 +15,8 @@ import threading
 import harness
 
 LINE = re.compile(
-    r"(\d+) requests, ([\d.]+) us of CPU each, (\d+) names, ([\d.]+) ms the middle one, ([\d.]+) ms the slowest, "
+    r"(\d+) requests, ([\d.]+) us of CPU each, (\d+) names, ([\d.]+) ms the middle one, ([\d.]+) ms"
+    r" the slowest, "
     r"(\d+) dead, threads: (\d+) (\d+) (\d+)\n"
 )
 A, IN = b"\0\1", b"\0\1"
@@ -74,14 +74,16 @@ def dns_server():
 
 
 def run(args):
-    command = [harness.program(args.build, "septet"), os.path.join(harness.HERE, "names.lua")]
+    command = harness.septet(args.build, "names.lua")
     client_cpu, server_cpu = harness.two_cpus()
     found = []
     with harness.nginx(server_cpu) as [url], dns_server() as dns:
         port = url.split(":")[2].split("/")[0]
 
         def figures(dead):
-            [output] = harness.run_together([command + [port, dns, str(dead), str(args.seconds)]], client_cpu)
+            [output] = harness.run_together(
+                [command + [port, dns, str(dead), str(args.seconds)]], client_cpu
+            )
             match = LINE.fullmatch(output)
             if match is None or int(match[6]) != dead:
                 raise harness.CannotRun(f"septet printed {output!r}")
@@ -98,9 +100,10 @@ def compare(results, args):
     columns = {dead: list(zip(*rounds)) for dead, rounds in results.items()}
     for dead, (requests, middle, slowest, most, us) in columns.items():
         print(
-            f"{dead:5} dead names: {statistics.median(requests) / args.seconds:,.0f} requests/s, "
-            f"{statistics.median(us):.2f} us of CPU each; a name that answers: {statistics.median(middle):.2f} ms, "
-            f"the slowest {max(slowest):.2f} ms; {max(most)} threads at most"
+            f"{dead:5} dead names: {statistics.median(requests) / args.seconds:,.0f} requests/s,"
+            f" {statistics.median(us):.2f} us of CPU each; a name that answers:"
+            f" {statistics.median(middle):.2f} ms, the slowest {max(slowest):.2f} ms;"
+            f" {max(most)} threads at most"
         )
     without, with_dead = columns[0], columns[args.dead]
     cost = harness.ratio("CPU a request, with / without", with_dead[4], without[4])
@@ -108,16 +111,21 @@ def compare(results, args):
     names = harness.ratio("latency of names that answer, with / without", with_dead[1], without[1])
     checks = (
         (cost > MAX_COST, f"a request costs {cost:.3f} times as much, more than {MAX_COST}"),
-        (rate < MIN_RATE, f"the rate of requests falls to {rate:.3f} of what it was, less than {MIN_RATE}"),
-        (names > MAX_NAMES, f"a name that answers takes {names:.3f} times as long, more than {MAX_NAMES}"),
+        (
+            rate < MIN_RATE,
+            f"the rate of requests falls to {rate:.3f} of what it was, less than {MIN_RATE}",
+        ),
+        (
+            names > MAX_NAMES,
+            f"a name that answers takes {names:.3f} times as long, more than {MAX_NAMES}",
+        ),
         (max(with_dead[2]) > MAX_NAME, f"a name that answers took more than {MAX_NAME} ms"),
     )
     return [why for is_bad, why in checks if args.check and is_bad]
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    harness.add_options(parser, rounds=5)
+    parser = harness.new_parser(__doc__, rounds=5)
     parser.add_argument("--dead", type=int, default=2000, help="names")
     parser.add_argument("--seconds", type=int, default=4, help="of each run")
     return parser.parse_args()

@@ -1,6 +1,9 @@
--- What does the same GET cost as a Septet script? The Septet side of http.py and of many_tasks.py.
--- septet bench/fetch.lua URL N TASKS [CONNECTIONS]: N GETs by TASKS tasks over one session, as many at once as there
--- are connections, of which there are TASKS where nothing is said; prints the line of curl_kept.
+-- Measures what a GET costs as a Septet script: the Septet side of http.py and many_tasks.py.
+--
+--     septet bench/fetch.lua URL N TASKS [CONNECTIONS]
+--
+-- TASKS tasks make N GETs over one session with CONNECTIONS connections, by default TASKS. Prints a
+-- line like that of curl_kept.
 local task, http = require "septet.task", require "septet.http"
 
 local url, n, tasks = arg[1], math.tointeger(arg[2]), math.tointeger(arg[3])

@@ -1,6 +1,7 @@
-"""What the benchmarks of requests share: processes bound to CPUs, nginx on loopback, and ratios of pairs of runs. It knows
-no client."""
+"""What the benchmarks share: processes bound to CPUs, nginx on loopback, ratios of runs, options.
+It knows no client."""
 
+import argparse
 import contextlib
 import ctypes
 import os
@@ -57,20 +58,20 @@ class CannotRun(Exception):
 
 
 def two_cpus():
-    """(client's CPU, server's CPU), or (None, None) when there is only one."""
+    """Returns the client's CPU and the server's, or (None, None) if there is only one."""
     cpus = sorted(os.sched_getaffinity(0))
     return (cpus[0], cpus[1]) if len(cpus) > 1 else (None, None)
 
 
 def allow_files():
-    """As many open files as may be."""
+    """Raises the limit of open files as far as permitted."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def child_setup(cpu):
-    """For preexec_fn: binds the child to `cpu`, makes it end with this process however that ends, and lets it open many
-    files."""
+    """Returns a preexec_fn that binds the child to `cpu`, kills it when this process ends, and lets
+    it open many files."""
     libc = ctypes.CDLL(None, use_errno=True)
 
     def setup():
@@ -99,7 +100,7 @@ def find_program(name, package):
 
 @contextlib.contextmanager
 def free_ports(n):
-    """Ports of loopback, kept from everybody who does not say SO_REUSEADDR, as nginx does."""
+    """Yields `n` free ports of loopback, which only programs with SO_REUSEADDR, as nginx, can bind."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(n)]
         for s in sockets:
@@ -109,14 +110,14 @@ def free_ports(n):
 
 
 def fetch_once(port):
-    """The whole answer to one GET. (This file's name hides the standard library's http.)"""
+    """Returns the whole response to one GET. (bench/http.py hides the standard library's http.)"""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as s:
         s.sendall(b"GET /body HTTP/1.0\r\n\r\n")
         return b"".join(iter(lambda: s.recv(65536), b""))
 
 
 def await_server(process, port, body, folder):
-    """Returns when the server gives `body`, which nobody else has; raises when it has ended."""
+    """Returns when the server sends `body`, which no other server has. Raises if it has ended."""
     deadline = time.monotonic() + 20
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError):
@@ -130,7 +131,7 @@ def await_server(process, port, body, folder):
 
 @contextlib.contextmanager
 def nginx(cpu, n=1):
-    """A server of one static file at `n` origins of loopback; gives its URLs and stops it on leaving."""
+    """Runs a server of one static file at `n` origins of loopback, and yields its URLs."""
     program = find_program("nginx", "nginx-light")
     with tempfile.TemporaryDirectory(prefix="septet-bench-") as folder, free_ports(n) as ports:
         body = os.urandom(BODY_BYTES // 2).hex().encode()
@@ -156,24 +157,29 @@ def nginx(cpu, n=1):
 # --- running clients ---
 
 
+@contextlib.contextmanager
+def started(command, cpu, stdin=subprocess.DEVNULL, **options):
+    """Starts a command on `cpu`, and kills it on leaving."""
+    with subprocess.Popen(command, stdin=stdin, preexec_fn=child_setup(cpu), **options) as process:
+        try:
+            yield process
+        finally:
+            stop(process)
+
+
 def run_together(commands, cpu):
-    """Runs them all at once on one CPU, each to its end; returns what each printed. One that fails is an error."""
+    """Runs all commands at once on one CPU, and returns what each printed. Raises if one fails."""
     with contextlib.ExitStack() as stack:
-        processes = []
-        for command in commands:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, preexec_fn=child_setup(cpu)
-            )
-            stack.callback(stop, process)
-            processes.append(process)
+        processes = [
+            stack.enter_context(started(command, cpu, stdout=subprocess.PIPE, text=True))
+            for command in commands
+        ]
         return [output_of(process) for process in processes]
 
 
 def cpu_of(command, cpu, out, err):
-    """The CPU in s of a whole process, user and system, with those that it has started and waited for."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, preexec_fn=child_setup(cpu))
-    with contextlib.ExitStack() as stack:
-        stack.callback(stop, process)
+    """Returns the CPU in s of a process, user and system, with the children that it waited for."""
+    with started(command, cpu, stdout=out, stderr=err) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
@@ -182,16 +188,15 @@ def cpu_of(command, cpu, out, err):
 
 
 def run_alone(command, cpu, text):
-    """Runs it with `text` as its standard input; returns what it printed. One that fails is an error."""
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=child_setup(cpu)
-    ) as process, contextlib.ExitStack() as stack:
-        stack.callback(stop, process)
+    """Runs a command with `text` as its standard input, and returns what it printed."""
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with started(command, cpu, text=True, **streams) as process:
         return output_of(process, text)
 
 
 def output_of(process, text=None):
-    """What a client printed, when it has ended well; it prints one line, so no other's pipe fills meanwhile."""
+    """Returns what a client printed, and raises if it failed. It prints one line, so that the pipes
+    of the others do not fill meanwhile."""
     command = " ".join(process.args)
     try:
         output, _ = process.communicate(text, timeout=RUN_TIMEOUT)
@@ -203,7 +208,7 @@ def output_of(process, text=None):
 
 
 def check_line(output, requests, name):
-    """(CPU in us per request, wall in s) of a client's line, when it did what it was asked."""
+    """Checks a client's line, and returns its CPU in us per request and its wall time in s."""
     match = LINE.fullmatch(output)
     if match is None:
         raise CannotRun(f"{name} printed {output!r}")
@@ -216,12 +221,13 @@ def check_line(output, requests, name):
 
 
 def to_and_fro(names, n):
-    """The order of round `n`: turned about each time, so that a machine that grows slower or faster favours nobody."""
+    """Returns the order of round `n`. It alternates, so that a machine that gets slower or faster
+    favours none."""
     return list(names)[:: 1 if n % 2 == 0 else -1]
 
 
 def in_rounds(names, rounds, run):
-    """{name: [what run(name) gave in each round]}."""
+    """Returns the results of run(name) in each round: {name: [result, ...]}."""
     results = {name: [] for name in names}
     for n in range(rounds):
         for name in to_and_fro(names, n):
@@ -240,7 +246,7 @@ def ratio(what, over, under):
 
 
 def run_main(name, run, args):
-    """The exit status of run(args), which gives what it found wrong: a list of lines."""
+    """Returns the exit status of run(args), which returns its complaints: a list of lines."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda n, frame: sys.exit(128 + n))
     try:
@@ -256,15 +262,42 @@ def run_main(name, run, args):
 
 
 def program(build, *path):
-    """A program of the build folder."""
+    """Returns the path of a program in the build folder."""
     path = os.path.join(os.path.normpath(build), *path)
     if not os.access(path, os.X_OK):
         raise CannotRun(f"'{path}' is not built")
     return path
 
 
-def add_options(parser, rounds):
-    """Those that every benchmark of requests has."""
-    parser.add_argument("--build", default=os.path.join(HERE, "..", "build", "release"), help="build folder")
+def septet(build, script):
+    """Returns the command that runs a script of this folder with the program of a build folder."""
+    return [program(build, "septet"), os.path.join(HERE, script)]
+
+
+# --- options ---
+
+
+def new_parser(doc, rounds):
+    """Returns a parser of the options that every benchmark has. `doc` begins with its purpose."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    build = os.path.join(HERE, "..", "build", "release")
+    parser.add_argument("--build", default=build, help="build folder")
     parser.add_argument("--rounds", type=int, default=rounds)
-    parser.add_argument("--check", action="store_true", help="fail where something costs more than it may")
+    parser.add_argument("--check", action="store_true", help="fail if a limit is exceeded")
+    return parser
+
+
+def add_only(parser, what, names):
+    """Adds --only, a list of some of `names`; by default all of them."""
+
+    def some_of(text):
+        chosen = text.split(",")
+        unknown = set(chosen) - set(names)
+        if unknown:
+            raise argparse.ArgumentTypeError(f"unknown: '{unknown.pop()}'")
+        return chosen
+
+    parser.add_argument(
+        "--only", type=some_of, default=list(names), metavar="NAME,...",
+        help=f"{what} to run, of {', '.join(names)}",
+    )

@@ -1,18 +1,17 @@
 #!/usr/bin/env python3
-"""What does one keep-alive GET of 1 kB cost in CPU, beside plain C loops on the same libcurl?
+"""Measures the CPU of one keep-alive GET of 1 kB, beside plain C loops on the same libcurl.
 
-Starts nginx on one CPU and runs the clients on another, one after the other in rounds, so that each ratio compares two
-runs made within seconds of each other. Then counts system calls with strace. It knows the clients only by their line.
+Starts nginx on one CPU and runs the clients on another, in turn and in rounds, so that each ratio
+compares two runs made within seconds of each other. Then counts system calls with strace. It knows
+the clients by the lines that they print alone.
 """
 
-import argparse
-import os
 import statistics
 import sys
 import tempfile
 
 import harness
-from harness import BODY_BYTES, HERE
+from harness import BODY_BYTES
 
 PEER = "curl_kept"
 CLIENTS = (PEER, "septet", "curl_anew")
@@ -33,18 +32,21 @@ def measure(commands, url, args, cpu):
         order = harness.to_and_fro(commands, n)
         for names in [order] if args.together else [[name] for name in order]:
             outputs = harness.run_together(
-                [commands[name] + [url, str(args.requests), str(args.at_once)] for name in names], cpu
+                [commands[name] + [url, str(args.requests), str(args.at_once)] for name in names],
+                cpu,
             )
             for name, output in zip(names, outputs):
                 us, s = harness.check_line(output, args.requests, name)
                 cost[name].append(us)
                 wall[name].append(s)
-        print(f"round {n + 1}: " + "  ".join(f"{k} {v[-1]:.2f}" for k, v in cost.items()), flush=True)
+        print(
+            f"round {n + 1}: " + "  ".join(f"{k} {v[-1]:.2f}" for k, v in cost.items()), flush=True
+        )
     print()
     for name, all_us in cost.items():
         print(
-            f"{name:10} {statistics.median(all_us):6.2f} us of CPU a request (median of {args.rounds}), "
-            f"{args.requests / statistics.median(wall[name]):,.0f} requests/s"
+            f"{name:10} {statistics.median(all_us):6.2f} us of CPU a request (median of"
+            f" {args.rounds}), {args.requests / statistics.median(wall[name]):,.0f} requests/s"
         )
     return cost
 
@@ -74,7 +76,9 @@ def calls_per_request(name, command, url, args, cpu):
     """Prints and returns the calls that each request adds: the difference of N and 2 N, over N."""
     n = args.strace_requests
     once, twice = (count_calls(command + [url, str(k), str(args.at_once)], cpu) for k in (n, 2 * n))
-    each = {call: (twice.get(call, 0) - once.get(call, 0)) / n for call in {*once, *twice, *COUNTED}}
+    each = {
+        call: (twice.get(call, 0) - once.get(call, 0)) / n for call in {*once, *twice, *COUNTED}
+    }
     often = sorted((v, k) for k, v in each.items() if v >= 0.01 and k not in COUNTED)
     print(
         f"{name:10} a request: "
@@ -103,20 +107,19 @@ def failures(ratios, calls):
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    harness.add_options(parser, rounds=9)
-    parser.add_argument("--only", help="clients to run, with commas between: " + ", ".join(CLIENTS))
+    parser = harness.new_parser(__doc__, rounds=9)
+    harness.add_only(parser, "clients", CLIENTS)
     parser.add_argument("--requests", type=int, default=40000, help="in each run")
     parser.add_argument("--at-once", type=int, default=64)
     parser.add_argument(
-        "--together", action="store_true", help="run the clients of a round at once on the one CPU (steadier ratios)"
+        "--together",
+        action="store_true",
+        help="run the clients of a round at once on the one CPU (steadier ratios)",
     )
-    parser.add_argument("--strace-requests", type=int, default=4000, help="0: do not count system calls")
+    parser.add_argument(
+        "--strace-requests", type=int, default=4000, help="0: do not count system calls"
+    )
     args = parser.parse_args()
-    args.only = args.only.split(",") if args.only else list(CLIENTS)
-    unknown = set(args.only) - set(CLIENTS)
-    if unknown:
-        parser.error(f"unknown client '{unknown.pop()}'")
     if args.rounds < 1 or args.requests < 1 or args.at_once < 1:
         parser.error("rounds, requests and at-once must be 1 or more")
     if args.check and not args.strace_requests:
@@ -127,7 +130,7 @@ def parse_args():
 def client_commands(args):
     commands = {
         PEER: lambda: [harness.program(args.build, "bench", PEER)],
-        "septet": lambda: [harness.program(args.build, "septet"), os.path.join(HERE, "fetch.lua")],
+        "septet": lambda: harness.septet(args.build, "fetch.lua"),
         "curl_anew": lambda: [harness.program(args.build, "bench", "curl_anew")],
     }
     return {name: commands[name]() for name in CLIENTS if name in args.only}
@@ -141,10 +144,16 @@ def run(args):
     calls = {}
     with harness.nginx(server_cpu) as [url]:
         how = "clients together" if args.together else "clients in turn"
-        print(f"{args.requests} GETs of {BODY_BYTES} bytes, {args.at_once} at once, {how}; us of CPU a request")
+        print(
+            f"{args.requests} GETs of {BODY_BYTES} bytes, {args.at_once} at once, {how}; us of CPU"
+            " a request"
+        )
         ratios = compare(measure(commands, url, args, client_cpu))
         if args.strace_requests:
-            print(f"\nsystem calls (strace, {2 * args.strace_requests} requests less {args.strace_requests})")
+            print(
+                f"\nsystem calls (strace, {2 * args.strace_requests} requests less"
+                f" {args.strace_requests})"
+            )
             for name, command in commands.items():
                 calls[name] = calls_per_request(name, command, url, args, client_cpu)
     return failures(ratios, calls) if args.check else []

@@ -1,4 +1,6 @@
--- instructions.lua WORK N [URL]: does one kind of work N times, for instructions.py to count what each costs.
+-- Does one kind of work N times, so that instructions.py can count its instructions.
+--
+--     septet bench/instructions.lua WORK N [URL]
 local http, sync, task = require "septet.http", require "septet.sync", require "septet.task"
 local work, n, url = ...
 n = tonumber(n)

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
-"""How many instructions does each kind of work take, and how many did it take before?
+"""Counts the instructions of each kind of work, and compares them with those of another build.
 
-Counts under callgrind, which counts the same however busy the machine is; only how often the loop is polled depends on
-the clock, so that the least of some runs counts. A figure is what a run of 2 N takes beyond a run of N, over N: start-up
-falls out of it. With --beside, another build is counted as well.
+callgrind's count does not depend on the machine's load. Only the number of polls of the loop
+depends on the clock, so the least of some runs counts. A figure is a run of 2 N minus a run of N,
+divided by N, so that start-up cancels out. With --beside, another build is counted as well.
 """
 
-import argparse
 import os
 import re
 import subprocess
@@ -16,17 +15,22 @@ import harness
 
 MAX_RATIO = 1.03
 COUNTED = re.compile(r"Collected : (\d+)")
-# How often the work is done, and once more as often. What waits for a server varies with its pace, and is done more often.
+# How often the work is done, and once more as often. What waits for a server varies with its pace,
+# and is done more often.
 WORKS = {"spawn + await": 20000, "sleep(0)": 40000, "hand-off": 20000, "GET": 6400}
 START = "start-up"
 
 
 def count(command, cpu):
     """The instructions of a whole run."""
-    valgrind = [harness.find_program("valgrind", "valgrind"), "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+    valgrind = [
+        harness.find_program("valgrind", "valgrind"), "--tool=callgrind",
+        "--callgrind-out-file=/dev/null",
+    ]
     done = subprocess.run(
-        valgrind + command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=harness.child_setup(cpu), timeout=10 * harness.RUN_TIMEOUT, check=False,
+        valgrind + command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, preexec_fn=harness.child_setup(cpu),
+        timeout=10 * harness.RUN_TIMEOUT, check=False,
     )
     found = COUNTED.search(done.stderr)
     if done.returncode != 0 or found is None:
@@ -62,18 +66,17 @@ def run(args):
             ratio = n / before[work]
             print(f"{work:14} {n:12.0f}  beside {before[work]:12.0f}  ratio {ratio:.3f}")
             if args.check and ratio > MAX_RATIO:
-                wrong.append(f"{work} takes {ratio:.3f} times as many instructions, more than {MAX_RATIO}")
+                wrong.append(
+                    f"{work} takes {ratio:.3f} times as many instructions, more than {MAX_RATIO}"
+                )
         else:
             print(f"{work:14} {n:12.0f}")
     return wrong
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", default=os.path.join(harness.HERE, "..", "build", "release"), help="build folder")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser = harness.new_parser(__doc__, rounds=3)
     parser.add_argument("--beside", help="the build folder of another commit")
-    parser.add_argument("--check", action="store_true", help=f"fail where the ratio is above {MAX_RATIO}")
     return parser.parse_args()
 
 

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""Does a GET cost more where 10 000 tasks wait for 64 connections than where 64 tasks do?
+"""Measures whether a GET costs more if 10 000 tasks instead of 64 wait for 64 connections.
 
-Runs fetch.lua with few and with many tasks in turn, against nginx on another CPU. The tasks' own making is in the figure:
-each of the many makes ten requests.
+Runs fetch.lua with few and with many tasks in turn, against nginx on another CPU. The figure
+includes the creation of the tasks: each of the many makes ten requests.
 """
 
-import argparse
 import os
 import statistics
 import sys
@@ -22,21 +21,28 @@ def run(args):
     with harness.nginx(server_cpu) as [url]:
 
         def us_with(tasks):
-            command = [septet, os.path.join(harness.HERE, "fetch.lua"), url, args.requests, tasks, CONNECTIONS]
+            command = [
+                septet, os.path.join(harness.HERE, "fetch.lua"), url, args.requests, tasks,
+                CONNECTIONS,
+            ]
             [output] = harness.run_together([[str(word) for word in command]], client_cpu)
             us, _ = harness.check_line(output, args.requests, f"septet with {tasks} tasks")
             return us
 
         cost = harness.in_rounds((FEW, args.tasks), args.rounds, us_with)
     for tasks, all_us in cost.items():
-        print(f"{tasks:6} tasks, {CONNECTIONS} connections: {statistics.median(all_us):6.2f} us of CPU a request")
+        print(
+            f"{tasks:6} tasks, {CONNECTIONS} connections: {statistics.median(all_us):6.2f} us of"
+            " CPU a request"
+        )
     growth = harness.ratio(f"{args.tasks} / {FEW}", cost[args.tasks], cost[FEW])
-    return [f"it is {growth:.3f}, more than {MAX_RATIO}"] if args.check and growth > MAX_RATIO else []
+    return (
+        [f"it is {growth:.3f}, more than {MAX_RATIO}"] if args.check and growth > MAX_RATIO else []
+    )
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    harness.add_options(parser, rounds=15)
+    parser = harness.new_parser(__doc__, rounds=15)
     parser.add_argument("--tasks", type=int, default=MANY)
     parser.add_argument("--requests", type=int, default=100000, help="in each run")
     return parser.parse_args()

@@ -1,6 +1,9 @@
--- What does each of N tasks cost, in each of the ways to wait for them? The Septet side of bench/models.py.
--- septet bench/models.lua QUESTION...: prints "QUESTION N NS NS" for each N: the CPU of one item as tasks do it,
--- and as plain coroutines do, "-" where there is no such thing. Under `lua5.4` it measures the coroutines alone.
+-- Measures what each of N tasks costs, for each way to wait for them: the Septet side of models.py.
+--
+--     septet bench/models.lua QUESTION...
+--
+-- Prints "QUESTION N NS NS" for each N: the CPU of one item with tasks, and with plain coroutines,
+-- or "-" if coroutines have no such thing. Under `lua5.4` it measures the coroutines alone.
 local have_task, task = pcall(require, "septet.task")
 local have_sync, sync = pcall(require, "septet.sync")
 
@@ -37,7 +40,7 @@ local function create_and_resume(n, times)
   end)
 end
 
--- --- handing on their turn: what is here at the first turn and leaves after the last is not measured ---
+-- --- yielding: the first turn and the end of a task are not measured ---
 
 local function sleep_0(n, times)
   return task.group(function(g)
@@ -175,7 +178,8 @@ local function ns(body, n)
 end
 
 for _, name in ipairs(arg) do
-  local sizes, tasks, coroutines = table.unpack(questions[name] or error("no such question: " .. name, 0), 1, 3)
+  local sizes, tasks, coroutines = table.unpack(questions[name]
+    or error("no such question: " .. name, 0), 1, 3)
   for _, n in ipairs(sizes) do
     print(name, n, ns(tasks, n), ns(coroutines, n))
   end

@@ -1,24 +1,25 @@
 #!/usr/bin/env python3
-"""What does each of N tasks cost, in each of the ways to wait for them, beside asyncio and plain Lua coroutines?
+"""Measures what each of N tasks costs, by each way to wait for them, beside asyncio and coroutines.
 
-Runs models.lua and models_asyncio.py in turn, in rounds, so that what is compared was measured within seconds of each
-other. It knows the questions only by their names; what they mean stands in these two files.
+Runs models.lua and models_asyncio.py in turn and in rounds, so that the compared figures were
+measured within seconds of each other. It knows the questions by their names. What they mean stands
+in these two files.
 """
 
-import argparse
 import os
 import statistics
 import subprocess
 import sys
 
-from harness import CannotRun, run_main
+import harness
+from harness import HERE, CannotRun
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 QUESTIONS = ("spawn", "sleep_0", "receivers", "senders", "gather", "as_completed", "cancel")
 FEW, MANY = 1000, 100000
 RUN_TIMEOUT = 300
 
-# What --check holds to, at FEW: so many ns, or so many times a plain coroutine's cost; one of the two is enough.
+# What --check holds to, at FEW: so many ns, or so many times a plain coroutine's cost; one of the
+# two is enough.
 LIMITS = {"spawn": (400, 3), "sleep_0": (200, 4), "receivers": (400, 4), "senders": (400, 4)}
 MAX_GROWTH = 1.5  # the cost at MANY over that at FEW
 
@@ -30,7 +31,8 @@ def run_side(command, question):
     """{N: [ns, ...]} of one question, as one side printed it."""
     try:
         done = subprocess.run(
-            command + [question], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=RUN_TIMEOUT
+            command + [question], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+            timeout=RUN_TIMEOUT,
         )
     except OSError as e:
         raise CannotRun(f"'{command[0]}': {e.strerror}") from None
@@ -44,12 +46,17 @@ def run_side(command, question):
 
 def measure(args):
     """{(question, N): {side: [ns of each round]}}"""
-    septet = [args.septet, os.path.join(HERE, "models.lua")]
+    septet = [
+        args.septet or harness.program(args.build, "septet"), os.path.join(HERE, "models.lua"),
+    ]
     asyncio = [sys.executable, os.path.join(HERE, "models_asyncio.py")]
     cost = {}
     for number in range(args.rounds):
         for question in args.only:
-            print(f"round {number + 1} of {args.rounds}: {question:12}", end="\r", file=sys.stderr, flush=True)
+            print(
+                f"round {number + 1} of {args.rounds}: {question:12}", end="\r", file=sys.stderr,
+                flush=True,
+            )
             both, peers = run_side(septet, question), run_side(asyncio, question)
             for n, (ns, plain) in both.items():
                 sides = cost.setdefault((question, n), {"septet": [], "asyncio": [], "plain": []})
@@ -87,7 +94,10 @@ def show(cost):
     print(f"{'asyncio/Septet':>16}{'Septet/plain':>14}{'growth':>8}")
     for (question, n), sides in cost.items():
         print(f"{question:18}{n:7}", end="")
-        print(f"{text(median(sides['septet']), '.0f'):>9}{text(median(sides['asyncio']), '.0f'):>9}", end="")
+        print(
+            f"{text(median(sides['septet']), '.0f'):>9}{text(median(sides['asyncio']), '.0f'):>9}",
+            end="",
+        )
         print(f"{text(median(sides['plain']), '.0f'):>8}", end="")
         print(f"{text(ratio(sides['asyncio'], sides['septet']), '.1f'):>16}", end="")
         print(f"{text(ratio(sides['septet'], sides['plain']), '.2f'):>14}", end="")
@@ -105,25 +115,25 @@ def failures(cost):
             continue
         ns, times = median(sides["septet"]), ratio(sides["septet"], sides["plain"])
         if ns > most_ns and times > most_times:
-            found.append(f"{question}: {ns:.0f} ns is more than {most_ns}, and {times:.2f} x plain than {most_times}")
+            found.append(
+                f"{question}: {ns:.0f} ns is more than {most_ns}, and {times:.2f} x plain than"
+                f" {most_times}"
+            )
     for question in dict.fromkeys(question for question, _ in cost):
         times = growth(cost, question)
         if times is not None and times > MAX_GROWTH:
-            found.append(f"{question}: one of {MANY} costs {times:.2f} x one of {FEW}, more than {MAX_GROWTH}")
+            found.append(
+                f"{question}: one of {MANY} costs {times:.2f} x one of {FEW}, more than"
+                f" {MAX_GROWTH}"
+            )
     return found
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--septet", default=os.path.join(HERE, "..", "build", "release", "septet"), help="the program")
-    parser.add_argument("--only", help="questions, with commas between: " + ", ".join(QUESTIONS))
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--check", action="store_true", help="fail where Septet costs more than it may")
+    parser = harness.new_parser(__doc__, rounds=5)
+    parser.add_argument("--septet", help="the program, instead of that of the build folder")
+    harness.add_only(parser, "questions", QUESTIONS)
     args = parser.parse_args()
-    args.only = args.only.split(",") if args.only else list(QUESTIONS)
-    unknown = set(args.only) - set(QUESTIONS)
-    if unknown:
-        parser.error(f"unknown question '{unknown.pop()}'")
     if args.rounds < 1:
         parser.error("rounds must be 1 or more")
     return args
@@ -136,4 +146,4 @@ def run(args):
 
 
 if __name__ == "__main__":
-    sys.exit(run_main("models.py", run, parse_args()))
+    sys.exit(harness.run_main("models.py", run, parse_args()))

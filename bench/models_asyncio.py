@@ -1,6 +1,8 @@
-"""What does each of N tasks cost in asyncio? The questions of models.lua, answered in the same lines.
+"""Measures what each of N tasks costs in asyncio: the other side of models.lua, in the same lines.
 
-python3 bench/models_asyncio.py QUESTION...: prints "QUESTION N NS" for each N.
+    python3 bench/models_asyncio.py QUESTION...
+
+Prints "QUESTION N NS" for each N.
 """
 
 import asyncio

@@ -1,11 +1,16 @@
--- What do names that never answer do to everybody else? The Septet side of dead_names.py.
--- septet bench/names.lua PORT DNS DEAD SECONDS: asks DEAD names of which the DNS server knows nothing, and meanwhile,
--- for SECONDS, gets http://127.0.0.1:PORT/body by 32 tasks, and a new name that answers each 50 ms. Prints what these
--- got.
+-- Measures requests while many names are looked up that the DNS server never answers: the Septet
+-- side of dead_names.py.
+--
+--     septet bench/names.lua PORT DNS DEAD SECONDS
+--
+-- Requests DEAD such names. Meanwhile, for SECONDS, 32 tasks get http://127.0.0.1:PORT/body, and
+-- one task gets a new name that the server answers every 50 ms. Prints the figures of these tasks.
 local task, http = require "septet.task", require "septet.http"
 
 local port, dns, dead, seconds = arg[1], arg[2], math.tointeger(arg[3]), tonumber(arg[4])
-if not (port and dns and dead and seconds) then error("usage: names.lua PORT DNS DEAD SECONDS", 0) end
+if not (port and dns and dead and seconds) then
+  error("usage: names.lua PORT DNS DEAD SECONDS", 0)
+end
 
 local TASKS, PAUSE = 32, 0.05
 
@@ -45,7 +50,9 @@ end
 
 local function ask_dead(i)
   local ok, err = task.pcall(session.get, session, ("http://n%d.dead.test:%s/"):format(i, port))
-  if ok or not (err.code == "dns" or err.code == "timeout") then error("a dead name answered", 0) end
+  if ok or not (err.code == "dns" or err.code == "timeout") then
+    error("a dead name answered", 0)
+  end
   failed = failed + 1
 end
 
@@ -65,6 +72,7 @@ end)
 local cpu = os.clock() - cpu0
 
 table.sort(latencies)
-print(string.format("%d requests, %.3f us of CPU each, %d names, %.3f ms the middle one, %.3f ms the slowest, %d dead, "
-  .. "threads: %d %d %d", got, cpu / got * 1e6, #latencies, latencies[(#latencies + 1) // 2] * 1e3,
+print(string.format("%d requests, %.3f us of CPU each, %d names, %.3f ms the middle one, "
+  .. "%.3f ms the slowest, %d dead, threads: %d %d %d",
+  got, cpu / got * 1e6, #latencies, latencies[(#latencies + 1) // 2] * 1e3,
   latencies[#latencies] * 1e3, failed, before, most, threads()))

@@ -1,6 +1,10 @@
--- What does one GET of each of many origins cost, and how long does each take? The Septet side of many_origins.py.
--- septet bench/origins.lua < LINES: a URL a line; one with "silent " before it never answers, and is being asked all
--- the while. The others are asked once, all at once. Prints their CPU and their latencies.
+-- Measures what one GET to each of many origins costs: the Septet side of many_origins.py.
+--
+--     septet bench/origins.lua < LINES
+--
+-- Each line is a URL. The server of a line that begins with "silent " never responds, and its
+-- request is in flight all the time. The others get one request each, all at once. Prints their CPU
+-- and their latencies.
 local task, http = require "septet.task", require "septet.http"
 
 local urls, silent = {}, {}
@@ -11,7 +15,8 @@ end
 
 local all = #urls + #silent
 local session <close> = http.session {
-  limit = all, limit_per_host = all, timeout = { first_byte = 600 }, headers = { Connection = "close" },
+  limit = all, limit_per_host = all, timeout = { first_byte = 600 },
+  headers = { Connection = "close" },
 }
 local latencies, connected = {}, 0
 

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
-"""What does scripts/fetch.lua cost for 20 000 URLs at 64 at once, beside the plain C loop of curl_kept?
+"""Measures scripts/fetch.lua with 20 000 URLs, 64 at once, beside the plain C loop of curl_kept.
 
-The two run in turn, against nginx on another CPU. The script reads its URLs from a file, shows its progress on a terminal
-(a pseudo one, read by a thread here), and writes JSON lines to a file, each of which is checked. The loop gets one of
-these URLs, again and again.
+The two run in turn, against nginx on another CPU. The script reads its URLs from a file, shows its
+progress on a pseudo terminal, which a thread reads here, and writes JSON lines to a file. Each of
+them is checked. The loop gets one of these URLs, again and again.
 """
 
-import argparse
 import contextlib
 import json
 import os
@@ -58,9 +57,12 @@ def run_script(command, cpu, urls):
 
 def check_results(results, urls):
     if sorted(r["url"] for r in results) != sorted(urls):
-        raise harness.CannotRun(f"{len(results)} results, which are not one for each of {len(urls)} URLs")
+        raise harness.CannotRun(
+            f"{len(results)} results, which are not one for each of {len(urls)} URLs"
+        )
     for r in results:
-        if (r["status"], r["bytes"], r["attempts"]) != (200, harness.BODY_BYTES, 1) or r["seconds"] <= 0:
+        expected = (200, harness.BODY_BYTES, 1)
+        if (r["status"], r["bytes"], r["attempts"]) != expected or r["seconds"] <= 0:
             raise harness.CannotRun(f"a result is {r}")
 
 
@@ -68,12 +70,17 @@ def run(args):
     client_cpu, server_cpu = harness.two_cpus()
     script = os.path.join(harness.HERE, "..", SCRIPT)
     at_once = str(args.at_once)
-    with harness.nginx(server_cpu) as [url], tempfile.NamedTemporaryFile("w", prefix="septet-urls-") as file:
+    with harness.nginx(server_cpu) as [url], tempfile.NamedTemporaryFile(
+        "w", prefix="septet-urls-"
+    ) as file:
         urls = [f"{url}?{i:06}" for i in range(args.urls)]
         file.write("".join(url + "\n" for url in urls))
         file.flush()
         peer = [harness.program(args.build, "bench", PEER), urls[0], str(args.urls), at_once]
-        command = [harness.program(args.build, "septet"), script, "--json", "--limit", at_once, "--per-host", at_once]
+        command = [
+            harness.program(args.build, "septet"), script, "--json", "--limit", at_once,
+            "--per-host", at_once,
+        ]
         runs = {
             PEER: lambda: harness.cpu_of(peer, client_cpu, subprocess.DEVNULL, None),
             SCRIPT: lambda: run_script(command + ["--file", file.name], client_cpu, urls),
@@ -82,12 +89,13 @@ def run(args):
     for name, all_s in cost.items():
         print(f"{name:18} {statistics.median(all_s) / args.urls * 1e6:6.2f} us of CPU a URL")
     median = harness.ratio(f"{SCRIPT} / {PEER}", cost[SCRIPT], cost[PEER])
-    return [f"it is {median:.3f}, more than {MAX_RATIO}"] if args.check and median > MAX_RATIO else []
+    return (
+        [f"it is {median:.3f}, more than {MAX_RATIO}"] if args.check and median > MAX_RATIO else []
+    )
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    harness.add_options(parser, rounds=9)
+    parser = harness.new_parser(__doc__, rounds=9)
     parser.add_argument("--urls", type=int, default=20000)
     parser.add_argument("--at-once", type=int, default=64)
     return parser.parse_args()

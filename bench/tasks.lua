@@ -1,6 +1,9 @@
--- What does a task cost: asleep among 100 000, spawned and joined a million times, handing its turn on?
--- septet bench/tasks.lua [--check]: beside plain coroutines in the same run. Under `lua5.4` it measures those alone, so
--- that Lua's own coroutine functions can be set beside the ones that Septet gives to scripts.
+-- Measures what a task costs: asleep among 100 000, spawned and joined a million times, yielding.
+--
+--     septet bench/tasks.lua [--check]
+--
+-- Measures plain coroutines in the same run. Under `lua5.4` it measures them alone, so that Lua's
+-- own coroutine functions can be compared with those that Septet gives to scripts.
 local found, task = pcall(require, "septet.task")
 
 local SLEEPERS, SLEEP_S = 100000, 1
@@ -101,7 +104,8 @@ local function many_sleepers()
   end
   local cpu = os.clock() - c0
   assert(most == SLEEPERS, "the sleepers were not asleep at once")
-  say("%d tasks asleep at once: %.3f s of CPU, %.2f s in all, %.0f MB of Lua heap (%.0f B each), peak RSS %.0f MB",
+  say("%d tasks asleep at once: %.3f s of CPU, %.2f s in all, %.0f MB of Lua heap (%.0f B each), "
+    .. "peak RSS %.0f MB",
     SLEEPERS, cpu, task.now() - t0, heap, (heap - heap0) * 2 ^ 20 / SLEEPERS, memory_mb("VmHWM"))
   return cpu
 end
@@ -137,7 +141,10 @@ local cpu = many_sleepers()
 
 if arg[1] == "--check" then
   local where = "%s: %.3f is more than %.3f"
-  assert(cpu <= MAX_SLEEPERS_CPU_S, where:format("CPU of the sleepers in s", cpu, MAX_SLEEPERS_CPU_S))
-  assert(heap_growth <= MAX_GROWTH_MB, where:format("growth of the Lua heap in MB", heap_growth, MAX_GROWTH_MB))
-  assert(rss_growth <= MAX_GROWTH_MB, where:format("growth of the resident set in MB", rss_growth, MAX_GROWTH_MB))
+  assert(cpu <= MAX_SLEEPERS_CPU_S,
+    where:format("CPU of the sleepers in s", cpu, MAX_SLEEPERS_CPU_S))
+  assert(heap_growth <= MAX_GROWTH_MB,
+    where:format("growth of the Lua heap in MB", heap_growth, MAX_GROWTH_MB))
+  assert(rss_growth <= MAX_GROWTH_MB,
+    where:format("growth of the resident set in MB", rss_growth, MAX_GROWTH_MB))
 end
