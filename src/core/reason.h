@@ -10,7 +10,7 @@
 struct spt_scope;
 struct spt_task;
 
-/* The user values of a block's handle that core uses; op/scope.c has the others. */
+/* The user values of a block's handle that core uses; op/block.h has the others. */
 enum {
     SPT_SCOPE_UV_AROUND = 1, /* the block around it in its task, nil for none */
     SPT_SCOPE_UV_REASON = 4

@@ -1,10 +1,17 @@
-/* scope: opens a block's scope, waits for its tasks, and closes it. The modules in Lua build
- * groups, timeouts and shields on this. The wait is the join of a closing scope. Cancellation does
- * not reach it, because the awaited tasks have received it already. */
+/* block: opens a block's scope, waits for its tasks, and closes it. The modules in Lua build groups,
+ * timeouts and shields on this. The wait is the join of a closing scope. Cancellation does not reach
+ * it, because the awaited tasks have received it already. */
+#include "op/block.h"
+
+#include <lauxlib.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "base/list.h"
-#include "core/inspect.h"
 #include "core/check.h"
 #include "core/error.h"
+#include "core/inspect.h"
 #include "core/op.h"
 #include "core/reason.h"
 #include "core/scope.h"
@@ -12,20 +19,7 @@
 #include "core/traceback.h"
 #include "op/env.h"
 
-#include <lauxlib.h>
-#include <math.h>
-#include <stdio.h>
-#include <string.h>
-
 #define META "septet.scope"
-
-/* The user values of a scope's userdata. */
-enum {
-    UV_AROUND = SPT_SCOPE_UV_AROUND,
-    UV_CLOSERS, /* to be closed when its body ends; nil for none */
-    UV_CAUGHT = SPT_SCOPE_UV_CAUGHT,
-    UV_LAST = SPT_SCOPE_UV_REASON
-};
 
 /* --- the join --- */
 
@@ -83,7 +77,7 @@ static const septet_op_type scope_type = {
     .blockers = join_blockers,
 };
 
-static struct spt_scope *check(lua_State *L, int arg)
+struct spt_scope *spt_block_check(lua_State *L, int arg)
 {
     return spt_check_udata(L, arg, META, "group");
 }
@@ -97,16 +91,14 @@ static int misplaced(lua_State *L)
  * so that another task neither marks the scope nor waits for it. */
 static struct spt_scope *check_own(lua_State *L, int arg)
 {
-    struct spt_scope *scope = check(L, arg);
+    struct spt_scope *scope = spt_block_check(L, arg);
     const struct spt_task *t = scope->sched->current;
     if (!t || t->id != SPT_OF(scope, struct spt_block, scope)->owner)
         misplaced(L);
     return scope;
 }
 
-/* Like check_own(), but also checks that the scope is open and was opened in the running coroutine.
- * A coroutine must leave open the scopes that were open when it was resumed. */
-static struct spt_scope *check_open(lua_State *L, int arg)
+struct spt_scope *spt_block_check_open(lua_State *L, int arg)
 {
     struct spt_scope *scope = check_own(L, arg);
     const struct spt_task *t = scope->sched->current;
@@ -120,10 +112,10 @@ static struct spt_scope *check_open(lua_State *L, int arg)
     return NULL;
 }
 
-/* Like check_open(), but also checks that the scope is the innermost one. */
-static struct spt_scope *check_innermost(lua_State *L, int arg)
+/* Like spt_block_check_open(), but also checks that the scope is the innermost one. */
+struct spt_scope *spt_block_check_innermost(lua_State *L, int arg)
 {
-    struct spt_scope *scope = check_open(L, arg);
+    struct spt_scope *scope = spt_block_check_open(L, arg);
     if (scope->sched->current->scope != scope)
         misplaced(L);
     return scope;
@@ -153,7 +145,7 @@ static int l_scope(lua_State *L)
     if (!t)
         return spt_error_usage(L, "cannot open a scope here: not inside a task");
     spt_op_check(L, s); /* its join will have to wait */
-    struct spt_block *block = lua_newuserdatauv(L, sizeof *block, UV_LAST);
+    struct spt_block *block = lua_newuserdatauv(L, sizeof *block, SPT_BLOCK_UV_LAST);
     struct spt_scope *scope = &block->scope; /* the other functions use the userdata as this */
     memset(block, 0, sizeof *block);
     block->owner = t->id;
@@ -162,7 +154,7 @@ static int l_scope(lua_State *L)
     luaL_setmetatable(L, META);
     spt_task_push(L, t); // stack: ..., scope, task
     lua_getiuservalue(L, -1, SPT_TASK_UV_SCOPE);
-    lua_setiuservalue(L, -3, UV_AROUND);
+    lua_setiuservalue(L, -3, SPT_BLOCK_UV_AROUND);
     lua_pushvalue(L, -2);
     lua_setiuservalue(L, -2, SPT_TASK_UV_SCOPE);
     lua_pop(L, 1);
@@ -184,7 +176,7 @@ static int l_scope(lua_State *L)
  * Then returns whether a task of it ended cancelled, and whether it ever had a task. */
 static int l_close(lua_State *L)
 {
-    struct spt_scope *scope = check_innermost(L, 1);
+    struct spt_scope *scope = spt_block_check_innermost(L, 1);
     struct spt_task *t = scope->sched->current;
     if (scope->ntasks > 0)
         return spt_error_usage(L, "the scope has live tasks: join it first");
@@ -195,7 +187,7 @@ static int l_close(lua_State *L)
     spt_scope_close(scope);
     t->scope = scope->parent;
     spt_task_push(L, t);
-    lua_getiuservalue(L, 1, UV_AROUND);
+    lua_getiuservalue(L, 1, SPT_BLOCK_UV_AROUND);
     lua_setiuservalue(L, -2, SPT_TASK_UV_SCOPE);
     lua_pop(L, 1);
     return 4;
@@ -204,7 +196,7 @@ static int l_close(lua_State *L)
 /* scope:spawn(fn, ...): spawns a task in this scope. Any holder of the scope may call it. */
 static int l_spawn(lua_State *L)
 {
-    struct spt_scope *scope = check(L, 1);
+    struct spt_scope *scope = spt_block_check(L, 1);
     spt_check_callable(L, 2);
     if (!scope->open || scope->joined)
         return spt_error_usage(L, "the group is closed");
@@ -216,7 +208,7 @@ static int l_spawn(lua_State *L)
 static int l_cancel(lua_State *L)
 {
     spt_check_most(L, 2);
-    struct spt_scope *scope = check(L, 1);
+    struct spt_scope *scope = spt_block_check(L, 1);
     uint64_t nth = scope->sched->cancel_seq;
     if (!lua_isnoneornil(L, 2))
         spt_check_string(L, 2, NULL);
@@ -235,7 +227,7 @@ static int l_cancel(lua_State *L)
 static int l_extend(lua_State *L)
 {
     spt_check_most(L, 2);
-    struct spt_scope *scope = check(L, 1);
+    struct spt_scope *scope = spt_block_check(L, 1);
     uint64_t ns = spt_check_seconds(L, 2);
     if (scope->due_ns == SPT_NEVER)
         return spt_error_usage(L, "cannot extend: the block has no deadline");
@@ -250,7 +242,7 @@ static int l_extend(lua_State *L)
 /* scope_fail(scope): cancels the remaining tasks of a scope after its body failed. */
 static int l_fail(lua_State *L)
 {
-    struct spt_scope *scope = check_innermost(L, 1);
+    struct spt_scope *scope = spt_block_check_innermost(L, 1);
     if (!scope->cancel_pending) /* otherwise they are cancelled already, with its reason */
         spt_scope_cancel(scope, "sibling", NULL);
     return 0;
@@ -259,7 +251,7 @@ static int l_fail(lua_State *L)
 /* scope_leave(scope): cancels the remaining tasks of a scope after its body ended. */
 static int l_leave(lua_State *L)
 {
-    spt_task_leave(check_innermost(L, 1));
+    spt_task_leave(spt_block_check_innermost(L, 1));
     return 0;
 }
 
@@ -267,7 +259,7 @@ static int l_leave(lua_State *L)
  * will move to the scope. */
 static int l_expect(lua_State *L)
 {
-    struct spt_scope *into = check(L, 1), *nursery = check_innermost(L, 2);
+    struct spt_scope *into = spt_block_check(L, 1), *nursery = spt_block_check_innermost(L, 2);
     if (!into->open || into->joined)
         return spt_error_usage(L, "the group is closed");
     spt_task_expect(SPT_OF(into, struct spt_block, scope),
@@ -279,7 +271,7 @@ static int l_expect(lua_State *L)
 static int l_move(lua_State *L)
 {
     struct spt_task *t = spt_check_task(L, 1);
-    struct spt_scope *scope = check(L, 2);
+    struct spt_scope *scope = spt_block_check(L, 2);
     if (!scope->open || scope->joined)
         return spt_error_usage(L, "the group is closed");
     if (spt_task_ended(t))
@@ -303,111 +295,6 @@ static int l_current(lua_State *L)
     spt_task_push(L, t);
     lua_getiuservalue(L, -1, SPT_TASK_UV_SCOPE);
     return 1;
-}
-
-/* closers(value): returns the object to close at the end of the running task's innermost block, or
- * of the task's body if no block is open. With a value, sets it instead. The object is closed by
- * its method `close`. */
-static int l_closers(lua_State *L)
-{
-    struct spt_task *t = spt_env(L)->sched->current;
-    lua_settop(L, 1);
-    if (!t)
-        return spt_error_usage(L, "cannot wait here: not inside a task");
-    bool block = t->scope != &t->root;
-    int uv = block ? UV_CLOSERS : SPT_TASK_UV_CLOSERS;
-    spt_task_push(L, t);
-    if (block) {
-        lua_getiuservalue(L, -1, SPT_TASK_UV_SCOPE);
-        lua_replace(L, -2);
-    }
-    if (lua_isnil(L, 1)) {
-        lua_getiuservalue(L, -1, uv);
-        return 1;
-    }
-    lua_pushvalue(L, 1);
-    lua_setiuservalue(L, -2, uv);
-    t->has_closers |= !block;
-    return 0;
-}
-
-/* scope_closers(scope): returns the closers of a scope that is about to end, and whether its body
- * left blocks open in it. */
-static int l_scope_closers(lua_State *L)
-{
-    const struct spt_scope *scope = check_open(L, 1);
-    lua_getiuservalue(L, 1, UV_CLOSERS);
-    lua_pushboolean(L, scope->sched->current->scope != scope);
-    return 2;
-}
-
-/* scope_ends(scope): returns true if the scope's closing variable has to end it, or false if the
- * scope was already unwound. */
-static int l_ends(lua_State *L)
-{
-    bool unwound = SPT_OF(check(L, 1), struct spt_block, scope)->unwound;
-    if (!unwound)
-        check_innermost(L, 1);
-    lua_pushboolean(L, !unwound);
-    return 1;
-}
-
-/* scope_caught(scope, error): returns the traceback of the error that unwinds the block of a group.
- * The group is a variable. Returns nil if the traceback is not known. */
-static int l_caught(lua_State *L)
-{
-    check(L, 1);
-    lua_settop(L, 2);
-    if (lua_getiuservalue(L, 1, UV_CAUGHT) != LUA_TTABLE)
-        return 0;
-    lua_rawgeti(L, 3, 1);
-    if (!lua_rawequal(L, 2, -1))
-        return 0;
-    lua_rawgeti(L, 3, 2);
-    return 1;
-}
-
-/* Returns true if `outer` is one of the task's open scopes and another is open inside it. */
-static bool is_open_inside(const struct spt_task *t, const void *outer)
-{
-    const struct spt_scope *s = t->scope;
-    while (s != outer && s != &t->root)
-        s = s->parent;
-    return s == outer && s != t->scope;
-}
-
-/* scope_left(outer): returns the innermost block open in the running task and marks it as unwound,
- * because its own code left it open. Returns nil if that block is `outer`, a scope or its
- * address. */
-static int l_left(lua_State *L)
-{
-    struct spt_task *t = spt_env(L)->sched->current;
-    if (!t || !is_open_inside(t, lua_touserdata(L, 1)))
-        return 0;
-    SPT_OF(t->scope, struct spt_block, scope)->unwound = true;
-    spt_task_push(L, t);
-    lua_getiuservalue(L, -1, SPT_TASK_UV_SCOPE);
-    return 1;
-}
-
-/* scope_abandon(scope): warns that the running task left the block open, and cancels its remaining
- * tasks. */
-static int l_abandon(lua_State *L)
-{
-    struct spt_scope *scope = check_innermost(L, 1);
-    spt_inspect_warn_left(scope);
-    spt_scope_cancel(scope, "owner", NULL);
-    return 0;
-}
-
-/* set_unwind(fn): stores the function that ends blocks left open, for coroutines and for tasks that
- * end. */
-static int l_set_unwind(lua_State *L)
-{
-    luaL_checktype(L, 1, LUA_TFUNCTION);
-    lua_settop(L, 1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &spt_unwind);
-    return 0;
 }
 
 /* deadline(): returns the instant of the deadline in force for the running task, inf if there is
@@ -443,7 +330,7 @@ static int l_failed(lua_State *L)
 static int l_is_cancelled(lua_State *L)
 {
     spt_check_most(L, 1);
-    struct spt_scope *scope = check(L, 1);
+    struct spt_scope *scope = spt_block_check(L, 1);
     lua_pushboolean(L, scope->source || scope->cancel_pending);
     return 1;
 }
@@ -455,7 +342,7 @@ static int l_index(lua_State *L)
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
         return 1;
-    const struct spt_scope *scope = check(L, 1);
+    const struct spt_scope *scope = spt_block_check(L, 1);
     const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
     if (strcmp(key, "deadline") == 0)
         lua_pushnumber(L, scope->due_ns == SPT_NEVER ? HUGE_VAL : (lua_Number)scope->due_ns / 1e9);
@@ -475,15 +362,19 @@ static const luaL_Reg methods[] = {{"spawn", l_spawn},
                                    {"extend", l_extend},
                                    {NULL, NULL}};
 
-static const luaL_Reg functions[] = {
-    {"scope", l_scope},           {"scope_join", l_join},       {"scope_close", l_close},
-    {"scope_fail", l_fail},       {"scope_leave", l_leave},     {"scope_failed", l_failed},
-    {"scope_move", l_move},       {"scope_expect", l_expect},   {"scope_closers", l_scope_closers},
-    {"scope_caught", l_caught},   {"closers", l_closers},       {"current_scope", l_current},
-    {"deadline", l_deadline},     {"scope_ends", l_ends},       {"scope_left", l_left},
-    {"scope_abandon", l_abandon}, {"set_unwind", l_set_unwind}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"scope", l_scope},
+                                     {"scope_join", l_join},
+                                     {"scope_close", l_close},
+                                     {"scope_fail", l_fail},
+                                     {"scope_leave", l_leave},
+                                     {"scope_failed", l_failed},
+                                     {"scope_move", l_move},
+                                     {"scope_expect", l_expect},
+                                     {"current_scope", l_current},
+                                     {"deadline", l_deadline},
+                                     {NULL, NULL}};
 
-void spt_open_scope(lua_State *L, struct spt_env *env)
+void spt_open_block(lua_State *L, struct spt_env *env)
 {
     spt_new_type(L, env, META, methods);
     spt_add_functions(L, env, functions);

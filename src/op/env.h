@@ -98,7 +98,8 @@ static inline void spt_new_type(lua_State *L, struct spt_env *env, const char *m
 void spt_open_sleep(lua_State *L, struct spt_env *env);
 void spt_open_join(lua_State *L, struct spt_env *env);
 void spt_open_completions(lua_State *L, struct spt_env *env);
-void spt_open_scope(lua_State *L, struct spt_env *env);
+void spt_open_block(lua_State *L, struct spt_env *env);
+void spt_open_block_unwind(lua_State *L, struct spt_env *env);
 void spt_open_http(lua_State *L, struct spt_env *env);
 void spt_open_wait_idle(lua_State *L, struct spt_env *env);
 void spt_open_event(lua_State *L, struct spt_env *env);
