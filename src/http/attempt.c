@@ -27,10 +27,10 @@ enum { TEXT_SIZE = 256 }; /* bytes of a failure's text */
 static void count_sent(const struct spt_request *r)
 {
     curl_off_t sent = 0;
-    if (!r->easy || !(r->body_len > 0 || r->upload))
+    if (!r->state.easy || !(r->body_len > 0 || r->upload))
         return;
-    curl_easy_getinfo(r->easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
-    r->session->stats.sent += (uint64_t)sent;
+    curl_easy_getinfo(r->state.easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
+    r->state.session->stats.sent += (uint64_t)sent;
 }
 
 /* Clears the pauses of a response, removes it from all lists and cancels its lookup. */
@@ -46,24 +46,24 @@ static void stop(struct spt_response *t)
 /* Removes a request from its session: from the queue, or from in_flight with its handle. */
 static void detach(struct spt_request *r, bool discard_handle)
 {
-    struct spt_session *session = r->session;
+    struct spt_session *session = r->state.session;
     struct spt_driver *driver = session->driver;
     count_sent(r);
-    if (r->phase == SPT_PHASE_QUEUED) {
-        spt_limiter_remove(&session->limiter, r->origin, &r->link);
+    if (r->state.phase == SPT_PHASE_QUEUED) {
+        spt_limiter_remove(&session->limiter, r->state.origin, &r->state.link);
     } else {
-        spt_link_remove(&r->link);
-        if (r->easy) {
+        spt_link_remove(&r->state.link);
+        if (r->state.easy) {
             spt_easy_release(r, discard_handle);
             spt_queues_fd_released(&driver->queues);
         }
-        spt_limiter_finish(&session->limiter, r->origin);
+        spt_limiter_finish(&session->limiter, r->state.origin);
     }
     spt_timeouts_stop(r, driver);
     if (r->response)
         stop(r->response);
-    r->origin = NULL;
-    r->session = NULL;
+    r->state.origin = NULL;
+    r->state.session = NULL;
     driver->requests--;
     spt_loop_unref(driver->loop);
     if (spt_limiter_ready(&session->limiter))
@@ -80,24 +80,24 @@ static void note_outcome(struct spt_request *r)
 {
     struct spt_response *t = r->response;
     if (t)
-        spt_timeouts_times(r, spt_loop_now(r->session->driver->loop));
-    if (!r->easy)
+        spt_timeouts_times(r, spt_loop_now(r->state.session->driver->loop));
+    if (!r->state.easy)
         return;
-    if (r->easy->head.status >= 200) { /* else it is an interim one, and no response came */
-        t->status = r->easy->head.status;
-        t->version = r->easy->head.version;
+    if (r->state.easy->head.status >= 200) { /* else it is an interim one, and no response came */
+        t->status = r->state.easy->head.status;
+        t->version = r->state.easy->head.version;
     }
-    t->reused = r->easy->ready && !r->easy->t_open_ns;
+    t->reused = r->state.easy->ready && !r->state.easy->t_open_ns;
 }
 
 /* Completes the request; `failure` says how. Its handle must be out of the multi. */
 static void finish(struct spt_request *r, bool discard_handle)
 {
-    struct spt_driver *driver = r->session->driver;
+    struct spt_driver *driver = r->state.session->driver;
     note_outcome(r);
-    r->session->stats.failed += r->failure.code != NULL;
+    r->state.session->stats.failed += r->failure.code != NULL;
     detach(r, discard_handle);
-    spt_queues_add(&driver->queues, &driver->queues.finished, &r->link);
+    spt_queues_add(&driver->queues, &driver->queues.finished, &r->state.link);
 }
 
 static void fail_memory(struct spt_request *r)
@@ -110,15 +110,15 @@ static void fail_memory(struct spt_request *r)
 static void exchange_again(struct spt_request *r)
 {
     spt_session_remove(r);
-    int rc = spt_exchange_next(&r->easy->exchange, r);
+    int rc = spt_exchange_next(&r->state.easy->exchange, r);
     if (rc == SEPTET_OK)
-        rc = spt_easy_repeat(r->easy);
+        rc = spt_easy_repeat(r->state.easy);
     if (rc == SEPTET_EINVAL) {
         fail(r, "protocol", "rewind", "the body cannot be made once more for a further exchange");
         finish(r, false);
         return;
     }
-    spt_timeouts_enter(r, r->phase, spt_loop_now(r->session->driver->loop));
+    spt_timeouts_enter(r, r->state.phase, spt_loop_now(r->state.session->driver->loop));
     if (rc != SEPTET_OK || spt_session_add(r) != CURLM_OK)
         fail_memory(r);
 }
@@ -128,13 +128,13 @@ static void exchange_again(struct spt_request *r)
 static void on_timeout(struct spt_request *r, const char *reason)
 {
     bool unread = r->response && r->response->unread; /* what it waited for does not matter */
-    if (unread && r->easy->exchange.follow) {
+    if (unread && r->state.easy->exchange.follow) {
         exchange_again(r);
         return;
     }
     if (!unread)
         spt_classify_timeout(r, reason);
-    if (r->easy)
+    if (r->state.easy)
         spt_session_remove(r);
     finish(r, false);
 }
@@ -143,26 +143,26 @@ static void on_timeout(struct spt_request *r, const char *reason)
  * may release one. */
 static bool is_starved(const struct spt_request *r, CURLcode code)
 {
-    int error = r->easy->open_errno;
+    int error = r->state.easy->open_errno;
     return code == CURLE_COULDNT_CONNECT && (error == EMFILE || error == ENFILE) &&
-           !r->easy->denial.reason &&
-           (r->session->driver->running > 1 ||
-            spt_pollers_idle(&r->session->driver->pollers, r->session));
+           !r->state.easy->denial.reason &&
+           (r->state.session->driver->running > 1 ||
+            spt_pollers_idle(&r->state.session->driver->pollers, r->state.session));
 }
 
 /* Takes the request out of the multi until a descriptor is released or its timeout expires. A
  * request that had waited keeps its place. */
 static void wait_for_descriptor(struct spt_request *r)
 {
-    struct spt_link *list = &r->session->driver->queues.fd_waiters;
+    struct spt_link *list = &r->state.session->driver->queues.fd_waiters;
     spt_session_remove(r);
     spt_easy_release(r, false);
-    spt_session_conserve(r->session->driver, true);
-    if (r->phase == SPT_PHASE_CONNECTING) {
+    spt_session_conserve(r->state.session->driver, true);
+    if (r->state.phase == SPT_PHASE_CONNECTING) {
         spt_list_push_front(list, &r->response->fd_wait_link);
         return;
     }
-    spt_timeouts_enter(r, SPT_PHASE_CONNECTING, spt_loop_now(r->session->driver->loop));
+    spt_timeouts_enter(r, SPT_PHASE_CONNECTING, spt_loop_now(r->state.session->driver->loop));
     spt_list_push(list, &r->response->fd_wait_link);
 }
 
@@ -172,12 +172,12 @@ void spt_attempt_complete(struct spt_request *r, CURLcode code)
         wait_for_descriptor(r);
         return;
     }
-    if (r->easy->exchange.follow && r->easy->head.done) {
+    if (r->state.easy->exchange.follow && r->state.easy->head.done) {
         exchange_again(r);
         return;
     }
     bool discard_handle = code != CURLE_OK; /* lack of memory may show its effect later */
-    bool stale = spt_repeat_is_stale(r->easy, code), unread = r->response->unread;
+    bool stale = spt_repeat_is_stale(r->state.easy, code), unread = r->response->unread;
     if (stale && r->upload && !spt_upload_rewind(r->upload))
         stale = false;
     if (!stale && !unread)
@@ -187,8 +187,8 @@ void spt_attempt_complete(struct spt_request *r, CURLcode code)
         finish(r, discard_handle);
         return;
     }
-    spt_easy_retry(r->easy);
-    spt_timeouts_enter(r, SPT_PHASE_RESOLVING, spt_loop_now(r->session->driver->loop));
+    spt_easy_retry(r->state.easy);
+    spt_timeouts_enter(r, SPT_PHASE_RESOLVING, spt_loop_now(r->state.session->driver->loop));
     if (spt_session_add(r) != CURLM_OK)
         fail_memory(r);
 }
@@ -200,33 +200,33 @@ static struct spt_origin *enter(struct spt_limiter *a, struct spt_request *r,
                                 const struct spt_url_origin *origin)
 {
     const char *path = r->profile ? r->profile->unix_socket : NULL;
-    return path ? spt_limiter_enqueue(a, path, strlen(path), &r->link)
-                : spt_limiter_enqueue(a, origin->key, origin->len, &r->link);
+    return path ? spt_limiter_enqueue(a, path, strlen(path), &r->state.link)
+                : spt_limiter_enqueue(a, origin->key, origin->len, &r->state.link);
 }
 
 int spt_attempt_start(struct spt_session *session, struct spt_request *r)
 {
     struct spt_driver *driver = session->driver;
     const struct spt_url_origin *origin;
-    assert(!r->session && !r->response && !r->easy);
+    assert(!r->state.session && !r->response && !r->state.easy);
     if (!session->multi)
         return SEPTET_ECLOSED;
     int rc = spt_request_check(r, &driver->urls, session->policy, &origin);
     if (rc != SEPTET_OK)
         return rc;
-    spt_link_init(&r->link);
-    r->origin = enter(&session->limiter, r, origin);
-    if (!r->origin) {
+    spt_link_init(&r->state.link);
+    r->state.origin = enter(&session->limiter, r, origin);
+    if (!r->state.origin) {
         spt_request_fail(r, SPT_PHASE_QUEUED, "memory", NULL, NULL);
         return SEPTET_ENOMEM;
     }
-    r->session = session;
-    r->on_timeout = on_timeout;
-    r->t_start_ns = spt_loop_now(driver->loop);
+    r->state.session = session;
+    r->state.on_timeout = on_timeout;
+    r->state.t_start_ns = spt_loop_now(driver->loop);
     driver->requests++;
     session->stats.requests++;
     spt_loop_ref(driver->loop);
-    spt_timeouts_enter(r, SPT_PHASE_QUEUED, r->t_start_ns);
+    spt_timeouts_enter(r, SPT_PHASE_QUEUED, r->state.t_start_ns);
     spt_session_schedule(session);
     return SEPTET_OK;
 }
@@ -240,7 +240,7 @@ static void on_looked_up(struct spt_lookup *lookup)
  * or is not needed. */
 static bool look_up(struct spt_request *r)
 {
-    struct spt_session *session = r->session;
+    struct spt_session *session = r->state.session;
     const char *name = spt_request_authority(r);
     if (!spt_dns_map_is_ours(&session->dns_map, name, r->profile, session->share.resolve))
         return true;
@@ -250,11 +250,11 @@ static bool look_up(struct spt_request *r)
 
 void spt_attempt_admit(struct spt_request *r, uint64_t now_ns)
 {
-    struct spt_session *session = r->session;
-    spt_list_push(&session->in_flight, &r->link);
+    struct spt_session *session = r->state.session;
+    spt_list_push(&session->in_flight, &r->state.link);
     struct spt_response *t = spt_response_take(&session->driver->responses, r);
     if (!t) {
-        r->phase = SPT_PHASE_RESOLVING; /* it has left the queue */
+        r->state.phase = SPT_PHASE_RESOLVING; /* it has left the queue */
         fail_memory(r);
         return;
     }
@@ -286,35 +286,35 @@ void spt_attempt_resolved(struct spt_request *r)
 void spt_attempt_resume(struct spt_request *r)
 {
     struct spt_response *t = r->response;
-    if (!r->session || !t || !(t->in_paused || t->out_paused))
+    if (!r->state.session || !t || !(t->in_paused || t->out_paused))
         return;
-    struct spt_queues *queues = &r->session->driver->queues;
+    struct spt_queues *queues = &r->state.session->driver->queues;
     spt_queues_add(queues, &queues->resume, &t->resume_link);
 }
 
 void spt_attempt_pass_over(struct spt_request *r)
 {
     struct spt_response *t = r->response;
-    if (!r->session || !t || !r->easy)
+    if (!r->state.session || !t || !r->state.easy)
         return;
     t->consumed = t->body_in.len = 0;
-    spt_timeouts_drain(r, spt_loop_now(r->session->driver->loop));
+    spt_timeouts_drain(r, spt_loop_now(r->state.session->driver->loop));
     spt_attempt_resume(r);
 }
 
 void spt_attempt_unpause(struct spt_request *r)
 {
-    struct spt_driver *driver = r->session->driver;
+    struct spt_driver *driver = r->state.session->driver;
     int still;
     CURLcode rc = CURLE_OK;
     if (spt_body_unpause(r, &still)) {
         driver->now_ns = spt_loop_now(driver->loop);
-        spt_timeouts_enter(r, r->phase, driver->now_ns);
-        rc = spt_session_pause(r->easy, still);
+        spt_timeouts_enter(r, r->state.phase, driver->now_ns);
+        rc = spt_session_pause(r->state.easy, still);
     }
     /* without a connection, nothing was paused */
     if (rc == CURLE_OK || rc == CURLE_BAD_FUNCTION_ARGUMENT)
-        spt_session_schedule(r->session);
+        spt_session_schedule(r->state.session);
     else
         spt_attempt_complete(r, rc);
 }
@@ -323,24 +323,24 @@ void spt_attempt_unpause(struct spt_request *r)
 
 void spt_attempt_abort(struct spt_request *r, const char *code, const char *text)
 {
-    if (!r->session) /* completed, and about to be reported */
+    if (!r->state.session) /* completed, and about to be reported */
         return;
     fail(r, code, NULL, text);
-    if (r->easy)
+    if (r->state.easy)
         spt_session_remove(r);
     finish(r, false);
 }
 
 void spt_attempt_cancel(struct spt_request *r)
 {
-    if (!r->session) { /* never started, refused or completed */
-        if (r->link.next)
-            spt_link_remove(&r->link);
+    if (!r->state.session) { /* never started, refused or completed */
+        if (r->state.link.next)
+            spt_link_remove(&r->state.link);
         return;
     }
-    r->session->stats.cancelled++;
+    r->state.session->stats.cancelled++;
     r->failure.phase = spt_timeouts_last_phase(r);
-    if (r->easy)
+    if (r->state.easy)
         spt_session_remove(r);
     note_outcome(r);
     detach(r, false);
@@ -351,6 +351,6 @@ void spt_attempt_reset(struct spt_request *r, struct spt_driver *driver)
     if (r->response)
         spt_response_put(&driver->responses, r->response);
     free(r->failure.text);
-    free(r->own_url);
+    free(r->state.own_url);
     *r = (struct spt_request){0};
 }

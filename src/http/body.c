@@ -24,7 +24,7 @@ enum {
  * any, sockets that wait for nothing are not taken for idle ones. */
 static void set_receive_paused(struct spt_request *r, bool paused)
 {
-    r->session->paused += (unsigned)paused - (unsigned)r->response->in_paused;
+    r->state.session->paused += (unsigned)paused - (unsigned)r->response->in_paused;
     r->response->in_paused = paused;
 }
 
@@ -96,7 +96,7 @@ static size_t take(struct spt_easy *easy, const char *bytes, size_t len)
     size_t took = r->high_water ? stream(easy, bytes, len) : gather(easy, bytes, len);
     if (took == len) {
         r->response->received += len;
-        r->session->stats.received += len;
+        r->state.session->stats.received += len;
     }
     return took;
 }

@@ -42,15 +42,15 @@ static const char *activity(enum spt_phase phase)
  * time that the deadline left to this request. */
 static double limit_seconds(const struct spt_request *r, const char *reason)
 {
-    uint64_t ns = r->deadline_ns - r->t_start_ns;
+    uint64_t ns = r->deadline_ns - r->state.t_start_ns;
     if (strcmp(reason, "connect") == 0)
-        ns = r->connect_ns;
+        ns = r->limits->connect_ns;
     else if (strcmp(reason, "first_byte") == 0)
-        ns = r->first_byte_ns;
+        ns = r->limits->first_byte_ns;
     else if (strcmp(reason, "idle") == 0)
-        ns = r->idle_ns;
+        ns = r->limits->idle_ns;
     else if (strcmp(reason, "queue") == 0)
-        ns = r->queue_ns;
+        ns = r->limits->queue_ns;
     return round((double)ns / 1e5) / 1e4;
 }
 
@@ -117,7 +117,7 @@ static bool is_long_header(const struct spt_easy *easy, CURLcode code)
  * without a body. */
 static void fail_incomplete_headers(struct spt_request *r)
 {
-    if (r->easy->head.status)
+    if (r->state.easy->head.status)
         fail(r, "partial", "head", "the connection ended before the head of the response did");
     else
         fail(r, "protocol", "status_line", "the response has no status line");
@@ -128,8 +128,8 @@ static void fail_incomplete_headers(struct spt_request *r)
  * what happened. */
 static bool fail_unanswered(struct spt_request *r, CURLcode code)
 {
-    const char *reason = code == CURLE_SEND_FAIL_REWIND ? "send" : r->easy->repeat;
-    if (!reason || r->easy->head.done)
+    const char *reason = code == CURLE_SEND_FAIL_REWIND ? "send" : r->state.easy->repeat;
+    if (!reason || r->state.easy->head.done)
         return false;
     fail(r, "reset", reason, "the connection ended before an answer came");
     return true;
@@ -141,10 +141,10 @@ static bool fail_unanswered(struct spt_request *r, CURLcode code)
 static bool fail_refused(struct spt_request *r, CURLcode code)
 {
     char text[TEXT_SIZE];
-    if (!r->easy->head.done || !(r->easy->repeat || code == CURLE_SEND_FAIL_REWIND))
+    if (!r->state.easy->head.done || !(r->state.easy->repeat || code == CURLE_SEND_FAIL_REWIND))
         return false;
     snprintf(text, sizeof text, "the answer was %d, and the body cannot be made once more",
-             r->easy->head.status);
+             r->state.easy->head.status);
     fail(r, "protocol", "rewind", text);
     return true;
 }
@@ -175,7 +175,7 @@ static void fail_packed(struct spt_request *r)
 
 void spt_classify_result(struct spt_request *r, CURLcode code)
 {
-    struct spt_easy *easy = r->easy;
+    struct spt_easy *easy = r->state.easy;
     long os_errno = easy->open_errno, verified = 0;
     if (code == CURLE_OK && easy->head.done) {
         if (easy->decoder && !spt_decoder_ended(easy->decoder))

@@ -23,7 +23,7 @@
  * address is checked. */
 static bool is_judged(const struct spt_request *r)
 {
-    return r->session->policy && !(r->profile && r->profile->proxy);
+    return r->state.session->policy && !(r->profile && r->profile->proxy);
 }
 
 static bool is_denied(struct spt_easy *easy, const struct sockaddr *address)
@@ -31,7 +31,7 @@ static bool is_denied(struct spt_easy *easy, const struct sockaddr *address)
     struct spt_request *r = easy->request;
     if (!is_judged(r))
         return false;
-    easy->denial = spt_policy_address(r->session->policy, address, r->allowed_by_name);
+    easy->denial = spt_policy_address(r->state.session->policy, address, r->state.allowed_by_name);
     if (!easy->denial.reason)
         return false;
     const void *bytes = address->sa_family == AF_INET
@@ -57,7 +57,7 @@ curl_socket_t spt_connect_on_open_socket(void *ud, curlsocktype purpose,
         easy->open_errno = errno;
         return CURL_SOCKET_BAD;
     }
-    struct spt_poller *s = spt_pollers_open(&easy->driver->pollers, fd, r->session);
+    struct spt_poller *s = spt_pollers_open(&easy->driver->pollers, fd, r->state.session);
     if (!s) {
         easy->open_errno = ENOMEM;
         close(fd);
@@ -68,7 +68,7 @@ curl_socket_t spt_connect_on_open_socket(void *ud, curlsocktype purpose,
     if (!easy->t_open_ns) {
         easy->t_open_ns = spt_loop_now(easy->driver->loop);
         spt_timeouts_enter(r, SPT_PHASE_CONNECTING, easy->t_open_ns);
-        spt_dns_map_commit(&r->session->dns_map, &easy->resolve_entry);
+        spt_dns_map_commit(&r->state.session->dns_map, &easy->resolve_entry);
     }
     return fd;
 }
@@ -129,7 +129,8 @@ void spt_connect_note_over(struct spt_driver *driver, int fd)
         return;
     easy->unstalled = true;
     spt_list_push(&driver->queues.stalls, &easy->stall_link);
-    spt_queues_add(&driver->queues, &driver->queues.sessions, &easy->request->session->pending);
+    spt_queues_add(&driver->queues, &driver->queues.sessions,
+                   &easy->request->state.session->pending);
 }
 
 /* libcurl reports a handshake only at its end, and may do all of it in one call. */
@@ -152,7 +153,7 @@ void spt_connect_note_handshake(struct spt_driver *driver, int fd)
  * exchange opened a connection of its own. */
 static void begin_exchange(struct spt_easy *easy, uint64_t now_ns)
 {
-    struct spt_session_stats *stats = &easy->request->session->stats;
+    struct spt_session_stats *stats = &easy->request->state.session->stats;
     if (easy->t_open_ns > easy->t_ready_ns)
         stats->made++;
     else if (!easy->ready)
@@ -192,12 +193,13 @@ int spt_connect_on_ready(void *ud, char *peer, char *local, int peer_port, int l
     (void)local;
     if (spt_repeat_is_refused(easy))
         return CURL_PREREQFUNC_ABORT;
-    spt_dns_map_commit(&r->session->dns_map, &easy->resolve_entry);
+    spt_dns_map_commit(&r->state.session->dns_map, &easy->resolve_entry);
     on_connected(easy, local_port);
     if (!r->profile || !r->profile->unix_socket)
         note_peer(r->response, peer, peer_port);
     if (is_judged(r))
-        easy->denial = spt_policy_text(r->session->policy, peer, peer_port, r->allowed_by_name);
+        easy->denial =
+            spt_policy_text(r->state.session->policy, peer, peer_port, r->state.allowed_by_name);
     if (easy->denial.reason)
         return CURL_PREREQFUNC_ABORT;
     begin_exchange(easy, now_ns);

@@ -74,7 +74,7 @@ static void retry_fd_waiters(struct spt_driver *driver)
            (link = spt_list_pop(&queues->fd_waiters))) {
         queues->fds_released -= queues->fds_released > 0;
         struct spt_request *r = SPT_OF(link, struct spt_response, fd_wait_link)->request;
-        spt_session_cap(r->session);
+        spt_session_cap(r->state.session);
         spt_attempt_resolved(r);
     }
     if (!spt_link_alone(&queues->fd_waiters))
@@ -92,7 +92,7 @@ static bool deliver_progress(struct spt_driver *driver)
     while ((link = spt_list_pop(&batch))) {
         struct spt_request *r = SPT_OF(link, struct spt_response, progress_link)->request;
         any = true;
-        r->on_progress(r);
+        r->events->on_progress(r);
     }
     return any;
 }
@@ -104,9 +104,9 @@ static bool deliver(struct spt_driver *driver)
     spt_link_init(&batch);
     spt_list_splice(&batch, &driver->queues.finished);
     while ((link = spt_list_pop(&batch))) {
-        struct spt_request *r = SPT_OF(link, struct spt_request, link);
+        struct spt_request *r = SPT_OF(link, struct spt_request, state.link);
         any = true;
-        r->on_done(r);
+        r->events->on_done(r);
     }
     return any;
 }
@@ -142,9 +142,9 @@ static void empty(struct spt_session *session, void (*end)(struct spt_request *)
 {
     struct spt_request *r;
     while (!spt_link_alone(&session->in_flight))
-        end(SPT_OF(session->in_flight.next, struct spt_request, link));
+        end(SPT_OF(session->in_flight.next, struct spt_request, state.link));
     while ((r = spt_session_admit(session))) {
-        r->phase = SPT_PHASE_RESOLVING; /* it has left the queue */
+        r->state.phase = SPT_PHASE_RESOLVING; /* it has left the queue */
         end(r);
     }
 }

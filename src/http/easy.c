@@ -89,16 +89,16 @@ static void set_upload(CURL *c, const struct spt_request *r)
     curl_easy_setopt(c, CURLOPT_POST, 1L);
     curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)-1);
     curl_easy_setopt(c, CURLOPT_READFUNCTION, spt_body_on_read);
-    curl_easy_setopt(c, CURLOPT_READDATA, r->easy);
+    curl_easy_setopt(c, CURLOPT_READDATA, r->state.easy);
     curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, spt_body_on_seek);
-    curl_easy_setopt(c, CURLOPT_SEEKDATA, r->easy);
+    curl_easy_setopt(c, CURLOPT_SEEKDATA, r->state.easy);
 }
 
 /* Sets the method, which libcurl knows as GET, HEAD, or a body with a name of its own. */
 static CURLcode set_method(CURL *c, const struct spt_request *r)
 {
     const char *m = r->method;
-    bool body = has_body(r), kept_back = r->easy->exchange.kept_back;
+    bool body = has_body(r), kept_back = r->state.easy->exchange.kept_back;
     if (strcmp(m, "HEAD") == 0)
         return curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
     if (r->upload && !kept_back)
@@ -158,7 +158,7 @@ static int set_headers(struct spt_easy *easy, const struct spt_request *r)
 
 static CURLcode set_addresses(struct spt_easy *easy, const struct spt_request *r)
 {
-    struct spt_session *session = r->session;
+    struct spt_session *session = r->state.session;
     const struct spt_lookup *lookup = &r->response->lookup;
     const char *name = lookup->answer ? spt_request_authority(r) : NULL;
     return spt_dns_map_apply(&session->dns_map, &easy->resolve_entry, lookup, name,
@@ -170,10 +170,10 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
     CURL *c = easy->curl;
     if (set_headers(easy, r) != SEPTET_OK)
         return CURLE_OUT_OF_MEMORY;
-    if (r->connect_ns) /* libcurl divides it between the addresses of a name */
-        curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(r->connect_ns));
+    if (r->limits->connect_ns) /* libcurl divides it between the addresses of a name */
+        curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(r->limits->connect_ns));
     CURLcode rc = set_method(c, r);
-    spt_share_apply(&r->session->share, c, r->profile && r->profile->no_cookies);
+    spt_share_apply(&r->state.session->share, c, r->profile && r->profile->no_cookies);
     if (rc == CURLE_OK)
         rc = set_addresses(easy, r);
     if (rc == CURLE_OK)
@@ -241,13 +241,13 @@ static void reset_attempt_state(struct spt_easy *easy)
 /* Returns the jar of a request, or NULL if it goes without one. */
 static struct spt_jar *jar_of(const struct spt_request *r)
 {
-    bool without = !r->session->keeps_cookies || (r->profile && r->profile->no_cookies);
-    return without ? NULL : &r->session->jar;
+    bool without = !r->state.session->keeps_cookies || (r->profile && r->profile->no_cookies);
+    return without ? NULL : &r->state.session->jar;
 }
 
 int spt_easy_acquire(struct spt_request *r)
 {
-    struct spt_driver *driver = r->session->driver;
+    struct spt_driver *driver = r->state.session->driver;
     struct spt_easy *easy = take(driver);
     if (!easy)
         return SEPTET_ENOMEM;
@@ -255,8 +255,8 @@ int spt_easy_acquire(struct spt_request *r)
     easy->retried = easy->listens = false;
     easy->tls = (r->url[4] | 0x20) == 's';
     easy->request = r;
-    r->easy = easy;
-    spt_exchange_first(&easy->exchange, r, &r->session->nonces, jar_of(r));
+    r->state.easy = easy;
+    spt_exchange_first(&easy->exchange, r, &r->state.session->nonces, jar_of(r));
     if (set_request_options(easy, r) == CURLE_OK)
         return SEPTET_OK;
     spt_easy_release(r, true);
@@ -267,15 +267,15 @@ int spt_easy_acquire(struct spt_request *r)
  * owner may free. */
 void spt_easy_release(struct spt_request *r, bool discard_handle)
 {
-    struct spt_easy *easy = r->easy;
+    struct spt_easy *easy = r->state.easy;
     struct spt_driver *driver = easy->driver;
-    r->easy = NULL;
+    r->state.easy = NULL;
     easy->request = NULL;
     assert(spt_link_alone(&easy->attempts));
     spt_body_drop_decoder(easy);
     spt_link_remove(&easy->stall_link);
     spt_dns_map_clear(&easy->resolve_entry, easy->curl);
-    spt_share_clear(&r->session->share, easy->curl);
+    spt_share_clear(&r->state.session->share, easy->curl);
     bool keep = !discard_handle && driver->pooled < SPT_EASY_POOL_MAX;
     if (keep)
         curl_easy_reset(easy->curl);

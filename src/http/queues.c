@@ -26,7 +26,7 @@ void spt_queues_add(struct spt_queues *queues, struct spt_link *queue, struct sp
 
 void spt_queues_add_progress(struct spt_queues *queues, struct spt_request *r)
 {
-    if (r->on_progress)
+    if (r->events->on_progress)
         spt_queues_add(queues, &queues->progress, &r->response->progress_link);
 }
 

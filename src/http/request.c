@@ -67,9 +67,9 @@ static int check_method(struct spt_request *r)
 static const char *check_url(struct spt_request *r, struct spt_url_checker *urls,
                              const struct spt_url_origin **origin, char *text)
 {
-    const char *word = spt_url_check(urls, r->url, origin, &r->own_url, text, TEXT_SIZE);
-    if (r->own_url)
-        r->url = r->own_url;
+    const char *word = spt_url_check(urls, r->url, origin, &r->state.own_url, text, TEXT_SIZE);
+    if (r->state.own_url)
+        r->url = r->state.own_url;
     return word;
 }
 
@@ -91,8 +91,8 @@ static int check_policy(struct spt_request *r, const struct spt_policy *policy,
 {
     if (!policy)
         return SEPTET_OK;
-    struct spt_denial denial =
-        spt_policy_host(policy, origin->host, origin->host_len, origin->port, &r->allowed_by_name);
+    struct spt_denial denial = spt_policy_host(policy, origin->host, origin->host_len, origin->port,
+                                               &r->state.allowed_by_name);
     if (!denial.reason)
         return SEPTET_OK;
     spt_request_deny(r, SPT_PHASE_QUEUED, denial, "host", origin->host, origin->host_len);
@@ -111,8 +111,8 @@ int spt_request_check(struct spt_request *r, struct spt_url_checker *urls,
 /* Relies on the form of an origin's key, "scheme://host:port". */
 const char *spt_request_authority(const struct spt_request *r)
 {
-    const char *scheme_end = strstr(r->origin->key, "://");
-    return scheme_end ? scheme_end + 3 : r->origin->key;
+    const char *scheme_end = strstr(r->state.origin->key, "://");
+    return scheme_end ? scheme_end + 3 : r->state.origin->key;
 }
 
 bool spt_request_is_sent(const struct spt_request *r, int64_t sent)
@@ -126,7 +126,7 @@ void spt_request_release(struct spt_request *r)
 {
     spt_response_free(r->response);
     free(r->failure.text);
-    free(r->own_url);
+    free(r->state.own_url);
     r->response = NULL;
-    r->failure.text = r->own_url = NULL;
+    r->failure.text = r->state.own_url = NULL;
 }

@@ -21,6 +21,38 @@ struct spt_session;
 struct spt_url_checker;
 struct spt_url_origin;
 
+/* The timeouts of a request in nanoseconds; 0 for none. */
+struct spt_limits {
+    uint64_t queue_ns;      /* in the queue */
+    uint64_t connect_ns;    /* for name, connection and TLS */
+    uint64_t first_byte_ns; /* from the connection to the first byte of the response */
+    uint64_t idle_ns;       /* between two bytes, sent, or received and decoded */
+};
+
+/* What the driver's drain calls. */
+struct spt_request_events {
+    void (*on_done)(struct spt_request *); /* called once, unless cancelled */
+    /* called before on_done; may be NULL. The head of a streamed response is complete, more of its
+     * body is available, or bytes of the upload were taken. */
+    void (*on_progress)(struct spt_request *);
+};
+
+/* The state of a started request; private to src/http. */
+struct spt_request_state {
+    struct spt_session *session; /* NULL before the start and after the end */
+    struct spt_link link;        /* in a queue, in_flight or finished */
+    struct spt_origin *origin;
+    struct spt_easy *easy; /* its handle; NULL until its lookup is over */
+    char *own_url;         /* owned `url` if it had to be rewritten; else NULL */
+    bool allowed_by_name;  /* the session's policy allows its name */
+    enum spt_phase phase;
+    uint64_t t_start_ns;
+    /* value of polls_handled from which its expired timeout counts; 0 if none has expired */
+    uint64_t poll_barrier;
+    struct spt_timer timer;
+    void (*on_timeout)(struct spt_request *, const char *reason); /* set by attempt.c */
+};
+
 /* One attempt. The caller owns the struct, which it zeroes before it fills it in. What the struct
  * borrows must stay valid until on_done, spt_attempt_cancel(), or a refusal by
  * spt_attempt_start(). */
@@ -32,42 +64,24 @@ struct spt_request {
     const struct spt_connection_options *profile; /* borrowed; may be NULL */
     const char *body;                             /* borrowed; NULL if none */
     size_t body_len;                              /* bytes */
+    struct spt_upload *upload; /* borrowed: a body sent while it is made, in place of `body` */
+    const struct spt_limits *limits;         /* borrowed */
+    const struct spt_request_events *events; /* borrowed */
+    uint64_t deadline_ns; /* instant on the host's clock, for the queue too; 0 for none */
     /* maximum bytes of the response's body after decoding; somewhat more are allowed before it */
     size_t max_body;
-    uint64_t connect_ns;    /* timeout for name, connection and TLS; 0 for none, as below */
-    uint64_t first_byte_ns; /* timeout from the connection to the first byte of the response */
-    uint64_t idle_ns;       /* timeout between two bytes, sent, or received and decoded */
-    uint64_t queue_ns;      /* timeout in the queue */
-    uint64_t deadline_ns;   /* instant on the host's clock, for the queue too; 0 for none */
-    void (*on_done)(struct spt_request *); /* called once, in the drain, unless cancelled */
-    struct spt_upload *upload; /* borrowed: a body sent while it is made, in place of `body` */
     /* bytes of a streamed body held before the peer is paused (the high-water mark); if 0, the
      * body is gathered and available at the end */
     size_t high_water;
     /* redirects have no body for the caller; only their completion is reported */
     bool follows_redirects;
-    /* called in the drain, before on_done; may be NULL. The head of a streamed response is
-     * complete, more of its body is available, or bytes of the upload were taken. */
-    void (*on_progress)(struct spt_request *);
 
     /* results, valid from on_done until reset or release; those of a streamed response from
      * on_progress on */
     struct spt_failure failure;
     struct spt_response *response; /* NULL if it was never admitted */
 
-    /* private to src/http */
-    struct spt_session *session;
-    struct spt_link link; /* in a queue, in_flight or finished */
-    struct spt_origin *origin;
-    struct spt_easy *easy;
-    char *own_url;        /* owned `url` if it had to be rewritten; else NULL */
-    bool allowed_by_name; /* the session's policy allows its name */
-    enum spt_phase phase;
-    uint64_t t_start_ns;
-    /* value of polls_handled from which its expired timeout counts; 0 if none has expired */
-    uint64_t poll_barrier;
-    struct spt_timer timer;
-    void (*on_timeout)(struct spt_request *, const char *reason); /* set by attempt.c */
+    struct spt_request_state state;
 };
 
 /* Returns the number of bytes of a streamed body that can be taken, from response->body_in.data +

@@ -122,19 +122,19 @@ void spt_session_init_pollers(struct spt_driver *driver)
 
 void spt_session_remove(struct spt_request *r)
 {
-    struct spt_driver *driver = r->session->driver;
-    spt_connect_drop_attempts(r->easy);
+    struct spt_driver *driver = r->state.session->driver;
+    spt_connect_drop_attempts(r->state.easy);
     enter_curl(driver);
-    curl_multi_remove_handle(r->session->multi, r->easy->curl);
+    curl_multi_remove_handle(r->state.session->multi, r->state.easy->curl);
     leave_curl(driver);
     driver->running--;
 }
 
 CURLMcode spt_session_add(struct spt_request *r)
 {
-    struct spt_session *session = r->session;
+    struct spt_session *session = r->state.session;
     enter_curl(session->driver);
-    CURLMcode rc = curl_multi_add_handle(session->multi, r->easy->curl);
+    CURLMcode rc = curl_multi_add_handle(session->multi, r->state.easy->curl);
     leave_curl(session->driver);
     session->driver->running += rc == CURLM_OK;
     return rc;
@@ -175,8 +175,8 @@ struct spt_request *spt_session_admit(struct spt_session *session)
     struct spt_link *link = spt_limiter_next(&session->limiter);
     const struct spt_link *next = link ? spt_limiter_peek(&session->limiter) : NULL;
     if (next)
-        fetch(SPT_OF(next, struct spt_request, link));
-    return link ? SPT_OF(link, struct spt_request, link) : NULL;
+        fetch(SPT_OF(next, struct spt_request, state.link));
+    return link ? SPT_OF(link, struct spt_request, state.link) : NULL;
 }
 
 /* --- due work --- */

@@ -21,24 +21,24 @@ static uint64_t after(uint64_t instant_ns, uint64_t limit_ns)
 static uint64_t phase_due(const struct spt_request *r, const char **reason)
 {
     const struct spt_response *t = r->response;
-    switch (r->phase) {
+    switch (r->state.phase) {
     case SPT_PHASE_RESOLVING:
     case SPT_PHASE_CONNECTING:
     case SPT_PHASE_TLS:
         *reason = "connect";
-        return after(t->t_admitted_ns, r->connect_ns);
+        return after(t->t_admitted_ns, r->limits->connect_ns);
     case SPT_PHASE_WAITING:
         *reason = "first_byte";
-        return after(t->t_phase_ns, r->first_byte_ns);
+        return after(t->t_phase_ns, r->limits->first_byte_ns);
     case SPT_PHASE_SENDING:
     case SPT_PHASE_RECEIVING:
         *reason = "idle";
         if (t->unread)
             return after(t->t_phase_ns, DRAIN_NS);
-        return t->in_paused || t->out_paused ? SPT_NEVER : after(t->t_byte_ns, r->idle_ns);
+        return t->in_paused || t->out_paused ? SPT_NEVER : after(t->t_byte_ns, r->limits->idle_ns);
     case SPT_PHASE_QUEUED:
         *reason = "queue";
-        return after(r->t_start_ns, r->queue_ns);
+        return after(r->state.t_start_ns, r->limits->queue_ns);
     case SPT_PHASE_ENDED:
         break;
     }
@@ -60,14 +60,14 @@ static void arm(struct spt_request *r)
 {
     const char *reason;
     uint64_t due_ns = due(r, &reason);
-    if (due_ns < (r->timer.armed ? r->timer.due_ns : SPT_NEVER))
-        spt_timer_start(r->session->driver->timers, &r->timer, due_ns, on_limit);
+    if (due_ns < (r->state.timer.armed ? r->state.timer.due_ns : SPT_NEVER))
+        spt_timer_start(r->state.session->driver->timers, &r->state.timer, due_ns, on_limit);
 }
 
 void spt_timeouts_enter(struct spt_request *r, enum spt_phase phase, uint64_t now_ns)
 {
     struct spt_response *t = r->response;
-    r->phase = phase;
+    r->state.phase = phase;
     if (t)
         t->t_phase_ns = t->t_byte_ns = now_ns;
     arm(r);
@@ -75,7 +75,7 @@ void spt_timeouts_enter(struct spt_request *r, enum spt_phase phase, uint64_t no
 
 void spt_timeouts_resume(struct spt_request *r, enum spt_phase phase, uint64_t since_ns)
 {
-    r->phase = phase;
+    r->state.phase = phase;
     r->response->t_phase_ns = since_ns;
     arm(r);
 }
@@ -89,12 +89,12 @@ void spt_timeouts_drain(struct spt_request *r, uint64_t now_ns)
 
 void spt_timeouts_note_bytes(struct spt_request *r)
 {
-    struct spt_easy *easy = r->easy;
+    struct spt_easy *easy = r->state.easy;
     if (easy->t_first_ns) {
         r->response->t_byte_ns = easy->driver->now_ns;
         return;
     }
-    easy->phase = r->phase;
+    easy->phase = r->state.phase;
     easy->t_phase_ns = r->response->t_phase_ns;
     easy->t_first_ns = spt_loop_now(easy->driver->loop);
     spt_timeouts_enter(r, SPT_PHASE_RECEIVING, easy->t_first_ns);
@@ -107,37 +107,37 @@ static void check_upload_progress(struct spt_request *r, uint64_t now_ns)
 {
     struct spt_response *t = r->response;
     curl_off_t sent = 0;
-    curl_easy_getinfo(r->easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
+    curl_easy_getinfo(r->state.easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
     if (spt_request_is_sent(r, sent)) {
-        r->phase = SPT_PHASE_WAITING;
+        r->state.phase = SPT_PHASE_WAITING;
         t->t_phase_ns = t->t_byte_ns;
-    } else if (sent > r->easy->sent_bytes) {
+    } else if (sent > r->state.easy->sent_bytes) {
         t->t_byte_ns = now_ns;
     }
-    r->easy->sent_bytes = sent;
+    r->state.easy->sent_bytes = sent;
 }
 
 /* Returns true if the sockets were polled since the timeout was due. Only then has it expired,
  * because a script that ran for long keeps the loop from its sockets. */
 static bool polled_since_due(struct spt_request *r)
 {
-    const struct spt_driver *driver = r->session->driver;
-    if (!r->poll_barrier)
-        r->poll_barrier = driver->polls_handled + 1;
-    return driver->polls_handled >= r->poll_barrier;
+    const struct spt_driver *driver = r->state.session->driver;
+    if (!r->state.poll_barrier)
+        r->state.poll_barrier = driver->polls_handled + 1;
+    return driver->polls_handled >= r->state.poll_barrier;
 }
 
 static void on_limit(struct spt_timer *timer)
 {
-    struct spt_request *r = SPT_OF(timer, struct spt_request, timer);
-    struct spt_timers *timers = r->session->driver->timers;
-    uint64_t now_ns = spt_loop_now(r->session->driver->loop);
+    struct spt_request *r = SPT_OF(timer, struct spt_request, state.timer);
+    struct spt_timers *timers = r->state.session->driver->timers;
+    uint64_t now_ns = spt_loop_now(r->state.session->driver->loop);
     const char *reason = NULL;
-    if (r->phase == SPT_PHASE_SENDING)
+    if (r->state.phase == SPT_PHASE_SENDING)
         check_upload_progress(r, now_ns);
     uint64_t due_ns = due(r, &reason);
     if (due_ns > now_ns) {
-        r->poll_barrier = 0;
+        r->state.poll_barrier = 0;
         if (due_ns != SPT_NEVER)
             spt_timer_start(timers, timer, due_ns, on_limit);
         return;
@@ -146,21 +146,21 @@ static void on_limit(struct spt_timer *timer)
         spt_timer_start(timers, timer, now_ns, on_limit);
         return;
     }
-    r->on_timeout(r, reason);
+    r->state.on_timeout(r, reason);
 }
 
 void spt_timeouts_stop(struct spt_request *r, struct spt_driver *driver)
 {
-    spt_timer_stop(driver->timers, &r->timer);
-    r->phase = SPT_PHASE_ENDED;
+    spt_timer_stop(driver->timers, &r->state.timer);
+    r->state.phase = SPT_PHASE_ENDED;
 }
 
 enum spt_phase spt_timeouts_phase(const struct spt_request *r)
 {
     curl_off_t sent = 0;
-    if (r->phase != SPT_PHASE_SENDING)
-        return r->phase;
-    curl_easy_getinfo(r->easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
+    if (r->state.phase != SPT_PHASE_SENDING)
+        return r->state.phase;
+    curl_easy_getinfo(r->state.easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
     return spt_request_is_sent(r, sent) ? SPT_PHASE_WAITING : SPT_PHASE_SENDING;
 }
 
@@ -172,7 +172,7 @@ enum spt_phase spt_timeouts_last_phase(const struct spt_request *r)
 /* Fills in the phases of a new connection, which ended at `end_ns`. */
 static void connection_times(struct spt_request *r, uint64_t end_ns)
 {
-    const struct spt_easy *easy = r->easy;
+    const struct spt_easy *easy = r->state.easy;
     struct spt_times *t = &r->response->times;
     uint64_t admitted_ns = r->response->t_admitted_ns;
     uint64_t open_ns = easy->t_open_ns ? easy->t_open_ns : end_ns;
@@ -186,13 +186,13 @@ static void connection_times(struct spt_request *r, uint64_t end_ns)
 
 void spt_timeouts_times(struct spt_request *r, uint64_t now_ns)
 {
-    const struct spt_easy *easy = r->easy;
+    const struct spt_easy *easy = r->state.easy;
     struct spt_times *t = &r->response->times;
     uint64_t admitted_ns = r->response->t_admitted_ns;
     *t = (struct spt_times){.dns_ns = -1, .tcp_ns = -1, .tls_ns = -1};
     t->send_ns = t->wait_ns = t->recv_ns = -1;
-    t->total_ns = (int64_t)(now_ns - r->t_start_ns);
-    t->queue_ns = (int64_t)(admitted_ns - r->t_start_ns);
+    t->total_ns = (int64_t)(now_ns - r->state.t_start_ns);
+    t->queue_ns = (int64_t)(admitted_ns - r->state.t_start_ns);
     if (!easy) {
         t->dns_ns = (int64_t)(now_ns - admitted_ns);
         return;

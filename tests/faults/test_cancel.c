@@ -87,7 +87,7 @@ static void cancel(struct fetch *f, enum spt_phase phase)
 {
     spt_attempt_cancel(&f->request);
     assert_int_equal(f->request.failure.phase, phase);
-    assert_int_equal(f->request.phase, SPT_PHASE_ENDED);
+    assert_int_equal(f->request.state.phase, SPT_PHASE_ENDED);
     assert_times_up_to(&f->request, phase);
     spt_attempt_cancel(&f->request); /* harmless */
 }
@@ -173,7 +173,7 @@ static void test_http_12_time_limit_while_resolving(void **state)
 {
     hold_lookups(true);
     struct fetch *f = prepare("http://slow.invalid/");
-    f->request.connect_ns = MS(30);
+    f->limits.connect_ns = MS(30);
     start(f);
     finish(f);
     assert_failed(f, "timeout", "connect", "dns");
@@ -216,7 +216,7 @@ static void test_http_12_time_limit_in_the_tls_handshake(void **state)
     char url[64];
     int fd = mute_listener(url, sizeof url, "https");
     struct fetch *f = prepare(url);
-    f->request.connect_ns = MS(50);
+    f->limits.connect_ns = MS(50);
     start(f);
     finish(f);
     assert_failed(f, "timeout", "connect", "tls");
@@ -270,7 +270,7 @@ static struct fetch *get_paused(void)
 {
     struct fetch *f = prepare("/bytes/8000000");
     f->request.high_water = 65536;
-    f->request.on_progress = take_no_news;
+    f->events.on_progress = take_no_news;
     start(f);
     turn_until(is_paused, f);
     return f;
@@ -304,7 +304,7 @@ static void test_http_14_cancel_of_an_upload_that_waits_for_its_source(void **st
     struct fetch *f = prepare("/echo");
     f->request.method = "POST";
     f->request.upload = &upload;
-    f->request.on_progress = take_no_news;
+    f->events.on_progress = take_no_news;
     start(f);
     turn_until(is_paused, f);
     cancel(f, SPT_PHASE_SENDING);

@@ -178,7 +178,7 @@ static void test_http_20_fault_42_no_descriptor_until_the_limit(void **state)
     limit.allowed = 1;
     struct fetch *holder = get("/stall"), *f = prepare("/bytes/10");
     reach(holder, SPT_PHASE_WAITING);
-    f->request.connect_ns = MS(40);
+    f->limits.connect_ns = MS(40);
     start(f);
     finish(f);
     assert_failed(f, "connect", "too_many_files", "connect");

@@ -32,6 +32,8 @@
 
 struct fetch {
     struct spt_request request;
+    struct spt_limits limits;
+    struct spt_request_events events;
     char url[512];
     unsigned calls; /* of on_done */
     unsigned order; /* in which it was done, from 1 */
@@ -132,7 +134,9 @@ UNUSED static struct fetch *prepare(const char *path)
     f->request.method = "GET";
     f->request.url = f->url;
     f->request.max_body = 64 << 20;
-    f->request.on_done = rig_on_done;
+    f->events.on_done = rig_on_done;
+    f->request.limits = &f->limits;
+    f->request.events = &f->events;
     return f;
 }
 

@@ -111,7 +111,7 @@ static struct fetch *fetch_from_two_addresses(void)
     char url[64];
     snprintf(url, sizeof url, "http://two.invalid:%u/bytes/3", origin_port());
     struct fetch *f = prepare(url);
-    f->request.connect_ns = MS(1000);
+    f->limits.connect_ns = MS(1000);
     start(f);
     finish(f);
     assert_null(f->request.failure.code);
@@ -141,7 +141,7 @@ static void test_connect_limit(void **state)
     int fillers[4], fd = bound_socket(&port);
     fill_listener(fd, fillers);
     struct fetch *f = prepare(url_of(port));
-    f->request.connect_ns = MS(50);
+    f->limits.connect_ns = MS(50);
     uint64_t start_ns = spt_loop_now(rig.loop);
     start(f);
     finish(f);
@@ -155,9 +155,9 @@ static struct fetch *start_limited(const char *path, uint64_t first_byte_ns, uin
                                    uint64_t total_ns)
 {
     struct fetch *f = prepare(path);
-    f->request.connect_ns = MS(10000);
-    f->request.first_byte_ns = first_byte_ns;
-    f->request.idle_ns = idle_ns;
+    f->limits.connect_ns = MS(10000);
+    f->limits.first_byte_ns = first_byte_ns;
+    f->limits.idle_ns = idle_ns;
     f->request.deadline_ns = total_ns ? spt_loop_now(rig.loop) + total_ns : 0;
     start(f);
     return f;
@@ -229,7 +229,7 @@ static void test_upload_limit_names_sending(void **state)
     f->request.method = "POST";
     f->request.body = body;
     f->request.body_len = N;
-    f->request.idle_ns = MS(60);
+    f->limits.idle_ns = MS(60);
     start(f);
     finish(f);
     test_free(body);
@@ -244,8 +244,8 @@ static void test_sent_upload_waits_for_its_first_byte(void **state)
     f->request.method = "POST";
     f->request.body = "abc";
     f->request.body_len = 3;
-    f->request.first_byte_ns = MS(50);
-    f->request.idle_ns = MS(20);
+    f->limits.first_byte_ns = MS(50);
+    f->limits.idle_ns = MS(20);
     start(f);
     finish(f);
     assert_failed(f, "timeout", "first_byte", "wait");

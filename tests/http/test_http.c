@@ -38,7 +38,7 @@ static void test_get_gives_status_head_and_body(void **state)
     assert_int_not_equal(f->request.response->head.data[f->request.response->head.len - 1], '\n');
     assert_string_equal(f->request.response->peer, "127.0.0.1");
     assert_int_equal(f->request.response->peer_port, atoi(strrchr(origin(), ':') + 1));
-    assert_int_equal(f->request.phase, SPT_PHASE_ENDED);
+    assert_int_equal(f->request.state.phase, SPT_PHASE_ENDED);
 }
 
 static void test_get_large_body_crosses_whole(void **state)
@@ -310,7 +310,7 @@ static void test_foreign_loop_ends_when_nothing_is_in_flight(void **state)
     assert_int_equal(f->request.response->status, 200);
     assert_int_equal(spt_driver_sockets(rig.driver), 1);
     get("/stall");
-    while (rig.fetches[1].request.phase != SPT_PHASE_WAITING)
+    while (rig.fetches[1].request.state.phase != SPT_PHASE_WAITING)
         uv_run(&uv, UV_RUN_ONCE);
     spt_driver_free(rig.driver); /* with a request in flight and pollers to close */
     rig.driver = NULL;

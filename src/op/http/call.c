@@ -84,10 +84,7 @@ static void fill(struct spt_request *r, const struct spt_http_args *ask)
     r->upload = ask->upload ? &ask->upload->upload : NULL;
     r->profile = &terms->profile;
     r->max_body = terms->max_body;
-    r->connect_ns = terms->connect_ns;
-    r->first_byte_ns = terms->first_byte_ns;
-    r->idle_ns = terms->idle_ns;
-    r->queue_ns = terms->queue_ns;
+    r->limits = &terms->limits;
     r->deadline_ns = ask->deadline_ns;
 }
 

@@ -34,9 +34,9 @@ struct spt_session_handle {
 
 /* The options of a request: those of its session, unless the request has its own. */
 struct spt_request_defaults {
-    uint64_t connect_ns, first_byte_ns, idle_ns, queue_ns; /* timeouts; 0 for none */
-    size_t max_body;                                       /* maximum bytes of a whole body */
-    size_t max_stream;                                     /* maximum bytes of a streamed body */
+    struct spt_limits limits;
+    size_t max_body;   /* maximum bytes of a whole body */
+    size_t max_stream; /* maximum bytes of a streamed body */
     struct spt_connection_options profile;
 };
 

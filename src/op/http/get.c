@@ -31,6 +31,8 @@ static void on_done(struct spt_request *request)
     septet_op_done(&http->op, request->failure.code ? SEPTET_EHTTP : SEPTET_OK);
 }
 
+static const struct spt_request_events events = {.on_done = on_done, .on_progress = on_progress};
+
 static int http_start(septet_op *op)
 {
     struct http_op *http = (struct http_op *)op;
@@ -117,8 +119,7 @@ static int l_http(lua_State *L)
     http->op.ref = call->ref;
     call->trace = traced ? http : NULL;
     call->request.follows_redirects = !stays;
-    call->request.on_done = on_done;
-    call->request.on_progress = on_progress;
+    call->request.events = &events;
     if (s->trace.level >= 2) {
         call->place = spt_inspect_place(L, s, 1);
         spt_trace_pin(&s->trace, call->place); /* until recycled: the record is still to come */

@@ -186,6 +186,8 @@ static void on_done(struct spt_request *request)
     end_wait(stream, request->failure.code && !headed ? SEPTET_EHTTP : SEPTET_OK);
 }
 
+static const struct spt_request_events events = {.on_done = on_done, .on_progress = on_progress};
+
 /* --- waiting for the head --- */
 
 static int open_start(septet_op *op)
@@ -272,8 +274,7 @@ static void arm(struct stream *stream, struct spt_http_request *call,
     call->request.high_water = stream->room;
     call->request.max_body = gathers ? ask->terms->max_body : ask->terms->max_stream;
     call->request.follows_redirects = !stays;
-    call->request.on_progress = on_progress;
-    call->request.on_done = on_done;
+    call->request.events = &events;
     spt_env_add(stream->env, &stream->host_resource);
     spt_scope_add(stream->env->sched->current->scope, &stream->resource);
 }

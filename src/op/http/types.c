@@ -64,10 +64,10 @@ static int l_terms(lua_State *L)
     luaL_checktype(L, 1, LUA_TTABLE);
     uint64_t queue = seconds_field(L, "queue");
     struct spt_request_defaults made = {
-        .connect_ns = seconds_field(L, "connect"),
-        .first_byte_ns = seconds_field(L, "first_byte"),
-        .idle_ns = seconds_field(L, "idle"),
-        .queue_ns = queue > 0 ? queue : 1, /* 0: start at once or fail */
+        .limits.connect_ns = seconds_field(L, "connect"),
+        .limits.first_byte_ns = seconds_field(L, "first_byte"),
+        .limits.idle_ns = seconds_field(L, "idle"),
+        .limits.queue_ns = queue > 0 ? queue : 1, /* 0: start at once or fail */
         .max_body = MAX_BODY,
         .max_stream = SIZE_MAX,
     };
@@ -318,8 +318,8 @@ void spt_http_request_set_response(lua_State *L, const struct spt_request *r)
         lua_pushstring(L, t->redirect_url);
         lua_setfield(L, -2, "redirect_url");
     }
-    if (r->own_url) {
-        lua_pushstring(L, r->own_url);
+    if (r->state.own_url) {
+        lua_pushstring(L, r->state.own_url);
         lua_setfield(L, -2, "url");
     }
 }
