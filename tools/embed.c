@@ -1,6 +1,6 @@
-/* embed OUT.c FILE.lua...: writes Lua modules as C arrays, so that the library needs no files of
- * its own at run time. The module's name is the file's: lua/septet/task.lua is "septet.task",
- * init.lua is "septet". */
+/* embed OUT.c ROOT FILE.lua...: writes Lua modules as C arrays, so that the library needs no files
+ * of its own at run time. A module's name is the file's path below the folder ROOT:
+ * septet/http/retry.lua is "septet.http.retry", septet/init.lua is "septet". */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +11,17 @@ static void die(const char *what, const char *path)
     exit(1);
 }
 
-static void module_name(char *name, size_t size, const char *path)
+static void module_name(char *name, size_t size, const char *root, const char *path)
 {
-    const char *base = strrchr(path, '/');
-    base = base ? base + 1 : path;
-    int len = (int)(strlen(base) - strlen(".lua"));
-    if (strcmp(base, "init.lua") == 0)
-        snprintf(name, size, "septet");
-    else
-        snprintf(name, size, "septet.%.*s", len, base);
+    size_t len = strlen(root);
+    if (strncmp(path, root, len) != 0 || path[len] != '/')
+        die("name, as it is not in the folder,", path);
+    const char *file = path + len + 1;
+    const char *end = strcmp(file, "septet/init.lua") == 0 ? "/init.lua" : ".lua";
+    snprintf(name, size, "%.*s", (int)(strlen(file) - strlen(end)), file);
+    for (char *c = name; *c; c++)
+        if (*c == '/')
+            *c = '.';
 }
 
 static size_t embed(FILE *out, const char *path, int index)
@@ -40,22 +42,22 @@ static size_t embed(FILE *out, const char *path, int index)
 
 int main(int argc, char **argv)
 {
-    if (argc < 3) {
-        fprintf(stderr, "usage: embed OUT.c FILE.lua...\n");
+    if (argc < 4) {
+        fprintf(stderr, "usage: embed OUT.c ROOT FILE.lua...\n");
         return 2;
     }
+    char **files = argv + 3;
     FILE *out = fopen(argv[1], "w");
     if (!out)
         die("write", argv[1]);
     fprintf(out, "/* Made by tools/embed.c. */\n#include \"lua/embed.h\"\n\n");
-    for (int i = 2; i < argc; i++)
-        embed(out, argv[i], i - 2);
+    for (int i = 0; files[i]; i++)
+        embed(out, files[i], i);
     fprintf(out, "const struct spt_module spt_modules[] = {\n");
-    for (int i = 2; i < argc; i++) {
+    for (int i = 0; files[i]; i++) {
         char name[256];
-        module_name(name, sizeof name, argv[i]);
-        fprintf(out, "    {\"%s\", (const char *)module_%d, sizeof module_%d},\n", name, i - 2,
-                i - 2);
+        module_name(name, sizeof name, argv[2], files[i]);
+        fprintf(out, "    {\"%s\", (const char *)module_%d, sizeof module_%d},\n", name, i, i);
     }
     fprintf(out, "    {0, 0, 0},\n};\n");
     if (fclose(out) != 0)

@@ -4,22 +4,22 @@
 local http = {}
 
 local core = require "septet.core"
-local addresses = require "septet.addresses"
-local args = require "septet.args"
-local auth = require "septet.auth"
-local encode = require "septet.encode"
-local failure = require "septet.failure"
-local headers = require "septet.headers"
-local hooks = require "septet.hooks"
-local limits = require "septet.limits"
-local profile = require "septet.profile"
-local rate = require "septet.rate"
-local redirect = require "septet.redirect"
-local response_meta = require "septet.response"
-local retry = require "septet.retry"
-local stream_meta = require "septet.stream"
-local upload = require "septet.upload"
-local url = require "septet.url"
+local addresses = require "septet.http.addresses"
+local args = require "septet.internal.args"
+local auth = require "septet.http.auth"
+local encode = require "septet.http.encode"
+local failure = require "septet.http.failure"
+local headers = require "septet.http.headers"
+local hooks = require "septet.http.hooks"
+local limits = require "septet.http.limits"
+local profile = require "septet.http.profile"
+local rate = require "septet.http.rate"
+local redirect = require "septet.http.redirect"
+local response_meta = require "septet.http.response"
+local retry = require "septet.http.retry"
+local stream_meta = require "septet.http.stream"
+local upload = require "septet.http.upload"
+local url = require "septet.http.url"
 
 local core_http, core_stream, setmetatable = core.http, core.http_stream, setmetatable
 local TIMEOUTS = { connect = 10, first_byte = 30, idle = 30 } -- seconds
@@ -464,7 +464,7 @@ end
 function Session:save(target, path, options)
   args.string(target, 1, "save")
   args.string(path, 2, "save")
-  return require "septet.save"(self, target, path, options, request_options)
+  return require "septet.http.save"(self, target, path, options, request_options)
 end
 
 --- Like session:save(), but uses the default session.

@@ -12,6 +12,10 @@ local septet = {}
 
 local core = require "septet.core"
 
+-- The public modules. All others are private.
+local MODULES = { task = true, sync = true, http = true, json = true, io = true, trace = true,
+  testing = true }
+
 --- Returns the versions of Septet and its libraries, in one line. With `more`, also the Lua
 --- features detected and the libcurl workarounds in use.
 ---@param more boolean|nil
@@ -20,17 +24,18 @@ function septet.versions(more)
   if not more then return core.versions() end
   local quirks = core.http_quirks()
   return ("%s\n%s\nlibcurl: quirks with a cure: %s"):format(core.versions(),
-    require "septet.probe".words(), #quirks > 0 and table.concat(quirks, ", ") or "none")
+    require "septet.internal.probe".words(),
+    #quirks > 0 and table.concat(quirks, ", ") or "none")
 end
 
 septet._VERSION = core.versions():match("^Septet [^,]+")
 
 return setmetatable(septet, {
   __index = function(self, name)
-    local ok, module = pcall(require, "septet." .. tostring(name))
-    if not ok then
-      error(("septet has no module '%s'"):format(name), 2)
+    if not MODULES[name] then
+      error(("septet has no module '%s'"):format(tostring(name)), 2)
     end
+    local module = require("septet." .. name)
     rawset(self, name, module)
     return module
   end,

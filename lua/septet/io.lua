@@ -4,7 +4,7 @@
 local io = {}
 
 local core = require "septet.core"
-local args = require "septet.args"
+local args = require "septet.internal.args"
 
 local MAX_LINE = 1024 * 1024 -- bytes
 

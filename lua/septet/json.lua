@@ -3,7 +3,7 @@
 local json = {}
 
 local core = require "septet.core"
-local args = require "septet.args"
+local args = require "septet.internal.args"
 
 local metatable_of = debug.getmetatable -- ignores __metatable
 

@@ -5,7 +5,7 @@
 local sync = {}
 
 local core = require "septet.core"
-local args = require "septet.args"
+local args = require "septet.internal.args"
 
 ---@class septet.Event
 local Event = {} -- luacheck: ignore

@@ -4,14 +4,14 @@
 local task = {}
 
 local core = require "septet.core"
-local args = require "septet.args"
-local blocks = require "septet.blocks"
-local closers = require "septet.closers"
-local generator = require "septet.generator"
-local group = require "septet.group"
-local loader = require "septet.loader"
-local locals = require "septet.locals"
-local probe = require "septet.probe"
+local args = require "septet.internal.args"
+local blocks = require "septet.task.blocks"
+local closers = require "septet.task.closers"
+local generator = require "septet.task.generator"
+local group = require "septet.task.group"
+local loader = require "septet.task.loader"
+local locals = require "septet.task.locals"
+local probe = require "septet.internal.probe"
 
 local is, pcall, error = core.is, pcall, error
 local try, raise, outcome = core.try, core.raise, core.outcome

@@ -4,7 +4,7 @@
 local testing = {}
 
 local core = require "septet.core"
-local args = require "septet.args"
+local args = require "septet.internal.args"
 local sync = require "septet.sync"
 
 --- Waits until no other task can run before the clock moves or an outside event arrives.

@@ -3,7 +3,7 @@
 local trace = {}
 
 local core = require "septet.core"
-local args = require "septet.args"
+local args = require "septet.internal.args"
 
 --- Calls fn(event) for every event from now on, once a turn of the loop, outside of any task. It
 --- must not wait; if it raises, it is removed with a warning. An event is a table with `kind`,

@@ -1,5 +1,5 @@
-/* Raises errors through core/error.c. Only an unknown field is left to septet.args, which suggests
- * names. */
+/* Raises errors through core/error.c. Only an unknown field is left to septet.internal.args, which
+ * suggests names. */
 #include "core/check.h"
 
 #include <lauxlib.h>
@@ -72,8 +72,8 @@ int spt_check_no_field(lua_State *L, const char *what, int fields)
     if (lua_type(L, 2) != LUA_TSTRING || *lua_tostring(L, 2) == '_')
         return 0;
     luaL_checkstack(L, 8, NULL);
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-    if (lua_getfield(L, -1, "septet.args") != LUA_TTABLE ||
+    if (lua_getfield(L, LUA_REGISTRYINDEX, SPT_MODULES) != LUA_TTABLE ||
+        lua_getfield(L, -1, "septet.internal.args") != LUA_TTABLE ||
         lua_getfield(L, -1, "no_field") != LUA_TFUNCTION)
         return 0;
     lua_pushstring(L, what);

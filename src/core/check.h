@@ -8,6 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The key in the registry of the table of loaded private Lua modules, by name. */
+#define SPT_MODULES "septet.modules"
+
 struct spt_task;
 
 /* Raises Usage unless all arguments behind the first `most` are nil, or are passed by a generic

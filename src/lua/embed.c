@@ -1,5 +1,6 @@
 /* Loads the embedded modules for `require`. They run in an environment of their own. So a script
- * that overwrites a global, or a function of a standard library, breaks only its own code. */
+ * that overwrites a global, or a function of a standard library, breaks only its own code. Modules
+ * of a subfolder, as septet.http.retry, are private: only the modules' own `require` finds them. */
 #include "lua/embed.h"
 
 #include <lauxlib.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "lua/lib.h"
 #include "op/env.h"
 
@@ -16,6 +18,13 @@ static const struct spt_module *find(const char *name)
         if (strcmp(m->name, name) == 0)
             return m;
     return NULL;
+}
+
+/* Returns true if the name has two dots. */
+static bool is_private(const char *name)
+{
+    const char *dot = strchr(name, '.');
+    return dot && strchr(dot + 1, '.');
 }
 
 /* Pushes the path of the file under the folder `root` that replaces module `name`. */
@@ -107,6 +116,9 @@ static void fill_environment(lua_State *L)
 /* The upvalues of l_load and l_require. */
 enum { ENVIRONMENT = 1, ROOT /* the config's lua_path, or nil */, UPVALUES = ROOT };
 
+/* The key in the registry of l_require, for tests of private modules. */
+#define REQUIRE "septet.require"
+
 /* Loads an embedded module. A loader of package.preload: its first argument is the module's
  * name. */
 static int l_load(lua_State *L)
@@ -130,9 +142,22 @@ static int l_load(lua_State *L)
     return 1;
 }
 
+/* Pushes the script's loader of a public module, from package.preload. Returns false and pushes
+ * nothing if there is none. */
+static bool push_preloaded(lua_State *L, const char *name)
+{
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    int type = lua_getfield(L, -1, name);
+    lua_remove(L, -2);
+    if (type != LUA_TNIL)
+        return true;
+    lua_pop(L, 1);
+    return false;
+}
+
 /* The `require` of the modules themselves. Like the standard one, but needs no searcher. It
- * respects what a script put into package.loaded or package.preload, except for septet.core, which
- * no other `require` finds. */
+ * respects what a script put into package.loaded or package.preload, except for private modules and
+ * septet.core, which no other `require` finds. */
 static int l_require(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1);
@@ -141,11 +166,11 @@ static int l_require(lua_State *L)
         lua_getfield(L, LUA_REGISTRYINDEX, SPT_CORE);
         return 1;
     }
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    bool hidden = is_private(name);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, hidden ? SPT_MODULES : LUA_LOADED_TABLE);
     if (lua_getfield(L, 2, name) != LUA_TNIL)
         return 1;
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-    if (lua_getfield(L, -1, name) == LUA_TNIL) {
+    if (hidden || !push_preloaded(L, name)) {
         lua_pushvalue(L, lua_upvalueindex(ENVIRONMENT));
         lua_pushvalue(L, lua_upvalueindex(ROOT));
         lua_pushcclosure(L, l_load, UPVALUES);
@@ -175,11 +200,17 @@ void spt_open_modules(lua_State *L, struct spt_env *env)
     fill_environment(L);
     lua_pushstring(L, root && *root ? root : NULL); // stack: environment, root
     push_closure(L, l_require);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, LUA_REGISTRYINDEX, REQUIRE);
     lua_setfield(L, -3, "require");
+    lua_newtable(L);
+    lua_setfield(L, LUA_REGISTRYINDEX, SPT_MODULES);
     push_closure(L, l_load);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE); // stack: ..., loader, preload, loaded
     for (const struct spt_module *m = spt_modules; m->name; m++) {
+        if (is_private(m->name))
+            continue;
         lua_pushvalue(L, -3);
         lua_setfield(L, -3, m->name);
         lua_pushnil(L); /* an earlier host of this state may have left its own */

@@ -179,8 +179,8 @@ print(#ours, load('return leaked')(), pcall(debug.getregistry()['septet.core'].h
     def test_load_and_preload_are_the_scripts(self):
         """T-M: what a script puts into package.preload and package.loaded still counts"""
         self.check(self.septet("-e", """
-package.preload['septet.args'] = function() error('replaced', 0) end
-print(pcall(require, 'septet.task'))
+package.preload['septet.sync'] = function() error('replaced', 0) end
+print(pcall(require, 'septet.testing'))
 """), out="false\treplaced\n")
 
 

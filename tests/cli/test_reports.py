@@ -76,7 +76,7 @@ class Reports(harness.Case):
     def test_own_frames_on_request(self):
         """T-F: -v shows the frames of Septet's own modules"""
         err = self.report(SCRIPT % ("'lost'", "task.timeout(1, fails)"), "-v")
-        self.assertIn("\t[septet.blocks]:", err)
+        self.assertIn("\t[septet.task.blocks]:", err)
 
     def test_timeout(self):
         """T-F: an uncaught Timeout tells where it was stuck"""

@@ -1,7 +1,8 @@
 -- The catalogue of task semantics: iterators that wait, what closes them, generators.
+local private = debug.getregistry()["septet.require"] -- of private modules
 local task = require "septet.task"
 local sync = require "septet.sync"
-local sound = require("septet.probe").closes_loops()
+local sound = private("septet.internal.probe").closes_loops()
 local helpers = require "helpers"
 
 local closer, new_log = helpers.closer, helpers.new_log

@@ -1,6 +1,7 @@
 -- Lua's own features in tasks: closing variables, where a wait is refused, and what errors carry.
+local private = debug.getregistry()["septet.require"] -- of private modules
 local task, sync = require "septet.task", require "septet.sync"
-local probe = require "septet.probe"
+local probe = private "septet.internal.probe"
 local settle = require("septet.testing").wait_all_blocked
 local command, helpers = require "command", require "helpers"
 

@@ -1,12 +1,13 @@
 -- Each parser of a header block, a URL or a body takes time in proportion to the length of its
 -- input. Each gets 64 KiB of one fill, within what it looks for. A quadratic parser takes many
 -- seconds.
+local private = debug.getregistry()["septet.require"] -- of private modules
 local http = require "septet.http"
 local core = debug.getregistry()["septet.core"]
 local json, sync = require "septet.json", require "septet.sync"
-local encode, retry = require "septet.encode", require "septet.retry"
-local text, url = require "septet.text", require "septet.url"
-local response_meta = require "septet.response"
+local encode, retry = private "septet.http.encode", private "septet.http.retry"
+local text, url = private "septet.internal.text", private "septet.http.url"
+local response_meta = private "septet.http.response"
 local origin = require "origin"
 
 local SIZE = 64 * 1024 -- bytes

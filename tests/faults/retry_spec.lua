@@ -1,6 +1,7 @@
 -- Trying again: how long after, how often, and what is never tried again.
+local private = debug.getregistry()["septet.require"] -- of private modules
 local task, http = require "septet.task", require "septet.http"
-local retry = require "septet.retry"
+local retry = private "septet.http.retry"
 local command, origin = require "command", require "origin"
 
 local function http_date(seconds)

@@ -3,7 +3,8 @@
 -- peers: tls
 local http, trace = require "septet.http", require "septet.trace"
 local core = debug.getregistry()["septet.core"]
-local origin, url = require "origin", require "septet.url"
+local origin = require "origin"
+local url = debug.getregistry()["septet.require"] "septet.http.url"
 
 local URL = origin.url
 local THERE = "http://localhost:" .. origin.port

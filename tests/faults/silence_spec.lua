@@ -1,7 +1,8 @@
 -- Bytes that come and say nothing: each limit of a body holds before its decoder as well as behind
 -- it.
+local private = debug.getregistry()["septet.require"] -- of private modules
 local task, http = require "septet.task", require "septet.http"
-local retry = require "septet.retry"
+local retry = private "septet.http.retry"
 local origin, pack = require "origin", require "pack"
 
 local HEAD = "HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\n%s\r\n"

@@ -269,7 +269,7 @@ static void set_string(lua_State *L, const char *name, const char *value)
     lua_setglobal(L, name);
 }
 
-static const char *const modules[] = {"septet.task", "septet.http", "septet.upload", NULL};
+static const char *const modules[] = {"septet.task", "septet.http", "septet.http.upload", NULL};
 
 /* Before anything fails: the globals of the script, and its modules. */
 static int l_prepare(lua_State *L)
@@ -288,7 +288,7 @@ static int l_prepare(lua_State *L)
     }
     lua_setglobal(L, "codes");
     for (int i = 0; modules[i]; i++) {
-        lua_getglobal(L, "require");
+        lua_getfield(L, LUA_REGISTRYINDEX, "septet.require");
         lua_pushstring(L, modules[i]);
         lua_call(L, 1, 0);
     }

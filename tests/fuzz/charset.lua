@@ -1,6 +1,7 @@
 -- fuzz_charset's script: the input is a label, or a number of one, in a line of its own, and the
 -- bytes.
-local charsets, text = require "septet.charsets", require "septet.text"
+local private = debug.getregistry()["septet.require"] -- of private modules
+local charsets, text = private "septet.internal.charsets", private "septet.internal.text"
 local planted = ...
 
 local labels = {

@@ -1,6 +1,7 @@
 -- fuzz_date's script: a date is a whole number, or none; an instant that is written by the C
 -- library comes back; a Retry-After is a wait that is no less than none.
-local retry = require "septet.retry"
+local private = debug.getregistry()["septet.require"] -- of private modules
+local retry = private "septet.http.retry"
 local planted = ...
 
 local FORMS = {

@@ -1,6 +1,8 @@
--- septet.args: what the modules check their arguments with. The messages of each function are in its own spec.
+-- septet.internal.args: what the modules check their arguments with. The messages of each function are
+-- in its own spec.
+local private = debug.getregistry()["septet.require"] -- of private modules
 local task = require "septet.task"
-local args = require "septet.args"
+local args = private "septet.internal.args"
 
 -- As a function of a module of ours has it: the mistake is its caller's.
 local function takes(options, spec)

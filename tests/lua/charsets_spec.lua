@@ -1,5 +1,6 @@
 -- The labels of charsets, and what bytes are in each: bytes are chosen so that they tell a charset from its neighbours.
-local text = require "septet.text"
+local private = debug.getregistry()["septet.require"] -- of private modules
+local text = private "septet.internal.text"
 local http = require "septet.http"
 local origin = require "origin"
 

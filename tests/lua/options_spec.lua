@@ -1,4 +1,5 @@
 -- septet.http: sockets of the file system, credentials, and what a request may have of its own.
+local private = debug.getregistry()["septet.require"] -- of private modules
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
 
@@ -366,7 +367,7 @@ describe("statistics", function()
 end)
 
 describe("a text", function()
-  local text = require "septet.text"
+  local text = private "septet.internal.text"
 
   -- A response with these bytes.
   local function response(session, bytes, content_type)

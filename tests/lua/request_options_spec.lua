@@ -1,6 +1,7 @@
 -- What options of requests say is what goes over the wire, or a mistake.
+local private = debug.getregistry()["septet.require"] -- of private modules
 local task, http = require "septet.task", require "septet.http"
-local retry = require "septet.retry"
+local retry = private "septet.http.retry"
 local origin = require "origin"
 
 local URL, echo = origin.url, origin.echo

@@ -1,7 +1,8 @@
 -- septet.http: what a session and a request may be told beyond the URL: bases, parameters, bodies, credentials, time
 -- limits, redirects, retries and rates.
+local private = debug.getregistry()["septet.require"] -- of private modules
 local task, http = require "septet.task", require "septet.http"
-local encode, retry = require "septet.encode", require "septet.retry"
+local encode, retry = private "septet.http.encode", private "septet.http.retry"
 local origin = require "origin"
 
 local URL, echo = origin.url, origin.echo
@@ -263,7 +264,7 @@ describe("a rate", function()
   end)
 
   it("remembers only whom it may hold back", function()
-    local rate, core = require "septet.rate", debug.getregistry()["septet.core"]
+    local rate, core = private "septet.http.rate", debug.getregistry()["septet.core"]
     local pace = rate.pacer({ "1/s", per = function(url) return url end }, nil)
     collectgarbage()
     local before = collectgarbage "count"

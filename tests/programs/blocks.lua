@@ -1,7 +1,8 @@
 --- Operations that have a body: when a block ends nothing of it is left, it ended in time, and it
 --- gives what its body gave; Cancelled is swallowed where it was meant for the block alone.
+local private = debug.getregistry()["septet.require"] -- of private modules
 local w = require "world"
-local probe = require "septet.probe"
+local probe = private "septet.internal.probe"
 local scopes = require "scopes"
 local task = require "septet.task"
 

@@ -1,5 +1,5 @@
 -- Options on where a session's hosts lead: given addresses, DNS servers, and allow and deny rules.
-local args = require "septet.args"
+local args = require "septet.internal.args"
 local core = require "septet.core"
 
 local addresses = {}

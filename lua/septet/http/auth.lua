@@ -1,6 +1,6 @@
 -- Credentials of the option `auth`: the Authorization header, and what answers a digest challenge.
-local args = require "septet.args"
-local encode = require "septet.encode"
+local args = require "septet.internal.args"
+local encode = require "septet.http.encode"
 
 local auth = {}
 

@@ -1,5 +1,5 @@
 -- Encodes tables of a script as text: query strings, forms, multipart bodies. Also base64.
-local args = require "septet.args"
+local args = require "septet.internal.args"
 
 local encode = {}
 

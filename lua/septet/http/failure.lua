@@ -1,6 +1,6 @@
 -- Failures of a request between two attempts, which the core does not see.
 local core = require "septet.core"
-local url = require "septet.url"
+local url = require "septet.http.url"
 
 --- Returns an HttpError for an attempt.
 ---@param attempt table

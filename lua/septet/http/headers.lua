@@ -1,6 +1,6 @@
 -- Header lines of requests, made from tables of scripts.
 local core = require "septet.core"
-local args = require "septet.args"
+local args = require "septet.internal.args"
 
 local headers = {}
 

@@ -1,8 +1,8 @@
 -- Trace hooks: functions of a session or a request, called once at its start and once at its end.
 local core = require "septet.core"
-local args = require "septet.args"
-local headers = require "septet.headers"
-local url = require "septet.url"
+local args = require "septet.internal.args"
+local headers = require "septet.http.headers"
+local url = require "septet.http.url"
 
 local hooks = {}
 

@@ -1,5 +1,5 @@
 -- Limits of requests: timeouts and redirects.
-local args = require "septet.args"
+local args = require "septet.internal.args"
 
 local limits = {}
 

@@ -1,6 +1,6 @@
 -- Connection options of a session or request: TLS, proxy, Unix socket, digest credentials, cookies.
-local args = require "septet.args"
-local auth = require "septet.auth"
+local args = require "septet.internal.args"
+local auth = require "septet.http.auth"
 local core = require "septet.core"
 
 local profile = {}

@@ -1,7 +1,7 @@
 -- Pacing: limits the number of starts in any window of a length in seconds, in FIFO order.
 local core = require "septet.core"
-local args = require "septet.args"
-local blocks = require "septet.blocks"
+local args = require "septet.internal.args"
+local blocks = require "septet.task.blocks"
 local sync = require "septet.sync"
 
 local rate = {}

@@ -1,7 +1,7 @@
 -- Redirects: where they may lead, and which parts of a request are sent there.
 local core = require "septet.core"
-local failure = require "septet.failure"
-local url = require "septet.url"
+local failure = require "septet.http.failure"
+local url = require "septet.http.url"
 
 -- Returns the next method: GET after 303, unless it is HEAD, and for a POST after 301 or 302.
 local function next_method(method, status)

@@ -1,9 +1,9 @@
 -- Responses: the head, parsed when it is read, and the body.
-local args = require "septet.args"
+local args = require "septet.internal.args"
 local core = require "septet.core"
-local failure = require "septet.failure"
-local text = require "septet.text"
-local url = require "septet.url"
+local failure = require "septet.http.failure"
+local text = require "septet.internal.text"
+local url = require "septet.http.url"
 
 local SHOWN = 200 -- bytes of the body in the message of raise_for_status()
 

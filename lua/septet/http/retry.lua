@@ -1,7 +1,7 @@
 -- Retries: whether a request is retried, and after which delay. Uses full jitter, Retry-After, and
 -- a budget per origin, so that a server in trouble does not get its load multiplied.
-local args = require "septet.args"
-local url = require "septet.url"
+local args = require "septet.internal.args"
+local url = require "septet.http.url"
 
 local retry = {}
 

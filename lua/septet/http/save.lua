@@ -1,14 +1,14 @@
 -- Saves a body by way of PATH.part: PATH is always the old or the whole new file. A link at PATH is
 -- followed. An interrupted transfer resumes if PATH.part.meta matches PATH.part.
 local core = require "septet.core"
-local args = require "septet.args"
-local blocks = require "septet.blocks"
-local encode = require "septet.encode"
-local failure = require "septet.failure"
+local args = require "septet.internal.args"
+local blocks = require "septet.task.blocks"
+local encode = require "septet.http.encode"
+local failure = require "septet.http.failure"
 local json = require "septet.json"
-local limits = require "septet.limits"
-local retry = require "septet.retry"
-local url = require "septet.url"
+local limits = require "septet.http.limits"
+local retry = require "septet.http.retry"
+local url = require "septet.http.url"
 
 local PIECE = 256 * 1024   -- bytes read, and written, at once
 local CLEAN_UP = 5             -- seconds for the disk after a failure

@@ -1,8 +1,8 @@
 -- Streamed responses: their body is read in pieces.
-local args = require "septet.args"
+local args = require "septet.internal.args"
 local core = require "septet.core"
-local response_meta = require "septet.response"
-local url = require "septet.url"
+local response_meta = require "septet.http.response"
+local url = require "septet.http.url"
 
 local MAX_LINE = 1024 * 1024 -- bytes
 

@@ -1,7 +1,7 @@
 -- Bodies made by a script's iterator. Its own task runs it, and waits while enough is buffered.
 local core = require "septet.core"
-local args = require "septet.args"
-local group = require "septet.group"
+local args = require "septet.internal.args"
+local group = require "septet.task.group"
 
 local upload = {}
 

@@ -1,6 +1,6 @@
 -- Decodes texts of responses to UTF-8, with the charsets that browsers use.
 local core = require "septet.core"
-local charsets = require "septet.charsets"
+local charsets = require "septet.internal.charsets"
 
 local text = {}
 

@@ -3,7 +3,7 @@
 local blocks = {}
 
 local core = require "septet.core"
-local args = require "septet.args"
+local args = require "septet.internal.args"
 
 local is, try, raise = core.is, core.try, core.raise
 local new_scope, join, close = core.scope, core.scope_join, core.scope_close

@@ -3,9 +3,9 @@
 local generator = {}
 
 local core = require "septet.core"
-local args = require "septet.args"
-local closers = require "septet.closers"
-local probe = require "septet.probe"
+local args = require "septet.internal.args"
+local closers = require "septet.task.closers"
+local probe = require "septet.internal.probe"
 
 local is, try, raise, error = core.is, core.try, core.raise, error
 

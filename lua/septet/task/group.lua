@@ -2,8 +2,8 @@
 local group = {}
 
 local core = require "septet.core"
-local args = require "septet.args"
-local blocks = require "septet.blocks"
+local args = require "septet.internal.args"
+local blocks = require "septet.task.blocks"
 
 local is, try, raise, error = core.is, core.try, core.raise, error
 local new_scope, join, close = core.scope, core.scope_join, core.scope_close

@@ -2,7 +2,7 @@
 local loader = {}
 
 local core = require "septet.core"
-local args = require "septet.args"
+local args = require "septet.internal.args"
 
 -- A load is { name =, task =, outer =, state = core.load() }. `task` is the id of its task, `outer`
 -- the load of that task in which it began.

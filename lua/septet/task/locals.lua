@@ -2,7 +2,7 @@
 local locals = {}
 
 local core = require "septet.core"
-local args = require "septet.args"
+local args = require "septet.internal.args"
 
 local NIL = {} -- stands for a nil that was set
 
