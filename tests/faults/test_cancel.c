@@ -1,5 +1,5 @@
 /* Cancelling a request, and freeing everything, wherever requests are. */
-#include "http/rig.h"
+#include "support/http_fixture.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>

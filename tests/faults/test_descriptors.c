@@ -1,5 +1,5 @@
 /* Descriptors: numbers that come back at once as something else, and none that are left. */
-#include "http/rig.h"
+#include "support/http_fixture.h"
 
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* The driver against an origin, a network and a caller that misbehave: each failure by its words,
  * and the session works afterwards. */
-#include "rig.h"
+#include "support/http_fixture.h"
 
 #include <arpa/inet.h>
 #include <dlfcn.h>

@@ -1,5 +1,5 @@
 /* The driver against the origin, where all goes well. */
-#include "rig.h"
+#include "support/http_fixture.h"
 
 #include <strings.h>
 

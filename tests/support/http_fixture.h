@@ -1,8 +1,8 @@
 /* What the tests of loop/ stand on: a loop whose drain is timers and driver, a session, and
  * requests that live longer than a failed test. Nothing is asserted inside a callback: cmocka fails
  * by longjmp, which may not cross libuv or libcurl. */
-#ifndef SPT_TESTS_HTTP_RIG_H
-#define SPT_TESTS_HTTP_RIG_H
+#ifndef SPT_TESTS_HTTP_FIXTURE_H
+#define SPT_TESTS_HTTP_FIXTURE_H
 
 #include <setjmp.h>
 #include <stdarg.h>
