@@ -102,21 +102,21 @@ static void assert_silent(struct fetch *f)
 
 static void test_http_14_cancel_before_the_first_lap(void **state)
 {
-    struct fetch *f = get("/bytes/1");
+    struct fetch *f = fetch_get("/bytes/1");
     cancel(f, SPT_PHASE_QUEUED);
-    assert_int_equal(spt_driver_requests(rig.driver), 0);
+    assert_int_equal(spt_driver_requests(http.driver), 0);
     assert_silent(f);
 }
 
 static void test_http_14_cancel_queued_lets_the_next_one_on(void **state)
 {
-    spt_driver_free_session(rig.session);
-    rig.session = rig_session(1, 1);
-    struct fetch *a = get("/stall"), *b = get("/bytes/1"), *c = get("/bytes/2");
-    reach(a, SPT_PHASE_WAITING);
+    spt_driver_free_session(http.session);
+    http.session = open_session(1, 1);
+    struct fetch *a = fetch_get("/stall"), *b = fetch_get("/bytes/1"), *c = fetch_get("/bytes/2");
+    fetch_reach(a, SPT_PHASE_WAITING);
     cancel(b, SPT_PHASE_QUEUED);
     cancel(a, SPT_PHASE_WAITING);
-    finish(c);
+    fetch_finish(c);
     assert_int_equal(c->request.response->status, 200);
     assert_silent(a);
     assert_silent(b);
@@ -125,8 +125,8 @@ static void test_http_14_cancel_queued_lets_the_next_one_on(void **state)
 static void test_http_14_cancel_while_resolving_returns_at_once(void **state)
 {
     hold_lookups(true);
-    struct fetch *f = get("http://slow.invalid/");
-    reach(f, SPT_PHASE_RESOLVING);
+    struct fetch *f = fetch_get("http://slow.invalid/");
+    fetch_reach(f, SPT_PHASE_RESOLVING);
     wait_for_lookups(1);
     cancel(f, SPT_PHASE_RESOLVING); /* the lookup is still held: waiting for it would hang */
     assert_silent(f);
@@ -145,8 +145,8 @@ static int ask_nobody(void)
     assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
     snprintf(server, sizeof server, "127.0.0.1:%u", ntohs(a.sin_port));
     struct spt_session_config config = {.limit = 64, .limit_per_host = 64, .resolver = server};
-    spt_driver_free_session(rig.session);
-    assert_int_equal(spt_session_new(&rig.session, rig.driver, &config), SEPTET_OK);
+    spt_driver_free_session(http.session);
+    assert_int_equal(spt_session_new(&http.session, http.driver, &config), SEPTET_OK);
     return fd;
 }
 
@@ -159,10 +159,10 @@ static bool was_asked(void *fd)
 static void test_http_14_cancel_while_our_own_resolver_asks(void **state)
 {
     int fd = ask_nobody();
-    struct fetch *a = get("http://slow.invalid/"), *b = get("http://slow.invalid/");
+    struct fetch *a = fetch_get("http://slow.invalid/"), *b = fetch_get("http://slow.invalid/");
     turn_until(was_asked, &fd);
     cancel(a, SPT_PHASE_RESOLVING);
-    spt_loop_run_once(rig.loop, false);
+    spt_loop_run_once(http.loop, false);
     cancel(b, SPT_PHASE_RESOLVING);
     close(fd);
     assert_silent(a);
@@ -172,10 +172,10 @@ static void test_http_14_cancel_while_our_own_resolver_asks(void **state)
 static void test_http_12_time_limit_while_resolving(void **state)
 {
     hold_lookups(true);
-    struct fetch *f = prepare("http://slow.invalid/");
+    struct fetch *f = fetch_prepare("http://slow.invalid/");
     f->limits.connect_ns = MS(30);
-    start(f);
-    finish(f);
+    fetch_start(f);
+    fetch_finish(f);
     assert_failed(f, "timeout", "connect", "dns");
     hold_lookups(false);
     wait_for_lookups(0);
@@ -188,14 +188,14 @@ static void test_http_14_cancel_while_connecting(void **state)
     int fd = mute_listener(url, sizeof url, "http");
     listen(fd, 0);
     for (int i = 0; i < 8; i++)
-        get(url);
-    struct fetch *last = &rig.fetches[7]; /* the queue of the listener is full before it */
-    reach(last, SPT_PHASE_CONNECTING);
+        fetch_get(url);
+    struct fetch *last = &http.fetches[7]; /* the queue of the listener is full before it */
+    fetch_reach(last, SPT_PHASE_CONNECTING);
     for (int i = 0; i < 8; i++)
-        spt_attempt_cancel(&rig.fetches[i].request);
+        spt_attempt_cancel(&http.fetches[i].request);
     assert_int_equal(last->request.failure.phase, SPT_PHASE_CONNECTING);
     assert_times_up_to(&last->request, SPT_PHASE_CONNECTING);
-    assert_int_equal(spt_driver_sockets(rig.driver), 0);
+    assert_int_equal(spt_driver_sockets(http.driver), 0);
     close(fd);
     assert_silent(last);
 }
@@ -204,8 +204,8 @@ static void test_http_14_cancel_in_the_tls_handshake(void **state)
 {
     char url[64];
     int fd = mute_listener(url, sizeof url, "https");
-    struct fetch *f = get(url);
-    reach(f, SPT_PHASE_TLS);
+    struct fetch *f = fetch_get(url);
+    fetch_reach(f, SPT_PHASE_TLS);
     cancel(f, SPT_PHASE_TLS);
     close(fd);
     assert_silent(f);
@@ -215,10 +215,10 @@ static void test_http_12_time_limit_in_the_tls_handshake(void **state)
 {
     char url[64];
     int fd = mute_listener(url, sizeof url, "https");
-    struct fetch *f = prepare(url);
+    struct fetch *f = fetch_prepare(url);
     f->limits.connect_ns = MS(50);
-    start(f);
-    finish(f);
+    fetch_start(f);
+    fetch_finish(f);
     assert_failed(f, "timeout", "connect", "tls");
     assert_true(f->request.response->times.tls_ns > 0);
     close(fd);
@@ -230,12 +230,12 @@ static void test_http_14_cancel_while_sending(void **state)
     char url[64];
     int fd = mute_listener(url, sizeof url, "http");
     char *body = test_calloc(1, N);
-    struct fetch *f = prepare(url);
+    struct fetch *f = fetch_prepare(url);
     f->request.method = "PUT";
     f->request.body = body;
     f->request.body_len = N;
-    start(f);
-    reach(f, SPT_PHASE_SENDING);
+    fetch_start(f);
+    fetch_reach(f, SPT_PHASE_SENDING);
     cancel(f, SPT_PHASE_SENDING);
     test_free(body);
     close(fd);
@@ -244,12 +244,12 @@ static void test_http_14_cancel_while_sending(void **state)
 
 static void test_http_14_cancel_while_waiting_and_receiving(void **state)
 {
-    struct fetch *a = get("/stall"), *b = get("/stall?after=10&length=100");
-    reach(a, SPT_PHASE_WAITING);
-    reach(b, SPT_PHASE_RECEIVING);
+    struct fetch *a = fetch_get("/stall"), *b = fetch_get("/stall?after=10&length=100");
+    fetch_reach(a, SPT_PHASE_WAITING);
+    fetch_reach(b, SPT_PHASE_RECEIVING);
     cancel(a, SPT_PHASE_WAITING);
     cancel(b, SPT_PHASE_RECEIVING);
-    assert_int_equal(spt_driver_sockets(rig.driver), 0);
+    assert_int_equal(spt_driver_sockets(http.driver), 0);
     assert_silent(a);
     assert_silent(b);
 }
@@ -268,10 +268,10 @@ static bool is_paused(void *f)
 /* A stream that is paused, because nobody reads it. */
 static struct fetch *get_paused(void)
 {
-    struct fetch *f = prepare("/bytes/8000000");
+    struct fetch *f = fetch_prepare("/bytes/8000000");
     f->request.high_water = 65536;
     f->events.on_progress = take_no_news;
-    start(f);
+    fetch_start(f);
     turn_until(is_paused, f);
     return f;
 }
@@ -279,10 +279,10 @@ static struct fetch *get_paused(void)
 static void test_http_14_cancel_of_a_paused_stream(void **state)
 {
     struct fetch *f = get_paused();
-    assert_true(rig.session->paused == 1);
+    assert_true(http.session->paused == 1);
     cancel(f, SPT_PHASE_RECEIVING);
-    assert_int_equal(rig.session->paused, 0);
-    assert_int_equal(spt_driver_sockets(rig.driver), 0);
+    assert_int_equal(http.session->paused, 0);
+    assert_int_equal(spt_driver_sockets(http.driver), 0);
     assert_silent(f);
 }
 
@@ -293,7 +293,7 @@ static void test_http_14_cancel_of_a_stream_about_to_go_on(void **state)
     f->request.response->consumed = f->request.response->body_in.len;
     spt_attempt_resume(&f->request);
     cancel(f, SPT_PHASE_RECEIVING);
-    assert_int_equal(rig.session->paused, 0);
+    assert_int_equal(http.session->paused, 0);
     assert_silent(f);
 }
 
@@ -301,14 +301,14 @@ static void test_http_14_cancel_of_an_upload_that_waits_for_its_source(void **st
 {
     struct spt_upload upload;
     spt_upload_init(&upload);
-    struct fetch *f = prepare("/echo");
+    struct fetch *f = fetch_prepare("/echo");
     f->request.method = "POST";
     f->request.upload = &upload;
     f->events.on_progress = take_no_news;
-    start(f);
+    fetch_start(f);
     turn_until(is_paused, f);
     cancel(f, SPT_PHASE_SENDING);
-    assert_int_equal(spt_driver_sockets(rig.driver), 0);
+    assert_int_equal(spt_driver_sockets(http.driver), 0);
     spt_upload_release(&upload);
     assert_silent(f);
 }
@@ -323,22 +323,22 @@ static void test_http_14_cancel_once_done_does_nothing(void **state)
 
 static void cancel_the_rest(struct fetch *f)
 {
-    for (unsigned i = 0; i < rig.started; i++)
-        spt_attempt_cancel(&rig.fetches[i].request);
+    for (unsigned i = 0; i < http.started; i++)
+        spt_attempt_cancel(&http.fetches[i].request);
 }
 
 /* All are over when the first of them is delivered: the others are not any more. */
 static void test_http_14_cancel_of_what_is_done_but_undrained(void **state)
 {
-    rig.after_done = cancel_the_rest;
+    http.after_done = cancel_the_rest;
     for (int i = 0; i < 5; i++)
-        get("/stall");
-    reach(&rig.fetches[4], SPT_PHASE_WAITING);
-    spt_driver_close_session(rig.session);
-    finish_all(1);
-    spt_loop_run_once(rig.loop, false);
-    assert_int_equal(rig.done, 1);
-    assert_int_equal(rig.fetches[0].calls, 1);
+        fetch_get("/stall");
+    fetch_reach(&http.fetches[4], SPT_PHASE_WAITING);
+    spt_driver_close_session(http.session);
+    fetch_finish_all(1);
+    spt_loop_run_once(http.loop, false);
+    assert_int_equal(http.done, 1);
+    assert_int_equal(http.fetches[0].calls, 1);
 }
 
 /* Some hundred requests, each cancelled at a turn that a fixed seed chooses. */
@@ -350,22 +350,22 @@ static void test_http_14_cancel_at_arbitrary_moments(void **state)
     uint32_t seed = 12345;
     for (int round = 0; round < 20; round++) {
         for (unsigned i = 0; i < 50; i++)
-            get(paths[i % 6]);
+            fetch_get(paths[i % 6]);
         for (unsigned i = 0; i < 50; i++) {
             seed = seed * 1103515245 + 12345;
             for (uint32_t turns = (seed >> 16) % 3; turns > 0; turns--)
-                spt_loop_run_once(rig.loop, false);
-            spt_attempt_cancel(&rig.fetches[(seed >> 20) % 50].request);
+                spt_loop_run_once(http.loop, false);
+            spt_attempt_cancel(&http.fetches[(seed >> 20) % 50].request);
         }
         for (unsigned i = 0; i < 50; i++)
-            spt_attempt_cancel(&rig.fetches[i].request);
+            spt_attempt_cancel(&http.fetches[i].request);
         for (unsigned i = 0; i < 50; i++) {
-            assert_true(rig.fetches[i].calls <= 1);
-            spt_request_release(&rig.fetches[i].request);
+            assert_true(http.fetches[i].calls <= 1);
+            spt_request_release(&http.fetches[i].request);
         }
-        assert_int_equal(spt_driver_requests(rig.driver), 0);
-        memset(rig.fetches, 0, sizeof rig.fetches);
-        rig.started = 0;
+        assert_int_equal(spt_driver_requests(http.driver), 0);
+        memset(http.fetches, 0, sizeof http.fetches);
+        http.started = 0;
     }
     fetch_ok("/bytes/1", 200);
 }
@@ -377,27 +377,27 @@ static void test_http_24_the_driver_is_freed_with_requests_in_every_phase(void *
     int c = mute_listener(full, sizeof full, "http");
     int d = ask_nobody();
     listen(c, 0);
-    get("http://slow.invalid/");
+    fetch_get("http://slow.invalid/");
     turn_until(was_asked, &d);
-    rig.session = rig_session(64, 64); /* the driver frees the other one */
+    http.session = open_session(64, 64); /* the driver frees the other one */
     hold_lookups(true);
     fetch_ok("/bytes/1", 200);
-    get("http://slow.invalid/");
+    fetch_get("http://slow.invalid/");
     for (int i = 0; i < 8; i++)
-        get(full);
-    struct fetch *in_tls = get(tls), *waiting = get(mute);
-    struct fetch *receiving = get("/stall?after=10&length=100"), *paused = get_paused();
-    reach(in_tls, SPT_PHASE_TLS);
-    reach(waiting, SPT_PHASE_WAITING);
-    reach(receiving, SPT_PHASE_RECEIVING);
+        fetch_get(full);
+    struct fetch *in_tls = fetch_get(tls), *waiting = fetch_get(mute);
+    struct fetch *receiving = fetch_get("/stall?after=10&length=100"), *paused = get_paused();
+    fetch_reach(in_tls, SPT_PHASE_TLS);
+    fetch_reach(waiting, SPT_PHASE_WAITING);
+    fetch_reach(receiving, SPT_PHASE_RECEIVING);
     wait_for_lookups(1);
-    struct fetch *queued = get("/bytes/1");
-    unsigned done = rig.done;
-    spt_driver_free(rig.driver);
-    rig.driver = NULL;
-    rig.session = NULL;
-    spt_loop_run_once(rig.loop, false);
-    assert_int_equal(rig.done, done);
+    struct fetch *queued = fetch_get("/bytes/1");
+    unsigned done = http.done;
+    spt_driver_free(http.driver);
+    http.driver = NULL;
+    http.session = NULL;
+    spt_loop_run_once(http.loop, false);
+    assert_int_equal(http.done, done);
     assert_int_equal(queued->calls + paused->calls, 0);
     hold_lookups(false);
     wait_for_lookups(0);

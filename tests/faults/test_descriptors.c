@@ -21,7 +21,7 @@ typedef int socket_fn(int, int, int);
 int socket(int family, int type, int protocol)
 {
     limit.asked++;
-    if (rig.driver && spt_driver_sockets(rig.driver) >= limit.allowed) {
+    if (http.driver && spt_driver_sockets(http.driver) >= limit.allowed) {
         errno = EMFILE;
         return -1;
     }
@@ -32,10 +32,10 @@ static int limited_setup(void **state)
 {
     limit.allowed = UINT_MAX;
     limit.asked = 0;
-    return rig_setup(state);
+    return http_fixture_setup(state);
 }
 
-#define LIMITED(fn) cmocka_unit_test_setup_teardown(fn, limited_setup, rig_teardown)
+#define LIMITED(fn) cmocka_unit_test_setup_teardown(fn, limited_setup, http_fixture_teardown)
 
 static int dead(int fd)
 {
@@ -46,20 +46,20 @@ static int dead(int fd)
 static void test_http_19_descriptor_numbers_come_back_at_once(void **state)
 {
     fetch_ok("/close", 200);
-    uint32_t gens = rig.driver->pollers.generations;
+    uint32_t gens = http.driver->pollers.generations;
     for (int i = 0; i < 100; i++) {
-        struct fetch *f = get("/stall");
-        reach(f, SPT_PHASE_WAITING);
+        struct fetch *f = fetch_get("/stall");
+        fetch_reach(f, SPT_PHASE_WAITING);
         spt_attempt_cancel(&f->request);
-        rig.started--;
+        http.started--;
         spt_request_release(&f->request);
         memset(f, 0, sizeof *f);
         fetch_ok("/close", 200);
-        spt_request_release(&rig.fetches[--rig.started].request);
-        memset(&rig.fetches[rig.started], 0, sizeof *f);
+        spt_request_release(&http.fetches[--http.started].request);
+        memset(&http.fetches[http.started], 0, sizeof *f);
     }
-    assert_int_equal(rig.driver->pollers.generations - gens, 200);
-    assert_true(rig.driver->pollers.cap <= 64); /* and no other numbers were needed */
+    assert_int_equal(http.driver->pollers.generations - gens, 200);
+    assert_true(http.driver->pollers.cap <= 64); /* and no other numbers were needed */
 }
 
 static int open_fd; /* by the thread pool */
@@ -79,16 +79,16 @@ static bool is_open(void *unused)
 static void open_in_the_pool(uv_fs_t *req, const char *path)
 {
     open_fd = -1;
-    assert_int_equal(uv_fs_open(spt_loop_uv(rig.loop), req, path, O_RDONLY, 0, on_open), 0);
+    assert_int_equal(uv_fs_open(spt_loop_uv(http.loop), req, path, O_RDONLY, 0, on_open), 0);
     turn_until(is_open, NULL);
 }
 
 /* The number of the only socket there is. */
 static int only_socket(void)
 {
-    assert_int_equal(spt_driver_sockets(rig.driver), 1);
+    assert_int_equal(spt_driver_sockets(http.driver), 1);
     for (int fd = 0;; fd++)
-        if (spt_pollers_find(&rig.driver->pollers, fd))
+        if (spt_pollers_find(&http.driver->pollers, fd))
             return fd;
 }
 
@@ -98,7 +98,7 @@ static void assert_file_untouched(const char *text)
     assert_false(dead(open_fd));
     assert_int_equal(pread(open_fd, read_back, sizeof read_back, 0), strlen(text));
     assert_string_equal(read_back, text);
-    assert_null(spt_pollers_find(&rig.driver->pollers, open_fd));
+    assert_null(spt_pollers_find(&http.driver->pollers, open_fd));
 }
 
 static void test_http_19_a_file_of_the_thread_pool_takes_the_number_of_a_socket(void **state)
@@ -109,8 +109,8 @@ static void test_http_19_a_file_of_the_thread_pool_takes_the_number_of_a_socket(
     assert_int_equal(write(tmp, "a file", 6), 6);
     close(tmp);
     for (int i = 0; i < 20; i++) {
-        struct fetch *f = get("/stall");
-        reach(f, SPT_PHASE_WAITING);
+        struct fetch *f = fetch_get("/stall");
+        fetch_reach(f, SPT_PHASE_WAITING);
         int fd = only_socket();
         spt_attempt_cancel(&f->request);
         open_in_the_pool(&req, path);
@@ -142,29 +142,29 @@ static bool is_over(void *timer)
 static uint64_t turns_in(uint64_t ns)
 {
     struct spt_timer pause = {0};
-    uint64_t before = spt_loop_polls(rig.loop);
-    spt_timer_start(&rig.timers, &pause, spt_loop_now(rig.loop) + ns, on_pause_over);
+    uint64_t before = spt_loop_polls(http.loop);
+    spt_timer_start(&http.timers, &pause, spt_loop_now(http.loop) + ns, on_pause_over);
     turn_until(is_over, &pause);
-    return spt_loop_polls(rig.loop) - before;
+    return spt_loop_polls(http.loop) - before;
 }
 
 static void test_http_20_fault_42_requests_wait_for_a_descriptor(void **state)
 {
     limit.allowed = 2;
-    struct fetch *a = get("/stall"), *b = get("/stall"), *waiting[6];
-    reach(a, SPT_PHASE_WAITING);
-    reach(b, SPT_PHASE_WAITING);
+    struct fetch *a = fetch_get("/stall"), *b = fetch_get("/stall"), *waiting[6];
+    fetch_reach(a, SPT_PHASE_WAITING);
+    fetch_reach(b, SPT_PHASE_WAITING);
     for (int i = 0; i < 6; i++)
-        waiting[i] = get(i % 2 ? "/close" : "/bytes/10");
+        waiting[i] = fetch_get(i % 2 ? "/close" : "/bytes/10");
     for (int i = 0; i < 6; i++)
         turn_until(is_waiting, waiting[i]);
     unsigned asked = limit.asked;
     assert_true(turns_in(MS(50)) < 10); /* asleep */
     assert_int_equal(limit.asked, asked);
-    assert_int_equal(rig.done, 0);
+    assert_int_equal(http.done, 0);
     assert_int_equal(spt_timeouts_phase(&waiting[0]->request), SPT_PHASE_CONNECTING);
     spt_attempt_cancel(&a->request);
-    finish_all(6);
+    fetch_finish_all(6);
     for (int i = 0; i < 6; i++) {
         assert_null(waiting[i]->request.failure.code);
         assert_int_equal(waiting[i]->request.response->status, 200);
@@ -176,19 +176,19 @@ static void test_http_20_fault_42_requests_wait_for_a_descriptor(void **state)
 static void test_http_20_fault_42_no_descriptor_until_the_limit(void **state)
 {
     limit.allowed = 1;
-    struct fetch *holder = get("/stall"), *f = prepare("/bytes/10");
-    reach(holder, SPT_PHASE_WAITING);
+    struct fetch *holder = fetch_get("/stall"), *f = fetch_prepare("/bytes/10");
+    fetch_reach(holder, SPT_PHASE_WAITING);
     f->limits.connect_ns = MS(40);
-    start(f);
-    finish(f);
+    fetch_start(f);
+    fetch_finish(f);
     assert_failed(f, "connect", "too_many_files", "connect");
     assert_true(f->request.response->times.total_ns >= (int64_t)MS(40));
-    struct fetch *total = prepare("/bytes/10");
-    total->request.deadline_ns = spt_loop_now(rig.loop) + MS(20);
-    start(total);
-    finish(total);
+    struct fetch *total = fetch_prepare("/bytes/10");
+    total->request.deadline_ns = spt_loop_now(http.loop) + MS(20);
+    fetch_start(total);
+    fetch_finish(total);
     assert_failed(total, "timeout", "total", "connect");
-    struct fetch *cancelled = get("/bytes/10");
+    struct fetch *cancelled = fetch_get("/bytes/10");
     turn_until(is_waiting, cancelled);
     spt_attempt_cancel(&cancelled->request);
     assert_int_equal(cancelled->request.failure.phase, SPT_PHASE_CONNECTING);
@@ -200,8 +200,8 @@ static void test_http_20_fault_42_no_descriptor_until_the_limit(void **state)
 static void test_http_20_fault_42_nothing_that_could_give_one_back(void **state)
 {
     limit.allowed = 0;
-    struct fetch *a = get("/bytes/10"), *b = get("/bytes/10");
-    finish_all(2);
+    struct fetch *a = fetch_get("/bytes/10"), *b = fetch_get("/bytes/10");
+    fetch_finish_all(2);
     assert_failed(a, "connect", "too_many_files", NULL);
     assert_failed(b, "connect", "too_many_files", NULL);
     limit.allowed = UINT_MAX;
@@ -222,15 +222,15 @@ static void use_hosts(void)
         resolve[i] = hosts[i];
     }
     config.resolve = resolve;
-    spt_driver_free_session(rig.session);
-    assert_int_equal(spt_session_new(&rig.session, rig.driver, &config), SEPTET_OK);
+    spt_driver_free_session(http.session);
+    assert_int_equal(spt_session_new(&http.session, http.driver, &config), SEPTET_OK);
 }
 
 static struct fetch *get_at(int host)
 {
     char url[64];
     snprintf(url, sizeof url, "http://h%d.test:%s/bytes/10", host, strrchr(origin(), ':') + 1);
-    return get(url);
+    return fetch_get(url);
 }
 
 /* Each host's connection would stay open, idle, and keep the next host from having one. */
@@ -240,9 +240,9 @@ static void test_http_20_fault_42_idle_connections_make_room(void **state)
     limit.allowed = 3;
     for (int i = 0; i < HOSTS; i++)
         get_at(i);
-    finish_all(HOSTS);
+    fetch_finish_all(HOSTS);
     for (int i = 0; i < HOSTS; i++)
-        assert_null(rig.fetches[i].request.failure.code);
+        assert_null(http.fetches[i].request.failure.code);
 }
 
 /* Nor need any request run that could give its own back. */
@@ -252,27 +252,27 @@ static void test_http_20_fault_42_idle_connections_make_room_where_nothing_runs(
     limit.allowed = 3;
     for (int i = 0; i < HOSTS; i++) {
         struct fetch *f = get_at(i);
-        finish(f);
+        fetch_finish(f);
         assert_null(f->request.failure.code);
         assert_false(f->request.response->reused);
     }
-    assert_int_equal(spt_driver_sockets(rig.driver), 3); /* one had to go for each that came */
+    assert_int_equal(spt_driver_sockets(http.driver), 3); /* one had to go for each that came */
     limit.allowed = 4;
     for (int i = 0; i < HOSTS; i++)
         get_at(i);
-    finish_all(HOSTS + HOSTS);
+    fetch_finish_all(HOSTS + HOSTS);
     for (int i = 0; i < HOSTS; i++)
-        assert_null(rig.fetches[HOSTS + i].request.failure.code);
+        assert_null(http.fetches[HOSTS + i].request.failure.code);
 }
 
 static void test_http_20_fault_42_the_session_closes_while_they_wait(void **state)
 {
     limit.allowed = 1;
-    struct fetch *holder = get("/stall"), *f = get("/bytes/10");
-    reach(holder, SPT_PHASE_WAITING);
+    struct fetch *holder = fetch_get("/stall"), *f = fetch_get("/bytes/10");
+    fetch_reach(holder, SPT_PHASE_WAITING);
     turn_until(is_waiting, f);
-    spt_driver_close_session(rig.session);
-    finish_all(2);
+    spt_driver_close_session(http.session);
+    fetch_finish_all(2);
     assert_failed(f, "closed", NULL, "connect");
 }
 

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,11 +24,13 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
     return rc == 0 ? resolve("127.0.0.1", service, hints, &(*res)->ai_next) : rc;
 }
 
+/* --- connecting --- */
+
 static struct fetch *fetch_failed(const char *path, const char *code, const char *reason,
                                   const char *phase)
 {
-    struct fetch *f = get(path);
-    finish(f);
+    struct fetch *f = fetch_get(path);
+    fetch_finish(f);
     assert_failed(f, code, reason, phase);
     return f;
 }
@@ -110,10 +111,10 @@ static struct fetch *fetch_from_two_addresses(void)
 {
     char url[64];
     snprintf(url, sizeof url, "http://two.invalid:%u/bytes/3", origin_port());
-    struct fetch *f = prepare(url);
+    struct fetch *f = fetch_prepare(url);
     f->limits.connect_ns = MS(1000);
-    start(f);
-    finish(f);
+    fetch_start(f);
+    fetch_finish(f);
     assert_null(f->request.failure.code);
     assert_string_equal(f->request.response->peer, "127.0.0.1");
     assert_int_equal(f->request.response->body_in.len, 3);
@@ -140,33 +141,35 @@ static void test_connect_limit(void **state)
     uint16_t port;
     int fillers[4], fd = bound_socket(&port);
     fill_listener(fd, fillers);
-    struct fetch *f = prepare(url_of(port));
+    struct fetch *f = fetch_prepare(url_of(port));
     f->limits.connect_ns = MS(50);
-    uint64_t start_ns = spt_loop_now(rig.loop);
-    start(f);
-    finish(f);
+    uint64_t start_ns = spt_loop_now(http.loop);
+    fetch_start(f);
+    fetch_finish(f);
     assert_failed(f, "timeout", "connect", "connect");
-    assert_true(spt_loop_now(rig.loop) - start_ns >= MS(50));
+    assert_true(spt_loop_now(http.loop) - start_ns >= MS(50));
     close_listener(fd, fillers);
     fetch_ok("/bytes/1", 200);
 }
 
+/* --- limits --- */
+
 static struct fetch *start_limited(const char *path, uint64_t first_byte_ns, uint64_t idle_ns,
                                    uint64_t total_ns)
 {
-    struct fetch *f = prepare(path);
+    struct fetch *f = fetch_prepare(path);
     f->limits.connect_ns = MS(10000);
     f->limits.first_byte_ns = first_byte_ns;
     f->limits.idle_ns = idle_ns;
-    f->request.deadline_ns = total_ns ? spt_loop_now(rig.loop) + total_ns : 0;
-    start(f);
+    f->request.deadline_ns = total_ns ? spt_loop_now(http.loop) + total_ns : 0;
+    fetch_start(f);
     return f;
 }
 
 static void test_first_byte_limit(void **state)
 {
     struct fetch *f = start_limited("/stall", MS(40), MS(5000), 0);
-    finish(f);
+    fetch_finish(f);
     assert_failed(f, "timeout", "first_byte", "wait");
     assert_true(f->request.response->times.wait_ns >= (int64_t)MS(40));
     assert_int_equal(f->request.response->times.recv_ns, -1);
@@ -177,7 +180,7 @@ static void test_first_byte_limit(void **state)
 static void test_idle_limit(void **state)
 {
     struct fetch *f = start_limited("/stall?after=10&length=100", MS(5000), MS(40), 0);
-    finish(f);
+    fetch_finish(f);
     assert_failed(f, "timeout", "idle", "receive");
     assert_int_equal(f->request.response->status, 200);
     assert_int_equal(f->request.response->body_in.len, 10);
@@ -187,7 +190,7 @@ static void test_idle_limit(void **state)
 static void test_idle_limit_counts_from_the_last_byte(void **state)
 {
     struct fetch *f = start_limited("/drip?bytes=6&interval=0.1", 0, MS(250), 0);
-    finish(f);
+    fetch_finish(f);
     assert_null(f->request.failure.code);
     assert_int_equal(f->request.response->body_in.len, 6);
     assert_true(f->request.response->times.total_ns >= (int64_t)MS(500));
@@ -196,20 +199,20 @@ static void test_idle_limit_counts_from_the_last_byte(void **state)
 static void test_deadline_names_the_phase(void **state)
 {
     struct fetch *f = start_limited("/stall", 0, 0, MS(40));
-    finish(f);
+    fetch_finish(f);
     assert_failed(f, "timeout", "total", "wait");
     f = start_limited("/drip?bytes=1000&interval=0.01", 0, 0, MS(60));
-    finish(f);
+    fetch_finish(f);
     assert_failed(f, "timeout", "total", "receive");
 }
 
 static void test_deadline_in_the_queue(void **state)
 {
-    spt_driver_free_session(rig.session);
-    rig.session = rig_session(1, 1);
-    struct fetch *first = get("/stall");
+    spt_driver_free_session(http.session);
+    http.session = open_session(1, 1);
+    struct fetch *first = fetch_get("/stall");
     struct fetch *f = start_limited("/bytes/1", 0, 0, MS(40));
-    finish(f);
+    fetch_finish(f);
     assert_failed(f, "timeout", "total", "queue");
     assert_null(f->request.response); /* it never was admitted */
     assert_int_equal(first->calls, 0);
@@ -225,13 +228,13 @@ static void test_upload_limit_names_sending(void **state)
     int fd = bound_socket(&port);
     assert_int_equal(listen(fd, 8), 0);
     char *body = test_calloc(1, N);
-    struct fetch *f = prepare(url_of(port));
+    struct fetch *f = fetch_prepare(url_of(port));
     f->request.method = "POST";
     f->request.body = body;
     f->request.body_len = N;
     f->limits.idle_ns = MS(60);
-    start(f);
-    finish(f);
+    fetch_start(f);
+    fetch_finish(f);
     test_free(body);
     close(fd);
     assert_failed(f, "timeout", "idle", "send");
@@ -240,14 +243,14 @@ static void test_upload_limit_names_sending(void **state)
 /* The limit for the answer begins when the body is out. */
 static void test_sent_upload_waits_for_its_first_byte(void **state)
 {
-    struct fetch *f = prepare("/stall");
+    struct fetch *f = fetch_prepare("/stall");
     f->request.method = "POST";
     f->request.body = "abc";
     f->request.body_len = 3;
     f->limits.first_byte_ns = MS(50);
     f->limits.idle_ns = MS(20);
-    start(f);
-    finish(f);
+    fetch_start(f);
+    fetch_finish(f);
     assert_failed(f, "timeout", "first_byte", "wait");
     assert_true(f->request.response->times.wait_ns >= (int64_t)MS(50));
 }
@@ -256,11 +259,13 @@ static void test_sent_upload_waits_for_its_first_byte(void **state)
 static void test_last_transfer_that_times_out_is_reported(void **state)
 {
     struct fetch *f = start_limited("/stall", MS(20), 0, 0);
-    finish(f);
+    fetch_finish(f);
     assert_int_equal(f->calls, 1);
-    assert_int_equal(spt_driver_requests(rig.driver), 0);
-    assert_int_equal(spt_driver_due(rig.driver), SPT_NEVER);
+    assert_int_equal(spt_driver_requests(http.driver), 0);
+    assert_int_equal(spt_driver_due(http.driver), SPT_NEVER);
 }
+
+/* --- answers and requests that are wrong --- */
 
 static void test_broken_connections(void **state)
 {
@@ -280,31 +285,31 @@ static void test_body_limit(void **state)
     static const char *const paths[] = {"/bytes/5000", "/chunked?chunks=50&size=100",
                                         "/gzip?bytes=500000"};
     for (size_t i = 0; i < 3; i++) {
-        struct fetch *f = prepare(paths[i]);
+        struct fetch *f = fetch_prepare(paths[i]);
         f->request.max_body = 4000;
-        start(f);
-        finish(f);
+        fetch_start(f);
+        fetch_finish(f);
         assert_failed(f, "body_too_large", NULL, "receive");
         assert_true(f->request.response->body_in.cap <= 4000);
     }
-    struct fetch *f = prepare("/bytes/4000");
+    struct fetch *f = fetch_prepare("/bytes/4000");
     f->request.max_body = 4000;
-    start(f);
-    finish(f);
+    fetch_start(f);
+    fetch_finish(f);
     assert_null(f->request.failure.code);
 }
 
 static void refused_at_start(const char *method, const char *url, const char *code,
                              const char *reason)
 {
-    struct fetch *f = prepare(url);
+    struct fetch *f = fetch_prepare(url);
     f->request.method = method;
-    assert_int_equal(spt_attempt_start(rig.session, &f->request), SEPTET_EINVAL);
+    assert_int_equal(spt_attempt_start(http.session, &f->request), SEPTET_EINVAL);
     assert_failed(f, code, reason, "queue");
     spt_attempt_cancel(&f->request); /* harmless */
-    assert_int_equal(spt_driver_requests(rig.driver), 0);
+    assert_int_equal(spt_driver_requests(http.driver), 0);
     spt_request_release(&f->request);
-    rig.started--;
+    http.started--;
     memset(f, 0, sizeof *f);
 }
 
@@ -338,93 +343,9 @@ static void test_bad_urls_and_methods_arm_nothing(void **state)
 
 static void test_refusals_do_not_repeat_passwords(void **state)
 {
-    struct fetch *f = prepare("http://user:secret@127.0.0.1:99999/");
-    assert_int_equal(spt_attempt_start(rig.session, &f->request), SEPTET_EINVAL);
+    struct fetch *f = fetch_prepare("http://user:secret@127.0.0.1:99999/");
+    assert_int_equal(spt_attempt_start(http.session, &f->request), SEPTET_EINVAL);
     assert_null(strstr(f->request.failure.text, "secret"));
-}
-
-static void test_nine_idle_connections_reset_by_the_server(void **state)
-{
-    for (int i = 0; i < 9; i++)
-        get("/idle-reset?after=0.05");
-    finish_all(9);
-    while (rig.driver->pollers.dropped < 9)
-        spt_loop_run_once(rig.loop, true);
-    fetch_ok("/bytes/3", 200);
-}
-
-/* The reset is not seen before the request goes out on the dead connections. */
-static void test_nine_stale_connections_nobody_watched(void **state)
-{
-    for (int i = 0; i < 9; i++)
-        get("/idle-reset");
-    finish_all(9);
-    for (int i = 0; i < 9; i++)
-        assert_int_equal(rig.fetches[i].request.response->status, 200);
-    for (int i = 0; i < 20; i++)
-        fetch_ok("/bytes/3", 200);
-}
-
-static void test_idle_connection_closed_by_the_server(void **state)
-{
-    fetch_ok("/idle-close?after=0.02", 200);
-    while (rig.driver->pollers.dropped < 1)
-        spt_loop_run_once(rig.loop, true);
-    assert_false(fetch_ok("/bytes/3", 200)->request.response->reused);
-}
-
-static void test_no_descriptors_left_for_now(void **state)
-{
-    struct rlimit old, tight;
-    fetch_ok("/bytes/1", 200);
-    int next = dup(0);
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
-    tight = old;
-    tight.rlim_cur = (rlim_t)next;
-    close(next);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
-    struct fetch *a = get("/delay/0.05"), *b = get("/bytes/1");
-    finish(b);
-    finish(a);
-    setrlimit(RLIMIT_NOFILE, &old);
-    assert_null(a->request.failure.code); /* rides on the open connection */
-    assert_null(b->request.failure.code); /* has waited for it */
-    fetch_ok("/bytes/1", 200);
-}
-
-static void test_closing_a_session_ends_its_requests(void **state)
-{
-    spt_driver_free_session(rig.session);
-    rig.session = rig_session(2, 2);
-    for (int i = 0; i < 5; i++)
-        get("/stall");
-    reach(&rig.fetches[1], SPT_PHASE_WAITING);
-    spt_driver_close_session(rig.session);
-    assert_int_equal(spt_driver_sockets(rig.driver), 0);
-    assert_int_equal(rig.done, 0); /* told in a lap, not from within */
-    finish_all(5);
-    for (int i = 0; i < 5; i++)
-        assert_failed(&rig.fetches[i], "closed", NULL, i < 2 ? "wait" : "queue");
-    struct fetch *late = prepare("/bytes/1");
-    assert_int_equal(spt_attempt_start(rig.session, &late->request), SEPTET_ECLOSED);
-    spt_driver_close_session(rig.session);
-}
-
-static void close_session(struct fetch *f)
-{
-    spt_driver_close_session(rig.session);
-}
-
-static void test_closing_a_session_from_the_end_of_a_request(void **state)
-{
-    rig.after_done = close_session;
-    get("/bytes/1");
-    for (int i = 0; i < 5; i++)
-        get("/stall");
-    finish_all(6);
-    assert_null(rig.fetches[0].request.failure.code);
-    for (int i = 1; i < 6; i++)
-        assert_failed(&rig.fetches[i], "closed", NULL, NULL);
 }
 
 int main(void)
@@ -447,12 +368,6 @@ int main(void)
         TEST(test_body_limit),
         TEST(test_bad_urls_and_methods_arm_nothing),
         TEST(test_refusals_do_not_repeat_passwords),
-        TEST(test_nine_idle_connections_reset_by_the_server),
-        TEST(test_nine_stale_connections_nobody_watched),
-        TEST(test_idle_connection_closed_by_the_server),
-        TEST(test_no_descriptors_left_for_now),
-        TEST(test_closing_a_session_ends_its_requests),
-        TEST(test_closing_a_session_from_the_end_of_a_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,11 +68,11 @@ static void test_head_of_informational_answer_is_skipped(void **state)
 
 static void test_head_has_no_body(void **state)
 {
-    struct fetch *f = prepare("/bytes/100");
+    struct fetch *f = fetch_prepare("/bytes/100");
     f->request.method = "HEAD";
     f->request.max_body = 10; /* a length that is only told is no body */
-    start(f);
-    finish(f);
+    fetch_start(f);
+    fetch_finish(f);
     assert_null(f->request.failure.code);
     assert_int_equal(f->request.response->status, 200);
     assert_int_equal(f->request.response->body_in.len, 0);
@@ -81,12 +81,12 @@ static void test_head_has_no_body(void **state)
 
 static struct fetch *send_body(const char *method, const char *body, size_t len)
 {
-    struct fetch *f = prepare("/echo");
+    struct fetch *f = fetch_prepare("/echo");
     f->request.method = method;
     f->request.body = body;
     f->request.body_len = len;
-    start(f);
-    finish(f);
+    fetch_start(f);
+    fetch_finish(f);
     assert_null(f->request.failure.code);
     return f;
 }
@@ -131,13 +131,13 @@ static void test_headers_are_sent_as_given(void **state)
     const char *why;
     size_t at;
     assert_int_equal(spt_headers_new(&headers, pairs, 3, &why, &at), SEPTET_OK);
-    struct fetch *f = prepare("/echo");
+    struct fetch *f = fetch_prepare("/echo");
     f->request.method = "POST";
     f->request.body = "b";
     f->request.body_len = 1;
     f->request.headers = headers;
-    start(f);
-    finish(f);
+    fetch_start(f);
+    fetch_finish(f);
     spt_headers_free(headers);
     assert_true(body_has(f, "\"x-one\": \"1\""));
     assert_true(body_has(f, "\"x-empty\": \"\""));
@@ -150,7 +150,7 @@ static void test_connection_is_kept_and_its_times_add_up(void **state)
     struct fetch *a = fetch_ok("/bytes/10", 200), *b = fetch_ok("/delay/0.02", 200);
     assert_false(a->request.response->reused);
     assert_true(b->request.response->reused);
-    assert_int_equal(spt_driver_sockets(rig.driver), 1);
+    assert_int_equal(spt_driver_sockets(http.driver), 1);
     const struct spt_times *t = &a->request.response->times;
     assert_true(t->dns_ns >= 0 && t->tcp_ns >= 0 && t->tls_ns == -1);
     assert_int_equal(t->total_ns,
@@ -164,11 +164,11 @@ static void test_connection_is_kept_and_its_times_add_up(void **state)
 static void test_sessions_do_not_share_connections(void **state)
 {
     fetch_ok("/bytes/1", 200);
-    struct spt_session *first = rig.session;
-    rig.session = rig_session(1, 1);
+    struct spt_session *first = http.session;
+    http.session = open_session(1, 1);
     assert_false(fetch_ok("/bytes/1", 200)->request.response->reused);
     spt_driver_free_session(first);
-    assert_int_equal(spt_driver_sockets(rig.driver), 1);
+    assert_int_equal(spt_driver_sockets(http.driver), 1);
     assert_true(fetch_ok("/bytes/1", 200)->request.response->reused);
 }
 
@@ -221,54 +221,55 @@ static long log_size(void)
 static void test_limit_is_never_exceeded(void **state)
 {
     long from = log_size();
-    spt_driver_free_session(rig.session);
-    rig.session = rig_session(8, 64);
+    spt_driver_free_session(http.session);
+    http.session = open_session(8, 64);
     for (int i = 0; i < 200; i++)
-        get("/delay/0.002");
-    assert_int_equal(spt_driver_requests(rig.driver), 200);
-    finish_all(200);
+        fetch_get("/delay/0.002");
+    assert_int_equal(spt_driver_requests(http.driver), 200);
+    fetch_finish_all(200);
     for (int i = 0; i < 200; i++) {
-        assert_null(rig.fetches[i].request.failure.code);
-        assert_int_equal(rig.fetches[i].calls, 1);
+        assert_null(http.fetches[i].request.failure.code);
+        assert_int_equal(http.fetches[i].calls, 1);
     }
     assert_int_equal(peak_connections(from), 8);
-    assert_int_equal(spt_driver_requests(rig.driver), 0);
+    assert_int_equal(spt_driver_requests(http.driver), 0);
 }
 
 static void test_limit_per_host_is_never_exceeded(void **state)
 {
     long from = log_size();
-    spt_driver_free_session(rig.session);
-    rig.session = rig_session(64, 3);
+    spt_driver_free_session(http.session);
+    http.session = open_session(64, 3);
     for (int i = 0; i < 30; i++)
-        get("/delay/0.005");
-    finish_all(30);
+        fetch_get("/delay/0.005");
+    fetch_finish_all(30);
     assert_int_equal(peak_connections(from), 3);
 }
 
 static void start_another(struct fetch *done)
 {
-    if (rig.started < 20 && spt_attempt_start(rig.session, &prepare("/bytes/5")->request) != 0)
+    if (http.started < 20 &&
+        spt_attempt_start(http.session, &fetch_prepare("/bytes/5")->request) != 0)
         done->calls = 100;
 }
 
 static void test_a_request_may_be_started_by_the_end_of_another(void **state)
 {
-    rig.after_done = start_another;
-    get("/bytes/5");
-    finish_all(20);
+    http.after_done = start_another;
+    fetch_get("/bytes/5");
+    fetch_finish_all(20);
     for (int i = 0; i < 20; i++) {
-        assert_int_equal(rig.fetches[i].calls, 1);
-        assert_int_equal(rig.fetches[i].request.response->status, 200);
+        assert_int_equal(http.fetches[i].calls, 1);
+        assert_int_equal(http.fetches[i].request.response->status, 200);
     }
 }
 
 static void test_queue_time_is_told(void **state)
 {
-    spt_driver_free_session(rig.session);
-    rig.session = rig_session(1, 1);
-    struct fetch *a = get("/delay/0.05"), *b = get("/bytes/1");
-    finish(b);
+    spt_driver_free_session(http.session);
+    http.session = open_session(1, 1);
+    struct fetch *a = fetch_get("/delay/0.05"), *b = fetch_get("/bytes/1");
+    fetch_finish(b);
     assert_true(b->request.response->times.queue_ns >= (int64_t)MS(45));
     assert_true(a->request.response->times.queue_ns < b->request.response->times.queue_ns);
 }
@@ -279,9 +280,9 @@ static void test_poller_stays_armed_over_idle(void **state)
 {
     fetch_ok("/delay/0.01", 200);
     struct spt_poller *idle = NULL;
-    for (int fd = 0; fd < rig.driver->pollers.cap; fd++)
-        if (rig.driver->pollers.by_fd[fd])
-            idle = rig.driver->pollers.by_fd[fd];
+    for (int fd = 0; fd < http.driver->pollers.cap; fd++)
+        if (http.driver->pollers.by_fd[fd])
+            idle = http.driver->pollers.by_fd[fd];
     assert_non_null(idle);
     assert_int_equal(idle->wanted_mask, 0);
     assert_int_equal(idle->armed_mask, UV_READABLE);
@@ -294,31 +295,31 @@ static void test_poller_stays_armed_over_idle(void **state)
 static void test_foreign_loop_ends_when_nothing_is_in_flight(void **state)
 {
     uv_loop_t uv;
-    struct spt_loop *own = rig.loop;
-    spt_driver_free_session(rig.session);
-    spt_driver_free(rig.driver);
+    struct spt_loop *own = http.loop;
+    spt_driver_free_session(http.session);
+    spt_driver_free(http.driver);
     assert_int_equal(spt_loop_free(own), SEPTET_OK);
     assert_int_equal(uv_loop_init(&uv), 0);
-    rig.driver = NULL;
-    assert_int_equal(spt_loop_new(&rig.loop, &uv, rig_drain, NULL), SEPTET_OK);
-    assert_int_equal(spt_driver_new(&rig.driver, rig.loop, &rig.timers), SEPTET_OK);
-    rig.session = rig_session(4, 4);
+    http.driver = NULL;
+    assert_int_equal(spt_loop_new(&http.loop, &uv, http_fixture_drain, NULL), SEPTET_OK);
+    assert_int_equal(spt_driver_new(&http.driver, http.loop, &http.timers), SEPTET_OK);
+    http.session = open_session(4, 4);
     assert_int_equal(uv_run(&uv, UV_RUN_DEFAULT), 0);
-    struct fetch *f = get("/delay/0.02");
+    struct fetch *f = fetch_get("/delay/0.02");
     uv_run(&uv, UV_RUN_DEFAULT); /* returns by itself, though a connection stays open */
     assert_int_equal(f->calls, 1);
     assert_int_equal(f->request.response->status, 200);
-    assert_int_equal(spt_driver_sockets(rig.driver), 1);
-    get("/stall");
-    while (rig.fetches[1].request.state.phase != SPT_PHASE_WAITING)
+    assert_int_equal(spt_driver_sockets(http.driver), 1);
+    fetch_get("/stall");
+    while (http.fetches[1].request.state.phase != SPT_PHASE_WAITING)
         uv_run(&uv, UV_RUN_ONCE);
-    spt_driver_free(rig.driver); /* with a request in flight and pollers to close */
-    rig.driver = NULL;
-    rig.session = NULL;
-    assert_int_equal(spt_loop_free(rig.loop), SEPTET_OK);
+    spt_driver_free(http.driver); /* with a request in flight and pollers to close */
+    http.driver = NULL;
+    http.session = NULL;
+    assert_int_equal(spt_loop_free(http.loop), SEPTET_OK);
     uv_run(&uv, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&uv), 0);
-    assert_int_equal(spt_loop_new(&rig.loop, NULL, rig_drain, NULL), SEPTET_OK);
+    assert_int_equal(spt_loop_new(&http.loop, NULL, http_fixture_drain, NULL), SEPTET_OK);
 }
 
 int main(void)

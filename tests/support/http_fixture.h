@@ -1,6 +1,6 @@
-/* What the tests of loop/ stand on: a loop whose drain is timers and driver, a session, and
- * requests that live longer than a failed test. Nothing is asserted inside a callback: cmocka fails
- * by longjmp, which may not cross libuv or libcurl. */
+/* What the tests of http/ share: a loop whose drain is timers and driver, a session, and requests
+ * that live longer than a failed test. Nothing is asserted inside a callback: cmocka fails by
+ * longjmp, which may not cross libuv or libcurl. */
 #ifndef SPT_TESTS_HTTP_FIXTURE_H
 #define SPT_TESTS_HTTP_FIXTURE_H
 
@@ -24,12 +24,12 @@
 #include "loop/loop.h"
 #include "septet/septet.h"
 
-#define FETCHES  256
-#define HANG_NS  (UINT64_C(60) * 1000000000) /* longer than any test: only a hang gets there */
-#define MS(n)    ((uint64_t)(n)*1000000)
-#define UNUSED   __attribute__((unused))
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, rig_setup, rig_teardown)
+#define MS(n)   ((uint64_t)(n)*1000000)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, http_fixture_setup, http_fixture_teardown)
 
+enum { FETCHES = 256 };
+
+/* A request with what it borrows. */
 struct fetch {
     struct spt_request request;
     struct spt_limits limits;
@@ -39,7 +39,7 @@ struct fetch {
     unsigned order; /* in which it was done, from 1 */
 };
 
-static struct rig {
+extern struct http_fixture {
     struct spt_loop *loop;
     struct spt_timers timers;
     struct spt_driver *driver;
@@ -49,185 +49,44 @@ static struct rig {
     unsigned done;
     struct spt_timer watchdog;
     bool hung;
-    void (*after_done)(struct fetch *); /* runs inside on_done */
-} rig;
+    void (*after_done)(struct fetch *); /* runs inside on_done, or NULL */
+} http;
 
-static uint64_t rig_drain(void *ud)
-{
-    for (int laps = 0; laps < 8; laps++) {
-        unsigned fired = spt_timers_expire(&rig.timers, spt_loop_now(rig.loop));
-        bool more = rig.driver && spt_driver_drain(rig.driver);
-        if (!fired && !more)
-            break;
-    }
-    if (rig.driver && spt_driver_due(rig.driver) == 0)
-        return SPT_LOOP_NOW;
-    return spt_timers_next(&rig.timers);
-}
+int http_fixture_setup(void **state);
+int http_fixture_teardown(void **state);
 
-UNUSED static const char *origin(void)
-{
-    const char *url = getenv("SEPTET_ORIGIN");
-    return url ? url : "http://127.0.0.1:1";
-}
+/* What the loop runs before it polls. */
+uint64_t http_fixture_drain(void *ud);
 
-UNUSED static struct spt_session *rig_session(unsigned limit, unsigned per_host)
-{
-    struct spt_session *session = NULL;
-    struct spt_session_config config = {
-        .limit = limit,
-        .limit_per_host = per_host,
-        .resolver = "system", /* whose getaddrinfo a test may stand in for */
-    };
-    assert_int_equal(spt_session_new(&session, rig.driver, &config), SEPTET_OK);
-    return session;
-}
+/* Returns the origin's URL. */
+const char *origin(void);
 
-UNUSED static int rig_setup(void **state)
-{
-    memset(&rig, 0, sizeof rig);
-    spt_timers_init(&rig.timers);
-    assert_int_equal(spt_loop_new(&rig.loop, NULL, rig_drain, NULL), SEPTET_OK);
-    assert_int_equal(spt_driver_new(&rig.driver, rig.loop, &rig.timers), SEPTET_OK);
-    rig.session = rig_session(64, 64);
-    return 0;
-}
+/* Opens a session besides, or in place of, the fixture's own. */
+struct spt_session *open_session(unsigned limit, unsigned per_host);
 
-/* The census: nothing is left of a session that is gone, and the loop closes clean. */
-UNUSED static int rig_teardown(void **state)
-{
-    int bad = 0;
-    spt_timer_stop(&rig.timers, &rig.watchdog);
-    if (rig.session)
-        spt_driver_free_session(rig.session);
-    if (rig.driver) {
-        spt_driver_drain(rig.driver);
-        bad += spt_driver_requests(rig.driver) != 0;
-        bad += spt_driver_sockets(rig.driver) != 0;
-        spt_driver_free(rig.driver);
-        rig.driver = NULL;
-    }
-    bad += spt_timers_next(&rig.timers) != SPT_NEVER;
-    bad += spt_loop_free(rig.loop) != SEPTET_OK;
-    for (unsigned i = 0; i < FETCHES; i++)
-        spt_request_release(&rig.fetches[i].request);
-    if (bad)
-        fprintf(stderr, "census: something is left behind\n");
-    return bad;
-}
+/* Returns a GET of `path` at the origin, or of an absolute URL, not started. */
+struct fetch *fetch_prepare(const char *path);
+void fetch_start(struct fetch *f);
 
-static void rig_on_done(struct spt_request *r)
-{
-    struct fetch *f = SPT_OF(r, struct fetch, request);
-    f->calls++;
-    f->order = ++rig.done;
-    if (rig.after_done)
-        rig.after_done(f);
-}
+/* Prepares and starts. */
+struct fetch *fetch_get(const char *path);
 
-/* A GET of `path` at the origin (or of an absolute URL), not started. */
-UNUSED static struct fetch *prepare(const char *path)
-{
-    assert_true(rig.started < FETCHES);
-    struct fetch *f = &rig.fetches[rig.started++];
-    snprintf(f->url, sizeof f->url, "%s%s", path[0] == '/' ? origin() : "", path);
-    f->request.method = "GET";
-    f->request.url = f->url;
-    f->request.max_body = 64 << 20;
-    f->events.on_done = rig_on_done;
-    f->request.limits = &f->limits;
-    f->request.events = &f->events;
-    return f;
-}
+/* Turns the loop until the request is done. */
+void fetch_finish(struct fetch *f);
 
-UNUSED static void start(struct fetch *f)
-{
-    assert_int_equal(spt_attempt_start(rig.session, &f->request), SEPTET_OK);
-}
+/* Turns the loop until `n` requests are done. */
+void fetch_finish_all(unsigned n);
 
-UNUSED static struct fetch *get(const char *path)
-{
-    struct fetch *f = prepare(path);
-    start(f);
-    return f;
-}
+/* Turns the loop until the request is in that phase. */
+void fetch_reach(struct fetch *f, enum spt_phase phase);
 
-static void rig_on_hang(struct spt_timer *t)
-{
-    rig.hung = true;
-}
+/* Fetches `path` whole, and checks that it did. */
+struct fetch *fetch_ok(const char *path, int status);
 
-/* Turns the loop until `test` says so. */
-UNUSED static void turn_until(bool (*test)(void *), void *ud)
-{
-    rig.hung = false;
-    spt_timer_start(&rig.timers, &rig.watchdog, spt_loop_now(rig.loop) + HANG_NS, rig_on_hang);
-    while (!test(ud) && !rig.hung)
-        spt_loop_run_once(rig.loop, true);
-    spt_timer_stop(&rig.timers, &rig.watchdog);
-    if (rig.hung)
-        fail_msg("it hangs");
-}
+/* Turns the loop until `test` returns true. */
+void turn_until(bool (*test)(void *), void *ud);
 
-static bool is_done(void *f)
-{
-    return ((struct fetch *)f)->calls > 0;
-}
-
-static bool count_done(void *n)
-{
-    return rig.done >= *(unsigned *)n;
-}
-
-UNUSED static void finish(struct fetch *f)
-{
-    turn_until(is_done, f);
-    assert_int_equal(f->calls, 1);
-}
-
-UNUSED static void finish_all(unsigned n)
-{
-    turn_until(count_done, &n);
-}
-
-/* Fetches `path` whole and checks that it did. */
-UNUSED static struct fetch *fetch_ok(const char *path, int status)
-{
-    struct fetch *f = get(path);
-    finish(f);
-    assert_null(f->request.failure.code);
-    assert_int_equal(f->request.response->status, status);
-    return f;
-}
-
-UNUSED static void assert_failed(struct fetch *f, const char *code, const char *reason,
-                                 const char *phase)
-{
-    struct spt_failure *failure = &f->request.failure;
-    assert_non_null(failure->code);
-    assert_string_equal(failure->code, code);
-    if (reason) {
-        assert_non_null(failure->reason);
-        assert_string_equal(failure->reason, reason);
-    }
-    if (phase)
-        assert_string_equal(spt_phase_name(failure->phase), phase);
-    if (strcmp(code, "memory") != 0)
-        assert_non_null(failure->text);
-}
-
-UNUSED static bool in_phase(void *f)
-{
-    struct fetch *fetch = f;
-    return spt_timeouts_phase(&fetch->request) == (enum spt_phase)fetch->order;
-}
-
-/* Turns until a request is where `phase` says. */
-UNUSED static void reach(struct fetch *f, enum spt_phase phase)
-{
-    f->order = phase;
-    turn_until(in_phase, f);
-    f->order = 0;
-}
+/* The request failed. A `reason` or `phase` of NULL is any. */
+void assert_failed(struct fetch *f, const char *code, const char *reason, const char *phase);
 
 #endif
