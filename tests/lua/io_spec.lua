@@ -5,15 +5,9 @@ local command, files = require "command", require "files"
 
 local CHUNK = 64 * 1024 -- bytes that are read at once
 
-local function fifo()
-  local f = files.temporary()
-  assert(os.execute(("mkfifo '%s'"):format(f.path)))
-  return f
-end
-
 -- A reader of a FIFO and what writes to it: opening blocks neither, as the reader comes first.
 local function pipe(options)
-  local f <close> = fifo()
+  local f <close> = files.fifo()
   local reader = sio.open(f.path, options)
   local out = assert(io.open(f.path, "wb"))
   out:setvbuf "no"
@@ -159,7 +153,7 @@ end)
 
 describe("a FIFO", function()
   it("is opened without a writer, and waits for one", function()
-    local f <close> = fifo()
+    local f <close> = files.fifo()
     local reader <close> = sio.open(f.path)
     local t = task.spawn(reader.read_line, reader)
     local ticks = with_ticker(task.sleep, 0.01)
@@ -452,7 +446,7 @@ describe("standard input", function()
   end)
 
   it("is waited for by one task, whichever reader it has", function()
-    local f <close> = fifo()
+    local f <close> = files.fifo()
     local out <close> = assert(io.open(f.path, "r+b")) -- somebody writes: it is not at its end
     out:setvbuf "no"
     equal(child(HEAD .. "local t = task.spawn(r.read_line, r) task.checkpoint() task.checkpoint() "
@@ -463,7 +457,7 @@ describe("standard input", function()
   end)
 
   it("is not waited for at the end of the host", function()
-    local f <close> = fifo()
+    local f <close> = files.fifo()
     local out <close> = assert(io.open(f.path, "r+b")) -- luacheck: ignore
     equal(child(HEAD .. "task.background(r.read_line, r) task.checkpoint() task.checkpoint() print 'end'",
       "<" .. f.path), "end\n")

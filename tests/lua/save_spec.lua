@@ -1,56 +1,19 @@
 -- session:save: what a file holds in the end, what an earlier one has brought and when that is gone on with, and what
 -- is left where one fails. Transfers that fail are in tests/faults/save_spec.lua, disks in tests/faults/test_disk.py.
 local task, http = require "septet.task", require "septet.http"
-local files, origin = require "files", require "origin"
+local files, origin, saves = require "files", require "origin", require "saves"
 local core = debug.getregistry()["septet.core"]
 
 local contents, write = files.contents, files.write
+local serve, asked = saves.serve, saves.asked
+local left, break_off = saves.left, saves.break_off
 local URL = origin.url
 local OLD_DATE, DATE = "Mon, 01 Jan 2024 00:00:00 GMT", "Tue, 02 Jan 2024 00:00:00 GMT"
-local nth = 0
-
--- A file that does not exist, with the URL of one of the origin's.
-local function name()
-  local f = files.temporary()
-  nth = nth + 1
-  f.url = ("%s/file/s%d"):format(URL, nth)
-  return f
-end
-
--- Makes the origin's file be so, and returns its bytes.
-local function serve(f, options)
-  http.post(f.url, { headers = {}, params = options })
-  local version = options.version or 0
-  return origin.pattern((options.size or 1000) + version):sub(version + 1)
-end
-
--- What a request for the file asked for.
-local function asked(mark)
-  local said = {}
-  for i, request in ipairs(origin.requests(mark)) do
-    said[i] = request.method == "GET" and (request.headers.range or "all") or nil
-  end
-  return said
-end
-
-local function left(f)
-  return { contents(f.path) or false, contents(f.part) and #contents(f.part) or false, contents(f.meta) ~= nil }
-end
-
--- A save that breaks off after `cut` bytes; what it leaves is a part.
-local function break_off(f, options, cut)
-  local serving = { cut = cut }
-  for k, v in pairs(options) do serving[k] = v end
-  serve(f, serving)
-  raises_error({ kind = "HttpError", code = "partial" }, http.save, f.url, f.path, { resume = true })
-  equal(#contents(f.part), cut)
-  return serve(f, options)
-end
 
 describe("save", function()
   it("gives a file with the body, and nothing beside it", function()
     for _, size in ipairs { 0, 1, 1000, 1000000 } do
-      local f <close> = name()
+      local f <close> = saves.temporary()
       local body = serve(f, { size = size, etag = '"a"' })
       for _, resume in ipairs { false, true } do
         local saved = http.save(f.url, f.path, { resume = resume })
@@ -63,7 +26,7 @@ describe("save", function()
   end)
 
   it("takes the place of an older file", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     write(f.path, "old")
     local body = serve(f, {})
     http.save(f.url, f.path)
@@ -71,7 +34,7 @@ describe("save", function()
   end)
 
   it("takes a request's options, and a base", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     local session <close> = http.session { base_url = URL, headers = { ["X-Session"] = "1" } }
     session:save("/echo", f.path, { params = { a = 1 }, headers = { ["X-Own"] = "2" } })
     local said = origin.decode(contents(f.path))
@@ -82,7 +45,7 @@ describe("save", function()
   end)
 
   it("decodes a body that comes encoded all the same", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     local saved = http.save(URL .. "/gzip?bytes=100000", f.path)
     equal({ saved.bytes, contents(f.path) }, { 100000, origin.pattern(100000) })
     http.save(URL .. "/echo", f.path, { headers = { ["accept-encoding"] = "gzip" } })
@@ -90,7 +53,7 @@ describe("save", function()
   end)
 
   it("keeps nobody from running, and holds little of a large body", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     local before
     with_ticker(function()
       collectgarbage()
@@ -104,7 +67,7 @@ describe("save", function()
 
   it("raises HttpError for any status but 200, and leaves the file alone", function()
     for _, status in ipairs { 201, 204, 206, 302, 304, 404, 416, 500 } do
-      local f <close> = name()
+      local f <close> = saves.temporary()
       write(f.path, "old")
       local err = raises_error({ kind = "HttpError", code = "status", status = status }, http.save,
         ("%s/status/%d"):format(URL, status), f.path, { redirects = false })
@@ -114,7 +77,7 @@ describe("save", function()
   end)
 
   it("refuses misuse", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     misuse("bad argument #1 to 'save' %(string expected, got nil%)", function() http.save() end)
     misuse("bad argument #2 to 'save' %(string expected, got nil%)", function() http.save(f.url) end)
     misuse("bad argument #2 to 'save' %(no name of a file: '/tmp/'%)", function() http.save(f.url, "/tmp/") end)
@@ -142,7 +105,7 @@ end)
 
 describe("a digest", function()
   it("that is right is in what it returns", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     local body = serve(f, { size = 100000 })
     for _, digest in ipairs { "md5", "sha1", "sha256", "sha512" } do
       local right = core.digest(digest, body)
@@ -153,7 +116,7 @@ describe("a digest", function()
   end)
 
   it("that is wrong is an error, leaves the file alone and the part is gone", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     write(f.path, "old")
     local body = serve(f, { etag = '"a"' })
     local wrong, right = ("0"):rep(64), core.digest("sha256", body)
@@ -166,7 +129,7 @@ describe("a digest", function()
   end)
 
   it("is of the whole file where that was gone on with", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     local body = break_off(f, { size = 100000, etag = '"a"' }, 70001)
     local sha256 = core.digest("sha256", body)
     local saved = http.save(f.url, f.path, { resume = true, sha256 = sha256 })
@@ -175,7 +138,7 @@ describe("a digest", function()
   end)
 
   it("finds a part that was tampered with", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     local body = break_off(f, { etag = '"a"' }, 300)
     write(f.part, ("x"):rep(300))
     raises_error({ code = "digest" }, http.save, f.url, f.path, { resume = true, md5 = core.digest("md5", body) })
@@ -186,7 +149,7 @@ end)
 describe("with resume, a part", function()
   -- Breaks off a save of `before`, serves `after`, and saves again; what was asked for then must be `requests`.
   local function case(before, after, requests, status, cut)
-    local f <close> = name()
+    local f <close> = saves.temporary()
     break_off(f, before, cut or 300)
     local body, mark = serve(f, after), origin.mark()
     local saved = http.save(f.url, f.path, { resume = true })
@@ -228,7 +191,7 @@ describe("with resume, a part", function()
 
   it("that is whole already is not asked for again", function()
     for _, cut in ipairs { 1000, 999 } do
-      local f <close> = name()
+      local f <close> = saves.temporary()
       local body = serve(f, { etag = '"a"', cut = cut, size = 1001 })
       pcall(http.save, f.url, f.path, { resume = true })
       serve(f, { etag = '"a"', size = 1000 })
@@ -252,7 +215,7 @@ describe("with resume, a part", function()
   end)
 
   it("is not gone on with where its bytes are not those that were sent", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     serve(f, { size = 3000000, etag = '"a"', gzip = 1 })
     raises_error({ code = "body_too_large" }, http.save, f.url, f.path, { resume = true, max_body = 2000000 })
     equal(#contents(f.part) > 0, true)
@@ -264,8 +227,8 @@ describe("with resume, a part", function()
   end)
 
   it("of another URL is begun anew", function()
-    local f <close> = name()
-    local g <close> = name()
+    local f <close> = saves.temporary()
+    local g <close> = saves.temporary()
     break_off(f, { etag = '"a"' }, 300)
     local body, mark = serve(g, { etag = '"a"', version = 1 }), origin.mark()
     equal(http.save(g.url, f.path, { resume = true }).resumed, 0)
@@ -276,7 +239,7 @@ describe("with resume, a part", function()
 
   it("without a meta, or with one that is none, is begun anew", function()
     for _, text in ipairs { false, "", "{", "[]", "null", "7", '{"address":1,"validator":2}', ("x"):rep(100000) } do
-      local f <close> = name()
+      local f <close> = saves.temporary()
       local body = break_off(f, { etag = '"a"' }, 300)
       os.remove(f.meta)
       if text then write(f.meta, text) end
@@ -289,7 +252,7 @@ describe("with resume, a part", function()
 
   it("with a meta of which the validator is none is begun anew", function()
     for _, validator in ipairs { "", "x", '"a', '"a\\r\\nEvil: 1"', '"a"b"', "yesterday" } do
-      local f <close> = name()
+      local f <close> = saves.temporary()
       local body = break_off(f, { etag = '"a"' }, 300)
       write(f.meta, ('{"address":"%s","validator":"%s"}'):format(core.digest("sha256", f.url),
         (validator:gsub('"', '\\"'))))
@@ -301,7 +264,7 @@ describe("with resume, a part", function()
   end)
 
   it("is not taken for its own by a save without resume", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     break_off(f, { etag = '"a"' }, 300)
     serve(f, { etag = '"b"', version = 1, cut = 400 })
     raises_error({ code = "partial" }, http.save, f.url, f.path)
@@ -312,7 +275,7 @@ describe("with resume, a part", function()
   end)
 
   it("that breaks off again and again grows", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     serve(f, { etag = '"a"', size = 1000, cut = 300 })
     for i = 1, 3 do
       raises_error({ code = "partial" }, http.save, f.url, f.path, { resume = true })
@@ -323,7 +286,7 @@ describe("with resume, a part", function()
   end)
 
   it("has no secrets in its meta", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     f.url = f.url .. "?token=hidden"
     serve(f, { etag = '"a"', cut = 300 })
     pcall(http.save, f.url, f.path, { resume = true })
@@ -336,7 +299,7 @@ describe("retries", function()
 
   it("go on with a body that breaks off, with resume and without", function()
     for _, resume in ipairs { false, true } do
-      local f <close> = name()
+      local f <close> = saves.temporary()
       local body, mark = serve(f, { etag = '"a"', cut = 300 }), origin.mark()
       local saved = http.save(f.url, f.path, { retries = quick, resume = resume, sha256 = core.digest("sha256", body) })
       equal({ saved.status, saved.bytes, saved.resumed, saved.attempts }, { 206, 1000, 0, 4 })
@@ -346,7 +309,7 @@ describe("retries", function()
   end)
 
   it("of a session do, too", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     local session <close> = http.session { retries = quick }
     local body = serve(f, { etag = '"a"', cut = 300 })
     session:save(f.url, f.path)
@@ -355,7 +318,7 @@ describe("retries", function()
   end)
 
   it("have an end", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     serve(f, { etag = '"a"', cut = 300 })
     local mark = origin.mark()
     raises_error({ kind = "HttpError", code = "partial", attempts = 3 }, http.save, f.url, f.path,
@@ -365,13 +328,13 @@ describe("retries", function()
   end)
 
   it("that leave GET alone do not", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     serve(f, { etag = '"a"', cut = 300 })
     raises_error({ code = "partial", attempts = 1 }, http.save, f.url, f.path, { retries = { methods = { "PUT" } } })
   end)
 
   it("do not go on with what no validator names", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     serve(f, { cut = 300 })
     local mark = origin.mark()
     raises_error({ code = "partial" }, http.save, f.url, f.path, { retries = quick })
@@ -379,7 +342,7 @@ describe("retries", function()
   end)
 
   it("are over when the time for all of it is", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     serve(f, { etag = '"a"', size = 1000000, stall = 1 })
     raises_error({ kind = "HttpError", code = "timeout" }, http.save, f.url, f.path,
       { retries = { attempts = 1000, backoff = 0 }, timeout = { total = 0.3, idle = 0.05 } })
@@ -387,7 +350,7 @@ describe("retries", function()
   end)
 
   it("do not follow a cancellation", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     serve(f, { etag = '"a"', stall = 500 })
     local mark = origin.mark()
     local t = task.spawn(http.save, f.url, f.path, { retries = quick })
@@ -400,7 +363,7 @@ end)
 
 describe("one path", function()
   it("has one save at a time", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     serve(f, { stall = 500 })
     local t = task.spawn(http.save, f.url, f.path)
     while not contents(f.part) or #contents(f.part) < 500 do task.sleep(0.001) end
@@ -413,7 +376,7 @@ describe("one path", function()
   end)
 
   it("may be saved anew at once when its save was cancelled, at any point", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     write(f.path, "old")
     local bodies = { [0] = serve(f, { size = 300000, etag = '"a"' }) }
     local versions = 0
@@ -442,7 +405,7 @@ describe("one path", function()
   end)
 
   it("may be saved anew at once when its save was cancelled before it had begun", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     local body = serve(f, { etag = '"a"' })
     for turn = 1, many(100) do
       local t = task.spawn(http.save, f.url, f.path, { resume = true })
@@ -456,7 +419,7 @@ describe("one path", function()
   end)
 
   it("is cancelled while it waits for bytes: what came stays", function()
-    local f <close> = name()
+    local f <close> = saves.temporary()
     write(f.path, "old")
     local body = serve(f, { etag = '"a"', stall = 500 })
     local t = task.spawn(http.save, f.url, f.path, { resume = true })

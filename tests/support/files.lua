@@ -34,4 +34,11 @@ function files.with(bytes)
   return file
 end
 
+--- Returns what files.temporary() does, of a FIFO.
+function files.fifo()
+  local file = files.temporary()
+  assert(os.execute(("mkfifo '%s'"):format(file.path)))
+  return file
+end
+
 return files
