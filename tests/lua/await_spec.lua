@@ -1,0 +1,139 @@
+-- Awaiting: the values and errors of a task, for any number of waiters.
+local task = require "septet.task"
+local helpers = require "helpers"
+
+local never, recorder = helpers.never, helpers.recorder
+
+describe("await", function()
+  it("gives the same values each time", function()
+    local t = task.spawn(function() return {}, 2 end)
+    local a = t:await()
+    local b, two = t:await()
+    equal(rawequal(a, b), true)
+    equal(two, 2)
+  end)
+
+  it("wakes many waiters in the order they came", function()
+    local order, note = recorder()
+    local open = gate()
+    local target = task.spawn(function()
+      open.wait()
+      return "v"
+    end)
+    local waiters = {}
+    for i = 1, 5 do
+      waiters[i] = task.spawn(function() note { i, target:await() } end)
+    end
+    turns(1)
+    open.open()
+    task.wait(waiters)
+    equal(order, { { 1, "v" }, { 2, "v" }, { 3, "v" }, { 4, "v" }, { 5, "v" } })
+  end)
+
+  it("raises the error as it is, the same value each time", function()
+    local thrown = { "mine" }
+    local t = task.spawn(function() error(thrown) end)
+    for _ = 1, 2 do
+      local ok, err = pcall(t.await, t)
+      equal(ok, false)
+      equal(rawequal(err, thrown), true)
+    end
+    equal(getmetatable(thrown), nil)
+    equal(next(thrown, 1), nil) -- nothing was added to it
+  end)
+
+  it("passes error values of every type", function()
+    for _, value in ipairs { "text", 7, false, io.stdout, print } do
+      local t = task.spawn(error, value, 0)
+      local ok, err = pcall(t.await, t)
+      equal(ok, false)
+      equal(rawequal(err, value), true, tostring(value))
+    end
+  end)
+
+  it("makes an error of nil an object that says so", function()
+    local t = task.spawn(function() error() end)
+    local err = raises("nil error", t.await, t)
+    equal(task.is(err), true)
+    equal(rawequal(select(2, pcall(t.await, t)), err), true)
+    equal(t:status(), "failed")
+  end)
+
+  it("gives others their turn even when the task has ended", function()
+    local order, note = recorder()
+    local t = task.spawn(function() end)
+    t:await()
+    task.spawn(note, "other")
+    for _ = 1, 1000 do t:await() end -- a loop of awaits starves nobody
+    equal(order, { "other" })
+  end)
+
+  it("raises Cancelled on an ended task when the waiter is cancelled", function()
+    local ended = task.spawn(function() return 1 end)
+    ended:await()
+    local waiter = task.spawn(function()
+      task.current():cancel()
+      return pcall(ended.await, ended)
+    end)
+    local ok, err = waiter:await()
+    equal(ok, false)
+    equal(task.is_cancelled(err), true)
+  end)
+
+  it("of itself is refused, and does the task no harm", function()
+    local t
+    t = task.spawn(function()
+      misuse("a task cannot await itself", function() t:await() end)
+      return "fine"
+    end)
+    equal(t:await(), "fine")
+  end)
+
+  it("of a cancelled task raises TaskCancelled, which is no Cancelled", function()
+    local t = task.spawn(never)
+    t.name = "victim"
+    turns(1)
+    t:cancel "because"
+    local err = raises_error({ kind = "TaskCancelled", reason = "because" }, t.await, t)
+    equal(rawequal(err.task, t), true)
+    equal(err.message, "task 'victim' was cancelled")
+    equal(task.is_cancelled(err), false)
+    equal(task.is(err, "Cancelled"), false)
+    equal(t:status(), "cancelled")
+  end)
+
+  it("only observes: cancelling the waiter leaves the task running", function()
+    local open = gate()
+    local target = task.spawn(function()
+      open.wait()
+      return "survived"
+    end)
+    local waiter = task.spawn(function() target:await() end)
+    turns(1)
+    waiter:cancel()
+    raises_error({ kind = "TaskCancelled" }, waiter.await, waiter)
+    equal(target:status(), "suspended")
+    open.open()
+    equal(target:await(), "survived")
+  end)
+
+  it("keeps the traceback of where it failed", function()
+    local function deep_inside()
+      local none = nil
+      return none.field -- luacheck: ignore
+    end
+    local t = task.spawn(function() return 1 + deep_inside() end)
+    local err = raises("attempt to index a nil value", t.await, t)
+    equal(type(err), "string")
+    equal(t:traceback():find "deep_inside" ~= nil, true)
+  end)
+
+  it("gives errors of ours a traceback", function()
+    local function deep_inside()
+      task.sleep(-1)
+    end
+    local t = task.spawn(function() return 1, deep_inside() end)
+    local err = raises_error({ kind = "Usage" }, t.await, t)
+    equal(err.traceback:find "deep_inside" ~= nil, true)
+  end)
+end)

@@ -1,0 +1,97 @@
+-- Senders: they count, and the channel closes with the last of them.
+local task, sync = require "septet.task", require "septet.sync"
+local helpers = require "helpers"
+
+local collector, join = helpers.collector, helpers.join
+
+describe("senders", function()
+  it("close the channel with the last of them", function()
+    local ch = sync.channel()
+    local t = collector(ch)
+    local senders, producers = {}, {}
+    for i = 1, 3 do senders[i] = ch:sender() end
+    for i = 1, 3 do
+      producers[i] = task.spawn(function()
+        local s <close> = senders[i]
+        for k = 1, i do s:send(i * 10 + k) end
+      end)
+    end
+    local got = t:await()
+    table.sort(got)
+    equal(got, { 11, 21, 22, 31, 32, 33 })
+    join(table.unpack(producers))
+    raises_error({ kind = "ChannelClosed" }, ch.send, ch, 1)
+    raises_error({ kind = "ChannelClosed" }, ch.sender, ch)
+  end)
+
+  it("may be closed again, which counts once", function()
+    local ch = sync.channel(1)
+    local a, b = ch:sender(), ch:sender()
+    a:close()
+    a:close()
+    equal(b:try_send(1), true)
+    equal(b:try_send(2), false)
+    b:close()
+    equal(collector(ch):await(), { 1 })
+  end)
+
+  it("that are closed send nothing more, and the others do", function()
+    local ch = sync.channel(2)
+    local a, b = ch:sender(), ch:sender()
+    a:close()
+    raises_error({ kind = "ChannelClosed" }, a.send, a, 1)
+    raises_error({ kind = "ChannelClosed" }, a.try_send, a, 1)
+    b:send(2)
+    ch:send(3)
+    equal({ ch:recv(), ch:recv() }, { 2, 3 })
+  end)
+
+  it("fail their own waits when they are closed, and not those of others", function()
+    local ch = sync.channel()
+    local a, b = ch:sender(), ch:sender()
+    local ta, tb, tc = task.spawn(a.send, a, "a"), task.spawn(b.send, b, "b"), task.spawn(ch.send, ch, "c")
+    turns(1)
+    a:close()
+    raises_error({ kind = "ChannelClosed" }, ta.await, ta)
+    equal({ ch:recv(), ch:recv() }, { "b", "c" })
+    join(tb, tc)
+  end)
+
+  it("fail with the channel", function()
+    local ch = sync.channel()
+    local s = ch:sender()
+    local t = task.spawn(s.send, s, 1)
+    turns(1)
+    ch:close()
+    raises_error({ kind = "ChannelClosed" }, t.await, t)
+    s:close()
+    s:close()
+  end)
+
+  it("keep their channel", function()
+    local s = sync.channel(1):sender()
+    collectgarbage()
+    s:send "x"
+    equal(s:try_send "y", false)
+  end)
+
+  it("are kept by what is sent through them", function()
+    local ch = sync.channel()
+    local other = ch:sender()
+    local t = task.spawn(other.send, ch:sender(), "x")
+    turns(1)
+    collectgarbage()
+    for _ = 1, 50 do
+      ch:sender():close() -- must not be where the one that waits was
+    end
+    equal(t:status(), "suspended")
+    other:close()
+    equal(ch:recv(), "x")
+    t:await()
+  end)
+
+  it("are not counted when the channel is collected under them", function()
+    for _ = 1, 100 do sync.channel():sender() end
+    collectgarbage()
+  end)
+end)
