@@ -80,7 +80,7 @@ local function new_terms(times, max_body, connection)
   local terms = { max_body = max_body }
   for name, value in pairs(times) do terms[name] = value end
   for name, value in pairs(connection) do terms[name] = value end
-  return core.http_terms(terms)
+  return core.http_options(terms)
 end
 
 -- Sets the terms for the target's own origin, and those for other origins, without credentials.

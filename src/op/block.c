@@ -1,6 +1,6 @@
-/* block: opens a block's scope, waits for its tasks, and closes it. The modules in Lua build groups,
- * timeouts and shields on this. The wait is the join of a closing scope. Cancellation does not reach
- * it, because the awaited tasks have received it already. */
+/* block: opens a block's scope, waits for its tasks, and closes it. The modules in Lua build
+ * groups, timeouts and shields on this. The wait is the join of a closing scope. Cancellation does
+ * not reach it, because the awaited tasks have received it already. */
 #include "op/block.h"
 
 #include <lauxlib.h>

@@ -32,7 +32,7 @@ struct completions {
     uint32_t nended;       /* number of ended tasks, handed out or not */
     bool failed;           /* a task of the set failed */
     bool not_done;         /* a task of the set failed or was cancelled */
-    bool owed_to_group;    /* the set is anchored, because live tasks point into it */
+    bool is_anchored;      /* the set is anchored, because live tasks point into it */
     struct until_op *waiter;
     struct entry entries[];
 };
@@ -80,10 +80,10 @@ static void waited(struct completions *set)
     septet_op_done(&waiter->op, SEPTET_OK);
 }
 
-static void let_go(lua_State *L, struct completions *set)
+static void unanchor(lua_State *L, struct completions *set)
 {
     spt_unanchor(L, set);
-    set->owed_to_group = false;
+    set->is_anchored = false;
 }
 
 static void on_end(struct spt_watch *watch, struct spt_task *t)
@@ -92,7 +92,7 @@ static void on_end(struct spt_watch *watch, struct spt_task *t)
     struct completions *set = e->set;
     entry_ended(e);
     if (set->nended == set->count)
-        let_go(t->sched->main, set); /* the waiting task has it on its stack */
+        unanchor(t->sched->main, set); /* the waiting task has it on its stack */
     if (set->waiter && reached(set, set->waiter->wait_mode)) {
         t->observed |= set->waiter->wait_mode == UNTIL_NOT_DONE; /* the waiting task raises it */
         waited(set);
@@ -214,9 +214,9 @@ static int l_add(lua_State *L)
     if (set->count == set->room)
         return spt_error_usage(L, "no room for another task");
     bool ended = spt_task_ended(t);
-    if (!ended && !set->owed_to_group)
+    if (!ended && !set->is_anchored)
         spt_anchor(L, 1);
-    set->owed_to_group |= !ended;
+    set->is_anchored |= !ended;
     lua_getiuservalue(L, 1, 1);
     lua_pushvalue(L, 2);
     lua_rawseti(L, -2, set->count + 1);
@@ -302,8 +302,8 @@ static int l_close(lua_State *L)
     struct completions *set = check(L);
     for (uint32_t i = 0; i < set->count && set->nended < set->count; i++)
         spt_link_remove(&set->entries[i].watch.link);
-    if (set->owed_to_group)
-        let_go(L, set);
+    if (set->is_anchored)
+        unanchor(L, set);
     return 0;
 }
 

@@ -59,7 +59,7 @@ static const struct reader *user_of(const struct spt_input *input)
     return read ? read->reader : NULL;
 }
 
-static void let_go(struct reader *reader)
+static void detach(struct reader *reader)
 {
     struct spt_input *input = reader->input;
     reader->closed = true;
@@ -75,7 +75,7 @@ static void let_go(struct reader *reader)
 
 static void on_host_end(struct spt_resource *resource)
 {
-    let_go(SPT_OF(resource, struct reader, resource));
+    detach(SPT_OF(resource, struct reader, resource));
 }
 
 /* Pushes a reader, named by the string at index `path`. */
@@ -111,7 +111,7 @@ static int open_start(septet_op *op)
 
 static void open_cancel(septet_op *op)
 {
-    let_go(((struct open_op *)op)->reader);
+    detach(((struct open_op *)op)->reader);
 }
 
 enum { PATH = 1, MAX_LINE, READER }; /* the stack of l_open */
@@ -121,7 +121,7 @@ static int open_push(septet_op *op, lua_State *L)
     struct reader *reader = ((struct open_op *)op)->reader;
     int error = op->status < 0 ? UV_ENOMEM : reader->input->error;
     if (error) {
-        let_go(reader);
+        detach(reader);
         return spt_io_error_raise(L, "open", reader->path, error, NULL);
     }
     lua_pushvalue(L, READER);
@@ -303,14 +303,14 @@ static int read_push(septet_op *op, lua_State *L)
     const struct read_op *read = (const struct read_op *)op;
     struct reader *reader = read->reader;
     if (op->status == SEPTET_ECLOSED || !reader->input) {
-        let_go(reader);
+        detach(reader);
         spt_error_push(L, "IoError", "the reader of '%s' was closed", reader->path);
         return spt_io_error_raise_code(L, reader->path, "closed");
     }
     reader->input->waiter = NULL;
     int n = read->n ? push_bytes(L, reader, read->n) : push_line(L, reader);
     if (reader->closed)
-        let_go(reader);
+        detach(reader);
     return n;
 }
 
@@ -391,7 +391,7 @@ static int l_close(lua_State *L)
         return 0;
     reader->closed = true;
     if (!input || user_of(input) != reader) {
-        let_go(reader);
+        detach(reader);
     } else if (spt_input_waits(input)) {
         struct read_op *read = input->waiter;
         spt_input_forget(input);
@@ -410,7 +410,7 @@ static int l_leave(lua_State *L)
 static int l_gc(lua_State *L)
 {
     l_leave(L);
-    let_go(lua_touserdata(L, 1));
+    detach(lua_touserdata(L, 1));
     return 0;
 }
 

@@ -17,7 +17,7 @@
 struct load {
     struct spt_link waiters; /* wait_op, FIFO */
     struct spt_task *owner;  /* the task that loads; kept alive by the user value */
-    bool giving_up;
+    bool has_ended;
 };
 
 struct wait_op {
@@ -48,7 +48,7 @@ static void give_up(struct spt_ending *ending, struct spt_task *owner)
 static int wait_start(septet_op *op)
 {
     struct wait_op *wait = (struct wait_op *)op;
-    if (wait->load->giving_up) {
+    if (wait->load->has_ended) {
         septet_op_done(op, SEPTET_OK);
         return SEPTET_OK;
     }
@@ -114,7 +114,7 @@ static int l_load(lua_State *L)
 static int l_finish(lua_State *L)
 {
     struct load *load = spt_check_self(L, "load");
-    load->giving_up = true;
+    load->has_ended = true;
     for (struct spt_link *l; (l = spt_list_pop(&load->waiters));)
         end_wait(SPT_OF(l, struct wait_op, link));
     return 0;

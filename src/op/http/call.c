@@ -23,34 +23,34 @@ enum {
 
 /* --- arguments --- */
 
-static void check_body(lua_State *L, struct spt_http_args *ask, int arg)
+static void check_body(lua_State *L, struct spt_http_args *args, int arg)
 {
-    ask->upload = luaL_testudata(L, arg, SPT_UPLOAD_META);
-    if (ask->upload && ask->upload->used)
+    args->upload = luaL_testudata(L, arg, SPT_UPLOAD_META);
+    if (args->upload && args->upload->used)
         spt_error_usage(L, "an upload is for one request");
-    if (!ask->upload && !lua_isnoneornil(L, arg))
-        ask->body = spt_check_string(L, arg, &ask->body_len);
+    if (!args->upload && !lua_isnoneornil(L, arg))
+        args->body = spt_check_string(L, arg, &args->body_len);
 }
 
-void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args *ask)
+void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args *args)
 {
     size_t method_len, url_len;
-    *ask = (struct spt_http_args){
-        .box = spt_check_udata(L, 1, SPT_SESSION_META, "session"),
-        .terms = spt_check_udata(L, 2, SPT_TERMS_META, "terms"),
+    *args = (struct spt_http_args){
+        .handle = spt_check_udata(L, 1, SPT_SESSION_META, "session"),
+        .options = spt_check_udata(L, 2, SPT_OPTIONS_META, "options"),
     };
     struct spt_headers_handle *headers = spt_check_udata(L, 3, SPT_HEADERS_META, "headers");
-    ask->headers = headers->headers;
-    ask->method = spt_check_string(L, 4, &method_len);
-    ask->url = spt_check_string(L, 5, &url_len);
-    check_body(L, ask, 6);
+    args->headers = headers->headers;
+    args->method = spt_check_string(L, 4, &method_len);
+    args->url = spt_check_string(L, 5, &url_len);
+    check_body(L, args, 6);
     uint64_t total = spt_opt_seconds(L, 7, SPT_NEVER);
-    if (!ask->box->session)
+    if (!args->handle->session)
         spt_error_usage(L, "the session is closed");
-    if (strlen(ask->url) != url_len || strlen(ask->method) != method_len)
+    if (strlen(args->url) != url_len || strlen(args->method) != method_len)
         spt_error_usage(L, "a NUL in the URL or the method");
     if (total != SPT_NEVER)
-        ask->deadline_ns = spt_instant(spt_sched_clock(env->sched), total);
+        args->deadline_ns = spt_instant(spt_sched_clock(env->sched), total);
 }
 
 /* --- calls --- */
@@ -64,7 +64,7 @@ struct spt_http_pool {
     struct spt_resource resource; /* in the env's; the first, so that it is released last */
 };
 
-static struct spt_http_request *take(struct spt_http_pool *pool)
+static struct spt_http_request *acquire(struct spt_http_pool *pool)
 {
     struct spt_link *l = spt_list_pop(&pool->idle);
     if (!l)
@@ -73,45 +73,45 @@ static struct spt_http_request *take(struct spt_http_pool *pool)
     return SPT_OF(l, struct spt_http_request, link);
 }
 
-static void fill(struct spt_request *r, const struct spt_http_args *ask)
+static void fill(struct spt_request *r, const struct spt_http_args *args)
 {
-    const struct spt_request_defaults *terms = ask->terms;
-    r->method = ask->method;
-    r->url = ask->url;
-    r->headers = ask->headers;
-    r->body = ask->body;
-    r->body_len = ask->body_len;
-    r->upload = ask->upload ? &ask->upload->upload : NULL;
-    r->profile = &terms->profile;
-    r->max_body = terms->max_body;
-    r->limits = &terms->limits;
-    r->deadline_ns = ask->deadline_ns;
+    const struct spt_http_options *options = args->options;
+    r->method = args->method;
+    r->url = args->url;
+    r->headers = args->headers;
+    r->body = args->body;
+    r->body_len = args->body_len;
+    r->upload = args->upload ? &args->upload->upload : NULL;
+    r->profile = &options->profile;
+    r->max_body = options->max_body;
+    r->limits = &options->limits;
+    r->deadline_ns = args->deadline_ns;
 }
 
 struct spt_http_request *spt_http_request_new(struct spt_http_pool *pool,
-                                              const struct spt_http_args *ask, void *owner)
+                                              const struct spt_http_args *args, void *owner)
 {
-    struct spt_http_request *call = take(pool);
+    struct spt_http_request *call = acquire(pool);
     if (!call)
         return NULL;
     call->pool = pool;
     call->owner = owner;
     call->cancelled = false;
-    call->note.run = NULL;
-    call->trace = call->owed_to_group = NULL;
+    call->deferred.run = NULL;
+    call->trace = call->anchored = NULL;
     call->place = 0;
     call->ref = ++pool->sched->next_ref;
-    fill(&call->request, ask);
+    fill(&call->request, args);
     return call;
 }
 
-int spt_http_request_start(struct spt_http_request *call, const struct spt_session_handle *box,
+int spt_http_request_start(struct spt_http_request *call, const struct spt_session_handle *handle,
                            uint32_t task)
 {
     struct spt_request *r = &call->request;
     call->task = task;
     call->t_start_ns = spt_sched_clock(call->pool->sched);
-    int rc = box->session ? spt_attempt_start(box->session, r) : SEPTET_ECLOSED;
+    int rc = handle->session ? spt_attempt_start(handle->session, r) : SEPTET_ECLOSED;
     if (rc == SEPTET_OK && r->upload) {
         struct spt_upload_handle *upload = SPT_OF(r->upload, struct spt_upload_handle, upload);
         upload->used = true;
@@ -139,12 +139,12 @@ static void recycle(struct spt_http_request *call)
     pool->n++;
 }
 
-void spt_http_request_put(struct spt_http_request *call)
+void spt_http_request_release(struct spt_http_request *call)
 {
     if (!call)
         return;
     call->owner = NULL;
-    if (!call->note.run) /* otherwise the note recycles it */
+    if (!call->deferred.run) /* otherwise the delivery recycles it */
         recycle(call);
 }
 
@@ -196,10 +196,10 @@ static void push_failure(lua_State *L, const struct spt_request *r)
     lua_setfield(L, -2, "attempts");
 }
 
-int spt_http_request_raise_memory(lua_State *L, const struct spt_http_args *ask)
+int spt_http_request_raise_memory(lua_State *L, const struct spt_http_args *args)
 {
     struct spt_request r = {.failure = {.code = "memory"}};
-    fill(&r, ask);
+    fill(&r, args);
     push_failure(L, &r);
     return lua_error(L);
 }
@@ -223,7 +223,7 @@ void spt_http_request_set_trace(lua_State *L, int index, const void *key)
 }
 
 /* Calls `trace:ended(time, status, error, cancelled, redirects)`. */
-static int tell_protected(lua_State *L)
+static int report_protected(lua_State *L)
 {
     struct spt_http_request *call = lua_touserdata(L, 1);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
@@ -244,10 +244,10 @@ static int tell_protected(lua_State *L)
 }
 
 /* Delivers the terminal event. Runs on the main state, before the waiting task is resumed. */
-static void tell(struct spt_deferred *note, lua_State *L)
+static void report(struct spt_deferred *deferred, lua_State *L)
 {
-    struct spt_http_request *call = SPT_OF(note, struct spt_http_request, note);
-    lua_pushcfunction(L, tell_protected);
+    struct spt_http_request *call = SPT_OF(deferred, struct spt_http_request, deferred);
+    lua_pushcfunction(L, report_protected);
     lua_pushlightuserdata(L, call);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
         struct spt_sched *s = call->pool->sched;
@@ -255,9 +255,9 @@ static void tell(struct spt_deferred *note, lua_State *L)
         s->hooks.warn(s->hooks.ud, message ? message : "a trace hook failed");
         lua_pop(L, 1);
     }
-    call->note.run = NULL;
-    if (call->owed_to_group)
-        spt_unanchor(L, call->owed_to_group);
+    call->deferred.run = NULL;
+    if (call->anchored)
+        spt_unanchor(L, call->anchored);
     if (!call->owner)
         recycle(call);
 }
@@ -319,11 +319,11 @@ static void record(const struct spt_http_request *call)
     spt_trace_xfer(tr, call->t_start_ns, call->task, call->ref, &x);
 }
 
-void spt_http_request_tell(struct spt_http_request *call)
+void spt_http_request_report(struct spt_http_request *call)
 {
-    spt_link_init(&call->note.link);
-    call->note.run = tell;
-    spt_sched_defer(call->pool->sched, &call->note);
+    spt_link_init(&call->deferred.link);
+    call->deferred.run = report;
+    spt_sched_defer(call->pool->sched, &call->deferred);
 }
 
 void spt_http_request_ended(struct spt_http_request *call)
@@ -334,9 +334,9 @@ void spt_http_request_ended(struct spt_http_request *call)
     if (call->request.upload)
         spt_upload_over(&call->request);
     if (call->trace)
-        spt_http_request_tell(call);
-    else if (call->owed_to_group)
-        spt_unanchor(s->main, call->owed_to_group);
+        spt_http_request_report(call);
+    else if (call->anchored)
+        spt_unanchor(s->main, call->anchored);
 }
 
 /* Frees the idle calls. */

@@ -19,7 +19,7 @@
 #include "op/env.h"
 
 #define SPT_SESSION_META "septet.http.session"
-#define SPT_TERMS_META   "septet.http.terms"
+#define SPT_OPTIONS_META "septet.http.options"
 #define SPT_HEADERS_META "septet.http.headers"
 #define SPT_HEAD_META    "septet.http.head"
 #define SPT_UPLOAD_META  "septet.http.upload"
@@ -33,7 +33,7 @@ struct spt_session_handle {
 };
 
 /* The options of a request: those of its session, unless the request has its own. */
-struct spt_request_defaults {
+struct spt_http_options {
     struct spt_limits limits;
     size_t max_body;   /* maximum bytes of a whole body */
     size_t max_stream; /* maximum bytes of a streamed body */
@@ -48,7 +48,7 @@ struct spt_upload_handle {
     struct spt_upload upload;
     struct spt_request *request;  /* borrowed, the request that sends it; NULL before and after */
     struct spt_upload_op *writer; /* operation that waits for room; NULL if none */
-    bool used, giving_up;
+    bool used, ended;
 };
 
 /* --- calls: an attempt with the data that its traces and hooks receive --- */
@@ -56,10 +56,10 @@ struct spt_upload_handle {
 struct spt_http_pool;
 
 struct spt_http_request {
-    struct spt_link link;     /* in the pool while idle */
-    struct spt_deferred note; /* delivers the terminal event of a traced request */
+    struct spt_link link;         /* in the pool while idle */
+    struct spt_deferred deferred; /* delivers the terminal event of a traced request */
     /* userdata to unanchor after the terminal event was delivered; NULL for none */
-    const void *owed_to_group;
+    const void *anchored;
     uint64_t t_start_ns, t_end_ns;
     uint64_t place; /* line of the script, at trace level 2 */
     uint32_t task, ref;
@@ -72,8 +72,8 @@ struct spt_http_request {
 
 /* The arguments of a script's call, kept alive by the values on its stack. */
 struct spt_http_args {
-    struct spt_session_handle *box;
-    const struct spt_request_defaults *terms;
+    struct spt_session_handle *handle;
+    const struct spt_http_options *options;
     const char *method, *url;
     const struct spt_headers *headers;
     const char *body;
@@ -82,7 +82,7 @@ struct spt_http_args {
     uint64_t deadline_ns; /* 0 for none */
 };
 
-enum { SPT_ASK_TRACE = 8, SPT_ASK_ARGS = 8 };
+enum { SPT_HTTP_TRACE = 8, SPT_HTTP_ARGS = 8 };
 
 /* Makes a host's pool of calls, which lives as long as the Lua state. The functions that start
  * requests have it as their second upvalue. */
@@ -103,28 +103,28 @@ static inline void spt_http_add_functions(lua_State *L, struct spt_env *env,
     luaL_setfuncs(L, functions, 2);
 }
 
-/* Reads (session, terms, headers, method, url, body, timeout) from the stack. The last two may be
+/* Reads (session, options, headers, method, url, body, timeout) from the stack. The last two may be
  * nil or absent, because a waiting task with fewer values keeps a smaller stack. Raises Usage. */
-void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args *ask);
+void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args *args);
 
-/* Takes a call from the pool, or allocates one, and fills it in from `ask`. The owner sets the
+/* Takes a call from the pool, or allocates one, and fills it in from `args`. The owner sets the
  * callbacks that it needs. Returns NULL if out of memory. */
 struct spt_http_request *spt_http_request_new(struct spt_http_pool *pool,
-                                              const struct spt_http_args *ask, void *owner);
+                                              const struct spt_http_args *args, void *owner);
 
 /* Starts the request. Returns what spt_attempt_start() returns, or SEPTET_ECLOSED if the session is
  * closed. */
-int spt_http_request_start(struct spt_http_request *call, const struct spt_session_handle *box,
+int spt_http_request_start(struct spt_http_request *call, const struct spt_session_handle *handle,
                            uint32_t task);
 
 /* Records the end of the request and schedules delivery to its traces and hooks. */
 void spt_http_request_ended(struct spt_http_request *call);
 
 /* Schedules delivery of the terminal trace event. */
-void spt_http_request_tell(struct spt_http_request *call);
+void spt_http_request_report(struct spt_http_request *call);
 
 /* Detaches the owner and releases the call; NULL is a no-op. */
-void spt_http_request_put(struct spt_http_request *call);
+void spt_http_request_release(struct spt_http_request *call);
 
 /* Registers the trace at `index` under `key`, with a weak reference. */
 void spt_http_request_set_trace(lua_State *L, int index, const void *key);
@@ -134,7 +134,7 @@ void spt_http_request_set_trace(lua_State *L, int index, const void *key);
 int spt_http_request_raise(lua_State *L, const struct spt_http_request *call, int status);
 
 /* Raises HttpError with the code "memory", for a call that could not be allocated. */
-int spt_http_request_raise_memory(lua_State *L, const struct spt_http_args *ask);
+int spt_http_request_raise_memory(lua_State *L, const struct spt_http_args *args);
 
 /* Pushes the head of a response as a userdata. */
 void spt_http_request_push_head(lua_State *L, const struct spt_request *r);
@@ -146,8 +146,8 @@ void spt_http_request_set_response(lua_State *L, const struct spt_request *r);
 /* Returns true for an https request with certificate verification disabled. */
 bool spt_http_request_insecure(const struct spt_request *r);
 
-/* Returns `text` itself if it has nothing to escape. Otherwise writes it to `out` as spt_escape_text()
- * does, truncated to `size` bytes, and returns `out`. */
+/* Returns `text` itself if it has nothing to escape. Otherwise writes it to `out` as
+ * spt_escape_text() does, truncated to `size` bytes, and returns `out`. */
 const char *spt_shown(const char *text, char *out, size_t size);
 
 /* --- uploads --- */

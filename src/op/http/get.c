@@ -12,7 +12,7 @@
 struct http_op {
     septet_op op;
     struct spt_http_request *call; /* owned; the arguments of l_http keep alive what it borrows */
-    const struct spt_session_handle *box;
+    const struct spt_session_handle *handle;
 };
 _Static_assert(sizeof(struct http_op) <= SPT_SLOT_SIZE,
                "a request needs no memory of Lua's to wait in");
@@ -37,7 +37,7 @@ static int http_start(septet_op *op)
 {
     struct http_op *http = (struct http_op *)op;
     const struct spt_task *task = op->task;
-    int rc = spt_http_request_start(http->call, http->box, task->id);
+    int rc = spt_http_request_start(http->call, http->handle, task->id);
     if (rc != SEPTET_OK) { /* the await raises immediately, so no deferred event is sent */
         http->call->trace = NULL;
         spt_http_request_ended(http->call);
@@ -56,7 +56,7 @@ static void http_cancel(septet_op *op)
 static void http_close(septet_op *op)
 {
     struct http_op *http = (struct http_op *)op;
-    spt_http_request_put(http->call);
+    spt_http_request_release(http->call);
     http->call = NULL;
 }
 
@@ -94,28 +94,28 @@ static const septet_op_type http_type = {
     .describe = http_describe,
 };
 
-/* http(session, terms, headers, method, url, body, timeout, trace, stays): waits for the response
+/* http(session, options, headers, method, url, body, timeout, trace, stays): waits for the response
  * and returns {status, body, head, redirect_url, url}. The body of a redirect is read only with
- * `stays`. `terms` is from http_terms() and `headers` from http_headers(). `body` (a string or an
- * upload) and `timeout` (seconds, for this attempt including its time in the queue) may be nil.
+ * `stays`. `options` is from http_options() and `headers` from http_headers(). `body` (a string or
+ * an upload) and `timeout` (seconds, for this attempt including its time in the queue) may be nil.
  * `trace` is a table or nil; its method `ended` is called at the end. Raises HttpError. */
 static int l_http(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
     struct spt_sched *s = env->sched;
-    struct spt_http_args ask;
-    spt_http_args_check(L, env, &ask);
-    bool traced = !lua_isnoneornil(L, SPT_ASK_TRACE), stays = lua_toboolean(L, SPT_ASK_ARGS + 1);
+    struct spt_http_args args;
+    spt_http_args_check(L, env, &args);
+    bool traced = !lua_isnoneornil(L, SPT_HTTP_TRACE), stays = lua_toboolean(L, SPT_HTTP_ARGS + 1);
     struct http_op *http = (struct http_op *)spt_op_new(L, s, &http_type);
     if (traced)
-        spt_http_request_set_trace(L, SPT_ASK_TRACE, http);
+        spt_http_request_set_trace(L, SPT_HTTP_TRACE, http);
     if (spt_op_is_cancelled(s))
         return spt_op_await_cancelled(L, &http->op);
-    struct spt_http_request *call = spt_http_request_new(spt_http_pool(L), &ask, http);
+    struct spt_http_request *call = spt_http_request_new(spt_http_pool(L), &args, http);
     if (!call)
-        return spt_http_request_raise_memory(L, &ask);
+        return spt_http_request_raise_memory(L, &args);
     http->call = call;
-    http->box = ask.box;
+    http->handle = args.handle;
     http->op.ref = call->ref;
     call->trace = traced ? http : NULL;
     call->request.follows_redirects = !stays;

@@ -32,11 +32,12 @@ struct stream {
     /* owned; NULL once closed. The user values keep alive what it borrows. */
     struct spt_http_request *call;
     struct stream_op *waiter;
-    const struct spt_session_handle *box; /* kept alive by the user values, as are the next two */
+    /* kept alive by the user values, as are the next two */
+    const struct spt_session_handle *handle;
     const char *method, *url;
     size_t room;    /* buffered bytes that pause the sender, unless a read needs more */
     size_t scanned; /* number of buffered bytes that contain no LF */
-    bool giving_up; /* the request has ended; buffered bytes may still be read */
+    bool ended;     /* the request has ended; buffered bytes may still be read */
     bool opened;    /* its head was returned */
     bool read;      /* a task reads: from the start of its wait until it has its bytes */
 };
@@ -48,14 +49,14 @@ struct stream_op {
     size_t n; /* maximum bytes */
 };
 
-enum { STREAM = SPT_ASK_ARGS + 1 }; /* in the stack of l_stream */
+enum { STREAM = SPT_HTTP_ARGS + 1 }; /* in the stack of l_stream */
 
 /* --- the end of a stream --- */
 
 static void leave_scope(struct stream *stream)
 {
     spt_link_remove(&stream->resource.link);
-    stream->giving_up = true;
+    stream->ended = true;
 }
 
 static void end_wait(struct stream *stream, int status)
@@ -75,13 +76,13 @@ static void close_stream(struct stream *stream)
         return;
     stream->call = NULL;
     spt_link_remove(&stream->host_resource.link);
-    if (!stream->giving_up) {
+    if (!stream->ended) {
         leave_scope(stream);
         spt_attempt_cancel(&call->request);
         call->cancelled = !stream->opened;
         spt_http_request_ended(call);
     }
-    spt_http_request_put(call);
+    spt_http_request_release(call);
     end_wait(stream, SEPTET_ECLOSED);
 }
 
@@ -124,7 +125,7 @@ static size_t line_len(const struct spt_request *r, size_t end)
  * may be a CR, does not fit. */
 static bool is_enough(struct stream *stream, enum reading reading, size_t n)
 {
-    if (!stream->call || stream->giving_up)
+    if (!stream->call || stream->ended)
         return true;
     size_t held = spt_request_available(&stream->call->request);
     switch (reading) {
@@ -194,7 +195,7 @@ static int open_start(septet_op *op)
 {
     struct stream *stream = ((struct stream_op *)op)->stream;
     const struct spt_task *task = op->task;
-    int rc = spt_http_request_start(stream->call, stream->box, task->id);
+    int rc = spt_http_request_start(stream->call, stream->handle, task->id);
     if (rc == SEPTET_OK) {
         stream->waiter = (struct stream_op *)op;
         return rc;
@@ -244,42 +245,42 @@ static const septet_op_type open_type = {
     .describe = describe,
 };
 
-/* Pushes a stream for `ask`. Its user values keep the arguments alive. */
+/* Pushes a stream for `args`. Its user values keep the arguments alive. */
 static struct stream *push_stream(lua_State *L, struct spt_env *env,
-                                  const struct spt_http_args *ask)
+                                  const struct spt_http_args *args)
 {
-    struct stream *stream = lua_newuserdatauv(L, sizeof *stream, SPT_ASK_ARGS);
+    struct stream *stream = lua_newuserdatauv(L, sizeof *stream, SPT_HTTP_ARGS);
     *stream = (struct stream){.resource.release = on_scope_end,
                               .host_resource.release = on_host_end,
                               .env = env,
-                              .box = ask->box,
-                              .method = ask->method,
-                              .url = ask->url};
+                              .handle = args->handle,
+                              .method = args->method,
+                              .url = args->url};
     spt_link_init(&stream->resource.link);
     spt_link_init(&stream->host_resource.link);
     luaL_setmetatable(L, META);
-    for (int i = 1; i <= SPT_ASK_ARGS; i++) {
+    for (int i = 1; i <= SPT_HTTP_ARGS; i++) {
         lua_pushvalue(L, i);
         lua_setiuservalue(L, -2, i);
     }
     return stream;
 }
 
-static void arm(struct stream *stream, struct spt_http_request *call,
-                const struct spt_http_args *ask, bool stays, bool gathers)
+static void attach(struct stream *stream, struct spt_http_request *call,
+                   const struct spt_http_args *args, bool stays, bool gathers)
 {
     stream->call = call;
-    call->owed_to_group = stream;
+    call->anchored = stream;
     stream->room = gathers ? SIZE_MAX / 2 : HIGH_WATER;
     call->request.high_water = stream->room;
-    call->request.max_body = gathers ? ask->terms->max_body : ask->terms->max_stream;
+    call->request.max_body = gathers ? args->options->max_body : args->options->max_stream;
     call->request.follows_redirects = !stays;
     call->request.events = &events;
     spt_env_add(stream->env, &stream->host_resource);
     spt_scope_add(stream->env->sched->current->scope, &stream->resource);
 }
 
-/* http_stream(session, terms, headers, method, url, body, timeout, nil, stays, gathers): like
+/* http_stream(session, options, headers, method, url, body, timeout, nil, stays, gathers): like
  * http(), but waits only for the head and returns {status, head, redirect_url, url, stream}. For a
  * redirect it waits for the end, unless `stays` is set. `gathers` says that the caller will read
  * the whole body, if any of it. Then the sender is not paused, and the maximum size is that of
@@ -288,11 +289,11 @@ static int l_stream(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
     struct spt_sched *s = env->sched;
-    struct spt_http_args ask;
-    bool stays = lua_toboolean(L, SPT_ASK_ARGS + 1), gathers = lua_toboolean(L, SPT_ASK_ARGS + 2);
-    spt_http_args_check(L, env, &ask);
-    lua_settop(L, SPT_ASK_ARGS);
-    struct stream *stream = push_stream(L, env, &ask);
+    struct spt_http_args args;
+    bool stays = lua_toboolean(L, SPT_HTTP_ARGS + 1), gathers = lua_toboolean(L, SPT_HTTP_ARGS + 2);
+    spt_http_args_check(L, env, &args);
+    lua_settop(L, SPT_HTTP_ARGS);
+    struct stream *stream = push_stream(L, env, &args);
     struct stream_op *op = (struct stream_op *)spt_op_new(L, s, &open_type);
     op->stream = stream;
     luaL_checkstack(L, 8, NULL);
@@ -301,14 +302,14 @@ static int l_stream(lua_State *L)
         spt_unanchor(L, stream);
         return spt_op_await_cancelled(L, &op->op);
     }
-    struct spt_http_request *call = spt_http_request_new(spt_http_pool(L), &ask, stream);
+    struct spt_http_request *call = spt_http_request_new(spt_http_pool(L), &args, stream);
     if (!call) {
         spt_unanchor(L, stream);
-        return spt_http_request_raise_memory(L, &ask);
+        return spt_http_request_raise_memory(L, &args);
     }
     if (s->trace.level >= 2)
         call->place = spt_inspect_place(L, s, 1);
-    arm(stream, call, &ask, stays, gathers);
+    attach(stream, call, &args, stays, gathers);
     op->op.ref = call->ref;
     return spt_op_wait(L, &op->op, false);
 }
@@ -493,7 +494,7 @@ static int l_close(lua_State *L)
 static int l_pass_over(lua_State *L)
 {
     struct stream *stream = spt_check_self(L, "stream");
-    bool goes_on = stream->call && !stream->giving_up;
+    bool goes_on = stream->call && !stream->ended;
     if (goes_on)
         spt_attempt_pass_over(&stream->call->request);
     else
@@ -526,12 +527,12 @@ static int l_trace(lua_State *L)
     if (!stream->call)
         return 0;
     lua_pushvalue(L, 2);
-    lua_setiuservalue(L, 1, SPT_ASK_TRACE);
+    lua_setiuservalue(L, 1, SPT_HTTP_TRACE);
     spt_http_request_set_trace(L, 2, stream);
     spt_anchor(L, 1);
     stream->call->trace = stream;
-    if (stream->giving_up)
-        spt_http_request_tell(stream->call);
+    if (stream->ended)
+        spt_http_request_report(stream->call);
     return 0;
 }
 

@@ -1,4 +1,4 @@
-/* The objects that scripts create for requests (sessions, terms, checked headers), and the head
+/* The objects that scripts create for requests (sessions, options, checked headers), and the head
  * that a response keeps. */
 #include "core/check.h"
 #include "core/error.h"
@@ -48,22 +48,22 @@ static uint64_t seconds_field(lua_State *L, const char *name)
     return ns;
 }
 
-static int l_terms_gc(lua_State *L)
+static int l_options_gc(lua_State *L)
 {
-    struct spt_request_defaults *terms = spt_check_self(L, "terms");
-    spt_connection_options_release(&terms->profile);
+    struct spt_http_options *options = spt_check_self(L, "options");
+    spt_connection_options_release(&options->profile);
     return 0;
 }
 
-/* http_terms{...}: returns the options of requests. In seconds, nil for no timeout: connect,
+/* http_options{...}: returns the options of requests. In seconds, nil for no timeout: connect,
  * first_byte, idle, queue. In bytes: max_body, nil for 64 MiB of a whole body. Of the connection:
  * proxy (a URL, or true for the environment's), unix_socket, ca_file, cert_file, key_file,
  * insecure, tls13, http2, no_cookies. For digest authentication: user and password. */
-static int l_terms(lua_State *L)
+static int l_options(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
     uint64_t queue = seconds_field(L, "queue");
-    struct spt_request_defaults made = {
+    struct spt_http_options made = {
         .limits.connect_ns = seconds_field(L, "connect"),
         .limits.first_byte_ns = seconds_field(L, "first_byte"),
         .limits.idle_ns = seconds_field(L, "idle"),
@@ -90,10 +90,10 @@ static int l_terms(lua_State *L)
         .http2 = flag_field(L, "http2"),
         .no_cookies = flag_field(L, "no_cookies"),
     };
-    struct spt_request_defaults *terms = lua_newuserdatauv(L, sizeof *terms, 0);
-    *terms = made;
-    luaL_setmetatable(L, SPT_TERMS_META);
-    if (spt_connection_options_copy(&terms->profile, &profile) != SEPTET_OK)
+    struct spt_http_options *options = lua_newuserdatauv(L, sizeof *options, 0);
+    *options = made;
+    luaL_setmetatable(L, SPT_OPTIONS_META);
+    if (spt_connection_options_copy(&options->profile, &profile) != SEPTET_OK)
         return luaL_error(L, "%s", septet_strerror(SEPTET_ENOMEM));
     return 1;
 }
@@ -116,11 +116,11 @@ static const char *const *check_strings(lua_State *L, int arg, size_t *n)
     return strings;
 }
 
-static void close_session(struct spt_session_handle *box)
+static void close_session(struct spt_session_handle *handle)
 {
-    struct spt_session *session = box->session;
-    box->session = NULL;
-    spt_link_remove(&box->resource.link);
+    struct spt_session *session = handle->session;
+    handle->session = NULL;
+    spt_link_remove(&handle->resource.link);
     if (session)
         spt_driver_free_session(session);
 }
@@ -149,13 +149,13 @@ static int l_session(lua_State *L)
     config.allow = check_strings(L, lua_gettop(L), &config.n_allow);
     lua_getfield(L, 1, "deny");
     config.deny = check_strings(L, lua_gettop(L), &config.n_deny);
-    struct spt_session_handle *box = lua_newuserdatauv(L, sizeof *box, 0);
-    *box = (struct spt_session_handle){.resource.release = on_host_end};
-    spt_link_init(&box->resource.link);
+    struct spt_session_handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
+    *handle = (struct spt_session_handle){.resource.release = on_host_end};
+    spt_link_init(&handle->resource.link);
     luaL_setmetatable(L, SPT_SESSION_META);
     if (!env->driver)
         return spt_error_usage(L, "the host is closed");
-    int rc = spt_session_new(&box->session, env->driver, &config);
+    int rc = spt_session_new(&handle->session, env->driver, &config);
     if (rc == SEPTET_EINVAL && config.bad_rule) {
         lua_pushnil(L);
         lua_pushstring(L, config.bad_rule);
@@ -163,7 +163,7 @@ static int l_session(lua_State *L)
     }
     if (rc != SEPTET_OK)
         return luaL_error(L, "cannot make a session: %s", septet_strerror(rc));
-    spt_env_add(env, &box->resource);
+    spt_env_add(env, &handle->resource);
     return 1;
 }
 
@@ -176,11 +176,11 @@ static void set_count(lua_State *L, const char *name, uint64_t n)
 /* session:stats(): returns the session's current and total counts. */
 static int l_session_stats(lua_State *L)
 {
-    struct spt_session_handle *box = spt_check_udata(L, 1, SPT_SESSION_META, "session");
+    struct spt_session_handle *handle = spt_check_udata(L, 1, SPT_SESSION_META, "session");
     struct spt_session_stats s;
-    if (!box->session)
+    if (!handle->session)
         return spt_error_usage(L, "the session is closed");
-    spt_session_stats(box->session, &s);
+    spt_session_stats(handle->session, &s);
     lua_createtable(L, 0, 16);
     set_count(L, "active", s.active);
     set_count(L, "queued", s.queued);
@@ -200,16 +200,16 @@ static int l_session_stats(lua_State *L)
  * connections are closed. */
 static int l_session_close(lua_State *L)
 {
-    struct spt_session_handle *box = spt_check_udata(L, 1, SPT_SESSION_META, "session");
-    close_session(box);
+    struct spt_session_handle *handle = spt_check_udata(L, 1, SPT_SESSION_META, "session");
+    close_session(handle);
     return 0;
 }
 
 static int l_headers_gc(lua_State *L)
 {
-    struct spt_headers_handle *box = spt_check_self(L, "headers");
-    spt_headers_free(box->headers);
-    box->headers = NULL;
+    struct spt_headers_handle *handle = spt_check_self(L, "headers");
+    spt_headers_free(handle->headers);
+    handle->headers = NULL;
     return 0;
 }
 
@@ -222,8 +222,8 @@ static int l_headers(lua_State *L)
     const char *why = NULL;
     luaL_checkstack(L, 8, NULL);
     struct spt_header *pairs = lua_newuserdatauv(L, n * sizeof *pairs + 1, 0);
-    struct spt_headers_handle *box = lua_newuserdatauv(L, sizeof *box, 0);
-    box->headers = NULL;
+    struct spt_headers_handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
+    handle->headers = NULL;
     luaL_setmetatable(L, SPT_HEADERS_META);
     for (size_t i = 0; i < n; i++) {
         lua_rawgeti(L, 1, (lua_Integer)(2 * i + 1));
@@ -232,7 +232,7 @@ static int l_headers(lua_State *L)
         pairs[i].value = lua_tolstring(L, -1, &pairs[i].value_len);
         lua_pop(L, 2); /* the table keeps them alive */
     }
-    int rc = spt_headers_new(&box->headers, pairs, n, &why, &at);
+    int rc = spt_headers_new(&handle->headers, pairs, n, &why, &at);
     if (rc == SEPTET_EINVAL) {
         char name[NAME_SHOWN];
         spt_error_push(L, "Usage", "header '%s': %s",
@@ -392,14 +392,14 @@ static const luaL_Reg session_methods[] = {{"close", l_session_close},
                                            {"__gc", l_session_close},
                                            {"__close", l_session_close},
                                            {NULL, NULL}};
-static const luaL_Reg terms_methods[] = {{"__gc", l_terms_gc}, {NULL, NULL}};
+static const luaL_Reg options_methods[] = {{"__gc", l_options_gc}, {NULL, NULL}};
 static const luaL_Reg headers_methods[] = {{"__gc", l_headers_gc}, {NULL, NULL}};
 static const luaL_Reg head_methods[] = {
     {"lines", l_head_lines},   {"times", l_head_times},           {"version", l_head_version},
     {"method", l_head_method}, {"connection", l_head_connection}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"http2_refusal", l_http2_refusal},
                                      {"http_quirks", l_quirks},
-                                     {"http_terms", l_terms},
+                                     {"http_options", l_options},
                                      {"http_session", l_session},
                                      {"http_encodings", l_encodings},
                                      {"http_headers", l_headers},
@@ -408,7 +408,7 @@ static const luaL_Reg functions[] = {{"http2_refusal", l_http2_refusal},
 void spt_open_http_types(lua_State *L, struct spt_env *env)
 {
     spt_new_type(L, env, SPT_SESSION_META, session_methods);
-    spt_new_type(L, env, SPT_TERMS_META, terms_methods);
+    spt_new_type(L, env, SPT_OPTIONS_META, options_methods);
     spt_new_type(L, env, SPT_HEADERS_META, headers_methods);
     spt_new_type(L, env, SPT_HEAD_META, head_methods);
     spt_add_functions(L, env, functions);

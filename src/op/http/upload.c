@@ -11,61 +11,61 @@ enum { ROOM = 256 * 1024 }; /* queued bytes from which on the writer waits */
 
 struct spt_upload_op {
     septet_op op;
-    struct spt_upload_handle *box; /* kept alive by the handle at index 1 */
+    struct spt_upload_handle *handle; /* kept alive by the handle at index 1 */
 };
 
-static bool has_room(const struct spt_upload_handle *box)
+static bool has_room(const struct spt_upload_handle *handle)
 {
-    return spt_upload_left(&box->upload) < ROOM;
+    return spt_upload_left(&handle->upload) < ROOM;
 }
 
-static void end_wait(struct spt_upload_handle *box)
+static void end_wait(struct spt_upload_handle *handle)
 {
-    struct spt_upload_op *writer = box->writer;
-    box->writer = NULL;
+    struct spt_upload_op *writer = handle->writer;
+    handle->writer = NULL;
     if (writer)
         septet_op_done(&writer->op, SEPTET_OK);
 }
 
-static struct spt_upload_handle *box_of(struct spt_request *request)
+static struct spt_upload_handle *handle_of(struct spt_request *request)
 {
     return SPT_OF(request->upload, struct spt_upload_handle, upload);
 }
 
 void spt_upload_room(struct spt_request *request)
 {
-    struct spt_upload_handle *box = box_of(request);
-    if (has_room(box))
-        end_wait(box);
+    struct spt_upload_handle *handle = handle_of(request);
+    if (has_room(handle))
+        end_wait(handle);
 }
 
 void spt_upload_over(struct spt_request *request)
 {
-    struct spt_upload_handle *box = box_of(request);
-    box->giving_up = true;
-    box->request = NULL;
-    end_wait(box);
+    struct spt_upload_handle *handle = handle_of(request);
+    handle->ended = true;
+    handle->request = NULL;
+    end_wait(handle);
 }
 
 static int upload_start(septet_op *op)
 {
-    struct spt_upload_handle *box = ((struct spt_upload_op *)op)->box;
-    if (has_room(box) || box->giving_up)
+    struct spt_upload_handle *handle = ((struct spt_upload_op *)op)->handle;
+    if (has_room(handle) || handle->ended)
         septet_op_done(op, SEPTET_OK);
     else
-        box->writer = (struct spt_upload_op *)op;
+        handle->writer = (struct spt_upload_op *)op;
     return SEPTET_OK;
 }
 
 static void upload_cancel(septet_op *op)
 {
-    ((struct spt_upload_op *)op)->box->writer = NULL;
+    ((struct spt_upload_op *)op)->handle->writer = NULL;
 }
 
 /* Returns true if the request has not ended. */
 static int upload_push(septet_op *op, lua_State *L)
 {
-    lua_pushboolean(L, !((struct spt_upload_op *)op)->box->giving_up);
+    lua_pushboolean(L, !((struct spt_upload_op *)op)->handle->ended);
     return 1;
 }
 
@@ -86,9 +86,9 @@ static struct spt_upload_handle *check(lua_State *L)
 /* http_upload(): returns a body to write. */
 static int l_upload(lua_State *L)
 {
-    struct spt_upload_handle *box = lua_newuserdatauv(L, sizeof *box, 0);
-    *box = (struct spt_upload_handle){0};
-    spt_upload_init(&box->upload);
+    struct spt_upload_handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
+    *handle = (struct spt_upload_handle){0};
+    spt_upload_init(&handle->upload);
     luaL_setmetatable(L, SPT_UPLOAD_META);
     return 1;
 }
@@ -97,44 +97,44 @@ static int l_upload(lua_State *L)
  * request has ended. */
 static int l_write(lua_State *L)
 {
-    struct spt_upload_handle *box = check(L);
+    struct spt_upload_handle *handle = check(L);
     size_t len;
     const char *bytes = spt_check_string(L, 2, &len);
-    if (box->writer)
+    if (handle->writer)
         return spt_error_usage(L, "another task writes to the upload");
     struct spt_upload_op *op =
         (struct spt_upload_op *)spt_op_new(L, spt_env(L)->sched, &upload_type);
-    op->box = box;
-    if (!box->giving_up && spt_upload_append(&box->upload, bytes, len) != SEPTET_OK)
+    op->handle = handle;
+    if (!handle->ended && spt_upload_append(&handle->upload, bytes, len) != SEPTET_OK)
         return luaL_error(L, "%s", septet_strerror(SEPTET_ENOMEM));
-    if (box->request)
-        spt_attempt_resume(box->request);
+    if (handle->request)
+        spt_attempt_resume(handle->request);
     return septet_op_await(L, &op->op);
 }
 
 /* upload:finish(): ends the body. */
 static int l_finish(lua_State *L)
 {
-    struct spt_upload_handle *box = check(L);
-    box->upload.ended = true;
-    if (box->request)
-        spt_attempt_resume(box->request);
+    struct spt_upload_handle *handle = check(L);
+    handle->upload.ended = true;
+    if (handle->request)
+        spt_attempt_resume(handle->request);
     return 0;
 }
 
 /* upload:abort(): ends the body early; the request fails. */
 static int l_abort(lua_State *L)
 {
-    struct spt_upload_handle *box = check(L);
-    if (box->request)
-        spt_attempt_abort(box->request, "upload", "the body's producer failed");
+    struct spt_upload_handle *handle = check(L);
+    if (handle->request)
+        spt_attempt_abort(handle->request, "upload", "the body's producer failed");
     return 0;
 }
 
 static int l_gc(lua_State *L)
 {
-    struct spt_upload_handle *box = spt_check_self(L, "upload");
-    spt_upload_release(&box->upload);
+    struct spt_upload_handle *handle = spt_check_self(L, "upload");
+    spt_upload_release(&handle->upload);
     return 0;
 }
 
