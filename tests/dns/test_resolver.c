@@ -1,5 +1,5 @@
-/* The resolver beside a scripted DNS server and a real one: answers, failures, and cancelled lookups.
- * peers: dns dnsmasq */
+/* The resolver beside a scripted DNS server and a real one: answers, failures, and cancelled
+ * lookups. */
 #include "support/resolver_fixture.h"
 
 #include <netinet/in.h>

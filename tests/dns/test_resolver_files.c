@@ -1,5 +1,4 @@
-/* What the resolver takes from files instead of from a server, and names that need no asking.
- * peers: dns */
+/* What the resolver takes from files instead of from a server, and names that need no asking. */
 #include "support/resolver_fixture.h"
 
 #include <dlfcn.h>

@@ -1,5 +1,4 @@
-/* Thousands of names at once, some of which never answer.
- * peers: dns */
+/* Thousands of names at once, some of which never answer. */
 #include "support/resolver_fixture.h"
 
 enum { KEPT = 4096, WINDOW = 64 };

@@ -5,9 +5,7 @@
  * grow.
  *
  * There are too many N to try them all in each run: SEPTET_TORTURE is how many of each kind
- * (default 25; 0: all of them), SEPTET_TORTURE_SEED which ones (default: the month's).
- *
- * peers: tls */
+ * (default 25; 0: all of them), SEPTET_TORTURE_SEED which ones (default: the month's). */
 #include "support/host_fixture.h"
 
 #include <curl/curl.h>
