@@ -153,8 +153,10 @@ class Conformance(harness.Case):
         folder, tests = os.path.join("tests", "conformance"), []
         for name in os.listdir(os.path.join(ROOT, folder)):
             if name.endswith("_spec.lua"):
-                titles = re.findall(r"""^ *(?:it|in_order) *\(?["']([^"']+)["']""", read(os.path.join(folder, name)), re.M)
-                tests += [(title, name) for title in titles]
+                spec = read(os.path.join(folder, name))
+                for title in re.findall(r"""^ *(?:it|in_order)\b *\(?["'](.*)""", spec, re.M):
+                    self.assertRegex(title, r"^[\w.]+: \w.* ", "no id, colon and sentence")
+                    tests.append((title.partition(":")[0], name))
         self.assertGreater(len(rows), 100)
         self.assertCountEqual(rows, tests)
 

@@ -12,7 +12,7 @@ local function owned(log)
   return function() tidy(log, "owned", 1) end
 end
 
-it("asc.originals", function()
+it("asc.originals: as_completed gives the tasks that were listed", function()
   local quick, failed, gone = task.spawn(after(1)), task.spawn(error, "x", 0), task.spawn(never)
   local function fn() return task.current() end
   task.spawn(function()
@@ -29,7 +29,7 @@ it("asc.originals", function()
   equal(gone:status(), "cancelled")
 end)
 
-it("asc.order", function()
+it("asc.order: as_completed gives tasks in the order they end", function()
   local log = new_log()
   local list = { after(3, "c"), task.spawn(after(1, "a")), after(2, "b") }
   for t in task.as_completed(list) do log(t:await()) end
@@ -44,7 +44,7 @@ it("asc.order", function()
   equal(log.list, { "1 a", "2.5 b", "4 c", "5.5 d" })
 end)
 
-it("asc.already_done", function()
+it("asc.already_done: tasks that ended before come first, in the list's order", function()
   local a, b, c, d = task.spawn(after(2, "a")), task.spawn(after(1, "b")), task.spawn(after(3, "c")), after(0, "d")
   task.wait { a, b }
   local log = new_log()
@@ -52,7 +52,7 @@ it("asc.already_done", function()
   equal(log.list, { "0 a", "0 b", "0 d", "1 c" }) -- a and b in the list's order
 end)
 
-it("asc.timeout", function()
+it("asc.timeout: a timeout raises from the loop's header, and the tasks go on", function()
   local log = new_log()
   local quick, slow, stuck = task.spawn(after(1, "quick")), task.spawn(after(4, "slow")), task.spawn(never)
   local err = raises_error({ kind = "Timeout", seconds = 3 }, function()
@@ -89,7 +89,7 @@ it("asc.timeout", function()
   stuck:cancel()
 end)
 
-it("asc.unused_timeout", function()
+it("asc.unused_timeout: a timeout that is not needed leaves nothing behind", function()
   for _, seconds in ipairs { 10, math.huge } do
     local log = new_log()
     for t in task.as_completed({ after(1, "a"), task.spawn(after(2, "b")) }, { timeout = seconds }) do
@@ -104,7 +104,7 @@ it("asc.unused_timeout", function()
   end
 end)
 
-it("asc.break_foreign", function()
+it("asc.break_foreign: leaving the loop leaves listed tasks running", function()
   local function broken(list)
     for t in task.as_completed(list) do
       if t then break end
@@ -124,7 +124,7 @@ it("asc.break_foreign", function()
   end
 end)
 
-it("asc.break_owned", function()
+it("asc.break_owned: leaving the loop cancels and joins the tasks that it spawned", function()
   local log = new_log()
   local function loop()
     for t in task.as_completed { owned(log), after(1, "quick") } do
@@ -150,7 +150,7 @@ it("asc.break_owned", function()
   end
 end)
 
-it("asc.error_in_body", function()
+it("asc.error_in_body: an error in the loop's body ends its tasks, and passes unchanged", function()
   local log, thrown, foreign
   local function loop()
     for t in task.as_completed { owned(log), after(1, "quick"), foreign } do
@@ -168,7 +168,7 @@ it("asc.error_in_body", function()
   end
 end)
 
-it("asc.empty", function()
+it("asc.empty: an empty list is an empty loop", function()
   local log = new_log()
   for _, options in ipairs { {}, { timeout = 1 }, { timeout = 0 } } do
     for _ in task.as_completed({}, options) do error "there is nothing to see" end
@@ -177,7 +177,7 @@ it("asc.empty", function()
   equal(log.list, { "0 end" })
 end)
 
-it("asc.duplicates", function()
+it("asc.duplicates: a task that is listed twice comes once", function()
   local runs, seen = 0, {}
   local function fn()
     runs = runs + 1
@@ -190,7 +190,7 @@ it("asc.duplicates", function()
   equal(runs, 1)
 end)
 
-it("asc.cancel_in_header", function()
+it("asc.cancel_in_header: a cancellation in the header ends the loop's own tasks", function()
   for _, options in ipairs { {}, { timeout = 9 } } do
     local log, foreign = new_log(), task.spawn(after(5, "foreign"))
     local t = task.spawn(function()

@@ -8,7 +8,7 @@ local recorder, stopwatch = helpers.recorder, helpers.stopwatch
 local closer, never = helpers.closer, helpers.never
 local waiting, cancelled = helpers.waiting, helpers.cancelled
 
-it("cancel.before_start", function()
+it("cancel.before_start: a task cancelled before its start runs to its first wait", function()
   for name, wait in pairs {
     sleep = function() task.sleep(1) end,
     sleep_0 = function() task.sleep(0) end,
@@ -37,7 +37,7 @@ it("cancel.before_start", function()
   equal(t:await(), "never waited")
 end)
 
-it("cancel.level", function()
+it("cancel.level: every wait in a cancelled scope raises, however often it is caught", function()
   local elapsed = stopwatch()
   local ended = task.spawn(function() end)
   local event, semaphore, lock, full = sync.event(), sync.semaphore(1), sync.lock(), sync.channel(1)
@@ -89,7 +89,7 @@ it("cancel.level", function()
   equal(elapsed(), 0)
 end)
 
-it("cancel.no_lost_result", function()
+it("cancel.no_lost_result: a result that came first is delivered; the next wait raises", function()
   local event, semaphore, lock = sync.event(), sync.semaphore(1), sync.lock()
   local full, empty, by_hand = sync.channel(1), sync.channel(), sync.channel()
   semaphore:acquire()
@@ -145,7 +145,7 @@ it("cancel.no_lost_result", function()
   end
 end)
 
-it("cancel.finished", function()
+it("cancel.finished: cancelling a task that has ended returns false and does nothing", function()
   local done = task.spawn(function() return "value" end)
   local failed = task.spawn(error, "failure", 0)
   local was_cancelled = cancelled(never)
@@ -163,7 +163,7 @@ it("cancel.finished", function()
   equal(scope:cancel(), false)
 end)
 
-it("cancel.twice", function()
+it("cancel.twice: cancelling again returns false and changes nothing", function()
   local elapsed = stopwatch()
   local raised = 0
   local t = task.spawn(function()
@@ -184,7 +184,7 @@ it("cancel.twice", function()
   end)
 end)
 
-it("cancel.reason_first_wins", function()
+it("cancel.reason_first_wins: the first reason stays", function()
   local t = waiting(function()
     for _ = 1, 2 do raises_error({ kind = "Cancelled", reason = "first" }, never) end
     task.current():cancel "own"
@@ -211,7 +211,7 @@ it("cancel.reason_first_wins", function()
   raises_error({ kind = "TaskCancelled", reason = "task's" }, t.await, t)
 end)
 
-it("cancel.self", function()
+it("cancel.self: a task that cancels itself goes on to its next wait, which raises", function()
   local log, note = recorder()
   local t = task.spawn(function()
     local me = task.current()
@@ -233,7 +233,7 @@ it("cancel.self", function()
   end) }, { false })
 end)
 
-it("cancel.self_then_return", function()
+it("cancel.self_then_return: a task that cancels itself and returns first is done", function()
   local t = task.spawn(function()
     task.current():cancel()
     return "value", nil, 3
@@ -251,7 +251,7 @@ it("cancel.self_then_return", function()
   task.checkpoint() -- those were the scopes that were cancelled
 end)
 
-it("cancel.inheritance", function()
+it("cancel.inheritance: cancelling a scope cancels all tasks below it, later ones too", function()
   local elapsed = stopwatch()
   local below, background, shielded = {}, nil, nil
   local foreign = task.spawn(never)
@@ -285,7 +285,7 @@ it("cancel.inheritance", function()
   equal(elapsed(), 2)
 end)
 
-in_order("cancel.cascade_order", function()
+in_order("cancel.cascade_order: tasks are cancelled in the order they were spawned", function()
   local log, note = recorder()
   local function node(name, depth)
     for i = 1, depth > 0 and 2 or 0 do task.spawn(node, name .. i, depth - 1) end
@@ -306,7 +306,7 @@ in_order("cancel.cascade_order", function()
   equal(log, { "root", "a", "a1", "a11", "a12", "a2", "a21", "a22", "b", "root1", "root2" })
 end)
 
-it("cancel.abort_failed_op", function()
+it("cancel.abort_failed_op: the waiter of a source that cannot stop raises at once", function()
   local elapsed = stopwatch()
   local ends, note = recorder()
   local session <close> = http.session { trace = {
@@ -337,7 +337,7 @@ it("cancel.abort_failed_op", function()
   equal(elapsed() < 10, true) -- the clock flows while requests are out; it was not jumped
 end)
 
-it("cancel.stray_reraise", function()
+it("cancel.stray_reraise: a kept Cancelled, raised where none is due, is a failure", function()
   local saved
   task.wait { cancelled(function() saved = select(2, pcall(never)) end) }
   local t = task.spawn(error, saved, 0)
@@ -358,7 +358,7 @@ it("cancel.stray_reraise", function()
   equal({ #group.errors, tostring(group.errors[1]) }, { 1, "stray Cancelled" })
 end)
 
-it("cancel.body_raises_other", function()
+it("cancel.body_raises_other: a cancelled task that raises another error has failed", function()
   local thrown = {}
   local t = cancelled(function()
     pcall(never)
@@ -375,7 +375,7 @@ it("cancel.body_raises_other", function()
   equal(t:status(), "failed")
 end)
 
-it("cancel.returns", function()
+it("cancel.returns: a cancelled task that returns is done", function()
   local t = cancelled(function()
     equal(pcall(never), false)
     return "value", nil, 3
@@ -392,7 +392,7 @@ it("cancel.returns", function()
   equal(child:status(), "cancelled")
 end)
 
-it("cancel.error_converted_tostring", function()
+it("cancel.error_converted_tostring: a Cancelled made a string is a plain error", function()
   local t = cancelled(function()
     local ok, err = pcall(function()
       local ok, err = pcall(never)

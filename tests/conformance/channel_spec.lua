@@ -6,7 +6,7 @@ local helpers = require "helpers"
 local never, waiting = helpers.never, helpers.waiting
 local ended_cancelled = helpers.ended_cancelled
 
-it("chan.rendezvous", function()
+it("chan.rendezvous: without a buffer a sender waits until its value is received", function()
   local ch, start, log = sync.channel(), task.now(), {}
   local function note(word)
     log[#log + 1] = ("%g %s"):format(task.now() - start, word)
@@ -27,7 +27,7 @@ it("chan.rendezvous", function()
   equal(log, { "1 a", "1 went on", "1 a sent", "2 b sent", "2 b" })
 end)
 
-it("chan.buffered", function()
+it("chan.buffered: a buffer takes what fits without a wait, in order", function()
   local ch, others = sync.channel(2), 0
   local other = task.spawn(function() others = others + 1 end)
   ch:send(1)
@@ -58,7 +58,7 @@ it("chan.buffered", function()
   equal(n, 100)
 end)
 
-it("chan.close_drains", function()
+it("chan.close_drains: after close the buffer is received, then the end", function()
   local ch = sync.channel(3)
   for i = 1, 3 do ch:send(i) end
   ch:close()
@@ -82,7 +82,7 @@ it("chan.close_drains", function()
   for _ in empty:iter() do error "there is none" end
 end)
 
-it("chan.close_wakes_both", function()
+it("chan.close_wakes_both: close resumes receivers with the end, senders with an error", function()
   local ch, got = sync.channel(), {}
   local function receive(i)
     got[i] = table.pack(ch:recv())
@@ -105,7 +105,7 @@ it("chan.close_wakes_both", function()
   equal({ ch:recv() }, { nil, "closed" })
 end)
 
-it("chan.multi_sender", function()
+it("chan.multi_sender: a channel closes when its last sender is closed", function()
   local ch, got = sync.channel(), {}
   local function produce(sender, n)
     local _ <close> = sender
@@ -136,7 +136,7 @@ it("chan.multi_sender", function()
   equal({ receiver:await() }, { nil, "closed" })
 end)
 
-it("chan.cancel_send_recv", function()
+it("chan.cancel_send_recv: a cancelled send or receive transfers nothing", function()
   for _, capacity in ipairs { 0, 1 } do
     local function full() -- one whose senders wait
       local ch = sync.channel(capacity)
@@ -213,7 +213,7 @@ it("chan.cancel_send_recv", function()
   equal(sum, many(400) * (many(400) + 1) // 2)
 end)
 
-it("chan.nil_rejected", function()
+it("chan.nil_rejected: nil cannot be sent, and false can", function()
   local ch = sync.channel(1)
   local sender = ch:sender()
   misuse("bad argument #1 to 'send' %(nil cannot be sent%)", function() ch:send(nil) end)

@@ -7,7 +7,7 @@ local recorder, stopwatch = helpers.recorder, helpers.stopwatch
 local closer, never = helpers.closer, helpers.never
 local waiting, cancelled = helpers.waiting, helpers.cancelled
 
-it("cancel.swallow_loop_fair", function()
+it("cancel.swallow_loop_fair: a loop that swallows Cancelled lets other tasks run", function()
   local event = sync.event()
   event:set()
   local ended = task.spawn(function() end)
@@ -38,7 +38,7 @@ it("cancel.swallow_loop_fair", function()
   end
 end)
 
-it("cancel.stuck_warning", function()
+it("cancel.stuck_warning: a task that swallows 1000 cancellations is reported once", function()
   local told, status = command.run [[
 local function absorb(times)
   for _ = 1, times do pcall(task.sleep, 1) end
@@ -54,7 +54,7 @@ t:await() patient:await()
   equal(select(2, told:gsub("warning", "")), 1)
 end)
 
-it("cancel.during_cleanup", function()
+it("cancel.during_cleanup: a wait in cleanup that is not shielded raises at once", function()
   local elapsed = stopwatch()
   local log, note = recorder()
   local t = waiting(function()
@@ -80,7 +80,7 @@ it("cancel.during_cleanup", function()
   equal({ t:status(), elapsed() }, { "cancelled", 1 })
 end)
 
-it("cancel.shield", function()
+it("cancel.shield: a shielded block waits to its end, and raises only then", function()
   local elapsed = stopwatch()
   local log, note = recorder()
   local t = task.spawn(function()
@@ -117,7 +117,7 @@ it("cancel.shield", function()
   raises("^own$", task.shield, error, "own", 0)
 end)
 
-it("cancel.shield_own_deadline", function()
+it("cancel.shield_own_deadline: a shielded block still obeys its own deadline", function()
   local elapsed = stopwatch()
   local t = cancelled(function()
     pcall(never)
@@ -138,7 +138,7 @@ it("cancel.shield_own_deadline", function()
   equal(elapsed(), 5)
 end)
 
-it("cancel.unshield_redelivers", function()
+it("cancel.unshield_redelivers: the first wait behind a shield raises Cancelled", function()
   local elapsed = stopwatch()
   local log, note = recorder()
   local mate
@@ -165,7 +165,7 @@ it("cancel.unshield_redelivers", function()
   equal(log, { 2, { false, "enough", 2 }, 3 })
 end)
 
-it("cancel.unshield_while_propagating", function()
+it("cancel.unshield_while_propagating: a raised Cancelled passes the end of a shield", function()
   local elapsed = stopwatch()
   local log, note = recorder()
   -- Raised on inside a shield that was opened on its way out.

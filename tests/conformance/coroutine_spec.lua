@@ -6,7 +6,7 @@ local helpers = require "helpers"
 local closer, never = helpers.closer, helpers.never
 local slow, stopwatch = helpers.slow, helpers.stopwatch
 
-it("lua.coroutine_in_task", function()
+it("lua.coroutine_in_task: a wait in a script's coroutine suspends the task", function()
   local seen, other = {}, 0
   local ticker = task.spawn(function()
     for _ = 1, 4 do
@@ -48,7 +48,7 @@ it("lua.coroutine_in_task", function()
   equal(t:await(), t)
 end)
 
-it("lua.nested_60", function()
+it("lua.nested_60: a wait sixty coroutines deep suspends the task", function()
   local function nest(n, wrap)
     if n == 0 then return slow("bottom", nil, n) end
     if wrap then return coroutine.wrap(nest)(n - 1, wrap) end
@@ -64,7 +64,7 @@ it("lua.nested_60", function()
   raises_error({ kind = "TaskCancelled" }, t.await, t)
 end)
 
-it("lua.cancel_inside", function()
+it("lua.cancel_inside: Cancelled is raised at the wait, and unwinds from there", function()
   local log = {}
   local function body()
     local _ <close> = closer(function(_, err)
@@ -107,7 +107,7 @@ it("lua.cancel_inside", function()
   equal(log[2].kind, "Cancelled")
 end)
 
-it("lua.wrap_error_closes", function()
+it("lua.wrap_error_closes: an error unwinds a wrapped coroutine before wrap raises it", function()
   local log = {}
   local thrown = {}
   local function body(err)
@@ -134,7 +134,7 @@ it("lua.wrap_error_closes", function()
   equal(log[#log], "child")
 end)
 
-it("lua.bare_yield", function()
+it("lua.bare_yield: coroutine.yield outside of a script's coroutine is refused", function()
   local words = "^attempt to yield from outside a coroutine$" -- as stock Lua
   raises(words, function() coroutine.yield() end)
   local t = task.spawn(function()
@@ -147,7 +147,7 @@ it("lua.bare_yield", function()
   raises(words, t.await, t)
 end)
 
-it("lua.foreign_resume", function()
+it("lua.foreign_resume: a coroutine that waits cannot be resumed, and takes no harm", function()
   for _, wait in ipairs { slow, function(...) return coroutine.wrap(slow)(...) end } do
     local thread
     local t = task.spawn(function()
@@ -181,7 +181,7 @@ it("lua.foreign_resume", function()
   task.spawn(function() equal(rawequal(coroutine.running(), before), false) end):await()
 end)
 
-it("lua.foreign_close", function()
+it("lua.foreign_close: a coroutine that waits cannot be closed", function()
   local thread, inner
   local t = task.spawn(function()
     thread = coroutine.running()

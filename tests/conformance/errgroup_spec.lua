@@ -25,7 +25,7 @@ local function is_string(err)
   return type(err) == "string"
 end
 
-it("errgroup.split", function()
+it("errgroup.split: split parts an ErrorGroup in two of the same nesting", function()
   local limit, mine = timeout(), {}
   local inner = of("b", limit)
   local group = of("a", inner, mine, limit)
@@ -54,7 +54,7 @@ it("errgroup.split", function()
   equal(raised, "mine")
 end)
 
-it("errgroup.leaves", function()
+it("errgroup.leaves: leaves lists the errors of all levels", function()
   local mine = {}
   local group = of("a", of(false, of(mine)), of(of "d"), "e")
   local leaves = group:leaves()
@@ -74,7 +74,7 @@ it("errgroup.leaves", function()
   equal(err:leaves(), { "x" })
 end)
 
-it("errgroup.tostring_nested", function()
+it("errgroup.tostring_nested: the words of an ErrorGroup have each error, indented", function()
   local raised_at
   local function boom()
     raised_at = line() + 1

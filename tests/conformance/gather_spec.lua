@@ -12,7 +12,7 @@ local function statuses(tasks)
   return list
 end
 
-it("gather.order", function()
+it("gather.order: results come in the list's order, whatever the order of the ends", function()
   local log = new_log()
   local function member(seconds)
     return function()
@@ -27,7 +27,7 @@ it("gather.order", function()
   equal(log.list, { "1 ended 1", "2 ended 2", "3 ended 3", "3 returned" })
 end)
 
-it("gather.empty", function()
+it("gather.empty: an empty list gives no results at once", function()
   local log = new_log()
   for _, options in ipairs { {}, { settled = true }, { limit = 1 } } do
     equal(task.gather({}, options), { n = 0 })
@@ -40,7 +40,7 @@ it("gather.empty", function()
   equal(t:status(), "cancelled") -- there is nothing to wait for, and it is a place to be cancelled
 end)
 
-it("gather.duplicates", function()
+it("gather.duplicates: a member that is listed twice runs once and fills both places", function()
   local runs = 0
   local function counted()
     runs = runs + 1
@@ -59,7 +59,7 @@ it("gather.duplicates", function()
   equal(rawequal(both[1].value, both[2].value), true)
 end)
 
-it("gather.mixed_tasks_fns", function()
+it("gather.mixed_tasks_fns: tasks and functions may be mixed", function()
   local log = new_log()
   local ended, live = task.spawn(after(0, "ended")), task.background(after(2, "live"))
   ended:await()
@@ -70,13 +70,13 @@ it("gather.mixed_tasks_fns", function()
   equal(task.gather { ended, ended, live }, { n = 3, "ended", "ended", "live" })
 end)
 
-it("gather.nil_results", function()
+it("gather.nil_results: a nil result keeps its place; n counts it", function()
   local list = { after(1), after(2, nil, "second"), after(1, "first", "second"), after(0, false), after(1, nil) }
   equal(task.gather(list), { n = 5, nil, nil, "first", false, nil })
   equal(task.gather({ after(0), after(0) }, { settled = true }), { n = 2, { status = "done" }, { status = "done" } })
 end)
 
-it("gather.first_error_cancels_joins", function()
+it("gather.first_error_cancels_joins: the first error is raised after all cleanup", function()
   local lost, log, thrown = unhandled(), new_log(), {}
   local given = { task.spawn(tidy, log, "task", 3), task.spawn(after(9)), task.spawn(after(0.5)) }
   local swallowed
@@ -102,7 +102,7 @@ it("gather.first_error_cancels_joins", function()
   equal(lost, {})
 end)
 
-it("gather.late_errors_reported", function()
+it("gather.late_errors_reported: later errors of members are reported as unhandled", function()
   local function late(seconds, err)
     return function()
       pcall(never)
@@ -138,7 +138,7 @@ it("gather.late_errors_reported", function()
   equal({ foreign:result() }, { false, "foreign" })
 end)
 
-it("gather.member_cancelled", function()
+it("gather.member_cancelled: a cancelled member has failed with TaskCancelled", function()
   local log = new_log()
   local victim = task.spawn(never)
   task.spawn(function()
@@ -166,7 +166,7 @@ it("gather.member_cancelled", function()
   end
 end)
 
-it("gather.settled", function()
+it("gather.settled: with settled each place has a status, and a value or an error", function()
   local lost, log, thrown = unhandled(), new_log(), {}
   local victim, failed = task.spawn(never), task.spawn(failing(0, "before"))
   task.spawn(function()
@@ -220,7 +220,7 @@ local function cancelled_gather(options)
   return log.list
 end
 
-it("gather.cancel_outer", function()
+it("gather.cancel_outer: a cancelled gather cancels and joins its members, then raises", function()
   local expected = { "2 function cancel", "3 task cancel", "3 Cancelled outside" }
   equal(cancelled_gather {}, expected)
   equal(cancelled_gather { limit = 2 }, expected)
@@ -232,13 +232,13 @@ it("gather.cancel_outer", function()
   equal(log.list[1]:gsub("deadline$", "cancel"), "3 function cancel") -- the order of turns decides
 end)
 
-it("gather.cancel_outer_settled", function()
+it("gather.cancel_outer_settled: a cancelled gather with settled does the same", function()
   local expected = { "2 function cancel", "3 task cancel", "3 Cancelled outside" }
   equal(cancelled_gather { settled = true }, expected)
   equal(cancelled_gather { settled = true, limit = 2 }, expected)
 end)
 
-in_order("gather.cancel_after_all_done", function()
+in_order("gather.cancel_after_all_done: gather returns if all members ended first", function()
   for _, options in ipairs { {}, { settled = true } } do
     local log = new_log()
     local members = { task.spawn(after(1, "a")), task.spawn(after(1, "b")) }
@@ -257,7 +257,7 @@ in_order("gather.cancel_after_all_done", function()
   end
 end)
 
-it("gather.limit", function()
+it("gather.limit: no more than `limit` functions run at once", function()
   local log, running, most = new_log(), 0, 0
   local function job(name, seconds)
     return function()
@@ -294,7 +294,7 @@ it("gather.limit", function()
   equal(log.list, { "1 a", "1.5 raised" })
 end)
 
-it("gather.bad_item_no_leak", function()
+it("gather.bad_item_no_leak: a bad item in the list is refused before any spawn", function()
   local started = false
   local function member() started = true end
   local live = #task.tree()
@@ -317,7 +317,7 @@ it("gather.bad_item_no_leak", function()
   equal({ started, #task.tree() }, { false, live })
 end)
 
-it("race.first_wins", function()
+it("race.first_wins: race returns the values of the first function to end", function()
   local log = new_log()
   local values = table.pack(task.race { never, after(2, "slow"), after(1, "a", nil, "c", nil), after(3) })
   log "returned"
@@ -336,7 +336,7 @@ it("race.first_wins", function()
   equal(started, false)
 end)
 
-it("race.losers_joined", function()
+it("race.losers_joined: race returns after the others are cancelled and cleaned up", function()
   local lost, log = unhandled(), new_log()
   local loser, swallower
   local value = task.race {
@@ -367,7 +367,7 @@ it("race.losers_joined", function()
   equal(lost, { "late" })
 end)
 
-it("race.error_wins", function()
+it("race.error_wins: if the first function to end fails, race raises its error", function()
   local log, thrown = new_log(), {}
   local ok, err = pcall(task.race, { after(2, "unused"), failing(1, thrown), function() tidy(log, "loser", 2) end })
   log "raised"
@@ -385,7 +385,7 @@ it("race.error_wins", function()
   task.checkpoint()
 end)
 
-it("race.outer_cancel", function()
+it("race.outer_cancel: a cancelled race cancels and joins its functions, then raises", function()
   local log = new_log()
   local t = task.spawn(function()
     local _, err = pcall(task.race, { function() tidy(log, "a", 1) end, function() tidy(log, "b", 2) end, never })

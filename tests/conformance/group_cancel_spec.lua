@@ -6,7 +6,7 @@ local never, new_log = helpers.never, helpers.new_log
 local tidy, fail_after = helpers.tidy, helpers.fail_after
 local cancelled_after, grouped = helpers.cancelled_after, helpers.grouped
 
-it("group.child_cancelled_ok", function()
+it("group.child_cancelled_ok: a child that is cancelled alone is no error", function()
   local log, child = new_log(), nil
   local value = task.group(function(g)
     child = g:spawn(never)
@@ -34,7 +34,7 @@ it("group.child_cancelled_ok", function()
   equal({ #err, err.errors[1].kind, err.errors[1].reason }, { 1, "TaskCancelled", "x" })
 end)
 
-it("group.cancel_swallowed", function()
+it("group.cancel_swallowed: a group that cancels itself returns normally", function()
   local log = new_log()
   local n = select("#", task.group(function(g)
     g:spawn(tidy, log, "child", 1)
@@ -73,7 +73,7 @@ it("group.cancel_swallowed", function()
   task.checkpoint()
 end)
 
-it("group.precancelled_spawn", function()
+it("group.precancelled_spawn: a task of a cancelled group runs to its first wait", function()
   local log = new_log()
   local child
   local function late()
@@ -99,7 +99,7 @@ it("group.precancelled_spawn", function()
   equal(log.list, { "0 runs", "1 runs" })
 end)
 
-it("group.outer_cancel", function()
+it("group.outer_cancel: a cancellation from outside joins the children, and goes on", function()
   local log = new_log()
   local t = cancelled_after(1, function()
     local ok, err = pcall(task.group, function(g)
@@ -143,7 +143,7 @@ it("group.outer_cancel", function()
   equal({ t:status(), log.list }, { "cancelled", {} })
 end)
 
-it("group.outer_cancel_plus_error", function()
+it("group.outer_cancel_plus_error: failed cleanup raises an ErrorGroup, then Cancelled", function()
   local log = new_log()
   local group
   local t = cancelled_after(1, function()
@@ -167,7 +167,7 @@ it("group.outer_cancel_plus_error", function()
   equal({ group.errors, t:status() }, { { "body" }, "cancelled" })
 end)
 
-it("group.cancel_in_join", function()
+it("group.cancel_in_join: a cancellation in the join reaches the children, and joins on", function()
   local log = new_log()
   local t = cancelled_after(1, function()
     local _, err = pcall(task.group, function(g)
@@ -182,7 +182,7 @@ it("group.cancel_in_join", function()
   equal(log.list, { "0 body", "2 child cancel", "3 other cancel", "3 Cancelled" })
 end)
 
-it("group.nested_inner_handled", function()
+it("group.nested_inner_handled: caught errors of an inner group stay in it", function()
   local log = new_log()
   local value = task.group(function(g)
     g:spawn(function()
@@ -201,7 +201,7 @@ it("group.nested_inner_handled", function()
   equal(log.list, { "2 inner sibling", "2 false inner", "3 outer's child", "3 joined" })
 end)
 
-it("group.outer_fails_inner", function()
+it("group.outer_fails_inner: a failure of the outer group cancels the inner one first", function()
   local log = new_log()
   local inner
   local err = grouped(function(g)

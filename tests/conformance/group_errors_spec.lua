@@ -6,7 +6,7 @@ local never, new_log = helpers.never, helpers.new_log
 local tidy, fail_after = helpers.tidy, helpers.fail_after
 local cancelled_after, grouped = helpers.cancelled_after, helpers.grouped
 
-it("group.child_error", function()
+it("group.child_error: a child's failure cancels all others and raises an ErrorGroup", function()
   local log, thrown = new_log(), {}
   local failed
   local err = grouped(function(g)
@@ -33,7 +33,7 @@ it("group.child_error", function()
   equal(tostring(grouped(function(g) g:spawn(fail_after, 0, nil) end).errors[1]), "nil error")
 end)
 
-it("group.body_error", function()
+it("group.body_error: a body's failure cancels the children and raises an ErrorGroup", function()
   local log, thrown = new_log(), {}
   local err = grouped(function(g)
     g:spawn(tidy, log, "child", 1)
@@ -45,7 +45,7 @@ it("group.body_error", function()
   equal(grouped(function() error("no child", 0) end).errors, { "no child" })
 end)
 
-it("group.both_chronological", function()
+it("group.both_chronological: errors of body and children are in the order of time", function()
   local log = new_log()
   local err = grouped(function(g)
     g:spawn(tidy, log, "a", 3, "fourth")
@@ -64,7 +64,7 @@ it("group.both_chronological", function()
   equal(err.errors, { "first", "second" })
 end)
 
-it("group.multi", function()
+it("group.multi: an ErrorGroup has the errors of all children that fail at once", function()
   local function same_time(n)
     return grouped(function(g)
       for i = 1, n do g:spawn(fail_after, 1, i) end
@@ -80,7 +80,7 @@ it("group.multi", function()
   end
 end)
 
-it("group.both_fail", function()
+it("group.both_fail: the inner ErrorGroup is one error of the outer ErrorGroup", function()
   local log = new_log()
   local err = grouped(function(g)
     g:spawn(fail_after, 1, "outer")
@@ -107,7 +107,7 @@ it("group.both_fail", function()
   end)
 end)
 
-it("group.no_flatten", function()
+it("group.no_flatten: nested ErrorGroups stay nested", function()
   local thrown = {}
   local err = grouped(function(g)
     g:spawn(function()
@@ -123,7 +123,7 @@ it("group.no_flatten", function()
   equal(rawequal(err.errors[1], thrown), true)
 end)
 
-it("group.exit_error_replaces_cancel", function()
+it("group.exit_error_replaces_cancel: an error in an unwinding group replaces Cancelled", function()
   local err = grouped(function(g)
     g:spawn(fail_after, 1, "child")
     pcall(never)
@@ -151,7 +151,7 @@ it("group.exit_error_replaces_cancel", function()
   equal(log.list, { "1 goes on", "3 timed out" })
 end)
 
-it("group.no_invented_cancel", function()
+it("group.no_invented_cancel: a join that no cancellation reached does not raise it", function()
   local log = new_log()
   local t = cancelled_after(1, function()
     log(task.group(function(g)

@@ -6,7 +6,7 @@ local never, new_log = helpers.never, helpers.new_log
 local tidy, fail_after = helpers.tidy, helpers.fail_after
 local cancelled_after, grouped = helpers.cancelled_after, helpers.grouped
 
-it("group.join", function()
+it("group.join: a group waits for every task", function()
   local log = new_log()
   task.group(function(g)
     for i = 1, 3 do
@@ -25,7 +25,7 @@ it("group.join", function()
   equal(log.list, { "0 body", "1 1", "2 2", "3 3", "4 task.spawn", "4 joined" })
 end)
 
-it("group.values", function()
+it("group.values: a group returns what its function returns", function()
   local child
   local values = table.pack(task.group(function(g, ...)
     child = g:spawn(function(...)
@@ -39,7 +39,7 @@ it("group.values", function()
   equal(select("#", task.group(function() end)), 0)
 end)
 
-it("group.spawn_late", function()
+it("group.spawn_late: tasks may be added as long as one lives, also after the body", function()
   local log = new_log()
   local group
   local function work(name)
@@ -64,7 +64,7 @@ it("group.spawn_late", function()
   outsider:await()
 end)
 
-it("group.spawn_from_child", function()
+it("group.spawn_from_child: a child may add tasks to the group, or own tasks itself", function()
   local log = new_log()
   task.group(function(g)
     local function again(depth)
@@ -89,7 +89,7 @@ it("group.spawn_from_child", function()
   equal(log.list, { "2 grandchild owner", "2 joined" })
 end)
 
-it("group.spawn_closed", function()
+it("group.spawn_closed: spawning in a group that has ended is refused", function()
   local ran, kept = false, {}
   local function member() ran = true end
   task.group(function(g) kept[1] = g end)
@@ -115,7 +115,7 @@ it("group.spawn_closed", function()
   end)
 end)
 
-it("group.empty_is_checkpoint", function()
+it("group.empty_is_checkpoint: leaving an empty group is a wait", function()
   local log, laps = new_log(), 0
   local t = task.spawn(function()
     while laps < 100 do
@@ -137,7 +137,7 @@ it("group.empty_is_checkpoint", function()
   equal({ t:status(), log.list }, { "cancelled", { "0 body" } })
 end)
 
-it("group.close_form", function()
+it("group.close_form: a group in a closing variable joins at the end of its block", function()
   local log = new_log()
   do
     local g <close> = task.group()
@@ -200,7 +200,7 @@ it("group.close_form", function()
   end
 end)
 
-it("group.close_form_return_values", function()
+it("group.close_form_return_values: values that leave the block pass through the join", function()
   local log = new_log()
   local function returns(...)
     local g <close> = task.group()
@@ -217,7 +217,7 @@ it("group.close_form_return_values", function()
   equal(log.list, { "4 returned" })
 end)
 
-it("group.break_joins", function()
+it("group.break_joins: a break out of the block joins the group", function()
   local log = new_log()
   local function work(seconds)
     task.sleep(seconds)
@@ -245,7 +245,7 @@ it("group.break_joins", function()
   equal(log.list, { "1 joined", "2 joined", "2 for", "3 joined", "3 while", "4 joined", "4 goto" })
 end)
 
-it("group.released_children", function()
+it("group.released_children: children that have ended are released at once", function()
   local handles, values = setmetatable({}, { __mode = "v" }), setmetatable({}, { __mode = "v" })
   task.group(function(g)
     g:spawn(task.sleep, 1000)
@@ -264,7 +264,7 @@ it("group.released_children", function()
   end)
 end)
 
-it("group.hydra", function()
+it("group.hydra: a group whose children spawn more of themselves ends when one fails", function()
   local heads = 0
   local err = grouped(function(g)
     local function hydra()
@@ -284,7 +284,7 @@ it("group.hydra", function()
   equal({ heads >= 10, heads < 1000 }, { true, true })
 end)
 
-it("group.10k_children", function()
+it("group.10k_children: one group joins or cancels ten thousand children", function()
   local log, n, ended = new_log(), many(10000), 0
   task.group(function(g)
     for _ = 1, n do

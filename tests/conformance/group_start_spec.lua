@@ -6,7 +6,7 @@ local never, new_log = helpers.never, helpers.new_log
 local tidy, fail_after = helpers.tidy, helpers.fail_after
 local cancelled_after, grouped = helpers.cancelled_after, helpers.grouped
 
-it("group.start_value", function()
+it("group.start_value: start waits for the child's started, and returns its values", function()
   local log = new_log()
   local function server(started, ...)
     task.sleep(1)
@@ -33,7 +33,7 @@ it("group.start_value", function()
   equal(twice.errors, { "seen" })
 end)
 
-it("group.start_crash_before", function()
+it("group.start_crash_before: start raises an error before started, not the group", function()
   local log, thrown = new_log(), {}
   task.group(function(g)
     g:spawn(function()
@@ -51,7 +51,7 @@ it("group.start_crash_before", function()
   equal(log.list, { "2 its own child owner", "2 raised", "3 sibling", "3 joined" })
 end)
 
-it("group.crash_after", function()
+it("group.crash_after: an error after started is the group's", function()
   local log = new_log()
   local value
   local err = grouped(function(g)
@@ -73,7 +73,7 @@ it("group.crash_after", function()
   equal({ value, err.errors }, { "at once", { "later" } })
 end)
 
-it("group.no_started", function()
+it("group.no_started: start raises an error if the child ends without calling started", function()
   task.group(function(g)
     local kept
     raises("^[^:]*group_start_spec.lua:%d+: task '[^']+' ended without calling started$", function()
@@ -92,7 +92,7 @@ it("group.no_started", function()
   end)
 end)
 
-it("group.cancelled", function()
+it("group.cancelled: cancelling the starter ends the child, which has not started", function()
   local log = new_log()
   local function starts(g, ...)
     local _, err = pcall(g.start, g, ...)

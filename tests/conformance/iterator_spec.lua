@@ -45,7 +45,7 @@ local function leaves(leave, now, at_end)
   end
 end
 
-it("iter.await_inside", function()
+it("iter.await_inside: the iterator of a generic for may wait while other tasks run", function()
   local other = 0
   local ticker = task.spawn(function()
     for _ = 1, 6 do
@@ -81,7 +81,7 @@ it("iter.await_inside", function()
   end, { "1 1", "2 2", "3 3", "5 closed", "5 after" }, { "1 1", "2 2", "3 3", "5 closed", "5 after" })
 end)
 
-it("iter.break_closes", function()
+it("iter.break_closes: break closes the closing value, which may wait", function()
   leaves(function(iterator, log)
     for i in iterator(log) do
       log(i)
@@ -103,7 +103,7 @@ it("iter.break_closes", function()
     { "2 11", "4 21", "4 after", "6 closed", "8 closed", "10 closed" })
 end)
 
-it("iter.error_closes", function()
+it("iter.error_closes: an error in the body closes the closing value, and goes on", function()
   leaves(function(iterator, log)
     local err = raises("boom", function()
       for i in iterator(log) do
@@ -115,7 +115,7 @@ it("iter.error_closes", function()
   end, { "1 1", "2 2", "4 closed", "4 after boom" }, { "1 1", "2 2", "2 after boom", "4 closed" })
 end)
 
-it("iter.return_closes", function()
+it("iter.return_closes: return closes the closing value, and its values pass", function()
   leaves(function(iterator, log)
     local function second()
       for i in iterator(log) do
@@ -129,7 +129,7 @@ it("iter.return_closes", function()
   end, { "1 1", "2 2", "4 closed", "4 after" }, { "1 1", "2 2", "2 after", "4 closed" })
 end)
 
-it("iter.goto_closes", function()
+it("iter.goto_closes: goto closes the closing value", function()
   leaves(function(iterator, log)
     for i in iterator(log) do
       log(i)
@@ -140,7 +140,7 @@ it("iter.goto_closes", function()
   end, { "1 1", "2 2", "4 closed", "4 after" }, { "1 1", "2 2", "2 after", "4 closed" })
 end)
 
-it("iter.cancel_closes", function()
+it("iter.cancel_closes: a cancellation of the loop closes the closing value", function()
   for _, seconds in ipairs { 1.5, 2.5 } do -- in the loop's body; in the iterator
     for _, iterator in ipairs { by_hand, generated } do
       local log = new_log()
@@ -181,7 +181,7 @@ it("iter.cancel_closes", function()
   equal(t:status(), "cancelled")
 end)
 
-it("gen.close_awaits", function()
+it("gen.close_awaits: close raises GeneratorClosed at the emit, and cleanup may wait", function()
   local log = new_log()
   local ticker = task.spawn(function()
     task.sleep(1.5)
@@ -220,7 +220,7 @@ it("gen.close_awaits", function()
   equal(log.list, { "0 held", "1 closed", "1 after" })
 end)
 
-it("gen.closed_twice", function()
+it("gen.closed_twice: closing a generator again, or before its start, does nothing", function()
   local closings = 0
   local function body(emit)
     local _ <close> = closer(function()
@@ -259,7 +259,7 @@ it("gen.closed_twice", function()
   equal(task.now() - start, 1)
 end)
 
-it("gen.error_in_close", function()
+it("gen.error_in_close: an error in a closing variable is raised by close", function()
   local function broken()
     return task.generator(function(emit)
       local _ <close> = closer(function()
@@ -297,7 +297,7 @@ it("gen.error_in_close", function()
   end) }, { sound and "in the closer" or "in the loop", "in the closer" })
 end)
 
-it("gen.abandoned_iterator", function()
+it("gen.abandoned_iterator: dropped generators close at their block's end, last first", function()
   local log
   local function numbers(name)
     return task.generator(function(emit)
@@ -364,7 +364,7 @@ it("gen.abandoned_iterator", function()
   equal(log.list, { "1 Cancelled", "1 after" })
 end)
 
-it("gen.yield_across_scope", function()
+it("gen.yield_across_scope: emitting out of an open group, timeout or shield is refused", function()
   local refusal = "cannot yield across an open"
   local open = {
     group = task.group, shield = task.shield,

@@ -8,7 +8,7 @@ local command, helpers = require "command", require "helpers"
 local closer, never = helpers.closer, helpers.never
 local slow, stopwatch = helpers.slow, helpers.stopwatch
 
-it("lua.break_upvalue_closes", function()
+it("lua.break_upvalue_closes: the probe is right about break, and our loops are sound", function()
   local ok, closed = pcall(load([[
     local closed = false
     local guard = setmetatable({}, { __close = function() closed = true end })
@@ -48,7 +48,7 @@ it("lua.break_upvalue_closes", function()
   equal(log, probe.closes_loops() and { "closed", 3, "first" } or { 3, "first", "closed" })
 end)
 
-it("lua.root_close_awaits", function()
+it("lua.root_close_awaits: closing variables of a task's function may wait at any end", function()
   local function run(log, leave)
     local _ <close> = closer(function(_, err)
       log[#log + 1] = err and (err.kind or err) or "no error"
@@ -80,7 +80,7 @@ it("lua.root_close_awaits", function()
   equal(log, { "boom", "closed" })
 end)
 
-it("lua.close_error_replaces", function()
+it("lua.close_error_replaces: an error in a closing variable replaces the one before", function()
   local seen, replacement
   local function body(first)
     local _ <close> = closer(function(_, err) seen.outer = err end)
@@ -130,7 +130,7 @@ it("lua.close_error_replaces", function()
   equal(err.errors, { "body", "child" })
 end)
 
-it("lua.vararg_through_close", function()
+it("lua.vararg_through_close: any number of values passes closing variables that wait", function()
   local function through(...)
     local _ <close> = closer(slow)
     return ...
@@ -160,7 +160,7 @@ it("lua.vararg_through_close", function()
   equal({ (task.spawn(through, 1, 2):await()) }, { 1 })
 end)
 
-it("lua.no_wait_in_sort_gsub_require_gc_msgh", function()
+it("lua.no_wait_in_sort_gsub_require_gc_msgh: C functions that cannot wait are named", function()
   local event, semaphore, lock = sync.event(), sync.semaphore(1), sync.lock()
   local full, empty = sync.channel(1), sync.channel(1)
   full:send "kept"
@@ -228,7 +228,7 @@ it("lua.no_wait_in_sort_gsub_require_gc_msgh", function()
   package.preload["conformance.waits"], package.loaded["conformance.waits"] = nil, nil
 end)
 
-it("lua.traceback_across_await", function()
+it("lua.traceback_across_await: tracebacks have the whole stack, across waits", function()
   local file = debug.getinfo(1, "S").short_src
   local at = {}
   local function has(text, level)
@@ -279,7 +279,7 @@ it("lua.traceback_across_await", function()
   has(where, "outer")
 end)
 
-it("lua.spawn_site", function()
+it("lua.spawn_site: tracebacks end with the place where the task was spawned", function()
   local file, me = debug.getinfo(1, "S").short_src, task.current().id
   local function fails()
     slow()
@@ -310,7 +310,7 @@ it("lua.spawn_site", function()
   has(list[1]:traceback(), site(at))
 end)
 
-it("lua.error_nil_false", function()
+it("lua.error_nil_false: any value arrives as it was raised; nil becomes an object", function()
   local values = { [false] = false, text = "text", number = 42, table = {}, fn = print }
   for _, value in pairs(values) do
     local t = task.spawn(error, value, 0)

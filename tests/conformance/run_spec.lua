@@ -4,7 +4,7 @@ local command, helpers = require "command", require "helpers"
 local has, count = helpers.has, helpers.count
 local run = command.run
 
-it("run.error", function()
+it("run.error: an error of the main task ends the run with status 1 after cleanup", function()
   local out, status = run [[
 local _ <close> = setmetatable({}, { __close = function()
   task.cleanup(5, task.sleep, 1)
@@ -34,7 +34,7 @@ say "not reached"]]
   equal({ run "pcall(error, 'handled') pcall(task.gather, { function() error 'handled' end })" }, { "", 0 })
 end)
 
-it("run.hanging_tasks", function()
+it("run.hanging_tasks: tasks left at the end of main are cancelled, children first", function()
   equal({ run [[
 local function hang(name, last, ...)
   local child = ... and task.spawn(hang, ...)
@@ -54,7 +54,7 @@ say "main ends"]] }, { [[
 ]], 0 })
 end)
 
-it("run.hanging_task_errors", function()
+it("run.hanging_task_errors: errors of the tasks left make the run fail", function()
   local out, status = run [[
 local function hang(name)
   pcall(task.sleep, 1000)
@@ -73,7 +73,7 @@ say "main ends"]]
 end)
 
 -- Only C can ask for a run, and is refused (tests/api): a script has nothing to ask with.
-it("run.nested", function()
+it("run.nested: a run cannot be started from inside a run", function()
   for name, module in pairs(package.loaded) do
     for key in pairs(name:find "^septet" and module or {}) do
       local asks = key == "run" or key == "run_until" or key == "step" or key == "loop"
@@ -82,7 +82,7 @@ it("run.nested", function()
   end
 end)
 
-it("run.deadlock", function()
+it("run.deadlock: a deadlock lists each task and ends the run with status 4", function()
   local out, status = run [[
 local _ <close> = setmetatable({}, { __close = function() say "closed" end })
 local first, second

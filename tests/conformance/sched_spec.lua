@@ -26,7 +26,7 @@ local function close_to(got, expected, by)
   if math.abs(got - expected) > (by or 0) + 1e-6 then error(("expected %.9g s, got %.9g"):format(expected, got), 2) end
 end
 
-in_order("sched.fifo_batches", function()
+in_order("sched.fifo_batches: ready tasks run in order, and what they ready comes next", function()
   local log, event = {}, sync.event()
   local function rounds(name, first)
     for i = 1, 3 do
@@ -66,7 +66,7 @@ in_order("sched.fifo_batches", function()
   for i = 1, 600 do equal(log[i], i) end
 end)
 
-it("sched.io_between_batches", function()
+it("sched.io_between_batches: sockets and timers are served while tasks stay ready", function()
   local http, origin = require "septet.http", require "origin"
   local session <close> = http.session()
   local request = task.spawn(function() return session:get(origin.url .. "/bytes/20").status end)
@@ -94,7 +94,7 @@ it("sched.io_between_batches", function()
   close_to(woken.deadline, 8.5, 0.5)
 end)
 
-in_order("sched.budget_yield", function()
+in_order("sched.budget_yield: 128 operations without a wait let other tasks run", function()
   local event, semaphore, lock, channel = sync.event(), sync.semaphore(1), sync.lock(), sync.channel(math.huge)
   event:set()
   local over = task.spawn(function() end)
@@ -140,7 +140,7 @@ in_order("sched.budget_yield", function()
   equal(seen, 7)
 end)
 
-it("sched.hog_report", function()
+it("sched.hog_report: a turn longer than 100 ms is reported once", function()
   local script = [[
     local trace = require "septet.trace"
     trace.subscribe(function(e)
@@ -177,7 +177,7 @@ it("sched.hog_report", function()
   equal((tonumber(told:match "ran for ([%d.]+) s without waiting") or 0) >= 0.11, true, told)
 end)
 
-it("sched.hog_limit", function()
+it("sched.hog_limit: a turn over the limit is ended by TaskHog, caught or not", function()
   local told, status = run("--max-slice=0.05", [[
     local function spin() while true do end end
     local others = 0
@@ -219,7 +219,7 @@ it("sched.hog_limit", function()
   equal(told:find "the task ran for more than 0.05" ~= nil, true, told)
 end)
 
-it("sched.shuffle_passes", function()
+it("sched.shuffle_passes: a seed changes the order of batches, but not the models", function()
   local script = [[
     local order = {}
     local tasks = {}
@@ -257,7 +257,7 @@ it("sched.shuffle_passes", function()
   equal(different, 3)
 end)
 
-it("time.sleep_not_early", function()
+it("time.sleep_not_early: a sleep never returns early", function()
   for _, seconds in ipairs { 1e-9, 1.5e-9, 1e-6, 0.001, 0.1, 1 / 3, 1, 7.77 } do
     local ns = elapsed(task.sleep, seconds) * 1e9
     equal(ns > seconds * 1e9 - 0.1 and ns < seconds * 1e9 + 1.1, true, ("%.9g s took %.1f ns"):format(seconds, ns))
@@ -282,7 +282,7 @@ it("time.sleep_not_early", function()
   equal({ without_slow(told), status }, { "done\n", 0 })
 end)
 
-it("time.after_hog", function()
+it("time.after_hog: a sleep counts from its call, however long the task has computed", function()
   testing.busy(0.05)
   close_to(elapsed(task.sleep, 0.03), 0.03) -- counted from now, not from the turn's beginning
   testing.busy(0.05)
@@ -314,7 +314,7 @@ it("time.after_hog", function()
   equal({ without_slow(told), status }, { "done\n", 0 })
 end)
 
-in_order("time.equal_deadlines_fifo", function()
+in_order("time.equal_deadlines_fifo: timers of one instant fire in order", function()
   local order, tasks = {}, {}
   local function add(name, fn, ...)
     tasks[#tasks + 1] = task.spawn(function(...)
@@ -336,7 +336,7 @@ in_order("time.equal_deadlines_fifo", function()
   equal(order, { "sleep 0.5", "sleep 3", "deadline 3", "wait 3", "sleep 2", "deadline 2", "sleep 1" })
 end)
 
-in_order("time.sleep0", function()
+in_order("time.sleep0: sleep(0) is a checkpoint and takes no time", function()
   local order, start = {}, task.now()
   local function rounds(name, pause)
     for _ = 1, 3 do
@@ -357,7 +357,7 @@ in_order("time.sleep0", function()
   equal(task.move_on_after(0, task.sleep, 0), false)
 end)
 
-it("time.nan", function()
+it("time.nan: negative seconds, NaN and other values are refused at the caller's line", function()
   local nan = 0 / 0
   for _, bad in ipairs { nan, -1, -1e-9, -math.huge, "1", {}, false } do
     misuse("bad argument #1 to 'sleep' %(seconds", function() task.sleep(bad) end)
@@ -377,7 +377,7 @@ it("time.nan", function()
   equal(elapsed(task.sleep, -0.0), 0.0)
 end)
 
-it("time.virtual_clock_models", function()
+it("time.virtual_clock_models: the seven models take 6, 6, 3, 3, 3, 3 and 3 seconds", function()
   local model = HERE .. "/../../scripts/models/sleep.lua"
   local first, status = run_file("--virtual-time", model)
   equal(status, 0)

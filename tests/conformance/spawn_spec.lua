@@ -8,7 +8,7 @@ local never, fail = helpers.never, helpers.fail
 local has = helpers.has
 local run = command.run
 
-in_order("spawn.deferred", function()
+in_order("spawn.deferred: the spawner runs on first, then its tasks start in order", function()
   local log, note = recorder()
   for i = 1, 3 do task.spawn(note, i) end
   task.spawn(function()
@@ -23,7 +23,7 @@ in_order("spawn.deferred", function()
   equal(log, { "parent", 1, 2, 3, "child", "last", "parent again", "grandchild" })
 end)
 
-it("spawn.args_returns", function()
+it("spawn.args_returns: all arguments and all results are passed on, nils included", function()
   local got
   local function fn(...)
     got = table.pack(...)
@@ -43,7 +43,7 @@ it("spawn.args_returns", function()
   equal(task.group(function(g) return g:spawn(callable, 3, 4):await() end), 7)
 end)
 
-it("spawn.non_function", function()
+it("spawn.non_function: a value that cannot be called is refused at the caller's line", function()
   local before = task.spawn(function() end)
   misuse("bad argument #1 to 'spawn' %(function expected, got nil%)", function() task.spawn(nil) end)
   misuse("function expected, got no value", function() task.spawn() end)
@@ -57,7 +57,7 @@ it("spawn.non_function", function()
   equal(task.spawn(function() end).id, before.id + 1) -- there was no other
 end)
 
-it("spawn.outside_task", function()
+it("spawn.outside_task: outside of a task, spawning and waiting are refused", function()
   local outside = {}
   task.on_unhandled = function()
     outside = table.pack(pcall(function()
@@ -74,7 +74,7 @@ it("spawn.outside_task", function()
     { "false\ts.lua:1: cannot spawn here: not inside a task\n", 0 })
 end)
 
-it("spawn.gc_pending", function()
+it("spawn.gc_pending: a task without a handle completes through any kind of wait", function()
   local ended = {}
   local event = sync.event()
   local waits = {
@@ -110,7 +110,7 @@ it("spawn.gc_pending", function()
   equal(ended, waits)
 end)
 
-it("await.twice", function()
+it("await.twice: a second await returns the same values", function()
   local value = {}
   local t = task.spawn(function() return value, nil, 3 end)
   for _ = 1, 2 do
@@ -121,7 +121,7 @@ it("await.twice", function()
   end
 end)
 
-in_order("await.many_waiters", function()
+in_order("await.many_waiters: all waiters of a task resume in order", function()
   local log, note = recorder()
   local elapsed = stopwatch()
   local target = task.spawn(function()
@@ -140,7 +140,7 @@ in_order("await.many_waiters", function()
   equal(elapsed(), 1)
 end)
 
-it("await.done_task_checkpoints", function()
+it("await.done_task_checkpoints: awaiting a task that has ended is a checkpoint", function()
   local done = task.spawn(function() return "value" end)
   equal(done:await(), "value")
   task.spawn(function()
@@ -160,7 +160,7 @@ it("await.done_task_checkpoints", function()
   other:cancel()
 end)
 
-it("await.self", function()
+it("await.self: a task that awaits itself gets an error and no harm", function()
   local t
   t = task.spawn(function()
     misuse("a task cannot await itself", function() t:await() end)
@@ -173,7 +173,7 @@ it("await.self", function()
   equal(t:await(), "unaffected")
 end)
 
-it("await.error_identity", function()
+it("await.error_identity: each await raises the same error with its traceback", function()
   local thrown = { "mine" }
   local at = line() + 1
   local function raising_frame() error(thrown) end
@@ -195,7 +195,7 @@ it("await.error_identity", function()
   equal(rawequal(raises("nil error", none.await, none), raises(nil, none.await, none)), true)
 end)
 
-it("await.cancelled_task", function()
+it("await.cancelled_task: awaiting a cancelled task raises TaskCancelled", function()
   local t = task.spawn(never)
   t.name = "target"
   local waiter = task.spawn(function() t:await() end)
@@ -224,7 +224,7 @@ it("await.cancelled_task", function()
   end):await()
 end)
 
-it("await.observer_cancel", function()
+it("await.observer_cancel: cancelling a waiter leaves the awaited task running", function()
   local elapsed = stopwatch()
   local target = task.spawn(function()
     task.sleep(3)
@@ -242,7 +242,7 @@ it("await.observer_cancel", function()
   equal(elapsed(), 3)
 end)
 
-it("name.default_set", function()
+it("name.default_set: a task is named for its function's place until a script names it", function()
   local at = line() + 1
   local function fn() task.sleep(1) end
   local t = task.spawn(fn)
@@ -264,7 +264,7 @@ it("name.default_set", function()
   equal({ run "print(task.current().name, task.tree()[1].name)" }, { "main\tmain\n", 0 })
 end)
 
-it("locals.copy_on_spawn", function()
+it("locals.copy_on_spawn: a task starts with the locals that its spawner has then", function()
   local var = task.var "default"
   local function get() return var:get() end
   equal(get(), "default")
@@ -290,7 +290,7 @@ it("locals.copy_on_spawn", function()
   equal(task.spawn(get):await(), nil)
 end)
 
-it("locals.isolation", function()
+it("locals.isolation: the spawner and the siblings of a task do not see its locals", function()
   local var, other = task.var(0), task.var(0)
   local function set(value)
     equal(var:get(), "parent's")

@@ -12,7 +12,7 @@ local owned = {
   lock = { new = sync.lock, free = function(x) return not x:locked() end },
 }
 
-it("sync.fifo", function()
+it("sync.fifo: the task that has waited longest is served first", function()
   for name, kind in pairs(owned) do
     local x, order, tasks = kind.new(), {}, {}
     x:acquire()
@@ -73,7 +73,7 @@ it("sync.fifo", function()
   if MODE ~= "shuffle" then equal(order, { 1, 2, 3, 4, 5 }) end
 end)
 
-it("sync.handoff_no_barging", function()
+it("sync.handoff_no_barging: a released permit belongs to the next waiter at once", function()
   for name, kind in pairs(owned) do
     local x, order = kind.new(), {}
     local function take(who)
@@ -113,7 +113,7 @@ it("sync.handoff_no_barging", function()
   equal(receiver:await(), "handed")
 end)
 
-it("sync.cancel_waiter", function()
+it("sync.cancel_waiter: a cancelled waiter is forgotten, and the next is served", function()
   for name, kind in pairs(owned) do
     local x, order = kind.new(), {}
     local function take(who, seconds)
@@ -150,7 +150,7 @@ it("sync.cancel_waiter", function()
   equal(woken, { a = true, c = true })
 end)
 
-it("sync.cancel_racing_release", function()
+it("sync.cancel_racing_release: a cancellation and a release together lose no permit", function()
   for name, kind in pairs(owned) do
     for _, first in ipairs { "cancel", "release" } do
       local x, log = kind.new(), {}
@@ -206,7 +206,7 @@ it("sync.cancel_racing_release", function()
   equal(s:value(), 3)
 end)
 
-it("sync.event_set_then_cancel", function()
+it("sync.event_set_then_cancel: a waiter of a set event returns, though it is cancelled", function()
   for _, first in ipairs { "set", "cancel" } do
     local e, got, after = sync.event(), nil, nil
     local t = waiting(function()
@@ -230,7 +230,7 @@ it("sync.event_set_then_cancel", function()
   equal(e:is_set(), true)
 end)
 
-it("sync.lock_owner", function()
+it("sync.lock_owner: only its owner releases a lock, and does not acquire it twice", function()
   local l = sync.lock()
   misuse("the lock is not held", function() l:release() end)
   l:acquire()
@@ -255,7 +255,7 @@ it("sync.lock_owner", function()
   misuse("semaphore released more often than acquired", function() s:release() end)
 end)
 
-it("sync.with_error_releases", function()
+it("sync.with_error_releases: with releases what it acquired when its function fails", function()
   for name, kind in pairs(owned) do
     local x, thrown = kind.new(), {}
     equal(table.pack(x:with(function(...)
@@ -286,7 +286,7 @@ it("sync.with_error_releases", function()
   end
 end)
 
-it("sync.with_cancel_releases", function()
+it("sync.with_cancel_releases: with releases what it acquired when it is cancelled", function()
   for name, kind in pairs(owned) do
     local x, start, freed = kind.new(), task.now(), nil
     local function body() -- cancelled, it takes a second to end, and keeps what it has until then

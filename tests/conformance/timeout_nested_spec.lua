@@ -5,7 +5,7 @@ local helpers = require "helpers"
 
 local recorder, stopwatch, never = helpers.recorder, helpers.stopwatch, helpers.never
 
-it("timeout.foreign_error", function()
+it("timeout.foreign_error: the block's own error passes, also when it comes late", function()
   local thrown = {}
   local function check(seconds, body, expected)
     equal(rawequal(raises(nil, task.timeout, seconds, body), expected), true)
@@ -27,7 +27,7 @@ it("timeout.foreign_error", function()
   check(2, function() error(timed_out) end, timed_out)
 end)
 
-it("timeout.foreign_cancel_not_timeout", function()
+it("timeout.foreign_cancel_not_timeout: a cancellation from outside is no Timeout", function()
   local elapsed = stopwatch()
   local log, note = recorder()
   for _, block in ipairs { task.timeout, task.move_on_after } do
@@ -71,7 +71,7 @@ it("timeout.foreign_cancel_not_timeout", function()
   end)), 0)
 end)
 
-it("timeout.outer_wins", function()
+it("timeout.outer_wins: when both deadlines have passed, the outer block raises", function()
   local elapsed = stopwatch()
   local log, note = recorder()
   local function nested(outer, inner, body)
@@ -95,7 +95,7 @@ it("timeout.outer_wins", function()
   equal(elapsed(), 8)
 end)
 
-it("timeout.inner_then_outer", function()
+it("timeout.inner_then_outer: a caught inner Timeout leaves the outer deadline in force", function()
   local elapsed = stopwatch()
   local log, note = recorder()
   raises_error({ kind = "Timeout", seconds = 2 }, task.timeout, 2, function()
@@ -120,7 +120,7 @@ it("timeout.inner_then_outer", function()
   equal(elapsed(), 5)
 end)
 
-it("timeout.deadline_inherited", function()
+it("timeout.deadline_inherited: the deadline in force is the earliest up to a shield", function()
   local t0 = task.now()
   local function left()
     local deadline = task.deadline()
@@ -154,7 +154,7 @@ it("timeout.deadline_inherited", function()
   equal(left(), math.huge)
 end)
 
-it("timeout.in_cleanup", function()
+it("timeout.in_cleanup: a timeout in cleanup works under a shield, and only there", function()
   local elapsed = stopwatch()
   local log, note = recorder()
   raises_error({ kind = "Timeout", seconds = 1 }, task.timeout, 1, function()
@@ -174,7 +174,7 @@ it("timeout.in_cleanup", function()
   equal(elapsed(), 2.25)
 end)
 
-it("timeout.after_swallowed_cancel", function()
+it("timeout.after_swallowed_cancel: a timeout opened after a Cancelled leaves it alone", function()
   local elapsed = stopwatch()
   -- Another scope's Cancelled, at once; never a Timeout of one's own.
   local t = task.spawn(function()
@@ -204,7 +204,7 @@ it("timeout.after_swallowed_cancel", function()
   equal(elapsed(), 4)
 end)
 
-it("timeout.children_inside", function()
+it("timeout.children_inside: a deadline ends tasks that the block spawned, no others", function()
   local elapsed = stopwatch()
   local log, note = recorder()
   local foreign = task.spawn(task.sleep, 4)

@@ -34,7 +34,7 @@ local function endless_waits()
   }, foreign
 end
 
-it("timeout.raises", function()
+it("timeout.raises: a late block unwinds, and raises Timeout with its place", function()
   local waits, foreign = endless_waits()
   for name, wait in pairs(waits) do
     local elapsed = stopwatch()
@@ -56,7 +56,7 @@ it("timeout.raises", function()
   equal(foreign:cancel(), true)
 end)
 
-it("timeout.move_on", function()
+it("timeout.move_on: move_on_after returns false for a late block", function()
   local waits, foreign = endless_waits()
   for name, wait in pairs(waits) do
     local elapsed = stopwatch()
@@ -70,7 +70,7 @@ it("timeout.move_on", function()
   foreign:cancel()
 end)
 
-it("timeout.values", function()
+it("timeout.values: a block in time returns its values, behind true for move_on_after", function()
   local elapsed = stopwatch()
   local function fn(...)
     task.sleep(1)
@@ -85,7 +85,7 @@ it("timeout.values", function()
   task.sleep(2) -- their deadlines went with them
 end)
 
-it("timeout.zero_no_checkpoint", function()
+it("timeout.zero_no_checkpoint: with 0 seconds a block that never waits succeeds", function()
   local elapsed = stopwatch()
   equal(task.timeout(0, function(value)
     busy(1)
@@ -96,7 +96,7 @@ it("timeout.zero_no_checkpoint", function()
   raises("^own$", task.timeout, 0, error, "own", 0)
 end)
 
-it("timeout.zero_sleep0", function()
+it("timeout.zero_sleep0: with 0 seconds the first wait raises, even sleep(0)", function()
   local elapsed = stopwatch()
   local ended = task.spawn(function() end)
   ended:await()
@@ -125,7 +125,7 @@ it("timeout.zero_sleep0", function()
   equal({ #channel, semaphore:value(), elapsed() }, { 1, 1, 0 })
 end)
 
-it("timeout.past_deadline", function()
+it("timeout.past_deadline: a block inside one that is late ends at its first wait", function()
   local elapsed = stopwatch()
   local log, note = recorder()
   raises_error({ kind = "Timeout", seconds = 1 }, task.timeout, 1, function()
@@ -144,7 +144,7 @@ it("timeout.past_deadline", function()
   equal(elapsed(), 2)
 end)
 
-it("timeout.nil", function()
+it("timeout.nil: nil and math.huge are no limit", function()
   local elapsed = stopwatch()
   for _, none in ipairs { { nil }, { math.huge } } do
     equal({ task.timeout(none[1], function(...)
@@ -159,7 +159,7 @@ it("timeout.nil", function()
   equal(elapsed(), 22)
 end)
 
-it("timeout.negative_nan", function()
+it("timeout.negative_nan: negative seconds and NaN are refused at the caller's line", function()
   local function never_called() error "called" end
   misuse("bad argument #1 to 'timeout' %(seconds.*got %-1%)", function() task.timeout(-1, never_called) end)
   misuse("got %-inf", function() task.timeout(-math.huge, never_called) end)
@@ -173,7 +173,7 @@ it("timeout.negative_nan", function()
   equal(task.timeout(-0.0, function() return "zero" end), "zero")
 end)
 
-it("timeout.extend", function()
+it("timeout.extend: a deadline can be moved until it has passed", function()
   local elapsed = stopwatch()
   local t0 = task.now()
   local scope
@@ -206,7 +206,7 @@ it("timeout.extend", function()
   misuse("seconds cannot be negative", function() scope:extend(-1) end)
 end)
 
-it("timeout.busy_loop", function()
+it("timeout.busy_loop: a deadline passed in a computation raises at the next wait", function()
   local elapsed = stopwatch()
   local log, note = recorder()
   local ended = task.spawn(function() end)

@@ -7,7 +7,7 @@ local never, fail = helpers.never, helpers.fail
 local has = helpers.has
 local run = command.run
 
-it("unhandled.at_scope_close", function()
+it("unhandled.at_scope_close: an unseen failure is reported once, at the scope's end", function()
   local log, note = recorder()
   local told = {}
   task.on_unhandled = function(t, err, traceback)
@@ -47,7 +47,7 @@ it("unhandled.at_scope_close", function()
   has(told["the block's"][2], ">.*\n\tspawned at .*unhandled_spec.lua:%d+ by #%d+$")
 end)
 
-it("unhandled.not_if_awaited", function()
+it("unhandled.not_if_awaited: a failure that a task has seen is not reported", function()
   local told, note = recorder()
   task.on_unhandled = function(_, err) note(err) end
   task.timeout(10, function()
@@ -92,7 +92,7 @@ it("unhandled.not_if_awaited", function()
   equal(told, { "waited for", "completed", "left alone" })
 end)
 
-it("unhandled.not_if_cancelled", function()
+it("unhandled.not_if_cancelled: a task that ends cancelled is not reported", function()
   local told, note = recorder()
   task.on_unhandled = function(_, err) note(err) end
   task.spawn(function()
@@ -128,7 +128,7 @@ it("unhandled.not_if_cancelled", function()
   equal(told, { "cleanup broke" })
 end)
 
-it("orphan.cancelled_at_owner_end", function()
+it("orphan.cancelled_at_owner_end: a task's end cancels and joins its tasks", function()
   local log, note = recorder()
   local elapsed = stopwatch()
   local orphan, grandchild
@@ -175,7 +175,7 @@ it("orphan.cancelled_at_owner_end", function()
   equal(orphan:status(), "cancelled")
 end)
 
-it("orphan.background_survives_owner", function()
+it("orphan.background_survives_owner: a background task ends with the main task", function()
   local background
   local owner = task.spawn(function()
     background = task.background(function()

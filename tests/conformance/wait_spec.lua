@@ -28,7 +28,7 @@ local function wait(tasks, options)
   return ("%g"):format(task.now() - start), done, pending
 end
 
-it("wait.all", function()
+it("wait.all: wait returns the tasks in the order they ended, and raises nothing", function()
   for _, options in ipairs { {}, { return_when = "ALL_COMPLETED" } } do
     local slow, failed, quick, gone = spawn_after(4), spawn_failing(2, "x"), spawn_after(1), cancelled(3)
     equal({ wait({ slow, failed, quick, gone }, options) }, { "4", { quick, failed, gone, slow }, {} })
@@ -44,7 +44,7 @@ it("wait.all", function()
   equal(lost, { "unseen" })
 end)
 
-it("wait.first_completed", function()
+it("wait.first_completed: FIRST_COMPLETED returns with the first end, of any kind", function()
   local a, b, c = spawn_after(3), spawn_after(1), spawn_after(2)
   local first = { return_when = "FIRST_COMPLETED" }
   equal({ wait({ a, b, c }, first) }, { "1", { b }, { a, c } })
@@ -67,7 +67,7 @@ it("wait.first_completed", function()
   equal(order, { 5, 3, 1, 4, 2 })
 end)
 
-it("wait.first_exception", function()
+it("wait.first_exception: FIRST_EXCEPTION returns with the first failure, or all ended", function()
   local options = { return_when = "FIRST_EXCEPTION" }
   local a, failed, c, never_ends = spawn_after(1), spawn_failing(2, "x"), spawn_after(3), task.spawn(never)
   equal({ wait({ never_ends, c, failed, a }, options) }, { "2", { a, failed }, { never_ends, c } })
@@ -78,7 +78,7 @@ it("wait.first_exception", function()
   dismiss(failed, never_ends)
 end)
 
-it("wait.fe_ignores_cancelled", function()
+it("wait.fe_ignores_cancelled: FIRST_EXCEPTION counts no cancelled task as a failure", function()
   local options = { return_when = "FIRST_EXCEPTION" }
   local gone, done, failed = cancelled(1), spawn_after(3), spawn_failing(2, "x")
   equal({ wait({ done, gone, failed }, options) }, { "2", { gone, failed }, { done } })
@@ -86,7 +86,7 @@ it("wait.fe_ignores_cancelled", function()
   dismiss(failed)
 end)
 
-it("wait.timeout", function()
+it("wait.timeout: a timeout ends the wait; it neither raises nor cancels", function()
   local quick, slow, stuck = spawn_after(1, "quick"), spawn_after(3, "slow"), task.spawn(never)
   equal({ wait({ stuck, slow, quick }, { timeout = 2 }) }, { "2", { quick }, { stuck, slow } })
   equal({ slow:status(), stuck:status() }, { "suspended", "suspended" })
@@ -100,7 +100,7 @@ it("wait.timeout", function()
   dismiss(stuck)
 end)
 
-it("wait.cancel_leaves", function()
+it("wait.cancel_leaves: a cancelled waiter leaves the tasks alone", function()
   for _, options in ipairs { {}, { return_when = "FIRST_COMPLETED" }, { return_when = "FIRST_EXCEPTION" },
     { timeout = 9 } } do
     local target, raised = spawn_after(2, "target"), nil
@@ -117,7 +117,7 @@ it("wait.cancel_leaves", function()
   end
 end)
 
-it("wait.empty", function()
+it("wait.empty: an empty list gives two empty lists at once", function()
   for _, mode in ipairs { "ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION" } do
     equal({ wait({}, { return_when = mode }) }, { "0", {}, {} })
     equal({ wait({}, { return_when = mode, timeout = 5 }) }, { "0", {}, {} })
@@ -125,13 +125,13 @@ it("wait.empty", function()
   equal({ wait({}) }, { "0", {}, {} })
 end)
 
-it("wait.duplicates", function()
+it("wait.duplicates: a task that is listed twice counts once", function()
   local a, b = spawn_after(1), spawn_after(2)
   equal({ wait({ b, a, b, a, a }, { return_when = "FIRST_COMPLETED" }) }, { "1", { a }, { b } })
   equal({ wait { a, b, a, b } }, { "1", { a, b }, {} })
 end)
 
-it("wait.rejects_functions", function()
+it("wait.rejects_functions: functions and other values that are no tasks are refused", function()
   local started, live = false, #task.tree()
   local t = task.spawn(task.sleep, 1)
   local function member() started = true end
@@ -149,7 +149,7 @@ it("wait.rejects_functions", function()
   equal(#task.tree(), live)
 end)
 
-it("wait.same_tick", function()
+it("wait.same_tick: all tasks that end in the same batch are done", function()
   local function many_at(seconds)
     local tasks = {}
     for i = 1, 5 do tasks[i] = spawn_after(seconds, i) end
