@@ -37,9 +37,9 @@ static void count_sent(const struct spt_request *r)
 static void stop(struct spt_response *t)
 {
     spt_body_stop(t->request);
-    spt_link_remove(&t->progress_link);
-    spt_link_remove(&t->resume_link);
-    spt_link_remove(&t->fd_wait_link);
+    spt_link_remove(&t->links.progress);
+    spt_link_remove(&t->links.resume);
+    spt_link_remove(&t->links.fd_wait);
     spt_resolver_cancel(&t->lookup);
 }
 
@@ -87,7 +87,7 @@ static void note_outcome(struct spt_request *r)
         t->status = r->state.easy->head.status;
         t->version = r->state.easy->head.version;
     }
-    t->reused = r->state.easy->ready && !r->state.easy->t_open_ns;
+    t->reused = r->state.easy->ready && !t->stamps.open_ns;
 }
 
 /* Completes the request; `failure` says how. Its handle must be out of the multi. */
@@ -127,7 +127,7 @@ static void exchange_again(struct spt_request *r)
 
 static void on_timeout(struct spt_request *r, const char *reason)
 {
-    bool unread = r->response && r->response->unread; /* what it waited for does not matter */
+    bool unread = r->response && r->response->body.unread; /* what it waited for does not matter */
     if (unread && r->state.easy->exchange.follow) {
         exchange_again(r);
         return;
@@ -159,11 +159,11 @@ static void wait_for_descriptor(struct spt_request *r)
     spt_easy_release(r, false);
     spt_session_conserve(r->state.session->driver, true);
     if (r->state.phase == SPT_PHASE_CONNECTING) {
-        spt_list_push_front(list, &r->response->fd_wait_link);
+        spt_list_push_front(list, &r->response->links.fd_wait);
         return;
     }
     spt_timeouts_enter(r, SPT_PHASE_CONNECTING, spt_loop_now(r->state.session->driver->loop));
-    spt_list_push(list, &r->response->fd_wait_link);
+    spt_list_push(list, &r->response->links.fd_wait);
 }
 
 void spt_attempt_complete(struct spt_request *r, CURLcode code)
@@ -177,7 +177,7 @@ void spt_attempt_complete(struct spt_request *r, CURLcode code)
         return;
     }
     bool discard_handle = code != CURLE_OK; /* lack of memory may show its effect later */
-    bool stale = spt_repeat_is_stale(r->state.easy, code), unread = r->response->unread;
+    bool stale = spt_repeat_is_stale(r->state.easy, code), unread = r->response->body.unread;
     if (stale && r->upload && !spt_upload_rewind(r->upload))
         stale = false;
     if (!stale && !unread)
@@ -259,8 +259,8 @@ void spt_attempt_admit(struct spt_request *r, uint64_t now_ns)
         return;
     }
     t->head.max = SPT_HEAD_MAX;
-    t->body_in.max = r->high_water ? SIZE_MAX / 2 : r->max_body;
-    t->t_admitted_ns = now_ns;
+    t->body.buf.max = r->high_water ? SIZE_MAX / 2 : r->max_body;
+    t->stamps.admitted_ns = now_ns;
     r->response = t;
     spt_timeouts_enter(r, SPT_PHASE_RESOLVING, now_ns);
     if (look_up(r))
@@ -286,10 +286,10 @@ void spt_attempt_resolved(struct spt_request *r)
 void spt_attempt_resume(struct spt_request *r)
 {
     struct spt_response *t = r->response;
-    if (!r->state.session || !t || !(t->in_paused || t->out_paused))
+    if (!r->state.session || !t || !(t->body.paused || t->upload_paused))
         return;
     struct spt_queues *queues = &r->state.session->driver->queues;
-    spt_queues_add(queues, &queues->resume, &t->resume_link);
+    spt_queues_add(queues, &queues->resume, &t->links.resume);
 }
 
 void spt_attempt_pass_over(struct spt_request *r)
@@ -297,7 +297,7 @@ void spt_attempt_pass_over(struct spt_request *r)
     struct spt_response *t = r->response;
     if (!r->state.session || !t || !r->state.easy)
         return;
-    t->consumed = t->body_in.len = 0;
+    t->body.consumed = t->body.buf.len = 0;
     spt_timeouts_drain(r, spt_loop_now(r->state.session->driver->loop));
     spt_attempt_resume(r);
 }

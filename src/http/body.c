@@ -24,8 +24,8 @@ enum {
  * any, sockets that wait for nothing are not taken for idle ones. */
 static void set_receive_paused(struct spt_request *r, bool paused)
 {
-    r->state.session->paused += (unsigned)paused - (unsigned)r->response->in_paused;
-    r->response->in_paused = paused;
+    r->state.session->paused += (unsigned)paused - (unsigned)r->response->body.paused;
+    r->response->body.paused = paused;
 }
 
 /* Returns the number of bytes to reserve at the first of them: the whole body, if its length is
@@ -36,7 +36,7 @@ static size_t expected_bytes(struct spt_easy *easy, size_t first)
     curl_easy_getinfo(easy->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     if (length < (curl_off_t)first)
         return first;
-    if ((uint64_t)length > easy->request->response->body_in.max)
+    if ((uint64_t)length > easy->request->response->body.buf.max)
         return SIZE_MAX;
     return length < PREALLOC_MAX ? (size_t)length : PREALLOC_MAX;
 }
@@ -49,7 +49,7 @@ static size_t refuse(struct spt_easy *easy, int rc)
 
 static size_t gather(struct spt_easy *easy, const char *bytes, size_t len)
 {
-    struct spt_buf *body = &easy->request->response->body_in;
+    struct spt_buf *body = &easy->request->response->body.buf;
     int rc = SEPTET_OK;
     if (body->len == 0)
         rc = spt_buf_reserve(body, expected_bytes(easy, len));
@@ -61,19 +61,19 @@ static size_t gather(struct spt_easy *easy, const char *bytes, size_t len)
 /* Drops consumed bytes to make room, once they are half of the buffer. */
 static void drop_taken(struct spt_response *t)
 {
-    struct spt_buf *body = &t->body_in;
-    if (t->consumed < body->len / 2)
+    struct spt_buf *body = &t->body.buf;
+    if (t->body.consumed < body->len / 2)
         return;
-    body->len -= t->consumed;
-    memmove(body->data, body->data + t->consumed, body->len);
-    t->consumed = 0;
+    body->len -= t->body.consumed;
+    memmove(body->data, body->data + t->body.consumed, body->len);
+    t->body.consumed = 0;
 }
 
 static size_t stream(struct spt_easy *easy, const char *bytes, size_t len)
 {
     struct spt_request *r = easy->request;
     struct spt_response *t = r->response;
-    if (t->received + len > r->max_body)
+    if (t->body.received + len > r->max_body)
         return refuse(easy, SEPTET_ETOOBIG);
     t->headers_done = true;
     size_t held = spt_request_available(r);
@@ -81,9 +81,9 @@ static size_t stream(struct spt_easy *easy, const char *bytes, size_t len)
         set_receive_paused(r, true);
         return CURL_WRITEFUNC_PAUSE;
     }
-    if (t->consumed > 0)
+    if (t->body.consumed > 0)
         drop_taken(t);
-    int rc = spt_buf_append(&t->body_in, bytes, len);
+    int rc = spt_buf_append(&t->body.buf, bytes, len);
     if (rc != SEPTET_OK)
         return refuse(easy, rc);
     spt_queues_add_progress(&easy->driver->queues, r);
@@ -95,7 +95,7 @@ static size_t take(struct spt_easy *easy, const char *bytes, size_t len)
     struct spt_request *r = easy->request;
     size_t took = r->high_water ? stream(easy, bytes, len) : gather(easy, bytes, len);
     if (took == len) {
-        r->response->received += len;
+        r->response->body.received += len;
         r->state.session->stats.received += len;
     }
     return took;
@@ -135,7 +135,7 @@ static size_t refuse_packed(struct spt_easy *easy, int rc)
 static bool is_too_much(const struct spt_request *r)
 {
     size_t max = r->max_body < SIZE_MAX / 4 ? 2 * r->max_body + PACKED_SLACK : SIZE_MAX;
-    return r->response->packed > max;
+    return r->response->body.packed > max;
 }
 
 /* Returns true if a further chunk may exceed the high-water mark. */
@@ -161,11 +161,11 @@ static size_t unpack(struct spt_easy *easy, const char *bytes, size_t len)
         int rc = spt_decoder_step(easy->decoder, &in, &left, piece, sizeof piece, &n);
         if (rc != SEPTET_OK)
             return refuse_packed(easy, rc);
-        r->response->packed += before - left;
+        r->response->body.packed += before - left;
         if (is_too_much(r))
             return refuse(easy, SEPTET_ETOOBIG);
         if (n > 0)
-            r->response->t_byte_ns = easy->driver->now_ns;
+            r->response->stamps.byte_ns = easy->driver->now_ns;
         if (n > 0 && take(easy, piece, n) != n)
             return 0;
     } while (left > 0 || n == CHUNK);
@@ -185,8 +185,8 @@ void spt_body_drop_decoder(struct spt_easy *easy)
  * DRAIN_MAX. */
 static size_t drain(struct spt_response *t, size_t len)
 {
-    t->drained += len;
-    return t->drained <= DRAIN_MAX ? len : 0;
+    t->body.drained += len;
+    return t->body.drained <= DRAIN_MAX ? len : 0;
 }
 
 size_t spt_body_on_write(char *bytes, size_t size, size_t n, void *ud)
@@ -195,7 +195,7 @@ size_t spt_body_on_write(char *bytes, size_t size, size_t n, void *ud)
     size_t len = size * n;
     if (!easy->decoder) /* else the decoded bytes count */
         spt_timeouts_note_bytes(easy->request);
-    if (easy->request->response->unread)
+    if (easy->request->response->body.unread)
         return drain(easy->request->response, len);
     bool is_plain = !easy->head.encoded && !easy->head.undone;
     int rc = is_plain || easy->begun ? SEPTET_OK : begin_body(easy);
@@ -213,13 +213,13 @@ size_t spt_body_on_read(char *to, size_t size, size_t n, void *ud)
     struct spt_upload *upload = r->upload;
     size_t taken = spt_upload_take(upload, to, size * n);
     if (taken > 0) {
-        r->response->t_byte_ns = easy->driver->now_ns;
+        r->response->stamps.byte_ns = easy->driver->now_ns;
         spt_queues_add_progress(&easy->driver->queues, r);
         return taken;
     }
     if (upload->ended)
         return 0;
-    r->response->out_paused = true;
+    r->response->upload_paused = true;
     return CURL_READFUNC_PAUSE;
 }
 
@@ -237,18 +237,18 @@ int spt_body_on_seek(void *ud, curl_off_t offset, int origin)
 bool spt_body_unpause(struct spt_request *r, int *still)
 {
     struct spt_response *t = r->response;
-    bool in = t->in_paused && spt_request_available(r) <= r->high_water / 4;
-    bool out = t->out_paused && (spt_upload_left(r->upload) > 0 || r->upload->ended);
+    bool in = t->body.paused && spt_request_available(r) <= r->high_water / 4;
+    bool out = t->upload_paused && (spt_upload_left(r->upload) > 0 || r->upload->ended);
     if (in)
         set_receive_paused(r, false);
     if (out)
-        t->out_paused = false;
-    *still = (t->in_paused ? CURLPAUSE_RECV : 0) | (t->out_paused ? CURLPAUSE_SEND : 0);
+        t->upload_paused = false;
+    *still = (t->body.paused ? CURLPAUSE_RECV : 0) | (t->upload_paused ? CURLPAUSE_SEND : 0);
     return in || out;
 }
 
 void spt_body_stop(struct spt_request *r)
 {
     set_receive_paused(r, false);
-    r->response->out_paused = false;
+    r->response->upload_paused = false;
 }

@@ -56,7 +56,7 @@ static double limit_seconds(const struct spt_request *r, const char *reason)
 
 static bool is_waiting_for_a_descriptor(const struct spt_request *r)
 {
-    return r->response && !spt_link_alone(&r->response->fd_wait_link);
+    return r->response && !spt_link_alone(&r->response->links.fd_wait);
 }
 
 void spt_classify_timeout(struct spt_request *r, const char *reason)
@@ -195,8 +195,8 @@ void spt_classify_result(struct spt_request *r, CURLcode code)
     if (code == CURLE_PARTIAL_FILE && easy->head.lines == 0) /* HTTP/2, on some versions */
         code = CURLE_GOT_NOTHING;
     if (easy->denial.reason) {
-        spt_request_deny(r, spt_timeouts_last_phase(r), easy->denial, "address", r->response->peer,
-                         strlen(r->response->peer));
+        spt_request_deny(r, spt_timeouts_last_phase(r), easy->denial, "address",
+                         r->response->peer.address, strlen(r->response->peer.address));
         return;
     }
     if (fail_unanswered(r, code) || fail_refused(r, code))

@@ -37,7 +37,8 @@ static bool is_denied(struct spt_easy *easy, const struct sockaddr *address)
     const void *bytes = address->sa_family == AF_INET
                             ? (const void *)&((const struct sockaddr_in *)address)->sin_addr
                             : (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
-    inet_ntop(address->sa_family, bytes, r->response->peer, sizeof r->response->peer);
+    inet_ntop(address->sa_family, bytes, r->response->peer.address,
+              sizeof r->response->peer.address);
     return true;
 }
 
@@ -65,9 +66,10 @@ curl_socket_t spt_connect_on_open_socket(void *ud, curlsocktype purpose,
     }
     spt_pollers_connecting(s, easy, &easy->attempts);
     easy->unstalled = false;
-    if (!easy->t_open_ns) {
-        easy->t_open_ns = spt_loop_now(easy->driver->loop);
-        spt_timeouts_enter(r, SPT_PHASE_CONNECTING, easy->t_open_ns);
+    struct spt_stamps *at = &r->response->stamps;
+    if (!at->open_ns) {
+        at->open_ns = spt_loop_now(easy->driver->loop);
+        spt_timeouts_enter(r, SPT_PHASE_CONNECTING, at->open_ns);
         spt_dns_map_commit(&r->state.session->dns_map, &easy->resolve_entry);
     }
     return fd;
@@ -140,10 +142,13 @@ void spt_connect_note_handshake(struct spt_driver *driver, int fd)
     struct spt_easy *easy = s ? s->opener : NULL;
     struct sockaddr_storage peer;
     socklen_t size = sizeof peer;
-    if (!easy || !easy->tls || easy->t_tls_ns || getpeername(fd, (struct sockaddr *)&peer, &size))
+    if (!easy || !easy->tls)
         return;
-    easy->t_tls_ns = spt_loop_now(driver->loop);
-    spt_timeouts_enter(easy->request, SPT_PHASE_TLS, easy->t_tls_ns);
+    struct spt_stamps *at = &easy->request->response->stamps;
+    if (at->tls_ns || getpeername(fd, (struct sockaddr *)&peer, &size))
+        return;
+    at->tls_ns = spt_loop_now(driver->loop);
+    spt_timeouts_enter(easy->request, SPT_PHASE_TLS, at->tls_ns);
 }
 
 /* --- the ready connection --- */
@@ -153,14 +158,15 @@ void spt_connect_note_handshake(struct spt_driver *driver, int fd)
  * exchange opened a connection of its own. */
 static void begin_exchange(struct spt_easy *easy, uint64_t now_ns)
 {
+    struct spt_stamps *at = &easy->request->response->stamps;
     struct spt_session_stats *stats = &easy->request->state.session->stats;
-    if (easy->t_open_ns > easy->t_ready_ns)
+    if (at->open_ns > at->ready_ns)
         stats->made++;
     else if (!easy->ready)
         stats->reused++;
-    if (!easy->t_first_ns || easy->t_open_ns > easy->t_ready_ns)
-        easy->t_ready_ns = now_ns;
-    easy->t_first_ns = 0;
+    if (!at->first_ns || at->open_ns > at->ready_ns)
+        at->ready_ns = now_ns;
+    at->first_ns = 0;
     spt_body_drop_decoder(easy);
     easy->head.done = easy->head.within = false;
     easy->head.status = easy->head.version = 0;
@@ -179,10 +185,10 @@ static bool sends_body(const struct spt_easy *easy)
 
 static void note_peer(struct spt_response *t, const char *peer, int port)
 {
-    size_t len = strnlen(peer, sizeof t->peer - 1);
-    memcpy(t->peer, peer, len);
-    t->peer[len] = '\0';
-    t->peer_port = (uint16_t)port;
+    size_t len = strnlen(peer, sizeof t->peer.address - 1);
+    memcpy(t->peer.address, peer, len);
+    t->peer.address[len] = '\0';
+    t->peer.port = (uint16_t)port;
 }
 
 int spt_connect_on_ready(void *ud, char *peer, char *local, int peer_port, int local_port)

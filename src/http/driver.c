@@ -59,7 +59,7 @@ static void resume(struct spt_driver *driver)
 {
     struct spt_link *link;
     while ((link = spt_list_pop(&driver->queues.resume)))
-        spt_attempt_unpause(SPT_OF(link, struct spt_response, resume_link)->request);
+        spt_attempt_unpause(SPT_OF(link, struct spt_response, links.resume)->request);
 }
 
 /* Retries one request for each released descriptor, or all once no transfer runs that could release
@@ -73,7 +73,7 @@ static void retry_fd_waiters(struct spt_driver *driver)
     while ((queues->fds_released > 0 || driver->running == 0) &&
            (link = spt_list_pop(&queues->fd_waiters))) {
         queues->fds_released -= queues->fds_released > 0;
-        struct spt_request *r = SPT_OF(link, struct spt_response, fd_wait_link)->request;
+        struct spt_request *r = SPT_OF(link, struct spt_response, links.fd_wait)->request;
         spt_session_cap(r->state.session);
         spt_attempt_resolved(r);
     }
@@ -90,7 +90,7 @@ static bool deliver_progress(struct spt_driver *driver)
     spt_link_init(&batch);
     spt_list_splice(&batch, &driver->queues.progress);
     while ((link = spt_list_pop(&batch))) {
-        struct spt_request *r = SPT_OF(link, struct spt_response, progress_link)->request;
+        struct spt_request *r = SPT_OF(link, struct spt_response, links.progress)->request;
         any = true;
         r->events->on_progress(r);
     }

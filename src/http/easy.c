@@ -223,6 +223,7 @@ static struct spt_easy *take(struct spt_driver *driver)
 
 static void reset_attempt_state(struct spt_easy *easy)
 {
+    struct spt_stamps *at = &easy->request->response->stamps;
     spt_body_drop_decoder(easy);
     easy->head = (struct spt_head){0};
     easy->fd = -1;
@@ -234,7 +235,7 @@ static void reset_attempt_state(struct spt_easy *easy)
     easy->ready = easy->engaged = easy->unstalled = easy->peeking = false;
     easy->on_stream = easy->unseen = false;
     easy->written = 0;
-    easy->t_open_ns = easy->t_tls_ns = easy->t_ready_ns = easy->t_first_ns = 0;
+    at->open_ns = at->tls_ns = at->ready_ns = at->first_ns = 0;
     easy->sent_bytes = 0;
 }
 
@@ -251,10 +252,10 @@ int spt_easy_acquire(struct spt_request *r)
     struct spt_easy *easy = take(driver);
     if (!easy)
         return SEPTET_ENOMEM;
+    easy->request = r;
     reset_attempt_state(easy);
     easy->retried = easy->listens = false;
     easy->tls = (r->url[4] | 0x20) == 's';
-    easy->request = r;
     r->state.easy = easy;
     spt_exchange_first(&easy->exchange, r, &r->state.session->nonces, jar_of(r));
     if (set_request_options(easy, r) == CURLE_OK)

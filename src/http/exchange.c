@@ -146,8 +146,8 @@ int spt_exchange_next(struct spt_exchange *e, struct spt_request *r)
         e->n++;
     }
     e->follow = SPT_FOLLOW_NONE;
-    r->response->unread = false;
-    r->response->drained = 0;
+    r->response->body.unread = false;
+    r->response->body.drained = 0;
     return SEPTET_OK;
 }
 

@@ -27,7 +27,7 @@ void spt_queues_add(struct spt_queues *queues, struct spt_link *queue, struct sp
 void spt_queues_add_progress(struct spt_queues *queues, struct spt_request *r)
 {
     if (r->events->on_progress)
-        spt_queues_add(queues, &queues->progress, &r->response->progress_link);
+        spt_queues_add(queues, &queues->progress, &r->response->links.progress);
 }
 
 void spt_queues_fd_released(struct spt_queues *queues)

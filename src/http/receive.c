@@ -74,7 +74,7 @@ static void peek_headers(struct spt_easy *easy, bool wanted)
 /* Handles the end of an interim response; the final one follows. */
 static void end_of_interim(struct spt_easy *easy)
 {
-    easy->t_first_ns = 0;
+    easy->request->response->stamps.first_ns = 0;
     spt_timeouts_resume(easy->request, easy->phase, easy->t_phase_ns);
 }
 
@@ -95,7 +95,7 @@ static bool note_response(struct spt_easy *easy)
         return true;
     t->status = status;
     t->version = easy->head.version;
-    t->reused = !easy->t_open_ns;
+    t->reused = !t->stamps.open_ns;
     t->headers_done = true;
     spt_queues_add_progress(&easy->driver->queues, r);
     return true;

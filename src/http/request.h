@@ -84,12 +84,12 @@ struct spt_request {
     struct spt_request_state state;
 };
 
-/* Returns the number of bytes of a streamed body that can be taken, from response->body_in.data +
+/* Returns the number of bytes of a streamed body that can be taken, from response->body.buf.data +
  * consumed on. */
 static inline size_t spt_request_available(const struct spt_request *request)
 {
     const struct spt_response *t = request->response;
-    return t ? t->body_in.len - t->consumed : 0;
+    return t ? t->body.buf.len - t->body.consumed : 0;
 }
 
 /* Frees what the request owns, at any time after its end, also after the driver was freed. */

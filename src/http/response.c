@@ -17,21 +17,21 @@ void spt_responses_init(struct spt_responses *transfers)
 void spt_responses_release(struct spt_responses *transfers)
 {
     for (struct spt_link *l; (l = spt_list_pop(&transfers->rest));)
-        spt_response_free(SPT_OF(l, struct spt_response, link));
+        spt_response_free(SPT_OF(l, struct spt_response, links.pool));
     transfers->n = 0;
 }
 
 struct spt_response *spt_response_take(struct spt_responses *transfers, struct spt_request *r)
 {
     struct spt_link *l = spt_list_pop(&transfers->rest);
-    struct spt_response *t = l ? SPT_OF(l, struct spt_response, link) : calloc(1, sizeof *t);
+    struct spt_response *t = l ? SPT_OF(l, struct spt_response, links.pool) : calloc(1, sizeof *t);
     if (!t)
         return NULL;
     transfers->n -= l != NULL;
     t->request = r;
-    spt_link_init(&t->progress_link);
-    spt_link_init(&t->resume_link);
-    spt_link_init(&t->fd_wait_link);
+    spt_link_init(&t->links.progress);
+    spt_link_init(&t->links.resume);
+    spt_link_init(&t->links.fd_wait);
     spt_resolver_init_lookup(&t->lookup, NULL);
     return t;
 }
@@ -51,9 +51,9 @@ void spt_response_put(struct spt_responses *transfers, struct spt_response *t)
         return;
     }
     free(t->redirect_url);
-    *t = (struct spt_response){.head = emptied(&t->head), .body_in = emptied(&t->body_in)};
-    spt_link_init(&t->link);
-    spt_list_push_front(&transfers->rest, &t->link);
+    *t = (struct spt_response){.head = emptied(&t->head), .body.buf = emptied(&t->body.buf)};
+    spt_link_init(&t->links.pool);
+    spt_list_push_front(&transfers->rest, &t->links.pool);
     transfers->n++;
 }
 
@@ -93,7 +93,7 @@ void spt_response_free(struct spt_response *t)
     if (!t)
         return;
     spt_buf_release(&t->head);
-    spt_buf_release(&t->body_in);
+    spt_buf_release(&t->body.buf);
     free(t->redirect_url);
     free(t);
 }

@@ -18,37 +18,62 @@ struct spt_times {
     int64_t queue_ns, dns_ns, tcp_ns, tls_ns, send_ns, wait_ns, recv_ns, total_ns;
 };
 
+/* Instants in nanoseconds; 0 if the phase did not begin. */
+struct spt_stamps {
+    uint64_t admitted_ns;
+    uint64_t phase_ns; /* the current phase began */
+    uint64_t byte_ns;  /* last byte of a body, sent, or received and decoded */
+    uint64_t open_ns;  /* first socket opened; 0 if a connection was reused */
+    uint64_t tls_ns;   /* TLS handshake began */
+    uint64_t ready_ns; /* request could be sent */
+    uint64_t first_ns; /* response began */
+};
+
+/* The received body, and what became of it. */
+struct spt_sink {
+    struct spt_buf buf;
+    size_t consumed;   /* bytes of a streamed body already taken; advanced by the caller */
+    uint64_t received; /* bytes of the body, after decoding */
+    uint64_t packed;   /* bytes of it before decoding, if it is encoded */
+    size_t drained;    /* bytes of a body that were discarded */
+    bool unread;       /* the body is discarded: another exchange or attempt follows */
+    bool paused;       /* libcurl delivers nothing until it is resumed */
+};
+
+/* The IP address that a request was sent to; "" if none. */
+struct spt_peer {
+    char address[48];
+    uint16_t port;
+};
+
+/* Where a response is queued, by the queue. */
+struct spt_response_links {
+    struct spt_link pool; /* unused ones of the driver */
+    struct spt_link progress, resume, fd_wait;
+};
+
 /* State and results of an admitted request. The driver owns the structs and reuses them. Thousands
  * of queued requests have none, and the few in use stay in the CPU's caches. */
 struct spt_response {
     /* results, valid from on_done or spt_attempt_cancel() until the request is reset or released */
-    int status;  /* of the response; 0 if none came */
-    int version; /* 10, 11 or 20; 0 if no response came */
+    int status;        /* of the response; 0 if none came */
+    int version;       /* 10, 11 or 20; 0 if no response came */
+    bool headers_done; /* streamed: the head is complete, status and version are set */
+    bool reused;       /* sent on an open connection */
     /* status line and header lines of the final response, with CRLF between them */
     struct spt_buf head;
-    struct spt_buf body_in;
-    size_t consumed;   /* bytes of a streamed body already taken; advanced by the caller */
-    bool headers_done; /* streamed: the head is complete, status and version are set */
-    bool unread;       /* the body is discarded: another exchange or attempt follows */
-    bool reused;       /* sent on an open connection */
-    uint16_t peer_port;
-    char peer[48];     /* IP address it was sent to; "" if none */
-    uint64_t received; /* bytes of the body, after decoding */
-    uint64_t packed;   /* bytes of it before decoding, if it is encoded */
+    struct spt_sink body;
+    struct spt_peer peer;
     /* owned target of a redirect, as its Location says; NULL if it is none */
     char *redirect_url;
-    size_t drained; /* bytes of a body that were discarded */
     struct spt_times times;
 
     /* private to src/http */
-    struct spt_request *request;   /* NULL while pooled */
-    struct spt_link link;          /* in the driver's pool of responses */
-    struct spt_link progress_link; /* in the queue of progress */
-    struct spt_link resume_link;   /* in the queue to resume */
-    struct spt_link fd_wait_link;  /* in the queue of fd_waiters */
-    bool in_paused, out_paused;
+    struct spt_request *request; /* NULL while pooled */
+    struct spt_response_links links;
+    bool upload_paused; /* libcurl asks for nothing until there are bytes to send */
     struct spt_lookup lookup;
-    uint64_t t_admitted_ns, t_phase_ns, t_byte_ns; /* instants */
+    struct spt_stamps stamps;
 };
 
 #define SPT_RESPONSES_MAX 256 /* number of pooled ones */

@@ -102,10 +102,6 @@ struct spt_easy {
     long written;            /* bytes sent for earlier exchanges, and for a proxy's */
     enum spt_phase phase;    /* of the request, when the response began */
     uint64_t t_phase_ns;     /* ... and the instant when it had entered that */
-    uint64_t t_open_ns;      /* first socket opened; 0 if a connection was reused */
-    uint64_t t_tls_ns;       /* TLS handshake began; 0 if it did not */
-    uint64_t t_ready_ns;     /* request could be sent */
-    uint64_t t_first_ns;     /* response began; 0 if not yet */
     curl_off_t sent_bytes;   /* of the body, at the last check */
 };
 

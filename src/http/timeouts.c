@@ -26,16 +26,17 @@ static uint64_t phase_due(const struct spt_request *r, const char **reason)
     case SPT_PHASE_CONNECTING:
     case SPT_PHASE_TLS:
         *reason = "connect";
-        return after(t->t_admitted_ns, r->limits->connect_ns);
+        return after(t->stamps.admitted_ns, r->limits->connect_ns);
     case SPT_PHASE_WAITING:
         *reason = "first_byte";
-        return after(t->t_phase_ns, r->limits->first_byte_ns);
+        return after(t->stamps.phase_ns, r->limits->first_byte_ns);
     case SPT_PHASE_SENDING:
     case SPT_PHASE_RECEIVING:
         *reason = "idle";
-        if (t->unread)
-            return after(t->t_phase_ns, DRAIN_NS);
-        return t->in_paused || t->out_paused ? SPT_NEVER : after(t->t_byte_ns, r->limits->idle_ns);
+        if (t->body.unread)
+            return after(t->stamps.phase_ns, DRAIN_NS);
+        return t->body.paused || t->upload_paused ? SPT_NEVER
+                                                  : after(t->stamps.byte_ns, r->limits->idle_ns);
     case SPT_PHASE_QUEUED:
         *reason = "queue";
         return after(r->state.t_start_ns, r->limits->queue_ns);
@@ -69,35 +70,36 @@ void spt_timeouts_enter(struct spt_request *r, enum spt_phase phase, uint64_t no
     struct spt_response *t = r->response;
     r->state.phase = phase;
     if (t)
-        t->t_phase_ns = t->t_byte_ns = now_ns;
+        t->stamps.phase_ns = t->stamps.byte_ns = now_ns;
     arm(r);
 }
 
 void spt_timeouts_resume(struct spt_request *r, enum spt_phase phase, uint64_t since_ns)
 {
     r->state.phase = phase;
-    r->response->t_phase_ns = since_ns;
+    r->response->stamps.phase_ns = since_ns;
     arm(r);
 }
 
 void spt_timeouts_drain(struct spt_request *r, uint64_t now_ns)
 {
-    r->response->unread = true;
-    r->response->t_phase_ns = now_ns;
+    r->response->body.unread = true;
+    r->response->stamps.phase_ns = now_ns;
     arm(r);
 }
 
 void spt_timeouts_note_bytes(struct spt_request *r)
 {
     struct spt_easy *easy = r->state.easy;
-    if (easy->t_first_ns) {
-        r->response->t_byte_ns = easy->driver->now_ns;
+    struct spt_stamps *at = &r->response->stamps;
+    if (at->first_ns) {
+        at->byte_ns = easy->driver->now_ns;
         return;
     }
     easy->phase = r->state.phase;
-    easy->t_phase_ns = r->response->t_phase_ns;
-    easy->t_first_ns = spt_loop_now(easy->driver->loop);
-    spt_timeouts_enter(r, SPT_PHASE_RECEIVING, easy->t_first_ns);
+    easy->t_phase_ns = at->phase_ns;
+    at->first_ns = spt_loop_now(easy->driver->loop);
+    spt_timeouts_enter(r, SPT_PHASE_RECEIVING, at->first_ns);
 }
 
 /* Checks the progress of an upload when its timeout is reached, as libcurl does not report that it
@@ -110,9 +112,9 @@ static void check_upload_progress(struct spt_request *r, uint64_t now_ns)
     curl_easy_getinfo(r->state.easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
     if (spt_request_is_sent(r, sent)) {
         r->state.phase = SPT_PHASE_WAITING;
-        t->t_phase_ns = t->t_byte_ns;
+        t->stamps.phase_ns = t->stamps.byte_ns;
     } else if (sent > r->state.easy->sent_bytes) {
-        t->t_byte_ns = now_ns;
+        t->stamps.byte_ns = now_ns;
     }
     r->state.easy->sent_bytes = sent;
 }
@@ -170,39 +172,38 @@ enum spt_phase spt_timeouts_last_phase(const struct spt_request *r)
 }
 
 /* Fills in the phases of a new connection, which ended at `end_ns`. */
-static void connection_times(struct spt_request *r, uint64_t end_ns)
+static void connection_times(struct spt_response *response, uint64_t end_ns)
 {
-    const struct spt_easy *easy = r->state.easy;
-    struct spt_times *t = &r->response->times;
-    uint64_t admitted_ns = r->response->t_admitted_ns;
-    uint64_t open_ns = easy->t_open_ns ? easy->t_open_ns : end_ns;
-    uint64_t tls_ns = easy->t_tls_ns ? easy->t_tls_ns : end_ns;
-    t->dns_ns = (int64_t)(open_ns - admitted_ns);
-    if (easy->t_open_ns)
+    const struct spt_stamps *at = &response->stamps;
+    struct spt_times *t = &response->times;
+    uint64_t open_ns = at->open_ns ? at->open_ns : end_ns;
+    uint64_t tls_ns = at->tls_ns ? at->tls_ns : end_ns;
+    t->dns_ns = (int64_t)(open_ns - at->admitted_ns);
+    if (at->open_ns)
         t->tcp_ns = (int64_t)(tls_ns - open_ns);
-    if (easy->t_tls_ns)
+    if (at->tls_ns)
         t->tls_ns = (int64_t)(end_ns - tls_ns);
 }
 
 void spt_timeouts_times(struct spt_request *r, uint64_t now_ns)
 {
     const struct spt_easy *easy = r->state.easy;
+    const struct spt_stamps *at = &r->response->stamps;
     struct spt_times *t = &r->response->times;
-    uint64_t admitted_ns = r->response->t_admitted_ns;
     *t = (struct spt_times){.dns_ns = -1, .tcp_ns = -1, .tls_ns = -1};
     t->send_ns = t->wait_ns = t->recv_ns = -1;
     t->total_ns = (int64_t)(now_ns - r->state.t_start_ns);
-    t->queue_ns = (int64_t)(admitted_ns - r->state.t_start_ns);
+    t->queue_ns = (int64_t)(at->admitted_ns - r->state.t_start_ns);
     if (!easy) {
-        t->dns_ns = (int64_t)(now_ns - admitted_ns);
+        t->dns_ns = (int64_t)(now_ns - at->admitted_ns);
         return;
     }
-    if (!easy->ready || easy->t_open_ns)
-        connection_times(r, easy->ready ? easy->t_ready_ns : now_ns);
+    if (!easy->ready || at->open_ns)
+        connection_times(r->response, easy->ready ? at->ready_ns : now_ns);
     if (!easy->ready)
         return;
-    t->send_ns = easy->t_open_ns ? 0 : (int64_t)(easy->t_ready_ns - admitted_ns);
-    t->wait_ns = (int64_t)((easy->t_first_ns ? easy->t_first_ns : now_ns) - easy->t_ready_ns);
-    if (easy->t_first_ns)
-        t->recv_ns = (int64_t)(now_ns - easy->t_first_ns);
+    t->send_ns = at->open_ns ? 0 : (int64_t)(at->ready_ns - at->admitted_ns);
+    t->wait_ns = (int64_t)((at->first_ns ? at->first_ns : now_ns) - at->ready_ns);
+    if (at->first_ns)
+        t->recv_ns = (int64_t)(now_ns - at->first_ns);
 }

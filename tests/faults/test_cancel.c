@@ -262,7 +262,7 @@ static void take_no_news(struct spt_request *r)
 static bool is_paused(void *f)
 {
     const struct spt_response *t = ((struct fetch *)f)->request.response;
-    return t && (t->in_paused || t->out_paused);
+    return t && (t->body.paused || t->upload_paused);
 }
 
 /* A stream that is paused, because nobody reads it. */
@@ -290,7 +290,7 @@ static void test_http_14_cancel_of_a_paused_stream(void **state)
 static void test_http_14_cancel_of_a_stream_about_to_go_on(void **state)
 {
     struct fetch *f = get_paused();
-    f->request.response->consumed = f->request.response->body_in.len;
+    f->request.response->body.consumed = f->request.response->body.buf.len;
     spt_attempt_resume(&f->request);
     cancel(f, SPT_PHASE_RECEIVING);
     assert_int_equal(http.session->paused, 0);
@@ -317,7 +317,7 @@ static void test_http_14_cancel_once_done_does_nothing(void **state)
 {
     struct fetch *f = fetch_ok("/bytes/7", 200);
     spt_attempt_cancel(&f->request);
-    assert_int_equal(f->request.response->body_in.len, 7);
+    assert_int_equal(f->request.response->body.buf.len, 7);
     assert_int_equal(f->calls, 1);
 }
 

@@ -126,7 +126,7 @@ static void test_http_19_a_file_of_the_thread_pool_takes_the_number_of_a_socket(
 static bool is_waiting(void *f)
 {
     const struct spt_response *t = ((struct fetch *)f)->request.response;
-    return t && !spt_link_alone(&t->fd_wait_link);
+    return t && !spt_link_alone(&t->links.fd_wait);
 }
 
 static void on_pause_over(struct spt_timer *t)

@@ -68,7 +68,7 @@ static void test_refused(void **state)
     int fd = bound_socket(&port);
     struct fetch *f = fetch_failed(url_of(port), "connect", "refused", "connect");
     close(fd);
-    assert_string_equal(f->request.response->peer, "");
+    assert_string_equal(f->request.response->peer.address, "");
     assert_int_equal(f->request.response->status, 0);
     fetch_ok("/bytes/1", 200);
 }
@@ -116,8 +116,8 @@ static struct fetch *fetch_from_two_addresses(void)
     fetch_start(f);
     fetch_finish(f);
     assert_null(f->request.failure.code);
-    assert_string_equal(f->request.response->peer, "127.0.0.1");
-    assert_int_equal(f->request.response->body_in.len, 3);
+    assert_string_equal(f->request.response->peer.address, "127.0.0.1");
+    assert_int_equal(f->request.response->body.buf.len, 3);
     return f;
 }
 
@@ -173,7 +173,7 @@ static void test_first_byte_limit(void **state)
     assert_failed(f, "timeout", "first_byte", "wait");
     assert_true(f->request.response->times.wait_ns >= (int64_t)MS(40));
     assert_int_equal(f->request.response->times.recv_ns, -1);
-    assert_string_equal(f->request.response->peer, "127.0.0.1");
+    assert_string_equal(f->request.response->peer.address, "127.0.0.1");
     fetch_ok("/bytes/1", 200);
 }
 
@@ -183,7 +183,7 @@ static void test_idle_limit(void **state)
     fetch_finish(f);
     assert_failed(f, "timeout", "idle", "receive");
     assert_int_equal(f->request.response->status, 200);
-    assert_int_equal(f->request.response->body_in.len, 10);
+    assert_int_equal(f->request.response->body.buf.len, 10);
 }
 
 /* Bytes that arrive push the limit off, though they move no timer. */
@@ -192,7 +192,7 @@ static void test_idle_limit_counts_from_the_last_byte(void **state)
     struct fetch *f = start_limited("/drip?bytes=6&interval=0.1", 0, MS(250), 0);
     fetch_finish(f);
     assert_null(f->request.failure.code);
-    assert_int_equal(f->request.response->body_in.len, 6);
+    assert_int_equal(f->request.response->body.buf.len, 6);
     assert_true(f->request.response->times.total_ns >= (int64_t)MS(500));
 }
 
@@ -274,7 +274,7 @@ static void test_broken_connections(void **state)
     assert_int_equal(f->request.response->status, 200);
     fetch_failed("/empty", "reset", "empty", "wait");
     f = fetch_failed("/truncate?length=1000&sent=500", "partial", "truncated", "receive");
-    assert_int_equal(f->request.response->body_in.len, 500);
+    assert_int_equal(f->request.response->body.buf.len, 500);
     fetch_failed("/garbage", "protocol", "status_line", NULL);
     fetch_failed("/status/101", "protocol", NULL, NULL);
     fetch_ok("/bytes/1", 200);
@@ -290,7 +290,7 @@ static void test_body_limit(void **state)
         fetch_start(f);
         fetch_finish(f);
         assert_failed(f, "body_too_large", NULL, "receive");
-        assert_true(f->request.response->body_in.cap <= 4000);
+        assert_true(f->request.response->body.buf.cap <= 4000);
     }
     struct fetch *f = fetch_prepare("/bytes/4000");
     f->request.max_body = 4000;

@@ -23,41 +23,41 @@ static bool has_line(const struct spt_buf *head, const char *line)
 
 static bool body_has(const struct fetch *f, const char *text)
 {
-    const struct spt_buf *b = &f->request.response->body_in;
+    const struct spt_buf *b = &f->request.response->body.buf;
     return b->len > 0 && memmem(b->data, b->len, text, strlen(text)) != NULL;
 }
 
 static void test_get_gives_status_head_and_body(void **state)
 {
     struct fetch *f = fetch_ok("/bytes/1000", 200);
-    assert_pattern(&f->request.response->body_in, 1000);
-    assert_int_equal(f->request.response->body_in.cap, 1000); /* sized from Content-Length */
+    assert_pattern(&f->request.response->body.buf, 1000);
+    assert_int_equal(f->request.response->body.buf.cap, 1000); /* sized from Content-Length */
     assert_int_equal(f->request.response->version, 11);
     assert_memory_equal(f->request.response->head.data, "HTTP/1.1 200 OK\r\n", 17);
     assert_true(has_line(&f->request.response->head, "content-length: 1000"));
     assert_int_not_equal(f->request.response->head.data[f->request.response->head.len - 1], '\n');
-    assert_string_equal(f->request.response->peer, "127.0.0.1");
-    assert_int_equal(f->request.response->peer_port, atoi(strrchr(origin(), ':') + 1));
+    assert_string_equal(f->request.response->peer.address, "127.0.0.1");
+    assert_int_equal(f->request.response->peer.port, atoi(strrchr(origin(), ':') + 1));
     assert_int_equal(f->request.state.phase, SPT_PHASE_ENDED);
 }
 
 static void test_get_large_body_crosses_whole(void **state)
 {
-    assert_pattern(&fetch_ok("/bytes/5000000", 200)->request.response->body_in, 5000000);
+    assert_pattern(&fetch_ok("/bytes/5000000", 200)->request.response->body.buf, 5000000);
 }
 
 static void test_get_without_body(void **state)
 {
-    assert_int_equal(fetch_ok("/bytes/0", 200)->request.response->body_in.len, 0);
-    assert_int_equal(fetch_ok("/status/204", 204)->request.response->body_in.len, 0);
-    assert_int_equal(fetch_ok("/status/304", 304)->request.response->body_in.len, 0);
+    assert_int_equal(fetch_ok("/bytes/0", 200)->request.response->body.buf.len, 0);
+    assert_int_equal(fetch_ok("/status/204", 204)->request.response->body.buf.len, 0);
+    assert_int_equal(fetch_ok("/status/304", 304)->request.response->body.buf.len, 0);
 }
 
 static void test_status_is_never_a_failure(void **state)
 {
     fetch_ok("/status/404", 404);
     fetch_ok("/status/500", 500);
-    assert_int_equal(fetch_ok("/redirect/2", 302)->request.response->body_in.len, 0);
+    assert_int_equal(fetch_ok("/redirect/2", 302)->request.response->body.buf.len, 0);
 }
 
 static void test_head_of_informational_answer_is_skipped(void **state)
@@ -75,7 +75,7 @@ static void test_head_has_no_body(void **state)
     fetch_finish(f);
     assert_null(f->request.failure.code);
     assert_int_equal(f->request.response->status, 200);
-    assert_int_equal(f->request.response->body_in.len, 0);
+    assert_int_equal(f->request.response->body.buf.len, 0);
     assert_true(has_line(&f->request.response->head, "content-length: 100"));
 }
 
@@ -174,12 +174,12 @@ static void test_sessions_do_not_share_connections(void **state)
 
 static void test_framings_of_a_body(void **state)
 {
-    assert_pattern(&fetch_ok("/chunked?chunks=5&size=300", 200)->request.response->body_in, 1500);
-    assert_pattern(&fetch_ok("/close-delimited?bytes=70000", 200)->request.response->body_in,
+    assert_pattern(&fetch_ok("/chunked?chunks=5&size=300", 200)->request.response->body.buf, 1500);
+    assert_pattern(&fetch_ok("/close-delimited?bytes=70000", 200)->request.response->body.buf,
                    70000);
-    assert_pattern(&fetch_ok("/close?bytes=33", 200)->request.response->body_in, 33);
-    assert_pattern(&fetch_ok("/gzip?bytes=100000", 200)->request.response->body_in, 100000);
-    assert_pattern(&fetch_ok("/drip?bytes=5&interval=0.005", 200)->request.response->body_in, 5);
+    assert_pattern(&fetch_ok("/close?bytes=33", 200)->request.response->body.buf, 33);
+    assert_pattern(&fetch_ok("/gzip?bytes=100000", 200)->request.response->body.buf, 100000);
+    assert_pattern(&fetch_ok("/drip?bytes=5&interval=0.005", 200)->request.response->body.buf, 5);
 }
 
 /* How many of the origin's connections, opened after byte `from` of its log, were open at once. */

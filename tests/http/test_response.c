@@ -61,27 +61,27 @@ static void test_nothing_is_left_of_the_request_before(void **state)
 {
     struct spt_response *t = take();
     fill(&t->head, 100);
-    fill(&t->body_in, 200);
+    fill(&t->body.buf, 200);
     t->status = 200;
-    t->received = 200;
-    t->consumed = 7;
-    t->headers_done = t->reused = t->in_paused = true;
+    t->body.received = 200;
+    t->body.consumed = 7;
+    t->headers_done = t->reused = t->body.paused = true;
     t->redirect_url = strdup("http://127.0.0.1/");
-    strcpy(t->peer, "127.0.0.1");
-    t->times.total_ns = t->t_admitted_ns = 1;
-    const char *head = t->head.data, *body = t->body_in.data;
+    strcpy(t->peer.address, "127.0.0.1");
+    t->times.total_ns = t->stamps.admitted_ns = 1;
+    const char *head = t->head.data, *body = t->body.buf.data;
     spt_response_put(&transfers, t);
     static const struct spt_times none;
     assert_ptr_equal(take(), t);
     assert_ptr_equal(t->head.data, head);
-    assert_ptr_equal(t->body_in.data, body);
-    assert_int_equal(t->head.len + t->body_in.len, 0);
+    assert_ptr_equal(t->body.buf.data, body);
+    assert_int_equal(t->head.len + t->body.buf.len, 0);
     assert_memory_equal(&t->times, &none, sizeof none);
     assert_int_equal(t->status, 0);
-    assert_int_equal(t->consumed + t->received + t->t_admitted_ns, 0);
-    assert_false(t->headers_done || t->reused || t->in_paused);
+    assert_int_equal(t->body.consumed + t->body.received + t->stamps.admitted_ns, 0);
+    assert_false(t->headers_done || t->reused || t->body.paused);
     assert_null(t->redirect_url);
-    assert_string_equal(t->peer, "");
+    assert_string_equal(t->peer.address, "");
     spt_response_free(t);
 }
 
@@ -89,10 +89,10 @@ static void test_large_buffers_and_transfers_too_many_are_freed(void **state)
 {
     static struct spt_response *all[SPT_RESPONSES_MAX + 10];
     struct spt_response *t = take();
-    fill(&t->body_in, 1000000);
+    fill(&t->body.buf, 1000000);
     spt_response_put(&transfers, t);
     assert_ptr_equal(take(), t);
-    assert_null(t->body_in.data);
+    assert_null(t->body.buf.data);
     spt_response_put(&transfers, t);
     for (int i = 0; i < SPT_RESPONSES_MAX + 10; i++)
         all[i] = take();

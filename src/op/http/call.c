@@ -305,7 +305,7 @@ static void record(const struct spt_http_request *call)
         .wait_us = us(t->wait_ns),
         .recv_us = us(t->recv_ns),
         .total_us = us(total_ns),
-        .bytes = transfer->received,
+        .bytes = transfer->body.received,
         .place = call->place,
         .url = url_text(tr, r),
         .method = method_text(tr, r),

@@ -70,7 +70,7 @@ static int http_push(septet_op *op, lua_State *L)
     const struct spt_request *r = &call->request;
     const struct spt_response *t = r->response;
     lua_createtable(L, 0, 4); /* the fourth field is url: set in Lua if it is unchanged */
-    lua_pushlstring(L, t->body_in.data ? t->body_in.data : "", t->body_in.len);
+    lua_pushlstring(L, t->body.buf.data ? t->body.buf.data : "", t->body.buf.len);
     lua_setfield(L, -2, "body");
     spt_http_request_set_response(L, r);
     return 1;

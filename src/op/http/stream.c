@@ -100,7 +100,7 @@ static void on_host_end(struct spt_resource *resource)
 
 static const char *held_bytes(const struct spt_request *r)
 {
-    return r->response->body_in.data + r->response->consumed;
+    return r->response->body.buf.data + r->response->body.consumed;
 }
 
 /* Returns where the first buffered line ends: the index of its LF, or the number of bytes buffered.
@@ -153,10 +153,10 @@ static void take(struct stream *stream, size_t len)
 {
     struct spt_request *r = &stream->call->request;
     struct spt_response *t = r->response;
-    t->consumed += len;
+    t->body.consumed += len;
     stream->scanned = stream->scanned > len ? stream->scanned - len : 0;
-    if (t->consumed == t->body_in.len)
-        t->consumed = t->body_in.len = 0;
+    if (t->body.consumed == t->body.buf.len)
+        t->body.consumed = t->body.buf.len = 0;
     spt_attempt_resume(r);
 }
 

@@ -289,7 +289,7 @@ struct head {
 void spt_http_request_push_head(lua_State *L, const struct spt_request *r)
 {
     const struct spt_response *t = r->response;
-    size_t peer_len = strlen(t->peer);
+    size_t peer_len = strlen(t->peer.address);
     struct head *head = lua_newuserdatauv(L, sizeof *head + t->head.len + peer_len, 0);
     head->times = t->times;
     head->version = t->version;
@@ -301,9 +301,9 @@ void spt_http_request_push_head(lua_State *L, const struct spt_request *r)
         memcpy(head->lines, t->head.data, head->len);
     head->reused = t->reused;
     head->insecure = spt_http_request_insecure(r);
-    head->peer_port = t->peer_port;
+    head->peer_port = t->peer.port;
     head->peer_len = peer_len;
-    memcpy(head->lines + head->len, t->peer, peer_len);
+    memcpy(head->lines + head->len, t->peer.address, peer_len);
     luaL_setmetatable(L, SPT_HEAD_META);
 }
 
