@@ -143,9 +143,9 @@ static void on_timeout(struct spt_request *r, const char *reason)
  * may release one. */
 static bool is_starved(const struct spt_request *r, CURLcode code)
 {
-    int error = r->state.easy->open_errno;
+    int error = r->state.easy->abort.os_errno;
     return code == CURLE_COULDNT_CONNECT && (error == EMFILE || error == ENFILE) &&
-           !r->state.easy->denial.reason &&
+           !r->state.easy->abort.denial.reason &&
            (r->state.session->driver->running > 1 ||
             spt_pollers_idle(&r->state.session->driver->pollers, r->state.session));
 }

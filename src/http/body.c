@@ -43,7 +43,7 @@ static size_t expected_bytes(struct spt_easy *easy, size_t first)
 
 static size_t refuse(struct spt_easy *easy, int rc)
 {
-    easy->abort_code = rc == SEPTET_ETOOBIG ? "body_too_large" : "memory";
+    easy->abort.code = rc == SEPTET_ETOOBIG ? "body_too_large" : "memory";
     return 0;
 }
 
@@ -117,8 +117,8 @@ static int begin_body(struct spt_easy *easy)
     for (const char *list; (list = spt_head_next(head, &at, "content-encoding:", &len));)
         if (spt_codings_add(&codings, list, len) != SEPTET_OK)
             return SEPTET_EINVAL;
-    easy->begun = true;
-    return spt_decoder_new(&easy->decoder, &codings);
+    easy->decoding.begun = true;
+    return spt_decoder_new(&easy->decoding.decoder, &codings);
 }
 
 static size_t refuse_packed(struct spt_easy *easy, int rc)
@@ -126,7 +126,7 @@ static size_t refuse_packed(struct spt_easy *easy, int rc)
     const char *invalid = easy->head.fault ? "protocol" : "decode";
     if (rc == SEPTET_ETOOBIG)
         return refuse(easy, rc);
-    easy->abort_code = rc == SEPTET_EINVAL ? invalid : "memory";
+    easy->abort.code = rc == SEPTET_EINVAL ? invalid : "memory";
     return 0;
 }
 
@@ -148,17 +148,17 @@ static bool is_full(const struct spt_request *r)
 static size_t unpack(struct spt_easy *easy, const char *bytes, size_t len)
 {
     struct spt_request *r = easy->request;
-    const char *in = bytes + easy->decoded;
-    size_t left = len - easy->decoded, n;
+    const char *in = bytes + easy->decoding.taken;
+    size_t left = len - easy->decoding.taken, n;
     do {
         const size_t before = left;
         char piece[CHUNK];
         if (is_full(r)) {
-            easy->decoded = len - left;
+            easy->decoding.taken = len - left;
             set_receive_paused(r, true);
             return CURL_WRITEFUNC_PAUSE;
         }
-        int rc = spt_decoder_step(easy->decoder, &in, &left, piece, sizeof piece, &n);
+        int rc = spt_decoder_step(easy->decoding.decoder, &in, &left, piece, sizeof piece, &n);
         if (rc != SEPTET_OK)
             return refuse_packed(easy, rc);
         r->response->body.packed += before - left;
@@ -169,16 +169,16 @@ static size_t unpack(struct spt_easy *easy, const char *bytes, size_t len)
         if (n > 0 && take(easy, piece, n) != n)
             return 0;
     } while (left > 0 || n == CHUNK);
-    easy->decoded = 0;
+    easy->decoding.taken = 0;
     return len;
 }
 
 void spt_body_drop_decoder(struct spt_easy *easy)
 {
-    spt_decoder_free(easy->decoder);
-    easy->decoder = NULL;
-    easy->begun = false;
-    easy->decoded = 0;
+    spt_decoder_free(easy->decoding.decoder);
+    easy->decoding.decoder = NULL;
+    easy->decoding.begun = false;
+    easy->decoding.taken = 0;
 }
 
 /* Discards bytes that are not read. Returns 0, which ends the transfer, if they are more than
@@ -193,15 +193,15 @@ size_t spt_body_on_write(char *bytes, size_t size, size_t n, void *ud)
 {
     struct spt_easy *easy = ud;
     size_t len = size * n;
-    if (!easy->decoder) /* else the decoded bytes count */
+    if (!easy->decoding.decoder) /* else the decoded bytes count */
         spt_timeouts_note_bytes(easy->request);
     if (easy->request->response->body.unread)
         return drain(easy->request->response, len);
     bool is_plain = !easy->head.encoded && !easy->head.undone;
-    int rc = is_plain || easy->begun ? SEPTET_OK : begin_body(easy);
+    int rc = is_plain || easy->decoding.begun ? SEPTET_OK : begin_body(easy);
     if (rc != SEPTET_OK)
         return refuse_packed(easy, rc);
-    return easy->decoder ? unpack(easy, bytes, len) : take(easy, bytes, len);
+    return easy->decoding.decoder ? unpack(easy, bytes, len) : take(easy, bytes, len);
 }
 
 /* --- request bodies --- */

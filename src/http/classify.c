@@ -128,7 +128,7 @@ static void fail_incomplete_headers(struct spt_request *r)
  * what happened. */
 static bool fail_unanswered(struct spt_request *r, CURLcode code)
 {
-    const char *reason = code == CURLE_SEND_FAIL_REWIND ? "send" : r->state.easy->repeat;
+    const char *reason = code == CURLE_SEND_FAIL_REWIND ? "send" : r->state.easy->abort.repeat;
     if (!reason || r->state.easy->head.done)
         return false;
     fail(r, "reset", reason, "the connection ended before an answer came");
@@ -141,7 +141,8 @@ static bool fail_unanswered(struct spt_request *r, CURLcode code)
 static bool fail_refused(struct spt_request *r, CURLcode code)
 {
     char text[TEXT_SIZE];
-    if (!r->state.easy->head.done || !(r->state.easy->repeat || code == CURLE_SEND_FAIL_REWIND))
+    if (!r->state.easy->head.done ||
+        !(r->state.easy->abort.repeat || code == CURLE_SEND_FAIL_REWIND))
         return false;
     snprintf(text, sizeof text, "the answer was %d, and the body cannot be made once more",
              r->state.easy->head.status);
@@ -176,9 +177,9 @@ static void fail_packed(struct spt_request *r)
 void spt_classify_result(struct spt_request *r, CURLcode code)
 {
     struct spt_easy *easy = r->state.easy;
-    long os_errno = easy->open_errno, verified = 0;
+    long os_errno = easy->abort.os_errno, verified = 0;
     if (code == CURLE_OK && easy->head.done) {
-        if (easy->decoder && !spt_decoder_ended(easy->decoder))
+        if (easy->decoding.decoder && !spt_decoder_ended(easy->decoding.decoder))
             fail(r, "decode", "content_encoding", "the packed body breaks off");
         return;
     }
@@ -187,28 +188,28 @@ void spt_classify_result(struct spt_request *r, CURLcode code)
         return;
     }
     if (is_long_header(easy, code))
-        easy->abort_code = "headers_too_large";
+        easy->abort.code = "headers_too_large";
     if (code == CURLE_BAD_CONTENT_ENCODING && easy->head.undone) {
-        easy->abort_code = "protocol";
+        easy->abort.code = "protocol";
         easy->head.fault = "transfer_encoding";
     }
     if (code == CURLE_PARTIAL_FILE && easy->head.lines == 0) /* HTTP/2, on some versions */
         code = CURLE_GOT_NOTHING;
-    if (easy->denial.reason) {
-        spt_request_deny(r, spt_timeouts_last_phase(r), easy->denial, "address",
+    if (easy->abort.denial.reason) {
+        spt_request_deny(r, spt_timeouts_last_phase(r), easy->abort.denial, "address",
                          r->response->peer.address, strlen(r->response->peer.address));
         return;
     }
     if (fail_unanswered(r, code) || fail_refused(r, code))
         return;
-    if (easy->abort_code && strcmp(easy->abort_code, "decode") == 0) {
+    if (easy->abort.code && strcmp(easy->abort.code, "decode") == 0) {
         fail_packed(r);
         return;
     }
-    if (easy->abort_code) {
+    if (easy->abort.code) {
         const char *fault = easy->head.fault;
-        fail(r, easy->abort_code, fault ? fault : refusal_reason(easy->abort_code),
-             fault ? fault_text(fault) : refusal_text(easy->abort_code));
+        fail(r, easy->abort.code, fault ? fault : refusal_reason(easy->abort.code),
+             fault ? fault_text(fault) : refusal_text(easy->abort.code));
         return;
     }
     if (!os_errno)

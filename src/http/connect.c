@@ -31,8 +31,9 @@ static bool is_denied(struct spt_easy *easy, const struct sockaddr *address)
     struct spt_request *r = easy->request;
     if (!is_judged(r))
         return false;
-    easy->denial = spt_policy_address(r->state.session->policy, address, r->state.allowed_by_name);
-    if (!easy->denial.reason)
+    easy->abort.denial =
+        spt_policy_address(r->state.session->policy, address, r->state.allowed_by_name);
+    if (!easy->abort.denial.reason)
         return false;
     const void *bytes = address->sa_family == AF_INET
                             ? (const void *)&((const struct sockaddr_in *)address)->sin_addr
@@ -55,17 +56,17 @@ curl_socket_t spt_connect_on_open_socket(void *ud, curlsocktype purpose,
                     address->protocol);
     (void)purpose;
     if (fd < 0) {
-        easy->open_errno = errno;
+        easy->abort.os_errno = errno;
         return CURL_SOCKET_BAD;
     }
     struct spt_poller *s = spt_pollers_open(&easy->driver->pollers, fd, r->state.session);
     if (!s) {
-        easy->open_errno = ENOMEM;
+        easy->abort.os_errno = ENOMEM;
         close(fd);
         return CURL_SOCKET_BAD;
     }
-    spt_pollers_connecting(s, easy, &easy->attempts);
-    easy->unstalled = false;
+    spt_pollers_connecting(s, easy, &easy->connection.attempts);
+    easy->connection.unstalled = false;
     struct spt_stamps *at = &r->response->stamps;
     if (!at->open_ns) {
         at->open_ns = spt_loop_now(easy->driver->loop);
@@ -100,12 +101,12 @@ static int local_port_of(int fd)
  * versions of libcurl do not report. */
 static void on_connected(struct spt_easy *easy, int local_port)
 {
-    bool only = easy->attempts.next == easy->attempts.prev;
-    while (!spt_link_alone(&easy->attempts)) {
-        struct spt_poller *s = SPT_OF(easy->attempts.next, struct spt_poller, attempt);
+    bool only = easy->connection.attempts.next == easy->connection.attempts.prev;
+    while (!spt_link_alone(&easy->connection.attempts)) {
+        struct spt_poller *s = SPT_OF(easy->connection.attempts.next, struct spt_poller, attempt);
         if (only || local_port_of(s->fd) == local_port) {
             spt_pollers_connected(s);
-            easy->fd = s->fd;
+            easy->connection.fd = s->fd;
             s->shared = easy->request->profile && easy->request->profile->http2;
         } else {
             spt_pollers_close(s->table, s->fd);
@@ -115,8 +116,8 @@ static void on_connected(struct spt_easy *easy, int local_port)
 
 void spt_connect_drop_attempts(struct spt_easy *easy)
 {
-    while (!spt_link_alone(&easy->attempts)) {
-        struct spt_poller *s = SPT_OF(easy->attempts.next, struct spt_poller, attempt);
+    while (!spt_link_alone(&easy->connection.attempts)) {
+        struct spt_poller *s = SPT_OF(easy->connection.attempts.next, struct spt_poller, attempt);
         spt_pollers_close(s->table, s->fd);
     }
 }
@@ -127,10 +128,10 @@ void spt_connect_note_over(struct spt_driver *driver, int fd)
 {
     struct spt_poller *s = spt_pollers_find(&driver->pollers, fd);
     struct spt_easy *easy = s ? s->opener : NULL;
-    if (!SPT_HAS_QUIRK(driver->quirks, POKE) || !easy || easy->unstalled)
+    if (!SPT_HAS_QUIRK(driver->quirks, POKE) || !easy || easy->connection.unstalled)
         return;
-    easy->unstalled = true;
-    spt_list_push(&driver->queues.stalls, &easy->stall_link);
+    easy->connection.unstalled = true;
+    spt_list_push(&driver->queues.stalls, &easy->connection.stall_link);
     spt_queues_add(&driver->queues, &driver->queues.sessions,
                    &easy->request->state.session->pending);
 }
@@ -142,7 +143,7 @@ void spt_connect_note_handshake(struct spt_driver *driver, int fd)
     struct spt_easy *easy = s ? s->opener : NULL;
     struct sockaddr_storage peer;
     socklen_t size = sizeof peer;
-    if (!easy || !easy->tls)
+    if (!easy || !easy->connection.tls)
         return;
     struct spt_stamps *at = &easy->request->response->stamps;
     if (at->tls_ns || getpeername(fd, (struct sockaddr *)&peer, &size))
@@ -171,10 +172,10 @@ static void begin_exchange(struct spt_easy *easy, uint64_t now_ns)
     easy->head.done = easy->head.within = false;
     easy->head.status = easy->head.version = 0;
     easy->request->response->head.len = 0;
-    easy->ready = easy->engaged = true;
-    easy->on_stream = easy->unseen = false;
+    easy->ready = easy->sent.engaged = true;
+    easy->sent.on_stream = easy->sent.unseen = false;
     if (!spt_repeat_is_idempotent(easy->request->method))
-        easy->written = spt_repeat_bytes_written(easy);
+        easy->sent.written = spt_repeat_bytes_written(easy);
 }
 
 static bool sends_body(const struct spt_easy *easy)
@@ -204,9 +205,9 @@ int spt_connect_on_ready(void *ud, char *peer, char *local, int peer_port, int l
     if (!r->profile || !r->profile->unix_socket)
         note_peer(r->response, peer, peer_port);
     if (is_judged(r))
-        easy->denial =
+        easy->abort.denial =
             spt_policy_text(r->state.session->policy, peer, peer_port, r->state.allowed_by_name);
-    if (easy->denial.reason)
+    if (easy->abort.denial.reason)
         return CURL_PREREQFUNC_ABORT;
     begin_exchange(easy, now_ns);
     spt_timeouts_enter(r, sends_body(easy) ? SPT_PHASE_SENDING : SPT_PHASE_WAITING, now_ns);

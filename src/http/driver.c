@@ -47,7 +47,7 @@ static void run_connect_stalls(struct spt_driver *driver)
 {
     struct spt_link *link;
     while ((link = spt_list_pop(&driver->queues.stalls))) {
-        struct spt_easy *easy = SPT_OF(link, struct spt_easy, stall_link);
+        struct spt_easy *easy = SPT_OF(link, struct spt_easy, connection.stall_link);
         if (easy->ready)
             continue;
         spt_session_pause(easy, CURLPAUSE_RECV);
@@ -182,7 +182,7 @@ int spt_driver_new(struct spt_driver **out, struct spt_loop *loop, struct spt_ti
     spt_queues_init(&driver->queues, loop);
     spt_resolvers_init(&driver->resolvers, loop, timers);
     spt_link_init(&driver->sessions);
-    spt_link_init(&driver->pool);
+    spt_link_init(&driver->handles.unused);
     spt_responses_init(&driver->responses);
     *out = driver;
     return SEPTET_OK;

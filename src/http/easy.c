@@ -127,8 +127,8 @@ static void ask_for_http2(struct spt_easy *easy)
 {
     curl_easy_setopt(easy->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy->curl, CURLOPT_PIPEWAIT, 1L);
-    easy->listens = !spt_repeat_is_idempotent(easy->request->method);
-    if (!easy->listens)
+    easy->verbose.listens = !spt_repeat_is_idempotent(easy->request->method);
+    if (!easy->verbose.listens)
         return;
 #if LIBCURL_VERSION_NUM >= 0x080300
     curl_global_trace("http/2"); /* verbose messages include its streams from now on */
@@ -148,8 +148,8 @@ static int set_headers(struct spt_easy *easy, const struct spt_request *r)
     if (rc != SEPTET_OK)
         return rc;
     if (SPT_HAS_QUIRK(easy->driver->quirks, TRANSFER)) {
-        easy->no_te = (struct curl_slist){.data = no_te, .next = headers};
-        headers = &easy->no_te;
+        easy->exchange.no_te = (struct curl_slist){.data = no_te, .next = headers};
+        headers = &easy->exchange.no_te;
         curl_easy_setopt(easy->curl, CURLOPT_TRANSFER_ENCODING, 1L);
     }
     curl_easy_setopt(easy->curl, CURLOPT_HTTPHEADER, headers);
@@ -204,8 +204,8 @@ static struct spt_easy *new_easy(struct spt_driver *driver)
     }
     easy->driver = driver;
     spt_link_init(&easy->link);
-    spt_link_init(&easy->stall_link);
-    spt_link_init(&easy->attempts);
+    spt_link_init(&easy->connection.stall_link);
+    spt_link_init(&easy->connection.attempts);
     if (set_constant_options(easy) == CURLE_OK)
         return easy;
     free_easy(easy);
@@ -214,10 +214,10 @@ static struct spt_easy *new_easy(struct spt_driver *driver)
 
 static struct spt_easy *take(struct spt_driver *driver)
 {
-    struct spt_link *link = spt_list_pop(&driver->pool);
+    struct spt_link *link = spt_list_pop(&driver->handles.unused);
     if (!link)
         return new_easy(driver);
-    driver->pooled--;
+    driver->handles.n--;
     return SPT_OF(link, struct spt_easy, link);
 }
 
@@ -226,17 +226,12 @@ static void reset_attempt_state(struct spt_easy *easy)
     struct spt_stamps *at = &easy->request->response->stamps;
     spt_body_drop_decoder(easy);
     easy->head = (struct spt_head){0};
-    easy->fd = -1;
-    easy->abort_code = NULL;
-    easy->open_errno = 0;
+    easy->connection.fd = -1;
     easy->error[0] = '\0';
-    easy->denial = (struct spt_denial){0};
-    easy->repeat = NULL;
-    easy->ready = easy->engaged = easy->unstalled = easy->peeking = false;
-    easy->on_stream = easy->unseen = false;
-    easy->written = 0;
+    easy->abort = (struct spt_abort){0};
+    easy->sent = (struct spt_sent){0};
+    easy->ready = easy->connection.unstalled = easy->verbose.peeking = false;
     at->open_ns = at->tls_ns = at->ready_ns = at->first_ns = 0;
-    easy->sent_bytes = 0;
 }
 
 /* Returns the jar of a request, or NULL if it goes without one. */
@@ -254,8 +249,8 @@ int spt_easy_acquire(struct spt_request *r)
         return SEPTET_ENOMEM;
     easy->request = r;
     reset_attempt_state(easy);
-    easy->retried = easy->listens = false;
-    easy->tls = (r->url[4] | 0x20) == 's';
+    easy->retried = easy->verbose.listens = false;
+    easy->connection.tls = (r->url[4] | 0x20) == 's';
     r->state.easy = easy;
     spt_exchange_first(&easy->exchange, r, &r->state.session->nonces, jar_of(r));
     if (set_request_options(easy, r) == CURLE_OK)
@@ -272,12 +267,12 @@ void spt_easy_release(struct spt_request *r, bool discard_handle)
     struct spt_driver *driver = easy->driver;
     r->state.easy = NULL;
     easy->request = NULL;
-    assert(spt_link_alone(&easy->attempts));
+    assert(spt_link_alone(&easy->connection.attempts));
     spt_body_drop_decoder(easy);
-    spt_link_remove(&easy->stall_link);
+    spt_link_remove(&easy->connection.stall_link);
     spt_dns_map_clear(&easy->resolve_entry, easy->curl);
     spt_share_clear(&r->state.session->share, easy->curl);
-    bool keep = !discard_handle && driver->pooled < SPT_EASY_POOL_MAX;
+    bool keep = !discard_handle && driver->handles.n < SPT_EASY_POOL_MAX;
     if (keep)
         curl_easy_reset(easy->curl);
     if (!keep || set_constant_options(easy) != CURLE_OK) {
@@ -285,8 +280,8 @@ void spt_easy_release(struct spt_request *r, bool discard_handle)
         return;
     }
     spt_exchange_release(&easy->exchange);
-    spt_list_push_front(&driver->pool, &easy->link);
-    driver->pooled++;
+    spt_list_push_front(&driver->handles.unused, &easy->link);
+    driver->handles.n++;
 }
 
 void spt_easy_retry(struct spt_easy *easy)
@@ -301,11 +296,11 @@ int spt_easy_repeat(struct spt_easy *easy)
     struct spt_request *r = easy->request;
     spt_body_drop_decoder(easy);
     easy->head = (struct spt_head){0};
-    easy->abort_code = easy->repeat = NULL;
-    easy->open_errno = 0;
+    easy->abort.code = easy->abort.repeat = NULL;
+    easy->abort.os_errno = 0;
     easy->error[0] = '\0';
-    easy->engaged = easy->unstalled = false;
-    easy->sent_bytes = 0;
+    easy->sent.engaged = easy->connection.unstalled = false;
+    easy->sent.body_bytes = 0;
     if (set_headers(easy, r) != SEPTET_OK)
         return SEPTET_ENOMEM;
     if (easy->exchange.unasking) /* a peer that refuses a body may close without notice */
@@ -316,7 +311,7 @@ int spt_easy_repeat(struct spt_easy *easy)
 void spt_easy_pool_release(struct spt_driver *driver)
 {
     struct spt_link *link;
-    while ((link = spt_list_pop(&driver->pool)))
+    while ((link = spt_list_pop(&driver->handles.unused)))
         free_easy(SPT_OF(link, struct spt_easy, link));
-    driver->pooled = 0;
+    driver->handles.n = 0;
 }

@@ -39,6 +39,7 @@ struct spt_exchange {
     char *line;               /* owned header that answers; NULL if none */
     struct spt_buf cookies;   /* the Cookie header, if the session has a jar */
     struct curl_slist *nodes; /* owned: those two, then the request's own lines */
+    struct curl_slist no_te;  /* precedes the header lines, with quirk TRANSFER; set by easy.c */
 };
 
 /* Initialises the first exchange of an attempt. Withholds the body if a challenge is to be

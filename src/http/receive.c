@@ -14,7 +14,7 @@
 /* Records why the transfer is aborted. Returns 0, which makes libcurl abort it. */
 static size_t refuse(struct spt_easy *easy, const char *code)
 {
-    easy->abort_code = code;
+    easy->abort.code = code;
     return 0;
 }
 
@@ -22,10 +22,10 @@ static size_t refuse(struct spt_easy *easy, const char *code)
  * is changed into one that libcurl can process. It is refused when it reaches on_header(). */
 static void look_at_line(struct spt_easy *easy, char *line, size_t len)
 {
-    if (!easy->peeking || len == 0 || (line[0] != ' ' && line[0] != '\t'))
+    if (!easy->verbose.peeking || len == 0 || (line[0] != ' ' && line[0] != '\t'))
         return;
     line[0] = '?';
-    easy->abort_code = "protocol";
+    easy->abort.code = "protocol";
     easy->head.fault = "header";
 }
 
@@ -38,8 +38,8 @@ static bool has_words(const char *text, size_t len, const char *words)
  * no other way. */
 static void listen_to(struct spt_easy *easy, const char *text, size_t len)
 {
-    easy->on_stream |= has_words(text, len, "Using Stream ID");
-    easy->unseen |= has_words(text, len, "REFUSED_STREAM");
+    easy->sent.on_stream |= has_words(text, len, "Using Stream ID");
+    easy->sent.unseen |= has_words(text, len, "REFUSED_STREAM");
 }
 
 static int on_debug(CURL *curl, curl_infotype type, char *text, size_t len, void *ud)
@@ -64,10 +64,10 @@ void spt_receive_set_verbose(struct spt_easy *easy, bool wanted)
  * messages, so it is enabled for the first header line alone. */
 static void peek_headers(struct spt_easy *easy, bool wanted)
 {
-    if (easy->peeking == wanted)
+    if (easy->verbose.peeking == wanted)
         return;
-    easy->peeking = wanted;
-    if (!easy->listens)
+    easy->verbose.peeking = wanted;
+    if (!easy->verbose.listens)
         spt_receive_set_verbose(easy, wanted);
 }
 
@@ -75,7 +75,7 @@ static void peek_headers(struct spt_easy *easy, bool wanted)
 static void end_of_interim(struct spt_easy *easy)
 {
     easy->request->response->stamps.first_ns = 0;
-    spt_timeouts_resume(easy->request, easy->phase, easy->t_phase_ns);
+    spt_timeouts_resume(easy->request, easy->interim.phase, easy->interim.since_ns);
 }
 
 /* Decides whether the body of a final response is read, and reports a streamed response. Returns
@@ -109,7 +109,7 @@ static bool note_head(struct spt_easy *easy)
     struct spt_request *r = easy->request;
     if (easy->head.response && easy->head.length >= 0) /* a peer that sent both may mean either */
         curl_easy_setopt(easy->curl, CURLOPT_FORBID_REUSE, 1L);
-    struct spt_poller *s = spt_pollers_find(&easy->driver->pollers, easy->fd);
+    struct spt_poller *s = spt_pollers_find(&easy->driver->pollers, easy->connection.fd);
     if (s)
         s->shared = easy->head.version == 20;
     return spt_exchange_take_cookies(e, r) == SEPTET_OK &&
@@ -133,7 +133,7 @@ size_t spt_receive_on_header(char *line, size_t size, size_t n, void *ud)
     struct spt_easy *easy = ud;
     struct spt_request *r = easy->request;
     bool was_done = easy->head.done;
-    if (easy->abort_code)
+    if (easy->abort.code)
         return 0;
     spt_timeouts_note_bytes(r);
     switch (spt_head_line(&easy->head, &r->response->head, line, size * n)) {

@@ -28,16 +28,16 @@ long spt_repeat_bytes_written(const struct spt_easy *easy)
 static bool was_refused(const struct spt_easy *easy)
 {
     bool mute = SPT_HAS_QUIRK(easy->driver->quirks, HTTP2_MUTE);
-    return easy->unseen || (easy->on_stream && mute);
+    return easy->sent.unseen || (easy->sent.on_stream && mute);
 }
 
 bool spt_repeat_is_spent(const struct spt_easy *easy)
 {
-    if (!easy->engaged)
+    if (!easy->sent.engaged)
         return false;
     return easy->head.done ||
            (!spt_repeat_is_idempotent(easy->request->method) &&
-            spt_repeat_bytes_written(easy) > easy->written && !was_refused(easy));
+            spt_repeat_bytes_written(easy) > easy->sent.written && !was_refused(easy));
 }
 
 bool spt_repeat_is_refused(struct spt_easy *easy)
@@ -45,9 +45,9 @@ bool spt_repeat_is_refused(struct spt_easy *easy)
     if (!spt_repeat_is_spent(easy))
         return false;
     if (!easy->error[0])
-        easy->repeat = "empty";
+        easy->abort.repeat = "empty";
     else
-        easy->repeat = strstr(easy->error, "Send") ? "send" : "receive";
+        easy->abort.repeat = strstr(easy->error, "Send") ? "send" : "receive";
     return true;
 }
 

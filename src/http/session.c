@@ -64,9 +64,9 @@ static int on_timer(CURLM *multi, long ms, void *ud)
     if (!session->multi)
         return 0;
     uint64_t now_ns = spt_loop_now(session->driver->loop);
-    session->due_ns = ms > 0 ? now_ns + (uint64_t)ms * NS_PER_MS : SPT_NEVER;
+    session->due.at_ns = ms > 0 ? now_ns + (uint64_t)ms * NS_PER_MS : SPT_NEVER;
     if (ms == 0) {
-        session->action_due = true;
+        session->due.now = true;
         spt_session_schedule(session);
     }
     return 0;
@@ -108,7 +108,7 @@ static void on_dropped(void *owner)
 
 static void on_due(struct spt_timer *timer)
 {
-    struct spt_session *session = SPT_OF(timer, struct spt_session, timer);
+    struct spt_session *session = SPT_OF(timer, struct spt_session, due.timer);
     spt_session_schedule(session); /* the drain checks whether it is due, or was moved */
 }
 
@@ -186,12 +186,12 @@ struct spt_request *spt_session_admit(struct spt_session *session)
 static void run_due(struct spt_session *session)
 {
     uint64_t now_ns = spt_loop_now(session->driver->loop);
-    bool due = session->due_ns != SPT_NEVER && session->due_ns <= now_ns;
-    if (!session->action_due && !due)
+    bool due = session->due.at_ns != SPT_NEVER && session->due.at_ns <= now_ns;
+    if (!session->due.now && !due)
         return;
-    session->action_due = false;
+    session->due.now = false;
     if (due)
-        session->due_ns = SPT_NEVER;
+        session->due.at_ns = SPT_NEVER;
     act(session, CURL_SOCKET_TIMEOUT, 0);
     if (SPT_HAS_QUIRK(session->driver->quirks, TIMEOUT)) {
         long ms = -1;
@@ -205,16 +205,16 @@ static void run_due(struct spt_session *session)
 void spt_session_cap(struct spt_session *session)
 {
     const struct spt_pollers *sockets = &session->driver->pollers;
-    session->connections_capped = spt_pollers_idle(sockets, session);
-    long limit = session->connections_capped ? (long)spt_pollers_owned(sockets, session) : 0;
+    session->connections.capped = spt_pollers_idle(sockets, session);
+    long limit = session->connections.capped ? (long)spt_pollers_owned(sockets, session) : 0;
     curl_multi_setopt(session->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, limit);
 }
 
 static void uncap_connections(struct spt_session *session)
 {
-    if (session->connections_capped)
+    if (session->connections.capped)
         curl_multi_setopt(session->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, 0L);
-    session->connections_capped = false;
+    session->connections.capped = false;
 }
 
 void spt_session_run(struct spt_session *session)
@@ -226,10 +226,10 @@ void spt_session_run(struct spt_session *session)
 void spt_session_arm(struct spt_session *session)
 {
     struct spt_timers *timers = session->driver->timers;
-    if (session->due_ns == SPT_NEVER)
-        spt_timer_stop(timers, &session->timer);
-    else if (!session->timer.armed || session->due_ns < session->timer.due_ns)
-        spt_timer_start(timers, &session->timer, session->due_ns, on_due);
+    if (session->due.at_ns == SPT_NEVER)
+        spt_timer_stop(timers, &session->due.timer);
+    else if (!session->due.timer.armed || session->due.at_ns < session->due.timer.due_ns)
+        spt_timer_start(timers, &session->due.timer, session->due.at_ns, on_due);
 }
 
 void spt_session_conserve(struct spt_driver *driver, bool spare)
@@ -238,7 +238,7 @@ void spt_session_conserve(struct spt_driver *driver, bool spare)
     for (struct spt_link *l = head->next; l != head; l = l->next) {
         struct spt_session *s = SPT_OF(l, struct spt_session, link);
         if (s->multi)
-            curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, spare ? 1L : s->max_connects);
+            curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, spare ? 1L : s->connections.max);
     }
 }
 
@@ -267,7 +267,7 @@ static int start_curl(struct spt_driver *driver)
 
 static int make_multi(struct spt_session *session, unsigned limit)
 {
-    session->max_connects = 2L * limit > CONNECTIONS_MIN ? 2L * limit : CONNECTIONS_MIN;
+    session->connections.max = 2L * limit > CONNECTIONS_MIN ? 2L * limit : CONNECTIONS_MIN;
     session->multi = curl_multi_init();
     if (!session->multi)
         return SEPTET_ENOMEM;
@@ -275,7 +275,7 @@ static int make_multi(struct spt_session *session, unsigned limit)
     curl_multi_setopt(session->multi, CURLMOPT_SOCKETDATA, session);
     curl_multi_setopt(session->multi, CURLMOPT_TIMERFUNCTION, on_timer);
     curl_multi_setopt(session->multi, CURLMOPT_TIMERDATA, session);
-    curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, session->max_connects);
+    curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, session->connections.max);
     return SEPTET_OK;
 }
 
@@ -291,7 +291,7 @@ int spt_session_new(struct spt_session **out, struct spt_driver *driver,
     if (!session)
         return SEPTET_ENOMEM;
     session->driver = driver;
-    session->due_ns = SPT_NEVER;
+    session->due.at_ns = SPT_NEVER;
     spt_link_init(&session->pending);
     spt_link_init(&session->in_flight);
     spt_jar_init(&session->jar);
@@ -343,7 +343,7 @@ void spt_session_close_multi(struct spt_session *session)
     if (!multi)
         return;
     session->multi = NULL; /* from now on the callbacks do nothing */
-    spt_timer_stop(driver->timers, &session->timer);
+    spt_timer_stop(driver->timers, &session->due.timer);
     spt_pollers_close_all(&driver->pollers, session);
     enter_curl(driver);
     curl_multi_cleanup(multi);

@@ -27,6 +27,14 @@ struct spt_request;
 
 #define SPT_EASY_POOL_MAX 256
 
+/* --- the driver --- */
+
+/* Handles that no attempt uses. */
+struct spt_easy_pool {
+    struct spt_link unused; /* the last used first */
+    unsigned n;
+};
+
 struct spt_driver {
     struct spt_loop *loop;     /* borrowed */
     struct spt_timers *timers; /* borrowed */
@@ -35,8 +43,7 @@ struct spt_driver {
     struct spt_queues queues; /* what the next drain has to do */
     unsigned running;         /* number of handles in the multis */
     struct spt_resolvers resolvers;
-    struct spt_link pool; /* unused handles, the last used first */
-    unsigned pooled;
+    struct spt_easy_pool handles;
     struct spt_responses responses;
     unsigned requests;      /* number of requests queued or in flight */
     uint64_t now_ns;        /* instant of the last call into libcurl for a socket */
@@ -45,6 +52,21 @@ struct spt_driver {
     bool in_curl;              /* inside a call into libcurl: its callbacks must not call it */
     unsigned quirks;           /* bits of quirks.h, with the changes */
     const char *quirk_changes; /* borrowed; NULL if none */
+};
+
+/* --- sessions --- */
+
+/* When libcurl wants to run. */
+struct spt_session_due {
+    struct spt_timer timer; /* armed no later than at_ns */
+    uint64_t at_ns;         /* SPT_NEVER if not at all */
+    bool now;
+};
+
+/* The number of connections that libcurl keeps, used or idle. */
+struct spt_session_connections {
+    long max;
+    bool capped; /* a further connection evicts the oldest idle one */
 };
 
 struct spt_session {
@@ -62,11 +84,55 @@ struct spt_session {
     struct spt_link pending;   /* in the queue of sessions */
     struct spt_link in_flight; /* admitted requests */
     unsigned paused;           /* number of them that wait for their readers */
-    long max_connects;         /* maximum of connections, used or idle */
-    struct spt_timer timer;    /* armed no later than due_ns */
-    uint64_t due_ns;           /* when libcurl wants to run; SPT_NEVER if not at all */
-    bool action_due;           /* libcurl wants to run now */
-    bool connections_capped;   /* a further connection evicts the oldest idle one */
+    struct spt_session_connections connections;
+    struct spt_session_due due;
+};
+
+/* --- handles --- */
+
+/* Why a callback of ours ended the transfer. */
+struct spt_abort {
+    const char *code;         /* code of the failure; NULL if none did */
+    const char *repeat;       /* static: reason of a reset, if the exchange must not be repeated */
+    int os_errno;             /* of a socket that could not be opened */
+    struct spt_denial denial; /* of an address, which is the response's peer */
+};
+
+/* The decoding of a body with a content coding. */
+struct spt_decoding {
+    struct spt_decoder *decoder; /* owned; made at the first byte of a body, NULL if none */
+    bool begun;                  /* the first byte of an encoded body was received */
+    size_t taken;                /* bytes decoded of the chunk that libcurl will pass again */
+};
+
+/* The connection that a handle has or opens. */
+struct spt_easy_connection {
+    struct spt_link attempts;   /* sockets that connect for it */
+    struct spt_link stall_link; /* in the queue of stalls */
+    int fd;                     /* of the connection it opened; -1 if none */
+    bool unstalled;             /* was unstalled since the last socket was opened */
+    bool tls;                   /* https */
+};
+
+/* What was sent of an exchange. */
+struct spt_sent {
+    bool engaged;          /* it has had a connection for its request */
+    bool on_stream;        /* it has a stream of HTTP/2 */
+    bool unseen;           /* the server refused it without processing it */
+    long written;          /* bytes sent for earlier exchanges, and for a proxy's */
+    curl_off_t body_bytes; /* at the last check */
+};
+
+/* The uses of libcurl's verbose mode. */
+struct spt_verbose {
+    bool peeking; /* libcurl shows the next header line before it reads it */
+    bool listens; /* libcurl reports streams and refusals */
+};
+
+/* What is restored after an interim response. */
+struct spt_interim {
+    enum spt_phase phase; /* of the request, when the response began */
+    uint64_t since_ns;    /* instant when it had entered that */
 };
 
 /* A libcurl easy handle, with the state of the attempt that it runs. */
@@ -75,34 +141,18 @@ struct spt_easy {
     struct spt_driver *driver;
     struct spt_request *request; /* NULL while pooled */
     struct spt_link link;        /* in the driver's pool */
-    struct spt_link stall_link;  /* in the queue of stalls */
-    struct spt_link attempts;    /* sockets that connect for it */
+    struct spt_easy_connection connection;
     struct spt_head head;
-    struct spt_decoder *decoder; /* owned; made at the first byte of a body, NULL if none */
-    bool begun;                  /* the first byte of an encoded body was received */
-    size_t decoded;              /* bytes decoded of the chunk that libcurl will pass again */
-    int fd;                      /* of the connection it opened; -1 if none */
-    const char *abort_code;      /* code of the failure for which a callback of ours ended it */
-    int open_errno;              /* of a socket that could not be opened */
+    struct spt_decoding decoding;
+    struct spt_abort abort;
     struct spt_resolve_entry resolve_entry;
-    struct spt_denial denial;    /* of an address, which is the response's peer */
     char error[CURL_ERROR_SIZE]; /* libcurl's error message */
-    const char *repeat; /* static: reason of a reset, if the exchange must not be repeated */
-    bool tls;           /* https */
-    bool ready;         /* the attempt has had a connection for its request */
-    bool retried;       /* runs on a fresh connection, after a stale one */
+    bool ready;                  /* the attempt has had a connection for its request */
+    bool retried;                /* runs on a fresh connection, after a stale one */
     struct spt_exchange exchange;
-    struct curl_slist no_te; /* precedes the header lines of the exchange, with quirk TRANSFER */
-    bool engaged;            /* the exchange has had a connection for its request */
-    bool unstalled;          /* was unstalled since the last socket was opened */
-    bool peeking;            /* libcurl shows the next header line before it reads it */
-    bool listens;            /* libcurl reports what it does, for the next two */
-    bool on_stream;          /* the exchange has a stream of HTTP/2 */
-    bool unseen;             /* the server refused the exchange without processing it */
-    long written;            /* bytes sent for earlier exchanges, and for a proxy's */
-    enum spt_phase phase;    /* of the request, when the response began */
-    uint64_t t_phase_ns;     /* ... and the instant when it had entered that */
-    curl_off_t sent_bytes;   /* of the body, at the last check */
+    struct spt_sent sent;
+    struct spt_verbose verbose;
+    struct spt_interim interim;
 };
 
 #endif

@@ -96,8 +96,8 @@ void spt_timeouts_note_bytes(struct spt_request *r)
         at->byte_ns = easy->driver->now_ns;
         return;
     }
-    easy->phase = r->state.phase;
-    easy->t_phase_ns = at->phase_ns;
+    easy->interim.phase = r->state.phase;
+    easy->interim.since_ns = at->phase_ns;
     at->first_ns = spt_loop_now(easy->driver->loop);
     spt_timeouts_enter(r, SPT_PHASE_RECEIVING, at->first_ns);
 }
@@ -113,10 +113,10 @@ static void check_upload_progress(struct spt_request *r, uint64_t now_ns)
     if (spt_request_is_sent(r, sent)) {
         r->state.phase = SPT_PHASE_WAITING;
         t->stamps.phase_ns = t->stamps.byte_ns;
-    } else if (sent > r->state.easy->sent_bytes) {
+    } else if (sent > r->state.easy->sent.body_bytes) {
         t->stamps.byte_ns = now_ns;
     }
-    r->state.easy->sent_bytes = sent;
+    r->state.easy->sent.body_bytes = sent;
 }
 
 /* Returns true if the sockets were polled since the timeout was due. Only then has it expired,
