@@ -1,0 +1,96 @@
+-- A bit of all that a script does with HTTP. A failure is what it did not expect: `bad` keeps the
+-- first. Requests that are done are counted. No URL has a query: libcurl drops one that it has no
+-- memory for, and reports nothing. Nor does it meet TLS while its memory fails: what it could not note
+-- of a TLS session it frees twice.
+local task, http = require "septet.task", require "septet.http"
+local origin, port, tls, ca, codes = origin, port, tls, ca, codes
+
+local function is_expected(e)
+  if task.is(e, "HttpError") then
+    return codes[e.code]
+  elseif task.is(e, "Cancelled") then
+    return true -- of what is gathered, another failed
+  end
+  local text = tostring(e)
+  return text:find "not enough memory" or text:find "out of memory"
+end
+
+local function judge(what, ok, e)
+  if ok then
+    done = (done or 0) + 1
+  elseif not is_expected(e) then
+    bad = bad or ("%s: %s %s"):format(what, e, type(e) == "table" and e.code)
+  end
+end
+
+local function expect(what, size, fn, ...)
+  local ok, r = pcall(fn, ...)
+  if ok and #r.body ~= size then
+    ok, r = false, what .. " gave " .. #r.body .. " bytes"
+  end
+  judge(what, ok, r)
+end
+
+local session <close> = http.session {
+  cookies = true,
+  tls = { ca_file = ca },
+  limit_per_host = 4,
+  resolve = { ["given.test:" .. port] = "127.0.0.1" },
+  headers = { ["X-Torture"] = "1" },
+  timeout = { connect = 1, first_byte = 1, idle = 1, total = 2 },
+}
+
+expect("small", 16, session.get, session, origin .. "/bytes/16")
+expect("large", 50000, session.get, session, origin .. "/bytes/50000")
+expect("form", 3, session.post, session, origin .. "/mirror", { form = { a = 1 } })
+expect("redirect", 2, session.get, session, origin .. "/redirect/2")
+expect("gzip", 1024, session.get, session, origin .. "/gzip")
+expect("chunked", 1024, session.get, session, origin .. "/chunked")
+expect("given", 1, session.get, session, "http://given.test:" .. port .. "/bytes/1")
+expect("name", 1, session.get, session, "http://localhost:" .. port .. "/bytes/1")
+if tls then
+  expect("tls", 100, session.get, session, tls .. "/bytes/100")
+end
+expect("close", 2, session.get, session, origin .. "/close")
+
+judge("stream", pcall(function()
+  local r <close> = session:stream("GET", origin .. "/bytes/100000")
+  local n = 0
+  for chunk in r:chunks() do
+    n = n + #chunk
+  end
+  if n ~= 100000 then
+    error("a stream of " .. n .. " bytes")
+  end
+end))
+
+judge("upload", pcall(function()
+  local left = 3
+  local function body()
+    left = left - 1
+    if left >= 0 then
+      return ("x"):rep(1000)
+    end
+  end
+  local r = session:post(origin .. "/mirror", { body = body })
+  if #r.body ~= 3000 then
+    error("an upload came back as " .. #r.body .. " bytes")
+  end
+end))
+
+judge("expectation", pcall(function()
+  local r = session:post(origin .. "/refuse", { body = "x", headers = { Expect = "100-continue" } })
+  if r.status ~= 200 then
+    error("an expectation that is refused was " .. r.status)
+  end
+end))
+
+judge("move_on", pcall(task.move_on_after, 0.005, session.get, session, origin .. "/stall"))
+
+local many = {}
+for i = 1, 6 do
+  many[i] = function()
+    expect("many", i, session.get, session, origin .. "/bytes/" .. i)
+  end
+end
+judge("gather", pcall(task.gather, many))
