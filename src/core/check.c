@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/time.h"
 #include "core/error.h"
 #include "core/task.h"
 #include "core/timer.h"
@@ -119,7 +120,7 @@ uint64_t spt_check_seconds(lua_State *L, int arg)
         spt_error_arg(L, arg, "seconds cannot be NaN");
     if (s < 0)
         spt_error_arg(L, arg, "seconds cannot be negative");
-    lua_Number ns = s * 1e9, whole = nearbyint(ns);
+    lua_Number ns = s * SPT_NS_PER_SECOND, whole = nearbyint(ns);
     if (fabs(ns - whole) > 1e-3) /* else the excess is a rounding error of the product */
         whole = ceil(ns);
     return whole >= COUNTED ? SPT_NEVER : (uint64_t)whole;
@@ -139,11 +140,11 @@ uint64_t spt_check_instant(lua_State *L, int arg)
         spt_error_arg(L, arg, "an instant cannot be NaN");
     if (s <= 0)
         return 0;
-    if (s * 1e9 >= COUNTED)
+    if (s * SPT_NS_PER_SECOND >= COUNTED)
         return SPT_NEVER;
-    uint64_t ns = (uint64_t)(s * 1e9);
+    uint64_t ns = (uint64_t)(s * SPT_NS_PER_SECOND);
     /* compare as now() returns it: the rounded product may be too early */
-    while ((lua_Number)ns / 1e9 < s)
+    while (spt_time_seconds(ns) < s)
         ns++;
     return ns;
 }

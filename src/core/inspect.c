@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "base/time.h"
 #include "core/error.h"
 #include "core/op.h"
 #include "core/sched.h"
@@ -208,6 +209,6 @@ void spt_inspect_report_slow(struct spt_task *t, uint64_t ns)
     spt_inspect_write_place(&s->trace, at, place, sizeof place);
     snprintf(line, sizeof line,
              "task '%s' ran for %.3g s without waiting, at %s: everything else stood still", name,
-             ns / 1e9, place);
+             spt_time_seconds(ns), place);
     s->hooks.warn(s->hooks.ud, line);
 }

@@ -7,12 +7,11 @@
 #include <string.h>
 #include <sys/time.h>
 
+#include "base/time.h"
 #include "loop/loop.h"
 #include "septet/septet.h"
 
-#define NS_PER_SECOND UINT64_C(1000000000)
-#define NS_PER_MS     UINT64_C(1000000)
-#define SYSTEM_CONF   "/etc/resolv.conf"
+#define SYSTEM_CONF "/etc/resolv.conf"
 
 enum {
     TIMEOUT_MS = 5000, /* of the first try */
@@ -67,9 +66,10 @@ void spt_dns_channel_apply(struct spt_dns_channel *channel)
         return;
     }
     /* Rounds up, as c-ares would otherwise find nothing due. */
-    uint64_t left_ns = (uint64_t)left.tv_sec * NS_PER_SECOND + (uint64_t)left.tv_usec * 1000;
+    uint64_t left_ns =
+        (uint64_t)left.tv_sec * SPT_NS_PER_SECOND + (uint64_t)left.tv_usec * SPT_NS_PER_US;
     spt_timer_start(channel->timers, &channel->timer,
-                    spt_loop_now(channel->loop) + left_ns + NS_PER_MS, on_due);
+                    spt_loop_now(channel->loop) + left_ns + SPT_NS_PER_MS, on_due);
 }
 
 /* --- the configuration --- */
@@ -123,7 +123,7 @@ static int open_ares(struct spt_dns_channel *channel, ares_channel *out)
 void spt_dns_channel_refresh(struct spt_dns_channel *channel)
 {
     uint64_t now_ns = spt_loop_now(channel->loop);
-    if (!channel->ares || now_ns < channel->checked_ns + NS_PER_SECOND)
+    if (!channel->ares || now_ns < channel->checked_ns + SPT_NS_PER_SECOND)
         return;
     channel->checked_ns = now_ns;
     struct stat st = look_at(conf_path(channel));

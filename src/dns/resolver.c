@@ -15,13 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/time.h"
 #include "dns/answer.h"
 #include "dns/channel.h"
 #include "dns/table.h"
 #include "loop/loop.h"
 #include "septet/septet.h"
-
-#define NS_PER_SECOND UINT64_C(1000000000)
 
 enum {
     IN_FLIGHT_MAX = 4096, /* names queried at once: two queries each, with ids of 16 bits */
@@ -31,7 +30,7 @@ enum {
 
 /* Queries older than this are slow: they no longer count against the window, and delay no other
  * name. */
-#define SLOW_NS (UINT64_C(250) * 1000000)
+#define SLOW_NS (250 * SPT_NS_PER_MS)
 
 /* A name that does not exist is cached briefly, so that a list of URLs with a misspelt host causes
  * one query. */
@@ -107,7 +106,7 @@ static void conclude(struct spt_name *name, int status, const struct ares_addrin
     settle_waiters(name);
     uint64_t now_ns = spt_loop_now(r->loop);
     if (ttl > 0)
-        spt_dns_table_keep(&r->table, name, now_ns, now_ns + ttl * NS_PER_SECOND);
+        spt_dns_table_keep(&r->table, name, now_ns, now_ns + ttl * SPT_NS_PER_SECOND);
     else
         free_name(name);
 }

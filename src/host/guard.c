@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "base/time.h"
 #include "core/error.h"
 #include "core/frames.h"
 #include "core/hook.h"
@@ -39,7 +40,7 @@ void spt_guard_slice_hook(lua_State *L, lua_Debug *ar)
         h->slice_turn = t->resumes;
         h->slice_ns = now_ns;
     }
-    if (now_ns - h->slice_ns < h->config.max_slice_ms * UINT64_C(1000000)) {
+    if (now_ns - h->slice_ns < h->config.max_slice_ms * SPT_NS_PER_MS) {
         if (lua_gethook(L) == spt_guard_slice_hook &&
             lua_gethookcount(L) == 1) /* an earlier turn was over it */
             spt_hook_restore(L, spt_host_sched(h));

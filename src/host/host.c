@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "base/time.h"
 #include "core/check.h"
 #include "core/deadlock.h"
 #include "core/error.h"
@@ -109,7 +110,7 @@ static int open_core(lua_State *L)
     spt_sched_init(&core->sched, L, &world, h->config.trace_records);
     core->sched.shuffle = h->config.shuffle_seed;
     core->sched.own_frames = h->config.own_frames != 0;
-    core->sched.slow_ns = h->config.slow_ms * UINT64_C(1000000);
+    core->sched.slow_ns = h->config.slow_ms * SPT_NS_PER_MS;
     if (h->config.max_slice_ms) {
         core->sched.hook = spt_guard_slice_hook;
         core->sched.hook_count = SPT_HOOK_COUNT;

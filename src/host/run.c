@@ -4,6 +4,7 @@
 
 #include <lauxlib.h>
 
+#include "base/time.h"
 #include "core/check.h"
 #include "core/task.h"
 #include "host/guard.h"
@@ -13,10 +14,10 @@
 #include "lua/lib.h"
 
 #define DEADLOCKS_MAX  100 /* deadlocks broken one by one in a run, before every wait is refused */
-#define DEADLOCK_NS    (60 * UINT64_C(1000000000)) /* or so long after the first of them */
-#define DEADLOCK_TASKS 100000                      /* or so many tasks after it */
-#define TURN_RESUMES   64                          /* tasks run between two polls */
-#define TURN_NS        100000                      /* or so long */
+#define DEADLOCK_NS    (60 * SPT_NS_PER_SECOND) /* or so long after the first of them */
+#define DEADLOCK_TASKS 100000                   /* or so many tasks after it */
+#define TURN_RESUMES   64                       /* tasks run between two polls */
+#define TURN_NS        (100 * SPT_NS_PER_US)    /* or so long */
 
 /* --- inside and outside --- */
 
@@ -198,7 +199,7 @@ int septet_step(septet_host *host, uint64_t budget_us)
     uint64_t t0 = uv_hrtime();
     do {
         turn(host, false);
-    } while (host->more && uv_hrtime() - t0 < budget_us * 1000);
+    } while (host->more && uv_hrtime() - t0 < budget_us * SPT_NS_PER_US);
     if (s->live == 0 && s->exiting)
         s->exiting = s->giving_up = false;
     return s->live > 0;

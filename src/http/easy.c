@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/time.h"
 #include "http/body.h"
 #include "http/connect.h"
 #include "http/connection_options.h"
@@ -117,7 +118,7 @@ static CURLcode set_method(CURL *c, const struct spt_request *r)
 
 static long whole_ms(uint64_t ns)
 {
-    uint64_t ms = ns / 1000000 + 1;
+    uint64_t ms = ns / SPT_NS_PER_MS + 1;
     return ms < INT_MAX ? (long)ms : INT_MAX; /* the maximum that libcurl takes */
 }
 

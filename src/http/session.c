@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/time.h"
 #include "core/prefetch.h"
 #include "http/connect.h"
 #include "http/quirks.h"
@@ -12,8 +13,6 @@
 #include "http/state.h"
 #include "loop/loop.h"
 #include "septet/septet.h"
-
-#define NS_PER_MS UINT64_C(1000000)
 
 enum { CONNECTIONS_MIN = 256 }; /* lower bound of a session's max_connects */
 
@@ -64,7 +63,7 @@ static int on_timer(CURLM *multi, long ms, void *ud)
     if (!session->multi)
         return 0;
     uint64_t now_ns = spt_loop_now(session->driver->loop);
-    session->due.at_ns = ms > 0 ? now_ns + (uint64_t)ms * NS_PER_MS : SPT_NEVER;
+    session->due.at_ns = ms > 0 ? now_ns + (uint64_t)ms * SPT_NS_PER_MS : SPT_NEVER;
     if (ms == 0) {
         session->due.now = true;
         spt_session_schedule(session);

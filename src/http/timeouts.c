@@ -3,10 +3,11 @@
 #include "http/timeouts.h"
 
 #include "http/request.h"
+#include "base/time.h"
 #include "http/state.h"
 #include "loop/loop.h"
 
-#define DRAIN_NS UINT64_C(100000000) /* for an unread body, before its connection is closed */
+#define DRAIN_NS (100 * SPT_NS_PER_MS) /* for an unread body, before its connection is closed */
 
 static void on_limit(struct spt_timer *timer);
 

@@ -6,10 +6,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/time.h"
 #include "core/timer.h"
 #include "septet/septet.h"
-
-#define NS_PER_MS UINT64_C(1000000)
 
 /* The handles on the libuv loop. */
 struct handles {
@@ -66,7 +65,7 @@ uint64_t spt_loop_now(const struct spt_loop *loop)
 
 void spt_loop_make_virtual(struct spt_loop *loop)
 {
-    loop->clock.now_ns = UINT64_C(1000000000);
+    loop->clock.now_ns = SPT_NS_PER_SECOND;
 }
 
 void spt_loop_clock_advance(struct spt_loop *loop, uint64_t to_ns)
@@ -92,7 +91,7 @@ static void stop_flow(struct spt_loop *loop)
 static void start_timer(struct spt_loop *loop, uint64_t due_ns)
 {
     uv_update_time(loop->uv);
-    uint64_t due_ms = due_ns / NS_PER_MS + (due_ns % NS_PER_MS != 0);
+    uint64_t due_ms = due_ns / SPT_NS_PER_MS + (due_ns % SPT_NS_PER_MS != 0);
     uint64_t now_ms = uv_now(loop->uv);
     uv_timer_start(&loop->handles.timer, on_timer, due_ms > now_ms ? due_ms - now_ms : 0, 0);
     loop->timer_ns = due_ns;

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/time.h"
 #include "core/inspect.h"
 #include "core/check.h"
 #include "core/error.h"
@@ -67,7 +68,7 @@ static int l_current(lua_State *L)
 static int l_now(lua_State *L)
 {
     spt_check_most(L, 0);
-    lua_pushnumber(L, (lua_Number)spt_sched_clock(spt_env(L)->sched) / 1e9);
+    lua_pushnumber(L, spt_time_seconds(spt_sched_clock(spt_env(L)->sched)));
     return 1;
 }
 

@@ -2,6 +2,7 @@
 #include <lauxlib.h>
 #include <stdio.h>
 
+#include "base/time.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/sched.h"
@@ -111,7 +112,7 @@ static void push_event(lua_State *L, const struct spt_trace *tr, const struct sp
     lua_createtable(L, 0, 8);
     lua_pushstring(L, kind_words[r->kind]);
     lua_setfield(L, -2, "kind");
-    lua_pushnumber(L, (lua_Number)r->t / 1e9);
+    lua_pushnumber(L, spt_time_seconds(r->t));
     lua_setfield(L, -2, "time");
     set_count(L, "task", r->task);
     switch (r->kind) {
@@ -129,7 +130,7 @@ static void push_event(lua_State *L, const struct spt_trace *tr, const struct sp
         lua_setfield(L, -2, "cancelled");
         break;
     case SPT_REC_RUN:
-        lua_pushnumber(L, (lua_Number)r->b / 1e9);
+        lua_pushnumber(L, spt_time_seconds(r->b));
         lua_setfield(L, -2, "duration");
         set_text(L, "left", left[r->sub]);
         break;
@@ -147,7 +148,7 @@ static void push_event(lua_State *L, const struct spt_trace *tr, const struct sp
         set_name(L, tr, r);
         break;
     case SPT_REC_HOG:
-        lua_pushnumber(L, (lua_Number)r->b / 1e9);
+        lua_pushnumber(L, spt_time_seconds(r->b));
         lua_setfield(L, -2, "duration");
         break;
     }

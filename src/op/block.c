@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/list.h"
+#include "base/time.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/inspect.h"
@@ -308,7 +309,7 @@ static int l_deadline(lua_State *L)
     if (t && spt_op_is_cancelled(s))
         lua_pushnumber(L, -HUGE_VAL);
     else
-        lua_pushnumber(L, limit_ns == SPT_NEVER ? HUGE_VAL : (lua_Number)limit_ns / 1e9);
+        lua_pushnumber(L, limit_ns == SPT_NEVER ? HUGE_VAL : spt_time_seconds(limit_ns));
     return 1;
 }
 
@@ -345,7 +346,7 @@ static int l_index(lua_State *L)
     const struct spt_scope *scope = spt_block_check(L, 1);
     const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
     if (strcmp(key, "deadline") == 0)
-        lua_pushnumber(L, scope->due_ns == SPT_NEVER ? HUGE_VAL : (lua_Number)scope->due_ns / 1e9);
+        lua_pushnumber(L, scope->due_ns == SPT_NEVER ? HUGE_VAL : spt_time_seconds(scope->due_ns));
     else if (strcmp(key, "expired") == 0)
         lua_pushboolean(L, scope->cancelled && strcmp(scope->source, "deadline") == 0);
     else if (strcmp(key, "is_open") == 0)

@@ -1,5 +1,6 @@
 /* sleep: waits for an instant. This is the smallest operation, and the one to read first. */
 #include "base/list.h"
+#include "base/time.h"
 #include "core/check.h"
 #include "core/op.h"
 #include "core/sched.h"
@@ -53,7 +54,7 @@ static void sleep_describe(const septet_op *op, char *text, size_t size)
     if (ns == SPT_NEVER)
         snprintf(text, size, "for ever");
     else
-        snprintf(text, size, "%.3g s", (double)ns / 1e9);
+        snprintf(text, size, "%.3g s", spt_time_seconds(ns));
 }
 
 static const septet_op_type sleep_type = {
@@ -71,7 +72,7 @@ static void until_describe(const septet_op *op, char *text, size_t size)
     if (ns == SPT_NEVER)
         snprintf(text, size, "for ever");
     else
-        snprintf(text, size, "until %.3f s", (double)ns / 1e9);
+        snprintf(text, size, "until %.3f s", spt_time_seconds(ns));
 }
 
 static const septet_op_type until_type = {

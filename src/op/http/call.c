@@ -1,6 +1,7 @@
 /* Runs one attempt for an operation or a stream, and reports its end to traces and hooks. Calls are
  * recycled in a pool: memory that is written for every request stays in the cache, and the garbage
  * collector has less to do. */
+#include "base/time.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/anchor.h"
@@ -231,7 +232,7 @@ static int report_protected(lua_State *L)
         return 0;
     lua_getfield(L, -1, "ended");
     lua_insert(L, -2);
-    lua_pushnumber(L, (lua_Number)call->t_end_ns / 1e9);
+    lua_pushnumber(L, spt_time_seconds(call->t_end_ns));
     lua_pushinteger(L, outcome(&call->request)->status);
     if (call->request.failure.code)
         push_failure(L, &call->request);
@@ -264,7 +265,7 @@ static void report(struct spt_deferred *deferred, lua_State *L)
 
 static int32_t us(int64_t ns)
 {
-    return ns < 0 ? -1 : (int32_t)(ns / 1000);
+    return ns < 0 ? -1 : (int32_t)(ns / (int64_t)SPT_NS_PER_US);
 }
 
 /* Interns the URL for the record. The URL and the method of an admitted request are those sent to

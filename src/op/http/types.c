@@ -1,5 +1,6 @@
 /* The objects that scripts create for requests (sessions, options, checked headers), and the head
  * that a response keeps. */
+#include "base/time.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "http/decode.h"
@@ -365,7 +366,7 @@ static int l_head_connection(lua_State *L)
 static void set_time(lua_State *L, const char *name, int64_t ns)
 {
     if (ns >= 0) {
-        lua_pushnumber(L, (lua_Number)ns / 1e9);
+        lua_pushnumber(L, spt_time_seconds((uint64_t)ns));
         lua_setfield(L, -2, name);
     }
 }
