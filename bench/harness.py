@@ -100,7 +100,7 @@ def find_program(name, package):
 
 @contextlib.contextmanager
 def free_ports(n):
-    """Yields `n` free ports of loopback, which only programs with SO_REUSEADDR, as nginx, can bind."""
+    """Yields `n` free ports of loopback, which only programs with SO_REUSEADDR (nginx) can bind."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(n)]
         for s in sockets:

@@ -33,7 +33,10 @@ def environment(extra):
     return kept
 
 
-SLOW = re.compile(r"septet: warning: task '[^']*' ran for [\d.]+ s without waiting, at .*: everything else stood still\n")
+SLOW = re.compile(
+    r"septet: warning: task '[^']*' ran for [\d.]+ s without waiting, at .*: everything else stood"
+    r" still\n"
+)
 
 
 class Result:

@@ -1,4 +1,5 @@
-"""Blocks that a script left open or that another task closes: what is told, and the status of the run."""
+"""Blocks that a script left open or that another task closes: what is told, and the status of the
+run."""
 
 import unittest
 
@@ -30,14 +31,21 @@ class Blocks(harness.Case):
         for before in "", ALIVE:
             result = self.lua(before + FOREIGN)
             self.assertEqual(result.status, 1, result)
-            self.assertIn("scopes close last in, first out, in the task that opened them", result.err)
+            self.assertIn(
+                "scopes close last in, first out, in the task that opened them", result.err
+            )
             result = self.lua(before + UNRELATED)
             self.assertEqual((result.status, result.out), (1, "ended\n"), result)
-            self.assertIn("scopes close last in, first out, in the task that opened them", result.err)
+            self.assertIn(
+                "scopes close last in, first out, in the task that opened them", result.err
+            )
 
     def test_a_group_left_open(self):
-        """T-A: a group left open is told once, with the task and the line, and its tasks are cancelled."""
-        for body in "return 1", "task.sleep(0)", "pcall(task.sleep, 0)", "task.timeout(0, task.sleep, 0)":
+        """T-A: a group left open is told once, with the task and the line, and its tasks are
+        cancelled."""
+        for body in (
+            "return 1", "task.sleep(0)", "pcall(task.sleep, 0)", "task.timeout(0, task.sleep, 0)",
+        ):
             result = self.lua("""
 task.spawn(function()
   task.current().name = "careless"

@@ -1,4 +1,5 @@
-"""What the modules stand on, septet.core: no script reaches it, and no value crashes a function of it."""
+"""What the modules stand on, septet.core: no script reaches it, and no value crashes a function of
+it."""
 import os
 import unittest
 
@@ -14,7 +15,8 @@ end
 
 class Core(harness.Case):
     def test_no_script_reaches_it(self):
-        """H-6: no require, table of packages or field of a module gives a script septet.core or a metatable in it"""
+        """H-6: no require, table of packages or field of a module gives a script septet.core or a
+        metatable in it"""
         self.check(self.septet("-e", """
 local core = debug.getregistry()['septet.core']
 local secret = { [core] = 'core', [core.error_meta] = 'error_meta', [core.task_meta] = 'task_meta',
@@ -40,7 +42,9 @@ for name, module in pairs(modules) do look(module, name) end
         self.check(self.septet("-e", """
 local core, json = debug.getregistry()['septet.core'], require 'septet.json'
 local task = require 'septet.task'
-for _, value in ipairs { json.null, {}, { {} }, 1, true, print, io.stdout, coroutine.create(print), task.current() } do
+for _, value in ipairs {
+  json.null, {}, { {} }, 1, true, print, io.stdout, coroutine.create(print), task.current(),
+} do
   for _, name in ipairs { 'raise', 'source' } do
     for _, label in ipairs { 'label', false } do
       local ok, err = pcall(task.timeout, 1, core[name], 0.5, value, label or nil)

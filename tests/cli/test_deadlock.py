@@ -34,7 +34,9 @@ task.group(function(g) g:spawn(main.await, main) end)''',
 local main = task.current()
 task.group(function(g) g:spawn(task.shield, main.await, main) end)''',
     "a closer that waits": '''
-local _ <close> = setmetatable({}, { __close = function() task.shield(function() sync.event():wait() end) end })
+local _ <close> = setmetatable({}, { __close = function()
+  task.shield(function() sync.event():wait() end)
+end })
 sync.event():wait()''',
     "locks": '''
 local a, b = sync.lock(), sync.lock()
@@ -97,7 +99,8 @@ task.spawn(function() while true do pcall(me.await, me) end end):await()""")
         self.assertEqual(result.status, 4, result)
 
     def test_a_deadlock_that_was_told_ends_the_run(self):
-        """T-B: a deadlock that was told always ends the run with status 4, whatever the tasks do then."""
+        """T-B: a deadlock that was told always ends the run with status 4, whatever the tasks do
+        then."""
         for name, script in ENDLESS.items():
             result = self.septet("--virtual-time", "-e", "local task = require 'septet.task'\n"
                                  "local sync = require 'septet.sync'\n" + script)

@@ -1,4 +1,5 @@
-"""The documents: what they show runs, what they link to is there, and the API page names all there is.
+"""The documents: what they show runs, what they link to is there, and the API page names all there
+is.
 
 A block of Lua that begins with `-- run` is run by the command; where a block of text follows it at
 once, that is what it prints."""
@@ -22,7 +23,9 @@ def read(path):
 def documents():
     found = [name for name in os.listdir(ROOT) if name.endswith(".md")]
     for folder, _, names in os.walk(os.path.join(ROOT, "docs")):
-        found += [os.path.relpath(os.path.join(folder, n), ROOT) for n in names if n.endswith(".md")]
+        found += [
+            os.path.relpath(os.path.join(folder, n), ROOT) for n in names if n.endswith(".md")
+        ]
     return sorted(found)
 
 
@@ -36,7 +39,9 @@ def blocks(path, language):
 
 def anchors(path):
     """The anchors of a document's headings, as they are made on the web."""
-    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", read(path), flags=re.M | re.S), re.M)
+    headings = re.findall(
+        r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", read(path), flags=re.M | re.S), re.M
+    )
     return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
@@ -48,7 +53,9 @@ class Documents(harness.Case):
                 if not text.startswith("-- run"):
                     continue
                 with self.subTest("%s:%d" % (path, line)):
-                    result = self.septet(self.write("block.lua", text), env={"SEPTET": harness.SEPTET})
+                    result = self.septet(
+                        self.write("block.lua", text), env={"SEPTET": harness.SEPTET}
+                    )
                     self.assertEqual((result.status, result.err), (0, ""), result)
                     if expected is not None:
                         self.assertEqual(result.out, expected)
@@ -70,7 +77,11 @@ class Documents(harness.Case):
                 if re.match(r"\w+:", target):
                     continue
                 with self.subTest("%s: %s" % (path, link)):
-                    there = os.path.normpath(os.path.join(os.path.dirname(path), target)) if target else path
+                    there = (
+                        os.path.normpath(os.path.join(os.path.dirname(path), target))
+                        if target
+                        else path
+                    )
                     self.assertTrue(os.path.exists(os.path.join(ROOT, there)))
                     if anchor:
                         self.assertIn(anchor, anchors(there))
@@ -88,8 +99,11 @@ class Readme(harness.Case):
         self.assertEqual(len(rows), 7)
         ticks = [text for _, text, _ in blocks("README.md", "lua") if "function ticks" in text]
         self.assertEqual(len(ticks), 1)
-        script = ["local task = require 'septet.task'", ticks[0], "local delays, print, n = {0.02, 0.01}, function() end, 0",
-                  "local function work(t) task.sleep(t) n = n + 1 end"]
+        script = [
+            "local task = require 'septet.task'", ticks[0],
+            "local delays, print, n = {0.02, 0.01}, function() end, 0",
+            "local function work(t) task.sleep(t) n = n + 1 end",
+        ]
         for row in rows:
             code = row.replace("`<br>`", "\n")
             script.append("do local tasks = %s\n%s\nend" %
@@ -104,11 +118,18 @@ class Readme(harness.Case):
 
     def test_the_reading_order(self):
         order = re.findall(r"^\d\. \[([^\]]+)\]", read("README.md"), re.M)
-        self.assertEqual(order, ["include/septet/op.h", "src/op/sleep.c", "src/core/sched.c", "src/loop/loop.c",
-                                 "src/op/http/get.c", "lua/septet/task.lua"])
+        self.assertEqual(
+            order,
+            [
+                "include/septet/op.h", "src/op/sleep.c", "src/core/sched.c", "src/loop/loop.c",
+                "src/op/http/get.c", "lua/septet/task.lua",
+            ],
+        )
 
     def test_the_house_is_all_there(self):
-        house = re.findall(r"^    ((?:[\w./]+ )+) +\w", read("README.md").split("The house:")[1], re.M)
+        house = re.findall(
+            r"^    ((?:[\w./]+ )+) +\w", read("README.md").split("The house:")[1], re.M
+        )
         for name in " ".join(house).split():
             self.assertTrue(os.path.exists(os.path.join(ROOT, name)), name)
         self.assertGreater(len(house), 10)
@@ -121,7 +142,9 @@ class Api(harness.Case):
         if type(value) == 'function' and not name:find '^_' then print(prefix .. name) end
       end
     end
-    for _, m in ipairs {'task', 'sync', 'http', 'json', 'io', 'trace', 'testing'} do list(m .. '.', require('septet.' .. m)) end
+    for _, m in ipairs {'task', 'sync', 'http', 'json', 'io', 'trace', 'testing'} do
+  list(m .. '.', require('septet.' .. m))
+end
     local task, http = require 'septet.task', require 'septet.http'
     local s <close> = http.session()
     list('session:', debug.getmetatable(s).__index)
@@ -135,21 +158,29 @@ class Api(harness.Case):
         self.assertGreater(len(names), 30)
         self.assertIn("task.spawn", names)
         verbs = "get head post put patch delete options".split()
-        missing = [n for n in names if n not in described and n.split(":")[-1].split(".")[-1] not in verbs]
+        missing = [
+            n for n in names if n not in described and n.split(":")[-1].split(".")[-1] not in verbs
+        ]
         self.assertEqual(missing, [])
         for verb in verbs:
             self.assertRegex(api, r"\b%s\b" % verb)
 
     def test_nothing_else_is_described(self):
         names = set(self.septet("-e", self.LIST).out.split())
-        for name in re.findall(r"^### `((?:task|sync|http|json|io|trace|testing)\.\w+|(?:session|reader):\w+)", read("docs/api.md"), re.M):
+        for name in re.findall(
+            r"^### `((?:task|sync|http|json|io|trace|testing)\.\w+|(?:session|reader):\w+)",
+            read("docs/api.md"),
+            re.M,
+        ):
             if name != "task.on_unhandled":
                 self.assertIn(name, names)
 
 
 class Conformance(harness.Case):
     def test_each_row_has_its_test_and_each_test_its_row(self):
-        rows = re.findall(r"^\| `([\w.]+)` \|.*\| `(\w+\.lua)` \|$", read("docs/conformance.md"), re.M)
+        rows = re.findall(
+            r"^\| `([\w.]+)` \|.*\| `(\w+\.lua)` \|$", read("docs/conformance.md"), re.M
+        )
         folder, tests = os.path.join("tests", "conformance"), []
         for name in os.listdir(os.path.join(ROOT, folder)):
             if name.endswith("_spec.lua"):
@@ -170,7 +201,9 @@ class Conformance(harness.Case):
         tested = set()
         for name in os.listdir(os.path.join(ROOT, "tests", "faults")):
             ending = name.rpartition(".")[2]
-            for title in re.findall(titles.get(ending, "$^"), read(os.path.join("tests", "faults", name)), re.M):
+            for title in re.findall(
+                titles.get(ending, "$^"), read(os.path.join("tests", "faults", name)), re.M
+            ):
                 tested.update(re.findall(r"(?:fault|http)\.\w+", title))
                 tested.update("%s.%s" % found for found in re.findall(r"(fault|http)_(\d+)", title))
         self.assertEqual(len(rows), 44 + 48 + 3)

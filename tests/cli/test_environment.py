@@ -25,16 +25,28 @@ class Environment(harness.Case):
         out = self.septet("-e", QUIRKS, env={"SEPTET_QUIRKS": "+poke,+timeout"}).out
         self.assertIn("poke", out)
         self.assertIn("timeout", out)
-        self.assertNotIn("timeout", self.septet("-e", QUIRKS, env={"SEPTET_QUIRKS": "-timeout"}).out)
+        self.assertNotIn(
+            "timeout", self.septet("-e", QUIRKS, env={"SEPTET_QUIRKS": "-timeout"}).out
+        )
 
     def test_an_empty_variable_is_none(self):
         """H-21: a variable that is empty counts as one that is not set"""
-        self.check(self.septet("-e", "print(type(require 'septet.json'))", env={"SEPTET_LUA_PATH": ""}), out="table\n")
+        self.check(
+            self.septet("-e", "print(type(require 'septet.json'))", env={"SEPTET_LUA_PATH": ""}),
+            out="table\n",
+        )
 
     def test_E_ignores_each(self):
         """H-21: with -E, wherever it stands, no variable chooses what runs"""
-        env = {**self.env, "LUA_INIT": "print 'init'", "LUA_PATH": self.dir + "/?.lua", "LUA_CPATH": "x",
-               "LUA_INIT_5_4": "print 'init'", "LUA_PATH_5_4": self.dir + "/?.lua", "LUA_CPATH_5_4": "x"}
+        env = {
+            **self.env,
+            "LUA_INIT": "print 'init'",
+            "LUA_PATH": self.dir + "/?.lua",
+            "LUA_CPATH": "x",
+            "LUA_INIT_5_4": "print 'init'",
+            "LUA_PATH_5_4": self.dir + "/?.lua",
+            "LUA_CPATH_5_4": "x",
+        }
         ask = "print(type(require 'septet.json'), package.path, package.cpath)" + QUIRKS
         bare = self.septet("-e", ask).out
         for args in (["-E", "-e", ask], ["-e", ask, "-E"]):

@@ -1,31 +1,52 @@
-"""No string of a script's can write lines or commands of its own to the terminal by what Septet writes of itself."""
+"""No string of a script's can write lines or commands of its own to the terminal by what Septet
+writes of itself."""
 
 import unittest
 
 import harness
 
 # What a script may have in a string; all of it fits in a Lua string as it stands here.
-EVIL = ("evil\\n    +0.0 #1 main forged line", "\\27[2J a\\rb\\127\\t\\7", "\\u{9b}2J\\x9b", "\\0end")
+EVIL = (
+    "evil\\n    +0.0 #1 main forged line", "\\27[2J a\\rb\\127\\t\\7", "\\u{9b}2J\\x9b", "\\0end",
+)
 FINE = ("plain", "gr\u00fc\u00dfe", "\u65e5\u672c\u8a9e", "\U0001f600", "back\\\\slash")
 
 # Where a script's string reaches a line of Septet's; %s is the string.
 PLACES = {
-    "tostring": "local t = task.spawn(task.sleep, 0) t.name = \"%s\" io.stderr:write(tostring(t), '\\n') t:await()",
+    "tostring": (
+        "local t = task.spawn(task.sleep, 0) t.name = \"%s\" io.stderr:write(tostring(t), '\\n')"
+        " t:await()"
+    ),
     "an unhandled error": "task.spawn(error, 'x').name = \"%s\" task.sleep(0.01)",
-    "a deadlock": "local t = task.spawn(function() sync.event():wait() end) t.name = \"%s\" t:await()",
-    "a circle": "local a, b a = task.spawn(function() b:await() end) b = task.spawn(function() a:await() end) "
-                "a.name, b.name = \"%s\", 'b' a:await()",
-    "a lock's holder": "local l = sync.lock() local t = task.spawn(function() l:acquire() sync.event():wait() end) "
-                       "t.name = \"%s\" task.sleep(0) l:acquire()",
-    "a lock that is left": "local l = sync.lock() local t = task.spawn(l.acquire, l) t.name = \"%s\" t:await()",
-    "a task that never ran": "task.timeout(1, function() task.spawn(task.sleep, 1).name = \"%s\" end)",
+    "a deadlock": (
+        "local t = task.spawn(function() sync.event():wait() end) t.name = \"%s\" t:await()"
+    ),
+    "a circle": (
+        "local a, b a = task.spawn(function() b:await() end) b = task.spawn(function() a:await()"
+        " end) a.name, b.name = \"%s\", 'b' a:await()"
+    ),
+    "a lock's holder": (
+        "local l = sync.lock() local t = task.spawn(function() l:acquire() sync.event():wait() end)"
+        " t.name = \"%s\" task.sleep(0) l:acquire()"
+    ),
+    "a lock that is left": (
+        "local l = sync.lock() local t = task.spawn(l.acquire, l) t.name = \"%s\" t:await()"
+    ),
+    "a task that never ran": (
+        "task.timeout(1, function() task.spawn(task.sleep, 1).name = \"%s\" end)"
+    ),
     "TaskCancelled": "local t = task.spawn(task.sleep, 9) t.name = \"%s\" t:cancel() t:await()",
-    "a reason": "local t = task.spawn(task.sleep, 9) task.sleep(0) t:cancel \"%s\" "
-                "io.stderr:write(tostring(select(2, pcall(t.await, t))), '\\n') task.current():cancel \"%s\" task.sleep(1)",
+    "a reason": (
+        "local t = task.spawn(task.sleep, 9) task.sleep(0) t:cancel \"%s\""
+        " io.stderr:write(tostring(select(2, pcall(t.await, t))), '\\n') task.current():cancel"
+        " \"%s\" task.sleep(1)"
+    ),
     "a traceback's tasks": "local t = task.spawn(error, 'x') t.name = \"%s\" t:await()",
     "the tasks of a group": "task.group(function(g) g:spawn(error, 'x').name = \"%s\" end)",
-    "a live traceback": "local t = task.spawn(function() sync.event():wait() end) t.name = \"%s\" "
-                        "local u = task.spawn(t.await, t) task.sleep(0) io.stderr:write(u:traceback(), '\\n') t:cancel()",
+    "a live traceback": (
+        "local t = task.spawn(function() sync.event():wait() end) t.name = \"%s\" local u ="
+        " task.spawn(t.await, t) task.sleep(0) io.stderr:write(u:traceback(), '\\n') t:cancel()"
+    ),
     "a chunk's name": "load('error(\"x\", 0)', \"=%s\")()",
     "the chunk of a task": "task.spawn(load('error(\"x\", 0)', \"=%s\")) task.sleep(0.01)",
     "the chunk of a Usage": "load('require \"septet.task\".sleep(-1)', \"=%s\")()",
@@ -34,13 +55,18 @@ PLACES = {
     "a function's name": "local o = { [\"%s\"] = function() error 'x' end } o[\"%s\"]() return nil",
     "an option": "require 'septet.http'.session { [\"%s\"] = 1 }",
     "a file": "require 'septet.io'.open(\"%s/none\")",
-    "a late start": "task.group(function(g) g:start(function() task.current().name = \"%s\" end) end)",
+    "a late start": (
+        "task.group(function(g) g:start(function() task.current().name = \"%s\" end) end)"
+    ),
 }
 
 
 class Escapes(harness.Case):
     def shown(self, source, *options):
-        self.write("s.lua", "local task, sync = require 'septet.task', require 'septet.sync'\n" + source + "\n")
+        self.write(
+            "s.lua",
+            "local task, sync = require 'septet.task', require 'septet.sync'\n" + source + "\n",
+        )
         result = self.septet(*options, "s.lua")
         return result.err
 
@@ -56,7 +82,11 @@ class Escapes(harness.Case):
                     with self.subTest(place=place, evil=evil, options=options):
                         err = self.lines_of(place, evil, *options)
                         for line in err.split("\n"):
-                            bad = [c for c in line.lstrip(" \t").replace("...\t(", "") if ord(c) < 32 or 127 <= ord(c) < 160]
+                            bad = [
+                                c
+                                for c in line.lstrip(" \t").replace("...\t(", "")
+                                if ord(c) < 32 or 127 <= ord(c) < 160
+                            ]
                             self.assertEqual(bad, [], err)
                             self.assertFalse(line.startswith("    +0.0 #1 main forged"), err)
 

@@ -16,14 +16,27 @@ LOOPS = {
     "waits for ever": "pcall(os.exit, 7, true) while true do pcall(task.sleep, math.huge) end",
     "exits again": "while true do pcall(os.exit, 7, true) end",
     "exits with another code": "pcall(os.exit, 7, true) pcall(os.exit, 8, true) while true do end",
-    "exits and waits": "while true do pcall(function() os.exit(7, true) end) pcall(task.sleep, 0.01) end",
+    "exits and waits": """
+        while true do
+          pcall(function() os.exit(7, true) end)
+          pcall(task.sleep, 0.01)
+        end""",
     "exits in a shield": "while true do pcall(task.shield, function() os.exit(7, true) end) end",
-    "waits in the shield": "task.shield(function() pcall(os.exit, 7, true) while true do pcall(task.sleep, 9) end end)",
-    "exits below C code": "while true do ('x'):gsub('x', function() pcall(os.exit, 7, true) end) end",
-    "exits in a message handler": "while true do xpcall(error, function() pcall(os.exit, 7, true) end) end",
+    "waits in the shield": """
+        task.shield(function()
+          pcall(os.exit, 7, true)
+          while true do pcall(task.sleep, 9) end
+        end)""",
+    "exits below C code": """
+        while true do ('x'):gsub('x', function() pcall(os.exit, 7, true) end) end""",
+    "exits in a message handler": """
+        while true do xpcall(error, function() pcall(os.exit, 7, true) end) end""",
     "exits in a block": "while true do pcall(task.timeout, 9, function() os.exit(7, true) end) end",
     "exits in a finalizer": """
-        while true do setmetatable({}, {__gc = function() os.exit(7, true) end}) pcall(collectgarbage) end""",
+        while true do
+          setmetatable({}, {__gc = function() os.exit(7, true) end})
+          pcall(collectgarbage)
+        end""",
     "checks in": "pcall(os.exit, 7, true) while true do pcall(task.checkpoint) end",
 }
 
@@ -42,7 +55,9 @@ PLACES = {
 class Absorbed(harness.Case):
     def ends(self, source, out=None):
         # The process ends in the middle of C code: what its stack holds is not freed.
-        result = self.septet(self.write("s.lua", HEAD + source), env={"ASAN_OPTIONS": "detect_leaks=0"})
+        result = self.septet(
+            self.write("s.lua", HEAD + source), env={"ASAN_OPTIONS": "detect_leaks=0"}
+        )
         self.assertEqual((result.status, result.err), (7, ""), result)
         if out is not None:
             self.assertEqual(result.out, out, result)
@@ -55,14 +70,16 @@ class Absorbed(harness.Case):
         self.assertEqual(result.out.split()[-1], words.split()[-1])
 
     def test_each_loop_in_each_place(self):
-        """T-G: os.exit(code, true) ends the process with its code, whatever catches it and wherever"""
+        """T-G: os.exit(code, true) ends the process with its code, whatever catches it and
+        wherever"""
         for place, around in PLACES.items():
             for name, loop in LOOPS.items():
                 with self.subTest(place=place, loop=name):
                     self.ends(around % loop)
 
     def test_what_can_be_closed_is_closed_first(self):
-        """T-G: the variables of the task that absorbs it and those of the others are closed, and finalizers run"""
+        """T-G: the variables of the task that absorbs it and those of the others are closed, and
+        finalizers run"""
         for name in ("waits", "exits again", "exits in a shield"):
             with self.subTest(name):
                 self.ends_with("other own collected", """
@@ -73,7 +90,8 @@ local x <close> = closing 'own'
 """ + LOOPS[name])
 
     def test_another_task_that_absorbs_it(self):
-        """T-G: a task that absorbs what another one's os.exit has cancelled does not keep the process"""
+        """T-G: a task that absorbs what another one's os.exit has cancelled does not keep the
+        process"""
         self.ends("""
 task.spawn(function() while true do pcall(task.sleep, 1) end end)
 task.sleep(0)
@@ -88,23 +106,32 @@ end})
 os.exit(7, true)""", "cleaned\n")
 
     def test_what_computes_is_ended_by_a_signal(self):
-        """T-G: a script that catches the exit and computes for ever is ended by a signal, with its code"""
+        """T-G: a script that catches the exit and computes for ever is ended by a signal, with its
+        code"""
         for code in ("while true do end", "while true do pcall(error) end",
                      "coroutine.wrap(function() while true do end end)()"):
             for number in (signal.SIGINT, signal.SIGTERM):
                 with self.subTest(code=code, number=number):
-                    child = self.start("-e", "pcall(os.exit, 7, true) print 'ready' io.flush() " + code)
+                    child = self.start(
+                        "-e", "pcall(os.exit, 7, true) print 'ready' io.flush() " + code
+                    )
                     child.expect("ready")
                     child.kill(number)
                     self.assertEqual(child.end().status, 7)
 
     def test_outside_of_tasks_it_makes_no_noise(self):
-        """T-G: nothing is told of os.exit in on_unhandled, a debug hook, a trace hook or a subscriber"""
+        """T-G: nothing is told of os.exit in on_unhandled, a debug hook, a trace hook or a
+        subscriber"""
         for source in (
-                "task.on_unhandled = function() os.exit(7, true) end task.background(error, 'x') task.sleep(1e6)",
-                "debug.sethook(function() debug.sethook() os.exit(7, true) end, '', 1) task.sleep(1e6)",
+                """task.on_unhandled = function() os.exit(7, true) end
+                task.background(error, 'x')
+                task.sleep(1e6)""",
+                """debug.sethook(function() debug.sethook() os.exit(7, true) end, '', 1)
+                task.sleep(1e6)""",
                 "debug.sethook(function() pcall(os.exit, 7, true) end, '', 1) while true do end",
-                "require 'septet.trace'.subscribe(function() os.exit(7, true) end) task.sleep(0) task.sleep(1e6)",
+                """require 'septet.trace'.subscribe(function() os.exit(7, true) end)
+                task.sleep(0)
+                task.sleep(1e6)""",
                 """local hooks = { request_exception = function() os.exit(7, true) end }
                 local s = require 'septet.http'.session { trace = hooks }
                 pcall(s.get, s, 'http://127.0.0.1:1/') task.sleep(1e6)"""):
@@ -119,23 +146,31 @@ class AtTheEnd(harness.Case):
     def test_the_other_finalizers_run(self):
         """X-7: os.exit(code, true) in a finalizer at the end lets the others run, as in lua5.4"""
         for code, status in (("0", 0), ("true", 0), ("5", 5), ("false", 1)):
-            for before in ("", "error('x', 0)", "os.exit(4, true)", "require 'septet.task'.sleep(0.001)"):
+            for before in (
+                "", "error('x', 0)", "os.exit(4, true)", "require 'septet.task'.sleep(0.001)",
+            ):
                 with self.subTest(code=code, before=before):
-                    source = GC % "print(1)" + GC % ("print(2) os.exit(%s, true) print 'after'" % code)
+                    source = GC % "print(1)" + GC % (
+                        "print(2) os.exit(%s, true) print 'after'" % code
+                    )
                     result = self.septet("-e", source + before)
                     self.assertEqual((result.status, result.out), (status, "2\n1\n"), result)
 
     def test_several_exit(self):
         """X-7: the code of the last finalizer that exits counts"""
-        self.check(self.septet("-e", GC % "print(1) os.exit(3, true)" + GC % "print(2) os.exit(4, true)"), 3,
-                   out="2\n1\n")
+        self.check(
+            self.septet("-e", GC % "print(1) os.exit(3, true)" + GC % "print(2) os.exit(4, true)"),
+            3,
+            out="2\n1\n",
+        )
 
     def test_without_close_it_ends_at_once(self):
         """X-7: os.exit without `true` runs no other finalizer, as in lua5.4"""
         self.check(self.septet("-e", GC % "print(1)" + GC % "print(2) os.exit(6)"), 6, out="2\n")
 
     def test_in_a_closing_variable(self):
-        """X-7: os.exit(code, true) in a variable that is closed lets the others close, and finalizers run"""
+        """X-7: os.exit(code, true) in a variable that is closed lets the others close, and
+        finalizers run"""
         self.check(self.septet("-e", GC % "print 'collected'" + """
 local x <close> = setmetatable({}, {__close = function() print 'x' end})
 local y <close> = setmetatable({}, {__close = function() print 'y' os.exit(9, true) end})"""), 9,

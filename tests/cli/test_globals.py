@@ -1,5 +1,5 @@
-"""The modules of Septet run on the standard functions as they were when the host was made, whatever a script does to
-its globals."""
+"""The modules of Septet run on the standard functions as they were when the host was made, whatever
+a script does to its globals."""
 
 import os
 import unittest
@@ -8,14 +8,18 @@ import harness
 
 ORIGIN = os.environ["SEPTET_ORIGIN"]
 
-FUNCTIONS = """assert collectgarbage dofile error getmetatable ipairs load loadfile next pairs pcall print rawequal
-rawget rawlen rawset require select setmetatable tonumber tostring type warn xpcall""".split()
+FUNCTIONS = """
+assert collectgarbage dofile error getmetatable ipairs load loadfile next pairs pcall print rawequal
+rawget rawlen rawset require select setmetatable tonumber tostring type warn xpcall
+""".split()
 LIBRARIES = "coroutine debug io math os package string table utf8".split()
-FIELDS = """coroutine.create coroutine.wrap coroutine.yield coroutine.running coroutine.close debug.traceback
-debug.getinfo debug.sethook io.open io.stderr io.type math.floor math.huge math.max math.min math.random math.type
-math.tointeger os.time os.date os.getenv os.exit os.rename os.remove package.loaded package.preload package.searchers
-package.path table.concat table.insert table.move table.pack table.remove table.sort table.unpack utf8.char
-utf8.len""".split()
+FIELDS = """
+coroutine.create coroutine.wrap coroutine.yield coroutine.running coroutine.close debug.traceback
+debug.getinfo debug.sethook io.open io.stderr io.type math.floor math.huge math.max math.min
+math.random math.type math.tointeger os.time os.date os.getenv os.exit os.rename os.remove
+package.loaded package.preload package.searchers package.path table.concat table.insert table.move
+table.pack table.remove table.sort table.unpack utf8.char utf8.len
+""".split()
 VALUES = ("nil", "'person'", "function() error('ours was called') end", "setmetatable({}, {})")
 
 # What a script does, module by module: its own functions are locals, so that what breaks is ours.
@@ -52,7 +56,9 @@ eq(json.decode('{"a":[1]}').a[1], 1)
 eq(pcall(json.decode, "{"), false)
 """,
     "http": """
-local s <close> = http.session { base_url = origin, retries = 1, rate = "1000/s", limit = 4, deny = { "10.0.0.0/8" } }
+local s <close> = http.session {
+  base_url = origin, retries = 1, rate = "1000/s", limit = 4, deny = { "10.0.0.0/8" },
+}
 eq(s:get("/bytes/3", { params = { a = 1 } }).status, 200)
 eq(s:post("/echo", { form = { a = "b" } }).status, 200)
 eq(s:post("/echo", { multipart = { { name = "a", data = "b" } } }).status, 200)
@@ -89,10 +95,13 @@ eq(pcall(function() return septet.nothing end), false)
 }
 
 PREPARE = """
-local pcall, tostring, type, find, error, print, require = pcall, tostring, type, string.find, error, print, require
+local pcall, tostring, type, find = pcall, tostring, type, string.find
+local error, print, require = error, print, require
 local origin, dir = ...
 local function eq(got, expected)
-  if got ~= expected then error("got " .. tostring(got) .. ", expected " .. tostring(expected), 2) end
+  if got ~= expected then
+    error("got " .. tostring(got) .. ", expected " .. tostring(expected), 2)
+  end
 end
 """
 REQUIRE = """
@@ -150,7 +159,8 @@ class Overwritten(harness.Case):
 
 class Strings(harness.Case):
     def test_methods_of_strings_are_shared(self):
-        """T-M: a function of `string` that is overwritten is noticed where it is called as a method, and only there"""
+        """T-M: a function of `string` that is overwritten is noticed where it is called as a
+        method, and only there"""
         self.check(self.septet("-e", """
 local task, called = require 'septet.task', 0
 local format = string.format
@@ -166,14 +176,16 @@ print(task.gather({}).n)
 
 class Reached(harness.Case):
     def test_a_script_cannot_reach_it(self):
-        """T-M: no function of the modules gives a script their environment, nor does it see theirs"""
+        """T-M: no function of the modules gives a script their environment, nor does it see
+        theirs"""
         self.check(self.septet("-e", """
 local task = require 'septet.task'
 local ours = {}
 function ipairs(...) ours[#ours + 1] = ... return next, ... end
 leaked = 1
 task.gather { function() end }
-print(#ours, load('return leaked')(), pcall(debug.getregistry()['septet.core'].hook, load 'return leaked'))
+print(#ours, load('return leaked')(),
+  pcall(debug.getregistry()['septet.core'].hook, load 'return leaked'))
 """), out="0\t1\ttrue\n")
 
     def test_load_and_preload_are_the_scripts(self):

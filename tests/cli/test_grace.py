@@ -1,4 +1,5 @@
-"""INT and TERM end a process whose script does not feel them: after a grace, and never one that has felt them."""
+"""INT and TERM end a process whose script does not feel them: after a grace, and never one that has
+felt them."""
 
 import os
 import signal
@@ -13,12 +14,19 @@ local function closing(fn) return setmetatable({}, {__close = fn}) end
 """
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
-# Functions in C that no hook interrupts: one that computes, and some that wait where a signal wakes nobody.
+# Functions in C that no hook interrupts: one that computes, and some that wait where a signal wakes
+# nobody.
 STUCK = {
     "computes": "string.find(('a'):rep(60), ('a-'):rep(60) .. 'b')",
     "waits for a program": "io.popen('exec sleep 6', 'w'):close()",
-    "compares": "table.sort({ 1, 2, 3 }, function() return string.find(('a'):rep(60), ('a-'):rep(60) .. 'b') end)",
-    "replaces": "string.gsub('x', 'x', function() return string.match(('a'):rep(60), ('a-'):rep(60) .. 'b') end)",
+    "compares": (
+        "table.sort({ 1, 2, 3 }, function() return string.find(('a'):rep(60), ('a-'):rep(60) .."
+        " 'b') end)"
+    ),
+    "replaces": (
+        "string.gsub('x', 'x', function() return string.match(('a'):rep(60), ('a-'):rep(60) .. 'b')"
+        " end)"
+    ),
 }
 # Where they are called; %s is the call.
 PLACES = {
@@ -27,7 +35,9 @@ PLACES = {
     "coroutine": "coroutine.wrap(function() print 'ready' %s end)()",
     "finalizer": "setmetatable({}, {__gc = function() print 'ready' %s end}) collectgarbage()",
     "shield": "task.shield(function() print 'ready' %s end)",
-    "after another task": "task.background(function() task.sleep(0) print 'ready' %s end) pcall(task.sleep, 1e6)",
+    "after another task": (
+        "task.background(function() task.sleep(0) print 'ready' %s end) pcall(task.sleep, 1e6)"
+    ),
 }
 
 
@@ -46,24 +56,38 @@ class Unfelt(harness.Case):
     def all_die(self, sources):
         for child, number, source in self.start_each(sources):
             result = child.end()
-            # A signal that comes before the other task is in C is felt by the main one, which absorbs it and ends.
+            # A signal that comes before the other task is in C is felt by the main one, which
+            # absorbs it and ends.
             status = 0 if "background" in source and result.status == 0 else -number
             self.assertEqual((result.status, result.err), (status, ""), (source, result))
 
     def test_in_each_place(self):
-        """T-D: a signal that comes while a task is in a function in C ends the process, wherever that is"""
+        """T-D: a signal that comes while a task is in a function in C ends the process, wherever
+        that is"""
         for name, call in STUCK.items():
             with self.subTest(name):
                 self.all_die([around % call for around in PLACES.values()])
 
     def test_a_finalizer_that_spins(self):
         """T-D: so does one that comes while a finalizer spins, where there are no hooks"""
-        self.all_die(["setmetatable({}, {__gc = function() print 'ready' while true do end end}) collectgarbage()"] * 2)
+        self.all_die(
+            [
+                "setmetatable({}, {__gc = function() print 'ready' while true do end end})"
+                " collectgarbage()"
+            ]
+            * 2
+        )
 
     def test_a_shield_that_spins(self):
-        """T-D: so does one that comes while a shield computes, which it does not reach, for longer than the grace"""
-        self.all_die(["task.shield(function() print 'ready' while true do end end)",
-                      "task.cleanup(60, function() print 'ready' while true do pcall(print) end end)"] * 2)
+        """T-D: so does one that comes while a shield computes, which it does not reach, for longer
+        than the grace"""
+        self.all_die(
+            [
+                "task.shield(function() print 'ready' while true do end end)",
+                "task.cleanup(60, function() print 'ready' while true do pcall(print) end end)",
+            ]
+            * 2
+        )
 
     def test_a_task_that_comes_between(self):
         """T-D: so does one whose Cancelled waits behind a task that has gone into C"""
@@ -73,9 +97,16 @@ task.background(function() task.sleep(0) find() end)
 while true do task.sleep(0) end"""] * 2)
 
     def test_a_later_run(self):
-        """T-D: so does one that comes to the second of several scripts, after the first has absorbed one"""
-        self.write("next.lua", HEAD + "print 'again' string.find(('a'):rep(60), ('a-'):rep(60) .. 'b')")
-        child = self.start("-e", HEAD + "task.spawn(function() print 'ready' end) pcall(task.sleep, 1e6)", "next.lua")
+        """T-D: so does one that comes to the second of several scripts, after the first has
+        absorbed one"""
+        self.write(
+            "next.lua", HEAD + "print 'again' string.find(('a'):rep(60), ('a-'):rep(60) .. 'b')"
+        )
+        child = self.start(
+            "-e",
+            HEAD + "task.spawn(function() print 'ready' end) pcall(task.sleep, 1e6)",
+            "next.lua",
+        )
         child.expect("ready")
         child.kill(signal.SIGTERM)
         child.expect("again")
@@ -85,7 +116,10 @@ while true do task.sleep(0) end"""] * 2)
     def test_the_second_one_ends_at_once(self):
         """T-D: a second signal, also of the other kind, ends the process at once, felt or not"""
         absorbs = HEAD + """
-task.spawn(function() print 'ready' end) pcall(task.sleep, 1e6) print 'felt' while true do pcall(task.sleep, 1) end"""
+task.spawn(function() print 'ready' end)
+pcall(task.sleep, 1e6)
+print 'felt'
+while true do pcall(task.sleep, 1) end"""
         for first in NUMBERS:
             for second in NUMBERS:
                 child = self.start("-e", absorbs)
@@ -101,7 +135,9 @@ class Felt(harness.Case):
 
     SOURCES = {
         "a cleanup": """
-local x <close> = closing(function() task.cleanup(5, function() task.sleep(2.6) print 'ended' end) end)
+local x <close> = closing(function()
+  task.cleanup(5, function() task.sleep(2.6) print 'ended' end)
+end)
 task.spawn(function() print 'ready' end) task.sleep(1e6)""",
         "a function in C in a closing variable": """
 local x <close> = closing(function() io.popen('sleep 2.6'):close() print 'ended' end)
@@ -121,7 +157,9 @@ task.background(function() while true do task.sleep(0) end end)
 task.shield(function() print 'ready' task.sleep(2.6) print 'ended' end)""",
         "a cleanup of a task": """
 task.spawn(function()
-  local x <close> = closing(function() task.cleanup(5, function() task.sleep(2.6) print 'ended' end) end)
+  local x <close> = closing(function()
+    task.cleanup(5, function() task.sleep(2.6) print 'ended' end)
+  end)
   print 'ready' task.sleep(1e6)
 end)
 task.sleep(1e6)""",
@@ -135,7 +173,9 @@ print 'ended'""",
     def test_it_keeps_its_time(self):
         """T-D: a script that has felt the signal is not cut short, whatever it does then"""
         for number in NUMBERS:
-            children = [(self.start("-e", HEAD + source), name) for name, source in self.SOURCES.items()]
+            children = [
+                (self.start("-e", HEAD + source), name) for name, source in self.SOURCES.items()
+            ]
             for child, _ in children:
                 child.expect("ready")
                 child.kill(number)
@@ -165,7 +205,8 @@ class End(harness.Case):
     )
 
     def test_a_program_that_goes_on(self):
-        """T-D: the end of the state, which waits for a script's programs, has the grace, too, and no file loses a line"""
+        """T-D: the end of the state, which waits for a script's programs, has the grace, too, and
+        no file loses a line"""
         children = []
         for number in NUMBERS:
             for holder in self.HOLDERS:

@@ -1,4 +1,5 @@
-"""tools/check_hardening.py: what was built has its protection, and what was built without some of it is found."""
+"""tools/check_hardening.py: what was built has its protection, and what was built without some of
+it is found."""
 
 import os
 import re
@@ -21,8 +22,10 @@ int main(int argc, char **argv)
     return printf("%s %d", text, argc) < 0;
 }
 """
-COMPILE = ["-O2", "-fPIE", "-fstack-protector-strong", "-fstack-clash-protection", "-fcf-protection",
-           "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"]
+COMPILE = [
+    "-O2", "-fPIE", "-fstack-protector-strong", "-fstack-clash-protection", "-fcf-protection",
+    "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2",
+]
 LINK = ["-pie", "-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,noexecstack"]
 # What is found of a program that is built with something else.
 WITHOUT = {
@@ -42,7 +45,9 @@ def cached(name):
 
 
 def check(*arguments):
-    done = subprocess.run([sys.executable, TOOL, *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, TOOL, *arguments], capture_output=True, text=True, check=False
+    )
     return done.returncode, done.stdout + done.stderr
 
 
@@ -51,12 +56,15 @@ class Hardening(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="septet-hardening-")
         self.addCleanup(folder.cleanup)
         path = os.path.join(folder.name, "program")
-        subprocess.run([cached("CMAKE_C_COMPILER"), "-x", "c", "-", "-o", path, *COMPILE, *LINK, *more],
-                       input=PROGRAM, text=True, check=True, capture_output=True)
+        subprocess.run(
+            [cached("CMAKE_C_COMPILER"), "-x", "c", "-", "-o", path, *COMPILE, *LINK, *more],
+            input=PROGRAM, text=True, check=True, capture_output=True,
+        )
         return path
 
     def test_what_was_built(self):
-        """H-21: the program and the library that the tests run have it; fortify only where the compiler optimises"""
+        """H-21: the program and the library that the tests run have it; fortify only where the
+        compiler optimises"""
         plain = cached("CMAKE_BUILD_TYPE") == "Debug" or cached("SEPTET_SANITIZE") != ""
         self.assertEqual(check(*(["--without=fortify"] if plain else []), BUILD), (0, ""))
 

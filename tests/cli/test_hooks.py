@@ -7,12 +7,13 @@ import harness
 
 # Ways to set, change and clear a hook; `f` does nothing.
 SETS = [
-    "debug.sethook(f, 'l')", "debug.sethook(f, 'c')", "debug.sethook(f, 'r')", "debug.sethook(f, 'crl')",
-    "debug.sethook(f, '', 1)", "debug.sethook(f, '', 1000)", "debug.sethook(f, '', 1 << 30)",
-    "debug.sethook(f, 'crl', 7)", "debug.sethook(f, '')", "debug.sethook()", "debug.sethook(nil)",
-    "debug.sethook(f, 'l') debug.sethook(f, 'c') debug.sethook()", "debug.sethook(f, 'l') debug.sethook(f, '', 5)",
-    "debug.sethook((coroutine.running()), f, 'l')", "debug.sethook((coroutine.running()))",
-    "debug.sethook(f, 'r') debug.sethook()",
+    "debug.sethook(f, 'l')", "debug.sethook(f, 'c')", "debug.sethook(f, 'r')",
+    "debug.sethook(f, 'crl')", "debug.sethook(f, '', 1)", "debug.sethook(f, '', 1000)",
+    "debug.sethook(f, '', 1 << 30)", "debug.sethook(f, 'crl', 7)", "debug.sethook(f, '')",
+    "debug.sethook()", "debug.sethook(nil)",
+    "debug.sethook(f, 'l') debug.sethook(f, 'c') debug.sethook()",
+    "debug.sethook(f, 'l') debug.sethook(f, '', 5)", "debug.sethook((coroutine.running()), f, 'l')",
+    "debug.sethook((coroutine.running()))", "debug.sethook(f, 'r') debug.sethook()",
 ]
 
 # Places of a loop that never ends: `set` sets a hook.
@@ -34,7 +35,11 @@ PLACES = [
 ]
 
 # Of them, those that catch no error.
-FREE = [place for place in PLACES if "pcall" not in place and "resume" not in place and "spawn" not in place]
+FREE = [
+    place
+    for place in PLACES
+    if "pcall" not in place and "resume" not in place and "spawn" not in place
+]
 
 PRELUDE = """
 local task = require 'septet.task'
@@ -44,7 +49,10 @@ local sets, places = {}, {}
 
 
 def functions(name, codes):
-    return "".join("%s[#%s + 1] = function(set) %s end\n" % (name, name, code.replace("\\n", "\n")) for code in codes)
+    return "".join(
+        "%s[#%s + 1] = function(set) %s end\n" % (name, name, code.replace("\\n", "\n"))
+        for code in codes
+    )
 
 
 # Sets the first hook, and says so once.
@@ -95,15 +103,19 @@ class Limit(harness.Case):
             print(n - before > 20)
             local fn, mask, times = debug.gethook()
             print(fn == count, mask, times)""")
-        result = self.septet("--max-slice=0.05", "-e", "require 'septet.task'.spawn(dofile, 's.lua'):await()")
+        result = self.septet(
+            "--max-slice=0.05", "-e", "require 'septet.task'.spawn(dofile, 's.lua'):await()"
+        )
         self.assertIn(result.out, ("false\ttrue\ntrue\ntrue\tl\t3\n", ""), result)
 
     def test_a_limit_changes_nothing_for_a_hook(self):
-        """T-Q: the events of a script's hook are those of stock Lua, and gethook shows the script's"""
+        """T-Q: the events of a script's hook are those of stock Lua, and gethook shows the
+        script's"""
         self.write("s.lua", """
             print(debug.gethook())
             for _, count in ipairs { 1, 3, 1000, 99999, 100000, 100001, 250000, 1000000 } do
-              for _, mask in ipairs { '', 'c', 'cr' } do -- with 'l', Lua loses count events inside of the hook
+              -- With 'l', Lua loses count events inside of the hook.
+              for _, mask in ipairs { '', 'c', 'cr' } do
                 local seen = {}
                 debug.sethook(function(e) seen[e] = (seen[e] or 0) + 1 end, mask, count)
                 local x = 0
@@ -121,7 +133,8 @@ class Limit(harness.Case):
             print(select(2, debug.gethook(co)))
             for _, wrong in ipairs { 'x', {}, true } do
               print(pcall(debug.sethook, wrong)) print(pcall(debug.sethook, type, {}))
-              print(pcall(debug.sethook, co, wrong, 'l')) print(pcall(debug.sethook, type, 'l', wrong))
+              print(pcall(debug.sethook, co, wrong, 'l'))
+              print(pcall(debug.sethook, type, 'l', wrong))
             end
             print(pcall(debug.sethook, type))""")
         with_limit, without = self.septet("--max-slice=60", "s.lua"), self.septet("s.lua")
@@ -147,7 +160,9 @@ local blocks = {
   settled = function() task.gather({ nap, error }, { settled = true, limit = 1 }) end,
   race = function() task.race { nap, nap } end,
   map = function() task.wait(task.map(nap, { 1, 2 }), { timeout = 1 }) end,
-  as_completed = function() for _ in task.as_completed({ task.spawn(nap) }, { timeout = 1 }) do nap() end end,
+  as_completed = function()
+    for _ in task.as_completed({ task.spawn(nap) }, { timeout = 1 }) do nap() end
+  end,
   generator = function() for _ in task.generator(function(emit) emit(nap()) end) do nap() end end,
   semaphore = function() sync.semaphore(1):with(nap) end,
   lock = function() sync.lock():with(nap) end,
@@ -156,8 +171,8 @@ local blocks = {
 
 
 class Blocks(harness.Case):
-    """A hook that raises, at each event in turn, leaves no block open: the deadline of one that is would end the sleep
-    after it, and a shield would keep a cancellation away."""
+    """A hook that raises, at each event in turn, leaves no block open: the deadline of one that is
+    would end the sleep after it, and a shield would keep a cancellation away."""
 
     def test_a_hook_that_raises_leaves_no_block_open(self):
         """T-A: a script's hook raises at each event of a call that opens a block"""
@@ -184,7 +199,9 @@ class Blocks(harness.Case):
               task.wait({ t }, { timeout = 60 })
               t:cancel()
               task.wait({ t }, { timeout = 1 })
-              if not over or t:status() ~= 'cancelled' then print(name, mask, nth, over, t:status()) end
+              if not over or t:status() ~= 'cancelled' then
+                print(name, mask, nth, over, t:status())
+              end
               return fired
             end
             task.on_unhandled = function() end
@@ -206,10 +223,15 @@ class Interrupt(harness.Case):
         for i, code in enumerate(SETS):
             place = FREE[i % len(FREE)]
             with self.subTest(code=code, place=place):
-                self.write("s.lua", PRELUDE + READY + functions("sets", [code]) +
-                           functions("places", [place]) +
-                           "local ok, err = pcall(places[1], set) print(ok, task.is_cancelled(err)) "
-                           "io.flush() error(err, 0)")
+                self.write(
+                    "s.lua",
+                    PRELUDE
+                    + READY
+                    + functions("sets", [code])
+                    + functions("places", [place])
+                    + "local ok, err = pcall(places[1], set) print(ok, task.is_cancelled(err)) "
+                    "io.flush() error(err, 0)",
+                )
                 child = self.start("s.lua")
                 child.expect("ready")
                 child.kill(signal.SIGINT)

@@ -66,8 +66,10 @@ class Statements(harness.Case):
 
     def test_several_in_their_order_before_the_script(self):
         self.write("s.lua", "print('script', n)")
-        self.check(self.septet("-e", "n = 1 print 'a'", "-e", AWAIT + "n = n + 1 print 'b'", "s.lua"),
-                   out="a\nb\nscript\t2\n")
+        self.check(
+            self.septet("-e", "n = 1 print 'a'", "-e", AWAIT + "n = n + 1 print 'b'", "s.lua"),
+            out="a\nb\nscript\t2\n",
+        )
 
     def test_the_first_that_fails_is_the_last(self):
         self.write("s.lua", "print 'script'")
@@ -94,7 +96,9 @@ class Modules(harness.Case):
         self.write("mod.lua", "print('loaded', ...) return {v = 7}")
 
     def test_l(self):
-        self.check(self.septet("-l", "mod", "-e", "print(mod.v)"), out="loaded\tmod\t./mod.lua\n7\n")
+        self.check(
+            self.septet("-l", "mod", "-e", "print(mod.v)"), out="loaded\tmod\t./mod.lua\n7\n"
+        )
 
     def test_l_in_one_word(self):
         self.check(self.septet("-lmod", "-e", "print(mod.v)"), out="loaded\tmod\t./mod.lua\n7\n")
@@ -224,7 +228,9 @@ class Versions(harness.Case):
 
 class Usage(harness.Case):
     def refused(self, args, first):
-        self.check(self.septet(*args, stdin="print 'ran'"), 2, err="septet: " + first + "\n" + USAGE)
+        self.check(
+            self.septet(*args, stdin="print 'ran'"), 2, err="septet: " + first + "\n" + USAGE
+        )
 
     def test_unknown_letter(self):
         self.refused(["-z"], "unrecognized option '-z'")

@@ -1,4 +1,5 @@
-"""Standard output that cannot be written: said once, and no run of which bytes were lost ends with 0."""
+"""Standard output that cannot be written: said once, and no run of which bytes were lost ends with
+0."""
 
 import os
 import resource
@@ -16,7 +17,10 @@ ENDINGS = {
     "os.exit": ("os.exit(0)", 0),
     "os.exit without arguments": ("os.exit()", 0),
     "os.exit that closes": ("os.exit(0, true)", 0),
-    "os.exit in a task": ("require 'septet.task'.spawn(function() os.exit(0, true) end):await()", 0),
+    "os.exit in a task": (
+        "require 'septet.task'.spawn(function() os.exit(0, true) end):await()",
+        0,
+    ),
     "os.exit in a finalizer": ("setmetatable({}, {__gc = function() os.exit(0, true) end})", 0),
     "os.exit with a code": ("os.exit(3)", 3),
     "os.exit with a code that closes": ("os.exit(3, true)", 3),
@@ -44,7 +48,8 @@ def limit_files():
 
 class Lost(harness.Case):
     def run_with(self, kind, args):
-        """Runs it with a standard output that is full, closed, or at its size limit. Returns status and stderr."""
+        """Runs it with a standard output that is full, closed, or at its size limit. Returns status
+        and stderr."""
         if kind == "full":
             with open("/dev/full", "w", encoding="utf-8") as out:
                 return self.finish(args, out)
@@ -58,8 +63,10 @@ class Lost(harness.Case):
             harness.default_signals()
             signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
             prepare()
-        done = subprocess.run(argv, cwd=self.dir, env=harness.environment(None), stdin=subprocess.DEVNULL, stdout=out,
-                              stderr=subprocess.PIPE, text=True, timeout=harness.HANG, preexec_fn=before, check=False)
+        done = subprocess.run(
+            argv, cwd=self.dir, env=harness.environment(None), stdin=subprocess.DEVNULL, stdout=out,
+            stderr=subprocess.PIPE, text=True, timeout=harness.HANG, preexec_fn=before, check=False,
+        )
         return done.returncode, done.stderr
 
     def is_told(self, kind, status, args):
@@ -76,8 +83,13 @@ class Lost(harness.Case):
                 if kind != "full" and how not in ("not buffered", "as it is", "closing"):
                     continue
                 for name, (ending, status) in ENDINGS.items():
-                    after = name.startswith("os.exit") and "close" not in name and "finalizer" not in name and \
-                        how in ("closing", "collected") and "task" not in name
+                    after = (
+                        name.startswith("os.exit")
+                        and "close" not in name
+                        and "finalizer" not in name
+                        and how in ("closing", "collected")
+                        and "task" not in name
+                    )
                     if after:
                         continue  # nothing is written: os.exit without `true` closes nothing
                     with self.subTest(kind=kind, write=how, ending=name):
@@ -114,7 +126,8 @@ class Lost(harness.Case):
                          (1, LOST + "Bad file descriptor\n"))
 
     def test_a_limit_is_an_error_of_the_write(self):
-        """T-E: a file at its size limit fails the write, and ends neither the script nor what it starts in another way"""
+        """T-E: a file at its size limit fails the write, and ends neither the script nor what it
+        starts in another way"""
         script = """
 local f = io.open('other', 'w')
 f:setvbuf 'no'
@@ -125,7 +138,9 @@ io.stderr:write(tostring(select(3, os.execute 'kill -XFSZ $$')), '\\n')"""
 
 
 class Fetch(harness.Case):
-    SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "fetch.lua")
+    SCRIPT = os.path.join(
+        os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "fetch.lua"
+    )
     run_with, finish = Lost.run_with, Lost.finish
 
     def test_results_that_are_lost(self):
@@ -134,7 +149,9 @@ class Fetch(harness.Case):
         for kind in ("full", "closed", "limit"):
             for options in ([], ["--json"]):
                 with self.subTest(kind=kind, options=options):
-                    status, err = self.run_with(kind, [harness.SEPTET, self.SCRIPT, *options, *urls])
+                    status, err = self.run_with(
+                        kind, [harness.SEPTET, self.SCRIPT, *options, *urls]
+                    )
                     self.assertEqual((status, err.count(LOST)), (1, 1), err)
                     self.assertRegex(err, r"[1-3] done, [1-3] failed")
 

@@ -69,9 +69,15 @@ class Reports(harness.Case):
     def test_awaits_are_shown(self):
         """T-F: where it was raised, in which task, and where it was awaited"""
         err = self.report(SCRIPT % ("'lost'", "task.spawn(fails):await()"))
-        self.assertRegex(err, re.compile(
-            r"^septet: lost\nstack traceback:\nraised at, in task 's\.lua:3#2':\n(\t.*\n)*\ts\.lua:2: in .*\n(\t.*\n)*"
-            r"awaited at, in task 'main':\n(\t.*\n)*\ts\.lua:4: in main chunk\n", re.M))
+        self.assertRegex(
+            err,
+            re.compile(
+                r"^septet: lost\nstack traceback:\nraised at, in task"
+                r" 's\.lua:3#2':\n(\t.*\n)*\ts\.lua:2: in .*\n(\t.*\n)*"
+                r"awaited at, in task 'main':\n(\t.*\n)*\ts\.lua:4: in main chunk\n",
+                re.M,
+            ),
+        )
 
     def test_own_frames_on_request(self):
         """T-F: -v shows the frames of Septet's own modules"""
@@ -80,7 +86,9 @@ class Reports(harness.Case):
 
     def test_timeout(self):
         """T-F: an uncaught Timeout tells where it was stuck"""
-        err = self.report(SCRIPT % ("1", "task.timeout(0.01, function() task.sleep(9) return nil end)"))
+        err = self.report(
+            SCRIPT % ("1", "task.timeout(0.01, function() task.sleep(9) return nil end)")
+        )
         self.assertRegex(err, r"^septet: timed out after 0\.01 s\nstack traceback:\n"
                               r"\t\[C\]: in function 'task\.sleep'\n\ts\.lua:4: in ")
 
@@ -94,13 +102,18 @@ t:cancel()
 task.wait { t }
 error(kept)
 """)
-        self.assertRegex(err, r"^septet: stray Cancelled\nstack traceback:\n(\t.*\n)*\ts\.lua:7: in main chunk\n")
+        self.assertRegex(
+            err, r"^septet: stray Cancelled\nstack traceback:\n(\t.*\n)*\ts\.lua:7: in main chunk\n"
+        )
 
     def test_errors_without_words(self):
         """T-R: an error without words is told as lua5.4 has it, with its task and traceback"""
         for to_string in STRANGE:
             error = "setmetatable({}, { __tostring = %s })" % to_string
-            for place in ("fails()", "task.spawn(fails)", "task.spawn(fails):await()", "task.timeout(1, fails)"):
+            for place in (
+                "fails()", "task.spawn(fails)", "task.spawn(fails):await()",
+                "task.timeout(1, fails)",
+            ):
                 with self.subTest(to_string=to_string, place=place):
                     err = self.report(SCRIPT % (error, place))
                     self.assertIn("(error object is a table value)\nstack traceback:\n", err)
@@ -113,13 +126,26 @@ error(kept)
         """X-8: a hook of the script's is blamed for what it raised itself, and for nothing else"""
         hook = "task.on_unhandled = function(_, err) %s end\n"
         error = "setmetatable({}, { __tostring = function() error 'boom' end })"
-        err = self.report(SCRIPT.replace("local function deep", hook % "told = true" + "local function deep")
-                          % (error, "task.spawn(fails)"), status=0)
+        err = self.report(
+            SCRIPT.replace("local function deep", hook % "told = true" + "local function deep")
+            % (error, "task.spawn(fails)"),
+            status=0,
+        )
         self.assertEqual(err, "")
-        err = self.report(SCRIPT.replace("local function deep", hook % "error(err)" + "local function deep")
-                          % (error, "task.spawn(fails)"))
-        self.assertIn("septet: warning: task.on_unhandled failed: (error object is a table value)\n", err)
-        self.assertIn("unhandled error in task 's.lua:4#2': (error object is a table value)\nstack traceback:\n", err)
+        err = self.report(
+            SCRIPT.replace("local function deep", hook % "error(err)" + "local function deep")
+            % (error, "task.spawn(fails)")
+        )
+        self.assertIn(
+            "septet: warning: task.on_unhandled failed: (error object is a table value)\n", err
+        )
+        self.assertIn(
+            (
+                "unhandled error in task 's.lua:4#2': (error object is a table value)\nstack"
+                " traceback:\n"
+            ),
+            err,
+        )
 
 
 if __name__ == "__main__":

@@ -69,7 +69,10 @@ class Source(harness.Case):
         self.check(self.septet("s.lua"), out="slept\n")
 
     def test_closed_standard_descriptors_are_taken_by_nothing(self):
-        script = "local read, why, code = io.read(); print(read, why, code) require 'septet.task'.sleep(0.01) print 'slept'"
+        script = (
+            "local read, why, code = io.read(); print(read, why, code) require"
+            " 'septet.task'.sleep(0.01) print 'slept'"
+        )
         result = self.septet(argv=["sh", "-c", 'exec "$0" -e "$1" <&-', harness.SEPTET, script])
         self.check(result, out="nil\tBad file descriptor\t9\nslept\n")
         result = self.septet(argv=["sh", "-c", 'exec "$0" -e "$1" <&- >&- 2>&-', harness.SEPTET,
@@ -197,7 +200,9 @@ class Exit(harness.Case):
                   function() pcall(task.sleep, math.huge) error('late', 0) end,
                   function() task.sleep(0.01) error('first', 0) end,
                 }, %s)""" % options)
-            self.check(result, 0, err=re.compile(r"septet: unhandled error in task '[^'\n]+': late\n"))
+            self.check(
+                result, 0, err=re.compile(r"septet: unhandled error in task '[^'\n]+': late\n")
+            )
 
     def test_codes(self):
         for args, status in (("", 0), ("0", 0), ("3", 3), ("true", 0), ("false", 1), ("-1", 255),

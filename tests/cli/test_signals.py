@@ -55,7 +55,8 @@ task.sleep(1e6)
 print 'after'""", signal.SIGINT, "closed")
 
     def test_spinning_in_a_trace_hook(self):
-        """A hook runs between tasks; what it spins in is ended as well, and the main task with it."""
+        """A hook runs between tasks; what it spins in is ended as well, and the main task with
+        it."""
         self.ends(HEAD + """
 local hooks = { request_exception = function() print 'ready' while true do end end }
 local s = require 'septet.http'.session { trace = hooks }
@@ -64,14 +65,18 @@ task.sleep(1e6)
 print 'after'""", signal.SIGINT, "closed")
 
     def test_sleeping_for_ever(self):
-        self.ends(HEAD + "print 'ready' task.sleep(math.huge) print 'after'", signal.SIGINT, "closed")
+        self.ends(
+            HEAD + "print 'ready' task.sleep(math.huge) print 'after'", signal.SIGINT, "closed"
+        )
 
     def test_spinning_in_a_coroutine(self):
         self.ends(HEAD + """
 coroutine.wrap(function() print 'ready' while true do end end)()""", signal.SIGINT, "closed")
 
     def test_spinning_over_checkpoints(self):
-        self.ends(HEAD + "print 'ready' while true do task.checkpoint() end", signal.SIGINT, "closed")
+        self.ends(
+            HEAD + "print 'ready' while true do task.checkpoint() end", signal.SIGINT, "closed"
+        )
 
     def test_spinning_in_library_code(self):
         self.ends(HEAD + "print 'ready' while true do ('x'):rep(10) end", signal.SIGINT, "closed")

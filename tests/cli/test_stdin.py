@@ -126,8 +126,14 @@ class Stdin(harness.Case):
         self.check(result, out="false\tIoError\tEBADF\tstdin\n")
 
     def test_that_the_script_has_closed(self):
-        self.check(self.septet("-e", "local r = require 'septet.io'.stdin() io.stdin:close() print(r:read_line())",
-                               stdin="one\n"), out="one\n")
+        self.check(
+            self.septet(
+                "-e",
+                "local r = require 'septet.io'.stdin() io.stdin:close() print(r:read_line())",
+                stdin="one\n",
+            ),
+            out="one\n",
+        )
 
 
 if __name__ == "__main__":

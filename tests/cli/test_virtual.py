@@ -1,4 +1,5 @@
-"""The command on a virtual clock, in a shuffled order, and with a limit on a turn; septet.testing."""
+"""The command on a virtual clock, in a shuffled order, and with a limit on a turn;
+septet.testing."""
 
 import re
 import unittest
@@ -17,7 +18,9 @@ class Virtual(harness.Case):
         self.check(self.run_script(code, "--virtual-time", *options), out=out)
 
     def test_the_clock_jumps(self):
-        self.check_virtual("local t = task.now() task.sleep(3600) print(t, task.now() - t)", "1.0\t3600.0\n")
+        self.check_virtual(
+            "local t = task.now() task.sleep(3600) print(t, task.now() - t)", "1.0\t3600.0\n"
+        )
 
     def test_the_same_script_gives_the_same_trace(self):
         script = self.write("s.lua", PRELUDE + """
@@ -25,8 +28,13 @@ class Virtual(harness.Case):
               for i = 1, 20 do g:spawn(function() for j = 1, i do task.sleep(j / i) end end) end
             end)""")
         for options in (), ("--shuffle=7",):
-            first, second = (re.sub(r"busy .*? ms", "", self.septet("--virtual-time", "--trace", *options, script).err)
-                             for _ in range(2))
+            first, second = (
+                re.sub(
+                    r"busy .*? ms", "",
+                    self.septet("--virtual-time", "--trace", *options, script).err,
+                )
+                for _ in range(2)
+            )
             self.assertEqual(first, second)
             self.assertGreater(first.count("\n"), 100)
 
@@ -52,7 +60,8 @@ class Virtual(harness.Case):
             testing.advance(2.25) print('at', task.now())
             testing.advance(0) print('at', task.now())
             testing.advance(10) print('at', task.now())""",
-                           "1\t2.0\nthen\t2.5\n2\t3.0\nat\t3.25\nat\t3.25\nthen\t3.5\n3\t4.0\nthen\t4.5\nat\t13.25\n")
+                           "1\t2.0\nthen\t2.5\n2\t3.0\nat\t3.25\nat\t3.25\nthen\t3.5\n"
+                           "3\t4.0\nthen\t4.5\nat\t13.25\n")
 
     def test_a_clock_that_only_advance_moves(self):
         self.check_virtual("""
@@ -70,22 +79,36 @@ class Virtual(harness.Case):
     def test_a_manual_clock_crosses_any_number_of_deadlines(self):
         """X-1: a clock that a script moves is no measure of how long a turn takes"""
         loop = "for i = 1, %d do task.sleep(%s) n = n + 1 end"
-        for move in ("testing.advance(300)", "testing.advance(299.5) testing.advance(0.5)", "testing.advance(math.huge)",
-                     "for _ = 1, 300 do testing.advance(1) end",
-                     "for _ = 1, 300 do testing.busy(1) testing.wait_all_blocked() end",
-                     "task.spawn(testing.advance, 300):await()",
-                     "task.group(function(g) g:spawn(testing.advance, 300) g:spawn(testing.wait_all_blocked) end)"):
-            for tasks, times, seconds in (1, 3, "1"), (1, 300, "1"), (3, 100, "1 + 1 / 3"), (200, 3, "100"):
+        for move in (
+            "testing.advance(300)", "testing.advance(299.5) testing.advance(0.5)",
+            "testing.advance(math.huge)", "for _ = 1, 300 do testing.advance(1) end",
+            "for _ = 1, 300 do testing.busy(1) testing.wait_all_blocked() end",
+            "task.spawn(testing.advance, 300):await()",
+            (
+                "task.group(function(g) g:spawn(testing.advance, 300)"
+                " g:spawn(testing.wait_all_blocked) end)"
+            ),
+        ):
+            for tasks, times, seconds in (
+                (1, 3, "1"),
+                (1, 300, "1"),
+                (3, 100, "1 + 1 / 3"),
+                (200, 3, "100"),
+            ):
                 with self.subTest(move=move, tasks=tasks, times=times):
                     self.check_virtual("""
                         testing.autojump(false) local n = 0
                         for _ = 1, %d do task.spawn(function() %s end) end
                         testing.wait_all_blocked() %s
-                        print(n)""" % (tasks, loop % (times, seconds), move), "%d\n" % (tasks * times))
+                        print(n)"""
+                        % (tasks, loop % (times, seconds), move), "%d\n" % (tasks * times))
 
     def test_what_a_computation_has_made_due_runs(self):
         """X-1: who sleeps to a deadline that has passed is not in a deadlock"""
-        for then in "t:await()", "task.wait { t }", "task.sleep(0) t:await()", "testing.wait_all_blocked() t:await()":
+        for then in (
+            "t:await()", "task.wait { t }", "task.sleep(0) t:await()",
+            "testing.wait_all_blocked() t:await()",
+        ):
             self.check_virtual("""
                 testing.autojump(false)
                 local t = task.spawn(function() task.sleep(1) print('slept', task.now()) end)
@@ -93,8 +116,10 @@ class Virtual(harness.Case):
 
     def test_a_manual_clock_that_stands_is_a_deadlock_still(self):
         """X-1: once what was due has run"""
-        result = self.run_script("testing.autojump(false) task.spawn(task.sleep, 1) testing.advance(2) task.sleep(1)",
-                                 "--virtual-time")
+        result = self.run_script(
+            "testing.autojump(false) task.spawn(task.sleep, 1) testing.advance(2) task.sleep(1)",
+            "--virtual-time",
+        )
         self.assertEqual(result.status, 4, result)
 
     def test_long_times_are_counted(self):
@@ -105,24 +130,35 @@ class Virtual(harness.Case):
                     self.check_virtual("""
                         testing.autojump(%s) local s = %s
                         local function close(a, b) return math.abs(a - b) <= 1e-5 end
-                        testing.advance(s) print(close(task.now(), s + 1))""" % (auto, seconds), "true\n")
+                        testing.advance(s) print(close(task.now(), s + 1))"""
+                        % (auto, seconds), "true\n")
                     self.check_virtual("""
                         testing.autojump(%s) local s = %s
                         local function close(a, b) return math.abs(a - b) <= 1e-5 end
-                        testing.busy(s) print(close(task.now(), s + 1))""" % (auto, seconds), "true\n")
+                        testing.busy(s) print(close(task.now(), s + 1))"""
+                        % (auto, seconds), "true\n")
                     self.check_virtual("""
                         testing.autojump(%s) local s = %s local n = 0
-                        for i = 1, 10 do task.spawn(function() task.sleep(s / 10 * i - 0.5) n = n + 1 end) end
+                        for i = 1, 10 do
+                          task.spawn(function() task.sleep(s / 10 * i - 0.5) n = n + 1 end)
+                        end
                         local t = task.spawn(function() task.sleep_until(s) n = n + 1 end)
-                        testing.advance(s) print(n, t:status(), math.abs(task.now() - s - 1) <= 1e-5)"""
+                        testing.advance(s)
+                        print(n, t:status(), math.abs(task.now() - s - 1) <= 1e-5)"""
                                        % (auto, seconds), "11\tdone\ttrue\n")
-            self.check_virtual("print(task.timeout(1e12, function() task.sleep(%s) return 'slept' end))" % seconds,
-                               "slept\n")
-            self.check_virtual("print(task.is(select(2, pcall(task.timeout, %s, task.sleep, 1e12)), 'Timeout'))"
-                               % seconds, "true\n")
+            self.check_virtual(
+                "print(task.timeout(1e12, function() task.sleep(%s) return 'slept' end))" % seconds,
+                "slept\n",
+            )
+            self.check_virtual(
+                "print(task.is(select(2, pcall(task.timeout, %s, task.sleep, 1e12)), 'Timeout'))"
+                % seconds,
+                "true\n",
+            )
 
     def test_what_cannot_be_counted_is_for_ever(self):
-        """X-1: a sleep that ends behind all instants is a deadlock, and nothing moves the clock there"""
+        """X-1: a sleep that ends behind all instants is a deadlock, and nothing moves the clock
+        there"""
         for seconds in "1.9e10", "1e12", "1e300", "math.huge", "math.maxinteger":
             with self.subTest(seconds=seconds):
                 for wait in "task.sleep(%s)", "task.sleep_until(%s)":
@@ -131,30 +167,36 @@ class Virtual(harness.Case):
                     self.assertIn("for ever", result.err)
                 self.check_virtual("""
                     local ok, err = pcall(testing.busy, %s)
-                    print(ok, err.kind, err.message:find("'busy'", 1, true) ~= nil, task.now())""" % seconds,
+                    print(ok, err.kind, err.message:find("'busy'", 1, true) ~= nil, task.now())"""
+                    % seconds,
                                    "false\tUsage\ttrue\t1.0\n")
                 self.check_virtual("""
                     testing.autojump(false)
                     local t = task.spawn(task.sleep, 5)
                     testing.advance(%s) print(t:status(), task.now())
-                    print(task.timeout(%s, function() return task.deadline() end))""" % (seconds, seconds),
+                    print(task.timeout(%s, function() return task.deadline() end))"""
+                    % (seconds, seconds),
                                    "done\t6.0\ninf\n")
         self.check_virtual("""
             testing.busy(1.5e10) print(pcall(testing.busy, 5e9) == false, task.now() == 1.5e10 + 1)
-            local t = task.spawn(task.sleep, 5e9) task.sleep(1) print(t:status())""", "true\ttrue\nsuspended\n")
+            local t = task.spawn(task.sleep, 5e9) task.sleep(1) print(t:status())""",
+            "true\ttrue\nsuspended\n")
 
     def test_busy_lets_nothing_run(self):
         self.check_virtual("""
             local ran = false
             task.spawn(function() task.sleep(1) ran = true end)
-            task.sleep(0) testing.busy(5) print(ran, task.now()) testing.wait_all_blocked() print(ran)""",
+            task.sleep(0) testing.busy(5) print(ran, task.now()) testing.wait_all_blocked()
+            print(ran)""",
                            "false\t6.0\ntrue\n")
 
     def test_all_blocked_is_behind_all_that_can_run(self):
         for options in (), ("--shuffle=3",):
             self.check_virtual("""
                 local n = 0
-                for i = 1, 5 do task.spawn(function() for _ = 1, i do task.sleep(0) n = n + 1 end end) end
+                for i = 1, 5 do
+                  task.spawn(function() for _ = 1, i do task.sleep(0) n = n + 1 end end)
+                end
                 testing.wait_all_blocked() print(n, task.now())""", "15\t1.0\n", options)
 
     def test_a_sequencer_orders_tasks(self):
@@ -164,22 +206,42 @@ class Virtual(harness.Case):
                 task.group(function(g)
                   g:spawn(function() turn(3) log[#log + 1] = 'c' end)
                   g:spawn(function() turn(1) log[#log + 1] = 'a' turn(4) log[#log + 1] = 'd' end)
-                  g:spawn(function() turn(2) log[#log + 1] = 'b' task.sleep(0) log[#log + 1] = 'b2' end)
+                  g:spawn(function()
+                    turn(2)
+                    log[#log + 1] = 'b'
+                    task.sleep(0)
+                    log[#log + 1] = 'b2'
+                  end)
                 end)
                 print(table.concat(log, ' '))""", "a b b2 c d\n", options)
 
     def test_a_sequencers_turn_is_taken_once(self):
-        result = self.run_script("local turn = testing.sequencer() turn(1) turn(1)", "--virtual-time")
-        self.check(result, 1, err=re.compile(r"septet: s\.lua:2: turn 1 of the sequencer was taken before\n"))
+        result = self.run_script(
+            "local turn = testing.sequencer() turn(1) turn(1)", "--virtual-time"
+        )
+        self.check(
+            result,
+            1,
+            err=re.compile(r"septet: s\.lua:2: turn 1 of the sequencer was taken before\n"),
+        )
 
     def test_the_real_clock_is_not_moved(self):
         for code in "testing.advance(1)", "testing.busy(1)", "testing.autojump(false)":
-            self.check(self.run_script(code), 1,
-                       err=re.compile(r"septet: s\.lua:2: the clock is the real one: run this with septet --virtual-time\n"))
+            self.check(
+                self.run_script(code),
+                1,
+                err=re.compile(
+                    r"septet: s\.lua:2: the clock is the real one: run this with septet"
+                    r" --virtual-time\n"
+                ),
+            )
 
     def test_wrong_arguments(self):
         for code in "testing.advance(-1)", "testing.busy('x')", "testing.sequencer()(0)":
-            self.check(self.run_script(code, "--virtual-time"), 1, err=re.compile(r"septet: s\.lua:2: bad "))
+            self.check(
+                self.run_script(code, "--virtual-time"), 1,
+                err=re.compile(r"septet: s\.lua:2: bad "),
+            )
 
 
 class Options(harness.Case):
@@ -193,15 +255,25 @@ class Options(harness.Case):
         for value in "", "x", "0", "-1", "1s", "nan", "inf":
             result = self.septet("--max-slice=" + value, "-e", "")
             self.assertEqual(result.status, 2, result)
-            self.assertIn("seconds, at least 0.001, are expected in '--max-slice=%s'" % value, result.err)
+            self.assertIn(
+                "seconds, at least 0.001, are expected in '--max-slice=%s'" % value, result.err
+            )
 
     def test_near_names_are_suggested(self):
-        for option, name in ("--virtualtime", "virtual-time"), ("--shufle=1", "shuffle"), ("--max-slise", "max-slice"):
+        for option, name in (
+            ("--virtualtime", "virtual-time"),
+            ("--shufle=1", "shuffle"),
+            ("--max-slise", "max-slice"),
+        ):
             self.assertIn("did you mean '--%s'?" % name, self.septet(option, "-e", "").err)
 
     def test_a_turn_over_its_limit(self):
         result = self.septet("--max-slice=0.02", "-e", "while true do end")
-        self.check(result, 1, err=re.compile(r"septet: the task ran for more than 0\.02 s without waiting\n"))
+        self.check(
+            result,
+            1,
+            err=re.compile(r"septet: the task ran for more than 0\.02 s without waiting\n"),
+        )
 
     def test_a_long_turn_is_warned_of_once_a_place(self):
         """X-12: a script that blocks is told where, once"""
@@ -213,8 +285,11 @@ class Options(harness.Case):
                   end"""
         result = self.septet(self.write("block.lua", code))
         self.check(result)
-        self.assertRegex(result.warned, r"^septet: warning: task 'main' ran for [\d.]+ s without "
-                                        r"waiting, at [^ ]*block\.lua:5: everything else stood still\n$")
+        self.assertRegex(
+            result.warned,
+            r"^septet: warning: task 'main' ran for [\d.]+ s without "
+            r"waiting, at [^ ]*block\.lua:5: everything else stood still\n$",
+        )
 
     def test_v_twice_says_what_lua_gets_right(self):
         result = self.septet("-v", "-v")

@@ -14,7 +14,9 @@ class Words(harness.Case):
         """X-12: the fields of a table that is no text are shown, one level deep"""
         for value, words in {
             "{ code = 5 }": "(error object is a table value): { code = 5 }",
-            "{ b = true, a = 'x', c = {}, 7 }": "(error object is a table value): { a = x, b = true, c = table }",
+            "{ b = true, a = 'x', c = {}, 7 }": (
+                "(error object is a table value): { a = x, b = true, c = table }"
+            ),
             "{}": "(error object is a table value)",
             "{ 1, 2 }": "(error object is a table value)",
             "setmetatable({ code = 5 }, {})": "(error object is a table value): { code = 5 }",
@@ -23,7 +25,9 @@ class Words(harness.Case):
 
     def test_many_fields_are_cut(self):
         """X-12: eight fields are shown, in the order of their names"""
-        told = self.told("local t = {} for i = 1, 50 do t[('f%02d'):format(i)] = i end error(t)").splitlines()[0]
+        told = self.told(
+            "local t = {} for i = 1, 50 do t[('f%02d'):format(i)] = i end error(t)"
+        ).splitlines()[0]
         self.assertEqual(told, "septet: (error object is a table value): { %s }" %
                          ", ".join("f%02d = %d" % (i, i) for i in range(1, 9)))
 
@@ -38,8 +42,11 @@ class Words(harness.Case):
         """X-12: the report of an IoError names the line of the script"""
         for call in "open '/nowhere/at/all'", "create '/nowhere/at/all'":
             told = self.told("\nrequire 'septet.io'." + call)
-            self.assertRegex(told, r"^septet: cannot open '/nowhere/at/all': no such file or directory\n"
-                                   r"stack traceback:\n(.*\n)*\t[^ ]*words\.lua:2: ")
+            self.assertRegex(
+                told,
+                r"^septet: cannot open '/nowhere/at/all': no such file or directory\n"
+                r"stack traceback:\n(.*\n)*\t[^ ]*words\.lua:2: ",
+            )
 
     def test_a_time_limit_says_what_passed(self):
         """X-12: a time limit names its seconds, itself, and what the request did"""
@@ -48,8 +55,14 @@ class Words(harness.Case):
             print(pcall(http.get, origin .. "/stall", { timeout = { first_byte = 0.05 } }))
             print(pcall(http.get, origin .. "/stall", { timeout = 0.05 }))"""
         out = self.septet(self.write("words.lua", code)).out
-        self.assertRegex(out, re.compile(r"timed out after 0\.05 s \(first_byte\) while waiting for the first byte.*"
-                                         r"timed out after 0\.05 s \(total\) while ", re.S))
+        self.assertRegex(
+            out,
+            re.compile(
+                r"timed out after 0\.05 s \(first_byte\) while waiting for the first byte.*"
+                r"timed out after 0\.05 s \(total\) while ",
+                re.S,
+            ),
+        )
 
 
 if __name__ == "__main__":

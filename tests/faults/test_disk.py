@@ -1,6 +1,6 @@
-"""A disk that is full, slow or fails, under a writer and under a save: a typed error, and the file is the old one or the
-new one, never something between. What fails is the call itself, by strace; a full disk is a small file system in a mount
-namespace."""
+"""A disk that is full, slow or fails, under a writer and under a save: a typed error, and the file
+is the old one or the new one, never something between. What fails is the call itself, by strace; a
+full disk is a small file system in a mount namespace."""
 
 import hashlib
 import os
@@ -20,7 +20,8 @@ import harness  # noqa: E402
 
 OLD = "old contents"
 
-# Writes `arg[2]` bytes beside the file arg[1] and puts them in its place. Says how that ended, and whether others ran.
+# Writes `arg[2]` bytes beside the file arg[1] and puts them in its place. Says how that ended, and
+# whether others ran.
 WRITE = """
 local task, sio = require "septet.task", require "septet.io"
 local path, n = arg[1], tonumber(arg[2])
@@ -34,7 +35,8 @@ end)
 print(ok and "ok" or task.is(err, "IoError") and err.code .. " " .. tostring(err) or tostring(err))
 """
 
-# Saves arg[2] bytes, or the URL arg[2], as the file arg[1]. Says how that ended, and how often others ran meanwhile.
+# Saves arg[2] bytes, or the URL arg[2], as the file arg[1]. Says how that ended, and how often
+# others ran meanwhile.
 SAVE = """
 local task, http = require "septet.task", require "septet.http"
 local path, what = arg[1], arg[2]
@@ -47,11 +49,13 @@ task.background(function()
   end
 end)
 local ok, result = pcall(http.save, url, path, { resume = arg[3] == "resume" })
-print(ok and "ok" or task.is(result, "IoError") and result.code .. " " .. tostring(result) or tostring(result))
+print(ok and "ok" or task.is(result, "IoError") and result.code .. " " .. tostring(result)
+  or tostring(result))
 if ok and arg[3] then print(result.status, result.bytes, result.resumed, ticks > 50) end
 """
 
-# A tool that watches system calls does not go with the leak check; and it counts them by thread: there is to be one.
+# A tool that watches system calls does not go with the leak check; and it counts them by thread:
+# there is to be one.
 TRACED = {"ASAN_OPTIONS": "detect_leaks=0", "UV_THREADPOOL_SIZE": "1"}
 
 
@@ -77,13 +81,20 @@ class Disk(harness.Case):
         return result.out
 
     def on_a_small_disk(self, *commands):
-        """Runs shell commands on a disk of 1 MiB, where 'file' is the old one; returns what they printed, by line."""
-        # What is mounted is not for the world outside. In a chroot that cannot be said, as / is no mount there.
-        unshare = ["unshare", "-m", "--propagation", "unchanged"] + ([] if os.geteuid() == 0 else ["-r"])
+        """Runs shell commands on a disk of 1 MiB, where 'file' is the old one; returns what they
+        printed, by line."""
+        # What is mounted is not for the world outside. In a chroot that cannot be said, as / is no
+        # mount there.
+        unshare = ["unshare", "-m", "--propagation", "unchanged"] + (
+            [] if os.geteuid() == 0 else ["-r"]
+        )
         disk = os.path.join(self.dir, "disk")
         os.mkdir(disk)
-        first = ["mount --make-rprivate / 2>/dev/null || true", "mount -t tmpfs -o size=1m none %s" % disk,
-                 "cd %s" % disk, "printf %s >file" % shlex.quote(OLD)]
+        first = [
+            "mount --make-rprivate / 2>/dev/null || true",
+            "mount -t tmpfs -o size=1m none %s" % disk, "cd %s" % disk,
+            "printf %s >file" % shlex.quote(OLD),
+        ]
         result = self.septet(argv=unshare + ["sh", "-e", "-c", "\n".join([*first, *commands])])
         self.assertEqual((result.status, result.err), (0, ""), result)
         return result.out.split("\n")
@@ -111,7 +122,8 @@ class Fault43(Disk):
         self.assert_file(OLD)
 
     def test_sync_error(self):
-        """fault.43 EIO in fsync raises IoError, fsync is not tried again, and the target is the old file"""
+        """fault.43 EIO in fsync raises IoError, fsync is not tried again, and the target is the old
+        file"""
         out = self.traced(1 << 16, "fsync:error=EIO:when=1")
         self.assertEqual(out, "EIO cannot sync '%s.part': i/o error\n" % self.path)
         self.assert_file(OLD)
@@ -133,21 +145,30 @@ class Fault43(Disk):
         """fault.43 the file is synced before it is renamed, and its folder after that"""
         self.assertEqual(self.traced(1 << 16), "ok\n")
         self.assert_file(new(1 << 16))
-        self.assertEqual(self.calls("pwrite64", "fsync", "rename"), ["pwrite64"] * 4 + ["fsync", "rename", "fsync"])
+        self.assertEqual(
+            self.calls("pwrite64", "fsync", "rename"),
+            ["pwrite64"] * 4 + ["fsync", "rename", "fsync"],
+        )
 
     def test_signals(self):
         """fault.43 calls that a signal interrupts are made again"""
-        out = self.traced(1 << 16, "pwrite64:error=EINTR:when=1+2", "fsync:error=EINTR:when=1", "ftruncate:error=EINTR:when=1")
+        out = self.traced(
+            1 << 16, "pwrite64:error=EINTR:when=1+2", "fsync:error=EINTR:when=1",
+            "ftruncate:error=EINTR:when=1",
+        )
         self.assertEqual(out, "ok\n")
         self.assert_file(new(1 << 16))
 
     def test_full(self):
         """fault.43 ENOSPC raises IoError, and the target is the old file"""
-        out = self.on_a_small_disk("%s %s file %d" % (harness.SEPTET, self.script, 4 << 20), "cat file")
+        out = self.on_a_small_disk(
+            "%s %s file %d" % (harness.SEPTET, self.script, 4 << 20), "cat file"
+        )
         self.assertEqual(out, ["ENOSPC cannot write 'file.part': no space left on device", OLD])
 
     def test_short_write(self):
-        """fault.43 a write that takes some bytes and then no more raises IoError, and the target is the old file"""
+        """fault.43 a write that takes some bytes and then no more raises IoError, and the target is
+        the old file"""
         limit = 100 * 1000  # in the middle of a write
 
         def limited():
@@ -157,9 +178,13 @@ class Fault43(Disk):
 
         with open(self.path, "w") as file:
             file.write(OLD)
-        process = subprocess.run([harness.SEPTET, self.script, self.path, str(1 << 20)], preexec_fn=limited,
-                                 env=harness.environment(None), stdout=subprocess.PIPE, text=True, timeout=harness.HANG)
-        self.assertEqual(process.stdout, "EFBIG cannot write '%s.part': file too large\n" % self.path)
+        process = subprocess.run(
+            [harness.SEPTET, self.script, self.path, str(1 << 20)], preexec_fn=limited,
+            env=harness.environment(None), stdout=subprocess.PIPE, text=True, timeout=harness.HANG,
+        )
+        self.assertEqual(
+            process.stdout, "EFBIG cannot write '%s.part': file too large\n" % self.path
+        )
         self.assert_file(OLD)
         with open(self.path + ".part") as file:
             self.assertEqual(file.read(), new(1 << 20)[:limit])
@@ -170,14 +195,17 @@ class Fault43Save(Disk):
         """Has the origin serve such a file, and returns its URL."""
         url = "%s/file/%s" % (os.environ["SEPTET_ORIGIN"], key)
         query = urllib.parse.urlencode({"etag": '"a"', **options})
-        urllib.request.urlopen(urllib.request.Request("%s?%s" % (url, query), method="POST")).close()
+        urllib.request.urlopen(
+            urllib.request.Request("%s?%s" % (url, query), method="POST")
+        ).close()
         return url
 
     def assert_no_part(self):
         self.assertFalse(os.path.exists(self.part) or os.path.exists(self.part + ".meta"))
 
     def test_write_error(self):
-        """fault.43 EIO in a write of a save raises IoError, the target is the old file, and the part is gone"""
+        """fault.43 EIO in a write of a save raises IoError, the target is the old file, and the
+        part is gone"""
         for more in ((), ("resume",)):
             out = self.traced(4 << 20, "pwrite64:error=EIO:when=5", script=self.save, more=more)
             self.assertEqual(out, "EIO cannot write '%s': i/o error\n" % self.part)
@@ -185,7 +213,8 @@ class Fault43Save(Disk):
             self.assert_no_part()
 
     def test_sync_error(self):
-        """fault.43 EIO in the fsync of a save raises IoError, the target is the old file, and the part is gone"""
+        """fault.43 EIO in the fsync of a save raises IoError, the target is the old file, and the
+        part is gone"""
         out = self.traced(1 << 20, "fsync:error=EIO:when=1", script=self.save)
         self.assertEqual(out, "EIO cannot sync '%s': i/o error\n" % self.part)
         self.assert_file(OLD)
@@ -193,11 +222,14 @@ class Fault43Save(Disk):
         self.assertEqual(self.calls("fsync", "rename"), ["fsync"])
 
     def test_full(self):
-        """fault.43 ENOSPC in a save raises IoError, the target is the old file, and the part is gone on with later"""
+        """fault.43 ENOSPC in a save raises IoError, the target is the old file, and the part is
+        gone on with later"""
         url = self.make("full", size=4 << 20)
         save = "%s %s file %s resume" % (harness.SEPTET, self.save, url)
-        out = self.on_a_small_disk(save, "cat file", "echo", "mount -o remount,size=8m .", "stat -c %s file.part", save,
-                                   "sha256sum <file", "ls")
+        out = self.on_a_small_disk(
+            save, "cat file", "echo", "mount -o remount,size=8m .", "stat -c %s file.part", save,
+            "sha256sum <file", "ls",
+        )
         self.assertEqual(out[:2], ["ENOSPC cannot write 'file.part': no space left on device", OLD])
         kept = int(out[2])
         self.assertGreater(kept, 900 * 1000)
@@ -209,13 +241,16 @@ class Fault43Save(Disk):
     def test_slow(self):
         """fault.43 a disk that takes its time keeps nobody else waiting"""
         delay = 200 * 1000  # microseconds
-        out = self.traced(1 << 16, "pwrite64:delay_enter=%d" % delay, "fsync:delay_enter=%d" % delay,
-                          "/^rename:delay_enter=%d" % delay, script=self.save, more=("slow",))
+        out = self.traced(
+            1 << 16, "pwrite64:delay_enter=%d" % delay, "fsync:delay_enter=%d" % delay,
+            "/^rename:delay_enter=%d" % delay, script=self.save, more=("slow",),
+        )
         self.assertEqual(out, "ok\n200\t65536\t0\ttrue\n")
         self.assert_file(new(1 << 16))
 
     def test_killed(self):
-        """fault.43 a save that was killed leaves the old file, and the next one goes on with what it had brought"""
+        """fault.43 a save that was killed leaves the old file, and the next one goes on with what
+        it had brought"""
         url = self.make("killed", size=1000000, stall=600000)
         with open(self.path, "w") as file:
             file.write(OLD)

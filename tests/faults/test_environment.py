@@ -1,5 +1,6 @@
 # peers: tls
-"""Proxies that the environment names: ignored, unless the script asks for them; and what is read of the disk."""
+"""Proxies that the environment names: ignored, unless the script asks for them; and what is read of
+the disk."""
 
 import json
 import os
@@ -52,7 +53,8 @@ class Environment(harness.Case):
         self.goes_to_the_dead_proxy('"environment"', {"http_proxy": DEAD})
         self.goes_to_the_dead_proxy('"environment"', {"all_proxy": DEAD})
         self.works('"environment"', {"https_proxy": DEAD})
-        self.works('"environment"', {"HTTP_PROXY": DEAD})  # what a CGI script gets of its client's headers
+        # What a CGI script gets of its client's headers.
+        self.works('"environment"', {"HTTP_PROXY": DEAD})
 
     def test_h_9_no_password_of_a_proxy_that_the_environment_names_is_shown(self):
         """H-9: no password of a proxy that the environment names is shown"""
@@ -62,9 +64,12 @@ class Environment(harness.Case):
             for name, value in pairs(err) do print(name, value) end
             http.get("http://example.test/", { proxy = "environment" })
         """)
-        for proxy in ("http://bob:hunter2@x@127.0.0.1:1", "http://bob:hunter2#x@127.0.0.1:1", "bob:hunter2",
-                      "http://bob:hunter2@127.0.0.1:99999", "foo://bob:hunter2@127.0.0.1:1", "http://bob:hunter2@",
-                      "http://bob:hunter2@127.0.0.1:1", "socks5://bob:hunter2@127.0.0.1:1", "http://bob:hunter2/@h:1"):
+        for proxy in (
+            "http://bob:hunter2@x@127.0.0.1:1", "http://bob:hunter2#x@127.0.0.1:1", "bob:hunter2",
+            "http://bob:hunter2@127.0.0.1:99999", "foo://bob:hunter2@127.0.0.1:1",
+            "http://bob:hunter2@", "http://bob:hunter2@127.0.0.1:1",
+            "socks5://bob:hunter2@127.0.0.1:1", "http://bob:hunter2/@h:1",
+        ):
             with self.subTest(proxy=proxy):
                 done = self.septet("--trace", script, env={"http_proxy": proxy})
                 self.assertNotIn("hunter2", done.out + done.err)
@@ -86,14 +91,21 @@ class Environment(harness.Case):
 
     def test_rules_for_addresses_hold_where_the_environment_may_name_a_proxy(self):
         """A name, as an address in the URL would be judged by itself."""
-        denied = '"environment", deny = "private", resolve = { ["a.invalid:%s"] = "127.0.0.1" }' % ORIGIN.split(":")[2]
+        denied = (
+            '"environment", deny = "private", resolve = { ["a.invalid:%s"] = "127.0.0.1" }'
+            % ORIGIN.split(":")[2]
+        )
         url = ORIGIN.replace("127.0.0.1", "a.invalid")
-        for environment in ({}, {"http_proxy": DEAD, "no_proxy": "a.invalid"}, {"http_proxy": DEAD}):
+        for environment in (
+            {}, {"http_proxy": DEAD, "no_proxy": "a.invalid"}, {"http_proxy": DEAD},
+        ):
             self.check(self.get(denied, environment, base=url), 0, "false\tdenied\taddress\n")
 
     def test_rules_for_addresses_hold_for_a_connection_that_is_open(self):
         """It was opened to a proxy that the script named, which is not judged."""
-        result = self.septet(self.write("s.lua", REUSED), ORIGIN, env={"http_proxy": ORIGIN, "no_proxy": ""})
+        result = self.septet(
+            self.write("s.lua", REUSED), ORIGIN, env={"http_proxy": ORIGIN, "no_proxy": ""}
+        )
         self.check(result, 0, "1\ndenied\taddress\tconnections: 1\n")
 
     def test_fault_37_what_goes_to_a_dead_proxy_goes_nowhere_else(self):
@@ -110,7 +122,9 @@ local session <close> = http.session { tls = { ca_file = arg[2] }, limit_per_hos
 for _ = 1, 3 do
   local list = {}
   for i = 1, 8 do
-    list[i] = function() return session:get(arg[1] .. "/bytes/2", { headers = { Connection = "close" } }).status end
+    list[i] = function()
+      return session:get(arg[1] .. "/bytes/2", { headers = { Connection = "close" } }).status
+    end
   end
   for _, status in ipairs(task.gather(list)) do assert(status == 200) end
 end
@@ -123,9 +137,15 @@ class Files(harness.Case):
         ca = os.path.join(os.environ["SEPTET_TLS"], "ca.pem")
         trace = os.path.join(self.dir, "trace")
         script = self.write("s.lua", HANDSHAKES)
-        env = {"ASAN_OPTIONS": "detect_leaks=0"}  # it cannot look for leaks where somebody traces it
-        result = self.septet(argv=["strace", "-f", "-e", "trace=openat,open", "-o", trace, harness.SEPTET, script,
-                                   os.environ["SEPTET_TLS_ORIGIN"], ca], env=env)
+        # It cannot look for leaks where somebody traces it.
+        env = {"ASAN_OPTIONS": "detect_leaks=0"}
+        result = self.septet(
+            argv=[
+                "strace", "-f", "-e", "trace=openat,open", "-o", trace, harness.SEPTET, script,
+                os.environ["SEPTET_TLS_ORIGIN"], ca,
+            ],
+            env=env,
+        )
         self.check(result)
         with open(trace) as file:
             opens = [line for line in file if ca in line]

@@ -1,4 +1,5 @@
-"""What a host costs that has nothing to do: system calls, counted by strace while its one task sleeps."""
+"""What a host costs that has nothing to do: system calls, counted by strace while its one task
+sleeps."""
 
 import os
 import sys
@@ -60,7 +61,8 @@ class Idle(harness.Case):
         log = os.path.join(self.dir, "strace.log")
         result = self.septet(argv=["strace", "-f", "-qq", "-o", log, harness.SEPTET, script,
                                    os.environ["SEPTET_ORIGIN"], str(many), str(SLEEP)],
-                             env={"ASAN_OPTIONS": "detect_leaks=0"})  # which cannot be done under strace
+                             # Which cannot be done under strace.
+                             env={"ASAN_OPTIONS": "detect_leaks=0"})
         self.check(result)
         with open(log) as file:
             lines = file.read().splitlines()
@@ -83,7 +85,10 @@ class Idle(harness.Case):
 
     def test_http_43_the_count_sees_a_loop_that_spins(self):
         """A host that has something to do is found out."""
-        busy = ("local spin = true task.spawn(function() while spin do task.sleep(0.001) end end)", "spin = false")
+        busy = (
+            "local spin = true task.spawn(function() while spin do task.sleep(0.001) end end)",
+            "spin = false",
+        )
         self.assertGreater(len(self.calls(busy)), 10 * CALLS)
 
 

@@ -1,6 +1,8 @@
-"""What a host says that has no way to an address: each in a network namespace of its own, whose routes say no.
+"""What a host says that has no way to an address: each in a network namespace of its own, whose
+routes say no.
 
-It needs root, or user namespaces that anybody may make; without either it fails, as it then shows nothing."""
+It needs root, or user namespaces that anybody may make; without either it fails, as it then shows
+nothing."""
 
 import os
 import subprocess
@@ -33,17 +35,25 @@ def namespace():
                           stderr=subprocess.STDOUT, text=True,
                           env=dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/sbin"))
     if done.returncode != 0:
-        raise AssertionError("no network namespace can be made here, and without one nothing is tested: "
-                             f"{' '.join(command)}: {done.stdout}")
+        raise AssertionError(
+            "no network namespace can be made here, and without one nothing is tested: "
+            f"{' '.join(command)}: {done.stdout}"
+        )
     return command
 
 
 class Routes(harness.Case):
     def says(self, reason, *routes, address=ADDRESS):
-        inside = "PATH=$PATH:/usr/sbin:/sbin; ip link set lo up" + "".join(f" && ip route add {r}" for r in routes)
+        inside = "PATH=$PATH:/usr/sbin:/sbin; ip link set lo up" + "".join(
+            f" && ip route add {r}" for r in routes
+        )
         script = self.write("s.lua", SCRIPT)
-        result = self.septet(argv=[*namespace(), "sh", "-c", inside + ' && exec "$@"', "sh", harness.SEPTET, script,
-                                   f"http://{address}/"])
+        result = self.septet(
+            argv=[
+                *namespace(), "sh", "-c", inside + ' && exec "$@"', "sh", harness.SEPTET, script,
+                f"http://{address}/",
+            ]
+        )
         line = f"false\ttrue\tconnect\t{reason}\tconnect\n"
         self.check(result, 0, line * 2 + "false\tconnect\trefused\n")
 

@@ -1,5 +1,5 @@
-"""URLs by each way in: a script's own, below a base, and in a Location, absolute and relative; by get, stream and save.
-The server tells what it was asked for, byte by byte."""
+"""URLs by each way in: a script's own, below a base, and in a Location, absolute and relative; by
+get, stream and save. The server tells what it was asked for, byte by byte."""
 
 import json
 import os
@@ -22,10 +22,13 @@ local function stream(s, url, options) return s:stream("GET", url, options) end
 for _, case in ipairs(input.cases) do
   local resolve = {}
   for _, name in ipairs(input.names) do resolve[name] = "127.0.0.1" end
-  local s <close> = http.session { base_url = case.base, resolve = resolve, resolver = "127.0.0.1:1", timeout = 10,
-    retries = false }
+  local s <close> = http.session {
+    base_url = case.base, resolve = resolve, resolver = "127.0.0.1:1", timeout = 10,
+    retries = false,
+  }
   local how = ({ get = s.get, stream = stream, save = save })[case.how or "get"]
-  local ok, r = pcall(how, s, case.url, { headers = { ["X-Case"] = case.id }, params = case.params })
+  local ok, r = pcall(how, s, case.url,
+    { headers = { ["X-Case"] = case.id }, params = case.params })
   local said = ok and json.decode(r.body) or {}
   print(json.encode(ok and { url = r.url, target = said.target, host = said.host }
     or { kind = r.kind, code = r.code, reason = r.reason, phase = r.phase, message = tostring(r) }))
@@ -35,38 +38,97 @@ end
 # RFC 3986, 5.4, with {A} for an authority of a server's. None: it is refused.
 BASE = "http://{A}/b/c/d;p?q"
 EXAMPLES = {
-    "g:h": None, "g": "/b/c/g", "./g": "/b/c/g", "g/": "/b/c/g/", "/g": "/g", "?y": "/b/c/d;p?y", "g?y": "/b/c/g?y",
-    "#s": "/b/c/d;p?q#s", "g#s": "/b/c/g#s", "g?y#s": "/b/c/g?y#s", ";x": "/b/c/;x", "g;x": "/b/c/g;x",
-    "g;x?y#s": "/b/c/g;x?y#s", ".": "/b/c/", "./": "/b/c/", "..": "/b/", "../": "/b/", "../g": "/b/g",
-    "../..": "/", "../../": "/", "../../g": "/g",
-    "../../../g": "/g", "../../../../g": "/g", "/./g": "/g", "/../g": "/g", "g.": "/b/c/g.", ".g": "/b/c/.g",
-    "g..": "/b/c/g..", "..g": "/b/c/..g", "./../g": "/b/g", "./g/.": "/b/c/g/", "g/./h": "/b/c/g/h",
-    "g/../h": "/b/c/h", "g;x=1/./y": "/b/c/g;x=1/y", "g;x=1/../y": "/b/c/y", "g?y/./x": "/b/c/g?y/./x",
-    "g?y/../x": "/b/c/g?y/../x", "g#s/./x": "/b/c/g#s/./x", "g#s/../x": "/b/c/g#s/../x", "http:g": None,
+    "g:h": None,
+    "g": "/b/c/g",
+    "./g": "/b/c/g",
+    "g/": "/b/c/g/",
+    "/g": "/g",
+    "?y": "/b/c/d;p?y",
+    "g?y": "/b/c/g?y",
+    "#s": "/b/c/d;p?q#s",
+    "g#s": "/b/c/g#s",
+    "g?y#s": "/b/c/g?y#s",
+    ";x": "/b/c/;x",
+    "g;x": "/b/c/g;x",
+    "g;x?y#s": "/b/c/g;x?y#s",
+    ".": "/b/c/",
+    "./": "/b/c/",
+    "..": "/b/",
+    "../": "/b/",
+    "../g": "/b/g",
+    "../..": "/",
+    "../../": "/",
+    "../../g": "/g",
+    "../../../g": "/g",
+    "../../../../g": "/g",
+    "/./g": "/g",
+    "/../g": "/g",
+    "g.": "/b/c/g.",
+    ".g": "/b/c/.g",
+    "g..": "/b/c/g..",
+    "..g": "/b/c/..g",
+    "./../g": "/b/g",
+    "./g/.": "/b/c/g/",
+    "g/./h": "/b/c/g/h",
+    "g/../h": "/b/c/h",
+    "g;x=1/./y": "/b/c/g;x=1/y",
+    "g;x=1/../y": "/b/c/y",
+    "g?y/./x": "/b/c/g?y/./x",
+    "g?y/../x": "/b/c/g?y/../x",
+    "g#s/./x": "/b/c/g#s/./x",
+    "g#s/../x": "/b/c/g#s/../x",
+    "http:g": None,
 }
 
 # What stands behind the authority, and what it is in its one form.
 TAILS = {
-    "": "/", "?q": "/?q", "#f": "/#f", "/a b?c d#e f": "/a%20b?c%20d#e%20f",
+    "": "/",
+    "?q": "/?q",
+    "#f": "/#f",
+    "/a b?c d#e f": "/a%20b?c%20d#e%20f",
     "/caf\u00e9?q=caf\u00e9#caf\u00e9": "/caf%C3%A9?q=caf%C3%A9#caf%C3%A9",
-    "/\"<>`{}^|'?\"<>`{}^|'#\"<>`{}^|'": "/%22%3C%3E%60%7B%7D%5E|'?%22%3C%3E`{}^|%27#%22%3C%3E%60{}^|'",
-    "/%41%7e%2F%c3%a9?%41%20+#%41": "/%41%7e%2F%c3%a9?%41%20+#%41", "/%?%#%": "/%?%#%", "/%zz": "/%zz",
-    "/a/../b": "/b", "/a/%2e%2E/b/%2E": "/b/", "/./a/./": "/a/", "/../../a": "/a", "/a//b//": "/a//b//",
-    "/a?b/../c": "/a?b/../c", "/a?b?c#d#e": "/a?b?c#d#e", "/a?x=\\y": "/a?x=\\y", "/a@b:c": "/a@b:c",
-    "/?u=http://x@y/": "/?u=http://x@y/", "/[x]?[y]": "/[x]?[y]", "/a;b,c=d&e!$*": "/a;b,c=d&e!$*",
+    "/\"<>`{}^|'?\"<>`{}^|'#\"<>`{}^|'": (
+        "/%22%3C%3E%60%7B%7D%5E|'?%22%3C%3E`{}^|%27#%22%3C%3E%60{}^|'"
+    ),
+    "/%41%7e%2F%c3%a9?%41%20+#%41": "/%41%7e%2F%c3%a9?%41%20+#%41",
+    "/%?%#%": "/%?%#%",
+    "/%zz": "/%zz",
+    "/a/../b": "/b",
+    "/a/%2e%2E/b/%2E": "/b/",
+    "/./a/./": "/a/",
+    "/../../a": "/a",
+    "/a//b//": "/a//b//",
+    "/a?b/../c": "/a?b/../c",
+    "/a?b?c#d#e": "/a?b?c#d#e",
+    "/a?x=\\y": "/a?x=\\y",
+    "/a@b:c": "/a@b:c",
+    "/?u=http://x@y/": "/?u=http://x@y/",
+    "/[x]?[y]": "/[x]?[y]",
+    "/a;b,c=d&e!$*": "/a;b,c=d&e!$*",
 }
 
 # Of these a server gets nothing, by whatever way: (reference, the reason of a script's URL).
 REFUSED = (
-    ("http://{A}\\@{B}/", "characters"), ("http://{A}/a\\b", "characters"), ("http://{A}/a\tb", "characters"),
-    ("http://{A}/a\x1b[31m", "characters"), ("http://{A}/\x7f", "characters"), ("http://u:p@{A}/", "userinfo"),
-    ("http://@{A}/", "userinfo"), ("http:/{A}/", "no_scheme"), ("http:{A}", "no_scheme"), ("http://a|b/", "host"),
-    ("http://1.2.3.4.5/", "host"), ("http://[::%31]/", "host"), ("http:///{A}/", "host"), ("http://{A}1000000/", "port"),
+    ("http://{A}\\@{B}/", "characters"),
+    ("http://{A}/a\\b", "characters"),
+    ("http://{A}/a\tb", "characters"),
+    ("http://{A}/a\x1b[31m", "characters"),
+    ("http://{A}/\x7f", "characters"),
+    ("http://u:p@{A}/", "userinfo"),
+    ("http://@{A}/", "userinfo"),
+    ("http:/{A}/", "no_scheme"),
+    ("http:{A}", "no_scheme"),
+    ("http://a|b/", "host"),
+    ("http://1.2.3.4.5/", "host"),
+    ("http://[::%31]/", "host"),
+    ("http:///{A}/", "host"),
+    ("http://{A}1000000/", "port"),
 )
 
 
 class Server:
-    """Answers each request with its target and Host; the first of a case by a redirect, if the case has one."""
+    """Answers each request with its target and Host; the first of a case by a redirect, if the case
+    has one."""
 
     def __init__(self):
         self.redirects, self.seen = {}, []
@@ -93,7 +155,11 @@ class Server:
                 self.seen.append((host, target))
                 location = self.redirects.pop(heads.get(b"x-case"), None)
                 body = json.dumps({"target": target, "host": host}).encode()
-                head = b"HTTP/1.1 302 Found\r\nLocation: " + location if location else b"HTTP/1.1 200 OK"
+                head = (
+                    b"HTTP/1.1 302 Found\r\nLocation: " + location
+                    if location
+                    else b"HTTP/1.1 200 OK"
+                )
                 connection.sendall(head + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
 
@@ -128,14 +194,18 @@ class Urls(harness.Case):
         return list(zip(self.cases, answers))
 
     def check_all(self, expected):
-        """Each case led to what stands in `expected`, a list of URLs without "http://" + authority, in its place."""
+        """Each case led to what stands in `expected`, a list of URLs without "http://" + authority,
+        in its place."""
         for (case, answer), tail in zip(self.answers(), expected):
-            self.assertEqual(answer.get("url"), "http://%s%s" % (self.names[0], tail), (case, answer))
+            self.assertEqual(
+                answer.get("url"), "http://%s%s" % (self.names[0], tail), (case, answer)
+            )
             self.assertEqual(answer["target"], tail.partition("#")[0], (case, answer))
             self.assertEqual(answer["host"], self.names[0], (case, answer))
 
     def test_examples(self):
-        """X-13 H-15: references lead to where RFC 3986, 5.4, says, below a base and in a Location."""
+        """X-13 H-15: references lead to where RFC 3986, 5.4, says, below a base and in a
+        Location."""
         expected = []
         for how in "get", "stream", "save":
             for reference, tail in EXAMPLES.items():
@@ -156,15 +226,23 @@ class Urls(harness.Case):
                 self.ask(BASE, location=reference)
         self.ask("//%s/x" % self.names[2], base=BASE)
         answers = [answer for _, answer in self.answers()]
-        self.assertEqual([(a["code"], a["reason"]) for a in answers], [
-            ("url", "no_scheme"), ("redirect", "denied"), ("url", "no_scheme"), ("redirect", "location"),
-            ("url", "no_scheme")])
+        self.assertEqual(
+            [(a["code"], a["reason"]) for a in answers],
+            [
+                ("url", "no_scheme"),
+                ("redirect", "denied"),
+                ("url", "no_scheme"),
+                ("redirect", "location"),
+                ("url", "no_scheme"),
+            ],
+        )
         self.cases = []
         self.ask(BASE, location="//%s/x" % self.names[2])
         self.assertEqual(self.answers()[0][1]["url"], "http://%s/x" % self.names[2])
 
     def test_encoding(self):
-        """H-15: what is encoded is so by each way in, once, and the URL of the response is what was sent."""
+        """H-15: what is encoded is so by each way in, once, and the URL of the response is what was
+        sent."""
         expected = []
         for how in "get", "stream", "save":
             for tail, one_form in TAILS.items():
@@ -211,7 +289,8 @@ class Urls(harness.Case):
         self.check_all(expected)
 
     def test_refused(self):
-        """H-5 H-15: what parsers may read differently is refused by each way in, and no server sees it."""
+        """H-5 H-15: what parsers may read differently is refused by each way in, and no server sees
+        it."""
         for reference, _ in REFUSED:
             self.ask(reference)
             self.ask(reference, base="http://{A}/x")
@@ -221,9 +300,15 @@ class Urls(harness.Case):
         answers = self.answers()
         for i, (reference, reason) in enumerate(REFUSED):
             for case, answer in answers[5 * i:5 * i + 2]:
-                self.assertEqual((answer.get("code"), answer.get("reason")), ("url", reason), (case, answer))
+                self.assertEqual(
+                    (answer.get("code"), answer.get("reason")), ("url", reason), (case, answer)
+                )
             for case, answer in answers[5 * i + 2:5 * i + 5]:
-                self.assertEqual((answer.get("code"), answer.get("reason")), ("redirect", "location"), (case, answer))
+                self.assertEqual(
+                    (answer.get("code"), answer.get("reason")),
+                    ("redirect", "location"),
+                    (case, answer),
+                )
                 self.assertEqual(answer["phase"], "receive")
                 self.assertNotIn("\x1b", answer["message"])
                 self.assertNotIn("u:p", answer["message"])
