@@ -1,5 +1,6 @@
-"""A folder of certificates for tests: two CAs, what the one signed for a server and a client, and what a client
-must refuse. Each NAME.pem holds a certificate and behind it its key, which are also NAME.crt and NAME.key."""
+"""A folder of certificates for tests: two CAs, what the one signed for a server and a client, and
+what a client must refuse. Each NAME.pem holds a certificate and behind it its key, which are also
+NAME.crt and NAME.key."""
 
 import os
 import subprocess
@@ -24,7 +25,9 @@ KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 
 
 def openssl(*arguments):
-    done = subprocess.run(["openssl", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(
+        ["openssl", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     if done.returncode != 0:
         sys.exit("certificates: openssl: " + done.stdout)
 
@@ -57,11 +60,15 @@ class Maker:
             file.write(BOOKS.format(folder=self.folder))
         open(self.path("index"), "w").close()
         request = self.path(name + ".csr")
-        openssl("req", "-new", *KEY, "-keyout", self.path(name + ".key"), "-out", request, "-subj", "/CN=localhost",
-                *NAMES)
-        openssl("ca", "-batch", "-notext", "-config", self.path("books.cnf"), "-cert", self.path("ca.crt"),
-                "-keyfile", self.path("ca.key"), "-in", request, "-out", self.path(name + ".crt"),
-                "-startdate", start, "-enddate", end)
+        openssl(
+            "req", "-new", *KEY, "-keyout", self.path(name + ".key"), "-out", request, "-subj",
+            "/CN=localhost", *NAMES,
+        )
+        openssl(
+            "ca", "-batch", "-notext", "-config", self.path("books.cnf"), "-cert",
+            self.path("ca.crt"), "-keyfile", self.path("ca.key"), "-in", request, "-out",
+            self.path(name + ".crt"), "-startdate", start, "-enddate", end,
+        )
         self.bundle(name)
 
 
@@ -78,6 +85,9 @@ def make_bad(folder):
     maker = Maker(folder)
     maker.make_dated("expired", "20200101000000Z", "20200201000000Z")
     maker.make_dated("not_yet_valid", "20900101000000Z", "20900201000000Z")
-    maker.make("host", "elsewhere.invalid", *maker.signed("ca"), "-addext", "subjectAltName=DNS:elsewhere.invalid")
+    maker.make(
+        "host", "elsewhere.invalid", *maker.signed("ca"), "-addext",
+        "subjectAltName=DNS:elsewhere.invalid",
+    )
     maker.make("self_signed", "localhost", *NAMES)
     maker.make("unknown_ca", "localhost", *maker.signed("other"), *NAMES)

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""dns [--log FILE]: a scripted DNS server on loopback, by UDP and TCP; prints 'port N' when it listens, and ends when
-its standard input closes.
+"""dns [--log FILE]: a scripted DNS server on loopback, by UDP and TCP; prints 'port N' when it
+listens, and ends when its standard input closes.
 
 The labels of a name say what is answered, read from the left; the others mean nothing:
 
   a-127-0-0-1    an address; each such label adds one
   aaaa---1       the same of IPv6: '-' stands for ':'
   ttl-N          the TTL of what is answered (60)
-  cname          the name is an alias of what remains of it behind this label, with the TTL named before it
+  cname          the name is an alias of the rest behind this label, with the TTL before it
   nx             no such name; so is one without any address
   empty          the name is there, and has no address
   servfail, refused, garbage
@@ -17,8 +17,8 @@ The labels of a name say what is answered, read from the left; the others mean n
   rebind         127.0.0.N, where N counts how often the name was asked for
   only6-WORD     WORD is for the questions of IPv6 alone
 
-Each question is a line of JSON in the log, written before it is answered: "event": "query", "name" as it was sent,
-"type" ("A", "AAAA", or a number) and "transport" ("udp" or "tcp").
+Each question is a line of JSON in the log, written before it is answered: "event": "query", "name"
+as it was sent, "type" ("A", "AAAA", or a number) and "transport" ("udp" or "tcp").
 """
 
 import argparse
@@ -100,7 +100,11 @@ class Answer:
             out.append(record(name, CNAME, self.alias_ttl, encode_name(self.alias)))
             name = encode_name(self.alias)
         version = {A: 4, AAAA: 6}.get(self.kind)
-        out += [record(name, self.kind, self.ttl, a.packed) for a in self.addresses if a.version == version]
+        out += [
+            record(name, self.kind, self.ttl, a.packed)
+            for a in self.addresses
+            if a.version == version
+        ]
         return out
 
     def packet(self, number, question, transport):
@@ -125,7 +129,12 @@ class Server:
         except (ValueError, IndexError, struct.error):
             return None
         if self.log:
-            line = {"event": "query", "name": ".".join(labels), "type": TYPES.get(kind, kind), "transport": transport}
+            line = {
+                "event": "query",
+                "name": ".".join(labels),
+                "type": TYPES.get(kind, kind),
+                "transport": transport,
+            }
             self.log.write(json.dumps(line) + "\n")
         labels = [label.lower() for label in labels]
         key = (kind, tuple(labels))
@@ -174,7 +183,9 @@ async def open_both(server):
         tcp = await asyncio.start_server(server.serve_tcp, "127.0.0.1", 0)
         address = tcp.sockets[0].getsockname()
         try:
-            udp, _ = await loop.create_datagram_endpoint(lambda: Datagrams(server), local_addr=address)
+            udp, _ = await loop.create_datagram_endpoint(
+                lambda: Datagrams(server), local_addr=address
+            )
             return tcp, udp, address[1]
         except OSError:
             tcp.close()
@@ -202,7 +213,9 @@ async def serve(log):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--log", metavar="FILE", help="append each question to FILE, as JSON lines")
     asyncio.run(serve(parser.parse_args().log))
 

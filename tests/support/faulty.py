@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""faulty FOLDER LOG: servers on loopback that fail below HTTP: in the TLS handshake, at the end of a connection,
-and as proxies; and some beside them that do not. FOLDER holds the certificates.
+"""faulty FOLDER LOG: servers on loopback that fail below HTTP: in the TLS handshake, at the end of
+a connection, and as proxies; and some beside them that do not. FOLDER holds the certificates.
 
-Prints one line of JSON, the port of each by its name, and ends with its standard input. LOG gets a line of JSON
-for each connection, once it is known: "event" (the server's name) and what that server saw."""
+Prints one line of JSON, the port of each by its name, and ends with its standard input. LOG gets a
+line of JSON for each connection, once it is known: "event" (the server's name) and what that server
+saw."""
 
 import json
 import os
@@ -69,7 +70,8 @@ def context(certificate="server"):
 
 
 def old_context():
-    """TLS 1.0 and 1.1 alone, which today's OpenSSL offers only when told to think nothing of security."""
+    """TLS 1.0 and 1.1 alone, which today's OpenSSL offers only when told to think nothing of
+    security."""
     made = context()
     made.set_ciphers("ALL:@SECLEVEL=0")
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -86,7 +88,8 @@ def demanding_context():
 
 
 def tls_server(name, tls):
-    """Answers one request on each connection; logs how much of it came, or that the handshake failed."""
+    """Answers one request on each connection; logs how much of it came, or that the handshake
+    failed."""
 
     def serve(sock):
         try:
@@ -151,7 +154,9 @@ def slow_handshake(sock):
 
 def plain(sock):
     head = read_head(sock)
-    hosts = [line.partition(": ")[2] for line in header_lines(head) if line.lower().startswith("host: ")]
+    hosts = [
+        line.partition(": ")[2] for line in header_lines(head) if line.lower().startswith("host: ")
+    ]
     log("ipv6", host=hosts[0])
     sock.sendall(OK)
 
@@ -160,7 +165,8 @@ def plain(sock):
 
 
 def open_tunnel(sock, name):
-    """Reads a CONNECT and makes the connection; returns that, or None where it was something else."""
+    """Reads a CONNECT and makes the connection; returns that, or None where it was something
+    else."""
     head = read_head(sock)
     line = head.split(b"\r\n")[0].decode("latin-1")
     log(name, line=line, headers=header_lines(head))
@@ -179,8 +185,16 @@ def proxy_answer(name, status):
     def serve(sock):
         head = read_head(sock)
         log(name, line=head.split(b"\r\n")[0].decode("latin-1"), headers=header_lines(head))
-        challenge = b'Proxy-Authenticate: Basic realm="faulty"\r\n' if status.startswith(b"407") else b""
-        sock.sendall(b"HTTP/1.1 " + status + b"\r\n" + challenge + b"Content-Length: 2\r\nConnection: close\r\n\r\nno")
+        challenge = (
+            b'Proxy-Authenticate: Basic realm="faulty"\r\n' if status.startswith(b"407") else b""
+        )
+        sock.sendall(
+            b"HTTP/1.1 "
+            + status
+            + b"\r\n"
+            + challenge
+            + b"Content-Length: 2\r\nConnection: close\r\n\r\nno"
+        )
 
     return serve
 
@@ -230,7 +244,10 @@ def read_socks_target(sock):
     else:
         host = socket.inet_ntop(*((socket.AF_INET, read_exactly(sock, 4)) if kind == 1 else
                                   (socket.AF_INET6, read_exactly(sock, 16))))
-    return {1: "ipv4", 3: "name", 4: "ipv6"}[kind], host, struct.unpack(">H", read_exactly(sock, 2))[0]
+    return (
+        {1: "ipv4", 3: "name", 4: "ipv6"}[kind], host,
+        struct.unpack(">H", read_exactly(sock, 2))[0],
+    )
 
 
 def socks_anywhere(sock):
@@ -290,7 +307,9 @@ def accept_all(listener, serve):
 def main():
     ports = {}
     for name, serve in SERVERS.items():
-        family, address = (socket.AF_INET6, "::1") if name in IPV6 else (socket.AF_INET, "127.0.0.1")
+        family, address = (
+            (socket.AF_INET6, "::1") if name in IPV6 else (socket.AF_INET, "127.0.0.1")
+        )
         listener = socket.create_server((address, 0), family=family, backlog=128)
         ports[name] = listener.getsockname()[1]
         threading.Thread(target=accept_all, args=(listener, serve), daemon=True).start()

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""h2 FOLDER LOG: a server of HTTP/2 that fails in ways no real one can be asked to, on a free port of loopback.
+"""h2 FOLDER LOG: a server of HTTP/2 that fails in ways no real one can be asked to, on a free port
+of loopback.
 
-Speaks TLS with FOLDER/server.pem. What a connection does is the first label of the name the client asks for (SNI):
-see SCENARIOS. It reads no headers, so that it needs no HPACK: each answer is a status and the body "hello". Prints
-"port N" once it listens, and ends when its standard input is closed.
+Speaks TLS with FOLDER/server.pem. What a connection does is the first label of the name the client
+asks for (SNI): see SCENARIOS. It reads no headers, so that it needs no HPACK: each answer is a
+status and the body "hello". Prints "port N" once it listens, and ends when its standard input is
+closed.
 
-The log, one JSON object a line: "open", "request" (a stream), "reset" (a stream, by the client), "close"; each with
-"connection" and "scenario".
+The log, one JSON object a line: "open", "request" (a stream), "reset" (a stream, by the client),
+"close"; each with "connection" and "scenario".
 """
 
 import asyncio
@@ -36,7 +38,9 @@ def log(event, **fields):
 
 
 def frame(kind, flags, stream, payload=b""):
-    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+    return (
+        len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+    )
 
 
 def answer(stream, body=b"hello", status=STATUS_200):
@@ -45,7 +49,9 @@ def answer(stream, body=b"hello", status=STATUS_200):
 
 def begun(stream):
     """A head that promises 100 bytes, and some of them."""
-    return frame(HEADERS, END_HEADERS, stream, STATUS_200 + LENGTH_100) + frame(DATA, 0, stream, b"x" * 10)
+    return frame(HEADERS, END_HEADERS, stream, STATUS_200 + LENGTH_100) + frame(
+        DATA, 0, stream, b"x" * 10
+    )
 
 
 def reset(stream, code):
@@ -214,7 +220,8 @@ class Dying(Connection):
 
 
 class Crashing(Connection):
-    """The first connection answers its first stream, and breaks down when as many as it waits for are open."""
+    """The first connection answers its first stream, and breaks down when as many as it waits for
+    are open."""
 
     def requested(self, stream):
         if not self.is_first() or stream == self.streams[0]:
@@ -281,10 +288,26 @@ class Stalling(Mute):
 
 
 SCENARIOS = {
-    "ok": Connection, "together": Together, "leaving": Leaving, "midway": LeavingMidway, "resetting": Resetting,
-    "refusing-later": RefusingLater, "short": Short, "refusing": Refusing, "declining": Declining, "dying": Dying, "crashing": Crashing,
-    "doubting": Doubting, "doubting-all": DoubtingAll, "departing": Departing, "closing": Closing, "closed": Closed, "flooding": Flooding, "mute": Mute,
-    "many": Mute, "stalling": Stalling,
+    "ok": Connection,
+    "together": Together,
+    "leaving": Leaving,
+    "midway": LeavingMidway,
+    "resetting": Resetting,
+    "refusing-later": RefusingLater,
+    "short": Short,
+    "refusing": Refusing,
+    "declining": Declining,
+    "dying": Dying,
+    "crashing": Crashing,
+    "doubting": Doubting,
+    "doubting-all": DoubtingAll,
+    "departing": Departing,
+    "closing": Closing,
+    "closed": Closed,
+    "flooding": Flooding,
+    "mute": Mute,
+    "many": Mute,
+    "stalling": Stalling,
 }
 
 

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 """origin: a scriptable HTTP/1.1 server on loopback, for tests and demos.
 
-What it does is asked for in the URL (see ROUTES, or --help): an answer that is late, slow, cut off,
-reset, compressed, redirected or never given. Nothing is random: the same requests in the same order get the
-same bytes.
+The URL of a request says what the origin does (see --help): its response may be late, slow, cut
+off, reset, compressed, redirected or missing. Nothing is random: the same requests in the same
+order get the same bytes.
 
-It prints "port N" once it listens, and ends on SIGTERM, on SIGINT, or when its standard input, if that
-is a pipe, is closed: an origin never outlives the program that started it.
-
-It knows nothing of Septet, and holds itself to python3's standard library.
+It prints "port N" once it listens. It ends on SIGTERM, on SIGINT, or when its standard input is a
+pipe that is closed, so that it never outlives the program that started it. It knows nothing of
+Septet, and uses python3's standard library alone. Its parts are in origin_server/.
 """
 
 import argparse
@@ -37,59 +36,70 @@ ROUTES_HELP = """\
 routes, for every method; a HEAD gets the same headers and no body:
   /bytes/N                       N bytes of the pattern 0123456789abcdef, over and over
   /delay/SECONDS[?bytes=2]       the same, late
-  /status/CODE                   that status and a short body (none for 204, 304; after a 1xx comes a 200)
+  /status/CODE                   that status and a short body (none for 204, 304; after a 1xx comes
+                                 a 200)
   /echo                          JSON: method, path, query, headers, body, body_size
-  /mirror[?N=V&N=V]              the body that was sent, with its Content-Type and those response headers
+  /mirror[?N=V&N=V]              the request's body, with its Content-Type and those headers
   /early/CODE[?read=0]           that status after so many bytes of the request's body, and closes
-  /vanish/fin[?read=N]           closes without an answer, after so many bytes of the request's body, or all of it;
-                                 /vanish/rst with RST
-  /refuse[?read=N&mute=1&length=9&end=fin&all=1]  417 with so many bytes to a request that expects a 100: at its head, or
-                                 after a 100 (with mute without) and N bytes of its body or "all", and then closes or not;
-                                 to others the same with all, else as /echo
-  /stall-upload                  reads nothing of the request's body, and never answers
+  /vanish/fin[?read=N]           closes without a response, after so many bytes of the request's
+                                 body, or all of it; /vanish/rst with RST
+  /refuse[?read=N&mute=1&length=9&end=fin&all=1]
+                                 417 with so many bytes to a request that expects a 100: at its
+                                 head, or after a 100 (with mute without) and N bytes of its body or
+                                 "all", and then closes or not; to others the same with all, else
+                                 as /echo
+  /stall-upload                  reads nothing of the request's body, and never responds
   /headers?N=V&N=V               those response headers, in that order
   /redirect/N                    302 to /redirect/N-1; /redirect/0 is a 200
   /redirect-to?url=U[&status=302][&N=V]  Location: U, and those headers
   /close[?bytes=2]               Connection: close, and closes after the body
   /close-delimited[?bytes=2]     no Content-Length: the close ends the body
-  /reset[?after=N&length=M]      RST before any byte; or after headers (Content-Length M) and N bytes
+  /reset[?after=N&length=M]      RST before any byte; or after headers (Content-Length M) and N
+                                 bytes
   /empty                         closes before any byte
   /truncate[?length=1000&sent=500]  Content-Length is length; closes after sent bytes
   /stall[?after=N&length=M]      no byte, ever; or nothing more after headers and N bytes
   /drip[?bytes=10&interval=0.05] one byte after each interval
   /chunked[?chunks=4&size=256]   Transfer-Encoding: chunked
   /gzip[?bytes=1024]             Content-Encoding: gzip, for that many bytes when decoded
-  /fail/N?key=K[&status=503&retry-after=T]  that status to the first N requests with this key, then a 200
+  /fail/N?key=K[&status=503&retry-after=T]
+                                 that status to the first N requests with this key, then a 200
   /fail/N?key=K&how=reset        RST to them
-  /file/KEY                      what the last POST to it made of it, with Range and If-Range: POST /file/KEY
+  /file/KEY                      what the last POST to it made of it, with Range and If-Range: POST
+                                 /file/KEY
         [?size=1000&version=0]   that many bytes; a version has bytes of its own
         [&etag=E&modified=D&date=D]  headers
         [&ranges=no|blind|bare]  no Range; no If-Range; no size in a 416
-        [&skip=N&total=M]        ranges begin N bytes late; the size that a 206 tells
+        [&skip=N&total=M]        ranges begin N bytes late; the size in a 206
         [&cut=N]                 closes after N bytes of the body; stall=N: nothing more after them
-        [&gzip=1]                Content-Encoding: gzip, where all is asked for
-  /digest[?algorithm=MD5&close=&stale=]  as /echo for the user "lion" with the password "Circle of Life", else a
-                                 challenge; with stale a second one, too
-  /prove/KEY                     as /echo for the same user, whose every proof is checked by a hash of its own
-        [?algorithm=A&qop=Q&realm=R&opaque=O&userhash=1]  what the challenge says; qop may be empty, or absent
-        [&fresh=1]               a nonce for each challenge; else one for each key, with uses that must be counted
+        [&gzip=1]                Content-Encoding: gzip, for a request of the whole
+  /digest[?algorithm=MD5&close=&stale=]
+                                 as /echo for the user "lion" with the password "Circle of Life",
+                                 else a challenge; with stale a second one, too
+  /prove/KEY                     as /echo for the same user, whose every proof is checked by a hash
+                                 of its own
+        [?algorithm=A&qop=Q&realm=R&opaque=O&userhash=1]
+                                 the parameters of the challenge; qop may be empty, or absent
+        [&fresh=1]               a nonce for each challenge; else one for each key, with uses that
+                                 must be counted
         [&stale=N]               says so often that the nonce was stale
         [&before=C&size=N]       a challenge before it; bytes of the 401's body
-  /script/KEY                    what /raw/KEY will do: a POST whose lines are "send HEX", "repeat N HEX", "sleep SECONDS",
-                                 "eof" (sends no more), and at the end "fin", "rst", "stall" or "keep"; what stands
-                                 behind a line "next" is for the next request, and the last part for all others
+  /script/KEY                    what /raw/KEY will do: a POST whose lines are "send HEX",
+                                 "repeat N HEX", "sleep SECONDS", "eof" (sends no more), and at the
+                                 end "fin", "rst", "stall" or "keep"; the lines after a line "next"
+                                 are for the next request, and the last part for all others
   /raw/KEY                       these bytes, whatever they are
-  /hold/KEY[?n=1]                answers when so many requests with this key are there
-  CONNECT host:port              a tunnel there; its answer has a header X-Proxy
+  /hold/KEY[?n=1]                responds when so many requests with this key are there
+  CONNECT host:port              a tunnel there; the response has a header X-Proxy
   /garbage                       a first line that is no HTTP, then closes
   /idle-close[?after=0]          a 200 that promises keep-alive, then closes after so many seconds
   /idle-reset[?after=0]          the same with RST
 
 the log, one JSON object a line, each with "event", "time" (seconds) and "connection" (1, 2, ...):
-  open     "peer": the client's port, null on a socket of the file system; of one with TLS its version, "tls", whether
-           its session was "resumed", and the "client" its certificate names
+  open     "peer": the client's port, null on a socket of the file system; with TLS its version,
+           "tls", whether its session was "resumed", and the "client" named in its certificate
   request  "method", "path", "query" (both as sent), "headers" (lower-case names), "body_size";
-           written when the request is read whole, before the first byte of the answer
+           written when the request is complete, before the first byte of the response
   close    "requests": how many there were; "by": "client" or "origin"
 """
 
@@ -115,19 +125,22 @@ class BadRequest(Exception):
 
 
 class ClientGone(Exception):
-    """The client has closed while its answer was being waited for."""
+    """The client has closed before its response was complete."""
 
 
 def send_all_in_drain(writer):
-    """From now on, who drains it has sent all. (With a limit of 0, one with TLS would never go on.)"""
+    """From now on, who drains it has sent all. (With a limit of 0, one with TLS would never go
+    on.)"""
     writer.transport.set_write_buffer_limits(1, 0)
 
 
 class ByteByByte:
-    """A writer that sends each byte by itself; but of an answer of more than 1 MB only the first 64 KB."""
+    """A writer that sends each byte by itself; but of an answer of more than 1 MB only the first 64
+    KB."""
 
     LARGE, FIRST, TURN = 1 << 20, 1 << 16, 256
-    AWAITED, PATIENCE = 2048, 50e-6  # bytes of each answer that wait until the one before was taken; seconds, at most
+    # Bytes of each response that wait until the one before was received; seconds, at most.
+    AWAITED, PATIENCE = 2048, 50e-6
 
     def __init__(self, writer):
         self.writer, self.left, self.awaited = writer, self.LARGE, self.AWAITED
@@ -138,12 +151,13 @@ class ByteByByte:
         return getattr(self.writer, name)
 
     def begin(self, length):
-        """An answer begins, of so many bytes; 0: that is not known."""
+        """Begins a response of `length` bytes, 0 if that is not known."""
         self.left = self.FIRST if length > self.LARGE else self.LARGE
         self.awaited = self.AWAITED
 
     def settle(self):
-        """The kernel joins bytes that are sent before those before them have arrived and been read."""
+        """The kernel joins bytes that are sent before those before them have arrived and been
+        read."""
         self.awaited -= 1
         give_up = time.perf_counter() + self.PATIENCE
         while queued(self.sock, termios.TIOCOUTQ) and time.perf_counter() < give_up:
@@ -162,7 +176,8 @@ class ByteByByte:
             self.writer.write(data[alone:])
 
     async def send(self, data):
-        """The same, where other connections get their turns, and no byte waits for the one before it."""
+        """The same, where other connections get their turns, and no byte waits for the one before
+        it."""
         at = 0
         while at < len(data):
             size = self.TURN if self.left else len(data)
@@ -173,7 +188,7 @@ class ByteByByte:
 
 
 class Log:
-    """Appends one JSON object a line, flushed, so that who has the answer can read the request."""
+    """Appends one JSON object a line, flushed before the response is sent."""
 
     def __init__(self, path):
         self.file = open(path, "a", encoding="utf-8", buffering=1) if path else None
@@ -219,7 +234,11 @@ class Request:
 
     def pairs(self, *without):
         """The parameters, in their order, some of them twice perhaps."""
-        return [pair for pair in parse_qsl(self.query, keep_blank_values=True, encoding="latin-1") if pair[0] not in without]
+        return [
+            pair
+            for pair in parse_qsl(self.query, keep_blank_values=True, encoding="latin-1")
+            if pair[0] not in without
+        ]
 
     def count(self, name, default):
         return whole_number(self.params.get(name, default), name)
@@ -311,8 +330,8 @@ async def read_chunked(reader):
 # --- writing an answer ---
 
 
-class Answer:
-    """Writes the answer to one request. A HEAD is answered with the head alone."""
+class Response:
+    """Writes the response to one request. A HEAD gets the header block alone."""
 
     def __init__(self, request, reader, writer):
         self.reader, self.writer = reader, writer
@@ -367,39 +386,39 @@ class Answer:
             pass
 
 
-# --- the routes: each takes the request and the answer, and says what becomes of the connection ---
+# --- the routes: each takes the request and the response, and says what becomes of the connection ---
 
 
-async def route_bytes(request, answer):
-    await answer.ok(whole_number(request.argument, "N"))
+async def route_bytes(request, response):
+    await response.ok(whole_number(request.argument, "N"))
     return KEEP
 
 
-async def route_delay(request, answer):
+async def route_delay(request, response):
     count = request.count("bytes", 2)
-    await answer.pause(duration(request.argument, "SECONDS"))
-    await answer.ok(count)
+    await response.pause(duration(request.argument, "SECONDS"))
+    await response.ok(count)
     return KEEP
 
 
-async def route_status(request, answer):
+async def route_status(request, response):
     status = whole_number(request.argument, "CODE")
     if not 100 <= status <= 999:
         raise BadRequest(f"no such status: {status}")
     if status == 101:  # final: what follows would no longer be HTTP
-        answer.head(101, ("Connection", "upgrade"), ("Upgrade", "nothing"))
+        response.head(101, ("Connection", "upgrade"), ("Upgrade", "nothing"))
         return FIN
     if status < 200:
-        answer.head(status)
-        await answer.ok()
+        response.head(status)
+        await response.ok()
     elif status in (204, 304):
-        answer.head(status)
+        response.head(status)
     else:
-        await answer.whole(status, f"status {status}\n".encode(), TEXT)
+        await response.whole(status, f"status {status}\n".encode(), TEXT)
     return KEEP
 
 
-async def route_echo(request, answer):
+async def route_echo(request, response):
     said = {
         "method": request.method,
         "path": request.path,
@@ -408,169 +427,175 @@ async def route_echo(request, answer):
         "body": request.body.decode("utf-8", "replace"),
         "body_size": len(request.body),
     }
-    await answer.whole(200, json.dumps(said).encode(), ("Content-Type", "application/json"))
+    await response.whole(200, json.dumps(said).encode(), ("Content-Type", "application/json"))
     return KEEP
 
 
-async def route_mirror(request, answer):
+async def route_mirror(request, response):
     content_type = ("Content-Type", request.headers.get("content-type", TEXT[1]))
-    await answer.whole(200, request.body, content_type, *request.pairs())
+    await response.whole(200, request.body, content_type, *request.pairs())
     return KEEP
 
 
-async def route_early(request, answer):
+async def route_early(request, response):
     if request.count("read", 0):
-        await answer.reader.readexactly(request.count("read", 0))
-    await answer.whole(whole_number(request.argument, "CODE"), b"enough\n", TEXT, ("Connection", "close"))
-    if answer.writer.can_write_eof():  # a close with bytes unread is a reset, which overtakes the answer
-        answer.writer.write_eof()
-        await answer.wait_for_client_to_go()
+        await response.reader.readexactly(request.count("read", 0))
+    await response.whole(
+        whole_number(request.argument, "CODE"), b"enough\n", TEXT, ("Connection", "close")
+    )
+    # A close with bytes unread is a reset, which overtakes the response.
+    if response.writer.can_write_eof():
+        response.writer.write_eof()
+        await response.wait_for_client_to_go()
     return FIN
 
 
-async def route_vanish(request, answer):
+async def route_vanish(request, response):
     if "read" in request.params:
-        await answer.reader.readexactly(request.count("read", 0))
+        await response.reader.readexactly(request.count("read", 0))
     else:
-        await read_body(request, answer.reader)
+        await read_body(request, response.reader)
     return RST if request.argument == "rst" else FIN
 
 
-async def read_some(request, answer):
+async def read_some(request, response):
     if "mute" not in request.params:
-        answer.head(100)
+        response.head(100)
     if request.params["read"] == "all":
-        await read_body(request, answer.reader)
+        await read_body(request, response.reader)
     else:
-        await answer.reader.readexactly(request.count("read", 0))
+        await response.reader.readexactly(request.count("read", 0))
 
 
-async def route_refuse(request, answer):
+async def route_refuse(request, response):
     asks = request.headers.get("expect") == "100-continue"
     if asks and "read" in request.params:
-        await read_some(request, answer)
+        await read_some(request, response)
     elif not asks:
-        request.body = await read_body(request, answer.reader)
+        request.body = await read_body(request, response.reader)
     if not asks and "all" not in request.params:
-        return await route_echo(request, answer)
-    await answer.whole(417, b"r" * request.count("length", 9), TEXT)
-    if request.params.get("end") == FIN and answer.writer.can_write_eof():
-        answer.writer.write_eof()
-        await answer.wait_for_client_to_go()
+        return await route_echo(request, response)
+    await response.whole(417, b"r" * request.count("length", 9), TEXT)
+    if request.params.get("end") == FIN and response.writer.can_write_eof():
+        response.writer.write_eof()
+        await response.wait_for_client_to_go()
     return request.params.get("end", KEEP)
 
 
-async def route_stall_upload(request, answer):
-    await answer.pause(None)
+async def route_stall_upload(request, response):
+    await response.pause(None)
     return FIN
 
 
-async def route_headers(request, answer):
+async def route_headers(request, response):
     headers = request.pairs()
     if not any(name.lower() == "content-length" for name, _ in headers):
         headers.append(("Content-Length", 2))
     try:
-        answer.head(200, *headers)
+        response.head(200, *headers)
     except UnicodeEncodeError:
         raise BadRequest("a header must be latin-1") from None
-    await answer.body(b"ok")
+    await response.body(b"ok")
     return KEEP
 
 
-async def route_redirect(request, answer):
+async def route_redirect(request, response):
     left = whole_number(request.argument, "N")
     if left:
-        await answer.whole(302, b"", ("Location", f"/redirect/{left - 1}"))
+        await response.whole(302, b"", ("Location", f"/redirect/{left - 1}"))
     else:
-        await answer.ok()
+        await response.ok()
     return KEEP
 
 
-async def route_redirect_to(request, answer):
+async def route_redirect_to(request, response):
     location = ("Location", request.params.get("url", "/"))
-    await answer.whole(request.count("status", 302), b"", location, *request.pairs("url", "status"))
+    await response.whole(request.count("status", 302), b"", location, *request.pairs("url", "status"))
     return KEEP
 
 
-async def route_close(request, answer):
-    await answer.ok(request.count("bytes", 2), ("Connection", "close"))
+async def route_close(request, response):
+    await response.ok(request.count("bytes", 2), ("Connection", "close"))
     return FIN
 
 
-async def route_close_delimited(request, answer):
-    answer.head(200, TEXT, ("Connection", "close"))
-    await answer.pattern(request.count("bytes", 2))
+async def route_close_delimited(request, response):
+    response.head(200, TEXT, ("Connection", "close"))
+    await response.pattern(request.count("bytes", 2))
     return FIN
 
 
-async def cut_short(request, answer):
-    """The head and the first bytes of a longer body, where the request asks for them with `after`."""
+async def cut_short(request, response):
+    """The head and the first bytes of a longer body, where the request asks for them with
+    `after`."""
     if "after" not in request.params:
         return
     after = request.count("after", 0)
-    answer.head(200, ("Content-Length", request.count("length", after + 1024)), TEXT)
-    await answer.pattern(after)
+    response.head(200, ("Content-Length", request.count("length", after + 1024)), TEXT)
+    await response.pattern(after)
 
 
-async def route_reset(request, answer):
-    await cut_short(request, answer)
+async def route_reset(request, response):
+    await cut_short(request, response)
     return RST
 
 
-async def route_stall(request, answer):
-    await cut_short(request, answer)
-    await answer.wait_for_client_to_go()
+async def route_stall(request, response):
+    await cut_short(request, response)
+    await response.wait_for_client_to_go()
     return FIN
 
 
-async def route_empty(request, answer):
+async def route_empty(request, response):
     return FIN
 
 
-async def route_truncate(request, answer):
-    answer.head(200, ("Content-Length", request.count("length", 1000)), TEXT)
-    await answer.pattern(request.count("sent", 500))
+async def route_truncate(request, response):
+    response.head(200, ("Content-Length", request.count("length", 1000)), TEXT)
+    await response.pattern(request.count("sent", 500))
     return FIN
 
 
-async def route_drip(request, answer):
+async def route_drip(request, response):
     count, interval = request.count("bytes", 10), request.seconds("interval", 0.05)
-    answer.head(200, ("Content-Length", count), TEXT)
+    response.head(200, ("Content-Length", count), TEXT)
     start = time.monotonic()
-    for i in range(0 if answer.head_only else count):
-        await answer.pause(max(0, start + (i + 1) * interval - time.monotonic()))
-        await answer.pattern(1, i)
+    for i in range(0 if response.head_only else count):
+        await response.pause(max(0, start + (i + 1) * interval - time.monotonic()))
+        await response.pattern(1, i)
     return KEEP
 
 
-async def route_chunked(request, answer):
+async def route_chunked(request, response):
     chunks, size = request.count("chunks", 4), request.count("size", 256)
-    answer.head(200, ("Transfer-Encoding", "chunked"), TEXT)
+    response.head(200, ("Transfer-Encoding", "chunked"), TEXT)
     for i in range(chunks if size else 0):
-        await answer.body(b"%x\r\n" % size)
-        await answer.pattern(size, i * size)
-        await answer.body(b"\r\n")
-    await answer.body(b"0\r\n\r\n")
+        await response.body(b"%x\r\n" % size)
+        await response.pattern(size, i * size)
+        await response.body(b"\r\n")
+    await response.body(b"0\r\n\r\n")
     return KEEP
 
 
-async def route_gzip(request, answer):
+async def route_gzip(request, response):
     count = request.count("bytes", 1024)
     plain = (PIECE * (count // len(PIECE) + 1))[:count]
-    await answer.whole(200, gzip.compress(plain, mtime=0), ("Content-Encoding", "gzip"), TEXT)
+    await response.whole(200, gzip.compress(plain, mtime=0), ("Content-Encoding", "gzip"), TEXT)
     return KEEP
 
 
-async def route_fail(request, answer):
+async def route_fail(request, response):
     key, times = request.params.get("key", ""), whole_number(request.argument, "N")
     FAILED[key] = FAILED.get(key, 0) + 1
     if FAILED[key] > times:
-        await answer.ok()
+        await response.ok()
         return KEEP
     if request.params.get("how") == "reset":
         return RST
-    headers = [("Retry-After", request.params["retry-after"])] if "retry-after" in request.params else []
-    await answer.whole(request.count("status", 503), b"failed\n", TEXT, *headers)
+    headers = (
+        [("Retry-After", request.params["retry-after"])] if "retry-after" in request.params else []
+    )
+    await response.whole(request.count("status", 503), b"failed\n", TEXT, *headers)
     return KEEP
 
 
@@ -585,10 +610,10 @@ def first_of_range(request, made):
     return int(found.group(1))
 
 
-async def route_file(request, answer):
+async def route_file(request, response):
     if request.method == "POST":
         FILES[request.argument] = request.params
-        await answer.ok()
+        await response.ok()
         return KEEP
     made = FILES.get(request.argument, {})
     size, version = int(made.get("size", 1000)), int(made.get("version", 0))
@@ -598,26 +623,28 @@ async def route_file(request, answer):
     if first is not None and first >= size:
         if made.get("ranges") != "bare":
             headers.append(("Content-Range", f"bytes */{size}"))
-        await answer.whole(416, b"", *headers)
+        await response.whole(416, b"", *headers)
         return KEEP
     if first is None and "gzip" in made:
         plain = (PIECE * (size // len(PIECE) + 2))[version : version + size]
-        await answer.whole(200, gzip.compress(plain, mtime=0), ("Content-Encoding", "gzip"), *headers)
+        await response.whole(
+            200, gzip.compress(plain, mtime=0), ("Content-Encoding", "gzip"), *headers
+        )
         return KEEP
     begin = 0 if first is None else first + int(made.get("skip", 0))
     if first is not None:
         headers.append(("Content-Range", f"bytes {begin}-{size - 1}/{made.get('total', size)}"))
-    answer.head(200 if first is None else 206, ("Content-Length", size - begin), *headers)
+    response.head(200 if first is None else 206, ("Content-Length", size - begin), *headers)
     left = size - begin
     for how in ("cut", "stall"):
         left = min(left, int(made.get(how, left)))
-    await answer.pattern(left, begin + version)
+    await response.pattern(left, begin + version)
     if "stall" in made:
-        await answer.wait_for_client_to_go()
+        await response.wait_for_client_to_go()
     return FIN if "cut" in made or "stall" in made else KEEP
 
 
-async def route_digest(request, answer):
+async def route_digest(request, response):
     user, password = "lion", "Circle of Life"
     algorithm = request.params.get("algorithm", "MD5")
     digest = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}[algorithm]
@@ -630,14 +657,14 @@ async def route_digest(request, answer):
     nonce = "another nonce" if given and "stale" in request.params else "a nonce"
     proof = hashed(secret, nonce, given.get("nc", ""), given.get("cnonce", ""), "auth", asked)
     if given.get("response") == proof and given.get("username") == user:
-        return await route_echo(request, answer)
+        return await route_echo(request, response)
     challenge = f'Digest realm="here", nonce="{nonce}", qop="auth", algorithm={algorithm}'
     if given.get("nonce") == "a nonce" and nonce != "a nonce":
         challenge += ", stale=true"
     headers = [("WWW-Authenticate", challenge), ("X-Challenge", "1"), TEXT]
     if "close" in request.params:
         headers.append(("Connection", "close"))
-    await answer.whole(401, b"who are you?\n", *headers)
+    await response.whole(401, b"who are you?\n", *headers)
     return FIN if "close" in request.params else KEEP
 
 
@@ -645,11 +672,14 @@ ALGORITHMS = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
 
 
 def is_proof(request, given, challenge, uses):
-    """Is an Authorization the right answer to a challenge? Its count must be the next one of its nonce."""
+    """Is an Authorization the right answer to a challenge? Its count must be the next one of its
+    nonce."""
     name = challenge.get("algorithm") or "MD5"
 
     def hashed(*parts):
-        data = b":".join(part if isinstance(part, bytes) else part.encode("latin-1") for part in parts)
+        data = b":".join(
+            part if isinstance(part, bytes) else part.encode("latin-1") for part in parts
+        )
         return hashlib.new(ALGORITHMS[name.removesuffix("-sess")], data).hexdigest()
 
     user, realm = "lion", challenge["realm"]
@@ -675,21 +705,28 @@ def is_proof(request, given, challenge, uses):
     return all(given.get(name) == value for name, value in expected.items())
 
 
-async def route_prove(request, answer):
-    state = PROVED.setdefault(request.argument, {"n": 0, "stale": request.count("stale", 0), "uses": {}})
+async def route_prove(request, response):
+    state = PROVED.setdefault(
+        request.argument, {"n": 0, "stale": request.count("stale", 0), "uses": {}}
+    )
     challenge = {name: request.params[name] for name in ("algorithm", "qop", "opaque", "userhash")
                  if name in request.params}
     challenge["realm"] = request.params.get("realm", "here")
     challenge["nonce"] = state.get("nonce") or f"{request.argument}-0"
-    pairs = re.findall(r'(\w+)=(?:"((?:\\.|[^"\\])*)"|([^", ]*))', request.headers.get("authorization", ""))
+    pairs = re.findall(
+        r'(\w+)=(?:"((?:\\.|[^"\\])*)"|([^", ]*))', request.headers.get("authorization", "")
+    )
     given = {name: re.sub(r"\\(.)", r"\1", quoted) or bare for name, quoted, bare in pairs}
     good = bool(given) and is_proof(request, given, challenge, state["uses"])
     if good and not state["stale"]:
-        return await route_echo(request, answer)
+        return await route_echo(request, response)
     if "fresh" in request.params:
         state["n"] += 1
         challenge["nonce"] = state["nonce"] = f"{request.argument}-{state['n']}"
-    words = ['realm="%s"' % re.sub(r'(["\\])', r"\\\1", challenge["realm"]), f'nonce="{challenge["nonce"]}"']
+    words = [
+        'realm="%s"' % re.sub(r'(["\\])', r"\\\1", challenge["realm"]),
+        f'nonce="{challenge["nonce"]}"',
+    ]
     words += [f'qop="{challenge["qop"]}"'] if "qop" in challenge else []
     words += [f'opaque="{challenge["opaque"]}"'] if "opaque" in challenge else []
     words += [f"algorithm={challenge['algorithm']}"] if "algorithm" in challenge else []
@@ -697,13 +734,17 @@ async def route_prove(request, answer):
     if good:
         state["stale"] -= 1
         words.append("stale=true")
-    headers = [("WWW-Authenticate", value) for value in request.params.get("before", "").split("|") if value]
+    headers = [
+        ("WWW-Authenticate", value)
+        for value in request.params.get("before", "").split("|")
+        if value
+    ]
     headers.append(("WWW-Authenticate", "Digest " + ", ".join(words)))
-    await answer.whole(401, b"x" * request.count("size", 4), TEXT, *headers)
+    await response.whole(401, b"x" * request.count("size", 4), TEXT, *headers)
     return KEEP
 
 
-async def route_script(request, answer):
+async def route_script(request, response):
     parts = [[]]
     for line in request.body.decode("ascii").splitlines():
         if line == "next":
@@ -711,32 +752,32 @@ async def route_script(request, answer):
         else:
             parts[-1].append(line)
     SCRIPTS[request.argument] = parts
-    await answer.ok()
+    await response.ok()
     return KEEP
 
 
-async def route_raw(request, answer):
+async def route_raw(request, response):
     parts = SCRIPTS.get(request.argument, [[]])
     for line in parts.pop(0) if len(parts) > 1 else parts[0]:
         word, _, rest = line.partition(" ")
         if word == "send":
-            await answer.raw(bytes.fromhex(rest))
+            await response.raw(bytes.fromhex(rest))
         elif word == "repeat":
             times, _, data = rest.partition(" ")
             for _ in range(int(times) // 100):
-                await answer.raw(bytes.fromhex(data) * 100)
+                await response.raw(bytes.fromhex(data) * 100)
         elif word == "sleep":
-            await answer.pause(float(rest))
+            await response.pause(float(rest))
         elif word == "eof":
-            answer.writer.write_eof()
+            response.writer.write_eof()
         elif word == "stall":
-            await answer.wait_for_client_to_go()
+            await response.wait_for_client_to_go()
         else:
             return word
     return FIN
 
 
-async def route_hold(request, answer):
+async def route_hold(request, response):
     held = HELD.setdefault(request.argument, [])
     mine = asyncio.get_running_loop().create_future()
     held.append(mine)
@@ -744,24 +785,24 @@ async def route_hold(request, answer):
         for future in held:
             future.set_result(None)
         del HELD[request.argument]
-    await asyncio.wait([answer.reader.gone, mine], return_when=asyncio.FIRST_COMPLETED)
-    await answer.ok()
+    await asyncio.wait([response.reader.gone, mine], return_when=asyncio.FIRST_COMPLETED)
+    await response.ok()
     return KEEP
 
 
-async def route_garbage(request, answer):
-    answer.writer.write(b"This is no HTTP at all\r\n\r\n")
+async def route_garbage(request, response):
+    response.writer.write(b"This is no HTTP at all\r\n\r\n")
     return FIN
 
 
-async def route_idle_close(request, answer):
-    await answer.ok(2, ("Connection", "keep-alive"))
-    await answer.pause(request.seconds("after", 0))
+async def route_idle_close(request, response):
+    await response.ok(2, ("Connection", "keep-alive"))
+    await response.pause(request.seconds("after", 0))
     return FIN
 
 
-async def route_idle_reset(request, answer):
-    await route_idle_close(request, answer)
+async def route_idle_reset(request, response):
+    await route_idle_close(request, response)
     return RST
 
 
@@ -825,7 +866,8 @@ class Connection:
                 pass
         except (ConnectionError, ClientGone, asyncio.IncompleteReadError):
             broken = True
-        # Between two requests the client's close is what ends the reading; the origin's own comes before it.
+        # Between two requests the client's close is what ends the reading; the origin's own comes
+        # before it.
         by = "client" if broken or self.reader.gone.done() else "origin"
         try:
             await (self.reset() if ending == RST else self.finish())
@@ -837,8 +879,14 @@ class Connection:
         connection = self.writer.get_extra_info("ssl_object")
         if not connection:
             return {}
-        names = dict(pair for name in (connection.getpeercert() or {}).get("subject", ()) for pair in name)
-        return {"tls": connection.version(), "client": names.get("commonName"), "resumed": connection.session_reused}
+        names = dict(
+            pair for name in (connection.getpeercert() or {}).get("subject", ()) for pair in name
+        )
+        return {
+            "tls": connection.version(),
+            "client": names.get("commonName"),
+            "resumed": connection.session_reused,
+        }
 
     async def exchange(self):
         try:
@@ -851,14 +899,14 @@ class Connection:
         self.log_request(request)
         if request.method == "CONNECT":
             return await self.tunnel(request)
-        answer = Answer(request, self.reader, self.writer)
+        response = Response(request, self.reader, self.writer)
         route = ROUTES.get(request.route)
         try:
             if route is None:
-                await answer.whole(404, f"no such route: {request.path}\n".encode(), TEXT)
+                await response.whole(404, f"no such route: {request.path}\n".encode(), TEXT)
                 ending = KEEP
             else:
-                ending = await route(request, answer)
+                ending = await route(request, response)
         except BadRequest as error:
             return await self.refuse(str(error))
         return FIN if ending == KEEP and request.wants_close() else ending
@@ -869,11 +917,14 @@ class Connection:
         try:
             reader, writer = await asyncio.open_connection(host, whole_number(port, "port"))
         except OSError as error:
-            answer = Answer(Request("GET", "/", "HTTP/1.1", {}), self.reader, self.writer)
-            await answer.whole(502, f"{error}\n".encode(), TEXT)
+            response = Response(Request("GET", "/", "HTTP/1.1", {}), self.reader, self.writer)
+            await response.whole(502, f"{error}\n".encode(), TEXT)
             return FIN
         self.writer.write(b"HTTP/1.1 200 Connected\r\nX-Proxy: origin\r\n\r\n")
-        pumps = [asyncio.ensure_future(pump(self.reader, writer)), asyncio.ensure_future(pump(reader, self.writer))]
+        pumps = [
+            asyncio.ensure_future(pump(self.reader, writer)),
+            asyncio.ensure_future(pump(reader, self.writer)),
+        ]
         await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         for task in pumps:
             task.cancel()
@@ -894,8 +945,8 @@ class Connection:
     async def refuse(self, why):
         # No use in going on: where the next request begins is not known.
         data = f"{why}\n".encode("utf-8", "replace")
-        answer = Answer(Request("GET", "/", "HTTP/1.1", {}), self.reader, self.writer)
-        await answer.whole(400, data, TEXT, ("Connection", "close"))
+        response = Response(Request("GET", "/", "HTTP/1.1", {}), self.reader, self.writer)
+        await response.whole(400, data, TEXT, ("Connection", "close"))
         return FIN
 
     async def finish(self):
@@ -907,10 +958,12 @@ class Connection:
         await self.sent(sock)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
-        await self.writer.wait_closed()  # it is in the next turn of the loop that the socket is closed
+        # It is in the next turn of the loop that the socket is closed.
+        await self.writer.wait_closed()
 
     async def sent(self, sock):
-        """Waits until what was written has left the machine's queue, which a RST would throw away."""
+        """Waits until what was written has left the machine's queue, which a RST would throw
+        away."""
         send_all_in_drain(self.writer)
         await self.writer.drain()
         while sys.platform == "linux" and queued(sock, SIOCOUTQNSD) and not self.reader.gone.done():
@@ -934,7 +987,8 @@ def listening_socket(address, port):
 
 
 def watch_stdin(loop, stop):
-    """Sets stop when standard input is closed; a terminal, a file or /dev/null says nothing about that."""
+    """Sets stop when standard input is closed; a terminal, a file or /dev/null says nothing about
+    that."""
     try:
         kind = os.fstat(0).st_mode
     except OSError:
@@ -1008,14 +1062,26 @@ def options():
         epilog=ROUTES_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--port", type=int, default=0, help="the port to listen on (0, the default: a free one)")
-    parser.add_argument("--bind", type=loopback, default="127.0.0.1", metavar="ADDR", help="a loopback address")
-    parser.add_argument("--log", metavar="FILE", help="append what is received to FILE, as JSON lines")
+    parser.add_argument(
+        "--port", type=int, default=0, help="the port to listen on (0, the default: a free one)"
+    )
+    parser.add_argument(
+        "--bind", type=loopback, default="127.0.0.1", metavar="ADDR", help="a loopback address"
+    )
+    parser.add_argument(
+        "--log", metavar="FILE", help="append what is received to FILE, as JSON lines"
+    )
     parser.add_argument("--unix", metavar="PATH", help="listen there as well, without TLS")
-    parser.add_argument("--one-byte", action="store_true", default="SEPTET_ORIGIN_ONE_BYTE" in os.environ,
-                        help="send each byte by itself, of an answer of more than 1 MB the first 64 KB (also where"
-                        " SEPTET_ORIGIN_ONE_BYTE is in the environment)")
-    parser.add_argument("--tls", metavar="DIR", help="speak TLS, with DIR/server.pem; clients' certificates are of DIR/ca.pem")
+    parser.add_argument(
+        "--one-byte", action="store_true", default="SEPTET_ORIGIN_ONE_BYTE" in os.environ,
+        help="send each byte by itself, of a response of more than 1 MB the first 64 KB (also if"
+        " SEPTET_ORIGIN_ONE_BYTE is in the environment)",
+    )
+    parser.add_argument(
+        "--tls",
+        metavar="DIR",
+        help="speak TLS, with DIR/server.pem; clients' certificates are of DIR/ca.pem",
+    )
     return parser.parse_args()
 
 
@@ -1027,7 +1093,9 @@ def main():
         log = Log(args.log)
     except (OSError, OverflowError) as error:
         sys.exit(f"origin: {error}")
-    asyncio.run(serve(sock, log, tls_context(args.tls) if args.tls else None, args.unix, args.one_byte))
+    asyncio.run(
+        serve(sock, log, tls_context(args.tls) if args.tls else None, args.unix, args.one_byte)
+    )
 
 
 if __name__ == "__main__":

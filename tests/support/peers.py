@@ -1,18 +1,21 @@
-"""peers: what a test runs beside, other than the origin: real servers from Debian's packages, and some that fail.
-All listen on free ports of loopback, keep what they write in the folder they are given, and end with who started
-them. Each tells of itself in the environment:
+"""peers: the servers that a test needs beside the origin: some from Debian's packages, and some
+that fail. All listen on free ports of loopback, keep their files in the folder that they are given,
+and end with their starter. Each sets variables in the environment:
 
-  tls        SEPTET_TLS_ORIGIN, an origin that speaks TLS, in the origin's own log; SEPTET_TLS, a folder of
-             certificates (see certificates.py); SEPTET_OPENSSL, who made them
-  faulty     SEPTET_FAULTY, the ports of faulty.py as JSON; SEPTET_FAULTY_LOG
-  h2         SEPTET_H2, the port of h2.py; SEPTET_H2_LOG
-  nginx      SEPTET_NGINX and SEPTET_NGINX_TLS, its URLs; SEPTET_NGINX_LOG; SEPTET_NGINX_ROOT, what it serves
-  tinyproxy  SEPTET_TINYPROXY and SEPTET_TINYPROXY_AUTH, host:port of one for all and of one for user:secret
-  socks      SEPTET_SOCKS and SEPTET_SOCKS_AUTH, the same of SOCKS5
-  blackhole  SEPTET_BLACKHOLE, an address (and ::1, too) where a SYN to the origin's port gets no answer, nor, where
-             tls was started before, one to that origin's
-  dns        SEPTET_DNS, 127.0.0.1:PORT of dns.py; SEPTET_DNS_LOG
-  dnsmasq    SEPTET_DNSMASQ, the same of one that knows peer.test, 127.0.0.7 and ::1, and its alias.peer.test
+ tls        SEPTET_TLS_ORIGIN, an origin that speaks TLS, in the origin's own log; SEPTET_TLS, a
+            folder of certificates (see certificates.py); SEPTET_OPENSSL, the version that made them
+ faulty     SEPTET_FAULTY, the ports of faulty.py as JSON; SEPTET_FAULTY_LOG
+ h2         SEPTET_H2, the port of h2.py; SEPTET_H2_LOG
+ nginx      SEPTET_NGINX and SEPTET_NGINX_TLS, its URLs; SEPTET_NGINX_LOG; SEPTET_NGINX_ROOT, the
+            folder that it serves
+ tinyproxy  SEPTET_TINYPROXY and SEPTET_TINYPROXY_AUTH, host:port of one for all and of one for
+            user:secret
+ socks      SEPTET_SOCKS and SEPTET_SOCKS_AUTH, the same of SOCKS5
+ blackhole  SEPTET_BLACKHOLE, an address (and ::1, too) where a SYN to the origin's port gets no
+            answer, nor, if tls was started before, one to that origin's
+ dns        SEPTET_DNS, 127.0.0.1:PORT of dns.py; SEPTET_DNS_LOG
+ dnsmasq    SEPTET_DNSMASQ, the same of one that knows peer.test, 127.0.0.7 and ::1, and its
+            alias.peer.test
 """
 
 import ctypes
@@ -43,7 +46,8 @@ http {{
   fastcgi_temp_path {folder}/nginx-fastcgi;
   uwsgi_temp_path {folder}/nginx-uwsgi;
   scgi_temp_path {folder}/nginx-scgi;
-  log_format spec '$connection "$request" $status $body_bytes_sent $ssl_protocol $ssl_session_reused';
+  log_format spec '$connection "$request" $status $body_bytes_sent'
+    ' $ssl_protocol $ssl_session_reused';
   access_log {folder}/nginx.log spec;
   gzip on;
   gzip_min_length 100;
@@ -109,21 +113,27 @@ class Peers:
     def certificates(self):
         if not os.path.exists(self.path("ca.pem")):
             certificates.make_all(self.folder)
-        version = subprocess.run(["openssl", "version"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        version = subprocess.run(
+            ["openssl", "version"], stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
         self.environment.update(SEPTET_TLS=self.folder, SEPTET_OPENSSL=version)
 
     def spawn(self, *command, **how):
-        process = subprocess.Popen(command, start_new_session=True, preexec_fn=die_with_parent, **how)
+        process = subprocess.Popen(
+            command, start_new_session=True, preexec_fn=die_with_parent, **how
+        )
         self.processes.append(process)
         return process
 
     def listener(self, n, make_command):
-        """Starts what make_command(*ports) says and waits until it listens. A port may be lost to another
-        program meanwhile: then it is tried again."""
+        """Starts what make_command(*ports) says and waits until it listens. A port may be lost to
+        another program meanwhile: then it is tried again."""
         for _ in range(5):
             ports = free_ports(n)
             with open(self.path("peers.out"), "ab") as out:
-                process = self.spawn(*make_command(*ports), stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+                process = self.spawn(
+                    *make_command(*ports), stdin=subprocess.DEVNULL, stdout=out, stderr=out
+                )
             give_up = time.monotonic() + STARTING
             while process.poll() is None and time.monotonic() < give_up:
                 if all(listens(port) for port in ports):
@@ -145,7 +155,9 @@ class Peers:
 
     def start_tls(self):
         self.certificates()
-        line = self.talker(sys.executable, os.path.join(HERE, "origin.py"), "--log", self.log, "--tls", self.folder)
+        line = self.talker(
+            sys.executable, os.path.join(HERE, "origin.py"), "--log", self.log, "--tls", self.folder
+        )
         self.environment["SEPTET_TLS_ORIGIN"] = "https://127.0.0.1:" + line.split()[1]
 
     def start_faulty(self):
@@ -166,18 +178,30 @@ class Peers:
     def start_nginx(self):
         self.certificates()
         os.mkdir(self.path("root"))
-        for name, text in (("small.txt", "0123456789abcdef"), ("large.txt", "0123456789abcdef" * 65536)):
+        for name, text in (
+            ("small.txt", "0123456789abcdef"),
+            ("large.txt", "0123456789abcdef" * 65536),
+        ):
             with open(self.path("root/" + name), "w") as file:
                 file.write(text)
 
         def command(*ports):
             with open(self.path("nginx.conf"), "w") as file:
-                file.write(NGINX.format(folder=self.folder, ports=ports, origin=self.environment["SEPTET_ORIGIN"]))
-            return [find("nginx"), "-p", self.folder, "-e", self.path("nginx.error"), "-c", self.path("nginx.conf")]
+                file.write(
+                    NGINX.format(
+                        folder=self.folder, ports=ports, origin=self.environment["SEPTET_ORIGIN"]
+                    )
+                )
+            return [
+                find("nginx"), "-p", self.folder, "-e", self.path("nginx.error"), "-c",
+                self.path("nginx.conf"),
+            ]
 
         plain, tls = self.listener(2, command)
-        self.environment.update(SEPTET_NGINX=f"http://127.0.0.1:{plain}", SEPTET_NGINX_TLS=f"https://127.0.0.1:{tls}",
-                                SEPTET_NGINX_LOG=self.path("nginx.log"), SEPTET_NGINX_ROOT=self.path("root"))
+        self.environment.update(
+            SEPTET_NGINX=f"http://127.0.0.1:{plain}", SEPTET_NGINX_TLS=f"https://127.0.0.1:{tls}",
+            SEPTET_NGINX_LOG=self.path("nginx.log"), SEPTET_NGINX_ROOT=self.path("root"),
+        )
 
     def start_tinyproxy(self):
         def command(more):
@@ -189,17 +213,29 @@ class Peers:
 
             return with_port
 
-        for name, more in (("SEPTET_TINYPROXY", ""), ("SEPTET_TINYPROXY_AUTH", "BasicAuth user secret\n")):
+        for name, more in (
+            ("SEPTET_TINYPROXY", ""),
+            ("SEPTET_TINYPROXY_AUTH", "BasicAuth user secret\n"),
+        ):
             self.environment[name] = "127.0.0.1:%d" % self.listener(1, command(more))[0]
 
     def start_socks(self):
-        for name, more in (("SEPTET_SOCKS", []), ("SEPTET_SOCKS_AUTH", ["-u", "user", "-P", "secret"])):
-            port, = self.listener(1, lambda port: [find("microsocks"), "-i", "127.0.0.1", "-p", str(port), *more])
+        for name, more in (
+            ("SEPTET_SOCKS", []),
+            ("SEPTET_SOCKS_AUTH", ["-u", "user", "-P", "secret"]),
+        ):
+            (port,) = self.listener(
+                1, lambda port: [find("microsocks"), "-i", "127.0.0.1", "-p", str(port), *more]
+            )
             self.environment[name] = f"127.0.0.1:{port}"
 
     def start_blackhole(self):
         """A listener whose queue is full: the kernel drops what else wants to connect."""
-        urls = [self.environment[name] for name in ("SEPTET_ORIGIN", "SEPTET_TLS_ORIGIN") if name in self.environment]
+        urls = [
+            self.environment[name]
+            for name in ("SEPTET_ORIGIN", "SEPTET_TLS_ORIGIN")
+            if name in self.environment
+        ]
         places = ((socket.AF_INET, "127.0.0.2"), (socket.AF_INET6, "::1"))
         for url, (family, address) in itertools.product(urls, places):
             port = int(url.rpartition(":")[2])
@@ -221,7 +257,9 @@ class Peers:
         self.environment.update(SEPTET_DNS="127.0.0.1:" + line.split()[1], SEPTET_DNS_LOG=log)
 
     def start_dnsmasq(self):
-        command = [find("dnsmasq"), "--keep-in-foreground", "--log-facility=-", "--user=", "--pid-file="]
+        command = [
+            find("dnsmasq"), "--keep-in-foreground", "--log-facility=-", "--user=", "--pid-file=",
+        ]
         command += ["--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--bind-interfaces"]
         command += ["--listen-address=127.0.0.1", "--host-record=peer.test,127.0.0.7,::1"]
         command += ["--cname=alias.peer.test,peer.test", "--address=/gone.test/"]
@@ -238,7 +276,10 @@ class Peers:
         """True where all of them were still there to be stopped."""
         gone = [process for process in self.processes if process.poll() is not None]
         for process in gone:
-            print(f"peers: ended with status {process.returncode}: {' '.join(process.args)}", file=sys.stderr)
+            print(
+                f"peers: ended with status {process.returncode}: {' '.join(process.args)}",
+                file=sys.stderr,
+            )
         for process in self.processes:
             process.terminate()
         for process in self.processes:

@@ -1,4 +1,5 @@
-"""shuffled.py SPEC: runs a file of specs on a virtual clock with ready tasks in 20 orders, drawn by 20 seeds.
+"""shuffled.py SPEC: runs a file of specs on a virtual clock with ready tasks in 20 orders, drawn by
+20 seeds.
 
 It stops at the first seed that fails, which is all that is needed to see it again."""
 
@@ -14,10 +15,18 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def main(spec):
     environment = dict(os.environ, SPEC_MODE="shuffle")
     for seed in SEEDS:
-        command = [os.environ["SEPTET"], "--virtual-time", "--shuffle=%d" % seed, os.path.join(HERE, "spec.lua"), spec]
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        command = [
+            os.environ["SEPTET"], "--virtual-time", "--shuffle=%d" % seed,
+            os.path.join(HERE, "spec.lua"), spec,
+        ]
+        done = subprocess.run(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
         if done.returncode != 0:
-            print("failed with status %d under seed %d: %s\n%s" % (done.returncode, seed, " ".join(command), done.stdout))
+            print(
+                "failed with status %d under seed %d: %s\n%s"
+                % (done.returncode, seed, " ".join(command), done.stdout)
+            )
             return 1
     print("%s, under each of %d seeds" % (done.stdout.splitlines()[-1], len(SEEDS)))
     return 0

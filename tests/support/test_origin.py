@@ -82,7 +82,9 @@ class Routes(unittest.TestCase):
         _, body = self.fetch("/echo?a=b%20c", "PUT", body="x=1", headers={"X-One": "1"})
         said = json.loads(body)
         self.assertEqual((said["method"], said["path"], said["query"]), ("PUT", "/echo", "a=b%20c"))
-        self.assertEqual((said["headers"]["x-one"], said["body"], said["body_size"]), ("1", "x=1", 3))
+        self.assertEqual(
+            (said["headers"]["x-one"], said["body"], said["body_size"]), ("1", "x=1", 3)
+        )
 
     def test_a_chunked_request_is_read(self):
         _, body = self.fetch("/echo", "POST", body=iter([b"one", b"two"]), encode_chunked=True)
@@ -90,7 +92,9 @@ class Routes(unittest.TestCase):
 
     def test_headers_as_asked(self):
         response, _ = self.fetch("/headers?X-A=1&X-A=2&X-B=")
-        self.assertEqual((response.headers.get_all("X-A"), response.headers["X-B"]), (["1", "2"], ""))
+        self.assertEqual(
+            (response.headers.get_all("X-A"), response.headers["X-B"]), (["1", "2"], "")
+        )
 
     def test_redirects(self):
         self.assertEqual(self.fetch("/redirect/2")[0].headers["Location"], "/redirect/1")
@@ -109,18 +113,24 @@ class Routes(unittest.TestCase):
 
     def test_no_such_route_and_bad_parameters(self):
         self.assertEqual(self.fetch("/nope")[0].status, 404)
-        for path in ("/bytes/x", "/bytes/-1", "/delay/nan", "/delay/-1", "/status/99", "/close?bytes=z"):
+        for path in (
+            "/bytes/x", "/bytes/-1", "/delay/nan", "/delay/-1", "/status/99", "/close?bytes=z",
+        ):
             self.connection.close()
             self.assertEqual(self.fetch(path)[0].status, 400, path)
 
     def test_file(self):
         def ranged(if_range):
-            response, body = self.fetch("/file/spec", headers={"Range": "bytes=95-", "If-Range": if_range})
+            response, body = self.fetch(
+                "/file/spec", headers={"Range": "bytes=95-", "If-Range": if_range}
+            )
             return response.status, response.headers["Content-Range"], body
 
         self.fetch("/file/spec?size=100&version=1&etag=%22a%22&modified=M", "POST")
         response, body = self.fetch("/file/spec")
-        self.assertEqual((response.status, response.headers["ETag"], body), (200, '"a"', pattern(101)[1:]))
+        self.assertEqual(
+            (response.status, response.headers["ETag"], body), (200, '"a"', pattern(101)[1:])
+        )
         for same in ('"a"', "M"):
             self.assertEqual(ranged(same), (206, "bytes 95-99/100", pattern(101)[96:]))
         self.assertEqual(ranged('"b"')[0], 200)
@@ -162,7 +172,9 @@ class Endings(unittest.TestCase):
                 got += sock.recv(65536)
         number = log_lines(event="open", peer=port)[0]["connection"]
         until = time.monotonic() + LIMIT
-        while not (closed := log_lines(event="close", connection=number)) and time.monotonic() < until:
+        while (
+            not (closed := log_lines(event="close", connection=number)) and time.monotonic() < until
+        ):
             time.sleep(0.01)
         self.assertEqual([(line["requests"], line["by"]) for line in closed], [(1, "client")])
 
@@ -172,7 +184,9 @@ class Scripts(unittest.TestCase):
         for ending, was_reset in (("fin", False), ("rst", True)):
             lines = "\n".join(["send 6162ff", "sleep 0.01", "repeat 200 63", ending]).encode()
             raw(b"POST /script/spec HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s" % (len(lines), lines))
-            self.assertEqual(raw(b"GET /raw/spec HTTP/1.1\r\n\r\n"), (b"ab\xff" + b"c" * 200, was_reset))
+            self.assertEqual(
+                raw(b"GET /raw/spec HTTP/1.1\r\n\r\n"), (b"ab\xff" + b"c" * 200, was_reset)
+            )
 
     def test_one_that_sends_no_more_reads_on(self):
         raw(b"POST /script/spec HTTP/1.0\r\nContent-Length: 16\r\n\r\nsend 61\neof\nkeep")
@@ -183,7 +197,10 @@ class Scripts(unittest.TestCase):
             sock.sendall(b"GET /raw/none HTTP/1.1\r\n\r\n")
             number = log_lines(event="open", peer=port)[0]["connection"]
             until = time.monotonic() + LIMIT
-            while len(seen := log_lines(event="request", connection=number)) < 2 and time.monotonic() < until:
+            while (
+                len(seen := log_lines(event="request", connection=number)) < 2
+                and time.monotonic() < until
+            ):
                 time.sleep(0.01)
         self.assertEqual([line["path"] for line in seen], ["/raw/spec", "/raw/none"])
 
@@ -214,10 +231,13 @@ class WithOrigin(unittest.TestCase):
         for script, status in (("exit 7", 7), ("exit 0", 0), ("kill -TERM $$", 143)):
             self.assertEqual(subprocess.call([*WITH_ORIGIN, "sh", "-c", script]), status)
         with open(os.devnull, "w") as nowhere:
-            self.assertEqual(subprocess.call([*WITH_ORIGIN, "/no/such/command"], stderr=nowhere), 127)
+            self.assertEqual(
+                subprocess.call([*WITH_ORIGIN, "/no/such/command"], stderr=nowhere), 127
+            )
 
     def start(self):
-        """A with_origin whose command waits for ever, that command's process, and the origin's port."""
+        """A with_origin whose command waits for ever, that command's process, and the origin's
+        port."""
         script = "echo $$ $SEPTET_ORIGIN; exec sleep 1000"
         folder = tempfile.TemporaryDirectory()  # where a killed one leaves its log
         self.addCleanup(folder.cleanup)
@@ -262,7 +282,9 @@ class WithOrigin(unittest.TestCase):
     def test_only_loopback(self):
         for address in ("0.0.0.0", "10.0.0.1", "localhost", "::"):
             command = [sys.executable, os.path.join(HERE, "origin.py"), "--bind", address]
-            done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=LIMIT)
+            done = subprocess.run(
+                command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=LIMIT
+            )
             self.assertEqual(done.returncode, 2)
             self.assertIn("is no loopback address", done.stderr)
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""with_origin [--one-byte] [--peer NAME]... CMD ARGS...: runs a command beside an origin of its own.
+"""with_origin [--one-byte] [--peer NAME]... CMD ARGS...: runs a command beside an origin of its
+own.
 
 The origin listens on a free port and logs what it receives. The command finds it through the
-environment: SEPTET_ORIGIN is http://127.0.0.1:PORT, SEPTET_ORIGIN_UNIX a socket in the file system where it
-listens as well, SEPTET_ORIGIN_LOG the path of the log. Beside the origin run those peers that are asked
-for with --peer, and those that the command's last argument, if it is a file in Lua or Python, names on
-one of its first lines: "-- peers: nginx tls" (see peers.py). With --one-byte, all that the origin sends
-goes out byte by byte. When the
-command ends, however it ends, all of them are stopped and the log removed; the exit status is the
-command's, or 128+n where signal n ended it.
+environment: SEPTET_ORIGIN is http://127.0.0.1:PORT, SEPTET_ORIGIN_UNIX a socket in the file system
+where it listens as well, SEPTET_ORIGIN_LOG the path of the log. Beside the origin run those peers
+that are asked for with --peer, and those that the command's last argument, if it is a file in Lua
+or Python, names on one of its first lines: "-- peers: nginx tls" (see peers.py). With --one-byte,
+all that the origin sends goes out byte by byte. When the command ends, however it ends, all of them
+are stopped and the log removed; the exit status is the command's, or 128+n where signal n ended it.
 """
 
 import itertools
@@ -24,8 +24,9 @@ ORIGIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "origin.py")
 
 
 def start_origin(log, path):
-    # The pipe on its standard input is its lifeline: it ends when this process is gone, killed or not.
-    # In a session of its own it outlasts a Ctrl-C for as long as the command needs to clean up.
+    # The pipe on its standard input is its lifeline: it ends when this process is gone, killed or
+    # not. In a session of its own it outlasts a Ctrl-C for as long as the command needs to clean
+    # up.
     origin = subprocess.Popen(
         [sys.executable, ORIGIN, "--log", log, "--unix", path],
         stdin=subprocess.PIPE,
@@ -55,7 +56,8 @@ def stop_origin(origin):
 
 
 def sent_by_terminal(number):
-    """True where a Ctrl-C has reached the command as well, which is in the same foreground group."""
+    """True where a Ctrl-C has reached the command as well, which is in the same foreground
+    group."""
     try:
         with open("/dev/tty") as tty:
             return number == signal.SIGINT and os.tcgetpgrp(tty.fileno()) == os.getpgrp()
@@ -70,7 +72,8 @@ class Command:
         self.child = None
         self.early = []
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            # Only nohup's wish is inherited; a shell ignores SIGINT for all that it puts in the background.
+            # Only nohup's wish is inherited; a shell ignores SIGINT for all that it puts in the
+            # background.
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self.pass_on)
 
@@ -120,7 +123,9 @@ def main():
         log = os.path.join(folder, "log.jsonl")
         path = os.path.join(folder, "origin.sock")
         origin, port = start_origin(log, path)
-        environment = dict(os.environ, SEPTET_ORIGIN=f"http://127.0.0.1:{port}", SEPTET_ORIGIN_LOG=log)
+        environment = dict(
+            os.environ, SEPTET_ORIGIN=f"http://127.0.0.1:{port}", SEPTET_ORIGIN_LOG=log
+        )
         environment["SEPTET_ORIGIN_UNIX"] = path
         peers = Peers(folder, log, environment)
         try:
