@@ -4,18 +4,39 @@
 #define SPT_CORE_ANCHOR_H
 
 #include <lua.h>
+#include <stdint.h>
 
-/* Makes the table of anchored objects; once per state. */
+/* Makes the table of objects anchored by address; once per state. */
 void spt_anchor_open(lua_State *L);
 
 /* Makes a table with weak keys in the registry, at the address `key`. */
-void spt_new_weak_table(lua_State *L, const void *key);
+void spt_anchor_new_weak_table(lua_State *L, const void *key);
 
 /* Anchors the userdata at `index`. Anchoring it again is a no-op. Raises out of memory. */
-void spt_anchor(lua_State *L, int index);
+void spt_anchor_keep(lua_State *L, int index);
 
 /* Unanchors the userdata with its block at `block`. Allocates nothing. A userdata that is not
  * anchored is a no-op. */
-void spt_unanchor(lua_State *L, const void *block);
+void spt_anchor_release(lua_State *L, const void *block);
+
+/* A table of anchored objects with small indices, which are reused. It does not grow with the
+ * objects that came and went. */
+struct spt_anchors {
+    int ref;        /* registry: the table; LUA_NOREF before spt_anchor_open_table() */
+    uint32_t *free; /* owned; stack of free indices */
+    uint32_t nfree, room;
+};
+
+void spt_anchor_open_table(lua_State *L, struct spt_anchors *anchors);
+void spt_anchor_release_table(lua_State *L, struct spt_anchors *anchors);
+
+/* Anchors the object on top of the stack. Returns its index, never 0. Raises out of memory. */
+uint32_t spt_anchor_add(lua_State *L, struct spt_anchors *anchors);
+
+/* Pushes the object at an index. */
+void spt_anchor_push(lua_State *L, const struct spt_anchors *anchors, uint32_t index);
+
+/* Unanchors the object at an index. Allocates nothing. */
+void spt_anchor_remove(lua_State *L, struct spt_anchors *anchors, uint32_t index);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/time.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "core/task.h"
 #include "core/timer.h"
 
@@ -62,7 +63,9 @@ void spt_check_surplus(lua_State *L, int most)
         lua_settop(L, most);
         return;
     }
-    const char *name = known && ar.name ? ar.name : known ? spt_function_name(L, L, &ar) : NULL;
+    const char *name = known && ar.name ? ar.name
+                       : known          ? spt_names_push_function(L, L, &ar)
+                                        : NULL;
     int self = name ? strcmp(ar.namewhat, "method") == 0 : lua_type(L, 1) == LUA_TUSERDATA;
     spt_error_usage(L, "too many arguments to '%s' (at most %d expected, got %d)",
                     name ? name : "?", most - self, top - self);
@@ -126,7 +129,7 @@ uint64_t spt_check_seconds(lua_State *L, int arg)
     return whole >= COUNTED ? SPT_NEVER : (uint64_t)whole;
 }
 
-uint64_t spt_opt_seconds(lua_State *L, int arg, uint64_t otherwise)
+uint64_t spt_check_opt_seconds(lua_State *L, int arg, uint64_t otherwise)
 {
     return lua_isnoneornil(L, arg) ? otherwise : spt_check_seconds(L, arg);
 }
@@ -174,9 +177,4 @@ lua_Integer spt_check_count(lua_State *L, int arg, lua_Integer least)
     if (n < least)
         spt_error_arg(L, arg, lua_pushfstring(L, "at least %I expected", (LUAI_UACINT)least));
     return n;
-}
-
-uint64_t spt_instant(uint64_t now_ns, uint64_t ns)
-{
-    return ns >= SPT_NEVER - now_ns ? SPT_NEVER : now_ns + ns;
 }

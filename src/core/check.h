@@ -38,7 +38,7 @@ struct spt_task *spt_check_task(lua_State *L, int arg);
 uint64_t spt_check_seconds(lua_State *L, int arg);
 
 /* Like spt_check_seconds(), but returns `otherwise` for nil or none. */
-uint64_t spt_opt_seconds(lua_State *L, int arg, uint64_t otherwise);
+uint64_t spt_check_opt_seconds(lua_State *L, int arg, uint64_t otherwise);
 
 /* Returns an instant on the scale of now(), in nanoseconds: the first at which now() is not
  * earlier. An instant before the clock's zero is 0; one that 64 bits cannot count is SPT_NEVER. */
@@ -59,8 +59,5 @@ void *spt_check_udata(lua_State *L, int arg, const char *meta, const char *what)
 /* Returns the block of the userdata that the running method was called on. The method's second
  * upvalue is the metatable of its type, which is faster than a look-up by name in the registry. */
 void *spt_check_self(lua_State *L, const char *what);
-
-/* Returns now_ns + ns, or SPT_NEVER if 64 bits cannot count that. */
-uint64_t spt_instant(uint64_t now_ns, uint64_t ns);
 
 #endif

@@ -10,7 +10,7 @@
 #include "core/sched.h"
 #include "core/task.h"
 
-enum { UNSEEN, ON_PATH, DONE }; /* task.mark */
+enum { UNSEEN, ON_PATH, DONE }; /* wait.mark */
 
 /* A step of a walk: to enter a task, or to leave one that is ON_PATH. The steps that leave are the
  * path, deepest last. */
@@ -46,17 +46,17 @@ static void visit(void *ud, void *task)
 {
     struct walk *w = ud;
     struct spt_task *t = task;
-    if (w->to ? t == w->to : t->mark == ON_PATH)
+    if (w->to ? t == w->to : t->wait.mark == ON_PATH)
         w->again = t;
-    else if (t->mark == UNSEEN && !spt_task_ended(t))
+    else if (t->wait.mark == UNSEEN && !spt_task_ended(t))
         push(w, t, false);
 }
 
 static void enter(struct walk *w, struct spt_task *t)
 {
-    if (t->mark != UNSEEN)
+    if (t->wait.mark != UNSEEN)
         return;
-    t->mark = ON_PATH;
+    t->wait.mark = ON_PATH;
     push(w, t, true);
     spt_inspect_blockers(t, visit, w);
 }
@@ -67,7 +67,7 @@ static void walk_from(struct walk *w, struct spt_task *t)
     while (w->n > 0 && !w->again && !w->failed) {
         struct step step = w->steps[--w->n];
         if (step.leave)
-            step.task->mark = DONE;
+            step.task->wait.mark = DONE;
         else
             enter(w, step.task);
     }
@@ -91,14 +91,14 @@ static uint32_t path_from(const struct walk *w, const struct spt_task *first, st
 
 static struct spt_task *task_of(struct spt_scope *scope)
 {
-    return scope->task && scope == &scope->task->root ? scope->task : NULL;
+    return scope->kind.is_root ? scope->task : NULL;
 }
 
 static void clear(struct spt_scope *top)
 {
     for (struct spt_scope *s = top; s; s = spt_scope_next(top, s, true))
         if (task_of(s))
-            s->task->mark = UNSEEN;
+            s->task->wait.mark = UNSEEN;
 }
 
 static void walk_below(struct walk *w, struct spt_scope *top)
@@ -111,14 +111,14 @@ static void walk_below(struct walk *w, struct spt_scope *top)
 uint32_t spt_deadlock_cycle(struct spt_sched *s, struct spt_task **out, uint32_t max)
 {
     struct walk w = {0};
-    clear(&s->main_scope);
-    clear(&s->background);
-    walk_below(&w, &s->main_scope);
-    walk_below(&w, &s->background);
+    clear(&s->tree.mains);
+    clear(&s->tree.background);
+    walk_below(&w, &s->tree.mains);
+    walk_below(&w, &s->tree.background);
     uint32_t n = w.again && !w.failed ? path_from(&w, w.again, out, max) : 0;
     free(w.steps);
-    clear(&s->main_scope);
-    clear(&s->background);
+    clear(&s->tree.mains);
+    clear(&s->tree.background);
     return n;
 }
 
@@ -127,13 +127,13 @@ uint32_t spt_deadlock_path(struct spt_task *from, struct spt_task *to, struct sp
 {
     struct spt_sched *s = from->sched;
     struct walk w = {.to = to};
-    clear(&s->main_scope);
-    clear(&s->background);
+    clear(&s->tree.mains);
+    clear(&s->tree.background);
     walk_from(&w, from);
     uint32_t n = w.again && !w.failed ? path_from(&w, from, out, max) : 0;
     free(w.steps);
-    clear(&s->main_scope);
-    clear(&s->background);
+    clear(&s->tree.mains);
+    clear(&s->tree.background);
     return n;
 }
 
@@ -150,7 +150,7 @@ static void add(void *ud, void *task)
 {
     struct set *set = ud;
     struct spt_task *t = task;
-    if (t->mark != UNSEEN || spt_task_ended(t) || set->failed)
+    if (t->wait.mark != UNSEEN || spt_task_ended(t) || set->failed)
         return;
     if (set->n == set->room) {
         uint32_t room = set->room ? set->room * 2 : 16;
@@ -162,14 +162,14 @@ static void add(void *ud, void *task)
         set->tasks = tasks;
         set->room = room;
     }
-    t->mark = DONE;
+    t->wait.mark = DONE;
     set->tasks[set->n++] = t;
 }
 
 static void empty(struct set *set)
 {
     while (set->n > 0)
-        set->tasks[--set->n]->mark = UNSEEN;
+        set->tasks[--set->n]->wait.mark = UNSEEN;
 }
 
 /* Adds `from` and all tasks that it waits for, directly or indirectly. Returns true if `target` is
@@ -192,7 +192,7 @@ static void give_up_circular(struct spt_ending *ending, struct spt_task *t)
     spt_inspect_blockers(ending->task, add, &members);
     uint32_t n = members.n;
     for (uint32_t i = 0; i < n; i++) /* they stay in the array; the search needs the marks */
-        members.tasks[i]->mark = UNSEEN;
+        members.tasks[i]->wait.mark = UNSEEN;
     for (uint32_t i = 0; i < n && t->state == SPT_TASK_WAITING && !seen.failed; i++) {
         if (!reach(&seen, members.tasks[i], t))
             continue; /* nor does any task seen on the way */
@@ -206,15 +206,15 @@ static void give_up_circular(struct spt_ending *ending, struct spt_task *t)
     free(seen.tasks);
 }
 
-void spt_circle_open(struct spt_task *t)
+void spt_deadlock_break(struct spt_task *t)
 {
-    struct spt_link *head = &t->sched->endings, reached;
+    struct spt_link *head = &t->sched->queues.endings, reached;
     struct set seen = {0};
     spt_link_init(&reached);
     reach(&seen, t, NULL);
     for (struct spt_link *l = head->next, *next; l != head; l = next) {
         next = l->next;
-        if (SPT_OF(l, struct spt_ending, link)->task->mark == UNSEEN)
+        if (SPT_OF(l, struct spt_ending, link)->task->wait.mark == UNSEEN)
             continue;
         spt_link_remove(l);
         spt_list_push(&reached, l);

@@ -24,7 +24,7 @@ struct spt_ending {
 /* Breaks circles through an spt_ending. To be called when a task begins to wait while any ending is
  * listed. Each ending gives up the members that wait for it by way of this task. If there is no
  * memory for the search, they keep waiting. */
-void spt_circle_open(struct spt_task *t);
+void spt_deadlock_break(struct spt_task *t);
 
 /* Writes at most `max` tasks of a circle to `out`, each waiting for the next and the last for the
  * first. Returns the number of tasks in the circle, 0 if there is none. Only dependencies that

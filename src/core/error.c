@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "core/names.h"
 #include "core/reason.h"
 #include "core/scope.h"
 #include "core/sched.h"
@@ -140,11 +141,6 @@ void spt_error_push(lua_State *L, const char *kind, const char *format, ...)
     luaL_setmetatable(L, SPT_ERROR_META);
 }
 
-bool spt_is_script(const lua_Debug *ar)
-{
-    return ar->currentline > 0 && strncmp(ar->source, "=[septet.", 9) != 0;
-}
-
 /* Pushes "file:line: " of the script's innermost line, because the mistake is not in Septet's
  * modules. */
 static void push_place(lua_State *L)
@@ -152,7 +148,7 @@ static void push_place(lua_State *L)
     lua_Debug ar;
     for (int level = 1; lua_getstack(L, level, &ar); level++) {
         lua_getinfo(L, "Sl", &ar);
-        if (spt_is_script(&ar)) {
+        if (spt_names_is_script(&ar)) {
             lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
             return;
         }
@@ -172,58 +168,6 @@ int spt_error_usage(lua_State *L, const char *format, ...)
     return lua_error(L);
 }
 
-/* Pushes the name of the field that holds the function at index `fn` in the table on top. Returns
- * false if there is none. */
-static bool push_field_of(lua_State *L, int fn)
-{
-    int table = lua_gettop(L);
-    for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
-        if (lua_rawequal(L, -1, fn) && lua_type(L, -2) == LUA_TSTRING) {
-            lua_pop(L, 1);
-            return true;
-        }
-    }
-    return false;
-}
-
-const char *spt_push_loaded_name(lua_State *L, int fn)
-{
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-    int loaded = lua_gettop(L);
-    for (lua_pushnil(L); lua_next(L, loaded); lua_settop(L, loaded + 1)) {
-        // stack: ..., loaded, module name, module
-        if (lua_type(L, -2) != LUA_TSTRING || !lua_istable(L, -1) || !push_field_of(L, fn))
-            continue;
-        const char *module = lua_tostring(L, loaded + 1), *field = lua_tostring(L, -1);
-        if (strncmp(module, "septet.", 7) == 0)
-            module += 7;
-        if (strcmp(module, LUA_GNAME) == 0)
-            lua_pushstring(L, field);
-        else
-            lua_pushfstring(L, "%s.%s", module, field);
-        lua_replace(L, loaded);
-        lua_settop(L, loaded);
-        return lua_tostring(L, -1);
-    }
-    lua_settop(L, loaded - 1);
-    return NULL;
-}
-
-const char *spt_function_name(lua_State *L, lua_State *co, lua_Debug *ar)
-{
-    luaL_checkstack(L, 10, NULL);
-    lua_getinfo(co, "fn", ar);
-    lua_xmove(co, L, 1);
-    const char *name = spt_push_loaded_name(L, lua_gettop(L));
-    if (!name && ar->name)
-        name = lua_pushstring(L, ar->name);
-    if (name)
-        lua_remove(L, -2);
-    else
-        lua_pop(L, 1);
-    return name;
-}
-
 int spt_error_arg(lua_State *L, int arg, const char *what)
 {
     lua_Debug ar;
@@ -232,7 +176,7 @@ int spt_error_arg(lua_State *L, int arg, const char *what)
     lua_getinfo(L, "n", &ar);
     if (strcmp(ar.namewhat, "method") == 0 && --arg == 0)
         return spt_error_usage(L, "calling '%s' on bad self (%s)", ar.name, what);
-    const char *name = ar.name ? ar.name : spt_function_name(L, L, &ar);
+    const char *name = ar.name ? ar.name : spt_names_push_function(L, L, &ar);
     return spt_error_usage(L, "bad argument #%d to '%s' (%s)", arg, name ? name : "?", what);
 }
 
@@ -247,20 +191,20 @@ static void make_message(lua_State *L)
 
 void spt_error_push_cancelled(lua_State *L, const struct spt_scope *c)
 {
-    const char *source = c ? c->source : "shutdown";
+    const char *source = c ? c->cancel.source : "shutdown";
     luaL_checkstack(L, 6, "out of stack for an error");
     spt_error_push(L, "Cancelled", "cancelled (%s)", source);
     lua_pushstring(L, source);
     lua_setfield(L, -2, "source");
-    if (c && (c->worded || c->reason)) {
+    if (c && (c->cancel.worded || c->cancel.reason)) {
         spt_reason_push(L, c);
         lua_pushvalue(L, -1);
         lua_setfield(L, -3, "reason");
         make_message(L);
         lua_setfield(L, -2, "message");
     }
-    if (c && c->by) {
-        lua_pushinteger(L, c->by);
+    if (c && c->cancel.by) {
+        lua_pushinteger(L, c->cancel.by);
         lua_setfield(L, -2, "by");
     }
 }

@@ -24,21 +24,8 @@ void spt_error_push(lua_State *L, const char *kind, const char *format, ...);
 /* Raises Usage, a mistake in the script, at its innermost line. */
 int spt_error_usage(lua_State *L, const char *format, ...);
 
-/* Returns true if `ar`, filled by lua_getinfo(L, "Sl", ar), is at a line of a script, not in C or
- * in a module of Septet's. */
-bool spt_is_script(const lua_Debug *ar);
-
 /* Like luaL_argerror(), but raises Usage. */
 int spt_error_arg(lua_State *L, int arg, const char *what);
-
-/* Pushes the name under which a loaded module holds the function at index `fn`, as "table.sort".
- * Returns NULL, with nothing pushed, if no module does. */
-const char *spt_push_loaded_name(lua_State *L, int fn);
-
-/* Pushes the name of the function at a level of `co`'s stack. It is "table.sort" if a loaded module
- * holds the function, otherwise the name by which it was called. Returns NULL, with nothing pushed,
- * if it has none. */
-const char *spt_function_name(lua_State *L, lua_State *co, lua_Debug *ar);
 
 /* Pushes Cancelled for the scope that cancelled, as spt_scope_canceller() returns it. */
 void spt_error_push_cancelled(lua_State *L, const struct spt_scope *canceller);

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/names.h"
 #include "core/sched.h"
-#include "core/traceback.h"
 
 #define HEAD 10 /* number of frames shown from the top of a stack */
 #define TAIL 11 /* number of levels shown from its bottom */
@@ -53,7 +53,7 @@ bool spt_frames_hidden(lua_State *L, lua_Debug *ar)
     lua_getinfo(L, "f", ar);
     lua_CFunction function = lua_tocfunction(L, -1);
     lua_pop(L, 1);
-    return function && s && (function == s->base || function == spt_traceback_on_death);
+    return function && s && (function == s->frames.base || function == s->frames.handler);
 }
 
 bool spt_frames_own(lua_State *L)
@@ -71,7 +71,7 @@ bool spt_frames_own(lua_State *L)
 static void push_function(lua_State *L, lua_Debug *ar)
 {
     lua_getinfo(L, "f", ar);
-    const char *global = spt_push_loaded_name(L, lua_gettop(L));
+    const char *global = spt_names_push_loaded(L, lua_gettop(L));
     if (global)
         lua_pushfstring(L, "function '%s'", global);
     else if (*ar->namewhat != '\0')
@@ -108,7 +108,7 @@ void spt_frames_push(lua_State *L, lua_State *co, int level)
     luaL_Buffer b;
     const struct spt_sched *s = spt_sched_of(L);
     int last = spt_frames_last(co), shown = 0;
-    bool whole = s && s->own_frames;
+    bool whole = s && s->frames.shown;
     luaL_buffinit(L, &b);
     for (; lua_getstack(co, level, &ar); level++) {
         int skipped = last - level - TAIL + 1;

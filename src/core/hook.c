@@ -27,7 +27,7 @@ static void push_thread(lua_State *L, lua_State *co)
  * nothing. */
 static struct record *push_record(lua_State *L, const struct spt_sched *s, lua_State *co)
 {
-    if (!s->hooked)
+    if (!s->hook.by_scripts)
         return NULL;
     lua_getfield(L, LUA_REGISTRYINDEX, HOOKS);
     push_thread(L, co);
@@ -43,7 +43,7 @@ static struct record *push_record(lua_State *L, const struct spt_sched *s, lua_S
  * that comes first. */
 static int next_count(const struct spt_sched *s, const struct record *record)
 {
-    int count = s->hook ? s->hook_count : 0;
+    int count = s->hook.limit ? s->hook.count : 0;
     if ((record->mask & LUA_MASKCOUNT) && (!count || record->left < count))
         count = record->left;
     return count;
@@ -84,11 +84,12 @@ static void on_event(lua_State *L, lua_Debug *ar)
     const struct spt_sched *s = spt_sched_of(L);
     struct record *record = s ? push_record(L, s, L) : NULL;
     if (!record) { /* a new coroutine inherits the hook of its creator */
-        lua_sethook(L, s ? s->hook : NULL, s && s->hook ? LUA_MASKCOUNT : 0, s ? s->hook_count : 0);
+        lua_sethook(L, s ? s->hook.limit : NULL, s && s->hook.limit ? LUA_MASKCOUNT : 0,
+                    s ? s->hook.count : 0);
         return;
     }
-    if (s->hook)
-        s->hook(L, ar);
+    if (s->hook.limit)
+        s->hook.limit(L, ar);
     bool due = ar->event != LUA_HOOKCOUNT || counted(L, s, record);
     if (!due || spt_frames_own(L) || spt_frames_hidden(L, ar))
         return;
@@ -104,14 +105,14 @@ static void on_event(lua_State *L, lua_Debug *ar)
 bool spt_hook_is_ours(const struct spt_sched *s, lua_State *co)
 {
     lua_Hook hook = lua_gethook(co);
-    return !hook || hook == on_event || hook == s->hook || hook == s->urgent_hook;
+    return !hook || hook == on_event || hook == s->hook.limit || hook == s->interrupt.hook;
 }
 
 void spt_hook_restore(lua_State *L, const struct spt_sched *s)
 {
     struct record *record = push_record(L, s, L);
     if (!record) {
-        lua_sethook(L, s->hook, s->hook ? LUA_MASKCOUNT : 0, s->hook_count);
+        lua_sethook(L, s->hook.limit, s->hook.limit ? LUA_MASKCOUNT : 0, s->hook.count);
         return;
     }
     arm(L, s, record);
@@ -122,8 +123,8 @@ void spt_hook_restore(lua_State *L, const struct spt_sched *s)
  * any time. */
 static void keep_urgent(lua_State *L, const struct spt_sched *s)
 {
-    if (s->urgent && *s->urgent)
-        lua_sethook(L, s->urgent_hook, SPT_HOOK_EVERYTHING, 1);
+    if (s->interrupt.requested && *s->interrupt.requested)
+        lua_sethook(L, s->interrupt.hook, SPT_HOOK_EVERYTHING, 1);
 }
 
 void spt_hook_put(lua_State *L, const struct spt_sched *s, lua_Hook hook, int mask, int count)
@@ -135,14 +136,14 @@ void spt_hook_put(lua_State *L, const struct spt_sched *s, lua_Hook hook, int ma
 /* Sets the hook that the record of `co` asks for, unless the host is ending what `co` runs. */
 static void change(lua_State *L, const struct spt_sched *s, lua_State *co)
 {
-    bool ends = s->hook && lua_gethook(co) == s->hook && lua_gethookcount(co) == 1;
+    bool ends = s->hook.limit && lua_gethook(co) == s->hook.limit && lua_gethookcount(co) == 1;
     if (ends || !lua_checkstack(co, 4))
         return;
     spt_hook_restore(co, s);
     keep_urgent(co, s);
     /* the count starts anew: check the time now, so that a loop of this cannot escape the limit */
-    if (s->hook && co == L)
-        s->hook(L, NULL);
+    if (s->hook.limit && co == L)
+        s->hook.limit(L, NULL);
 }
 
 /* Pushes the table of records, and makes it at its first use. */
@@ -163,7 +164,7 @@ void spt_hook_set(lua_State *L, struct spt_sched *s, lua_State *co, int mask, in
     if (!lua_checkstack(co, 2))
         luaL_error(L, "stack overflow");
     push_table(L);
-    s->hooked = true;
+    s->hook.by_scripts = true;
     push_thread(L, co);
     if (mask) {
         struct record *record = lua_newuserdatauv(L, sizeof *record, 1);

@@ -7,8 +7,7 @@
 
 #include "base/escape.h"
 #include "base/time.h"
-#include "core/error.h"
-#include "core/op.h"
+#include "core/names.h"
 #include "core/sched.h"
 #include "core/task.h"
 
@@ -22,13 +21,13 @@ void spt_inspect_write_place(const struct spt_trace *trace, uint64_t place, char
 
 void spt_inspect_push_site(lua_State *L, const struct spt_task *t)
 {
-    if (t->spawn_place == 0) {
+    if (t->spawn.place == 0) {
         lua_pushliteral(L, "");
         return;
     }
     char place[SPT_PLACE_SIZE];
-    spt_inspect_write_place(&t->sched->trace, t->spawn_place, place, sizeof place);
-    lua_pushfstring(L, "\n\tspawned at %s by #%d", place, (int)t->parent);
+    spt_inspect_write_place(&t->sched->trace, t->spawn.place, place, sizeof place);
+    lua_pushfstring(L, "\n\tspawned at %s by #%d", place, (int)t->spawn.parent);
 }
 
 static uint64_t place_of(struct spt_sched *s, const lua_Debug *ar, int line)
@@ -49,7 +48,7 @@ uint64_t spt_inspect_place(lua_State *L, struct spt_sched *s, int level)
     lua_Debug ar;
     for (; lua_getstack(L, level, &ar); level++) {
         lua_getinfo(L, "Sl", &ar);
-        if (spt_is_script(&ar))
+        if (spt_names_is_script(&ar))
             return place_of(s, &ar, ar.currentline);
     }
     return 0;
@@ -73,7 +72,7 @@ static bool copy_name(lua_State *L, int handle, char *out, size_t size)
 static void default_name(const struct spt_task *t, char *out, size_t size)
 {
     char place[SPT_PLACE_SIZE];
-    spt_inspect_write_place(&t->sched->trace, t->function_place, place, sizeof place);
+    spt_inspect_write_place(&t->sched->trace, t->spawn.function_place, place, sizeof place);
     snprintf(out, size, "%s#%u", place, t->id);
 }
 
@@ -102,7 +101,7 @@ static void visit_children(const struct spt_scope *scope, void (*visit)(void *ud
     const struct spt_link *head = &scope->children;
     for (const struct spt_link *l = head->next; l != head; l = l->next) {
         const struct spt_scope *child = SPT_OF(l, struct spt_scope, sibling);
-        if (child == &child->task->root)
+        if (child->kind.is_root)
             visit(ud, child->task);
     }
 }
@@ -120,21 +119,21 @@ void spt_inspect_children(const struct spt_scope *scope, void (*visit)(void *ud,
 
 void spt_inspect_blockers(const struct spt_task *t, void (*visit)(void *ud, void *task), void *ud)
 {
-    if (t->ending)
+    if (t->body.ended)
         spt_inspect_children(t->scope, visit, ud);
-    else if (t->state == SPT_TASK_WAITING && t->op && t->op->type->blockers)
-        t->op->type->blockers(t->op, visit, ud);
+    else if (t->state == SPT_TASK_WAITING && t->wait.op && t->wait.op->type->blockers)
+        t->wait.op->type->blockers(t->wait.op, visit, ud);
 }
 
 void spt_inspect_waits_for(const struct spt_task *t, char *out, size_t size)
 {
-    const septet_op *op = t->op;
+    const septet_op *op = t->wait.op;
     int n = 0;
     *out = '\0';
     if (t->state != SPT_TASK_WAITING)
         return;
     if (!op) {
-        snprintf(out, size, "children (%u)", t->scope->ntasks);
+        snprintf(out, size, "children (%u)", t->scope->tasks.live);
         return;
     }
     n = snprintf(out, size, "%s", op->type->name);
@@ -152,7 +151,7 @@ void spt_inspect_waits_for(const struct spt_task *t, char *out, size_t size)
  * is easily mistaken for one that keeps running. */
 void spt_inspect_warn_unstarted(const struct spt_scope *scope)
 {
-    struct spt_sched *s = scope->sched;
+    struct spt_sched *s = spt_sched_of_scope(scope);
     const struct spt_link *head = &scope->children;
     char name[128], line[320];
     for (const struct spt_link *l = head->next; l != head; l = l->next) {
@@ -172,7 +171,7 @@ void spt_inspect_warn_unstarted(const struct spt_scope *scope)
 
 void spt_inspect_warn_left(const struct spt_scope *block)
 {
-    const struct spt_sched *s = block->sched;
+    const struct spt_sched *s = spt_sched_of_scope(block);
     uint64_t site = SPT_OF(block, struct spt_block, scope)->spawn_place;
     char name[128], at[SPT_PLACE_SIZE], line[512];
     spt_inspect_name(block->task, name, sizeof name);
@@ -187,9 +186,9 @@ void spt_inspect_warn_left(const struct spt_scope *block)
 static bool is_new_slow_place(struct spt_sched *s, uint64_t place)
 {
     for (unsigned i = 0; i < SPT_SLOW_PLACES; i++)
-        if (s->slow_places[i] == place)
+        if (s->slow.places[i] == place)
             return false;
-    s->slow_places[s->nslow++ % SPT_SLOW_PLACES] = place;
+    s->slow.places[s->slow.n++ % SPT_SLOW_PLACES] = place;
     return true;
 }
 
@@ -202,7 +201,7 @@ void spt_inspect_report_slow(struct spt_task *t, uint64_t ns)
     spt_trace_put(&s->trace,
                   (struct spt_rec){.t = s->now_ns, .task = t->id, .kind = SPT_REC_HOG, .b = ns});
     if (!at)
-        at = t->function_place;
+        at = t->spawn.function_place;
     if (!is_new_slow_place(s, at))
         return;
     spt_inspect_name(t, name, sizeof name);

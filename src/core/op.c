@@ -1,5 +1,4 @@
 /* Starts, suspends, cancels and completes operations. Every wait goes through this file. */
-#include "core/inspect.h"
 #include "core/op.h"
 
 #include <assert.h>
@@ -8,9 +7,12 @@
 
 #include "core/deadlock.h"
 #include "core/error.h"
+#include "core/frames.h"
+#include "core/inspect.h"
+#include "core/names.h"
+#include "core/prefetch.h"
 #include "core/sched.h"
 #include "core/task.h"
-#include "core/frames.h"
 #include "core/traceback.h"
 
 #define OP_META            "septet.op"
@@ -18,7 +20,7 @@
 /* number of Cancelled raised in one scope of a task, and swallowed, before a warning */
 #define CANCEL_IGNORED_MAX 1000
 
-const char spt_wait_mark = 0;
+const char spt_op_wait_mark = 0;
 static const char op_meta = 0; /* its address is the registry key of the metatable of operations */
 
 static struct spt_task *task_of(const septet_op *op)
@@ -103,7 +105,7 @@ static void push_blocking_function(lua_State *L, lua_State *co)
             lua_pushliteral(L, "'ipairs', whose __index waits");
             return;
         }
-        const char *name = spt_function_name(L, co, &ar);
+        const char *name = spt_names_push_function(L, co, &ar);
         if (name && !is_suspendable(name)) {
             lua_pushfstring(L, "'%s'", name);
             return;
@@ -114,7 +116,7 @@ static void push_blocking_function(lua_State *L, lua_State *co)
 
 static inline bool can_wait(lua_State *L, const struct spt_task *t)
 {
-    const struct spt_frame *f = t->frame;
+    const struct spt_frame *f = t->turn.frame;
     return L == (f ? f->co : t->co) && lua_isyieldable(L) && (!f || f->open);
 }
 
@@ -130,7 +132,7 @@ void spt_op_check(lua_State *L, struct spt_sched *s)
         spt_error_usage(L, "cannot wait here: not inside a task");
     if (can_wait(L, t))
         return;
-    struct spt_frame *f = t->frame;
+    struct spt_frame *f = t->turn.frame;
     lua_State *innermost = f ? f->co : t->co;
     luaL_checkstack(L, 8, NULL);
     if (lua_pushthread(L))
@@ -198,7 +200,7 @@ static int push_protected(lua_State *L)
 /* Pushes the results of a done operation to its coroutine. Closes it on every path. */
 static int op_finish(lua_State *L, septet_op *op)
 {
-    task_of(op)->op = NULL;
+    task_of(op)->wait.op = NULL;
     if (!op->type->close) {
         op->state = SPT_OP_CLOSED;
         return op->type->push(op, L);
@@ -232,25 +234,25 @@ static void report_stuck(lua_State *L, struct spt_task *t)
 /* Pushes the error of a cancellation. All tasks that one cancellation reaches share one error. */
 static void push_cancelled(lua_State *L, struct spt_sched *s, const struct spt_scope *canceller)
 {
-    if (canceller && canceller->cancel_seq == s->last_cancel_seq) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, s->last_cancel_ref);
+    if (canceller && canceller->cancel.seq == s->raised.seq) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, s->raised.ref);
         return;
     }
     spt_error_push_cancelled(L, canceller);
     if (canceller) {
         lua_pushvalue(L, -1);
-        lua_rawseti(L, LUA_REGISTRYINDEX, s->last_cancel_ref);
-        s->last_cancel_seq = canceller->cancel_seq;
+        lua_rawseti(L, LUA_REGISTRYINDEX, s->raised.ref);
+        s->raised.seq = canceller->cancel.seq;
     }
 }
 
 static int raise_cancelled(lua_State *L, struct spt_task *t)
 {
     const struct spt_scope *canceller = spt_scope_canceller(t->scope);
-    t->op = NULL;
-    if (++t->scope->refused == CANCEL_IGNORED_MAX)
+    t->wait.op = NULL;
+    if (++t->scope->cancel.refused == CANCEL_IGNORED_MAX)
         report_stuck(L, t);
-    if (canceller && strcmp(canceller->source, "shutdown") == 0)
+    if (canceller && strcmp(canceller->cancel.source, "shutdown") == 0)
         spt_sched_felt(t->sched);
     push_cancelled(L, t->sched, canceller);
     return lua_error(L);
@@ -259,7 +261,7 @@ static int raise_cancelled(lua_State *L, struct spt_task *t)
 static int resumed(lua_State *L, int status, lua_KContext ctx)
 {
     septet_op *op = (septet_op *)ctx;
-    task_of(op)->shielded = false;
+    task_of(op)->wait.shielded = false;
     if (op->state == SPT_OP_DONE)
         return op_finish(L, op);
     return raise_cancelled(L, task_of(op));
@@ -267,8 +269,8 @@ static int resumed(lua_State *L, int status, lua_KContext ctx)
 
 static int suspend(lua_State *L, septet_op *op)
 {
-    task_of(op)->op = op;
-    lua_pushlightuserdata(L, (void *)&spt_wait_mark);
+    task_of(op)->wait.op = op;
+    lua_pushlightuserdata(L, (void *)&spt_op_wait_mark);
     return lua_yieldk(L, 1, (lua_KContext)op, resumed);
 }
 
@@ -282,7 +284,7 @@ bool spt_op_is_cancelled(struct spt_sched *s)
         if (t->scope->effective_deadline_ns <= now_ns)
             spt_scope_expire(t->scope, now_ns);
     }
-    return t->scope->cancel_pending || s->shutting_down;
+    return t->scope->cancel_pending || s->run.shutting_down;
 }
 
 static void op_start(septet_op *op)
@@ -302,14 +304,37 @@ int spt_op_await_cancelled(lua_State *L, septet_op *op)
 {
     struct spt_task *t = task_of(op);
     struct spt_sched *s = t->sched;
-    bool over = s->giving_up || s->shutting_down || (s->nmains == 0 && s->background.cancelled);
-    if (over && ++t->shutdown_refusals > REFUSALS_MAX) {
-        t->shutdown_refusals = REFUSALS_MAX;
-        t->abandoned = true;
+    bool over = s->run.giving_up || s->run.shutting_down ||
+                (s->counts.mains == 0 && spt_scope_is_cancelled(&s->tree.background));
+    if (over && ++t->wait.refused > REFUSALS_MAX) {
+        t->wait.refused = REFUSALS_MAX;
+        t->body.abandoned = true;
     }
     op->state = SPT_OP_CANCELLED;
     spt_task_yielding(t);
     return suspend(L, op);
+}
+
+/* Makes the running task wait. `L` is the coroutine that waits. */
+static void begin_wait(lua_State *L, struct spt_task *t)
+{
+    struct spt_sched *s = t->sched;
+    spt_task_become(t, SPT_TASK_WAITING);
+    t->wait.co = L;
+    struct spt_rec rec = {.t = s->now_ns,
+                          .task = t->id,
+                          .ref = t->wait.op->ref,
+                          .kind = SPT_REC_WAIT,
+                          .a = spt_trace_word(&s->trace, t->wait.op->type->name)};
+    if (s->trace.level >= 2) {
+        char text[512];
+        spt_inspect_waits_for(t, text, sizeof text);
+        rec.t = spt_sched_clock(s);
+        rec.a = spt_trace_text(&s->trace, text, strlen(text));
+        rec.b = spt_inspect_place(L, s, 1);
+        rec.sub = 1;
+    }
+    spt_trace_put(&s->trace, rec);
 }
 
 int spt_op_wait(lua_State *L, septet_op *op, bool shielded)
@@ -319,18 +344,18 @@ int spt_op_wait(lua_State *L, septet_op *op, bool shielded)
     assert(t == s->current);
     op_start(op);
     if (op->state == SPT_OP_DONE) {
-        if (t->budget-- > 0)
+        if (t->turn.budget-- > 0)
             return op_finish(L, op);
         spt_task_yielding(t);
         return suspend(L, op);
     }
     op->state = SPT_OP_ARMED;
-    t->op = op;
-    t->shielded = shielded;
-    s->external += (op->type->flags & SEPTET_OP_EXTERNAL) != 0;
-    spt_task_waiting(t, L);
-    if (!spt_link_alone(&s->endings) && op->type->blockers)
-        spt_circle_open(t);
+    t->wait.op = op;
+    t->wait.shielded = shielded;
+    s->counts.external += (op->type->flags & SEPTET_OP_EXTERNAL) != 0;
+    begin_wait(L, t);
+    if (!spt_link_alone(&s->queues.endings) && op->type->blockers)
+        spt_deadlock_break(t);
     return suspend(L, op);
 }
 
@@ -350,17 +375,30 @@ void septet_op_done(septet_op *op, int status)
     op->status = status;
     op->state = SPT_OP_DONE;
     if (waited) {
-        t->sched->external -= (op->type->flags & SEPTET_OP_EXTERNAL) != 0;
+        t->sched->counts.external -= (op->type->flags & SEPTET_OP_EXTERNAL) != 0;
         spt_task_ready(t, false);
     }
 }
 
-void spt_op_abort(septet_op *op)
+/* Disarms and closes an armed operation. */
+static void op_abort(septet_op *op)
 {
     assert(op->state == SPT_OP_ARMED);
     op->type->cancel(op);
-    spt_op_sched(op)->external -= (op->type->flags & SEPTET_OP_EXTERNAL) != 0;
+    spt_op_sched(op)->counts.external -= (op->type->flags & SEPTET_OP_EXTERNAL) != 0;
     op_close(op, SPT_OP_CANCELLED);
+}
+
+void spt_op_cancel_wait(struct spt_scope *scope)
+{
+    struct spt_task *t = scope->task;
+    /* next is usually the root of the task spawned after this one */
+    spt_prefetch(SPT_OF(scope->sibling.next, struct spt_task, root.sibling),
+                 sizeof(struct spt_task));
+    if (t->scope != scope || t->state != SPT_TASK_WAITING || !t->wait.op || t->wait.shielded)
+        return;
+    op_abort(t->wait.op);
+    spt_task_ready(t, true);
 }
 
 /* --- the checkpoint --- */
@@ -390,7 +428,7 @@ int spt_op_abandon(lua_State *L, struct spt_sched *s)
     septet_op *op = spt_op_new(L, s, &checkpoint_type);
     luaL_checkstack(L, 8, NULL);
     op->state = SPT_OP_CANCELLED;
-    s->current->abandoned = true;
+    s->current->body.abandoned = true;
     spt_task_yielding(s->current);
     return suspend(L, op);
 }

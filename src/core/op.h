@@ -7,6 +7,7 @@
 #include "septet/op.h"
 
 struct spt_sched;
+struct spt_scope;
 struct spt_task;
 
 enum spt_op_state {
@@ -47,20 +48,22 @@ int spt_op_abandon(lua_State *L, struct spt_sched *s);
 /* Yields once to the other ready tasks, or raises Cancelled: a checkpoint without an operation. */
 int spt_op_checkpoint(lua_State *L, struct spt_sched *s);
 
-/* Disarms and closes an armed operation. Only for spt_task_abort(). */
-void spt_op_abort(septet_op *op);
+/* Ends the wait of the scope's task: cancels and closes its operation, and makes the task ready. A
+ * no-op if the scope is not its innermost, or if the task does not wait in an operation, or is
+ * shielded. The tree's on_reach. */
+void spt_op_cancel_wait(struct spt_scope *scope);
 
 /* Returns the scheduler of an operation; valid once it is started. */
 struct spt_sched *spt_op_sched(const septet_op *op);
 
 /* A light userdata of this address lies on top of the stack of every coroutine that an await has
  * suspended. It keeps scripts and other libraries from resuming or closing the coroutine. */
-extern const char spt_wait_mark;
+extern const char spt_op_wait_mark;
 
-static inline bool spt_is_waiting(lua_State *co)
+static inline bool spt_op_is_waiting(lua_State *co)
 {
     return lua_status(co) == LUA_YIELD && lua_gettop(co) > 0 &&
-           lua_touserdata(co, -1) == (void *)&spt_wait_mark;
+           lua_touserdata(co, -1) == (void *)&spt_op_wait_mark;
 }
 
 #endif

@@ -15,7 +15,7 @@ static const char known = 0;
 
 void spt_origin_open(lua_State *L)
 {
-    spt_new_weak_table(L, &known);
+    spt_anchor_new_weak_table(L, &known);
 }
 
 /* Pushes the table of failed tasks' handles that the task of the given handle has received. Returns
@@ -55,10 +55,10 @@ static void note(lua_State *L, struct spt_sched *s, struct spt_task *root)
     bool is_new = lua_rawget(L, -3) == LUA_TNIL;
     lua_pop(L, 1);
     lua_pushvalue(L, -1);
-    lua_pushinteger(L, (lua_Integer)++s->ntold);
+    lua_pushinteger(L, (lua_Integer)++s->counts.deliveries);
     lua_rawset(L, -4);
     if (root && is_new)
-        root->told++;
+        root->failure.told++;
 }
 
 void spt_origin_learn(lua_State *L, int handle)
@@ -86,6 +86,12 @@ void spt_origin_learn(lua_State *L, int handle)
     lua_pushvalue(L, handle);
     note(L, s, NULL);
     lua_pop(L, 3);
+}
+
+int spt_origin_raise(lua_State *L, int handle, const struct spt_task *t)
+{
+    spt_origin_learn(L, handle);
+    return spt_traceback_raise_failure(L, handle, t);
 }
 
 /* Replaces the error on top of the stack, and the handle below it, by the handle of a failed task.
@@ -157,13 +163,13 @@ void spt_origin_settle(lua_State *L, struct spt_task *t)
     lua_pop(L, 1);
     if (push_told(L, error + 1, error, origin == t->id ? 0 : origin)) {
         root = go_to_root(L);
-        root->told--;
+        root->failure.told--;
     } else {
         lua_pushnil(L);
     }
     lua_setiuservalue(L, error + 1, SPT_TASK_UV_ORIGIN);
-    if (t->root.parent->cancels_on_failure)
-        root->told++;
+    if (t->root.parent->kind.cancels_on_failure)
+        root->failure.told++;
     lua_settop(L, error);
 }
 
@@ -172,9 +178,9 @@ bool spt_origin_is_told(lua_State *L, struct spt_task *t)
     spt_task_push(L, t);
     struct spt_task *root = go_to_root(L);
     lua_pop(L, 1);
-    if (root != t && root->told > 0 && !t->owed_to_group)
+    if (root != t && root->failure.told > 0 && !t->failure.owed_to_group)
         return true;
-    root->told++;
+    root->failure.told++;
     return false;
 }
 

@@ -20,6 +20,10 @@ void spt_origin_open(lua_State *L);
  * `handle`. */
 void spt_origin_learn(lua_State *L, int handle);
 
+/* Raises the error on top of the stack, which is the failure of an ended task, in the running task,
+ * which thus receives it. `handle` is the index of the ended task's handle. */
+int spt_origin_raise(lua_State *L, int handle, const struct spt_task *t);
+
 /* Records that the task, which runs in `L`, fails with the error on top of the stack. */
 void spt_origin_settle(lua_State *L, struct spt_task *t);
 

@@ -13,7 +13,7 @@ void spt_reason_keep(lua_State *L, struct spt_scope *scope, int handle, int reas
     lua_pushvalue(L, reason);
     lua_setiuservalue(L, handle,
                       spt_scope_block(scope) ? (int)SPT_SCOPE_UV_REASON : (int)SPT_TASK_UV_REASON);
-    scope->worded = true;
+    scope->cancel.worded = true;
 }
 
 void spt_reason_keep_tasks(lua_State *L, const struct spt_scope *scope, uint64_t nth, int reason)
@@ -22,7 +22,7 @@ void spt_reason_keep_tasks(lua_State *L, const struct spt_scope *scope, uint64_t
     reason = lua_absindex(L, reason);
     for (const struct spt_link *l = head->next; l != head; l = l->next) {
         struct spt_scope *child = SPT_OF(l, struct spt_scope, sibling);
-        if (child != &child->task->root || child->cancel_seq <= nth)
+        if (!child->kind.is_root || child->cancel.seq <= nth)
             continue;
         spt_task_push(L, child->task);
         spt_reason_keep(L, child, -1, reason);
@@ -40,8 +40,8 @@ void spt_reason_inherit(lua_State *L, struct spt_task *t, int handle)
 
 static void push_words(lua_State *L, const struct spt_scope *scope)
 {
-    if (scope->reason)
-        lua_pushstring(L, scope->reason);
+    if (scope->cancel.reason)
+        lua_pushstring(L, scope->cancel.reason);
     else
         lua_pushnil(L);
 }
@@ -60,7 +60,7 @@ static void push_block(lua_State *L, const struct spt_scope *scope)
 
 void spt_reason_push(lua_State *L, const struct spt_scope *scope)
 {
-    if (!scope->worded) {
+    if (!scope->cancel.worded) {
         push_words(L, scope);
         return;
     }
@@ -75,7 +75,7 @@ void spt_reason_push(lua_State *L, const struct spt_scope *scope)
 
 void spt_reason_push_of(lua_State *L, const struct spt_task *t, int handle)
 {
-    if (t->root.worded)
+    if (t->root.cancel.worded)
         lua_getiuservalue(L, handle, SPT_TASK_UV_REASON);
     else
         push_words(L, &t->root);

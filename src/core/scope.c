@@ -3,29 +3,45 @@
 
 #include <assert.h>
 
-#include "core/prefetch.h"
-#include "core/sched.h"
-#include "core/task.h"
+#include "core/trace.h"
 
-void spt_scope_init(struct spt_scope *scope, struct spt_sched *sched, struct spt_scope *parent,
-                    struct spt_task *task)
+static void init(struct spt_scope *scope, struct spt_tree *tree)
 {
-    *scope = (struct spt_scope){.sched = sched,
-                                .parent = parent,
-                                .task = task,
-                                .open = true,
-                                .due_ns = SPT_NEVER,
-                                .effective_deadline_ns = SPT_NEVER};
+    *scope = (struct spt_scope){
+        .tree = tree, .open = true, .due_ns = SPT_NEVER, .effective_deadline_ns = SPT_NEVER};
     spt_link_init(&scope->children);
     spt_link_init(&scope->sibling);
     spt_link_init(&scope->failed);
     spt_link_init(&scope->resources);
-    if (parent) {
+}
+
+void spt_scope_plant(struct spt_tree *tree)
+{
+    spt_timer_init(&tree->timers);
+    spt_link_init(&tree->unhandled);
+    init(&tree->mains, tree);
+    init(&tree->background, tree);
+}
+
+void spt_scope_open(struct spt_scope *scope, struct spt_scope_kind kind, struct spt_scope *parent,
+                    struct spt_task *task)
+{
+    init(scope, parent->tree);
+    scope->kind = kind;
+    scope->parent = parent;
+    scope->task = task;
+    if (!kind.shield) {
         scope->cancel_pending = parent->cancel_pending;
         scope->canceller = parent->canceller;
         scope->effective_deadline_ns = parent->effective_deadline_ns;
-        spt_list_push(&parent->children, &scope->sibling);
     }
+    spt_list_push(&parent->children, &scope->sibling);
+}
+
+void spt_scope_renew(struct spt_scope *scope)
+{
+    scope->cancel_pending = false;
+    scope->cancel = (struct spt_cancellation){0};
 }
 
 struct spt_scope *spt_scope_next(const struct spt_scope *top, struct spt_scope *s, bool descend)
@@ -37,45 +53,30 @@ struct spt_scope *spt_scope_next(const struct spt_scope *top, struct spt_scope *
     return s == top ? NULL : SPT_OF(s->sibling.next, struct spt_scope, sibling);
 }
 
-/* Marks `scope` as cancel pending, and ends its task's wait if that is its innermost scope. */
-static void mark_cancelled(struct spt_scope *scope, const struct spt_scope *canceller)
-{
-    scope->cancel_pending = true;
-    scope->canceller = canceller;
-    if (scope->task && scope->task->scope == scope)
-        spt_task_abort(scope->task);
-}
-
 /* Cancels `top` and all below it, except shields, scopes already pending, and what is below
  * those. */
 static void propagate_cancel(struct spt_scope *top, const struct spt_scope *canceller)
 {
     bool enter = true;
     for (struct spt_scope *s = top; s; s = spt_scope_next(top, s, enter)) {
-        /* next is usually the root of the task spawned after this one */
-        spt_prefetch(SPT_OF(s->sibling.next, struct spt_task, root.sibling),
-                     sizeof(struct spt_task));
-        enter = s == top || (!s->shield && !s->cancel_pending);
-        if (enter)
-            mark_cancelled(s, canceller);
+        enter = s == top || (!s->kind.shield && !s->cancel_pending);
+        if (!enter)
+            continue;
+        s->cancel_pending = true;
+        s->canceller = canceller;
+        if (s->task)
+            s->tree->on_reach(s);
     }
 }
 
 bool spt_scope_cancel(struct spt_scope *scope, const char *source, const char *reason)
 {
-    struct spt_sched *s = scope->sched;
-    if (!scope->open || scope->cancelled)
+    if (!scope->open || spt_scope_is_cancelled(scope))
         return false;
-    scope->cancelled = true;
-    scope->source = source;
-    scope->cancel_seq = ++s->cancel_seq;
-    scope->by = s->current ? s->current->id : 0;
-    scope->reason = reason;
-    spt_trace_put(&s->trace, (struct spt_rec){.t = s->now_ns,
-                                              .task = scope->task ? scope->task->id : 0,
-                                              .ref = scope->by,
-                                              .kind = SPT_REC_CANCEL,
-                                              .a = spt_trace_word(&s->trace, source)});
+    scope->cancel.source = source;
+    scope->cancel.reason = reason;
+    scope->cancel.seq = ++scope->tree->cancellations;
+    scope->tree->on_cancel(scope);
     if (!scope->cancel_pending)
         propagate_cancel(scope, scope);
     return true;
@@ -84,13 +85,13 @@ bool spt_scope_cancel(struct spt_scope *scope, const char *source, const char *r
 bool spt_scope_cancel_tasks(struct spt_scope *scope, const char *source, const char *reason)
 {
     const struct spt_link *head = &scope->children;
-    if (!scope->open || scope->source)
+    if (!scope->open || scope->cancel.source)
         return false;
-    scope->source = source;
-    scope->reason = reason;
+    scope->cancel.source = source;
+    scope->cancel.reason = reason;
     for (const struct spt_link *l = head->next; l != head; l = l->next) {
         struct spt_scope *child = SPT_OF(l, struct spt_scope, sibling);
-        if (child == &child->task->root)
+        if (child->kind.is_root)
             spt_scope_cancel(child, source, reason);
     }
     return true;
@@ -99,9 +100,10 @@ bool spt_scope_cancel_tasks(struct spt_scope *scope, const char *source, const c
 bool spt_scope_inherit_cancel(struct spt_scope *root)
 {
     const struct spt_scope *owner = root->parent;
-    bool behind = owner->cancels_children_only && owner->source && !owner->cancelled;
+    bool behind =
+        owner->kind.cancels_children_only && owner->cancel.source && !spt_scope_is_cancelled(owner);
     return behind && /* otherwise it inherits that from above */
-           spt_scope_cancel(root, owner->source, owner->reason);
+           spt_scope_cancel(root, owner->cancel.source, owner->cancel.reason);
 }
 
 static void on_deadline(struct spt_timer *timer)
@@ -113,14 +115,15 @@ static void on_deadline(struct spt_timer *timer)
 static void limit(struct spt_scope *top)
 {
     for (struct spt_scope *s = top; s; s = spt_scope_next(top, s, true)) {
-        uint64_t around = s->shield || !s->parent ? SPT_NEVER : s->parent->effective_deadline_ns;
+        uint64_t around =
+            s->kind.shield || !s->parent ? SPT_NEVER : s->parent->effective_deadline_ns;
         s->effective_deadline_ns = s->due_ns < around ? s->due_ns : around;
     }
 }
 
-void spt_block_deadline(struct spt_block *block, uint64_t due_ns)
+void spt_scope_set_deadline(struct spt_block *block, uint64_t due_ns)
 {
-    struct spt_timers *timers = &block->scope.sched->timers;
+    struct spt_timers *timers = &block->scope.tree->timers;
     block->scope.due_ns = due_ns;
     limit(&block->scope);
     if (due_ns == SPT_NEVER)
@@ -131,32 +134,18 @@ void spt_block_deadline(struct spt_block *block, uint64_t due_ns)
 
 void spt_scope_expire(struct spt_scope *scope, uint64_t now_ns)
 {
-    for (struct spt_scope *s = scope; s; s = s->shield ? NULL : s->parent)
+    for (struct spt_scope *s = scope; s; s = s->kind.shield ? NULL : s->parent)
         if (s->due_ns <= now_ns)
             spt_scope_cancel(s, "deadline", NULL);
 }
 
-void spt_scope_shield(struct spt_scope *scope)
-{
-    scope->shield = true;
-    scope->cancel_pending = false;
-    scope->canceller = NULL;
-    limit(scope);
-}
-
-struct spt_block *spt_scope_block(const struct spt_scope *scope)
-{
-    bool is_block = scope->task && scope != &scope->task->root;
-    return is_block ? SPT_OF(scope, struct spt_block, scope) : NULL;
-}
-
 void spt_scope_tell_empty(struct spt_scope *scope)
 {
-    void (*on_empty)(struct spt_scope *) = scope->on_empty;
-    if (scope->ntasks > 0 || !on_empty)
+    void (*fire)(struct spt_scope *) = scope->on_empty.fire;
+    if (scope->tasks.live > 0 || !fire)
         return;
-    scope->on_empty = NULL;
-    on_empty(scope);
+    scope->on_empty.fire = NULL;
+    fire(scope);
 }
 
 bool spt_scope_move(struct spt_scope *root, struct spt_scope *to)
@@ -165,32 +154,34 @@ bool spt_scope_move(struct spt_scope *root, struct spt_scope *to)
     spt_link_remove(&root->sibling);
     spt_list_push(&to->children, &root->sibling);
     root->parent = to;
-    to->ntasks++;
-    to->had_tasks = true;
+    to->tasks.live++;
+    to->tasks.any = true;
     limit(root);
     if (to->cancel_pending && !root->cancel_pending)
         propagate_cancel(root, to->canceller);
     bool cancelled = spt_scope_inherit_cancel(root);
-    from->ntasks--;
+    from->tasks.live--;
     spt_scope_tell_empty(from);
     return cancelled;
 }
 
 bool spt_scope_catches_cancel(const struct spt_scope *scope)
 {
-    return scope->cancelled && (scope->shield || !scope->parent || !scope->parent->cancel_pending);
+    return spt_scope_is_cancelled(scope) &&
+           (scope->kind.shield || !scope->parent || !scope->parent->cancel_pending);
 }
 
 const struct spt_scope *spt_scope_canceller(const struct spt_scope *scope)
 {
     const struct spt_scope *outermost = NULL;
     for (;; scope = scope->parent) {
-        if (scope->cancelled)
+        bool cancelled = spt_scope_is_cancelled(scope);
+        if (cancelled)
             outermost = scope;
-        if (scope->shield || !scope->task)
+        if (scope->kind.shield || !scope->task)
             return outermost;
-        if (scope == &scope->task->root)
-            return scope->cancel_pending && !scope->cancelled ? scope->canceller : outermost;
+        if (scope->kind.is_root)
+            return scope->cancel_pending && !cancelled ? scope->canceller : outermost;
     }
 }
 
@@ -212,14 +203,14 @@ static void release_resources(struct spt_scope *scope)
 
 void spt_scope_close(struct spt_scope *scope)
 {
-    struct spt_sched *s = scope->sched;
-    assert(scope->open && scope->ntasks == 0 && spt_link_alone(&scope->children));
+    struct spt_tree *tree = scope->tree;
+    assert(scope->open && scope->tasks.live == 0 && spt_link_alone(&scope->children));
     scope->open = false;
     if (scope->due_ns != SPT_NEVER) /* only a block has one */
-        spt_timer_stop(&s->timers, &SPT_OF(scope, struct spt_block, scope)->deadline);
-    if (scope->cancels_children_only)
-        spt_trace_unpin(&s->trace, SPT_OF(scope, struct spt_block, scope)->spawn_place);
+        spt_timer_stop(&tree->timers, &SPT_OF(scope, struct spt_block, scope)->deadline);
+    if (scope->kind.cancels_children_only)
+        spt_trace_unpin(tree->trace, SPT_OF(scope, struct spt_block, scope)->spawn_place);
     release_resources(scope);
-    spt_list_splice(&s->unhandled, &scope->failed);
+    spt_list_splice(&tree->unhandled, &scope->failed);
     spt_link_remove(&scope->sibling);
 }

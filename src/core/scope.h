@@ -14,26 +14,54 @@
 #include "core/timer.h"
 
 struct spt_task;
-struct spt_sched;
+struct spt_scope;
+struct spt_trace;
+struct spt_tree;
+
+/* What a scope is, set when it is opened. The host's own scopes are neither root nor block. */
+struct spt_scope_kind {
+    bool is_root;            /* the outermost scope of a task */
+    bool is_block;           /* part of a spt_block */
+    bool shield;             /* cancellation from above stops here */
+    bool cancels_on_failure; /* a group: a failing child cancels the others */
+    /* a script's cancel() reaches its tasks only, because its body could not swallow Cancelled */
+    bool cancels_children_only;
+};
+
+/* The tasks with their root among the scope's children. */
+struct spt_scope_tasks {
+    uint32_t live;
+    bool any;       /* a task was ever spawned in it */
+    bool cancelled; /* one of its tasks ended cancelled */
+    bool joined;    /* its last task has ended; the task that waited for that will close it */
+};
+
+/* The cancellation of a scope itself, the first if there were several. */
+struct spt_cancellation {
+    const char *source;    /* "cancel", "deadline", "sibling", "owner", "shutdown"; static */
+    const char *reason;    /* the host's text for the reason, static; NULL if none */
+    uint64_t seq;          /* its number among all of the host; 0: not cancelled */
+    uint32_t by;           /* id of the task that cancelled it; 0: the host */
+    uint32_t refused : 31; /* number of waits of its task in it that raised Cancelled */
+    bool worded : 1;       /* the reason is a script's, kept by core/reason.c */
+};
+
+/* Notified when the scope has no live task; cleared before. */
+struct spt_empty_watch {
+    void (*fire)(struct spt_scope *); /* NULL if no task waits for that */
+    void *waiter;                     /* for the function in `fire` */
+};
 
 struct spt_scope {
     /* read by each wait */
     /* earliest of its own deadline and those around it, up to a shield */
     uint64_t effective_deadline_ns;
-    uint64_t due_ns;         /* its own deadline, which only a block has; SPT_NEVER if none */
-    bool cancel_pending;     /* cancelled, or below a cancelled scope with no shield between */
-    bool cancelled;          /* itself cancelled */
-    bool shield;             /* cancellation from above stops here */
-    bool open;               /* between init and close */
-    bool cancels_on_failure; /* a group: a failing child cancels the others */
-    /* a script's cancel() reaches its tasks only, because its body could not swallow Cancelled */
-    bool cancels_children_only;
-    bool had_tasks;       /* a task was ever spawned in it */
-    bool child_cancelled; /* one of its tasks ended cancelled */
-    bool worded;          /* the reason is a script's, kept by core/reason.c */
-    bool joined;          /* its last task has ended; the task that waited for that will close it */
-    uint32_t ntasks;      /* number of live tasks with their root among its children */
-    struct spt_sched *sched;
+    uint64_t due_ns;     /* its own deadline, which only a block has; SPT_NEVER if none */
+    bool cancel_pending; /* cancelled, or below a cancelled scope with no shield between */
+    bool open;           /* between init and close */
+    struct spt_scope_kind kind;
+    struct spt_scope_tasks tasks;
+    struct spt_tree *tree;
     struct spt_scope *parent; /* borrowed; NULL for the host's own scopes */
     struct spt_task *task;    /* borrowed; the task that runs in it; NULL for the host's own */
     struct spt_link sibling;  /* link in parent->children */
@@ -44,14 +72,22 @@ struct spt_scope {
     struct spt_link resources; /* spt_resource, in order of acquisition */
     /* while cancel_pending: the scope that was cancelled first */
     const struct spt_scope *canceller;
-    const char *source;  /* "cancel", "deadline", "sibling", "owner", "shutdown"; static */
-    uint64_t cancel_seq; /* number of its cancellation among all of the host; 0: not cancelled */
-    uint32_t by;         /* id of the task that cancelled it; 0: the host */
-    uint32_t refused;    /* number of waits of its task in it that raised Cancelled */
-    /* called when ntasks is 0, and cleared before; NULL if no task waits for that */
-    void (*on_empty)(struct spt_scope *);
-    void *waiter;       /* for the function in on_empty */
-    const char *reason; /* the host's text for the reason, static; NULL if none */
+    struct spt_cancellation cancel;
+    struct spt_empty_watch on_empty;
+};
+
+/* The tree of a host's scopes, with what all of them share. */
+struct spt_tree {
+    struct spt_timers timers;
+    struct spt_trace *trace;     /* borrowed */
+    struct spt_link unhandled;   /* failed tasks to report, as their scopes have closed */
+    uint64_t cancellations;      /* number of scopes cancelled so far */
+    struct spt_scope mains;      /* owns the main tasks */
+    struct spt_scope background; /* owns background tasks; cancelled after the last main task */
+    /* called for a scope that is cancelled, before any task learns of it; sets cancel.by */
+    void (*on_cancel)(struct spt_scope *scope);
+    /* called for each scope of a task that is now cancel pending */
+    void (*on_reach)(struct spt_scope *scope);
 };
 
 /* A resource that a scope releases when it closes, last first. */
@@ -76,9 +112,15 @@ struct spt_block {
     struct spt_resource start_over;
 };
 
-/* Opens a scope below `parent`, or at the top if NULL. `task` runs in it. Both are borrowed. */
-void spt_scope_init(struct spt_scope *scope, struct spt_sched *sched, struct spt_scope *parent,
+/* Opens the host's own scopes. The caller sets the tree's callbacks and its trace. */
+void spt_scope_plant(struct spt_tree *tree);
+
+/* Opens the root of a task, or a block, below `parent`. `task` runs in it. Both are borrowed. */
+void spt_scope_open(struct spt_scope *scope, struct spt_scope_kind kind, struct spt_scope *parent,
                     struct spt_task *task);
+
+/* Readies one of the host's own scopes for further tasks, once it was cancelled and is empty. */
+void spt_scope_renew(struct spt_scope *scope);
 
 /* Returns the scope after `s` in a walk of the tree below `top`, in the order of spawning, or NULL
  * at the end. Enters the children of `s` only if `descend`. Climbs by parent pointers: a chain of a
@@ -100,18 +142,24 @@ bool spt_scope_cancel_tasks(struct spt_scope *scope, const char *source, const c
 bool spt_scope_inherit_cancel(struct spt_scope *root);
 
 /* Sets the block's deadline, in place of an earlier one. SPT_NEVER removes it. */
-void spt_block_deadline(struct spt_block *block, uint64_t due_ns);
+void spt_scope_set_deadline(struct spt_block *block, uint64_t due_ns);
 
 /* Cancels each scope from `scope` up to a shield if its deadline has passed at `now_ns`. A task
  * that computed past its deadline is thus cancelled at its next wait, not a pass later. */
 void spt_scope_expire(struct spt_scope *scope, uint64_t now_ns);
 
-/* Shields a scope that was just opened from outside cancellation and deadlines. */
-void spt_scope_shield(struct spt_scope *scope);
-
 /* Returns the block that `scope` is part of. NULL for the root of a task and for the host's own
  * scopes. */
-struct spt_block *spt_scope_block(const struct spt_scope *scope);
+static inline struct spt_block *spt_scope_block(const struct spt_scope *scope)
+{
+    return scope->kind.is_block ? SPT_OF(scope, struct spt_block, scope) : NULL;
+}
+
+/* Returns true if the scope itself was cancelled. */
+static inline bool spt_scope_is_cancelled(const struct spt_scope *scope)
+{
+    return scope->cancel.seq != 0;
+}
 
 /* Moves a live task, given by its root, to another scope. It then has that scope's cancellation and
  * deadline. Returns true if the root was cancelled for that (spt_scope_inherit_cancel()). */

@@ -1,5 +1,6 @@
 /* Tasks. A task is a coroutine with a state, a place in the tree of scopes, and at most one
- * operation that it waits for. Only task_become() in task.c writes a task's state. */
+ * operation that it waits for. Only spt_task_become() writes a task's state. core/spawn.h begins
+ * tasks, core/turn.h runs them and core/finish.h ends them. */
 #ifndef SPT_CORE_TASK_H
 #define SPT_CORE_TASK_H
 
@@ -13,7 +14,6 @@
 #include "septet/op.h"
 
 struct spt_sched;
-struct spt_trace;
 
 /*        ┌──────────────────── resumed ─────────────────────┐
  *        ▼                                                  │
@@ -55,63 +55,81 @@ struct spt_watch {
  * smaller slot makes every task smaller. */
 #define SPT_SLOT_SIZE 104
 
+/* What a task waits for. */
+struct spt_task_wait {
+    septet_op *op;   /* started, or done and not yet pushed; NULL if none */
+    lua_State *co;   /* while it waits: the coroutine that waits, its own or one of the script's */
+    bool shielded;   /* cancellation does not reach the wait */
+    uint8_t refused; /* number of waits refused at the end of the run */
+    uint8_t mark;    /* scratch of deadlock.c */
+};
+
+struct spt_task_turn {
+    struct spt_frame *frame; /* innermost coroutine level; only valid while it runs */
+    /* number of operations that may still complete at once before it must yield */
+    int budget;
+    uint32_t count; /* number of turns so far, with the running one */
+};
+
+/* The function that a task runs in its coroutine, and how it ends. */
+struct spt_task_body {
+    int nresults;    /* number of results if it returned */
+    uint8_t outcome; /* the task's final state, valid once the body has ended */
+    bool failing;    /* it failed; its open blocks and closers are being closed */
+    bool ended;      /* the task waits for the tasks of its innermost scope */
+    /* it swallowed its cancellation too often at the end, and is never resumed again */
+    bool abandoned;
+    bool has_closers;    /* SPT_TASK_UV_CLOSERS is set */
+    bool has_locals;     /* SPT_TASK_UV_LOCALS is set */
+    bool coroutine_seen; /* a script holds the coroutine, which is not recycled */
+};
+
+/* The failure of a task, if it fails. */
+struct spt_task_failure {
+    uint32_t told;      /* number of its deliveries: core/origin.h */
+    bool observed;      /* it was delivered, and needs no report */
+    bool owed_to_group; /* its group still has to raise it, observed or not */
+    bool secondary;     /* a later failure of a gather: reported, but not counted */
+};
+
+struct spt_task_spawn {
+    uint64_t function_place; /* spt_place of its function */
+    uint64_t place;          /* spt_place of the line that spawned it; 0: the host did */
+    uint32_t parent;         /* id of the task that spawned it; 0: the host */
+    int nargs;               /* number of arguments above its function, before its first turn */
+    bool is_main;            /* the host spawned it for a script */
+};
+
 struct spt_task {
     /* read or written by each turn, in as few cache lines as possible */
-    /* link in the ready queue; after a failure, in its scope's `failed` or the scheduler's
+    /* link in the ready queue; after a failure, in its scope's `failed` or the tree's
      * `unhandled` */
     struct spt_link link;
     struct spt_link watches;
     struct spt_sched *sched;
     /* borrowed; its coroutine from its first turn to its body's end, anchored by its userdata */
     lua_State *co;
-    /* the operation that it waits for, or that is done and not yet pushed */
-    septet_op *op;
     struct spt_scope *scope; /* innermost open scope */
-    /* while it waits: the coroutine that waits, its own or one of the script's */
-    lua_State *waits_in;
-    struct spt_frame *frame;   /* innermost coroutine level; only valid while it runs */
-    lua_State *local_in;       /* coroutine in which the innermost `with` of a task-local is open */
-    uint8_t state;             /* enum spt_task_state; written by task_become() */
-    uint8_t outcome;           /* final state, valid once the body has ended */
-    uint8_t shutdown_refusals; /* number of awaits refused at the end of the run */
-    uint8_t mark;              /* scratch of deadlock.c */
-    bool shielded;             /* cancellation does not reach its wait */
-    /* swallowed its cancellation too often at the end; never resumed again */
-    bool abandoned;
-    bool is_main;
-    bool failing;           /* its body failed; its open blocks and closers are being closed */
-    bool ending;            /* its body has ended; it waits for the tasks of its innermost scope */
-    bool observed;          /* its failure was delivered, and needs no report */
-    bool owed_to_group;     /* its group still has to raise its failure, observed or not */
-    bool secondary_failure; /* a later failure of a gather: reported, but not counted */
-    bool coroutine_seen;    /* a script holds its coroutine, which is not recycled */
-    bool has_locals;        /* SPT_TASK_UV_LOCALS is set */
-    bool has_closers;       /* SPT_TASK_UV_CLOSERS is set */
-    /* number of operations that may still complete at once before it must yield */
-    int budget;
-    int nresults; /* number of results of a body that returned */
+    struct spt_task_wait wait;
+    struct spt_task_turn turn;
+    lua_State *local_in; /* coroutine in which the innermost `with` of a task-local is open */
     uint32_t id;
-    uint32_t resumes;
-    uint64_t t_state;  /* when it entered its state, ns */
-    uint64_t busy_ns;  /* total time running */
-    uint64_t sched_ns; /* total time ready, before it ran */
+    uint32_t anchor; /* index in the scheduler's table of anchors; 0: not anchored */
+    struct spt_task_body body;
+    struct spt_task_failure failure;
+    uint8_t state; /* enum spt_task_state */
     union {
         char bytes[SPT_SLOT_SIZE];
         uint64_t align_u;
         void *align_p;
         lua_Number align_n;
-    } slot;
-    struct spt_scope root;   /* begins with the members that each wait reads */
-    int nargs;               /* number of arguments above its function, before its first turn */
-    uint32_t parent;         /* id of the task that spawned it; 0: the host */
-    uint32_t anchor;         /* index in the scheduler's table of anchors; 0: not anchored */
-    uint32_t told;           /* number of deliveries of its failure: core/origin.h */
-    uint64_t function_place; /* spt_place of its function */
-    uint64_t spawn_place;    /* spt_place of the line that spawned it; 0: the host did */
+    } slot;                /* the operation that it waits for, if that is small */
+    struct spt_scope root; /* begins with the members that each wait reads */
+    struct spt_task_spawn spawn;
 };
 
 /* The user values of a task's userdata. Before its first turn, the first of them hold its function
- * and its arguments. */
+ * and its arguments: core/held.h. */
 enum {
     /* its coroutine; once the body has ended, its error, or its result, packed unless nresults is
      * 1 */
@@ -136,33 +154,26 @@ static inline bool spt_task_ended(const struct spt_task *t)
     return t->state >= SPT_TASK_DONE;
 }
 
-/* Spawns the function below its `nargs` arguments on top of `L` in `owner`: pops them all and
- * pushes the handle. The task runs later, never inside this call. `parent` may be NULL. Raises out
- * of memory, and Usage if the host is closing; nothing is spawned then. */
-struct spt_task *spt_task_spawn(lua_State *L, struct spt_scope *owner, struct spt_task *parent,
-                                int nargs);
-
-/* Pushes the results of a done task's body, given the index of its handle. Returns their number. */
-int spt_task_push_results(lua_State *L, int handle, const struct spt_task *t);
+/* Enters a state. */
+void spt_task_become(struct spt_task *t, enum spt_task_state state);
 
 /* Pushes the handle of a live or anchored task. */
 void spt_task_push(lua_State *L, const struct spt_task *t);
 
+/* Releases the anchor of an ended task. Allocates nothing. */
+void spt_task_unanchor(struct spt_task *t);
+
+/* Pushes the results of a done task's body, given the index of its handle. Returns their number. */
+int spt_task_push_results(lua_State *L, int handle, const struct spt_task *t);
+
 /* Makes a waiting task ready. `cancelled` marks the trace record as caused by cancellation. */
 void spt_task_ready(struct spt_task *t, bool cancelled);
 
-/* Ends the task's wait: cancels and closes its operation, and makes the task ready. A no-op if the
- * task does not wait in an operation, or is shielded. */
-void spt_task_abort(struct spt_task *t);
-
-/* Runs a ready task until it waits, yields or ends. */
-void spt_task_resume(struct spt_task *t);
+/* Puts a task in state NEW or READY into the ready queue. */
+void spt_task_queue(struct spt_task *t);
 
 /* Makes the running task ready, for a yield without an operation to wait for. */
 void spt_task_yielding(struct spt_task *t);
-
-/* Makes the running task wait for the operation in t->op. `L` is the coroutine that waits. */
-void spt_task_waiting(struct spt_task *t, lua_State *L);
 
 /* Subscribes to the end of a live task. spt_link_remove(&watch->link) unsubscribes. */
 void spt_task_watch(struct spt_task *t, struct spt_watch *watch);
@@ -170,25 +181,10 @@ void spt_task_watch(struct spt_task *t, struct spt_watch *watch);
 /* Marks the task's end as observed: a failure will not be reported. */
 void spt_task_observe(struct spt_task *t);
 
-/* Cancels the tasks left in a scope once its body has ended. */
-void spt_task_leave(struct spt_scope *scope);
+/* Like spt_task_observe(), for the group that raises the failure. */
+void spt_task_collect(struct spt_task *t);
 
-/* The registry key of the function that ends blocks which were left open: unwind(outer, left,
- * error, traceback). It ends the blocks inside the scope `outer`, innermost first, and returns the
- * resulting error. `left` is true if their body has ended, false if the error killed a coroutine
- * that opened them. */
-extern const char spt_unwind;
-
-/* Pushes that function and its four arguments; the error is on top of the stack. `dead` is the
- * coroutine that the error killed, NULL if a body has ended. Returns false, with nothing pushed, if
- * the task has no scope open inside `outer`. */
-bool spt_task_push_unwind(lua_State *L, const struct spt_task *t, struct spt_scope *outer,
-                          lua_State *dead);
-
-/* Reports the unhandled failure of a task that is in no list, and releases its anchor. */
-void spt_task_report(struct spt_task *t);
-
-/* Keeps the scope `into` open until `from` closes, because a task of `from` is to move to it. */
-void spt_task_expect(struct spt_block *into, struct spt_block *from);
+/* Records the cancellation of a scope in the trace. The tree's on_cancel. */
+void spt_task_note_cancel(struct spt_scope *scope);
 
 #endif

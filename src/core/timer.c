@@ -14,7 +14,7 @@ static bool before(const struct spt_heap_node *a, const struct spt_heap_node *b)
     return x->due_ns != y->due_ns ? x->due_ns < y->due_ns : x->seq < y->seq;
 }
 
-void spt_timers_init(struct spt_timers *ts)
+void spt_timer_init(struct spt_timers *ts)
 {
     *ts = (struct spt_timers){.heap = {.before = before}};
 }
@@ -38,13 +38,13 @@ void spt_timer_stop(struct spt_timers *ts, struct spt_timer *t)
     spt_heap_remove(&ts->heap, &t->node);
 }
 
-uint64_t spt_timers_next(const struct spt_timers *ts)
+uint64_t spt_timer_next(const struct spt_timers *ts)
 {
     struct spt_heap_node *n = spt_heap_min(&ts->heap);
     return n ? timer_of(n)->due_ns : SPT_NEVER;
 }
 
-unsigned spt_timers_expire(struct spt_timers *ts, uint64_t now_ns)
+unsigned spt_timer_expire(struct spt_timers *ts, uint64_t now_ns)
 {
     unsigned fired = 0;
     ts->expiring = now_ns;
@@ -57,4 +57,9 @@ unsigned spt_timers_expire(struct spt_timers *ts, uint64_t now_ns)
     }
     ts->expiring = 0;
     return fired;
+}
+
+uint64_t spt_timer_instant(uint64_t now_ns, uint64_t ns)
+{
+    return ns >= SPT_NEVER - now_ns ? SPT_NEVER : now_ns + ns;
 }

@@ -22,11 +22,11 @@ struct spt_timer {
 struct spt_timers {
     struct spt_heap heap;
     uint64_t seq;
-    /* instant of a running spt_timers_expire(), 0 if none; timers armed meanwhile are due later */
+    /* instant of a running spt_timer_expire(), 0 if none; timers armed meanwhile are due later */
     uint64_t expiring;
 };
 
-void spt_timers_init(struct spt_timers *ts);
+void spt_timer_init(struct spt_timers *ts);
 
 /* Arms `t`, zeroed before its first use, for the instant `due_ns`. An armed timer is armed anew. */
 void spt_timer_start(struct spt_timers *ts, struct spt_timer *t, uint64_t due_ns,
@@ -36,10 +36,13 @@ void spt_timer_start(struct spt_timers *ts, struct spt_timer *t, uint64_t due_ns
 void spt_timer_stop(struct spt_timers *ts, struct spt_timer *t);
 
 /* Returns the earliest instant at which a timer is due, or SPT_NEVER. */
-uint64_t spt_timers_next(const struct spt_timers *ts);
+uint64_t spt_timer_next(const struct spt_timers *ts);
 
 /* Fires the timers due at `now_ns`, earliest first, ties in order of arming. A timer armed
  * meanwhile fires in the next call, so that this one ends. Returns the number fired. */
-unsigned spt_timers_expire(struct spt_timers *ts, uint64_t now_ns);
+unsigned spt_timer_expire(struct spt_timers *ts, uint64_t now_ns);
+
+/* Returns now_ns + ns, or SPT_NEVER if 64 bits cannot count that. */
+uint64_t spt_timer_instant(uint64_t now_ns, uint64_t ns);
 
 #endif

@@ -8,7 +8,6 @@
 #include "core/error.h"
 #include "core/frames.h"
 #include "core/anchor.h"
-#include "core/origin.h"
 #include "core/sched.h"
 #include "core/task.h"
 
@@ -172,7 +171,6 @@ int spt_traceback_raise_failure(lua_State *L, int handle, const struct spt_task 
     // stack: ..., error
     char name[128];
     luaL_checkstack(L, 8, NULL);
-    spt_origin_learn(L, handle);
     lua_pushlightuserdata(L, (void *)&awaited);
     lua_getiuservalue(L, handle, SPT_TASK_UV_TRACEBACK);
     spt_inspect_label(L, handle, t, name, sizeof name);
@@ -192,10 +190,10 @@ static bool unwinds(lua_State *L, const struct spt_task *t)
     if (spt_error_is(L, 1, "GeneratorClosed"))
         return true;
     if (!t || !spt_error_is(L, 1, "Cancelled") ||
-        !(t->scope->cancel_pending || t->sched->shutting_down))
+        !(t->scope->cancel_pending || t->sched->run.shutting_down))
         return false;
     const struct spt_scope *c = spt_scope_canceller(t->scope);
-    return !c || c->task != t || strcmp(c->source, "deadline") != 0;
+    return !c || c->task != t || strcmp(c->cancel.source, "deadline") != 0;
 }
 
 /* Pushes the stack from the function that raised. If that is the stack of a task's own coroutine,
@@ -228,8 +226,8 @@ static void take_passed(lua_State *L, lua_Debug *ar, const struct spt_task *t)
 static bool is_own_task(const struct spt_task *t)
 {
     const struct spt_sched *s = t->sched;
-    const char *source = spt_trace_string(&s->trace, (uint32_t)(t->function_place >> 32));
-    return !s->own_frames && strncmp(source, "[septet.", 8) == 0;
+    const char *source = spt_trace_string(&s->trace, (uint32_t)(t->spawn.function_place >> 32));
+    return !s->frames.shown && strncmp(source, "[septet.", 8) == 0;
 }
 
 static void take_awaited(lua_State *L, lua_Debug *ar, const struct spt_task *t)
@@ -307,7 +305,7 @@ bool spt_traceback_handle(lua_State *L)
     if (!lua_checkstack(L, 30)) /* the stack has overflowed */
         return false;
     take(L, t);
-    if (t && t->scope->cancels_children_only && !lua_isnil(L, -1))
+    if (t && t->scope->kind.cancels_children_only && !lua_isnil(L, -1))
         keep_for_block(L, t);
     return true;
 }
@@ -387,7 +385,7 @@ void spt_traceback_open(lua_State *L)
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
     lua_pop(L, 1);
-    spt_new_weak_table(L, &deaths);
+    spt_anchor_new_weak_table(L, &deaths);
 }
 
 bool spt_traceback_is(lua_State *L, int index)

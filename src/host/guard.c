@@ -20,7 +20,7 @@
 static void hook_each(const struct spt_task *t, lua_Hook hook, int mask)
 {
     lua_sethook(t->co, hook, mask, 1);
-    for (const struct spt_frame *f = t->frame; f; f = f->up)
+    for (const struct spt_frame *f = t->turn.frame; f; f = f->up)
         lua_sethook(f->co, hook, mask, 1);
 }
 
@@ -35,9 +35,9 @@ void spt_guard_slice_hook(lua_State *L, lua_Debug *ar)
     uint64_t now_ns = uv_hrtime();
     if (!t)
         return;
-    if (h->slice_task != t->id || h->slice_turn != t->resumes) {
+    if (h->slice_task != t->id || h->slice_turn != t->turn.count) {
         h->slice_task = t->id;
-        h->slice_turn = t->resumes;
+        h->slice_turn = t->turn.count;
         h->slice_ns = now_ns;
     }
     if (now_ns - h->slice_ns < h->config.max_slice_ms * SPT_NS_PER_MS) {
@@ -65,7 +65,7 @@ void spt_guard_act_on_interrupt(septet_host *h)
 {
     h->interrupt = 0;
     h->interrupted = h->ending = true;
-    spt_guard_cancel_children(&spt_host_sched(h)->main_scope, "shutdown", "interrupted");
+    spt_guard_cancel_children(&spt_host_sched(h)->tree.mains, "shutdown", "interrupted");
 }
 
 /* Raises the error that ends the running code. In a task's own code it is that of its
@@ -105,8 +105,8 @@ void spt_guard_interrupt_hook(lua_State *L, lua_Debug *ar)
 void septet_interrupt(septet_host *host)
 {
     struct spt_sched *s = spt_host_sched(host);
-    lua_State *L = s->current ? spt_innermost(s) : s->draining ? host->L : NULL;
-    s->unfelt = host->interrupt = 1;
+    lua_State *L = s->current ? spt_innermost(s) : s->run.draining ? host->L : NULL;
+    s->interrupt.unfelt = host->interrupt = 1;
     spt_loop_wake_async(host->loop);
     if (L)
         lua_sethook(L, spt_guard_interrupt_hook, SPT_HOOK_EVERYTHING, 1);
@@ -137,8 +137,8 @@ int septet_exit(lua_State *L)
         return SEPTET_ECLOSED;
     struct spt_sched *s = spt_host_sched(h);
     struct spt_task *t = s->current;
-    bool again = s->exiting;
-    s->exiting = s->giving_up = true;
+    bool again = s->run.exiting;
+    s->run.exiting = s->run.giving_up = true;
     if (t)
         cancel_within_shields(t);
     if (again)

@@ -13,12 +13,15 @@
 #include "base/escape.h"
 #include "base/time.h"
 #include "core/check.h"
+#include "core/core.h"
 #include "core/deadlock.h"
 #include "core/error.h"
 #include "core/frames.h"
 #include "core/hook.h"
 #include "core/op.h"
+#include "core/pass.h"
 #include "core/sched.h"
+#include "core/spawn.h"
 #include "core/task.h"
 #include "core/traceback.h"
 #include "http/driver.h"
@@ -63,7 +66,7 @@ void *septet_userdata(septet_host *host)
 
 size_t septet_tasks(const septet_host *host)
 {
-    return spt_host_sched(host)->live;
+    return spt_host_sched(host)->counts.live;
 }
 
 /* --- creation --- */
@@ -107,16 +110,16 @@ static int open_core(lua_State *L)
     core->env.is_virtual = h->config.clock != SEPTET_CLOCK_REAL;
     core->env.manual = h->config.clock == SEPTET_CLOCK_MANUAL;
     h->core = core;
-    spt_sched_init(&core->sched, L, &world, h->config.trace_records);
-    core->sched.shuffle = h->config.shuffle_seed;
-    core->sched.own_frames = h->config.own_frames != 0;
-    core->sched.slow_ns = h->config.slow_ms * SPT_NS_PER_MS;
+    spt_core_open(&core->sched, L, &world, h->config.trace_records);
+    core->sched.queues.shuffle = h->config.shuffle_seed;
+    core->sched.frames.shown = h->config.own_frames != 0;
+    core->sched.slow.limit_ns = h->config.slow_ms * SPT_NS_PER_MS;
     if (h->config.max_slice_ms) {
-        core->sched.hook = spt_guard_slice_hook;
-        core->sched.hook_count = SPT_HOOK_COUNT;
+        core->sched.hook.limit = spt_guard_slice_hook;
+        core->sched.hook.count = SPT_HOOK_COUNT;
     }
-    core->sched.urgent_hook = spt_guard_interrupt_hook;
-    core->sched.urgent = &h->interrupt;
+    core->sched.interrupt.hook = spt_guard_interrupt_hook;
+    core->sched.interrupt.requested = &h->interrupt;
     spt_lib_open(L, &core->env);
     core->env.lua_path = NULL;
     return 0;
@@ -181,7 +184,7 @@ static int host_open(septet_host *h)
     if (rc == SEPTET_OK)
         rc = protected(h, open_core);
     if (rc == SEPTET_OK)
-        rc = spt_driver_new(&h->driver, h->loop, &spt_host_sched(h)->timers);
+        rc = spt_driver_new(&h->driver, h->loop, &spt_host_sched(h)->tree.timers);
     if (rc == SEPTET_OK) {
         h->core->env.driver = h->driver;
         spt_driver_change_quirks(h->driver, h->core->env.quirk_changes);
@@ -213,7 +216,7 @@ static int host_close(septet_host *h)
         h->core->env.driver = NULL;
     }
     if (h->core) {
-        spt_sched_release(spt_host_sched(h));
+        spt_core_release(spt_host_sched(h));
         h->core->env.loop = NULL;
     }
     if (h->L && !h->config.lua)
@@ -250,11 +253,11 @@ septet_host *septet_new(const septet_config *config, int *status)
 static void unwind(septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
-    s->draining = true;
-    spt_sched_unwind(s);
+    spt_sched_enter(s);
+    spt_pass_unwind(s);
     spt_trace_flush(&h->core->env);
-    s->draining = false;
-    if (s->live > 0)
+    spt_sched_leave(s);
+    if (s->counts.live > 0)
         spt_report_warning(h, "tasks were left when the host ended");
 }
 
@@ -285,9 +288,7 @@ static int spawn_protected(lua_State *L)
     lua_pushstring(L, spawn->name); /* nothing may fail once the task exists */
     lua_replace(L, -2);
     lua_insert(L, 1); // stack: name, fn, arguments...
-    struct spt_task *t = spt_task_spawn(L, &s->main_scope, NULL, spawn->nargs);
-    t->is_main = true;
-    s->nmains++;
+    struct spt_task *t = spt_spawn_main(L, s, spawn->nargs);
     if (!spawn->name)
         return 0;
     lua_pushvalue(L, 1);

@@ -7,6 +7,7 @@
 
 #include "base/escape.h"
 #include "core/inspect.h"
+#include "core/names.h"
 #include "core/deadlock.h"
 #include "core/error.h"
 #include "core/task.h"
@@ -128,19 +129,19 @@ static int report(lua_State *L)
     lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
     if (lua_getiuservalue(L, 1, SPT_TASK_UV_TRACEBACK) != LUA_TNIL)
         spt_traceback_render(L);
-    if (!t->is_main && tell_script(h, L))
+    if (!t->spawn.is_main && tell_script(h, L))
         return 0;
-    const char *message = t->abandoned ? "abandoned: it absorbed its cancellation at shutdown"
-                                       : spt_error_push_words(L, 2);
+    const char *message = t->body.abandoned ? "abandoned: it absorbed its cancellation at shutdown"
+                                            : spt_error_push_words(L, 2);
     const char *traceback = lua_isstring(L, 3) ? lua_tostring(L, 3) : "";
-    if (!t->secondary_failure)
+    if (!t->failure.secondary)
         h->failures++;
     spt_report_error(h, &(septet_error){.kind = kind_of(L, 2),
                                         .message = message,
                                         .traceback = traceback,
                                         .task = name,
                                         .task_id = t->id,
-                                        .is_main = t->is_main});
+                                        .is_main = t->spawn.is_main});
     return 0;
 }
 
@@ -150,7 +151,7 @@ static void report_plainly(septet_host *h, struct spt_task *t)
     char name[128];
     const char *message = lua_tostring(h->L, -1);
     spt_inspect_name(t, name, sizeof name);
-    if (!t->secondary_failure)
+    if (!t->failure.secondary)
         h->failures++;
     spt_report_error(
         h, &(septet_error){.kind = "error",
@@ -158,7 +159,7 @@ static void report_plainly(septet_host *h, struct spt_task *t)
                            .traceback = "",
                            .task = name,
                            .task_id = t->id,
-                           .is_main = t->is_main});
+                           .is_main = t->spawn.is_main});
 }
 
 void spt_report_unhandled(void *ud, struct spt_task *t)
@@ -184,7 +185,7 @@ static void warn_task(septet_host *h, const struct spt_task *t)
     spt_inspect_waits_for(t, what, sizeof what);
     for (int level = 0; t->co && lua_getstack(t->co, level, &ar); level++) {
         lua_getinfo(t->co, "Sl", &ar);
-        if (spt_is_script(&ar)) {
+        if (spt_names_is_script(&ar)) {
             snprintf(at, sizeof at, "  %s:%d", ar.short_src, ar.currentline);
             break;
         }
@@ -230,15 +231,15 @@ void spt_report_deadlock(septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
     char line[64];
-    if (s->live == 1)
+    if (s->counts.live == 1)
         snprintf(line, sizeof line, "deadlock: the only task waits and nothing can wake it");
     else
         snprintf(line, sizeof line, "deadlock: all %u tasks wait and nothing can wake them",
-                 s->live);
+                 s->counts.live);
     spt_report_warning(h, line);
-    unsigned told = warn_tasks(h, &s->background, warn_tasks(h, &s->main_scope, 0));
-    if (told < s->live) {
-        snprintf(line, sizeof line, "... and %u more", s->live - told);
+    unsigned told = warn_tasks(h, &s->tree.background, warn_tasks(h, &s->tree.mains, 0));
+    if (told < s->counts.live) {
+        snprintf(line, sizeof line, "... and %u more", s->counts.live - told);
         spt_report_warning(h, line);
     }
     warn_circle(h);

@@ -6,6 +6,7 @@
 
 #include "base/time.h"
 #include "core/check.h"
+#include "core/pass.h"
 #include "core/task.h"
 #include "host/guard.h"
 #include "host/report.h"
@@ -23,7 +24,7 @@
 
 bool spt_run_is_inside(const septet_host *h)
 {
-    return spt_host_sched(h)->draining || h->turning;
+    return spt_host_sched(h)->run.draining || h->turning;
 }
 
 /* --- the drain --- */
@@ -39,11 +40,11 @@ static bool budget_exhausted(const septet_host *h, unsigned ran, uint64_t t0_ns)
 static uint64_t next_instant(septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
-    bool over =
-        h->running && s->live == 0; /* it may have ended in the drain before the turn's poll */
+    bool over = h->running &&
+                s->counts.live == 0; /* it may have ended in the drain before the turn's poll */
     if (h->more || over || h->deadlocked || h->interrupt)
         return SPT_LOOP_NOW;
-    uint64_t due = spt_timers_next(&s->timers), curl = spt_driver_due(h->driver);
+    uint64_t due = spt_timer_next(&s->tree.timers), curl = spt_driver_due(h->driver);
     return curl < due ? curl : due;
 }
 
@@ -53,7 +54,7 @@ static bool reach_deadline(septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
     const struct spt_env *env = &h->core->env;
-    uint64_t due_ns = spt_timers_next(&s->timers);
+    uint64_t due_ns = spt_timer_next(&s->tree.timers);
     if (!env->is_virtual || due_ns == SPT_NEVER)
         return false;
     if (!env->manual && spt_sched_idle(s))
@@ -66,7 +67,7 @@ static bool reach_deadline(septet_host *h)
 static bool has_more(septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
-    return spt_driver_drain(h->driver) || spt_sched_busy(s) || spt_sched_notify_idle(s) ||
+    return spt_driver_drain(h->driver) || spt_sched_busy(s) || spt_pass_notify_idle(s) ||
            reach_deadline(h);
 }
 
@@ -78,7 +79,7 @@ static bool is_deadlocked(const septet_host *h)
     const struct spt_sched *s = spt_host_sched(h);
     const struct spt_env *env = &h->core->env;
     bool clock_stopped =
-        env->is_virtual && (env->manual || spt_timers_next(&s->timers) == SPT_NEVER);
+        env->is_virtual && (env->manual || spt_timer_next(&s->tree.timers) == SPT_NEVER);
     return spt_sched_deadlocked(s) || (clock_stopped && spt_sched_idle(s));
 }
 
@@ -89,22 +90,23 @@ uint64_t spt_run_drain(void *ud)
     septet_host *h = ud;
     struct spt_sched *s = spt_host_sched(h);
     unsigned ran = 0;
-    s->draining = h->more = true;
+    spt_sched_enter(s);
+    h->more = true;
     if (h->interrupt)
         spt_guard_act_on_interrupt(h);
     s->now_ns = spt_sched_clock(s);
     for (uint64_t t0_ns = s->now_ns; h->more && !budget_exhausted(h, ran, t0_ns);) {
-        unsigned room = TURN_RESUMES - ran, n = spt_sched_run_pass(s, room);
+        unsigned room = TURN_RESUMES - ran, n = spt_pass_run(s, room);
         if (n < room && h->interrupted && !h->interrupt) /* all tasks made ready have run */
             spt_sched_felt(s);
         ran += n;
         h->more = has_more(h);
     }
     spt_trace_flush(&h->core->env);
-    s->draining = false;
+    spt_sched_leave(s);
     h->more |= spt_sched_busy(s);
     h->deadlocked = h->running && !h->more && is_deadlocked(h);
-    spt_loop_clock_run(h->loop, s->external > 0);
+    spt_loop_clock_run(h->loop, s->counts.external > 0);
     return next_instant(h);
 }
 
@@ -116,19 +118,19 @@ uint64_t spt_run_drain(void *ud)
 static void break_deadlock(septet_host *h, unsigned times)
 {
     struct spt_sched *s = spt_host_sched(h);
-    s->draining = true; /* a warning callback may not run the host */
-    h->ending = s->giving_up = true;
+    spt_sched_enter(s); /* a warning callback may not run the host */
+    h->ending = s->run.giving_up = true;
     if (times == 1) {
         h->deadlock_ns = spt_sched_clock(s);
-        h->deadlock_id = s->next_id;
+        h->deadlock_id = s->counts.tasks;
         spt_report_deadlock(h);
-        spt_guard_cancel_children(&s->main_scope, "shutdown", "deadlock");
-        spt_guard_cancel_children(&s->background, "shutdown", "deadlock");
+        spt_guard_cancel_children(&s->tree.mains, "shutdown", "deadlock");
+        spt_guard_cancel_children(&s->tree.background, "shutdown", "deadlock");
     } else {
-        s->shutting_down = times > DEADLOCKS_MAX;
-        spt_sched_abort(s);
+        s->run.shutting_down = times > DEADLOCKS_MAX;
+        spt_pass_abort(s);
     }
-    s->draining = false;
+    spt_sched_leave(s);
 }
 
 /* Returns true if the run continues for too long after its first deadlock. The cause may be an
@@ -137,7 +139,7 @@ static bool outstays(const septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
     return spt_sched_clock(s) - h->deadlock_ns > DEADLOCK_NS ||
-           s->next_id - h->deadlock_id > DEADLOCK_TASKS;
+           s->counts.tasks - h->deadlock_id > DEADLOCK_TASKS;
 }
 
 /* Collects garbage, which may wake a task, because a channel closes with its last sender. Returns
@@ -145,9 +147,9 @@ static bool outstays(const septet_host *h)
 static bool wakes_by_collection(septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
-    s->draining = true; /* a finalizer may not run the host */
+    spt_sched_enter(s); /* a finalizer may not run the host */
     lua_gc(h->L, LUA_GCCOLLECT);
-    s->draining = false;
+    spt_sched_leave(s);
     if (!spt_sched_busy(s))
         return false;
     spt_loop_wake(h->loop);
@@ -166,11 +168,11 @@ int septet_run(septet_host *host)
     struct spt_sched *s = spt_host_sched(host);
     if (spt_run_is_inside(host) || host->running)
         return SEPTET_EBUSY;
-    uint32_t failures = host->failures, cancelled_mains = s->cancelled_mains;
+    uint32_t failures = host->failures, cancelled_mains = s->counts.cancelled_mains;
     unsigned deadlocks = 0;
     host->running = true;
     host->interrupted = host->ending = false;
-    while (s->live > 0 || spt_sched_busy(s)) {
+    while (s->counts.live > 0 || spt_sched_busy(s)) {
         turn(host, true);
         if (host->deadlocked && deadlocks == 0 && wakes_by_collection(host))
             continue;
@@ -179,14 +181,14 @@ int septet_run(septet_host *host)
         else if (deadlocks > 0 && outstays(host))
             break_deadlock(host, deadlocks = DEADLOCKS_MAX + 1);
     }
-    host->running = s->exiting = s->shutting_down = s->giving_up = false;
-    s->unfelt = 0;
-    s->draining = true;
+    host->running = s->run.exiting = s->run.shutting_down = s->run.giving_up = false;
+    s->interrupt.unfelt = 0;
+    spt_sched_enter(s);
     spt_trace_flush(&host->core->env);
-    s->draining = false;
+    spt_sched_leave(s);
     if (deadlocks > 0)
         return SEPTET_EDEADLOCK;
-    if (host->interrupted && s->cancelled_mains != cancelled_mains)
+    if (host->interrupted && s->counts.cancelled_mains != cancelled_mains)
         return SEPTET_EINTERRUPTED;
     return host->failures != failures ? SEPTET_ESCRIPT : SEPTET_OK;
 }
@@ -200,9 +202,9 @@ int septet_step(septet_host *host, uint64_t budget_us)
     do {
         turn(host, false);
     } while (host->more && uv_hrtime() - t0 < budget_us * SPT_NS_PER_US);
-    if (s->live == 0 && s->exiting)
-        s->exiting = s->giving_up = false;
-    return s->live > 0;
+    if (s->counts.live == 0 && s->run.exiting)
+        s->run.exiting = s->run.giving_up = false;
+    return s->counts.live > 0;
 }
 
 int septet_advance(septet_host *host, uint64_t ns)
@@ -211,7 +213,7 @@ int septet_advance(septet_host *host, uint64_t ns)
         return SEPTET_EBUSY;
     if (!host->core->env.is_virtual)
         return SEPTET_EINVAL;
-    uint64_t to_ns = spt_instant(spt_loop_now(host->loop), ns);
+    uint64_t to_ns = spt_timer_instant(spt_loop_now(host->loop), ns);
     if (to_ns == SPT_NEVER)
         return SEPTET_EINVAL;
     spt_loop_clock_advance(host->loop, to_ns);

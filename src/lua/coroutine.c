@@ -8,6 +8,7 @@
 #include "core/hook.h"
 #include "core/op.h"
 #include "core/sched.h"
+#include "core/body.h"
 #include "core/task.h"
 #include "core/traceback.h"
 #include "lua/lib.h"
@@ -18,7 +19,7 @@ lua_State *spt_innermost(const struct spt_sched *s)
     const struct spt_task *t = s->current;
     if (!t)
         return NULL;
-    return t->frame ? t->frame->co : t->co;
+    return t->turn.frame ? t->turn.frame->co : t->co;
 }
 
 /* Returns the innermost open scope of the running task. If the script resumes a coroutine, the
@@ -99,17 +100,18 @@ static int enter(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope
     struct spt_task *t = s->current;
     if (!t)
         return resume(co, L, nargs, nresults);
-    if (s->hook && !lua_gethook(co)) /* created where no hook is set */
-        spt_hook_put(co, s, s->hook, LUA_MASKCOUNT, s->hook_count);
+    if (s->hook.limit && !lua_gethook(co)) /* created where no hook is set */
+        spt_hook_put(co, s, s->hook.limit, LUA_MASKCOUNT, s->hook.count);
     struct spt_frame frame = {
         .co = co,
-        .up = t->frame,
+        .up = t->turn.frame,
         .scope = scope,
-        .open = lua_isyieldable(L) && L == spt_innermost(s) && (!t->frame || t->frame->open),
+        .open =
+            lua_isyieldable(L) && L == spt_innermost(s) && (!t->turn.frame || t->turn.frame->open),
     };
-    t->frame = &frame;
+    t->turn.frame = &frame;
     int status = resume(co, L, nargs, nresults);
-    t->frame = frame.up;
+    t->turn.frame = frame.up;
     return status;
 }
 
@@ -134,7 +136,7 @@ static int take_results(lua_State *L, lua_State *co, int status, int nresults)
  * Returns true if it pushed a reason. */
 static bool push_refusal(lua_State *L, lua_State *co, int nargs)
 {
-    if (spt_is_waiting(co))
+    if (spt_op_is_waiting(co))
         lua_pushliteral(L, "cannot resume a coroutine that waits in a task");
     else if (!lua_checkstack(co, nargs))
         lua_pushliteral(L, "too many arguments to resume");
@@ -150,8 +152,8 @@ static int run(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope, 
 {
     int nresults = 0;
     int status = enter(L, co, nargs, scope, &nresults);
-    if (status == LUA_YIELD && spt_is_waiting(co)) {
-        lua_pushlightuserdata(L, (void *)&spt_wait_mark);
+    if (status == LUA_YIELD && spt_op_is_waiting(co)) {
+        lua_pushlightuserdata(L, (void *)&spt_op_wait_mark);
         return lua_yieldk(L, 1, (lua_KContext)scope, k);
     }
     return take_results(L, co, status, nresults);
@@ -163,7 +165,7 @@ static int run(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope, 
 static bool push_unwind(lua_State *L, lua_State *co, struct spt_scope *scope)
 {
     const struct spt_task *t = spt_env(L)->sched->current;
-    return t && spt_task_push_unwind(L, t, scope, co);
+    return t && spt_body_push_unwind(L, t, scope, co);
 }
 
 /* Continues as the standard function, the second upvalue, in the frame of the replacement. Its
@@ -297,7 +299,7 @@ static int l_yield(lua_State *L)
         lua_pushliteral(L, "attempt to yield from outside a coroutine"); /* Lua's words */
         return lua_error(L);
     }
-    if (t && t->frame && t->frame->co == L && t->frame->scope != t->scope)
+    if (t && t->turn.frame && t->turn.frame->co == L && t->turn.frame->scope != t->scope)
         return spt_error_usage(
             L, "cannot yield across an open group, timeout or shield: it would hold "
                "for whoever runs meanwhile");
@@ -324,7 +326,7 @@ static int l_running(lua_State *L)
 {
     if (!at_task_level(L))
         return stock(L);
-    spt_env(L)->sched->current->coroutine_seen = true;
+    spt_env(L)->sched->current->body.coroutine_seen = true;
     lua_pushthread(L);
     lua_pushboolean(L, 1);
     return 2;
@@ -334,7 +336,7 @@ static int l_running(lua_State *L)
 static int l_close(lua_State *L)
 {
     lua_State *co = lua_tothread(L, 1);
-    if (co && spt_is_waiting(co))
+    if (co && spt_op_is_waiting(co))
         return spt_error_usage(L, "cannot close a coroutine that waits in a task: cancel the task");
     return stock(L);
 }
@@ -369,6 +371,7 @@ void spt_replace_functions(lua_State *L, struct spt_env *env, lua_CFunction open
 
 void spt_open_coroutine(lua_State *L, struct spt_env *env)
 {
-    env->sched->base = base;
+    env->sched->frames.base = base;
+    env->sched->frames.handler = spt_traceback_on_death;
     spt_replace_functions(L, env, luaopen_coroutine, LUA_COLIBNAME, functions);
 }

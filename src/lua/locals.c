@@ -12,7 +12,7 @@
 /* Pushes the table of the task's locals, or nil if it has none. */
 static void push_locals(lua_State *L, const struct spt_task *t)
 {
-    if (!t->has_locals) {
+    if (!t->body.has_locals) {
         lua_pushnil(L);
         return;
     }
@@ -24,7 +24,7 @@ static void push_locals(lua_State *L, const struct spt_task *t)
 /* Pops a table, or nil, from the stack and makes it the task's locals. Allocates nothing. */
 static void set_locals(lua_State *L, struct spt_task *t)
 {
-    t->has_locals = !lua_isnil(L, -1);
+    t->body.has_locals = !lua_isnil(L, -1);
     spt_task_push(L, t);
     lua_insert(L, -2);
     lua_setiuservalue(L, -2, SPT_TASK_UV_LOCALS);

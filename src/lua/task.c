@@ -10,6 +10,7 @@
 #include "core/op.h"
 #include "core/reason.h"
 #include "core/sched.h"
+#include "core/spawn.h"
 #include "core/task.h"
 #include "core/frames.h"
 #include "core/origin.h"
@@ -38,7 +39,7 @@ static int l_spawn(lua_State *L)
     check_function(L);
     if (!t)
         return spt_error_usage(L, "cannot spawn here: not inside a task");
-    spt_task_spawn(L, t->scope, t, lua_gettop(L) - 1);
+    spt_spawn_task(L, t->scope, t, lua_gettop(L) - 1);
     return 1;
 }
 
@@ -49,7 +50,7 @@ static int l_background(lua_State *L)
     check_function(L);
     if (!s->current)
         return spt_error_usage(L, "cannot spawn here: not inside a task");
-    spt_task_spawn(L, &s->background, s->current, lua_gettop(L) - 1);
+    spt_spawn_task(L, &s->tree.background, s->current, lua_gettop(L) - 1);
     return 1;
 }
 
@@ -105,7 +106,7 @@ static int l_seen(lua_State *L)
 /* late(task): excludes the task's failure, if it is reported, from the result of the run. */
 static int l_late(lua_State *L)
 {
-    spt_check_task(L, 1)->secondary_failure = true;
+    spt_check_task(L, 1)->failure.secondary = true;
     return 0;
 }
 
@@ -210,10 +211,10 @@ static void add_stack(lua_State *L, const struct spt_task *t, unsigned depth)
         spt_inspect_push_site(L, t);
         lua_concat(L, 3);
     } else if (t->co) {
-        bool inner = t->state == SPT_TASK_WAITING && t->waits_in != t->co;
+        bool inner = t->state == SPT_TASK_WAITING && t->wait.co != t->co;
         lua_pushliteral(L, "\n");
         if (inner) {
-            push_stack(L, t->waits_in);
+            push_stack(L, t->wait.co);
             lua_pushliteral(L, "\nin a coroutine resumed by\n");
             lua_concat(L, 3);
         }
@@ -363,8 +364,8 @@ static int l_tree(lua_State *L)
     spt_check_most(L, 0);
     struct spt_sched *s = spt_env(L)->sched;
     lua_newtable(L);
-    push_children(L, &s->main_scope);
-    push_children(L, &s->background);
+    push_children(L, &s->tree.mains);
+    push_children(L, &s->tree.background);
     return 1;
 }
 

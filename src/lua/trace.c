@@ -6,6 +6,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/sched.h"
+#include "core/task.h"
 #include "core/trace.h"
 #include "lua/lib.h"
 #include "op/env.h"

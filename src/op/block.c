@@ -12,11 +12,14 @@
 #include "base/time.h"
 #include "core/check.h"
 #include "core/error.h"
+#include "core/finish.h"
 #include "core/inspect.h"
 #include "core/op.h"
 #include "core/reason.h"
 #include "core/scope.h"
 #include "core/sched.h"
+#include "core/spawn.h"
+#include "core/task.h"
 #include "core/traceback.h"
 #include "op/env.h"
 
@@ -33,24 +36,24 @@ struct scope_op {
  * wait for it. */
 static void on_empty(struct spt_scope *scope)
 {
-    scope->joined = true;
-    septet_op_done(scope->waiter, SEPTET_OK);
+    scope->tasks.joined = true;
+    septet_op_done(scope->on_empty.waiter, SEPTET_OK);
 }
 
 static int join_start(septet_op *op)
 {
     struct spt_scope *scope = ((struct scope_op *)op)->scope;
-    scope->waiter = op;
-    if (scope->ntasks == 0)
+    scope->on_empty.waiter = op;
+    if (scope->tasks.live == 0)
         on_empty(scope);
     else
-        scope->on_empty = on_empty;
+        scope->on_empty.fire = on_empty;
     return SEPTET_OK;
 }
 
 static void join_cancel(septet_op *op)
 {
-    ((struct scope_op *)op)->scope->on_empty = NULL;
+    ((struct scope_op *)op)->scope->on_empty.fire = NULL;
 }
 
 static int join_push(septet_op *op, lua_State *L)
@@ -60,7 +63,7 @@ static int join_push(septet_op *op, lua_State *L)
 
 static void join_describe(const septet_op *op, char *text, size_t size)
 {
-    snprintf(text, size, "of %u tasks", ((const struct scope_op *)op)->scope->ntasks);
+    snprintf(text, size, "of %u tasks", ((const struct scope_op *)op)->scope->tasks.live);
 }
 
 static void join_blockers(const septet_op *op, void (*visit)(void *ud, void *task), void *ud)
@@ -93,7 +96,7 @@ static int misplaced(lua_State *L)
 static struct spt_scope *check_own(lua_State *L, int arg)
 {
     struct spt_scope *scope = spt_block_check(L, arg);
-    const struct spt_task *t = scope->sched->current;
+    const struct spt_task *t = spt_sched_of_scope(scope)->current;
     if (!t || t->id != SPT_OF(scope, struct spt_block, scope)->owner)
         misplaced(L);
     return scope;
@@ -102,8 +105,8 @@ static struct spt_scope *check_own(lua_State *L, int arg)
 struct spt_scope *spt_block_check_open(lua_State *L, int arg)
 {
     struct spt_scope *scope = check_own(L, arg);
-    const struct spt_task *t = scope->sched->current;
-    const struct spt_scope *floor = t->frame ? t->frame->scope : &t->root;
+    const struct spt_task *t = spt_sched_of_scope(scope)->current;
+    const struct spt_scope *floor = t->turn.frame ? t->turn.frame->scope : &t->root;
     if (!scope->open)
         spt_error_usage(L, "the group is closed");
     for (const struct spt_scope *s = t->scope; s != floor && s != &t->root; s = s->parent)
@@ -117,7 +120,7 @@ struct spt_scope *spt_block_check_open(lua_State *L, int arg)
 struct spt_scope *spt_block_check_innermost(lua_State *L, int arg)
 {
     struct spt_scope *scope = spt_block_check_open(L, arg);
-    if (scope->sched->current->scope != scope)
+    if (spt_sched_of_scope(scope)->current->scope != scope)
         misplaced(L);
     return scope;
 }
@@ -127,7 +130,8 @@ struct spt_scope *spt_block_check_innermost(lua_State *L, int arg)
 static int l_join(lua_State *L)
 {
     struct spt_scope *scope = check_own(L, 1);
-    struct scope_op *join = (struct scope_op *)spt_op_new(L, scope->sched, &scope_type);
+    struct scope_op *join =
+        (struct scope_op *)spt_op_new(L, spt_sched_of_scope(scope), &scope_type);
     join->scope = scope;
     return spt_op_wait(L, &join->op, true);
 }
@@ -141,7 +145,7 @@ static int l_scope(lua_State *L)
 {
     struct spt_sched *s = spt_env(L)->sched;
     struct spt_task *t = s->current;
-    uint64_t ns = spt_opt_seconds(L, 3, SPT_NEVER);
+    uint64_t ns = spt_check_opt_seconds(L, 3, SPT_NEVER);
     lua_settop(L, 4);
     if (!t)
         return spt_error_usage(L, "cannot open a scope here: not inside a task");
@@ -159,16 +163,16 @@ static int l_scope(lua_State *L)
     lua_pushvalue(L, -2);
     lua_setiuservalue(L, -2, SPT_TASK_UV_SCOPE);
     lua_pop(L, 1);
-    spt_scope_init(scope, s, t->scope, t);
-    scope->cancels_on_failure = lua_toboolean(L, 1);
-    scope->cancels_children_only = lua_toboolean(L, 4);
-    if (scope->cancels_children_only) /* a variable, which may be left open */
+    const struct spt_scope_kind kind = {.is_block = true,
+                                        .shield = lua_toboolean(L, 2),
+                                        .cancels_on_failure = lua_toboolean(L, 1),
+                                        .cancels_children_only = lua_toboolean(L, 4)};
+    spt_scope_open(scope, kind, t->scope, t);
+    if (scope->kind.cancels_children_only) /* a variable, which may be left open */
         spt_trace_pin(&s->trace, block->spawn_place = spt_inspect_place(L, s, 1));
-    if (lua_toboolean(L, 2))
-        spt_scope_shield(scope);
     t->scope = scope;
     if (ns != SPT_NEVER)
-        spt_block_deadline(block, spt_instant(spt_sched_clock(s), ns));
+        spt_scope_set_deadline(block, spt_timer_instant(spt_sched_clock(s), ns));
     return 1;
 }
 
@@ -178,13 +182,13 @@ static int l_scope(lua_State *L)
 static int l_close(lua_State *L)
 {
     struct spt_scope *scope = spt_block_check_innermost(L, 1);
-    struct spt_task *t = scope->sched->current;
-    if (scope->ntasks > 0)
+    struct spt_task *t = spt_sched_of_scope(scope)->current;
+    if (scope->tasks.live > 0)
         return spt_error_usage(L, "the scope has live tasks: join it first");
     lua_pushboolean(L, spt_scope_catches_cancel(scope));
-    lua_pushstring(L, scope->source);
-    lua_pushboolean(L, scope->child_cancelled);
-    lua_pushboolean(L, scope->had_tasks);
+    lua_pushstring(L, scope->cancel.source);
+    lua_pushboolean(L, scope->tasks.cancelled);
+    lua_pushboolean(L, scope->tasks.any);
     spt_scope_close(scope);
     t->scope = scope->parent;
     spt_task_push(L, t);
@@ -199,9 +203,9 @@ static int l_spawn(lua_State *L)
 {
     struct spt_scope *scope = spt_block_check(L, 1);
     spt_check_callable(L, 2);
-    if (!scope->open || scope->joined)
+    if (!scope->open || scope->tasks.joined)
         return spt_error_usage(L, "the group is closed");
-    spt_task_spawn(L, scope, scope->sched->current, lua_gettop(L) - 2);
+    spt_spawn_task(L, scope, spt_sched_of_scope(scope)->current, lua_gettop(L) - 2);
     return 1;
 }
 
@@ -210,14 +214,14 @@ static int l_cancel(lua_State *L)
 {
     spt_check_most(L, 2);
     struct spt_scope *scope = spt_block_check(L, 1);
-    uint64_t nth = scope->sched->cancel_seq;
+    uint64_t nth = scope->tree->cancellations;
     if (!lua_isnoneornil(L, 2))
         spt_check_string(L, 2, NULL);
-    bool first = scope->cancels_children_only ? spt_scope_cancel_tasks(scope, "cancel", NULL)
-                                              : spt_scope_cancel(scope, "cancel", NULL);
+    bool first = scope->kind.cancels_children_only ? spt_scope_cancel_tasks(scope, "cancel", NULL)
+                                                   : spt_scope_cancel(scope, "cancel", NULL);
     if (first)
         spt_reason_keep(L, scope, 1, 2);
-    if (first && scope->cancels_children_only)
+    if (first && scope->kind.cancels_children_only)
         spt_reason_keep_tasks(L, scope, nth, 2);
     lua_pushboolean(L, first);
     return 1;
@@ -232,10 +236,11 @@ static int l_extend(lua_State *L)
     uint64_t ns = spt_check_seconds(L, 2);
     if (scope->due_ns == SPT_NEVER)
         return spt_error_usage(L, "cannot extend: the block has no deadline");
-    bool in_time =
-        scope->open && !scope->cancelled && spt_sched_clock(scope->sched) < scope->due_ns;
+    bool in_time = scope->open && !spt_scope_is_cancelled(scope) &&
+                   spt_sched_clock(spt_sched_of_scope(scope)) < scope->due_ns;
     if (in_time)
-        spt_block_deadline(SPT_OF(scope, struct spt_block, scope), spt_instant(scope->due_ns, ns));
+        spt_scope_set_deadline(SPT_OF(scope, struct spt_block, scope),
+                               spt_timer_instant(scope->due_ns, ns));
     lua_pushboolean(L, in_time);
     return 1;
 }
@@ -252,7 +257,7 @@ static int l_fail(lua_State *L)
 /* scope_leave(scope): cancels the remaining tasks of a scope after its body ended. */
 static int l_leave(lua_State *L)
 {
-    spt_task_leave(spt_block_check_innermost(L, 1));
+    spt_finish_leave(spt_block_check_innermost(L, 1));
     return 0;
 }
 
@@ -261,10 +266,10 @@ static int l_leave(lua_State *L)
 static int l_expect(lua_State *L)
 {
     struct spt_scope *into = spt_block_check(L, 1), *nursery = spt_block_check_innermost(L, 2);
-    if (!into->open || into->joined)
+    if (!into->open || into->tasks.joined)
         return spt_error_usage(L, "the group is closed");
-    spt_task_expect(SPT_OF(into, struct spt_block, scope),
-                    SPT_OF(nursery, struct spt_block, scope));
+    spt_finish_expect(SPT_OF(into, struct spt_block, scope),
+                      SPT_OF(nursery, struct spt_block, scope));
     return 0;
 }
 
@@ -273,7 +278,7 @@ static int l_move(lua_State *L)
 {
     struct spt_task *t = spt_check_task(L, 1);
     struct spt_scope *scope = spt_block_check(L, 2);
-    if (!scope->open || scope->joined)
+    if (!scope->open || scope->tasks.joined)
         return spt_error_usage(L, "the group is closed");
     if (spt_task_ended(t))
         return spt_error_usage(L, "the task has ended");
@@ -322,8 +327,7 @@ static int l_failed(lua_State *L)
         return 0;
     struct spt_task *t = SPT_OF(scope->failed.next, struct spt_task, link);
     spt_task_push(L, t);
-    t->owed_to_group = false;
-    spt_task_observe(t);
+    spt_task_collect(t);
     return 1;
 }
 
@@ -332,7 +336,7 @@ static int l_is_cancelled(lua_State *L)
 {
     spt_check_most(L, 1);
     struct spt_scope *scope = spt_block_check(L, 1);
-    lua_pushboolean(L, scope->source || scope->cancel_pending);
+    lua_pushboolean(L, scope->cancel.source || scope->cancel_pending);
     return 1;
 }
 
@@ -348,9 +352,10 @@ static int l_index(lua_State *L)
     if (strcmp(key, "deadline") == 0)
         lua_pushnumber(L, scope->due_ns == SPT_NEVER ? HUGE_VAL : spt_time_seconds(scope->due_ns));
     else if (strcmp(key, "expired") == 0)
-        lua_pushboolean(L, scope->cancelled && strcmp(scope->source, "deadline") == 0);
+        lua_pushboolean(L, spt_scope_is_cancelled(scope) &&
+                               strcmp(scope->cancel.source, "deadline") == 0);
     else if (strcmp(key, "is_open") == 0)
-        lua_pushboolean(L, scope->open && !scope->joined);
+        lua_pushboolean(L, scope->open && !scope->tasks.joined);
     else
         return spt_check_no_field(L, "group", lua_upvalueindex(2));
     return 1;

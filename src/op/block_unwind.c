@@ -4,10 +4,12 @@
 
 #include <lauxlib.h>
 
+#include "core/body.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/inspect.h"
 #include "core/sched.h"
+#include "core/task.h"
 #include "op/env.h"
 
 /* closers(value): returns the object to close at the end of the running task's innermost block, or
@@ -32,7 +34,7 @@ static int l_closers(lua_State *L)
     }
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, uv);
-    t->has_closers |= !block;
+    t->body.has_closers |= !block;
     return 0;
 }
 
@@ -42,7 +44,7 @@ static int l_scope_closers(lua_State *L)
 {
     const struct spt_scope *scope = spt_block_check_open(L, 1);
     lua_getiuservalue(L, 1, SPT_BLOCK_UV_CLOSERS);
-    lua_pushboolean(L, scope->sched->current->scope != scope);
+    lua_pushboolean(L, spt_sched_of_scope(scope)->current->scope != scope);
     return 2;
 }
 
@@ -111,7 +113,7 @@ static int l_set_unwind(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TFUNCTION);
     lua_settop(L, 1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &spt_unwind);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &spt_body_unwind);
     return 0;
 }
 

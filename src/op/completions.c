@@ -9,6 +9,7 @@
 #include "core/op.h"
 #include "core/prefetch.h"
 #include "core/sched.h"
+#include "core/task.h"
 #include "op/env.h"
 
 #include <lauxlib.h>
@@ -82,7 +83,7 @@ static void waited(struct completions *set)
 
 static void unanchor(lua_State *L, struct completions *set)
 {
-    spt_unanchor(L, set);
+    spt_anchor_release(L, set);
     set->is_anchored = false;
 }
 
@@ -94,7 +95,8 @@ static void on_end(struct spt_watch *watch, struct spt_task *t)
     if (set->nended == set->count)
         unanchor(t->sched->main, set); /* the waiting task has it on its stack */
     if (set->waiter && reached(set, set->waiter->wait_mode)) {
-        t->observed |= set->waiter->wait_mode == UNTIL_NOT_DONE; /* the waiting task raises it */
+        if (set->waiter->wait_mode == UNTIL_NOT_DONE) /* the waiting task raises it */
+            spt_task_observe(t);
         waited(set);
     }
 }
@@ -128,7 +130,7 @@ static int until_start(septet_op *op)
     if (u->wait_mode == UNTIL_OVER) {
         u->ending.task = op->task;
         u->ending.give_up = give_up;
-        spt_list_push(&spt_op_sched(op)->endings, &u->ending.link);
+        spt_list_push(&spt_op_sched(op)->queues.endings, &u->ending.link);
     }
     return SEPTET_OK;
 }
@@ -215,7 +217,7 @@ static int l_add(lua_State *L)
         return spt_error_usage(L, "no room for another task");
     bool ended = spt_task_ended(t);
     if (!ended && !set->is_anchored)
-        spt_anchor(L, 1);
+        spt_anchor_keep(L, 1);
     set->is_anchored |= !ended;
     lua_getiuservalue(L, 1, 1);
     lua_pushvalue(L, 2);

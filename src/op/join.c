@@ -7,6 +7,8 @@
 #include "core/op.h"
 #include "core/reason.h"
 #include "core/sched.h"
+#include "core/origin.h"
+#include "core/task.h"
 #include "core/traceback.h"
 #include "op/env.h"
 
@@ -22,7 +24,7 @@ struct join_op {
 static void on_end(struct spt_watch *watch, struct spt_task *t)
 {
     struct join_op *join = SPT_OF(watch, struct join_op, watch);
-    t->observed = true;
+    spt_task_observe(t);
     septet_op_done(&join->op, SEPTET_OK);
 }
 
@@ -90,7 +92,7 @@ static int push_result(lua_State *L, struct spt_task *t)
         push_task_cancelled(L, t);
     else
         lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
-    return spt_traceback_raise_failure(L, 1, t);
+    return spt_origin_raise(L, 1, t);
 }
 
 static int join_push(septet_op *op, lua_State *L)

@@ -56,7 +56,7 @@ static int wait_start(septet_op *op)
     wait->ending.give_up = give_up;
     spt_list_push(&wait->load->waiters, &wait->link);
     /* At the front, so that of several loads in a circle the one that has closed it gives up. */
-    spt_list_push_front(&spt_op_sched(op)->endings, &wait->ending.link);
+    spt_list_push_front(&spt_op_sched(op)->queues.endings, &wait->ending.link);
     return SEPTET_OK;
 }
 

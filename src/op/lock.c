@@ -47,7 +47,7 @@ static void hand_off(lua_State *L, struct lock *lock)
         own(lock, next->op.task);
         septet_op_done(&next->op, SEPTET_OK);
     } else {
-        spt_unanchor(L, lock);
+        spt_anchor_release(L, lock);
     }
 }
 
@@ -137,7 +137,7 @@ static int await_lock(lua_State *L, struct lock *lock, const septet_op_type *typ
     struct spt_sched *s = spt_env(L)->sched;
     spt_op_check(L, s);
     if (lock->owner || !spt_op_is_cancelled(s)) /* a free lock that the await refuses stays free */
-        spt_anchor(L, 1);
+        spt_anchor_keep(L, 1);
     struct acquire_op *acquire = (struct acquire_op *)spt_op_new(L, s, type);
     spt_link_init(&acquire->link);
     acquire->lock = lock;
@@ -162,7 +162,7 @@ static int l_try_acquire(lua_State *L)
         return spt_error_usage(L, "cannot hold a lock here: not inside a task");
     bool taken = !lock->owner;
     if (taken) {
-        spt_anchor(L, 1);
+        spt_anchor_keep(L, 1);
         own(lock, t);
     }
     lua_pushboolean(L, taken);

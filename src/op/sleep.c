@@ -4,6 +4,7 @@
 #include "core/check.h"
 #include "core/op.h"
 #include "core/sched.h"
+#include "core/task.h"
 #include "op/env.h"
 
 #include <stdio.h>
@@ -26,21 +27,21 @@ static int sleep_start(septet_op *op)
 {
     struct sleep_op *sleep = (struct sleep_op *)op;
     struct spt_sched *s = spt_op_sched(op);
-    uint64_t due = spt_instant(spt_sched_clock(s), sleep->ns);
-    spt_timer_start(&s->timers, &sleep->timer, due, on_due);
+    uint64_t due = spt_timer_instant(spt_sched_clock(s), sleep->ns);
+    spt_timer_start(&s->tree.timers, &sleep->timer, due, on_due);
     return SEPTET_OK;
 }
 
 static int until_start(septet_op *op)
 {
     struct sleep_op *sleep = (struct sleep_op *)op;
-    spt_timer_start(&spt_op_sched(op)->timers, &sleep->timer, sleep->ns, on_due);
+    spt_timer_start(&spt_op_sched(op)->tree.timers, &sleep->timer, sleep->ns, on_due);
     return SEPTET_OK;
 }
 
 static void sleep_cancel(septet_op *op)
 {
-    spt_timer_stop(&spt_op_sched(op)->timers, &((struct sleep_op *)op)->timer);
+    spt_timer_stop(&spt_op_sched(op)->tree.timers, &((struct sleep_op *)op)->timer);
 }
 
 static int sleep_push(septet_op *op, lua_State *L)

@@ -19,8 +19,8 @@ struct idle_op {
  * much. An infinite advance ends at the last deadline. */
 static void advance(struct spt_loop *loop, const struct spt_timers *timers, uint64_t *left_ns)
 {
-    uint64_t now_ns = spt_loop_now(loop), to_ns = spt_instant(now_ns, *left_ns);
-    uint64_t due_ns = spt_timers_next(timers);
+    uint64_t now_ns = spt_loop_now(loop), to_ns = spt_timer_instant(now_ns, *left_ns);
+    uint64_t due_ns = spt_timer_next(timers);
     if (due_ns < to_ns)
         to_ns = due_ns > now_ns ? due_ns : now_ns;
     if (to_ns == SPT_NEVER) {
@@ -37,7 +37,7 @@ static void on_idle(struct spt_idle_waiter *waiter)
 {
     struct idle_op *idle = SPT_OF(waiter, struct idle_op, waiter);
     if (idle->loop)
-        advance(idle->loop, &spt_op_sched(&idle->op)->timers, &idle->left_ns);
+        advance(idle->loop, &spt_op_sched(&idle->op)->tree.timers, &idle->left_ns);
     septet_op_done(&idle->op, SEPTET_OK);
 }
 
@@ -46,7 +46,7 @@ static int idle_start(septet_op *op)
     struct idle_op *idle = (struct idle_op *)op;
     idle->waiter.fire = on_idle;
     spt_link_init(&idle->waiter.link);
-    spt_list_push(&spt_op_sched(op)->quiet, &idle->waiter.link);
+    spt_list_push(&spt_op_sched(op)->queues.idle, &idle->waiter.link);
     return SEPTET_OK;
 }
 
@@ -113,7 +113,7 @@ static int l_jump(lua_State *L)
 {
     struct spt_loop *loop = check_virtual(L);
     uint64_t ns = spt_check_seconds(L, 1);
-    uint64_t to_ns = spt_instant(spt_loop_now(loop), ns);
+    uint64_t to_ns = spt_timer_instant(spt_loop_now(loop), ns);
     if (to_ns == SPT_NEVER)
         return spt_error_usage(L, "bad argument #1 to 'busy' (more seconds than the clock counts)");
     spt_loop_clock_advance(loop, to_ns);

@@ -27,7 +27,7 @@ static char fired[64];
 
 static int setup(void **state)
 {
-    spt_timers_init(&timers);
+    spt_timer_init(&timers);
     memset(t, 0, sizeof t);
     memset(fired, 0, sizeof fired);
     for (int i = 0; i < NAMED; i++)
@@ -52,7 +52,7 @@ static void expire(uint64_t now, const char *expected)
 {
     fired[0] = '\0';
     memset(fired, 0, sizeof fired);
-    unsigned n = spt_timers_expire(&timers, now);
+    unsigned n = spt_timer_expire(&timers, now);
     assert_string_equal(fired, expected);
     assert_int_equal(n, strlen(expected));
 }
@@ -62,11 +62,11 @@ static void test_timer_fires_in_order_of_deadline(void **state)
     arm(0, 30);
     arm(1, 10);
     arm(2, 20);
-    assert_int_equal(spt_timers_next(&timers), 10);
+    assert_int_equal(spt_timer_next(&timers), 10);
     expire(9, "");
     expire(10, "b");
     expire(100, "ca");
-    assert_int_equal(spt_timers_next(&timers), SPT_NEVER);
+    assert_int_equal(spt_timer_next(&timers), SPT_NEVER);
 }
 
 static void test_timer_ties_fire_in_order_of_arming(void **state)
@@ -96,7 +96,7 @@ static void test_timer_stops(void **state)
     spt_timer_stop(&timers, &t[0].timer);
     spt_timer_stop(&timers, &t[0].timer);
     spt_timer_stop(&timers, &t[7].timer);
-    assert_int_equal(spt_timers_next(&timers), 20);
+    assert_int_equal(spt_timer_next(&timers), 20);
     expire(100, "b");
 }
 
@@ -110,7 +110,7 @@ static void test_timer_armed_in_fire_waits_for_the_next_expire(void **state)
     t[0].then = arm_again;
     arm(0, 10);
     expire(10, "a");
-    assert_int_not_equal(spt_timers_next(&timers), SPT_NEVER);
+    assert_int_not_equal(spt_timer_next(&timers), SPT_NEVER);
     expire(11, "a");
     t[0].then = NULL;
     expire(12, "a");
@@ -168,7 +168,7 @@ static void test_timer_moved_in_fire_keeps_its_new_deadline(void **state)
     arm(1, 20);
     arm(2, 30);
     expire(100, "ac");
-    assert_int_equal(spt_timers_next(&timers), 1000);
+    assert_int_equal(spt_timer_next(&timers), 1000);
     expire(1000, "b");
 }
 
@@ -202,8 +202,8 @@ static void test_timer_order_of_very_many(void **state)
     last_due = 0;
     out_of_order = 0;
     for (uint64_t now = 0; now < UINT64_C(1) << 20; now += 1000)
-        n += spt_timers_expire(&timers, now);
-    n += spt_timers_expire(&timers, UINT64_C(1) << 20);
+        n += spt_timer_expire(&timers, now);
+    n += spt_timer_expire(&timers, UINT64_C(1) << 20);
     free(many);
     assert_int_equal(n, MANY / 2);
     assert_int_equal(out_of_order, 0);

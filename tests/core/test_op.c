@@ -8,7 +8,7 @@
 static void test_op_results_pass_through(void **state)
 {
     start("log(fake 'a')");
-    assert_int_equal(fixture.sched.live, 1);
+    assert_int_equal(fixture.sched.counts.live, 1);
     done("a", 7);
     run();
     assert_log("7 a");
@@ -117,7 +117,7 @@ static void test_op_done_inside_the_drain_needs_no_wake(void **state)
     unsigned wakes = fixture.wakes;
     run();
     assert_int_equal(fixture.wakes, wakes);
-    assert_int_equal(fixture.sched.live, 0);
+    assert_int_equal(fixture.sched.counts.live, 0);
 }
 
 static void test_op_external_is_counted_while_it_waits(void **state)
@@ -127,12 +127,12 @@ static void test_op_external_is_counted_while_it_waits(void **state)
     fake("c")->type.flags = SEPTET_OP_EXTERNAL;
     fake("c")->done_in_start = true;
     start("fake 'c' A = core.spawn(fake, 'a') B = core.spawn(fake, 'b') fake 'd'");
-    assert_int_equal(fixture.sched.external, 2);
+    assert_int_equal(fixture.sched.counts.external, 2);
     assert_false(spt_sched_deadlocked(&fixture.sched));
     done("a", 0);
-    assert_int_equal(fixture.sched.external, 1);
+    assert_int_equal(fixture.sched.counts.external, 1);
     cancel("B", NULL);
-    assert_int_equal(fixture.sched.external, 0);
+    assert_int_equal(fixture.sched.counts.external, 0);
     run();
     assert_true(spt_sched_deadlocked(&fixture.sched));
     done("d", 0);
@@ -294,7 +294,7 @@ static void test_op_awaited_in_close_of_a_task_that_fails(void **state)
 {
     start("local c <close> = closer(function() log('closing', (fake 'a')) end)\n"
           "error('the error', 0)");
-    assert_int_equal(fixture.sched.live, 1);
+    assert_int_equal(fixture.sched.counts.live, 1);
     done("a", 1);
     run();
     assert_log("closing 1");
@@ -331,7 +331,7 @@ static void test_op_awaited_in_close_when_cancelled_raises_at_once(void **state)
 static void test_op_is_refused_when_the_host_closes(void **state)
 {
     start("log(try(fake, 'a')) log(try(fake, 'b'))");
-    fixture.sched.shutting_down = true;
+    fixture.sched.run.shutting_down = true;
     cancel_mains();
     run();
     assert_log("Cancelled Cancelled");
@@ -343,11 +343,11 @@ static void test_op_task_that_absorbs_the_end_is_abandoned(void **state)
     start("local c <close> = closer(function() log 'closed' end)\n"
           "while true do pcall(fake, 'a') n = (n or 0) + 1 end");
     start("log(try(fake, 'b'))");
-    fixture.sched.shutting_down = true;
+    fixture.sched.run.shutting_down = true;
     cancel_mains();
     run();
     assert_log("Cancelled closed");
-    assert_int_equal(fixture.sched.live, 0);
+    assert_int_equal(fixture.sched.counts.live, 0);
     assert_counts("a", 1, 1, 0, 0);
     assert_unhandled("?");
     script("log(n)");
@@ -359,11 +359,11 @@ static void test_op_task_with_children_that_absorbs_the_end_is_abandoned(void **
     start(
         "core.spawn(function() local c <close> = closer(function() log 'child' end) fake 'b' end)\n"
         "coroutine.wrap(function() while true do pcall(fake, 'a') end end)()");
-    fixture.sched.shutting_down = true;
+    fixture.sched.run.shutting_down = true;
     cancel_mains();
     run();
     assert_log("child");
-    assert_int_equal(fixture.sched.live, 0);
+    assert_int_equal(fixture.sched.counts.live, 0);
     assert_unhandled("?");
 }
 

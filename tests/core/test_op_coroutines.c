@@ -23,7 +23,7 @@ static void test_op_in_coroutines_passes_outward_at_every_depth(void **state)
 {
     for (int depth = 1; depth <= 60; depth++) {
         nest(depth);
-        assert_int_equal(fixture.sched.live, 2);
+        assert_int_equal(fixture.sched.counts.live, 2);
         done("a", depth);
         run();
         char expected[16];

@@ -1,4 +1,6 @@
 /* The scheduler: laps, order, wake-ups, sleeps on a clock that the test moves. */
+#include "core/core.h"
+#include "core/pass.h"
 #include "support/sched_fixture.h"
 
 /* --- order --- */
@@ -33,16 +35,16 @@ static void test_sched_lap_of_few_keeps_the_order(void **state)
 {
     for (int i = 0; i < 5; i++)
         spawn("n = (n or 0) + 1 local mine = n log(mine) core.checkpoint() log(mine)");
-    fixture.sched.draining = true;
-    assert_int_equal(spt_sched_run_pass(&fixture.sched, 2), 2);
+    fixture.sched.run.draining = true;
+    assert_int_equal(spt_pass_run(&fixture.sched, 2), 2);
     assert_log("1 2");
-    assert_int_equal(spt_sched_run_pass(&fixture.sched, 4), 4);
+    assert_int_equal(spt_pass_run(&fixture.sched, 4), 4);
     assert_log("3 4 5 1");
-    assert_int_equal(spt_sched_run_pass(&fixture.sched, 0), 0);
+    assert_int_equal(spt_pass_run(&fixture.sched, 0), 0);
     assert_true(spt_sched_busy(&fixture.sched));
     run();
     assert_log("2 3 4 5");
-    assert_int_equal(spt_sched_run_pass(&fixture.sched, ALL), 0);
+    assert_int_equal(spt_pass_run(&fixture.sched, ALL), 0);
 }
 
 /* --- notes, failures, then tasks --- */
@@ -113,7 +115,7 @@ static void test_sched_spawn_outside_the_drain_wakes(void **state)
     run();
     assert_int_equal(fixture.wakes, 1);
     spt_scope_cancel(
-        &SPT_OF(fixture.sched.main_scope.children.next, struct spt_scope, sibling)->task->root,
+        &SPT_OF(fixture.sched.tree.mains.children.next, struct spt_scope, sibling)->task->root,
         "cancel", NULL);
     assert_int_equal(fixture.wakes, 2);
     run();
@@ -149,7 +151,7 @@ static void test_sched_sleep_counts_from_its_own_start(void **state)
 {
     lua_register(fixture.L, "hog", l_hog);
     start("hog(0.75) core.sleep(1) log 'woke'");
-    assert_int_equal(spt_timers_next(&fixture.sched.timers), fixture.now + SECOND);
+    assert_int_equal(spt_timer_next(&fixture.sched.tree.timers), fixture.now + SECOND);
     fixture.now += SECOND - 1;
     run();
     assert_log("");
@@ -178,7 +180,7 @@ static void test_sched_sleep_of_zero_gives_a_turn_and_no_more(void **state)
     assert_log("b");
     lap();
     assert_log("a");
-    assert_int_equal(spt_timers_next(&fixture.sched.timers), SPT_NEVER);
+    assert_int_equal(spt_timer_next(&fixture.sched.tree.timers), SPT_NEVER);
 }
 
 static void test_sched_sleep_of_a_nanosecond_waits(void **state)
@@ -200,7 +202,7 @@ static void test_sched_cancelled_sleep_leaves_no_timer(void **state)
 {
     start("T = core.spawn(core.sleep, 100) pcall(T.await, T)");
     cancel("T", NULL);
-    assert_int_equal(spt_timers_next(&fixture.sched.timers), SPT_NEVER);
+    assert_int_equal(spt_timer_next(&fixture.sched.tree.timers), SPT_NEVER);
     run();
 }
 
@@ -209,7 +211,7 @@ static void test_sched_sleeps_in_virtual_time(void **state)
     start("local t0 = core.now()\n"
           "for i = 1, 3 do core.spawn(function() core.sleep(i) log(i, core.now() - t0) end) end\n"
           "core.sleep(3.5)");
-    for (uint64_t due; (due = spt_timers_next(&fixture.sched.timers)) != SPT_NEVER;) {
+    for (uint64_t due; (due = spt_timer_next(&fixture.sched.tree.timers)) != SPT_NEVER;) {
         fixture.now = due;
         run();
     }
@@ -291,7 +293,7 @@ static void test_sched_state_closed_under_waiting_tasks_closes_operations(void *
     fake_large("b");
     start("core.spawn(fake, 'a') core.spawn(fake, 'b') fake 'c'");
     done("b", 0);
-    spt_sched_release(&fixture.sched);
+    spt_core_release(&fixture.sched);
     lua_close(fixture.L);
     assert_counts("a", 1, 1, 0, 1);
     assert_counts("b", 1, 0, 0, 1);
@@ -318,7 +320,7 @@ static void test_sched_safety_net_survives_out_of_memory(void **state)
             done("go", 0);
         run();
         bool waits = fake("a")->op != NULL;
-        spt_sched_release(&fixture.sched);
+        spt_core_release(&fixture.sched);
         lua_close(fixture.L);
         if (waits)
             assert_counts("a", 1, 1, 0, 1);
@@ -330,7 +332,7 @@ static int l_init_again(lua_State *L)
 {
     const struct spt_hooks w = fixture.sched.hooks;
     memset(&fixture.sched, 0, sizeof fixture.sched);
-    spt_sched_init(&fixture.sched, L, &w, 16);
+    spt_core_open(&fixture.sched, L, &w, 16);
     return 0;
 }
 
@@ -339,7 +341,7 @@ static void test_sched_init_out_of_memory_is_released(void **state)
     int status = LUA_ERRMEM;
     for (long n = 1; status != LUA_OK; n++) {
         assert_int_equal(sched_fixture_setup(NULL), 0);
-        spt_sched_release(&fixture.sched);
+        spt_core_release(&fixture.sched);
         lua_pushcfunction(fixture.L, l_init_again);
         fail_memory(n, 2);
         status = lua_pcall(fixture.L, 0, 0, 0);
@@ -349,7 +351,7 @@ static void test_sched_init_out_of_memory_is_released(void **state)
         else
             lua_pop(fixture.L, 1);
         assert_log(status == LUA_OK ? "runs" : "");
-        spt_sched_release(&fixture.sched);
+        spt_core_release(&fixture.sched);
         lua_close(fixture.L);
         assert_int_equal(fixture.memory.blocks, 0);
     }

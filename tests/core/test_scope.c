@@ -98,7 +98,7 @@ static void test_scope_chain_of_100000_spawns_is_cancelled_without_recursion(voi
              "T = core.spawn(down, %d - 1) T:await()",
              DEEP);
     start(code);
-    assert_int_equal(fixture.sched.live, DEEP + 1);
+    assert_int_equal(fixture.sched.counts.live, DEEP + 1);
     cancel("T", NULL);
     run();
     script("log(n)");
@@ -119,7 +119,7 @@ static void test_scope_chain_of_100000_ends_is_joined_without_recursion(void **s
              "core.spawn(down, %d - 1):await() log 'joined'",
              DEEP);
     start(code);
-    assert_int_equal(fixture.sched.live, DEEP + 1);
+    assert_int_equal(fixture.sched.counts.live, DEEP + 1);
     done("last", 0);
     run();
     assert_log("joined");
@@ -355,7 +355,7 @@ static void test_scope_background_ends_with_the_last_main(void **state)
 static void test_scope_background_serves_the_next_mains(void **state)
 {
     start("core.background(pcall, fake, 'bg')");
-    assert_int_equal(fixture.sched.live, 0);
+    assert_int_equal(fixture.sched.counts.live, 0);
     start("core.background(function() log(fake 'bg2') end) fake 'a'");
     done("bg2", 1);
     run();

@@ -1,4 +1,5 @@
 /* Deadlines of scopes: when they cancel, which one is in force, and how they are extended. */
+#include "core/turn.h"
 #include "support/sched_fixture.h"
 
 static void test_scope_deadline_cancels_with_its_source(void **state)
@@ -15,7 +16,7 @@ static void test_scope_deadline_cancels_with_its_source(void **state)
 static void test_scope_deadline_is_disarmed_by_closing(void **state)
 {
     start("block(false, false, 2, function() end) fake 'a'");
-    assert_int_equal(spt_timers_next(&fixture.sched.timers), SPT_NEVER);
+    assert_int_equal(spt_timer_next(&fixture.sched.tree.timers), SPT_NEVER);
     done("a", 0);
     run();
 }
@@ -67,9 +68,9 @@ static void test_scope_deadline_gone_by_refuses_what_would_complete_at_once(void
     run();
     script("done 'wait'");
     fixture.now += 2 * SECOND; /* passes before the task has run on */
-    fixture.sched.draining = true;
-    spt_task_resume(SPT_OF(spt_list_pop(&fixture.sched.ready), struct spt_task, link));
-    fixture.sched.draining = false;
+    fixture.sched.run.draining = true;
+    spt_turn_run(SPT_OF(spt_list_pop(&fixture.sched.queues.ready), struct spt_task, link));
+    fixture.sched.run.draining = false;
     run();
     assert_log("ok false deadline");
     assert_counts("a", 0, 0, 0, 0);

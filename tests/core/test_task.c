@@ -250,13 +250,13 @@ static void test_task_that_spawns_itself_does_not_outlive_the_host(void **state)
 {
     start("local function hydra() pcall(core.sleep, 9) core.spawn(hydra) pcall(core.sleep, 9) end\n"
           "core.spawn(hydra) fake 'a'");
-    fixture.sched.shutting_down = true;
+    fixture.sched.run.shutting_down = true;
     spt_scope_cancel(
-        &SPT_OF(fixture.sched.main_scope.children.next, struct spt_scope, sibling)->task->root,
+        &SPT_OF(fixture.sched.tree.mains.children.next, struct spt_scope, sibling)->task->root,
         "shutdown", NULL);
     for (int i = 0; i < 1000; i++)
         lap();
-    assert_int_equal(fixture.sched.live, 0);
+    assert_int_equal(fixture.sched.counts.live, 0);
     fixture.unhandled.n = 0;
 }
 

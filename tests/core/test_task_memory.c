@@ -36,7 +36,7 @@ static void test_task_coroutines_at_rest_go_with_the_garbage(void **state)
     int before = lua_gc(fixture.L, LUA_GCCOUNT);
     start("local ts = {} for i = 1, 3000 do ts[i] = core.spawn(core.checkpoint) end\n"
           "for i = 1, 3000 do ts[i]:await() end");
-    assert_true(fixture.sched.npool > 1000);
+    assert_true(fixture.sched.pool.n > 1000);
     lua_gc(fixture.L, LUA_GCCOLLECT);
     lua_gc(fixture.L, LUA_GCCOLLECT);
     assert_true(lua_gc(fixture.L, LUA_GCCOUNT) < before + 500);
@@ -116,7 +116,7 @@ static void test_task_spawn_out_of_memory_spawns_nothing(void **state)
         fail_memory(n, 2);
         spawned = spawn("log 'ran'") != NULL;
         mend_memory();
-        assert_int_equal(fixture.sched.live, spawned);
+        assert_int_equal(fixture.sched.counts.live, spawned);
         run();
         assert_log(spawned ? "ran" : "");
         assert_non_null(spawn("log 'again'"));

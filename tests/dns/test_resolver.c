@@ -201,7 +201,7 @@ static void test_nothing_is_left_when_nobody_waits(void **state)
     spt_loop_run_once(dns.loop, false);
     struct spt_resolver_count count = spt_resolver_count(dns.resolver);
     assert_int_equal(count.in_flight + count.waiting + count.sockets, 0);
-    assert_int_equal(spt_timers_next(&dns.timers), SPT_NEVER);
+    assert_int_equal(spt_timer_next(&dns.timers), SPT_NEVER);
     assert_int_equal(dns.done, 0);
 }
 

@@ -27,8 +27,8 @@ static void prepare(void)
 
 static void check(long n, bool failed)
 {
-    if (fixture.sched.live > 0)
-        fail_msg("allocation %ld: %u tasks live", n, fixture.sched.live);
+    if (fixture.sched.counts.live > 0)
+        fail_msg("allocation %ld: %u tasks live", n, fixture.sched.counts.live);
     if (!failed)
         script("assert(complete)");
 }

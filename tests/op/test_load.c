@@ -1,6 +1,7 @@
 /* What of waits for the load of a module scripts cannot see: the tasks on a circle, what is left
  * where memory runs out, and what becomes of waiters when the load's task or the host ends under
  * them. */
+#include "core/pass.h"
 #include "core/deadlock.h"
 #include "support/sched_fixture.h"
 
@@ -59,17 +60,17 @@ static void test_t_j_waiters_for_a_load_are_unwound_with_the_host(void **state)
     start("LOAD = core.load(core.current())\n"
           "for _ = 1, 3 do core.spawn(function() LOAD:wait() end) end fake 'main'");
     fake("main");
-    spt_sched_unwind(&fixture.sched);
-    assert_int_equal(fixture.sched.live, 0);
-    assert_true(spt_link_alone(&fixture.sched.endings));
+    spt_pass_unwind(&fixture.sched);
+    assert_int_equal(fixture.sched.counts.live, 0);
+    assert_true(spt_link_alone(&fixture.sched.queues.endings));
     script("collectgarbage() LOAD:finish()");
-    fixture.sched.shutting_down = false;
+    fixture.sched.run.shutting_down = false;
 }
 
 static void check_sweep(long n, bool failed)
 {
-    assert_int_equal(fixture.sched.live, 0);
-    assert_true(spt_link_alone(&fixture.sched.endings));
+    assert_int_equal(fixture.sched.counts.live, 0);
+    assert_true(spt_link_alone(&fixture.sched.queues.endings));
     script("log(OVER, OTHERS)");
     if (!failed)
         assert_log("false true");

@@ -1,6 +1,8 @@
 /* What of events, semaphores, locks and channels scripts cannot see: who is told of a lock that was
  * left held, what is left where memory runs out, and what becomes of waiters when the host or the
  * state ends under them. */
+#include "core/core.h"
+#include "core/pass.h"
 #include "support/sched_fixture.h"
 
 /* --- locks and the tasks that hold them --- */
@@ -94,7 +96,7 @@ static void test_sync_lock_names_its_owner_as_the_blocker(void **state)
           "B = core.spawn(function() l:acquire() fake 'b' l:release() end)\n"
           "C = core.spawn(function() l:acquire() l:release() end) fake 'main'");
     void *blocker = NULL;
-    const septet_op *op = task("C")->op;
+    const septet_op *op = task("C")->wait.op;
     op->type->blockers(op, visit, &blocker);
     assert_ptr_equal(blocker, task("A"));
     done("a", 0);
@@ -187,23 +189,23 @@ static void test_sync_waiters_are_unwound_with_the_host(void **state)
 {
     start(waiters);
     fake("main");
-    spt_sched_unwind(&fixture.sched);
+    spt_pass_unwind(&fixture.sched);
     assert_warned("ended holding a lock");
-    assert_int_equal(fixture.sched.live, 0);
+    assert_int_equal(fixture.sched.counts.live, 0);
     script("collectgarbage() log(E:is_set(), S:value(), L:locked(), #D, D:try_recv()) E:set() "
            "S:release() C:close() "
            "log(try(C.try_send, C, 1), try(L.try_acquire, L))");
     assert_log("false 0 false 1 kept ChannelClosed Usage");
     assert_warned("collected before it was closed");
     assert_warned("collected before it was closed");
-    fixture.sched.shutting_down = false;
+    fixture.sched.run.shutting_down = false;
 }
 
 static void test_sync_state_closed_under_waiters_is_left_alone(void **state)
 {
     assert_int_equal(sched_fixture_setup(NULL), 0);
     start(waiters);
-    spt_sched_release(&fixture.sched);
+    spt_core_release(&fixture.sched);
     lua_close(fixture.L);
     assert_int_equal(fixture.memory.blocks, 0);
     assert_int_equal(fixture.warnings.n, 0);

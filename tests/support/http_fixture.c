@@ -8,14 +8,14 @@ struct http_fixture http;
 uint64_t http_fixture_drain(void *ud)
 {
     for (int laps = 0; laps < 8; laps++) {
-        unsigned fired = spt_timers_expire(&http.timers, spt_loop_now(http.loop));
+        unsigned fired = spt_timer_expire(&http.timers, spt_loop_now(http.loop));
         bool more = http.driver && spt_driver_drain(http.driver);
         if (!fired && !more)
             break;
     }
     if (http.driver && spt_driver_due(http.driver) == 0)
         return SPT_LOOP_NOW;
-    return spt_timers_next(&http.timers);
+    return spt_timer_next(&http.timers);
 }
 
 const char *origin(void)
@@ -39,7 +39,7 @@ struct spt_session *open_session(unsigned limit, unsigned per_host)
 int http_fixture_setup(void **state)
 {
     memset(&http, 0, sizeof http);
-    spt_timers_init(&http.timers);
+    spt_timer_init(&http.timers);
     assert_int_equal(spt_loop_new(&http.loop, NULL, http_fixture_drain, NULL), SEPTET_OK);
     assert_int_equal(spt_driver_new(&http.driver, http.loop, &http.timers), SEPTET_OK);
     http.session = open_session(64, 64);
@@ -59,7 +59,7 @@ int http_fixture_teardown(void **state)
         spt_driver_free(http.driver);
         http.driver = NULL;
     }
-    bad += spt_timers_next(&http.timers) != SPT_NEVER;
+    bad += spt_timer_next(&http.timers) != SPT_NEVER;
     bad += spt_loop_free(http.loop) != SEPTET_OK;
     for (unsigned i = 0; i < FETCHES; i++)
         spt_request_release(&http.fetches[i].request);

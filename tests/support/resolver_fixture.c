@@ -8,7 +8,7 @@ struct resolver_fixture dns;
 static uint64_t drain(void *ud)
 {
     do
-        spt_timers_expire(&dns.timers, spt_loop_now(dns.loop));
+        spt_timer_expire(&dns.timers, spt_loop_now(dns.loop));
     while (dns.resolver && spt_resolver_drain(dns.resolver));
     if (dns.resolver) {
         struct spt_resolver_count count = spt_resolver_count(dns.resolver);
@@ -17,7 +17,7 @@ static uint64_t drain(void *ud)
         if (spt_resolver_due(dns.resolver) == 0)
             return SPT_LOOP_NOW;
     }
-    return spt_timers_next(&dns.timers);
+    return spt_timer_next(&dns.timers);
 }
 
 static void on_done(struct spt_lookup *lookup)
@@ -52,7 +52,7 @@ void open_impatient(const char *servers)
 int resolver_fixture_setup(void **state)
 {
     memset(&dns, 0, sizeof dns);
-    spt_timers_init(&dns.timers);
+    spt_timer_init(&dns.timers);
     for (unsigned i = 0; i < MANY; i++)
         spt_resolver_init_lookup(&dns.lookups[i], on_done);
     assert_int_equal(spt_loop_new(&dns.loop, NULL, drain, NULL), SEPTET_OK);
@@ -65,7 +65,7 @@ int resolver_fixture_teardown(void **state)
 {
     spt_timer_stop(&dns.timers, &dns.watchdog);
     close_resolver();
-    int bad = spt_timers_next(&dns.timers) != SPT_NEVER;
+    int bad = spt_timer_next(&dns.timers) != SPT_NEVER;
     bad += spt_loop_free(dns.loop) != SEPTET_OK;
     if (bad)
         fprintf(stderr, "census: something is left behind\n");

@@ -1,4 +1,7 @@
 /* The scheduler's hooks keep what they are told, and the allocator counts. */
+#include "core/core.h"
+#include "core/spawn.h"
+#include "core/pass.h"
 #include "support/sched_fixture.h"
 
 #include <lualib.h>
@@ -120,9 +123,9 @@ void assert_warned(const char *part)
 
 unsigned lap(void)
 {
-    fixture.sched.draining = true;
-    unsigned ran = spt_sched_run_pass(&fixture.sched, ALL);
-    fixture.sched.draining = false;
+    fixture.sched.run.draining = true;
+    unsigned ran = spt_pass_run(&fixture.sched, ALL);
+    fixture.sched.run.draining = false;
     return ran;
 }
 
@@ -152,9 +155,7 @@ static int l_spawn_main(lua_State *L)
     struct main_spawn *m = lua_touserdata(L, 1);
     if (luaL_loadbufferx(L, m->code, strlen(m->code), "@test.lua", "t") != LUA_OK)
         return lua_error(L);
-    m->task = spt_task_spawn(L, &fixture.sched.main_scope, NULL, 0);
-    m->task->is_main = true;
-    fixture.sched.nmains++;
+    m->task = spt_spawn_main(L, &fixture.sched, 0);
     return 0;
 }
 
@@ -203,7 +204,7 @@ void cancel(const char *global, const char *reason)
 
 void cancel_mains(void)
 {
-    struct spt_link *mains = &fixture.sched.main_scope.children;
+    struct spt_link *mains = &fixture.sched.tree.mains.children;
     for (struct spt_link *l = mains->next; l != mains; l = l->next)
         spt_scope_cancel(SPT_OF(l, struct spt_scope, sibling), "shutdown", NULL);
 }
@@ -217,7 +218,7 @@ static int l_open(lua_State *L)
     luaL_openlibs(L);
     fixture.env.sched = &fixture.sched;
     spt_link_init(&fixture.env.resources);
-    spt_sched_init(&fixture.sched, L, &hooks, 65536);
+    spt_core_open(&fixture.sched, L, &hooks, 65536);
     spt_lib_open(L, &fixture.env);
     script_words_open(L);
     return 0;
@@ -248,16 +249,16 @@ static unsigned census(void)
 {
     struct spt_sched *s = &fixture.sched;
     unsigned bad = fakes_census(fixture.memory.failed > 0);
-    bad += left(s->live, "tasks live");
-    bad += left(s->external, "operations wait for the world outside");
-    bad += left(s->nmains, "main tasks are counted");
-    bad += left(!spt_link_alone(&s->ready), "the ready queue is not empty");
-    bad += left(!spt_link_alone(&s->deferred), "notes are left");
-    bad += left(!spt_link_alone(&s->unhandled), "failures were not reported");
-    bad += left(spt_timers_next(&s->timers) != SPT_NEVER, "timers are armed");
-    bad += left(s->nfree != s->nanchors, "tasks are anchored");
-    bad += left(!spt_link_alone(&s->main_scope.children), "the mains' scope has children");
-    bad += left(s->main_scope.ntasks || s->background.ntasks, "scopes count tasks");
+    bad += left(s->counts.live, "tasks live");
+    bad += left(s->counts.external, "operations wait for the world outside");
+    bad += left(s->counts.mains, "main tasks are counted");
+    bad += left(!spt_link_alone(&s->queues.ready), "the ready queue is not empty");
+    bad += left(!spt_link_alone(&s->queues.deferred), "notes are left");
+    bad += left(!spt_link_alone(&s->tree.unhandled), "failures were not reported");
+    bad += left(spt_timer_next(&s->tree.timers) != SPT_NEVER, "timers are armed");
+    bad += left(s->anchors.nfree != s->anchors.room, "tasks are anchored");
+    bad += left(!spt_link_alone(&s->tree.mains.children), "the mains' scope has children");
+    bad += left(s->tree.mains.tasks.live || s->tree.background.tasks.live, "scopes count tasks");
     bad += left(s->current, "a task is running");
     bad += left(lua_gettop(s->main), "values are on the main stack");
     bad += left(fixture.unhandled.n, fixture.unhandled.text[0]);
@@ -269,20 +270,20 @@ static unsigned census(void)
 static void unwind(void)
 {
     struct spt_sched *s = &fixture.sched;
-    s->shutting_down = s->draining = true;
+    s->run.shutting_down = s->run.draining = true;
     cancel_mains();
-    spt_scope_cancel(&s->background, "shutdown", NULL);
+    spt_scope_cancel(&s->tree.background, "shutdown", NULL);
     for (long i = 0; i < LAPS && spt_sched_busy(s); i++)
-        spt_sched_run_pass(s, ALL);
+        spt_pass_run(s, ALL);
 }
 
 int sched_fixture_teardown(void **state)
 {
     mend_memory();
     unsigned bad = census();
-    if (fixture.sched.live)
+    if (fixture.sched.counts.live)
         unwind();
-    spt_sched_release(&fixture.sched);
+    spt_core_release(&fixture.sched);
     lua_close(fixture.L);
     bad += left(fixture.memory.blocks != 0, "Lua memory is left");
     return bad ? -1 : 0;

@@ -45,13 +45,13 @@ void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args
     args->method = spt_check_string(L, 4, &method_len);
     args->url = spt_check_string(L, 5, &url_len);
     check_body(L, args, 6);
-    uint64_t total = spt_opt_seconds(L, 7, SPT_NEVER);
+    uint64_t total = spt_check_opt_seconds(L, 7, SPT_NEVER);
     if (!args->handle->session)
         spt_error_usage(L, "the session is closed");
     if (strlen(args->url) != url_len || strlen(args->method) != method_len)
         spt_error_usage(L, "a NUL in the URL or the method");
     if (total != SPT_NEVER)
-        args->deadline_ns = spt_instant(spt_sched_clock(env->sched), total);
+        args->deadline_ns = spt_timer_instant(spt_sched_clock(env->sched), total);
 }
 
 /* --- calls --- */
@@ -101,7 +101,7 @@ struct spt_http_request *spt_http_request_new(struct spt_http_pool *pool,
     call->deferred.run = NULL;
     call->trace = call->anchored = NULL;
     call->place = 0;
-    call->ref = ++pool->sched->next_ref;
+    call->ref = ++pool->sched->counts.refs;
     fill(&call->request, args);
     return call;
 }
@@ -258,7 +258,7 @@ static void report(struct spt_deferred *deferred, lua_State *L)
     }
     call->deferred.run = NULL;
     if (call->anchored)
-        spt_unanchor(L, call->anchored);
+        spt_anchor_release(L, call->anchored);
     if (!call->owner)
         recycle(call);
 }
@@ -337,7 +337,7 @@ void spt_http_request_ended(struct spt_http_request *call)
     if (call->trace)
         spt_http_request_report(call);
     else if (call->anchored)
-        spt_unanchor(s->main, call->anchored);
+        spt_anchor_release(s->main, call->anchored);
 }
 
 /* Frees the idle calls. */

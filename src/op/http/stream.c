@@ -297,14 +297,14 @@ static int l_stream(lua_State *L)
     struct stream_op *op = (struct stream_op *)spt_op_new(L, s, &open_type);
     op->stream = stream;
     luaL_checkstack(L, 8, NULL);
-    spt_anchor(L, STREAM);
+    spt_anchor_keep(L, STREAM);
     if (spt_op_is_cancelled(s)) {
-        spt_unanchor(L, stream);
+        spt_anchor_release(L, stream);
         return spt_op_await_cancelled(L, &op->op);
     }
     struct spt_http_request *call = spt_http_request_new(spt_http_pool(L), &args, stream);
     if (!call) {
-        spt_unanchor(L, stream);
+        spt_anchor_release(L, stream);
         return spt_http_request_raise_memory(L, &args);
     }
     if (s->trace.level >= 2)
@@ -529,7 +529,7 @@ static int l_trace(lua_State *L)
     lua_pushvalue(L, 2);
     lua_setiuservalue(L, 1, SPT_HTTP_TRACE);
     spt_http_request_set_trace(L, 2, stream);
-    spt_anchor(L, 1);
+    spt_anchor_keep(L, 1);
     stream->call->trace = stream;
     if (stream->ended)
         spt_http_request_report(stream->call);

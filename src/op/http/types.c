@@ -44,7 +44,7 @@ static lua_Integer count_field(lua_State *L, const char *name, lua_Integer least
 static uint64_t seconds_field(lua_State *L, const char *name)
 {
     lua_getfield(L, 1, name);
-    uint64_t ns = spt_opt_seconds(L, lua_gettop(L), SPT_NEVER);
+    uint64_t ns = spt_check_opt_seconds(L, lua_gettop(L), SPT_NEVER);
     lua_pop(L, 1);
     return ns;
 }

@@ -1,0 +1,109 @@
+/* Opens each part of core, and leaves hooks without effect behind when the host ends. */
+#include "core/core.h"
+
+#include <lauxlib.h>
+
+#include "core/error.h"
+#include "core/op.h"
+#include "core/origin.h"
+#include "core/task.h"
+#include "core/traceback.h"
+#include "septet/septet.h"
+
+static void use_places_below(struct spt_sched *s, struct spt_scope *top)
+{
+    for (struct spt_scope *at = top; at; at = spt_scope_next(top, at, true)) {
+        if (!at->kind.is_root)
+            continue;
+        spt_trace_use(&s->trace, (uint32_t)(at->task->spawn.function_place >> 32));
+        spt_trace_use(&s->trace, (uint32_t)(at->task->spawn.place >> 32));
+    }
+}
+
+/* Marks the sources that live tasks use. */
+static void use_places(void *ud)
+{
+    struct spt_sched *s = ud;
+    use_places_below(s, &s->tree.mains);
+    use_places_below(s, &s->tree.background);
+}
+
+static void init_queues(struct spt_queues *queues)
+{
+    spt_link_init(&queues->ready);
+    spt_link_init(&queues->deferred);
+    spt_link_init(&queues->idle);
+    spt_link_init(&queues->endings);
+}
+
+void spt_core_open(struct spt_sched *s, lua_State *L, const struct spt_hooks *hooks,
+                   uint32_t trace_records)
+{
+    *s = (struct spt_sched){.hooks = *hooks};
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+    s->main = lua_tothread(L, -1);
+    lua_pop(L, 1);
+    init_queues(&s->queues);
+    spt_scope_plant(&s->tree);
+    s->tree.trace = &s->trace;
+    s->tree.on_cancel = spt_task_note_cancel;
+    s->tree.on_reach = spt_op_cancel_wait;
+    s->now_ns = spt_sched_clock(s);
+    s->anchors.ref = s->pool.ref = s->raised.ref = LUA_NOREF;
+    if (spt_trace_init(&s->trace, trace_records) != SEPTET_OK)
+        luaL_error(L, "not enough memory");
+    s->trace.uses = use_places;
+    s->trace.ud = s;
+    spt_error_open(L);
+    spt_op_open(L);
+    spt_traceback_open(L);
+    spt_origin_open(L);
+    spt_anchor_open(L);
+    lua_pushboolean(L, 0);
+    s->raised.ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    spt_anchor_open_table(L, &s->anchors);
+    spt_coroutines_open(L, &s->pool);
+    spt_sched_attach(L, s);
+}
+
+/* The hooks after the host is freed: handles that outlive it in the embedder's state still call
+ * them. */
+static uint64_t dead_now(void *ud)
+{
+    return ((struct spt_sched *)ud)->now_ns;
+}
+
+static void dead_wake(void *ud)
+{
+}
+
+static void dead_unhandled(void *ud, struct spt_task *t)
+{
+}
+
+static void dead_warn(void *ud, const char *message)
+{
+}
+
+static void dead_felt(void *ud)
+{
+}
+
+void spt_core_release(struct spt_sched *s)
+{
+    s->hooks = (struct spt_hooks){.now = dead_now,
+                                  .wake = dead_wake,
+                                  .unhandled = dead_unhandled,
+                                  .warn = dead_warn,
+                                  .felt = dead_felt,
+                                  .ud = s};
+    s->hook.limit = NULL;
+    s->interrupt.requested = NULL;
+    if (s->main) {
+        spt_anchor_release_table(s->main, &s->anchors);
+        spt_coroutines_release(s->main, &s->pool);
+        luaL_unref(s->main, LUA_REGISTRYINDEX, s->raised.ref);
+        spt_sched_attach(s->main, NULL);
+    }
+    spt_trace_release(&s->trace);
+}

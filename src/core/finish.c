@@ -1,0 +1,141 @@
+/* Ends tasks once their bodies have ended and their children too, and reports failures. */
+#include "core/finish.h"
+
+#include "core/deadlock.h"
+#include "core/inspect.h"
+#include "core/origin.h"
+#include "core/sched.h"
+#include "core/task.h"
+
+void spt_finish_report(struct spt_task *t)
+{
+    bool told = spt_origin_is_told(t->sched->main, t) && !t->spawn.is_main;
+    t->failure.owed_to_group = false;
+    if (!told)
+        t->sched->hooks.unhandled(t->sched->hooks.ud, t);
+    t->failure.observed = true;
+    spt_task_unanchor(t);
+}
+
+/* Keeps a failure that is not observed yet in its scope: until its group ends for it, or the scope
+ * closes. The host's own scopes never close, so their failures are reported at once. */
+static void keep_failure(struct spt_task *t, struct spt_scope *owner)
+{
+    bool host_owned = owner->task == NULL;
+    spt_list_push(host_owned ? &t->sched->tree.unhandled : &owner->failed, &t->link);
+    t->failure.owed_to_group = owner->kind.cancels_on_failure;
+    if (owner->kind.cancels_on_failure)
+        spt_scope_cancel(owner, "sibling", NULL);
+}
+
+static void fire_watches(struct spt_task *t)
+{
+    for (struct spt_link *l; (l = spt_list_pop(&t->watches));) {
+        struct spt_watch *w = SPT_OF(l, struct spt_watch, link);
+        w->fire(w, t);
+    }
+}
+
+/* Handles the end of one of the scope's tasks. If it was the last, returns the task that waits for
+ * that before its own end, or calls the scope's on_empty. */
+static struct spt_task *emptied(struct spt_scope *scope)
+{
+    struct spt_task *t = scope->task;
+    if (scope->tasks.live > 0)
+        return NULL;
+    if (t && t->body.ended && t->scope == scope)
+        return t;
+    spt_scope_tell_empty(scope);
+    return NULL;
+}
+
+/* Completes `t`. Returns the task that waited only for `t` before its own end, or NULL. */
+static struct spt_task *finish(struct spt_task *t)
+{
+    struct spt_sched *s = t->sched;
+    struct spt_scope *owner = t->root.parent;
+    spt_task_become(t, t->body.outcome);
+    spt_scope_close(&t->root);
+    owner->tasks.live--;
+    owner->tasks.cancelled |= t->state == SPT_TASK_CANCELLED;
+    s->counts.live--;
+    fire_watches(t);
+    bool failed =
+        t->state == SPT_TASK_FAILED && (!t->failure.observed || owner->kind.cancels_on_failure);
+    bool unfinished = t->state == SPT_TASK_CANCELLED && t->spawn.is_main && !s->run.shutting_down;
+    if (failed || unfinished)
+        keep_failure(t, owner);
+    else
+        spt_task_unanchor(t);
+    if (t->spawn.is_main) {
+        s->counts.cancelled_mains += t->state == SPT_TASK_CANCELLED;
+        if (--s->counts.mains == 0)
+            spt_scope_cancel(&s->tree.background, "owner", NULL);
+    }
+    return emptied(owner);
+}
+
+void spt_finish_leave(struct spt_scope *scope)
+{
+    if (scope->tasks.live == 0 || scope->cancel_pending)
+        return;
+    /* if the body failed, that failure is the cause, and is reported */
+    if (!scope->task || !scope->task->body.failing)
+        spt_inspect_warn_unstarted(scope);
+    spt_scope_cancel(scope, "owner", NULL);
+}
+
+/* Makes `t` wait for the tasks of a scope once the scope's body has ended. */
+static void await_children(struct spt_task *t, struct spt_scope *scope)
+{
+    if (t->state == SPT_TASK_RUNNING)
+        spt_task_become(t, SPT_TASK_WAITING);
+    t->body.ended = true;
+    spt_finish_leave(scope);
+    if (!spt_link_alone(&t->sched->queues.endings))
+        spt_deadlock_break(t);
+}
+
+/* Closes the scopes that are still open, innermost first, because the body cannot if memory fails.
+ * Returns true if no child lives any more. */
+static bool close_scopes(struct spt_task *t)
+{
+    for (; t->scope != &t->root; t->scope = t->scope->parent) {
+        if (t->scope->tasks.live > 0) {
+            await_children(t, t->scope);
+            return false;
+        }
+        if (!t->body.abandoned)
+            spt_inspect_warn_left(t->scope);
+        spt_scope_close(t->scope);
+    }
+    if (t->root.tasks.live > 0)
+        await_children(t, &t->root);
+    return t->root.tasks.live == 0;
+}
+
+/* Ends a task once its body has ended, or leaves that to the last of its children. Also ends, up a
+ * chain of any length, the tasks that waited for nothing else. */
+void spt_finish_task(struct spt_task *t)
+{
+    while (t && close_scopes(t))
+        t = finish(t);
+}
+
+static void on_start_over(struct spt_resource *resource)
+{
+    struct spt_block *into = SPT_OF(resource, struct spt_block, start_over)->into;
+    spt_link_remove(&SPT_OF(resource, struct spt_block, start_over)->start);
+    into->scope.tasks.live--;
+    spt_finish_task(emptied(&into->scope));
+}
+
+void spt_finish_expect(struct spt_block *into, struct spt_block *from)
+{
+    from->into = into;
+    from->start_over.release = on_start_over;
+    spt_link_init(&from->start_over.link);
+    spt_scope_add(&from->scope, &from->start_over);
+    spt_list_push(&into->starts, &from->start);
+    into->scope.tasks.live++;
+}

@@ -1,0 +1,57 @@
+/* Moves calls between stacks and user values. */
+#include "core/held.h"
+
+#include <lauxlib.h>
+
+#include "core/body.h"
+#include "core/sched.h"
+#include "core/task.h"
+
+bool spt_held_fits(int nargs)
+{
+    return nargs < SPT_TASK_UV_HELD;
+}
+
+void spt_held_keep(lua_State *L, int nargs)
+{
+    int handle = lua_gettop(L) - nargs - 1;
+    for (int uv = nargs + 1; uv > 0; uv--)
+        lua_setiuservalue(L, handle, uv);
+}
+
+void spt_held_give_coroutine(lua_State *L, struct spt_task *t, int nargs)
+{
+    const struct spt_sched *s = t->sched;
+    lua_State *co = lua_tothread(L, -1);
+    if (!lua_checkstack(co, nargs + 3))
+        luaL_error(L, "too many arguments");
+    lua_setiuservalue(L, -2, SPT_TASK_UV_VALUE);
+    lua_pushcfunction(co, spt_body_run);
+    lua_pushlightuserdata(co, t);
+    if (s->hook.limit)
+        lua_sethook(co, s->hook.limit, LUA_MASKCOUNT, s->hook.count);
+    t->co = co;
+}
+
+void spt_held_drop(lua_State *L, const struct spt_task *t)
+{
+    for (int uv = 2; uv <= t->spawn.nargs + 1; uv++) {
+        lua_pushnil(L);
+        lua_setiuservalue(L, -2, uv);
+    }
+}
+
+void spt_held_move(lua_State *L, struct spt_task *t)
+{
+    int co = lua_gettop(L), handle = co + 1;
+    spt_task_push(L, t);
+    for (int uv = 1; uv <= t->spawn.nargs + 1; uv++)
+        lua_getiuservalue(L, handle, uv);
+    lua_pushvalue(L, handle);
+    lua_pushvalue(L, co);
+    spt_held_give_coroutine(L, t, t->spawn.nargs);
+    lua_pop(L, 1);
+    lua_xmove(L, t->co, t->spawn.nargs + 1);
+    spt_held_drop(L, t);
+    lua_pop(L, 2);
+}

@@ -1,0 +1,35 @@
+/* The call that a task begins with: its function and arguments. Until its first turn the task has no
+ * coroutine, and its handle holds them in user values that have other uses later:
+ *
+ *                VALUE         TRACEBACK   SCOPE            CLOSERS          the others
+ *   spawned      function      argument    argument         argument         as they are set
+ *   first turn   coroutine     nil         innermost block  closers          as they are set
+ *   ended        result/error  traceback   nil              origin           as they are set
+ *
+ * A call with more arguments than that goes to a coroutine at once. */
+#ifndef SPT_CORE_HELD_H
+#define SPT_CORE_HELD_H
+
+#include <lua.h>
+#include <stdbool.h>
+
+struct spt_task;
+
+/* Returns true if a handle can hold a call with so many arguments. */
+bool spt_held_fits(int nargs);
+
+/* Pops the function and its arguments from the top of the stack into the handle below them. */
+void spt_held_keep(lua_State *L, int nargs);
+
+/* Pops the coroutine on top of the stack and gives it to the task with the handle below it. Makes
+ * room for its function and arguments. */
+void spt_held_give_coroutine(lua_State *L, struct spt_task *t, int nargs);
+
+/* Moves the call from the handle of `t` to the coroutine on top of the stack, which becomes the
+ * task's and is popped. Allocates nothing. */
+void spt_held_move(lua_State *L, struct spt_task *t);
+
+/* Drops the held arguments of the task with the handle on top of the stack. */
+void spt_held_drop(lua_State *L, const struct spt_task *t);
+
+#endif

@@ -1,0 +1,131 @@
+/* Runs passes over due timers, deferred callbacks, failures to report and ready tasks. */
+#include "core/pass.h"
+
+#include <stdlib.h>
+
+#include "base/random.h"
+#include "core/finish.h"
+#include "core/op.h"
+#include "core/prefetch.h"
+#include "core/sched.h"
+#include "core/task.h"
+#include "core/turn.h"
+
+static void run_notes(struct spt_sched *s)
+{
+    for (struct spt_link *l; (l = spt_list_pop(&s->queues.deferred));) {
+        struct spt_deferred *n = SPT_OF(l, struct spt_deferred, link);
+        n->run(n, s->main);
+    }
+}
+
+static void report_unhandled(struct spt_sched *s)
+{
+    for (struct spt_link *l; (l = spt_list_pop(&s->tree.unhandled));)
+        spt_finish_report(SPT_OF(l, struct spt_task, link));
+}
+
+/* Renews the background scope, which serves each generation of main tasks in turn. */
+static void renew_background(struct spt_scope *background)
+{
+    if (spt_scope_is_cancelled(background) && background->tasks.live == 0)
+        spt_scope_renew(background);
+}
+
+/* Shuffles the batch, so that tests find code that depends on its order. Each task in turn is taken
+ * from a random place of those left. If there is no memory, the order stays. */
+static void shuffle(struct spt_sched *s, struct spt_link *batch)
+{
+    uint32_t n = 0;
+    for (struct spt_link *l = batch->next; l != batch; l = l->next)
+        n++;
+    struct spt_link **all = n > 1 ? malloc(n * sizeof(struct spt_link *)) : NULL;
+    if (!all)
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        all[i] = spt_list_pop(batch);
+    for (; n > 0; n--) {
+        uint32_t i = spt_random_below(&s->queues.shuffle, n);
+        spt_list_push(batch, all[i]);
+        all[i] = all[n - 1];
+    }
+    free(all);
+}
+
+bool spt_pass_notify_idle(struct spt_sched *s)
+{
+    if (spt_link_alone(&s->queues.idle) || spt_sched_busy(s))
+        return false;
+    if (spt_timer_next(&s->tree.timers) > spt_sched_clock(s)) {
+        struct spt_idle_waiter *q =
+            SPT_OF(spt_list_pop(&s->queues.idle), struct spt_idle_waiter, link);
+        q->fire(q);
+    }
+    return true;
+}
+
+static struct spt_task *task_at(struct spt_link *link)
+{
+    return SPT_OF(link, struct spt_task, link);
+}
+
+/* Prefetches the memory of the tasks that run next. */
+static void fetch_ahead(const struct spt_link *batch)
+{
+    struct spt_link *next = batch->next;
+    if (next == batch)
+        return;
+    const struct spt_task *t = task_at(next);
+    if (t->co)
+        spt_prefetch_coroutine(t->co);
+    else
+        spt_prefetch_handle(t); /* its first turn: the handle holds its function */
+    if (next->next != batch)
+        spt_prefetch_task(task_at(next->next));
+}
+
+unsigned spt_pass_run(struct spt_sched *s, unsigned max)
+{
+    struct spt_link batch;
+    unsigned ran = 0;
+    lua_checkstack(s->main, LUA_MINSTACK);
+    s->now_ns = spt_sched_clock(s);
+    spt_timer_expire(&s->tree.timers, s->now_ns);
+    run_notes(s);
+    report_unhandled(s);
+    renew_background(&s->tree.background);
+    spt_link_init(&batch);
+    spt_list_splice(&batch, &s->queues.ready);
+    if (s->queues.shuffle)
+        shuffle(s, &batch);
+    for (struct spt_link *l; ran < max && (l = spt_list_pop(&batch)); ran++) {
+        if (!spt_link_alone(&s->queues.deferred))
+            run_notes(s);
+        fetch_ahead(&batch);
+        spt_turn_run(SPT_OF(l, struct spt_task, link));
+    }
+    spt_list_splice(&batch, &s->queues.ready);
+    spt_list_splice(&s->queues.ready, &batch);
+    return ran;
+}
+
+static void abort_below(struct spt_scope *top)
+{
+    for (struct spt_scope *s = top; s; s = spt_scope_next(top, s, true))
+        if (s->task)
+            spt_op_cancel_wait(s);
+}
+
+void spt_pass_abort(struct spt_sched *s)
+{
+    abort_below(&s->tree.mains);
+    abort_below(&s->tree.background);
+}
+
+void spt_pass_unwind(struct spt_sched *s)
+{
+    s->run.shutting_down = true;
+    spt_pass_abort(s);
+    while (spt_sched_busy(s))
+        spt_pass_run(s, UINT32_MAX);
+}

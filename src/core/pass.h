@@ -1,0 +1,26 @@
+/* Passes: the only place that runs tasks. */
+#ifndef SPT_CORE_PASS_H
+#define SPT_CORE_PASS_H
+
+#include <stdbool.h>
+
+struct spt_sched;
+
+/* Runs one pass: fires due timers, runs deferred callbacks, reports failures, then runs the tasks
+ * that are ready now, at most `max`, in order. Returns the number of tasks run. Not to be called
+ * from a task. */
+unsigned spt_pass_run(struct spt_sched *s, unsigned max);
+
+/* Notifies the first idle waiter if nothing is ready and no timer is due. Returns true if another
+ * pass must follow. */
+bool spt_pass_notify_idle(struct spt_sched *s);
+
+/* Cancels every wait, even within shields. Joins of closing scopes continue: they end with their
+ * tasks. */
+void spt_pass_abort(struct spt_sched *s);
+
+/* Ends every task. From now on each wait is refused; waiting tasks are aborted, and passes run
+ * until no task is ready. Tasks that are still live then cannot be unwound. */
+void spt_pass_unwind(struct spt_sched *s);
+
+#endif

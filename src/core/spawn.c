@@ -1,0 +1,104 @@
+/* Makes the handle, the root scope and the trace record of a new task. */
+#include "core/spawn.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/held.h"
+#include "core/hook.h"
+#include "core/inspect.h"
+#include "core/reason.h"
+#include "core/sched.h"
+#include "core/task.h"
+
+/* Gives the task with its handle on top of the stack the locals of its parent. Both share one table
+ * until either sets a local. */
+static void inherit_locals(lua_State *L, struct spt_task *t, const struct spt_task *parent)
+{
+    if (!parent->body.has_locals)
+        return;
+    spt_task_push(L, parent);
+    lua_getiuservalue(L, -1, SPT_TASK_UV_LOCALS);
+    lua_setiuservalue(L, -3, SPT_TASK_UV_LOCALS);
+    lua_pop(L, 1);
+    t->body.has_locals = true;
+}
+
+/* Stores the name of the new task, with its handle on top of the stack, as a string. The number of
+ * its source may belong to another once the task has ended and its handle remains. */
+static void keep_name(lua_State *L, const struct spt_task *t)
+{
+    char place[SPT_PLACE_SIZE];
+    spt_inspect_write_place(&t->sched->trace, t->spawn.function_place, place, sizeof place);
+    lua_pushfstring(L, "%s#%d", place, (int)(t->sched->counts.tasks + 1));
+    lua_setiuservalue(L, -2, SPT_TASK_UV_NAME);
+}
+
+/* Makes `t` live: a member of its owner's scope, in the ready queue. Raises nothing. */
+static void enter(struct spt_task *t, struct spt_scope *owner)
+{
+    struct spt_sched *s = t->sched;
+    t->id = ++s->counts.tasks;
+    t->scope = &t->root;
+    spt_scope_open(&t->root, (struct spt_scope_kind){.is_root = true}, owner, t);
+    spt_link_init(&t->link);
+    spt_link_init(&t->watches);
+    owner->tasks.live++;
+    owner->tasks.any = true;
+    s->counts.live++;
+}
+
+struct spt_task *spt_spawn_task(lua_State *L, struct spt_scope *owner, struct spt_task *parent,
+                                int nargs)
+{
+    struct spt_sched *s = spt_sched_of_scope(owner);
+    int fn = lua_gettop(L) - nargs;
+    if (s->run.shutting_down) /* a task that spawns itself would keep the host from ending */
+        spt_error_usage(L, "cannot spawn: the host is closing");
+    luaL_checkstack(L, 8, "too many arguments");
+    struct spt_task *t = lua_newuserdatauv(L, sizeof *t, SPT_TASK_UV_LAST);
+    *t = (struct spt_task){0};
+    luaL_setmetatable(L, SPT_TASK_META);
+    t->sched = s;
+    bool hooked = s->hook.by_scripts && lua_gethook(L);
+    if (!spt_held_fits(nargs) || hooked) {
+        if (!spt_coroutines_take(L, &s->pool))
+            lua_newthread(L);
+        spt_held_give_coroutine(L, t, nargs);
+    }
+    if (hooked)
+        spt_hook_inherit(L, s, t->co);
+    t->spawn.function_place = spt_inspect_function_place(L, s, fn);
+    if (t->spawn.function_place >> 32 > SPT_TRACE_KEPT)
+        keep_name(L, t);
+    t->anchor = spt_anchor_add(L, &s->anchors);
+    /* Nothing raises from here on. */
+    lua_insert(L, fn);
+    if (t->co)
+        lua_xmove(L, t->co, nargs + 1);
+    else
+        spt_held_keep(L, nargs);
+    t->spawn.nargs = nargs;
+    enter(t, owner);
+    if (parent) {
+        t->spawn.parent = parent->id;
+        t->spawn.place = spt_inspect_place(L, s, 1);
+        inherit_locals(L, t, parent);
+    }
+    bool detailed = s->trace.level >= 2;
+    spt_trace_spawn(&s->trace, detailed ? spt_sched_clock(s) : s->now_ns, t->id, t->spawn.parent,
+                    t->spawn.function_place, detailed ? t->spawn.place : 0);
+    spt_task_queue(t);
+    if (spt_scope_inherit_cancel(&t->root))
+        spt_reason_inherit(L, t, -1);
+    return t;
+}
+
+struct spt_task *spt_spawn_main(lua_State *L, struct spt_sched *s, int nargs)
+{
+    struct spt_task *t = spt_spawn_task(L, &s->tree.mains, NULL, nargs);
+    t->spawn.is_main = true;
+    s->counts.mains++;
+    return t;
+}

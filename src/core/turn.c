@@ -1,0 +1,158 @@
+/* Gives a task its coroutine at its first turn, resumes it, and handles what it left by: a wait, a
+ * yield or its end. */
+#include "core/turn.h"
+
+#include <lauxlib.h>
+
+#include "core/finish.h"
+#include "core/held.h"
+#include "core/inspect.h"
+#include "core/op.h"
+#include "core/sched.h"
+#include "core/task.h"
+
+/* number of operations that may complete at once in one turn, before the others get theirs */
+#define BUDGET 128
+
+/* Stores an error that no body caught, such as out of memory while the results are kept. It is on
+ * top of the dead coroutine's stack. */
+static void died(struct spt_task *t)
+{
+    struct spt_sched *s = t->sched;
+    spt_task_push(s->main, t);
+    lua_xmove(t->co, s->main, 1);
+    lua_setiuservalue(s->main, -2, SPT_TASK_UV_VALUE);
+    lua_pop(s->main, 1);
+    t->body.outcome = SPT_TASK_FAILED;
+}
+
+/* Handles a yield that is no wait of Septet's, by foreign C code: drops the values and makes the
+ * task ready. */
+static void foreign_yield(struct spt_task *t, int nvalues)
+{
+    lua_pop(t->co, nvalues);
+    lua_checkstack(t->co, 1);
+    lua_pushlightuserdata(t->co, (void *)&spt_op_wait_mark);
+    t->sched->hooks.warn(t->sched->hooks.ud, "a task yielded outside any coroutine of its own");
+    spt_task_yielding(t);
+}
+
+/* Ends an abandoned task, although it has yielded. Its closing variables run here, where nothing
+ * can wait, and their errors are dropped. */
+static void abandon(struct spt_task *t)
+{
+    struct spt_sched *s = t->sched;
+    lua_pop(t->co, 1); /* the wait mark */
+    t->wait.op = NULL;
+    spt_link_remove(&t->link); /* it yielded, so it is ready */
+    s->current = t;
+    lua_resetthread(t->co);
+    s->current = NULL;
+    lua_settop(t->co, 0);
+    lua_pushnil(t->co); /* in the slot of the wait mark; a message would allocate */
+    died(t);
+    if (s->run.exiting)
+        t->body.outcome = SPT_TASK_CANCELLED;
+    t->co = NULL;
+    spt_finish_task(t);
+}
+
+/* Returns the coroutine of an ended task to the pool, unless a script may hold it or a hook watches
+ * it. */
+static void recycle(struct spt_task *t)
+{
+    struct spt_sched *s = t->sched;
+    bool over_limit = s->hook.limit && lua_gethookcount(t->co) != s->hook.count;
+    if (!t->body.coroutine_seen && lua_gethook(t->co) == s->hook.limit && !over_limit)
+        spt_coroutines_recycle(s->main, &s->pool, t->co);
+}
+
+static void leave(struct spt_task *t, int status, int nvalues)
+{
+    if (status != LUA_YIELD) {
+        if (status == LUA_OK)
+            recycle(t);
+        else
+            died(t);
+        t->co = NULL;
+        spt_finish_task(t);
+    } else if (t->body.abandoned) {
+        abandon(t);
+    } else if (t->state == SPT_TASK_RUNNING) {
+        foreign_yield(t, nvalues);
+    }
+}
+
+/* Pushes a new coroutine; a function for lua_pcall. Its argument is the scheduler, as a light
+ * userdata. */
+static int new_coroutine(lua_State *L)
+{
+    struct spt_sched *s = lua_touserdata(L, 1);
+    spt_coroutines_make_room(L, &s->pool, s->counts.live);
+    lua_newthread(L);
+    return 1;
+}
+
+/* Ends a task that gets no coroutine, with the error on top of the stack. */
+static void fail_unstarted(lua_State *L, struct spt_task *t)
+{
+    spt_task_push(L, t);
+    spt_held_drop(L, t);
+    lua_insert(L, -2);
+    lua_setiuservalue(L, -2, SPT_TASK_UV_VALUE);
+    lua_pop(L, 1);
+    t->body.outcome = SPT_TASK_FAILED;
+    spt_finish_task(t);
+}
+
+/* Gives a task its coroutine at its first turn, so that tasks that never wait share one. Returns
+ * false, with the task ended, if memory runs out. */
+static bool start(struct spt_task *t)
+{
+    struct spt_sched *s = t->sched;
+    lua_State *L = s->main;
+    if (t->co)
+        return true;
+    if (!spt_coroutines_take(L, &s->pool)) {
+        lua_pushcfunction(L, new_coroutine);
+        lua_pushlightuserdata(L, s);
+        if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+            fail_unstarted(L, t);
+            return false;
+        }
+    }
+    spt_held_move(L, t);
+    return true;
+}
+
+void spt_turn_run(struct spt_task *t)
+{
+    struct spt_sched *s = t->sched;
+    int nargs = 0, nvalues = 0;
+    bool fresh = t->state == SPT_TASK_NEW;
+    spt_task_become(t, SPT_TASK_RUNNING);
+    if (fresh) {
+        if (!start(t))
+            return;
+        nargs = t->spawn.nargs + 2;
+    } else {
+        lua_pop(t->co, 1); /* the wait mark */
+    }
+    s->current = t;
+    t->turn.budget = BUDGET;
+    uint64_t t0 = s->now_ns;
+    int status = lua_resume(t->co, NULL, nargs, &nvalues);
+    s->current = NULL;
+    s->now_ns = spt_sched_clock(s);
+    enum spt_left left = status != LUA_YIELD            ? SPT_LEFT_END
+                         : t->state == SPT_TASK_WAITING ? SPT_LEFT_WAIT
+                                                        : SPT_LEFT_YIELD;
+    spt_trace_put(&s->trace, (struct spt_rec){.t = t0,
+                                              .task = t->id,
+                                              .kind = SPT_REC_RUN,
+                                              .sub = (uint8_t)left,
+                                              .b = s->now_ns - t0});
+    if (s->slow.limit_ns && s->now_ns - t0 > s->slow.limit_ns)
+        spt_inspect_report_slow(t, s->now_ns - t0);
+    leave(t, status, nvalues);
+}
