@@ -96,89 +96,83 @@ static struct spt_error_words receive_error(const char *text)
 
 enum { TOO_LARGE = 100 }; /* CURLE_TOO_LARGE, since 8.6.0: a header line */
 
+/* The codes that have one meaning. */
+static const struct {
+    int code; /* CURLcode */
+    struct spt_error_words words;
+} table[] = {
+    {CURLE_OK, {NULL, NULL}},
+    {CURLE_COULDNT_RESOLVE_HOST, {"dns", "not_found"}},
+    {CURLE_COULDNT_RESOLVE_PROXY, {"dns", "proxy"}},
+    {CURLE_INTERFACE_FAILED, {"connect", "interface"}},
+    {CURLE_OPERATION_TIMEDOUT, {"timeout", NULL}},
+    {CURLE_SSL_CONNECT_ERROR, {"tls", "handshake"}},
+    {CURLE_SSL_ISSUER_ERROR, {"tls", "verify"}},
+    {CURLE_SSL_INVALIDCERTSTATUS, {"tls", "verify"}},
+    {CURLE_SSL_PINNEDPUBKEYNOTMATCH, {"tls", "verify"}},
+    {CURLE_SSL_CACERT_BADFILE, {"tls", "ca"}},
+    {CURLE_SSL_CRL_BADFILE, {"tls", "ca"}},
+    {CURLE_SSL_CERTPROBLEM, {"tls", "client_certificate"}},
+    {CURLE_SSL_CLIENTCERT, {"tls", "client_certificate"}},
+    {CURLE_SSL_CIPHER, {"tls", "cipher"}},
+    {CURLE_SSL_ENGINE_NOTFOUND, {"tls", NULL}},
+    {CURLE_SSL_ENGINE_SETFAILED, {"tls", NULL}},
+    {CURLE_SSL_ENGINE_INITFAILED, {"tls", NULL}},
+    {CURLE_SSL_SHUTDOWN_FAILED, {"tls", NULL}},
+    {CURLE_USE_SSL_FAILED, {"tls", NULL}},
+    {CURLE_GOT_NOTHING, {"reset", "empty"}},
+    {CURLE_SEND_ERROR, {"reset", "send"}},
+    {CURLE_PARTIAL_FILE, {"partial", "truncated"}},
+    /* the scheme was checked: HTTP/0.9 or not HTTP at all */
+    {CURLE_UNSUPPORTED_PROTOCOL, {"protocol", "status_line"}},
+    {CURLE_WEIRD_SERVER_REPLY, {"protocol", "reply"}},
+    {CURLE_HTTP2, {"protocol", "http2"}},
+    {CURLE_HTTP2_STREAM, {"protocol", "http2"}},
+    {CURLE_HTTP3, {"protocol", "http2"}},
+    {CURLE_QUIC_CONNECT_ERROR, {"protocol", "http2"}},
+    {CURLE_SEND_FAIL_REWIND, {"protocol", "rewind"}},
+    /* a decoder's; other refusals are reported before this table */
+    {CURLE_WRITE_ERROR, {"decode", "content_encoding"}},
+    {CURLE_FILESIZE_EXCEEDED, {"body_too_large", NULL}},
+    {TOO_LARGE, {"headers_too_large", NULL}},
+    {CURLE_TOO_MANY_REDIRECTS, {"redirect", "limit"}},
+    {CURLE_URL_MALFORMAT, {"url", "malformed"}},
+    {CURLE_LOGIN_DENIED, {"denied", NULL}},
+    {CURLE_AUTH_ERROR, {"denied", NULL}},
+    {CURLE_REMOTE_ACCESS_DENIED, {"denied", NULL}},
+    {CURLE_OUT_OF_MEMORY, {"memory", NULL}},
+    /* addresses for names, which were checked */
+    {CURLE_SETOPT_OPTION_SYNTAX, {"memory", NULL}},
+    /* by a pause that ends; our own is reported before */
+    {CURLE_ABORTED_BY_CALLBACK, {"memory", NULL}},
+};
+
+static struct spt_error_words look_up(CURLcode code, const char *text)
+{
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (table[i].code == (int)code)
+            return table[i].words;
+    return strstr(text, "chunk") ? words("protocol", "chunk") : words("internal", NULL);
+}
+
 struct spt_error_words spt_curl_error(CURLcode code, long os_errno, long verified, const char *text)
 {
-    if ((int)code == TOO_LARGE)
-        return words("headers_too_large", NULL);
     switch (code) {
-    case CURLE_OK:
-        return words(NULL, NULL);
-    case CURLE_COULDNT_RESOLVE_HOST:
-        return words("dns", "not_found");
-    case CURLE_COULDNT_RESOLVE_PROXY:
-        return words("dns", "proxy");
     case CURLE_COULDNT_CONNECT:
         return words("connect", connect_reason(os_errno));
-    case CURLE_INTERFACE_FAILED:
-        return words("connect", "interface");
     case CURLE_PROXY:
         return words("connect", proxy_reason(text));
-    case CURLE_OPERATION_TIMEDOUT:
-        return words("timeout", NULL);
-    case CURLE_SSL_CONNECT_ERROR:
-        return words("tls", "handshake");
     case CURLE_PEER_FAILED_VERIFICATION:
         return words("tls", verify_reason(verified, text));
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_INVALIDCERTSTATUS:
-    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-        return words("tls", "verify");
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CRL_BADFILE:
-        return words("tls", "ca");
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CLIENTCERT:
-        return words("tls", "client_certificate");
-    case CURLE_SSL_CIPHER:
-        return words("tls", "cipher");
-    case CURLE_SSL_ENGINE_NOTFOUND:
-    case CURLE_SSL_ENGINE_SETFAILED:
-    case CURLE_SSL_ENGINE_INITFAILED:
-    case CURLE_SSL_SHUTDOWN_FAILED:
-    case CURLE_USE_SSL_FAILED:
-        return words("tls", NULL);
-    case CURLE_GOT_NOTHING:
-        return words("reset", "empty");
-    case CURLE_SEND_ERROR:
-        return words("reset", "send");
     case CURLE_RECV_ERROR:
         return receive_error(text);
-    case CURLE_PARTIAL_FILE:
-        return words("partial", "truncated");
-    case CURLE_UNSUPPORTED_PROTOCOL: /* the scheme was checked: HTTP/0.9 or not HTTP at all */
-        return words("protocol", "status_line");
-    case CURLE_WEIRD_SERVER_REPLY:
-        return words("protocol", "reply");
     case CURLE_BAD_FUNCTION_ARGUMENT: /* in some versions, a header that they cannot store */
         return words("protocol", strstr(text, "chunk") ? "chunk" : "header");
-    case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
-    case CURLE_HTTP3:
-    case CURLE_QUIC_CONNECT_ERROR:
-        return words("protocol", "http2");
-    case CURLE_SEND_FAIL_REWIND:
-        return words("protocol", "rewind");
     case CURLE_BAD_CONTENT_ENCODING: /* libcurl decodes no body, but counts its codings */
         if (!strstr(text, "content encodings"))
             return words("protocol", "transfer_encoding");
         return words("decode", "content_encoding");
-    case CURLE_WRITE_ERROR: /* a decoder's; other refusals are reported before this table */
-        return words("decode", "content_encoding");
-    case CURLE_FILESIZE_EXCEEDED:
-        return words("body_too_large", NULL);
-    case CURLE_TOO_MANY_REDIRECTS:
-        return words("redirect", "limit");
-    case CURLE_URL_MALFORMAT:
-        return words("url", "malformed");
-    case CURLE_LOGIN_DENIED:
-    case CURLE_AUTH_ERROR:
-    case CURLE_REMOTE_ACCESS_DENIED:
-        return words("denied", NULL);
-    case CURLE_OUT_OF_MEMORY:
-    case CURLE_SETOPT_OPTION_SYNTAX: /* addresses for names, which were checked */
-    case CURLE_ABORTED_BY_CALLBACK:  /* by a pause that ends; our own is reported before */
-        return words("memory", NULL);
     default:
-        return strstr(text, "chunk") ? words("protocol", "chunk") : words("internal", NULL);
+        return look_up(code, text);
     }
 }
