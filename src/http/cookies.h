@@ -13,7 +13,6 @@
 enum {
     SPT_COOKIES_MAX = 3000,       /* number in a jar; the least recently used is evicted */
     SPT_COOKIES_DOMAIN_MAX = 180, /* number of one domain */
-    SPT_COOKIE_SIZE_MAX = 4096,   /* bytes of a name and its value; a larger cookie is not stored */
     SPT_COOKIES_SENT_MAX = 150,   /* number sent with a request */
     SPT_COOKIE_LINE_MAX = 8190    /* bytes of the header; cookies that do not fit are left out */
 };

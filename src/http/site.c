@@ -58,3 +58,10 @@ bool spt_site_is_below(const char *host, const char *domain, size_t domain_len)
         return false;
     return len == domain_len || (host[len - domain_len - 1] == '.' && !spt_site_is_address(host));
 }
+
+bool spt_site_has_path(const struct spt_site *site, const char *path, size_t len)
+{
+    if (site->path_len < len || memcmp(site->path, path, len) != 0)
+        return false;
+    return site->path_len == len || path[len - 1] == '/' || site->path[len] == '/';
+}

@@ -22,6 +22,9 @@ bool spt_site_is_address(const char *host);
 /* Returns true if the host is the domain or a subdomain of it (RFC 6265, 5.1.3). */
 bool spt_site_is_below(const char *host, const char *domain, size_t domain_len);
 
+/* Returns true if a path covers the site's path (RFC 6265, 5.1.4). */
+bool spt_site_has_path(const struct spt_site *site, const char *path, size_t len);
+
 /* Returns true if unrelated sites have domains below this one, according to libcurl's libpsl.
  * Without libpsl, this holds for a domain without a dot. */
 bool spt_site_is_public_suffix(const char *domain);
