@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "http/decode.h"
+#include "http/decoder.h"
 #include "http/request.h"
 #include "http/state.h"
 #include "http/timeouts.h"
@@ -104,7 +104,7 @@ static size_t take(struct spt_easy *easy, const char *bytes, size_t len)
 /* --- encoded response bodies --- */
 
 /* Chooses the decoding of a body at its first byte, as the coding of an empty body does not matter.
- * libcurl decodes the transfer codings that it knows; decode.c decodes the content codings. */
+ * libcurl decodes the transfer codings that it knows; decoder.c decodes the content codings. */
 static int begin_body(struct spt_easy *easy)
 {
     const struct spt_buf *head = &easy->request->response->head;
@@ -115,7 +115,7 @@ static int begin_body(struct spt_easy *easy)
         return SEPTET_EINVAL;
     }
     for (const char *list; (list = spt_head_next(head, &at, "content-encoding:", &len));)
-        if (spt_codings_add(&codings, list, len) != SEPTET_OK)
+        if (spt_decoder_add_codings(&codings, list, len) != SEPTET_OK)
             return SEPTET_EINVAL;
     easy->decoding.begun = true;
     return spt_decoder_new(&easy->decoding.decoder, &codings);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "http/curl_error.h"
-#include "http/decode.h"
+#include "http/decoder.h"
 #include "http/request.h"
 #include "http/state.h"
 #include "http/timeouts.h"

@@ -180,13 +180,13 @@ static bool is_answerable(struct reading *r, bool has_body)
 
 static void begin_challenge(struct reading *r, const struct item *scheme)
 {
-    spt_challenge_release(r->made);
+    spt_digest_release_challenge(r->made);
     *r = (struct reading){.made = r->made, .known = true, .out_of_memory = r->out_of_memory};
     r->made->md = "MD5";
     r->digest = is(scheme->name, scheme->name_len, "digest");
 }
 
-int spt_challenge_read(struct spt_challenge *c, const struct spt_buf *head, bool has_body)
+int spt_digest_read_challenge(struct spt_challenge *c, const struct spt_buf *head, bool has_body)
 {
     struct reading r = {.made = c};
     size_t at = 0, len;
@@ -209,7 +209,7 @@ int spt_challenge_read(struct spt_challenge *c, const struct spt_buf *head, bool
     return r.out_of_memory ? SEPTET_ENOMEM : SEPTET_EINVAL;
 }
 
-void spt_challenge_release(struct spt_challenge *c)
+void spt_digest_release_challenge(struct spt_challenge *c)
 {
     free(c->realm);
     free(c->nonce);

@@ -43,8 +43,8 @@ struct spt_proof {
  * `has_body` is true if the bytes of the body are known, so that they can be hashed. Returns
  * SEPTET_OK, SEPTET_EINVAL if there is no such challenge, or SEPTET_ENOMEM. The caller releases `c`
  * in each case. */
-int spt_challenge_read(struct spt_challenge *c, const struct spt_buf *head, bool has_body);
-void spt_challenge_release(struct spt_challenge *c);
+int spt_digest_read_challenge(struct spt_challenge *c, const struct spt_buf *head, bool has_body);
+void spt_digest_release_challenge(struct spt_challenge *c);
 
 /* Makes the header "Authorization: Digest ..." and counts the use of the nonce. The caller frees it
  * with free(). Returns NULL if memory is out. */

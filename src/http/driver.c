@@ -183,7 +183,7 @@ int spt_driver_new(struct spt_driver **out, struct spt_loop *loop, struct spt_ti
     spt_resolvers_init(&driver->resolvers, loop, timers);
     spt_link_init(&driver->sessions);
     spt_link_init(&driver->handles.unused);
-    spt_responses_init(&driver->responses);
+    spt_response_pool_init(&driver->responses);
     *out = driver;
     return SEPTET_OK;
 }
@@ -205,7 +205,7 @@ void spt_driver_free(struct spt_driver *driver)
         ;
     spt_resolvers_release(&driver->resolvers);
     spt_easy_pool_release(driver);
-    spt_responses_release(&driver->responses);
+    spt_response_pool_release(&driver->responses);
     spt_pollers_release(&driver->pollers);
     spt_url_checker_release(&driver->urls);
     free(driver);

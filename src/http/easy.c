@@ -11,7 +11,7 @@
 #include "http/body.h"
 #include "http/connect.h"
 #include "http/connection_options.h"
-#include "http/decode.h"
+#include "http/decoder.h"
 #include "http/quirks.h"
 #include "http/receive.h"
 #include "http/repeat.h"
@@ -57,7 +57,7 @@ static CURLcode set_constant_options(struct spt_easy *easy)
     curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L); /* URLs are in normal form (url.h) */
     encodings = curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, SPT_CODINGS);
-    curl_easy_setopt(c, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* decode.c does it */
+    curl_easy_setopt(c, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* decoder.c does it */
     curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, (long)IDLE_MAX_S);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);

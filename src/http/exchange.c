@@ -39,8 +39,8 @@ static bool may_answer(const struct spt_exchange *e)
 
 static int look_for_challenge(struct spt_exchange *e, const struct spt_request *r)
 {
-    spt_challenge_release(&e->challenge);
-    int rc = spt_challenge_read(&e->challenge, &r->response->head, !r->upload);
+    spt_digest_release_challenge(&e->challenge);
+    int rc = spt_digest_read_challenge(&e->challenge, &r->response->head, !r->upload);
     if (rc == SEPTET_OK && may_answer(e))
         e->follow = SPT_FOLLOW_ANSWER;
     return rc == SEPTET_ENOMEM ? rc : SEPTET_OK;
@@ -219,7 +219,7 @@ int spt_exchange_take_cookies(struct spt_exchange *e, const struct spt_request *
 
 void spt_exchange_release(struct spt_exchange *e)
 {
-    spt_challenge_release(&e->challenge);
+    spt_digest_release_challenge(&e->challenge);
     free(e->line);
     free(e->nodes);
     spt_buf_release(&e->cookies);

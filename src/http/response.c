@@ -8,26 +8,26 @@
 
 enum { BUFFER_MAX = 16384 }; /* bytes that a pooled buffer may keep */
 
-void spt_responses_init(struct spt_responses *transfers)
+void spt_response_pool_init(struct spt_response_pool *pool)
 {
-    spt_link_init(&transfers->rest);
-    transfers->n = 0;
+    spt_link_init(&pool->unused);
+    pool->n = 0;
 }
 
-void spt_responses_release(struct spt_responses *transfers)
+void spt_response_pool_release(struct spt_response_pool *pool)
 {
-    for (struct spt_link *l; (l = spt_list_pop(&transfers->rest));)
+    for (struct spt_link *l; (l = spt_list_pop(&pool->unused));)
         spt_response_free(SPT_OF(l, struct spt_response, links.pool));
-    transfers->n = 0;
+    pool->n = 0;
 }
 
-struct spt_response *spt_response_take(struct spt_responses *transfers, struct spt_request *r)
+struct spt_response *spt_response_take(struct spt_response_pool *pool, struct spt_request *r)
 {
-    struct spt_link *l = spt_list_pop(&transfers->rest);
+    struct spt_link *l = spt_list_pop(&pool->unused);
     struct spt_response *t = l ? SPT_OF(l, struct spt_response, links.pool) : calloc(1, sizeof *t);
     if (!t)
         return NULL;
-    transfers->n -= l != NULL;
+    pool->n -= l != NULL;
     t->request = r;
     spt_link_init(&t->links.progress);
     spt_link_init(&t->links.resume);
@@ -44,17 +44,17 @@ static struct spt_buf emptied(struct spt_buf *buf)
     return (struct spt_buf){.data = buf->data, .cap = buf->cap};
 }
 
-void spt_response_put(struct spt_responses *transfers, struct spt_response *t)
+void spt_response_put(struct spt_response_pool *pool, struct spt_response *t)
 {
-    if (transfers->n == SPT_RESPONSES_MAX) {
+    if (pool->n == SPT_RESPONSES_MAX) {
         spt_response_free(t);
         return;
     }
     free(t->redirect_url);
     *t = (struct spt_response){.head = emptied(&t->head), .body.buf = emptied(&t->body.buf)};
     spt_link_init(&t->links.pool);
-    spt_list_push_front(&transfers->rest, &t->links.pool);
-    transfers->n++;
+    spt_list_push_front(&pool->unused, &t->links.pool);
+    pool->n++;
 }
 
 static bool is_redirect(int status)

@@ -76,23 +76,24 @@ struct spt_response {
     struct spt_stamps stamps;
 };
 
-#define SPT_RESPONSES_MAX 256 /* number of pooled ones */
+#define SPT_RESPONSES_MAX 256 /* number of unused ones that are kept */
 
-struct spt_responses {
-    struct spt_link rest;
+/* Responses that no request has. */
+struct spt_response_pool {
+    struct spt_link unused; /* the last used first */
     unsigned n;
 };
 
-void spt_responses_init(struct spt_responses *transfers);
+void spt_response_pool_init(struct spt_response_pool *pool);
 
 /* Frees the pooled responses. */
-void spt_responses_release(struct spt_responses *transfers);
+void spt_response_pool_release(struct spt_response_pool *pool);
 
 /* Returns a response for an admitted request, from the pool or new; NULL if memory is out. */
-struct spt_response *spt_response_take(struct spt_responses *transfers, struct spt_request *r);
+struct spt_response *spt_response_take(struct spt_response_pool *pool, struct spt_request *r);
 
 /* Returns a response to the pool, keeping small buffers. Frees it if the pool is full. */
-void spt_response_put(struct spt_responses *transfers, struct spt_response *t);
+void spt_response_put(struct spt_response_pool *pool, struct spt_response *t);
 
 /* If the head is that of a redirect, stores its target as its Location says it. Returns false if
  * memory is out. */

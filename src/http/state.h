@@ -44,7 +44,7 @@ struct spt_driver {
     unsigned running;         /* number of handles in the multis */
     struct spt_resolvers resolvers;
     struct spt_easy_pool handles;
-    struct spt_responses responses;
+    struct spt_response_pool responses;
     unsigned requests;      /* number of requests queued or in flight */
     uint64_t now_ns;        /* instant of the last call into libcurl for a socket */
     uint64_t polls_handled; /* number of polls with all their events handled */

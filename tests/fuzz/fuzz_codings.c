@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "http/decode.h"
+#include "http/decoder.h"
 #include "http/headers.h"
 #include "septet/septet.h"
 
@@ -42,7 +42,7 @@ static void check_content(char *list, const struct input *lines, size_t n)
     struct spt_decoder *decoder = NULL;
     int rc = SEPTET_OK;
     for (size_t i = 0; i < n && rc == SEPTET_OK; i++)
-        rc = spt_codings_add(&codings, (const char *)lines[i].data, lines[i].len);
+        rc = spt_decoder_add_codings(&codings, (const char *)lines[i].data, lines[i].len);
     int expected = reference(list, words, nothing);
     CHECK((rc == SEPTET_OK) == (expected == 0 || expected == 1));
     if (rc != SEPTET_OK)

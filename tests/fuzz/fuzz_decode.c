@@ -8,7 +8,7 @@
 #include <zstd.h>
 
 #include "fuzz.h"
-#include "http/decode.h"
+#include "http/decoder.h"
 #include "septet/septet.h"
 
 enum { OUT_MAX = 1 << 18, AGAIN_MAX = 3 << 19, CODINGS = 4 };
@@ -26,7 +26,7 @@ static struct spt_decoder *new_decoder(unsigned coding)
 {
     struct spt_codings codings = {0};
     struct spt_decoder *d = NULL;
-    CHECK(spt_codings_add(&codings, names[coding], strlen(names[coding])) == SEPTET_OK);
+    CHECK(spt_decoder_add_codings(&codings, names[coding], strlen(names[coding])) == SEPTET_OK);
     CHECK(spt_decoder_new(&d, &codings) == SEPTET_OK);
     return d;
 }

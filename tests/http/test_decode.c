@@ -1,6 +1,6 @@
 /* Decoders: fed in any pieces, read in any pieces, cut short, and told of codings they do not
  * know. */
-#include "http/decode.h"
+#include "http/decoder.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,7 +32,7 @@ static int new_decoder(struct spt_decoder **d, const char *line)
 {
     struct spt_codings codings = {0};
     *d = NULL;
-    int rc = spt_codings_add(&codings, line, strlen(line));
+    int rc = spt_decoder_add_codings(&codings, line, strlen(line));
     return rc == SEPTET_OK ? spt_decoder_new(d, &codings) : rc;
 }
 
@@ -119,7 +119,7 @@ static void test_h_3_lines_of_codings_are_one_list(void **state)
         struct spt_codings codings = {0};
         struct spt_decoder *d;
         for (size_t j = 0; j < 3; j++)
-            assert_int_equal(spt_codings_add(&codings, lines[i][j], strlen(lines[i][j])),
+            assert_int_equal(spt_decoder_add_codings(&codings, lines[i][j], strlen(lines[i][j])),
                              SEPTET_OK);
         assert_int_equal(spt_decoder_new(&d, &codings), SEPTET_OK);
         assert_non_null(d);
@@ -130,7 +130,7 @@ static void test_h_3_lines_of_codings_are_one_list(void **state)
         int rc = SEPTET_OK;
         for (size_t j = 0; j < 3; j++)
             if (rc == SEPTET_OK)
-                rc = spt_codings_add(&codings, refused[i][j], strlen(refused[i][j]));
+                rc = spt_decoder_add_codings(&codings, refused[i][j], strlen(refused[i][j]));
         assert_int_equal(rc, SEPTET_EINVAL);
     }
 }

@@ -14,18 +14,18 @@
 
 #include "septet/septet.h"
 
-static struct spt_responses transfers;
+static struct spt_response_pool transfers;
 static struct spt_request request;
 
 static int setup(void **state)
 {
-    spt_responses_init(&transfers);
+    spt_response_pool_init(&transfers);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    spt_responses_release(&transfers);
+    spt_response_pool_release(&transfers);
     return (int)transfers.n;
 }
 

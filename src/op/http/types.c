@@ -3,7 +3,7 @@
 #include "base/time.h"
 #include "core/check.h"
 #include "core/error.h"
-#include "http/decode.h"
+#include "http/decoder.h"
 #include "http/quirks.h"
 #include "op/http/env.h"
 

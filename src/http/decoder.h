@@ -1,7 +1,7 @@
 /* Decoders for Content-Encoding: gzip, deflate, Brotli and Zstandard. libcurl's own decoders accept
  * a truncated body as a complete one. It knows no requests. */
-#ifndef SPT_HTTP_DECODE_H
-#define SPT_HTTP_DECODE_H
+#ifndef SPT_HTTP_DECODER_H
+#define SPT_HTTP_DECODER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,12 +16,12 @@ struct spt_decoder;
 
 /* The coding that all Content-Encoding lines of a response name; zeroed before use. */
 struct spt_codings {
-    int coding; /* private to decode.c; 0 if none */
+    int coding; /* private to decoder.c; 0 if none */
 };
 
 /* Adds one line of the list. Returns SEPTET_OK, or SEPTET_EINVAL if a coding is unknown or is
  * applied over another. */
-int spt_codings_add(struct spt_codings *codings, const char *list, size_t len);
+int spt_decoder_add_codings(struct spt_codings *codings, const char *list, size_t len);
 
 /* Makes a decoder for the codings; `*out` is NULL if nothing is to be decoded. Returns SEPTET_OK or
  * SEPTET_ENOMEM. */

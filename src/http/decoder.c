@@ -1,6 +1,6 @@
 /* Calls zlib, brotli and zstd by one interface. Their state is created when the first byte
  * arrives. */
-#include "http/decode.h"
+#include "http/decoder.h"
 
 #include <brotli/decode.h>
 #include <stdlib.h>
@@ -177,7 +177,7 @@ static int add_coding(struct spt_codings *codings, const char *name, size_t len)
     return SEPTET_EINVAL;
 }
 
-int spt_codings_add(struct spt_codings *codings, const char *list, size_t len)
+int spt_decoder_add_codings(struct spt_codings *codings, const char *list, size_t len)
 {
     size_t name_len;
     for (const char *name, *p = list; (name = spt_list_next(&p, list + len, &name_len));)
