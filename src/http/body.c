@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "http/decoder.h"
+#include "http/head.h"
 #include "http/request.h"
 #include "http/state.h"
 #include "http/timeouts.h"

@@ -9,6 +9,7 @@
 
 #include "http/curl_error.h"
 #include "http/decoder.h"
+#include "http/head.h"
 #include "http/request.h"
 #include "http/state.h"
 #include "http/timeouts.h"

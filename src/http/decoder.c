@@ -9,7 +9,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "http/headers.h"
+#include "http/head.h"
 #include "septet/septet.h"
 
 enum { ZSTD_WINDOW_LOG = 23 }; /* 8 MiB, the limit of RFC 9659 */
@@ -180,7 +180,7 @@ static int add_coding(struct spt_codings *codings, const char *name, size_t len)
 int spt_decoder_add_codings(struct spt_codings *codings, const char *list, size_t len)
 {
     size_t name_len;
-    for (const char *name, *p = list; (name = spt_list_next(&p, list + len, &name_len));)
+    for (const char *name, *p = list; (name = spt_head_list_next(&p, list + len, &name_len));)
         if (add_coding(codings, name, name_len) != SEPTET_OK)
             return SEPTET_EINVAL;
     return SEPTET_OK;

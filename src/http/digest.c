@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/hex.h"
+#include "http/head.h"
 #include "http/headers.h"
 #include "septet/septet.h"
 
@@ -36,7 +37,7 @@ struct item {
 
 static bool is_token_char(char c)
 {
-    return spt_is_token(&c, 1);
+    return spt_headers_is_token(&c, 1);
 }
 
 static const char *skip(const char *p, const char *end, const char *chars)
@@ -143,7 +144,7 @@ static void set_qop(struct reading *r, const struct item *item)
     const char *p = item->value, *word;
     size_t len;
     r->has_qop = true;
-    while ((word = spt_list_next(&p, item->value + item->value_len, &len))) {
+    while ((word = spt_head_list_next(&p, item->value + item->value_len, &len))) {
         r->auth |= is(word, len, "auth");
         r->auth_int |= is(word, len, "auth-int");
     }

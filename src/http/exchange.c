@@ -9,6 +9,7 @@
 
 #include "http/connection_options.h"
 #include "http/cookies.h"
+#include "http/head.h"
 #include "http/headers.h"
 #include "http/request.h"
 #include "septet/septet.h"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "http/exchange.h"
+#include "http/head.h"
 #include "http/quirks.h"
 #include "http/request.h"
 #include "http/state.h"
@@ -107,7 +108,7 @@ static bool note_head(struct spt_easy *easy)
 {
     struct spt_exchange *e = &easy->exchange;
     struct spt_request *r = easy->request;
-    if (easy->head.response && easy->head.length >= 0) /* a peer that sent both may mean either */
+    if (easy->head.transfer && easy->head.length >= 0) /* a peer that sent both may mean either */
         curl_easy_setopt(easy->curl, CURLOPT_FORBID_REUSE, 1L);
     struct spt_poller *s = spt_pollers_find(&easy->driver->pollers, easy->connection.fd);
     if (s)

@@ -53,7 +53,7 @@ static int refuse_memory(struct spt_request *r)
 static int check_method(struct spt_request *r)
 {
     const char *m = r->method, *why = NULL;
-    if (!spt_is_token(m, strlen(m)))
+    if (!spt_headers_is_token(m, strlen(m)))
         why = "the method is not a token";
     else if (strcmp(m, "CONNECT") == 0)
         why = "CONNECT is for proxies";

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http/headers.h"
+#include "http/head.h"
 
 enum { BUFFER_MAX = 16384 }; /* bytes that a pooled buffer may keep */
 

@@ -12,7 +12,7 @@
 #include "http/digest.h"
 #include "http/dns_map.h"
 #include "http/exchange.h"
-#include "http/headers.h"
+#include "http/head.h"
 #include "http/limiter.h"
 #include "http/phase.h"
 #include "http/policy.h"

@@ -6,7 +6,7 @@
 
 #include "fuzz.h"
 #include "http/decoder.h"
-#include "http/headers.h"
+#include "http/head.h"
 #include "septet/septet.h"
 
 enum { LINES_MAX = 16, LIST_MAX = 4096 };

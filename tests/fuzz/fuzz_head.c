@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "http/headers.h"
+#include "http/head.h"
 #include "septet/septet.h"
 
 struct run {

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "http/curl_error.h"
+#include "http/head.h"
 #include "http/headers.h"
 #include "septet/septet.h"
 
@@ -211,7 +212,7 @@ static void test_h_3_transfer_codings_are_read_from_all_lines(void **state)
             snprintf(line, sizeof line, "Transfer-encoding:%s\r\n", cases[i].lines[j]);
             feed_ok(&c, line);
         }
-        assert_true(c.head.response);
+        assert_true(c.head.transfer);
         assert_int_equal(c.head.chunked, cases[i].chunked);
         assert_int_equal(c.head.undone, cases[i].undone);
         spt_buf_release(&c.buf);
