@@ -3,10 +3,7 @@
 
 static void test_sched_completions_come_in_order_of_ending(void **state)
 {
-    start("local ts = {} for i = 1, 4 do ts[i] = core.spawn(fake, 'f' .. i) end\n"
-          "local set = completions(ts)\n"
-          "while true do local i = set:wait('next') if not i then break end log(i) end\n"
-          "log 'end' set:close()");
+    start_script("come_in_order_of_ending");
     done("f3", 0);
     run();
     assert_log("3");
@@ -51,18 +48,13 @@ static void test_sched_completions_until_words(void **state)
 
 static void test_sched_completions_of_ended_tasks(void **state)
 {
-    start("local t = core.spawn(print) local u = core.spawn(fake, 'a') t:await()\n"
-          "local set = completions{u, t} log(set:wait('next')) log(set:take() == nil)\n"
-          "set:wait('first') set:close() log(select('#', completions{}:wait('next')))");
+    start_script("of_ended_tasks");
     assert_log("2 true 0");
 }
 
 static void test_sched_completions_cancelled_wait_may_be_repeated(void **state)
 {
-    start("T = core.spawn(fake, 'a')\n"
-          "local set = completions{T}\n"
-          "local _, e = block(false, false, 1, function() set:wait('all') end) log(e.source)\n"
-          "log(set:wait('next')) set:close()");
+    start_script("cancelled_wait_may_be_repeated");
     advance(1);
     assert_log("deadline");
     done("a", 0);
@@ -72,10 +64,7 @@ static void test_sched_completions_cancelled_wait_may_be_repeated(void **state)
 
 static void test_sched_completions_serve_one_waiter(void **state)
 {
-    start("T = core.spawn(fake, 'a') S = completions{T}\n"
-          "core.spawn(function() S:wait('all') log 'first' end)\n"
-          "core.checkpoint() core.checkpoint() log(try(S.wait, S, 'all')) T:await()\n"
-          "core.checkpoint()");
+    start_script("serve_one_waiter");
     assert_log("Usage");
     done("a", 0);
     run();

@@ -160,12 +160,7 @@ static void test_op_describes_what_it_waits_for(void **state)
 
 static void spawn_cancellable(void)
 {
-    start("T = core.spawn(function()\n"
-          "  local ok, e = pcall(fake, 'a')\n"
-          "  if ok then log 'ok' else log(kind(e), e.source, e.reason or '-') end\n"
-          "  log(try(fake, 'b'))\n"
-          "end)\n"
-          "fake 'main'");
+    start_script("spawn_cancellable");
 }
 
 static void end_cancellable(void)
@@ -279,11 +274,7 @@ static void test_op_cancel_may_complete_another(void **state)
 
 static void test_op_awaited_in_close_during_an_error(void **state)
 {
-    start("local function body()\n"
-          "  local c <close> = closer(function(_, e) log('closing', (fake 'a')) end)\n"
-          "  error('the error', 0)\n"
-          "end\n"
-          "local ok, e = pcall(body) log(ok, e)");
+    start_script("awaited_in_close_during_an_error");
     assert_log("");
     done("a", 1);
     run();
@@ -356,9 +347,7 @@ static void test_op_task_that_absorbs_the_end_is_abandoned(void **state)
 
 static void test_op_task_with_children_that_absorbs_the_end_is_abandoned(void **state)
 {
-    start(
-        "core.spawn(function() local c <close> = closer(function() log 'child' end) fake 'b' end)\n"
-        "coroutine.wrap(function() while true do pcall(fake, 'a') end end)()");
+    start_script("task_with_children_that_absorbs_the_end_is_abandoned");
     fixture.sched.run.shutting_down = true;
     cancel_mains();
     run();

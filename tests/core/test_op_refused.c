@@ -59,19 +59,14 @@ static void test_op_refused_in_a_finalizer(void **state)
 
 static void test_op_refused_in_a_hook(void **state)
 {
-    start("local e\n"
-          "debug.sethook(function() debug.sethook() local _ _, e = pcall(fake, 'a') end, 'l')\n"
-          "local x = 1\n"
-          "log(kind(e), e.message)");
+    start_script("refused_in_a_hook");
     assert_log_has("called from a hook");
     assert_counts("a", 0, 0, 0, 0);
 }
 
 static void test_op_in_a_lua_metamethod_waits(void **state)
 {
-    start("local t = setmetatable({}, {__index = function(_, k) return (fake(k)) end,\n"
-          "  __add = function() return (fake 'b') end})\n"
-          "log(t.a, t + t)");
+    start_script("in_a_lua_metamethod_waits");
     done("a", 1);
     run();
     done("b", 2);

@@ -208,9 +208,7 @@ static void test_sched_cancelled_sleep_leaves_no_timer(void **state)
 
 static void test_sched_sleeps_in_virtual_time(void **state)
 {
-    start("local t0 = core.now()\n"
-          "for i = 1, 3 do core.spawn(function() core.sleep(i) log(i, core.now() - t0) end) end\n"
-          "core.sleep(3.5)");
+    start_script("sleeps_in_virtual_time");
     for (uint64_t due; (due = spt_timer_next(&fixture.sched.tree.timers)) != SPT_NEVER;) {
         fixture.now = due;
         run();
@@ -222,16 +220,7 @@ static void test_sched_sleeps_in_virtual_time(void **state)
 
 static void test_sched_one_cancellation_raises_one_error(void **state)
 {
-    start("local seen = {}\n"
-          "local function wait() local _, e = pcall(core.sleep, 9) seen[#seen + 1] = e error(e, 0) "
-          "end\n"
-          "for i = 1, 2 do\n"
-          "  block(true, false, nil, function(g)\n"
-          "    g:spawn(wait) g:spawn(wait) core.checkpoint() g:cancel('no ' .. i)\n"
-          "  end)\n"
-          "end\n"
-          "log(seen[1] == seen[2], seen[3] == seen[4], seen[1] == seen[3])\n"
-          "log(seen[2].reason, '-', seen[4].reason)");
+    start_script("one_cancellation_raises_one_error");
     assert_log("true true false no 1 - no 2");
 }
 

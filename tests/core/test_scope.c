@@ -5,15 +5,7 @@
 
 static void test_scope_cancel_reaches_all_below_in_order_of_spawning(void **state)
 {
-    start("T = core.spawn(function()\n"
-          "  for i = 1, 3 do core.spawn(function()\n"
-          "    core.spawn(function() local c <close> = closer(function() log(i .. 'b') end) "
-          "fake('b' .. i) end)\n"
-          "    local c <close> = closer(function() log(i .. 'a') end) fake('a' .. i)\n"
-          "  end) end\n"
-          "  local c <close> = closer(function() log 't' end) fake 't'\n"
-          "end)\n"
-          "fake 'main'");
+    start_script("cancel_reaches_all_below_in_order_of_spawning");
     cancel("T", NULL);
     assert_counts("b3", 1, 1, 0, 0);
     run();
@@ -24,11 +16,7 @@ static void test_scope_cancel_reaches_all_below_in_order_of_spawning(void **stat
 
 static void test_scope_cancel_of_a_block_leaves_what_is_around(void **state)
 {
-    start("core.spawn(function() log('sibling', (fake 'out')) end)\n"
-          "local ok, e, absorbed = block(true, false, nil, function(g)\n"
-          "  G = g g:spawn(fake, 'in') fake 'body'\n"
-          "end)\n"
-          "log(ok, kind(e), absorbed) fake 'after' log 'after'");
+    start_script("cancel_of_a_block_leaves_what_is_around");
     script("log(G:cancel('r'), G:cancel('s'))");
     run();
     assert_log("true false false Cancelled true");
@@ -48,13 +36,7 @@ static void test_scope_task_spawned_in_a_cancelled_scope_is_born_cancelled(void 
 
 static void test_scope_canceller_gives_the_reason_of_the_outermost(void **state)
 {
-    start("T = core.spawn(function()\n"
-          "  block(true, false, nil, function(g)\n"
-          "    G = g local _, e = pcall(fake, 'a') log(e.message, e.reason, e.source)\n"
-          "  end)\n"
-          "  local _, e = pcall(fake, 'b') log(e.message, e.reason)\n"
-          "end)\n"
-          "pcall(T.await, T)");
+    start_script("canceller_gives_the_reason_of_the_outermost");
     script("G:cancel('inner')");
     cancel("T", "outer");
     run();
@@ -63,8 +45,7 @@ static void test_scope_canceller_gives_the_reason_of_the_outermost(void **state)
 
 static void test_scope_cancelled_error_names_the_task_that_asked(void **state)
 {
-    start("A = core.spawn(function() local _, e = pcall(fake, 'a') log(e.by == B.id) end)\n"
-          "B = core.spawn(function() A:cancel() end) A:await()");
+    start_script("cancelled_error_names_the_task_that_asked");
     assert_log("true");
 }
 
@@ -72,11 +53,7 @@ static void test_scope_cancelled_error_names_the_task_that_asked(void **state)
  * is not. */
 static void test_scope_absorbs_unless_one_around_is_cancelled(void **state)
 {
-    start("T = core.spawn(function()\n"
-          "  local _, _, absorbed = block(true, false, nil, function(g) G = g fake 'a' end)\n"
-          "  log(absorbed)\n"
-          "end)\n"
-          "pcall(T.await, T)");
+    start_script("absorbs_unless_one_around_is_cancelled");
     script("G:cancel()");
     cancel("T", NULL);
     run();
@@ -127,9 +104,7 @@ static void test_scope_chain_of_100000_ends_is_joined_without_recursion(void **s
 
 static void test_scope_wide_cancel(void **state)
 {
-    start("block(true, false, nil, function(g) G = g n = 0\n"
-          "  for i = 1, 10000 do g:spawn(function() pcall(core.sleep, 9) n = n + 1 end) end\n"
-          "end) log(n)");
+    start_script("wide_cancel");
     script("G:cancel()");
     run();
     assert_log("10000");
@@ -139,14 +114,7 @@ static void test_scope_wide_cancel(void **state)
 
 static void test_scope_failing_child_of_a_group_cancels_its_siblings(void **state)
 {
-    start("block(true, false, nil, function(g)\n"
-          "  for i = 1, 2 do g:spawn(function()\n"
-          "    local _, e = pcall(fake, 'a' .. i) log(i, e.source)\n"
-          "  end) end\n"
-          "  g:spawn(function() fake 'bad' error('bad', 0) end)\n"
-          "  local _, e = pcall(fake, 'body') log('body', e.source)\n"
-          "end)\n"
-          "log 'closed'");
+    start_script("failing_child_of_a_group_cancels_its_siblings");
     done("bad", 0);
     run();
     assert_log("body sibling 1 sibling 2 sibling closed");
@@ -165,10 +133,7 @@ static void test_scope_failing_child_of_a_plain_scope_cancels_nobody(void **stat
 
 static void test_scope_failures_are_told_once_at_its_close(void **state)
 {
-    start("block(true, false, nil, function(g)\n"
-          "  g:spawn(function() fake 'x' error('one', 0) end)\n"
-          "  g:spawn(function() pcall(fake, 'y') error('two', 0) end)\n"
-          "end) fake 'after'");
+    start_script("failures_are_told_once_at_its_close");
     done("x", 0);
     run();
     assert_unhandled("one");
@@ -188,22 +153,14 @@ static void test_scope_failures_that_were_awaited_are_not_told(void **state)
 
 static void test_scope_failures_are_handed_out_oldest_first(void **state)
 {
-    start("local s = core.scope(false)\n"
-          "for i = 1, 3 do s:spawn(error, 'e' .. i, 0) end\n"
-          "core.scope_join(s)\n"
-          "for t in core.scope_failed, s do local _, e = t:result() log(e) end\n"
-          "core.scope_close(s)");
+    start_script("failures_are_handed_out_oldest_first");
     assert_log("e1 e2 e3");
     assert_int_equal(fixture.unhandled.n, 0);
 }
 
 static void test_scope_close_tells_of_its_tasks(void **state)
 {
-    start("local function close(fn) local s = core.scope(false) fn(s) core.scope_join(s)\n"
-          "  log(select(3, core.scope_close(s))) end\n"
-          "close(function() end)\n"
-          "close(function(s) s:spawn(print) end)\n"
-          "close(function(s) s:spawn(fake, 'a'):cancel() end)");
+    start_script("close_tells_of_its_tasks");
     assert_log("false false false true true true");
 }
 
@@ -211,11 +168,7 @@ static void test_scope_close_tells_of_its_tasks(void **state)
 
 static void test_scope_join_is_not_cancelled(void **state)
 {
-    start("T = core.spawn(function()\n"
-          "  local s = core.scope(true)\n"
-          "  s:spawn(function() block(false, true, nil, function() fake 'slow' end) end)\n"
-          "  core.scope_join(s) log 'joined' core.scope_close(s) log(try(fake, 'a'))\n"
-          "end) pcall(T.await, T)");
+    start_script("join_is_not_cancelled");
     cancel("T", NULL);
     run();
     assert_log("");
@@ -232,34 +185,21 @@ static void test_scope_join_of_an_empty_one_does_not_wait(void **state)
 
 static void test_scope_left_open_is_closed_with_a_warning(void **state)
 {
-    start("T = core.spawn(function()\n"
-          "  local s = core.scope(false) s:spawn(function() local _, e = pcall(fake, 'a') "
-          "log(e.source) end)\n"
-          "  core.checkpoint() return 1\n"
-          "end) log(T:await())");
+    start_script("left_open_is_closed_with_a_warning");
     assert_log("owner 1");
     assert_warned("left a block open");
 }
 
 static void test_scope_group_left_open_cancels_its_tasks(void **state)
 {
-    start("T = core.spawn(function()\n"
-          "  local s = core.scope(true)\n"
-          "  s:spawn(function() local _, e = pcall(fake, 'a') log(e.source) end)\n"
-          "  core.checkpoint() return 1\n"
-          "end) log(T:await())");
+    start_script("group_left_open_cancels_its_tasks");
     assert_log("owner 1");
     assert_warned("left a block open");
 }
 
 static void test_scopes_left_open_close_last_in_first_out(void **state)
 {
-    start("T = core.spawn(function()\n"
-          "  core.scope(true):spawn(function() pcall(fake, 'outer') log 'outer' end)\n"
-          "  core.scope(false):spawn(function() pcall(fake, 'middle') log 'middle' end)\n"
-          "  core.scope(true):spawn(function() pcall(fake, 'inner') log 'inner' end)\n"
-          "  core.checkpoint() error('x', 0)\n"
-          "end) log(try(T.await, T))");
+    start_script("left_open_close_last_in_first_out");
     assert_log("inner middle outer string");
     assert_warned("left a block open");
     assert_warned("left a block open");

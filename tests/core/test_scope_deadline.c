@@ -41,10 +41,7 @@ static void test_scope_deadline_reaches_tasks_of_the_block(void **state)
 
 static void test_scope_deadlines_that_fall_together_are_the_outers(void **state)
 {
-    start("local _, _, outer = block(false, false, 1, function()\n"
-          "  local _, e, inner = block(false, false, 1, function() fake 'a' end)\n"
-          "  log('inner', inner) error(e, 0)\n"
-          "end) log('outer', outer)");
+    start_script("deadlines_that_fall_together_are_the_outers");
     advance(1);
     assert_log("inner false outer true");
 }
@@ -78,15 +75,7 @@ static void test_scope_deadline_gone_by_refuses_what_would_complete_at_once(void
 
 static void test_scope_deadline_in_force_is_the_earliest_up_to_a_shield(void **state)
 {
-    start("local function left() return core.deadline() - core.now() end\n"
-          "log(left())\n"
-          "block(false, false, 3, function() log(left())\n"
-          "  block(false, false, 5, function() log(left()) end)\n"
-          "  block(false, false, 2, function() log(left()) end)\n"
-          "  block(false, true, nil, function() log(left()) end)\n"
-          "  block(true, false, nil, function(g) g:spawn(function() log(left()) end) end)\n"
-          "  core.background(function() log(left()) end) fake 'a'\n"
-          "end) log(core.deadline())");
+    start_script("deadline_in_force_is_the_earliest_up_to_a_shield");
     done("a", 0);
     run();
     assert_log("inf 3.0 3.0 2.0 inf 3.0 inf inf");
@@ -100,11 +89,7 @@ static void test_scope_deadline_of_a_cancelled_task_is_long_past(void **state)
 
 static void test_scope_extend_moves_the_deadline_of_all_below(void **state)
 {
-    start("T0 = core.now()\n"
-          "block(true, false, 1, function(g) G = g g:spawn(function()\n"
-          "  block(false, false, nil, function() log(core.deadline() - T0) fake 'a' "
-          "log(core.deadline() - T0) pcall(fake, 'b') end)\n"
-          "end) end) log('ended', core.now() - T0)");
+    start_script("extend_moves_the_deadline_of_all_below");
     script("log(G:extend(2), G.deadline - T0, G.expired)");
     done("a", 0);
     run();

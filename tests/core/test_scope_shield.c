@@ -5,13 +5,7 @@
 
 static void test_scope_move_takes_cancellation_and_deadline_along(void **state)
 {
-    start("block(true, false, 5, function(to)\n"
-          "  block(true, false, 1, function(from)\n"
-          "    local t = from:spawn(function() local _, e = pcall(fake, 'a') log(e.source, "
-          "core.now() - T0) end)\n"
-          "    T0 = core.now() core.scope_move(t, to)\n"
-          "  end) log 'from' fake 'b'\n"
-          "end) log 'to'");
+    start_script("move_takes_cancellation_and_deadline_along");
     assert_log("from");
     advance(1);
     assert_log("");
@@ -24,12 +18,7 @@ static void test_scope_move_takes_cancellation_and_deadline_along(void **state)
 
 static void test_scope_move_into_a_cancelled_one_cancels(void **state)
 {
-    start("block(true, false, nil, function(to) to:cancel 'gone'\n"
-          "  block(true, true, nil, function(from)\n"
-          "    local t = from:spawn(function() local _, e = pcall(fake, 'a') log(e.reason) end)\n"
-          "    fake 'b' core.scope_move(t, to) log 'moved'\n"
-          "  end)\n"
-          "end)");
+    start_script("move_into_a_cancelled_one_cancels");
     done("b", 0);
     run();
     assert_log("moved gone");
@@ -38,11 +27,7 @@ static void test_scope_move_into_a_cancelled_one_cancels(void **state)
 
 static void test_scope_move_of_the_last_task_ends_the_join(void **state)
 {
-    start("block(true, false, nil, function(to)\n"
-          "  block(true, false, nil, function(from) T = from:spawn(function() fake 'a' end) TO = "
-          "to end)\n"
-          "  log 'joined'\n"
-          "end) log 'end'");
+    start_script("move_of_the_last_task_ends_the_join");
     assert_log("");
     script("core.scope_move(T, TO)");
     run();
@@ -57,11 +42,7 @@ static void test_scope_move_of_the_last_task_ends_the_join(void **state)
 static void test_scope_shield_stops_cancellation(void **state)
 {
     fake_closing("a");
-    start("T = core.spawn(function()\n"
-          "  block(false, true, nil, function(s) s:spawn(function() log('child', (fake 'b')) end)\n"
-          "    log(fake 'a') core.scope_join(s) end)\n"
-          "  log(try(fake, 'c'))\n"
-          "end) pcall(T.await, T)");
+    start_script("shield_stops_cancellation");
     cancel("T", NULL);
     assert_counts("a", 1, 0, 0, 0);
     run();
@@ -74,12 +55,7 @@ static void test_scope_shield_stops_cancellation(void **state)
 
 static void test_scope_shield_opened_in_a_cancelled_task(void **state)
 {
-    start("T = core.spawn(function()\n"
-          "  local c <close> = closer(function()\n"
-          "    block(false, true, nil, function() log(fake 'cleanup') end) log(try(fake, 'x'))\n"
-          "  end)\n"
-          "  fake 'a'\n"
-          "end) log(try(T.await, T))");
+    start_script("shield_opened_in_a_cancelled_task");
     cancel("T", NULL);
     run();
     done("cleanup", 1);
@@ -89,8 +65,7 @@ static void test_scope_shield_opened_in_a_cancelled_task(void **state)
 
 static void test_scope_shield_obeys_its_own_cancel_and_deadline(void **state)
 {
-    start("local _, e = block(false, true, 1, function() fake 'a' end) log(e.source)\n"
-          "_, e = block(false, true, nil, function(s) S = s fake 'b' end) log(e.source)");
+    start_script("shield_obeys_its_own_cancel_and_deadline");
     advance(1);
     script("S:cancel()");
     run();
@@ -99,8 +74,7 @@ static void test_scope_shield_obeys_its_own_cancel_and_deadline(void **state)
 
 static void test_scope_block_inside_a_shield_is_shielded(void **state)
 {
-    start("T = core.spawn(function() block(false, true, nil, function()\n"
-          "  block(false, false, nil, function() log(fake 'a') end) end) end) pcall(T.await, T)");
+    start_script("block_inside_a_shield_is_shielded");
     cancel("T", NULL);
     done("a", 1);
     run();

@@ -51,10 +51,7 @@ static void test_task_that_ended_is_collected(void **state)
 
 static void test_task_states_in_words(void **state)
 {
-    start("T = core.spawn(function() log(T:status()) fake 'a' end)\n"
-          "log(T:status()) fake 'b' log(T:status())\n"
-          "F = core.spawn(error, 'x') C = core.spawn(fake, 'c') C:cancel()\n"
-          "pcall(F.await, F) pcall(C.await, C) log(F:status(), C:status())");
+    start_script("states_in_words");
     script("log(T:status())");
     done("a", 0);
     script("log(T:status())");
@@ -68,9 +65,7 @@ static void test_task_states_in_words(void **state)
 
 static void test_task_results_pass_to_each_who_awaits(void **state)
 {
-    start("local function give(...) local t = core.spawn(function(...) return ... end, ...)\n"
-          "  log(select('#', t:await()), t:await()) log(t:result()) end\n"
-          "give() give(1) give(nil) give(1, nil, 3, nil)");
+    start_script("results_pass_to_each_who_awaits");
     assert_log("0 true 1 1 true 1 1 nil true nil 4 1 nil 3 nil true 1 nil 3 nil");
 }
 
@@ -106,20 +101,14 @@ static void test_task_error_of_nil_is_replaced(void **state)
 
 static void test_task_traceback_shows_the_raising_frame(void **state)
 {
-    start("local function raiser() error('x') end\n"
-          "local t = core.spawn(function() raiser() return 1 end) pcall(t.await, t)\n"
-          "log(t:traceback():find('raiser') ~= nil)");
+    start_script("traceback_shows_the_raising_frame");
     assert_log("true");
 }
 
 /* An error object travels from task to task; where it was raised first is what matters. */
 static void test_task_traceback_of_an_error_object_is_of_its_first_raise(void **state)
 {
-    start("local function raiser() error(core.error{kind = 'Mine', message = 'x'}) end\n"
-          "local inner = core.spawn(function() raiser() return 1 end)\n"
-          "local outer = core.spawn(function() inner:await() return 1 end)\n"
-          "local _, e = pcall(outer.await, outer)\n"
-          "log(e.traceback:find('raiser') ~= nil)");
+    start_script("traceback_of_an_error_object_is_of_its_first_raise");
     assert_log("true");
 }
 
@@ -156,9 +145,7 @@ static void test_task_cancelled_that_raises_otherwise_is_failed(void **state)
 
 static void test_task_stray_cancelled_is_a_failure(void **state)
 {
-    start("T = core.spawn(function() local _, e = pcall(fake, 'a') saved = e end) fake 'go'\n"
-          "local t = core.spawn(function() error(saved, 0) end)\n"
-          "local _, e = pcall(t.await, t) log(e, t:status())");
+    start_script("stray_cancelled_is_a_failure");
     cancel("T", NULL);
     done("go", 0);
     run();

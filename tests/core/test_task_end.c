@@ -5,14 +5,7 @@
 
 static void test_task_orphans_are_cancelled_and_joined_at_its_end(void **state)
 {
-    start("T = core.spawn(function()\n"
-          "  for i = 1, 3 do core.spawn(function()\n"
-          "    local c <close> = closer(function(_, e) log(i, e.source) end)\n"
-          "    fake('f' .. i)\n"
-          "  end) end\n"
-          "  fake 'a' return 'value'\n"
-          "end)\n"
-          "log(T:await())");
+    start_script("orphans_are_cancelled_and_joined_at_its_end");
     done("a", 0);
     run();
     assert_log("1 owner 2 owner 3 owner value");
@@ -21,11 +14,7 @@ static void test_task_orphans_are_cancelled_and_joined_at_its_end(void **state)
 
 static void test_task_waits_for_what_its_orphans_clean_up(void **state)
 {
-    start("T = core.spawn(function()\n"
-          "  core.spawn(function() block(false, true, nil, function() fake 'slow' end) end)\n"
-          "  fake 'a'\n"
-          "end)\n"
-          "T:await() log 'joined'");
+    start_script("waits_for_what_its_orphans_clean_up");
     done("a", 0);
     run();
     assert_log("");
@@ -44,11 +33,7 @@ static void test_task_that_ended_is_cancelled_no_more(void **state)
 
 static void test_task_cancelled_between_its_end_and_its_childrens_is_done(void **state)
 {
-    start("T = core.spawn(function()\n"
-          "  core.spawn(function() block(false, true, nil, function() fake 'slow' end) end)\n"
-          "  core.checkpoint() return 1\n"
-          "end)\n"
-          "log(T:await())");
+    start_script("cancelled_between_its_end_and_its_childrens_is_done");
     cancel("T", NULL);
     done("slow", 0);
     run();
@@ -85,9 +70,7 @@ static void test_task_failures_are_told_in_order(void **state)
 
 static void test_task_failure_that_was_awaited_is_not_told(void **state)
 {
-    start("local t = core.spawn(error, 'x') pcall(t.await, t)\n"
-          "t = core.spawn(error, 'y') core.checkpoint() core.checkpoint() t:result()\n"
-          "t = core.spawn(error, 'z') core.checkpoint() core.checkpoint() pcall(t.await, t)");
+    start_script("failure_that_was_awaited_is_not_told");
     assert_int_equal(fixture.unhandled.n, 0);
 }
 

@@ -5,28 +5,19 @@
 
 static void test_task_coroutine_is_used_again(void **state)
 {
-    start("local first = core.spawn(function() return thread_of(core.current()) end):await()\n"
-          "local again = core.spawn(function() return thread_of(core.current()) end):await()\n"
-          "log(first == again)");
+    start_script("coroutine_is_used_again");
     assert_log("true");
 }
 
 static void test_task_coroutine_of_a_failed_task_is_used_again(void **state)
 {
-    start("local first local t = core.spawn(function() first = thread_of(core.current()) error 'x' "
-          "end)\n"
-          "pcall(t.await, t)\n"
-          "log(first == core.spawn(function() return thread_of(core.current()) end):await())\n"
-          "log(core.spawn(function(...) return select('#', ...) end):await())");
+    start_script("coroutine_of_a_failed_task_is_used_again");
     assert_log("true 0");
 }
 
 static void test_task_coroutine_that_a_script_has_seen_is_not_used_again(void **state)
 {
-    start("local co = core.spawn(function() return (coroutine.running()) end):await()\n"
-          "local t = core.spawn(function() return (coroutine.running()) end)\n"
-          "log(t:await() == co, coroutine.status(co))\n"
-          "local ok, e = coroutine.resume(co) log(ok, e)");
+    start_script("coroutine_that_a_script_has_seen_is_not_used_again");
     assert_log("false dead false cannot resume dead coroutine");
 }
 
@@ -40,8 +31,7 @@ static void test_task_coroutines_at_rest_go_with_the_garbage(void **state)
     lua_gc(fixture.L, LUA_GCCOLLECT);
     lua_gc(fixture.L, LUA_GCCOLLECT);
     assert_true(lua_gc(fixture.L, LUA_GCCOUNT) < before + 500);
-    start("local n = 0 for i = 1, 3000 do core.spawn(function() n = n + 1 end) end\n"
-          "core.checkpoint() log(n)");
+    start_script("coroutines_at_rest_go_with_the_garbage");
     assert_log("3000");
 }
 

@@ -27,12 +27,7 @@ static void test_t_j_a_load_names_the_tasks_of_its_circle(void **state)
 
 static void test_t_j_a_load_over_many_tasks_names_some_of_them(void **state)
 {
-    start("LOAD = core.load(core.current())\n"
-          "local function deeper(n)\n"
-          "  if n == 0 then OVER = LOAD:wait() PATH = LOAD:path() return end\n"
-          "  core.spawn(deeper, n - 1):await()\n"
-          "end\n"
-          "core.spawn(deeper, 100):await() log(OVER, #PATH)");
+    start_script("a_load_over_many_tasks_names_some_of_them");
     assert_log("false 33");
 }
 

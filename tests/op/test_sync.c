@@ -9,10 +9,7 @@
 
 static void test_sync_lock_of_an_ended_task_goes_to_the_next(void **state)
 {
-    start("L = core.lock()\n"
-          "local a = core.spawn(function() L:acquire() fake 'a' end) a.name = 'a'\n"
-          "local b = core.spawn(function() L:acquire() log('b', L:locked()) end) b.name = 'b'\n"
-          "core.spawn(function() L:acquire() log('c') L:release() end) fake 'main'");
+    start_script("lock_of_an_ended_task_goes_to_the_next");
     done("a", 0);
     run();
     assert_warned("task 'a' ended holding a lock");
@@ -26,10 +23,7 @@ static void test_sync_lock_of_an_ended_task_goes_to_the_next(void **state)
 
 static void test_sync_lock_of_a_failed_and_of_a_cancelled_task_is_released(void **state)
 {
-    start("L, M = core.lock(), core.lock()\n"
-          "A = core.spawn(function() L:acquire() fake 'a' error 'x' end)\n"
-          "B = core.spawn(function() M:acquire() fake 'b' end)\n"
-          "try(A.await, A)");
+    start_script("lock_of_a_failed_and_of_a_cancelled_task_is_released");
     cancel("B", NULL);
     done("a", 0);
     run();
@@ -41,13 +35,7 @@ static void test_sync_lock_of_a_failed_and_of_a_cancelled_task_is_released(void 
 
 static void test_sync_lock_stays_with_a_task_until_its_children_have_ended(void **state)
 {
-    start("L = core.lock()\n"
-          "core.background(function()\n"
-          "  L:acquire()\n"
-          "  core.spawn(function() pcall(fake, 'child') log(L:locked()) end)\n"
-          "  core.checkpoint()\n"
-          "end)\n"
-          "fake 'main'");
+    start_script("lock_stays_with_a_task_until_its_children_have_ended");
     assert_log("true");
     assert_warned("ended holding a lock");
     script("log(L:locked())");
@@ -58,11 +46,7 @@ static void test_sync_lock_stays_with_a_task_until_its_children_have_ended(void 
 
 static void test_sync_locks_are_released_last_first(void **state)
 {
-    start("L, M = core.lock(), core.lock()\n"
-          "core.spawn(function() L:acquire() M:acquire() core.sleep(1) end)\n"
-          "core.spawn(function() L:acquire() log 'L' L:release() end)\n"
-          "core.spawn(function() M:acquire() log 'M' M:release() end)\n"
-          "core.sleep(2)");
+    start_script("locks_are_released_last_first");
     advance(1);
     assert_log("M L");
     assert_warned("ended holding a lock");
@@ -72,10 +56,7 @@ static void test_sync_locks_are_released_last_first(void **state)
 
 static void test_sync_lock_that_only_its_owner_has_is_kept(void **state)
 {
-    start("do local l = core.lock() l:acquire() end\n"
-          "local m = core.lock() m:acquire()\n"
-          "for i = 1, 3 do core.lock():try_acquire() end\n"
-          "collectgarbage() fake 'a' m:release()");
+    start_script("lock_that_only_its_owner_has_is_kept");
     done("a", 0);
     run();
     for (int i = 0; i < 4; i++)
@@ -91,10 +72,7 @@ static void visit(void *ud, void *t)
 
 static void test_sync_lock_names_its_owner_as_the_blocker(void **state)
 {
-    start("local l = core.lock()\n"
-          "A = core.spawn(function() l:acquire() fake 'a' l:release() end)\n"
-          "B = core.spawn(function() l:acquire() fake 'b' l:release() end)\n"
-          "C = core.spawn(function() l:acquire() l:release() end) fake 'main'");
+    start_script("lock_names_its_owner_as_the_blocker");
     void *blocker = NULL;
     const septet_op *op = task("C")->wait.op;
     op->type->blockers(op, visit, &blocker);
@@ -113,10 +91,7 @@ static void test_sync_lock_names_its_owner_as_the_blocker(void **state)
 
 static void test_sync_what_is_done_outside_the_drain_wakes(void **state)
 {
-    start("E, S, C = core.event(), core.semaphore(1), core.channel() S:acquire()\n"
-          "core.spawn(function() E:wait() log 'E' end)\n"
-          "core.spawn(function() S:acquire() log 'S' end)\n"
-          "core.spawn(function() log(C:recv()) end) fake 'a'");
+    start_script("what_is_done_outside_the_drain_wakes");
     unsigned wakes = fixture.wakes;
     script("E:set() S:release() C:try_send 'C'");
     assert_int_equal(fixture.wakes, wakes + 3);

@@ -146,22 +146,36 @@ void advance(double seconds)
 }
 
 struct main_spawn {
-    const char *code;
+    const char *code; /* or NULL, and */
+    const char *path; /* a Lua file that returns a table, with */
+    const char *name; /* a function of that name */
     struct spt_task *task;
 };
+
+static void push_main(lua_State *L, const struct main_spawn *m)
+{
+    int status = m->code ? luaL_loadbufferx(L, m->code, strlen(m->code), "@test.lua", "t")
+                         : luaL_loadfilex(L, m->path, "t");
+    if (status != LUA_OK)
+        lua_error(L);
+    if (m->code)
+        return;
+    lua_call(L, 0, 1);
+    lua_getfield(L, -1, m->name);
+    if (!lua_isfunction(L, -1))
+        luaL_error(L, "no script '%s'", m->name);
+}
 
 static int l_spawn_main(lua_State *L)
 {
     struct main_spawn *m = lua_touserdata(L, 1);
-    if (luaL_loadbufferx(L, m->code, strlen(m->code), "@test.lua", "t") != LUA_OK)
-        return lua_error(L);
+    push_main(L, m);
     m->task = spt_spawn_main(L, &fixture.sched, 0);
     return 0;
 }
 
-struct spt_task *spawn(const char *code)
+static struct spt_task *spawn_main(struct main_spawn m)
 {
-    struct main_spawn m = {.code = code};
     lua_pushcfunction(fixture.L, l_spawn_main);
     lua_pushlightuserdata(fixture.L, &m);
     if (lua_pcall(fixture.L, 1, 0, 0) != LUA_OK) {
@@ -171,6 +185,23 @@ struct spt_task *spawn(const char *code)
         return NULL;
     }
     return m.task;
+}
+
+struct spt_task *spawn(const char *code)
+{
+    return spawn_main((struct main_spawn){.code = code});
+}
+
+struct spt_task *spawn_from(const char *path, const char *name)
+{
+    return spawn_main((struct main_spawn){.path = path, .name = name});
+}
+
+struct spt_task *start_from(const char *path, const char *name)
+{
+    struct spt_task *t = spawn_from(path, name);
+    run();
+    return t;
 }
 
 struct spt_task *start(const char *code)

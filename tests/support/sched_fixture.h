@@ -66,6 +66,12 @@ struct spt_task *spawn(const char *code);
 /* Spawns, and runs what can run. */
 struct spt_task *start(const char *code);
 
+/* Likewise with the function of that name in the Lua file that lies beside the test. */
+#define spawn_script(name) spawn_from(TEST_SCRIPTS, name)
+#define start_script(name) start_from(TEST_SCRIPTS, name)
+struct spt_task *spawn_from(const char *path, const char *name);
+struct spt_task *start_from(const char *path, const char *name);
+
 /* Runs code on the main state, outside of tasks. */
 void script(const char *code);
 
