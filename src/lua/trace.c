@@ -10,6 +10,7 @@
 #include "core/trace.h"
 #include "lua/lib.h"
 #include "op/env.h"
+#include "op/fields.h"
 
 #define SINKS "septet.trace.sinks" /* registry: an array of functions */
 
@@ -40,18 +41,9 @@ static void set_place(lua_State *L, const struct spt_trace *tr, const char *fiel
     lua_setfield(L, -2, field);
 }
 
-static void set_count(lua_State *L, const char *field, uint64_t n)
-{
-    lua_pushinteger(L, (lua_Integer)n);
-    lua_setfield(L, -2, field);
-}
-
 static void set_us(lua_State *L, const char *field, int32_t us)
 {
-    if (us >= 0) {
-        lua_pushnumber(L, us / 1e6);
-        lua_setfield(L, -2, field);
-    }
+    spt_fields_set_seconds(L, field, us * (int64_t)SPT_NS_PER_US);
 }
 
 static void set_wait(lua_State *L, const struct spt_trace *tr, const struct spt_rec *r)
@@ -63,7 +55,7 @@ static void set_wait(lua_State *L, const struct spt_trace *tr, const struct spt_
         snprintf(text, sizeof text, "%s", spt_trace_string(tr, r->a));
     set_text(L, "what", text);
     set_place(L, tr, "at", r->b);
-    set_count(L, "ref", r->ref);
+    spt_fields_set_count(L, "ref", r->ref);
 }
 
 static void set_xfer(lua_State *L, const struct spt_trace *tr, const struct spt_event *ev)
@@ -76,16 +68,13 @@ static void set_xfer(lua_State *L, const struct spt_trace *tr, const struct spt_
     set_text(L, "code", spt_trace_string(tr, x->code));
     set_text(L, "phase", spt_trace_string(tr, x->phase));
     set_place(L, tr, "at", x->place);
-    set_count(L, "ref", ev->rec.ref);
-    set_count(L, "status", x->status);
-    set_count(L, "protocol", x->version);
-    set_count(L, "bytes", x->bytes);
-    lua_pushboolean(L, x->reused);
-    lua_setfield(L, -2, "reused");
-    if (x->insecure) {
-        lua_pushboolean(L, true);
-        lua_setfield(L, -2, "insecure");
-    }
+    spt_fields_set_count(L, "ref", ev->rec.ref);
+    spt_fields_set_count(L, "status", x->status);
+    spt_fields_set_count(L, "protocol", x->version);
+    spt_fields_set_count(L, "bytes", x->bytes);
+    spt_fields_set_flag(L, "reused", x->reused);
+    if (x->insecure)
+        spt_fields_set_flag(L, "insecure", true);
     set_us(L, "queue", x->queue_us);
     set_us(L, "dns", x->dns_us);
     set_us(L, "tcp", x->tcp_us);
@@ -113,12 +102,11 @@ static void push_event(lua_State *L, const struct spt_trace *tr, const struct sp
     lua_createtable(L, 0, 8);
     lua_pushstring(L, kind_words[r->kind]);
     lua_setfield(L, -2, "kind");
-    lua_pushnumber(L, spt_time_seconds(r->t));
-    lua_setfield(L, -2, "time");
-    set_count(L, "task", r->task);
+    spt_fields_set_seconds(L, "time", (int64_t)r->t);
+    spt_fields_set_count(L, "task", r->task);
     switch (r->kind) {
     case SPT_REC_SPAWN:
-        set_count(L, "parent", r->ref);
+        spt_fields_set_count(L, "parent", r->ref);
         set_place(L, tr, "defined", ev->function_place);
         set_place(L, tr, "at", ev->spawn_place);
         break;
@@ -126,17 +114,15 @@ static void push_event(lua_State *L, const struct spt_trace *tr, const struct sp
         set_wait(L, tr, r);
         break;
     case SPT_REC_READY:
-        set_count(L, "by", r->ref);
-        lua_pushboolean(L, r->sub);
-        lua_setfield(L, -2, "cancelled");
+        spt_fields_set_count(L, "by", r->ref);
+        spt_fields_set_flag(L, "cancelled", r->sub);
         break;
     case SPT_REC_RUN:
-        lua_pushnumber(L, spt_time_seconds(r->b));
-        lua_setfield(L, -2, "duration");
+        spt_fields_set_seconds(L, "duration", (int64_t)r->b);
         set_text(L, "left", left[r->sub]);
         break;
     case SPT_REC_CANCEL:
-        set_count(L, "by", r->ref);
+        spt_fields_set_count(L, "by", r->ref);
         set_text(L, "source", spt_trace_string(tr, r->a));
         break;
     case SPT_REC_END:
@@ -149,8 +135,7 @@ static void push_event(lua_State *L, const struct spt_trace *tr, const struct sp
         set_name(L, tr, r);
         break;
     case SPT_REC_HOG:
-        lua_pushnumber(L, spt_time_seconds(r->b));
-        lua_setfield(L, -2, "duration");
+        spt_fields_set_seconds(L, "duration", (int64_t)r->b);
         break;
     }
 }

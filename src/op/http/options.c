@@ -1,10 +1,10 @@
 /* The objects that scripts create for requests (sessions, options, checked headers), and the head
  * that a response keeps. */
-#include "base/time.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "http/decoder.h"
 #include "http/quirks.h"
+#include "op/fields.h"
 #include "op/http/env.h"
 
 #include <lauxlib.h>
@@ -14,40 +14,6 @@ enum {
     MAX_BODY = 64 * 1024 * 1024, /* bytes of a whole body, unless a script sets another */
     NAME_SHOWN = 256             /* bytes of a header's name in an error */
 };
-
-/* Returns the string field of the table at 1, which keeps it alive; NULL if it is nil. */
-static const char *text_field(lua_State *L, const char *name)
-{
-    const char *text = NULL;
-    if (lua_getfield(L, 1, name) != LUA_TNIL)
-        text = spt_check_string(L, -1, NULL);
-    lua_pop(L, 1);
-    return text;
-}
-
-static bool flag_field(lua_State *L, const char *name)
-{
-    lua_getfield(L, 1, name);
-    bool flag = lua_toboolean(L, -1);
-    lua_pop(L, 1);
-    return flag;
-}
-
-static lua_Integer count_field(lua_State *L, const char *name, lua_Integer least)
-{
-    lua_getfield(L, 1, name);
-    lua_Integer n = spt_check_count(L, lua_gettop(L), least);
-    lua_pop(L, 1);
-    return n;
-}
-
-static uint64_t seconds_field(lua_State *L, const char *name)
-{
-    lua_getfield(L, 1, name);
-    uint64_t ns = spt_check_opt_seconds(L, lua_gettop(L), SPT_NEVER);
-    lua_pop(L, 1);
-    return ns;
-}
 
 static int l_options_gc(lua_State *L)
 {
@@ -63,33 +29,33 @@ static int l_options_gc(lua_State *L)
 static int l_options(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
-    uint64_t queue = seconds_field(L, "queue");
+    uint64_t queue = spt_fields_seconds(L, "queue");
     struct spt_http_options made = {
-        .limits.connect_ns = seconds_field(L, "connect"),
-        .limits.first_byte_ns = seconds_field(L, "first_byte"),
-        .limits.idle_ns = seconds_field(L, "idle"),
+        .limits.connect_ns = spt_fields_seconds(L, "connect"),
+        .limits.first_byte_ns = spt_fields_seconds(L, "first_byte"),
+        .limits.idle_ns = spt_fields_seconds(L, "idle"),
         .limits.queue_ns = queue > 0 ? queue : 1, /* 0: start at once or fail */
         .max_body = MAX_BODY,
         .max_stream = SIZE_MAX,
     };
     if (lua_getfield(L, 1, "max_body") != LUA_TNIL)
-        made.max_body = made.max_stream = (size_t)count_field(L, "max_body", 0);
+        made.max_body = made.max_stream = (size_t)spt_fields_count(L, "max_body", 0);
     lua_pop(L, 1);
     lua_getfield(L, 1, "proxy");
     bool env_proxy = lua_type(L, -1) == LUA_TBOOLEAN && lua_toboolean(L, -1);
     struct spt_connection_options profile = {
         .env_proxy = env_proxy,
         .proxy = env_proxy ? NULL : (char *)lua_tostring(L, -1),
-        .unix_socket = (char *)text_field(L, "unix_socket"),
-        .ca_file = (char *)text_field(L, "ca_file"),
-        .cert_file = (char *)text_field(L, "cert_file"),
-        .key_file = (char *)text_field(L, "key_file"),
-        .user = (char *)text_field(L, "user"),
-        .password = (char *)text_field(L, "password"),
-        .insecure = flag_field(L, "insecure"),
-        .tls13 = flag_field(L, "tls13"),
-        .http2 = flag_field(L, "http2"),
-        .no_cookies = flag_field(L, "no_cookies"),
+        .unix_socket = (char *)spt_fields_text(L, "unix_socket"),
+        .ca_file = (char *)spt_fields_text(L, "ca_file"),
+        .cert_file = (char *)spt_fields_text(L, "cert_file"),
+        .key_file = (char *)spt_fields_text(L, "key_file"),
+        .user = (char *)spt_fields_text(L, "user"),
+        .password = (char *)spt_fields_text(L, "password"),
+        .insecure = spt_fields_flag(L, "insecure"),
+        .tls13 = spt_fields_flag(L, "tls13"),
+        .http2 = spt_fields_flag(L, "http2"),
+        .no_cookies = spt_fields_flag(L, "no_cookies"),
     };
     struct spt_http_options *options = lua_newuserdatauv(L, sizeof *options, 0);
     *options = made;
@@ -139,13 +105,13 @@ static int l_session(lua_State *L)
     struct spt_env *env = spt_env(L);
     luaL_checktype(L, 1, LUA_TTABLE);
     struct spt_session_config config = {
-        .limit = (unsigned)count_field(L, "limit", 1),
-        .limit_per_host = (unsigned)count_field(L, "limit_per_host", 1),
-        .cookies = flag_field(L, "cookies"),
+        .limit = (unsigned)spt_fields_count(L, "limit", 1),
+        .limit_per_host = (unsigned)spt_fields_count(L, "limit_per_host", 1),
+        .cookies = spt_fields_flag(L, "cookies"),
     };
     lua_getfield(L, 1, "resolve");
     config.resolve = check_strings(L, lua_gettop(L), &config.n_resolve);
-    config.resolver = text_field(L, "resolver");
+    config.resolver = spt_fields_text(L, "resolver");
     lua_getfield(L, 1, "allow");
     config.allow = check_strings(L, lua_gettop(L), &config.n_allow);
     lua_getfield(L, 1, "deny");
@@ -168,12 +134,6 @@ static int l_session(lua_State *L)
     return 1;
 }
 
-static void set_count(lua_State *L, const char *name, uint64_t n)
-{
-    lua_pushinteger(L, (lua_Integer)n);
-    lua_setfield(L, -2, name);
-}
-
 /* session:stats(): returns the session's current and total counts. */
 static int l_session_stats(lua_State *L)
 {
@@ -183,17 +143,17 @@ static int l_session_stats(lua_State *L)
         return spt_error_usage(L, "the session is closed");
     spt_session_stats(handle->session, &s);
     lua_createtable(L, 0, 16);
-    set_count(L, "active", s.active);
-    set_count(L, "queued", s.queued);
-    set_count(L, "connections", s.connections);
-    set_count(L, "requests", s.requests);
-    set_count(L, "failed", s.failed);
-    set_count(L, "cancelled", s.cancelled);
-    set_count(L, "connections_made", s.made);
-    set_count(L, "connections_reused", s.reused);
-    set_count(L, "connections_dropped", s.dropped);
-    set_count(L, "bytes_received", s.received);
-    set_count(L, "bytes_sent", s.sent);
+    spt_fields_set_count(L, "active", s.active);
+    spt_fields_set_count(L, "queued", s.queued);
+    spt_fields_set_count(L, "connections", s.connections);
+    spt_fields_set_count(L, "requests", s.requests);
+    spt_fields_set_count(L, "failed", s.failed);
+    spt_fields_set_count(L, "cancelled", s.cancelled);
+    spt_fields_set_count(L, "connections_made", s.made);
+    spt_fields_set_count(L, "connections_reused", s.reused);
+    spt_fields_set_count(L, "connections_dropped", s.dropped);
+    spt_fields_set_count(L, "bytes_received", s.received);
+    spt_fields_set_count(L, "bytes_sent", s.sent);
     return 1;
 }
 
@@ -363,28 +323,20 @@ static int l_head_connection(lua_State *L)
     return 4;
 }
 
-static void set_time(lua_State *L, const char *name, int64_t ns)
-{
-    if (ns >= 0) {
-        lua_pushnumber(L, spt_time_seconds((uint64_t)ns));
-        lua_setfield(L, -2, name);
-    }
-}
-
 /* head:times(): returns the seconds that each phase took. Phases that did not occur are absent. */
 static int l_head_times(lua_State *L)
 {
     struct head *head = luaL_checkudata(L, 1, SPT_HEAD_META);
     const struct spt_times *t = &head->times;
     lua_createtable(L, 0, 8);
-    set_time(L, "queue", t->queue_ns);
-    set_time(L, "dns", t->dns_ns);
-    set_time(L, "tcp", t->tcp_ns);
-    set_time(L, "tls", t->tls_ns);
-    set_time(L, "send", t->send_ns);
-    set_time(L, "wait", t->wait_ns);
-    set_time(L, "receive", t->recv_ns);
-    set_time(L, "total", t->total_ns);
+    spt_fields_set_seconds(L, "queue", t->queue_ns);
+    spt_fields_set_seconds(L, "dns", t->dns_ns);
+    spt_fields_set_seconds(L, "tcp", t->tcp_ns);
+    spt_fields_set_seconds(L, "tls", t->tls_ns);
+    spt_fields_set_seconds(L, "send", t->send_ns);
+    spt_fields_set_seconds(L, "wait", t->wait_ns);
+    spt_fields_set_seconds(L, "receive", t->recv_ns);
+    spt_fields_set_seconds(L, "total", t->total_ns);
     return 1;
 }
 
