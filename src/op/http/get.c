@@ -4,7 +4,7 @@
 #include "core/inspect.h"
 #include "core/op.h"
 #include "core/task.h"
-#include "op/http/env.h"
+#include "op/http/call.h"
 
 #include <lauxlib.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #include "http/decoder.h"
 #include "http/quirks.h"
 #include "op/fields.h"
-#include "op/http/env.h"
+#include "op/http/call.h"
 
 #include <lauxlib.h>
 #include <string.h>

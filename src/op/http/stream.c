@@ -8,7 +8,7 @@
 #include "core/op.h"
 #include "core/scope.h"
 #include "core/task.h"
-#include "op/http/env.h"
+#include "op/http/call.h"
 
 #include <lauxlib.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * without terminal control characters. */
 #include "base/escape.h"
 #include "core/check.h"
-#include "op/http/env.h"
+#include "op/http/call.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/op.h"
-#include "op/http/env.h"
+#include "op/http/call.h"
 
 #include <lauxlib.h>
 

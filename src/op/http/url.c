@@ -1,7 +1,7 @@
 /* Exports the functions of http/url.h to the modules in Lua. */
 #include "core/check.h"
 #include "http/url.h"
-#include "op/http/env.h"
+#include "op/http/call.h"
 
 #include <lauxlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Declarations shared by the HTTP operations; private to op/http/. */
-#ifndef SPT_OP_HTTP_ENV_H
-#define SPT_OP_HTTP_ENV_H
+#ifndef SPT_OP_HTTP_CALL_H
+#define SPT_OP_HTTP_CALL_H
 
 #include <lua.h>
 #include <stdbool.h>
