@@ -1,26 +1,35 @@
 /* Runs one attempt for an operation or a stream, and reports its end to traces and hooks. Calls are
  * recycled in a pool: memory that is written for every request stays in the cache, and the garbage
  * collector has less to do. */
-#include "base/time.h"
-#include "core/check.h"
-#include "core/error.h"
-#include "core/anchor.h"
-#include "core/op.h"
-#include "core/task.h"
 #include "op/http/call.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#define CALLS_MAX 256 /* idle calls kept in the pool */
-enum {
-    METHOD_SHOWN = 256,
-    TEXT_SHOWN = 1024
-};                                  /* bytes of a method and of a failure's text in an error */
+#include "base/time.h"
+#include "core/anchor.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/op.h"
+#include "core/task.h"
+#include "http/attempt.h"
+#include "http/driver.h"
+#include "op/http/header_block.h"
+#include "op/http/headers.h"
+#include "op/http/options.h"
+#include "op/http/session.h"
+#include "op/http/text.h"
+#include "op/http/upload_handle.h"
+
 #define TRACES "septet.http.traces" /* registry: key -> trace; weak: the caller keeps it */
+
+enum {
+    CALLS_MAX = 256,    /* idle calls kept in the pool */
+    METHOD_SHOWN = 256, /* bytes of a method in an error */
+    TEXT_SHOWN = 1024   /* bytes of a failure's text in an error */
+};
 
 /* --- arguments --- */
 
@@ -151,9 +160,21 @@ void spt_http_request_release(struct spt_http_request *call)
 
 /* --- the end --- */
 
-bool spt_http_request_insecure(const struct spt_request *r)
+void spt_http_request_set_response(lua_State *L, const struct spt_request *r)
 {
-    return r->profile && r->profile->insecure && strncasecmp(r->url, "https:", 6) == 0;
+    const struct spt_response *t = r->response;
+    lua_pushinteger(L, t->status);
+    lua_setfield(L, -2, "status");
+    spt_header_block_push(L, r);
+    lua_setfield(L, -2, "head");
+    if (t->redirect_url) {
+        lua_pushstring(L, t->redirect_url);
+        lua_setfield(L, -2, "redirect_url");
+    }
+    if (r->state.own_url) {
+        lua_pushstring(L, r->state.own_url);
+        lua_setfield(L, -2, "url");
+    }
 }
 
 /* Returns the response, or an empty one if the request was never admitted. */
@@ -174,12 +195,12 @@ static const char *words_of(const struct spt_failure *f)
 
 static void push_failure(lua_State *L, const struct spt_request *r)
 {
-    char room[SPT_URL_LOG_MAX];
+    char room[SPT_HTTP_URL_MAX];
     const char *url = spt_redact_url(r->url, room, sizeof room);
     const struct spt_failure *f = &r->failure;
     char method_room[METHOD_SHOWN], text_room[TEXT_SHOWN];
     const char *method = spt_redact_url(r->method, method_room, sizeof method_room);
-    const char *text = spt_shown(words_of(f), text_room, sizeof text_room);
+    const char *text = spt_http_text_shown(words_of(f), text_room, sizeof text_room);
     spt_error_push(L, "HttpError", "%s %s: %s", method, url, text);
     lua_pushstring(L, f->code);
     lua_setfield(L, -2, "code");
@@ -274,7 +295,7 @@ static uint32_t url_text(struct spt_trace *tr, const struct spt_request *r)
 {
     if (r->response)
         return spt_trace_text(tr, r->url, strlen(r->url));
-    char room[SPT_URL_LOG_MAX];
+    char room[SPT_HTTP_URL_MAX];
     const char *url = spt_redact_url(r->url, room, sizeof room);
     return spt_trace_text(tr, url, strlen(url));
 }
@@ -315,7 +336,7 @@ static void record(const struct spt_http_request *call)
         .status = (uint16_t)transfer->status,
         .version = (uint8_t)transfer->version,
         .reused = transfer->reused,
-        .insecure = spt_http_request_insecure(r),
+        .insecure = spt_header_block_is_insecure(r),
     };
     spt_trace_xfer(tr, call->t_start_ns, call->task, call->ref, &x);
 }
@@ -333,7 +354,7 @@ void spt_http_request_ended(struct spt_http_request *call)
     call->t_end_ns = spt_sched_clock(s);
     record(call);
     if (call->request.upload)
-        spt_upload_over(&call->request);
+        spt_upload_handle_on_done(&call->request);
     if (call->trace)
         spt_http_request_report(call);
     else if (call->anchored)

@@ -1,4 +1,5 @@
-/* Declarations shared by the HTTP operations; private to op/http/. */
+/* A call: an attempt with the data that its traces and hooks receive. The operations in op/http/
+ * start requests through it. It knows neither of them. */
 #ifndef SPT_OP_HTTP_CALL_H
 #define SPT_OP_HTTP_CALL_H
 
@@ -9,51 +10,16 @@
 #include "base/list.h"
 #include "base/redact.h"
 #include "core/sched.h"
-#include "core/task.h"
-#include "http/attempt.h"
-#include "http/driver.h"
-#include "http/headers.h"
 #include "http/request.h"
-#include "http/session.h"
-#include "http/connection_options.h"
 #include "op/env.h"
 
-#define SPT_SESSION_META "septet.http.session"
-#define SPT_OPTIONS_META "septet.http.options"
-#define SPT_HEADERS_META "septet.http.headers"
-#define SPT_HEAD_META    "septet.http.head"
-#define SPT_UPLOAD_META  "septet.http.upload"
+#define SPT_HTTP_URL_MAX 1024 /* bytes of a URL in errors and traces */
 
-#define SPT_URL_LOG_MAX 1024 /* bytes of a URL in errors and traces */
-
-struct spt_session_handle {
-    struct spt_session *session; /* owned; NULL once closed */
-    /* in the env's while open: the host closes the rest */
-    struct spt_resource resource;
-};
-
-/* The options of a request: those of its session, unless the request has its own. */
-struct spt_http_options {
-    struct spt_limits limits;
-    size_t max_body;   /* maximum bytes of a whole body */
-    size_t max_stream; /* maximum bytes of a streamed body */
-    struct spt_connection_options profile;
-};
-
-struct spt_headers_handle {
-    struct spt_headers *headers; /* owned */
-};
-
-struct spt_upload_handle {
-    struct spt_upload upload;
-    struct spt_request *request;  /* borrowed, the request that sends it; NULL before and after */
-    struct spt_upload_op *writer; /* operation that waits for room; NULL if none */
-    bool used, ended;
-};
-
-/* --- calls: an attempt with the data that its traces and hooks receive --- */
-
+struct spt_headers;
+struct spt_http_options;
 struct spt_http_pool;
+struct spt_session_handle;
+struct spt_upload_handle;
 
 struct spt_http_request {
     struct spt_link link;         /* in the pool while idle */
@@ -136,34 +102,8 @@ int spt_http_request_raise(lua_State *L, const struct spt_http_request *call, in
 /* Raises HttpError with the code "memory", for a call that could not be allocated. */
 int spt_http_request_raise_memory(lua_State *L, const struct spt_http_args *args);
 
-/* Pushes the head of a response as a userdata. */
-void spt_http_request_push_head(lua_State *L, const struct spt_request *r);
-
 /* Sets the fields that every response has in the table on top of the stack: status, head, and
  * redirect_url and url if there are any. Raises out of memory. */
 void spt_http_request_set_response(lua_State *L, const struct spt_request *r);
-
-/* Returns true for an https request with certificate verification disabled. */
-bool spt_http_request_insecure(const struct spt_request *r);
-
-/* Returns `text` itself if it has nothing to escape. Otherwise writes it to `out` as
- * spt_escape_text() does, truncated to `size` bytes, and returns `out`. */
-const char *spt_shown(const char *text, char *out, size_t size);
-
-/* --- uploads --- */
-
-/* Resumes the writer if the upload has room again. Called after some of it was sent. */
-void spt_upload_room(struct spt_request *request);
-
-/* Detaches the upload from its request and resumes the writer. Called when the request has
- * completed. */
-void spt_upload_over(struct spt_request *request);
-
-/* --- the openers of the files in op/http/ --- */
-void spt_open_http_types(lua_State *L, struct spt_env *env);
-void spt_open_http_url(lua_State *L, struct spt_env *env);
-void spt_open_http_stream(lua_State *L, struct spt_env *env, struct spt_http_pool *pool);
-void spt_open_http_text(lua_State *L, struct spt_env *env);
-void spt_open_http_upload(lua_State *L, struct spt_env *env);
 
 #endif

@@ -1,13 +1,16 @@
 /* http: runs one attempt of an HTTP request and returns its body as one Lua string. Redirects,
  * defaults and the shape of a response are up to lua/septet/http.lua. Connections and timeouts are
  * up to the driver. */
+#include <lauxlib.h>
+#include <stdio.h>
+
 #include "core/inspect.h"
 #include "core/op.h"
 #include "core/task.h"
+#include "http/attempt.h"
 #include "op/http/call.h"
-
-#include <lauxlib.h>
-#include <stdio.h>
+#include "op/http/openers.h"
+#include "op/http/upload_handle.h"
 
 struct http_op {
     septet_op op;
@@ -20,7 +23,7 @@ _Static_assert(sizeof(struct http_op) <= SPT_SLOT_SIZE,
 static void on_progress(struct spt_request *request)
 {
     if (request->upload)
-        spt_upload_room(request);
+        spt_upload_handle_on_sent(request);
 }
 
 static void on_done(struct spt_request *request)
@@ -79,7 +82,7 @@ static int http_push(septet_op *op, lua_State *L)
 static void http_describe(const septet_op *op, char *text, size_t size)
 {
     const struct spt_request *r = &((const struct http_op *)op)->call->request;
-    char room[SPT_URL_LOG_MAX];
+    char room[SPT_HTTP_URL_MAX];
     snprintf(text, size, "%s %s", r->method, spt_redact_url(r->url, room, sizeof room));
 }
 
@@ -133,7 +136,11 @@ void spt_open_http(lua_State *L, struct spt_env *env)
 {
     struct spt_http_pool *pool = spt_http_pool_new(L, env);
     spt_http_add_functions(L, env, pool, functions);
-    spt_open_http_types(L, env);
+    spt_open_http_options(L, env);
+    spt_open_http_session(L, env);
+    spt_open_http_headers(L, env);
+    spt_open_http_header_block(L, env);
+    spt_open_http_features(L, env);
     spt_open_http_url(L, env);
     spt_open_http_text(L, env);
     spt_open_http_upload(L, env);

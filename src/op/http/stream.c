@@ -1,18 +1,23 @@
 /* stream: runs an HTTP request and reads its body piece by piece. A stream is a resource of the
  * scope that opened it, and ends with the scope. Cancelling a read ends only that read. The head
  * and the bytes are waited for; closing does not wait. */
-#include "core/inspect.h"
-#include "core/check.h"
-#include "core/error.h"
-#include "core/anchor.h"
-#include "core/op.h"
-#include "core/scope.h"
-#include "core/task.h"
-#include "op/http/call.h"
-
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "core/anchor.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/inspect.h"
+#include "core/op.h"
+#include "core/scope.h"
+#include "core/task.h"
+#include "http/attempt.h"
+#include "op/http/call.h"
+#include "op/http/header_block.h"
+#include "op/http/openers.h"
+#include "op/http/options.h"
+#include "op/http/upload_handle.h"
 
 #define META "septet.http.stream"
 
@@ -167,7 +172,7 @@ static void on_progress(struct spt_request *request)
     struct stream *stream = SPT_OF(request, struct spt_http_request, request)->owner;
     const struct stream_op *waiter = stream->waiter;
     if (request->upload)
-        spt_upload_room(request);
+        spt_upload_handle_on_sent(request);
     if (!waiter)
         return;
     if (stream->opened ? is_enough(stream, waiter->reading, waiter->n)
@@ -231,7 +236,7 @@ static int open_push(septet_op *op, lua_State *L)
 static void describe(const septet_op *op, char *text, size_t size)
 {
     const struct spt_request *r = &((const struct stream_op *)op)->stream->call->request;
-    char room[SPT_URL_LOG_MAX];
+    char room[SPT_HTTP_URL_MAX];
     snprintf(text, size, "%s %s", r->method, spt_redact_url(r->url, room, sizeof room));
 }
 
@@ -347,7 +352,7 @@ static void read_cancel(septet_op *op)
 
 static int raise_closed(lua_State *L, const struct stream *stream)
 {
-    char room[SPT_URL_LOG_MAX];
+    char room[SPT_HTTP_URL_MAX];
     const char *url = spt_redact_url(stream->url, room, sizeof room);
     spt_error_push(L, "HttpError", "%s %s: the response was closed", stream->method, url);
     lua_pushliteral(L, "closed");
@@ -515,7 +520,7 @@ static int l_head(lua_State *L)
     struct stream *stream = spt_check_self(L, "stream");
     if (!stream->call)
         return 0;
-    spt_http_request_push_head(L, &stream->call->request);
+    spt_header_block_push(L, &stream->call->request);
     return 1;
 }
 

@@ -1,14 +1,18 @@
 /* Makes URLs and text of others safe to show in errors, traces and warnings: without passwords and
  * without terminal control characters. */
-#include "base/escape.h"
-#include "core/check.h"
-#include "op/http/call.h"
+#include "op/http/text.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
 
-const char *spt_shown(const char *text, char *out, size_t size)
+#include "base/escape.h"
+#include "base/redact.h"
+#include "core/check.h"
+#include "op/env.h"
+#include "op/http/openers.h"
+
+const char *spt_http_text_shown(const char *text, char *out, size_t size)
 {
     size_t len = strlen(text);
     if (spt_escape_keeps_text(text, len))

@@ -1,56 +1,19 @@
 /* upload: lets a task write the pieces of a body that another task's request sends. The writer
  * waits while enough bytes are queued. */
+#include <lauxlib.h>
+
 #include "core/check.h"
 #include "core/error.h"
 #include "core/op.h"
-#include "op/http/call.h"
-
-#include <lauxlib.h>
-
-enum { ROOM = 256 * 1024 }; /* queued bytes from which on the writer waits */
-
-struct spt_upload_op {
-    septet_op op;
-    struct spt_upload_handle *handle; /* kept alive by the handle at index 1 */
-};
-
-static bool has_room(const struct spt_upload_handle *handle)
-{
-    return spt_upload_left(&handle->upload) < ROOM;
-}
-
-static void end_wait(struct spt_upload_handle *handle)
-{
-    struct spt_upload_op *writer = handle->writer;
-    handle->writer = NULL;
-    if (writer)
-        septet_op_done(&writer->op, SEPTET_OK);
-}
-
-static struct spt_upload_handle *handle_of(struct spt_request *request)
-{
-    return SPT_OF(request->upload, struct spt_upload_handle, upload);
-}
-
-void spt_upload_room(struct spt_request *request)
-{
-    struct spt_upload_handle *handle = handle_of(request);
-    if (has_room(handle))
-        end_wait(handle);
-}
-
-void spt_upload_over(struct spt_request *request)
-{
-    struct spt_upload_handle *handle = handle_of(request);
-    handle->ended = true;
-    handle->request = NULL;
-    end_wait(handle);
-}
+#include "http/attempt.h"
+#include "op/env.h"
+#include "op/http/openers.h"
+#include "op/http/upload_handle.h"
 
 static int upload_start(septet_op *op)
 {
     struct spt_upload_handle *handle = ((struct spt_upload_op *)op)->handle;
-    if (has_room(handle) || handle->ended)
+    if (spt_upload_handle_has_room(handle) || handle->ended)
         septet_op_done(op, SEPTET_OK);
     else
         handle->writer = (struct spt_upload_op *)op;

@@ -1,10 +1,11 @@
 /* Exports the functions of http/url.h to the modules in Lua. */
-#include "core/check.h"
-#include "http/url.h"
-#include "op/http/call.h"
-
 #include <lauxlib.h>
 #include <string.h>
+
+#include "core/check.h"
+#include "http/url.h"
+#include "op/env.h"
+#include "op/http/openers.h"
 
 static int push_word(lua_State *L, const char *word)
 {

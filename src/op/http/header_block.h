@@ -1,0 +1,16 @@
+/* The header block and the connection of a response, as scripts read them. */
+#ifndef SPT_OP_HTTP_HEADER_BLOCK_H
+#define SPT_OP_HTTP_HEADER_BLOCK_H
+
+#include <lua.h>
+#include <stdbool.h>
+
+struct spt_request;
+
+/* Pushes the header block of a response as a userdata. */
+void spt_header_block_push(lua_State *L, const struct spt_request *r);
+
+/* Returns true for an https request with certificate verification disabled. */
+bool spt_header_block_is_insecure(const struct spt_request *r);
+
+#endif

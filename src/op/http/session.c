@@ -1,0 +1,127 @@
+/* Opens and closes sessions for scripts. */
+#include "op/http/session.h"
+
+#include <lauxlib.h>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "http/driver.h"
+#include "http/session.h"
+#include "op/env.h"
+#include "op/fields.h"
+#include "op/http/openers.h"
+#include "septet/septet.h"
+
+/* Returns the strings of the array at `arg`, or NULL for nil. The array keeps the strings alive,
+ * and the stack the block of pointers. */
+static const char *const *check_strings(lua_State *L, int arg, size_t *n)
+{
+    *n = 0;
+    if (lua_isnoneornil(L, arg))
+        return NULL;
+    luaL_checktype(L, arg, LUA_TTABLE);
+    *n = lua_rawlen(L, arg);
+    const char **strings = lua_newuserdatauv(L, *n * sizeof *strings + 1, 0);
+    for (size_t i = 0; i < *n; i++) {
+        lua_rawgeti(L, arg, (lua_Integer)i + 1);
+        strings[i] = spt_check_string(L, -1, NULL);
+        lua_pop(L, 1); /* the table keeps it alive */
+    }
+    return strings;
+}
+
+static void close_session(struct spt_session_handle *handle)
+{
+    struct spt_session *session = handle->session;
+    handle->session = NULL;
+    spt_link_remove(&handle->resource.link);
+    if (session)
+        spt_driver_free_session(session);
+}
+
+static void on_host_end(struct spt_resource *resource)
+{
+    close_session(SPT_OF(resource, struct spt_session_handle, resource));
+}
+
+/* http_session{limit, limit_per_host, cookies, resolve, resolver, allow, deny}: returns a pool of
+ * connections. `resolve` is a list of "host:port:address", or nil; `allow` and `deny` are lists of
+ * rules, or nil. Returns nil and the rule if a rule is invalid. */
+static int l_session(lua_State *L)
+{
+    struct spt_env *env = spt_env(L);
+    luaL_checktype(L, 1, LUA_TTABLE);
+    struct spt_session_config config = {
+        .limit = (unsigned)spt_fields_count(L, "limit", 1),
+        .limit_per_host = (unsigned)spt_fields_count(L, "limit_per_host", 1),
+        .cookies = spt_fields_flag(L, "cookies"),
+    };
+    lua_getfield(L, 1, "resolve");
+    config.resolve = check_strings(L, lua_gettop(L), &config.n_resolve);
+    config.resolver = spt_fields_text(L, "resolver");
+    lua_getfield(L, 1, "allow");
+    config.allow = check_strings(L, lua_gettop(L), &config.n_allow);
+    lua_getfield(L, 1, "deny");
+    config.deny = check_strings(L, lua_gettop(L), &config.n_deny);
+    struct spt_session_handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
+    *handle = (struct spt_session_handle){.resource.release = on_host_end};
+    spt_link_init(&handle->resource.link);
+    luaL_setmetatable(L, SPT_SESSION_META);
+    if (!env->driver)
+        return spt_error_usage(L, "the host is closed");
+    int rc = spt_session_new(&handle->session, env->driver, &config);
+    if (rc == SEPTET_EINVAL && config.bad_rule) {
+        lua_pushnil(L);
+        lua_pushstring(L, config.bad_rule);
+        return 2;
+    }
+    if (rc != SEPTET_OK)
+        return luaL_error(L, "cannot make a session: %s", septet_strerror(rc));
+    spt_env_add(env, &handle->resource);
+    return 1;
+}
+
+/* session:stats(): returns the session's current and total counts. */
+static int l_session_stats(lua_State *L)
+{
+    struct spt_session_handle *handle = spt_check_udata(L, 1, SPT_SESSION_META, "session");
+    struct spt_session_stats s;
+    if (!handle->session)
+        return spt_error_usage(L, "the session is closed");
+    spt_session_stats(handle->session, &s);
+    lua_createtable(L, 0, 16);
+    spt_fields_set_count(L, "active", s.active);
+    spt_fields_set_count(L, "queued", s.queued);
+    spt_fields_set_count(L, "connections", s.connections);
+    spt_fields_set_count(L, "requests", s.requests);
+    spt_fields_set_count(L, "failed", s.failed);
+    spt_fields_set_count(L, "cancelled", s.cancelled);
+    spt_fields_set_count(L, "connections_made", s.made);
+    spt_fields_set_count(L, "connections_reused", s.reused);
+    spt_fields_set_count(L, "connections_dropped", s.dropped);
+    spt_fields_set_count(L, "bytes_received", s.received);
+    spt_fields_set_count(L, "bytes_sent", s.sent);
+    return 1;
+}
+
+/* session:close(): closes the session. Requests in flight fail with the code "closed", and
+ * connections are closed. */
+static int l_session_close(lua_State *L)
+{
+    struct spt_session_handle *handle = spt_check_udata(L, 1, SPT_SESSION_META, "session");
+    close_session(handle);
+    return 0;
+}
+
+static const luaL_Reg methods[] = {{"close", l_session_close},
+                                   {"stats", l_session_stats},
+                                   {"__gc", l_session_close},
+                                   {"__close", l_session_close},
+                                   {NULL, NULL}};
+static const luaL_Reg functions[] = {{"http_session", l_session}, {NULL, NULL}};
+
+void spt_open_http_session(lua_State *L, struct spt_env *env)
+{
+    spt_new_type(L, env, SPT_SESSION_META, methods);
+    spt_add_functions(L, env, functions);
+}
