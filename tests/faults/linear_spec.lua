@@ -7,7 +7,7 @@ local core = debug.getregistry()["septet.core"]
 local json, sync = require "septet.json", require "septet.sync"
 local encode, retry = private "septet.http.encode", private "septet.http.retry"
 local text, url = private "septet.internal.text", private "septet.http.url"
-local response_meta = private "septet.http.response"
+local response_meta = private("septet.http.response").meta
 local origin = require "origin"
 
 local SIZE = 64 * 1024 -- bytes

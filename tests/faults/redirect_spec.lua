@@ -181,9 +181,11 @@ describe("http.31", function()
   end)
 
   it("from https to http is refused", function()
-    local hop = { method = "GET", url = "https://a.invalid/", redirects = 10, list = {} }
-    raises_error({ kind = "HttpError", code = "redirect", reason = "denied" },
-      private "septet.http.redirect", hop, { redirect_url = "http://a.invalid/", status = 302 }, 1)
+    local Attempt = private "septet.http.attempt"
+    local attempt = setmetatable({ method = "GET", url = "https://a.invalid/", redirects = 10 },
+      Attempt)
+    raises_error({ kind = "HttpError", code = "redirect", reason = "denied" }, attempt.redirect,
+      attempt, { redirect_url = "http://a.invalid/", status = 302 }, 1)
   end)
 end)
 

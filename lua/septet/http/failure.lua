@@ -1,4 +1,6 @@
 -- Failures of a request between two attempts, which the core does not see.
+local failure = {}
+
 local core = require "septet.core"
 local url = require "septet.http.url"
 
@@ -9,9 +11,11 @@ local url = require "septet.http.url"
 ---@param phase string
 ---@param why string
 ---@return table
-return function(attempt, code, reason, phase, why)
+function failure.new(attempt, code, reason, phase, why)
   local shown, method = url.public(attempt.url), url.public(attempt.method)
   return core.error { kind = "HttpError", code = code, reason = reason, phase = phase, url = shown,
     method = method, attempts = attempt.attempts or 1,
     message = ("%s %s: %s"):format(method, shown, core.escape(why)) }
 end
+
+return failure

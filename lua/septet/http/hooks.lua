@@ -39,7 +39,7 @@ function hooks.check(fns)
   return fns
 end
 
--- A traced request. The core or http.lua reports its end, which is passed on to the hooks once.
+-- A traced request. The core or request.lua reports its end, which is passed on to the hooks once.
 local Traced = {}
 Traced.__index = Traced
 
@@ -82,17 +82,14 @@ local function begin(attempt, traced, fns)
     if attempt.list.automatic and given["Accept-Encoding"] == attempt.list.automatic then
       automatic["Accept-Encoding"], given["Accept-Encoding"] = attempt.list.automatic, nil
     end
-    attempt.list = headers.list("request_start", automatic, given)
-    if attempt.multipart and headers.value(attempt.list, "content-type") ~= attempt.multipart then
-      args.usage "bad header 'Content-Type' in 'request_start' (its boundary is the body's: it cannot be changed)"
-    end
+    attempt:replace_headers(headers.list("request_start", automatic, given), "request_start")
   end
   traced[#traced + 1] = { hooks = fns, ctx = ctx }
 end
 
 --- Calls the request_start hooks in the caller's task. They may change the headers. If one raises,
 --- the request fails and hooks already called get request_exception.
----@param attempt table its headers may change; `attempt.traced` is set, to report its end to
+---@param attempt septet.Attempt
 ---@param ... septet.TraceHooks|nil
 function hooks.start(attempt, ...)
   next_request = next_request + 1
@@ -107,7 +104,7 @@ function hooks.start(attempt, ...)
       core.raise(err, traceback)
     end
   end
-  attempt.traced = traced
+  attempt:report_to(traced)
 end
 
 return hooks

@@ -133,15 +133,33 @@ function profile.new(options, base, what)
   return made
 end
 
---- Returns a copy without credentials and client certificate, for origins that the script did not
---- name.
----@param made table
----@return table
-function profile.without_credentials(made)
+-- Returns a copy without credentials and client certificate, for origins that the script did not
+-- name.
+local function without_credentials(made)
   local other = {}
   for name, value in pairs(made) do other[name] = value end
   other.user, other.password, other.cert_file, other.key_file = nil, nil, nil, nil
   return other
+end
+
+-- Returns the timeouts, the body limit and the profile of requests as the core takes them.
+local function new_terms(made, times, max_body)
+  local terms = { max_body = max_body }
+  for name, value in pairs(times) do terms[name] = value end
+  for name, value in pairs(made) do terms[name] = value end
+  return core.http_options(terms)
+end
+
+--- Returns the terms of requests, and those for other origins, without credentials.
+---@param made table connection options
+---@param times table<string, number> timeouts
+---@param max_body integer|nil
+---@return userdata terms
+---@return userdata without_credentials
+function profile.terms(made, times, max_body)
+  local terms = new_terms(made, times, max_body)
+  if not (made.user or made.cert_file) then return terms, terms end
+  return terms, new_terms(without_credentials(made), times, max_body)
 end
 
 local names = { "proxy", "unix_socket", "tls", "http2", "auth", "cookies" }

@@ -1,4 +1,6 @@
 -- Redirects: where they may lead, and which parts of a request are sent there.
+local redirect = {}
+
 local core = require "septet.core"
 local failure = require "septet.http.failure"
 local url = require "septet.http.url"
@@ -22,31 +24,25 @@ local public = {
 }
 local public_beginnings = { "^accept%-", "^content%-", "^if%-" }
 
--- Removes an attempt's headers for which keep(name in lower case) is false.
-local function keep_headers(attempt, keep)
-  local kept = {}
-  for i = 1, #attempt.list, 2 do
-    if keep(attempt.list[i]:lower()) then
-      kept[#kept + 1], kept[#kept + 2] = attempt.list[i], attempt.list[i + 1]
-    end
-  end
-  attempt.list = kept
-  attempt.headers = core.http_headers(kept)
-end
-
-local function is_public(name)
+--- Returns true if a header may go to another origin.
+---@param name string in lower case
+---@return boolean
+function redirect.is_public(name)
   for _, beginning in ipairs(public_beginnings) do
     if name:find(beginning) then return true end
   end
   return public[name] or false
 end
 
-local function is_not_of_a_body(name)
-  return name:sub(1, 8) ~= "content-"
+--- Returns true if a header describes the body.
+---@param name string in lower case
+---@return boolean
+function redirect.is_of_body(name)
+  return name:sub(1, 8) == "content-"
 end
 
 local function redirect_error(attempt, why, reason)
-  return failure(attempt, "redirect", reason, "receive", why)
+  return failure.new(attempt, "redirect", reason, "receive", why)
 end
 
 -- Returns the target of a Location. The old fragment is kept unless there is a new one (RFC 9110,
@@ -64,30 +60,33 @@ local function resolve(attempt, location)
   return target:find("#", 1, true) and target or target .. (attempt.url:match "#.*" or "")
 end
 
---- Changes an attempt to follow its redirect. Raises HttpError{code="redirect"} if that is refused.
----@param attempt table
----@param response septet.Response
----@param attempts integer number of redirects, including this one
-return function(attempt, response, attempts)
-  if attempts > attempt.redirects then
+--- Returns the URL of the next attempt. Raises HttpError{code="redirect"} if that is refused.
+---@param attempt septet.Attempt
+---@param location string
+---@param number integer number of redirects, including this one
+---@return string
+function redirect.target(attempt, location, number)
+  if number > attempt.redirects then
     error(redirect_error(attempt, ("more than %d redirects"):format(attempt.redirects), "limit"), 0)
   end
-  local target = resolve(attempt, response.redirect_url)
+  local target = resolve(attempt, location)
   if attempt.url:match("^[Hh][Tt][Tt][Pp][Ss]:") and not target:match("^https:") then
     error(redirect_error(attempt, "redirected from https to http", "denied"), 0)
   end
-  if url.origin(target) ~= url.origin(attempt.url) then
-    local named = attempt.redirect_headers
-    keep_headers(attempt, function(name) return named[name] or is_public(name) end)
-    attempt.terms = attempt.without_credentials
-  end
-  local method = next_method(attempt.method, response.status)
+  return target
+end
+
+--- Returns the method of the next attempt. Raises HttpError{code="redirect"} if that needs the body
+--- of an iterator a second time.
+---@param attempt septet.Attempt
+---@param status integer
+---@return string
+function redirect.method(attempt, status)
+  local method = next_method(attempt.method, status)
   if method == attempt.method and type(attempt.body) == "function" then
     error(redirect_error(attempt, "the body cannot be made a second time", "not_rewindable"), 0)
   end
-  if method ~= attempt.method then
-    attempt.body = nil
-    keep_headers(attempt, is_not_of_a_body)
-  end
-  attempt.method, attempt.url = method, target
+  return method
 end
+
+return redirect

@@ -5,6 +5,8 @@ local failure = require "septet.http.failure"
 local text = require "septet.internal.text"
 local url = require "septet.http.url"
 
+local response = {}
+
 local SHOWN = 200 -- bytes of the body in the message of raise_for_status()
 
 --- Headers of a response, by name in any case. Several of one name are joined by ", ".
@@ -113,8 +115,8 @@ local function names()
   return all
 end
 
-local response_meta = {
-  family = {}, -- metatables of the objects that have the methods of a response
+--- The metatable of responses.
+response.meta = {
   __name = "septet.http.Response",
   __metatable = false,
   __index = function(self, key)
@@ -130,7 +132,8 @@ local response_meta = {
   end,
 }
 
-response_meta.family[response_meta] = true
+--- The metatables of all objects that have the methods of a response.
+response.family = { [response.meta] = true }
 
 --- Returns the response, or raises HttpError{code = "status"} if its status is 400 or more.
 ---@return septet.Response
@@ -158,7 +161,7 @@ function Response:text(charset, fallback)
   charset = charset or text.charset(self.headers["content-type"])
   local decoded = text.decode(self.body, charset) or fallback and text.decode(self.body, fallback)
   if decoded then return decoded end
-  error(failure(self, "decode", "charset", "receive",
+  error(failure.new(self, "decode", "charset", "receive",
     ("the charset '%s' is not known"):format(charset)), 0)
 end
 
@@ -170,5 +173,5 @@ function Response:json()
 end
 
 args.methods(Headers, "headers", { [headers_meta] = true })
-args.methods(Response, "response", response_meta.family)
-return response_meta
+args.methods(Response, "response", response.family)
+return response

@@ -17,10 +17,11 @@ local spec = {
   methods = "table", statuses = "table", budget = "seconds",
 }
 
+--- The methods that sessions have a function for.
+retry.FUNCTIONS = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" }
+
 local CAPITALS = {}
-for _, method in ipairs { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" } do
-  CAPITALS[method] = true
-end
+for _, method in ipairs(retry.FUNCTIONS) do CAPITALS[method] = true end
 
 --- Returns a method as it is sent: in capitals if sessions have a function for it, else unchanged.
 ---@param method string
@@ -39,9 +40,31 @@ local function set_of(list)
   return set
 end
 
+--- Retry policy. A request is retried after a failure to connect, after one before any byte of the
+--- response, and after some statuses. The delay is a random time up to `backoff` * 2 ^ (attempts so
+--- far - 1), or as long as Retry-After says.
+---@class septet.Retries
+---@field attempts integer|nil number of attempts, including the first; 3
+---@field backoff number|nil seconds; 0.25
+---@field max_backoff number|nil seconds; 10
+---@field max_wait number|nil longest Retry-After, in seconds, that is waited for; 60
+---@field methods string[]|nil the idempotent ones: GET HEAD PUT DELETE OPTIONS TRACE
+---@field statuses integer[]|nil 408 429 502 503 504
+---@field budget number|nil retries for each request to an origin, after the first ten; 0.1
+
+--- A checked retry policy: the same fields, and sets in place of lists.
+---@class septet.RetryPolicy
+---@field attempts integer
+---@field backoff number
+---@field max_backoff number
+---@field max_wait number
+---@field methods table<string, boolean>
+---@field statuses table<integer, boolean>
+---@field budget number
+
 --- Returns the policy that the option `retries` describes.
 ---@param value integer|septet.Retries|false|nil number of retries, or a table
----@return table|nil policy nil for none
+---@return septet.RetryPolicy|nil
 function retry.policy(value, what)
   if not value then return nil end
   if math.type(value) == "integer" and value >= 0 then

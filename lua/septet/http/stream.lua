@@ -1,8 +1,10 @@
 -- Streamed responses: their body is read in pieces.
 local args = require "septet.internal.args"
 local core = require "septet.core"
-local response_meta = require "septet.http.response"
+local response = require "septet.http.response"
 local url = require "septet.http.url"
+
+local stream = {}
 
 local MAX_LINE = 1024 * 1024 -- bytes
 
@@ -87,7 +89,7 @@ end
 -- Returns a Response method that first waits for the body. It takes the body only if it succeeds.
 local function made_of_body(name)
   return function(self, ...)
-    local method = response_meta.__index(self, name)
+    local method = response.meta.__index(self, name)
     if rawget(self, "body") then return method(self, ...) end
     rawset(self, "body", peek(self))
     local ok, result, traceback = core.try(method, self, ...)
@@ -123,17 +125,18 @@ local lazy = {
   times = function(self) return (self.stream:head() or self.head):times() end,
 }
 
-local stream_meta = {
+--- The metatable of streamed responses.
+stream.meta = {
   __name = "septet.http.StreamedResponse",
   __metatable = false,
   __close = Stream.close,
   __index = function(self, key)
     if Stream[key] then return Stream[key] end
-    if not lazy[key] then return response_meta.__index(self, key) end
+    if not lazy[key] then return response.meta.__index(self, key) end
     return lazy[key](self)
   end,
 }
 
-response_meta.family[stream_meta] = true
-args.methods(Stream, "response", { [stream_meta] = true })
-return stream_meta
+response.family[stream.meta] = true
+args.methods(Stream, "response", { [stream.meta] = true })
+return stream

@@ -1,0 +1,238 @@
+-- The attempts of one request: what the next one sends, where, and how it is sent. A retry sends the
+-- same again, a redirect changes it. Only the methods here change an Attempt.
+local core = require "septet.core"
+local args = require "septet.internal.args"
+local auth = require "septet.http.auth"
+local encode = require "septet.http.encode"
+local failure = require "septet.http.failure"
+local headers = require "septet.http.headers"
+local limits = require "septet.http.limits"
+local options = require "septet.http.options"
+local profile = require "septet.http.profile"
+local redirect = require "septet.http.redirect"
+local response = require "septet.http.response"
+local retry = require "septet.http.retry"
+local stream = require "septet.http.stream"
+local upload = require "septet.http.upload"
+local url = require "septet.http.url"
+
+-- Cached for bench/http.py.
+local core_http, core_stream, setmetatable = core.http, core.http_stream, setmetatable
+
+---@class septet.Attempt
+---@field session septet.Session
+---@field method string
+---@field url string
+---@field body string|(fun(): string|nil)|nil
+---@field multipart string|nil Content-Type that the body determines
+---@field list string[] headers: {name, value, ...}
+---@field headers userdata the same, checked
+---@field terms userdata timeouts, body limit and profile
+---@field without_credentials userdata terms for other origins
+---@field redirects integer maximum number that is followed
+---@field redirect_headers table<string, boolean> further headers for other origins
+---@field policy septet.RetryPolicy|nil
+---@field streams boolean|nil true if the body is streamed
+---@field insecure boolean|nil true if certificates are not checked
+---@field deadline number|nil instant of the total timeout
+---@field traced table|nil what reports the request's end to its hooks
+---@field attempts integer|nil number of the latest attempt, if it may be retried
+local Attempt = {}
+Attempt.__index = Attempt
+
+--- Creates the first attempt of a request without options.
+---@param session septet.Session
+---@param method string
+---@param target string
+---@param streams boolean|nil
+---@param deadline number|nil
+---@return septet.Attempt
+function Attempt.new(session, method, target, streams, deadline)
+  return setmetatable({ session = session, method = method, url = target,
+    headers = session.headers, list = session.list, terms = session.terms,
+    without_credentials = session.without_credentials, redirects = session.redirects,
+    redirect_headers = session.redirect_headers, policy = session.retries, streams = streams,
+    insecure = session.profile.insecure, deadline = deadline }, Attempt)
+end
+
+--- Applies the options of the request.
+---@param request septet.RequestOptions
+---@param what string the function's name, for messages
+---@return number|nil total timeout in seconds
+function Attempt:override(request, what)
+  args.options(request, options.checks, what)
+  local session = self.session
+  local made = {}
+  local agreed = {} -- headers that the body determines, whatever `headers` says
+  self.body, made["Content-Type"] = options.body(request, what)
+  if request.multipart then
+    agreed["Content-Type"], self.multipart = made["Content-Type"], made["Content-Type"]
+  end
+  made.Authorization = auth.header(request.auth, what)
+  if request.headers or next(made) then
+    self.list =
+      headers.list(what, session.defaults, session.own_headers, made, request.headers, agreed)
+  end
+  if request.params then self.url = encode.query(self.url, request.params) end
+  local times = limits.times(session.times, request.timeout)
+  if type(request.timeout) == "table" or request.max_body or profile.differs(request) then
+    local connection = profile.new(request, session.profile, what)
+    self.insecure = connection.insecure
+    self.terms, self.without_credentials =
+      profile.terms(connection, times, request.max_body or session.max_body)
+  end
+  self.redirects = limits.redirects(request.redirects, session.redirects, what)
+  if request.redirect_headers then
+    self.redirect_headers = headers.named(request.redirect_headers, what)
+  end
+  if request.retries ~= nil then self.policy = retry.policy(request.retries, what) end
+  if type(self.body) == "function" then self.policy = nil end -- it cannot be made again
+  return times.total
+end
+
+--- Replaces the headers, before the first attempt. Those that the body determines must stay.
+---@param list string[]
+---@param what string the hook's name, for messages
+function Attempt:replace_headers(list, what)
+  self.list = list
+  if self.multipart and headers.value(list, "content-type") ~= self.multipart then
+    args.usage("bad header 'Content-Type' in '%s' (its boundary is the body's: it cannot be changed)",
+      what)
+  end
+end
+
+--- Checks the headers, before the first attempt. Raises Usage at the script's line.
+function Attempt:check_headers()
+  if self.list ~= self.session.list then self.headers = headers.checked(self.list) end
+end
+
+--- Sets what reports the request's end to its hooks.
+function Attempt:report_to(traced)
+  self.traced = traced
+end
+
+--- Starts the total timeout.
+---@param seconds number|nil
+function Attempt:limit(seconds)
+  if seconds then self.deadline = core.now() + seconds end
+end
+
+-- --- sending ---
+
+-- Returns the seconds until the deadline, or nil if there is none.
+local function seconds_left(self)
+  return self.deadline and math.max(0, self.deadline - core.now())
+end
+
+-- Waits for the attempt's turn under the rate, but no longer than the total timeout allows.
+local function throttle(self)
+  if self.session.pace(self.url, seconds_left(self)) then return end
+  error(failure.new(self, "timeout", "total", "queue", "the rate left no time for it"), 0)
+end
+
+-- Sends the attempt. With a retry policy it is streamed, as its head decides whether it is retried.
+local function send(self, body)
+  local pool, left, stays = self.session.core, seconds_left(self), self.redirects == 0
+  if self.streams or self.policy then
+    return core_stream(pool, self.terms, self.headers, self.method, self.url, body, left, nil, stays,
+      not self.streams)
+  end
+  return core_http(pool, self.terms, self.headers, self.method, self.url, body, left, self.traced,
+    stays)
+end
+
+local function run_once(self)
+  if self.session.pace then throttle(self) end
+  local result
+  if type(self.body) == "function" then
+    local with = self.streams and upload.start_body or upload.with_body
+    result = with(self.body, function(body) return send(self, body) end)
+  else
+    result = send(self, self.body)
+  end
+  if not result.url then result.url = self.url end
+  return setmetatable(result, self.streams and stream.meta or response.meta)
+end
+
+-- Reads the body of a streamed response, which then is a whole one. Returns like core.try().
+local function gather(result)
+  local body_stream = result.stream
+  local ok, body, traceback = core.try(body_stream.peek, body_stream)
+  result.body, result.head, result.stream = body, body_stream:head(), nil
+  body_stream:close()
+  return ok, ok and result or body, traceback
+end
+
+-- Returns the delay before the next attempt, or nil if there is none.
+local function retry_delay(self, attempts, result, err)
+  local policy = self.policy
+  local delay = retry.wants(policy, self.method, result, err)
+    and retry.delay(policy, attempts, result)
+  local in_time = delay and not (self.deadline and core.now() + delay >= self.deadline)
+  return in_time and self.session.budget.spend(self.url) and delay or nil
+end
+
+-- Runs the attempt, and retries it as its policy allows. Returns or raises the last outcome. The
+-- bodies of earlier responses are not read.
+local function run_with_retries(self)
+  self.session.budget.earn(self.url, self.policy)
+  local ok, result, traceback = core.try(run_once, self)
+  for attempts = 1, math.huge do
+    local err = not ok and result or nil
+    if err and not core.is(err, "HttpError") then core.raise(err, traceback) end
+    self.attempts = attempts
+    if attempts > 1 then result.attempts = attempts end
+    local delay = retry_delay(self, attempts, ok and result or nil, err)
+    if not delay then
+      if ok and not self.streams then ok, result, traceback = gather(result) end
+      if ok then return result end
+      if attempts > 1 and core.is(result, "HttpError") then result.attempts = attempts end
+      core.raise(result, traceback)
+    end
+    local unread = ok and result.stream:pass_over()
+    core.sleep(delay)
+    if unread then result.stream:peek() end -- so that the connection can be used again
+    ok, result, traceback = core.try(run_once, self)
+  end
+end
+
+--- Sends the attempt, again as its retry policy allows, and waits for the response.
+---@async
+---@return septet.Response|septet.StreamedResponse
+function Attempt:run()
+  return (self.policy and run_with_retries or run_once)(self)
+end
+
+-- --- redirects ---
+
+-- Removes the headers for which keep(name in lower case) is false.
+local function keep_headers(self, keep)
+  local kept = {}
+  for i = 1, #self.list, 2 do
+    if keep(self.list[i]:lower()) then
+      kept[#kept + 1], kept[#kept + 2] = self.list[i], self.list[i + 1]
+    end
+  end
+  self.list, self.headers = kept, core.http_headers(kept)
+end
+
+--- Changes to the attempt that follows a redirect. Raises HttpError{code="redirect"} if that is
+--- refused.
+---@param result septet.Response
+---@param number integer number of redirects, including this one
+function Attempt:redirect(result, number)
+  local target = redirect.target(self, result.redirect_url, number)
+  local method = redirect.method(self, result.status)
+  if url.origin(target) ~= url.origin(self.url) then
+    local named = self.redirect_headers
+    keep_headers(self, function(name) return named[name] or redirect.is_public(name) end)
+    self.terms = self.without_credentials
+  end
+  if method ~= self.method then
+    self.body = nil
+    keep_headers(self, function(name) return not redirect.is_of_body(name) end)
+  end
+  self.method, self.url = method, target
+end
+
+return Attempt

@@ -1,0 +1,68 @@
+-- Options of requests: their checks, and the body that they ask for.
+local args = require "septet.internal.args"
+local encode = require "septet.http.encode"
+local headers = require "septet.http.headers"
+
+local options = {}
+
+--- Options of a request, over those of its session.
+---@class septet.RequestOptions
+---@field headers table<string, string|false>|nil false removes a header
+---@field params table|nil query: names to values or lists of values, or a list of {name, value}
+--- A string is sent as it is. A function is called for pieces, in a task of its own, until it
+--- returns nil.
+---@field body string|(fun(): string|nil)|nil
+---@field form table|nil like `params`, sent as a form
+---@field json any sent as JSON
+--- Sent as form data.
+---@field multipart {name: string, data: string, filename: string|nil, type: string|nil}[]|nil
+---@field auth septet.Auth|false|nil false: no credentials, even if the session has some
+---@field timeout number|septet.Timeouts|nil
+---@field max_body integer|nil
+---@field redirects integer|false|nil
+---@field retries integer|septet.Retries|false|nil
+---@field proxy string|false|nil
+---@field unix_socket string|false|nil
+---@field tls septet.Tls|nil
+---@field http2 boolean|"force"|nil
+---@field cookies boolean|nil false: the session's are neither sent nor kept
+---@field redirect_headers string[]|nil in place of the session's
+---@field trace septet.TraceHooks|nil called after those of the session
+
+--- Kinds of their checks, by name.
+options.checks = {
+  headers = "table", params = "table", body = "body", form = "table", json = "any",
+  multipart = "table", auth = "any", timeout = "timeout", max_body = "bytes", redirects = "any",
+  retries = "any", proxy = "any", unix_socket = "any", tls = "table", http2 = "any",
+  cookies = "boolean", trace = "table", redirect_headers = "table",
+}
+
+local bodies = {
+  body = function(value) return value end,
+  form = function(value) return encode.form(value), "application/x-www-form-urlencoded" end,
+  json = function(value) return require "septet.json".encode(value), "application/json" end,
+  multipart = encode.multipart, -- options.body() also passes the Content-Type
+}
+
+--- Returns the body that the options of a request ask for, and its Content-Type.
+---@param request septet.RequestOptions
+---@param what string the function's name, for messages
+---@return string|function|nil body
+---@return string|nil content_type
+function options.body(request, what)
+  local given, value
+  for name in pairs(bodies) do
+    if request[name] ~= nil then
+      if given then
+        args.usage("bad options to '%s' (both '%s' and '%s' are its body)", what, given, name)
+      end
+      given, value = name, request[name]
+    end
+  end
+  if given == "multipart" then
+    return encode.multipart(value, headers.own(request.headers, "content-type", what))
+  end
+  if given then return bodies[given](value) end
+end
+
+return options

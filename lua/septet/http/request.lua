@@ -1,0 +1,94 @@
+-- Requests: redirects and trace hooks around the attempts of a request.
+local core = require "septet.core"
+local Attempt = require "septet.http.attempt"
+local hooks = require "septet.http.hooks"
+local response = require "septet.http.response"
+local url = require "septet.http.url"
+
+local request = {}
+
+-- Cached for bench/http.py.
+local core_http, response_meta, rawget, setmetatable = core.http, response.meta, rawget, setmetatable
+
+-- Follows the redirects of a response that `attempt` led to.
+local function follow(attempt, result)
+  local session, history = attempt.session, {}
+  while result.redirect_url and attempt.redirects > 0 do
+    history[#history + 1] = result
+    if attempt.streams then result:close() end
+    attempt:redirect(result, #history)
+    session.redirected = session.redirected + 1
+    result = attempt:run()
+  end
+  result.history = history
+  return result
+end
+
+local function perform(attempt)
+  attempt:check_headers()
+  local result = attempt:run()
+  if not rawget(result, "redirect_url") then return result end
+  return follow(attempt, result)
+end
+
+-- Like perform(), but reports the end to the hooks. The core does not see every end: it misses a
+-- refused redirect, and a task cancelled before it could start.
+local function perform_traced(attempt)
+  local traced = attempt.traced
+  local ok, result, traceback = core.try(perform, attempt)
+  if not ok then
+    local cancelled = core.is(result, "Cancelled")
+    traced:ended(core.now(), nil, not cancelled and result or nil, cancelled)
+    core.raise(result, traceback)
+  end
+  if attempt.streams then
+    result.stream:trace(traced) -- which reports the end later
+  else
+    -- The core has reported it already, unless more attempts could have followed.
+    traced:ended(core.now(), result.status)
+  end
+  return result
+end
+
+-- The fast path: performs a request without options on a session without retries, which is usually
+-- a single attempt. Thousands of coroutines may wait in here. With few locals, their stacks need
+-- not grow.
+local function perform_plain(session, method, target)
+  local total, result = session.times.total
+  local deadline = total and core.now() + total
+  if total then
+    result = core_http(session.core, session.terms, session.headers, method, target, nil, total)
+  else
+    result = core_http(session.core, session.terms, session.headers, method, target)
+  end
+  if not result.url then result.url = target end
+  setmetatable(result, response_meta)
+  if not rawget(result, "redirect_url") then return result end
+  return follow(Attempt.new(session, method, target, false, deadline), result)
+end
+
+--- Performs a request of any method.
+---@async
+---@param session septet.Session
+---@param method string
+---@param target string
+---@param options septet.RequestOptions|nil
+---@param streams boolean|nil true: returns once the head has arrived
+---@return septet.Response|septet.StreamedResponse
+function request.run(session, method, target, options, streams)
+  if not options and session.plain and not streams then
+    return perform_plain(session, method, target)
+  end
+  local attempt = Attempt.new(session, method, url.join(session.base_url, target), streams)
+  local total, own_trace = session.times.total, nil
+  if options then
+    total = attempt:override(options, method:lower())
+    own_trace = hooks.check(options.trace)
+  end
+  local traced = session.trace or own_trace
+  if traced then hooks.start(attempt, session.trace, own_trace) end
+  attempt:limit(total)
+  return (traced and perform_traced or perform)(attempt)
+end
+
+return request

@@ -1,0 +1,224 @@
+-- Sessions: a pool of connections with its own limits, headers and trace hooks.
+local core = require "septet.core"
+local addresses = require "septet.http.addresses"
+local args = require "septet.internal.args"
+local auth = require "septet.http.auth"
+local headers = require "septet.http.headers"
+local hooks = require "septet.http.hooks"
+local limits = require "septet.http.limits"
+local profile = require "septet.http.profile"
+local rate = require "septet.http.rate"
+local request = require "septet.http.request"
+local retry = require "septet.http.retry"
+local url = require "septet.http.url"
+
+local session = {}
+
+local run = request.run -- cached for bench/http.py
+
+local TIMEOUTS = { connect = 10, first_byte = 30, idle = 30 } -- seconds
+local MAX_REDIRECTS = 10
+local USER_AGENT = "septet/" .. core.versions():match("^Septet ([^,]+)")
+
+---@class septet.Session
+---@field core userdata the connections
+---@field times table<string, number> timeouts
+---@field max_body integer|nil
+---@field profile table connection options, as the core takes them
+---@field headers userdata the checked header lines of `list`
+---@field list string[] headers of requests without options: {name, value, ...}
+---@field own_headers table<string, string|false> those of the session's options
+---@field defaults table<string, string>
+---@field base_url string|nil
+---@field redirects integer maximum number that is followed
+---@field redirect_headers table<string, boolean>
+---@field retries septet.RetryPolicy|nil
+---@field budget table of retries
+---@field pace (fun(url: string, left: number|nil): boolean)|nil
+---@field trace septet.TraceHooks|nil
+---@field redirected integer redirects followed
+---@field terms userdata timeouts, body limit and profile of requests
+---@field without_credentials userdata the terms for other origins
+---@field plain boolean true if a request without options is usually a single attempt
+---@field closed boolean|nil
+local Session = {}
+local session_meta = { __name = "septet.http.Session", __metatable = false, __index = Session }
+
+local session_options = {
+  base_url = "string", limit = "count", limit_per_host = "count", rate = "any", timeout = "timeout",
+  max_body = "bytes", redirects = "any", retries = "any", headers = "table", auth = "any",
+  trace = "table", cookies = "boolean", proxy = "any", unix_socket = "any", resolve = "table",
+  tls = "table", http2 = "any", allow = "any", deny = "any",
+  resolver = "string", redirect_headers = "table",
+}
+
+--- Options of http.session(). The words after the last semicolon are the default.
+---@class septet.SessionOptions
+---@field base_url string|nil URL that URLs without a scheme are resolved against; none
+---@field limit integer|nil maximum number of requests in flight; 64
+---@field limit_per_host integer|nil maximum number of them to one scheme, host and port; 8
+--- Maximum number of starts in any window of time, as "10/s"; none.
+---@field rate string|{[1]: string, per: "host"|"session"|(fun(url: string): any)|nil}|nil
+---@field timeout number|septet.Timeouts|nil a number is the total
+---@field max_body integer|nil bytes of a body after decoding; 64 MiB, none if streamed or saved
+---@field redirects integer|false|nil maximum number that is followed; 10
+---@field retries integer|septet.Retries|false|nil maximum number of retries of a request; 0
+---@field headers table<string, string>|nil sent with each request
+---@field auth septet.Auth|nil sent with each request
+---@field cookies boolean|nil keeps the cookies of responses and sends them back; false
+---@field proxy string|nil a URL: http, socks4, socks4a, socks5, socks5h; or "environment"; none
+---@field unix_socket string|nil path to connect to in place of the URL's host
+---@field resolve table<string, string>|nil addresses to use, by "host:port"
+---@field resolver string|nil "system", or servers as "127.0.0.1:53,[::1]:53"; those of the system
+---@field tls septet.Tls|nil
+---@field http2 boolean|"force"|nil HTTP/2 over TLS if the server offers it; false
+---@field allow string|string[]|nil rules for the only targets of connections; everywhere
+---@field deny string|string[]|nil rules for denied targets, allowed or not, as "private"; nowhere
+---@field redirect_headers string[]|nil names of further headers that are sent to another origin
+---@field trace septet.TraceHooks|nil
+
+--- Creates a session: a pool of connections with its own limits.
+---@param options septet.SessionOptions|nil
+---@return septet.Session
+function session.new(options)
+  options = args.options(options, session_options, "session")
+  local defaults = { ["User-Agent"] = USER_AGENT, ["Accept-Encoding"] = core.http_encodings() }
+  local own = {} -- a copy, as the script may change its table
+  own.Authorization = auth.header(options.auth, "session") or nil
+  for name, value in pairs(options.headers or {}) do own[name] = value end
+  local list = headers.list("session", defaults, own)
+  local times, max_body = limits.times(TIMEOUTS, options.timeout), options.max_body
+  local connection = profile.new(options, nil, "session")
+  local pool, bad_rule = core.http_session {
+    limit = options.limit or 64, limit_per_host = options.limit_per_host or 8,
+    cookies = options.cookies,
+    resolve = addresses.given(options.resolve), resolver = addresses.resolver(options.resolver),
+    allow = addresses.rules(options.allow, "allow"), deny = addresses.rules(options.deny, "deny"),
+  }
+  if not pool then
+    args.usage("bad rule '%s' for 'session' (a host, address, range or port expected)", bad_rule)
+  end
+  local terms, without_credentials = profile.terms(connection, times, max_body)
+  local self = setmetatable({
+    core = pool,
+    times = times,
+    max_body = max_body,
+    profile = connection,
+    headers = headers.checked(list),
+    list = list,
+    own_headers = own,
+    defaults = defaults,
+    base_url = options.base_url,
+    redirects = limits.redirects(options.redirects, MAX_REDIRECTS, "session"),
+    redirect_headers = headers.named(options.redirect_headers, "session"),
+    retries = retry.policy(options.retries, "session"),
+    budget = retry.new_budget(),
+    pace = rate.pacer(options.rate, url.origin),
+    trace = hooks.check(options.trace),
+    redirected = 0,
+    terms = terms,
+    without_credentials = without_credentials,
+  }, session_meta)
+  -- A request without options is usually a single attempt.
+  self.plain = not (self.trace or self.base_url or self.pace or self.retries) and self.redirects > 0
+  return self
+end
+
+--- Closes the connections. Requests in flight raise HttpError with the code "closed"; later ones
+--- raise Usage. Does nothing if closed. Also called by `<close>`.
+function Session:close()
+  self.closed = true
+  self.core:close()
+end
+session_meta.__close = Session.close
+
+--- Counters of a session. Requests are counted as they are sent: each redirect that was followed
+--- and each retry is one.
+---@class septet.SessionStats
+---@field active integer requests in flight now
+---@field queued integer requests queued now
+---@field connections integer open now, used or idle
+---@field requests integer requests started
+---@field failed integer requests without a response
+---@field cancelled integer requests cancelled
+---@field redirects integer redirects followed
+---@field retries integer
+---@field connections_made integer
+---@field connections_reused integer requests that found a connection open
+---@field connections_dropped integer idle connections that the peer closed
+---@field bytes_received integer of bodies, after decoding
+---@field bytes_sent integer of bodies
+
+--- Returns the session's counters: the current ones, and the totals since it was created.
+---@return septet.SessionStats
+function Session:stats()
+  local stats = self.core:stats()
+  stats.redirects, stats.retries = self.redirected, self.budget.spent
+  return stats
+end
+--- Performs a request and waits for the whole response. A status is never an error by itself.
+--- Raises HttpError.
+---@async
+---@param method string
+---@param target string http or https URL; absolute, unless the session has a base_url
+---@param options septet.RequestOptions|nil
+---@return septet.Response
+function Session:request(method, target, options)
+  args.string(method, 1, "request")
+  args.string(target, 2, "request")
+  return run(self, retry.method(method), target, options)
+end
+
+--- Performs a request and waits for the head of the response. The body is then read as it arrives,
+--- with at most 256 KiB buffered for a slow reader. `max_body` applies only if the session or the
+--- request sets it. Raises HttpError.
+---@async
+---@param method string
+---@param target string http or https URL; absolute, unless the session has a base_url
+---@param options septet.RequestOptions|nil
+---@return septet.StreamedResponse
+function Session:stream(method, target, options)
+  args.string(method, 1, "stream")
+  args.string(target, 2, "stream")
+  return run(self, retry.method(method), target, options, true)
+end
+--- Options of a save: those of a request without a body, and its own.
+---@class septet.SaveOptions: septet.RequestOptions
+---@field resume boolean|nil keeps what an earlier save received if the body is the same; false
+---@field sha256 string|nil expected digest of the file, in hexadecimal; at most one of these four
+---@field sha512 string|nil
+---@field sha1 string|nil
+---@field md5 string|nil
+
+--- Result of a save. If a digest was expected, it is also there, under its name.
+---@class septet.Saved
+---@field status integer
+---@field url string of the last attempt
+---@field headers septet.Headers
+---@field path string
+---@field bytes integer size of the whole file
+---@field resumed integer number of them that an earlier save had received
+---@field attempts integer number of attempts made
+--- Saves a URL's body to a file and waits until the disk holds it. Until then `path` is unchanged.
+--- On failure, the bytes received stay in `path` .. ".part", unless they are of no use. Raises
+--- IoError and HttpError, the latter also for a status other than 200 and for a wrong digest.
+---@async
+---@param target string http or https URL; absolute, unless the session has a base_url
+---@param path string
+---@param options septet.SaveOptions|nil
+---@return septet.Saved
+function Session:save(target, path, options)
+  args.string(target, 1, "save")
+  args.string(path, 2, "save")
+  return require "septet.http.save".run(self, target, path, options)
+end
+for _, method in ipairs(retry.FUNCTIONS) do
+  local verb = method:lower()
+  Session[verb] = function(self, target, options)
+    args.string(target, 1, verb)
+    return run(self, method, target, options)
+  end
+end
+
+args.methods(Session, "session", { [session_meta] = true })
+return session
