@@ -1,4 +1,5 @@
-"""Which modules a script can reach: those that docs/api.md lists, and none of the folders of lua/septet."""
+"""Which modules a script can reach: those that docs/api.md lists, and none of the folders of
+lua/septet."""
 import os
 import re
 import unittest
@@ -46,13 +47,16 @@ for _, name in ipairs %s do
   if not rawequal(require(name), septet[field]) then print(name) end
 end
 local fields = {}
-for name, value in pairs(septet) do fields[#fields + 1] = type(value) == 'table' and 'septet.' .. name or nil end
+for name, value in pairs(septet) do
+  fields[#fields + 1] = type(value) == 'table' and 'septet.' .. name or nil
+end
 table.sort(fields)
 print(table.concat(fields, ' '))
 """ % lua_list(PUBLIC)), out=" ".join(PUBLIC) + "\n")
 
     def test_a_private_one_is_not_reached(self):
-        """no require, task.require, table of packages or field finds it, also once all modules are loaded"""
+        """no require, task.require, table of packages or field finds it, also once all modules are
+        loaded"""
         self.check(self.septet("-e", """
 local septet, task = require 'septet', require 'septet.task'
 local public = {}
@@ -60,10 +64,14 @@ for _, name in ipairs %s do public[name] = true; require(name) end
 for _, name in ipairs %s do
   for _, find in ipairs { require, task.require } do
     local ok, why = pcall(find, name)
-    if ok or not why:find("module '" .. name .. "' not found", 1, true) then print(name, ok, why) end
+    if ok or not why:find("module '" .. name .. "' not found", 1, true) then
+      print(name, ok, why)
+    end
   end
   for _, field in ipairs { name:match '[^.]+$', name:match '%%.(.*)', name } do
-    if not public['septet.' .. field] and pcall(function() return septet[field] end) then print(field) end
+    if not public['septet.' .. field] and pcall(function() return septet[field] end) then
+      print(field)
+    end
   end
 end
 for _, kept in ipairs { package.loaded, package.preload } do
@@ -82,8 +90,12 @@ print(type(require 'septet.task'.timeout), require 'septet.task.blocks')
 """), out="function\treplaced\n")
 
     def test_they_are_read_from_a_folder(self):
-        self.check(self.septet("-e", "for _, name in ipairs %s do require(name) end" % lua_list(PUBLIC),
-                               env={"SEPTET_LUA_PATH": LUA}))
+        self.check(
+            self.septet(
+                "-e", "for _, name in ipairs %s do require(name) end" % lua_list(PUBLIC),
+                env={"SEPTET_LUA_PATH": LUA},
+            )
+        )
 
 
 if __name__ == "__main__":
