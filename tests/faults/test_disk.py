@@ -9,14 +9,12 @@ import resource
 import shlex
 import signal
 import subprocess
-import sys
 import time
 import unittest
 import urllib.parse
 import urllib.request
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
-import harness  # noqa: E402
+import harness
 
 OLD = "old contents"
 

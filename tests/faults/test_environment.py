@@ -4,11 +4,9 @@ the disk."""
 
 import json
 import os
-import sys
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
-import harness  # noqa: E402
+import harness
 
 ORIGIN = os.environ["SEPTET_ORIGIN"]
 LOG = os.environ["SEPTET_ORIGIN_LOG"]

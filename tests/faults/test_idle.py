@@ -2,11 +2,9 @@
 sleeps."""
 
 import os
-import sys
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
-import harness  # noqa: E402
+import harness
 
 SLEEP = 1.0  # seconds
 CALLS = 30  # that a sleep may cost: to begin, to end, and to look what was woken for

@@ -6,11 +6,9 @@ nothing."""
 
 import os
 import subprocess
-import sys
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
-import harness  # noqa: E402
+import harness
 
 ADDRESS = "192.0.2.1"  # of no network there is
 

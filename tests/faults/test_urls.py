@@ -2,14 +2,11 @@
 get, stream and save. The server tells what it was asked for, byte by byte."""
 
 import json
-import os
 import socket
-import sys
 import threading
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
-import harness  # noqa: E402
+import harness
 
 SCRIPT = """
 local http, json = require "septet.http", require "septet.json"

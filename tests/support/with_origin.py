@@ -4,7 +4,8 @@ own.
 
 The origin listens on a free port and logs what it receives. The command finds it through the
 environment: SEPTET_ORIGIN is http://127.0.0.1:PORT, SEPTET_ORIGIN_UNIX a socket in the file system
-where it listens as well, SEPTET_ORIGIN_LOG the path of the log. Beside the origin run those peers
+where it listens as well, SEPTET_ORIGIN_LOG the path of the log. A command in Python can import the
+modules beside this file. Beside the origin run those peers
 that are asked for with --peer, and those that the command's last argument, if it is a file in Lua
 or Python, names on one of its first lines: "-- peers: nginx tls" (see peers.py). With --one-byte,
 all that the origin sends goes out byte by byte. When the command ends, however it ends, all of them
@@ -20,7 +21,8 @@ import tempfile
 
 from peers import Peers
 
-ORIGIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "origin.py")
+HERE = os.path.dirname(os.path.abspath(__file__))
+ORIGIN = os.path.join(HERE, "origin.py")
 
 
 def start_origin(log, path):
@@ -123,10 +125,14 @@ def main():
         log = os.path.join(folder, "log.jsonl")
         path = os.path.join(folder, "origin.sock")
         origin, port = start_origin(log, path)
-        environment = dict(
-            os.environ, SEPTET_ORIGIN=f"http://127.0.0.1:{port}", SEPTET_ORIGIN_LOG=log
-        )
-        environment["SEPTET_ORIGIN_UNIX"] = path
+        environment = {
+            **os.environ,
+            "SEPTET_ORIGIN": f"http://127.0.0.1:{port}",
+            "SEPTET_ORIGIN_LOG": log,
+            "SEPTET_ORIGIN_UNIX": path,
+            # Tests in Python import harness.py from here.
+            "PYTHONPATH": os.pathsep.join(filter(None, [HERE, os.environ.get("PYTHONPATH")])),
+        }
         peers = Peers(folder, log, environment)
         try:
             for name in dict.fromkeys(names):

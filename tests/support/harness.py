@@ -1,4 +1,4 @@
-"""Runs the septet command for the tests beside it: a clean environment, a folder of its own for
+"""Runs the septet command for tests: a clean environment, a folder of its own for
 each test, a child that is never left behind, and a limit after which a hang is a failure.
 
 SEPTET is the path of the command under test."""
