@@ -1,4 +1,4 @@
-"""Blocks that a script left open or that another task closes: what is told, and the status of the
+"""Blocks that a script leaves open or another task closes: the report, and the status of the
 run."""
 
 import unittest
@@ -22,9 +22,7 @@ print "ended"
 
 
 class Blocks(harness.Case):
-    def lua(self, script, *options):
-        self.write("s.lua", "local task = require 'septet.task'\n" + script)
-        return self.septet(*options, "s.lua")
+    HEAD = "local task = require 'septet.task'\n"
 
     def test_a_handle_closed_by_another_task(self):
         """T-B: a handle closed by another task is an error there, also while others live."""
@@ -35,13 +33,13 @@ class Blocks(harness.Case):
                 "scopes close last in, first out, in the task that opened them", result.err
             )
             result = self.lua(before + UNRELATED)
-            self.assertEqual((result.status, result.out), (1, "ended\n"), result)
+            self.check(result, 1, out="ended\n", err=None)
             self.assertIn(
                 "scopes close last in, first out, in the task that opened them", result.err
             )
 
     def test_a_group_left_open(self):
-        """T-A: a group left open is told once, with the task and the line, and its tasks are
+        """T-A: a group left open is reported once, with task and line, and its tasks are
         cancelled."""
         for body in (
             "return 1", "task.sleep(0)", "pcall(task.sleep, 0)", "task.timeout(0, task.sleep, 0)",
@@ -55,18 +53,18 @@ task.spawn(function()
 end):await()
 print(task.scope())
 """ % body)
-            self.assertEqual((result.status, result.out), (0, "nil\n"), result)
+            self.check(result, out="nil\n", err=None)
             self.assertEqual(result.err.count("\n"), 1, result)
             self.assertIn("task 'careless' left a block open, opened at s.lua:5 ", result.err)
 
     def test_a_group_left_open_by_main(self):
-        """T-A: main leaves a group open."""
+        """T-A: a group that the main task leaves open is reported."""
         result = self.lua("local g = task.group()\ng:spawn(task.sleep, 1000)\n")
         self.assertEqual((result.status, result.err.count("\n")), (0, 1), result)
         self.assertIn("task 'main' left a block open, opened at s.lua:2 ", result.err)
 
     def test_a_failure_in_a_group_left_open(self):
-        """T-A: the failure of a task in a group that main left open is what the run fails with."""
+        """T-A: the run fails with the failure of a task in a group that the main task left open."""
         result = self.lua("local g = task.group()\ng:spawn(error, 'lost')\ntask.sleep(1000)\n")
         self.assertEqual(result.status, 1, result)
         self.assertIn("lost", result.err)
@@ -79,8 +77,7 @@ local function producer() local g <close> = task.group() g:spawn(task.sleep, 5) 
 print(pcall(task.timeout, 0.05, function() return coroutine.resume(coroutine.create(producer)) end))
 print(pcall(task.sleep, 0.01)) print(task.move_on_after(0.01, task.sleep, 1))
 """)
-        self.assertEqual((result.status, result.out, result.err),
-                         (0, "true\tfalse\tcancelled (deadline)\ntrue\nfalse\n", ""), result)
+        self.check(result, out="true\tfalse\tcancelled (deadline)\ntrue\nfalse\n")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
-"""What the modules stand on, septet.core: no script reaches it, and no value crashes a function of
-it."""
+"""septet.core, the C functions below the modules: no script reaches it, and no value crashes it."""
 import os
 import unittest
 
@@ -56,7 +55,8 @@ end
 """))
 
     def test_any_value(self):
-        """H-6: every function of septet.core, with every kind of value in up to four positions"""
+        """H-6: no function of septet.core crashes, with any kind of value in up to four
+        positions"""
         names = self.septet("-e", NAMES).out.split()
         self.assertIn("raise", names)
         for name in names:

@@ -59,7 +59,7 @@ class Deadlock(harness.Case):
 
     def test_status_and_unwinding(self):
         result = self.septet("s.lua")
-        self.assertEqual((result.status, result.out), (4, "closed\n"), result)
+        self.check(result, 4, out="closed\n", err=None)
 
     def test_each_task_is_named_with_its_line(self):
         err = self.septet("s.lua").err
@@ -78,7 +78,7 @@ print 'slept'"""), out="slept\n")
     def test_ends_what_would_follow(self):
         self.write("next.lua", "print 'next'")
         result = self.septet("-e", CYCLE, "next.lua")
-        self.assertEqual((result.status, result.out), (4, "closed\n"), result)
+        self.check(result, 4, out="closed\n", err=None)
 
     def test_under_a_shield_ends_too(self):
         """Two gathers that wait for each other cannot be cancelled one by one."""
@@ -99,7 +99,7 @@ task.spawn(function() while true do pcall(me.await, me) end end):await()""")
         self.assertEqual(result.status, 4, result)
 
     def test_a_deadlock_that_was_told_ends_the_run(self):
-        """T-B: a deadlock that was told always ends the run with status 4, whatever the tasks do
+        """T-B: a reported deadlock always ends the run with status 4, whatever the tasks do
         then."""
         for name, script in ENDLESS.items():
             result = self.septet("--virtual-time", "-e", "local task = require 'septet.task'\n"

@@ -1,4 +1,4 @@
-"""What of the environment chooses what runs: some variables, and none with -E."""
+"""The environment variables that select what runs, and -E, which ignores them."""
 
 import os
 import unittest

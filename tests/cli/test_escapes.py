@@ -1,5 +1,5 @@
-"""No string of a script's can write lines or commands of its own to the terminal by what Septet
-writes of itself."""
+"""No string of a script can put lines or commands of its own into Septet's output to the
+terminal."""
 
 import unittest
 
@@ -91,7 +91,7 @@ class Escapes(harness.Case):
                             self.assertFalse(line.startswith("    +0.0 #1 main forged"), err)
 
     def test_utf8_is_shown_as_it_is(self):
-        """T-O: everything else in them is shown as it is"""
+        """T-O: all other characters of a script's strings are shown as they are"""
         for place in PLACES:
             for fine in FINE:
                 with self.subTest(place=place, fine=fine):
@@ -121,7 +121,7 @@ t:cancel()
 """), 0)
 
     def test_own_words(self):
-        """T-O: the words of a script's own error stay as they are"""
+        """T-O: the message of a script's own error is not escaped"""
         err = self.shown("error('two\\nlines\\27[1m', 0)")
         self.assertIn("septet: two\nlines\x1b[1m\n", err)
 

@@ -1,4 +1,4 @@
-"""os.exit: what is absorbed of it, and what it ends."""
+"""os.exit: a script that absorbs it, and what it closes."""
 
 import signal
 import unittest
@@ -55,30 +55,27 @@ PLACES = {
 class Absorbed(harness.Case):
     def ends(self, source, out=None):
         # The process ends in the middle of C code: what its stack holds is not freed.
-        result = self.septet(
-            self.write("s.lua", HEAD + source), env={"ASAN_OPTIONS": "detect_leaks=0"}
-        )
-        self.assertEqual((result.status, result.err), (7, ""), result)
+        result = self.lua(HEAD + source, env=harness.NO_LEAK_CHECK)
+        self.check(result, 7, out=None)
         if out is not None:
             self.assertEqual(result.out, out, result)
 
     def ends_with(self, words, source):
-        """The order of what several tasks print is left open."""
+        """Compares the printed words in any order."""
         result = self.septet(self.write("s.lua", HEAD + source))
-        self.assertEqual((result.status, result.err), (7, ""), result)
+        self.check(result, 7, out=None)
         self.assertEqual(sorted(result.out.split()), sorted(words.split()), result)
         self.assertEqual(result.out.split()[-1], words.split()[-1])
 
     def test_each_loop_in_each_place(self):
-        """T-G: os.exit(code, true) ends the process with its code, whatever catches it and
-        wherever"""
+        """T-G: os.exit(code, true) ends the process with its code, whatever code catches it"""
         for place, around in PLACES.items():
             for name, loop in LOOPS.items():
                 with self.subTest(place=place, loop=name):
                     self.ends(around % loop)
 
     def test_what_can_be_closed_is_closed_first(self):
-        """T-G: the variables of the task that absorbs it and those of the others are closed, and
+        """T-G: a task that absorbs os.exit and all others have their variables closed, and
         finalizers run"""
         for name in ("waits", "exits again", "exits in a shield"):
             with self.subTest(name):
@@ -90,15 +87,15 @@ local x <close> = closing 'own'
 """ + LOOPS[name])
 
     def test_another_task_that_absorbs_it(self):
-        """T-G: a task that absorbs what another one's os.exit has cancelled does not keep the
-        process"""
+        """T-G: a task that absorbs its cancellation by another task's os.exit does not delay the
+        exit"""
         self.ends("""
 task.spawn(function() while true do pcall(task.sleep, 1) end end)
 task.sleep(0)
 os.exit(7, true)""", "")
 
     def test_a_cleanup_may_wait(self):
-        """T-G: what unwinds may wait in a cleanup"""
+        """T-G: a task that unwinds for os.exit may wait in a cleanup"""
         self.ends("""
 local x <close> = setmetatable({}, {__close = function()
   task.cleanup(5, function() task.sleep(0.01) print 'cleaned' end)
@@ -106,8 +103,7 @@ end})
 os.exit(7, true)""", "cleaned\n")
 
     def test_what_computes_is_ended_by_a_signal(self):
-        """T-G: a script that catches the exit and computes for ever is ended by a signal, with its
-        code"""
+        """T-G: a signal ends a script that catches the exit and computes for ever, with its code"""
         for code in ("while true do end", "while true do pcall(error) end",
                      "coroutine.wrap(function() while true do end end)()"):
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -120,8 +116,8 @@ os.exit(7, true)""", "cleaned\n")
                     self.assertEqual(child.end().status, 7)
 
     def test_outside_of_tasks_it_makes_no_noise(self):
-        """T-G: nothing is told of os.exit in on_unhandled, a debug hook, a trace hook or a
-        subscriber"""
+        """T-G: os.exit in on_unhandled, a debug hook, a trace hook or a subscriber is not
+        reported"""
         for source in (
                 """task.on_unhandled = function() os.exit(7, true) end
                 task.background(error, 'x')
@@ -154,7 +150,7 @@ class AtTheEnd(harness.Case):
                         "print(2) os.exit(%s, true) print 'after'" % code
                     )
                     result = self.septet("-e", source + before)
-                    self.assertEqual((result.status, result.out), (status, "2\n1\n"), result)
+                    self.check(result, status, out="2\n1\n", err=None)
 
     def test_several_exit(self):
         """X-7: the code of the last finalizer that exits counts"""

@@ -1,4 +1,4 @@
-"""The modules of Septet run on the standard functions as they were when the host was made, whatever
+"""The modules of Septet use the standard functions as they were when the host was created, whatever
 a script does to its globals."""
 
 import os
@@ -6,7 +6,7 @@ import unittest
 
 import harness
 
-ORIGIN = os.environ["SEPTET_ORIGIN"]
+ORIGIN = harness.ORIGIN
 
 FUNCTIONS = """
 assert collectgarbage dofile error getmetatable ipairs load loadfile next pairs pcall print rawequal
@@ -114,7 +114,7 @@ local trace, testing = require "septet.trace", require "septet.testing"
 
 class Overwritten(harness.Case):
     def survives(self, names, before):
-        """Each name in turn, in a run of its own, with the modules loaded before or after."""
+        """Overwrites each name in a run of its own, with the modules loaded before or after."""
         path = os.path.join(self.dir, "s.lua")
         for number, name in enumerate(names):
             statement = "_G.%s = %s\n" % (name, VALUES[number % len(VALUES)])
@@ -125,31 +125,31 @@ class Overwritten(harness.Case):
                 self.check(self.septet(path, ORIGIN, self.dir), out="done\n")
 
     def test_as_it_is(self):
-        """What the others do with a global overwritten works with none."""
+        """The checks that the other tests make succeed if no global is overwritten."""
         self.survives(["unused"], False)
 
     def test_functions_after_loading(self):
-        """T-M: a global function that is overwritten after Septet's modules were loaded"""
+        """T-M: a global function may be overwritten after Septet's modules were loaded"""
         self.survives(FUNCTIONS, False)
 
     def test_functions_before_loading(self):
-        """T-M: a global function that is overwritten before Septet's modules are loaded"""
+        """T-M: a global function may be overwritten before Septet's modules are loaded"""
         self.survives(FUNCTIONS, True)
 
     def test_libraries_after_loading(self):
-        """T-M: a library that is overwritten after Septet's modules were loaded"""
+        """T-M: a library may be overwritten after Septet's modules were loaded"""
         self.survives(LIBRARIES, False)
 
     def test_libraries_before_loading(self):
-        """T-M: a library that is overwritten before Septet's modules are loaded"""
+        """T-M: a library may be overwritten before Septet's modules are loaded"""
         self.survives(LIBRARIES, True)
 
     def test_fields_after_loading(self):
-        """T-M: a function of a library that is overwritten after Septet's modules were loaded"""
+        """T-M: a library's function may be overwritten after Septet's modules were loaded"""
         self.survives(FIELDS, False)
 
     def test_all_at_once(self):
-        """T-M: all globals are gone, before or after"""
+        """T-M: all globals may be removed, before or after the modules are loaded"""
         gone = "local G = _G for name in pairs(G) do G[name] = nil end\n"
         for parts in ([PREPARE, gone, REQUIRE], [PREPARE, REQUIRE, gone]):
             uses = ["do %s end\n" % use for use in USES.values()]
@@ -159,8 +159,8 @@ class Overwritten(harness.Case):
 
 class Strings(harness.Case):
     def test_methods_of_strings_are_shared(self):
-        """T-M: a function of `string` that is overwritten is noticed where it is called as a
-        method, and only there"""
+        """T-M: an overwritten function of `string` takes effect where it is called as a method, and
+        only there"""
         self.check(self.septet("-e", """
 local task, called = require 'septet.task', 0
 local format = string.format
@@ -176,8 +176,7 @@ print(task.gather({}).n)
 
 class Reached(harness.Case):
     def test_a_script_cannot_reach_it(self):
-        """T-M: no function of the modules gives a script their environment, nor does it see
-        theirs"""
+        """T-M: no function of the modules gives a script their environment"""
         self.check(self.septet("-e", """
 local task = require 'septet.task'
 local ours = {}

@@ -1,5 +1,5 @@
-"""INT and TERM end a process whose script does not feel them: after a grace, and never one that has
-felt them."""
+"""SIGINT and SIGTERM end a process whose script does not receive Cancelled, after a grace period. A
+script that has received it is left to end."""
 
 import os
 import signal
@@ -14,8 +14,7 @@ local function closing(fn) return setmetatable({}, {__close = fn}) end
 """
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
-# Functions in C that no hook interrupts: one that computes, and some that wait where a signal wakes
-# nobody.
+# Functions in C that no hook interrupts: some compute, and some wait where no signal wakes them.
 STUCK = {
     "computes": "string.find(('a'):rep(60), ('a-'):rep(60) .. 'b')",
     "waits for a program": "io.popen('exec sleep 6', 'w'):close()",
@@ -42,7 +41,7 @@ PLACES = {
 
 
 class Unfelt(harness.Case):
-    """All of a test's processes run beside each other, as each takes the whole grace."""
+    """Runs all processes of a test at once, because each takes the whole grace period."""
 
     def start_each(self, sources):
         children = []
@@ -62,14 +61,13 @@ class Unfelt(harness.Case):
             self.assertEqual((result.status, result.err), (status, ""), (source, result))
 
     def test_in_each_place(self):
-        """T-D: a signal that comes while a task is in a function in C ends the process, wherever
-        that is"""
+        """T-D: a signal ends the process while a task is in a C function, wherever it was called"""
         for name, call in STUCK.items():
             with self.subTest(name):
                 self.all_die([around % call for around in PLACES.values()])
 
     def test_a_finalizer_that_spins(self):
-        """T-D: so does one that comes while a finalizer spins, where there are no hooks"""
+        """T-D: a signal ends the process while a finalizer spins, in which no hooks run"""
         self.all_die(
             [
                 "setmetatable({}, {__gc = function() print 'ready' while true do end end})"
@@ -79,8 +77,8 @@ class Unfelt(harness.Case):
         )
 
     def test_a_shield_that_spins(self):
-        """T-D: so does one that comes while a shield computes, which it does not reach, for longer
-        than the grace"""
+        """T-D: a signal ends the process while a shield computes for longer than the grace
+        period"""
         self.all_die(
             [
                 "task.shield(function() print 'ready' while true do end end)",
@@ -90,15 +88,15 @@ class Unfelt(harness.Case):
         )
 
     def test_a_task_that_comes_between(self):
-        """T-D: so does one whose Cancelled waits behind a task that has gone into C"""
+        """T-D: a signal ends the process while its Cancelled waits behind a task that is in a C
+        function"""
         self.all_die(["""
 local function find() print 'ready' string.find(('a'):rep(60), ('a-'):rep(60) .. 'b') end
 task.background(function() task.sleep(0) find() end)
 while true do task.sleep(0) end"""] * 2)
 
     def test_a_later_run(self):
-        """T-D: so does one that comes to the second of several scripts, after the first has
-        absorbed one"""
+        """T-D: a signal ends the second of several scripts, after the first has absorbed one"""
         self.write(
             "next.lua", HEAD + "print 'again' string.find(('a'):rep(60), ('a-'):rep(60) .. 'b')"
         )
@@ -114,7 +112,7 @@ while true do task.sleep(0) end"""] * 2)
         self.assertEqual(child.end().status, -signal.SIGTERM)
 
     def test_the_second_one_ends_at_once(self):
-        """T-D: a second signal, also of the other kind, ends the process at once, felt or not"""
+        """T-D: a second signal, also of the other kind, ends the process at once"""
         absorbs = HEAD + """
 task.spawn(function() print 'ready' end)
 pcall(task.sleep, 1e6)
@@ -131,7 +129,8 @@ while true do pcall(task.sleep, 1) end"""
 
 
 class Felt(harness.Case):
-    """What has felt the signal takes its time: more than the grace."""
+    """A script that has received the signal's Cancelled takes longer than the grace period to
+    end."""
 
     SOURCES = {
         "a cleanup": """
@@ -171,7 +170,8 @@ print 'ended'""",
     }
 
     def test_it_keeps_its_time(self):
-        """T-D: a script that has felt the signal is not cut short, whatever it does then"""
+        """T-D: a script that has received Cancelled is not interrupted again, whatever it does
+        then"""
         for number in NUMBERS:
             children = [
                 (self.start("-e", HEAD + source), name) for name, source in self.SOURCES.items()
@@ -186,7 +186,7 @@ print 'ended'""",
                     self.assertIn(result.status, (-number, 0), result)
 
     def test_what_blocks_is_not_disturbed_later(self):
-        """T-D: no signal comes later to a script that has felt one"""
+        """T-D: no later signal reaches a script that has received Cancelled"""
         child = self.start("-e", HEAD + """
 task.spawn(function() print 'ready' end)
 pcall(task.sleep, 1e6)
@@ -194,7 +194,7 @@ print((io.popen('sleep 2.6; echo read'):read()))""")
         child.expect("ready")
         child.kill(signal.SIGTERM)
         result = child.end()
-        self.assertEqual((result.status, result.out), (0, "read\n"), result)
+        self.check(result, out="read\n", err=None)
 
 
 class End(harness.Case):
@@ -205,8 +205,8 @@ class End(harness.Case):
     )
 
     def test_a_program_that_goes_on(self):
-        """T-D: the end of the state, which waits for a script's programs, has the grace, too, and
-        no file loses a line"""
+        """T-D: closing the Lua state, which waits for a script's programs, has the grace period,
+        and no file loses a line"""
         children = []
         for number in NUMBERS:
             for holder in self.HOLDERS:
@@ -222,7 +222,7 @@ task.sleep(1e6)""" % name)
         for child, number, holder, name in children:
             with self.subTest(holder):
                 result = child.end()
-                self.assertEqual((result.status, result.err), (-number, ""), result)
+                self.check(result, -number, out=None)
                 with open(os.path.join(self.dir, name)) as file:
                     self.assertEqual(file.read(), "lines")
 

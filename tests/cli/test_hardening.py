@@ -1,5 +1,5 @@
-"""tools/check_hardening.py: what was built has its protection, and what was built without some of
-it is found."""
+"""tools/check_hardening.py: the build is hardened, and a build that lacks a protection is
+reported."""
 
 import os
 import re
@@ -8,8 +8,9 @@ import sys
 import tempfile
 import unittest
 
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-TOOL = os.path.join(ROOT, "tools", "check_hardening.py")
+import harness
+
+TOOL = os.path.join(harness.ROOT, "tools", "check_hardening.py")
 BUILD = os.path.dirname(os.path.abspath(os.environ["SEPTET"]))
 
 PROGRAM = """
@@ -63,24 +64,24 @@ class Hardening(unittest.TestCase):
         return path
 
     def test_what_was_built(self):
-        """H-21: the program and the library that the tests run have it; fortify only where the
-        compiler optimises"""
+        """H-21: the built program and library are hardened; fortify only if the compiler
+        optimises"""
         plain = cached("CMAKE_BUILD_TYPE") == "Debug" or cached("SEPTET_SANITIZE") != ""
         self.assertEqual(check(*(["--without=fortify"] if plain else []), BUILD), (0, ""))
 
     def test_nothing_lacks(self):
-        """H-21: a program that is built with all of it passes"""
+        """H-21: a program that is built with every protection passes"""
         self.assertEqual(check(self.build()), (0, ""))
 
     def test_each_is_found(self):
-        """H-21: a program that is built without one of them is told, by its name"""
+        """H-21: a program that is built without one protection is reported, with its name"""
         for name, flags in WITHOUT.items():
             with self.subTest(name):
                 path = self.build(*flags)
                 self.assertEqual(check(path), (1, "%s: there is no '%s'\n" % (path, name)))
 
     def test_a_file_that_is_not_initialised_is_found(self):
-        """H-21: so is a file of the library that was compiled without zeroed locals"""
+        """H-21: a file of the library that was compiled without zeroed locals is reported"""
         with tempfile.TemporaryDirectory(prefix="septet-hardening-") as folder:
             for name in ("septet", "libseptet.so"):
                 os.symlink(os.path.join(BUILD, name), os.path.join(folder, name))

@@ -71,7 +71,7 @@ end
 
 class Limit(harness.Case):
     def test_the_limit_holds_under_any_hook(self):
-        """T-Q: the limit on a turn, under each hook at each place"""
+        """T-Q: the limit on a turn holds under each hook at each place"""
         self.write("s.lua", PRELUDE + functions("sets", SETS) + functions("places", PLACES) + """
             for i, set in ipairs(sets) do
               for k, place in ipairs(places) do
@@ -171,11 +171,11 @@ local blocks = {
 
 
 class Blocks(harness.Case):
-    """A hook that raises, at each event in turn, leaves no block open: the deadline of one that is
-    would end the sleep after it, and a shield would keep a cancellation away."""
+    """A hook that raises, at each event in turn, leaves no block open. An open timeout would end
+    the sleep after it, and an open shield would block a cancellation."""
 
     def test_a_hook_that_raises_leaves_no_block_open(self):
-        """T-A: a script's hook raises at each event of a call that opens a block"""
+        """T-A: a script's hook may raise at each event of a call that opens a block"""
         self.write("s.lua", PRELUDE + BLOCKS + """
             local function try(name, block, mask, nth)
               local n, fired, over = 0, false, false
@@ -219,7 +219,7 @@ class Blocks(harness.Case):
 
 class Interrupt(harness.Case):
     def test_an_interruption_ends_a_loop_under_any_hook(self):
-        """T-Q: SIGINT, under each hook"""
+        """T-Q: SIGINT interrupts a script under each hook"""
         for i, code in enumerate(SETS):
             place = FREE[i % len(FREE)]
             with self.subTest(code=code, place=place):

@@ -1,4 +1,4 @@
-"""Which modules a script can reach: those that docs/api.md lists, and none of the folders of
+"""The modules that a script can reach: those that docs/api.md lists, and none of the folders of
 lua/septet."""
 import os
 import re
@@ -6,12 +6,12 @@ import unittest
 
 import harness
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ROOT = harness.ROOT
 LUA = os.path.join(ROOT, "lua")
 
 
 def modules():
-    """The names of the embedded modules, from their files."""
+    """Returns the names of the embedded modules, from their files."""
     names = []
     for folder, _, files in os.walk(os.path.join(LUA, "septet")):
         for file in files:
@@ -55,8 +55,8 @@ print(table.concat(fields, ' '))
 """ % lua_list(PUBLIC)), out=" ".join(PUBLIC) + "\n")
 
     def test_a_private_one_is_not_reached(self):
-        """no require, task.require, table of packages or field finds it, also once all modules are
-        loaded"""
+        """No require, task.require, table of packages or field finds a private module, also once
+        all modules are loaded."""
         self.check(self.septet("-e", """
 local septet, task = require 'septet', require 'septet.task'
 local public = {}
@@ -82,7 +82,7 @@ end
 """ % (lua_list(PUBLIC), lua_list(PRIVATE))))
 
     def test_a_private_one_is_not_replaced(self):
-        """what a script puts under its name into package.preload and package.loaded is its own"""
+        """A script may use a private module's name in package.preload and package.loaded."""
         self.check(self.septet("-e", """
 package.preload['septet.internal.args'] = function() error 'replaced' end
 package.loaded['septet.task.blocks'] = 'replaced'

@@ -1,4 +1,4 @@
-"""The options: what each does, their order, and what is said of those that do not exist."""
+"""The options: the effect of each, their order, and the messages for unknown ones."""
 
 import os
 import pty

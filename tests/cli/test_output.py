@@ -1,4 +1,4 @@
-"""Standard output that cannot be written: said once, and no run of which bytes were lost ends with
+"""Standard output that cannot be written is reported once, and no run that lost bytes ends with
 0."""
 
 import os
@@ -9,7 +9,7 @@ import unittest
 
 import harness
 
-ORIGIN = os.environ["SEPTET_ORIGIN"]
+ORIGIN = harness.ORIGIN
 
 # How a script ends, and the status where its output can be written.
 ENDINGS = {
@@ -48,8 +48,8 @@ def limit_files():
 
 class Lost(harness.Case):
     def run_with(self, kind, args):
-        """Runs it with a standard output that is full, closed, or at its size limit. Returns status
-        and stderr."""
+        """Runs septet with a standard output that is full, closed, or at its size limit. Returns
+        status and stderr."""
         if kind == "full":
             with open("/dev/full", "w", encoding="utf-8") as out:
                 return self.finish(args, out)
@@ -77,7 +77,7 @@ class Lost(harness.Case):
             self.assertRegex(err, r"\A%s.+\n\Z" % LOST)
 
     def test_each_way_to_write_and_to_end(self):
-        """T-E: output that is lost: status 1 and a message, for each way to write it and to end"""
+        """T-E: lost output gives status 1 and a message, for each way to write it and to end"""
         for kind in ("full", "closed", "limit"):
             for how, write in WRITES.items():
                 if kind != "full" and how not in ("not buffered", "as it is", "closing"):
@@ -96,14 +96,14 @@ class Lost(harness.Case):
                         self.is_told(kind, status, ["-e", write + "\n" + ending])
 
     def test_text_of_the_command(self):
-        """T-E: --help, --version and -v, too"""
+        """T-E: lost output of --help, --version and -v gives status 1 and a message"""
         for kind in ("full", "closed", "limit"):
             for option in ("--help", "--version", "-v"):
                 with self.subTest(kind=kind, option=option):
                     self.is_told(kind, 0, [option])
 
     def test_a_script_that_writes_nothing_needs_no_output(self):
-        """T-E: a script that writes nothing is fine without a standard output"""
+        """T-E: a script that writes nothing succeeds without a standard output"""
         for kind in ("full", "closed", "limit"):
             for ending, status in ENDINGS.values():
                 if status in (0, 3):
@@ -111,7 +111,7 @@ class Lost(harness.Case):
                     self.assertEqual(got, (status, ""), (kind, ending))
 
     def test_a_signal_stays(self):
-        """T-E: a script that a signal ends still ends by it"""
+        """T-E: a script that lost output and that a signal ends still ends by it"""
         for number in (signal.SIGINT, signal.SIGTERM):
             script = "print 'text' io.popen('kill -%d ' .. ...):close() while true do end" % number
             status, err = self.run_with("full", ["sh", "-c", 'exec "$0" "$1" $$', harness.SEPTET,
@@ -126,8 +126,8 @@ class Lost(harness.Case):
                          (1, LOST + "Bad file descriptor\n"))
 
     def test_a_limit_is_an_error_of_the_write(self):
-        """T-E: a file at its size limit fails the write, and ends neither the script nor what it
-        starts in another way"""
+        """T-E: a file at its size limit fails the write, and kills neither the script nor its
+        children"""
         script = """
 local f = io.open('other', 'w')
 f:setvbuf 'no'
@@ -156,7 +156,7 @@ class Fetch(harness.Case):
                     self.assertRegex(err, r"[1-3] done, [1-3] failed")
 
     def test_its_help(self):
-        """T-E: fetch.lua --help, too"""
+        """T-E: lost output of fetch.lua --help gives status 1 and a message"""
         status, err = self.run_with("full", [harness.SEPTET, self.SCRIPT, "--help"])
         self.assertEqual((status, err.count(LOST)), (1, 1), err)
 

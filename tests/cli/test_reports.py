@@ -1,4 +1,4 @@
-"""What the command says of an error that nobody caught."""
+"""What the command reports of an uncaught error."""
 
 import re
 import unittest
@@ -46,7 +46,7 @@ class Reports(harness.Case):
         return result.err
 
     def test_frames_behind_functions_of_ours(self):
-        """T-F: the report of an uncaught error shows the frames of what raised it"""
+        """T-F: the report of an uncaught error shows the frames that raised it"""
         for place, call in AROUND.items():
             for error, words in ERRORS.items():
                 with self.subTest(place=place, error=error):
@@ -59,7 +59,8 @@ class Reports(harness.Case):
                     self.assertEqual(err.count("s.lua:2: in "), 1, err)
 
     def test_frames_of_an_unhandled_task(self):
-        """T-F: the same of a task that nobody awaits"""
+        """T-F: the report of an error in a task that is never awaited shows the frames of what
+        raised it"""
         for place, call in AROUND.items():
             with self.subTest(place=place):
                 err = self.report(SCRIPT % ("'lost'", "task.spawn(function() %s end)" % call))
@@ -67,7 +68,8 @@ class Reports(harness.Case):
                 self.assertRegex(err, r"s\.lua:2: in ")
 
     def test_awaits_are_shown(self):
-        """T-F: where it was raised, in which task, and where it was awaited"""
+        """T-F: the report says where and in which task the error was raised, and where it was
+        awaited"""
         err = self.report(SCRIPT % ("'lost'", "task.spawn(fails):await()"))
         self.assertRegex(
             err,
@@ -85,7 +87,7 @@ class Reports(harness.Case):
         self.assertIn("\t[septet.task.blocks]:", err)
 
     def test_timeout(self):
-        """T-F: an uncaught Timeout tells where it was stuck"""
+        """T-F: the report of an uncaught Timeout says what the task waited for"""
         err = self.report(
             SCRIPT % ("1", "task.timeout(0.01, function() task.sleep(9) return nil end)")
         )
@@ -93,7 +95,7 @@ class Reports(harness.Case):
                               r"\t\[C\]: in function 'task\.sleep'\n\ts\.lua:4: in ")
 
     def test_stray(self):
-        """T-R: a stray Cancelled is told with its place"""
+        """T-R: a stray Cancelled is reported with its place"""
         err = self.report("""local task = require 'septet.task'
 local kept
 local t = task.spawn(function() kept = select(2, pcall(task.sleep, 1)) end)
@@ -107,7 +109,8 @@ error(kept)
         )
 
     def test_errors_without_words(self):
-        """T-R: an error without words is told as lua5.4 has it, with its task and traceback"""
+        """T-R: an error without a message is reported like lua5.4 does, with its task and
+        traceback"""
         for to_string in STRANGE:
             error = "setmetatable({}, { __tostring = %s })" % to_string
             for place in (
@@ -123,7 +126,7 @@ error(kept)
                         self.assertIn("unhandled error in task 's.lua:3#2': (error", err)
 
     def test_blame(self):
-        """X-8: a hook of the script's is blamed for what it raised itself, and for nothing else"""
+        """X-8: the report blames a script's hook for what it raised itself, and for nothing else"""
         hook = "task.on_unhandled = function(_, err) %s end\n"
         error = "setmetatable({}, { __tostring = function() error 'boom' end })"
         err = self.report(

@@ -1,4 +1,4 @@
-"""The script: where it comes from, what it is given, and how its errors read."""
+"""The script: its source, its arguments, and the reports of its errors."""
 
 import os
 import re
@@ -12,7 +12,7 @@ SHOW = "print(arg[-3], arg[-2], arg[-1], arg[0], arg[1], arg[2], #arg, ...)"
 class Arguments(harness.Case):
     def show(self, *args, **kwargs):
         result = self.septet(*args, **kwargs)
-        self.assertEqual((result.status, result.err), (0, ""), result)
+        self.check(result, out=None)
         return [None if word == "nil" else word for word in result.out.rstrip("\n").split("\t")]
 
     def setUp(self):
@@ -243,7 +243,7 @@ task.sleep(1e6)
 print 'after'
 """)
         result = self.septet("s.lua")
-        self.assertEqual((result.status, result.err), (5, ""), result)
+        self.check(result, 5, out=None)
         self.assertEqual(sorted(result.out.split()), ["caller", "main", "sleeper"])
 
     def test_closing_passes_pcall(self):
@@ -259,7 +259,7 @@ local task = require 'septet.task'
 task.current():cancel 'enough'
 task.sleep(1)
 print 'after'""")
-        self.assertEqual((result.status, result.out), (1, ""), result)
+        self.check(result, 1, err=None)
         self.assertIn("cancelled: enough", result.err)
 
     def test_a_background_task_that_absorbs_its_end_is_abandoned(self):

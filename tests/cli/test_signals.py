@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM unwind the script, wherever it is; the second one ends at once."""
+"""SIGINT and SIGTERM unwind the script, wherever it is. The second signal ends the process at
+once."""
 
 import os
 import signal
@@ -55,8 +56,7 @@ task.sleep(1e6)
 print 'after'""", signal.SIGINT, "closed")
 
     def test_spinning_in_a_trace_hook(self):
-        """A hook runs between tasks; what it spins in is ended as well, and the main task with
-        it."""
+        """A hook that spins between tasks is ended as well, and the main task with it."""
         self.ends(HEAD + """
 local hooks = { request_exception = function() print 'ready' while true do end end }
 local s = require 'septet.http'.session { trace = hooks }
@@ -126,7 +126,7 @@ task.sleep(1e6)""", signal.SIGINT, "buffered")
         child.expect("ready")
         child.kill(signal.SIGINT)
         result = child.end()
-        self.assertEqual((result.status, result.out), (-signal.SIGINT, "closed\n"), result)
+        self.check(result, -signal.SIGINT, out="closed\n", err=None)
 
     def test_a_shell_sees_the_signal(self):
         self.write("s.lua", SLEEP)
@@ -151,11 +151,12 @@ print 'after'"""), url)
                 child.kill(signal.SIGINT)
                 self.assertEqual(connection.recv(1), b"")
             result = child.end()
-            self.assertEqual((result.status, result.out), (-signal.SIGINT, "closed\n"), result)
+            self.check(result, -signal.SIGINT, out="closed\n", err=None)
 
 
 class Absorbed(harness.Case):
-    """A script that catches the first signal's Cancelled goes on, and the second ends it."""
+    """A script that catches the first signal's Cancelled continues, and the second signal ends
+    it."""
 
     def twice(self, source):
         child = self.start(self.write("s.lua", source))
@@ -192,7 +193,7 @@ print(pcall(task.sleep, 1e6) == false)"""))
         child.expect("ready")
         child.kill(signal.SIGINT)
         result = child.end()
-        self.assertEqual((result.status, result.out), (0, "true\nclosed\n"), result)
+        self.check(result, out="true\nclosed\n", err=None)
 
     def test_ignored_from_the_start_stays_ignored(self):
         self.write("s.lua", SLEEP)
@@ -201,7 +202,7 @@ print(pcall(task.sleep, 1e6) == false)"""))
         child.kill(signal.SIGINT)
         child.kill(signal.SIGTERM)
         result = child.end()
-        self.assertEqual((result.status, result.out), (-signal.SIGTERM, "closed\n"), result)
+        self.check(result, -signal.SIGTERM, out="closed\n", err=None)
 
 
 class BrokenPipe(harness.Case):

@@ -1,4 +1,4 @@
-"""Standard input as septet.io reads it: of every kind, shared with other processes, and closed."""
+"""septet.io on standard input of every kind, shared with other processes, and closed."""
 
 import fcntl
 import os
@@ -40,7 +40,8 @@ class Stdin(harness.Case):
         self.assertEqual(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_NONBLOCK, 0)
 
     def reads(self, stdin, write, end):
-        """One line, while it waits for the next, and to the end; its flags are never changed."""
+        """Reads one line, then waits for the next, then reads to the end. The descriptor's flags
+        never change."""
         child = self.begin(stdin, self.write("read.lua", READ))
         write(b"one\n")
         child.expect("one")
@@ -99,7 +100,7 @@ class Stdin(harness.Case):
             os.write(writing, b"%d\n" % n)
             for child, control in zip(children, controls):
                 control.write("x\n")
-            for child in children:  # whoever was not the first to read goes on
+            for child in children:  # all but the first to read continue
                 line = child.line()
                 while line.startswith("took"):
                     line = child.line()

@@ -2,7 +2,6 @@
 
 SEPTET_ORIGIN is the address of the origin server, which serves /bytes/N."""
 
-import os
 import re
 import unittest
 
@@ -25,7 +24,7 @@ class Trace(harness.Case):
 
     def trace(self, *args, status=0, out="done\n"):
         result = self.septet("--trace", *args)
-        self.assertEqual((result.status, result.out), (status, out), result)
+        self.check(result, status, out=out, err=None)
         return result.err.splitlines()
 
     def test_nothing_without_it(self):
@@ -53,7 +52,7 @@ class Trace(harness.Case):
         self.assertRegex(lines[0], r"\bspawn\b")
 
     def test_a_request(self):
-        url = os.environ["SEPTET_ORIGIN"] + "/bytes/5"
+        url = harness.ORIGIN + "/bytes/5"
         text = "\n".join(self.trace(
             "-e", "print(#require 'septet.http'.get('%s').body)" % url, out="5\n"))
         self.assertRegex(text, r"(?m)\bwait +GET %s\b" % re.escape(url))

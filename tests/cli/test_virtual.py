@@ -1,4 +1,4 @@
-"""The command on a virtual clock, in a shuffled order, and with a limit on a turn;
+"""The command on a virtual clock, with a shuffled order, and with a limit on a turn.
 septet.testing."""
 
 import re
@@ -10,12 +10,10 @@ PRELUDE = "local task, testing = require 'septet.task', require 'septet.testing'
 
 
 class Virtual(harness.Case):
-    def run_script(self, code, *options):
-        self.write("s.lua", PRELUDE + code)
-        return self.septet(*options, "s.lua")
+    HEAD = PRELUDE
 
     def check_virtual(self, code, out="", options=()):
-        self.check(self.run_script(code, "--virtual-time", *options), out=out)
+        self.check(self.lua(code, "--virtual-time", *options), out=out)
 
     def test_the_clock_jumps(self):
         self.check_virtual(
@@ -48,7 +46,7 @@ class Virtual(harness.Case):
             task.sleep(60) print(task.now() - t > 60)""", "200\ttrue\nfalse\ntrue\n")
 
     def test_a_wait_for_ever_is_a_deadlock(self):
-        result = self.run_script("task.sleep(math.huge)", "--virtual-time")
+        result = self.lua("task.sleep(math.huge)", "--virtual-time")
         self.assertEqual(result.status, 4, result)
         self.assertIn("waits for sleep for ever", result.err)
 
@@ -73,11 +71,11 @@ class Virtual(harness.Case):
                            "true\nsuspended\t1.0\nslept\ndone\t6.0\nfalse\n7.0\n")
 
     def test_without_jumps_a_sleep_is_a_deadlock(self):
-        result = self.run_script("testing.autojump(false) task.sleep(1)", "--virtual-time")
+        result = self.lua("testing.autojump(false) task.sleep(1)", "--virtual-time")
         self.assertEqual(result.status, 4, result)
 
     def test_a_manual_clock_crosses_any_number_of_deadlines(self):
-        """X-1: a clock that a script moves is no measure of how long a turn takes"""
+        """X-1: a turn in which a script moves the clock is not reported as slow"""
         loop = "for i = 1, %d do task.sleep(%s) n = n + 1 end"
         for move in (
             "testing.advance(300)", "testing.advance(299.5) testing.advance(0.5)",
@@ -104,7 +102,7 @@ class Virtual(harness.Case):
                         % (tasks, loop % (times, seconds), move), "%d\n" % (tasks * times))
 
     def test_what_a_computation_has_made_due_runs(self):
-        """X-1: who sleeps to a deadline that has passed is not in a deadlock"""
+        """X-1: a task that sleeps until a deadline that has passed is not deadlocked"""
         for then in (
             "t:await()", "task.wait { t }", "task.sleep(0) t:await()",
             "testing.wait_all_blocked() t:await()",
@@ -115,15 +113,15 @@ class Virtual(harness.Case):
                 task.sleep(0) testing.busy(2) %s""" % then, "slept\t3.0\n")
 
     def test_a_manual_clock_that_stands_is_a_deadlock_still(self):
-        """X-1: once what was due has run"""
-        result = self.run_script(
+        """X-1: a deadlock is reported once the due tasks have run"""
+        result = self.lua(
             "testing.autojump(false) task.spawn(task.sleep, 1) testing.advance(2) task.sleep(1)",
             "--virtual-time",
         )
         self.assertEqual(result.status, 4, result)
 
     def test_long_times_are_counted(self):
-        """X-1: a time that 64 bits count in nanoseconds is none that is for ever"""
+        """X-1: a time that 64 bits can count in nanoseconds is not for ever"""
         for seconds in "1e8", "1e9", "1e9 + 0.5", "3e9", "1e10", "1.8e10":
             for auto in "false", "true":
                 with self.subTest(seconds=seconds, auto=auto):
@@ -157,12 +155,12 @@ class Virtual(harness.Case):
             )
 
     def test_what_cannot_be_counted_is_for_ever(self):
-        """X-1: a sleep that ends behind all instants is a deadlock, and nothing moves the clock
+        """X-1: a sleep that ends after all instants is a deadlock, and nothing moves the clock
         there"""
         for seconds in "1.9e10", "1e12", "1e300", "math.huge", "math.maxinteger":
             with self.subTest(seconds=seconds):
                 for wait in "task.sleep(%s)", "task.sleep_until(%s)":
-                    result = self.run_script(wait % seconds, "--virtual-time")
+                    result = self.lua(wait % seconds, "--virtual-time")
                     self.assertEqual(result.status, 4, result)
                     self.assertIn("for ever", result.err)
                 self.check_virtual("""
@@ -216,7 +214,7 @@ class Virtual(harness.Case):
                 print(table.concat(log, ' '))""", "a b b2 c d\n", options)
 
     def test_a_sequencers_turn_is_taken_once(self):
-        result = self.run_script(
+        result = self.lua(
             "local turn = testing.sequencer() turn(1) turn(1)", "--virtual-time"
         )
         self.check(
@@ -228,7 +226,7 @@ class Virtual(harness.Case):
     def test_the_real_clock_is_not_moved(self):
         for code in "testing.advance(1)", "testing.busy(1)", "testing.autojump(false)":
             self.check(
-                self.run_script(code),
+                self.lua(code),
                 1,
                 err=re.compile(
                     r"septet: s\.lua:2: the clock is the real one: run this with septet"
@@ -239,7 +237,7 @@ class Virtual(harness.Case):
     def test_wrong_arguments(self):
         for code in "testing.advance(-1)", "testing.busy('x')", "testing.sequencer()(0)":
             self.check(
-                self.run_script(code, "--virtual-time"), 1,
+                self.lua(code, "--virtual-time"), 1,
                 err=re.compile(r"septet: s\.lua:2: bad "),
             )
 
@@ -276,7 +274,7 @@ class Options(harness.Case):
         )
 
     def test_a_long_turn_is_warned_of_once_a_place(self):
-        """X-12: a script that blocks is told where, once"""
+        """X-12: a turn that blocks the loop gives one warning, with its place"""
         code = """local task = require "septet.task"
                   for _ = 1, 3 do
                     local t = os.clock()

@@ -7,7 +7,8 @@ import harness
 
 
 class Words(harness.Case):
-    def told(self, code):
+    def errors(self, code):
+        """Returns the standard error of a script."""
         return self.septet(self.write("words.lua", code)).err
 
     def test_an_error_without_words_shows_its_fields(self):
@@ -21,29 +22,29 @@ class Words(harness.Case):
             "{ 1, 2 }": "(error object is a table value)",
             "setmetatable({ code = 5 }, {})": "(error object is a table value): { code = 5 }",
         }.items():
-            self.assertEqual(self.told("error(%s)" % value).splitlines()[0], "septet: " + words)
+            self.assertEqual(self.errors("error(%s)" % value).splitlines()[0], "septet: " + words)
 
     def test_many_fields_are_cut(self):
         """X-12: eight fields are shown, in the order of their names"""
-        told = self.told(
+        err = self.errors(
             "local t = {} for i = 1, 50 do t[('f%02d'):format(i)] = i end error(t)"
         ).splitlines()[0]
-        self.assertEqual(told, "septet: (error object is a table value): { %s }" %
+        self.assertEqual(err, "septet: (error object is a table value): { %s }" %
                          ", ".join("f%02d = %d" % (i, i) for i in range(1, 9)))
 
     def test_a_task_that_is_lost_to_a_failure_is_no_cause(self):
-        """X-12: the failure of main is told, not the tasks that it kept from running"""
-        told = self.told("require 'septet.task'.spawn(print) error 'broken'")
-        self.assertRegex(told, r"^septet: [^ ]*words\.lua:1: broken\n")
-        self.assertNotIn("before it ran", told)
-        self.assertIn("before it ran", self.told("require 'septet.task'.spawn(print)"))
+        """X-12: the failure of the main task is reported, not the tasks that never ran"""
+        err = self.errors("require 'septet.task'.spawn(print) error 'broken'")
+        self.assertRegex(err, r"^septet: [^ ]*words\.lua:1: broken\n")
+        self.assertNotIn("before it ran", err)
+        self.assertIn("before it ran", self.errors("require 'septet.task'.spawn(print)"))
 
     def test_an_error_of_files_says_where(self):
         """X-12: the report of an IoError names the line of the script"""
         for call in "open '/nowhere/at/all'", "create '/nowhere/at/all'":
-            told = self.told("\nrequire 'septet.io'." + call)
+            err = self.errors("\nrequire 'septet.io'." + call)
             self.assertRegex(
-                told,
+                err,
                 r"^septet: cannot open '/nowhere/at/all': no such file or directory\n"
                 r"stack traceback:\n(.*\n)*\t[^ ]*words\.lua:2: ",
             )

@@ -1,6 +1,6 @@
-"""A disk that is full, slow or fails, under a writer and under a save: a typed error, and the file
-is the old one or the new one, never something between. What fails is the call itself, by strace; a
-full disk is a small file system in a mount namespace."""
+"""Writers and saves on a disk that is full, slow or fails: a typed error, and the file is the old
+one or the new one. strace makes the calls fail. A full disk is a small file system in a mount
+namespace."""
 
 import hashlib
 import os
@@ -52,10 +52,8 @@ print(ok and "ok" or task.is(result, "IoError") and result.code .. " " .. tostri
 if ok and arg[3] then print(result.status, result.bytes, result.resumed, ticks > 50) end
 """
 
-# A tool that watches system calls does not go with the leak check; and it counts them by thread:
-# there is to be one.
-TRACED = {"ASAN_OPTIONS": "detect_leaks=0", "UV_THREADPOOL_SIZE": "1"}
-
+# strace counts calls by thread.
+ONE_THREAD = {"UV_THREADPOOL_SIZE": "1"}
 
 
 class Disk(harness.Case):
@@ -67,25 +65,21 @@ class Disk(harness.Case):
         self.part = self.path + ".part"
 
     def traced(self, what, *injections, script=None, more=()):
-        """Runs the script with system calls that fail; returns what it printed."""
+        """Runs the script with system calls that fail, and returns its output."""
         with open(self.path, "w") as file:
             file.write(OLD)
-        argv = ["strace", "-f", "-qq", "-o", os.path.join(self.dir, "calls")]
-        for injection in injections:
-            argv += ["-e", "inject=" + injection]
-        argv += [harness.SEPTET, script or self.script, self.path, str(what), *more]
-        result = self.septet(argv=argv, env=TRACED)
-        self.assertEqual((result.status, result.err), (0, ""), result)
+        options = [word for call in injections for word in ("-e", "inject=" + call)]
+        command = [script or self.script, self.path, str(what), *more]
+        result, self.lines = self.strace(*command, options=options, env=ONE_THREAD)
+        self.check(result, out=None)
         return result.out
 
     def on_a_small_disk(self, *commands):
-        """Runs shell commands on a disk of 1 MiB, where 'file' is the old one; returns what they
-        printed, by line."""
+        """Runs shell commands on a disk of 1 MiB, with the old contents in 'file'. Returns the
+        lines that they print."""
         # What is mounted is not for the world outside. In a chroot that cannot be said, as / is no
         # mount there.
-        unshare = ["unshare", "-m", "--propagation", "unchanged"] + (
-            [] if os.geteuid() == 0 else ["-r"]
-        )
+        unshare = harness.unshare("--mount", "--propagation", "unchanged")
         disk = os.path.join(self.dir, "disk")
         os.mkdir(disk)
         first = [
@@ -94,13 +88,12 @@ class Disk(harness.Case):
             "printf %s >file" % shlex.quote(OLD),
         ]
         result = self.septet(argv=unshare + ["sh", "-e", "-c", "\n".join([*first, *commands])])
-        self.assertEqual((result.status, result.err), (0, ""), result)
+        self.check(result, out=None)
         return result.out.split("\n")
 
     def calls(self, *names):
-        """The names of those system calls, in the order in which they began."""
-        with open(os.path.join(self.dir, "calls")) as file:
-            return re.findall(r" (%s)[a-z0-9]*\(" % "|".join(names), file.read())
+        """Returns the names of those system calls, in the order in which they began."""
+        return re.findall(r" (%s)[a-z0-9]*\(" % "|".join(names), "\n".join(self.lines))
 
     def assert_file(self, expected):
         with open(self.path) as file:
@@ -120,8 +113,7 @@ class Fault43(Disk):
         self.assert_file(OLD)
 
     def test_sync_error(self):
-        """fault.43 EIO in fsync raises IoError, fsync is not tried again, and the target is the old
-        file"""
+        """fault.43 EIO in fsync raises IoError without a retry, and the target is the old file"""
         out = self.traced(1 << 16, "fsync:error=EIO:when=1")
         self.assertEqual(out, "EIO cannot sync '%s.part': i/o error\n" % self.path)
         self.assert_file(OLD)
@@ -149,7 +141,7 @@ class Fault43(Disk):
         )
 
     def test_signals(self):
-        """fault.43 calls that a signal interrupts are made again"""
+        """fault.43 calls that a signal interrupts are repeated"""
         out = self.traced(
             1 << 16, "pwrite64:error=EINTR:when=1+2", "fsync:error=EINTR:when=1",
             "ftruncate:error=EINTR:when=1",
@@ -165,8 +157,7 @@ class Fault43(Disk):
         self.assertEqual(out, ["ENOSPC cannot write 'file.part': no space left on device", OLD])
 
     def test_short_write(self):
-        """fault.43 a write that takes some bytes and then no more raises IoError, and the target is
-        the old file"""
+        """fault.43 a short write raises IoError, and the target is the old file"""
         limit = 100 * 1000  # in the middle of a write
 
         def limited():
@@ -191,7 +182,7 @@ class Fault43(Disk):
 class Fault43Save(Disk):
     def make(self, key, **options):
         """Has the origin serve such a file, and returns its URL."""
-        url = "%s/file/%s" % (os.environ["SEPTET_ORIGIN"], key)
+        url = "%s/file/%s" % (harness.ORIGIN, key)
         query = urllib.parse.urlencode({"etag": '"a"', **options})
         urllib.request.urlopen(
             urllib.request.Request("%s?%s" % (url, query), method="POST")
@@ -220,8 +211,8 @@ class Fault43Save(Disk):
         self.assertEqual(self.calls("fsync", "rename"), ["fsync"])
 
     def test_full(self):
-        """fault.43 ENOSPC in a save raises IoError, the target is the old file, and the part is
-        gone on with later"""
+        """fault.43 ENOSPC in a save raises IoError, the target is the old file, and a later save
+        resumes the part"""
         url = self.make("full", size=4 << 20)
         save = "%s %s file %s resume" % (harness.SEPTET, self.save, url)
         out = self.on_a_small_disk(
@@ -237,7 +228,7 @@ class Fault43Save(Disk):
         self.assertEqual(out[6:], ["file", ""])
 
     def test_slow(self):
-        """fault.43 a disk that takes its time keeps nobody else waiting"""
+        """fault.43 a slow disk does not delay other tasks"""
         delay = 200 * 1000  # microseconds
         out = self.traced(
             1 << 16, "pwrite64:delay_enter=%d" % delay, "fsync:delay_enter=%d" % delay,
@@ -247,8 +238,7 @@ class Fault43Save(Disk):
         self.assert_file(new(1 << 16))
 
     def test_killed(self):
-        """fault.43 a save that was killed leaves the old file, and the next one goes on with what
-        it had brought"""
+        """fault.43 a killed save leaves the old file, and the next one resumes it"""
         url = self.make("killed", size=1000000, stall=600000)
         with open(self.path, "w") as file:
             file.write(OLD)

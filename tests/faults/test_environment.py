@@ -1,6 +1,6 @@
 # peers: tls
-"""Proxies that the environment names: ignored, unless the script asks for them; and what is read of
-the disk."""
+"""Proxies of the environment are ignored unless the script asks for them. CAs are read from the
+disk once."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import unittest
 
 import harness
 
-ORIGIN = os.environ["SEPTET_ORIGIN"]
+ORIGIN = harness.ORIGIN
 LOG = os.environ["SEPTET_ORIGIN_LOG"]
 DEAD = "http://127.0.0.1:1"
 PROXIES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
@@ -43,11 +43,11 @@ class Environment(harness.Case):
         self.check(self.get(*how), 0, "false\tconnect\trefused\n")
 
     def test_http_37_the_environment_is_ignored(self):
-        """http.37"""
+        """http.37 the environment is ignored"""
         self.works("nil", {name: DEAD for name in PROXIES})
 
     def test_http_37_the_environment_counts_where_the_script_asks(self):
-        """http.37"""
+        """http.37 the environment is used if the script asks for it"""
         self.goes_to_the_dead_proxy('"environment"', {"http_proxy": DEAD})
         self.goes_to_the_dead_proxy('"environment"', {"all_proxy": DEAD})
         self.works('"environment"', {"https_proxy": DEAD})
@@ -75,20 +75,20 @@ class Environment(harness.Case):
                 self.assertEqual(done.status, 1)
 
     def test_http_37_no_proxy_exempts_hosts(self):
-        """http.37"""
+        """http.37 no_proxy exempts hosts"""
         for exempt in ("127.0.0.1", "example.invalid,127.0.0.1", "*", "127.0.0.0/8"):
             self.works('"environment"', {"http_proxy": DEAD, "no_proxy": exempt})
         for other in ("127.0.0.2", "localhost"):
             self.goes_to_the_dead_proxy('"environment"', {"http_proxy": DEAD, "no_proxy": other})
 
     def test_http_37_no_proxy_does_not_touch_a_proxy_of_the_scripts(self):
-        """http.37"""
+        """http.37 no_proxy does not touch a proxy of the script's"""
         self.goes_to_the_dead_proxy(f'"{DEAD}"', {"http_proxy": ORIGIN})
         for name in ("no_proxy", "NO_PROXY"):
             self.goes_to_the_dead_proxy(f'"{DEAD}"', {name: "*"})
 
     def test_rules_for_addresses_hold_where_the_environment_may_name_a_proxy(self):
-        """A name, as an address in the URL would be judged by itself."""
+        """Denies a name's address. An address in the URL would be denied by itself."""
         denied = (
             '"environment", deny = "private", resolve = { ["a.invalid:%s"] = "127.0.0.1" }'
             % ORIGIN.split(":")[2]
@@ -100,14 +100,14 @@ class Environment(harness.Case):
             self.check(self.get(denied, environment, base=url), 0, "false\tdenied\taddress\n")
 
     def test_rules_for_addresses_hold_for_a_connection_that_is_open(self):
-        """It was opened to a proxy that the script named, which is not judged."""
+        """Opens the connection to a proxy that the script named, to which no rule applies."""
         result = self.septet(
             self.write("s.lua", REUSED), ORIGIN, env={"http_proxy": ORIGIN, "no_proxy": ""}
         )
         self.check(result, 0, "1\ndenied\taddress\tconnections: 1\n")
 
     def test_fault_37_what_goes_to_a_dead_proxy_goes_nowhere_else(self):
-        """fault.37"""
+        """fault.37 a request to a dead proxy goes nowhere else"""
         self.goes_to_the_dead_proxy('"environment"', {"http_proxy": DEAD}, "/bytes/2?dead")
         with open(LOG) as log:
             asked = [json.loads(line) for line in log]
@@ -131,24 +131,16 @@ end
 
 class Files(harness.Case):
     def test_http_36_the_cas_are_read_once_for_all_connections(self):
-        """http.36"""
+        """http.36 the CAs are read once for all connections"""
         ca = os.path.join(os.environ["SEPTET_TLS"], "ca.pem")
-        trace = os.path.join(self.dir, "trace")
         script = self.write("s.lua", HANDSHAKES)
-        # It cannot look for leaks where somebody traces it.
-        env = {"ASAN_OPTIONS": "detect_leaks=0"}
-        result = self.septet(
-            argv=[
-                "strace", "-f", "-e", "trace=openat,open", "-o", trace, harness.SEPTET, script,
-                os.environ["SEPTET_TLS_ORIGIN"], ca,
-            ],
-            env=env,
+        result, lines = self.strace(
+            script, os.environ["SEPTET_TLS_ORIGIN"], ca, options=("-e", "trace=openat,open")
         )
         self.check(result)
-        with open(trace) as file:
-            opens = [line for line in file if ca in line]
+        opens = [line for line in lines if ca in line]
         # Once to see that it can be read, and once to read it.
-        self.assertEqual(len(opens), 2, "".join(opens))
+        self.assertEqual(len(opens), 2, "\n".join(opens))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
-"""What a host costs that has nothing to do: system calls, counted by strace while its one task
-sleeps."""
+"""An idle host makes hardly any system calls: strace counts them while its one task sleeps."""
 
-import os
 import unittest
 
 import harness
@@ -9,7 +7,7 @@ import harness
 SLEEP = 1.0  # seconds
 CALLS = 30  # that a sleep may cost: to begin, to end, and to look what was woken for
 
-# Where the sleep begins and ends is told by opening files that there are not.
+# The script marks the beginning and the end of the sleep by opening files that do not exist.
 SCRIPT = """
 local task, http = require "septet.task", require "septet.http"
 local origin, many, sleep = arg[1], tonumber(arg[2]), tonumber(arg[3])
@@ -54,16 +52,10 @@ assert(left > 40000000)
 
 class Idle(harness.Case):
     def calls(self, parts, many=0):
-        """The system calls while the script sleeps."""
+        """Returns the system calls while the script sleeps."""
         script = self.write("s.lua", SCRIPT % parts)
-        log = os.path.join(self.dir, "strace.log")
-        result = self.septet(argv=["strace", "-f", "-qq", "-o", log, harness.SEPTET, script,
-                                   os.environ["SEPTET_ORIGIN"], str(many), str(SLEEP)],
-                             # Which cannot be done under strace.
-                             env={"ASAN_OPTIONS": "detect_leaks=0"})
+        result, lines = self.strace(script, harness.ORIGIN, str(many), str(SLEEP))
         self.check(result)
-        with open(log) as file:
-            lines = file.read().splitlines()
         begin = next(i for i, line in enumerate(lines) if "septet-mark-begin" in line)
         end = next(i for i, line in enumerate(lines) if "septet-mark-end" in line)
         self.assertLess(begin, end)
@@ -74,15 +66,15 @@ class Idle(harness.Case):
         self.assertTrue(any("epoll_" in line for line in lines), "it did not wait in the loop")
 
     def test_http_43_a_thousand_idle_connections(self):
-        """http.43"""
+        """http.43 a thousand idle connections cost no system calls"""
         self.assert_asleep(self.calls(POOL, 1000))
 
     def test_http_43_a_paused_transfer(self):
-        """http.43"""
+        """http.43 a paused response costs no system calls"""
         self.assert_asleep(self.calls(PAUSED))
 
     def test_http_43_the_count_sees_a_loop_that_spins(self):
-        """A host that has something to do is found out."""
+        """Counts many system calls of a host that is not idle."""
         busy = (
             "local spin = true task.spawn(function() while spin do task.sleep(0.001) end end)",
             "spin = false",

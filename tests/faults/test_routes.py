@@ -1,8 +1,5 @@
-"""What a host says that has no way to an address: each in a network namespace of its own, whose
-routes say no.
-
-It needs root, or user namespaces that anybody may make; without either it fails, as it then shows
-nothing."""
+"""The errors of a host without a route to an address, each in a network namespace of its own. Needs
+root, or user namespaces without privileges. Fails without either, because it would show nothing."""
 
 import os
 import subprocess
@@ -27,8 +24,8 @@ print(ok, err.code, err.reason)
 
 
 def namespace():
-    """A command that runs others in a network namespace of their own, as root there."""
-    command = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--net", "--map-root-user"]
+    """Returns the words before a command that runs it as root in a network namespace of its own."""
+    command = harness.unshare("--net")
     done = subprocess.run([*command, "ip", "link", "set", "lo", "up"], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True,
                           env=dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/sbin"))
@@ -56,19 +53,19 @@ class Routes(harness.Case):
         self.check(result, 0, line * 2 + "false\tconnect\trefused\n")
 
     def test_fault_8_no_route_is_unreachable(self):
-        """fault.8 ENETUNREACH"""
+        """fault.8 ENETUNREACH is reported as unreachable"""
         self.says("unreachable")
 
     def test_fault_8_an_unreachable_host_is_unreachable(self):
-        """fault.8 EHOSTUNREACH"""
+        """fault.8 EHOSTUNREACH is reported as unreachable"""
         self.says("unreachable", f"unreachable {ADDRESS}")
 
     def test_fault_8_a_prohibited_route_is_not_permitted(self):
-        """fault.8 EACCES"""
+        """fault.8 EACCES is reported as not_permitted"""
         self.says("not_permitted", f"prohibit {ADDRESS}")
 
     def test_fault_8_a_black_hole_is_a_bad_address(self):
-        """fault.8 EINVAL"""
+        """fault.8 EINVAL is reported as bad_address"""
         self.says("bad_address", f"blackhole {ADDRESS}")
 
 

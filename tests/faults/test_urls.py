@@ -1,5 +1,5 @@
 """URLs by each way in: a script's own, below a base, and in a Location, absolute and relative; by
-get, stream and save. The server tells what it was asked for, byte by byte."""
+get, stream and save. The server responds with the target that it received, byte by byte."""
 
 import json
 import socket
@@ -124,8 +124,8 @@ REFUSED = (
 
 
 class Server:
-    """Answers each request with its target and Host; the first of a case by a redirect, if the case
-    has one."""
+    """Responds to each request with its target and Host, or to the first of a case with its
+    redirect."""
 
     def __init__(self):
         self.redirects, self.seen = {}, []
@@ -182,7 +182,7 @@ class Urls(harness.Case):
         self.cases.append(dict(options, url=self.text(url)))
 
     def answers(self):
-        """What came of each case."""
+        """Returns each case with its outcome."""
         script = self.write("s.lua", SCRIPT)
         result = self.septet(script, stdin=json.dumps({"cases": self.cases, "names": self.names}))
         self.assertEqual(result.status, 0, result)
@@ -191,8 +191,8 @@ class Urls(harness.Case):
         return list(zip(self.cases, answers))
 
     def check_all(self, expected):
-        """Each case led to what stands in `expected`, a list of URLs without "http://" + authority,
-        in its place."""
+        """Checks that each case led to its URL in `expected`, which lacks "http://" and the
+        authority."""
         for (case, answer), tail in zip(self.answers(), expected):
             self.assertEqual(
                 answer.get("url"), "http://%s%s" % (self.names[0], tail), (case, answer)
@@ -238,8 +238,7 @@ class Urls(harness.Case):
         self.assertEqual(self.answers()[0][1]["url"], "http://%s/x" % self.names[2])
 
     def test_encoding(self):
-        """H-15: what is encoded is so by each way in, once, and the URL of the response is what was
-        sent."""
+        """H-15: each way in encodes a URL once, and the URL of the response is what was sent."""
         expected = []
         for how in "get", "stream", "save":
             for tail, one_form in TAILS.items():
@@ -286,7 +285,7 @@ class Urls(harness.Case):
         self.check_all(expected)
 
     def test_refused(self):
-        """H-5 H-15: what parsers may read differently is refused by each way in, and no server sees
+        """H-5 H-15: each way in refuses a URL that parsers may read differently, and no server sees
         it."""
         for reference, _ in REFUSED:
             self.ask(reference)
