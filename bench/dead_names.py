@@ -30,7 +30,7 @@ MAX_NAME = 500  # ms, of each new name that answers, also of one that came with 
 
 
 def answer(query):
-    """The answer to a query, or None for who asks in vain. One question, as everybody asks."""
+    """Returns the answer to a query of one question, or None if it is not to be answered."""
     end = 12
     labels = []
     while query[end]:
@@ -50,9 +50,9 @@ def serve(s):
         query, client = s.recvfrom(4096)
         if not query:
             return
-        told = answer(query)
-        if told:
-            s.sendto(told, client)
+        reply = answer(query)
+        if reply:
+            s.sendto(reply, client)
 
 
 @contextlib.contextmanager

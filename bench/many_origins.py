@@ -25,7 +25,7 @@ MAX_RATIO = 1.25
 
 @contextlib.contextmanager
 def silent_origins(n):
-    """URLs of sockets whose connections the kernel takes, and nobody reads."""
+    """Yields URLs of sockets whose connections the kernel accepts, and no program reads."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(n)]
         for s in sockets:

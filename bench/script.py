@@ -33,7 +33,7 @@ class Terminal:
         return self
 
     def read(self):
-        with contextlib.suppress(OSError):  # EIO: nobody has it open any more
+        with contextlib.suppress(OSError):  # EIO: no process has it open any more
             while data := os.read(self.master, 65536):
                 self.shown += data
 

@@ -148,7 +148,7 @@ local function summary(elapsed)
     percentile(seconds, 99), seconds[#seconds])
 end
 
--- --- progress, where somebody looks on ---
+-- --- progress, on a terminal ---
 
 local CLEAR = "\r\27[K" -- the line, on a terminal
 

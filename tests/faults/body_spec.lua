@@ -1,5 +1,5 @@
--- Bodies that one side is slow with: how much memory they take, packed or not, bombs of each
--- encoding, and what races with a reader that goes on.
+-- Bodies with a slow side: their memory, compressed or not, bombs of each encoding, and races with
+-- a reader that resumes.
 local task, http = require "septet.task", require "septet.http"
 local origin, process = require "origin", require "process"
 
@@ -27,7 +27,8 @@ local BROTLI = bytes_of [[
 
 local ZSTD_HEAD, ZSTD_BLOCK = "\x28\xb5\x2f\xfd\x00\x58", 128 * 1024 -- no size; a window of 2 MiB
 
--- Zstandard of `size` bytes: blocks of one kind (0: as it is; 1: a byte, so often) and one content.
+-- Returns Zstandard of `size` bytes: blocks of one kind (0: stored; 1: one byte, repeated) and one
+-- content.
 local function zstd(kind, content, size)
   local parts = { ZSTD_HEAD }
   for at = ZSTD_BLOCK, size, ZSTD_BLOCK do
@@ -37,13 +38,13 @@ local function zstd(kind, content, size)
   return table.concat(parts)
 end
 
--- The pattern by Brotli, stored in blocks of 64 KiB as it is.
+-- The pattern by Brotli, stored in blocks of 64 KiB.
 local function brotli_stored(size)
   local block = origin.pattern(65536)
   return "\x83\xff\xff" .. block .. ("\xf8\xff\x0f" .. block):rep(size // #block - 1) .. "\x03"
 end
 
--- fn() takes less memory than so many bytes.
+-- Checks that fn() takes less memory than so many bytes.
 local function takes_less(bytes, fn)
   collectgarbage()
   local before = process.resident()
@@ -62,7 +63,7 @@ local function read_pattern(stream, size, at)
   equal(at, size)
 end
 
--- What a request has to send to get a body in this encoding back. The bombs are of 64 MiB.
+-- The body that a request has to send to get one in this encoding back. The bombs are of 64 MiB.
 local function bounced(encoding, body)
   return { "POST", URL .. "/mirror?Content-Encoding=" .. encoding, body }
 end
@@ -79,7 +80,7 @@ local packed = { -- the pattern
   zstd = bounced("zstd", zstd(0, origin.pattern(ZSTD_BLOCK), 8 * MB)),
 }
 
--- it(), for each of those encodings that `cases` has.
+-- Like it(), for each encoding that `cases` has.
 local function of_each_encoding(cases, title, fn)
   for _, name in ipairs { "gzip", "deflate", "br", "zstd" } do
     if cases[name] then it(title:format(name), function() fn(name) end) end
@@ -181,7 +182,7 @@ describe("fault.27 a packed body", function()
       for at = 3, #whole[name] do
         local byte = string.char(whole[name]:byte(at) ~ 0x55)
         local body = whole[name]:sub(1, at - 1) .. byte .. whole[name]:sub(at + 1)
-        -- A head of gzip has bytes that mean nothing.
+        -- The header of gzip has bytes without a meaning.
         if name ~= "gzip" or at > 10 then fails(name, body) end
       end
     end
@@ -196,7 +197,7 @@ describe("fault.27 a packed body", function()
     equal({
       get("gzip", ""), get("br", ""), get("identity", "plain"), get("x-gzip", whole.gzip):sub(1, 5),
     }, { "", "", "plain", "hello" })
-    -- Without its head, as some servers send it.
+    -- Some servers send it without its header.
     equal(get("deflate", whole.deflate:sub(3, -5)), ("hello "):rep(20))
   end)
 

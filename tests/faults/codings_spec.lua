@@ -1,5 +1,5 @@
--- How a body is coded, by the lists that its head has of it: in one line or in several, known or
--- not, by every way in.
+-- The codings of a body, as its header block lists them: in one line or in several, known or not,
+-- by every way in.
 local http = require "septet.http"
 local files, origin, pack = require "files", require "origin", require "pack"
 
@@ -7,7 +7,7 @@ local OK = "HTTP/1.1 200 OK\r\n"
 local TEXT = "hello, hello"
 local GZIP = pack.member(TEXT)
 
--- A URL whose answer has these lines of a field, and the bytes.
+-- Returns a URL whose response has these lines of a field, and the bytes.
 local function answer(field, lines, bytes, more)
   local head = OK .. (more or "")
   for _, line in ipairs(lines) do head = head .. field .. ": " .. line .. "\r\n" end
@@ -32,7 +32,7 @@ local ways = {
   end,
 }
 
--- By every way in, the body is the text, or an error of one of the codes; never anything else.
+-- Checks that by every way in, the body is the text, or an error with one of the codes.
 local function gives(url, code)
   local session <close> = http.session { timeout = { idle = 5, first_byte = 5 } }
   for name, way in pairs(ways) do
@@ -59,8 +59,7 @@ local function each_list(words, fn)
   end
 end
 
--- What a list of codings leads to: how many there are that do something, and whether one is not
--- known.
+-- Returns how many codings of a list do something, and whether one is not known.
 local function read_list(lines, known)
   local n, unknown = 0, false
   for item in table.concat(lines, ","):gmatch "[^,]+" do
@@ -93,7 +92,7 @@ describe("H-3: Content-Encoding", function()
     gives(answer("Content-Encoding", { "gzip,\r\n\tgzip" }, GZIP), "decode")
   end)
 
-  it("of an empty body, or of none, is nobody's concern", function()
+  it("of an empty body, or of none, is ignored", function()
     local session <close> = http.session()
     local url = answer("Content-Encoding", { "rot13", "gzip" }, "", "Content-Length: 0\r\n")
     equal({ session:get(url).body, session:head(url).body }, { "", "" })
@@ -133,7 +132,7 @@ describe("H-3: Transfer-Encoding", function()
     gives(answer("Content-Length", { "1\r\n 2" }, TEXT), "protocol")
   end)
 
-  it("of a response without a body is nobody's concern", function()
+  it("of a response without a body is ignored", function()
     local session <close> = http.session()
     equal(session:head(answer("Transfer-Encoding", { "gzip, chunked" }, "")).status, 200)
     equal(session:get(origin.raw {

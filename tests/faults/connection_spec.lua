@@ -1,11 +1,11 @@
--- Connections: which are kept, which are not, how many there are at once, and who waits for one.
+-- Connections: which are kept, how many there are at once, and the requests that wait for one.
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
 
 local URL = origin.url
 
--- The most requests that the origin had in hand at once, each for as long as its answer was held
--- back.
+-- Returns the largest number of requests that the origin had at once, each for the time of its
+-- delay.
 local function most_at_once(requests, seconds)
   local edges, now, most = {}, 0, 0
   for _, request in ipairs(requests) do
@@ -40,7 +40,7 @@ local function at_once(session, n, url)
 end
 
 describe("http.17 limits", function()
-  it("hold: never more than limit at once, however many ask", function()
+  it("hold: never more than limit at once, for any number of requests", function()
     local session <close> = http.session { limit = 3, limit_per_host = 100 }
     local requests, connections = at_once(session, 15, URL .. "/delay/0.02?spec=limit0")
     equal(connections <= 3, true)
@@ -83,12 +83,12 @@ describe("http.17 limits", function()
     equal(connections <= 8, true)
   end)
 
-  it("let two hundred go at once where they allow it", function()
+  it("of two hundred allow as many at once", function()
     local session <close> = http.session { limit = 200, limit_per_host = 200 }
     at_once(session, 200, URL .. "/delay/0.1")
   end)
 
-  it("count what was cancelled and what failed as gone", function()
+  it("no longer count a request that was cancelled or failed", function()
     local session <close> = http.session { limit = 2 }
     for round = 1, 5 do
       local stuck = task.map(function() session:get(URL .. "/stall") end, { 1, 2 })
@@ -102,7 +102,7 @@ describe("http.17 limits", function()
 end)
 
 describe("http.17", function()
-  it("an origin that is slow does not keep a fast one waiting", function()
+  it("a slow origin does not delay a fast one", function()
     local session <close> = http.session { limit = 4, limit_per_host = 2 }
     local stuck = task.map(function() session:get(URL .. "/stall") end, { 1, 2, 3, 4, 5, 6, 7, 8 })
     turns(2)
@@ -163,7 +163,7 @@ describe("fault.32 a connection that is dropped just as it is used again", funct
   end)
 end)
 
-it("fault.33 http.7 bytes that nobody asked for end the connection, and are no response", function()
+it("fault.33 http.7 unsolicited bytes end the connection, and are no response", function()
   local session <close> = http.session()
   local ok, evil = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab",
     "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
@@ -213,7 +213,7 @@ describe("http.23", function()
     equal(n, 201)
   end)
 
-  it("ten thousand are asked for in one turn", function()
+  it("ten thousand requests start in one turn", function()
     local session <close> = http.session { limit = 64, limit_per_host = 64 }
     local tasks = {}
     for i = 1, 10000 do tasks[i] = task.spawn(session.get, session, URL .. "/bytes/1") end

@@ -1,10 +1,10 @@
--- Cookies: what a jar takes, what it gives, and to whom; beside what a script sends itself.
+-- Cookies: which ones a jar accepts, and which ones it sends to each host, beside a script's own.
 local http = require "septet.http"
 local origin = require "origin"
 
 local URL, PORT = origin.url, origin.port
 
--- A session with a jar whose names all lead to the origin.
+-- Returns a session with a jar. All its names lead to the origin.
 local function new_session(names, more)
   local options = { cookies = true, resolve = {} }
   for _, name in ipairs(names or {}) do
@@ -40,7 +40,7 @@ local function sent(session, path, host, options)
 end
 
 describe("H-16: one Cookie line, in which each name stands once", function()
-  -- Of two lines, the origin joins them by ", ".
+  -- The origin joins two lines by ", ".
   local function lines_of(session, options)
     return origin.decode(session:get(URL .. "/echo", options).body).headers.cookie
   end
@@ -79,7 +79,7 @@ describe("H-16: one Cookie line, in which each name stands once", function()
       "b=2; a=1")
   end)
 
-  it("in the answer to a challenge that sets one", function()
+  it("in the proof after a challenge that sets one", function()
     local session <close> = new_session(nil, { auth = { user = "u", digest = true } })
     local challenge = 'WWW-Authenticate: Digest realm="r", nonce="n"\r\nSet-Cookie: c=1; Path=/\r\n'
     local head = "HTTP/1.1 401 No\r\nContent-Length: 0\r\n"
@@ -99,8 +99,8 @@ describe("H-16: one Cookie line, in which each name stands once", function()
   end)
 end)
 
--- Each row: what is set, at which path and by which host; then pairs of where a cookie is asked for
--- and what is sent.
+-- Each row has a Set-Cookie, its path and its host, and then pairs of a request's place and the
+-- Cookie that it sends.
 local function check(rows, names)
   for _, row in ipairs(rows) do
     local session <close> = new_session(names)
@@ -256,7 +256,7 @@ describe("X-15: a jar reads a Set-Cookie as RFC 6265 does", function()
     equal(sent(session), table.concat(expected, "; "))
   end)
 
-  it("but keeps no more than so many, and lets go of those that were unused for longest", function()
+  it("but keeps a limited number, and drops those that were unused for longest", function()
     local session <close> = new_session { "other.test" }
     set(session, "first=1; Path=/x")
     set(session, "other=1; Path=/", nil, "other.test")

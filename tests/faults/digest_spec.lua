@@ -1,4 +1,4 @@
--- Digest authentication: every answer is checked by the server, and none is given for ever.
+-- Digest authentication: the server checks every proof, and the client does not retry for ever.
 local http, task = require "septet.http", require "septet.task"
 local origin = require "origin"
 
@@ -42,7 +42,7 @@ local bodies = {
   POST = { "", "text" }, MERGE = { "text" },
 }
 
-describe("H-14: each answer is right", function()
+describe("H-14: each proof is right", function()
   for _, algorithm in ipairs(ALGORITHMS) do
     for _, qop in ipairs { "none", "auth", "auth-int", "auth-int, auth" } do
       it(("with the algorithm '%s' and the qop '%s'"):format(algorithm, qop), function()
@@ -102,7 +102,7 @@ describe("H-14: each answer is right", function()
   end)
 end)
 
-describe("H-14: a server that is never content", function()
+describe("H-14: a server that always challenges", function()
   local STALE = 'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth", stale=true\r\n'
 
   local function always(head)
@@ -133,7 +133,7 @@ describe("H-14: a server that is never content", function()
     end
   end)
 
-  it("that refuses what it asked for is asked twice", function()
+  it("that refuses the proof gets two requests", function()
     local session <close> = http.session {
       auth = { user = "lion", password = "wrong", digest = true },
     }
@@ -142,7 +142,7 @@ describe("H-14: a server that is never content", function()
     equal(#requests_of(url, mark), 2)
   end)
 
-  it("is not answered where no right answer is known", function()
+  it("gets no proof if none is known", function()
     for _, challenge in ipairs {
       'Digest realm="r", nonce="n", qop="auth-conf"',
       'Digest realm="r", nonce="n", algorithm=SHA-1', 'Digest realm="r", nonce="n", algorithm=',
@@ -162,7 +162,7 @@ describe("H-14: a server that is never content", function()
     equal(#requests_of(url, mark), 1)
   end)
 
-  it("may send what it likes with its challenge: nobody reads it", function()
+  it("may send any body with its challenge: it is not read", function()
     local challenge = 'WWW-Authenticate: Digest realm="here", nonce="n", qop="auth"\r\n'
     for _, rest in ipairs {
       "Content-Length: 4\r\nContent-Encoding: gzip\r\n\r\nbody", "Content-Length: 9\r\n\r\nbody",

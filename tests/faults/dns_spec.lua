@@ -1,4 +1,4 @@
--- Names: what a DNS server may do to a request, and that none of it keeps the others.
+-- Names: the faults of a DNS server, each of which affects its own request alone.
 -- peers: dns
 local task, http = require "septet.task", require "septet.http"
 local origin, process = require "origin", require "process"
@@ -7,7 +7,7 @@ local DNS = os.getenv "SEPTET_DNS"
 
 local n = 0
 
--- A name that nobody asked for before, with what is to be answered.
+-- Returns a fresh name whose labels say how the server answers.
 local function name(what)
   n = n + 1
   return ("n%d.%s.test"):format(n, what)

@@ -1,5 +1,5 @@
--- A server that refuses "Expect: 100-continue" with 417: the request goes out once more, without
--- it, and never again.
+-- A server that refuses "Expect: 100-continue" with 417: the request is sent once more, without it,
+-- and never again.
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
 
@@ -23,7 +23,7 @@ local bodies = {
   made_long = function() return { body = pieces(SIZE) }, "xxxx" end,
 }
 
--- What a 417 looks like, and when it comes.
+-- The lengths of a 417, and its times.
 local answers = {
   "?length=0", "?length=9", "?length=500", "?length=0&end=fin", "?length=9&end=fin",
 }
@@ -49,7 +49,7 @@ local function expectations(mark, target)
   return seen
 end
 
--- Sends one, on a fresh connection or on one that was used before.
+-- Sends a request, on a fresh connection or on one that was used before.
 local function send(session, is_kept, method, query, options)
   if is_kept then equal(session:get(URL .. "/bytes/2").status, 200) end
   local target = target_of(query)

@@ -1,4 +1,5 @@
--- The failure of a task is one error of its group, whoever was told of it and raised it again.
+-- The failure of a task is one error of its group, also if other tasks have seen it and raised it
+-- again.
 local task = require "septet.task"
 
 local errors = {
@@ -23,7 +24,7 @@ local function await_all(...)
   for _, t in ipairs { ... } do t:await() end
 end
 
--- Each way in which a body, or a task, is told of the failure of `t` and raises its error again.
+-- Each way in which a body or a task sees the failure of `t` and raises its error again.
 local ways = {
   await = function(t) t:await() end,
   ["await in a block"] = function(t) task.timeout(1, task.shield, t.await, t) end,

@@ -1,19 +1,20 @@
--- What comes back on the wire: heads and bodies in every shape, good and bad. A body is whole or an
--- error.
+-- Responses on the wire: header blocks and bodies in every shape, good and bad. A body is whole or
+-- an error.
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
 
 local URL = origin.url
 local OK, CHUNKED = "HTTP/1.1 200 OK\r\n", "Transfer-Encoding: chunked\r\n\r\n"
 
--- A session that has nothing to wait for long.
+-- Returns a session with short timeouts.
 local function new_session(options)
   options = options or {}
   options.timeout = options.timeout or { first_byte = 5, idle = 5 }
   return http.session(options)
 end
 
--- The request fails as expected, and the session is good for another, on another connection.
+-- Checks that the request fails as expected, and that the session's next one succeeds, on another
+-- connection.
 local function fails(expected, url, options)
   local session <close> = new_session(options)
   expected.kind = "HttpError"
@@ -98,7 +99,7 @@ describe("fault.17 chunks", function()
     end
     -- The chunk is longer than its size says.
     fails(wrong, origin.raw { head .. "3\r\nabcd\r\n0\r\n\r\n", "keep" })
-    -- These are read as the last chunk, of which no line is a trailer.
+    -- libcurl reads these as the last chunk, with a line that is no trailer.
     for _, size in ipairs { "0_2e", "0x3" } do
       fails({ code = "protocol" },
         origin.raw { head .. size .. "\r\n" .. ("x"):rep(46) .. "\r\n0\r\n\r\n", "fin" })
@@ -107,7 +108,7 @@ describe("fault.17 chunks", function()
 
   it("with an extension of a megabyte do no harm", function()
     local url = origin.raw { head .. "3;", { "x", 1000000 }, "\r\nabc\r\n0\r\n\r\n", "keep" }
-    -- While it comes, libcurl shows nothing.
+    -- While it arrives, libcurl reports no bytes.
     equal(get(url, { timeout = { idle = 60 } }).body, "abc")
   end)
 
@@ -276,7 +277,7 @@ describe("fault.21 http.35 heads before the final one", function()
   end)
 end)
 
-it("fault.22 bodies that may not be are nobody's, and not the next response", function()
+it("fault.22 bodies that may not be are discarded, and are not the next response", function()
   local evil = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
   local function passes_over(method, answer)
     local session <close> = new_session()
@@ -357,13 +358,13 @@ describe("fault.27 a packed body", function()
     end
   end
 
-  it("by something nobody knows, or by one thing over another, is refused", function()
+  it("by an unknown coding, or by two of them, is refused", function()
     for _, coding in ipairs { "rot13", "gzip, gzip", ("gzip, "):rep(20) .. "gzip" } do
       fails(wrong, url(coding, packed.gzip))
     end
   end)
 
-  it("by nothing is itself", function()
+  it("by the identity coding is itself", function()
     equal(get(url("identity", "ab")).body, "ab")
     equal(get(url("gzip", "")).body, "")
   end)
@@ -380,7 +381,7 @@ describe("http.4 fault.10 a server that closes before any byte", function()
       URL .. "/reset?after=100&length=1000")
   end)
 
-  it("fault.10 is tried again where it is harmless and asked for", function()
+  it("fault.10 is retried if that is harmless and the script allows it", function()
     local session <close> = new_session { retries = { backoff = 0.001 } }
     equal(session:get(URL .. "/fail/2?key=framing-get&how=reset").attempts, 3)
     raises_error({ code = "reset", attempts = 1 }, session.post, session,

@@ -1,4 +1,4 @@
--- Heads of responses: which of their lines is a status line, and what it costs to read them.
+-- Header blocks of responses: which of their lines is a status line, and what reading them costs.
 local http = require "septet.http"
 local origin = require "origin"
 

@@ -1,6 +1,6 @@
--- Hosts: the one that rules judge is the one that is asked, whatever was asked before; and what is
--- no host is none to URLs, rules, given addresses and proxies alike. No name here is looked up, and
--- only 127.0.0.1 is connected to.
+-- Hosts: a request goes to the host that the rules have judged. What is no host in a URL is none in
+-- rules, given addresses and proxies. No name is looked up here, and all connections go to
+-- 127.0.0.1.
 local http = require "septet.http"
 local origin = require "origin"
 
@@ -42,7 +42,7 @@ local function tricky()
   return list
 end
 
-describe("H-5: the host that is judged is the host that is asked", function()
+describe("H-5: a request goes to the host that the rules have judged", function()
   local rule_sets = {
     { allow = "good.test" }, { allow = GOOD }, { deny = "evil.test" }, { deny = EVIL },
     { allow = "good.test", deny = "192.0.2.0/24" }, { allow = "*.test", deny = "evil.test" },
@@ -80,7 +80,7 @@ describe("H-5: the host that is judged is the host that is asked", function()
   end)
 end)
 
--- What no host can be.
+-- Texts that are no hosts.
 local NO_HOSTS = {
   "1.2.3.4.5", "256.256.256.256", "0x100.2.3.4", "foo.0x4", "1.2.3.08", "4294967296", "a.1", "1..1",
   "a\127b", "a|b", "a%7fb", "a%7cb", "a%00b", "a%20b", "a;b", "a,b", "a..b", ".a", "a..", "[::%31]",
@@ -155,7 +155,7 @@ it("X-14: what is no host is none in 'proxy'", function()
   end
 end)
 
--- 127.0.0.1, as it may be written.
+-- Spellings of 127.0.0.1.
 local SPELLINGS = {
   "127.0.0.1", "127.0.0.1.", "127.1", "127.0.1", "2130706433", "0x7f000001", "0x7f.1", "0X7F.0.0.1",
   "017700000001", "0177.0.0.1", "127.000.000.001", "%31%32%37.0.0.1", "127%2e0.0.1",
@@ -194,7 +194,7 @@ it("X-14: the domain of a cookie is read as the host of a URL is", function()
   end
 end)
 
-it("H-15: a Location that is no URL is told to who follows it alone", function()
+it("H-15: a Location that is no URL is an error only if it is followed", function()
   local s <close> = new_session { redirects = false }
   for _, location in ipairs { "http://a|b/", "http://u:p@h/", "http:/x", "/a%09b", "/\\x" } do
     local escaped = location:gsub("[^%w]", function(c) return ("%%%02x"):format(c:byte()) end)

@@ -1,5 +1,5 @@
--- HTTP/2: what is multiplexed, what a server may do to it, and what is left of a connection behind
--- it. Where libcurl is not fit for it, it is forced here.
+-- HTTP/2: multiplexing, the faults of servers, and the state of a connection after them. It is
+-- forced here also with versions of libcurl that are not fit for it.
 -- peers: nginx h2 tls tinyproxy
 local task, http = require "septet.task", require "septet.http"
 local core = debug.getregistry()["septet.core"]
@@ -22,7 +22,7 @@ local function cancel_all(tasks)
   for _, t in ipairs(tasks) do raises_error({ kind = "TaskCancelled" }, t.await, t) end
 end
 
--- A session, the URL of a scenario of h2.py, and its log from here on.
+-- Returns a session, the URL of a scenario of h2.py, and its log from here on.
 local function scenario(name, options)
   local host = name .. ".invalid"
   options = options or {}
@@ -75,7 +75,7 @@ describe("http.41 with nginx", function()
     equal(session:get(NGINX .. "/small.txt").reused, true)
   end)
 
-  it("a server that does not offer it is spoken to by HTTP/1.1, by several at once", function()
+  it("a server that does not offer it gets HTTP/1.1, on several connections at once", function()
     local session <close> = session_with { limit_per_host = 8 }
     local mark = origin.mark()
     for _, t in ipairs(spawn_gets(session, os.getenv "SEPTET_TLS_ORIGIN" .. "/bytes/", 20)) do
@@ -115,7 +115,7 @@ describe("http.41 with nginx", function()
     equal(n, 1024 * 1024)
   end)
 
-  it("a reader that is slow keeps nobody else of its connection, and may leave", function()
+  it("a slow reader does not delay others of its connection, and may close", function()
     local session <close> = session_with {}
     equal(session:get(NGINX .. "/small.txt").version, "2")
     for _ = 1, 5 do
@@ -151,14 +151,14 @@ describe("http.41", function()
     cancel_all(tasks)
   end)
 
-  it("those that a server did not look at before it left go elsewhere", function()
+  it("requests that a leaving server has not processed go elsewhere", function()
     local session, url, events = scenario "leaving"
     local _ <close> = session
     local done = 0
     for _, t in ipairs(spawn_gets(session, url, 8)) do
       local ok, result = pcall(t.await, t)
       done = done + (ok and result.body == "hello" and 1 or 0)
-      -- One that was on its way as the server left may be told so.
+      -- A request that was in flight when the server left may fail.
       equal(ok or result.code == "reset" or result.code == "protocol", true, tostring(result))
     end
     equal(done >= 1, true)
@@ -212,7 +212,7 @@ describe("http.41", function()
     end)
   end
 
-  it("the end of one that connects is not that of those who wait for its connection", function()
+  it("the end of a request that connects does not end those that wait for it", function()
     for laps = 0, 20 do
       local session, url = scenario "ok"
       local _ <close> = session
@@ -248,8 +248,8 @@ describe("fault.34", function()
         { body = i == 2 and "x" or nil })
       equal(i == 1 or not ok, true)
       if not ok then
-        -- From 8.7 on libcurl begins to send it once more, and is kept from it: what it has sent
-        -- counts anew.
+        -- From 8.7 on, libcurl starts to send it once more, and Septet prevents that: the count of
+        -- sent bytes restarts.
         local again = VERSION >= 807
         equal({ result.code, result.reason, result.phase },
           { "reset", again and "receive" or "empty", again and "send" or "wait" })
@@ -295,11 +295,12 @@ describe("fault.35", function()
     equal(#events "reset", 5) -- the server was told, each time, before it got the next
   end)
 
-  it("five hundred that are cancelled, too", function()
+  it("five hundred cancelled streams leave their connection to the others", function()
     local session, url, events = scenario("many", { limit = 500, limit_per_host = 500 })
     local _ <close> = session
     local tasks = spawn_gets(session, url, 500)
-    -- Of a connection, libcurl opens a hundred streams at once: the others are elsewhere, or wait.
+    -- libcurl opens a hundred streams of a connection at once. The others use other connections, or
+    -- wait.
     origin.eventually(function() return #events "request" >= 100 end)
     cancel_all(tasks)
     for _ = 1, 5 do equal(session:post(url, { body = "x" }).body, "hello") end
@@ -319,7 +320,7 @@ describe("fault.36", function()
     equal(session:get(url).body, "hello")
   end)
 
-  it("settings without end do, too", function()
+  it("settings without end end by a limit", function()
     local session, url = scenario("flooding", { timeout = { first_byte = 0.2 } })
     local _ <close> = session
     with_ticker(function()

@@ -5,7 +5,7 @@ local origin = require "origin"
 
 local URL = origin.url
 
--- How many descriptors the process has open; nil where that cannot be seen.
+-- Returns the number of open descriptors of the process, or nil if it is not known.
 local function descriptors()
   local stat = io.open "/proc/self/stat"
   if not stat then return nil end
@@ -23,7 +23,7 @@ local at_start = descriptors()
 local function nothing_open()
   collectgarbage()
   collectgarbage()
-  -- What is closed in one lap of the loop is gone in one of the next.
+  -- A descriptor that is closed in one turn of the loop is gone in one of the next.
   origin.eventually(function() return descriptors() == at_start end)
 end
 
@@ -34,7 +34,7 @@ local function works(session)
   end
 end
 
--- A request that must fail as `expected` says, in the middle of another one that must not.
+-- Checks that a request fails as expected, during another one that must succeed.
 local function fails(expected, method, url, options)
   local session <close> = http.session()
   local other = task.spawn(session.get, session, URL .. "/delay/0.02")
@@ -82,15 +82,15 @@ describe("a request fails:", function()
     fails(TRUNCATED, "GET", URL .. "/truncate?length=1000&sent=0")
   end)
 
-  it("the origin closes without a word", function()
+  it("the origin closes without a response", function()
     fails({ code = "reset", reason = "empty", phase = "wait" }, "GET", URL .. "/empty")
   end)
 
-  it("the answer is no HTTP", function()
+  it("the response is no HTTP", function()
     fails({ code = "protocol", reason = "status_line" }, "GET", URL .. "/garbage")
   end)
 
-  it("the origin switches protocols, which nobody asked for", function()
+  it("the origin switches protocols without an Upgrade", function()
     fails({ code = "protocol" }, "GET", URL .. "/status/101")
   end)
 
@@ -143,7 +143,7 @@ describe("a hundred failures at once", function()
 end)
 
 describe("a time limit", function()
-  -- The request must run into its own limit while a ticker ticks.
+  -- Checks that the request runs into its own timeout while a ticker ticks.
   local function times_out(expected, session, url, options)
     local t0 = task.now()
     expected.kind, expected.code = "HttpError", "timeout"
@@ -155,7 +155,7 @@ describe("a time limit", function()
     works(session)
   end
 
-  it("passes while nothing answers", function()
+  it("passes while no server answers", function()
     local session <close> = http.session()
     times_out({ reason = "total", phase = "wait" }, session, URL .. "/stall", { timeout = 0.05 })
   end)
@@ -178,7 +178,7 @@ describe("a time limit", function()
       { timeout = 0.05, body = "x" })
   end)
 
-  it("passes while the request waits for a place", function()
+  it("passes while the request is queued", function()
     local session <close> = http.session { limit = 1 }
     local blocker = task.spawn(session.get, session, URL .. "/stall")
     turns(2)
@@ -206,7 +206,7 @@ describe("a time limit", function()
     equal(session:get(URL .. "/bytes/1", { timeout = math.huge }).status, 200)
   end)
 
-  it("reaches a hundred requests that nobody answers", function()
+  it("ends a hundred requests without a response", function()
     local session <close> = http.session { limit = 100, limit_per_host = 100, timeout = 0.1 }
     local tasks = {}
     for i = 1, 100 do tasks[i] = task.spawn(session.get, session, URL .. "/stall") end
@@ -242,8 +242,7 @@ describe("a connection that was kept", function()
 end)
 
 describe("cancelling a request", function()
-  -- Starts a request, waits until `there` says that it is where it should be, cancels it while a
-  -- ticker ticks.
+  -- Starts a request, calls `there` to wait for its phase, and cancels it while a ticker ticks.
   local function cancels(session, url, there, options)
     local t = task.spawn(session.request, session, options and options.body and "POST" or "GET",
       url, options)
@@ -266,7 +265,7 @@ describe("cancelling a request", function()
     end
   end
 
-  it("that waits for a place", function()
+  it("that is queued", function()
     local session <close> = http.session { limit = 1 }
     local blocker = task.spawn(session.get, session, URL .. "/stall")
     turns(2)
@@ -295,7 +294,7 @@ describe("cancelling a request", function()
     cancels(session, URL .. "/stall", function() turns(2) end)
   end)
 
-  it("that waits for the answer", function()
+  it("that waits for the response", function()
     local session <close> = http.session()
     cancels(session, URL .. "/stall?spec=waiting", at_origin "/stall?spec=waiting")
   end)
@@ -318,7 +317,7 @@ describe("cancelling a request", function()
       at_origin "/stall?spec=redirected")
   end)
 
-  it("whose name is being looked up: fifty of them, after each number of laps", function()
+  it("whose name is being looked up: fifty of them, after each number of passes", function()
     local session <close> = http.session { limit = 100, limit_per_host = 100 }
     for laps = 0, 9 do
       local tasks = {}
@@ -339,7 +338,7 @@ describe("cancelling a request", function()
     works(session)
   end)
 
-  it("lets the next one have its place at once", function()
+  it("gives its slot to the next one at once", function()
     local session <close> = http.session { limit = 1 }
     local stuck = task.spawn(session.get, session, URL .. "/stall")
     local next_one = task.spawn(session.get, session, URL .. "/bytes/2")

@@ -1,5 +1,5 @@
--- Bad input: a typed error that says what is wrong and where, before anything is sent; all else
--- goes on.
+-- Bad input: a typed error says what is wrong and where, before anything is sent. All other tasks
+-- go on.
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
 
@@ -9,7 +9,7 @@ local function works(session)
   equal(session:get(URL .. "/bytes/3").body, "012")
 end
 
--- Requests for these must fail by `reason`, and nothing may reach the origin.
+-- Checks that requests for these URLs fail by `reason`, and that none reaches the origin.
 local function bad_urls(reason, urls)
   local session <close> = http.session()
   local mark = origin.mark()
@@ -66,7 +66,7 @@ describe("a URL is refused:", function()
     bad_urls("port", { "http://127.0.0.1:99999/", "http://127.0.0.1:x/", "http://127.0.0.1:-1/" })
   end)
 
-  it("a name and a password, which the error does not repeat", function()
+  it("a name and a password, which the error does not quote", function()
     local session <close> = http.session()
     local err = raises_error({ kind = "HttpError", code = "url", reason = "userinfo" }, session.get,
       session, "http://name:hidden@127.0.0.1/")
@@ -281,7 +281,7 @@ describe("arguments are refused:", function()
     works(session)
   end)
 
-  it("a request where nothing can wait", function()
+  it("a request in a function that cannot wait", function()
     local session <close> = http.session()
     local mark = origin.mark()
     misuse("cannot wait here: called from 'table.sort'", function()

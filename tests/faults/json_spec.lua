@@ -1,9 +1,9 @@
--- JSON: floats come back as they were, the grammar has no NUL, and a text is judged before its
--- value takes memory.
+-- JSON: floats round-trip, the grammar has no NUL, and the size of a value is checked before it
+-- takes memory.
 local json, task = require "septet.json", require "septet.task"
 local refused = require("helpers").refused
 
--- Each of the list comes back the same, and so do all of them together.
+-- Checks that each float of the list round-trips, and the whole list.
 local function round_trip(list)
   local again = json.decode(json.encode(list))
   equal(#again, #list)

@@ -5,7 +5,7 @@ local origin, process = require "origin", require "process"
 local URL = origin.url
 local OK, CHUNKED = "HTTP/1.1 200 OK\r\n", "Transfer-Encoding: chunked\r\n\r\n"
 
--- A session that has nothing to wait for long.
+-- Returns a session with short timeouts.
 local function new_session(options)
   options = options or {}
   options.timeout = options.timeout or { first_byte = 5, idle = 5 }

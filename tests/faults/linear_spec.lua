@@ -26,8 +26,7 @@ local function measure(what, fn, ...)
   if took > LIMIT then error(("%s took %.1f s"):format(what, took), 0) end
 end
 
--- Calls fn with each fill, alone, behind each of the beginnings, and with an `x` and each of the
--- ends behind it.
+-- Calls fn with each fill, after each beginning, and before each end.
 local function each_fill(name, beginnings, ends, fn)
   for _, fill in ipairs(fills) do
     local run = fill:rep(SIZE // #fill)
@@ -102,7 +101,7 @@ it("H-7: a body's lines are read in linear time", function()
 end)
 
 describe("H-7: a head", function()
-  -- All that anybody asks of a head.
+  -- Reads a header block in every way.
   local function look(raw)
     local r = setmetatable({
       url = "http://h/", status = 200, body = "x",
@@ -137,7 +136,7 @@ describe("H-7: a head", function()
   end)
 end)
 
-it("H-7: what a server sends is read in linear time, and keeps no other task", function()
+it("H-7: a server's bytes are read in linear time, and delay no other task", function()
   local session <close> = http.session {
     redirects = 1, cookies = true, retries = { backoff = 0.001, max_wait = 0.01 },
   }

@@ -1,5 +1,5 @@
--- What a script can reach of the objects it is given: their methods, by name, and nothing that
--- trusts its argument.
+-- The objects of scripts: a script reaches their methods by name, and no function that trusts its
+-- argument.
 local http, json, sio, sync, task =
   require "septet.http", require "septet.json", require "septet.io", require "septet.sync",
   require "septet.task"
@@ -34,7 +34,7 @@ local function with_objects(fn)
   os.remove(path)
 end
 
--- What stands under a field, or nil where reading it is refused.
+-- Returns the value of a field, or nil if reading it is refused.
 local function read(object, field)
   local ok, value = pcall(function() return object[field] end)
   return ok and value or nil
@@ -91,7 +91,7 @@ describe("H-6: metamethods", function()
     end)
   end)
 
-  it("are no way to change what another script was given", function()
+  it("are no way to change the objects of another script", function()
     local one, two = http.session(), http.session()
     one.get = function() return "changed" end
     equal(two:get(base .. "/bytes/3").status, 200)
@@ -101,7 +101,7 @@ describe("H-6: metamethods", function()
 end)
 
 describe("H-6: methods", function()
-  -- Each field that any type shows.
+  -- The fields of each type.
   local METHODS = {
     task = { "await", "cancel", "status", "result", "traceback", "waits_for" },
     scope = { "spawn", "start", "cancel", "is_cancelled", "extend" },

@@ -1,5 +1,4 @@
--- Modules that wait while they load: circles over tasks, and a top level that never runs twice at
--- once.
+-- Modules that wait while they load: circles over tasks, and a top level that runs once at a time.
 local task = require "septet.task"
 
 local ran -- how often each module's top level began
@@ -168,7 +167,7 @@ local WAITS = {
   end,
 }
 
--- The words of an error, and of those in it.
+-- Returns the message of an error, and those of the errors in it.
 local function words(err)
   if not task.is(err, "ErrorGroup") then return tostring(err) end
   return words(err:leaves()[1])
@@ -178,7 +177,7 @@ describe("modules that wait for tasks which require them", function()
   local function is_circle(graph, first, chain)
     local ok, err = pcall(task.timeout, 5, task.require, first)
     local expected = ("module '%s' requires itself (%s)"):format(chain:match "^%w+", chain)
-    -- coroutine.wrap puts a place before it.
+    -- coroutine.wrap puts a place before the message.
     equal({ ok, words(err):sub(-#expected) }, { false, expected })
     for name in pairs(graph) do equal(package.loaded[name], nil) end
   end

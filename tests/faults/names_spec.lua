@@ -1,11 +1,11 @@
--- What a name may stand for where save and commit write: the target, the part beside it, and the
--- part's meta.
+-- Files that save and commit write: what the names of the target, its part and the part's meta may
+-- stand for.
 local http, task, sio = require "septet.http", require "septet.task", require "septet.io"
 local files, origin = require "files", require "origin"
 
 local URL = origin.url
 
--- A folder of its own, gone at the end of the block.
+-- Makes a folder, which is removed at the end of the block.
 local function folder()
   local path = os.tmpname()
   os.remove(path)
@@ -20,7 +20,7 @@ local function shell(dir, command)
   assert(os.execute(("cd '%s' && umask 022 && %s"):format(dir.path, command)), command)
 end
 
--- What a command prints, run in the folder.
+-- Returns the output of a command in the folder.
 local function said(dir, command)
   local pipe <close> = assert(io.popen(("cd '%s' && %s"):format(dir.path, command)))
   return (pipe:read "a":gsub("%s+$", ""))
@@ -28,7 +28,7 @@ end
 
 local body = origin.pattern(10)
 
--- How many requests the origin gets while fn runs.
+-- Returns the number of requests that the origin receives while fn runs.
 local function requests(fn)
   local mark = origin.mark()
   fn()

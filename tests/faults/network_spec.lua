@@ -1,5 +1,5 @@
--- Addresses that do not answer, or that say no; several addresses of one name; and what a child of
--- this process gets.
+-- Addresses that do not answer or that refuse, several addresses of one name, and the sockets of a
+-- child process.
 -- peers: tls blackhole faulty
 local task, http = require "septet.task", require "septet.http"
 local faulty, origin = require "faulty", require "origin"
@@ -8,14 +8,14 @@ local URL, PORT = origin.url, origin.port
 local BLACKHOLE = assert(os.getenv "SEPTET_BLACKHOLE")
 local NOBODY = "127.0.0.3" -- nothing listens there
 
--- Another request goes on while fn runs.
+-- Checks that another request goes on while fn runs.
 local function beside(fn)
   local other = task.spawn(http.get, URL .. "/delay/0.05")
   fn()
   equal(other:await().status, 200)
 end
 
--- A session for which `name` is at these addresses, and the URL of the origin under that name.
+-- Returns a session that knows these addresses of `name`, and the origin's URL with that name.
 local function session_at(addresses, options)
   options = options or {}
   options.resolve = { ["spec.invalid:" .. PORT] = addresses }
@@ -23,7 +23,7 @@ local function session_at(addresses, options)
 end
 
 describe("an address", function()
-  it("fault.6 that refuses is told at once, and is asked anew", function()
+  it("fault.6 that refuses is an error at once, and is tried anew", function()
     local session <close> = http.session()
     for _ = 1, 3 do
       beside(function()
@@ -44,7 +44,7 @@ describe("an address", function()
     equal(session:get(URL .. "/bytes/1").status, 200)
   end)
 
-  it("fault.7 that does not answer is let go of by a cancellation, at once", function()
+  it("fault.7 that does not answer is given up by a cancellation, at once", function()
     local session <close> = http.session { timeout = { connect = 3600 } }
     local t = task.spawn(session.get, session, ("http://%s:%d/bytes/1"):format(BLACKHOLE, PORT))
     turns(5)
@@ -59,7 +59,7 @@ describe("an address", function()
       ("http://%s:%d/bytes/1"):format(BLACKHOLE, PORT))
   end)
 
-  it("fault.7 that does not answer holds up nobody at another", function()
+  it("fault.7 that does not answer does not delay requests to another", function()
     local session <close> = http.session {
       timeout = { connect = 3600 }, limit = 100, limit_per_host = 50,
     }
@@ -110,30 +110,31 @@ describe("a name of several addresses", function()
     return session:get(url .. "/bytes/3")
   end
 
-  it("http.9 is reached at the second, where the first refuses", function()
+  it("http.9 is reached at the second, if the first refuses", function()
     reaches(NOBODY .. ",127.0.0.1")
     reaches(("127.0.0.4,%s,127.0.0.1"):format(NOBODY))
   end)
 
-  it("http.9 is given up where all refuse", function()
+  it("http.9 is given up if all refuse", function()
     local session, url = session_at(NOBODY .. ",127.0.0.4")
     local _ <close> = session
     raises_error({ kind = "HttpError", code = "connect", reason = "refused" }, session.get, session,
       url)
   end)
 
-  it("http.10 is reached at the second, where the first does not answer", function()
-    -- Half of it is the first one's share.
+  it("http.10 is reached at the second, if the first does not answer", function()
+    -- The first address gets half of the time.
     reaches(BLACKHOLE .. ",127.0.0.1", { timeout = { connect = 2 } })
   end)
 
-  it("fault.9 is reached by IPv4, where IPv6 does not answer", function()
-    -- As long as one address may take, the test would not: the other is tried beside it.
+  it("fault.9 is reached by IPv4, if IPv6 does not answer", function()
+    -- The other address is tried at the same time, so that the test takes less time than one
+    -- address may take.
     reaches("[::1],127.0.0.1", { timeout = { connect = 3600 } })
     reaches("127.0.0.1,[::1]", { timeout = { connect = 3600 } })
   end)
 
-  it("fault.9 is so by https, too", function()
+  it("fault.9 is reached by IPv4 also by https, if IPv6 does not answer", function()
     local tls_url = os.getenv "SEPTET_TLS_ORIGIN"
     local port = tls_url:match ":(%d+)$"
     local session <close> = http.session { resolve = { ["localhost:" .. port] = "[::1],127.0.0.1" },
@@ -146,7 +147,7 @@ describe("a name of several addresses", function()
     equal(session:get(URL .. "/bytes/1").status, 200)
   end)
 
-  it("fault.9 runs into the limit, where neither does", function()
+  it("fault.9 runs into the timeout, if neither answers", function()
     local session, url = session_at("[::1]," .. BLACKHOLE, { timeout = { connect = 0.3 } })
     local _ <close> = session
     local t0 = task.now()
@@ -155,7 +156,7 @@ describe("a name of several addresses", function()
     equal(task.now() - t0 >= 0.3, true)
   end)
 
-  it("is refused where one of them is none", function()
+  it("is refused if one of them is no address", function()
     misuse("no address for 'a:1'", function()
       http.session { resolve = { ["a:1"] = "127.0.0.1, ::1" } }
     end)
@@ -175,8 +176,8 @@ describe("a child of this process", function()
     return inodes
   end
 
-  -- The sockets of the network that a command has open. libcurl's own pairs, which wake it up, lead
-  -- nowhere.
+  -- Returns the network sockets that a command has open, without the pairs by which libcurl wakes
+  -- itself.
   local function connections_of(command)
     local listing <close> = io.popen(command)
     local inodes, n = network(), 0

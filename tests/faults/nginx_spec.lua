@@ -1,5 +1,4 @@
--- The everyday things against nginx, which shares no line of code with the origin of the other
--- specs.
+-- The common cases against nginx, which shares no code with the origin of the other specs.
 -- peers: nginx
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
@@ -9,7 +8,7 @@ local TRUST = { ca_file = os.getenv "SEPTET_TLS" .. "/ca.pem" }
 local LOG = os.getenv "SEPTET_NGINX_LOG"
 local SMALL, LARGE = "0123456789abcdef", ("0123456789abcdef"):rep(65536)
 
--- What nginx logged for a path with its query, once that are n lines.
+-- Waits for n lines of nginx's log for a path with its query, and returns them.
 local function logged(target, n)
   return origin.eventually(function()
     local found = {}
@@ -65,7 +64,7 @@ for scheme, base in pairs { http = URL, https = TLS_URL } do
       equal(session:get(base .. "/small.txt").body, SMALL)
     end)
 
-    it("answers with every kind of status, and without a body", function()
+    it("responds with every kind of status, and without a body", function()
       local session <close> = http.session { tls = TRUST }
       equal({ session:get(base .. "/204").status, session:get(base .. "/204").body }, { 204, "" })
       equal(session:get(base .. "/nothing").status, 404)
@@ -123,7 +122,7 @@ describe("nginx, by https,", function()
 end)
 
 describe("nginx, by HTTP/2,", function()
-  it("serves what the library lets", function()
+  it("serves requests as far as libcurl permits", function()
     local session <close> = http.session { tls = TRUST, http2 = "force", limit_per_host = 8 }
     local r = session:get(TLS_URL .. "/small.txt")
     equal({ r.status, r.version, r.body }, { 200, "2", SMALL })

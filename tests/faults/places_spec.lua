@@ -1,10 +1,10 @@
--- Places of what is alive are whole, after any number of chunks with names of their own.
+-- Live tasks keep their places, after any number of chunks with names of their own.
 local task = require "septet.task"
 local trace = require "septet.trace"
 
 local flooded = 0
 
--- Spawns tasks of so many chunks, each of a name that was never used before.
+-- Spawns tasks of so many chunks, each with a fresh name.
 local function flood(n)
   for i = 1, many(n) do
     flooded = flooded + 1
@@ -14,7 +14,7 @@ local function flood(n)
   task.sleep(0)
 end
 
--- A task whose function and spawning line are in a chunk of that name, and what ends it.
+-- Spawns a task whose function and spawning line are in a chunk of that name.
 local function from(name, body)
   return load(("local task = ...\nreturn task.spawn(function()\n%s\nend)"):format(body),
     "=" .. name)(task)

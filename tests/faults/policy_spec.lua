@@ -1,5 +1,5 @@
--- Where a session may connect to: the rules hold for names and for the addresses behind them, on
--- the way of a redirect and on connections that are open already.
+-- Rules of a session hold for names and for their addresses, for redirects, and for connections
+-- that are already open.
 local http = require "septet.http"
 local origin = require "origin"
 
@@ -86,7 +86,7 @@ describe("fault.29 a redirect", function()
   end)
 
   it("to an address that is denied opens no socket, however it is written", function()
-    -- The origin itself is allowed by its name; its address, and all that is like it, is not.
+    -- The rule allows the origin by its name, and not by its address or another spelling of it.
     local session <close> = http.session { allow = "a.invalid",
       resolve = { ["a.invalid:" .. origin.port] = "127.0.0.1" } }
     local from = ("http://a.invalid:%d"):format(origin.port)

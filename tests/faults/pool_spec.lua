@@ -1,10 +1,12 @@
--- Pools of connections: how many are made at once, how many are kept, and who else runs meanwhile.
+-- Pools of connections: how many are made at once, how many are kept, and that other tasks run
+-- meanwhile.
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
 
 local MANY = 1000
 
--- So many names of the origin, each a host of its own, and a session that knows them.
+-- Returns URLs of so many names of the origin, each a host of its own, and a session that knows
+-- them.
 local function hosts(n, options, path)
   local urls = {}
   options.resolve = {}
@@ -36,7 +38,7 @@ it("http.8 idle connections are kept up to the session's number, and no more", f
   equal(first:stats().connections_reused, KEPT + 1, "the last one used is not the one that goes")
 end)
 
--- All of them are at the origin at once.
+-- Checks that all requests are at the origin at once.
 local function all_wait_at_the_origin(session, urls)
   local mark = origin.mark()
   local list = task.map(function(url) session:get(url) end, urls)
@@ -73,7 +75,7 @@ it("http.18 a request to each of a thousand hosts at once", function()
   equal(all:get(origin.url .. "/bytes/1").status, 200)
 end)
 
-it("http.46 tasks that are always ready do not keep requests waiting", function()
+it("http.46 tasks that are always ready do not delay requests", function()
   local session <close> = http.session()
   local done, laps = false, 0
   local busy = task.spawn(function()
@@ -88,9 +90,9 @@ it("http.46 tasks that are always ready do not keep requests waiting", function(
   equal(laps > 0, true)
 end)
 
--- Runs for so many seconds without letting anybody else run.
+-- Computes for so many seconds, so that no other task runs.
 local function hog(seconds)
-  -- Of this process alone: what else the machine does only makes it longer.
+  -- The clock counts this process alone.
   local until_ns = os.clock() + seconds
   while os.clock() < until_ns do end
 end

@@ -1,4 +1,4 @@
--- Proxies: what goes through them, what they say no to, and that nothing ever goes past them.
+-- Proxies: what goes through them, what they refuse, and that no request bypasses them.
 -- peers: tls faulty tinyproxy socks nginx
 local http = require "septet.http"
 local faulty, origin = require "faulty", require "origin"
@@ -10,7 +10,7 @@ local SOCKS, SOCKS_AUTH = os.getenv "SEPTET_SOCKS", os.getenv "SEPTET_SOCKS_AUTH
 
 local count = 0
 
--- A path that no other spec asks for.
+-- Returns a path that no other spec requests.
 local function own_path()
   count = count + 1
   return "/bytes/16?proxy=" .. count
@@ -28,7 +28,7 @@ local function connects(mark, target)
   return found
 end
 
--- A request by `proxy` that works; returns what the origin saw of it.
+-- Makes a request by `proxy` that must succeed, and returns the origin's record of it.
 local function passes(proxy, base)
   local session <close> = session_by(proxy)
   local mark, path = origin.mark(), own_path()
@@ -39,7 +39,7 @@ local function passes(proxy, base)
   return seen[1], r
 end
 
--- A request by `proxy` that fails as `expected` says; the origin sees nothing of it.
+-- Makes a request by `proxy` that must fail as expected, and must not reach the origin.
 local function refused(proxy, expected, base, options)
   local session <close> = session_by(proxy, options)
   local mark, path = origin.mark(), own_path()
@@ -75,7 +75,7 @@ describe("an HTTP proxy", function()
     equal(next(seen, (next(seen))), nil)
   end)
 
-  it("http.37 that asks who it is gets to know, and nobody behind it", function()
+  it("http.37 that challenges gets the credentials, and the origin does not", function()
     for _, base in ipairs { URL, TLS_URL } do
       local seen = passes("http://user:secret@" .. TINYPROXY_AUTH, base)
       equal(seen.headers["proxy-authorization"], nil)
@@ -85,7 +85,7 @@ describe("an HTTP proxy", function()
 
   it("http.37 fault.37 that rejects the proof: 407 for http, an error for https", function()
     for _, userinfo in ipairs { "", "user:hunter2@", "other@" } do
-      -- To a wrong answer, some versions say 401.
+      -- To a wrong proof, some versions respond with 401.
       local proxy = "http://" .. userinfo .. TINYPROXY_AUTH
       local err = refused(proxy, { code = "connect" }, TLS_URL)
       equal(err.reason, err.text:find("401", 1, true) and "proxy" or "proxy_auth")
@@ -127,8 +127,8 @@ describe("an HTTP proxy", function()
   end)
 end)
 
-describe("a proxy that fails is never gone past:", function()
-  it("fault.37 nobody listens there", function()
+describe("a failing proxy is never bypassed:", function()
+  it("fault.37 its port is closed", function()
     for _, base in ipairs { URL, TLS_URL } do
       refused("http://127.0.0.1:1", { code = "connect", reason = "refused", phase = "connect" },
         base)
@@ -140,13 +140,13 @@ describe("a proxy that fails is never gone past:", function()
     refused("http://proxy.invalid:3128", { code = "dns", reason = "proxy" })
   end)
 
-  it("fault.37 it answers CONNECT with 502", function()
+  it("fault.37 it responds to CONNECT with 502", function()
     local err = refused(proxy_url "proxy_502", { code = "connect", reason = "proxy" }, TLS_URL)
     equal(err.text:find("502", 1, true) ~= nil, true)
     refused("http://" .. TINYPROXY, { code = "connect", reason = "proxy" }, "https://127.0.0.1:1")
   end)
 
-  it("fault.37 it answers CONNECT with 407", function()
+  it("fault.37 it responds to CONNECT with 407", function()
     refused(proxy_url "proxy_407", { code = "connect", reason = "proxy_auth" }, TLS_URL)
     refused(proxy_url("proxy_407"):gsub("//", "//user:hunter2@"),
       { code = "connect", reason = "proxy_auth" }, TLS_URL)
@@ -167,7 +167,7 @@ describe("a proxy that fails is never gone past:", function()
     local err = raises_error({ kind = "HttpError", phase = "receive" }, session.get, session,
       TLS_URL .. "/bytes/1000000?proxy=dropped")
     equal(err.code == "partial" or err.code == "reset", true, tostring(err))
-    -- Through the tunnel, and not again.
+    -- The request went through the tunnel once.
     equal(#origin.requests(mark, "/bytes/1000000?proxy=dropped"), 1)
   end)
 end)
@@ -181,7 +181,7 @@ describe("a SOCKS proxy", function()
     end
   end)
 
-  it("fault.38 http.37 that asks who it is refuses anybody else", function()
+  it("fault.38 http.37 that asks for credentials refuses others", function()
     for _, base in ipairs { URL, TLS_URL } do
       refused("socks5h://user:hunter2@" .. SOCKS_AUTH, { code = "connect", reason = "proxy_auth" },
         base)

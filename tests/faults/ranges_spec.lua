@@ -1,5 +1,5 @@
--- A save that goes on: how the size of the whole, the range of a 206, and the bytes that come are
--- held against each other. What is put in the place of the target is the whole, or nothing is.
+-- A resumed save: the total size, the range of a 206 and the received bytes are compared. The
+-- target is replaced by the whole file or not at all.
 local http = require "septet.http"
 local files, origin = require "files", require "origin"
 
@@ -8,7 +8,7 @@ local WHOLE = "0123456789"
 
 local name, contents = files.temporary, files.contents
 
--- A response with its body; without a length it ends where the connection does, or is chunked.
+-- Returns a response with a body: with a length, until the end of the connection, or in chunks.
 local function response(status, fields, body, is_chunked)
   local head = ("HTTP/1.1 %s\r\nETag: \"e\"\r\n%s"):format(status, fields)
   if is_chunked then
@@ -18,7 +18,7 @@ local function response(status, fields, body, is_chunked)
   return head .. ("Content-Length: %d\r\n\r\n%s"):format(#body, body)
 end
 
--- The first response, of whose whole five bytes come: its size is told, or it is not.
+-- The first response, of whose body five bytes arrive: its size is known, or it is not.
 local KNOWN = "HTTP/1.1 200 OK\r\nETag: \"e\"\r\nContent-Length: 10\r\n\r\n01234"
 local UNKNOWN = "HTTP/1.1 200 OK\r\nETag: \"e\"\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n"
 
@@ -30,7 +30,7 @@ end
 local ALL = response("200 OK", "", "abc")
 local NO_MORE = response("416 Range Not Satisfiable", "Content-Range: bytes */10\r\n", "")
 
--- A server whose connections each get the next of the responses.
+-- Returns the URL of a server whose connections each get the next of the responses.
 local function serve(list)
   local steps = {}
   for i, text in ipairs(list) do
@@ -40,8 +40,8 @@ local function serve(list)
   return origin.raw(steps)
 end
 
--- Saves in one process, by retries; returns the result, or false and the error, and what was asked
--- for.
+-- Saves in one process, with retries. Returns true and the result, or false and the error, and the
+-- requests.
 local function save(f, list, attempts)
   local session <close> = http.session { headers = { Connection = "close" } }
   local target, mark = serve(list), origin.mark()
@@ -52,8 +52,8 @@ local function save(f, list, attempts)
   return ok, result, asked
 end
 
--- range, body, what is there in the end with a total that is known, and with one that is not
--- ("partial": the error); what the part has then.
+-- Each row has a range, a body, the saved file if the total is known and if it is not ("partial":
+-- the error), and the part.
 local RANGES = {
   { "5-9/*", "56789", WHOLE, WHOLE },
   { "5-9/10", "56789", WHOLE, WHOLE },
@@ -68,13 +68,13 @@ local RANGES = {
   { "5-6/10", "56789", "partial", "partial", part = "0123456" },
 }
 
--- Responses that are of no use to go on with: all is asked for.
+-- Ranges that cannot resume a save, after which the whole is requested.
 local USELESS = {
   "5-10/*", "5-10/10", "5-11/12", "5-9/9", "6-9/10", "4-9/10", "5-4/10", "5-9/", "5-9", "5-9/1*",
   "5-9/x", "5-/10", "*/10", "5-99999999999999999999/*", "99999999999999999999-9/10",
 }
 
-describe("H-4: a save that goes on", function()
+describe("H-4: a resumed save", function()
   for _, is_chunked in ipairs { false, true } do
     local how = is_chunked and ", in chunks" or ""
     for _, case in ipairs(RANGES) do
@@ -97,7 +97,7 @@ describe("H-4: a save that goes on", function()
     end
   end
 
-  it("asks on until it has the whole, as often as its attempts allow", function()
+  it("continues until it has the whole, as often as its attempts allow", function()
     local parts = {
       KNOWN, part_of("5-6/*", "56"), part_of("7-7/10", "7", true), part_of("8-9/*", "89"),
     }
@@ -112,7 +112,7 @@ describe("H-4: a save that goes on", function()
     equal({ #asked, contents(g.part) }, { 3, "01234567" })
   end)
 
-  it("keeps a size that only an earlier 206 told", function()
+  it("keeps a size that only an earlier 206 had", function()
     local f <close> = name()
     local ok, result = save(f, { UNKNOWN, part_of("5-6/10", "56"), part_of("7-8/*", "78") }, 3)
     equal({ ok, result.code, contents(f.part) }, { false, "partial", "012345678" })
@@ -122,7 +122,7 @@ describe("H-4: a save that goes on", function()
     equal({ ok, result.bytes, contents(g.path) }, { true, 3, "abc" })
   end)
 
-  it("keeps the size that an earlier save was told, by its first response or by a 206", function()
+  it("keeps the size that an earlier save got, from its first response or from a 206", function()
     for _, earlier in ipairs { { KNOWN }, { UNKNOWN, part_of("5-5/10", "5") } } do
       local f <close> = name()
       local session <close> = http.session { headers = { Connection = "close" } }
@@ -151,7 +151,7 @@ describe("H-4: a save that goes on", function()
     end
   end)
 
-  it("asks for all where a 206 contradicts what is known", function()
+  it("requests the whole if a 206 contradicts what is known", function()
     for _, range in ipairs(USELESS) do
       local f <close> = name()
       local ok, result, asked = save(f, { KNOWN, part_of(range, "56789"), ALL }, 2)

@@ -1,5 +1,5 @@
--- Reads of a streamed response share one place: each begins at the first byte that none before it
--- has handed out, whichever of them it is, and whatever ended the one before.
+-- Reads of a streamed response share one position: each begins at the first byte that none before
+-- it has returned, whatever ended the one before.
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
 local pack = require "pack"
@@ -7,8 +7,8 @@ local pack = require "pack"
 local OK = "HTTP/1.1 200 OK\r\n"
 local PACKED = OK .. "Content-Encoding: gzip\r\n\r\n"
 
--- A URL whose answer comes in the given pieces, with a moment between them; packed, each piece is a
--- block.
+-- Returns a URL whose response comes in the given pieces, with a pause between them. If packed,
+-- each piece is a block.
 local function slow(pieces, packed, moment)
   local steps = { packed and PACKED or OK .. "\r\n" }
   local write, finish = pack.gzip()
@@ -20,8 +20,8 @@ local function slow(pieces, packed, moment)
   return origin.raw(steps)
 end
 
--- Calls fn until its limit of some milliseconds is not passed; returns what it gave, and how often
--- it was ended.
+-- Calls fn with a timeout of some milliseconds until it returns. Returns its result, and the number
+-- of timeouts.
 local function in_the_end(fn, ...)
   for cuts = 0, 10000 do
     local result = table.pack(task.move_on_after(0.003, fn, ...))
@@ -77,8 +77,8 @@ both("a second loop over lines goes on where the first one ended", function(sess
   equal(lines, { "a", "b", "c", "d" })
 end)
 
--- Calls fn(delay) with longer delays of the server until a limit has ended a read: on a busy
--- machine all may be there before the first one.
+-- Calls fn(delay) with longer delays of the server until a timeout has ended a read: on a busy
+-- machine all bytes may have arrived before the first read.
 local function until_cut(fn)
   for _, delay in ipairs { 0.01, 0.1, 1 } do
     if fn(delay) > 0 then return end
@@ -186,12 +186,12 @@ it("H-1: one task at a time reads, also of what is there already", function()
   equal(r:read(1), nil)
 end)
 
--- A text of lines and others, in pieces.
+-- Returns a text of lines and other bytes, in pieces.
 local function random_text()
   local ends = { "\n", "\r\n", "\r", "\n\n", "" }
   local words = {}
   for i = 1, math.random(5, 60) do
-    -- No end of it is JSON, as one that is a number would be.
+    -- No suffix of it is JSON. A number would be.
     local letter = string.char(97 + i % 26)
     words[i] = ("x"):rep(math.random(0, 9)) .. letter .. ends[math.random(#ends)]
   end
@@ -203,7 +203,7 @@ local function random_text()
   return text, pieces
 end
 
--- What a line at `at` of a text should be, and where the next one begins.
+-- Returns the line at `at` of a text, and where the next one begins.
 local function line_at(text, at)
   if at > #text then return nil, at end
   local finish = text:find("\n", at, true)
@@ -211,7 +211,7 @@ local function line_at(text, at)
   return (text:sub(at, finish - 1):gsub("\r$", "")), finish + 1
 end
 
--- Reads all of r by reads drawn by lot, each with a limit, and checks what each hands out.
+-- Reads all of r by random reads, each with a timeout, and checks what each returns.
 local function check_reads(r, text)
   local at = 1
   local function bytes(piece)
@@ -235,7 +235,7 @@ local function check_reads(r, text)
     { function() return r:text "no-such-charset" end, function() error "no such charset" end },
   }
   for _ = 1, 10000 do
-    -- Those of the whole are drawn seldom: they end the test.
+    -- Reads of the whole body are rare, because they end the test.
     local read = reads[math.random(math.random(8) == 1 and #reads or 5)]
     local result = table.pack(pcall(task.move_on_after, math.random(0, 4) / 1000, read[1]))
     if result[1] and result[2] then read[2](result[3]) end

@@ -1,4 +1,4 @@
--- Redirects: where they lead, what goes along, and what ends them.
+-- Redirects: their targets, what is sent along, and what ends them.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local http = require "septet.http"
 local origin = require "origin"
@@ -189,7 +189,7 @@ describe("http.31", function()
   end)
 end)
 
-it("fault.31 http.30 a body that was made once is not sent to the next hop", function()
+it("fault.31 http.30 a generated body is not sent to the target of a redirect", function()
   local session <close> = http.session()
   local made = false
   raises_error({ kind = "HttpError", code = "redirect", reason = "not_rewindable" }, session.put,
@@ -200,7 +200,7 @@ it("fault.31 http.30 a body that was made once is not sent to the next hop", fun
     end })
 end)
 
-it("http.32 headers that are not known to be harmless are nobody else's", function()
+it("http.32 headers that are not known to be harmless are not sent to another origin", function()
   local session <close> = http.session { headers = { ["X-Secret"] = "s", Pragma = "p" } }
   local there = ("http://localhost:%d/echo"):format(origin.port)
   local said = origin.decode(session:get(URL .. "/redirect-to?url=" .. there).body)

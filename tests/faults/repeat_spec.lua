@@ -1,4 +1,4 @@
--- What goes out twice where a connection ends without an answer, and what must not.
+-- Requests that are sent again if a connection ends without a response, and those that must not be.
 local http = require "septet.http"
 local origin = require "origin"
 
@@ -17,13 +17,13 @@ local bodies = {
   made_long = function() return pieces(SIZE) end,
 }
 
--- The moments at which the server goes, as /vanish takes them.
+-- The moments at which the server closes, as arguments of /vanish.
 local moments = { head = "?read=0", body = "?read=5", all = "" }
 
 local serial = 0
 
--- How often a request reached the server, by a session whose connection was used before, and what
--- came of it.
+-- Sends a request by a session whose connection was used before. Returns how often it reached the
+-- server, and its outcome.
 local function count(session, method, path, query, options)
   serial = serial + 1
   local target = ("%s%s%sserial=%d"):format(path, query, query == "" and "?" or "&", serial)
@@ -34,8 +34,8 @@ local function count(session, method, path, query, options)
   return #origin.requests(mark, target), err
 end
 
--- A server that answers one request, takes another, and is gone: what it was asked for, to be read,
--- and its URL.
+-- Starts a server that responds to one request, accepts another, and ends. Returns a pipe of the
+-- requests, and its URL.
 local MORTAL = [[
 import socket, struct, sys
 listener = socket.create_server(("127.0.0.1", 0))

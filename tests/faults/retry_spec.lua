@@ -1,4 +1,4 @@
--- Trying again: how long after, how often, and what is never tried again.
+-- Retries: their delays, their number, and what is never retried.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task, http = require "septet.task", require "septet.http"
 local retry = private "septet.http.retry"
@@ -30,7 +30,7 @@ describe("fault.40 http.40 a Retry-After", function()
       local r = session:get(origin.failing(1, "&retry-after=" .. value))
       equal({ r.status, r.attempts }, { 503, 1 })
     end
-    -- It would outlast the request.
+    -- The delay would outlast the request.
     local r = session:get(origin.failing(1, "&retry-after=4"), { timeout = 0.5 })
     equal({ r.status, r.attempts }, { 503, 1 })
   end)
@@ -78,7 +78,7 @@ describe("fault.41 a thousand that try again", function()
       end
       equal(last <= window, true)
       equal(last - first >= 0.8 * window, true)
-      -- As many in one half as in the other.
+      -- Each half of the window has about as many.
       equal(early > 400 and early < 600, true, tostring(early))
     end
   end)

@@ -1,11 +1,11 @@
--- Rules of a session: one that can hold for nothing is Usage, and one that is taken holds, however
--- it and the URL are written.
+-- Rules of a session: a rule that can match nothing is a Usage error, and an accepted rule matches
+-- every spelling of a URL.
 local http = require "septet.http"
 local origin = require "origin"
 
 local PORT = origin.port
 
--- A session in which evil.test, and names below it, lead to the origin.
+-- Returns a session in which evil.test, and names below it, lead to the origin.
 local function new_session(options)
   options.resolve = { ["evil.test:" .. PORT] = "127.0.0.1", ["a.evil.test:" .. PORT] = "127.0.0.1",
     ["xn--bcher-kva.test:" .. PORT] = "127.0.0.1" }
@@ -124,8 +124,8 @@ describe("H-8: what is no rule is Usage", function()
   end)
 end)
 
--- Both of IANA's registries of special-purpose addresses, one address of each block, and the last
--- before and the first behind some.
+-- Both of IANA's registries of special-purpose addresses: one address of each block, and for some
+-- the addresses just outside.
 describe("H-22: deny = \"private\"", function()
   it("knows the special-purpose addresses of IPv4", function()
     for _, address in ipairs {

@@ -1,11 +1,11 @@
--- A save whose transfer breaks off: a typed error, what came stays as a part, and the target is
--- what it was.
+-- A save that is cut short: a typed error, the received bytes stay as a part, and the target does
+-- not change.
 local task, http = require "septet.task", require "septet.http"
 local files, origin = require "files", require "origin"
 
 local URL, contents = origin.url, files.contents
 
--- Saves what breaks off after `sent` bytes, with and without resume.
+-- Saves a body that is cut short after `sent` bytes, with and without resume.
 local function breaks_off(target, sent, expected, options)
   for _, resume in ipairs { false, true } do
     local f <close> = files.with ""

@@ -1,5 +1,4 @@
--- Secrets: which headers another origin gets, and that no password and no byte that a terminal
--- would obey gets into a message.
+-- Secrets: the headers that another origin gets, and messages without passwords and control bytes.
 -- peers: tls
 local http, trace = require "septet.http", require "septet.trace"
 local core = debug.getregistry()["septet.core"]
@@ -38,7 +37,7 @@ local function add(into, from)
   return into
 end
 
--- Each way by which a script gives headers: a session and options with them.
+-- Each way by which a script sets headers: a session's options and a request's.
 local ways = {
   session = function(given) return { headers = given }, {} end,
   request = function(given) return {}, { headers = given } end,
@@ -63,7 +62,7 @@ local methods = {
   end,
 }
 
--- The headers that the last hop of a redirect from URL to `target` got.
+-- Returns the headers that the target of a redirect received.
 local function last_hop(way, method, status, target, given, more)
   local session_options, options = ways[way](given)
   for name, value in pairs(more or {}) do session_options[name] = value end
@@ -170,7 +169,7 @@ end)
 
 -- --- messages ---
 
--- All strings in a value, tables and their metatables included.
+-- Returns all strings in a value, also those in tables and their metatables.
 local function texts(value, into, seen)
   into, seen = into or {}, seen or {}
   if type(value) == "string" then into[#into + 1] = value end
@@ -208,7 +207,7 @@ local bad_urls = {
   "http://x@me:hunter2%40h/", "http://:hunter2/", "http:\\\\me:hunter2%40h/", "http://me:1hunter2/",
 }
 
--- What the calls of a session give for a URL, with what hooks and traces saw of it.
+-- Returns the errors of all functions of a session for a URL, with what hooks and traces saw.
 local function shown(target, options)
   local seen = {}
   local function note(_, ev) seen[#seen + 1] = ev end

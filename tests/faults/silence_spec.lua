@@ -1,5 +1,4 @@
--- Bytes that come and say nothing: each limit of a body holds before its decoder as well as behind
--- it.
+-- Bytes that decode to nothing: each limit of a body holds before its decoder as well as after it.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task, http = require "septet.task", require "septet.http"
 local retry = private "septet.http.retry"
@@ -8,7 +7,7 @@ local origin, pack = require "origin", require "pack"
 local HEAD = "HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\n%s\r\n"
 local MANY = 4000000 // 100 * 100
 
--- Codings, how each begins, and what says nothing in it, over and over.
+-- Codings, how each begins, and a repeatable piece that decodes to nothing.
 local silences = {
   { "gzip", "", pack.member "", "empty members" },
   { "gzip", "\x1f\x8b\8\8\0\0\0\0\2\3", "xxxxxxxxxx", "a file's name" },
@@ -82,7 +81,7 @@ end)
 describe("H-10: an extension of a chunk that never ends", function()
   local CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
-  -- A server that sends it in small pieces, for seconds, behind what is given.
+  -- Returns a server that sends it in small pieces, for seconds, after the given bytes.
   local function endless(before)
     local steps = { CHUNKED .. before .. "5;" }
     for _ = 1, 200 do
@@ -103,7 +102,7 @@ describe("H-10: an extension of a chunk that never ends", function()
     end)
   end
 
-  it("is ended by the limit on the whole, or by who cancels, and holds up nobody", function()
+  it("is ended by the total timeout or by a cancellation, and delays no other task", function()
     local session <close> = http.session { timeout = { idle = 20 } }
     raises_error({ kind = "HttpError", code = "timeout", reason = "total", phase = "receive" },
       session.get, session, endless "", { timeout = { total = 0.2 } })

@@ -1,4 +1,4 @@
--- Small faults, each with its neighbours.
+-- Small faults and their variants.
 -- peers: tls
 local http, sio = require "septet.http", require "septet.io"
 local files, origin = require "files", require "origin"
@@ -65,7 +65,7 @@ it("H-22: headers named all and each can be read, and pairs gives everything", f
   equal(plain.headers:all "x", { "3", "4" })
 end)
 
-describe("H-22: a save that goes on", function()
+describe("H-22: a resumed save", function()
   local function folder()
     local path = os.tmpname()
     os.remove(path)
@@ -81,7 +81,8 @@ describe("H-22: a save that goes on", function()
       local session <close> = http.session()
       raises_error({ code = "partial" }, session.save, session, broken, path, { resume = true })
       equal(#files.contents(path .. ".part"), 600)
-      -- The same address answers by 416, for a body of 600 bytes, and then by all of another one.
+      -- The same URL responds with 416, for a body of 600 bytes, and then with the whole of another
+      -- one.
       local key = broken:match "/raw/(.*)$"
       local function line(text)
         return "send " .. text:gsub(".", function(c) return ("%02x"):format(c:byte()) end)

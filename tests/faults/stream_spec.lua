@@ -1,4 +1,4 @@
--- Bodies that are read or made piece by piece, where one side stalls, ends or gives up.
+-- Bodies that are read or sent piece by piece, while one side stalls, ends or gives up.
 local task, http = require "septet.task", require "septet.http"
 local core = debug.getregistry()["septet.core"]
 local origin, process = require "origin", require "process"
@@ -6,8 +6,8 @@ local origin, process = require "origin", require "process"
 local URL = origin.url
 local OK = "HTTP/1.1 200 OK\r\n"
 
--- Reads all of a stream, stopping for a while at every `step` bytes; returns the number of bytes
--- and their digest.
+-- Reads all of a stream, with a pause at every `step` bytes. Returns the number of bytes and their
+-- digest.
 local function read_with_pauses(stream, step)
   local pieces, n, mark = {}, 0, 0
   for piece in stream:chunks() do
@@ -95,7 +95,7 @@ describe("http.27 a server that ends while the reader has paused", function()
       { true, body })
   end)
 
-  it("and one that breaks off is told of behind what there was", function()
+  it("and one that is cut short is an error after the received bytes", function()
     local session <close> = http.session()
     local stream <close> = session:stream("GET", URL .. "/truncate?length=800000&sent=700000")
     local n = 0
@@ -106,7 +106,7 @@ describe("http.27 a server that ends while the reader has paused", function()
     equal(n, 700000)
   end)
 
-  it("and one that resets is told of, too", function()
+  it("and one that resets is an error after the received bytes", function()
     local session <close> = http.session()
     local stream <close> = session:stream("GET", URL .. "/reset?after=700000&length=800000")
     equal(#stream:read(1), 1)
@@ -116,7 +116,7 @@ describe("http.27 a server that ends while the reader has paused", function()
 end)
 
 describe("http.28", function()
-  it("a read that goes on, and a cancel in the same lap", function()
+  it("a read that resumes, and a cancellation in the same pass", function()
     local session <close> = http.session()
     for laps = 0, 6 do
       local t = task.spawn(function()
@@ -146,7 +146,7 @@ describe("http.28", function()
     equal(session:get(URL .. "/bytes/1").status, 200)
   end)
 
-  it("a body that cannot be made before there is a connection, or an answer", function()
+  it("a body whose function raises before there is a connection, or a response", function()
     local session <close> = http.session()
     local go = false
     local t = task.spawn(session.post, session, URL .. "/mirror", { body = function()
@@ -172,7 +172,7 @@ describe("http.29 a body that is made", function()
     equal(r.body, "1234")
   end)
 
-  it("is not made any longer when the answer is there", function()
+  it("is no longer generated once the response has arrived", function()
     local session <close> = http.session()
     for _, status in ipairs { 401, 413 } do
       local made = 0
@@ -189,13 +189,13 @@ describe("http.29 a body that is made", function()
     equal(session:get(URL .. "/bytes/1").status, 200)
   end)
 
-  it("goes out unasked, and waits for a 100 where a script wants it to", function()
+  it("is sent at once, and waits for a 100 if a script asks for it", function()
     local session <close> = http.session()
     equal(origin.echo(session, "POST", { body = ("x"):rep(2000000) }).headers.expect, nil)
     local said = origin.echo(session, "POST",
       { body = ("x"):rep(2000000), headers = { Expect = "100-continue" } })
     equal({ said.headers.expect, said.body_size }, { "100-continue", 2000000 })
-    -- No 100 ever comes: after a second it goes out all the same.
+    -- No 100 ever comes, so the body is sent after a second.
     said = origin.decode(session:post(URL .. "/mirror",
       { body = "[1]", headers = { Expect = "100-continue" } }).body)
     equal(said, { 1 })

@@ -1,5 +1,5 @@
--- TLS that goes wrong: certificates that are no good, handshakes that do not end, and connections
--- that end rudely.
+-- TLS faults: bad certificates, handshakes that do not end, and connections that end without a
+-- notice.
 -- peers: tls faulty
 local task, http = require "septet.task", require "septet.http"
 local faulty, origin = require "faulty", require "origin"
@@ -13,8 +13,8 @@ local function session_with(options)
   return http.session(options)
 end
 
--- A request to a faulty server that fails as `expected` says, in the middle of another one that
--- does not; the server has got no byte of it.
+-- Makes a request to a faulty server that must fail as expected, during another one that must
+-- succeed. The server receives no byte of it.
 local function refused(name, expected, options)
   local session <close> = session_with(options)
   local other = task.spawn(session.get, session, origin.url .. "/delay/0.02")
@@ -85,7 +85,7 @@ describe("a TLS session", function()
   it("http.36 is resumed on the second connection", function()
     local session <close> = session_with()
     local mark = faulty.mark()
-    -- Each on its own connection.
+    -- Each request has a connection of its own.
     for _ = 1, 3 do equal(session:get(faulty.url "good").body, "ok") end
     local seen = origin.eventually(function()
       local found = faulty.since(mark, "good")

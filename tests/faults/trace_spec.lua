@@ -1,5 +1,5 @@
--- What is told of a request, whatever becomes of it: one start, then one end or one exception; and
--- a record of each attempt that was made.
+-- Trace events of a request, whatever its outcome: one start, then one end or one exception, and a
+-- record of each attempt.
 -- peers: blackhole dns
 local task, http, trace = require "septet.task", require "septet.http", require "septet.trace"
 local origin = require "origin"
@@ -9,8 +9,7 @@ local BLACKHOLE, DNS = assert(os.getenv "SEPTET_BLACKHOLE"), assert(os.getenv "S
 local records = {} -- of all tasks; there is no way to end a subscription
 trace.subscribe(function(event) records[#records + 1] = event end)
 
--- The records of a task's attempts, once it has been told that it ended: statuses, or codes of
--- failures.
+-- Returns the records of a task's attempts after its end event: statuses, or codes of failures.
 local function attempts_of(t)
   local words, ended
   origin.eventually(function()
@@ -49,9 +48,8 @@ local function words_of(events)
   return table.concat(words, " ")
 end
 
--- Does act(session, options) in a task, with options that trace, and compares what was told with
--- what is expected; meanwhile(session, task, events) may do something to it. Nothing may be told
--- afterwards.
+-- Runs act(session, options) in a task, with tracing options, and compares the events with the
+-- expected ones. meanwhile(session, task, events) may disturb it. No event may follow.
 local function told(expected, attempts, session_options, act, meanwhile)
   local events = {}
   local function note(hook)

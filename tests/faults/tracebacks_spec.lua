@@ -1,5 +1,4 @@
--- Where an error was raised is told wherever it is told, whatever functions of ours it went
--- through.
+-- Every report of an error says where it was raised, whatever functions of Septet it went through.
 local task = require "septet.task"
 local sync = require "septet.sync"
 
@@ -104,8 +103,8 @@ local function has_frame(text, what)
   end
 end
 
--- fn fails in a task of its own; returns the traceback that its handle has, after checking that the
--- error is `err`.
+-- Runs fn, which fails, in a task of its own, and checks that the error is `err`. Returns the
+-- traceback of its handle.
 local function traceback_of(fn, err, what)
   local t = task.spawn(fn)
   task.wait { t }

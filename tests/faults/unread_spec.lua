@@ -1,5 +1,5 @@
--- Bodies that nobody reads: of a redirect that is followed, and of a response that is tried again.
--- Whatever they are decides nothing; what is handed out keeps all its limits.
+-- Unread bodies: those of a followed redirect, and of a retried response. They do not affect the
+-- outcome, and the last response keeps all its limits.
 local http = require "septet.http"
 local origin, pack, process = require "origin", require "pack", require "process"
 local files = require "files"
@@ -7,7 +7,7 @@ local files = require "files"
 local URL = origin.url
 local CHUNKED = "Transfer-Encoding: chunked\r\n"
 
--- What is sent behind a status line and its first headers: lines, a blank one, and a body, in every
+-- What follows a status line and the first headers: header lines, a blank one, and a body, in every
 -- bad shape.
 local shapes = {
   ["none"] = { "Content-Length: 0\r\n\r\n", "keep" },
@@ -47,7 +47,7 @@ local shapes = {
 
 local GOOD = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood"
 
--- A URL with this first answer, and a good one behind it.
+-- Returns a URL with this first response, and a good one after it.
 local function answers(status, line, shape)
   local steps = { ("HTTP/1.1 %s\r\n%s"):format(status, line) .. shape[1] }
   for i = 2, #shape do steps[i] = shape[i] end
@@ -195,7 +195,7 @@ it("H-13: a connection is kept where the body is small, and dropped where it is 
     local url = answers(status, line, shapes[name])
     equal(session:get(url).status, 200)
     local stats = session:stats()
-    -- One is the script's own.
+    -- One task is the script's own.
     return origin.connections(origin.since(mark, "request")) - 1, stats.connections_made
   end
   for _, name in ipairs { "none", "small", "in chunks", "not packed as it says" } do

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
-"""bodies.py SEPTET: bodies of a gigabyte, plain and by gzip, read by somebody who pauses; and a
-bomb of gzip.
+"""bodies.py SEPTET: reads bodies of a gigabyte, plain and by gzip, with pauses, and a bomb of gzip.
 
-The reader pauses for 0.2 s at every 64 MB. What it read must have the right digest, and the process
-no more than 40 MB of memory at its peak. A bomb of 1:1000 must stop at the limit, gathered or
+The reader pauses for 0.2 s at every 64 MB. The bytes must have the right digest, and the peak of
+the process's memory must be at most 40 MB. A bomb of 1:1000 must stop at the limit, gathered or
 streamed.
 """
 

@@ -247,7 +247,7 @@ class Peers:
                 sock.setblocking(False)
                 sock.connect_ex((address, port))
             if select.select([], waiting[-1:], [], 0.1)[1]:
-                sys.exit("peers: a full queue of " + address + " still lets somebody in")
+                sys.exit("peers: a full queue of " + address + " still accepts a connection")
             self.sockets += [listener, *waiting]
         self.environment["SEPTET_BLACKHOLE"] = "127.0.0.2"
 
