@@ -12,6 +12,7 @@
 #include "core/anchor.h"
 #include "core/check.h"
 #include "core/error.h"
+#include "core/inspect.h"
 #include "core/op.h"
 #include "core/task.h"
 #include "http/attempt.h"
@@ -128,6 +129,22 @@ int spt_http_request_start(struct spt_http_request *call, const struct spt_sessi
         upload->request = r;
     }
     return rc;
+}
+
+void spt_http_request_set_place(lua_State *L, struct spt_http_request *call)
+{
+    struct spt_sched *s = call->pool->sched;
+    if (s->trace.level < 2)
+        return;
+    call->place = spt_inspect_place(L, s, 1);
+    spt_trace_pin(&s->trace, call->place); /* until recycled: the record is still to come */
+}
+
+void spt_http_request_describe(const struct spt_http_request *call, char *text, size_t size)
+{
+    const struct spt_request *r = &call->request;
+    char room[SPT_HTTP_URL_MAX];
+    snprintf(text, size, "%s %s", r->method, spt_redact_url(r->url, room, sizeof room));
 }
 
 static void recycle(struct spt_http_request *call)

@@ -95,6 +95,12 @@ void spt_http_request_release(struct spt_http_request *call);
 /* Registers the trace at `index` under `key`, with a weak reference. */
 void spt_http_request_set_trace(lua_State *L, int index, const void *key);
 
+/* Records the line of the script that makes the call, at trace level 2. */
+void spt_http_request_set_place(lua_State *L, struct spt_http_request *call);
+
+/* Writes the method and the URL, for an operation's `describe`. */
+void spt_http_request_describe(const struct spt_http_request *call, char *text, size_t size);
+
 /* Raises the request's failure, or the error of `status` if it has none. `call` may be NULL if it
  * was released. */
 int spt_http_request_raise(lua_State *L, const struct spt_http_request *call, int status);

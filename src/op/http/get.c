@@ -2,9 +2,7 @@
  * defaults and the shape of a response are up to lua/septet/http.lua. Connections and timeouts are
  * up to the driver. */
 #include <lauxlib.h>
-#include <stdio.h>
 
-#include "core/inspect.h"
 #include "core/op.h"
 #include "core/task.h"
 #include "http/attempt.h"
@@ -81,9 +79,7 @@ static int http_push(septet_op *op, lua_State *L)
 
 static void http_describe(const septet_op *op, char *text, size_t size)
 {
-    const struct spt_request *r = &((const struct http_op *)op)->call->request;
-    char room[SPT_HTTP_URL_MAX];
-    snprintf(text, size, "%s %s", r->method, spt_redact_url(r->url, room, sizeof room));
+    spt_http_request_describe(((const struct http_op *)op)->call, text, size);
 }
 
 static const septet_op_type http_type = {
@@ -123,10 +119,7 @@ static int l_http(lua_State *L)
     call->trace = traced ? http : NULL;
     call->request.follows_redirects = !stays;
     call->request.events = &events;
-    if (s->trace.level >= 2) {
-        call->place = spt_inspect_place(L, s, 1);
-        spt_trace_pin(&s->trace, call->place); /* until recycled: the record is still to come */
-    }
+    spt_http_request_set_place(L, call);
     return spt_op_wait(L, &http->op, false);
 }
 

@@ -2,13 +2,11 @@
  * scope that opened it, and ends with the scope. Cancelling a read ends only that read. The head
  * and the bytes are waited for; closing does not wait. */
 #include <lauxlib.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/anchor.h"
 #include "core/check.h"
 #include "core/error.h"
-#include "core/inspect.h"
 #include "core/op.h"
 #include "core/scope.h"
 #include "core/task.h"
@@ -235,9 +233,7 @@ static int open_push(septet_op *op, lua_State *L)
 
 static void describe(const septet_op *op, char *text, size_t size)
 {
-    const struct spt_request *r = &((const struct stream_op *)op)->stream->call->request;
-    char room[SPT_HTTP_URL_MAX];
-    snprintf(text, size, "%s %s", r->method, spt_redact_url(r->url, room, sizeof room));
+    spt_http_request_describe(((const struct stream_op *)op)->stream->call, text, size);
 }
 
 static const septet_op_type open_type = {
@@ -312,8 +308,7 @@ static int l_stream(lua_State *L)
         spt_anchor_release(L, stream);
         return spt_http_request_raise_memory(L, &args);
     }
-    if (s->trace.level >= 2)
-        call->place = spt_inspect_place(L, s, 1);
+    spt_http_request_set_place(L, call);
     attach(stream, call, &args, stays, gathers);
     op->op.ref = call->ref;
     return spt_op_wait(L, &op->op, false);
