@@ -78,10 +78,15 @@ def check_include(path, bracket, name):
         return f'"{name}" is in no layer'
     if other > layer:
         return f'"{name}" is of {LAYERS[other]}, above {LAYERS[layer]}'
-    is_own = stem(path) == stem(name) or stem(path).startswith(f"{stem(name)}_")
-    if name.startswith("op/") and not is_own and is_awaitable(f"src/{stem(name)}.c"):
-        return f'one awaitable includes another: "{name}"'
+    if name.startswith("op/") and is_awaitable(f"src/{stem(name)}.c"):
+        if not are_parts(stem(path), stem(name)):
+            return f'one awaitable includes another: "{name}"'
     return None
+
+
+def are_parts(one, other):
+    """Returns True for parts of one awaitable: x with x_y."""
+    return one == other or one.startswith(f"{other}_") or other.startswith(f"{one}_")
 
 
 def is_awaitable(path):

@@ -14,6 +14,7 @@ void spt_open_http_header_block(lua_State *L, struct spt_env *env);
 void spt_open_http_features(lua_State *L, struct spt_env *env);
 void spt_open_http_url(lua_State *L, struct spt_env *env);
 void spt_open_http_stream(lua_State *L, struct spt_env *env, struct spt_http_pool *pool);
+void spt_open_http_stream_read(lua_State *L, struct spt_env *env);
 void spt_open_http_text(lua_State *L, struct spt_env *env);
 void spt_open_http_upload(lua_State *L, struct spt_env *env);
 

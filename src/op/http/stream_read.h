@@ -1,0 +1,57 @@
+/* A stream, which reads the body of a response piece by piece, and its reads. Private to stream.c
+ * and stream_read.c. */
+#ifndef SPT_OP_HTTP_STREAM_READ_H
+#define SPT_OP_HTTP_STREAM_READ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/scope.h"
+#include "septet/op.h"
+
+#define SPT_STREAM_META "septet.http.stream"
+
+struct spt_env;
+struct spt_http_request;
+struct spt_session_handle;
+
+enum spt_stream_reading {
+    SPT_STREAM_BYTES, /* at most `n` bytes, as soon as there are any */
+    SPT_STREAM_LINE,  /* a line of at most `n` bytes */
+    SPT_STREAM_REST,  /* all bytes, at the end of the body */
+};
+
+struct spt_stream {
+    struct spt_resource resource; /* in the scope that opened it, until its request has ended */
+    /* in the env's while it has a call: the host closes the rest */
+    struct spt_resource host_resource;
+    struct spt_env *env;
+    /* owned; NULL once closed. The user values keep alive what it borrows. */
+    struct spt_http_request *call;
+    struct spt_stream_op *waiter;
+    /* kept alive by the user values, as are the next two */
+    const struct spt_session_handle *handle;
+    const char *method, *url;
+    size_t room;    /* buffered bytes that pause the sender, unless a read needs more */
+    size_t scanned; /* number of buffered bytes that contain no LF */
+    bool ended;     /* the request has ended; buffered bytes may still be read */
+    bool opened;    /* its head was returned */
+    bool read;      /* a task reads: from the start of its wait until it has its bytes */
+};
+
+struct spt_stream_op {
+    septet_op op;
+    struct spt_stream *stream; /* kept alive by the handle on the stack */
+    enum spt_stream_reading reading;
+    size_t n; /* maximum bytes */
+};
+
+/* Returns true if a read can be served. An unfinished line is too long only if one more byte, which
+ * may be a CR, does not fit. */
+bool spt_stream_read_is_enough(struct spt_stream *stream, const struct spt_stream_op *read);
+
+/* Raises the high-water mark while a read needs more than it allows. The mark grows with the bytes
+ * received, not with the number requested. */
+void spt_stream_read_make_room(struct spt_stream *stream);
+
+#endif
