@@ -1,12 +1,12 @@
 /* Walks the tasks and the dependencies of their waits with explicit stacks, because a chain of
  * waits may be as long as there are tasks. Each walk enters a task once and sees a dependency
  * once. */
-#include "core/inspect.h"
 #include "core/deadlock.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "core/inspect.h"
 #include "core/sched.h"
 #include "core/task.h"
 

@@ -9,8 +9,8 @@
 #include "base/escape.h"
 #include "core/names.h"
 #include "core/reason.h"
-#include "core/scope.h"
 #include "core/sched.h"
+#include "core/scope.h"
 
 /* Returns the message, whatever a script has done to the table; for tostring(e). The message of an
  * ErrorGroup is made now. */

@@ -3,8 +3,8 @@
 
 #include <lauxlib.h>
 
-#include "core/error.h"
 #include "core/anchor.h"
+#include "core/error.h"
 #include "core/sched.h"
 #include "core/task.h"
 #include "core/traceback.h"

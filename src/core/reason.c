@@ -1,8 +1,8 @@
 /* Stores reasons as user values of handles, and finds the handle of a scope. */
 #include "core/reason.h"
 
-#include "core/scope.h"
 #include "core/sched.h"
+#include "core/scope.h"
 #include "core/task.h"
 
 void spt_reason_keep(lua_State *L, struct spt_scope *scope, int handle, int reason)

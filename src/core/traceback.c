@@ -1,13 +1,13 @@
 /* Builds tracebacks in message handlers, from the stack and from marks in the raising function. */
-#include "core/inspect.h"
 #include "core/traceback.h"
 
 #include <lauxlib.h>
 #include <string.h>
 
+#include "core/anchor.h"
 #include "core/error.h"
 #include "core/frames.h"
-#include "core/anchor.h"
+#include "core/inspect.h"
 #include "core/sched.h"
 #include "core/task.h"
 

@@ -1,7 +1,5 @@
 /* Puts the layers together into a host, and implements the public API. Only this file knows them
  * all. */
-#include "host/state.h"
-
 #include <curl/curl.h>
 #include <lauxlib.h>
 #include <lualib.h>
@@ -24,10 +22,11 @@
 #include "core/spawn.h"
 #include "core/task.h"
 #include "core/traceback.h"
-#include "http/driver.h"
 #include "host/guard.h"
 #include "host/report.h"
 #include "host/run.h"
+#include "host/state.h"
+#include "http/driver.h"
 #include "loop/loop.h"
 #include "lua/lib.h"
 #include "op/env.h"

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "base/escape.h"
-#include "core/inspect.h"
-#include "core/names.h"
 #include "core/deadlock.h"
 #include "core/error.h"
+#include "core/inspect.h"
+#include "core/names.h"
 #include "core/task.h"
 #include "core/traceback.h"
 

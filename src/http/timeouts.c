@@ -2,8 +2,8 @@
  * bytes move no timer. */
 #include "http/timeouts.h"
 
-#include "http/request.h"
 #include "base/time.h"
+#include "http/request.h"
 #include "http/state.h"
 #include "loop/loop.h"
 

@@ -4,11 +4,11 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
+#include "core/body.h"
 #include "core/error.h"
 #include "core/hook.h"
 #include "core/op.h"
 #include "core/sched.h"
-#include "core/body.h"
 #include "core/task.h"
 #include "core/traceback.h"
 #include "lua/lib.h"

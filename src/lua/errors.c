@@ -4,9 +4,9 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/origin.h"
 #include "core/sched.h"
 #include "core/task.h"
-#include "core/origin.h"
 #include "core/traceback.h"
 #include "lua/lib.h"
 #include "op/env.h"

@@ -1,4 +1,6 @@
 /* json_decode: decodes JSON text to a Lua value with jansson, which keeps integers as integers. */
+#include "lua/json.h"
+
 #include <jansson.h>
 #include <lauxlib.h>
 #include <limits.h>
@@ -8,7 +10,6 @@
 
 #include "core/check.h"
 #include "core/error.h"
-#include "lua/json.h"
 #include "lua/lib.h"
 #include "op/env.h"
 

@@ -1,7 +1,5 @@
 /* block_unwind: what ends with a block: the objects that its body has to close, and the blocks that
  * its body left open. */
-#include "op/block.h"
-
 #include <lauxlib.h>
 
 #include "core/body.h"
@@ -10,6 +8,7 @@
 #include "core/inspect.h"
 #include "core/sched.h"
 #include "core/task.h"
+#include "op/block.h"
 #include "op/env.h"
 
 /* closers(value): returns the object to close at the end of the running task's innermost block, or

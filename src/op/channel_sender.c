@@ -1,12 +1,11 @@
 /* channel_sender: sends through a channel that closes with the last of its senders. */
-#include "op/channel.h"
-
 #include <lauxlib.h>
 #include <stdio.h>
 
 #include "core/check.h"
 #include "core/inspect.h"
 #include "core/sched.h"
+#include "op/channel.h"
 #include "op/env.h"
 
 #define META "septet.channel.sender"

@@ -1,20 +1,20 @@
 /* completions: waits for the ends of many tasks at once. Each task has one subscription, whatever
  * the number of awaits, and each end costs O(1). The modules in Lua build gather, wait and
  * as_completed on this. */
+#include <lauxlib.h>
+#include <limits.h>
+#include <stdio.h>
+
 #include "base/list.h"
+#include "core/anchor.h"
 #include "core/check.h"
 #include "core/deadlock.h"
 #include "core/error.h"
-#include "core/anchor.h"
 #include "core/op.h"
 #include "core/prefetch.h"
 #include "core/sched.h"
 #include "core/task.h"
 #include "op/env.h"
-
-#include <lauxlib.h>
-#include <limits.h>
-#include <stdio.h>
 
 #define META "septet.completions"
 

@@ -3,8 +3,8 @@
 #ifndef SPT_OP_ENV_H
 #define SPT_OP_ENV_H
 
-#include <lua.h>
 #include <lauxlib.h>
+#include <lua.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>

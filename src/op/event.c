@@ -1,10 +1,10 @@
 /* event: occurs once and wakes all the tasks that wait for it. */
+#include <lauxlib.h>
+
 #include "base/list.h"
 #include "core/check.h"
 #include "core/op.h"
 #include "op/env.h"
-
-#include <lauxlib.h>
 
 #define META "septet.event"
 

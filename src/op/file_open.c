@@ -1,12 +1,11 @@
 /* file_open: opens files for writing. */
-#include "op/file.h"
-
 #include <lauxlib.h>
 
 #include "base/list.h"
 #include "core/check.h"
 #include "core/op.h"
 #include "op/env.h"
+#include "op/file.h"
 
 enum { PATH = 1, FILE_HANDLE }; /* the stack of the functions */
 

@@ -1,6 +1,10 @@
 /* io: reads lines or bytes from a file or standard input. Bytes are removed from the input only
  * once the string that holds them is made, so that neither a cancellation nor an error loses
  * any. */
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "base/list.h"
 #include "core/check.h"
 #include "core/error.h"
@@ -8,10 +12,6 @@
 #include "loop/input.h"
 #include "op/env.h"
 #include "op/io_error.h"
-
-#include <lauxlib.h>
-#include <stdio.h>
-#include <string.h>
 
 #define META "septet.io.reader"
 

@@ -1,19 +1,19 @@
 /* join: waits for a task to end and returns its results. The wait only observes: if the waiting
  * task is cancelled, the other is not affected. */
+#include <lauxlib.h>
+#include <stdio.h>
+
 #include "base/list.h"
-#include "core/inspect.h"
 #include "core/check.h"
 #include "core/error.h"
+#include "core/inspect.h"
 #include "core/op.h"
+#include "core/origin.h"
 #include "core/reason.h"
 #include "core/sched.h"
-#include "core/origin.h"
 #include "core/task.h"
 #include "core/traceback.h"
 #include "op/env.h"
-
-#include <lauxlib.h>
-#include <stdio.h>
 
 struct join_op {
     septet_op op;

@@ -1,16 +1,16 @@
 /* load: lets any number of tasks wait until one task has loaded a module. A wait that closes a
  * circle ends at once, also if another operation closes it. */
+#include <lauxlib.h>
+#include <stdio.h>
+
 #include "base/list.h"
-#include "core/inspect.h"
 #include "core/check.h"
 #include "core/deadlock.h"
+#include "core/inspect.h"
 #include "core/op.h"
 #include "core/sched.h"
 #include "core/task.h"
 #include "op/env.h"
-
-#include <lauxlib.h>
-#include <stdio.h>
 
 #define META "septet.load"
 

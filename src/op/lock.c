@@ -1,20 +1,20 @@
 /* lock: is held by one task at a time. A held lock is a resource of its owner's root scope, so that
  * if the owner ends, the lock passes to the next waiter. It is anchored while it is held, because
  * the scope points into it. */
+#include <lauxlib.h>
+#include <stdio.h>
+
 #include "base/list.h"
-#include "core/inspect.h"
+#include "core/anchor.h"
 #include "core/check.h"
 #include "core/error.h"
-#include "core/anchor.h"
+#include "core/inspect.h"
 #include "core/op.h"
 #include "core/sched.h"
 #include "core/scope.h"
 #include "core/task.h"
 #include "op/env.h"
 #include "op/with.h"
-
-#include <lauxlib.h>
-#include <stdio.h>
 
 #define META "septet.lock"
 

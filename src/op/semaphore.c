@@ -1,15 +1,15 @@
 /* semaphore: hands out a number of permits. A released permit passes directly to the task that has
  * waited longest. As a free permit and a waiter never exist at once, no other task can take it
  * first. */
+#include <lauxlib.h>
+#include <stdio.h>
+
 #include "base/list.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/op.h"
 #include "op/env.h"
 #include "op/with.h"
-
-#include <lauxlib.h>
-#include <stdio.h>
 
 #define META "septet.semaphore"
 

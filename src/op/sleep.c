@@ -1,4 +1,6 @@
 /* sleep: waits for an instant. This is the smallest operation, and the one to read first. */
+#include <stdio.h>
+
 #include "base/list.h"
 #include "base/time.h"
 #include "core/check.h"
@@ -6,8 +8,6 @@
 #include "core/sched.h"
 #include "core/task.h"
 #include "op/env.h"
-
-#include <stdio.h>
 
 struct sleep_op {
     septet_op op;
