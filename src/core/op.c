@@ -15,7 +15,6 @@
 #include "core/task.h"
 #include "core/traceback.h"
 
-#define OP_META            "septet.op"
 #define REFUSALS_MAX       100 /* number of awaits refused at the end before a task is abandoned */
 /* number of Cancelled raised in one scope of a task, and swallowed, before a warning */
 #define CANCEL_IGNORED_MAX 1000

@@ -27,9 +27,6 @@ static inline void spt_prefetch(const void *block, size_t size)
     __asm__ volatile("" ::"r"(block));
     for (size_t at = 0; at < size; at += SPT_CACHE_LINE)
         __builtin_prefetch((const char *)block + at, 1);
-#else
-    (void)block;
-    (void)size;
 #endif
 }
 

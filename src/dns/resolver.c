@@ -128,7 +128,6 @@ static void leave_window(struct spt_name *name)
 static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 {
     struct spt_name *name = arg;
-    (void)timeouts;
     name->resolver->in_flight--;
     leave_window(name);
     if (status != ARES_EDESTRUCTION && status != ARES_ECANCELLED)
@@ -283,7 +282,7 @@ static struct spt_name *next_queued(struct spt_resolver *r)
 
 static void on_slow(struct spt_timer *timer)
 {
-    (void)timer; /* the drain that follows checks the window */
+    /* The drain that follows checks the window. */
 }
 
 static void ask_queued(struct spt_resolver *r)

@@ -54,7 +54,6 @@ curl_socket_t spt_connect_on_open_socket(void *ud, curlsocktype purpose,
         return CURL_SOCKET_BAD;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
                     address->protocol);
-    (void)purpose;
     if (fd < 0) {
         easy->abort.os_errno = errno;
         return CURL_SOCKET_BAD;
@@ -197,7 +196,6 @@ int spt_connect_on_ready(void *ud, char *peer, char *local, int peer_port, int l
     struct spt_easy *easy = ud;
     struct spt_request *r = easy->request;
     uint64_t now_ns = spt_loop_now(easy->driver->loop);
-    (void)local;
     if (spt_repeat_is_refused(easy))
         return CURL_PREREQFUNC_ABORT;
     spt_dns_map_commit(&r->state.session->dns_map, &easy->resolve_entry);

@@ -46,7 +46,6 @@ static void listen_to(struct spt_easy *easy, const char *text, size_t len)
 static int on_debug(CURL *curl, curl_infotype type, char *text, size_t len, void *ud)
 {
     struct spt_easy *easy = ud;
-    (void)curl;
     if (type == CURLINFO_HEADER_IN)
         look_at_line(easy, text, len);
     else if (type == CURLINFO_TEXT)

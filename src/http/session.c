@@ -43,7 +43,6 @@ static int on_socket(CURL *curl, curl_socket_t fd, int what, void *ud, void *unu
     struct spt_session *session = ud;
     struct spt_driver *driver = session->driver;
     int mask = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-    (void)curl, (void)unused;
     if (!session->multi)
         return 0;
     if (what == CURL_POLL_REMOVE) {
@@ -59,7 +58,6 @@ static int on_socket(CURL *curl, curl_socket_t fd, int what, void *ud, void *unu
 static int on_timer(CURLM *multi, long ms, void *ud)
 {
     struct spt_session *session = ud;
-    (void)multi;
     if (!session->multi)
         return 0;
     uint64_t now_ns = spt_loop_now(session->driver->loop);

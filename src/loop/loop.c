@@ -44,7 +44,6 @@ struct spt_loop {
 
 static void on_idle(uv_idle_t *idle)
 {
-    (void)idle;
 }
 
 /* Makes sure that another turn follows, as its drain runs what is due. Since libuv 1.45, timers run
@@ -99,7 +98,7 @@ static void start_timer(struct spt_loop *loop, uint64_t due_ns)
 
 static void on_async(uv_async_t *async)
 {
-    (void)async; /* the poll has ended, so the check handle drains */
+    /* The poll has ended, so the check handle drains. */
 }
 
 /* Returns the real instant at which a virtual clock that runs from now on reaches `due_ns`. */
