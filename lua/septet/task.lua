@@ -6,49 +6,25 @@ local task = {}
 local core = require "septet.core"
 local args = require "septet.internal.args"
 local blocks = require "septet.task.blocks"
-local closers = require "septet.task.closers"
+local combinators = require "septet.task.combinators"
 local generator = require "septet.task.generator"
 local group = require "septet.task.group"
 local loader = require "septet.task.loader"
 local locals = require "septet.task.locals"
-local probe = require "septet.internal.probe"
-
-local is, pcall, error = core.is, pcall, error
-local try, raise, outcome = core.try, core.raise, core.outcome
-local new_scope, join = core.scope, core.scope_join
-local leave, shielded = blocks.leave, blocks.shield
 
 task.timeout = blocks.timeout
 task.move_on_after = blocks.move_on_after
 task.shield = blocks.shield
 task.cleanup = blocks.cleanup
+task.gather = combinators.gather
+task.race = combinators.race
+task.wait = combinators.wait
+task.as_completed = combinators.as_completed
+task.map = combinators.map
 task.group = group.group
 task.generator = generator.new
 task.require = loader.require
 task.var = locals.var
-
----@class septet.Task
----@field name string settable; "file:line#id" until it is set
----@field id integer from 1; never reused in this host
-local Task = {} -- luacheck: ignore
-
---- Waits for the task to end. Cancelling the waiter does not cancel the task.
----@async
----@return any ... what its function returned; raises its error, or TaskCancelled
-function Task:await() end -- luacheck: ignore
-
---- Requests cancellation: the task's current or next wait raises Cancelled.
----@param reason string|nil
----@return boolean first false if it was cancelled before or has ended
-function Task:cancel(reason) end -- luacheck: ignore
-
---- Returns "pending" (never ran), "running", "suspended", "done", "failed" or "cancelled".
----@return string
-function Task:status() end -- luacheck: ignore
-
---- Returns true and the task's values, or false and its error. Raises Usage if it has not ended.
----@return boolean ok, any ...
-function Task:result() end -- luacheck: ignore
 
 --- Spawns a task that calls fn(...). It belongs to the innermost block that is open here, or else
 --- to the running task. It first runs once the running task waits.
@@ -125,18 +101,18 @@ task.is = core.is
 ---@param value any
 ---@return boolean
 function task.is_cancelled(value)
-  return is(value, "Cancelled")
+  return core.is(value, "Cancelled")
 end
 
 -- Returns true if the error unwinds a function, which must not handle it.
 local function unwinds(err)
-  return is(err, "Cancelled") or is(err, "GeneratorClosed")
+  return core.is(err, "Cancelled") or core.is(err, "GeneratorClosed")
 end
 
-local function passed(ok, ...)
+local function after_pcall(ok, ...)
   if ok then return true, ... end
   local err, traceback = ...
-  if unwinds(err) then raise(err, traceback) end
+  if unwinds(err) then core.raise(err, traceback) end
   return false, err
 end
 
@@ -148,13 +124,13 @@ end
 ---@return boolean ok
 ---@return any ... what fn returned, or its error
 function task.pcall(fn, ...)
-  return passed(core.try_unwinding(fn, ...))
+  return after_pcall(core.try_unwinding(fn, ...))
 end
 
-local function tried(ok, ...)
+local function after_try(ok, ...)
   if ok then return true, ... end
   local err, traceback = ...
-  if unwinds(err) then raise(err, traceback) end
+  if unwinds(err) then core.raise(err, traceback) end
   return false, err, core.traceback(traceback)
 end
 
@@ -165,7 +141,7 @@ end
 ---@return boolean ok
 ---@return any ... what fn returned, or its error and the traceback
 function task.try(fn, ...)
-  return tried(try(fn, ...))
+  return after_try(core.try(fn, ...))
 end
 
 --- Returns the innermost block (group, timeout, shield, ...) open in the running task, or nil if
@@ -183,309 +159,6 @@ task.deadline = core.deadline
 --- the run's.
 ---@type fun(t: septet.Task, error: any, traceback: string|nil)|nil
 task.on_unhandled = nil
-
-local function is_task(value)
-  return type(value) == "userdata" and debug.getmetatable(value) == core.task_meta
-end
-
---- Spawns fn(item) for each item of a list.
----@param fn function
----@param list any[]
----@return septet.Task[] in the list's order
-function task.map(fn, list)
-  args.callable(fn, 1, "map")
-  args.list(list, 2, "map")
-  local tasks = {}
-  for i = 1, #list do
-    tasks[i] = core.spawn(fn, list[i])
-  end
-  return tasks
-end
-
--- Returns a completion set over the distinct tasks of a list, these tasks, and the task of each
--- item. Functions are passed to `spawn`, if given, which returns their task, or false if it has
--- none yet. An item without a task stands for itself.
-local function completions(list, what, spawn)
-  local current = core.current()
-  for i = 1, #list do
-    local item = list[i]
-    if item == current then
-      args.usage("bad argument #1 to '%s' (item %d: a task cannot wait for itself)", what, i)
-    elseif not is_task(item) then
-      if not spawn then
-        args.usage("bad argument #1 to '%s' (item %d: task expected, got %s)", what, i, type(item))
-      elseif not args.is_callable(item) then
-        args.usage("bad argument #1 to '%s' (item %d: task or function expected, got %s)", what, i,
-          type(item))
-      end
-    end
-  end
-  local set, tasks = core.completions(#list)
-  local each, by_item = {}, {}
-  for i = 1, #list do
-    local item = list[i]
-    local t = by_item[item]
-    if t == nil then
-      t = is_task(item) and item or spawn(item)
-      by_item[item] = t
-      if t then set:add(t) end
-    end
-    each[i] = t or item
-  end
-  return set, tasks, each
-end
-
--- Cancels what a failed or cancelled combinator still runs, except `failed`, and waits for it.
--- Failures from here on are reported, but do not change the run's result.
-local function cancel_and_join(tasks, set, scope, failed)
-  for _, t in ipairs(tasks) do
-    if t ~= failed then
-      core.late(t)
-      t:cancel()
-    end
-  end
-  scope:cancel()
-  shielded(function()
-    set:wait("over")
-    join(scope)
-  end)
-end
-
--- Returns the error that awaiting a failed or cancelled task raises.
-local function failure(t)
-  return select(2, pcall(outcome, t))
-end
-
--- Waits for the members of a gather. If one fails or the waiter is cancelled, cancels the others.
--- Returns true if all are done. Otherwise returns false and the failed member, or false, nil and
--- the error of the wait with its traceback.
-local function await_members(tasks, set, scope)
-  local ok, err, traceback = try(set.wait, set, "not_done")
-  local failed = ok and tasks[set:not_done()]
-  if ok and not failed then return true end
-  if failed then core.seen(failed) end -- before its owner can end and report it
-  cancel_and_join(tasks, set, scope, failed)
-  return false, failed, err, traceback
-end
-
-local function await_settled(tasks, set, scope)
-  local ok, err, traceback = try(set.wait, set, "all")
-  if not ok then cancel_and_join(tasks, set, scope) end
-  return ok, nil, err, traceback
-end
-
--- Waits for the task to end without observing its outcome.
-local function wait_for(t)
-  local set = core.completions(1)
-  set:add(t)
-  set:wait "all"
-end
-
--- Spawns up to `limit` workers in `scope`. They run the functions, each in a task of its own, which
--- is stored in `by_fn`. Returns the workers.
-local function run_limited(scope, fns, limit, settled, by_fn)
-  local at, workers = 0, {}
-  local function worker()
-    while at < #fns do
-      at = at + 1
-      local fn = fns[at]
-      local t = scope:spawn(fn)
-      by_fn[fn] = t
-      local ok, err, traceback = try(settled and wait_for or t.await, t)
-      local cancelled = not ok and is(err, "Cancelled")
-      if cancelled then core.late(t) end
-      if cancelled or not (ok or settled) then raise(err, traceback) end
-    end
-  end
-  for i = 1, math.min(limit, #fns) do workers[i] = scope:spawn(worker) end
-  return workers
-end
-
--- Like completions(), but for a gather. If there is a limit, the fourth result maps each function
--- to its task once that is spawned.
-local function members(scope, list, options)
-  if not options.limit then
-    return completions(list, "gather", function(fn) return scope:spawn(fn) end)
-  end
-  local fns, by_fn = {}, {}
-  local set, tasks, each = completions(list, "gather", function(fn)
-    fns[#fns + 1] = fn
-    return false
-  end)
-  for _, t in ipairs(run_limited(scope, fns, options.limit, options.settled, by_fn)) do
-    set:add(t)
-  end
-  return set, tasks, each, by_fn
-end
-
-local function settled_results(tasks)
-  local results = {}
-  for i, t in ipairs(tasks) do
-    local status = t:status()
-    results[i] = status == "done" and { status = status, value = select(2, t:result()) }
-      or { status = status, error = failure(t) }
-  end
-  return results
-end
-
-local gather_options = { limit = "count", settled = "boolean" }
-local wait_options = { timeout = "seconds", return_when = "string" }
-local completed_options = { timeout = "seconds" }
-
---- Runs functions and tasks concurrently and waits for all. The first failure cancels the others
---- and is raised unchanged once they have ended. Later failures go to on_unhandled. Cancelling the
---- waiter cancels all.
----@async
----@param list (function|septet.Task)[]
----@param options {limit: integer|nil, settled: boolean|nil}|nil `limit`: number of functions that
---- run at once. `settled`: raises no member's error. Each result is {status=, value=} or
---- {status=, error=}
----@return table results in the list's order, the first value of each; `n` is their number
-function task.gather(list, options)
-  args.list(list, 1, "gather", gather_options)
-  options = args.options(options, gather_options, "gather")
-  local scope = new_scope(false, false)
-  local ok, set, tasks, each, by_fn = try(members, scope, list, options)
-  if not ok then
-    leave(scope)
-    raise(set, tasks)
-  end
-  local await_all = options.settled and await_settled or await_members
-  local waited, all, failed, err, traceback = try(await_all, tasks, set, scope)
-  set:close()
-  leave(scope)
-  if not waited then raise(all, failed) end
-  if failed then outcome(failed) end
-  if not all then raise(err, traceback) end
-  for i = 1, by_fn and #each or 0 do each[i] = by_fn[each[i]] or each[i] end
-  local results = options.settled and settled_results(each) or set:values(each)
-  results.n = #each
-  return results
-end
-
---- Runs functions concurrently until the first one ends, then cancels the others and waits for
---- them.
----@async
----@param fns function[] at least one
----@return any ... what the first returned; raises its error
-function task.race(fns)
-  args.list(fns, 1, "race")
-  if #fns == 0 then
-    args.usage("bad argument #1 to 'race' (a list of functions expected, got an empty one)")
-  end
-  for i = 1, #fns do
-    if is_task(fns[i]) then
-      args.usage(
-        "bad argument #1 to 'race' (item %d: function expected, got task: race cancels the losers)",
-        i)
-    end
-  end
-  local scope = new_scope(false, false)
-  local ok, set, tasks = try(completions, fns, "race", function(fn) return scope:spawn(fn) end)
-  if not ok then
-    leave(scope)
-    raise(set, tasks)
-  end
-  local waited, err, traceback = try(set.wait, set, "first")
-  local first = tasks[set:take()]
-  -- The others may have raised its failure again: it is observed before they are reported.
-  if waited then try(core.seen, first) end
-  cancel_and_join(tasks, set, scope, first)
-  set:close()
-  leave(scope)
-  if not waited then raise(err, traceback) end
-  return outcome(first)
-end
-
-local until_of = { ALL_COMPLETED = "all", FIRST_COMPLETED = "first", FIRST_EXCEPTION = "failure" }
-
--- Runs wait(...) with a timeout. Returns false if the timeout ended it, else true and its results.
-local function limited(seconds, wait, ...)
-  if not seconds then return true, wait(...) end
-  return blocks.move_on_after(seconds, wait, ...)
-end
-
---- Waits for tasks. Neither raises their errors nor cancels any.
----@async
----@param tasks septet.Task[]
----@param options {timeout: number|nil, return_when: "ALL_COMPLETED"|"FIRST_COMPLETED"|"FIRST_EXCEPTION"|nil}|nil
----@return septet.Task[] done in the order they ended
----@return septet.Task[] pending in the list's order
-function task.wait(tasks, options)
-  args.list(tasks, 1, "wait", wait_options)
-  options = args.options(options, wait_options, "wait")
-  local mode = until_of[options.return_when or "ALL_COMPLETED"]
-  if not mode then
-    args.usage(
-      "bad option 'return_when' to 'wait' ('%s' is none of 'ALL_COMPLETED', 'FIRST_COMPLETED', "
-      .. "'FIRST_EXCEPTION')", options.return_when)
-  end
-  local set, distinct = completions(tasks, "wait")
-  limited(options.timeout, set.wait, set, mode)
-  local done, pending, ended = {}, {}, {}
-  for i in set.take, set do
-    done[#done + 1] = distinct[i]
-    ended[i] = true
-  end
-  set:close()
-  for i, t in ipairs(distinct) do
-    if not ended[i] then pending[#pending + 1] = t end
-  end
-  return done, pending
-end
-
---- Iterates over tasks in the order they end, starting with those that have ended. Each step waits.
---- Functions are spawned. Leaving the loop early cancels these and leaves tasks alone. If the
---- linked Lua does not close loops soundly, they are cancelled when the scope around the loop ends.
----@async
----@param list (function|septet.Task)[]
----@param options {timeout: number|nil}|nil seconds for the loop, after which a step raises Timeout
----@return fun(): septet.Task|nil
-function task.as_completed(list, options)
-  args.list(list, 1, "as_completed", completed_options)
-  options = args.options(options, completed_options, "as_completed")
-  local owned = {}
-  local set, tasks = completions(list, "as_completed", function(fn)
-    local t = core.spawn(fn)
-    owned[#owned + 1] = t
-    return t
-  end)
-  local deadline, handed, loop = options.timeout and core.now() + options.timeout, 0, {}
-
-  local function next_ended()
-    local left = deadline and math.max(0, deadline - core.now())
-    local in_time, i = limited(left, set.wait, set, "next")
-    if not in_time then i = set:take() end -- a task may have ended nevertheless
-    if not in_time and not i and handed < #tasks then
-      error(core.error { kind = "Timeout",
-        message = ("as_completed: timed out after %g s"):format(options.timeout),
-        seconds = options.timeout }, 0)
-    end
-    if not i then
-      set:close()
-      closers.remove(loop)
-      return nil
-    end
-    handed = handed + 1
-    return tasks[i]
-  end
-
-  function loop.close()
-    closers.remove(loop)
-    for _, t in ipairs(owned) do t:cancel("as_completed") end
-    set:close()
-    if #owned == 0 then return end
-    local rest = completions(owned, "as_completed")
-    shielded(rest.wait, rest, "over")
-    rest:close()
-  end
-
-  if #owned > 0 then closers.add(loop) end
-  if probe.closes_loops() then
-    return next_ended, nil, nil, setmetatable(loop, { __close = loop.close })
-  end
-  return next_ended
-end
 
 setmetatable(args.functions(task), {
   __index = function(_, key)

@@ -122,7 +122,7 @@ class Readme(harness.Case):
             order,
             [
                 "include/septet/op.h", "src/op/sleep.c", "src/core/sched.c", "src/loop/loop.c",
-                "src/op/http/get.c", "lua/septet/task.lua",
+                "src/op/http/get.c", "lua/septet/task/combinators.lua",
             ],
         )
 

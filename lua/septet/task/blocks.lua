@@ -1,16 +1,21 @@
 --- Blocks: functions that run in a scope of their own, with a deadline or shielded from
 --- cancellation. Exported by `septet.task`.
+---
+--- To keep the results of a call, Lua needs a table. Here and in the modules beside, they are
+--- passed on instead: in after_call(object, call()), the results are the last arguments. A function
+--- that continues so is named after_<what>: what has returned the results.
 local blocks = {}
 
 local core = require "septet.core"
 local args = require "septet.internal.args"
 
+-- Cached for bench/models.lua.
 local is, try, raise = core.is, core.try, core.raise
 local new_scope, join, close = core.scope, core.scope_join, core.scope_close
 
 -- Ends the blocks that a scope's body left open. Returns the body's results, or false and what its
 -- error became.
-local function end_left(scope, ok, ...)
+local function after_left_open(scope, ok, ...)
   local err = nil
   if not ok then err = ... end
   local became = core.unwind(scope, true, err)
@@ -22,7 +27,7 @@ end
 -- and the error of closing them.
 local function close_generators(scope, ...)
   local closers, left = core.scope_closers(scope)
-  if left then return close_generators(scope, end_left(scope, ...)) end
+  if left then return close_generators(scope, after_left_open(scope, ...)) end
   if not closers then return ... end
   local closed, err, traceback = try(closers.close, closers)
   if closed then return ... end
@@ -33,7 +38,7 @@ blocks.close_generators = close_generators
 -- Ends a block after its body returned `ok, ...`, in the form of core.try(). No task of the block
 -- is alive when this returns. Returns true if the scope absorbed the Cancelled that unwound the
 -- body, then the body's results.
-local function ended(scope, ok, ...)
+local function after_body(scope, ok, ...)
   core.scope_leave(scope)
   join(scope)
   local absorbed = close(scope)
@@ -41,31 +46,32 @@ local function ended(scope, ok, ...)
 end
 
 local function leave(scope, ...)
-  return ended(scope, close_generators(scope, ...))
+  return after_body(scope, close_generators(scope, ...))
 end
 blocks.leave = leave
 
 -- Returns a block's values, or nothing if the block itself was cancelled; else raises its error.
-local function values(absorbed, ok, ...)
+local function after_leave(absorbed, ok, ...)
   if ok then return ... end
   if not absorbed then raise(...) end
 end
 
--- Like values(), but returns true before the values, and false if the block itself was cancelled.
-local function moved_on(absorbed, ok, ...)
+-- Like after_leave(), but returns true before the values, and false if the block itself was
+-- cancelled.
+local function after_move_on(absorbed, ok, ...)
   if ok then return true, ... end
   if not absorbed then raise(...) end
   return false
 end
 
--- Like values(), but raises Timeout if the deadline of `scope` ended the block.
-local function in_time(seconds, scope, absorbed, ok, ...)
+-- Like after_leave(), but raises Timeout if the deadline of `scope` ended the block.
+local function after_timeout(seconds, scope, absorbed, ok, ...)
   if absorbed and scope.expired then
     local _, stuck = ...
     raise(core.error { kind = "Timeout", message = ("timed out after %g s"):format(seconds),
       seconds = seconds, traceback = core.traceback(stuck) }, stuck)
   end
-  return values(absorbed, ok, ...)
+  return after_leave(absorbed, ok, ...)
 end
 
 --- Calls fn(...) with a timeout. When it passes, fn's current or next wait raises Cancelled. Once
@@ -79,7 +85,7 @@ function blocks.timeout(seconds, fn, ...)
   args.seconds(seconds, 1, "timeout")
   args.callable(fn, 2, "timeout")
   local scope = new_scope(false, false, seconds)
-  return in_time(seconds, scope, leave(scope, try(fn, ...)))
+  return after_timeout(seconds, scope, leave(scope, try(fn, ...)))
 end
 
 --- Like timeout(), but returns false if fn is late, instead of raising Timeout.
@@ -93,7 +99,7 @@ function blocks.move_on_after(seconds, fn, ...)
   args.seconds(seconds, 1, "move_on_after")
   args.callable(fn, 2, "move_on_after")
   local scope = new_scope(false, false, seconds)
-  return moved_on(leave(scope, try(fn, ...)))
+  return after_move_on(leave(scope, try(fn, ...)))
 end
 
 --- Calls fn(...) shielded from cancellation and deadlines from outside. They take effect at the
@@ -105,7 +111,7 @@ end
 function blocks.shield(fn, ...)
   args.callable(fn, 1, "shield")
   local scope = new_scope(false, true)
-  return values(leave(scope, try(fn, ...)))
+  return after_leave(leave(scope, try(fn, ...)))
 end
 
 --- Calls fn(...) in a shield with a timeout. For clean-up that has to wait.
@@ -119,7 +125,7 @@ function blocks.cleanup(seconds, fn, ...)
   args.seconds(seconds, 1, "cleanup")
   args.callable(fn, 2, "cleanup")
   local scope = new_scope(false, true, seconds)
-  return moved_on(leave(scope, try(fn, ...)))
+  return after_move_on(leave(scope, try(fn, ...)))
 end
 
 return blocks

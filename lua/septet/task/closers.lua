@@ -4,8 +4,6 @@ local closers = {}
 
 local core = require "septet.core"
 
-local try, raise = core.try, core.raise
-
 -- The closers of one scope, oldest first: a ring with this object as its head. The scope closes it.
 local Ring = {}
 Ring.__index = Ring
@@ -39,11 +37,11 @@ function Ring:close()
   local ok, err, traceback = true, nil, nil
   while self.before ~= self do
     local object = self.before
-    local closed, why, where = try(object.close, object)
+    local closed, why, where = core.try(object.close, object)
     closers.remove(object)
     if not closed then ok, err, traceback = false, why, where end
   end
-  if not ok then raise(err, traceback) end
+  if not ok then core.raise(err, traceback) end
 end
 
 return closers

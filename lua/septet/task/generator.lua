@@ -7,15 +7,13 @@ local args = require "septet.internal.args"
 local closers = require "septet.task.closers"
 local probe = require "septet.internal.probe"
 
-local is, try, raise, error = core.is, core.try, core.raise, error
-
 ---@class septet.Generator
 ---@operator call: any
 local Generator = {}
 local generator_meta = { __name = "generator", __index = Generator, __metatable = false }
 
 -- Returns the values that the body's coroutine emitted, or nothing at its end. Raises its error.
-local function stepped(gen, resumed, ok, ...)
+local function after_resume(gen, resumed, ok, ...)
   gen.running = false
   local dead = coroutine.status(gen.co) == "dead"
   if dead then
@@ -24,25 +22,27 @@ local function stepped(gen, resumed, ok, ...)
   end
   if not resumed then error(ok, 0) end -- Lua's limit of nested C calls is reached
   if not dead then return ok, ... end
-  if not ok and not (gen.closing and is((...), "GeneratorClosed")) then
+  if not ok and not (gen.closing and core.is((...), "GeneratorClosed")) then
     local err, traceback = ...
-    raise(err, traceback, "resumed at")
+    core.raise(err, traceback, "resumed at")
   end
 end
 
 -- Continues after the first resume, which has entered the call that protects the body. It has not
 -- if Lua had no room for that call.
-local function begun(gen, resumed, ...)
+local function after_first_resume(gen, resumed, ...)
   gen.started = resumed
-  if not resumed or coroutine.status(gen.co) == "dead" then return stepped(gen, resumed, ...) end
-  return stepped(gen, coroutine.resume(gen.co))
+  if not resumed or coroutine.status(gen.co) == "dead" then
+    return after_resume(gen, resumed, ...)
+  end
+  return after_resume(gen, coroutine.resume(gen.co))
 end
 
 local function enter(gen)
   if gen.running then args.usage("the generator is running already") end
   gen.running = true
-  if not gen.started then return begun(gen, coroutine.resume(gen.co)) end
-  return stepped(gen, coroutine.resume(gen.co))
+  if not gen.started then return after_first_resume(gen, coroutine.resume(gen.co)) end
+  return after_resume(gen, coroutine.resume(gen.co))
 end
 
 --- Returns the next values that its function emits, or nothing at its end. Raises its error.
@@ -92,7 +92,7 @@ function generator.new(fn, ...)
     coroutine.yield()
     return fn(emit, table.unpack(given, 1, given.n))
   end
-  gen.co = coroutine.create(function() return try(body) end)
+  gen.co = coroutine.create(function() return core.try(body) end)
   closers.add(gen)
   if probe.closes_loops() then return gen, nil, nil, gen end
   return gen

@@ -43,7 +43,7 @@ local function load_now(this)
   return package.loaded[name], extra
 end
 
-local function finish(this, ok, ...)
+local function after_load(this, ok, ...)
   local name = this.name
   if package.preload[name] == refuse then package.preload[name] = this.preload end
   loading[name], innermost[this.task] = nil, this.outer
@@ -57,7 +57,7 @@ local function load(name)
   local id = current.id
   local this = { name = name, task = id, outer = innermost[id], state = core.load(current) }
   loading[name], innermost[id] = this, this
-  return finish(this, core.try(load_now, this))
+  return after_load(this, core.try(load_now, this))
 end
 
 -- Adds the names of a task's loads, from the outermost or from `first` inwards.
