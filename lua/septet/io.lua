@@ -1,7 +1,7 @@
 --- Reading and writing files, pipes and standard input from tasks. A silent pipe or a slow disk
 --- blocks only the task that waits for it.
 ---@class septet.io
-local io = {}
+local sio = {} -- `io` is the standard library
 
 local core = require "septet.core"
 local args = require "septet.internal.args"
@@ -44,7 +44,7 @@ local reader_options = { max_line = "size" }
 ---@param path string
 ---@param options septet.ReaderOptions|nil
 ---@return septet.Reader
-function io.open(path, options)
+function sio.open(path, options)
   args.string(path, 1, "open")
   options = args.options(options, reader_options, "open")
   return core.io_open(path, options.max_line or MAX_LINE)
@@ -54,7 +54,7 @@ end
 --- continues where the last one stopped. Raises IoError if there is no standard input.
 ---@param options septet.ReaderOptions|nil
 ---@return septet.Reader
-function io.stdin(options)
+function sio.stdin(options)
   options = args.options(options, reader_options, "stdin")
   return core.io_stdin(options.max_line or MAX_LINE)
 end
@@ -120,7 +120,7 @@ local digests = { sha256 = true, sha512 = true, sha1 = true, md5 = true }
 ---@param path string
 ---@param options septet.WriterOptions|nil
 ---@return septet.Writer
-function io.create(path, options)
+function sio.create(path, options)
   args.string(path, 1, "create")
   options = args.options(options, writer_options, "create")
   if options.digest and not digests[options.digest] then
@@ -132,4 +132,4 @@ function io.create(path, options)
   return writer
 end
 
-return args.module(io, "septet.io")
+return args.module(sio, "septet.io")
