@@ -50,7 +50,8 @@ function addresses.resolver(resolver)
   for text in (resolver .. ","):gmatch("([^,]*),") do
     local server = server_of(text)
     if not server then
-      args.usage("bad option 'resolver' to 'session' (\"system\", or servers as 127.0.0.1:53 or [::1]:53, expected)")
+      args.usage("bad option 'resolver' to 'session' (\"system\", or servers as 127.0.0.1:53 or "
+        .. "[::1]:53, expected)")
     end
     list[#list + 1] = server
   end

@@ -1,5 +1,5 @@
--- The attempts of one request: what the next one sends, where, and how it is sent. A retry sends the
--- same again, a redirect changes it. Only the methods here change an Attempt.
+-- The attempts of one request: what the next one sends, where, and how it is sent. A retry sends
+-- the same again, a redirect changes it. Only the methods here change an Attempt.
 local core = require "septet.core"
 local args = require "septet.internal.args"
 local auth = require "septet.http.auth"
@@ -96,8 +96,8 @@ end
 function Attempt:replace_headers(list, what)
   self.list = list
   if self.multipart and headers.value(list, "content-type") ~= self.multipart then
-    args.usage("bad header 'Content-Type' in '%s' (its boundary is the body's: it cannot be changed)",
-      what)
+    args.usage(
+      "bad header 'Content-Type' in '%s' (its boundary is the body's: it cannot be changed)", what)
   end
 end
 
@@ -134,8 +134,8 @@ end
 local function send(self, body)
   local pool, left, stays = self.session.core, seconds_left(self), self.redirects == 0
   if self.streams or self.policy then
-    return core_stream(pool, self.terms, self.headers, self.method, self.url, body, left, nil, stays,
-      not self.streams)
+    return core_stream(pool, self.terms, self.headers, self.method, self.url, body, left, nil,
+      stays, not self.streams)
   end
   return core_http(pool, self.terms, self.headers, self.method, self.url, body, left, self.traced,
     stays)

@@ -166,7 +166,8 @@ local function named_boundary(kind)
     end
     if name:lower() == "boundary" then
       if found or not value:find "^[%w'()+_,./:=? -]+$" or #value > 70 or value:find " $" then
-        args.usage("bad header 'Content-Type' (one boundary of 1 to 70 letters, digits and \"'()+_,-./:=?\" expected)")
+        args.usage("bad header 'Content-Type' (one boundary of 1 to 70 letters, digits and "
+          .. "\"'()+_,-./:=?\" expected)")
       end
       found = value
     end

@@ -85,7 +85,8 @@ function headers.named(names, what)
   for _, name in ipairs(names or {}) do
     if type(name) ~= "string" or not name:find "^[%w!#$%%&'*+.^_`|~-]+$"
       or name:lower() == "host" then
-      args.usage("bad option 'redirect_headers' to '%s' (a list of names of headers, without Host, expected)", what)
+      args.usage("bad option 'redirect_headers' to '%s' (a list of names of headers, without Host, "
+        .. "expected)", what)
     end
     set[name:lower()] = true
   end

@@ -69,8 +69,8 @@ local function check_proxy(proxy, what)
   scheme = scheme and scheme:lower()
   authority = PROXIES[scheme] and proxy_authority(authority)
   if not authority then
-    args.usage("bad option 'proxy' to '%s' (a URL, as http://host:port or socks5h://host:port, with what is special in "
-      .. "a user's name or password percent-encoded, expected)", what)
+    args.usage("bad option 'proxy' to '%s' (a URL, as http://host:port or socks5h://host:port, "
+      .. "with what is special in a user's name or password percent-encoded, expected)", what)
   end
   return scheme .. "://" .. authority
 end

@@ -8,7 +8,8 @@ local url = require "septet.http.url"
 local request = {}
 
 -- Cached for bench/http.py.
-local core_http, response_meta, rawget, setmetatable = core.http, response.meta, rawget, setmetatable
+local core_http, response_meta = core.http, response.meta
+local rawget, setmetatable = rawget, setmetatable
 
 -- Follows the redirects of a response that `attempt` led to.
 local function follow(attempt, result)

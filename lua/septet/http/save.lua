@@ -24,7 +24,9 @@ local bodies = { body = true, form = true, json = true, multipart = true }
 
 -- Checks of save's own options and of those of a request without a body.
 local checks = {}
-for name, kind in pairs(request_options.checks) do checks[name] = not bodies[name] and kind or nil end
+for name, kind in pairs(request_options.checks) do
+  if not bodies[name] then checks[name] = kind end
+end
 for name, kind in pairs(own_options) do checks[name] = kind end
 
 -- A save that is under way.
@@ -174,8 +176,8 @@ local function run(job)
     [job.digest or 1] = job.expected }
 end
 
--- Returns true if a save that failed like this leaves nothing to resume: its digest is wrong, or the
--- disk failed.
+-- Returns true if a save that failed like this leaves nothing to resume: its digest is wrong, or
+-- the disk failed.
 local function is_useless(err)
   return core.is(err, "HttpError") and err.code == "digest"
     or core.is(err, "IoError") and err.code == "EIO"

@@ -87,8 +87,9 @@ function args.method(fn, name, what, metas)
   local most = info.isvararg and math.huge or info.nparams
   return function(self, ...)
     if not metas[debug.getmetatable(self)] then
-      usage("bad argument #1 to '%s' (%s expected, got %s): '%s' is a method: call it as %s:%s(...), with a colon",
-        name, what, self == nil and "no value" or type(self), name, what, name)
+      usage("bad argument #1 to '%s' (%s expected, got %s): '%s' is a method: "
+        .. "call it as %s:%s(...), with a colon", name, what,
+        self == nil and "no value" or type(self), name, what, name)
     end
     local n = 1 + select("#", ...)
     if n > most then check_surplus(name, most, 1, n, self, ...) end

@@ -27,10 +27,11 @@ end
 ---@return string
 function probe.words()
   if probe.closes_loops() then
-    return "generic for: closed on break; loops over generators and as_completed are closed where they are left"
+    return "generic for: closed on break; loops over generators and as_completed are closed where "
+      .. "they are left"
   end
-  return "generic for: not closed on break (Lua before 5.4.6); loops over generators and as_completed are closed "
-    .. "where the block around them ends"
+  return "generic for: not closed on break (Lua before 5.4.6); loops over generators and "
+    .. "as_completed are closed where the block around them ends"
 end
 
 return probe
