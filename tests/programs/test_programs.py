@@ -1,7 +1,7 @@
-"""test_programs.py FIRST COUNT [--shuffle=SEED]: runs random programs, and prints what it needs to
-run a failed one again. Without arguments it tests the test: that a program leaves the same trace
-each time it is run, and that what checks them sees faults that are planted in the modules of the
-product, or in what the checks know."""
+"""test_programs.py FIRST COUNT [--shuffle=SEED]: runs random programs, and prints the command that
+runs a failed one again. Without arguments it tests the test: a program leaves the same trace in
+each run, and the checks see faults that are planted in Septet's modules or in the checks' own
+models."""
 
 import os
 import re
@@ -17,17 +17,18 @@ SEPTET = os.environ.get("SEPTET") or sys.exit("set SEPTET to the command to test
 
 # Each a file, what is in it, and what is there instead.
 FAULTS = {
-    "a block does not wait for its tasks": ("septet/blocks.lua", "  join(scope)\n", ""),
+    "a block does not wait for its tasks": ("septet/task/blocks.lua", "  join(scope)\n", ""),
     "a block swallows every Cancelled": (
-        "septet/blocks.lua", "  local absorbed = close(scope)\n",
+        "septet/task/blocks.lua", "  local absorbed = close(scope)\n",
         "  local absorbed = close(scope) or true\n",
     ),
     "a shield does not shield": (
-        "septet/blocks.lua", "new_scope(false, true)", "new_scope(false, false)",
+        "septet/task/blocks.lua", "new_scope(false, true)", "new_scope(false, false)",
     ),
-    "what a block leaves goes on": ("septet/blocks.lua", "  core.scope_leave(scope)\n", ""),
+    "what a block leaves goes on": ("septet/task/blocks.lua", "  core.scope_leave(scope)\n", ""),
     "a group forgets late errors": (
-        "septet/group.lua", "  join(scope)\n  failures = collect(scope, failures)", "  join(scope)",
+        "septet/task/group.lua", "  join(scope)\n  failures = collect(scope, failures)",
+        "  join(scope)",
     ),
     "a gather mixes up its results": (
         "septet/task.lua", "    each[i] = t or item\n", "    each[#list + 1 - i] = t or item\n",
@@ -36,7 +37,7 @@ FAULTS = {
         "septet/task.lua", "      t:cancel()\n    end\n  end\n  scope:cancel()", "    end\n  end",
     ),
     "a generator is not closed": (
-        "septet/generator.lua", "  self.closing = true", "  self.done = true",
+        "septet/task/generator.lua", "  self.closing = true", "  self.done = true",
     ),
     "a model of a semaphore loses a permit": (
         "programs/shared.lua", "permits.held = permits.held + 1", "permits.held = permits.held + 2",
@@ -80,7 +81,7 @@ class Programs(unittest.TestCase):
         return first
 
     def plant(self, path, old, new):
-        """Copies the product's modules and the programs, with a fault in one file; gives both
+        """Copies the modules of Septet and the programs, with a fault in one file, and returns both
         folders."""
         folder = tempfile.mkdtemp(prefix="septet-programs-")
         self.addCleanup(shutil.rmtree, folder)
