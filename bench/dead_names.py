@@ -57,7 +57,7 @@ def serve(s):
 
 @contextlib.contextmanager
 def dns_server():
-    """Its address."""
+    """Returns the server's address."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
         s.bind(("127.0.0.1", 0))

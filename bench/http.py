@@ -25,7 +25,7 @@ MAX_CALLS = {"epoll_ctl": 0.1, "rt_sigaction": 0.0}
 
 
 def measure(commands, url, args, cpu):
-    """The CPU per request of every client in every round: {name: [us]}."""
+    """Returns the CPU per request of every client in every round: {name: [us]}."""
     cost = {name: [] for name in commands}
     wall = {name: [] for name in commands}
     for n in range(args.rounds):
@@ -52,7 +52,7 @@ def measure(commands, url, args, cpu):
 
 
 def compare(cost):
-    """Prints the ratio of each pair, round by round; returns {(a, b): median}."""
+    """Prints the ratio of each pair, round by round, and returns {(a, b): median}."""
     medians = {}
     for a, b in PAIRS:
         if a in cost and b in cost:
@@ -64,7 +64,7 @@ def compare(cost):
 
 
 def count_calls(command, cpu):
-    """{system call: how often} of a whole run, all threads."""
+    """Returns the number of each system call in a run, of all threads: {name: number}."""
     strace = harness.find_program("strace", "strace")
     with tempfile.NamedTemporaryFile("r", prefix="septet-strace-") as table:
         harness.run_together([[strace, "-c", "-f", "-o", table.name] + command], cpu)

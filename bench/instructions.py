@@ -22,7 +22,7 @@ START = "start-up"
 
 
 def count(command, cpu):
-    """The instructions of a whole run."""
+    """Returns the instructions of a run."""
     valgrind = [
         harness.find_program("valgrind", "valgrind"), "--tool=callgrind",
         "--callgrind-out-file=/dev/null",
@@ -39,7 +39,7 @@ def count(command, cpu):
 
 
 def figures(septet, url, cpu, rounds):
-    """{work: instructions for doing it once}."""
+    """Returns the instructions of each kind of work, done once: {work: number}."""
 
     def least(*words):
         return min(count([septet, *words], cpu) for _ in range(rounds))

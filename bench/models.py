@@ -28,7 +28,7 @@ MAX_GROWTH = 1.5  # the cost at MANY over that at FEW
 
 
 def run_side(command, question):
-    """{N: [ns, ...]} of one question, as one side printed it."""
+    """Returns the figures that one side printed for a question: {N: [ns, ...]}."""
     try:
         done = subprocess.run(
             command + [question], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
@@ -45,7 +45,7 @@ def run_side(command, question):
 
 
 def measure(args):
-    """{(question, N): {side: [ns of each round]}}"""
+    """Returns the figures of all rounds: {(question, N): {side: [ns, ...]}}."""
     septet = [
         args.septet or harness.program(args.build, "septet"), os.path.join(HERE, "models.lua"),
     ]
@@ -75,12 +75,12 @@ def median(figures):
 
 
 def ratio(over, under):
-    """The median of the rounds' ratios: what slowed a round slowed both."""
+    """Returns the median of the rounds' ratios. A slow round slows both sides."""
     return None if None in over + under else statistics.median(a / b for a, b in zip(over, under))
 
 
 def growth(cost, question):
-    """The cost at MANY over that at FEW; None where there is no such pair."""
+    """Returns the cost at MANY divided by that at FEW, or None if one is missing."""
     few, many = cost.get((question, FEW)), cost.get((question, MANY))
     return few and many and ratio(many["septet"], few["septet"])
 

@@ -23,7 +23,7 @@ MAX_RATIO = 1.5
 
 
 class Terminal:
-    """A pseudo terminal, and what was written to it."""
+    """A pseudo terminal, and the bytes that were written to it."""
 
     def __enter__(self):
         self.master, self.slave = pty.openpty()
@@ -44,7 +44,7 @@ class Terminal:
 
 
 def run_script(command, cpu, urls):
-    """The CPU in s of a run of the script that has done all it was asked."""
+    """Returns the CPU in s of a run of the script, and checks its results."""
     with tempfile.NamedTemporaryFile("r", prefix="septet-results-") as results:
         with open(results.name, "w") as out, Terminal() as terminal:
             seconds = harness.cpu_of(command, cpu, out, terminal.slave)

@@ -68,8 +68,8 @@ class Built:
         return not self.is_x86_64 or PROBE.search(self.code)
 
     def cet(self):
-        """The property in the file's notes is no sign: where the C library's own start files lack
-        it, the linker drops it."""
+        """Ignores the property in the file's notes, because the linker drops it if the C library's
+        start files lack it."""
         firsts = ENTRY.findall(self.code)
         return not self.is_x86_64 or (firsts and set(firsts) == {"endbr64"})
 
@@ -93,8 +93,8 @@ def accepts(compiler, flag):
 
 
 def not_initialised(build):
-    """The files of the library and the command that were compiled without INIT, if the compiler has
-    it."""
+    """Returns the files of the library and the command that were compiled without INIT, if the
+    compiler has it."""
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
         commands = json.load(file)
     known = {}

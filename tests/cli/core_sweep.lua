@@ -1,5 +1,5 @@
--- Calls one function of septet.core, its name the argument, with every kind of value in up to four
--- positions, in and outside of blocks. The run is to end by itself.
+-- Calls one function of septet.core, whose name is the argument, with every kind of value in up to
+-- four positions, in and outside of blocks. The run must end by itself.
 local core = debug.getregistry()["septet.core"]
 local fn = core[...]
 local http, json, sync, task =

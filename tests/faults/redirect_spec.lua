@@ -16,9 +16,9 @@ describe("http.31 a redirect", function()
     equal(r.status, 200)
     equal(r.url, URL .. "/redirect/0")
     equal(#r.history, 3)
-    for i, hop in ipairs(r.history) do
-      equal({ hop.status, hop.url }, { 302, URL .. "/redirect/" .. (4 - i) })
-      equal(hop.headers.location, "/redirect/" .. (3 - i))
+    for i, earlier in ipairs(r.history) do
+      equal({ earlier.status, earlier.url }, { 302, URL .. "/redirect/" .. (4 - i) })
+      equal(earlier.headers.location, "/redirect/" .. (3 - i))
     end
   end)
 

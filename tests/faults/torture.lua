@@ -1,7 +1,6 @@
--- A bit of all that a script does with HTTP. A failure is what it did not expect: `bad` keeps the
--- first. Requests that are done are counted. No URL has a query: libcurl drops one that it has no
--- memory for, and reports nothing. Nor does it meet TLS while its memory fails: what it could not
--- note of a TLS session it frees twice.
+-- Uses HTTP in many ways, and counts the completed requests. `bad` keeps the first unexpected
+-- result. No URL has a query, because libcurl silently drops one that it has no memory for. TLS is
+-- left out, because libcurl frees a TLS session twice if it had no memory to record it.
 local task, http = require "septet.task", require "septet.http"
 local origin, port, tls, ca, codes = origin, port, tls, ca, codes
 

@@ -1,5 +1,5 @@
--- fuzz_charset's script: the input is a label, or a number of one, in a line of its own, and the
--- bytes.
+-- The script of fuzz_charset. The input is a label, or the number of one, in a line of its own, and
+-- the bytes.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local charsets, text = private "septet.internal.charsets", private "septet.internal.text"
 local planted = ...

@@ -1,5 +1,5 @@
--- fuzz_date's script: a date is a whole number, or none; an instant that is written by the C
--- library comes back; a Retry-After is a wait that is no less than none.
+-- The script of fuzz_date. A date is a whole number or nil, an instant that the C library writes
+-- round-trips, and a Retry-After is not negative.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local retry = private "septet.http.retry"
 local planted = ...
@@ -15,7 +15,7 @@ return function(input)
   local seconds = #input >= 4 and string.unpack("<I4", input) % 4000000000 or 0
   if planted and seconds % 60 == 59 then seconds = seconds + 1 end
   for i, form in ipairs(FORMS) do
-    -- Two digits say less than the instant.
+    -- Two digits lose the century.
     local century = i == 2 and tonumber(os.date("!%Y", seconds))
     if not century or century >= 2000 and century < 2070 then
       local written = os.date(form, seconds - (planted and i == 3 and 1 or 0))

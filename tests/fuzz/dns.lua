@@ -1,4 +1,4 @@
--- fuzz_dns's script: one request for a name that was not asked for before, by the server at a port.
+-- The script of fuzz_dns: one request for a fresh name, with the DNS server at a port.
 local http, task = require "septet.http", require "septet.task"
 local planted = ...
 

@@ -1,4 +1,4 @@
--- fuzz_json's script: returns the function that is called with each text. The argument tells
+-- The script of fuzz_json. Returns the function that is called with each text. The argument says
 -- whether a bug is planted.
 local json, task = require "septet.json", require "septet.task"
 local planted = ...

@@ -1,6 +1,5 @@
--- fuzz_lua's script: a program of calls. Each step takes some bytes of the input: a value of the
--- pool, one of its fields, a self and some arguments, all of the pool; what the call gives goes
--- into the pool.
+-- The script of fuzz_lua: a program of calls. The bytes of the input choose for each step a value
+-- of the pool, one of its fields, a self and some arguments. The results go into the pool.
 local input = ...
 local http, sio, json = require "septet.http", require "septet.io", require "septet.json"
 local sync, task, trace, testing =
@@ -10,7 +9,7 @@ local STEPS = 60
 
 testing.autojump(true) -- whatever an earlier input left
 
--- No name here leads out of the folder of the run.
+-- No file name here leads out of the folder of the run.
 local pool = {
   task, sync, http, sio, json, trace, testing, coroutine, false, true, 0, 1, -1, 2.5, 0 / 0,
   1 << 62, "", "x", "a\0b", {},
@@ -71,7 +70,7 @@ local function keep(...)
   end
 end
 
--- A function or another field of a value: of a module the nth of its own, else one by name.
+-- Returns a field of a value: of a module the nth of its own, else one by name.
 local function field(of)
   local n = byte()
   if type(of) == "table" and n >= 64 then
@@ -84,8 +83,8 @@ local function field(of)
   return of[FIELDS[n % #FIELDS + 1]]
 end
 
--- What is called, and on what self: a module's function, a value's method, or a method or
--- metamethod of an object with any self.
+-- Returns the function of a call and its self: a module's function, a value's method, or a method
+-- or metamethod of an object with any self.
 local function target()
   local kind, self = byte() % 4, value()
   if kind == 0 then return field(pool[byte() % MODULES + 1]), self end
@@ -95,7 +94,7 @@ local function target()
   return field(object), self
 end
 
--- These wait for the world, or end it.
+-- These wait for the whole run, or end it.
 local refused = { [sio.stdin] = true }
 
 local function step()

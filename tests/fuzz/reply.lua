@@ -1,4 +1,5 @@
--- fuzz_reply's script: one request in the mode that the input names, to a peer on one of two ports.
+-- The script of fuzz_reply: one request in the mode that the input names, to a peer on one of two
+-- ports.
 local http, task = require "septet.http", require "septet.task"
 local planted = ...
 

@@ -23,8 +23,8 @@ ENVIRONMENT = {
 
 
 def isolated(command):
-    """The command in a network namespace of its own: what a target connects to by mistake is not
-    there."""
+    """Returns the command in a network namespace of its own, in which a target reaches no other
+    program by mistake."""
     unshare = ["unshare", "--net"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
     return [
         *unshare, "sh", "-c", 'PATH=$PATH:/usr/sbin:/sbin ip link set lo up && exec "$@"', "sh",

@@ -1,5 +1,5 @@
---- Operations that have a body: when a block ends nothing of it is left, it ended in time, and it
---- gives what its body gave; Cancelled is swallowed where it was meant for the block alone.
+--- Operations with a body. When a block ends, none of its tasks is left, it ended in time, and it
+--- returns the results of its body. It absorbs a Cancelled that was meant for the block alone.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local w = require "world"
 local probe = private "septet.internal.probe"
@@ -41,7 +41,7 @@ local function passed_on(rec, op, s)
   end
 end
 
--- The function of a block.
+-- Returns the function of a block.
 local function body(rec, op, s)
   return function()
     rec.scope, s.handle = s, task.scope()
@@ -63,9 +63,8 @@ local function ended(rec, op, s)
   if not s.outcome then wrong(rec, op, "its body never ended") end
 end
 
--- Runs a block of the product's, other than a group, called with `...` before the body. Values come
--- from `first` on in what it gives. Returns the scope, what it gave, and whether it cut its body
--- short.
+-- Runs a block of Septet's, other than a group, with `...` before the body. Its values begin at the
+-- result `first`. Returns the scope, the results, and whether it cut its body short.
 local function block(rec, op, first, fn, ...)
   local s = scopes.new(op.kind, rec, rec.scope, w.now, op.seconds)
   local args = pack(...)
@@ -122,7 +121,7 @@ function exec.shield(rec, op)
   w.unpacked(result)
 end
 
--- Adds the errors in an error to a set: those of a group are the ones in it.
+-- Adds an error to a set, or the errors in an ErrorGroup.
 local function add_leaves(set, err)
   if not is(err, "ErrorGroup") then
     set[err] = true
@@ -131,8 +130,8 @@ local function add_leaves(set, err)
   for _, inner in ipairs(err.errors) do add_leaves(set, inner) end
 end
 
--- The errors that a group must raise, those of its tasks and its body, and how many of them there
--- are. One that came to several of them is one error.
+-- Returns the errors that a group must raise, those of its tasks and its body, and their number. An
+-- error that several of them raised is one error.
 local function errors_of(s)
   local errors, n = {}, 0
   local function add(err)
@@ -206,9 +205,8 @@ function exec.group(rec, op)
   w.unpacked(result)
 end
 
---- Checks the order of errors in all groups that were raised, when it is known when tasks ended. An
---- error may be that of several tasks, or of the body, which is not traced: then its place is not
---- known.
+--- Checks the order of the errors in all raised ErrorGroups, once the ends of the tasks are known.
+--- The place of an error of several tasks, or of the body, which is not traced, is not known.
 function blocks.check()
   for _, group in ipairs(w.error_groups) do
     local at, last = {}, 0
@@ -230,7 +228,7 @@ end
 
 -- --- generators ---
 
--- Its body ended, perhaps because the scope that made it closes it: then its error counts.
+-- The body of a generator ended. If the scope that made it closes it, its error counts.
 local function body_ended(s, gen, ok, err)
   gen.open = false
   if ok then return end
@@ -238,7 +236,7 @@ local function body_ended(s, gen, ok, err)
   error(err, 0)
 end
 
--- Emits in its body: returns where the next value is wanted, and raises where it is closed.
+-- Emits in its body. Returns if the next value is requested, and raises if the generator is closed.
 local function emitter(rec, op, gen, emit)
   return function()
     gen.n = gen.n + 1

@@ -1,16 +1,15 @@
---- Draws programs by seed: trees of operations, as tables. The same seed gives the same program
---- wherever it runs.
+--- Generates programs from seeds: trees of operations, as tables. The same seed gives the same
+--- program everywhere.
 ---
---- What a program can do is bounded so that every one ends: the tasks it spawns and the operations
---- of each are counted, and what is shielded from the program's time limit waits for nobody who may
---- never come.
+--- Every program ends: the number of its tasks and of the operations of each is limited, and code
+--- that is shielded from the program's time limit waits only for events that are certain.
 local draw = {}
 
--- splitmix64; math.random's order is another in each release of Lua.
+-- splitmix64, because the sequence of math.random differs between releases of Lua.
 local Random = {}
 Random.__index = Random
 
---- A number from 0 to n - 1.
+--- Returns a number from 0 to n - 1.
 function Random:below(n)
   self.state = self.state + 0x9e3779b97f4a7c15
   local z = self.state
@@ -27,12 +26,12 @@ function Random:of(list)
   return list[1 + self:below(#list)]
 end
 
--- Few and round, so that things often happen at once, and exact in binary.
+-- Times are few and round, so that events often coincide, and exact in binary.
 local SECONDS = { 0, 0, 0.25, 0.5, 0.5, 1, 1, 1, 2, 3 }
 local LIMITS = { 0, 0.25, 0.5, 1, 1, 1.5, 2, 3 }
 
--- Where an operation stands. `task`: what is left of its task's operations; `bounded`: it must end
--- by itself; `emits`: a generator's function, outside of any block.
+-- The context of an operation. `task`: the remaining operations of its task; `bounded`: it must end
+-- by itself; `emits`: it is in a generator's function, outside of any block.
 local function inside(at, fields)
   return setmetatable(fields or {}, { __index = at })
 end
@@ -56,12 +55,12 @@ function Drawing:nested(at, fields, most)
   return self:ops(inside(at, fields), most or 4)
 end
 
--- A block's body: nothing in it may emit.
+-- The context of a block's body, in which no operation may emit.
 function Drawing:block(at, most)
   return self:nested(at, { emits = false }, most)
 end
 
---- The body of a task of its own.
+--- The context of a new task's body.
 function Drawing:task(at)
   self.ntasks = self.ntasks + 1
   local number = self.ntasks
@@ -81,7 +80,7 @@ function Drawing:tasks(at, most)
   return list
 end
 
--- Numbers that choose among the tasks, or blocks, that there are by then.
+-- Numbers that choose among the tasks or blocks that exist by then.
 function Drawing:picks(most)
   local list = {}
   for i = 1, self.random:below(most + 1) do list[i] = self:pick() end
@@ -96,8 +95,8 @@ function Drawing:reason(op)
   return self.random:chance(50) and "reason " .. op.id or nil
 end
 
--- Kinds of operations: how often, and how to draw the rest of one. `waits`: it may wait without
--- end; `spawns`, `nests`: it needs room for tasks, for another level.
+-- Kinds of operations: their weight, and the function that generates the rest. `waits`: it may wait
+-- without end; `spawns`, `nests`: it needs room for tasks, for another level.
 local kinds = {}
 local lots = {} -- the name of each, as often as its weight says
 
@@ -250,14 +249,14 @@ function Drawing:op(at)
     kinds[op.kind].fill(self, op, at)
     return op
   end
-  -- Most programs would else come to nothing but waiting for one another.
+  -- Otherwise the tasks of most programs would only wait for one another.
   local limit = self:named(self.random:of { "move_on_after", "move_on_after", "timeout" })
   limit.seconds, limit.body = self.random:of(LIMITS), { op }
   kinds[op.kind].fill(self, op, inside(at, { emits = false }))
   return limit
 end
 
---- The program of a seed: what its tasks share, and the body of its first task.
+--- Returns the program of a seed: the objects that its tasks share, and the body of its first task.
 function draw.program(seed)
   local random = setmetatable({ state = seed * 0x2545f4914f6cdd1d }, Random)
   local d = setmetatable({ random = random, ntasks = 0, nops = 0 }, Drawing)
@@ -274,8 +273,8 @@ function draw.program(seed)
   for i = 1, d.shared.channels do program.channels[i] = random:of { 0, 0, 1, 3 } end
   for i = 1, d.shared.semaphores do program.semaphores[i] = 1 + random:below(2) end
   d.ntasks = 1
-  -- The first task begins others, guarded so that the first failure does not end it all, and gives
-  -- them time.
+  -- The first task starts others, guards them so that the first failure does not end the program,
+  -- and gives them time.
   program.task = { number = 1, ops = {} }
   local function add(op) table.insert(program.task.ops, op) end
   local at = { task = { left = math.huge }, depth = 1 }
@@ -333,7 +332,7 @@ function list_ops(lines, ops, indent)
   end
 end
 
---- A program's operations as text.
+--- Returns a program's operations as text.
 function draw.listing(program)
   local lines = {
     ("program %d: channels of %s, semaphores of %s, %d locks, %d events"):format(program.seed,

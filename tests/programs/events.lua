@@ -1,11 +1,11 @@
---- What septet.trace tells of a program: in each task's events every wait has its one end. And
---- their digest, by which two runs are compared.
+--- Checks the trace of a program: in each task's events every wait has one end. Its digest is
+--- compared between runs.
 local events = {}
 
 local trace = require "septet.trace"
 
--- What may come next of a task in each state; a turn is told when it is over, by how the task left
--- it.
+-- The events that may follow in each state of a task. A turn is traced at its end, with the reason
+-- of the end.
 local grammar = {
   ready = { wait = "parking", ["run yield"] = "ready", ["run end"] = "ending" },
   parking = { ["run wait"] = "parked", ready = "ready" }, -- a wait may end before its turn does
@@ -13,7 +13,7 @@ local grammar = {
   ending = { ["end"] = "ended" },
 }
 
--- What of an event goes into the digest.
+-- The fields of an event that go into the digest.
 local fields = {
   spawn = { "parent", "defined", "at" },
   wait = { "what", "at", "ref" },
@@ -27,8 +27,8 @@ local ids = { parent = true, by = true, ref = true }
 local p -- of the program that runs
 local newest = 0 -- the id of the task that was spawned last
 
---- Begins with a program; `main` is the id of the task that runs it, which must have begun a turn
---- of the loop. on_end(id, outcome, time, number) is called for the end of each task.
+--- Begins the trace of a program. `main` is the id of the task that runs it, which must have begun
+--- a turn of the loop. on_end(id, outcome, time, number) is called for the end of each task.
 function events.begin(now, main, on_end, digest)
   p = {
     start = now, edge = now, main = main, base = math.max(main, newest), on_end = on_end,
@@ -52,7 +52,7 @@ local function mix_text(text)
   mix(number)
 end
 
--- Tasks are numbered from the first of the program, wherever the run began.
+-- Tasks are numbered from the first of the program.
 local function add_to_digest(e)
   mix_text(e.kind)
   mix(math.floor((e.time - p.start) * 1e6 + 0.5))
@@ -93,7 +93,7 @@ local function follow(e)
   end
 end
 
--- Turns follow one another, and what happens in a turn happens between its edges.
+-- Checks that turns do not overlap, and that the events of a turn are within it.
 local function check_time(e)
   if e.time < p.edge then
     wrong(e, "%s %g before the turn in which it came", e.kind, p.edge - e.time)
@@ -109,8 +109,8 @@ trace.subscribe(function(e)
   if p.digest then add_to_digest(e) end
 end)
 
---- Ends with it, once all its events were told; returns what was wrong, how many events there were,
---- and the digest.
+--- Ends the trace, once all its events were delivered. Returns the violations, the number of
+--- events, and the digest.
 function events.finish()
   local done = p
   p = nil

@@ -26,7 +26,7 @@ local GROWTH = 64 -- kB by which the programs behind the first quarter may diffe
 
 local wrong = w.wrong
 
--- The next turn of the loop begins with this task, and every event up to here has been told.
+-- The next turn of the loop begins with this task, and every event up to here has been delivered.
 local function new_turn()
   testing.busy(1)
   task.checkpoint()
@@ -38,11 +38,11 @@ local function on_unhandled(t, err)
     w.strangers[err] = true
     return
   end
-  rec.told = rec.told + 1
-  if rec.told > 1 then wrong(rec, nil, "its failure was told twice") end
-  if rec.retrieved then wrong(rec, nil, "its failure was told, and had been awaited") end
+  rec.reports = rec.reports + 1
+  if rec.reports > 1 then wrong(rec, nil, "its failure was reported twice") end
+  if rec.retrieved then wrong(rec, nil, "its failure was reported, and had been awaited") end
   if t:status() ~= "failed" or err ~= rec.root.outcome[2] then
-    wrong(rec, nil, "it is %s, and %s was told", t:status(), w.say(err))
+    wrong(rec, nil, "it is %s, and %s was reported", t:status(), w.say(err))
   end
 end
 
@@ -58,14 +58,14 @@ end
 
 local words = { done = "ok", failed = "error", cancelled = "cancelled" }
 
--- What a task failed of: of tasks that raise the same again, the same.
+-- Returns the error with which a task failed. Tasks that raise an error again share it.
 local function failure_of(err)
   return task.is(err, "TaskCancelled") and err.task or err
 end
 
--- The failures of which somebody was told who did not fail of them.
-local function find_told()
-  local told_of = {}
+-- The failures that were seen by a task that did not fail with them.
+local function find_seen()
+  local seen_failures = {}
   local function fails_of(rec, failure)
     local out = rec.root.outcome
     return scopes.status(rec) == "failed" and rawequal(failure_of(out[2]), failure)
@@ -75,16 +75,17 @@ local function find_told()
     local failure = status == "cancelled" and rec.handle
     if status == "failed" then failure = failure_of(rec.root.outcome[2]) end
     if failure then
-      local told = status == "failed" and (rec.told > 0 or rec.grouped or rec.may_be_retrieved)
-      for by in pairs(rec.retrievers or {}) do told = told or not fails_of(by, failure) end
-      told_of[failure] = told_of[failure] or told
+      local seen = rec.reports > 0 or rec.grouped or rec.may_be_retrieved
+      seen = status == "failed" and seen
+      for by in pairs(rec.retrievers or {}) do seen = seen or not fails_of(by, failure) end
+      seen_failures[failure] = seen_failures[failure] or seen
     end
   end
-  for err in pairs(w.strangers) do told_of[failure_of(err)] = true end
-  return told_of
+  for err in pairs(w.strangers) do seen_failures[failure_of(err)] = true end
+  return seen_failures
 end
 
-local function check_task(rec, told_of)
+local function check_task(rec, seen_failures)
   local out, status = rec.root.outcome, scopes.status(rec)
   if not out then
     if not rec.never then wrong(rec, nil, "it never ended, and is %s", status) end
@@ -104,14 +105,14 @@ local function check_task(rec, told_of)
   if status ~= "failed" then return end
   local heard = rec.retrieved or rec.may_be_retrieved or rec.grouped
     or rec.fed and w.strangers[out[2]]
-  heard = heard or rec.told > 0 or told_of[failure_of(out[2])]
+  heard = heard or rec.reports > 0 or seen_failures[failure_of(out[2])]
   if not heard then wrong(rec, nil, "nobody heard of its failure") end
-  if rec.grouped and rec.told > 0 then
-    wrong(rec, nil, "its failure was told, and its group raised it")
+  if rec.grouped and rec.reports > 0 then
+    wrong(rec, nil, "its failure was reported, and its group raised it")
   end
 end
 
--- Runs it in a scope with a limit, and returns when nothing of it is left.
+-- Runs a program in a scope with a timeout, and returns when all its tasks have ended.
 local function run(program)
   local main = { body = { number = 0 }, handle = task.current(), live = 0 }
   main.root = scopes.new("task", main, nil, w.now)
@@ -130,8 +131,8 @@ end
 local function check()
   new_turn()
   local wrongs, n, digest = events.finish()
-  local told_of = find_told()
-  for _, rec in ipairs(w.tasks) do check_task(rec, told_of) end
+  local seen_failures = find_seen()
+  for _, rec in ipairs(w.tasks) do check_task(rec, seen_failures) end
   blocks.check()
   tasks.check()
   shared.check()

@@ -1,23 +1,23 @@
---- What the oracles know of scopes, from what the program did: not how the product keeps them. A
---- scope here is a table {kind=, parent=, owner=, children=, ...}; a task's root is one too.
+--- The checks' model of scopes, which follows from the program and not from Septet's own records. A
+--- scope here is a table {kind=, parent=, owner=, children=, ...}. A task's root is one too.
 ---
 --- Some causes of cancellation are known to the instant (`cancel` was called, a task of a group has
---- failed), others within bounds (a deadline fires between two turns). So there are two questions:
---- is a scope cancelled for certain, so that a wait in it must raise; and may it be, so that a
---- Cancelled there is explained.
+--- failed), others within bounds (a deadline fires between two turns). So the model has two
+--- predicates. A scope that is certainly cancelled must make a wait raise. A scope that may be
+--- cancelled explains a Cancelled.
 local scopes = {}
 
---- Less than any two instants of a program lie apart.
+--- Less than the distance of any two instants of a program.
 scopes.TICK = 2 ^ -6
 
---- Sets its deadline. It has fired for certain where `fires` has passed: one that was due when it
---- was armed fires in the next turn.
+--- Sets a scope's deadline. It has certainly fired if `fires` has passed: a deadline that is due
+--- when it is armed fires in the next turn.
 function scopes.due(s, due, now)
   s.due = due
   s.fires = due > now and due or due + scopes.TICK
 end
 
---- Opens one, around which is `parent`.
+--- Opens a scope in `parent`.
 function scopes.new(kind, owner, parent, now, seconds)
   local s = {
     kind = kind, owner = owner, parent = parent, opened = now, children = {}, generators = {},
@@ -29,7 +29,7 @@ function scopes.new(kind, owner, parent, now, seconds)
   return s
 end
 
---- Its status; nil where it has not run and nobody was given its handle.
+--- Returns a task's status, or nil if it has not run and has no handle.
 function scopes.status(t)
   return t.handle and t.handle:status()
 end
@@ -48,25 +48,25 @@ local function failed(s)
   return s.failed
 end
 
---- Was the scope cancelled itself before `instant`?
+--- Returns true if the scope itself was certainly cancelled before `instant`.
 function scopes.certain_itself(s, instant)
   return s.cancel or s.fires and s.fires < instant or failed(s)
 end
 
---- Was it, or one around it up to a shield? Returns the one that was.
+--- Returns the scope that was certainly cancelled, of `s` and those around it up to a shield.
 function scopes.certain(s, instant)
   while s do
     if scopes.certain_itself(s, instant) then return s end
-    -- Its body has ended, and there is no generator or loop to be closed first: its tasks are
-    -- cancelled, but those of a group whose body did not fail.
+    -- Returns true if the body has ended, without a generator or loop to close first. Then the
+    -- tasks are cancelled, except those of a group whose body did not fail.
     if s.over and #s.generators == 0 and not (s.group and s.outcome[1]) then return s end
     s = not s.shield and s.parent
   end
   return false
 end
 
--- Has a combinator reason to end its members: one of them is not done (in a race: has ended), or
--- the one who waits was cancelled?
+-- Returns true if a combinator has to end its members: one of them failed (in a race: ended), or
+-- the waiting task was cancelled.
 local function ends_members(s, now)
   for _, member in ipairs(s.members) do
     local status = scopes.status(member)
@@ -77,8 +77,8 @@ local function ends_members(s, now)
   return scopes.may_be(s.parent, now)
 end
 
--- The causes there are: may the scope have been cancelled for that one (where there is an error, as
--- it says)?
+-- For each cause, returns true if the scope may have been cancelled for it, as the error says if
+-- there is one.
 local causes = {}
 
 function causes.cancel(s, now, err)
@@ -110,12 +110,12 @@ function causes.owner(s)
   return s.over and not s.group
 end
 
---- May the scope have been cancelled itself by now?
+--- Returns true if the scope itself may have been cancelled by now.
 function scopes.may_be_itself(s, now)
   return causes.cancel(s, now) or causes.deadline(s, now) or causes.sibling(s) or causes.owner(s)
 end
 
---- May it, or one around it up to a shield?
+--- Returns true if the scope may have been cancelled, or one around it up to a shield.
 function scopes.may_be(s, now)
   while s do
     if scopes.may_be_itself(s, now) then return true end
@@ -124,7 +124,7 @@ function scopes.may_be(s, now)
   return false
 end
 
---- Is there a scope, from `s` up to a shield, that was cancelled as the Cancelled says?
+--- Returns true if a scope from `s` up to a shield was cancelled as the Cancelled says.
 function scopes.explain(s, now, err)
   local cause = causes[err.source]
   while s and cause do
@@ -134,15 +134,15 @@ function scopes.explain(s, now, err)
   return false
 end
 
--- The instant from which it was cancelled itself, where that is known.
+-- Returns the instant at which the scope itself was cancelled, if it is known.
 local function since(s, now)
   local due = s.due and s.due <= now and s.due
   if s.cancel and due then return math.min(s.cancel.at, due) end
   return s.cancel and s.cancel.at or due
 end
 
---- Lets the scopes from `s` up to a shield off the time between two instants: something in them was
---- out of reach.
+--- Excuses the scopes from `s` up to a shield for the time between two instants, in which something
+--- in them was out of reach.
 function scopes.excuse(s, from, to)
   while s do
     local cancelled = since(s, to)
@@ -152,8 +152,7 @@ function scopes.excuse(s, from, to)
   end
 end
 
---- For how long had a combinator's members had to end at an instant, when it was known that it
---- would end, beyond what it was let off?
+--- Returns how long a combinator's members had had to end at an instant, without the excused time.
 function scopes.members_overdue(s, at)
   local first = at
   for _, member in ipairs(s.members) do
@@ -168,13 +167,13 @@ function scopes.members_overdue(s, at)
   return overdue
 end
 
---- For how long had it been cancelled at an instant, beyond what it was let off?
+--- Returns how long a scope had been cancelled at an instant, without the excused time.
 function scopes.overdue(s, at)
   local cancelled = since(s, at)
   return cancelled and at - cancelled - s.late or 0
 end
 
---- A task or generator that was begun in it and has not ended.
+--- Returns a task or generator that began in the scope and has not ended.
 function scopes.orphan(s)
   for _, child in ipairs(s.children) do
     if scopes.is_live(child) then return child end

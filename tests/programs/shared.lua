@@ -1,5 +1,5 @@
---- Operations on what tasks share: no item or permit is lost or doubled, and first come is first
---- served.
+--- Operations on shared objects: no item or permit is lost or doubled, and waiters are served in
+--- order.
 local w = require "world"
 local scopes = require "scopes"
 local sync = require "septet.sync"
@@ -47,7 +47,7 @@ local function sent(rec, op, item, result)
   else
     item.refused = true
     if item.received then
-      wrong(rec, op, "an item was received, and its sender told that it was not sent")
+      wrong(rec, op, "an item was received, and its sender got that it was not sent")
     end
     if is(result[2], "ChannelClosed") and not ch.closed then
       wrong(rec, op, "ChannelClosed by an open channel")
@@ -65,7 +65,7 @@ local function received(rec, op, ch, item)
   if item.channel ~= ch then wrong(rec, op, "an item came out of another channel") end
   if item.received then wrong(rec, op, "an item was received twice") end
   if item.refused then
-    wrong(rec, op, "an item was received, and its sender told that it was not sent")
+    wrong(rec, op, "an item was received, and its sender got that it was not sent")
   end
   if item.number < (last[rec] or 0) then
     wrong(rec, op, "items of one sender came in another order")
@@ -110,7 +110,7 @@ function exec.try_recv(rec, op)
   if item then received(rec, op, ch, item) else no_item(rec, op, ch, why) end
 end
 
--- Waits that are over at once: after so many a task gives the others their turn.
+-- Waits that end at once. After so many of them a task yields.
 function exec.burst(rec, op)
   local ch = sync.channel(1)
   for i = 1, op.take do
@@ -157,8 +157,8 @@ function exec.produce(rec, op)
   w.unpacked(result)
 end
 
--- At the end what is buffered comes out; then each item has been received once, or refused, and
--- none before one that was sent earlier.
+-- At the end the buffer is read. Each item was then received once or refused, in the order of the
+-- sends.
 local function check_items(ch)
   for item in ch.it.try_recv, ch.it do
     if item.received or item.refused then
@@ -208,7 +208,7 @@ local function enqueue(permits)
   return place
 end
 
--- The task has a permit: it may have waited for it at a place in the queue.
+-- The task has a permit, for which it may have been in the queue.
 local function granted(rec, op, permits, place)
   permits.held = permits.held + 1
   if permits.held + permits:free() > permits.n then
@@ -219,14 +219,14 @@ local function granted(rec, op, permits, place)
   for number, other in pairs(permits.queue) do
     if number < place.number then other.overtaken = w.now end
   end
-  -- One of several permits may be handed over, and the next be taken at once before the first one
+  -- One of several permits may be handed to a waiter, and the next be acquired before that waiter
   -- runs.
   if place.overtaken and not w.program.busy and (permits.n == 1 or place.overtaken < w.now) then
     wrong(rec, op, "who came later was served first")
   end
 end
 
--- Runs what an operation does while it holds a permit, which goes back when this has returned.
+-- Runs the body of an operation that holds a permit, which is released when this has returned.
 local function holding(rec, op, permits, emit)
   local before = permits.holder
   permits.holder = rec
@@ -306,7 +306,7 @@ end
 
 -- --- all of them ---
 
--- Whoever awaits a task waits for its end.
+-- A task that awaits another waits for its end.
 local ends = {}
 
 function ends.stuck()
@@ -317,7 +317,7 @@ function ends.stuck()
   end
 end
 
---- Makes what the tasks of a program share.
+--- Makes the objects that the tasks of a program share.
 function shared.new(program)
   w.channels, w.semaphores, w.locks, w.events = {}, {}, {}, {}
   for i, capacity in ipairs(program.channels) do w.channels[i] = new_channel(capacity) end
@@ -331,7 +331,7 @@ function shared.new(program)
   end
 end
 
---- Checks it when no task is left.
+--- Checks the shared objects when no task is left.
 function shared.check()
   for _, ch in ipairs(w.channels) do check_items(ch) end
   for _, list in ipairs { w.semaphores, w.locks } do

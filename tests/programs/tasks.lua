@@ -68,7 +68,7 @@ function exec.spawn(rec, op)
   w.known(new, task.spawn(w.main(new)))
 end
 
--- A group that is there, and that may wait for such a task: no circle of joins comes of it.
+-- Returns an open group that may wait for such a task without a circle of joins.
 local function pick_group(op)
   local s = #w.groups > 0 and w.groups[1 + op.pick % #w.groups]
   if not s or not s.handle or s.owner.body.number >= op.task.number then return nil end
@@ -91,8 +91,8 @@ function exec.spawn_in(rec, op)
   end
 end
 
--- In the task that group:start started. It moves to the group, unless it was cancelled before;
--- where that is not known it says nothing.
+-- Runs in a task that group:start started. The task moves to the group unless it was cancelled
+-- before. If that is not known, it does nothing.
 function exec.started(rec, op)
   local nursery = rec.root.parent
   if not rec.started or rec.moved then return end
@@ -148,23 +148,26 @@ end
 function exec.await(rec, op)
   local target = w.pick(rec, op.pick)
   if not target then return end
-  local told, result = target.told, w.attempt(rec, op, target, target.handle.await, target.handle)
-  if result[1] or not is(result[2], "Cancelled") then w.check_end(rec, op, target, result, told) end
+  local reports = target.reports
+  local result = w.attempt(rec, op, target, target.handle.await, target.handle)
+  if result[1] or not is(result[2], "Cancelled") then
+    w.check_end(rec, op, target, result, reports)
+  end
   w.unpacked(result)
 end
 
 function exec.result(rec, op)
   local target = w.pick(rec, op.pick)
   if not target or scopes.is_live(target) then return end
-  local told, result = target.told, pack(target.handle:result())
+  local reports, result = target.reports, pack(target.handle:result())
   if scopes.status(target) ~= "cancelled" then
-    w.check_end(rec, op, target, result, told)
+    w.check_end(rec, op, target, result, reports)
   elseif result[1] or result[2] ~= target.root.outcome[2] then
     wrong(rec, op, "the result of cancelled task %d is not what unwound it", target.body.number)
   end
 end
 
--- Cancels a scope by its handle, or its task's. `live`: it has not ended.
+-- Cancels a scope by its handle, or by its task's. `live`: it has not ended.
 local function cancel(rec, op, s, handle, live)
   local certain, may_be = scopes.certain_itself(s, w.fired()), scopes.may_be_itself(s, w.now)
   if s.tasks_cancel then certain, may_be = true, true end
@@ -191,7 +194,7 @@ end
 
 -- --- many tasks ---
 
--- A wait with a limit has ended.
+-- Checks a wait with a timeout that has ended.
 local function check_limit(rec, op, due)
   if due and w.now > due and not w.program.busy then
     wrong(rec, op, "it waited %g too long", w.now - due)
@@ -225,8 +228,8 @@ function exec.wait(rec, op)
   check_limit(rec, op, due)
 end
 
--- Tasks for the functions of a combinator, to be spawned in `parent`, and those picked; as the list
--- that it is given, and the tasks of that list.
+-- Returns the argument list of a combinator, of functions to be spawned in `parent` and of picked
+-- tasks, and the tasks of that list.
 local function members(rec, op, parent)
   local list, of = {}, {}
   for i, body in ipairs(op.tasks) do
@@ -240,7 +243,7 @@ local function members(rec, op, parent)
   return list, of
 end
 
--- Is what a call gave the end of the task, as awaiting it gives that?
+-- Returns true if a call has the results of awaiting the task.
 local function is_end_of(member, result)
   local status, out, err = scopes.status(member), member.root.outcome, result[2]
   if status == "done" then return result[1] and w.same(result, 2, out, 2) end
@@ -249,23 +252,24 @@ local function is_end_of(member, result)
     and err.task == member.handle
 end
 
--- A combinator raised an error: it must be the end of one of its members.
-local function check_raised(rec, op, of, told, result)
+-- Checks an error that a combinator raised: it must be that of one of its members.
+local function check_raised(rec, op, of, reports, result)
   local whose = {}
   for i, member in ipairs(of) do
     if is_end_of(member, result) and member ~= of[i + 1] then
-      table.insert(whose, { task = member, told = told[i] })
+      table.insert(whose, { task = member, reports = reports[i] })
     end
   end
   if #whose == 1 then
-    w.check_end(rec, op, whose[1].task, result, whose[1].told)
+    w.check_end(rec, op, whose[1].task, result, whose[1].reports)
   elseif #whose == 0 then
     wrong(rec, op, "it raised %s, which is no member's", say(result[2]))
   end
   for _, one in ipairs(whose) do one.task.may_be_retrieved = true end -- by the same error
 end
 
---- Checks, when it is known when tasks ended, that who should have given the end of the first did.
+--- Checks, once the ends of the tasks are known, that each combinator returned the end of the
+--- first.
 function tasks.check()
   for _, call in ipairs(w.firsts) do
     local first
@@ -293,7 +297,7 @@ local function check_settled(rec, op, of, results)
     elseif one.status == "done" then
       first_value(rec, op, one.value, member)
     else
-      w.check_end(rec, op, member, { false, one.error, n = 2 }, member.told)
+      w.check_end(rec, op, member, { false, one.error, n = 2 }, member.reports)
     end
   end
 end
@@ -310,7 +314,7 @@ local function check_gathered(rec, op, of, results)
   end
 end
 
--- It ended its members as soon as it could.
+-- Checks that a combinator ended its members in time.
 local function check_prompt(rec, op, s)
   local overdue = scopes.members_overdue(s, w.now)
   if overdue > 0 and not w.program.busy then
@@ -318,10 +322,10 @@ local function check_prompt(rec, op, s)
   end
 end
 
-local function told_of(of)
-  local told = {}
-  for i, member in ipairs(of) do told[i] = member.told end
-  return told
+local function reports_of(of)
+  local reports = {}
+  for i, member in ipairs(of) do reports[i] = member.reports end
+  return reports
 end
 
 function exec.gather(rec, op)
@@ -332,7 +336,7 @@ function exec.gather(rec, op)
     of[i].root.gathered = of[i].root.gathered or {}
     table.insert(of[i].root.gathered, s)
   end
-  local told = told_of(of)
+  local reports = reports_of(of)
   rec.joins = true
   local result = w.attempt(rec, op, nil, task.gather, list,
     { limit = op.limit, settled = op.settled })
@@ -351,11 +355,11 @@ function exec.gather(rec, op)
     check_gathered(rec, op, of, result[2])
   else
     if not is(result[2], "Cancelled") then
-      check_raised(rec, op, of, told, result)
+      check_raised(rec, op, of, reports, result)
       local in_order = #of == #op.tasks and not op.limit -- else not all began, or some had ended
       if in_order then table.insert(w.firsts, { rec = rec, op = op, of = of, result = result }) end
     end
-    -- It waited for tasks of others, however it was cancelled.
+    -- It waited for other tasks, even if it was cancelled.
     scopes.excuse(rec.scope, s.opened, w.now)
     if #of == #op.tasks and not op.settled then check_prompt(rec, op, s) end
   end
@@ -366,13 +370,13 @@ function exec.race(rec, op)
   local s = scopes.new("race", rec, rec.scope, w.now)
   local list, of = members(rec, op, s)
   s.members, s.excused = of, {}
-  local told = told_of(of)
+  local reports = reports_of(of)
   rec.joins = true
   local result = w.attempt(rec, op, nil, task.race, list)
   blocks.closed(rec, op, s)
   check_prompt(rec, op, s)
   if not result[1] and not is(result[2], "Cancelled") then
-    check_raised(rec, op, of, told, result)
+    check_raised(rec, op, of, reports, result)
   end
   if result[1] or not is(result[2], "Cancelled") then
     table.insert(w.firsts, { rec = rec, op = op, of = of, result = result, done = true })

@@ -1,5 +1,5 @@
---- The program that runs and what is known of it; what every operation of it does and checks. What
---- is wrong is noted, not raised: a program swallows errors.
+--- The running program and its records, and the common part of all operations. Violations are
+--- recorded and not raised, because a program absorbs errors.
 local world = {}
 
 local scopes = require "scopes"
@@ -8,11 +8,11 @@ local task = require "septet.task"
 local is, pack, unpack = task.is, table.pack, table.unpack
 local TICK = scopes.TICK
 
---- How to run each kind of operation: exec.KIND(rec, op, emit). `rec` is the task, as a table;
---- `emit` is there in the body of a generator.
+--- The function of each kind of operation: exec.KIND(rec, op, emit). `rec` is the task's record.
+--- `emit` is set in the body of a generator.
 world.exec = {}
 
---- Begins a program. `log`: print each step.
+--- Begins a program. `log`: prints each step.
 function world.begin(program, log)
   local w, now = world, task.now()
   w.program, w.log, w.start, w.now = program, log, now, now
@@ -24,7 +24,7 @@ function world.begin(program, log)
   w.started_elsewhere = false
   w.error_groups = {} -- {of=, errors=} that were raised
   w.firsts = {} -- {rec=, op=, of=, result=}: calls that gave the end of the first of tasks
-  w.strangers = {} -- errors told of tasks that no program knows
+  w.strangers = {} -- errors reported of tasks that no program knows
   w.wrongs = {}
   w.waits, w.cancelled, w.steps = 0, 0, {}
 end
@@ -37,22 +37,22 @@ function world.wrong(rec, op, format, ...)
 end
 local wrong = world.wrong
 
---- In a word or two.
+--- Describes a value in a word or two.
 function world.say(value)
   if type(value) == "table" and value.op then return "the error of op " .. value.op.id end
   return is(value) and value.kind or tostring(value)
 end
 local say = world.say
 
---- The instant before which what was due has fired for certain: computing holds timers up.
+--- Returns the instant before which all due timers have certainly fired. Computing delays timers.
 function world.fired()
   return world.program.busy and 0 or world.now + TICK
 end
 
 -- --- steps: between two waits of a task no other one runs ---
 
--- The clock has jumped, so that all tasks waited, and nothing has run since but timers. Nobody may
--- have waited in a cancelled scope, or for something that was there.
+-- Checks all tasks after a jump of the clock: all waited, and only timers have run since. No task
+-- may have waited in a cancelled scope, or for an object that was available.
 local function sweep(now)
   for _, rec in ipairs(world.tasks) do
     if rec.inside and not rec.joins and scopes.certain(rec.scope, now) then
@@ -65,7 +65,7 @@ local function sweep(now)
   end
 end
 
---- The task runs again, after what it may have waited in.
+--- The task runs again, perhaps after a wait.
 function world.resumed(rec)
   local now = task.now()
   if now < world.now then wrong(rec, nil, "time went back from %g to %g", world.now, now) end
@@ -122,7 +122,8 @@ function world.end_wait(rec, op, ok, err)
   end
 end
 
---- Calls what waits for `on`, something with a count of its waiters; gives what pcall does, packed.
+--- Calls a function that waits for `on`, an object with a count of its waiters. Returns the packed
+--- results of pcall.
 function world.attempt(rec, op, on, fn, ...)
   world.begin_wait(rec, op, on)
   local result = pack(pcall(fn, ...))
@@ -130,7 +131,7 @@ function world.attempt(rec, op, on, fn, ...)
   return result
 end
 
---- What pcall gave, as a call without it would have given it.
+--- Returns or raises the packed results of pcall, like the call itself.
 function world.unpacked(result)
   if not result[1] then error(result[2], 0) end
   return unpack(result, 2, result.n)
@@ -142,7 +143,7 @@ end
 
 -- --- tasks ---
 
---- The task comes to a scope, as one of its tasks.
+--- Makes the task one of a scope's tasks.
 function world.enter(rec, s)
   rec.root.parent = s
   s.children[#s.children + 1] = rec
@@ -152,9 +153,9 @@ function world.enter(rec, s)
   end
 end
 
---- A task that is to be spawned in a scope; `body` is its part of the program.
+--- Returns the record of a task to be spawned in a scope. `body` is its part of the program.
 function world.task(body, s)
-  local rec = { body = body, told = 0, live = 0, waiters = 0 }
+  local rec = { body = body, reports = 0, live = 0, waiters = 0 }
   rec.root = scopes.new("task", rec, nil, world.now)
   rec.scope = rec.root
   world.tasks[#world.tasks + 1] = rec
@@ -162,15 +163,15 @@ function world.task(body, s)
   return rec
 end
 
---- Its handle is there.
+--- Records the handle of a task.
 function world.known(rec, handle)
   rec.handle = handle
   world.by_id[handle.id] = rec
   rec.root.parent.owner.live = rec.root.parent.owner.live + 1
 end
 
---- The scope was cancelled by a call. One that is a closing variable cannot swallow Cancelled: only
---- its tasks are.
+--- Records that a call cancelled a scope. A scope that is a closing variable cannot absorb
+--- Cancelled, so only its tasks are cancelled.
 function world.cancel(s, cancel)
   if not s.tasks_only then
     s.cancel = s.cancel or cancel
@@ -180,7 +181,7 @@ function world.cancel(s, cancel)
   for _, child in ipairs(s.children) do world.cancel(child.root, cancel) end
 end
 
---- Keeps what a scope's body gave, and passes it on: the last that is done before the product ends
+--- Records the results of a scope's body and returns them. This is the last step before Septet ends
 --- the scope.
 function world.over(s, ok, ...)
   s.over, s.outcome = true, pack(ok, ...)
@@ -189,7 +190,7 @@ function world.over(s, ok, ...)
   return ...
 end
 
---- The function of a task. It returns none, one or two values, by its number.
+--- Returns the function of a task, which returns none, one or two values, by its number.
 function world.main(rec)
   return function(started)
     if not rec.handle then world.known(rec, task.current()) end
@@ -210,7 +211,7 @@ function world.main(rec)
   end
 end
 
---- Do two packed results hold the same values, from an index on each?
+--- Returns true if two packed results have the same values, each from an index on.
 function world.same(a, from, b, from_b)
   if a.n - from ~= b.n - from_b then return false end
   for i = 0, a.n - from do
@@ -219,9 +220,9 @@ function world.same(a, from, b, from_b)
   return true
 end
 
---- Somebody was given the end of a task: it must be the one it had. `told`: how often its failure
---- had been told when that began.
-function world.check_end(rec, op, target, result, told)
+--- Checks the end of a task that was returned to another one. `reports`: how often its failure had
+--- been reported before that wait.
+function world.check_end(rec, op, target, result, reports)
   local status, out, number = scopes.status(target), target.root.outcome, target.body.number
   target.retrievers = target.retrievers or {}
   target.retrievers[rec] = true
@@ -235,8 +236,8 @@ function world.check_end(rec, op, target, result, told)
     if result[2] ~= out[2] then
       wrong(rec, op, "task %d raised %s, not its own %s", number, say(result[2]), say(out[2]))
     end
-    if target.told > told then
-      wrong(rec, op, "the failure of task %d was told, and is raised here", number)
+    if target.reports > reports then
+      wrong(rec, op, "the failure of task %d was reported, and is raised here", number)
     end
     target.retrieved = true
   elseif status ~= "cancelled" or not is(result[2], "TaskCancelled")
@@ -250,8 +251,8 @@ function world.check_end(rec, op, target, result, told)
   end
 end
 
---- The one that a number chooses of the tasks there are, but not the one that asks. `later`: only
---- one that this may wait for out of reach of cancellation, so that no circle comes of it.
+--- Returns the task that a number chooses, but not `rec`. `later`: only one that `rec` may wait for
+--- in a shield without a circle.
 function world.pick(rec, pick, later)
   local target = world.tasks[1 + pick % #world.tasks]
   if target ~= rec and target.handle and not (later and target.body.number <= rec.body.number) then
@@ -259,7 +260,7 @@ function world.pick(rec, pick, later)
   end
 end
 
---- The same of several numbers, without duplicates.
+--- Like pick(), but for several numbers, without duplicates.
 function world.pick_all(rec, picks, later)
   local list, seen = {}, {}
   for _, pick in ipairs(picks) do

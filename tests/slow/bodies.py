@@ -97,7 +97,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def run(septet, folder, script, *arguments):
-    """The script's own lines, and the peak of its memory in kilobytes."""
+    """Returns the lines of the script, and the peak of its memory in kilobytes."""
     path = os.path.join(folder, "script.lua")
     with open(path, "w") as file:
         file.write(script + PEAK)

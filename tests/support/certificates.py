@@ -1,6 +1,6 @@
-"""A folder of certificates for tests: two CAs, what the one signed for a server and a client, and
-what a client must refuse. Each NAME.pem holds a certificate and behind it its key, which are also
-NAME.crt and NAME.key."""
+"""Makes a folder of certificates for tests: two CAs, those that one of them signed for a server and
+a client, and some that a client must refuse. Each NAME.pem has a certificate and then its key,
+which are also in NAME.crt and NAME.key."""
 
 import os
 import subprocess
@@ -55,7 +55,7 @@ class Maker:
                 "-addext", "basicConstraints=critical,CA:FALSE"]
 
     def make_dated(self, name, start, end):
-        """One for localhost that is good from `start` to `end`, as YYYYMMDDHHMMSSZ."""
+        """Makes one for localhost that is valid from `start` to `end`, as YYYYMMDDHHMMSSZ."""
         with open(self.path("books.cnf"), "w") as file:
             file.write(BOOKS.format(folder=self.folder))
         open(self.path("index"), "w").close()
@@ -81,7 +81,7 @@ def make_all(folder):
 
 
 def make_bad(folder):
-    """What a client that trusts ca.pem must refuse, over what make_all made."""
+    """Adds the certificates that a client which trusts ca.pem must refuse."""
     maker = Maker(folder)
     maker.make_dated("expired", "20200101000000Z", "20200201000000Z")
     maker.make_dated("not_yet_valid", "20900101000000Z", "20900201000000Z")

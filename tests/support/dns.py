@@ -37,7 +37,7 @@ RESPONSE, TRUNCATED = 0x8180, 0x0200  # recursion desired, and available
 
 
 def read_question(packet):
-    """The id, the labels, the type, and the bytes of the question."""
+    """Returns the id, the labels, the type, and the bytes of the question."""
     number, _, questions = struct.unpack_from("!HHH", packet)
     if questions != 1:
         raise ValueError("not one question")
@@ -58,7 +58,7 @@ def record(name, kind, ttl, data):
 
 
 class Answer:
-    """What the labels of one name ask for."""
+    """The answer that the labels of a name describe."""
 
     def __init__(self, labels, kind, count):
         self.code, self.ttl, self.delay = NOERROR, 60, 0
@@ -123,7 +123,7 @@ class Server:
         self.counts = Counter()
 
     async def answer(self, packet, transport):
-        """The answer's bytes, or None."""
+        """Returns the bytes of the answer, or None."""
         try:
             number, labels, kind, question = read_question(packet)
         except (ValueError, IndexError, struct.error):
@@ -177,7 +177,7 @@ class Datagrams(asyncio.DatagramProtocol):
 
 
 async def open_both(server):
-    """A port that is free for UDP as well as TCP."""
+    """Returns sockets at one free port, for UDP and TCP."""
     loop = asyncio.get_running_loop()
     while True:
         tcp = await asyncio.start_server(server.serve_tcp, "127.0.0.1", 0)

@@ -26,7 +26,7 @@ def log(name, **fields):
 
 
 def read_head(sock):
-    """All up to the empty line, or to the end."""
+    """Reads up to the empty line, or to the end."""
     head = b""
     while b"\r\n\r\n" not in head:
         piece = sock.recv(65536)
@@ -45,7 +45,7 @@ def reset(sock):
 
 
 def pump(source, sink, limit=None):
-    """Copies to the end, or `limit` bytes."""
+    """Copies all bytes, or the first `limit`."""
     copied = 0
     try:
         while limit is None or copied < limit:
@@ -70,8 +70,7 @@ def context(certificate="server"):
 
 
 def old_context():
-    """TLS 1.0 and 1.1 alone, which today's OpenSSL offers only when told to think nothing of
-    security."""
+    """TLS 1.0 and 1.1 alone, which a current OpenSSL offers at security level 0."""
     made = context()
     made.set_ciphers("ALL:@SECLEVEL=0")
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -88,8 +87,7 @@ def demanding_context():
 
 
 def tls_server(name, tls):
-    """Answers one request on each connection; logs how much of it came, or that the handshake
-    failed."""
+    """Responds to one request on each connection. Logs its size, or that the handshake failed."""
 
     def serve(sock):
         try:
@@ -119,7 +117,7 @@ def eof_after_hello(sock):
 
 
 def no_notify(sock):
-    """Ends without close_notify: what a close of the socket alone is."""
+    """Ends without close_notify, by a close of the socket."""
     secure = context().wrap_socket(sock, server_side=True)
     framed = b"GET /framed" in read_head(secure)
     length = b"Content-Length: 4\r\n" if framed else b""
@@ -128,7 +126,7 @@ def no_notify(sock):
 
 
 def slow_handshake(sock):
-    """Its side of the handshake, at one byte a second."""
+    """Sends its side of the handshake at one byte a second."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     secure = context().wrap_bio(incoming, outgoing, server_side=True)
     try:
@@ -165,8 +163,7 @@ def plain(sock):
 
 
 def open_tunnel(sock, name):
-    """Reads a CONNECT and makes the connection; returns that, or None where it was something
-    else."""
+    """Reads a CONNECT and returns the connection that it made, or None for another request."""
     head = read_head(sock)
     line = head.split(b"\r\n")[0].decode("latin-1")
     log(name, line=line, headers=header_lines(head))
@@ -180,7 +177,7 @@ def open_tunnel(sock, name):
 
 
 def proxy_answer(name, status):
-    """Says no to all."""
+    """Refuses each request."""
 
     def serve(sock):
         head = read_head(sock)
@@ -210,7 +207,7 @@ def proxy_drops_handshake(sock):
 
 
 def proxy_drops_body(sock):
-    """Ends in the middle of what comes back."""
+    """Ends in the middle of the response."""
     with open_tunnel(sock, "proxy_drops_body") as beyond:
         threading.Thread(target=pump, args=(sock, beyond), daemon=True).start()
         pump(beyond, sock, limit=20000)
@@ -234,7 +231,8 @@ def read_exactly(sock, n):
 
 
 def read_socks_target(sock):
-    """The greeting and the request of SOCKS5: the kind of address, and the address."""
+    """Reads the greeting and the request of SOCKS5, and returns the kind of address and the
+    address."""
     _, methods = read_exactly(sock, 2)
     read_exactly(sock, methods)
     sock.sendall(b"\x05\x00")
@@ -251,7 +249,7 @@ def read_socks_target(sock):
 
 
 def socks_anywhere(sock):
-    """Logs what it is asked for; all names and addresses are 127.0.0.1 to it."""
+    """Logs the requested address. All names and addresses are 127.0.0.1 to it."""
     kind, host, port = read_socks_target(sock)
     log("socks_anywhere", kind=kind, host=host)
     with socket.create_connection(("127.0.0.1", port)) as beyond:

@@ -48,7 +48,7 @@ def answer(stream, body=b"hello", status=STATUS_200):
 
 
 def begun(stream):
-    """A head that promises 100 bytes, and some of them."""
+    """Sends a header block with a length of 100 bytes, and some of them."""
     return frame(HEADERS, END_HEADERS, stream, STATUS_200 + LENGTH_100) + frame(
         DATA, 0, stream, b"x" * 10
     )
@@ -127,7 +127,7 @@ class Connection:
 
 
 class Together(Connection):
-    """Answers when as many streams are open as it waits for."""
+    """Responds when as many streams are open as it waits for."""
 
     def requested(self, stream):
         if len(self.streams) == TOGETHER:
@@ -135,7 +135,8 @@ class Together(Connection):
 
 
 class Leaving(Connection):
-    """The first connection answers its first stream, says that it has seen no other, and goes."""
+    """The first connection responds to its first stream, sends a GOAWAY without the others, and
+    closes."""
 
     def requested(self, stream):
         if not self.is_first():
@@ -145,7 +146,7 @@ class Leaving(Connection):
 
 
 class LeavingMidway(Connection):
-    """Goes in the middle of each body."""
+    """Closes in the middle of each body."""
 
     def requested(self, stream):
         self.send(begun(stream) + goaway(stream))
@@ -160,14 +161,14 @@ class Resetting(Connection):
 
 
 class Short(Connection):
-    """Ends each stream properly, before the length it promised."""
+    """Ends each stream properly, before its length."""
 
     def requested(self, stream):
         self.send(begun(stream) + frame(DATA, END_STREAM, stream))
 
 
 class Refusing(Connection):
-    """Refuses the first stream of all, unseen."""
+    """Refuses the first stream of all, unprocessed."""
 
     def requested(self, stream):
         first = counts["streams"][self.scenario] == 1
@@ -175,7 +176,7 @@ class Refusing(Connection):
 
 
 class Doubting(Connection):
-    """Answers 417 before a body, on the first stream of all."""
+    """Responds with 417 before a body, on the first stream of all."""
 
     status = STATUS_200  # of the others
 
@@ -189,13 +190,13 @@ class Doubting(Connection):
 
 
 class DoubtingAll(Doubting):
-    """Answers 417 to all others, too, behind their bodies."""
+    """Responds with 417 to all streams, also after their bodies."""
 
     status = STATUS_417
 
 
 class RefusingLater(Connection):
-    """Of each three streams of all, refuses the second, unseen."""
+    """Refuses the second of every three streams of all, unprocessed."""
 
     def requested(self, stream):
         second = counts["streams"][self.scenario] % 3 == 2
@@ -203,14 +204,14 @@ class RefusingLater(Connection):
 
 
 class Declining(Connection):
-    """Refuses every stream, unseen."""
+    """Refuses every stream, unprocessed."""
 
     def requested(self, stream):
         self.send(reset(stream, REFUSED_STREAM))
 
 
 class Dying(Connection):
-    """Answers the first stream, and breaks down at the next."""
+    """Responds to the first stream, and breaks the connection at the next."""
 
     def requested(self, stream):
         if stream == self.streams[0]:
@@ -220,7 +221,7 @@ class Dying(Connection):
 
 
 class Crashing(Connection):
-    """The first connection answers its first stream, and breaks down when as many as it waits for
+    """The first connection responds to its first stream, and breaks when as many as it waits for
     are open."""
 
     def requested(self, stream):
@@ -231,14 +232,14 @@ class Crashing(Connection):
 
 
 class Departing(Connection):
-    """Answers a stream and says that it will take no other, but does not close."""
+    """Responds to a stream and sends a GOAWAY, but does not close."""
 
     def requested(self, stream):
         self.send(answer(stream) + goaway(stream))
 
 
 class Closing(Connection):
-    """Answers a stream, and goes."""
+    """Responds to a stream, and closes."""
 
     def requested(self, stream):
         self.send(answer(stream) + goaway(stream))
@@ -246,7 +247,7 @@ class Closing(Connection):
 
 
 class Closed(Connection):
-    """Lets nothing of a request's body through, ever."""
+    """Never opens the window for a request's body."""
 
     settings = (4).to_bytes(2, "big") + (0).to_bytes(4, "big")
 
@@ -271,7 +272,7 @@ class Flooding(Connection):
 
 
 class Mute(Connection):
-    """Answers only what has a body."""
+    """Responds only to a request with a body."""
 
     def requested(self, stream):
         if stream in self.with_body:
@@ -279,7 +280,7 @@ class Mute(Connection):
 
 
 class Stalling(Mute):
-    """Answers what has a body, and nothing else but the beginning."""
+    """Responds to a request with a body, and to others with the beginning alone."""
 
     def requested(self, stream):
         if stream not in self.with_body:

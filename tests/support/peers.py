@@ -89,7 +89,7 @@ def find(program):
 
 
 def free_ports(n):
-    """Ports that were free a moment ago."""
+    """Returns ports that were free a moment ago."""
     socks = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
     ports = [sock.getsockname()[1] for sock in socks]
     for sock in socks:
@@ -126,8 +126,8 @@ class Peers:
         return process
 
     def listener(self, n, make_command):
-        """Starts what make_command(*ports) says and waits until it listens. A port may be lost to
-        another program meanwhile: then it is tried again."""
+        """Starts the command make_command(*ports), and waits until it listens. Tries again if
+        another program has taken a port meanwhile."""
         for _ in range(5):
             ports = free_ports(n)
             with open(self.path("peers.out"), "ab") as out:
@@ -230,7 +230,7 @@ class Peers:
             self.environment[name] = f"127.0.0.1:{port}"
 
     def start_blackhole(self):
-        """A listener whose queue is full: the kernel drops what else wants to connect."""
+        """A listener whose queue is full, so that the kernel drops further connections."""
         urls = [
             self.environment[name]
             for name in ("SEPTET_ORIGIN", "SEPTET_TLS_ORIGIN")
@@ -273,7 +273,7 @@ class Peers:
         start()
 
     def stop(self):
-        """True where all of them were still there to be stopped."""
+        """Stops all peers. Returns true if all were still running."""
         gone = [process for process in self.processes if process.poll() is not None]
         for process in gone:
             print(

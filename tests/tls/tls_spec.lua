@@ -1,4 +1,4 @@
--- TLS: who is trusted, who the client is, and what is refused before a byte of a request is sent.
+-- TLS: trusted peers, client certificates, and what is refused before a byte of a request is sent.
 -- peers: tls
 local http = require "septet.http"
 local origin = require "origin"

@@ -34,7 +34,7 @@ async def pump(reader, writer):
 
 
 class Connection:
-    """One client: its requests in order, until one side ends it."""
+    """One client: its requests in order, until one side closes."""
 
     def __init__(self, number, log, reader, writer):
         self.number, self.log, self.reader, self.writer = number, log, reader, writer
