@@ -3,6 +3,8 @@
 
 #include <dirent.h>
 
+#include "support/test_file.h"
+
 static void keep(char *to, size_t size, const char *text)
 {
     snprintf(to, size, "%s", text);
@@ -58,15 +60,15 @@ int run_script(septet_host *host, const char *source)
 
 int load_test_file(septet_host *host, const char *path)
 {
-    char whole[512], text[16384];
-    snprintf(whole, sizeof whole, "@" TESTS_FOLDER "/%s", path);
-    FILE *file = fopen(whole + 1, "r");
-    assert_non_null(file);
-    size_t len = fread(text, 1, sizeof text - 1, file);
-    fclose(file);
-    assert_in_range(len, 1, sizeof text - 2);
-    text[len] = '\0';
-    return septet_load_string(host, whole, text);
+    char name[128];
+    snprintf(name, sizeof name, "@%s", path);
+    return septet_load_string(host, name, test_file_read(path));
+}
+
+int spawn_function(septet_host *host, const char *path, const char *name)
+{
+    test_file_push(septet_lua(host), path, name);
+    return septet_spawn(host, "main", 0);
 }
 
 void assert_text(const char *text, const char *part)

@@ -56,8 +56,14 @@ int run_script(septet_host *host, const char *source);
 
 #define assert_loads(host, source)                                                                 \
     assert_int_equal(septet_load_string(host, "=script", source), SEPTET_OK)
-#define assert_runs(host, source)      assert_int_equal(run_script(host, source), SEPTET_OK)
+#define assert_runs(host, source) assert_int_equal(run_script(host, source), SEPTET_OK)
+/* The function lies in the Lua file beside the test. */
+#define assert_spawns(host, name)                                                                  \
+    assert_int_equal(spawn_function(host, TEST_SCRIPTS, name), SEPTET_OK)
 #define assert_file_loads(host, under) assert_int_equal(load_test_file(host, under), SEPTET_OK)
+
+/* Spawns a main task of the function of that name in a Lua file. */
+int spawn_function(septet_host *host, const char *path, const char *name);
 
 /* Loads a script by its path under tests/. It is read here, as septet_load_file() asks for memory of
  * Lua's outside of any protection. */
