@@ -45,7 +45,8 @@ it("asc.order: as_completed gives tasks in the order they end", function()
 end)
 
 it("asc.already_done: tasks that ended before come first, in the list's order", function()
-  local a, b, c, d = task.spawn(after(2, "a")), task.spawn(after(1, "b")), task.spawn(after(3, "c")), after(0, "d")
+  local a, b, c, d = task.spawn(after(2, "a")), task.spawn(after(1, "b")),
+    task.spawn(after(3, "c")), after(0, "d")
   task.wait { a, b }
   local log = new_log()
   for t in task.as_completed { c, a, d, b } do log(t:await()) end
@@ -54,7 +55,8 @@ end)
 
 it("asc.timeout: a timeout raises from the loop's header, and the tasks go on", function()
   local log = new_log()
-  local quick, slow, stuck = task.spawn(after(1, "quick")), task.spawn(after(4, "slow")), task.spawn(never)
+  local quick, slow, stuck = task.spawn(after(1, "quick")), task.spawn(after(4, "slow")),
+    task.spawn(never)
   local err = raises_error({ kind = "Timeout", seconds = 3 }, function()
     for t in task.as_completed({ stuck, slow, quick }, { timeout = 3 }) do log(t:await()) end
   end)
@@ -81,7 +83,8 @@ it("asc.timeout: a timeout raises from the loop's header, and the tasks go on", 
   equal(seen, 1)
 
   log = new_log()
-  local block = table.pack(pcall(task.shield, function() -- what it spawned itself ends, as when the loop is left
+  -- what it spawned itself ends, as when the loop is left
+  local block = table.pack(pcall(task.shield, function()
     for _ in task.as_completed({ owned(log) }, { timeout = 2 }) do never() end
   end))
   equal({ block[1], block[2].kind }, { false, "Timeout" })
@@ -92,7 +95,8 @@ end)
 it("asc.unused_timeout: a timeout that is not needed leaves nothing behind", function()
   for _, seconds in ipairs { 10, math.huge } do
     local log = new_log()
-    for t in task.as_completed({ after(1, "a"), task.spawn(after(2, "b")) }, { timeout = seconds }) do
+    for t in task.as_completed({ after(1, "a"), task.spawn(after(2, "b")) },
+      { timeout = seconds }) do
       log(t:await())
       equal(task.deadline(), math.huge)
     end
@@ -133,7 +137,8 @@ it("asc.break_owned: leaving the loop cancels and joins the tasks that it spawne
     end
     log "behind the loop"
   end
-  -- The statement behind the loop comes first where Lua has no sound closing of loops: then the block ends them.
+  -- The statement behind the loop comes first where Lua has no sound closing of loops: then the
+  -- block ends them.
   local expected = sound
       and { "1 quick", "2 owned cancel", "2 behind the loop", "2 behind the block" }
     or { "1 quick", "1 behind the loop", "2 owned cancel", "2 behind the block" }

@@ -61,7 +61,9 @@ it("cancel.level: every wait in a cancelled scope raises, however often it is ca
     group = function() task.group(function(g) g:spawn(never) end) end,
     start = function() task.group(function(g) g:start(never) end) end,
     timeout = function() task.timeout(1, task.sleep, 2) end,
-    generator = function() for _ in task.generator(function(emit) emit(1, task.sleep(1)) end) do task.current() end end,
+    generator = function()
+      for _ in task.generator(function(emit) emit(1, task.sleep(1)) end) do task.current() end
+    end,
     event = function() event:wait() end,
     semaphore = function() semaphore:acquire() end,
     semaphore_with = function() semaphore:with(error) end,
@@ -74,7 +76,9 @@ it("cancel.level: every wait in a cancelled scope raises, however often it is ca
     get = function() http.get "http://127.0.0.1:1/" end,
   }
   local t = task.spawn(function()
-    for _ = 1, 3 do raises_error({ kind = "Cancelled", source = "cancel", reason = "enough" }, task.sleep, 1) end
+    for _ = 1, 3 do
+      raises_error({ kind = "Cancelled", source = "cancel", reason = "enough" }, task.sleep, 1)
+    end
     for name, wait in pairs(waits) do
       local ok, err = pcall(wait)
       if ok or not task.is_cancelled(err) then error(("%s: %s %s"):format(name, ok, err), 0) end
@@ -97,11 +101,17 @@ it("cancel.no_lost_result: a result that came first is delivered; the next wait 
   full:send "first"
   for name, case in pairs {
     event = { function() return event:is_set(event:wait()) end, function() event:set() end, true },
-    semaphore = { function() return semaphore:value(semaphore:acquire()) end, function() semaphore:release() end, 0 },
+    semaphore = { function() return semaphore:value(semaphore:acquire()) end,
+      function() semaphore:release() end, 0 },
     lock = { function() return lock:release(lock:acquire()) end, function() lock:release() end },
-    recv = { function() return empty:recv() end, function() equal(empty:try_send "value", true) end, "value" },
-    send = { function() return by_hand:send "value" end, function() equal(by_hand:try_recv(), "value") end },
-    send_buffered = { function() return full:send "second" end, function() equal(full:try_recv(), "first") end },
+    recv = { function() return empty:recv() end, function() equal(empty:try_send "value", true) end,
+      "value" },
+    send = { function() return by_hand:send "value" end, function()
+      equal(by_hand:try_recv(), "value")
+    end },
+    send_buffered = { function() return full:send "second" end, function()
+      equal(full:try_recv(), "first")
+    end },
   } do
     local wait, post, value = table.unpack(case)
     local t = task.spawn(function()
@@ -219,7 +229,8 @@ it("cancel.self: a task that cancels itself goes on to its next wait, which rais
     note(me:status())
     task.spawn(note, "spawned")
     equal(sync.event():is_set(), false)
-    raises_error({ kind = "Cancelled", source = "cancel", reason = "my own", by = me.id }, task.sleep, 1)
+    raises_error({ kind = "Cancelled", source = "cancel", reason = "my own", by = me.id },
+      task.sleep, 1)
     note "raised"
     task.sleep(1)
     note "too far"
@@ -280,7 +291,8 @@ it("cancel.inheritance: cancelling a scope cancels all tasks below it, later one
   equal(elapsed(), 1)
   equal({ root:status(), #below }, { "cancelled", 7 })
   for i, t in ipairs(below) do equal({ i, t:status() }, { i, "cancelled" }) end
-  equal({ shielded:status(), background:status(), foreign:status() }, { "done", "suspended", "suspended" })
+  equal({ shielded:status(), background:status(), foreign:status() },
+    { "done", "suspended", "suspended" })
   background:await()
   equal(elapsed(), 2)
 end)
@@ -328,7 +340,8 @@ it("cancel.abort_failed_op: the waiter of a source that cannot stop raises at on
   equal(t:status(), "cancelled")
   equal(ends, { "cancelled" })
   raises_error({ kind = "TaskCancelled", reason = "enough" }, t.await, t)
-  raises_error({ kind = "HttpError", code = "connect" }, session.get, session, "http://127.0.0.1:1/")
+  raises_error({ kind = "HttpError", code = "connect" },
+    session.get, session, "http://127.0.0.1:1/")
   t = looking_up()
   t:cancel()
   session:close()
@@ -354,7 +367,9 @@ it("cancel.stray_reraise: a kept Cancelled, raised where none is due, is a failu
   raises("^stray Cancelled$", t.await, t)
   raises_error({ kind = "Cancelled" }, task.timeout, 1, error, saved, 0) -- a block passes it on
 
-  local group = raises_error({ kind = "ErrorGroup" }, task.group, function(g) g:spawn(error, saved, 0) end)
+  local group = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+    g:spawn(error, saved, 0)
+  end)
   equal({ #group.errors, tostring(group.errors[1]) }, { 1, "stray Cancelled" })
 end)
 

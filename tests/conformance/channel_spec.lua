@@ -182,7 +182,8 @@ it("chan.cancel_send_recv: a cancelled send or receive transfers nothing", funct
     ended_cancelled(f)
     equal(sent, true)
 
-    ch = sync.channel(capacity + 1) -- who is cancelled already does neither, though it would not wait
+    -- who is cancelled already does neither, though it would not wait
+    ch = sync.channel(capacity + 1)
     ch:send(1)
     local g = task.spawn(function()
       got, sent = pcall(ch.recv, ch), pcall(ch.send, ch, 2)

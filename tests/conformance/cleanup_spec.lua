@@ -30,7 +30,8 @@ it("cancel.swallow_loop_fair: a loop that swallows Cancelled lets other tasks ru
     local other = task.spawn(function()
       while t:status() ~= "done" do
         others = others + 1
-        equal(math.abs(swallowed - others) <= (MODE == "shuffle" and 10 or 1), true, name) -- they take turns
+        -- they take turns
+        equal(math.abs(swallowed - others) <= (MODE == "shuffle" and 10 or 1), true, name)
         task.checkpoint()
       end
     end)
@@ -49,7 +50,8 @@ t:cancel() patient:cancel()
 t:await() patient:await()
 ]]
   equal(status, 0)
-  local words = "^septet: warning: task 'stubborn' ignores its cancellation: it has absorbed it 1000 times\n"
+  local words = "^septet: warning: task 'stubborn' ignores its cancellation: "
+    .. "it has absorbed it 1000 times\n"
   equal(told:find(words .. "stack traceback:\n.*'absorb'") ~= nil, true, told)
   equal(select(2, told:gsub("warning", "")), 1)
 end)
@@ -130,7 +132,8 @@ it("cancel.shield_own_deadline: a shielded block still obeys its own deadline", 
       task.sleep(1)
       return "too far"
     end), nil)
-    equal({ task.cleanup(1, task.cleanup, 5, task.sleep, 2) }, { true, true }) -- and not an outer shield's
+    -- and not an outer shield's
+    equal({ task.cleanup(1, task.cleanup, 5, task.sleep, 2) }, { true, true })
     equal(elapsed(), 5)
     task.checkpoint()
   end)
@@ -174,7 +177,8 @@ it("cancel.unshield_while_propagating: a raised Cancelled passes the end of a sh
     task.shield(error, err, 0)
     note "too far"
   end) }, { false })
-  -- The shield is cancelled, too: it absorbs, being out of reach, and the outer scope is felt behind it.
+  -- The shield is cancelled, too: it absorbs, being out of reach, and the outer scope is felt
+  -- behind it.
   equal({ task.move_on_after(1, function()
     local _, err = pcall(never)
     equal({ task.cleanup(1, function()

@@ -55,7 +55,9 @@ it("lua.nested_60: a wait sixty coroutines deep suspends the task", function()
     return select(2, coroutine.resume(coroutine.create(nest), n - 1, wrap))
   end
   local elapsed = stopwatch()
-  for _, wrap in ipairs { true, false } do equal(table.pack(nest(60, wrap)), { "bottom", nil, 0, n = 3 }) end
+  for _, wrap in ipairs { true, false } do
+    equal(table.pack(nest(60, wrap)), { "bottom", nil, 0, n = 3 })
+  end
   equal(elapsed(), 0.001)
 
   local t = task.spawn(nest, 60, true)
@@ -155,7 +157,8 @@ it("lua.foreign_resume: a coroutine that waits cannot be resumed, and takes no h
       return wait "intact"
     end)
     settle()
-    equal({ coroutine.resume(thread, "junk") }, { false, "cannot resume a coroutine that waits in a task" })
+    equal({ coroutine.resume(thread, "junk") },
+      { false, "cannot resume a coroutine that waits in a task" })
     equal(coroutine.status(thread), "suspended")
     equal({ t:await() }, { "intact" })
     equal({ coroutine.resume(thread) }, { false, "cannot resume dead coroutine" })
@@ -189,8 +192,12 @@ it("lua.foreign_close: a coroutine that waits cannot be closed", function()
     return select(2, coroutine.resume(inner, "intact"))
   end)
   settle()
-  misuse("cannot close a coroutine that waits in a task: cancel the task", function() coroutine.close(thread) end)
-  misuse("cannot close a coroutine that waits in a task: cancel the task", function() coroutine.close(inner) end)
+  misuse("cannot close a coroutine that waits in a task: cancel the task", function()
+    coroutine.close(thread)
+  end)
+  misuse("cannot close a coroutine that waits in a task: cancel the task", function()
+    coroutine.close(inner)
+  end)
   equal({ t:await() }, { "intact" })
   equal(coroutine.close(inner), true)
 

@@ -35,7 +35,8 @@ it("errgroup.split: split parts an ErrorGroup in two of the same nesting", funct
   equal({ some.kind, #some, rest.kind, #rest }, { "ErrorGroup", 2, "ErrorGroup", 3 })
   equal({ some.errors[1].kind, some.errors[1].errors, rawequal(some.errors[2], limit) },
     { "ErrorGroup", { limit }, true }) -- of the same nesting
-  equal({ rest.errors[1], rest.errors[2].errors, rawequal(rest.errors[3], mine) }, { "a", { "b" }, true })
+  equal({ rest.errors[1], rest.errors[2].errors, rawequal(rest.errors[3], mine) },
+    { "a", { "b" }, true })
   equal({ some.tasks[1], some.tasks[2] }, { tasks[2], tasks[4] })
   equal({ rest.tasks[1], rest.tasks[2], rest.tasks[3] }, { tasks[1], tasks[2], tasks[3] })
 
@@ -64,7 +65,8 @@ it("errgroup.leaves: leaves lists the errors of all levels", function()
   leaves[1] = nil
   equal(group.errors[1], "a") -- a list of one's own
 
-  local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g) -- Cancelled is never among them
+  -- Cancelled is never among them
+  local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
     for _ = 1, 3 do g:spawn(task.sleep, math.huge) end
     task.group(function(h)
       h:spawn(task.sleep, math.huge)
@@ -102,7 +104,8 @@ it("errgroup.tostring_nested: the words of an ErrorGroup have each error, indent
     if not lines[i]:find("^" .. pattern .. "$") then error(("line %d: %q"):format(i, lines[i])) end
   end
   equal(err.message:find("\n    in task 'outer', stack traceback:\n    \t", 1, true) ~= nil, true)
-  equal(err.message:find("\n  2. body\n    in the group's body, stack traceback:\n    \t", 1, true) ~= nil, true)
+  equal(err.message:find("\n  2. body\n    in the group's body, stack traceback:\n    \t",
+    1, true) ~= nil, true)
 
   local strange = setmetatable({}, { __tostring = function() error "no words" end })
   equal(tostring(of(strange, 7)):find("1. a table without words", 1, true) ~= nil, true)

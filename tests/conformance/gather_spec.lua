@@ -71,9 +71,11 @@ it("gather.mixed_tasks_fns: tasks and functions may be mixed", function()
 end)
 
 it("gather.nil_results: a nil result keeps its place; n counts it", function()
-  local list = { after(1), after(2, nil, "second"), after(1, "first", "second"), after(0, false), after(1, nil) }
+  local list = { after(1), after(2, nil, "second"), after(1, "first", "second"), after(0, false),
+    after(1, nil) }
   equal(task.gather(list), { n = 5, nil, nil, "first", false, nil })
-  equal(task.gather({ after(0), after(0) }, { settled = true }), { n = 2, { status = "done" }, { status = "done" } })
+  equal(task.gather({ after(0), after(0) }, { settled = true }),
+    { n = 2, { status = "done" }, { status = "done" } })
 end)
 
 it("gather.first_error_cancels_joins: the first error is raised after all cleanup", function()
@@ -112,7 +114,8 @@ it("gather.late_errors_reported: later errors of members are reported as unhandl
   end
   for _, options in ipairs { {}, { limit = 3 } } do
     local lost = unhandled()
-    raises("^first$", task.gather, { late(2, "third"), failing(1, "first"), late(1, "second") }, options)
+    raises("^first$", task.gather,
+      { late(2, "third"), failing(1, "first"), late(1, "second") }, options)
     turns(2)
     equal(lost, { "second", "third" })
   end
@@ -152,7 +155,8 @@ it("gather.member_cancelled: a cancelled member has failed with TaskCancelled", 
   equal(log.list, { "2 other cancel", "2 raised" })
   task.checkpoint()
 
-  err = raises_error({ kind = "TaskCancelled" }, task.gather, { never, victim }) -- it was cancelled before
+  -- it was cancelled before
+  err = raises_error({ kind = "TaskCancelled" }, task.gather, { never, victim })
   equal(rawequal(err.task, victim), true)
 
   for _, options in ipairs { {}, { limit = 2 } } do
@@ -270,7 +274,8 @@ it("gather.limit: no more than `limit` functions run at once", function()
     end
   end
   local free = task.spawn(after(7, "task")) -- a task runs already, and does not count
-  local results = task.gather({ job("a", 4), free, job("b", 1), job("c", 2), job("d", 3) }, { limit = 2 })
+  local results = task.gather({ job("a", 4), free, job("b", 1), job("c", 2), job("d", 3) },
+    { limit = 2 })
   log "returned"
   equal(results, { n = 5, "a", "task", "b", "c", "d" })
   equal(log.list, { "1 b", "3 c", "4 a", "6 d", "7 returned" })
@@ -282,13 +287,15 @@ it("gather.limit: no more than `limit` functions run at once", function()
   equal(log.list, { "1 a", "2 raised" })
 
   log = new_log()
-  results = task.gather({ job("a", 1), failing(1, "boom"), job("b", 1) }, { limit = 1, settled = true })
+  results = task.gather({ job("a", 1), failing(1, "boom"), job("b", 1) },
+    { limit = 1, settled = true })
   log "returned"
   equal(log.list, { "1 a", "3 b", "3 returned" })
   equal({ results[1].value, results[2].error, results[3].value }, { "a", "boom", "b" })
 
   log = new_log()
-  raises_error({ kind = "Timeout" }, task.timeout, 1.5, task.gather, { job("a", 1), job("b", 1), job("c", 1) },
+  raises_error({ kind = "Timeout" }, task.timeout, 1.5,
+    task.gather, { job("a", 1), job("b", 1), job("c", 1) },
     { limit = 1 })
   log "raised"
   equal(log.list, { "1 a", "1.5 raised" })
@@ -299,27 +306,36 @@ it("gather.bad_item_no_leak: a bad item in the list is refused before any spawn"
   local function member() started = true end
   local live = #task.tree()
   for _, options in ipairs { {}, { limit = 1 }, { settled = true } } do
-    misuse("bad argument #1 to 'gather' %(item 3: task or function expected, got number%)", function()
+    local words = "bad argument #1 to 'gather' %(item 3: task or function expected, got number%)"
+    misuse(words, function()
       task.gather({ member, member, 7 }, options)
     end)
   end
   misuse("item 2: task or function expected, got table", function() task.gather({ member, {} }) end)
-  misuse("item 2: a task cannot wait for itself", function() task.gather({ member, task.current() }) end)
+  misuse("item 2: a task cannot wait for itself", function()
+    task.gather({ member, task.current() })
+  end)
   misuse("list expected, got function", function() task.gather(member) end)
   misuse("unknown option 'limti' to 'gather', did you mean 'limit'%?", function()
     task.gather({ member }, { limti = 1 })
   end)
   for _, bad in ipairs { 0, -1, 1.5, "2", math.huge } do
-    misuse("bad option 'limit' to 'gather'", function() task.gather({ member }, { limit = bad }) end)
+    misuse("bad option 'limit' to 'gather'", function()
+      task.gather({ member }, { limit = bad })
+    end)
   end
-  misuse("bad option 'settled' to 'gather'", function() task.gather({ member }, { settled = 1 }) end)
+  misuse("bad option 'settled' to 'gather'", function()
+    task.gather({ member }, { settled = 1 })
+  end)
   turns(3)
   equal({ started, #task.tree() }, { false, live })
 end)
 
 it("race.first_wins: race returns the values of the first function to end", function()
   local log = new_log()
-  local values = table.pack(task.race { never, after(2, "slow"), after(1, "a", nil, "c", nil), after(3) })
+  local values = table.pack(task.race {
+    never, after(2, "slow"), after(1, "a", nil, "c", nil), after(3),
+  })
   log "returned"
   equal(values, { n = 4, "a", nil, "c", nil })
   equal(log.list, { "1 returned" })
@@ -327,11 +343,14 @@ it("race.first_wins: race returns the values of the first function to end", func
 
   local started = false
   local function member() started = true end
-  misuse("bad argument #1 to 'race' %(a list of functions expected, got an empty one%)", function() task.race({}) end)
+  misuse("bad argument #1 to 'race' %(a list of functions expected, got an empty one%)",
+    function() task.race({}) end)
   misuse("item 2: function expected, got task: race cancels the losers", function()
     task.race({ member, task.current() })
   end)
-  misuse("item 2: task or function expected, got boolean", function() task.race({ member, true }) end)
+  misuse("item 2: task or function expected, got boolean", function()
+    task.race({ member, true })
+  end)
   turns(2)
   equal(started, false)
 end)
@@ -369,7 +388,9 @@ end)
 
 it("race.error_wins: if the first function to end fails, race raises its error", function()
   local log, thrown = new_log(), {}
-  local ok, err = pcall(task.race, { after(2, "unused"), failing(1, thrown), function() tidy(log, "loser", 2) end })
+  local ok, err = pcall(task.race, { after(2, "unused"), failing(1, thrown), function()
+    tidy(log, "loser", 2)
+  end })
   log "raised"
   equal({ ok, rawequal(err, thrown) }, { false, true })
   equal(log.list, { "3 loser cancel", "3 raised" })
@@ -388,7 +409,8 @@ end)
 it("race.outer_cancel: a cancelled race cancels and joins its functions, then raises", function()
   local log = new_log()
   local t = task.spawn(function()
-    local _, err = pcall(task.race, { function() tidy(log, "a", 1) end, function() tidy(log, "b", 2) end, never })
+    local _, err = pcall(task.race,
+      { function() tidy(log, "a", 1) end, function() tidy(log, "b", 2) end, never })
     log(err.kind .. " " .. err.reason)
     task.checkpoint()
   end)

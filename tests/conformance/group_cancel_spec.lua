@@ -39,7 +39,8 @@ it("group.cancel_swallowed: a group that cancels itself returns normally", funct
   local n = select("#", task.group(function(g)
     g:spawn(tidy, log, "child", 1)
     task.sleep(1)
-    equal({ g:is_cancelled(), g:cancel "enough", g:cancel "again", g:is_cancelled() }, { false, true, false, true })
+    equal({ g:is_cancelled(), g:cancel "enough", g:cancel "again", g:is_cancelled() },
+      { false, true, false, true })
     tidy(log, "body", 2)
   end))
   log "returned"
@@ -111,7 +112,8 @@ it("group.outer_cancel: a cancellation from outside joins the children, and goes
     error(err, 0)
   end)
   equal(t:status(), "cancelled")
-  equal(log.list, { "2 child cancel", "3 grandchild cancel", "4 body cancel", "4 Cancelled outside" })
+  equal(log.list,
+    { "2 child cancel", "3 grandchild cancel", "4 body cancel", "4 Cancelled outside" })
 
   log = new_log() -- before it began: the body runs to its first wait, the child too
   t = task.spawn(function()

@@ -60,7 +60,8 @@ it("group.spawn_late: tasks may be added as long as one lives, also after the bo
     log "body"
   end)
   log "joined"
-  equal(log.list, { "1 first", "3 second", "3.5 body", "5.5 from outside, in the join", "5.5 joined" })
+  equal(log.list,
+    { "1 first", "3 second", "3.5 body", "5.5 from outside, in the join", "5.5 joined" })
   outsider:await()
 end)
 
@@ -157,7 +158,8 @@ it("group.close_form: a group in a closing variable joins at the end of its bloc
     local _, err = pcall(never)
     error(body_error or err, 0)
   end
-  equal(raises_error({ kind = "ErrorGroup" }, both).errors, { "child", "sibling" }) -- in place of the body's Cancelled
+  -- in place of the body's Cancelled
+  equal(raises_error({ kind = "ErrorGroup" }, both).errors, { "child", "sibling" })
   local errors = raises_error({ kind = "ErrorGroup" }, both, "body").errors
   if MODE ~= "shuffle" then equal(errors, { "child", "body", "sibling" }) end
   equal(#errors, 3)
@@ -172,7 +174,8 @@ it("group.close_form: a group in a closing variable joins at the end of its bloc
   log(t:status())
   equal(log.list, { "2 child cancel", "2 cancelled" })
 
-  log = new_log() -- cancelling it reaches its tasks; it has no way to swallow what would unwind the block
+  -- cancelling it reaches its tasks; it has no way to swallow what would unwind the block
+  log = new_log()
   do
     local g <close> = task.group()
     g:spawn(tidy, log, "child", 2)

@@ -34,14 +34,15 @@ local function generated(log)
   end)
 end
 
--- Runs leave(iterator, log) as a task, once over each kind of iterator. What it logs must be `now`; a generator is
--- closed later, `at_end` of the task, where Lua has no sound closing of loops.
+-- Runs leave(iterator, log) as a task, once over each kind of iterator. What it logs must be `now`;
+-- a generator is closed later, `at_end` of the task, where Lua has no sound closing of loops.
 local function leaves(leave, now, at_end)
   for _, iterator in ipairs { by_hand, generated } do
     local log = new_log()
     local t = task.spawn(leave, iterator, log)
     task.wait { t }
-    equal(log.list, (iterator == by_hand or sound) and now or at_end, iterator == by_hand and "by hand" or "generator")
+    equal(log.list, (iterator == by_hand or sound) and now or at_end,
+      iterator == by_hand and "by hand" or "generator")
   end
 end
 
@@ -78,7 +79,11 @@ it("iter.await_inside: the iterator of a generic for may wait while other tasks 
   leaves(function(iterator, seen)
     for i in iterator(seen) do seen(i) end
     seen "after"
-  end, { "1 1", "2 2", "3 3", "5 closed", "5 after" }, { "1 1", "2 2", "3 3", "5 closed", "5 after" })
+  end, {
+    "1 1", "2 2", "3 3", "5 closed", "5 after",
+  }, {
+    "1 1", "2 2", "3 3", "5 closed", "5 after",
+  })
 end)
 
 it("iter.break_closes: break closes the closing value, which may wait", function()
@@ -162,7 +167,8 @@ it("iter.cancel_closes: a cancellation of the loop closes the closing value", fu
       if iterator == generated and not sound and seconds == 1.5 then
         expected = { "1 1", "1.5 Cancelled", "3.5 closed" }
       end
-      equal(log.list, expected, ("%s, at %g"):format(iterator == by_hand and "by hand" or "generator", seconds))
+      equal(log.list, expected,
+        ("%s, at %g"):format(iterator == by_hand and "by hand" or "generator", seconds))
       equal(t:status(), "cancelled")
     end
   end
@@ -201,7 +207,8 @@ it("gen.close_awaits: close raises GeneratorClosed at the emit, and cleanup may 
   task.sleep(1)
   equal(raises(nil, g.close, g), "in the body")
   log "after"
-  equal(log.list, { "1 GeneratorClosed", "1 GeneratorClosed", "1.5 meanwhile", "2 closed", "2 after" })
+  equal(log.list,
+    { "1 GeneratorClosed", "1 GeneratorClosed", "1.5 meanwhile", "2 closed", "2 after" })
   ticker:await()
 
   log = new_log()
@@ -279,7 +286,8 @@ it("gen.error_in_close: an error in a closing variable is raised by close", func
     for _ in broken() do end
   end), "in the closer")
 
-  -- A loop that is left early raises it, in place of its own error; without sound loops, the block around does.
+  -- A loop that is left early raises it, in place of its own error; without sound loops, the block
+  -- around does.
   local function in_block(leave)
     local of_loop
     local of_block = raises(nil, task.shield, function()
@@ -389,7 +397,9 @@ it("gen.yield_across_scope: emitting out of an open group, timeout or shield is 
         emit "after"
       end
       local got = {}
-      local values = by_emit and task.generator(body) or coroutine.wrap(function() body(coroutine.yield) end)
+      local values = by_emit and task.generator(body) or coroutine.wrap(function()
+        body(coroutine.yield)
+      end)
       for value in values do got[#got + 1] = value end
       equal(got, { "before", "after" }, name)
     end
@@ -409,7 +419,10 @@ it("gen.yield_across_scope: emitting out of an open group, timeout or shield is 
   equal({ g(), task.shield(g), task.timeout(9, g) }, { 1, 2, 3 })
   equal(task.timeout(9, function()
     local sum = 0
-    for i in task.generator(function(emit) for i = 1, 3 do emit(i) end end) do sum = sum + task.shield(math.abs, i) end
+    local function count(emit)
+      for i = 1, 3 do emit(i) end
+    end
+    for i in task.generator(count) do sum = sum + task.shield(math.abs, i) end
     return sum
   end), 6)
 

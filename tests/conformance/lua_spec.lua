@@ -22,9 +22,11 @@ it("lua.break_upvalue_closes: the probe is right about break, and our loops are 
   equal(probe.closes_loops(), ok and closed)
 
   local told = command.shell(("'%s' -v -v -e ''"):format(command.path))
-  equal(told:find("generic for: " .. (probe.closes_loops() and "closed" or "not closed"), 1, true) ~= nil, true, told)
+  equal(told:find("generic for: " .. (probe.closes_loops() and "closed" or "not closed"),
+    1, true) ~= nil, true, told)
 
-  -- Such loops over what is ours are sound with every Lua; where it cannot close them, the block around does.
+  -- Such loops over what is ours are sound with every Lua; where it cannot close them, the block
+  -- around does.
   local log = {}
   task.shield(function()
     local fns = {}
@@ -192,7 +194,9 @@ it("lua.no_wait_in_sort_gsub_require_gc_msgh: C functions that cannot wait are n
       package.preload["conformance.waits"] = wait
       require "conformance.waits"
     end,
-    ["called from 'tostring'"] = function(wait) return (tostring(setmetatable({}, { __tostring = wait }))) end,
+    ["called from 'tostring'"] = function(wait)
+      return (tostring(setmetatable({}, { __tostring = wait })))
+    end,
     ["called from a finalizer"] = function(wait)
       setmetatable({}, { __gc = wait })
       collectgarbage()
@@ -222,7 +226,9 @@ it("lua.no_wait_in_sort_gsub_require_gc_msgh: C functions that cannot wait are n
   task.wait { target }
   equal(slow "goes on", "goes on")
 
-  misuse("called from 'table.sort'", function() table.sort({ 2, 1 }, function() task.sleep(1) end) end)
+  misuse("called from 'table.sort'", function()
+    table.sort({ 2, 1 }, function() task.sleep(1) end)
+  end)
   package.preload["conformance.waits"] = function() return slow "loaded" end
   equal(task.require "conformance.waits", "loaded")
   package.preload["conformance.waits"], package.loaded["conformance.waits"] = nil, nil
@@ -332,7 +338,9 @@ it("lua.error_nil_false: any value arrives as it was raised; nil becomes an obje
     end
     equal(t:status(), "failed")
     equal({ t:result() }, { false, value })
-    local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g) g:spawn(error, value, 0) end)
+    local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
+      g:spawn(error, value, 0)
+    end)
     equal({ #err, err.errors[1] }, { 1, value })
   end
 

@@ -20,7 +20,8 @@ task.sleep(1)
 failing_frame()
 say "not reached"]]
   equal(status, 1)
-  has(out, "^2 s:\tclosed\n2 s:\towner\nseptet: s.lua:10: broken\nstack traceback:\n.*'failing_frame'.*s.lua:12: ")
+  has(out, "^2 s:\tclosed\n2 s:\towner\nseptet: s.lua:10: broken\nstack traceback:\n"
+    .. ".*'failing_frame'.*s.lua:12: ")
   equal(count(out, "broken"), 1)
 
   out, status = run "error { code = 7 }"
@@ -31,7 +32,8 @@ say "not reached"]]
   has(out, "^septet: nil error\n")
   out, status = run "task.current():cancel 'enough' task.sleep(1)"
   equal({ status, out }, { 1, "septet: cancelled: enough\n" })
-  equal({ run "pcall(error, 'handled') pcall(task.gather, { function() error 'handled' end })" }, { "", 0 })
+  equal({ run "pcall(error, 'handled') pcall(task.gather, { function() error 'handled' end })" },
+    { "", 0 })
 end)
 
 it("run.hanging_tasks: tasks left at the end of main are cancelled, children first", function()

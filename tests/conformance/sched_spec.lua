@@ -11,8 +11,10 @@ local function run_file(options, path)
   return command.shell(("ulimit -t 60; '%s' %s '%s'"):format(command.path, options, path))
 end
 
+local PRELUDE = 'local task, testing = require "septet.task", require "septet.testing"\n'
+
 local function run(options, script)
-  local file <close> = files.with('local task, testing = require "septet.task", require "septet.testing"\n' .. script)
+  local file <close> = files.with(PRELUDE .. script)
   return run_file(options, file.path)
 end
 
@@ -23,7 +25,9 @@ local function elapsed(fn, ...)
 end
 
 local function close_to(got, expected, by)
-  if math.abs(got - expected) > (by or 0) + 1e-6 then error(("expected %.9g s, got %.9g"):format(expected, got), 2) end
+  if math.abs(got - expected) > (by or 0) + 1e-6 then
+    error(("expected %.9g s, got %.9g"):format(expected, got), 2)
+  end
 end
 
 in_order("sched.fifo_batches: ready tasks run in order, and what they ready comes next", function()
@@ -95,7 +99,8 @@ it("sched.io_between_batches: sockets and timers are served while tasks stay rea
 end)
 
 in_order("sched.budget_yield: 128 operations without a wait let other tasks run", function()
-  local event, semaphore, lock, channel = sync.event(), sync.semaphore(1), sync.lock(), sync.channel(math.huge)
+  local event, semaphore, lock, channel = sync.event(), sync.semaphore(1), sync.lock(),
+    sync.channel(math.huge)
   event:set()
   local over = task.spawn(function() end)
   over:await()
@@ -166,8 +171,10 @@ it("sched.hog_report: a turn longer than 100 ms is reported once", function()
   local told, status = run("-W --virtual-time", script)
   equal(status, 0)
   local warnings, events = {}, {}
-  for name, seconds, rest in told:gmatch "warning: task '([^\n]-)' ran for ([%d.]+) s without waiting([^\n]*)\n" do
-    warnings[#warnings + 1] = ("%s %s %s"):format(name, seconds, rest:match ":(%d+): everything else stood still$")
+  local words = "warning: task '([^\n]-)' ran for ([%d.]+) s without waiting([^\n]*)\n"
+  for name, seconds, rest in told:gmatch(words) do
+    warnings[#warnings + 1] = ("%s %s %s"):format(name, seconds,
+      rest:match ":(%d+): everything else stood still$")
   end
   for event in told:gmatch "event: ([^\n]*)\n" do events[#events + 1] = event end
   equal(warnings, { "the hog 0.25 10", "the hog 0.12 13", "the hog 0.5 6" }, told)
@@ -250,7 +257,8 @@ it("sched.shuffle_passes: a seed changes the order of batches, but not the model
       table.sort(names)
       equal(table.concat(names), "12345678")
     end
-    local models, status = run_file("--virtual-time --shuffle=" .. seed, HERE .. "/../../scripts/models/sleep.lua")
+    local models, status = run_file("--virtual-time --shuffle=" .. seed,
+      HERE .. "/../../scripts/models/sleep.lua")
     equal(status, 0)
     equal(select(2, models:gsub("task done with", "")), 28)
   end
@@ -260,7 +268,8 @@ end)
 it("time.sleep_not_early: a sleep never returns early", function()
   for _, seconds in ipairs { 1e-9, 1.5e-9, 1e-6, 0.001, 0.1, 1 / 3, 1, 7.77 } do
     local ns = elapsed(task.sleep, seconds) * 1e9
-    equal(ns > seconds * 1e9 - 0.1 and ns < seconds * 1e9 + 1.1, true, ("%.9g s took %.1f ns"):format(seconds, ns))
+    equal(ns > seconds * 1e9 - 0.1 and ns < seconds * 1e9 + 1.1,
+      true, ("%.9g s took %.1f ns"):format(seconds, ns))
   end
   local total = elapsed(function()
     for _ = 1, 10 do task.sleep(0.1) end
@@ -333,7 +342,8 @@ in_order("time.equal_deadlines_fifo: timers of one instant fire in order", funct
   add("sleep 1", task.sleep, 1)
   add("sleep 0.5", task.sleep, 0.5)
   task.wait(tasks)
-  equal(order, { "sleep 0.5", "sleep 3", "deadline 3", "wait 3", "sleep 2", "deadline 2", "sleep 1" })
+  equal(order, { "sleep 0.5", "sleep 3", "deadline 3",
+    "wait 3", "sleep 2", "deadline 2", "sleep 1" })
 end)
 
 in_order("time.sleep0: sleep(0) is a checkpoint and takes no time", function()
@@ -345,7 +355,8 @@ in_order("time.sleep0: sleep(0) is a checkpoint and takes no time", function()
     end
   end
   local function checkpoint() task.checkpoint() end
-  task.wait { task.spawn(rounds, "sleep", task.sleep), task.spawn(rounds, "checkpoint", checkpoint) }
+  task.wait { task.spawn(rounds, "sleep", task.sleep),
+    task.spawn(rounds, "checkpoint", checkpoint) }
   equal(order, { "sleep", "checkpoint", "sleep", "checkpoint", "sleep", "checkpoint" })
   equal(task.now() - start, 0.0)
 
@@ -362,10 +373,16 @@ it("time.nan: negative seconds, NaN and other values are refused at the caller's
   for _, bad in ipairs { nan, -1, -1e-9, -math.huge, "1", {}, false } do
     misuse("bad argument #1 to 'sleep' %(seconds", function() task.sleep(bad) end)
     misuse("bad argument #1 to 'timeout' %(seconds", function() task.timeout(bad, print) end)
-    misuse("bad argument #1 to 'move_on_after' %(seconds", function() task.move_on_after(bad, print) end)
+    misuse("bad argument #1 to 'move_on_after' %(seconds", function()
+      task.move_on_after(bad, print)
+    end)
     misuse("bad argument #1 to 'cleanup' %(seconds", function() task.cleanup(bad, print) end)
-    misuse("bad option 'timeout' to 'wait' %(seconds", function() task.wait({}, { timeout = bad }) end)
-    misuse("bad option 'timeout' to 'as_completed' %(seconds", function() task.as_completed({}, { timeout = bad }) end)
+    misuse("bad option 'timeout' to 'wait' %(seconds", function()
+      task.wait({}, { timeout = bad })
+    end)
+    misuse("bad option 'timeout' to 'as_completed' %(seconds", function()
+      task.as_completed({}, { timeout = bad })
+    end)
     misuse("bad argument #1 to 'advance' %(seconds", function() testing.advance(bad) end)
   end
   misuse("seconds expected, got no value", function() task.sleep() end)
@@ -386,7 +403,8 @@ it("time.virtual_clock_models: the seven models take 6, 6, 3, 3, 3, 3 and 3 seco
     seconds[#seconds + 1] = { name, s }
   end
   equal(seconds, {
-    { "Async iterator", "6.000000" }, { "Sequential", "6.000000" }, { "gather", "3.000000" }, { "wait", "3.000000" },
+    { "Async iterator", "6.000000" }, { "Sequential", "6.000000" }, { "gather", "3.000000" },
+    { "wait", "3.000000" },
     { "as_completed", "3.000000" }, { "List of tasks", "3.000000" }, { "Task group", "3.000000" },
   })
   equal({ run_file("--virtual-time", model) }, { first, 0 })

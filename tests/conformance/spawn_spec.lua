@@ -45,7 +45,9 @@ end)
 
 it("spawn.non_function: a value that cannot be called is refused at the caller's line", function()
   local before = task.spawn(function() end)
-  misuse("bad argument #1 to 'spawn' %(function expected, got nil%)", function() task.spawn(nil) end)
+  misuse("bad argument #1 to 'spawn' %(function expected, got nil%)", function()
+    task.spawn(nil)
+  end)
   misuse("function expected, got no value", function() task.spawn() end)
   misuse("function expected, got string", function() task.spawn "f" end)
   misuse("function expected, got table", function() task.spawn({}, print) end)
@@ -70,7 +72,9 @@ it("spawn.outside_task: outside of a task, spawning and waiting are refused", fu
   end
   task.spawn(function() task.spawn(fail, "x") end):await()
   equal(outside, { true, n = 1 })
-  equal({ run [[at_end = setmetatable({}, { __gc = function() print(pcall(task.spawn, print)) end })]] },
+  equal({
+    run [[at_end = setmetatable({}, { __gc = function() print(pcall(task.spawn, print)) end })]],
+  },
     { "false\ts.lua:1: cannot spawn here: not inside a task\n", 0 })
 end)
 
@@ -90,7 +94,9 @@ it("spawn.gc_pending: a task without a handle completes through any kind of wait
       channel:recv()
     end,
     await = function() task.spawn(task.sleep, 1):await() end,
-    gather = function() task.gather { function() task.sleep(1) end, task.background(task.sleep, 1) } end,
+    gather = function()
+      task.gather { function() task.sleep(1) end, task.background(task.sleep, 1) }
+    end,
     group = function() task.group(function(g) g:spawn(task.sleep, 1) end) end,
     coroutine = function() coroutine.wrap(function() task.sleep(1) end)() end,
   }
@@ -312,7 +318,8 @@ it("locals.isolation: the spawner and the siblings of a task do not see its loca
   equal(var:get(), "in a coroutine")
 
   local thrown = {}
-  equal({ var:with("lent", function(...) return var:get(), ... end, 1, nil, 3) }, { "lent", 1, nil, 3 })
+  equal({ var:with("lent", function(...) return var:get(), ... end, 1, nil, 3) },
+    { "lent", 1, nil, 3 })
   equal(rawequal(raises(nil, var.with, var, "lent", error, thrown), thrown), true)
   equal(var:get(), "in a coroutine")
   task.move_on_after(1, var.with, var, "lent", never)

@@ -8,7 +8,9 @@ local ended_cancelled = helpers.ended_cancelled
 
 -- What has one owner at a time: how it is made, and whether it is free.
 local owned = {
-  semaphore = { new = function() return sync.semaphore(1) end, free = function(x) return x:value() == 1 end },
+  semaphore = { new = function() return sync.semaphore(1) end, free = function(x)
+    return x:value() == 1
+  end },
   lock = { new = sync.lock, free = function(x) return not x:locked() end },
 }
 
@@ -122,7 +124,8 @@ it("sync.cancel_waiter: a cancelled waiter is forgotten, and the next is served"
       if in_time then x:release() end
     end
     x:acquire()
-    local a, b, c, d = waiting(take, "a"), waiting(take, "b"), waiting(take, "c", 1), waiting(take, "d")
+    local a, b, c, d = waiting(take, "a"), waiting(take, "b"), waiting(take, "c", 1),
+      waiting(take, "d")
     b:cancel()
     settle()
     equal(b:status(), "cancelled")
@@ -237,13 +240,16 @@ it("sync.lock_owner: only its owner releases a lock, and does not acquire it twi
   misuse("the lock is held by this task already", function() l:acquire() end)
   misuse("the lock is held by this task already", function() l:try_acquire() end)
   misuse("the lock is held by this task already", function() l:with(never) end)
-  misuse("the lock is held by this task already", function() coroutine.wrap(function() l:acquire() end)() end)
+  misuse("the lock is held by this task already", function()
+    coroutine.wrap(function() l:acquire() end)()
+  end)
   local other = task.spawn(function()
     return l:try_acquire(), raises_error({ kind = "Usage" }, l.release, l).message
   end)
   local taken, refusal = other:await()
   equal(taken, false)
-  equal(refusal:find(("the lock is held by task '%s'"):format(task.current().name), 1, true) ~= nil, true, refusal)
+  equal(refusal:find(("the lock is held by task '%s'"):format(task.current().name), 1, true) ~= nil,
+    true, refusal)
   equal(l:locked(), true)
   coroutine.wrap(l.release)(l) -- a coroutine of its owner is its owner
   equal(l:locked(), false)

@@ -91,7 +91,8 @@ it("timeout.outer_wins: when both deadlines have passed, the outer block raises"
 
   local ok, err = task.move_on_after(1, task.timeout, 1, never)
   equal({ ok, err }, { false })
-  raises_error({ kind = "Timeout", seconds = 3 }, task.timeout, 3, task.timeout, 3, task.timeout, 3, never)
+  raises_error({ kind = "Timeout", seconds = 3 },
+    task.timeout, 3, task.timeout, 3, task.timeout, 3, never)
   equal(elapsed(), 8)
 end)
 
@@ -108,7 +109,8 @@ it("timeout.inner_then_outer: a caught inner Timeout leaves the outer deadline i
   end)
   equal(log, { 1, { false }, 1.75 })
   equal(elapsed(), 2)
-  -- The outer deadline passes while the inner block unwinds, and is felt at the first wait behind it.
+  -- The outer deadline passes while the inner block unwinds, and is felt at the first wait behind
+  -- it.
   raises_error({ kind = "Timeout", seconds = 2 }, task.timeout, 2, function()
     raises_error({ kind = "Timeout", seconds = 1 }, task.timeout, 1, function()
       local _, err = pcall(never)
@@ -124,7 +126,8 @@ it("timeout.deadline_inherited: the deadline in force is the earliest up to a sh
   local t0 = task.now()
   local function left()
     local deadline = task.deadline()
-    return math.abs(deadline) == math.huge and deadline or math.floor((deadline - t0) * 1e6 + 0.5) / 1e6
+    return math.abs(deadline) == math.huge and deadline
+      or math.floor((deadline - t0) * 1e6 + 0.5) / 1e6
   end
   equal(left(), math.huge)
   task.timeout(5, function()
@@ -161,7 +164,8 @@ it("timeout.in_cleanup: a timeout in cleanup works under a shield, and only ther
     local _ <close> = setmetatable({}, { __close = function()
       raises_error({ kind = "Cancelled", source = "deadline" }, task.timeout, 0.5, task.sleep, 10)
       note(elapsed())
-      raises_error({ kind = "Timeout", seconds = 0.5 }, task.shield, task.timeout, 0.5, task.sleep, 10)
+      raises_error({ kind = "Timeout", seconds = 0.5 },
+        task.shield, task.timeout, 0.5, task.sleep, 10)
       note(elapsed())
       note { task.cleanup(0.5, task.sleep, 10) }
       note(elapsed())
@@ -221,7 +225,8 @@ it("timeout.children_inside: a deadline ends tasks that the block spawned, no ot
     foreign:await()
   end)
   equal(elapsed(), 1.5) -- joined
-  equal({ child:status(), grandchild:status(), watcher:status() }, { "cancelled", "cancelled", "cancelled" })
+  equal({ child:status(), grandchild:status(), watcher:status() },
+    { "cancelled", "cancelled", "cancelled" })
   equal(foreign:status(), "suspended")
 
   -- A body that returns in time leaves none behind either.

@@ -161,14 +161,18 @@ end)
 
 it("timeout.negative_nan: negative seconds and NaN are refused at the caller's line", function()
   local function never_called() error "called" end
-  misuse("bad argument #1 to 'timeout' %(seconds.*got %-1%)", function() task.timeout(-1, never_called) end)
+  misuse("bad argument #1 to 'timeout' %(seconds.*got %-1%)", function()
+    task.timeout(-1, never_called)
+  end)
   misuse("got %-inf", function() task.timeout(-math.huge, never_called) end)
   misuse("got %-1e%-300", function() task.move_on_after(-1e-300, never_called) end)
   misuse("got %-?nan", function() task.timeout(0 / 0, never_called) end)
   misuse("got %-?nan", function() task.move_on_after(0 / 0, never_called) end)
   misuse("bad argument #1 to 'cleanup'", function() task.cleanup(-1, never_called) end)
   misuse("got string", function() task.timeout("1", never_called) end)
-  misuse("bad argument #2 to 'timeout' %(function expected, got nil%)", function() task.timeout(1) end)
+  misuse("bad argument #2 to 'timeout' %(function expected, got nil%)", function()
+    task.timeout(1)
+  end)
   equal(task.scope(), nil)
   equal(task.timeout(-0.0, function() return "zero" end), "zero")
 end)
@@ -196,7 +200,8 @@ it("timeout.extend: a deadline can be moved until it has passed", function()
   task.timeout(1, function()
     scope = task.scope()
     busy(1)
-    equal({ scope:extend(5), scope.expired }, { false, false }) -- it is past, and nobody has felt it
+    -- it is past, and nobody has felt it
+    equal({ scope:extend(5), scope.expired }, { false, false })
   end)
   task.timeout(1, function() task.scope():extend(math.huge) task.sleep(5) end)
   equal(elapsed(), 9)
@@ -213,7 +218,8 @@ it("timeout.busy_loop: a deadline passed in a computation raises at the next wai
   ended:await()
   local event = sync.event()
   event:set()
-  for i, wait in ipairs { task.checkpoint, function() ended:await() end, function() event:wait() end, never } do
+  for i, wait in ipairs { task.checkpoint, function() ended:await() end,
+    function() event:wait() end, never } do
     raises_error({ kind = "Timeout", seconds = 1 }, task.timeout, 1, function()
       busy(2)
       note(i) -- no later than it can be felt

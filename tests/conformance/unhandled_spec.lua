@@ -51,7 +51,8 @@ it("unhandled.not_if_awaited: a failure that a task has seen is not reported", f
   local told, note = recorder()
   task.on_unhandled = function(_, err) note(err) end
   task.timeout(10, function()
-    local awaited, result, twice, elsewhere = task.spawn(fail, 1), task.spawn(fail, 2), task.spawn(fail, 3),
+    local awaited, result, twice, elsewhere = task.spawn(fail, 1), task.spawn(fail, 2),
+      task.spawn(fail, 3),
       task.background(function(t) pcall(t.await, t) end, task.spawn(fail, 4))
     pcall(awaited.await, awaited)
     turns(3)

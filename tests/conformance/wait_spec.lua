@@ -30,8 +30,10 @@ end
 
 it("wait.all: wait returns the tasks in the order they ended, and raises nothing", function()
   for _, options in ipairs { {}, { return_when = "ALL_COMPLETED" } } do
-    local slow, failed, quick, gone = spawn_after(4), spawn_failing(2, "x"), spawn_after(1), cancelled(3)
-    equal({ wait({ slow, failed, quick, gone }, options) }, { "4", { quick, failed, gone, slow }, {} })
+    local slow, failed, quick, gone = spawn_after(4), spawn_failing(2, "x"), spawn_after(1),
+      cancelled(3)
+    equal({ wait({ slow, failed, quick, gone }, options) },
+      { "4", { quick, failed, gone, slow }, {} })
     equal({ failed:result() }, { false, "x" })
     equal(gone:status(), "cancelled")
     equal({ wait({ slow, quick }, options) }, { "0", { slow, quick }, {} }) -- ended long ago
@@ -69,10 +71,12 @@ end)
 
 it("wait.first_exception: FIRST_EXCEPTION returns with the first failure, or all ended", function()
   local options = { return_when = "FIRST_EXCEPTION" }
-  local a, failed, c, never_ends = spawn_after(1), spawn_failing(2, "x"), spawn_after(3), task.spawn(never)
+  local a, failed, c, never_ends = spawn_after(1), spawn_failing(2, "x"), spawn_after(3),
+    task.spawn(never)
   equal({ wait({ never_ends, c, failed, a }, options) }, { "2", { a, failed }, { never_ends, c } })
   equal({ c:status(), never_ends:status() }, { "suspended", "suspended" })
-  equal({ wait({ never_ends, failed }, options) }, { "0", { failed }, { never_ends } }) -- it had failed before
+  -- it had failed before
+  equal({ wait({ never_ends, failed }, options) }, { "0", { failed }, { never_ends } })
   local d = spawn_after(2)
   equal({ wait({ d, c }, options) }, { "2", { c, d }, {} }) -- none fails
   dismiss(failed, never_ends)
@@ -82,7 +86,8 @@ it("wait.fe_ignores_cancelled: FIRST_EXCEPTION counts no cancelled task as a fai
   local options = { return_when = "FIRST_EXCEPTION" }
   local gone, done, failed = cancelled(1), spawn_after(3), spawn_failing(2, "x")
   equal({ wait({ done, gone, failed }, options) }, { "2", { gone, failed }, { done } })
-  equal({ wait({ gone, done }, options) }, { "1", { gone, done }, {} }) -- nor one that was cancelled before
+  -- nor one that was cancelled before
+  equal({ wait({ gone, done }, options) }, { "1", { gone, done }, {} })
   dismiss(failed)
 end)
 
@@ -91,7 +96,8 @@ it("wait.timeout: a timeout ends the wait; it neither raises nor cancels", funct
   equal({ wait({ stuck, slow, quick }, { timeout = 2 }) }, { "2", { quick }, { stuck, slow } })
   equal({ slow:status(), stuck:status() }, { "suspended", "suspended" })
   equal({ wait({ stuck, quick }, { timeout = 0 }) }, { "0", { quick }, { stuck } })
-  equal({ wait({ stuck, slow }, { timeout = 5, return_when = "FIRST_COMPLETED" }) }, { "1", { slow }, { stuck } })
+  equal({ wait({ stuck, slow }, { timeout = 5, return_when = "FIRST_COMPLETED" }) },
+    { "1", { slow }, { stuck } })
   equal(slow:await(), "slow")
   equal({ wait({ slow, quick }, { timeout = 1 }) }, { "0", { slow, quick }, {} })
   local last = spawn_after(1)
@@ -101,7 +107,8 @@ it("wait.timeout: a timeout ends the wait; it neither raises nor cancels", funct
 end)
 
 it("wait.cancel_leaves: a cancelled waiter leaves the tasks alone", function()
-  for _, options in ipairs { {}, { return_when = "FIRST_COMPLETED" }, { return_when = "FIRST_EXCEPTION" },
+  for _, options in ipairs { {}, { return_when = "FIRST_COMPLETED" },
+    { return_when = "FIRST_EXCEPTION" },
     { timeout = 9 } } do
     local target, raised = spawn_after(2, "target"), nil
     local waiter = task.spawn(function()
@@ -135,7 +142,9 @@ it("wait.rejects_functions: functions and other values that are no tasks are ref
   local started, live = false, #task.tree()
   local t = task.spawn(task.sleep, 1)
   local function member() started = true end
-  misuse("bad argument #1 to 'wait' %(item 2: task expected, got function%)", function() task.wait({ t, member }) end)
+  misuse("bad argument #1 to 'wait' %(item 2: task expected, got function%)", function()
+    task.wait({ t, member })
+  end)
   misuse("item 1: task expected, got table", function() task.wait({ {}, t }) end)
   misuse("item 2: a task cannot wait for itself", function() task.wait({ t, task.current() }) end)
   misuse("list expected, got function", function() task.wait(member) end)
@@ -156,7 +165,8 @@ it("wait.same_tick: all tasks that end in the same batch are done", function()
     return tasks
   end
   local last = task.spawn(never)
-  for _, options in ipairs { { return_when = "FIRST_COMPLETED" }, { return_when = "FIRST_COMPLETED", timeout = 2 } } do
+  for _, options in ipairs { { return_when = "FIRST_COMPLETED" },
+    { return_when = "FIRST_COMPLETED", timeout = 2 } } do
     local tasks = many_at(1)
     tasks[6] = last
     local took, done, pending = wait(tasks, options)

@@ -1,5 +1,5 @@
--- septet.internal.args: what the modules check their arguments with. The messages of each function are
--- in its own spec.
+-- septet.internal.args: what the modules check their arguments with. The messages of each function
+-- are in its own spec.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task = require "septet.task"
 local args = private "septet.internal.args"
@@ -25,7 +25,8 @@ describe("options", function()
     local callable = setmetatable({}, { __call = function() end })
     local cases = {
       seconds = { { 0, 1, 0.5, 1e300, math.huge, -0.0 }, { -1, 0 / 0, -math.huge, "1", true, {} } },
-      count = { { 1, 2, 1000000 }, { 0, -1, 1000001, math.maxinteger, 1.5, 1.0, math.huge, "1", true } },
+      count = { { 1, 2, 1000000 },
+        { 0, -1, 1000001, math.maxinteger, 1.5, 1.0, math.huge, "1", true } },
       size = { { 1, 1000001, math.maxinteger }, { 0, -1, 1.5, 1.0, math.huge, "1", true } },
       boolean = { { true, false }, { 0, 1, "true", {} } },
       string = { { "", "x", "a\0b" }, { 1, true, {} } },
@@ -47,7 +48,8 @@ describe("options", function()
     raises("did you mean 'timeout'%?", takes, { timout = 1 }, spec)
     raises("did you mean 'limit'%?", takes, { limits = 1 }, spec)
     raises("did you mean 'headers'%?", takes, { header = 1 }, spec)
-    raises("unknown option 'nothing_like_it' to 'takes' %(one of headers,", takes, { nothing_like_it = 1 }, spec)
+    raises("unknown option 'nothing_like_it' to 'takes' %(one of headers,",
+      takes, { nothing_like_it = 1 }, spec)
     raises("unknown option '' to 'takes'", takes, { [""] = 1 }, {})
     raises("unknown option 'true' to 'takes'", takes, { [true] = 1 }, spec)
     raises("unknown option '1' to 'takes'", takes, { "x" }, spec)

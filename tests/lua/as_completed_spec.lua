@@ -12,14 +12,16 @@ end
 
 describe("as_completed", function()
   it("gives the tasks themselves in the order they end", function()
-    local a, b, c = task.spawn(after_turns(6)), task.spawn(after_turns(1)), task.spawn(after_turns(3))
+    local a, b, c = task.spawn(after_turns(6)), task.spawn(after_turns(1)),
+      task.spawn(after_turns(3))
     local order = {}
     for t in task.as_completed { a, b, c } do order[#order + 1] = t end
     equal(order, { b, c, a })
   end)
 
   it("gives those first that have ended, in the list's order", function()
-    local a, b, c = task.spawn(after_turns(1, "a")), task.spawn(after_turns(0, "b")), task.spawn(after_turns(9, "c"))
+    local a, b, c = task.spawn(after_turns(1, "a")), task.spawn(after_turns(0, "b")),
+      task.spawn(after_turns(9, "c"))
     turns(3)
     equal(values_of { c, a, b }, { "a", "b", "c" })
   end)
@@ -87,7 +89,9 @@ describe("a timeout of as_completed", function()
     local got = {}
     local t0 = task.now()
     local err = raises_error({ kind = "Timeout", seconds = 0.02 }, function()
-      for t in task.as_completed({ quick, slow }, { timeout = 0.02 }) do got[#got + 1] = t:await() end
+      for t in task.as_completed({ quick, slow }, { timeout = 0.02 }) do
+        got[#got + 1] = t:await()
+      end
     end)
     equal(task.now() - t0 >= 0.02, true)
     equal(tostring(err):find "0.02" ~= nil, true)
@@ -183,8 +187,12 @@ end)
 
 describe("as_completed refuses", function()
   it("what is no list of tasks and functions, at the caller's line", function()
-    misuse("bad argument #1 to 'as_completed' %(list expected, got nil%)", function() task.as_completed() end)
-    misuse("item 1: task or function expected, got string", function() task.as_completed({ "x" }) end)
+    misuse("bad argument #1 to 'as_completed' %(list expected, got nil%)", function()
+      task.as_completed()
+    end)
+    misuse("item 1: task or function expected, got string", function()
+      task.as_completed({ "x" })
+    end)
     misuse("unknown option 'timout' to 'as_completed', did you mean 'timeout'%?", function()
       task.as_completed({}, { timout = 1 })
     end)

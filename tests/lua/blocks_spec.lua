@@ -6,7 +6,8 @@ local never = helpers.never
 
 local PLACE = "^[^:]*blocks_spec.lua:%d+: "
 local FOREIGN = "scopes close last in, first out, in the task that opened them$"
-local BY_ERROR = "a closing variable, by an error" -- Lua closes it where the error is caught: the place is that line
+-- Lua closes it where the error is caught: the place is that line
+local BY_ERROR = "a closing variable, by an error"
 
 -- How a script may come to end a block whose handle it has.
 local ways = {
@@ -71,7 +72,8 @@ describe("T-B: a handle closed by another task raises Usage,", function()
           sibling = handle:spawn(task.sleep, 0)
           local t = task.background(refused, way, handle)
           t:await()
-          equal({ handle.is_open, handle:is_cancelled(), sibling:status() }, { true, false, "done" })
+          equal({ handle.is_open, handle:is_cancelled(), sibling:status() },
+            { true, false, "done" })
           return "value"
         end)
         equal({ got, sibling:status() }, { "value", "done" })
@@ -128,7 +130,8 @@ describe("T-B: a handle closed by another task raises Usage,", function()
   end
 
   it("while its owner joins the tasks of a group", function()
-    for name, open in pairs { ["group(fn)"] = forms["group(fn)"], variable = forms["a group that is a variable"] } do
+    for name, open in pairs { ["group(fn)"] = forms["group(fn)"],
+      variable = forms["a group that is a variable"] } do
       for _, way in pairs(ways) do
         local done, handle, child = gate(), nil, nil
         local owner = task.spawn(open, function(h)

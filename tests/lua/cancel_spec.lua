@@ -201,7 +201,9 @@ describe("cancel", function()
 
   it("takes a string or nothing", function()
     local t = task.spawn(never)
-    misuse("bad argument #1 to 'cancel' %(string expected, got table%)", function() t:cancel({}) end)
+    misuse("bad argument #1 to 'cancel' %(string expected, got table%)", function()
+      t:cancel({})
+    end)
     misuse("bad argument #1 to 'cancel' %(task expected, got table%)", function() t.cancel({}) end)
     t:cancel(nil)
     task.wait { t }

@@ -106,7 +106,8 @@ describe("memory", function()
     for _ = 1, 200 do
       local last = ch
       got, ch = 0, sync.channel(math.huge)
-      while #last > 0 do take((last:try_recv())) end -- from a finalizer that ran while the new one was made
+      -- from a finalizer that ran while the new one was made
+      while #last > 0 do take((last:try_recv())) end
       for i = 1, 50 do
         growing = true
         ch:send(i)

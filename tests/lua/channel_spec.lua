@@ -51,7 +51,8 @@ describe("a channel without a buffer", function()
 
   it("passes values of any type by identity", function()
     local ch, t = sync.channel(), {}
-    for _, v in ipairs { t, print, task.current(), ch, false, 0, "", 0.5, coroutine.create(print) } do
+    for _, v in ipairs { t, print, task.current(), ch, false, 0, "", 0.5,
+      coroutine.create(print) } do
       local s = sending(ch, v)
       equal(rawequal(ch:recv(), v), true)
       s:await()
@@ -225,7 +226,8 @@ describe("close", function()
     ch:send(0)
     for i = 1, 3 do
       senders[i] = task.spawn(function()
-        raises_error({ kind = "ChannelClosed", message = "cannot send: the channel is closed" }, ch.send, ch, i)
+        raises_error({ kind = "ChannelClosed", message = "cannot send: the channel is closed" },
+          ch.send, ch, i)
         order[#order + 1] = -i
       end)
     end

@@ -1,4 +1,5 @@
--- The labels of charsets, and what bytes are in each: bytes are chosen so that they tell a charset from its neighbours.
+-- The labels of charsets, and what bytes are in each: bytes are chosen so that they tell a charset
+-- from its neighbours.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local text = private "septet.internal.text"
 local http = require "septet.http"
@@ -14,13 +15,17 @@ local ENCODINGS = {
     .. "iso_8859-3:1988 l3 latin3" },
   { "\xA1\xA2\xB3", "Ąĸŗ", "csisolatin4 iso-8859-4 iso-ir-110 iso8859-4 iso88594 iso_8859-4 "
     .. "iso_8859-4:1988 l4 latin4" },
-  { "\xA1\xF0\xD0", "Ё№а", "csisolatincyrillic cyrillic iso-8859-5 iso-ir-144 iso8859-5 iso88595 iso_8859-5 "
+  { "\xA1\xF0\xD0", "Ё№а",
+    "csisolatincyrillic cyrillic iso-8859-5 iso-ir-144 iso8859-5 iso88595 iso_8859-5 "
     .. "iso_8859-5:1988" },
-  { "\xC7\xE4", "ال", "arabic asmo-708 csiso88596e csiso88596i csisolatinarabic ecma-114 iso-8859-6 iso-8859-6-e "
+  { "\xC7\xE4", "ال",
+    "arabic asmo-708 csiso88596e csiso88596i csisolatinarabic ecma-114 iso-8859-6 iso-8859-6-e "
     .. "iso-8859-6-i iso-ir-127 iso8859-6 iso88596 iso_8859-6 iso_8859-6:1987" },
-  { "\xC1\xA4\xB6", "Α€Ά", "csisolatingreek ecma-118 elot_928 greek greek8 iso-8859-7 iso-ir-126 iso8859-7 iso88597 "
+  { "\xC1\xA4\xB6", "Α€Ά",
+    "csisolatingreek ecma-118 elot_928 greek greek8 iso-8859-7 iso-ir-126 iso8859-7 iso88597 "
     .. "iso_8859-7 iso_8859-7:1987 sun_eu_greek" },
-  { "\xE0\xAA\xFD", "א×\u{200E}", "csiso88598e csisolatinhebrew hebrew iso-8859-8 iso-8859-8-e iso-ir-138 iso8859-8 "
+  { "\xE0\xAA\xFD", "א×\u{200E}",
+    "csiso88598e csisolatinhebrew hebrew iso-8859-8 iso-8859-8-e iso-ir-138 iso8859-8 "
     .. "iso88598 iso_8859-8 iso_8859-8:1988 visual csiso88598i iso-8859-8-i logical" },
   { "\xA1\xA2\xBD", "ĄĒ―", "csisolatin6 iso-8859-10 iso-ir-157 iso8859-10 iso885910 l6 latin6" },
   { "\xA1\xA8\xFF", "”Ø’", "iso-8859-13 iso8859-13 iso885913" },
@@ -33,10 +38,13 @@ local ENCODINGS = {
   { "\xA1\x85\x81", "ก…\u{81}", "dos-874 iso-8859-11 iso8859-11 iso885911 tis-620 windows-874" },
   { "\xA5\x8A\x81", "ĄŠ\u{81}", "cp1250 windows-1250 x-cp1250" },
   { "\xC0\x80\x98", "АЂ\u{98}", "cp1251 windows-1251 x-cp1251" },
-  { "\x93\x80\xE9\x81\x9D", "“€é\u{81}\u{9D}", "ansi_x3.4-1968 ascii cp1252 cp819 csisolatin1 ibm819 iso-8859-1 "
-    .. "iso-ir-100 iso8859-1 iso88591 iso_8859-1 iso_8859-1:1987 l1 latin1 us-ascii windows-1252 x-cp1252" },
+  { "\x93\x80\xE9\x81\x9D", "“€é\u{81}\u{9D}",
+    "ansi_x3.4-1968 ascii cp1252 cp819 csisolatin1 ibm819 iso-8859-1 "
+    .. "iso-ir-100 iso8859-1 iso88591 iso_8859-1 iso_8859-1:1987 l1 latin1 us-ascii windows-1252 "
+    .. "x-cp1252" },
   { "\xC1\xA1\x81\xAA", "Α΅\u{81}\u{FFFD}", "cp1253 windows-1253 x-cp1253" },
-  { "\x93\xD0\xDD\x9E", "“Ğİ\u{9E}", "cp1254 csisolatin5 iso-8859-9 iso-ir-148 iso8859-9 iso88599 iso_8859-9 "
+  { "\x93\xD0\xDD\x9E", "“Ğİ\u{9E}",
+    "cp1254 csisolatin5 iso-8859-9 iso-ir-148 iso8859-9 iso88599 iso_8859-9 "
     .. "iso_8859-9:1989 l5 latin5 windows-1254 x-cp1254" },
   { "\xE0\xA4\x81", "א₪\u{81}", "cp1255 windows-1255 x-cp1255" },
   { "\xC7\x81\x8D", "اپچ", "cp1256 windows-1256 x-cp1256" },
@@ -50,7 +58,8 @@ local ENCODINGS = {
   { "\x1B$B$\"\x1B(B", "あ", "csiso2022jp iso-2022-jp" },
   { "\x82\xA0\x81\x60\x87\x40", "あ～①", "csshiftjis ms932 ms_kanji shift-jis shift_jis sjis "
     .. "windows-31j x-sjis" },
-  { "\xB0\xA1\x81\x41", "가갂", "cseuckr csksc56011987 euc-kr iso-ir-149 korean ks_c_5601-1987 ks_c_5601-1989 ksc5601 "
+  { "\xB0\xA1\x81\x41", "가갂",
+    "cseuckr csksc56011987 euc-kr iso-ir-149 korean ks_c_5601-1987 ks_c_5601-1989 ksc5601 "
     .. "ksc_5601 windows-949" },
   { "\0a\x20\xAC", "a€", "utf-16be unicodefffe" },
   { "a\0\xAC\x20", "a€", "utf-16 utf-16le csunicode iso-10646-ucs-2 ucs-2 unicode unicodefeff" },
@@ -73,7 +82,8 @@ describe("H-17: a charset", function()
 
   it("that nobody knows is unknown, whatever it is made of", function()
     for _, label in ipairs {
-      "none", "utf8mb4", "binary", "x-klingon", "", " ", "utf-8//IGNORE", "utf-8,latin1", "l99", ("x"):rep(10000), "\0",
+      "none", "utf8mb4", "binary", "x-klingon", "", " ", "utf-8//IGNORE", "utf-8,latin1", "l99",
+      ("x"):rep(10000), "\0",
     } do
       equal(text.decode("a", label), nil, label)
     end
@@ -82,7 +92,8 @@ describe("H-17: a charset", function()
   it("that is unknown has a fallback, if the script gives one", function()
     local session <close> = http.session()
     local function get(content_type)
-      return session:post(origin.url .. "/mirror", { body = "\xE9", headers = { ["Content-Type"] = content_type } })
+      return session:post(origin.url .. "/mirror",
+        { body = "\xE9", headers = { ["Content-Type"] = content_type } })
     end
     equal(get "text/plain; charset=none":text(nil, "latin1"), "é")
     equal(get "text/plain; charset=none":text("utf8mb4", "latin1"), "é")

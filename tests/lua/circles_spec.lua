@@ -1,4 +1,5 @@
--- Tasks that wait for one another in a circle, through the ends of combinators too: each can be cancelled.
+-- Tasks that wait for one another in a circle, through the ends of combinators too: each can be
+-- cancelled.
 local task = require "septet.task"
 local helpers = require "helpers"
 
@@ -11,7 +12,9 @@ local waits = {
   ["gather, settled"] = function(t) return task.gather({ t }, { settled = true }) end,
   ["gather, limited"] = function(t) return task.gather({ never, t, never }, { limit = 1 }) end,
   ["gather of gathers"] = function(t)
-    return task.gather { function() return task.gather { t } end, function() return task.gather { t, never } end }
+    return task.gather { function() return task.gather { t } end, function()
+      return task.gather { t, never }
+    end }
   end,
   ["gather in a group"] = function(t)
     return task.group(function(g) g:spawn(task.gather, { t }) end)
@@ -20,7 +23,9 @@ local waits = {
     return task.race { function() return task.gather { t } end, never }
   end,
   as_completed = function(t)
-    for ended in task.as_completed { function() return task.gather { t } end, t } do ended:await() end
+    for ended in task.as_completed { function() return task.gather { t } end, t } do
+      ended:await()
+    end
   end,
   ["as_completed, left"] = function(t)
     for _ in task.as_completed { function() return t:await() end, function() end } do break end
@@ -34,7 +39,8 @@ local names = {}
 for name in pairs(waits) do names[#names + 1] = name end
 table.sort(names)
 
--- Where a task of a circle may be spawned: beside the others, below the one before it, or for the whole run.
+-- Where a task of a circle may be spawned: beside the others, below the one before it, or for the
+-- whole run.
 local kinships = {
   siblings = function(n, spawn)
     for i = 1, n do spawn(task.spawn, i) end
@@ -96,7 +102,8 @@ for kinship in pairs(kinships) do
         for first = 1, #names do
           local all = {}
           for i = 1, n do all[i] = n - i + 1 end
-          ends(circle(n, kinship, function(i) return waits[names[(first + 3 * i) % #names + 1]] end), all)
+          ends(circle(n, kinship,
+            function(i) return waits[names[(first + 3 * i) % #names + 1]] end), all)
         end
       end
     end)

@@ -1,10 +1,10 @@
--- Clocks: waits that are computed from instants. The specs run on the real clock; where one moves at every reading,
--- core.now is replaced for the time of the spec.
+-- Clocks: waits that are computed from instants. The specs run on the real clock; where one moves
+-- at every reading, core.now is replaced for the time of the spec.
 local task, http = require "septet.task", require "septet.http"
 local core = debug.getregistry()["septet.core"]
 
--- Calls fn while each reading of the clock is `step` seconds later than the one before, and sleeps take no time.
--- Returns the sleeps that were asked for.
+-- Calls fn while each reading of the clock is `step` seconds later than the one before, and sleeps
+-- take no time. Returns the sleeps that were asked for.
 local function with_moving_clock(step, fn)
   local now, sleep, sleep_until, moved, asked = core.now, core.sleep, core.sleep_until, 0, {}
   local function reading()
@@ -36,10 +36,12 @@ describe("X-9: with a clock that moves at every reading,", function()
     for _, step in ipairs(STEPS) do
       for _, rate in ipairs(options) do
         for _, timeout in ipairs { 0, 5 } do
-          local session <close> = http.session { rate = rate, deny = "private", timeout = timeout > 0 and 1e6 or nil }
+          local session <close> = http.session { rate = rate, deny = "private",
+            timeout = timeout > 0 and 1e6 or nil }
           for _, seconds in ipairs(with_moving_clock(step, function()
             for _ = 1, 20 do
-              raises_error({ kind = "HttpError", code = "denied" }, session.get, session, "http://127.0.0.1/")
+              raises_error({ kind = "HttpError", code = "denied" },
+                session.get, session, "http://127.0.0.1/")
             end
           end)) do
             if seconds < 0 then error("a sleep of " .. seconds) end
@@ -56,7 +58,8 @@ describe("X-9: with a clock that moves at every reading,", function()
         local session <close> = http.session(options_of)
         with_moving_clock(step, function()
           for _ = 1, 5 do
-            local err = raises_error({ kind = "HttpError" }, session.get, session, "http://127.0.0.1/", {})
+            local err = raises_error({ kind = "HttpError" },
+              session.get, session, "http://127.0.0.1/", {})
             equal(err.code == "denied" or err.code == "timeout", true, err.code)
           end
         end)
@@ -69,7 +72,8 @@ describe("X-9: with a clock that moves at every reading,", function()
       with_moving_clock(step, function()
         local t = task.spawn(function() end)
         local ok, err = pcall(function()
-          for _ in task.as_completed({ t, function() task.checkpoint() end }, { timeout = 0.0005 }) do
+          for _ in task.as_completed({ t, function() task.checkpoint() end },
+            { timeout = 0.0005 }) do
             task.checkpoint()
           end
         end)
@@ -122,8 +126,12 @@ describe("X-9: sleep_until", function()
   end)
 
   it("refuses what is no instant", function()
-    misuse("bad argument #1 to 'sleep_until' %(instant expected, got string%)", function() task.sleep_until "1" end)
-    misuse("bad argument #1 to 'sleep_until' %(instant expected, got no value%)", function() task.sleep_until() end)
+    misuse("bad argument #1 to 'sleep_until' %(instant expected, got string%)", function()
+      task.sleep_until "1"
+    end)
+    misuse("bad argument #1 to 'sleep_until' %(instant expected, got no value%)", function()
+      task.sleep_until()
+    end)
     misuse("an instant cannot be NaN", function() task.sleep_until(0 / 0) end)
   end)
 end)

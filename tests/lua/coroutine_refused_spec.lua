@@ -100,7 +100,8 @@ describe("a task's own coroutine", function()
 end)
 
 describe("a wait is refused, by the name of what is in the way:", function()
-  -- Calls fn, which reaches `wait` through C; what `wait` was told must be `pattern`; the task goes on.
+  -- Calls fn, which reaches `wait` through C; what `wait` was told must be `pattern`; the task goes
+  -- on.
   local function refused(pattern, fn)
     local t = task.spawn(function()
       local told
@@ -218,10 +219,16 @@ describe("a wait is refused, by the name of what is in the way:", function()
   end)
 
   it("table.sort, at the line of the script", function()
-    misuse("called from 'table.sort'", function() table.sort({ 2, 1 }, function() task.sleep(0) end) end)
+    misuse("called from 'table.sort'", function()
+      table.sort({ 2, 1 }, function() task.sleep(0) end)
+    end)
     local t = task.spawn(never)
-    misuse("called from 'table.sort'", function() table.sort({ 2, 1 }, function() t:await() end) end)
-    misuse("called from 'table.sort'", function() table.sort({ 2, 1 }, function() task.checkpoint() end) end)
+    misuse("called from 'table.sort'", function()
+      table.sort({ 2, 1 }, function() t:await() end)
+    end)
+    misuse("called from 'table.sort'", function()
+      table.sort({ 2, 1 }, function() task.checkpoint() end)
+    end)
   end)
 
   it("and nothing was armed: the task's next wait is its own", function()

@@ -20,7 +20,8 @@ describe("equal", function()
   end)
 
   it("names each field that differs, the missing and the surplus ones too", function()
-    equal(words({ 1, 3, 3 }, { 1, 2, 3 }), "[2]: expected 2, got 3\nexpected {1, 2, 3}\ngot      {1, 3, 3}")
+    equal(words({ 1, 3, 3 }, { 1, 2, 3 }),
+      "[2]: expected 2, got 3\nexpected {1, 2, 3}\ngot      {1, 3, 3}")
     equal(words({ 1 }, { 1, 2 }), "[2]: expected 2, got nil\nexpected {1, 2}\ngot      {1}")
     equal(words({ 1, 2 }, { 1 }), "[2]: expected nil, got 2\nexpected {1}\ngot      {1, 2}")
     equal(words({ { kind = "a" } }, { { kind = "b" } }),

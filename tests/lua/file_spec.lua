@@ -1,5 +1,5 @@
--- septet.io: files that are written, what cancels and closes a wait, and who else is kept out. What a disk does wrong
--- is in tests/faults/test_disk.py.
+-- septet.io: files that are written, what cancels and closes a wait, and who else is kept out. What
+-- a disk does wrong is in tests/faults/test_disk.py.
 local task, sio = require "septet.task", require "septet.io"
 local files = require "files"
 
@@ -18,7 +18,8 @@ describe("a file that is written", function()
 
   it("is emptied at first, and appended to if asked", function()
     local f <close> = files.temporary()
-    for _, case in ipairs { { nil, "a" }, { { append = true }, "aa" }, { { append = false }, "a" }, { nil, "a" } } do
+    for _, case in ipairs { { nil, "a" }, { { append = true }, "aa" }, { { append = false }, "a" },
+      { nil, "a" } } do
       local w <close> = sio.create(f.path, case[1])
       w:write "a"
       w:close()
@@ -147,12 +148,14 @@ describe("a writer", function()
   end)
 
   it("says what is wrong, by a typed error", function()
-    raises_error({ kind = "IoError", code = "ENOENT", path = "/nowhere/at/all" }, sio.create, "/nowhere/at/all")
+    raises_error({ kind = "IoError", code = "ENOENT", path = "/nowhere/at/all" },
+      sio.create, "/nowhere/at/all")
     raises_error({ kind = "IoError", code = "EISDIR" }, sio.create, "/")
     raises_error({ kind = "IoError", code = "EINVAL" }, sio.create, "/dev/null")
     local f <close> = files.temporary()
     local w <close> = sio.create(f.path)
-    local err = raises_error({ kind = "IoError", code = "ENOENT", path = f.path }, w.commit, w, "/nowhere/at/all")
+    local err = raises_error({ kind = "IoError", code = "ENOENT", path = f.path },
+      w.commit, w, "/nowhere/at/all")
     equal(err.message, ("cannot rename '%s': no such file or directory"):format(f.path))
     raises_error({ code = "ENOENT" }, w.write, w, "x") -- what has failed is not tried again
     raises_error({ code = "ENOENT" }, w.sync, w)
@@ -168,7 +171,9 @@ describe("a writer", function()
     misuse("unknown option 'apend' to 'create', did you mean 'append'%?", function()
       sio.create(f.path, { apend = true })
     end)
-    misuse("bad option 'digest' to 'create' %(sha256, sha512, sha1 or md5 expected, got 'crc'%)", function()
+    local words = "bad option 'digest' to 'create' "
+      .. "%(sha256, sha512, sha1 or md5 expected, got 'crc'%)"
+    misuse(words, function()
       sio.create(f.path, { digest = "crc" })
     end)
     equal(contents(f.path), nil)

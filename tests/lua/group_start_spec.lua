@@ -21,17 +21,21 @@ local forms = {
 
 -- Who may start a task in a block whose body is over. Each calls fn(handle, ...) protected.
 local starters = {
-  ["a task of a group around it"] = function(around, fn, ...) return around:spawn(pcall, fn, ...) end,
+  ["a task of a group around it"] = function(around, fn, ...)
+    return around:spawn(pcall, fn, ...)
+  end,
   ["a background task"] = function(_, fn, ...) return task.background(pcall, fn, ...) end,
-  ["a task of its own"] = function(_, fn, handle, ...) return handle:spawn(pcall, fn, handle, ...) end,
+  ["a task of its own"] = function(_, fn, handle, ...)
+    return handle:spawn(pcall, fn, handle, ...)
+  end,
   ["a task of a task of a group around it"] = function(around, fn, ...)
     local given = table.pack(...)
     return around:spawn(function() return task.spawn(pcall, fn, table.unpack(given)):await() end)
   end,
 }
 
--- Runs a block of a form, in whose body `starter` begins to start fn(started, hold, live); the body ends meanwhile.
--- `check` is called while the start is in flight. Returns the starter.
+-- Runs a block of a form, in whose body `starter` begins to start fn(started, hold, live); the body
+-- ends meanwhile. `check` is called while the start is in flight. Returns the starter.
 local function in_flight(form, starter, fn, check)
   local t, handle, over = nil, nil, false
   local hold, live = gate(), gate()
@@ -47,7 +51,9 @@ local function in_flight(form, starter, fn, check)
     turns(20)
     equal({ over, owner:status(), t:status() }, { false, "suspended", "suspended" })
     equal(handle.is_open, true)
-    check { hold = hold, live = live, starter = t, handle = handle, is_over = function() return over end }
+    check { hold = hold, live = live, starter = t, handle = handle, is_over = function()
+      return over
+    end }
     task.wait { owner, t }
     equal(over, true)
     equal(handle.is_open, false)
@@ -99,11 +105,15 @@ describe("X-4: a start in flight keeps its block open:", function()
     end)
 
     it(form .. ", of a task that ends without started", function()
-      local t = in_flight(form, "a background task", function(_, hold) hold.wait() end, function(now)
+      local function starter(_, hold)
+        hold.wait()
+      end
+      local t = in_flight(form, "a background task", starter, function(now)
         now.hold.open()
       end)
       local ok, err = t:await()
-      equal({ ok, tostring(err):find("ended without calling started", 1, true) ~= nil }, { false, true })
+      equal({ ok, tostring(err):find("ended without calling started", 1, true) ~= nil },
+        { false, true })
     end)
 
     it(form .. ", and tasks are spawned in it meanwhile", function()

@@ -9,18 +9,21 @@ local NARROW = "xn--bcher-kva.example:" .. origin.port
 
 -- What another run of the command prints.
 local function run(environment, script)
-  return without_slow(command.shell(("env %s '%s' -e '%s'"):format(environment, command.path, script)))
+  return without_slow(command.shell(("env %s '%s' -e '%s'"):format(environment,
+    command.path, script)))
 end
 
 describe("a Location", function()
   it("may be relative in every way", function()
     local session <close> = http.session()
     for target, path in pairs {
-      ["bytes/1"] = "/bytes/1", ["/bytes/1"] = "/bytes/1", ["./bytes/1"] = "/bytes/1", ["../bytes/1"] = "/bytes/1",
+      ["bytes/1"] = "/bytes/1", ["/bytes/1"] = "/bytes/1", ["./bytes/1"] = "/bytes/1",
+      ["../bytes/1"] = "/bytes/1",
       ["%3Fa=b"] = "/redirect-to?a=b", ["//" .. origin.authority .. "/bytes/1"] = "/bytes/1",
       ["bytes/../bytes/1"] = "/bytes/1", ["/bytes/1%23part"] = "/bytes/1",
     } do
-      local r = session:get(URL .. "/redirect-to?url=" .. target, { redirects = 1 + (target:find "a=b" and -1 or 0) })
+      local r = session:get(URL .. "/redirect-to?url=" .. target,
+        { redirects = 1 + (target:find "a=b" and -1 or 0) })
       local got = target:find "a=b" and URL .. "/redirect-to?a=b" or r.url:match "^[^#]*"
       equal(got, URL .. path, target)
     end
@@ -28,26 +31,32 @@ describe("a Location", function()
 
   it("behind a POST answered by 303 is fetched by GET, without the body and its headers", function()
     local session <close> = http.session()
-    local said = session:post(URL .. "/redirect-to?url=/echo&status=303", { json = { a = 1 } }):json()
-    equal({ said.method, said.body, said.headers["content-type"], said.headers["content-length"] }, { "GET", "" })
+    local said = session:post(URL .. "/redirect-to?url=/echo&status=303",
+      { json = { a = 1 } }):json()
+    equal({ said.method, said.body, said.headers["content-type"], said.headers["content-length"] },
+      { "GET", "" })
   end)
 end)
 
 it("cookies that a redirect sets are sent to where it leads, and later", function()
   local session <close> = http.session { cookies = true }
   local login = URL .. "/redirect-to?url=/echo&Set-Cookie=session%3Dabc&Set-Cookie=theme%3Ddark"
-  equal(session:post(login, { form = { user = "lion" } }):json().headers.cookie, "session=abc; theme=dark")
+  equal(session:post(login, { form = { user = "lion" } }):json().headers.cookie,
+    "session=abc; theme=dark")
   equal(echo(session, "GET").headers.cookie, "session=abc; theme=dark")
 end)
 
 it("Retry-After may be a date, in each of the three forms", function()
-  for i, form in ipairs { "!%a, %d %b %Y %H:%M:%S GMT", "!%A, %d-%b-%y %H:%M:%S GMT", "!%a %b %e %H:%M:%S %Y" } do
+  for i, form in ipairs { "!%a, %d %b %Y %H:%M:%S GMT", "!%A, %d-%b-%y %H:%M:%S GMT",
+    "!%a %b %e %H:%M:%S %Y" } do
     local session <close> = http.session { retries = { attempts = 2, backoff = 0 } }
     local function attempts(name, seconds)
       local date = os.date(form, os.time() + seconds):gsub(" ", "%%20")
-      return session:get(("%s/fail/1?key=habits-%s-%d&retry-after=%s"):format(URL, name, i, date)).attempts
+      return session:get(("%s/fail/1?key=habits-%s-%d&retry-after=%s"):format(URL,
+        name, i, date)).attempts
     end
-    equal({ attempts("past", -10), attempts("far", 7200) }, { 2, 1 }, form) -- one that is far off is not waited for
+    -- one that is far off is not waited for
+    equal({ attempts("past", -10), attempts("far", 7200) }, { 2, 1 }, form)
   end
 end)
 
@@ -108,15 +117,18 @@ describe("a host that is not in ASCII", function()
     equal(secret(WIDE .. "/redirect-to?url=/echo"), "secret")
     equal(secret(("http://%s/redirect-to?url=%s/echo"):format(NARROW, WIDE)), "secret")
     equal(secret(URL .. "/redirect-to?url=" .. WIDE .. "/echo"), nil)
-    equal(session:get(URL .. "/redirect-to?url=" .. WIDE .. "/bytes/1").url, "http://" .. NARROW .. "/bytes/1")
+    equal(session:get(URL .. "/redirect-to?url=" .. WIDE .. "/bytes/1").url,
+      "http://" .. NARROW .. "/bytes/1")
   end)
 
   it("is judged by rules in either form", function()
     for _, rule in ipairs { "b\u{fc}cher.example", "*.b\u{fc}cher.example", "xn--bcher-kva.example",
       "b\u{fc}cher.example:" .. origin.port } do
-      local name = rule:find("*", 1, true) and "http://www.b\u{fc}cher.example:" .. origin.port or WIDE
+      local name = rule:find("*", 1, true) and "http://www.b\u{fc}cher.example:" .. origin.port
+        or WIDE
       local session <close> = http.session { resolve = there, deny = rule }
-      raises_error({ kind = "HttpError", code = "denied" }, session.get, session, name .. "/bytes/1")
+      raises_error({ kind = "HttpError", code = "denied" },
+        session.get, session, name .. "/bytes/1")
     end
     -- Wide digits and dots are those of an address.
     local session <close> = http.session { deny = "private" }
@@ -127,12 +139,14 @@ describe("a host that is not in ASCII", function()
   it("that is no name is refused, and so is one that would become another URL", function()
     local session <close> = http.session()
     local mark = origin.mark()
-    for _, host in ipairs { "b\xfccher.example", "a\u{ff0f}b.example", "a\u{ff20}127.0.0.1", "a\u{ff1a}80",
+    for _, host in ipairs { "b\xfccher.example", "a\u{ff0f}b.example", "a\u{ff20}127.0.0.1",
+      "a\u{ff1a}80",
       "a\u{2028}b", "\u{ad}", ("\u{fc}"):rep(64) .. ".example", ("\u{fc}."):rep(2000) } do
       local url = ("http://%s/"):format(host)
       raises_error({ kind = "HttpError", code = "url", reason = "host" }, session.get, session, url)
     end
-    raises_error({ code = "url", reason = "userinfo" }, session.get, session, "http://\u{fc}@127.0.0.1/")
+    raises_error({ code = "url", reason = "userinfo" },
+      session.get, session, "http://\u{fc}@127.0.0.1/")
     raises_error({ code = "url" }, session.get, session, "http://127.0.0.1:8\u{ff10}/")
     equal(#origin.requests(mark), 0)
   end)
@@ -155,7 +169,8 @@ it("an integer of a JSON body is one in a URL", function()
   local text = '{"id":9007199254740993,"page":2,"many":[1,20000000000]}'
   local said = session:post(URL .. "/mirror", { body = text }):json()
   equal(session:get(URL .. "/bytes/" .. said.page).body, "01")
-  local asked = session:get(URL .. "/echo?id=" .. said.id, { params = { page = said.page, n = said.many } }):json()
+  local asked = session:get(URL .. "/echo?id=" .. said.id,
+    { params = { page = said.page, n = said.many } }):json()
   equal(asked.query, "id=9007199254740993&n=1&n=20000000000&page=2")
   equal(json.encode(said.many), "[1,20000000000]")
 end)

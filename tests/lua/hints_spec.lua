@@ -7,15 +7,19 @@ local URL = origin.url
 
 local function says(words, fn, ...)
   local err = raises_error({ kind = "Usage" }, fn, ...)
-  for _, word in ipairs(words) do equal(err.message:find(word, 1, true) ~= nil, true, err.message) end
+  for _, word in ipairs(words) do
+    equal(err.message:find(word, 1, true) ~= nil, true, err.message)
+  end
 end
 
 describe("X-12: options of other libraries", function()
   it("are told by their names here", function()
     for name, hint in pairs {
-      data = "'body', 'form' or 'json'", query = "'params'", method = "session:request(", verify = "tls = { insecure",
+      data = "'body', 'form' or 'json'", query = "'params'", method = "session:request(",
+        verify = "tls = { insecure",
       ssl = "'tls'",
-      insecure = "tls = { insecure", read = "one of", files = "'multipart'", follow_redirects = "redirects",
+      insecure = "tls = { insecure", read = "one of", files = "'multipart'",
+      follow_redirects = "redirects",
     } do
       says({ "unknown option '" .. name .. "' to 'get'", hint }, http.get, URL, { [name] = true })
     end
@@ -32,10 +36,12 @@ end)
 describe("X-12: functions of other libraries", function()
   it("are told by their names here", function()
     for _, case in ipairs {
-      { sync, "queue", "channel" }, { sync, "mutex", "lock" }, { json, "parse", "decode" }, { json, "dumps", "encode" },
+      { sync, "queue", "channel" }, { sync, "mutex", "lock" }, { json, "parse", "decode" },
+      { json, "dumps", "encode" },
       { http, "fetch", "get" }, { task, "create_task", "spawn" }, { sio, "lines", "open" },
       { task, "gathr", "gather" }, { sync, "chanel", "channel" }, { json, "decod", "decode" },
-      { task.current(), "join", "await" }, { sync.channel(), "put", "send" }, { sync.channel(), "receive", "recv" },
+      { task.current(), "join", "await" }, { sync.channel(), "put", "send" },
+      { sync.channel(), "receive", "recv" },
       { sync.lock(), "lock", "acquire" }, { sync.event(), "fire", "set" },
       { sync.semaphore(1), "relase", "release" }, { sync.semaphore(1), "up", "release" },
     } do
@@ -55,7 +61,8 @@ end)
 
 describe("X-12: a response", function()
   it("is ok below 400", function()
-    for status, ok in pairs { [200] = true, [204] = true, [304] = true, [399] = true, [400] = false, [503] = false } do
+    for status, ok in pairs { [200] = true, [204] = true, [304] = true, [399] = true, [400] = false,
+      [503] = false } do
       equal(http.get(URL .. "/status/" .. status).ok, ok)
     end
     local stream <close> = http.default():stream("GET", URL .. "/status/404")
@@ -66,11 +73,11 @@ describe("X-12: a response", function()
     local r = http.get(URL .. "/bytes/1")
     local stream <close> = http.default():stream("GET", URL .. "/bytes/1")
     for _, it in ipairs { r, stream } do
-      for name, hint in pairs { status_code = "status", code = "status", content = "body", statsu = "status",
+      for name, hint in pairs { status_code = "status", code = "status", content = "body",
+        statsu = "status",
         is_success = "ok", heders = "headers" } do
-        says({ "response has no field '" .. name .. "'", "did you mean '" .. hint .. "'?" }, function()
-          return it[name]
-        end)
+        local words = { "response has no field '" .. name .. "'", "did you mean '" .. hint .. "'?" }
+        says(words, function() return it[name] end)
       end
       says({ "did you mean ['content-length']?" }, function() return it.headers.content_length end)
       equal({ it.headers.no_such, it.headers["no-such"], it.__name, it[1] }, {})
@@ -79,12 +86,15 @@ describe("X-12: a response", function()
 
   it("that is an error says its reason and its first bytes", function()
     local r = http.post(URL .. "/mirror?status=401", { body = ("x"):rep(300) })
-    local err = raises_error({ kind = "HttpError", code = "status" }, http.get(URL .. "/status/404").raise_for_status,
+    local err = raises_error({ kind = "HttpError", code = "status" },
+      http.get(URL .. "/status/404").raise_for_status,
       http.get(URL .. "/status/404"))
     equal(err.message:find "status 404 %S" ~= nil, true, err.message)
     equal(err.response.status, 404)
     equal(r.status, 200)
-    local failing = setmetatable({ status = 500, url = URL, body = ("y"):rep(300), reason = "Oops\27", method = "GET" },
+    local failing = setmetatable({
+      status = 500, url = URL, body = ("y"):rep(300), reason = "Oops\27", method = "GET",
+    },
       debug.getmetatable(r))
     err = raises_error({ kind = "HttpError", code = "status" }, failing.raise_for_status, failing)
     equal(err.message, ("GET %s: status 500 Oops\\x1b: %s"):format(URL, ("y"):rep(200)))
@@ -93,7 +103,9 @@ end)
 
 it("X-12: a function that was called instead of passed is asked about", function()
   misuse("was the function called instead of passed%?", function() task.spawn(task.sleep(0)) end)
-  misuse("was the function called instead of passed%?", function() task.background(task.sleep(0)) end)
+  misuse("was the function called instead of passed%?", function()
+    task.background(task.sleep(0))
+  end)
   misuse("function expected, got nil", function() task.spawn(nil) end)
 end)
 
@@ -105,5 +117,7 @@ it("X-12: a list that is empty because a function in it was called is an empty l
   local done, pending = task.wait { nothing() }
   equal({ done, pending }, { {}, {} })
   for _ in task.as_completed { nothing() } do error "of nothing" end
-  misuse("a list of functions expected, got an empty one", function() task.race { task.sleep(0) } end)
+  misuse("a list of functions expected, got an empty one", function()
+    task.race { task.sleep(0) }
+  end)
 end)

@@ -14,7 +14,8 @@ describe("trace hooks", function()
       end
     end
     options = options or {}
-    options.trace = { request_start = note "start", request_end = note "end", request_exception = note "exception" }
+    options.trace = { request_start = note "start", request_end = note "end",
+      request_exception = note "exception" }
     return http.session(options), events
   end
 
@@ -32,7 +33,8 @@ describe("trace hooks", function()
     local first, last = events[1], events[2]
     equal(rawequal(first.ctx, last.ctx), true)
     equal(rawequal(first.ctx, events[3].ctx), false)
-    equal({ first.ev.method, first.ev.url, first.ev.request }, { "GET", URL .. "/bytes/1", last.ev.request })
+    equal({ first.ev.method, first.ev.url, first.ev.request },
+      { "GET", URL .. "/bytes/1", last.ev.request })
     equal({ last.ev.method, last.ev.url, last.ev.status }, { "GET", URL .. "/bytes/1", 200 })
     equal({ events[4].ev.method, events[4].ev.status }, { "POST", 500 })
     equal(first.ev.request ~= events[3].ev.request, true)
@@ -88,7 +90,8 @@ describe("trace hooks", function()
     equal(names(events), "start exception")
     local ev = events[2].ev
     equal(rawequal(events[1].ctx, events[2].ctx), true)
-    equal({ ev.exception.kind, ev.exception.code, ev.exception.phase }, { "HttpError", err.code, err.phase })
+    equal({ ev.exception.kind, ev.exception.code, ev.exception.phase },
+      { "HttpError", err.code, err.phase })
     equal(ev.cancelled, false)
     equal(ev.status, nil)
     equal(ev.url, origin.refused)
@@ -96,7 +99,8 @@ describe("trace hooks", function()
 
   it("are told of every kind of failure exactly once", function()
     local session <close>, events = traced()
-    for _, url in ipairs { origin.refused, URL .. "/reset", URL .. "/reset?after=10&length=100", URL .. "/truncate",
+    for _, url in ipairs { origin.refused, URL .. "/reset", URL .. "/reset?after=10&length=100",
+      URL .. "/truncate",
       URL .. "/empty", URL .. "/garbage", "nothing", "ftp://127.0.0.1/", URL .. "/a\tb" } do
       local n = #events
       equal(pcall(session.get, session, url), false, url)
@@ -128,7 +132,8 @@ describe("trace hooks", function()
       local blocker = at == "queue" and task.spawn(session.get, session, URL .. "/stall")
       turns(2)
       local before = #events
-      local target = (at == "receive" and "/stall?after=10&length=100&spec=" or "/stall?spec=") .. at
+      local target = (at == "receive" and "/stall?after=10&length=100&spec=" or "/stall?spec=")
+        .. at
       local mark = origin.mark()
       local t = task.spawn(session.get, session, URL .. target)
       turns(2)
@@ -190,7 +195,8 @@ describe("trace hooks", function()
   end)
 
   it("may edit the headers at the start", function()
-    local session <close> = http.session { headers = { ["X-Session"] = "s", ["X-Gone"] = "g" }, trace = {
+    local session <close> = http.session { headers = { ["X-Session"] = "s", ["X-Gone"] = "g" },
+      trace = {
       request_start = function(_, ev)
         ev.headers["X-Added"] = "added"
         ev.headers["X-Gone"] = nil
@@ -198,7 +204,8 @@ describe("trace hooks", function()
       end,
     } }
     local headers = echo(session, "GET", { headers = { ["X-Request"] = "r" } }).headers
-    equal({ headers["x-added"], headers["x-session"], headers["x-request"] }, { "added", "s+", "r" })
+    equal({ headers["x-added"], headers["x-session"], headers["x-request"] },
+      { "added", "s+", "r" })
     equal(headers["x-gone"], nil)
   end)
 
@@ -239,7 +246,9 @@ describe("trace hooks", function()
   it("cannot wait", function()
     local told = {}
     local function hook() told[#told + 1] = select(2, pcall(task.sleep, 0.001)) or "waited" end
-    local session <close> = http.session { trace = { request_end = hook, request_exception = hook } }
+    local session <close> = http.session {
+      trace = { request_end = hook, request_exception = hook },
+    }
     session:get(URL .. "/bytes/1")
     pcall(session.get, session, origin.refused)
     equal(#told, 2)

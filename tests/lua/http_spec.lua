@@ -32,7 +32,9 @@ describe("a response", function()
   it("raises for its status where it is asked to", function()
     local session <close> = http.session()
     local r = session:get(URL .. "/status/503")
-    local err = raises_error({ kind = "HttpError", code = "status", status = 503, url = r.url, method = "GET" },
+    local err = raises_error({
+      kind = "HttpError", code = "status", status = 503, url = r.url, method = "GET",
+    },
       r.raise_for_status, r)
     equal(tostring(err):find "503" ~= nil, true)
     local fine = session:get(URL .. "/status/399")
@@ -110,7 +112,8 @@ describe("a response", function()
     for phase, seconds in pairs(first) do
       if phase ~= "total" then sum = sum + seconds end
     end
-    equal(math.abs(sum - first.total) < 1e-6, true, ("sum %.9f total %.9f"):format(sum, first.total))
+    equal(math.abs(sum - first.total) < 1e-6, true,
+      ("sum %.9f total %.9f"):format(sum, first.total))
     local second = session:get(URL .. "/bytes/1").times
     equal({ second.dns, second.tcp, second.tls }, {}) -- the connection was there
   end)
@@ -118,7 +121,9 @@ describe("a response", function()
   it("is read in any number of tasks", function()
     local session <close> = http.session()
     local r = session:get(URL .. "/headers?X=1")
-    local results = task.gather { function() return r.headers.X end, function() return r.reason end }
+    local results = task.gather { function() return r.headers.X end, function()
+      return r.reason
+    end }
     equal(results, { n = 2, "1", "OK" })
   end)
 end)
@@ -182,8 +187,11 @@ end)
 
 describe("headers", function()
   it("of the session go with each request; a request's own replace them, whatever their case", function()
-    local session <close> = http.session { headers = { ["X-One"] = "session", ["X-Two"] = "session", ["X-Num"] = 7 } }
-    local headers = echo(session, "GET", { headers = { ["x-one"] = "request", ["X-Three"] = "request" } }).headers
+    local session <close> = http.session {
+      headers = { ["X-One"] = "session", ["X-Two"] = "session", ["X-Num"] = 7 },
+    }
+    local headers = echo(session, "GET",
+      { headers = { ["x-one"] = "request", ["X-Three"] = "request" } }).headers
     equal(headers["x-one"], "request")
     equal(headers["x-two"], "session")
     equal(headers["x-three"], "request")
@@ -221,7 +229,8 @@ describe("headers", function()
   it("Host may be set", function()
     local session <close> = http.session()
     equal(echo(session, "GET").headers.host, origin.authority)
-    equal(echo(session, "GET", { headers = { Host = "example.test" } }).headers.host, "example.test")
+    equal(echo(session, "GET", { headers = { Host = "example.test" } }).headers.host,
+      "example.test")
   end)
 
   it("of a table that changes later stay what they were for the session", function()
@@ -261,7 +270,8 @@ describe("a session", function()
       local session <close> = http.session()
       session:get(URL .. "/bytes/1?spec=drop")
     end
-    equal(origin.closed(mark, origin.requests(mark, "/bytes/1?spec=drop")[1].connection).by, "client")
+    equal(origin.closed(mark, origin.requests(mark, "/bytes/1?spec=drop")[1].connection).by,
+      "client")
   end)
 
   it("drops them when nobody holds it", function()
@@ -269,7 +279,8 @@ describe("a session", function()
     http.session():get(URL .. "/bytes/1?spec=collect")
     collectgarbage()
     collectgarbage()
-    equal(origin.closed(mark, origin.requests(mark, "/bytes/1?spec=collect")[1].connection).by, "client")
+    equal(origin.closed(mark, origin.requests(mark, "/bytes/1?spec=collect")[1].connection).by,
+      "client")
   end)
 
   it("that nobody holds ends no request on its way", function()
@@ -312,9 +323,13 @@ describe("a session", function()
   end)
 
   it("takes limits, a timeout and headers, and nothing else", function()
-    misuse("unknown option 'limti' to 'session', did you mean 'limit'%?", function() http.session({ limti = 3 }) end)
+    misuse("unknown option 'limti' to 'session', did you mean 'limit'%?", function()
+      http.session({ limti = 3 })
+    end)
     misuse("did you mean 'limit_per_host'%?", function() http.session({ limit_per_hosts = 3 }) end)
-    misuse("bad option 'limit' to 'session' %(a whole number from 1 to 1000000 expected, got 0%)", function()
+    local words = "bad option 'limit' to 'session' "
+      .. "%(a whole number from 1 to 1000000 expected, got 0%)"
+    misuse(words, function()
       http.session({ limit = 0 })
     end)
     misuse("bad option 'limit'", function() http.session({ limit = 1.5 }) end)

@@ -1,4 +1,5 @@
--- septet.json: what is decoded is what was written, and what cannot be said is refused with its place.
+-- septet.json: what is decoded is what was written, and what cannot be said is refused with its
+-- place.
 local http, json = require "septet.http", require "septet.json"
 local origin = require "origin"
 local refused = require("helpers").refused
@@ -33,7 +34,9 @@ describe("decode", function()
   end)
 
   it("gives booleans, null, arrays and objects", function()
-    local value = json.decode '{"yes": true, "no": false, "nothing": null, "list": [1, [2], {"a": 3}]}'
+    local value = json.decode [[
+      {"yes": true, "no": false, "nothing": null, "list": [1, [2], {"a": 3}]}
+    ]]
     equal({ value.yes, value.no, value.nothing == json.null }, { true, false, true })
     equal({ value.list[1], value.list[2][1], value.list[3].a, #value.list }, { 1, 2, 3, 3 })
     equal({ json.decode "null" == json.null, json.decode "true" }, { true, true })
@@ -41,7 +44,9 @@ describe("decode", function()
 
   it("tells an empty array from an empty object", function()
     local value = json.decode '{"a": [], "o": {}}'
-    equal({ json.is_array(value.a), json.is_array(value.o), json.is_array(value), json.is_array(1) },
+    equal({
+      json.is_array(value.a), json.is_array(value.o), json.is_array(value), json.is_array(1),
+    },
       { true, false, false, false })
     equal(json.encode(value), '{"a":[],"o":{}}')
   end)
@@ -60,7 +65,8 @@ describe("decode", function()
       local err = refused("JsonError", words, json.decode, text)
       equal({ err.line, err.column, err.position }, place, err.message)
     end
-    for _, text in ipairs { "", " ", "{", "[1", "[1,]", '{"a"}', "{a: 1}", "nul", "1 2", "'a'", "[01]", '"a', '"\t"',
+    for _, text in ipairs { "", " ", "{", "[1", "[1,]", '{"a"}', "{a: 1}", "nul", "1 2", "'a'",
+      "[01]", '"a', '"\t"',
       "\xff", '"\xff"', '"\\ud800"', "NaN", "// a\n1", "\0", '"\0"' } do
       local wrong = refused("JsonError", "bad JSON at line 1, column", json.decode, text)
       equal({ math.type(wrong.line), math.type(wrong.column), math.type(wrong.position) },
@@ -98,7 +104,8 @@ end)
 
 describe("encode", function()
   it("writes what decode gave as it was", function()
-    for _, text in ipairs { "1", "-1", "1.0", "0.1", "1e100", "9223372036854775807", "true", "null", '""', "[]", "{}",
+    for _, text in ipairs { "1", "-1", "1.0", "0.1", "1e100", "9223372036854775807", "true", "null",
+      '""', "[]", "{}",
       [["a\"b\\c\nd"]], '"\\u0000"', '"é😀"', '[1,[],{}]', '{"a":[null,true,1.5],"b":{"c":"d"}}' } do
       equal(json.encode(json.decode(text)), text)
     end
@@ -135,7 +142,8 @@ describe("encode", function()
   end)
 
   it("escapes a NUL, in keys, too", function()
-    equal(json.encode { ["a\0c"] = "\0", ["a\0b"] = 1, a = 2 }, [[{"a":2,"a\u0000b":1,"a\u0000c":"\u0000"}]])
+    equal(json.encode { ["a\0c"] = "\0", ["a\0b"] = 1, a = 2 },
+      [[{"a":2,"a\u0000b":1,"a\u0000c":"\u0000"}]])
   end)
 
   it("indents", function()
@@ -145,7 +153,8 @@ describe("encode", function()
 
   it("names the place of what it cannot write", function()
     refused("Usage", "cannot encode the value: a function", json.encode, print)
-    refused("Usage", "cannot encode the value.a[2].b: a function", json.encode, { a = { 1, { b = print } } })
+    refused("Usage", "cannot encode the value.a[2].b: a function",
+      json.encode, { a = { 1, { b = print } } })
     refused("Usage", "the value[1]: a number that JSON", json.encode, { 0 / 0 })
     refused("Usage", "the value[1]: a number that JSON", json.encode, { math.huge })
     refused("Usage", "the value.s: a string that is not UTF-8", json.encode, { s = "\xff" })
@@ -161,7 +170,8 @@ describe("encode", function()
   it("ends where a value holds itself", function()
     local value = { a = { 1, {} } }
     value.a[2].b = value.a
-    refused("Usage", "cannot encode the value.a[2].b: a table that holds itself", json.encode, value)
+    refused("Usage", "cannot encode the value.a[2].b: a table that holds itself",
+      json.encode, value)
     local shared = { 1 }
     equal(json.encode { shared, shared, { shared } }, "[[1],[1],[[1]]]")
   end)
@@ -172,7 +182,8 @@ describe("encode", function()
     equal(#json.encode(deep), 256)
     refused("Usage", "nested too deeply", json.encode, { deep })
     for _ = 1, 2047 - 128 do deep = { deep } end
-    equal(json.encode(json.decode(json.encode(deep, { depth = 2047 }), { depth = 2047 }), { depth = 2047 }),
+    equal(json.encode(json.decode(json.encode(deep, { depth = 2047 }), { depth = 2047 }),
+      { depth = 2047 }),
       ("["):rep(2046) .. "{}" .. ("]"):rep(2046))
     refused("Usage", "nested too deeply", json.encode, { deep }, { depth = 2047 })
   end)
@@ -184,7 +195,8 @@ describe("encode", function()
   end)
 
   it("reads raw fields: a metatable changes nothing", function()
-    equal(json.encode(setmetatable({ a = 1 }, { __index = { b = 2 }, __pairs = error, __len = error })), '{"a":1}')
+    equal(json.encode(setmetatable({ a = 1 },
+      { __index = { b = 2 }, __pairs = error, __len = error })), '{"a":1}')
   end)
 end)
 

@@ -8,7 +8,8 @@ local function overflow()
   return 1 + overflow()
 end
 
--- How a coroutine may die, in a block that it opened; what pcall gives for the same function is what resume is to give.
+-- How a coroutine may die, in a block that it opened; what pcall gives for the same function is
+-- what resume is to give.
 local deaths = {
   ["an error that is a string"] = function() error "die" end,
   ["an error without a place"] = function() error("die", 0) end,
@@ -128,7 +129,8 @@ local around = {
   ["a coroutine"] = function(fn) coroutine.wrap(fn)() end,
 }
 
--- What two errors have in common that came of the same cause: kind and words, without what addresses differ in.
+-- What two errors have in common that came of the same cause: kind and words, without what
+-- addresses differ in.
 local function words(err)
   return (type(err) == "table" and tostring(err.kind) or type(err))
     .. (tostring(err):gsub("0x%x+", ""):gsub("\n%s*in t[^\n]*, stack traceback.*", ""))
@@ -136,7 +138,8 @@ end
 
 describe("T-A: a coroutine that dies of", function()
   for how, die in pairs(deaths) do
-    local blocks = how == "an error that is a string" and around or { around["a group"], around["a coroutine"] }
+    local blocks = how == "an error that is a string" and around
+      or { around["a group"], around["a coroutine"] }
     for what, open in pairs(openings) do
       it(("%s in %s leaves nothing behind"):format(how, what), function()
         for _, block in pairs(blocks) do
@@ -164,7 +167,8 @@ describe("T-A: a coroutine that dies of", function()
       end)
     end
 
-    if how ~= "a closing variable that fails" then -- which Lua does not run in a coroutine that died
+    -- which Lua does not run in a coroutine that died
+    if how ~= "a closing variable that fails" then
       it(("%s gives by resume what it gives by pcall"):format(how), function()
         for _, what in ipairs { "a group", "two groups", "a generator in a group" } do
           local _, expected = pcall(openings[what], die)

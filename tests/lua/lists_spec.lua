@@ -14,8 +14,10 @@ local TAKES = {
 }
 
 -- Keys that no list has, as a message has them.
-local KEYS = { { "user", "'user'" }, { 1.5, "[1.5]" }, { 0, "[0]" }, { -1, "[-1]" }, { 1000, "[1000]" },
-  { math.maxinteger, tostring(math.maxinteger) }, { math.mininteger, tostring(math.mininteger) }, { true, "[true]" },
+local KEYS = { { "user", "'user'" }, { 1.5, "[1.5]" }, { 0, "[0]" }, { -1, "[-1]" },
+  { 1000, "[1000]" },
+  { math.maxinteger, tostring(math.maxinteger) }, { math.mininteger, tostring(math.mininteger) },
+  { true, "[true]" },
   { f, "a function" }, { {}, "a table" }, { "n ", "'n '" }, { "N", "'N'" } }
 
 local function count(tree)
@@ -60,13 +62,18 @@ describe("T-I: what is no list is refused before anything is spawned, by", funct
     end)
     misuse("'settled' in the list is an option", function() task.gather({ f, settled = true }) end)
     misuse("'timeout' in the list is an option", function() task.wait({ timeout = 1 }) end)
-    misuse("'return_when' in the list is an option", function() task.wait({ return_when = "x" }) end)
-    misuse("'timeout' in the list is an option", function() task.as_completed({ f, timeout = 1 }) end)
+    misuse("'return_when' in the list is an option", function()
+      task.wait({ return_when = "x" })
+    end)
+    misuse("'timeout' in the list is an option", function()
+      task.as_completed({ f, timeout = 1 })
+    end)
     misuse("the key 'limit'", function() task.race({ f, limit = 1 }) end)
   end)
 
   it("options and bodies of requests", function()
-    for _, list in ipairs { { "GET", x = 1 }, { x = "GET" }, { [2] = "GET" }, { "GET", n = "1" } } do
+    for _, list in ipairs { { "GET", x = 1 }, { x = "GET" }, { [2] = "GET" },
+      { "GET", n = "1" } } do
       raises_error({ kind = "Usage" }, http.session, { retries = { methods = list } })
       raises_error({ kind = "Usage" }, http.session, { retries = { statuses = list } })
       raises_error({ kind = "Usage" }, http.session, { redirect_headers = list })

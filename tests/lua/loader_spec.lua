@@ -9,7 +9,12 @@ local function module(name, source)
   end })
 end
 
-local waits = "local task = require 'septet.task' task.sleep(0.001) loads = (loads or 0) + 1 return { n = loads, ... }"
+local waits = [[
+  local task = require 'septet.task'
+  task.sleep(0.001)
+  loads = (loads or 0) + 1
+  return { n = loads, ... }
+]]
 
 describe("task.require", function()
   it("loads a module that waits, once", function()
@@ -43,7 +48,8 @@ describe("task.require", function()
   end)
 
   it("raises what the module raises, and loads it anew the next time", function()
-    local _ <close> = module("fails", "tries = (tries or 0) + 1 if tries == 1 then error 'first' end return tries")
+    local _ <close> = module("fails",
+      "tries = (tries or 0) + 1 if tries == 1 then error 'first' end return tries")
     local err = raises("fails.lua:1: first", task.require, "fails")
     equal(type(err), "string")
     equal(task.require "fails", 2)
@@ -70,11 +76,14 @@ describe("task.require", function()
 
   it("is what the refusal below require names", function()
     local _ <close> = module("waits", waits)
-    raises("cannot wait here: called from 'require' %(task.require loads modules that wait%)", require, "waits")
+    raises("cannot wait here: called from 'require' %(task.require loads modules that wait%)",
+      require, "waits")
   end)
 
   it("refuses what is no name", function()
-    misuse("bad argument #1 to 'require' %(string expected, got table%)", function() task.require {} end)
+    misuse("bad argument #1 to 'require' %(string expected, got table%)", function()
+      task.require {}
+    end)
   end)
 end)
 
@@ -124,7 +133,8 @@ describe("task.try", function()
     equal(ok, false)
     equal(err, { mine = true })
     equal(traceback:find "^stack traceback:" ~= nil, true)
-    equal(traceback:find "in upvalue 'deep'" ~= nil or traceback:find "in local 'deep'" ~= nil, true)
+    equal(traceback:find "in upvalue 'deep'" ~= nil or traceback:find "in local 'deep'" ~= nil,
+      true)
   end)
 
   it("lets Cancelled pass", function()

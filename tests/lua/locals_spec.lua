@@ -1,9 +1,11 @@
--- Task-locals and coroutines: code outside of a coroutine never sees what a `with` inside of it has set.
+-- Task-locals and coroutines: code outside of a coroutine never sees what a `with` inside of it has
+-- set.
 local task = require "septet.task"
 
 local v = task.var "default"
 
--- Sorts of coroutines: each runs body(yield) and returns a function that goes on with it, and one that leaves it.
+-- Sorts of coroutines: each runs body(yield) and returns a function that goes on with it, and one
+-- that leaves it.
 local sorts = {}
 
 function sorts.wrap(body)
@@ -203,7 +205,8 @@ describe("`with`", function()
   end)
 
   it("T-H: passes all that the function gets and gives", function()
-    equal(table.pack(v:with(1, function(...) return select("#", ...), ... end, nil, 2, nil)), { 3, nil, 2, nil, n = 4 })
+    equal(table.pack(v:with(1, function(...) return select("#", ...), ... end, nil, 2, nil)),
+      { 3, nil, 2, nil, n = 4 })
     equal(select("#", v:with(1, function() end)), 0)
     local thrown = {}
     local _, err = pcall(v.with, v, 1, error, thrown)

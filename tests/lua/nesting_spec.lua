@@ -84,7 +84,8 @@ for place, inside in pairs(places) do
       end)
     end)
 
-    for name, walk in pairs { wrapped = wrapped_walk, generated = generated_walk, mixed = mixed_walk } do
+    for name, walk in pairs { wrapped = wrapped_walk, generated = generated_walk,
+      mixed = mixed_walk } do
       it("T-T: a walk over a tree 90 deep, " .. name, function()
         inside(function()
           local n = 0

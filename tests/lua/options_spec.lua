@@ -8,7 +8,8 @@ local SOCKET = os.getenv "SEPTET_ORIGIN_UNIX"
 
 describe("a socket of the file system", function()
   it("http.38 is connected to, whatever host the URL names", function()
-    local session <close> = http.session { unix_socket = SOCKET, base_url = "http://nowhere.invalid:1/a/" }
+    local session <close> = http.session { unix_socket = SOCKET,
+      base_url = "http://nowhere.invalid:1/a/" }
     local mark = origin.mark()
     local r = session:get "/echo?q"
     equal({ r.status, origin.decode(r.body).headers.host, r.url },
@@ -30,7 +31,8 @@ describe("a socket of the file system", function()
     equal(origin.connections(origin.requests(mark)), 2)
     local local_one <close> = http.session { unix_socket = SOCKET }
     equal(local_one:get(URL .. "/bytes/1", { unix_socket = false }).status, 200)
-    raises_error({ code = "dns" }, local_one.get, local_one, "http://nowhere.invalid/", { unix_socket = false })
+    raises_error({ code = "dns" }, local_one.get, local_one,
+      "http://nowhere.invalid/", { unix_socket = false })
   end)
 
   it("comes before a proxy", function()
@@ -39,18 +41,22 @@ describe("a socket of the file system", function()
   end)
 
   it("is the script's choice, and no address to be denied", function()
-    local session <close> = http.session { unix_socket = SOCKET, deny = "private", allow = "a.invalid" }
+    local session <close> = http.session { unix_socket = SOCKET, deny = "private",
+      allow = "a.invalid" }
     equal(session:get("http://a.invalid/bytes/1").status, 200)
     raises_error({ code = "denied" }, session.get, session, "http://b.invalid/bytes/1")
   end)
 
   it("that is not there is told", function()
     local session <close> = http.session { unix_socket = SOCKET .. ".none" }
-    raises_error({ code = "connect", reason = "not_found", phase = "connect" }, session.get, session, URL)
+    raises_error({ code = "connect", reason = "not_found", phase = "connect" },
+      session.get, session, URL)
     local file <close> = http.session { unix_socket = origin.log_path }
     raises_error({ code = "connect", reason = "refused" }, file.get, file, URL)
     for _, bad in ipairs { "", ("x"):rep(108), "a\0b", 5 } do
-      misuse("bad option 'unix_socket' to 'session'", function() http.session { unix_socket = bad } end)
+      misuse("bad option 'unix_socket' to 'session'", function()
+        http.session { unix_socket = bad }
+      end)
     end
     misuse("did you mean 'unix_socket'", function() http.session { unix_sockets = "/a" } end)
   end)
@@ -84,7 +90,8 @@ describe("a digest", function()
       local session <close> = http.session { auth = known }
       local mark = origin.mark()
       local r = session:get(target(algorithm))
-      equal({ r.status, origin.decode(r.body).method, r.headers["x-challenge"], r.reason }, { 200, "GET", nil, "OK" })
+      equal({ r.status, origin.decode(r.body).method, r.headers["x-challenge"], r.reason },
+        { 200, "GET", nil, "OK" })
       equal(#r.headers:all "content-type", 1)
       local requests = origin.requests(mark)
       equal({ #requests, requests[1].headers.authorization }, { 2, nil })
@@ -118,12 +125,14 @@ describe("a digest", function()
     end
     local mark = origin.mark()
     for _, body in ipairs { ("x"):rep(2048), pieces(2) } do
-      equal(origin.decode(session:post(target("MD5", "&stale="), { body = body }).body).body_size, 2048)
+      equal(origin.decode(session:post(target("MD5", "&stale="), { body = body }).body).body_size,
+        2048)
     end
     local sizes = {}
     for i, request in ipairs(origin.requests(mark)) do sizes[i] = request.body_size end
     equal(sizes, { 0, 2048, 2048, 0, 2048, 2048 })
-    raises_error({ code = "protocol", reason = "rewind" }, session.post, session, target("MD5", "&stale="),
+    raises_error({ code = "protocol", reason = "rewind" },
+      session.post, session, target("MD5", "&stale="),
       { body = pieces(1024) })
   end)
 
@@ -140,8 +149,12 @@ describe("a digest", function()
 
   it("takes time that adds up, and is traced once", function()
     local ended, xfers = 0, {}
-    require "septet.trace".subscribe(function(e) if e.kind == "xfer" then xfers[#xfers + 1] = e end end)
-    local session <close> = http.session { auth = known, trace = { request_end = function() ended = ended + 1 end } }
+    require "septet.trace".subscribe(function(e)
+      if e.kind == "xfer" then xfers[#xfers + 1] = e end
+    end)
+    local session <close> = http.session { auth = known, trace = { request_end = function()
+      ended = ended + 1
+    end } }
     for _, more in ipairs { "", "", "&close=1", "&close=1" } do
       local times, sum = session:get(target("MD5", more)).times, 0
       for name, seconds in pairs(times) do
@@ -151,13 +164,16 @@ describe("a digest", function()
       equal(math.abs(sum - times.total) < 1e-6, true)
     end
     origin.eventually(function() return #xfers >= 4 end)
-    equal({ ended, #xfers, xfers[1].status, xfers[1].reused, xfers[2].reused }, { 4, 4, 200, false, true })
+    equal({ ended, #xfers, xfers[1].status, xfers[1].reused, xfers[2].reused },
+      { 4, 4, 200, false, true })
   end)
 
   it("has the limits of any exchange", function()
     local session <close> = http.session { auth = known, timeout = { first_byte = 0.02 } }
-    raises_error({ reason = "first_byte", phase = "wait" }, session.post, session, URL .. "/stall", { body = "x" })
-    raises_error({ reason = "idle", phase = "receive" }, session.get, session, URL .. "/stall?after=1",
+    raises_error({ reason = "first_byte", phase = "wait" },
+      session.post, session, URL .. "/stall", { body = "x" })
+    raises_error({ reason = "idle", phase = "receive" },
+      session.get, session, URL .. "/stall?after=1",
       { timeout = { idle = 0.02, first_byte = 60 } })
   end)
 
@@ -165,7 +181,8 @@ describe("a digest", function()
     local session <close> = http.session { auth = known }
     do
       local r <close> = session:stream("GET", target "MD5")
-      equal({ r.status, r.headers["x-challenge"], origin.decode(r:read()).method }, { 200, nil, "GET" })
+      equal({ r.status, r.headers["x-challenge"], origin.decode(r:read()).method },
+        { 200, nil, "GET" })
     end
     local left = 3
     local function body()
@@ -174,10 +191,12 @@ describe("a digest", function()
     end
     equal(origin.decode(session:post(target "MD5", { body = body }).body).body_size, 3000)
     local bodies = {
-      ["/digest"] = "who are you?\n", ["/status/401"] = "status 401\n", ["/redirect-to?status=401"] = "",
+      ["/digest"] = "who are you?\n", ["/status/401"] = "status 401\n",
+      ["/redirect-to?status=401"] = "",
     }
     for path, expected in pairs(bodies) do
-      local r <close> = session:stream("GET", URL .. path, { auth = { user = "nobody", digest = true } })
+      local r <close> = session:stream("GET", URL .. path,
+        { auth = { user = "nobody", digest = true } })
       equal({ r.status, r:read() }, { 401, expected })
     end
   end)
@@ -199,11 +218,21 @@ describe("a digest", function()
   end)
 
   it("of nobody, or with what breaks out of a header, is refused", function()
-    misuse("either 'user' or 'bearer' expected", function() http.session { auth = { digest = true } } end)
-    misuse("has no 'password' and no 'digest'", function() http.session { auth = { bearer = "t", digest = true } } end)
-    misuse("control character", function() http.session { auth = { user = "a\r\nb", digest = true } } end)
-    misuse("NUL", function() http.session { auth = { user = "a", password = "\0", digest = true } } end)
-    misuse("did you mean 'digest'", function() http.session { auth = { user = "a", digets = true } } end)
+    misuse("either 'user' or 'bearer' expected", function()
+      http.session { auth = { digest = true } }
+    end)
+    misuse("has no 'password' and no 'digest'", function()
+      http.session { auth = { bearer = "t", digest = true } }
+    end)
+    misuse("control character", function()
+      http.session { auth = { user = "a\r\nb", digest = true } }
+    end)
+    misuse("NUL", function()
+      http.session { auth = { user = "a", password = "\0", digest = true } }
+    end)
+    misuse("did you mean 'digest'", function()
+      http.session { auth = { user = "a", digets = true } }
+    end)
     misuse("a table or false expected, got string", function() http.session { auth = "a:b" } end)
   end)
 end)
@@ -212,24 +241,30 @@ describe("a request's credentials", function()
   local url, user, password = URL .. "/digest", "lion", "Circle of Life"
 
   it("stand over its session's, whatever the scheme", function()
-    local session <close> = http.session { auth = { user = user, password = password, digest = true } }
+    local session <close> = http.session {
+      auth = { user = user, password = password, digest = true },
+    }
     equal(session:get(url).status, 200)
     equal(session:get(url, { auth = { user = user, password = "x", digest = true } }).status, 401)
     equal(session:get(url, { auth = { user = user, password = password } }).status, 401)
     equal(echo(session, "GET", { auth = { bearer = "t" } }).headers.authorization, "Bearer t")
     local basic <close> = http.session { auth = { user = user, password = password } }
-    equal(basic:get(url, { auth = { user = user, password = password, digest = true } }).status, 200)
+    equal(basic:get(url, { auth = { user = user, password = password, digest = true } }).status,
+      200)
     equal(basic:get(url).status, 401)
   end)
 
   it("of false are none", function()
-    local session <close> = http.session { auth = { user = user, password = password, digest = true } }
+    local session <close> = http.session {
+      auth = { user = user, password = password, digest = true },
+    }
     local mark = origin.mark()
     equal(session:get(url, { auth = false }).status, 401)
     equal(#origin.requests(mark), 1)
     local basic <close> = http.session { auth = { user = "u" } }
     equal(echo(basic, "GET", { auth = false }).headers.authorization, nil)
-    equal(echo(basic, "GET", { auth = false, headers = { Authorization = "x y" } }).headers.authorization, "x y")
+    equal(echo(basic, "GET",
+      { auth = false, headers = { Authorization = "x y" } }).headers.authorization, "x y")
     equal(echo(basic, "GET").headers.authorization, "Basic dTo=")
   end)
 end)
@@ -239,7 +274,8 @@ describe("a request's cookies", function()
     local session <close> = http.session { cookies = true }
     local function sent(options) return echo(session, "GET", options).headers.cookie end
     session:get(URL .. "/headers?Set-Cookie=a=1")
-    equal({ sent(), sent { cookies = false } or "none", sent { cookies = true } }, { "a=1", "none", "a=1" })
+    equal({ sent(), sent { cookies = false } or "none", sent { cookies = true } },
+      { "a=1", "none", "a=1" })
     session:get(URL .. "/headers?Set-Cookie=b=2", { cookies = false })
     equal(sent(), "a=1")
   end)
@@ -261,7 +297,8 @@ describe("a request's hooks", function()
       end,
       request_end = function(ctx, ev) told[#told + 1] = ("%s %d"):format(ctx.name, ev.status) end,
       request_exception = function(ctx, ev)
-        told[#told + 1] = ("%s %s"):format(ctx.name, ev.cancelled and "cancelled" or ev.exception.code or ev.exception)
+        told[#told + 1] = ("%s %s"):format(ctx.name,
+          ev.cancelled and "cancelled" or ev.exception.code or ev.exception)
       end,
     }
   end
@@ -273,7 +310,8 @@ describe("a request's hooks", function()
     equal({ said.headers["x-session"], said.headers["x-own"] }, { "told", "told" })
     pcall(session.get, session, URL .. "/empty", { trace = hooks("own", told) })
     session:get(URL .. "/bytes/1")
-    equal(told, { "session start", "own start", "session 200", "own 200", "session start", "own start", "session reset",
+    equal(told, { "session start", "own start", "session 200",
+      "own 200", "session start", "own start", "session reset",
       "own reset", "session start", "session 200" })
   end)
 
@@ -283,14 +321,18 @@ describe("a request's hooks", function()
     session:get(URL .. "/redirect/1", { trace = hooks("own", told) })
     task.move_on_after(0.01, session.get, session, URL .. "/stall", { trace = hooks("own", told) })
     equal(told, { "own start", "own 200", "own start", "own cancelled" })
-    misuse("did you mean 'request_start'", function() session:get(URL, { trace = { request_starts = print } }) end)
+    misuse("did you mean 'request_start'", function()
+      session:get(URL, { trace = { request_starts = print } })
+    end)
   end)
 
   it("may refuse, of which the session's are told", function()
     local told = {}
     local session <close> = http.session { trace = hooks("session", told) }
     local mark = origin.mark()
-    equal(pcall(session.get, session, URL .. "/bytes/1", { trace = { request_start = function() error("no", 0) end } }),
+    equal(pcall(session.get, session, URL .. "/bytes/1", { trace = { request_start = function()
+      error("no", 0)
+    end } }),
       false)
     equal({ told, #origin.requests(mark) }, { { "session start", "session no" }, 0 })
   end)
@@ -319,13 +361,15 @@ describe("statistics", function()
     for name, n in pairs(session:stats()) do equal(n, 0, name) end
     session:get(URL .. "/bytes/100")
     session:post(URL .. "/bytes/10", { body = "12345" })
-    check(session, { requests = 2, bytes_received = 110, bytes_sent = 5, connections = 1, connections_made = 1,
+    check(session,
+      { requests = 2, bytes_received = 110, bytes_sent = 5, connections = 1, connections_made = 1,
       connections_reused = 1 })
     session:get(URL .. "/redirect/2")
     session:get(URL .. "/fail/1?key=stats")
     check(session, { requests = 7, redirects = 2, retries = 1, failed = 0 })
     pcall(session.get, session, origin.refused, { retries = false })
-    check(session, { requests = 8, failed = 1, cancelled = 0, connections_made = 1, connections = 1 })
+    check(session,
+      { requests = 8, failed = 1, cancelled = 0, connections_made = 1, connections = 1 })
     pcall(session.get, session, "no URL")
     check(session, { requests = 8, failed = 1 })
   end)
@@ -358,7 +402,9 @@ describe("statistics", function()
   end)
 
   it("of a digest are those of one request", function()
-    local session <close> = http.session { auth = { user = "lion", password = "Circle of Life", digest = true } }
+    local session <close> = http.session {
+      auth = { user = "lion", password = "Circle of Life", digest = true },
+    }
     session:post(URL .. "/digest", { body = "12345" })
     check(session, { requests = 1, connections_made = 1, connections_reused = 0, bytes_sent = 5 })
     session:post(URL .. "/digest", { body = "12345" })
@@ -378,10 +424,12 @@ describe("a text", function()
   it("is in the charset that its Content-Type tells, or in UTF-8", function()
     local session <close> = http.session()
     local expected = {
-      ["text/html; charset=iso-8859-1"] = { "\xE4\x80", "ä€" }, ["text/plain;CHARSET=\"UTF-8\""] = { "ä", "ä" },
+      ["text/html; charset=iso-8859-1"] = { "\xE4\x80", "ä€" },
+      ["text/plain;CHARSET=\"UTF-8\""] = { "ä", "ä" },
       ["text/plain; a=b; charset = 'ISO-8859-15' ; c"] = { "\xA4", "€" },
       ["text/plain; charset=utf-16"] = { "a\0\xE4\0", "aä" },
-      ["text/plain"] = { "\xE4ä", "\u{FFFD}ä" }, ["text/plain; charset=us-ascii"] = { "\x93a\x94", "“a”" },
+      ["text/plain"] = { "\xE4ä", "\u{FFFD}ä" },
+      ["text/plain; charset=us-ascii"] = { "\x93a\x94", "“a”" },
     }
     for content_type, pair in pairs(expected) do
       equal(response(session, pair[1], content_type):text(), pair[2], content_type)
@@ -403,11 +451,16 @@ describe("a text", function()
 
   it("has U+FFFD for what is no character", function()
     local replaced = {
-      ["\x80"] = "\u{FFFD}", ["a\xC3"] = "a\u{FFFD}", ["\xC0\x80"] = "\u{FFFD}\u{FFFD}", ["\xE2\x82a"] = "\u{FFFD}a",
-      ["\xED\xA0\x80"] = ("\u{FFFD}"):rep(3), ["\xF0\x9F\x98"] = "\u{FFFD}", ["\xF4\x90\x80\x80"] = ("\u{FFFD}"):rep(4),
-      ["\xF0\x9F\x98\x80\xFF"] = "\u{1F600}\u{FFFD}", ["\xE0\x80"] = "\u{FFFD}\u{FFFD}", ["\xF5"] = "\u{FFFD}",
+      ["\x80"] = "\u{FFFD}", ["a\xC3"] = "a\u{FFFD}", ["\xC0\x80"] = "\u{FFFD}\u{FFFD}",
+      ["\xE2\x82a"] = "\u{FFFD}a",
+      ["\xED\xA0\x80"] = ("\u{FFFD}"):rep(3), ["\xF0\x9F\x98"] = "\u{FFFD}",
+      ["\xF4\x90\x80\x80"] = ("\u{FFFD}"):rep(4),
+      ["\xF0\x9F\x98\x80\xFF"] = "\u{1F600}\u{FFFD}", ["\xE0\x80"] = "\u{FFFD}\u{FFFD}",
+      ["\xF5"] = "\u{FFFD}",
     }
-    for bytes, expected in pairs(replaced) do equal(text.decode(bytes), expected, ("%q"):format(bytes)) end
+    for bytes, expected in pairs(replaced) do
+      equal(text.decode(bytes), expected, ("%q"):format(bytes))
+    end
     equal(text.decode("a\0\0\xDCb\0c", "utf-16"), "a\u{FFFD}b\u{FFFD}")
     equal(text.decode(("\x81"):rep(100000) .. "a", "cp1252"), ("\u{81}"):rep(100000) .. "a")
     equal(text.decode(("\xA5"):rep(100000) .. "a", "iso-8859-3"), ("\u{FFFD}"):rep(100000) .. "a")
@@ -418,7 +471,8 @@ describe("a text", function()
     local session <close> = http.session()
     for _, name in ipairs { "x-klingon", "utf-8//IGNORE", "a/b" } do
       local r = response(session, "a", "text/plain; charset=" .. name)
-      raises_error({ kind = "HttpError", code = "decode", reason = "charset", url = r.url, method = "POST" }, r.text, r)
+      raises_error({ kind = "HttpError", code = "decode",
+        reason = "charset", url = r.url, method = "POST" }, r.text, r)
     end
     misuse("bad argument #1 to 'text'", function() session:get(URL .. "/bytes/1"):text(5) end)
   end)

@@ -22,8 +22,8 @@ local strings = {
   ["%s%d%%"] = "a format",
 }
 
--- How something may be cancelled with a reason; each calls fn, which never ends by itself, in it and returns what
--- unwound fn.
+-- How something may be cancelled with a reason; each calls fn, which never ends by itself, in it
+-- and returns what unwound fn.
 local ways = {
   ["a task"] = function(reason, fn)
     local seen
@@ -229,7 +229,8 @@ describe("T-N: a name", function()
       t:cancel()
       local err = raises_error({ kind = "TaskCancelled" }, t.await, t)
       local escaped = ("task '%s' was cancelled"):format(name:find "[%c\128-\255]" and "" or name)
-      equal(#err.message >= #escaped, true, ("message: %d bytes of %d"):format(#err.message, #escaped))
+      equal(#err.message >= #escaped, true,
+        ("message: %d bytes of %d"):format(#err.message, #escaped))
       equal(t.name == name, true)
     end)
   end

@@ -9,11 +9,14 @@ local URL, echo = origin.url, origin.echo
 local function refuses(options, ...)
   local err = raises_error({ kind = "Usage" }, http.default().request, http.default(), "POST",
     URL .. "/echo", options)
-  for _, word in ipairs { ... } do equal(err.message:find(word, 1, true) ~= nil, true, err.message) end
+  for _, word in ipairs { ... } do
+    equal(err.message:find(word, 1, true) ~= nil, true, err.message)
+  end
   return err
 end
 
--- All shapes of tables to a depth, as { shape =, fields = a list of "name=value", or false where it is none }.
+-- All shapes of tables to a depth, as { shape =, fields = a list of "name=value", or false where it
+-- is none }.
 local LEAVES = { "a", 1, true, 0 / 0, math.huge, print }
 
 local function text_of(value)
@@ -24,8 +27,11 @@ end
 -- Values of a field: the texts that go over the wire, or nil where they cannot.
 local function values()
   local list = {}
-  for _, leaf in ipairs(LEAVES) do list[#list + 1] = { leaf, text_of(leaf) and { text_of(leaf) } } end
-  local shapes = { {}, { "a" }, { "a", 2 }, { x = "a" }, { "a", x = 1 }, { [2] = "a" }, { { "a" } }, { {} },
+  for _, leaf in ipairs(LEAVES) do
+    list[#list + 1] = { leaf, text_of(leaf) and { text_of(leaf) } }
+  end
+  local shapes = { {}, { "a" }, { "a", 2 }, { x = "a" }, { "a", x = 1 }, { [2] = "a" }, { { "a" } },
+    { {} },
     { "a", { "b" } }, { 0 / 0 }, { [0] = "a" }, { "a", print }, { a = {} }, table.pack("a", nil) }
   local texts = { nil, { "a" }, { "a", "2" } }
   for i, shape in ipairs(shapes) do list[#list + 1] = { shape, texts[i] } end
@@ -40,7 +46,8 @@ local function check(shape, expected)
       equal({ ok, task.is(result, "Usage") }, { false, true }, option .. " " .. tostring(result))
     else
       if not ok then error(result, 0) end
-      local wire = option == "form" and result.body or result.query or result.url:match "%?(.*)$" or ""
+      local wire = option == "form" and result.body or result.query or result.url:match "%?(.*)$"
+        or ""
       local got = {}
       for pair in wire:gmatch "[^&]+" do got[#got + 1] = pair end
       table.sort(got)
@@ -85,7 +92,8 @@ end)
 describe("X-16: the Content-Type of a multipart body", function()
   local parts = { { name = "a", data = "1" } }
   local function sent(content_type)
-    return echo(http.default(), "POST", { multipart = parts, headers = { ["content-type"] = content_type } })
+    return echo(http.default(), "POST",
+      { multipart = parts, headers = { ["content-type"] = content_type } })
   end
 
   it("gets a boundary where it names none", function()
@@ -100,7 +108,8 @@ describe("X-16: the Content-Type of a multipart body", function()
 
   it("has the body use the one that it names", function()
     for kind, boundary in pairs {
-      ["multipart/form-data; boundary=xyz"] = "xyz", ['multipart/mixed; BOUNDARY="a b"; charset=utf-8'] = "a b",
+      ["multipart/form-data; boundary=xyz"] = "xyz",
+      ['multipart/mixed; BOUNDARY="a b"; charset=utf-8'] = "a b",
       ["multipart/mixed;charset=x;boundary=0"] = "0",
     } do
       local said = sent(kind)
@@ -111,23 +120,29 @@ describe("X-16: the Content-Type of a multipart body", function()
   end)
 
   it("is refused where it is anything else", function()
-    for _, kind in ipairs { "text/plain", "", "multipart", "multipart/", "application/json; boundary=x",
-      "multipart/mixed; boundary=", "multipart/mixed; boundary=" .. ("x"):rep(71), 'multipart/mixed; boundary="a"b"',
-      "multipart/mixed; boundary=a; boundary=b", "multipart/mixed boundary=a", 'multipart/mixed; boundary="a "',
+    for _, kind in ipairs { "text/plain", "", "multipart", "multipart/",
+      "application/json; boundary=x",
+      "multipart/mixed; boundary=", "multipart/mixed; boundary=" .. ("x"):rep(71),
+      'multipart/mixed; boundary="a"b"',
+      "multipart/mixed; boundary=a; boundary=b", "multipart/mixed boundary=a",
+      'multipart/mixed; boundary="a "',
       "multipart/mixed; boundary=a\200" } do
       refuses({ multipart = parts, headers = { ["Content-Type"] = kind } }, "Content-Type")
     end
     refuses({ multipart = parts, headers = { ["Content-Type"] = false } }, "Content-Type")
-    refuses({ multipart = parts, headers = { ["Content-Type"] = "multipart/a", ["content-type"] = "x" } }, "ontent-")
+    refuses({ multipart = parts,
+      headers = { ["Content-Type"] = "multipart/a", ["content-type"] = "x" } }, "ontent-")
     local own = { ["Content-Type"] = "multipart/a; boundary=b" }
-    refuses({ multipart = { { name = "a", data = "--b" } }, headers = own }, "boundary occurs in a part")
+    refuses({ multipart = { { name = "a", data = "--b" } }, headers = own },
+      "boundary occurs in a part")
     local function change(_, ev) ev.headers["Content-Type"] = "text/x" end
     refuses({ multipart = parts, trace = { request_start = change } }, "Content-Type")
   end)
 
   it("of a session is that of its other bodies", function()
     local session <close> = http.session { headers = { ["Content-Type"] = "text/plain" } }
-    equal(echo(session, "POST", { multipart = parts }).headers["content-type"]:match "^[^;]+", "multipart/form-data")
+    equal(echo(session, "POST", { multipart = parts }).headers["content-type"]:match "^[^;]+",
+      "multipart/form-data")
   end)
 end)
 
@@ -135,7 +150,8 @@ describe("H-20: a method that is written in lower case", function()
   it("is in capitals on the wire where sessions have a function for it", function()
     local session <close> = http.session()
     for _, method in ipairs { "GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" } do
-      for _, written in ipairs { method, method:lower(), method:sub(1, 1) .. method:sub(2):lower() } do
+      for _, written in ipairs { method, method:lower(),
+        method:sub(1, 1) .. method:sub(2):lower() } do
         equal(session:request(written, URL .. "/echo"):json().method, method)
         local stream <close> = session:stream(written, URL .. "/echo")
         equal(stream:json().method, method)
@@ -156,15 +172,20 @@ describe("H-20: a method that is written in lower case", function()
     local session <close> = http.session { retries = { attempts = 2, backoff = 0 } }
     local r = session:request("post", URL .. "/redirect-to?url=/echo&status=302", { body = "x" })
     equal({ r:json().method, r:json().body }, { "GET", "" })
-    equal(session:request("get", URL .. "/fail/1?key=lower-" .. os.time() .. math.random(0)).attempts, 2)
-    local listed <close> = http.session { retries = { attempts = 2, backoff = 0, methods = { "post" } } }
+    equal(session:request("get",
+      URL .. "/fail/1?key=lower-" .. os.time() .. math.random(0)).attempts, 2)
+    local listed <close> = http.session {
+      retries = { attempts = 2, backoff = 0, methods = { "post" } },
+    }
     equal(listed:post(URL .. "/fail/1?key=listed-" .. os.time() .. math.random(0)).attempts, 2)
   end)
 end)
 
 describe("H-19: a request for a range asks for no coding", function()
   local RANGE = { Range = "bytes=0-9" }
-  local function encoding(session, options) return echo(session, "GET", options).headers["accept-encoding"] end
+  local function encoding(session, options)
+    return echo(session, "GET", options).headers["accept-encoding"]
+  end
 
   it("wherever the header comes from", function()
     local plain <close> = http.session()
@@ -176,7 +197,8 @@ describe("H-19: a request for a range asks for no coding", function()
     equal(encoding(plain, { trace = { request_start = add } }), "identity")
     local traced <close> = http.session { trace = { request_start = add } }
     equal(encoding(traced), "identity")
-    equal(plain:get(URL .. "/redirect-to?url=/echo", { headers = RANGE }):json().headers["accept-encoding"], "identity")
+    equal(plain:get(URL .. "/redirect-to?url=/echo",
+      { headers = RANGE }):json().headers["accept-encoding"], "identity")
   end)
 
   it("but where the script says which", function()
@@ -193,7 +215,8 @@ describe("H-19: a request for a range asks for no coding", function()
   it("and one without a range asks for them", function()
     local ranged <close> = http.session { headers = RANGE }
     equal(encoding(ranged, { headers = { Range = false } }):find "gzip" ~= nil, true)
-    equal(encoding(http.default(), { trace = { request_start = function() end } }):find "gzip" ~= nil, true)
+    equal(encoding(http.default(),
+      { trace = { request_start = function() end } }):find "gzip" ~= nil, true)
   end)
 end)
 
@@ -202,15 +225,20 @@ describe("H-18: a Retry-After", function()
 
   it("is read in many ways", function()
     for text, seconds in pairs {
-      ["1.5"] = 2, ["1.0"] = 1, ["0.1"] = 1, [".5"] = 1, ["3."] = 3, ["1, 2"] = 2, ["2,1"] = 2, ["0"] = 0, [" 7 "] = 7,
+      ["1.5"] = 2, ["1.0"] = 1, ["0.1"] = 1, [".5"] = 1, ["3."] = 3, ["1, 2"] = 2, ["2,1"] = 2,
+      ["0"] = 0, [" 7 "] = 7,
       ["Sun, 06 Nov 1994 08:49:37 GMT"] = 10, ["Sun, 06 Nov 1994 08:49:37 UTC"] = 10,
-      ["Sun, 06 Nov 1994 08:49:37 +0000"] = 10, ["Sun, 06 Nov 1994 08:49:37 Z"] = 10, ["06 Nov 1994 08:49:37 UT"] = 10,
+      ["Sun, 06 Nov 1994 08:49:37 +0000"] = 10, ["Sun, 06 Nov 1994 08:49:37 Z"] = 10,
+      ["06 Nov 1994 08:49:37 UT"] = 10,
       ["Sun, 6 Nov 1994 8:49:37 utc"] = 10, ["sunday, 06 november 1994 08:49:37 gmt"] = 10,
       ["Sun, 06 Nov 1994 10:49:37 +0200"] = 10, ["Sun, 06 Nov 1994 08:49:37 UTC+00:00"] = 10,
-      ["1994-11-06T08:49:37Z"] = 10, ["1994-11-06 08:49:37 UTC"] = 10, ["1994-11-06T08:49:36.5Z"] = 10,
-      ["1994-11-06T07:49:37-01:00"] = 10, ["1994-11-06T08:50Z"] = 33, ["1994-11-06t08:49:37.000+00:00"] = 10,
+      ["1994-11-06T08:49:37Z"] = 10, ["1994-11-06 08:49:37 UTC"] = 10,
+      ["1994-11-06T08:49:36.5Z"] = 10,
+      ["1994-11-06T07:49:37-01:00"] = 10, ["1994-11-06T08:50Z"] = 33,
+      ["1994-11-06t08:49:37.000+00:00"] = 10,
       ["5, Sun, 06 Nov 1994 08:49:37 GMT"] = 10, ["Sun, 06 Nov 1994 08:49:37 GMT, 50"] = 50,
-      ["Sun, 06 Nov 1994 08:49:37 GMT, Sun, 06 Nov 1994 08:49:57 GMT"] = 30, ["Sun, 06 Nov 1994 08:49:07 GMT"] = 0,
+      ["Sun, 06 Nov 1994 08:49:37 GMT, Sun, 06 Nov 1994 08:49:57 GMT"] = 30,
+      ["Sun, 06 Nov 1994 08:49:07 GMT"] = 0,
       ["Sunday, 06-Nov-94 08:49:37 GMT"] = 10, ["Sun Nov  6 08:49:37 1994"] = 10,
     } do
       equal(retry.after(text, NOW, 99), seconds, text)
@@ -220,14 +248,16 @@ describe("H-18: a Retry-After", function()
   end)
 
   it("that may be a date and cannot be read asks for the longest backoff", function()
-    for _, text in ipairs { "Sun, 06 Nov 1994 08:49:37 PST", "1994-11-06T08:49:37", "1994-11-06", "06 Nov 1994",
+    for _, text in ipairs { "Sun, 06 Nov 1994 08:49:37 PST", "1994-11-06T08:49:37", "1994-11-06",
+      "06 Nov 1994",
       "Sun, 32 Foo 1994 08:49:37 GMT", "11/06/1994 08:49", "tomorrow at 10:30" } do
       equal(retry.after(text, NOW, 99), 99, text)
     end
   end)
 
   it("that says nothing is as none", function()
-    for _, text in ipairs { "-5", "abc", "", " ", ",", "soon", "5s", "1e3", "nan", "later, perhaps" } do
+    for _, text in ipairs { "-5", "abc", "", " ", ",", "soon", "5s", "1e3", "nan",
+      "later, perhaps" } do
       equal(retry.after(text, NOW, 99), nil, text)
     end
   end)
@@ -240,7 +270,8 @@ describe("H-18: a Retry-After", function()
     local long = retry.policy({ attempts = 9, backoff = 100, max_backoff = 100 }, "test")
     for _ = 1, 100 do -- never the random wait, also where that is longer (decision 0029)
       for _, asked in ipairs { 0, 1, 60 } do
-        equal(retry.delay(long, 3, { headers = { all = function() return { tostring(asked) } end } }), asked)
+        equal(retry.delay(long, 3,
+          { headers = { all = function() return { tostring(asked) } end } }), asked)
       end
     end
     local waits = {} -- of one that says nothing: the random ones
@@ -254,7 +285,8 @@ describe("H-18: a Retry-After", function()
     for i, value in ipairs { "0.2", "0,%201" } do
       local session <close> = http.session { retries = { attempts = 2, backoff = 0 } }
       local start = task.now()
-      local target = ("%s/fail/1?key=h18-%d-%x&retry-after=%s"):format(URL, i, math.random(0), value)
+      local target = ("%s/fail/1?key=h18-%d-%x&retry-after=%s"):format(URL,
+        i, math.random(0), value)
       equal(session:get(target).attempts, 2)
       equal(task.now() - start >= 1, true)
     end
@@ -288,7 +320,8 @@ describe("X-11: a save that is tried again", function()
     equal({ saved.attempts, session:stats().retries, session:stats().requests }, { 3, 2, 3 })
     local r = session:get(("%s/fail/1?key=x11-%x"):format(URL, math.random(0)))
     equal({ r.attempts, session:stats().retries }, { 2, 3 })
-    local stream <close> = session:stream("GET", ("%s/fail/1?key=x11-%x"):format(URL, math.random(0)))
+    local stream <close> = session:stream("GET",
+      ("%s/fail/1?key=x11-%x"):format(URL, math.random(0)))
     equal({ stream.attempts, session:stats().retries }, { 2, 4 })
     os.remove(path)
   end)

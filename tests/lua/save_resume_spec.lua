@@ -10,7 +10,8 @@ local left, break_off = saves.left, saves.break_off
 local OLD_DATE, DATE = "Mon, 01 Jan 2024 00:00:00 GMT", "Tue, 02 Jan 2024 00:00:00 GMT"
 
 describe("with resume, a part", function()
-  -- Breaks off a save of `before`, serves `after`, and saves again; what was asked for then must be `requests`.
+  -- Breaks off a save of `before`, serves `after`, and saves again; what was asked for then must be
+  -- `requests`.
   local function case(before, after, requests, status, cut)
     local f <close> = saves.temporary()
     break_off(f, before, cut or 300)
@@ -27,7 +28,8 @@ describe("with resume, a part", function()
   it("is gone on with where the ETag is the same, or the date", function()
     case({ etag = '"a"' }, { etag = '"a"' }, { REST }, 206)
     case({ modified = OLD_DATE, date = DATE }, { modified = OLD_DATE, date = DATE }, { REST }, 206)
-    case({ etag = '"a"', size = 1000000 }, { etag = '"a"', size = 1000000 }, { "bytes=999999-" }, 206, 999999)
+    case({ etag = '"a"', size = 1000000 },
+      { etag = '"a"', size = 1000000 }, { "bytes=999999-" }, 206, 999999)
   end)
 
   it("is begun anew where the body has changed", function()
@@ -43,9 +45,12 @@ describe("with resume, a part", function()
 
   it("is not mixed with another body where the server does not look at If-Range", function()
     case({ etag = '"a"' }, { etag = '"b"', version = 1, ranges = "blind" }, { REST, "all" }, 200)
-    case({ modified = OLD_DATE, date = DATE }, { modified = DATE, version = 1, ranges = "blind" }, { REST, "all" }, 200)
-    case({ etag = '"a"' }, { etag = '"b"', version = 1, ranges = "blind", size = 300 }, { REST, "all" }, 200)
-    case({ etag = '"a"' }, { etag = '"b"', version = 1, ranges = "blind", size = 200 }, { REST, "all" }, 200)
+    case({ modified = OLD_DATE, date = DATE },
+      { modified = DATE, version = 1, ranges = "blind" }, { REST, "all" }, 200)
+    case({ etag = '"a"' }, { etag = '"b"', version = 1, ranges = "blind", size = 300 },
+      { REST, "all" }, 200)
+    case({ etag = '"a"' }, { etag = '"b"', version = 1, ranges = "blind", size = 200 },
+      { REST, "all" }, 200)
   end)
 
   it("is begun anew where the range that comes is not the one asked for", function()
@@ -58,7 +63,8 @@ describe("with resume, a part", function()
       local body = serve(f, { etag = '"a"', cut = cut, size = 1001 })
       pcall(http.save, f.url, f.path, { resume = true })
       serve(f, { etag = '"a"', size = 1000 })
-      write(f.path .. ".part.meta", (contents(f.path .. ".part.meta"):gsub("1001", "1000"))) -- as if that had been told
+      -- as if that had been told
+      write(f.path .. ".part.meta", (contents(f.path .. ".part.meta"):gsub("1001", "1000")))
       local saved = http.save(f.url, f.path, { resume = true })
       equal({ saved.status, saved.bytes, saved.resumed }, { cut == 1000 and 416 or 206, 1000, cut })
       equal(left(f), { body:sub(1, 1000), false, false })
@@ -71,7 +77,8 @@ describe("with resume, a part", function()
   end)
 
   it("is not gone on with by a weak validator", function()
-    for _, options in ipairs { {}, { etag = 'W/"a"' }, { modified = OLD_DATE }, { modified = DATE, date = DATE },
+    for _, options in ipairs { {}, { etag = 'W/"a"' }, { modified = OLD_DATE },
+      { modified = DATE, date = DATE },
       { modified = "yesterday", date = DATE }, { etag = "a" } } do
       case(options, options, { "all" }, 200)
     end
@@ -80,7 +87,8 @@ describe("with resume, a part", function()
   it("is not gone on with where its bytes are not those that were sent", function()
     local f <close> = saves.temporary()
     serve(f, { size = 3000000, etag = '"a"', gzip = 1 })
-    raises_error({ code = "body_too_large" }, http.save, f.url, f.path, { resume = true, max_body = 2000000 })
+    raises_error({ code = "body_too_large" }, http.save,
+      f.url, f.path, { resume = true, max_body = 2000000 })
     equal(#contents(f.part) > 0, true)
     local mark = origin.mark()
     local body = serve(f, { size = 1000, etag = '"a"' })
@@ -101,7 +109,8 @@ describe("with resume, a part", function()
   end)
 
   it("without a meta, or with one that is none, is begun anew", function()
-    for _, text in ipairs { false, "", "{", "[]", "null", "7", '{"address":1,"validator":2}', ("x"):rep(100000) } do
+    for _, text in ipairs { false, "", "{", "[]", "null", "7", '{"address":1,"validator":2}',
+      ("x"):rep(100000) } do
       local f <close> = saves.temporary()
       local body = break_off(f, { etag = '"a"' }, 300)
       os.remove(f.meta)
@@ -133,7 +142,8 @@ describe("with resume, a part", function()
     raises_error({ code = "partial" }, http.save, f.url, f.path)
     equal(#contents(f.part), 400)
     local body = serve(f, { etag = '"a"' })
-    equal(http.save(f.url, f.path, { resume = true }).resumed, 0) -- they are another one's bytes by now
+    -- they are another one's bytes by now
+    equal(http.save(f.url, f.path, { resume = true }).resumed, 0)
     equal(left(f), { body, false, false })
   end)
 

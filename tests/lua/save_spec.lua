@@ -18,7 +18,8 @@ describe("save", function()
       for _, resume in ipairs { false, true } do
         local saved = http.save(f.url, f.path, { resume = resume })
         equal(contents(f.path) == body, true)
-        equal({ saved.status, saved.bytes, saved.path, saved.resumed, saved.url }, { 200, size, f.path, 0, f.url })
+        equal({ saved.status, saved.bytes, saved.path, saved.resumed, saved.url },
+          { 200, size, f.path, 0, f.url })
         equal(saved.headers.etag, '"a"')
         equal({ contents(f.part), contents(f.meta) }, {})
       end
@@ -79,13 +80,21 @@ describe("save", function()
   it("refuses misuse", function()
     local f <close> = saves.temporary()
     misuse("bad argument #1 to 'save' %(string expected, got nil%)", function() http.save() end)
-    misuse("bad argument #2 to 'save' %(string expected, got nil%)", function() http.save(f.url) end)
-    misuse("bad argument #2 to 'save' %(no name of a file: '/tmp/'%)", function() http.save(f.url, "/tmp/") end)
-    misuse("bad argument #2 to 'save' %(no name of a file: ''%)", function() http.save(f.url, "") end)
+    misuse("bad argument #2 to 'save' %(string expected, got nil%)", function()
+      http.save(f.url)
+    end)
+    misuse("bad argument #2 to 'save' %(no name of a file: '/tmp/'%)", function()
+      http.save(f.url, "/tmp/")
+    end)
+    misuse("bad argument #2 to 'save' %(no name of a file: ''%)", function()
+      http.save(f.url, "")
+    end)
     misuse("unknown option 'sha265' to 'save', did you mean 'sha256'%?", function()
       http.save(f.url, f.path, { sha265 = "" })
     end)
-    misuse("unknown option 'json' to 'save'", function() http.save(f.url, f.path, { json = {} }) end)
+    misuse("unknown option 'json' to 'save'", function()
+      http.save(f.url, f.path, { json = {} })
+    end)
     misuse("bad option 'sha256' to 'save' %(64 hexadecimal digits expected%)", function()
       http.save(f.url, f.path, { sha256 = ("x"):rep(64) })
     end)
@@ -99,7 +108,8 @@ describe("save", function()
   end)
 
   it("raises IoError for a file that cannot be", function()
-    raises_error({ kind = "IoError", code = "ENOENT" }, http.save, URL .. "/bytes/1", "/nowhere/at/all")
+    raises_error({ kind = "IoError", code = "ENOENT" },
+      http.save, URL .. "/bytes/1", "/nowhere/at/all")
   end)
 end)
 
@@ -121,8 +131,10 @@ describe("a digest", function()
     local body = serve(f, { etag = '"a"' })
     local wrong, right = ("0"):rep(64), core.digest("sha256", body)
     for _, resume in ipairs { false, true } do
-      local err = raises_error({ kind = "HttpError", code = "digest", reason = "sha256", expected = wrong, got = right,
-        url = f.url, method = "GET" }, http.save, f.url, f.path, { sha256 = wrong, resume = resume })
+      local err = raises_error({ kind = "HttpError", code = "digest",
+        reason = "sha256", expected = wrong, got = right,
+        url = f.url, method = "GET" }, http.save, f.url, f.path,
+        { sha256 = wrong, resume = resume })
       equal(err.message, ("GET %s: its sha256 is %s, not %s"):format(f.url, right, wrong))
       equal(left(f), { "old", false, false })
     end
@@ -133,7 +145,8 @@ describe("a digest", function()
     local body = break_off(f, { size = 100000, etag = '"a"' }, 70001)
     local sha256 = core.digest("sha256", body)
     local saved = http.save(f.url, f.path, { resume = true, sha256 = sha256 })
-    equal({ saved.status, saved.bytes, saved.resumed, saved.sha256 }, { 206, 100000, 70001, sha256 })
+    equal({ saved.status, saved.bytes, saved.resumed, saved.sha256 },
+      { 206, 100000, 70001, sha256 })
     equal(contents(f.path) == body, true)
   end)
 
@@ -141,7 +154,8 @@ describe("a digest", function()
     local f <close> = saves.temporary()
     local body = break_off(f, { etag = '"a"' }, 300)
     write(f.part, ("x"):rep(300))
-    raises_error({ code = "digest" }, http.save, f.url, f.path, { resume = true, md5 = core.digest("md5", body) })
+    raises_error({ code = "digest" }, http.save, f.url, f.path,
+      { resume = true, md5 = core.digest("md5", body) })
     equal(left(f), { false, false, false })
   end)
 end)
@@ -153,7 +167,8 @@ describe("retries", function()
     for _, resume in ipairs { false, true } do
       local f <close> = saves.temporary()
       local body, mark = serve(f, { etag = '"a"', cut = 300 }), origin.mark()
-      local saved = http.save(f.url, f.path, { retries = quick, resume = resume, sha256 = core.digest("sha256", body) })
+      local saved = http.save(f.url, f.path,
+        { retries = quick, resume = resume, sha256 = core.digest("sha256", body) })
       equal({ saved.status, saved.bytes, saved.resumed, saved.attempts }, { 206, 1000, 0, 4 })
       equal(asked(mark), { "all", "bytes=300-", "bytes=600-", "bytes=900-" })
       equal(left(f), { body, false, false })
@@ -182,7 +197,8 @@ describe("retries", function()
   it("that leave GET alone do not", function()
     local f <close> = saves.temporary()
     serve(f, { etag = '"a"', cut = 300 })
-    raises_error({ code = "partial", attempts = 1 }, http.save, f.url, f.path, { retries = { methods = { "PUT" } } })
+    raises_error({ code = "partial", attempts = 1 }, http.save,
+      f.url, f.path, { retries = { methods = { "PUT" } } })
   end)
 
   it("do not go on with what no validator names", function()
@@ -248,7 +264,8 @@ describe("one path", function()
       end
       if turn % 10 == 0 then
         versions = versions + 1
-        bodies[versions] = serve(f, { size = 300000, version = versions, etag = ('"%d"'):format(versions) })
+        bodies[versions] = serve(f,
+          { size = 300000, version = versions, etag = ('"%d"'):format(versions) })
       end
     end
     http.save(f.url, f.path, { resume = true })

@@ -193,7 +193,9 @@ describe("a semaphore", function()
     for _, n in ipairs { 0, -1, 1.5, "2", math.huge } do
       misuse("bad argument #1 to 'semaphore'", function() sync.semaphore(n) end)
     end
-    misuse("bad argument #1 to 'semaphore' %(whole number expected, got no value%)", function() sync.semaphore() end)
+    misuse("bad argument #1 to 'semaphore' %(whole number expected, got no value%)", function()
+      sync.semaphore()
+    end)
     misuse("at least 1 expected", function() sync.semaphore(0) end)
     equal(sync.semaphore(2.0):value(), 2)
   end)

@@ -1,5 +1,5 @@
--- septet.http: what a session and a request may be told beyond the URL: bases, parameters, bodies, credentials, time
--- limits, redirects, retries and rates.
+-- septet.http: what a session and a request may be told beyond the URL: bases, parameters, bodies,
+-- credentials, time limits, redirects, retries and rates.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task, http = require "septet.task", require "septet.http"
 local encode, retry = private "septet.http.encode", private "septet.http.retry"
@@ -18,7 +18,8 @@ describe("a base URL", function()
 
   it("leads nowhere else than http", function()
     local session <close> = http.session { base_url = URL }
-    raises_error({ kind = "HttpError", code = "url", reason = "scheme" }, session.get, session, "file:///etc/passwd")
+    raises_error({ kind = "HttpError", code = "url", reason = "scheme" },
+      session.get, session, "file:///etc/passwd")
     raises_error({ kind = "HttpError", code = "url" }, session.get, session, "http://")
     for _, url in ipairs { "//127.0.0.1:1/", "http:/127.0.0.1:1/", "\\\\a/", "mailto:a" } do
       raises_error({ code = "url", reason = "no_scheme" }, session.get, session, url)
@@ -31,7 +32,9 @@ end)
 describe("parameters", function()
   it("go into the query, by name or in the order given", function()
     local session <close> = http.session()
-    local function query(url, params) return session:get(url, { params = params }).url:sub(#URL + 1) end
+    local function query(url, params)
+      return session:get(url, { params = params }).url:sub(#URL + 1)
+    end
     equal(query(URL .. "/bytes/1", { b = 2, a = "x y", c = true }), "/bytes/1?a=x%20y&b=2&c=true")
     equal(query(URL .. "/bytes/1", { { "b", 1 }, { "a", 2 }, { "b", 3 } }), "/bytes/1?b=1&a=2&b=3")
     equal(query(URL .. "/bytes/1?z=0#f", { a = { 1, 2 } }), "/bytes/1?z=0&a=1&a=2#f")
@@ -41,7 +44,9 @@ describe("parameters", function()
 
   it("that are no text are refused", function()
     local session <close> = http.session()
-    misuse("bad value of 'a' in 'params' %(string, number or boolean expected, got function%)", function()
+    local words = "bad value of 'a' in 'params' "
+      .. "%(string, number or boolean expected, got function%)"
+    misuse(words, function()
       session:get(URL, { params = { a = print } })
     end)
     misuse("bad item 1 of 'params'", function() session:get(URL, { params = { "a" } }) end)
@@ -62,7 +67,8 @@ describe("a body", function()
     equal(said.body, '{"id":9007199254740993}')
     equal(said.headers["content-type"], "application/json")
     equal(echo(session, "PUT", { json = false }).body, "false")
-    equal(echo(session, "POST", { json = {}, headers = { ["Content-Type"] = "a/b" } }).headers["content-type"], "a/b")
+    equal(echo(session, "POST",
+      { json = {}, headers = { ["Content-Type"] = "a/b" } }).headers["content-type"], "a/b")
   end)
 
   it("may be of several parts, whose names cannot break out", function()
@@ -76,7 +82,9 @@ describe("a body", function()
       "--" .. boundary, 'Content-Disposition: form-data; name="f"; filename="x.bin"',
       "Content-Type: application/octet-stream", "", "\0\r\n--", "--" .. boundary .. "--", "",
     }, "\r\n"))
-    misuse("bad part 1 of 'multipart'", function() session:post(URL, { multipart = { { name = "a" } } }) end)
+    misuse("bad part 1 of 'multipart'", function()
+      session:post(URL, { multipart = { { name = "a" } } })
+    end)
     misuse("a line's end in its type", function()
       session:post(URL, { multipart = { { name = "a", data = "b", type = "c\r\nd" } } })
     end)
@@ -100,7 +108,9 @@ describe("credentials", function()
     misuse("a colon in the user's name", function() http.session { auth = { user = "a:b" } } end)
     misuse("either 'user' or 'bearer' expected", function() http.session { auth = {} } end)
     local session <close> = http.session()
-    misuse("header 'Authorization'", function() session:get(URL, { auth = { bearer = "a\r\nb" } }) end)
+    misuse("header 'Authorization'", function()
+      session:get(URL, { auth = { bearer = "a\r\nb" } })
+    end)
   end)
 
   it("are in base64", function()
@@ -111,15 +121,18 @@ end)
 
 describe("limits", function()
   it("of a request stand over those of its session", function()
-    local session <close> = http.session { timeout = { total = 60, first_byte = 0.02 }, max_body = 10 }
-    raises_error({ code = "timeout", reason = "first_byte", phase = "wait" }, session.get, session, URL .. "/stall")
+    local session <close> = http.session { timeout = { total = 60, first_byte = 0.02 },
+      max_body = 10 }
+    raises_error({ code = "timeout", reason = "first_byte", phase = "wait" },
+      session.get, session, URL .. "/stall")
     raises_error({ code = "timeout", reason = "total" }, session.get, session, URL .. "/stall",
       { timeout = { total = 0.02, first_byte = 60 } })
     raises_error({ code = "timeout", reason = "idle", phase = "receive" }, session.get, session,
       URL .. "/stall?after=1&length=5", { timeout = { idle = 0.02, first_byte = 60 } })
     raises_error({ code = "body_too_large" }, session.get, session, URL .. "/bytes/11")
     equal(#session:get(URL .. "/bytes/11", { max_body = 11 }).body, 11)
-    raises_error({ code = "body_too_large" }, session.get, session, URL .. "/bytes/1", { max_body = 0 })
+    raises_error({ code = "body_too_large" }, session.get,
+      session, URL .. "/bytes/1", { max_body = 0 })
   end)
 
   it("of the queue end only the wait for a place", function()
@@ -127,7 +140,8 @@ describe("limits", function()
     task.group(function(g)
       g:spawn(session.get, session, URL .. "/stall")
       task.checkpoint()
-      raises_error({ code = "timeout", reason = "queue", phase = "queue" }, session.get, session, URL .. "/bytes/1")
+      raises_error({ code = "timeout", reason = "queue", phase = "queue" },
+        session.get, session, URL .. "/bytes/1")
       g:cancel()
     end)
     equal(session:get(URL .. "/bytes/1").status, 200)
@@ -146,7 +160,8 @@ describe("limits", function()
   it("of redirects may be none", function()
     local session <close> = http.session { redirects = 1 }
     equal(session:get(URL .. "/redirect/1").status, 200)
-    raises_error({ code = "redirect", reason = "limit" }, session.get, session, URL .. "/redirect/2")
+    raises_error({ code = "redirect", reason = "limit" },
+      session.get, session, URL .. "/redirect/2")
     equal(session:get(URL .. "/redirect/2", { redirects = 2 }).status, 200)
     local r = session:get(URL .. "/redirect/2", { redirects = false })
     equal({ r.status, r.headers.location, #r.history }, { 302, "/redirect/1", 0 })
@@ -159,7 +174,8 @@ describe("retries", function()
 
   it("follow statuses that pass, and connections that break", function()
     for _, how in ipairs { "", "&status=429", "&how=reset", "&retry-after=0" } do
-      local session <close> = http.session { retries = quick } -- a connection used again has a retry of its own
+      -- a connection used again has a retry of its own
+      local session <close> = http.session { retries = quick }
       local r = session:get(origin.failing(2, how))
       equal({ r.status, r.attempts }, { 200, 3 }, how)
     end
@@ -172,7 +188,8 @@ describe("retries", function()
     local r = session:get(origin.failing(9))
     equal({ r.status, r.attempts }, { 503, 4 })
     raises_error({ code = "status", attempts = 4 }, r.raise_for_status, r)
-    raises_error({ code = "reset", attempts = 4 }, session.get, session, origin.failing(9, "&how=reset"))
+    raises_error({ code = "reset", attempts = 4 },
+      session.get, session, origin.failing(9, "&how=reset"))
     raises_error({ code = "connect", attempts = 2 }, session.get, session, origin.refused,
       { retries = { attempts = 2, backoff = 0 } })
   end)
@@ -180,7 +197,8 @@ describe("retries", function()
   it("are for what is harmless to do twice", function()
     local session <close> = http.session { retries = quick }
     equal(session:post(origin.failing(1)).status, 503)
-    equal(session:post(origin.failing(1), { retries = { methods = { "POST" }, backoff = 0 } }).status, 200)
+    equal(session:post(origin.failing(1),
+      { retries = { methods = { "POST" }, backoff = 0 } }).status, 200)
     equal(session:get(origin.failing(1, "&status=500")).status, 500)
     equal(session:get(origin.failing(1), { retries = false }).status, 503)
     raises_error({ code = "partial" }, session.get, session, URL .. "/truncate")
@@ -214,10 +232,13 @@ describe("retries", function()
     } do
       equal(retry.after(text, 784111767), 10, text)
     end
-    equal({ retry.after "120", retry.after("Sunday, 06-Nov-30 08:49:37 GMT", 0) }, { 120, 1920185377 })
+    equal({ retry.after "120", retry.after("Sunday, 06-Nov-30 08:49:37 GMT", 0) },
+      { 120, 1920185377 })
     equal(retry.after("Thu, 29 Feb 2024 23:59:59 GMT", 1709251190), 9)
     equal(retry.after("Sun, 06 Nov 1994 08:49:37 GMT", 784111900), 0)
-    for _, text in ipairs { "tomorrow", "-1", "", "Sun, 06 Foo 1994 08:49:37 GMT" } do equal(retry.after(text), nil) end
+    for _, text in ipairs { "tomorrow", "-1", "", "Sun, 06 Foo 1994 08:49:37 GMT" } do
+      equal(retry.after(text), nil)
+    end
     equal(retry.after(nil), nil)
   end)
 
@@ -233,7 +254,9 @@ describe("retries", function()
   end)
 
   it("that cannot be are refused", function()
-    misuse("unknown option 'atempts' to 'retries'", function() http.session { retries = { atempts = 1 } } end)
+    misuse("unknown option 'atempts' to 'retries'", function()
+      http.session { retries = { atempts = 1 } }
+    end)
     misuse("bad option 'retries'", function() http.session { retries = "3" } end)
     misuse("bad option 'retries'", function() http.session { retries = -1 } end)
   end)
@@ -258,8 +281,12 @@ describe("a rate", function()
   end)
 
   it("may be each key's own, which a function gives", function()
-    local session <close> = http.session { rate = { "1/h", per = function(url) return url:match "key=(%w+)" end } }
-    for _, query in ipairs { "key=a", "key=b", "none", "none" } do session:get(URL .. "/bytes/1?" .. query) end
+    local session <close> = http.session { rate = { "1/h", per = function(url)
+      return url:match "key=(%w+)"
+    end } }
+    for _, query in ipairs { "key=a", "key=b", "none", "none" } do
+      session:get(URL .. "/bytes/1?" .. query)
+    end
     equal(task.move_on_after(0.01, session.get, session, URL .. "/bytes/2?key=a"), false)
   end)
 
@@ -282,7 +309,8 @@ describe("a rate", function()
   it("is not used up by those who give up", function()
     local session <close> = http.session { rate = "1/s" }
     session:get(URL .. "/bytes/1")
-    raises_error({ code = "timeout", reason = "total", phase = "queue" }, session.get, session, URL .. "/bytes/1",
+    raises_error({ code = "timeout", reason = "total", phase = "queue" },
+      session.get, session, URL .. "/bytes/1",
       { timeout = 0.01 })
     task.move_on_after(0.01, function()
       task.group(function(g)
@@ -293,7 +321,8 @@ describe("a rate", function()
   end)
 
   it("that cannot be is refused", function()
-    for _, bad in ipairs { "10", "0/s", "1/0s", "x/s", { per = "host" }, { "1/s", per = "url" }, 5 } do
+    for _, bad in ipairs { "10", "0/s", "1/0s", "x/s", { per = "host" }, { "1/s", per = "url" },
+      5 } do
       misuse("rate", function() http.session { rate = bad } end)
     end
   end)
@@ -307,7 +336,8 @@ describe("cookies", function()
     local site = "site.invalid:" .. origin.port -- on loopback itself, Secure would be no matter
     local session <close> = http.session { cookies = true, resolve = { [site] = "127.0.0.1" } }
     local function get(path) return session:get("http://" .. site .. path) end
-    for _, cookie in ipairs { "a=1", "b=2;%20Path=/elsewhere", "c=3;%20Secure", "d=4;%20Domain=example.com" } do
+    for _, cookie in ipairs { "a=1", "b=2;%20Path=/elsewhere", "c=3;%20Secure",
+      "d=4;%20Domain=example.com" } do
       get("/headers?Set-Cookie=" .. cookie)
     end
     equal(origin.decode(get "/echo".body).headers.cookie, "a=1")
@@ -342,7 +372,8 @@ describe("a proxy", function()
     local mark = origin.mark()
     equal(session:get("http://nowhere.invalid/a?b").status, 404)
     equal(origin.requests(mark)[1].path, "http://nowhere.invalid/a")
-    raises_error({ code = "connect", reason = "proxy" }, session.get, session, "https://nowhere.invalid/")
+    raises_error({ code = "connect", reason = "proxy" },
+      session.get, session, "https://nowhere.invalid/")
     local dead <close> = http.session { proxy = "socks5h://127.0.0.1:1" }
     raises_error({ code = "connect" }, dead.get, dead, "http://nowhere.invalid/")
   end)
@@ -356,15 +387,21 @@ end)
 
 describe("addresses", function()
   it("may be given instead of looked up", function()
-    local session <close> = http.session { resolve = { ["nowhere.invalid:" .. origin.port] = "127.0.0.1" } }
+    local session <close> = http.session {
+      resolve = { ["nowhere.invalid:" .. origin.port] = "127.0.0.1" },
+    }
     equal(session:get("http://nowhere.invalid:" .. origin.port .. "/bytes/1").status, 200)
     do
       local wrong <close> = http.session { resolve = { ["a.invalid:80"] = "1.2.3" } }
       raises_error({ kind = "HttpError" }, wrong.get, wrong, "http://a.invalid/")
     end
     equal(http.get(URL .. "/bytes/1").status, 200) -- the handle is at rest, the list is gone
-    misuse("bad option 'resolve'", function() http.session { resolve = { ["nowhere.invalid"] = "127.0.0.1" } } end)
-    misuse("bad option 'resolve'", function() http.session { resolve = { ["a:1"] = "b.invalid" } } end)
+    misuse("bad option 'resolve'", function()
+      http.session { resolve = { ["nowhere.invalid"] = "127.0.0.1" } }
+    end)
+    misuse("bad option 'resolve'", function()
+      http.session { resolve = { ["a:1"] = "b.invalid" } }
+    end)
   end)
 end)
 

@@ -29,7 +29,8 @@ describe("standard input", function()
 
   it("goes on for the next reader where the last one stopped", function()
     local f <close> = files.with "one\ntwo\nthree\nfour\n"
-    equal(child(HEAD .. "print(r:read_line()) print(sio.stdin():read_line()) r:close() print(sio.stdin():read(3)) "
+    equal(child(HEAD
+      .. "print(r:read_line()) print(sio.stdin():read_line()) r:close() print(sio.stdin():read(3)) "
       .. "do local s <close> = sio.stdin { max_line = 2 } print(pcall(s.read_line, s)) end "
       .. "print(sio.stdin():read_line())", "<" .. f.path),
       "one\ntwo\nthr\ntrue\tee\nfour\n")
@@ -43,21 +44,25 @@ describe("standard input", function()
       .. "local s = sio.stdin() print(pcall(s.read_line, s)) s:close() print(t:status()) "
       .. "r:close() print(pcall(t.await, t))",
       "<" .. f.path):gsub("%S+:1: ", ""),
-      "false\tanother task reads from 'stdin'\nsuspended\nfalse\tthe reader of 'stdin' was closed\n")
+      "false\tanother task reads from 'stdin'\nsuspended\n"
+        .. "false\tthe reader of 'stdin' was closed\n")
   end)
 
   it("is not waited for at the end of the host", function()
     local f <close> = files.fifo()
     local out <close> = assert(io.open(f.path, "r+b")) -- luacheck: ignore
-    equal(child(HEAD .. "task.background(r.read_line, r) task.checkpoint() task.checkpoint() print 'end'",
+    equal(child(HEAD
+      .. "task.background(r.read_line, r) task.checkpoint() task.checkpoint() print 'end'",
       "<" .. f.path), "end\n")
-    equal(child(HEAD .. "task.background(r.read, r, 1) task.checkpoint() task.checkpoint() print 'end'",
+    equal(child(HEAD
+      .. "task.background(r.read, r, 1) task.checkpoint() task.checkpoint() print 'end'",
       "< /dev/zero"), "end\n")
   end)
 
   it("keeps a virtual clock from jumping while it is read", function()
     local f <close> = files.with "line\n"
     equal(child(HEAD .. "local t = task.spawn(function() task.sleep(1000) print 'slept' end) "
-      .. "task.checkpoint() print(r:read_line()) t:await()", "<" .. f.path, "--virtual-time"), "line\nslept\n")
+      .. "task.checkpoint() print(r:read_line()) t:await()", "<" .. f.path, "--virtual-time"),
+        "line\nslept\n")
   end)
 end)

@@ -25,7 +25,8 @@ describe("a streamed response", function()
   it("has its head before its body", function()
     local session <close> = http.session()
     local r <close> = session:stream("GET", URL .. "/stall?after=3&length=100")
-    equal({ r.status, r.reason, r.headers["content-length"], r.version, r.method }, { 200, "OK", "100", "1.1", "GET" })
+    equal({ r.status, r.reason, r.headers["content-length"], r.version, r.method },
+      { 200, "OK", "100", "1.1", "GET" })
     equal(take(r, 2), "01")
     equal(r:read(10), "2")
   end)
@@ -53,7 +54,8 @@ describe("a streamed response", function()
     local r <close> = session:stream("GET", URL .. "/drip?bytes=4&interval=0.01")
     local pieces = {}
     for piece in r:chunks() do pieces[#pieces + 1] = piece end
-    equal({ table.concat(pieces), #pieces > 1 }, { "0123", true }) -- two may have come by the time one is read
+    -- two may have come by the time one is read
+    equal({ table.concat(pieces), #pieces > 1 }, { "0123", true })
   end)
 
   it("is decoded", function()
@@ -112,7 +114,8 @@ describe("lines", function()
     equal(lines_of "a", { "a" })
     equal(lines_of "a\n", { "a" })
     equal(lines_of "a\r\n\r\n\nb\rc\n", { "a", "", "", "b\rc" })
-    equal(lines_of("\n", ("x"):rep(100000), "\n", ("y"):rep(70000)), { "", ("x"):rep(100000), ("y"):rep(70000) })
+    equal(lines_of("\n", ("x"):rep(100000), "\n", ("y"):rep(70000)),
+      { "", ("x"):rep(100000), ("y"):rep(70000) })
   end)
 
   it("that are too long are refused", function()
@@ -120,7 +123,8 @@ describe("lines", function()
     local r <close> = session:stream("POST", URL .. "/mirror", { body = "ab\nabc\nabcdef\n" })
     local next_line = r:lines(3)
     equal({ next_line(), next_line() }, { "ab", "abc" })
-    local err = raises_error({ kind = "HttpError", code = "body_too_large", reason = "line" }, next_line)
+    local err = raises_error({ kind = "HttpError", code = "body_too_large", reason = "line" },
+      next_line)
     equal(tostring(err):find("longer than 3 bytes", 1, true) ~= nil, true)
     local endless <close> = session:stream("GET", URL .. "/bytes/10000000")
     raises_error({ code = "body_too_large" }, endless:lines(100000))
@@ -191,7 +195,8 @@ describe("a limit", function()
     local session <close> = http.session()
     local r <close> = session:stream("GET", URL .. "/stall?after=3&length=9", { timeout = 0.05 })
     equal(take(r, 3), "012")
-    raises_error({ kind = "HttpError", code = "timeout", reason = "total", phase = "receive" }, r.read, r)
+    raises_error({ kind = "HttpError", code = "timeout", reason = "total", phase = "receive" },
+      r.read, r)
   end)
 
   it("on silence does, too", function()
@@ -305,16 +310,21 @@ it("a stream has one reader at a time", function()
   misuse("another task reads the response", function() r:read(1) end)
   t:cancel()
   task.wait { t }
-  misuse("bad argument #1 to 'read' %(a whole number of bytes expected, got 0%)", function() r:read(0) end)
+  misuse("bad argument #1 to 'read' %(a whole number of bytes expected, got 0%)", function()
+    r:read(0)
+  end)
 end)
 
 describe("hooks of a stream", function()
   local function told(fn)
     local events = {}
     local function hook(name)
-      return function(_, ev) events[#events + 1] = name .. (ev.exception and " " .. ev.exception.code or "") end
+      return function(_, ev)
+        events[#events + 1] = name .. (ev.exception and " " .. ev.exception.code or "")
+      end
     end
-    local session <close> = http.session { trace = { request_start = hook "start", request_end = hook "end",
+    local session <close> = http.session { trace = { request_start = hook "start",
+      request_end = hook "end",
       request_exception = hook "exception" } }
     fn(session)
     task.checkpoint()
@@ -346,7 +356,8 @@ describe("a body that an iterator makes", function()
   it("is sent as it is made, in chunks", function()
     local session <close> = http.session()
     local echo = origin.echo(session, "POST", { body = pieces_of("one ", "", "two ", "three") })
-    equal({ echo.body, echo.headers["transfer-encoding"], echo.headers["content-length"], echo.headers.expect },
+    equal({ echo.body, echo.headers["transfer-encoding"],
+      echo.headers["content-length"], echo.headers.expect },
       { "one two three", "chunked", nil, nil })
     equal(origin.echo(session, "PUT", { body = pieces_of "x" }).method, "PUT")
     equal(origin.echo(session, "PATCH", { body = pieces_of() }).body_size, 0)
@@ -384,7 +395,9 @@ describe("a body that an iterator makes", function()
   it("fails the request where it fails itself, with its own error", function()
     local session <close> = http.session()
     local mine = { "mine" }
-    local _, err = pcall(session.post, session, URL .. "/echo", { body = function() error(mine) end })
+    local _, err = pcall(session.post, session, URL .. "/echo", { body = function()
+      error(mine)
+    end })
     equal(rawequal(err, mine), true)
     misuse("bad piece of 'body' %(string expected, got number%)", function()
       session:post(URL .. "/echo", { body = pieces_of(1) })
@@ -417,9 +430,11 @@ describe("a body that an iterator makes", function()
   it("is not made twice: retries are off, and a redirect that keeps the method is refused", function()
     local session <close> = http.session { retries = { methods = { "POST" }, backoff = 0.001 } }
     equal(session:post(URL .. "/fail/1?key=upload-once", { body = pieces_of "x" }).status, 503)
-    raises_error({ kind = "HttpError", code = "redirect", reason = "not_rewindable" }, session.post, session,
+    raises_error({ kind = "HttpError", code = "redirect", reason = "not_rewindable" },
+      session.post, session,
       URL .. "/redirect-to?url=/echo&status=307", { body = pieces_of "x" })
-    equal(session:post(URL .. "/redirect-to?url=/bytes/1&status=303", { body = pieces_of "x" }).status, 200)
+    equal(session:post(URL .. "/redirect-to?url=/bytes/1&status=303",
+      { body = pieces_of "x" }).status, 200)
   end)
 
   it("goes with a response that is streamed", function()
@@ -433,7 +448,9 @@ describe("a body that an iterator makes", function()
     for piece in r:chunks() do size = size + #piece end
     equal(size, 2000000)
     local mine = { "mine" }
-    local _, err = pcall(session.stream, session, "POST", URL .. "/echo", { body = function() error(mine) end })
+    local _, err = pcall(session.stream, session, "POST", URL .. "/echo", { body = function()
+      error(mine)
+    end })
     equal(rawequal(err, mine), true)
   end)
 

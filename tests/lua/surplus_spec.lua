@@ -9,20 +9,24 @@ local PASS_ON = { "on_unhandled", "spawn", "background",
   "timeout", "move_on_after", "shield", "cleanup", "group", "generator", "pcall",
   "try" }
 
--- The arguments with which a function is called before the surplus ones, where nil does not do for them all.
+-- The arguments with which a function is called before the surplus ones, where nil does not do for
+-- them all.
 local TAKES = {
   task = { sleep = 1, sleep_until = 1, checkpoint = 0, now = 0, current = 0, tree = 0, is = 2,
     is_cancelled = 1, map = 2,
-    gather = 2, race = 1, wait = 2, as_completed = 2, every = 1, scope = 0, deadline = 0, require = 1, var = 1 },
+    gather = 2, race = 1, wait = 2, as_completed = 2, every = 1, scope = 0, deadline = 0,
+    require = 1, var = 1 },
   sync = { event = 0, semaphore = 1, lock = 0, channel = 1 },
-  http = { session = 1, default = 0, get = 2, head = 2, post = 2, put = 2, patch = 2, delete = 2, options = 2,
+  http = { session = 1, default = 0, get = 2, head = 2, post = 2, put = 2, patch = 2, delete = 2,
+    options = 2,
     save = 3 },
   json = { decode = 2, encode = 2, array = 1, is_array = 1 },
   io = { open = 2, stdin = 1, create = 2 },
   trace = { subscribe = 1, lines = 1 },
   testing = { advance = 1, wait_all_blocked = 0, busy = 1, autojump = 1, sequencer = 0 },
 }
-local MODULES = { task = task, sync = sync, http = http, json = json, io = sio, trace = trace, testing = testing }
+local MODULES = { task = task, sync = sync, http = http, json = json, io = sio, trace = trace,
+  testing = testing }
 
 -- What methods are called on, how it is made, and how many arguments each takes besides.
 local OBJECTS = {
@@ -33,7 +37,8 @@ local OBJECTS = {
     end,
     { await = 0, cancel = 1, status = 0, result = 0, traceback = 0, waits_for = 0 } },
   { function() return sync.event() end, { set = 0, is_set = 0, wait = 0 } },
-  { function() return sync.semaphore(1) end, { acquire = 0, try_acquire = 0, release = 0, value = 0 } },
+  { function() return sync.semaphore(1) end,
+    { acquire = 0, try_acquire = 0, release = 0, value = 0 } },
   { function() return sync.lock() end, { acquire = 0, try_acquire = 0, release = 0, locked = 0 } },
   { function() return sync.channel(1) end,
     { send = 1, try_send = 1, recv = 0, try_recv = 0, iter = 0, close = 0, sender = 0 } },
@@ -41,9 +46,11 @@ local OBJECTS = {
   { function() return task.var() end, { get = 0, set = 1 } },
   { function() return task.generator(function() end) end, { close = 0 } },
   { function() return sio.stdin() end, { read_line = 0, read = 1, lines = 0, close = 0 } },
-  { function() return http.session() end, { close = 0, stats = 0, request = 3, stream = 3, save = 3, get = 2, head = 2,
+  { function() return http.session() end,
+    { close = 0, stats = 0, request = 3, stream = 3, save = 3, get = 2, head = 2,
     post = 2, put = 2, patch = 2, delete = 2, options = 2 } },
-  { function() return http.get(origin.url .. "/bytes/1") end, { raise_for_status = 0, json = 0, text = 2 } },
+  { function() return http.get(origin.url .. "/bytes/1") end,
+    { raise_for_status = 0, json = 0, text = 2 } },
   { function() return http.get(origin.url .. "/bytes/1").headers end, { all = 1, each = 0 } },
 }
 
@@ -54,15 +61,16 @@ local function call(fn, most, surplus, ...)
   return pcall(fn, table.unpack(given, 1, given.n + surplus.n))
 end
 
-local SURPLUS = { table.pack(1), table.pack "ms", table.pack {}, table.pack(false), table.pack(nil, 1),
+local SURPLUS = { table.pack(1), table.pack "ms", table.pack {}, table.pack(false),
+  table.pack(nil, 1),
   table.pack(nil, nil, print) }
 
 local function refuses(name, fn, most, ...)
   for _, surplus in ipairs(SURPLUS) do
     local ok, err = call(fn, most, surplus, ...)
     equal({ ok, task.is(err, "Usage") }, { false, true }, name .. ": " .. tostring(err))
-    equal(err.message:match "too many arguments to '[%w_.?]+' %(at most %d+ expected, got %d+%)$" ~= nil, true,
-      name .. ": " .. err.message)
+    local words = "too many arguments to '[%w_.?]+' %(at most %d+ expected, got %d+%)$"
+    equal(err.message:match(words) ~= nil, true, name .. ": " .. err.message)
   end
 end
 
@@ -84,11 +92,14 @@ describe("X-10: arguments that would be dropped are refused", function()
 
   it("by a group, a file that is written, a stream and an error", function()
     task.group(function(g)
-      for name, most in pairs { cancel = 1, is_cancelled = 0, extend = 1 } do refuses(name, g[name], most, g) end
+      for name, most in pairs { cancel = 1, is_cancelled = 0, extend = 1 } do
+        refuses(name, g[name], most, g)
+      end
     end)
     local f <close> = files.temporary()
     local writer = sio.create(f.path)
-    for name, most in pairs { truncate = 0, sync = 0, commit = 1, remove = 0, digest = 0, size = 0, close = 0 } do
+    for name, most in pairs { truncate = 0, sync = 0, commit = 1, remove = 0, digest = 0, size = 0,
+      close = 0 } do
       refuses(name, writer[name], most, writer)
     end
     writer:close()
@@ -113,11 +124,17 @@ describe("X-10: arguments that would be dropped are refused", function()
   end)
 
   it("at the line of the script, where it says how many there are", function()
-    misuse("too many arguments to 'sleep' %(at most 1 expected, got 2%)$", function() task.sleep(100, "ms") end)
-    misuse("too many arguments to 'gather' %(at most 2 expected, got 3%)$", function() task.gather({}, {}, {}) end)
+    misuse("too many arguments to 'sleep' %(at most 1 expected, got 2%)$", function()
+      task.sleep(100, "ms")
+    end)
+    misuse("too many arguments to 'gather' %(at most 2 expected, got 3%)$", function()
+      task.gather({}, {}, {})
+    end)
     local e, s = sync.event(), http.default()
     misuse("too many arguments to 'set' %(at most 0 expected, got 1%)$", function() e:set(true) end)
-    misuse("too many arguments to 'get' %(at most 2 expected, got 3%)$", function() s:get("http://x/", {}, 1) end)
+    misuse("too many arguments to 'get' %(at most 2 expected, got 3%)$", function()
+      s:get("http://x/", {}, 1)
+    end)
   end)
 
   it("but those that are nil, as wrappers pass them", function()
@@ -157,7 +174,8 @@ describe("X-10: what a generic for passes is not surplus", function()
       local ok, err = pcall(task.move_on_after, 0, function(state)
         for _ in fn, state, control do break end
       end, ...)
-      equal(ok or not tostring(err):find("too many arguments", 1, true), true, name .. ": " .. tostring(err))
+      equal(ok or not tostring(err):find("too many arguments", 1, true),
+        true, name .. ": " .. tostring(err))
     end
   end
 
@@ -171,7 +189,9 @@ describe("X-10: what a generic for passes is not surplus", function()
     end
     local f <close> = files.temporary()
     local writer = sio.create(f.path)
-    for _, name in ipairs { "size", "sync", "digest", "truncate", "close" } do loops(name, writer[name], writer) end
+    for _, name in ipairs { "size", "sync", "digest", "truncate", "close" } do
+      loops(name, writer[name], writer)
+    end
     local stream <close> = http.default():stream("GET", origin.url .. "/bytes/1")
     loops("json", stream.json, stream)
   end)
@@ -222,7 +242,9 @@ describe("X-10: what a generic for passes is not surplus", function()
     end
     equal(coroutine.wrap(over)(filled()), { "a", "b" })
     equal(task.spawn(over, filled()):await(), { "a", "b" })
-    for got in task.generator(function(emit) emit(over(filled())) end) do equal(got, { "a", "b" }) end
+    for got in task.generator(function(emit) emit(over(filled())) end) do
+      equal(got, { "a", "b" })
+    end
   end)
 
   it("as it goes over lines and instants", function()
@@ -261,7 +283,8 @@ describe("X-10: writer:write", function()
     local file <close> = files.temporary()
     local plain <close> = files.temporary()
     for _, case in ipairs {
-      { "a" }, { "a", "b" }, { "a", "", "b" }, { 1 }, { 1, 2.5, -0.0, 1e100, 2 ^ 53, math.huge, math.mininteger },
+      { "a" }, { "a", "b" }, { "a", "", "b" }, { 1 },
+      { 1, 2.5, -0.0, 1e100, 2 ^ 53, math.huge, math.mininteger },
       { "" }, {}, { ("x"):rep(300000), "\0", 7, ("y"):rep(300000) },
     } do
       local w, f = sio.create(file.path), assert(io.open(plain.path, "wb"))
@@ -279,9 +302,15 @@ describe("X-10: writer:write", function()
     local f <close> = files.temporary()
     local w <close> = sio.create(f.path)
     misuse("bad argument #1 to 'write' %(string expected, got nil%)", function() w:write(nil) end)
-    misuse("bad argument #2 to 'write' %(string expected, got nil%)", function() w:write("a", nil) end)
-    misuse("bad argument #3 to 'write' %(string expected, got table%)", function() w:write("a", 1, {}) end)
-    misuse("bad argument #2 to 'write' %(string expected, got boolean%)", function() w:write("a", true) end)
+    misuse("bad argument #2 to 'write' %(string expected, got nil%)", function()
+      w:write("a", nil)
+    end)
+    misuse("bad argument #3 to 'write' %(string expected, got table%)", function()
+      w:write("a", 1, {})
+    end)
+    misuse("bad argument #2 to 'write' %(string expected, got boolean%)", function()
+      w:write("a", true)
+    end)
     equal(w:size(), 0)
   end)
 end)
@@ -297,7 +326,8 @@ describe("X-12: a method that is called with a dot", function()
             return o[name](value)
           end)
           equal({ ok, task.is(err, "Usage") }, { false, true }, name)
-          equal(err.message:find "with a colon" ~= nil or err.message:find "expected, got" ~= nil, true,
+          equal(err.message:find "with a colon" ~= nil or err.message:find "expected, got" ~= nil,
+            true,
             name .. ": " .. err.message)
         end
       end

@@ -46,7 +46,9 @@ describe("spawn", function()
   end)
 
   it("refuses what cannot be called, at the caller's line", function()
-    misuse("bad argument #1 to 'spawn' %(function expected, got nil%)", function() task.spawn(nil) end)
+    misuse("bad argument #1 to 'spawn' %(function expected, got nil%)", function()
+      task.spawn(nil)
+    end)
     misuse("got table", function() task.spawn({}) end)
     misuse("got no value", function() task.spawn() end)
     misuse("got string", function() task.background("f") end)
@@ -302,7 +304,9 @@ describe("a task", function()
   it("shows where in a coroutine of its own it is, and who resumed that", function()
     local function deep() task.sleep(1000) end
     local t = task.spawn(function()
-      local function resumes() for _ in coroutine.wrap(function() return 1, deep() end) do break end end
+      local function resumes()
+        for _ in coroutine.wrap(function() return 1, deep() end) do break end
+      end
       resumes()
     end)
     turns(1)
@@ -346,7 +350,8 @@ describe("is", function()
     equal(task.is(ours), true)
     equal(task.is(ours, "Usage"), true)
     equal(task.is(ours, "HttpError"), false)
-    for _, value in ipairs { "Usage", 7, true, { kind = "Usage" }, print, setmetatable({ kind = "Usage" }, {}) } do
+    for _, value in ipairs { "Usage", 7, true, { kind = "Usage" }, print,
+      setmetatable({ kind = "Usage" }, {}) } do
       equal(task.is(value, "Usage"), false)
       equal(task.is(value), false)
     end
@@ -363,6 +368,7 @@ describe("misuse", function()
     collectgarbage()
     collectgarbage()
     equal(task.is(refused, "Usage"), true)
-    equal(refused.message:find "cannot wait here: called from a finalizer" ~= nil, true, refused.message)
+    equal(refused.message:find "cannot wait here: called from a finalizer" ~= nil,
+      true, refused.message)
   end)
 end)

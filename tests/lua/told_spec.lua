@@ -21,7 +21,9 @@ end
 local combinators = {
   gather = function(t) task.gather { again(t) } end,
   ["gather of many"] = function(t) task.gather { again(t), again(t), again(t) } end,
-  ["gather with a limit"] = function(t) task.gather({ again(t), again(t), again(t) }, { limit = 2 }) end,
+  ["gather with a limit"] = function(t)
+    task.gather({ again(t), again(t), again(t) }, { limit = 2 })
+  end,
   ["gather settled"] = function(t) task.gather({ again(t), again(t) }, { settled = true }) end,
   ["gather of gathers"] = function(t)
     task.gather { function() task.gather { again(t) } end, function() task.gather { again(t) } end }
@@ -32,13 +34,17 @@ local combinators = {
   end,
   as_completed = function(t)
     task.timeout(1, function()
-      for done in task.as_completed { task.spawn(again(t)), task.spawn(again(t)) } do done:await() end
+      for done in task.as_completed { task.spawn(again(t)), task.spawn(again(t)) } do
+        done:await()
+      end
     end)
   end,
   wait = function(t) task.timeout(1, task.wait, { task.spawn(again(t)) }) end,
   ["in a shield"] = function(t) task.shield(task.gather, { again(t), again(t) }) end,
   ["of a shield"] = function(t) task.gather { function() task.shield(t.await, t) end } end,
-  ["a task of a block"] = function(t) task.timeout(1, function() task.spawn(again(t)) task.sleep(1) end) end,
+  ["a task of a block"] = function(t)
+    task.timeout(1, function() task.spawn(again(t)) task.sleep(1) end)
+  end,
   retry = function(t)
     for _ = 1, 3 do
       if task.pcall(task.gather, { again(t) }) then break end

@@ -155,7 +155,9 @@ describe("subscribe", function()
   end)
 
   it("refuses what cannot be called", function()
-    misuse("bad argument #1 to 'subscribe' %(function expected, got nil%)", function() trace.subscribe() end)
+    misuse("bad argument #1 to 'subscribe' %(function expected, got nil%)", function()
+      trace.subscribe()
+    end)
     misuse("function expected, got string", function() trace.subscribe("x") end)
   end)
 
@@ -207,7 +209,8 @@ describe("lines", function()
       equal(text:find((pattern:gsub("%-", "%%-"))) ~= nil, true, pattern)
     end
     for _, one in ipairs(out) do
-      equal(one:find "^ *%+%d+%.%d " ~= nil and one:sub(-1) == "\n" and not one:sub(1, -2):find "\n", true, one)
+      equal(one:find "^ *%+%d+%.%d " ~= nil and one:sub(-1) == "\n"
+        and not one:sub(1, -2):find "\n", true, one)
     end
   end)
 end)

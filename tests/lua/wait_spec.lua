@@ -1,4 +1,5 @@
--- task.wait: for all, for the first, for the first failure, for a time; it neither raises nor cancels.
+-- task.wait: for all, for the first, for the first failure, for a time; it neither raises nor
+-- cancels.
 local task = require "septet.task"
 local helpers = require "helpers"
 
@@ -181,7 +182,9 @@ end)
 
 describe("wait refuses", function()
   it("functions and whatever is no task, at the caller's line", function()
-    misuse("bad argument #1 to 'wait' %(item 1: task expected, got function%)", function() task.wait({ never }) end)
+    misuse("bad argument #1 to 'wait' %(item 1: task expected, got function%)", function()
+      task.wait({ never })
+    end)
     misuse("item 1: task expected, got boolean", function() task.wait({ false }) end)
     misuse("list expected, got nil", function() task.wait() end)
     misuse("list expected, got userdata", function() task.wait(task.current()) end)
@@ -194,12 +197,17 @@ describe("wait refuses", function()
     misuse("unknown option 'returnwhen' to 'wait', did you mean 'return_when'%?", function()
       task.wait({}, { returnwhen = "x" })
     end)
-    misuse("unknown option 'zzz' to 'wait' %(one of return_when,", function() task.wait({}, { zzz = 1 }) end)
-    misuse("unknown option '1' to 'wait' %(one of return_when,", function() task.wait({}, { 5 }) end)
+    misuse("unknown option 'zzz' to 'wait' %(one of return_when,", function()
+      task.wait({}, { zzz = 1 })
+    end)
+    misuse("unknown option '1' to 'wait' %(one of return_when,", function()
+      task.wait({}, { 5 })
+    end)
   end)
 
   it("option values of the wrong type", function()
-    misuse("bad option 'timeout' to 'wait' %(seconds, not negative expected, got string%)", function()
+    local words = "bad option 'timeout' to 'wait' %(seconds, not negative expected, got string%)"
+    misuse(words, function()
       task.wait({}, { timeout = "1" })
     end)
     misuse("bad option 'timeout'", function() task.wait({}, { timeout = -1 }) end)
@@ -208,7 +216,9 @@ describe("wait refuses", function()
       task.wait({}, { return_when = "SOON" })
     end)
     misuse("bad option 'return_when'", function() task.wait({}, { return_when = 1 }) end)
-    misuse("bad options to 'wait' %(table expected, got string%)", function() task.wait({}, "ALL_COMPLETED") end)
+    misuse("bad options to 'wait' %(table expected, got string%)", function()
+      task.wait({}, "ALL_COMPLETED")
+    end)
   end)
 end)
 

@@ -30,9 +30,9 @@ local start = task.now()
 local function say(...) print(("%g s:"):format(task.now() - start), ...) end
 ]]
 
---- Runs a script with the options of this spec. Its first line has the modules task and sync, and the
---- function say(...), which prints the seconds that have passed before its arguments. Returns what the
---- script prints, where its name is "s.lua", and the exit status.
+--- Runs a script with the options of this spec. Its first line has the modules task and sync, and
+--- the function say(...), which prints the seconds that have passed before its arguments. Returns
+--- what the script prints, where its name is "s.lua", and the exit status.
 function command.run(script)
   local file <close> = files.with((PRELUDE:gsub("\n", " ")) .. script)
   local printed, status = command.shell(("%s '%s'"):format(command.words, file.path))

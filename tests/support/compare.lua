@@ -65,7 +65,8 @@ function compare.difference(got, expected)
   for i = 1, math.min(#found, MOST) do
     local one = found[i]
     local place = one.place == "" and "" or one.place .. ": "
-    lines[i] = ("%sexpected %s, got %s"):format(place, compare.show(one.expected), compare.show(one.got))
+    lines[i] = ("%sexpected %s, got %s"):format(place,
+      compare.show(one.expected), compare.show(one.got))
   end
   if #found > MOST then lines[#lines + 1] = "..." end
   if found[1].place ~= "" then

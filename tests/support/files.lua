@@ -1,8 +1,8 @@
 -- Files that specs write, read and leave nothing of.
 local files = {}
 
---- Returns the path of a file that does not exist, and those of what is saved beside it. All of them
---- are removed when the value is closed.
+--- Returns the path of a file that does not exist, and those of what is saved beside it. All of
+--- them are removed when the value is closed.
 function files.temporary()
   local path = os.tmpname()
   os.remove(path)

@@ -175,7 +175,8 @@ function helpers.stopwatch()
   end
 end
 
---- Returns a list to which every error is appended that is reported as unhandled, until the spec ends.
+--- Returns a list to which every error is appended that is reported as unhandled, until the spec
+--- ends.
 function helpers.unhandled()
   local list = {}
   task.on_unhandled = function(_, err)

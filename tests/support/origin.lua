@@ -1,8 +1,10 @@
--- The origin server as specs see it: its URLs, the log of what it received, and JSON as it writes it.
+-- The origin server as specs see it: its URLs, the log of what it received, and JSON as it writes
+-- it.
 local task = require "septet.task"
 
 local origin = {
-  url = assert(os.getenv "SEPTET_ORIGIN", "run this beside an origin: with_origin.py septet spec.lua FILE"),
+  url = assert(os.getenv "SEPTET_ORIGIN",
+    "run this beside an origin: with_origin.py septet spec.lua FILE"),
   log_path = assert(os.getenv "SEPTET_ORIGIN_LOG", "there is no log of the origin"),
 }
 
@@ -80,22 +82,24 @@ function origin.mark()
   return file:seek "end"
 end
 
---- The events of the log since a mark, of one kind ("open", "request", "close") if given. A request is there
---- before its answer is; an open before its first request; a close may come later than the client's own.
+--- The events of the log since a mark, of one kind ("open", "request", "close") if given. A request
+--- is there before its answer is; an open before its first request; a close may come later than the
+--- client's own.
 function origin.since(mark, kind)
   local file <close> = assert(io.open(origin.log_path))
   file:seek("set", mark)
   local events = {}
   for line in file:lines() do
     local ok, event = pcall(origin.decode, line)
-    local whole = ok and type(event) == "table" -- the mark may stand in a line that was being written
+    -- the mark may stand in a line that was being written
+    local whole = ok and type(event) == "table"
     if whole and (not kind or event.event == kind) then events[#events + 1] = event end
   end
   return events
 end
 
---- The requests since a mark for a path, or for a path with its query. What an earlier spec cancelled may still
---- come in, so a spec that cares asks for a target of its own.
+--- The requests since a mark for a path, or for a path with its query. What an earlier spec
+--- cancelled may still come in, so a spec that cares asks for a target of its own.
 function origin.requests(mark, target)
   local found = {}
   for _, event in ipairs(origin.since(mark, "request")) do
@@ -140,11 +144,13 @@ local function hex(bytes)
   return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
 end
 
---- A URL whose answer is what `steps` say: strings are sent, numbers are seconds to wait, { bytes, times } is sent so
---- often (a multiple of 100), "eof" is the end of the sending alone, and the last may be "fin" (the default), "rst",
---- "stall" or "keep". What stands behind "next" is the answer to the next request, and the last one that to all others.
+--- A URL whose answer is what `steps` say: strings are sent, numbers are seconds to wait, { bytes,
+--- times } is sent so often (a multiple of 100), "eof" is the end of the sending alone, and the
+--- last may be "fin" (the default), "rst", "stall" or "keep". What stands behind "next" is the
+--- answer to the next request, and the last one that to all others.
 function origin.raw(steps)
-  local endings, lines = { eof = true, fin = true, rst = true, stall = true, keep = true, next = true }, {}
+  local endings, lines = { eof = true, fin = true, rst = true, stall = true, keep = true,
+    next = true }, {}
   for _, step in ipairs(steps) do
     if type(step) == "number" then
       lines[#lines + 1] = "sleep " .. step

@@ -1,4 +1,5 @@
--- gzip as specs write it: blocks that are stored, so that each piece of a text is in bytes of its own.
+-- gzip as specs write it: blocks that are stored, so that each piece of a text is in bytes of its
+-- own.
 local pack = {}
 
 local TABLE = {}

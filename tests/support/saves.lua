@@ -29,21 +29,23 @@ function saves.asked(mark)
   return ranges
 end
 
---- Returns what a save has left: the target, the size of the part, and whether the part is described.
+--- Returns what a save has left: the target, the size of the part, and whether the part is
+--- described.
 function saves.left(f)
   local part = files.contents(f.part)
   return { files.contents(f.path) or false, part and #part or false, files.contents(f.meta) ~= nil }
 end
 
---- Makes a save break off after `cut` bytes, which leaves a part. Serves the file whole from then on,
---- and returns its bytes.
+--- Makes a save break off after `cut` bytes, which leaves a part. Serves the file whole from then
+--- on, and returns its bytes.
 function saves.break_off(f, options, cut)
   local serving = { cut = cut }
   for k, v in pairs(options) do
     serving[k] = v
   end
   saves.serve(f, serving)
-  raises_error({ kind = "HttpError", code = "partial" }, http.save, f.url, f.path, { resume = true })
+  raises_error({ kind = "HttpError", code = "partial" },
+    http.save, f.url, f.path, { resume = true })
   equal(#files.contents(f.part), cut)
   return saves.serve(f, options)
 end

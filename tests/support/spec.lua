@@ -1,7 +1,7 @@
--- spec.lua FILE: runs a file of specs. `it(name, fn)` runs fn in a task of its own, with a limit on its time, and
--- takes a census behind it: no task may be left, and no failure that reached nobody. Prints a line a spec, and the
--- count that closes every run. It fails where a spec does, where the file holds none, and where the file ends, by
--- an error or by os.exit, before its last line.
+-- spec.lua FILE: runs a file of specs. `it(name, fn)` runs fn in a task of its own, with a limit on
+-- its time, and takes a census behind it: no task may be left, and no failure that reached nobody.
+-- Prints a line a spec, and the count that closes every run. It fails where a spec does, where the
+-- file holds none, and where the file ends, by an error or by os.exit, before its last line.
 local task = require "septet.task"
 
 local LIMIT = tonumber(os.getenv "SPEC_LIMIT" or "60") -- seconds; a spec that needs them hangs
@@ -82,7 +82,8 @@ function _G.it(name, fn)
   end
 end
 
---- How the specs run: "plain"; "shuffle", in an order drawn by lot; "hostile", with a collection at each wait.
+--- How the specs run: "plain"; "shuffle", in an order drawn by lot; "hostile", with a collection at
+--- each wait.
 _G.MODE = os.getenv "SPEC_MODE" or "plain"
 
 --- A spec that states an order of running, which a shuffled run does not keep.
@@ -95,13 +96,15 @@ function _G.many(n)
   return MODE == "hostile" and n // 50 or n
 end
 
---- Checks that two values are the same, tables field by field. The error names the fields that differ.
+--- Checks that two values are the same, tables field by field. The error names the fields that
+--- differ.
 function _G.equal(got, expected, what)
   local difference = compare.difference(got, expected)
   if difference then error((what and what .. ": " or "") .. difference, 2) end
 end
 
---- fn(...) must raise; returns what it raised, and checks that its words contain `pattern` if given.
+--- fn(...) must raise; returns what it raised, and checks that its words contain `pattern` if
+--- given.
 function _G.raises(pattern, fn, ...)
   local result = table.pack(pcall(fn, ...))
   if result[1] then error("expected an error", 2) end
@@ -112,28 +115,34 @@ function _G.raises(pattern, fn, ...)
   return err
 end
 
---- Checks the fields of an error of ours: raises_error({kind = "HttpError", code = "dns"}, fn, ...). Returns it.
+--- Checks the fields of an error of ours: raises_error({kind = "HttpError", code = "dns"}, fn,
+--- ...). Returns it.
 function _G.raises_error(fields, fn, ...)
   local result = table.pack(pcall(fn, ...))
   if result[1] then error("expected an error", 2) end
   local err = result[2]
-  if not task.is(err) then error(("expected an error of ours, got %s"):format(compare.show(err)), 2) end
+  if not task.is(err) then
+    error(("expected an error of ours, got %s"):format(compare.show(err)), 2)
+  end
   for name, value in pairs(fields) do
     if not compare.same(err[name], value) then
       local there = compare.show(err[name])
-      error(("expected %s %s, got %s: %s"):format(name, compare.show(value), there, tostring(err)), 2)
+      error(("expected %s %s, got %s: %s"):format(name, compare.show(value), there, tostring(err)),
+        2)
     end
   end
   return err
 end
 
---- What a run of the command printed, without its warnings of slow turns: on a busy machine any turn may be one.
+--- What a run of the command printed, without its warnings of slow turns: on a busy machine any
+--- turn may be one.
 function _G.without_slow(printed)
-  return (printed:gsub("septet: warning: task '[^']*' ran for [%d.]+ s without waiting, at [^\n]*\n", ""))
+  local words = "septet: warning: task '[^']*' ran for [%d.]+ s without waiting, at [^\n]*\n"
+  return (printed:gsub(words, ""))
 end
 
---- Runs fn(...) while another task takes turn after turn; returns how many it took, then what fn gave. Fails
---- where the other one was held up all the time.
+--- Runs fn(...) while another task takes turn after turn; returns how many it took, then what fn
+--- gave. Fails where the other one was held up all the time.
 function _G.with_ticker(fn, ...)
   local ticks = 0
   local ticker = task.spawn(function()
@@ -150,8 +159,8 @@ function _G.with_ticker(fn, ...)
   return ticks, table.unpack(result, 2, result.n)
 end
 
---- Calls fn, which misuses something on its only line (or, where it has several, on its second): Usage must be
---- raised, say `pattern`, and begin with that file and line. Returns the error.
+--- Calls fn, which misuses something on its only line (or, where it has several, on its second):
+--- Usage must be raised, say `pattern`, and begin with that file and line. Returns the error.
 function _G.misuse(pattern, fn)
   local ok, err = pcall(fn)
   if ok then error("expected an error", 2) end
@@ -173,7 +182,8 @@ function _G.line()
   return debug.getinfo(2, "l").currentline
 end
 
---- Gives way n times: a task that takes more turns than another, started together with it, ends after it.
+--- Gives way n times: a task that takes more turns than another, started together with it, ends
+--- after it.
 function _G.turns(n)
   for _ = 1, n do task.checkpoint() end
 end
