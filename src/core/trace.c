@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "septet/septet.h"
 
 #define TEXT_SIZE  (1u << 20) /* size of the text ring, bytes */
@@ -135,17 +136,9 @@ static struct spt_trace_transfer xfer_of(const struct spt_rec *r)
 
 /* --- interned strings --- */
 
-static uint32_t hash(const char *s)
-{
-    uint32_t h = 2166136261u;
-    for (; *s; s++)
-        h = (h ^ (unsigned char)*s) * 16777619u;
-    return h;
-}
-
 static void insert(struct spt_intern *in, uint32_t id)
 {
-    uint32_t i = hash(in->entries[id - 1].string);
+    uint32_t i = spt_hash_text(in->entries[id - 1].string);
     while (in->slots[i & (in->nslots - 1)])
         i++;
     in->slots[i & (in->nslots - 1)] = id;
@@ -271,7 +264,7 @@ uint32_t spt_trace_intern(struct spt_trace *tr, const char *s)
         return 0;
     if (in->last && strcmp(in->entries[in->last - 1].string, s) == 0)
         return in->last;
-    uint32_t i = hash(s);
+    uint32_t i = spt_hash_text(s);
     for (uint32_t id; in->nslots && (id = in->slots[i & (in->nslots - 1)]); i++)
         if (strcmp(in->entries[id - 1].string, s) == 0)
             return in->last = id;
