@@ -17,6 +17,7 @@
 #include "http/repeat.h"
 #include "http/request.h"
 #include "http/state.h"
+#include "http/url.h"
 #include "septet/septet.h"
 
 enum {
@@ -251,7 +252,7 @@ int spt_easy_acquire(struct spt_request *r)
     easy->request = r;
     reset_attempt_state(easy);
     easy->retried = easy->verbose.listens = false;
-    easy->connection.tls = (r->url[4] | 0x20) == 's';
+    easy->connection.tls = spt_url_is_https(r->url);
     r->state.easy = easy;
     spt_exchange_first(&easy->exchange, r, &r->state.session->nonces, jar_of(r));
     if (set_request_options(easy, r) == CURLE_OK)

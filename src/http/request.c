@@ -108,11 +108,9 @@ int spt_request_check(struct spt_request *r, struct spt_url_checker *urls,
 
 /* --- the record --- */
 
-/* Relies on the form of an origin's key, "scheme://host:port". */
 const char *spt_request_authority(const struct spt_request *r)
 {
-    const char *scheme_end = strstr(r->state.origin->key, "://");
-    return scheme_end ? scheme_end + 3 : r->state.origin->key;
+    return spt_url_authority(r->state.origin->key);
 }
 
 bool spt_request_is_sent(const struct spt_request *r, int64_t sent)

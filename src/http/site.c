@@ -5,6 +5,8 @@
 #include <dlfcn.h>
 #include <string.h>
 
+#include "http/url.h"
+
 static bool is_loopback(const char *host)
 {
     return strcmp(host, "localhost") == 0 || strcmp(host, "127.0.0.1") == 0 ||
@@ -13,8 +15,7 @@ static bool is_loopback(const char *host)
 
 void spt_site_of(struct spt_site *site, const char *url)
 {
-    const char *authority = strstr(url, "://");
-    authority = authority ? authority + 3 : url;
+    const char *authority = spt_url_authority(url);
     size_t len = strcspn(authority, "/?#");
     const char *host = authority, *path = authority + len;
     bool bracketed = host[0] == '[';
@@ -32,7 +33,7 @@ void spt_site_of(struct spt_site *site, const char *url)
     site->host[n] = '\0';
     site->path = *path == '/' ? path : "/";
     site->path_len = *path == '/' ? strcspn(path, "?#") : 1;
-    site->secure = (url[4] | 0x20) == 's' || is_loopback(site->host);
+    site->secure = spt_url_is_https(url) || is_loopback(site->host);
 }
 
 bool spt_site_is_public_suffix(const char *domain)

@@ -6,6 +6,7 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "http/host.h"
 
@@ -57,6 +58,20 @@ struct spt_url_origin {
     int port;
     bool tls;
 };
+
+/* --- parts of a URL that was checked, or of an origin's key --- */
+
+/* Returns what follows the scheme. */
+static inline const char *spt_url_authority(const char *url)
+{
+    const char *scheme_end = strstr(url, "://");
+    return scheme_end ? scheme_end + 3 : url;
+}
+
+static inline bool spt_url_is_https(const char *url)
+{
+    return (url[4] | 0x20) == 's';
+}
 
 /* --- cached checks --- */
 
