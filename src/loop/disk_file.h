@@ -63,8 +63,8 @@ int spt_disk_file_write(struct spt_disk_file *f);
 /* Reads the beginning of the file, at most a chunk, into `buf`. */
 int spt_disk_file_read(struct spt_disk_file *f);
 
-/* Begins the digest, of type `md`, with the contents of the file. Returns UV_ECANCELED once the file
- * is abandoned. */
+/* Begins the digest, of type `md`, with the contents of the file. Returns UV_ECANCELED once the
+ * file is abandoned. */
 int spt_disk_file_begin_digest(struct spt_disk_file *f);
 
 /* Truncates the file to zero bytes, and begins its digest anew. */

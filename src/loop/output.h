@@ -32,9 +32,9 @@ struct spt_output {
 };
 
 /* Opens a file for a single writer. Calls fn(ud) once it is open or `error` is set, to UV_EBUSY if
- * it has another writer. With SPT_DISK_FILE_BESIDE, `path` is the target of a later commit. Links at
- * it are followed, and anything but a regular file is an error. The file opened is the one beside
- * it with the suffix. Returns SEPTET_OK or SEPTET_ENOMEM. */
+ * it has another writer. With SPT_DISK_FILE_BESIDE, `path` is the target of a later commit. Links
+ * at it are followed, and anything but a regular file is an error. The file opened is the one
+ * beside it with the suffix. Returns SEPTET_OK or SEPTET_ENOMEM. */
 int spt_output_open(struct spt_output **out, struct spt_loop *loop, const char *path,
                     unsigned flags, spt_output_fn *fn, void *ud);
 
