@@ -1,4 +1,4 @@
--- The scripts of test_free.c, by name. None ends by itself; each sets `ready` when the host may end.
+-- The scripts of test_free.c, by name. None ends by itself; each sets `ready` when the host may.
 local scripts = {}
 
 function scripts.with_tasks_that_sleep()

@@ -226,19 +226,6 @@ static void test_sched_one_cancellation_raises_one_error(void **state)
 
 /* --- the same again --- */
 
-static const char program[] =
-    "local ts = {}\n"
-    "for i = 1, 5 do ts[i] = core.spawn(function()\n"
-    "  for j = 1, i do core.sleep(j / 10) core.checkpoint() end\n"
-    "  if i == 4 then error('four', 0) end return i\n"
-    "end) end\n"
-    "local set = completions(ts)\n"
-    "for _ = 1, 5 do local i = set:wait('next') log(i, try(ts[i].await, ts[i])) end set:close()\n"
-    "block(true, false, 1, function(g)\n"
-    "  for i = 1, 4 do g:spawn(core.sleep, i) end\n"
-    "  coroutine.wrap(function() core.sleep(5) end)()\n"
-    "end)\n";
-
 static bool same_records(const struct spt_rec *a, const struct spt_rec *b)
 {
     return a->kind == b->kind && a->sub == b->sub && a->task == b->task && a->ref == b->ref;
@@ -250,7 +237,7 @@ static size_t record(struct spt_rec *records, size_t max)
     uint64_t cursor = 0, lost = 0;
     struct spt_event e;
     assert_int_equal(sched_fixture_setup(NULL), 0);
-    start(program);
+    start_script("program");
     for (int i = 0; i < 40; i++)
         advance(0.1);
     assert_log("1 ok 2 ok 3 ok 4 string 5 ok");

@@ -31,4 +31,34 @@ function scripts.one_cancellation_raises_one_error()
   log(seen[2].reason, "-", seen[4].reason)
 end
 
+function scripts.program()
+  local ts = {}
+  for i = 1, 5 do
+    ts[i] = core.spawn(function()
+      for j = 1, i do
+        core.sleep(j / 10)
+        core.checkpoint()
+      end
+      if i == 4 then
+        error("four", 0)
+      end
+      return i
+    end)
+  end
+  local set = completions(ts)
+  for _ = 1, 5 do
+    local i = set:wait("next")
+    log(i, try(ts[i].await, ts[i]))
+  end
+  set:close()
+  block(true, false, 1, function(g)
+    for i = 1, 4 do
+      g:spawn(core.sleep, i)
+    end
+    coroutine.wrap(function()
+      core.sleep(5)
+    end)()
+  end)
+end
+
 return scripts

@@ -61,19 +61,6 @@ static void test_task_yield_at_its_own_level_is_refused(void **state)
 
 /* --- out of memory, everywhere --- */
 
-static const char sweep_code[] =
-    "local function child(...)\n"
-    "  local c <close> = closer(function() try(fake, 'inline') end)\n"
-    "  core.sleep(1) local n = select('#', ...) fake 'closing' return n, ...\n"
-    "end\n"
-    "local t = core.spawn(child, 1, 2, 3)\n"
-    "local u = core.spawn(function() return coroutine.wrap(child)(4) end)\n"
-    "block(true, false, 5, function(g) g:spawn(core.sleep, 2) g:spawn(error, 'x') core.sleep(3) "
-    "end)\n"
-    "local set = completions{t, u} set:wait('all') set:close()\n"
-    "log(t:await()) log(u:await())\n"
-    "core.spawn(core.sleep, 9) u:cancel() log(try(core.spawn(error, 'y').await, t))\n";
-
 static void prepare_sweep(void)
 {
     fake_closing("inline")->done_in_start = true;
@@ -86,7 +73,9 @@ static void check_sweep(long n, bool failed)
         assert_log("3 1 2 3 1 4 ok");
 }
 
-static const struct sweep sweep = {sweep_code, prepare_sweep, 5, 1, check_sweep};
+#define SWEEP "core/sweep_tasks.lua"
+
+static const struct sweep sweep = {SWEEP, prepare_sweep, 5, 1, check_sweep};
 
 static void test_task_out_of_memory_once_leaves_everything_consistent(void **state)
 {
@@ -119,28 +108,14 @@ static void test_task_spawn_out_of_memory_spawns_nothing(void **state)
 
 /* --- finalizers, everywhere: any allocation may run them --- */
 
-static const char meddling[] =
-    "tasks = setmetatable({}, {__mode = 'v'}) meddled = 0\n"
-    "local function meddle()\n"
-    "  setmetatable({}, {__gc = function()\n"
-    "    meddled = meddled + 1\n"
-    "    if meddled > 3000 then return end\n"
-    "    if core.current() then tasks[meddled] = core.background(core.sleep, 3) end\n"
-    "    if meddled % 3 == 0 then for _, t in pairs(tasks) do t:cancel('meddled') break end end\n"
-    "    try(core.sleep, 1)\n"
-    "    meddle()\n"
-    "  end})\n"
-    "end\n"
-    "meddle()\n";
-
 static void test_task_finalizers_that_spawn_and_cancel_break_nothing(void **state)
 {
     fake_closing("inline")->done_in_start = true;
     fake_closing("closing")->done_in_start = true;
-    script(meddling);
+    script(test_file_read("core/meddling.lua"));
     lua_gc(fixture.L, LUA_GCINC, 10, 1000, 5);
     for (int i = 0; i < 20; i++) {
-        start(sweep_code);
+        start_file(SWEEP);
         for (int j = 0; j < 10; j++)
             advance(1);
         assert_log("3 1 2 3 1 4 ok");

@@ -4,22 +4,6 @@
 
 static const char modules[] = "task = require 'septet.task'";
 
-static const char code[] =
-    "local function child(g) g:spawn(pcall, core.sleep, math.huge) core.checkpoint() end\n"
-    "local function dies(g)\n"
-    "  local a <close> = task.group() child(a)\n"
-    "  child(task.group())\n"
-    "  error('die', 0)\n"
-    "end\n"
-    "local function resumes() coroutine.resume(coroutine.create(dies)) core.checkpoint() end\n"
-    "pcall(core.spawn, resumes)\n"
-    "pcall(core.spawn, function() pcall(coroutine.wrap(dies)) core.checkpoint() end)\n"
-    "pcall(core.spawn, function() pcall(task.timeout, nil, function() child(task.group()) end) "
-    "end)\n"
-    "pcall(core.spawn, function() child(task.group()) return 1 end)\n"
-    "pcall(resumes)\n"
-    "complete = true\n";
-
 static void prepare(void)
 {
     start(modules);
@@ -33,7 +17,7 @@ static void check(long n, bool failed)
         script("assert(complete)");
 }
 
-static const struct sweep blocks = {code, prepare, 3, 1, check};
+static const struct sweep blocks = {"op/sweep_blocks.lua", prepare, 3, 1, check};
 
 static void test_t_a_out_of_memory_once_leaves_no_block_open(void **state)
 {

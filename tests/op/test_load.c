@@ -5,20 +5,11 @@
 #include "core/deadlock.h"
 #include "support/sched_fixture.h"
 
-/* A task that loads and awaits one that waits for the load, and another one that is in no
- * circle. */
-static const char circle[] =
-    "local function loads()\n"
-    "  LOAD = core.load(core.current())\n"
-    "  INNER = core.spawn(function() OVER = LOAD:wait() PATH = LOAD:path() end)\n"
-    "  OTHER = core.spawn(function() OTHERS = LOAD:wait() end)\n"
-    "  core.sleep(0) pcall(INNER.await, INNER) LOAD:finish() core.sleep(1)\n"
-    "end\n"
-    "A = core.spawn(loads) core.sleep(2)";
+#define CIRCLE "op/circle.lua"
 
 static void test_t_j_a_load_names_the_tasks_of_its_circle(void **state)
 {
-    start(circle);
+    start_file(CIRCLE);
     script("log(OVER, #PATH, PATH[1] == A.id, PATH[2] == INNER.id, OTHERS)");
     assert_log("false 2 true true true");
     advance(1);
@@ -71,7 +62,7 @@ static void check_sweep(long n, bool failed)
         assert_log("false true");
 }
 
-static const struct sweep sweep = {circle, NULL, 3, 1, check_sweep};
+static const struct sweep sweep = {CIRCLE, NULL, 3, 1, check_sweep};
 
 static void test_t_j_out_of_memory_leaves_no_load_waiting(void **state)
 {

@@ -151,18 +151,9 @@ static void test_sync_channel_that_has_acted_is_not_refused(void **state)
 
 /* --- the end of the host, and of the state --- */
 
-static const char waiters[] =
-    "E, S, L, C, D = core.event(), core.semaphore(1), core.lock(), core.channel(), "
-    "core.channel(1)\n"
-    "S:acquire() L:acquire() D:send 'kept'\n"
-    "local function go(fn, ...) core.spawn(fn, ...) core.spawn(fn, ...) end\n"
-    "go(E.wait, E) go(S.acquire, S) go(L.acquire, L) go(C.recv, C) go(D.send, D, 'lost')\n"
-    "go(function() coroutine.wrap(function() local s = D:sender() s:send {} end)() end)\n"
-    "fake 'main'";
-
 static void test_sync_waiters_are_unwound_with_the_host(void **state)
 {
-    start(waiters);
+    start_script("waiters");
     fake("main");
     spt_pass_unwind(&fixture.sched);
     assert_warned("ended holding a lock");
@@ -179,7 +170,7 @@ static void test_sync_waiters_are_unwound_with_the_host(void **state)
 static void test_sync_state_closed_under_waiters_is_left_alone(void **state)
 {
     assert_int_equal(sched_fixture_setup(NULL), 0);
-    start(waiters);
+    start_script("waiters");
     spt_core_release(&fixture.sched);
     lua_close(fixture.L);
     assert_int_equal(fixture.memory.blocks, 0);
@@ -187,24 +178,6 @@ static void test_sync_state_closed_under_waiters_is_left_alone(void **state)
 }
 
 /* --- out of memory, everywhere --- */
-
-static const char sweep_code[] =
-    "E, S, L, C, D = core.event(), core.semaphore(2), core.lock(), core.channel(), "
-    "core.channel(math.huge)\n"
-    "sent, got = 0, 0\n"
-    "local function send(ch, v) if pcall(ch.send, ch, v) then sent = sent + 1 end end\n"
-    "local function recv(ch) local ok, v = pcall(ch.recv, ch) if ok and v then got = got + 1 end "
-    "end\n"
-    "local function repeated(fn, ...) for _ = 1, 6 do fn(...) end end\n"
-    "local function held() core.sleep(0) error {} end\n"
-    "pcall(core.spawn, repeated, send, C, {}) pcall(core.spawn, repeated, recv, C)\n"
-    "pcall(core.spawn, repeated, send, D, 'd') pcall(core.spawn, repeated, recv, D)\n"
-    "for n = 1, 10 do\n" /* arguments move the place where a stack grows */
-    "  pcall(core.spawn, pcall, S.with, S, held, table.unpack({}, 1, n * 10))\n"
-    "  pcall(core.spawn, pcall, L.with, L, held, table.unpack({}, 1, n * 10))\n"
-    "end\n"
-    "pcall(core.spawn, function() E:wait() local s = C:sender() send(s, 'x') s:close() end)\n"
-    "core.sleep(0) core.sleep(0) E:set() core.sleep(9) C:close() core.sleep(1) complete = true\n";
 
 /* Whatever failed, permits, locks and items are conserved. */
 static void check_sweep(long n, bool failed)
@@ -220,7 +193,7 @@ static void check_sweep(long n, bool failed)
         assert_log("2 false true true");
 }
 
-static const struct sweep sweep = {sweep_code, NULL, 3, 5, check_sweep};
+static const struct sweep sweep = {"op/sweep_sync.lua", NULL, 3, 5, check_sweep};
 
 static void test_sync_out_of_memory_once_loses_nothing(void **state)
 {

@@ -119,4 +119,27 @@ function scripts.what_is_done_outside_the_drain_wakes()
   fake "a"
 end
 
+function scripts.waiters()
+  E, S, L, C, D = core.event(), core.semaphore(1), core.lock(), core.channel(), core.channel(1)
+  S:acquire()
+  L:acquire()
+  D:send "kept"
+  local function go(fn, ...)
+    core.spawn(fn, ...)
+    core.spawn(fn, ...)
+  end
+  go(E.wait, E)
+  go(S.acquire, S)
+  go(L.acquire, L)
+  go(C.recv, C)
+  go(D.send, D, "lost")
+  go(function()
+    coroutine.wrap(function()
+      local s = D:sender()
+      s:send {}
+    end)()
+  end)
+  fake "main"
+end
+
 return scripts

@@ -211,6 +211,11 @@ struct spt_task *start(const char *code)
     return t;
 }
 
+struct spt_task *start_file(const char *path)
+{
+    return start(test_file_read(path));
+}
+
 void script(const char *code)
 {
     if (luaL_dostring(fixture.L, code) != LUA_OK)
@@ -324,13 +329,13 @@ int sched_fixture_teardown(void **state)
 
 /* Runs the program in a scheduler of its own, in which the `n`th allocation and `in_a_row - 1` more
  * fail. Returns true if the program asks for so many. */
-static bool survives(const struct sweep *sweep, long n, long in_a_row)
+static bool survives(const struct sweep *sweep, const char *code, long n, long in_a_row)
 {
     assert_int_equal(sched_fixture_setup(NULL), 0);
     if (sweep->prepare)
         sweep->prepare();
     fail_memory(n, in_a_row);
-    spawn(sweep->code);
+    spawn(code);
     for (int i = 0; i < sweep->steps; i++)
         advance(sweep->seconds);
     mend_memory();
@@ -346,7 +351,8 @@ static bool survives(const struct sweep *sweep, long n, long in_a_row)
 void fail_each_allocation(const struct sweep *sweep, long in_a_row)
 {
     long n = 1;
-    while (survives(sweep, n, in_a_row))
+    const char *code = test_file_read(sweep->file);
+    while (survives(sweep, code, n, in_a_row))
         n++;
     assert_true(n > 50);
 }

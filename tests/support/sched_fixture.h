@@ -20,6 +20,7 @@
 #include "op/env.h"
 #include "support/fake_op.h"
 #include "support/script_words.h"
+#include "support/test_file.h"
 
 #define SECOND  UINT64_C(1000000000)
 #define ALL     1000000 /* tasks a pass may run */
@@ -72,6 +73,9 @@ struct spt_task *start(const char *code);
 struct spt_task *spawn_from(const char *path, const char *name);
 struct spt_task *start_from(const char *path, const char *name);
 
+/* Likewise with a file under tests/, as one chunk. */
+struct spt_task *start_file(const char *path);
+
 /* Runs code on the main state, outside of tasks. */
 void script(const char *code);
 
@@ -99,7 +103,7 @@ void assert_warned(const char *part);
 
 /* A program that leaves the scheduler consistent, whichever allocation fails. */
 struct sweep {
-    const char *code;
+    const char *file;      /* its path under tests/ */
     void (*prepare)(void); /* called while there is memory, or NULL */
     int steps;             /* how often the clock moves, without memory and again with it */
     double seconds;        /* how far each time */
