@@ -76,7 +76,7 @@ void spt_classify_timeout(struct spt_request *r, const char *reason)
 static const char *fault_text(const char *fault)
 {
     if (strcmp(fault, "upgrade") == 0)
-        return "the server switched protocols, which nobody asked for";
+        return "the server switched protocols without being asked to";
     if (strcmp(fault, "length") == 0)
         return "the Content-Length of the response is no number, or two that differ";
     if (strcmp(fault, "status_line") == 0)
