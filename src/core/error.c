@@ -220,12 +220,12 @@ bool spt_error_same(lua_State *L, int a, int b)
     return lua_rawequal(L, a, b) || (is_nan(L, a) && is_nan(L, b));
 }
 
-int spt_error_is(lua_State *L, int index, const char *kind)
+bool spt_error_is(lua_State *L, int index, const char *kind)
 {
-    int is = 0;
+    bool is = false;
     index = lua_absindex(L, index);
     if (!lua_istable(L, index) || !lua_checkstack(L, 3) || !lua_getmetatable(L, index))
-        return 0;
+        return false;
     luaL_getmetatable(L, SPT_ERROR_META);
     if (lua_rawequal(L, -1, -2)) {
         lua_pushliteral(L, "kind");

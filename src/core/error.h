@@ -40,6 +40,6 @@ bool spt_error_same(lua_State *L, int a, int b);
 
 /* Returns true if the value at `index` is an error object of this kind, or of any if `kind` is
  * NULL. */
-int spt_error_is(lua_State *L, int index, const char *kind);
+bool spt_error_is(lua_State *L, int index, const char *kind);
 
 #endif

@@ -5,6 +5,7 @@
 #ifndef SPT_HTTP_LIMITER_H
 #define SPT_HTTP_LIMITER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,7 +56,7 @@ static inline const struct spt_link *spt_limiter_peek(const struct spt_limiter *
 }
 
 /* Returns true if spt_limiter_next() would admit a request. */
-static inline int spt_limiter_ready(const struct spt_limiter *a)
+static inline bool spt_limiter_ready(const struct spt_limiter *a)
 {
     return a->active < a->limit && !spt_link_alone(&a->round_robin);
 }

@@ -86,7 +86,7 @@ struct spt_scope *spt_block_check(lua_State *L, int arg)
     return spt_check_udata(L, arg, META, "group");
 }
 
-static int misplaced(lua_State *L)
+static int raise_misplaced(lua_State *L)
 {
     return spt_error_usage(L, "scopes close last in, first out, in the task that opened them");
 }
@@ -98,7 +98,7 @@ static struct spt_scope *check_own(lua_State *L, int arg)
     struct spt_scope *scope = spt_block_check(L, arg);
     const struct spt_task *t = spt_sched_of_scope(scope)->current;
     if (!t || t->id != SPT_OF(scope, struct spt_block, scope)->owner)
-        misplaced(L);
+        raise_misplaced(L);
     return scope;
 }
 
@@ -112,7 +112,7 @@ struct spt_scope *spt_block_check_open(lua_State *L, int arg)
     for (const struct spt_scope *s = t->scope; s != floor && s != &t->root; s = s->parent)
         if (s == scope)
             return scope;
-    misplaced(L);
+    raise_misplaced(L);
     return NULL;
 }
 
@@ -121,7 +121,7 @@ struct spt_scope *spt_block_check_innermost(lua_State *L, int arg)
 {
     struct spt_scope *scope = spt_block_check_open(L, arg);
     if (spt_sched_of_scope(scope)->current->scope != scope)
-        misplaced(L);
+        raise_misplaced(L);
     return scope;
 }
 
@@ -138,9 +138,9 @@ static int l_join(lua_State *L)
 
 /* --- opening and closing --- */
 
-/* scope(gathers, shield, seconds, tasks_only): opens a scope in the running task. `gathers`: a task
- * that fails cancels the others. `shield`: cancellation from outside stops here. `seconds`: its
- * deadline from now, nil for none. `tasks_only`: cancelling the scope cancels only its tasks. */
+/* scope(is_group, shield, seconds, tasks_only): opens a scope in the running task. `is_group`: a
+ * task that fails cancels the others. `shield`: cancellation from outside stops here. `seconds`:
+ * its deadline from now, nil for none. `tasks_only`: cancelling it cancels only its tasks. */
 static int l_scope(lua_State *L)
 {
     struct spt_sched *s = spt_env(L)->sched;

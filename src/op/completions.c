@@ -53,7 +53,7 @@ struct until_op {
 
 _Static_assert(sizeof(struct until_op) <= SPT_SLOT_SIZE, "it lies in its task");
 
-static bool reached(const struct completions *set, enum until until)
+static bool is_reached(const struct completions *set, enum until until)
 {
     if (until == UNTIL_NEXT && !spt_link_alone(&set->ended))
         return true;
@@ -73,7 +73,7 @@ static void entry_ended(struct entry *e)
     set->not_done |= e->task->state != SPT_TASK_DONE;
 }
 
-static void waited(struct completions *set)
+static void complete_wait(struct completions *set)
 {
     struct until_op *waiter = set->waiter;
     set->waiter = NULL;
@@ -94,10 +94,10 @@ static void on_end(struct spt_watch *watch, struct spt_task *t)
     entry_ended(e);
     if (set->nended == set->count)
         unanchor(t->sched->main, set); /* the waiting task has it on its stack */
-    if (set->waiter && reached(set, set->waiter->wait_mode)) {
+    if (set->waiter && is_reached(set, set->waiter->wait_mode)) {
         if (set->waiter->wait_mode == UNTIL_NOT_DONE) /* the waiting task raises it */
             spt_task_observe(t);
-        waited(set);
+        complete_wait(set);
     }
 }
 
@@ -112,8 +112,8 @@ static void give_up(struct spt_ending *ending, struct spt_task *member)
         e->given_up = true;
         set->nended++;
     }
-    if (reached(set, UNTIL_OVER))
-        waited(set);
+    if (is_reached(set, UNTIL_OVER))
+        complete_wait(set);
 }
 
 /* --- the wait --- */
@@ -122,7 +122,7 @@ static int until_start(septet_op *op)
 {
     struct until_op *u = (struct until_op *)op;
     spt_link_init(&u->ending.link);
-    if (reached(u->set, u->wait_mode)) {
+    if (is_reached(u->set, u->wait_mode)) {
         septet_op_done(op, SEPTET_OK);
         return SEPTET_OK;
     }

@@ -201,7 +201,7 @@ static const struct spt_response *outcome(const struct spt_request *r)
     return r->response ? r->response : &none;
 }
 
-static const char *words_of(const struct spt_failure *f)
+static const char *message_of(const struct spt_failure *f)
 {
     if (f->text)
         return f->text;
@@ -217,7 +217,7 @@ static void push_failure(lua_State *L, const struct spt_request *r)
     const struct spt_failure *f = &r->failure;
     char method_room[METHOD_SHOWN], text_room[TEXT_SHOWN];
     const char *method = spt_redact_url(r->method, method_room, sizeof method_room);
-    const char *text = spt_http_text_shown(words_of(f), text_room, sizeof text_room);
+    const char *text = spt_http_text_shown(message_of(f), text_room, sizeof text_room);
     spt_error_push(L, "HttpError", "%s %s: %s", method, url, text);
     lua_pushstring(L, f->code);
     lua_setfield(L, -2, "code");

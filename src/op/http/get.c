@@ -93,18 +93,20 @@ static const septet_op_type http_type = {
     .describe = http_describe,
 };
 
-/* http(session, options, headers, method, url, body, timeout, trace, stays): waits for the response
- * and returns {status, body, head, redirect_url, url}. The body of a redirect is read only with
- * `stays`. `options` is from http_options() and `headers` from http_headers(). `body` (a string or
- * an upload) and `timeout` (seconds, for this attempt including its time in the queue) may be nil.
- * `trace` is a table or nil; its method `ended` is called at the end. Raises HttpError. */
+/* http(session, options, headers, method, url, body, timeout, trace, no_follow): waits for the
+ * response and returns {status, body, head, redirect_url, url}. The body of a redirect is read only
+ * with `no_follow`. `options` is from http_options() and `headers` from http_headers(). `body` (a
+ * string or an upload) and `timeout` (seconds, for this attempt including its time in the queue)
+ * may be nil. `trace` is a table or nil; its method `ended` is called at the end. Raises
+ * HttpError. */
 static int l_http(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
     struct spt_sched *s = env->sched;
     struct spt_http_args args;
     spt_http_args_check(L, env, &args);
-    bool traced = !lua_isnoneornil(L, SPT_HTTP_TRACE), stays = lua_toboolean(L, SPT_HTTP_ARGS + 1);
+    bool traced = !lua_isnoneornil(L, SPT_HTTP_TRACE),
+         no_follow = lua_toboolean(L, SPT_HTTP_ARGS + 1);
     struct http_op *http = (struct http_op *)spt_op_new(L, s, &http_type);
     if (traced)
         spt_http_request_set_trace(L, SPT_HTTP_TRACE, http);
@@ -117,7 +119,7 @@ static int l_http(lua_State *L)
     http->handle = args.handle;
     http->op.ref = call->ref;
     call->trace = traced ? http : NULL;
-    call->request.follows_redirects = !stays;
+    call->request.follows_redirects = !no_follow;
     call->request.events = &events;
     spt_http_request_set_place(L, call);
     return spt_op_wait(L, &http->op, false);

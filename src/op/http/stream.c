@@ -172,22 +172,22 @@ static struct spt_stream *push_stream(lua_State *L, struct spt_env *env,
 }
 
 static void attach(struct spt_stream *stream, struct spt_http_request *call,
-                   const struct spt_http_args *args, bool stays, bool gathers)
+                   const struct spt_http_args *args, bool no_follow, bool whole)
 {
     stream->call = call;
     call->anchored = stream;
-    stream->room = gathers ? SIZE_MAX / 2 : HIGH_WATER;
+    stream->room = whole ? SIZE_MAX / 2 : HIGH_WATER;
     call->request.high_water = stream->room;
-    call->request.max_body = gathers ? args->options->max_body : args->options->max_stream;
-    call->request.follows_redirects = !stays;
+    call->request.max_body = whole ? args->options->max_body : args->options->max_stream;
+    call->request.follows_redirects = !no_follow;
     call->request.events = &events;
     spt_env_add(stream->env, &stream->host_resource);
     spt_scope_add(stream->env->sched->current->scope, &stream->resource);
 }
 
-/* http_stream(session, options, headers, method, url, body, timeout, nil, stays, gathers): like
+/* http_stream(session, options, headers, method, url, body, timeout, nil, no_follow, whole): like
  * http(), but waits only for the head and returns {status, head, redirect_url, url, stream}. For a
- * redirect it waits for the end, unless `stays` is set. `gathers` says that the caller will read
+ * redirect it waits for the end, unless `no_follow` is set. `whole` says that the caller will read
  * the whole body, if any of it. Then the sender is not paused, and the maximum size is that of
  * http(). */
 static int l_stream(lua_State *L)
@@ -195,7 +195,8 @@ static int l_stream(lua_State *L)
     struct spt_env *env = spt_env(L);
     struct spt_sched *s = env->sched;
     struct spt_http_args args;
-    bool stays = lua_toboolean(L, SPT_HTTP_ARGS + 1), gathers = lua_toboolean(L, SPT_HTTP_ARGS + 2);
+    bool no_follow = lua_toboolean(L, SPT_HTTP_ARGS + 1);
+    bool whole = lua_toboolean(L, SPT_HTTP_ARGS + 2);
     spt_http_args_check(L, env, &args);
     lua_settop(L, SPT_HTTP_ARGS);
     struct spt_stream *stream = push_stream(L, env, &args);
@@ -213,7 +214,7 @@ static int l_stream(lua_State *L)
         return spt_http_request_raise_memory(L, &args);
     }
     spt_http_request_set_place(L, call);
-    attach(stream, call, &args, stays, gathers);
+    attach(stream, call, &args, no_follow, whole);
     op->op.ref = call->ref;
     return spt_op_wait(L, &op->op, false);
 }
