@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include "op/env.h"
+#include "op/openers.h"
 #include "septet/septet.h"
 
 /* spt_open_task() is the last, because it takes methods from the others. */

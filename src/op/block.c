@@ -22,6 +22,7 @@
 #include "core/task.h"
 #include "core/traceback.h"
 #include "op/env.h"
+#include "op/openers.h"
 
 #define META "septet.scope"
 

@@ -10,6 +10,7 @@
 #include "core/task.h"
 #include "op/block.h"
 #include "op/env.h"
+#include "op/openers.h"
 
 /* closers(value): returns the object to close at the end of the running task's innermost block, or
  * of the task's body if no block is open. With a value, sets it instead. The object is closed by

@@ -21,6 +21,7 @@
 #include "core/prefetch.h"
 #include "core/task.h"
 #include "op/env.h"
+#include "op/openers.h"
 
 enum { CHANNEL = SPT_CHANNEL_INDEX, VALUE = SPT_CHANNEL_VALUE };
 

@@ -7,6 +7,7 @@
 #include "core/sched.h"
 #include "op/channel.h"
 #include "op/env.h"
+#include "op/openers.h"
 
 #define META "septet.channel.sender"
 

@@ -15,6 +15,7 @@
 #include "core/sched.h"
 #include "core/task.h"
 #include "op/env.h"
+#include "op/openers.h"
 
 #define META "septet.completions"
 

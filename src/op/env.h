@@ -94,22 +94,4 @@ static inline void spt_new_type(lua_State *L, struct spt_env *env, const char *m
     spt_add_methods(L, env, meta, functions);
 }
 
-/* The openers, one per file in op/. Each adds its functions to the table on top of the stack. */
-void spt_open_sleep(lua_State *L, struct spt_env *env);
-void spt_open_join(lua_State *L, struct spt_env *env);
-void spt_open_completions(lua_State *L, struct spt_env *env);
-void spt_open_block(lua_State *L, struct spt_env *env);
-void spt_open_block_unwind(lua_State *L, struct spt_env *env);
-void spt_open_http(lua_State *L, struct spt_env *env);
-void spt_open_wait_idle(lua_State *L, struct spt_env *env);
-void spt_open_event(lua_State *L, struct spt_env *env);
-void spt_open_semaphore(lua_State *L, struct spt_env *env);
-void spt_open_lock(lua_State *L, struct spt_env *env);
-void spt_open_channel(lua_State *L, struct spt_env *env);
-void spt_open_channel_sender(lua_State *L, struct spt_env *env);
-void spt_open_io(lua_State *L, struct spt_env *env);
-void spt_open_file(lua_State *L, struct spt_env *env);
-void spt_open_file_open(lua_State *L, struct spt_env *env);
-void spt_open_load(lua_State *L, struct spt_env *env);
-
 #endif

@@ -5,6 +5,7 @@
 #include "core/check.h"
 #include "core/op.h"
 #include "op/env.h"
+#include "op/openers.h"
 
 #define META "septet.event"
 

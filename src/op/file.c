@@ -14,6 +14,7 @@
 #include "core/op.h"
 #include "op/env.h"
 #include "op/io_error.h"
+#include "op/openers.h"
 
 enum { SELF = 1, ARGUMENT }; /* the stack of the methods */
 

@@ -6,6 +6,7 @@
 #include "core/op.h"
 #include "op/env.h"
 #include "op/file.h"
+#include "op/openers.h"
 
 enum { PATH = 1, FILE_HANDLE }; /* the stack of the functions */
 

@@ -12,6 +12,7 @@
 #include "loop/input.h"
 #include "op/env.h"
 #include "op/io_error.h"
+#include "op/openers.h"
 
 #define META "septet.io.reader"
 

@@ -14,6 +14,7 @@
 #include "core/task.h"
 #include "core/traceback.h"
 #include "op/env.h"
+#include "op/openers.h"
 
 struct join_op {
     septet_op op;

@@ -11,6 +11,7 @@
 #include "core/sched.h"
 #include "core/task.h"
 #include "op/env.h"
+#include "op/openers.h"
 
 #define META "septet.load"
 

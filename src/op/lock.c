@@ -14,6 +14,7 @@
 #include "core/scope.h"
 #include "core/task.h"
 #include "op/env.h"
+#include "op/openers.h"
 #include "op/with.h"
 
 #define META "septet.lock"

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/op.h"
 #include "op/env.h"
+#include "op/openers.h"
 #include "op/with.h"
 
 #define META "septet.semaphore"

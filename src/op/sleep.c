@@ -8,6 +8,7 @@
 #include "core/sched.h"
 #include "core/task.h"
 #include "op/env.h"
+#include "op/openers.h"
 
 struct sleep_op {
     septet_op op;

@@ -7,6 +7,7 @@
 #include "core/sched.h"
 #include "loop/loop.h"
 #include "op/env.h"
+#include "op/openers.h"
 
 struct idle_op {
     septet_op op;

@@ -9,6 +9,7 @@
 #include "op/http/call.h"
 #include "op/http/openers.h"
 #include "op/http/upload_handle.h"
+#include "op/openers.h"
 
 struct http_op {
     septet_op op;
