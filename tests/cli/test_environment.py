@@ -47,11 +47,11 @@ class Environment(harness.Case):
             "LUA_PATH_5_4": self.dir + "/?.lua",
             "LUA_CPATH_5_4": "x",
         }
-        ask = "print(type(require 'septet.json'), package.path, package.cpath)" + QUIRKS
-        bare = self.septet("-e", ask).out
-        for args in (["-E", "-e", ask], ["-e", ask, "-E"]):
+        source = "print(type(require 'septet.json'), package.path, package.cpath)" + QUIRKS
+        bare = self.septet("-e", source).out
+        for args in (["-E", "-e", source], ["-e", source, "-E"]):
             self.check(self.septet(*args, env=env), out=bare)
-        self.check(self.septet("-E", env=env, stdin=ask), out=bare)
+        self.check(self.septet("-E", env=env, stdin=source), out=bare)
 
 
 if __name__ == "__main__":

@@ -210,7 +210,7 @@ end)
 describe("http.28", function()
   it("a reader that goes on just as it is cancelled, or as its stream is closed", function()
     local session <close> = http.session()
-    for laps = 0, 12 do
+    for passes = 0, 12 do
       local r <close> = session:stream("GET", URL .. "/bytes/3000000")
       task.sleep(0.002) -- paused by now, or about to be
       local size = 0
@@ -220,11 +220,11 @@ describe("http.28", function()
           task.checkpoint()
         end
       end)
-      turns(laps)
-      if laps % 2 == 0 then r:close() end
+      turns(passes)
+      if passes % 2 == 0 then r:close() end
       reader:cancel()
-      pcall(reader.await, reader) -- it is cancelled, or was told before that the stream is closed
-      if laps % 2 == 1 then
+      pcall(reader.await, reader) -- cancelled, or failed before as the stream was closed
+      if passes % 2 == 1 then
         local rest = r:read() -- a read that was cancelled took nothing
         equal({ size + #rest, rest == origin.pattern(3000000):sub(size + 1) }, { 3000000, true })
       end
@@ -234,7 +234,7 @@ describe("http.28", function()
   end)
 
   it("a stream whose session or scope ends just as it goes on", function()
-    for laps = 0, 8 do
+    for passes = 0, 8 do
       local session = http.session()
       local kept
       task.group(function(g)
@@ -243,8 +243,8 @@ describe("http.28", function()
         local reader = g:spawn(function()
           while kept:read(65536) do task.checkpoint() end
         end)
-        turns(laps)
-        if laps % 2 == 0 then session:close() end
+        turns(passes)
+        if passes % 2 == 0 then session:close() end
         reader:cancel()
         pcall(reader.await, reader)
         g:cancel()

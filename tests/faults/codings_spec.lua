@@ -8,7 +8,7 @@ local TEXT = "hello, hello"
 local GZIP = pack.member(TEXT)
 
 -- Returns a URL whose response has these lines of a field, and the bytes.
-local function answer(field, lines, bytes, more)
+local function url_with(field, lines, bytes, more)
   local head = OK .. (more or "")
   for _, line in ipairs(lines) do head = head .. field .. ": " .. line .. "\r\n" end
   return origin.raw { head .. "\r\n" .. bytes, "fin" }
@@ -78,23 +78,23 @@ describe("H-3: Content-Encoding", function()
     }, function(lines)
       local n, unknown = read_list(lines, known)
       if unknown or n > 1 then
-        gives(answer("Content-Encoding", lines, GZIP), "decode")
+        gives(url_with("Content-Encoding", lines, GZIP), "decode")
       elseif n == 0 then
-        gives(answer("Content-Encoding", lines, TEXT))
+        gives(url_with("Content-Encoding", lines, TEXT))
       elseif table.concat(lines):lower():find "gzip" then
-        gives(answer("content-encoding", lines, GZIP))
+        gives(url_with("content-encoding", lines, GZIP))
       end
     end)
   end)
 
   it("is folded", function()
-    gives(answer("Content-Encoding", { "identity,\r\n gzip" }, GZIP))
-    gives(answer("Content-Encoding", { "gzip,\r\n\tgzip" }, GZIP), "decode")
+    gives(url_with("Content-Encoding", { "identity,\r\n gzip" }, GZIP))
+    gives(url_with("Content-Encoding", { "gzip,\r\n\tgzip" }, GZIP), "decode")
   end)
 
   it("of an empty body, or of none, is ignored", function()
     local session <close> = http.session()
-    local url = answer("Content-Encoding", { "rot13", "gzip" }, "", "Content-Length: 0\r\n")
+    local url = url_with("Content-Encoding", { "rot13", "gzip" }, "", "Content-Length: 0\r\n")
     equal({ session:get(url).body, session:head(url).body }, { "", "" })
   end)
 end)
@@ -112,29 +112,29 @@ describe("H-3: Transfer-Encoding", function()
       local last = table.concat(lines, ","):lower():match "([%w ]+)[, \t]*$"
       if unknown or n > 1
         or n == 1 and table.concat(lines, ","):lower():find "chunked.*identity" then
-        gives(answer("Transfer-Encoding", lines, CHUNKS), "protocol")
+        gives(url_with("Transfer-Encoding", lines, CHUNKS), "protocol")
       else
-        gives(answer("Transfer-Encoding", lines, last and n == 1 and CHUNKS or TEXT))
+        gives(url_with("Transfer-Encoding", lines, last and n == 1 and CHUNKS or TEXT))
       end
     end)
   end)
 
   it("is refused whatever is beside it", function()
     local more = "Content-Length: 5\r\nContent-Encoding: gzip\r\n"
-    gives(answer("Transfer-Encoding", { "gzip" }, GZIP, more), "protocol")
-    gives(answer("Transfer-Encoding", { "gzip, chunked" },
+    gives(url_with("Transfer-Encoding", { "gzip" }, GZIP, more), "protocol")
+    gives(url_with("Transfer-Encoding", { "gzip, chunked" },
       ("%x\r\n%s\r\n0\r\n\r\n"):format(#GZIP, GZIP)), "protocol")
   end)
 
   it("is not folded, nor is a length: others frame such a body in another way", function()
-    gives(answer("Transfer-Encoding", { "gzip,\r\n chunked" }, CHUNKS), "protocol")
-    gives(answer("Transfer-Encoding", { "\r\n chunked" }, CHUNKS), "protocol")
-    gives(answer("Content-Length", { "1\r\n 2" }, TEXT), "protocol")
+    gives(url_with("Transfer-Encoding", { "gzip,\r\n chunked" }, CHUNKS), "protocol")
+    gives(url_with("Transfer-Encoding", { "\r\n chunked" }, CHUNKS), "protocol")
+    gives(url_with("Content-Length", { "1\r\n 2" }, TEXT), "protocol")
   end)
 
   it("of a response without a body is ignored", function()
     local session <close> = http.session()
-    equal(session:head(answer("Transfer-Encoding", { "gzip, chunked" }, "")).status, 200)
+    equal(session:head(url_with("Transfer-Encoding", { "gzip, chunked" }, "")).status, 200)
     equal(session:get(origin.raw {
       "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: gzip\r\n\r\n", "fin",
     }).status, 304)
@@ -144,10 +144,10 @@ end)
 it("H-3: a blank behind the name of a field that says how the body is read is refused", function()
   local chunks = ("%x\r\n%s\r\n0\r\n\r\n"):format(#TEXT, TEXT)
   for _, blank in ipairs { " ", "\t", " \t " } do
-    gives(answer("Transfer-Encoding" .. blank, { "chunked" }, chunks), "protocol")
-    gives(answer("transfer-encoding" .. blank, { "gzip" }, GZIP), "protocol")
-    gives(answer("Content-Encoding" .. blank, { "gzip" }, GZIP), "protocol")
-    gives(answer("Content-Length" .. blank, { "2" }, TEXT), "protocol")
-    gives(answer("X-Encoding" .. blank, { "gzip" }, TEXT))
+    gives(url_with("Transfer-Encoding" .. blank, { "chunked" }, chunks), "protocol")
+    gives(url_with("transfer-encoding" .. blank, { "gzip" }, GZIP), "protocol")
+    gives(url_with("Content-Encoding" .. blank, { "gzip" }, GZIP), "protocol")
+    gives(url_with("Content-Length" .. blank, { "2" }, TEXT), "protocol")
+    gives(url_with("X-Encoding" .. blank, { "gzip" }, TEXT))
   end
 end)

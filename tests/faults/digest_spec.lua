@@ -120,7 +120,7 @@ describe("H-14: a server that always challenges", function()
     end
   end)
 
-  it("that finds a nonce stale now and then is answered within four requests", function()
+  it("that finds a nonce stale now and then gets its proof within four requests", function()
     for n = 0, 3 do
       for _, fresh in ipairs { true, false } do
         local session <close> = http.session { auth = KNOWN }
@@ -200,7 +200,7 @@ describe("H-14: a server that always challenges", function()
   end)
 end)
 
-it("H-14: a cancelled answer, and a closed session, leave nothing behind", function()
+it("H-14: a cancelled request and a closed session leave nothing behind", function()
   local session = http.session { auth = KNOWN }
   local challenge = 'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="r", nonce="n"\r\n'
     .. "Content-Length: 100\r\n\r\nx"

@@ -63,10 +63,10 @@ end)
 it("fault.3 http.13 a lookup that is cancelled ends at once, and leaves no thread", function()
   local session <close> = new_session { limit = 100, limit_per_host = 100 }
   local before = process.threads()
-  for laps = 0, 5 do
+  for passes = 0, 5 do
     local tasks = {}
     for i = 1, 20 do tasks[i] = task.spawn(session.get, session, url(name "silent")) end
-    for _ = 1, laps do task.checkpoint() end
+    for _ = 1, passes do task.checkpoint() end
     with_ticker(function()
       for _, t in ipairs(tasks) do t:cancel() end
       for _, t in ipairs(tasks) do raises_error({ kind = "TaskCancelled" }, t.await, t) end
@@ -107,7 +107,7 @@ it("fault.5 a name that leads elsewhere each time is judged each time", function
 end)
 
 describe("http.13", function()
-  it("a thousand requests to one cold name ask once", function()
+  it("a thousand requests to one cold name make one query", function()
     local session <close> = new_session { limit = 1000, limit_per_host = 1000 }
     local host, before = name "a-127-0-0-1.late-50", process.threads()
     local urls = {}
@@ -141,7 +141,7 @@ describe("http.13", function()
     equal(peers["127.0.0.1"], true)
   end)
 
-  it("both families are asked for, and the one that has addresses is enough", function()
+  it("both families are queried, and the one that has addresses is enough", function()
     local session <close> = new_session()
     equal(session:get(url(name "a-127-0-0-1.only6-servfail")).status, 200)
     equal(session:get(url(name "cname.a-127-0-0-1")).status, 200)
@@ -171,7 +171,7 @@ describe("a session's resolver", function()
       url(name "a-127-0-0-1"))
   end)
 
-  it("is not asked for an address, nor for what is given", function()
+  it("gets no query for an address, nor for a name in 'resolve'", function()
     local session <close> = http.session { resolver = "127.0.0.1:1",
       resolve = { ["given.test:" .. origin.port] = "127.0.0.1" } }
     equal(session:get(origin.url .. "/bytes/1").status, 200)

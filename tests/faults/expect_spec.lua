@@ -24,7 +24,7 @@ local bodies = {
 }
 
 -- The lengths of a 417, and its times.
-local answers = {
+local refusals = {
   "?length=0", "?length=9", "?length=500", "?length=0&end=fin", "?length=9&end=fin",
 }
 
@@ -64,17 +64,17 @@ local function check_repeat(method, query, kind, make, is_kept)
   local ok, r, seen = send(session, is_kept, method, query, with_headers(options, EXPECT))
   local what = ("%s%s, body '%s', %s: %s"):format(method, query, kind, is_kept, tostring(r))
   equal({ ok, seen }, { true, { "100-continue", "" } }, what)
-  local said = origin.decode(r.body)
-  equal({ r.status, said.method, said.body:find(part, 1, true) ~= nil }, { 200, method, true },
+  local echoed = origin.decode(r.body)
+  equal({ r.status, echoed.method, echoed.body:find(part, 1, true) ~= nil }, { 200, method, true },
     what)
-  if kind:find "long" then equal(said.body_size, SIZE) end
+  if kind:find "long" then equal(echoed.body_size, SIZE) end
 end
 
 describe("H-2: a request whose expectation is refused", function()
   for _, method in ipairs { "POST", "PUT", "MERGE" } do
     it("is sent once more, without it: " .. method, function()
       for _, is_kept in ipairs { false, true } do
-        for _, query in ipairs(answers) do
+        for _, query in ipairs(refusals) do
           for kind, make in pairs(bodies) do
             if not kind:find "long" or query == "?length=9" then
               check_repeat(method, query, kind, make, is_kept)
@@ -84,9 +84,9 @@ describe("H-2: a request whose expectation is refused", function()
       end
     end)
 
-    it("is answered by the second 417, with its body: " .. method, function()
+    it("gets the second 417, with its body: " .. method, function()
       for _, is_kept in ipairs { false, true } do
-        for _, query in ipairs(answers) do
+        for _, query in ipairs(refusals) do
           local session <close> = http.session()
           local ok, r, seen = send(session, is_kept, method, query .. "&all=1",
             { body = "amount=5", headers = EXPECT })

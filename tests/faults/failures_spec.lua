@@ -104,7 +104,7 @@ it("T-C: nested groups with one failure have one leaf, and grow as their depth",
   local size = {}
   for _, n in ipairs { 1, 4, 8, 16, 50, 100 } do
     local err = raises_error({ kind = "ErrorGroup" }, chain, n)
-    equal(rawget(err, "message"), nil) -- no words are made before they are asked for
+    equal(rawget(err, "message"), nil) -- the message is made when it is first read
     equal(#err:leaves(), 1, n)
     size[n] = #tostring(err)
     equal(tostring(err), err.message)
@@ -145,7 +145,7 @@ it("T-C: two that fail by themselves are two errors, whatever they raise", funct
   local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
     g:spawn(failing(errors.string))
     pcall(task.sleep, 1)
-    error("a string", 0) -- the body's own, of which it was told by nobody
+    error("a string", 0) -- the body's own, from no task
   end)
   equal(#err, 2)
 end)
@@ -215,7 +215,7 @@ it("X-5: a failure from outside a group is one error, if several of its tasks aw
   equal({ #err, err.errors[1] }, { 1, "a string" })
 end)
 
-it("X-5: what a task was told of is forgotten with it", function()
+it("X-5: the failures that a task saw are forgotten with it", function()
   local function round()
     local failed = task.spawn(function() error("cached", 0) end)
     for _ = 1, many(1000) do pcall(failed.await, failed) end

@@ -279,9 +279,9 @@ end)
 
 it("fault.22 bodies that may not be are discarded, and are not the next response", function()
   local evil = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
-  local function passes_over(method, answer)
+  local function passes_over(method, response)
     local session <close> = new_session()
-    equal(session:request(method, origin.raw { answer, "keep" }).body, "")
+    equal(session:request(method, origin.raw { response, "keep" }).body, "")
     equal(http.get(URL .. "/bytes/1").status, 200) -- the origin has sent all of it by now
     equal(session:get(URL .. "/bytes/3").body, "012")
   end

@@ -48,19 +48,19 @@ describe("H-5: a request goes to the host that the rules have judged", function(
     { allow = "good.test", deny = "192.0.2.0/24" }, { allow = "*.test", deny = "evil.test" },
   }
   for i, rules in ipairs(rule_sets) do
-    for way, ask in pairs(ways) do
+    for way, get in pairs(ways) do
       it(("by %s, with the rules %d"):format(way, i), function()
         local s <close> = new_session(rules)
-        local asked, mark = 0, origin.mark()
+        local allowed, mark = 0, origin.mark()
         for _, url in ipairs(tricky()) do
-          pcall(ask, s, url)
-          pcall(ask, s, "http://" .. GOOD .. "/known") -- its origin is known to the next one
+          pcall(get, s, url)
+          pcall(get, s, "http://" .. GOOD .. "/known") -- its origin is known to the next one
         end
         for _, seen in ipairs(origin.requests(mark)) do
           equal(seen.headers.host, GOOD)
-          asked = asked + (seen.path == "/known" and 1 or 0)
+          allowed = allowed + (seen.path == "/known" and 1 or 0)
         end
-        equal(asked, #tricky())
+        equal(allowed, #tricky())
       end)
     end
   end

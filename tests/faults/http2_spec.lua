@@ -59,7 +59,7 @@ describe("http.41 with nginx", function()
     return http.session(options)
   end
 
-  it("a request is one of HTTP/2, and one of HTTP/1.1 where it is not asked for", function()
+  it("a request is one of HTTP/2, and one of HTTP/1.1 without the option", function()
     local session <close> = session_with {}
     local r = session:get(NGINX .. "/small.txt")
     equal({ r.status, r.version, r.body, r.reason }, { 200, "2", "0123456789abcdef", "" })
@@ -213,11 +213,11 @@ describe("http.41", function()
   end
 
   it("the end of a request that connects does not end those that wait for it", function()
-    for laps = 0, 20 do
+    for passes = 0, 20 do
       local session, url = scenario "ok"
       local _ <close> = session
       local first, others = task.spawn(session.get, session, url), spawn_gets(session, url, 5)
-      for _ = 1, laps do task.sleep(laps <= 10 and 0 or 0.0005) end
+      for _ = 1, passes do task.sleep(passes <= 10 and 0 or 0.0005) end
       first:cancel()
       task.wait { first }
       for _, t in ipairs(others) do equal(t:await().body, "hello") end
@@ -292,7 +292,7 @@ describe("fault.35", function()
     end
     equal(session:post(url, { body = "x" }).body, "hello")
     equal(#events "open", 1)
-    equal(#events "reset", 5) -- the server was told, each time, before it got the next
+    equal(#events "reset", 5) -- the server got each before the next request
   end)
 
   it("five hundred cancelled streams leave their connection to the others", function()

@@ -319,13 +319,14 @@ describe("cancelling a request", function()
 
   it("whose name is being looked up: fifty of them, after each number of passes", function()
     local session <close> = http.session { limit = 100, limit_per_host = 100 }
-    for laps = 0, 9 do
+    for passes = 0, 9 do
       local tasks = {}
       for i = 1, 5 do
-        tasks[i] = task.spawn(session.get, session, ("http://spec-%d-%d.invalid/"):format(laps, i))
+        local url = ("http://spec-%d-%d.invalid/"):format(passes, i)
+        tasks[i] = task.spawn(session.get, session, url)
       end
       with_ticker(function()
-        turns(laps)
+        turns(passes)
         for _, t in ipairs(tasks) do t:cancel() end
         for _, t in ipairs(tasks) do
           local err = raises(nil, t.await, t)

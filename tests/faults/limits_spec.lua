@@ -85,7 +85,7 @@ describe("http.12 each limit", function()
   end)
 end)
 
-it("http.22 the last request that ends by a limit is told", function()
+it("http.22 a timeout is reported also for the last request", function()
   for _ = 1, 3 do
     local session <close> = new_session { timeout = { first_byte = 0.03 } }
     raises_error({ code = "timeout" }, session.get, session, URL .. "/stall")

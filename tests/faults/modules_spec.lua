@@ -36,7 +36,7 @@ local function graph_of(names)
   return graph
 end
 
-local function told(err, names)
+local function names_chain(err, names)
   local text = tostring(err)
   for _, name in ipairs(names) do
     if text:find(("module '%s' requires itself (%s -> "):format(name, name), 1, true) then
@@ -67,7 +67,7 @@ describe("modules in a circle", function()
       for _, t in ipairs(tasks) do
         local ok, err = pcall(task.timeout, 5, t.await, t)
         equal(ok, false)
-        equal(told(err, names), true)
+        equal(names_chain(err, names), true)
       end
       forget(graph)
     end
@@ -81,7 +81,7 @@ describe("modules in a circle", function()
     for _, t in ipairs { a, b } do
       local ok, err = pcall(task.timeout, 5, t.await, t)
       equal(ok, false)
-      equal(told(err, names), true)
+      equal(names_chain(err, names), true)
     end
     forget(graph)
   end)

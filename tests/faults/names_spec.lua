@@ -21,7 +21,7 @@ local function shell(dir, command)
 end
 
 -- Returns the output of a command in the folder.
-local function said(dir, command)
+local function output(dir, command)
   local pipe <close> = assert(io.popen(("cd '%s' && %s"):format(dir.path, command)))
   return (pipe:read "a":gsub("%s+$", ""))
 end
@@ -43,7 +43,7 @@ describe("H-4: the target of a save", function()
       equal(http.save(URL .. "/bytes/10", dir / name).bytes, 10)
       equal(files.contents(dir / name), body)
     end
-    equal(said(dir, "ls -A"), "file\nnew")
+    equal(output(dir, "ls -A"), "file\nnew")
   end)
 
   it("is the file that links lead to, near and far, there or not yet", function()
@@ -60,10 +60,10 @@ describe("H-4: the target of a save", function()
       local saved = http.save(URL .. "/bytes/10", dir / name)
       equal({ saved.bytes, saved.path }, { 10, dir / name }, name)
       equal(files.contents(dir / real), body, name)
-      equal(said(dir, ("test -L '%s' || echo replaced"):format(name)),
+      equal(output(dir, ("test -L '%s' || echo replaced"):format(name)),
         name == "other/real" and "replaced" or "", name)
     end
-    equal(said(dir, "ls -A . sub | grep part"), "")
+    equal(output(dir, "ls -A . sub | grep part"), "")
   end)
 
   it("is refused before a request where it is something else", function()
@@ -78,7 +78,7 @@ describe("H-4: the target of a save", function()
         raises_error({ kind = "IoError", code = code }, http.save, URL .. "/bytes/10", dir / name)
       end), 0, name)
     end
-    equal(said(dir, "test -p fifo && test -d folder && ls -A"),
+    equal(output(dir, "test -p fifo && test -d folder && ls -A"),
       "fifo\nfolder\nloop\npipe\nthere\nway")
   end)
 
@@ -87,12 +87,12 @@ describe("H-4: the target of a save", function()
     for _, mode in ipairs { "600", "640", "644", "666", "755", "400" } do
       shell(dir, ("rm -f file; echo old > file; chmod %s file"):format(mode))
       http.save(URL .. "/bytes/10", dir / "file")
-      equal(said(dir, "stat -c %a file"), mode)
+      equal(output(dir, "stat -c %a file"), mode)
     end
     http.save(URL .. "/bytes/10", dir / "new")
     shell(dir, "echo x > other")
-    local umask = tonumber(said(dir, "umask"), 8)
-    equal(said(dir, "stat -c %a new"), ("%o"):format(438 & ~umask))
+    local umask = tonumber(output(dir, "umask"), 8)
+    equal(output(dir, "stat -c %a new"), ("%o"):format(438 & ~umask))
   end)
 end)
 
@@ -103,7 +103,7 @@ describe("H-4: a part", function()
     local saving = task.spawn(http.save, URL .. "/drip?bytes=30&interval=0.05", dir / "file",
       { resume = true })
     while not saving:status():find "done" do
-      local mode = said(dir, "stat -c %a file.part 2>/dev/null")
+      local mode = output(dir, "stat -c %a file.part 2>/dev/null")
       if mode ~= "" then first = first or mode end
       task.sleep(0.01)
     end
@@ -133,8 +133,8 @@ describe("H-4: a part", function()
     local dir <close> = folder()
     shell(dir, "echo left > file.part; chmod 666 file.part")
     local saving = task.spawn(http.save, URL .. "/drip?bytes=30&interval=0.05", dir / "file")
-    while said(dir, "stat -c %a file.part 2>/dev/null") == "666" do task.sleep(0.01) end
-    equal(said(dir, "stat -c %a file.part"), "600")
+    while output(dir, "stat -c %a file.part 2>/dev/null") == "666" do task.sleep(0.01) end
+    equal(output(dir, "stat -c %a file.part"), "600")
     saving:await()
   end)
 
@@ -144,7 +144,7 @@ describe("H-4: a part", function()
       shell(dir, "echo real > real")
       local saving = task.spawn(pcall, http.save, URL .. "/drip?bytes=30&interval=0.05",
         dir / "file")
-      while said(dir, "ls file.part 2>/dev/null") == "" do task.sleep(0.01) end
+      while output(dir, "ls file.part 2>/dev/null") == "" do task.sleep(0.01) end
       shell(dir, made .. " && mv -f x file.part")
       local ok, err = saving:await()
       equal({ ok, err.kind, err.code }, { false, "IoError", "ENOENT" })
@@ -190,7 +190,7 @@ describe("H-4: commit", function()
       shell(dir, ("echo old > g; chmod %s g"):format(mode))
       local w <close> = written(dir)
       w:commit(dir / "g")
-      equal({ said(dir, "stat -c %a g"), files.contents(dir / "g") }, { mode, "mine" })
+      equal({ output(dir, "stat -c %a g"), files.contents(dir / "g") }, { mode, "mine" })
     end
   end)
 end)

@@ -47,9 +47,11 @@ local function save(f, list, attempts)
   local target, mark = serve(list), origin.mark()
   local ok, result = pcall(session.save, session, target, f.path,
     { resume = true, retries = { attempts = attempts, backoff = 0.001 } })
-  local asked = {}
-  for i, request in ipairs(origin.requests(mark)) do asked[i] = request.headers.range or "all" end
-  return ok, result, asked
+  local requested = {}
+  for i, request in ipairs(origin.requests(mark)) do
+    requested[i] = request.headers.range or "all"
+  end
+  return ok, result, requested
 end
 
 -- Each row has a range, a body, the saved file if the total is known and if it is not ("partial":
@@ -102,14 +104,14 @@ describe("H-4: a resumed save", function()
       KNOWN, part_of("5-6/*", "56"), part_of("7-7/10", "7", true), part_of("8-9/*", "89"),
     }
     local f <close> = name()
-    local ok, result, asked = save(f, parts, 4)
+    local ok, result, requested = save(f, parts, 4)
     equal({ ok, result.bytes, result.attempts, contents(f.path) }, { true, 10, 4, WHOLE })
-    equal(asked, { "all", "bytes=5-", "bytes=7-", "bytes=8-" })
+    equal(requested, { "all", "bytes=5-", "bytes=7-", "bytes=8-" })
     local g <close> = name()
-    ok, result, asked = save(g, parts, 3)
+    ok, result, requested = save(g, parts, 3)
     equal({ ok, result.code, result.reason, contents(g.path) or false },
       { false, "partial", "truncated", false })
-    equal({ #asked, contents(g.part) }, { 3, "01234567" })
+    equal({ #requested, contents(g.part) }, { 3, "01234567" })
   end)
 
   it("keeps a size that only an earlier 206 had", function()
@@ -154,9 +156,9 @@ describe("H-4: a resumed save", function()
   it("requests the whole if a 206 contradicts what is known", function()
     for _, range in ipairs(USELESS) do
       local f <close> = name()
-      local ok, result, asked = save(f, { KNOWN, part_of(range, "56789"), ALL }, 2)
+      local ok, result, requested = save(f, { KNOWN, part_of(range, "56789"), ALL }, 2)
       equal({ range, ok, result.bytes, contents(f.path) }, { range, true, 3, "abc" })
-      equal(asked, { "all", "bytes=5-", "all" })
+      equal(requested, { "all", "bytes=5-", "all" })
     end
   end)
 end)

@@ -86,7 +86,7 @@ local function until_cut(fn)
   error "no read was ended by its limit"
 end
 
-both("a line that a limit ended is whole when it is asked for again", function(session, packed)
+both("a line that a timeout ended is whole when it is read again", function(session, packed)
   until_cut(function(delay)
     local r <close> = session:stream("GET", slow({ "first\nhel", "lo\n" }, packed, delay))
     local line = r:lines()

@@ -67,7 +67,7 @@ end
 
 describe("H-2: a request that is not idempotent", function()
   for _, method in ipairs(ONCE) do
-    it("reaches a server that goes without an answer once: " .. method, function()
+    it("reaches a server that closes without a response once: " .. method, function()
       local session <close> = http.session()
       for_all(function(path, query, body, kind)
         local n, err = count(session, method, path, query, { body = body() })
@@ -131,7 +131,7 @@ describe("H-2: a request that is not idempotent", function()
     end
   end)
 
-  it("is answered after a challenge, which is an exchange of its own", function()
+  it("gets its proof after a challenge, in an exchange of its own", function()
     local session <close> = http.session {
       auth = { user = "lion", password = "Circle of Life", digest = true },
     }

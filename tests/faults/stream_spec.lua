@@ -118,7 +118,7 @@ end)
 describe("http.28", function()
   it("a read that resumes, and a cancellation in the same pass", function()
     local session <close> = http.session()
-    for laps = 0, 6 do
+    for passes = 0, 6 do
       local t = task.spawn(function()
         local stream <close> = session:stream("GET", URL .. "/bytes/3000000")
         stream:read(1)
@@ -127,7 +127,7 @@ describe("http.28", function()
         stream:read()
       end)
       task.sleep(0.012)
-      for _ = 1, laps do task.checkpoint() end
+      for _ = 1, passes do task.checkpoint() end
       t:cancel()
       task.wait { t }
       equal(session:get(URL .. "/bytes/1").status, 200)
@@ -192,13 +192,13 @@ describe("http.29 a body that is made", function()
   it("is sent at once, and waits for a 100 if a script asks for it", function()
     local session <close> = http.session()
     equal(origin.echo(session, "POST", { body = ("x"):rep(2000000) }).headers.expect, nil)
-    local said = origin.echo(session, "POST",
+    local echoed = origin.echo(session, "POST",
       { body = ("x"):rep(2000000), headers = { Expect = "100-continue" } })
-    equal({ said.headers.expect, said.body_size }, { "100-continue", 2000000 })
+    equal({ echoed.headers.expect, echoed.body_size }, { "100-continue", 2000000 })
     -- No 100 ever comes, so the body is sent after a second.
-    said = origin.decode(session:post(URL .. "/mirror",
+    echoed = origin.decode(session:post(URL .. "/mirror",
       { body = "[1]", headers = { Expect = "100-continue" } }).body)
-    equal(said, { 1 })
+    equal(echoed, { 1 })
   end)
 
   it("is kept back where the server refuses the expectation", function()

@@ -110,8 +110,8 @@ class Environment(harness.Case):
         """fault.37 a request to a dead proxy goes nowhere else"""
         self.goes_to_the_dead_proxy('"environment"', {"http_proxy": DEAD}, "/bytes/2?dead")
         with open(LOG) as log:
-            asked = [json.loads(line) for line in log]
-        self.assertEqual([event for event in asked if event.get("query") == "dead"], [])
+            events = [json.loads(line) for line in log]
+        self.assertEqual([event for event in events if event.get("query") == "dead"], [])
 
 
 HANDSHAKES = """

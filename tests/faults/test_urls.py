@@ -170,7 +170,7 @@ class Urls(harness.Case):
     def text(self, text):
         return text.replace("{A}", self.names[0]).replace("{B}", self.names[1])
 
-    def ask(self, url, **options):
+    def add(self, url, **options):
         """Adds a case. `location` is where its first response leads."""
         location = options.pop("location", None)
         options["id"] = str(len(self.cases))
@@ -181,24 +181,24 @@ class Urls(harness.Case):
             options["base"] = self.text(options["base"])
         self.cases.append(dict(options, url=self.text(url)))
 
-    def answers(self):
+    def outcomes(self):
         """Returns each case with its outcome."""
         script = self.write("s.lua", SCRIPT)
         result = self.septet(script, stdin=json.dumps({"cases": self.cases, "names": self.names}))
         self.assertEqual(result.status, 0, result)
-        answers = [json.loads(line) for line in result.out.splitlines()]
-        self.assertEqual(len(answers), len(self.cases))
-        return list(zip(self.cases, answers))
+        outcomes = [json.loads(line) for line in result.out.splitlines()]
+        self.assertEqual(len(outcomes), len(self.cases))
+        return list(zip(self.cases, outcomes))
 
     def check_all(self, expected):
         """Checks that each case led to its URL in `expected`, which lacks "http://" and the
         authority."""
-        for (case, answer), tail in zip(self.answers(), expected):
+        for (case, outcome), tail in zip(self.outcomes(), expected):
             self.assertEqual(
-                answer.get("url"), "http://%s%s" % (self.names[0], tail), (case, answer)
+                outcome.get("url"), "http://%s%s" % (self.names[0], tail), (case, outcome)
             )
-            self.assertEqual(answer["target"], tail.partition("#")[0], (case, answer))
-            self.assertEqual(answer["host"], self.names[0], (case, answer))
+            self.assertEqual(outcome["target"], tail.partition("#")[0], (case, outcome))
+            self.assertEqual(outcome["host"], self.names[0], (case, outcome))
 
     def test_examples(self):
         """X-13 H-15: references lead to where RFC 3986, 5.4, says, below a base and in a
@@ -207,11 +207,11 @@ class Urls(harness.Case):
         for how in "get", "stream", "save":
             for reference, tail in EXAMPLES.items():
                 if tail is not None:
-                    self.ask(reference, base=BASE, how=how)
-                    self.ask(BASE, location=reference, how=how)
-                    self.ask("http://{A}" + tail, how=how)
+                    self.add(reference, base=BASE, how=how)
+                    self.add(BASE, location=reference, how=how)
+                    self.add("http://{A}" + tail, how=how)
                     expected += [tail] * 3
-            self.ask("", base=BASE, how=how)
+            self.add("", base=BASE, how=how)
             expected.append("/b/c/d;p?q")
         self.check_all(expected)
 
@@ -219,12 +219,12 @@ class Urls(harness.Case):
         """X-13: another scheme or host, and a scheme without a host"""
         for reference, tail in EXAMPLES.items():
             if tail is None:
-                self.ask(reference, base=BASE)
-                self.ask(BASE, location=reference)
-        self.ask("//%s/x" % self.names[2], base=BASE)
-        answers = [answer for _, answer in self.answers()]
+                self.add(reference, base=BASE)
+                self.add(BASE, location=reference)
+        self.add("//%s/x" % self.names[2], base=BASE)
+        outcomes = [outcome for _, outcome in self.outcomes()]
         self.assertEqual(
-            [(a["code"], a["reason"]) for a in answers],
+            [(a["code"], a["reason"]) for a in outcomes],
             [
                 ("url", "no_scheme"),
                 ("redirect", "denied"),
@@ -234,51 +234,51 @@ class Urls(harness.Case):
             ],
         )
         self.cases = []
-        self.ask(BASE, location="//%s/x" % self.names[2])
-        self.assertEqual(self.answers()[0][1]["url"], "http://%s/x" % self.names[2])
+        self.add(BASE, location="//%s/x" % self.names[2])
+        self.assertEqual(self.outcomes()[0][1]["url"], "http://%s/x" % self.names[2])
 
     def test_encoding(self):
         """H-15: each way in encodes a URL once, and the URL of the response is what was sent."""
         expected = []
         for how in "get", "stream", "save":
             for tail, one_form in TAILS.items():
-                self.ask("http://{A}" + tail, how=how)
-                self.ask("http://{A}/other", location="http://{A}" + tail, how=how)
-                self.ask("HTTP://{A}" + tail, base="http://{B}/other", how=how)
+                self.add("http://{A}" + tail, how=how)
+                self.add("http://{A}/other", location="http://{A}" + tail, how=how)
+                self.add("HTTP://{A}" + tail, base="http://{B}/other", how=how)
                 expected += [one_form] * 3
                 if tail.startswith("/"):
-                    self.ask("http://{A}/x/y?z", location=tail, how=how)
-                    self.ask(tail, base="http://{A}/x/y?z", how=how)
-                    self.ask("http://{A}/x/y?z", location="http://{A}" + one_form, how=how)
+                    self.add("http://{A}/x/y?z", location=tail, how=how)
+                    self.add(tail, base="http://{A}/x/y?z", how=how)
+                    self.add("http://{A}/x/y?z", location="http://{A}" + one_form, how=how)
                     expected += [one_form] * 3
         self.check_all(expected)
 
     def test_bytes_that_are_no_text(self):
         """H-15: bytes that are no UTF-8 in a Location are encoded one by one."""
-        self.ask("http://{A}/", location=b"/\xe9?\xff")
+        self.add("http://{A}/", location=b"/\xe9?\xff")
         self.check_all(["/%E9?%FF"])
 
     def test_params(self):
         """H-15: parameters stand behind an encoded query, and before the fragment."""
-        self.ask("http://{A}/a b?c=\u00e9#d e", params={"f": "g h/\u00e9"})
-        self.ask("?c=\u00e9#d e", base="http://{A}/a b", params={"f": "g h/\u00e9"})
+        self.add("http://{A}/a b?c=\u00e9#d e", params={"f": "g h/\u00e9"})
+        self.add("?c=\u00e9#d e", base="http://{A}/a b", params={"f": "g h/\u00e9"})
         self.check_all(["/a%20b?c=%C3%A9&f=g%20h%2F%C3%A9#d%20e"] * 2)
 
     def test_fragments(self):
         """H-15: a fragment stays behind redirects that have none (RFC 9110, 10.2.2)."""
-        self.ask("http://{A}/x#first", location="/y")
-        self.ask("http://{A}/x#first", location="/y#second")
-        self.ask("http://{A}/x#first", location="/y#")
-        self.ask("http://{A}/x", location="/y#second")
-        self.ask("http://{A}/x#fir st", location="?y")
+        self.add("http://{A}/x#first", location="/y")
+        self.add("http://{A}/x#first", location="/y#second")
+        self.add("http://{A}/x#first", location="/y#")
+        self.add("http://{A}/x", location="/y#second")
+        self.add("http://{A}/x#fir st", location="?y")
         self.check_all(["/y#first", "/y#second", "/y#", "/y#second", "/x?y#fir%20st"])
 
     def test_bases(self):
         """H-15: the empty reference is the base itself."""
         for base in "/v1", "/api/v1?k=1", "/d/page", "/d/", "":
-            self.ask("", base="http://{A}" + base + "#old")
-            self.ask("#sec", base="http://{A}" + base + "#old")
-            self.ask("http://{A}" + base, location="#sec")
+            self.add("", base="http://{A}" + base + "#old")
+            self.add("#sec", base="http://{A}" + base + "#old")
+            self.add("http://{A}" + base, location="#sec")
         expected = []
         for base in "/v1", "/api/v1?k=1", "/d/page", "/d/", "/":
             expected += [base, base + "#sec", base + "#sec"]
@@ -288,32 +288,32 @@ class Urls(harness.Case):
         """H-5 H-15: each way in refuses a URL that parsers may read differently, and no server sees
         it."""
         for reference, _ in REFUSED:
-            self.ask(reference)
-            self.ask(reference, base="http://{A}/x")
-            self.ask("http://{A}/start", location=reference)
-            self.ask("http://{A}/start", location=reference, how="stream")
-            self.ask("http://{A}/start", location=reference, how="save")
-        answers = self.answers()
+            self.add(reference)
+            self.add(reference, base="http://{A}/x")
+            self.add("http://{A}/start", location=reference)
+            self.add("http://{A}/start", location=reference, how="stream")
+            self.add("http://{A}/start", location=reference, how="save")
+        outcomes = self.outcomes()
         for i, (reference, reason) in enumerate(REFUSED):
-            for case, answer in answers[5 * i:5 * i + 2]:
+            for case, outcome in outcomes[5 * i:5 * i + 2]:
                 self.assertEqual(
-                    (answer.get("code"), answer.get("reason")), ("url", reason), (case, answer)
+                    (outcome.get("code"), outcome.get("reason")), ("url", reason), (case, outcome)
                 )
-            for case, answer in answers[5 * i + 2:5 * i + 5]:
+            for case, outcome in outcomes[5 * i + 2:5 * i + 5]:
                 self.assertEqual(
-                    (answer.get("code"), answer.get("reason")),
+                    (outcome.get("code"), outcome.get("reason")),
                     ("redirect", "location"),
-                    (case, answer),
+                    (case, outcome),
                 )
-                self.assertEqual(answer["phase"], "receive")
-                self.assertNotIn("\x1b", answer["message"])
-                self.assertNotIn("u:p", answer["message"])
+                self.assertEqual(outcome["phase"], "receive")
+                self.assertNotIn("\x1b", outcome["message"])
+                self.assertNotIn("u:p", outcome["message"])
         self.assertEqual(set(self.server.seen), {(self.names[0], "/start")})
 
     def test_empty_location(self):
         """X-13: a Location that is empty is none, and the first that is not counts."""
-        self.ask("http://{A}/x", location=b" ")
-        self.ask("http://{A}/x", location=b"\r\nLocation: /y\r\nLocation: /z")
+        self.add("http://{A}/x", location=b" ")
+        self.add("http://{A}/x", location=b"\r\nLocation: /y\r\nLocation: /z")
         self.check_all(["/x", "/y"])
 
 

@@ -51,7 +51,7 @@ describe("a certificate is refused, with a word of its own, before a byte is sen
 end)
 
 describe("a handshake", function()
-  it("fault.12 that ends after the ClientHello is told", function()
+  it("fault.12 that ends after the ClientHello is an error", function()
     local _, seen = refused("eof", { reason = "handshake", phase = "tls" })
     equal(seen.received > 0, true)
   end)

@@ -25,7 +25,7 @@ local function attempts_of(t)
   return table.concat(words, " ")
 end
 
--- What hooks were told, as words; and that it fits together.
+-- Returns the events of hooks as words, and checks that they fit together.
 local function words_of(events)
   local words = {}
   for i, event in ipairs(events) do
@@ -50,7 +50,7 @@ end
 
 -- Runs act(session, options) in a task, with tracing options, and compares the events with the
 -- expected ones. meanwhile(session, task, events) may disturb it. No event may follow.
-local function told(expected, attempts, session_options, act, meanwhile)
+local function traces(expected, attempts, session_options, act, meanwhile)
   local events = {}
   local function note(hook)
     return function(ctx, event)
@@ -75,7 +75,7 @@ local function told(expected, attempts, session_options, act, meanwhile)
   equal(words_of(events), expected)
   session:close()
   turns(3)
-  equal(words_of(events), expected, "what was told later")
+  equal(words_of(events), expected, "later events")
   return t
 end
 
@@ -105,35 +105,35 @@ local function close(session) session:close() end
 
 describe("http.42 hooks and records:", function()
   it("a response, whatever its status", function()
-    told("start 200", "200", {}, get "/bytes/5")
-    told("start 500", "500", {}, get "/status/500")
-    told("start 204", "204", {}, get "/status/204")
+    traces("start 200", "200", {}, get "/bytes/5")
+    traces("start 500", "500", {}, get "/status/500")
+    traces("start 204", "204", {}, get "/status/204")
   end)
 
   it("redirects that are followed, and that are not", function()
-    told("start 200", "302 302 200", {}, get "/redirect/2")
-    told("start 302", "302", { redirects = false }, get "/redirect/2")
-    told("start redirect/limit", "302 302", { redirects = 1 }, get "/redirect/3")
-    told("start redirect/denied", "302", {}, get "/redirect-to?url=ftp%3A%2F%2F127.0.0.1%2F")
+    traces("start 200", "302 302 200", {}, get "/redirect/2")
+    traces("start 302", "302", { redirects = false }, get "/redirect/2")
+    traces("start redirect/limit", "302 302", { redirects = 1 }, get "/redirect/3")
+    traces("start redirect/denied", "302", {}, get "/redirect-to?url=ftp%3A%2F%2F127.0.0.1%2F")
   end)
 
   it("a redirect to where nobody is", function()
-    told("start connect/refused", "302 connect", {},
+    traces("start connect/refused", "302 connect", {},
       get "/redirect-to?url=http%3A%2F%2F127.0.0.1%3A1%2F")
   end)
 
   it("retries that succeed, and that do not", function()
     local retries = { attempts = 3, backoff = 0.001 }
-    told("start 200", "503 503 200", { retries = retries }, get "/fail/2?key=trace-a")
-    told("start 503", "503 503 503", { retries = retries }, get "/fail/9?key=trace-b")
-    told("start reset/receive", "reset reset reset", { retries = retries },
+    traces("start 200", "503 503 200", { retries = retries }, get "/fail/2?key=trace-a")
+    traces("start 503", "503 503 503", { retries = retries }, get "/fail/9?key=trace-b")
+    traces("start reset/receive", "reset reset reset", { retries = retries },
       get "/fail/9?key=trace-c&how=reset")
-    told("start connect/refused", "connect connect connect", { retries = retries },
+    traces("start connect/refused", "connect connect connect", { retries = retries },
       get(origin.refused))
   end)
 
   it("a retry that is cancelled while it waits for its turn", function()
-    told("start cancelled", "503",
+    traces("start cancelled", "503",
       { retries = { attempts = 3, backoff = 1000, max_backoff = 1000 } }, get "/fail/1?key=trace-d",
       when_at_origin("/fail/1?key=trace-d", function(session, t)
         origin.eventually(function() return session:stats().active == 0 end)
@@ -142,16 +142,16 @@ describe("http.42 hooks and records:", function()
   end)
 
   it("failures to connect, to find a name, and to be allowed to", function()
-    told("start connect/refused", "connect", {}, get(origin.refused))
-    told("start dns/not_found", "dns", { resolver = DNS }, get(at "trace.nx.test"))
-    told("start url/scheme", "url", {}, get "ftp://127.0.0.1/")
-    told("start denied/address", "denied", { deny = "127.0.0.1" }, get "/bytes/1")
+    traces("start connect/refused", "connect", {}, get(origin.refused))
+    traces("start dns/not_found", "dns", { resolver = DNS }, get(at "trace.nx.test"))
+    traces("start url/scheme", "url", {}, get "ftp://127.0.0.1/")
+    traces("start denied/address", "denied", { deny = "127.0.0.1" }, get "/bytes/1")
   end)
 
   it("cancelled in the queue, while resolving, connecting, waiting and receiving", function()
     local session <close> = http.session { limit = 1 }
     local holder = task.spawn(session.get, session, origin.url .. "/stall")
-    told("start cancelled", "cancelled", {}, function(_, hooks)
+    traces("start cancelled", "cancelled", {}, function(_, hooks)
       session:get(origin.url .. "/bytes/1", { trace = hooks })
     end, function(_, t)
       origin.eventually(function() return session:stats().queued == 1 end)
@@ -159,46 +159,46 @@ describe("http.42 hooks and records:", function()
     end)
     holder:cancel()
     task.wait { holder }
-    told("start cancelled", "cancelled", { resolver = DNS }, get(at "trace.silent.test"), cancel)
-    told("start cancelled", "cancelled", {}, get(at(BLACKHOLE)), function(s, t)
+    traces("start cancelled", "cancelled", { resolver = DNS }, get(at "trace.silent.test"), cancel)
+    traces("start cancelled", "cancelled", {}, get(at(BLACKHOLE)), function(s, t)
       origin.eventually(function() return s:stats().connections == 1 end)
       t:cancel()
     end)
-    told("start cancelled", "cancelled", {}, get "/stall?trace=w",
+    traces("start cancelled", "cancelled", {}, get "/stall?trace=w",
       when_at_origin("/stall?trace=w", cancel))
-    told("start cancelled", "cancelled", {}, get "/stall?after=10&length=100&trace=r",
+    traces("start cancelled", "cancelled", {}, get "/stall?after=10&length=100&trace=r",
       when_at_origin("/stall?after=10&length=100&trace=r", cancel))
   end)
 
   it("cancelled before it could start", function()
-    told("start cancelled", "", {}, function(session, hooks)
+    traces("start cancelled", "", {}, function(session, hooks)
       task.current():cancel()
       session:get(origin.url .. "/bytes/1", { trace = hooks })
     end)
   end)
 
   it("a session that is closed", function()
-    told("start closed", "closed", {}, get "/stall?trace=c",
+    traces("start closed", "closed", {}, get "/stall?trace=c",
       when_at_origin("/stall?trace=c", close))
-    told("start closed", "closed", { resolver = DNS }, get(at "trace2.silent.test"), close)
-    told("start Usage", "", {}, function(session, hooks)
+    traces("start closed", "closed", { resolver = DNS }, get(at "trace2.silent.test"), close)
+    traces("start Usage", "", {}, function(session, hooks)
       session:close()
       session:get(origin.url .. "/bytes/1", { trace = hooks })
     end)
   end)
 
   it("each of the time limits", function()
-    told("start timeout/total", "timeout", { timeout = 0.05 }, get "/stall")
-    told("start timeout/first_byte", "timeout", { timeout = { first_byte = 0.05 } }, get "/stall")
-    told("start timeout/idle", "timeout", { timeout = { idle = 0.05 } },
+    traces("start timeout/total", "timeout", { timeout = 0.05 }, get "/stall")
+    traces("start timeout/first_byte", "timeout", { timeout = { first_byte = 0.05 } }, get "/stall")
+    traces("start timeout/idle", "timeout", { timeout = { idle = 0.05 } },
       get "/stall?after=10&length=100")
-    told("start timeout/connect", "timeout", { timeout = { connect = 0.05 } }, get(at(BLACKHOLE)))
-    told("start timeout/connect", "timeout", { timeout = { connect = 0.05 }, resolver = DNS },
+    traces("start timeout/connect", "timeout", { timeout = { connect = 0.05 } }, get(at(BLACKHOLE)))
+    traces("start timeout/connect", "timeout", { timeout = { connect = 0.05 }, resolver = DNS },
       get(at "trace3.silent.test"))
     local session <close> = http.session { limit = 1 }
     local holder = task.spawn(session.get, session, origin.url .. "/stall")
     origin.eventually(function() return session:stats().active == 1 end)
-    told("start timeout/queue", "timeout", {}, function(_, hooks)
+    traces("start timeout/queue", "timeout", {}, function(_, hooks)
       session:get(origin.url .. "/bytes/1", { trace = hooks, timeout = { queue = 0.05 } })
     end)
     holder:cancel()
@@ -206,57 +206,57 @@ describe("http.42 hooks and records:", function()
   end)
 
   it("a limit on the time of a block", function()
-    told("start cancelled", "cancelled", {}, function(session, hooks)
+    traces("start cancelled", "cancelled", {}, function(session, hooks)
       task.timeout(0.05, function() session:get(origin.url .. "/stall", { trace = hooks }) end)
     end)
   end)
 
   it("responses that are broken", function()
-    told("start partial/truncated", "partial", {}, get "/truncate")
-    told("start reset/empty", "reset", {}, get "/empty")
-    told("start reset/receive", "reset", {}, get "/reset?after=10&length=100")
-    told("start protocol/status_line", "protocol", {}, get "/garbage")
-    told("start body_too_large", "body_too_large", { max_body = 10 }, get "/bytes/11")
+    traces("start partial/truncated", "partial", {}, get "/truncate")
+    traces("start reset/empty", "reset", {}, get "/empty")
+    traces("start reset/receive", "reset", {}, get "/reset?after=10&length=100")
+    traces("start protocol/status_line", "protocol", {}, get "/garbage")
+    traces("start body_too_large", "body_too_large", { max_body = 10 }, get "/bytes/11")
   end)
 
   -- Who closes a stream has what he wanted of it: that is no exception.
   it("a stream that is read to its end, closed early, and left", function()
-    told("start 200", "200", {}, function(session, hooks)
+    traces("start 200", "200", {}, function(session, hooks)
       local response <close> = session:stream("GET", origin.url .. "/bytes/100000",
         { trace = hooks })
       equal(#response.body, 100000)
     end)
-    told("start 200", "200", {}, function(session, hooks)
+    traces("start 200", "200", {}, function(session, hooks)
       session:stream("GET", origin.url .. "/stall?after=10&length=100", { trace = hooks }):close()
     end)
-    told("start 200", "200", {}, function(session, hooks)
+    traces("start 200", "200", {}, function(session, hooks)
       session:stream("GET", origin.url .. "/stall?after=10&length=100", { trace = hooks })
     end)
-    told("start 200", "302 200", {}, function(session, hooks)
+    traces("start 200", "302 200", {}, function(session, hooks)
       local response <close> = session:stream("GET", origin.url .. "/redirect/1", { trace = hooks })
       equal(#response.body > 0, true)
     end)
   end)
 
   it("a stream that is cancelled before its head has come", function()
-    told("start cancelled", "cancelled", {}, function(session, hooks)
+    traces("start cancelled", "cancelled", {}, function(session, hooks)
       session:stream("GET", origin.url .. "/stall?trace=h", { trace = hooks })
     end, when_at_origin("/stall?trace=h", cancel))
   end)
 
   it("a stream that breaks, and one whose reader is cancelled", function()
-    told("start partial/truncated", "partial", {}, function(session, hooks)
+    traces("start partial/truncated", "partial", {}, function(session, hooks)
       local response <close> = session:stream("GET", origin.url .. "/truncate", { trace = hooks })
       return response.body
     end)
-    told("start closed", "closed", {}, function(session, hooks)
+    traces("start closed", "closed", {}, function(session, hooks)
       local response <close> = session:stream("GET", origin.url .. "/stall?after=10&length=100",
         { trace = hooks })
       session:close()
       return response.body
     end)
     local has_head = false
-    told("start 200", "200", {}, function(session, hooks)
+    traces("start 200", "200", {}, function(session, hooks)
       local response <close> = session:stream("GET", origin.url .. "/stall?after=10&length=100",
         { trace = hooks })
       has_head = true
@@ -269,10 +269,10 @@ describe("http.42 hooks and records:", function()
 
   it("an upload whose source fails, and one that is refused", function()
     local function fails() error("the source is dry", 0) end
-    told("start upload", "upload", {}, function(session, hooks)
+    traces("start upload", "upload", {}, function(session, hooks)
       session:post(origin.url .. "/echo", { body = fails, trace = hooks })
     end)
-    told("start 413", "413", {}, function(session, hooks)
+    traces("start 413", "413", {}, function(session, hooks)
       local n = 0
       session:post(origin.url .. "/early/413", { trace = hooks, body = function()
         n = n + 1
@@ -289,6 +289,6 @@ describe("http.42 hooks and records:", function()
     pcall(session.get, session, origin.url .. "/bytes/1", { trace = {
       request_start = function() events[#events + 1] = "start" end,
       request_exception = function() events[#events + 1] = "exception" end } })
-    equal(events, {}, "those that were not told of the start are not told of the end")
+    equal(events, {}, "hooks without the start event get no end event")
   end)
 end)

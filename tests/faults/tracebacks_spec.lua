@@ -115,7 +115,7 @@ local function traceback_of(fn, err, what)
 end
 
 for place, call in pairs(around) do
-  it(("T-F: the frames of what raised inside %s are told"):format(place), function()
+  it(("T-F: a traceback has the frames that raised inside %s"):format(place), function()
     for kind, make in pairs(errors) do
       local err, what = make(), place .. " of " .. kind
       local function fail() raise(err) return nil end
@@ -153,7 +153,7 @@ for place, call in pairs(beside) do
   end)
 end
 
-it("T-F: an error of a group's body, and of its tasks, is told with its frames", function()
+it("T-F: the errors of a group's body and of its tasks have their frames", function()
   local forms = {
     ["function"] = function(fn) task.group(fn) end,
     block = function(fn) local g <close> = task.group() fn(g) end,
@@ -234,15 +234,15 @@ end)
 
 it("T-F: on_unhandled gets the frames", function()
   for place, call in pairs(around) do
-    local told = nil
-    task.on_unhandled = function(_, err, traceback) told = { err, traceback } end
+    local report = nil
+    task.on_unhandled = function(_, err, traceback) report = { err, traceback } end
     task.timeout(1, function()
       task.spawn(function() call(function() raise "lost" end) end)
       turns(20)
     end)
     turns(3)
-    equal(told[1], "lost", place)
-    if not own[place] then has_frame(told[2], place) end
+    equal(report[1], "lost", place)
+    if not own[place] then has_frame(report[2], place) end
   end
 end)
 

@@ -48,7 +48,7 @@ local shapes = {
 local GOOD = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood"
 
 -- Returns a URL with this first response, and a good one after it.
-local function answers(status, line, shape)
+local function url_of(status, line, shape)
   local steps = { ("HTTP/1.1 %s\r\n%s"):format(status, line) .. shape[1] }
   for i = 2, #shape do steps[i] = shape[i] end
   steps[#steps + 1] = "next"
@@ -89,7 +89,7 @@ for way, fetch in pairs(ways) do
           "Location: /bytes/3\r\n", "Location:\r\nLOCATION: \t/bytes/3 \r\n",
         } do
           local session <close> = new_session()
-          local r = fetch(session, answers(status, line, shape))
+          local r = fetch(session, url_of(status, line, shape))
           equal({ name, r.status, r.body }, { name, 200, "012" })
         end
       end
@@ -101,7 +101,7 @@ for way, fetch in pairs(ways) do
     for name, shape in pairs(shapes) do
       for _, line in ipairs { "", "Retry-After: 0\r\n" } do
         local session <close> = new_session { retries = { attempts = 3, backoff = 0.001 } }
-        local r = fetch(session, answers(name == "small" and "429 Busy" or "503 No", line, shape))
+        local r = fetch(session, url_of(name == "small" and "429 Busy" or "503 No", line, shape))
         equal({ name, r.status, r.body, r.attempts }, { name, 200, "good", 2 })
       end
     end
@@ -110,8 +110,8 @@ for way, fetch in pairs(ways) do
   it("H-13: " .. way .. " follows and tries again in one request", function()
     for _, name in ipairs { "reset", "endless", "not packed as it says" } do
       local session <close> = new_session()
-      local last = answers("503 No", "", shapes[name])
-      local url = answers("307 T", "Location: " .. last .. "\r\n", shapes[name])
+      local last = url_of("503 No", "", shapes[name])
+      local url = url_of("307 T", "Location: " .. last .. "\r\n", shapes[name])
       local r = fetch(session, url, { retries = { backoff = 0.001 } })
       equal({ name, r.status, r.body, r.attempts }, { name, 200, "good", 2 })
     end
@@ -124,7 +124,7 @@ it("H-13: a method and its body are kept where they must be", function()
       ["307 T"] = "POST", ["308 P"] = "POST", ["303 S"] = "GET", ["302 F"] = "GET",
     } do
       local session <close> = new_session()
-      local url = answers(status, "Location: /echo\r\n", shape)
+      local url = url_of(status, "Location: /echo\r\n", shape)
       local echo = origin.decode(session:post(url, { body = "mine" }).body)
       equal({ name, echo.method, echo.body }, { name, method, method == "POST" and "mine" or "" })
     end
@@ -141,7 +141,7 @@ describe("H-13: what is handed out", function()
     ["without a length, kept open"] = "timeout",
   }
 
-  -- The first answer alone, without another behind it.
+  -- The first response alone, without another after it.
   local function only(status, line, shape)
     local steps = { ("HTTP/1.1 %s\r\n%s"):format(status, line) .. shape[1] }
     for i = 2, #shape do steps[i] = shape[i] end
@@ -192,7 +192,7 @@ it("H-13: a connection is kept where the body is small, and dropped where it is 
   local function connections(name, status, line, options)
     local session <close> = new_session(options)
     local mark = origin.mark()
-    local url = answers(status, line, shapes[name])
+    local url = url_of(status, line, shapes[name])
     equal(session:get(url).status, 200)
     local stats = session:stats()
     -- One task is the script's own.
@@ -212,7 +212,7 @@ end)
 
 it("H-13: the limit on the whole still holds in a body that nobody reads", function()
   local session <close> = http.session()
-  local url = answers("302 F", "Location: /stall\r\n", shapes["without a length, kept open"])
+  local url = url_of("302 F", "Location: /stall\r\n", shapes["without a length, kept open"])
   raises_error({ kind = "HttpError", code = "timeout", reason = "total" }, session.get, session,
     url, { timeout = 0.05 })
 end)
@@ -221,9 +221,9 @@ it("H-13: a scope that ends, and a session that is closed, end what nobody reads
   local task = require "septet.task"
   local shape = shapes["without a length, kept open"]
   local session = new_session { retries = { attempts = 2, backoff = 10 } }
-  equal(task.move_on_after(0.05, session.get, session, answers("503 N", "", shape)), false)
+  equal(task.move_on_after(0.05, session.get, session, url_of("503 N", "", shape)), false)
   local waiting = task.spawn(function()
-    session:get(answers("302 F", "Location: /bytes/3\r\n", shape))
+    session:get(url_of("302 F", "Location: /bytes/3\r\n", shape))
   end)
   task.sleep(0.03)
   session:close()

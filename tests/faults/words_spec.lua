@@ -22,14 +22,15 @@ for how, err in pairs(strange) do
   end)
 
   it(("X-8: an error whose __tostring %s reaches on_unhandled as it is"):format(how), function()
-    local told
-    task.on_unhandled = function(t, got, traceback) told = { t, got, traceback } end
+    local report
+    task.on_unhandled = function(t, got, traceback) report = { t, got, traceback } end
     task.timeout(1, function()
       task.spawn(function() error(err) end)
       turns(3)
     end)
     turns(3)
-    equal({ rawequal(told[2], err), told[3]:find "words_spec.lua:%d+: in " ~= nil }, { true, true })
+    equal({ rawequal(report[2], err), report[3]:find "words_spec.lua:%d+: in " ~= nil },
+      { true, true })
   end)
 end
 
@@ -40,7 +41,7 @@ it("T-R: a name that is no string is refused as what it is", function()
   t:await()
 end)
 
-it("T-R: an __index that waits under ipairs is told by the name of ipairs", function()
+it("T-R: an __index that waits under ipairs is reported with the name of ipairs", function()
   local list = setmetatable({}, { __index = function() task.sleep(0) end })
   local err = raises_error({ kind = "Usage" }, function()
     for _ in ipairs(list) do error "not reached" end

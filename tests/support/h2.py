@@ -43,7 +43,7 @@ def frame(kind, flags, stream, payload=b""):
     )
 
 
-def answer(stream, body=b"hello", status=STATUS_200):
+def response(stream, body=b"hello", status=STATUS_200):
     return frame(HEADERS, END_HEADERS, stream, status) + frame(DATA, END_STREAM, stream, body)
 
 
@@ -116,7 +116,7 @@ class Connection:
         pass
 
     def requested(self, stream):
-        self.send(answer(stream))
+        self.send(response(stream))
 
     def is_first(self):
         return counts["connections"][self.scenario] == 1
@@ -131,7 +131,7 @@ class Together(Connection):
 
     def requested(self, stream):
         if len(self.streams) == TOGETHER:
-            self.send(b"".join(answer(each) for each in self.streams))
+            self.send(b"".join(response(each) for each in self.streams))
 
 
 class Leaving(Connection):
@@ -140,9 +140,9 @@ class Leaving(Connection):
 
     def requested(self, stream):
         if not self.is_first():
-            self.send(answer(stream))
+            self.send(response(stream))
         elif stream == self.streams[0]:
-            self.send(answer(stream) + goaway(stream))
+            self.send(response(stream) + goaway(stream))
 
 
 class LeavingMidway(Connection):
@@ -172,7 +172,7 @@ class Refusing(Connection):
 
     def requested(self, stream):
         first = counts["streams"][self.scenario] == 1
-        self.send(reset(stream, REFUSED_STREAM) if first else answer(stream))
+        self.send(reset(stream, REFUSED_STREAM) if first else response(stream))
 
 
 class Doubting(Connection):
@@ -182,11 +182,11 @@ class Doubting(Connection):
 
     def headed(self, stream):
         if counts["streams"][self.scenario] == 1:
-            self.send(answer(stream, status=STATUS_417))
+            self.send(response(stream, status=STATUS_417))
 
     def requested(self, stream):
         if counts["streams"][self.scenario] > 1:
-            self.send(answer(stream, status=self.status))
+            self.send(response(stream, status=self.status))
 
 
 class DoubtingAll(Doubting):
@@ -200,7 +200,7 @@ class RefusingLater(Connection):
 
     def requested(self, stream):
         second = counts["streams"][self.scenario] % 3 == 2
-        self.send(reset(stream, REFUSED_STREAM) if second else answer(stream))
+        self.send(reset(stream, REFUSED_STREAM) if second else response(stream))
 
 
 class Declining(Connection):
@@ -215,7 +215,7 @@ class Dying(Connection):
 
     def requested(self, stream):
         if stream == self.streams[0]:
-            self.send(answer(stream))
+            self.send(response(stream))
         else:
             self.writer.transport.abort()
 
@@ -226,7 +226,7 @@ class Crashing(Connection):
 
     def requested(self, stream):
         if not self.is_first() or stream == self.streams[0]:
-            self.send(answer(stream))
+            self.send(response(stream))
         elif len(self.streams) > CRASHING:
             self.writer.transport.abort()
 
@@ -235,14 +235,14 @@ class Departing(Connection):
     """Responds to a stream and sends a GOAWAY, but does not close."""
 
     def requested(self, stream):
-        self.send(answer(stream) + goaway(stream))
+        self.send(response(stream) + goaway(stream))
 
 
 class Closing(Connection):
     """Responds to a stream, and closes."""
 
     def requested(self, stream):
-        self.send(answer(stream) + goaway(stream))
+        self.send(response(stream) + goaway(stream))
         asyncio.ensure_future(self.end())
 
 
@@ -276,7 +276,7 @@ class Mute(Connection):
 
     def requested(self, stream):
         if stream in self.with_body:
-            self.send(answer(stream))
+            self.send(response(stream))
 
 
 class Stalling(Mute):

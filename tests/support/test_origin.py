@@ -80,10 +80,10 @@ class Routes(unittest.TestCase):
 
     def test_echo_tells_what_came(self):
         _, body = self.fetch("/echo?a=b%20c", "PUT", body="x=1", headers={"X-One": "1"})
-        said = json.loads(body)
-        self.assertEqual((said["method"], said["path"], said["query"]), ("PUT", "/echo", "a=b%20c"))
+        echo = json.loads(body)
+        self.assertEqual((echo["method"], echo["path"], echo["query"]), ("PUT", "/echo", "a=b%20c"))
         self.assertEqual(
-            (said["headers"]["x-one"], said["body"], said["body_size"]), ("1", "x=1", 3)
+            (echo["headers"]["x-one"], echo["body"], echo["body_size"]), ("1", "x=1", 3)
         )
 
     def test_a_chunked_request_is_read(self):

@@ -39,22 +39,22 @@ describe("a certificate", function()
   end)
 
   it("is not looked at where the script says so", function()
-    local told, traced, lines = {}, {}, {}
+    local hooked, traced, lines = {}, {}, {}
     local trace = require "septet.trace"
     trace.lines { write = function(_, line) lines[#lines + 1] = line:match "h1 new insecure" end }
     trace.subscribe(function(e)
       if e.kind == "xfer" then traced[#traced + 1] = e.insecure or false end
     end)
     local session <close> = http.session { tls = { insecure = true }, trace = {
-      request_start = function(_, ev) told[#told + 1] = ev.insecure end,
-      request_end = function(_, ev) told[#told + 1] = ev.insecure end,
+      request_start = function(_, ev) hooked[#hooked + 1] = ev.insecure end,
+      request_end = function(_, ev) hooked[#hooked + 1] = ev.insecure end,
     } }
     local r = session:get(URL .. "/bytes/1")
-    equal({ r.status, r.insecure, told }, { 200, true, { true, true } })
+    equal({ r.status, r.insecure, hooked }, { 200, true, { true, true } })
     equal(session:get(URL .. "/bytes/1", { tls = { ca_file = DIR .. "/ca.pem" } }).insecure, false)
     equal(session:get(origin.url .. "/bytes/1").insecure, false)
     origin.eventually(function() return #traced == 3 end)
-    equal({ traced, #told, #lines }, { { true, false, false }, 4, 1 })
+    equal({ traced, #hooked, #lines }, { { true, false, false }, 4, 1 })
     local next_one <close> = http.session() -- the handle that was used is at rest
     refused({ reason = "unknown_ca" }, next_one)
   end)
@@ -121,7 +121,7 @@ describe("a client", function()
       { "the client", "TLSv1.3" })
   end)
 
-  it("whose files are no good is told", function()
+  it("with bad files is an error", function()
     misuse("bad option 'ca_file' to 'tls' %(.*No such file", function()
       http.session { tls = { ca_file = "/no" } }
     end)
@@ -145,7 +145,7 @@ describe("a client", function()
 end)
 
 describe("a tunnel through a proxy", function()
-  it("gives the server's answer, and not the proxy's", function()
+  it("has the server's response, and not the proxy's", function()
     local session <close> = http.session { proxy = origin.url, tls = { ca_file = DIR .. "/ca.pem" },
       timeout = { first_byte = 1 } }
     local mark = origin.mark()

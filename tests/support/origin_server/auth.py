@@ -18,9 +18,9 @@ async def route_digest(request, response):
         return digest(":".join(parts).encode()).hexdigest()
 
     given = dict(re.findall(r'(\w+)="?([^",]*)', request.headers.get("authorization", "")))
-    secret, asked = hashed(user, "here", password), hashed(request.method, request.target)
+    secret, a2 = hashed(user, "here", password), hashed(request.method, request.target)
     nonce = "another nonce" if given and "stale" in request.params else "a nonce"
-    proof = hashed(secret, nonce, given.get("nc", ""), given.get("cnonce", ""), "auth", asked)
+    proof = hashed(secret, nonce, given.get("nc", ""), given.get("cnonce", ""), "auth", a2)
     if given.get("response") == proof and given.get("username") == user:
         await response.echo(request)
         return KEEP
@@ -49,13 +49,13 @@ def is_proof(request, given, challenge, uses):
     if name.endswith("-sess"):
         secret = hashed(secret, challenge["nonce"], given.get("cnonce", ""))
     qop = given.get("qop")
-    asked = [request.method, request.target] + ([hashed(request.body)] if qop == "auth-int" else [])
+    a2 = [request.method, request.target] + ([hashed(request.body)] if qop == "auth-int" else [])
     middle = [given.get("nc", ""), given.get("cnonce", ""), qop] if qop else []
     expected = {
         "username": hashed(user, realm) if challenge.get("userhash") else user, "realm": realm,
         "nonce": challenge["nonce"], "uri": request.target, "opaque": challenge.get("opaque"),
         "algorithm": challenge.get("algorithm"),
-        "response": hashed(secret, challenge["nonce"], *middle, hashed(*asked)),
+        "response": hashed(secret, challenge["nonce"], *middle, hashed(*a2)),
     }
     if "qop" in challenge:
         uses[challenge["nonce"]] = uses.get(challenge["nonce"], 0) + 1
