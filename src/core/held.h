@@ -1,5 +1,5 @@
-/* The call that a task begins with: its function and arguments. Until its first turn the task has no
- * coroutine, and its handle holds them in user values that have other uses later:
+/* The call that a task begins with: its function and arguments. Until its first turn, a task has no
+ * coroutine. Its handle holds the call in user values that have other uses later:
  *
  *                VALUE         TRACEBACK   SCOPE            CLOSERS          the others
  *   spawned      function      argument    argument         argument         as they are set

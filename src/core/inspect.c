@@ -32,7 +32,7 @@ void spt_inspect_push_site(lua_State *L, const struct spt_task *t)
 
 static uint64_t place_of(struct spt_sched *s, const lua_Debug *ar, int line)
 {
-    return spt_place(spt_trace_intern(&s->trace, ar->short_src), line);
+    return spt_trace_place(spt_trace_intern(&s->trace, ar->short_src), line);
 }
 
 uint64_t spt_inspect_function_place(lua_State *L, struct spt_sched *s, int index)

@@ -101,7 +101,7 @@ struct spt_resource {
 struct spt_block {
     struct spt_scope scope;
     struct spt_timer deadline;
-    uint64_t spawn_place; /* spt_place of the line that opened it; 0: not recorded */
+    uint64_t spawn_place; /* spt_trace_place of the line that opened it; 0: not recorded */
     uint32_t owner;       /* id of the task that opened it, the only one that may end it */
     bool unwound; /* ended on behalf of a coroutine that died, or of a body that left it open */
     /* blocks with tasks that are to move here; each counts as one task of this block */

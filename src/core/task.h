@@ -93,8 +93,8 @@ struct spt_task_failure {
 };
 
 struct spt_task_spawn {
-    uint64_t function_place; /* spt_place of its function */
-    uint64_t place;          /* spt_place of the line that spawned it; 0: the host did */
+    uint64_t function_place; /* spt_trace_place of its function */
+    uint64_t place;          /* spt_trace_place of the line that spawned it; 0: the host did */
     uint32_t parent;         /* id of the task that spawned it; 0: the host */
     int nargs;               /* number of arguments above its function, before its first turn */
     bool is_main;            /* the host spawned it for a script */
@@ -152,6 +152,12 @@ enum {
 static inline bool spt_task_ended(const struct spt_task *t)
 {
     return t->state >= SPT_TASK_DONE;
+}
+
+/* Returns the coroutine that is running in the running task, as far as its frames know. */
+static inline lua_State *spt_task_innermost(const struct spt_task *t)
+{
+    return t->turn.frame ? t->turn.frame->co : t->co;
 }
 
 /* Enters a state. */

@@ -102,26 +102,26 @@ void spt_trace_xfer(struct spt_trace *tr, uint64_t t, uint32_t task, uint32_t re
                                        .sub = x->version,
                                        .extra = x->status,
                                        .a = x->phase,
-                                       .b = pair(x->queue_us, x->total_us)});
-    spt_trace_put(tr, (struct spt_rec){.t = pair(x->dns_us, x->tcp_us),
-                                       .task = (uint32_t)x->tls_us,
-                                       .ref = (uint32_t)x->send_us,
+                                       .b = pair(x->us.queue, x->us.total)});
+    spt_trace_put(tr, (struct spt_rec){.t = pair(x->us.dns, x->us.tcp),
+                                       .task = (uint32_t)x->us.tls,
+                                       .ref = (uint32_t)x->us.send,
                                        .kind = SPT_REC_MORE,
                                        .sub = x->insecure,
-                                       .b = pair(x->wait_us, x->recv_us)});
+                                       .b = pair(x->us.wait, x->us.recv)});
 }
 
 static struct spt_trace_transfer xfer_of(const struct spt_rec *r)
 {
     const struct spt_rec *m = r + 1, *n = r + 2;
-    return (struct spt_trace_transfer){.queue_us = (int32_t)(m->b >> 32),
-                                       .total_us = (int32_t)m->b,
-                                       .dns_us = (int32_t)(n->t >> 32),
-                                       .tcp_us = (int32_t)n->t,
-                                       .tls_us = (int32_t)n->task,
-                                       .send_us = (int32_t)n->ref,
-                                       .wait_us = (int32_t)(n->b >> 32),
-                                       .recv_us = (int32_t)n->b,
+    return (struct spt_trace_transfer){.us.queue = (int32_t)(m->b >> 32),
+                                       .us.total = (int32_t)m->b,
+                                       .us.dns = (int32_t)(n->t >> 32),
+                                       .us.tcp = (int32_t)n->t,
+                                       .us.tls = (int32_t)n->task,
+                                       .us.send = (int32_t)n->ref,
+                                       .us.wait = (int32_t)(n->b >> 32),
+                                       .us.recv = (int32_t)n->b,
                                        .bytes = r->b,
                                        .place = m->t,
                                        .url = r->a,

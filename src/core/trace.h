@@ -54,16 +54,22 @@ struct spt_rec {
 };
 
 /* Returns a place in a script, packed in 64 bits: interned source and line. */
-static inline uint64_t spt_place(uint32_t source, int line)
+static inline uint64_t spt_trace_place(uint32_t source, int line)
 {
     return (uint64_t)source << 32 | (uint32_t)(line > 0 ? line : 0);
 }
 
-/* An HTTP attempt. Phases in microseconds, -1 for those that did not take place. */
+/* Durations of the phases of an HTTP attempt, in microseconds; -1 for those that did not take
+ * place. */
+struct spt_trace_times {
+    int32_t queue, dns, tcp, tls, send, wait, recv, total;
+};
+
+/* An HTTP attempt. */
 struct spt_trace_transfer {
-    int32_t queue_us, dns_us, tcp_us, tls_us, send_us, wait_us, recv_us, total_us;
+    struct spt_trace_times us;
     uint64_t bytes;   /* size of the body, as delivered */
-    uint64_t place;   /* spt_place of the await; 0 below level 2 */
+    uint64_t place;   /* spt_trace_place of the await; 0 below level 2 */
     uint32_t url;     /* text */
     uint32_t method;  /* interned */
     uint32_t code;    /* interned error code; 0: it did not fail */

@@ -12,7 +12,6 @@
 #include "core/task.h"
 #include "host/report.h"
 #include "loop/loop.h"
-#include "lua/lib.h"
 
 /* --- the time limit of a turn --- */
 
@@ -35,12 +34,12 @@ void spt_guard_slice_hook(lua_State *L, lua_Debug *ar)
     uint64_t now_ns = uv_hrtime();
     if (!t)
         return;
-    if (h->slice_task != t->id || h->slice_turn != t->turn.count) {
-        h->slice_task = t->id;
-        h->slice_turn = t->turn.count;
-        h->slice_ns = now_ns;
+    if (h->slice.task != t->id || h->slice.turn != t->turn.count) {
+        h->slice.task = t->id;
+        h->slice.turn = t->turn.count;
+        h->slice.t_seen_ns = now_ns;
     }
-    if (now_ns - h->slice_ns < h->config.max_slice_ms * SPT_NS_PER_MS) {
+    if (now_ns - h->slice.t_seen_ns < h->config.max_slice_ms * SPT_NS_PER_MS) {
         if (lua_gethook(L) == spt_guard_slice_hook &&
             lua_gethookcount(L) == 1) /* an earlier turn was over it */
             spt_hook_restore(L, spt_host_sched(h));
@@ -105,7 +104,7 @@ void spt_guard_interrupt_hook(lua_State *L, lua_Debug *ar)
 void septet_interrupt(septet_host *host)
 {
     struct spt_sched *s = spt_host_sched(host);
-    lua_State *L = s->current ? spt_innermost(s) : s->run.draining ? host->L : NULL;
+    lua_State *L = s->current ? spt_task_innermost(s->current) : s->run.draining ? host->L : NULL;
     s->interrupt.unfelt = host->interrupt = 1;
     spt_loop_wake_async(host->loop);
     if (L)

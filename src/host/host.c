@@ -3,25 +3,18 @@
 #include <curl/curl.h>
 #include <lauxlib.h>
 #include <lualib.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/escape.h"
 #include "base/time.h"
 #include "core/check.h"
 #include "core/core.h"
-#include "core/deadlock.h"
 #include "core/error.h"
-#include "core/frames.h"
-#include "core/hook.h"
-#include "core/op.h"
 #include "core/pass.h"
 #include "core/sched.h"
 #include "core/spawn.h"
 #include "core/task.h"
-#include "core/traceback.h"
 #include "host/guard.h"
 #include "host/report.h"
 #include "host/run.h"
@@ -29,8 +22,8 @@
 #include "http/driver.h"
 #include "loop/loop.h"
 #include "lua/lib.h"
+#include "lua/trace.h"
 #include "op/env.h"
-#include "septet/op.h"
 
 const char *septet_version(void)
 {
@@ -40,32 +33,6 @@ const char *septet_version(void)
 void septet_config_init(septet_config *config)
 {
     *config = (septet_config){.size = sizeof *config, .trace_records = 65536, .slow_ms = 100};
-}
-
-septet_host *septet_host_of(lua_State *L)
-{
-    struct spt_sched *s = spt_sched_of(L);
-    return s ? s->hooks.ud : NULL;
-}
-
-lua_State *septet_lua(septet_host *host)
-{
-    return host->L;
-}
-
-void *septet_loop(septet_host *host)
-{
-    return spt_loop_uv(host->loop);
-}
-
-void *septet_userdata(septet_host *host)
-{
-    return host->config.ud;
-}
-
-size_t septet_tasks(const septet_host *host)
-{
-    return spt_host_sched(host)->counts.live;
 }
 
 /* --- creation --- */

@@ -12,7 +12,7 @@
 #include "host/report.h"
 #include "http/driver.h"
 #include "loop/loop.h"
-#include "lua/lib.h"
+#include "lua/trace.h"
 
 #define DEADLOCKS_MAX  100 /* deadlocks broken one by one in a run, before every wait is refused */
 #define DEADLOCK_NS    (60 * SPT_NS_PER_SECOND) /* or so long after the first of them */
@@ -42,7 +42,7 @@ static uint64_t next_instant(septet_host *h)
     struct spt_sched *s = spt_host_sched(h);
     bool over = h->running &&
                 s->counts.live == 0; /* it may have ended in the drain before the turn's poll */
-    if (h->more || over || h->deadlocked || h->interrupt)
+    if (h->more || over || h->deadlock.found || h->interrupt)
         return SPT_LOOP_NOW;
     uint64_t due = spt_timer_next(&s->tree.timers), curl = spt_driver_due(h->driver);
     return curl < due ? curl : due;
@@ -105,7 +105,7 @@ uint64_t spt_run_drain(void *ud)
     spt_trace_flush(&h->core->env);
     spt_sched_leave(s);
     h->more |= spt_sched_busy(s);
-    h->deadlocked = h->running && !h->more && is_deadlocked(h);
+    h->deadlock.found = h->running && !h->more && is_deadlocked(h);
     spt_loop_clock_run(h->loop, s->counts.external > 0);
     return next_instant(h);
 }
@@ -121,8 +121,8 @@ static void break_deadlock(septet_host *h, unsigned times)
     spt_sched_enter(s); /* a warning callback may not run the host */
     h->ending = s->run.giving_up = true;
     if (times == 1) {
-        h->deadlock_ns = spt_sched_clock(s);
-        h->deadlock_id = s->counts.tasks;
+        h->deadlock.t_first_ns = spt_sched_clock(s);
+        h->deadlock.last_id = s->counts.tasks;
         spt_report_deadlock(h);
         spt_guard_cancel_children(&s->tree.mains, "shutdown", "deadlock");
         spt_guard_cancel_children(&s->tree.background, "shutdown", "deadlock");
@@ -138,8 +138,8 @@ static void break_deadlock(septet_host *h, unsigned times)
 static bool outstays(const septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
-    return spt_sched_clock(s) - h->deadlock_ns > DEADLOCK_NS ||
-           s->counts.tasks - h->deadlock_id > DEADLOCK_TASKS;
+    return spt_sched_clock(s) - h->deadlock.t_first_ns > DEADLOCK_NS ||
+           s->counts.tasks - h->deadlock.last_id > DEADLOCK_TASKS;
 }
 
 /* Collects garbage, which may wake a task, because a channel closes with its last sender. Returns
@@ -174,9 +174,9 @@ int septet_run(septet_host *host)
     host->interrupted = host->ending = false;
     while (s->counts.live > 0 || spt_sched_busy(s)) {
         turn(host, true);
-        if (host->deadlocked && deadlocks == 0 && wakes_by_collection(host))
+        if (host->deadlock.found && deadlocks == 0 && wakes_by_collection(host))
             continue;
-        if (host->deadlocked)
+        if (host->deadlock.found)
             break_deadlock(host, ++deadlocks);
         else if (deadlocks > 0 && outstays(host))
             break_deadlock(host, deadlocks = DEADLOCKS_MAX + 1);

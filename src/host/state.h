@@ -21,24 +21,33 @@ struct spt_host_core {
     struct spt_sched sched;
 };
 
+struct spt_host_deadlock {
+    bool found;          /* set by the drain of septet_run() */
+    uint32_t last_id;    /* id of the last task spawned before the first deadlock of this run */
+    uint64_t t_first_ns; /* time of that deadlock */
+};
+
+/* The turn that the hook of the time limit saw last. */
+struct spt_host_slice {
+    uint32_t task, turn;
+    uint64_t t_seen_ns; /* time at which it was first seen */
+};
+
 struct septet_host {
     septet_config config;
     lua_State *L; /* owned, unless config.lua */
     struct spt_host_core *core;
     struct spt_loop *loop;
     struct spt_driver *driver;
-    uint32_t failures;               /* number of unhandled failures so far */
-    bool running;                    /* inside septet_run */
-    bool turning;                    /* in a turn of the loop made by septet_run() or _step() */
-    bool deadlocked;                 /* set by the drain of septet_run() */
-    bool more;                       /* the last drain stopped at its budget, with work left */
-    uint64_t deadlock_ns;            /* time of the first deadlock of this run */
-    uint32_t deadlock_id;            /* id of the last task spawned before it */
+    uint32_t failures; /* number of unhandled failures so far */
+    bool running;      /* inside septet_run */
+    bool turning;      /* in a turn of the loop made by septet_run() or _step() */
+    bool more;         /* the last drain stopped at its budget, with work left */
+    struct spt_host_deadlock deadlock;
     volatile sig_atomic_t interrupt; /* septet_interrupt() was called */
     bool interrupted;                /* the interruption was acted upon */
     bool ending;                     /* the host cancelled the main tasks, which is no failure */
-    uint32_t slice_task, slice_turn; /* task and turn that the slice hook saw last */
-    uint64_t slice_ns;               /* time at which that turn was first seen */
+    struct spt_host_slice slice;
 };
 
 static inline struct spt_sched *spt_host_sched(const septet_host *h)

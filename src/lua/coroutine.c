@@ -12,15 +12,8 @@
 #include "core/task.h"
 #include "core/traceback.h"
 #include "lua/lib.h"
+#include "lua/replace.h"
 #include "op/env.h"
-
-lua_State *spt_innermost(const struct spt_sched *s)
-{
-    const struct spt_task *t = s->current;
-    if (!t)
-        return NULL;
-    return t->turn.frame ? t->turn.frame->co : t->co;
-}
 
 /* Returns the innermost open scope of the running task. If the script resumes a coroutine, the
  * scope must be the same when that yields. */
@@ -106,8 +99,8 @@ static int enter(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope
         .co = co,
         .up = t->turn.frame,
         .scope = scope,
-        .open =
-            lua_isyieldable(L) && L == spt_innermost(s) && (!t->turn.frame || t->turn.frame->open),
+        .open = lua_isyieldable(L) && L == spt_task_innermost(t) &&
+                (!t->turn.frame || t->turn.frame->open),
     };
     t->turn.frame = &frame;
     int status = resume(co, L, nargs, nresults);
@@ -345,29 +338,6 @@ static const luaL_Reg functions[] = {
     {"resume", l_resume},   {"wrap", l_wrap},   {"yield", l_yield}, {"isyieldable", l_isyieldable},
     {"running", l_running}, {"close", l_close}, {NULL, NULL},
 };
-
-void spt_replace_functions(lua_State *L, struct spt_env *env, lua_CFunction open,
-                           const char *library, const luaL_Reg *replacements)
-{
-    int theirs = lua_gettop(L) + 1, stocks = theirs + 1;
-    if (lua_getglobal(L, library) != LUA_TTABLE) {
-        lua_pop(L, 1);
-        return;
-    }
-    lua_pushcfunction(L, open);
-    lua_call(L, 0, 1);
-    for (const luaL_Reg *r = replacements; r->name; r++) {
-        lua_pushlightuserdata(L, env);
-        lua_getfield(L, stocks, r->name);
-        if (lua_getfield(L, theirs, r->name) != LUA_TNIL) { /* otherwise the embedder removed it */
-            lua_pop(L, 1);
-            lua_pushcclosure(L, r->func, 2);
-            lua_setfield(L, theirs, r->name);
-        }
-        lua_settop(L, stocks);
-    }
-    lua_pop(L, 2);
-}
 
 void spt_open_coroutine(lua_State *L, struct spt_env *env)
 {

@@ -11,6 +11,7 @@
 #include "core/hook.h"
 #include "core/sched.h"
 #include "lua/lib.h"
+#include "lua/replace.h"
 #include "op/env.h"
 
 #define HEAD 10 /* levels at the beginning of a long traceback of Lua's */

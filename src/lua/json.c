@@ -226,7 +226,6 @@ void spt_open_json(lua_State *L, struct spt_env *env)
     int core = lua_gettop(L);
     spt_new_type(L, env, META, methods);
     spt_add_functions(L, env, functions);
-    spt_open_json_encode(L, env);
     luaL_newmetatable(L, SPT_JSON_ARRAY_META);
     lua_pushliteral(L, SPT_JSON_ARRAY_META);
     lua_setfield(L, -2, "__name");

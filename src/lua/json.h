@@ -17,7 +17,4 @@ enum { SPT_JSON_DEPTH_MAX = 2047 };
  * recognises it. */
 int spt_json_no_memory(lua_State *L);
 
-/* Adds json_encode to the table on top of the stack. */
-void spt_open_json_encode(lua_State *L, struct spt_env *env);
-
 #endif

@@ -8,7 +8,6 @@
 #include <stdbool.h>
 
 struct spt_env;
-struct spt_sched;
 
 /* The key of the table in the registry, and its name for the modules' own `require`. */
 #define SPT_CORE "septet.core"
@@ -25,14 +24,13 @@ void spt_open_locals(lua_State *L, struct spt_env *env);
 
 /* trace.c: the event ring for scripts. */
 void spt_open_trace(lua_State *L, struct spt_env *env);
+
+/* errors.c: error objects and tracebacks for scripts. */
 void spt_open_errors(lua_State *L, struct spt_env *env);
 
-/* Passes new records to the scripts' sinks. Runs on the main state, protected. Cheap if there is no
- * sink. */
-void spt_trace_flush(struct spt_env *env);
-
-/* json.c: decodes and encodes JSON text. */
+/* json.c and json_encode.c: decode and encode JSON text. */
 void spt_open_json(lua_State *L, struct spt_env *env);
+void spt_open_json_encode(lua_State *L, struct spt_env *env);
 
 /* digest.c: digests of strings. */
 void spt_open_digest(lua_State *L, struct spt_env *env);
@@ -47,17 +45,8 @@ void spt_open_coroutine(lua_State *L, struct spt_env *env);
  * hooks. */
 void spt_open_debug(lua_State *L, struct spt_env *env);
 
-/* Replaces functions of a standard library that the state has. Each replacement gets the env as its
- * first upvalue, and as its second the standard function, as `open` creates it. */
-void spt_replace_functions(lua_State *L, struct spt_env *env, lua_CFunction open,
-                           const char *library, const luaL_Reg *replacements);
-
 /* embed.c: makes the embedded modules known to `require`. Must be called last, because the modules
  * run with copies of the standard libraries as they are at that time. */
 void spt_open_modules(lua_State *L, struct spt_env *env);
-
-/* Returns the coroutine that is running in `s`, as far as the coroutine wrappers know; NULL between
- * tasks. */
-lua_State *spt_innermost(const struct spt_sched *s);
 
 #endif

@@ -1,4 +1,6 @@
 /* Exports the event ring to scripts: decodes records into tables, and calls sinks once a turn. */
+#include "lua/trace.h"
+
 #include <lauxlib.h>
 #include <stdio.h>
 
@@ -75,14 +77,14 @@ static void set_xfer(lua_State *L, const struct spt_trace *tr, const struct spt_
     spt_fields_set_flag(L, "reused", x->reused);
     if (x->insecure)
         spt_fields_set_flag(L, "insecure", true);
-    set_us(L, "queue", x->queue_us);
-    set_us(L, "dns", x->dns_us);
-    set_us(L, "tcp", x->tcp_us);
-    set_us(L, "tls", x->tls_us);
-    set_us(L, "send", x->send_us);
-    set_us(L, "wait", x->wait_us);
-    set_us(L, "receive", x->recv_us);
-    set_us(L, "total", x->total_us);
+    set_us(L, "queue", x->us.queue);
+    set_us(L, "dns", x->us.dns);
+    set_us(L, "tcp", x->us.tcp);
+    set_us(L, "tls", x->us.tls);
+    set_us(L, "send", x->us.send);
+    set_us(L, "wait", x->us.wait);
+    set_us(L, "receive", x->us.recv);
+    set_us(L, "total", x->us.total);
 }
 
 static void set_name(lua_State *L, const struct spt_trace *tr, const struct spt_rec *r)

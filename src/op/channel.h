@@ -29,7 +29,7 @@ struct spt_channel {
 struct spt_channel_sender {
     struct spt_channel *channel; /* kept alive by the user value */
     struct spt_sched *sched;
-    uint64_t spawn_place; /* spt_place of the line that made it, pinned while it is open */
+    uint64_t spawn_place; /* spt_trace_place of the line that made it, pinned while it is open */
     bool closed;
 };
 

@@ -36,16 +36,16 @@ static void put(uint32_t task)
 static struct spt_trace_transfer xfer_of_task(uint32_t task)
 {
     int32_t n = (int32_t)task;
-    return (struct spt_trace_transfer){.queue_us = n,
-                                       .dns_us = -1,
-                                       .tcp_us = n + 2,
-                                       .tls_us = -1,
-                                       .send_us = n + 4,
-                                       .wait_us = INT32_MAX,
-                                       .recv_us = n + 6,
-                                       .total_us = -1,
+    return (struct spt_trace_transfer){.us.queue = n,
+                                       .us.dns = -1,
+                                       .us.tcp = n + 2,
+                                       .us.tls = -1,
+                                       .us.send = n + 4,
+                                       .us.wait = INT32_MAX,
+                                       .us.recv = n + 6,
+                                       .us.total = -1,
                                        .bytes = UINT64_C(1) << 40,
-                                       .place = spt_place(3, 77),
+                                       .place = spt_trace_place(3, 77),
                                        .url = 0xfffffff0u,
                                        .method = 1,
                                        .code = 2,
@@ -102,27 +102,27 @@ static void test_trace_record_of_several_units(void **state)
     uint64_t cursor = 0, lost = 0;
     struct spt_event e;
     struct spt_trace_transfer x = xfer_of_task(5);
-    spt_trace_spawn(&trace, 1, 2, 3, spt_place(4, 5), spt_place(6, 7));
+    spt_trace_spawn(&trace, 1, 2, 3, spt_trace_place(4, 5), spt_trace_place(6, 7));
     put_xfer(5);
-    spt_trace_spawn(&trace, 1, 2, 3, spt_place(4, 5), 0);
+    spt_trace_spawn(&trace, 1, 2, 3, spt_trace_place(4, 5), 0);
     assert_int_equal(trace.head, 2 + 3 + 1);
     assert_true(spt_trace_read(&trace, &cursor, &e, &lost));
     assert_int_equal(e.rec.kind, SPT_REC_SPAWN);
     assert_int_equal(e.rec.ref, 3);
-    assert_true(e.function_place == spt_place(4, 5));
-    assert_true(e.spawn_place == spt_place(6, 7));
+    assert_true(e.function_place == spt_trace_place(4, 5));
+    assert_true(e.spawn_place == spt_trace_place(6, 7));
     assert_true(spt_trace_read(&trace, &cursor, &e, &lost));
     assert_int_equal(e.rec.kind, SPT_REC_XFER);
     assert_int_equal(e.rec.task, 5);
     assert_int_equal(e.rec.ref, 9);
-    assert_int_equal(e.xfer.queue_us, x.queue_us);
-    assert_int_equal(e.xfer.dns_us, x.dns_us);
-    assert_int_equal(e.xfer.tcp_us, x.tcp_us);
-    assert_int_equal(e.xfer.tls_us, x.tls_us);
-    assert_int_equal(e.xfer.send_us, x.send_us);
-    assert_int_equal(e.xfer.wait_us, x.wait_us);
-    assert_int_equal(e.xfer.recv_us, x.recv_us);
-    assert_int_equal(e.xfer.total_us, x.total_us);
+    assert_int_equal(e.xfer.us.queue, x.us.queue);
+    assert_int_equal(e.xfer.us.dns, x.us.dns);
+    assert_int_equal(e.xfer.us.tcp, x.us.tcp);
+    assert_int_equal(e.xfer.us.tls, x.us.tls);
+    assert_int_equal(e.xfer.us.send, x.us.send);
+    assert_int_equal(e.xfer.us.wait, x.us.wait);
+    assert_int_equal(e.xfer.us.recv, x.us.recv);
+    assert_int_equal(e.xfer.us.total, x.us.total);
     assert_true(e.xfer.bytes == x.bytes);
     assert_true(e.xfer.place == x.place);
     assert_true(e.xfer.url == x.url);
@@ -157,7 +157,7 @@ static void test_trace_late_reader_finds_whole_records(void **state)
             assert_int_not_equal(e.rec.kind, SPT_REC_MORE);
             assert_true(last == 0 || e.rec.task == last + 1);
             if (e.rec.kind == SPT_REC_XFER)
-                assert_int_equal(e.xfer.recv_us, e.rec.task + 6);
+                assert_int_equal(e.xfer.us.recv, e.rec.task + 6);
             last = e.rec.task;
             read += 1u + e.rec.extra;
         }
@@ -258,9 +258,9 @@ static void test_t_p_strings_in_use_survive_any_number_of_others(void **state)
         in_use[i] = intern_number(9000 + i);
     uint32_t pinned = intern_number(9500), recorded = intern_number(9501),
              forgotten = intern_number(9502);
-    spt_trace_pin(&trace, spt_place(pinned, 1));
-    spt_trace_put(&trace,
-                  (struct spt_rec){.kind = SPT_REC_WAIT, .sub = 1, .b = spt_place(recorded, 3)});
+    spt_trace_pin(&trace, spt_trace_place(pinned, 1));
+    spt_trace_put(&trace, (struct spt_rec){
+                              .kind = SPT_REC_WAIT, .sub = 1, .b = spt_trace_place(recorded, 3)});
     uint32_t word = spt_trace_word(&trace, "a word"), highest = 0;
     for (int i = 10000; i < 400000; i++) {
         uint32_t id = intern_number(i), before = intern_number(i - 1);
@@ -278,7 +278,7 @@ static void test_t_p_strings_in_use_survive_any_number_of_others(void **state)
     assert_int_equal(spt_trace_word(&trace, "a word"), word);
     assert_int_equal(spt_trace_intern(&trace, "s9000"), in_use[0]);
     assert_string_not_equal(spt_trace_string(&trace, forgotten), "s9502");
-    spt_trace_unpin(&trace, spt_place(pinned, 1));
+    spt_trace_unpin(&trace, spt_trace_place(pinned, 1));
     for (int i = 400000; i < 600000; i++)
         intern_number(i);
     assert_string_not_equal(spt_trace_string(&trace, pinned), "s9500");

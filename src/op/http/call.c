@@ -336,14 +336,14 @@ static void record(const struct spt_http_request *call)
     if (!tr->ring)
         return;
     struct spt_trace_transfer x = {
-        .queue_us = us(r->response ? t->queue_ns : total_ns),
-        .dns_us = us(t->dns_ns),
-        .tcp_us = us(t->tcp_ns),
-        .tls_us = us(t->tls_ns),
-        .send_us = us(t->send_ns),
-        .wait_us = us(t->wait_ns),
-        .recv_us = us(t->recv_ns),
-        .total_us = us(total_ns),
+        .us.queue = us(r->response ? t->queue_ns : total_ns),
+        .us.dns = us(t->dns_ns),
+        .us.tcp = us(t->tcp_ns),
+        .us.tls = us(t->tls_ns),
+        .us.send = us(t->send_ns),
+        .us.wait = us(t->wait_ns),
+        .us.recv = us(t->recv_ns),
+        .us.total = us(total_ns),
         .bytes = transfer->body.received,
         .place = call->place,
         .url = url_text(tr, r),
