@@ -8,32 +8,6 @@ local args = require "septet.internal.args"
 
 local MAX_LINE = 1024 * 1024 -- bytes
 
---- Reads lines and bytes. One task at a time may wait for it; reading in another raises Usage. A
---- cancelled wait loses nothing: the next read returns what has arrived.
----@class septet.Reader
-local Reader = {} -- luacheck: ignore
-
---- Waits for the next line. Raises IoError, also for a line over `max_line`, which `read` can still
---- take.
----@async
----@return string|nil line without its "\n"; nil at the end
-function Reader:read_line() end -- luacheck: ignore
-
---- Iterates over all lines: `for line in reader:lines() do`. Each step waits.
----@return fun(): string|nil
----@return septet.Reader
-function Reader:lines() end -- luacheck: ignore
-
---- Waits until bytes are available and returns them. Raises IoError.
----@async
----@param n integer maximum number of bytes
----@return string|nil bytes nil at the end
-function Reader:read(n) end -- luacheck: ignore
-
---- Closes the reader. A waiting task raises IoError with the code "closed"; later reads raise
---- Usage. Does nothing if closed. Also called by `<close>`.
-function Reader:close() end -- luacheck: ignore
-
 ---@class septet.ReaderOptions
 ---@field max_line integer|nil longest line in bytes; 1 MiB
 
@@ -58,54 +32,6 @@ function sio.stdin(options)
   options = args.options(options, reader_options, "stdin")
   return core.io_stdin(options.max_line or MAX_LINE)
 end
-
---- An open file for writing. One task at a time may wait for it; calls in another raise Usage. All
---- methods wait and raise IoError; `<close>` does not wait. After a failure, each later call but
---- `size`, `remove` and `close` raises the same error. If a wait is cancelled, its operation
---- continues, and the next call waits for that first.
----@class septet.Writer
-local Writer = {} -- luacheck: ignore
-
---- Writes strings and numbers, like file:write(), behind earlier ones. If cancelled, some of them
---- may have been written.
----@async
----@param ... string|number
----@return septet.Writer
-function Writer:write(...) end -- luacheck: ignore
-
---- Empties the file.
----@async
-function Writer:truncate() end -- luacheck: ignore
-
---- Waits until the disk holds what was written (fsync).
----@async
-function Writer:sync() end -- luacheck: ignore
-
---- Waits until the disk holds the file, and holds it as `path` in place of what was there. At any
---- time, `path` is either the old or the whole new file. Both names must be on one file system. If
---- cancelled, it may still happen.
----@async
----@param path string
-function Writer:commit(path) end -- luacheck: ignore
-
---- Removes the name of the file.
----@async
-function Writer:remove() end -- luacheck: ignore
-
---- Returns the digest of the whole file, as chosen in `create`, after pending writes.
----@async
----@return string hex
-function Writer:digest() end -- luacheck: ignore
-
---- Returns the file size in bytes, after pending writes.
----@async
----@return integer bytes
-function Writer:size() end -- luacheck: ignore
-
---- Waits until the file is closed. Does nothing if closed. The end of a `<close>` variable does not
---- wait.
----@async
-function Writer:close() end -- luacheck: ignore
 
 ---@class septet.WriterOptions
 ---@field append boolean|nil keeps the contents of the file; false

@@ -98,7 +98,8 @@ function core.unwind(outer, left, err, traceback)
 end
 core.set_unwind(core.unwind)
 
-local Group = core.scope_methods -- the class of core.scope(); its other methods are in C
+---@class septet.Group
+local Group = core.scope_methods -- its other methods are in C
 
 --- Spawns a task that calls fn(started, ...), and waits until it calls started(...). If it fails
 --- before that, its error is raised here unchanged, and not by the group.

@@ -1,0 +1,528 @@
+---@meta septet.core
+
+-- The C functions of the modules in lua/septet/. Only these modules can require septet.core. It may
+-- change with any version.
+
+---@class septet.core
+---@field error_meta table metatable of error objects
+---@field task_meta table metatable of tasks
+---@field scope_meta table metatable of scopes
+---@field scope_methods table methods of scopes
+---@field json_array table metatable that marks arrays
+---@field json_null userdata JSON's null
+---@field json_depth_max integer
+local core = {}
+
+-- --- src/lua/lib.c ---
+
+--- Returns the versions of Septet and Lua, and of the linked libraries at run time.
+---@return string
+function core.versions() end
+
+--- Calls fn(...) where nothing can wait.
+---@param fn function
+---@param ... any
+function core.hook(fn, ...) end
+
+-- --- src/lua/task.c ---
+
+--- Spawns a task that calls fn(...), owned by the innermost open scope.
+---@param fn function
+---@param ... any
+---@return septet.Task
+function core.spawn(fn, ...) end
+
+--- Like spawn(), but the task is owned by the run.
+---@param fn function
+---@param ... any
+---@return septet.Task
+function core.background(fn, ...) end
+
+--- Returns the running task, or nil outside of tasks.
+---@return septet.Task|nil
+function core.current() end
+
+--- Returns the seconds on the host's clock.
+---@return number
+function core.now() end
+
+--- Returns true if the value is a Septet error of that kind, or of any kind without one.
+---@param value any
+---@param kind string|nil
+---@return boolean
+function core.is(value, kind) end
+
+--- Makes the table an error object and returns it.
+---@param fields table with `kind` and `message`, unless the kind is "ErrorGroup"
+---@return table
+function core.error(fields) end
+
+--- Marks the task as observed, so that its failure is not reported.
+---@param t septet.Task
+function core.seen(t) end
+
+--- Excludes the task's failure, if it is reported, from the result of the run.
+---@param t septet.Task
+function core.late(t) end
+
+--- Passes a warning to the host.
+---@param message string
+function core.warn(message) end
+
+--- Returns the live tasks as a tree: {{id=, name=, status=, waits_for=, children=}, ...}.
+---@return table
+function core.tree() end
+
+-- --- src/lua/errors.c ---
+
+--- Like pcall(), but returns the error's traceback as the third value, for raise().
+---@async
+---@param fn function
+---@param ... any
+---@return boolean ok
+---@return any ... what fn returned, or its error and the traceback
+function core.try(fn, ...) end
+
+--- Like try(), but makes a traceback of Cancelled and GeneratorClosed only.
+---@async
+---@param fn function
+---@param ... any
+---@return boolean ok
+---@return any ...
+function core.try_unwinding(fn, ...) end
+
+--- Raises an error that try() caught.
+---@param error any
+---@param traceback userdata|nil
+---@param label string|nil what happens where it is raised again; nil leaves that stack out
+function core.raise(error, traceback, label) end
+
+--- Returns the text of a traceback, or nil for nil.
+---@param traceback userdata|nil
+---@return string|nil
+function core.traceback(traceback) end
+
+--- Returns the id of the task in which a failed task's error was first a failure.
+---@param t septet.Task
+---@return integer
+function core.origin(t) end
+
+--- Like origin(), but for an error in the running task. Returns 0 if it was no task's failure.
+---@param error any
+---@param traceback userdata|nil
+---@return integer
+function core.source(error, traceback) end
+
+--- Returns the error of a failed task. The failure does not become observed by that.
+---@param t septet.Task
+---@return any
+function core.failure(t) end
+
+--- Returns the text of an error. Raises only if out of memory.
+---@param error any
+---@return string
+function core.words(error) end
+
+-- --- src/lua/locals.c ---
+
+--- Returns the running task's locals, or nil if it has none. The table must not be changed.
+---@return table|nil
+function core.locals() end
+
+--- Replaces the running task's locals.
+---@param locals table
+function core.set_locals(locals) end
+
+--- Calls fn(...) with other locals, in which `var` has another value. The calling coroutine cannot
+--- yield until fn returns.
+---@async
+---@param var septet.Var
+---@param locals table
+---@param fn function
+---@param ... any
+---@return any ...
+function core.with_locals(var, locals, fn, ...) end
+
+-- --- src/lua/trace.c ---
+
+--- Returns the event at a cursor, the next cursor, and the number of records that were overwritten
+--- unread. Returns nil if there is no further event.
+---@param cursor integer 0 for the oldest event
+---@return table|nil event
+---@return integer|nil next_cursor
+---@return integer|nil lost
+function core.trace_read(cursor) end
+
+--- Returns the cursor of the next event to come.
+---@return integer
+function core.trace_head() end
+
+--- Registers a function, which is called outside of any task, once in each turn with new events.
+---@param fn function
+function core.trace_sink(fn) end
+
+-- --- src/lua/json.c, src/lua/json_encode.c, src/lua/text.c, src/lua/digest.c ---
+
+--- Returns the value of a JSON text. Raises JsonError.
+---@param text string
+---@param depth integer
+---@param max_memory integer bytes
+---@return any
+function core.json_decode(text, depth, max_memory) end
+
+--- Returns the JSON text of a value, with sorted keys. Raises Usage.
+---@param value any
+---@param depth integer
+---@param indent integer 0 for one line
+---@return string
+function core.json_encode(value, depth, indent) end
+
+--- Returns the bytes as UTF-8, or nil if iconv does not know the charset.
+---@param bytes string
+---@param charset string|nil nil for bytes that should be UTF-8
+---@param unit integer|nil number of bytes that an invalid one skips
+---@param controls boolean|nil true: bytes that the charset leaves undefined become controls
+---@return string|nil
+function core.text_decode(bytes, charset, unit, controls) end
+
+--- Returns the digest in hexadecimal.
+---@param name "sha256"|"sha512"|"sha1"|"md5"
+---@param bytes string
+---@return string
+function core.digest(name, bytes) end
+
+-- --- src/op/sleep.c, src/op/wait_idle.c ---
+
+--- Waits for at least `seconds`. sleep(0) is a checkpoint.
+---@async
+---@param seconds number
+function core.sleep(seconds) end
+
+--- Waits until now() has reached the instant.
+---@async
+---@param instant number
+function core.sleep_until(instant) end
+
+--- Raises Cancelled if the task is cancelled, otherwise lets the other tasks run.
+---@async
+function core.checkpoint() end
+
+--- Waits until no other task can run before an external event or an advance of the clock.
+---@async
+function core.wait_idle() end
+
+--- Like wait_idle(), but then advances a virtual clock to the next deadline.
+---@async
+---@param seconds number at most
+---@param left any the rest, as the last call returned it
+---@return any left 0 at the end
+function core.clock_advance(seconds, left) end
+
+--- Advances a virtual clock at once, while nothing else runs.
+---@param seconds number
+function core.clock_jump(seconds) end
+
+--- With `on`, a virtual clock does not advance by itself.
+---@param on boolean
+---@return boolean before
+function core.clock_manual(on) end
+
+-- --- src/op/join.c, src/op/completions.c, src/op/load.c ---
+
+--- Like task:await().
+---@async
+---@param t septet.Task
+---@return any ...
+function core.await(t) end
+
+--- Like task:await(), but never waits. The task must have ended.
+---@param t septet.Task
+---@return any ...
+function core.outcome(t) end
+
+--- Returns a set with room for n tasks, and the array of its tasks.
+---@param n integer
+---@return septet.Completions set
+---@return septet.Task[] tasks
+function core.completions(n) end
+
+--- Returns a load that the task has begun.
+---@param t septet.Task
+---@return septet.Load
+function core.load(t) end
+
+-- --- src/op/block.c ---
+
+--- Opens a scope in the running task.
+---@param gathers boolean true: a task that fails cancels the others
+---@param shield boolean|nil true: cancellation from outside stops here
+---@param seconds number|nil its deadline from now
+---@param tasks_only boolean|nil true: cancelling the scope cancels only its tasks
+---@return septet.Group
+function core.scope(gathers, shield, seconds, tasks_only) end
+
+--- Waits until the scope has no live task. Cancellation does not reach the wait.
+---@async
+---@param scope septet.Group
+function core.scope_join(scope) end
+
+--- Closes the running task's innermost scope, which must be joined.
+---@param scope septet.Group
+---@return boolean absorbed true if it absorbs the Cancelled that unwinds it
+---@return string|nil source what cancelled it ("deadline", ...)
+---@return boolean child_cancelled true if a task of it ended cancelled
+---@return boolean had_tasks
+function core.scope_close(scope) end
+
+--- Cancels the remaining tasks of a scope after its body failed.
+---@param scope septet.Group
+function core.scope_fail(scope) end
+
+--- Cancels the remaining tasks of a scope after its body ended.
+---@param scope septet.Group
+function core.scope_leave(scope) end
+
+--- Returns the next failed task that was not observed, oldest first, and marks it as observed.
+---@param scope septet.Group
+---@return septet.Task|nil
+function core.scope_failed(scope) end
+
+--- Moves a live task to another scope.
+---@param t septet.Task
+---@param scope septet.Group
+function core.scope_move(t, scope) end
+
+--- Keeps the scope open until the nursery closes. The nursery's task will move to the scope.
+---@param scope septet.Group
+---@param nursery septet.Group
+function core.scope_expect(scope, nursery) end
+
+--- Returns the innermost block open in the running task, or nil.
+---@return septet.Group|nil
+function core.current_scope() end
+
+--- Returns the instant of the deadline in force for the running task: math.huge if there is none,
+--- -math.huge once the task is cancelled.
+---@return number
+function core.deadline() end
+
+-- --- src/op/block_unwind.c ---
+
+--- Returns the object to close at the end of the running task's innermost block, or of the task's
+--- body. With a value, sets it instead.
+---@param value {close: function}|nil
+---@return {close: function}|nil
+function core.closers(value) end
+
+--- Returns the closers of a scope that is about to end.
+---@param scope septet.Group
+---@return {close: function}|nil closers
+---@return boolean left true if its body left blocks open
+function core.scope_closers(scope) end
+
+--- Returns true if the scope's closing variable has to end it, false if it was already unwound.
+---@param scope septet.Group
+---@return boolean
+function core.scope_ends(scope) end
+
+--- Returns the traceback of the error that unwinds the block of a group in a variable.
+---@param scope septet.Group
+---@param error any
+---@return userdata|nil
+function core.scope_caught(scope, error) end
+
+--- Returns the innermost block open in the running task and marks it as unwound. Returns nil if
+--- that block is `outer`.
+---@param outer septet.Group|userdata
+---@return septet.Group|nil
+function core.scope_left(outer) end
+
+--- Warns that the running task left the block open, and cancels its remaining tasks.
+---@param scope septet.Group
+function core.scope_abandon(scope) end
+
+--- Stores the function that ends blocks left open, for coroutines and for tasks that end.
+---@param fn function
+function core.set_unwind(fn) end
+
+--- Ends the blocks left open inside `outer`. In lua/septet/task/group.lua.
+---@async
+---@param outer septet.Group|userdata
+---@param left boolean true if their body has ended, false if their coroutine died
+---@param err any
+---@param traceback userdata|nil
+---@return any err the resulting error
+function core.unwind(outer, left, err, traceback) end
+
+-- --- src/op/event.c, src/op/semaphore.c, src/op/lock.c, src/op/channel.c ---
+
+--- Returns a new event that is not set.
+---@return septet.Event
+function core.event() end
+
+--- Returns a semaphore with n free permits.
+---@param n integer
+---@return septet.Semaphore
+function core.semaphore(n) end
+
+--- Returns a free lock.
+---@return septet.Lock
+function core.lock() end
+
+--- Returns a new channel.
+---@param capacity number|nil
+---@return septet.Channel
+function core.channel(capacity) end
+
+-- --- src/op/io.c, src/op/file_open.c ---
+
+--- Opens a file and returns a reader, or raises IoError.
+---@async
+---@param path string
+---@param max_line integer bytes
+---@return septet.Reader
+function core.io_open(path, max_line) end
+
+--- Returns a reader of standard input, or raises IoError.
+---@param max_line integer bytes
+---@return septet.Reader
+function core.io_stdin(max_line) end
+
+--- Opens a file for writing. Raises IoError, with EBUSY if the file is being written.
+---@async
+---@param path string
+---@param append boolean|nil false: the file is truncated
+---@return septet.Writer
+---@return integer size
+function core.file_open(path, append) end
+
+--- Like file_open() with `append`, but opens the private part file beside the file that the target
+--- leads to.
+---@async
+---@param target string
+---@return septet.Writer
+---@return integer size
+---@return string final the name of that file
+function core.file_open_part(target) end
+
+--- Like file_open() with `append`, but opens a private file.
+---@async
+---@param path string
+---@param make boolean true: creates it if it is missing
+---@return septet.Writer
+---@return integer size
+function core.file_open_private(path, make) end
+
+-- --- src/op/http/ ---
+
+--- Returns the supported content codings, as a value of Accept-Encoding.
+---@return string
+function core.http_encodings() end
+
+--- Returns why HTTP/2 is disabled with this libcurl, or nil.
+---@return string|nil
+function core.http2_refusal() end
+
+--- Returns the words for the workarounds in use for this libcurl.
+---@return string[]
+function core.http_quirks() end
+
+--- Returns checked header lines. Raises Usage for a header that cannot be sent, with its name.
+---@param list string[] {name, value, ...}
+---@return userdata
+function core.http_headers(list) end
+
+--- Returns the options of requests, as the core takes them.
+---@param options table timeouts, max_body and connection options
+---@return userdata
+function core.http_options(options) end
+
+---@class septet.PoolOptions
+---@field limit integer
+---@field limit_per_host integer
+---@field cookies boolean|nil
+---@field resolve string[]|nil "host:port:address"
+---@field resolver string|nil
+---@field allow string[]|nil rules
+---@field deny string[]|nil rules
+
+--- Returns a pool of connections, or nil and the rule if one is invalid.
+---@param options septet.PoolOptions
+---@return septet.Pool|nil
+---@return string|nil bad_rule
+function core.http_session(options) end
+
+---@class septet.RawResponse
+---@field status integer
+---@field head septet.Head
+---@field body string|nil of http()
+---@field stream septet.Stream|nil of http_stream()
+---@field redirect_url string|nil
+---@field url string|nil where it differs from that of the request
+
+--- Sends a request and waits for the response. Raises HttpError.
+---@async
+---@param pool septet.Pool
+---@param options userdata from http_options()
+---@param headers userdata from http_headers()
+---@param method string
+---@param url string
+---@param body string|septet.Upload|nil
+---@param timeout number|nil seconds for this attempt, including its time in the queue
+---@param trace {ended: function}|nil
+---@param stays boolean|nil true: a redirect will not be followed, so its body is read
+---@return septet.RawResponse
+function core.http(pool, options, headers, method, url, body, timeout, trace, stays) end
+
+--- Like http(), but waits only for the head.
+---@async
+---@param pool septet.Pool
+---@param options userdata
+---@param headers userdata
+---@param method string
+---@param url string
+---@param body string|septet.Upload|nil
+---@param timeout number|nil
+---@param unused nil
+---@param stays boolean|nil
+---@param gathers boolean|nil true: the caller reads the whole body, if any of it
+---@return septet.RawResponse
+function core.http_stream(pool, options, headers, method, url, body, timeout, unused, stays,
+                          gathers)
+end
+
+--- Returns a body to write.
+---@return septet.Upload
+function core.http_upload() end
+
+--- Returns the URL to which a reference leads from a base, or nil and a word for the error.
+---@param base string|nil
+---@param reference string
+---@param below boolean|nil true: a relative reference must stay on the base's host
+---@return string|nil
+---@return string|nil why
+function core.http_resolve(base, reference, below) end
+
+--- Returns scheme, host and port in canonical form, or nil if the text is not a URL.
+---@param url string
+---@return string|nil
+function core.http_origin(url) end
+
+--- Returns the canonical host of "host[:port]", and the port or nil. Returns nil and a word for the
+--- error if it is invalid.
+---@param text string
+---@return string|nil host
+---@return integer|string|nil port
+function core.http_authority(text) end
+
+--- Returns the URL as errors may show it, escaped and without a possible password.
+---@param url string
+---@return string
+function core.http_public(url) end
+
+--- Returns the text for a line on a terminal: control characters and invalid bytes become \xHH.
+---@param text string
+---@return string
+function core.escape(text) end
+
+return core

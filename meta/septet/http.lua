@@ -1,0 +1,159 @@
+---@meta _
+
+-- Functions of septet.http that are made in a loop, and the objects that it is made of, whose
+-- methods are C functions.
+
+---@class septet.http
+---@field get fun(target: string, options: septet.RequestOptions|nil): septet.Response
+---@field head fun(target: string, options: septet.RequestOptions|nil): septet.Response
+---@field post fun(target: string, options: septet.RequestOptions|nil): septet.Response
+---@field put fun(target: string, options: septet.RequestOptions|nil): septet.Response
+---@field patch fun(target: string, options: septet.RequestOptions|nil): septet.Response
+---@field delete fun(target: string, options: septet.RequestOptions|nil): septet.Response
+---@field options fun(target: string, options: septet.RequestOptions|nil): septet.Response
+
+---@class septet.Session
+local Session = {}
+
+--- Like session:request("GET", ...).
+---@async
+---@param target string
+---@param options septet.RequestOptions|nil
+---@return septet.Response
+function Session:get(target, options) end
+
+--- Like session:request("HEAD", ...).
+---@async
+---@param target string
+---@param options septet.RequestOptions|nil
+---@return septet.Response
+function Session:head(target, options) end
+
+--- Like session:request("POST", ...).
+---@async
+---@param target string
+---@param options septet.RequestOptions|nil
+---@return septet.Response
+function Session:post(target, options) end
+
+--- Like session:request("PUT", ...).
+---@async
+---@param target string
+---@param options septet.RequestOptions|nil
+---@return septet.Response
+function Session:put(target, options) end
+
+--- Like session:request("PATCH", ...).
+---@async
+---@param target string
+---@param options septet.RequestOptions|nil
+---@return septet.Response
+function Session:patch(target, options) end
+
+--- Like session:request("DELETE", ...).
+---@async
+---@param target string
+---@param options septet.RequestOptions|nil
+---@return septet.Response
+function Session:delete(target, options) end
+
+--- Like session:request("OPTIONS", ...).
+---@async
+---@param target string
+---@param options septet.RequestOptions|nil
+---@return septet.Response
+function Session:options(target, options) end
+
+--- The connections of a session.
+---@class septet.Pool
+local Pool = {}
+
+--- Closes the connections. Requests in flight fail with the code "closed".
+function Pool:close() end
+
+--- Returns the current and total counts, but for those of redirects and retries.
+---@return septet.SessionStats
+function Pool:stats() end
+
+--- The head of a response.
+---@class septet.Head
+local Head = {}
+
+--- Returns the raw header lines, the status line first.
+---@return string
+function Head:lines() end
+
+--- Returns the seconds that each phase took.
+---@return table<string, number>
+function Head:times() end
+
+--- Returns the version of HTTP.
+---@return "1.0"|"1.1"|"2"
+function Head:version() end
+
+--- Returns the method of the request.
+---@return string
+function Head:method() end
+
+--- Returns facts on the connection.
+---@return boolean reused
+---@return boolean insecure true if the certificate was not checked
+---@return string|nil address the peer's; nil for a Unix socket
+---@return integer|nil port
+function Head:connection() end
+
+--- The body of a streamed response.
+---@class septet.Stream
+local Stream = {}
+
+--- Returns the head, with the times of the whole response.
+---@return septet.Head
+function Stream:head() end
+
+--- Sets what hears of the end of the request.
+---@param trace {ended: function}
+function Stream:trace(trace) end
+
+--- Cancels the request if it has not ended.
+function Stream:close() end
+
+--- Skips the rest of the body. Returns true if there is any: the request then soon ends by itself.
+---@return boolean
+function Stream:pass_over() end
+
+--- Waits for bytes and returns up to n of them, or nil at the end. Raises HttpError.
+---@async
+---@param n integer
+---@return string|nil
+function Stream:read(n) end
+
+--- Waits for a line and returns it without its end, or nil at the end. Raises HttpError.
+---@async
+---@param max integer bytes
+---@return string|nil line
+---@return boolean|nil is_long true if it is longer than `max`
+function Stream:read_line(max) end
+
+--- Waits for the end of the body and returns the unread bytes, which stay buffered.
+---@async
+---@return string
+function Stream:peek() end
+
+--- Drops all buffered bytes.
+function Stream:take() end
+
+--- A body that is written in pieces.
+---@class septet.Upload
+local Upload = {}
+
+--- Appends bytes and waits until there is room for more.
+---@async
+---@param bytes string
+---@return boolean open false once the request has ended
+function Upload:write(bytes) end
+
+--- Ends the body.
+function Upload:finish() end
+
+--- Ends the body early; the request fails.
+function Upload:abort() end

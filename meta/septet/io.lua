@@ -1,0 +1,86 @@
+---@meta _
+
+-- Objects of septet.io, whose methods are C functions.
+
+--- Reads lines and bytes. One task at a time may wait for it; reading in another raises Usage. A
+--- cancelled wait loses nothing: the next read returns what has arrived.
+---@class septet.Reader
+local Reader = {}
+
+--- Waits for the next line. Raises IoError, also for a line over `max_line`, which `read` can still
+--- take.
+---@async
+---@return string|nil line without its "\n"; nil at the end
+function Reader:read_line() end
+
+--- Iterates over all lines: `for line in reader:lines() do`. Each step waits.
+---@return fun(): string|nil
+---@return septet.Reader
+function Reader:lines() end
+
+--- Waits until bytes are available and returns them. Raises IoError.
+---@async
+---@param n integer maximum number of bytes
+---@return string|nil bytes nil at the end
+function Reader:read(n) end
+
+--- Closes the reader. A waiting task raises IoError with the code "closed"; later reads raise
+--- Usage. Does nothing if closed. Also called by `<close>`.
+function Reader:close() end
+
+--- An open file for writing. One task at a time may wait for it; calls in another raise Usage. All
+--- methods wait and raise IoError; `<close>` does not wait. After a failure, each later call but
+--- `size`, `remove` and `close` raises the same error. If a wait is cancelled, its operation
+--- continues, and the next call waits for that first.
+---@class septet.Writer
+local Writer = {}
+
+--- Writes strings and numbers, like file:write(), behind earlier ones. If cancelled, some of them
+--- may have been written.
+---@async
+---@param ... string|number
+---@return septet.Writer
+function Writer:write(...) end
+
+--- Empties the file.
+---@async
+function Writer:truncate() end
+
+--- Waits until the disk holds what was written (fsync).
+---@async
+function Writer:sync() end
+
+--- Waits until the disk holds the file, and holds it as `path` in place of what was there. At any
+--- time, `path` is either the old or the whole new file. Both names must be on one file system. If
+--- cancelled, it may still happen.
+---@async
+---@param path string|nil by default the file that a part is of
+function Writer:commit(path) end
+
+--- Removes the name of the file.
+---@async
+function Writer:remove() end
+
+--- Returns the digest of the whole file, as chosen in `create`, after pending writes.
+---@async
+---@return string hex
+function Writer:digest() end
+
+--- Returns the file size in bytes, after pending writes.
+---@async
+---@return integer bytes
+function Writer:size() end
+
+--- Waits until the file is closed. Does nothing if closed. The end of a `<close>` variable does not
+--- wait.
+---@async
+function Writer:close() end
+
+--- Keeps a digest of the file's contents and of all that is written from now on.
+---@param name "sha256"|"sha512"|"sha1"|"md5"
+function Writer:keep_digest(name) end
+
+--- Returns the file's contents, for small files only.
+---@async
+---@return string
+function Writer:contents() end
