@@ -26,31 +26,20 @@ static void heap_free(void *block)
     free(block);
 }
 
-/* In the middle of a string, jansson takes the want of memory for a mistake in the text. */
-static const char script[] =
-    "local json = require 'septet.json'"
-    " text = text or json.encode{a = {1, 2.5, 'three', true, json.null, json.array{}}, b = {}, c = "
-    "('x'):rep(99)}"
-    " result = 0"
-    " local ok, err = pcall(function() assert(json.encode(json.decode(text)) == text) end)"
-    " if not ok then assert(err == 'not enough memory' or err.kind == 'JsonError', err) end"
-    " local refused = pcall(json.encode, {a = {1, 2, print}})"
-    " assert(not refused)"
-    " collectgarbage()"
-    " result = ok and 2 or 1";
+#define SCRIPT "api/json.lua"
 
 static void test_jansson_has_no_memory(void **state)
 {
     struct host_fixture *f = *state;
     heap.allowed = -1;
-    assert_runs(f->host, script);
+    assert_int_equal(run_test_file(f->host, SCRIPT), SEPTET_OK);
     assert_int_equal(global(f->L, "result"), 2);
     assert_int_equal(heap.blocks, 0);
     int failed = 0;
     for (long allowed = 0; global(f->L, "result") != 2 || allowed == 0; allowed++) {
         heap.calls = 0;
         heap.allowed = allowed;
-        if (run_script(f->host, script) != SEPTET_OK)
+        if (run_test_file(f->host, SCRIPT) != SEPTET_OK)
             fail_msg("%s", f->reports.message);
         assert_int_equal(heap.blocks, 0);
         failed++;
@@ -72,10 +61,10 @@ static void test_lua_has_no_memory(void **state)
         config.alloc_ud = &pool;
         septet_host *host = septet_new(&config, NULL);
         assert_non_null(host);
-        assert_runs(host, script);
+        assert_int_equal(run_test_file(host, SCRIPT), SEPTET_OK);
         pool.allowed = pool.calls + allowed;
-        enough = septet_load_string(host, "=script", script) == SEPTET_OK &&
-                 septet_run(host) == SEPTET_OK && pool.calls <= pool.allowed;
+        enough = load_test_file(host, SCRIPT) == SEPTET_OK && septet_run(host) == SEPTET_OK &&
+                 pool.calls <= pool.allowed;
         failed += !enough;
         pool.allowed = -1;
         assert_int_equal(septet_free(host), SEPTET_OK);

@@ -59,11 +59,11 @@ static int step(septet_host *host)
 }
 
 /* Draws frames until the script has ended; returns their number. */
-static unsigned play(septet_host *host, const char *script)
+static unsigned play(septet_host *host, const char *path)
 {
     const struct timespec frame = {.tv_nsec = FRAME_NS};
     unsigned frames = 0;
-    assert_loads(host, script);
+    assert_file_loads(host, path);
     while (step(host) == 1 && ++frames < FRAMES_MAX)
         nanosleep(&frame, NULL);
     assert_true(frames < FRAMES_MAX);
@@ -73,19 +73,7 @@ static unsigned play(septet_host *host, const char *script)
 static void test_http_45_requests_complete_at_sixty_frames_a_second(void **state)
 {
     struct host_fixture *f = *state;
-    unsigned frames = play(f->host, PRELUDE
-                           "local s <close> = http.session() "
-                           "assert(s:get(origin .. '/bytes/1').status == 200) "
-                           "local t = task.spawn(s.get, s, origin .. '/delay/0.1?bytes=7') "
-                           "assert(#s:get(origin .. '/bytes/3000000').body == 3000000) "
-                           "assert(#t:await().body == 7) "
-                           "local ok, e = pcall(s.get, s, origin .. '/stall', { timeout = 0.1 }) "
-                           "assert(not ok and e.code == 'timeout') "
-                           "ok, e = pcall(s.get, s, 'http://127.0.0.1:1/') "
-                           "assert(not ok and e.code == 'connect') "
-                           "local stream <close> = s:stream('GET', origin .. '/chunked?chunks=20') "
-                           "local n = 0 for chunk in stream:chunks() do n = n + #chunk end "
-                           "assert(n == 20 * 256)");
+    unsigned frames = play(f->host, "faults/frames.lua");
     assert_silent(&f->reports);
     assert_true(frames >= 6); /* what waited 0.1 s twice held none of them up */
     assert_int_equal(calls.waits, 0);

@@ -27,31 +27,6 @@ static void set_storm(long period_us)
     assert_int_equal(setitimer(ITIMER_REAL, &every, NULL), 0);
 }
 
-static const char script[] = PRELUDE
-    "local session <close> = http.session { limit = 40, limit_per_host = 20 } "
-    "local port = origin:match ':(%d+)$' "
-    "local kinds = { "
-    "  function() return #session:get(origin .. '/bytes/200000').body == 200000 end, "
-    "  function() return #session:get(origin .. '/chunked?chunks=50').body == 12800 end, "
-    "  function() return session:get('http://localhost:' .. port .. '/close').status == 200 end, "
-    "  function() "
-    "    return session:post(origin .. '/echo', { body = ('x'):rep(300000) }).status == 200 end, "
-    "  function() return session:get(origin .. '/delay/0.01').status == 200 end, "
-    "  function() local ok, e = pcall(session.get, session, 'http://127.0.0.1:1/') "
-    "    return not ok and e.code == 'connect' and e.reason == 'refused' end, "
-    "  function() local t0 = task.now() "
-    "    local ok, e = pcall(session.get, session, origin .. '/stall', { timeout = 0.03 }) "
-    "    return not ok and e.code == 'timeout' and task.now() - t0 >= 0.03 end, "
-    "  function() local t0 = task.now() task.sleep(0.02) return task.now() - t0 >= 0.02 end, "
-    "} "
-    "rounds = 0 "
-    "while signals() < enough do "
-    "  local list = {} "
-    "  for i = 1, 24 do list[i] = kinds[i % #kinds + 1] end "
-    "  for i, good in ipairs(task.gather(list)) do assert(good, i % #kinds + 1) end "
-    "  rounds = rounds + 1 "
-    "end";
-
 static void test_fault_44_a_storm_of_signals(void **state)
 {
     struct sigaction action = {.sa_handler = on_alarm}; /* without SA_RESTART */
@@ -62,7 +37,7 @@ static void test_fault_44_a_storm_of_signals(void **state)
     lua_setglobal(L, "enough");
     lua_register(L, "signals", l_signals);
     set_storm(PERIOD_US);
-    int rc = run_script(f->host, script);
+    int rc = run_test_file(f->host, "faults/signals.lua");
     set_storm(0);
     if (rc != SEPTET_OK)
         fail_msg("%s\n%s", f->reports.message, f->reports.traceback);

@@ -57,28 +57,6 @@ static void set_port(lua_State *L, const char *name, int fd)
 
 /* --- the host --- */
 
-static const char script[] = PRELUDE
-    "local here = 'http://127.0.0.1:' "
-    "local function soon(fn, ...) task.spawn(pcall, fn, ...) end "
-    "local s = http.session { limit = 100, limit_per_host = 20 } "
-    "local narrow = http.session { limit = 1 } "
-    "local lost = http.session { resolver = '127.0.0.1:' .. udp } "
-    "for _ = 1, 3 do soon(narrow.get, narrow, origin .. '/stall') end " /* two of them queued */
-    "for i = 1, 3 do soon(lost.get, lost, 'http://h' .. i .. '.test/') end "
-    "for _ = 1, 6 do soon(s.get, s, here .. full .. '/') end " /* some of them connect */
-    "soon(s.get, s, 'https://127.0.0.1:' .. tcp .. '/') "
-    "soon(s.put, s, here .. tcp .. '/', { body = ('x'):rep(8 << 20) }) "
-    "soon(s.post, s, here .. tcp .. '/', { body = function() task.sleep(1000) end }) "
-    "soon(s.get, s, origin .. '/stall') "
-    "soon(s.get, s, origin .. '/stall?after=10&length=100') "
-    "soon(s.get, s, origin .. '/bytes/10') "
-    "soon(function() "
-    "  local r <close> = s:stream('GET', origin .. '/bytes/10000000') "
-    "  r:read(10) paused = 1 task.sleep(1000) "
-    "end) "
-    "soon(s.save, s, origin .. '/stall?after=10&length=100', folder .. '/saved') "
-    "task.sleep(1000)";
-
 static septet_host *host_with_requests(uv_loop_t *loop, struct reports *reports, const char *folder)
 {
     septet_config config = config_for(reports);
@@ -93,7 +71,7 @@ static septet_host *host_with_requests(uv_loop_t *loop, struct reports *reports,
     set_port(L, "udp", servers.udp);
     lua_pushstring(L, folder);
     lua_setglobal(L, "folder");
-    assert_loads(host, script);
+    assert_file_loads(host, "faults/stop.lua");
     return host;
 }
 

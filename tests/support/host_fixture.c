@@ -65,6 +65,12 @@ int load_test_file(septet_host *host, const char *path)
     return septet_load_string(host, name, test_file_read(path));
 }
 
+int run_test_file(septet_host *host, const char *path)
+{
+    assert_file_loads(host, path);
+    return septet_run(host);
+}
+
 int spawn_function(septet_host *host, const char *path, const char *name)
 {
     test_file_push(septet_lua(host), path, name);

@@ -68,6 +68,7 @@ int spawn_function(septet_host *host, const char *path, const char *name);
 /* Loads a script by its path under tests/. It is read here, as septet_load_file() asks for memory of
  * Lua's outside of any protection. */
 int load_test_file(septet_host *host, const char *path);
+int run_test_file(septet_host *host, const char *path);
 
 void assert_text(const char *text, const char *part);
 
