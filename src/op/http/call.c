@@ -17,20 +17,16 @@
 #include "core/task.h"
 #include "http/attempt.h"
 #include "http/driver.h"
+#include "op/http/failure.h"
 #include "op/http/header_block.h"
 #include "op/http/headers.h"
 #include "op/http/options.h"
 #include "op/http/session.h"
-#include "op/http/text.h"
 #include "op/http/upload_handle.h"
 
 #define TRACES "septet.http.traces" /* registry: key -> trace; weak: the caller keeps it */
 
-enum {
-    CALLS_MAX = 256,    /* idle calls kept in the pool */
-    METHOD_SHOWN = 256, /* bytes of a method in an error */
-    TEXT_SHOWN = 1024   /* bytes of a failure's text in an error */
-};
+enum { CALLS_MAX = 256 }; /* idle calls kept in the pool */
 
 /* --- arguments --- */
 
@@ -201,54 +197,10 @@ static const struct spt_response *outcome(const struct spt_request *r)
     return r->response ? r->response : &none;
 }
 
-static const char *message_of(const struct spt_failure *f)
-{
-    if (f->text)
-        return f->text;
-    if (strcmp(f->code, "memory") == 0)
-        return "out of memory";
-    return f->reason ? f->reason : f->code;
-}
-
-static void push_failure(lua_State *L, const struct spt_request *r)
-{
-    char room[SPT_HTTP_URL_MAX];
-    const char *url = spt_redact_url(r->url, room, sizeof room);
-    const struct spt_failure *f = &r->failure;
-    char method_room[METHOD_SHOWN], text_room[TEXT_SHOWN];
-    const char *method = spt_redact_url(r->method, method_room, sizeof method_room);
-    const char *text = spt_http_text_shown(message_of(f), text_room, sizeof text_room);
-    spt_error_push(L, "HttpError", "%s %s: %s", method, url, text);
-    lua_pushstring(L, f->code);
-    lua_setfield(L, -2, "code");
-    lua_pushstring(L, f->reason);
-    lua_setfield(L, -2, "reason");
-    lua_pushstring(L, spt_phase_name(f->phase));
-    lua_setfield(L, -2, "phase");
-    lua_pushstring(L, url);
-    lua_setfield(L, -2, "url");
-    lua_pushstring(L, method);
-    lua_setfield(L, -2, "method");
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, "text");
-    lua_pushinteger(L, 1);
-    lua_setfield(L, -2, "attempts");
-}
-
-int spt_http_request_raise_memory(lua_State *L, const struct spt_http_args *args)
-{
-    struct spt_request r = {.failure = {.code = "memory"}};
-    fill(&r, args);
-    push_failure(L, &r);
-    return lua_error(L);
-}
-
 int spt_http_request_raise(lua_State *L, const struct spt_http_request *call, int status)
 {
-    if (call && call->request.failure.code) {
-        push_failure(L, &call->request);
-        return lua_error(L);
-    }
+    if (call && call->request.failure.code)
+        return spt_http_failure_raise(L, &call->request);
     return luaL_error(L, "%s", septet_strerror(status));
 }
 
@@ -273,7 +225,7 @@ static int report_protected(lua_State *L)
     lua_pushnumber(L, spt_time_seconds(call->t_end_ns));
     lua_pushinteger(L, outcome(&call->request)->status);
     if (call->request.failure.code)
-        push_failure(L, &call->request);
+        spt_http_failure_push(L, &call->request);
     else
         lua_pushnil(L);
     lua_pushboolean(L, call->cancelled);
@@ -321,7 +273,7 @@ static uint32_t method_text(struct spt_trace *tr, const struct spt_request *r)
 {
     if (r->response)
         return spt_trace_intern(tr, r->method);
-    char room[METHOD_SHOWN];
+    char room[SPT_HTTP_METHOD_MAX];
     return spt_trace_intern(tr, spt_redact_url(r->method, room, sizeof room));
 }
 

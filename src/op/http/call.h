@@ -13,8 +13,6 @@
 #include "http/request.h"
 #include "op/env.h"
 
-#define SPT_HTTP_URL_MAX 1024 /* bytes of a URL in errors and traces */
-
 struct spt_headers;
 struct spt_http_options;
 struct spt_http_pool;
@@ -104,9 +102,6 @@ void spt_http_request_describe(const struct spt_http_request *call, char *text, 
 /* Raises the request's failure, or the error of `status` if it has none. `call` may be NULL if it
  * was released. */
 int spt_http_request_raise(lua_State *L, const struct spt_http_request *call, int status);
-
-/* Raises HttpError with the code "memory", for a call that could not be allocated. */
-int spt_http_request_raise_memory(lua_State *L, const struct spt_http_args *args);
 
 /* Sets the fields that every response has in the table on top of the stack: status, head, and
  * redirect_url and url if there are any. Raises out of memory. */

@@ -7,6 +7,7 @@
 #include "core/task.h"
 #include "http/attempt.h"
 #include "op/http/call.h"
+#include "op/http/failure.h"
 #include "op/http/openers.h"
 #include "op/http/upload_handle.h"
 #include "op/openers.h"
@@ -115,7 +116,7 @@ static int l_http(lua_State *L)
         return spt_op_await_cancelled(L, &http->op);
     struct spt_http_request *call = spt_http_request_new(spt_http_pool(L), &args, http);
     if (!call)
-        return spt_http_request_raise_memory(L, &args);
+        return spt_http_failure_raise_memory(L, args.method, args.url);
     http->call = call;
     http->handle = args.handle;
     http->op.ref = call->ref;

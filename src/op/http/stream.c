@@ -12,6 +12,7 @@
 #include "http/attempt.h"
 #include "op/env.h"
 #include "op/http/call.h"
+#include "op/http/failure.h"
 #include "op/http/header_block.h"
 #include "op/http/openers.h"
 #include "op/http/options.h"
@@ -211,7 +212,7 @@ static int l_stream(lua_State *L)
     struct spt_http_request *call = spt_http_request_new(spt_http_pool(L), &args, stream);
     if (!call) {
         spt_anchor_release(L, stream);
-        return spt_http_request_raise_memory(L, &args);
+        return spt_http_failure_raise_memory(L, args.method, args.url);
     }
     spt_http_request_set_place(L, call);
     attach(stream, call, &args, no_follow, whole);

@@ -5,7 +5,6 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "base/redact.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/op.h"
@@ -13,6 +12,7 @@
 #include "http/attempt.h"
 #include "op/env.h"
 #include "op/http/call.h"
+#include "op/http/failure.h"
 #include "op/http/openers.h"
 
 static const char *held_bytes(const struct spt_request *r)
@@ -106,20 +106,14 @@ static void read_cancel(septet_op *op)
 
 static int raise_closed(lua_State *L, const struct spt_stream *stream)
 {
-    char room[SPT_HTTP_URL_MAX];
-    const char *url = spt_redact_url(stream->url, room, sizeof room);
-    spt_error_push(L, "HttpError", "%s %s: the response was closed", stream->method, url);
-    lua_pushliteral(L, "closed");
-    lua_setfield(L, -2, "code");
-    lua_pushstring(L, url);
-    lua_setfield(L, -2, "url");
-    lua_pushstring(L, stream->method);
-    lua_setfield(L, -2, "method");
-    lua_pushliteral(L, "receive");
-    lua_setfield(L, -2, "phase");
-    lua_pushinteger(L, 1);
-    lua_setfield(L, -2, "attempts");
-    return lua_error(L);
+    const struct spt_request r = {
+        .method = stream->method,
+        .url = stream->url,
+        .failure = {.code = "closed",
+                    .phase = SPT_PHASE_RECEIVING,
+                    .text = (char *)"the response was closed"},
+    };
+    return spt_http_failure_raise(L, &r);
 }
 
 /* Pushes the buffered rest of a body that has ended, or raises its failure. */

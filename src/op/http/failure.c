@@ -1,0 +1,57 @@
+/* Makes HttpErrors. Their text is safe to show. */
+#include "op/http/failure.h"
+
+#include <string.h>
+
+#include "base/redact.h"
+#include "core/error.h"
+#include "http/request.h"
+#include "op/http/text.h"
+
+enum { TEXT_SHOWN = 1024 }; /* bytes of a failure's text in an error */
+
+static const char *message_of(const struct spt_failure *f)
+{
+    if (f->text)
+        return f->text;
+    if (strcmp(f->code, "memory") == 0)
+        return "out of memory";
+    return f->reason ? f->reason : f->code;
+}
+
+void spt_http_failure_push(lua_State *L, const struct spt_request *r)
+{
+    char room[SPT_HTTP_URL_MAX];
+    const char *url = spt_redact_url(r->url, room, sizeof room);
+    const struct spt_failure *f = &r->failure;
+    char method_room[SPT_HTTP_METHOD_MAX], text_room[TEXT_SHOWN];
+    const char *method = spt_redact_url(r->method, method_room, sizeof method_room);
+    const char *text = spt_http_text_shown(message_of(f), text_room, sizeof text_room);
+    spt_error_push(L, "HttpError", "%s %s: %s", method, url, text);
+    lua_pushstring(L, f->code);
+    lua_setfield(L, -2, "code");
+    lua_pushstring(L, f->reason);
+    lua_setfield(L, -2, "reason");
+    lua_pushstring(L, spt_phase_name(f->phase));
+    lua_setfield(L, -2, "phase");
+    lua_pushstring(L, url);
+    lua_setfield(L, -2, "url");
+    lua_pushstring(L, method);
+    lua_setfield(L, -2, "method");
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, "text");
+    lua_pushinteger(L, 1);
+    lua_setfield(L, -2, "attempts");
+}
+
+int spt_http_failure_raise(lua_State *L, const struct spt_request *r)
+{
+    spt_http_failure_push(L, r);
+    return lua_error(L);
+}
+
+int spt_http_failure_raise_memory(lua_State *L, const char *method, const char *url)
+{
+    const struct spt_request r = {.method = method, .url = url, .failure.code = "memory"};
+    return spt_http_failure_raise(L, &r);
+}
