@@ -18,15 +18,9 @@ static void test_sched_completions_come_in_order_of_ending(void **state)
 
 static void waits_until(const char *until, const char *expected)
 {
-    char code[512];
-    snprintf(code, sizeof code,
-             "a = core.spawn(fake, 'a') b = core.spawn(fake, 'b')\n"
-             "c = core.spawn(function() fake 'c' error('c', 0) end) d = core.spawn(fake, 'd')\n"
-             "S = completions{a, b, c, d} S:wait('%s')\n"
-             "local n = 0 for _ in S.take, S do n = n + 1 end log(n)\n"
-             "S:wait('all') S:close() log(try(c.await, c))",
-             until);
-    start(code);
+    lua_pushstring(fixture.L, until);
+    lua_setglobal(fixture.L, "until_what");
+    start_script("wait_until");
     done("a", 0);
     run();
     cancel("b", NULL);

@@ -55,4 +55,24 @@ function scripts.serve_one_waiter()
   core.checkpoint()
 end
 
+function scripts.wait_until()
+  a = core.spawn(fake, "a")
+  b = core.spawn(fake, "b")
+  c = core.spawn(function()
+    fake "c"
+    error("c", 0)
+  end)
+  d = core.spawn(fake, "d")
+  local set = completions { a, b, c, d }
+  set:wait(until_what)
+  local n = 0
+  for _ in set.take, set do
+    n = n + 1
+  end
+  log(n)
+  set:wait("all")
+  set:close()
+  log(try(c.await, c))
+end
+
 return scripts

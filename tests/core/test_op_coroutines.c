@@ -4,19 +4,8 @@
 /* fake('a') below `depth` coroutines, made alternately by wrap and create. */
 static void nest(int depth)
 {
-    char code[512];
-    snprintf(code, sizeof code,
-             "local function down(n)\n"
-             "  if n == 0 then return fake 'a' end\n"
-             "  if n %% 2 == 0 then return coroutine.wrap(down)(n - 1) end\n"
-             "  local co = coroutine.create(down)\n"
-             "  local r = table.pack(coroutine.resume(co, n - 1))\n"
-             "  if not r[1] then error(r[2], 0) end\n"
-             "  return table.unpack(r, 2, r.n)\n"
-             "end\n"
-             "T = core.spawn(function() log(down(%d)) end) log(try(T.await, T))",
-             depth);
-    start(code);
+    set_integer("depth", depth);
+    start_script("nest");
 }
 
 static void test_op_in_coroutines_passes_outward_at_every_depth(void **state)

@@ -16,4 +16,24 @@ function scripts.in_a_coroutine_keeps_the_scripts_own_yields()
   log(gen())
 end
 
+function scripts.nest()
+  local function down(n)
+    if n == 0 then
+      return fake "a"
+    elseif n % 2 == 0 then
+      return coroutine.wrap(down)(n - 1)
+    end
+    local co = coroutine.create(down)
+    local r = table.pack(coroutine.resume(co, n - 1))
+    if not r[1] then
+      error(r[2], 0)
+    end
+    return table.unpack(r, 2, r.n)
+  end
+  T = core.spawn(function()
+    log(down(depth))
+  end)
+  log(try(T.await, T))
+end
+
 return scripts

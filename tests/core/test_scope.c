@@ -65,16 +65,8 @@ static void test_scope_absorbs_unless_one_around_is_cancelled(void **state)
 /* Each task waits in the one above; the walk and the joins back up take no stack. */
 static void test_scope_chain_of_100000_spawns_is_cancelled_without_recursion(void **state)
 {
-    char code[256];
-    snprintf(code, sizeof code,
-             "n = 0\n"
-             "local function down(i)\n"
-             "  if i > 0 then core.spawn(down, i - 1) end\n"
-             "  pcall(core.sleep, 1000) n = n + 1\n"
-             "end\n"
-             "T = core.spawn(down, %d - 1) T:await()",
-             DEEP);
-    start(code);
+    set_integer("deep", DEEP);
+    start_script("chain_of_spawns");
     assert_int_equal(fixture.sched.counts.live, DEEP + 1);
     cancel("T", NULL);
     run();
@@ -87,15 +79,8 @@ static void test_scope_chain_of_100000_spawns_is_cancelled_without_recursion(voi
 /* Every body is over at once, and only the last task still runs. */
 static void test_scope_chain_of_100000_ends_is_joined_without_recursion(void **state)
 {
-    char code[256];
-    snprintf(code, sizeof code,
-             "local function down(i)\n"
-             "  if i == 0 then return block(false, true, nil, function() fake 'last' end) end\n"
-             "  core.spawn(down, i - 1) core.checkpoint()\n"
-             "end\n"
-             "core.spawn(down, %d - 1):await() log 'joined'",
-             DEEP);
-    start(code);
+    set_integer("deep", DEEP);
+    start_script("chain_of_ends");
     assert_int_equal(fixture.sched.counts.live, DEEP + 1);
     done("last", 0);
     run();

@@ -211,4 +211,31 @@ function scripts.left_open_close_last_in_first_out()
   log(try(T.await, T))
 end
 
+function scripts.chain_of_spawns()
+  n = 0
+  local function down(i)
+    if i > 0 then
+      core.spawn(down, i - 1)
+    end
+    pcall(core.sleep, 1000)
+    n = n + 1
+  end
+  T = core.spawn(down, deep - 1)
+  T:await()
+end
+
+function scripts.chain_of_ends()
+  local function down(i)
+    if i == 0 then
+      return block(false, true, nil, function()
+        fake "last"
+      end)
+    end
+    core.spawn(down, i - 1)
+    core.checkpoint()
+  end
+  core.spawn(down, deep - 1):await()
+  log "joined"
+end
+
 return scripts

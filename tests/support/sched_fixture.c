@@ -223,6 +223,12 @@ void script(const char *code)
     lua_settop(fixture.L, 0);
 }
 
+void set_integer(const char *global, long n)
+{
+    lua_pushinteger(fixture.L, n);
+    lua_setglobal(fixture.L, global);
+}
+
 struct spt_task *task(const char *global)
 {
     lua_getglobal(fixture.L, global);

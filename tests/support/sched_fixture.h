@@ -88,6 +88,9 @@ void run(void);
 /* Moves the clock, then runs. */
 void advance(double seconds);
 
+/* Sets a global. */
+void set_integer(const char *global, long n);
+
 /* Returns the task that a script keeps in a global. */
 struct spt_task *task(const char *global);
 
