@@ -149,7 +149,8 @@ it("wait.rejects_functions: functions and other values that are no tasks are ref
   misuse("item 2: a task cannot wait for itself", function() task.wait({ t, task.current() }) end)
   misuse("list expected, got function", function() task.wait(member) end)
   misuse("bad option 'timeout' to 'wait'", function() task.wait({ t }, { timeout = -1 }) end)
-  misuse("bad option 'return_when' to 'wait' %('SOON' is none of", function()
+  misuse("bad option 'return_when' to 'wait' %('ALL_COMPLETED', 'FIRST_COMPLETED' or "
+    .. "'FIRST_EXCEPTION' expected, got 'SOON'%)", function()
     task.wait({ t }, { return_when = "SOON" })
   end)
   turns(3)

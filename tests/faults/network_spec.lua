@@ -157,10 +157,12 @@ describe("a name of several addresses", function()
   end)
 
   it("is refused if one of them is no address", function()
-    misuse("no address for 'a:1'", function()
+    misuse("an address expected for 'a:1'", function()
       http.session { resolve = { ["a:1"] = "127.0.0.1, ::1" } }
     end)
-    misuse("no address for 'a:1'", function() http.session { resolve = { ["a:1"] = "host" } } end)
+    misuse("an address expected for 'a:1'", function()
+      http.session { resolve = { ["a:1"] = "host" } }
+    end)
   end)
 end)
 

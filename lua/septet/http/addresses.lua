@@ -24,7 +24,7 @@ function addresses.given(names)
   for name, address in pairs(names) do
     local host, port = given_name(name)
     if type(address) ~= "string" or not address:match("^[%x.:%[%],]+$") then
-      args.usage("bad option 'resolve' to 'session' (no address for '%s')", name)
+      args.usage("bad option 'resolve' to 'session' (an address expected for '%s')", name)
     end
     host = host:gsub("%.$", "")
     list[#list + 1] = ("%s:%d:%s"):format(host, port, address)

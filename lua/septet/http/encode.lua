@@ -152,7 +152,7 @@ local function named_boundary(kind)
   local subtype, rest =
     kind:match "^%s*[Mm][Uu][Ll][Tt][Ii][Pp][Aa][Rr][Tt]/([%w!#$&^_.+-]+)%s*(.*)$"
   if not subtype or not (rest == "" or rest:find "^;") then
-    args.usage("bad header 'Content-Type' (the type of a body by 'multipart' is a multipart/...)")
+    args.usage "bad header 'Content-Type' (a multipart/... type expected for a body by 'multipart')"
   end
   local found
   while rest ~= "" do

@@ -65,7 +65,7 @@ function headers.own(given, wanted, what)
   for name, value in pairs(given or {}) do
     if type(name) == "string" and name:lower() == wanted then
       if found ~= nil or value == false then
-        args.usage("bad header '%s' in '%s' (one value, that the body can have, expected)", name,
+        args.usage("bad header '%s' in '%s' (one value that fits the body expected)", name,
           what)
       end
       found = tostring(value)

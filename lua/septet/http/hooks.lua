@@ -58,8 +58,8 @@ end
 
 -- Reports the end of an attempt to the hooks, once. A redirect is not the end of the request.
 function Traced:ended(time, status, err, cancelled, redirects)
-  if self.told or redirects then return end
-  self.told = true
+  if self.reported or redirects then return end
+  self.reported = true
   if err or cancelled then
     self:fire("request_exception", { time = time, exception = err, cancelled = cancelled })
   else

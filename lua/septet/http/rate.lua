@@ -77,7 +77,7 @@ local function key_function(per, origin)
   if per == nil or per == "session" then return function() return "" end end
   if per == "host" then return origin end
   if type(per) == "function" then return per end
-  args.usage("bad option 'rate' to 'session' ('per' is none of 'host', 'session', and no function)")
+  args.usage("bad option 'rate' to 'session' ('host', 'session' or a function expected as 'per')")
 end
 
 --- Returns a function that waits until a request to `url` may start, or returns false if that takes

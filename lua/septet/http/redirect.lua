@@ -55,7 +55,7 @@ local function resolve(attempt, location)
       error(redirect_error(attempt, ("redirected to '%s'"):format(shown), "denied"), 0)
     end
     error(redirect_error(attempt,
-      ("redirected to '%s', which is no URL: %s"):format(shown, why), "location"), 0)
+      ("redirected to '%s', an invalid URL: %s"):format(shown, why), "location"), 0)
   end
   return target:find("#", 1, true) and target or target .. (attempt.url:match "#.*" or "")
 end

@@ -139,9 +139,9 @@ local function persist(job)
   local attempts, breaks = 0, 0
   while true do
     local ok, result = pcall(transfer, job)
-    local is_told = ok and result or core.is(result, "HttpError")
-    attempts = attempts + (is_told and result.attempts or 1)
-    if is_told then result.attempts = attempts end
+    local has_count = ok and result or core.is(result, "HttpError")
+    attempts = attempts + (has_count and result.attempts or 1)
+    if has_count then result.attempts = attempts end
     if ok and result then return result end
     if ok then
       job.part:forget()
@@ -204,7 +204,7 @@ end
 function save.run(session, target, path, options)
   options = args.options(options, checks, "save")
   if path == "" or path:find "/$" then
-    args.usage("bad argument #2 to 'save' (no name of a file: '%s')", path)
+    args.usage("bad argument #2 to 'save' (a file's path expected, got '%s')", path)
   end
   local job = { session = session, target = target, path = path }
   job.digest, job.expected = wanted_digest(options)

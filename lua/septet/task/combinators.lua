@@ -248,8 +248,8 @@ function combinators.wait(tasks, options)
   local mode = until_of[options.return_when or "ALL_COMPLETED"]
   if not mode then
     args.usage(
-      "bad option 'return_when' to 'wait' ('%s' is none of 'ALL_COMPLETED', 'FIRST_COMPLETED', "
-      .. "'FIRST_EXCEPTION')", options.return_when)
+      "bad option 'return_when' to 'wait' ('ALL_COMPLETED', 'FIRST_COMPLETED' or "
+      .. "'FIRST_EXCEPTION' expected, got '%s')", options.return_when)
   end
   local set, distinct = completions(tasks, "wait")
   limited(options.timeout, set.wait, set, mode)

@@ -54,7 +54,7 @@ end
 -- Returns the text of an error. A script's __tostring may fail.
 local function in_words(value)
   local ok, text = pcall(tostring, value)
-  return ok and text or ("a %s without words"):format(type(value))
+  return ok and text or ("a %s with a failing __tostring"):format(type(value))
 end
 
 -- Appends the lines of a group to `lines`; each but the first is preceded by `margin`.
