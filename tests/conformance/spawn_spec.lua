@@ -74,8 +74,7 @@ it("spawn.outside_task: outside of a task, spawning and waiting are refused", fu
   equal(outside, { true, n = 1 })
   equal({
     run [[at_end = setmetatable({}, { __gc = function() print(pcall(task.spawn, print)) end })]],
-  },
-    { "false\ts.lua:1: cannot spawn here: not inside a task\n", 0 })
+  }, { "false\ts.lua:1: cannot spawn here: not inside a task\n", 0 })
 end)
 
 it("spawn.gc_pending: a task without a handle completes through any kind of wait", function()

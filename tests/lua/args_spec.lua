@@ -11,17 +11,17 @@ local function takes(options, spec)
 end
 
 describe("options", function()
-  it("are an empty table where none were given", function()
+  it("options that the caller leaves out are an empty table", function()
     equal(takes(nil, { a = "any" }), {})
   end)
 
-  it("are the table that was given", function()
+  it("options that the caller gives are the same table", function()
     local given = { a = 1 }
     equal(rawequal(takes(given, { a = "any", b = "any" }), given), true)
     equal(takes({}, {}), {})
   end)
 
-  it("take what their kind says, and refuse the rest", function()
+  it("options accept the values of their kind, and refuse all others", function()
     local callable = setmetatable({}, { __call = function() end })
     local cases = {
       seconds = { { 0, 1, 0.5, 1e300, math.huge, -0.0 }, { -1, 0 / 0, -math.huge, "1", true, {} } },
@@ -43,7 +43,7 @@ describe("options", function()
     end
   end)
 
-  it("that are unknown name the nearest known one, if one is near", function()
+  it("the error of an unknown option names the nearest known one, if one is near", function()
     local spec = { timeout = "any", limit = "any", headers = "any" }
     raises("did you mean 'timeout'%?", takes, { timout = 1 }, spec)
     raises("did you mean 'limit'%?", takes, { limits = 1 }, spec)
@@ -55,7 +55,7 @@ describe("options", function()
     raises("unknown option '1' to 'takes'", takes, { "x" }, spec)
   end)
 
-  it("that are no table are refused", function()
+  it("options that are no table are refused", function()
     for _, value in ipairs { 1, "x", true, print, io.stdout } do
       raises("bad options to 'takes' %(table expected, got " .. type(value), takes, value, {})
     end
@@ -64,13 +64,13 @@ describe("options", function()
 end)
 
 describe("callable", function()
-  it("takes functions and what has __call", function()
+  it("a function or a value with __call is callable", function()
     args.callable(print, 1, "f")
     args.callable(function() end, 1, "f")
     args.callable(setmetatable({}, { __call = print }), 1, "f")
   end)
 
-  it("refuses the rest", function()
+  it("all other values are refused as callables", function()
     local plain, hidden = setmetatable({}, {}), setmetatable({}, { __metatable = "no" })
     for _, value in ipairs { 1, "x", {}, true, task.current(), plain, hidden } do
       raises_error({ kind = "Usage" }, args.callable, value, 3, "f")
@@ -80,12 +80,12 @@ describe("callable", function()
 end)
 
 describe("a mistake", function()
-  it("is reported at the line of the script, with its file", function()
+  it("a mistake is reported at the line of the script, with its file", function()
     misuse("unknown option 'x' to 'wait'", function() task.wait({}, { x = 1 }) end)
     misuse("function expected", function() task.map(nil, {}) end)
   end)
 
-  it("is an error of kind Usage", function()
+  it("a mistake is an error of kind Usage", function()
     local err = raises(nil, function() task.wait({}, { x = 1 }) end)
     equal(task.is(err, "Usage"), true)
     equal(tostring(err), err.message)

@@ -11,7 +11,7 @@ local function values_of(list, options)
 end
 
 describe("as_completed", function()
-  it("gives the tasks themselves in the order they end", function()
+  it("as_completed gives the tasks themselves in the order they end", function()
     local a, b, c = task.spawn(after_turns(6)), task.spawn(after_turns(1)),
       task.spawn(after_turns(3))
     local order = {}
@@ -19,30 +19,30 @@ describe("as_completed", function()
     equal(order, { b, c, a })
   end)
 
-  it("gives those first that have ended, in the list's order", function()
+  it("as_completed gives tasks that ended before first, in the list's order", function()
     local a, b, c = task.spawn(after_turns(1, "a")), task.spawn(after_turns(0, "b")),
       task.spawn(after_turns(9, "c"))
     turns(3)
     equal(values_of { c, a, b }, { "a", "b", "c" })
   end)
 
-  it("runs functions", function()
+  it("as_completed runs functions", function()
     equal(values_of { after_turns(4, "slow"), after_turns(1, "fast") }, { "fast", "slow" })
   end)
 
-  it("of nothing does nothing", function()
+  it("as_completed of an empty list does nothing", function()
     equal(values_of {}, {})
     equal(values_of({}, { timeout = 0.001 }), {})
   end)
 
-  it("gives a duplicate once", function()
+  it("as_completed gives a task that is listed twice once", function()
     local t = task.spawn(after_turns(1, "t"))
     equal(values_of { t, t, t }, { "t" })
     local f = after_turns(1, "f")
     equal(values_of { f, f }, { "f" })
   end)
 
-  it("gives those that failed or were cancelled, too", function()
+  it("as_completed gives failed and cancelled tasks as well", function()
     local bad, gone = task.spawn(error, "x", 0), task.spawn(never)
     task.spawn(function() gone:cancel() end)
     local statuses = {}
@@ -53,7 +53,7 @@ describe("as_completed", function()
     equal(statuses, { "failed", "cancelled" })
   end)
 
-  it("lets its body wait while others end", function()
+  it("the body of as_completed may wait while other tasks end", function()
     local order = {}
     for t in task.as_completed { after_turns(3, 1), after_turns(4, 2), after_turns(5, 3) } do
       turns(10)
@@ -62,13 +62,13 @@ describe("as_completed", function()
     equal(order, { 1, 2, 3 })
   end)
 
-  it("gives five thousand", function()
+  it("as_completed gives five thousand tasks", function()
     local list = {}
     for i = 1, 5000 do list[i] = after_turns(i % 5, i) end
     equal(#values_of(list), 5000)
   end)
 
-  it("may go on in a second loop over the same iterator", function()
+  it("a second loop over the same iterator of as_completed goes on", function()
     local tasks = {}
     for i = 1, 3 do
       tasks[i] = task.spawn(after_turns(2 * i - 1, i))
@@ -83,8 +83,8 @@ describe("as_completed", function()
   end)
 end)
 
-describe("a timeout of as_completed", function()
-  it("is raised from the loop's header, and leaves the tasks alone", function()
+describe("timeouts of as_completed", function()
+  it("a timeout of as_completed is raised from the header, and no task is cancelled", function()
     local quick, slow = task.spawn(after_turns(1, "quick")), task.spawn(never)
     local got = {}
     local t0 = task.now()
@@ -101,7 +101,7 @@ describe("a timeout of as_completed", function()
     task.wait { slow }
   end)
 
-  it("counts from the start, the body's time included", function()
+  it("a timeout of as_completed counts from the start, the body's time included", function()
     local slow = task.spawn(never)
     local seen = 0
     raises_error({ kind = "Timeout" }, function()
@@ -115,13 +115,13 @@ describe("a timeout of as_completed", function()
     task.wait { slow }
   end)
 
-  it("does nothing where all end in time", function()
+  it("a timeout of as_completed does nothing if all tasks end in time", function()
     equal(values_of({ after_turns(1, "a"), after_turns(2, "b") }, { timeout = 1000 }), { "a", "b" })
     equal(values_of({ after_turns(1, "a") }, { timeout = math.huge }), { "a" })
     task.checkpoint()
   end)
 
-  it("of zero gives what has ended", function()
+  it("a timeout of zero of as_completed gives the tasks that have ended", function()
     local t = task.spawn(after_turns(0, "t"))
     t:await()
     equal(values_of({ t }, { timeout = 0 }), { "t" })
@@ -129,7 +129,7 @@ describe("a timeout of as_completed", function()
 end)
 
 describe("leaving the loop early", function()
-  it("leaves tasks alone", function()
+  it("leaving the loop of as_completed early does not cancel the tasks of its list", function()
     local a, b = task.spawn(after_turns(1)), task.spawn(never)
     for _ in task.as_completed { a, b } do break end
     turns(2)
@@ -138,7 +138,7 @@ describe("leaving the loop early", function()
     task.wait { b }
   end)
 
-  it("ends what it spawned, before the scope around it ends", function()
+  it("leaving the loop early ends the tasks that it spawned, before the scope ends", function()
     local cleaned = false
     task.spawn(function()
       for _ in task.as_completed { after_turns(1), function()
@@ -152,7 +152,7 @@ describe("leaving the loop early", function()
     equal(cleaned, true)
   end)
 
-  it("by an error or a return does so, too", function()
+  it("leaving the loop by an error or a return ends the tasks that it spawned", function()
     for _, leave in ipairs { function() error("out", 0) end, function() return true end } do
       local child
       local t = task.spawn(function()
@@ -168,7 +168,7 @@ describe("leaving the loop early", function()
     end
   end)
 
-  it("by cancellation in the header does so, too", function()
+  it("a cancellation in the header ends the tasks that the loop spawned", function()
     local child
     local t = task.spawn(function()
       for _ in task.as_completed { function()
@@ -185,8 +185,8 @@ describe("leaving the loop early", function()
   end)
 end)
 
-describe("as_completed refuses", function()
-  it("what is no list of tasks and functions, at the caller's line", function()
+describe("mistakes", function()
+  it("as_completed refuses anything but a list of tasks and functions", function()
     misuse("bad argument #1 to 'as_completed' %(list expected, got nil%)", function()
       task.as_completed()
     end)

@@ -5,7 +5,7 @@ local helpers = require "helpers"
 local never, recorder = helpers.never, helpers.recorder
 
 describe("await", function()
-  it("gives the same values each time", function()
+  it("every await of a task returns the same values", function()
     local t = task.spawn(function() return {}, 2 end)
     local a = t:await()
     local b, two = t:await()
@@ -13,7 +13,7 @@ describe("await", function()
     equal(two, 2)
   end)
 
-  it("wakes many waiters in the order they came", function()
+  it("the end of a task resumes its many waiters in the order they came", function()
     local order, note = recorder()
     local open = gate()
     local target = task.spawn(function()
@@ -30,7 +30,7 @@ describe("await", function()
     equal(order, { { 1, "v" }, { 2, "v" }, { 3, "v" }, { 4, "v" }, { 5, "v" } })
   end)
 
-  it("raises the error as it is, the same value each time", function()
+  it("every await of a failed task raises the same error value", function()
     local thrown = { "mine" }
     local t = task.spawn(function() error(thrown) end)
     for _ = 1, 2 do
@@ -42,7 +42,7 @@ describe("await", function()
     equal(next(thrown, 1), nil) -- nothing was added to it
   end)
 
-  it("passes error values of every type", function()
+  it("await passes error values of every type", function()
     for _, value in ipairs { "text", 7, false, io.stdout, print } do
       local t = task.spawn(error, value, 0)
       local ok, err = pcall(t.await, t)
@@ -51,7 +51,7 @@ describe("await", function()
     end
   end)
 
-  it("makes an error of nil an object that says so", function()
+  it("await makes an error of nil an object that says so", function()
     local t = task.spawn(function() error() end)
     local err = raises("nil error", t.await, t)
     equal(task.is(err), true)
@@ -59,7 +59,7 @@ describe("await", function()
     equal(t:status(), "failed")
   end)
 
-  it("gives others their turn even when the task has ended", function()
+  it("awaiting a task that has ended lets other tasks run", function()
     local order, note = recorder()
     local t = task.spawn(function() end)
     t:await()
@@ -68,7 +68,7 @@ describe("await", function()
     equal(order, { "other" })
   end)
 
-  it("raises Cancelled on an ended task when the waiter is cancelled", function()
+  it("awaiting a task that has ended raises Cancelled if the waiter is cancelled", function()
     local ended = task.spawn(function() return 1 end)
     ended:await()
     local waiter = task.spawn(function()
@@ -80,7 +80,7 @@ describe("await", function()
     equal(task.is_cancelled(err), true)
   end)
 
-  it("of itself is refused, and does the task no harm", function()
+  it("a task that awaits itself is refused, and takes no harm", function()
     local t
     t = task.spawn(function()
       misuse("a task cannot await itself", function() t:await() end)
@@ -89,7 +89,7 @@ describe("await", function()
     equal(t:await(), "fine")
   end)
 
-  it("of a cancelled task raises TaskCancelled, which is no Cancelled", function()
+  it("awaiting a cancelled task raises TaskCancelled, which is no Cancelled", function()
     local t = task.spawn(never)
     t.name = "victim"
     turns(1)
@@ -102,7 +102,7 @@ describe("await", function()
     equal(t:status(), "cancelled")
   end)
 
-  it("only observes: cancelling the waiter leaves the task running", function()
+  it("await only observes: cancelling the waiter leaves the task running", function()
     local open = gate()
     local target = task.spawn(function()
       open.wait()
@@ -117,7 +117,7 @@ describe("await", function()
     equal(target:await(), "survived")
   end)
 
-  it("keeps the traceback of where it failed", function()
+  it("an awaited error keeps the traceback of its place", function()
     local function deep_inside()
       local none = nil
       return none.field -- luacheck: ignore
@@ -128,7 +128,7 @@ describe("await", function()
     equal(t:traceback():find "deep_inside" ~= nil, true)
   end)
 
-  it("gives errors of ours a traceback", function()
+  it("errors of Septet have a traceback", function()
     local function deep_inside()
       task.sleep(-1)
     end

@@ -63,10 +63,11 @@ local function refused(way, handle)
   equal(err.kind, "Usage")
 end
 
-describe("T-B: a handle closed by another task raises Usage,", function()
+describe("handles of other tasks", function()
   for form, open in pairs(forms) do
     for name, way in pairs(ways) do
-      it(("while the owner waits in its body: %s by %s"):format(form, name), function()
+      local title = "T-B: no other task closes a block while its owner waits: %s, by %s"
+      it(title:format(form, name), function()
         local sibling
         local got = open(function(handle)
           sibling = handle:spawn(task.sleep, 0)
@@ -80,7 +81,7 @@ describe("T-B: a handle closed by another task raises Usage,", function()
       end)
     end
 
-    it(("by a child of the block: %s"):format(form), function()
+    it(("T-B: no child closes the handle of its block: %s"):format(form), function()
       local got = open(function(handle)
         for _, way in pairs(ways) do handle:spawn(refused, way, handle):await() end
         return "value"
@@ -88,7 +89,7 @@ describe("T-B: a handle closed by another task raises Usage,", function()
       equal(got, "value")
     end)
 
-    it(("by a child of a child: %s"):format(form), function()
+    it(("T-B: no child of a child closes the handle of a block: %s"):format(form), function()
       local got = open(function(handle)
         handle:spawn(function()
           task.spawn(refused, ways["a closing variable"], handle):await()
@@ -98,20 +99,20 @@ describe("T-B: a handle closed by another task raises Usage,", function()
       equal(got, "value")
     end)
 
-    it(("when the block has ended: %s"):format(form), function()
+    it(("T-B: no other task closes a block that has ended: %s"):format(form), function()
       local handle
       open(function(h) handle = h end)
       for _, way in pairs(ways) do task.spawn(refused, way, handle):await() end
     end)
 
-    it(("when its owner has ended, and others have come since: %s"):format(form), function()
+    it(("T-B: no other task closes a block whose owner has ended: %s"):format(form), function()
       local handle
       task.spawn(open, function(h) handle = h end):await()
       collectgarbage()
       for _, way in pairs(ways) do task.spawn(refused, way, handle):await() end
     end)
 
-    it(("while its owner is cancelled and tidies up: %s"):format(form), function()
+    it(("T-B: no other task closes a block whose owner cleans up: %s"):format(form), function()
       local done = gate()
       local handle
       local owner = task.spawn(open, function(h)
@@ -129,7 +130,7 @@ describe("T-B: a handle closed by another task raises Usage,", function()
     end)
   end
 
-  it("while its owner joins the tasks of a group", function()
+  it("T-B: another task cannot close a group while its owner joins the tasks", function()
     for name, open in pairs { ["group(fn)"] = forms["group(fn)"],
       variable = forms["a group that is a variable"] } do
       for _, way in pairs(ways) do
@@ -153,7 +154,7 @@ describe("T-B: a handle closed by another task raises Usage,", function()
     end
   end)
 
-  it("and the ErrorGroup has it", function()
+  it("T-B: the ErrorGroup has the error of a child that closes the group's handle", function()
     local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
       g:spawn(function(group)
         local _ <close> = group
@@ -164,7 +165,7 @@ describe("T-B: a handle closed by another task raises Usage,", function()
     equal(err.errors[1].kind, "Usage")
   end)
 
-  it("though a coroutine ends it that was passed on", function()
+  it("T-B: a coroutine that another task resumes cannot close its owner's handle", function()
     local handle
     local co = coroutine.create(function()
       coroutine.yield()
@@ -181,8 +182,8 @@ describe("T-B: a handle closed by another task raises Usage,", function()
   end)
 end)
 
-describe("T-B: a block that was opened outside of a coroutine", function()
-  it("is not ended in it", function()
+describe("blocks around coroutines", function()
+  it("T-B: a coroutine cannot end a block that was opened outside of it", function()
     for _, open in pairs(forms) do
       open(function(handle)
         refused(ways["a wrapped coroutine"], handle)
@@ -192,7 +193,7 @@ describe("T-B: a block that was opened outside of a coroutine", function()
     end
   end)
 
-  it("is not ended while another is open inside it", function()
+  it("T-B: a coroutine cannot end an outer block while another is open inside it", function()
     local a = task.group()
     local b = task.group()
     raises(PLACE .. FOREIGN, ways["a closing variable"], a)
@@ -201,7 +202,7 @@ describe("T-B: a block that was opened outside of a coroutine", function()
     equal(task.scope(), nil)
   end)
 
-  it("is not ended twice", function()
+  it("T-B: a coroutine cannot end an outer block twice", function()
     local g = task.group()
     ways["a closing variable"](g)
     raises(PLACE .. "the group is closed$", ways["a closing variable"], g)

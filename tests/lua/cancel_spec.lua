@@ -5,7 +5,7 @@ local helpers = require "helpers"
 local never, recorder = helpers.never, helpers.recorder
 
 describe("cancel", function()
-  it("raises Cancelled at the wait, with source, reason and who did it", function()
+  it("a cancelled wait raises Cancelled with its source, its reason and its origin", function()
     local caught
     local t = task.spawn(function()
       local ok, err = pcall(never)
@@ -25,7 +25,7 @@ describe("cancel", function()
     equal({ t:result() }, { false, caught })
   end)
 
-  it("before its start: it runs to its first wait, and its closers run", function()
+  it("a task cancelled before its start runs to its first wait, and its closers run", function()
     local order, note = recorder()
     local t = task.spawn(function()
       local _ <close> = setmetatable({}, { __close = function() note "closed" end })
@@ -40,7 +40,7 @@ describe("cancel", function()
     equal(t:status(), "cancelled")
   end)
 
-  it("is raised again at each wait", function()
+  it("Cancelled is raised again at each wait", function()
     local raised = 0
     local t = task.spawn(function()
       for _ = 1, 3 do
@@ -57,7 +57,7 @@ describe("cancel", function()
     equal(t:status(), "done") -- it returned all the same
   end)
 
-  it("keeps the first reason, and is true once", function()
+  it("a second cancel returns false and keeps the first reason", function()
     local reason
     local t = task.spawn(function()
       local _, err = pcall(never)
@@ -71,7 +71,7 @@ describe("cancel", function()
     equal(t:cancel "third", false)
   end)
 
-  it("of oneself comes at the next wait; a task that returns first is done", function()
+  it("a task that cancels itself raises at the next wait, or returns first", function()
     local t = task.spawn(function()
       task.current():cancel "myself"
       return "value"
@@ -85,7 +85,7 @@ describe("cancel", function()
     raises_error({ kind = "TaskCancelled", reason = "myself" }, other.await, other)
   end)
 
-  it("does not lose a value that had come already", function()
+  it("cancelling a task does not lose a value that came before", function()
     local value, after
     local target
     local waiter = task.spawn(function()
@@ -99,7 +99,7 @@ describe("cancel", function()
     equal(after, false)
   end)
 
-  it("reaches a whole tree, in the order of spawning", function()
+  it("cancelling a task reaches its whole tree, in the order of spawning", function()
     local order, note = recorder()
     local function node(name, depth)
       for i = 1, depth > 0 and 2 or 0 do
@@ -116,7 +116,7 @@ describe("cancel", function()
     equal(order, { "r", "r1", "r11", "r12", "r2", "r21", "r22" })
   end)
 
-  it("of a chain of ten thousand spawns does not overflow", function()
+  it("cancelling a chain of ten thousand spawns does not overflow the stack", function()
     local depth = 0
     local function link(n)
       depth = math.max(depth, n)
@@ -130,7 +130,7 @@ describe("cancel", function()
     equal(root:status(), "cancelled")
   end)
 
-  it("lets the others run while a task swallows it over and over", function()
+  it("a task that swallows Cancelled over and over lets other tasks run", function()
     local rounds = 0
     local stubborn = task.spawn(function()
       while rounds < 100 do
@@ -149,7 +149,7 @@ describe("cancel", function()
     stubborn:await()
   end)
 
-  it("is a failure like any other when the body raises something else", function()
+  it("a cancelled task that raises another error has failed", function()
     local t = task.spawn(function()
       pcall(never)
       error("cleanup broke", 0)
@@ -160,7 +160,7 @@ describe("cancel", function()
     equal(t:status(), "failed")
   end)
 
-  it("saved and raised where nobody cancelled is a failure", function()
+  it("a kept Cancelled that is raised in a task that is not cancelled is a failure", function()
     local saved
     local t = task.spawn(function() saved = select(2, pcall(never)) end)
     turns(1)
@@ -171,7 +171,7 @@ describe("cancel", function()
     equal(other:status(), "failed")
   end)
 
-  it("does not reach what is pending before it is asked for, and takes its own waits along", function()
+  it("a cancellation does not reach work begun before it, and takes its own waits along", function()
     local inner
     local outer = task.spawn(function()
       inner = task.spawn(never)
@@ -183,7 +183,7 @@ describe("cancel", function()
     equal(inner:status(), "cancelled") -- its child: orphans do not outlive their owner
   end)
 
-  it("reaches a wait inside a <close> as it unwinds", function()
+  it("a cancellation reaches a wait inside a <close> that unwinds", function()
     local inside
     local t = task.spawn(function()
       local _ <close> = setmetatable({}, { __close = function()
@@ -199,7 +199,7 @@ describe("cancel", function()
     equal(t:status(), "cancelled")
   end)
 
-  it("takes a string or nothing", function()
+  it("cancel takes a string or nothing", function()
     local t = task.spawn(never)
     misuse("bad argument #1 to 'cancel' %(string expected, got table%)", function()
       t:cancel({})
@@ -209,7 +209,7 @@ describe("cancel", function()
     task.wait { t }
   end)
 
-  it("keeps a long reason, cut rather than refused", function()
+  it("cancel keeps a long reason, and cuts it if it must", function()
     local t = task.spawn(never)
     turns(1)
     t:cancel(("x"):rep(100000))

@@ -5,7 +5,7 @@ local helpers = require "helpers"
 local collector, sending, join = helpers.collector, helpers.sending, helpers.join
 
 describe("cancellation", function()
-  it("of a receiver takes nothing", function()
+  it("cancelling a receiver takes no value", function()
     local ch = sync.channel()
     local a, b = task.spawn(ch.recv, ch), task.spawn(ch.recv, ch)
     turns(1)
@@ -15,7 +15,7 @@ describe("cancellation", function()
     raises_error({ kind = "TaskCancelled" }, a.await, a)
   end)
 
-  it("of a sender sends nothing", function()
+  it("cancelling a sender sends no value", function()
     local ch = sync.channel()
     local a, b = sending(ch, "a"), sending(ch, "b")
     turns(1)
@@ -26,7 +26,7 @@ describe("cancellation", function()
     equal({ a:status(), b:status() }, { "cancelled", "done" })
   end)
 
-  it("of a sender that waits for room in the buffer leaves the buffer as it is", function()
+  it("cancelling a sender that waits for room leaves the buffer as it is", function()
     local ch = sync.channel(1)
     ch:send(1)
     local a = sending(ch, 2)
@@ -37,7 +37,7 @@ describe("cancellation", function()
     join(a)
   end)
 
-  it("after a hand-over loses nothing: the receiver has it, the sender goes on", function()
+  it("a cancellation after a hand-over loses no value, and both sides go on", function()
     local ch, got, sent = sync.channel(), nil, nil
     local r = task.spawn(function()
       got = ch:recv()
@@ -60,7 +60,7 @@ describe("cancellation", function()
     equal({ sent, s:status() }, { true, "cancelled" })
   end)
 
-  it("while a task gives others a turn takes nothing back from it", function()
+  it("a cancellation while a task yields its turn undoes no transfer", function()
     local ch, got, sent = sync.channel(math.huge), 0, 0
     for i = 1, 200 do ch:send(i) end
     turns(1)
@@ -85,7 +85,7 @@ describe("cancellation", function()
     equal({ sent, #ch }, { 129, 200 })
   end)
 
-  it("that came before the call lets it neither take nor send", function()
+  it("a task cancelled before the call neither takes nor sends", function()
     local ch, results = sync.channel(2), {}
     ch:send "kept"
     local t = task.spawn(function()
@@ -102,7 +102,7 @@ describe("cancellation", function()
     equal(collector(ch):await(), { "kept" })
   end)
 
-  it("by a deadline that passed while the task computed lets it neither take nor send", function()
+  it("a deadline that passed in a computation lets a task neither take nor send", function()
     local ch = sync.channel(2)
     ch:send "kept"
     for _, method in ipairs { "recv", "send" } do
@@ -117,7 +117,7 @@ describe("cancellation", function()
     equal(ch:recv(), "kept")
   end)
 
-  it("conserves the items, whatever is cancelled when", function()
+  it("no value is lost or doubled, whatever is cancelled and when", function()
     math.randomseed(9)
     for _, capacity in ipairs { 0, 1, 5 } do
       local ch, sent, got, all = sync.channel(capacity), {}, {}, {}
@@ -146,7 +146,7 @@ describe("cancellation", function()
 end)
 
 describe("a wait", function()
-  it("in coroutines inside tasks receives and sends", function()
+  it("coroutines inside tasks wait to receive and to send", function()
     local ch = sync.channel()
     local got = {}
     local r = task.spawn(function()
@@ -170,7 +170,7 @@ describe("a wait", function()
     equal(got, { "a", "b", "c" })
   end)
 
-  it("in a metamethod keeps the stack of the operator around it", function()
+  it("a wait in a metamethod keeps the stack of the operator around it", function()
     local ch = sync.channel()
     local adder = setmetatable({}, { __add = function(_, n) return ch:recv() + n end })
     local t = task.spawn(function() return 1, adder + 10, 2 end)
@@ -179,7 +179,7 @@ describe("a wait", function()
     equal({ t:await() }, { 1, 110, 2 })
   end)
 
-  it("says what it waits for", function()
+  it("a task that waits at a channel says so", function()
     local full = sync.channel(2)
     full:send(1)
     full:send(2)
@@ -195,7 +195,7 @@ describe("a wait", function()
     end
   end)
 
-  it("where nothing can wait is refused, and has no effect", function()
+  it("a send or receive where no wait is possible is refused, and has no effect", function()
     local ch = sync.channel(1)
     ch:send(1)
     misuse("cannot wait here: called from 'table.sort'", function()

@@ -5,7 +5,7 @@ local helpers = require "helpers"
 local collector, join = helpers.collector, helpers.join
 
 describe("senders", function()
-  it("close the channel with the last of them", function()
+  it("the channel closes with the last of its senders", function()
     local ch = sync.channel()
     local t = collector(ch)
     local senders, producers = {}, {}
@@ -24,7 +24,7 @@ describe("senders", function()
     raises_error({ kind = "ChannelClosed" }, ch.sender, ch)
   end)
 
-  it("may be closed again, which counts once", function()
+  it("a sender may be closed again, which counts once", function()
     local ch = sync.channel(1)
     local a, b = ch:sender(), ch:sender()
     a:close()
@@ -35,7 +35,7 @@ describe("senders", function()
     equal(collector(ch):await(), { 1 })
   end)
 
-  it("that are closed send nothing more, and the others do", function()
+  it("a closed sender sends nothing more, and other senders do", function()
     local ch = sync.channel(2)
     local a, b = ch:sender(), ch:sender()
     a:close()
@@ -46,7 +46,7 @@ describe("senders", function()
     equal({ ch:recv(), ch:recv() }, { 2, 3 })
   end)
 
-  it("fail their own waits when they are closed, and not those of others", function()
+  it("closing a sender fails its own waits, and not those of other senders", function()
     local ch = sync.channel()
     local a, b = ch:sender(), ch:sender()
     local ta, tb, tc = task.spawn(a.send, a, "a"), task.spawn(b.send, b, "b"),
@@ -58,7 +58,7 @@ describe("senders", function()
     join(tb, tc)
   end)
 
-  it("fail with the channel", function()
+  it("senders fail with the channel", function()
     local ch = sync.channel()
     local s = ch:sender()
     local t = task.spawn(s.send, s, 1)
@@ -69,14 +69,14 @@ describe("senders", function()
     s:close()
   end)
 
-  it("keep their channel", function()
+  it("a sender keeps its channel from the collector", function()
     local s = sync.channel(1):sender()
     collectgarbage()
     s:send "x"
     equal(s:try_send "y", false)
   end)
 
-  it("are kept by what is sent through them", function()
+  it("an item in the channel keeps the sender that it refers to", function()
     local ch = sync.channel()
     local other = ch:sender()
     local t = task.spawn(other.send, ch:sender(), "x")
@@ -91,7 +91,7 @@ describe("senders", function()
     t:await()
   end)
 
-  it("are not counted when the channel is collected under them", function()
+  it("senders are not counted after the collector has taken their channel", function()
     for _ = 1, 100 do sync.channel():sender() end
     collectgarbage()
   end)

@@ -5,7 +5,7 @@ local helpers = require "helpers"
 local collector, sending, join = helpers.collector, helpers.sending, helpers.join
 
 describe("a channel without a buffer", function()
-  it("is a rendezvous: a sender waits for its receiver", function()
+  it("a sender without a buffer waits for its receiver", function()
     local ch, sent = sync.channel(), false
     local t = task.spawn(function()
       equal(select("#", ch:send("a")), 0)
@@ -19,7 +19,7 @@ describe("a channel without a buffer", function()
     t:await()
   end)
 
-  it("hands a value to a receiver that waits", function()
+  it("a value goes straight to a receiver that waits", function()
     local ch = sync.channel()
     local t = task.spawn(function() return ch:recv() end)
     turns(1)
@@ -28,7 +28,7 @@ describe("a channel without a buffer", function()
     equal({ t:await() }, { "a" })
   end)
 
-  it("serves senders in the order they came", function()
+  it("senders are served in the order they came", function()
     local ch = sync.channel()
     local a, b, c = sending(ch, 1, 4), sending(ch, 2, 5), sending(ch, 3, 6)
     turns(1)
@@ -38,7 +38,7 @@ describe("a channel without a buffer", function()
     join(a, b, c)
   end)
 
-  it("serves receivers in the order they came", function()
+  it("receivers are served in the order they came", function()
     local ch, got, all = sync.channel(), {}, {}
     for i = 1, 4 do
       all[i] = task.spawn(function() got[i] = ch:recv() end)
@@ -49,7 +49,7 @@ describe("a channel without a buffer", function()
     equal(got, { 1, 2, 3, 4 })
   end)
 
-  it("passes values of any type by identity", function()
+  it("a channel passes values of any type by identity", function()
     local ch, t = sync.channel(), {}
     for _, v in ipairs { t, print, task.current(), ch, false, 0, "", 0.5,
       coroutine.create(print) } do
@@ -61,7 +61,7 @@ describe("a channel without a buffer", function()
 end)
 
 describe("a channel with a buffer", function()
-  it("takes what fits at once, in order", function()
+  it("a buffer takes what fits at once, in order", function()
     local ch = sync.channel(3)
     for i = 1, 3 do
       ch:send(i)
@@ -78,7 +78,7 @@ describe("a channel with a buffer", function()
     equal(#ch, 0)
   end)
 
-  it("grows up to any capacity, and keeps the order while it does", function()
+  it("a buffer grows up to any capacity, and keeps its order", function()
     for _, capacity in ipairs { 1, 2, 3, 4, 5, 7, 100, math.huge } do
       local ch, sent, got = sync.channel(capacity), 0, 0
       for round = 1, 200 do
@@ -103,7 +103,7 @@ describe("a channel with a buffer", function()
     end
   end)
 
-  it("of math.huge never makes a sender wait", function()
+  it("a channel of math.huge never makes a sender wait", function()
     local ch, other = sync.channel(math.huge), false
     local t = task.spawn(function() other = true end)
     for i = 1, 100 do ch:send(i) end
@@ -113,7 +113,7 @@ describe("a channel with a buffer", function()
     for i = 1, 100 do equal(ch:recv(), i) end
   end)
 
-  it("lets the others have their turn in time", function()
+  it("sends and receives that never wait let other tasks run in time", function()
     local ch, other = sync.channel(math.huge), false
     local t = task.spawn(function() other = true end)
     for i = 1, 129 do ch:send(i) end
@@ -129,7 +129,7 @@ describe("a channel with a buffer", function()
     t:await()
   end)
 
-  it("lets nobody in before those who wait", function()
+  it("a new task gets no place or value before those that wait", function()
     local ch = sync.channel(1)
     ch:send(1)
     local a = sending(ch, 2)
@@ -146,7 +146,7 @@ describe("a channel with a buffer", function()
     equal(b:await(), "for b")
   end)
 
-  it("holds on to nothing that was taken", function()
+  it("a buffer does not keep values that were received", function()
     local ch, weak = sync.channel(4), setmetatable({}, { __mode = "v" })
     for i = 1, 10 do
       weak[i] = {}
@@ -159,7 +159,7 @@ describe("a channel with a buffer", function()
 end)
 
 describe("try_send and try_recv", function()
-  it("never wait", function()
+  it("try_send and try_recv never wait", function()
     local ch = sync.channel(1)
     equal({ ch:try_recv() }, { nil, "empty" })
     equal(ch:try_send(1), true)
@@ -174,7 +174,7 @@ describe("try_send and try_recv", function()
     t:await()
   end)
 
-  it("work where nothing can wait", function()
+  it("try_send and try_recv work where no wait is possible", function()
     local ch = sync.channel(2)
     table.sort({ 2, 1 }, function(a, b)
       ch:try_send(a)
@@ -188,7 +188,7 @@ describe("try_send and try_recv", function()
     equal(t:await(), "from a finalizer")
   end)
 
-  it("know the end", function()
+  it("try_send and try_recv report a closed channel", function()
     local ch = sync.channel(1)
     ch:send(1)
     ch:close()
@@ -199,7 +199,7 @@ describe("try_send and try_recv", function()
 end)
 
 describe("close", function()
-  it("lets receivers have what is buffered, then ends", function()
+  it("after close the buffered values are received, then the end", function()
     local ch = sync.channel(3)
     for i = 1, 3 do ch:send(i) end
     ch:close()
@@ -209,7 +209,7 @@ describe("close", function()
     equal({ ch:recv() }, { nil, "closed" })
   end)
 
-  it("wakes receivers and senders that wait, in their order", function()
+  it("close resumes waiting receivers and senders, in their order", function()
     local ch, order = sync.channel(), {}
     local receivers, senders = {}, {}
     for i = 1, 3 do
@@ -238,7 +238,7 @@ describe("close", function()
     equal(collector(ch):await(), { 0 }) -- what the senders had was not sent
   end)
 
-  it("fails every send from then on, and may be called again", function()
+  it("close fails every later send, and may be called again", function()
     local ch = sync.channel(5)
     ch:close()
     ch:close()
@@ -249,7 +249,7 @@ describe("close", function()
     equal(#ch, 0)
   end)
 
-  it("comes with the end of a block", function()
+  it("a channel in a closing variable closes at the end of the block", function()
     local out
     do
       local ch <close> = sync.channel(1)
@@ -259,7 +259,7 @@ describe("close", function()
     equal(collector(out):await(), { 1 })
   end)
 
-  it("after a hand-over takes nothing back", function()
+  it("a close after a hand-over takes nothing back", function()
     local ch = sync.channel()
     local r = task.spawn(ch.recv, ch)
     turns(1)
@@ -276,7 +276,7 @@ describe("close", function()
 end)
 
 describe("iter", function()
-  it("goes through all there is", function()
+  it("iter goes through all values to the end", function()
     local ch = sync.channel()
     local t = collector(ch)
     for i = 1, 20 do ch:send(i) end
@@ -284,7 +284,7 @@ describe("iter", function()
     equal(#t:await(), 20)
   end)
 
-  it("is a function that may be called by itself", function()
+  it("iter returns a function that a script may call itself", function()
     local ch = sync.channel(2)
     ch:send(1)
     ch:close()
@@ -293,7 +293,7 @@ describe("iter", function()
     equal({ next_item() }, { nil, "closed" })
   end)
 
-  it("leaves the channel open when its loop is left", function()
+  it("leaving a loop over iter leaves the channel open", function()
     local ch = sync.channel(3)
     for i = 1, 3 do ch:send(i) end
     for v in ch:iter() do
@@ -303,7 +303,7 @@ describe("iter", function()
     equal(#ch, 2)
   end)
 
-  it("shares the items among many loops", function()
+  it("many loops over iter share the values", function()
     local ch, loops, sum = sync.channel(4), {}, 0
     for i = 1, 5 do
       loops[i] = task.spawn(function()
@@ -319,7 +319,7 @@ describe("iter", function()
     equal(sum, 5050)
   end)
 
-  it("keeps its channel", function()
+  it("iter keeps its channel from the collector", function()
     local weak = setmetatable({}, { __mode = "v" })
     local next_item = (function()
       local ch = sync.channel(1)
@@ -333,8 +333,8 @@ describe("iter", function()
   end)
 end)
 
-describe("a channel refuses", function()
-  it("nil, and nothing", function()
+describe("mistakes", function()
+  it("a channel refuses nil, and a send without a value", function()
     local ch = sync.channel(1)
     misuse("bad argument #1 to 'send' %(nil cannot be sent%)", function() ch:send(nil) end)
     misuse("bad argument #1 to 'send' %(nil cannot be sent%)", function() ch:send() end)
@@ -346,7 +346,7 @@ describe("a channel refuses", function()
     equal({ ch:recv() }, { false })
   end)
 
-  it("a capacity that is none", function()
+  it("a channel refuses a capacity that is not a valid number", function()
     for _, capacity in ipairs { -1, 1.5, "1", false, 0 / 0, -math.huge } do
       misuse("bad argument #1 to 'channel'", function() sync.channel(capacity) end)
     end
@@ -354,7 +354,7 @@ describe("a channel refuses", function()
     equal(sync.channel(nil):try_send(1), false)
   end)
 
-  it("a dot for a colon, and other things than channels", function()
+  it("a channel's methods refuse other objects, and a dot in place of the colon", function()
     local ch = sync.channel()
     misuse("bad argument #1 to 'recv' %(channel expected, got no value%)", function() ch.recv() end)
     misuse("bad argument #1 to 'send' %(channel expected, got number%)", function() ch.send(1) end)

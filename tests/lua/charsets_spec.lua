@@ -66,8 +66,8 @@ local ENCODINGS = {
   { "a\x80\xFF", "a\u{F780}\u{F7FF}", "x-user-defined" },
 }
 
-describe("H-17: a charset", function()
-  it("is read by each of its labels, in any case and with blanks around it", function()
+describe("charsets", function()
+  it("H-17: a charset is found by each of its labels, in any case and with blanks", function()
     local labels = 0
     for _, encoding in ipairs(ENCODINGS) do
       for label in encoding[3]:gmatch "%S+" do
@@ -80,7 +80,7 @@ describe("H-17: a charset", function()
     equal(labels > 220, true)
   end)
 
-  it("that nobody knows is unknown, whatever it is made of", function()
+  it("H-17: a charset without a known label is unknown, whatever the label is made of", function()
     for _, label in ipairs {
       "none", "utf8mb4", "binary", "x-klingon", "", " ", "utf-8//IGNORE", "utf-8,latin1", "l99",
       ("x"):rep(10000), "\0",
@@ -89,7 +89,7 @@ describe("H-17: a charset", function()
     end
   end)
 
-  it("that is unknown has a fallback, if the script gives one", function()
+  it("H-17: an unknown charset has a fallback, if the script gives one", function()
     local session <close> = http.session()
     local function get(content_type)
       return session:post(origin.url .. "/mirror",

@@ -83,9 +83,9 @@ local function ends(tasks, which)
 end
 
 for kinship in pairs(kinships) do
-  describe(("T-L: a circle of tasks (%s) ends when it is cancelled:"):format(kinship), function()
+  describe(("circles of tasks (%s)"):format(kinship), function()
     for _, name in ipairs(names) do
-      it(name, function()
+      it("T-L: a circle of waits ends when it is cancelled: " .. name, function()
         for n = 2, 4 do
           local all = {}
           for i = 1, n do all[i] = i end
@@ -97,7 +97,7 @@ for kinship in pairs(kinships) do
       end)
     end
 
-    it("mixed", function()
+    it("T-L: a circle of mixed waits ends", function()
       for n = 2, 4 do
         for first = 1, #names do
           local all = {}
@@ -110,8 +110,8 @@ for kinship in pairs(kinships) do
   end)
 end
 
-describe("T-L: a task", function()
-  it("that gathers what waits for it ends", function()
+describe("tasks that wait for their waiters", function()
+  it("T-L: a task that gathers a task that waits for it ends", function()
     for _, name in ipairs(names) do
       local t
       t = task.spawn(function()
@@ -124,7 +124,7 @@ describe("T-L: a task", function()
     end
   end)
 
-  it("is given up by the gather that its shielded wait comes to wait for", function()
+  it("T-L: a shielded task is dropped by the gather that it comes to wait for", function()
     local a, b
     a = task.spawn(function() return task.gather { b } end)
     b = task.spawn(function()
@@ -137,7 +137,7 @@ describe("T-L: a task", function()
     equal({ a:status(), b:status() }, { "cancelled", "done" })
   end)
 
-  it("is given up over two steps, whichever of the waits began last", function()
+  it("T-L: a circle over two steps is resolved, whichever wait began last", function()
     for late = 1, 2 do
       local a, b, c
       local hold = gate()
@@ -163,7 +163,7 @@ describe("T-L: a task", function()
     end
   end)
 
-  it("is given up when its end comes to wait for who waits for the gather", function()
+  it("T-L: a task is dropped when its end would wait for a waiter of the gather", function()
     local a, b, child
     a = task.spawn(function() return task.gather { b } end)
     local hold = gate()
@@ -182,7 +182,7 @@ describe("T-L: a task", function()
     equal({ a:status(), b:status() }, { "cancelled", "done" })
   end)
 
-  it("that waits for nobody is waited for as before", function()
+  it("T-L: a gather still waits for a task outside of every circle", function()
     local hold, ended = gate(), false
     local b = task.spawn(function()
       pcall(never)
@@ -199,7 +199,7 @@ describe("T-L: a task", function()
     equal({ a:status(), b:status(), ended }, { "cancelled", "done", true })
   end)
 
-  it("whose gather fails waits for the members that do not wait for it", function()
+  it("T-L: a failed gather waits for the members that do not wait for it", function()
     local hold, order = gate(), {}
     local a, b, c
     a = task.spawn(function()

@@ -29,10 +29,10 @@ end
 
 local STEPS = { 1e-9, 1e-6, 1e-4, 0.3e-3, 0.9e-3, 1e-3, 0.01, 1, 100 }
 
-describe("X-9: with a clock that moves at every reading,", function()
+describe("a clock that moves at every reading", function()
   local options = { { "1000/s" }, { "1000/s", per = "host" }, { "1/s" }, { "3/2s" }, { "60/m" } }
 
-  it("a rate never computes a wait that is negative", function()
+  it("X-9: a rate never computes a negative wait", function()
     for _, step in ipairs(STEPS) do
       for _, rate in ipairs(options) do
         for _, timeout in ipairs { 0, 5 } do
@@ -51,7 +51,7 @@ describe("X-9: with a clock that moves at every reading,", function()
     end
   end)
 
-  it("limits on requests that have passed are a timeout, and no negative number", function()
+  it("X-9: a request whose limit has passed times out, without a negative number", function()
     for _, step in ipairs(STEPS) do
       for _, options_of in ipairs { {}, { retries = 2 }, { rate = "1000/s" } } do
         options_of.timeout, options_of.deny = 0.5, "private"
@@ -67,7 +67,7 @@ describe("X-9: with a clock that moves at every reading,", function()
     end
   end)
 
-  it("as_completed, wait and timeouts end", function()
+  it("X-9: as_completed, wait and timeouts end", function()
     for _, step in ipairs(STEPS) do
       with_moving_clock(step, function()
         local t = task.spawn(function() end)
@@ -83,7 +83,7 @@ describe("X-9: with a clock that moves at every reading,", function()
     end
   end)
 
-  it("every skips what was missed, and sleeps for no negative time", function()
+  it("X-9: every skips missed instants, and never sleeps for a negative time", function()
     for _, step in ipairs(STEPS) do
       with_moving_clock(step, function()
         local last, times = 0, 0
@@ -97,8 +97,8 @@ describe("X-9: with a clock that moves at every reading,", function()
   end)
 end)
 
-describe("X-9: sleep_until", function()
-  it("is never early, by the clock that scripts read", function()
+describe("sleep_until", function()
+  it("X-9: sleep_until is never early, by the clock that scripts read", function()
     for i = 1, 50 do
       local instant = task.now() + i / 30000
       task.sleep_until(instant)
@@ -106,7 +106,7 @@ describe("X-9: sleep_until", function()
     end
   end)
 
-  it("takes instants that have passed, and lets the others run", function()
+  it("X-9: sleep_until takes instants that have passed, and lets other tasks run", function()
     for _, instant in ipairs { 0, -1, -math.huge, task.now(), task.now() - 1 } do
       local ran = false
       local t = task.spawn(function() ran = true end)
@@ -116,7 +116,7 @@ describe("X-9: sleep_until", function()
     end
   end)
 
-  it("of an instant that never comes is for ever, and can be cancelled", function()
+  it("X-9: sleep_until an infinite instant waits for ever, and can be cancelled", function()
     local t = task.spawn(task.sleep_until, math.huge)
     task.checkpoint()
     equal(t:waits_for(), "sleep for ever")
@@ -125,7 +125,7 @@ describe("X-9: sleep_until", function()
     equal(task.move_on_after(0.001, task.sleep_until, task.now() + 1000), false)
   end)
 
-  it("refuses what is no instant", function()
+  it("X-9: sleep_until refuses values that are not instants", function()
     misuse("bad argument #1 to 'sleep_until' %(instant expected, got string%)", function()
       task.sleep_until "1"
     end)
@@ -136,8 +136,8 @@ describe("X-9: sleep_until", function()
   end)
 end)
 
-describe("X-9: every", function()
-  it("gives instants a period apart, whatever the body takes", function()
+describe("every", function()
+  it("X-9: every gives instants a period apart, however long the body takes", function()
     local start, seen = task.now(), {}
     for n in task.every(0.01) do
       equal(task.now() - start >= n * 0.01, true)
@@ -147,7 +147,7 @@ describe("X-9: every", function()
     equal(seen[1] >= 1 and seen[3] >= 3, true)
   end)
 
-  it("refuses periods that are none", function()
+  it("X-9: every refuses values that are not periods", function()
     misuse("seconds, more than 0, expected, got 0", function() task.every(0) end)
     misuse("expected, got %-1", function() task.every(-1) end)
     misuse("expected, got .*nan", function() task.every(0 / 0) end)
@@ -155,7 +155,7 @@ describe("X-9: every", function()
     misuse("expected, got nil", function() task.every() end)
   end)
 
-  it("can be cancelled", function()
+  it("X-9: every can be cancelled", function()
     equal(task.move_on_after(0.001, function()
       for _ in task.every(1000) do error "early" end
     end), false)

@@ -5,7 +5,7 @@ local helpers = require "helpers"
 local never, closer, slow = helpers.never, helpers.closer, helpers.slow
 
 describe("a wait passes", function()
-  it("through coroutine.wrap: only the script's own yields are seen", function()
+  it("a wait passes through coroutine.wrap, and only the script's own yields are seen", function()
     local seen = {}
     local iterator = coroutine.wrap(function(a)
       local b = coroutine.yield(slow(a + 1))
@@ -19,7 +19,7 @@ describe("a wait passes", function()
     equal(seen, { { 2 }, { 20, "two" }, { "c", "d" } })
   end)
 
-  it("through coroutine.resume, with its values and its errors", function()
+  it("a wait passes through coroutine.resume, with its values and its errors", function()
     local co = coroutine.create(function(...)
       slow()
       local x = coroutine.yield(...)
@@ -33,7 +33,7 @@ describe("a wait passes", function()
     equal({ coroutine.resume(co) }, { false, "cannot resume dead coroutine" })
   end)
 
-  it("through sixty coroutines, one inside the other", function()
+  it("a wait passes through sixty nested coroutines", function()
     local function nest(n)
       if n == 0 then return slow "bottom" end
       return coroutine.wrap(nest)(n - 1)
@@ -41,7 +41,7 @@ describe("a wait passes", function()
     equal(nest(60), "bottom")
   end)
 
-  it("through generators in generators, each with its own yields", function()
+  it("a wait passes through nested generators, each with its own yields", function()
     local function range(n)
       return coroutine.wrap(function()
         for i = 1, n do
@@ -65,7 +65,7 @@ describe("a wait passes", function()
     equal(got, { 11, 21, 22, 31, 32, 33 })
   end)
 
-  it("while other tasks do the same", function()
+  it("waits pass through coroutines while other tasks do the same", function()
     local function count(tag, n, into)
       local it = coroutine.wrap(function()
         for i = 1, n do
@@ -84,7 +84,7 @@ describe("a wait passes", function()
     equal(b[50], "b50")
   end)
 
-  it("through the iterator of a generic for, and its closing value", function()
+  it("a wait passes through the iterator of a generic for, and its closing value", function()
     local order = {}
     local function ticks(n)
       return function(_, i)
@@ -99,7 +99,7 @@ describe("a wait passes", function()
     equal(order, { 1, 2, 3, "closed", "after" })
   end)
 
-  it("through every metamethod", function()
+  it("a wait passes through every metamethod", function()
     local t = setmetatable({}, {
       __index = function(_, k) return slow("i" .. k) end,
       __newindex = function(self, k, v) rawset(self, k, slow(v)) end,
@@ -130,12 +130,12 @@ describe("a wait passes", function()
     equal(t // 1, "idiv")
   end)
 
-  it("through __pairs", function()
+  it("a wait passes through __pairs", function()
     local t = setmetatable({}, { __pairs = function() return next, slow { a = 1 } end })
     for k, v in pairs(t) do equal({ k, v }, { "a", 1 }) end
   end)
 
-  it("through pcall and xpcall, with values and errors", function()
+  it("a wait passes through pcall and xpcall, with values and errors", function()
     equal({ pcall(slow, 1, nil, 3) }, { true, 1, nil, 3 })
     local thrown = {}
     local ok, err = pcall(function()
@@ -152,7 +152,7 @@ describe("a wait passes", function()
     equal(text, "handled deep")
   end)
 
-  it("through <close> on each way out of a block", function()
+  it("a wait passes through <close> on each way out of a block", function()
     local order = {}
     local function note(word)
       return closer(function()
@@ -179,7 +179,7 @@ describe("a wait passes", function()
     equal(order, { "end", "break", "return", "error" })
   end)
 
-  it("through <close> at the root of a task that fails", function()
+  it("a wait passes through <close> at the root of a task that fails", function()
     local order = {}
     local t = task.spawn(function()
       local _ <close> = closer(function()
@@ -192,7 +192,7 @@ describe("a wait passes", function()
     equal(order, { "closed" })
   end)
 
-  it("through <close> at the root of a task that is cancelled, in a shielded join", function()
+  it("a wait passes through <close> at the root of a cancelled task, in a shielded join", function()
     local order = {}
     local t = task.spawn(function()
       local _ <close> = closer(function()
@@ -208,7 +208,7 @@ describe("a wait passes", function()
     equal(order, { false, "Cancelled" })
   end)
 
-  it("through a __close that replaces the error", function()
+  it("a wait passes through a __close that replaces the error", function()
     local t = task.spawn(function()
       local _ <close> = closer(function()
         slow()
@@ -221,7 +221,7 @@ describe("a wait passes", function()
 end)
 
 describe("cancelling", function()
-  it("raises inside the coroutine that waits, and unwinds it", function()
+  it("a cancellation raises inside the coroutine that waits, and unwinds it", function()
     local order = {}
     local t = task.spawn(function()
       local co = coroutine.wrap(function()
@@ -238,7 +238,7 @@ describe("cancelling", function()
     equal(t:status(), "cancelled")
   end)
 
-  it("gives the error to the script's own resume", function()
+  it("a cancellation returns its error from the script's own resume", function()
     local status, kind
     local t = task.spawn(function()
       local co = coroutine.create(never)
@@ -252,7 +252,7 @@ describe("cancelling", function()
     equal(kind, "Cancelled")
   end)
 
-  it("sixty deep", function()
+  it("a cancellation unwinds sixty nested coroutines", function()
     local function nest(n)
       if n == 0 then never() end
       return coroutine.wrap(nest)(n - 1)
@@ -266,7 +266,7 @@ describe("cancelling", function()
 end)
 
 describe("an error", function()
-  it("out of a wrapped coroutine closes its variables", function()
+  it("an error out of a wrapped coroutine closes its variables", function()
     local order = {}
     local f = coroutine.wrap(function()
       local _ <close> = closer(function() order[#order + 1] = "closed" end)
@@ -277,7 +277,7 @@ describe("an error", function()
     equal(order, { "closed" })
   end)
 
-  it("that is a table keeps its identity through wrap and resume", function()
+  it("an error that is a table keeps its identity through wrap and resume", function()
     local thrown = {}
     local _, err = pcall(coroutine.wrap(function()
       slow()
@@ -290,7 +290,7 @@ describe("an error", function()
 end)
 
 describe("the library", function()
-  it("is as Lua's own where nothing waits", function()
+  it("the coroutine library behaves as Lua's own without waits", function()
     equal(coroutine.wrap(function(...) return ... end)(1, 2), 1)
     local co = coroutine.create(function(...)
       local got = { ... }
@@ -310,7 +310,7 @@ describe("the library", function()
     equal(coroutine.resume(coroutine.running()), false)
   end)
 
-  it("says of a position in wrap's errors what Lua says", function()
+  it("wrap gives its errors the position that Lua gives them", function()
     local f = coroutine.wrap(function() error "plain" end)
     raises("coroutine_spec.lua:%d+: .*coroutine_spec.lua:%d+: plain", function()
       local x = f()
@@ -318,7 +318,7 @@ describe("the library", function()
     end)
   end)
 
-  it("runs a million plain resumes with no wait between", function()
+  it("a million plain resumes need no wait", function()
     local f = coroutine.wrap(function()
       for i = 1, 1e5 do coroutine.yield(i) end
     end)
@@ -327,7 +327,7 @@ describe("the library", function()
     equal(sum, 5000050000)
   end)
 
-  it("knows where a coroutine may wait", function()
+  it("coroutine.isyieldable says where a coroutine may wait", function()
     equal(coroutine.wrap(function() return coroutine.isyieldable() end)(), true)
     local inside
     table.sort({ 1, 2 }, function(a, b)
@@ -339,7 +339,7 @@ describe("the library", function()
 end)
 
 describe("a wrapped coroutine that is unwound", function()
-  it("by an error lets its closing variables wait", function()
+  it("the closing variables of a wrapped coroutine may wait when an error unwinds it", function()
     local closed
     local err = raises("boom", coroutine.wrap(function()
       local _ <close> = closer(function() closed = slow "closed" end)
@@ -349,7 +349,7 @@ describe("a wrapped coroutine that is unwound", function()
     equal(closed, "closed")
   end)
 
-  it("by a cancellation joins the group that is open in it", function()
+  it("a cancellation that unwinds a wrapped coroutine joins its open group", function()
     local child
     local t = task.spawn(coroutine.wrap(function()
       local g <close> = task.group()
@@ -365,7 +365,7 @@ describe("a wrapped coroutine that is unwound", function()
 end)
 
 describe("a stack", function()
-  it("that overflows is an error of that task alone", function()
+  it("a stack overflow is an error of that task alone", function()
     local function forever(n)
       return 1 + forever(n + 1)
     end
@@ -376,7 +376,7 @@ describe("a stack", function()
     equal(task.spawn(slow, "fine"):await(), "fine")
   end)
 
-  it("of too many nested resumes is an error of that task alone", function()
+  it("too many nested resumes are an error of that task alone", function()
     local function nest(n)
       return coroutine.wrap(nest)(n + 1)
     end
@@ -386,7 +386,7 @@ describe("a stack", function()
     equal(task.spawn(slow, "fine"):await(), "fine")
   end)
 
-  it("of nested waits near the limit is an error of that task alone", function()
+  it("nested waits near the limit are an error of that task alone", function()
     local function nest(n)
       if n == 0 then return slow "bottom" end
       return coroutine.wrap(nest)(n - 1)

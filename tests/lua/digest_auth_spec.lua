@@ -12,7 +12,7 @@ describe("a digest", function()
   end
   local known = { user = "lion", password = "Circle of Life", digest = true }
 
-  it("answers the server's challenge, and is the whole of the response", function()
+  it("a digest answers the server's challenge, and gives the whole response", function()
     for _, algorithm in ipairs(ALGORITHMS) do
       local session <close> = http.session { auth = known }
       local mark = origin.mark()
@@ -28,7 +28,7 @@ describe("a digest", function()
     end
   end)
 
-  it("http.30 has the body sent once it was asked for", function()
+  it("http.30 a digest sends the body after the server asked for it", function()
     for _, more in ipairs { "", "&close=1" } do
       local session <close> = http.session { auth = known }
       local mark, body = origin.mark(), ("0123456789"):rep(20000)
@@ -42,7 +42,7 @@ describe("a digest", function()
     end
   end)
 
-  it("http.30 has the body sent again where the first challenge was stale, as far as that can be", function()
+  it("http.30 a digest sends the body again after a stale challenge, if it can", function()
     local session <close> = http.session { auth = known }
     local function pieces(n)
       return function()
@@ -63,7 +63,7 @@ describe("a digest", function()
       { body = pieces(1024) })
   end)
 
-  it("that is wrong is a 401 like any other", function()
+  it("a wrong digest gives a 401 like any other", function()
     local session <close> = http.session { auth = { user = "lion", digest = true } }
     local r = session:get(target "MD5")
     equal({ r.status, r.body, r.headers["x-challenge"] }, { 401, "who are you?\n", "1" })
@@ -74,7 +74,7 @@ describe("a digest", function()
     equal(session:get(URL .. "/bytes/2", { auth = known }).body, "01")
   end)
 
-  it("takes time that adds up, and is traced once", function()
+  it("both exchanges of a digest count in the times, and in one record of the trace", function()
     local ended, xfers = 0, {}
     require "septet.trace".subscribe(function(e)
       if e.kind == "xfer" then xfers[#xfers + 1] = e end
@@ -95,7 +95,7 @@ describe("a digest", function()
       { 4, 4, 200, false, true })
   end)
 
-  it("has the limits of any exchange", function()
+  it("a digest has the limits of any exchange", function()
     local session <close> = http.session { auth = known, timeout = { first_byte = 0.02 } }
     raises_error({ reason = "first_byte", phase = "wait" },
       session.post, session, URL .. "/stall", { body = "x" })
@@ -104,7 +104,7 @@ describe("a digest", function()
       { timeout = { idle = 0.02, first_byte = 60 } })
   end)
 
-  it("is the head of a stream, too, and sends what an iterator makes", function()
+  it("a digest works for the head of a stream, and for a body of an iterator", function()
     local session <close> = http.session { auth = known }
     do
       local r <close> = session:stream("GET", target "MD5")
@@ -128,7 +128,7 @@ describe("a digest", function()
     end
   end)
 
-  it("is not given to another origin", function()
+  it("a digest is not given to another origin", function()
     local other = "other.invalid:" .. origin.port
     local session <close> = http.session { auth = known, resolve = { [other] = "127.0.0.1" } }
     local anybody <close> = http.session { resolve = { [other] = "127.0.0.1" } }
@@ -144,7 +144,7 @@ describe("a digest", function()
     equal(session:get(URL .. "/redirect-to?url=/digest").status, 200)
   end)
 
-  it("of nobody, or with what breaks out of a header, is refused", function()
+  it("a digest without a user, or with a control character, is refused", function()
     misuse("either 'user' or 'bearer' expected", function()
       http.session { auth = { digest = true } }
     end)

@@ -7,19 +7,19 @@ local function words(...)
 end
 
 describe("equal", function()
-  it("takes the same values, tables field by field, and two that are no number", function()
+  it("equal takes equal values, tables field by field, and two NaN", function()
     equal({ 1, { a = "x", b = {} }, 0 / 0 }, { 1, { a = "x", b = {} }, 0 / 0 })
     equal(nil, nil)
     equal(1, 1.0)
   end)
 
-  it("shows both of two values that are no tables, behind what the spec says of them", function()
+  it("equal shows both of two plain values, behind what the spec says of them", function()
     equal(words(1, "1"), 'expected "1", got 1')
     equal(words(false, nil, "the reader"), "the reader: expected nil, got false")
     equal(words({}, 1):gsub("0x%x+", "0x"), "expected 1, got {}")
   end)
 
-  it("names each field that differs, the missing and the surplus ones too", function()
+  it("equal names each field that differs, the missing and the surplus ones too", function()
     equal(words({ 1, 3, 3 }, { 1, 2, 3 }),
       "[2]: expected 2, got 3\nexpected {1, 2, 3}\ngot      {1, 3, 3}")
     equal(words({ 1 }, { 1, 2 }), "[2]: expected 2, got nil\nexpected {1, 2}\ngot      {1}")
@@ -31,7 +31,7 @@ describe("equal", function()
       "[2]: expected 3, got 2\n[3][1]: expected 4, got 3")
   end)
 
-  it("names five of many", function()
+  it("equal names five differences of many", function()
     local got, expected = {}, {}
     for i = 1, 100 do got[i], expected[i] = i, -i end
     local lines = words(got, expected)

@@ -7,7 +7,7 @@ local contents = files.contents
 local CHUNK = 256 * 1024 -- bytes that are written at once
 
 describe("a file that is written", function()
-  it("holds what was written, in order, whatever its size", function()
+  it("a file holds what was written, in order, whatever its size", function()
     local f <close> = files.temporary()
     local w <close> = sio.create(f.path)
     local parts = { "", "one", ("x"):rep(CHUNK), "\0\r\n", ("yz"):rep(CHUNK + 1), "end" }
@@ -16,7 +16,7 @@ describe("a file that is written", function()
     equal(contents(f.path) == table.concat(parts), true)
   end)
 
-  it("is emptied at first, and appended to if asked", function()
+  it("a file is emptied first, or appended to if the script asks for that", function()
     local f <close> = files.temporary()
     for _, case in ipairs { { nil, "a" }, { { append = true }, "aa" }, { { append = false }, "a" },
       { nil, "a" } } do
@@ -27,7 +27,7 @@ describe("a file that is written", function()
     end
   end)
 
-  it("has the digest of all of it, what was there before included", function()
+  it("the digest of a file includes what was in it before", function()
     local f <close> = files.temporary()
     local first = sio.create(f.path, { digest = "sha256" })
     equal(first:digest(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
@@ -53,7 +53,7 @@ describe("a file that is written", function()
     end
   end)
 
-  it("takes the place of another one in one step", function()
+  it("a file takes the place of another one in one step", function()
     local f <close> = files.temporary()
     local old <close> = sio.create(f.path)
     old:write "old"
@@ -66,7 +66,7 @@ describe("a file that is written", function()
     equal({ contents(f.path), contents(f.part) }, { "new", nil })
   end)
 
-  it("takes a name in the folder where it runs", function()
+  it("a relative name is in the working directory", function()
     local path = ("septet-spec-%d"):format(math.random(1 << 40))
     local w <close> = sio.create(path .. ".part")
     w:commit(path)
@@ -74,7 +74,7 @@ describe("a file that is written", function()
     os.remove(path)
   end)
 
-  it("is removed", function()
+  it("a file can be removed", function()
     local f <close> = files.temporary()
     local w <close> = sio.create(f.path)
     w:write "x"
@@ -83,7 +83,7 @@ describe("a file that is written", function()
     equal(contents(f.path), nil)
   end)
 
-  it("keeps nobody from running", function()
+  it("writing a file does not stop other tasks", function()
     local f <close> = files.temporary()
     local w <close> = sio.create(f.path, { digest = "sha256" })
     with_ticker(function()
@@ -92,7 +92,7 @@ describe("a file that is written", function()
     end)
   end)
 
-  it("may be many", function()
+  it("many files can be written at once", function()
     local names, writers = {}, {}
     for i = 1, 64 do names[i] = files.temporary() end
     task.gather(task.map(function(f)
@@ -110,7 +110,7 @@ describe("a file that is written", function()
 end)
 
 describe("a writer", function()
-  it("keeps others out until it is closed, and lets them in then", function()
+  it("a writer locks its file until it is closed", function()
     local f <close> = files.temporary()
     local w <close> = sio.create(f.path)
     w:write "mine"
@@ -122,7 +122,7 @@ describe("a writer", function()
     equal(contents(f.path), "mine and others'")
   end)
 
-  it("that gave the file another name keeps nobody from the first", function()
+  it("a writer that renamed its file does not lock the first name", function()
     local f <close> = files.temporary()
     local w <close> = sio.create(f.part)
     w:write "first"
@@ -133,7 +133,7 @@ describe("a writer", function()
     equal({ contents(f.path), contents(f.part) }, { "first more", "second" })
   end)
 
-  it("is closed at the end of its block, and by the collector", function()
+  it("a writer is closed at the end of its block, and by the collector", function()
     local f <close> = files.temporary()
     do
       local w <close> = sio.create(f.path) -- luacheck: ignore
@@ -147,7 +147,7 @@ describe("a writer", function()
     while not again() do task.checkpoint() end
   end)
 
-  it("says what is wrong, by a typed error", function()
+  it("a writer raises a typed error that says what is wrong", function()
     raises_error({ kind = "IoError", code = "ENOENT", path = "/nowhere/at/all" },
       sio.create, "/nowhere/at/all")
     raises_error({ kind = "IoError", code = "EISDIR" }, sio.create, "/")
@@ -164,7 +164,7 @@ describe("a writer", function()
     w:close()
   end)
 
-  it("refuses misuse", function()
+  it("a writer refuses misuse", function()
     local f <close> = files.temporary()
     misuse("bad argument #1 to 'create' %(string expected, got nil%)", function() sio.create() end)
     misuse("a NUL in the path", function() sio.create("a\0b") end)
@@ -187,7 +187,7 @@ describe("a writer", function()
 end)
 
 describe("a wait for the disk", function()
-  it("is cancelled at once, and the next one waits for what it left", function()
+  it("a wait for the disk is cancelled at once, and the next one waits for what it left", function()
     local f <close> = files.temporary()
     local w <close> = sio.create(f.path)
     local t = task.spawn(w.write, w, ("x"):rep(8 * CHUNK))
@@ -205,7 +205,7 @@ describe("a wait for the disk", function()
     equal(got:sub(1, -4):find "[^x]", nil)
   end)
 
-  it("is cancelled while it opens, and the file is free again", function()
+  it("a file whose open is cancelled is free again", function()
     local f <close> = files.temporary()
     local t = task.spawn(sio.create, f.path)
     task.checkpoint()
@@ -215,7 +215,7 @@ describe("a wait for the disk", function()
     while not pcall(sio.create, f.path) do task.checkpoint() end
   end)
 
-  it("that is cancelled while it commits leaves the old file or the new one", function()
+  it("a cancelled commit leaves the old file or the new one", function()
     local f <close> = files.temporary()
     for i = 1, many(100) do
       local w <close> = sio.create(f.part)
@@ -233,7 +233,7 @@ describe("a wait for the disk", function()
     end
   end)
 
-  it("for its closing is cancelled, and the next one waits for that", function()
+  it("a cancelled close goes on, and the next wait waits for it", function()
     local f <close> = files.temporary()
     for i = 1, many(100) do
       local w <close> = sio.create(f.path)
@@ -245,7 +245,7 @@ describe("a wait for the disk", function()
     end
   end)
 
-  it("ends when another task closes the file", function()
+  it("a wait for the disk ends when another task closes the file", function()
     local f <close> = files.temporary()
     local w = sio.create(f.path)
     local t = task.spawn(w.write, w, ("x"):rep(8 * CHUNK))

@@ -5,7 +5,7 @@ local helpers = require "helpers"
 local never, after_turns = helpers.never, helpers.after_turns
 
 describe("gather", function()
-  it("gives results in the list's order, whatever the order of ending", function()
+  it("gather returns results in the list's order, whatever the order of the ends", function()
     local ended = {}
     local function member(laps)
       return function()
@@ -18,13 +18,13 @@ describe("gather", function()
     equal(ended, { 1, 3, 5 })
   end)
 
-  it("takes functions and tasks, mixed", function()
+  it("gather takes functions and tasks, mixed", function()
     local t = task.spawn(after_turns(3, "task"))
     equal(task.gather { after_turns(1, "function"), t, after_turns(0, "last") },
       { n = 3, "function", "task", "last" })
   end)
 
-  it("keeps nils in their places, and the first of many values", function()
+  it("gather keeps nils in their places, and the first of many values", function()
     local results = task.gather {
       after_turns(1),
       after_turns(1, nil, 2),
@@ -34,11 +34,11 @@ describe("gather", function()
     equal(results, { n = 4, nil, nil, "a", false })
   end)
 
-  it("of nothing is nothing", function()
+  it("gather of an empty list returns an empty table", function()
     equal(task.gather {}, { n = 0 })
   end)
 
-  it("runs a duplicate once and fills each of its places", function()
+  it("gather runs a duplicate once and fills each of its places", function()
     local runs = 0
     local function counted()
       runs = runs + 1
@@ -51,13 +51,13 @@ describe("gather", function()
     equal({ results[2], results[4], results.n }, { "t", "t", 4 })
   end)
 
-  it("takes tasks that have ended", function()
+  it("gather takes tasks that have ended", function()
     local t = task.spawn(after_turns(0, 1))
     t:await()
     equal(task.gather { t, t }, { n = 2, 1, 1 })
   end)
 
-  it("gathers ten thousand", function()
+  it("gather takes ten thousand functions", function()
     local list = {}
     for i = 1, 10000 do list[i] = after_turns(1, i) end
     local results = task.gather(list)
@@ -65,7 +65,7 @@ describe("gather", function()
     equal(results[9999], 9999)
   end)
 
-  it("nests", function()
+  it("gathers nest", function()
     local results = task.gather {
       function() return task.gather { after_turns(1, 1), after_turns(2, 2) } end,
       function() return task.gather { after_turns(1, 3) } end,
@@ -75,7 +75,7 @@ describe("gather", function()
 end)
 
 describe("a failure in a gather", function()
-  it("is raised as it is, once the others are cancelled and have cleaned up", function()
+  it("gather raises the first error after the others are cancelled and cleaned up", function()
     local order, thrown = {}, {}
     local function sibling(name)
       return function()
@@ -98,13 +98,13 @@ describe("a failure in a gather", function()
     equal(order, { "a Cancelled", "b Cancelled", "raised" })
   end)
 
-  it("cancels the tasks that were given to it, too", function()
+  it("a failure in a gather cancels the tasks of its list, too", function()
     local t = task.spawn(never)
     raises("boom", task.gather, { t, function() error("boom", 0) end })
     equal(t:status(), "cancelled")
   end)
 
-  it("raises the first, and tells on_unhandled of the later ones", function()
+  it("gather raises the first error, and reports the later ones as unhandled", function()
     local told = {}
     task.on_unhandled = function(_, err) told[#told + 1] = err end
     raises("^first$", task.gather, {
@@ -121,14 +121,14 @@ describe("a failure in a gather", function()
     equal(told, { "later" })
   end)
 
-  it("of nil, false and text", function()
+  it("gather raises errors of nil, false and text unchanged", function()
     raises("nil error", task.gather, { function() error() end })
     local ok, err = pcall(task.gather, { function() error(false) end })
     equal({ ok, err }, { false, false })
     raises("gather_spec.lua:%d+: text", task.gather, { function() error "text" end })
   end)
 
-  it("may be that a member was cancelled by somebody else: TaskCancelled", function()
+  it("gather raises TaskCancelled for a member that was cancelled by another task", function()
     local victim, other = task.spawn(never), task.spawn(never)
     task.spawn(function() victim:cancel "not you" end)
     local err = raises_error({ kind = "TaskCancelled", reason = "not you" },
@@ -137,7 +137,7 @@ describe("a failure in a gather", function()
     equal(other:status(), "cancelled")
   end)
 
-  it("of a task that had failed before", function()
+  it("gather raises the error of a task that failed before", function()
     local t = task.spawn(error, "old", 0)
     turns(1)
     local other = task.spawn(never)
@@ -147,7 +147,7 @@ describe("a failure in a gather", function()
 end)
 
 describe("cancelling a gather", function()
-  it("cancels all its members, waits for them, and goes on outward", function()
+  it("cancelling a gather cancels and joins its members, and goes on outward", function()
     local cleaned, foreign = 0, task.background(never)
     local function member()
       return function()
@@ -165,7 +165,7 @@ describe("cancelling a gather", function()
     equal(foreign:status(), "cancelled")
   end)
 
-  it("that is complete gives its results", function()
+  it("a gather whose members have all ended returns, though it is cancelled", function()
     local results
     local t
     t = task.spawn(function()
@@ -180,7 +180,7 @@ describe("cancelling a gather", function()
     equal(t:status(), results and "done" or "cancelled")
   end)
 
-  it("before its start starts nothing that goes past its first wait", function()
+  it("a gather cancelled before its start runs no function beyond its first wait", function()
     local far = false
     local t = task.spawn(function()
       task.gather { function()
@@ -195,8 +195,8 @@ describe("cancelling a gather", function()
   end)
 end)
 
-describe("gather refuses", function()
-  it("what is no list of functions and tasks, at the caller's line, and starts nothing", function()
+describe("mistakes", function()
+  it("gather refuses bad items at the caller's line, and starts nothing", function()
     local started = false
     local function member() started = true end
     misuse("bad argument #1 to 'gather' %(list expected, got nil%)", function() task.gather() end)
@@ -213,14 +213,14 @@ describe("gather refuses", function()
     equal(started, false)
   end)
 
-  it("options that it does not know", function()
+  it("gather refuses unknown options", function()
     misuse("unknown option 'limti' to 'gather'", function() task.gather({}, { limti = 1 }) end)
     misuse("bad options to 'gather' %(table expected, got number%)", function()
       task.gather({}, 1)
     end)
   end)
 
-  it("to be awaited in table.sort", function()
+  it("gather refuses to wait in table.sort", function()
     misuse("called from 'table.sort'", function()
       table.sort({ 2, 1 }, function() task.gather({ never }) end)
     end)

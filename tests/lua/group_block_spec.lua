@@ -6,7 +6,7 @@ local never, fail = helpers.never, helpers.fail
 local cancelled_after_turns = helpers.cancelled_after_turns
 
 describe("the block form", function()
-  it("joins at the end of the block", function()
+  it("a group in a closing variable joins at the end of the block", function()
     local ended = false
     do
       local g <close> = task.group()
@@ -18,7 +18,7 @@ describe("the block form", function()
     equal(ended, true)
   end)
 
-  it("joins on break and on return, whose values it keeps", function()
+  it("a group block joins on break and on return, whose values it keeps", function()
     local ended = 0
     local function work()
       turns(2)
@@ -39,7 +39,7 @@ describe("the block form", function()
     equal(ended, 2)
   end)
 
-  it("raises the ErrorGroup in place of the body's Cancelled", function()
+  it("a group block raises its ErrorGroup in place of the body's Cancelled", function()
     local err = raises_error({ kind = "ErrorGroup" }, function()
       local g <close> = task.group()
       g:spawn(fail, "child")
@@ -48,7 +48,7 @@ describe("the block form", function()
     equal(err.errors, { "child" })
   end)
 
-  it("raises the ErrorGroup of its children and of its body", function()
+  it("a group block raises the ErrorGroup of its children and of its body", function()
     local err = raises_error({ kind = "ErrorGroup" }, function()
       local g <close> = task.group()
       g:spawn(function()
@@ -61,7 +61,7 @@ describe("the block form", function()
     equal(#err.errors, 2)
   end)
 
-  it("nests", function()
+  it("group blocks nest", function()
     local order = {}
     do
       local outer <close> = task.group()
@@ -78,7 +78,7 @@ describe("the block form", function()
     equal(order, { "inner", "between", "outer" })
   end)
 
-  it("cancelled from outside goes on outward", function()
+  it("a cancellation from outside goes on out of a group block", function()
     local child
     local t = cancelled_after_turns(2, function()
       local g <close> = task.group()
@@ -91,7 +91,7 @@ describe("the block form", function()
 end)
 
 describe("an ErrorGroup", function()
-  it("says in words which task failed, and where", function()
+  it("an ErrorGroup says which task failed, and where", function()
     local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
       g:spawn(function() error "boom" end).name = "worker"
     end)
@@ -100,7 +100,7 @@ describe("an ErrorGroup", function()
     equal(words:find("group_block_spec.lua:", 1, true) ~= nil, true)
   end)
 
-  it("is put behind words as a string is", function()
+  it("an ErrorGroup can be concatenated as a string", function()
     local err = raises_error({ kind = "ErrorGroup" }, task.group, function() error "boom" end)
     equal(("failed: " .. err):find("failed: 1 error in a task group", 1, true), 1)
     equal((err .. "!"):sub(-1), "!")

@@ -6,7 +6,7 @@ local never, fail = helpers.never, helpers.fail
 local cancelled_after_turns = helpers.cancelled_after_turns
 
 describe("a group", function()
-  it("waits for its tasks and gives the values of its body", function()
+  it("a group waits for its tasks and returns the values of its body", function()
     local ended = 0
     local values = table.pack(task.group(function(g, a, b)
       for i = 1, 3 do
@@ -21,13 +21,13 @@ describe("a group", function()
     equal(values, { n = 3, 1 })
   end)
 
-  it("gives a handle for each of its tasks", function()
+  it("a group gives a handle for each of its tasks", function()
     local t
     task.group(function(g) t = g:spawn(function(...) return ... end, 1, nil, 3) end)
     equal(table.pack(t:result()), { n = 4, true, 1, nil, 3 })
   end)
 
-  it("owns what its body spawns by task.spawn, and lets it finish", function()
+  it("a group owns the tasks that its body spawns by task.spawn, and joins them", function()
     local ended = false
     task.group(function()
       task.spawn(function()
@@ -38,7 +38,7 @@ describe("a group", function()
     equal(ended, true)
   end)
 
-  it("takes tasks from its own tasks, after its body is over too", function()
+  it("a group takes tasks from its own tasks, after its body is over too", function()
     local depth = 0
     task.group(function(g)
       local function again()
@@ -51,14 +51,14 @@ describe("a group", function()
     equal(depth, 10)
   end)
 
-  it("refuses tasks once it is closed", function()
+  it("a group refuses tasks after it is closed", function()
     local group
     task.group(function(g) group = g end)
     misuse("the group is closed", function() group:spawn(print) end)
     equal(group:cancel(), false)
   end)
 
-  it("is closed from the end of its last task, before its owner has run on", function()
+  it("a group is closed at the end of its last task, before its owner runs", function()
     local group, refused
     local outside = task.spawn(function()
       task.sleep(0)
@@ -72,7 +72,7 @@ describe("a group", function()
     equal(tostring(refused):find "the group is closed" ~= nil, true)
   end)
 
-  it("refuses what cannot be called, at the caller's line", function()
+  it("a group refuses what cannot be called, at the caller's line", function()
     misuse("function expected, got number", function() task.group(7) end)
     task.group(function(g)
       misuse("function expected, got nil", function() g:spawn(nil) end)
@@ -80,7 +80,7 @@ describe("a group", function()
     end)
   end)
 
-  it("does not grow with the tasks that have ended", function()
+  it("a group does not grow with the tasks that have ended", function()
     task.group(function(g)
       local function burst()
         for _ = 1, 1000 do g:spawn(function() end) end
@@ -96,7 +96,7 @@ describe("a group", function()
     end)
   end)
 
-  it("that is empty gives others their turn, and is a place to be cancelled", function()
+  it("an empty group lets other tasks run, and can be cancelled", function()
     local order = {}
     task.spawn(function() order[#order + 1] = "other" end)
     task.group(function() end)
@@ -113,7 +113,7 @@ describe("a group", function()
     equal(laps > 0, true)
   end)
 
-  it("runs ten thousand tasks", function()
+  it("a group runs ten thousand tasks", function()
     local ended = 0
     task.group(function(g)
       for _ = 1, 10000 do
@@ -128,7 +128,7 @@ describe("a group", function()
 end)
 
 describe("an error in a task of a group", function()
-  it("cancels the others and the body, waits for them, and comes in an ErrorGroup", function()
+  it("an error in a group cancels and joins all others, and is in an ErrorGroup", function()
     local order = {}
     local function member(name)
       local ok, err = pcall(never)
@@ -155,7 +155,7 @@ describe("an error in a task of a group", function()
     equal(#order, 3)
   end)
 
-  it("of the body alone comes in an ErrorGroup too", function()
+  it("an error of the body alone is in an ErrorGroup too", function()
     local child
     local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
       child = g:spawn(never)
@@ -166,7 +166,7 @@ describe("an error in a task of a group", function()
     equal(child:status(), "cancelled")
   end)
 
-  it("comes in the order of time, the body's among them", function()
+  it("the errors of a group are in the order of time, the body's among them", function()
     local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
       g:spawn(function()
         pcall(never)
@@ -183,7 +183,7 @@ describe("an error in a task of a group", function()
     equal(err.errors, { "first", "second", "third" })
   end)
 
-  it("comes before the body's, where it was first", function()
+  it("an error of a child comes before the body's if it was first", function()
     local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
       g:spawn(fail, "child")
       pcall(never)
@@ -192,7 +192,7 @@ describe("an error in a task of a group", function()
     equal(err.errors, { "child", "body" })
   end)
 
-  it("that is nil, false or a table stays what it is", function()
+  it("an error of a group that is nil, false or a table stays what it is", function()
     local thrown = {}
     local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
       g:spawn(error)
@@ -206,13 +206,13 @@ describe("an error in a task of a group", function()
     equal(rawequal(err.errors[3], thrown), true)
   end)
 
-  it("of nil from the body is no nil in the list", function()
+  it("an error of nil from the body is no nil in the list", function()
     local err = raises_error({ kind = "ErrorGroup" }, task.group, function() error() end)
     equal(#err.errors, 1)
     equal(tostring(err.errors[1]), "nil error")
   end)
 
-  it("is not flattened out of a nested group", function()
+  it("an ErrorGroup of a nested group is not flattened", function()
     local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
       g:spawn(function()
         task.group(function(h) h:spawn(fail, "deep") end)
@@ -223,7 +223,7 @@ describe("an error in a task of a group", function()
     equal(err.errors[1].errors, { "deep" })
   end)
 
-  it("handled in the inner group does not reach the outer", function()
+  it("an error handled in the inner group does not reach the outer one", function()
     equal(task.group(function()
       local ok = pcall(task.group, function(h) h:spawn(fail, "deep") end)
       turns(2)
@@ -231,7 +231,7 @@ describe("an error in a task of a group", function()
     end), false)
   end)
 
-  it("of the outer group cancels what runs in the inner one", function()
+  it("an error of the outer group cancels the inner one", function()
     local inner
     local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
       g:spawn(function()
@@ -244,7 +244,7 @@ describe("an error in a task of a group", function()
     equal(inner:status(), "cancelled")
   end)
 
-  it("says in words what went wrong", function()
+  it("the message of an ErrorGroup says what went wrong", function()
     local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
       g:spawn(fail, "one")
       g:spawn(fail, "two")
@@ -254,7 +254,7 @@ describe("an error in a task of a group", function()
     equal(tostring(err):find "two" ~= nil, true)
   end)
 
-  it("that somebody awaited is raised there, and still ends the group", function()
+  it("an error that a task awaited is raised there, and still ends the group", function()
     local seen
     local ok, err = pcall(task.group, function(g)
       local t = g:spawn(fail, "x")
@@ -267,7 +267,7 @@ describe("an error in a task of a group", function()
     equal(err.errors, { "x" })
   end)
 
-  it("is counted once however many fail", function()
+  it("an ErrorGroup counts each error once, however many tasks fail", function()
     local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
       for i = 1, 1000 do g:spawn(fail, i) end
     end)
@@ -278,7 +278,7 @@ describe("an error in a task of a group", function()
 end)
 
 describe("cancelling", function()
-  it("one task of a group is no error", function()
+  it("cancelling one task of a group is no error", function()
     local t
     local value = task.group(function(g)
       t = g:spawn(never)
@@ -290,7 +290,7 @@ describe("cancelling", function()
     equal(t:status(), "cancelled")
   end)
 
-  it("the group unwinds body and tasks, and returns normally", function()
+  it("cancelling a group unwinds body and tasks, and the group returns normally", function()
     local child
     local n = select("#", task.group(function(g)
       child = g:spawn(never)
@@ -305,7 +305,7 @@ describe("cancelling", function()
     task.checkpoint() -- nothing is left of it
   end)
 
-  it("the group from one of its tasks", function()
+  it("a task may cancel its own group", function()
     task.group(function(g)
       g:spawn(function()
         turns(1)
@@ -316,7 +316,7 @@ describe("cancelling", function()
     task.checkpoint()
   end)
 
-  it("the group lets a task spawned late run to its first wait", function()
+  it("a task spawned in a cancelled group runs to its first wait", function()
     local started = false
     task.group(function(g)
       g:cancel()
@@ -329,7 +329,7 @@ describe("cancelling", function()
     equal(started, true)
   end)
 
-  it("the task around it cancels the children, waits for them, and goes on outward", function()
+  it("cancelling the task around a group joins the children, and goes on outward", function()
     local child, cleaned
     local t = cancelled_after_turns(2, function()
       task.group(function(g)
@@ -346,7 +346,7 @@ describe("cancelling", function()
     equal(cleaned, "outside")
   end)
 
-  it("while it joins is no way out before the children have ended", function()
+  it("cancelling a join does not return before the children have ended", function()
     local open, child = gate(), nil
     local t = task.spawn(function()
       task.group(function(g)
@@ -366,7 +366,7 @@ describe("cancelling", function()
     open.open()
   end)
 
-  it("with an error in the cleanup raises the error, and the next wait raises Cancelled", function()
+  it("an error in the cleanup is raised, and the next wait raises Cancelled", function()
     local first, second
     cancelled_after_turns(2, function()
       first = select(2, pcall(task.group, function(g)
@@ -383,7 +383,7 @@ describe("cancelling", function()
     equal(task.is_cancelled(second), true)
   end)
 
-  it("never puts Cancelled into an ErrorGroup", function()
+  it("an ErrorGroup never contains Cancelled", function()
     local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
       for _ = 1, 3 do g:spawn(never) end
       g:spawn(fail, "x")

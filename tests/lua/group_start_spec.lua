@@ -67,13 +67,13 @@ local function starts(started, hold, live)
   live.wait()
 end
 
-describe("X-4: a start in flight keeps its block open:", function()
+describe("starts in flight", function()
   for form in pairs(forms) do
     for starter in pairs(starters) do
       -- What is no group cancels its tasks at its end, a starter of its own among them.
       local joins = form:find "group" ~= nil
       if joins or starter ~= "a task of its own" then
-        it(("%s, by %s"):format(form, starter), function()
+        it(("X-4: a start keeps its block open: %s, by %s"):format(form, starter), function()
           local t = in_flight(form, starter, starts, function(now)
             now.hold.open()
             turns(8)
@@ -84,7 +84,7 @@ describe("X-4: a start in flight keeps its block open:", function()
           equal(table.pack(t:await()), { n = 3, true, "a" })
         end)
 
-        it(("%s, by %s, of a task that fails before"):format(form, starter), function()
+        it(("X-4: a start raises what its task raises: %s, by %s"):format(form, starter), function()
           local t = in_flight(form, starter, function(_, hold)
             hold.wait()
             error("lost", 0)
@@ -96,7 +96,7 @@ describe("X-4: a start in flight keeps its block open:", function()
       end
     end
 
-    it(form .. ", of a starter that is cancelled", function()
+    it("X-4: a start keeps its block open while its starter is cancelled: " .. form, function()
       local t = in_flight(form, "a background task", starts, function(now)
         now.starter:cancel "enough"
       end)
@@ -104,7 +104,7 @@ describe("X-4: a start in flight keeps its block open:", function()
       equal({ ok, err.kind, err.reason }, { false, "Cancelled", "enough" })
     end)
 
-    it(form .. ", of a task that ends without started", function()
+    it("X-4: a start keeps its block open until its task ends: " .. form, function()
       local function starter(_, hold)
         hold.wait()
       end
@@ -116,7 +116,7 @@ describe("X-4: a start in flight keeps its block open:", function()
         { false, true })
     end)
 
-    it(form .. ", and tasks are spawned in it meanwhile", function()
+    it("X-4: a block takes tasks while a start is in flight: " .. form, function()
       local ran = false
       in_flight(form, "a background task", starts, function(now)
         now.handle:spawn(function() ran = true end)
@@ -128,7 +128,7 @@ describe("X-4: a start in flight keeps its block open:", function()
     end)
   end
 
-  it("several at once", function()
+  it("X-4: several starts in flight keep a block open", function()
     local holds, started = {}, 0
     local over = false
     local t = task.spawn(function()
@@ -155,7 +155,7 @@ describe("X-4: a start in flight keeps its block open:", function()
     equal({ over, started }, { true, 3 })
   end)
 
-  it("and the failure of a task after it was started is the group's", function()
+  it("X-4: the failure of a task after it has started is the group's", function()
     local hold = gate()
     local t = task.spawn(task.group, function(g)
       task.background(g.start, g, function(started)
@@ -172,7 +172,7 @@ describe("X-4: a start in flight keeps its block open:", function()
     equal(err.errors, { "lost" })
   end)
 
-  it("and a group that is cancelled ends with the start", function()
+  it("X-4: a group that is cancelled waits for the start in flight", function()
     local hold, status = gate(), nil
     local t = task.spawn(task.group, function(g)
       task.background(g.start, g, function(started)
@@ -193,7 +193,7 @@ describe("X-4: a start in flight keeps its block open:", function()
     equal(status, "running")
   end)
 
-  it("a start that comes after its end is refused", function()
+  it("X-4: a start after the group has ended is refused", function()
     local handle
     task.group(function(g) handle = g end)
     misuse("the group is closed", function() handle:start(never) end)

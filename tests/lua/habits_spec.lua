@@ -14,7 +14,7 @@ local function run(environment, script)
 end
 
 describe("a Location", function()
-  it("may be relative in every way", function()
+  it("a Location may be relative in every way", function()
     local session <close> = http.session()
     for target, path in pairs {
       ["bytes/1"] = "/bytes/1", ["/bytes/1"] = "/bytes/1", ["./bytes/1"] = "/bytes/1",
@@ -29,7 +29,7 @@ describe("a Location", function()
     end
   end)
 
-  it("behind a POST answered by 303 is fetched by GET, without the body and its headers", function()
+  it("a POST answered by 303 is followed by GET, without the body and its headers", function()
     local session <close> = http.session()
     local said = session:post(URL .. "/redirect-to?url=/echo&status=303",
       { json = { a = 1 } }):json()
@@ -38,7 +38,7 @@ describe("a Location", function()
   end)
 end)
 
-it("cookies that a redirect sets are sent to where it leads, and later", function()
+it("cookies that a redirect sets are sent to its target, and later", function()
   local session <close> = http.session { cookies = true }
   local login = URL .. "/redirect-to?url=/echo&Set-Cookie=session%3Dabc&Set-Cookie=theme%3Ddark"
   equal(session:post(login, { form = { user = "lion" } }):json().headers.cookie,
@@ -46,7 +46,7 @@ it("cookies that a redirect sets are sent to where it leads, and later", functio
   equal(echo(session, "GET").headers.cookie, "session=abc; theme=dark")
 end)
 
-it("Retry-After may be a date, in each of the three forms", function()
+it("a Retry-After may be a date, in each of the three forms", function()
   for i, form in ipairs { "!%a, %d %b %Y %H:%M:%S GMT", "!%A, %d-%b-%y %H:%M:%S GMT",
     "!%a %b %e %H:%M:%S %Y" } do
     local session <close> = http.session { retries = { attempts = 2, backoff = 0 } }
@@ -63,22 +63,22 @@ end)
 describe("a body that is packed", function()
   local encodings = echo(http.default(), "GET").headers["accept-encoding"]
 
-  it("is asked for", function()
+  it("a request asks for packed bodies", function()
     equal({ encodings:find "gzip" ~= nil, encodings:find "br" ~= nil }, { true, true })
   end)
 
-  it("by gzip comes unpacked", function()
+  it("a body packed by gzip is unpacked", function()
     equal(http.get(URL .. "/gzip?bytes=1000").body, origin.pattern(1000))
   end)
 
-  it("by Brotli comes unpacked", function()
+  it("a body packed by Brotli is unpacked", function()
     -- "hello, brotli" as `brotli` packs it: too short to gain, so it is stored.
     local packed = "\x0b\x06\x80hello, brotli\x03"
     equal(http.post(URL .. "/mirror?Content-Encoding=br", { body = packed }).body, "hello, brotli")
   end)
 end)
 
-it("a host may be an IPv6 literal, whose redirects lead on", function()
+it("a host may be an IPv6 literal, and so may that of its redirects", function()
   local session <close> = http.session()
   local r = session:get(("http://[::1]:%d/"):format(faulty.port.ipv6))
   equal({ r.status, r.body, r.peer.address }, { 200, "ok", "::1" })
@@ -89,7 +89,7 @@ end)
 describe("a host that is not in ASCII", function()
   local there = { [NARROW] = "127.0.0.1" }
 
-  it("is asked for by its name in ASCII", function()
+  it("a host that is not in ASCII is requested by its name in ASCII", function()
     local session <close> = http.session { resolve = there }
     for _, host in ipairs { "b\u{fc}cher", "B\u{dc}CHER", "bu\u{308}cher", "xn--bcher-kva" } do
       local said = session:get(("http://%s.example:%d/echo"):format(host, origin.port)):json()
@@ -100,7 +100,7 @@ describe("a host that is not in ASCII", function()
     equal(wide:get(WIDE .. "/bytes/1").body, "0")
   end)
 
-  it("is so whatever the locale", function()
+  it("a host that is not in ASCII does not depend on the locale", function()
     for _, locale in ipairs { "LC_ALL=C", "LC_ALL=C.UTF-8", "-u LC_ALL LANG=", "LC_ALL=POSIX" } do
       equal(run(locale, ([[
         os.setlocale ""
@@ -110,7 +110,7 @@ describe("a host that is not in ASCII", function()
     end
   end)
 
-  it("may be redirected to, and from, on the same origin", function()
+  it("a redirect between both forms of a host stays on the same origin", function()
     local session <close> = http.session { resolve = there }
     local auth = { headers = { Authorization = "secret" } }
     local function secret(url) return session:get(url, auth):json().headers.authorization end
@@ -121,7 +121,7 @@ describe("a host that is not in ASCII", function()
       "http://" .. NARROW .. "/bytes/1")
   end)
 
-  it("is judged by rules in either form", function()
+  it("rules judge a host in either form", function()
     for _, rule in ipairs { "b\u{fc}cher.example", "*.b\u{fc}cher.example", "xn--bcher-kva.example",
       "b\u{fc}cher.example:" .. origin.port } do
       local name = rule:find("*", 1, true) and "http://www.b\u{fc}cher.example:" .. origin.port
@@ -136,7 +136,7 @@ describe("a host that is not in ASCII", function()
       ("http://\u{ff11}\u{ff12}\u{ff17}\u{3002}0.0.1:%d/bytes/1"):format(origin.port))
   end)
 
-  it("that is no name is refused, and so is one that would become another URL", function()
+  it("a host that is no name, or that changes the URL's meaning, is refused", function()
     local session <close> = http.session()
     local mark = origin.mark()
     for _, host in ipairs { "b\xfccher.example", "a\u{ff0f}b.example", "a\u{ff20}127.0.0.1",
@@ -164,7 +164,7 @@ it("Expect: 100-continue is never sent unasked", function()
   equal({ said.headers.expect, said.body_size }, { nil, 2000000 })
 end)
 
-it("an integer of a JSON body is one in a URL", function()
+it("an integer of a JSON body is an integer in a URL", function()
   local session <close> = http.session()
   local text = '{"id":9007199254740993,"page":2,"many":[1,20000000000]}'
   local said = session:post(URL .. "/mirror", { body = text }):json()

@@ -12,8 +12,8 @@ local function says(words, fn, ...)
   end
 end
 
-describe("X-12: options of other libraries", function()
-  it("are told by their names here", function()
+describe("options of other libraries", function()
+  it("X-12: the error of an option of another library names ours", function()
     for name, hint in pairs {
       data = "'body', 'form' or 'json'", query = "'params'", method = "session:request(",
         verify = "tls = { insecure",
@@ -33,8 +33,8 @@ describe("X-12: options of other libraries", function()
   end)
 end)
 
-describe("X-12: functions of other libraries", function()
-  it("are told by their names here", function()
+describe("functions of other libraries", function()
+  it("X-12: the error of a function of another library names ours", function()
     for _, case in ipairs {
       { sync, "queue", "channel" }, { sync, "mutex", "lock" }, { json, "parse", "decode" },
       { json, "dumps", "encode" },
@@ -52,15 +52,15 @@ describe("X-12: functions of other libraries", function()
     task.group(function(g) says({ "group", "'spawn'" }, function() return g.start_soon end) end)
   end)
 
-  it("are nothing where there is nothing like them, and no mistake for what Lua looks for", function()
+  it("X-12: a name without a near one gets no hint, and Lua's own reads no error", function()
     misuse("^.*septet.sync has no field 'xyzzyx'$", function() return sync.xyzzyx end)
     equal({ sync.__call, sync._VERSION, task.on_unhandled ~= nil, sync[1] }, { nil, nil, true })
     equal({ task.current().__name, sync.event()[1], sync.lock().__index }, {})
   end)
 end)
 
-describe("X-12: a response", function()
-  it("is ok below 400", function()
+describe("a response", function()
+  it("X-12: a response is ok below 400", function()
     for status, ok in pairs { [200] = true, [204] = true, [304] = true, [399] = true, [400] = false,
       [503] = false } do
       equal(http.get(URL .. "/status/" .. status).ok, ok)
@@ -69,7 +69,7 @@ describe("X-12: a response", function()
     equal(stream.ok, false)
   end)
 
-  it("says what its fields are called", function()
+  it("X-12: a response says what its fields are called", function()
     local r = http.get(URL .. "/bytes/1")
     local stream <close> = http.default():stream("GET", URL .. "/bytes/1")
     for _, it in ipairs { r, stream } do
@@ -84,7 +84,7 @@ describe("X-12: a response", function()
     end
   end)
 
-  it("that is an error says its reason and its first bytes", function()
+  it("X-12: an error of a response says its reason and its first bytes", function()
     local r = http.post(URL .. "/mirror?status=401", { body = ("x"):rep(300) })
     local err = raises_error({ kind = "HttpError", code = "status" },
       http.get(URL .. "/status/404").raise_for_status,
@@ -101,7 +101,7 @@ describe("X-12: a response", function()
   end)
 end)
 
-it("X-12: a function that was called instead of passed is asked about", function()
+it("X-12: the error for the result of a function asks for the function", function()
   misuse("was the function called instead of passed%?", function() task.spawn(task.sleep(0)) end)
   misuse("was the function called instead of passed%?", function()
     task.background(task.sleep(0))
@@ -109,7 +109,7 @@ it("X-12: a function that was called instead of passed is asked about", function
   misuse("function expected, got nil", function() task.spawn(nil) end)
 end)
 
-it("X-12: a list that is empty because a function in it was called is an empty list", function()
+it("X-12: a list that is empty as its function was called is an empty list", function()
   local function nothing() end
   equal(task.gather { task.sleep(0) }, { n = 0 })
   equal(task.gather({ nothing() }, { settled = true }), { n = 0 })

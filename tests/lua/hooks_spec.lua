@@ -75,7 +75,7 @@ for name, way in pairs(ways) do
 end
 
 describe("a hook", function()
-  it("T-Q: hears nothing of what is below the function of a wrapped coroutine", function()
+  it("T-Q: a hook is not called below the function of a wrapped coroutine", function()
     for _, mask in ipairs { "c", "r", "cr", "crl" } do
       for name, body in pairs {
         returns = function() return 1 end,
@@ -102,7 +102,7 @@ describe("a hook", function()
     equal(events, { "return", "return" })
   end)
 
-  it("T-Q: is shown as the script has set it, in the task that starts with it", function()
+  it("T-Q: a task starts with the hook as the script has set it", function()
     local function hook() end
     task.spawn(function()
       for _, mask in ipairs { "c", "r", "l", "cr", "crl" } do
@@ -117,7 +117,7 @@ describe("a hook", function()
     end):await()
   end)
 
-  it("T-Q: that is set later, or by the task itself, is that coroutine's alone", function()
+  it("T-Q: a hook that is set later, or by the task, is that coroutine's alone", function()
     local function hook() end
     task.spawn(function()
       local child = task.spawn(function()
@@ -134,14 +134,14 @@ describe("a hook", function()
     end):await()
   end)
 
-  it("T-Q: of an ended task is not found in a later one", function()
+  it("T-Q: the hook of an ended task is not found in a later one", function()
     for _ = 1, 20 do
       task.spawn(function() debug.sethook(function() end, "l") end):await()
       equal(task.spawn(debug.gethook):await(), nil)
     end
   end)
 
-  it("T-Q: of a coroutine is set, shown and cleared from outside, as LuaCov does", function()
+  it("T-Q: a coroutine's hook is set, read and cleared from outside, as by LuaCov", function()
     local hook, lines = recorder()
     local create = coroutine.create
     local function covered(fn)

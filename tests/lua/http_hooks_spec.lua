@@ -25,7 +25,7 @@ describe("trace hooks", function()
     return table.concat(list, " ")
   end
 
-  it("are told start and end, with one context a request", function()
+  it("hooks see start and end, with one context for each request", function()
     local session <close>, events = traced()
     session:get(URL .. "/bytes/1")
     session:post(URL .. "/status/500", { body = "x" })
@@ -42,7 +42,7 @@ describe("trace hooks", function()
     equal(last.ev.time <= task.now(), true)
   end)
 
-  it("are told the end before the one who waits goes on", function()
+  it("hooks see the end before the waiting task goes on", function()
     local session <close>, events = traced()
     local t = task.spawn(function()
       session:get(URL .. "/bytes/1")
@@ -51,13 +51,13 @@ describe("trace hooks", function()
     equal(t:await(), "start end")
   end)
 
-  it("measure from the start to the end of the body", function()
+  it("hooks measure from the start to the end of the body", function()
     local session <close>, events = traced()
     session:get(URL .. "/drip?bytes=3&interval=0.01")
     equal(events[2].ev.time - events[1].ev.time >= 0.03, true)
   end)
 
-  it("share a context the script has written to, each request its own", function()
+  it("requests share a context that the script has written to, each in its own copy", function()
     local elapsed = {}
     local session <close> = http.session { trace = {
       request_start = function(ctx, ev) ctx.t0 = ev.time end,
@@ -72,7 +72,7 @@ describe("trace hooks", function()
     for _, seconds in ipairs(elapsed) do equal(seconds >= 0.01, true) end
   end)
 
-  it("may be any of the three", function()
+  it("a session may have any of the three hooks alone", function()
     for _, name in ipairs { "request_start", "request_end", "request_exception" } do
       local calls = 0
       local session <close> = http.session { trace = { [name] = function() calls = calls + 1 end } }
@@ -84,7 +84,7 @@ describe("trace hooks", function()
     equal(session:get(URL .. "/bytes/1").status, 200)
   end)
 
-  it("are told of a failure, once", function()
+  it("hooks see a failure once", function()
     local session <close>, events = traced()
     local err = raises_error({ code = "connect" }, session.get, session, origin.refused)
     equal(names(events), "start exception")
@@ -97,7 +97,7 @@ describe("trace hooks", function()
     equal(ev.url, origin.refused)
   end)
 
-  it("are told of every kind of failure exactly once", function()
+  it("hooks see every kind of failure exactly once", function()
     local session <close>, events = traced()
     for _, url in ipairs { origin.refused, URL .. "/reset", URL .. "/reset?after=10&length=100",
       URL .. "/truncate",
@@ -115,7 +115,7 @@ describe("trace hooks", function()
     equal(events[n + 2].ev.exception.code, "timeout")
   end)
 
-  it("are safe where a request fails at once and all is collected", function()
+  it("hooks are safe if a request fails at once and the collector runs", function()
     local session <close>, events = traced()
     for _ = 1, 20 do
       pcall(session.get, session, "nothing")
@@ -126,7 +126,7 @@ describe("trace hooks", function()
     equal(#events, 40)
   end)
 
-  it("are told of a cancel, once, wherever the request was", function()
+  it("hooks see a cancellation once, wherever the request was", function()
     for _, at in ipairs { "queue", "connect", "wait", "receive" } do
       local session <close>, events = traced { limit = 1 }
       local blocker = at == "queue" and task.spawn(session.get, session, URL .. "/stall")
@@ -155,7 +155,7 @@ describe("trace hooks", function()
     end
   end)
 
-  it("are told of a cancel that came before the request", function()
+  it("hooks see a cancellation that came before the request", function()
     local session <close>, events = traced()
     local t = task.spawn(function()
       task.current():cancel()
@@ -167,7 +167,7 @@ describe("trace hooks", function()
     equal(events[2].ev.cancelled, true)
   end)
 
-  it("are told of a session that is closed under its requests", function()
+  it("hooks see the end of requests whose session is closed", function()
     local session, events = traced { limit = 1 }
     local a = task.spawn(session.get, session, URL .. "/stall")
     local b = task.spawn(session.get, session, URL .. "/stall")
@@ -180,7 +180,7 @@ describe("trace hooks", function()
     equal(events[3].ev.exception.code, "closed")
   end)
 
-  it("are told a redirected request once, at its last end", function()
+  it("hooks see a redirected request once, at its last end", function()
     local session <close>, events = traced()
     session:get(URL .. "/redirect/3")
     equal(names(events), "start end")
@@ -194,7 +194,7 @@ describe("trace hooks", function()
     equal(events[6].ev.status, 302)
   end)
 
-  it("may edit the headers at the start", function()
+  it("the start hook may edit the headers", function()
     local session <close> = http.session { headers = { ["X-Session"] = "s", ["X-Gone"] = "g" },
       trace = {
       request_start = function(_, ev)
@@ -209,7 +209,7 @@ describe("trace hooks", function()
     equal(headers["x-gone"], nil)
   end)
 
-  it("may abort at the start, by raising: nothing is sent", function()
+  it("the start hook may raise, and nothing is sent", function()
     local thrown, events = {}, 0
     local session <close> = http.session { trace = {
       request_start = function() error(thrown) end,
@@ -224,7 +224,7 @@ describe("trace hooks", function()
     equal(events, 0)
   end)
 
-  it("that write a bad header are refused before anything is sent", function()
+  it("a bad header from a hook is refused before anything is sent", function()
     local session <close> = http.session { trace = {
       request_start = function(_, ev) ev.headers["X-Bad"] = "a\r\nEvil: 1" end,
     } }
@@ -233,7 +233,7 @@ describe("trace hooks", function()
     equal(#origin.requests(mark, "/bytes/1?spec=bad"), 0)
   end)
 
-  it("that fail later leave the request alone", function()
+  it("a hook that fails after the start does not change the request", function()
     local session <close> = http.session { trace = {
       request_end = function() error "a hook of this spec fails" end,
       request_exception = function() error({}) end,
@@ -243,7 +243,7 @@ describe("trace hooks", function()
     equal(session:get(URL .. "/bytes/3").body, "012")
   end)
 
-  it("cannot wait", function()
+  it("hooks cannot wait", function()
     local told = {}
     local function hook() told[#told + 1] = select(2, pcall(task.sleep, 0.001)) or "waited" end
     local session <close> = http.session {
@@ -258,7 +258,7 @@ describe("trace hooks", function()
     end
   end)
 
-  it("may spawn nothing, cancel anything, and close the session", function()
+  it("hooks may not spawn, and may cancel and close the session", function()
     local session, t
     session = http.session { trace = { request_end = function()
       t:cancel()

@@ -6,7 +6,7 @@ local origin = require "origin"
 local URL, echo = origin.url, origin.echo
 
 describe("a response", function()
-  it("holds status, reason, body, url, method and version", function()
+  it("a response has a status, a reason, a body, a URL, a method and a version", function()
     local session <close> = http.session()
     local r = session:get(URL .. "/bytes/20")
     equal(r.status, 200)
@@ -20,7 +20,7 @@ describe("a response", function()
     equal(r.nothing, nil)
   end)
 
-  it("holds any status, which is never an error by itself", function()
+  it("a response may have any status, which is no error by itself", function()
     local session <close> = http.session()
     for _, status in ipairs { 200, 201, 204, 304, 400, 404, 418, 500, 503, 599, 999 } do
       equal(session:get(URL .. "/status/" .. status).status, status)
@@ -29,7 +29,7 @@ describe("a response", function()
     equal(session:get(URL .. "/status/103").status, 200) -- what came before it is no answer
   end)
 
-  it("raises for its status where it is asked to", function()
+  it("a response raises an error for its status if the script asks", function()
     local session <close> = http.session()
     local r = session:get(URL .. "/status/503")
     local err = raises_error({
@@ -41,7 +41,7 @@ describe("a response", function()
     equal(rawequal(fine:raise_for_status(), fine), true)
   end)
 
-  it("has a body of any size, and of none", function()
+  it("a response has a body of any size, and of none", function()
     local session <close> = http.session()
     for _, n in ipairs { 0, 1, 16383, 16384, 16385, 1000000 } do
       local body = session:get(URL .. "/bytes/" .. n).body
@@ -51,7 +51,7 @@ describe("a response", function()
     equal(session:get(URL .. "/status/204").body, "")
   end)
 
-  it("has a body however it is framed", function()
+  it("a response has its body, however it is framed", function()
     local session <close> = http.session()
     equal(session:get(URL .. "/chunked?chunks=5&size=1000").body == origin.pattern(5000), true)
     equal(session:get(URL .. "/chunked?chunks=0").body, "")
@@ -60,14 +60,14 @@ describe("a response", function()
     equal(session:get(URL .. "/drip?bytes=5&interval=0.001").body, "01234")
   end)
 
-  it("has its body decoded", function()
+  it("a response has its body decoded", function()
     local session <close> = http.session()
     local r = session:get(URL .. "/gzip?bytes=100000")
     equal(r.body == origin.pattern(100000), true)
     equal(echo(session, "GET").headers["accept-encoding"]:find "gzip" ~= nil, true)
   end)
 
-  it("finds headers whatever their case", function()
+  it("a response finds headers in any case", function()
     local session <close> = http.session()
     local h = session:get(URL .. "/headers?X-One=1&x-two=a%20b").headers
     equal(h["x-one"], "1")
@@ -78,7 +78,7 @@ describe("a response", function()
     equal(h["Content-Length"], "2")
   end)
 
-  it("keeps every value of a header, in order", function()
+  it("a response keeps every value of a header, in order", function()
     local session <close> = http.session()
     local h = session:get(URL .. "/headers?Set-Cookie=a%3D1&X=y&set-cookie=b%3D2").headers
     equal(h:all "Set-Cookie", { "a=1", "b=2" })
@@ -93,14 +93,14 @@ describe("a response", function()
     equal(each, { "Set-Cookie", "X", "set-cookie", "Content-Length" })
   end)
 
-  it("finds headers of every name and of no value", function()
+  it("a response finds headers of every name, and without a value", function()
     local session <close> = http.session()
     local h = session:get(URL .. "/headers?Lines=5&X-Empty=").headers
     equal(h.lines, "5")
     equal(h["x-empty"], "")
   end)
 
-  it("tells how long each phase took", function()
+  it("a response has the duration of each phase", function()
     local session <close> = http.session()
     local first = session:get(URL .. "/delay/0.02").times
     for _, phase in ipairs { "queue", "tcp", "wait", "receive", "total" } do
@@ -118,7 +118,7 @@ describe("a response", function()
     equal({ second.dns, second.tcp, second.tls }, {}) -- the connection was there
   end)
 
-  it("is read in any number of tasks", function()
+  it("any number of tasks may read a response", function()
     local session <close> = http.session()
     local r = session:get(URL .. "/headers?X=1")
     local results = task.gather { function() return r.headers.X end, function()
@@ -129,7 +129,7 @@ describe("a response", function()
 end)
 
 describe("a verb", function()
-  it("is sent as it is called", function()
+  it("a method is sent as it is called", function()
     local session <close> = http.session()
     for _, verb in ipairs { "get", "post", "put", "patch", "delete", "options" } do
       local r = session[verb](session, URL .. "/echo?a=1")
@@ -141,13 +141,13 @@ describe("a verb", function()
     end
   end)
 
-  it("may be any other", function()
+  it("a script may use other methods", function()
     local session <close> = http.session()
     equal(echo(session, "PROPFIND").method, "PROPFIND")
     equal(echo(session, "x-Odd!").method, "x-Odd!")
   end)
 
-  it("HEAD has headers and no body", function()
+  it("HEAD returns headers and no body", function()
     local session <close> = http.session()
     local r = session:head(URL .. "/bytes/1000")
     equal(r.status, 200)
@@ -156,7 +156,7 @@ describe("a verb", function()
     equal(session:get(URL .. "/bytes/3").body, "012") -- the connection is in step
   end)
 
-  it("sends a body, of text and of bytes, small and large", function()
+  it("a method sends a body, of text and of bytes, small and large", function()
     local session <close> = http.session()
     for _, verb in ipairs { "POST", "PUT", "PATCH", "DELETE" } do
       local said = echo(session, verb, { body = "a=1&b=2" })
@@ -169,7 +169,7 @@ describe("a verb", function()
     end
   end)
 
-  it("adds no header to a body that nobody asked for", function()
+  it("a body adds no headers but those that it needs", function()
     local session <close> = http.session()
     local headers = echo(session, "POST", { body = ("x"):rep(5000) }).headers
     equal(headers["content-type"], nil)
@@ -177,7 +177,7 @@ describe("a verb", function()
     equal(headers["transfer-encoding"], nil)
   end)
 
-  it("stands in the module, on the default session", function()
+  it("the module has the methods of the default session", function()
     equal(http.get(URL .. "/bytes/3").body, "012")
     equal(http.head(URL .. "/bytes/3").body, "")
     equal(origin.decode(http.post(URL .. "/echo", { body = "b" }).body).body, "b")
@@ -186,7 +186,7 @@ describe("a verb", function()
 end)
 
 describe("headers", function()
-  it("of the session go with each request; a request's own replace them, whatever their case", function()
+  it("the session's headers go with each request, which may replace them in any case", function()
     local session <close> = http.session {
       headers = { ["X-One"] = "session", ["X-Two"] = "session", ["X-Num"] = 7 },
     }
@@ -200,7 +200,7 @@ describe("headers", function()
     equal(echo(session, "GET").headers["x-three"], nil)
   end)
 
-  it("are removed by false", function()
+  it("false removes a header", function()
     local session <close> = http.session { headers = { ["X-One"] = "session" } }
     equal(echo(session, "GET", { headers = { ["X-One"] = false } }).headers["x-one"], nil)
     equal(echo(session, "GET", { headers = { ["user-agent"] = false } }).headers["user-agent"], nil)
@@ -208,14 +208,14 @@ describe("headers", function()
     equal(echo(none, "GET").headers["user-agent"], nil)
   end)
 
-  it("name the program, unless told otherwise", function()
+  it("the User-Agent names the program, unless the script sets it", function()
     local session <close> = http.session()
     equal(echo(session, "GET").headers["user-agent"]:find "^septet/%d+%.%d+%.%d+$" ~= nil, true)
     local other <close> = http.session { headers = { ["user-agent"] = "mine" } }
     equal(echo(other, "GET").headers["user-agent"], "mine")
   end)
 
-  it("may be empty, long, and hold bytes that are no ASCII", function()
+  it("a header may be empty, long, and not in ASCII", function()
     local session <close> = http.session()
     local headers = echo(session, "GET", { headers = {
       ["X-Empty"] = "", ["X-Blank"] = "  ", ["X-Long"] = ("v"):rep(8000), ["X-Byte"] = "\xe9",
@@ -226,14 +226,14 @@ describe("headers", function()
     equal(headers["x-byte"], "é") -- the origin reads latin-1 and writes UTF-8
   end)
 
-  it("Host may be set", function()
+  it("a script may set Host", function()
     local session <close> = http.session()
     equal(echo(session, "GET").headers.host, origin.authority)
     equal(echo(session, "GET", { headers = { Host = "example.test" } }).headers.host,
       "example.test")
   end)
 
-  it("of a table that changes later stay what they were for the session", function()
+  it("a session copies its table of headers", function()
     local given = { ["X-One"] = "before" }
     local session <close> = http.session { headers = given }
     equal(echo(session, "GET").headers["x-one"], "before")
@@ -244,7 +244,7 @@ describe("headers", function()
 end)
 
 describe("a session", function()
-  it("keeps its connection", function()
+  it("a session keeps its connection", function()
     local session <close> = http.session()
     local mark = origin.mark()
     for _ = 1, 20 do session:get(URL .. "/bytes/1?spec=keep") end
@@ -253,7 +253,7 @@ describe("a session", function()
     equal(origin.connections(requests), 1)
   end)
 
-  it("has connections of its own", function()
+  it("sessions do not share connections", function()
     local a <close> = http.session()
     local b <close> = http.session()
     local mark = origin.mark()
@@ -264,7 +264,7 @@ describe("a session", function()
     equal(origin.connections(origin.requests(mark, "/bytes/1?spec=own")), 2)
   end)
 
-  it("drops them when it is closed", function()
+  it("a session drops its connections when it is closed", function()
     local mark = origin.mark()
     do
       local session <close> = http.session()
@@ -274,7 +274,7 @@ describe("a session", function()
       "client")
   end)
 
-  it("drops them when nobody holds it", function()
+  it("a session drops its connections when the collector takes it", function()
     local mark = origin.mark()
     http.session():get(URL .. "/bytes/1?spec=collect")
     collectgarbage()
@@ -283,7 +283,7 @@ describe("a session", function()
       "client")
   end)
 
-  it("that nobody holds ends no request on its way", function()
+  it("a collected session ends none of its requests", function()
     local t = task.spawn(function() return http.session():get(URL .. "/delay/0.02").body end)
     turns(2)
     collectgarbage()
@@ -291,7 +291,7 @@ describe("a session", function()
     equal(t:await(), "01")
   end)
 
-  it("takes no request once it is closed", function()
+  it("a closed session takes no request", function()
     local session = http.session()
     session:get(URL .. "/bytes/1")
     session:close()
@@ -299,7 +299,7 @@ describe("a session", function()
     misuse("the session is closed", function() session:get(URL .. "/bytes/1") end)
   end)
 
-  it("fails what is in flight when it is closed, what waits for a place too", function()
+  it("closing a session fails the requests in flight, and the queued ones too", function()
     local session = http.session { limit = 1 }
     local tasks = {}
     for i = 1, 3 do tasks[i] = task.spawn(session.get, session, URL .. "/stall?spec=close") end
@@ -311,7 +311,7 @@ describe("a session", function()
     end
   end)
 
-  it("may be closed by the task whose request it is", function()
+  it("the task of a request may close its session", function()
     local session = http.session()
     local t = task.spawn(function()
       local s <close> = session
@@ -322,7 +322,7 @@ describe("a session", function()
     misuse("the session is closed", function() session:get(URL .. "/bytes/1") end)
   end)
 
-  it("takes limits, a timeout and headers, and nothing else", function()
+  it("a session takes limits, a timeout and headers, and no other option", function()
     misuse("unknown option 'limti' to 'session', did you mean 'limit'%?", function()
       http.session({ limti = 3 })
     end)
@@ -348,7 +348,7 @@ describe("a session", function()
     end)
   end)
 
-  it("does not grow the process when many come and go", function()
+  it("many sessions in turn do not grow the process", function()
     local function resident() -- bytes; a sanitizer keeps what is freed, and looks for leaks itself
       local maps, file <close> = io.open "/proc/self/maps", io.open "/proc/self/statm"
       local sanitized = maps and maps:read("a"):find("libasan", 1, true)
@@ -369,7 +369,7 @@ describe("a session", function()
 end)
 
 describe("a dot for a colon", function()
-  it("is named, and so is a colon for a dot", function()
+  it("the error of a dot names the colon, and that of a colon the dot", function()
     local session <close> = http.session()
     raises("'get' is a method: call it as session:get", session.get, "http://127.0.0.1:1/")
     raises("'get' is a function: call it as http.get", http.get, http, "http://127.0.0.1:1/")

@@ -23,17 +23,17 @@ local function lines_of(text, options)
 end
 
 describe("a file", function()
-  it("gives its lines without their newlines", function()
+  it("a file gives its lines without their newlines", function()
     equal(lines_of "one\ntwo\n\nfour\n", { "one", "two", "", "four" })
     equal(lines_of "\n", { "" })
   end)
 
-  it("gives the last line without a newline", function()
+  it("a file gives the last line without a newline", function()
     equal(lines_of "one\ntwo", { "one", "two" })
     equal(lines_of "one", { "one" })
   end)
 
-  it("that is empty gives nil, again and again", function()
+  it("an empty file gives nil, again and again", function()
     equal(lines_of "", {})
     local f <close> = files.with ""
     local reader <close> = sio.open(f.path)
@@ -41,11 +41,11 @@ describe("a file", function()
     equal(reader:read_line(), nil)
   end)
 
-  it("keeps NUL and carriage return", function()
+  it("a file keeps NUL and carriage return", function()
     equal(lines_of "a\0b\r\n\0\n\r", { "a\0b\r", "\0", "\r" })
   end)
 
-  it("gives lines that are longer than what is read at once", function()
+  it("a file gives lines that are longer than one read", function()
     local long, longer = ("x"):rep(CHUNK + 1), ("yz"):rep(3 * CHUNK)
     local lines = lines_of(("%s\n%s\nshort\n%s"):format(long, longer, long))
     equal(#lines, 4)
@@ -53,7 +53,7 @@ describe("a file", function()
       true)
   end)
 
-  it("gives lines that begin and end anywhere", function()
+  it("a file gives lines that begin and end anywhere in a read", function()
     local expected = {}
     for i = 1, 40000 do expected[i] = ("%d"):format(i):rep(i % 7) end
     local lines = lines_of(table.concat(expected, "\n") .. "\n")
@@ -61,7 +61,7 @@ describe("a file", function()
     equal(table.concat(lines, "\n") == table.concat(expected, "\n"), true)
   end)
 
-  it("gives bytes, mixed with lines", function()
+  it("a file gives bytes, mixed with lines", function()
     local f <close> = files.with "0123456789\nabc\ndef"
     local reader <close> = sio.open(f.path)
     equal(reader:read(4), "0123")
@@ -71,7 +71,7 @@ describe("a file", function()
     equal(reader:read(1), nil)
   end)
 
-  it("gives all its bytes", function()
+  it("a file gives all its bytes", function()
     local text = ("0123456789abcde\n"):rep(20000)
     local f <close> = files.with(text)
     local reader <close> = sio.open(f.path)
@@ -83,7 +83,7 @@ describe("a file", function()
     equal(table.concat(pieces) == text, true)
   end)
 
-  it("lets the others have their turn", function()
+  it("reading a file lets other tasks run", function()
     local f <close> = files.with(("x\n"):rep(1000))
     local reader <close> = sio.open(f.path)
     local other = 0
@@ -98,7 +98,7 @@ describe("a file", function()
     t:await()
   end)
 
-  it("may be a device", function()
+  it("a file may be a device", function()
     local null <close> = sio.open "/dev/null"
     equal(null:read_line(), nil)
     local zero <close> = sio.open "/dev/zero"
@@ -107,7 +107,7 @@ describe("a file", function()
 end)
 
 describe("a line over the limit", function()
-  it("raises, and again, and its bytes are still there", function()
+  it("a line over the limit raises again and again, and its bytes stay", function()
     local f <close> = files.with "12345\n123456\n1234"
     local reader <close> = sio.open(f.path, { max_line = 5 })
     equal(reader:read_line(), "12345")
@@ -122,14 +122,14 @@ describe("a line over the limit", function()
     equal(reader:read_line(), nil)
   end)
 
-  it("raises at the end as well", function()
+  it("a line over the limit raises at the end of the file as well", function()
     local f <close> = files.with "123456"
     local reader <close> = sio.open(f.path, { max_line = 5 })
     raises_error({ kind = "IoError", code = "line_too_long" }, reader.read_line, reader)
     equal(reader:read(100), "123456")
   end)
 
-  it("raises before it has been read, and is no more in memory than that", function()
+  it("a line over the limit raises before all of it is in memory", function()
     local reader <close> = sio.open "/dev/zero"
     raises_error({ kind = "IoError", code = "line_too_long" }, reader.read_line, reader)
     local left = 0
@@ -137,7 +137,7 @@ describe("a line over the limit", function()
     equal(left <= 1024 * 1024 + 2 * CHUNK, true)
   end)
 
-  it("has 1 MiB by default", function()
+  it("the limit of a line is 1 MiB by default", function()
     local most = ("x"):rep(1024 * 1024)
     local lines = lines_of(most .. "\n" .. most)
     equal(#lines[1] == #most and #lines[2] == #most, true)
@@ -146,7 +146,7 @@ describe("a line over the limit", function()
 end)
 
 describe("a FIFO", function()
-  it("is opened without a writer, and waits for one", function()
+  it("a FIFO opens without a writer, and waits for one", function()
     local f <close> = files.fifo()
     local reader <close> = sio.open(f.path)
     local t = task.spawn(reader.read_line, reader)
@@ -160,7 +160,7 @@ describe("a FIFO", function()
     equal(reader:read_line(), nil)
   end)
 
-  it("with a slow writer stalls nobody", function()
+  it("a FIFO with a slow writer stops no other task", function()
     local reader, out = pipe()
     local steps, lines = 0, {}
     local writer = task.spawn(function()
@@ -183,7 +183,7 @@ describe("a FIFO", function()
     reader:close()
   end)
 
-  it("gives bytes as soon as there are any", function()
+  it("a FIFO gives bytes as soon as there are any", function()
     local reader <close>, out = pipe()
     local t = task.spawn(reader.read, reader, 100)
     turns(2)
@@ -193,7 +193,7 @@ describe("a FIFO", function()
     equal(reader:read(100), nil)
   end)
 
-  it("gives what many write at once", function()
+  it("a FIFO gives the bytes of many writers at once", function()
     local readers, outs, tasks = {}, {}, {}
     for i = 1, 50 do readers[i], outs[i] = pipe() end
     for i, reader in ipairs(readers) do
@@ -214,7 +214,7 @@ describe("a FIFO", function()
 end)
 
 describe("a cancelled wait", function()
-  it("loses nothing that has come or that comes", function()
+  it("a cancelled wait loses no bytes that have come or that come later", function()
     local reader <close>, out = pipe()
     for _, half in ipairs { "", "one, ", "half and " } do
       out:write(half)
@@ -229,7 +229,7 @@ describe("a cancelled wait", function()
     out:close()
   end)
 
-  it("leaves a read in the thread pool to the next one", function()
+  it("a cancelled wait leaves its read in the thread pool to the next one", function()
     local text = ("0123456789\n"):rep(20000)
     local f <close> = files.with(text)
     local reader <close> = sio.open(f.path)
@@ -246,7 +246,7 @@ describe("a cancelled wait", function()
     equal(reader:read_line(), nil)
   end)
 
-  it("at any moment loses no line", function()
+  it("a wait that is cancelled at any moment loses no line", function()
     local reader <close>, out = pipe()
     local writer = task.spawn(function()
       for i = 1, 300 do
@@ -273,7 +273,7 @@ describe("a cancelled wait", function()
     writer:await()
   end)
 
-  it("is never begun in a cancelled task", function()
+  it("a cancelled task does not begin to wait", function()
     local f <close> = files.with "one\n"
     local reader <close> = sio.open(f.path)
     local t = task.spawn(function() return reader:read_line() end)
@@ -282,7 +282,7 @@ describe("a cancelled wait", function()
     equal(reader:read_line(), "one")
   end)
 
-  it("of opening leaves nothing open", function()
+  it("a cancelled open leaves nothing open", function()
     local f <close> = files.with "one\n"
     for _ = 1, 50 do
       local t = task.spawn(sio.open, f.path)
@@ -293,7 +293,7 @@ describe("a cancelled wait", function()
     collectgarbage()
   end)
 
-  it("may be the last thing that knew of the reader", function()
+  it("a cancelled wait may have had the last reference to the reader", function()
     local f <close> = files.with(("x"):rep(3 * CHUNK))
     local t = task.spawn(function() return sio.open(f.path):read_line() end)
     local weak = setmetatable({ t }, { __mode = "v" })
@@ -309,7 +309,7 @@ describe("a cancelled wait", function()
 end)
 
 describe("close", function()
-  it("ends a wait, and refuses the next one", function()
+  it("close ends a wait, and refuses the next one", function()
     local reader, out = pipe()
     local t = task.spawn(reader.read_line, reader)
     turns(2)
@@ -322,7 +322,7 @@ describe("close", function()
     out:close()
   end)
 
-  it("comes with the end of a block", function()
+  it("a reader in a closing variable is closed at the end of its block", function()
     local f <close> = files.with "one\ntwo\n"
     local kept
     do
@@ -333,7 +333,7 @@ describe("close", function()
     misuse("the reader is closed", function() kept:read_line() end)
   end)
 
-  it("lets a task have what it was given before", function()
+  it("close leaves a task the bytes that it was given before", function()
     local readers, outs, tasks = {}, {}, {}
     for i = 1, 2 do readers[i], outs[i] = pipe() end
     for i = 1, 2 do
@@ -352,7 +352,7 @@ describe("close", function()
     end
   end)
 
-  it("does not wait for a read in the thread pool", function()
+  it("close does not wait for a read in the thread pool", function()
     local f <close> = files.with(("x"):rep(10 * CHUNK))
     for _ = 1, 20 do
       local reader = sio.open(f.path)
@@ -363,7 +363,7 @@ describe("close", function()
     end
   end)
 
-  it("tells the writer", function()
+  it("close ends the pipe for the writer", function()
     local reader, out = pipe()
     reader:close()
     turns(2)
@@ -375,7 +375,7 @@ describe("close", function()
 end)
 
 describe("a mistake", function()
-  it("is to read where another task reads", function()
+  it("a read while another task reads is refused", function()
     local reader <close>, out = pipe()
     local t = task.spawn(reader.read_line, reader)
     turns(2)
@@ -386,7 +386,7 @@ describe("a mistake", function()
     out:close()
   end)
 
-  it("in an argument raises Usage at its line", function()
+  it("a mistake in an argument raises Usage at its line", function()
     local f <close> = files.with "x"
     local reader <close> = sio.open(f.path)
     misuse("bad argument #1 to 'open' %(string expected, got nil%)", function() sio.open() end)
@@ -405,7 +405,7 @@ describe("a mistake", function()
     end)
   end)
 
-  it("in a path raises IoError, with its code", function()
+  it("a mistake in a path raises IoError, with its code", function()
     local f <close> = files.temporary()
     local err = raises_error({ kind = "IoError", code = "ENOENT", path = f.path }, sio.open, f.path)
     equal(err.message, ("cannot open '%s': no such file or directory"):format(f.path))

@@ -5,7 +5,7 @@ local origin = require "origin"
 local refused = require("helpers").refused
 
 describe("decode", function()
-  it("keeps integers integers, up to 64 bits", function()
+  it("decode keeps integers up to 64 bits integers", function()
     for text, value in pairs {
       ["0"] = 0, ["-1"] = -1, ["9007199254740993"] = 9007199254740993,
       ["9223372036854775807"] = math.maxinteger, ["-9223372036854775808"] = math.mininteger,
@@ -15,25 +15,25 @@ describe("decode", function()
     equal(("/items/%s"):format(json.decode '{"id": 42}'.id), "/items/42")
   end)
 
-  it("keeps floats floats", function()
+  it("decode keeps floats floats", function()
     for text, value in pairs { ["1.0"] = 1.0, ["1e2"] = 100.0, ["-0.5"] = -0.5, ["1E-2"] = 0.01 } do
       equal({ json.decode(text), math.type(json.decode(text)) }, { value, "float" })
     end
   end)
 
-  it("refuses numbers that 64 bits cannot hold", function()
+  it("decode refuses numbers that 64 bits cannot hold", function()
     refused("JsonError", "too big integer", json.decode, "[9223372036854775808]")
     refused("JsonError", "too big negative integer", json.decode, "-9223372036854775809")
     refused("JsonError", "real number overflow", json.decode, "1e999")
   end)
 
-  it("gives strings byte for byte", function()
+  it("decode returns strings byte for byte", function()
     equal(json.decode [["a\"b\\c\/d\n\u00e9\ud83d\ude00"]], 'a"b\\c/d\né😀')
     equal(json.decode [["a\u0000b"]], "a\0b")
     equal(json.decode '""', "")
   end)
 
-  it("gives booleans, null, arrays and objects", function()
+  it("decode returns booleans, null, arrays and objects", function()
     local value = json.decode [[
       {"yes": true, "no": false, "nothing": null, "list": [1, [2], {"a": 3}]}
     ]]
@@ -42,20 +42,19 @@ describe("decode", function()
     equal({ json.decode "null" == json.null, json.decode "true" }, { true, true })
   end)
 
-  it("tells an empty array from an empty object", function()
+  it("decode marks an empty array, which is no empty object", function()
     local value = json.decode '{"a": [], "o": {}}'
     equal({
       json.is_array(value.a), json.is_array(value.o), json.is_array(value), json.is_array(1),
-    },
-      { true, false, false, false })
+    }, { true, false, false, false })
     equal(json.encode(value), '{"a":[],"o":{}}')
   end)
 
-  it("takes the last of keys that are the same", function()
+  it("decode takes the last of equal keys", function()
     equal(json.decode '{"a": 1, "a": 2}'.a, 2)
   end)
 
-  it("says where a text is wrong", function()
+  it("decode says where a text is wrong", function()
     for text, place in pairs {
       ['{"a": 1,\n"b": }'] = { 2, 6, 15 }, ["[1, 2 3]"] = { 1, 7, 7 }, ["\n\n[tru]"] = { 3, 4, 6 },
       [""] = { 1, 1, 1 }, ["[1,\n"] = { 2, 1, 5 }, ["[1] 2"] = { 1, 5, 5 },
@@ -74,17 +73,17 @@ describe("decode", function()
     end
   end)
 
-  it("refuses the keys that it cannot hold", function()
+  it("decode refuses the keys that it cannot hold", function()
     refused("JsonError", "NUL byte in object key", json.decode, '{"a\\u0000b": 1}')
   end)
 
-  it("skips a byte order mark", function()
+  it("decode skips a byte order mark", function()
     equal(json.decode("\xef\xbb\xbf[1]"), { 1 })
     refused("JsonError", "bad JSON", json.decode, "\xef\xbb\xbf")
     refused("JsonError", "bad JSON", json.decode, "[\xef\xbb\xbf]")
   end)
 
-  it("limits how deep a text nests", function()
+  it("decode limits how deep a text nests", function()
     local function nested(n) return ("["):rep(n) .. ("]"):rep(n) end
     local _ = json.decode(nested(128))
     local err = refused("JsonError", "nested too deeply", json.decode, nested(129))
@@ -95,7 +94,7 @@ describe("decode", function()
     equal(json.decode('["\\"[[", []]', { depth = 2 })[1], '"[[')
   end)
 
-  it("refuses what is no text, and options it does not know", function()
+  it("decode refuses values that are no text, and unknown options", function()
     refused("Usage", "string expected, got number", json.decode, 1)
     refused("Usage", "did you mean 'depth'?", json.decode, "1", { dept = 1 })
     refused("Usage", "bad option 'depth'", json.decode, "1", { depth = 0 })
@@ -103,7 +102,7 @@ describe("decode", function()
 end)
 
 describe("encode", function()
-  it("writes what decode gave as it was", function()
+  it("encode writes what decode returned unchanged", function()
     for _, text in ipairs { "1", "-1", "1.0", "0.1", "1e100", "9223372036854775807", "true", "null",
       '""', "[]", "{}",
       [["a\"b\\c\nd"]], '"\\u0000"', '"é😀"', '[1,[],{}]', '{"a":[null,true,1.5],"b":{"c":"d"}}' } do
@@ -111,7 +110,7 @@ describe("encode", function()
     end
   end)
 
-  it("tells floats from integers, in as few digits as name them", function()
+  it("encode keeps floats and integers apart, in the fewest digits", function()
     equal(json.encode { 1, 1.0, 0.1, 0.3, 1e15, -0.0 }, "[1,1.0,0.1,0.3,1e15,-0.0]")
     equal(json.encode { 0.25, 0.1 + 0.2 }, "[0.25,0.30000000000000004]")
     for _, n in ipairs { 1 / 3, 2 ^ 53 + 0.0, 5e-324, 1.7976931348623157e308, 0.1 + 0.2 } do
@@ -119,7 +118,7 @@ describe("encode", function()
     end
   end)
 
-  it("writes the same text for the same value", function()
+  it("encode writes the same text for the same value", function()
     local value = {}
     for i = 1, 100 do value["key " .. i] = i end
     local text = json.encode(value)
@@ -130,7 +129,7 @@ describe("encode", function()
     end
   end)
 
-  it("makes arrays of tables with the keys 1 to n, and of those that are marked", function()
+  it("encode makes arrays of tables with the keys 1 to n, and of marked ones", function()
     equal(json.encode { 1, "a", json.null }, '[1,"a",null]')
     equal({ json.encode {}, json.encode(json.array {}) }, { "{}", "[]" })
     equal(json.encode { json.array {}, {}, json.array { 1 } }, "[[],{},[1]]")
@@ -141,17 +140,17 @@ describe("encode", function()
     refused("Usage", "cannot encode the value: a string that is not UTF-8", json.encode, "a\xff")
   end)
 
-  it("escapes a NUL, in keys, too", function()
+  it("encode escapes a NUL, in keys, too", function()
     equal(json.encode { ["a\0c"] = "\0", ["a\0b"] = 1, a = 2 },
       [[{"a":2,"a\u0000b":1,"a\u0000c":"\u0000"}]])
   end)
 
-  it("indents", function()
+  it("encode indents", function()
     equal(json.encode({ a = { 1 } }, { indent = 2 }), '{\n  "a": [\n    1\n  ]\n}')
     refused("Usage", "at most 31 expected, got 32", json.encode, 1, { indent = 32 })
   end)
 
-  it("names the place of what it cannot write", function()
+  it("encode names the place of what it cannot write", function()
     refused("Usage", "cannot encode the value: a function", json.encode, print)
     refused("Usage", "cannot encode the value.a[2].b: a function",
       json.encode, { a = { 1, { b = print } } })
@@ -167,7 +166,7 @@ describe("encode", function()
     refused("Usage", "a userdata", json.encode, { io.stdout })
   end)
 
-  it("ends where a value holds itself", function()
+  it("encode refuses a value that contains itself", function()
     local value = { a = { 1, {} } }
     value.a[2].b = value.a
     refused("Usage", "cannot encode the value.a[2].b: a table that holds itself",
@@ -176,7 +175,7 @@ describe("encode", function()
     equal(json.encode { shared, shared, { shared } }, "[[1],[1],[[1]]]")
   end)
 
-  it("limits how deep a value nests", function()
+  it("encode limits how deep a value nests", function()
     local deep = {}
     for _ = 1, 127 do deep = { deep } end
     equal(#json.encode(deep), 256)
@@ -188,26 +187,26 @@ describe("encode", function()
     refused("Usage", "nested too deeply", json.encode, { deep }, { depth = 2047 })
   end)
 
-  it("names the script's line", function()
+  it("encode names the script's line", function()
     misuse("the value%.a: a function", function()
       local _ = json.encode { a = print }
     end)
   end)
 
-  it("reads raw fields: a metatable changes nothing", function()
+  it("encode reads raw fields: a metatable changes nothing", function()
     equal(json.encode(setmetatable({ a = 1 },
       { __index = { b = 2 }, __pairs = error, __len = error })), '{"a":1}')
   end)
 end)
 
 describe("a response", function()
-  it("decodes its body", function()
+  it("json() of a response decodes its body", function()
     local session <close> = http.session()
     local said = session:post(origin.url .. "/echo?a=1", { body = json.encode { n = 1 } }):json()
     equal({ said.method, said.query, json.decode(said.body).n }, { "POST", "a=1", 1 })
   end)
 
-  it("raises JsonError where its body is none", function()
+  it("json() of a response raises JsonError for a bad body", function()
     local session <close> = http.session()
     local response = session:get(origin.url .. "/bytes/20")
     refused("JsonError", "bad JSON at line 1, column 1", response.json, response)
@@ -215,7 +214,7 @@ describe("a response", function()
 end)
 
 describe("array", function()
-  it("refuses what has a metatable of its own, and what is no table", function()
+  it("array refuses tables with a metatable, and other values", function()
     refused("Usage", "metatable of its own", json.array, setmetatable({}, {}))
     refused("Usage", "list expected", json.array, 1)
     local list = {}

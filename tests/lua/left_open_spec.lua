@@ -136,12 +136,12 @@ local function words(err)
     .. (tostring(err):gsub("0x%x+", ""):gsub("\n%s*in t[^\n]*, stack traceback.*", ""))
 end
 
-describe("T-A: a coroutine that dies of", function()
+describe("coroutines that die", function()
   for how, die in pairs(deaths) do
     local blocks = how == "an error that is a string" and around
       or { around["a group"], around["a coroutine"] }
     for what, open in pairs(openings) do
-      it(("%s in %s leaves nothing behind"):format(how, what), function()
+      it(("T-A: %s in %s leaves nothing behind"):format(how, what), function()
         for _, block in pairs(blocks) do
           block(function()
             local scope = task.scope()
@@ -156,7 +156,7 @@ describe("T-A: a coroutine that dies of", function()
         end
       end)
 
-      it(("%s in %s leaves nothing behind: wrap"):format(how, what), function()
+      it(("T-A: %s in %s leaves nothing behind, by wrap"):format(how, what), function()
         for _, block in pairs(blocks) do
           block(function()
             local scope = task.scope()
@@ -169,7 +169,7 @@ describe("T-A: a coroutine that dies of", function()
 
     -- which Lua does not run in a coroutine that died
     if how ~= "a closing variable that fails" then
-      it(("%s gives by resume what it gives by pcall"):format(how), function()
+      it(("T-A: %s gives by resume what it gives by pcall"):format(how), function()
         for _, what in ipairs { "a group", "two groups", "a generator in a group" } do
           local _, expected = pcall(openings[what], die)
           local _, got = coroutine.resume(coroutine.create(openings[what]), die)
@@ -181,14 +181,14 @@ describe("T-A: a coroutine that dies of", function()
   end
 end)
 
-describe("T-A: a coroutine", function()
+describe("coroutines", function()
   local function producer()
     local g <close> = task.group()
     child(g)
     never()
   end
 
-  it("that a deadline ends is like a function", function()
+  it("T-A: a coroutine that a deadline ends behaves like a function", function()
     equal({ task.timeout(0.01, function()
       local ok, err = coroutine.resume(coroutine.create(producer))
       return ok, err.kind, err.source
@@ -204,7 +204,7 @@ describe("T-A: a coroutine", function()
     goes_on(nil)
   end)
 
-  it("that is cancelled with its task is like a function", function()
+  it("T-A: a coroutine that is cancelled with its task behaves like a function", function()
     local seen
     local t = task.spawn(function()
       seen = table.pack(coroutine.resume(coroutine.create(producer)))
@@ -218,7 +218,7 @@ describe("T-A: a coroutine", function()
     equal({ seen.n, seen[1], seen[2].kind, seen[2].reason }, { 2, false, "Cancelled", "enough" })
   end)
 
-  it("that the failure of a child ends gives the ErrorGroup", function()
+  it("T-A: a coroutine that a child's failure ends raises the ErrorGroup", function()
     for _, opens in ipairs { true, false } do
       local co = coroutine.create(function()
         local g = task.group()
@@ -233,7 +233,7 @@ describe("T-A: a coroutine", function()
     end
   end)
 
-  it("that dies in another task than it began in leaves nothing behind in either", function()
+  it("T-A: a coroutine that dies in another task leaves nothing behind in either", function()
     local co = coroutine.create(function()
       coroutine.yield()
       producer()
@@ -251,7 +251,7 @@ describe("T-A: a coroutine", function()
     goes_on(nil)
   end)
 
-  it("that dies inside another one leaves that one as it was", function()
+  it("T-A: a coroutine that dies inside another one leaves that one as it was", function()
     coroutine.wrap(function()
       local g <close> = task.group()
       equal(coroutine.resume(coroutine.create(openings["two groups"]), error), false)
@@ -260,7 +260,7 @@ describe("T-A: a coroutine", function()
     goes_on(nil)
   end)
 
-  it("whose tasks take their time to end is waited for, while others run", function()
+  it("T-A: a dead coroutine's tasks are joined while other tasks run", function()
     local done, ended = gate(), false
     local t = task.spawn(function()
       return coroutine.resume(coroutine.create(function()
@@ -280,7 +280,7 @@ describe("T-A: a coroutine", function()
     equal({ t:await() == false, ended }, { true, true })
   end)
 
-  it("that dies of nil, which a closing variable cannot tell from no error, leaves nothing behind", function()
+  it("T-A: a coroutine that dies of nil, as if without an error, leaves nothing behind", function()
     for _, what in ipairs { "a group", "a group without <close>", "two groups" } do
       local ok, err = coroutine.resume(coroutine.create(openings[what]), error)
       equal({ ok, err.kind }, { false, "ErrorGroup" })
@@ -288,12 +288,12 @@ describe("T-A: a coroutine", function()
     end
   end)
 
-  it("that dies of a stack overflow leaves nothing behind", function()
+  it("T-A: a coroutine that dies of a stack overflow leaves nothing behind", function()
     equal(coroutine.resume(coroutine.create(openings["two groups"]), overflow), false)
     goes_on(nil)
   end)
 
-  it("nests as deep as before", function()
+  it("T-A: coroutines nest as deep as before", function()
     local depth = 0
     local function go()
       depth = depth + 1
@@ -305,8 +305,8 @@ describe("T-A: a coroutine", function()
   end)
 end)
 
-describe("T-A: a block", function()
-  it("ends what its function left open", function()
+describe("blocks", function()
+  it("T-A: a block ends what its function left open", function()
     for name, block in pairs {
       timeout = function(fn) return task.timeout(100, fn) end,
       move_on_after = function(fn) return select(2, task.move_on_after(100, fn)) end,
@@ -331,8 +331,8 @@ describe("T-A: a block", function()
   end)
 end)
 
-describe("T-A: a task", function()
-  it("that leaves a group open gives what its function gave, and the group's tasks are cancelled", function()
+describe("tasks", function()
+  it("T-A: a task that leaves a group open returns its values, and cancels the tasks", function()
     local t = task.spawn(function()
       child(task.group())
       return "value"
@@ -341,7 +341,7 @@ describe("T-A: a task", function()
     goes_on(nil)
   end)
 
-  it("that leaves a group open fails with its own error", function()
+  it("T-A: a task that leaves a group open fails with its own error", function()
     local thrown = {}
     local t = task.spawn(function()
       child(task.group())
@@ -352,7 +352,7 @@ describe("T-A: a task", function()
     goes_on(nil)
   end)
 
-  it("that the failure of such a group's task ended fails with the ErrorGroup", function()
+  it("T-A: a task that such a group ends fails with the ErrorGroup", function()
     local t = task.spawn(function()
       local g = task.group()
       child(g)
@@ -365,7 +365,7 @@ describe("T-A: a task", function()
     goes_on(nil)
   end)
 
-  it("that is cancelled with a group left open is cancelled", function()
+  it("T-A: a task that is cancelled with a group left open is cancelled", function()
     local t = task.spawn(function()
       child(task.group())
       never()

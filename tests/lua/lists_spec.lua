@@ -26,9 +26,9 @@ local function count(tree)
   return n
 end
 
-describe("T-I: what is no list is refused before anything is spawned, by", function()
+describe("values that are no lists", function()
   for name, takes in pairs(TAKES) do
-    it(name .. ", alone and beside items", function()
+    it("T-I: before any spawn, what is no list is refused by " .. name, function()
       local item = name == "wait" and task.spawn(f) or takes[2]
       for _, key in ipairs(KEYS) do
         for n = 0, 2 do
@@ -44,7 +44,7 @@ describe("T-I: what is no list is refused before anything is spawned, by", funct
       if name == "wait" then item:await() end
     end)
 
-    it(name .. ", where an `n` is not that of table.pack", function()
+    it("T-I: an `n` that is not that of table.pack is refused by " .. name, function()
       local item = name == "wait" and task.spawn(f) or takes[2]
       for _, n in ipairs { "2", 1.5, -1, 0, true } do
         local err = raises_error({ kind = "Usage" }, takes[1], { item, n = n })
@@ -56,7 +56,7 @@ describe("T-I: what is no list is refused before anything is spawned, by", funct
     end)
   end
 
-  it("gather, wait and as_completed, which name an option in the list as such", function()
+  it("T-I: gather, wait and as_completed name an option in the list as such", function()
     misuse("'limit' in the list is an option: gather%(list, { limit = ... }%) expected", function()
       task.gather({ f, limit = 1 })
     end)
@@ -71,7 +71,7 @@ describe("T-I: what is no list is refused before anything is spawned, by", funct
     misuse("the key 'limit'", function() task.race({ f, limit = 1 }) end)
   end)
 
-  it("options and bodies of requests", function()
+  it("T-I: options and bodies of requests refuse what is no list", function()
     for _, list in ipairs { { "GET", x = 1 }, { x = "GET" }, { [2] = "GET" },
       { "GET", n = "1" } } do
       raises_error({ kind = "Usage" }, http.session, { retries = { methods = list } })
@@ -85,8 +85,8 @@ describe("T-I: what is no list is refused before anything is spawned, by", funct
   end)
 end)
 
-describe("T-I: lists are taken", function()
-  it("from table.pack, empty, and with the same item twice", function()
+describe("lists", function()
+  it("T-I: lists may come from table.pack, be empty, and have an item twice", function()
     equal(task.gather(table.pack(f, f)), { 1, 1, n = 2 })
     equal(task.gather(table.pack()), { n = 0 })
     equal(task.gather {}, { n = 0 })
@@ -95,7 +95,7 @@ describe("T-I: lists are taken", function()
     equal({ task.wait(table.pack()) }, { {}, {} })
   end)
 
-  it("of whatever can be called", function()
+  it("T-I: lists may have any values that can be called", function()
     equal(task.gather { callable, f }, { 1, 1, n = 2 })
     equal(task.gather({ callable, callable, f }, { limit = 1 }), { 1, 1, 1, n = 3 })
     equal(task.gather({ callable }, { settled = true })[1].value, 1)

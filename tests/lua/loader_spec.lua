@@ -17,7 +17,7 @@ local waits = [[
 ]]
 
 describe("task.require", function()
-  it("loads a module that waits, once", function()
+  it("task.require loads a module that waits, once", function()
     local _ <close> = module("waits", waits)
     local m = task.require "waits"
     equal(m[1], "waits")
@@ -25,7 +25,7 @@ describe("task.require", function()
     equal(rawequal(require "waits", m), true)
   end)
 
-  it("lets tasks that ask meanwhile wait for the one that loads", function()
+  it("task.require makes other tasks wait for the one that loads", function()
     local _ <close> = module("waits", waits)
     local before = _G.loads or 0
     local all = task.gather(task.map(task.require, { "waits", "waits", "waits" }))
@@ -33,21 +33,21 @@ describe("task.require", function()
     equal(_G.loads - before, 1)
   end)
 
-  it("finds what the standard require finds, and gives its second value", function()
+  it("task.require finds what require finds, and returns its second value", function()
     package.loaded["spec-target"] = nil
     local m, where = task.require "origin"
     equal(m, require "origin")
     if where then equal(where:find "origin.lua" ~= nil, true) end
   end)
 
-  it("gives true for a module that returns nothing, and what it put into package.loaded", function()
+  it("task.require returns true, or package.loaded, for a module without a result", function()
     local _ <close> = module("nothing", "")
     equal(task.require "nothing", true)
     local _ <close> = module("puts", "package.loaded.puts = 7")
     equal(task.require "puts", 7)
   end)
 
-  it("raises what the module raises, and loads it anew the next time", function()
+  it("task.require raises the module's error, and loads it anew the next time", function()
     local _ <close> = module("fails",
       "tries = (tries or 0) + 1 if tries == 1 then error 'first' end return tries")
     local err = raises("fails.lua:1: first", task.require, "fails")
@@ -55,17 +55,17 @@ describe("task.require", function()
     equal(task.require "fails", 2)
   end)
 
-  it("says where a missing module was sought", function()
+  it("task.require says where it looked for a missing module", function()
     local err = raises("^module 'no.such.module' not found:", task.require, "no.such.module")
     equal(err:find("no field package.preload['no.such.module']", 1, true) ~= nil, true)
   end)
 
-  it("finds a module that requires itself", function()
+  it("task.require finds a module that requires itself", function()
     local _ <close> = module("itself", "return require 'septet.task'.require 'itself'")
     raises("module 'itself' requires itself", task.require, "itself")
   end)
 
-  it("loads for the others when the one that loaded is cancelled", function()
+  it("task.require loads on for other tasks when the loader is cancelled", function()
     local _ <close> = module("waits", waits)
     local first, second = task.spawn(task.require, "waits"), task.spawn(task.require, "waits")
     turns(1)
@@ -74,13 +74,13 @@ describe("task.require", function()
     equal(first:status(), "cancelled")
   end)
 
-  it("is what the refusal below require names", function()
+  it("the error of a wait below require names task.require", function()
     local _ <close> = module("waits", waits)
     raises("cannot wait here: called from 'require' %(task.require loads modules that wait%)",
       require, "waits")
   end)
 
-  it("refuses what is no name", function()
+  it("task.require refuses what is no name", function()
     misuse("bad argument #1 to 'require' %(string expected, got table%)", function()
       task.require {}
     end)
@@ -88,13 +88,13 @@ describe("task.require", function()
 end)
 
 describe("task.pcall", function()
-  it("gives what pcall gives", function()
+  it("task.pcall returns what pcall returns", function()
     equal({ task.pcall(function(...) return ... end, 1, nil, 3) }, { true, 1, nil, 3 })
     equal({ task.pcall(error, "x") }, { false, "x" })
     equal({ task.pcall(error, nil) }, { false })
   end)
 
-  it("lets Cancelled pass", function()
+  it("task.pcall passes Cancelled on", function()
     local went_on = false
     local t = task.spawn(function()
       task.pcall(task.sleep, 100)
@@ -107,7 +107,7 @@ describe("task.pcall", function()
     equal(t:status(), "cancelled")
   end)
 
-  it("lets GeneratorClosed pass", function()
+  it("task.pcall passes GeneratorClosed on", function()
     local went_on = false
     local g = task.generator(function(emit)
       task.pcall(emit, 1)
@@ -120,11 +120,11 @@ describe("task.pcall", function()
 end)
 
 describe("task.try", function()
-  it("gives what the function gives", function()
+  it("task.try returns what the function returns", function()
     equal({ task.try(function(...) return ... end, 1, nil, 3) }, { true, 1, nil, 3 })
   end)
 
-  it("gives the error and where it was raised, over waits", function()
+  it("task.try returns the error and its place, over waits", function()
     local function deep()
       task.sleep(0)
       error({ mine = true }, 0)
@@ -137,7 +137,7 @@ describe("task.try", function()
       true)
   end)
 
-  it("lets Cancelled pass", function()
+  it("task.try passes Cancelled on", function()
     local t = task.spawn(function()
       task.try(task.sleep, 100)
       error "went on"
@@ -150,13 +150,13 @@ describe("task.try", function()
 end)
 
 describe("the module septet.task", function()
-  it("takes no variable but on_unhandled", function()
+  it("septet.task takes no variable but on_unhandled", function()
     misuse("septet.task has no variable 'on_unhandeld' to set; only 'on_unhandled'", function()
       task.on_unhandeld = print
     end)
   end)
 
-  it("takes a function for on_unhandled", function()
+  it("septet.task takes a function for on_unhandled", function()
     task.on_unhandled = nil
     misuse("bad value for task.on_unhandled %(function expected, got string%)", function()
       task.on_unhandled = "print"

@@ -58,7 +58,7 @@ local function with_both(fn)
 end
 
 for name, sort in pairs(sorts) do
-  describe("in a coroutine of " .. name, function()
+  describe("coroutines of " .. name, function()
     it("T-H: a yield out of `with` is refused, and the value stays inside", function()
       with_both(function(value)
         local seen = {}
@@ -78,7 +78,7 @@ for name, sort in pairs(sorts) do
       end)
     end)
 
-    it("T-H: the error of a refused yield ends it, and the value is what it was", function()
+    it("T-H: the error of a refused yield ends `with`, and restores the value", function()
       with_both(function(value)
         local go = sort(function(yield) v:with("inside", yield, 1) end)
         local ok, err = pcall(go)
@@ -87,7 +87,7 @@ for name, sort in pairs(sorts) do
       end)
     end)
 
-    it("T-H: yields before, between and after are free", function()
+    it("T-H: a coroutine may yield before, between and after calls of `with`", function()
       with_both(function(value)
         local go = sort(function(yield)
           yield(v:get())
@@ -102,7 +102,7 @@ for name, sort in pairs(sorts) do
       end)
     end)
 
-    it("T-H: a `with` around the loop is no hindrance, and what it sets is seen inside", function()
+    it("T-H: a `with` around the loop allows yields, and its value is seen inside", function()
       with_both(function(value)
         local go = sort(function(yield) while true do yield(v:get()) end end)
         equal(go(), value)
@@ -123,7 +123,7 @@ for name, sort in pairs(sorts) do
       end)
     end)
 
-    it("T-H: what ends it while it is suspended leaves no value behind", function()
+    it("T-H: an end while it is suspended leaves no value behind", function()
       with_both(function(value)
         local go, leave = sort(function(yield)
           v:with("inside", function() return v:get() end)
@@ -143,7 +143,7 @@ for name, sort in pairs(sorts) do
       end)
     end)
 
-    it("T-H: a wait inside is free, and others do not see the value", function()
+    it("T-H: a wait inside is allowed, and other tasks do not see the value", function()
       with_both(function(value)
         local seen
         local other = task.spawn(function()
@@ -187,7 +187,7 @@ for name, sort in pairs(sorts) do
 end
 
 describe("`with`", function()
-  it("T-H: puts back its own variable, and leaves what else was set", function()
+  it("T-H: `with` restores its own variable, and leaves all others", function()
     local w, x = task.var(1), task.var()
     task.spawn(function()
       w:set(2)
@@ -204,7 +204,7 @@ describe("`with`", function()
     end):await()
   end)
 
-  it("T-H: passes all that the function gets and gives", function()
+  it("T-H: `with` passes all arguments and all results", function()
     equal(table.pack(v:with(1, function(...) return select("#", ...), ... end, nil, 2, nil)),
       { 3, nil, 2, nil, n = 4 })
     equal(select("#", v:with(1, function() end)), 0)

@@ -5,7 +5,7 @@ local helpers = require "helpers"
 local never, dismiss, await_all = helpers.never, helpers.dismiss, helpers.await_all
 
 describe("a lock", function()
-  it("is one task's at a time", function()
+  it("a lock belongs to one task at a time", function()
     local l = sync.lock()
     equal(l:locked(), false)
     equal(select("#", l:acquire()), 0)
@@ -17,7 +17,7 @@ describe("a lock", function()
     l:release()
   end)
 
-  it("is handed to those who wait in the order they came", function()
+  it("a lock goes to its waiters in the order they came", function()
     local l, order, waiters = sync.lock(), {}, {}
     l:acquire()
     for i = 1, 6 do
@@ -38,7 +38,7 @@ describe("a lock", function()
     equal(l:locked(), false)
   end)
 
-  it("raises Usage to its owner who acquires it again, instead of waiting for ever", function()
+  it("an owner that acquires its lock again gets Usage, and no endless wait", function()
     local l = sync.lock()
     l:acquire()
     misuse("the lock is held by this task already", function() l:acquire() end)
@@ -49,7 +49,7 @@ describe("a lock", function()
     l:release()
   end)
 
-  it("is released by its owner alone", function()
+  it("only its owner can release a lock", function()
     local l = sync.lock()
     misuse("the lock is not held", function() l:release() end)
     local owner = task.spawn(l.with, l, never)
@@ -60,14 +60,14 @@ describe("a lock", function()
     owner:cancel()
   end)
 
-  it("belongs to the task, whichever coroutine of it acquires", function()
+  it("a lock belongs to the task, whichever coroutine of it acquires", function()
     local l = sync.lock()
     coroutine.wrap(function() l:acquire() end)()
     coroutine.wrap(function() l:release() end)()
     equal(l:locked(), false)
   end)
 
-  it("that was handed over is its new owner's already", function()
+  it("a lock that was handed over belongs to its new owner at once", function()
     local l = sync.lock()
     l:acquire()
     local t = task.spawn(function()
@@ -81,7 +81,7 @@ describe("a lock", function()
     t:await()
   end)
 
-  it("forgets a waiter that was cancelled, and serves the next", function()
+  it("a lock forgets a cancelled waiter, and serves the next", function()
     local l, order = sync.lock(), {}
     l:acquire()
     local function wait(i)
@@ -99,7 +99,7 @@ describe("a lock", function()
     equal(l:locked(), false)
   end)
 
-  it("is not lost where a cancellation meets a release, whichever is first", function()
+  it("a cancellation and a release together do not lose the lock, in any order", function()
     for _, first in ipairs { "cancel", "release" } do
       local l, got = sync.lock(), nil
       l:acquire()
@@ -117,7 +117,7 @@ describe("a lock", function()
     end
   end)
 
-  it("gives itself to no cancelled task", function()
+  it("a cancelled task does not get a lock", function()
     local l, got = sync.lock(), nil
     local t = task.spawn(function()
       got = pcall(l.acquire, l)
@@ -128,7 +128,7 @@ describe("a lock", function()
     equal(l:locked(), false)
   end)
 
-  it("says who has it", function()
+  it("a lock says which task has it", function()
     local l = sync.lock()
     local owner = task.spawn(l.with, l, never)
     owner.name = "x"
@@ -139,7 +139,7 @@ describe("a lock", function()
     dismiss(t, owner)
   end)
 
-  it("is kept from the collector while it is held, and no longer", function()
+  it("a lock is kept from the collector while it is held, and no longer", function()
     local kept = setmetatable({}, { __mode = "v" })
     local t = task.spawn(function()
       kept[1], kept[2] = sync.lock(), sync.lock()

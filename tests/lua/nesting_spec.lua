@@ -86,7 +86,7 @@ for place, inside in pairs(places) do
 
     for name, walk in pairs { wrapped = wrapped_walk, generated = generated_walk,
       mixed = mixed_walk } do
-      it("T-T: a walk over a tree 90 deep, " .. name, function()
+      it("T-T: a walk over a tree 90 deep ends, " .. name, function()
         inside(function()
           local n = 0
           for x in walk(90) do
@@ -101,7 +101,7 @@ for place, inside in pairs(places) do
 end
 
 describe("deep inside", function()
-  it("T-T: a wait reaches the scheduler and comes back", function()
+  it("T-T: a wait deep inside reaches the scheduler and comes back", function()
     local function nest(n)
       if n == 0 then
         task.sleep(0.001)
@@ -112,7 +112,7 @@ describe("deep inside", function()
     equal(nest(180), "bottom")
   end)
 
-  it("T-T: closing variables wait, from the innermost outward", function()
+  it("T-T: closing variables deep inside wait, from the innermost outward", function()
     local order = {}
     local function nest(n)
       local _ <close> = closer(function(_, err)
@@ -131,7 +131,7 @@ describe("deep inside", function()
     for i, n in ipairs(order) do equal(n, i - 1) end
   end)
 
-  it("T-T: a cancellation unwinds them all", function()
+  it("T-T: a cancellation unwinds all nested coroutines", function()
     local closed = 0
     local function nest(n)
       local _ <close> = closer(function()
@@ -149,7 +149,7 @@ describe("deep inside", function()
     equal(closed, 151)
   end)
 
-  it("T-T: a generator that cannot go on raises, and goes on from a shallower place", function()
+  it("T-T: a generator too deep to go on raises, and goes on from a shallower place", function()
     local made = {}
     local n = 0
     local function deepen()
@@ -173,8 +173,8 @@ describe("deep inside", function()
   end)
 end)
 
-describe("what is caught from", function()
-  it("X-6: a function of `coroutine` is a string, as Lua's own", function()
+describe("errors of library functions", function()
+  it("X-6: an error of a function of `coroutine` is a string, as Lua's own", function()
     for _, fn in ipairs {
       coroutine.yield,
       function() coroutine.resume(42) end,
@@ -202,7 +202,7 @@ local function room()
   return low
 end
 
-it("T-T: the stack of a wrapped coroutine has room for all but a few of the values of another one's", function()
+it("T-T: a wrapped coroutine has room for nearly all values of another one", function()
   local _, created = coroutine.resume(coroutine.create(room))
   local wrapped = coroutine.wrap(room)()
   equal(created > 999900, true, created)

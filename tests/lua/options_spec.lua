@@ -7,7 +7,7 @@ local URL, echo = origin.url, origin.echo
 local SOCKET = os.getenv "SEPTET_ORIGIN_UNIX"
 
 describe("a socket of the file system", function()
-  it("http.38 is connected to, whatever host the URL names", function()
+  it("http.38 a socket's session connects to it, whatever host the URL names", function()
     local session <close> = http.session { unix_socket = SOCKET,
       base_url = "http://nowhere.invalid:1/a/" }
     local mark = origin.mark()
@@ -23,7 +23,7 @@ describe("a socket of the file system", function()
     equal(session:get("/bytes/1").status, 200)
   end)
 
-  it("may be one request's, whose connection is nobody else's", function()
+  it("one request may have a socket, whose connection no other one uses", function()
     local session <close> = http.session()
     local mark = origin.mark()
     equal(session:get(URL .. "/bytes/1").status, 200)
@@ -35,19 +35,19 @@ describe("a socket of the file system", function()
       "http://nowhere.invalid/", { unix_socket = false })
   end)
 
-  it("comes before a proxy", function()
+  it("a socket comes before a proxy", function()
     local session <close> = http.session { unix_socket = SOCKET, proxy = origin.refused }
     equal(session:get("http://nowhere.invalid/bytes/1").status, 200)
   end)
 
-  it("is the script's choice, and no address to be denied", function()
+  it("a socket is the script's choice, and no address to be denied", function()
     local session <close> = http.session { unix_socket = SOCKET, deny = "private",
       allow = "a.invalid" }
     equal(session:get("http://a.invalid/bytes/1").status, 200)
     raises_error({ code = "denied" }, session.get, session, "http://b.invalid/bytes/1")
   end)
 
-  it("that is not there is told", function()
+  it("a missing socket is an error", function()
     local session <close> = http.session { unix_socket = SOCKET .. ".none" }
     raises_error({ code = "connect", reason = "not_found", phase = "connect" },
       session.get, session, URL)
@@ -61,7 +61,7 @@ describe("a socket of the file system", function()
     misuse("did you mean 'unix_socket'", function() http.session { unix_sockets = "/a" } end)
   end)
 
-  it("is one origin to the limits, as its other name is another", function()
+  it("a socket's path is one origin to the limits, and another path is another", function()
     local other = SOCKET .. ".other"
     os.execute(("ln -s %q %q"):format(SOCKET, other))
     local session <close> = http.session { unix_socket = SOCKET, limit_per_host = 1 }
@@ -80,7 +80,7 @@ end)
 describe("a request's credentials", function()
   local url, user, password = URL .. "/digest", "lion", "Circle of Life"
 
-  it("stand over its session's, whatever the scheme", function()
+  it("a request's credentials replace its session's, whatever the scheme", function()
     local session <close> = http.session {
       auth = { user = user, password = password, digest = true },
     }
@@ -94,7 +94,7 @@ describe("a request's credentials", function()
     equal(basic:get(url).status, 401)
   end)
 
-  it("of false are none", function()
+  it("credentials of false are none", function()
     local session <close> = http.session {
       auth = { user = user, password = password, digest = true },
     }
@@ -110,7 +110,7 @@ describe("a request's credentials", function()
 end)
 
 describe("a request's cookies", function()
-  it("of false are neither sent nor kept", function()
+  it("cookies of false are neither sent nor kept", function()
     local session <close> = http.session { cookies = true }
     local function sent(options) return echo(session, "GET", options).headers.cookie end
     session:get(URL .. "/headers?Set-Cookie=a=1")
@@ -120,7 +120,7 @@ describe("a request's cookies", function()
     equal(sent(), "a=1")
   end)
 
-  it("need a session that keeps them", function()
+  it("a request's cookies need a session that keeps them", function()
     local session <close> = http.session()
     misuse("the session keeps no cookies", function() session:get(URL, { cookies = true }) end)
     equal(session:get(URL .. "/bytes/1", { cookies = false }).status, 200)
@@ -143,7 +143,7 @@ describe("a request's hooks", function()
     }
   end
 
-  it("are told beside its session's", function()
+  it("a request's hooks are called beside its session's", function()
     local told = {}
     local session <close> = http.session { trace = hooks("session", told) }
     local said = echo(session, "GET", { trace = hooks("own", told) })
@@ -155,7 +155,7 @@ describe("a request's hooks", function()
       "own reset", "session start", "session 200" })
   end)
 
-  it("need no session's", function()
+  it("a request's hooks need no hooks of the session", function()
     local told = {}
     local session <close> = http.session()
     session:get(URL .. "/redirect/1", { trace = hooks("own", told) })
@@ -166,7 +166,7 @@ describe("a request's hooks", function()
     end)
   end)
 
-  it("may refuse, of which the session's are told", function()
+  it("a request's hook may refuse the request, which the session's hooks see", function()
     local told = {}
     local session <close> = http.session { trace = hooks("session", told) }
     local mark = origin.mark()
@@ -179,7 +179,7 @@ describe("a request's hooks", function()
 end)
 
 describe("a response", function()
-  it("tells its connection", function()
+  it("a response describes its connection", function()
     local session <close> = http.session()
     local first, second = session:get(URL .. "/bytes/1"), session:get(URL .. "/bytes/1")
     equal({ first.reused, second.reused, first.insecure }, { false, true, false })
@@ -196,7 +196,7 @@ describe("statistics", function()
     for name, n in pairs(expected) do equal(stats[name], n, name) end
   end
 
-  it("count what a session does, each hop and each attempt", function()
+  it("statistics count what a session does, each hop and each attempt", function()
     local session <close> = http.session { retries = { backoff = 0 } }
     for name, n in pairs(session:stats()) do equal(n, 0, name) end
     session:get(URL .. "/bytes/100")
@@ -214,7 +214,7 @@ describe("statistics", function()
     check(session, { requests = 8, failed = 1 })
   end)
 
-  it("tell what goes on", function()
+  it("statistics say what is in progress", function()
     local session <close> = http.session { limit_per_host = 2 }
     local tasks = task.map(function(n) session:get(URL .. "/stall?n=" .. n) end, { 1, 2, 3 })
     origin.eventually(function() return session:stats().connections_made == 2 end)
@@ -224,7 +224,7 @@ describe("statistics", function()
     check(session, { active = 0, queued = 0, cancelled = 3, failed = 0, connections = 0 })
   end)
 
-  it("know of idle connections that ended", function()
+  it("statistics know of idle connections that ended", function()
     local session <close> = http.session()
     session:get(URL .. "/idle-close")
     origin.eventually(function() return session:stats().connections_dropped == 1 end)
@@ -232,7 +232,7 @@ describe("statistics", function()
     check(session, { connections = 1, connections_made = 2, connections_reused = 0 })
   end)
 
-  it("are a session's own, and end with it", function()
+  it("statistics belong to a session, and end with it", function()
     local session, other = http.session(), http.session()
     session:get(URL .. "/bytes/1")
     check(other, { requests = 0, connections = 0 })
@@ -241,7 +241,7 @@ describe("statistics", function()
     other:close()
   end)
 
-  it("of a digest are those of one request", function()
+  it("a digest counts as one request in the statistics", function()
     local session <close> = http.session {
       auth = { user = "lion", password = "Circle of Life", digest = true },
     }
@@ -261,7 +261,7 @@ describe("a text", function()
     return session:post(URL .. "/mirror", { body = bytes, headers = types })
   end
 
-  it("is in the charset that its Content-Type tells, or in UTF-8", function()
+  it("a text is in the charset of its Content-Type, or in UTF-8", function()
     local session <close> = http.session()
     local expected = {
       ["text/html; charset=iso-8859-1"] = { "\xE4\x80", "ä€" },
@@ -282,14 +282,14 @@ describe("a text", function()
     equal(stream:text(), "ä")
   end)
 
-  it("begins with a mark that counts more, and is no part of it", function()
+  it("a byte order mark counts more than the Content-Type, and is no part of the text", function()
     equal(text.decode("\xEF\xBB\xBFä", "iso-8859-1"), "ä")
     equal(text.decode("\xFF\xFEa\0", "utf-8"), "a")
     equal(text.decode("\xFE\xFF\0a\xD8\x3D\xDE\x00", "utf-8"), "a\u{1F600}")
     equal({ text.decode "\xEF\xBB\xBF", text.decode "" }, { "", "" })
   end)
 
-  it("has U+FFFD for what is no character", function()
+  it("a text has U+FFFD for invalid bytes", function()
     local replaced = {
       ["\x80"] = "\u{FFFD}", ["a\xC3"] = "a\u{FFFD}", ["\xC0\x80"] = "\u{FFFD}\u{FFFD}",
       ["\xE2\x82a"] = "\u{FFFD}a",
@@ -307,7 +307,7 @@ describe("a text", function()
     equal(text.decode(("\xE4"):rep(100000), "cp1252"), ("ä"):rep(100000))
   end)
 
-  it("in a charset nobody knows is told", function()
+  it("a text in an unknown charset is an error", function()
     local session <close> = http.session()
     for _, name in ipairs { "x-klingon", "utf-8//IGNORE", "a/b" } do
       local r = response(session, "a", "text/plain; charset=" .. name)

@@ -147,9 +147,9 @@ local ways = {
 }
 
 for name, way in pairs(ways) do
-  describe("T-N: the reason of " .. name .. " is kept:", function()
+  describe("reasons of " .. name, function()
     for reason, what in pairs(strings) do
-      it(what, function()
+      it("T-N: a cancellation keeps its reason: " .. what, function()
         local err = way(reason, never)
         equal({ err.kind, err.source }, { "Cancelled", "cancel" })
         equal(err.reason == reason, true, ("%d bytes of %d"):format(#tostring(err.reason), #reason))
@@ -160,8 +160,8 @@ for name, way in pairs(ways) do
   end)
 end
 
-describe("T-N: a cancellation", function()
-  it("without a reason has none, and later ones change nothing", function()
+describe("cancellations", function()
+  it("T-N: a cancellation without a reason has none, and later ones change nothing", function()
     local t = task.spawn(never)
     turns(1)
     t:cancel()
@@ -169,7 +169,7 @@ describe("T-N: a cancellation", function()
     equal(raises_error({ kind = "TaskCancelled" }, t.await, t).reason, nil)
   end)
 
-  it("takes only strings", function()
+  it("T-N: a cancellation takes only strings", function()
     local t = task.spawn(never)
     for _, bad in ipairs { 1, true, {} } do
       misuse("string expected", function() t:cancel(bad) end)
@@ -179,7 +179,7 @@ describe("T-N: a cancellation", function()
     task.wait { t }
   end)
 
-  it("keeps the outermost reason", function()
+  it("T-N: a cancellation keeps the outermost reason", function()
     local t = task.spawn(function()
       task.timeout(nil, function()
         task.scope():cancel "inner"
@@ -192,7 +192,7 @@ describe("T-N: a cancellation", function()
     equal(err.reason, "outer")
   end)
 
-  it("of many tasks does not grow", function()
+  it("T-N: cancelling many tasks does not grow the memory", function()
     local function round()
       for i = 1, 100 do
         local t = task.spawn(never)
@@ -210,9 +210,9 @@ describe("T-N: a cancellation", function()
   end)
 end)
 
-describe("T-N: a name", function()
+describe("names", function()
   for name, what in pairs(strings) do
-    it("is kept: " .. what, function()
+    it("T-N: a name is kept: " .. what, function()
       local t = task.spawn(never)
       t.name = name
       equal(t.name == name, true)

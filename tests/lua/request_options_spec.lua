@@ -57,8 +57,8 @@ local function check(shape, expected)
   end
 end
 
-describe("H-12: each field of params and form is on the wire, or refused", function()
-  it("as the value of a name", function()
+describe("fields of params and form", function()
+  it("H-12: a value of a name is on the wire, or refused", function()
     for _, case in ipairs(values()) do
       local expected = case[2] and { "z=9" }
       for i, text in ipairs(case[2] or {}) do expected[i + 1] = "k=" .. text end
@@ -66,7 +66,7 @@ describe("H-12: each field of params and form is on the wire, or refused", funct
     end
   end)
 
-  it("as the value of a pair", function()
+  it("H-12: a value of a pair is on the wire, or refused", function()
     for _, case in ipairs(values()) do
       local expected = case[2] and { "z=9" }
       for i, text in ipairs(case[2] or {}) do expected[i + 1] = "k=" .. text end
@@ -78,7 +78,7 @@ describe("H-12: each field of params and form is on the wire, or refused", funct
     end
   end)
 
-  it("which Usage names", function()
+  it("H-12: Usage names the value that is refused", function()
     refuses({ params = { q = "a", filter = { lang = "en" } } }, "'filter'", "'lang'")
     refuses({ params = { { "page", 1 }, key = "k" } }, "'key'")
     refuses({ params = { a = { 1, nil, 3 } } }, "'a'")
@@ -89,14 +89,14 @@ describe("H-12: each field of params and form is on the wire, or refused", funct
   end)
 end)
 
-describe("X-16: the Content-Type of a multipart body", function()
+describe("the Content-Type of a multipart body", function()
   local parts = { { name = "a", data = "1" } }
   local function sent(content_type)
     return echo(http.default(), "POST",
       { multipart = parts, headers = { ["content-type"] = content_type } })
   end
 
-  it("gets a boundary where it names none", function()
+  it("X-16: a Content-Type without a boundary gets one", function()
     for _, kind in ipairs { "multipart/mixed", "multipart/form-data", "multipart/related; type=a",
       "Multipart/Form-Data", "multipart/x-y ;", 'multipart/related; type="a;b"' } do
       local said = sent(kind)
@@ -106,7 +106,7 @@ describe("X-16: the Content-Type of a multipart body", function()
     end
   end)
 
-  it("has the body use the one that it names", function()
+  it("X-16: a multipart body uses the boundary that its Content-Type names", function()
     for kind, boundary in pairs {
       ["multipart/form-data; boundary=xyz"] = "xyz",
       ['multipart/mixed; BOUNDARY="a b"; charset=utf-8'] = "a b",
@@ -119,7 +119,7 @@ describe("X-16: the Content-Type of a multipart body", function()
     end
   end)
 
-  it("is refused where it is anything else", function()
+  it("X-16: a multipart body with another Content-Type is refused", function()
     for _, kind in ipairs { "text/plain", "", "multipart", "multipart/",
       "application/json; boundary=x",
       "multipart/mixed; boundary=", "multipart/mixed; boundary=" .. ("x"):rep(71),
@@ -139,15 +139,15 @@ describe("X-16: the Content-Type of a multipart body", function()
     refuses({ multipart = parts, trace = { request_start = change } }, "Content-Type")
   end)
 
-  it("of a session is that of its other bodies", function()
+  it("X-16: the session's Content-Type is for its other bodies", function()
     local session <close> = http.session { headers = { ["Content-Type"] = "text/plain" } }
     equal(echo(session, "POST", { multipart = parts }).headers["content-type"]:match "^[^;]+",
       "multipart/form-data")
   end)
 end)
 
-describe("H-20: a method that is written in lower case", function()
-  it("is in capitals on the wire where sessions have a function for it", function()
+describe("a method in lower case", function()
+  it("H-20: a known method in lower case is in capitals on the wire", function()
     local session <close> = http.session()
     for _, method in ipairs { "GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" } do
       for _, written in ipairs { method, method:lower(),
@@ -162,13 +162,13 @@ describe("H-20: a method that is written in lower case", function()
     equal(session:stream("Head", URL .. "/bytes/10"):read(), "")
   end)
 
-  it("is as it was written where they have none", function()
+  it("H-20: an unknown method is as it was written on the wire", function()
     for _, method in ipairs { "purge", "Purge", "PURGE", "trace-it", "query" } do
       equal(http.default():request(method, URL .. "/echo"):json().method, method)
     end
   end)
 
-  it("is that method to redirects and to retries", function()
+  it("H-20: redirects and retries know the method in lower case", function()
     local session <close> = http.session { retries = { attempts = 2, backoff = 0 } }
     local r = session:request("post", URL .. "/redirect-to?url=/echo&status=302", { body = "x" })
     equal({ r:json().method, r:json().body }, { "GET", "" })
@@ -181,13 +181,13 @@ describe("H-20: a method that is written in lower case", function()
   end)
 end)
 
-describe("H-19: a request for a range asks for no coding", function()
+describe("a request for a range", function()
   local RANGE = { Range = "bytes=0-9" }
   local function encoding(session, options)
     return echo(session, "GET", options).headers["accept-encoding"]
   end
 
-  it("wherever the header comes from", function()
+  it("H-19: a Range from any source removes Accept-Encoding", function()
     local plain <close> = http.session()
     local ranged <close> = http.session { headers = { range = "bytes=0-9" } }
     equal(encoding(plain, { headers = RANGE }), "identity")
@@ -201,7 +201,7 @@ describe("H-19: a request for a range asks for no coding", function()
       { headers = RANGE }):json().headers["accept-encoding"], "identity")
   end)
 
-  it("but where the script says which", function()
+  it("H-19: the script's own Accept-Encoding stays beside a Range", function()
     local plain <close> = http.session()
     local gzip <close> = http.session { headers = { ["accept-encoding"] = "gzip" } }
     equal(encoding(plain, { headers = { Range = "bytes=0-9", ["Accept-Encoding"] = "br" } }), "br")
@@ -212,7 +212,7 @@ describe("H-19: a request for a range asks for no coding", function()
     end } }), "br")
   end)
 
-  it("and one without a range asks for them", function()
+  it("H-19: a request without a Range asks for codings", function()
     local ranged <close> = http.session { headers = RANGE }
     equal(encoding(ranged, { headers = { Range = false } }):find "gzip" ~= nil, true)
     equal(encoding(http.default(),
@@ -220,10 +220,10 @@ describe("H-19: a request for a range asks for no coding", function()
   end)
 end)
 
-describe("H-18: a Retry-After", function()
+describe("a Retry-After", function()
   local NOW = 784111767 -- Sun, 06 Nov 1994 08:49:27 GMT
 
-  it("is read in many ways", function()
+  it("H-18: a Retry-After is read in many forms", function()
     for text, seconds in pairs {
       ["1.5"] = 2, ["1.0"] = 1, ["0.1"] = 1, [".5"] = 1, ["3."] = 3, ["1, 2"] = 2, ["2,1"] = 2,
       ["0"] = 0, [" 7 "] = 7,
@@ -247,7 +247,7 @@ describe("H-18: a Retry-After", function()
     equal(retry.after({ "abc", "1", "Sun, 06 Nov 1994 08:49:37 GMT" }, NOW, 99), 10)
   end)
 
-  it("that may be a date and cannot be read asks for the longest backoff", function()
+  it("H-18: a Retry-After that looks like a bad date asks for the longest backoff", function()
     for _, text in ipairs { "Sun, 06 Nov 1994 08:49:37 PST", "1994-11-06T08:49:37", "1994-11-06",
       "06 Nov 1994",
       "Sun, 32 Foo 1994 08:49:37 GMT", "11/06/1994 08:49", "tomorrow at 10:30" } do
@@ -255,14 +255,14 @@ describe("H-18: a Retry-After", function()
     end
   end)
 
-  it("that says nothing is as none", function()
+  it("H-18: a Retry-After without a meaning is ignored", function()
     for _, text in ipairs { "-5", "abc", "", " ", ",", "soon", "5s", "1e3", "nan",
       "later, perhaps" } do
       equal(retry.after(text, NOW, 99), nil, text)
     end
   end)
 
-  it("takes the place of the backoff, longer or shorter, up to max_wait", function()
+  it("H-18: a Retry-After replaces the backoff, up to max_wait", function()
     local policy = retry.policy({ attempts = 9, backoff = 5, max_backoff = 5 }, "test")
     local unread = { headers = { all = function() return { "1994-11-06" } end } }
     equal(retry.delay(policy, 1, unread), 5)
@@ -281,7 +281,7 @@ describe("H-18: a Retry-After", function()
     equal(next(waits, next(waits)) ~= nil, true)
   end)
 
-  it("is waited for, on the server's clock", function()
+  it("H-18: a Retry-After is a wait by the server's clock", function()
     for i, value in ipairs { "0.2", "0,%201" } do
       local session <close> = http.session { retries = { attempts = 2, backoff = 0 } }
       local start = task.now()
@@ -293,8 +293,8 @@ describe("H-18: a Retry-After", function()
   end)
 end)
 
-describe("X-17: a Host that is false", function()
-  it("is refused, since each request has one", function()
+describe("a Host that is false", function()
+  it("X-17: a Host that is false is refused, since each request has one", function()
     for _, name in ipairs { "Host", "host", "HOST" } do
       refuses({ headers = { [name] = false } }, name, "cannot be removed")
       raises_error({ kind = "Usage" }, http.session, { headers = { [name] = false } })
@@ -304,15 +304,15 @@ describe("X-17: a Host that is false", function()
     end
   end)
 
-  it("removes that of the session", function()
+  it("X-17: a Host that is false removes that of the session", function()
     local session <close> = http.session { headers = { Host = "other.example" } }
     equal(echo(session, "GET").headers.host, "other.example")
     equal(echo(session, "GET", { headers = { host = false } }).headers.host, origin.authority)
   end)
 end)
 
-describe("X-11: a save that is tried again", function()
-  it("counts in the session's retries", function()
+describe("a save that is tried again", function()
+  it("X-11: a save that is tried again counts in the session's retries", function()
     local session <close> = http.session { retries = { attempts = 3, backoff = 0 } }
     local path = os.tmpname()
     local target = ("%s/fail/2?key=x11-%x"):format(URL, math.random(0))

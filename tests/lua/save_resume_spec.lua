@@ -9,7 +9,7 @@ local serve, asked = saves.serve, saves.asked
 local left, break_off = saves.left, saves.break_off
 local OLD_DATE, DATE = "Mon, 01 Jan 2024 00:00:00 GMT", "Tue, 02 Jan 2024 00:00:00 GMT"
 
-describe("with resume, a part", function()
+describe("parts", function()
   -- Breaks off a save of `before`, serves `after`, and saves again; what was asked for then must be
   -- `requests`.
   local function case(before, after, requests, status, cut)
@@ -25,25 +25,25 @@ describe("with resume, a part", function()
   end
   local REST = "bytes=300-"
 
-  it("is gone on with where the ETag is the same, or the date", function()
+  it("a part is resumed if the ETag is the same, or the date", function()
     case({ etag = '"a"' }, { etag = '"a"' }, { REST }, 206)
     case({ modified = OLD_DATE, date = DATE }, { modified = OLD_DATE, date = DATE }, { REST }, 206)
     case({ etag = '"a"', size = 1000000 },
       { etag = '"a"', size = 1000000 }, { "bytes=999999-" }, 206, 999999)
   end)
 
-  it("is begun anew where the body has changed", function()
+  it("a part is dropped if the body has changed", function()
     case({ etag = '"a"' }, { etag = '"b"', version = 1 }, { REST }, 200)
     case({ etag = '"a"' }, { etag = '"b"', version = 1, size = 200 }, { REST }, 200)
     case({ modified = OLD_DATE, date = DATE }, { modified = DATE, version = 1 }, { REST }, 200)
     case({ etag = '"a"' }, { version = 1 }, { REST }, 200)
   end)
 
-  it("is begun anew where the server has no ranges", function()
+  it("a part is dropped if the server has no ranges", function()
     case({ etag = '"a"' }, { etag = '"a"', ranges = "no" }, { REST }, 200)
   end)
 
-  it("is not mixed with another body where the server does not look at If-Range", function()
+  it("a part is not mixed with another body if the server ignores If-Range", function()
     case({ etag = '"a"' }, { etag = '"b"', version = 1, ranges = "blind" }, { REST, "all" }, 200)
     case({ modified = OLD_DATE, date = DATE },
       { modified = DATE, version = 1, ranges = "blind" }, { REST, "all" }, 200)
@@ -53,11 +53,11 @@ describe("with resume, a part", function()
       { REST, "all" }, 200)
   end)
 
-  it("is begun anew where the range that comes is not the one asked for", function()
+  it("a part is dropped if another range comes than the one requested", function()
     case({ etag = '"a"' }, { etag = '"a"', skip = 1 }, { REST, "all" }, 200)
   end)
 
-  it("that is whole already is not asked for again", function()
+  it("a part that is whole already is not requested again", function()
     for _, cut in ipairs { 1000, 999 } do
       local f <close> = saves.temporary()
       local body = serve(f, { etag = '"a"', cut = cut, size = 1001 })
@@ -71,12 +71,12 @@ describe("with resume, a part", function()
     end
   end)
 
-  it("that is longer than the whole is begun anew", function()
+  it("a part that is longer than the whole is dropped", function()
     case({ etag = '"a"' }, { etag = '"a"', size = 200 }, { REST, "all" }, 200)
     case({ etag = '"a"' }, { etag = '"a"', size = 300, ranges = "bare" }, { REST, "all" }, 200)
   end)
 
-  it("is not gone on with by a weak validator", function()
+  it("a part is not resumed by a weak validator", function()
     for _, options in ipairs { {}, { etag = 'W/"a"' }, { modified = OLD_DATE },
       { modified = DATE, date = DATE },
       { modified = "yesterday", date = DATE }, { etag = "a" } } do
@@ -84,7 +84,7 @@ describe("with resume, a part", function()
     end
   end)
 
-  it("is not gone on with where its bytes are not those that were sent", function()
+  it("a part is not resumed if its bytes are not those that were sent", function()
     local f <close> = saves.temporary()
     serve(f, { size = 3000000, etag = '"a"', gzip = 1 })
     raises_error({ code = "body_too_large" }, http.save,
@@ -97,7 +97,7 @@ describe("with resume, a part", function()
     equal(left(f), { body, false, false })
   end)
 
-  it("of another URL is begun anew", function()
+  it("a part of another URL is dropped", function()
     local f <close> = saves.temporary()
     local g <close> = saves.temporary()
     break_off(f, { etag = '"a"' }, 300)
@@ -108,7 +108,7 @@ describe("with resume, a part", function()
     equal(http.save(f.url, f.path, { resume = true, params = { other = 1 } }).resumed, 0)
   end)
 
-  it("without a meta, or with one that is none, is begun anew", function()
+  it("a part without a description, or with a bad one, is dropped", function()
     for _, text in ipairs { false, "", "{", "[]", "null", "7", '{"address":1,"validator":2}',
       ("x"):rep(100000) } do
       local f <close> = saves.temporary()
@@ -122,7 +122,7 @@ describe("with resume, a part", function()
     end
   end)
 
-  it("with a meta of which the validator is none is begun anew", function()
+  it("a part whose description has no validator is dropped", function()
     for _, validator in ipairs { "", "x", '"a', '"a\\r\\nEvil: 1"', '"a"b"', "yesterday" } do
       local f <close> = saves.temporary()
       local body = break_off(f, { etag = '"a"' }, 300)
@@ -135,7 +135,7 @@ describe("with resume, a part", function()
     end
   end)
 
-  it("is not taken for its own by a save without resume", function()
+  it("a save without resume does not use a part", function()
     local f <close> = saves.temporary()
     break_off(f, { etag = '"a"' }, 300)
     serve(f, { etag = '"b"', version = 1, cut = 400 })
@@ -147,7 +147,7 @@ describe("with resume, a part", function()
     equal(left(f), { body, false, false })
   end)
 
-  it("that breaks off again and again grows", function()
+  it("a part that breaks off again and again grows", function()
     local f <close> = saves.temporary()
     serve(f, { etag = '"a"', size = 1000, cut = 300 })
     for i = 1, 3 do
@@ -158,7 +158,7 @@ describe("with resume, a part", function()
     equal(contents(f.path), origin.pattern(1000))
   end)
 
-  it("has no secrets in its meta", function()
+  it("the description of a part has no secrets", function()
     local f <close> = saves.temporary()
     f.url = f.url .. "?token=hidden"
     serve(f, { etag = '"a"', cut = 300 })

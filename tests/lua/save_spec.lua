@@ -11,7 +11,7 @@ local left, break_off = saves.left, saves.break_off
 local URL = origin.url
 
 describe("save", function()
-  it("gives a file with the body, and nothing beside it", function()
+  it("save writes a file with the body, and nothing beside it", function()
     for _, size in ipairs { 0, 1, 1000, 1000000 } do
       local f <close> = saves.temporary()
       local body = serve(f, { size = size, etag = '"a"' })
@@ -26,7 +26,7 @@ describe("save", function()
     end
   end)
 
-  it("takes the place of an older file", function()
+  it("save replaces an older file", function()
     local f <close> = saves.temporary()
     write(f.path, "old")
     local body = serve(f, {})
@@ -34,7 +34,7 @@ describe("save", function()
     equal(contents(f.path), body)
   end)
 
-  it("takes a request's options, and a base", function()
+  it("save takes a request's options, and a base", function()
     local f <close> = saves.temporary()
     local session <close> = http.session { base_url = URL, headers = { ["X-Session"] = "1" } }
     session:save("/echo", f.path, { params = { a = 1 }, headers = { ["X-Own"] = "2" } })
@@ -45,7 +45,7 @@ describe("save", function()
     equal(contents(f.path), "01")
   end)
 
-  it("decodes a body that comes encoded all the same", function()
+  it("save decodes a body that comes encoded all the same", function()
     local f <close> = saves.temporary()
     local saved = http.save(URL .. "/gzip?bytes=100000", f.path)
     equal({ saved.bytes, contents(f.path) }, { 100000, origin.pattern(100000) })
@@ -53,7 +53,7 @@ describe("save", function()
     equal(origin.decode(contents(f.path)).headers["accept-encoding"], "gzip")
   end)
 
-  it("keeps nobody from running, and holds little of a large body", function()
+  it("save lets other tasks run, and holds little of a large body", function()
     local f <close> = saves.temporary()
     local before
     with_ticker(function()
@@ -66,7 +66,7 @@ describe("save", function()
     equal(collectgarbage "count" - before < 4096, true)
   end)
 
-  it("raises HttpError for any status but 200, and leaves the file alone", function()
+  it("save raises HttpError for any status but 200, and leaves the file alone", function()
     for _, status in ipairs { 201, 204, 206, 302, 304, 404, 416, 500 } do
       local f <close> = saves.temporary()
       write(f.path, "old")
@@ -77,7 +77,7 @@ describe("save", function()
     end
   end)
 
-  it("refuses misuse", function()
+  it("save refuses misuse", function()
     local f <close> = saves.temporary()
     misuse("bad argument #1 to 'save' %(string expected, got nil%)", function() http.save() end)
     misuse("bad argument #2 to 'save' %(string expected, got nil%)", function()
@@ -107,14 +107,14 @@ describe("save", function()
     equal(left(f), { false, false, false })
   end)
 
-  it("raises IoError for a file that cannot be", function()
+  it("save raises IoError for a file that it cannot write", function()
     raises_error({ kind = "IoError", code = "ENOENT" },
       http.save, URL .. "/bytes/1", "/nowhere/at/all")
   end)
 end)
 
-describe("a digest", function()
-  it("that is right is in what it returns", function()
+describe("digests", function()
+  it("a right digest is in the result", function()
     local f <close> = saves.temporary()
     local body = serve(f, { size = 100000 })
     for _, digest in ipairs { "md5", "sha1", "sha256", "sha512" } do
@@ -125,7 +125,7 @@ describe("a digest", function()
     end
   end)
 
-  it("that is wrong is an error, leaves the file alone and the part is gone", function()
+  it("a wrong digest is an error, leaves the file alone and drops the part", function()
     local f <close> = saves.temporary()
     write(f.path, "old")
     local body = serve(f, { etag = '"a"' })
@@ -140,7 +140,7 @@ describe("a digest", function()
     end
   end)
 
-  it("is of the whole file where that was gone on with", function()
+  it("a digest of a resumed file is of the whole file", function()
     local f <close> = saves.temporary()
     local body = break_off(f, { size = 100000, etag = '"a"' }, 70001)
     local sha256 = core.digest("sha256", body)
@@ -150,7 +150,7 @@ describe("a digest", function()
     equal(contents(f.path) == body, true)
   end)
 
-  it("finds a part that was tampered with", function()
+  it("a digest finds a part that was tampered with", function()
     local f <close> = saves.temporary()
     local body = break_off(f, { etag = '"a"' }, 300)
     write(f.part, ("x"):rep(300))
@@ -163,7 +163,7 @@ end)
 describe("retries", function()
   local quick = { attempts = 5, backoff = 0 }
 
-  it("go on with a body that breaks off, with resume and without", function()
+  it("retries resume a body that breaks off, with resume and without", function()
     for _, resume in ipairs { false, true } do
       local f <close> = saves.temporary()
       local body, mark = serve(f, { etag = '"a"', cut = 300 }), origin.mark()
@@ -175,7 +175,7 @@ describe("retries", function()
     end
   end)
 
-  it("of a session do, too", function()
+  it("the session's retries resume a save, too", function()
     local f <close> = saves.temporary()
     local session <close> = http.session { retries = quick }
     local body = serve(f, { etag = '"a"', cut = 300 })
@@ -184,7 +184,7 @@ describe("retries", function()
     raises_error({ code = "partial" }, session.save, session, f.url, f.path, { retries = false })
   end)
 
-  it("have an end", function()
+  it("retries have an end", function()
     local f <close> = saves.temporary()
     serve(f, { etag = '"a"', cut = 300 })
     local mark = origin.mark()
@@ -194,14 +194,14 @@ describe("retries", function()
     equal(#contents(f.part), 900)
   end)
 
-  it("that leave GET alone do not", function()
+  it("retries whose methods lack GET do not resume a save", function()
     local f <close> = saves.temporary()
     serve(f, { etag = '"a"', cut = 300 })
     raises_error({ code = "partial", attempts = 1 }, http.save,
       f.url, f.path, { retries = { methods = { "PUT" } } })
   end)
 
-  it("do not go on with what no validator names", function()
+  it("retries do not resume a part without a validator", function()
     local f <close> = saves.temporary()
     serve(f, { cut = 300 })
     local mark = origin.mark()
@@ -209,7 +209,7 @@ describe("retries", function()
     equal(asked(mark), { "all" })
   end)
 
-  it("are over when the time for all of it is", function()
+  it("retries end with the total time", function()
     local f <close> = saves.temporary()
     serve(f, { etag = '"a"', size = 1000000, stall = 1 })
     raises_error({ kind = "HttpError", code = "timeout" }, http.save, f.url, f.path,
@@ -217,7 +217,7 @@ describe("retries", function()
     equal(#contents(f.part) > 1, true)
   end)
 
-  it("do not follow a cancellation", function()
+  it("no retry follows a cancellation", function()
     local f <close> = saves.temporary()
     serve(f, { etag = '"a"', stall = 500 })
     local mark = origin.mark()
@@ -229,8 +229,8 @@ describe("retries", function()
   end)
 end)
 
-describe("one path", function()
-  it("has one save at a time", function()
+describe("paths", function()
+  it("a path has one save at a time", function()
     local f <close> = saves.temporary()
     serve(f, { stall = 500 })
     local t = task.spawn(http.save, f.url, f.path)
@@ -243,7 +243,7 @@ describe("one path", function()
     equal(contents(f.path), body)
   end)
 
-  it("may be saved anew at once when its save was cancelled, at any point", function()
+  it("a path is free at once after its save is cancelled, at any point", function()
     local f <close> = saves.temporary()
     write(f.path, "old")
     local bodies = { [0] = serve(f, { size = 300000, etag = '"a"' }) }
@@ -273,7 +273,7 @@ describe("one path", function()
     equal({ contents(f.part), contents(f.meta) }, {})
   end)
 
-  it("may be saved anew at once when its save was cancelled before it had begun", function()
+  it("a path is free at once after its save is cancelled before it began", function()
     local f <close> = saves.temporary()
     local body = serve(f, { etag = '"a"' })
     for turn = 1, many(100) do
@@ -287,7 +287,7 @@ describe("one path", function()
     end
   end)
 
-  it("is cancelled while it waits for bytes: what came stays", function()
+  it("a save that is cancelled while it waits for bytes keeps its part", function()
     local f <close> = saves.temporary()
     write(f.path, "old")
     local body = serve(f, { etag = '"a"', stall = 500 })

@@ -5,7 +5,7 @@ local helpers = require "helpers"
 local await_all = helpers.await_all
 
 describe("a semaphore", function()
-  it("gives as many permits as it has", function()
+  it("a semaphore gives as many permits as it has", function()
     local s = sync.semaphore(2)
     equal(s:value(), 2)
     equal(select("#", s:acquire()), 0)
@@ -17,7 +17,7 @@ describe("a semaphore", function()
     equal(s:value(), 2)
   end)
 
-  it("raises Usage when released more often than acquired", function()
+  it("a semaphore raises Usage if it is released more often than acquired", function()
     local s = sync.semaphore(2)
     misuse("semaphore released more often than acquired", function() s:release() end)
     s:acquire()
@@ -26,7 +26,7 @@ describe("a semaphore", function()
     equal(s:value(), 2)
   end)
 
-  it("serves those who wait in the order they came", function()
+  it("a semaphore serves its waiters in the order they came", function()
     local s, order, waiters = sync.semaphore(1), {}, {}
     s:acquire()
     for i = 1, 6 do
@@ -45,7 +45,7 @@ describe("a semaphore", function()
     equal(s:value(), 1)
   end)
 
-  it("hands a permit over before the new owner runs: nobody comes in between", function()
+  it("a semaphore hands a permit over at once, and no other task takes it", function()
     local s, got = sync.semaphore(1), false
     s:acquire()
     local t = task.spawn(function()
@@ -66,7 +66,7 @@ describe("a semaphore", function()
     late:await()
   end)
 
-  it("lets no more in at once than it has permits", function()
+  it("a semaphore never has more owners than permits", function()
     local s, inside, most, all = sync.semaphore(3), 0, 0, {}
     for i = 1, 50 do
       all[i] = task.spawn(function()
@@ -83,7 +83,7 @@ describe("a semaphore", function()
     equal(s:value(), 3)
   end)
 
-  it("forgets a waiter that was cancelled, and serves the next", function()
+  it("a semaphore forgets a cancelled waiter, and serves the next", function()
     local s, order = sync.semaphore(1), {}
     s:acquire()
     local function wait(i)
@@ -103,7 +103,7 @@ describe("a semaphore", function()
     equal(s:value(), 1)
   end)
 
-  it("loses no permit where a cancellation meets a release, whichever is first", function()
+  it("a cancellation and a release together lose no permit, in any order", function()
     for _, first in ipairs { "cancel", "release" } do
       local s, got = sync.semaphore(1), nil
       s:acquire()
@@ -123,7 +123,7 @@ describe("a semaphore", function()
     end
   end)
 
-  it("conserves its permits through any order of acquires, releases and cancels", function()
+  it("a semaphore conserves its permits in any order of calls", function()
     math.randomseed(20)
     local s, tasks = sync.semaphore(3), {}
     for round = 1, 300 do
@@ -150,7 +150,7 @@ describe("a semaphore", function()
     equal(s:value(), 3)
   end)
 
-  it("gives nothing to a cancelled task, free as it may be", function()
+  it("a cancelled task gets no permit, even if one is free", function()
     local s, got = sync.semaphore(1), nil
     local t = task.spawn(function()
       got = pcall(s.acquire, s)
@@ -161,14 +161,14 @@ describe("a semaphore", function()
     equal(s:value(), 1)
   end)
 
-  it("may be released by another task than acquired", function()
+  it("another task may release what a task has acquired", function()
     local s = sync.semaphore(1)
     s:acquire()
     task.spawn(s.release, s):await()
     equal(s:value(), 1)
   end)
 
-  it("lets the others have their turn in time", function()
+  it("a semaphore that never waits lets other tasks run in time", function()
     local s, other = sync.semaphore(1), 0
     local t = task.spawn(function() other = other + 1 end)
     for _ = 1, 129 do
@@ -179,7 +179,7 @@ describe("a semaphore", function()
     t:await()
   end)
 
-  it("says what its waiters wait for", function()
+  it("a semaphore says what its waiters wait for", function()
     local s = sync.semaphore(1)
     s:acquire()
     local t = task.spawn(s.acquire, s)
@@ -189,7 +189,7 @@ describe("a semaphore", function()
     t:await()
   end)
 
-  it("checks its number", function()
+  it("a semaphore checks its number", function()
     for _, n in ipairs { 0, -1, 1.5, "2", math.huge } do
       misuse("bad argument #1 to 'semaphore'", function() sync.semaphore(n) end)
     end

@@ -94,9 +94,9 @@ local function drained(ch)
   return item, why
 end
 
-describe("T-K: the last sender is dropped by", function()
+describe("senders that are lost", function()
   for way in pairs(ways) do
-    it(way .. ": who receives then has the end", function()
+    it("T-K: a receive has the end after the last sender is lost by " .. way, function()
       local ch = sync.channel(1)
       lose(way, ch)
       collect()
@@ -105,7 +105,7 @@ describe("T-K: the last sender is dropped by", function()
       raises_error({ kind = "ChannelClosed" }, ch.send, ch, 1)
     end)
 
-    it(way .. ": who waits to receive has the end", function()
+    it("T-K: a waiting receive has the end when the last sender is lost by " .. way, function()
       local ch = sync.channel()
       local receivers = { task.spawn(ch.recv, ch), task.spawn(function()
         local n = 0
@@ -124,8 +124,8 @@ describe("T-K: the last sender is dropped by", function()
   end
 end)
 
-describe("T-K: a dropped sender", function()
-  it("ends nothing while another one is open", function()
+describe("a dropped sender", function()
+  it("T-K: a dropped sender ends nothing while another one is open", function()
     local ch = sync.channel(1)
     local other = ch:sender()
     lose("a field", ch)
@@ -137,7 +137,7 @@ describe("T-K: a dropped sender", function()
     equal({ ch:recv() }, { nil, "closed" })
   end)
 
-  it("leaves what was sent through it", function()
+  it("T-K: a dropped sender leaves what was sent through it", function()
     local ch = sync.channel(3)
     do
       local s = ch:sender()
@@ -148,7 +148,7 @@ describe("T-K: a dropped sender", function()
     equal({ ch:recv() }, { nil, "closed" })
   end)
 
-  it("that was closed, or whose channel was, counts once", function()
+  it("T-K: a sender that was closed, or whose channel was, counts once", function()
     local ch = sync.channel(1)
     local other = ch:sender()
     do
@@ -164,7 +164,7 @@ describe("T-K: a dropped sender", function()
     equal({ ch:recv() }, { nil, "closed" })
   end)
 
-  it("is none that a task holds, or that waits in a send", function()
+  it("T-K: a sender that a task holds, or waits in, is not dropped", function()
     local ch = sync.channel()
     local hold = gate()
     local holder = task.spawn(function()

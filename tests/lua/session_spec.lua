@@ -8,7 +8,7 @@ local origin = require "origin"
 local URL, echo = origin.url, origin.echo
 
 describe("a base URL", function()
-  it("is what others are relative to", function()
+  it("a base URL is the base of relative URLs", function()
     local session <close> = http.session { base_url = URL .. "/redirect/0" }
     equal(session:get("/bytes/1").url, URL .. "/bytes/1")
     equal(session:get("0?a=b#c").url, URL .. "/redirect/0?a=b#c")
@@ -16,7 +16,7 @@ describe("a base URL", function()
     equal(session:get(URL .. "/bytes/3").url, URL .. "/bytes/3")
   end)
 
-  it("leads nowhere else than http", function()
+  it("a base URL leads to http and https alone", function()
     local session <close> = http.session { base_url = URL }
     raises_error({ kind = "HttpError", code = "url", reason = "scheme" },
       session.get, session, "file:///etc/passwd")
@@ -30,7 +30,7 @@ describe("a base URL", function()
 end)
 
 describe("parameters", function()
-  it("go into the query, by name or in the order given", function()
+  it("parameters go into the query, by name or in the order given", function()
     local session <close> = http.session()
     local function query(url, params)
       return session:get(url, { params = params }).url:sub(#URL + 1)
@@ -42,7 +42,7 @@ describe("parameters", function()
     equal(query(URL .. "/bytes/1", {}), "/bytes/1")
   end)
 
-  it("that are no text are refused", function()
+  it("parameters that are no text are refused", function()
     local session <close> = http.session()
     local words = "bad value of 'a' in 'params' "
       .. "%(string, number or boolean expected, got function%)"
@@ -54,14 +54,14 @@ describe("parameters", function()
 end)
 
 describe("a body", function()
-  it("may be a form", function()
+  it("a body may be a form", function()
     local session <close> = http.session()
     local said = echo(session, "POST", { form = { name = "a b&c", n = 3 } })
     equal(said.body, "n=3&name=a+b%26c")
     equal(said.headers["content-type"], "application/x-www-form-urlencoded")
   end)
 
-  it("may be JSON", function()
+  it("a body may be JSON", function()
     local session <close> = http.session()
     local said = echo(session, "POST", { json = { id = 9007199254740993 } })
     equal(said.body, '{"id":9007199254740993}')
@@ -71,7 +71,7 @@ describe("a body", function()
       { json = {}, headers = { ["Content-Type"] = "a/b" } }).headers["content-type"], "a/b")
   end)
 
-  it("may be of several parts, whose names cannot break out", function()
+  it("a body may have several parts, whose names cannot break out", function()
     local session <close> = http.session()
     local said = echo(session, "POST", { multipart = {
       { name = 'a"\r\nX: y', data = "1" }, { name = "f", data = "\0\r\n--", filename = "x.bin" },
@@ -90,21 +90,21 @@ describe("a body", function()
     end)
   end)
 
-  it("is only one", function()
+  it("a request has only one body", function()
     local session <close> = http.session()
     misuse("are its body%)", function() session:post(URL, { form = {}, body = "x" }) end)
   end)
 end)
 
 describe("credentials", function()
-  it("are a user's, or a token", function()
+  it("credentials are a user and a password, or a token", function()
     local session <close> = http.session { auth = { user = "Aladdin", password = "open sesame" } }
     equal(echo(session, "GET").headers.authorization, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
     equal(echo(session, "GET", { auth = { bearer = "t" } }).headers.authorization, "Bearer t")
     equal(echo(session, "GET", { headers = { Authorization = false } }).headers.authorization, nil)
   end)
 
-  it("that cannot be are refused", function()
+  it("credentials that are not valid are refused", function()
     misuse("a colon in the user's name", function() http.session { auth = { user = "a:b" } } end)
     misuse("either 'user' or 'bearer' expected", function() http.session { auth = {} } end)
     local session <close> = http.session()
@@ -113,14 +113,14 @@ describe("credentials", function()
     end)
   end)
 
-  it("are in base64", function()
+  it("credentials are in base64", function()
     local texts = { [""] = "", f = "Zg==", fo = "Zm8=", foo = "Zm9v", ["\255\254\253"] = "//79" }
     for text, expected in pairs(texts) do equal(encode.base64(text), expected) end
   end)
 end)
 
 describe("limits", function()
-  it("of a request stand over those of its session", function()
+  it("a request's limits replace those of its session", function()
     local session <close> = http.session { timeout = { total = 60, first_byte = 0.02 },
       max_body = 10 }
     raises_error({ code = "timeout", reason = "first_byte", phase = "wait" },
@@ -135,7 +135,7 @@ describe("limits", function()
       session, URL .. "/bytes/1", { max_body = 0 })
   end)
 
-  it("of the queue end only the wait for a place", function()
+  it("a limit on the queue ends only the wait for a place", function()
     local session <close> = http.session { limit = 1, timeout = { queue = 0.02 } }
     task.group(function(g)
       g:spawn(session.get, session, URL .. "/stall")
@@ -147,7 +147,7 @@ describe("limits", function()
     equal(session:get(URL .. "/bytes/1").status, 200)
   end)
 
-  it("of nothing for the queue is a place now or never", function()
+  it("a limit of 0 on the queue means a place now or never", function()
     local session <close> = http.session { limit = 1, timeout = { queue = 0 } }
     task.group(function(g)
       g:spawn(session.get, session, URL .. "/stall")
@@ -157,7 +157,7 @@ describe("limits", function()
     end)
   end)
 
-  it("of redirects may be none", function()
+  it("a limit on redirects may be 0", function()
     local session <close> = http.session { redirects = 1 }
     equal(session:get(URL .. "/redirect/1").status, 200)
     raises_error({ code = "redirect", reason = "limit" },
@@ -172,7 +172,7 @@ end)
 describe("retries", function()
   local quick = { attempts = 4, backoff = 0.001 }
 
-  it("follow statuses that pass, and connections that break", function()
+  it("retries follow temporary statuses, and connections that break", function()
     for _, how in ipairs { "", "&status=429", "&how=reset", "&retry-after=0" } do
       -- a connection used again has a retry of its own
       local session <close> = http.session { retries = quick }
@@ -183,7 +183,7 @@ describe("retries", function()
     equal(session:get(URL .. "/bytes/1").attempts, 1)
   end)
 
-  it("come to an end, which is what came last", function()
+  it("retries come to an end, and the last result is returned", function()
     local session <close> = http.session { retries = quick }
     local r = session:get(origin.failing(9))
     equal({ r.status, r.attempts }, { 503, 4 })
@@ -194,7 +194,7 @@ describe("retries", function()
       { retries = { attempts = 2, backoff = 0 } })
   end)
 
-  it("are for what is harmless to do twice", function()
+  it("retries are for methods that are harmless to repeat", function()
     local session <close> = http.session { retries = quick }
     equal(session:post(origin.failing(1)).status, 503)
     equal(session:post(origin.failing(1),
@@ -204,7 +204,7 @@ describe("retries", function()
     raises_error({ code = "partial" }, session.get, session, URL .. "/truncate")
   end)
 
-  it("wait as long as they are told, and not too long", function()
+  it("retries wait as long as the server says, up to a limit", function()
     local session <close> = http.session { retries = { backoff = 0 } }
     local t0 = task.now()
     equal(session:get(origin.failing(1, "&retry-after=1")).status, 200)
@@ -213,12 +213,12 @@ describe("retries", function()
     equal(session:get(origin.failing(1, "&retry-after=soon")).attempts, 2)
   end)
 
-  it("do not outlast the request's time", function()
+  it("retries do not outlast the request's time", function()
     local session <close> = http.session { retries = { backoff = 0 }, timeout = 5 }
     equal(session:get(origin.failing(1, "&retry-after=10")).attempts, 1)
   end)
 
-  it("have a budget for each origin", function()
+  it("retries have a budget for each origin", function()
     local session <close> = http.session { retries = { attempts = 20, backoff = 0 } }
     equal(session:get(origin.failing(99)).attempts, 11)
     equal(session:get(origin.failing(99)).attempts, 1)
@@ -226,7 +226,7 @@ describe("retries", function()
     equal(session:get(origin.failing(99)).attempts, 2)
   end)
 
-  it("read the three forms of a date", function()
+  it("retries read the three forms of a date", function()
     for _, text in ipairs {
       "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994",
     } do
@@ -242,7 +242,7 @@ describe("retries", function()
     equal(retry.after(nil), nil)
   end)
 
-  it("are told to the hooks as one request", function()
+  it("hooks see retries as one request", function()
     local told = {}
     local session <close> = http.session { retries = quick, trace = {
       request_end = function(_, ev) told[#told + 1] = ev.status end,
@@ -253,7 +253,7 @@ describe("retries", function()
     equal(told, { 200, "reset" })
   end)
 
-  it("that cannot be are refused", function()
+  it("retries that are not valid are refused", function()
     misuse("unknown option 'atempts' to 'retries'", function()
       http.session { retries = { atempts = 1 } }
     end)
@@ -263,7 +263,7 @@ describe("retries", function()
 end)
 
 describe("a rate", function()
-  it("holds back what would be too much in any window", function()
+  it("a rate delays what would be too much in any window", function()
     local session <close> = http.session { rate = "3/s" }
     local t0, ended = task.now(), {}
     task.gather(task.map(function(i)
@@ -273,14 +273,14 @@ describe("a rate", function()
     equal(ended[4] >= 1, true)
   end)
 
-  it("may be each host's own", function()
+  it("each host may have a rate of its own", function()
     local session <close> = http.session { rate = { "1/h", per = "host" } }
     session:get(URL .. "/bytes/1")
     session:get(URL:gsub("127%.0%.0%.1", "localhost") .. "/bytes/1")
     equal(task.move_on_after(0.01, session.get, session, URL .. "/bytes/1"), false)
   end)
 
-  it("may be each key's own, which a function gives", function()
+  it("each key may have a rate of its own, which a function gives", function()
     local session <close> = http.session { rate = { "1/h", per = function(url)
       return url:match "key=(%w+)"
     end } }
@@ -290,7 +290,7 @@ describe("a rate", function()
     equal(task.move_on_after(0.01, session.get, session, URL .. "/bytes/2?key=a"), false)
   end)
 
-  it("remembers only whom it may hold back", function()
+  it("a rate remembers only the keys that it may delay", function()
     local rate, core = private "septet.http.rate", debug.getregistry()["septet.core"]
     local pace = rate.pacer({ "1/s", per = function(url) return url end }, nil)
     collectgarbage()
@@ -306,7 +306,7 @@ describe("a rate", function()
     equal(collectgarbage "count" - before < 4000, true) -- kilobytes; 20 000 windows have 15 MB
   end)
 
-  it("is not used up by those who give up", function()
+  it("a request that gives up does not use the rate up", function()
     local session <close> = http.session { rate = "1/s" }
     session:get(URL .. "/bytes/1")
     raises_error({ code = "timeout", reason = "total", phase = "queue" },
@@ -320,7 +320,7 @@ describe("a rate", function()
     equal(session:get(URL .. "/bytes/1", { timeout = 10 }).status, 200)
   end)
 
-  it("that cannot be is refused", function()
+  it("a rate that is not valid is refused", function()
     for _, bad in ipairs { "10", "0/s", "1/0s", "x/s", { per = "host" }, { "1/s", per = "url" },
       5 } do
       misuse("rate", function() http.session { rate = bad } end)
@@ -332,7 +332,7 @@ describe("cookies", function()
   local function set(what) return URL .. "/headers?Set-Cookie=" .. what end
   local function sent(session) return echo(session, "GET").headers.cookie end
 
-  it("are kept for the session that asks for it, and sent where they belong", function()
+  it("cookies are kept for the session that asks for it, and sent where they belong", function()
     local site = "site.invalid:" .. origin.port -- on loopback itself, Secure would be no matter
     local session <close> = http.session { cookies = true, resolve = { [site] = "127.0.0.1" } }
     local function get(path) return session:get("http://" .. site .. path) end
@@ -346,14 +346,14 @@ describe("cookies", function()
     equal(origin.decode(get "/echo".body).headers.cookie, nil)
   end)
 
-  it("go along with redirects", function()
+  it("cookies go along with redirects", function()
     local session <close> = http.session { cookies = true }
     session:get(set "a=1" .. "&Location=/echo") -- a 200: not followed
     local r = session:get(URL .. "/redirect-to?url=/echo")
     equal(origin.decode(r.body).headers.cookie, "a=1")
   end)
 
-  it("are nobody else's, whoever has the handle next", function()
+  it("cookies stay with their session, even if its handle is used again", function()
     local jar <close> = http.session { cookies = true }
     local other <close> = http.session { cookies = true }
     local none <close> = http.session()
@@ -367,7 +367,7 @@ describe("cookies", function()
 end)
 
 describe("a proxy", function()
-  it("gets the whole URL, and the environment's is not used unasked", function()
+  it("a proxy gets the whole URL, and that of the environment is not used unasked", function()
     local session <close> = http.session { proxy = URL }
     local mark = origin.mark()
     equal(session:get("http://nowhere.invalid/a?b").status, 404)
@@ -378,7 +378,7 @@ describe("a proxy", function()
     raises_error({ code = "connect" }, dead.get, dead, "http://nowhere.invalid/")
   end)
 
-  it("that cannot be is refused", function()
+  it("a proxy that is not valid is refused", function()
     for _, bad in ipairs { "localhost:3128", "ftp://a:1", "http://a b", 5 } do
       misuse("bad option 'proxy'", function() http.session { proxy = bad } end)
     end
@@ -386,7 +386,7 @@ describe("a proxy", function()
 end)
 
 describe("addresses", function()
-  it("may be given instead of looked up", function()
+  it("addresses may be given and not looked up", function()
     local session <close> = http.session {
       resolve = { ["nowhere.invalid:" .. origin.port] = "127.0.0.1" },
     }
@@ -405,8 +405,8 @@ describe("addresses", function()
   end)
 end)
 
-describe("who waits for a response", function()
-  it("holds two kilobytes: the stack of its coroutine need not grow", function()
+describe("a task that waits for a response", function()
+  it("a task that waits for a response needs two kilobytes and no larger stack", function()
     local session <close> = http.session { limit = 1 }
     local n, waiting = 200, nil
     local function heap()

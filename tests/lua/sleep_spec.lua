@@ -5,7 +5,7 @@ local helpers = require "helpers"
 local recorder = helpers.recorder
 
 describe("sleep", function()
-  it("never returns early", function()
+  it("sleep never returns early", function()
     for _, seconds in ipairs { 0.001, 0.0103, 0.02 } do
       local t0 = task.now()
       task.sleep(seconds)
@@ -14,7 +14,7 @@ describe("sleep", function()
     end
   end)
 
-  it("counts from now, whatever ran before it", function()
+  it("sleep counts from its call, whatever ran before it", function()
     local t0 = os.clock()
     while os.clock() - t0 < 0.05 do end -- the loop's own idea of the time is stale now
     local t1 = task.now()
@@ -22,7 +22,7 @@ describe("sleep", function()
     equal(task.now() - t1 >= 0.03, true)
   end)
 
-  it("of zero lets the others run", function()
+  it("sleep(0) lets other tasks run", function()
     local order, note = recorder()
     local t = task.spawn(note, "other")
     task.sleep(0)
@@ -31,7 +31,7 @@ describe("sleep", function()
     t:await()
   end)
 
-  it("wakes in the order of the instants, equal ones in the order they came", function()
+  it("sleeps end in the order of their instants, equal ones in the order they came", function()
     local order, note = recorder()
     local tasks = task.map(function(i)
       task.sleep(0.01)
@@ -41,13 +41,13 @@ describe("sleep", function()
     equal(order, { 1, 2, 3, 4 })
   end)
 
-  it("gives nothing back", function()
+  it("sleep returns nothing", function()
     equal(select("#", task.sleep(0)), 0)
     equal(select("#", task.sleep(0.0001)), 0)
     equal(select("#", task.checkpoint()), 0)
   end)
 
-  it("refuses NaN, what is negative and what is no number, at the caller's line", function()
+  it("sleep refuses NaN, negative numbers and other values, at the caller's line", function()
     misuse("seconds cannot be NaN", function() task.sleep(0 / 0) end)
     misuse("seconds cannot be negative", function() task.sleep(-1) end)
     misuse("seconds cannot be negative", function() task.sleep(-math.huge) end)
@@ -62,7 +62,7 @@ describe("sleep", function()
     misuse("got septet.task", function() task.sleep(task.current()) end)
   end)
 
-  it("takes what is huge, and can still be cancelled", function()
+  it("sleep takes huge numbers, and can still be cancelled", function()
     for _, seconds in ipairs { math.huge, 1e300, 1e19, 1e10, math.maxinteger } do
       local t = task.spawn(task.sleep, seconds)
       turns(2)
@@ -73,13 +73,13 @@ describe("sleep", function()
     end
   end)
 
-  it("takes what is tiny, and minus zero", function()
+  it("sleep takes tiny numbers, and minus zero", function()
     task.sleep(1e-300)
     task.sleep(-0.0)
     task.sleep(0)
   end)
 
-  it("goes on for a thousand tasks at once", function()
+  it("a thousand tasks sleep at once", function()
     local tasks = {}
     for i = 1, 1000 do
       tasks[i] = task.spawn(task.sleep, (i * 7919 % 1000) * 1e-5)
@@ -90,7 +90,7 @@ describe("sleep", function()
 end)
 
 describe("the clock", function()
-  it("never goes backwards", function()
+  it("the clock never goes backwards", function()
     local last = task.now()
     for _ = 1, 1000 do
       local now = task.now()

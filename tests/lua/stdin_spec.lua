@@ -11,23 +11,23 @@ end
 describe("standard input", function()
   local HEAD = "local task, sio = require 'septet.task', require 'septet.io' local r = sio.stdin() "
 
-  it("is a file", function()
+  it("standard input may be a file", function()
     local f <close> = files.with "one\ntwo"
     equal(child(HEAD .. "for l in r:lines() do print(l) end", "<" .. f.path), "one\ntwo\n")
   end)
 
-  it("is a pipe", function()
+  it("standard input may be a pipe", function()
     local f <close> = files.with(("a line\n"):rep(30000))
     equal(child(HEAD .. "local n = 0 for l in r:lines() do n = n + 1 end print(n)",
       ("< /dev/null; cat '%s' | '%s' -e \"%s\""):format(f.path, command.path,
       HEAD .. "local n = 0 for l in r:lines() do n = n + #l end print(n)")), "0\n180000\n")
   end)
 
-  it("is nothing", function()
+  it("standard input may be empty", function()
     equal(child(HEAD .. "print(r:read_line(), r:read(1))", "< /dev/null"), "nil\tnil\n")
   end)
 
-  it("goes on for the next reader where the last one stopped", function()
+  it("the next reader of standard input goes on where the last one stopped", function()
     local f <close> = files.with "one\ntwo\nthree\nfour\n"
     equal(child(HEAD
       .. "print(r:read_line()) print(sio.stdin():read_line()) r:close() print(sio.stdin():read(3)) "
@@ -36,7 +36,7 @@ describe("standard input", function()
       "one\ntwo\nthr\ntrue\tee\nfour\n")
   end)
 
-  it("is waited for by one task, whichever reader it has", function()
+  it("only one task waits for standard input, whichever reader it has", function()
     local f <close> = files.fifo()
     local out <close> = assert(io.open(f.path, "r+b")) -- somebody writes: it is not at its end
     out:setvbuf "no"
@@ -48,7 +48,7 @@ describe("standard input", function()
         .. "false\tthe reader of 'stdin' was closed\n")
   end)
 
-  it("is not waited for at the end of the host", function()
+  it("the end of the host does not wait for standard input", function()
     local f <close> = files.fifo()
     local out <close> = assert(io.open(f.path, "r+b")) -- luacheck: ignore
     equal(child(HEAD
@@ -59,7 +59,7 @@ describe("standard input", function()
       "< /dev/zero"), "end\n")
   end)
 
-  it("keeps a virtual clock from jumping while it is read", function()
+  it("a read from standard input keeps a virtual clock from jumping", function()
     local f <close> = files.with "line\n"
     equal(child(HEAD .. "local t = task.spawn(function() task.sleep(1000) print 'slept' end) "
       .. "task.checkpoint() print(r:read_line()) t:await()", "<" .. f.path, "--virtual-time"),

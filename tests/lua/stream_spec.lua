@@ -12,7 +12,7 @@ local function take(r, n)
 end
 
 describe("a streamed response", function()
-  it("has its head before its body", function()
+  it("a streamed response has its head before its body", function()
     local session <close> = http.session()
     local r <close> = session:stream("GET", URL .. "/stall?after=3&length=100")
     equal({ r.status, r.reason, r.headers["content-length"], r.version, r.method },
@@ -21,7 +21,7 @@ describe("a streamed response", function()
     equal(r:read(10), "2")
   end)
 
-  it("gives its body in pieces, in bytes, or as a whole", function()
+  it("a streamed response gives its body in pieces, in bytes, or as a whole", function()
     local session <close> = http.session()
     local r <close> = session:stream("GET", URL .. "/bytes/1000000")
     local pieces = {}
@@ -39,7 +39,7 @@ describe("a streamed response", function()
     equal({ u.body, u.body, u:read() }, { "01234", "01234", "" })
   end)
 
-  it("gives bytes when they are there, and not at the end", function()
+  it("a streamed response gives bytes when they arrive, not at the end", function()
     local session <close> = http.session()
     local r <close> = session:stream("GET", URL .. "/drip?bytes=4&interval=0.01")
     local pieces = {}
@@ -48,7 +48,7 @@ describe("a streamed response", function()
     equal({ table.concat(pieces), #pieces > 1 }, { "0123", true })
   end)
 
-  it("is decoded", function()
+  it("a streamed response is decoded", function()
     local session <close> = http.session()
     local r <close> = session:stream("GET", URL .. "/gzip?bytes=300000")
     equal(r:read(), (("0123456789abcdef"):rep(300000 // 16 + 1)):sub(1, 300000))
@@ -56,7 +56,7 @@ describe("a streamed response", function()
     equal(chunked.body, origin.pattern(500))
   end)
 
-  it("may be empty", function()
+  it("a streamed response may be empty", function()
     local session <close> = http.session()
     for _, route in ipairs { "/bytes/0", "/status/204", "/status/304" } do
       local r <close> = session:stream("GET", URL .. route)
@@ -66,7 +66,7 @@ describe("a streamed response", function()
     equal({ r.status, r.body }, { 200, "" })
   end)
 
-  it("follows redirects, whose bodies are nobody's", function()
+  it("a streamed response follows redirects, and drops their bodies", function()
     local session <close> = http.session()
     local r <close> = session:stream("GET", URL .. "/redirect/2")
     equal({ r.url, #r.history, r.body }, { URL .. "/redirect/0", 2, "01" })
@@ -74,13 +74,13 @@ describe("a streamed response", function()
     equal({ first.status, #first.history, first.body }, { 302, 0, "" })
   end)
 
-  it("is tried again where a policy says so", function()
+  it("a streamed response is tried again as the policy says", function()
     local session <close> = http.session { retries = { backoff = 0.001 } }
     local r <close> = session:stream("GET", URL .. "/fail/2?key=stream-retry")
     equal({ r.status, r.attempts, r.body }, { 200, 3, "01" })
   end)
 
-  it("has the other methods of a response", function()
+  it("a streamed response has the other methods of a response", function()
     local session <close> = http.session()
     local r <close> = session:stream("POST", URL .. "/echo", { json = { a = 1 } })
     equal(r:json().body, '{"a":1}')
@@ -99,7 +99,7 @@ describe("lines", function()
     return lines
   end
 
-  it("are without their ends, and the last may have none", function()
+  it("lines are without their ends, and the last may have none", function()
     equal(lines_of "", {})
     equal(lines_of "a", { "a" })
     equal(lines_of "a\n", { "a" })
@@ -108,7 +108,7 @@ describe("lines", function()
       { "", ("x"):rep(100000), ("y"):rep(70000) })
   end)
 
-  it("that are too long are refused", function()
+  it("lines that are too long are refused", function()
     local session <close> = http.session()
     local r <close> = session:stream("POST", URL .. "/mirror", { body = "ab\nabc\nabcdef\n" })
     local next_line = r:lines(3)
@@ -122,7 +122,7 @@ describe("lines", function()
 end)
 
 describe("a reader that is slow", function()
-  it("holds the sender up, and little memory", function()
+  it("a slow reader holds the sender up, and little memory", function()
     local session <close> = http.session()
     local before = process.resident()
     local r <close> = session:stream("GET", URL .. "/bytes/100000000")
@@ -136,7 +136,7 @@ describe("a reader that is slow", function()
     equal(n, 100000000)
   end)
 
-  it("is not a server that is idle", function()
+  it("a slow reader does not make the server idle", function()
     local session <close> = http.session { timeout = { idle = 0.5 } }
     local r <close> = session:stream("GET", URL .. "/bytes/3000000")
     equal(#r:read(1), 1)
@@ -144,14 +144,14 @@ describe("a reader that is slow", function()
     equal(#r:read(), 2999999)
   end)
 
-  it("lets others go on", function()
+  it("a slow reader lets other requests go on", function()
     local session <close> = http.session()
     local r <close> = session:stream("GET", URL .. "/bytes/3000000")
     for _ = 1, 20 do equal(session:get(URL .. "/bytes/3").body, "012") end
     equal(#r:read(), 3000000)
   end)
 
-  it("loses nothing of what the server sent before it ended", function()
+  it("a slow reader loses nothing of what the server sent before it ended", function()
     local session <close> = http.session()
     local mark = origin.mark()
     local r <close> = session:stream("GET", URL .. "/close-delimited?bytes=700000&spec=ended")
@@ -161,7 +161,7 @@ describe("a reader that is slow", function()
     equal(r:read(), origin.pattern(700000))
   end)
 
-  it("learns of a body that breaks off when it gets there", function()
+  it("a slow reader gets the error of a broken body when it gets there", function()
     local session <close> = http.session()
     local r <close> = session:stream("GET", URL .. "/truncate?length=1000&sent=500")
     equal(take(r, 500), origin.pattern(500))
@@ -171,7 +171,7 @@ describe("a reader that is slow", function()
 end)
 
 describe("a limit", function()
-  it("on the body's size holds for what was asked for", function()
+  it("a limit on the body's size is one on what the script reads", function()
     local session <close> = http.session { max_body = 1000 }
     local r <close> = session:stream("GET", URL .. "/bytes/1001")
     raises_error({ kind = "HttpError", code = "body_too_large" }, r.read, r)
@@ -181,7 +181,7 @@ describe("a limit", function()
     equal(#more.body, 2000)
   end)
 
-  it("on the whole time reaches into the body", function()
+  it("a limit on the whole time includes the body", function()
     local session <close> = http.session()
     local r <close> = session:stream("GET", URL .. "/stall?after=3&length=9", { timeout = 0.05 })
     equal(take(r, 3), "012")
@@ -189,14 +189,14 @@ describe("a limit", function()
       r.read, r)
   end)
 
-  it("on silence does, too", function()
+  it("a limit on silence includes the body", function()
     local session <close> = http.session { timeout = { idle = 0.05 } }
     local r <close> = session:stream("GET", URL .. "/stall?after=3&length=9")
     raises_error({ kind = "HttpError", code = "timeout", reason = "idle" }, r.read, r)
   end)
 end)
 
-describe("a stream ends", function()
+describe("ends of a stream", function()
   -- The connection of a request for `target` is closed by the client.
   local function closes(target, fn)
     local mark = origin.mark()
@@ -205,7 +205,7 @@ describe("a stream ends", function()
     equal(origin.closed(mark, request.connection).by, "client")
   end
 
-  it("when it is closed, and may be closed again", function()
+  it("a stream ends when it is closed, and may be closed again", function()
     local session <close> = http.session()
     closes("/stall?after=3&length=9&spec=closed", function(url)
       local r = session:stream("GET", url)
@@ -215,7 +215,7 @@ describe("a stream ends", function()
     end)
   end)
 
-  it("with the scope that asked for it", function()
+  it("a stream ends with the scope that opened it", function()
     local session <close> = http.session()
     closes("/stall?after=3&length=9&spec=scope", function(url)
       local kept
@@ -227,7 +227,7 @@ describe("a stream ends", function()
     end)
   end)
 
-  it("with the task that asked for it, whose reader elsewhere is told", function()
+  it("a stream ends with the task that opened it, and its reader gets an error", function()
     local session <close> = http.session()
     local kept
     local owner = task.spawn(function()
@@ -243,7 +243,7 @@ describe("a stream ends", function()
     task.wait { owner }
   end)
 
-  it("not with a read that is cancelled", function()
+  it("a stream does not end with a read that is cancelled", function()
     local session <close> = http.session()
     local r <close> = session:stream("GET", URL .. "/drip?bytes=3&interval=0.02")
     local got = task.move_on_after(0.001, function() return r:read(1) end)
@@ -251,7 +251,7 @@ describe("a stream ends", function()
     equal(r:read(), "012")
   end)
 
-  it("with its session", function()
+  it("a stream ends with its session", function()
     local session = http.session()
     local r <close> = session:stream("GET", URL .. "/stall?after=3&length=9")
     equal(#r:read(1), 1)
@@ -259,7 +259,7 @@ describe("a stream ends", function()
     raises_error({ kind = "HttpError", code = "closed" }, r.read, r)
   end)
 
-  it("and its place is free", function()
+  it("a stream that ends frees its place", function()
     local session <close> = http.session { limit = 1 }
     for _ = 1, 3 do
       local r = session:stream("GET", URL .. "/stall?after=3&length=9")
@@ -268,7 +268,7 @@ describe("a stream ends", function()
     equal(session:get(URL .. "/bytes/1").status, 200)
   end)
 
-  it("while nobody has it any more", function()
+  it("a stream ends when the collector takes it", function()
     local session <close> = http.session()
     task.group(function()
       for _ = 1, 10 do session:stream("GET", URL .. "/bytes/10"):read(1) end
@@ -279,7 +279,7 @@ describe("a stream ends", function()
     end)
   end)
 
-  it("at the cancellation of its opening", function()
+  it("a stream ends when its opening is cancelled", function()
     local session <close> = http.session()
     closes("/stall?spec=opening", function(url)
       local mark = origin.mark()
@@ -321,21 +321,21 @@ describe("hooks of a stream", function()
     return events
   end
 
-  it("tell its end when the body has ended", function()
+  it("hooks see the end of a stream when the body has ended", function()
     equal(told(function(session)
       local r <close> = session:stream("GET", URL .. "/redirect/1")
       equal(r.body, "01")
     end), { "start", "end" })
   end)
 
-  it("tell the failure of the body", function()
+  it("hooks see the failure of the body", function()
     equal(told(function(session)
       local r <close> = session:stream("GET", URL .. "/truncate")
       pcall(r.read, r)
     end), { "start", "exception partial" })
   end)
 
-  it("tell the end of one that is closed", function()
+  it("hooks see the end of a stream that is closed", function()
     equal(told(function(session)
       session:stream("GET", URL .. "/stall?after=1&length=2"):close()
     end), { "start", "end" })

@@ -74,14 +74,14 @@ local function refuses(name, fn, most, ...)
   end
 end
 
-describe("X-10: arguments that would be dropped are refused", function()
+describe("surplus arguments", function()
   for module, names in pairs(TAKES) do
-    it("by septet." .. module, function()
+    it("X-10: surplus arguments are refused by septet." .. module, function()
       for name, most in pairs(names) do refuses(name, MODULES[module][name], most) end
     end)
   end
 
-  it("by the methods of each object", function()
+  it("X-10: surplus arguments are refused by the methods of each object", function()
     for _, object in ipairs(OBJECTS) do
       for name, most in pairs(object[2]) do
         local self = object[1]()
@@ -90,7 +90,7 @@ describe("X-10: arguments that would be dropped are refused", function()
     end
   end)
 
-  it("by a group, a file that is written, a stream and an error", function()
+  it("X-10: surplus arguments are refused by groups, files, streams and errors", function()
     task.group(function(g)
       for name, most in pairs { cancel = 1, is_cancelled = 0, extend = 1 } do
         refuses(name, g[name], most, g)
@@ -111,7 +111,7 @@ describe("X-10: arguments that would be dropped are refused", function()
     for name, most in pairs { split = 1, leaves = 0 } do refuses(name, err[name], most, err) end
   end)
 
-  it("and no public function is left out", function()
+  it("X-10: no public function is left out", function()
     for module, fields in pairs(MODULES) do
       for name, value in pairs(fields) do
         local passes = false
@@ -123,7 +123,7 @@ describe("X-10: arguments that would be dropped are refused", function()
     end
   end)
 
-  it("at the line of the script, where it says how many there are", function()
+  it("X-10: surplus arguments are refused at the script's line, with their number", function()
     misuse("too many arguments to 'sleep' %(at most 1 expected, got 2%)$", function()
       task.sleep(100, "ms")
     end)
@@ -137,7 +137,7 @@ describe("X-10: arguments that would be dropped are refused", function()
     end)
   end)
 
-  it("but those that are nil, as wrappers pass them", function()
+  it("X-10: surplus nils are taken, as wrappers pass them", function()
     task.sleep(0, nil, nil)
     local ch = sync.channel(1)
     ch:send(1, nil)
@@ -146,7 +146,7 @@ describe("X-10: arguments that would be dropped are refused", function()
     equal(task.gather({}, nil, nil).n, 0)
   end)
 
-  it("where a loop or the end of a variable passes them, they are not surplus", function()
+  it("X-10: what a loop or the end of a variable passes is not surplus", function()
     local ch = sync.channel(3)
     for i = 1, 3 do ch:send(i) end
     local err = raises("after", function()
@@ -166,7 +166,7 @@ describe("X-10: arguments that would be dropped are refused", function()
 end)
 
 -- A loop passes two arguments to any iterator: its state and the last value.
-describe("X-10: what a generic for passes is not surplus", function()
+describe("a generic for", function()
   local CONTROLS = { 1, "line", {}, print, true }
 
   local function loops(name, fn, ...)
@@ -179,7 +179,7 @@ describe("X-10: what a generic for passes is not surplus", function()
     end
   end
 
-  it("to the methods of each object that take nothing", function()
+  it("X-10: a generic for may call the methods of objects without arguments", function()
     for _, object in ipairs(OBJECTS) do
       for name, most in pairs(object[2]) do
         local self = object[1]()
@@ -196,7 +196,7 @@ describe("X-10: what a generic for passes is not surplus", function()
     loops("json", stream.json, stream)
   end)
 
-  it("to the functions of each module that take one or nothing", function()
+  it("X-10: a generic for may call functions of the modules with one argument or none", function()
     for module, names in pairs(TAKES) do
       for name, most in pairs(names) do
         if most < 2 and module ~= "trace" then loops(name, MODULES[module][name]) end
@@ -204,7 +204,7 @@ describe("X-10: what a generic for passes is not surplus", function()
     end
   end)
 
-  it("as it goes over the values of a channel", function()
+  it("X-10: a generic for goes over the values of a channel", function()
     for _, name in ipairs { "recv", "try_recv" } do
       local ch, got = sync.channel(4), {}
       for _, v in ipairs { 7, "a", true, 7 } do ch:send(v) end
@@ -214,7 +214,7 @@ describe("X-10: what a generic for passes is not surplus", function()
     end
   end)
 
-  it("as it waits for each of them", function()
+  it("X-10: a generic for waits for each value", function()
     local ch, got = sync.channel(), {}
     task.spawn(function()
       for i = 1, 3 do
@@ -227,7 +227,7 @@ describe("X-10: what a generic for passes is not surplus", function()
     equal(got, { 1, 2, 3 })
   end)
 
-  it("in a coroutine, in a generator and with a value to close", function()
+  it("X-10: a generic for may be in a coroutine and a generator, and close a value", function()
     local function over(ch)
       local got = {}
       for v in ch.recv, ch, nil, ch do got[#got + 1] = v end
@@ -247,7 +247,7 @@ describe("X-10: what a generic for passes is not surplus", function()
     end
   end)
 
-  it("as it goes over lines and instants", function()
+  it("X-10: a generic for goes over lines and instants", function()
     local f <close> = files.with "1\n2\n\n3"
     local got = {}
     local reader <close> = sio.open(f.path)
@@ -262,7 +262,7 @@ describe("X-10: what a generic for passes is not surplus", function()
     equal(n, 3)
   end)
 
-  it("but the same values from the script are", function()
+  it("X-10: the same values from the script are surplus", function()
     local ch <const> = sync.channel(1)
     misuse("too many arguments to 'recv' %(at most 0 expected, got 1%)$", function() ch:recv(1) end)
     misuse("too many arguments to 'try_recv' %(at most 0 expected, got 1%)$", function()
@@ -270,7 +270,7 @@ describe("X-10: what a generic for passes is not surplus", function()
     end)
   end)
 
-  it("and an iterator without what it is called on says so", function()
+  it("X-10: an iterator without its object says so", function()
     local ch <const> = sync.channel(1)
     misuse("bad argument #1 to 'for iterator' %(channel expected, got nil%)$", function()
       for _ in ch.recv do break end
@@ -278,8 +278,8 @@ describe("X-10: what a generic for passes is not surplus", function()
   end)
 end)
 
-describe("X-10: writer:write", function()
-  it("writes what Lua's file:write writes, and returns the writer", function()
+describe("writer:write", function()
+  it("X-10: writer:write writes what file:write writes, and returns the writer", function()
     local file <close> = files.temporary()
     local plain <close> = files.temporary()
     for _, case in ipairs {
@@ -298,7 +298,7 @@ describe("X-10: writer:write", function()
     end
   end)
 
-  it("checks all of them before it writes any", function()
+  it("X-10: writer:write checks all of its arguments before it writes", function()
     local f <close> = files.temporary()
     local w <close> = sio.create(f.path)
     misuse("bad argument #1 to 'write' %(string expected, got nil%)", function() w:write(nil) end)
@@ -315,8 +315,8 @@ describe("X-10: writer:write", function()
   end)
 end)
 
-describe("X-12: a method that is called with a dot", function()
-  it("says to call it with a colon", function()
+describe("a method that is called with a dot", function()
+  it("X-12: the error of a dot says to use a colon", function()
     for _, object in ipairs(OBJECTS) do
       for name in pairs(object[2]) do
         local method <const> = object[1]()[name]
@@ -334,7 +334,7 @@ describe("X-12: a method that is called with a dot", function()
     end
   end)
 
-  it("names the object by what it is", function()
+  it("X-12: the error of a dot names the object", function()
     task.group(function(g)
       misuse("'spawn' is a method: call it as group:spawn", function() g.spawn(print) end)
       misuse("'start' is a method: call it as group:start", function() g.start(print) end)
@@ -346,7 +346,7 @@ describe("X-12: a method that is called with a dot", function()
     misuse("'read' is a method: call it as response:read", function() stream.read() end)
   end)
 
-  it("and a function that is called with a colon says to call it with a dot", function()
+  it("X-12: the error of a colon on a function says to use a dot", function()
     misuse("'get' is a function: call it with a dot", function() http:get("http://x/", {}) end)
     misuse("'gather' is a function: call it with a dot", function() task:gather({}, {}) end)
   end)

@@ -5,7 +5,7 @@ local helpers = require "helpers"
 local never, dismiss, await_all = helpers.never, helpers.dismiss, helpers.await_all
 
 describe("an event", function()
-  it("is not set, then set for ever", function()
+  it("an event is not set, then set for ever", function()
     local e = sync.event()
     equal(e:is_set(), false)
     e:set()
@@ -15,7 +15,7 @@ describe("an event", function()
     equal(select("#", e:wait()), 0)
   end)
 
-  it("wakes all in the order they came, and none inside set()", function()
+  it("an event resumes all waiters in the order they came, and none inside set()", function()
     local e, order, waiters = sync.event(), {}, {}
     for i = 1, 5 do
       waiters[i] = task.spawn(function()
@@ -30,7 +30,7 @@ describe("an event", function()
     equal(order, { 1, 2, 3, 4, 5 })
   end)
 
-  it("set twice wakes once", function()
+  it("an event that is set twice resumes its waiters once", function()
     local e, woken = sync.event(), 0
     local t = task.spawn(function()
       e:wait()
@@ -44,7 +44,7 @@ describe("an event", function()
     equal(woken, 1)
   end)
 
-  it("set lets the others have their turn in time", function()
+  it("an event that is set lets other tasks run in time", function()
     local e, other = sync.event(), 0
     e:set()
     local t = task.spawn(function() other = other + 1 end)
@@ -55,7 +55,7 @@ describe("an event", function()
     t:await()
   end)
 
-  it("keeps what it gave from a cancellation that comes later", function()
+  it("an event's waiter returns, even if it is cancelled after the set", function()
     local e, got = sync.event(), nil
     local t = task.spawn(function()
       e:wait()
@@ -69,7 +69,7 @@ describe("an event", function()
     equal(got, true)
   end)
 
-  it("is not waited for by a cancelled task, set or not", function()
+  it("a cancelled task does not wait for an event, set or not", function()
     for _, set in ipairs { true, false } do
       local e, waited = sync.event(), nil
       if set then e:set() end
@@ -82,7 +82,7 @@ describe("an event", function()
     end
   end)
 
-  it("forgets a waiter that was cancelled", function()
+  it("an event forgets a cancelled waiter", function()
     local e, order = sync.event(), {}
     local function wait(i)
       e:wait()
@@ -97,7 +97,7 @@ describe("an event", function()
     equal(order, { 1, 3 })
   end)
 
-  it("is collected with its waiters' frames, not before", function()
+  it("an event is collected with its waiters' frames, not before", function()
     local woken
     local weak = setmetatable({}, { __mode = "v" })
     local t = task.spawn(function()
@@ -122,7 +122,7 @@ describe("an event", function()
     dismiss(t)
   end)
 
-  it("waits in coroutines inside tasks", function()
+  it("coroutines inside tasks wait for an event", function()
     local e, got = sync.event(), nil
     local t = task.spawn(function()
       got = coroutine.wrap(function()
@@ -139,7 +139,7 @@ describe("an event", function()
     equal(got, "inner")
   end)
 
-  it("cannot be waited for where nothing can wait", function()
+  it("an event refuses a wait where none is possible", function()
     local e = sync.event()
     e:set()
     misuse("cannot wait here: called from 'table.sort'", function()
@@ -158,7 +158,7 @@ describe("with", function()
       return name == "lock" and not x:locked() or name == "semaphore" and x:value() == 1
     end
 
-    it("passes arguments and results through: " .. name, function()
+    it("with passes arguments and results through: " .. name, function()
       local x = new()
       local got = table.pack(x:with(function(...)
         equal(free(x), false)
@@ -169,7 +169,7 @@ describe("with", function()
       equal(free(x), true)
     end)
 
-    it("releases on an error, which goes on as it is: " .. name, function()
+    it("with releases on an error, which passes unchanged: " .. name, function()
       local x, err = new(), {}
       equal({ pcall(x.with, x, function() error(err) end) }, { false, err })
       equal(free(x), true)
@@ -178,7 +178,7 @@ describe("with", function()
       equal(free(x), true)
     end)
 
-    it("releases on cancellation, inside and in the queue: " .. name, function()
+    it("with releases on cancellation, inside and in the queue: " .. name, function()
       local x = new()
       local a = task.spawn(x.with, x, never)
       local b = task.spawn(x.with, x, never)
@@ -191,7 +191,7 @@ describe("with", function()
       equal(free(x), true)
     end)
 
-    it("releases what was handed over to a task that was then cancelled: " .. name, function()
+    it("with releases what a cancelled task was handed: " .. name, function()
       local x, ran = new(), nil
       x:acquire()
       local t = task.spawn(x.with, x, function()
@@ -206,7 +206,7 @@ describe("with", function()
       equal(free(x), true)
     end)
 
-    it("raises Usage where the function released it: " .. name, function()
+    it("with raises Usage if the function has released: " .. name, function()
       local x = new()
       misuse("was released inside of 'with'", function() x:with(x.release, x) end)
       equal(free(x), true)
@@ -217,7 +217,7 @@ describe("with", function()
       equal(free(x), true)
     end)
 
-    it("lets the function release and acquire it again: " .. name, function()
+    it("with lets the function release and acquire again: " .. name, function()
       local x = new()
       x:with(function()
         x:release()
@@ -227,7 +227,7 @@ describe("with", function()
       equal(free(x), true)
     end)
 
-    it("passes a great many results through: " .. name, function()
+    it("with passes a great many results through: " .. name, function()
       local x = new()
       local got = table.pack(x:with(function(...)
         task.checkpoint()
@@ -237,7 +237,7 @@ describe("with", function()
       equal(free(x), true)
     end)
 
-    it("may stand inside another, and in a coroutine: " .. name, function()
+    it("with may be inside another, and in a coroutine: " .. name, function()
       local x, y = new(), new()
       equal(coroutine.wrap(function()
         return x:with(y.with, y, function(v)
@@ -249,7 +249,7 @@ describe("with", function()
       equal({ free(x), free(y) }, { true, true })
     end)
 
-    it("releases when the host breaks into a function that only computes: " .. name, function()
+    it("with releases when the host breaks into a long computation: " .. name, function()
       local x = new()
       local ok, err = pcall(x.with, x, function()
         debug.sethook(function() error("broken", 0) end, "", 1000)
@@ -260,7 +260,7 @@ describe("with", function()
       equal(free(x), true)
     end)
 
-    it("checks its function before it waits: " .. name, function()
+    it("with checks its function before it waits: " .. name, function()
       local x = new()
       x:acquire()
       misuse("bad argument #1 to 'with' %(function expected, got no value%)", function()
@@ -271,7 +271,7 @@ describe("with", function()
     end)
   end
 
-  it("of a lock releases nobody else's", function()
+  it("with of a lock does not release that of another task", function()
     local l = sync.lock()
     local t = task.spawn(l.with, l, never)
     misuse("was released inside of 'with'", function()
@@ -283,7 +283,7 @@ describe("with", function()
 end)
 
 describe("methods", function()
-  it("refuse what is none of theirs, at the caller's line", function()
+  it("methods refuse other objects, at the caller's line", function()
     local e, s, l = sync.event(), sync.semaphore(1), sync.lock()
     misuse("bad argument #1 to 'wait' %(event expected, got table%)", function() e.wait({}) end)
     misuse("bad argument #1 to 'acquire' %(semaphore expected, got septet.lock%)", function()
@@ -294,7 +294,7 @@ describe("methods", function()
     end)
   end)
 
-  it("are out of reach of scripts that would change them", function()
+  it("scripts cannot change the methods", function()
     equal(getmetatable(sync.lock()), false)
     raises(nil, function() sync.event().set = nil end)
   end)

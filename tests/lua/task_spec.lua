@@ -5,7 +5,7 @@ local helpers = require "helpers"
 local never, recorder = helpers.never, helpers.recorder
 
 describe("spawn", function()
-  it("defers: the parent goes on first, children start in their order", function()
+  it("spawn defers: the spawner goes on, then its tasks start in order", function()
     local order, note = recorder()
     for i = 1, 3 do
       task.spawn(note, i)
@@ -15,7 +15,7 @@ describe("spawn", function()
     equal(order, { "parent", 1, 2, 3 })
   end)
 
-  it("passes arguments and returns, nils in the middle and at the end included", function()
+  it("spawn passes arguments and results, all nils included", function()
     local got
     local t = task.spawn(function(...)
       got = table.pack(...)
@@ -26,7 +26,7 @@ describe("spawn", function()
     equal(values, { n = 3, nil, 2 })
   end)
 
-  it("passes no value, and thousands", function()
+  it("spawn passes no value, and thousands", function()
     local none = task.spawn(function(...)
       return ...
     end)
@@ -38,14 +38,14 @@ describe("spawn", function()
     equal({ select(2, t:result()) }, many)
   end)
 
-  it("takes whatever can be called", function()
+  it("spawn takes any value that can be called", function()
     local callable = setmetatable({}, { __call = function(_, a, b) return a + b end })
     equal(task.spawn(callable, 3, 4):await(), 7)
     equal(task.spawn(math.max, 3, 4):await(), 4)
     task.spawn(task.sleep, 0):await()
   end)
 
-  it("refuses what cannot be called, at the caller's line", function()
+  it("spawn refuses what cannot be called, at the caller's line", function()
     misuse("bad argument #1 to 'spawn' %(function expected, got nil%)", function()
       task.spawn(nil)
     end)
@@ -56,7 +56,7 @@ describe("spawn", function()
     misuse("list expected, got nil", function() task.map(print) end)
   end)
 
-  it("keeps a task alive that nobody holds", function()
+  it("spawn keeps a task alive that no variable holds", function()
     local ended = false
     local open = gate()
     task.spawn(function()
@@ -71,7 +71,7 @@ describe("spawn", function()
     equal(ended, true)
   end)
 
-  it("runs ten thousand tasks, each of which ends", function()
+  it("spawn runs ten thousand tasks, each of which ends", function()
     local ended = 0
     local tasks = {}
     for i = 1, 10000 do
@@ -93,7 +93,7 @@ describe("spawn", function()
     equal(task.map(print, {}), {})
   end)
 
-  it("lets a task start another that it awaits, a thousand deep", function()
+  it("a task may spawn and await another, a thousand deep", function()
     local function down(n)
       if n == 0 then return 0 end
       return 1 + task.spawn(down, n - 1):await()
@@ -103,7 +103,7 @@ describe("spawn", function()
 end)
 
 describe("orphans", function()
-  it("are cancelled when their owner ends, which waits for their cleanup", function()
+  it("orphans are cancelled when their owner ends, which waits for their cleanup", function()
     local order, note = recorder()
     local owner = task.spawn(function()
       task.spawn(function()
@@ -121,7 +121,7 @@ describe("orphans", function()
     equal(order, { "owner returns", "orphan cleans up", "owner", "owner ended" })
   end)
 
-  it("in the background outlive the owner", function()
+  it("background tasks outlive their owner", function()
     local open, ended = gate(), false
     local orphan
     task.spawn(function()
@@ -136,7 +136,7 @@ describe("orphans", function()
     equal(ended, true)
   end)
 
-  it("that fail while they are being cancelled are told of", function()
+  it("orphans that fail while they are cancelled are reported", function()
     local told = {}
     task.on_unhandled = function(_, err) told[#told + 1] = err end
     task.spawn(function()
@@ -152,7 +152,7 @@ describe("orphans", function()
 end)
 
 describe("on_unhandled", function()
-  it("is told once of a failure that nobody awaited, when its owner ends", function()
+  it("on_unhandled gets an unawaited failure once, when its owner ends", function()
     local told, before = {}, nil
     task.on_unhandled = function(t, err, traceback)
       told[#told + 1] = { t, err, traceback }
@@ -175,7 +175,7 @@ describe("on_unhandled", function()
     equal(child:status(), "failed")
   end)
 
-  it("is not told of what was awaited, looked at, gathered or cancelled", function()
+  it("on_unhandled gets no failure that was awaited, read, gathered or cancelled", function()
     local told = {}
     task.on_unhandled = function(_, err) told[#told + 1] = err end
     task.spawn(function()
@@ -194,7 +194,7 @@ describe("on_unhandled", function()
     equal(told, {})
   end)
 
-  it("is told of what was only handed out by wait and as_completed", function()
+  it("on_unhandled gets a failure that wait and as_completed only handed out", function()
     local told = {}
     task.on_unhandled = function(_, err) told[#told + 1] = err end
     task.spawn(function()
@@ -207,7 +207,7 @@ describe("on_unhandled", function()
     equal(told, { "waited", "completed" })
   end)
 
-  it("is told of each of many, in the order they failed", function()
+  it("on_unhandled gets each of many failures, in their order", function()
     local told = {}
     task.on_unhandled = function(_, err) told[#told + 1] = err end
     task.spawn(function()
@@ -221,7 +221,7 @@ describe("on_unhandled", function()
     for i = 1, 100 do equal(told[i], i) end
   end)
 
-  it("cannot wait", function()
+  it("on_unhandled cannot wait", function()
     local refused
     task.on_unhandled = function() refused = select(2, pcall(task.sleep, 0)) end
     task.spawn(function() task.spawn(error, "x", 0) end):await()
@@ -232,7 +232,7 @@ describe("on_unhandled", function()
 end)
 
 describe("a task", function()
-  it("has a status in each part of its life", function()
+  it("a task has a status in each part of its life", function()
     local t
     t = task.spawn(function()
       equal(t:status(), "running")
@@ -245,7 +245,7 @@ describe("a task", function()
     equal(t:status(), "done")
   end)
 
-  it("gives its result without waiting, once it has ended", function()
+  it("a task that has ended gives its result without a wait", function()
     local t = task.spawn(function() return 1, nil, 3, nil end)
     misuse("the task has not ended", function() t:result() end)
     t:await()
@@ -261,7 +261,7 @@ describe("a task", function()
     equal(table.pack(failed:result()), { n = 2, false, { 7 } })
   end)
 
-  it("is named after where its function stands, until somebody names it", function()
+  it("a task is named for its function's place, until a script names it", function()
     local here = line() + 1
     local t = task.spawn(function() end)
     equal(t.name, ("%s:%d#%d"):format(debug.getinfo(1, "S").short_src, here, t.id))
@@ -276,18 +276,18 @@ describe("a task", function()
     equal(tostring(t), "task 'mine' (done)")
   end)
 
-  it("knows itself", function()
+  it("a task knows itself", function()
     local t
     t = task.spawn(function() return task.current() end)
     equal(rawequal(t:await(), t), true)
     equal(math.type(t.id), "integer")
   end)
 
-  it("hides its metatable", function()
+  it("a task hides its metatable", function()
     equal(getmetatable(task.current()), false)
   end)
 
-  it("shows where it is, and what for it waits", function()
+  it("a task's traceback shows where it is, and what it waits for", function()
     local function parked_here()
       task.sleep(1000)
     end
@@ -301,7 +301,7 @@ describe("a task", function()
     equal(t:waits_for(), "")
   end)
 
-  it("shows where in a coroutine of its own it is, and who resumed that", function()
+  it("a task's traceback shows its coroutines, and their resumer", function()
     local function deep() task.sleep(1000) end
     local t = task.spawn(function()
       local function resumes()
@@ -316,7 +316,7 @@ describe("a task", function()
     task.wait { t }
   end)
 
-  it("stands in the tree below its owner", function()
+  it("a task is in the tree below its owner", function()
     local function find(tree, id)
       for _, row in ipairs(tree) do
         local found = row.id == id and row or find(row.children, id)
@@ -345,7 +345,7 @@ describe("a task", function()
 end)
 
 describe("is", function()
-  it("tells kinds of ours from everything else", function()
+  it("is knows the kinds of Septet's errors from all other values", function()
     local ours = raises(nil, task.sleep, -1)
     equal(task.is(ours), true)
     equal(task.is(ours, "Usage"), true)
@@ -362,7 +362,7 @@ describe("is", function()
 end)
 
 describe("misuse", function()
-  it("is refused in a finalizer", function()
+  it("misuse in a finalizer is refused", function()
     local refused
     setmetatable({}, { __gc = function() refused = select(2, pcall(task.sleep, 0)) end })
     collectgarbage()

@@ -73,7 +73,7 @@ for name, combine in pairs(combinators) do
     end), {}, "a group in a group")
   end)
 
-  it("T-C: a failure of which one is told is not reported for the others: " .. name, function()
+  it("T-C: a failure that one task of many sees is not reported for others: " .. name, function()
     equal(reports(function()
       local t = task.spawn(failing)
       pcall(t.await, t)
@@ -93,7 +93,7 @@ it("T-C: a hundred groups that await one another report nothing", function()
   equal(reports(level, 100), {})
 end)
 
-it("T-C: a failure that nobody was told of is reported once", function()
+it("T-C: a failure that no task saw is reported once", function()
   for many = 1, 4 do
     equal(reports(function()
       task.move_on_after(0.5, function()
@@ -118,7 +118,7 @@ it("T-C: a failure that nobody was told of is reported once", function()
   end), { "bottom" }, "a chain")
 end)
 
-it("T-C: of two failures with the same words each is reported", function()
+it("T-C: two failures with the same words are both reported", function()
   equal(reports(function()
     task.move_on_after(0.5, function()
       for _ = 1, 2 do
@@ -130,7 +130,7 @@ it("T-C: of two failures with the same words each is reported", function()
   end), { "bottom", "bottom" })
 end)
 
-it("T-C: what a combinator still fails with while it is cancelled is reported", function()
+it("T-C: a failure in a gather that is being cancelled is reported", function()
   equal(reports(task.group, function(g)
     g:spawn(failing)
     task.gather { function()

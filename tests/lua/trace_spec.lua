@@ -32,7 +32,7 @@ local function kinds(list)
 end
 
 describe("subscribe", function()
-  it("tells a task's whole life", function()
+  it("the trace has a task's whole life", function()
     local t = task.spawn(function() task.sleep(0.001) end)
     local spawned_at = line() - 1
     t:await()
@@ -51,7 +51,7 @@ describe("subscribe", function()
     equal(list[6].outcome, "ok")
   end)
 
-  it("tells how a task ended, and who cancelled it", function()
+  it("the trace says how a task ended, and which task cancelled it", function()
     local failed = task.spawn(error, "x", 0)
     pcall(failed.await, failed)
     equal(first(events_of(failed), "end").outcome, "error")
@@ -66,14 +66,14 @@ describe("subscribe", function()
     equal(first(list, "end").outcome, "cancelled")
   end)
 
-  it("tells a name that was given", function()
+  it("the trace has a name that was given", function()
     local t = task.spawn(function() end)
     t.name = "a name"
     t:await()
     equal(first(events_of(t), "name").name, "a name")
   end)
 
-  it("tells times that never go backwards within a kind of edge", function()
+  it("times of the trace never go backwards within a kind of edge", function()
     local t = task.spawn(function() turns(20) end)
     t:await()
     local last = 0
@@ -86,7 +86,7 @@ describe("subscribe", function()
     equal(last <= task.now(), true)
   end)
 
-  it("tells a request, its phases, and the line that asked for it", function()
+  it("the trace has a request, its phases, and the line of its script", function()
     local session <close> = http.session()
     local here
     local t = task.spawn(function()
@@ -107,7 +107,7 @@ describe("subscribe", function()
     equal(wait.ref, xfer.ref)
   end)
 
-  it("tells a request that failed, and one that was cancelled", function()
+  it("the trace has a request that failed, and one that was cancelled", function()
     local session <close> = http.session()
     local failed = task.spawn(session.get, session, origin.refused)
     pcall(failed.await, failed)
@@ -127,7 +127,7 @@ describe("subscribe", function()
     equal({ xfer.code, xfer.phase }, { "url", "queue" })
   end)
 
-  it("tells no status where only interim ones came", function()
+  it("the trace has no status if only interim ones came", function()
     local session <close> = http.session()
     local url = origin.raw { "HTTP/1.1 103 Early Hints\r\n\r\n", "stall" }
     local cancelled = task.spawn(session.get, session, url)
@@ -141,7 +141,7 @@ describe("subscribe", function()
     end
   end)
 
-  it("tells of records that were overwritten before they were read", function()
+  it("the trace counts records that were overwritten before they were read", function()
     local before = #events
     local t = task.spawn(function()
       for _ = 1, 100000 do task.spawn(function() end) end -- in one turn: more than the ring holds
@@ -154,14 +154,14 @@ describe("subscribe", function()
     end)
   end)
 
-  it("refuses what cannot be called", function()
+  it("subscribe refuses what cannot be called", function()
     misuse("bad argument #1 to 'subscribe' %(function expected, got nil%)", function()
       trace.subscribe()
     end)
     misuse("function expected, got string", function() trace.subscribe("x") end)
   end)
 
-  it("cannot wait, and ends for one that raises, while the others go on", function()
+  it("a subscriber cannot wait; one that raises ends, while the others go on", function()
     local calls, refused = 0, nil
     trace.subscribe(function()
       calls = calls + 1
@@ -179,7 +179,7 @@ describe("subscribe", function()
 end)
 
 describe("lines", function()
-  it("writes a line for each thing that happens", function()
+  it("lines writes a line for each thing that happens", function()
     local out = {}
     trace.lines { write = function(_, text) out[#out + 1] = text end }
     local session <close> = http.session()

@@ -15,7 +15,7 @@ local function pieces_of(...)
 end
 
 describe("a body that an iterator makes", function()
-  it("is sent as it is made, in chunks", function()
+  it("an iterator's body is sent as it is made, in chunks", function()
     local session <close> = http.session()
     local echo = origin.echo(session, "POST", { body = pieces_of("one ", "", "two ", "three") })
     equal({ echo.body, echo.headers["transfer-encoding"],
@@ -25,7 +25,7 @@ describe("a body that an iterator makes", function()
     equal(origin.echo(session, "PATCH", { body = pieces_of() }).body_size, 0)
   end)
 
-  it("may wait, for longer than a server may be silent", function()
+  it("an iterator may wait longer than a server may be silent", function()
     local session <close> = http.session { timeout = { idle = 0.2, first_byte = 5 } }
     local i = 0
     local echo = origin.echo(session, "POST", { body = function()
@@ -37,7 +37,7 @@ describe("a body that an iterator makes", function()
     equal(echo.body, "xxx")
   end)
 
-  it("waits for a server that is slow", function()
+  it("an iterator waits for a server that is slow", function()
     local session <close> = http.session()
     local made = 0
     local t = task.spawn(session.post, session, URL .. "/stall-upload", { body = function()
@@ -54,7 +54,7 @@ describe("a body that an iterator makes", function()
     task.wait { t }
   end)
 
-  it("fails the request where it fails itself, with its own error", function()
+  it("an iterator that fails fails the request, with its own error", function()
     local session <close> = http.session()
     local mine = { "mine" }
     local _, err = pcall(session.post, session, URL .. "/echo", { body = function()
@@ -74,7 +74,7 @@ describe("a body that an iterator makes", function()
     equal(session:get(URL .. "/bytes/1").status, 200)
   end)
 
-  it("is not made any longer once the request is over", function()
+  it("an iterator is not called any more after the request is over", function()
     local session <close> = http.session()
     local closed = false
     local t = task.spawn(session.post, session, URL .. "/echo", { body = function()
@@ -89,7 +89,7 @@ describe("a body that an iterator makes", function()
       { body = function() task.sleep(math.huge) end })
   end)
 
-  it("is not made twice: retries are off, and a redirect that keeps the method is refused", function()
+  it("an iterator runs once: no retries, no redirect that keeps the method", function()
     local session <close> = http.session { retries = { methods = { "POST" }, backoff = 0.001 } }
     equal(session:post(URL .. "/fail/1?key=upload-once", { body = pieces_of "x" }).status, 503)
     raises_error({ kind = "HttpError", code = "redirect", reason = "not_rewindable" },
@@ -99,7 +99,7 @@ describe("a body that an iterator makes", function()
       { body = pieces_of "x" }).status, 200)
   end)
 
-  it("goes with a response that is streamed", function()
+  it("an iterator may make the body of a streamed request", function()
     local session <close> = http.session()
     local n = 0
     local r <close> = session:stream("POST", URL .. "/mirror", { body = function()
@@ -116,7 +116,7 @@ describe("a body that an iterator makes", function()
     equal(rawequal(err, mine), true)
   end)
 
-  it("is sent anew where a kept connection proves to be dead", function()
+  it("an iterator's body is sent anew if a kept connection proves to be dead", function()
     local session <close> = http.session()
     for _ = 1, 5 do
       session:get(URL .. "/idle-close")

@@ -61,8 +61,17 @@ function _G.describe(name, fn)
   prefix[#prefix] = nil
 end
 
+-- The title of a spec, behind the subjects that it stands under.
+local function title_of(name)
+  local words = {}
+  for i, subject in ipairs(prefix) do
+    words[i] = subject .. (subject:find "[:,]$" and " " or ": ")
+  end
+  return table.concat(words) .. name
+end
+
 function _G.it(name, fn)
-  local title = table.concat(prefix, " ") .. (#prefix > 0 and " " or "") .. name
+  local title = title_of(name)
   if running then error(("spec '%s' stands inside '%s'"):format(title, running), 2) end
   running = title
   local before, lost = count(task.tree()), watch_unhandled()
