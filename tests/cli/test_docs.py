@@ -121,7 +121,7 @@ class Readme(harness.Case):
         self.assertEqual(
             order,
             [
-                "include/septet/op.h", "src/op/sleep.c", "src/core/sched.c", "src/loop/loop.c",
+                "include/septet/op.h", "src/op/sleep.c", "src/core/pass.c", "src/loop/loop.c",
                 "src/op/http/get.c", "lua/septet/task/combinators.lua",
             ],
         )
