@@ -12,10 +12,11 @@ struct spt_coroutines {
     uint32_t room; /* size of the table */
 };
 
-/* Makes an empty pool with room for `n` coroutines or more, once or in place of the earlier one.
- * Raises out of memory. */
+/* Makes an empty pool. Raises out of memory. */
 void spt_coroutines_open(lua_State *L, struct spt_coroutines *pool);
 void spt_coroutines_release(lua_State *L, struct spt_coroutines *pool);
+
+/* Makes room for `n` coroutines. A pool that grows is emptied. Raises out of memory. */
 void spt_coroutines_make_room(lua_State *L, struct spt_coroutines *pool, uint32_t n);
 
 /* Pops a coroutine from the pool and pushes it on the stack. Returns false, with nothing pushed, if

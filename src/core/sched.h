@@ -129,7 +129,7 @@ struct spt_sched {
 /* Returns the scheduler of a Lua state, or NULL. */
 struct spt_sched *spt_sched_of(lua_State *L);
 
-/* Makes `s` the scheduler of a Lua state, NULL for none. Allocates nothing if it is one's again. */
+/* Makes `s` the scheduler of a Lua state; NULL for none. Raises out of memory the first time. */
 void spt_sched_attach(lua_State *L, struct spt_sched *s);
 
 static inline struct spt_sched *spt_sched_of_scope(const struct spt_scope *scope)

@@ -20,7 +20,8 @@ struct spt_sched;
  *     RUNNING ── awaits ──▶ WAITING ── done or cancelled ──▶ READY ◀── NEW's first turn: NEW is a
  *        │  └────────────── yields ──────────────────────────▲         READY that never ran
  *        └── its body ended and its children have too ──▶ DONE, FAILED, CANCELLED
- * A task with an ended body and live children is WAITING with no operation. */
+ * A task with an ended body and live children is WAITING with no operation. An abandoned task ends
+ * from READY, without another turn. */
 #define SPT_TASK_MAP(XX)                                                                           \
     XX(NEW, "pending")                                                                             \
     XX(READY, "suspended")                                                                         \

@@ -101,6 +101,8 @@ void spt_guard_interrupt_hook(lua_State *L, lua_Debug *ar)
     raise_end(L, t);
 }
 
+/* May run in a signal handler of the thread that runs the tasks. A frame is linked before its
+ * coroutine is resumed and unlinked after, so the innermost one is always whole. */
 void septet_interrupt(septet_host *host)
 {
     struct spt_sched *s = spt_host_sched(host);
