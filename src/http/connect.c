@@ -121,8 +121,8 @@ void spt_connect_drop_attempts(struct spt_easy *easy)
     }
 }
 
-/* Quirk POKE: before 8.4.0, libcurl then sleeps until that address's share of the time is over,
- * instead of trying the next address. */
+/* Quirk POKE: after a failed address, libcurl before 8.4.0 sleeps until that address's share of the
+ * time is over, instead of trying the next one. */
 void spt_connect_note_over(struct spt_driver *driver, int fd)
 {
     struct spt_poller *s = spt_pollers_find(&driver->pollers, fd);

@@ -20,7 +20,8 @@ static size_t refuse(struct spt_easy *easy, const char *code)
 }
 
 /* Quirk FOLD: checks a line that libcurl has not processed yet. A line that is folded onto nothing
- * is changed into one that libcurl can process. It is refused when it reaches on_header(). */
+ * is changed into one that libcurl can process. It is refused when it reaches
+ * spt_receive_on_header(). */
 static void look_at_line(struct spt_easy *easy, char *line, size_t len)
 {
     if (!easy->verbose.peeking || len == 0 || (line[0] != ' ' && line[0] != '\t'))

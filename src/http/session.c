@@ -14,7 +14,7 @@
 #include "loop/loop.h"
 #include "septet/septet.h"
 
-enum { CONNECTIONS_MIN = 256 }; /* lower bound of a session's max_connects */
+enum { CONNECTIONS_MIN = 256 }; /* lower bound of the connections that a session keeps */
 
 void spt_session_schedule(struct spt_session *session)
 {
