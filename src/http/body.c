@@ -3,7 +3,6 @@
 #include "http/body.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "http/decoder.h"
 #include "http/head.h"
@@ -13,10 +12,8 @@
 #include "septet/septet.h"
 
 enum {
-    PREALLOC_MAX = 1 << 20, /* bytes allocated on the word of a Content-Length */
-    CHUNK = 16 * 1024,      /* bytes decoded at once */
-    PACKED_SLACK = 64 * 1024,
-    DRAIN_MAX = 64 * 1024 /* bytes of an unread body, before its connection is closed */
+    CHUNK = 16 * 1024,       /* bytes decoded at once */
+    PACKED_SLACK = 64 * 1024 /* bytes by which an encoded body may exceed twice the maximum */
 };
 
 /* --- response bodies --- */
@@ -29,19 +26,6 @@ static void set_receive_paused(struct spt_request *r, bool paused)
     r->response->body.paused = paused;
 }
 
-/* Returns the number of bytes to reserve at the first of them: the whole body, if its length is
- * known. */
-static size_t expected_bytes(struct spt_easy *easy, size_t first)
-{
-    curl_off_t length = -1;
-    curl_easy_getinfo(easy->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-    if (length < (curl_off_t)first)
-        return first;
-    if ((uint64_t)length > easy->request->response->body.buf.max)
-        return SIZE_MAX;
-    return length < PREALLOC_MAX ? (size_t)length : PREALLOC_MAX;
-}
-
 static size_t refuse(struct spt_easy *easy, int rc)
 {
     easy->abort.code = rc == SEPTET_ETOOBIG ? "body_too_large" : "memory";
@@ -50,24 +34,12 @@ static size_t refuse(struct spt_easy *easy, int rc)
 
 static size_t gather(struct spt_easy *easy, const char *bytes, size_t len)
 {
-    struct spt_buf *body = &easy->request->response->body.buf;
-    int rc = SEPTET_OK;
-    if (body->len == 0)
-        rc = spt_buf_reserve(body, expected_bytes(easy, len));
-    if (rc == SEPTET_OK)
-        rc = spt_buf_append(body, bytes, len);
+    struct spt_sink *body = &easy->request->response->body;
+    curl_off_t expected = -1;
+    if (body->buf.len == 0)
+        curl_easy_getinfo(easy->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &expected);
+    int rc = spt_sink_gather(body, bytes, len, expected);
     return rc == SEPTET_OK ? len : refuse(easy, rc);
-}
-
-/* Drops consumed bytes to make room, once they are half of the buffer. */
-static void drop_taken(struct spt_response *t)
-{
-    struct spt_buf *body = &t->body.buf;
-    if (t->body.consumed < body->len / 2)
-        return;
-    body->len -= t->body.consumed;
-    memmove(body->data, body->data + t->body.consumed, body->len);
-    t->body.consumed = 0;
 }
 
 static size_t stream(struct spt_easy *easy, const char *bytes, size_t len)
@@ -77,14 +49,11 @@ static size_t stream(struct spt_easy *easy, const char *bytes, size_t len)
     if (t->body.received + len > r->max_body)
         return refuse(easy, SEPTET_ETOOBIG);
     t->headers_done = true;
-    size_t held = spt_request_available(r);
-    if (held > 0 && held + len > r->high_water) {
+    if (spt_sink_is_full(&t->body, len, r->high_water)) {
         set_receive_paused(r, true);
         return CURL_WRITEFUNC_PAUSE;
     }
-    if (t->body.consumed > 0)
-        drop_taken(t);
-    int rc = spt_buf_append(&t->body.buf, bytes, len);
+    int rc = spt_sink_stream(&t->body, bytes, len);
     if (rc != SEPTET_OK)
         return refuse(easy, rc);
     spt_queues_add_progress(&easy->driver->queues, r);
@@ -139,13 +108,6 @@ static bool is_too_much(const struct spt_request *r)
     return r->response->body.packed > max;
 }
 
-/* Returns true if a further chunk may exceed the high-water mark. */
-static bool is_full(const struct spt_request *r)
-{
-    size_t held = spt_request_available(r);
-    return r->high_water && held > 0 && held + CHUNK > r->high_water;
-}
-
 static size_t unpack(struct spt_easy *easy, const char *bytes, size_t len)
 {
     struct spt_request *r = easy->request;
@@ -154,7 +116,7 @@ static size_t unpack(struct spt_easy *easy, const char *bytes, size_t len)
     do {
         const size_t before = left;
         char piece[CHUNK];
-        if (is_full(r)) {
+        if (r->high_water && spt_sink_is_full(&r->response->body, CHUNK, r->high_water)) {
             easy->decoding.taken = len - left;
             set_receive_paused(r, true);
             return CURL_WRITEFUNC_PAUSE;
@@ -182,22 +144,15 @@ void spt_body_drop_decoder(struct spt_easy *easy)
     easy->decoding.taken = 0;
 }
 
-/* Discards bytes that are not read. Returns 0, which ends the transfer, if they are more than
- * DRAIN_MAX. */
-static size_t drain(struct spt_response *t, size_t len)
-{
-    t->body.drained += len;
-    return t->body.drained <= DRAIN_MAX ? len : 0;
-}
-
 size_t spt_body_on_write(char *bytes, size_t size, size_t n, void *ud)
 {
     struct spt_easy *easy = ud;
     size_t len = size * n;
     if (!easy->decoding.decoder) /* else the decoded bytes count */
         spt_timeouts_note_bytes(easy->request);
-    if (easy->request->response->body.unread)
-        return drain(easy->request->response, len);
+    struct spt_sink *body = &easy->request->response->body;
+    if (body->unread)
+        return spt_sink_drain(body, len) ? len : 0;
     bool is_plain = !easy->head.encoded && !easy->head.undone;
     int rc = is_plain || easy->decoding.begun ? SEPTET_OK : begin_body(easy);
     if (rc != SEPTET_OK)

@@ -89,7 +89,7 @@ struct spt_request {
 static inline size_t spt_request_available(const struct spt_request *request)
 {
     const struct spt_response *t = request->response;
-    return t ? t->body.buf.len - t->body.consumed : 0;
+    return t ? spt_sink_available(&t->body) : 0;
 }
 
 /* Frees what the request owns, at any time after its end, also after the driver was freed. */

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "dns/resolver.h"
+#include "http/sink.h"
 
 struct spt_request;
 
@@ -27,17 +28,6 @@ struct spt_stamps {
     uint64_t tls_ns;   /* TLS handshake began */
     uint64_t ready_ns; /* request could be sent */
     uint64_t first_ns; /* response began */
-};
-
-/* The received body, and what became of it. */
-struct spt_sink {
-    struct spt_buf buf;
-    size_t consumed;   /* bytes of a streamed body already taken; advanced by the caller */
-    uint64_t received; /* bytes of the body, after decoding */
-    uint64_t packed;   /* bytes of it before decoding, if it is encoded */
-    size_t drained;    /* bytes of a body that were discarded */
-    bool unread;       /* the body is discarded: another exchange or attempt follows */
-    bool paused;       /* libcurl delivers nothing until it is resumed */
 };
 
 /* The IP address that a request was sent to; "" if none. */
