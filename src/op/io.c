@@ -1,9 +1,10 @@
 /* io: reads lines or bytes from a file or standard input. Bytes are removed from the input only
  * once the string that holds them is made, so that neither a cancellation nor an error loses
  * any. */
+#include "op/io.h"
+
 #include <lauxlib.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/list.h"
 #include "core/check.h"
@@ -14,53 +15,23 @@
 #include "op/io_error.h"
 #include "op/openers.h"
 
-#define META "septet.io.reader"
-
-struct reader {
-    struct spt_input *input; /* NULL before it is opened and once detached */
-    bool owns;               /* owns the input; else it is the host's standard input */
-    bool closed;
-    size_t max_line;  /* bytes */
-    const char *path; /* kept alive by the user value */
-    /* in the env's while it has an input: the host closes the rest */
-    struct spt_resource resource;
-};
-
-/* Standard input, which all readers of it share: the second upvalue of l_stdin. */
-struct standard_input {
-    struct spt_resource resource; /* in the env's while it is open, before its readers */
-    struct spt_input *input;      /* NULL until a script asks for it, and once the host has ended */
-};
-
-struct open_op {
-    septet_op op;
-    struct spt_env *env;
-    struct reader *reader; /* kept alive by the handle at index READER */
-};
-
 struct read_op {
     septet_op op;
-    struct reader *reader; /* kept alive by the handle at index 1 */
-    size_t n;              /* maximum bytes; 0 for a line */
+    struct spt_reader *reader; /* kept alive by the handle at index 1 */
+    size_t n;                  /* maximum bytes; 0 for a line */
 };
 
 /* --- readers --- */
 
-static void attach(struct reader *reader, struct spt_env *env, struct spt_input *input)
-{
-    reader->input = input;
-    spt_env_add(env, &reader->resource);
-}
-
 /* Returns the reader that waits for the input, or that has yet to take what it waited for; NULL if
  * none. */
-static const struct reader *user_of(const struct spt_input *input)
+static const struct spt_reader *user_of(const struct spt_input *input)
 {
     const struct read_op *read = input->waiter;
     return read ? read->reader : NULL;
 }
 
-static void detach(struct reader *reader)
+void spt_io_detach(struct spt_reader *reader)
 {
     struct spt_input *input = reader->input;
     reader->closed = true;
@@ -74,141 +45,9 @@ static void detach(struct reader *reader)
         input->waiter = NULL;
 }
 
-static void on_host_end(struct spt_resource *resource)
-{
-    detach(SPT_OF(resource, struct reader, resource));
-}
-
-/* Pushes a reader, named by the string at index `path`. */
-static struct reader *push_reader(lua_State *L, int path, size_t max_line)
-{
-    struct reader *reader = lua_newuserdatauv(L, sizeof *reader, 1);
-    *reader = (struct reader){
-        .max_line = max_line, .path = lua_tostring(L, path), .resource.release = on_host_end};
-    spt_link_init(&reader->resource.link);
-    lua_pushvalue(L, path);
-    lua_setiuservalue(L, -2, 1);
-    luaL_setmetatable(L, META);
-    return reader;
-}
-
-/* --- opening --- */
-
-static void on_opened(void *ud)
-{
-    septet_op_done(ud, SEPTET_OK);
-}
-
-static int open_start(septet_op *op)
-{
-    struct open_op *open = (struct open_op *)op;
-    struct reader *reader = open->reader;
-    struct spt_input *input;
-    int rc = spt_input_open(&input, open->env->loop, reader->path, on_opened, op);
-    if (rc == SEPTET_OK)
-        attach(reader, open->env, input);
-    return rc;
-}
-
-static void open_cancel(septet_op *op)
-{
-    detach(((struct open_op *)op)->reader);
-}
-
-enum { PATH = 1, MAX_LINE, READER }; /* the stack of l_open */
-
-static int open_push(septet_op *op, lua_State *L)
-{
-    struct reader *reader = ((struct open_op *)op)->reader;
-    int error = op->status < 0 ? UV_ENOMEM : reader->input->error;
-    if (error) {
-        detach(reader);
-        return spt_io_error_raise(L, "open", reader->path, error, NULL);
-    }
-    lua_pushvalue(L, READER);
-    return 1;
-}
-
-static void open_describe(const septet_op *op, char *text, size_t size)
-{
-    snprintf(text, size, "'%s'", ((const struct open_op *)op)->reader->path);
-}
-
-static const septet_op_type open_type = {
-    .name = "open",
-    .size = sizeof(struct open_op),
-    .flags = SEPTET_OP_EXTERNAL,
-    .start = open_start,
-    .cancel = open_cancel,
-    .push = open_push,
-    .describe = open_describe,
-};
-
-/* io_open(path, max_line): opens a file and returns a reader, or raises IoError. `max_line` is in
- * bytes. */
-static int l_open(lua_State *L)
-{
-    spt_check_most(L, 2);
-    struct spt_env *env = spt_env(L);
-    size_t len;
-    const char *path = spt_check_string(L, PATH, &len);
-    size_t max_line = (size_t)spt_check_count(L, MAX_LINE, 1);
-    lua_settop(L, MAX_LINE);
-    if (strlen(path) != len)
-        return spt_error_usage(L, "a NUL in the path");
-    struct reader *reader = push_reader(L, PATH, max_line);
-    reader->owns = true;
-    struct open_op *open = (struct open_op *)spt_op_new(L, env->sched, &open_type);
-    open->env = env;
-    open->reader = reader;
-    return septet_op_await(L, &open->op);
-}
-
-/* Opens standard input. Returns 0 or libuv's error number. */
-static int open_stdin(struct spt_env *env, struct standard_input *standard)
-{
-    struct spt_input *input;
-    if (spt_input_stdin(&input, env->loop) != SEPTET_OK)
-        return UV_ENOMEM;
-    int error = input->error;
-    if (error)
-        spt_input_free(input);
-    else {
-        standard->input = input;
-        spt_env_add(env, &standard->resource);
-    }
-    return error;
-}
-
-static void release_stdin(struct spt_resource *resource)
-{
-    struct standard_input *standard = SPT_OF(resource, struct standard_input, resource);
-    spt_input_free(standard->input);
-    standard->input = NULL;
-}
-
-/* io_stdin(max_line): returns a reader of standard input. All such readers share the bytes that
- * were read and not handed out. Raises IoError. */
-static int l_stdin(lua_State *L)
-{
-    spt_check_most(L, 1);
-    struct spt_env *env = spt_env(L);
-    struct standard_input *standard = lua_touserdata(L, lua_upvalueindex(2));
-    size_t max_line = (size_t)spt_check_count(L, 1, 1);
-    lua_pushliteral(L, "stdin");
-    struct reader *reader = push_reader(L, lua_gettop(L), max_line);
-    if (!env->loop)
-        return spt_error_usage(L, "the host is closed");
-    int error = standard->input ? 0 : open_stdin(env, standard);
-    if (error)
-        return spt_io_error_raise(L, "open", reader->path, error, NULL);
-    attach(reader, env, standard->input);
-    return 1;
-}
-
 /* --- reading --- */
 
-static bool is_too_long(const struct reader *reader)
+static bool is_too_long(const struct spt_reader *reader)
 {
     return spt_input_newline(reader->input) > reader->max_line;
 }
@@ -259,14 +98,14 @@ static int hand_out(lua_State *L, struct spt_input *input, size_t len, size_t ta
     return 1;
 }
 
-static int raise_pending(lua_State *L, const struct reader *reader)
+static int raise_pending(lua_State *L, const struct spt_reader *reader)
 {
     int error = reader->input->error;
     reader->input->error = 0; /* the next read tries again */
     return spt_io_error_raise(L, "read", reader->path, error, NULL);
 }
 
-static int push_bytes(lua_State *L, const struct reader *reader, size_t n)
+static int push_bytes(lua_State *L, const struct spt_reader *reader, size_t n)
 {
     struct spt_input *input = reader->input;
     size_t len = spt_input_len(input);
@@ -278,7 +117,7 @@ static int push_bytes(lua_State *L, const struct reader *reader, size_t n)
     return 1;
 }
 
-static int push_line(lua_State *L, const struct reader *reader)
+static int push_line(lua_State *L, const struct spt_reader *reader)
 {
     struct spt_input *input = reader->input;
     size_t len = spt_input_len(input), end = spt_input_newline(input);
@@ -302,16 +141,16 @@ static int push_line(lua_State *L, const struct reader *reader)
 static int read_push(septet_op *op, lua_State *L)
 {
     const struct read_op *read = (const struct read_op *)op;
-    struct reader *reader = read->reader;
+    struct spt_reader *reader = read->reader;
     if (op->status == SEPTET_ECLOSED || !reader->input) {
-        detach(reader);
+        spt_io_detach(reader);
         spt_error_push(L, "IoError", "the reader of '%s' was closed", reader->path);
         return spt_io_error_raise_code(L, reader->path, "closed");
     }
     reader->input->waiter = NULL;
     int n = read->n ? push_bytes(L, reader, read->n) : push_line(L, reader);
     if (reader->closed)
-        detach(reader);
+        spt_io_detach(reader);
     return n;
 }
 
@@ -330,15 +169,15 @@ static const septet_op_type read_type = {
     .describe = read_describe,
 };
 
-static struct reader *check_open(lua_State *L)
+static struct spt_reader *check_open(lua_State *L)
 {
-    struct reader *reader = spt_check_self(L, "reader");
+    struct spt_reader *reader = spt_check_self(L, "reader");
     if (reader->closed)
         spt_error_usage(L, "the reader is closed");
     return reader;
 }
 
-static int await_read(lua_State *L, struct reader *reader, size_t n)
+static int await_read(lua_State *L, struct spt_reader *reader, size_t n)
 {
     if (reader->input->waiter)
         return spt_error_usage(L, "another task reads from '%s'", reader->path);
@@ -359,7 +198,7 @@ static int l_read_line(lua_State *L)
 static int l_read(lua_State *L)
 {
     spt_check_most(L, 2);
-    struct reader *reader = check_open(L);
+    struct spt_reader *reader = check_open(L);
     return await_read(L, reader, (size_t)spt_check_count(L, 2, 1));
 }
 
@@ -386,13 +225,13 @@ static int l_lines(lua_State *L)
 static int l_close(lua_State *L)
 {
     spt_check_most(L, 1);
-    struct reader *reader = spt_check_self(L, "reader");
+    struct spt_reader *reader = spt_check_self(L, "reader");
     struct spt_input *input = reader->input;
     if (reader->closed)
         return 0;
     reader->closed = true;
     if (!input || user_of(input) != reader) {
-        detach(reader);
+        spt_io_detach(reader);
     } else if (spt_input_waits(input)) {
         struct read_op *read = input->waiter;
         spt_input_forget(input);
@@ -411,7 +250,7 @@ static int l_leave(lua_State *L)
 static int l_gc(lua_State *L)
 {
     l_leave(L);
-    detach(lua_touserdata(L, 1));
+    spt_io_detach(lua_touserdata(L, 1));
     return 0;
 }
 
@@ -419,16 +258,7 @@ static const luaL_Reg methods[] = {
     {"read_line", l_read_line}, {"read", l_read}, {"lines", l_lines}, {"close", l_close},
     {"__close", l_leave},       {"__gc", l_gc},   {NULL, NULL}};
 
-static const luaL_Reg functions[] = {{"io_open", l_open}, {NULL, NULL}};
-
 void spt_open_io(lua_State *L, struct spt_env *env)
 {
-    spt_new_type(L, env, META, methods);
-    spt_add_functions(L, env, functions);
-    lua_pushlightuserdata(L, env);
-    struct standard_input *standard = lua_newuserdatauv(L, sizeof *standard, 0);
-    *standard = (struct standard_input){.resource.release = release_stdin};
-    spt_link_init(&standard->resource.link);
-    lua_pushcclosure(L, l_stdin, 2);
-    lua_setfield(L, -2, "io_stdin");
+    spt_new_type(L, env, SPT_READER_META, methods);
 }
