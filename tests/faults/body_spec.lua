@@ -88,7 +88,7 @@ local function of_each_encoding(cases, title, fn)
 end
 
 describe("http.25 a reader that stalls", function()
-  it("holds the sender up, takes little memory, and then gets every byte", function()
+  it("a stalled reader holds the sender up in little memory, and then gets every byte", function()
     local session <close> = http.session { timeout = { idle = 0.2 } }
     local r <close> = session:stream("GET", URL .. "/bytes/" .. 50 * MB)
     takes_less(8 * MB, function()
@@ -113,7 +113,7 @@ describe("http.26", function()
     read_pattern(r, 8 * MB, 1)
   end)
 
-  of_each_encoding(bombs, "fault.26 a stalled reader of %s holds the sender up", function(name)
+  of_each_encoding(bombs, "fault.26 a stalled reader of a bomb of %s holds it up", function(name)
     local session <close> = http.session()
     local method, url, body = table.unpack(bombs[name])
     local r <close> = session:stream(method, url, { body = body })
@@ -165,19 +165,19 @@ describe("fault.27 a packed body", function()
     equal(session:get(URL .. "/bytes/3").body, "012")
   end
 
-  of_each_encoding(whole, "of %s is whole or an error, wherever it is cut short", function(name)
+  of_each_encoding(whole, "a body of %s cut short anywhere is whole or an error", function(name)
     local body = whole[name]
     equal(#http.post(URL .. "/mirror?Content-Encoding=" .. name, { body = body }).body > 0, true)
     for n = 1, #body - 1, math.max(1, #body // 20) do fails(name, body:sub(1, n)) end
     fails(name, body:sub(1, -2))
   end)
 
-  of_each_encoding(whole, "of %s with junk behind it is an error", function(name)
+  of_each_encoding(whole, "a body of %s with junk after it is an error", function(name)
     fails(name, whole[name] .. "junk")
     fails(name, "junk" .. whole[name])
   end)
 
-  it("that was damaged is an error", function()
+  it("a damaged compressed body is an error", function()
     for _, name in ipairs { "gzip", "deflate" } do
       for at = 3, #whole[name] do
         local byte = string.char(whole[name]:byte(at) ~ 0x55)
@@ -188,7 +188,7 @@ describe("fault.27 a packed body", function()
     end
   end)
 
-  it("may be of several parts, and empty", function()
+  it("a compressed body may have several members, and be empty", function()
     local function get(name, body)
       return http.post(URL .. "/mirror?Content-Encoding=" .. name, { body = body }).body
     end
@@ -201,14 +201,14 @@ describe("fault.27 a packed body", function()
     equal(get("deflate", whole.deflate:sub(3, -5)), ("hello "):rep(20))
   end)
 
-  it("in a coding that is not known, or two of them, is an error", function()
+  it("a body in an unknown coding, or in two, is an error", function()
     fails("rot13", "abc")
     fails("gzip,%20br", "abc")
   end)
 end)
 
 describe("http.28", function()
-  it("a reader that goes on just as it is cancelled, or as its stream is closed", function()
+  it("a reader may resume just as it is cancelled, or as its stream is closed", function()
     local session <close> = http.session()
     for passes = 0, 12 do
       local r <close> = session:stream("GET", URL .. "/bytes/3000000")
@@ -233,7 +233,7 @@ describe("http.28", function()
     equal(session:stats().active, 0)
   end)
 
-  it("a stream whose session or scope ends just as it goes on", function()
+  it("a stream may resume just as its session or scope ends", function()
     for passes = 0, 8 do
       local session = http.session()
       local kept
@@ -255,7 +255,7 @@ describe("http.28", function()
     equal(http.get(URL .. "/bytes/3").body, "012")
   end)
 
-  it("a body that is cancelled as it waits, before there is a head", function()
+  it("a waiting request body may be cancelled before the response's header block", function()
     local session <close> = http.session { timeout = { idle = 0.1, first_byte = 2 } }
     local go_on = gate()
     local mark, sent = origin.mark(), false
@@ -281,7 +281,7 @@ describe("http.28", function()
     equal(session:get(URL .. "/bytes/3").body, "012")
   end)
 
-  it("a response whose head comes while the body that is sent waits", function()
+  it("a header block may arrive while the request body waits", function()
     local session <close> = http.session()
     local go_on, n = gate(), 0
     local r <close> = session:stream("POST", URL .. "/early/200?read=7", { body = function()

@@ -72,7 +72,7 @@ end
 describe("H-3: Content-Encoding", function()
   local known = { gzip = 1, ["x-gzip"] = 1, deflate = 1, br = 1, zstd = 1, identity = 0, none = 0 }
 
-  it("is one list, whatever its lines", function()
+  it("the codings are one list, in any number of lines", function()
     each_list({
       "gzip", "identity", "GZip", "br", "gzip;q=1", '"gzip"', "gzip gzip", "aws-chunked",
     }, function(lines)
@@ -87,12 +87,12 @@ describe("H-3: Content-Encoding", function()
     end)
   end)
 
-  it("is folded", function()
+  it("a folded Content-Encoding is read", function()
     gives(url_with("Content-Encoding", { "identity,\r\n gzip" }, GZIP))
     gives(url_with("Content-Encoding", { "gzip,\r\n\tgzip" }, GZIP), "decode")
   end)
 
-  it("of an empty body, or of none, is ignored", function()
+  it("the Content-Encoding of an empty body, or of none, is ignored", function()
     local session <close> = http.session()
     local url = url_with("Content-Encoding", { "rot13", "gzip" }, "", "Content-Length: 0\r\n")
     equal({ session:get(url).body, session:head(url).body }, { "", "" })
@@ -103,7 +103,7 @@ describe("H-3: Transfer-Encoding", function()
   local CHUNKS = ("%x\r\n%s\r\n0\r\n\r\n"):format(#TEXT, TEXT)
   local known = { chunked = 1, identity = 0 }
 
-  it("is one list, whatever its lines", function()
+  it("the codings are one list, in any number of lines", function()
     each_list({
       "chunked", "identity", "Chunked", "gzip", "deflate", "xchunked", '"chunked"',
       "chunked;foo=bar", "chunked chunked",
@@ -119,20 +119,20 @@ describe("H-3: Transfer-Encoding", function()
     end)
   end)
 
-  it("is refused whatever is beside it", function()
+  it("a Transfer-Encoding other than chunked is refused", function()
     local more = "Content-Length: 5\r\nContent-Encoding: gzip\r\n"
     gives(url_with("Transfer-Encoding", { "gzip" }, GZIP, more), "protocol")
     gives(url_with("Transfer-Encoding", { "gzip, chunked" },
       ("%x\r\n%s\r\n0\r\n\r\n"):format(#GZIP, GZIP)), "protocol")
   end)
 
-  it("is not folded, nor is a length: others frame such a body in another way", function()
+  it("a folded Transfer-Encoding or length is refused: others frame it differently", function()
     gives(url_with("Transfer-Encoding", { "gzip,\r\n chunked" }, CHUNKS), "protocol")
     gives(url_with("Transfer-Encoding", { "\r\n chunked" }, CHUNKS), "protocol")
     gives(url_with("Content-Length", { "1\r\n 2" }, TEXT), "protocol")
   end)
 
-  it("of a response without a body is ignored", function()
+  it("the Transfer-Encoding of a response without a body is ignored", function()
     local session <close> = http.session()
     equal(session:head(url_with("Transfer-Encoding", { "gzip, chunked" }, "")).status, 200)
     equal(session:get(origin.raw {

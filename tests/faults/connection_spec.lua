@@ -40,7 +40,7 @@ local function at_once(session, n, url)
 end
 
 describe("http.17 limits", function()
-  it("hold: never more than limit at once, for any number of requests", function()
+  it("no more than limit requests are in flight", function()
     local session <close> = http.session { limit = 3, limit_per_host = 100 }
     local requests, connections = at_once(session, 15, URL .. "/delay/0.02?spec=limit0")
     equal(connections <= 3, true)
@@ -48,7 +48,7 @@ describe("http.17 limits", function()
     equal(most_at_once(requests, 0.02) > 1, true)
   end)
 
-  it("hold per host: never more than limit_per_host, while another host goes on", function()
+  it("no more than limit_per_host requests to a host are in flight", function()
     local session <close> = http.session { limit = 100, limit_per_host = 2 }
     local requests, connections = at_once(session, 10, URL .. "/delay/0.02?spec=limit1")
     equal(most_at_once(requests, 0.02) <= 2, true)
@@ -61,7 +61,7 @@ describe("http.17 limits", function()
     task.wait(blocked)
   end)
 
-  it("of one keeps the order", function()
+  it("a limit of one keeps the order", function()
     local session <close> = http.session { limit = 1 }
     local mark, tasks = origin.mark(), {}
     for i = 1, 10 do
@@ -76,19 +76,19 @@ describe("http.17 limits", function()
     for i = 1, 10 do equal(order[i], "/bytes/" .. i) end
   end)
 
-  it("are 8 per host by default", function()
+  it("the default is 8 requests per host", function()
     local session <close> = http.session()
     local requests, connections = at_once(session, 24, URL .. "/delay/0.02?spec=limit2")
     equal(most_at_once(requests, 0.02) <= 8, true)
     equal(connections <= 8, true)
   end)
 
-  it("of two hundred allow as many at once", function()
+  it("a limit of two hundred allows as many at once", function()
     local session <close> = http.session { limit = 200, limit_per_host = 200 }
     at_once(session, 200, URL .. "/delay/0.1")
   end)
 
-  it("no longer count a request that was cancelled or failed", function()
+  it("a cancelled or failed request no longer counts", function()
     local session <close> = http.session { limit = 2 }
     for round = 1, 5 do
       local stuck = task.map(function() session:get(URL .. "/stall") end, { 1, 2 })
@@ -151,7 +151,7 @@ describe("http.6 fault.32 a dozen idle connections that the server dropped", fun
 end)
 
 describe("fault.32 a connection that is dropped just as it is used again", function()
-  it("is replaced, once, at no cost of a retry", function()
+  it("a connection dropped on reuse is replaced once, without a retry", function()
     local session <close> = http.session()
     for _ = 1, 10 do
       session:get(URL .. "/idle-close")
@@ -198,7 +198,7 @@ describe("http.15", function()
 end)
 
 describe("http.23", function()
-  it("a request begins at the end of another", function()
+  it("a request may begin at the end of another", function()
     local session <close> = http.session { limit = 1 }
     local n = 0
     local function chain(left)
@@ -232,7 +232,7 @@ describe("http.39 cookies", function()
     hosts[name .. ":" .. origin.port] = "127.0.0.1"
   end
 
-  it("go where path, domain and time allow, and nowhere else", function()
+  it("cookies are sent where path, domain and time allow", function()
     local session <close> = http.session { cookies = true, resolve = hosts }
     local function set(text) session:get(site "a.test" .. "/headers?Set-Cookie=" .. text) end
     local function sent(url)
@@ -253,7 +253,7 @@ describe("http.39 cookies", function()
     equal(sent(site "b.test" .. "/echo"), "")
   end)
 
-  it("are one session's, and leave no handle", function()
+  it("cookies belong to one session, and leave no handle", function()
     local one <close> = http.session { cookies = true }
     local two <close> = http.session { cookies = true }
     local none <close> = http.session()

@@ -45,7 +45,7 @@ describe("H-16: one Cookie line, in which each name stands once", function()
     return origin.decode(session:get(URL .. "/echo", options).body).headers.cookie
   end
 
-  it("of the jar and a request, a session, both, or neither", function()
+  it("the Cookie has names of the jar, the request, the session, both, or neither", function()
     for _, case in ipairs {
       { jar = "a=1", expected = "a=1" },
       { request = "b=2", expected = "b=2" },
@@ -71,7 +71,7 @@ describe("H-16: one Cookie line, in which each name stands once", function()
     end
   end)
 
-  it("behind a redirect that sets one, with and without one of the request", function()
+  it("the target of a redirect gets the cookie that the redirect set", function()
     local session <close> = new_session()
     local target = URL .. "/redirect-to?url=/echo&Set-Cookie=" .. escaped "a=1; Path=/"
     equal(origin.decode(session:get(target).body).headers.cookie, "a=1")
@@ -79,7 +79,7 @@ describe("H-16: one Cookie line, in which each name stands once", function()
       "b=2; a=1")
   end)
 
-  it("in the proof after a challenge that sets one", function()
+  it("a request after a challenge gets the cookie that the challenge set", function()
     local session <close> = new_session(nil, { auth = { user = "u", digest = true } })
     local challenge = 'WWW-Authenticate: Digest realm="r", nonce="n"\r\nSet-Cookie: c=1; Path=/\r\n'
     local head = "HTTP/1.1 401 No\r\nContent-Length: 0\r\n"
@@ -90,7 +90,7 @@ describe("H-16: one Cookie line, in which each name stands once", function()
     equal(requests[2].headers.authorization:match "^Digest", "Digest")
   end)
 
-  it("of a stream and of a body that is posted", function()
+  it("a stream and a POST have one Cookie line", function()
     local session <close> = new_session()
     set(session, "a=1; Path=/")
     local r <close> = session:stream("POST", URL .. "/echo",
@@ -115,7 +115,7 @@ local function check(rows, names)
 end
 
 describe("X-15: a jar reads a Set-Cookie as RFC 6265 does", function()
-  it("its name and value", function()
+  it("a jar reads the name and the value of a cookie", function()
     check {
       { set = "a=1; Path=/", "/echo", "a=1" }, { set = "a=; Path=/", "/echo", "a=" },
       { set = " a\t=\t1 ;Path=/", "/echo", "a=1" }, { set = "a=b=c; Path=/", "/echo", "a=b=c" },
@@ -132,7 +132,7 @@ describe("X-15: a jar reads a Set-Cookie as RFC 6265 does", function()
     }
   end)
 
-  it("its path", function()
+  it("a jar reads the path of a cookie", function()
     check {
       { set = "a=1; Path=/x/", "/x/", "a=1", "/x/y", "a=1", "/x", nil, "/xy", nil, "/", nil },
       {
@@ -147,7 +147,7 @@ describe("X-15: a jar reads a Set-Cookie as RFC 6265 does", function()
     }
   end)
 
-  it("its end", function()
+  it("a jar reads the end of a cookie", function()
     local past, future = "Thursday, 01 January 1970 00:00:00 GMT", "Fri, 31 Dec 2100 23:59:59 GMT"
     local function after(attributes, kept)
       local session <close> = new_session()
@@ -180,7 +180,7 @@ describe("X-15: a jar reads a Set-Cookie as RFC 6265 does", function()
     after("Max-Age=0; Max-Age=1000", true)
   end)
 
-  it("its domain", function()
+  it("a jar reads the domain of a cookie", function()
     local names = {
       "a.example.com", "example.com", "b.example.com", "co.uk", "x.co.uk", "ample.com", "com",
     }
@@ -218,7 +218,7 @@ describe("X-15: a jar reads a Set-Cookie as RFC 6265 does", function()
     }, names)
   end)
 
-  it("that it is secure, and what its name promises", function()
+  it("a jar reads Secure and the prefixes of names", function()
     local names = { "a.test" }
     for _, secure in ipairs { "Secure", "Secure=1", "secure=", "SECURE=false", "Secure; Secure" } do
       check({
@@ -235,7 +235,7 @@ describe("X-15: a jar reads a Set-Cookie as RFC 6265 does", function()
     }
   end)
 
-  it("and gives them by the length of their paths, then by age, each name once", function()
+  it("a jar sends cookies by the length of their paths, then by age, each name once", function()
     local session <close> = new_session()
     set(session,
       { "b=1; Path=/", "c=1; Path=/echo", "a=1; Path=/", "d=1; Path=/echo/x", "b=2; Path=/echo" })
@@ -245,7 +245,7 @@ describe("X-15: a jar reads a Set-Cookie as RFC 6265 does", function()
     equal(sent(session, "/"), "b=3; a=1")
   end)
 
-  it("of a response with more than fifty of them", function()
+  it("a jar reads a response with more than fifty cookies", function()
     local session, lines, expected = new_session(), {}, {}
     local _ <close> = session
     for i = 1, 140 do
@@ -256,7 +256,7 @@ describe("X-15: a jar reads a Set-Cookie as RFC 6265 does", function()
     equal(sent(session), table.concat(expected, "; "))
   end)
 
-  it("but keeps a limited number, and drops those that were unused for longest", function()
+  it("a jar keeps a limited number of cookies, and drops the longest unused", function()
     local session <close> = new_session { "other.test" }
     set(session, "first=1; Path=/x")
     set(session, "other=1; Path=/", nil, "other.test")

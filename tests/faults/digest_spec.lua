@@ -45,7 +45,7 @@ local bodies = {
 describe("H-14: each proof is right", function()
   for _, algorithm in ipairs(ALGORITHMS) do
     for _, qop in ipairs { "none", "auth", "auth-int", "auth-int, auth" } do
-      it(("with the algorithm '%s' and the qop '%s'"):format(algorithm, qop), function()
+      it(("the proof is right with algorithm '%s' and qop '%s'"):format(algorithm, qop), function()
         local params = {
           algorithm = algorithm ~= "" and algorithm or nil, qop = qop ~= "none" and qop or nil,
         }
@@ -70,7 +70,7 @@ describe("H-14: each proof is right", function()
     end
   end
 
-  it("with odd realms, an opaque, a hashed user, and URLs as they are sent", function()
+  it("the proof is right with odd realms, opaque, a hashed user, and URLs as sent", function()
     for _, more in ipairs {
       { realm = 'he"re' }, { realm = "a\\b" }, { realm = "a, qop=x" }, { realm = "" },
       { opaque = "o=p" }, { userhash = "1" }, { before = 'Basic realm="x"' },
@@ -91,7 +91,7 @@ describe("H-14: each proof is right", function()
     end
   end)
 
-  it("and counts the uses of a nonce, by several tasks, too", function()
+  it("the proof counts the uses of a nonce, also by several tasks", function()
     local session <close> = http.session { auth = KNOWN, limit_per_host = 1 }
     local url = prover { qop = "auth" }
     for _ = 1, 5 do equal(session:get(url).status, 200) end
@@ -109,7 +109,7 @@ describe("H-14: a server that always challenges", function()
     return origin.raw { "HTTP/1.1 401 No\r\nContent-Length: 4\r\n" .. head .. "\r\nbody", "keep" }
   end
 
-  it("that finds each nonce stale gets one more proof, and the last 401 is the response", function()
+  it("if each nonce is stale, the server gets one more proof, and its 401 is returned", function()
     for name, send in pairs(ways) do
       for _, body in ipairs { false, "text" } do
         local session <close> = http.session { auth = KNOWN }
@@ -120,7 +120,7 @@ describe("H-14: a server that always challenges", function()
     end
   end)
 
-  it("that finds a nonce stale now and then gets its proof within four requests", function()
+  it("if a nonce is stale now and then, the server gets a proof within four requests", function()
     for n = 0, 3 do
       for _, fresh in ipairs { true, false } do
         local session <close> = http.session { auth = KNOWN }
@@ -133,7 +133,7 @@ describe("H-14: a server that always challenges", function()
     end
   end)
 
-  it("that refuses the proof gets two requests", function()
+  it("a server that refuses the proof gets two requests", function()
     local session <close> = http.session {
       auth = { user = "lion", password = "wrong", digest = true },
     }
@@ -142,7 +142,7 @@ describe("H-14: a server that always challenges", function()
     equal(#requests_of(url, mark), 2)
   end)
 
-  it("gets no proof if none is known", function()
+  it("a challenge without a known algorithm gets no proof", function()
     for _, challenge in ipairs {
       'Digest realm="r", nonce="n", qop="auth-conf"',
       'Digest realm="r", nonce="n", algorithm=SHA-1', 'Digest realm="r", nonce="n", algorithm=',
@@ -162,7 +162,7 @@ describe("H-14: a server that always challenges", function()
     equal(#requests_of(url, mark), 1)
   end)
 
-  it("may send any body with its challenge: it is not read", function()
+  it("the body of a challenge is not read", function()
     local challenge = 'WWW-Authenticate: Digest realm="here", nonce="n", qop="auth"\r\n'
     for _, rest in ipairs {
       "Content-Length: 4\r\nContent-Encoding: gzip\r\n\r\nbody", "Content-Length: 9\r\n\r\nbody",
@@ -186,7 +186,7 @@ describe("H-14: a server that always challenges", function()
     equal(#requests_of(stalled, 0), 2)
   end)
 
-  it("with challenges that are hard to read takes no time", function()
+  it("challenges that are hard to parse take no time", function()
     for _, piece in ipairs {
       " ", ",", '"', "\\", "a", "=", '"\\', "a=", 'a="', "Digest ", "a,", "\t",
     } do

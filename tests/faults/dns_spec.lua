@@ -148,7 +148,7 @@ describe("http.13", function()
     equal(session:get(url(name "a-127-0-0-1.tc")).status, 200)
   end)
 
-  it("more names than libcurl is given at a time", function()
+  it("more names may be looked up than libcurl gets at a time", function()
     local session <close> = new_session { limit = 64 }
     local urls = {}
     for i = 1, 600 do urls[i] = url(name "a-127-0-0-1.ttl-100", "/close") end
@@ -161,7 +161,7 @@ describe("http.13", function()
 end)
 
 describe("a session's resolver", function()
-  it("may be the system's, and knows localhost either way", function()
+  it("a resolver may be the system's, and knows localhost either way", function()
     for _, resolver in ipairs { "system", DNS } do
       local session <close> = http.session { resolver = resolver }
       equal(session:get(url "localhost").status, 200)
@@ -171,14 +171,14 @@ describe("a session's resolver", function()
       url(name "a-127-0-0-1"))
   end)
 
-  it("gets no query for an address, nor for a name in 'resolve'", function()
+  it("a resolver gets no query for an address, nor for a name in 'resolve'", function()
     local session <close> = http.session { resolver = "127.0.0.1:1",
       resolve = { ["given.test:" .. origin.port] = "127.0.0.1" } }
     equal(session:get(origin.url .. "/bytes/1").status, 200)
     equal(session:get(url "given.test").status, 200)
   end)
 
-  it("that is none is refused", function()
+  it("a bad resolver is refused", function()
     for _, bad in ipairs { "", "dns.test", "127.0.0.1:x", "127.0.0.1,,", "::1" } do
       misuse("bad option 'resolver' to 'session' %(\"system\", or servers", function()
         http.session { resolver = bad }
@@ -186,14 +186,14 @@ describe("a session's resolver", function()
     end
   end)
 
-  it("tells a request how long it took", function()
+  it("a response has the time of its lookup", function()
     local session <close> = new_session()
     local r = session:get(url(name "a-127-0-0-1.late-30"))
     equal(r.times.dns >= 0.03, true)
     equal(r.times.queue < r.times.dns, true)
   end)
 
-  it("ends with its session", function()
+  it("a lookup ends with its session", function()
     local session = new_session()
     local t = task.spawn(session.get, session, url(name "silent"))
     task.sleep(0.01)

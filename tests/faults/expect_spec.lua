@@ -72,7 +72,7 @@ end
 
 describe("H-2: a request whose expectation is refused", function()
   for _, method in ipairs { "POST", "PUT", "MERGE" } do
-    it("is sent once more, without it: " .. method, function()
+    it("a request refused with 417 is repeated without the expectation: " .. method, function()
       for _, is_kept in ipairs { false, true } do
         for _, query in ipairs(refusals) do
           for kind, make in pairs(bodies) do
@@ -84,7 +84,7 @@ describe("H-2: a request whose expectation is refused", function()
       end
     end)
 
-    it("gets the second 417, with its body: " .. method, function()
+    it("a request refused twice gets the second 417, with its body: " .. method, function()
       for _, is_kept in ipairs { false, true } do
         for _, query in ipairs(refusals) do
           local session <close> = http.session()
@@ -97,7 +97,7 @@ describe("H-2: a request whose expectation is refused", function()
     end)
   end
 
-  it("has had a 100, and a part of its body or all of it was read", function()
+  it("the 417 may come after a 100, and after some of the body or all of it", function()
     for _, read in ipairs { "1", "5", "all" } do
       for kind, make in pairs(bodies) do
         local session <close> = http.session()
@@ -111,14 +111,14 @@ describe("H-2: a request whose expectation is refused", function()
     end
   end)
 
-  it("had its body sent without a 100, after a second", function()
+  it("the body is sent without a 100 after a second, and the 417 repeats it", function()
     local session <close> = http.session()
     local ok, r, seen = send(session, true, "POST", "?read=all&mute=1",
       { body = "amount=5", headers = EXPECT })
     equal({ ok, seen, r.status }, { true, { "100-continue", "" }, 200 })
   end)
 
-  it("is sent once where its body cannot be made again, and that is the 417 or says so", function()
+  it("a body that cannot be repeated is sent once, and gives the 417 or an error", function()
     for _, query in ipairs {
       "?read=200000", "?read=all", "?read=200000&end=fin", "?read=all&end=fin",
     } do
@@ -137,7 +137,7 @@ describe("H-2: a request whose expectation is refused", function()
     end
   end)
 
-  it("is that of a session, is written in other ways, or stands beside others", function()
+  it("the expectation may be a session's, in any case, and beside others", function()
     for _, headers in ipairs {
       { expect = "100-CONTINUE" }, { EXPECT = "  100-continue" },
       { Expect = "100-continue, 100-continue" }, { Expect = "100-continue", Accept = "a/b" },
@@ -155,7 +155,7 @@ describe("H-2: a request whose expectation is refused", function()
     end
   end)
 
-  it("keeps its other headers: cookies, credentials and its type", function()
+  it("the repeated request keeps its cookies, credentials and type", function()
     local session <close> = http.session { cookies = true, auth = { user = "u", password = "p" } }
     session:get(URL .. "/headers?Set-Cookie=" .. "a%3Db")
     local _, r, seen = send(session, true, "POST", "", {
@@ -167,7 +167,7 @@ describe("H-2: a request whose expectation is refused", function()
       { { "100-continue", "" }, "a=b", "o", "application/json", true })
   end)
 
-  it("is one of a session for digests: the body goes out behind the challenge", function()
+  it("a session with digests sends the body after the challenge", function()
     local session <close> = http.session {
       auth = { user = "lion", password = "Circle of Life", digest = true },
     }
@@ -177,7 +177,7 @@ describe("H-2: a request whose expectation is refused", function()
     equal({ ok, ok and r.status, seen }, { true, 417, { "100-continue", "" } })
   end)
 
-  it("is tried again by retries alone: each attempt asks once", function()
+  it("each retry expects a 100 once", function()
     local session <close> = http.session {
       retries = { attempts = 2, backoff = 0, methods = { "POST" }, statuses = { 417 } },
     }
@@ -185,7 +185,7 @@ describe("H-2: a request whose expectation is refused", function()
     equal({ r.status, seen }, { 417, { "100-continue", "", "100-continue", "" } })
   end)
 
-  it("is a stream, or a save", function()
+  it("a stream and a save are repeated without the expectation", function()
     local session <close> = http.session()
     for _, query in ipairs { "?length=0", "?length=200000", "?length=9&end=fin" } do
       local target = target_of(query)
@@ -204,7 +204,7 @@ describe("H-2: a request whose expectation is refused", function()
     equal(expectations(mark, target), { "100-continue", "" })
   end)
 
-  it("is given up by a limit where the 417 never ends, or is not one at all", function()
+  it("a timeout ends a 417 that never ends", function()
     local session <close> = http.session()
     local endless = origin.raw { "HTTP/1.1 417 No\r\nContent-Length: 9\r\n\r\nno", "stall" }
     local mark = origin.mark()
@@ -213,7 +213,7 @@ describe("H-2: a request whose expectation is refused", function()
     equal(#origin.requests(mark, endless:sub(#URL + 1)), 2)
   end)
 
-  it("may be cancelled, or its session closed, while it goes out once more", function()
+  it("the repeated request may be cancelled, or its session closed", function()
     local refusal = "HTTP/1.1 417 No\r\nContent-Length: 4\r\n\r\nnope"
     for _, finish in ipairs { "cancel", "close" } do
       local session <close> = http.session()
@@ -227,7 +227,7 @@ describe("H-2: a request whose expectation is refused", function()
     end
   end)
 
-  it("is no other: what has no such header, or another expectation, gets the 417", function()
+  it("a request without this expectation gets the 417", function()
     local session <close> = http.session()
     for _, headers in ipairs {
       {}, { Expect = "200-ok" }, { Expect = "" }, { ["X-Expect"] = "100-continue" },

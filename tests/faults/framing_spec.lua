@@ -35,7 +35,7 @@ local function get(url, options)
 end
 
 describe("http.1 a response", function()
-  it("may be small, empty, or have no body by its status or its method", function()
+  it("a response may be small, empty, or without a body by status or method", function()
     local session <close> = new_session()
     equal(session:get(URL .. "/bytes/5").body, "01234")
     equal(session:get(URL .. "/bytes/0").body, "")
@@ -50,7 +50,7 @@ describe("http.1 a response", function()
 end)
 
 describe("http.2 a body", function()
-  it("may be split at every byte", function()
+  it("a body may be split at every byte", function()
     local whole = OK .. "Content-Length: 4\r\nX-One: a\r\n\r\nbody"
     for at = 1, #whole - 1 do
       local r = get(origin.raw { whole:sub(1, at), 0.001, whole:sub(at + 1), "keep" })
@@ -58,7 +58,7 @@ describe("http.2 a body", function()
     end
   end)
 
-  it("may be in chunks with extensions and trailers, split at every byte", function()
+  it("a chunked body with extensions and trailers may be split at every byte", function()
     local whole = OK .. CHUNKED .. "3;a=b\r\nabc\r\nA;c=\"d\"\r\n0123456789\r\n0\r\nX-T: 1\r\n\r\n"
     for at = 40, #whole - 1 do
       local r = get(origin.raw { whole:sub(1, at), 0.001, whole:sub(at + 1), "keep" })
@@ -73,7 +73,7 @@ it("http.3 a body without a length ends with its connection", function()
 end)
 
 describe("fault.16 http.3 a body shorter than its length", function()
-  it("is partial", function()
+  it("a body shorter than its length is partial", function()
     local err = fails({ code = "partial", reason = "truncated", phase = "receive" },
       URL .. "/truncate?length=1000&sent=500")
     -- The bytes that remain, or are missing.
@@ -82,7 +82,7 @@ describe("fault.16 http.3 a body shorter than its length", function()
     fails({ code = "partial" }, URL .. "/truncate?length=1000&sent=999")
   end)
 
-  it("is partial in chunks, too", function()
+  it("a chunked body that is cut short is partial", function()
     local head = OK .. CHUNKED
     fails({ code = "partial" }, origin.raw { head .. "5\r\nabc", "fin" })
     fails({ code = "partial" }, origin.raw { head .. "3\r\nabc\r\n", "fin" })
@@ -92,7 +92,7 @@ end)
 describe("fault.17 chunks", function()
   local head = OK .. CHUNKED
 
-  it("whose size is none are an error of the protocol", function()
+  it("chunks without a valid size are a protocol error", function()
     local wrong = { code = "protocol", reason = "chunk", phase = "receive" }
     for _, size in ipairs { "xyz", "fffffffffffffffff", "-3", " 3", "" } do
       fails(wrong, origin.raw { head .. size .. "\r\nabc\r\n0\r\n\r\n", "keep" })
@@ -106,18 +106,18 @@ describe("fault.17 chunks", function()
     end
   end)
 
-  it("with an extension of a megabyte do no harm", function()
+  it("a chunk extension of a megabyte does no harm", function()
     local url = origin.raw { head .. "3;", { "x", 1000000 }, "\r\nabc\r\n0\r\n\r\n", "keep" }
     -- While it arrives, libcurl reports no bytes.
     equal(get(url, { timeout = { idle = 60 } }).body, "abc")
   end)
 
-  it("with trailers without end are too large", function()
+  it("endless trailers are too large", function()
     fails({ code = "headers_too_large" },
       origin.raw { head .. "3\r\nabc\r\n0\r\n", { "X-T: 1\r\n", 100000 }, "fin" })
   end)
 
-  it("without a last one are partial", function()
+  it("chunks without a last one are partial", function()
     fails({ code = "partial" }, origin.raw { head .. "3\r\nabc\r\n", "fin" })
   end)
 end)
@@ -125,7 +125,7 @@ end)
 describe("fault.18 http.34 lengths that contradict", function()
   local wrong = { code = "protocol", reason = "length", phase = "receive" }
 
-  it("are refused", function()
+  it("contradicting lengths are refused", function()
     for _, lines in ipairs {
       "Content-Length: 3\r\nContent-Length: 5", "Content-Length: 5\r\nContent-Length: 3",
       "Content-Length: 3, 5",
@@ -137,14 +137,14 @@ describe("fault.18 http.34 lengths that contradict", function()
     }).body, "abc")
   end)
 
-  it("of nonsense, too", function()
+  it("invalid lengths are refused", function()
     for _, length in ipairs { "", "x", "3x", "-3", "+3", "0x3", "99999999999999999999" } do
       local url = origin.raw { OK .. "Content-Length: " .. length .. "\r\n\r\nabc", "fin" }
       raises_error({ kind = "HttpError", code = "protocol" }, get, url)
     end
   end)
 
-  it("and chunks: these count, and the connection is not used again", function()
+  it("a length and chunks: the chunks count, and the connection is not used again", function()
     local session <close> = new_session()
     local length, chunks = "Content-Length: 3\r\n", "Transfer-Encoding: chunked\r\n"
     for _, lines in ipairs { length .. chunks, chunks .. length } do
@@ -158,40 +158,40 @@ describe("fault.18 http.34 lengths that contradict", function()
 end)
 
 describe("fault.19 a head that is odd", function()
-  it("has bare line ends", function()
+  it("a header block may have bare line ends", function()
     local r = get(origin.raw { "HTTP/1.1 200 OK\nContent-Length: 2\nX-A: b\n\nab", "keep" })
     equal({ r.status, r.headers["x-a"], r.body }, { 200, "b", "ab" })
   end)
 
-  it("has a NUL: refused, and never cut short", function()
+  it("a header block with a NUL is refused, and not cut short", function()
     fails({ code = "protocol" },
       origin.raw { OK .. "X-A: b\0c\r\nContent-Length: 2\r\n\r\nab", "keep" })
   end)
 
-  it("has a CR inside, which stands for a space", function()
+  it("a CR inside a header stands for a space", function()
     local r = get(origin.raw { OK .. "X-A: b\rc\r\nContent-Length: 2\r\n\r\nab", "keep" })
     equal({ r.headers["x-a"], r.headers["content-length"], r.body }, { "b c", "2", "ab" })
   end)
 
-  it("has a line without a colon: refused", function()
+  it("a header line without a colon is refused", function()
     fails({ code = "protocol" }, origin.raw { OK .. "X-A\r\nContent-Length: 2\r\n\r\nab", "keep" })
   end)
 
-  it("has a name that is none: as if it were not there", function()
+  it("a header with an invalid name is ignored", function()
     for _, line in ipairs { "X-A : b", ": b" } do
       local r = get(origin.raw { OK .. line .. "\r\nContent-Length: 2\r\n\r\nab", "keep" })
       equal({ r.headers["x-a"], r.body }, { nil, "ab" })
     end
   end)
 
-  it("http.34 is folded", function()
+  it("http.34 a folded header is joined", function()
     local r = get(origin.raw {
       OK .. "X-A: b\r\n  c\r\n\td\r\nContent-Length: 2\r\n\r\nab", "keep",
     })
     equal({ r.headers["x-a"], r.body }, { "b c d", "ab" })
   end)
 
-  it("http.34 begins with a folded line: refused each time, on a fresh or a used handle", function()
+  it("http.34 a leading folded line is refused each time, on a fresh or a used handle", function()
     for _, line in ipairs { " X-A: b", "\tX-A: b", " X-A : ", "  : b" } do
       local url = origin.raw { OK .. line .. "\r\nContent-Length: 2\r\n\r\nab", "keep" }
       for _ = 1, 3 do
@@ -206,7 +206,7 @@ describe("fault.19 a head that is odd", function()
       origin.raw { early .. OK .. " X: y\r\n\r\n", "fin" })
   end)
 
-  it("ends with its connection: no response without a body", function()
+  it("a header block that ends with its connection is no response", function()
     local head = OK .. "X-A: b\r\nX-B: c\r\n"
     for n = #OK, #head do
       fails({ code = "partial", reason = "head" }, origin.raw { head:sub(1, n), "fin" })
@@ -224,43 +224,43 @@ describe("fault.19 a head that is odd", function()
 end)
 
 describe("fault.20 http.34 a head without end", function()
-  it("of one line is too large", function()
+  it("an endless header line is too large", function()
     fails({ code = "headers_too_large" },
       origin.raw { OK .. "X-A: ", { "x", 1048600 }, "\r\n\r\n", "fin" })
   end)
 
-  it("of many lines is too large", function()
+  it("an endless number of header lines is too large", function()
     fails({ code = "headers_too_large" },
       origin.raw { OK, { "X-A: b\r\n", 100000 }, "\r\n", "fin" })
   end)
 end)
 
 describe("fault.21 http.35 heads before the final one", function()
-  it("are passed over", function()
+  it("interim responses are skipped", function()
     local early = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
     local r = get(origin.raw { early .. OK .. "Content-Length: 2\r\n\r\nab", "keep" })
     equal({ r.status, r.headers.link, r.body }, { 200, nil, "ab" })
   end)
 
-  it("without end are too many", function()
+  it("endless interim responses are too many", function()
     fails({ code = "headers_too_large" },
       origin.raw { { "HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n", 10000 }, "fin" })
   end)
 
-  it("and then nothing: a limit ends it", function()
+  it("a timeout ends the wait after an interim response", function()
     with_ticker(fails, { code = "timeout", reason = "first_byte", phase = "wait" },
       origin.raw { "HTTP/1.1 103 Early Hints\r\n\r\n", "stall" },
       { timeout = { first_byte = 0.2 } })
   end)
 
-  it("one after the other do not put off the limit on the first byte", function()
+  it("interim responses do not extend the first_byte timeout", function()
     local steps = {}
     for i = 1, 400 do steps[i] = i % 2 == 0 and 0.02 or "HTTP/1.1 102 Processing\r\n\r\n" end
     with_ticker(fails, { code = "timeout", reason = "first_byte", phase = "wait" },
       origin.raw(steps), { timeout = { first_byte = 0.2, idle = 0.1 } })
   end)
 
-  it("do not end the sending of a body, nor its limit", function()
+  it("interim responses end neither the sending of a body nor its timeout", function()
     local session <close> = new_session { timeout = { idle = 0.3 } }
     local n = 0
     local r = session:post(URL .. "/echo",
@@ -272,7 +272,7 @@ describe("fault.21 http.35 heads before the final one", function()
     equal(origin.decode(r.body).body_size, 12000)
   end)
 
-  it("that switch protocols are refused", function()
+  it("a switch of protocols is refused", function()
     fails({ code = "protocol" }, URL .. "/status/101")
   end)
 end)
@@ -291,7 +291,7 @@ it("fault.22 bodies that may not be are discarded, and are not the next response
 end)
 
 describe("fault.23 http.35 what is no HTTP/1", function()
-  it("is refused", function()
+  it("what is no HTTP/1 is refused", function()
     fails({ code = "protocol", reason = "status_line" }, URL .. "/garbage")
     fails({ code = "protocol" }, origin.raw { "hello\r\n", "fin" })
     fails({ code = "protocol" }, origin.raw { "<html>HTTP/0.9</html>", "fin" })
@@ -304,7 +304,7 @@ describe("fault.23 http.35 what is no HTTP/1", function()
     end
   end)
 
-  it("but for HTTP/1.0", function()
+  it("HTTP/1.0 is accepted", function()
     local r = get(origin.raw { "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nab", "keep" })
     equal({ r.version, r.body }, { "1.0", "ab" })
   end)
@@ -358,30 +358,30 @@ describe("fault.27 a packed body", function()
     end
   end
 
-  it("by an unknown coding, or by two of them, is refused", function()
+  it("a body in an unknown coding, or in two, is refused", function()
     for _, coding in ipairs { "rot13", "gzip, gzip", ("gzip, "):rep(20) .. "gzip" } do
       fails(wrong, url(coding, packed.gzip))
     end
   end)
 
-  it("by the identity coding is itself", function()
+  it("a body in the identity coding is itself", function()
     equal(get(url("identity", "ab")).body, "ab")
     equal(get(url("gzip", "")).body, "")
   end)
 end)
 
 describe("http.4 fault.10 a server that closes before any byte", function()
-  it("is an error on a new connection", function()
+  it("a server that closes before any byte of a new connection is an error", function()
     fails({ code = "reset", reason = "empty", phase = "wait" }, URL .. "/empty")
     fails({ code = "reset", reason = "receive", phase = "wait" }, URL .. "/reset")
   end)
 
-  it("http.5 and in the middle of a body, too", function()
+  it("http.5 a server that resets in the middle of a body is an error", function()
     fails({ code = "reset", reason = "receive", phase = "receive" },
       URL .. "/reset?after=100&length=1000")
   end)
 
-  it("fault.10 is retried if that is harmless and the script allows it", function()
+  it("fault.10 such a request is retried if that is harmless and the script allows it", function()
     local session <close> = new_session { retries = { backoff = 0.001 } }
     equal(session:get(URL .. "/fail/2?key=framing-get&how=reset").attempts, 3)
     raises_error({ code = "reset", attempts = 1 }, session.post, session,
@@ -393,7 +393,7 @@ describe("http.21", function()
   local body = ("x"):rep(3000)
   local head = OK .. "Content-Length: 3000\r\n\r\n"
 
-  it("what was sent before a reset, or before an end, is read", function()
+  it("bytes that were sent before a reset, or before a close, are read", function()
     local session <close> = new_session()
     local url = origin.raw { head .. body, 0.02, "rst" }
     equal(session:get(url).body, body)
@@ -410,7 +410,7 @@ describe("http.21", function()
     equal(got, body:sub(2))
   end)
 
-  it("a server that sends no more, but reads on, has ended", function()
+  it("a server that shuts its sending side has ended", function()
     fails({ code = "partial" }, origin.raw { head .. body:sub(2), "eof", "stall" })
     fails({ code = "reset", reason = "empty" }, origin.raw { "eof", "stall" })
     equal(get(origin.raw { "HTTP/1.0 200 OK\r\n\r\nold", "eof", "stall" }).body, "old")

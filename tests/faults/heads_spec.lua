@@ -25,7 +25,7 @@ describe("H-11: a line that begins like a status line", function()
     whole(session:get(url, { retries = 2 }))
   end
 
-  it("is a header like any other", function()
+  it("a line like a status line is a header like any other", function()
     for _, line in ipairs(lines) do
       local rest = "X-Second: 2\r\n\r\nok"
       check(origin.raw {
@@ -38,14 +38,14 @@ describe("H-11: a line that begins like a status line", function()
     end
   end)
 
-  it("has a value, where its name can be one", function()
+  it("a line like a status line with a valid name has a value", function()
     local r = http.get(origin.raw {
       OK .. "Content-Length: 2\r\nHTTP/1.1: 404 Nope\r\n\r\nok", "keep",
     })
     equal({ r.status, r.headers["http/1.1"] }, { 200, "404 Nope" })
   end)
 
-  it("does not take back the framing, nor the codings", function()
+  it("a line like a status line resets neither the framing nor the codings", function()
     local session <close> = http.session()
     for _, line in ipairs(lines) do
       raises_error({ kind = "HttpError", code = "protocol", reason = "length" }, session.get,
@@ -57,7 +57,7 @@ describe("H-11: a line that begins like a status line", function()
     end
   end)
 
-  it("without a colon is refused, as any such line", function()
+  it("a line like a status line without a colon is refused", function()
     local session <close> = http.session()
     raises_error({ kind = "HttpError", code = "protocol" }, session.get, session,
       origin.raw { OK .. "Content-Length: 2\r\nHTTP/1.1 404 Nope\r\n\r\nok", "fin" })

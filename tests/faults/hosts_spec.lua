@@ -49,7 +49,7 @@ describe("H-5: a request goes to the host that the rules have judged", function(
   }
   for i, rules in ipairs(rule_sets) do
     for way, get in pairs(ways) do
-      it(("by %s, with the rules %d"):format(way, i), function()
+      it(("a request goes to the judged host by %s, with the rules %d"):format(way, i), function()
         local s <close> = new_session(rules)
         local allowed, mark = 0, origin.mark()
         for _, url in ipairs(tricky()) do
@@ -65,7 +65,7 @@ describe("H-5: a request goes to the host that the rules have judged", function(
     end
   end
 
-  it("also behind a redirect", function()
+  it("a redirect goes to the judged host", function()
     for _, rules in ipairs(rule_sets) do
       local s <close> = new_session(rules)
       local mark = origin.mark()
@@ -89,7 +89,7 @@ local NO_HOSTS = {
 }
 
 describe("X-14: what is no host", function()
-  it("is none in a URL", function()
+  it("an invalid host is refused in a URL", function()
     local s <close> = new_session {}
     for _, host in ipairs(NO_HOSTS) do
       for _, more in ipairs { "/", ":80/", "?q", "#f", "" } do
@@ -100,7 +100,7 @@ describe("X-14: what is no host", function()
     end
   end)
 
-  it("is none behind a redirect", function()
+  it("an invalid host is refused in a redirect", function()
     local s <close> = new_session {}
     for _, host in ipairs(NO_HOSTS) do
       local escaped = ("http://" .. host .. "/"):gsub("[^%w]", function(c)
@@ -111,7 +111,7 @@ describe("X-14: what is no host", function()
     end
   end)
 
-  it("is none in a rule", function()
+  it("an invalid host is refused in a rule", function()
     for _, host in ipairs(NO_HOSTS) do
       for _, form in ipairs { "%s", "%s:80", "*.%s" } do
         local rule = form:gsub("%%s", function() return host end)
@@ -121,7 +121,7 @@ describe("X-14: what is no host", function()
     end
   end)
 
-  it("is none in 'resolve'", function()
+  it("an invalid host is refused in 'resolve'", function()
     for _, host in ipairs(NO_HOSTS) do
       misuse("bad option 'resolve'", function()
         http.session { resolve = { [host .. ":80"] = "127.0.0.1" } }
@@ -204,7 +204,7 @@ it("H-15: a Location that is no URL is an error only if it is followed", functio
 end)
 
 describe("X-14 H-15: an address is one, however it is written", function()
-  it("in a URL", function()
+  it("an address in a URL is one in every spelling", function()
     local s <close> = http.session { resolver = "127.0.0.1:1" }
     for _, host in ipairs(SPELLINGS) do
       local r = s:get(("http://%s:%d/echo"):format(host, PORT))
@@ -213,7 +213,7 @@ describe("X-14 H-15: an address is one, however it is written", function()
     equal(s:stats().connections_made, 1)
   end)
 
-  it("in a URL and a rule", function()
+  it("an address in a URL and a rule is one in every spelling", function()
     for _, rule in ipairs(SPELLINGS) do
       local denied <close> = http.session { deny = rule, resolver = "127.0.0.1:1" }
       local allowed <close> = http.session { allow = rule .. ":" .. PORT, resolver = "127.0.0.1:1" }

@@ -59,7 +59,7 @@ describe("http.41 with nginx", function()
     return http.session(options)
   end
 
-  it("a request is one of HTTP/2, and one of HTTP/1.1 without the option", function()
+  it("a request uses HTTP/2, and HTTP/1.1 without the option", function()
     local session <close> = session_with {}
     local r = session:get(NGINX .. "/small.txt")
     equal({ r.status, r.version, r.body, r.reason }, { 200, "2", "0123456789abcdef", "" })
@@ -69,13 +69,13 @@ describe("http.41 with nginx", function()
     equal({ moved.version, moved.body, moved.reused }, { "2", "0123456789abcdef", true })
   end)
 
-  it("a proxy's tunnel carries it", function()
+  it("a proxy's tunnel carries HTTP/2", function()
     local session <close> = session_with { proxy = "http://" .. os.getenv "SEPTET_TINYPROXY" }
     equal(session:get(NGINX .. "/small.txt").version, "2")
     equal(session:get(NGINX .. "/small.txt").reused, true)
   end)
 
-  it("a server that does not offer it gets HTTP/1.1, on several connections at once", function()
+  it("a server without HTTP/2 gets HTTP/1.1, on several connections at once", function()
     local session <close> = session_with { limit_per_host = 8 }
     local mark = origin.mark()
     for _, t in ipairs(spawn_gets(session, os.getenv "SEPTET_TLS_ORIGIN" .. "/bytes/", 20)) do
@@ -84,7 +84,7 @@ describe("http.41 with nginx", function()
     equal(#origin.since(mark, "open") <= 8, true)
   end)
 
-  it("many go over one connection", function()
+  it("many requests share one connection", function()
     local session <close> = session_with { limit = 40, limit_per_host = 40 }
     equal(session:get(NGINX .. "/small.txt").version, "2")
     local urls = {}
@@ -142,7 +142,7 @@ describe("http.41", function()
     equal({ #events "open", #events "request" }, { 1, 100 })
   end)
 
-  it("a limit counts requests, whatever they share", function()
+  it("a limit counts requests, not connections", function()
     local session, url, events = scenario("mute", { limit_per_host = 3 })
     local _ <close> = session
     local tasks = spawn_gets(session, url, 10)
@@ -166,7 +166,7 @@ describe("http.41", function()
     equal(#events "open" >= 2, true)
   end)
 
-  it("one that was refused unseen is sent again, with its body", function()
+  it("a request refused unprocessed is sent again, with its body", function()
     local session, url, events = scenario "refusing"
     local _ <close> = session
     equal(session:post(url, { body = "x" }).body, "hello")
@@ -184,7 +184,7 @@ describe("http.41", function()
     end
   end)
 
-  it("H-2: one whose expectation is refused goes out once more, without it", function()
+  it("H-2: a request whose expectation is refused is repeated without it", function()
     local body = ("x"):rep(10000)
     for name, status in pairs { doubting = 200, ["doubting-all"] = 417 } do
       local session, url, events = scenario(name)
@@ -196,7 +196,7 @@ describe("http.41", function()
     end
   end)
 
-  it("one that is refused for ever is an error, after a few times", function()
+  it("a request that is always refused is an error after a few times", function()
     local session, url, events = scenario "declining"
     local _ <close> = session
     raises_error({ kind = "HttpError", code = "reset" }, session.get, session, url)
@@ -271,7 +271,7 @@ describe("fault.34", function()
     equal(session:get(url).body, "hello")
   end)
 
-  it("a body that is shorter than it was said to be is an error", function()
+  it("a body that is shorter than its length is an error", function()
     local session, url = scenario "short"
     local _ <close> = session
     for _ = 1, 5 do

@@ -54,52 +54,52 @@ describe("a request fails:", function()
   local RESET = { code = "reset", reason = "receive", phase = "receive" }
   local TRUNCATED = { code = "partial", reason = "truncated", phase = "receive" }
 
-  it("nothing listens there", function()
+  it("a request to a closed port fails", function()
     fails({ code = "connect", reason = "refused", phase = "connect" }, "GET", origin.refused)
   end)
 
-  it("the host cannot be resolved", function()
+  it("a request to an unknown host fails", function()
     fails({ code = "dns", reason = "not_found", phase = "dns" }, "GET", "http://x.invalid/")
   end)
 
-  it("the origin resets before any byte", function()
+  it("a request fails if the origin resets before any byte", function()
     fails({ code = "reset", reason = "receive", phase = "wait" }, "GET", URL .. "/reset")
   end)
 
-  it("the origin resets in the middle of the body", function()
+  it("a request fails if the origin resets in the middle of the body", function()
     fails(RESET, "GET", URL .. "/reset?after=100&length=1000")
   end)
 
-  it("the origin resets after the headers", function()
+  it("a request fails if the origin resets after the headers", function()
     fails(RESET, "GET", URL .. "/reset?after=0&length=1000")
   end)
 
-  it("the body is cut short", function()
+  it("a request fails if the body is cut short", function()
     fails(TRUNCATED, "GET", URL .. "/truncate?length=1000&sent=500")
   end)
 
-  it("the body is cut short before its first byte", function()
+  it("a request fails if the body is cut short before its first byte", function()
     fails(TRUNCATED, "GET", URL .. "/truncate?length=1000&sent=0")
   end)
 
-  it("the origin closes without a response", function()
+  it("a request fails if the origin closes without a response", function()
     fails({ code = "reset", reason = "empty", phase = "wait" }, "GET", URL .. "/empty")
   end)
 
-  it("the response is no HTTP", function()
+  it("a request fails if the response is no HTTP", function()
     fails({ code = "protocol", reason = "status_line" }, "GET", URL .. "/garbage")
   end)
 
-  it("the origin switches protocols without an Upgrade", function()
+  it("a request fails if the origin switches protocols without an Upgrade", function()
     fails({ code = "protocol" }, "GET", URL .. "/status/101")
   end)
 
-  it("the body is larger than allowed", function()
+  it("a request fails if the body is larger than allowed", function()
     fails({ code = "body_too_large", phase = "receive" }, "GET",
       ("%s/bytes/%d"):format(URL, 64 * 1024 * 1024 + 1))
   end)
 
-  it("a POST meets all of these, too", function()
+  it("a POST fails in the same ways", function()
     local body = { body = ("x"):rep(10000) }
     fails({ code = "connect", reason = "refused" }, "POST", origin.refused, body)
     fails({ code = "reset" }, "POST", URL .. "/reset", body)
@@ -122,7 +122,7 @@ describe("a request fails:", function()
 end)
 
 describe("a hundred failures at once", function()
-  it("reach a hundred tasks, and no other", function()
+  it("a hundred failures at once reach their own tasks", function()
     local session <close> = http.session { limit = 200, limit_per_host = 200 }
     local kinds = {
       { "/reset", "reset" }, { "/truncate", "partial" }, { "/empty", "reset" },
@@ -155,30 +155,30 @@ describe("a time limit", function()
     works(session)
   end
 
-  it("passes while no server answers", function()
+  it("a timeout ends a request that is never answered", function()
     local session <close> = http.session()
     times_out({ reason = "total", phase = "wait" }, session, URL .. "/stall", { timeout = 0.05 })
   end)
 
-  it("passes in the middle of the body", function()
+  it("a timeout ends a request in the middle of the body", function()
     local session <close> = http.session()
     times_out({ reason = "total", phase = "receive" }, session, URL .. "/stall?after=10&length=100",
       { timeout = 0.05 })
   end)
 
-  it("passes while the body drips", function()
+  it("a timeout ends a request while the body drips", function()
     local session <close> = http.session()
     times_out({ reason = "total", phase = "receive" }, session,
       URL .. "/drip?bytes=1000&interval=0.01", { timeout = 0.05 })
   end)
 
-  it("passes after the request's own body is out", function()
+  it("a timeout ends a request after its own body is sent", function()
     local session <close> = http.session()
     times_out({ reason = "total", phase = "wait" }, session, URL .. "/stall",
       { timeout = 0.05, body = "x" })
   end)
 
-  it("passes while the request is queued", function()
+  it("a timeout ends a queued request", function()
     local session <close> = http.session { limit = 1 }
     local blocker = task.spawn(session.get, session, URL .. "/stall")
     turns(2)
@@ -192,21 +192,21 @@ describe("a time limit", function()
     works(session)
   end)
 
-  it("of zero is past at once", function()
+  it("a timeout of zero has passed at once", function()
     local session <close> = http.session()
     raises_error({ kind = "HttpError", code = "timeout" }, session.get, session, URL .. "/stall",
       { timeout = 0 })
     works(session)
   end)
 
-  it("of the session holds for each request, unless it has its own", function()
+  it("a session's timeout holds for each request without its own", function()
     local session <close> = http.session { timeout = 0.05 }
     raises_error({ code = "timeout" }, session.get, session, URL .. "/stall")
     equal(session:get(URL .. "/delay/0.1", { timeout = 1000 }).status, 200)
     equal(session:get(URL .. "/bytes/1", { timeout = math.huge }).status, 200)
   end)
 
-  it("ends a hundred requests without a response", function()
+  it("a timeout ends a hundred requests that are never answered", function()
     local session <close> = http.session { limit = 100, limit_per_host = 100, timeout = 0.1 }
     local tasks = {}
     for i = 1, 100 do tasks[i] = task.spawn(session.get, session, URL .. "/stall") end
@@ -216,14 +216,14 @@ describe("a time limit", function()
 end)
 
 describe("a connection that was kept", function()
-  it("and closed by the origin is replaced, unseen by the script", function()
+  it("an idle connection that the origin closed is replaced", function()
     for _, route in ipairs { "/idle-close", "/idle-reset", "/close" } do
       local session <close> = http.session()
       for _ = 1, 10 do equal(session:get(URL .. route).body, "01") end
     end
   end)
 
-  it("and closed after a while, the same", function()
+  it("an idle connection that the origin closed after a while is replaced", function()
     local session <close> = http.session()
     local mark = origin.mark()
     equal(session:get(URL .. "/idle-close?after=0.01&spec=while").body, "01")
@@ -231,7 +231,7 @@ describe("a connection that was kept", function()
     works(session)
   end)
 
-  it("is not used again after a failure", function()
+  it("a connection is not used again after a failure", function()
     local session <close> = http.session()
     local mark = origin.mark()
     pcall(session.get, session, URL .. "/truncate?spec=again")
@@ -265,7 +265,7 @@ describe("cancelling a request", function()
     end
   end
 
-  it("that is queued", function()
+  it("a queued request may be cancelled", function()
     local session <close> = http.session { limit = 1 }
     local blocker = task.spawn(session.get, session, URL .. "/stall")
     turns(2)
@@ -284,40 +284,40 @@ describe("cancelling a request", function()
     equal(#origin.requests(mark, "/bytes/1?spec=queued"), 0) -- it never left
   end)
 
-  it("before the loop has seen it", function()
+  it("a request may be cancelled before the loop has seen it", function()
     local session <close> = http.session()
     cancels(session, URL .. "/stall", function() task.checkpoint() end)
   end)
 
-  it("that connects", function()
+  it("a connecting request may be cancelled", function()
     local session <close> = http.session()
     cancels(session, URL .. "/stall", function() turns(2) end)
   end)
 
-  it("that waits for the response", function()
+  it("a request that waits for its response may be cancelled", function()
     local session <close> = http.session()
     cancels(session, URL .. "/stall?spec=waiting", at_origin "/stall?spec=waiting")
   end)
 
-  it("that receives the body", function()
+  it("a request that receives its body may be cancelled", function()
     local session <close> = http.session()
     cancels(session, URL .. "/stall?after=10&length=100", at_origin "/stall?after=10&length=100")
     cancels(session, URL .. "/drip?bytes=100&interval=0.01",
       at_origin "/drip?bytes=100&interval=0.01")
   end)
 
-  it("that sends its body", function()
+  it("a request that sends its body may be cancelled", function()
     local session <close> = http.session()
     cancels(session, URL .. "/echo", function() turns(3) end, { body = ("x"):rep(20000000) })
   end)
 
-  it("that follows redirects", function()
+  it("a request that follows redirects may be cancelled", function()
     local session <close> = http.session()
     cancels(session, URL .. "/redirect-to?url=/stall%3Fspec%3Dredirected",
       at_origin "/stall?spec=redirected")
   end)
 
-  it("whose name is being looked up: fifty of them, after each number of passes", function()
+  it("requests may be cancelled during their lookups, after each number of passes", function()
     local session <close> = http.session { limit = 100, limit_per_host = 100 }
     for passes = 0, 9 do
       local tasks = {}
@@ -339,7 +339,7 @@ describe("cancelling a request", function()
     works(session)
   end)
 
-  it("gives its slot to the next one at once", function()
+  it("a cancelled request gives its slot to the next one at once", function()
     local session <close> = http.session { limit = 1 }
     local stuck = task.spawn(session.get, session, URL .. "/stall")
     local next_one = task.spawn(session.get, session, URL .. "/bytes/2")
@@ -349,7 +349,7 @@ describe("cancelling a request", function()
     task.wait { stuck }
   end)
 
-  it("in a group cancels its siblings' too", function()
+  it("a failure in a group cancels the requests of its siblings", function()
     local session <close> = http.session()
     local err = raises_error({ kind = "ErrorGroup" }, task.group, function(g)
       for _ = 1, 5 do g:spawn(session.get, session, URL .. "/stall") end
@@ -360,7 +360,7 @@ describe("cancelling a request", function()
     works(session)
   end)
 
-  it("in a gather cancels the others, and raises the HttpError", function()
+  it("a failure in a gather cancels the others, and raises the HttpError", function()
     local session <close> = http.session()
     local list = { function() session:get(origin.refused) end }
     for i = 2, 6 do
@@ -370,7 +370,7 @@ describe("cancelling a request", function()
     works(session)
   end)
 
-  it("by a timeout of wait happens to none", function()
+  it("a timeout of task.wait cancels no request", function()
     local session <close> = http.session()
     local t = task.spawn(session.get, session, URL .. "/delay/0.05")
     local done, pending = task.wait({ t }, { timeout = 0.005 })
@@ -380,7 +380,7 @@ describe("cancelling a request", function()
 end)
 
 describe("http.1000_parallel_cancel http.cancel_then_reuse_session: 1000 cancellations", function()
-  it("leave a session that works", function()
+  it("a session works after a thousand cancellations", function()
     math.randomseed(20240607)
     local session <close> = http.session {
       limit = 100, limit_per_host = 60, headers = { ["X-One"] = "1" },
@@ -428,7 +428,7 @@ describe("http.1000_parallel_cancel http.cancel_then_reuse_session: 1000 cancell
 end)
 
 describe("what is left", function()
-  it("is nothing: every descriptor is closed", function()
+  it("every descriptor is closed", function()
     if at_start then nothing_open() end
   end)
 

@@ -24,21 +24,21 @@ local function bad_urls(reason, urls)
 end
 
 describe("a URL is refused:", function()
-  it("no scheme", function()
+  it("a URL without a scheme is refused", function()
     bad_urls("no_scheme", {
       "", "/", "/bytes/1", origin.authority .. "/bytes/1", "//" .. origin.authority .. "/",
       "localhost:80", "://127.0.0.1/", "1http://127.0.0.1/", "mailto:a", "?", "#",
     })
   end)
 
-  it("an unknown scheme", function()
+  it("a URL with an unknown scheme is refused", function()
     bad_urls("scheme", {
       "ftp://127.0.0.1/", "file:///etc/passwd", "htp://127.0.0.1/", "httpss://127.0.0.1/",
       "gopher://127.0.0.1/", "ws://127.0.0.1/", "http+unix://x/", "dict://127.0.0.1/",
     })
   end)
 
-  it("http.33 control characters in it, and blanks around it", function()
+  it("http.33 a URL with control characters, or with blanks around it, is refused", function()
     local urls = {}
     for code = 1, 31 do
       urls[#urls + 1] = ("%s/a%sb"):format(URL, string.char(code))
@@ -50,7 +50,7 @@ describe("a URL is refused:", function()
     bad_urls("characters", urls)
   end)
 
-  it("NUL in it", function()
+  it("a URL with a NUL is refused", function()
     local session <close> = http.session()
     misuse("a NUL in the URL", function() session:get(URL .. "/\0") end)
     misuse("a NUL in the URL", function() session:get(URL .. "/bytes/1\0evil", { timeout = 1 }) end)
@@ -58,15 +58,15 @@ describe("a URL is refused:", function()
     works(session)
   end)
 
-  it("no host, or none that could be one", function()
+  it("a URL without a valid host is refused", function()
     bad_urls("host", { "http://", "http:///", "http:///bytes/1", "http://:80/", "http://[::1/" })
   end)
 
-  it("a port that is none", function()
+  it("a URL with an invalid port is refused", function()
     bad_urls("port", { "http://127.0.0.1:99999/", "http://127.0.0.1:x/", "http://127.0.0.1:-1/" })
   end)
 
-  it("a name and a password, which the error does not quote", function()
+  it("a URL with a name and a password is refused, and the error does not quote them", function()
     local session <close> = http.session()
     local err = raises_error({ kind = "HttpError", code = "url", reason = "userinfo" }, session.get,
       session, "http://name:hidden@127.0.0.1/")
@@ -75,7 +75,7 @@ describe("a URL is refused:", function()
     works(session)
   end)
 
-  it("by each verb alike", function()
+  it("each verb refuses a bad URL", function()
     local session <close> = http.session()
     for _, verb in ipairs { "get", "head", "post", "put", "patch", "delete", "options" } do
       raises_error({ code = "url", reason = "no_scheme", method = verb:upper() }, session[verb],
@@ -85,7 +85,7 @@ describe("a URL is refused:", function()
     end
   end)
 
-  it("while other tasks go on, a thousand times", function()
+  it("a bad URL may be refused a thousand times while other tasks go on", function()
     local session <close> = http.session()
     local other = task.spawn(session.get, session, URL .. "/delay/0.02")
     for _ = 1, 1000 do
@@ -96,25 +96,25 @@ describe("a URL is refused:", function()
 end)
 
 describe("a URL is taken", function()
-  it("whatever the case of its scheme and host", function()
+  it("a URL may have its scheme and host in any case", function()
     local session <close> = http.session()
     equal(session:get("HTTP://LOCALHOST:" .. origin.port .. "/bytes/2").body, "01")
   end)
 
-  it("with no path, a query alone, a fragment that is not sent", function()
+  it("a URL may have no path, a query alone, and a fragment, which is not sent", function()
     local session <close> = http.session()
     equal(session:get(URL).status, 404)
     local echoed = origin.decode(session:get(URL .. "/echo?a=%20b#part").body)
     equal({ echoed.path, echoed.query }, { "/echo", "a=%20b" })
   end)
 
-  it("that is very long", function()
+  it("a URL may be very long", function()
     local session <close> = http.session()
     local echoed = origin.decode(session:get(URL .. "/echo?" .. ("x"):rep(100000)).body)
     equal(#echoed.query, 100000)
   end)
 
-  it("with bytes that are no ASCII, without harm", function()
+  it("a URL may have bytes beyond ASCII", function()
     local session <close> = http.session()
     for _, bytes in ipairs { "\xff", "\xc3\xa9", "\xed\xa0\x80" } do
       local ok, result = pcall(session.get, session, URL .. "/echo?" .. bytes)
@@ -127,7 +127,7 @@ end)
 describe("fault.39 http.33 a header is refused:", function()
   local session = http.session()
 
-  it("a line break or NUL in its value", function()
+  it("a header with a line break or NUL in its value is refused", function()
     local mark = origin.mark()
     misuse("header 'X%-Bad': the value has a line break, NUL", function()
       session:get(URL .. "/echo?spec=value", { headers = { ["X-Bad"] = "a\r\nEvil: 1" } })
@@ -149,7 +149,7 @@ describe("fault.39 http.33 a header is refused:", function()
     works(session)
   end)
 
-  it("a name that is none", function()
+  it("a header with an invalid name is refused", function()
     local names = {
       "", "X\r\nEvil: 1", "X\n", "X Y", "X:", ":authority", "X\0", "X\tY", "Ü", "(X)", "X\127",
     }
@@ -163,7 +163,7 @@ describe("fault.39 http.33 a header is refused:", function()
     works(session)
   end)
 
-  it("one that the body decides, in whatever case", function()
+  it("a header that the body decides is refused, in any case", function()
     misuse("the body decides this header", function()
       session:get(URL .. "/echo", { headers = { ["Content-Length"] = "5" } })
     end)
@@ -173,7 +173,7 @@ describe("fault.39 http.33 a header is refused:", function()
     works(session)
   end)
 
-  it("of the wrong type", function()
+  it("a header of the wrong type is refused", function()
     misuse("bad header name in 'get' %(string expected, got number%)", function()
       session:get(URL, { headers = { "X: y" } })
     end)
@@ -187,13 +187,13 @@ describe("fault.39 http.33 a header is refused:", function()
     works(session)
   end)
 
-  it("and the session is closed", function()
+  it("the session of refused headers can be closed", function()
     session:close()
   end)
 end)
 
 describe("fault.39 http.33 a method is refused:", function()
-  it("that is no token", function()
+  it("a method that is no token is refused", function()
     local session <close> = http.session()
     for _, method in ipairs {
       "", "GET\r\nEvil: 1", "GET /evil HTTP/1.1\r\nX: y", "G T", "GET\n", "Ü", "G/T",
@@ -211,7 +211,7 @@ describe("fault.39 http.33 a method is refused:", function()
     works(session)
   end)
 
-  it("CONNECT, and HEAD with a body", function()
+  it("CONNECT is refused, and HEAD with a body", function()
     local session <close> = http.session()
     raises_error({ code = "protocol", reason = "method" }, session.request, session, "CONNECT", URL)
     raises_error({ code = "protocol", reason = "method" }, session.head, session, URL,
@@ -221,7 +221,7 @@ describe("fault.39 http.33 a method is refused:", function()
 end)
 
 describe("arguments are refused:", function()
-  it("a URL of the wrong type", function()
+  it("a URL of the wrong type is refused", function()
     local session <close> = http.session()
     misuse("bad argument #1 to 'get' %(string expected, got nil%)", function() session:get() end)
     misuse("bad argument #1 to 'get' %(string expected, got number%)", function()
@@ -242,7 +242,7 @@ describe("arguments are refused:", function()
     works(session)
   end)
 
-  it("options of the wrong type, and unknown ones", function()
+  it("options of the wrong type, and unknown ones, are refused", function()
     local session <close> = http.session()
     misuse("bad options to 'get' %(table expected, got string%)", function()
       session:get(URL, "x")
@@ -281,7 +281,7 @@ describe("arguments are refused:", function()
     works(session)
   end)
 
-  it("a request in a function that cannot wait", function()
+  it("a request in a function that cannot wait is refused", function()
     local session <close> = http.session()
     local mark = origin.mark()
     misuse("cannot wait here: called from 'table.sort'", function()
@@ -294,7 +294,7 @@ describe("arguments are refused:", function()
     equal(#origin.requests(mark, "/bytes/1?spec=sort"), 0)
   end)
 
-  it("a request in a finalizer", function()
+  it("a request in a finalizer is refused", function()
     local session <close> = http.session()
     local refused
     setmetatable({}, { __gc = function()
@@ -309,7 +309,7 @@ describe("arguments are refused:", function()
 end)
 
 describe("an error in a task", function()
-  it("of a group ends the group alone", function()
+  it("an error in a task of a group ends the group alone", function()
     local others = 0
     local bystander = task.spawn(function()
       while true do
@@ -333,7 +333,7 @@ describe("an error in a task", function()
     task.wait { bystander }
   end)
 
-  it("reaches the awaiting task: nil, false, a table, an object whose __tostring fails", function()
+  it("an awaiting task gets nil, false, a table, an object whose __tostring fails", function()
     local hostile = setmetatable({}, { __tostring = function() error "no words" end })
     local t = task.spawn(error, hostile)
     equal(rawequal(select(2, pcall(t.await, t)), hostile), true)
@@ -343,7 +343,7 @@ describe("an error in a task", function()
     equal(select(2, pcall(no.await, no)), false)
   end)
 
-  it("in a group, an object whose __tostring fails, still makes an ErrorGroup", function()
+  it("an error whose __tostring fails still makes an ErrorGroup", function()
     local hostile = setmetatable({}, { __tostring = function() error "no words" end })
     local ok, err = pcall(task.group, function(g) g:spawn(error, hostile) end)
     equal(ok, false)

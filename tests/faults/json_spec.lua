@@ -23,7 +23,7 @@ local function neighbours(n)
 end
 
 describe("X-2: encode", function()
-  it("writes every power of two and its neighbours so that they come back the same", function()
+  it("encode writes every power of two and its neighbours so that they round-trip", function()
     local list = { 0.8691252555243004 }
     for exponent = -1074, 1023 do
       local n = 2.0 ^ exponent
@@ -33,7 +33,7 @@ describe("X-2: encode", function()
     round_trip(list)
   end)
 
-  it("writes random floats so that they come back the same", function()
+  it("encode writes random floats so that they round-trip", function()
     math.randomseed(13)
     for _ = 1, 20 do
       local list = {}
@@ -47,7 +47,7 @@ describe("X-2: encode", function()
     end
   end)
 
-  it("writes the shortest text, whatever stands beside it", function()
+  it("encode writes the shortest text of each float", function()
     local list = {
       0.1, 0.1 + 0.2, 1e23, 5e-324, 1.5, -0.0, 100.0, 1e15, 1e16, 123456789012345680.0, 2.0 ^ -1022,
       1e-7, 1e300,
@@ -59,7 +59,7 @@ describe("X-2: encode", function()
 end)
 
 describe("X-3: decode", function()
-  it("refuses a NUL wherever it stands", function()
+  it("decode refuses a NUL anywhere", function()
     for _, text in ipairs {
       "[1\0]", "123\0", "null\0", '{"a":1\0,"b":2}', "[true\0]", "[false\0,1]", "\0", "[\0]",
       '{"a"\0:1}', '"a\0b"', "1.5\0", "[1e3\0]", "[]\0", "{}\0\0", "[-1\0\0]", '"x"\0',
@@ -70,14 +70,14 @@ describe("X-3: decode", function()
     equal(refused("JsonError", "NUL", json.decode, "[1,\n2\0]").line, 2)
   end)
 
-  it("refuses a depth that cannot be had, of either function", function()
+  it("encode and decode refuse an invalid depth", function()
     for _, depth in ipairs { 2048, 1000000 } do
       refused("Usage", "at most 2047", json.decode, "1", { depth = depth })
       refused("Usage", "at most 2047", json.encode, 1, { depth = depth })
     end
   end)
 
-  it("refuses a text whose value takes more memory than it may", function()
+  it("decode refuses a text whose value takes more memory than it may", function()
     for _, item in ipairs { "[]", "{}", "[[1]]", '{"a":1}', "1", '"x"' } do
       local text = "[" .. item .. ("," .. item):rep(200000) .. "]"
       refused("JsonError", "max_memory", json.decode, text, { max_memory = 8 * 1024 * 1024 })
@@ -90,7 +90,7 @@ describe("X-3: decode", function()
     refused("Usage", "max_memory", json.decode, "1", { max_memory = 0 })
   end)
 
-  it("names a place that is deep down in a few words", function()
+  it("decode names a deep place in a few words", function()
     local deep = print
     for _ = 1, 1000 do deep = { deep } end
     local err = refused("Usage", "a function", json.encode, deep, { depth = 2000 })

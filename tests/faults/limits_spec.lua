@@ -64,7 +64,7 @@ it("fault.11 a server that never answers ends by the limit on the first byte", f
 end)
 
 describe("http.12 each limit", function()
-  it("tells its phase", function()
+  it("each timeout names its phase", function()
     local session <close> = new_session { limit = 1, timeout = {} }
     local function limited(expected, path, timeout)
       expected.kind, expected.code = "HttpError", "timeout"

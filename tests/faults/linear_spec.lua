@@ -121,7 +121,7 @@ describe("H-7: a head", function()
     end
   end
 
-  it("is read in linear time, as one line", function()
+  it("a header block of one line is read in linear time", function()
     each_fill("a head", {
       "", "HTTP/1.1 200", "HTTP/1.1 200 ", "HTTP/1.1 ", "HTTP/1.1 200 OK\r\nX-A: ",
       "HTTP/1.1 200 OK\r\nX-A: a", "HTTP/1.1 200 OK\r\n",
@@ -129,7 +129,7 @@ describe("H-7: a head", function()
     }, { "", "b", "\r\nX-A: b" }, look)
   end)
 
-  it("is read in linear time, as many lines", function()
+  it("a header block of many lines is read in linear time", function()
     for _, line in ipairs { "\r\n", "a\r\n", "X-A:\r\n", ":\r\n", "X-A: a \t \r\n" } do
       measure("lines", look, "HTTP/1.1 200 OK\r\n" .. line:rep(SIZE // #line))
     end

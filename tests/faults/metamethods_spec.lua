@@ -47,7 +47,7 @@ local function selves(list)
 end
 
 describe("H-6: metamethods", function()
-  it("are not reached through any object", function()
+  it("no object gives access to its metamethods", function()
     with_objects(function(list)
       for kind, object in pairs(list) do
         for _, field in ipairs(METAFIELDS) do
@@ -57,7 +57,7 @@ describe("H-6: metamethods", function()
     end)
   end)
 
-  it("stand in tables that no script gets hold of", function()
+  it("metamethods are in tables that no script can get", function()
     with_objects(function(list)
       for kind, object in pairs(list) do
         equal(type(getmetatable(object)) ~= "table", true, kind)
@@ -69,7 +69,7 @@ describe("H-6: metamethods", function()
     end)
   end)
 
-  it("of the mark of JSON's arrays are out of reach, and the mark is known all the same", function()
+  it("the metatable of JSON's arrays is out of reach, and marks them all the same", function()
     local ways = {
       json.array {}, json.decode "[1]", json.decode '{"a": [[]]}'.a[1],
       json.array(json.array { 1 }),
@@ -91,7 +91,7 @@ describe("H-6: metamethods", function()
     end)
   end)
 
-  it("are no way to change the objects of another script", function()
+  it("metamethods are no way to change the objects of another script", function()
     local one, two = http.session(), http.session()
     one.get = function() return "changed" end
     equal(two:get(base .. "/bytes/3").status, 200)
@@ -116,7 +116,7 @@ describe("H-6: methods", function()
     },
   }
 
-  it("refuse every self that is not of their type", function()
+  it("methods refuse every self that is not of their type", function()
     for kind, names in pairs(METHODS) do
       with_objects(function(list)
         for _, name in ipairs(names) do

@@ -73,7 +73,7 @@ describe("modules in a circle", function()
     end
   end)
 
-  it("T-J: so is one over fewer tasks, each within several modules", function()
+  it("T-J: a circle over fewer tasks, each in several modules, is an error", function()
     local names = { "m1", "m2", "m3", "m4" }
     local graph = graph_of(names)
     modules(graph)
@@ -98,7 +98,7 @@ describe("modules in a circle", function()
     forget { m1 = {}, m2 = {} }
   end)
 
-  it("T-J: what waits for modules in no circle goes on", function()
+  it("T-J: a task that waits for modules in no circle goes on", function()
     local graph = { m1 = { "m3" }, m2 = { "m3" }, m3 = { "m4" }, m4 = {} }
     modules(graph)
     local a, b = task.spawn(task.require, "m1"), task.spawn(task.require, "m2")
@@ -191,7 +191,7 @@ describe("modules that wait for tasks which require them", function()
       forget { m1 = true }
     end)
 
-    it("T-J: so is one over other modules and their tasks: " .. how, function()
+    it("T-J: a circle over other modules and their tasks is an error: " .. how, function()
       package.preload.m1 = function() return wait(function() return { task.require "m2" } end) end
       package.preload.m2 = function() return { task.require "m3" } end
       package.preload.m3 = function() return wait(function() return { task.require "m1" } end) end
@@ -200,7 +200,7 @@ describe("modules that wait for tasks which require them", function()
     end)
   end
 
-  it("T-J: the module that fails is the one whose task has closed the circle", function()
+  it("T-J: the module whose task has closed the circle fails", function()
     local log = {}
     package.preload.m1 = function()
       local t = task.spawn(task.require, "m2")
@@ -228,7 +228,7 @@ describe("modules that wait for tasks which require them", function()
     forget { m1 = true }
   end)
 
-  it("T-J: others that wait for the load are not in the circle", function()
+  it("T-J: other tasks that wait for the load are not in the circle", function()
     local others = {}
     package.preload.m1 = function()
       task.sleep(0)
@@ -242,7 +242,7 @@ describe("modules that wait for tasks which require them", function()
     forget { m1 = true }
   end)
 
-  it("T-J: a wait for a load says by which task, and can be cancelled", function()
+  it("T-J: a wait for a load names the loading task, and can be cancelled", function()
     package.preload.m1 = function() task.sleep(0.01) return "m1" end
     local a, b = task.spawn(task.require, "m1"), task.spawn(task.require, "m1")
     a.name = "loader"
@@ -256,7 +256,7 @@ describe("modules that wait for tasks which require them", function()
 end)
 
 describe("the standard require", function()
-  it("T-J: raises for a module that is loading, and names task.require", function()
+  it("T-J: require raises for a module that is loading, and names task.require", function()
     modules { m1 = {} }
     local a = task.spawn(task.require, "m1")
     task.sleep(0)
@@ -270,13 +270,13 @@ describe("the standard require", function()
     forget { m1 = {} }
   end)
 
-  it("T-J: raises for a module that requires itself with it", function()
+  it("T-J: require raises for a module that requires itself", function()
     package.preload.m1 = function() return require "m1" end
     raises("module 'm1' requires itself", task.require, "m1")
     package.preload.m1 = nil
   end)
 
-  it("T-J: loads as ever once a load has failed", function()
+  it("T-J: require loads a module again after a failure", function()
     package.preload.m1 = function()
       task.sleep(0)
       error("at first", 0)
@@ -289,7 +289,7 @@ describe("the standard require", function()
     package.loaded.m1, package.preload.m1 = nil, nil
   end)
 
-  it("T-J: finds what a module has put into package.loaded itself", function()
+  it("T-J: require returns what a module has put into package.loaded itself", function()
     package.preload.m1 = function()
       package.loaded.m1 = "early"
       task.sleep(0)

@@ -36,7 +36,7 @@ local function requests(fn)
 end
 
 describe("H-4: the target of a save", function()
-  it("is written where it is a file, or nothing", function()
+  it("the target is written if it is a file or does not exist", function()
     local dir <close> = folder()
     shell(dir, "echo old > file")
     for _, name in ipairs { "file", "new" } do
@@ -46,7 +46,7 @@ describe("H-4: the target of a save", function()
     equal(output(dir, "ls -A"), "file\nnew")
   end)
 
-  it("is the file that links lead to, near and far, there or not yet", function()
+  it("the target is the file that links lead to, near and far, existing or not", function()
     local dir <close> = folder()
     shell(dir,
       "mkdir sub; echo old > real; echo old > sub/real; ln -s real near; ln -s sub/real far; "
@@ -66,7 +66,7 @@ describe("H-4: the target of a save", function()
     equal(output(dir, "ls -A . sub | grep part"), "")
   end)
 
-  it("is refused before a request where it is something else", function()
+  it("a target that is no file is refused before a request", function()
     local dir <close> = folder()
     shell(dir, "mkfifo fifo; ln -s fifo pipe; mkdir folder; ln -s folder way; "
       .. "ln -s loop loop; ln -s there/not there")
@@ -82,7 +82,7 @@ describe("H-4: the target of a save", function()
       "fifo\nfolder\nloop\npipe\nthere\nway")
   end)
 
-  it("keeps its permissions, and a new file gets what the umask leaves", function()
+  it("the target keeps its permissions, and a new file has those of the umask", function()
     local dir <close> = folder()
     for _, mode in ipairs { "600", "640", "644", "666", "755", "400" } do
       shell(dir, ("rm -f file; echo old > file; chmod %s file"):format(mode))
@@ -97,7 +97,7 @@ describe("H-4: the target of a save", function()
 end)
 
 describe("H-4: a part", function()
-  it("is its owner's alone while it is written", function()
+  it("a part is readable by its owner alone while it is written", function()
     local dir <close> = folder()
     local first
     local saving = task.spawn(http.save, URL .. "/drip?bytes=30&interval=0.05", dir / "file",
@@ -110,7 +110,7 @@ describe("H-4: a part", function()
     equal(first, "600")
   end)
 
-  it("or its meta that is a link, has two names or is no file is refused at once", function()
+  it("a part or meta that is a link, has two names or is no file is refused at once", function()
     for _, name in ipairs { "file.part", "file.part.meta" } do
       for _, made in ipairs {
         { "ln -s real %s", "ELOOP" }, { "ln -s nothing %s", "ELOOP" }, { "ln real %s", "EMLINK" },
@@ -129,7 +129,7 @@ describe("H-4: a part", function()
     end
   end)
 
-  it("that was left by an earlier save becomes its owner's alone", function()
+  it("a part of an earlier save becomes readable by its owner alone", function()
     local dir <close> = folder()
     shell(dir, "echo left > file.part; chmod 666 file.part")
     local saving = task.spawn(http.save, URL .. "/drip?bytes=30&interval=0.05", dir / "file")
@@ -138,7 +138,7 @@ describe("H-4: a part", function()
     saving:await()
   end)
 
-  it("that is replaced while it is written is not taken for what was written", function()
+  it("a part that is replaced while it is written is not committed", function()
     for _, made in ipairs { "echo theirs > x", "ln -s real x", "cp file.part x", "mkfifo x" } do
       local dir <close> = folder()
       shell(dir, "echo real > real")
@@ -160,7 +160,7 @@ describe("H-4: commit", function()
     return w
   end
 
-  it("fails where the name stands for another file by now", function()
+  it("commit fails if the name now stands for another file", function()
     for _, made in ipairs {
       "echo THEIRS > x && mv x g.part", "rm g.part", "rm g.part && ln -s real g.part",
       "mv g.part other", "cp g.part x && mv x g.part", "rm g.part && mkfifo g.part",
@@ -174,7 +174,7 @@ describe("H-4: commit", function()
     end
   end)
 
-  it("fails where the other name is no file's", function()
+  it("commit fails if the target is no file", function()
     for made, code in pairs { ["mkfifo g"] = "EINVAL", ["mkdir g"] = "EISDIR" } do
       local dir <close> = folder()
       shell(dir, made)
@@ -184,7 +184,7 @@ describe("H-4: commit", function()
     end
   end)
 
-  it("keeps the permissions of the file whose place it takes", function()
+  it("commit keeps the permissions of the replaced file", function()
     for _, mode in ipairs { "600", "640", "664" } do
       local dir <close> = folder()
       shell(dir, ("echo old > g; chmod %s g"):format(mode))

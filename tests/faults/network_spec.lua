@@ -23,7 +23,7 @@ local function session_at(addresses, options)
 end
 
 describe("an address", function()
-  it("fault.6 that refuses is an error at once, and is tried anew", function()
+  it("fault.6 an address that refuses is an error at once, and is tried anew", function()
     local session <close> = http.session()
     for _ = 1, 3 do
       beside(function()
@@ -34,7 +34,7 @@ describe("an address", function()
     equal(session:get(URL .. "/bytes/1").status, 200)
   end)
 
-  it("fault.7 http.11 that does not answer runs into the limit of connecting", function()
+  it("fault.7 http.11 a silent address runs into the connect timeout", function()
     local session <close> = http.session { timeout = { connect = 0.1 } }
     local t0 = task.now()
     with_ticker(raises_error,
@@ -44,7 +44,7 @@ describe("an address", function()
     equal(session:get(URL .. "/bytes/1").status, 200)
   end)
 
-  it("fault.7 that does not answer is given up by a cancellation, at once", function()
+  it("fault.7 a silent address is given up at once by a cancellation", function()
     local session <close> = http.session { timeout = { connect = 3600 } }
     local t = task.spawn(session.get, session, ("http://%s:%d/bytes/1"):format(BLACKHOLE, PORT))
     turns(5)
@@ -53,13 +53,13 @@ describe("an address", function()
     equal(session:get(URL .. "/bytes/1").status, 200)
   end)
 
-  it("fault.7 that does not answer runs into the limit of the whole, too", function()
+  it("fault.7 a silent address runs into the total timeout", function()
     local session <close> = http.session { timeout = 0.2 }
     raises_error({ code = "timeout", reason = "total", phase = "connect" }, session.get, session,
       ("http://%s:%d/bytes/1"):format(BLACKHOLE, PORT))
   end)
 
-  it("fault.7 that does not answer does not delay requests to another", function()
+  it("fault.7 a silent address does not delay requests to another", function()
     local session <close> = http.session {
       timeout = { connect = 3600 }, limit = 100, limit_per_host = 50,
     }
@@ -75,7 +75,7 @@ describe("an address", function()
     task.wait(stuck)
   end)
 
-  it("http.38 of IPv6 may stand in a URL", function()
+  it("http.38 a URL may have an address of IPv6", function()
     local session <close> = http.session()
     local mark = faulty.mark()
     for _, address in ipairs { "[::1]", "[0:0:0:0:0:0:0:1]", "[0000::0001]" } do
@@ -90,7 +90,7 @@ describe("an address", function()
     raises_error({ code = "url" }, session.get, session, "http://[::zz]/")
   end)
 
-  it("http.38 with a user in its URL is refused, and the password not repeated", function()
+  it("http.38 a URL with a user is refused, and its password not quoted", function()
     local session <close> = http.session()
     local mark = origin.mark()
     for _, userinfo in ipairs { "user:hunter2@", "hunter2@", ":hunter2@" } do
@@ -110,31 +110,31 @@ describe("a name of several addresses", function()
     return session:get(url .. "/bytes/3")
   end
 
-  it("http.9 is reached at the second, if the first refuses", function()
+  it("http.9 a name is reached at its second address, if the first refuses", function()
     reaches(NOBODY .. ",127.0.0.1")
     reaches(("127.0.0.4,%s,127.0.0.1"):format(NOBODY))
   end)
 
-  it("http.9 is given up if all refuse", function()
+  it("http.9 a name is given up if all its addresses refuse", function()
     local session, url = session_at(NOBODY .. ",127.0.0.4")
     local _ <close> = session
     raises_error({ kind = "HttpError", code = "connect", reason = "refused" }, session.get, session,
       url)
   end)
 
-  it("http.10 is reached at the second, if the first does not answer", function()
+  it("http.10 a name is reached at its second address, if the first is silent", function()
     -- The first address gets half of the time.
     reaches(BLACKHOLE .. ",127.0.0.1", { timeout = { connect = 2 } })
   end)
 
-  it("fault.9 is reached by IPv4, if IPv6 does not answer", function()
+  it("fault.9 a name is reached by IPv4, if IPv6 is silent", function()
     -- The other address is tried at the same time, so that the test takes less time than one
     -- address may take.
     reaches("[::1],127.0.0.1", { timeout = { connect = 3600 } })
     reaches("127.0.0.1,[::1]", { timeout = { connect = 3600 } })
   end)
 
-  it("fault.9 is reached by IPv4 also by https, if IPv6 does not answer", function()
+  it("fault.9 a name is reached by IPv4 also for https, if IPv6 is silent", function()
     local tls_url = os.getenv "SEPTET_TLS_ORIGIN"
     local port = tls_url:match ":(%d+)$"
     local session <close> = http.session { resolve = { ["localhost:" .. port] = "[::1],127.0.0.1" },
@@ -147,7 +147,7 @@ describe("a name of several addresses", function()
     equal(session:get(URL .. "/bytes/1").status, 200)
   end)
 
-  it("fault.9 runs into the timeout, if neither answers", function()
+  it("fault.9 a name runs into the timeout, if both families are silent", function()
     local session, url = session_at("[::1]," .. BLACKHOLE, { timeout = { connect = 0.3 } })
     local _ <close> = session
     local t0 = task.now()
@@ -156,7 +156,7 @@ describe("a name of several addresses", function()
     equal(task.now() - t0 >= 0.3, true)
   end)
 
-  it("is refused if one of them is no address", function()
+  it("a name with an invalid address is refused", function()
     misuse("an address expected for 'a:1'", function()
       http.session { resolve = { ["a:1"] = "127.0.0.1, ::1" } }
     end)
@@ -192,7 +192,7 @@ describe("a child of this process", function()
   local INHERITED = "ls -l /proc/self/fd"
   local OWN = ("ls -l /proc/%d/fd"):format(io.open "/proc/self/stat":read "n")
 
-  it("http.48 gets none of the connections, at work or at rest", function()
+  it("http.48 a child process gets none of the connections, active or idle", function()
     equal(connections_of(INHERITED), 0)
     local session <close> = http.session { timeout = { connect = 3600 },
       tls = { ca_file = os.getenv "SEPTET_TLS" .. "/ca.pem" } }

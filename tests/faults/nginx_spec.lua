@@ -24,7 +24,7 @@ end
 
 for scheme, base in pairs { http = URL, https = TLS_URL } do
   describe("nginx, by " .. scheme .. ",", function()
-    it("keeps its connection, and replaces it after fifty requests", function()
+    it("a connection is kept, and replaced after fifty requests", function()
       local session <close> = http.session { tls = TRUST }
       local target = "/small.txt?keep=" .. scheme
       for _ = 1, 60 do equal(session:get(base .. target).body, SMALL) end
@@ -36,7 +36,7 @@ for scheme, base in pairs { http = URL, https = TLS_URL } do
       equal(n, 2)
     end)
 
-    it("compresses, and says so", function()
+    it("a compressed body is decoded", function()
       local session <close> = http.session { tls = TRUST }
       local r = session:get(base .. "/large.txt")
       equal({ r.status, r.headers["content-encoding"], r.body == LARGE }, { 200, "gzip", true })
@@ -44,7 +44,7 @@ for scheme, base in pairs { http = URL, https = TLS_URL } do
       equal({ r.headers["content-encoding"], r.body == LARGE }, { nil, true })
     end)
 
-    it("gives ranges", function()
+    it("a range is served", function()
       local session <close> = http.session { tls = TRUST }
       local function range(value)
         return session:get(base .. "/large.txt",
@@ -56,7 +56,7 @@ for scheme, base in pairs { http = URL, https = TLS_URL } do
       equal(range("bytes=2000000-").status, 416)
     end)
 
-    it("says what has not changed", function()
+    it("an unchanged file is a 304", function()
       local session <close> = http.session { tls = TRUST }
       local etag = session:get(base .. "/small.txt").headers.etag
       local r = session:get(base .. "/small.txt", { headers = { ["If-None-Match"] = etag } })
@@ -64,7 +64,7 @@ for scheme, base in pairs { http = URL, https = TLS_URL } do
       equal(session:get(base .. "/small.txt").body, SMALL)
     end)
 
-    it("responds with every kind of status, and without a body", function()
+    it("every kind of status is a response, also without a body", function()
       local session <close> = http.session { tls = TRUST }
       equal({ session:get(base .. "/204").status, session:get(base .. "/204").body }, { 204, "" })
       equal(session:get(base .. "/nothing").status, 404)
@@ -74,13 +74,13 @@ for scheme, base in pairs { http = URL, https = TLS_URL } do
       equal(session:get(base .. "/small.txt").body, SMALL)
     end)
 
-    it("redirects", function()
+    it("redirects are followed", function()
       local session <close> = http.session { tls = TRUST }
       local r = session:get(base .. "/moved")
       equal({ r.status, r.body, #r.history, r.history[1].status }, { 200, SMALL, 1, 301 })
     end)
 
-    it("takes bodies, and refuses one that is too large", function()
+    it("bodies are accepted, and one that is too large is refused", function()
       local session <close> = http.session { tls = TRUST }
       local seen = origin.decode(session:post(base .. "/upstream/echo",
         { body = origin.pattern(500000) }).body)
@@ -91,7 +91,7 @@ for scheme, base in pairs { http = URL, https = TLS_URL } do
       equal(session:get(base .. "/small.txt").body, SMALL)
     end)
 
-    it("serves a hundred at once", function()
+    it("a hundred requests are served at once", function()
       local session <close> = http.session { limit = 100, limit_per_host = 20, tls = TRUST }
       local paths = {}
       for i = 1, 100 do paths[i] = i % 3 == 0 and "/large.txt" or "/small.txt" end
@@ -99,7 +99,7 @@ for scheme, base in pairs { http = URL, https = TLS_URL } do
       for i, t in ipairs(tasks) do equal(t:await() == (i % 3 == 0 and LARGE or SMALL), true) end
     end)
 
-    it("streams", function()
+    it("a body is streamed", function()
       local session <close> = http.session { tls = TRUST }
       local r <close> = session:stream("GET", base .. "/large.txt")
       local n = 0
@@ -110,7 +110,7 @@ for scheme, base in pairs { http = URL, https = TLS_URL } do
 end
 
 describe("nginx, by https,", function()
-  it("http.36 resumes the session on a second connection", function()
+  it("http.36 a second connection resumes the TLS session", function()
     local session <close> = http.session { tls = TRUST }
     for _ = 1, 3 do
       equal(session:get(TLS_URL .. "/small.txt?resume",
@@ -122,7 +122,7 @@ describe("nginx, by https,", function()
 end)
 
 describe("nginx, by HTTP/2,", function()
-  it("serves requests as far as libcurl permits", function()
+  it("HTTP/2 is used as far as libcurl permits", function()
     local session <close> = http.session { tls = TRUST, http2 = "force", limit_per_host = 8 }
     local r = session:get(TLS_URL .. "/small.txt")
     equal({ r.status, r.version, r.body }, { 200, "2", SMALL })

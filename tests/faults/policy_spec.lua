@@ -14,7 +14,7 @@ local function denied(expected, session, url)
 end
 
 describe("a rule", function()
-  it("denies a name, an address, a port", function()
+  it("a rule denies a name, an address, a port", function()
     local function one(rule, reason, url)
       local session <close> = http.session {
         deny = rule, resolve = { ["a.invalid:" .. origin.port] = "127.0.0.1" },
@@ -35,7 +35,7 @@ describe("a rule", function()
     one("127.0.0.1:" .. origin.port, "address", URL .. "/bytes/1")
   end)
 
-  it("that denies one of a name's addresses leaves the others", function()
+  it("a rule that denies one of a name's addresses leaves the others", function()
     for _, addresses in ipairs {
       "127.0.0.2,127.0.0.1", "127.0.0.1,127.0.0.2", "[::1],127.0.0.1",
     } do
@@ -46,7 +46,7 @@ describe("a rule", function()
     end
   end)
 
-  it("allows, and then nothing else", function()
+  it("a rule allows a host, and then no other", function()
     local session <close> = http.session { allow = "127.0.0.1" }
     equal(session:get(URL .. "/bytes/1").status, 200)
     denied({ reason = "address" }, session, "http://[::1]:1/")
@@ -58,7 +58,7 @@ describe("a rule", function()
     denied({ reason = "address" }, named, URL)
   end)
 
-  it("that is none is refused", function()
+  it("an invalid rule is refused", function()
     misuse("bad rule '10.0.0.0/33' for 'session'", function()
       http.session { deny = "10.0.0.0/33" }
     end)
@@ -76,7 +76,7 @@ describe("a rule", function()
 end)
 
 describe("fault.29 a redirect", function()
-  it("to what is no HTTP is refused", function()
+  it("a redirect to another protocol is refused", function()
     local session <close> = http.session()
     local gopher = "gopher://127.0.0.1:" .. origin.port .. "/1"
     for _, target in ipairs { "file:///etc/passwd", gopher, "ftp://127.0.0.1/" } do
@@ -85,7 +85,7 @@ describe("fault.29 a redirect", function()
     end
   end)
 
-  it("to an address that is denied opens no socket, however it is written", function()
+  it("a redirect to a denied address opens no socket, in every spelling", function()
     -- The rule allows the origin by its name, and not by its address or another spelling of it.
     local session <close> = http.session { allow = "a.invalid",
       resolve = { ["a.invalid:" .. origin.port] = "127.0.0.1" } }
@@ -103,7 +103,7 @@ describe("fault.29 a redirect", function()
     end
   end)
 
-  it("is judged by the session's rules for what is private", function()
+  it("a redirect is judged by the session's rule \"private\"", function()
     local session <close> = http.session { deny = "private" }
     for _, target in ipairs {
       "169.254.169.254", "[::ffff:127.0.0.1]", "0x7f.1", "2130706433", "[fe80::1]", "10.1",
@@ -114,7 +114,7 @@ describe("fault.29 a redirect", function()
   end)
 end)
 
-it("a stream is judged, too", function()
+it("a stream is judged by the session's rules", function()
   local session <close> = http.session { deny = "private" }
   raises_error({ kind = "HttpError", code = "denied" }, session.stream, session, "GET",
     URL .. "/bytes/1")

@@ -56,18 +56,18 @@ local function proxy_url(name)
 end
 
 describe("an HTTP proxy", function()
-  it("http.37 passes on http, and adds its Via", function()
+  it("http.37 an HTTP proxy forwards http, and adds its Via", function()
     local seen = passes("http://" .. TINYPROXY)
     equal(seen.headers.via ~= nil and seen.headers.via:find("tinyproxy", 1, true) ~= nil, true)
     equal(seen.headers.host, origin.authority)
   end)
 
-  it("http.37 tunnels https by CONNECT, end to end", function()
+  it("http.37 an HTTP proxy tunnels https by CONNECT, end to end", function()
     local seen = passes("http://" .. TINYPROXY, TLS_URL)
     equal({ seen.headers.via, seen.headers["proxy-connection"] }, {})
   end)
 
-  it("http.37 keeps its tunnel for the next request", function()
+  it("http.37 a tunnel is kept for the next request", function()
     local session <close> = session_by("http://" .. TINYPROXY)
     local mark = origin.mark()
     for _ = 1, 3 do equal(session:get(TLS_URL .. "/bytes/3?proxy=tunnel").body, "012") end
@@ -75,7 +75,7 @@ describe("an HTTP proxy", function()
     equal(next(seen, (next(seen))), nil)
   end)
 
-  it("http.37 that challenges gets the credentials, and the origin does not", function()
+  it("http.37 a proxy that challenges gets the credentials, and the origin does not", function()
     for _, base in ipairs { URL, TLS_URL } do
       local seen = passes("http://user:secret@" .. TINYPROXY_AUTH, base)
       equal(seen.headers["proxy-authorization"], nil)
@@ -83,7 +83,7 @@ describe("an HTTP proxy", function()
     end
   end)
 
-  it("http.37 fault.37 that rejects the proof: 407 for http, an error for https", function()
+  it("http.37 fault.37 a rejected proxy password is a 407 for http, an error for https", function()
     for _, userinfo in ipairs { "", "user:hunter2@", "other@" } do
       -- To a wrong proof, some versions respond with 401.
       local proxy = "http://" .. userinfo .. TINYPROXY_AUTH
@@ -97,7 +97,7 @@ describe("an HTTP proxy", function()
     end
   end)
 
-  it("http.37 gets its own headers, and the origin its own", function()
+  it("http.37 a proxy gets its own headers, and the origin its own", function()
     local session <close> = session_by(proxy_url("proxy_tunnels"):gsub("//", "//user:secret@"),
       { headers = { ["X-Api-Key"] = "k", Cookie = "a=b" }, auth = { bearer = "t0ken" } })
     local mark, path = faulty.mark(), own_path()
@@ -113,12 +113,12 @@ describe("an HTTP proxy", function()
     equal({ seen["proxy-authorization"], seen["proxy-connection"] }, {})
   end)
 
-  it("http.37 does not need to know the names that it looks up", function()
+  it("http.37 a proxy looks up the names", function()
     local session <close> = session_by("http://" .. TINYPROXY)
     equal(session:get(("http://localhost:%d/bytes/2"):format(origin.port)).body, "01")
   end)
 
-  it("http.37 carries the bodies of requests", function()
+  it("http.37 a proxy forwards the bodies of requests", function()
     local session <close> = session_by("http://" .. TINYPROXY)
     local body = origin.pattern(300000)
     for _, base in ipairs { URL, TLS_URL } do
@@ -128,7 +128,7 @@ describe("an HTTP proxy", function()
 end)
 
 describe("a failing proxy is never bypassed:", function()
-  it("fault.37 its port is closed", function()
+  it("fault.37 a proxy with a closed port is not bypassed", function()
     for _, base in ipairs { URL, TLS_URL } do
       refused("http://127.0.0.1:1", { code = "connect", reason = "refused", phase = "connect" },
         base)
@@ -136,32 +136,32 @@ describe("a failing proxy is never bypassed:", function()
     end
   end)
 
-  it("fault.37 its name is not known", function()
+  it("fault.37 a proxy with an unknown name is not bypassed", function()
     refused("http://proxy.invalid:3128", { code = "dns", reason = "proxy" })
   end)
 
-  it("fault.37 it responds to CONNECT with 502", function()
+  it("fault.37 a proxy that responds to CONNECT with 502 is not bypassed", function()
     local err = refused(proxy_url "proxy_502", { code = "connect", reason = "proxy" }, TLS_URL)
     equal(err.text:find("502", 1, true) ~= nil, true)
     refused("http://" .. TINYPROXY, { code = "connect", reason = "proxy" }, "https://127.0.0.1:1")
   end)
 
-  it("fault.37 it responds to CONNECT with 407", function()
+  it("fault.37 a proxy that responds to CONNECT with 407 is not bypassed", function()
     refused(proxy_url "proxy_407", { code = "connect", reason = "proxy_auth" }, TLS_URL)
     refused(proxy_url("proxy_407"):gsub("//", "//user:hunter2@"),
       { code = "connect", reason = "proxy_auth" }, TLS_URL)
   end)
 
-  it("fault.37 it resets", function()
+  it("fault.37 a proxy that resets is not bypassed", function()
     refused(proxy_url "proxy_resets", { code = "reset", reason = "receive" })
     refused(proxy_url "proxy_resets", {}, TLS_URL)
   end)
 
-  it("fault.37 it drops the tunnel in the handshake", function()
+  it("fault.37 a proxy that drops the tunnel in the handshake is not bypassed", function()
     refused(proxy_url "proxy_drops_handshake", { code = "tls", reason = "handshake" }, TLS_URL)
   end)
 
-  it("fault.37 it drops the tunnel in the body", function()
+  it("fault.37 a proxy that drops the tunnel in the body is not bypassed", function()
     local session <close> = session_by(proxy_url "proxy_drops_body")
     local mark = origin.mark()
     local err = raises_error({ kind = "HttpError", phase = "receive" }, session.get, session,
@@ -173,7 +173,7 @@ describe("a failing proxy is never bypassed:", function()
 end)
 
 describe("a SOCKS proxy", function()
-  it("http.37 carries http and https", function()
+  it("http.37 a SOCKS proxy carries http and https", function()
     for _, base in ipairs { URL, TLS_URL } do
       passes("socks5://" .. SOCKS, base)
       passes("socks5h://" .. SOCKS, base)
@@ -181,7 +181,7 @@ describe("a SOCKS proxy", function()
     end
   end)
 
-  it("fault.38 http.37 that asks for credentials refuses others", function()
+  it("fault.38 http.37 a SOCKS proxy refuses bad credentials", function()
     for _, base in ipairs { URL, TLS_URL } do
       refused("socks5h://user:hunter2@" .. SOCKS_AUTH, { code = "connect", reason = "proxy_auth" },
         base)
@@ -189,7 +189,7 @@ describe("a SOCKS proxy", function()
     end
   end)
 
-  it("fault.38 looks up the name itself, with socks5h and socks4a", function()
+  it("fault.38 a SOCKS proxy looks up the name, with socks5h and socks4a", function()
     local session <close> = session_by(faulty.url("socks_anywhere", "socks5h"))
     local mark = faulty.mark()
     equal(session:get(("http://only.the.proxy.knows.invalid:%d/bytes/2"):format(origin.port)).body,
@@ -198,7 +198,7 @@ describe("a SOCKS proxy", function()
     equal({ seen.kind, seen.host }, { "name", "only.the.proxy.knows.invalid" })
   end)
 
-  it("fault.38 gets an address, with socks5", function()
+  it("fault.38 a SOCKS proxy gets an address, with socks5", function()
     local session <close> = session_by(faulty.url("socks_anywhere", "socks5"),
       { resolve = { ["here.invalid:" .. origin.port] = "127.0.0.1" } })
     local mark = faulty.mark()
@@ -212,14 +212,14 @@ describe("a SOCKS proxy", function()
     equal({ seen.kind, seen.host }, { "ipv6", "::1" })
   end)
 
-  it("fault.38 that cannot reach the host says so", function()
+  it("fault.38 a SOCKS proxy that cannot reach the host is an error", function()
     refused(faulty.url("socks_unreachable", "socks5h"), { code = "connect", reason = "proxy" })
     refused("socks5h://" .. SOCKS, { code = "connect", reason = "proxy" }, "http://127.0.0.1:1")
   end)
 end)
 
 describe("a proxy in the options", function()
-  it("http.37 of a request counts for that request", function()
+  it("http.37 the proxy of a request is used for that request", function()
     local session <close> = session_by(nil)
     local mark, path = faulty.mark(), own_path()
     equal(session:get(URL .. path).status, 200)
@@ -228,7 +228,7 @@ describe("a proxy in the options", function()
     equal(#faulty.since(mark, "proxy_502"), 1)
   end)
 
-  it("http.37 that is no URL of one is refused, and what it says is not repeated", function()
+  it("http.37 an invalid proxy URL is refused, and not quoted", function()
     for _, proxy in ipairs {
       "user:hunter2@host:1", "ftp://user:hunter2@host:1", "http://user:hunter2@host:1/path",
       "http://user:hunter2 @host:1",
@@ -240,7 +240,7 @@ describe("a proxy in the options", function()
 end)
 
 describe("nginx", function()
-  it("http.37 is reached by a proxy, too", function()
+  it("http.37 nginx is reached by a proxy", function()
     local session <close> = session_by("http://" .. TINYPROXY)
     equal(session:get(os.getenv "SEPTET_NGINX" .. "/small.txt").body, "0123456789abcdef")
     equal(session:get(os.getenv "SEPTET_NGINX_TLS" .. "/small.txt").body, "0123456789abcdef")

@@ -99,7 +99,7 @@ describe("H-4: a resumed save", function()
     end
   end
 
-  it("continues until it has the whole, as often as its attempts allow", function()
+  it("a save continues until it is complete, as often as its attempts allow", function()
     local parts = {
       KNOWN, part_of("5-6/*", "56"), part_of("7-7/10", "7", true), part_of("8-9/*", "89"),
     }
@@ -114,7 +114,7 @@ describe("H-4: a resumed save", function()
     equal({ #requested, contents(g.part) }, { 3, "01234567" })
   end)
 
-  it("keeps a size that only an earlier 206 had", function()
+  it("a save keeps a size that only an earlier 206 had", function()
     local f <close> = name()
     local ok, result = save(f, { UNKNOWN, part_of("5-6/10", "56"), part_of("7-8/*", "78") }, 3)
     equal({ ok, result.code, contents(f.part) }, { false, "partial", "012345678" })
@@ -124,7 +124,7 @@ describe("H-4: a resumed save", function()
     equal({ ok, result.bytes, contents(g.path) }, { true, 3, "abc" })
   end)
 
-  it("keeps the size that an earlier save got, from its first response or from a 206", function()
+  it("a save keeps the size that an earlier one got, from a 200 or a 206", function()
     for _, earlier in ipairs { { KNOWN }, { UNKNOWN, part_of("5-5/10", "5") } } do
       local f <close> = name()
       local session <close> = http.session { headers = { Connection = "close" } }
@@ -141,7 +141,7 @@ describe("H-4: a resumed save", function()
     end
   end)
 
-  it("does not take the smaller of two sizes for the whole", function()
+  it("a save does not take the smaller of two sizes for the whole", function()
     for range, body in pairs { ["5-8/9"] = "5678", ["5-9/11"] = "56789" } do
       local f <close> = name()
       local ok, result = save(f, { KNOWN, part_of(range, body) }, 2)
@@ -153,7 +153,7 @@ describe("H-4: a resumed save", function()
     end
   end)
 
-  it("requests the whole if a 206 contradicts what is known", function()
+  it("a save requests the whole if a 206 contradicts what is known", function()
     for _, range in ipairs(USELESS) do
       local f <close> = name()
       local ok, result, requested = save(f, { KNOWN, part_of(range, "56789"), ALL }, 2)

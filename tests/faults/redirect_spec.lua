@@ -10,7 +10,7 @@ local function hex(bytes)
 end
 
 describe("http.31 a redirect", function()
-  it("is followed, and leaves its history", function()
+  it("a redirect is followed, and is in the history", function()
     local session <close> = http.session()
     local r = session:get(URL .. "/redirect/3")
     equal(r.status, 200)
@@ -22,7 +22,7 @@ describe("http.31 a redirect", function()
     end
   end)
 
-  it("fault.28 is followed ten times and no more", function()
+  it("fault.28 a redirect is followed ten times and no more", function()
     local session <close> = http.session()
     equal(session:get(URL .. "/redirect/10").status, 200)
     local mark = origin.mark()
@@ -34,7 +34,7 @@ describe("http.31 a redirect", function()
       URL .. "/redirect-to?url=/redirect/20")
   end)
 
-  it("may be relative, absolute, and have a query", function()
+  it("a Location may be relative, absolute, and have a query", function()
     local session <close> = http.session()
     equal(session:get(URL .. "/redirect-to?url=/bytes/3").body, "012")
     equal(session:get(URL .. "/redirect-to?url=bytes/4").body, "0123")
@@ -44,7 +44,7 @@ describe("http.31 a redirect", function()
     equal(origin.decode(session:get(URL .. "/redirect-to?url=/echo%3Fa%3D1").body).query, "a=1")
   end)
 
-  it("turns a POST into a GET at 301, 302 and 303, without its body", function()
+  it("a POST becomes a GET without a body at 301, 302 and 303", function()
     local session <close> = http.session()
     for _, status in ipairs { 301, 302, 303 } do
       local r = session:post(("%s/redirect-to?url=/echo&status=%d"):format(URL, status),
@@ -55,7 +55,7 @@ describe("http.31 a redirect", function()
     end
   end)
 
-  it("fault.31 http.30 keeps method and body at 307 and 308", function()
+  it("fault.31 http.30 a 307 or 308 keeps method and body", function()
     local session <close> = http.session()
     for _, status in ipairs { 307, 308 } do
       for _, method in ipairs { "POST", "PUT", "DELETE" } do
@@ -67,7 +67,7 @@ describe("http.31 a redirect", function()
     end
   end)
 
-  it("keeps the method of what is no POST at 301 and 302, and HEAD at 303", function()
+  it("methods other than POST stay at 301 and 302, and HEAD at 303", function()
     local session <close> = http.session()
     for _, status in ipairs { 301, 302 } do
       equal(session:put(("%s/redirect-to?url=/echo&status=%d"):format(URL, status),
@@ -77,7 +77,7 @@ describe("http.31 a redirect", function()
     equal({ r.method, r.status, r.body, r.headers["content-length"] }, { "HEAD", 200, "", "9" })
   end)
 
-  it("keeps the headers on the same origin", function()
+  it("a redirect within an origin keeps the headers", function()
     local session <close> = http.session()
     local echoed = origin.decode(session:get(URL .. "/redirect-to?url=/echo",
       { headers = { Authorization = "secret", Cookie = "c=1", ["X-One"] = "1" } }).body)
@@ -85,7 +85,7 @@ describe("http.31 a redirect", function()
       { "secret", "c=1", "1" })
   end)
 
-  it("fault.30 http.32 drops the secrets on the way to another origin", function()
+  it("fault.30 http.32 a redirect to another origin drops the secrets", function()
     local session <close> = http.session {
       headers = { authorization = "secret", ["User-Agent"] = "mine" },
     }
@@ -107,7 +107,7 @@ describe("http.31 a redirect", function()
     equal(echo(session, "GET").headers.authorization, "secret") -- the next one has them again
   end)
 
-  it("does not get them back on the way home", function()
+  it("a redirect back to the first origin does not restore the secrets", function()
     local session <close> = http.session()
     local home = URL .. "/echo"
     local there = ("http://localhost:%d/redirect-to?url=%s"):format(origin.port, home)
@@ -117,7 +117,7 @@ describe("http.31 a redirect", function()
     equal(origin.decode(r.body).headers.authorization, nil)
   end)
 
-  it("to another scheme is denied", function()
+  it("a redirect to another scheme is denied", function()
     local session <close> = http.session()
     for _, target in ipairs { "file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/" } do
       raises_error({ kind = "HttpError", code = "redirect", reason = "denied" }, session.get,
@@ -125,7 +125,7 @@ describe("http.31 a redirect", function()
     end
   end)
 
-  it("without a Location is a response", function()
+  it("a redirect without a Location is a response", function()
     local session <close> = http.session()
     for _, status in ipairs { 301, 302, 303, 307, 308 } do
       local r = session:get(URL .. "/status/" .. status)
@@ -136,7 +136,7 @@ describe("http.31 a redirect", function()
     equal(session:get(URL .. "/redirect-to?url=/bytes/1&status=201").status, 201)
   end)
 
-  it("counts against the time of the whole request", function()
+  it("redirects count against the total timeout", function()
     local session <close> = http.session()
     raises_error({ kind = "HttpError", code = "timeout" }, session.get, session,
       URL .. "/redirect-to?url=/stall", { timeout = 0.1 })
@@ -144,7 +144,7 @@ describe("http.31 a redirect", function()
 end)
 
 describe("http.31", function()
-  it("every method and status", function()
+  it("every method is redirected at every status", function()
     local session <close> = http.session()
     local becomes = { [301] = { POST = "GET" }, [302] = { POST = "GET" },
       [303] = { POST = "GET", PUT = "GET", DELETE = "GET", PATCH = "GET" }, [307] = {}, [308] = {} }
@@ -160,7 +160,7 @@ describe("http.31", function()
     end
   end)
 
-  it("fault.28 a loop ends", function()
+  it("fault.28 a loop of redirects ends", function()
     local session <close> = http.session()
     local key = "loop" .. origin.port
     local loop = URL .. "/raw/" .. key
@@ -183,7 +183,7 @@ describe("http.31", function()
     equal(origin.requests(mark)[2].path, "/bytes/1")
   end)
 
-  it("from https to http is refused", function()
+  it("a redirect from https to http is refused", function()
     local Attempt = private "septet.http.attempt"
     local attempt = setmetatable({ method = "GET", url = "https://a.invalid/", redirects = 10 },
       Attempt)

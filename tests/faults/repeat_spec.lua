@@ -67,7 +67,7 @@ end
 
 describe("H-2: a request that is not idempotent", function()
   for _, method in ipairs(ONCE) do
-    it("reaches a server that closes without a response once: " .. method, function()
+    it("a server that closes without a response gets the request once: " .. method, function()
       local session <close> = http.session()
       for_all(function(path, query, body, kind)
         local n, err = count(session, method, path, query, { body = body() })
@@ -79,7 +79,7 @@ describe("H-2: a request that is not idempotent", function()
     end)
   end
 
-  it("is not sent twice by a stream, nor if the request's headers or options mention it", function()
+  it("a POST is not sent twice by a stream, nor if its headers or options mention that", function()
     local session <close> = http.session { headers = { Connection = "keep-alive" } }
     for _, options in ipairs {
       { retries = false }, { retries = 3 }, { headers = { Connection = "close" } },
@@ -95,7 +95,7 @@ describe("H-2: a request that is not idempotent", function()
     equal(#origin.requests(mark, "/vanish/rst?of=stream"), 1)
   end)
 
-  it("is sent again by retries that name the method", function()
+  it("a POST is sent again by retries that name the method", function()
     local session <close> = http.session {
       retries = { attempts = 3, backoff = 0, methods = { "POST" } },
     }
@@ -105,7 +105,7 @@ describe("H-2: a request that is not idempotent", function()
     end
   end)
 
-  it("is a reset, not a refused connection, if the server is gone for good", function()
+  it("if the server is gone for good, a POST is a reset, not a refused connection", function()
     for _, ending in ipairs { "fin", "rst" } do
       local server <close>, url = mortal(ending)
       local session <close> = http.session()
@@ -118,7 +118,7 @@ describe("H-2: a request that is not idempotent", function()
     end
   end)
 
-  it("goes out on a new connection if the old one was closed before its first byte", function()
+  it("a POST uses a new connection if the old one was closed before its first byte", function()
     local session <close> = http.session()
     for _, how in ipairs { "close", "reset" } do
       for _, method in ipairs(ONCE) do
@@ -131,7 +131,7 @@ describe("H-2: a request that is not idempotent", function()
     end
   end)
 
-  it("gets its proof after a challenge, in an exchange of its own", function()
+  it("a POST after a challenge is an exchange of its own", function()
     local session <close> = http.session {
       auth = { user = "lion", password = "Circle of Life", digest = true },
     }
@@ -142,7 +142,7 @@ describe("H-2: a request that is not idempotent", function()
     end
   end)
 
-  it("is not sent twice behind a challenge, either", function()
+  it("a POST after a challenge is not sent twice", function()
     local session <close> = http.session {
       auth = { user = "lion", password = "Circle of Life", digest = true },
     }
@@ -152,7 +152,7 @@ end)
 
 describe("H-2: one that is idempotent", function()
   for _, method in ipairs(AGAIN) do
-    it("may be sent again, and is a reset in the end: " .. method, function()
+    it("an idempotent request may be sent again, and is a reset in the end: " .. method, function()
       local session <close> = http.session()
       for_all(function(path, query, body, kind)
         if method == "GET" and kind ~= "none" then return end
@@ -163,7 +163,7 @@ describe("H-2: one that is idempotent", function()
     end)
   end
 
-  it("goes out again with what its function gave, without another call or a retry", function()
+  it("a body function is not called again for a repeated request", function()
     for _, method in ipairs { "PUT", "DELETE" } do
       local session <close> = http.session { retries = { attempts = 5, backoff = 0.001 } }
       local calls = 0
@@ -175,7 +175,7 @@ describe("H-2: one that is idempotent", function()
     end
   end)
 
-  it("succeeds where a connection that was used before is stale", function()
+  it("an idempotent request succeeds if its connection is stale", function()
     local session <close> = http.session()
     for _ = 1, 10 do
       for _, how in ipairs { "close", "reset" } do

@@ -9,7 +9,7 @@ local function http_date(seconds)
 end
 
 describe("fault.40 http.40 a Retry-After", function()
-  it("of seconds is waited for", function()
+  it("a Retry-After in seconds is waited for", function()
     local session <close> = http.session { retries = { backoff = 100, max_backoff = 100 } }
     local t0 = task.now()
     local r = session:get(origin.failing(1, "&retry-after=1"))
@@ -18,13 +18,13 @@ describe("fault.40 http.40 a Retry-After", function()
     equal(session:get(origin.failing(1, "&retry-after=0")).attempts, 2)
   end)
 
-  it("of a date is waited for, and one that has passed is at once", function()
+  it("a date in a Retry-After is waited for, and a past one is at once", function()
     local session <close> = http.session { retries = { backoff = 100, max_backoff = 100 } }
     equal(session:get(origin.failing(1, "&retry-after=" .. http_date(1))).attempts, 2)
     equal(session:get(origin.failing(1, "&retry-after=" .. http_date(-86400))).attempts, 2)
   end)
 
-  it("that is too long ends it", function()
+  it("a Retry-After that is too long ends the retries", function()
     local session <close> = http.session { retries = { backoff = 0.001, max_wait = 5 } }
     for _, value in ipairs { "6", "1000000000000", ("9"):rep(400), http_date(3600) } do
       local r = session:get(origin.failing(1, "&retry-after=" .. value))
@@ -35,7 +35,7 @@ describe("fault.40 http.40 a Retry-After", function()
     equal({ r.status, r.attempts }, { 503, 1 })
   end)
 
-  it("that is none is as if there were none", function()
+  it("an invalid Retry-After is ignored", function()
     for _, value in ipairs {
       "-1", "soon", "1.5e3", "", "Mon,%2099%20Foo%202020%2000:00:00%20GMT", "0x10",
     } do
@@ -47,7 +47,7 @@ describe("fault.40 http.40 a Retry-After", function()
 end)
 
 describe("http.40 what is tried again", function()
-  it("is no POST, unless a script says so", function()
+  it("a POST is not retried, unless a script says so", function()
     local session <close> = http.session { retries = { backoff = 0.001 } }
     equal(session:post(origin.failing(1), { body = "x" }).status, 503)
     equal(session:put(origin.failing(1), { body = "x" }).status, 200)
@@ -55,7 +55,7 @@ describe("http.40 what is tried again", function()
     equal(session:post(origin.failing(1), { body = "x", retries = retries }).status, 200)
   end)
 
-  it("is as much as the budget of its origin allows", function()
+  it("the budget of an origin limits its retries", function()
     local session <close> = http.session { retries = { attempts = 2, backoff = 0, budget = 0.1 } }
     local tried_again = 0
     for _ = 1, 100 do tried_again = tried_again + session:get(origin.failing(9)).attempts - 1 end
@@ -66,7 +66,7 @@ describe("http.40 what is tried again", function()
 end)
 
 describe("fault.41 a thousand that try again", function()
-  it("are spread over the time there is", function()
+  it("the retries of a thousand requests are spread over the time", function()
     local policy = retry.policy({ attempts = 3, backoff = 1, max_backoff = 8 }, "session")
     math.randomseed(20240607)
     for attempts, window in ipairs { 1, 2 } do
@@ -83,7 +83,7 @@ describe("fault.41 a thousand that try again", function()
     end
   end)
 
-  it("come back over the whole of their window, each to an origin of its own", function()
+  it("retries to a thousand origins are spread over the window", function()
     local script = [[
       local task, http = require "septet.task", require "septet.http"
       math.randomseed(41)
@@ -111,7 +111,7 @@ describe("fault.41 a thousand that try again", function()
     equal(pipe:read "a", "1000\ttrue\ttrue\ttrue\n")
   end)
 
-  it("do not multiply the load", function()
+  it("retries do not multiply the load", function()
     local session <close> = http.session { limit = 64, limit_per_host = 64,
       retries = { attempts = 5, backoff = 0.001, budget = 0.1 } }
     local mark = origin.mark()

@@ -30,7 +30,7 @@ local NAMES = {
 }
 
 describe("H-8: a rule holds", function()
-  it("for a name, in each spelling of it and of the rule", function()
+  it("a rule matches a name in each spelling of it and of the rule", function()
     for _, rule in ipairs(NAMES) do
       for _, host in ipairs(NAMES) do
         denies(rule, host, "host")
@@ -42,7 +42,7 @@ describe("H-8: a rule holds", function()
     end
   end)
 
-  it("for a name beyond ASCII", function()
+  it("a rule matches a name beyond ASCII", function()
     for _, rule in ipairs {
       "b\u{fc}cher.test", "B\u{dc}CHER.test.", "xn--bcher-kva.test", "XN--BCHER-KVA.test.",
     } do
@@ -53,7 +53,7 @@ describe("H-8: a rule holds", function()
     end
   end)
 
-  it("in any spelling of the word", function()
+  it("the words of rules may be in any case", function()
     for _, rule in ipairs {
       "private", "Private", "PRIVATE", "pRiVaTe", "private.", "PRIVATE.", "%70rivate", "p%52ivate.",
       "private\u{3002}", "\u{ff50}\u{ff52}ivate",
@@ -68,7 +68,7 @@ describe("H-8: a rule holds", function()
     end
   end)
 
-  it("for addresses behind names, and for mapped ones", function()
+  it("a rule matches the addresses of names, and mapped ones", function()
     for _, rule in ipairs {
       "127.1", "127.0.0.0/8", "::ffff:127.0.0.1", "::ffff:0:0/96", "::/0", "0.0.0.0/0",
     } do
@@ -77,14 +77,14 @@ describe("H-8: a rule holds", function()
     end
   end)
 
-  it("but not for the address of a name that it names", function()
+  it("a rule for a name does not match the address of the name", function()
     local s <close> = http.session { deny = "localhost" }
     equal(s:get(origin.url .. "/bytes/1").status, 200)
   end)
 end)
 
 describe("H-8: what is no rule is Usage", function()
-  it("as a text", function()
+  it("an invalid rule in a text is Usage", function()
     for _, rule in ipairs {
       "", " ", ".", "..", "*", "*.", "*.*", "*.1", "*.127.0.0.1", "*.[::1]", "*.::1", "a.*", "*a",
       "a*", " evil.test", "evil.test ", "evil .test", "evil.test\n", "evil\0.test", "\0",
@@ -105,7 +105,7 @@ describe("H-8: what is no rule is Usage", function()
     end
   end)
 
-  it("as a list", function()
+  it("an invalid rule in a list is Usage", function()
     for _, list in ipairs {
       { hosts = "127.0.0.1" }, { "x", nil, "127.0.0.1" }, { "x", deny = "y" }, { [0] = "x" },
       { [2] = "x" }, { [1.5] = "x" }, { "x", [-1] = "y" }, { "x", [true] = "y" }, { { "x" } },
@@ -116,7 +116,7 @@ describe("H-8: what is no rule is Usage", function()
     end
   end)
 
-  it("and a list that stands for another is read as it says", function()
+  it("a list with a metatable is read by its __index", function()
     for _, list in ipairs { setmetatable({}, { __index = { "private" } }),
       setmetatable({}, { __index = function(_, i) return i == 1 and "private" or nil end }) } do
       denies(list, "127.0.0.1", "address")

@@ -42,11 +42,11 @@ describe("a save that breaks off keeps its part:", function()
     equal({ contents(f.path), #contents(f.part) }, { "", 1000 })
   end)
 
-  it("fault.16 no byte of the body: no part either", function()
+  it("fault.16 a save without a byte of the body leaves no part", function()
     breaks_off("/truncate?length=1000&sent=0", 0, { code = "partial", reason = "truncated" })
   end)
 
-  it("fault.16 a reset, a wait that was too long, too many bytes", function()
+  it("fault.16 a reset, a timeout and too many bytes keep the part", function()
     breaks_off("/stall?after=5000&length=10000", 5000,
       { code = "timeout", reason = "idle", phase = "receive" }, { timeout = { idle = 0.2 } })
     breaks_off("/stall?after=500&length=10000", 500, { code = "timeout", reason = "total" },
@@ -54,7 +54,7 @@ describe("a save that breaks off keeps its part:", function()
     breaks_off("/reset", 0, { code = "reset" })
   end)
 
-  it("fault.16 its session was closed", function()
+  it("fault.16 a closed session keeps the part", function()
     local f <close> = files.with ""
     local session = http.session()
     local t = task.spawn(session.save, session, URL .. "/stall?after=5000&length=10000", f.path)

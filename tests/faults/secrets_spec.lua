@@ -80,7 +80,7 @@ describe("H-9: another origin", function()
     for method in pairs(methods) do
       for _, status in ipairs { 302, 307 } do
         local case = ("of a %s, by %s, %d"):format(way, method, status)
-        it("gets no header but the harmless ones: " .. case, function()
+        it("another origin gets no header but the harmless ones: " .. case, function()
           local got = last_hop(way, method, status, THERE, table_of(private))
           for _, name in ipairs(private) do equal({ name, got[name:lower()] }, { name }) end
           got = last_hop(way, method, status, THERE, table_of(harmless))
@@ -94,7 +94,7 @@ describe("H-9: another origin", function()
     end
   end
 
-  it("gets no header of a save", function()
+  it("another origin gets no header of a save", function()
     local session <close> = http.session { headers = { ["X-Key"] = "k", Pragma = "p" } }
     local path, mark = os.tmpname(), origin.mark()
     session:save(("%s/redirect-to?url=%s/bytes/4"):format(URL, THERE), path,
@@ -104,7 +104,7 @@ describe("H-9: another origin", function()
     equal({ got["x-key"], got.authentication, got.pragma }, { nil, nil, "p" })
   end)
 
-  it("gets those that the session names, in any case, or the request instead", function()
+  it("another origin gets the headers that the session, or the request instead, names", function()
     local given = { ["X-Tenant"] = "t", ["X-Key"] = "k" }
     local got = last_hop("session", "get", 302, THERE, given, { redirect_headers = { "x-TENANT" } })
     equal({ got["x-tenant"], got["x-key"] }, { "t", nil })
@@ -120,7 +120,7 @@ describe("H-9: another origin", function()
     equal({ got["x-tenant"], got["x-key"] }, { nil, nil })
   end)
 
-  it("is named by names of headers, or it is Usage", function()
+  it("'redirect_headers' must be names of headers, or it is Usage", function()
     for _, names in ipairs {
       { "" }, { "a b" }, { "Host" }, { "host" }, { 1 }, { "x", nil, "y" }, { X = true }, { "x\n" },
       { "x:" },
@@ -131,7 +131,7 @@ describe("H-9: another origin", function()
     misuse("redirect_headers", function() http.session { redirect_headers = "X-Key" } end)
   end)
 
-  it("is another scheme, host or port, and nothing else", function()
+  it("another origin has another scheme, host or port", function()
     for _, text in ipairs {
       "http://host", "HTTP://HOST/", "http://host:80/x", "http://host:?q", "http://Host#f",
     } do
@@ -143,7 +143,7 @@ describe("H-9: another origin", function()
     equal(url.origin "http://[::1]/", "http://[::1]")
   end)
 
-  it("gets no client certificate", function()
+  it("another origin gets no client certificate", function()
     local tls = { ca_file = DIR .. "/ca.pem", cert_file = DIR .. "/client.pem" }
     local there = TLS_URL:gsub("127.0.0.1", "localhost")
     for _, way in ipairs { "session", "request" } do
@@ -234,7 +234,7 @@ local function shown(target, options)
 end
 
 describe("H-9: no message has a password", function()
-  it("of a URL, however badly it is formed", function()
+  it("no message has the password of a URL, however malformed", function()
     for _, target in ipairs(bad_urls) do
       clean(target, shown(target))
       clean(target, events)
@@ -243,7 +243,7 @@ describe("H-9: no message has a password", function()
     end
   end)
 
-  it("of a base", function()
+  it("no message has the password of a base URL", function()
     for _, base in ipairs(bad_urls) do
       local ok, result = pcall(shown, "x", { base_url = base })
       clean(base, ok and result or { result, tostring(result) })
@@ -251,7 +251,7 @@ describe("H-9: no message has a password", function()
     end
   end)
 
-  it("of an option that is no URL", function()
+  it("no message has the password of an option that is no URL", function()
     local options = {
       allow = function(u) http.session { allow = { "a", u } } end,
       deny = function(u) http.session { deny = u } end,
@@ -286,7 +286,7 @@ describe("H-9: no message has a password", function()
     end
   end)
 
-  it("and still says what else there is", function()
+  it("messages still quote the other parts", function()
     for target, word in pairs {
       ["http://h:1/a@b"] = "h:1/a@b", ["ftp://h:1/x"] = "ftp", ["http://a b/"] = "a b",
       ["foo:bar"] = "foo", ["http://[::1]:8x/"] = "port", ["h:80/a:b"] = "h:80/a:b",
@@ -313,7 +313,7 @@ describe("H-9: no message has a password", function()
     end
   end)
 
-  it("of a proxy, which is Usage where it cannot be read", function()
+  it("no message has the password of an invalid proxy, which is Usage", function()
     for _, proxy in ipairs {
       "http://bob:hunter2@x@127.0.0.1:1", "http://bob:hunter2#@127.0.0.1:1",
       "http://bob:hunter2/@127.0.0.1:1", "http://bob:hunter2?@127.0.0.1:1",
@@ -332,7 +332,7 @@ describe("H-9: no message has a password", function()
     end
   end)
 
-  it("of a proxy that can be read, and does not answer", function()
+  it("no message has the password of a proxy that does not answer", function()
     for _, proxy in ipairs {
       "http://bob:hunter2@127.0.0.1:1", "HTTP://bob:hunter2@127.0.0.1:1/",
       "socks5h://bob:hunter2@127.0.0.1:1", "SOCKS5://bob:hunter2@127.0.0.1:1",
@@ -343,7 +343,7 @@ describe("H-9: no message has a password", function()
     end
   end)
 
-  it("of options", function()
+  it("no message has the passwords of options", function()
     for _, options in ipairs {
       { auth = { user = "a:b", password = "hunter2" } },
       { auth = { user = "u", password = "hunter2\0" } },
@@ -365,7 +365,7 @@ describe("H-9: no message has a password", function()
 end)
 
 describe("H-9: messages have no byte that a terminal would obey", function()
-  it("of a Location, and say which it was", function()
+  it("control bytes of a Location are escaped in messages", function()
     for bytes, words in pairs { ["\27[31mred"] = "\\x1b[31mred", ["\255\254"] = "\\xff\\xfe",
       ["\194\155"] = "\\xc2\\x9b", ["\127"] = "\\x7f", ["\8"] = "\\x08" } do
       local head = "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: foo:" .. bytes
@@ -381,7 +381,7 @@ describe("H-9: messages have no byte that a terminal would obey", function()
     end
   end)
 
-  it("of a method or a URL", function()
+  it("control bytes of a method or a URL are escaped in messages", function()
     for _, bytes in ipairs { "\27[31m", "\n", "\r", "\t", "\127", "\194\155", "\255", "\1" } do
       clean("method", shown("http://127.0.0.1:1/" .. bytes))
       clean("url", events)
@@ -391,7 +391,7 @@ describe("H-9: messages have no byte that a terminal would obey", function()
     end
   end)
 
-  it("and keep what can be read", function()
+  it("other characters are kept in messages", function()
     local err = raises_error({ kind = "HttpError" }, http.get, "http://127.0.0.1:1/caf\u{e9}?q=a@b")
     equal(err.url, "http://127.0.0.1:1/caf%C3%A9?q=a@b")
   end)

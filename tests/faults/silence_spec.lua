@@ -40,7 +40,7 @@ local ways = {
 
 describe("H-10: bytes that say nothing", function()
   for way, fetch in pairs(ways) do
-    it("count against max_body, by " .. way, function()
+    it("bytes that decode to nothing count against max_body, by " .. way, function()
       for _, s in ipairs(silences) do
         for _, framing in ipairs { "", way == "get" and "Content-Length: 1000000000\r\n" or nil } do
           local session <close> = http.session { max_body = 1000, timeout = { idle = 20 } }
@@ -52,7 +52,7 @@ describe("H-10: bytes that say nothing", function()
       end
     end)
 
-    it("are idle, by " .. way, function()
+    it("bytes that decode to nothing are idle, by " .. way, function()
       for i, s in ipairs(silences) do
         if i == 1 or way == "get" then
           local steps = { HEAD:format(s[1], "") .. s[2] }
@@ -92,7 +92,7 @@ describe("H-10: an extension of a chunk that never ends", function()
   end
 
   for way, fetch in pairs(ways) do
-    it("is idle, by " .. way, function()
+    it("an endless chunk extension is idle, by " .. way, function()
       for _, before in ipairs { "", "3\r\nabc\r\n", "3;b=c\r\nabc\r\n" } do
         local session <close> = http.session { timeout = { idle = 0.2 } }
         raises_error({ kind = "HttpError", code = "timeout", reason = "idle", phase = "receive" },
@@ -102,7 +102,7 @@ describe("H-10: an extension of a chunk that never ends", function()
     end)
   end
 
-  it("is ended by the total timeout or by a cancellation, and delays no other task", function()
+  it("the total timeout or a cancellation ends an endless chunk extension", function()
     local session <close> = http.session { timeout = { idle = 20 } }
     raises_error({ kind = "HttpError", code = "timeout", reason = "total", phase = "receive" },
       session.get, session, endless "", { timeout = { total = 0.2 } })
@@ -115,7 +115,7 @@ describe("H-10: an extension of a chunk that never ends", function()
 end)
 
 describe("H-10: bytes that say something", function()
-  it("are not idle, however slowly they come", function()
+  it("bytes of the body are not idle, however slowly they arrive", function()
     local write, finish = pack.gzip()
     local steps = { HEAD:format("gzip", "") }
     for _ = 1, 30 do
@@ -127,7 +127,7 @@ describe("H-10: bytes that say something", function()
     equal(session:get(origin.raw(steps)).body, ("x"):rep(30))
   end)
 
-  it("may be larger packed than not", function()
+  it("a body may be larger compressed than not", function()
     local write, finish = pack.gzip()
     local pieces = {}
     for i = 1, 1000 do pieces[i] = write "x" end -- six bytes each
@@ -137,14 +137,14 @@ describe("H-10: bytes that say something", function()
     raises_error({ code = "body_too_large" }, session.get, session, url, { max_body = 999 })
   end)
 
-  it("may have members in between that are empty", function()
+  it("a compressed body may have empty members", function()
     local bytes = pack.member "":rep(100) .. pack.member "hello" .. pack.member "":rep(100)
     equal(http.get(origin.raw { HEAD:format("gzip", "") .. bytes, "fin" }).body, "hello")
   end)
 end)
 
 describe("H-10: budgets of retries", function()
-  it("are kept for a bounded number of origins", function()
+  it("budgets of retries are kept for a bounded number of origins", function()
     local budget = retry.new_budget()
     local function spend(first, last)
       for i = first, last do budget.spend(("http://host-%d.test/"):format(i)) end
@@ -155,7 +155,7 @@ describe("H-10: budgets of retries", function()
     equal(spend(5001, 50000) - before < 200, true) -- kilobytes
   end)
 
-  it("hold for those that need them most", function()
+  it("budgets of retries are kept for the origins that need them most", function()
     local budget, policy = retry.new_budget(), { budget = 0.5 }
     for i = 1, 300 do
       local other = ("http://other-%d.test/"):format(i)

@@ -14,7 +14,7 @@ local function fails(expected, words, ...)
 end
 
 describe("H-22: an error names", function()
-  it("the codings that cannot be undone", function()
+  it("an error names the codings that cannot be decoded", function()
     for _, lines in ipairs { "Content-Encoding: foo\r\n", "Content-Encoding: gzip, foo\r\n",
       "Content-Encoding: gzip\r\nContent-Encoding: foo\r\n", "content-encoding:foo\r\n" } do
       fails({ code = "decode", reason = "content_encoding" }, "foo",
@@ -22,7 +22,7 @@ describe("H-22: an error names", function()
     end
   end)
 
-  it("a status line that is none", function()
+  it("an error quotes an invalid status line", function()
     for _, line in ipairs {
       "http/1.1 200 OK", "Http/1.1 200 OK", "HTTP 200 OK", "HTTP/1.1 20 OK",
     } do
@@ -31,7 +31,7 @@ describe("H-22: an error names", function()
     end
   end)
 
-  it("a trailer that is too large", function()
+  it("an error names a trailer that is too large", function()
     for _, size in ipairs { 5000, 20000 } do
       fails({ code = "headers_too_large" }, "trailer",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok" .. "\r\n0\r\nX-T: "
@@ -41,7 +41,7 @@ describe("H-22: an error names", function()
       .. ("x"):rep(1000) .. "\r\n\r\n").body, "ok")
   end)
 
-  it("the URL of a response that was closed", function()
+  it("an error names the URL of a closed response", function()
     local session <close> = http.session()
     for _, read in ipairs { function(r) return r:read(1) end, function(r) return r:read() end,
       function(r) return r:lines()() end, function(r) return r:chunks()() end } do
@@ -74,7 +74,7 @@ describe("H-22: a resumed save", function()
 
   local HEAD = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nETag: \"e\"\r\n\r\n" .. ("x"):rep(600)
 
-  it("does not take a 416 of another size for the whole", function()
+  it("a save does not take a 416 of another size for complete", function()
     for _, unit in ipairs { "bytes", "Bytes" } do
       local path = folder()
       local broken = origin.raw { HEAD }
@@ -97,7 +97,7 @@ describe("H-22: a resumed save", function()
     end
   end)
 
-  it("reads the unit of a range in any case", function()
+  it("a save reads the unit of a range in any case", function()
     for _, unit in ipairs { "bytes", "Bytes", "BYTES" } do
       local path = folder()
       local broken = origin.raw { HEAD }
@@ -149,7 +149,7 @@ describe("H-22: a header", function()
     misuse(words, function() http.get(URL, { headers = { [name] = value } }) end)
   end
 
-  it("Host is a host, with or without a port", function()
+  it("the header Host is a host, with or without a port", function()
     for _, host in ipairs {
       "a b", " a", "", "a/b", "a?b", "a#b", "u@h", "a\\b", "a\t", "a,b c", "h\u{e9}", "<h>", "a|b",
       "a`b", "{a}", "a\"b", "a^b",
@@ -161,7 +161,7 @@ describe("H-22: a header", function()
     end
   end)
 
-  it("has no control character in its value but tabs", function()
+  it("a header's value has no control character but tabs", function()
     for c = 0, 127 do
       if (c < 32 or c == 127) and c ~= 9 then refused("X-A", "a" .. string.char(c) .. "b") end
     end

@@ -21,7 +21,7 @@ local function read_with_pauses(stream, step)
 end
 
 describe("http.25 a reader that stalls", function()
-  it("holds the server up, and misses nothing", function()
+  it("a stalled reader holds the server up, and misses nothing", function()
     local session <close> = http.session()
     local expected = core.digest("sha256", origin.pattern(6000000))
     local stream <close> = session:stream("GET", URL .. "/bytes/6000000")
@@ -31,7 +31,7 @@ describe("http.25 a reader that stalls", function()
     end)
   end)
 
-  it("and the others go on", function()
+  it("other requests go on beside a stalled reader", function()
     local session <close> = http.session()
     local stalled = {}
     for i = 1, 5 do
@@ -47,7 +47,7 @@ describe("http.25 a reader that stalls", function()
 end)
 
 describe("http.26 the same through a decoder", function()
-  it("by gzip", function()
+  it("a stalled reader of gzip holds the server up, and misses nothing", function()
     local session <close> = http.session()
     local plain = ("0123456789abcdef"):rep(6000000 // 16)
     local stream <close> = session:stream("GET", URL .. "/gzip?bytes=6000000")
@@ -88,14 +88,14 @@ describe("http.27 a server that ends while the reader has paused", function()
     return ok, ok and first .. rest or rest
   end
 
-  it("loses nothing", function()
+  it("a paused reader gets all bytes of a server that has ended", function()
     equal({ paused(URL .. "/close-delimited?bytes=700000") }, { true, body })
     equal({ paused(URL .. "/close?bytes=700000") }, { true, body })
     equal({ paused(origin.raw { OK .. "Content-Length: 700000\r\n\r\n" .. body, "fin" }) },
       { true, body })
   end)
 
-  it("and one that is cut short is an error after the received bytes", function()
+  it("a body that is cut short is an error after the received bytes", function()
     local session <close> = http.session()
     local stream <close> = session:stream("GET", URL .. "/truncate?length=800000&sent=700000")
     local n = 0
@@ -106,7 +106,7 @@ describe("http.27 a server that ends while the reader has paused", function()
     equal(n, 700000)
   end)
 
-  it("and one that resets is an error after the received bytes", function()
+  it("a server that resets is an error after the received bytes", function()
     local session <close> = http.session()
     local stream <close> = session:stream("GET", URL .. "/reset?after=700000&length=800000")
     equal(#stream:read(1), 1)
@@ -116,7 +116,7 @@ describe("http.27 a server that ends while the reader has paused", function()
 end)
 
 describe("http.28", function()
-  it("a read that resumes, and a cancellation in the same pass", function()
+  it("a read may resume, and be cancelled in the same pass", function()
     local session <close> = http.session()
     for passes = 0, 6 do
       local t = task.spawn(function()
@@ -134,7 +134,7 @@ describe("http.28", function()
     end
   end)
 
-  it("a close while it goes on", function()
+  it("a stream may be closed while it resumes", function()
     local session <close> = http.session()
     for _ = 1, 10 do
       local stream = session:stream("GET", URL .. "/bytes/3000000")
@@ -146,7 +146,7 @@ describe("http.28", function()
     equal(session:get(URL .. "/bytes/1").status, 200)
   end)
 
-  it("a body whose function raises before there is a connection, or a response", function()
+  it("a body function may raise before there is a connection, or a response", function()
     local session <close> = http.session()
     local go = false
     local t = task.spawn(session.post, session, URL .. "/mirror", { body = function()
@@ -160,7 +160,7 @@ describe("http.28", function()
 end)
 
 describe("http.29 a body that is made", function()
-  it("slowly, with nothing to send for a while", function()
+  it("a body function may be slow", function()
     local session <close> = http.session { timeout = { idle = 0.2, first_byte = 5 } }
     local n = 0
     local r = session:post(URL .. "/mirror", { body = function()
@@ -172,7 +172,7 @@ describe("http.29 a body that is made", function()
     equal(r.body, "1234")
   end)
 
-  it("is no longer generated once the response has arrived", function()
+  it("a body function is no longer called once the response has arrived", function()
     local session <close> = http.session()
     for _, status in ipairs { 401, 413 } do
       local made = 0
@@ -189,7 +189,7 @@ describe("http.29 a body that is made", function()
     equal(session:get(URL .. "/bytes/1").status, 200)
   end)
 
-  it("is sent at once, and waits for a 100 if a script asks for it", function()
+  it("a body is sent at once, and waits for a 100 if a script asks for it", function()
     local session <close> = http.session()
     equal(origin.echo(session, "POST", { body = ("x"):rep(2000000) }).headers.expect, nil)
     local echoed = origin.echo(session, "POST",
@@ -201,7 +201,7 @@ describe("http.29 a body that is made", function()
     equal(echoed, { 1 })
   end)
 
-  it("is kept back where the server refuses the expectation", function()
+  it("a body is not sent if the server refuses the expectation", function()
     local session <close> = http.session()
     local r = session:post(URL .. "/early/417",
       { body = ("x"):rep(2000000), headers = { Expect = "100-continue" } })

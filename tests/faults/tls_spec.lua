@@ -35,7 +35,7 @@ describe("a certificate is refused, with a word of its own, before a byte is sen
     end)
   end
 
-  it("fault.13 and one that was accepted insecurely is not trusted afterwards", function()
+  it("fault.13 a certificate that was accepted insecurely is not trusted afterwards", function()
     for _, reason in ipairs { "expired", "self_signed", "unknown_ca" } do
       local session <close> = session_with()
       equal(session:get(faulty.url(reason), { tls = { insecure = true } }).body, "ok")
@@ -43,7 +43,7 @@ describe("a certificate is refused, with a word of its own, before a byte is sen
     end
   end)
 
-  it("http.36 of an unknown CA also where the session says nothing of TLS", function()
+  it("http.36 a certificate of an unknown CA is refused without options of TLS", function()
     local session <close> = http.session()
     raises_error({ code = "tls", reason = "unknown_ca" }, session.get, session, faulty.url "good")
     equal(session:get(faulty.url "good", { tls = { insecure = true } }).body, "ok")
@@ -51,12 +51,12 @@ describe("a certificate is refused, with a word of its own, before a byte is sen
 end)
 
 describe("a handshake", function()
-  it("fault.12 that ends after the ClientHello is an error", function()
+  it("fault.12 a handshake that ends after the ClientHello is an error", function()
     local _, seen = refused("eof", { reason = "handshake", phase = "tls" })
     equal(seen.received > 0, true)
   end)
 
-  it("fault.15 at one byte a second runs into the limit of connecting", function()
+  it("fault.15 a handshake at one byte a second runs into the connect timeout", function()
     local session <close> = session_with { timeout = { connect = 0.3 } }
     local mark, t0 = faulty.mark(), task.now()
     with_ticker(raises_error,
@@ -67,12 +67,12 @@ describe("a handshake", function()
     session:close()
   end)
 
-  it("http.36 with TLS 1.0 and 1.1 alone is refused", function()
+  it("http.36 a server with TLS 1.0 and 1.1 alone is refused", function()
     local _, seen = refused("old", { reason = "handshake", phase = "tls" })
     equal(seen.received, 0)
   end)
 
-  it("http.36 wants a certificate of the client, who has one or has not", function()
+  it("http.36 a server may require a client certificate", function()
     refused("demanding", { reason = "handshake" })
     local session <close> = session_with {
       tls = { ca_file = TRUST.ca_file, cert_file = DIR .. "/client.pem" },
@@ -82,7 +82,7 @@ describe("a handshake", function()
 end)
 
 describe("a TLS session", function()
-  it("http.36 is resumed on the second connection", function()
+  it("http.36 a TLS session is resumed on the second connection", function()
     local session <close> = session_with()
     local mark = faulty.mark()
     -- Each request has a connection of its own.
@@ -94,7 +94,7 @@ describe("a TLS session", function()
     equal({ seen[1].resumed, seen[2].resumed, seen[3].resumed }, { false, true, true })
   end)
 
-  it("http.36 is not shared with another session of ours", function()
+  it("http.36 a TLS session is not shared with another HTTP session", function()
     local one <close> = session_with()
     local other <close> = session_with()
     local mark = faulty.mark()
@@ -107,7 +107,7 @@ describe("a TLS session", function()
 end)
 
 describe("a close without close_notify", function()
-  it("fault.14 is no fault where the body is whole", function()
+  it("fault.14 a missing close_notify is no fault if the body is complete", function()
     local session <close> = session_with()
     equal(session:get(faulty.url "no_notify" .. "/framed").body, "body")
   end)
@@ -116,7 +116,7 @@ describe("a close without close_notify", function()
   local major, minor = os.getenv "SEPTET_OPENSSL":match "(%d+)%.(%d+)"
   local tells = tonumber(major) * 100 + tonumber(minor) >= 302
 
-  it("fault.14 is one where it alone ends the body, if the TLS library tells", function()
+  it("fault.14 a missing close_notify is one if it ends the body, if TLS reports it", function()
     local session <close> = session_with()
     local ok, result = pcall(session.get, session, faulty.url "no_notify" .. "/unframed")
     equal(ok, not tells)

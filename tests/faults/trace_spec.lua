@@ -104,25 +104,25 @@ local function cancel(_, t) t:cancel() end
 local function close(session) session:close() end
 
 describe("http.42 hooks and records:", function()
-  it("a response, whatever its status", function()
+  it("a response of each status has its events", function()
     traces("start 200", "200", {}, get "/bytes/5")
     traces("start 500", "500", {}, get "/status/500")
     traces("start 204", "204", {}, get "/status/204")
   end)
 
-  it("redirects that are followed, and that are not", function()
+  it("redirects have their events, followed or not", function()
     traces("start 200", "302 302 200", {}, get "/redirect/2")
     traces("start 302", "302", { redirects = false }, get "/redirect/2")
     traces("start redirect/limit", "302 302", { redirects = 1 }, get "/redirect/3")
     traces("start redirect/denied", "302", {}, get "/redirect-to?url=ftp%3A%2F%2F127.0.0.1%2F")
   end)
 
-  it("a redirect to where nobody is", function()
+  it("a redirect to a closed port has its events", function()
     traces("start connect/refused", "302 connect", {},
       get "/redirect-to?url=http%3A%2F%2F127.0.0.1%3A1%2F")
   end)
 
-  it("retries that succeed, and that do not", function()
+  it("retries have their events, successful or not", function()
     local retries = { attempts = 3, backoff = 0.001 }
     traces("start 200", "503 503 200", { retries = retries }, get "/fail/2?key=trace-a")
     traces("start 503", "503 503 503", { retries = retries }, get "/fail/9?key=trace-b")
@@ -132,7 +132,7 @@ describe("http.42 hooks and records:", function()
       get(origin.refused))
   end)
 
-  it("a retry that is cancelled while it waits for its turn", function()
+  it("a retry that is cancelled in its delay has its events", function()
     traces("start cancelled", "503",
       { retries = { attempts = 3, backoff = 1000, max_backoff = 1000 } }, get "/fail/1?key=trace-d",
       when_at_origin("/fail/1?key=trace-d", function(session, t)
@@ -141,14 +141,14 @@ describe("http.42 hooks and records:", function()
       end))
   end)
 
-  it("failures to connect, to find a name, and to be allowed to", function()
+  it("failed connections and lookups, and denials, have their events", function()
     traces("start connect/refused", "connect", {}, get(origin.refused))
     traces("start dns/not_found", "dns", { resolver = DNS }, get(at "trace.nx.test"))
     traces("start url/scheme", "url", {}, get "ftp://127.0.0.1/")
     traces("start denied/address", "denied", { deny = "127.0.0.1" }, get "/bytes/1")
   end)
 
-  it("cancelled in the queue, while resolving, connecting, waiting and receiving", function()
+  it("requests that are cancelled in each phase have their events", function()
     local session <close> = http.session { limit = 1 }
     local holder = task.spawn(session.get, session, origin.url .. "/stall")
     traces("start cancelled", "cancelled", {}, function(_, hooks)
@@ -170,14 +170,14 @@ describe("http.42 hooks and records:", function()
       when_at_origin("/stall?after=10&length=100&trace=r", cancel))
   end)
 
-  it("cancelled before it could start", function()
+  it("a request that is cancelled before its start has its events", function()
     traces("start cancelled", "", {}, function(session, hooks)
       task.current():cancel()
       session:get(origin.url .. "/bytes/1", { trace = hooks })
     end)
   end)
 
-  it("a session that is closed", function()
+  it("requests of a closed session have their events", function()
     traces("start closed", "closed", {}, get "/stall?trace=c",
       when_at_origin("/stall?trace=c", close))
     traces("start closed", "closed", { resolver = DNS }, get(at "trace2.silent.test"), close)
@@ -187,7 +187,7 @@ describe("http.42 hooks and records:", function()
     end)
   end)
 
-  it("each of the time limits", function()
+  it("each timeout has its events", function()
     traces("start timeout/total", "timeout", { timeout = 0.05 }, get "/stall")
     traces("start timeout/first_byte", "timeout", { timeout = { first_byte = 0.05 } }, get "/stall")
     traces("start timeout/idle", "timeout", { timeout = { idle = 0.05 } },
@@ -205,13 +205,13 @@ describe("http.42 hooks and records:", function()
     task.wait { holder }
   end)
 
-  it("a limit on the time of a block", function()
+  it("a timeout of a block has its events", function()
     traces("start cancelled", "cancelled", {}, function(session, hooks)
       task.timeout(0.05, function() session:get(origin.url .. "/stall", { trace = hooks }) end)
     end)
   end)
 
-  it("responses that are broken", function()
+  it("broken responses have their events", function()
     traces("start partial/truncated", "partial", {}, get "/truncate")
     traces("start reset/empty", "reset", {}, get "/empty")
     traces("start reset/receive", "reset", {}, get "/reset?after=10&length=100")
@@ -220,7 +220,7 @@ describe("http.42 hooks and records:", function()
   end)
 
   -- Who closes a stream has what he wanted of it: that is no exception.
-  it("a stream that is read to its end, closed early, and left", function()
+  it("a stream that is read, closed early, or left has its events", function()
     traces("start 200", "200", {}, function(session, hooks)
       local response <close> = session:stream("GET", origin.url .. "/bytes/100000",
         { trace = hooks })
@@ -238,13 +238,13 @@ describe("http.42 hooks and records:", function()
     end)
   end)
 
-  it("a stream that is cancelled before its head has come", function()
+  it("a stream that is cancelled before its header block has its events", function()
     traces("start cancelled", "cancelled", {}, function(session, hooks)
       session:stream("GET", origin.url .. "/stall?trace=h", { trace = hooks })
     end, when_at_origin("/stall?trace=h", cancel))
   end)
 
-  it("a stream that breaks, and one whose reader is cancelled", function()
+  it("a stream that breaks, or whose reader is cancelled, has its events", function()
     traces("start partial/truncated", "partial", {}, function(session, hooks)
       local response <close> = session:stream("GET", origin.url .. "/truncate", { trace = hooks })
       return response.body
@@ -267,7 +267,7 @@ describe("http.42 hooks and records:", function()
     end)
   end)
 
-  it("an upload whose source fails, and one that is refused", function()
+  it("an upload that fails, or is refused, has its events", function()
     local function fails() error("the source is dry", 0) end
     traces("start upload", "upload", {}, function(session, hooks)
       session:post(origin.url .. "/echo", { body = fails, trace = hooks })
@@ -281,7 +281,7 @@ describe("http.42 hooks and records:", function()
     end)
   end)
 
-  it("a request_start that raises", function()
+  it("a request_start that raises has its events", function()
     local session <close> = http.session { trace = { request_start = function()
       error("no", 0)
     end } }

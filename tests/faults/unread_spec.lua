@@ -149,7 +149,7 @@ describe("H-13: what is handed out", function()
   end
 
   for way, fetch in pairs { get = ways.get, stream = ways.stream } do
-    it("keeps its limits, by " .. way, function()
+    it("the returned response keeps its limits, by " .. way, function()
       for name, code in pairs(bad) do
         local shape, session <close> = shapes[name],
           http.session { max_body = 1000, timeout = { idle = 0.2 } }
@@ -172,7 +172,7 @@ describe("H-13: what is handed out", function()
       end
     end)
 
-    it("is whole, by " .. way, function()
+    it("the returned response is whole, by " .. way, function()
       local session <close> = new_session { retries = { attempts = 2, backoff = 0.001 } }
       for _, name in ipairs { "small", "in chunks" } do
         local r = fetch(session, only("503 N", "", shapes[name]))

@@ -14,7 +14,7 @@ local function refused(expected, session, url)
 end
 
 describe("a certificate", function()
-  it("of a CA that the session trusts is good", function()
+  it("a certificate of a trusted CA is good", function()
     local session <close> = http.session { tls = { ca_file = DIR .. "/ca.pem" } }
     local mark = origin.mark()
     local r = session:get(URL .. "/bytes/3")
@@ -24,21 +24,21 @@ describe("a certificate", function()
     equal(origin.connections(origin.requests(mark, "/bytes/3")), 1)
   end)
 
-  it("of any other is refused", function()
+  it("a certificate of another CA is refused", function()
     local system <close> = http.session()
     refused({ reason = "unknown_ca", phase = "tls" }, system)
     local untrusting <close> = http.session { tls = { ca_file = DIR .. "/other.pem" } }
     refused({ reason = "unknown_ca" }, untrusting)
   end)
 
-  it("of another host is refused", function()
+  it("a certificate of another host is refused", function()
     local session <close> = http.session { tls = { ca_file = DIR .. "/ca.pem" },
       resolve = { ["other.invalid:" .. PORT] = "127.0.0.1" } }
     refused({ reason = "host" }, session, "https://other.invalid:" .. PORT .. "/bytes/1")
     equal(session:get("https://localhost:" .. PORT .. "/bytes/1").status, 200)
   end)
 
-  it("is not looked at where the script says so", function()
+  it("no certificate is checked if the script says so", function()
     local hooked, traced, lines = {}, {}, {}
     local trace = require "septet.trace"
     trace.lines { write = function(_, line) lines[#lines + 1] = line:match "h1 new insecure" end }
@@ -67,7 +67,7 @@ describe("a TLS session", function()
     return list
   end
 
-  it("http.36 is resumed on the second connection, and is its session's own", function()
+  it("http.36 a TLS session is resumed on the second connection of its session", function()
     local session <close> = http.session { tls = { ca_file = DIR .. "/ca.pem" } }
     local other <close> = http.session { tls = { ca_file = DIR .. "/ca.pem" } }
     local mark = origin.mark()
@@ -78,7 +78,7 @@ describe("a TLS session", function()
     equal(resumed(mark), { false, true, false })
   end)
 
-  it("is not lost where the handle has other work between", function()
+  it("a TLS session is kept if its handle has other work between", function()
     local session <close> = http.session { tls = { ca_file = DIR .. "/ca.pem" } }
     local mark = origin.mark()
     for _, url in ipairs {
@@ -90,7 +90,7 @@ describe("a TLS session", function()
     equal({ #opened, opened[1].resumed, opened[3].resumed }, { 4, false, true })
   end)
 
-  it("goes with one jar of cookies, and another without it", function()
+  it("a TLS session is used with and without a cookie jar", function()
     local session <close> = http.session { cookies = true, tls = { ca_file = DIR .. "/ca.pem" } }
     local mark = origin.mark()
     session:get(URL .. "/close")
@@ -102,7 +102,7 @@ describe("a TLS session", function()
 end)
 
 describe("a client", function()
-  it("shows its certificate where it has one", function()
+  it("a client sends its certificate if it has one", function()
     local session <close> = http.session {
       tls = { ca_file = DIR .. "/ca.pem", cert_file = DIR .. "/client.pem" },
     }
@@ -121,7 +121,7 @@ describe("a client", function()
       { "the client", "TLSv1.3" })
   end)
 
-  it("with bad files is an error", function()
+  it("a client certificate with bad files is an error", function()
     misuse("bad option 'ca_file' to 'tls' %(.*No such file", function()
       http.session { tls = { ca_file = "/no" } }
     end)
@@ -145,7 +145,7 @@ describe("a client", function()
 end)
 
 describe("a tunnel through a proxy", function()
-  it("has the server's response, and not the proxy's", function()
+  it("a tunnel returns the server's response, and not the proxy's", function()
     local session <close> = http.session { proxy = origin.url, tls = { ca_file = DIR .. "/ca.pem" },
       timeout = { first_byte = 1 } }
     local mark = origin.mark()
