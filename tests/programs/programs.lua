@@ -1,12 +1,11 @@
---- programs.lua FIRST COUNT [digest|log]: runs the random programs of so many seeds on the virtual
---- clock,
+--- Runs random programs on the virtual clock, and checks the rules that hold for every program.
 ---
----     septet --virtual-time programs.lua 1 1000
+---     septet --virtual-time programs.lua FIRST COUNT [digest|log]
 ---
---- and checks what must hold for every program: draw.lua makes them; world.lua, blocks.lua,
---- tasks.lua and shared.lua run and check them, by what scopes.lua and events.lua know. It stops at
---- the first that fails, with its listing. `digest` prints a number for the trace of each, `log`
---- each operation that is run.
+--- draw.lua generates the programs of COUNT seeds. world.lua, blocks.lua, tasks.lua and shared.lua
+--- run and check them, with the models of scopes.lua and events.lua. It stops at the first program
+--- that fails, and prints its listing. `digest` prints a number for the trace of each program, and
+--- `log` each operation.
 local HERE = arg[0]:match("^(.*)/[^/]*$") or "."
 package.path = HERE .. "/?.lua;" .. package.path
 

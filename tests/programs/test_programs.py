@@ -15,7 +15,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 MODULES = os.path.join(HERE, "..", "..", "lua")
 SEPTET = os.environ.get("SEPTET") or sys.exit("set SEPTET to the command to test")
 
-# Each a file, what is in it, and what is there instead.
+# For each fault, a file, a text in it, and its replacement.
 FAULTS = {
     "a block does not wait for its tasks": ("septet/task/blocks.lua", "  join(scope)\n", ""),
     "a block swallows every Cancelled": (
@@ -49,7 +49,7 @@ FAULTS = {
     ),
 }
 
-# Breaks no rule: only the trace differs.
+# Breaks no rule, but changes the trace.
 CHANCE = ("septet/task.lua", "  limited(options.timeout, set.wait, set, mode)\n",
           "  if io.open '/dev/urandom':read(1):byte() < 128 then pcall(core.checkpoint) end\n%s")
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """faulty FOLDER LOG: servers on loopback that fail below HTTP: in the TLS handshake, at the end of
-a connection, and as proxies; and some beside them that do not. FOLDER holds the certificates.
+a connection, and as proxies. Some of them do not fail. FOLDER has the certificates.
 
-Prints one line of JSON, the port of each by its name, and ends with its standard input. LOG gets a
-line of JSON for each connection, once it is known: "event" (the server's name) and what that server
-saw."""
+Prints one line of JSON with the port of each server, by its name, and ends with its standard input.
+LOG gets a line of JSON for each connection: "event" (the server's name) and what that server saw.
+"""
 
 import json
 import os

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""h2 FOLDER LOG: a server of HTTP/2 that fails in ways no real one can be asked to, on a free port
-of loopback.
+"""h2 FOLDER LOG: a server of HTTP/2 on a free port of loopback, with faults that real ones rarely
+have.
 
-Speaks TLS with FOLDER/server.pem. What a connection does is the first label of the name the client
-asks for (SNI): see SCENARIOS. It reads no headers, so that it needs no HPACK: each answer is a
-status and the body "hello". Prints "port N" once it listens, and ends when its standard input is
-closed.
+Speaks TLS with FOLDER/server.pem. The first label of the client's SNI selects the behaviour of a
+connection: see SCENARIOS. It reads no headers, so that it needs no HPACK. Each response is a status
+and the body "hello". Prints "port N" once it listens, and ends when its standard input is closed.
 
 The log, one JSON object a line: "open", "request" (a stream), "reset" (a stream, by the client),
 "close"; each with "connection" and "scenario".

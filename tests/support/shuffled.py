@@ -1,7 +1,7 @@
-"""shuffled.py SPEC: runs a file of specs on a virtual clock with ready tasks in 20 orders, drawn by
-20 seeds.
+"""shuffled.py SPEC: runs a file of specs on a virtual clock, with ready tasks in the orders of 20
+seeds.
 
-It stops at the first seed that fails, which is all that is needed to see it again."""
+It stops at the first seed that fails, and prints the command that repeats it."""
 
 import os
 import subprocess

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""with_origin [--one-byte] [--peer NAME]... CMD ARGS...: runs a command beside an origin of its
-own.
+"""with_origin [--one-byte] [--peer NAME]... CMD ARGS...: runs a command beside an origin.
 
-The origin listens on a free port and logs what it receives. The command finds it through the
-environment: SEPTET_ORIGIN is http://127.0.0.1:PORT, SEPTET_ORIGIN_UNIX a socket in the file system
-where it listens as well, SEPTET_ORIGIN_LOG the path of the log. A command in Python can import the
-modules beside this file. Beside the origin run those peers
-that are asked for with --peer, and those that the command's last argument, if it is a file in Lua
-or Python, names on one of its first lines: "-- peers: nginx tls" (see peers.py). With --one-byte,
-all that the origin sends goes out byte by byte. When the command ends, however it ends, all of them
-are stopped and the log removed; the exit status is the command's, or 128+n where signal n ended it.
+The origin listens on a free port and logs what it receives. The environment of the command has
+SEPTET_ORIGIN, http://127.0.0.1:PORT; SEPTET_ORIGIN_UNIX, a socket in the file system on which it
+listens as well; and SEPTET_ORIGIN_LOG, the path of the log. A command in Python can import the
+modules beside this file.
+
+--peer starts another server (see peers.py). So does a line "-- peers: nginx tls" at the beginning
+of the command's last argument, if that is a file in Lua or Python. With --one-byte, the origin
+sends all bytes one by one.
+
+When the command ends, all servers are stopped, and the log is removed. The exit status is that of
+the command, or 128+n if signal n ended it.
 """
 
 import itertools
