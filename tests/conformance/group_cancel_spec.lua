@@ -163,7 +163,10 @@ it("group.outer_cancel_plus_error: failed cleanup raises an ErrorGroup, then Can
   equal({ t:result() }, { false, group })
 
   t = cancelled_after(1, function() -- the body's error, behind the cancellation
-    group = grouped(function() pcall(never) error("body", 0) end)
+    group = grouped(function()
+      pcall(never)
+      error("body", 0)
+    end)
     task.checkpoint()
   end)
   equal({ group.errors, t:status() }, { { "body" }, "cancelled" })

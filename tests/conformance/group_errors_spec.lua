@@ -143,7 +143,10 @@ it("group.exit_error_replaces_cancel: an error in an unwinding group replaces Ca
 
   local log = new_log() -- a limit around it still stands
   raises_error({ kind = "Timeout", seconds = 3 }, task.timeout, 3, function()
-    equal(grouped(function(g) g:spawn(fail_after, 1, "child") pcall(never) end).errors, { "child" })
+    equal(grouped(function(g)
+      g:spawn(fail_after, 1, "child")
+      pcall(never)
+    end).errors, { "child" })
     log "goes on"
     never()
   end)

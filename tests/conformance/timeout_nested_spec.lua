@@ -48,7 +48,10 @@ it("timeout.foreign_cancel_not_timeout: a cancellation from outside is no Timeou
   equal(log, { outside, outside, outside, outside })
 
   -- By another scope around it, by a sibling, and while the block's own deadline is past.
-  equal(task.group(function(g) g:cancel() task.timeout(10, never) end), nil)
+  equal(task.group(function(g)
+    g:cancel()
+    task.timeout(10, never)
+  end), nil)
   raises_error({ kind = "ErrorGroup" }, task.group, function(g)
     g:spawn(error, "sibling")
     task.timeout(10, never)
@@ -84,8 +87,14 @@ it("timeout.outer_wins: when both deadlines have passed, the outer block raises"
   end
   nested(1, 1, never) -- at the same instant
   nested(1, 2, never)
-  nested(1, 0.5, function() busy(1) never() end) -- both have passed when it is felt
-  nested(1, 0.5, function() task.shield(task.sleep, 1) never() end)
+  nested(1, 0.5, function() -- both have passed when it is felt
+    busy(1)
+    never()
+  end)
+  nested(1, 0.5, function()
+    task.shield(task.sleep, 1)
+    never()
+  end)
   equal(elapsed(), 4)
   equal(log, { "inner ended", "inner ended", "inner ended", "inner ended" })
 

@@ -28,7 +28,10 @@ local function endless_waits()
     lock = function() lock:acquire() end,
     recv = function() sync.channel():recv() end,
     send = function() sync.channel():send "x" end,
-    shield = function() task.shield(task.sleep, 1) never() end,
+    shield = function()
+      task.shield(task.sleep, 1)
+      never()
+    end,
     own_coroutine = function() coroutine.wrap(never)() end,
     checkpoints = function() while true do busy(0.25) task.checkpoint() end end,
   }, foreign
@@ -203,7 +206,10 @@ it("timeout.extend: a deadline can be moved until it has passed", function()
     -- it is past, and nobody has felt it
     equal({ scope:extend(5), scope.expired }, { false, false })
   end)
-  task.timeout(1, function() task.scope():extend(math.huge) task.sleep(5) end)
+  task.timeout(1, function()
+    task.scope():extend(math.huge)
+    task.sleep(5)
+  end)
   equal(elapsed(), 9)
   task.timeout(nil, function()
     misuse("cannot extend: the block has no deadline", function() task.scope():extend(1) end)

@@ -27,7 +27,10 @@ local strings = {
 local ways = {
   ["a task"] = function(reason, fn)
     local seen
-    local t = task.spawn(function() seen = select(2, pcall(fn)) error(seen, 0) end)
+    local t = task.spawn(function()
+      seen = select(2, pcall(fn))
+      error(seen, 0)
+    end)
     turns(2)
     equal({ t:cancel(reason), t:cancel "second" }, { true, false })
     local err = raises_error({ kind = "TaskCancelled" }, t.await, t)
@@ -91,7 +94,10 @@ local ways = {
     local seen, t, late
     do
       local g <close> = task.group()
-      t = g:spawn(function() seen = select(2, pcall(fn)) error(seen, 0) end)
+      t = g:spawn(function()
+        seen = select(2, pcall(fn))
+        error(seen, 0)
+      end)
       turns(2)
       equal({ g:cancel(reason), g:cancel "second" }, { true, false })
       late = task.spawn(never)

@@ -11,7 +11,10 @@ local function reports(fn, ...)
   return told
 end
 
-local function failing() task.sleep(0.01) error("bottom", 0) end
+local function failing()
+  task.sleep(0.01)
+  error("bottom", 0)
+end
 
 local function again(t)
   return function() return t:await() end
@@ -43,7 +46,10 @@ local combinators = {
   ["in a shield"] = function(t) task.shield(task.gather, { again(t), again(t) }) end,
   ["of a shield"] = function(t) task.gather { function() task.shield(t.await, t) end } end,
   ["a task of a block"] = function(t)
-    task.timeout(1, function() task.spawn(again(t)) task.sleep(1) end)
+    task.timeout(1, function()
+      task.spawn(again(t))
+      task.sleep(1)
+    end)
   end,
   retry = function(t)
     for _ = 1, 3 do
@@ -140,6 +146,9 @@ it("T-C: a failure in a gather that is being cancelled is reported", function()
   end), { "another" })
   equal(reports(task.group, function(g)
     g:spawn(failing)
-    task.race { function() task.sleep(0.01) error("another", 0) end }
+    task.race { function()
+      task.sleep(0.01)
+      error("another", 0)
+    end }
   end), { "another" }, "in the same turn")
 end)
