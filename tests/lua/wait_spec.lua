@@ -212,7 +212,9 @@ describe("mistakes", function()
     end)
     misuse("bad option 'timeout'", function() task.wait({}, { timeout = -1 }) end)
     misuse("bad option 'timeout'", function() task.wait({}, { timeout = 0 / 0 }) end)
-    misuse("bad option 'return_when' to 'wait' %('SOON' is none of", function()
+    words = "bad option 'return_when' to 'wait' "
+      .. "%('ALL_COMPLETED', 'FIRST_COMPLETED' or 'FIRST_EXCEPTION' expected, got 'SOON'%)"
+    misuse(words, function()
       task.wait({}, { return_when = "SOON" })
     end)
     misuse("bad option 'return_when'", function() task.wait({}, { return_when = 1 }) end)
