@@ -78,7 +78,7 @@ static const char *fault_text(const char *fault)
     if (strcmp(fault, "upgrade") == 0)
         return "the server switched protocols without being asked to";
     if (strcmp(fault, "length") == 0)
-        return "the Content-Length of the response is no number, or two that differ";
+        return "the response has an invalid Content-Length, or two that differ";
     if (strcmp(fault, "status_line") == 0)
         return "the head of the response does not begin with a status of three digits";
     if (strcmp(fault, "transfer_encoding") == 0)

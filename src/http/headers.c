@@ -59,7 +59,7 @@ static const char *fault_of(const struct spt_header *h)
         if (is_control(h->value[i]))
             return "the value has a line break, NUL or another control character in it";
     if (is_name(h, "host") && !is_host(h->value, h->value_len))
-        return "the value is no host, with a port or without";
+        return "the value is not a host with an optional port";
     if (is_name(h, "content-length") || is_name(h, "transfer-encoding"))
         return "the body decides this header";
     return NULL;

@@ -294,11 +294,11 @@ static int l_yield(lua_State *L)
     }
     if (t && t->turn.frame && t->turn.frame->co == L && t->turn.frame->scope != t->scope)
         return spt_error_usage(
-            L, "cannot yield across an open group, timeout or shield: it would hold "
-               "for whoever runs meanwhile");
+            L, "cannot yield across an open group, timeout or shield: it would apply to "
+               "other code");
     if (t && t->local_in == L)
-        return spt_error_usage(L, "cannot yield out of var:with: its value would be seen by "
-                                  "whoever runs meanwhile");
+        return spt_error_usage(L, "cannot yield out of var:with: other code would see its "
+                                  "value");
     return lua_yield(L, lua_gettop(L));
 }
 

@@ -171,7 +171,7 @@ static void write_float(struct encoder *e, lua_Number n, const struct place *at)
 {
     char text[FLOAT_MAX];
     if (!isfinite(n))
-        cannot(e, at, "a number that JSON has no words for");
+        cannot(e, at, "a number that JSON cannot represent");
     for (int digits = fabs(n) < DBL_MIN ? 1 : DBL_DIG; digits <= DBL_DECIMAL_DIG; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, n);
         if (strtod(text, NULL) == n)
