@@ -1,8 +1,8 @@
 -- A round trip and an error. In the middle of a string, jansson takes the want of memory for a
 -- mistake in the text.
 local json = require "septet.json"
-text = text
-  or json.encode { a = { 1, 2.5, "three", true, json.null, json.array {} }, b = {}, c = ("x"):rep(99) }
+local list = { 1, 2.5, "three", true, json.null, json.array {} }
+text = text or json.encode { a = list, b = {}, c = ("x"):rep(99) }
 result = 0
 local ok, err = pcall(function()
   assert(json.encode(json.decode(text)) == text)

@@ -84,7 +84,7 @@ static void test_t_d_an_interrupt_is_told_once_it_is_felt(void **state)
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
-static void test_t_d_a_finalizer_does_not_feel_it(void **state)
+static void test_t_d_a_finalizer_does_not_feel_an_interrupt(void **state)
 {
     struct reports reports;
     septet_host *host = host_with_exit(&reports);
@@ -105,7 +105,7 @@ int main(void)
         cmocka_unit_test(test_t_g_exit_returns_where_the_task_cannot_be_left),
         cmocka_unit_test(test_t_g_exit_outside_of_a_host),
         cmocka_unit_test(test_t_d_an_interrupt_is_told_once_it_is_felt),
-        cmocka_unit_test(test_t_d_a_finalizer_does_not_feel_it),
+        cmocka_unit_test(test_t_d_a_finalizer_does_not_feel_an_interrupt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

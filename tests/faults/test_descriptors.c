@@ -72,7 +72,6 @@ static void on_open(uv_fs_t *req)
 
 static bool is_open(void *unused)
 {
-    (void)unused;
     return open_fd >= 0;
 }
 

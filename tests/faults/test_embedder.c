@@ -50,18 +50,15 @@ static void test_h_22_a_spawn_with_too_few_values_is_refused(void **state)
 
 static int start(septet_op *op)
 {
-    (void)op;
     return SEPTET_OK;
 }
 
 static void cancel(septet_op *op)
 {
-    (void)op;
 }
 
 static int push(septet_op *op, lua_State *L)
 {
-    (void)op, (void)L;
     return 0;
 }
 
@@ -101,14 +98,12 @@ static void test_h_22_an_operation_whose_type_lacks_something_is_usage(void **st
 /* Fills all the room there is, and does not end it. */
 static void describe(const septet_op *op, char *text, size_t size)
 {
-    (void)op;
     memset(text, 'y', size);
 }
 
 /* Ends nothing, either. */
 static void describe_little(const septet_op *op, char *text, size_t size)
 {
-    (void)op, (void)size;
     memcpy(text, "zz", 2);
 }
 

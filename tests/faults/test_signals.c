@@ -11,7 +11,6 @@ static volatile sig_atomic_t signals;
 
 static void on_alarm(int number)
 {
-    (void)number;
     signals++;
 }
 

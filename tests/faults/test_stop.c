@@ -141,7 +141,7 @@ static void test_http_24_a_host_ends_with_requests_in_every_phase(void **state)
     end_in_every_phase(false);
 }
 
-static void test_http_24_the_same_on_a_loop_of_the_embedder(void **state)
+static void test_http_24_a_host_on_an_embedders_loop_ends_with_requests_in_every_phase(void **state)
 {
     end_in_every_phase(true);
 }
@@ -151,8 +151,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_http_24_a_host_ends_with_requests_in_every_phase,
                                         setup, teardown),
-        cmocka_unit_test_setup_teardown(test_http_24_the_same_on_a_loop_of_the_embedder, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(
+            test_http_24_a_host_on_an_embedders_loop_ends_with_requests_in_every_phase, setup,
+            teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,8 @@ struct run {
     struct spt_head head;
     struct spt_buf buf;
     bool refused;
-    /* libcurl's API takes a CR within a line for its end, or a trailer for more of the last header */
+    /* libcurl's API takes a CR within a line for its end, or a trailer for more of the last
+     * header */
     bool differs;
 };
 
@@ -52,7 +53,6 @@ static size_t on_header(char *line, size_t size, size_t n, void *ud)
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *ud)
 {
-    (void)bytes;
     return size * n;
 }
 

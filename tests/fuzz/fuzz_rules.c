@@ -67,7 +67,6 @@ static bool holds(const char *rule, const char *host, int port, bool allow)
         rule[0] == '*')
         return true;
     snprintf(text, sizeof text, "%.*s", (int)spt_host_len(read.text, read.len), read.text);
-    (void)port;
     return strlen(text) == len && strncasecmp(text, rule, len) == 0;
 }
 #else

@@ -65,8 +65,8 @@ int run_script(septet_host *host, const char *source);
 /* Spawns a main task of the function of that name in a Lua file. */
 int spawn_function(septet_host *host, const char *path, const char *name);
 
-/* Loads a script by its path under tests/. It is read here, as septet_load_file() asks for memory of
- * Lua's outside of any protection. */
+/* Loads a script by its path under tests/. It is read here, because septet_load_file() asks for
+ * memory of Lua's outside of any protection. */
 int load_test_file(septet_host *host, const char *path);
 int run_test_file(septet_host *host, const char *path);
 
