@@ -10,7 +10,6 @@
 #include "op/channel.h"
 
 #include <lauxlib.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -55,53 +54,6 @@ static struct channel_op *pop(struct spt_link *queue)
     return waiting_at(l);
 }
 
-/* --- the ring --- */
-
-/* Makes room for one more item, if the item may be buffered. Everything that can fail, and
- * finalizers, which may use the channel, run before the first change. */
-static void reserve(lua_State *L, struct spt_channel *ch)
-{
-    while (ch->count == ch->size && ch->size < ch->capacity) {
-        if (ch->size > INT_MAX / 2)
-            luaL_error(L, "too many items in a channel");
-        int size = ch->size ? ch->size * 2 : 4;
-        lua_createtable(L, size, 0);
-        lua_getiuservalue(L, CHANNEL, 1); // stack: ..., new ring, old ring
-        if (size > ch->size) {
-            for (int i = 0; i < ch->count; i++) {
-                lua_rawgeti(L, -1, (ch->head + i) % ch->size + 1);
-                lua_rawseti(L, -3, i + 1);
-            }
-            lua_pushvalue(L, -2);
-            lua_setiuservalue(L, CHANNEL, 1);
-            ch->head = 0;
-            ch->size = size;
-        }
-        lua_pop(L, 2);
-    }
-}
-
-/* Pops the value on top of L into the ring, which must have room. */
-static void buffer(lua_State *L, struct spt_channel *ch)
-{
-    lua_getiuservalue(L, CHANNEL, 1);
-    lua_insert(L, -2);
-    lua_rawseti(L, -2, (ch->head + ch->count++) % ch->size + 1);
-    lua_pop(L, 1);
-}
-
-/* Pushes the oldest item of the ring, which must not be empty. */
-static void unbuffer(lua_State *L, struct spt_channel *ch)
-{
-    lua_getiuservalue(L, CHANNEL, 1);
-    lua_rawgeti(L, -1, ch->head + 1);
-    lua_pushnil(L);
-    lua_rawseti(L, -3, ch->head + 1);
-    lua_remove(L, -2);
-    ch->head = (ch->head + 1) % ch->size;
-    ch->count--;
-}
-
 /* --- giving and taking, which never wait and never fail --- */
 
 /* Hands the value to the receiver that has waited longest, or buffers it. Returns false if there is
@@ -109,7 +61,7 @@ static void unbuffer(lua_State *L, struct spt_channel *ch)
 static bool give(lua_State *L, struct spt_channel *ch)
 {
     struct channel_op *receiver = pop(&ch->receivers);
-    if (!receiver && ch->count >= ch->capacity)
+    if (!receiver && ch->ring.count >= ch->ring.capacity)
         return false;
     lua_pushvalue(L, VALUE);
     if (receiver) {
@@ -117,7 +69,7 @@ static bool give(lua_State *L, struct spt_channel *ch)
         lua_insert(receiver->L, -2); /* below the wait mark */
         septet_op_done(&receiver->op, SEPTET_OK);
     } else {
-        buffer(L, ch);
+        spt_channel_ring_push(L, &ch->ring);
     }
     return true;
 }
@@ -126,15 +78,15 @@ static bool give(lua_State *L, struct spt_channel *ch)
  * Returns false, with nothing pushed, if there is no item. */
 static bool take(lua_State *L, struct spt_channel *ch)
 {
-    bool buffered = ch->count > 0;
+    bool buffered = ch->ring.count > 0;
     struct channel_op *sender = pop(&ch->senders);
     if (buffered)
-        unbuffer(L, ch);
+        spt_channel_ring_pop(L, &ch->ring);
     if (sender) {
         lua_pushvalue(sender->L, VALUE);
         lua_xmove(sender->L, L, 1);
         if (buffered)
-            buffer(L, ch);
+            spt_channel_ring_push(L, &ch->ring);
         septet_op_done(&sender->op, SEPTET_OK);
     }
     return buffered || sender;
@@ -193,10 +145,10 @@ static int recv_push(septet_op *op, lua_State *L)
 static void describe(const septet_op *op, char *text, size_t size)
 {
     const struct spt_channel *ch = ((const struct channel_op *)op)->channel;
-    if (ch->capacity == LUA_MAXINTEGER)
+    if (ch->ring.capacity == LUA_MAXINTEGER)
         snprintf(text, size, "(no limit)");
     else
-        snprintf(text, size, "(capacity %lld)", (long long)ch->capacity);
+        snprintf(text, size, "(capacity %lld)", (long long)ch->ring.capacity);
 }
 
 static const septet_op_type send_type = {
@@ -241,7 +193,7 @@ int spt_channel_send(lua_State *L, struct spt_channel *ch, const struct spt_chan
 {
     struct channel_op *op = new_op(L, ch, &send_type);
     op->sender = sender;
-    reserve(L, ch);
+    spt_channel_ring_reserve(L, &ch->ring);
     if (spt_op_is_cancelled(spt_op_sched(&op->op)))
         return spt_op_await_cancelled(L, &op->op);
     if (is_closed(ch, sender))
@@ -266,7 +218,7 @@ static int await_recv(lua_State *L, struct spt_channel *ch)
 int spt_channel_try_send(lua_State *L, struct spt_channel *ch,
                          const struct spt_channel_sender *sender)
 {
-    reserve(L, ch);
+    spt_channel_ring_reserve(L, &ch->ring);
     if (is_closed(ch, sender))
         return spt_channel_raise_closed(L);
     lua_pushboolean(L, give(L, ch));
@@ -311,7 +263,7 @@ static int l_channel(lua_State *L)
     else if (!lua_isnoneornil(L, 1))
         capacity = spt_check_count(L, 1, 0);
     struct spt_channel *ch = lua_newuserdatauv(L, sizeof *ch, 1);
-    *ch = (struct spt_channel){.capacity = capacity};
+    *ch = (struct spt_channel){.ring.capacity = capacity};
     spt_link_init(&ch->senders);
     spt_link_init(&ch->receivers);
     luaL_setmetatable(L, SPT_CHANNEL_META);
@@ -401,7 +353,7 @@ static int l_iter(lua_State *L)
 
 static int l_len(lua_State *L)
 {
-    lua_pushinteger(L, check(L)->count);
+    lua_pushinteger(L, check(L)->ring.count);
     return 1;
 }
 

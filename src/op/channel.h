@@ -7,22 +7,17 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "op/channel_ring.h"
 
 #define SPT_CHANNEL_META "septet.channel"
 
 struct spt_sched;
 
-/* The stack of the functions that send or receive. A sender, if used, lies above the value. */
-enum { SPT_CHANNEL_INDEX = 1, SPT_CHANNEL_VALUE };
-
 struct spt_channel {
-    struct spt_link senders;   /* channel_op, FIFO; empty while the buffer has room */
-    struct spt_link receivers; /* empty while an item is buffered or a sender waits */
-    lua_Integer capacity;      /* of the buffer; LUA_MAXINTEGER for unlimited */
-    lua_Integer count;         /* number of items buffered */
-    int head;                  /* index of the oldest item, from 0, in the ring, the user value */
-    int size;                  /* of the ring, which grows up to the capacity */
-    unsigned nsenders;         /* number of senders made by channel:sender() and not closed */
+    struct spt_link senders;      /* channel_op, FIFO; empty while the buffer has room */
+    struct spt_link receivers;    /* empty while an item is buffered or a sender waits */
+    struct spt_channel_ring ring; /* the buffer */
+    unsigned nsenders;            /* number of senders made by channel:sender() and not closed */
     bool closed;
 };
 
