@@ -66,4 +66,12 @@ static inline bool spt_op_is_waiting(lua_State *co)
            lua_touserdata(co, -1) == (void *)&spt_op_wait_mark;
 }
 
+/* Moves the value on top of L to the stack of a coroutine that waits, below the mark. The `push` of
+ * its operation finds the value on top. */
+static inline void spt_op_hand_over(lua_State *L, lua_State *co)
+{
+    lua_xmove(L, co, 1);
+    lua_insert(co, -2);
+}
+
 #endif

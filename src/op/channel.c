@@ -65,8 +65,7 @@ static bool give(lua_State *L, struct spt_channel *ch)
         return false;
     lua_pushvalue(L, VALUE);
     if (receiver) {
-        lua_xmove(L, receiver->L, 1);
-        lua_insert(receiver->L, -2); /* below the wait mark */
+        spt_op_hand_over(L, receiver->L);
         septet_op_done(&receiver->op, SEPTET_OK);
     } else {
         spt_channel_ring_push(L, &ch->ring);
