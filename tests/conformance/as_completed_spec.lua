@@ -1,4 +1,4 @@
--- The catalogue of task semantics: as_completed.
+-- task.as_completed: the order of the tasks, its timeout, and what leaving its loop ends.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task = require "septet.task"
 local sound = private("septet.internal.probe").closes_loops()

@@ -32,7 +32,7 @@ it("chan.buffered: a buffer takes what fits without a wait, in order", function(
   local other = task.spawn(function() others = others + 1 end)
   ch:send(1)
   ch:send(2)
-  equal({ #ch, others }, { 2, 0 }) -- what needs no waiting lets nobody else run
+  equal({ #ch, others }, { 2, 0 }) -- a call that need not wait lets no other task run
   equal(ch:try_send(3), false)
   local sender = waiting(function()
     ch:send(3)
@@ -90,7 +90,7 @@ it("chan.close_wakes_both: close resumes receivers with the end, senders with an
   local handed, a, b = waiting(receive, 1), waiting(receive, 2), waiting(receive, 3)
   ch:send "handed"
   ch:close()
-  equal(got, {}) -- nobody runs inside close()
+  equal(got, {}) -- no task runs inside close()
   task.wait { handed, a, b }
   equal(got, { { "handed", n = 1 }, { nil, "closed", n = 2 }, { nil, "closed", n = 2 } })
 
@@ -182,7 +182,7 @@ it("chan.cancel_send_recv: a cancelled send or receive transfers nothing", funct
     ended_cancelled(f)
     equal(sent, true)
 
-    -- who is cancelled already does neither, though it would not wait
+    -- a task that is cancelled already does neither, though it would not wait
     ch = sync.channel(capacity + 1)
     ch:send(1)
     local g = task.spawn(function()
@@ -193,7 +193,7 @@ it("chan.cancel_send_recv: a cancelled send or receive transfers nothing", funct
     equal({ got, sent, #ch, ch:recv() }, { false, false, 1, 1 })
   end
 
-  local ch, sum = sync.channel(), 0 -- nothing is lost or had twice, whoever gives up when
+  local ch, sum = sync.channel(), 0 -- no value is lost or received twice, whichever task gives up
   math.randomseed(1075)
   task.group(function(g)
     g:spawn(function()

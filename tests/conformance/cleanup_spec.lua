@@ -177,8 +177,7 @@ it("cancel.unshield_while_propagating: a raised Cancelled passes the end of a sh
     task.shield(error, err, 0)
     note "too far"
   end) }, { false })
-  -- The shield is cancelled, too: it absorbs, being out of reach, and the outer scope is felt
-  -- behind it.
+  -- The shield is cancelled, too: it absorbs that, and the outer scope raises behind it.
   equal({ task.move_on_after(1, function()
     local _, err = pcall(never)
     equal({ task.cleanup(1, function()

@@ -1,4 +1,4 @@
--- The catalogue of task semantics: what a group raises.
+-- ErrorGroups: their parts, their leaves and their words.
 local task = require "septet.task"
 
 -- The ErrorGroup of a group whose tasks fail with these errors, in this order.

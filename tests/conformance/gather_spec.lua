@@ -1,4 +1,4 @@
--- The catalogue of task semantics: gather, and race, which has no row there.
+-- task.gather and task.race: the order of results, the first error, cancellation and limits.
 local task = require "septet.task"
 local helpers = require "helpers"
 

@@ -20,7 +20,7 @@ it("group.child_error: a child's failure cancels all others and raises an ErrorG
   equal(failed:status(), "failed")
   task.checkpoint() -- nothing is left of it here
 
-  local seen -- that somebody saw the error changes nothing
+  local seen -- that a task saw the error changes nothing
   err = grouped(function(g)
     local t = g:spawn(fail_after, 1, "x")
     seen = select(2, task.shield(pcall, t.await, t))
@@ -159,14 +159,14 @@ it("group.no_invented_cancel: a join that no cancellation reached does not raise
   local t = cancelled_after(1, function()
     log(task.group(function(g)
       g:spawn(task.shield, task.sleep, 2)
-      return "value" -- nobody in the group saw the cancellation
+      return "value" -- no task of the group saw the cancellation
     end))
     log(select(2, pcall(task.checkpoint)).kind)
   end)
   equal(log.list, { "2 value", "2 Cancelled" })
   equal(t:status(), "done")
 
-  log = new_log() -- nor did one who ended for a reason of its own
+  log = new_log() -- nor did a task that ended for a reason of its own
   local own
   t = cancelled_after(2, function()
     log(task.group(function(g)

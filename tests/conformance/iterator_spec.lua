@@ -1,4 +1,4 @@
--- The catalogue of task semantics: iterators that wait, what closes them, generators.
+-- Iterators that wait, what closes them, and generators.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task = require "septet.task"
 local sync = require "septet.sync"

@@ -1,4 +1,4 @@
--- The catalogue of task semantics: the order and fairness of turns, and time.
+-- The order and fairness of turns, and time.
 local task, sync, testing = require "septet.task", require "septet.sync", require "septet.testing"
 local settle = testing.wait_all_blocked
 local command, files = require "command", require "files"
@@ -74,7 +74,7 @@ it("sched.io_between_batches: sockets and timers are served while tasks stay rea
   local http, origin = require "septet.http", require "origin"
   local session <close> = http.session()
   local request = task.spawn(function() return session:get(origin.url .. "/bytes/20").status end)
-  while request:status() ~= "done" do task.checkpoint() end -- somebody is always ready
+  while request:status() ~= "done" do task.checkpoint() end -- a task is always ready
   equal(request:await(), 200)
 
   local woken, late = {}, nil -- and timers: sleeps and deadlines alike
@@ -212,7 +212,7 @@ it("sched.hog_limit: a turn over the limit is ended by TaskHog, caught or not", 
   ]])
   equal({ without_slow(told), status }, { "5\n", 0 })
 
-  told, status = run("--max-slice=0.25", [[ -- who waits in between may take longer
+  told, status = run("--max-slice=0.25", [[ -- a task that waits in between may take longer
     local function compute() for _ = 1, 1e6 do end end
     compute()
     task.sleep(0.3)
@@ -301,7 +301,7 @@ it("time.after_hog: a sleep counts from its call, however long the task has comp
   close_to(elapsed(task.wait, { never }, { timeout = 0.03 }), 0.03)
   never:cancel()
 
-  local woken, start = {}, task.now() -- who is overdue is woken at once
+  local woken, start = {}, task.now() -- overdue tasks resume at once
   local function sleep(i)
     task.sleep(i)
     woken[i] = task.now() - start

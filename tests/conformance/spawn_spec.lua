@@ -160,7 +160,7 @@ it("await.done_task_checkpoints: awaiting a task that has ended is a checkpoint"
       task.checkpoint()
     end
   end)
-  for _ = 1, 1000 do done:await() end -- a loop over tasks that have ended starves nobody
+  for _ = 1, 1000 do done:await() end -- a loop over tasks that have ended lets other tasks run
   equal(ran > 5, true, "turns of the other task")
   other:cancel()
 end)
@@ -284,7 +284,7 @@ it("locals.copy_on_spawn: a task starts with the locals that its spawner has the
     equal(g:spawn(get):await(), "later")
     equal(g:start(function(started) started(get()) end), "later")
     task.spawn(function()
-      var:set "spawner's" -- whoever's group it is
+      var:set "spawner's" -- in any task's group
       equal(g:spawn(get):await(), "spawner's")
     end):await()
   end)

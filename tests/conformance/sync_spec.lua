@@ -27,7 +27,7 @@ it("sync.fifo: the task that has waited longest is served first", function()
       end)
     end
     x:release()
-    equal(order, {}) -- nobody runs inside release()
+    equal(order, {}) -- no task runs inside release()
     task.wait(tasks)
     equal(order, { 1, 2, 3, 4, 5 }, name)
     equal(kind.free(x), true)
@@ -254,7 +254,7 @@ it("sync.lock_owner: only its owner releases a lock, and does not acquire it twi
   coroutine.wrap(l.release)(l) -- a coroutine of its owner is its owner
   equal(l:locked(), false)
 
-  local s = sync.semaphore(1) -- a permit is nobody's
+  local s = sync.semaphore(1) -- a permit has no owner
   s:acquire()
   equal(s:try_acquire(), false)
   task.spawn(s.release, s):await()

@@ -87,7 +87,7 @@ it("timeout.outer_wins: when both deadlines have passed, the outer block raises"
   end
   nested(1, 1, never) -- at the same instant
   nested(1, 2, never)
-  nested(1, 0.5, function() -- both have passed when it is felt
+  nested(1, 0.5, function() -- both have passed at the first wait
     busy(1)
     never()
   end)
@@ -118,8 +118,7 @@ it("timeout.inner_then_outer: a caught inner Timeout leaves the outer deadline i
   end)
   equal(log, { 1, { false }, 1.75 })
   equal(elapsed(), 2)
-  -- The outer deadline passes while the inner block unwinds, and is felt at the first wait behind
-  -- it.
+  -- The outer deadline passes while the inner block unwinds, and raises at the first wait behind.
   raises_error({ kind = "Timeout", seconds = 2 }, task.timeout, 2, function()
     raises_error({ kind = "Timeout", seconds = 1 }, task.timeout, 1, function()
       local _, err = pcall(never)

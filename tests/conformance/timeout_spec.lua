@@ -203,7 +203,7 @@ it("timeout.extend: a deadline can be moved until it has passed", function()
   task.timeout(1, function()
     scope = task.scope()
     busy(1)
-    -- it is past, and nobody has felt it
+    -- it is past, and no wait has raised it
     equal({ scope:extend(5), scope.expired }, { false, false })
   end)
   task.timeout(1, function()
@@ -228,7 +228,7 @@ it("timeout.busy_loop: a deadline passed in a computation raises at the next wai
     function() event:wait() end, never } do
     raises_error({ kind = "Timeout", seconds = 1 }, task.timeout, 1, function()
       busy(2)
-      note(i) -- no later than it can be felt
+      note(i) -- no later than a wait can raise it
       wait()
       note "too far"
     end)

@@ -63,7 +63,7 @@ it("unhandled.not_if_awaited: a failure that a task has seen is not reported", f
     pcall(task.gather, { task.spawn(fail, 5), never })
     pcall(task.group, function(g) g:spawn(fail, 6) end)
   end)
-  -- By who waits outside, where its owner ends with it.
+  -- By a task that waits outside, where its owner ends with it.
   local last
   local owner = task.spawn(function()
     last = task.spawn(function()
@@ -78,7 +78,7 @@ it("unhandled.not_if_awaited: a failure that a task has seen is not reported", f
   turns(2)
   equal(told, {})
 
-  -- Its handle in somebody's hands, or a waiter that has gone, is no one who knows.
+  -- A task that holds its handle, or a waiter that has gone, has not seen it.
   task.timeout(10, function()
     task.wait { task.spawn(fail, "waited for") }
     for t in task.as_completed { task.spawn(fail, "completed") } do t:status() end

@@ -1,4 +1,4 @@
--- The catalogue of task semantics: wait.
+-- task.wait: what it returns and when, and what it leaves alone.
 local task = require "septet.task"
 local helpers = require "helpers"
 

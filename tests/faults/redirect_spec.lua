@@ -5,10 +5,6 @@ local origin = require "origin"
 
 local URL, echo = origin.url, origin.echo
 
-local function hex(bytes)
-  return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
-end
-
 describe("http.31 a redirect", function()
   it("a redirect is followed, and is in the history", function()
     local session <close> = http.session()
@@ -165,7 +161,7 @@ describe("http.31", function()
     local key = "loop" .. origin.port
     local loop = URL .. "/raw/" .. key
     session:post(URL .. "/script/" .. key, {
-      body = "send " .. hex("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n" .. "Location: /raw/"
+      body = "send " .. origin.hex("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n" .. "Location: /raw/"
         .. key .. "\r\n\r\n") .. "\nkeep",
     })
     raises_error({ code = "redirect", reason = "limit" }, session.get, session, loop)

@@ -1,5 +1,5 @@
--- septet.internal.args: what the modules check their arguments with. The messages of each function
--- are in its own spec.
+-- septet.internal.args: how the modules check their arguments. The messages of each function are
+-- in its own spec.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task = require "septet.task"
 local args = private "septet.internal.args"

@@ -64,7 +64,7 @@ describe("await", function()
     local t = task.spawn(function() end)
     t:await()
     task.spawn(note, "other")
-    for _ = 1, 1000 do t:await() end -- a loop of awaits starves nobody
+    for _ = 1, 1000 do t:await() end -- a loop of awaits lets other tasks run
     equal(order, { "other" })
   end)
 

@@ -1,4 +1,4 @@
--- Who may end a block, and what becomes of the blocks that nobody ends.
+-- Which tasks may end a block, and what becomes of blocks that no task ends.
 local task = require "septet.task"
 local helpers = require "helpers"
 

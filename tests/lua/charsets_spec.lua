@@ -1,5 +1,4 @@
--- The labels of charsets, and what bytes are in each: bytes are chosen so that they tell a charset
--- from its neighbours.
+-- The labels of charsets, and bytes in each that tell it from its neighbours.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local text = private "septet.internal.text"
 local http = require "septet.http"

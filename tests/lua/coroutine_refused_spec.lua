@@ -100,8 +100,7 @@ describe("a task's own coroutine", function()
 end)
 
 describe("functions that cannot wait", function()
-  -- Calls fn, which reaches `wait` through C; what `wait` was told must be `pattern`; the task goes
-  -- on.
+  -- Calls fn, which reaches `wait` through C. The error of `wait` must match; the task goes on.
   local function refused(pattern, fn)
     local t = task.spawn(function()
       local told

@@ -69,7 +69,7 @@ describe("a digest", function()
     equal({ r.status, r.body, r.headers["x-challenge"] }, { 401, "who are you?\n", "1" })
     raises_error({ code = "status", status = 401 }, r.raise_for_status, r)
     equal(session:post(target "MD5", { body = "x" }).status, 401)
-    r = session:get(URL .. "/status/401", { auth = known }) -- a 401 that challenges nobody
+    r = session:get(URL .. "/status/401", { auth = known }) -- a 401 without a challenge
     equal({ r.status, r.body }, { 401, "status 401\n" })
     equal(session:get(URL .. "/bytes/2", { auth = known }).body, "01")
   end)

@@ -1,5 +1,5 @@
--- septet.io: files that are written, what cancels and closes a wait, and who else is kept out. What
--- a disk does wrong is in tests/faults/test_disk.py.
+-- septet.io: files that are written, what cancels and closes a wait, and locks. What a disk does
+-- wrong is in tests/faults/test_disk.py.
 local task, sio = require "septet.task", require "septet.io"
 local files = require "files"
 

@@ -1,4 +1,4 @@
--- task.group: a block that no task outlives, and whose errors come out together.
+-- task.group: a block that no task outlives, and whose errors are raised together.
 local task = require "septet.task"
 local helpers = require "helpers"
 

@@ -19,7 +19,7 @@ local forms = {
   end,
 }
 
--- Who may start a task in a block whose body is over. Each calls fn(handle, ...) protected.
+-- Tasks that may start a task in a block whose body is over. Each calls fn(handle, ...) protected.
 local starters = {
   ["a task of a group around it"] = function(around, fn, ...)
     return around:spawn(pcall, fn, ...)

@@ -1,4 +1,4 @@
--- What users of other clients take for granted.
+-- What users of other clients expect.
 -- peers: faulty
 local http, json = require "septet.http", require "septet.json"
 local command, faulty, origin = require "command", require "faulty", require "origin"

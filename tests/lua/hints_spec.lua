@@ -1,4 +1,4 @@
--- What is said to who is used to other libraries.
+-- Hints for users of other libraries.
 local task, sync, http = require "septet.task", require "septet.sync", require "septet.http"
 local json, sio = require "septet.json", require "septet.io"
 local origin = require "origin"

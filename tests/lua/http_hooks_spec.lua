@@ -5,7 +5,7 @@ local origin = require "origin"
 local URL, echo = origin.url, origin.echo
 
 describe("trace hooks", function()
-  -- A session whose hooks write down what they are told.
+  -- A session whose hooks log their arguments.
   local function traced(options)
     local events = {}
     local function note(name)

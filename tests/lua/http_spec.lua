@@ -1,4 +1,4 @@
--- septet.http: sessions, verbs, headers, what a response holds, connections and their limits, and
+-- septet.http: sessions, methods, headers, what a response holds, connections and their limits, and
 -- redirects. What goes wrong on the way is in tests/faults/http_spec.lua.
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"

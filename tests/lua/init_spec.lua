@@ -1,4 +1,4 @@
--- require "septet": the front door.
+-- require "septet": the modules by their names.
 local septet = require "septet"
 
 describe("septet", function()

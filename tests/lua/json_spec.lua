@@ -1,4 +1,4 @@
--- septet.json: what is decoded is what was written, and what cannot be said is refused with its
+-- septet.json: what is decoded is what was written, and what cannot be written is refused with its
 -- place.
 local http, json = require "septet.http", require "septet.json"
 local origin = require "origin"

@@ -1,4 +1,4 @@
--- What is no list is refused by whatever takes a list.
+-- Functions that take a list refuse values that are no lists.
 local task, http = require "septet.task", require "septet.http"
 
 local function f() return 1 end

@@ -1,5 +1,4 @@
--- Task-locals and coroutines: code outside of a coroutine never sees what a `with` inside of it has
--- set.
+-- Task-locals and coroutines: code outside of a coroutine never sees what a `with` inside it sets.
 local task = require "septet.task"
 
 local v = task.var "default"

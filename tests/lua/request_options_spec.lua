@@ -1,4 +1,4 @@
--- What options of requests say is what goes over the wire, or a mistake.
+-- An option of a request is on the wire as the script wrote it, or it is a mistake.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task, http = require "septet.task", require "septet.http"
 local retry = private "septet.http.retry"

@@ -63,7 +63,7 @@ describe("parts", function()
       local body = serve(f, { etag = '"a"', cut = cut, size = 1001 })
       pcall(http.save, f.url, f.path, { resume = true })
       serve(f, { etag = '"a"', size = 1000 })
-      -- as if that had been told
+      -- as if the server had said so
       write(f.path .. ".part.meta", (contents(f.path .. ".part.meta"):gsub("1001", "1000")))
       local saved = http.save(f.url, f.path, { resume = true })
       equal({ saved.status, saved.bytes, saved.resumed }, { cut == 1000 and 416 or 206, 1000, cut })

@@ -1,4 +1,4 @@
--- Senders that are dropped: a channel whose senders nobody can use any more is closed.
+-- Senders that are dropped: a channel whose senders are all unreachable is closed.
 local task, sync = require "septet.task", require "septet.sync"
 
 local function collect()

@@ -1,4 +1,4 @@
--- septet.http: what a session and a request may be told beyond the URL: bases, parameters, bodies,
+-- septet.http: options of a session and a request beyond the URL: bases, parameters, bodies,
 -- credentials, time limits, redirects, retries and rates.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task, http = require "septet.task", require "septet.http"

@@ -1,4 +1,4 @@
--- Who is told of a failure: somebody, and once, however many tasks raise it again.
+-- Each failure is reported once, or seen by a task, however many tasks raise it again.
 local task = require "septet.task"
 
 -- Runs fn, whatever it raises. Returns what was reported as unhandled meanwhile.

@@ -6,7 +6,7 @@ local origin = require "origin"
 local events = {}
 trace.subscribe(function(event) events[#events + 1] = event end)
 
--- The events of a task, once it has been told that it ended; and their kinds, in words.
+-- Returns the events of a task after that of its end; kinds() returns their kinds, in words.
 local function events_of(t)
   local found
   origin.eventually(function()
@@ -194,7 +194,7 @@ describe("lines", function()
     victim:cancel()
     t:await()
     events_of(t)
-    task.sleep(0.002) -- what comes after is told at the next turn of the loop
+    task.sleep(0.002) -- later records come at the next turn of the loop
     local text = table.concat(out)
     for _, pattern in ipairs {
       "spawn  %S+trace_spec.lua:%d+ by #" .. task.current().id,

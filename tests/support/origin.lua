@@ -129,7 +129,7 @@ function origin.closed(mark, connection)
   end)
 end
 
---- Waits until fn() gives something; for what another process does and tells nobody.
+--- Waits until fn() returns a value, and returns it. It is for what another process does unseen.
 function origin.eventually(fn)
   while true do
     local got = fn()
@@ -140,7 +140,8 @@ end
 
 local scripts = 0
 
-local function hex(bytes)
+--- The bytes in hexadecimal digits.
+function origin.hex(bytes)
   return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
 end
 
@@ -155,9 +156,9 @@ function origin.raw(steps)
     if type(step) == "number" then
       lines[#lines + 1] = "sleep " .. step
     elseif type(step) == "table" then
-      lines[#lines + 1] = ("repeat %d %s"):format(step[2], hex(step[1]))
+      lines[#lines + 1] = ("repeat %d %s"):format(step[2], origin.hex(step[1]))
     else
-      lines[#lines + 1] = endings[step] and step or "send " .. hex(step)
+      lines[#lines + 1] = endings[step] and step or "send " .. origin.hex(step)
     end
   end
   scripts = scripts + 1

@@ -1,5 +1,5 @@
 -- spec.lua FILE: runs a file of specs. `it(name, fn)` runs fn in a task of its own, with a limit on
--- its time, and takes a census behind it: no task may be left, and no failure that reached nobody.
+-- its time, and takes a census behind it: no task may be left, and no failure that no task saw.
 -- Prints a line a spec, and the count that closes every run. It fails where a spec does, where the
 -- file holds none, and where the file ends, by an error or by os.exit, before its last line.
 local task = require "septet.task"
@@ -24,7 +24,8 @@ local function count(tree)
   return n
 end
 
--- Failures that reached nobody, from here on; a spec that wants them sets task.on_unhandled itself.
+-- Returns a list of the failures that no task sees from here on. A spec that wants them sets
+-- task.on_unhandled itself.
 local function watch_unhandled()
   local lost = {}
   task.on_unhandled = function(t, err, traceback)
@@ -35,7 +36,7 @@ end
 
 local function census(before, lost)
   collectgarbage()
-  task.checkpoint() -- what was lost is told once a lap
+  task.checkpoint() -- unseen failures are reported once a lap
   task.checkpoint()
   local left = count(task.tree()) - before
   if left ~= 0 then error(("census: %d tasks left behind"):format(left), 0) end
