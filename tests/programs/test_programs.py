@@ -31,10 +31,12 @@ FAULTS = {
         "  join(scope)",
     ),
     "a gather mixes up its results": (
-        "septet/task.lua", "    each[i] = t or item\n", "    each[#list + 1 - i] = t or item\n",
+        "septet/task/combinators.lua", "    each[i] = t or item\n",
+        "    each[#list + 1 - i] = t or item\n",
     ),
     "a gather does not end the others": (
-        "septet/task.lua", "      t:cancel()\n    end\n  end\n  scope:cancel()", "    end\n  end",
+        "septet/task/combinators.lua", "      t:cancel()\n    end\n  end\n  scope:cancel()",
+        "    end\n  end",
     ),
     "a generator is not closed": (
         "septet/task/generator.lua", "  self.closing = true", "  self.done = true",
@@ -50,7 +52,7 @@ FAULTS = {
 }
 
 # Breaks no rule, but changes the trace.
-CHANCE = ("septet/task.lua", "  limited(options.timeout, set.wait, set, mode)\n",
+CHANCE = ("septet/task/combinators.lua", "  limited(options.timeout, set.wait, set, mode)\n",
           "  if io.open '/dev/urandom':read(1):byte() < 128 then pcall(core.checkpoint) end\n%s")
 
 
