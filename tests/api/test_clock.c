@@ -105,7 +105,7 @@ static void test_manual_clock_that_nobody_moves_is_a_deadlock(void **state)
 static const char *const movers[] = {"advance_to_the_last", "advance_beyond", "busy_three_times",
                                      "busy_once"};
 
-/* Checks what a mover did. To be busy is a turn that takes long, and is told; to advance is
+/* Checks what a mover did. To be busy is a turn that takes long, which is reported; to advance is
  * none. */
 static void check_mover(septet_host *host, const struct reports *reports, const char *name)
 {

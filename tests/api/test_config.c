@@ -123,7 +123,7 @@ static void remove_modules(const char *folder)
     "local core = debug.getregistry()['septet.core'] "                                             \
     "local words = ' ' .. table.concat(core.http_quirks(), ' ') .. ' ' "
 
-/* Runs `source` in a host of that config, whose strings go once the host is made. */
+/* Runs `source` in a host of that config. The strings go once the host is made. */
 static void run_with(const char *lua_path, const char *quirks, const char *source)
 {
     struct reports reports;

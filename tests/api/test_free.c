@@ -6,7 +6,7 @@ static void test_free_of_nothing(void **state)
     assert_int_equal(septet_free(NULL), SEPTET_OK);
 }
 
-/* Frees a host whose script, of that name, never ends by itself, once it has set `ready`. */
+/* Frees a host once the script of that name, which never ends by itself, has set `ready`. */
 static void check_free(struct host_fixture *f, const char *name, const char *warned)
 {
     assert_spawns(f->host, name);

@@ -1,4 +1,4 @@
-/* Sets of tasks, whose completions one task waits for. */
+/* Sets of tasks: one task waits for their completions. */
 #include "support/sched_fixture.h"
 
 static void test_sched_completions_come_in_order_of_ending(void **state)

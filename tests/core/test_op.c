@@ -71,7 +71,7 @@ static void test_op_that_fails_to_start_is_pushed_and_closed(void **state)
     assert_counts("b", 1, 0, 1, 1);
 }
 
-/* Two tasks whose waits are over at once: how often did the other get a turn? */
+/* Of two tasks, one has waits that are over at once. Checks how often the other got a turn. */
 static void inline_completions(int n, const char *expected)
 {
     char code[256];

@@ -1,4 +1,5 @@
-/* What is left of an operation whose push raises an error, and what its memory holds. */
+/* Operations with a push that raises an error: what is left of them, and what their memory holds.
+ * */
 #include "support/sched_fixture.h"
 
 /* --- an error in push --- */

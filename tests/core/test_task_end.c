@@ -89,7 +89,7 @@ static void retrieve_and_collect(struct spt_task *t)
     script("log(told:result()) told = nil collectgarbage() collectgarbage()");
 }
 
-/* The callback may see the failure, and may let go of the task. */
+/* The callback may see the failure, and may drop the task. */
 static void test_task_failure_may_be_retrieved_while_it_is_told(void **state)
 {
     fixture.on_unhandled = retrieve_and_collect;

@@ -312,8 +312,8 @@ static void test_trace_texts_are_cut(void **state)
     assert_int_equal(strlen(out), 1024);
 }
 
-/* Writes far more than the text ring holds: each text comes back while it is young, and is told to
- * be gone when it is old, never another's. */
+/* Writes far more than the text ring holds: each text comes back while it is young, and is
+ * reported gone when it is old, never another's. */
 static void check_texts(uint32_t count)
 {
     static uint32_t pos[60000];

@@ -41,7 +41,7 @@ static void test_the_ttl_says_how_long_an_answer_is_kept(void **state)
     assert_addresses("rebind.ttl-5.kept.test", "127.0.0.2");
     assert_int_not_equal(dns.lookups[0].answer->generation, generation);
     assert_string_equal(dns.lookups[1].answer->addresses,
-                        "127.0.0.1"); /* whoever has it keeps it */
+                        "127.0.0.1"); /* the lookup that has it keeps it */
     assert_int_equal(asked(), 2);
 }
 

@@ -85,8 +85,8 @@ static void test_who_asks_later_does_not_queue_behind_silent_names(void **state)
     assert_true(spt_resolver_count(dns.resolver).in_flight < 1000);
 }
 
-/* Also who has come with them is asked for when the first of them prove slow, and not after all of
- * them. */
+/* A name that has come with them is asked for when the first of them prove slow, and not after all
+ * of them. */
 static void test_the_last_of_a_crowd_is_not_the_last_to_be_asked_for(void **state)
 {
     ask_silent(1000, "last");

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* --- a resolver that answers when it is told to --- */
+/* --- a resolver that answers on demand --- */
 
 static struct resolver {
     pthread_mutex_t lock;
@@ -133,7 +133,7 @@ static void test_http_14_cancel_while_resolving_returns_at_once(void **state)
     wait_for_lookups(0);
 }
 
-/* A session whose names are asked of a server that never answers. Returns its descriptor. */
+/* A session that asks for names at a server that never answers. Returns its descriptor. */
 static int ask_nobody(void)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

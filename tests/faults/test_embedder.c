@@ -1,4 +1,4 @@
-/* What an embedder may get wrong: it is told, and nothing crashes. */
+/* What an embedder may get wrong: each is an error, and nothing crashes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

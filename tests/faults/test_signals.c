@@ -1,4 +1,4 @@
-/* A storm of signals, whose handler lets every system call be interrupted, does nothing to
+/* A storm of signals, with a handler that lets every system call be interrupted, does nothing to
  * requests. */
 #include "support/host_fixture.h"
 

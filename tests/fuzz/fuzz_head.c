@@ -91,8 +91,8 @@ static CURL *new_easy(struct run *run)
     return c;
 }
 
-/* Are the two the same but for blanks and line ends? What libcurl takes for a blank is more than
- * what we do. */
+/* Returns true if the two are the same but for blanks and line ends. What libcurl takes for a blank
+ * is more than what we do. */
 static bool same(const char *a, size_t len, const char *b)
 {
     const char *end = a + len;

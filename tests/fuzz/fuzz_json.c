@@ -1,5 +1,5 @@
 /* JSON: a text that is accepted comes back the same from its own encoding, and holds no NUL; one
- * that is refused is refused by a JsonError whose place lies in the text. */
+ * that is refused is refused by a JsonError with a place in the text. */
 #include "host.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

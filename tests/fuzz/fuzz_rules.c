@@ -70,7 +70,7 @@ static bool holds(const char *rule, const char *host, int port, bool allow)
     return strlen(text) == len && strncasecmp(text, rule, len) == 0;
 }
 #else
-/* Does a session with this rule alone deny, or allow, a request to the host? */
+/* Returns true if a session with this rule alone denies, or allows, a request to the host. */
 static bool holds(const char *rule, const char *host, int port, bool allow)
 {
     char text[2 * RULE_MAX + 64];

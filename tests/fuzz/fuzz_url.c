@@ -24,7 +24,7 @@ struct verdict {
 };
 
 #ifdef SPT_FUZZ_PLANT
-/* The bug: the authority ends at a backslash for who judges, and the text goes to libcurl as it
+/* The bug: the authority ends at a backslash for the policy, and the text goes to libcurl as it
  * is. */
 static void misjudge(struct verdict *v, const char *url)
 {

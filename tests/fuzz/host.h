@@ -1,5 +1,5 @@
-/* A host for targets whose code is reached from Lua: made once, with a function of a script that is
- * called with each input. */
+/* A host for targets with code that is reached from Lua: made once, with a function of a script
+ * that is called with each input. */
 #ifndef TESTS_FUZZ_HOST_H
 #define TESTS_FUZZ_HOST_H
 

@@ -62,7 +62,7 @@ static void test_closing_a_session_ends_its_requests(void **state)
     fetch_reach(&http.fetches[1], SPT_PHASE_WAITING);
     spt_driver_close_session(http.session);
     assert_int_equal(spt_driver_sockets(http.driver), 0);
-    assert_int_equal(http.done, 0); /* told in a lap, not from within */
+    assert_int_equal(http.done, 0); /* reported in a pass, not from within */
     fetch_finish_all(5);
     for (int i = 0; i < 5; i++)
         assert_failed(&http.fetches[i], "closed", NULL, i < 2 ? "wait" : "queue");

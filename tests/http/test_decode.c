@@ -1,4 +1,4 @@
-/* Decoders: fed in any pieces, read in any pieces, cut short, and told of codings they do not
+/* Decoders: fed in any pieces, read in any pieces, cut short, and given codings that they do not
  * know. */
 #include "http/decoder.h"
 

@@ -81,7 +81,7 @@ static void test_unresolvable_name(void **state)
     fetch_ok("/bytes/1", 200);
 }
 
-/* A listener whose queue is full drops what knocks: the connection is never made. */
+/* A listener with a full queue drops what knocks: the connection is never made. */
 static void fill_listener(int fd, int fillers[4])
 {
     struct sockaddr_in a;
@@ -126,7 +126,7 @@ static void test_second_address_when_the_first_refuses(void **state)
     fetch_from_two_addresses();
 }
 
-/* Half of the limit goes to the first address; libcurl before 8.4.0 has to be told to go on. */
+/* Half of the limit goes to the first address; libcurl before 8.4.0 has to be made to go on. */
 static void test_second_address_when_the_first_never_answers(void **state)
 {
     int fillers[4], fd = bind_to("127.0.0.2", origin_port());

@@ -70,7 +70,7 @@ static void test_head_has_no_body(void **state)
 {
     struct fetch *f = fetch_prepare("/bytes/100");
     f->request.method = "HEAD";
-    f->request.max_body = 10; /* a length that is only told is no body */
+    f->request.max_body = 10; /* a length that is only announced is no body */
     fetch_start(f);
     fetch_finish(f);
     assert_null(f->request.failure.code);

@@ -1,4 +1,4 @@
-/* Transfers between two requests: who gets them, and what of them is kept. */
+/* Responses between two requests: which request gets them, and what of them is kept. */
 #include "http/response.h"
 
 #include "http/request.h"

@@ -269,7 +269,7 @@ static void test_url_origin(void **state)
     spt_url_checker_release(&u);
 }
 
-/* One whose origin is remembered is checked all the same. */
+/* One with an origin that is remembered is checked all the same. */
 static void test_h_5_a_url_of_a_known_origin_is_still_checked(void **state)
 {
     static const struct pair urls[] = {

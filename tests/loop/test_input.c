@@ -1,4 +1,4 @@
-/* Input: a read in the thread pool outlives whoever wanted it, and the loop outlives the read. */
+/* Input: a read in the thread pool outlives its owner, and the loop outlives the read. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -43,7 +43,7 @@ static struct spt_input *open_input(struct spt_loop *loop, const char *path)
     return in;
 }
 
-/* Turns the loop until what is awaited has been told. */
+/* Turns the loop until what is awaited has been reported. */
 static void turn(struct spt_loop *loop)
 {
     unsigned before = told;
@@ -128,7 +128,7 @@ static void test_a_fifo_keeps_a_foreign_loop_while_somebody_waits(void **state)
     rmdir(folder);
 }
 
-/* Both are told of the same bytes in one turn; the second finds none, and must not block. */
+/* Both see the same bytes in one turn; the second finds none, and must not block. */
 static void test_who_comes_late_to_a_pipe_waits_on(void **state)
 {
     int ends[2], saved = dup(STDIN_FILENO);

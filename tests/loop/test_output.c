@@ -1,5 +1,5 @@
-/* Output: short writes and interruptions are not seen, an error stays, and a job outlives whoever
- * wanted it. */
+/* Output: short writes and interruptions are not seen, an error stays, and a job outlives its
+ * owner. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -88,7 +88,7 @@ static struct spt_loop *new_loop(uv_loop_t *foreign)
     return loop;
 }
 
-/* Turns the loop until what is awaited has been told. */
+/* Turns the loop until what is awaited has been reported. */
 static void turn(struct spt_loop *loop)
 {
     unsigned before = told;

@@ -114,7 +114,7 @@ static void test_idle_socket_stays_watched_for_reading(void **state)
     assert_int_equal(s->armed_mask, UV_READABLE);
     t.calls = 0;
     turn();
-    assert_int_equal(t.calls, 0); /* writable, and nobody is told */
+    assert_int_equal(t.calls, 0); /* writable, and not reported */
 }
 
 static void test_end_of_an_idle_connection_is_noticed_once(void **state)
@@ -129,7 +129,7 @@ static void test_end_of_an_idle_connection_is_noticed_once(void **state)
     assert_int_equal(t.calls, 0);
     assert_int_equal(t.table.dropped, 1);
     assert_int_equal(s->armed_mask, 0);
-    want(UV_READABLE); /* and who takes it up is told */
+    want(UV_READABLE); /* and the next owner sees it */
     turn();
     assert_int_equal(t.calls, 1);
     t.pair[1] = -1;
@@ -147,7 +147,7 @@ static void test_bytes_on_an_idle_connection_end_it(void **state)
     assert_int_equal(t.calls, 0);
     assert_int_equal(t.table.dropped, 1);
     assert_int_equal(s->armed_mask, 0);
-    assert_int_equal(read(t.pair[0], &byte, 1), 0); /* none is left for who takes it up */
+    assert_int_equal(read(t.pair[0], &byte, 1), 0); /* none is left for the next owner */
 }
 
 static void test_bytes_on_an_idle_connection_that_is_shared_are_left_there(void **state)

@@ -1,6 +1,6 @@
-/* What of events, semaphores, locks and channels scripts cannot see: who is told of a lock that was
- * left held, what is left where memory runs out, and what becomes of waiters when the host or the
- * state ends under them. */
+/* What of events, semaphores, locks and channels scripts cannot see: what is reported of a lock
+ * that was left held, what is left where memory runs out, and what becomes of waiters when the host
+ * or the state ends under them. */
 #include "core/core.h"
 #include "core/pass.h"
 #include "support/sched_fixture.h"

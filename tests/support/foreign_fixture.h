@@ -1,5 +1,5 @@
-/* What the tests on an embedder's own Lua state share: the state, whose memory is counted, and a
- * host on it. */
+/* What the tests on an embedder's own Lua state share: the state, with memory that is counted,
+ * and a host on it. */
 #ifndef SPT_TESTS_FOREIGN_FIXTURE_H
 #define SPT_TESTS_FOREIGN_FIXTURE_H
 

@@ -1,4 +1,4 @@
-/* What the tests of the public API share: a host whose errors and warnings are kept, an allocator
+/* What the tests of the public API share: a host that keeps its errors and warnings, an allocator
  * that counts and can fail, and a count of open descriptors. It uses the public headers alone. */
 #ifndef SPT_TESTS_HOST_FIXTURE_H
 #define SPT_TESTS_HOST_FIXTURE_H
@@ -47,7 +47,7 @@ int host_fixture_teardown(void **state);
 /* Closes the host before the test ends. */
 void host_fixture_close(struct host_fixture *f);
 
-/* Empties `reports`, and returns a config whose host reports to it. */
+/* Empties `reports`, and returns a config for a host that reports to it. */
 septet_config config_for(struct reports *reports);
 septet_host *new_host(struct reports *reports);
 

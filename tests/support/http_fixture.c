@@ -30,7 +30,7 @@ struct spt_session *open_session(unsigned limit, unsigned per_host)
     struct spt_session_config config = {
         .limit = limit,
         .limit_per_host = per_host,
-        .resolver = "system", /* whose getaddrinfo a test may stand in for */
+        .resolver = "system", /* a test may stand in for its getaddrinfo */
     };
     assert_int_equal(spt_session_new(&session, http.driver, &config), SEPTET_OK);
     return session;

@@ -1,4 +1,4 @@
-/* What the tests of http/ share: a loop whose drain is timers and driver, a session, and requests
+/* What the tests of http/ share: a loop that drains timers and driver, a session, and requests
  * that live longer than a failed test. Nothing is asserted inside a callback: cmocka fails by
  * longjmp, which may not cross libuv or libcurl. */
 #ifndef SPT_TESTS_HTTP_FIXTURE_H

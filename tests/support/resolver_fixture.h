@@ -45,10 +45,10 @@ int resolver_fixture_teardown(void **state);
 void open_resolver(const char *servers, const char *conf, unsigned timeout_ms);
 void close_resolver(void);
 
-/* Opens a resolver in place of the other, whose queries time out early. */
+/* Opens a resolver in place of the other. Its queries time out early. */
 void open_impatient(const char *servers);
 
-/* Starts lookup `i`, whose answer is not there at once. */
+/* Starts lookup `i`. Its answer must not be there at once. */
 struct spt_lookup *ask(unsigned i, const char *host);
 
 /* Turns the loop until `n` lookups are done. */

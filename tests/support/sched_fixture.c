@@ -1,4 +1,4 @@
-/* The scheduler's hooks keep what they are told, and the allocator counts. */
+/* The scheduler's hooks keep what is reported, and the allocator counts. */
 #include "core/core.h"
 #include "core/spawn.h"
 #include "core/pass.h"
