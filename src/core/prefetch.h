@@ -13,11 +13,12 @@
 #define SEPTET_PREFETCH 1
 #endif
 
-/* The sizes that no header states, in bytes. They are estimates: a wrong one only costs time. */
+/* Sizes in bytes. Those of Lua's are estimates, and a wrong one only costs time. */
 enum {
     SPT_CACHE_LINE = 64,
     SPT_PREFETCH_COROUTINE = 208,                     /* a lua_State */
     SPT_PREFETCH_HEADER = 40 + 16 * SPT_TASK_UV_LAST, /* what Lua keeps before a task's userdata */
+    SPT_PREFETCH_AHEAD = 4, /* number of tasks ahead, in a walk over an array of them */
 };
 
 static inline void spt_prefetch(const void *block, size_t size)

@@ -47,14 +47,6 @@ struct spt_origin *spt_limiter_enqueue(struct spt_limiter *a, const char *key, s
 /* Admits the next request that may start. Returns its link, unlinked, or NULL if there is none. */
 struct spt_link *spt_limiter_next(struct spt_limiter *a);
 
-/* Returns the link that would be admitted next if the total limit allowed it, or NULL. */
-static inline const struct spt_link *spt_limiter_peek(const struct spt_limiter *a)
-{
-    if (spt_link_alone(&a->round_robin))
-        return NULL;
-    return SPT_OF(a->round_robin.next, struct spt_origin, ring_link)->queue.next;
-}
-
 /* Returns true if spt_limiter_next() would admit a request. */
 static inline bool spt_limiter_ready(const struct spt_limiter *a)
 {

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "base/time.h"
-#include "core/prefetch.h"
 #include "http/connect.h"
 #include "http/quirks.h"
 #include "http/request.h"
@@ -161,18 +160,9 @@ struct spt_easy *spt_session_next_result(struct spt_session *session, CURLcode *
 
 /* --- admission --- */
 
-/* Prefetches the next request, with the cache line before it that its owner uses. */
-static void fetch(const struct spt_request *r)
-{
-    spt_prefetch((const char *)r - SPT_CACHE_LINE, sizeof *r + SPT_CACHE_LINE);
-}
-
 struct spt_request *spt_session_admit(struct spt_session *session)
 {
     struct spt_link *link = spt_limiter_next(&session->limiter);
-    const struct spt_link *next = link ? spt_limiter_peek(&session->limiter) : NULL;
-    if (next)
-        fetch(SPT_OF(next, struct spt_request, state.link));
     return link ? SPT_OF(link, struct spt_request, state.link) : NULL;
 }
 

@@ -273,8 +273,6 @@ static int l_not_done(lua_State *L)
     return 0;
 }
 
-#define AHEAD 4 /* number of tasks to prefetch ahead */
-
 /* set:values(tasks): returns an array of the first result of each of these tasks, which must be
  * done. They are usually the tasks of the set, so the memory of the set's next ones is
  * prefetched. */
@@ -286,8 +284,8 @@ static int l_values(lua_State *L)
     lua_Integer n = (lua_Integer)lua_rawlen(L, 2);
     lua_createtable(L, n < INT_MAX ? (int)n : 0, 1); /* and room for the field `n` */
     for (lua_Integer i = 1; i <= n; i++) {
-        if (i + AHEAD <= set->count)
-            spt_prefetch_handle(set->entries[i + AHEAD - 1].task);
+        if (i + SPT_PREFETCH_AHEAD <= set->count)
+            spt_prefetch_handle(set->entries[i + SPT_PREFETCH_AHEAD - 1].task);
         lua_rawgeti(L, 2, i); // stack: set, tasks, values, task
         struct spt_task *t = spt_check_task(L, 4);
         spt_task_observe(t);
