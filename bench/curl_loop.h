@@ -26,7 +26,7 @@ struct request {
     size_t cap; // bytes
 };
 
-// What libcurl wants of a descriptor and what epoll was told, both as CURL_POLL_* (0: nothing).
+// The events that libcurl wants of a descriptor, and those in epoll, as CURL_POLL_* (0: none).
 struct slot {
     uint8_t want;
     uint8_t armed;

@@ -1,5 +1,5 @@
-/* A function in C that a script waits in: wait_frames(n) comes back n frames later. The engine's
- * frame loop completes it; a script may give it up. */
+/* A C function that waits: wait_frames(n) returns n frames later. The engine's frame loop completes
+ * the wait, and a script may cancel it. */
 #include <septet/op.h>
 #include <septet/septet.h>
 
@@ -21,7 +21,7 @@ static const char script[] =
     "assert(not ok and task.is(err, 'TaskCancelled') and err.reason == 'the player left')\n"
     "print(err)\n";
 
-/* The engine: a frame counter and who waits for frames to come. */
+/* The engine: a frame counter, and the tasks that wait for frames. */
 struct engine {
     int frame;
     int cancelled;
@@ -29,13 +29,13 @@ struct engine {
     struct frames_op *first;
 };
 
-/* One wait. It lies in the waiting call's frame, so the engine may keep a pointer to it until it is
- * done or cancelled, and no longer. */
+/* One wait. It is in the frame of the waiting call, so that the engine may keep a pointer to it
+ * until it is done or cancelled. */
 struct frames_op {
     septet_op op;
     struct engine *engine;
     struct frames_op *next;
-    int due; /* the frame at which it is over */
+    int due; /* frame at which the wait ends */
 };
 
 static void engine_forget(struct engine *engine, const struct frames_op *wait)
@@ -58,7 +58,7 @@ static void engine_next_frame(struct engine *engine)
     }
 }
 
-/* No lua_State here: start and cancel only talk to the engine. */
+/* start and cancel get no lua_State: they use the engine alone. */
 static int frames_start(septet_op *op)
 {
     struct frames_op *wait = (struct frames_op *)op;
@@ -90,8 +90,7 @@ static void frames_describe(const septet_op *op, char *text, size_t size)
     snprintf(text, size, "until %d", ((const struct frames_op *)op)->due);
 }
 
-/* The engine's loop completes it, so while it waits the host is waiting, not deadlocked:
- * external. */
+/* External, because the engine's loop completes it: a host that waits for it is not deadlocked. */
 static const septet_op_type frames_type = {
     .name = "frames",
     .size = sizeof(struct frames_op),
@@ -102,7 +101,7 @@ static const septet_op_type frames_type = {
     .describe = frames_describe,
 };
 
-/* wait_frames(n): waits, and returns the number of the frame by then. */
+/* wait_frames(n): waits for n frames, and returns the number of the current one. */
 static int l_wait_frames(lua_State *L)
 {
     lua_Integer n = luaL_checkinteger(L, 1);

@@ -1,12 +1,12 @@
-/* A game's frame loop: it owns the thread, and gives scripts up to two milliseconds of each frame.
- * What a script waits for never holds up a frame. */
+/* A game's frame loop, which owns the thread and gives scripts up to two milliseconds of each
+ * frame. A waiting script never delays a frame. */
 #include <septet/septet.h>
 
 #include <stdio.h>
 #include <time.h>
 
-#define FRAME_NS       4000000 /* how long this engine shows a frame */
-#define BUDGET_US      2000    /* of it for scripts */
+#define FRAME_NS       4000000 /* duration of a frame */
+#define BUDGET_US      2000    /* part of it for scripts */
 #define FRAMES_AT_MOST 10000
 
 static int frame;
@@ -18,7 +18,7 @@ static const char script[] = "local task = require 'septet.task'\n"
                              "assert(during > 1, 'no frame was drawn while the script slept')\n"
                              "print('frames drawn while the script slept: ' .. during)\n";
 
-/* frame(): the number of the frame that is being made. */
+/* frame(): returns the number of the current frame. */
 static int l_frame(lua_State *L)
 {
     lua_pushinteger(L, frame);
@@ -52,7 +52,7 @@ int main(void)
     if (septet_load_string(host, "=script", script) != SEPTET_OK)
         frame = FRAMES_AT_MOST;
 
-    /* septet_step returns 1 while a task lives. */
+    /* septet_step() returns 1 while a task is alive. */
     while (frame < FRAMES_AT_MOST && septet_step(host, BUDGET_US) == 1) {
         frame++;
         draw();

@@ -1,4 +1,4 @@
-/* The least there is to embedding: one script, run to its end. */
+/* The smallest host: runs one script to its end. */
 #include <septet/septet.h>
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* A program on libuv: the host lives on the program's own loop, beside a timer of the program's.
- * Nobody calls septet_run; the loop runs both. */
+/* A program on libuv: the host uses the program's own loop, beside a timer of the program. The loop
+ * runs both, without septet_run(). */
 #include <septet/septet.h>
 
 #include <stdbool.h>
@@ -26,8 +26,8 @@ static void on_error(void *ud, const septet_error *error)
     fprintf(stderr, "%s\n%s\n", error->message, error->traceback);
 }
 
-/* The host is freed in a callback of the loop as soon as no task lives; its handles close in the
- * turns that follow, and then nothing keeps the loop running. */
+/* Frees the host in a callback of the loop as soon as no task is alive. Its handles close in the
+ * following turns, and then nothing keeps the loop running. */
 static void on_tick(uv_timer_t *timer)
 {
     struct program *program = timer->data;

@@ -5,13 +5,13 @@ import unittest
 
 import harness
 
-# What a script may have in a string; all of it fits in a Lua string as it stands here.
+# Contents of a script's strings, escaped for Lua.
 EVIL = (
     "evil\\n    +0.0 #1 main forged line", "\\27[2J a\\rb\\127\\t\\7", "\\u{9b}2J\\x9b", "\\0end",
 )
 FINE = ("plain", "gr\u00fc\u00dfe", "\u65e5\u672c\u8a9e", "\U0001f600", "back\\\\slash")
 
-# Where a script's string reaches a line of Septet's; %s is the string.
+# Places where Septet writes a script's string, %s.
 PLACES = {
     "tostring": (
         "local t = task.spawn(task.sleep, 0) t.name = \"%s\" io.stderr:write(tostring(t), '\\n')"

@@ -10,7 +10,7 @@ local task = require 'septet.task'
 local function closing(word) return setmetatable({}, {__close = function() print(word) end}) end
 """
 
-# What a script does to go on after os.exit(code, true), each in a loop that has no end of its own.
+# Endless loops in which a script continues after os.exit(code, true).
 LOOPS = {
     "waits": "pcall(os.exit, 7, true) while true do pcall(task.sleep, 0.001) end",
     "waits for ever": "pcall(os.exit, 7, true) while true do pcall(task.sleep, math.huge) end",
@@ -40,7 +40,7 @@ LOOPS = {
     "checks in": "pcall(os.exit, 7, true) while true do pcall(task.checkpoint) end",
 }
 
-# Where it does so.
+# Places of such a loop, %s.
 PLACES = {
     "main": "%s",
     "task": "task.spawn(function() %s end):await()",
@@ -54,7 +54,7 @@ PLACES = {
 
 class Absorbed(harness.Case):
     def ends(self, source, out=None):
-        # The process ends in the middle of C code: what its stack holds is not freed.
+        # The process ends in the middle of C code, which leaks the memory of its stack.
         result = self.lua(HEAD + source, env=harness.NO_LEAK_CHECK)
         self.check(result, 7, out=None)
         if out is not None:

@@ -22,7 +22,7 @@ table.pack table.remove table.sort table.unpack utf8.char utf8.len
 """.split()
 VALUES = ("nil", "'person'", "function() error('ours was called') end", "setmetatable({}, {})")
 
-# What a script does, module by module: its own functions are locals, so that what breaks is ours.
+# Uses of each module. Their own functions are locals, so that only Septet's code can break.
 USES = {
     "task": """
 local v = task.var "default"

@@ -27,7 +27,7 @@ STUCK = {
         " end)"
     ),
 }
-# Where they are called; %s is the call.
+# Places of such a call, %s.
 PLACES = {
     "main": "print 'ready' %s",
     "task": "task.spawn(function() print 'ready' %s end) task.sleep(1e6)",
@@ -55,8 +55,8 @@ class Unfelt(harness.Case):
     def all_die(self, sources):
         for child, number, source in self.start_each(sources):
             result = child.end()
-            # A signal that comes before the other task is in C is felt by the main one, which
-            # absorbs it and ends.
+            # If the signal comes before the other task is in C, the main task absorbs Cancelled and
+            # ends.
             status = 0 if "background" in source and result.status == 0 else -number
             self.assertEqual((result.status, result.err), (status, ""), (source, result))
 

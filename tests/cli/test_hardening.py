@@ -28,7 +28,7 @@ COMPILE = [
     "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2",
 ]
 LINK = ["-pie", "-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,noexecstack"]
-# What is found of a program that is built with something else.
+# The reports of a program that is built with other flags.
 WITHOUT = {
     "pie": ["-no-pie"],
     "relro": ["-Wl,-z,lazy"],

@@ -16,7 +16,7 @@ SETS = [
     "debug.sethook((coroutine.running()))", "debug.sethook(f, 'r') debug.sethook()",
 ]
 
-# Places of a loop that never ends: `set` sets a hook.
+# Places of an endless loop. `set` sets a hook.
 PLACES = [
     "set() while true do end",
     "while true do set() end",
@@ -34,7 +34,7 @@ PLACES = [
     "set() task.spawn(function(...) while true do end end, 1, 2, 3, 4, 5, 6):await()",
 ]
 
-# Of them, those that catch no error.
+# The places that catch no error.
 FREE = [
     place
     for place in PLACES
@@ -55,7 +55,7 @@ def functions(name, codes):
     )
 
 
-# Sets the first hook, and says so once.
+# Sets the first hook, and prints that once.
 READY = """
 local ready
 local function set()
@@ -143,7 +143,7 @@ class Limit(harness.Case):
         self.assertEqual(without.out.count("\n"), 24 + 4 + 12 + 1, without)
 
 
-# Ways into functions of our modules that open a block, with tasks of the script in it.
+# Calls of Septet's functions that open a block, with tasks of the script in it.
 BLOCKS = """
 local sync = require 'septet.sync'
 local function nap() task.sleep(0.1) return 1 end

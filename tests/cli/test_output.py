@@ -11,7 +11,7 @@ import harness
 
 ORIGIN = harness.ORIGIN
 
-# How a script ends, and the status where its output can be written.
+# Ends of a script, and the status if its output can be written.
 ENDINGS = {
     "the end": ("", 0),
     "os.exit": ("os.exit(0)", 0),
@@ -27,7 +27,7 @@ ENDINGS = {
     "an error": ("error('failed', 0)", 1),
     "a deadlock": ("require 'septet.sync'.event():wait()", 4),
 }
-# How the script writes; the last two write when all else is over.
+# Ways to write. The last two write at the very end.
 WRITES = {
     "not buffered": "io.stdout:setvbuf 'no' print 'text'",
     "by line": "io.stdout:setvbuf 'line' print 'text'",

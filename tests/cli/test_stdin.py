@@ -17,7 +17,7 @@ end
 print "end"
 """
 
-# Two things to wait for: what comes on the shared standard input, and what this one alone is asked.
+# Reads the shared standard input, and lines of control that this process alone gets.
 WORKER = """
 local task, sio = require "septet.task", require "septet.io"
 io.stdout:setvbuf "line"

@@ -136,7 +136,7 @@ describe("http.13", function()
     origin.eventually(function()
       local ok, r = pcall(session.get, session, url(host, "/close"), { timeout = { connect = 1 } })
       peers[ok and r.peer.address or "none"] = true
-      return not ok -- 127.0.0.2 and beyond: nobody listens there
+      return not ok -- no server listens at 127.0.0.2 and beyond
     end)
     equal(peers["127.0.0.1"], true)
   end)

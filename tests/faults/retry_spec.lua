@@ -93,7 +93,7 @@ describe("fault.41 a thousand that try again", function()
       local t0, tenths, first, last = task.now(), {}, math.huge, 0
       local numbers = {}
       for i = 1, 1000 do numbers[i] = i end
-      task.gather(task.map(function(i) -- each an origin of its own, where nobody listens
+      task.gather(task.map(function(i) -- each to an origin of its own, a closed port
         pcall(session.get, session, ("http://127.1.%d.%d:1/"):format(i // 250, i % 250 + 1))
         local waited = task.now() - t0
         first, last = math.min(first, waited), math.max(last, waited)

@@ -18,8 +18,7 @@ import harness
 
 OLD = "old contents"
 
-# Writes `arg[2]` bytes beside the file arg[1] and puts them in its place. Says how that ended, and
-# whether others ran.
+# Replaces the file arg[1] with arg[2] bytes, and prints the outcome.
 WRITE = """
 local task, sio = require "septet.task", require "septet.io"
 local path, n = arg[1], tonumber(arg[2])
@@ -33,8 +32,8 @@ end)
 print(ok and "ok" or task.is(err, "IoError") and err.code .. " " .. tostring(err) or tostring(err))
 """
 
-# Saves arg[2] bytes, or the URL arg[2], as the file arg[1]. Says how that ended, and how often
-# others ran meanwhile.
+# Saves arg[2] bytes, or the URL arg[2], as the file arg[1]. Prints the outcome, and whether other
+# tasks ran meanwhile.
 SAVE = """
 local task, http = require "septet.task", require "septet.http"
 local path, what = arg[1], arg[2]
@@ -77,8 +76,8 @@ class Disk(harness.Case):
     def on_a_small_disk(self, *commands):
         """Runs shell commands on a disk of 1 MiB, with the old contents in 'file'. Returns the
         lines that they print."""
-        # What is mounted is not for the world outside. In a chroot that cannot be said, as / is no
-        # mount there.
+        # The mount must not be visible outside. In a chroot, where / is no mount, the command
+        # fails.
         unshare = harness.unshare("--mount", "--propagation", "unchanged")
         disk = os.path.join(self.dir, "disk")
         os.mkdir(disk)

@@ -51,7 +51,7 @@ class Environment(harness.Case):
         self.goes_to_the_dead_proxy('"environment"', {"http_proxy": DEAD})
         self.goes_to_the_dead_proxy('"environment"', {"all_proxy": DEAD})
         self.works('"environment"', {"https_proxy": DEAD})
-        # What a CGI script gets of its client's headers.
+        # A CGI script gets HTTP_PROXY from a header of its client.
         self.works('"environment"', {"HTTP_PROXY": DEAD})
 
     def test_h_9_no_password_of_a_proxy_that_the_environment_names_is_shown(self):
@@ -139,7 +139,7 @@ class Files(harness.Case):
         )
         self.check(result)
         opens = [line for line in lines if ca in line]
-        # Once to see that it can be read, and once to read it.
+        # The file is opened once to check it, and once to read it.
         self.assertEqual(len(opens), 2, "\n".join(opens))
 
 

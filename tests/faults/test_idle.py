@@ -24,7 +24,7 @@ mark "end"
 os.exit(0, false)
 """
 
-# A host for each connection: none is shared.
+# Each connection has a host of its own, so that none is shared.
 POOL = ("""
 local port, urls, resolve = origin:match ":(%d+)$", {}, {}
 for i = 1, many do

@@ -32,7 +32,7 @@ for _, case in ipairs(input.cases) do
 end
 """
 
-# RFC 3986, 5.4, with {A} for an authority of a server's. None: it is refused.
+# The examples of RFC 3986, 5.4, with {A} for the authority. None stands for a refusal.
 BASE = "http://{A}/b/c/d;p?q"
 EXAMPLES = {
     "g:h": None,
@@ -77,7 +77,7 @@ EXAMPLES = {
     "http:g": None,
 }
 
-# What stands behind the authority, and what it is in its one form.
+# What follows the authority, and its normal form.
 TAILS = {
     "": "/",
     "?q": "/?q",
@@ -104,7 +104,7 @@ TAILS = {
     "/a;b,c=d&e!$*": "/a;b,c=d&e!$*",
 }
 
-# Of these a server gets nothing, by whatever way: (reference, the reason of a script's URL).
+# References that are refused by each way in, with the reason for a script's URL.
 REFUSED = (
     ("http://{A}\\@{B}/", "characters"),
     ("http://{A}/a\\b", "characters"),

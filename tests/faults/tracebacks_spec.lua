@@ -191,7 +191,7 @@ it("T-F: the errors of a group's body and of its tasks have their frames", funct
   end
 end)
 
-it("T-F: what dies in a wrapped coroutine tells its frames, and those of who resumed it", function()
+it("T-F: an error in a wrapped coroutine has its frames, and those of the resumer", function()
   local ways = {
     ["at once"] = function(fn) coroutine.wrap(fn)() end,
     ["after a yield"] = function(fn)

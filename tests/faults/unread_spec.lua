@@ -16,7 +16,7 @@ local shapes = {
   ["not packed as it says"] = {
     "Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nplain", "keep",
   },
-  ["packed by nobody knows what"] = {
+  ["packed in an unknown coding"] = {
     "Content-Encoding: rot13\r\nContent-Length: 5\r\n\r\nplain", "keep",
   },
   ["packed and cut"] = {
@@ -94,7 +94,7 @@ for way, fetch in pairs(ways) do
         end
       end
     end
-    equal(process.resident() - before < 64 * 1024, true, "memory for nobody")
+    equal(process.resident() - before < 64 * 1024, true, "memory of an unread body")
   end)
 
   it("H-13: " .. way .. " tries again, whatever the body", function()
@@ -133,7 +133,7 @@ end)
 
 describe("H-13: what is handed out", function()
   local bad = {
-    ["not packed as it says"] = "decode", ["packed by nobody knows what"] = "decode",
+    ["not packed as it says"] = "decode", ["packed in an unknown coding"] = "decode",
     ["packed and cut"] = "decode", ["of a transfer coding"] = "protocol", ["cut short"] = "partial",
     ["reset"] = "reset",
     ["in bad chunks"] = "protocol",
@@ -210,14 +210,14 @@ it("H-13: a connection is kept where the body is small, and dropped where it is 
   end
 end)
 
-it("H-13: the limit on the whole still holds in a body that nobody reads", function()
+it("H-13: the total timeout still holds in an unread body", function()
   local session <close> = http.session()
   local url = url_of("302 F", "Location: /stall\r\n", shapes["without a length, kept open"])
   raises_error({ kind = "HttpError", code = "timeout", reason = "total" }, session.get, session,
     url, { timeout = 0.05 })
 end)
 
-it("H-13: a scope that ends, and a session that is closed, end what nobody reads", function()
+it("H-13: the end of a scope, and a closed session, end an unread body", function()
   local task = require "septet.task"
   local shape = shapes["without a length, kept open"]
   local session = new_session { retries = { attempts = 2, backoff = 10 } }

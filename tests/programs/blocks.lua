@@ -242,7 +242,7 @@ local function emitter(rec, op, gen, emit)
     gen.n = gen.n + 1
     gen.wanted = false
     local result = pack(pcall(emit, gen.n))
-    w.resumed(rec) -- who closes it may have waited
+    w.resumed(rec) -- the closing task may have waited
     if result[1] ~= gen.wanted then
       wrong(rec, op, "it %s, and emit gave %s", gen.wanted and "goes on" or "is closed",
         say(result[2]))

@@ -105,7 +105,7 @@ local function check_task(rec, seen_failures)
   local heard = rec.retrieved or rec.may_be_retrieved or rec.grouped
     or rec.fed and w.strangers[out[2]]
   heard = heard or rec.reports > 0 or seen_failures[failure_of(out[2])]
-  if not heard then wrong(rec, nil, "nobody heard of its failure") end
+  if not heard then wrong(rec, nil, "its failure was not reported") end
   if rec.grouped and rec.reports > 0 then
     wrong(rec, nil, "its failure was reported, and its group raised it")
   end

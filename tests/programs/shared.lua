@@ -222,7 +222,7 @@ local function granted(rec, op, permits, place)
   -- One of several permits may be handed to a waiter, and the next be acquired before that waiter
   -- runs.
   if place.overtaken and not w.program.busy and (permits.n == 1 or place.overtaken < w.now) then
-    wrong(rec, op, "who came later was served first")
+    wrong(rec, op, "a later waiter was served first")
   end
 end
 
@@ -296,7 +296,7 @@ end
 function exec.event_wait(rec, op)
   local event = w.events[op.on]
   w.wait(rec, op, event, event.it.wait, event.it)
-  if not event.set then wrong(rec, op, "nobody has set the event") end
+  if not event.set then wrong(rec, op, "the event is not set") end
 end
 
 function exec.event_set(_, op)

@@ -176,8 +176,8 @@ local function cancel(rec, op, s, handle, live)
       wrong(rec, op, "it was the first to cancel what had ended or was cancelled")
     end
     w.cancel(s, { reason = op.reason, by = rec.handle.id, at = w.now })
-  elseif live and not may_be and not s.over then -- whose body is over may have been closed
-    wrong(rec, op, "it was not the first to cancel, and nobody else had")
+  elseif live and not may_be and not s.over then -- a scope with an ended body may be closed
+    wrong(rec, op, "it was not the first to cancel, and no other had")
   end
 end
 
@@ -254,18 +254,18 @@ end
 
 -- Checks an error that a combinator raised: it must be that of one of its members.
 local function check_raised(rec, op, of, reports, result)
-  local whose = {}
+  local owners = {}
   for i, member in ipairs(of) do
     if is_end_of(member, result) and member ~= of[i + 1] then
-      table.insert(whose, { task = member, reports = reports[i] })
+      table.insert(owners, { task = member, reports = reports[i] })
     end
   end
-  if #whose == 1 then
-    w.check_end(rec, op, whose[1].task, result, whose[1].reports)
-  elseif #whose == 0 then
+  if #owners == 1 then
+    w.check_end(rec, op, owners[1].task, result, owners[1].reports)
+  elseif #owners == 0 then
     wrong(rec, op, "it raised %s, which is no member's", say(result[2]))
   end
-  for _, one in ipairs(whose) do one.task.may_be_retrieved = true end -- by the same error
+  for _, one in ipairs(owners) do one.task.may_be_retrieved = true end -- by the same error
 end
 
 --- Checks, once the ends of the tasks are known, that each combinator returned the end of the

@@ -8,12 +8,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
 
+import harness
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-MODULES = os.path.join(HERE, "..", "..", "lua")
-SEPTET = os.environ.get("SEPTET") or sys.exit("set SEPTET to the command to test")
+MODULES = os.path.join(harness.ROOT, "lua")
 
 # For each fault, a file, a text in it, and its replacement.
 FAULTS = {
@@ -57,11 +57,11 @@ CHANCE = ("septet/task/combinators.lua", "  limited(options.timeout, set.wait, s
 
 
 def run(first, count, *words, options=(), programs=HERE, modules=None):
-    environment = {k: v for k, v in os.environ.items() if k != "SEPTET_LUA_PATH"}
-    if modules:
-        environment["SEPTET_LUA_PATH"] = modules
+    """Runs programs, with Septet's modules of a folder if there is one. Returns the exit status,
+    both outputs and the command."""
+    environment = harness.environment({"SEPTET_LUA_PATH": modules or ""})
     script = os.path.join(programs, "programs.lua")
-    command = [SEPTET, "--virtual-time", *options, script, str(first), str(count), *words]
+    command = [harness.SEPTET, "--virtual-time", *options, script, str(first), str(count), *words]
     done = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -75,7 +75,7 @@ def digests(*args, **kwargs):
     return dict(re.findall(r"^(\d+) ([0-9a-f]{16})$", out, re.M))
 
 
-class Programs(unittest.TestCase):
+class Programs(harness.Case):
     def same_twice(self, count, **kwargs):
         first, second = digests(1, count, **kwargs), digests(1, count, **kwargs)
         self.assertEqual(len(first), count)
@@ -85,16 +85,14 @@ class Programs(unittest.TestCase):
     def plant(self, path, old, new):
         """Copies the modules of Septet and the programs, with a fault in one file, and returns both
         folders."""
-        folder = tempfile.mkdtemp(prefix="septet-programs-")
-        self.addCleanup(shutil.rmtree, folder)
-        shutil.copytree(os.path.join(MODULES, "septet"), os.path.join(folder, "septet"))
-        shutil.copytree(HERE, os.path.join(folder, "programs"))
-        with open(os.path.join(folder, path)) as file:
+        shutil.rmtree(self.dir)
+        shutil.copytree(MODULES, self.dir)
+        shutil.copytree(HERE, os.path.join(self.dir, "programs"))
+        with open(os.path.join(self.dir, path)) as file:
             text = file.read()
         self.assertIn(old, text)
-        with open(os.path.join(folder, path), "w") as file:
-            file.write(text.replace(old, new.replace("%s", old)))
-        return {"programs": os.path.join(folder, "programs"), "modules": folder}
+        self.write(path, text.replace(old, new.replace("%s", old)))
+        return {"programs": os.path.join(self.dir, "programs"), "modules": self.dir}
 
     def test_the_same_trace_twice(self):
         self.same_twice(300)

@@ -61,7 +61,7 @@ local function sweep(now)
   end
   for _, shared in ipairs(world.shared) do
     local what = shared:stuck()
-    if what then wrong(nil, nil, "nobody could run, but %s", what) end
+    if what then wrong(nil, nil, "no task could run, but %s", what) end
   end
 end
 
@@ -114,7 +114,7 @@ function world.end_wait(rec, op, ok, err)
     -- The wait's own limit is behind a scope that is cancelled too.
     inner = inner and err.source == "deadline" and scopes.may_be(rec.scope, world.now)
     if not inner and not scopes.explain(rec.scope, world.now, err) then
-      wrong(rec, op, "%s, and nobody did that (by %s)", tostring(err), err.by)
+      wrong(rec, op, "%s, and no task did that (by %s)", tostring(err), err.by)
     end
   elseif rec.must then
     wrong(rec, op, "a wait in a cancelled scope (%s) ended with %s", rec.must.kind,

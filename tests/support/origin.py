@@ -69,8 +69,7 @@ routes, for every method; a HEAD gets the same headers and no body:
   /digest[?algorithm=MD5&close=&stale=]
                                  as /echo for the user "lion" with the password "Circle of Life",
                                  else a challenge; with stale a second one, too
-  /prove/KEY                     as /echo for the same user, whose every proof is checked by a hash
-                                 of its own
+  /prove/KEY                     as /echo for the same user; every field of each proof is checked
         [?algorithm=A&qop=Q&realm=R&opaque=O&userhash=1]
                                  the parameters of the challenge; qop may be empty, or absent
         [&fresh=1]               a nonce for each challenge; else one for each key, with uses that
