@@ -160,10 +160,8 @@ describe("http.31", function()
     local session <close> = http.session()
     local key = "loop" .. origin.port
     local loop = URL .. "/raw/" .. key
-    session:post(URL .. "/script/" .. key, {
-      body = "send " .. origin.hex("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n" .. "Location: /raw/"
-        .. key .. "\r\n\r\n") .. "\nkeep",
-    })
+    local head = "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: /raw/" .. key .. "\r\n\r\n"
+    session:post(URL .. "/script/" .. key, { body = "send " .. origin.hex(head) .. "\nkeep" })
     raises_error({ code = "redirect", reason = "limit" }, session.get, session, loop)
     local mark = origin.mark()
     raises_error({ code = "redirect", reason = "limit" }, session.get, session, loop,
