@@ -25,7 +25,10 @@ local around = {
   function(call) call() end,
   function(call) task.timeout(1, call) end,
   function(call) task.group(call) end,
-  function(call) local _ <close> = task.group() call() end,
+  function(call)
+    local _ <close> = task.group()
+    call()
+  end,
   function(call) task.shield(call) end,
   function(call) coroutine.wrap(call)() end,
 }

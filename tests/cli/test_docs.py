@@ -127,9 +127,8 @@ class Readme(harness.Case):
         )
 
     def test_the_folders_are_all_there(self):
-        folders = re.findall(
-            r"^    ((?:[\w./]+ )+) +\w", read("README.md").split("The folders, lowest layer first:")[1], re.M
-        )
+        text = read("README.md").split("The folders, lowest layer first:")[1]
+        folders = re.findall(r"^    ((?:[\w./]+ )+) +\w", text, re.M)
         for name in " ".join(folders).split():
             self.assertTrue(os.path.exists(os.path.join(ROOT, name)), name)
         self.assertGreater(len(folders), 10)

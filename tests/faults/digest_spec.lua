@@ -157,7 +157,10 @@ describe("H-14: a server that always challenges", function()
     local session <close> = http.session { auth = KNOWN }
     local url, mark, made = prover { qop = "auth-int" }, origin.mark(), false
     equal(session:post(url, { body = function()
-      if not made then made = true return "x" end
+      if not made then
+        made = true
+        return "x"
+      end
     end }).status, 401) -- its bytes are not known beforehand
     equal(#requests_of(url, mark), 1)
   end)

@@ -54,7 +54,10 @@ local ways = {
 
 local forms = {
   ["function"] = function(fn) task.group(fn) end,
-  block = function(fn) local g <close> = task.group() fn(g) end,
+  block = function(fn)
+    local g <close> = task.group()
+    fn(g)
+  end,
   nested = function(fn) task.timeout(1, task.group, fn) end,
 }
 

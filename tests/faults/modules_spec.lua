@@ -243,7 +243,10 @@ describe("modules that wait for tasks which require them", function()
   end)
 
   it("T-J: a wait for a load names the loading task, and can be cancelled", function()
-    package.preload.m1 = function() task.sleep(0.01) return "m1" end
+    package.preload.m1 = function()
+      task.sleep(0.01)
+      return "m1"
+    end
     local a, b = task.spawn(task.require, "m1"), task.spawn(task.require, "m1")
     a.name = "loader"
     task.sleep(0)

@@ -123,7 +123,11 @@ end
 both("a read that loses a race loses nothing", function(session, packed)
   local r <close> = session:stream("GET", slow({ "he", "llo\nx" }, packed, 0.5))
   local line = r:lines()
-  equal(task.race { line, function() task.sleep(0.002) return "late" end }, "late")
+  local function late()
+    task.sleep(0.002)
+    return "late"
+  end
+  equal(task.race { line, late }, "late")
   equal({ line(), r:read() }, { "hello", "x" })
 end)
 

@@ -22,7 +22,11 @@ local around = {
   ["semaphore:with"] = function(fn) sync.semaphore(1):with(fn) end,
   ["lock:with"] = function(fn) sync.lock():with(fn) end,
   generator = function(fn)
-    for _ in task.generator(function(emit) emit(1) fn() end) do task.checkpoint() end
+    local generator = task.generator(function(emit)
+      emit(1)
+      fn()
+    end)
+    for _ in generator do task.checkpoint() end
   end,
   ["generator:close"] = function(fn)
     local g = task.generator(function(emit)
@@ -46,7 +50,10 @@ local around = {
     if not ok then error(err, 0) end -- the script's own: it begins anew
   end,
   ["task.require"] = function(fn)
-    package.preload.tracebacks_module = function() fn() return nil end
+    package.preload.tracebacks_module = function()
+      fn()
+      return nil
+    end
     local _ <close> = setmetatable({}, { __close = function()
       package.preload.tracebacks_module = nil
     end })
@@ -61,7 +68,12 @@ local around = {
       end)
     end)
   end,
-  ["after a wait"] = function(fn) task.timeout(1, function() task.sleep(0) fn() end) end,
+  ["after a wait"] = function(fn)
+    task.timeout(1, function()
+      task.sleep(0)
+      fn()
+    end)
+  end,
 }
 local own = { ["task.pcall"] = true }
 
@@ -118,7 +130,10 @@ for place, call in pairs(around) do
   it(("T-F: a traceback has the frames that raised inside %s"):format(place), function()
     for kind, make in pairs(errors) do
       local err, what = make(), place .. " of " .. kind
-      local function fail() raise(err) return nil end
+      local function fail()
+        raise(err)
+        return nil
+      end
       if not own[place] then has_frame(traceback_of(function() call(fail) end, err, what), what) end
       if not own[place] then
         local ok, got, text = task.try(call, fail)
@@ -133,9 +148,18 @@ for place, call in pairs(beside) do
   it(("T-F: behind %s, a traceback has the frames that raised"):format(place), function()
     for kind, make in pairs(errors) do
       local err, what = make(), place .. " of " .. kind
-      local function fail() raise(err) return nil end
-      local function awaiting_frame() call(fail) return nil end
-      local function awaits() awaiting_frame() return nil end
+      local function fail()
+        raise(err)
+        return nil
+      end
+      local function awaiting_frame()
+        call(fail)
+        return nil
+      end
+      local function awaits()
+        awaiting_frame()
+        return nil
+      end
       local text
       if place == "group:start" then
         local _, got, tb = task.try(awaits)
@@ -156,10 +180,16 @@ end
 it("T-F: the errors of a group's body and of its tasks have their frames", function()
   local forms = {
     ["function"] = function(fn) task.group(fn) end,
-    block = function(fn) local g <close> = task.group() fn(g) end,
+    block = function(fn)
+      local g <close> = task.group()
+      fn(g)
+    end,
     ["in a block"] = function(fn) task.timeout(1, task.group, fn) end,
     ["block in a block"] = function(fn)
-      task.shield(function() local g <close> = task.group() fn(g) end)
+      task.shield(function()
+        local g <close> = task.group()
+        fn(g)
+      end)
     end,
     ["block behind a closing variable"] = function(fn)
       local g <close> = task.group()
@@ -172,7 +202,12 @@ it("T-F: the errors of a group's body and of its tasks have their frames", funct
   for form, group in pairs(forms) do
     for kind, make in pairs(errors) do
       local err, what = make(), form .. " with " .. kind
-      local t = task.spawn(function() group(function() raise(err) return nil end) end)
+      local t = task.spawn(function()
+        group(function()
+          raise(err)
+          return nil
+        end)
+      end)
       task.wait { t }
       local _, got = t:result()
       equal({ got.kind, #got, rawequal(got.errors[1], err) }, { "ErrorGroup", 1, true }, what)
@@ -195,19 +230,35 @@ it("T-F: an error in a wrapped coroutine has its frames, and those of the resume
   local ways = {
     ["at once"] = function(fn) coroutine.wrap(fn)() end,
     ["after a yield"] = function(fn)
-      local next_one = coroutine.wrap(function() coroutine.yield() fn() return nil end)
+      local next_one = coroutine.wrap(function()
+        coroutine.yield()
+        fn()
+        return nil
+      end)
       next_one()
       next_one()
     end,
     ["after a wait"] = function(fn)
-      coroutine.wrap(function() task.sleep(0) fn() return nil end)()
+      coroutine.wrap(function()
+        task.sleep(0)
+        fn()
+        return nil
+      end)()
     end,
     ["in a loop"] = function(fn)
-      for _ in coroutine.wrap(function() coroutine.yield(1) fn() return nil end) do end
+      local next_one = coroutine.wrap(function()
+        coroutine.yield(1)
+        fn()
+        return nil
+      end)
+      for _ in next_one do end
     end,
     nested = function(fn)
       coroutine.wrap(function()
-        coroutine.wrap(function() task.shield(fn) return nil end)()
+        coroutine.wrap(function()
+          task.shield(fn)
+          return nil
+        end)()
         return nil
       end)()
     end,
@@ -215,8 +266,17 @@ it("T-F: an error in a wrapped coroutine has its frames, and those of the resume
   for way, call in pairs(ways) do
     for kind, make in pairs(errors) do
       local err = make()
-      local function resuming_frame() call(function() raise(err) return nil end) return nil end
-      local t = task.spawn(function() resuming_frame() return nil end)
+      local function resuming_frame()
+        call(function()
+          raise(err)
+          return nil
+        end)
+        return nil
+      end
+      local t = task.spawn(function()
+        resuming_frame()
+        return nil
+      end)
       task.wait { t }
       local _, got = t:result()
       if type(err) ~= "string" then equal(rawequal(got, err), true) end
@@ -247,7 +307,10 @@ it("T-F: on_unhandled gets the frames", function()
 end)
 
 it("T-F: a Timeout tells where it was stuck, behind any number of blocks", function()
-  local function stuck_here() task.sleep(10) return nil end
+  local function stuck_here()
+    task.sleep(10)
+    return nil
+  end
   local ways = {
     directly = function() task.timeout(0.01, stuck_here) end,
     ["in blocks"] = function()

@@ -3,7 +3,10 @@ local task = require "septet.task"
 
 local strange = {
   raises = setmetatable({}, { __tostring = function() error "boom" end }),
-  waits = setmetatable({}, { __tostring = function() task.sleep(1) return "late" end }),
+  waits = setmetatable({}, { __tostring = function()
+    task.sleep(1)
+    return "late"
+  end }),
   ["returns nil"] = setmetatable({}, { __tostring = function() return nil end }),
   ["returns a table"] = setmetatable({}, { __tostring = function() return {} end }),
   ["is no function"] = setmetatable({}, { __tostring = 7 }),

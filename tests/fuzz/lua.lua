@@ -15,7 +15,11 @@ local pool = {
   1 << 62, "", "x", "a\0b", {},
   { 1, 2, 3 }, { limit = 1 }, { timeout = 0.01 }, { a = { b = {} } }, print, error, io.stdout,
   function() end,
-  function(...) task.sleep(0.01) return ... end, function() error "no" end,
+  function(...)
+    task.sleep(0.01)
+    return ...
+  end,
+  function() error "no" end,
   setmetatable({}, { __call = function() end }),
   coroutine.create(function() task.sleep(1) end), "http://127.0.0.1:1/", "fuzz.file",
   task.current(), json.null, (coroutine.running()), 1 / 0, -0.5,

@@ -38,9 +38,18 @@ local function check(response)
 end
 
 local modes = {
-  [0] = function(url) local s <close> = session() return s:get(url) end,
-  function(url) local s <close> = session() return read_all(s, url) end,
-  function(_, secure) local s <close> = session { http2 = "force" } return s:get(secure) end,
+  [0] = function(url)
+    local s <close> = session()
+    return s:get(url)
+  end,
+  function(url)
+    local s <close> = session()
+    return read_all(s, url)
+  end,
+  function(_, secure)
+    local s <close> = session { http2 = "force" }
+    return s:get(secure)
+  end,
   function(url)
     local s <close> = session { proxy = url, allow = nil }
     return s:get "http://peer.invalid/"
