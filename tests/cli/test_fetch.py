@@ -8,7 +8,7 @@ import unittest
 
 import harness
 
-FETCH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "fetch.lua")
+FETCH = os.path.join(harness.ROOT, "scripts", "fetch.lua")
 ORIGIN = harness.ORIGIN
 REFUSED = "http://127.0.0.1:1/"
 

@@ -138,9 +138,7 @@ io.stderr:write(tostring(select(3, os.execute 'kill -XFSZ $$')), '\\n')"""
 
 
 class Fetch(harness.Case):
-    SCRIPT = os.path.join(
-        os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "fetch.lua"
-    )
+    SCRIPT = os.path.join(harness.ROOT, "scripts", "fetch.lua")
     run_with, finish = Lost.run_with, Lost.finish
 
     def test_results_that_are_lost(self):
