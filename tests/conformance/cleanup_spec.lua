@@ -40,7 +40,7 @@ it("cancel.swallow_loop_fair: a loop that swallows Cancelled lets other tasks ru
 end)
 
 it("cancel.stuck_warning: a task that swallows 1000 cancellations is reported once", function()
-  local told, status = command.run [[
+  local printed, status = command.run [[
 local function absorb(times)
   for _ = 1, times do pcall(task.sleep, 1) end
 end
@@ -52,8 +52,8 @@ t:await() patient:await()
   equal(status, 0)
   local words = "^septet: warning: task 'stubborn' ignores its cancellation: "
     .. "it has absorbed it 1000 times\n"
-  equal(told:find(words .. "stack traceback:\n.*'absorb'") ~= nil, true, told)
-  equal(select(2, told:gsub("warning", "")), 1)
+  equal(printed:find(words .. "stack traceback:\n.*'absorb'") ~= nil, true, printed)
+  equal(select(2, printed:gsub("warning", "")), 1)
 end)
 
 it("cancel.during_cleanup: a wait in cleanup that is not shielded raises at once", function()

@@ -21,9 +21,9 @@ it("lua.break_upvalue_closes: the probe is right about break, and our loops are 
   ]]))
   equal(probe.closes_loops(), ok and closed)
 
-  local told = command.shell(("'%s' -v -v -e ''"):format(command.path))
-  equal(told:find("generic for: " .. (probe.closes_loops() and "closed" or "not closed"),
-    1, true) ~= nil, true, told)
+  local printed = command.shell(("'%s' -v -v -e ''"):format(command.path))
+  equal(printed:find("generic for: " .. (probe.closes_loops() and "closed" or "not closed"),
+    1, true) ~= nil, true, printed)
 
   -- Such loops over what is ours are sound with every Lua; where it cannot close them, the block
   -- around does.
@@ -205,14 +205,15 @@ it("lua.no_wait_in_sort_gsub_require_gc_msgh: C functions that cannot wait are n
   }
   for place, call in pairs(places) do
     for i, wait in ipairs(waits) do
-      local told
+      local refusal
       local ok, err = pcall(call, function()
-        told = told or select(2, pcall(wait))
+        refusal = refusal or select(2, pcall(wait))
         error "out of here"
       end)
       package.loaded["conformance.waits"] = nil
-      equal(task.is(told, "Usage"), true, ("%s, wait %d: %s, %s"):format(place, i, ok, err))
-      equal(told.message:find("cannot wait here: " .. place, 1, true) ~= nil, true, told.message)
+      equal(task.is(refusal, "Usage"), true, ("%s, wait %d: %s, %s"):format(place, i, ok, err))
+      equal(refusal.message:find("cannot wait here: " .. place, 1, true) ~= nil,
+        true, refusal.message)
     end
   end
 

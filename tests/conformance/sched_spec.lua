@@ -168,24 +168,25 @@ it("sched.hog_report: a turn longer than 100 ms is reported once", function()
     t.name = "the hog"
     t:await()
   ]]
-  local told, status = run("-W --virtual-time", script)
+  local printed, status = run("-W --virtual-time", script)
   equal(status, 0)
   local warnings, events = {}, {}
   local words = "warning: task '([^\n]-)' ran for ([%d.]+) s without waiting([^\n]*)\n"
-  for name, seconds, rest in told:gmatch(words) do
+  for name, seconds, rest in printed:gmatch(words) do
     warnings[#warnings + 1] = ("%s %s %s"):format(name, seconds,
       rest:match ":(%d+): everything else stood still$")
   end
-  for event in told:gmatch "event: ([^\n]*)\n" do events[#events + 1] = event end
-  equal(warnings, { "the hog 0.25 10", "the hog 0.12 13", "the hog 0.5 6" }, told)
-  equal(events, { "task 2, 0.250 s", "task 2, 0.120 s", "task 2, 0.500 s" }, told)
+  for event in printed:gmatch "event: ([^\n]*)\n" do events[#events + 1] = event end
+  equal(warnings, { "the hog 0.25 10", "the hog 0.12 13", "the hog 0.5 6" }, printed)
+  equal(events, { "task 2, 0.250 s", "task 2, 0.120 s", "task 2, 0.500 s" }, printed)
 
-  told = run("", "local t0 = task.now() while task.now() - t0 < 0.11 do end") -- of real time, too
-  equal((tonumber(told:match "ran for ([%d.]+) s without waiting") or 0) >= 0.11, true, told)
+  -- of real time, too
+  printed = run("", "local t0 = task.now() while task.now() - t0 < 0.11 do end")
+  equal((tonumber(printed:match "ran for ([%d.]+) s without waiting") or 0) >= 0.11, true, printed)
 end)
 
 it("sched.hog_limit: a turn over the limit is ended by TaskHog, caught or not", function()
-  local told, status = run("--max-slice=0.05", [[
+  local printed, status = run("--max-slice=0.05", [[
     local function spin() while true do end end
     local others = 0
     local other = task.spawn(function()
@@ -210,20 +211,20 @@ it("sched.hog_limit: a turn over the limit is ended by TaskHog, caught or not", 
     other:await()
     print(others)
   ]])
-  equal({ without_slow(told), status }, { "5\n", 0 })
+  equal({ without_slow(printed), status }, { "5\n", 0 })
 
-  told, status = run("--max-slice=0.25", [[ -- a task that waits in between may take longer
+  printed, status = run("--max-slice=0.25", [[ -- a task that waits in between may take longer
     local function compute() for _ = 1, 1e6 do end end
     compute()
     task.sleep(0.3)
     compute()
     print "done"
   ]])
-  equal({ without_slow(told), status }, { "done\n", 0 })
+  equal({ without_slow(printed), status }, { "done\n", 0 })
 
-  told, status = run("--max-slice=0.05", "while true do end")
+  printed, status = run("--max-slice=0.05", "while true do end")
   equal(status, 1)
-  equal(told:find "the task ran for more than 0.05" ~= nil, true, told)
+  equal(printed:find "the task ran for more than 0.05" ~= nil, true, printed)
 end)
 
 it("sched.shuffle_passes: a seed changes the order of batches, but not the models", function()
@@ -276,7 +277,7 @@ it("time.sleep_not_early: a sleep never returns early", function()
   end)
   close_to(total, 1)
 
-  local told, status = run("", [[ -- nor by the real clock
+  local printed, status = run("", [[ -- nor by the real clock
     local tasks = {}
     for i = 1, 20 do
       tasks[i] = task.spawn(function()
@@ -288,7 +289,7 @@ it("time.sleep_not_early: a sleep never returns early", function()
     task.gather(tasks)
     print "done"
   ]])
-  equal({ without_slow(told), status }, { "done\n", 0 })
+  equal({ without_slow(printed), status }, { "done\n", 0 })
 end)
 
 it("time.after_hog: a sleep counts from its call, however long the task has computed", function()
@@ -312,7 +313,7 @@ it("time.after_hog: a sleep counts from its call, however long the task has comp
   task.wait(tasks)
   for i, seconds in ipairs { 2.5, 2.5, 3 } do close_to(woken[i], seconds) end
 
-  local told, status = run("", [[ -- the same by the real clock
+  local printed, status = run("", [[ -- the same by the real clock
     local start = task.now()
     while task.now() - start < 0.05 do end
     start = task.now()
@@ -320,7 +321,7 @@ it("time.after_hog: a sleep counts from its call, however long the task has comp
     assert(task.now() - start >= 0.03)
     print "done"
   ]])
-  equal({ without_slow(told), status }, { "done\n", 0 })
+  equal({ without_slow(printed), status }, { "done\n", 0 })
 end)
 
 in_order("time.equal_deadlines_fifo: timers of one instant fire in order", function()

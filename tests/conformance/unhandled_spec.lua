@@ -9,10 +9,10 @@ local run = command.run
 
 it("unhandled.at_scope_close: an unseen failure is reported once, at the scope's end", function()
   local log, note = recorder()
-  local told = {}
+  local reported = {}
   task.on_unhandled = function(t, err, traceback)
-    note("told of " .. err)
-    told[err] = { t, traceback }
+    note("reported: " .. err)
+    reported[err] = { t, traceback }
   end
   local function failing_frame(what)
     error(what, 0)
@@ -38,17 +38,17 @@ it("unhandled.at_scope_close: an unseen failure is reported once, at the scope's
   turns(3)
   note "end"
   equal(log, {
-    "child failed", "block closed", "told of the block's",
-    "task returns", "told of the task's", "task ended",
-    "told of the run's", "end",
+    "child failed", "block closed", "reported: the block's",
+    "task returns", "reported: the task's", "task ended",
+    "reported: the run's", "end",
   })
-  equal(rawequal(told["the block's"][1], child), true)
-  has(told["the block's"][2], "in function <.*unhandled_spec.lua:%d+>")
-  has(told["the block's"][2], ">.*\n\tspawned at .*unhandled_spec.lua:%d+ by #%d+$")
+  equal(rawequal(reported["the block's"][1], child), true)
+  has(reported["the block's"][2], "in function <.*unhandled_spec.lua:%d+>")
+  has(reported["the block's"][2], ">.*\n\tspawned at .*unhandled_spec.lua:%d+ by #%d+$")
 end)
 
 it("unhandled.not_if_awaited: a failure that a task has seen is not reported", function()
-  local told, note = recorder()
+  local reported, note = recorder()
   task.on_unhandled = function(_, err) note(err) end
   task.timeout(10, function()
     local awaited, result, twice, elsewhere = task.spawn(fail, 1), task.spawn(fail, 2),
@@ -76,7 +76,7 @@ it("unhandled.not_if_awaited: a failure that a task has seen is not reported", f
   raises("^last$", last.await, last)
   owner:await()
   turns(2)
-  equal(told, {})
+  equal(reported, {})
 
   -- A task that holds its handle, or a waiter that has gone, has not seen it.
   task.timeout(10, function()
@@ -90,11 +90,11 @@ it("unhandled.not_if_awaited: a failure that a task has seen is not reported", f
     task.sleep(1)
   end)
   turns(2)
-  equal(told, { "waited for", "completed", "left alone" })
+  equal(reported, { "waited for", "completed", "left alone" })
 end)
 
 it("unhandled.not_if_cancelled: a task that ends cancelled is not reported", function()
-  local told, note = recorder()
+  local reported, note = recorder()
   task.on_unhandled = function(_, err) note(err) end
   task.spawn(function()
     local waiting = task.spawn(never)
@@ -115,7 +115,7 @@ it("unhandled.not_if_cancelled: a task that ends cancelled is not reported", fun
     equal(returns:status(), "done")
   end):await()
   turns(2)
-  equal(told, {})
+  equal(reported, {})
 
   task.spawn(function()
     local t = task.spawn(function()
@@ -126,7 +126,7 @@ it("unhandled.not_if_cancelled: a task that ends cancelled is not reported", fun
     t:cancel()
   end):await()
   turns(2)
-  equal(told, { "cleanup broke" })
+  equal(reported, { "cleanup broke" })
 end)
 
 it("orphan.cancelled_at_owner_end: a task's end cancels and joins its tasks", function()

@@ -103,19 +103,19 @@ describe("functions that cannot wait", function()
   -- Calls fn, which reaches `wait` through C. The error of `wait` must match; the task goes on.
   local function refused(pattern, fn)
     local t = task.spawn(function()
-      local told
+      local refusal
       local function wait()
         local ok, err = pcall(task.sleep, 0.001)
         equal(ok, false)
-        told = told or err
+        refusal = refusal or err
       end
       pcall(fn, wait)
-      return told, slow "goes on"
+      return refusal, slow "goes on"
     end)
-    local told, after = t:await()
+    local refusal, after = t:await()
     equal(after, "goes on")
-    equal(task.is(told, "Usage"), true, tostring(told))
-    equal(told.message:find(pattern) ~= nil, true, told.message)
+    equal(task.is(refusal, "Usage"), true, tostring(refusal))
+    equal(refusal.message:find(pattern) ~= nil, true, refusal.message)
   end
 
   it("a wait inside table.sort is refused", function()

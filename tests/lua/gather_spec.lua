@@ -3,6 +3,7 @@ local task = require "septet.task"
 local helpers = require "helpers"
 
 local never, after_turns = helpers.never, helpers.after_turns
+local unhandled = helpers.unhandled
 
 describe("gather", function()
   it("gather returns results in the list's order, whatever the order of the ends", function()
@@ -105,8 +106,7 @@ describe("a failure in a gather", function()
   end)
 
   it("gather raises the first error, and reports the later ones as unhandled", function()
-    local told = {}
-    task.on_unhandled = function(_, err) told[#told + 1] = err end
+    local reported = unhandled()
     raises("^first$", task.gather, {
       function()
         pcall(never)
@@ -118,7 +118,7 @@ describe("a failure in a gather", function()
       end,
     })
     turns(3)
-    equal(told, { "later" })
+    equal(reported, { "later" })
   end)
 
   it("gather raises errors of nil, false and text unchanged", function()

@@ -244,15 +244,17 @@ describe("trace hooks", function()
   end)
 
   it("hooks cannot wait", function()
-    local told = {}
-    local function hook() told[#told + 1] = select(2, pcall(task.sleep, 0.001)) or "waited" end
+    local refusals = {}
+    local function hook()
+      refusals[#refusals + 1] = select(2, pcall(task.sleep, 0.001)) or "waited"
+    end
     local session <close> = http.session {
       trace = { request_end = hook, request_exception = hook },
     }
     session:get(URL .. "/bytes/1")
     pcall(session.get, session, origin.refused)
-    equal(#told, 2)
-    for _, err in ipairs(told) do
+    equal(#refusals, 2)
+    for _, err in ipairs(refusals) do
       equal(task.is(err, "Usage"), true)
       equal(err.message:find "cannot wait here" ~= nil, true)
     end

@@ -128,53 +128,53 @@ describe("a request's cookies", function()
 end)
 
 describe("a request's hooks", function()
-  local function hooks(name, told)
+  local function hooks(name, seen)
     return {
       request_start = function(ctx, ev)
         ctx.name = name
         ev.headers["X-" .. name] = "told"
-        told[#told + 1] = name .. " start"
+        seen[#seen + 1] = name .. " start"
       end,
-      request_end = function(ctx, ev) told[#told + 1] = ("%s %d"):format(ctx.name, ev.status) end,
+      request_end = function(ctx, ev) seen[#seen + 1] = ("%s %d"):format(ctx.name, ev.status) end,
       request_exception = function(ctx, ev)
-        told[#told + 1] = ("%s %s"):format(ctx.name,
+        seen[#seen + 1] = ("%s %s"):format(ctx.name,
           ev.cancelled and "cancelled" or ev.exception.code or ev.exception)
       end,
     }
   end
 
   it("a request's hooks are called beside its session's", function()
-    local told = {}
-    local session <close> = http.session { trace = hooks("session", told) }
-    local said = echo(session, "GET", { trace = hooks("own", told) })
+    local seen = {}
+    local session <close> = http.session { trace = hooks("session", seen) }
+    local said = echo(session, "GET", { trace = hooks("own", seen) })
     equal({ said.headers["x-session"], said.headers["x-own"] }, { "told", "told" })
-    pcall(session.get, session, URL .. "/empty", { trace = hooks("own", told) })
+    pcall(session.get, session, URL .. "/empty", { trace = hooks("own", seen) })
     session:get(URL .. "/bytes/1")
-    equal(told, { "session start", "own start", "session 200",
+    equal(seen, { "session start", "own start", "session 200",
       "own 200", "session start", "own start", "session reset",
       "own reset", "session start", "session 200" })
   end)
 
   it("a request's hooks need no hooks of the session", function()
-    local told = {}
+    local seen = {}
     local session <close> = http.session()
-    session:get(URL .. "/redirect/1", { trace = hooks("own", told) })
-    task.move_on_after(0.01, session.get, session, URL .. "/stall", { trace = hooks("own", told) })
-    equal(told, { "own start", "own 200", "own start", "own cancelled" })
+    session:get(URL .. "/redirect/1", { trace = hooks("own", seen) })
+    task.move_on_after(0.01, session.get, session, URL .. "/stall", { trace = hooks("own", seen) })
+    equal(seen, { "own start", "own 200", "own start", "own cancelled" })
     misuse("did you mean 'request_start'", function()
       session:get(URL, { trace = { request_starts = print } })
     end)
   end)
 
   it("a request's hook may refuse the request, which the session's hooks see", function()
-    local told = {}
-    local session <close> = http.session { trace = hooks("session", told) }
+    local seen = {}
+    local session <close> = http.session { trace = hooks("session", seen) }
     local mark = origin.mark()
     equal(pcall(session.get, session, URL .. "/bytes/1", { trace = { request_start = function()
       error("no", 0)
     end } }),
       false)
-    equal({ told, #origin.requests(mark) }, { { "session start", "session no" }, 0 })
+    equal({ seen, #origin.requests(mark) }, { { "session start", "session no" }, 0 })
   end)
 end)
 

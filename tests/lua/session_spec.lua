@@ -243,14 +243,14 @@ describe("retries", function()
   end)
 
   it("hooks see retries as one request", function()
-    local told = {}
+    local seen = {}
     local session <close> = http.session { retries = quick, trace = {
-      request_end = function(_, ev) told[#told + 1] = ev.status end,
-      request_exception = function(_, ev) told[#told + 1] = ev.exception.code end,
+      request_end = function(_, ev) seen[#seen + 1] = ev.status end,
+      request_exception = function(_, ev) seen[#seen + 1] = ev.exception.code end,
     } }
     session:get(origin.failing(2))
     raises_error({ code = "reset" }, session.get, session, origin.failing(9, "&how=reset"))
-    equal(told, { 200, "reset" })
+    equal(seen, { 200, "reset" })
   end)
 
   it("retries that are not valid are refused", function()

@@ -306,7 +306,7 @@ it("a stream has one reader at a time", function()
 end)
 
 describe("hooks of a stream", function()
-  local function told(fn)
+  local function hooked(fn)
     local events = {}
     local function hook(name)
       return function(_, ev)
@@ -322,21 +322,21 @@ describe("hooks of a stream", function()
   end
 
   it("hooks see the end of a stream when the body has ended", function()
-    equal(told(function(session)
+    equal(hooked(function(session)
       local r <close> = session:stream("GET", URL .. "/redirect/1")
       equal(r.body, "01")
     end), { "start", "end" })
   end)
 
   it("hooks see the failure of the body", function()
-    equal(told(function(session)
+    equal(hooked(function(session)
       local r <close> = session:stream("GET", URL .. "/truncate")
       pcall(r.read, r)
     end), { "start", "exception partial" })
   end)
 
   it("hooks see the end of a stream that is closed", function()
-    equal(told(function(session)
+    equal(hooked(function(session)
       session:stream("GET", URL .. "/stall?after=1&length=2"):close()
     end), { "start", "end" })
   end)

@@ -2,7 +2,7 @@
 local task = require "septet.task"
 local helpers = require "helpers"
 
-local never, recorder = helpers.never, helpers.recorder
+local never, recorder, unhandled = helpers.never, helpers.recorder, helpers.unhandled
 
 describe("spawn", function()
   it("spawn defers: the spawner goes on, then its tasks start in order", function()
@@ -137,8 +137,7 @@ describe("orphans", function()
   end)
 
   it("orphans that fail while they are cancelled are reported", function()
-    local told = {}
-    task.on_unhandled = function(_, err) told[#told + 1] = err end
+    local reported = unhandled()
     task.spawn(function()
       task.spawn(function()
         pcall(never)
@@ -147,15 +146,15 @@ describe("orphans", function()
       turns(1)
     end):await()
     turns(2)
-    equal(told, { "worse" })
+    equal(reported, { "worse" })
   end)
 end)
 
 describe("on_unhandled", function()
   it("on_unhandled gets an unawaited failure once, when its owner ends", function()
-    local told, before = {}, nil
+    local reported, before = {}, nil
     task.on_unhandled = function(t, err, traceback)
-      told[#told + 1] = { t, err, traceback }
+      reported[#reported + 1] = { t, err, traceback }
     end
     local function failing_function()
       error("lost", 0)
@@ -164,20 +163,19 @@ describe("on_unhandled", function()
     task.spawn(function()
       child = task.spawn(function() return 1, failing_function() end)
       turns(5)
-      before = #told
+      before = #reported
     end):await()
     turns(3)
     equal(before, 0)
-    equal(#told, 1)
-    equal(rawequal(told[1][1], child), true)
-    equal(told[1][2], "lost")
-    equal(told[1][3]:find "failing_function" ~= nil, true)
+    equal(#reported, 1)
+    equal(rawequal(reported[1][1], child), true)
+    equal(reported[1][2], "lost")
+    equal(reported[1][3]:find "failing_function" ~= nil, true)
     equal(child:status(), "failed")
   end)
 
   it("on_unhandled gets no failure that was awaited, read, gathered or cancelled", function()
-    local told = {}
-    task.on_unhandled = function(_, err) told[#told + 1] = err end
+    local reported = unhandled()
     task.spawn(function()
       local a = task.spawn(error, "a", 0)
       pcall(a.await, a)
@@ -191,12 +189,11 @@ describe("on_unhandled", function()
       pcall(task.group, function(g) g:spawn(error, "e", 0) end)
     end):await()
     turns(3)
-    equal(told, {})
+    equal(reported, {})
   end)
 
   it("on_unhandled gets a failure that wait and as_completed only handed out", function()
-    local told = {}
-    task.on_unhandled = function(_, err) told[#told + 1] = err end
+    local reported = unhandled()
     task.spawn(function()
       task.wait { task.spawn(error, "waited", 0) }
       for _ in task.as_completed { task.spawn(error, "completed", 0) } do
@@ -204,12 +201,11 @@ describe("on_unhandled", function()
       end
     end):await()
     turns(3)
-    equal(told, { "waited", "completed" })
+    equal(reported, { "waited", "completed" })
   end)
 
   it("on_unhandled gets each of many failures, in their order", function()
-    local told = {}
-    task.on_unhandled = function(_, err) told[#told + 1] = err end
+    local reported = unhandled()
     task.spawn(function()
       for i = 1, 100 do
         task.spawn(error, i, 0)
@@ -217,8 +213,8 @@ describe("on_unhandled", function()
       turns(1)
     end):await()
     turns(3)
-    equal(#told, 100)
-    for i = 1, 100 do equal(told[i], i) end
+    equal(#reported, 100)
+    for i = 1, 100 do equal(reported[i], i) end
   end)
 
   it("on_unhandled cannot wait", function()

@@ -3,12 +3,12 @@ local task = require "septet.task"
 
 -- Runs fn, whatever it raises. Returns what was reported as unhandled meanwhile.
 local function reports(fn, ...)
-  local told, before = {}, task.on_unhandled
-  task.on_unhandled = function(_, err) told[#told + 1] = tostring(err) end
+  local reported, before = {}, task.on_unhandled
+  task.on_unhandled = function(_, err) reported[#reported + 1] = tostring(err) end
   pcall(fn, ...)
   task.sleep(0.1)
   task.on_unhandled = before
-  return told
+  return reported
 end
 
 local function failing()
