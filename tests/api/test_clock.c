@@ -12,6 +12,30 @@ static septet_host *host_on(struct reports *reports, int clock)
     return host;
 }
 
+static void use_virtual_clock(septet_config *config)
+{
+    config->clock = SEPTET_CLOCK_VIRTUAL;
+}
+
+static int setup_virtual(void **state)
+{
+    return host_fixture_setup_with(state, use_virtual_clock);
+}
+
+static void use_manual_clock(septet_config *config)
+{
+    config->clock = SEPTET_CLOCK_MANUAL;
+}
+
+static int setup_manual(void **state)
+{
+    return host_fixture_setup_with(state, use_manual_clock);
+}
+
+#define TEST_ON_VIRTUAL(fn)                                                                        \
+    cmocka_unit_test_setup_teardown(fn, setup_virtual, host_fixture_teardown)
+#define TEST_ON_MANUAL(fn) cmocka_unit_test_setup_teardown(fn, setup_manual, host_fixture_teardown)
+
 static void assert_global(septet_host *host, const char *name, double expected)
 {
     lua_State *L = septet_lua(host);
@@ -23,15 +47,13 @@ static void assert_global(septet_host *host, const char *name, double expected)
 
 static void test_virtual_clock_jumps(void **state)
 {
-    struct reports reports;
-    septet_host *host = host_on(&reports, SEPTET_CLOCK_VIRTUAL);
+    struct host_fixture *f = *state;
     uint64_t t0 = uv_hrtime();
-    assert_runs(host, PRELUDE "a = task.now() task.sleep(86400) b = task.now()");
+    assert_runs(f->host, PRELUDE "a = task.now() task.sleep(86400) b = task.now()");
     assert_true(uv_hrtime() - t0 < UINT64_C(3600000000000)); /* it did not wait */
-    assert_global(host, "a", 1);
-    assert_global(host, "b", 86401);
-    assert_silent(&reports);
-    assert_int_equal(septet_free(host), SEPTET_OK);
+    assert_global(f->host, "a", 1);
+    assert_global(f->host, "b", 86401);
+    assert_silent(&f->reports);
 }
 
 /* The turn in which the last task ends still has its poll before it. */
@@ -49,59 +71,52 @@ static void test_run_that_ends_before_the_poll_does_not_wait_in_it(void **state)
 
 static void test_virtual_clock_jumps_when_stepped(void **state)
 {
-    struct reports reports;
-    septet_host *host = host_on(&reports, SEPTET_CLOCK_VIRTUAL);
-    assert_loads(host, PRELUDE "task.sleep(3600) b = task.now()");
-    while (septet_step(host, 0) == 1)
+    struct host_fixture *f = *state;
+    assert_loads(f->host, PRELUDE "task.sleep(3600) b = task.now()");
+    while (septet_step(f->host, 0) == 1)
         ;
-    assert_global(host, "b", 3601);
-    assert_int_equal(septet_free(host), SEPTET_OK);
+    assert_global(f->host, "b", 3601);
 }
 
 static void test_virtual_clock_of_a_wait_for_ever_is_a_deadlock(void **state)
 {
-    struct reports reports;
-    septet_host *host = host_on(&reports, SEPTET_CLOCK_VIRTUAL);
-    assert_int_equal(run_script(host, PRELUDE "task.sleep(math.huge)"), SEPTET_EDEADLOCK);
-    assert_text(reports.warned, "waits for sleep for ever");
-    assert_int_equal(septet_free(host), SEPTET_OK);
+    struct host_fixture *f = *state;
+    assert_int_equal(run_script(f->host, PRELUDE "task.sleep(math.huge)"), SEPTET_EDEADLOCK);
+    assert_text(f->reports.warned, "waits for sleep for ever");
 }
 
 static void test_manual_clock_moves_by_advance(void **state)
 {
-    struct reports reports;
-    septet_host *host = host_on(&reports, SEPTET_CLOCK_MANUAL);
-    assert_loads(host, PRELUDE "n = 0 for i = 1, 3 do task.sleep(1) n = i end");
+    struct host_fixture *f = *state;
+    assert_loads(f->host, PRELUDE "n = 0 for i = 1, 3 do task.sleep(1) n = i end");
     for (int i = 0; i < 5; i++)
-        assert_int_equal(septet_step(host, 0), 1);
-    assert_global(host, "n", 0);
-    assert_int_equal(septet_advance(host, UINT64_MAX), SEPTET_EINVAL);
-    assert_int_equal(septet_advance(host, UINT64_MAX - 1000000000), SEPTET_EINVAL);
-    assert_int_equal(septet_advance(host, 999999999), SEPTET_OK);
-    assert_int_equal(septet_step(host, 0), 1);
-    assert_global(host, "n", 0);
-    assert_int_equal(septet_advance(host, 1), SEPTET_OK);
-    assert_int_equal(septet_step(host, 0), 1);
-    assert_global(host, "n", 1);
+        assert_int_equal(septet_step(f->host, 0), 1);
+    assert_global(f->host, "n", 0);
+    assert_int_equal(septet_advance(f->host, UINT64_MAX), SEPTET_EINVAL);
+    assert_int_equal(septet_advance(f->host, UINT64_MAX - 1000000000), SEPTET_EINVAL);
+    assert_int_equal(septet_advance(f->host, 999999999), SEPTET_OK);
+    assert_int_equal(septet_step(f->host, 0), 1);
+    assert_global(f->host, "n", 0);
+    assert_int_equal(septet_advance(f->host, 1), SEPTET_OK);
+    assert_int_equal(septet_step(f->host, 0), 1);
+    assert_global(f->host, "n", 1);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(septet_advance(host, 5000000000), SEPTET_OK);
-        while (septet_step(host, 0) == 1 && i == 1)
+        assert_int_equal(septet_advance(f->host, 5000000000), SEPTET_OK);
+        while (septet_step(f->host, 0) == 1 && i == 1)
             ;
     }
-    assert_global(host, "n", 3);
-    assert_silent(&reports);
-    assert_int_equal(septet_free(host), SEPTET_OK);
+    assert_global(f->host, "n", 3);
+    assert_silent(&f->reports);
 }
 
 static void test_manual_clock_that_nobody_moves_is_a_deadlock(void **state)
 {
-    struct reports reports;
-    septet_host *host = host_on(&reports, SEPTET_CLOCK_MANUAL);
-    assert_int_equal(run_script(host, PRELUDE "task.sleep(1)"), SEPTET_EDEADLOCK);
-    assert_text(reports.warned, "waits for sleep 1 s");
-    assert_int_equal(septet_free(host), SEPTET_OK);
+    struct host_fixture *f = *state;
+    assert_int_equal(run_script(f->host, PRELUDE "task.sleep(1)"), SEPTET_EDEADLOCK);
+    assert_text(f->reports.warned, "waits for sleep 1 s");
 }
 
+/* Scripts that move the clock across several deadlines; each counts to 3. */
 static const char *const movers[] = {"advance_to_the_last", "advance_beyond", "busy_three_times",
                                      "busy_once"};
 
@@ -257,25 +272,25 @@ static void test_slow_turns_are_not_told_where_that_is_off(void **state)
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
-static septet_host *limited(struct reports *reports)
+static void limit_turns(septet_config *config)
 {
-    septet_config config = config_for(reports);
-    config.slow_ms = 0;
-    config.max_slice_ms = 20;
-    septet_host *host = septet_new(&config, NULL);
-    assert_non_null(host);
-    return host;
+    config->max_slice_ms = 20;
 }
+
+static int setup_limited(void **state)
+{
+    return host_fixture_setup_with(state, limit_turns);
+}
+
+#define TEST_LIMITED(fn) cmocka_unit_test_setup_teardown(fn, setup_limited, host_fixture_teardown)
 
 static void test_turn_over_its_limit_ends_by_an_error(void **state)
 {
-    struct reports reports;
-    septet_host *host = limited(&reports);
-    assert_int_equal(run_script(host, "while true do end"), SEPTET_ESCRIPT);
-    assert_string_equal(reports.kind, "TaskHog");
-    assert_runs(host,
+    struct host_fixture *f = *state;
+    assert_int_equal(run_script(f->host, "while true do end"), SEPTET_ESCRIPT);
+    assert_string_equal(f->reports.kind, "TaskHog");
+    assert_runs(f->host,
                 PRELUDE "local t = os.clock() while os.clock() - t < 0.2 do task.sleep(0) end");
-    assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
 static void test_turn_over_its_limit_cannot_swallow_the_error(void **state)
@@ -289,7 +304,10 @@ static void test_turn_over_its_limit_cannot_swallow_the_error(void **state)
     };
     for (size_t i = 0; i < sizeof loops / sizeof *loops; i++) {
         struct reports reports;
-        septet_host *host = limited(&reports);
+        septet_config config = config_for(&reports);
+        limit_turns(&config);
+        septet_host *host = septet_new(&config, NULL);
+        assert_non_null(host);
         assert_int_equal(run_script(host, loops[i]), SEPTET_ESCRIPT);
         assert_runs(host, PRELUDE "task.sleep(0)");
         assert_int_equal(septet_free(host), SEPTET_OK);
@@ -298,27 +316,25 @@ static void test_turn_over_its_limit_cannot_swallow_the_error(void **state)
 
 static void test_limit_leaves_the_others_alone(void **state)
 {
-    struct reports reports;
-    septet_host *host = limited(&reports);
-    assert_runs(host, PRELUDE
+    struct host_fixture *f = *state;
+    assert_runs(f->host, PRELUDE
                 "local t = task.spawn(function() while true do end end)\n"
                 "local u = task.spawn(function() task.sleep(0.05) return 7 end)\n"
                 "ok, err = pcall(t.await, t) got = u:await() hog = task.is(err, 'TaskHog') and 1");
-    assert_global(host, "got", 7);
-    assert_global(host, "hog", 1);
-    assert_silent(&reports);
-    assert_int_equal(septet_free(host), SEPTET_OK);
+    assert_global(f->host, "got", 7);
+    assert_global(f->host, "hog", 1);
+    assert_silent(&f->reports);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_virtual_clock_jumps),
+        TEST_ON_VIRTUAL(test_virtual_clock_jumps),
         cmocka_unit_test(test_run_that_ends_before_the_poll_does_not_wait_in_it),
-        cmocka_unit_test(test_virtual_clock_jumps_when_stepped),
-        cmocka_unit_test(test_virtual_clock_of_a_wait_for_ever_is_a_deadlock),
-        cmocka_unit_test(test_manual_clock_moves_by_advance),
-        cmocka_unit_test(test_manual_clock_that_nobody_moves_is_a_deadlock),
+        TEST_ON_VIRTUAL(test_virtual_clock_jumps_when_stepped),
+        TEST_ON_VIRTUAL(test_virtual_clock_of_a_wait_for_ever_is_a_deadlock),
+        TEST_ON_MANUAL(test_manual_clock_moves_by_advance),
+        TEST_ON_MANUAL(test_manual_clock_that_nobody_moves_is_a_deadlock),
         cmocka_unit_test(test_x_1_run_on_a_manual_clock_crosses_deadlines),
         cmocka_unit_test(test_x_1_step_on_a_manual_clock_crosses_deadlines),
         cmocka_unit_test(test_x_1_embedder_advances_past_several_deadlines),
@@ -327,9 +343,9 @@ int main(void)
         cmocka_unit_test(test_shuffle_gives_each_seed_its_order),
         cmocka_unit_test(test_slow_turn_is_told_with_where_it_waits_then),
         cmocka_unit_test(test_slow_turns_are_not_told_where_that_is_off),
-        cmocka_unit_test(test_turn_over_its_limit_ends_by_an_error),
+        TEST_LIMITED(test_turn_over_its_limit_ends_by_an_error),
         cmocka_unit_test(test_turn_over_its_limit_cannot_swallow_the_error),
-        cmocka_unit_test(test_limit_leaves_the_others_alone),
+        TEST_LIMITED(test_limit_leaves_the_others_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* septet_exit, and what on_interrupted tells. */
+/* septet_exit, and what on_interrupted reports. */
 #include "support/host_fixture.h"
 
 static int interrupted;

@@ -143,16 +143,25 @@ void set_origin(lua_State *L)
 
 /* --- the fixture --- */
 
-int host_fixture_setup(void **state)
+int host_fixture_setup_with(void **state, void (*configure)(septet_config *))
 {
     struct host_fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
+    septet_config config = config_for(&f->reports);
+    if (configure)
+        configure(&config);
     f->descriptors = count_descriptors();
-    f->host = new_host(&f->reports);
+    f->host = septet_new(&config, NULL);
+    assert_non_null(f->host);
     f->L = septet_lua(f->host);
     set_origin(f->L);
     *state = f;
     return 0;
+}
+
+int host_fixture_setup(void **state)
+{
+    return host_fixture_setup_with(state, NULL);
 }
 
 void host_fixture_close(struct host_fixture *f)

@@ -42,6 +42,9 @@ struct host_fixture {
 };
 
 int host_fixture_setup(void **state);
+
+/* Likewise, with a config that `configure` has changed. */
+int host_fixture_setup_with(void **state, void (*configure)(septet_config *));
 int host_fixture_teardown(void **state);
 
 /* Closes the host before the test ends. */
