@@ -38,7 +38,8 @@ describe("standard input", function()
 
   it("only one task waits for standard input, whichever reader it has", function()
     local f <close> = files.fifo()
-    local out <close> = assert(io.open(f.path, "r+b")) -- a writer is open: the pipe is not at its end
+    -- a writer is open: the pipe is not at its end
+    local out <close> = assert(io.open(f.path, "r+b"))
     out:setvbuf "no"
     equal(child(HEAD .. "local t = task.spawn(r.read_line, r) task.checkpoint() task.checkpoint() "
       .. "local s = sio.stdin() print(pcall(s.read_line, s)) s:close() print(t:status()) "
