@@ -35,7 +35,7 @@ local core_http, core_stream, setmetatable = core.http, core.http_stream, setmet
 ---@field streams boolean|nil true if the body is streamed
 ---@field insecure boolean|nil true if certificates are not checked
 ---@field deadline number|nil instant of the total timeout
----@field traced table|nil what reports the request's end to its hooks
+---@field traced septet.Traced|nil what reports the request's end to its hooks
 ---@field attempts integer|nil number of the latest attempt, if it may be retried
 local Attempt = {}
 Attempt.__index = Attempt

@@ -40,6 +40,12 @@ function hooks.check(fns)
 end
 
 -- A traced request. The core or request.lua reports its end, which is passed on to the hooks once.
+---@class septet.Traced
+---@field method string of the first attempt
+---@field url string
+---@field id integer number of the request
+---@field insecure boolean|nil true if certificates are not checked
+---@field reported boolean|nil true once the end was passed on
 local Traced = {}
 Traced.__index = Traced
 

@@ -21,6 +21,15 @@ local function parse(text)
   return n, seconds
 end
 
+-- The starts of the requests with one key.
+---@class septet.RateWindow
+---@field n integer number of starts in any `seconds`
+---@field seconds number
+---@field count integer number of starts so far
+---@field starts table<integer, number> instants of the last n, at their number modulo n
+---@field turn septet.Lock held while a caller waits for its start
+---@field waiting integer number of callers in line
+
 local function new_window(n, seconds)
   return { n = n, seconds = seconds, count = 0, starts = {}, turn = sync.lock(), waiting = 0 }
 end

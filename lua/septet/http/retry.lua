@@ -234,12 +234,18 @@ function retry.delay(policy, attempts, response)
   return asked <= policy.max_wait and asked or nil
 end
 
+---@class septet.RetryBudget
+---@field spent integer number of retries so far
+---@field earn fun(target: string, policy: septet.RetryPolicy)
+---@field spend fun(target: string): boolean
+
 --- Creates a budget: a number of retries for each request to an origin, once the initial ones are
 --- used up. Of many origins, those that retried lately are kept. One that was dropped has a full
 --- budget again.
+---@return septet.RetryBudget
 function retry.new_budget()
   local left, older, n = {}, {}, 0 -- tokens by origin, if any were spent; `left` has n origins
-  local budget = { spent = 0 } -- number of retries so far
+  local budget = { spent = 0 }
 
   local function set(origin, tokens)
     n = n + (left[origin] and -1 or 0) + (tokens and 1 or 0)

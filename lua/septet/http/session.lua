@@ -33,7 +33,7 @@ local USER_AGENT = "septet/" .. core.versions():match("^Septet ([^,]+)")
 ---@field redirects integer maximum number that is followed
 ---@field redirect_headers table<string, boolean>
 ---@field retries septet.RetryPolicy|nil
----@field budget table of retries
+---@field budget septet.RetryBudget
 ---@field pace (fun(url: string, left: number|nil): boolean)|nil
 ---@field trace septet.TraceHooks|nil
 ---@field redirected integer redirects followed

@@ -22,7 +22,7 @@ local function run(body, iterate, state)
   body:abort()
 end
 
-local function result_of(state, ok, result, traceback)
+local function after_request(state, ok, result, traceback)
   if ok then return result end
   local failure = state.failure
   if not failure then core.raise(result, traceback) end
@@ -44,7 +44,7 @@ function upload.with_body(iterate, fn)
     ok, result, traceback = core.try(fn, body)
     producer:cancel()
   end)
-  return result_of(state, ok, result, traceback)
+  return after_request(state, ok, result, traceback)
 end
 
 --- Like with_body(), but the iteration continues after the call, in a task of the caller's scope.
@@ -58,7 +58,7 @@ function upload.start_body(iterate, fn)
   state.task = core.spawn(run, body, iterate, state)
   local ok, result, traceback = core.try(fn, body)
   if ok then result.upload = state else state.task:cancel() end
-  return result_of(state, ok, result, traceback)
+  return after_request(state, ok, result, traceback)
 end
 
 return upload
