@@ -10,7 +10,6 @@
 #include "core/frames.h"
 #include "core/inspect.h"
 #include "core/names.h"
-#include "core/prefetch.h"
 #include "core/sched.h"
 #include "core/task.h"
 #include "core/traceback.h"
@@ -391,9 +390,6 @@ static void op_abort(septet_op *op)
 void spt_op_cancel_wait(struct spt_scope *scope)
 {
     struct spt_task *t = scope->task;
-    /* next is usually the root of the task spawned after this one */
-    spt_prefetch(SPT_OF(scope->sibling.next, struct spt_task, root.sibling),
-                 sizeof(struct spt_task));
     if (t->scope != scope || t->state != SPT_TASK_WAITING || !t->wait.op || t->wait.shielded)
         return;
     op_abort(t->wait.op);

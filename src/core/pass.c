@@ -76,10 +76,8 @@ static void fetch_ahead(const struct spt_link *batch)
     if (next == batch)
         return;
     const struct spt_task *t = task_at(next);
-    if (t->co)
+    if (t->co) /* not its first turn */
         spt_prefetch_coroutine(t->co);
-    else
-        spt_prefetch_handle(t); /* its first turn: the handle holds its function */
     if (next->next != batch)
         spt_prefetch_task(task_at(next->next));
 }

@@ -13,12 +13,10 @@
 #define SEPTET_PREFETCH 1
 #endif
 
-/* Sizes in bytes. Those of Lua's are estimates, and a wrong one only costs time. */
+/* Sizes in bytes. That of a lua_State is an estimate, and a wrong one only costs time. */
 enum {
     SPT_CACHE_LINE = 64,
-    SPT_PREFETCH_COROUTINE = 208,                     /* a lua_State */
-    SPT_PREFETCH_HEADER = 40 + 16 * SPT_TASK_UV_LAST, /* what Lua keeps before a task's userdata */
-    SPT_PREFETCH_AHEAD = 4, /* number of tasks ahead, in a walk over an array of them */
+    SPT_PREFETCH_COROUTINE = 208, /* a lua_State */
 };
 
 static inline void spt_prefetch(const void *block, size_t size)
@@ -31,19 +29,13 @@ static inline void spt_prefetch(const void *block, size_t size)
 #endif
 }
 
-/* Prefetches what a task's resume, or the completion of its wait, touches. There is one function
- * each for the task, its handle and its coroutine. */
+/* Prefetches what a task's resume, or the completion of its wait, touches in the task. */
 static inline void spt_prefetch_task(const struct spt_task *t)
 {
     spt_prefetch(t, offsetof(struct spt_task, root) + SPT_CACHE_LINE);
 }
 
-static inline void spt_prefetch_handle(const struct spt_task *t)
-{
-    spt_prefetch((const char *)t - SPT_PREFETCH_HEADER,
-                 SPT_PREFETCH_HEADER + offsetof(struct spt_task, slot));
-}
-
+/* Prefetches what the same touches in the task's coroutine. */
 static inline void spt_prefetch_coroutine(const lua_State *co)
 {
     spt_prefetch(co, SPT_PREFETCH_COROUTINE);

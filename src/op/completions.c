@@ -11,7 +11,6 @@
 #include "core/deadlock.h"
 #include "core/error.h"
 #include "core/op.h"
-#include "core/prefetch.h"
 #include "core/sched.h"
 #include "core/task.h"
 #include "op/env.h"
@@ -149,8 +148,6 @@ static int push_next(lua_State *L, struct completions *set)
     struct spt_link *l = spt_list_pop(&set->ended);
     if (!l)
         return 0;
-    if (!spt_link_alone(&set->ended)) /* the caller probably takes the next one, too */
-        spt_prefetch_handle(SPT_OF(set->ended.next, struct entry, link)->task);
     lua_pushinteger(L, SPT_OF(l, struct entry, link) - set->entries + 1);
     return 1;
 }
@@ -274,18 +271,15 @@ static int l_not_done(lua_State *L)
 }
 
 /* set:values(tasks): returns an array of the first result of each of these tasks, which must be
- * done. They are usually the tasks of the set, so the memory of the set's next ones is
- * prefetched. */
+ * done. */
 static int l_values(lua_State *L)
 {
-    const struct completions *set = check(L);
+    check(L);
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
     lua_Integer n = (lua_Integer)lua_rawlen(L, 2);
     lua_createtable(L, n < INT_MAX ? (int)n : 0, 1); /* and room for the field `n` */
     for (lua_Integer i = 1; i <= n; i++) {
-        if (i + SPT_PREFETCH_AHEAD <= set->count)
-            spt_prefetch_handle(set->entries[i + SPT_PREFETCH_AHEAD - 1].task);
         lua_rawgeti(L, 2, i); // stack: set, tasks, values, task
         struct spt_task *t = spt_check_task(L, 4);
         spt_task_observe(t);
