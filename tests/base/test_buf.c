@@ -1,16 +1,11 @@
 /* The byte buffer and its maximum. */
 #include "base/buf.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "septet/septet.h"
+#include "support/cmocka.h"
 
 static void test_buf_keeps_what_was_appended(void **state)
 {

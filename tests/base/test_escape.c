@@ -1,13 +1,8 @@
 /* Escapes: what is left, what is escaped, and where the room ends. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "base/escape.h"
+#include "support/cmocka.h"
 
 #define check(text, expected) check_bytes(text, sizeof(text) - 1, expected)
 

@@ -1,16 +1,11 @@
 /* The pairing heap, against a model that searches. */
 #include "base/heap.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#include <cmocka.h>
-
 #include "base/list.h"
+#include "support/cmocka.h"
 
 #define ITEMS 300
 #define STEPS 200000

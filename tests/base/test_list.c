@@ -1,14 +1,10 @@
 /* The intrusive list. */
 #include "base/list.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
+#include "support/cmocka.h"
 
 struct item {
     int before; /* so that the link is not at the start */

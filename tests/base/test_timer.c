@@ -1,16 +1,11 @@
 /* The deadline heap: what fires, and in which order. */
 #include "core/timer.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "base/list.h"
+#include "support/cmocka.h"
 
 #define NAMED 8
 #define MANY  100000

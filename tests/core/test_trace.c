@@ -1,17 +1,12 @@
 /* The event ring, its interned strings and its texts. */
 #include "core/trace.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "septet/septet.h"
+#include "support/cmocka.h"
 
 #define RING 16 /* units: the smallest */
 

@@ -1,16 +1,12 @@
 /* What an embedder may get wrong: each is an error, and nothing crashes. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <lauxlib.h>
 #include <lualib.h>
 
 #include "septet/op.h"
 #include "septet/septet.h"
+#include "support/cmocka.h"
 
 static char warned[4096];
 

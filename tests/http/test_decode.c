@@ -2,15 +2,10 @@
  * know. */
 #include "http/decoder.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "septet/septet.h"
+#include "support/cmocka.h"
 
 #define PLAIN "hello hello hello hello hello hello hello hello "
 

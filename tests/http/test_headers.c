@@ -1,18 +1,13 @@
 /* Header lines out and in, URLs, and the words for libcurl's codes. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "http/curl_error.h"
 #include "http/head.h"
 #include "http/headers.h"
 #include "septet/septet.h"
+#include "support/cmocka.h"
 
 static struct spt_header pair(const char *name, const char *value)
 {

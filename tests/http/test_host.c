@@ -1,13 +1,9 @@
 /* Hosts: what one is, and the one form of each. */
 #include "http/host.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
+#include "support/cmocka.h"
 
 static const char *host_of(const char *text)
 {

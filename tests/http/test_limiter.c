@@ -1,15 +1,10 @@
 /* Admission: limits, order, fairness, and that an origin nobody uses is forgotten. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "http/limiter.h"
 #include "septet/septet.h"
+#include "support/cmocka.h"
 
 struct item {
     struct spt_link link;

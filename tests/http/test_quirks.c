@@ -1,13 +1,9 @@
 /* Quirks: which versions have which, and how tests change them. */
 #include "http/quirks.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
+#include "support/cmocka.h"
 
 static void test_quirks_are_of_versions(void **state)
 {

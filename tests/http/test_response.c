@@ -3,16 +3,11 @@
 
 #include "http/request.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "septet/septet.h"
+#include "support/cmocka.h"
 
 static struct spt_response_pool transfers;
 static struct spt_request request;

@@ -1,17 +1,12 @@
 /* URLs: what they are, the one form of each, and where references lead. */
 #include "http/url.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "septet/septet.h"
+#include "support/cmocka.h"
 
 /* --- references --- */
 

@@ -1,20 +1,15 @@
 /* Input: a read in the thread pool outlives its owner, and the loop outlives the read. */
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "core/timer.h"
 #include "loop/input.h"
 #include "loop/loop.h"
 #include "septet/septet.h"
+#include "support/cmocka.h"
 
 static unsigned told;
 

@@ -1,17 +1,12 @@
 /* The loop: when it drains, when it blocks, what keeps it running, and how it ends. */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "core/timer.h"
 #include "loop/loop.h"
 #include "septet/septet.h"
+#include "support/cmocka.h"
 
 #define MS(n) ((uint64_t)(n)*1000000)
 

@@ -2,10 +2,6 @@
  * owner. */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +9,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "core/timer.h"
 #include "loop/loop.h"
 #include "loop/output.h"
 #include "septet/septet.h"
+#include "support/cmocka.h"
 
 /* --- a disk that does what a test wants: these stand in for the C library's --- */
 

@@ -1,21 +1,16 @@
 /* The table of sockets on socket pairs and pipes: no libcurl anywhere near. */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "core/timer.h"
 #include "loop/loop.h"
 #include "loop/pollers.h"
 #include "septet/septet.h"
+#include "support/cmocka.h"
 
 static struct {
     struct spt_loop *loop;

@@ -1,18 +1,14 @@
 /* The fakes are found by name, in the order of their first mention. */
 #include "support/fake_op.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <lauxlib.h>
 
 #include "core/task.h"
+#include "support/cmocka.h"
 
 enum { FAKES = 64, CANARY = 0xC0FFEE };
 

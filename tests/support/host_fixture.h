@@ -3,20 +3,16 @@
 #ifndef SPT_TESTS_HOST_FIXTURE_H
 #define SPT_TESTS_HOST_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <lauxlib.h>
 #include <lualib.h>
 
 #include "septet/septet.h"
+#include "support/cmocka.h"
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, host_fixture_setup, host_fixture_teardown)
 #define PRELUDE  "local task, http = require 'septet.task', require 'septet.http' "

@@ -4,15 +4,9 @@
 #ifndef SPT_TESTS_HTTP_FIXTURE_H
 #define SPT_TESTS_HTTP_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "http/attempt.h"
 #include "http/driver.h"
@@ -23,6 +17,7 @@
 #include "http/timeouts.h"
 #include "loop/loop.h"
 #include "septet/septet.h"
+#include "support/cmocka.h"
 
 #define MS(n)   ((uint64_t)(n)*1000000)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, http_fixture_setup, http_fixture_teardown)

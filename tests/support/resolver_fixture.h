@@ -3,21 +3,16 @@
 #ifndef SPT_TESTS_RESOLVER_FIXTURE_H
 #define SPT_TESTS_RESOLVER_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "core/timer.h"
 #include "dns/answer.h"
 #include "dns/resolver.h"
 #include "loop/loop.h"
 #include "septet/septet.h"
+#include "support/cmocka.h"
 
 #define SECONDS UINT64_C(1000000000)
 #define TEST(f)                                                                                    \

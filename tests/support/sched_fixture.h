@@ -5,19 +5,15 @@
 #ifndef SPT_TESTS_SCHED_FIXTURE_H
 #define SPT_TESTS_SCHED_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <lauxlib.h>
 
 #include "core/sched.h"
 #include "core/task.h"
 #include "op/env.h"
+#include "support/cmocka.h"
 #include "support/fake_op.h"
 #include "support/script_words.h"
 #include "support/test_file.h"

@@ -1,17 +1,13 @@
 /* The log is one text, its words apart by spaces. */
 #include "support/script_words.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <lauxlib.h>
 
 #include "core/task.h"
+#include "support/cmocka.h"
 #include "support/fake_op.h"
 
 static char words[4096];

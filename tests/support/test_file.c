@@ -1,14 +1,11 @@
 /* A file that is missing fails the test. */
 #include "support/test_file.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 
-#include <cmocka.h>
 #include <lauxlib.h>
+
+#include "support/cmocka.h"
 
 const char *test_file_read(const char *path)
 {
