@@ -2,13 +2,14 @@
 local files = {}
 
 --- Returns the path of a file that does not exist, and those of what is saved beside it. All of
---- them are removed when the value is closed.
+--- them are removed when the value is closed. Until then an empty file holds the name, so that no
+--- other process gets it.
 function files.temporary()
-  local path = os.tmpname()
-  os.remove(path)
+  local name = os.tmpname()
+  local path = name .. "f"
   return setmetatable({ path = path, part = path .. ".part", meta = path .. ".part.meta" }, {
     __close = function(self)
-      for _, file in ipairs { self.path, self.part, self.meta } do
+      for _, file in ipairs { self.path, self.part, self.meta, name } do
         os.remove(file)
       end
     end,
