@@ -232,12 +232,12 @@ static int l_close(lua_State *L)
 static int l_pass_over(lua_State *L)
 {
     struct spt_stream *stream = spt_check_self(L, "stream");
-    bool goes_on = stream->call && !stream->ended;
-    if (goes_on)
+    bool continues = stream->call && !stream->ended;
+    if (continues)
         spt_attempt_pass_over(&stream->call->request);
     else
         close_stream(stream);
-    lua_pushboolean(L, goes_on);
+    lua_pushboolean(L, continues);
     return 1;
 }
 
