@@ -304,7 +304,26 @@ int septet_load_string(septet_host *host, const char *chunkname, const char *sou
     return spawn_loaded(host, luaL_loadbufferx(host->L, source, strlen(source), chunkname, "t"));
 }
 
+struct file_load {
+    const char *path;
+    int status; /* of luaL_loadfilex() */
+};
+
+/* Loads a file, protected: luaL_loadfilex() allocates before it calls the parser. */
+static int load_file_protected(lua_State *L)
+{
+    struct file_load *load = lua_touserdata(L, 1);
+    load->status = luaL_loadfilex(L, load->path, "t");
+    return 1;
+}
+
 int septet_load_file(septet_host *host, const char *path)
 {
-    return spawn_loaded(host, luaL_loadfilex(host->L, path, "t"));
+    struct file_load load = {.path = path, .status = LUA_OK};
+    if (!lua_checkstack(host->L, 3))
+        return SEPTET_ENOMEM;
+    lua_pushcfunction(host->L, load_file_protected);
+    lua_pushlightuserdata(host->L, &load);
+    int status = lua_pcall(host->L, 1, 1, 0);
+    return spawn_loaded(host, status == LUA_OK ? load.status : status);
 }

@@ -96,6 +96,36 @@ static void test_run_with_memory_that_runs_out(void **state)
     assert_true(failed > 10);
 }
 
+/* Loads a file, and one that does not exist, with memory for ever more allocations. */
+static void test_load_file_with_memory_that_runs_out(void **state)
+{
+    static const struct {
+        const char *path;
+        int outcome;
+    } files[] = {{TESTS_FOLDER "/" BUSY, SEPTET_OK}, {TESTS_FOLDER "/absent.lua", SEPTET_ELOAD}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        bool enough = false;
+        int failed = 0;
+        for (long allowed = 0; !enough; allowed++) {
+            struct reports reports;
+            struct pool pool = {.allowed = -1};
+            septet_host *host = new_in_pool(&reports, &pool, NULL);
+            assert_non_null(host);
+            pool.allowed = pool.calls + allowed;
+            int status = septet_load_file(host, files[i].path);
+            enough = status == files[i].outcome && pool.calls <= pool.allowed;
+            if (status != files[i].outcome) {
+                failed++;
+                assert_int_equal(status, SEPTET_ENOMEM);
+            }
+            pool.allowed = -1;
+            assert_int_equal(septet_free(host), SEPTET_OK);
+            assert_int_equal(pool.bytes, 0);
+        }
+        assert_true(failed > 0);
+    }
+}
+
 static void test_free_with_no_memory_left(void **state)
 {
     struct reports reports;
@@ -138,6 +168,7 @@ int main(void)
         cmocka_unit_test(test_new_with_memory_that_runs_out),
         cmocka_unit_test(test_new_with_one_allocation_that_fails),
         cmocka_unit_test(test_run_with_memory_that_runs_out),
+        cmocka_unit_test(test_load_file_with_memory_that_runs_out),
         cmocka_unit_test(test_free_with_no_memory_left),
         cmocka_unit_test(test_a_thousand_hosts_leave_nothing),
     };
