@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 // Measures a GET in plain C, with a socket that is registered anew for each request, as libcurl's
 // callbacks suggest and most integrations do. Like curl_kept, but adds a socket to epoll when
 // libcurl asks for it, and deletes it when libcurl says REMOVE, at the end of every request.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 // Measures a GET in plain C, with sockets that stay registered with epoll for their whole life: the
 // peer that Septet is compared with. A socket is registered when libcurl first wants it, and stays
 // so while its connection is idle. So no system call is needed between two requests.

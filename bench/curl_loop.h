@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 // A plain C loop on libcurl's multi-socket interface and epoll: N GETs of one URL, some of them at
 // once. It knows transfers, bodies and timeouts. The including file registers sockets with epoll.
 #ifndef BENCH_CURL_LOOP_H

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Measures whether 2 000 names that are never answered slow other requests or leave threads behind.
 
 Runs names.lua with and without them, in turn. The DNS server here answers for good.test and never

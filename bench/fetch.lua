@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Measures what a GET costs as a Septet script: the Septet side of http.py and many_tasks.py.
 --
 --     septet bench/fetch.lua URL N TASKS [CONNECTIONS]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the benchmarks share: processes bound to CPUs, nginx on loopback, ratios of runs, options.
 It knows no client."""
 

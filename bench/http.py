@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Measures the CPU of one keep-alive GET of 1 kB, beside plain C loops on the same libcurl.
 
 Starts nginx on one CPU and runs the clients on another, in turn and in rounds, so that each ratio

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Does one kind of work N times, so that instructions.py can count its instructions.
 --
 --     septet bench/instructions.lua WORK N [URL]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Counts the instructions of each kind of work, and compares them with those of another build.
 
 callgrind's count does not depend on the machine's load. Only the number of polls of the loop

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Measures whether 2 000 origins with one request each slow one another, beside silent ones.
 
 Alternates between three kinds of runs: 2 000 requests on fresh connections to one origin; one

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Measures whether a GET costs more if 10 000 tasks instead of 64 wait for 64 connections.
 
 Runs fetch.lua with few and with many tasks in turn, against nginx on another CPU. The figure

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Measures what each of N tasks costs, for each way to wait for them: the Septet side of models.py.
 --
 --     septet bench/models.lua QUESTION...

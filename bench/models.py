@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Measures what each of N tasks costs, by each way to wait for them, beside asyncio and coroutines.
 
 Runs models.lua and models_asyncio.py in turn and in rounds, so that the compared figures were

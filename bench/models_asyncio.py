@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Measures what each of N tasks costs in asyncio: the other side of models.lua, in the same lines.
 
     python3 bench/models_asyncio.py QUESTION...

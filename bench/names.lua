@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Measures requests while many names are looked up that the DNS server never answers: the Septet
 -- side of dead_names.py.
 --

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Measures what one GET to each of many origins costs: the Septet side of many_origins.py.
 --
 --     septet bench/origins.lua < LINES

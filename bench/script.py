@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Measures scripts/fetch.lua with 20 000 URLs, 64 at once, beside the plain C loop of curl_kept.
 
 The two run in turn, against nginx on another CPU. The script reads its URLs from a file, shows its

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Measures what a task costs: asleep among 100 000, spawned and joined a million times, yielding.
 --
 --     septet bench/tasks.lua [--check]

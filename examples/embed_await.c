@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A C function that waits: wait_frames(n) returns n frames later. The engine's frame loop completes
  * the wait, and a script may cancel it. */
 #include <septet/op.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A game's frame loop, which owns the thread and gives scripts up to two milliseconds of each
  * frame. A waiting script never delays a frame. */
 #include <septet/septet.h>

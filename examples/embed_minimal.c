@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The smallest host: runs one script to its end. */
 #include <septet/septet.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A program on libuv: the host uses the program's own loop, beside a timer of the program. The loop
  * runs both, without septet_run(). */
 #include <septet/septet.h>

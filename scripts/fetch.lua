@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- fetch: gets many URLs at once. `septet scripts/fetch.lua --help` says how; copy it to start your
 -- own.
 local task, http, sync = require "septet.task", require "septet.http", require "septet.sync"

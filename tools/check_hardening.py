@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """check_hardening [--without=WHAT,...] BUILD_DIR | FILE...: checks the hardening of built files.
 
   pie           the program can be loaded anywhere

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """check_layers BUILD_DIR [RULE...]: checks the rules of layers, symbols and foreign words.
 
   includes   a file under src/ includes the headers of its own layer or of lower ones, written with

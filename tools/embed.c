@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* embed OUT.c ROOT FILE.lua...: writes Lua modules as C arrays, so that the library needs no files
  * of its own at run time. A module's name is the file's path below the folder ROOT:
  * septet/http/retry.lua is "septet.http.retry", septet/init.lua is "septet". */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* septet/op.h: how to write an awaitable.
  *
  * A Septet task waits for operations. An operation is a struct of the embedder's that begins with a

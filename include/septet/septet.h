@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* septet/septet.h: the embedder's manual.
  *
  * A host runs Lua scripts as tasks on one thread. Each task is a coroutine that may wait for

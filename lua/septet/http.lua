@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- HTTP requests from tasks, over libcurl. A session is a pool of connections with its own limits,
 --- headers and trace hooks.
 ---@class septet.http

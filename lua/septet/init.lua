@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- The main module: `require "septet"` has each module as a field, loaded on first use.
 ---@class septet
 ---@field _VERSION string

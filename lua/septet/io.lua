@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- Reading and writing files, pipes and standard input from tasks. A silent pipe or a slow disk
 --- blocks only the task that waits for it.
 ---@class septet.io

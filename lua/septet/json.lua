@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- JSON: text to Lua values and back. Integers of up to 64 bits stay integers. Nothing here waits.
 ---@class septet.json
 local json = {}

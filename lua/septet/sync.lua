@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- Events, semaphores, locks and channels that tasks share. Waiters are served in FIFO order. A
 --- released permit or lock and a sent value are handed directly to the longest waiter. They belong
 --- to it from then on, even if it is cancelled before it runs.

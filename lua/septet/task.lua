@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- Tasks: spawning, waiting for one or several, groups. Functions that may wait are marked `async`.
 --- All others return at once and never let another task run.
 ---@class septet.task

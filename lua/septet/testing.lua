@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- For tests of scripts: a clock that they control, and order among their tasks. Run them with
 --- `septet --virtual-time`.
 ---@class septet.testing

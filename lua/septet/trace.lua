@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- Events of tasks and requests, read from the host's event ring.
 ---@class septet.trace
 local trace = {}

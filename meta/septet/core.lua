@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 ---@meta septet.core
 
 -- The C functions of the modules in lua/septet/. Only these modules can require septet.core. It may

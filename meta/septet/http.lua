@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 ---@meta _
 
 -- Functions of septet.http that are made in a loop, and the objects that it is made of, whose

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 ---@meta _
 
 -- Objects of septet.sync, whose methods are C functions.

@@ -1,4 +1,5 @@
 #!/usr/bin/env septet
+-- SPDX-License-Identifier: MIT
 -- Seven ways to fetch the same URLs: septet scripts/models/http.lua URL...
 local http, task = require "septet.http", require "septet.task"
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env septet
+-- SPDX-License-Identifier: MIT
 -- Seven ways to wait for the same four sleeps: of 0, 1, 2 and 3 seconds.
 local task = require "septet.task"
 

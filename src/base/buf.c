@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Doubles the capacity on growth, up to the maximum. */
 #include "base/buf.h"
 

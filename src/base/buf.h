@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A growable byte buffer with a maximum size, fixed when it is initialised. */
 #ifndef SPT_BASE_BUF_H
 #define SPT_BASE_BUF_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Expands the X-macro of the public header into the texts of the statuses. */
 #include "septet/septet.h"
 

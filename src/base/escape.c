@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Decodes UTF-8 and escapes what a terminal would interpret or cannot show. */
 #include "base/escape.h"
 

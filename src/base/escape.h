@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Escapes foreign text for one line of a terminal or a log. */
 #ifndef SPT_BASE_ESCAPE_H
 #define SPT_BASE_ESCAPE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* FNV-1a, a hash of bytes for tables. */
 #ifndef SPT_BASE_HASH_H
 #define SPT_BASE_HASH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A pairing heap. It only links nodes, and orders them by the function that it was given. */
 #include "base/heap.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Intrusive pairing heap. Insert and find-min are O(1), remove is amortised O(log n), and O(1) for
  * nodes that were inserted in order. It never allocates, so that arming a timer cannot fail. */
 #ifndef SPT_BASE_HEAP_H

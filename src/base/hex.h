@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Hexadecimal digits of bytes. */
 #ifndef SPT_BASE_HEX_H
 #define SPT_BASE_HEX_H

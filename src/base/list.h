@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Intrusive doubly linked list. A node is a member of the struct that it links, so linking never
  * allocates and unlinking never searches. A list is a head node. A node in no list points to
  * itself. */

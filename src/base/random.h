@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* splitmix64, a small generator of pseudo-random numbers. The same seed gives the same numbers on
  * every platform. Not for secrets. */
 #ifndef SPT_BASE_RANDOM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Removes the part of a URL before its host, and any authority that cannot be parsed. */
 #include "base/redact.h"
 

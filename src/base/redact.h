@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Removes passwords from URLs before messages show them. */
 #ifndef SPT_BASE_REDACT_H
 #define SPT_BASE_REDACT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Units of time. Instants and durations are in nanoseconds. */
 #ifndef SPT_BASE_TIME_H
 #define SPT_BASE_TIME_H

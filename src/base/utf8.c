@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Follows the Unicode standard's table of well-formed sequences: only the second byte's range
  * depends on the first. */
 #include "base/utf8.h"

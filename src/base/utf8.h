@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Decodes UTF-8, one character at a time. */
 #ifndef SPT_BASE_UTF8_H
 #define SPT_BASE_UTF8_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Loads the main tasks with Lua's own loaders. */
 #include "load.h"
 

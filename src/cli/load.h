@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Loads the main tasks of the septet command: chunks, files, the script, modules. Each is a Lua
  * function that is called with one light userdata, and returns a task's function and its
  * arguments. */

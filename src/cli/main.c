@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The septet command: lua5.4's command line over a host, so that each chunk is a task and may
  * await. It uses only the public headers. Errors, warnings and usage are all printed here; the
  * library prints nothing. */

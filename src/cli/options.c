@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Parses the command line as lua5.4 does, and prints what is wrong with it. Uses neither Lua nor
  * the host. */
 #include "options.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The parsed command line of septet. Parsing runs nothing. */
 #ifndef SPT_CLI_OPTIONS_H
 #define SPT_CLI_OPTIONS_H

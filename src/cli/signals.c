@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* INT and TERM interrupt the script once, and end the process if no task feels the interruption. */
 #include "signals.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Signal handling of the septet command. */
 #ifndef SPT_CLI_SIGNALS_H
 #define SPT_CLI_SIGNALS_H

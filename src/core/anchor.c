@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Anchors by tables in the registry: one from the address of a block to its userdata, and others
  * from small indices. */
 #include "core/anchor.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Anchors Lua objects while C holds pointers into them. Finalizers are no substitute: Lua does not
  * complete them if memory or the C stack is exhausted. */
 #ifndef SPT_CORE_ANCHOR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Runs a task's function protected, ends the blocks that it left open, runs its closers, and keeps
  * its results or its error in the handle. */
 #include "core/body.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The body of a task: the function at the bottom of its coroutine, around the script's. */
 #ifndef SPT_CORE_BODY_H
 #define SPT_CORE_BODY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Raises errors through core/error.c. Only an unknown field is left to septet.internal.args, which
  * suggests names. */
 #include "core/check.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Checks arguments from scripts. Each check raises Usage at the caller's line, before the function
  * has any effect. */
 #ifndef SPT_CORE_CHECK_H

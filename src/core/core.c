@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Opens each part of core, and leaves hooks without effect behind when the host ends. */
 #include "core/core.h"
 

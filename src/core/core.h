@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Puts the parts of core together in a Lua state. */
 #ifndef SPT_CORE_CORE_H
 #define SPT_CORE_CORE_H

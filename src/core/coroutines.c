@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Keeps the pool in a weak table, which the next collection empties. */
 #include "core/coroutines.h"
 

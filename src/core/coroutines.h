@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The pool of the coroutines of ended tasks, for later ones. */
 #ifndef SPT_CORE_COROUTINES_H
 #define SPT_CORE_COROUTINES_H

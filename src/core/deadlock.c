@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Walks the tasks and the dependencies of their waits with explicit stacks, because a chain of
  * waits may be as long as there are tasks. Each walk enters a task once and sees a dependency
  * once. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Finds circles in which tasks wait for one another, and breaks those that the library caused
  * itself. */
 #ifndef SPT_CORE_DEADLOCK_H

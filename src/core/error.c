@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Builds error objects, and names the functions and places that their messages mention. */
 #include "core/error.h"
 

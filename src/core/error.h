@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Error objects: Septet raises tables {kind=, message=, ...} with one metatable. Scripts
  * distinguish errors by `kind` and print them with tostring. */
 #ifndef SPT_CORE_ERROR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Ends tasks once their bodies have ended and their children too, and reports failures. */
 #include "core/finish.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The end of tasks and of the scopes that they leave. */
 #ifndef SPT_CORE_FINISH_H
 #define SPT_CORE_FINISH_H

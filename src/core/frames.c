@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Formats stack frames like luaL_traceback(), without Septet's own. */
 #include "core/frames.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Stack frames as text, in the format of lua5.4's tracebacks, escaped for a terminal. */
 #ifndef SPT_CORE_FRAMES_H
 #define SPT_CORE_FRAMES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Moves calls between stacks and user values. */
 #include "core/held.h"
 

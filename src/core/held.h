@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The call that a task begins with: its function and arguments. Until its first turn, a task has no
  * coroutine. Its handle holds the call in user values that have other uses later:
  *

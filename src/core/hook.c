@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Keeps a record of a script's hook in a registry table with weak keys, by coroutine. The hook that
  * Lua gets then calls the script's function, and the host's hook of every coroutine. */
 #include "core/hook.h"

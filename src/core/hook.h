@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Debug hooks. Lua has one per coroutine, so a script's hook shares it with the host's limit on
  * turns. */
 #ifndef SPT_CORE_HOOK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Cuts texts to the size of the buffer, and escapes them for a terminal. */
 #include "core/inspect.h"
 

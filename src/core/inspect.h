@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Describes tasks: their names, where they were spawned, what they wait for, and warnings about
  * them. */
 #ifndef SPT_CORE_INSPECT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Finds the names of functions in the modules that are loaded. */
 #include "core/names.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a stack frame is: a script's line, or a C function with a name. */
 #ifndef SPT_CORE_NAMES_H
 #define SPT_CORE_NAMES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Starts, suspends, cancels and completes operations. Every wait goes through this file. */
 #include "core/op.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The internal side of septet/op.h, for Septet's own operations and the scheduler. */
 #ifndef SPT_CORE_OP_H
 #define SPT_CORE_OP_H

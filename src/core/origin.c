@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Records which failures each task has received, in a weak table of the registry. */
 #include "core/origin.h"
 

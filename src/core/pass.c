@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Runs passes over due timers, deferred callbacks, failures to report and ready tasks. */
 #include "core/pass.h"
 

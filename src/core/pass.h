@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Passes: the only place that runs tasks. */
 #ifndef SPT_CORE_PASS_H
 #define SPT_CORE_PASS_H

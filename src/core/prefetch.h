@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Prefetches memory before its use. In a walk over many blocks that are no longer cached, the wait
  * for the next block then mostly overlaps with the work on this one. Harmless for any address.
  * The option SEPTET_PREFETCH of the build turns all of it off. */

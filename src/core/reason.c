@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Stores reasons as user values of handles, and finds the handle of a scope. */
 #include "core/reason.h"
 

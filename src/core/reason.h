@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The reasons that scripts give for cancellations. Scopes know no Lua, so the reason is a user
  * value of the handle of the cancelled task or block. It is a string of any length and any
  * bytes. */

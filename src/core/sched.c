@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Finds the scheduler of a Lua state by a key in the registry. */
 #include "core/sched.h"
 

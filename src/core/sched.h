@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The state of the scheduler, which all of core shares: queues, counts, the tree of scopes. It is
  * given a clock, a wake-up and a Lua state, and knows nothing of loops, sockets or requests.
  * core/pass.h runs the tasks. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Propagates cancellation down the tree of scopes, and failures up. */
 #include "core/scope.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Scopes: the tree that owns tasks. A task belongs to the innermost open scope of the task that
  * spawned it. No scope closes while its tasks live. Cancellation and deadlines are properties of
  * scopes; a task is cancelled through its root scope.

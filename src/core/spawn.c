@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Makes the handle, the root scope and the trace record of a new task. */
 #include "core/spawn.h"
 

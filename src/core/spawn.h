@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The birth of tasks. */
 #ifndef SPT_CORE_SPAWN_H
 #define SPT_CORE_SPAWN_H

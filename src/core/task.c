@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Keeps the states and the handles of tasks, and is the only writer of their states. */
 #include "core/task.h"
 

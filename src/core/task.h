@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Tasks. A task is a coroutine with a state, a place in the tree of scopes, and at most one
  * operation that it waits for. Only spt_task_become() writes a task's state. core/spawn.h begins
  * tasks, core/turn.h runs them and core/finish.h ends them. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Orders timers by their instants, and by the order of arming if equal. */
 #include "core/timer.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Deadlines: a heap of intrusive timers, in nanoseconds of the host's clock. It reads no clock
  * itself: its owner passes the time. */
 #ifndef SPT_CORE_TIMER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Implements the event ring, its interned strings and its ring of texts. */
 #include "core/trace.h"
 

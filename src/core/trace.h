@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The event ring: 32-byte records of what tasks and requests did, at the cost of one store each. It
  * keeps the most recent records (flight recorder). Lua code displays them, through
  * spt_trace_read(). The state of a live task is in its struct, not in the ring. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Builds tracebacks in message handlers, from the stack and from marks in the raising function. */
 #include "core/traceback.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Tracebacks of errors. Each is taken once, where the error is raised, and travels with the error
  * through Septet's functions that catch it and raise it again. It is a Lua value: a string of
  * lines, or a node that adds the stack of an awaiting function to the traceback below it. The

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Gives a task its coroutine at its first turn, resumes it, and handles what it left by: a wait, a
  * yield or its end. */
 #include "core/turn.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A turn of a task: from its resume to its next wait. */
 #ifndef SPT_CORE_TURN_H
 #define SPT_CORE_TURN_H

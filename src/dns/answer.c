@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Writes addresses as text into one allocation per answer, and maps c-ares' statuses to words. */
 #include "dns/answer.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Converts c-ares' results to libcurl's address format and to failure words. It keeps no state. */
 #ifndef SPT_DNS_ANSWER_H
 #define SPT_DNS_ANSWER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Connects c-ares to the table of pollers and to a timer. c-ares reports the events that it wants
  * on each socket, and none before it closes one. Its timeouts are read once per pass, because some
  * versions search all queries for the earliest. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Runs c-ares on the loop: its sockets, timeouts and configuration. It knows neither answers nor
  * lookups. */
 #ifndef SPT_DNS_CHANNEL_H

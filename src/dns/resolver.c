@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Keeps names, their answers and their waiters.
  *
  *               start                    room                     answer, with a TTL

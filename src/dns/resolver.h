@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Resolves names to addresses with c-ares. The loop polls its sockets, so that there are no
  * threads. Lookups of the same name share one query, and an answer is cached for as long as its TTL
  * says. The resolver knows no libcurl, only the format in which libcurl takes addresses. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Keeps the resolvers in a list, which is searched when a session is made. */
 #include "dns/resolvers.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The resolvers of a host: one for each list of servers, shared by all that query these. */
 #ifndef SPT_DNS_RESOLVERS_H
 #define SPT_DNS_RESOLVERS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Keeps all names in a hash with chains, and the known ones also in a heap. */
 #include "dns/table.h"
 

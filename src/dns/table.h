@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Keeps all names in a hash table: cached ones, freed when they expire or the cache is full, and
  * those being queried. It sends no queries and reads no clock; the caller passes the time. */
 #ifndef SPT_DNS_TABLE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sets hooks in the running coroutines, which raise an error in the code that has to end. */
 #include "host/guard.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Ends running code from outside: the time limit of a turn, interruption, and the end of the run by
  * a script. */
 #ifndef SPT_HOST_GUARD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Puts the layers together into a host, and implements the public API. Only this file knows them
  * all. */
 #include <curl/curl.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reports run protected. If memory runs out, they use the text that is available. */
 #include "host/report.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reports to the embedder and to scripts: unhandled failures, warnings, deadlocks. */
 #ifndef SPT_HOST_REPORT_H
 #define SPT_HOST_REPORT_H

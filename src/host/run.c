@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Turns the loop until the last task has ended. Deadlocked tasks are cancelled, and finally
  * abandoned. */
 #include "host/run.h"

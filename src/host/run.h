@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The drain, which the loop calls in each turn, and the functions that turn the loop. */
 #ifndef SPT_HOST_RUN_H
 #define SPT_HOST_RUN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Finds the host of a Lua state, and gives the embedder what a host has. */
 #include "host/state.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The members of a host; private to host/. */
 #ifndef SPT_HOST_STATE_H
 #define SPT_HOST_STATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Starts attempts, moves them from their lookup to a handle, and ends them for any reason. Other
  * files move them from phase to phase. */
 #include "http/attempt.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The life of an attempt: start, lookup, completion or cancellation. */
 #ifndef SPT_HTTP_ATTEMPT_H
 #define SPT_HTTP_ATTEMPT_H

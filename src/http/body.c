@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* libcurl's callbacks for bodies: they fill and empty the buffers, and pause at the limits of
  * these. */
 #include "http/body.h"

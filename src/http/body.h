@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Bodies of requests and responses, with back-pressure in both directions. A streamed response is
  * paused while its buffer is full, an upload while it has no bytes to send. */
 #ifndef SPT_HTTP_BODY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Looks for the cause nearest to the fault: an abort by one of our callbacks comes before libcurl's
  * result, and an incomplete head before both. */
 #include "http/classify.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How the end of an attempt is classified: libcurl's result, or a timeout, becomes a failure with
  * words that scripts match on. */
 #ifndef SPT_HTTP_CLASSIFY_H

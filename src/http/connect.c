@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Opens and closes the sockets of handles, checks their addresses, and begins an exchange when
  * libcurl has chosen one of them. */
 #include "http/connect.h"

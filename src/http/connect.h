@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How a handle gets its connection: libcurl's callbacks for sockets and for a ready connection, and
  * what the multi's callback for sockets says of connection attempts. */
 #ifndef SPT_HTTP_CONNECT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Copies the options, and sets them on libcurl's handles. */
 #include "http/connection_options.h"
 

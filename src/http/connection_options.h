@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Connection options: proxy, unix socket, TLS, credentials for digest challenges, HTTP version and
  * cookies. libcurl keeps connections with different options apart, so that requests of one session
  * may differ in them. */

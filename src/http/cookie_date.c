@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reads a date as a sequence of tokens in any order, between delimiters of any kind. */
 #include "http/cookie_date.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Dates of cookies (RFC 6265, 5.1.1). */
 #ifndef SPT_HTTP_COOKIE_DATE_H
 #define SPT_HTTP_COOKIE_DATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Keeps all cookies of a jar in one list, the newest last. Each cookie is one allocation. */
 #include "http/cookies.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A session's cookies (RFC 6265), bounded in number. It knows hosts and paths, not requests. */
 #ifndef SPT_HTTP_COOKIES_H
 #define SPT_HTTP_COOKIES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Maps libcurl's codes, and where these are ambiguous its messages, to septet's words. */
 #include "http/curl_error.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Maps libcurl's results to the words that scripts match on. It knows libcurl's codes, not
  * requests. */
 #ifndef SPT_HTTP_CURL_ERROR_H

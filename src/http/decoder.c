@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Calls zlib, brotli and zstd by one interface. Their state is created when the first byte
  * arrives. */
 #include "http/decoder.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Decoders for Content-Encoding: gzip, deflate, Brotli and Zstandard. libcurl's own decoders accept
  * a truncated body as a complete one. It knows no requests. */
 #ifndef SPT_HTTP_DECODER_H

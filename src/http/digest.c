@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Parses the challenges of a response, and answers one with OpenSSL's hashes. */
 #include "http/digest.h"
 

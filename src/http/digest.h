@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Digest authentication (RFC 7616): reads challenges from a head and writes the header that answers
  * one. It knows no requests and no connections. */
 #ifndef SPT_HTTP_DIGEST_H

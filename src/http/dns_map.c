@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Hashes the names of a session into slots, which mirror the entries of its multi. */
 #include "http/dns_map.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The addresses of request hosts, as they are passed to libcurl. libcurl keeps addresses for each
  * multi, under "host:port", until they are removed. To bound their number, a multi is given at most
  * SPT_DNS_MAP_SLOTS of them at a time. It knows no requests. */

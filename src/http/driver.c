@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The drain, which advances the requests of all sessions. libcurl's and libuv's callbacks only
  * record what happened. */
 #include "http/driver.h"

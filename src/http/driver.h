@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* HTTP on libcurl's multi-socket interface: the only caller of curl_multi_*. A host has one driver,
  * a session has one multi. It knows no Lua and no tasks. A request is a struct of the caller's.
  * Its completion is reported by a callback, in spt_driver_drain() and never inside a callback of

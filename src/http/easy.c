@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Keeps unused handles as a stack. Sets the options that hold for every request when a handle is
  * made or reset, and the others when it is taken. */
 #include "http/easy.h"

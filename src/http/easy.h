@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* libcurl's easy handles: pooled, and set up for one attempt at a time. */
 #ifndef SPT_HTTP_EASY_H
 #define SPT_HTTP_EASY_H

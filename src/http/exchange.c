@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Decides what follows a response by its head alone, so that its body can be discarded. */
 #include "http/exchange.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The exchanges of an attempt. An attempt with digest credentials may take several, and so may one
  * with an Expect header of the script's. The response of the last exchange is the attempt's.
  * libcurl runs each exchange as a transfer of its own. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Collects the lines of a head in a buffer, and notes by what the body is framed. */
 #include "http/head.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The head of a response: its status line and header lines, as bytes in a buffer. */
 #ifndef SPT_HTTP_HEAD_H
 #define SPT_HTTP_HEAD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Lays out the checked lines of a request in one allocation. */
 #include "http/headers.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Header lines of requests, in libcurl's list type. */
 #ifndef SPT_HTTP_HEADERS_H
 #define SPT_HTTP_HEADERS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Converts host names by libidn2. libcurl would take a name for text in the locale's encoding. */
 #include "http/idn.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Internationalised host names: their ASCII form for the wire, certificates and the DNS, in any
  * locale. It knows libidn2, and not the checks of URLs. */
 #ifndef SPT_HTTP_IDN_H

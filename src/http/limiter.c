@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Keeps a hash of origins, each with its queue, and a ring of those that may start a request. */
 #include "http/limiter.h"
 

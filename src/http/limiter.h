@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Admission: limits the requests in flight, in total and per origin. Requests of one origin are
  * admitted in FIFO order, and origins in round robin, so that a slow origin does not starve the
  * others. It knows no requests, only the links they are queued by. No operation searches a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The words of the phases, generated from SPT_PHASE_MAP. */
 #include "http/phase.h"
 

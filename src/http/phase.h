@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The phases of a request, and the reason why it failed in one. */
 #ifndef SPT_HTTP_PHASE_H
 #define SPT_HTTP_PHASE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Where a session may connect to: lists of allowed and denied hosts, ports and addresses. A name is
  * checked when a request starts. Its address is checked before a socket is opened, and again before
  * an open connection is used, since names may lie. It knows neither requests nor libcurl. */

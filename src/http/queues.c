@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Adds to the driver's queues. Only driver.c takes from them. */
 #include "http/queues.h"
 

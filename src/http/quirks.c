@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Looks up quirks in a table of version ranges, generated from SPT_QUIRK_MAP. */
 #include "http/quirks.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Workarounds for faults of certain versions of libcurl. They depend on the version that runs, not
  * on that of the header. */
 #ifndef SPT_HTTP_QUIRKS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reads header lines, and what libcurl says of HTTP/2 streams in its verbose mode. */
 #include "http/receive.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How the head of a response is received: libcurl's callbacks for header lines and for its verbose
  * messages. */
 #ifndef SPT_HTTP_RECEIVE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Judges an exchange by its method, and by what was sent and received of it. */
 #include "http/repeat.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which exchanges may be sent again, by libcurl or by attempt.c. */
 #ifndef SPT_HTTP_REPEAT_H
 #define SPT_HTTP_REPEAT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Checks what its caller filled in, and records failures. */
 #include "http/request.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Attempts at a request, as their callers see them. */
 #ifndef SPT_HTTP_REQUEST_H
 #define SPT_HTTP_REQUEST_H

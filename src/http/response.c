@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A pool of responses, as a stack: the last used is the first to be taken. */
 #include "http/response.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Responses, and the pool of those that are not in use. */
 #ifndef SPT_HTTP_RESPONSE_H
 #define SPT_HTTP_RESPONSE_H

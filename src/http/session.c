@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Runs one multi for each session. libcurl is entered from here alone: for a ready socket, for due
  * work, and to add, remove or pause a handle. The multi's callbacks only record what happened. */
 #include "http/session.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sessions: pools of connections with limits of their own. */
 #ifndef SPT_HTTP_SESSION_H
 #define SPT_HTTP_SESSION_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reads the attributes in their order. A later one of the same name replaces the earlier. */
 #include "http/set_cookie.h"
 

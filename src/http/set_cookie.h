@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Set-Cookie headers (RFC 6265, 5.2 and 5.3): reads one and checks that its site may set it. It
  * knows no jar. */
 #ifndef SPT_HTTP_SET_COOKIE_H

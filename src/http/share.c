@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Creates up to two CURLSH of TLS sessions, for requests with the session's cookies and without. */
 #include "http/share.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the requests of a session share besides its connections and cookies: TLS sessions and given
  * addresses. It is set on a handle for each request and cleared before the handle is pooled, as the
  * next request may be another session's. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Allocates a body of known length at once, and reuses the room of consumed bytes. */
 #include "http/sink.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The body of a response while it is received: gathered whole, streamed to a reader, or discarded.
  * It knows neither requests nor libcurl. */
 #ifndef SPT_HTTP_SINK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Takes sites from URLs, which were checked before and are thus in normal form. */
 #include "http/site.h"
 

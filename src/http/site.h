@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Cookie sites: the host and path of a URL. */
 #ifndef SPT_HTTP_SITE_H
 #define SPT_HTTP_SITE_H

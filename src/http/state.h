@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The state of a driver, a session and a handle; private to src/http. */
 #ifndef SPT_HTTP_STATE_H
 #define SPT_HTTP_STATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a session counts. */
 #ifndef SPT_HTTP_STATS_H
 #define SPT_HTTP_STATS_H

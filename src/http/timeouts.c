@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One timer per request, armed for its earliest timeout and checked when it fires, so that arriving
  * bytes move no timer. */
 #include "http/timeouts.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The phases of a request and their timeouts. A timeout that expires calls the request's
  * on_timeout. */
 #ifndef SPT_HTTP_TIMEOUTS_H

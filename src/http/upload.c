@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Keeps the beginning of a streamed request body after it is sent, so that it can be sent again. */
 #include "http/upload.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A request body that is sent while it is made. The buffer stands between its producer and libcurl,
  * which takes bytes as fast as the peer does. It knows neither. */
 #ifndef SPT_HTTP_UPLOAD_H

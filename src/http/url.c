@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Splits a URL, checks its parts, and writes it in normal form. */
 #include "http/url.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* URLs: parsed once into parts and written in a normal form, which policies check and libcurl gets.
  * It knows no requests. libcurl's own parser is used only to check that it sees the same host. */
 #ifndef SPT_HTTP_URL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Makes plain system calls, and repeats those that a signal interrupts.
  *
  * A lock on the file ensures that it has one writer. The last write of a cancelled writer may still

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A file that is written in the thread pool: its names, its bytes and its digest. Each function
  * makes blocking system calls, so it is for the thread pool only. The file knows neither the loop
  * nor its waiter. */

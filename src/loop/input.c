@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Polls a descriptor that reports when it is readable (a pipe, a socket, a terminal), and then
  * reads once. Any other descriptor (a file, /dev/null) is always "readable" and may still be slow,
  * so it is read in the thread pool.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reads bytes from outside the process: a file, a pipe or a terminal. They collect in a buffer that
  * outlives its waiter, so that ending a wait loses nothing. The input knows neither lines nor
  * tasks: its waiter is a callback. */

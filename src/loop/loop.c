@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Decides when to drain. The prepare and check handles call the drain, and the idle handle keeps
  * the poll between them from blocking. One timer serves every deadline, and the async handle wakes
  * the loop from other threads. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Attaches the host to a libuv loop by one prepare, check, idle, timer and async handle. Guarantees
  * that the drain runs before the loop may block. It knows neither Lua nor tasks: the drain is a
  * callback. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Runs each job in the thread pool, as one function of the file. The loop's thread reads what a job
  * has changed only after its end. */
 #include "loop/output.h"

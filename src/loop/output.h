@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Writes a file in the thread pool, so that the loop never waits for a disk. One job runs at a
  * time. Its waiter may leave at any time; the job continues in memory of the output. The output
  * knows neither the meaning of the bytes nor tasks: its waiter is a callback. */

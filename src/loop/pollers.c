@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Keeps the pollers in an array indexed by descriptor.
  *
  *              open                 want(mask)              want(0)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Watches the descriptors of libcurl and c-ares, each with one libuv poller for its whole life. A
  * poller stays armed while its connection is idle. A request on an open connection therefore costs
  * no epoll_ctl, and a connection that the peer drops is noticed. The table knows no libcurl: masks

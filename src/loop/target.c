@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Follows the links to a target one by one, because realpath fails for a name that does not
  * exist. */
 #include "loop/target.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Examines the name of a file to be written. Makes blocking system calls, so it is for the thread
  * pool only. */
 #ifndef SPT_LOOP_TARGET_H

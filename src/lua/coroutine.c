@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Lets coroutines inside tasks wait. A wait in a script's own coroutine passes outward through
  * every resume to the scheduler. The wake-up passes inward again, so that scripts see only their
  * own yields. A coroutine that never waits costs nothing more. */

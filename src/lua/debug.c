@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Replaces functions of `debug` that would show or undo parts of Septet. One is the base below the
  * function of a wrapped coroutine, which stock Lua does not have. The others are the hooks by which
  * the host ends code that runs for too long. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* digest: computes the digest of a string with OpenSSL. The digest of a file is in op/file.c. */
 #include <lauxlib.h>
 #include <openssl/evp.h>

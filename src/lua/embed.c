@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Loads the embedded modules for `require`. They run in an environment of their own. So a script
  * that overwrites a global, or a function of a standard library, breaks only its own code. Modules
  * of a subfolder, as septet.http.retry, are private: only the modules' own `require` finds them. */

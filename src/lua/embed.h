@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The Lua modules compiled into the library; tools/embed.c generates the table at build time. */
 #ifndef SPT_LUA_EMBED_H
 #define SPT_LUA_EMBED_H

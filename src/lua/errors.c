@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Lets the modules in Lua pass errors on without losing where they were raised. */
 #include <lauxlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* json_decode: decodes JSON text to a Lua value with jansson, which keeps integers as integers. */
 #include "lua/json.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Declarations shared by the JSON decoder and encoder. */
 #ifndef SPT_LUA_JSON_H
 #define SPT_LUA_JSON_H

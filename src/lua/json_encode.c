@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* json_encode: encodes a Lua value as JSON text, directly into a buffer. */
 #include <float.h>
 #include <lauxlib.h>

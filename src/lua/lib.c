@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Lists the libraries, one opener each, and opens them. */
 #include "lua/lib.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Stores the task-locals of a task in a table. Tasks may share the table, so it is replaced and
  * never changed. */
 #include <lauxlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Puts functions into the tables of standard libraries, with the standard ones as upvalues. */
 #include "lua/replace.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Replacements for functions of the standard libraries. */
 #ifndef SPT_LUA_REPLACE_H
 #define SPT_LUA_REPLACE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Implements tasks for scripts: spawning, and the methods and properties of a handle. */
 #include <lauxlib.h>
 #include <limits.h>

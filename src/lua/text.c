@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* text: converts bytes of any charset to UTF-8 with iconv. Invalid bytes become U+FFFD. It handles
  * neither charset labels nor HTTP. */
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Exports the event ring to scripts: decodes records into tables, and calls sinks once a turn. */
 #include "lua/trace.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The delivery of trace records to the sinks of scripts. */
 #ifndef SPT_LUA_TRACE_H
 #define SPT_LUA_TRACE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* block: opens a block's scope, waits for its tasks, and closes it. The modules in Lua build
  * groups, timeouts and shields on this. The wait is the join of a closing scope. Cancellation does
  * not reach it, because the awaited tasks have received it already. */

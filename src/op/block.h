@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The userdata of a script's block, and its checks. Private to block.c and block_unwind.c. */
 #ifndef SPT_OP_BLOCK_H
 #define SPT_OP_BLOCK_H

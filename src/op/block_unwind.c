@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* block_unwind: what ends with a block: the objects that its body has to close, and the blocks that
  * its body left open. */
 #include <lauxlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* channel: hands values from task to task in FIFO order, through a buffer of a given length.
  *
  * No value is copied in order to wait. A waiting sender keeps its value on its suspended stack, and

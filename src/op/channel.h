@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A channel, and what its senders do with it. Private to channel.c and channel_sender.c. */
 #ifndef SPT_OP_CHANNEL_H
 #define SPT_OP_CHANNEL_H

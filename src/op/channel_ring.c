@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Grows the ring to twice its size when it is full, by moving its values to a new table. */
 #include "op/channel_ring.h"
 

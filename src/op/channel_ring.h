@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The buffer of a channel: a ring of Lua values, in a table that is the channel's user value. Knows
  * no tasks. */
 #ifndef SPT_OP_CHANNEL_RING_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* channel_sender: sends through a channel that closes with the last of its senders. */
 #include <lauxlib.h>
 #include <stdio.h>

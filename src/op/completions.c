@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* completions: waits for the ends of many tasks at once. Each task has one subscription, whatever
  * the number of awaits, and each end costs O(1). The modules in Lua build gather, wait and
  * as_completed on this. */

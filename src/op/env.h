@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The environment in which the op libraries are opened: the parts of a host that an operation may
  * use. */
 #ifndef SPT_OP_ENV_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* event: occurs once and wakes all the tasks that wait for it. */
 #include <lauxlib.h>
 

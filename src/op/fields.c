@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reads fields with the checks of arguments, so that an error has their wording. */
 #include "op/fields.h"
 

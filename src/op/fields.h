@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Fields of tables: checks those that a script passes, and sets those of a result. */
 #ifndef SPT_OP_FIELDS_H
 #define SPT_OP_FIELDS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* file: writes to a file. The task waits until the bytes, or the file, are where it wants them. An
  * operation refers only to the output. If the task is cancelled, the output's job continues, and
  * the next operation first waits for that job. */

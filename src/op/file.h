@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A file that is written, and an operation on it. Private to file.c and file_open.c. */
 #ifndef SPT_OP_FILE_H
 #define SPT_OP_FILE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* file_open: opens files for writing. */
 #include <lauxlib.h>
 

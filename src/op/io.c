@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* io: reads lines or bytes from a file or standard input. Bytes are removed from the input only
  * once the string that holds them is made, so that neither a cancellation nor an error loses
  * any. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A reader of a file or of standard input. Private to io.c and io_open.c. */
 #ifndef SPT_OP_IO_H
 #define SPT_OP_IO_H

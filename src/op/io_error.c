@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Makes IoErrors from libuv's error numbers. */
 #include "op/io_error.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The IoError of readers and writers of files. Knows neither of them. */
 #ifndef SPT_OP_IO_ERROR_H
 #define SPT_OP_IO_ERROR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* io_open: opens readers of files and of standard input. */
 #include "op/io.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* join: waits for a task to end and returns its results. The wait only observes: if the waiting
  * task is cancelled, the other is not affected. */
 #include <lauxlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* load: lets any number of tasks wait until one task has loaded a module. A wait that closes a
  * circle ends at once, also if another operation closes it. */
 #include <lauxlib.h>

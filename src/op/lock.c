@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* lock: is held by one task at a time. A held lock is a resource of its owner's root scope, so that
  * if the owner ends, the lock passes to the next waiter. It is anchored while it is held, because
  * the scope points into it. */

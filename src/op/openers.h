@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The register of the openers of the files in op/. Each adds its functions to the table on top of
  * the stack. */
 #ifndef SPT_OP_OPENERS_H

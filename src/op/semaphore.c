@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* semaphore: hands out a number of permits. A released permit passes directly to the task that has
  * waited longest. As a free permit and a waiter never exist at once, no other task can take it
  * first. */

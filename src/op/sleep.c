@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sleep: waits for an instant. This is the smallest operation, and the one to read first. */
 #include <stdio.h>
 

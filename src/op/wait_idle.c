@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* wait_idle: waits until no other task can run. Tests use it to look at the effects of each step,
  * and to move their clock. */
 #include "base/list.h"

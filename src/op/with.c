@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Calls the function protected, through lua_pcallk(), so that it may wait. */
 #include "op/with.h"
 

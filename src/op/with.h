@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The method `with` of locks and semaphores: calls a function between acquire and release. Lua code
  * could not do it safely: a hook or an error of memory may come between any two of its steps, and a
  * hook at a return. Knows neither locks nor semaphores. */

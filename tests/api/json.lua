@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- A round trip and an error. In the middle of a string, jansson takes the want of memory for a
 -- mistake in the text.
 local json = require "septet.json"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Hosts on clocks of their own, in orders of their own, and with limits on a turn. */
 #include "support/host_fixture.h"
 

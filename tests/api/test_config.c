@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The config: its defaults, its size, and the fields that are for work on Septet itself, for which
  * the library reads no environment. */
 #include "support/host_fixture.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a host reports: errors, with their kinds and tracebacks, and warnings. */
 #include "support/host_fixture.h"
 

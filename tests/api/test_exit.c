@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* septet_exit, and what on_interrupted reports. */
 #include "support/host_fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Hosts on a Lua state that belongs to the embedder. */
 #include "support/foreign_fixture.h"
 #include "support/test_file.h"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The scripts of test_foreign.c, by name.
 local task, http = require "septet.task", require "septet.http"
 local scripts = {}

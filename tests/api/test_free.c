@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* septet_free, while the script has not ended. */
 #include "support/host_fixture.h"
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The scripts of test_free.c, by name. None ends by itself; each sets `ready` when the host may.
 local scripts = {}
 

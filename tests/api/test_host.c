@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Hosts with a Lua state and a loop of their own: what they run, by runs and by steps. */
 #include "support/host_fixture.h"
 

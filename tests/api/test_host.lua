@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The scripts of test_host.c, by name.
 local task = require "septet.task"
 local scripts = {}

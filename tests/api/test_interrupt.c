@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* septet_interrupt, from wherever it may be called. */
 #include "support/host_fixture.h"
 

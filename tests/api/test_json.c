@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* septet.json where memory runs out: what jansson holds is given back, whichever allocation
  * fails. */
 #include "support/host_fixture.h"

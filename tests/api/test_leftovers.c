@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What scripts still hold of a host that has ended: each use is refused or does nothing. */
 #include "support/foreign_fixture.h"
 #include "support/test_file.h"

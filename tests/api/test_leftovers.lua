@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The scripts of test_leftovers.c: each leaves things in globals, and the one of the same name
 -- `_afterwards` uses them when the host has ended.
 local scripts = {}

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Loading scripts, and spawning functions. */
 #include "support/host_fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Hosts on a libuv loop that belongs to the embedder. */
 #include "support/host_fixture.h"
 

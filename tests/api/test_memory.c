@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* An allocator of the embedder's: it gets every byte back, and may fail. */
 #include "support/host_fixture.h"
 

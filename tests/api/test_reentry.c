@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Calls of the API from inside a host that runs: each is refused. */
 #include "support/host_fixture.h"
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The scripts of test_reentry.c, by name. Each counts in `n` how often it has checked.
 local task, http = require "septet.task", require "septet.http"
 local scripts = {}

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The byte buffer and its maximum. */
 #include "base/buf.h"
 

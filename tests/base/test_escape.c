@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Escapes: what is left, what is escaped, and where the room ends. */
 #include <string.h>
 

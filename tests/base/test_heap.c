@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The pairing heap, against a model that searches. */
 #include "base/heap.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The deadline heap: what fires, and in which order. */
 #include "core/timer.h"
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Calls one function of septet.core, whose name is the argument, with every kind of value in up to
 -- four positions, in and outside of blocks. The run must end by itself.
 local core = debug.getregistry()["septet.core"]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Blocks that a script leaves open or another task closes: the report, and the status of the
 run."""
 

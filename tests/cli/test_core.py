@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """septet.core, the C functions below the modules: no script reaches it, and no value crashes it."""
 import os
 import unittest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """When every task waits and nothing can wake them, each is named and the status is 4."""
 
 import unittest

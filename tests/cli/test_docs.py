@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The documents: what they show runs, what they link to is there, and the API page names all there
 is.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The environment variables that select what runs, and -E, which ignores them."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """No string of a script can put lines or commands of its own into Septet's output to the
 terminal."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """os.exit: a script that absorbs it, and what it closes."""
 
 import signal

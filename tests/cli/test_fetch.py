@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """scripts/fetch.lua: its output and its exit status."""
 
 import json

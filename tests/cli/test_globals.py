@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The modules of Septet use the standard functions as they were when the host was created, whatever
 a script does to its globals."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """SIGINT and SIGTERM end a process whose script does not receive Cancelled, after a grace period. A
 script that has received it is left to end."""
 

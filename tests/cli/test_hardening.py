@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """tools/check_hardening.py: the build is hardened, and a build that lacks a protection is
 reported."""
 

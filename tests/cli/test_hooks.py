@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Debug hooks of scripts beside the command's own: the limit on a turn, and interruption."""
 
 import signal

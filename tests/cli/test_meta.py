@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """meta/septet: the definitions for editors name each C function that Lua can see, and no other."""
 import json
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The modules that a script can reach: those that docs/api.md lists, and none of the folders of
 lua/septet."""
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The options: the effect of each, their order, and the messages for unknown ones."""
 
 import os

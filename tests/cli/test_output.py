@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Standard output that cannot be written is reported once, and no run that lost bytes ends with
 0."""
 

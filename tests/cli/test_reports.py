@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the command reports of an uncaught error."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The script: its source, its arguments, and the reports of its errors."""
 
 import os

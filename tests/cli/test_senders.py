@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Senders of channels that a script drops without closing them: the warnings, and that nothing
 waits for them."""
 

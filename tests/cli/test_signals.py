@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """SIGINT and SIGTERM unwind the script, wherever it is. The second signal ends the process at
 once."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """septet.io on standard input of every kind, shared with other processes, and closed."""
 
 import fcntl

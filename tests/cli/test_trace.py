@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """--trace: a line on stderr for each event, and nothing of it on stdout.
 
 SEPTET_ORIGIN is the address of the origin server, which serves /bytes/N."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command on a virtual clock, with a shuffled order, and with a limit on a turn.
 septet.testing."""
 

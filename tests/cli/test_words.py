@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the command says of errors and of what a script leaves behind."""
 
 import re

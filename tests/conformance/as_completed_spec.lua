@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- task.as_completed: the order of the tasks, its timeout, and what leaving its loop ends.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task = require "septet.task"

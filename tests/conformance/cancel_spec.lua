@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Cancellation: which wait raises it, and what becomes of the task.
 local task = require "septet.task"
 local sync = require "septet.sync"

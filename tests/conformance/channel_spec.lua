@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Channels: first come, first served, and no value is lost to a cancellation.
 local task, sync = require "septet.task", require "septet.sync"
 local settle = require("septet.testing").wait_all_blocked

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Cancellation: what a task may do before it ends, and what keeps a cancellation out.
 local task = require "septet.task"
 local sync = require "septet.sync"

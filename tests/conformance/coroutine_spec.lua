@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Coroutines of a script inside a task.
 local task = require "septet.task"
 local settle = require("septet.testing").wait_all_blocked

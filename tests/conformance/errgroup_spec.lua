@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- ErrorGroups: their parts, their leaves and their words.
 local task = require "septet.task"
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- task.gather and task.race: the order of results, the first error, cancellation and limits.
 local task = require "septet.task"
 local helpers = require "helpers"

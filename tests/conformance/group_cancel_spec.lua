@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Groups: what cancels them from inside and from outside.
 local task = require "septet.task"
 local helpers = require "helpers"

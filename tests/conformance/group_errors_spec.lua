@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Groups: which errors they raise, in which order.
 local task = require "septet.task"
 local helpers = require "helpers"

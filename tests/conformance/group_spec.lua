@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Groups: what they own, how they are closed, and the values of their bodies.
 local task = require "septet.task"
 local helpers = require "helpers"

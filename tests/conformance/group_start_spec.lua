@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Groups: tasks that report that they have started.
 local task = require "septet.task"
 local helpers = require "helpers"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Iterators that wait, what closes them, and generators.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task = require "septet.task"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Lua's own features in tasks: closing variables, where a wait is refused, and what errors carry.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task, sync = require "septet.task", require "septet.sync"

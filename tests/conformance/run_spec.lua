@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- A whole run: its end, what is left then, and its exit status.
 local command, helpers = require "command", require "helpers"
 

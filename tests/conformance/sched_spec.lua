@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The order and fairness of turns, and time.
 local task, sync, testing = require "septet.task", require "septet.sync", require "septet.testing"
 local settle = testing.wait_all_blocked

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Spawning and awaiting, and what a task has from its spawner.
 local task = require "septet.task"
 local sync = require "septet.sync"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Events, semaphores and locks: first come, first served, and nothing is lost to a cancellation.
 local task, sync = require "septet.task", require "septet.sync"
 local settle = require("septet.testing").wait_all_blocked

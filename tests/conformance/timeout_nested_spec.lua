@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Deadlines inside of others: which block raises, and which tasks a deadline ends.
 local task = require "septet.task"
 local busy = require("septet.testing").busy

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Deadlines: when they pass, and what a block with one returns or raises.
 local task = require "septet.task"
 local sync = require "septet.sync"

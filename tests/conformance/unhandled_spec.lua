@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Failures that no task sees, and tasks that outlive the end of their owner.
 local task = require "septet.task"
 local command, helpers = require "command", require "helpers"

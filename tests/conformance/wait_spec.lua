@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- task.wait: what it returns and when, and what it leaves alone.
 local task = require "septet.task"
 local helpers = require "helpers"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Finalizers that spawn and cancel, from then on, in whatever allocation runs them.
 tasks = setmetatable({}, { __mode = "v" })
 meddled = 0

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Tasks, a group and completions, for the tests that take the memory away at each allocation.
 local function child(...)
   local _ <close> = closer(function()

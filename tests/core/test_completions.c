@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sets of tasks: one task waits for their completions. */
 #include "support/sched_fixture.h"
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The scripts of test_completions.c, by name.
 local scripts = {}
 

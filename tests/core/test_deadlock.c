@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Circles of waiting: found whatever stands before, beside and behind them. */
 #include "core/inspect.h"
 #include "support/sched_fixture.h"

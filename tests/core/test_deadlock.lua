@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The scripts of test_deadlock.c, by name. Tasks are in `T`, by name.
 local scripts = {}
 

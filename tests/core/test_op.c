@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The laws of awaiting an operation: it completes, it is cancelled, its task unwinds. Each
  * interleaving is written by hand. */
 #include "core/inspect.h"

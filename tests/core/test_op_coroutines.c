@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Operations that are awaited inside a script's own coroutines. */
 #include "support/sched_fixture.h"
 

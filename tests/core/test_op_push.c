@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Operations with a push that raises an error: what is left of them, and what their memory holds.
  * */
 #include "support/sched_fixture.h"

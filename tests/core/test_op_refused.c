@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Places in which nothing can wait: an operation is refused there and never started. */
 #include "support/sched_fixture.h"
 

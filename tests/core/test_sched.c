@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The scheduler: laps, order, wake-ups, sleeps on a clock that the test moves. */
 #include "core/core.h"
 #include "core/pass.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Scopes: what is cancelled, by what, in which order, and what a scope does when it closes. */
 #include "support/sched_fixture.h"
 

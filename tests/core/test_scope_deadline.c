@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Deadlines of scopes: when they cancel, which one is in force, and how they are extended. */
 #include "core/turn.h"
 #include "support/sched_fixture.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Shields, and tasks that are moved from scope to scope. */
 #include "support/sched_fixture.h"
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The scripts of test_scope_shield.c, by name.
 local scripts = {}
 

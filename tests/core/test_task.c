@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Tasks: their birth, what they give, and how others observe their end. */
 #include "support/sched_fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a task leaves at its end: children, and a failure that no task has seen. */
 #include "support/sched_fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The coroutine beneath a task, and what is left where memory runs out and finalizers run. */
 #include "support/sched_fixture.h"
 

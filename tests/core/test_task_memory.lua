@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The scripts of test_task_memory.c, by name.
 local scripts = {}
 

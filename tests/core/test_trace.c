@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The event ring, its interned strings and its texts. */
 #include "core/trace.h"
 

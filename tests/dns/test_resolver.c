@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The resolver beside a scripted DNS server and a real one: answers, failures, and cancelled
  * lookups. */
 #include "support/resolver_fixture.h"

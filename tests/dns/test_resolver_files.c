@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the resolver takes from files instead of from a server, and names that need no asking. */
 #include "support/resolver_fixture.h"
 

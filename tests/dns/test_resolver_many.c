@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Thousands of names at once, some of which never answer. */
 #include "support/resolver_fixture.h"
 

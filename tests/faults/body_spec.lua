@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Bodies with a slow side: their memory, compressed or not, bombs of each encoding, and races with
 -- a reader that resumes.
 local task, http = require "septet.task", require "septet.http"

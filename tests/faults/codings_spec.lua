@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The codings of a body, as its header block lists them: in one line or in several, known or not,
 -- by every way in.
 local http = require "septet.http"

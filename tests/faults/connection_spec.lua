@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Connections: which are kept, how many there are at once, and the requests that wait for one.
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"

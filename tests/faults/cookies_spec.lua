@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Cookies: which ones a jar accepts, and which ones it sends to each host, beside a script's own.
 local http = require "septet.http"
 local origin = require "origin"

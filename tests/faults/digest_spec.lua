@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Digest authentication: the server checks every proof, and the client does not retry for ever.
 local http, task = require "septet.http", require "septet.task"
 local origin = require "origin"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Names: the faults of a DNS server, each of which affects its own request alone.
 -- peers: dns
 local task, http = require "septet.task", require "septet.http"

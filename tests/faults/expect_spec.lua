@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- A server that refuses "Expect: 100-continue" with 417: the request is sent once more, without it,
 -- and never again.
 local task, http = require "septet.task", require "septet.http"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The library's own calls are caught by the linker's --wrap. libuv's memory is left out, as it ends
  * the process where its table of watchers cannot grow. */
 #include "faults/failing_calls.h"

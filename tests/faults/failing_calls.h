@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Functions that fail on demand, the Nth of a kind: the memory of Lua, of the library and of
  * libcurl, each for itself, pollers and sockets. They count what is live. */
 #ifndef SPT_TESTS_FAILING_CALLS_H

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The failure of a task is one error of its group, also if other tasks have seen it and raised it
 -- again.
 local task = require "septet.task"

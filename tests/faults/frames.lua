@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Requests that complete, wait and fail, while the embedder draws frames.
 local task, http = require "septet.task", require "septet.http"
 local s <close> = http.session()

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Responses on the wire: header blocks and bodies in every shape, good and bad. A body is whole or
 -- an error.
 local task, http = require "septet.task", require "septet.http"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Header blocks of responses: which of their lines is a status line, and what reading them costs.
 local http = require "septet.http"
 local origin = require "origin"

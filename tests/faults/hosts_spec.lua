@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Hosts: a request goes to the host that the rules have judged. What is no host in a URL is none in
 -- rules, given addresses and proxies. No name is looked up here, and all connections go to
 -- 127.0.0.1.

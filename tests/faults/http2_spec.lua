@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- HTTP/2: multiplexing, the faults of servers, and the state of a connection after them. It is
 -- forced here also with versions of libcurl that are not fit for it.
 -- peers: nginx h2 tls tinyproxy

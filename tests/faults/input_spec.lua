@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Bad input: a typed error says what is wrong and where, before anything is sent. All other tasks
 -- go on.
 local task, http = require "septet.task", require "septet.http"

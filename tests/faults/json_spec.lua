@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- JSON: floats round-trip, the grammar has no NUL, and the size of a value is checked before it
 -- takes memory.
 local json, task = require "septet.json", require "septet.task"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Limits of a request: how long its phases last, and how large its body is.
 local task, http = require "septet.task", require "septet.http"
 local origin, process = require "origin", require "process"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Each parser of a header block, a URL or a body takes time in proportion to the length of its
 -- input. Each gets 64 KiB of one fill, within what it looks for. A quadratic parser takes many
 -- seconds.

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The objects of scripts: a script reaches their methods by name, and no function that trusts its
 -- argument.
 local http, json, sio, sync, task =

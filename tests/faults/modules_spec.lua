@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Modules that wait while they load: circles over tasks, and a top level that runs once at a time.
 local task = require "septet.task"
 

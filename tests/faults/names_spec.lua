@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Files that save and commit write: what the names of the target, its part and the part's meta may
 -- stand for.
 local http, task, sio = require "septet.http", require "septet.task", require "septet.io"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Addresses that do not answer or that refuse, several addresses of one name, and the sockets of a
 -- child process.
 -- peers: tls blackhole faulty

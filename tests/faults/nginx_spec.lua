@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The common cases against nginx, which shares no code with the origin of the other specs.
 -- peers: nginx
 local task, http = require "septet.task", require "septet.http"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Live tasks keep their places, after any number of chunks with names of their own.
 local task = require "septet.task"
 local trace = require "septet.trace"

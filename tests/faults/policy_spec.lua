@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Rules of a session hold for names and for their addresses, for redirects, and for connections
 -- that are already open.
 local http = require "septet.http"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Pools of connections: how many are made at once, how many are kept, and that other tasks run
 -- meanwhile.
 local task, http = require "septet.task", require "septet.http"

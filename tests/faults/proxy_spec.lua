@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Proxies: what goes through them, what they refuse, and that no request bypasses them.
 -- peers: tls faulty tinyproxy socks nginx
 local http = require "septet.http"

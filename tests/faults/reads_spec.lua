@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Reads of a streamed response share one position: each begins at the first byte that none before
 -- it has returned, whatever ended the one before.
 local task, http = require "septet.task", require "septet.http"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Redirects: their targets, what is sent along, and what ends them.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local http = require "septet.http"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Requests that are sent again if a connection ends without a response, and those that must not be.
 local http = require "septet.http"
 local origin = require "origin"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Retries: their delays, their number, and what is never retried.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task, http = require "septet.task", require "septet.http"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Rules of a session: a rule that can match nothing is a Usage error, and an accepted rule matches
 -- every spelling of a URL.
 local http = require "septet.http"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- A save that is cut short: a typed error, the received bytes stay as a part, and the target does
 -- not change.
 local task, http = require "septet.task", require "septet.http"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Secrets: the headers that another origin gets, and messages without passwords and control bytes.
 -- peers: tls
 local http, trace = require "septet.http", require "septet.trace"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Bytes that decode to nothing: each limit of a body holds before its decoder as well as after it.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task, http = require "septet.task", require "septet.http"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Small faults and their variants.
 -- peers: tls
 local http, sio = require "septet.http", require "septet.io"

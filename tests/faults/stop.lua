@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Requests in every phase: two of the first three are queued, and some of the next connect.
 local task, http = require "septet.task", require "septet.http"
 local here = "http://127.0.0.1:"

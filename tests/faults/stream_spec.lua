@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Bodies that are read or sent piece by piece, while one side stalls, ends or gives up.
 local task, http = require "septet.task", require "septet.http"
 local core = debug.getregistry()["septet.core"]

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Cancelling a request, and freeing everything, wherever requests are. */
 #include "support/http_fixture.h"
 

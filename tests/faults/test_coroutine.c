@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The functions of `coroutine`, and what `debug` shows of coroutines, beside those of stock Lua:
  * one script runs in a plain state and in a task, and says the same. */
 #include "support/host_fixture.h"

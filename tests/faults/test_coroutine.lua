@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The scripts of test_coroutine.c, by name. Each runs in stock Lua and in a task.
 local scripts = {}
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Descriptors: numbers that come back at once as something else, and none that are left. */
 #include "support/http_fixture.h"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Writers and saves on a disk that is full, slow or fails: a typed error, and the file is the old
 one or the new one. strace makes the calls fail. A full disk is a small file system in a mount
 namespace."""

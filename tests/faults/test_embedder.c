@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What an embedder may get wrong: each is an error, and nothing crashes. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # peers: tls
 """Proxies of the environment are ignored unless the script asks for them. CAs are read from the
 disk once."""

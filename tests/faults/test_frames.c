@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A host that is stepped once a frame: requests complete, and no step waits for anything. */
 #include "support/host_fixture.h"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """An idle host makes hardly any system calls: strace counts them while its one task sleeps."""
 
 import unittest

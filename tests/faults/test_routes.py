@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The errors of a host without a route to an address, each in a network namespace of its own. Needs
 root, or user namespaces without privileges. Fails without either, because it would show nothing."""
 

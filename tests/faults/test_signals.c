@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A storm of signals, with a handler that lets every system call be interrupted, does nothing to
  * requests. */
 #include "support/host_fixture.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A host that ends, on a loop of its own and on an embedder's, after few turns or many, while its
  * requests are wherever they are by then: queued, looked up, connecting, in the handshake, sending,
  * waiting, receiving, paused, saved, idle. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The Nth allocation, poller or socket fails, for one N after the other, once or from there on: a
  * script that does a bit of all ends, each of its requests whole or with a typed error, an ordinary
  * request works afterwards, and nothing is left.

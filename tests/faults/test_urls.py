@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """URLs by each way in: a script's own, below a base, and in a Location, absolute and relative; by
 get, stream and save. The server responds with the target that it received, byte by byte."""
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- TLS faults: bad certificates, handshakes that do not end, and connections that end without a
 -- notice.
 -- peers: tls faulty

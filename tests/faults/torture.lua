@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Uses HTTP in many ways, and counts the completed requests. `bad` keeps the first unexpected
 -- result. No URL has a query, because libcurl silently drops one that it has no memory for. TLS is
 -- left out, because libcurl frees a TLS session twice if it had no memory to record it.

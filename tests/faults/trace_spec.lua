@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Trace events of a request, whatever its outcome: one start, then one end or one exception, and a
 -- record of each attempt.
 -- peers: blackhole dns

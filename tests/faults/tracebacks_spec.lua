@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Every report of an error says where it was raised, whatever functions of Septet it went through.
 local task = require "septet.task"
 local sync = require "septet.sync"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Unread bodies: those of a followed redirect, and of a retried response. They do not affect the
 -- outcome, and the last response keeps all its limits.
 local http = require "septet.http"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- An error that has no words, or whose words fail, is reported all the same.
 local task = require "septet.task"
 

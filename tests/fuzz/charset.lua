@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The script of fuzz_charset. The input is a label, or the number of one, in a line of its own, and
 -- the bytes.
 local private = debug.getregistry()["septet.require"] -- of private modules

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The script of fuzz_date. A date is a whole number or nil, an instant that the C library writes
 -- round-trips, and a Retry-After is not negative.
 local private = debug.getregistry()["septet.require"] -- of private modules

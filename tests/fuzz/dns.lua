@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The script of fuzz_dns: one request for a fresh name, with the DNS server at a port.
 local http, task = require "septet.http", require "septet.task"
 local planted = ...

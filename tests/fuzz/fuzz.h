@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the fuzz targets share: an input that is taken apart from its front, and a check that stays
  * in every build. */
 #ifndef TESTS_FUZZ_FUZZ_H

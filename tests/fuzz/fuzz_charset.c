@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Charsets: whatever the label and the bytes, the text is UTF-8 or the label is unknown. */
 #include "host.h"
 

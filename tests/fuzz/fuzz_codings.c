@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Lists of codings: the lines of the input are the lines of a Content-Encoding and of a
  * Transfer-Encoding. What is read of them is what a reference of a few lines reads of the whole
  * list. */

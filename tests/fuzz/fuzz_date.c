@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Dates and Retry-After, as servers send them. */
 #include "host.h"
 

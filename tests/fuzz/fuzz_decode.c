@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Decoders: packed bytes give the same in any pieces, in and out; what a decoder takes for whole is
  * what its library makes of all of it at once; and so many bytes in without one out end it. */
 #include <brotli/decode.h>

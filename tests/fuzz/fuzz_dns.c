@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* DNS answers: the client asks a server on its own loop for a name, which answers with the input
  * behind the question. The request ends with an HttpError, and never gets to an address that its
  * rules deny. */

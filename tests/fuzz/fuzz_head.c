@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Heads of responses: libcurl is fed the input through a socket, whole and in two parts, and hands
  * the lines of the head to ours. Where ours takes the head, it has the status and the headers that
  * libcurl's own API tells, and nothing depends on where the input was split. */

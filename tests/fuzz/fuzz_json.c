@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* JSON: a text that is accepted comes back the same from its own encoding, and holds no NUL; one
  * that is refused is refused by a JsonError with a place in the text. */
 #include "host.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Programs of calls, drawn from the input: every function and field of Septet's modules and
  * objects, on every kind of self, in a host of their own. Whatever a script without `debug` calls,
  * nothing crashes and the run ends. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The whole client against a peer that says what the input has: as a server of HTTP/1.1, as one of
  * HTTP/2, as a proxy of HTTP, by CONNECT, and of SOCKS. A request ends with a response or an
  * HttpError, and its body is within the limit. */

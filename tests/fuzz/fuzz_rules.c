@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Rules: one that is accepted denies at least one URL, in every spelling of it, and allows the same
  * one; and ranges hold for the addresses for which a comparison bit by bit does. The input is an
  * address's 16 bytes, and a rule. */

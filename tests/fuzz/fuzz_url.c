@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* URLs, differentially. What is judged is what libcurl's parser sees in the text that it is given;
  * that is the same with a cold and a warm memory of origins; and the same for one URL as a
  * request's, as an absolute and a relative Location, and below a base. The input is a base's choice

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A host for targets with code that is reached from Lua: made once, with a function of a script
  * that is called with each input. */
 #ifndef TESTS_FUZZ_HOST_H

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The script of fuzz_json. Returns the function that is called with each text. The argument says
 -- whether a bug is planted.
 local json, task = require "septet.json", require "septet.task"

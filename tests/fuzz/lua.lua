@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The script of fuzz_lua: a program of calls. The bytes of the input choose for each step a value
 -- of the pool, one of its fields, a self and some arguments. The results go into the pool.
 local input = ...

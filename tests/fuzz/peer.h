@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A peer on the host's own loop that says what the input has: to each thing that the client says it
  * answers with the next part of the input, and after the last one it closes the connection. Parts
  * end at the bytes ff fe. */

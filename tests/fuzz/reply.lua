@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The script of fuzz_reply: one request in the mode that the input names, to a peer on one of two
 -- ports.
 local http, task = require "septet.http", require "septet.task"

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """run.py [--planted] PROGRAM SECONDS: runs a fuzz target from the seeds in seeds/NAME, and prints
 how many inputs it tried and how many edges of the code they covered. It ends with 1 if the target
 found something; the input is then kept in findings/ beside the program. With --planted, the target

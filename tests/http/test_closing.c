@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Idle connections that the server closes, and sessions that are closed under their requests. */
 #include "support/http_fixture.h"
 

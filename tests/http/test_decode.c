@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Decoders: fed in any pieces, read in any pieces, cut short, and given codings that they do not
  * know. */
 #include "http/decoder.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The driver against an origin, a network and a caller that misbehave: each failure by its words,
  * and the session works afterwards. */
 #include "support/http_fixture.h"

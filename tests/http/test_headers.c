@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Header lines out and in, URLs, and the words for libcurl's codes. */
 #include <errno.h>
 #include <stdio.h>

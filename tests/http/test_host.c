@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Hosts: what one is, and the one form of each. */
 #include "http/host.h"
 

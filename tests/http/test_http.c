@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The driver against the origin, where all goes well. */
 #include "support/http_fixture.h"
 

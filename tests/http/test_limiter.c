@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Admission: limits, order, fairness, and that an origin nobody uses is forgotten. */
 #include <stdio.h>
 #include <string.h>

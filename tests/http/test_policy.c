@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Policies: how rules are read, and what they say of names and addresses. */
 #include "http/policy.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Quirks: which versions have which, and how tests change them. */
 #include "http/quirks.h"
 

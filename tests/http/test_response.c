@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Responses between two requests: which request gets them, and what of them is kept. */
 #include "http/response.h"
 

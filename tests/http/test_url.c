@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* URLs: what they are, the one form of each, and where references lead. */
 #include "http/url.h"
 

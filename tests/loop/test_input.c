@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Input: a read in the thread pool outlives its owner, and the loop outlives the read. */
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The loop: when it drains, when it blocks, what keeps it running, and how it ends. */
 #include <pthread.h>
 #include <stdio.h>

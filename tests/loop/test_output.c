@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Output: short writes and interruptions are not seen, an error stays, and a job outlives its
  * owner. */
 #include <errno.h>

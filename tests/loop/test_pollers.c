@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The table of sockets on socket pairs and pipes: no libcurl anywhere near. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- septet.internal.args: how the modules check their arguments. The messages of each function are
 -- in its own spec.
 local private = debug.getregistry()["septet.require"] -- of private modules

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- task.as_completed: tasks in the order they end; the loop owns what it spawned.
 local task = require "septet.task"
 local helpers = require "helpers"

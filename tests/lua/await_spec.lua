@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Awaiting: the values and errors of a task, for any number of waiters.
 local task = require "septet.task"
 local helpers = require "helpers"

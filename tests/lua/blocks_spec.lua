@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Which tasks may end a block, and what becomes of blocks that no task ends.
 local task = require "septet.task"
 local helpers = require "helpers"

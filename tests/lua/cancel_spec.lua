@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Cancelling: which wait raises Cancelled, and what the task does then.
 local task = require "septet.task"
 local helpers = require "helpers"

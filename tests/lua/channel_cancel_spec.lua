@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Waits at a channel: which a cancellation ends, and where they may stand.
 local task, sync = require "septet.task", require "septet.sync"
 local helpers = require "helpers"

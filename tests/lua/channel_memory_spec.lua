@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- What a channel keeps in memory, and what the collector does to it.
 local task, sync = require "septet.task", require "septet.sync"
 local helpers = require "helpers"

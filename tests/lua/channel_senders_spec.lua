@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Senders: they count, and the channel closes with the last of them.
 local task, sync = require "septet.task", require "septet.sync"
 local helpers = require "helpers"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Channels: values go from task to task in order, and none is lost or received twice.
 local task, sync = require "septet.task", require "septet.sync"
 local helpers = require "helpers"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The labels of charsets, and bytes in each that tell it from its neighbours.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local text = private "septet.internal.text"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Tasks that wait for one another in a circle, through the ends of combinators too: each can be
 -- cancelled.
 local task = require "septet.task"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Waits and resumes that are refused, by the name of the function that is in the way.
 local task = require "septet.task"
 local helpers = require "helpers"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Coroutines of a script: a task may wait inside them at any depth.
 local task = require "septet.task"
 local helpers = require "helpers"

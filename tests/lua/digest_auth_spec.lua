@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- septet.http: digest authentication, by the session and by a request.
 local http = require "septet.http"
 local origin = require "origin"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- tests/support/compare.lua: what a spec that fails says.
 
 -- The words of the error of equal(...), without its place.

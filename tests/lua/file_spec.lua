@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- septet.io: files that are written, what cancels and closes a wait, and locks. What a disk does
 -- wrong is in tests/faults/test_disk.py.
 local task, sio = require "septet.task", require "septet.io"

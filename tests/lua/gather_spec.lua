@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- task.gather: all at once, in the list's order; the first failure ends the rest.
 local task = require "septet.task"
 local helpers = require "helpers"

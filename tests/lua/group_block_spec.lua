@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Groups as a block: the end of the block joins. What an ErrorGroup says.
 local task = require "septet.task"
 local helpers = require "helpers"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- task.group: a block that no task outlives, and whose errors are raised together.
 local task = require "septet.task"
 local helpers = require "helpers"

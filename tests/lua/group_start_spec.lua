@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- group:start: a task that is being started keeps the group open that it will move to.
 local task = require "septet.task"
 local helpers = require "helpers"

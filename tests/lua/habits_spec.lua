@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- What users of other clients expect.
 -- peers: faulty
 local http, json = require "septet.http", require "septet.json"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Hints for users of other libraries.
 local task, sync, http = require "septet.task", require "septet.sync", require "septet.http"
 local json, sio = require "septet.json", require "septet.io"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Debug hooks and tasks: a task starts with the hook that its spawner has.
 local task = require "septet.task"
 

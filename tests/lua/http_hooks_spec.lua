@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- septet.http: trace hooks, which requests they see and what they may do.
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- septet.http: sessions, methods, headers, what a response holds, connections and their limits, and
 -- redirects. What goes wrong on the way is in tests/faults/http_spec.lua.
 local task, http = require "septet.task", require "septet.http"

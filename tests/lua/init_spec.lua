@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- require "septet": the modules by their names.
 local septet = require "septet"
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- septet.io: lines and bytes of files and FIFOs, and what cancels and closes a wait.
 local task, sio = require "septet.task", require "septet.io"
 local files = require "files"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- septet.json: what is decoded is what was written, and what cannot be written is refused with its
 -- place.
 local http, json = require "septet.http", require "septet.json"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Blocks that are left open: by a coroutine that dies, by the function of a block, by a task.
 local task = require "septet.task"
 local helpers = require "helpers"

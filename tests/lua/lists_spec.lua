@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Functions that take a list refuse values that are no lists.
 local task, http = require "septet.task", require "septet.http"
 

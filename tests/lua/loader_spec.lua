@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- task.require: modules whose top level waits.
 local task = require "septet.task"
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Task-locals and coroutines: code outside of a coroutine never sees what a `with` inside it sets.
 local task = require "septet.task"
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Locks: first come, first served, and no cancellation loses the lock.
 local task, sync = require "septet.task", require "septet.sync"
 local helpers = require "helpers"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- How deep coroutines nest: as deep as in stock Lua, whose stack of C calls has 200 levels.
 local task = require "septet.task"
 local helpers = require "helpers"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- septet.http: sockets of the file system, credentials, and what a request may have of its own.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task, http = require "septet.task", require "septet.http"

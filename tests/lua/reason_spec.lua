@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Reasons of cancellations, and names: a script's strings come back as they were.
 local task = require "septet.task"
 local helpers = require "helpers"

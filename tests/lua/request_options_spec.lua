@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- An option of a request is on the wire as the script wrote it, or it is a mistake.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task, http = require "septet.task", require "septet.http"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- session:save with resume: which part of an earlier save it goes on with, and which it drops.
 local http = require "septet.http"
 local files, origin, saves = require "files", require "origin", require "saves"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Semaphores: first come, first served, and no cancellation loses a permit.
 local task, sync = require "septet.task", require "septet.sync"
 local helpers = require "helpers"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Senders that are dropped: a channel whose senders are all unreachable is closed.
 local task, sync = require "septet.task", require "septet.sync"
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- septet.http: options of a session and a request beyond the URL: bases, parameters, bodies,
 -- credentials, time limits, redirects, retries and rates.
 local private = debug.getregistry()["septet.require"] -- of private modules

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- task.sleep and the clock.
 local task = require "septet.task"
 local helpers = require "helpers"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- septet.io: standard input, of a file and of a pipe. Other kinds are in tests/cli/test_stdin.py.
 local command, files = require "command", require "files"
 

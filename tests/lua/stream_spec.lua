@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- septet.http: bodies that are read as they come.
 local task, http = require "septet.task", require "septet.http"
 local origin, process = require "origin", require "process"

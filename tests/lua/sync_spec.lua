@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Events, with blocks and methods: first come, first served, and no cancellation loses a value.
 local task, sync = require "septet.task", require "septet.sync"
 local helpers = require "helpers"

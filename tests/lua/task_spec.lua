@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- septet.task: spawning, what a task shows of itself, and tasks and errors that no task waits for.
 local task = require "septet.task"
 local helpers = require "helpers"

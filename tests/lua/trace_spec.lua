@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- septet.trace: what tasks and requests did, as events and as lines.
 local task, http, trace = require "septet.task", require "septet.http", require "septet.trace"
 local origin = require "origin"

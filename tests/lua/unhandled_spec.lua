@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Each failure is reported once, or seen by a task, however many tasks raise it again.
 local task = require "septet.task"
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- septet.http: request bodies that an iterator makes.
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- task.wait: for all, for the first, for the first failure, for a time; it neither raises nor
 -- cancels.
 local task = require "septet.task"

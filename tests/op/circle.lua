@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- A task that loads and awaits one that waits for the load, and another one that is in no circle.
 local function loads()
   LOAD = core.load(core.current())

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Blocks that are left open, by tasks and by coroutines.
 local function child(g)
   g:spawn(pcall, core.sleep, math.huge)

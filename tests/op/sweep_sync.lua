@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- All that tasks share, used by many of them. What was sent and what was received is counted.
 E, S, L, C, D =
   core.event(), core.semaphore(2), core.lock(), core.channel(), core.channel(math.huge)

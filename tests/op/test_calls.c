@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Requests at work, by what is left of them: what rests is handed to the next. */
 #include "support/host_fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Blocks that are left open where memory fails: whatever fails, no task is lost and no scope stays
  * in the tree. */
 #include "support/sched_fixture.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What of waits for the load of a module scripts cannot see: the tasks on a circle, what is left
  * where memory runs out, and what becomes of waiters when the load's task or the host ends under
  * them. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What of events, semaphores, locks and channels scripts cannot see: what is reported of a lock
  * that was left held, what is left where memory runs out, and what becomes of waiters when the host
  * or the state ends under them. */

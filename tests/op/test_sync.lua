@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The scripts of test_sync.c, by name.
 local scripts = {}
 

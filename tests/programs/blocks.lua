@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- Operations with a body. When a block ends, none of its tasks is left, it ended in time, and it
 --- returns the results of its body. It absorbs a Cancelled that was meant for the block alone.
 local private = debug.getregistry()["septet.require"] -- of private modules

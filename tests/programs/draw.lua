@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- Generates programs from seeds: trees of operations, as tables. The same seed gives the same
 --- program everywhere.
 ---

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- Checks the trace of a program: in each task's events every wait has one end. Its digest is
 --- compared between runs.
 local events = {}

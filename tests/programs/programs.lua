@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- Runs random programs on the virtual clock, and checks the rules that hold for every program.
 ---
 ---     septet --virtual-time programs.lua FIRST COUNT [digest|log]

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- The checks' model of scopes, which follows from the program and not from Septet's own records. A
 --- scope here is a table {kind=, parent=, owner=, children=, ...}. A task's root is one too.
 ---

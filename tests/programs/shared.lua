@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- Operations on shared objects: no item or permit is lost or doubled, and waiters are served in
 --- order.
 local w = require "world"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- Operations on time and on tasks.
 local w = require "world"
 local blocks = require "blocks"

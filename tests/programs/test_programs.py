@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """test_programs.py FIRST COUNT [--shuffle=SEED]: runs random programs, and prints the command that
 runs a failed one again. Without arguments it tests the test: a program leaves the same trace in
 each run, and the checks see faults that are planted in Septet's modules or in the checks' own

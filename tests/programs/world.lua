@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- The running program and its records, and the common part of all operations. Violations are
 --- recorded and not raised, because a program absorbs errors.
 local world = {}

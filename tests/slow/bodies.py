@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """bodies.py SEPTET: reads bodies of a gigabyte, plain and by gzip, with pauses, and a bomb of gzip.
 
 The reader pauses for 0.2 s at every 64 MB. The bytes must have the right digest, and the peak of

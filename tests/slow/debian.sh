@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
 # debian.sh SUITE: runs `./dev demo` and `./dev test` of a fresh clone in a bare Debian, with
 # nothing installed. The folder is made with debootstrap from the mirror that this machine's own apt
 # uses, and is removed at the end. Everything inside runs in its own mount and process namespace, so

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Makes a folder of certificates for tests: two CAs, those that one of them signed for a server and
 a client, and some that a client must refuse. Each NAME.pem has a certificate and then its key,
 which are also in NAME.crt and NAME.key."""

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* cmocka, behind the headers that it needs. */
 #ifndef SPT_TESTS_CMOCKA_H
 #define SPT_TESTS_CMOCKA_H

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The command `septet` as specs run it: processes of its own, beside the one of the spec.
 local files = require "files"
 

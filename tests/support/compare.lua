@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Compares two values field by field, and says where they differ.
 local compare = {}
 

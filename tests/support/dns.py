@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """dns [--log FILE]: a scripted DNS server on loopback, by UDP and TCP; prints 'port N' when it
 listens, and ends when its standard input closes.
 

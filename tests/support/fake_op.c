@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The fakes are found by name, in the order of their first mention. */
 #include "support/fake_op.h"
 

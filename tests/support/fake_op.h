@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* An operation that the test completes by hand, so that every interleaving is written down and none
  * is raced. A script waits in it with `fake(name)`. Nothing is asserted inside a callback: cmocka
  * fails by longjmp, which may not cross Lua. What the callbacks see wrong they count. */

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The servers of faulty.py as specs see them: their ports, and what they logged.
 local origin = require "origin"
 

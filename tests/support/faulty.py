@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """faulty FOLDER LOG: servers on loopback that fail below HTTP: in the TLS handshake, at the end of
 a connection, and as proxies. Some of them do not fail. FOLDER has the certificates.
 

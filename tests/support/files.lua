@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Files that specs write, read and leave nothing of.
 local files = {}
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The census at the end: the state's stack is empty and each of its bytes came back. */
 #include "support/foreign_fixture.h"
 

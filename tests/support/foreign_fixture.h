@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the tests on an embedder's own Lua state share: the state, with memory that is counted,
  * and a host on it. */
 #ifndef SPT_TESTS_FOREIGN_FIXTURE_H

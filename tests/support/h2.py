@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """h2 FOLDER LOG: a server of HTTP/2 on a free port of loopback, with faults that real ones rarely
 have.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs the septet command for tests: in a clean environment, in a folder of each test's own, with a
 limit after which a hang is a failure. No child outlives its test.
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- What specs of tasks use again and again: functions to spawn, records of what happened, and
 -- values that run a function when they are closed.
 local task, testing = require "septet.task", require "septet.testing"

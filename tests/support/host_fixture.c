@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Errors and warnings are copied where the test reads them. */
 #include "support/host_fixture.h"
 

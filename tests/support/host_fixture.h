@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the tests of the public API share: a host that keeps its errors and warnings, an allocator
  * that counts and can fail, and a count of open descriptors. It uses the public headers alone. */
 #ifndef SPT_TESTS_HOST_FIXTURE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The census at the end: nothing is left of a session that is gone, and the loop closes clean. */
 #include "support/http_fixture.h"
 

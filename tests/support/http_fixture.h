@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the tests of http/ share: a loop that drains timers and driver, a session, and requests
  * that live longer than a failed test. Nothing is asserted inside a callback: cmocka fails by
  * longjmp, which may not cross libuv or libcurl. */

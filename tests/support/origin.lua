@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The origin server as specs see it: its URLs, the log of what it received, and JSON as it writes
 -- it.
 local task = require "septet.task"

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """origin: a scriptable HTTP/1.1 server on loopback, for tests and demos.
 
 The URL of a request says what the origin does (see --help): its response may be late, slow, cut

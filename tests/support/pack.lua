@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- gzip as specs write it: blocks that are stored, so that each piece of a text is in bytes of its
 -- own.
 local pack = {}

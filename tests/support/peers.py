@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """peers: the servers that a test needs beside the origin: some from Debian's packages, and some
 that fail. All listen on free ports of loopback, keep their files in the folder that they are given,
 and end with their starter. Each sets variables in the environment:

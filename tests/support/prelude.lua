@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Words that every script of the tests of core/ and op/ may use.
 core = debug.getregistry()["septet.core"]
 

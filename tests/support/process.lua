@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- This process, as the system sees it.
 local process = {}
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The census at the end: no socket, no timer, no handle on the loop. */
 #include "support/resolver_fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the tests of dns/ share: a resolver on a loop of its own, beside a scripted DNS server.
  * Nothing is asserted inside a callback. */
 #ifndef SPT_TESTS_RESOLVER_FIXTURE_H

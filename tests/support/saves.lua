@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Files of the origin that specs save, and what a save leaves of them.
 local http = require "septet.http"
 local files, origin = require "files", require "origin"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The scheduler's hooks keep what is reported, and the allocator counts. */
 #include "core/core.h"
 #include "core/spawn.h"

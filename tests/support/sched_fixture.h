@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the tests of core/ and op/ stand on: a scheduler in a Lua state of its own, on a clock that
  * only the test moves, with memory that fails on demand. Nothing is asserted inside a callback:
  * cmocka fails by longjmp, which may not cross Lua. The census at the end of each test tells what

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The log is one text, its words apart by spaces. */
 #include "support/script_words.h"
 

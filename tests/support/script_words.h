@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The words that a script of the tests of core/ and op/ has besides Septet's own: a log that the
  * test compares, the fake operation, and calls as C code makes them that does not know of Septet.
  * Those in Lua are in prelude.lua. */

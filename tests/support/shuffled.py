@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """shuffled.py SPEC: runs a file of specs on a virtual clock, with ready tasks in the orders of 20
 seeds.
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- spec.lua FILE: runs a file of specs. `it(name, fn)` runs fn in a task of its own, with a limit on
 -- its time, and takes a census behind it: no task may be left, and no failure that no task saw.
 -- Prints a line a spec, and the count that closes every run. It fails where a spec does, where the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A file that is missing fails the test. */
 #include "support/test_file.h"
 

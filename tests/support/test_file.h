@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Files under tests/ that a test in C reads: scripts that lie beside it. */
 #ifndef SPT_TESTS_TEST_FILE_H
 #define SPT_TESTS_TEST_FILE_H

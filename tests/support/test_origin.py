@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Does the origin do what its routes say, and is it gone when its command is?"""
 
 import gzip

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """with_origin [--one-byte] [--peer NAME]... CMD ARGS...: runs a command beside an origin.
 
 The origin listens on a free port and logs what it receives. The environment of the command has

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- TLS: trusted peers, client certificates, and what is refused before a byte of a request is sent.
 -- peers: tls
 local http = require "septet.http"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """./dev: which commands install what is missing, and which only name it. The packages, the compiler
 and cmake are fakes, and the folder is a copy."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """CMakeLists.txt: another project adds the folder, links one name, and is otherwise left alone."""
 
 import json

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Options on where a session's hosts lead: given addresses, DNS servers, and allow and deny rules.
 local args = require "septet.internal.args"
 local core = require "septet.core"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The attempts of one request: what the next one sends, where, and how it is sent. A retry sends
 -- the same again, a redirect changes it. Only the methods here change an Attempt.
 local core = require "septet.core"

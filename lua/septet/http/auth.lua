@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Credentials of the option `auth`: the Authorization header, and what answers a digest challenge.
 local args = require "septet.internal.args"
 local encode = require "septet.http.encode"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Encodes tables of a script as text: query strings, forms, multipart bodies. Also base64.
 local args = require "septet.internal.args"
 

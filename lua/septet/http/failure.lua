@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Failures of a request between two attempts, which the core does not see.
 local failure = {}
 

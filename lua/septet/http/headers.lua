@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Header lines of requests, made from tables of scripts.
 local core = require "septet.core"
 local args = require "septet.internal.args"

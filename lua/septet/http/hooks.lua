@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Trace hooks: functions of a session or a request, called once at its start and once at its end.
 local core = require "septet.core"
 local args = require "septet.internal.args"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Limits of requests: timeouts and redirects.
 local args = require "septet.internal.args"
 

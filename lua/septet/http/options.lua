@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Options of requests: their checks, and the body that they ask for.
 local args = require "septet.internal.args"
 local encode = require "septet.http.encode"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- The part of a save: PATH.part has the bytes that were received. PATH.part.meta says of which body
 -- they are: {address =, validator =, total =}. If it matches, an interrupted save resumes.
 local core = require "septet.core"

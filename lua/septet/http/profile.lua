@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Connection options of a session or request: TLS, proxy, Unix socket, digest credentials, cookies.
 local args = require "septet.internal.args"
 local auth = require "septet.http.auth"

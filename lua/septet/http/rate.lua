@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Pacing: limits the number of starts in any window of a length in seconds, in FIFO order.
 local core = require "septet.core"
 local args = require "septet.internal.args"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Redirects: where they may lead, and which parts of a request are sent there.
 local redirect = {}
 

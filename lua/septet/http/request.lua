@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Requests: redirects and trace hooks around the attempts of a request.
 local core = require "septet.core"
 local Attempt = require "septet.http.attempt"

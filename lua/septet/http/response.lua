@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Responses: the head, parsed when it is read, and the body.
 local args = require "septet.internal.args"
 local core = require "septet.core"

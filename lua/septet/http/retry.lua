@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Retries: whether a request is retried, and after which delay. Uses full jitter, Retry-After, and
 -- a budget per origin, so that a server in trouble does not get its load multiplied.
 local args = require "septet.internal.args"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Saves a body by way of PATH.part: PATH is always the old or the whole new file. If a transfer
 -- breaks off, the next one may ask for the rest alone.
 local core = require "septet.core"

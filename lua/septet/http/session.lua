@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Sessions: a pool of connections with its own limits, headers and trace hooks.
 local core = require "septet.core"
 local addresses = require "septet.http.addresses"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Streamed responses: their body is read in pieces.
 local args = require "septet.internal.args"
 local core = require "septet.core"

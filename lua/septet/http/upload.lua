@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Bodies made by a script's iterator. Its own task runs it, and waits while enough is buffered.
 local core = require "septet.core"
 local args = require "septet.internal.args"

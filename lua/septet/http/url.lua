@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- URLs as scripts write them. They are parsed in C, in one place (http/url.h).
 local core = require "septet.core"
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Argument checks for the Lua modules. They raise Usage at the script's line.
 local core = require "septet.core"
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Labels of charsets from WHATWG's Encoding standard, and iconv's names for what browsers use.
 local charsets = {}
 

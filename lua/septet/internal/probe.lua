@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- Detects what the linked Lua does right. It tries features rather than compare versions, because
 --- distributions backport fixes.
 local probe = {}

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Decodes texts of responses to UTF-8, with the charsets that browsers use.
 local core = require "septet.core"
 local charsets = require "septet.internal.charsets"

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- Blocks: functions that run in a scope of their own, with a deadline or shielded from
 --- cancellation. Exported by `septet.task`.
 ---

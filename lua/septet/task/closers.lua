@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- Closers: objects that a block closes at its end, after its tasks, such as iterators left open.
 --- They have a method `close`, which may wait.
 local closers = {}

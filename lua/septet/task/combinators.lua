@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Combinators: they run functions or tasks concurrently, and wait for several. Exported by
 -- `septet.task`.
 local combinators = {}

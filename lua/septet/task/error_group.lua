@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Errors of groups: the failures of a body and its tasks, gathered into one error.
 local error_group = {}
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- Generators: iterators written as functions that emit values. They may wait, and are closed when
 --- their loop is left. Exported by `septet.task`.
 local generator = {}

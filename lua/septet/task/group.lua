@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- Groups: blocks that wait for their tasks and raise all errors as one. Exported by `septet.task`.
 local group = {}
 

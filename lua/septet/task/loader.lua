@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- `require` for modules with a top level that waits. Exported by `septet.task`.
 local loader = {}
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 --- Task-locals: values of a task, which the tasks it spawns inherit. Exported by `septet.task`.
 local locals = {}
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Runs one attempt for an operation or a stream, and reports its end to traces and hooks. Calls are
  * recycled in a pool: memory that is written for every request stays in the cache, and the garbage
  * collector has less to do. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A call: an attempt with the data that its traces and hooks receive. The operations in op/http/
  * start requests through it. It knows neither of them. */
 #ifndef SPT_OP_HTTP_CALL_H

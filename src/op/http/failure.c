@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Makes HttpErrors. Their text is safe to show. */
 #include "op/http/failure.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The HttpError of a failed request. Knows no calls and no streams. */
 #ifndef SPT_OP_HTTP_FAILURE_H
 #define SPT_OP_HTTP_FAILURE_H

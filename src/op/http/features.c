@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Exports what this build of Septet and its libcurl can do. */
 #include <lauxlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* http: runs one attempt of an HTTP request and returns its body as one Lua string. Redirects,
  * defaults and the shape of a response are up to lua/septet/http.lua. Connections and timeouts are
  * up to the driver. */

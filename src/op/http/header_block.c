@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Copies the header block of a response for a script, which decodes it when it reads it. */
 #include "op/http/header_block.h"
 

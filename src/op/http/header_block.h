@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The header block and the connection of a response, as scripts read them. */
 #ifndef SPT_OP_HTTP_HEADER_BLOCK_H
 #define SPT_OP_HTTP_HEADER_BLOCK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Checks the headers of requests once, for any number of requests. */
 #include "op/http/headers.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Checked headers of requests. */
 #ifndef SPT_OP_HTTP_HEADERS_H
 #define SPT_OP_HTTP_HEADERS_H

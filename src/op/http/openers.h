@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The openers of the files in op/http/. */
 #ifndef SPT_OP_HTTP_OPENERS_H
 #define SPT_OP_HTTP_OPENERS_H

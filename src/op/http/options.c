@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reads and checks the options of requests, and copies those of their connections. */
 #include "op/http/options.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The checked options of requests. */
 #ifndef SPT_OP_HTTP_OPTIONS_H
 #define SPT_OP_HTTP_OPTIONS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Opens and closes sessions for scripts. */
 #include "op/http/session.h"
 

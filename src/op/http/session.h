@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A session that a script opened. */
 #ifndef SPT_OP_HTTP_SESSION_H
 #define SPT_OP_HTTP_SESSION_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* stream: runs an HTTP request and reads its body piece by piece. A stream is a resource of the
  * scope that opened it, and ends with the scope. Cancelling a read ends only that read. The head
  * and the bytes are waited for; closing does not wait. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* stream_read: takes bytes, lines or all from what a stream has buffered. No byte is scanned for a
  * line's end twice. */
 #include "op/http/stream_read.h"

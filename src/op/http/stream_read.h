@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A stream, which reads the body of a response piece by piece, and its reads. Private to stream.c
  * and stream_read.c. */
 #ifndef SPT_OP_HTTP_STREAM_READ_H

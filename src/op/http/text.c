@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Makes URLs and text of others safe to show in errors, traces and warnings: without passwords and
  * without terminal control characters. */
 #include "op/http/text.h"

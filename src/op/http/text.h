@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Text for errors, traces and warnings. */
 #ifndef SPT_OP_HTTP_TEXT_H
 #define SPT_OP_HTTP_TEXT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* upload: lets a task write the pieces of a body that another task's request sends. The writer
  * waits while enough bytes are queued. */
 #include <lauxlib.h>

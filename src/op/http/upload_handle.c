@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Resumes the task that writes a body, when its request has sent enough of it. */
 #include "op/http/upload_handle.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A body that one task writes and the request of another sends. */
 #ifndef SPT_OP_HTTP_UPLOAD_HANDLE_H
 #define SPT_OP_HTTP_UPLOAD_HANDLE_H

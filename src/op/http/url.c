@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Exports the functions of http/url.h to the modules in Lua. */
 #include <lauxlib.h>
 #include <string.h>

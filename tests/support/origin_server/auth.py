@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Routes that ask for a digest, and check it."""
 
 import hashlib

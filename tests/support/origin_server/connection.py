@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A connection: its requests and their responses in order, a tunnel, and its log."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Files with validators, ranges and faults, for saves that are resumed."""
 
 import gzip

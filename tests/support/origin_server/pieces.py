@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A writer that sends each byte by itself, and the queues of the kernel that it watches."""
 
 import asyncio

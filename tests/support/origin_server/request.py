@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Reads a request from a connection."""
 
 import asyncio

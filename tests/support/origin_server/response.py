@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Writes a response to a connection."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The routes. Each takes a request and its response, and returns what becomes of the connection."""
 
 import asyncio

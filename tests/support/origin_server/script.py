@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Raw bytes that a test scripts: /script/KEY sets them, and /raw/KEY sends them."""
 
 from .response import FIN, KEEP

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Routes that read the body of a request by themselves, in part, or not at all."""
 
 from .request import read_body, whole_number
