@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """check_style [RULE...]: checks the rules of names, sizes and wording.
 
 Neither a compiler nor clang-format knows them:
@@ -11,6 +12,7 @@ Neither a compiler nor clang-format knows them:
              function of x.c is not declared in y.h if there is a y.c
   circles    no file of a folder includes one that includes it, over however many others
   wording    a comment asks no question, and says neither who, whose, whoever, told nor "lets go"
+  licences   a file of code begins with the line that names its licence, if need be behind a `#!`
 
 It prints each breach with its place, and ends with 1 if there is any. With the names of rules, it
 checks only those.
@@ -24,6 +26,7 @@ import sys
 FILE_MAX, FUNCTION_MAX, MEMBERS_MAX, MODULE_MAX, WIDTH_MAX = 450, 50, 16, 350, 100
 TOPS = ("src", "include", "lua", "meta", "tests", "tools", "bench", "examples", "scripts")
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
+LICENCE = "SPDX-License-Identifier: MIT"
 BARRED_WORDS = re.compile(r"\b(who|whoever|whose|told|lets go|let go of)\b", re.I)
 FUNCTION = re.compile(r"^\w[^;{}#]*\)\n\{\n(.*?)^\}", re.S | re.M)
 STRUCT = re.compile(r"^(?:static |const |typedef )*struct (\w*) ?\{\n(.*?)^\}", re.S | re.M)
@@ -193,7 +196,15 @@ def wording():
                 yield path, number, "a question in a comment: say what is returned"
 
 
-RULES = {rule.__name__: rule for rule in (sizes, widths, members, prefixes, circles, wording)}
+def licences():
+    for path, text in files(".c", ".h", ".lua", ".py", ".sh", "CMakeLists.txt"):
+        first, second, *_ = text.split("\n", 2) + [""]
+        if LICENCE not in (second if first.startswith("#!") else first):
+            yield path, 1, f"does not begin with '{LICENCE}'"
+
+
+RULES = {rule.__name__: rule for rule in
+         (sizes, widths, members, prefixes, circles, wording, licences)}
 
 
 def main():

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """tools/check_style.py and tools/check_layers.py: a small tree that keeps every rule passes, and
 each breach that is planted in it is found and named with its place."""
 
@@ -38,6 +39,13 @@ LIBRARY = """int septet_answer(void)
 """
 
 
+MARK = "SPDX-License-Identifier: MIT"
+MARKS = {".c": f"/* {MARK} */\n", ".h": f"/* {MARK} */\n", ".lua": f"-- {MARK}\n",
+         ".py": f"# {MARK}\n", ".sh": f"# {MARK}\n", ".txt": f"# {MARK}\n"}
+# The rules that a text without the line of the licence can keep.
+OTHER_RULES = ("sizes", "widths", "members", "prefixes", "circles", "wording")
+
+
 def tree():
     """Returns the files of a tree without a breach, by their paths."""
     files = {
@@ -51,7 +59,7 @@ def tree():
     for layer in LAYERS:
         files[f"src/{layer}/{layer}.h"] = HEADER.format(layer=layer)
         files[f"src/{layer}/{layer}.c"] = SOURCE.format(layer=layer)
-    return files
+    return {path: MARKS.get(os.path.splitext(path)[1], "") + text for path, text in files.items()}
 
 
 class Tree(unittest.TestCase):
@@ -85,7 +93,7 @@ class Style(Tree):
     def plant(self, path, text, place, what, more=()):
         files = {**tree(), path: text, **dict(more)}
         self.write(files)
-        self.found(self.run_tool("check_style.py"), place, what)
+        self.found(self.run_tool("check_style.py", *OTHER_RULES), place, what)
 
     def test_a_clean_tree_passes(self):
         self.write(tree())
@@ -104,7 +112,7 @@ class Style(Tree):
 
     def test_a_long_file(self):
         self.write({**tree(), "src/base/long.c": "\n" * 450})
-        self.assertEqual(self.run_tool("check_style.py"), (0, ""))
+        self.assertEqual(self.run_tool("check_style.py", "sizes"), (0, ""))
         self.plant("src/base/long.c", "\n" * 451, "src/base/long.c:1", "has 451 lines")
 
     def test_a_long_function(self):
@@ -127,7 +135,7 @@ class Style(Tree):
         call = "    void (*fn)(int a, int b, int c,\n               int d);\n"
         text = f"struct spt_many {{\n    struct {{\n{inner}    }} part;\n{outer}{call}}};\n"
         self.write({**tree(), "src/op/many.h": text})
-        self.assertEqual(self.run_tool("check_style.py"), (0, ""))
+        self.assertEqual(self.run_tool("check_style.py", *OTHER_RULES), (0, ""))
 
     def test_a_long_module(self):
         self.plant("lua/septet/long.lua", "\n" * 351, "lua/septet/long.lua:1", "has 351 lines")
@@ -170,7 +178,7 @@ class Style(Tree):
         self.write({**tree(), "src/op/env.h": "void spt_open_a(void);\nvoid spt_open_b(void);\n",
                     "src/op/a.c": "void spt_open_a(void)\n{\n}\n",
                     "src/op/b.c": "void spt_open_b(void)\n{\n}\n"})
-        self.assertEqual(self.run_tool("check_style.py"), (0, ""))
+        self.assertEqual(self.run_tool("check_style.py", *OTHER_RULES), (0, ""))
 
     def test_a_circle_of_includes_of_headers(self):
         self.plant("src/dns/a.h", '#include "dns/b.h"\n', "src/dns:1", "includes: a -> b -> c -> a",
@@ -203,6 +211,19 @@ class Style(Tree):
     def test_code_and_quotations_are_no_questions(self):
         self.write({**tree(), "src/op/w.c": '/* The pattern `a?`, "why?" and http://x/?q=1. */\n',
                     "src/op/v.c": 'const char *told = "who?";\n'})
+        self.assertEqual(self.run_tool("check_style.py", *OTHER_RULES), (0, ""))
+
+
+    def test_each_kind_of_file_without_its_licence(self):
+        for ending in MARKS:
+            path = "tests/CMakeLists.txt" if ending == ".txt" else "tests/thing" + ending
+            with self.subTest(path):
+                self.write({**tree(), path: "\n" + MARKS[ending]})
+                self.found(self.run_tool("check_style.py"), path + ":1", "does not begin with")
+                self.write({path: MARKS[ending]})
+
+    def test_a_licence_behind_the_line_of_an_interpreter(self):
+        self.write({**tree(), "tools/thing.py": "#!/usr/bin/env python3\n" + MARKS[".py"]})
         self.assertEqual(self.run_tool("check_style.py"), (0, ""))
 
 
