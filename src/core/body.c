@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/frames.h"
-#include "core/origin.h"
+#include "core/failure_origin.h"
 #include "core/sched.h"
 #include "core/task.h"
 #include "core/traceback.h"

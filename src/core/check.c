@@ -10,7 +10,7 @@
 
 #include "base/time.h"
 #include "core/error.h"
-#include "core/names.h"
+#include "core/function_names.h"
 #include "core/task.h"
 #include "core/timer.h"
 

@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 #include "core/op.h"
-#include "core/origin.h"
+#include "core/failure_origin.h"
 #include "core/task.h"
 #include "core/traceback.h"
 #include "septet/septet.h"

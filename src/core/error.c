@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/escape.h"
-#include "core/names.h"
+#include "core/function_names.h"
 #include "core/reason.h"
 #include "core/sched.h"
 #include "core/scope.h"

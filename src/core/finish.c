@@ -4,7 +4,7 @@
 
 #include "core/deadlock.h"
 #include "core/inspect.h"
-#include "core/origin.h"
+#include "core/failure_origin.h"
 #include "core/sched.h"
 #include "core/task.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/error.h"
-#include "core/names.h"
+#include "core/function_names.h"
 #include "core/sched.h"
 
 #define HEAD 10 /* number of frames shown from the top of a stack */

@@ -8,7 +8,7 @@
 
 #include "base/escape.h"
 #include "base/time.h"
-#include "core/names.h"
+#include "core/function_names.h"
 #include "core/sched.h"
 #include "core/task.h"
 

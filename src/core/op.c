@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "core/frames.h"
 #include "core/inspect.h"
-#include "core/names.h"
+#include "core/function_names.h"
 #include "core/sched.h"
 #include "core/task.h"
 #include "core/traceback.h"

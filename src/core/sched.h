@@ -58,7 +58,7 @@ struct spt_counts {
     uint32_t external;        /* number of waiting SEPTET_OP_EXTERNAL operations */
     uint32_t tasks;           /* number of tasks so far, which is the id of the last */
     uint32_t refs;            /* number of awaited things that were given one so far */
-    uint64_t deliveries;      /* number of failures delivered to tasks so far: core/origin.h */
+    uint64_t deliveries; /* number of failures delivered to tasks so far: core/failure_origin.h */
 };
 
 /* Where the scheduler is, and how far the host is with ending it. */

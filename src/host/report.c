@@ -10,7 +10,7 @@
 #include "core/deadlock.h"
 #include "core/error.h"
 #include "core/inspect.h"
-#include "core/names.h"
+#include "core/function_names.h"
 #include "core/task.h"
 #include "core/traceback.h"
 

@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 #include "base/list.h"
-#include "http/site.h"
+#include "http/cookie_site.h"
 
 enum {
     SPT_COOKIES_MAX = 3000,       /* number in a jar; the least recently used is evicted */

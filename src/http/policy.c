@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "http/host.h"
+#include "http/hostname.h"
 #include "septet/septet.h"
 
 enum kind { HOST, SUFFIX, RANGE, PORT, PRIVATE };

@@ -6,8 +6,8 @@
 #include <strings.h>
 
 #include "http/cookie_date.h"
-#include "http/host.h"
-#include "http/site.h"
+#include "http/hostname.h"
+#include "http/cookie_site.h"
 
 /* --- texts --- */
 

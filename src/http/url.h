@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "http/host.h"
+#include "http/hostname.h"
 
 #define SPT_URL_KNOWN     8  /* number of origins remembered, by a hash of their text */
 #define SPT_URL_KNOWN_LEN 80 /* bytes of "scheme://host[:port]" that are remembered */

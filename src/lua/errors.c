@@ -5,7 +5,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
-#include "core/origin.h"
+#include "core/failure_origin.h"
 #include "core/sched.h"
 #include "core/task.h"
 #include "core/traceback.h"

@@ -10,7 +10,7 @@
 #include "core/frames.h"
 #include "core/inspect.h"
 #include "core/op.h"
-#include "core/origin.h"
+#include "core/failure_origin.h"
 #include "core/reason.h"
 #include "core/sched.h"
 #include "core/spawn.h"

@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "core/inspect.h"
 #include "core/op.h"
-#include "core/origin.h"
+#include "core/failure_origin.h"
 #include "core/reason.h"
 #include "core/sched.h"
 #include "core/task.h"

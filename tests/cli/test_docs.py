@@ -123,7 +123,7 @@ class Readme(harness.Case):
             order,
             [
                 "include/septet/op.h", "src/op/sleep.c", "src/core/pass.c", "src/loop/loop.c",
-                "src/op/http/get.c", "lua/septet/task/combinators.lua",
+                "src/op/http/request.c", "lua/septet/task/combinators.lua",
             ],
         )
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Hosts: what one is, and the one form of each. */
-#include "http/host.h"
+#include "http/hostname.h"
 
 #include <string.h>
 

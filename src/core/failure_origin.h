@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Origins of failures: the task in which an error was first a failure. A task that receives the
  * failure of another and raises its error again causes no new failure. */
-#ifndef SPT_CORE_ORIGIN_H
-#define SPT_CORE_ORIGIN_H
+#ifndef SPT_CORE_FAILURE_ORIGIN_H
+#define SPT_CORE_FAILURE_ORIGIN_H
 
 #include <lua.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Records which failures each task has received, in a weak table of the registry. */
-#include "core/origin.h"
+#include "core/failure_origin.h"
 
 #include <lauxlib.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Takes sites from URLs, which were checked before and are thus in normal form. */
-#include "http/site.h"
+#include "http/cookie_site.h"
 
 #include <arpa/inet.h>
 #include <dlfcn.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds the names of functions in the modules that are loaded. */
-#include "core/names.h"
+#include "core/function_names.h"
 
 #include <lauxlib.h>
 #include <string.h>

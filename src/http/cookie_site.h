@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Cookie sites: the host and path of a URL. */
-#ifndef SPT_HTTP_SITE_H
-#define SPT_HTTP_SITE_H
+#ifndef SPT_HTTP_COOKIE_SITE_H
+#define SPT_HTTP_COOKIE_SITE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads a host as a name, as an IPv4 address in any notation, or as an IPv6 address in brackets. */
-#include "http/host.h"
+#include "http/hostname.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Hosts: the one parser of hosts, for URLs, rules, given addresses and proxies. It knows libidn2
  * (through idn.h), and neither URLs nor libcurl. */
-#ifndef SPT_HTTP_HOST_H
-#define SPT_HTTP_HOST_H
+#ifndef SPT_HTTP_HOSTNAME_H
+#define SPT_HTTP_HOSTNAME_H
 
 #include <stdbool.h>
 #include <stddef.h>

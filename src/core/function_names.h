@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a stack frame is: a script's line, or a C function with a name. */
-#ifndef SPT_CORE_NAMES_H
-#define SPT_CORE_NAMES_H
+#ifndef SPT_CORE_FUNCTION_NAMES_H
+#define SPT_CORE_FUNCTION_NAMES_H
 
 #include <lua.h>
 #include <stdbool.h>
