@@ -438,7 +438,7 @@ function core.http_headers(list) end
 ---@return userdata
 function core.http_options(options) end
 
----@class septet.PoolOptions
+---@class septet.CoreSessionOptions
 ---@field limit integer
 ---@field limit_per_host integer
 ---@field cookies boolean|nil
@@ -447,9 +447,9 @@ function core.http_options(options) end
 ---@field allow string[]|nil rules
 ---@field deny string[]|nil rules
 
---- Returns a pool of connections, or nil and the rule if one is invalid.
----@param options septet.PoolOptions
----@return septet.Pool|nil
+--- Returns a session, or nil and the rule if one is invalid.
+---@param options septet.CoreSessionOptions
+---@return septet.CoreSession|nil
 ---@return string|nil bad_rule
 function core.http_session(options) end
 
@@ -463,7 +463,7 @@ function core.http_session(options) end
 
 --- Sends a request and waits for the response. Raises HttpError.
 ---@async
----@param pool septet.Pool
+---@param session septet.CoreSession
 ---@param options userdata from http_options()
 ---@param headers userdata from http_headers()
 ---@param method string
@@ -471,13 +471,13 @@ function core.http_session(options) end
 ---@param body string|septet.Upload|nil
 ---@param timeout number|nil seconds for this attempt, including its time in the queue
 ---@param trace {ended: function}|nil
----@param stays boolean|nil true: a redirect will not be followed, so its body is read
+---@param no_follow boolean|nil true: a redirect will not be followed, so its body is read
 ---@return septet.RawResponse
-function core.http(pool, options, headers, method, url, body, timeout, trace, stays) end
+function core.http(session, options, headers, method, url, body, timeout, trace, no_follow) end
 
 --- Like http(), but waits only for the head.
 ---@async
----@param pool septet.Pool
+---@param session septet.CoreSession
 ---@param options userdata
 ---@param headers userdata
 ---@param method string
@@ -485,10 +485,10 @@ function core.http(pool, options, headers, method, url, body, timeout, trace, st
 ---@param body string|septet.Upload|nil
 ---@param timeout number|nil
 ---@param unused nil
----@param stays boolean|nil
+---@param no_follow boolean|nil
 ---@param gathers boolean|nil true: the caller reads the whole body, if any of it
 ---@return septet.RawResponse
-function core.http_stream(pool, options, headers, method, url, body, timeout, unused, stays,
+function core.http_stream(session, options, headers, method, url, body, timeout, unused, no_follow,
                           gathers)
 end
 

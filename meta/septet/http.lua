@@ -66,7 +66,7 @@ function Session:delete(target, options) end
 function Session:options(target, options) end
 
 --- The connections of a session.
----@class septet.Pool
+---@class septet.CoreSession
 local Pool = {}
 
 --- Closes the connections. Requests in flight fail with the code "closed".
@@ -120,7 +120,7 @@ function Stream:close() end
 
 --- Skips the rest of the body. Returns true if there is any: the request then soon ends by itself.
 ---@return boolean
-function Stream:pass_over() end
+function Stream:discard() end
 
 --- Waits for bytes and returns up to n of them, or nil at the end. Raises HttpError.
 ---@async

@@ -342,7 +342,7 @@ static void run_in_state(struct cli *cli)
     config.lua = cli->L;
     config.on_error = on_error;
     config.on_warning = on_warning;
-    config.on_interrupted = signals_felt;
+    config.on_interrupted = signals_delivered;
     config.clock = cli->options.virtual_time ? SEPTET_CLOCK_VIRTUAL : SEPTET_CLOCK_REAL;
     config.shuffle_seed = cli->options.shuffle;
     config.own_frames = cli->options.versions > 0;

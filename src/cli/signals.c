@@ -60,7 +60,7 @@ static void on_signal(int number)
     septet_interrupt(interruptible);
 }
 
-void signals_felt(void *ud)
+void signals_delivered(void *ud)
 {
     stop_timers();
 }

@@ -20,7 +20,7 @@ int signals_caught(void);
 
 /* The host's on_interrupted callback. Stops the timers, because a task has felt the
  * interruption. */
-void signals_felt(void *ud);
+void signals_delivered(void *ud);
 
 /* Ends the process by the signal unless it ends within the grace period, which is that of a script
  * that does not feel its interruption. */

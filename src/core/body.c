@@ -89,7 +89,7 @@ static int keep_result(lua_State *L, struct spt_task *t, int status)
     } else {
         t->body.outcome = (uint8_t)outcome_of_error(L, t);
         if (t->body.outcome == SPT_TASK_FAILED)
-            spt_origin_settle(L, t);
+            spt_failure_origin_settle(L, t);
     }
     spt_task_push(L, t);
     lua_insert(L, -2);

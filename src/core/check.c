@@ -65,7 +65,7 @@ void spt_check_surplus(lua_State *L, int most)
         return;
     }
     const char *name = known && ar.name ? ar.name
-                       : known          ? spt_names_push_function(L, L, &ar)
+                       : known          ? spt_function_names_push_function(L, L, &ar)
                                         : NULL;
     int self = name ? strcmp(ar.namewhat, "method") == 0 : lua_type(L, 1) == LUA_TUSERDATA;
     spt_error_usage(L, "too many arguments to '%s' (at most %d expected, got %d)",

@@ -29,7 +29,7 @@ static void use_places(void *ud)
     use_places_below(s, &s->tree.background);
 }
 
-static void init_queues(struct spt_queues *queues)
+static void init_queues(struct spt_sched_queues *queues)
 {
     spt_link_init(&queues->ready);
     spt_link_init(&queues->deferred);
@@ -58,7 +58,7 @@ void spt_core_open(struct spt_sched *s, lua_State *L, const struct spt_hooks *ho
     spt_error_open(L);
     spt_op_open(L);
     spt_traceback_open(L);
-    spt_origin_open(L);
+    spt_failure_origin_open(L);
     spt_anchor_open(L);
     lua_pushboolean(L, 0);
     s->raised.ref = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -86,7 +86,7 @@ static void dead_warn(void *ud, const char *message)
 {
 }
 
-static void dead_felt(void *ud)
+static void dead_interrupt_delivered(void *ud)
 {
 }
 
@@ -96,7 +96,7 @@ void spt_core_release(struct spt_sched *s)
                                   .wake = dead_wake,
                                   .unhandled = dead_unhandled,
                                   .warn = dead_warn,
-                                  .felt = dead_felt,
+                                  .interrupt_delivered = dead_interrupt_delivered,
                                   .ud = s};
     s->hook.limit = NULL;
     s->interrupt.requested = NULL;

@@ -149,7 +149,7 @@ static void push_place(lua_State *L)
     lua_Debug ar;
     for (int level = 1; lua_getstack(L, level, &ar); level++) {
         lua_getinfo(L, "Sl", &ar);
-        if (spt_names_is_script(&ar)) {
+        if (spt_function_names_is_script(&ar)) {
             lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
             return;
         }
@@ -177,7 +177,7 @@ int spt_error_arg(lua_State *L, int arg, const char *what)
     lua_getinfo(L, "n", &ar);
     if (strcmp(ar.namewhat, "method") == 0 && --arg == 0)
         return spt_error_usage(L, "calling '%s' on bad self (%s)", ar.name, what);
-    const char *name = ar.name ? ar.name : spt_names_push_function(L, L, &ar);
+    const char *name = ar.name ? ar.name : spt_function_names_push_function(L, L, &ar);
     return spt_error_usage(L, "bad argument #%d to '%s' (%s)", arg, name ? name : "?", what);
 }
 

@@ -14,7 +14,7 @@
  * each with the number of its delivery */
 static const char known = 0;
 
-void spt_origin_open(lua_State *L)
+void spt_failure_origin_open(lua_State *L)
 {
     spt_anchor_new_weak_table(L, &known);
 }
@@ -59,10 +59,10 @@ static void note(lua_State *L, struct spt_sched *s, struct spt_task *root)
     lua_pushinteger(L, (lua_Integer)++s->counts.deliveries);
     lua_rawset(L, -4);
     if (root && is_new)
-        root->failure.told++;
+        root->failure.deliveries++;
 }
 
-void spt_origin_learn(lua_State *L, int handle)
+void spt_failure_origin_learn(lua_State *L, int handle)
 {
     struct spt_sched *s = spt_sched_of(L);
     if (!s || !s->current)
@@ -89,9 +89,9 @@ void spt_origin_learn(lua_State *L, int handle)
     lua_pop(L, 3);
 }
 
-int spt_origin_raise(lua_State *L, int handle, const struct spt_task *t)
+int spt_failure_origin_raise(lua_State *L, int handle, const struct spt_task *t)
 {
-    spt_origin_learn(L, handle);
+    spt_failure_origin_learn(L, handle);
     return spt_traceback_raise_failure(L, handle, t);
 }
 
@@ -153,7 +153,7 @@ static bool push_told(lua_State *L, int who, int error, uint32_t origin)
     return false;
 }
 
-void spt_origin_settle(lua_State *L, struct spt_task *t)
+void spt_failure_origin_settle(lua_State *L, struct spt_task *t)
 {
     int error = lua_gettop(L);
     struct spt_task *root = t;
@@ -164,28 +164,28 @@ void spt_origin_settle(lua_State *L, struct spt_task *t)
     lua_pop(L, 1);
     if (push_told(L, error + 1, error, origin == t->id ? 0 : origin)) {
         root = go_to_root(L);
-        root->failure.told--;
+        root->failure.deliveries--;
     } else {
         lua_pushnil(L);
     }
     lua_setiuservalue(L, error + 1, SPT_TASK_UV_ORIGIN);
     if (t->root.parent->kind.cancels_on_failure)
-        root->failure.told++;
+        root->failure.deliveries++;
     lua_settop(L, error);
 }
 
-bool spt_origin_is_told(lua_State *L, struct spt_task *t)
+bool spt_failure_origin_is_delivered(lua_State *L, struct spt_task *t)
 {
     spt_task_push(L, t);
     struct spt_task *root = go_to_root(L);
     lua_pop(L, 1);
-    if (root != t && root->failure.told > 0 && !t->failure.owed_to_group)
+    if (root != t && root->failure.deliveries > 0 && !t->failure.owed_to_group)
         return true;
-    root->failure.told++;
+    root->failure.deliveries++;
     return false;
 }
 
-uint32_t spt_origin_of_task(lua_State *L, int handle)
+uint32_t spt_failure_origin_of_task(lua_State *L, int handle)
 {
     uint32_t origin = 0;
     luaL_checkstack(L, 10, NULL);
@@ -205,7 +205,7 @@ uint32_t spt_origin_of_task(lua_State *L, int handle)
     return origin;
 }
 
-uint32_t spt_origin_of_error(lua_State *L, int error, int traceback)
+uint32_t spt_failure_origin_of_error(lua_State *L, int error, int traceback)
 {
     const struct spt_sched *s = spt_sched_of(L);
     uint32_t origin = spt_traceback_origin(L, traceback);
@@ -216,7 +216,7 @@ uint32_t spt_origin_of_error(lua_State *L, int error, int traceback)
     spt_task_push(L, s->current);
     lua_pushvalue(L, error);
     if (go_to_source(L))
-        origin = spt_origin_of_task(L, lua_gettop(L));
+        origin = spt_failure_origin_of_task(L, lua_gettop(L));
     lua_pop(L, 1);
     return origin;
 }

@@ -10,7 +10,7 @@
 
 void spt_finish_report(struct spt_task *t)
 {
-    bool told = spt_origin_is_told(t->sched->main, t) && !t->spawn.is_main;
+    bool told = spt_failure_origin_is_delivered(t->sched->main, t) && !t->spawn.is_main;
     t->failure.owed_to_group = false;
     if (!told)
         t->sched->hooks.unhandled(t->sched->hooks.ud, t);

@@ -72,7 +72,7 @@ bool spt_frames_own(lua_State *L)
 static void push_function(lua_State *L, lua_Debug *ar)
 {
     lua_getinfo(L, "f", ar);
-    const char *global = spt_names_push_loaded(L, lua_gettop(L));
+    const char *global = spt_function_names_push_loaded(L, lua_gettop(L));
     if (global)
         lua_pushfstring(L, "function '%s'", global);
     else if (*ar->namewhat != '\0')

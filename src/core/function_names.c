@@ -5,7 +5,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
-bool spt_names_is_script(const lua_Debug *ar)
+bool spt_function_names_is_script(const lua_Debug *ar)
 {
     return ar->currentline > 0 && strncmp(ar->source, "=[septet.", 9) != 0;
 }
@@ -24,7 +24,7 @@ static bool push_field_of(lua_State *L, int fn)
     return false;
 }
 
-const char *spt_names_push_loaded(lua_State *L, int fn)
+const char *spt_function_names_push_loaded(lua_State *L, int fn)
 {
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     int loaded = lua_gettop(L);
@@ -47,12 +47,12 @@ const char *spt_names_push_loaded(lua_State *L, int fn)
     return NULL;
 }
 
-const char *spt_names_push_function(lua_State *L, lua_State *co, lua_Debug *ar)
+const char *spt_function_names_push_function(lua_State *L, lua_State *co, lua_Debug *ar)
 {
     luaL_checkstack(L, 10, NULL);
     lua_getinfo(co, "fn", ar);
     lua_xmove(co, L, 1);
-    const char *name = spt_names_push_loaded(L, lua_gettop(L));
+    const char *name = spt_function_names_push_loaded(L, lua_gettop(L));
     if (!name && ar->name)
         name = lua_pushstring(L, ar->name);
     if (name)

@@ -49,7 +49,7 @@ uint64_t spt_inspect_place(lua_State *L, struct spt_sched *s, int level)
     lua_Debug ar;
     for (; lua_getstack(L, level, &ar); level++) {
         lua_getinfo(L, "Sl", &ar);
-        if (spt_names_is_script(&ar))
+        if (spt_function_names_is_script(&ar))
             return place_of(s, &ar, ar.currentline);
     }
     return 0;

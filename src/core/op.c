@@ -104,7 +104,7 @@ static void push_blocking_function(lua_State *L, lua_State *co)
             lua_pushliteral(L, "'ipairs', whose __index waits");
             return;
         }
-        const char *name = spt_names_push_function(L, co, &ar);
+        const char *name = spt_function_names_push_function(L, co, &ar);
         if (name && !is_suspendable(name)) {
             lua_pushfstring(L, "'%s'", name);
             return;
@@ -252,7 +252,7 @@ static int raise_cancelled(lua_State *L, struct spt_task *t)
     if (++t->scope->cancel.refused == CANCEL_IGNORED_MAX)
         report_stuck(L, t);
     if (canceller && strcmp(canceller->cancel.source, "shutdown") == 0)
-        spt_sched_felt(t->sched);
+        spt_sched_interrupt_delivered(t->sched);
     push_cancelled(L, t->sched, canceller);
     return lua_error(L);
 }
@@ -275,7 +275,7 @@ static int suspend(lua_State *L, septet_op *op)
 
 /* --- awaiting --- */
 
-bool spt_op_is_cancelled(struct spt_sched *s)
+bool spt_op_check_cancelled(struct spt_sched *s)
 {
     const struct spt_task *t = s->current;
     if (t->scope->effective_deadline_ns != SPT_NEVER && !t->scope->cancel_pending) {
@@ -361,7 +361,7 @@ int spt_op_wait(lua_State *L, septet_op *op, bool shielded)
 int septet_op_await(lua_State *L, septet_op *op)
 {
     luaL_checkstack(L, 8, "too many arguments to an await");
-    if (spt_op_is_cancelled(spt_op_sched(op)))
+    if (spt_op_check_cancelled(spt_op_sched(op)))
         return spt_op_await_cancelled(L, op);
     return spt_op_wait(L, op, false);
 }
@@ -412,7 +412,7 @@ static const septet_op_type checkpoint_type = {
 int spt_op_checkpoint(lua_State *L, struct spt_sched *s)
 {
     septet_op *op = spt_op_new(L, s, &checkpoint_type);
-    if (spt_op_is_cancelled(s))
+    if (spt_op_check_cancelled(s))
         return spt_op_await_cancelled(L, op);
     op->state = SPT_OP_DONE;
     spt_task_yielding(s->current);

@@ -32,7 +32,7 @@ septet_op *spt_op_new(lua_State *L, struct spt_sched *s, const septet_op_type *t
  * raises. Otherwise it calls spt_op_wait(), and runs no Lua in between. Both need eight free slots
  * of the stack. If `shielded`, no later cancellation reaches the wait, as in the join of a closing
  * scope. */
-bool spt_op_is_cancelled(struct spt_sched *s);
+bool spt_op_check_cancelled(struct spt_sched *s);
 int spt_op_await_cancelled(lua_State *L, septet_op *op);
 int spt_op_wait(lua_State *L, septet_op *op, bool shielded);
 

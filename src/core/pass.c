@@ -12,7 +12,7 @@
 #include "core/task.h"
 #include "core/turn.h"
 
-static void run_notes(struct spt_sched *s)
+static void run_deferred(struct spt_sched *s)
 {
     for (struct spt_link *l; (l = spt_list_pop(&s->queues.deferred));) {
         struct spt_deferred *n = SPT_OF(l, struct spt_deferred, link);
@@ -90,7 +90,7 @@ unsigned spt_pass_run(struct spt_sched *s, unsigned max)
     lua_checkstack(s->main, LUA_MINSTACK);
     s->now_ns = spt_sched_clock(s);
     spt_timer_expire(&s->tree.timers, s->now_ns);
-    run_notes(s);
+    run_deferred(s);
     report_unhandled(s);
     renew_background(&s->tree.background);
     spt_link_init(&batch);
@@ -99,7 +99,7 @@ unsigned spt_pass_run(struct spt_sched *s, unsigned max)
         shuffle(s, &batch);
     for (struct spt_link *l; ran < max && (l = spt_list_pop(&batch)); ran++) {
         if (!spt_link_alone(&s->queues.deferred))
-            run_notes(s);
+            run_deferred(s);
         fetch_ahead(&batch);
         spt_turn_run(SPT_OF(l, struct spt_task, link));
     }

@@ -26,7 +26,7 @@ struct spt_hooks {
     /* a failure that was not observed; may run Lua, protected */
     void (*unhandled)(void *ud, struct spt_task *t);
     void (*warn)(void *ud, const char *message);
-    void (*felt)(void *ud); /* an interrupt has reached a task; may not run Lua */
+    void (*interrupt_delivered)(void *ud); /* an interrupt has reached a task; may not run Lua */
     void *ud;
 };
 
@@ -43,7 +43,7 @@ struct spt_idle_waiter {
 };
 
 /* What is to run. */
-struct spt_queues {
+struct spt_sched_queues {
     struct spt_link ready; /* tasks in state NEW or READY, oldest first */
     struct spt_link deferred;
     struct spt_link idle;    /* spt_idle_waiter: notified when no task can run */
@@ -82,7 +82,7 @@ struct spt_interrupt {
     lua_Hook hook; /* interrupts the running code while `*requested` */
     /* borrowed; set at any time by a signal handler; NULL if never */
     const volatile sig_atomic_t *requested;
-    volatile sig_atomic_t unfelt; /* it was requested and has reached no task yet */
+    volatile sig_atomic_t undelivered; /* it was requested and has reached no task yet */
 };
 
 enum { SPT_SLOW_PLACES = 64 };
@@ -113,7 +113,7 @@ struct spt_sched {
     /* time at the last start or end of a resume; stamps the trace records */
     uint64_t now_ns;
     struct spt_hooks hooks;
-    struct spt_queues queues;
+    struct spt_sched_queues queues;
     struct spt_counts counts;
     struct spt_run run;
     struct spt_tree tree;
@@ -164,12 +164,12 @@ static inline void spt_sched_leave(struct spt_sched *s)
 void spt_sched_defer(struct spt_sched *s, struct spt_deferred *note);
 
 /* Records that an interrupt has reached a task, and notifies the host if it waits for that. */
-static inline void spt_sched_felt(struct spt_sched *s)
+static inline void spt_sched_interrupt_delivered(struct spt_sched *s)
 {
-    if (!s->interrupt.unfelt)
+    if (!s->interrupt.undelivered)
         return;
-    s->interrupt.unfelt = 0;
-    s->hooks.felt(s->hooks.ud);
+    s->interrupt.undelivered = 0;
+    s->hooks.interrupt_delivered(s->hooks.ud);
 }
 
 /* Returns true if a task, a deferred callback or a report is pending. */

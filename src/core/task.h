@@ -88,10 +88,10 @@ struct spt_task_body {
 
 /* The failure of a task, if it fails. */
 struct spt_task_failure {
-    uint32_t told;      /* number of its deliveries: core/failure_origin.h */
-    bool observed;      /* it was delivered, and needs no report */
-    bool owed_to_group; /* its group still has to raise it, observed or not */
-    bool secondary;     /* a later failure of a gather: reported, but not counted */
+    uint32_t deliveries; /* number of its deliveries: core/failure_origin.h */
+    bool observed;       /* it was delivered, and needs no report */
+    bool owed_to_group;  /* its group still has to raise it, observed or not */
+    bool secondary;      /* a later failure of a gather: reported, but not counted */
 };
 
 struct spt_task_spawn {

@@ -32,7 +32,7 @@ void spt_traceback_render(lua_State *L);
 int spt_traceback_raise(lua_State *L, const char *label);
 
 /* Raises the error on top of the stack, which is the failure of an ended task, for
- * spt_origin_raise(). */
+ * spt_failure_origin_raise(). */
 int spt_traceback_raise_failure(lua_State *L, int handle, const struct spt_task *t);
 
 /* Leaves the error and its traceback on the stack; for a message handler, called with the error.

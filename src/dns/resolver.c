@@ -300,7 +300,7 @@ static void ask_queued(struct spt_resolver *r)
         spt_timer_stop(r->channel.timers, &r->slow);
 }
 
-bool spt_resolver_drain(struct spt_resolver *r)
+bool spt_resolver_pass(struct spt_resolver *r)
 {
     ask_queued(r);
     bool any = deliver(r);

@@ -19,7 +19,7 @@ struct spt_resolver;
 /* A lookup, in memory of the caller. It is set up by spt_resolver_init_lookup and ended by
  * spt_resolver_cancel. */
 struct spt_lookup {
-    /* Called by spt_resolver_drain; may start or cancel any lookup. */
+    /* Called by spt_resolver_pass; may start or cancel any lookup. */
     void (*on_done)(struct spt_lookup *);
     const struct spt_answer *answer; /* shared; set once done, until cancelled; NULL if it failed */
     const char *failure;   /* static; not_found, server, timeout, refused, memory, or NULL */
@@ -56,10 +56,10 @@ void spt_resolver_cancel(struct spt_lookup *lookup);
 
 /* Sends queued queries, calls on_done of completed lookups, and arms the timer. Returns true if it
  * called any. */
-bool spt_resolver_drain(struct spt_resolver *resolver);
+bool spt_resolver_pass(struct spt_resolver *resolver);
 
-/* Returns when the resolver must be drained: 0 for at once, or SPT_NEVER for not before the loop or
- * a timer wakes it. */
+/* Returns when the next pass is due: 0 for at once, or SPT_NEVER for not before the loop or a timer
+ * wakes the resolver. */
 uint64_t spt_resolver_due(const struct spt_resolver *resolver);
 
 /* Counters for the census. */

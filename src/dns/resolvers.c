@@ -52,12 +52,12 @@ struct spt_resolver *spt_resolvers_get(struct spt_resolvers *resolvers, const ch
     return made->resolver;
 }
 
-bool spt_resolvers_drain(struct spt_resolvers *resolvers)
+bool spt_resolvers_pass(struct spt_resolvers *resolvers)
 {
     struct spt_link *head = &resolvers->list;
     bool any = false;
     for (struct spt_link *l = head->next; l != head; l = l->next)
-        any |= spt_resolver_drain(SPT_OF(l, struct shared_resolver, link)->resolver);
+        any |= spt_resolver_pass(SPT_OF(l, struct shared_resolver, link)->resolver);
     return any;
 }
 

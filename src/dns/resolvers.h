@@ -28,9 +28,9 @@ void spt_resolvers_release(struct spt_resolvers *resolvers);
 struct spt_resolver *spt_resolvers_get(struct spt_resolvers *resolvers, const char *servers);
 
 /* Runs the due work of the resolvers. Returns true if a lookup completed. */
-bool spt_resolvers_drain(struct spt_resolvers *resolvers);
+bool spt_resolvers_pass(struct spt_resolvers *resolvers);
 
-/* Returns true if a resolver is to be drained at once. */
+/* Returns true if the next pass of a resolver is due at once. */
 bool spt_resolvers_due(const struct spt_resolvers *resolvers);
 
 #endif

@@ -97,7 +97,7 @@ void spt_guard_interrupt_hook(lua_State *L, lua_Debug *ar)
                          "interrupted"); /* also reaches a background task that loops */
         if (!spt_scope_canceller(t->scope))
             return;
-        spt_sched_felt(s);
+        spt_sched_interrupt_delivered(s);
     }
     raise_end(L, t);
 }
@@ -108,7 +108,7 @@ void septet_interrupt(septet_host *host)
 {
     struct spt_sched *s = spt_host_sched(host);
     lua_State *L = s->current ? spt_task_innermost(s->current) : s->run.draining ? host->L : NULL;
-    s->interrupt.unfelt = host->interrupt = 1;
+    s->interrupt.undelivered = host->interrupt = 1;
     spt_loop_wake_async(host->loop);
     if (L)
         lua_sethook(L, spt_guard_interrupt_hook, SPT_HOOK_EVERYTHING, 1);

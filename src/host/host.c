@@ -58,7 +58,7 @@ static int open_core(lua_State *L)
                                     .wake = wake,
                                     .unhandled = spt_report_unhandled,
                                     .warn = spt_report_warning,
-                                    .felt = spt_report_felt,
+                                    .interrupt_delivered = spt_report_interrupt_delivered,
                                     .ud = h};
     if (spt_sched_of(L))
         return luaL_error(L, "the state has a host already");

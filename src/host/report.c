@@ -23,7 +23,7 @@ void spt_report_warning(void *ud, const char *message)
         h->config.on_warning(h->config.ud, message);
 }
 
-void spt_report_felt(void *ud)
+void spt_report_interrupt_delivered(void *ud)
 {
     septet_host *h = ud;
     if (h->config.on_interrupted)
@@ -186,7 +186,7 @@ static void warn_task(septet_host *h, const struct spt_task *t)
     spt_inspect_waits_for(t, what, sizeof what);
     for (int level = 0; t->co && lua_getstack(t->co, level, &ar); level++) {
         lua_getinfo(t->co, "Sl", &ar);
-        if (spt_names_is_script(&ar)) {
+        if (spt_function_names_is_script(&ar)) {
             snprintf(at, sizeof at, "  %s:%d", ar.short_src, ar.currentline);
             break;
         }

@@ -12,7 +12,7 @@ void spt_report_error(septet_host *h, const septet_error *error);
 void spt_report_warning(void *ud, const char *message);
 
 /* Calls on_interrupted if the embedder has set it. May run in a signal handler. */
-void spt_report_felt(void *ud);
+void spt_report_interrupt_delivered(void *ud);
 
 /* Reports an unhandled failure of a task to task.on_unhandled, or to on_error if that is not
  * set. */

@@ -68,7 +68,7 @@ static bool reach_deadline(septet_host *h)
 static bool has_more(septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
-    return spt_driver_drain(h->driver) || spt_sched_busy(s) || spt_pass_notify_idle(s) ||
+    return spt_driver_pass(h->driver) || spt_sched_busy(s) || spt_pass_notify_idle(s) ||
            reach_deadline(h);
 }
 
@@ -99,7 +99,7 @@ uint64_t spt_run_drain(void *ud)
     for (uint64_t t0_ns = s->now_ns; h->more && !budget_exhausted(h, ran, t0_ns);) {
         unsigned room = TURN_RESUMES - ran, n = spt_pass_run(s, room);
         if (n < room && h->interrupted && !h->interrupt) /* all tasks made ready have run */
-            spt_sched_felt(s);
+            spt_sched_interrupt_delivered(s);
         ran += n;
         h->more = has_more(h);
     }
@@ -183,7 +183,7 @@ int septet_run(septet_host *host)
             break_deadlock(host, deadlocks = DEADLOCKS_MAX + 1);
     }
     host->running = s->run.exiting = s->run.shutting_down = s->run.giving_up = false;
-    s->interrupt.unfelt = 0;
+    s->interrupt.undelivered = 0;
     spt_sched_enter(s);
     spt_trace_flush(&host->core->env);
     spt_sched_leave(s);

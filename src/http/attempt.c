@@ -200,7 +200,7 @@ void spt_attempt_complete(struct spt_request *r, CURLcode code)
 static struct spt_origin *enter(struct spt_limiter *a, struct spt_request *r,
                                 const struct spt_url_origin *origin)
 {
-    const char *path = r->profile ? r->profile->unix_socket : NULL;
+    const char *path = r->connection ? r->connection->unix_socket : NULL;
     return path ? spt_limiter_enqueue(a, path, strlen(path), &r->state.link)
                 : spt_limiter_enqueue(a, origin->key, origin->len, &r->state.link);
 }
@@ -234,7 +234,7 @@ int spt_attempt_start(struct spt_session *session, struct spt_request *r)
 
 static void on_looked_up(struct spt_lookup *lookup)
 {
-    spt_attempt_resolved(SPT_OF(lookup, struct spt_response, lookup)->request);
+    spt_attempt_send(SPT_OF(lookup, struct spt_response, lookup)->request);
 }
 
 /* Looks up the host of an admitted request. Returns true if the lookup has completed, well or not,
@@ -243,7 +243,7 @@ static bool look_up(struct spt_request *r)
 {
     struct spt_session *session = r->state.session;
     const char *name = spt_request_authority(r);
-    if (!spt_dns_map_is_ours(&session->dns_map, name, r->profile, session->share.resolve))
+    if (!spt_dns_map_is_ours(&session->dns_map, name, r->connection, session->share.resolve))
         return true;
     r->response->lookup.on_done = on_looked_up;
     return spt_dns_map_look_up(&session->dns_map, &r->response->lookup, name);
@@ -265,10 +265,10 @@ void spt_attempt_admit(struct spt_request *r, uint64_t now_ns)
     r->response = t;
     spt_timeouts_enter(r, SPT_PHASE_RESOLVING, now_ns);
     if (look_up(r))
-        spt_attempt_resolved(r);
+        spt_attempt_send(r);
 }
 
-void spt_attempt_resolved(struct spt_request *r)
+void spt_attempt_send(struct spt_request *r)
 {
     if (r->response->lookup.failure) {
         const char *name = spt_request_authority(r);
@@ -293,13 +293,13 @@ void spt_attempt_resume(struct spt_request *r)
     spt_queues_add(queues, &queues->resume, &t->links.resume);
 }
 
-void spt_attempt_pass_over(struct spt_request *r)
+void spt_attempt_discard_body(struct spt_request *r)
 {
     struct spt_response *t = r->response;
     if (!r->state.session || !t || !r->state.easy)
         return;
     t->body.consumed = t->body.buf.len = 0;
-    spt_timeouts_drain(r, spt_loop_now(r->state.session->driver->loop));
+    spt_timeouts_discard(r, spt_loop_now(r->state.session->driver->loop));
     spt_attempt_resume(r);
 }
 

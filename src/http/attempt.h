@@ -22,7 +22,7 @@ void spt_attempt_resume(struct spt_request *request);
 
 /* Discards the rest of a streamed body. To keep the connection, the request continues for a short
  * time, and then completes as if the body had ended. A no-op once it has completed. */
-void spt_attempt_pass_over(struct spt_request *request);
+void spt_attempt_discard_body(struct spt_request *request);
 
 /* Cancels a started request at once, in any phase. on_done is not called, and the peer sees the
  * connection close. `failure.phase` is set to its phase. A no-op once it has completed. */
@@ -44,7 +44,7 @@ void spt_attempt_admit(struct spt_request *request, uint64_t now_ns);
 
 /* Continues an attempt after its lookup. Fails it if the lookup failed; otherwise takes a handle
  * and adds it to the multi. */
-void spt_attempt_resolved(struct spt_request *request);
+void spt_attempt_send(struct spt_request *request);
 
 /* Resumes the paused directions of a request that may run again. libcurl may deliver data inside of
  * the call. */

@@ -153,7 +153,7 @@ size_t spt_body_on_write(char *bytes, size_t size, size_t n, void *ud)
         spt_timeouts_note_bytes(easy->request);
     struct spt_sink *body = &easy->request->response->body;
     if (body->unread)
-        return spt_sink_drain(body, len) ? len : 0;
+        return spt_sink_discard(body, len) ? len : 0;
     bool is_plain = !easy->head.encoded && !easy->head.undone;
     int rc = is_plain || easy->decoding.begun ? SEPTET_OK : begin_body(easy);
     if (rc != SEPTET_OK)

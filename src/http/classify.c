@@ -46,13 +46,13 @@ static double limit_seconds(const struct spt_request *r, const char *reason)
 {
     uint64_t ns = r->deadline_ns - r->state.t_start_ns;
     if (strcmp(reason, "connect") == 0)
-        ns = r->limits->connect_ns;
+        ns = r->timeouts->connect_ns;
     else if (strcmp(reason, "first_byte") == 0)
-        ns = r->limits->first_byte_ns;
+        ns = r->timeouts->first_byte_ns;
     else if (strcmp(reason, "idle") == 0)
-        ns = r->limits->idle_ns;
+        ns = r->timeouts->idle_ns;
     else if (strcmp(reason, "queue") == 0)
-        ns = r->limits->queue_ns;
+        ns = r->timeouts->queue_ns;
     return round((double)ns / 1e5) / 1e4;
 }
 

@@ -24,7 +24,7 @@
  * address is checked. */
 static bool is_judged(const struct spt_request *r)
 {
-    return r->state.session->policy && !(r->profile && r->profile->proxy);
+    return r->state.session->policy && !(r->connection && r->connection->proxy);
 }
 
 static bool is_denied(struct spt_easy *easy, const struct sockaddr *address)
@@ -107,7 +107,7 @@ static void on_connected(struct spt_easy *easy, int local_port)
         if (only || local_port_of(s->fd) == local_port) {
             spt_pollers_connected(s);
             easy->connection.fd = s->fd;
-            s->shared = easy->request->profile && easy->request->profile->http2;
+            s->shared = easy->request->connection && easy->request->connection->http2;
         } else {
             spt_pollers_close(s->table, s->fd);
         }
@@ -201,7 +201,7 @@ int spt_connect_on_ready(void *ud, char *peer, char *local, int peer_port, int l
         return CURL_PREREQFUNC_ABORT;
     spt_dns_map_commit(&r->state.session->dns_map, &easy->resolve_entry);
     on_connected(easy, local_port);
-    if (!r->profile || !r->profile->unix_socket)
+    if (!r->connection || !r->connection->unix_socket)
         note_peer(r->response, peer, peer_port);
     if (is_judged(r))
         easy->abort.denial =

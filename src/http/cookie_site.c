@@ -14,7 +14,7 @@ static bool is_loopback(const char *host)
            strcmp(host, "::1") == 0;
 }
 
-void spt_site_of(struct spt_site *site, const char *url)
+void spt_cookie_site_of(struct spt_cookie_site *site, const char *url)
 {
     const char *authority = spt_url_authority(url);
     size_t len = strcspn(authority, "/?#");
@@ -37,7 +37,7 @@ void spt_site_of(struct spt_site *site, const char *url)
     site->secure = spt_url_is_https(url) || is_loopback(site->host);
 }
 
-bool spt_site_is_public_suffix(const char *domain)
+bool spt_cookie_site_is_public_suffix(const char *domain)
 {
     typedef const void *builtin_fn(void);
     typedef int is_fn(const void *, const char *);
@@ -47,21 +47,22 @@ bool spt_site_is_public_suffix(const char *domain)
     return list ? is_suffix(list, domain) != 0 : !strchr(domain, '.');
 }
 
-bool spt_site_is_address(const char *host)
+bool spt_cookie_site_is_address(const char *host)
 {
     unsigned char bytes[16];
     return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
 }
 
-bool spt_site_is_below(const char *host, const char *domain, size_t domain_len)
+bool spt_cookie_site_is_below(const char *host, const char *domain, size_t domain_len)
 {
     size_t len = strlen(host);
     if (len < domain_len || memcmp(host + len - domain_len, domain, domain_len) != 0)
         return false;
-    return len == domain_len || (host[len - domain_len - 1] == '.' && !spt_site_is_address(host));
+    return len == domain_len ||
+           (host[len - domain_len - 1] == '.' && !spt_cookie_site_is_address(host));
 }
 
-bool spt_site_has_path(const struct spt_site *site, const char *path, size_t len)
+bool spt_cookie_site_has_path(const struct spt_cookie_site *site, const char *path, size_t len)
 {
     if (site->path_len < len || memcmp(site->path, path, len) != 0)
         return false;

@@ -20,12 +20,12 @@ struct cookie {
 
 static bool domain_matches(const char *host, struct spt_piece domain)
 {
-    return spt_site_is_below(host, domain.at, domain.len);
+    return spt_cookie_site_is_below(host, domain.at, domain.len);
 }
 
-static bool path_matches(const struct spt_site *site, struct spt_piece path)
+static bool path_matches(const struct spt_cookie_site *site, struct spt_piece path)
 {
-    return spt_site_has_path(site, path.at, path.len);
+    return spt_cookie_site_has_path(site, path.at, path.len);
 }
 
 /* --- the jar --- */
@@ -80,11 +80,11 @@ static struct cookie *find(const struct spt_jar *jar, const struct spt_set_cooki
 /* Returns true if the cookie would replace or hide a secure one, which only a secure site may
  * do. */
 static bool shadows_a_secure_one(const struct spt_jar *jar, const struct spt_set_cookie *w,
-                                 const struct spt_site *site)
+                                 const struct spt_cookie_site *site)
 {
     if (site->secure)
         return false;
-    struct spt_site there = {.path = w->path.at, .path_len = w->path.len};
+    struct spt_cookie_site there = {.path = w->path.at, .path_len = w->path.len};
     for (each_cookie(jar, l, following)) {
         const struct cookie *c = SPT_OF(l, struct cookie, link);
         struct spt_piece domain = {c->domain, c->domain_len}, path = {c->path, c->path_len};
@@ -169,8 +169,8 @@ static int keep(struct spt_jar *jar, const struct spt_set_cookie *w)
     return SEPTET_OK;
 }
 
-int spt_jar_take(struct spt_jar *jar, const struct spt_site *site, const char *text, size_t len,
-                 int64_t now)
+int spt_jar_take(struct spt_jar *jar, const struct spt_cookie_site *site, const char *text,
+                 size_t len, int64_t now)
 {
     struct spt_set_cookie w;
     if (!spt_set_cookie_read(&w, site, text, len, now))
@@ -188,7 +188,7 @@ int spt_jar_take(struct spt_jar *jar, const struct spt_site *site, const char *t
 
 /* --- sending --- */
 
-static bool goes_to(const struct cookie *c, const struct spt_site *site, int64_t now)
+static bool goes_to(const struct cookie *c, const struct spt_cookie_site *site, int64_t now)
 {
     struct spt_piece domain = {c->domain, c->domain_len}, path = {c->path, c->path_len};
     bool its = c->host_only ? spt_set_cookie_same(domain, site->host, strlen(site->host))
@@ -235,7 +235,7 @@ static int add(struct spt_buf *out, size_t begin, const struct cookie *c)
     return spt_buf_append(out, c->value, c->value_len);
 }
 
-static size_t collect(struct spt_jar *jar, const struct spt_site *site, int64_t now,
+static size_t collect(struct spt_jar *jar, const struct spt_cookie_site *site, int64_t now,
                       struct cookie **found)
 {
     size_t n = 0;
@@ -248,8 +248,8 @@ static size_t collect(struct spt_jar *jar, const struct spt_site *site, int64_t 
     return n;
 }
 
-int spt_jar_line(struct spt_jar *jar, const struct spt_site *site, const char *own, int64_t now,
-                 struct spt_buf *out)
+int spt_jar_line(struct spt_jar *jar, const struct spt_cookie_site *site, const char *own,
+                 int64_t now, struct spt_buf *out)
 {
     static const char name[] = "Cookie: ";
     const size_t begin = sizeof name - 1;

@@ -29,14 +29,14 @@ void spt_jar_release(struct spt_jar *jar);
 
 /* Stores the cookie of a Set-Cookie value. `now` is Unix time in seconds. Returns SEPTET_OK, also
  * if the cookie is rejected, or SEPTET_ENOMEM. */
-int spt_jar_take(struct spt_jar *jar, const struct spt_site *site, const char *text, size_t len,
-                 int64_t now);
+int spt_jar_take(struct spt_jar *jar, const struct spt_cookie_site *site, const char *text,
+                 size_t len, int64_t now);
 
 /* Writes the header "Cookie: ..." for a site, with a NUL. The script's own cookies, `own`, which
  * may be NULL, come first. The jar's cookies of other names follow, each name once: the one with
  * the longest path, or the oldest of those. Writes nothing if there are no cookies. Returns
  * SEPTET_OK or SEPTET_ENOMEM. */
-int spt_jar_line(struct spt_jar *jar, const struct spt_site *site, const char *own, int64_t now,
-                 struct spt_buf *out);
+int spt_jar_line(struct spt_jar *jar, const struct spt_cookie_site *site, const char *own,
+                 int64_t now, struct spt_buf *out);
 
 #endif

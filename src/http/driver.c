@@ -76,7 +76,7 @@ static void retry_fd_waiters(struct spt_driver *driver)
         queues->fds_released -= queues->fds_released > 0;
         struct spt_request *r = SPT_OF(link, struct spt_response, links.fd_wait)->request;
         spt_session_cap(r->state.session);
-        spt_attempt_resolved(r);
+        spt_attempt_send(r);
     }
     if (!spt_link_alone(&queues->fd_waiters))
         return;
@@ -112,12 +112,12 @@ static bool deliver(struct spt_driver *driver)
     return any;
 }
 
-bool spt_driver_drain(struct spt_driver *driver)
+bool spt_driver_pass(struct spt_driver *driver)
 {
     struct spt_link batch, *link;
     spt_link_init(&batch);
     spt_list_splice(&batch, &driver->queues.sessions);
-    bool any = spt_resolvers_drain(&driver->resolvers);
+    bool any = spt_resolvers_pass(&driver->resolvers);
     resume(driver);
     retry_fd_waiters(driver);
     while ((link = spt_list_pop(&batch)))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* HTTP on libcurl's multi-socket interface: the only caller of curl_multi_*. A host has one driver,
  * a session has one multi. It knows no Lua and no tasks. A request is a struct of the caller's.
- * Its completion is reported by a callback, in spt_driver_drain() and never inside a callback of
+ * Its completion is reported by a callback, in spt_driver_pass() and never inside a callback of
  * libcurl or libuv.
  *
  *     request ── start ──▶ queued (limiter) ── pass ──▶ in the multi ── message ──▶ on_done
@@ -36,7 +36,7 @@ void spt_driver_change_quirks(struct spt_driver *driver, const char *changes);
 /* Starts admitted requests, runs libcurl's due work, applies changed poll masks and calls on_done
  * for every completed request. Returns true if a request was reported, a lookup completed, or more
  * work is due now. */
-bool spt_driver_drain(struct spt_driver *driver);
+bool spt_driver_pass(struct spt_driver *driver);
 
 /* Returns 0 if there is work to do at once, else SPT_NEVER. Later instants, libcurl's and the
  * requests' timeouts, are in the timers given to spt_driver_new(). */

@@ -173,16 +173,16 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
     CURL *c = easy->curl;
     if (set_headers(easy, r) != SEPTET_OK)
         return CURLE_OUT_OF_MEMORY;
-    if (r->limits->connect_ns) /* libcurl divides it between the addresses of a name */
-        curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(r->limits->connect_ns));
+    if (r->timeouts->connect_ns) /* libcurl divides it between the addresses of a name */
+        curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(r->timeouts->connect_ns));
     CURLcode rc = set_method(c, r);
-    spt_share_apply(&r->state.session->share, c, r->profile && r->profile->no_cookies);
+    spt_share_apply(&r->state.session->share, c, r->connection && r->connection->no_cookies);
     if (rc == CURLE_OK)
         rc = set_addresses(easy, r);
     if (rc == CURLE_OK)
-        rc = spt_connection_options_apply(r->profile, c);
+        rc = spt_connection_options_apply(r->connection, c);
     bool pauses = r->high_water && SPT_HAS_QUIRK(easy->driver->quirks, HTTP2_PAUSE);
-    if (r->profile && r->profile->http2 && !pauses)
+    if (r->connection && r->connection->http2 && !pauses)
         ask_for_http2(easy);
     return rc == CURLE_OK ? curl_easy_setopt(c, CURLOPT_URL, r->url) : rc;
 }
@@ -240,7 +240,7 @@ static void reset_attempt_state(struct spt_easy *easy)
 /* Returns the jar of a request, or NULL if it goes without one. */
 static struct spt_jar *jar_of(const struct spt_request *r)
 {
-    bool without = !r->state.session->keeps_cookies || (r->profile && r->profile->no_cookies);
+    bool without = !r->state.session->keeps_cookies || (r->connection && r->connection->no_cookies);
     return without ? NULL : &r->state.session->jar;
 }
 

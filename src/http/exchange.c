@@ -17,7 +17,7 @@
 
 static bool signs(const struct spt_request *r)
 {
-    return r->profile && r->profile->user;
+    return r->connection && r->connection->user;
 }
 
 void spt_exchange_first(struct spt_exchange *e, const struct spt_request *r,
@@ -120,8 +120,8 @@ static int write_answer(struct spt_exchange *e, const struct spt_request *r)
     struct spt_proof proof = {
         .method = r->method,
         .target = target,
-        .user = r->profile->user,
-        .password = r->profile->password ? r->profile->password : "",
+        .user = r->connection->user,
+        .password = r->connection->password ? r->connection->password : "",
         .body = r->body,
         .body_len = r->body_len,
     };
@@ -149,7 +149,7 @@ int spt_exchange_next(struct spt_exchange *e, struct spt_request *r)
     }
     e->follow = SPT_FOLLOW_NONE;
     r->response->body.unread = false;
-    r->response->body.drained = 0;
+    r->response->body.discarded = 0;
     return SEPTET_OK;
 }
 
@@ -163,13 +163,13 @@ static bool is_cookie(const char *line)
 
 static int write_cookies(struct spt_exchange *e, const char *url, const struct curl_slist *own)
 {
-    struct spt_site site;
+    struct spt_cookie_site site;
     while (own && !is_cookie(own->data))
         own = own->next;
     const char *value = own && own->data[6] == ':' ? own->data + 7 : NULL;
     while (value && *value == ' ')
         value++;
-    spt_site_of(&site, url);
+    spt_cookie_site_of(&site, url);
     e->cookies.len = 0;
     return spt_jar_line(e->jar, &site, value, time(NULL), &e->cookies);
 }
@@ -209,11 +209,11 @@ int spt_exchange_take_cookies(struct spt_exchange *e, const struct spt_request *
     const struct spt_buf *head = &r->response->head;
     size_t at = 0, len;
     const char *text;
-    struct spt_site site;
+    struct spt_cookie_site site;
     int rc = SEPTET_OK;
     if (!e->jar)
         return rc;
-    spt_site_of(&site, r->url);
+    spt_cookie_site_of(&site, r->url);
     while (rc == SEPTET_OK && (text = spt_head_next(head, &at, "set-cookie:", &len)))
         rc = spt_jar_take(e->jar, &site, text, len, time(NULL));
     return rc;

@@ -32,7 +32,7 @@ static int digit_of(char c)
                                                 : 99;
 }
 
-size_t spt_host_len(const char *text, size_t len)
+size_t spt_hostname_len(const char *text, size_t len)
 {
     return len > 0 && text[len - 1] == '.' ? len - 1 : len;
 }
@@ -46,7 +46,7 @@ static void map_v4(uint8_t to[16], const uint8_t v4[4])
     memcpy(to + 12, v4, 4);
 }
 
-int spt_host_read_address(const char *text, uint8_t to[16])
+int spt_hostname_read_address(const char *text, uint8_t to[16])
 {
     uint8_t v4[4];
     if (inet_pton(AF_INET, text, v4) == 1) {
@@ -120,7 +120,7 @@ static bool read_v4(const char *text, size_t len, uint8_t to[4])
     return false;
 }
 
-size_t spt_host_write_number(char *to, unsigned n)
+size_t spt_hostname_write_number(char *to, unsigned n)
 {
     char digits[10];
     size_t len = 0;
@@ -137,7 +137,7 @@ static size_t write_v4(char *to, const uint8_t v4[4])
 {
     size_t len = 0;
     for (int i = 0; i < 4; i++) {
-        len += spt_host_write_number(to + len, v4[i]);
+        len += spt_hostname_write_number(to + len, v4[i]);
         to[len++] = i < 3 ? '.' : '\0';
     }
     return len - 1;
@@ -156,7 +156,7 @@ static bool is_zone(const char *text, size_t len)
 }
 
 /* Reads the text between brackets. Returns NULL or a word for the error, like the next ones. */
-static const char *read_v6(struct spt_host *host, const char *text, size_t len)
+static const char *read_v6(struct spt_hostname *host, const char *text, size_t len)
 {
     char literal[INET6_ADDRSTRLEN];
     const char *zone = memchr(text, '%', len);
@@ -171,7 +171,7 @@ static const char *read_v6(struct spt_host *host, const char *text, size_t len)
     if (zone && !(link_local && is_zone(zone, zone_len)))
         return "host";
     inet_ntop(AF_INET6, host->address, literal, sizeof literal);
-    host->kind = SPT_HOST_V6;
+    host->kind = SPT_HOSTNAME_V6;
     host->len = (size_t)snprintf(host->text, sizeof host->text, "[%s%.*s]", literal, (int)zone_len,
                                  zone ? zone : "");
     return NULL;
@@ -208,32 +208,32 @@ static bool is_name(const char *text, size_t len)
             return false;
         begins = text[i] == '.';
     }
-    return len > 0 && len <= SPT_HOST_NAME_MAX;
+    return len > 0 && len <= SPT_HOSTNAME_NAME_MAX;
 }
 
 /* Reads the host's own text, which is in ASCII, as a name or an IPv4 address. */
-static const char *judge(struct spt_host *host)
+static const char *judge(struct spt_hostname *host)
 {
     uint8_t v4[4];
-    size_t len = spt_host_len(host->text, host->len);
+    size_t len = spt_hostname_len(host->text, host->len);
     host->text[host->len] = '\0';
     if (!is_name(host->text, host->len))
         return "host";
-    host->kind = SPT_HOST_NAME;
+    host->kind = SPT_HOSTNAME_NAME;
     if (!ends_in_a_number(host->text, len))
         return NULL;
     if (!read_v4(host->text, len, v4))
         return "host";
-    host->kind = SPT_HOST_V4;
+    host->kind = SPT_HOSTNAME_V4;
     map_v4(host->address, v4);
     host->len = write_v4(host->text, v4);
     return NULL;
 }
 
 /* Reads a name in ASCII without percent-encoding. */
-static const char *read_plain(struct spt_host *host, const char *text, size_t len)
+static const char *read_plain(struct spt_hostname *host, const char *text, size_t len)
 {
-    if (len > SPT_HOST_NAME_MAX)
+    if (len > SPT_HOSTNAME_NAME_MAX)
         return "host";
     for (size_t i = 0; i < len; i++)
         host->text[i] = lower(text[i]);
@@ -250,7 +250,7 @@ static bool is_ascii(const char *text, size_t len)
 }
 
 /* Reads a name that is percent-encoded or in UTF-8. */
-static const char *read_encoded(struct spt_host *host, const char *text, size_t len)
+static const char *read_encoded(struct spt_hostname *host, const char *text, size_t len)
 {
     char copy[TEXT_MAX];
     if (len >= sizeof copy)
@@ -267,7 +267,7 @@ static const char *read_encoded(struct spt_host *host, const char *text, size_t 
     return word ? word : judge(host);
 }
 
-const char *spt_host_read(struct spt_host *host, const char *text, size_t len)
+const char *spt_hostname_read(struct spt_hostname *host, const char *text, size_t len)
 {
     if (len >= 2 && text[0] == '[' && text[len - 1] == ']')
         return read_v6(host, text + 1, len - 2);
@@ -291,7 +291,8 @@ static const char *read_port(const char *text, size_t len, int *port)
     return len > 0 && n == 0 ? "port" : NULL;
 }
 
-const char *spt_host_read_authority(struct spt_host *host, int *port, const char *text, size_t len)
+const char *spt_hostname_read_authority(struct spt_hostname *host, int *port, const char *text,
+                                        size_t len)
 {
     const char *from = text;
     if (len > 0 && *text == '[') {
@@ -303,7 +304,7 @@ const char *spt_host_read_authority(struct spt_host *host, int *port, const char
     size_t before = (size_t)(from - text);
     const char *colon = memchr(from, ':', len - before);
     size_t host_len = colon ? (size_t)(colon - text) : len;
-    const char *word = spt_host_read(host, text, host_len);
+    const char *word = spt_hostname_read(host, text, host_len);
     *port = 0;
     if (word || !colon)
         return word;

@@ -8,17 +8,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SPT_HOST_NAME_MAX 255 /* bytes of a name */
-#define SPT_HOST_SIZE     272 /* bytes of a host, including its NUL */
+#define SPT_HOSTNAME_NAME_MAX 255 /* bytes of a name */
+#define SPT_HOSTNAME_SIZE     272 /* bytes of a host, including its NUL */
 
-enum spt_host_kind { SPT_HOST_NAME, SPT_HOST_V4, SPT_HOST_V6 };
+enum spt_hostname_kind { SPT_HOSTNAME_NAME, SPT_HOSTNAME_V4, SPT_HOSTNAME_V6 };
 
 /* A host in the normal form that is compared and sent. A name is in lower case and ASCII. An IPv4
  * address has four decimal numbers; an IPv6 address has brackets and its shortest form. */
-struct spt_host {
-    char text[SPT_HOST_SIZE];
+struct spt_hostname {
+    char text[SPT_HOSTNAME_SIZE];
     size_t len;
-    enum spt_host_kind kind;
+    enum spt_hostname_kind kind;
     uint8_t address[16]; /* set if it is an address; IPv4 as IPv4-mapped IPv6 */
 };
 
@@ -26,21 +26,22 @@ struct spt_host {
  * WHATWG's standard. A name with a number as its last label must be an address. An IPv6 address has
  * brackets, and a zone (%25 and a name) only if it is link-local. Returns NULL, or the static word
  * for what is wrong: "host", "memory". */
-const char *spt_host_read(struct spt_host *host, const char *text, size_t len);
+const char *spt_hostname_read(struct spt_hostname *host, const char *text, size_t len);
 
-/* Reads "host[:port]". The port is 0 if it is absent or empty. Returns like spt_host_read(), but
- * also the word "port". */
-const char *spt_host_read_authority(struct spt_host *host, int *port, const char *text, size_t len);
+/* Reads "host[:port]". The port is 0 if it is absent or empty. Returns like spt_hostname_read(),
+ * but also the word "port". */
+const char *spt_hostname_read_authority(struct spt_hostname *host, int *port, const char *text,
+                                        size_t len);
 
 /* Returns the length of the host without the trailing dot of the root. */
-size_t spt_host_len(const char *text, size_t len);
+size_t spt_hostname_len(const char *text, size_t len);
 
 /* Reads an IPv4 or IPv6 address, as inet_pton() takes it and without brackets, into 16 bytes.
  * Returns the number of bits in an address of its family, or 0 if it is not an address. */
-int spt_host_read_address(const char *text, uint8_t to[16]);
+int spt_hostname_read_address(const char *text, uint8_t to[16]);
 
 /* Writes a number in decimal, without a NUL. Returns the number of digits. URLs are written often,
  * and printf() is slow. */
-size_t spt_host_write_number(char *to, unsigned n);
+size_t spt_hostname_write_number(char *to, unsigned n);
 
 #endif

@@ -11,141 +11,143 @@
 
 enum { BUCKETS_MIN = 16 };
 
-int spt_limiter_init(struct spt_limiter *a, unsigned limit, unsigned limit_per_origin)
+int spt_limiter_init(struct spt_limiter *limiter, unsigned limit, unsigned limit_per_origin)
 {
     assert(limit > 0 && limit_per_origin > 0);
-    *a = (struct spt_limiter){.limit = limit, .limit_per_origin = limit_per_origin};
-    spt_link_init(&a->round_robin);
-    a->buckets = calloc(BUCKETS_MIN, sizeof(struct spt_origin *));
-    if (!a->buckets)
+    *limiter = (struct spt_limiter){.limit = limit, .limit_per_origin = limit_per_origin};
+    spt_link_init(&limiter->round_robin);
+    limiter->buckets = calloc(BUCKETS_MIN, sizeof(struct spt_origin *));
+    if (!limiter->buckets)
         return SEPTET_ENOMEM;
-    a->n_buckets = BUCKETS_MIN;
+    limiter->n_buckets = BUCKETS_MIN;
     return SEPTET_OK;
 }
 
-void spt_limiter_release(struct spt_limiter *a)
+void spt_limiter_release(struct spt_limiter *limiter)
 {
-    assert(a->n_origins == 0 && a->active == 0 && a->queued == 0);
-    free(a->buckets);
+    assert(limiter->n_origins == 0 && limiter->active == 0 && limiter->queued == 0);
+    free(limiter->buckets);
 }
 
-static struct spt_origin **bucket(const struct spt_limiter *a, uint32_t hash)
+static struct spt_origin **bucket(const struct spt_limiter *limiter, uint32_t hash)
 {
-    return &a->buckets[hash & (a->n_buckets - 1)];
+    return &limiter->buckets[hash & (limiter->n_buckets - 1)];
 }
 
 /* Doubles the number of buckets. If there is no memory, the chains only get longer. */
-static void grow(struct spt_limiter *a)
+static void grow(struct spt_limiter *limiter)
 {
-    struct spt_limiter bigger = {.n_buckets = a->n_buckets * 2};
+    struct spt_limiter bigger = {.n_buckets = limiter->n_buckets * 2};
     bigger.buckets = calloc(bigger.n_buckets, sizeof(struct spt_origin *));
     if (!bigger.buckets)
         return;
-    for (size_t i = 0; i < a->n_buckets; i++) {
-        for (struct spt_origin *o = a->buckets[i], *next; o; o = next) {
+    for (size_t i = 0; i < limiter->n_buckets; i++) {
+        for (struct spt_origin *o = limiter->buckets[i], *next; o; o = next) {
             struct spt_origin **to = bucket(&bigger, o->hash);
             next = o->chain;
             o->chain = *to;
             *to = o;
         }
     }
-    free(a->buckets);
-    a->buckets = bigger.buckets;
-    a->n_buckets = bigger.n_buckets;
+    free(limiter->buckets);
+    limiter->buckets = bigger.buckets;
+    limiter->n_buckets = bigger.n_buckets;
 }
 
-static struct spt_origin *find(const struct spt_limiter *a, uint32_t hash, const char *key,
+static struct spt_origin *find(const struct spt_limiter *limiter, uint32_t hash, const char *key,
                                size_t len)
 {
-    struct spt_origin *o = *bucket(a, hash);
+    struct spt_origin *o = *bucket(limiter, hash);
     while (o && (o->hash != hash || o->len != len || memcmp(o->key, key, len) != 0))
         o = o->chain;
     return o;
 }
 
-static struct spt_origin *add(struct spt_limiter *a, uint32_t hash, const char *key, size_t len)
+static struct spt_origin *add(struct spt_limiter *limiter, uint32_t hash, const char *key,
+                              size_t len)
 {
     struct spt_origin *o = malloc(sizeof *o + len + 1);
     if (!o)
         return NULL;
-    if (a->n_origins >= a->n_buckets)
-        grow(a);
+    if (limiter->n_origins >= limiter->n_buckets)
+        grow(limiter);
     *o = (struct spt_origin){.hash = hash, .len = len};
     spt_link_init(&o->queue);
     spt_link_init(&o->ring_link);
     memcpy(o->key, key, len);
     o->key[len] = '\0';
-    struct spt_origin **b = bucket(a, hash);
+    struct spt_origin **b = bucket(limiter, hash);
     o->chain = *b;
     *b = o;
-    a->n_origins++;
+    limiter->n_origins++;
     return o;
 }
 
-static void free_unused(struct spt_limiter *a, struct spt_origin *o)
+static void free_unused(struct spt_limiter *limiter, struct spt_origin *o)
 {
     if (o->active > 0 || o->queued > 0)
         return;
-    struct spt_origin **at = bucket(a, o->hash);
+    struct spt_origin **at = bucket(limiter, o->hash);
     while (*at != o)
         at = &(*at)->chain;
     *at = o->chain;
     spt_link_remove(&o->ring_link);
     free(o);
-    a->n_origins--;
+    limiter->n_origins--;
 }
 
 /* Updates the ring, which has the origin exactly while it has queued requests and a free slot. */
-static void update_turn(struct spt_limiter *a, struct spt_origin *o)
+static void update_turn(struct spt_limiter *limiter, struct spt_origin *o)
 {
-    if (o->queued == 0 || o->active >= a->limit_per_origin)
+    if (o->queued == 0 || o->active >= limiter->limit_per_origin)
         spt_link_remove(&o->ring_link);
     else if (spt_link_alone(&o->ring_link))
-        spt_list_push(&a->round_robin, &o->ring_link);
+        spt_list_push(&limiter->round_robin, &o->ring_link);
 }
 
-struct spt_origin *spt_limiter_enqueue(struct spt_limiter *a, const char *key, size_t len,
+struct spt_origin *spt_limiter_enqueue(struct spt_limiter *limiter, const char *key, size_t len,
                                        struct spt_link *link)
 {
     uint32_t hash = spt_hash(key, len);
-    struct spt_origin *o = find(a, hash, key, len);
-    if (!o && !(o = add(a, hash, key, len)))
+    struct spt_origin *o = find(limiter, hash, key, len);
+    if (!o && !(o = add(limiter, hash, key, len)))
         return NULL;
     spt_list_push(&o->queue, link);
     o->queued++;
-    a->queued++;
-    update_turn(a, o);
+    limiter->queued++;
+    update_turn(limiter, o);
     return o;
 }
 
-struct spt_link *spt_limiter_next(struct spt_limiter *a)
+struct spt_link *spt_limiter_next(struct spt_limiter *limiter)
 {
-    if (!spt_limiter_ready(a))
+    if (!spt_limiter_ready(limiter))
         return NULL;
-    struct spt_origin *o = SPT_OF(spt_list_pop(&a->round_robin), struct spt_origin, ring_link);
+    struct spt_origin *o =
+        SPT_OF(spt_list_pop(&limiter->round_robin), struct spt_origin, ring_link);
     struct spt_link *link = spt_list_pop(&o->queue);
     o->queued--;
-    a->queued--;
+    limiter->queued--;
     o->active++;
-    a->active++;
-    update_turn(a, o);
+    limiter->active++;
+    update_turn(limiter, o);
     return link;
 }
 
-void spt_limiter_finish(struct spt_limiter *a, struct spt_origin *o)
+void spt_limiter_finish(struct spt_limiter *limiter, struct spt_origin *o)
 {
     assert(o->active > 0);
     o->active--;
-    a->active--;
-    update_turn(a, o);
-    free_unused(a, o);
+    limiter->active--;
+    update_turn(limiter, o);
+    free_unused(limiter, o);
 }
 
-void spt_limiter_remove(struct spt_limiter *a, struct spt_origin *o, struct spt_link *link)
+void spt_limiter_remove(struct spt_limiter *limiter, struct spt_origin *o, struct spt_link *link)
 {
     spt_link_remove(link);
     o->queued--;
-    a->queued--;
-    update_turn(a, o);
-    free_unused(a, o);
+    limiter->queued--;
+    update_turn(limiter, o);
+    free_unused(limiter, o);
 }

@@ -36,28 +36,28 @@ struct spt_limiter {
 };
 
 /* Initialises the limiter. Both limits must be at least 1. Returns SEPTET_OK or SEPTET_ENOMEM. */
-int spt_limiter_init(struct spt_limiter *a, unsigned limit, unsigned limit_per_origin);
+int spt_limiter_init(struct spt_limiter *limiter, unsigned limit, unsigned limit_per_origin);
 
 /* Frees the limiter. No request may be queued or admitted. */
-void spt_limiter_release(struct spt_limiter *a);
+void spt_limiter_release(struct spt_limiter *limiter);
 
 /* Queues `link` behind others of the origin `key`. Returns the origin, or NULL if memory is out. */
-struct spt_origin *spt_limiter_enqueue(struct spt_limiter *a, const char *key, size_t len,
+struct spt_origin *spt_limiter_enqueue(struct spt_limiter *limiter, const char *key, size_t len,
                                        struct spt_link *link);
 
 /* Admits the next request that may start. Returns its link, unlinked, or NULL if there is none. */
-struct spt_link *spt_limiter_next(struct spt_limiter *a);
+struct spt_link *spt_limiter_next(struct spt_limiter *limiter);
 
 /* Returns true if spt_limiter_next() would admit a request. */
-static inline bool spt_limiter_ready(const struct spt_limiter *a)
+static inline bool spt_limiter_ready(const struct spt_limiter *limiter)
 {
-    return a->active < a->limit && !spt_link_alone(&a->round_robin);
+    return limiter->active < limiter->limit && !spt_link_alone(&limiter->round_robin);
 }
 
 /* Releases the slot of an admitted request of `o`. May free `o`. */
-void spt_limiter_finish(struct spt_limiter *a, struct spt_origin *o);
+void spt_limiter_finish(struct spt_limiter *limiter, struct spt_origin *o);
 
 /* Removes the queued request `link` of `o`. May free `o`. */
-void spt_limiter_remove(struct spt_limiter *a, struct spt_origin *o, struct spt_link *link);
+void spt_limiter_remove(struct spt_limiter *limiter, struct spt_origin *o, struct spt_link *link);
 
 #endif

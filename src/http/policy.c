@@ -102,7 +102,7 @@ static bool inner_v4(const uint8_t a[16], uint8_t to[16])
 static void read_table(struct spt_policy *p)
 {
     for (size_t i = 0; i < NOT_PUBLIC; i++) {
-        int size = spt_host_read_address(not_public[i].address, p->closed[i].address);
+        int size = spt_hostname_read_address(not_public[i].address, p->closed[i].address);
         p->closed[i].bits = 128 - size + not_public[i].bits;
     }
 }
@@ -141,7 +141,7 @@ static bool read_range(struct rule *rule, const char *text, size_t len, const ch
         return false;
     memcpy(address, text, len);
     address[len] = '\0';
-    int size = spt_host_read_address(address, rule->range.address);
+    int size = spt_hostname_read_address(address, rule->range.address);
     long n = size;
     if (bits) {
         n = strtol(bits, &end, 10);
@@ -155,10 +155,10 @@ static bool read_range(struct rule *rule, const char *text, size_t len, const ch
 
 /* Returns true if a host is the word for all addresses that are not public. The word is read like a
  * host, so that no spelling of it passes as a name. */
-static bool is_word(const struct spt_host *host)
+static bool is_word(const struct spt_hostname *host)
 {
     static const char word[] = "private";
-    size_t len = spt_host_len(host->text, host->len);
+    size_t len = spt_hostname_len(host->text, host->len);
     return len == sizeof word - 1 && memcmp(host->text, word, len) == 0;
 }
 
@@ -166,15 +166,15 @@ static bool is_word(const struct spt_host *host)
  * SEPTET_OK, SEPTET_EINVAL or SEPTET_ENOMEM. */
 static int read_host(struct rule *rule, const char *text)
 {
-    struct spt_host host;
+    struct spt_hostname host;
     bool suffix = text[0] == '*' && text[1] == '.';
     size_t from = suffix ? 2 : 0, len = strlen(text);
     if (text[len - 1] == ':')
         return SEPTET_EINVAL;
-    const char *word = spt_host_read_authority(&host, &rule->port, text + from, len - from);
+    const char *word = spt_hostname_read_authority(&host, &rule->port, text + from, len - from);
     if (word)
         return strcmp(word, "memory") == 0 ? SEPTET_ENOMEM : SEPTET_EINVAL;
-    if (host.kind != SPT_HOST_NAME) {
+    if (host.kind != SPT_HOSTNAME_NAME) {
         rule->kind = RANGE;
         rule->range.bits = 128;
         memcpy(rule->range.address, host.address, sizeof host.address);
@@ -185,8 +185,8 @@ static int read_host(struct rule *rule, const char *text)
         return SEPTET_OK;
     }
     rule->kind = suffix ? SUFFIX : HOST;
-    len = spt_host_len(host.text, host.len);
-    if (suffix && len + 2 > SPT_HOST_NAME_MAX) /* no name can end in it */
+    len = spt_hostname_len(host.text, host.len);
+    if (suffix && len + 2 > SPT_HOSTNAME_NAME_MAX) /* no name can end in it */
         return SEPTET_EINVAL;
     rule->host = malloc(len + 2);
     if (!rule->host)
@@ -266,7 +266,7 @@ void spt_policy_free(struct spt_policy *policy)
 static bool is_named(const struct rule *rule, const char *host, size_t len)
 {
     size_t size = strlen(rule->host);
-    len = spt_host_len(host, len); /* the root's dot makes no difference */
+    len = spt_hostname_len(host, len); /* the root's dot makes no difference */
     if (rule->kind == SUFFIX)
         return len > size && strncasecmp(host + len - size, rule->host, size) == 0;
     return len == size && strncasecmp(host, rule->host, size) == 0;
@@ -336,7 +336,7 @@ static bool read_literal(const char *host, size_t len, uint8_t to[16])
         return false;
     memcpy(literal, host, len);
     literal[len] = '\0';
-    return spt_host_read_address(literal, to) > 0;
+    return spt_hostname_read_address(literal, to) > 0;
 }
 
 struct spt_denial spt_policy_host(const struct spt_policy *p, const char *host, size_t len,
@@ -372,5 +372,6 @@ struct spt_denial spt_policy_text(const struct spt_policy *p, const char *addres
                                   bool named)
 {
     uint8_t a[16];
-    return spt_host_read_address(address, a) ? evaluate(p, a, port, named) : (struct spt_denial){0};
+    return spt_hostname_read_address(address, a) ? evaluate(p, a, port, named)
+                                                 : (struct spt_denial){0};
 }

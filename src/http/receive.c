@@ -90,7 +90,7 @@ static bool note_response(struct spt_easy *easy)
     if (!easy->exchange.follow && !spt_response_read_redirect(t, status))
         return false;
     if (easy->exchange.follow || (r->follows_redirects && t->redirect_url)) {
-        spt_timeouts_drain(r, spt_loop_now(easy->driver->loop));
+        spt_timeouts_discard(r, spt_loop_now(easy->driver->loop));
         return true;
     }
     if (!r->high_water)

@@ -23,7 +23,7 @@ struct spt_url_checker;
 struct spt_url_origin;
 
 /* The timeouts of a request in nanoseconds; 0 for none. */
-struct spt_limits {
+struct spt_request_timeouts {
     uint64_t queue_ns;      /* in the queue */
     uint64_t connect_ns;    /* for name, connection and TLS */
     uint64_t first_byte_ns; /* from the connection to the first byte of the response */
@@ -59,15 +59,15 @@ struct spt_request_state {
  * spt_attempt_start(). */
 struct spt_request {
     /* set by the caller */
-    const char *method;                           /* borrowed: a token, such as "GET" */
-    const char *url;                              /* borrowed; absolute, http or https */
-    const struct spt_headers *headers;            /* borrowed; may be NULL */
-    const struct spt_connection_options *profile; /* borrowed; may be NULL */
-    const char *body;                             /* borrowed; NULL if none */
-    size_t body_len;                              /* bytes */
+    const char *method;                              /* borrowed: a token, such as "GET" */
+    const char *url;                                 /* borrowed; absolute, http or https */
+    const struct spt_headers *headers;               /* borrowed; may be NULL */
+    const struct spt_connection_options *connection; /* borrowed; may be NULL */
+    const char *body;                                /* borrowed; NULL if none */
+    size_t body_len;                                 /* bytes */
     struct spt_upload *upload; /* borrowed: a body sent while it is made, in place of `body` */
-    const struct spt_limits *limits;         /* borrowed */
-    const struct spt_request_events *events; /* borrowed */
+    const struct spt_request_timeouts *timeouts; /* borrowed */
+    const struct spt_request_events *events;     /* borrowed */
     uint64_t deadline_ns; /* instant on the host's clock, for the queue too; 0 for none */
     /* maximum bytes of the response's body after decoding; somewhat more are allowed before it */
     size_t max_body;

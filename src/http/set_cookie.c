@@ -50,7 +50,7 @@ static bool has_control_character(const char *text, size_t len)
 
 /* --- reading --- */
 
-static struct spt_piece default_path(const struct spt_site *site)
+static struct spt_piece default_path(const struct spt_cookie_site *site)
 {
     size_t n = site->path_len;
     while (n > 1 && site->path[n - 1] != '/')
@@ -121,11 +121,11 @@ static bool read_cookie(struct spt_set_cookie *w, const char *text, size_t len)
  * Returns false if it is invalid. */
 static bool read_domain(struct spt_piece domain, char room[256])
 {
-    struct spt_host host;
+    struct spt_hostname host;
     if (memchr(domain.at, '%', domain.len) || domain.at[domain.len - 1] == '.' ||
-        spt_host_read(&host, domain.at, domain.len))
+        spt_hostname_read(&host, domain.at, domain.len))
         return false;
-    bool bracketed = host.kind == SPT_HOST_V6; /* a site has none */
+    bool bracketed = host.kind == SPT_HOSTNAME_V6; /* a site has none */
     size_t len = host.len - 2 * bracketed;
     memcpy(room, host.text + bracketed, len);
     room[len] = '\0';
@@ -133,16 +133,17 @@ static bool read_domain(struct spt_piece domain, char room[256])
 }
 
 /* Determines the cookie's domain. Returns false if the site may not set a cookie for it. */
-static bool settle_domain(struct spt_set_cookie *w, const struct spt_site *site)
+static bool settle_domain(struct spt_set_cookie *w, const struct spt_cookie_site *site)
 {
     char *room = w->room;
     w->host_only = w->domain.len == 0;
     if (w->host_only) {
         strcpy(room, site->host);
     } else {
-        if (!read_domain(w->domain, room) || !spt_site_is_below(site->host, room, strlen(room)))
+        if (!read_domain(w->domain, room) ||
+            !spt_cookie_site_is_below(site->host, room, strlen(room)))
             return false;
-        if (!spt_site_is_address(room) && spt_site_is_public_suffix(room)) {
+        if (!spt_cookie_site_is_address(room) && spt_cookie_site_is_public_suffix(room)) {
             w->host_only = true;
             if (strcmp(room, site->host) != 0)
                 return false;
@@ -154,7 +155,7 @@ static bool settle_domain(struct spt_set_cookie *w, const struct spt_site *site)
 
 /* Returns true if the cookie keeps what the prefix of its name promises, and a Secure one comes
  * over a secure connection. */
-static bool keeps_its_word(const struct spt_set_cookie *w, const struct spt_site *site,
+static bool keeps_its_word(const struct spt_set_cookie *w, const struct spt_cookie_site *site,
                            bool has_domain)
 {
     if (w->secure && !site->secure)
@@ -176,8 +177,8 @@ static void settle_expiry(struct spt_set_cookie *w, int64_t now)
         w->expires = INT64_MAX;
 }
 
-bool spt_set_cookie_read(struct spt_set_cookie *w, const struct spt_site *site, const char *text,
-                         size_t len, int64_t now)
+bool spt_set_cookie_read(struct spt_set_cookie *w, const struct spt_cookie_site *site,
+                         const char *text, size_t len, int64_t now)
 {
     if (!read_cookie(w, text, len))
         return false;

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct spt_site;
+struct spt_cookie_site;
 
 enum { SPT_COOKIE_SIZE_MAX = 4096 }; /* bytes of a name and its value; a larger one is rejected */
 
@@ -30,8 +30,8 @@ struct spt_set_cookie {
 
 /* Reads a Set-Cookie value. `now` is Unix time in seconds. Returns false if it is not a cookie, or
  * not one that the site may set. */
-bool spt_set_cookie_read(struct spt_set_cookie *w, const struct spt_site *site, const char *text,
-                         size_t len, int64_t now);
+bool spt_set_cookie_read(struct spt_set_cookie *w, const struct spt_cookie_site *site,
+                         const char *text, size_t len, int64_t now);
 
 /* Returns the text from `at` to `end` without the blanks around it. */
 struct spt_piece spt_set_cookie_trim(const char *at, const char *end);

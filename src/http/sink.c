@@ -8,7 +8,7 @@
 
 enum {
     PREALLOC_MAX = 1 << 20, /* bytes allocated on the word of a Content-Length */
-    DRAIN_MAX = 64 * 1024   /* bytes of an unread body, before its connection is closed */
+    DISCARD_MAX = 64 * 1024   /* bytes of an unread body, before its connection is closed */
 };
 
 /* Returns the number of bytes to reserve at the first of them: the whole body, if its length is
@@ -48,8 +48,8 @@ int spt_sink_stream(struct spt_sink *sink, const char *bytes, size_t len)
     return spt_buf_append(&sink->buf, bytes, len);
 }
 
-bool spt_sink_drain(struct spt_sink *sink, size_t len)
+bool spt_sink_discard(struct spt_sink *sink, size_t len)
 {
-    sink->drained += len;
-    return sink->drained <= DRAIN_MAX;
+    sink->discarded += len;
+    return sink->discarded <= DISCARD_MAX;
 }

@@ -15,7 +15,7 @@ struct spt_sink {
     size_t consumed;   /* bytes of a streamed body already taken; advanced by the caller */
     uint64_t received; /* bytes of the body, after decoding */
     uint64_t packed;   /* bytes of it before decoding, if it is encoded */
-    size_t drained;    /* bytes of a body that were discarded */
+    size_t discarded;  /* bytes of a body that were discarded */
     bool unread;       /* the body is discarded: another exchange or attempt follows */
     bool paused;       /* libcurl delivers nothing until it is resumed */
 };
@@ -42,6 +42,6 @@ int spt_sink_stream(struct spt_sink *sink, const char *bytes, size_t len);
 
 /* Discards bytes of an unread body. Returns false if they are so many that the connection is better
  * closed. */
-bool spt_sink_drain(struct spt_sink *sink, size_t len);
+bool spt_sink_discard(struct spt_sink *sink, size_t len);
 
 #endif

@@ -8,7 +8,7 @@
 #include "http/state.h"
 #include "loop/loop.h"
 
-#define DRAIN_NS (100 * SPT_NS_PER_MS) /* for an unread body, before its connection is closed */
+#define DISCARD_NS (100 * SPT_NS_PER_MS) /* for an unread body, before its connection is closed */
 
 static void on_limit(struct spt_timer *timer);
 
@@ -28,20 +28,20 @@ static uint64_t phase_due(const struct spt_request *r, const char **reason)
     case SPT_PHASE_CONNECTING:
     case SPT_PHASE_TLS:
         *reason = "connect";
-        return after(t->stamps.admitted_ns, r->limits->connect_ns);
+        return after(t->stamps.admitted_ns, r->timeouts->connect_ns);
     case SPT_PHASE_WAITING:
         *reason = "first_byte";
-        return after(t->stamps.phase_ns, r->limits->first_byte_ns);
+        return after(t->stamps.phase_ns, r->timeouts->first_byte_ns);
     case SPT_PHASE_SENDING:
     case SPT_PHASE_RECEIVING:
         *reason = "idle";
         if (t->body.unread)
-            return after(t->stamps.phase_ns, DRAIN_NS);
+            return after(t->stamps.phase_ns, DISCARD_NS);
         return t->body.paused || t->upload_paused ? SPT_NEVER
-                                                  : after(t->stamps.byte_ns, r->limits->idle_ns);
+                                                  : after(t->stamps.byte_ns, r->timeouts->idle_ns);
     case SPT_PHASE_QUEUED:
         *reason = "queue";
-        return after(r->state.t_start_ns, r->limits->queue_ns);
+        return after(r->state.t_start_ns, r->timeouts->queue_ns);
     case SPT_PHASE_ENDED:
         break;
     }
@@ -83,7 +83,7 @@ void spt_timeouts_resume(struct spt_request *r, enum spt_phase phase, uint64_t s
     arm(r);
 }
 
-void spt_timeouts_drain(struct spt_request *r, uint64_t now_ns)
+void spt_timeouts_discard(struct spt_request *r, uint64_t now_ns)
 {
     r->response->body.unread = true;
     r->response->stamps.phase_ns = now_ns;

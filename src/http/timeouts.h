@@ -20,7 +20,7 @@ void spt_timeouts_enter(struct spt_request *r, enum spt_phase phase, uint64_t no
 void spt_timeouts_resume(struct spt_request *r, enum spt_phase phase, uint64_t since_ns);
 
 /* Marks the rest of the body as unread and gives the request a short time to receive it. */
-void spt_timeouts_drain(struct spt_request *r, uint64_t now_ns);
+void spt_timeouts_discard(struct spt_request *r, uint64_t now_ns);
 
 /* Stops the timer of a completed request. */
 void spt_timeouts_stop(struct spt_request *r, struct spt_driver *driver);

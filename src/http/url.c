@@ -169,7 +169,8 @@ static const char *put_authority(struct spt_url *url, struct span authority)
 {
     if (memchr(authority.at, '@', authority.len))
         return "userinfo";
-    const char *word = spt_host_read_authority(&url->host, &url->port, authority.at, authority.len);
+    const char *word =
+        spt_hostname_read_authority(&url->host, &url->port, authority.at, authority.len);
     if (word)
         return word;
     int own = url->tls ? 443 : 80;
@@ -177,7 +178,7 @@ static const char *put_authority(struct spt_url *url, struct span authority)
     put(url, url->host.text, url->host.len);
     if (url->port && url->port != own) {
         put(url, ":", 1);
-        url->len += spt_host_write_number(url->text + url->len, (unsigned)url->port);
+        url->len += spt_hostname_write_number(url->text + url->len, (unsigned)url->port);
     } else {
         url->port = own;
     }
@@ -283,7 +284,7 @@ const char *spt_url_resolve(struct spt_url *url, const struct spt_url *base, con
     *url = (struct spt_url){.tls = r.tls};
     if (word)
         return word;
-    url->text = malloc((base ? base->len : 0) + 3 * len + SPT_HOST_SIZE + 16);
+    url->text = malloc((base ? base->len : 0) + 3 * len + SPT_HOSTNAME_SIZE + 16);
     if (!url->text)
         return "memory";
     word = write_url(url, base, &r);
@@ -355,14 +356,14 @@ static void write_origin(struct spt_url_origin *origin, const struct spt_url *ur
  * former are judged. Returns NULL if they are the same, or a word for the error. */
 static const char *compare(CURLU *parser, const struct spt_url_origin *origin)
 {
-    struct spt_host seen = {.len = 0};
+    struct spt_hostname seen = {.len = 0};
     char *host = NULL, *port = NULL;
     CURLUcode rc = curl_url_set(parser, CURLUPART_URL, origin->key, 0);
     if (rc == CURLUE_OK)
         rc = curl_url_get(parser, CURLUPART_HOST, &host, 0);
     if (rc == CURLUE_OK)
         rc = curl_url_get(parser, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
-    const char *word = rc == CURLUE_OK              ? spt_host_read(&seen, host, strlen(host))
+    const char *word = rc == CURLUE_OK              ? spt_hostname_read(&seen, host, strlen(host))
                        : rc == CURLUE_OUT_OF_MEMORY ? "memory"
                                                     : "host";
     const char *zone = memchr(origin->host, '%', origin->host_len); /* which libcurl's host lacks */

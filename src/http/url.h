@@ -24,7 +24,7 @@ struct spt_url {
     char *text; /* owned */
     /* offsets of their beginnings and of the end; a query has its '?', a fragment its '#' */
     size_t path, query, fragment, len;
-    struct spt_host host;
+    struct spt_hostname host;
     int port;
     bool tls;
 };
@@ -46,13 +46,13 @@ void spt_url_release(struct spt_url *url);
 
 /* The maximum size in bytes of a URL resolved from a reference of `len` bytes. Its base must itself
  * have been resolved from `base_len` bytes. */
-#define SPT_URL_ROOM(base_len, len) (3 * (base_len) + 3 * (len) + 2 * SPT_HOST_SIZE + 32)
+#define SPT_URL_ROOM(base_len, len) (3 * (base_len) + 3 * (len) + 2 * SPT_HOSTNAME_SIZE + 32)
 
 /* --- origins --- */
 
 /* Scheme, host and port, by which connections are shared: "http://host:80". */
 struct spt_url_origin {
-    char key[SPT_HOST_SIZE + 16];
+    char key[SPT_HOSTNAME_SIZE + 16];
     size_t len;
     const char *host; /* in the key; an IPv6 address has its brackets */
     size_t host_len;

@@ -81,7 +81,7 @@ static int l_traceback(lua_State *L)
 static int l_origin(lua_State *L)
 {
     spt_check_task(L, 1);
-    lua_pushinteger(L, spt_origin_of_task(L, 1));
+    lua_pushinteger(L, spt_failure_origin_of_task(L, 1));
     return 1;
 }
 
@@ -91,7 +91,7 @@ static int l_source(lua_State *L)
 {
     lua_settop(L, 2);
     check_traceback(L, 2);
-    lua_pushinteger(L, spt_origin_of_error(L, 1, 2));
+    lua_pushinteger(L, spt_failure_origin_of_error(L, 1, 2));
     return 1;
 }
 

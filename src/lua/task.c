@@ -100,7 +100,7 @@ static int l_seen(lua_State *L)
     struct spt_task *t = spt_check_task(L, 1);
     spt_task_observe(t);
     if (t->state == SPT_TASK_FAILED)
-        spt_origin_learn(L, 1);
+        spt_failure_origin_learn(L, 1);
     return 0;
 }
 
@@ -162,7 +162,7 @@ static int l_result(lua_State *L)
     lua_settop(L, 1);
     spt_task_observe(t);
     if (t->state == SPT_TASK_FAILED)
-        spt_origin_learn(L, 1);
+        spt_failure_origin_learn(L, 1);
     lua_pushboolean(L, t->state == SPT_TASK_DONE);
     return 1 + push_result(L, t);
 }

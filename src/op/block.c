@@ -313,7 +313,7 @@ static int l_deadline(lua_State *L)
     struct spt_sched *s = spt_env(L)->sched;
     const struct spt_task *t = s->current;
     uint64_t limit_ns = t ? t->scope->effective_deadline_ns : SPT_NEVER;
-    if (t && spt_op_is_cancelled(s))
+    if (t && spt_op_check_cancelled(s))
         lua_pushnumber(L, -HUGE_VAL);
     else
         lua_pushnumber(L, limit_ns == SPT_NEVER ? HUGE_VAL : spt_time_seconds(limit_ns));

@@ -194,7 +194,7 @@ int spt_channel_send(lua_State *L, struct spt_channel *ch, const struct spt_chan
     struct channel_op *op = new_op(L, ch, &send_type);
     op->sender = sender;
     spt_channel_ring_reserve(L, &ch->ring);
-    if (spt_op_is_cancelled(spt_op_sched(&op->op)))
+    if (spt_op_check_cancelled(spt_op_sched(&op->op)))
         return spt_op_await_cancelled(L, &op->op);
     if (is_closed(ch, sender))
         complete_early(op, SEPTET_ECLOSED);
@@ -206,7 +206,7 @@ int spt_channel_send(lua_State *L, struct spt_channel *ch, const struct spt_chan
 static int await_recv(lua_State *L, struct spt_channel *ch)
 {
     struct channel_op *op = new_op(L, ch, &recv_type);
-    if (spt_op_is_cancelled(spt_op_sched(&op->op)))
+    if (spt_op_check_cancelled(spt_op_sched(&op->op)))
         return spt_op_await_cancelled(L, &op->op);
     if (take(L, ch))
         complete_early(op, SEPTET_OK);

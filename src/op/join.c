@@ -94,7 +94,7 @@ static int push_result(lua_State *L, struct spt_task *t)
         push_task_cancelled(L, t);
     else
         lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
-    return spt_origin_raise(L, 1, t);
+    return spt_failure_origin_raise(L, 1, t);
 }
 
 static int join_push(septet_op *op, lua_State *L)

@@ -138,7 +138,8 @@ static int await_lock(lua_State *L, struct lock *lock, const septet_op_type *typ
 {
     struct spt_sched *s = spt_env(L)->sched;
     spt_op_check(L, s);
-    if (lock->owner || !spt_op_is_cancelled(s)) /* a free lock that the await refuses stays free */
+    if (lock->owner ||
+        !spt_op_check_cancelled(s)) /* a free lock that the await refuses stays free */
         spt_anchor_keep(L, 1);
     struct acquire_op *acquire = (struct acquire_op *)spt_op_new(L, s, type);
     spt_link_init(&acquire->link);

@@ -173,7 +173,7 @@ static void test_http_12_time_limit_while_resolving(void **state)
 {
     hold_lookups(true);
     struct fetch *f = fetch_prepare("http://slow.invalid/");
-    f->limits.connect_ns = MS(30);
+    f->timeouts.connect_ns = MS(30);
     fetch_start(f);
     fetch_finish(f);
     assert_failed(f, "timeout", "connect", "dns");
@@ -216,7 +216,7 @@ static void test_http_12_time_limit_in_the_tls_handshake(void **state)
     char url[64];
     int fd = mute_listener(url, sizeof url, "https");
     struct fetch *f = fetch_prepare(url);
-    f->limits.connect_ns = MS(50);
+    f->timeouts.connect_ns = MS(50);
     fetch_start(f);
     fetch_finish(f);
     assert_failed(f, "timeout", "connect", "tls");

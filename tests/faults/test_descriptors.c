@@ -178,7 +178,7 @@ static void test_http_20_fault_42_no_descriptor_until_the_limit(void **state)
     limit.allowed = 1;
     struct fetch *holder = fetch_get("/stall"), *f = fetch_prepare("/bytes/10");
     fetch_reach(holder, SPT_PHASE_WAITING);
-    f->limits.connect_ns = MS(40);
+    f->timeouts.connect_ns = MS(40);
     fetch_start(f);
     fetch_finish(f);
     assert_failed(f, "connect", "too_many_files", "connect");

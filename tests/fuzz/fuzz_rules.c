@@ -28,9 +28,9 @@ static struct spt_policy *make(const char *rule, bool allow)
  * for addresses. */
 static bool is_private(const char *host)
 {
-    struct spt_host read;
-    return !spt_host_read(&read, host, strlen(host)) && strncmp(read.text, "private", 7) == 0 &&
-           spt_host_len(read.text, read.len) == 7;
+    struct spt_hostname read;
+    return !spt_hostname_read(&read, host, strlen(host)) && strncmp(read.text, "private", 7) == 0 &&
+           spt_hostname_len(read.text, read.len) == 7;
 }
 
 /* Writes a host that a rule's text is for, as a URL has it, and returns its port. The rule is not
@@ -60,14 +60,14 @@ static int write_witness(const char *rule, char *host, size_t size)
 static bool holds(const char *rule, const char *host, int port, bool allow)
 {
     char text[RULE_MAX + 16];
-    struct spt_host read;
+    struct spt_hostname read;
     struct spt_policy *policy = make(rule, allow);
     size_t len = strcspn(rule, ":");
     spt_policy_free(policy);
-    if (spt_host_read(&read, host, strlen(host)) || read.kind != SPT_HOST_NAME || len == 0 ||
-        rule[0] == '*')
+    if (spt_hostname_read(&read, host, strlen(host)) || read.kind != SPT_HOSTNAME_NAME ||
+        len == 0 || rule[0] == '*')
         return true;
-    snprintf(text, sizeof text, "%.*s", (int)spt_host_len(read.text, read.len), read.text);
+    snprintf(text, sizeof text, "%.*s", (int)spt_hostname_len(read.text, read.len), read.text);
     return strlen(text) == len && strncasecmp(text, rule, len) == 0;
 }
 #else
@@ -92,7 +92,7 @@ static bool holds(const char *rule, const char *host, int port, bool allow)
 static void check_rule(const char *rule)
 {
     char host[RULE_MAX + 16], spelled[3 * RULE_MAX + 16];
-    struct spt_host read;
+    struct spt_hostname read;
     struct spt_policy *policy = make(rule, false);
     if (!policy) {
         CHECK(!make(rule, true));
@@ -102,14 +102,15 @@ static void check_rule(const char *rule)
     int port = write_witness(rule, host, sizeof host);
     CHECK(holds(rule, host, port, false));
     CHECK(rule[0] == ':' || holds(rule, host, port, true));
-    CHECK(!spt_host_read(&read, host, strlen(host)));
+    CHECK(!spt_hostname_read(&read, host, strlen(host)));
     CHECK(holds(rule, read.text, port, false));
-    if (read.kind != SPT_HOST_NAME)
+    if (read.kind != SPT_HOSTNAME_NAME)
         return;
-    snprintf(spelled, sizeof spelled, "%.*s.", (int)spt_host_len(read.text, read.len), read.text);
+    snprintf(spelled, sizeof spelled, "%.*s.", (int)spt_hostname_len(read.text, read.len),
+             read.text);
     for (char *p = spelled; *p; p++)
         *p = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
-    if (strlen(spelled) <= SPT_HOST_NAME_MAX)
+    if (strlen(spelled) <= SPT_HOSTNAME_NAME_MAX)
         CHECK(holds(rule, spelled, port, false));
     size_t n = 0;
     for (const char *p = read.text; *p; p++)

@@ -19,7 +19,7 @@ enum { TEXT_MAX = 4096 };
 /* What became of a URL as a request's. */
 struct verdict {
     const char *word; /* NULL: it passed */
-    char url[3 * TEXT_MAX + 600], host[SPT_HOST_SIZE];
+    char url[3 * TEXT_MAX + 600], host[SPT_HOSTNAME_SIZE];
     int port;
     bool tls;
 };
@@ -81,7 +81,7 @@ static void check_libcurl(const struct verdict *v)
 {
     CURLU *u = curl_url();
     char *scheme, *host, *port, *path, *query = NULL, *fragment = NULL, *user = NULL, *zone = NULL;
-    char text[SPT_HOST_SIZE + 32], rest[3 * TEXT_MAX + 600];
+    char text[SPT_HOSTNAME_SIZE + 32], rest[3 * TEXT_MAX + 600];
     CHECK(u);
     CHECK(!curl_url_set(u, CURLUPART_URL, v->url,
                         CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS));

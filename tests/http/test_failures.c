@@ -113,7 +113,7 @@ static struct fetch *fetch_from_two_addresses(void)
     char url[64];
     snprintf(url, sizeof url, "http://two.invalid:%u/bytes/3", origin_port());
     struct fetch *f = fetch_prepare(url);
-    f->limits.connect_ns = MS(1000);
+    f->timeouts.connect_ns = MS(1000);
     fetch_start(f);
     fetch_finish(f);
     assert_null(f->request.failure.code);
@@ -143,7 +143,7 @@ static void test_connect_limit(void **state)
     int fillers[4], fd = bound_socket(&port);
     fill_listener(fd, fillers);
     struct fetch *f = fetch_prepare(url_of(port));
-    f->limits.connect_ns = MS(50);
+    f->timeouts.connect_ns = MS(50);
     uint64_t start_ns = spt_loop_now(http.loop);
     fetch_start(f);
     fetch_finish(f);
@@ -159,9 +159,9 @@ static struct fetch *start_limited(const char *path, uint64_t first_byte_ns, uin
                                    uint64_t total_ns)
 {
     struct fetch *f = fetch_prepare(path);
-    f->limits.connect_ns = MS(10000);
-    f->limits.first_byte_ns = first_byte_ns;
-    f->limits.idle_ns = idle_ns;
+    f->timeouts.connect_ns = MS(10000);
+    f->timeouts.first_byte_ns = first_byte_ns;
+    f->timeouts.idle_ns = idle_ns;
     f->request.deadline_ns = total_ns ? spt_loop_now(http.loop) + total_ns : 0;
     fetch_start(f);
     return f;
@@ -233,7 +233,7 @@ static void test_upload_limit_names_sending(void **state)
     f->request.method = "POST";
     f->request.body = body;
     f->request.body_len = N;
-    f->limits.idle_ns = MS(60);
+    f->timeouts.idle_ns = MS(60);
     fetch_start(f);
     fetch_finish(f);
     test_free(body);
@@ -248,8 +248,8 @@ static void test_sent_upload_waits_for_its_first_byte(void **state)
     f->request.method = "POST";
     f->request.body = "abc";
     f->request.body_len = 3;
-    f->limits.first_byte_ns = MS(50);
-    f->limits.idle_ns = MS(20);
+    f->timeouts.first_byte_ns = MS(50);
+    f->timeouts.idle_ns = MS(20);
     fetch_start(f);
     fetch_finish(f);
     assert_failed(f, "timeout", "first_byte", "wait");

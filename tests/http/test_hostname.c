@@ -8,8 +8,8 @@
 
 static const char *host_of(const char *text)
 {
-    static struct spt_host host;
-    return spt_host_read(&host, text, strlen(text)) ? NULL : host.text;
+    static struct spt_hostname host;
+    return spt_hostname_read(&host, text, strlen(text)) ? NULL : host.text;
 }
 
 static void test_x_14_a_host_has_one_form(void **state)
@@ -179,13 +179,13 @@ static void test_x_14_all_else_is_no_host(void **state)
     char name[2000];
     memset(name, 'a', sizeof name);
     for (size_t len = 254; len < 258; len++) {
-        struct spt_host host;
-        const char *word = spt_host_read(&host, name, len);
+        struct spt_hostname host;
+        const char *word = spt_hostname_read(&host, name, len);
         assert_int_equal(word == NULL, len <= 255);
     }
-    struct spt_host host;
-    assert_non_null(spt_host_read(&host, name, sizeof name));
-    assert_non_null(spt_host_read(&host, "a\0b", 3));
+    struct spt_hostname host;
+    assert_non_null(spt_hostname_read(&host, name, sizeof name));
+    assert_non_null(spt_hostname_read(&host, "a\0b", 3));
 }
 
 int main(void)

@@ -10,7 +10,7 @@ uint64_t http_fixture_drain(void *ud)
 {
     for (int laps = 0; laps < 8; laps++) {
         unsigned fired = spt_timer_expire(&http.timers, spt_loop_now(http.loop));
-        bool more = http.driver && spt_driver_drain(http.driver);
+        bool more = http.driver && spt_driver_pass(http.driver);
         if (!fired && !more)
             break;
     }
@@ -54,7 +54,7 @@ int http_fixture_teardown(void **state)
     if (http.session)
         spt_driver_free_session(http.session);
     if (http.driver) {
-        spt_driver_drain(http.driver);
+        spt_driver_pass(http.driver);
         bad += spt_driver_requests(http.driver) != 0;
         bad += spt_driver_sockets(http.driver) != 0;
         spt_driver_free(http.driver);
@@ -87,7 +87,7 @@ struct fetch *fetch_prepare(const char *path)
     f->request.url = f->url;
     f->request.max_body = 64 << 20;
     f->events.on_done = on_done;
-    f->request.limits = &f->limits;
+    f->request.timeouts = &f->timeouts;
     f->request.events = &f->events;
     return f;
 }

@@ -28,7 +28,7 @@ enum { FETCHES = 256 };
 /* A request with what it borrows. */
 struct fetch {
     struct spt_request request;
-    struct spt_limits limits;
+    struct spt_request_timeouts timeouts;
     struct spt_request_events events;
     char url[512];
     unsigned calls; /* of on_done */

@@ -10,7 +10,7 @@ static uint64_t drain(void *ud)
 {
     do
         spt_timer_expire(&dns.timers, spt_loop_now(dns.loop));
-    while (dns.resolver && spt_resolver_drain(dns.resolver));
+    while (dns.resolver && spt_resolver_pass(dns.resolver));
     if (dns.resolver) {
         struct spt_resolver_count count = spt_resolver_count(dns.resolver);
         if (count.sockets > dns.sockets_most)

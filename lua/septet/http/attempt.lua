@@ -4,12 +4,12 @@
 local core = require "septet.core"
 local args = require "septet.internal.args"
 local auth = require "septet.http.auth"
+local connection_options = require "septet.http.connection_options"
 local encode = require "septet.http.encode"
 local failure = require "septet.http.failure"
 local headers = require "septet.http.headers"
 local limits = require "septet.http.limits"
 local options = require "septet.http.options"
-local profile = require "septet.http.profile"
 local redirect = require "septet.http.redirect"
 local response = require "septet.http.response"
 local retry = require "septet.http.retry"
@@ -28,8 +28,8 @@ local core_http, core_stream, setmetatable = core.http, core.http_stream, setmet
 ---@field multipart string|nil Content-Type that the body determines
 ---@field list string[] headers: {name, value, ...}
 ---@field headers userdata the same, checked
----@field terms userdata timeouts, body limit and profile
----@field without_credentials userdata terms for other origins
+---@field core_options userdata timeouts, body limit and connection options
+---@field without_credentials userdata the same for other origins
 ---@field redirects integer maximum number that is followed
 ---@field redirect_headers table<string, boolean> further headers for other origins
 ---@field policy septet.RetryPolicy|nil
@@ -50,10 +50,10 @@ Attempt.__index = Attempt
 ---@return septet.Attempt
 function Attempt.new(session, method, target, streams, deadline)
   return setmetatable({ session = session, method = method, url = target,
-    headers = session.headers, list = session.list, terms = session.terms,
+    headers = session.headers, list = session.list, core_options = session.core_options,
     without_credentials = session.without_credentials, redirects = session.redirects,
     redirect_headers = session.redirect_headers, policy = session.retries, streams = streams,
-    insecure = session.profile.insecure, deadline = deadline }, Attempt)
+    insecure = session.connection.insecure, deadline = deadline }, Attempt)
 end
 
 --- Applies the options of the request.
@@ -76,11 +76,12 @@ function Attempt:override(request, what)
   end
   if request.params then self.url = encode.query(self.url, request.params) end
   local times = limits.times(session.times, request.timeout)
-  if type(request.timeout) == "table" or request.max_body or profile.differs(request) then
-    local connection = profile.new(request, session.profile, what)
+  if type(request.timeout) == "table" or request.max_body
+    or connection_options.has_any(request) then
+    local connection = connection_options.new(request, session.connection, what)
     self.insecure = connection.insecure
-    self.terms, self.without_credentials =
-      profile.terms(connection, times, request.max_body or session.max_body)
+    self.core_options, self.without_credentials =
+      connection_options.for_core(connection, times, request.max_body or session.max_body)
   end
   self.redirects = limits.redirects(request.redirects, session.redirects, what)
   if request.redirect_headers then
@@ -133,13 +134,13 @@ end
 
 -- Sends the attempt. With a retry policy it is streamed, as its head decides whether it is retried.
 local function send(self, body)
-  local pool, left, stays = self.session.core, seconds_left(self), self.redirects == 0
+  local session, left, no_follow = self.session.handle, seconds_left(self), self.redirects == 0
   if self.streams or self.policy then
-    return core_stream(pool, self.terms, self.headers, self.method, self.url, body, left, nil,
-      stays, not self.streams)
+    return core_stream(session, self.core_options, self.headers, self.method, self.url, body,
+      left, nil, no_follow, not self.streams)
   end
-  return core_http(pool, self.terms, self.headers, self.method, self.url, body, left, self.traced,
-    stays)
+  return core_http(session, self.core_options, self.headers, self.method, self.url, body, left,
+    self.traced, no_follow)
 end
 
 local function run_once(self)
@@ -190,7 +191,7 @@ local function run_with_retries(self)
       if attempts > 1 and core.is(result, "HttpError") then result.attempts = attempts end
       core.raise(result, traceback)
     end
-    local unread = ok and result.stream:pass_over()
+    local unread = ok and result.stream:discard()
     core.sleep(delay)
     if unread then result.stream:peek() end -- so that the connection can be used again
     ok, result, traceback = core.try(run_once, self)
@@ -227,7 +228,7 @@ function Attempt:redirect(result, number)
   if url.origin(target) ~= url.origin(self.url) then
     local named = self.redirect_headers
     keep_headers(self, function(name) return named[name] or redirect.is_public(name) end)
-    self.terms = self.without_credentials
+    self.core_options = self.without_credentials
   end
   if method ~= self.method then
     self.body = nil

@@ -59,9 +59,10 @@ local function perform_plain(session, method, target)
   local total, result = session.times.total
   local deadline = total and core.now() + total
   if total then
-    result = core_http(session.core, session.terms, session.headers, method, target, nil, total)
+    result = core_http(session.handle, session.core_options, session.headers, method, target, nil,
+      total)
   else
-    result = core_http(session.core, session.terms, session.headers, method, target)
+    result = core_http(session.handle, session.core_options, session.headers, method, target)
   end
   if not result.url then result.url = target end
   setmetatable(result, response_meta)

@@ -4,10 +4,10 @@ local core = require "septet.core"
 local addresses = require "septet.http.addresses"
 local args = require "septet.internal.args"
 local auth = require "septet.http.auth"
+local connection_options = require "septet.http.connection_options"
 local headers = require "septet.http.headers"
 local hooks = require "septet.http.hooks"
 local limits = require "septet.http.limits"
-local profile = require "septet.http.profile"
 local rate = require "septet.http.rate"
 local request = require "septet.http.request"
 local retry = require "septet.http.retry"
@@ -25,7 +25,7 @@ local USER_AGENT = "septet/" .. core.versions():match("^Septet ([^,]+)")
 ---@field core userdata the connections
 ---@field times table<string, number> timeouts
 ---@field max_body integer|nil
----@field profile table connection options, as the core takes them
+---@field connection table connection options, as the core takes them
 ---@field headers userdata the checked header lines of `list`
 ---@field list string[] headers of requests without options: {name, value, ...}
 ---@field own_headers table<string, string|false> those of the session's options
@@ -38,8 +38,8 @@ local USER_AGENT = "septet/" .. core.versions():match("^Septet ([^,]+)")
 ---@field pace (fun(url: string, left: number|nil): boolean)|nil
 ---@field trace septet.TraceHooks|nil
 ---@field redirected integer redirects followed
----@field terms userdata timeouts, body limit and profile of requests
----@field without_credentials userdata the terms for other origins
+---@field core_options userdata timeouts, body limit and connection options of requests
+---@field without_credentials userdata the same for other origins
 ---@field plain boolean true if a request without options is usually a single attempt
 ---@field closed boolean|nil
 local Session = {}
@@ -89,22 +89,22 @@ function session.new(options)
   for name, value in pairs(options.headers or {}) do own[name] = value end
   local list = headers.list("session", defaults, own)
   local times, max_body = limits.times(TIMEOUTS, options.timeout), options.max_body
-  local connection = profile.new(options, nil, "session")
-  local pool, bad_rule = core.http_session {
+  local connection = connection_options.new(options, nil, "session")
+  local handle, bad_rule = core.http_session {
     limit = options.limit or 64, limit_per_host = options.limit_per_host or 8,
     cookies = options.cookies,
     resolve = addresses.given(options.resolve), resolver = addresses.resolver(options.resolver),
     allow = addresses.rules(options.allow, "allow"), deny = addresses.rules(options.deny, "deny"),
   }
-  if not pool then
+  if not handle then
     args.usage("bad rule '%s' for 'session' (a host, address, range or port expected)", bad_rule)
   end
-  local terms, without_credentials = profile.terms(connection, times, max_body)
+  local core_options, without_credentials = connection_options.for_core(connection, times, max_body)
   local self = setmetatable({
-    core = pool,
+    handle = handle,
     times = times,
     max_body = max_body,
-    profile = connection,
+    connection = connection,
     headers = headers.checked(list),
     list = list,
     own_headers = own,
@@ -117,7 +117,7 @@ function session.new(options)
     pace = rate.pacer(options.rate, url.origin),
     trace = hooks.check(options.trace),
     redirected = 0,
-    terms = terms,
+    core_options = core_options,
     without_credentials = without_credentials,
   }, session_meta)
   -- A request without options is usually a single attempt.
@@ -129,7 +129,7 @@ end
 --- raise Usage. Does nothing if closed. Also called by `<close>`.
 function Session:close()
   self.closed = true
-  self.core:close()
+  self.handle:close()
 end
 session_meta.__close = Session.close
 
@@ -153,7 +153,7 @@ session_meta.__close = Session.close
 --- Returns the session's counters: the current ones, and the totals since it was created.
 ---@return septet.SessionStats
 function Session:stats()
-  local stats = self.core:stats()
+  local stats = self.handle:stats()
   stats.redirects, stats.retries = self.redirected, self.budget.spent
   return stats
 end

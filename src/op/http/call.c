@@ -67,18 +67,18 @@ void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args
 struct spt_http_pool {
     struct spt_env *env;
     struct spt_sched *sched;
-    struct spt_link idle; /* spt_http_request, the last used first */
+    struct spt_link idle; /* spt_http_call, the last used first */
     unsigned n;
     struct spt_resource resource; /* in the env's; the first, so that it is released last */
 };
 
-static struct spt_http_request *acquire(struct spt_http_pool *pool)
+static struct spt_http_call *acquire(struct spt_http_pool *pool)
 {
     struct spt_link *l = spt_list_pop(&pool->idle);
     if (!l)
-        return calloc(1, sizeof(struct spt_http_request));
+        return calloc(1, sizeof(struct spt_http_call));
     pool->n--;
-    return SPT_OF(l, struct spt_http_request, link);
+    return SPT_OF(l, struct spt_http_call, link);
 }
 
 static void fill(struct spt_request *r, const struct spt_http_args *args)
@@ -90,16 +90,16 @@ static void fill(struct spt_request *r, const struct spt_http_args *args)
     r->body = args->body;
     r->body_len = args->body_len;
     r->upload = args->upload ? &args->upload->upload : NULL;
-    r->profile = &options->profile;
+    r->connection = &options->connection;
     r->max_body = options->max_body;
-    r->limits = &options->limits;
+    r->timeouts = &options->timeouts;
     r->deadline_ns = args->deadline_ns;
 }
 
-struct spt_http_request *spt_http_request_new(struct spt_http_pool *pool,
-                                              const struct spt_http_args *args, void *owner)
+struct spt_http_call *spt_http_call_new(struct spt_http_pool *pool,
+                                        const struct spt_http_args *args, void *owner)
 {
-    struct spt_http_request *call = acquire(pool);
+    struct spt_http_call *call = acquire(pool);
     if (!call)
         return NULL;
     call->pool = pool;
@@ -113,8 +113,8 @@ struct spt_http_request *spt_http_request_new(struct spt_http_pool *pool,
     return call;
 }
 
-int spt_http_request_start(struct spt_http_request *call, const struct spt_session_handle *handle,
-                           uint32_t task)
+int spt_http_call_start(struct spt_http_call *call, const struct spt_session_handle *handle,
+                        uint32_t task)
 {
     struct spt_request *r = &call->request;
     call->task = task;
@@ -128,7 +128,7 @@ int spt_http_request_start(struct spt_http_request *call, const struct spt_sessi
     return rc;
 }
 
-void spt_http_request_set_place(lua_State *L, struct spt_http_request *call)
+void spt_http_call_set_place(lua_State *L, struct spt_http_call *call)
 {
     struct spt_sched *s = call->pool->sched;
     if (s->trace.level < 2)
@@ -137,14 +137,14 @@ void spt_http_request_set_place(lua_State *L, struct spt_http_request *call)
     spt_trace_pin(&s->trace, call->place); /* until recycled: the record is still to come */
 }
 
-void spt_http_request_describe(const struct spt_http_request *call, char *text, size_t size)
+void spt_http_call_describe(const struct spt_http_call *call, char *text, size_t size)
 {
     const struct spt_request *r = &call->request;
     char room[SPT_HTTP_URL_MAX];
     snprintf(text, size, "%s %s", r->method, spt_redact_url(r->url, room, sizeof room));
 }
 
-static void recycle(struct spt_http_request *call)
+static void recycle(struct spt_http_call *call)
 {
     struct spt_http_pool *pool = call->pool;
     struct spt_driver *driver = pool->env->driver;
@@ -163,7 +163,7 @@ static void recycle(struct spt_http_request *call)
     pool->n++;
 }
 
-void spt_http_request_release(struct spt_http_request *call)
+void spt_http_call_release(struct spt_http_call *call)
 {
     if (!call)
         return;
@@ -174,7 +174,7 @@ void spt_http_request_release(struct spt_http_request *call)
 
 /* --- the end --- */
 
-void spt_http_request_set_response(lua_State *L, const struct spt_request *r)
+void spt_http_call_set_response(lua_State *L, const struct spt_request *r)
 {
     const struct spt_response *t = r->response;
     lua_pushinteger(L, t->status);
@@ -198,14 +198,14 @@ static const struct spt_response *outcome(const struct spt_request *r)
     return r->response ? r->response : &none;
 }
 
-int spt_http_request_raise(lua_State *L, const struct spt_http_request *call, int status)
+int spt_http_call_raise(lua_State *L, const struct spt_http_call *call, int status)
 {
     if (call && call->request.failure.code)
         return spt_http_failure_raise(L, &call->request);
     return luaL_error(L, "%s", septet_strerror(status));
 }
 
-void spt_http_request_set_trace(lua_State *L, int index, const void *key)
+void spt_http_call_set_trace(lua_State *L, int index, const void *key)
 {
     lua_pushvalue(L, index);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
@@ -217,7 +217,7 @@ void spt_http_request_set_trace(lua_State *L, int index, const void *key)
 /* Calls `trace:ended(time, status, error, cancelled, redirects)`. */
 static int report_protected(lua_State *L)
 {
-    struct spt_http_request *call = lua_touserdata(L, 1);
+    struct spt_http_call *call = lua_touserdata(L, 1);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
     if (lua_rawgetp(L, -1, call->trace) == LUA_TNIL)
         return 0;
@@ -238,7 +238,7 @@ static int report_protected(lua_State *L)
 /* Delivers the terminal event. Runs on the main state, before the waiting task is resumed. */
 static void report(struct spt_deferred *deferred, lua_State *L)
 {
-    struct spt_http_request *call = SPT_OF(deferred, struct spt_http_request, deferred);
+    struct spt_http_call *call = SPT_OF(deferred, struct spt_http_call, deferred);
     lua_pushcfunction(L, report_protected);
     lua_pushlightuserdata(L, call);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
@@ -278,7 +278,7 @@ static uint32_t method_text(struct spt_trace *tr, const struct spt_request *r)
     return spt_trace_intern(tr, spt_redact_url(r->method, room, sizeof room));
 }
 
-static void record(const struct spt_http_request *call)
+static void record(const struct spt_http_call *call)
 {
     struct spt_trace *tr = &call->pool->sched->trace;
     const struct spt_request *r = &call->request;
@@ -311,14 +311,14 @@ static void record(const struct spt_http_request *call)
     spt_trace_xfer(tr, call->t_start_ns, call->task, call->ref, &x);
 }
 
-void spt_http_request_report(struct spt_http_request *call)
+void spt_http_call_report(struct spt_http_call *call)
 {
     spt_link_init(&call->deferred.link);
     call->deferred.run = report;
     spt_sched_defer(call->pool->sched, &call->deferred);
 }
 
-void spt_http_request_ended(struct spt_http_request *call)
+void spt_http_call_ended(struct spt_http_call *call)
 {
     struct spt_sched *s = call->pool->sched;
     call->t_end_ns = spt_sched_clock(s);
@@ -326,7 +326,7 @@ void spt_http_request_ended(struct spt_http_request *call)
     if (call->request.upload)
         spt_upload_handle_on_done(&call->request);
     if (call->trace)
-        spt_http_request_report(call);
+        spt_http_call_report(call);
     else if (call->anchored)
         spt_anchor_release(s->main, call->anchored);
 }
@@ -336,7 +336,7 @@ static void on_host_end(struct spt_resource *resource)
 {
     struct spt_http_pool *pool = SPT_OF(resource, struct spt_http_pool, resource);
     for (struct spt_link *l; (l = spt_list_pop(&pool->idle));) {
-        struct spt_http_request *call = SPT_OF(l, struct spt_http_request, link);
+        struct spt_http_call *call = SPT_OF(l, struct spt_http_call, link);
         spt_request_release(&call->request);
         free(call);
     }

@@ -20,7 +20,7 @@ struct spt_http_pool;
 struct spt_session_handle;
 struct spt_upload_handle;
 
-struct spt_http_request {
+struct spt_http_call {
     struct spt_link link;         /* in the pool while idle */
     struct spt_deferred deferred; /* delivers the terminal event of a traced request */
     /* userdata to unanchor after the terminal event was delivered; NULL for none */
@@ -74,38 +74,38 @@ void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args
 
 /* Takes a call from the pool, or allocates one, and fills it in from `args`. The owner sets the
  * callbacks that it needs. Returns NULL if out of memory. */
-struct spt_http_request *spt_http_request_new(struct spt_http_pool *pool,
-                                              const struct spt_http_args *args, void *owner);
+struct spt_http_call *spt_http_call_new(struct spt_http_pool *pool,
+                                        const struct spt_http_args *args, void *owner);
 
 /* Starts the request. Returns what spt_attempt_start() returns, or SEPTET_ECLOSED if the session is
  * closed. */
-int spt_http_request_start(struct spt_http_request *call, const struct spt_session_handle *handle,
-                           uint32_t task);
+int spt_http_call_start(struct spt_http_call *call, const struct spt_session_handle *handle,
+                        uint32_t task);
 
 /* Records the end of the request and schedules delivery to its traces and hooks. */
-void spt_http_request_ended(struct spt_http_request *call);
+void spt_http_call_ended(struct spt_http_call *call);
 
 /* Schedules delivery of the terminal trace event. */
-void spt_http_request_report(struct spt_http_request *call);
+void spt_http_call_report(struct spt_http_call *call);
 
 /* Detaches the owner and releases the call; NULL is a no-op. */
-void spt_http_request_release(struct spt_http_request *call);
+void spt_http_call_release(struct spt_http_call *call);
 
 /* Registers the trace at `index` under `key`, with a weak reference. */
-void spt_http_request_set_trace(lua_State *L, int index, const void *key);
+void spt_http_call_set_trace(lua_State *L, int index, const void *key);
 
 /* Records the line of the script that makes the call, at trace level 2. */
-void spt_http_request_set_place(lua_State *L, struct spt_http_request *call);
+void spt_http_call_set_place(lua_State *L, struct spt_http_call *call);
 
 /* Writes the method and the URL, for an operation's `describe`. */
-void spt_http_request_describe(const struct spt_http_request *call, char *text, size_t size);
+void spt_http_call_describe(const struct spt_http_call *call, char *text, size_t size);
 
 /* Raises the request's failure, or the error of `status` if it has none. `call` may be NULL if it
  * was released. */
-int spt_http_request_raise(lua_State *L, const struct spt_http_request *call, int status);
+int spt_http_call_raise(lua_State *L, const struct spt_http_call *call, int status);
 
 /* Sets the fields that every response has in the table on top of the stack: status, head, and
  * redirect_url and url if there are any. Raises out of memory. */
-void spt_http_request_set_response(lua_State *L, const struct spt_request *r);
+void spt_http_call_set_response(lua_State *L, const struct spt_request *r);
 
 #endif

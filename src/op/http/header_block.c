@@ -28,7 +28,7 @@ struct head {
 
 bool spt_header_block_is_insecure(const struct spt_request *r)
 {
-    return r->profile && r->profile->insecure && strncasecmp(r->url, "https:", 6) == 0;
+    return r->connection && r->connection->insecure && strncasecmp(r->url, "https:", 6) == 0;
 }
 
 void spt_header_block_push(lua_State *L, const struct spt_request *r)

@@ -15,7 +15,7 @@ enum { MAX_BODY = 64 * 1024 * 1024 }; /* bytes of a whole body, unless a script 
 static int l_options_gc(lua_State *L)
 {
     struct spt_http_options *options = spt_check_self(L, "options");
-    spt_connection_options_release(&options->profile);
+    spt_connection_options_release(&options->connection);
     return 0;
 }
 
@@ -28,10 +28,10 @@ static int l_options(lua_State *L)
     luaL_checktype(L, 1, LUA_TTABLE);
     uint64_t queue = spt_fields_seconds(L, "queue");
     struct spt_http_options made = {
-        .limits.connect_ns = spt_fields_seconds(L, "connect"),
-        .limits.first_byte_ns = spt_fields_seconds(L, "first_byte"),
-        .limits.idle_ns = spt_fields_seconds(L, "idle"),
-        .limits.queue_ns = queue > 0 ? queue : 1, /* 0: start at once or fail */
+        .timeouts.connect_ns = spt_fields_seconds(L, "connect"),
+        .timeouts.first_byte_ns = spt_fields_seconds(L, "first_byte"),
+        .timeouts.idle_ns = spt_fields_seconds(L, "idle"),
+        .timeouts.queue_ns = queue > 0 ? queue : 1, /* 0: start at once or fail */
         .max_body = MAX_BODY,
         .max_stream = SIZE_MAX,
     };
@@ -40,7 +40,7 @@ static int l_options(lua_State *L)
     lua_pop(L, 1);
     lua_getfield(L, 1, "proxy");
     bool env_proxy = lua_type(L, -1) == LUA_TBOOLEAN && lua_toboolean(L, -1);
-    struct spt_connection_options profile = {
+    struct spt_connection_options connection = {
         .env_proxy = env_proxy,
         .proxy = env_proxy ? NULL : (char *)lua_tostring(L, -1),
         .unix_socket = (char *)spt_fields_text(L, "unix_socket"),
@@ -57,7 +57,7 @@ static int l_options(lua_State *L)
     struct spt_http_options *options = lua_newuserdatauv(L, sizeof *options, 0);
     *options = made;
     luaL_setmetatable(L, SPT_OPTIONS_META);
-    if (spt_connection_options_copy(&options->profile, &profile) != SEPTET_OK)
+    if (spt_connection_options_copy(&options->connection, &connection) != SEPTET_OK)
         return luaL_error(L, "%s", septet_strerror(SEPTET_ENOMEM));
     return 1;
 }

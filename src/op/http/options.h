@@ -12,10 +12,10 @@
 
 /* The options of a request: those of its session, unless the request has its own. */
 struct spt_http_options {
-    struct spt_limits limits;
+    struct spt_request_timeouts timeouts;
     size_t max_body;   /* maximum bytes of a whole body */
     size_t max_stream; /* maximum bytes of a streamed body */
-    struct spt_connection_options profile;
+    struct spt_connection_options connection;
 };
 
 #endif

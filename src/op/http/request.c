@@ -15,7 +15,7 @@
 
 struct http_op {
     septet_op op;
-    struct spt_http_request *call; /* owned; the arguments of l_http keep alive what it borrows */
+    struct spt_http_call *call; /* owned; the arguments of l_http keep alive what it borrows */
     const struct spt_session_handle *handle;
 };
 _Static_assert(sizeof(struct http_op) <= SPT_SLOT_SIZE,
@@ -29,9 +29,9 @@ static void on_progress(struct spt_request *request)
 
 static void on_done(struct spt_request *request)
 {
-    struct spt_http_request *call = SPT_OF(request, struct spt_http_request, request);
+    struct spt_http_call *call = SPT_OF(request, struct spt_http_call, request);
     struct http_op *http = call->owner;
-    spt_http_request_ended(call);
+    spt_http_call_ended(call);
     septet_op_done(&http->op, request->failure.code ? SEPTET_EHTTP : SEPTET_OK);
 }
 
@@ -41,26 +41,26 @@ static int http_start(septet_op *op)
 {
     struct http_op *http = (struct http_op *)op;
     const struct spt_task *task = op->task;
-    int rc = spt_http_request_start(http->call, http->handle, task->id);
+    int rc = spt_http_call_start(http->call, http->handle, task->id);
     if (rc != SEPTET_OK) { /* the await raises immediately, so no deferred event is sent */
         http->call->trace = NULL;
-        spt_http_request_ended(http->call);
+        spt_http_call_ended(http->call);
     }
     return rc;
 }
 
 static void http_cancel(septet_op *op)
 {
-    struct spt_http_request *call = ((struct http_op *)op)->call;
+    struct spt_http_call *call = ((struct http_op *)op)->call;
     spt_attempt_cancel(&call->request);
     call->cancelled = true;
-    spt_http_request_ended(call);
+    spt_http_call_ended(call);
 }
 
 static void http_close(septet_op *op)
 {
     struct http_op *http = (struct http_op *)op;
-    spt_http_request_release(http->call);
+    spt_http_call_release(http->call);
     http->call = NULL;
 }
 
@@ -68,21 +68,21 @@ static void http_close(septet_op *op)
 static int http_push(septet_op *op, lua_State *L)
 {
     const struct http_op *http = (struct http_op *)op;
-    const struct spt_http_request *call = http->call;
+    const struct spt_http_call *call = http->call;
     if (op->status < 0)
-        return spt_http_request_raise(L, call, op->status);
+        return spt_http_call_raise(L, call, op->status);
     const struct spt_request *r = &call->request;
     const struct spt_response *t = r->response;
     lua_createtable(L, 0, 4); /* the fourth field is url: set in Lua if it is unchanged */
     lua_pushlstring(L, t->body.buf.data ? t->body.buf.data : "", t->body.buf.len);
     lua_setfield(L, -2, "body");
-    spt_http_request_set_response(L, r);
+    spt_http_call_set_response(L, r);
     return 1;
 }
 
 static void http_describe(const septet_op *op, char *text, size_t size)
 {
-    spt_http_request_describe(((const struct http_op *)op)->call, text, size);
+    spt_http_call_describe(((const struct http_op *)op)->call, text, size);
 }
 
 static const septet_op_type http_type = {
@@ -112,10 +112,10 @@ static int l_http(lua_State *L)
          no_follow = lua_toboolean(L, SPT_HTTP_ARGS + 1);
     struct http_op *http = (struct http_op *)spt_op_new(L, s, &http_type);
     if (traced)
-        spt_http_request_set_trace(L, SPT_HTTP_TRACE, http);
-    if (spt_op_is_cancelled(s))
+        spt_http_call_set_trace(L, SPT_HTTP_TRACE, http);
+    if (spt_op_check_cancelled(s))
         return spt_op_await_cancelled(L, &http->op);
-    struct spt_http_request *call = spt_http_request_new(spt_http_pool(L), &args, http);
+    struct spt_http_call *call = spt_http_call_new(spt_http_pool(L), &args, http);
     if (!call)
         return spt_http_failure_raise_memory(L, args.method, args.url);
     http->call = call;
@@ -124,7 +124,7 @@ static int l_http(lua_State *L)
     call->trace = traced ? http : NULL;
     call->request.follows_redirects = !no_follow;
     call->request.events = &events;
-    spt_http_request_set_place(L, call);
+    spt_http_call_set_place(L, call);
     return spt_op_wait(L, &http->op, false);
 }
 

@@ -44,7 +44,7 @@ static void end_wait(struct spt_stream *stream, int status)
  * completes with SEPTET_ECLOSED. */
 static void close_stream(struct spt_stream *stream)
 {
-    struct spt_http_request *call = stream->call;
+    struct spt_http_call *call = stream->call;
     if (!call)
         return;
     stream->call = NULL;
@@ -53,9 +53,9 @@ static void close_stream(struct spt_stream *stream)
         leave_scope(stream);
         spt_attempt_cancel(&call->request);
         call->cancelled = !stream->opened;
-        spt_http_request_ended(call);
+        spt_http_call_ended(call);
     }
-    spt_http_request_release(call);
+    spt_http_call_release(call);
     end_wait(stream, SEPTET_ECLOSED);
 }
 
@@ -73,7 +73,7 @@ static void on_host_end(struct spt_resource *resource)
 
 static void on_progress(struct spt_request *request)
 {
-    struct spt_stream *stream = SPT_OF(request, struct spt_http_request, request)->owner;
+    struct spt_stream *stream = SPT_OF(request, struct spt_http_call, request)->owner;
     const struct spt_stream_op *waiter = stream->waiter;
     if (request->upload)
         spt_upload_handle_on_sent(request);
@@ -88,10 +88,10 @@ static void on_progress(struct spt_request *request)
 
 static void on_done(struct spt_request *request)
 {
-    struct spt_http_request *call = SPT_OF(request, struct spt_http_request, request);
+    struct spt_http_call *call = SPT_OF(request, struct spt_http_call, request);
     struct spt_stream *stream = call->owner;
     leave_scope(stream);
-    spt_http_request_ended(call);
+    spt_http_call_ended(call);
     bool headed = request->response && request->response->headers_done;
     end_wait(stream, request->failure.code && !headed ? SEPTET_EHTTP : SEPTET_OK);
 }
@@ -104,13 +104,13 @@ static int open_start(septet_op *op)
 {
     struct spt_stream *stream = ((struct spt_stream_op *)op)->stream;
     const struct spt_task *task = op->task;
-    int rc = spt_http_request_start(stream->call, stream->handle, task->id);
+    int rc = spt_http_call_start(stream->call, stream->handle, task->id);
     if (rc == SEPTET_OK) {
         stream->waiter = (struct spt_stream_op *)op;
         return rc;
     }
     leave_scope(stream);
-    spt_http_request_ended(stream->call);
+    spt_http_call_ended(stream->call);
     return rc;
 }
 
@@ -127,10 +127,10 @@ static int open_push(septet_op *op, lua_State *L)
 {
     struct spt_stream *stream = ((struct spt_stream_op *)op)->stream;
     if (op->status < 0)
-        return spt_http_request_raise(L, stream->call, op->status);
+        return spt_http_call_raise(L, stream->call, op->status);
     const struct spt_request *r = &stream->call->request;
     lua_createtable(L, 0, 5); /* the fifth field is url: set in Lua if it is unchanged */
-    spt_http_request_set_response(L, r);
+    spt_http_call_set_response(L, r);
     lua_pushvalue(L, STREAM);
     lua_setfield(L, -2, "stream");
     stream->opened = true;
@@ -139,7 +139,7 @@ static int open_push(septet_op *op, lua_State *L)
 
 static void open_describe(const septet_op *op, char *text, size_t size)
 {
-    spt_http_request_describe(((const struct spt_stream_op *)op)->stream->call, text, size);
+    spt_http_call_describe(((const struct spt_stream_op *)op)->stream->call, text, size);
 }
 
 static const septet_op_type open_type = {
@@ -173,7 +173,7 @@ static struct spt_stream *push_stream(lua_State *L, struct spt_env *env,
     return stream;
 }
 
-static void attach(struct spt_stream *stream, struct spt_http_request *call,
+static void attach(struct spt_stream *stream, struct spt_http_call *call,
                    const struct spt_http_args *args, bool no_follow, bool whole)
 {
     stream->call = call;
@@ -206,16 +206,16 @@ static int l_stream(lua_State *L)
     op->stream = stream;
     luaL_checkstack(L, 8, NULL);
     spt_anchor_keep(L, STREAM);
-    if (spt_op_is_cancelled(s)) {
+    if (spt_op_check_cancelled(s)) {
         spt_anchor_release(L, stream);
         return spt_op_await_cancelled(L, &op->op);
     }
-    struct spt_http_request *call = spt_http_request_new(spt_http_pool(L), &args, stream);
+    struct spt_http_call *call = spt_http_call_new(spt_http_pool(L), &args, stream);
     if (!call) {
         spt_anchor_release(L, stream);
         return spt_http_failure_raise_memory(L, args.method, args.url);
     }
-    spt_http_request_set_place(L, call);
+    spt_http_call_set_place(L, call);
     attach(stream, call, &args, no_follow, whole);
     op->op.ref = call->ref;
     return spt_op_wait(L, &op->op, false);
@@ -228,14 +228,14 @@ static int l_close(lua_State *L)
     return 0;
 }
 
-/* stream:pass_over(): skips the rest of the body. Returns true if there is any, in which case the
+/* stream:discard(): skips the rest of the body. Returns true if there is any, in which case the
  * request soon ends by itself. */
 static int l_pass_over(lua_State *L)
 {
     struct spt_stream *stream = spt_check_self(L, "stream");
     bool continues = stream->call && !stream->ended;
     if (continues)
-        spt_attempt_pass_over(&stream->call->request);
+        spt_attempt_discard_body(&stream->call->request);
     else
         close_stream(stream);
     lua_pushboolean(L, continues);
@@ -267,16 +267,16 @@ static int l_trace(lua_State *L)
         return 0;
     lua_pushvalue(L, 2);
     lua_setiuservalue(L, 1, SPT_HTTP_TRACE);
-    spt_http_request_set_trace(L, 2, stream);
+    spt_http_call_set_trace(L, 2, stream);
     spt_anchor_keep(L, 1);
     stream->call->trace = stream;
     if (stream->ended)
-        spt_http_request_report(stream->call);
+        spt_http_call_report(stream->call);
     return 0;
 }
 
-static const luaL_Reg methods[] = {{"head", l_head},   {"trace", l_trace},         {"__gc", l_gc},
-                                   {"close", l_close}, {"pass_over", l_pass_over}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"head", l_head},   {"trace", l_trace},       {"__gc", l_gc},
+                                   {"close", l_close}, {"discard", l_pass_over}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"http_stream", l_stream}, {NULL, NULL}};
 

@@ -123,7 +123,7 @@ static int push_end(lua_State *L, const struct spt_stream *stream)
     const struct spt_request *r = &stream->call->request;
     size_t held = spt_request_available(r);
     if (r->failure.code)
-        return spt_http_request_raise(L, stream->call, SEPTET_EHTTP);
+        return spt_http_call_raise(L, stream->call, SEPTET_EHTTP);
     lua_pushlstring(L, held > 0 ? held_bytes(r) : "", held);
     return 1;
 }
@@ -133,7 +133,7 @@ static int push_bytes(lua_State *L, struct spt_stream *stream, size_t n)
     const struct spt_request *r = &stream->call->request;
     size_t held = spt_request_available(r), len = n < held ? n : held;
     if (held == 0 && r->failure.code)
-        return spt_http_request_raise(L, stream->call, SEPTET_EHTTP);
+        return spt_http_call_raise(L, stream->call, SEPTET_EHTTP);
     if (held == 0) {
         lua_pushnil(L);
         return 1;
@@ -154,7 +154,7 @@ static int push_line(lua_State *L, struct spt_stream *stream, size_t max)
         return 2;
     }
     if (end == held && r->failure.code)
-        return spt_http_request_raise(L, stream->call, SEPTET_EHTTP);
+        return spt_http_call_raise(L, stream->call, SEPTET_EHTTP);
     if (held == 0) {
         lua_pushnil(L);
         return 1;
@@ -184,7 +184,7 @@ static int read_push(septet_op *op, lua_State *L)
 
 static void read_describe(const septet_op *op, char *text, size_t size)
 {
-    spt_http_request_describe(((const struct spt_stream_op *)op)->stream->call, text, size);
+    spt_http_call_describe(((const struct spt_stream_op *)op)->stream->call, text, size);
 }
 
 static const septet_op_type read_type = {

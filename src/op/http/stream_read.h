@@ -13,7 +13,7 @@
 #define SPT_STREAM_META "septet.http.stream"
 
 struct spt_env;
-struct spt_http_request;
+struct spt_http_call;
 struct spt_session_handle;
 
 enum spt_stream_reading {
@@ -28,7 +28,7 @@ struct spt_stream {
     struct spt_resource host_resource;
     struct spt_env *env;
     /* owned; NULL once closed. The user values keep alive what it borrows. */
-    struct spt_http_request *call;
+    struct spt_http_call *call;
     struct spt_stream_op *waiter;
     /* kept alive by the user values, as are the next two */
     const struct spt_session_handle *handle;

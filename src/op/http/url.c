@@ -51,7 +51,7 @@ static int l_origin(lua_State *L)
     const char *text = spt_check_string(L, 1, &len);
     if (spt_url_resolve(&url, NULL, text, len, SPT_URL_ABSOLUTE))
         return 0;
-    char origin[SPT_HOST_SIZE + 16]; /* the URL must be released before anything may raise */
+    char origin[SPT_HOSTNAME_SIZE + 16]; /* the URL must be released before anything may raise */
     size_t n = url.path;
     memcpy(origin, url.text, n);
     spt_url_release(&url);
@@ -63,11 +63,11 @@ static int l_origin(lua_State *L)
  * nil and a word for the error if it is invalid. */
 static int l_authority(lua_State *L)
 {
-    struct spt_host host;
+    struct spt_hostname host;
     size_t len;
     int port;
     const char *text = spt_check_string(L, 1, &len);
-    const char *word = spt_host_read_authority(&host, &port, text, len);
+    const char *word = spt_hostname_read_authority(&host, &port, text, len);
     if (word)
         return push_word(L, word);
     lua_pushlstring(L, host.text, host.len);

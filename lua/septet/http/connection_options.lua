@@ -4,7 +4,7 @@ local args = require "septet.internal.args"
 local auth = require "septet.http.auth"
 local core = require "septet.core"
 
-local profile = {}
+local connection_options = {}
 
 ---@class septet.Tls
 ---@field ca_file string|nil PEM: trusted certificates, in place of the system's
@@ -111,27 +111,46 @@ local function check_cookies(wanted, base, what)
   return not wanted
 end
 
+-- The connection options, each with the function that checks its value and sets what the core
+-- takes.
+local appliers = {
+  { "proxy", function(made, value, _, what) made.proxy = check_proxy(value, what) end },
+  { "http2", function(made, value, _, what) made.http2 = check_http2(value, what) end },
+  { "unix_socket", function(made, value, _, what)
+    made.unix_socket = check_unix_socket(value, what)
+  end },
+  { "cookies", function(made, value, base, what)
+    made.no_cookies = check_cookies(value, base, what)
+  end },
+  { "auth", function(made, value) made.user, made.password = auth.signer(value) end },
+  { "tls", function(made, value)
+    local tls = check_tls(value)
+    made.ca_file, made.cert_file, made.key_file = tls.ca_file, tls.cert_file, tls.key_file
+    made.insecure, made.tls13 = tls.insecure, tls.min_version == "1.3"
+  end },
+}
+
 --- Checks connection options and returns them, over those of `base`, as the core takes them.
 ---@param options septet.SessionOptions|septet.RequestOptions
 ---@param base table|nil
 ---@param what string
 ---@return table
-function profile.new(options, base, what)
+function connection_options.new(options, base, what)
   local made = {}
   for name, value in pairs(base or {}) do made[name] = value end
-  if options.proxy ~= nil then made.proxy = check_proxy(options.proxy, what) end
-  if options.http2 ~= nil then made.http2 = check_http2(options.http2, what) end
-  if options.unix_socket ~= nil then
-    made.unix_socket = check_unix_socket(options.unix_socket, what)
-  end
-  if options.cookies ~= nil then made.no_cookies = check_cookies(options.cookies, base, what) end
-  if options.auth ~= nil then made.user, made.password = auth.signer(options.auth) end
-  if options.tls then
-    local tls = check_tls(options.tls)
-    made.ca_file, made.cert_file, made.key_file = tls.ca_file, tls.cert_file, tls.key_file
-    made.insecure, made.tls13 = tls.insecure, tls.min_version == "1.3"
+  for _, option in ipairs(appliers) do
+    local value = options[option[1]]
+    if value ~= nil then option[2](made, value, base, what) end
   end
   return made
+end
+
+--- Returns true if `options` has a connection option.
+function connection_options.has_any(options)
+  for _, option in ipairs(appliers) do
+    if options[option[1]] ~= nil then return true end
+  end
+  return false
 end
 
 -- Returns a copy without credentials and client certificate, for origins that the script did not
@@ -143,34 +162,25 @@ local function without_credentials(made)
   return other
 end
 
--- Returns the timeouts, the body limit and the profile of requests as the core takes them.
-local function new_terms(made, times, max_body)
-  local terms = { max_body = max_body }
-  for name, value in pairs(times) do terms[name] = value end
-  for name, value in pairs(made) do terms[name] = value end
-  return core.http_options(terms)
+-- Returns the options of requests as the core takes them.
+local function new_core_options(made, times, max_body)
+  local options = { max_body = max_body }
+  for name, value in pairs(times) do options[name] = value end
+  for name, value in pairs(made) do options[name] = value end
+  return core.http_options(options)
 end
 
---- Returns the terms of requests, and those for other origins, without credentials.
+--- Returns the options of requests as the core takes them, and those for other origins, without
+--- credentials.
 ---@param made table connection options
 ---@param times table<string, number> timeouts
 ---@param max_body integer|nil
----@return userdata terms
+---@return userdata core_options
 ---@return userdata without_credentials
-function profile.terms(made, times, max_body)
-  local terms = new_terms(made, times, max_body)
-  if not (made.user or made.cert_file) then return terms, terms end
-  return terms, new_terms(without_credentials(made), times, max_body)
+function connection_options.for_core(made, times, max_body)
+  local options = new_core_options(made, times, max_body)
+  if not (made.user or made.cert_file) then return options, options end
+  return options, new_core_options(without_credentials(made), times, max_body)
 end
 
-local names = { "proxy", "unix_socket", "tls", "http2", "auth", "cookies" }
-
---- Returns true if `options` has a connection option.
-function profile.differs(options)
-  for _, name in ipairs(names) do
-    if options[name] ~= nil then return true end
-  end
-  return false
-end
-
-return profile
+return connection_options
