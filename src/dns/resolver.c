@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Keeps names, their answers and their waiters.
  *
- *               start                    room                     answer, with a TTL
- *     (none) ───────────▶ queued ─────────────────▶ asking ──────────────────────────────▶ known
- *        ▲                  │                        │  ▲                                   │ │
- *        │ nobody waits     │    answer to nobody    │  └── configuration read anew: queued │ │
- *        └──────────────────┴────────────────────────┘      start, when it has expired ─────┘ │
- *        └───────────────────────────────────────────────── room is needed, or a new name ────┘
+ *     none ── start ──▶ queued ── room in the window ──▶ asking ── answer with a TTL ──▶ known
  *
- * c-ares calls back inside its own work, so its callbacks only mark lookups as done. The drain then
+ *     queued ── its last waiter was cancelled ──────────────────────────▶ none
+ *     asking ── answer without a TTL, or query dropped without waiters ─▶ none
+ *     asking ── query dropped with waiters: configuration read anew ────▶ queued
+ *     known ─── start after it has expired ─────────────────────────────▶ queued
+ *     known ─── expired, or the cache is full, when another is cached ──▶ none
+ *
+ * c-ares calls back inside its own work, so its callbacks only mark lookups as done. The pass then
  * notifies them. */
 #include "dns/resolver.h"
 
@@ -25,7 +26,7 @@
 
 enum {
     IN_FLIGHT_MAX = 4096, /* names queried at once: two queries each, with ids of 16 bits */
-    WINDOW = 64,          /* of these, begun recently: as many as a server and its socket take */
+    WINDOW = 64,          /* of these, not slow: as many as a server and its socket take */
     RESERVED = 16         /* of the window, for new names while others are queued */
 };
 
@@ -183,6 +184,8 @@ void spt_resolver_init_lookup(struct spt_lookup *lookup, void (*on_done)(struct 
     spt_link_init(&lookup->link);
 }
 
+/* Removes a cancelled waiter of a name. Once no lookup waits, drops all queries in flight, and
+ * their sockets close. */
 static void leave(struct spt_name *name)
 {
     struct spt_resolver *r = name->resolver;
@@ -250,7 +253,7 @@ bool spt_resolver_start(struct spt_resolver *r, struct spt_lookup *lookup, const
     return wait_for(name, lookup);
 }
 
-/* --- the drain --- */
+/* --- the pass --- */
 
 static bool deliver(struct spt_resolver *r)
 {
@@ -283,7 +286,7 @@ static struct spt_name *next_queued(struct spt_resolver *r)
 
 static void on_slow(struct spt_timer *timer)
 {
-    /* The drain that follows checks the window. */
+    /* The pass that follows checks the window. */
 }
 
 static void ask_queued(struct spt_resolver *r)

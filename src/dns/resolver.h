@@ -62,7 +62,7 @@ bool spt_resolver_pass(struct spt_resolver *resolver);
  * wakes the resolver. */
 uint64_t spt_resolver_due(const struct spt_resolver *resolver);
 
-/* Counters for the census. */
+/* Counters for tests. */
 struct spt_resolver_count {
     unsigned known;     /* number of names in the cache */
     unsigned waiting;   /* number of waiting lookups */

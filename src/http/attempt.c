@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Starts attempts, moves them from their lookup to a handle, and ends them for any reason. Other
- * files move them from phase to phase. */
+/* Starts attempts, moves them from their lookup to a handle, and ends them for any reason. The
+ * phases of a transfer are entered where libcurl reports them (connect.c, timeouts.c). */
 #include "http/attempt.h"
 
 #include <assert.h>
@@ -23,7 +23,7 @@
 
 enum { TEXT_SIZE = 256 }; /* bytes of a failure's text */
 
-/* --- the end --- */
+/* --- ending an attempt --- */
 
 static void count_sent(const struct spt_request *r)
 {
@@ -107,7 +107,9 @@ static void fail_memory(struct spt_request *r)
     finish(r, true);
 }
 
-/* Starts the next exchange, whatever happened to the body of the last response. */
+/* --- results of libcurl and timeouts --- */
+
+/* Starts the next exchange. It does not matter if the body of the last response was cut short. */
 static void exchange_again(struct spt_request *r)
 {
     spt_session_remove(r);
@@ -123,8 +125,6 @@ static void exchange_again(struct spt_request *r)
     if (rc != SEPTET_OK || spt_session_add(r) != CURLM_OK)
         fail_memory(r);
 }
-
-/* --- completion --- */
 
 static void on_timeout(struct spt_request *r, const char *reason)
 {
@@ -177,7 +177,7 @@ void spt_attempt_complete(struct spt_request *r, CURLcode code)
         exchange_again(r);
         return;
     }
-    bool discard_handle = code != CURLE_OK; /* lack of memory may show its effect later */
+    bool discard_handle = code != CURLE_OK; /* it may lack what libcurl found no memory for */
     bool stale = spt_repeat_is_stale(r->state.easy, code), unread = r->response->body.unread;
     if (stale && r->upload && !spt_upload_rewind(r->upload))
         stale = false;
@@ -320,7 +320,7 @@ void spt_attempt_unpause(struct spt_request *r)
         spt_attempt_complete(r, rc);
 }
 
-/* --- the caller's end of it --- */
+/* --- abort, cancellation and reset --- */
 
 void spt_attempt_abort(struct spt_request *r, const char *code, const char *text)
 {

@@ -10,13 +10,13 @@ struct spt_driver;
 struct spt_request;
 struct spt_session;
 
-/* Queues the request after checking its method, URL and headers. Returns SEPTET_OK, SEPTET_ECLOSED,
- * SEPTET_ENOMEM, or SEPTET_EINVAL. SEPTET_EINVAL fills in `failure`, with the code "protocol" or
- * "url", say. After an error nothing is armed and on_done is not called. The caller releases the
- * failure as after any other end. */
+/* Queues the request after checking its method, its URL and the session's policy. Returns
+ * SEPTET_OK, SEPTET_ECLOSED, SEPTET_ENOMEM with the failure "memory", or SEPTET_EINVAL with the
+ * failure "protocol", "url" or "denied". After an error nothing is armed and on_done is not called.
+ * The caller releases the failure as after any other end. */
 int spt_attempt_start(struct spt_session *session, struct spt_request *request);
 
-/* Resumes a paused streamed request in the next drain, after its caller has taken bytes or has more
+/* Resumes a paused streamed request in the next pass, after its caller has taken bytes or has more
  * to send. A no-op if it is not paused. */
 void spt_attempt_resume(struct spt_request *request);
 
@@ -24,8 +24,9 @@ void spt_attempt_resume(struct spt_request *request);
  * time, and then completes as if the body had ended. A no-op once it has completed. */
 void spt_attempt_discard_body(struct spt_request *request);
 
-/* Cancels a started request at once, in any phase. on_done is not called, and the peer sees the
- * connection close. `failure.phase` is set to its phase. A no-op once it has completed. */
+/* Cancels a started request at once, in any phase. on_done is not called. If the request has a
+ * connection, that is closed, or over HTTP/2 its stream is reset. `failure.phase` is set to its
+ * phase. A no-op once it has completed. */
 void spt_attempt_cancel(struct spt_request *request);
 
 /* Ends a started request with a failure, which on_done reports. `code` is static. A no-op once it

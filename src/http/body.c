@@ -19,8 +19,8 @@ enum {
 
 /* --- response bodies --- */
 
-/* Records whether receiving is paused, and counts the session's paused requests. While there are
- * any, sockets that wait for nothing are not taken for idle ones. */
+/* Records whether receiving is paused, and counts the session's requests for which it is. While
+ * there are any, sockets that wait for nothing are not taken for idle ones. */
 static void set_receive_paused(struct spt_request *r, bool paused)
 {
     r->state.session->paused += (unsigned)paused - (unsigned)r->response->body.paused;

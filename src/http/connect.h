@@ -9,11 +9,13 @@
 struct spt_driver;
 struct spt_easy;
 
-/* libcurl's callbacks; `ud` is the spt_easy, ... */
+/* libcurl's callbacks for a new socket and for a ready connection; `ud` is the spt_easy. */
 curl_socket_t spt_connect_on_open_socket(void *ud, curlsocktype purpose,
                                          struct curl_sockaddr *address);
 int spt_connect_on_ready(void *ud, char *peer, char *local, int peer_port, int local_port);
-/* ... but here the spt_driver, as a connection outlives the handle that opened it. */
+
+/* libcurl's callback to close a socket; `ud` is the spt_driver, as a connection outlives the handle
+ * that opened it. */
 int spt_connect_on_close_socket(void *ud, curl_socket_t fd);
 
 /* Records that libcurl dropped a socket, perhaps before it was connected. */

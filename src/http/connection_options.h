@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Connection options: proxy, unix socket, TLS, credentials for digest challenges, HTTP version and
- * cookies. libcurl keeps connections with different options apart, so that requests of one session
- * may differ in them. */
+ * cookies. Requests of one session may differ in them: libcurl keeps connections apart that differ
+ * in an option of theirs, which the credentials and cookies are not. */
 #ifndef SPT_HTTP_CONNECTION_OPTIONS_H
 #define SPT_HTTP_CONNECTION_OPTIONS_H
 
@@ -19,7 +19,7 @@ struct spt_connection_options {
     char *password;    /* of `user`; NULL for an empty one */
     bool insecure;     /* certificates are not verified */
     bool tls13;        /* TLS 1.3 is the oldest version allowed */
-    bool http2;        /* used over TLS if the server offers it; set by easy.c */
+    bool http2;        /* used over TLS if the server offers it; applied by easy.c */
     bool no_cookies;   /* the session's cookies are neither sent nor stored */
 };
 

@@ -17,7 +17,7 @@ struct spt_resolvers;
 
 /* The entries that a session's multi has, by a hash of "host:port". */
 struct spt_dns_map {
-    struct spt_resolver *resolver; /* borrowed; NULL if libcurl asks the system */
+    struct spt_resolver *resolver; /* borrowed; NULL if libcurl looks up hosts itself */
     struct spt_dns_slot {
         char *name; /* owned "host:port"; NULL if the slot is empty */
         unsigned generation;
@@ -32,24 +32,25 @@ struct spt_resolve_entry {
     unsigned generation;
 };
 
-/* Initialises the map of a session. `servers` is "system", a list of DNS servers as in resolver.h,
- * or NULL for the system's servers. Returns SEPTET_OK or SEPTET_ENOMEM. The caller releases it in
- * either case. */
+/* Initialises the map of a session. `servers` is a list of DNS servers as in resolver.h, NULL for
+ * those of resolv.conf, or "system" if libcurl is to look up hosts itself. Returns SEPTET_OK or
+ * SEPTET_ENOMEM. The caller releases it in either case. */
 int spt_dns_map_init(struct spt_dns_map *map, struct spt_resolvers *resolvers, const char *servers);
 void spt_dns_map_release(struct spt_dns_map *map);
 
 /* Returns true if the host of `name`, "host:port", is to be looked up for a request with these
- * options, which may be NULL. `given` are the session's own entries. */
+ * options, which may be NULL. `given` is the list of entries that the session
+ * was given. */
 bool spt_dns_map_is_ours(const struct spt_dns_map *map, const char *name,
                          const struct spt_connection_options *options,
                          const struct curl_slist *given);
 
-/* Looks up the host of `name`. Returns true if the lookup has completed, well or not. Otherwise
- * returns false, and the lookup's on_done is called when it completes. */
+/* Looks up the host of `name`. Returns true if the lookup has completed, with or without success.
+ * Otherwise returns false, and the lookup's on_done is called when it completes. */
 bool spt_dns_map_look_up(struct spt_dns_map *map, struct spt_lookup *lookup, const char *name);
 
-/* Sets the addresses of a completed lookup on a handle, unless libcurl has them. `name` is not used
- * if the lookup has no answer. */
+/* Sets the addresses of a completed lookup on a handle, and the `given` entries with them, unless
+ * libcurl has the addresses. `name` may be NULL if the lookup has no answer. */
 CURLcode spt_dns_map_apply(struct spt_dns_map *map, struct spt_resolve_entry *entry,
                            const struct spt_lookup *lookup, const char *name,
                            struct curl_slist *given, CURL *curl);

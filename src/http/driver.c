@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The drain, which advances the requests of all sessions. libcurl's and libuv's callbacks only
- * record what happened. */
+/* The pass, which advances the requests of all sessions. Between two passes, a poll callback runs
+ * libcurl for its socket (session.c). libcurl's callbacks only record what happened. */
 #include "http/driver.h"
 
 #include <assert.h>
@@ -14,7 +14,7 @@
 #include "loop/loop.h"
 #include "septet/septet.h"
 
-/* --- the drain --- */
+/* --- the pass --- */
 
 static void admit(struct spt_session *session)
 {

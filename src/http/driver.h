@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* HTTP on libcurl's multi-socket interface: the only caller of curl_multi_*. A host has one driver,
- * a session has one multi. It knows no Lua and no tasks. A request is a struct of the caller's.
- * Its completion is reported by a callback, in spt_driver_pass() and never inside a callback of
- * libcurl or libuv.
+/* HTTP on libcurl's multi-socket interface. A host has one driver, a session has one multi. It
+ * knows no Lua and no tasks. A request is a struct of the caller's. Its completion is reported by a
+ * callback, in spt_driver_pass() and never from a poll callback or inside a call into libcurl.
  *
- *     request ── start ──▶ queued (limiter) ── pass ──▶ in the multi ── message ──▶ on_done
- *                             └────────────── cancel, at any point, at once ─────▶ nothing
+ *     request ── start ──▶ queued ── pass ──▶ looked up ──▶ in the multi ── message ──▶ on_done
+ *                             └────────────── cancel, at any point, at once ──────────▶ nothing
  *
- * The moving parts are each a file: session.h (multis and limits), attempt.h (the life of an
- * attempt), easy.h (handles), connect.h, receive.h and body.h (libcurl's callbacks), timeouts.h
- * (phases), limiter.h (admission), queues.h (what the next drain has to do). */
+ * Its parts: session.h (multis and limits), attempt.h (the life of an attempt), limiter.h (the
+ * queue and admission), dns_map.h (lookups), easy.h (handles), connect.h, receive.h and body.h
+ * (libcurl's callbacks), timeouts.h (phases), queues.h (what the next pass has to do). */
 #ifndef SPT_HTTP_DRIVER_H
 #define SPT_HTTP_DRIVER_H
 
@@ -42,13 +41,13 @@ bool spt_driver_pass(struct spt_driver *driver);
  * requests' timeouts, are in the timers given to spt_driver_new(). */
 uint64_t spt_driver_due(const struct spt_driver *driver);
 
-/* Returns the number of sockets with a poller, for tests and the census. */
+/* Returns the number of sockets with a poller, for tests. */
 unsigned spt_driver_sockets(const struct spt_driver *driver);
-/* Returns the number of requests queued or in flight, for tests and the census. */
+/* Returns the number of requests queued or in flight, for tests. */
 unsigned spt_driver_requests(const struct spt_driver *driver);
 
 /* Closes the connections of a session. Requests queued or in flight end with the failure "closed",
- * which is reported in the next drain. New ones are refused with SEPTET_ECLOSED. A no-op if it is
+ * which is reported in the next pass. New ones are refused with SEPTET_ECLOSED. A no-op if it is
  * closed. */
 void spt_driver_close_session(struct spt_session *session);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Admission: limits the requests in flight, in total and per origin. Requests of one origin are
  * admitted in FIFO order, and origins in round robin, so that a slow origin does not starve the
- * others. It knows no requests, only the links they are queued by. No operation searches a
- * queue. */
+ * others. It knows no requests, only the links they are queued by. Each operation takes constant
+ * time on average. */
 #ifndef SPT_HTTP_LIMITER_H
 #define SPT_HTTP_LIMITER_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Judges hosts and addresses by the rules of a session. Rules and the hosts of URLs are read by the
- * same function (host.h). Addresses of both families are compared as 16 bytes; IPv4 addresses are
- * mapped into IPv6. */
+ * same function (hostname.h). Addresses of both families are compared as 16 bytes; IPv4 addresses
+ * are mapped into IPv6. */
 #include "http/policy.h"
 
 #include <arpa/inet.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Where a session may connect to: lists of allowed and denied hosts, ports and addresses. A name is
- * checked when a request starts. Its address is checked before a socket is opened, and again before
- * an open connection is used, since names may lie. It knows neither requests nor libcurl. */
+ * checked when a request starts. As a name may resolve to any address, its address is checked
+ * before a socket is opened, and again before an open connection is used. It knows neither requests
+ * nor libcurl. */
 #ifndef SPT_HTTP_POLICY_H
 #define SPT_HTTP_POLICY_H
 

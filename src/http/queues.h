@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the next drain of the driver has to do, as queues of sessions, requests and handles. */
+/* What the next pass of the driver has to do, as queues of sessions, requests and handles. */
 #ifndef SPT_HTTP_QUEUES_H
 #define SPT_HTTP_QUEUES_H
 

@@ -30,7 +30,7 @@ struct spt_request_timeouts {
     uint64_t idle_ns;       /* between two bytes, sent, or received and decoded */
 };
 
-/* What the driver's drain calls. */
+/* What the driver's pass calls. */
 struct spt_request_events {
     void (*on_done)(struct spt_request *); /* called once, unless cancelled */
     /* called before on_done; may be NULL. The head of a streamed response is complete, more of its

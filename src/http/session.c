@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs one multi for each session. libcurl is entered from here alone: for a ready socket, for due
- * work, and to add, remove or pause a handle. The multi's callbacks only record what happened. */
+/* Runs one multi for each session. All calls of curl_multi_* and of curl_easy_pause() are here: for
+ * a ready socket, for due work, and to add, remove or pause a handle. The multi's callbacks only
+ * record what happened. */
 #include "http/session.h"
 
 #include <assert.h>
@@ -22,6 +23,8 @@ void spt_session_schedule(struct spt_session *session)
     spt_queues_add(queues, &queues->sessions, &session->pending);
 }
 
+/* Marks a call in which libcurl may run our callbacks. curl_multi_info_read(), curl_multi_setopt()
+ * and curl_multi_timeout() run none. */
 static void enter_curl(struct spt_driver *driver)
 {
     assert(!driver->in_curl);
@@ -36,8 +39,8 @@ static void leave_curl(struct spt_driver *driver)
 /* --- what libcurl asks for --- */
 
 /* Records the events that libcurl wants of a socket. `curl` may be a handle of libcurl's own.
- * Returns 0 always: any other value ends every transfer of the multi, while one that is not watched
- * ends by its timeout. */
+ * Returns 0 always, also if the socket cannot be watched: its transfer then ends by a timeout, but
+ * any other value would end every transfer of the multi. */
 static int on_socket(CURL *curl, curl_socket_t fd, int what, void *ud, void *unused)
 {
     struct spt_session *session = ud;
@@ -106,7 +109,7 @@ static void on_dropped(void *owner)
 static void on_due(struct spt_timer *timer)
 {
     struct spt_session *session = SPT_OF(timer, struct spt_session, due.timer);
-    spt_session_schedule(session); /* the drain checks whether it is due, or was moved */
+    spt_session_schedule(session); /* the pass checks whether it is due, or was moved */
 }
 
 void spt_session_init_pollers(struct spt_driver *driver)
@@ -169,7 +172,7 @@ struct spt_request *spt_session_admit(struct spt_session *session)
 
 /* --- due work --- */
 
-/* Runs libcurl if an action or its timer is due. An early action keeps a later due_ns, as some
+/* Runs libcurl if an action or its timer is due. An early action keeps a later at_ns, as some
  * versions of libcurl report that only once. */
 static void run_due(struct spt_session *session)
 {
@@ -188,8 +191,8 @@ static void run_due(struct spt_session *session)
     }
 }
 
-/* Caps the session at its current number of connections. If no connection is idle, the new one
- * would wait, so the cap applies to a single run. */
+/* Caps the session at its current number of connections, unless none of them is idle. The cap
+ * applies to a single run: if it stayed, a request that finds none idle would wait. */
 void spt_session_cap(struct spt_session *session)
 {
     const struct spt_pollers *sockets = &session->driver->pollers;

@@ -38,7 +38,7 @@ void spt_session_stats(const struct spt_session *session, struct spt_session_sta
 
 /* --- private to src/http --- */
 
-/* Schedules a run of the session in the next drain. */
+/* Schedules a run of the session in the next pass. */
 void spt_session_schedule(struct spt_session *session);
 
 /* Admits the next request that may start. Returns NULL if there is none. */

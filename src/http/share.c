@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Creates up to two CURLSH of TLS sessions, for requests with the session's cookies and without. */
+/* Shares TLS sessions by CURLSH: one for all handles of a session, or two if the session stores
+ * cookies, so that a request without cookies resumes no TLS session of a request with them. */
 #include "http/share.h"
 
 #include "septet/septet.h"

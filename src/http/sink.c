@@ -8,7 +8,7 @@
 
 enum {
     PREALLOC_MAX = 1 << 20, /* bytes allocated on the word of a Content-Length */
-    DISCARD_MAX = 64 * 1024   /* bytes of an unread body, before its connection is closed */
+    DISCARD_MAX = 64 * 1024 /* bytes of an unread body, before its connection is closed */
 };
 
 /* Returns the number of bytes to reserve at the first of them: the whole body, if its length is

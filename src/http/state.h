@@ -41,13 +41,13 @@ struct spt_driver {
     struct spt_timers *timers; /* borrowed */
     struct spt_pollers pollers;
     struct spt_link sessions; /* every session */
-    struct spt_queues queues; /* what the next drain has to do */
+    struct spt_queues queues; /* what the next pass has to do */
     unsigned running;         /* number of handles in the multis */
     struct spt_resolvers resolvers;
     struct spt_easy_pool handles;
     struct spt_response_pool responses;
     unsigned requests;      /* number of requests queued or in flight */
-    uint64_t now_ns;        /* instant of the last call into libcurl for a socket */
+    uint64_t now_ns;        /* instant of the last call into libcurl that may move bytes */
     uint64_t polls_handled; /* number of polls with all their events handled */
     struct spt_url_checker urls;
     bool in_curl;              /* inside a call into libcurl: its callbacks must not call it */
@@ -84,7 +84,7 @@ struct spt_session {
     struct spt_link link;      /* in the driver's sessions */
     struct spt_link pending;   /* in the queue of sessions */
     struct spt_link in_flight; /* admitted requests */
-    unsigned paused;           /* number of them that wait for their readers */
+    unsigned paused;           /* number of them that receive nothing until read */
     struct spt_session_connections connections;
     struct spt_session_due due;
 };
@@ -117,7 +117,7 @@ struct spt_easy_connection {
 
 /* What was sent of an exchange. */
 struct spt_sent {
-    bool engaged;          /* it has had a connection for its request */
+    bool engaged;          /* this exchange has had a connection */
     bool on_stream;        /* it has a stream of HTTP/2 */
     bool unseen;           /* the server refused it without processing it */
     long written;          /* bytes sent for earlier exchanges, and for a proxy's */
@@ -148,7 +148,7 @@ struct spt_easy {
     struct spt_abort abort;
     struct spt_resolve_entry resolve_entry;
     char error[CURL_ERROR_SIZE]; /* libcurl's error message */
-    bool ready;                  /* the attempt has had a connection for its request */
+    bool ready;                  /* an exchange of the attempt has had a connection */
     bool retried;                /* runs on a fresh connection, after a stale one */
     struct spt_exchange exchange;
     struct spt_sent sent;
