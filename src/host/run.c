@@ -43,10 +43,9 @@ static uint64_t next_instant(septet_host *h)
     struct spt_sched *s = spt_host_sched(h);
     bool over = h->running &&
                 s->counts.live == 0; /* it may have ended in the drain before the turn's poll */
-    if (h->more || over || h->deadlock.found || h->interrupt)
+    if (h->more || over || h->deadlock.found || h->interrupt || spt_driver_has_work(h->driver))
         return SPT_LOOP_NOW;
-    uint64_t due = spt_timer_next(&s->tree.timers), curl = spt_driver_due(h->driver);
-    return curl < due ? curl : due;
+    return spt_timer_next(&s->tree.timers);
 }
 
 /* Advances a virtual clock to the next deadline if nothing else could run a task. Returns true if a

@@ -126,13 +126,12 @@ bool spt_driver_pass(struct spt_driver *driver)
     spt_pollers_apply(&driver->pollers);
     driver->polls_handled = spt_loop_polls(driver->loop);
     any |= deliver(driver);
-    return any || spt_driver_due(driver) == 0;
+    return any || spt_driver_has_work(driver);
 }
 
-uint64_t spt_driver_due(const struct spt_driver *driver)
+bool spt_driver_has_work(const struct spt_driver *driver)
 {
-    bool idle = spt_queues_are_idle(&driver->queues) && !spt_resolvers_due(&driver->resolvers);
-    return idle ? SPT_NEVER : 0;
+    return !spt_queues_are_idle(&driver->queues) || spt_resolvers_due(&driver->resolvers);
 }
 
 /* --- sessions --- */

@@ -37,9 +37,9 @@ void spt_driver_change_quirks(struct spt_driver *driver, const char *changes);
  * work is due now. */
 bool spt_driver_pass(struct spt_driver *driver);
 
-/* Returns 0 if there is work to do at once, else SPT_NEVER. Later instants, libcurl's and the
- * requests' timeouts, are in the timers given to spt_driver_new(). */
-uint64_t spt_driver_due(const struct spt_driver *driver);
+/* Returns true if there is work for a pass at once. Later instants, libcurl's and the requests'
+ * timeouts, are in the timers given to spt_driver_new(). */
+bool spt_driver_has_work(const struct spt_driver *driver);
 
 /* Returns the number of sockets with a poller, for tests. */
 unsigned spt_driver_sockets(const struct spt_driver *driver);

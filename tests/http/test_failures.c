@@ -263,7 +263,7 @@ static void test_last_transfer_that_times_out_is_reported(void **state)
     fetch_finish(f);
     assert_int_equal(f->calls, 1);
     assert_int_equal(spt_driver_requests(http.driver), 0);
-    assert_int_equal(spt_driver_due(http.driver), SPT_NEVER);
+    assert_false(spt_driver_has_work(http.driver));
 }
 
 /* --- answers and requests that are wrong --- */

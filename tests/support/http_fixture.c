@@ -14,7 +14,7 @@ uint64_t http_fixture_drain(void *ud)
         if (!fired && !more)
             break;
     }
-    if (http.driver && spt_driver_due(http.driver) == 0)
+    if (http.driver && spt_driver_has_work(http.driver))
         return SPT_LOOP_NOW;
     return spt_timer_next(&http.timers);
 }
