@@ -50,7 +50,7 @@ static void detach(struct spt_request *r, bool discard_handle)
     struct spt_session *session = r->state.session;
     struct spt_driver *driver = session->driver;
     count_sent(r);
-    if (r->state.phase == SPT_PHASE_QUEUED) {
+    if (!r->state.admitted) {
         spt_limiter_remove(&session->limiter, r->state.origin, &r->state.link);
     } else {
         spt_link_remove(&r->state.link);
@@ -222,6 +222,7 @@ int spt_attempt_start(struct spt_session *session, struct spt_request *r)
         return SEPTET_ENOMEM;
     }
     r->state.session = session;
+    r->state.admitted = false;
     r->state.on_timeout = on_timeout;
     r->state.t_start_ns = spt_loop_now(driver->loop);
     driver->requests++;
@@ -255,7 +256,6 @@ void spt_attempt_admit(struct spt_request *r, uint64_t now_ns)
     spt_list_push(&session->in_flight, &r->state.link);
     struct spt_response *t = spt_response_take(&session->driver->responses, r);
     if (!t) {
-        r->state.phase = SPT_PHASE_RESOLVING; /* it has left the queue */
         fail_memory(r);
         return;
     }

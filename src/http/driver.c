@@ -138,15 +138,13 @@ bool spt_driver_has_work(const struct spt_driver *driver)
 
 /* Ends every request with `end`. Once none is in flight, every origin may admit requests, so that
  * the queues empty in their usual order. */
-static void empty(struct spt_session *session, void (*end)(struct spt_request *))
+static void end_requests(struct spt_session *session, void (*end)(struct spt_request *))
 {
     struct spt_request *r;
     while (!spt_link_alone(&session->in_flight))
         end(SPT_OF(session->in_flight.next, struct spt_request, state.link));
-    while ((r = spt_session_admit(session))) {
-        r->state.phase = SPT_PHASE_RESOLVING; /* it has left the queue */
+    while ((r = spt_session_admit(session)))
         end(r);
-    }
 }
 
 static void end_closed(struct spt_request *r)
@@ -159,7 +157,7 @@ void spt_driver_close_session(struct spt_session *session)
     if (!session->multi)
         return;
     assert(!session->driver->in_curl);
-    empty(session, end_closed);
+    end_requests(session, end_closed);
     spt_session_close_multi(session);
 }
 
@@ -198,7 +196,7 @@ void spt_driver_free(struct spt_driver *driver)
     assert(!driver->in_curl);
     while (!spt_link_alone(&driver->sessions)) {
         struct spt_session *s = SPT_OF(driver->sessions.next, struct spt_session, link);
-        empty(s, spt_attempt_cancel);
+        end_requests(s, spt_attempt_cancel);
         spt_driver_free_session(s);
     }
     while (spt_list_pop(&driver->queues.finished))

@@ -46,6 +46,7 @@ struct spt_request_state {
     struct spt_easy *easy; /* its handle; NULL until its lookup is over */
     char *own_url;         /* owned `url` if it had to be rewritten; else NULL */
     bool allowed_by_name;  /* the session's policy allows its name */
+    bool admitted;         /* it has left the queue */
     enum spt_phase phase;
     uint64_t t_start_ns;
     /* value of polls_handled from which its expired timeout counts; 0 if none has expired */

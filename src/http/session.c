@@ -167,7 +167,11 @@ struct spt_easy *spt_session_next_result(struct spt_session *session, CURLcode *
 struct spt_request *spt_session_admit(struct spt_session *session)
 {
     struct spt_link *link = spt_limiter_next(&session->limiter);
-    return link ? SPT_OF(link, struct spt_request, state.link) : NULL;
+    if (!link)
+        return NULL;
+    struct spt_request *r = SPT_OF(link, struct spt_request, state.link);
+    r->state.admitted = true;
+    return r;
 }
 
 /* --- due work --- */

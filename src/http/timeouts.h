@@ -12,7 +12,7 @@ struct spt_driver;
 struct spt_request;
 
 /* Moves a started request to a phase, stamps that with `now_ns` and arms its timeout. Other files
- * set the phase in no other way, except to end a request that leaves the queue. */
+ * set the phase in no other way. */
 void spt_timeouts_enter(struct spt_request *r, enum spt_phase phase, uint64_t now_ns);
 
 /* Restores the phase and timeouts that were in force before an interim response. They continue from
