@@ -34,7 +34,7 @@ static void init_queues(struct spt_sched_queues *queues)
     spt_link_init(&queues->ready);
     spt_link_init(&queues->deferred);
     spt_link_init(&queues->idle);
-    spt_link_init(&queues->endings);
+    spt_link_init(&queues->acyclic_waits);
 }
 
 void spt_core_open(struct spt_sched *s, lua_State *L, const struct spt_hooks *hooks,
@@ -45,10 +45,10 @@ void spt_core_open(struct spt_sched *s, lua_State *L, const struct spt_hooks *ho
     s->main = lua_tothread(L, -1);
     lua_pop(L, 1);
     init_queues(&s->queues);
-    spt_scope_plant(&s->tree);
+    spt_scope_init_tree(&s->tree);
     s->tree.trace = &s->trace;
-    s->tree.on_cancel = spt_task_note_cancel;
-    s->tree.on_reach = spt_op_cancel_wait;
+    s->tree.on_cancel = spt_task_record_cancel;
+    s->tree.on_cancel_pending = spt_op_cancel_wait;
     s->now_ns = spt_sched_clock(s);
     s->anchors.ref = s->pool.ref = s->raised.ref = LUA_NOREF;
     if (spt_trace_init(&s->trace, trace_records) != SEPTET_OK)
@@ -98,7 +98,7 @@ void spt_core_release(struct spt_sched *s)
                                   .warn = dead_warn,
                                   .interrupt_delivered = dead_interrupt_delivered,
                                   .ud = s};
-    s->hook.limit = NULL;
+    s->debug_hook.count_hook = NULL;
     s->interrupt.requested = NULL;
     if (s->main) {
         spt_anchor_release_table(s->main, &s->anchors);

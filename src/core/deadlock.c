@@ -186,11 +186,11 @@ static bool reach(struct set *set, struct spt_task *from, const struct spt_task 
     return false;
 }
 
-/* Gives up the members that wait for `t`, which waits for the ending. */
-static void give_up_circular(struct spt_ending *ending, struct spt_task *t)
+/* Gives up the members of `wait` that wait for `t`, which itself waits for the task of `wait`. */
+static void give_up_circular(struct spt_acyclic_wait *wait, struct spt_task *t)
 {
     struct set members = {0}, seen = {0};
-    spt_inspect_blockers(ending->task, add, &members);
+    spt_inspect_blockers(wait->task, add, &members);
     uint32_t n = members.n;
     for (uint32_t i = 0; i < n; i++) /* they stay in the array; the search needs the marks */
         members.tasks[i]->wait.mark = UNSEEN;
@@ -198,8 +198,8 @@ static void give_up_circular(struct spt_ending *ending, struct spt_task *t)
         if (!reach(&seen, members.tasks[i], t))
             continue; /* nor does any task seen on the way */
         empty(&seen);
-        ending->give_up(ending, members.tasks[i]);
-        if (spt_link_alone(&ending->link))
+        wait->give_up(wait, members.tasks[i]);
+        if (spt_link_alone(&wait->link))
             break;
     }
     empty(&seen);
@@ -209,13 +209,13 @@ static void give_up_circular(struct spt_ending *ending, struct spt_task *t)
 
 void spt_deadlock_break(struct spt_task *t)
 {
-    struct spt_link *head = &t->sched->queues.endings, reached;
+    struct spt_link *head = &t->sched->queues.acyclic_waits, reached;
     struct set seen = {0};
     spt_link_init(&reached);
     reach(&seen, t, NULL);
     for (struct spt_link *l = head->next, *next; l != head; l = next) {
         next = l->next;
-        if (SPT_OF(l, struct spt_ending, link)->task->wait.mark == UNSEEN)
+        if (SPT_OF(l, struct spt_acyclic_wait, link)->task->wait.mark == UNSEEN)
             continue;
         spt_link_remove(l);
         spt_list_push(&reached, l);
@@ -226,6 +226,6 @@ void spt_deadlock_break(struct spt_task *t)
         struct spt_link *l = reached.next;
         spt_link_remove(l);
         spt_list_push(head, l);
-        give_up_circular(SPT_OF(l, struct spt_ending, link), t);
+        give_up_circular(SPT_OF(l, struct spt_acyclic_wait, link), t);
     }
 }

@@ -14,17 +14,17 @@ struct spt_task;
 /* A wait that must not be for a task that itself waits for this one. A combinator waits like that
  * for the tasks that it has cancelled, which cancellation does not reach. So does a task that waits
  * for a module which another task loads. */
-struct spt_ending {
+struct spt_acyclic_wait {
     struct spt_link link;  /* in the scheduler's list while the task waits */
     struct spt_task *task; /* the waiting task */
     /* Stops waiting for `member`, a live task. The whole wait may end by that; the node is then out
      * of the list. */
-    void (*give_up)(struct spt_ending *, struct spt_task *member);
+    void (*give_up)(struct spt_acyclic_wait *, struct spt_task *member);
 };
 
-/* Breaks circles through an spt_ending. To be called when a task begins to wait while any ending is
- * listed. Each ending gives up the members that wait for it by way of this task. If there is no
- * memory for the search, they keep waiting. */
+/* Breaks circles through an spt_acyclic_wait. To be called when a task begins to wait while any
+ * such wait is listed. Each gives up the members that wait for it by way of this task. If there is
+ * no memory for the search, they keep waiting. */
 void spt_deadlock_break(struct spt_task *t);
 
 /* Writes at most `max` tasks of a circle to `out`, each waiting for the next and the last for the

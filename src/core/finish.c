@@ -10,9 +10,9 @@
 
 void spt_finish_report(struct spt_task *t)
 {
-    bool told = spt_failure_origin_is_delivered(t->sched->main, t) && !t->spawn.is_main;
+    bool delivered = spt_failure_origin_is_delivered(t->sched->main, t) && !t->spawn.is_main;
     t->failure.owed_to_group = false;
-    if (!told)
+    if (!delivered)
         t->sched->hooks.unhandled(t->sched->hooks.ud, t);
     t->failure.observed = true;
     spt_task_unanchor(t);
@@ -46,7 +46,7 @@ static struct spt_task *emptied(struct spt_scope *scope)
         return NULL;
     if (t && t->body.ended && t->scope == scope)
         return t;
-    spt_scope_tell_empty(scope);
+    spt_scope_notify_empty(scope);
     return NULL;
 }
 
@@ -93,7 +93,7 @@ static void await_children(struct spt_task *t, struct spt_scope *scope)
         spt_task_become(t, SPT_TASK_WAITING);
     t->body.ended = true;
     spt_finish_leave(scope);
-    if (!spt_link_alone(&t->sched->queues.endings))
+    if (!spt_link_alone(&t->sched->queues.acyclic_waits))
         spt_deadlock_break(t);
 }
 

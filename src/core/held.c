@@ -29,8 +29,8 @@ void spt_held_give_coroutine(lua_State *L, struct spt_task *t, int nargs)
     lua_setiuservalue(L, -2, SPT_TASK_UV_VALUE);
     lua_pushcfunction(co, spt_body_run);
     lua_pushlightuserdata(co, t);
-    if (s->hook.limit)
-        lua_sethook(co, s->hook.limit, LUA_MASKCOUNT, s->hook.count);
+    if (s->debug_hook.count_hook)
+        lua_sethook(co, s->debug_hook.count_hook, LUA_MASKCOUNT, s->debug_hook.count);
     t->co = co;
 }
 

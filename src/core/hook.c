@@ -28,7 +28,7 @@ static void push_thread(lua_State *L, lua_State *co)
  * nothing. */
 static struct record *push_record(lua_State *L, const struct spt_sched *s, lua_State *co)
 {
-    if (!s->hook.by_scripts)
+    if (!s->debug_hook.by_scripts)
         return NULL;
     lua_getfield(L, LUA_REGISTRYINDEX, HOOKS);
     push_thread(L, co);
@@ -44,7 +44,7 @@ static struct record *push_record(lua_State *L, const struct spt_sched *s, lua_S
  * that comes first. */
 static int next_count(const struct spt_sched *s, const struct record *record)
 {
-    int count = s->hook.limit ? s->hook.count : 0;
+    int count = s->debug_hook.count_hook ? s->debug_hook.count : 0;
     if ((record->mask & LUA_MASKCOUNT) && (!count || record->left < count))
         count = record->left;
     return count;
@@ -85,12 +85,12 @@ static void on_event(lua_State *L, lua_Debug *ar)
     const struct spt_sched *s = spt_sched_of(L);
     struct record *record = s ? push_record(L, s, L) : NULL;
     if (!record) { /* a new coroutine inherits the hook of its creator */
-        lua_sethook(L, s ? s->hook.limit : NULL, s && s->hook.limit ? LUA_MASKCOUNT : 0,
-                    s ? s->hook.count : 0);
+        lua_sethook(L, s ? s->debug_hook.count_hook : NULL,
+                    s && s->debug_hook.count_hook ? LUA_MASKCOUNT : 0, s ? s->debug_hook.count : 0);
         return;
     }
-    if (s->hook.limit)
-        s->hook.limit(L, ar);
+    if (s->debug_hook.count_hook)
+        s->debug_hook.count_hook(L, ar);
     bool due = ar->event != LUA_HOOKCOUNT || counted(L, s, record);
     if (!due || spt_frames_own(L) || spt_frames_hidden(L, ar))
         return;
@@ -106,14 +106,16 @@ static void on_event(lua_State *L, lua_Debug *ar)
 bool spt_hook_is_ours(const struct spt_sched *s, lua_State *co)
 {
     lua_Hook hook = lua_gethook(co);
-    return !hook || hook == on_event || hook == s->hook.limit || hook == s->interrupt.hook;
+    return !hook || hook == on_event || hook == s->debug_hook.count_hook ||
+           hook == s->interrupt.hook;
 }
 
 void spt_hook_restore(lua_State *L, const struct spt_sched *s)
 {
     struct record *record = push_record(L, s, L);
     if (!record) {
-        lua_sethook(L, s->hook.limit, s->hook.limit ? LUA_MASKCOUNT : 0, s->hook.count);
+        lua_sethook(L, s->debug_hook.count_hook, s->debug_hook.count_hook ? LUA_MASKCOUNT : 0,
+                    s->debug_hook.count);
         return;
     }
     arm(L, s, record);
@@ -137,14 +139,15 @@ void spt_hook_put(lua_State *L, const struct spt_sched *s, lua_Hook hook, int ma
 /* Sets the hook that the record of `co` asks for, unless the host is ending what `co` runs. */
 static void change(lua_State *L, const struct spt_sched *s, lua_State *co)
 {
-    bool ends = s->hook.limit && lua_gethook(co) == s->hook.limit && lua_gethookcount(co) == 1;
+    bool ends = s->debug_hook.count_hook && lua_gethook(co) == s->debug_hook.count_hook &&
+                lua_gethookcount(co) == 1;
     if (ends || !lua_checkstack(co, 4))
         return;
     spt_hook_restore(co, s);
     keep_urgent(co, s);
     /* the count starts anew: check the time now, so that a loop of this cannot escape the limit */
-    if (s->hook.limit && co == L)
-        s->hook.limit(L, NULL);
+    if (s->debug_hook.count_hook && co == L)
+        s->debug_hook.count_hook(L, NULL);
 }
 
 /* Pushes the table of records, and makes it at its first use. */
@@ -165,7 +168,7 @@ void spt_hook_set(lua_State *L, struct spt_sched *s, lua_State *co, int mask, in
     if (!lua_checkstack(co, 2))
         luaL_error(L, "stack overflow");
     push_table(L);
-    s->hook.by_scripts = true;
+    s->debug_hook.by_scripts = true;
     push_thread(L, co);
     if (mask) {
         struct record *record = lua_newuserdatauv(L, sizeof *record, 1);

@@ -15,7 +15,8 @@
 #include "core/task.h"
 #include "core/traceback.h"
 
-#define REFUSALS_MAX       100 /* number of awaits refused at the end before a task is abandoned */
+/* number of awaits refused while the run ends, before a task is abandoned */
+#define REFUSALS_MAX       100
 /* number of Cancelled raised in one scope of a task, and swallowed, before a warning */
 #define CANCEL_IGNORED_MAX 1000
 
@@ -34,8 +35,8 @@ struct spt_sched *spt_op_sched(const septet_op *op)
 
 /* --- making one --- */
 
-/* Closes an operation that owns something and is too large for its task's slot, if the state is
- * closed while it waits. */
+/* Closes an operation that owns something and is too large for its task's slot, if the
+ * lua_State is closed while it waits. */
 static int l_gc(lua_State *L)
 {
     septet_op *op = lua_touserdata(L, 1);
@@ -70,8 +71,8 @@ void spt_op_open(lua_State *L)
 
 /* --- whether a coroutine can be suspended --- */
 
-/* Returns true for a C function that may be suspended, and for `error`, which only calls a message
- * handler. */
+/* Returns true for the name of a C function that may be suspended, and for `error`, which only
+ * calls a message handler. Names suffice, as they only choose the words of a message. */
 static bool is_suspendable(const char *name)
 {
     static const char *const names[] = {"pcall", "xpcall",           "dofile", "error",
@@ -353,7 +354,7 @@ int spt_op_wait(lua_State *L, septet_op *op, bool shielded)
     t->wait.shielded = shielded;
     s->counts.external += (op->type->flags & SEPTET_OP_EXTERNAL) != 0;
     begin_wait(L, t);
-    if (!spt_link_alone(&s->queues.endings) && op->type->blockers)
+    if (!spt_link_alone(&s->queues.acyclic_waits) && op->type->blockers)
         spt_deadlock_break(t);
     return suspend(L, op);
 }

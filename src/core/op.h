@@ -27,11 +27,11 @@ void spt_op_open(lua_State *L);
 septet_op *spt_op_new(lua_State *L, struct spt_sched *s, const septet_op_type *type);
 
 /* The steps of septet_op_await(), for operations that act before they wait: a refused wait must
- * have no effect. The first returns true if the running task's next wait is refused, because its
- * scope is cancelled or the host shuts down. The caller then calls spt_op_await_cancelled(), which
- * raises. Otherwise it calls spt_op_wait(), and runs no Lua in between. Both need eight free slots
- * of the stack. If `shielded`, no later cancellation reaches the wait, as in the join of a closing
- * scope. */
+ * have no effect. The first cancels the running task's scopes with a passed deadline, then
+ * returns true if the task's next wait is refused, because its scope is cancelled or the host shuts
+ * down. The caller then calls spt_op_await_cancelled(), which raises. Otherwise it calls
+ * spt_op_wait(), and runs no Lua in between. Both need eight free slots of the stack. If
+ * `shielded`, no later cancellation reaches the wait, as in the join of a closing scope. */
 bool spt_op_check_cancelled(struct spt_sched *s);
 int spt_op_await_cancelled(lua_State *L, septet_op *op);
 int spt_op_wait(lua_State *L, septet_op *op, bool shielded);
@@ -51,7 +51,7 @@ int spt_op_checkpoint(lua_State *L, struct spt_sched *s);
 
 /* Ends the wait of the scope's task: cancels and closes its operation, and makes the task ready. A
  * no-op if the scope is not its innermost, or if the task does not wait in an operation, or is
- * shielded. The tree's on_reach. */
+ * shielded. Installed as the tree's on_cancel_pending. */
 void spt_op_cancel_wait(struct spt_scope *scope);
 
 /* Returns the scheduler of an operation; valid once it is started. */

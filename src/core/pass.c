@@ -15,8 +15,8 @@
 static void run_deferred(struct spt_sched *s)
 {
     for (struct spt_link *l; (l = spt_list_pop(&s->queues.deferred));) {
-        struct spt_deferred *n = SPT_OF(l, struct spt_deferred, link);
-        n->run(n, s->main);
+        struct spt_deferred *deferred = SPT_OF(l, struct spt_deferred, link);
+        deferred->run(deferred, s->main);
     }
 }
 
@@ -26,7 +26,8 @@ static void report_unhandled(struct spt_sched *s)
         spt_finish_report(SPT_OF(l, struct spt_task, link));
 }
 
-/* Renews the background scope, which serves each generation of main tasks in turn. */
+/* Renews the background scope, which was cancelled after the last main task, for the tasks of later
+ * main tasks. */
 static void renew_background(struct spt_scope *background)
 {
     if (spt_scope_is_cancelled(background) && background->tasks.live == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Passes: the only place that runs tasks. */
+/* Passes, which run the tasks. A drain (host/run.h) is a series of passes. */
 #ifndef SPT_CORE_PASS_H
 #define SPT_CORE_PASS_H
 

@@ -21,8 +21,8 @@ void spt_sched_attach(lua_State *L, struct spt_sched *s)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &sched_key);
 }
 
-void spt_sched_defer(struct spt_sched *s, struct spt_deferred *note)
+void spt_sched_defer(struct spt_sched *s, struct spt_deferred *deferred)
 {
-    spt_list_push(&s->queues.deferred, &note->link);
+    spt_list_push(&s->queues.deferred, &deferred->link);
     spt_sched_wake(s);
 }

@@ -46,8 +46,8 @@ struct spt_idle_waiter {
 struct spt_sched_queues {
     struct spt_link ready; /* tasks in state NEW or READY, oldest first */
     struct spt_link deferred;
-    struct spt_link idle;    /* spt_idle_waiter: notified when no task can run */
-    struct spt_link endings; /* spt_ending: waits that may not be part of a circle */
+    struct spt_link idle;          /* spt_idle_waiter: notified when no task can run */
+    struct spt_link acyclic_waits; /* spt_acyclic_wait: those that may not be part of a circle */
     uint64_t shuffle; /* state of the generator that orders each pass at random; 0: FIFO order */
 };
 
@@ -70,10 +70,10 @@ struct spt_run {
 };
 
 /* The debug hook of every task's coroutine. */
-struct spt_turn_hook {
-    /* count hook, called every `count` instructions, or NULL; also called with a NULL record, to
-     * check the time */
-    lua_Hook limit;
+struct spt_debug_hook {
+    /* called every `count` instructions, or NULL; also called with a NULL record, to check the
+     * time */
+    lua_Hook count_hook;
     int count;
     bool by_scripts; /* true once a script has set a hook */
 };
@@ -119,7 +119,7 @@ struct spt_sched {
     struct spt_tree tree;
     struct spt_anchors anchors; /* of the live tasks' handles */
     struct spt_coroutines pool;
-    struct spt_turn_hook hook;
+    struct spt_debug_hook debug_hook;
     struct spt_interrupt interrupt;
     struct spt_own_frames frames;
     struct spt_raised raised; /* private to op.c */
@@ -161,7 +161,7 @@ static inline void spt_sched_leave(struct spt_sched *s)
     s->run.draining = false;
 }
 
-void spt_sched_defer(struct spt_sched *s, struct spt_deferred *note);
+void spt_sched_defer(struct spt_sched *s, struct spt_deferred *deferred);
 
 /* Records that an interrupt has reached a task, and notifies the host if it waits for that. */
 static inline void spt_sched_interrupt_delivered(struct spt_sched *s)

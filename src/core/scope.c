@@ -16,7 +16,7 @@ static void init(struct spt_scope *scope, struct spt_tree *tree)
     spt_link_init(&scope->resources);
 }
 
-void spt_scope_plant(struct spt_tree *tree)
+void spt_scope_init_tree(struct spt_tree *tree)
 {
     spt_timer_init(&tree->timers);
     spt_link_init(&tree->unhandled);
@@ -66,7 +66,7 @@ static void propagate_cancel(struct spt_scope *top, const struct spt_scope *canc
         s->cancel_pending = true;
         s->canceller = canceller;
         if (s->task)
-            s->tree->on_reach(s);
+            s->tree->on_cancel_pending(s);
     }
 }
 
@@ -140,7 +140,7 @@ void spt_scope_expire(struct spt_scope *scope, uint64_t now_ns)
             spt_scope_cancel(s, "deadline", NULL);
 }
 
-void spt_scope_tell_empty(struct spt_scope *scope)
+void spt_scope_notify_empty(struct spt_scope *scope)
 {
     void (*fire)(struct spt_scope *) = scope->on_empty.fire;
     if (scope->tasks.live > 0 || !fire)
@@ -162,7 +162,7 @@ bool spt_scope_move(struct spt_scope *root, struct spt_scope *to)
         propagate_cancel(root, to->canceller);
     bool cancelled = spt_scope_inherit_cancel(root);
     from->tasks.live--;
-    spt_scope_tell_empty(from);
+    spt_scope_notify_empty(from);
     return cancelled;
 }
 

@@ -88,7 +88,7 @@ struct spt_tree {
     /* called for a scope that is cancelled, before any task learns of it; sets cancel.by */
     void (*on_cancel)(struct spt_scope *scope);
     /* called for each scope of a task that is now cancel pending */
-    void (*on_reach)(struct spt_scope *scope);
+    void (*on_cancel_pending)(struct spt_scope *scope);
 };
 
 /* A resource that a scope releases when it closes, last first. */
@@ -114,13 +114,13 @@ struct spt_block {
 };
 
 /* Opens the host's own scopes. The caller sets the tree's callbacks and its trace. */
-void spt_scope_plant(struct spt_tree *tree);
+void spt_scope_init_tree(struct spt_tree *tree);
 
 /* Opens the root of a task, or a block, below `parent`. `task` runs in it. Both are borrowed. */
 void spt_scope_open(struct spt_scope *scope, struct spt_scope_kind kind, struct spt_scope *parent,
                     struct spt_task *task);
 
-/* Readies one of the host's own scopes for further tasks, once it was cancelled and is empty. */
+/* Resets one of the host's own scopes for further tasks, once it was cancelled and is empty. */
 void spt_scope_renew(struct spt_scope *scope);
 
 /* Returns the scope after `s` in a walk of the tree below `top`, in the order of spawning, or NULL
@@ -167,7 +167,7 @@ static inline bool spt_scope_is_cancelled(const struct spt_scope *scope)
 bool spt_scope_move(struct spt_scope *root, struct spt_scope *to);
 
 /* Calls on_empty, and clears it, if it is set and the scope has no live task. */
-void spt_scope_tell_empty(struct spt_scope *scope);
+void spt_scope_notify_empty(struct spt_scope *scope);
 
 /* Returns true if the scope, at its exit, swallows the Cancelled that unwinds it. */
 bool spt_scope_catches_cancel(const struct spt_scope *scope);

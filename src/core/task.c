@@ -61,7 +61,7 @@ void spt_task_yielding(struct spt_task *t)
     spt_task_queue(t);
 }
 
-void spt_task_note_cancel(struct spt_scope *scope)
+void spt_task_record_cancel(struct spt_scope *scope)
 {
     struct spt_sched *s = spt_sched_of_scope(scope);
     scope->cancel.by = s->current ? s->current->id : 0;

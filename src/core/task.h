@@ -78,7 +78,7 @@ struct spt_task_body {
     int nresults;    /* number of results if it returned */
     uint8_t outcome; /* the task's final state, valid once the body has ended */
     bool failing;    /* it failed; its open blocks and closers are being closed */
-    bool ended;      /* the task waits for the tasks of its innermost scope */
+    bool ended;      /* the body has ended; the task waits for those of its innermost scope */
     /* it swallowed its cancellation too often at the end, and is never resumed again */
     bool abandoned;
     bool has_closers;    /* SPT_TASK_UV_CLOSERS is set */
@@ -192,7 +192,7 @@ void spt_task_observe(struct spt_task *t);
 /* Like spt_task_observe(), for the group that raises the failure. */
 void spt_task_collect(struct spt_task *t);
 
-/* Records the cancellation of a scope in the trace. The tree's on_cancel. */
-void spt_task_note_cancel(struct spt_scope *scope);
+/* Records the cancellation of a scope in the trace. Installed as the tree's on_cancel. */
+void spt_task_record_cancel(struct spt_scope *scope);
 
 #endif

@@ -12,12 +12,13 @@
 #include "core/sched.h"
 #include "core/task.h"
 
-/* number of operations that may complete at once in one turn, before the others get theirs */
+/* number of operations that may complete at once in one turn, before the other tasks run */
 #define BUDGET 128
 
-/* Stores an error that no body caught, such as out of memory while the results are kept. It is on
- * top of the dead coroutine's stack. */
-static void died(struct spt_task *t)
+/* Makes the value on top of the task's coroutine its error, and its outcome a failure. For an error
+ * that no body caught, such as out of memory while the results are kept, and for an abandoned
+ * task. */
+static void fail_with_top(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
     spt_task_push(s->main, t);
@@ -27,14 +28,15 @@ static void died(struct spt_task *t)
     t->body.outcome = SPT_TASK_FAILED;
 }
 
-/* Handles a yield that is no wait of Septet's, by foreign C code: drops the values and makes the
- * task ready. */
+/* Handles a yield by foreign C code instead of an await: drops the values and makes the task
+ * ready. */
 static void foreign_yield(struct spt_task *t, int nvalues)
 {
     lua_pop(t->co, nvalues);
     lua_checkstack(t->co, 1);
     lua_pushlightuserdata(t->co, (void *)&spt_op_wait_mark);
-    t->sched->hooks.warn(t->sched->hooks.ud, "a task yielded outside any coroutine of its own");
+    t->sched->hooks.warn(t->sched->hooks.ud,
+                         "a C function yielded a task's own coroutine: only an await suspends it");
     spt_task_yielding(t);
 }
 
@@ -51,7 +53,7 @@ static void abandon(struct spt_task *t)
     s->current = NULL;
     lua_settop(t->co, 0);
     lua_pushnil(t->co); /* in the slot of the wait mark; a message would allocate */
-    died(t);
+    fail_with_top(t);
     if (s->run.exiting)
         t->body.outcome = SPT_TASK_CANCELLED;
     t->co = NULL;
@@ -63,8 +65,9 @@ static void abandon(struct spt_task *t)
 static void recycle(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
-    bool over_limit = s->hook.limit && lua_gethookcount(t->co) != s->hook.count;
-    if (!t->body.coroutine_seen && lua_gethook(t->co) == s->hook.limit && !over_limit)
+    /* a turn over its time limit, in which the host lowered the count */
+    bool over_limit = s->debug_hook.count_hook && lua_gethookcount(t->co) != s->debug_hook.count;
+    if (!t->body.coroutine_seen && lua_gethook(t->co) == s->debug_hook.count_hook && !over_limit)
         spt_coroutines_recycle(s->main, &s->pool, t->co);
 }
 
@@ -74,7 +77,7 @@ static void leave(struct spt_task *t, int status, int nvalues)
         if (status == LUA_OK)
             recycle(t);
         else
-            died(t);
+            fail_with_top(t);
         t->co = NULL;
         spt_finish_task(t);
     } else if (t->body.abandoned) {
@@ -135,7 +138,7 @@ void spt_turn_run(struct spt_task *t)
     if (fresh) {
         if (!start(t))
             return;
-        nargs = t->spawn.nargs + 2;
+        nargs = t->spawn.nargs + 2; /* with the task and its function, for spt_body_run() */
     } else {
         lua_pop(t->co, 1); /* the wait mark */
     }

@@ -82,8 +82,8 @@ static int open_core(lua_State *L)
     core->sched.frames.shown = h->config.own_frames != 0;
     core->sched.slow.limit_ns = h->config.slow_ms * SPT_NS_PER_MS;
     if (h->config.max_slice_ms) {
-        core->sched.hook.limit = spt_guard_slice_hook;
-        core->sched.hook.count = SPT_HOOK_COUNT;
+        core->sched.debug_hook.count_hook = spt_guard_slice_hook;
+        core->sched.debug_hook.count = SPT_HOOK_COUNT;
     }
     core->sched.interrupt.hook = spt_guard_interrupt_hook;
     core->sched.interrupt.requested = &h->interrupt;

@@ -198,15 +198,16 @@ static void warn_task(septet_host *h, const struct spt_task *t)
     spt_report_warning(h, shown);
 }
 
-static unsigned warn_tasks(septet_host *h, struct spt_scope *top, unsigned told)
+static unsigned warn_tasks(septet_host *h, struct spt_scope *top, unsigned reported)
 {
-    for (struct spt_scope *s = top; s && told < REPORTED_MAX; s = spt_scope_next(top, s, true)) {
+    for (struct spt_scope *s = top; s && reported < REPORTED_MAX;
+         s = spt_scope_next(top, s, true)) {
         if (!s->task || s != &s->task->root)
             continue;
         warn_task(h, s->task);
-        told++;
+        reported++;
     }
-    return told;
+    return reported;
 }
 
 /* Warns of a circle: "in a circle: 'a' -> 'b' -> 'a'". */
@@ -238,9 +239,9 @@ void spt_report_deadlock(septet_host *h)
         snprintf(line, sizeof line, "deadlock: all %u tasks wait and nothing can wake them",
                  s->counts.live);
     spt_report_warning(h, line);
-    unsigned told = warn_tasks(h, &s->tree.background, warn_tasks(h, &s->tree.mains, 0));
-    if (told < s->counts.live) {
-        snprintf(line, sizeof line, "... and %u more", s->counts.live - told);
+    unsigned reported = warn_tasks(h, &s->tree.background, warn_tasks(h, &s->tree.mains, 0));
+    if (reported < s->counts.live) {
+        snprintf(line, sizeof line, "... and %u more", s->counts.live - reported);
         spt_report_warning(h, line);
     }
     warn_circle(h);

@@ -94,8 +94,8 @@ static int enter(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope
     struct spt_task *t = s->current;
     if (!t)
         return resume(co, L, nargs, nresults);
-    if (s->hook.limit && !lua_gethook(co)) /* created where no hook is set */
-        spt_hook_put(co, s, s->hook.limit, LUA_MASKCOUNT, s->hook.count);
+    if (s->debug_hook.count_hook && !lua_gethook(co)) /* created where no hook is set */
+        spt_hook_put(co, s, s->debug_hook.count_hook, LUA_MASKCOUNT, s->debug_hook.count);
     struct spt_frame frame = {
         .co = co,
         .up = t->turn.frame,

@@ -173,7 +173,7 @@ static int l_result(lua_State *L)
 
 struct awaited {
     lua_State *L;
-    unsigned depth, told, more;
+    unsigned depth, added, more;
 };
 
 static void add_stack(lua_State *L, const struct spt_task *t, unsigned depth);
@@ -184,11 +184,11 @@ static void add_awaited(void *ud, void *task)
     struct awaited *a = ud;
     const struct spt_task *t = task;
     char name[128];
-    if (a->told == AWAITED_MAX) {
+    if (a->added == AWAITED_MAX) {
         a->more++;
         return;
     }
-    a->told++;
+    a->added++;
     spt_inspect_name(t, name, sizeof name);
     luaL_checkstack(a->L, 8, NULL);
     lua_pushfstring(a->L, "\nwaits for task '%s', at", name);

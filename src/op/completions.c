@@ -49,7 +49,7 @@ struct until_op {
     septet_op op;
     struct completions *set; /* kept alive by the handle at index 1 */
     enum until wait_mode;
-    struct spt_ending ending; /* for UNTIL_OVER */
+    struct spt_acyclic_wait acyclic; /* for UNTIL_OVER */
 };
 
 _Static_assert(sizeof(struct until_op) <= SPT_SLOT_SIZE, "it lies in its task");
@@ -78,7 +78,7 @@ static void complete_wait(struct completions *set)
 {
     struct until_op *waiter = set->waiter;
     set->waiter = NULL;
-    spt_link_remove(&waiter->ending.link);
+    spt_link_remove(&waiter->acyclic.link);
     septet_op_done(&waiter->op, SEPTET_OK);
 }
 
@@ -102,9 +102,9 @@ static void on_end(struct spt_watch *watch, struct spt_task *t)
     }
 }
 
-static void give_up(struct spt_ending *ending, struct spt_task *member)
+static void give_up(struct spt_acyclic_wait *acyclic, struct spt_task *member)
 {
-    struct completions *set = SPT_OF(ending, struct until_op, ending)->set;
+    struct completions *set = SPT_OF(acyclic, struct until_op, acyclic)->set;
     for (uint32_t i = 0; i < set->count; i++) {
         struct entry *e = &set->entries[i];
         if (e->task != member)
@@ -122,16 +122,16 @@ static void give_up(struct spt_ending *ending, struct spt_task *member)
 static int until_start(septet_op *op)
 {
     struct until_op *u = (struct until_op *)op;
-    spt_link_init(&u->ending.link);
+    spt_link_init(&u->acyclic.link);
     if (is_reached(u->set, u->wait_mode)) {
         septet_op_done(op, SEPTET_OK);
         return SEPTET_OK;
     }
     u->set->waiter = u;
     if (u->wait_mode == UNTIL_OVER) {
-        u->ending.task = op->task;
-        u->ending.give_up = give_up;
-        spt_list_push(&spt_op_sched(op)->queues.endings, &u->ending.link);
+        u->acyclic.task = op->task;
+        u->acyclic.give_up = give_up;
+        spt_list_push(&spt_op_sched(op)->queues.acyclic_waits, &u->acyclic.link);
     }
     return SEPTET_OK;
 }
@@ -140,7 +140,7 @@ static void until_cancel(septet_op *op)
 {
     struct until_op *u = (struct until_op *)op;
     u->set->waiter = NULL;
-    spt_link_remove(&u->ending.link);
+    spt_link_remove(&u->acyclic.link);
 }
 
 /* Pushes the index of the next ended task that was not handed out, or nothing. */

@@ -26,7 +26,7 @@ struct wait_op {
     septet_op op;
     struct spt_link link;
     struct load *load; /* kept alive by the handle at index 1 */
-    struct spt_ending ending;
+    struct spt_acyclic_wait acyclic;
     bool is_circular;
 };
 
@@ -34,14 +34,14 @@ _Static_assert(sizeof(struct wait_op) <= SPT_SLOT_SIZE, "it lies in its task");
 
 static void end_wait(struct wait_op *wait)
 {
-    spt_link_remove(&wait->ending.link);
+    spt_link_remove(&wait->acyclic.link);
     septet_op_done(&wait->op, SEPTET_OK);
 }
 
 /* Ends the wait as circular, because the owner waits for the waiting task. */
-static void give_up(struct spt_ending *ending, struct spt_task *owner)
+static void give_up(struct spt_acyclic_wait *acyclic, struct spt_task *owner)
 {
-    struct wait_op *wait = SPT_OF(ending, struct wait_op, ending);
+    struct wait_op *wait = SPT_OF(acyclic, struct wait_op, acyclic);
     wait->is_circular = true;
     spt_link_remove(&wait->link);
     end_wait(wait);
@@ -54,11 +54,11 @@ static int wait_start(septet_op *op)
         septet_op_done(op, SEPTET_OK);
         return SEPTET_OK;
     }
-    wait->ending.task = op->task;
-    wait->ending.give_up = give_up;
+    wait->acyclic.task = op->task;
+    wait->acyclic.give_up = give_up;
     spt_list_push(&wait->load->waiters, &wait->link);
     /* At the front, so that of several loads in a circle the one that has closed it gives up. */
-    spt_list_push_front(&spt_op_sched(op)->queues.endings, &wait->ending.link);
+    spt_list_push_front(&spt_op_sched(op)->queues.acyclic_waits, &wait->acyclic.link);
     return SEPTET_OK;
 }
 
@@ -66,7 +66,7 @@ static void wait_cancel(septet_op *op)
 {
     struct wait_op *wait = (struct wait_op *)op;
     spt_link_remove(&wait->link);
-    spt_link_remove(&wait->ending.link);
+    spt_link_remove(&wait->acyclic.link);
 }
 
 static int wait_push(septet_op *op, lua_State *L)
@@ -129,7 +129,7 @@ static int l_wait(lua_State *L)
     struct load *load = spt_check_self(L, "load");
     struct wait_op *wait = (struct wait_op *)spt_op_new(L, spt_env(L)->sched, &wait_type);
     spt_link_init(&wait->link);
-    spt_link_init(&wait->ending.link);
+    spt_link_init(&wait->acyclic.link);
     wait->load = load;
     wait->is_circular = false;
     return septet_op_await(L, &wait->op);

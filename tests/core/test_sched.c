@@ -48,49 +48,49 @@ static void test_sched_lap_of_few_keeps_the_order(void **state)
     assert_int_equal(spt_pass_run(&fixture.sched, ALL), 0);
 }
 
-/* --- notes, failures, then tasks --- */
+/* --- deferred callbacks, failures, then tasks --- */
 
-struct note {
-    struct spt_deferred note;
+struct deferred {
+    struct spt_deferred deferred;
     const char *name;
 };
 
-static void on_note(struct spt_deferred *note, lua_State *main)
+static void on_deferred(struct spt_deferred *deferred, lua_State *main)
 {
-    log_word(SPT_OF(note, struct note, note)->name);
+    log_word(SPT_OF(deferred, struct deferred, deferred)->name);
 }
 
-static void test_sched_notes_come_before_any_task(void **state)
+static void test_sched_deferred_callbacks_come_before_any_task(void **state)
 {
-    struct note a = {{.run = on_note}, "a"}, b = {{.run = on_note}, "b"};
-    spt_link_init(&a.note.link);
-    spt_link_init(&b.note.link);
+    struct deferred a = {{.run = on_deferred}, "a"}, b = {{.run = on_deferred}, "b"};
+    spt_link_init(&a.deferred.link);
+    spt_link_init(&b.deferred.link);
     spawn("log 'task'");
     unsigned wakes = fixture.wakes;
-    spt_sched_defer(&fixture.sched, &a.note);
-    spt_sched_defer(&fixture.sched, &b.note);
+    spt_sched_defer(&fixture.sched, &a.deferred);
+    spt_sched_defer(&fixture.sched, &b.deferred);
     assert_int_equal(fixture.wakes, wakes + 2);
     assert_true(spt_sched_busy(&fixture.sched));
     run();
     assert_log("a b task");
 }
 
-static struct note from_task = {{.run = on_note}, "note"};
+static struct deferred from_task = {{.run = on_deferred}, "deferred"};
 
-static int l_note(lua_State *L)
+static int l_deferred(lua_State *L)
 {
-    spt_link_init(&from_task.note.link);
-    spt_sched_defer(&fixture.sched, &from_task.note);
+    spt_link_init(&from_task.deferred.link);
+    spt_sched_defer(&fixture.sched, &from_task.deferred);
     return 0;
 }
 
-static void test_sched_notes_made_by_a_task_come_before_the_next(void **state)
+static void test_sched_callbacks_deferred_by_a_task_come_before_the_next(void **state)
 {
-    lua_register(fixture.L, "note", l_note);
-    spawn("log 'first' note()");
+    lua_register(fixture.L, "deferred", l_deferred);
+    spawn("log 'first' deferred()");
     spawn("log 'second'");
     run();
-    assert_log("first note second");
+    assert_log("first deferred second");
 }
 
 static void on_failure_log(struct spt_task *t)
@@ -348,8 +348,8 @@ int main(void)
         TEST(test_sched_batches_are_first_in_first_out),
         TEST(test_sched_what_becomes_ready_in_a_lap_waits_for_the_next),
         TEST(test_sched_lap_of_few_keeps_the_order),
-        TEST(test_sched_notes_come_before_any_task),
-        TEST(test_sched_notes_made_by_a_task_come_before_the_next),
+        TEST(test_sched_deferred_callbacks_come_before_any_task),
+        TEST(test_sched_callbacks_deferred_by_a_task_come_before_the_next),
         TEST(test_sched_failures_are_told_before_tasks_run_on),
         TEST(test_sched_spawn_outside_the_drain_wakes),
         TEST(test_sched_deadlock_is_all_waiting_for_nothing),

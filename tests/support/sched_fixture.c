@@ -296,7 +296,7 @@ static unsigned census(void)
     bad += left(s->counts.external, "operations wait for the world outside");
     bad += left(s->counts.mains, "main tasks are counted");
     bad += left(!spt_link_alone(&s->queues.ready), "the ready queue is not empty");
-    bad += left(!spt_link_alone(&s->queues.deferred), "notes are left");
+    bad += left(!spt_link_alone(&s->queues.deferred), "deferred callbacks are left");
     bad += left(!spt_link_alone(&s->tree.unhandled), "failures were not reported");
     bad += left(spt_timer_next(&s->tree.timers) != SPT_NEVER, "timers are armed");
     bad += left(s->anchors.nfree != s->anchors.room, "tasks are anchored");
