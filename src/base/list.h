@@ -22,10 +22,15 @@ static inline void spt_link_init(struct spt_link *l)
     l->prev = l->next = l;
 }
 
-/* Returns true if the list of a head is empty, or if a node is in no list. */
+/* Returns true if a node is in no list. */
 static inline bool spt_link_alone(const struct spt_link *l)
 {
     return l->next == l;
+}
+
+static inline bool spt_list_is_empty(const struct spt_link *head)
+{
+    return head->next == head;
 }
 
 static inline void spt_link_insert_before(struct spt_link *at, struct spt_link *l)
@@ -68,7 +73,7 @@ static inline struct spt_link *spt_list_pop(struct spt_link *head)
 /* Moves all nodes of `from` behind those of `to`, in order. */
 static inline void spt_list_splice(struct spt_link *to, struct spt_link *from)
 {
-    if (spt_link_alone(from))
+    if (spt_list_is_empty(from))
         return;
     from->next->prev = to->prev;
     to->prev->next = from->next;

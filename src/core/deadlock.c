@@ -222,7 +222,7 @@ void spt_deadlock_break(struct spt_task *t)
     }
     empty(&seen);
     free(seen.tasks);
-    while (!spt_link_alone(&reached)) {
+    while (!spt_list_is_empty(&reached)) {
         struct spt_link *l = reached.next;
         spt_link_remove(l);
         spt_list_push(head, l);

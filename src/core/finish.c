@@ -93,7 +93,7 @@ static void await_children(struct spt_task *t, struct spt_scope *scope)
         spt_task_become(t, SPT_TASK_WAITING);
     t->body.ended = true;
     spt_finish_leave(scope);
-    if (!spt_link_alone(&t->sched->queues.acyclic_waits))
+    if (!spt_list_is_empty(&t->sched->queues.acyclic_waits))
         spt_deadlock_break(t);
 }
 

@@ -354,7 +354,7 @@ int spt_op_wait(lua_State *L, septet_op *op, bool shielded)
     t->wait.shielded = shielded;
     s->counts.external += (op->type->flags & SEPTET_OP_EXTERNAL) != 0;
     begin_wait(L, t);
-    if (!spt_link_alone(&s->queues.acyclic_waits) && op->type->blockers)
+    if (!spt_list_is_empty(&s->queues.acyclic_waits) && op->type->blockers)
         spt_deadlock_break(t);
     return suspend(L, op);
 }

@@ -56,7 +56,7 @@ static void shuffle(struct spt_sched *s, struct spt_link *batch)
 
 bool spt_pass_notify_idle(struct spt_sched *s)
 {
-    if (spt_link_alone(&s->queues.idle) || spt_sched_busy(s))
+    if (spt_list_is_empty(&s->queues.idle) || spt_sched_busy(s))
         return false;
     if (spt_timer_next(&s->tree.timers) > spt_sched_clock(s)) {
         struct spt_idle_waiter *q =
@@ -99,7 +99,7 @@ unsigned spt_pass_run(struct spt_sched *s, unsigned max)
     if (s->queues.shuffle)
         shuffle(s, &batch);
     for (struct spt_link *l; ran < max && (l = spt_list_pop(&batch)); ran++) {
-        if (!spt_link_alone(&s->queues.deferred))
+        if (!spt_list_is_empty(&s->queues.deferred))
             run_deferred(s);
         fetch_ahead(&batch);
         spt_turn_run(SPT_OF(l, struct spt_task, link));

@@ -175,8 +175,8 @@ static inline void spt_sched_interrupt_delivered(struct spt_sched *s)
 /* Returns true if a task, a deferred callback or a report is pending. */
 static inline bool spt_sched_busy(const struct spt_sched *s)
 {
-    return !spt_link_alone(&s->queues.ready) || !spt_link_alone(&s->queues.deferred) ||
-           !spt_link_alone(&s->tree.unhandled);
+    return !spt_list_is_empty(&s->queues.ready) || !spt_list_is_empty(&s->queues.deferred) ||
+           !spt_list_is_empty(&s->tree.unhandled);
 }
 
 /* Returns true if tasks are live, but none is ready and none waits for I/O: only a timer could

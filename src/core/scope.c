@@ -47,7 +47,7 @@ void spt_scope_renew(struct spt_scope *scope)
 
 struct spt_scope *spt_scope_next(const struct spt_scope *top, struct spt_scope *s, bool descend)
 {
-    if (descend && !spt_link_alone(&s->children))
+    if (descend && !spt_list_is_empty(&s->children))
         return SPT_OF(s->children.next, struct spt_scope, sibling);
     while (s != top && s->sibling.next == &s->parent->children)
         s = s->parent;
@@ -194,7 +194,7 @@ void spt_scope_add(struct spt_scope *scope, struct spt_resource *resource)
 
 static void release_resources(struct spt_scope *scope)
 {
-    while (!spt_link_alone(&scope->resources)) {
+    while (!spt_list_is_empty(&scope->resources)) {
         struct spt_link *last = scope->resources.prev;
         spt_link_remove(last);
         struct spt_resource *r = SPT_OF(last, struct spt_resource, link);
@@ -205,7 +205,7 @@ static void release_resources(struct spt_scope *scope)
 void spt_scope_close(struct spt_scope *scope)
 {
     struct spt_tree *tree = scope->tree;
-    assert(scope->open && scope->tasks.live == 0 && spt_link_alone(&scope->children));
+    assert(scope->open && scope->tasks.live == 0 && spt_list_is_empty(&scope->children));
     scope->open = false;
     if (scope->due_ns != SPT_NEVER) /* only a block has one */
         spt_timer_stop(&tree->timers, &SPT_OF(scope, struct spt_block, scope)->deadline);

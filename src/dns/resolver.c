@@ -134,7 +134,7 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
     leave_window(name);
     if (status != ARES_EDESTRUCTION && status != ARES_ECANCELLED)
         conclude(name, status, info);
-    else if (spt_link_alone(&name->waiters))
+    else if (spt_list_is_empty(&name->waiters))
         free_name(name);
     else
         enqueue(name); /* its servers are no longer the current ones */
@@ -190,7 +190,7 @@ static void leave(struct spt_name *name)
 {
     struct spt_resolver *r = name->resolver;
     r->waiting--;
-    if (name->state == SPT_NAME_QUEUED && spt_link_alone(&name->waiters))
+    if (name->state == SPT_NAME_QUEUED && spt_list_is_empty(&name->waiters))
         free_name(name);
     if (r->waiting > 0 || r->in_flight == 0)
         return;
@@ -271,7 +271,7 @@ static bool deliver(struct spt_resolver *r)
 
 static struct spt_name *first(const struct spt_link *list)
 {
-    return spt_link_alone(list) ? NULL : SPT_OF(list->next, struct spt_name, queue);
+    return spt_list_is_empty(list) ? NULL : SPT_OF(list->next, struct spt_name, queue);
 }
 
 /* Returns the next queued name, from both ends in turn, or NULL. Many older names thus do not delay
@@ -279,7 +279,7 @@ static struct spt_name *first(const struct spt_link *list)
 static struct spt_name *next_queued(struct spt_resolver *r)
 {
     r->from_end = !r->from_end;
-    return spt_link_alone(&r->queue)
+    return spt_list_is_empty(&r->queue)
                ? NULL
                : SPT_OF(r->from_end ? r->queue.prev : r->queue.next, struct spt_name, queue);
 }
@@ -313,9 +313,9 @@ bool spt_resolver_pass(struct spt_resolver *r)
 
 uint64_t spt_resolver_due(const struct spt_resolver *r)
 {
-    bool stuck = r->slow.armed || spt_link_alone(&r->window);
-    bool can_go_on = !spt_link_alone(&r->queue) && (has_room(r, WINDOW - RESERVED) || !stuck);
-    return can_go_on || r->channel.timeout_dirty || !spt_link_alone(&r->done) ? 0 : SPT_NEVER;
+    bool stuck = r->slow.armed || spt_list_is_empty(&r->window);
+    bool can_go_on = !spt_list_is_empty(&r->queue) && (has_room(r, WINDOW - RESERVED) || !stuck);
+    return can_go_on || r->channel.timeout_dirty || !spt_list_is_empty(&r->done) ? 0 : SPT_NEVER;
 }
 
 /* --- the resolver --- */

@@ -68,7 +68,7 @@ void spt_dns_table_forget(struct spt_dns_table *table, struct spt_name *name)
 void spt_dns_table_free(struct spt_dns_table *table, struct spt_name *name)
 {
     struct spt_name **at = &table->buckets[bucket(name->hash)];
-    assert(spt_link_alone(&name->waiters));
+    assert(spt_list_is_empty(&name->waiters));
     while (*at != name)
         at = &(*at)->chain;
     *at = name->chain;

@@ -165,7 +165,7 @@ static int host_open(septet_host *h)
  * the driver. */
 static void release_resources(struct spt_env *env)
 {
-    while (!spt_link_alone(&env->resources)) {
+    while (!spt_list_is_empty(&env->resources)) {
         struct spt_link *last = env->resources.prev;
         spt_link_remove(last);
         struct spt_resource *r = SPT_OF(last, struct spt_resource, link);

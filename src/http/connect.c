@@ -102,7 +102,7 @@ static int local_port_of(int fd)
 static void on_connected(struct spt_easy *easy, int local_port)
 {
     bool only = easy->connection.attempts.next == easy->connection.attempts.prev;
-    while (!spt_link_alone(&easy->connection.attempts)) {
+    while (!spt_list_is_empty(&easy->connection.attempts)) {
         struct spt_poller *s = SPT_OF(easy->connection.attempts.next, struct spt_poller, attempt);
         if (only || local_port_of(s->fd) == local_port) {
             spt_pollers_connected(s);
@@ -116,7 +116,7 @@ static void on_connected(struct spt_easy *easy, int local_port)
 
 void spt_connect_drop_attempts(struct spt_easy *easy)
 {
-    while (!spt_link_alone(&easy->connection.attempts)) {
+    while (!spt_list_is_empty(&easy->connection.attempts)) {
         struct spt_poller *s = SPT_OF(easy->connection.attempts.next, struct spt_poller, attempt);
         spt_pollers_close(s->table, s->fd);
     }

@@ -47,7 +47,7 @@ void spt_jar_release(struct spt_jar *jar)
 {
     if (!jar->cookies.next)
         return;
-    while (!spt_link_alone(&jar->cookies))
+    while (!spt_list_is_empty(&jar->cookies))
         drop(jar, SPT_OF(jar->cookies.next, struct cookie, link));
 }
 

@@ -69,7 +69,7 @@ static void retry_fd_waiters(struct spt_driver *driver)
 {
     struct spt_queues *queues = &driver->queues;
     struct spt_link *link;
-    if (spt_link_alone(&queues->fd_waiters) && queues->fds_released == 0)
+    if (spt_list_is_empty(&queues->fd_waiters) && queues->fds_released == 0)
         return;
     while ((queues->fds_released > 0 || driver->running == 0) &&
            (link = spt_list_pop(&queues->fd_waiters))) {
@@ -78,7 +78,7 @@ static void retry_fd_waiters(struct spt_driver *driver)
         spt_session_cap(r->state.session);
         spt_attempt_send(r);
     }
-    if (!spt_link_alone(&queues->fd_waiters))
+    if (!spt_list_is_empty(&queues->fd_waiters))
         return;
     queues->fds_released = 0;
     spt_session_conserve(driver, false);
@@ -141,7 +141,7 @@ bool spt_driver_has_work(const struct spt_driver *driver)
 static void end_requests(struct spt_session *session, void (*end)(struct spt_request *))
 {
     struct spt_request *r;
-    while (!spt_link_alone(&session->in_flight))
+    while (!spt_list_is_empty(&session->in_flight))
         end(SPT_OF(session->in_flight.next, struct spt_request, state.link));
     while ((r = spt_session_admit(session)))
         end(r);
@@ -194,7 +194,7 @@ void spt_driver_change_quirks(struct spt_driver *driver, const char *changes)
 void spt_driver_free(struct spt_driver *driver)
 {
     assert(!driver->in_curl);
-    while (!spt_link_alone(&driver->sessions)) {
+    while (!spt_list_is_empty(&driver->sessions)) {
         struct spt_session *s = SPT_OF(driver->sessions.next, struct spt_session, link);
         end_requests(s, spt_attempt_cancel);
         spt_driver_free_session(s);

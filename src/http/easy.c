@@ -270,7 +270,7 @@ void spt_easy_release(struct spt_request *r, bool discard_handle)
     struct spt_driver *driver = easy->driver;
     r->state.easy = NULL;
     easy->request = NULL;
-    assert(spt_link_alone(&easy->connection.attempts));
+    assert(spt_list_is_empty(&easy->connection.attempts));
     spt_body_drop_decoder(easy);
     spt_link_remove(&easy->connection.stall_link);
     spt_dns_map_clear(&easy->resolve_entry, easy->curl);

@@ -51,7 +51,7 @@ struct spt_link *spt_limiter_next(struct spt_limiter *limiter);
 /* Returns true if spt_limiter_next() would admit a request. */
 static inline bool spt_limiter_ready(const struct spt_limiter *limiter)
 {
-    return limiter->active < limiter->limit && !spt_link_alone(&limiter->round_robin);
+    return limiter->active < limiter->limit && !spt_list_is_empty(&limiter->round_robin);
 }
 
 /* Releases the slot of an admitted request of `o`. May free `o`. */

@@ -33,7 +33,7 @@ void spt_queues_add_progress(struct spt_queues *queues, struct spt_request *r)
 
 void spt_queues_fd_released(struct spt_queues *queues)
 {
-    if (spt_link_alone(&queues->fd_waiters))
+    if (spt_list_is_empty(&queues->fd_waiters))
         return;
     queues->fds_released++;
     spt_loop_wake(queues->loop);
@@ -41,7 +41,7 @@ void spt_queues_fd_released(struct spt_queues *queues)
 
 bool spt_queues_are_idle(const struct spt_queues *queues)
 {
-    return spt_link_alone(&queues->sessions) && spt_link_alone(&queues->finished) &&
-           spt_link_alone(&queues->progress) && spt_link_alone(&queues->resume) &&
+    return spt_list_is_empty(&queues->sessions) && spt_list_is_empty(&queues->finished) &&
+           spt_list_is_empty(&queues->progress) && spt_list_is_empty(&queues->resume) &&
            queues->fds_released == 0;
 }

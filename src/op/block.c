@@ -325,7 +325,7 @@ static int l_deadline(lua_State *L)
 static int l_failed(lua_State *L)
 {
     struct spt_scope *scope = check_own(L, 1);
-    if (spt_link_alone(&scope->failed))
+    if (spt_list_is_empty(&scope->failed))
         return 0;
     struct spt_task *t = SPT_OF(scope->failed.next, struct spt_task, link);
     spt_task_push(L, t);

@@ -56,7 +56,7 @@ _Static_assert(sizeof(struct until_op) <= SPT_SLOT_SIZE, "it lies in its task");
 
 static bool is_reached(const struct completions *set, enum until until)
 {
-    if (until == UNTIL_NEXT && !spt_link_alone(&set->ended))
+    if (until == UNTIL_NEXT && !spt_list_is_empty(&set->ended))
         return true;
     if (until == UNTIL_FIRST && set->nended > 0)
         return true;

@@ -64,7 +64,7 @@ static void test_list_pops_the_oldest(void **state)
     assert_true(spt_link_alone(&items[0].link));
     assert_ptr_equal(spt_list_pop(&head), &items[1].link);
     assert_null(spt_list_pop(&head));
-    assert_true(spt_link_alone(&head));
+    assert_true(spt_list_is_empty(&head));
 }
 
 static void test_list_removes_from_anywhere(void **state)
@@ -94,12 +94,12 @@ static void test_list_splices_in_order(void **state)
     fill(&from, 2, 5);
     spt_list_splice(&to, &from);
     assert_string_equal(names(&to), "abcde");
-    assert_true(spt_link_alone(&from));
+    assert_true(spt_list_is_empty(&from));
     spt_list_splice(&to, &from);
     assert_string_equal(names(&to), "abcde");
     spt_list_splice(&from, &to);
     assert_string_equal(names(&from), "abcde");
-    assert_true(spt_link_alone(&to));
+    assert_true(spt_list_is_empty(&to));
 }
 
 int main(void)

@@ -209,7 +209,7 @@ static void test_socket_given_up_while_opening_is_dropped_at_once(void **state)
     close(t.pair[0]);
     want(0);
     assert_null(spt_pollers_find(&t.table, t.pair[0]));
-    assert_true(spt_link_alone(&attempts));
+    assert_true(spt_list_is_empty(&attempts));
     turn();
     turn();
     assert_int_equal(t.calls, 0);

@@ -49,7 +49,7 @@ static void test_t_j_waiters_for_a_load_are_unwound_with_the_host(void **state)
     fake("main");
     spt_pass_unwind(&fixture.sched);
     assert_int_equal(fixture.sched.counts.live, 0);
-    assert_true(spt_link_alone(&fixture.sched.queues.acyclic_waits));
+    assert_true(spt_list_is_empty(&fixture.sched.queues.acyclic_waits));
     script("collectgarbage() LOAD:finish()");
     fixture.sched.run.shutting_down = false;
 }
@@ -57,7 +57,7 @@ static void test_t_j_waiters_for_a_load_are_unwound_with_the_host(void **state)
 static void check_sweep(long n, bool failed)
 {
     assert_int_equal(fixture.sched.counts.live, 0);
-    assert_true(spt_link_alone(&fixture.sched.queues.acyclic_waits));
+    assert_true(spt_list_is_empty(&fixture.sched.queues.acyclic_waits));
     script("log(OVER, OTHERS)");
     if (!failed)
         assert_log("false true");

@@ -295,12 +295,12 @@ static unsigned census(void)
     bad += left(s->counts.live, "tasks live");
     bad += left(s->counts.external, "operations wait for the world outside");
     bad += left(s->counts.mains, "main tasks are counted");
-    bad += left(!spt_link_alone(&s->queues.ready), "the ready queue is not empty");
-    bad += left(!spt_link_alone(&s->queues.deferred), "deferred callbacks are left");
-    bad += left(!spt_link_alone(&s->tree.unhandled), "failures were not reported");
+    bad += left(!spt_list_is_empty(&s->queues.ready), "the ready queue is not empty");
+    bad += left(!spt_list_is_empty(&s->queues.deferred), "deferred callbacks are left");
+    bad += left(!spt_list_is_empty(&s->tree.unhandled), "failures were not reported");
     bad += left(spt_timer_next(&s->tree.timers) != SPT_NEVER, "timers are armed");
     bad += left(s->anchors.nfree != s->anchors.room, "tasks are anchored");
-    bad += left(!spt_link_alone(&s->tree.mains.children), "the mains' scope has children");
+    bad += left(!spt_list_is_empty(&s->tree.mains.children), "the mains' scope has children");
     bad += left(s->tree.mains.tasks.live || s->tree.background.tasks.live, "scopes count tasks");
     bad += left(s->current, "a task is running");
     bad += left(lua_gettop(s->main), "values are on the main stack");
