@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/error.h"
-#include "core/held.h"
+#include "core/first_call.h"
 #include "core/hook.h"
 #include "core/inspect.h"
 #include "core/reason.h"
@@ -63,10 +63,10 @@ struct spt_task *spt_spawn_task(lua_State *L, struct spt_scope *owner, struct sp
     luaL_setmetatable(L, SPT_TASK_META);
     t->sched = s;
     bool hooked = s->debug_hook.by_scripts && lua_gethook(L);
-    if (!spt_held_fits(nargs) || hooked) {
+    if (!spt_first_call_fits(nargs) || hooked) {
         if (!spt_coroutines_take(L, &s->pool))
             lua_newthread(L);
-        spt_held_give_coroutine(L, t, nargs);
+        spt_first_call_give_coroutine(L, t, nargs);
     }
     if (hooked)
         spt_hook_inherit(L, s, t->co);
@@ -79,7 +79,7 @@ struct spt_task *spt_spawn_task(lua_State *L, struct spt_scope *owner, struct sp
     if (t->co)
         lua_xmove(L, t->co, nargs + 1);
     else
-        spt_held_keep(L, nargs);
+        spt_first_call_keep(L, nargs);
     t->spawn.nargs = nargs;
     enter(t, owner);
     if (parent) {

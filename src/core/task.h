@@ -131,7 +131,7 @@ struct spt_task {
 };
 
 /* The user values of a task's userdata. Before its first turn, the first of them hold its function
- * and its arguments: core/held.h. */
+ * and its arguments: core/first_call.h. */
 enum {
     /* its coroutine; once the body has ended, its error, or its result, packed unless nresults is
      * 1 */
@@ -142,8 +142,8 @@ enum {
     /* of a failed task: the handle of the task in which its error was first a failure, nil for
      * itself */
     SPT_TASK_UV_ORIGIN = SPT_TASK_UV_CLOSERS,
-    SPT_TASK_UV_HELD = SPT_TASK_UV_CLOSERS, /* the last that may hold an argument */
-    SPT_TASK_UV_NAME,                       /* its name, if a script or spt_task_spawn() set one */
+    SPT_TASK_UV_LAST_ARGUMENT = SPT_TASK_UV_CLOSERS, /* the last that may hold an argument */
+    SPT_TASK_UV_NAME,   /* its name, if a script or spt_task_spawn() set one */
     SPT_TASK_UV_LOCALS, /* its task-locals: a table that is replaced, never changed */
     SPT_TASK_UV_REASON, /* a script's reason for its cancellation: core/reason.h */
     SPT_TASK_UV_LAST = SPT_TASK_UV_REASON

@@ -6,7 +6,7 @@
 #include <lauxlib.h>
 
 #include "core/finish.h"
-#include "core/held.h"
+#include "core/first_call.h"
 #include "core/inspect.h"
 #include "core/op.h"
 #include "core/sched.h"
@@ -101,7 +101,7 @@ static int new_coroutine(lua_State *L)
 static void fail_unstarted(lua_State *L, struct spt_task *t)
 {
     spt_task_push(L, t);
-    spt_held_drop(L, t);
+    spt_first_call_drop(L, t);
     lua_insert(L, -2);
     lua_setiuservalue(L, -2, SPT_TASK_UV_VALUE);
     lua_pop(L, 1);
@@ -125,7 +125,7 @@ static bool start(struct spt_task *t)
             return false;
         }
     }
-    spt_held_move(L, t);
+    spt_first_call_move(L, t);
     return true;
 }
 

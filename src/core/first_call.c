@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Moves calls between stacks and user values. */
-#include "core/held.h"
+/* Moves first calls between stacks and user values. */
+#include "core/first_call.h"
 
 #include <lauxlib.h>
 
@@ -8,19 +8,19 @@
 #include "core/sched.h"
 #include "core/task.h"
 
-bool spt_held_fits(int nargs)
+bool spt_first_call_fits(int nargs)
 {
-    return nargs < SPT_TASK_UV_HELD;
+    return nargs < SPT_TASK_UV_LAST_ARGUMENT;
 }
 
-void spt_held_keep(lua_State *L, int nargs)
+void spt_first_call_keep(lua_State *L, int nargs)
 {
     int handle = lua_gettop(L) - nargs - 1;
     for (int uv = nargs + 1; uv > 0; uv--)
         lua_setiuservalue(L, handle, uv);
 }
 
-void spt_held_give_coroutine(lua_State *L, struct spt_task *t, int nargs)
+void spt_first_call_give_coroutine(lua_State *L, struct spt_task *t, int nargs)
 {
     const struct spt_sched *s = t->sched;
     lua_State *co = lua_tothread(L, -1);
@@ -34,7 +34,7 @@ void spt_held_give_coroutine(lua_State *L, struct spt_task *t, int nargs)
     t->co = co;
 }
 
-void spt_held_drop(lua_State *L, const struct spt_task *t)
+void spt_first_call_drop(lua_State *L, const struct spt_task *t)
 {
     for (int uv = 2; uv <= t->spawn.nargs + 1; uv++) {
         lua_pushnil(L);
@@ -42,7 +42,7 @@ void spt_held_drop(lua_State *L, const struct spt_task *t)
     }
 }
 
-void spt_held_move(lua_State *L, struct spt_task *t)
+void spt_first_call_move(lua_State *L, struct spt_task *t)
 {
     int co = lua_gettop(L), handle = co + 1;
     spt_task_push(L, t);
@@ -50,9 +50,9 @@ void spt_held_move(lua_State *L, struct spt_task *t)
         lua_getiuservalue(L, handle, uv);
     lua_pushvalue(L, handle);
     lua_pushvalue(L, co);
-    spt_held_give_coroutine(L, t, t->spawn.nargs);
+    spt_first_call_give_coroutine(L, t, t->spawn.nargs);
     lua_pop(L, 1);
     lua_xmove(L, t->co, t->spawn.nargs + 1);
-    spt_held_drop(L, t);
+    spt_first_call_drop(L, t);
     lua_pop(L, 2);
 }

@@ -8,8 +8,8 @@
  *   ended        result/error  traceback   nil              origin           as they are set
  *
  * A call with more arguments than that goes to a coroutine at once. */
-#ifndef SPT_CORE_HELD_H
-#define SPT_CORE_HELD_H
+#ifndef SPT_CORE_FIRST_CALL_H
+#define SPT_CORE_FIRST_CALL_H
 
 #include <lua.h>
 #include <stdbool.h>
@@ -17,20 +17,20 @@
 struct spt_task;
 
 /* Returns true if a handle can hold a call with so many arguments. */
-bool spt_held_fits(int nargs);
+bool spt_first_call_fits(int nargs);
 
 /* Pops the function and its arguments from the top of the stack into the handle below them. */
-void spt_held_keep(lua_State *L, int nargs);
+void spt_first_call_keep(lua_State *L, int nargs);
 
 /* Pops the coroutine on top of the stack and gives it to the task with the handle below it. Makes
  * room for its function and arguments. */
-void spt_held_give_coroutine(lua_State *L, struct spt_task *t, int nargs);
+void spt_first_call_give_coroutine(lua_State *L, struct spt_task *t, int nargs);
 
 /* Moves the call from the handle of `t` to the coroutine on top of the stack, which becomes the
  * task's and is popped. Allocates nothing. */
-void spt_held_move(lua_State *L, struct spt_task *t);
+void spt_first_call_move(lua_State *L, struct spt_task *t);
 
-/* Drops the held arguments of the task with the handle on top of the stack. */
-void spt_held_drop(lua_State *L, const struct spt_task *t);
+/* Drops the arguments held for the task with the handle on top of the stack. */
+void spt_first_call_drop(lua_State *L, const struct spt_task *t);
 
 #endif
