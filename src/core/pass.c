@@ -124,7 +124,7 @@ void spt_pass_abort(struct spt_sched *s)
 
 void spt_pass_unwind(struct spt_sched *s)
 {
-    s->run.shutting_down = true;
+    spt_sched_refuse_awaits(s);
     spt_pass_abort(s);
     while (spt_sched_busy(s))
         spt_pass_run(s, UINT32_MAX);

@@ -161,6 +161,36 @@ static inline void spt_sched_leave(struct spt_sched *s)
     s->run.draining = false;
 }
 
+/* Begins to abandon the tasks that keep swallowing their cancellation. */
+static inline void spt_sched_give_up(struct spt_sched *s)
+{
+    s->run.giving_up = true;
+}
+
+/* Records that a script ends the run. */
+static inline void spt_sched_begin_exit(struct spt_sched *s)
+{
+    s->run.exiting = s->run.giving_up = true;
+}
+
+/* Ends what spt_sched_begin_exit() began, once no task is live. */
+static inline void spt_sched_end_exit(struct spt_sched *s)
+{
+    s->run.exiting = s->run.giving_up = false;
+}
+
+/* Refuses every await from now on. */
+static inline void spt_sched_refuse_awaits(struct spt_sched *s)
+{
+    s->run.shutting_down = true;
+}
+
+/* Resets what ended the run, for the next one. */
+static inline void spt_sched_end_run(struct spt_sched *s)
+{
+    s->run.exiting = s->run.giving_up = s->run.shutting_down = false;
+}
+
 void spt_sched_defer(struct spt_sched *s, struct spt_deferred *deferred);
 
 /* Records that an interrupt has reached a task, and notifies the host if it waits for that. */

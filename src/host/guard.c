@@ -140,7 +140,7 @@ int septet_exit(lua_State *L)
     struct spt_sched *s = spt_host_sched(h);
     struct spt_task *t = s->current;
     bool again = s->run.exiting;
-    s->run.exiting = s->run.giving_up = true;
+    spt_sched_begin_exit(s);
     if (t)
         cancel_within_shields(t);
     if (again)

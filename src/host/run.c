@@ -119,7 +119,8 @@ static void break_deadlock(septet_host *h, unsigned times)
 {
     struct spt_sched *s = spt_host_sched(h);
     spt_sched_enter(s); /* a warning callback may not run the host */
-    h->ending = s->run.giving_up = true;
+    h->ending = true;
+    spt_sched_give_up(s);
     if (times == 1) {
         h->deadlock.t_first_ns = spt_sched_clock(s);
         h->deadlock.last_id = s->counts.tasks;
@@ -127,7 +128,8 @@ static void break_deadlock(septet_host *h, unsigned times)
         spt_guard_cancel_children(&s->tree.mains, "shutdown", "deadlock");
         spt_guard_cancel_children(&s->tree.background, "shutdown", "deadlock");
     } else {
-        s->run.shutting_down = times > DEADLOCKS_MAX;
+        if (times > DEADLOCKS_MAX)
+            spt_sched_refuse_awaits(s);
         spt_pass_abort(s);
     }
     spt_sched_leave(s);
@@ -181,7 +183,8 @@ int septet_run(septet_host *host)
         else if (deadlocks > 0 && outstays(host))
             break_deadlock(host, deadlocks = DEADLOCKS_MAX + 1);
     }
-    host->running = s->run.exiting = s->run.shutting_down = s->run.giving_up = false;
+    host->running = false;
+    spt_sched_end_run(s);
     s->interrupt.undelivered = 0;
     spt_sched_enter(s);
     spt_trace_flush(&host->core->env);
@@ -203,7 +206,7 @@ int septet_step(septet_host *host, uint64_t budget_us)
         turn(host, false);
     } while (host->more && uv_hrtime() - t0 < budget_us * SPT_NS_PER_US);
     if (s->counts.live == 0 && s->run.exiting)
-        s->run.exiting = s->run.giving_up = false;
+        spt_sched_end_exit(s);
     return s->counts.live > 0;
 }
 
