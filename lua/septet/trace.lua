@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
---- Events of tasks and requests, read from the host's event ring.
+--- Events of tasks and requests, read from the host's trace ring.
 ---@class septet.trace
 local trace = {}
 
@@ -9,7 +9,8 @@ local args = require "septet.internal.args"
 --- Calls fn(event) for every event from now on, once a turn of the loop, outside of any task. It
 --- must not wait; if it raises, it is removed with a warning. An event is a table with `kind`,
 --- `time` in seconds, `task` (an id, 0 for none), and the fields of its kind. The kinds are spawn,
---- wait, ready, run, cancel, end, xfer, name and lost.
+--- wait, ready, run, cancel, end, xfer, name, hog, stuck and lost. `time` is when the event
+--- happened, but for run and xfer the start of the turn or attempt.
 ---@param fn fun(event: table)
 function trace.subscribe(fn)
   args.callable(fn, 1, "subscribe")
@@ -65,7 +66,7 @@ end
 
 function words.wait(e, s)
   s.waits = s.waits + 1
-  local what = e.what:gsub("^http ", "")
+  local what = (e.what or "?"):gsub("^http ", "") -- nil: no memory to record it
   return "wait", e.at and ("%-48s  %s"):format(what, e.at) or what
 end
 
@@ -108,7 +109,8 @@ local function new_stats()
   return { waits = 0, busy = 0, sched = 0 }
 end
 
---- Writes one line per event to a file from now on: the time in ms, the task, the event.
+--- Writes lines to a file from now on: the time in ms, the task, the event. The kinds run, ready
+--- and name have no line.
 ---@param out file* for instance io.stderr
 function trace.lines(out)
   local tasks, start = {}, core.now()

@@ -214,4 +214,22 @@ describe("lines", function()
         and not one:sub(1, -2):find "\n", true, one)
     end
   end)
+
+  it("lines writes a wait for whose operation no memory was left", function()
+    local core, out = debug.getregistry()["septet.core"], {}
+    local read = core.trace_read
+    local _ <close> = setmetatable({}, { __close = function() core.trace_read = read end })
+    core.trace_read = function(cursor)
+      local event, next_cursor, lost = read(cursor)
+      if event then event.what = nil end
+      return event, next_cursor, lost
+    end
+    trace.lines { write = function(_, text) out[#out + 1] = text end }
+    local t = task.spawn(function() task.sleep(0.001) end)
+    t:await()
+    events_of(t)
+    task.sleep(0.002) -- later records come at the next turn of the loop
+    local pattern = "#" .. t.id .. " %S+ +wait +%? +%S+trace_spec.lua:%d+\n"
+    equal(table.concat(out):find(pattern) ~= nil, true)
+  end)
 end)
