@@ -112,7 +112,7 @@ typedef struct septet_config {
      * none. */
     void (*on_warning)(void *ud, const char *message);
 
-    /* Number of 32-byte records that the flight recorder keeps, rounded up to a power of two.
+    /* Number of 32-byte records that the trace ring keeps, rounded up to a power of two.
      * Default 65536; 0 turns recording off. */
     uint32_t trace_records;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Implements the event ring, its interned strings and its ring of texts. */
+/* Implements the trace ring, its interned strings and its ring of texts. */
 #include "core/trace.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The event ring: 32-byte records of what tasks and requests did, at the cost of one store each. It
- * keeps the most recent records (flight recorder). Lua code displays them, through
- * spt_trace_read(). The state of a live task is in its struct, not in the ring. */
+/* The trace ring: 32-byte records of what tasks and requests did, at the cost of one store each. It
+ * keeps the most recent records. Lua code displays them, through spt_trace_read(). The state of a
+ * live task is in its struct, not in the ring. */
 #ifndef SPT_CORE_TRACE_H
 #define SPT_CORE_TRACE_H
 
@@ -10,15 +10,17 @@
 #include <stdint.h>
 
 /* The kinds of records; `task` is the task that a record is about.
- *   SPAWN   ref: parent; a, b: where its function is defined; 1 unit more with the spawning line
- *   WAIT    sub: kind of operation; ref: what it waits for; a: text ("GET http://..."); b: line
- *   READY   ref: the task that made it so (0: the loop); sub: 1 if by cancellation
- *   RUN     t: when it was resumed; b: for how long (ns); sub: enum spt_left
+ *   SPAWN   ref: its parent; b: place where its function is defined; 1 unit more with the spawning
+ *           line
+ *   WAIT    ref: the operation's `ref`; sub: 0, and a: the interned name of its type; or at level 2
+ *           sub: 1, a: text of its description ("GET http://..."), and b: place of the await
+ *   READY   ref: the task that made it ready (0: the loop); sub: 1 if by cancellation
+ *   RUN     t: when it was resumed; b: duration of the turn (ns); sub: enum spt_left
  *   CANCEL  ref: the task that asked (0: the host); a: interned source
- *   END     sub: outcome
- *   XFER    one HTTP attempt ended; with spt_trace_xfer
+ *   END     sub: its final state, an enum spt_task_state
+ *   XFER    one HTTP attempt ended; t: when it began; ref: its number; made by spt_trace_xfer()
  *   NAME    a: text, the name a script gave the task
- *   HOG     it ran too long without waiting; b: for how long (ns)
+ *   HOG     it ran too long without waiting; b: duration of the turn (ns)
  *   STUCK   it swallows its cancellation again and again
  *   MORE    a further unit of the record before it, which counts them in `extra`: a reader that
  *           fell behind finds the next whole record by skipping these */
@@ -91,7 +93,7 @@ struct spt_trace {
     struct spt_rec *ring; /* owned; NULL if nothing is recorded */
     uint32_t mask;        /* units - 1 */
     uint64_t head;        /* number of units written so far */
-    int level;            /* 1: flight recorder; 2: with texts and lines of awaits */
+    int level;            /* 1: records alone; 2: also texts and lines of awaits */
     /* owned; byte ring for texts that are not interned, made at its first use */
     char *text;
     uint64_t text_head; /* number of bytes written so far */

@@ -23,7 +23,7 @@ void spt_open_task(lua_State *L, struct spt_env *env);
 /* locals.c: task-local values. */
 void spt_open_locals(lua_State *L, struct spt_env *env);
 
-/* trace.c: the event ring for scripts. */
+/* trace.c: the trace ring for scripts. */
 void spt_open_trace(lua_State *L, struct spt_env *env);
 
 /* errors.c: error objects and tracebacks for scripts. */

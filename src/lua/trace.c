@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Exports the event ring to scripts: decodes records into tables, and calls sinks once a turn. */
+/* Exports the trace ring to scripts: decodes records into tables, and calls sinks once a turn. */
 #include "lua/trace.h"
 
 #include <lauxlib.h>
