@@ -30,8 +30,8 @@ struct engine {
     struct frames_op *first;
 };
 
-/* One wait. It is in the frame of the waiting call, so that the engine may keep a pointer to it
- * until it is done or cancelled. */
+/* One wait. The await owns its memory, which does not move, so that the engine may keep a pointer
+ * to it until it is done or cancelled. */
 struct frames_op {
     septet_op op;
     struct engine *engine;

@@ -33,9 +33,10 @@
  * - `start`, `cancel` and `close` get no lua_State and must not touch Lua; nor may the code that
  *   later calls septet_op_done. Only `push` uses Lua, in the waiting coroutine.
  * - After `cancel` returns, nothing may call septet_op_done on the operation: its memory is reused.
- *   A source that cannot stop at once writes to a block of its own and drops its pointer to the
+ *   A source that cannot stop at once writes to memory of its own and drops its pointer to the
  *   operation.
  * - `close` runs exactly once after any `start`, on every path. `push` runs only on completion.
+ * - Whatever `close` releases is acquired in `start`, because a refused await calls neither.
  * - The await owns the memory of the operation. It is zeroed when new and does not move. */
 #ifndef SEPTET_OP_H
 #define SEPTET_OP_H
@@ -55,8 +56,8 @@ typedef struct septet_op_type septet_op_type;
 
 /* Flags of an operation type. */
 enum {
-    /* The completion comes from outside the host: I/O, another thread or the embedder. While such
-     * an operation waits, the host is not deadlocked and a virtual clock does not jump. */
+    /* The completion comes from outside the host: from I/O or the embedder. While such an operation
+     * waits, the host is not deadlocked and a virtual clock does not jump. */
     SEPTET_OP_EXTERNAL = 1u << 0,
 };
 

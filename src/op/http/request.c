@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* http: runs one attempt of an HTTP request and returns its body as one Lua string. Redirects,
  * defaults and the shape of a response are up to lua/septet/http.lua. Connections and timeouts are
- * up to the driver. */
+ * up to the driver. The call is made before start, as that needs `L`. A refused await would leak
+ * it, so l_http() takes the steps of septet_op_await() itself: core/op.h. */
 #include <lauxlib.h>
 
 #include "core/op.h"
