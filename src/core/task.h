@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tasks. A task is a coroutine with a state, a place in the tree of scopes, and at most one
- * operation that it waits for. Only spt_task_become() writes a task's state. core/spawn.h begins
- * tasks, core/turn.h runs them and core/finish.h ends them. */
+/* Tasks. A task is a function that runs in a coroutine, with a state, a place in the tree of
+ * scopes, and at most one operation that it waits for. Only spt_task_become() writes a task's
+ * state. core/spawn.h begins tasks, core/turn.h runs them and core/finish.h ends them. */
 #ifndef SPT_CORE_TASK_H
 #define SPT_CORE_TASK_H
 
@@ -16,13 +16,15 @@
 
 struct spt_sched;
 
-/*        ┌──────────────────── resumed ─────────────────────┐
- *        ▼                                                  │
- *     RUNNING ── awaits ──▶ WAITING ── done or cancelled ──▶ READY ◀── NEW's first turn: NEW is a
- *        │  └────────────── yields ──────────────────────────▲         READY that never ran
- *        └── its body ended and its children have too ──▶ DONE, FAILED, CANCELLED
- * A task with an ended body and live children is WAITING with no operation. An abandoned task ends
- * from READY, without another turn. */
+/*     NEW ── first turn ──┐
+ *                         ▼
+ *                      RUNNING ── awaits ──▶ WAITING ── done or cancelled ──▶ READY
+ *                       ▲ │ └────────────────── yields ──────────────────────▶ │
+ *                       │ └── its body ended and its children have too ──▶ DONE, FAILED, CANCELLED
+ *                       └───────────────────── resumed ────────────────────────┘
+ * NEW is a READY that never ran: it is in the ready queue. A task with an ended body and live
+ * children is WAITING with no operation, and ends from there. An abandoned task ends from READY,
+ * without another turn. */
 #define SPT_TASK_MAP(XX)                                                                           \
     XX(NEW, "pending")                                                                             \
     XX(READY, "suspended")                                                                         \
