@@ -18,7 +18,7 @@ static const char help_text[] =
     "  -W         turn warnings on\n"
     "  -E         ignore the environment: LUA_INIT, LUA_PATH, LUA_CPATH, SEPTET_...\n"
     "  -v         print the versions, then go on; twice, with what depends on them\n"
-    "  --trace    print a line to stderr for each event of tasks and requests\n"
+    "  --trace    print a line to stderr for each spawn, wait, cancellation, end and request\n"
     "  --virtual-time  let the clock jump to the next deadline when no task can run\n"
     "  --shuffle=SEED  run tasks that are ready together in an order drawn from a number\n"
     "  --max-slice=S   end a task that runs for more than S seconds without waiting\n"
