@@ -13,7 +13,7 @@
 #include "http/classify.h"
 #include "http/connection_options.h"
 #include "http/easy.h"
-#include "http/repeat.h"
+#include "http/resend.h"
 #include "http/request.h"
 #include "http/session.h"
 #include "http/state.h"

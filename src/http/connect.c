@@ -13,7 +13,7 @@
 #include "http/body.h"
 #include "http/connection_options.h"
 #include "http/quirks.h"
-#include "http/repeat.h"
+#include "http/resend.h"
 #include "http/request.h"
 #include "http/state.h"
 #include "http/timeouts.h"

@@ -15,7 +15,7 @@
 #include "http/decoder.h"
 #include "http/quirks.h"
 #include "http/receive.h"
-#include "http/repeat.h"
+#include "http/resend.h"
 #include "http/request.h"
 #include "http/state.h"
 #include "http/url.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which exchanges may be sent again, by libcurl or by attempt.c. */
-#ifndef SPT_HTTP_REPEAT_H
-#define SPT_HTTP_REPEAT_H
+#ifndef SPT_HTTP_RESEND_H
+#define SPT_HTTP_RESEND_H
 
 #include <curl/curl.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Judges an exchange by its method, and by what was sent and received of it. */
-#include "http/repeat.h"
+#include "http/resend.h"
 
 #include <string.h>
 
