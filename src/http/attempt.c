@@ -51,19 +51,19 @@ static void detach(struct spt_request *r, bool discard_handle)
     struct spt_driver *driver = session->driver;
     count_sent(r);
     if (!r->state.admitted) {
-        spt_limiter_remove(&session->limiter, r->state.origin, &r->state.link);
+        spt_limiter_remove(&session->limiter, r->state.limiter_queue, &r->state.link);
     } else {
         spt_link_remove(&r->state.link);
         if (r->state.easy) {
             spt_easy_release(r, discard_handle);
             spt_queues_fd_released(&driver->queues);
         }
-        spt_limiter_finish(&session->limiter, r->state.origin);
+        spt_limiter_finish(&session->limiter, r->state.limiter_queue);
     }
     spt_timeouts_stop(r, driver);
     if (r->response)
         stop(r->response);
-    r->state.origin = NULL;
+    r->state.limiter_queue = NULL;
     r->state.session = NULL;
     driver->requests--;
     spt_loop_unref(driver->loop);
@@ -110,12 +110,12 @@ static void fail_memory(struct spt_request *r)
 /* --- results of libcurl and timeouts --- */
 
 /* Starts the next exchange. It does not matter if the body of the last response was cut short. */
-static void exchange_again(struct spt_request *r)
+static void next_exchange(struct spt_request *r)
 {
     spt_session_remove(r);
     int rc = spt_exchange_next(&r->state.easy->exchange, r);
     if (rc == SEPTET_OK)
-        rc = spt_easy_repeat(r->state.easy);
+        rc = spt_easy_next_exchange(r->state.easy);
     if (rc == SEPTET_EINVAL) {
         fail(r, "protocol", "rewind", "the body cannot be made once more for a further exchange");
         finish(r, false);
@@ -130,7 +130,7 @@ static void on_timeout(struct spt_request *r, const char *reason)
 {
     bool unread = r->response && r->response->body.unread; /* what it waited for does not matter */
     if (unread && r->state.easy->exchange.follow) {
-        exchange_again(r);
+        next_exchange(r);
         return;
     }
     if (!unread)
@@ -158,7 +158,7 @@ static void wait_for_descriptor(struct spt_request *r)
     struct spt_link *list = &r->state.session->driver->queues.fd_waiters;
     spt_session_remove(r);
     spt_easy_release(r, false);
-    spt_session_conserve(r->state.session->driver, true);
+    spt_session_conserve_all(r->state.session->driver, true);
     if (r->state.phase == SPT_PHASE_CONNECTING) {
         spt_list_push_front(list, &r->response->links.fd_wait);
         return;
@@ -174,11 +174,11 @@ void spt_attempt_complete(struct spt_request *r, CURLcode code)
         return;
     }
     if (r->state.easy->exchange.follow && r->state.easy->head.done) {
-        exchange_again(r);
+        next_exchange(r);
         return;
     }
     bool discard_handle = code != CURLE_OK; /* it may lack what libcurl found no memory for */
-    bool stale = spt_repeat_is_stale(r->state.easy, code), unread = r->response->body.unread;
+    bool stale = spt_resend_is_stale(r->state.easy, code), unread = r->response->body.unread;
     if (stale && r->upload && !spt_upload_rewind(r->upload))
         stale = false;
     if (!stale && !unread)
@@ -188,7 +188,7 @@ void spt_attempt_complete(struct spt_request *r, CURLcode code)
         finish(r, discard_handle);
         return;
     }
-    spt_easy_retry(r->state.easy);
+    spt_easy_restart(r->state.easy);
     spt_timeouts_enter(r, SPT_PHASE_RESOLVING, spt_loop_now(r->state.session->driver->loop));
     if (spt_session_add(r) != CURLM_OK)
         fail_memory(r);
@@ -197,8 +197,8 @@ void spt_attempt_complete(struct spt_request *r, CURLcode code)
 /* --- from the start to a handle --- */
 
 /* Queues a request under its origin. A unix socket is one origin, whatever its URLs say. */
-static struct spt_origin *enter(struct spt_limiter *a, struct spt_request *r,
-                                const struct spt_url_origin *origin)
+static struct spt_limiter_queue *enter(struct spt_limiter *a, struct spt_request *r,
+                                       const struct spt_url_origin *origin)
 {
     const char *path = r->connection ? r->connection->unix_socket : NULL;
     return path ? spt_limiter_enqueue(a, path, strlen(path), &r->state.link)
@@ -216,8 +216,8 @@ int spt_attempt_start(struct spt_session *session, struct spt_request *r)
     if (rc != SEPTET_OK)
         return rc;
     spt_link_init(&r->state.link);
-    r->state.origin = enter(&session->limiter, r, origin);
-    if (!r->state.origin) {
+    r->state.limiter_queue = enter(&session->limiter, r, origin);
+    if (!r->state.limiter_queue) {
         spt_request_fail(r, SPT_PHASE_QUEUED, "memory", NULL, NULL);
         return SEPTET_ENOMEM;
     }

@@ -130,7 +130,7 @@ static void fail_incomplete_headers(struct spt_request *r)
  * what happened. */
 static bool fail_unanswered(struct spt_request *r, CURLcode code)
 {
-    const char *reason = code == CURLE_SEND_FAIL_REWIND ? "send" : r->state.easy->abort.repeat;
+    const char *reason = code == CURLE_SEND_FAIL_REWIND ? "send" : r->state.easy->abort.no_resend;
     if (!reason || r->state.easy->head.done)
         return false;
     fail(r, "reset", reason, "the connection ended before an answer came");
@@ -144,7 +144,7 @@ static bool fail_refused(struct spt_request *r, CURLcode code)
 {
     char text[TEXT_SIZE];
     if (!r->state.easy->head.done ||
-        !(r->state.easy->abort.repeat || code == CURLE_SEND_FAIL_REWIND))
+        !(r->state.easy->abort.no_resend || code == CURLE_SEND_FAIL_REWIND))
         return false;
     snprintf(text, sizeof text, "the answer was %d, and the body cannot be made once more",
              r->state.easy->head.status);

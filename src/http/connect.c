@@ -51,7 +51,7 @@ curl_socket_t spt_connect_on_open_socket(void *ud, curlsocktype purpose,
 {
     struct spt_easy *easy = ud;
     struct spt_request *r = easy->request;
-    if (spt_repeat_is_refused(easy) || is_denied(easy, &address->addr))
+    if (spt_resend_is_refused(easy) || is_denied(easy, &address->addr))
         return CURL_SOCKET_BAD;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
                     address->protocol);
@@ -65,7 +65,7 @@ curl_socket_t spt_connect_on_open_socket(void *ud, curlsocktype purpose,
         close(fd);
         return CURL_SOCKET_BAD;
     }
-    spt_pollers_connecting(s, easy, &easy->connection.attempts);
+    spt_pollers_connecting(s, easy, &easy->connection.connecting);
     easy->connection.unstalled = false;
     struct spt_stamps *at = &r->response->stamps;
     if (!at->open_ns) {
@@ -101,9 +101,9 @@ static int local_port_of(int fd)
  * versions of libcurl do not report. */
 static void on_connected(struct spt_easy *easy, int local_port)
 {
-    bool only = easy->connection.attempts.next == easy->connection.attempts.prev;
-    while (!spt_list_is_empty(&easy->connection.attempts)) {
-        struct spt_poller *s = SPT_OF(easy->connection.attempts.next, struct spt_poller, attempt);
+    bool only = easy->connection.connecting.next == easy->connection.connecting.prev;
+    while (!spt_list_is_empty(&easy->connection.connecting)) {
+        struct spt_poller *s = SPT_OF(easy->connection.connecting.next, struct spt_poller, attempt);
         if (only || local_port_of(s->fd) == local_port) {
             spt_pollers_connected(s);
             easy->connection.fd = s->fd;
@@ -114,10 +114,10 @@ static void on_connected(struct spt_easy *easy, int local_port)
     }
 }
 
-void spt_connect_drop_attempts(struct spt_easy *easy)
+void spt_connect_drop_connecting(struct spt_easy *easy)
 {
-    while (!spt_list_is_empty(&easy->connection.attempts)) {
-        struct spt_poller *s = SPT_OF(easy->connection.attempts.next, struct spt_poller, attempt);
+    while (!spt_list_is_empty(&easy->connection.connecting)) {
+        struct spt_poller *s = SPT_OF(easy->connection.connecting.next, struct spt_poller, attempt);
         spt_pollers_close(s->table, s->fd);
     }
 }
@@ -174,14 +174,14 @@ static void begin_exchange(struct spt_easy *easy, uint64_t now_ns)
     easy->request->response->head.len = 0;
     easy->ready = easy->sent.engaged = true;
     easy->sent.on_stream = easy->sent.unseen = false;
-    if (!spt_repeat_is_idempotent(easy->request->method))
-        easy->sent.written = spt_repeat_bytes_written(easy);
+    if (!spt_resend_is_idempotent(easy->request->method))
+        easy->sent.written = spt_resend_bytes_written(easy);
 }
 
 static bool sends_body(const struct spt_easy *easy)
 {
     const struct spt_request *r = easy->request;
-    return (r->body_len > 0 || r->upload) && !easy->exchange.kept_back;
+    return (r->body_len > 0 || r->upload) && !easy->exchange.withheld;
 }
 
 static void note_peer(struct spt_response *t, const char *peer, int port)
@@ -197,7 +197,7 @@ int spt_connect_on_ready(void *ud, char *peer, char *local, int peer_port, int l
     struct spt_easy *easy = ud;
     struct spt_request *r = easy->request;
     uint64_t now_ns = spt_loop_now(easy->driver->loop);
-    if (spt_repeat_is_refused(easy))
+    if (spt_resend_is_refused(easy))
         return CURL_PREREQFUNC_ABORT;
     spt_dns_map_commit(&r->state.session->dns_map, &easy->resolve_entry);
     on_connected(easy, local_port);

@@ -27,6 +27,6 @@ void spt_connect_note_handshake(struct spt_driver *driver, int fd);
 
 /* Stops watching the sockets of the handle's connection attempts, which libcurl is about to
  * close. */
-void spt_connect_drop_attempts(struct spt_easy *easy);
+void spt_connect_drop_connecting(struct spt_easy *easy);
 
 #endif

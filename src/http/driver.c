@@ -75,13 +75,13 @@ static void retry_fd_waiters(struct spt_driver *driver)
            (link = spt_list_pop(&queues->fd_waiters))) {
         queues->fds_released -= queues->fds_released > 0;
         struct spt_request *r = SPT_OF(link, struct spt_response, links.fd_wait)->request;
-        spt_session_cap(r->state.session);
+        spt_session_evict_idle(r->state.session);
         spt_attempt_send(r);
     }
     if (!spt_list_is_empty(&queues->fd_waiters))
         return;
     queues->fds_released = 0;
-    spt_session_conserve(driver, false);
+    spt_session_conserve_all(driver, false);
 }
 
 static bool deliver_progress(struct spt_driver *driver)

@@ -101,13 +101,13 @@ static void set_upload(CURL *c, const struct spt_request *r)
 static CURLcode set_method(CURL *c, const struct spt_request *r)
 {
     const char *m = r->method;
-    bool body = has_body(r), kept_back = r->state.easy->exchange.kept_back;
+    bool body = has_body(r), withheld = r->state.easy->exchange.withheld;
     if (strcmp(m, "HEAD") == 0)
         return curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
-    if (r->upload && !kept_back)
+    if (r->upload && !withheld)
         set_upload(c, r);
     else if (body) {
-        bool empty = kept_back || r->body_len == 0;
+        bool empty = withheld || r->body_len == 0;
         curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, empty ? 0 : (curl_off_t)r->body_len);
         curl_easy_setopt(c, CURLOPT_POSTFIELDS, empty ? "" : r->body);
         /* libcurl 8.14 may find an empty body unsent when an error response arrives, and close the
@@ -130,7 +130,7 @@ static void ask_for_http2(struct spt_easy *easy)
 {
     curl_easy_setopt(easy->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy->curl, CURLOPT_PIPEWAIT, 1L);
-    easy->verbose.listens = !spt_repeat_is_idempotent(easy->request->method);
+    easy->verbose.listens = !spt_resend_is_idempotent(easy->request->method);
     if (!easy->verbose.listens)
         return;
 #if LIBCURL_VERSION_NUM >= 0x080300
@@ -208,7 +208,7 @@ static struct spt_easy *new_easy(struct spt_driver *driver)
     easy->driver = driver;
     spt_link_init(&easy->link);
     spt_link_init(&easy->connection.stall_link);
-    spt_link_init(&easy->connection.attempts);
+    spt_link_init(&easy->connection.connecting);
     if (set_constant_options(easy) == CURLE_OK)
         return easy;
     free_easy(easy);
@@ -252,7 +252,7 @@ int spt_easy_acquire(struct spt_request *r)
         return SEPTET_ENOMEM;
     easy->request = r;
     reset_attempt_state(easy);
-    easy->retried = easy->verbose.listens = false;
+    easy->restarted = easy->verbose.listens = false;
     easy->connection.tls = spt_url_is_https(r->url);
     r->state.easy = easy;
     spt_exchange_first(&easy->exchange, r, &r->state.session->nonces, jar_of(r));
@@ -270,7 +270,7 @@ void spt_easy_release(struct spt_request *r, bool discard_handle)
     struct spt_driver *driver = easy->driver;
     r->state.easy = NULL;
     easy->request = NULL;
-    assert(spt_list_is_empty(&easy->connection.attempts));
+    assert(spt_list_is_empty(&easy->connection.connecting));
     spt_body_drop_decoder(easy);
     spt_link_remove(&easy->connection.stall_link);
     spt_dns_map_clear(&easy->resolve_entry, easy->curl);
@@ -287,26 +287,26 @@ void spt_easy_release(struct spt_request *r, bool discard_handle)
     driver->handles.n++;
 }
 
-void spt_easy_retry(struct spt_easy *easy)
+void spt_easy_restart(struct spt_easy *easy)
 {
     reset_attempt_state(easy);
-    easy->retried = true;
+    easy->restarted = true;
     curl_easy_setopt(easy->curl, CURLOPT_FRESH_CONNECT, 1L);
 }
 
-int spt_easy_repeat(struct spt_easy *easy)
+int spt_easy_next_exchange(struct spt_easy *easy)
 {
     struct spt_request *r = easy->request;
     spt_body_drop_decoder(easy);
     easy->head = (struct spt_head){0};
-    easy->abort.code = easy->abort.repeat = NULL;
+    easy->abort.code = easy->abort.no_resend = NULL;
     easy->abort.os_errno = 0;
     easy->error[0] = '\0';
     easy->sent.engaged = easy->connection.unstalled = false;
     easy->sent.body_bytes = 0;
     if (set_headers(easy, r) != SEPTET_OK)
         return SEPTET_ENOMEM;
-    if (easy->exchange.unasking) /* a peer that refuses a body may close without notice */
+    if (easy->exchange.without_expect) /* a peer that refuses a body may close without notice */
         curl_easy_setopt(easy->curl, CURLOPT_FRESH_CONNECT, 1L);
     return set_method(easy->curl, r) == CURLE_OK ? SEPTET_OK : SEPTET_ENOMEM;
 }

@@ -18,10 +18,10 @@ int spt_easy_acquire(struct spt_request *r);
 void spt_easy_release(struct spt_request *r, bool discard_handle);
 
 /* Prepares the handle to run the same request once more, on a fresh connection. */
-void spt_easy_retry(struct spt_easy *easy);
+void spt_easy_restart(struct spt_easy *easy);
 
 /* Sets the handle up for a further exchange of its attempt. Returns SEPTET_OK or SEPTET_ENOMEM. */
-int spt_easy_repeat(struct spt_easy *easy);
+int spt_easy_next_exchange(struct spt_easy *easy);
 
 /* Frees the pooled handles. */
 void spt_easy_pool_release(struct spt_driver *driver);

@@ -25,7 +25,7 @@ void spt_exchange_first(struct spt_exchange *e, const struct spt_request *r,
 {
     *e = (struct spt_exchange){
         .n = 1,
-        .kept_back = signs(r) && (r->body_len > 0 || r->upload),
+        .withheld = signs(r) && (r->body_len > 0 || r->upload),
         .nonces = nonces,
         .jar = jar,
     };
@@ -55,9 +55,9 @@ static bool is_expectation(const char *line)
 }
 
 /* Returns true if the exchange expected a 100, and its body can be sent again. */
-static bool may_unask(const struct spt_exchange *e, const struct spt_request *r)
+static bool may_drop_expect(const struct spt_exchange *e, const struct spt_request *r)
 {
-    if (e->unasking || (r->upload && r->upload->dropped))
+    if (e->without_expect || (r->upload && r->upload->dropped))
         return false;
     for (const struct curl_slist *l = spt_headers_list(r->headers, false); l; l = l->next)
         if (is_expectation(l->data))
@@ -68,16 +68,16 @@ static bool may_unask(const struct spt_exchange *e, const struct spt_request *r)
 int spt_exchange_judge(struct spt_exchange *e, const struct spt_request *r, int status)
 {
     e->follow = SPT_FOLLOW_NONE;
-    if (status == 417 && may_unask(e, r)) {
+    if (status == 417 && may_drop_expect(e, r)) {
         /* RFC 9110, 10.1.1; libcurl would repeat the request unchanged, for ever */
-        e->follow = SPT_FOLLOW_UNASKING;
+        e->follow = SPT_FOLLOW_WITHOUT_EXPECT;
         return SEPTET_OK;
     }
     if (!signs(r) || e->n >= SPT_EXCHANGES_MAX)
         return SEPTET_OK;
     if (status == 401)
         return look_for_challenge(e, r);
-    if (e->kept_back && status < 300)
+    if (e->withheld && status < 300)
         e->follow = SPT_FOLLOW_BODY;
     return SEPTET_OK;
 }
@@ -139,12 +139,12 @@ int spt_exchange_next(struct spt_exchange *e, struct spt_request *r)
         if (write_answer(e, r) != SEPTET_OK)
             return SEPTET_ENOMEM;
     }
-    if (!e->kept_back && r->upload && !spt_upload_rewind(r->upload))
+    if (!e->withheld && r->upload && !spt_upload_rewind(r->upload))
         return SEPTET_EINVAL;
-    if (e->follow == SPT_FOLLOW_UNASKING) {
-        e->unasking = true;
+    if (e->follow == SPT_FOLLOW_WITHOUT_EXPECT) {
+        e->without_expect = true;
     } else {
-        e->kept_back = false;
+        e->withheld = false;
         e->n++;
     }
     e->follow = SPT_FOLLOW_NONE;
@@ -183,7 +183,7 @@ int spt_exchange_headers(struct spt_exchange *e, const struct spt_request *r, bo
     if (e->jar && write_cookies(e, r->url, own) != SEPTET_OK)
         return SEPTET_ENOMEM;
     const char *cookies = e->jar && e->cookies.len > 0 ? e->cookies.data : NULL;
-    if (!e->line && !cookies && !e->unasking)
+    if (!e->line && !cookies && !e->without_expect)
         return SEPTET_OK;
     size_t n = 0, size = 2;
     for (const struct curl_slist *l = own; l; l = l->next)
@@ -198,7 +198,8 @@ int spt_exchange_headers(struct spt_exchange *e, const struct spt_request *r, bo
         nodes[n++].data = (char *)cookies;
     for (const struct curl_slist *l = own; l; l = l->next)
         if (!cookies || !is_cookie(l->data))
-            nodes[n++].data = e->unasking && is_expectation(l->data) ? no_expectation : l->data;
+            nodes[n++].data =
+                e->without_expect && is_expectation(l->data) ? no_expectation : l->data;
     for (size_t i = 0; i < n; i++)
         nodes[i].next = i + 1 < n ? &nodes[i + 1] : NULL;
     return SEPTET_OK;

@@ -19,10 +19,10 @@ enum { SPT_EXCHANGES_MAX = 4 }; /* of an attempt; a refused expectation allows o
 
 /* What follows the response of an exchange. */
 enum spt_follow {
-    SPT_FOLLOW_NONE,     /* nothing, it is the attempt's */
-    SPT_FOLLOW_ANSWER,   /* the answer to its challenge */
-    SPT_FOLLOW_BODY,     /* the body that was withheld, as no challenge came */
-    SPT_FOLLOW_UNASKING, /* after 417: the request without "Expect: 100-continue" */
+    SPT_FOLLOW_NONE,           /* nothing, it is the attempt's */
+    SPT_FOLLOW_ANSWER,         /* the answer to its challenge */
+    SPT_FOLLOW_BODY,           /* the body that was withheld, as no challenge came */
+    SPT_FOLLOW_WITHOUT_EXPECT, /* after 417: the request without "Expect: 100-continue" */
 };
 
 struct spt_exchange {
@@ -30,8 +30,8 @@ struct spt_exchange {
     /* number of the exchange in its attempt, from 1 on; one without the expectation is not
      * counted */
     unsigned n;
-    bool unasking;             /* sent without the request's "Expect: 100-continue" */
-    bool kept_back;            /* sent without the request's body */
+    bool without_expect;       /* sent without the request's "Expect: 100-continue" */
+    bool withheld;             /* sent without the request's body */
     bool answered;             /* a challenge was answered */
     bool was_stale;            /* a challenge with a stale nonce was answered */
     struct spt_nonces *nonces; /* borrowed from the session */

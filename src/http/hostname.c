@@ -212,7 +212,7 @@ static bool is_name(const char *text, size_t len)
 }
 
 /* Reads the host's own text, which is in ASCII, as a name or an IPv4 address. */
-static const char *judge(struct spt_hostname *host)
+static const char *classify(struct spt_hostname *host)
 {
     uint8_t v4[4];
     size_t len = spt_hostname_len(host->text, host->len);
@@ -238,7 +238,7 @@ static const char *read_plain(struct spt_hostname *host, const char *text, size_
     for (size_t i = 0; i < len; i++)
         host->text[i] = lower(text[i]);
     host->len = len;
-    return judge(host);
+    return classify(host);
 }
 
 static bool is_ascii(const char *text, size_t len)
@@ -264,7 +264,7 @@ static const char *read_encoded(struct spt_hostname *host, const char *text, siz
         return "host";
     const char *word = spt_idn_host(copy, len, host->text);
     host->len = word ? 0 : strlen(host->text);
-    return word ? word : judge(host);
+    return word ? word : classify(host);
 }
 
 const char *spt_hostname_read(struct spt_hostname *host, const char *text, size_t len)

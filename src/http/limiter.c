@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Keeps a hash of origins, each with its queue, and a ring of those that may start a request. */
+/* Keeps a hash of the origins' queues, and a ring of those that may start a request. */
 #include "http/limiter.h"
 
 #include <assert.h>
@@ -16,7 +16,7 @@ int spt_limiter_init(struct spt_limiter *limiter, unsigned limit, unsigned limit
     assert(limit > 0 && limit_per_origin > 0);
     *limiter = (struct spt_limiter){.limit = limit, .limit_per_origin = limit_per_origin};
     spt_link_init(&limiter->round_robin);
-    limiter->buckets = calloc(BUCKETS_MIN, sizeof(struct spt_origin *));
+    limiter->buckets = calloc(BUCKETS_MIN, sizeof(struct spt_limiter_queue *));
     if (!limiter->buckets)
         return SEPTET_ENOMEM;
     limiter->n_buckets = BUCKETS_MIN;
@@ -25,11 +25,11 @@ int spt_limiter_init(struct spt_limiter *limiter, unsigned limit, unsigned limit
 
 void spt_limiter_release(struct spt_limiter *limiter)
 {
-    assert(limiter->n_origins == 0 && limiter->active == 0 && limiter->queued == 0);
+    assert(limiter->n_queues == 0 && limiter->active == 0 && limiter->queued == 0);
     free(limiter->buckets);
 }
 
-static struct spt_origin **bucket(const struct spt_limiter *limiter, uint32_t hash)
+static struct spt_limiter_queue **bucket(const struct spt_limiter *limiter, uint32_t hash)
 {
     return &limiter->buckets[hash & (limiter->n_buckets - 1)];
 }
@@ -38,15 +38,15 @@ static struct spt_origin **bucket(const struct spt_limiter *limiter, uint32_t ha
 static void grow(struct spt_limiter *limiter)
 {
     struct spt_limiter bigger = {.n_buckets = limiter->n_buckets * 2};
-    bigger.buckets = calloc(bigger.n_buckets, sizeof(struct spt_origin *));
+    bigger.buckets = calloc(bigger.n_buckets, sizeof(struct spt_limiter_queue *));
     if (!bigger.buckets)
         return;
     for (size_t i = 0; i < limiter->n_buckets; i++) {
-        for (struct spt_origin *o = limiter->buckets[i], *next; o; o = next) {
-            struct spt_origin **to = bucket(&bigger, o->hash);
-            next = o->chain;
-            o->chain = *to;
-            *to = o;
+        for (struct spt_limiter_queue *q = limiter->buckets[i], *next; q; q = next) {
+            struct spt_limiter_queue **to = bucket(&bigger, q->hash);
+            next = q->chain;
+            q->chain = *to;
+            *to = q;
         }
     }
     free(limiter->buckets);
@@ -54,100 +54,101 @@ static void grow(struct spt_limiter *limiter)
     limiter->n_buckets = bigger.n_buckets;
 }
 
-static struct spt_origin *find(const struct spt_limiter *limiter, uint32_t hash, const char *key,
-                               size_t len)
+static struct spt_limiter_queue *find(const struct spt_limiter *limiter, uint32_t hash,
+                                      const char *key, size_t len)
 {
-    struct spt_origin *o = *bucket(limiter, hash);
-    while (o && (o->hash != hash || o->len != len || memcmp(o->key, key, len) != 0))
-        o = o->chain;
-    return o;
+    struct spt_limiter_queue *q = *bucket(limiter, hash);
+    while (q && (q->hash != hash || q->len != len || memcmp(q->key, key, len) != 0))
+        q = q->chain;
+    return q;
 }
 
-static struct spt_origin *add(struct spt_limiter *limiter, uint32_t hash, const char *key,
-                              size_t len)
+static struct spt_limiter_queue *add(struct spt_limiter *limiter, uint32_t hash, const char *key,
+                                     size_t len)
 {
-    struct spt_origin *o = malloc(sizeof *o + len + 1);
-    if (!o)
+    struct spt_limiter_queue *q = malloc(sizeof *q + len + 1);
+    if (!q)
         return NULL;
-    if (limiter->n_origins >= limiter->n_buckets)
+    if (limiter->n_queues >= limiter->n_buckets)
         grow(limiter);
-    *o = (struct spt_origin){.hash = hash, .len = len};
-    spt_link_init(&o->queue);
-    spt_link_init(&o->ring_link);
-    memcpy(o->key, key, len);
-    o->key[len] = '\0';
-    struct spt_origin **b = bucket(limiter, hash);
-    o->chain = *b;
-    *b = o;
-    limiter->n_origins++;
-    return o;
+    *q = (struct spt_limiter_queue){.hash = hash, .len = len};
+    spt_link_init(&q->requests);
+    spt_link_init(&q->ring_link);
+    memcpy(q->key, key, len);
+    q->key[len] = '\0';
+    struct spt_limiter_queue **b = bucket(limiter, hash);
+    q->chain = *b;
+    *b = q;
+    limiter->n_queues++;
+    return q;
 }
 
-static void free_unused(struct spt_limiter *limiter, struct spt_origin *o)
+static void free_unused(struct spt_limiter *limiter, struct spt_limiter_queue *q)
 {
-    if (o->active > 0 || o->queued > 0)
+    if (q->active > 0 || q->queued > 0)
         return;
-    struct spt_origin **at = bucket(limiter, o->hash);
-    while (*at != o)
+    struct spt_limiter_queue **at = bucket(limiter, q->hash);
+    while (*at != q)
         at = &(*at)->chain;
-    *at = o->chain;
-    spt_link_remove(&o->ring_link);
-    free(o);
-    limiter->n_origins--;
+    *at = q->chain;
+    spt_link_remove(&q->ring_link);
+    free(q);
+    limiter->n_queues--;
 }
 
-/* Updates the ring, which has the origin exactly while it has queued requests and a free slot. */
-static void update_turn(struct spt_limiter *limiter, struct spt_origin *o)
+/* Updates the ring, which has the queue exactly while it has requests and a free slot. */
+static void update_turn(struct spt_limiter *limiter, struct spt_limiter_queue *q)
 {
-    if (o->queued == 0 || o->active >= limiter->limit_per_origin)
-        spt_link_remove(&o->ring_link);
-    else if (spt_link_alone(&o->ring_link))
-        spt_list_push(&limiter->round_robin, &o->ring_link);
+    if (q->queued == 0 || q->active >= limiter->limit_per_origin)
+        spt_link_remove(&q->ring_link);
+    else if (spt_link_alone(&q->ring_link))
+        spt_list_push(&limiter->round_robin, &q->ring_link);
 }
 
-struct spt_origin *spt_limiter_enqueue(struct spt_limiter *limiter, const char *key, size_t len,
-                                       struct spt_link *link)
+struct spt_limiter_queue *spt_limiter_enqueue(struct spt_limiter *limiter, const char *key,
+                                              size_t len, struct spt_link *link)
 {
     uint32_t hash = spt_hash(key, len);
-    struct spt_origin *o = find(limiter, hash, key, len);
-    if (!o && !(o = add(limiter, hash, key, len)))
+    struct spt_limiter_queue *q = find(limiter, hash, key, len);
+    if (!q && !(q = add(limiter, hash, key, len)))
         return NULL;
-    spt_list_push(&o->queue, link);
-    o->queued++;
+    spt_list_push(&q->requests, link);
+    q->queued++;
     limiter->queued++;
-    update_turn(limiter, o);
-    return o;
+    update_turn(limiter, q);
+    return q;
 }
 
 struct spt_link *spt_limiter_next(struct spt_limiter *limiter)
 {
     if (!spt_limiter_ready(limiter))
         return NULL;
-    struct spt_origin *o =
-        SPT_OF(spt_list_pop(&limiter->round_robin), struct spt_origin, ring_link);
-    struct spt_link *link = spt_list_pop(&o->queue);
-    o->queued--;
+    struct spt_limiter_queue *q =
+        SPT_OF(spt_list_pop(&limiter->round_robin), struct spt_limiter_queue, ring_link);
+    struct spt_link *link = spt_list_pop(&q->requests);
+    q->queued--;
     limiter->queued--;
-    o->active++;
+    q->active++;
     limiter->active++;
-    update_turn(limiter, o);
+    update_turn(limiter, q);
     return link;
 }
 
-void spt_limiter_finish(struct spt_limiter *limiter, struct spt_origin *o)
+void spt_limiter_finish(struct spt_limiter *limiter, struct spt_limiter_queue *q)
 {
-    assert(o->active > 0);
-    o->active--;
+    assert(q->active > 0);
+    q->active--;
     limiter->active--;
-    update_turn(limiter, o);
-    free_unused(limiter, o);
+    update_turn(limiter, q);
+    free_unused(limiter, q);
 }
 
-void spt_limiter_remove(struct spt_limiter *limiter, struct spt_origin *o, struct spt_link *link)
+void spt_limiter_remove(struct spt_limiter *limiter, struct spt_limiter_queue *q,
+                        struct spt_link *link)
 {
     spt_link_remove(link);
-    o->queued--;
+    q->queued--;
     limiter->queued--;
-    update_turn(limiter, o);
-    free_unused(limiter, o);
+    update_turn(limiter, q);
+    free_unused(limiter, q);
 }

@@ -12,11 +12,11 @@
 
 #include "base/list.h"
 
-/* An origin, which exists while requests of it are queued or admitted. */
-struct spt_origin {
-    struct spt_origin *chain;  /* next in its bucket */
-    struct spt_link queue;     /* queued requests, oldest first */
-    struct spt_link ring_link; /* in round_robin, while a queued request may be admitted */
+/* The queue of an origin, which exists while requests of it are queued or admitted. */
+struct spt_limiter_queue {
+    struct spt_limiter_queue *chain; /* next in its bucket */
+    struct spt_link requests;        /* queued requests, oldest first */
+    struct spt_link ring_link;       /* in round_robin, while a queued request may be admitted */
     unsigned active;
     unsigned queued;
     uint32_t hash;
@@ -29,10 +29,10 @@ struct spt_limiter {
     unsigned limit_per_origin;
     unsigned active;
     unsigned queued;
-    struct spt_link round_robin; /* origins that may admit their next request */
-    struct spt_origin **buckets;
+    struct spt_link round_robin; /* queues that may admit their next request */
+    struct spt_limiter_queue **buckets;
     size_t n_buckets; /* a power of two */
-    size_t n_origins;
+    size_t n_queues;
 };
 
 /* Initialises the limiter. Both limits must be at least 1. Returns SEPTET_OK or SEPTET_ENOMEM. */
@@ -41,9 +41,9 @@ int spt_limiter_init(struct spt_limiter *limiter, unsigned limit, unsigned limit
 /* Frees the limiter. No request may be queued or admitted. */
 void spt_limiter_release(struct spt_limiter *limiter);
 
-/* Queues `link` behind others of the origin `key`. Returns the origin, or NULL if memory is out. */
-struct spt_origin *spt_limiter_enqueue(struct spt_limiter *limiter, const char *key, size_t len,
-                                       struct spt_link *link);
+/* Queues `link` behind others of the origin `key`. Returns the queue, or NULL if memory is out. */
+struct spt_limiter_queue *spt_limiter_enqueue(struct spt_limiter *limiter, const char *key,
+                                              size_t len, struct spt_link *link);
 
 /* Admits the next request that may start. Returns its link, unlinked, or NULL if there is none. */
 struct spt_link *spt_limiter_next(struct spt_limiter *limiter);
@@ -54,10 +54,11 @@ static inline bool spt_limiter_ready(const struct spt_limiter *limiter)
     return limiter->active < limiter->limit && !spt_list_is_empty(&limiter->round_robin);
 }
 
-/* Releases the slot of an admitted request of `o`. May free `o`. */
-void spt_limiter_finish(struct spt_limiter *limiter, struct spt_origin *o);
+/* Releases the slot of an admitted request that was in `q`. May free `q`. */
+void spt_limiter_finish(struct spt_limiter *limiter, struct spt_limiter_queue *q);
 
-/* Removes the queued request `link` of `o`. May free `o`. */
-void spt_limiter_remove(struct spt_limiter *limiter, struct spt_origin *o, struct spt_link *link);
+/* Removes the queued request `link` of `q`. May free `q`. */
+void spt_limiter_remove(struct spt_limiter *limiter, struct spt_limiter_queue *q,
+                        struct spt_link *link);
 
 #endif

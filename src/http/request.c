@@ -111,7 +111,7 @@ int spt_request_check(struct spt_request *r, struct spt_url_checker *urls,
 
 const char *spt_request_authority(const struct spt_request *r)
 {
-    return spt_url_authority(r->state.origin->key);
+    return spt_url_authority(r->state.limiter_queue->key);
 }
 
 bool spt_request_is_sent(const struct spt_request *r, int64_t sent)

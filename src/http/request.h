@@ -17,7 +17,7 @@
 struct spt_connection_options;
 struct spt_easy;
 struct spt_headers;
-struct spt_origin;
+struct spt_limiter_queue;
 struct spt_session;
 struct spt_url_checker;
 struct spt_url_origin;
@@ -42,7 +42,7 @@ struct spt_request_events {
 struct spt_request_state {
     struct spt_session *session; /* NULL before the start and after the end */
     struct spt_link link;        /* in a queue, in_flight or finished */
-    struct spt_origin *origin;
+    struct spt_limiter_queue *limiter_queue;
     struct spt_easy *easy; /* its handle; NULL until its lookup is over */
     char *own_url;         /* owned `url` if it had to be rewritten; else NULL */
     bool allowed_by_name;  /* the session's policy allows its name */
@@ -90,8 +90,8 @@ struct spt_request {
  * consumed on. */
 static inline size_t spt_request_available(const struct spt_request *request)
 {
-    const struct spt_response *t = request->response;
-    return t ? spt_sink_available(&t->body) : 0;
+    const struct spt_response *response = request->response;
+    return response ? spt_sink_available(&response->body) : 0;
 }
 
 /* Frees what the request owns, at any time after its end, also after the driver was freed. */

@@ -8,7 +8,7 @@
 #include "http/request.h"
 #include "http/state.h"
 
-bool spt_repeat_is_idempotent(const char *method)
+bool spt_resend_is_idempotent(const char *method)
 {
     static const char *const methods[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
@@ -17,7 +17,7 @@ bool spt_repeat_is_idempotent(const char *method)
     return false;
 }
 
-long spt_repeat_bytes_written(const struct spt_easy *easy)
+long spt_resend_bytes_written(const struct spt_easy *easy)
 {
     long n = 0;
     curl_easy_getinfo(easy->curl, CURLINFO_REQUEST_SIZE, &n);
@@ -32,31 +32,31 @@ static bool was_refused(const struct spt_easy *easy)
     return easy->sent.unseen || (easy->sent.on_stream && mute);
 }
 
-bool spt_repeat_is_spent(const struct spt_easy *easy)
+bool spt_resend_is_spent(const struct spt_easy *easy)
 {
     if (!easy->sent.engaged)
         return false;
     return easy->head.done ||
-           (!spt_repeat_is_idempotent(easy->request->method) &&
-            spt_repeat_bytes_written(easy) > easy->sent.written && !was_refused(easy));
+           (!spt_resend_is_idempotent(easy->request->method) &&
+            spt_resend_bytes_written(easy) > easy->sent.written && !was_refused(easy));
 }
 
-bool spt_repeat_is_refused(struct spt_easy *easy)
+bool spt_resend_is_refused(struct spt_easy *easy)
 {
-    if (!spt_repeat_is_spent(easy))
+    if (!spt_resend_is_spent(easy))
         return false;
     if (!easy->error[0])
-        easy->abort.repeat = "empty";
+        easy->abort.no_resend = "empty";
     else
-        easy->abort.repeat = strstr(easy->error, "Send") ? "send" : "receive";
+        easy->abort.no_resend = strstr(easy->error, "Send") ? "send" : "receive";
     return true;
 }
 
-bool spt_repeat_is_stale(const struct spt_easy *easy, CURLcode code)
+bool spt_resend_is_stale(const struct spt_easy *easy, CURLcode code)
 {
     long connects = 0;
     if (code != CURLE_SEND_ERROR && code != CURLE_RECV_ERROR && code != CURLE_GOT_NOTHING)
         return false;
     curl_easy_getinfo(easy->curl, CURLINFO_NUM_CONNECTS, &connects);
-    return connects == 0 && easy->head.lines == 0 && !easy->retried && !spt_repeat_is_spent(easy);
+    return connects == 0 && easy->head.lines == 0 && !easy->restarted && !spt_resend_is_spent(easy);
 }

@@ -9,23 +9,23 @@
 struct spt_easy;
 
 /* Returns true if a method is idempotent (RFC 9110, 9.2.2). */
-bool spt_repeat_is_idempotent(const char *method);
+bool spt_resend_is_idempotent(const char *method);
 
 /* Returns the number of bytes that libcurl has sent in all exchanges of the attempt, heads
  * included. */
-long spt_repeat_bytes_written(const struct spt_easy *easy);
+long spt_resend_bytes_written(const struct spt_easy *easy);
 
 /* Returns true if the current exchange must not be sent again. That holds if it was answered, or if
  * its method is not idempotent and the server may have seen any of it. */
-bool spt_repeat_is_spent(const struct spt_easy *easy);
+bool spt_resend_is_spent(const struct spt_easy *easy);
 
 /* Returns true if libcurl is about to repeat an exchange that must not be repeated, and records
  * why. libcurl announces a repeat only by opening a socket, or by a ready connection, once more. */
-bool spt_repeat_is_refused(struct spt_easy *easy);
+bool spt_resend_is_refused(struct spt_easy *easy);
 
 /* Returns true if libcurl's result `code` says that the server had closed a pooled connection. No
  * part of the request was answered, so it is safe to send it again, as libcurl itself does for the
  * first few of them. */
-bool spt_repeat_is_stale(const struct spt_easy *easy, CURLcode code);
+bool spt_resend_is_stale(const struct spt_easy *easy, CURLcode code);
 
 #endif

@@ -84,13 +84,13 @@ void spt_response_pool_release(struct spt_response_pool *pool);
 struct spt_response *spt_response_take(struct spt_response_pool *pool, struct spt_request *r);
 
 /* Returns a response to the pool, keeping small buffers. Frees it if the pool is full. */
-void spt_response_put(struct spt_response_pool *pool, struct spt_response *t);
+void spt_response_put(struct spt_response_pool *pool, struct spt_response *response);
 
 /* If the head is that of a redirect, stores its target as its Location says it. Returns false if
  * memory is out. */
-bool spt_response_read_redirect(struct spt_response *t, int status);
+bool spt_response_read_redirect(struct spt_response *response, int status);
 
 /* Frees the response; NULL is a no-op. */
-void spt_response_free(struct spt_response *t);
+void spt_response_free(struct spt_response *response);
 
 #endif

@@ -123,7 +123,7 @@ void spt_session_init_pollers(struct spt_driver *driver)
 void spt_session_remove(struct spt_request *r)
 {
     struct spt_driver *driver = r->state.session->driver;
-    spt_connect_drop_attempts(r->state.easy);
+    spt_connect_drop_connecting(r->state.easy);
     enter_curl(driver);
     curl_multi_remove_handle(r->state.session->multi, r->state.easy->curl);
     leave_curl(driver);
@@ -197,7 +197,7 @@ static void run_due(struct spt_session *session)
 
 /* Caps the session at its current number of connections, unless none of them is idle. The cap
  * applies to a single run: if it stayed, a request that finds none idle would wait. */
-void spt_session_cap(struct spt_session *session)
+void spt_session_evict_idle(struct spt_session *session)
 {
     const struct spt_pollers *sockets = &session->driver->pollers;
     session->connections.capped = spt_pollers_idle(sockets, session);
@@ -227,13 +227,13 @@ void spt_session_arm(struct spt_session *session)
         spt_timer_start(timers, &session->due.timer, session->due.at_ns, on_due);
 }
 
-void spt_session_conserve(struct spt_driver *driver, bool spare)
+void spt_session_conserve_all(struct spt_driver *driver, bool scarce)
 {
     struct spt_link *head = &driver->sessions;
     for (struct spt_link *l = head->next; l != head; l = l->next) {
         struct spt_session *s = SPT_OF(l, struct spt_session, link);
         if (s->multi)
-            curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, spare ? 1L : s->connections.max);
+            curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, scarce ? 1L : s->connections.max);
     }
 }
 
@@ -275,8 +275,9 @@ static int make_multi(struct spt_session *session, unsigned limit)
 }
 
 int spt_session_new(struct spt_session **out, struct spt_driver *driver,
-                    struct spt_session_config *config)
+                    const struct spt_session_config *config, const char **bad_rule)
 {
+    *bad_rule = NULL;
     if (config->limit == 0 || config->limit_per_host == 0)
         return SEPTET_EINVAL;
     int rc = start_curl(driver);
@@ -295,7 +296,7 @@ int spt_session_new(struct spt_session **out, struct spt_driver *driver,
     if (rc != SEPTET_OK)
         goto free_session;
     rc = spt_policy_new(&session->policy, config->allow, config->n_allow, config->deny,
-                        config->n_deny, &config->bad_rule);
+                        config->n_deny, bad_rule);
     if (rc != SEPTET_OK)
         goto release_limiter;
     rc = spt_dns_map_init(&session->dns_map, &driver->resolvers, config->resolver);
@@ -311,6 +312,7 @@ int spt_session_new(struct spt_session **out, struct spt_driver *driver,
     *out = session;
     return SEPTET_OK;
 
+/* each label releases what was made up to its part, the newest first */
 release_share:
     spt_share_release(&session->share);
 release_dns_map:

@@ -23,15 +23,15 @@ struct spt_session_config {
     const char *const *deny;
     size_t n_deny;
     const char *resolver;       /* as in dns_map.h */
-    const char *bad_rule;       /* set by spt_session_new() to the rule that is invalid */
     const char *const *resolve; /* "host:port:address" entries, which need no lookup */
     size_t n_resolve;
 };
 
 /* Makes a session, which copies what it needs of the config. Returns SEPTET_OK, SEPTET_ENOMEM, or
- * SEPTET_EINVAL if a limit is 0 or a rule is invalid. */
+ * SEPTET_EINVAL if a limit is 0, or if a rule is invalid, which `*bad_rule` then is. The functions
+ * spt_driver_close_session() and spt_driver_free_session() end its life. */
 int spt_session_new(struct spt_session **out, struct spt_driver *driver,
-                    struct spt_session_config *config);
+                    const struct spt_session_config *config, const char **bad_rule);
 
 /* Fills in `out`. Takes time proportional to the number of open descriptors. */
 void spt_session_stats(const struct spt_session *session, struct spt_session_stats *out);
@@ -63,11 +63,11 @@ void spt_session_remove(struct spt_request *r);
 CURLcode spt_session_pause(struct spt_easy *easy, int directions);
 
 /* Has libcurl close an idle connection of the session before it opens another, in the next run. */
-void spt_session_cap(struct spt_session *session);
+void spt_session_evict_idle(struct spt_session *session);
 
-/* Caps the connections that each session of the driver keeps at one while descriptors are scarce,
+/* Caps the connections that each session of the driver keeps at one while descriptors are `scarce`,
  * or lifts the cap. */
-void spt_session_conserve(struct spt_driver *driver, bool spare);
+void spt_session_conserve_all(struct spt_driver *driver, bool scarce);
 
 /* Closes the multi of a session that has no requests any more. A no-op if it is closed. */
 void spt_session_close_multi(struct spt_session *session);

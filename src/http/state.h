@@ -94,7 +94,7 @@ struct spt_session {
 /* Why a callback of ours ended the transfer. */
 struct spt_abort {
     const char *code;         /* code of the failure; NULL if none did */
-    const char *repeat;       /* static: reason of a reset, if the exchange must not be repeated */
+    const char *no_resend;    /* static: reason of a reset, if the exchange must not be repeated */
     int os_errno;             /* of a socket that could not be opened */
     struct spt_denial denial; /* of an address, which is the response's peer */
 };
@@ -108,7 +108,7 @@ struct spt_decoding {
 
 /* The connection that a handle has or opens. */
 struct spt_easy_connection {
-    struct spt_link attempts;   /* sockets that connect for it */
+    struct spt_link connecting; /* sockets that connect for it */
     struct spt_link stall_link; /* in the queue of stalls */
     int fd;                     /* of the connection it opened; -1 if none */
     bool unstalled;             /* was unstalled since the last socket was opened */
@@ -149,7 +149,7 @@ struct spt_easy {
     struct spt_resolve_entry resolve_entry;
     char error[CURL_ERROR_SIZE]; /* libcurl's error message */
     bool ready;                  /* an exchange of the attempt has had a connection */
-    bool retried;                /* runs on a fresh connection, after a stale one */
+    bool restarted;              /* runs on a fresh connection, after a stale one */
     struct spt_exchange exchange;
     struct spt_sent sent;
     struct spt_verbose verbose;

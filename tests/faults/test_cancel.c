@@ -145,8 +145,9 @@ static int ask_nobody(void)
     assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
     snprintf(server, sizeof server, "127.0.0.1:%u", ntohs(a.sin_port));
     struct spt_session_config config = {.limit = 64, .limit_per_host = 64, .resolver = server};
+    const char *bad_rule;
     spt_driver_free_session(http.session);
-    assert_int_equal(spt_session_new(&http.session, http.driver, &config), SEPTET_OK);
+    assert_int_equal(spt_session_new(&http.session, http.driver, &config, &bad_rule), SEPTET_OK);
     return fd;
 }
 

@@ -216,6 +216,7 @@ static char hosts[HOSTS][64];
 static void use_hosts(void)
 {
     struct spt_session_config config = {.limit = 64, .limit_per_host = 64, .n_resolve = HOSTS};
+    const char *bad_rule;
     const char *resolve[HOSTS];
     for (int i = 0; i < HOSTS; i++) {
         snprintf(hosts[i], sizeof hosts[i], "h%d.test:%s:127.0.0.1", i, strrchr(origin(), ':') + 1);
@@ -223,7 +224,7 @@ static void use_hosts(void)
     }
     config.resolve = resolve;
     spt_driver_free_session(http.session);
-    assert_int_equal(spt_session_new(&http.session, http.driver, &config), SEPTET_OK);
+    assert_int_equal(spt_session_new(&http.session, http.driver, &config, &bad_rule), SEPTET_OK);
 }
 
 static struct fetch *get_at(int host)

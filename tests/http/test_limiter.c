@@ -9,7 +9,7 @@
 
 struct item {
     struct spt_link link;
-    struct spt_origin *origin;
+    struct spt_limiter_queue *queue;
     char name;
 };
 
@@ -17,8 +17,8 @@ static void enter(struct spt_limiter *a, struct item *item, const char *key, cha
 {
     spt_link_init(&item->link);
     item->name = name;
-    item->origin = spt_limiter_enqueue(a, key, strlen(key), &item->link);
-    assert_non_null(item->origin);
+    item->queue = spt_limiter_enqueue(a, key, strlen(key), &item->link);
+    assert_non_null(item->queue);
 }
 
 static struct item *next(struct spt_limiter *a)
@@ -45,12 +45,12 @@ static void test_admission_is_fifo_within_an_origin(void **state)
     for (int i = 0; i < 4; i++)
         enter(&a, &items[i], "http://a:80", (char)('0' + i));
     assert_admits(&a, "01");
-    spt_limiter_finish(&a, items[1].origin);
+    spt_limiter_finish(&a, items[1].queue);
     assert_admits(&a, "2");
-    spt_limiter_finish(&a, items[0].origin);
-    spt_limiter_finish(&a, items[2].origin);
+    spt_limiter_finish(&a, items[0].queue);
+    spt_limiter_finish(&a, items[2].queue);
     assert_admits(&a, "3");
-    spt_limiter_finish(&a, items[3].origin);
+    spt_limiter_finish(&a, items[3].queue);
     spt_limiter_release(&a);
 }
 
@@ -64,14 +64,14 @@ static void test_admission_takes_turns_between_origins(void **state)
     enter(&a, &items[5], "http://small:80", 'a');
     enter(&a, &items[6], "http://small:80", 'b');
     assert_admits(&a, "0a1b");
-    spt_limiter_finish(&a, items[5].origin);
+    spt_limiter_finish(&a, items[5].queue);
     assert_admits(&a, "2");
-    spt_limiter_finish(&a, items[6].origin);
+    spt_limiter_finish(&a, items[6].queue);
     for (int i = 0; i < 3; i++)
-        spt_limiter_finish(&a, items[i].origin);
+        spt_limiter_finish(&a, items[i].queue);
     assert_admits(&a, "34");
-    spt_limiter_finish(&a, items[3].origin);
-    spt_limiter_finish(&a, items[4].origin);
+    spt_limiter_finish(&a, items[3].queue);
+    spt_limiter_finish(&a, items[4].queue);
     spt_limiter_release(&a);
 }
 
@@ -87,13 +87,13 @@ static void test_admission_total_limit_holds_over_origins(void **state)
     }
     assert_admits(&a, "012");
     assert_false(spt_limiter_ready(&a));
-    spt_limiter_finish(&a, items[1].origin);
+    spt_limiter_finish(&a, items[1].queue);
     assert_true(spt_limiter_ready(&a));
     assert_admits(&a, "3");
-    spt_limiter_finish(&a, items[0].origin);
+    spt_limiter_finish(&a, items[0].queue);
     assert_admits(&a, "4");
     for (int i = 2; i < 5; i++)
-        spt_limiter_finish(&a, items[i].origin);
+        spt_limiter_finish(&a, items[i].queue);
     spt_limiter_release(&a);
 }
 
@@ -104,11 +104,11 @@ static void test_admission_withdraw_leaves_the_others_in_order(void **state)
     assert_int_equal(spt_limiter_init(&a, 1, 1), SEPTET_OK);
     for (int i = 0; i < 3; i++)
         enter(&a, &items[i], "http://a:80", (char)('0' + i));
-    spt_limiter_remove(&a, items[0].origin, &items[0].link);
+    spt_limiter_remove(&a, items[0].queue, &items[0].link);
     assert_admits(&a, "1");
-    spt_limiter_remove(&a, items[2].origin, &items[2].link);
-    spt_limiter_finish(&a, items[1].origin);
-    assert_int_equal(a.n_origins, 0);
+    spt_limiter_remove(&a, items[2].queue, &items[2].link);
+    spt_limiter_finish(&a, items[1].queue);
+    assert_int_equal(a.n_queues, 0);
     spt_limiter_release(&a);
 }
 
@@ -123,13 +123,13 @@ static void test_admission_forgets_ten_thousand_origins(void **state)
         snprintf(key, sizeof key, "http://host%d:80", i);
         enter(&a, &items[i], key, 'x');
     }
-    assert_int_equal(a.n_origins, N);
+    assert_int_equal(a.n_queues, N);
     for (int i = 0; i < N; i++)
         assert_ptr_equal(next(&a), &items[i]);
     assert_null(next(&a));
     for (int i = 0; i < N; i++)
-        spt_limiter_finish(&a, items[i].origin);
-    assert_int_equal(a.n_origins, 0);
+        spt_limiter_finish(&a, items[i].queue);
+    assert_int_equal(a.n_queues, 0);
     spt_limiter_release(&a);
 }
 

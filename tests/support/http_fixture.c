@@ -28,12 +28,13 @@ const char *origin(void)
 struct spt_session *open_session(unsigned limit, unsigned per_host)
 {
     struct spt_session *session = NULL;
+    const char *bad_rule;
     struct spt_session_config config = {
         .limit = limit,
         .limit_per_host = per_host,
         .resolver = "system", /* a test may stand in for its getaddrinfo */
     };
-    assert_int_equal(spt_session_new(&session, http.driver, &config), SEPTET_OK);
+    assert_int_equal(spt_session_new(&session, http.driver, &config, &bad_rule), SEPTET_OK);
     return session;
 }
 

@@ -70,10 +70,11 @@ static int l_session(lua_State *L)
     luaL_setmetatable(L, SPT_SESSION_META);
     if (!env->driver)
         return spt_error_usage(L, "the host is closed");
-    int rc = spt_session_new(&handle->session, env->driver, &config);
-    if (rc == SEPTET_EINVAL && config.bad_rule) {
+    const char *bad_rule;
+    int rc = spt_session_new(&handle->session, env->driver, &config, &bad_rule);
+    if (rc == SEPTET_EINVAL && bad_rule) {
         lua_pushnil(L);
-        lua_pushstring(L, config.bad_rule);
+        lua_pushstring(L, bad_rule);
         return 2;
     }
     if (rc != SEPTET_OK)
