@@ -51,7 +51,7 @@ async def route_file(request, response):
     await response.pattern(left, begin + version)
     if "stall" in made:
         await response.wait_for_client_to_go()
-    return FIN if "cut" in made or "stall" in made else KEEP
+    return KEEP if left == size - begin else FIN
 
 
 ROUTES = {
