@@ -64,8 +64,8 @@ function Traced:fire(hook, event)
 end
 
 -- Reports the end of an attempt to the hooks, once. A redirect is not the end of the request.
-function Traced:ended(time, status, err, cancelled, redirects)
-  if self.reported or redirects then return end
+function Traced:ended(time, status, err, cancelled, redirected)
+  if self.reported or redirected then return end
   self.reported = true
   if err or cancelled then
     self:fire("request_exception", { time = time, exception = err, cancelled = cancelled })

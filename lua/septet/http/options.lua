@@ -30,7 +30,7 @@ local options = {}
 ---@field redirect_headers string[]|nil in place of the session's
 ---@field trace septet.TraceHooks|nil called after those of the session
 
---- Kinds of their checks, by name.
+--- The name of each option, and the kind of its check: see args.options().
 options.checks = {
   headers = "table", params = "table", body = "body", form = "table", json = "any",
   multipart = "table", auth = "any", timeout = "timeout", max_body = "bytes", redirects = "any",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs one attempt for an operation or a stream, and reports its end to traces and hooks. Calls are
- * recycled in a pool: memory that is written for every request stays in the cache, and the garbage
- * collector has less to do. */
+/* Runs one attempt for an operation or a stream, and delivers its end to the trace and the hooks.
+ * Calls are recycled in a pool: memory that is written for every request stays in the cache, and
+ * the garbage collector has less to do. */
 #include "op/http/call.h"
 
 #include <lauxlib.h>
@@ -25,14 +25,16 @@
 #include "op/http/session.h"
 #include "op/http/upload_handle.h"
 
-#define TRACES "septet.http.traces" /* registry: key -> trace; weak: the caller keeps it */
+/* registry: key -> object with the hooks of a request; weak: the caller keeps it */
+#define HOOKS "septet.http.hooks"
 
 enum { CALLS_MAX = 256 }; /* idle calls kept in the pool */
 
 /* --- arguments --- */
 
-static void check_body(lua_State *L, struct spt_http_args *args, int arg)
+static void check_body(lua_State *L, struct spt_http_args *args)
 {
+    const int arg = SPT_HTTP_ARG_BODY;
     args->upload = luaL_testudata(L, arg, SPT_UPLOAD_META);
     if (args->upload && args->upload->used)
         spt_error_usage(L, "an upload is for one request");
@@ -44,15 +46,16 @@ void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args
 {
     size_t method_len, url_len;
     *args = (struct spt_http_args){
-        .handle = spt_check_udata(L, 1, SPT_SESSION_META, "session"),
-        .options = spt_check_udata(L, 2, SPT_OPTIONS_META, "options"),
+        .handle = spt_check_udata(L, SPT_HTTP_ARG_SESSION, SPT_SESSION_META, "session"),
+        .options = spt_check_udata(L, SPT_HTTP_ARG_OPTIONS, SPT_OPTIONS_META, "options"),
     };
-    struct spt_headers_handle *headers = spt_check_udata(L, 3, SPT_HEADERS_META, "headers");
+    struct spt_headers_handle *headers =
+        spt_check_udata(L, SPT_HTTP_ARG_HEADERS, SPT_HEADERS_META, "headers");
     args->headers = headers->headers;
-    args->method = spt_check_string(L, 4, &method_len);
-    args->url = spt_check_string(L, 5, &url_len);
-    check_body(L, args, 6);
-    uint64_t total = spt_check_opt_seconds(L, 7, SPT_NEVER);
+    args->method = spt_check_string(L, SPT_HTTP_ARG_METHOD, &method_len);
+    args->url = spt_check_string(L, SPT_HTTP_ARG_URL, &url_len);
+    check_body(L, args);
+    uint64_t total = spt_check_opt_seconds(L, SPT_HTTP_ARG_TIMEOUT, SPT_NEVER);
     if (!args->handle->session)
         spt_error_usage(L, "the session is closed");
     if (strlen(args->url) != url_len || strlen(args->method) != method_len)
@@ -69,7 +72,8 @@ struct spt_http_pool {
     struct spt_sched *sched;
     struct spt_link idle; /* spt_http_call, the last used first */
     unsigned n;
-    struct spt_resource resource; /* in the env's; the first, so that it is released last */
+    /* among the env's resources, and the first of them: the host releases it last */
+    struct spt_resource resource;
 };
 
 static struct spt_http_call *acquire(struct spt_http_pool *pool)
@@ -106,7 +110,7 @@ struct spt_http_call *spt_http_call_new(struct spt_http_pool *pool,
     call->owner = owner;
     call->cancelled = false;
     call->deferred.run = NULL;
-    call->trace = call->anchored = NULL;
+    call->hooks = call->anchored = NULL;
     call->place = 0;
     call->ref = ++pool->sched->counts.refs;
     fill(&call->request, args);
@@ -192,7 +196,7 @@ void spt_http_call_set_response(lua_State *L, const struct spt_request *r)
 }
 
 /* Returns the response, or an empty one if the request was never admitted. */
-static const struct spt_response *outcome(const struct spt_request *r)
+static const struct spt_response *response_of(const struct spt_request *r)
 {
     static const struct spt_response none = {.times = {-1, -1, -1, -1, -1, -1, -1, -1}};
     return r->response ? r->response : &none;
@@ -205,41 +209,41 @@ int spt_http_call_raise(lua_State *L, const struct spt_http_call *call, int stat
     return luaL_error(L, "%s", septet_strerror(status));
 }
 
-void spt_http_call_set_trace(lua_State *L, int index, const void *key)
+void spt_http_call_set_hooks(lua_State *L, int index, const void *key)
 {
     lua_pushvalue(L, index);
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
-    lua_insert(L, -2); // stack: traces, trace
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, HOOKS);
+    lua_insert(L, -2); // stack: registered, hooks
     lua_rawsetp(L, -2, key);
     lua_pop(L, 1);
 }
 
-/* Calls `trace:ended(time, status, error, cancelled, redirects)`. */
-static int report_protected(lua_State *L)
+/* Calls `hooks:ended(time, status, error, cancelled, redirected)`. */
+static int deliver_protected(lua_State *L)
 {
     struct spt_http_call *call = lua_touserdata(L, 1);
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
-    if (lua_rawgetp(L, -1, call->trace) == LUA_TNIL)
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, HOOKS);
+    if (lua_rawgetp(L, -1, call->hooks) == LUA_TNIL)
         return 0;
     lua_getfield(L, -1, "ended");
     lua_insert(L, -2);
     lua_pushnumber(L, spt_time_seconds(call->t_end_ns));
-    lua_pushinteger(L, outcome(&call->request)->status);
+    lua_pushinteger(L, response_of(&call->request)->status);
     if (call->request.failure.code)
         spt_http_failure_push(L, &call->request);
     else
         lua_pushnil(L);
     lua_pushboolean(L, call->cancelled);
-    lua_pushboolean(L, outcome(&call->request)->redirect_url != NULL);
+    lua_pushboolean(L, response_of(&call->request)->redirect_url != NULL);
     lua_call(L, 6, 0);
     return 0;
 }
 
-/* Delivers the terminal event. Runs on the main state, before the waiting task is resumed. */
-static void report(struct spt_deferred *deferred, lua_State *L)
+/* Delivers the end to the hooks. Runs on the main state, before the waiting task is resumed. */
+static void deliver(struct spt_deferred *deferred, lua_State *L)
 {
     struct spt_http_call *call = SPT_OF(deferred, struct spt_http_call, deferred);
-    lua_pushcfunction(L, report_protected);
+    lua_pushcfunction(L, deliver_protected);
     lua_pushlightuserdata(L, call);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
         struct spt_sched *s = call->pool->sched;
@@ -282,39 +286,39 @@ static void record(const struct spt_http_call *call)
 {
     struct spt_trace *tr = &call->pool->sched->trace;
     const struct spt_request *r = &call->request;
-    const struct spt_response *transfer = outcome(r);
-    const struct spt_times *t = &transfer->times;
+    const struct spt_response *response = response_of(r);
+    const struct spt_times *times = &response->times;
     int64_t total_ns = (int64_t)(call->t_end_ns - call->t_start_ns);
     const char *code = call->cancelled ? "cancelled" : r->failure.code;
     if (!tr->ring)
         return;
     struct spt_trace_transfer x = {
-        .us.queue = us(r->response ? t->queue_ns : total_ns),
-        .us.dns = us(t->dns_ns),
-        .us.tcp = us(t->tcp_ns),
-        .us.tls = us(t->tls_ns),
-        .us.send = us(t->send_ns),
-        .us.wait = us(t->wait_ns),
-        .us.recv = us(t->recv_ns),
+        .us.queue = us(r->response ? times->queue_ns : total_ns),
+        .us.dns = us(times->dns_ns),
+        .us.tcp = us(times->tcp_ns),
+        .us.tls = us(times->tls_ns),
+        .us.send = us(times->send_ns),
+        .us.wait = us(times->wait_ns),
+        .us.recv = us(times->recv_ns),
         .us.total = us(total_ns),
-        .bytes = transfer->body.received,
+        .bytes = response->body.received,
         .place = call->place,
         .url = url_text(tr, r),
         .method = method_text(tr, r),
         .code = spt_trace_intern(tr, code),
         .phase = code ? spt_trace_intern(tr, spt_phase_name(r->failure.phase)) : 0,
-        .status = (uint16_t)transfer->status,
-        .version = (uint8_t)transfer->version,
-        .reused = transfer->reused,
+        .status = (uint16_t)response->status,
+        .version = (uint8_t)response->version,
+        .reused = response->reused,
         .insecure = spt_header_block_is_insecure(r),
     };
     spt_trace_xfer(tr, call->t_start_ns, call->task, call->ref, &x);
 }
 
-void spt_http_call_report(struct spt_http_call *call)
+void spt_http_call_deliver(struct spt_http_call *call)
 {
     spt_link_init(&call->deferred.link);
-    call->deferred.run = report;
+    call->deferred.run = deliver;
     spt_sched_defer(call->pool->sched, &call->deferred);
 }
 
@@ -325,8 +329,8 @@ void spt_http_call_ended(struct spt_http_call *call)
     record(call);
     if (call->request.upload)
         spt_upload_handle_on_done(&call->request);
-    if (call->trace)
-        spt_http_call_report(call);
+    if (call->hooks)
+        spt_http_call_deliver(call);
     else if (call->anchored)
         spt_anchor_release(s->main, call->anchored);
 }
@@ -352,7 +356,7 @@ struct spt_http_pool *spt_http_pool_new(lua_State *L, struct spt_env *env)
     spt_link_init(&pool->resource.link);
     spt_env_add(env, &pool->resource);
     lua_rawsetp(L, LUA_REGISTRYINDEX, pool); /* as a call may outlive the functions */
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, TRACES);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, HOOKS);
     lua_createtable(L, 0, 1);
     lua_pushliteral(L, "v");
     lua_setfield(L, -2, "__mode");

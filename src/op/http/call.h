@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A call: an attempt with the data that its traces and hooks receive. The operations in op/http/
- * start requests through it. It knows neither of them. */
+/* A call: an attempt with the data that its trace record and its hooks receive. Both operations in
+ * op/http/, request.c and stream.c, start their requests through it. */
 #ifndef SPT_OP_HTTP_CALL_H
 #define SPT_OP_HTTP_CALL_H
 
@@ -22,15 +22,15 @@ struct spt_upload_handle;
 
 struct spt_http_call {
     struct spt_link link;         /* in the pool while idle */
-    struct spt_deferred deferred; /* delivers the terminal event of a traced request */
-    /* userdata to unanchor after the terminal event was delivered; NULL for none */
+    struct spt_deferred deferred; /* delivers the end of the request to its hooks */
+    /* userdata to unanchor after the end was delivered; NULL for none */
     const void *anchored;
     uint64_t t_start_ns, t_end_ns;
     uint64_t place; /* line of the script, at trace level 2 */
     uint32_t task, ref;
     bool cancelled;
     struct spt_http_pool *pool;
-    const void *trace; /* key of the request's trace; NULL if not traced */
+    const void *hooks; /* key of the request's hooks in the registry; NULL if it has none */
     void *owner;       /* the operation or stream; NULL once detached */
     struct spt_request request;
 };
@@ -47,7 +47,20 @@ struct spt_http_args {
     uint64_t deadline_ns; /* 0 for none */
 };
 
-enum { SPT_HTTP_TRACE = 8, SPT_HTTP_ARGS = 8 };
+/* The indices of the arguments of http() and http_stream(). */
+enum {
+    SPT_HTTP_ARG_SESSION = 1,
+    SPT_HTTP_ARG_OPTIONS,
+    SPT_HTTP_ARG_HEADERS,
+    SPT_HTTP_ARG_METHOD,
+    SPT_HTTP_ARG_URL,
+    SPT_HTTP_ARG_BODY,
+    SPT_HTTP_ARG_TIMEOUT,
+    SPT_HTTP_ARG_HOOKS,
+    SPT_HTTP_ARGS_KEPT = SPT_HTTP_ARG_HOOKS, /* number of those that a stream keeps alive */
+    SPT_HTTP_ARG_NO_FOLLOW,
+    SPT_HTTP_ARG_WHOLE, /* of http_stream() only */
+};
 
 /* Makes a host's pool of calls, which lives as long as the Lua state. The functions that start
  * requests have it as their second upvalue. */
@@ -82,17 +95,18 @@ struct spt_http_call *spt_http_call_new(struct spt_http_pool *pool,
 int spt_http_call_start(struct spt_http_call *call, const struct spt_session_handle *handle,
                         uint32_t task);
 
-/* Records the end of the request and schedules delivery to its traces and hooks. */
+/* Records the end of the request in the trace, and schedules its delivery to the hooks. */
 void spt_http_call_ended(struct spt_http_call *call);
 
-/* Schedules delivery of the terminal trace event. */
-void spt_http_call_report(struct spt_http_call *call);
+/* Schedules delivery of the request's end to its hooks. */
+void spt_http_call_deliver(struct spt_http_call *call);
 
 /* Detaches the owner and releases the call; NULL is a no-op. */
 void spt_http_call_release(struct spt_http_call *call);
 
-/* Registers the trace at `index` under `key`, with a weak reference. */
-void spt_http_call_set_trace(lua_State *L, int index, const void *key);
+/* Registers the object at `index` under `key`, with a weak reference. Its method `ended` passes the
+ * end of the request on to the hooks. */
+void spt_http_call_set_hooks(lua_State *L, int index, const void *key);
 
 /* Records the line of the script that makes the call, at trace level 2. */
 void spt_http_call_set_place(lua_State *L, struct spt_http_call *call);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads and checks the options of requests, and copies those of their connections. */
+/* Reads and checks the options of requests into a userdata, which owns a copy of the connection
+ * options among them. */
 #include "op/http/options.h"
 
 #include <lauxlib.h>

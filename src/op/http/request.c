@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* http: runs one attempt of an HTTP request and returns its body as one Lua string. Redirects,
- * defaults and the shape of a response are up to lua/septet/http.lua. Connections and timeouts are
- * up to the driver. The call is made before start, as that needs `L`. A refused await would leak
- * it, so l_http() takes the steps of septet_op_await() itself: core/op.h. */
+ * defaults and the shape of a response are up to request.lua, redirect.lua and response.lua in
+ * lua/septet/http/. Connections and timeouts are up to the driver. The call is made before start,
+ * as that needs `L`. A refused await would leak it, so l_http() takes the steps of
+ * septet_op_await() itself: core/op.h. */
 #include <lauxlib.h>
 
 #include "core/op.h"
@@ -44,7 +45,7 @@ static int http_start(septet_op *op)
     const struct spt_task *task = op->task;
     int rc = spt_http_call_start(http->call, http->handle, task->id);
     if (rc != SEPTET_OK) { /* the await raises immediately, so no deferred event is sent */
-        http->call->trace = NULL;
+        http->call->hooks = NULL;
         spt_http_call_ended(http->call);
     }
     return rc;
@@ -74,7 +75,7 @@ static int http_push(septet_op *op, lua_State *L)
         return spt_http_call_raise(L, call, op->status);
     const struct spt_request *r = &call->request;
     const struct spt_response *t = r->response;
-    lua_createtable(L, 0, 4); /* the fourth field is url: set in Lua if it is unchanged */
+    lua_createtable(L, 0, 4); /* body, status, head, url; a redirect_url makes it grow */
     lua_pushlstring(L, t->body.buf.data ? t->body.buf.data : "", t->body.buf.len);
     lua_setfield(L, -2, "body");
     spt_http_call_set_response(L, r);
@@ -97,11 +98,11 @@ static const septet_op_type http_type = {
     .describe = http_describe,
 };
 
-/* http(session, options, headers, method, url, body, timeout, trace, no_follow): waits for the
+/* http(session, options, headers, method, url, body, timeout, hooks, no_follow): waits for the
  * response and returns {status, body, head, redirect_url, url}. The body of a redirect is read only
  * with `no_follow`. `options` is from http_options() and `headers` from http_headers(). `body` (a
  * string or an upload) and `timeout` (seconds, for this attempt including its time in the queue)
- * may be nil. `trace` is a table or nil; its method `ended` is called at the end. Raises
+ * may be nil. `hooks` is a table or nil; its method `ended` is called at the end. Raises
  * HttpError. */
 static int l_http(lua_State *L)
 {
@@ -109,11 +110,11 @@ static int l_http(lua_State *L)
     struct spt_sched *s = env->sched;
     struct spt_http_args args;
     spt_http_args_check(L, env, &args);
-    bool traced = !lua_isnoneornil(L, SPT_HTTP_TRACE),
-         no_follow = lua_toboolean(L, SPT_HTTP_ARGS + 1);
+    bool hooked = !lua_isnoneornil(L, SPT_HTTP_ARG_HOOKS),
+         no_follow = lua_toboolean(L, SPT_HTTP_ARG_NO_FOLLOW);
     struct http_op *http = (struct http_op *)spt_op_new(L, s, &http_type);
-    if (traced)
-        spt_http_call_set_trace(L, SPT_HTTP_TRACE, http);
+    if (hooked)
+        spt_http_call_set_hooks(L, SPT_HTTP_ARG_HOOKS, http);
     if (spt_op_check_cancelled(s))
         return spt_op_await_cancelled(L, &http->op);
     struct spt_http_call *call = spt_http_call_new(spt_http_pool(L), &args, http);
@@ -122,7 +123,7 @@ static int l_http(lua_State *L)
     http->call = call;
     http->handle = args.handle;
     http->op.ref = call->ref;
-    call->trace = traced ? http : NULL;
+    call->hooks = hooked ? http : NULL;
     call->request.follows_redirects = !no_follow;
     call->request.events = &events;
     spt_http_call_set_place(L, call);

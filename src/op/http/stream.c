@@ -22,7 +22,7 @@
 
 enum { HIGH_WATER = 256 * 1024 }; /* bytes buffered for a reader before the sender is paused */
 
-enum { STREAM = SPT_HTTP_ARGS + 1 }; /* in the stack of l_stream */
+enum { STREAM = SPT_HTTP_ARGS_KEPT + 1 }; /* in the stack of l_stream */
 
 /* --- the end of a stream --- */
 
@@ -156,7 +156,7 @@ static const septet_op_type open_type = {
 static struct spt_stream *push_stream(lua_State *L, struct spt_env *env,
                                       const struct spt_http_args *args)
 {
-    struct spt_stream *stream = lua_newuserdatauv(L, sizeof *stream, SPT_HTTP_ARGS);
+    struct spt_stream *stream = lua_newuserdatauv(L, sizeof *stream, SPT_HTTP_ARGS_KEPT);
     *stream = (struct spt_stream){.resource.release = on_scope_end,
                                   .host_resource.release = on_host_end,
                                   .env = env,
@@ -166,7 +166,7 @@ static struct spt_stream *push_stream(lua_State *L, struct spt_env *env,
     spt_link_init(&stream->resource.link);
     spt_link_init(&stream->host_resource.link);
     luaL_setmetatable(L, SPT_STREAM_META);
-    for (int i = 1; i <= SPT_HTTP_ARGS; i++) {
+    for (int i = 1; i <= SPT_HTTP_ARGS_KEPT; i++) {
         lua_pushvalue(L, i);
         lua_setiuservalue(L, -2, i);
     }
@@ -197,10 +197,10 @@ static int l_stream(lua_State *L)
     struct spt_env *env = spt_env(L);
     struct spt_sched *s = env->sched;
     struct spt_http_args args;
-    bool no_follow = lua_toboolean(L, SPT_HTTP_ARGS + 1);
-    bool whole = lua_toboolean(L, SPT_HTTP_ARGS + 2);
+    bool no_follow = lua_toboolean(L, SPT_HTTP_ARG_NO_FOLLOW);
+    bool whole = lua_toboolean(L, SPT_HTTP_ARG_WHOLE);
     spt_http_args_check(L, env, &args);
-    lua_settop(L, SPT_HTTP_ARGS);
+    lua_settop(L, SPT_HTTP_ARGS_KEPT);
     struct spt_stream *stream = push_stream(L, env, &args);
     struct spt_stream_op *op = (struct spt_stream_op *)spt_op_new(L, s, &open_type);
     op->stream = stream;
@@ -230,7 +230,7 @@ static int l_close(lua_State *L)
 
 /* stream:discard(): skips the rest of the body. Returns true if there is any, in which case the
  * request soon ends by itself. */
-static int l_pass_over(lua_State *L)
+static int l_discard(lua_State *L)
 {
     struct spt_stream *stream = spt_check_self(L, "stream");
     bool continues = stream->call && !stream->ended;
@@ -258,7 +258,8 @@ static int l_head(lua_State *L)
     return 1;
 }
 
-/* stream:trace(trace): sets the trace. Its method `ended` is called at the end of the request. */
+/* stream:trace(hooks): sets what passes the request's end on to the hooks, by its method
+ * `ended`. */
 static int l_trace(lua_State *L)
 {
     struct spt_stream *stream = spt_check_self(L, "stream");
@@ -266,17 +267,17 @@ static int l_trace(lua_State *L)
     if (!stream->call)
         return 0;
     lua_pushvalue(L, 2);
-    lua_setiuservalue(L, 1, SPT_HTTP_TRACE);
-    spt_http_call_set_trace(L, 2, stream);
+    lua_setiuservalue(L, 1, SPT_HTTP_ARG_HOOKS);
+    spt_http_call_set_hooks(L, 2, stream);
     spt_anchor_keep(L, 1);
-    stream->call->trace = stream;
+    stream->call->hooks = stream;
     if (stream->ended)
-        spt_http_call_report(stream->call);
+        spt_http_call_deliver(stream->call);
     return 0;
 }
 
-static const luaL_Reg methods[] = {{"head", l_head},   {"trace", l_trace},       {"__gc", l_gc},
-                                   {"close", l_close}, {"discard", l_pass_over}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"head", l_head},   {"trace", l_trace},     {"__gc", l_gc},
+                                   {"close", l_close}, {"discard", l_discard}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"http_stream", l_stream}, {NULL, NULL}};
 
