@@ -13,7 +13,10 @@
 
 struct sleep_op {
     septet_op op;
-    uint64_t ns; /* duration; for sleep_until, the instant at which it ends */
+    union {
+        uint64_t duration_ns; /* of sleep() */
+        uint64_t until_ns;    /* of sleep_until(): the instant at which it ends */
+    };
     struct spt_timer timer;
 };
 _Static_assert(sizeof(struct sleep_op) <= SPT_SLOT_SIZE, "a sleep allocates nothing");
@@ -29,7 +32,7 @@ static int sleep_start(septet_op *op)
 {
     struct sleep_op *sleep = (struct sleep_op *)op;
     struct spt_sched *s = spt_op_sched(op);
-    uint64_t due = spt_timer_instant(spt_sched_clock(s), sleep->ns);
+    uint64_t due = spt_timer_instant(spt_sched_clock(s), sleep->duration_ns);
     spt_timer_start(&s->tree.timers, &sleep->timer, due, on_due);
     return SEPTET_OK;
 }
@@ -37,7 +40,7 @@ static int sleep_start(septet_op *op)
 static int until_start(septet_op *op)
 {
     struct sleep_op *sleep = (struct sleep_op *)op;
-    spt_timer_start(&spt_op_sched(op)->tree.timers, &sleep->timer, sleep->ns, on_due);
+    spt_timer_start(&spt_op_sched(op)->tree.timers, &sleep->timer, sleep->until_ns, on_due);
     return SEPTET_OK;
 }
 
@@ -53,11 +56,11 @@ static int sleep_push(septet_op *op, lua_State *L)
 
 static void sleep_describe(const septet_op *op, char *text, size_t size)
 {
-    uint64_t ns = ((const struct sleep_op *)op)->ns;
-    if (ns == SPT_NEVER)
+    uint64_t duration_ns = ((const struct sleep_op *)op)->duration_ns;
+    if (duration_ns == SPT_NEVER)
         snprintf(text, size, "for ever");
     else
-        snprintf(text, size, "%.3g s", spt_time_seconds(ns));
+        snprintf(text, size, "%.3g s", spt_time_seconds(duration_ns));
 }
 
 static const septet_op_type sleep_type = {
@@ -71,11 +74,11 @@ static const septet_op_type sleep_type = {
 
 static void until_describe(const septet_op *op, char *text, size_t size)
 {
-    uint64_t ns = ((const struct sleep_op *)op)->ns;
-    if (ns == SPT_NEVER)
+    uint64_t until_ns = ((const struct sleep_op *)op)->until_ns;
+    if (until_ns == SPT_NEVER)
         snprintf(text, size, "for ever");
     else
-        snprintf(text, size, "until %.3f s", spt_time_seconds(ns));
+        snprintf(text, size, "until %.3f s", spt_time_seconds(until_ns));
 }
 
 static const septet_op_type until_type = {
@@ -91,12 +94,12 @@ static const septet_op_type until_type = {
 static int l_sleep(lua_State *L)
 {
     spt_check_most(L, 1);
-    uint64_t ns = spt_check_seconds(L, 1);
+    uint64_t duration_ns = spt_check_seconds(L, 1);
     struct spt_sched *s = spt_env(L)->sched;
-    if (ns == 0)
+    if (duration_ns == 0)
         return spt_op_checkpoint(L, s);
     struct sleep_op *sleep = (struct sleep_op *)spt_op_new(L, s, &sleep_type);
-    sleep->ns = ns;
+    sleep->duration_ns = duration_ns;
     return septet_op_await(L, &sleep->op);
 }
 
@@ -105,12 +108,12 @@ static int l_sleep(lua_State *L)
 static int l_sleep_until(lua_State *L)
 {
     spt_check_most(L, 1);
-    uint64_t ns = spt_check_instant(L, 1);
+    uint64_t until_ns = spt_check_instant(L, 1);
     struct spt_sched *s = spt_env(L)->sched;
-    if (ns <= s->now_ns)
+    if (until_ns <= s->now_ns)
         return spt_op_checkpoint(L, s);
     struct sleep_op *sleep = (struct sleep_op *)spt_op_new(L, s, &until_type);
-    sleep->ns = ns;
+    sleep->until_ns = until_ns;
     return septet_op_await(L, &sleep->op);
 }
 
