@@ -28,59 +28,59 @@ struct walk {
     bool failed;            /* out of memory */
 };
 
-static void push(struct walk *w, struct spt_task *t, bool leave)
+static void push(struct walk *walk, struct spt_task *t, bool leave)
 {
-    if (w->n == w->room) {
-        uint32_t room = w->room ? w->room * 2 : 64;
-        struct step *steps = realloc(w->steps, room * sizeof *steps);
+    if (walk->n == walk->room) {
+        uint32_t room = walk->room ? walk->room * 2 : 64;
+        struct step *steps = realloc(walk->steps, room * sizeof *steps);
         if (!steps) {
-            w->failed = true;
+            walk->failed = true;
             return;
         }
-        w->steps = steps;
-        w->room = room;
+        walk->steps = steps;
+        walk->room = room;
     }
-    w->steps[w->n++] = (struct step){.task = t, .leave = leave};
+    walk->steps[walk->n++] = (struct step){.task = t, .leave = leave};
 }
 
 static void visit(void *ud, void *task)
 {
-    struct walk *w = ud;
+    struct walk *walk = ud;
     struct spt_task *t = task;
-    if (w->to ? t == w->to : t->wait.mark == ON_PATH)
-        w->again = t;
+    if (walk->to ? t == walk->to : t->wait.mark == ON_PATH)
+        walk->again = t;
     else if (t->wait.mark == UNSEEN && !spt_task_ended(t))
-        push(w, t, false);
+        push(walk, t, false);
 }
 
-static void enter(struct walk *w, struct spt_task *t)
+static void enter(struct walk *walk, struct spt_task *t)
 {
     if (t->wait.mark != UNSEEN)
         return;
     t->wait.mark = ON_PATH;
-    push(w, t, true);
-    spt_inspect_blockers(t, visit, w);
+    push(walk, t, true);
+    spt_inspect_blockers(t, visit, walk);
 }
 
-static void walk_from(struct walk *w, struct spt_task *t)
+static void walk_from(struct walk *walk, struct spt_task *t)
 {
-    push(w, t, false);
-    while (w->n > 0 && !w->again && !w->failed) {
-        struct step step = w->steps[--w->n];
+    push(walk, t, false);
+    while (walk->n > 0 && !walk->again && !walk->failed) {
+        struct step step = walk->steps[--walk->n];
         if (step.leave)
             step.task->wait.mark = DONE;
         else
-            enter(w, step.task);
+            enter(walk, step.task);
     }
 }
 
 /* Writes at most `max` tasks of the path from `first` to its end. Returns its length. */
-static uint32_t path_from(const struct walk *w, const struct spt_task *first, struct spt_task **out,
-                          uint32_t max)
+static uint32_t path_from(const struct walk *walk, const struct spt_task *first,
+                          struct spt_task **out, uint32_t max)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < w->n; i++) {
-        const struct step *step = &w->steps[i];
+    for (uint32_t i = 0; i < walk->n; i++) {
+        const struct step *step = &walk->steps[i];
         if (!step->leave || (n == 0 && step->task != first))
             continue;
         if (n < max)
@@ -102,11 +102,11 @@ static void clear(struct spt_scope *top)
             s->task->wait.mark = UNSEEN;
 }
 
-static void walk_below(struct walk *w, struct spt_scope *top)
+static void walk_below(struct walk *walk, struct spt_scope *top)
 {
-    for (struct spt_scope *s = top; s && !w->again; s = spt_scope_next(top, s, true))
+    for (struct spt_scope *s = top; s && !walk->again; s = spt_scope_next(top, s, true))
         if (task_of(s))
-            walk_from(w, s->task);
+            walk_from(walk, s->task);
 }
 
 uint32_t spt_deadlock_cycle(struct spt_sched *s, struct spt_task **out, uint32_t max)

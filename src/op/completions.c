@@ -65,13 +65,13 @@ static bool is_reached(const struct completions *set, enum until until)
     return set->nended == set->count;
 }
 
-static void entry_ended(struct entry *e)
+static void entry_ended(struct entry *entry)
 {
-    struct completions *set = e->set;
-    spt_list_push(&set->ended, &e->link);
+    struct completions *set = entry->set;
+    spt_list_push(&set->ended, &entry->link);
     set->nended++;
-    set->failed |= e->task->state == SPT_TASK_FAILED;
-    set->not_done |= e->task->state != SPT_TASK_DONE;
+    set->failed |= entry->task->state == SPT_TASK_FAILED;
+    set->not_done |= entry->task->state != SPT_TASK_DONE;
 }
 
 static void complete_wait(struct completions *set)
@@ -90,9 +90,9 @@ static void unanchor(lua_State *L, struct completions *set)
 
 static void on_end(struct spt_watch *watch, struct spt_task *t)
 {
-    struct entry *e = SPT_OF(watch, struct entry, watch);
-    struct completions *set = e->set;
-    entry_ended(e);
+    struct entry *entry = SPT_OF(watch, struct entry, watch);
+    struct completions *set = entry->set;
+    entry_ended(entry);
     if (set->nended == set->count)
         unanchor(t->sched->main, set); /* the waiting task has it on its stack */
     if (set->waiter && is_reached(set, set->waiter->wait_mode)) {
@@ -106,11 +106,11 @@ static void give_up(struct spt_acyclic_wait *acyclic, struct spt_task *member)
 {
     struct completions *set = SPT_OF(acyclic, struct until_op, acyclic)->set;
     for (uint32_t i = 0; i < set->count; i++) {
-        struct entry *e = &set->entries[i];
-        if (e->task != member)
+        struct entry *entry = &set->entries[i];
+        if (entry->task != member)
             continue;
-        spt_link_remove(&e->watch.link);
-        e->given_up = true;
+        spt_link_remove(&entry->watch.link);
+        entry->given_up = true;
         set->nended++;
     }
     if (is_reached(set, UNTIL_OVER))
@@ -221,14 +221,14 @@ static int l_add(lua_State *L)
     lua_getiuservalue(L, 1, 1);
     lua_pushvalue(L, 2);
     lua_rawseti(L, -2, set->count + 1);
-    struct entry *e = &set->entries[set->count++];
-    *e = (struct entry){.set = set, .task = t, .watch.fire = on_end};
-    spt_link_init(&e->link);
-    spt_link_init(&e->watch.link);
+    struct entry *entry = &set->entries[set->count++];
+    *entry = (struct entry){.set = set, .task = t, .watch.fire = on_end};
+    spt_link_init(&entry->link);
+    spt_link_init(&entry->watch.link);
     if (ended)
-        entry_ended(e);
+        entry_ended(entry);
     else
-        spt_task_watch(t, &e->watch);
+        spt_task_watch(t, &entry->watch);
     return 0;
 }
 
@@ -262,9 +262,9 @@ static int l_not_done(lua_State *L)
     if (!set->not_done)
         return 0;
     for (const struct spt_link *l = set->ended.next; l != &set->ended; l = l->next) {
-        const struct entry *e = SPT_OF(l, struct entry, link);
-        if (e->task->state != SPT_TASK_DONE) {
-            lua_pushinteger(L, e - set->entries + 1);
+        const struct entry *entry = SPT_OF(l, struct entry, link);
+        if (entry->task->state != SPT_TASK_DONE) {
+            lua_pushinteger(L, entry - set->entries + 1);
             return 1;
         }
     }

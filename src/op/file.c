@@ -37,52 +37,52 @@ int spt_file_raise(lua_State *L, const char *path, const char *verb, int error)
 
 /* --- the operation --- */
 
-static void end(struct spt_file_op *f, int status)
+static void end(struct spt_file_op *file_op, int status)
 {
-    f->file->waiter = NULL;
-    septet_op_done(&f->op, status);
+    file_op->file->waiter = NULL;
+    septet_op_done(&file_op->op, status);
 }
 
 void spt_file_next_job(void *ud)
 {
-    struct spt_file_op *f = ud;
-    struct spt_output *output = f->file->output;
-    if (f->next_job(f))
+    struct spt_file_op *file_op = ud;
+    struct spt_output *output = file_op->file->output;
+    if (file_op->next_job(file_op))
         return;
-    f->error = f->ignores_errors ? output->result : output->error;
-    f->failed_step = f->ignores_errors ? output->file.step : output->failed_step;
-    end(f, SEPTET_OK);
+    file_op->error = file_op->ignores_errors ? output->result : output->error;
+    file_op->failed_step = file_op->ignores_errors ? output->file.step : output->failed_step;
+    end(file_op, SEPTET_OK);
 }
 
 static int file_start(septet_op *op)
 {
-    struct spt_file_op *f = (struct spt_file_op *)op;
-    f->file->waiter = f;
-    if (spt_output_is_busy(f->file->output)) /* with the job of a cancelled operation */
-        spt_output_wait(f->file->output, spt_file_next_job, f);
+    struct spt_file_op *file_op = (struct spt_file_op *)op;
+    file_op->file->waiter = file_op;
+    if (spt_output_is_busy(file_op->file->output)) /* with the job of a cancelled operation */
+        spt_output_wait(file_op->file->output, spt_file_next_job, file_op);
     else
-        spt_file_next_job(f);
+        spt_file_next_job(file_op);
     return SEPTET_OK;
 }
 
 static void file_cancel(septet_op *op)
 {
-    struct spt_file_op *f = (struct spt_file_op *)op;
-    f->file->waiter = NULL;
-    if (f->file->output)
-        spt_output_forget(f->file->output);
+    struct spt_file_op *file_op = (struct spt_file_op *)op;
+    file_op->file->waiter = NULL;
+    if (file_op->file->output)
+        spt_output_forget(file_op->file->output);
 }
 
 static int file_push(septet_op *op, lua_State *L)
 {
-    struct spt_file_op *f = (struct spt_file_op *)op;
-    return f->push(f, L);
+    struct spt_file_op *file_op = (struct spt_file_op *)op;
+    return file_op->push(file_op, L);
 }
 
 void spt_file_describe(const septet_op *op, char *text, size_t size)
 {
-    const struct spt_file_op *f = (const struct spt_file_op *)op;
-    snprintf(text, size, "%s '%s'", f->verb, f->file->path);
+    const struct spt_file_op *file_op = (const struct spt_file_op *)op;
+    snprintf(text, size, "%s '%s'", file_op->verb, file_op->file->path);
 }
 
 static const septet_op_type file_type = {
@@ -121,51 +121,53 @@ static struct spt_file_op *new_op(lua_State *L, const char *verb,
                                   int (*push)(struct spt_file_op *, lua_State *))
 {
     struct spt_file *file = check_open(L);
-    struct spt_file_op *f = (struct spt_file_op *)spt_op_new(L, spt_env(L)->sched, &file_type);
-    f->file = file;
-    f->verb = verb;
-    f->next_job = next_job;
-    f->push = push;
-    return f;
+    struct spt_file_op *file_op =
+        (struct spt_file_op *)spt_op_new(L, spt_env(L)->sched, &file_type);
+    file_op->file = file;
+    file_op->verb = verb;
+    file_op->next_job = next_job;
+    file_op->push = push;
+    return file_op;
 }
 
 /* Raises the operation's IoError, if it failed. */
-static void check_done(const struct spt_file_op *f, lua_State *L)
+static void check_done(const struct spt_file_op *file_op, lua_State *L)
 {
-    if (f->op.status == SEPTET_ECLOSED) {
-        spt_error_push(L, "IoError", "'%s' was closed", f->file->path);
-        spt_io_error_raise_code(L, f->file->path, "closed");
+    if (file_op->op.status == SEPTET_ECLOSED) {
+        spt_error_push(L, "IoError", "'%s' was closed", file_op->file->path);
+        spt_io_error_raise_code(L, file_op->file->path, "closed");
     }
-    if (f->error)
-        spt_file_raise(L, f->file->path, f->failed_step, f->error);
+    if (file_op->error)
+        spt_file_raise(L, file_op->file->path, file_op->failed_step, file_op->error);
 }
 
-static int push_nothing(struct spt_file_op *f, lua_State *L)
+static int push_nothing(struct spt_file_op *file_op, lua_State *L)
 {
-    check_done(f, L);
+    check_done(file_op, L);
     return 0;
 }
 
-static bool once(struct spt_file_op *f)
+static bool once(struct spt_file_op *file_op)
 {
-    bool again = f->begun;
-    f->begun = true;
+    bool again = file_op->begun;
+    file_op->begun = true;
     return !again;
 }
 
-static bool step_write(struct spt_file_op *f)
+static bool step_write(struct spt_file_op *file_op)
 {
-    size_t n = f->len < SPT_DISK_FILE_CHUNK ? f->len : SPT_DISK_FILE_CHUNK;
-    if (n == 0 || !spt_output_write(f->file->output, f->bytes, n, spt_file_next_job, f))
+    size_t n = file_op->len < SPT_DISK_FILE_CHUNK ? file_op->len : SPT_DISK_FILE_CHUNK;
+    if (n == 0 ||
+        !spt_output_write(file_op->file->output, file_op->bytes, n, spt_file_next_job, file_op))
         return false;
-    f->bytes += n;
-    f->len -= n;
+    file_op->bytes += n;
+    file_op->len -= n;
     return true;
 }
 
-static int push_file(struct spt_file_op *f, lua_State *L)
+static int push_file(struct spt_file_op *file_op, lua_State *L)
 {
-    check_done(f, L);
+    check_done(file_op, L);
     lua_pushvalue(L, SELF);
     return 1;
 }
@@ -204,15 +206,15 @@ static int l_write(lua_State *L)
     if (lua_gettop(L) != ARGUMENT || lua_type(L, ARGUMENT) != LUA_TSTRING)
         join_arguments(L);
     const char *bytes = lua_tolstring(L, ARGUMENT, &len);
-    struct spt_file_op *f = new_op(L, "write", step_write, push_file);
-    f->bytes = bytes;
-    f->len = len;
-    return septet_op_await(L, &f->op);
+    struct spt_file_op *file_op = new_op(L, "write", step_write, push_file);
+    file_op->bytes = bytes;
+    file_op->len = len;
+    return septet_op_await(L, &file_op->op);
 }
 
-static bool step_truncate(struct spt_file_op *f)
+static bool step_truncate(struct spt_file_op *file_op)
 {
-    return once(f) && spt_output_truncate(f->file->output, spt_file_next_job, f);
+    return once(file_op) && spt_output_truncate(file_op->file->output, spt_file_next_job, file_op);
 }
 
 /* file:truncate(): empties the file. */
@@ -222,9 +224,9 @@ static int l_truncate(lua_State *L)
     return septet_op_await(L, &new_op(L, "truncate", step_truncate, push_nothing)->op);
 }
 
-static bool step_sync(struct spt_file_op *f)
+static bool step_sync(struct spt_file_op *file_op)
 {
-    return once(f) && spt_output_sync(f->file->output, spt_file_next_job, f);
+    return once(file_op) && spt_output_sync(file_op->file->output, spt_file_next_job, file_op);
 }
 
 /* file:sync(): flushes the file to disk. */
@@ -234,9 +236,10 @@ static int l_sync(lua_State *L)
     return septet_op_await(L, &new_op(L, "sync", step_sync, push_nothing)->op);
 }
 
-static bool step_commit(struct spt_file_op *f)
+static bool step_commit(struct spt_file_op *file_op)
 {
-    return once(f) && spt_output_commit(f->file->output, f->bytes, spt_file_next_job, f);
+    return once(file_op) &&
+           spt_output_commit(file_op->file->output, file_op->bytes, spt_file_next_job, file_op);
 }
 
 /* file:commit(path): flushes the file to disk and renames it to `path`, which it replaces. A part
@@ -247,20 +250,20 @@ static int l_commit(lua_State *L)
     struct spt_file *file = check_open(L);
     const bool to_target = lua_isnoneornil(L, ARGUMENT) && file->output->file.target;
     const char *target = to_target ? NULL : spt_file_check_path(L, ARGUMENT);
-    struct spt_file_op *f = new_op(L, "commit", step_commit, push_nothing);
-    f->bytes = target;
-    return septet_op_await(L, &f->op);
+    struct spt_file_op *file_op = new_op(L, "commit", step_commit, push_nothing);
+    file_op->bytes = target;
+    return septet_op_await(L, &file_op->op);
 }
 
-static bool step_read(struct spt_file_op *f)
+static bool step_read(struct spt_file_op *file_op)
 {
-    return once(f) && spt_output_read(f->file->output, spt_file_next_job, f);
+    return once(file_op) && spt_output_read(file_op->file->output, spt_file_next_job, file_op);
 }
 
-static int push_contents(struct spt_file_op *f, lua_State *L)
+static int push_contents(struct spt_file_op *file_op, lua_State *L)
 {
-    check_done(f, L);
-    const struct spt_buf *buf = &f->file->output->file.buf;
+    check_done(file_op, L);
+    const struct spt_buf *buf = &file_op->file->output->file.buf;
     lua_pushlstring(L, buf->data, buf->len);
     return 1;
 }
@@ -271,12 +274,12 @@ static int l_contents(lua_State *L)
     return septet_op_await(L, &new_op(L, "read", step_read, push_contents)->op);
 }
 
-static bool step_remove(struct spt_file_op *f)
+static bool step_remove(struct spt_file_op *file_op)
 {
-    f->ignores_errors = true;
-    if (!once(f))
+    file_op->ignores_errors = true;
+    if (!once(file_op))
         return false;
-    spt_output_unlink(f->file->output, spt_file_next_job, f);
+    spt_output_unlink(file_op->file->output, spt_file_next_job, file_op);
     return true;
 }
 
@@ -287,19 +290,19 @@ static int l_remove(lua_State *L)
     return septet_op_await(L, &new_op(L, "remove", step_remove, push_nothing)->op);
 }
 
-static bool step_close(struct spt_file_op *f)
+static bool step_close(struct spt_file_op *file_op)
 {
-    f->ignores_errors = true;
-    if (!once(f))
+    file_op->ignores_errors = true;
+    if (!once(file_op))
         return false;
-    spt_output_close(f->file->output, spt_file_next_job, f);
+    spt_output_close(file_op->file->output, spt_file_next_job, file_op);
     return true;
 }
 
-static int push_closed(struct spt_file_op *f, lua_State *L)
+static int push_closed(struct spt_file_op *file_op, lua_State *L)
 {
-    spt_file_close(f->file);
-    return push_nothing(f, L);
+    spt_file_close(file_op->file);
+    return push_nothing(file_op, L);
 }
 
 /* file:close(): closes the file and waits until others may write it. A closed file is left as it
@@ -313,17 +316,17 @@ static int l_close(lua_State *L)
     return septet_op_await(L, &new_op(L, "close", step_close, push_closed)->op);
 }
 
-static bool step_size(struct spt_file_op *f)
+static bool step_size(struct spt_file_op *file_op)
 {
-    f->len = (size_t)f->file->output->file.size;
+    file_op->len = (size_t)file_op->file->output->file.size;
     return false;
 }
 
-static int push_size(struct spt_file_op *f, lua_State *L)
+static int push_size(struct spt_file_op *file_op, lua_State *L)
 {
-    if (f->op.status < 0)
-        check_done(f, L);
-    lua_pushinteger(L, (lua_Integer)f->len);
+    if (file_op->op.status < 0)
+        check_done(file_op, L);
+    lua_pushinteger(L, (lua_Integer)file_op->len);
     return 1;
 }
 
@@ -361,10 +364,11 @@ static const EVP_MD *check_digest(lua_State *L, int arg)
     return md;
 }
 
-static bool step_keep_digest(struct spt_file_op *f)
+static bool step_keep_digest(struct spt_file_op *file_op)
 {
-    return once(f) &&
-           spt_output_keep_digest(f->file->output, f->file->kept_digest, spt_file_next_job, f);
+    return once(file_op) &&
+           spt_output_keep_digest(file_op->file->output, file_op->file->kept_digest,
+                                  spt_file_next_job, file_op);
 }
 
 /* file:keep_digest(name): keeps a digest of the file's contents and of all that is written from now
@@ -372,24 +376,24 @@ static bool step_keep_digest(struct spt_file_op *f)
 static int l_keep_digest(lua_State *L)
 {
     const EVP_MD *md = check_digest(L, ARGUMENT);
-    struct spt_file_op *f = new_op(L, "read", step_keep_digest, push_nothing);
-    f->file->kept_digest = md;
-    return septet_op_await(L, &f->op);
+    struct spt_file_op *file_op = new_op(L, "read", step_keep_digest, push_nothing);
+    file_op->file->kept_digest = md;
+    return septet_op_await(L, &file_op->op);
 }
 
-static bool step_digest(struct spt_file_op *f)
+static bool step_digest(struct spt_file_op *file_op)
 {
-    struct spt_file *file = f->file;
+    struct spt_file *file = file_op->file;
     if (!file->output->error)
         file->md_len = spt_output_digest(file->output, file->md);
     return false;
 }
 
-static int push_digest(struct spt_file_op *f, lua_State *L)
+static int push_digest(struct spt_file_op *file_op, lua_State *L)
 {
-    const struct spt_file *file = f->file;
+    const struct spt_file *file = file_op->file;
     char hex[2 * sizeof file->md];
-    check_done(f, L);
+    check_done(file_op, L);
     if (file->md_len == 0)
         return luaL_error(L, "not enough memory");
     spt_hex(hex, file->md, file->md_len);
@@ -401,10 +405,10 @@ static int push_digest(struct spt_file_op *f, lua_State *L)
 static int l_digest(lua_State *L)
 {
     spt_check_most(L, 1);
-    struct spt_file_op *f = new_op(L, "digest", step_digest, push_digest);
-    if (!f->file->kept_digest)
-        return spt_error_usage(L, "no digest of '%s' is kept", f->file->path);
-    return septet_op_await(L, &f->op);
+    struct spt_file_op *file_op = new_op(L, "digest", step_digest, push_digest);
+    if (!file_op->file->kept_digest)
+        return spt_error_usage(L, "no digest of '%s' is kept", file_op->file->path);
+    return septet_op_await(L, &file_op->op);
 }
 
 static const luaL_Reg methods[] = {{"write", l_write},

@@ -30,12 +30,12 @@ static struct spt_file *new_file(lua_State *L)
 
 static int open_start(septet_op *op)
 {
-    struct spt_file_op *f = (struct spt_file_op *)op;
-    int rc = spt_output_open(&f->file->output, f->env->loop, f->file->path, f->flags,
-                             spt_file_next_job, f);
+    struct spt_file_op *file_op = (struct spt_file_op *)op;
+    int rc = spt_output_open(&file_op->file->output, file_op->env->loop, file_op->file->path,
+                             file_op->flags, spt_file_next_job, file_op);
     if (rc == SEPTET_OK) {
-        f->file->waiter = f;
-        spt_env_add(f->env, &f->file->resource);
+        file_op->file->waiter = file_op;
+        spt_env_add(file_op->env, &file_op->file->resource);
     }
     return rc;
 }
@@ -48,9 +48,9 @@ static void open_cancel(septet_op *op)
 }
 
 /* The one job, to open, is already done. */
-static bool no_job(struct spt_file_op *f)
+static bool no_job(struct spt_file_op *file_op)
 {
-    f->len = (size_t)f->file->output->file.size;
+    file_op->len = (size_t)file_op->file->output->file.size;
     return false;
 }
 
@@ -58,17 +58,17 @@ static bool no_job(struct spt_file_op *f)
  * knows its name. */
 static int open_push(septet_op *op, lua_State *L)
 {
-    struct spt_file_op *f = (struct spt_file_op *)op;
-    struct spt_file *file = f->file;
+    struct spt_file_op *file_op = (struct spt_file_op *)op;
+    struct spt_file *file = file_op->file;
     if (file->output)
         file->path = lua_pushstring(L, file->output->file.path);
-    if (op->status < 0 || f->error) {
+    if (op->status < 0 || file_op->error) {
         spt_file_close(file);
-        return spt_file_raise(L, file->path, "open", f->error ? f->error : UV_ENOMEM);
+        return spt_file_raise(L, file->path, "open", file_op->error ? file_op->error : UV_ENOMEM);
     }
     lua_setiuservalue(L, FILE_HANDLE, 1);
     lua_pushvalue(L, FILE_HANDLE);
-    lua_pushinteger(L, (lua_Integer)f->len);
+    lua_pushinteger(L, (lua_Integer)file_op->len);
     lua_pushstring(L, file->output->file.target);
     return 3;
 }
@@ -88,13 +88,13 @@ static int open_with(lua_State *L, unsigned flags)
     struct spt_env *env = spt_env(L);
     lua_settop(L, PATH);
     struct spt_file *file = new_file(L);
-    struct spt_file_op *f = (struct spt_file_op *)spt_op_new(L, env->sched, &open_type);
-    f->env = env;
-    f->file = file;
-    f->next_job = no_job;
-    f->verb = "open";
-    f->flags = (uint8_t)flags;
-    return septet_op_await(L, &f->op);
+    struct spt_file_op *file_op = (struct spt_file_op *)spt_op_new(L, env->sched, &open_type);
+    file_op->env = env;
+    file_op->file = file;
+    file_op->next_job = no_job;
+    file_op->verb = "open";
+    file_op->flags = (uint8_t)flags;
+    return septet_op_await(L, &file_op->op);
 }
 
 /* file_open(path, append): opens a file for writing and returns it and its size in bytes. Without

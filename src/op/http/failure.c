@@ -11,29 +11,29 @@
 
 enum { TEXT_SHOWN = 1024 }; /* bytes of a failure's text in an error */
 
-static const char *message_of(const struct spt_failure *f)
+static const char *message_of(const struct spt_failure *failure)
 {
-    if (f->text)
-        return f->text;
-    if (strcmp(f->code, "memory") == 0)
+    if (failure->text)
+        return failure->text;
+    if (strcmp(failure->code, "memory") == 0)
         return "out of memory";
-    return f->reason ? f->reason : f->code;
+    return failure->reason ? failure->reason : failure->code;
 }
 
 void spt_http_failure_push(lua_State *L, const struct spt_request *r)
 {
     char room[SPT_HTTP_URL_MAX];
     const char *url = spt_redact_url(r->url, room, sizeof room);
-    const struct spt_failure *f = &r->failure;
+    const struct spt_failure *failure = &r->failure;
     char method_room[SPT_HTTP_METHOD_MAX], text_room[TEXT_SHOWN];
     const char *method = spt_redact_url(r->method, method_room, sizeof method_room);
-    const char *text = spt_http_text_shown(message_of(f), text_room, sizeof text_room);
+    const char *text = spt_http_text_shown(message_of(failure), text_room, sizeof text_room);
     spt_error_push(L, "HttpError", "%s %s: %s", method, url, text);
-    lua_pushstring(L, f->code);
+    lua_pushstring(L, failure->code);
     lua_setfield(L, -2, "code");
-    lua_pushstring(L, f->reason);
+    lua_pushstring(L, failure->reason);
     lua_setfield(L, -2, "reason");
-    lua_pushstring(L, spt_phase_name(f->phase));
+    lua_pushstring(L, spt_phase_name(failure->phase));
     lua_setfield(L, -2, "phase");
     lua_pushstring(L, url);
     lua_setfield(L, -2, "url");
