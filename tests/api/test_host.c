@@ -25,14 +25,14 @@ static void test_strerror_has_words_for_every_status(void **state)
 
 /* --- running --- */
 
-static void test_run_of_nothing(void **state)
+static void test_a_run_without_tasks_succeeds_at_once(void **state)
 {
     struct host_fixture *f = *state;
     assert_int_equal(septet_run(f->host), SEPTET_OK);
     assert_int_equal(septet_step(f->host, 0), 0);
 }
 
-static void test_run_again_and_again(void **state)
+static void test_a_host_runs_more_than_once(void **state)
 {
     struct host_fixture *f = *state;
     for (int i = 1; i <= 3; i++) {
@@ -43,7 +43,7 @@ static void test_run_again_and_again(void **state)
     assert_silent(&f->reports);
 }
 
-static void test_run_of_several_mains(void **state)
+static void test_a_run_goes_on_after_one_of_its_mains_fails(void **state)
 {
     struct host_fixture *f = *state;
     assert_int_equal(septet_load_string(f->host, "=a", PRELUDE "task.sleep(0.002) a = true"),
@@ -75,7 +75,7 @@ static void test_step_never_waits(void **state)
     struct host_fixture *f = *state;
     assert_loads(f->host, PRELUDE "task.sleep(1000)");
     for (int i = 0; i < 100; i++)
-        assert_int_equal(septet_step(f->host, 0), 1); /* a step that waited would wait for ever */
+        assert_int_equal(septet_step(f->host, 0), 1); /* the sleep would outlast the test */
     assert_int_equal(septet_tasks(f->host), 1);
 }
 
@@ -158,7 +158,7 @@ static void test_deadlock_is_reported_and_ended(void **state)
                      SEPTET_OK);
     assert_int_equal(septet_run(f->host), SEPTET_EDEADLOCK);
     assert_int_equal(f->reports.errors, 0);
-    assert_int_equal(f->reports.warnings, 4);
+    assert_int_equal(f->reports.warnings, 4); /* the deadlock, its two tasks and the circle */
     assert_text(f->reports.warned, "deadlock: all 2 tasks wait");
     assert_text(f->reports.warned, "in a circle: 'main' -> 'knot' -> 'main'\n");
     assert_text(f->reports.warned, "#1 main  waits for join #2 knot  knot.lua:8\n");
@@ -180,9 +180,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_version_is_the_headers),
         cmocka_unit_test(test_strerror_has_words_for_every_status),
-        TEST(test_run_of_nothing),
-        TEST(test_run_again_and_again),
-        TEST(test_run_of_several_mains),
+        TEST(test_a_run_without_tasks_succeeds_at_once),
+        TEST(test_a_host_runs_more_than_once),
+        TEST(test_a_run_goes_on_after_one_of_its_mains_fails),
         TEST(test_background_ends_with_the_last_main),
         TEST(test_step_never_waits),
         TEST(test_step_gives_back_after_its_budget),
