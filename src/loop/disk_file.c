@@ -136,7 +136,7 @@ static int check_file(const struct spt_disk_file *f)
         return UV_EINVAL;
     if (!(f->flags & SPT_DISK_FILE_PRIVATE))
         return 0;
-    int rc = spt_target_is_own(&st);
+    int rc = spt_target_check_own(&st);
     return rc ? rc : set_mode(f, PRIVATE_MODE);
 }
 

@@ -35,10 +35,10 @@ struct spt_loop {
     struct handles handles;
     uint64_t timer_ns; /* on the real clock; SPT_NEVER: not armed */
     struct virtual_clock clock;
-    unsigned holds; /* number of handles not closed yet, including other modules' */
-    unsigned jobs;  /* number of holds that are requests in the thread pool */
-    unsigned refs;  /* number of reasons for the loop to continue */
-    uint64_t polls; /* number of polls that have returned */
+    unsigned open_handles; /* number of handles not closed yet, including other modules' and jobs */
+    unsigned jobs;         /* number of those that are requests in the thread pool */
+    unsigned refs;         /* number of reasons for the loop to continue */
+    uint64_t polls;        /* number of polls that have returned */
     spt_drain_fn *drain;
     void *ud;
 };
@@ -163,7 +163,7 @@ static int init_handles(struct spt_loop *loop)
     uv_timer_init(loop->uv, &loop->handles.timer);
     loop->handles.async.data = loop->handles.prepare.data = loop->handles.check.data = loop;
     loop->handles.idle.data = loop->handles.timer.data = loop;
-    loop->holds = 5;
+    loop->open_handles = 5;
     uv_prepare_start(&loop->handles.prepare, on_prepare);
     uv_check_start(&loop->handles.check, on_check);
     uv_unref((uv_handle_t *)&loop->handles.prepare);
@@ -210,9 +210,9 @@ static int finish_own(struct spt_loop *loop)
 {
     unsigned before;
     do {
-        before = loop->holds;
+        before = loop->open_handles;
         uv_run(&loop->own, loop->jobs > 0 ? UV_RUN_ONCE : UV_RUN_NOWAIT);
-    } while (loop->holds > 0 && (loop->jobs > 0 || loop->holds < before));
+    } while (loop->open_handles > 0 && (loop->jobs > 0 || loop->open_handles < before));
     if (uv_loop_close(&loop->own) != 0)
         return SEPTET_ELOOP; /* the memory is kept: open handles point into it */
     free(loop);
@@ -276,13 +276,13 @@ void spt_loop_unref(struct spt_loop *loop)
 
 void spt_loop_handle_opened(struct spt_loop *loop)
 {
-    loop->holds++;
+    loop->open_handles++;
 }
 
 void spt_loop_handle_closed(struct spt_loop *loop)
 {
-    assert(loop->holds > 0);
-    if (--loop->holds == 0 && loop->closing && !loop->owned)
+    assert(loop->open_handles > 0);
+    if (--loop->open_handles == 0 && loop->closing && !loop->owned)
         free(loop);
 }
 

@@ -57,8 +57,8 @@ void spt_loop_clock_advance(struct spt_loop *loop, uint64_t to_ns); /* never mov
  * for outside events. */
 void spt_loop_clock_run(struct spt_loop *loop, bool flows);
 
-/* Counts a reason for uv_run to continue even if no drain is due, such as a request in flight or a
- * post that may still arrive. Without one, an idle host does not keep a foreign loop running. */
+/* Counts a reason for uv_run to continue even if no drain is due, such as a request in flight.
+ * Without one, an idle host does not keep a foreign loop running. */
 void spt_loop_ref(struct spt_loop *loop);
 void spt_loop_unref(struct spt_loop *loop);
 

@@ -51,7 +51,7 @@ struct spt_pollers {
     int cap;
     struct spt_link dirty; /* list of sockets with a wanted mask that is not yet armed */
     unsigned count;
-    unsigned dropped; /* number of idle connections found dead, for the census */
+    unsigned dropped; /* number of idle connections found dead, for tests */
     uint32_t generations;
 };
 

@@ -104,7 +104,7 @@ mode_t spt_target_mode(const char *target)
     return 0666 & ~current_umask();
 }
 
-int spt_target_is_own(const struct stat *st)
+int spt_target_check_own(const struct stat *st)
 {
     if (st->st_uid != geteuid())
         return UV_EPERM;

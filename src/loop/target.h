@@ -21,6 +21,6 @@ mode_t spt_target_mode(const char *target);
 
 /* Returns 0 if no other user can have prepared the file: it has one name, and the process's own
  * effective owner. Otherwise returns UV_EMLINK or UV_EPERM. */
-int spt_target_is_own(const struct stat *st);
+int spt_target_check_own(const struct stat *st);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The registry of the C libraries for scripts. Opens each library into one table, "septet.core",
+/* The list of the C libraries for scripts. Opens each library into one table, "septet.core",
  * which only the modules in lua/septet/ can reach. */
 #ifndef SPT_LUA_LIB_H
 #define SPT_LUA_LIB_H
