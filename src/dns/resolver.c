@@ -311,11 +311,11 @@ bool spt_resolver_pass(struct spt_resolver *r)
     return any;
 }
 
-uint64_t spt_resolver_due(const struct spt_resolver *r)
+bool spt_resolver_has_work(const struct spt_resolver *r)
 {
     bool stuck = r->slow.armed || spt_list_is_empty(&r->window);
     bool can_go_on = !spt_list_is_empty(&r->queue) && (has_room(r, WINDOW - RESERVED) || !stuck);
-    return can_go_on || r->channel.timeout_dirty || !spt_list_is_empty(&r->done) ? 0 : SPT_NEVER;
+    return can_go_on || r->channel.timeout_dirty || !spt_list_is_empty(&r->done);
 }
 
 /* --- the resolver --- */

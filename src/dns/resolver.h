@@ -58,9 +58,8 @@ void spt_resolver_cancel(struct spt_lookup *lookup);
  * called any. */
 bool spt_resolver_pass(struct spt_resolver *resolver);
 
-/* Returns when the next pass is due: 0 for at once, or SPT_NEVER for not before the loop or a timer
- * wakes the resolver. */
-uint64_t spt_resolver_due(const struct spt_resolver *resolver);
+/* Returns true if there is work for a pass at once, without waiting for a socket or a timer. */
+bool spt_resolver_has_work(const struct spt_resolver *resolver);
 
 /* Counters for tests. */
 struct spt_resolver_count {

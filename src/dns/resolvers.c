@@ -61,11 +61,11 @@ bool spt_resolvers_pass(struct spt_resolvers *resolvers)
     return any;
 }
 
-bool spt_resolvers_due(const struct spt_resolvers *resolvers)
+bool spt_resolvers_have_work(const struct spt_resolvers *resolvers)
 {
     const struct spt_link *head = &resolvers->list;
     for (const struct spt_link *l = head->next; l != head; l = l->next)
-        if (spt_resolver_due(SPT_OF(l, struct shared_resolver, link)->resolver) == 0)
+        if (spt_resolver_has_work(SPT_OF(l, struct shared_resolver, link)->resolver))
             return true;
     return false;
 }

@@ -30,7 +30,7 @@ struct spt_resolver *spt_resolvers_get(struct spt_resolvers *resolvers, const ch
 /* Runs the due work of the resolvers. Returns true if a lookup completed. */
 bool spt_resolvers_pass(struct spt_resolvers *resolvers);
 
-/* Returns true if the next pass of a resolver is due at once. */
-bool spt_resolvers_due(const struct spt_resolvers *resolvers);
+/* Returns true if a resolver has work for a pass at once. */
+bool spt_resolvers_have_work(const struct spt_resolvers *resolvers);
 
 #endif

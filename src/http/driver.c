@@ -131,7 +131,7 @@ bool spt_driver_pass(struct spt_driver *driver)
 
 bool spt_driver_has_work(const struct spt_driver *driver)
 {
-    return !spt_queues_are_idle(&driver->queues) || spt_resolvers_due(&driver->resolvers);
+    return !spt_queues_are_idle(&driver->queues) || spt_resolvers_have_work(&driver->resolvers);
 }
 
 /* --- sessions --- */

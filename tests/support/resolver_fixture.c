@@ -15,7 +15,7 @@ static uint64_t drain(void *ud)
         struct spt_resolver_count count = spt_resolver_count(dns.resolver);
         if (count.sockets > dns.sockets_most)
             dns.sockets_most = count.sockets;
-        if (spt_resolver_due(dns.resolver) == 0)
+        if (spt_resolver_has_work(dns.resolver))
             return SPT_LOOP_NOW;
     }
     return spt_timer_next(&dns.timers);
