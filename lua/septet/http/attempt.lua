@@ -17,7 +17,7 @@ local stream = require "septet.http.stream"
 local upload = require "septet.http.upload"
 local url = require "septet.http.url"
 
--- Cached for bench/http.py.
+-- Local for speed: measured by bench/http.py.
 local core_http, core_stream, setmetatable = core.http, core.http_stream, setmetatable
 
 ---@class septet.Attempt
@@ -63,19 +63,19 @@ end
 function Attempt:override(request, what)
   args.options(request, options.checks, what)
   local session = self.session
-  local made = {}
-  local agreed = {} -- headers that the body determines, whatever `headers` says
-  self.body, made["Content-Type"] = options.body(request, what)
+  local derived = {} -- headers that other options ask for
+  local fixed = {}   -- those that the body determines, whatever `headers` says
+  self.body, derived["Content-Type"] = options.body(request, what)
   if request.multipart then
-    agreed["Content-Type"], self.multipart = made["Content-Type"], made["Content-Type"]
+    fixed["Content-Type"], self.multipart = derived["Content-Type"], derived["Content-Type"]
   end
-  made.Authorization = auth.header(request.auth, what)
-  if request.headers or next(made) then
+  derived.Authorization = auth.header(request.auth, what)
+  if request.headers or next(derived) then
     self.list =
-      headers.list(what, session.defaults, session.own_headers, made, request.headers, agreed)
+      headers.list(what, session.defaults, session.own_headers, derived, request.headers, fixed)
   end
   if request.params then self.url = encode.query(self.url, request.params) end
-  local times = limits.times(session.times, request.timeout)
+  local times = limits.timeouts(session.times, request.timeout)
   if type(request.timeout) == "table" or request.max_body
     or connection_options.has_any(request) then
     local connection = connection_options.new(request, session.connection, what)

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Limits of requests: timeouts and redirects.
+-- Reads the options that limit a request: `timeout` (the timeouts by name) and `redirects`.
 local args = require "septet.internal.args"
 
 local limits = {}
@@ -19,7 +19,7 @@ local timeout_options = {
 
 --- Returns timeouts by name: those of the option `timeout`, over those of `base`. A number is the
 --- total.
-function limits.times(base, option)
+function limits.timeouts(base, option)
   if option == nil then return base end
   option = type(option) == "table" and option or { total = option }
   args.options(option, timeout_options, "timeout")

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The part of a save: PATH.part has the bytes that were received. PATH.part.meta says of which body
--- they are: {address =, validator =, total =}. If it matches, an interrupted save resumes.
+-- The partial file of a save: PATH.part has the bytes that were received. PATH.part.meta says of
+-- which body they are: {address =, validator =, total =}. If it matches, an interrupted save
+-- resumes.
 local core = require "septet.core"
 local blocks = require "septet.task.blocks"
 local json = require "septet.json"
@@ -8,7 +9,7 @@ local retry = require "septet.http.retry"
 
 local STRONG = '^"[^"%c]*"$' -- a strong ETag
 
----@class septet.Part
+---@class septet.PartialFile
 ---@field path string of the part
 ---@field file septet.Writer
 ---@field size integer bytes received
@@ -19,8 +20,8 @@ local STRONG = '^"[^"%c]*"$' -- a strong ETag
 ---@field total integer|nil size of the whole, as far as it is known
 ---@field meta table|nil the meta file's contents; nil if there is none
 ---@field meta_file userdata|nil
-local Part = {}
-Part.__index = Part
+local PartialFile = {}
+PartialFile.__index = PartialFile
 
 -- Opens a private file, shielded: after a cancelled open, the next save could find it in use.
 local function open_private(path, make)
@@ -97,16 +98,17 @@ end
 ---@async
 ---@param path string
 ---@param resume boolean|nil
----@return septet.Part
-function Part.open(path, resume)
+---@return septet.PartialFile
+function PartialFile.open(path, resume)
   local file, size, final = blocks.shield(core.file_open_part, path)
-  return setmetatable({ path = final .. ".part", file = file, size = size, resume = resume }, Part)
+  return setmetatable({ path = final .. ".part", file = file, size = size, resume = resume },
+    PartialFile)
 end
 
 --- Reads what the meta file says of the part, for a body at `address`.
 ---@async
 ---@param address string
-function Part:recall(address)
+function PartialFile:recall(address)
   self.address = core.digest("sha256", address)
   self.meta = read_meta(self)
   self.validator = known_validator(self)
@@ -115,7 +117,7 @@ function Part:recall(address)
 end
 
 --- Forgets what is known of the part: the next response is for the whole body.
-function Part:forget()
+function PartialFile:forget()
   self.validator = nil
 end
 
@@ -123,7 +125,7 @@ end
 --- another body. So old contents are removed from the disk before new ones can reach it.
 ---@async
 ---@param headers septet.Headers
-function Part:start_over(headers)
+function PartialFile:start_over(headers)
   self.validator = validator_of(headers)
   self.total = math.tointeger(headers["content-length"])
   local names = self.resume and self.validator
@@ -143,7 +145,7 @@ end
 --- Appends bytes of the body.
 ---@async
 ---@param piece string
-function Part:write(piece)
+function PartialFile:write(piece)
   self.file:write(piece)
   self.size = self.size + #piece
 end
@@ -179,7 +181,7 @@ end
 ---@param headers septet.Headers
 ---@return integer|nil stop
 ---@return integer|nil whole
-function Part:continues(headers)
+function PartialFile:continues(headers)
   local first, last, total = range_of(headers)
   if first ~= self.size or is_encoded(headers) or not is_same(self, headers) then return nil end
   if self.total and last >= self.total then return nil end
@@ -190,7 +192,7 @@ end
 --- Returns true if a 416 shows that the part is complete: it reports the size of the whole.
 ---@param headers septet.Headers
 ---@return boolean
-function Part:is_complete(headers)
+function PartialFile:is_complete(headers)
   local total =
     math.tointeger((headers["content-range"] or ""):match "^[Bb][Yy][Tt][Ee][Ss] %*/(%d+)$")
   return total == self.size and (self.total or total) == total and is_same(self, headers)
@@ -198,7 +200,7 @@ end
 
 --- Makes the part the file at its path.
 ---@async
-function Part:commit()
+function PartialFile:commit()
   self.file:commit()
   drop_meta(self)
   self.file:close()
@@ -207,7 +209,7 @@ end
 --- Closes the part after a failure. Removes it if it is empty or of no use.
 ---@async
 ---@param useless boolean
-function Part:abandon(useless)
+function PartialFile:abandon(useless)
   if self.meta_file then self.meta_file:close() end
   if useless or self.file:size() == 0 then
     self.file:remove()
@@ -216,4 +218,4 @@ function Part:abandon(useless)
   self.file:close()
 end
 
-return Part
+return PartialFile

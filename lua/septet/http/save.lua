@@ -7,7 +7,7 @@ local blocks = require "septet.task.blocks"
 local encode = require "septet.http.encode"
 local failure = require "septet.http.failure"
 local limits = require "septet.http.limits"
-local Part = require "septet.http.part"
+local PartialFile = require "septet.http.partial_file"
 local request_options = require "septet.http.options"
 local retry = require "septet.http.retry"
 local url = require "septet.http.url"
@@ -35,7 +35,7 @@ for name, kind in pairs(own_options) do checks[name] = kind end
 ---@field session septet.Session
 ---@field target string
 ---@field path string
----@field part septet.Part
+---@field part septet.PartialFile
 ---@field request septet.RequestOptions of each request
 ---@field policy septet.RetryPolicy|nil
 ---@field address string the URL that the budget of retries counts for
@@ -187,7 +187,7 @@ end
 -- Sets the deadline of a save: its `total` covers all of its requests.
 local function limit(job, options)
   local times = {}
-  for name, seconds in pairs(limits.times(job.session.times, options.timeout)) do
+  for name, seconds in pairs(limits.timeouts(job.session.times, options.timeout)) do
     times[name] = seconds
   end
   if not times.total then return end
@@ -214,7 +214,7 @@ function save.run(session, target, path, options)
   if options.retries ~= nil then job.policy = retry.policy(options.retries, "save") end
   limit(job, options)
   job.address = encode.query(url.join(session.base_url, target), options.params or {})
-  local part = Part.open(path, options.resume)
+  local part = PartialFile.open(path, options.resume)
   local _ <close> = part.file
   job.part = part
   local ok, result = pcall(run, job)

@@ -9,7 +9,7 @@ local blocks = require "septet.task.blocks"
 local closers = require "septet.task.closers"
 local probe = require "septet.internal.probe"
 
--- Cached for bench/models.lua.
+-- Local for speed: measured by bench/models.lua.
 local is, try, raise, outcome = core.is, core.try, core.raise, core.outcome
 local new_scope, join = core.scope, core.scope_join
 local leave, shielded = blocks.leave, blocks.shield

@@ -7,7 +7,7 @@ local args = require "septet.internal.args"
 local blocks = require "septet.task.blocks"
 local error_group = require "septet.task.error_group"
 
--- Cached for bench/models.lua.
+-- Local for speed: measured by bench/models.lua.
 local is, try, raise = core.is, core.try, core.raise
 local new_scope, join, close = core.scope, core.scope_join, core.scope_close
 
