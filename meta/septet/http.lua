@@ -111,7 +111,7 @@ local Stream = {}
 ---@return septet.Head
 function Stream:head() end
 
---- Sets what hears of the end of the request.
+--- Sets the object that gets the end of the request, as a call of its method `ended`.
 ---@param trace {ended: function}
 function Stream:trace(trace) end
 

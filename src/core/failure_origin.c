@@ -50,7 +50,7 @@ static struct spt_task *go_to_root(lua_State *L)
 
 /* Numbers the handle on top of the stack in the set below it. Counts a delivery of `root` if the
  * set did not contain it. */
-static void note(lua_State *L, struct spt_sched *s, struct spt_task *root)
+static void add_delivery(lua_State *L, struct spt_sched *s, struct spt_task *root)
 {
     lua_pushvalue(L, -1);
     bool is_new = lua_rawget(L, -3) == LUA_TNIL;
@@ -82,10 +82,10 @@ void spt_failure_origin_learn(lua_State *L, int handle)
     }
     lua_pushvalue(L, handle); // stack: ..., current, set, handle
     struct spt_task *root = go_to_root(L);
-    note(L, s, root);
+    add_delivery(L, s, root);
     lua_pop(L, 1);
     lua_pushvalue(L, handle);
-    note(L, s, NULL);
+    add_delivery(L, s, NULL);
     lua_pop(L, 3);
 }
 
@@ -127,7 +127,7 @@ static bool go_to_source(lua_State *L)
 /* Pushes the handle of a task that failed with the error at `error`, if the task of the given
  * handle has received that failure. Otherwise returns false, with nothing pushed. `origin` is the
  * origin that the error's traceback names, 0 for none. */
-static bool push_told(lua_State *L, int who, int error, uint32_t origin)
+static bool push_received(lua_State *L, int who, int error, uint32_t origin)
 {
     lua_pushvalue(L, who);
     if (origin == 0) {
@@ -162,7 +162,7 @@ void spt_failure_origin_settle(lua_State *L, struct spt_task *t)
     lua_getiuservalue(L, -1, SPT_TASK_UV_TRACEBACK);
     uint32_t origin = spt_traceback_origin(L, -1);
     lua_pop(L, 1);
-    if (push_told(L, error + 1, error, origin == t->id ? 0 : origin)) {
+    if (push_received(L, error + 1, error, origin == t->id ? 0 : origin)) {
         root = go_to_root(L);
         root->failure.deliveries--;
     } else {
