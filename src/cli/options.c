@@ -51,12 +51,14 @@ static int bad_option(const char *problem, const char *option, const char *neare
     return options_print_usage();
 }
 
-#define LONGEST_OPTION 15 /* characters */
+#define LONGEST_OPTION 15 /* characters; a longer name is never suggested */
 
 /* Returns the number of characters to insert, remove or replace to turn `a` into `b`. */
 static size_t edit_distance(const char *a, size_t a_len, const char *b)
 {
     size_t b_len = strlen(b), row[LONGEST_OPTION + 1];
+    if (b_len > LONGEST_OPTION)
+        return b_len;
     for (size_t j = 0; j <= b_len; j++)
         row[j] = j;
     for (size_t i = 1; i <= a_len; i++) {

@@ -54,7 +54,7 @@ int spt_op_checkpoint(lua_State *L, struct spt_sched *s);
  * shielded. Installed as the tree's on_cancel_pending. */
 void spt_op_cancel_wait(struct spt_scope *scope);
 
-/* Returns the scheduler of an operation; valid once it is started. */
+/* Returns the scheduler of an operation; valid once it is made. */
 struct spt_sched *spt_op_sched(const septet_op *op);
 
 /* A light userdata of this address lies on top of the stack of every coroutine that an await has

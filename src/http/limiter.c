@@ -25,7 +25,7 @@ int spt_limiter_init(struct spt_limiter *limiter, unsigned limit, unsigned limit
 
 void spt_limiter_release(struct spt_limiter *limiter)
 {
-    assert(limiter->n_queues == 0 && limiter->active == 0 && limiter->queued == 0);
+    assert(limiter->n_queues == 0 && limiter->in_flight == 0 && limiter->queued == 0);
     free(limiter->buckets);
 }
 
@@ -85,7 +85,7 @@ static struct spt_limiter_queue *add(struct spt_limiter *limiter, uint32_t hash,
 
 static void free_unused(struct spt_limiter *limiter, struct spt_limiter_queue *q)
 {
-    if (q->active > 0 || q->queued > 0)
+    if (q->in_flight > 0 || q->queued > 0)
         return;
     struct spt_limiter_queue **at = bucket(limiter, q->hash);
     while (*at != q)
@@ -97,9 +97,9 @@ static void free_unused(struct spt_limiter *limiter, struct spt_limiter_queue *q
 }
 
 /* Updates the ring, which has the queue exactly while it has requests and a free slot. */
-static void update_turn(struct spt_limiter *limiter, struct spt_limiter_queue *q)
+static void update_ring(struct spt_limiter *limiter, struct spt_limiter_queue *q)
 {
-    if (q->queued == 0 || q->active >= limiter->limit_per_origin)
+    if (q->queued == 0 || q->in_flight >= limiter->limit_per_origin)
         spt_link_remove(&q->ring_link);
     else if (spt_link_alone(&q->ring_link))
         spt_list_push(&limiter->round_robin, &q->ring_link);
@@ -115,7 +115,7 @@ struct spt_limiter_queue *spt_limiter_enqueue(struct spt_limiter *limiter, const
     spt_list_push(&q->requests, link);
     q->queued++;
     limiter->queued++;
-    update_turn(limiter, q);
+    update_ring(limiter, q);
     return q;
 }
 
@@ -128,18 +128,18 @@ struct spt_link *spt_limiter_next(struct spt_limiter *limiter)
     struct spt_link *link = spt_list_pop(&q->requests);
     q->queued--;
     limiter->queued--;
-    q->active++;
-    limiter->active++;
-    update_turn(limiter, q);
+    q->in_flight++;
+    limiter->in_flight++;
+    update_ring(limiter, q);
     return link;
 }
 
 void spt_limiter_finish(struct spt_limiter *limiter, struct spt_limiter_queue *q)
 {
-    assert(q->active > 0);
-    q->active--;
-    limiter->active--;
-    update_turn(limiter, q);
+    assert(q->in_flight > 0);
+    q->in_flight--;
+    limiter->in_flight--;
+    update_ring(limiter, q);
     free_unused(limiter, q);
 }
 
@@ -149,6 +149,6 @@ void spt_limiter_remove(struct spt_limiter *limiter, struct spt_limiter_queue *q
     spt_link_remove(link);
     q->queued--;
     limiter->queued--;
-    update_turn(limiter, q);
+    update_ring(limiter, q);
     free_unused(limiter, q);
 }

@@ -17,7 +17,7 @@ struct spt_limiter_queue {
     struct spt_limiter_queue *chain; /* next in its bucket */
     struct spt_link requests;        /* queued requests, oldest first */
     struct spt_link ring_link;       /* in round_robin, while a queued request may be admitted */
-    unsigned active;
+    unsigned in_flight;
     unsigned queued;
     uint32_t hash;
     size_t len;
@@ -27,7 +27,7 @@ struct spt_limiter_queue {
 struct spt_limiter {
     unsigned limit;
     unsigned limit_per_origin;
-    unsigned active;
+    unsigned in_flight;
     unsigned queued;
     struct spt_link round_robin; /* queues that may admit their next request */
     struct spt_limiter_queue **buckets;
@@ -51,7 +51,7 @@ struct spt_link *spt_limiter_next(struct spt_limiter *limiter);
 /* Returns true if spt_limiter_next() would admit a request. */
 static inline bool spt_limiter_ready(const struct spt_limiter *limiter)
 {
-    return limiter->active < limiter->limit && !spt_list_is_empty(&limiter->round_robin);
+    return limiter->in_flight < limiter->limit && !spt_list_is_empty(&limiter->round_robin);
 }
 
 /* Releases the slot of an admitted request that was in `q`. May free `q`. */

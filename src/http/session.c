@@ -328,7 +328,7 @@ free_session:
 void spt_session_stats(const struct spt_session *session, struct spt_session_stats *out)
 {
     *out = session->stats;
-    out->active = session->limiter.active;
+    out->active = session->limiter.in_flight;
     out->queued = session->limiter.queued;
     out->connections = spt_pollers_owned(&session->driver->pollers, session);
 }

@@ -22,7 +22,7 @@ local MAX_REDIRECTS = 10
 local USER_AGENT = "septet/" .. core.versions():match("^Septet ([^,]+)")
 
 ---@class septet.Session
----@field core userdata the connections
+---@field handle userdata the session in C, which has the connections
 ---@field times table<string, number> timeouts
 ---@field max_body integer|nil
 ---@field connection table connection options, as the core takes them
@@ -120,7 +120,7 @@ function session.new(options)
     core_options = core_options,
     without_credentials = without_credentials,
   }, session_meta)
-  -- A request without options is usually a single attempt.
+  -- The fast path of request.lua follows redirects, and neither retries nor waits for a rate.
   self.plain = not (self.trace or self.base_url or self.pace or self.retries) and self.redirects > 0
   return self
 end
