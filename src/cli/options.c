@@ -53,7 +53,8 @@ static int bad_option(const char *problem, const char *option, const char *neare
 
 #define LONGEST_OPTION 15 /* characters; a longer name is never suggested */
 
-/* Returns the number of characters to insert, remove or replace to turn `a` into `b`. */
+/* Returns the number of characters to insert, remove or replace to turn `a` into `b`. The library
+ * has such a function in Lua, which the command does not see. */
 static size_t edit_distance(const char *a, size_t a_len, const char *b)
 {
     size_t b_len = strlen(b), row[LONGEST_OPTION + 1];

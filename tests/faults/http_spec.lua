@@ -3,7 +3,6 @@
 -- typed error, and all others go on. The session works afterwards, and nothing is left open.
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
-
 local URL = origin.url
 
 -- Returns the number of open descriptors of the process, or nil if it is not known.
