@@ -134,9 +134,7 @@ describe("H-4: a resumed save", function()
       raises_error({ code = "partial" }, session.save, session, target, f.path, options)
       local size = #contents(f.part)
       local rest = part_of(("%d-%d/*"):format(size, size), WHOLE:sub(size + 1, size + 1))
-      local hex = rest:gsub(".", function(c) return ("%02x"):format(c:byte()) end)
-      session:post(URL .. "/script/" .. target:match "/raw/(.*)$",
-        { body = "send " .. hex .. "\neof" })
+      origin.raw({ rest, "eof" }, target)
       raises_error({ code = "partial" }, session.save, session, target, f.path, { resume = true })
       equal({ contents(f.path) or false, contents(f.part) }, { false, WHOLE:sub(1, size + 1) })
     end

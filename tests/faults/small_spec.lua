@@ -84,14 +84,10 @@ describe("H-22: a resumed save", function()
       equal(#files.contents(path .. ".part"), 600)
       -- The same URL responds with 416, for a body of 600 bytes, and then with the whole of another
       -- one.
-      local key = broken:match "/raw/(.*)$"
-      local function line(text)
-        return "send " .. text:gsub(".", function(c) return ("%02x"):format(c:byte()) end)
-      end
-      session:post(URL .. "/script/" .. key, { body = table.concat({
-        line("HTTP/1.1 416 No\r\nContent-Length: 0\r\nContent-Range: " .. unit .. " */600\r\n\r\n"),
-        "keep", "next", line("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nETag: \"f\"\r\n\r\nnew"),
-        "keep" }, "\n") })
+      origin.raw({
+        "HTTP/1.1 416 No\r\nContent-Length: 0\r\nContent-Range: " .. unit .. " */600\r\n\r\n",
+        "keep", "next", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nETag: \"f\"\r\n\r\nnew", "keep",
+      }, broken)
       equal(session:save(broken, path, { resume = true }).bytes, 3)
       equal(files.contents(path), "new")
       os.remove(path)
@@ -104,13 +100,10 @@ describe("H-22: a resumed save", function()
       local broken = origin.raw { HEAD }
       local session <close> = http.session()
       raises_error({ code = "partial" }, session.save, session, broken, path, { resume = true })
-      local key = broken:match "/raw/(.*)$"
       local rest = "HTTP/1.1 206 Partial\r\nContent-Length: 400\r\nETag: \"e\"\r\nContent-Range: "
         .. unit
         .. " 600-999/1000\r\n\r\n" .. ("y"):rep(400)
-      session:post(URL .. "/script/" .. key, { body = "send " .. rest:gsub(".", function(c)
-        return ("%02x"):format(c:byte())
-      end) .. "\nkeep" })
+      origin.raw({ rest, "keep" }, broken)
       local saved = session:save(broken, path, { resume = true })
       equal({ saved.resumed, saved.bytes, files.contents(path) },
         { 600, 1000, ("x"):rep(600) .. ("y"):rep(400) })

@@ -150,7 +150,9 @@ end
 --- times } is sent so often (a multiple of 100), "eof" is the end of the sending alone, and the
 --- last may be "fin" (the default), "rst", "stall" or "keep". What stands behind "next" is the
 --- answer to the next request, and the last one that to all others.
-function origin.raw(steps)
+--- With the URL of an earlier script, replaces that one. The script is sent on a connection of its
+--- own, as the origin may have closed those of the caller's session.
+function origin.raw(steps, url)
   local endings, lines = { eof = true, fin = true, rst = true, stall = true, keep = true,
     next = true }, {}
   for _, step in ipairs(steps) do
@@ -163,7 +165,8 @@ function origin.raw(steps)
     end
   end
   scripts = scripts + 1
-  local key = ("%s-%d"):format(arg[1]:match("[^/]*$"):gsub("%W", ""), scripts)
+  local key = url and url:match "/raw/(.*)$"
+    or ("%s-%d"):format(arg[1]:match("[^/]*$"):gsub("%W", ""), scripts)
   local http <close> = require "septet.http".session()
   http:post(origin.url .. "/script/" .. key, { body = table.concat(lines, "\n") })
   return origin.url .. "/raw/" .. key

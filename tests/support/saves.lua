@@ -16,7 +16,8 @@ end
 
 --- Gives the origin's file these options, and returns its bytes.
 function saves.serve(f, options)
-  http.post(f.url, { headers = {}, params = options })
+  local session <close> = http.session() -- its connection is not one that the origin has closed
+  session:post(f.url, { headers = {}, params = options })
   local version = options.version or 0
   return origin.pattern((options.size or 1000) + version):sub(version + 1)
 end

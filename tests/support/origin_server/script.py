@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Raw bytes that a test scripts: /script/KEY sets them, and /raw/KEY sends them."""
 
+import contextlib
+
 from .response import FIN, KEEP
 
 SCRIPTS = {}  # parts of /raw, each a list of lines, by key
@@ -31,7 +33,8 @@ async def route_raw(request, response):
         elif word == "sleep":
             await response.pause(float(rest))
         elif word == "eof":
-            response.writer.write_eof()
+            with contextlib.suppress(OSError):  # the client may have gone
+                response.writer.write_eof()
         elif word == "stall":
             await response.wait_for_client_to_go()
         else:
