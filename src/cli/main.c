@@ -114,6 +114,7 @@ static int l_exit(lua_State *L)
                 cli->status = status;
             status = cli->status;
             cli->ended = cli->exiting = true;
+            signals_end_with(status);
             septet_exit(L);
         }
         lua_close(cli->L);

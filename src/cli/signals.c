@@ -14,6 +14,8 @@
 
 static septet_host *volatile interruptible;
 static volatile sig_atomic_t caught;
+/* Exit status that the script has asked for, or -1. */
+static volatile sig_atomic_t exit_status = -1;
 
 /* The signals that interrupt. A timer sends each one again when its grace period is over. */
 static struct {
@@ -47,9 +49,12 @@ static void stop_timers(void)
         set_timer(interrupts[i].number, 0);
 }
 
-/* Asks the script to end at the first signal. The next one, from any sender, ends the process. */
+/* Asks the script to end at the first signal. The next one, from any sender, ends the process: with
+ * the status that the script has asked for, or by the signal. */
 static void on_signal(int number)
 {
+    if (caught != 0 && exit_status >= 0)
+        _exit(exit_status);
     if (caught != 0) {
         signal(number, SIG_DFL);
         raise(number); /* blocked until this handler returns */
@@ -131,6 +136,11 @@ int signals_run(septet_host *host)
 int signals_caught(void)
 {
     return caught;
+}
+
+void signals_end_with(int status)
+{
+    exit_status = status & 0xff;
 }
 
 void signals_limit_the_end(int number)

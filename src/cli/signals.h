@@ -22,6 +22,10 @@ int signals_caught(void);
  * interruption. */
 void signals_delivered(void *ud);
 
+/* Has the process end with `status`, instead of by a signal, if a script that has asked to exit
+ * must be ended. */
+void signals_end_with(int status);
+
 /* Ends the process by the signal unless it ends within the grace period, which is that of a script
  * that does not feel its interruption. */
 void signals_limit_the_end(int number);

@@ -97,7 +97,8 @@ void spt_guard_interrupt_hook(lua_State *L, lua_Debug *ar)
                          "interrupted"); /* also reaches a background task that loops */
         if (!spt_scope_canceller(t->scope))
             return;
-        spt_sched_interrupt_delivered(s);
+        if (!s->run.exiting) /* code that caught the exit may catch this, too, and go on */
+            spt_sched_interrupt_delivered(s);
     }
     raise_end(L, t);
 }

@@ -106,6 +106,7 @@ os.exit(7, true)""", "cleaned\n")
     def test_what_computes_is_ended_by_a_signal(self):
         """T-G: a signal ends a script that catches the exit and computes for ever, with its code"""
         for code in ("while true do end", "while true do pcall(error) end",
+                     "while true do pcall(function() while true do end end) end",
                      "coroutine.wrap(function() while true do end end)()"):
             for number in (signal.SIGINT, signal.SIGTERM):
                 with self.subTest(code=code, number=number):
