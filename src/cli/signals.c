@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* INT and TERM interrupt the script once, and end the process if no task feels the interruption. */
+/* Lets INT and TERM interrupt the script once, and end the process if the interruption reaches no
+ * task. */
 #include "signals.h"
 
 #include <errno.h>
@@ -10,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GRACE_S 2 /* seconds from a signal until it ends the process, unless a task has felt it */
+#define GRACE_S 2 /* seconds from a signal until it ends the process, unless it reached a task */
 
 static septet_host *volatile interruptible;
 static volatile sig_atomic_t caught;
@@ -49,11 +50,11 @@ static void stop_timers(void)
         set_timer(interrupts[i].number, 0);
 }
 
-/* Asks the script to end at the first signal. The next one, from any sender, ends the process: with
- * the status that the script has asked for, or by the signal. */
-static void on_signal(int number)
+/* Asks the script to end at the first signal. The next one, from any sender, ends the process by
+ * the signal. If the timer sent it and the script has asked to exit, the script's status is used. */
+static void on_signal(int number, siginfo_t *info, void *context)
 {
-    if (caught != 0 && exit_status >= 0)
+    if (caught != 0 && info->si_code == SI_TIMER && exit_status >= 0)
         _exit(exit_status);
     if (caught != 0) {
         signal(number, SIG_DFL);
@@ -87,7 +88,7 @@ static void on_sigpipe(int number)
 static void catch_signal(int number, struct sigaction *before)
 {
     /* Without SA_RESTART a blocking read ends, as in lua5.4. */
-    struct sigaction action = {.sa_handler = on_signal};
+    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < NINTERRUPTS; i++)
         sigaddset(&action.sa_mask, interrupts[i].number);

@@ -5,7 +5,7 @@
 
 #include "septet/septet.h"
 
-/* Creates the timers that end the process if no task feels an interruption. */
+/* Creates the timers that end the process if an interruption reaches no task. */
 void signals_init(void);
 
 /* Turns a broken pipe and a file that is too large into errors of the write. If the reader of
@@ -18,16 +18,16 @@ int signals_run(septet_host *host);
 /* Returns the number of the signal caught in the last run, or 0. */
 int signals_caught(void);
 
-/* The host's on_interrupted callback. Stops the timers, because a task has felt the
- * interruption. */
+/* The host's on_interrupted callback. Stops the timers, because the interruption has
+ * reached a task. */
 void signals_delivered(void *ud);
 
-/* Has the process end with `status`, instead of by a signal, if a script that has asked to exit
- * must be ended. */
+/* Sets the status with which the timers end the process, because the script has asked to exit with
+ * it. */
 void signals_end_with(int status);
 
-/* Ends the process by the signal unless it ends within the grace period, which is that of a script
- * that does not feel its interruption. */
+/* Ends the process by the signal unless it ends within the grace period, which is that of an
+ * interruption that reaches no task. */
 void signals_limit_the_end(int number);
 
 #endif

@@ -117,6 +117,27 @@ os.exit(7, true)""", "cleaned\n")
                     child.kill(number)
                     self.assertEqual(child.end().status, 7)
 
+    # A script that catches the exit, and then spins in a C function, where no error reaches it.
+    SPINNING = ("pcall(os.exit, %d, true) print 'ready' io.flush() "
+                "print((('x'):rep(60)):find(('x*'):rep(60) .. 'y'))")
+
+    def test_a_signal_ends_what_spins_in_c_with_the_code(self):
+        """T-G: a signal ends a script that catches the exit and spins in C, with its code"""
+        for code in (0, 7):
+            with self.subTest(code=code):
+                child = self.start("-e", self.SPINNING % code)
+                child.expect("ready")
+                child.kill(signal.SIGTERM)
+                self.assertEqual(child.end().status, code)
+
+    def test_a_second_signal_ends_what_spins_in_c_by_itself(self):
+        """T-G: a second signal ends such a script at once, as it does any other"""
+        child = self.start("-e", self.SPINNING % 0)
+        child.expect("ready")
+        child.kill(signal.SIGINT)
+        child.kill(signal.SIGTERM)
+        self.assertIn(child.end().status, (-signal.SIGINT, -signal.SIGTERM))
+
     def test_outside_of_tasks_it_makes_no_noise(self):
         """T-G: os.exit in on_unhandled, a debug hook, a trace hook or a subscriber is not
         reported"""
