@@ -51,7 +51,7 @@ static void stop_timers(void)
 }
 
 /* Asks the script to end at the first signal. The next one, from any sender, ends the process by
- * the signal. If the timer sent it and the script has asked to exit, the script's status is used. */
+ * the signal. If the timer sent it and the script has asked to exit, it ends with that status. */
 static void on_signal(int number, siginfo_t *info, void *context)
 {
     if (caught != 0 && info->si_code == SI_TIMER && exit_status >= 0)
