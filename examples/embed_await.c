@@ -96,6 +96,7 @@ static const septet_op_type frames_type = {
     .name = "frames",
     .size = sizeof(struct frames_op),
     .flags = SEPTET_OP_EXTERNAL,
+    .abi = SEPTET_OP_ABI,
     .start = frames_start,
     .cancel = frames_cancel,
     .push = frames_push,

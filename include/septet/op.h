@@ -13,7 +13,7 @@
  *
  *     static const septet_op_type wait_door_type = {
  *         .name = "door", .size = sizeof(struct wait_door), .flags = SEPTET_OP_EXTERNAL,
- *         .start = wait_door_start, .cancel = wait_door_cancel, .push = wait_door_push };
+ *         .abi = SEPTET_OP_ABI, .start = wait_door_start, .cancel = wait_door_cancel, .push = wait_door_push };
  *
  *     static int l_wait_door(lua_State *L)            // what the script calls
  *     {
@@ -61,14 +61,19 @@ enum {
     SEPTET_OP_EXTERNAL = 1u << 0,
 };
 
+/* The version of the two structs below. Later ones only append to them, and read what the version of
+ * a type has. */
+#define SEPTET_OP_ABI 1
+
 struct septet_op_type {
     const char *name; /* one word, shown by traces, dumps and deadlock reports: "sleep" */
     size_t size;      /* size of the embedder's struct, in bytes */
     unsigned flags;
+    int abi; /* SEPTET_OP_ABI */
 
     /* Arms the operation. Returns SEPTET_OK, or a negative status if nothing was armed; the
      * operation then completes with that status. May call septet_op_done: the await then returns
-     * without suspending. */
+     * without suspending. A positive value is a mistake, and raises Usage. */
     int (*start)(septet_op *op);
 
     /* Disarms an operation that was started and is not done. Once it returns, the source must not
@@ -103,12 +108,13 @@ struct septet_op {
     uint8_t state; /* private */
     /* free for the type: the number by which traces name the awaited thing (a task, a request) */
     uint32_t ref;
+    uint32_t token; /* private */
 };
 
 /* Makes a zeroed operation of `type` for an await by the calling C function. It may push one value
  * on the stack of `L`, which must stay there. Raises out of memory. Raises Usage if the running
  * code cannot be suspended. Also raises Usage if the type has no name, `start`, `cancel` or `push`,
- * or is smaller than a septet_op. */
+ * is smaller than a septet_op, or has an `abi` that the library does not know. */
 SEPTET_API septet_op *septet_op_new(lua_State *L, const septet_op_type *type);
 
 /* Starts `op` and suspends the running task until it is done. Use it as `return septet_op_await(L,
@@ -119,6 +125,12 @@ SEPTET_API int septet_op_await(lua_State *L, septet_op *op);
 /* Completes `op`: the task becomes ready and `push` sees `status`. To be called at most once, on
  * the host's thread, and not from `cancel`, `push` or `close`. */
 SEPTET_API void septet_op_done(septet_op *op, int status);
+
+/* Returns a token by which any thread completes `op` with septet_complete (septet/septet.h), even if
+ * that comes too late: once the operation is done or cancelled, the token names nothing. To be
+ * called in `start`. Returns 0 if memory is too short. The thread keeps its results in memory of its
+ * own, because that of the operation is gone after a cancellation. */
+SEPTET_API septet_token septet_op_token(septet_op *op);
 
 /* Returns the host that `L` belongs to, or NULL. */
 SEPTET_API septet_host *septet_host_of(lua_State *L);

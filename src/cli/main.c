@@ -347,7 +347,7 @@ static void run_in_state(struct cli *cli)
     config.clock = cli->options.virtual_time ? SEPTET_CLOCK_VIRTUAL : SEPTET_CLOCK_REAL;
     config.shuffle_seed = cli->options.shuffle;
     config.own_frames = cli->options.versions > 0;
-    config.max_slice_ms = (uint32_t)(cli->options.max_slice * 1000);
+    config.limits.slice_ms = (uint32_t)(cli->options.max_slice * 1000);
     if (!cli->options.ignore_env) {
         config.lua_path = getenv("SEPTET_LUA_PATH");
         config.quirks = getenv("SEPTET_QUIRKS");

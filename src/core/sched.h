@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "core/account.h"
 #include "core/anchor.h"
 #include "core/coroutines.h"
 #include "core/scope.h"
@@ -117,6 +118,7 @@ struct spt_sched {
     struct spt_counts counts;
     struct spt_run run;
     struct spt_tree tree;
+    struct spt_account account; /* of all tasks */
     struct spt_anchors anchors; /* of the live tasks' handles */
     struct spt_coroutines pool;
     struct spt_debug_hook debug_hook;

@@ -14,6 +14,7 @@
 #include "core/scope.h"
 #include "septet/op.h"
 
+struct spt_account;
 struct spt_sched;
 
 /*     NEW ── first turn ──┐
@@ -116,6 +117,7 @@ struct spt_task {
     struct spt_scope *scope; /* innermost open scope */
     struct spt_task_wait wait;
     struct spt_task_turn turn;
+    struct spt_account *account; /* borrowed; what it uses counts there */
     lua_State *local_in; /* coroutine in which the innermost `with` of a task-local is open */
     uint32_t id;
     uint32_t anchor; /* index in the scheduler's table of anchors; 0: not anchored */

@@ -40,7 +40,7 @@ void spt_guard_slice_hook(lua_State *L, lua_Debug *ar)
         h->slice.turn = t->turn.count;
         h->slice.t_seen_ns = now_ns;
     }
-    if (now_ns - h->slice.t_seen_ns < h->config.max_slice_ms * SPT_NS_PER_MS) {
+    if (now_ns - h->slice.t_seen_ns < h->config.limits.slice_ms * SPT_NS_PER_MS) {
         if (lua_gethook(L) == spt_guard_slice_hook &&
             lua_gethookcount(L) == 1) /* an earlier turn was over it */
             spt_hook_restore(L, spt_host_sched(h));
@@ -48,7 +48,7 @@ void spt_guard_slice_hook(lua_State *L, lua_Debug *ar)
     }
     hook_each(t, spt_guard_slice_hook, LUA_MASKCOUNT);
     spt_error_push(L, "TaskHog", "the task ran for more than %f s without waiting",
-                   h->config.max_slice_ms / 1e3);
+                   h->config.limits.slice_ms / 1e3);
     lua_error(L);
 }
 

@@ -33,7 +33,10 @@ const char *septet_version(void)
 
 void septet_config_init(septet_config *config)
 {
-    *config = (septet_config){.size = sizeof *config, .trace_records = 65536, .slow_ms = 100};
+    *config = (septet_config){.size = sizeof *config,
+                              .limits.bytes_per_turn = 1 << 20,
+                              .trace_records = 65536,
+                              .slow_ms = 100};
 }
 
 /* --- creation --- */
@@ -78,10 +81,11 @@ static int open_core(lua_State *L)
     core->env.manual = h->config.clock == SEPTET_CLOCK_MANUAL;
     h->core = core;
     spt_core_open(&core->sched, L, &world, h->config.trace_records);
+    core->sched.account.limits = h->config.limits;
     core->sched.queues.shuffle = h->config.shuffle_seed;
     core->sched.frames.shown = h->config.own_frames != 0;
     core->sched.slow.limit_ns = h->config.slow_ms * SPT_NS_PER_MS;
-    if (h->config.max_slice_ms) {
+    if (h->config.limits.slice_ms) {
         core->sched.debug_hook.count_hook = spt_guard_slice_hook;
         core->sched.debug_hook.count = SPT_HOOK_COUNT;
     }

@@ -275,7 +275,7 @@ static void test_slow_turns_are_not_told_where_that_is_off(void **state)
 
 static void limit_turns(septet_config *config)
 {
-    config->max_slice_ms = 20;
+    config->limits.slice_ms = 20;
 }
 
 static int setup_limited(void **state)

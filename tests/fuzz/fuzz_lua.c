@@ -42,7 +42,7 @@ static septet_host *new_host(void)
     septet_config_init(&config);
     config.on_error = ignore_error;
     config.slow_ms = 0;
-    config.max_slice_ms = 2000;
+    config.limits.slice_ms = 2000;
     config.trace_records = 256;
     config.clock = SEPTET_CLOCK_VIRTUAL;
     septet_host *host = septet_new(&config, NULL);

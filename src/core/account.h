@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* Accounts: what a host's tasks together, or those of one script, use of their limits. Each task has
+ * one. What a script uses counts for its host, too. */
+#ifndef SPT_CORE_ACCOUNT_H
+#define SPT_CORE_ACCOUNT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "septet/septet.h"
+
+struct spt_script;
+
+struct spt_account {
+    septet_limits limits;
+    uint32_t tasks;            /* live ones */
+    uint32_t requests;         /* in flight or queued */
+    size_t memory;             /* bytes of Lua memory that its tasks allocated, and not freed yet */
+    size_t memory_peak;        /* the most so far */
+    struct spt_account *host;  /* borrowed; NULL for the host's own */
+    struct spt_script *script; /* borrowed; NULL for the host's own */
+};
+
+#endif
