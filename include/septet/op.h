@@ -13,7 +13,8 @@
  *
  *     static const septet_op_type wait_door_type = {
  *         .name = "door", .size = sizeof(struct wait_door), .flags = SEPTET_OP_EXTERNAL,
- *         .abi = SEPTET_OP_ABI, .start = wait_door_start, .cancel = wait_door_cancel, .push = wait_door_push };
+ *         .abi = SEPTET_OP_ABI, .start = wait_door_start, .cancel = wait_door_cancel,
+ *         .push = wait_door_push };
  *
  *     static int l_wait_door(lua_State *L)            // what the script calls
  *     {
@@ -61,8 +62,8 @@ enum {
     SEPTET_OP_EXTERNAL = 1u << 0,
 };
 
-/* The version of the two structs below. Later ones only append to them, and read what the version of
- * a type has. */
+/* The version of the two structs below. Later ones only append to them, and read what the version
+ * of a type has. */
 #define SEPTET_OP_ABI 1
 
 struct septet_op_type {
@@ -126,10 +127,10 @@ SEPTET_API int septet_op_await(lua_State *L, septet_op *op);
  * the host's thread, and not from `cancel`, `push` or `close`. */
 SEPTET_API void septet_op_done(septet_op *op, int status);
 
-/* Returns a token by which any thread completes `op` with septet_complete (septet/septet.h), even if
- * that comes too late: once the operation is done or cancelled, the token names nothing. To be
- * called in `start`. Returns 0 if memory is too short. The thread keeps its results in memory of its
- * own, because that of the operation is gone after a cancellation. */
+/* Returns a token by which any thread completes `op` with septet_complete (septet/septet.h), even
+ * if that comes too late: once the operation is done or cancelled, the token names nothing. To be
+ * called in `start`. Returns 0 if memory is too short. The thread keeps its results in memory of
+ * its own, because that of the operation is gone after a cancellation. */
 SEPTET_API septet_token septet_op_token(septet_op *op);
 
 /* Returns the host that `L` belongs to, or NULL. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Accounts: what a host's tasks together, or those of one script, use of their limits. Each task has
- * one. What a script uses counts for its host, too. */
+/* Accounts: what a host's tasks together, or those of one script, use of their limits. Each task
+ * has one. What a script uses counts for its host, too. */
 #ifndef SPT_CORE_ACCOUNT_H
 #define SPT_CORE_ACCOUNT_H
 

@@ -53,12 +53,13 @@ struct spt_sched_queues {
 };
 
 struct spt_counts {
-    uint32_t live;            /* number of tasks that have not ended */
-    uint32_t mains;           /* number of main tasks among them */
-    uint32_t cancelled_mains; /* number of main tasks that ended cancelled so far */
-    uint32_t external;        /* number of waiting SEPTET_OP_EXTERNAL operations */
-    uint32_t tasks;           /* number of tasks so far, which is the id of the last */
-    uint32_t refs;            /* number of awaited things that were given one so far */
+    uint32_t live;              /* number of tasks that have not ended */
+    uint32_t mains;             /* number of main tasks among them */
+    uint32_t cancelled_mains;   /* number of main tasks that ended cancelled so far */
+    uint32_t external;          /* number of waiting SEPTET_OP_EXTERNAL operations */
+    uint32_t tasks;             /* number of tasks so far, which is the id of the last */
+    uint32_t refs;              /* number of awaited things that were given one so far */
+    struct spt_account account; /* what all tasks together use of the host's limits */
     uint64_t deliveries; /* number of failures delivered to tasks so far: core/failure_origin.h */
 };
 
@@ -118,7 +119,6 @@ struct spt_sched {
     struct spt_counts counts;
     struct spt_run run;
     struct spt_tree tree;
-    struct spt_account account; /* of all tasks */
     struct spt_anchors anchors; /* of the live tasks' handles */
     struct spt_coroutines pool;
     struct spt_debug_hook debug_hook;

@@ -62,7 +62,7 @@ struct spt_task *spt_spawn_task(lua_State *L, struct spt_scope *owner, struct sp
     *t = (struct spt_task){0};
     luaL_setmetatable(L, SPT_TASK_META);
     t->sched = s;
-    t->account = parent ? parent->account : &s->account;
+    t->spawn.account = parent ? parent->spawn.account : &s->counts.account;
     bool hooked = s->debug_hook.by_scripts && lua_gethook(L);
     if (!spt_first_call_fits(nargs) || hooked) {
         if (!spt_coroutines_take(L, &s->pool))

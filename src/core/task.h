@@ -98,11 +98,12 @@ struct spt_task_failure {
 };
 
 struct spt_task_spawn {
-    uint64_t function_place; /* spt_trace_place of its function */
-    uint64_t place;          /* spt_trace_place of the line that spawned it; 0: the host did */
-    uint32_t parent;         /* id of the task that spawned it; 0: the host */
-    int nargs;               /* number of arguments above its function, before its first turn */
-    bool is_main;            /* the host spawned it for a script */
+    struct spt_account *account; /* borrowed; what the task uses counts there */
+    uint64_t function_place;     /* spt_trace_place of its function */
+    uint64_t place;              /* spt_trace_place of the line that spawned it; 0: the host did */
+    uint32_t parent;             /* id of the task that spawned it; 0: the host */
+    int nargs;                   /* number of arguments above its function, before its first turn */
+    bool is_main;                /* the host spawned it for a script */
 };
 
 struct spt_task {
@@ -117,7 +118,6 @@ struct spt_task {
     struct spt_scope *scope; /* innermost open scope */
     struct spt_task_wait wait;
     struct spt_task_turn turn;
-    struct spt_account *account; /* borrowed; what it uses counts there */
     lua_State *local_in; /* coroutine in which the innermost `with` of a task-local is open */
     uint32_t id;
     uint32_t anchor; /* index in the scheduler's table of anchors; 0: not anchored */

@@ -81,7 +81,7 @@ static int open_core(lua_State *L)
     core->env.manual = h->config.clock == SEPTET_CLOCK_MANUAL;
     h->core = core;
     spt_core_open(&core->sched, L, &world, h->config.trace_records);
-    core->sched.account.limits = h->config.limits;
+    core->sched.counts.account.limits = h->config.limits;
     core->sched.queues.shuffle = h->config.shuffle_seed;
     core->sched.frames.shown = h->config.own_frames != 0;
     core->sched.slow.limit_ns = h->config.slow_ms * SPT_NS_PER_MS;
