@@ -22,6 +22,7 @@
 #include "host/state.h"
 #include "http/driver.h"
 #include "loop/loop.h"
+#include "loop/turn_budget.h"
 #include "lua/lib.h"
 #include "lua/trace.h"
 #include "op/env.h"
@@ -150,6 +151,8 @@ static int host_open(septet_host *h)
     int rc = open_lua(h);
     if (rc == SEPTET_OK)
         rc = spt_loop_new(&h->loop, h->config.loop, spt_run_drain, h);
+    if (rc == SEPTET_OK && h->config.limits.bytes_per_turn)
+        spt_loop_budget(h->loop)->bytes_max = h->config.limits.bytes_per_turn;
     if (rc == SEPTET_OK && h->config.clock != SEPTET_CLOCK_REAL)
         spt_loop_make_virtual(h->loop);
     if (rc == SEPTET_OK)

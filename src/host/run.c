@@ -13,6 +13,7 @@
 #include "host/report.h"
 #include "http/driver.h"
 #include "loop/loop.h"
+#include "loop/turn_budget.h"
 #include "lua/trace.h"
 
 #define DEADLOCKS_MAX  100 /* deadlocks broken one by one in a run, before every wait is refused */
@@ -104,7 +105,7 @@ uint64_t spt_run_drain(void *ud)
     }
     spt_trace_flush(&h->core->env);
     spt_sched_leave(s);
-    h->more |= spt_sched_busy(s);
+    h->more |= spt_sched_busy(s) || spt_driver_has_work(h->driver);
     h->deadlock.found = h->running && !h->more && is_deadlocked(h);
     spt_loop_clock_run(h->loop, s->counts.external > 0);
     return next_instant(h);
@@ -202,9 +203,12 @@ int septet_step(septet_host *host, uint64_t budget_us)
     if (spt_run_is_inside(host))
         return SEPTET_EBUSY;
     uint64_t t0 = uv_hrtime();
+    struct spt_turn_budget *budget = spt_loop_budget(host->loop);
+    budget->until_ns = t0 + budget_us * SPT_NS_PER_US;
     do {
         turn(host, false);
     } while (host->more && uv_hrtime() - t0 < budget_us * SPT_NS_PER_US);
+    budget->until_ns = SPT_NEVER;
     if (s->counts.live == 0 && s->run.exiting)
         spt_sched_end_exit(s);
     return s->counts.live > 0;

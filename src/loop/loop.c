@@ -9,6 +9,7 @@
 
 #include "base/time.h"
 #include "core/timer.h"
+#include "loop/turn_budget.h"
 #include "septet/septet.h"
 
 /* The handles on the libuv loop. */
@@ -35,6 +36,7 @@ struct spt_loop {
     struct handles handles;
     uint64_t timer_ns; /* on the real clock; SPT_NEVER: not armed */
     struct virtual_clock clock;
+    struct spt_turn_budget budget;
     unsigned open_handles; /* number of handles not closed yet, including other modules' and jobs */
     unsigned jobs;         /* number of those that are requests in the thread pool */
     unsigned refs;         /* number of reasons for the loop to continue */
@@ -143,7 +145,9 @@ static void drain(struct spt_loop *loop)
 
 static void on_prepare(uv_prepare_t *prepare)
 {
-    drain(prepare->data);
+    struct spt_loop *loop = prepare->data;
+    spt_turn_budget_renew(&loop->budget);
+    drain(loop);
 }
 
 static void on_check(uv_check_t *check)
@@ -181,6 +185,7 @@ int spt_loop_new(struct spt_loop **out, uv_loop_t *foreign, spt_drain_fn *drain_
     loop->owned = foreign == NULL;
     loop->uv = foreign ? foreign : &loop->own;
     loop->timer_ns = SPT_NEVER;
+    loop->budget = (struct spt_turn_budget){UINT64_MAX, UINT64_MAX, SPT_NEVER, false};
     loop->drain = drain_fn;
     loop->ud = ud;
     if (loop->owned && uv_loop_init(&loop->own) != 0)
@@ -259,6 +264,11 @@ uint64_t spt_loop_polls(const struct spt_loop *loop)
 uv_loop_t *spt_loop_uv(struct spt_loop *loop)
 {
     return loop->uv;
+}
+
+struct spt_turn_budget *spt_loop_budget(struct spt_loop *loop)
+{
+    return &loop->budget;
 }
 
 void spt_loop_ref(struct spt_loop *loop)

@@ -10,6 +10,7 @@
 #include <uv.h>
 
 struct spt_loop;
+struct spt_turn_budget;
 
 /* Called before and after each poll. Runs everything that can run now, and returns the instant at
  * which it must run again. SPT_LOOP_NOW means at once, SPT_NEVER not before something else wakes
@@ -42,6 +43,10 @@ void spt_loop_wake_async(struct spt_loop *loop);
 uint64_t spt_loop_polls(const struct spt_loop *loop);
 
 uv_loop_t *spt_loop_uv(struct spt_loop *loop);
+
+/* Returns the budget of the loop's turns, without limits until the caller sets them: bytes_max once,
+ * until_ns for a stretch of turns. */
+struct spt_turn_budget *spt_loop_budget(struct spt_loop *loop);
 
 /* Returns the time of the host's clock in nanoseconds: CLOCK_MONOTONIC, read at each call, or the
  * virtual clock. */
