@@ -21,4 +21,32 @@ struct spt_account {
     struct spt_script *script; /* borrowed; NULL for the host's own */
 };
 
+/* Returns the account, of a script or of its host, with as many live tasks as it may have; NULL if
+ * there is none. */
+static inline const struct spt_account *spt_account_full(const struct spt_account *account)
+{
+    for (; account; account = account->host)
+        if (account->limits.tasks && account->tasks >= account->limits.tasks)
+            return account;
+    return NULL;
+}
+
+static inline void spt_account_add_task(struct spt_account *account)
+{
+    for (; account; account = account->host)
+        account->tasks++;
+}
+
+static inline void spt_account_remove_task(struct spt_account *account)
+{
+    for (; account; account = account->host)
+        account->tasks--;
+}
+
+/* Returns what the account belongs to, for messages. */
+static inline const char *spt_account_owner(const struct spt_account *account)
+{
+    return account->host ? "script" : "host";
+}
+
 #endif

@@ -181,6 +181,18 @@ int spt_error_arg(lua_State *L, int arg, const char *what)
     return spt_error_usage(L, "bad argument #%d to '%s' (%s)", arg, name ? name : "?", what);
 }
 
+int spt_error_limit(lua_State *L, const char *owner, const char *action, const char *limit,
+                    uint64_t max)
+{
+    spt_error_push(L, "LimitExceeded", "cannot %s: the %s has reached its limit of %I %s", action,
+                   owner, (LUAI_UACINT)max, limit);
+    lua_pushstring(L, limit);
+    lua_setfield(L, -2, "limit");
+    lua_pushinteger(L, (lua_Integer)max);
+    lua_setfield(L, -2, "max");
+    return lua_error(L);
+}
+
 /* Replaces the reason on top of the stack by the message of a Cancelled. */
 static void make_message(lua_State *L)
 {

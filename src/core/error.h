@@ -6,6 +6,7 @@
 
 #include <lua.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct spt_scope;
 
@@ -27,6 +28,11 @@ int spt_error_usage(lua_State *L, const char *format, ...);
 
 /* Like luaL_argerror(), but raises Usage. */
 int spt_error_arg(lua_State *L, int arg, const char *what);
+
+/* Raises LimitExceeded: `action` would exceed what the `owner` of the limit may have, which is the
+ * "host" or the "script". `limit` names that in the plural, and is the error's field: "tasks". */
+int spt_error_limit(lua_State *L, const char *owner, const char *action, const char *limit,
+                    uint64_t max);
 
 /* Pushes Cancelled for the scope that cancelled, as spt_scope_canceller() returns it. */
 void spt_error_push_cancelled(lua_State *L, const struct spt_scope *canceller);

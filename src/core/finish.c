@@ -60,6 +60,7 @@ static struct spt_task *finish(struct spt_task *t)
     owner->tasks.live--;
     owner->tasks.cancelled |= t->state == SPT_TASK_CANCELLED;
     s->counts.live--;
+    spt_account_remove_task(t->spawn.account);
     fire_watches(t);
     bool failed =
         t->state == SPT_TASK_FAILED && (!t->failure.observed || owner->kind.cancels_on_failure);

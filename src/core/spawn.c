@@ -42,6 +42,7 @@ static void enter(struct spt_task *t, struct spt_scope *owner)
     struct spt_sched *s = t->sched;
     t->id = ++s->counts.tasks;
     t->scope = &t->root;
+    spt_account_add_task(t->spawn.account);
     spt_scope_open(&t->root, (struct spt_scope_kind){.is_root = true}, owner, t);
     spt_link_init(&t->link);
     spt_link_init(&t->watches);
@@ -57,12 +58,16 @@ struct spt_task *spt_spawn_task(lua_State *L, struct spt_scope *owner, struct sp
     int fn = lua_gettop(L) - nargs;
     if (s->run.shutting_down) /* a task that spawns itself would keep the host from ending */
         spt_error_usage(L, "cannot spawn: the host is closing");
+    struct spt_account *account = parent ? parent->spawn.account : &s->counts.account;
+    const struct spt_account *full = spt_account_full(account);
+    if (full)
+        spt_error_limit(L, spt_account_owner(full), "spawn", "tasks", full->limits.tasks);
     luaL_checkstack(L, 8, "too many arguments");
     struct spt_task *t = lua_newuserdatauv(L, sizeof *t, SPT_TASK_UV_LAST);
     *t = (struct spt_task){0};
     luaL_setmetatable(L, SPT_TASK_META);
     t->sched = s;
-    t->spawn.account = parent ? parent->spawn.account : &s->counts.account;
+    t->spawn.account = account;
     bool hooked = s->debug_hook.by_scripts && lua_gethook(L);
     if (!spt_first_call_fits(nargs) || hooked) {
         if (!spt_coroutines_take(L, &s->pool))

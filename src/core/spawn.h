@@ -11,7 +11,7 @@ struct spt_task;
 
 /* Spawns the function below its `nargs` arguments on top of `L` in `owner`: pops them all and
  * pushes the handle. The task runs later, never inside this call. `parent` may be NULL. Raises out
- * of memory, and Usage if the host is closing; nothing is spawned then. */
+ * of memory, LimitExceeded, and Usage if the host is closing; nothing is spawned then. */
 struct spt_task *spt_spawn_task(lua_State *L, struct spt_scope *owner, struct spt_task *parent,
                                 int nargs);
 

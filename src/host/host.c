@@ -288,7 +288,10 @@ int septet_spawn(septet_host *host, const char *name, int nargs)
     int status = lua_pcall(host->L, nargs + 2, 0, 0);
     if (status == LUA_OK)
         return SEPTET_OK;
+    bool limited = spt_error_is(host->L, -1, "LimitExceeded");
     lua_pop(host->L, 1);
+    if (limited)
+        return SEPTET_ELIMIT;
     return status == LUA_ERRMEM ? SEPTET_ENOMEM : SEPTET_EINVAL;
 }
 
