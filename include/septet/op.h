@@ -42,10 +42,6 @@
 #ifndef SEPTET_OP_H
 #define SEPTET_OP_H
 
-#include <lua.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "septet/septet.h"
 
 #ifdef __cplusplus

@@ -23,7 +23,6 @@
 #ifndef SEPTET_H
 #define SEPTET_H
 
-#include <lua.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +35,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* In C++, Lua's own header declares C functions only if it is included here, or by lua.hpp. */
+#include <lua.h>
 
 #define SEPTET_VERSION_MAJOR 0
 #define SEPTET_VERSION_MINOR 1
