@@ -32,6 +32,11 @@ const char *septet_version(void)
     return SEPTET_VERSION;
 }
 
+uint32_t septet_version_number(void)
+{
+    return SEPTET_VERSION_NUMBER;
+}
+
 void septet_config_init(septet_config *config)
 {
     *config = (septet_config){.size = sizeof *config,
