@@ -177,7 +177,9 @@ def exports(build):
     if not os.path.exists(library):
         yield f"{library}: there is no library to check; build first"
         return
-    names = [fields[-1].partition("@")[0] for fields in nm("-D", "--defined-only", library)]
+    # Of the absolute kind is the name of the version.
+    names = [fields[-1].partition("@")[0] for fields in nm("-D", "--defined-only", library)
+             if fields[-2] != "A"]
     if not names:
         yield f"{library}: exports nothing"
     for name in names:
