@@ -3,8 +3,8 @@
 """check_layers BUILD_DIR [RULE...]: checks the rules of layers, symbols and foreign words.
 
   includes   a file under src/ includes the headers of its own layer or of lower ones, written with
-             the folder; one awaitable (x.c with its x_*.c) never includes another; the CLI sees
-             the public headers alone
+             the folder; one awaitable (x.c with its x_*.c) never includes another; the CLI
+             and the module see the public headers alone
   symbols    base/ needs no library, core/ Lua alone, loop/ libuv alone, dns/ no libcurl, http/ no
              c-ares, and neither of those two any Lua (read from the built objects)
   calls      no file of a folder uses a function or an object of one that uses it, over however many
@@ -24,7 +24,7 @@ import sys
 
 from check_style import circle_of
 
-LAYERS = ["base", "core", "loop", "dns", "http", "op", "lua", "host", "cli"]
+LAYERS = ["base", "core", "loop", "dns", "http", "op", "lua", "host", "cli", "module"]
 CLI = LAYERS.index("cli")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 BARRED_SYMBOLS = {
@@ -65,13 +65,13 @@ def check_include(path, bracket, name):
         return "a file in no layer"
     public = name.startswith("septet/")
     if bracket == "<" and not (public and layer < CLI):
-        return None  # a library's header, or the CLI's own way of including ours
+        return None  # a library's header, or the embedders' way of including ours
     if public:
         return None
-    if layer == CLI:
-        if os.path.exists(f"src/cli/{name}"):
+    if layer >= CLI:
+        if os.path.exists(f"src/{LAYERS[layer]}/{name}"):
             return None  # its own; src/ is not on its path, so that it cannot see the other layers
-        return f'the CLI includes "{name}": it may see the public headers only'
+        return f'{LAYERS[layer]}/ includes "{name}": it may see the public headers only'
     if "/" not in name:
         return f'"{name}" is included without its folder'
     other = layer_of(name)

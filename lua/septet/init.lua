@@ -29,6 +29,15 @@ function septet.versions(more)
     #quirks > 0 and table.concat(quirks, ", ") or "none")
 end
 
+--- Runs `fn(...)` as a task, if the program is a stock lua5.4 with the Lua module installed. The
+--- module's C code puts its own function in the place of this one. Any other program with a host
+--- runs its scripts as tasks, and has no use for it.
+---@param fn function
+---@return any ...
+function septet.run(fn)
+  error("septet.run: this program runs its scripts as tasks already; call the function itself", 2)
+end
+
 septet._VERSION = core.versions():match("^Septet [^,]+")
 
 return setmetatable(septet, {
