@@ -132,7 +132,7 @@ int main(void)
         return 1;
     lua_register(septet_lua(host), "wait_frames", l_wait_frames);
     bool loaded = septet_load_string(host, "=script", script) == SEPTET_OK;
-    while (loaded && septet_step(host, 1000000) == 1 && engine.frame < FRAMES_AT_MOST)
+    while (loaded && septet_step(host, 1000000) > 0 && engine.frame < FRAMES_AT_MOST)
         engine_next_frame(&engine);
     septet_free(host);
     return loaded && engine.errors == 0 && engine.frame == 6 && engine.cancelled == 1 &&

@@ -53,8 +53,8 @@ int main(void)
     if (septet_load_string(host, "=script", script) != SEPTET_OK)
         frame = FRAMES_AT_MOST;
 
-    /* septet_step() returns 1 while a task is alive. */
-    while (frame < FRAMES_AT_MOST && septet_step(host, BUDGET_US) == 1) {
+    /* septet_step() returns 0, SEPTET_DONE, once no task is alive. */
+    while (frame < FRAMES_AT_MOST && septet_step(host, BUDGET_US) > 0) {
         frame++;
         draw();
     }

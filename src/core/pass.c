@@ -12,6 +12,9 @@
 #include "core/task.h"
 #include "core/turn.h"
 
+/* number of timers that fire between two looks at the clock */
+#define TIMERS 64
+
 static void run_deferred(struct spt_sched *s)
 {
     for (struct spt_link *l; (l = spt_list_pop(&s->queues.deferred));) {
@@ -84,13 +87,28 @@ static void fetch_ahead(const struct spt_link *batch)
         spt_prefetch_task(task_at(next->next));
 }
 
-unsigned spt_pass_run(struct spt_sched *s, unsigned max)
+static inline bool is_late(const struct spt_pass_limit *limit)
+{
+    return limit->is_late && limit->is_late(limit->ud);
+}
+
+static void expire_timers(struct spt_sched *s, const struct spt_pass_limit *limit)
+{
+    uint64_t at_ns = s->now_ns = spt_sched_clock(s);
+    while (spt_timer_expire_some(&s->tree.timers, at_ns, TIMERS) == TIMERS) {
+        s->now_ns = spt_sched_clock(s);
+        if (is_late(limit))
+            return;
+    }
+}
+
+unsigned spt_pass_run(struct spt_sched *s, struct spt_pass_limit *limit)
 {
     struct spt_link batch;
     unsigned ran = 0;
+    bool late = false;
     lua_checkstack(s->main, LUA_MINSTACK);
-    s->now_ns = spt_sched_clock(s);
-    spt_timer_expire(&s->tree.timers, s->now_ns);
+    expire_timers(s, limit);
     run_deferred(s);
     report_unhandled(s);
     renew_background(&s->tree.background);
@@ -98,12 +116,14 @@ unsigned spt_pass_run(struct spt_sched *s, unsigned max)
     spt_list_splice(&batch, &s->queues.ready);
     if (s->queues.shuffle)
         shuffle(s, &batch);
-    for (struct spt_link *l; ran < max && (l = spt_list_pop(&batch)); ran++) {
+    for (struct spt_link *l; !late && ran < limit->resumes && (l = spt_list_pop(&batch)); ran++) {
         if (!spt_list_is_empty(&s->queues.deferred))
             run_deferred(s);
         fetch_ahead(&batch);
         spt_turn_run(SPT_OF(l, struct spt_task, link));
+        late = is_late(limit);
     }
+    limit->cut = !spt_list_is_empty(&batch);
     spt_list_splice(&batch, &s->queues.ready);
     spt_list_splice(&s->queues.ready, &batch);
     return ran;
@@ -127,5 +147,5 @@ void spt_pass_unwind(struct spt_sched *s)
     spt_sched_refuse_awaits(s);
     spt_pass_abort(s);
     while (spt_sched_busy(s))
-        spt_pass_run(s, UINT32_MAX);
+        spt_pass_run(s, &(struct spt_pass_limit){.resumes = UINT32_MAX});
 }

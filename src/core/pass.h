@@ -7,10 +7,19 @@
 
 struct spt_sched;
 
+/* How much a pass may run. */
+struct spt_pass_limit {
+    unsigned resumes; /* number of tasks */
+    /* asked after each task, and between many timers; true ends the pass; NULL: never */
+    bool (*is_late)(void *ud);
+    void *ud;
+    bool cut; /* set by the pass: it ended before the tasks that were ready at its beginning */
+};
+
 /* Runs one pass: fires due timers, runs deferred callbacks, reports failures, then runs the tasks
- * that are ready now, at most `max`, in order. Returns the number of tasks run. Not to be called
- * from a task. */
-unsigned spt_pass_run(struct spt_sched *s, unsigned max);
+ * that are ready now, within `limit`, in order. A late pass runs the first of them all the same.
+ * Returns the number of tasks run. Not to be called from a task. */
+unsigned spt_pass_run(struct spt_sched *s, struct spt_pass_limit *limit);
 
 /* Notifies the first idle waiter if nothing is ready and no timer is due. Returns true if another
  * pass must follow. */

@@ -2,6 +2,8 @@
 /* Orders timers by their instants, and by the order of arming if equal. */
 #include "core/timer.h"
 
+#include <limits.h>
+
 #include "base/list.h"
 
 static struct spt_timer *timer_of(const struct spt_heap_node *n)
@@ -45,11 +47,11 @@ uint64_t spt_timer_next(const struct spt_timers *ts)
     return n ? timer_of(n)->due_ns : SPT_NEVER;
 }
 
-unsigned spt_timer_expire(struct spt_timers *ts, uint64_t now_ns)
+unsigned spt_timer_expire_some(struct spt_timers *ts, uint64_t now_ns, unsigned max)
 {
     unsigned fired = 0;
     ts->expiring = now_ns;
-    for (struct spt_heap_node *n; (n = spt_heap_min(&ts->heap)); fired++) {
+    for (struct spt_heap_node *n; fired < max && (n = spt_heap_min(&ts->heap)); fired++) {
         struct spt_timer *t = timer_of(n);
         if (t->due_ns > now_ns)
             break;
@@ -58,6 +60,11 @@ unsigned spt_timer_expire(struct spt_timers *ts, uint64_t now_ns)
     }
     ts->expiring = 0;
     return fired;
+}
+
+unsigned spt_timer_expire(struct spt_timers *ts, uint64_t now_ns)
+{
+    return spt_timer_expire_some(ts, now_ns, UINT_MAX);
 }
 
 uint64_t spt_timer_instant(uint64_t now_ns, uint64_t ns)

@@ -43,6 +43,9 @@ uint64_t spt_timer_next(const struct spt_timers *ts);
  * meanwhile fires in the next call, so that this one ends. Returns the number fired. */
 unsigned spt_timer_expire(struct spt_timers *ts, uint64_t now_ns);
 
+/* Like spt_timer_expire(), but fires at most `max` timers. Those left fire in the next call. */
+unsigned spt_timer_expire_some(struct spt_timers *ts, uint64_t now_ns, unsigned max);
+
 /* Returns now_ns + ns, or SPT_NEVER if 64 bits cannot count that. */
 uint64_t spt_timer_instant(uint64_t now_ns, uint64_t ns);
 

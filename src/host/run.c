@@ -39,6 +39,17 @@ static bool budget_exhausted(const septet_host *h, unsigned ran, uint64_t t0_ns)
     return ran >= TURN_RESUMES || spt_host_sched(h)->now_ns - t0_ns >= TURN_NS;
 }
 
+/* Returns true if the deadline of a step has passed. On the real clock, the instant at which the
+ * last task ended is that of the clock. */
+static bool is_late(void *ud)
+{
+    septet_host *h = ud;
+    const struct spt_turn_budget *budget = spt_loop_budget(h->loop);
+    if (h->core->env.is_virtual)
+        return spt_turn_budget_is_late(budget);
+    return spt_host_sched(h)->now_ns >= budget->until_ns;
+}
+
 static uint64_t next_instant(septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
@@ -84,25 +95,45 @@ static bool is_deadlocked(const septet_host *h)
     return spt_sched_deadlocked(s) || (clock_stopped && spt_sched_idle(s));
 }
 
-/* Runs passes until nothing is new or the turn's budget is exhausted. Returns the instant of the
- * next drain. */
+/* Returns true if there is work that could be done at once. Does none of it, unlike has_more(). */
+static bool is_busy(septet_host *h)
+{
+    struct spt_sched *s = spt_host_sched(h);
+    return spt_sched_busy(s) || spt_driver_has_work(h->driver) ||
+           spt_timer_next(&s->tree.timers) <= spt_sched_clock(s);
+}
+
+/* Runs passes until nothing is new, the turn's budget is exhausted, or a step is late. A late step
+ * continues to its first task. */
+static void run_passes(septet_host *h)
+{
+    struct spt_sched *s = spt_host_sched(h);
+    bool stepping = spt_loop_budget(h->loop)->until_ns != SPT_NEVER, late = false;
+    struct spt_pass_limit limit = {.is_late = stepping ? is_late : NULL, .ud = h};
+    unsigned ran = 0;
+    h->more = true;
+    s->now_ns = spt_sched_clock(s);
+    for (uint64_t t0_ns = s->now_ns; h->more && !late && !budget_exhausted(h, ran, t0_ns);) {
+        limit.resumes = TURN_RESUMES - ran;
+        ran += spt_pass_run(s, &limit);
+        if (!limit.cut && h->interrupted && !h->interrupt) /* all tasks made ready have run */
+            spt_sched_interrupt_delivered(s);
+        h->more = has_more(h);
+        late = stepping && is_late(h) && (ran > 0 || !spt_sched_busy(s));
+    }
+    if (late)
+        h->more = is_busy(h);
+}
+
+/* Runs what can run. Returns the instant of the next drain. */
 uint64_t spt_run_drain(void *ud)
 {
     septet_host *h = ud;
     struct spt_sched *s = spt_host_sched(h);
-    unsigned ran = 0;
     spt_sched_enter(s);
-    h->more = true;
     if (h->interrupt)
         spt_guard_act_on_interrupt(h);
-    s->now_ns = spt_sched_clock(s);
-    for (uint64_t t0_ns = s->now_ns; h->more && !budget_exhausted(h, ran, t0_ns);) {
-        unsigned room = TURN_RESUMES - ran, n = spt_pass_run(s, room);
-        if (n < room && h->interrupted && !h->interrupt) /* all tasks made ready have run */
-            spt_sched_interrupt_delivered(s);
-        ran += n;
-        h->more = has_more(h);
-    }
+    run_passes(h);
     spt_trace_flush(&h->core->env);
     spt_sched_leave(s);
     h->more |= spt_sched_busy(s) || spt_driver_has_work(h->driver);
@@ -159,10 +190,17 @@ static bool wakes_by_collection(septet_host *h)
     return true;
 }
 
-static void turn(septet_host *h, bool wait)
+static void turn(septet_host *h)
 {
     h->turning = true;
-    spt_loop_run_once(h->loop, wait);
+    spt_loop_run_once(h->loop, true);
+    h->turning = false;
+}
+
+void spt_run_step(septet_host *h)
+{
+    h->turning = true;
+    spt_loop_step(h->loop);
     h->turning = false;
 }
 
@@ -176,7 +214,7 @@ int septet_run(septet_host *host)
     host->running = true;
     host->interrupted = host->ending = false;
     while (s->counts.live > 0 || spt_sched_busy(s)) {
-        turn(host, true);
+        turn(host);
         if (host->deadlock.found && deadlocks == 0 && wakes_by_collection(host))
             continue;
         if (host->deadlock.found)
@@ -195,23 +233,6 @@ int septet_run(septet_host *host)
     if (host->interrupted && s->counts.cancelled_mains != cancelled_mains)
         return SEPTET_EINTERRUPTED;
     return host->failures != failures ? SEPTET_ESCRIPT : SEPTET_OK;
-}
-
-int septet_step(septet_host *host, uint64_t budget_us)
-{
-    struct spt_sched *s = spt_host_sched(host);
-    if (spt_run_is_inside(host))
-        return SEPTET_EBUSY;
-    uint64_t t0 = uv_hrtime();
-    struct spt_turn_budget *budget = spt_loop_budget(host->loop);
-    budget->until_ns = t0 + budget_us * SPT_NS_PER_US;
-    do {
-        turn(host, false);
-    } while (host->more && uv_hrtime() - t0 < budget_us * SPT_NS_PER_US);
-    budget->until_ns = SPT_NEVER;
-    if (s->counts.live == 0 && s->run.exiting)
-        spt_sched_end_exit(s);
-    return s->counts.live > 0;
 }
 
 int septet_advance(septet_host *host, uint64_t ns)

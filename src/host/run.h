@@ -9,6 +9,10 @@
  * instant, in nanoseconds, at which it is to be called again. */
 uint64_t spt_run_drain(void *ud);
 
+/* Polls once, without waiting, and drains once, until the deadline of the loop's budget. The drain
+ * runs at least one task if one is ready. */
+void spt_run_step(septet_host *h);
+
 /* Returns true inside a drain or a turn of the loop, where the host can be neither run nor
  * freed. */
 bool spt_run_is_inside(const septet_host *h);

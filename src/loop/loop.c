@@ -33,6 +33,7 @@ struct spt_loop {
     bool owned;
     bool draining;
     bool closing;
+    bool stepping; /* in spt_loop_step() */
     struct handles handles;
     uint64_t timer_ns; /* on the real clock; SPT_NEVER: not armed */
     struct virtual_clock clock;
@@ -147,7 +148,8 @@ static void on_prepare(uv_prepare_t *prepare)
 {
     struct spt_loop *loop = prepare->data;
     spt_turn_budget_renew(&loop->budget);
-    drain(loop);
+    if (!loop->stepping)
+        drain(loop);
 }
 
 static void on_check(uv_check_t *check)
@@ -243,6 +245,13 @@ void spt_loop_run_once(struct spt_loop *loop, bool wait)
     spt_loop_ref(loop); /* uv_run would not drain a loop that nothing keeps alive */
     uv_run(loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     spt_loop_unref(loop);
+}
+
+void spt_loop_step(struct spt_loop *loop)
+{
+    loop->stepping = true;
+    spt_loop_run_once(loop, false);
+    loop->stepping = false;
 }
 
 void spt_loop_wake(struct spt_loop *loop)

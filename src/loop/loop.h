@@ -32,6 +32,9 @@ int spt_loop_free(struct spt_loop *loop);
  * drain has nothing to run now. Does nothing inside the drain. */
 void spt_loop_run_once(struct spt_loop *loop, bool wait);
 
+/* Like spt_loop_run_once() without waiting, but polls first and drains once, after the poll. */
+void spt_loop_step(struct spt_loop *loop);
+
 /* Makes the loop drain again soon, because something became ready outside the drain. Does nothing
  * inside the drain, which says so by the instant that it returns. Owner thread only. */
 void spt_loop_wake(struct spt_loop *loop);
@@ -44,8 +47,8 @@ uint64_t spt_loop_polls(const struct spt_loop *loop);
 
 uv_loop_t *spt_loop_uv(struct spt_loop *loop);
 
-/* Returns the budget of the loop's turns, without limits until the caller sets them: bytes_max once,
- * until_ns for a stretch of turns. */
+/* Returns the budget of the loop's turns, without limits until the caller sets them: bytes_max
+ * once, until_ns for a stretch of turns. */
 struct spt_turn_budget *spt_loop_budget(struct spt_loop *loop);
 
 /* Returns the time of the host's clock in nanoseconds: CLOCK_MONOTONIC, read at each call, or the

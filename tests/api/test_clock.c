@@ -74,7 +74,7 @@ static void test_virtual_clock_jumps_when_stepped(void **state)
 {
     struct host_fixture *f = *state;
     assert_loads(f->host, PRELUDE "task.sleep(3600) b = task.now()");
-    while (septet_step(f->host, 0) == 1)
+    while (septet_step(f->host, 0) > 0)
         ;
     assert_global(f->host, "b", 3601);
 }
@@ -103,7 +103,7 @@ static void test_manual_clock_moves_by_advance(void **state)
     assert_global(f->host, "n", 1);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(septet_advance(f->host, 5000000000), SEPTET_OK);
-        while (septet_step(f->host, 0) == 1 && i == 1)
+        while (septet_step(f->host, 0) > 0 && i == 1)
             ;
     }
     assert_global(f->host, "n", 3);
@@ -150,7 +150,7 @@ static void test_x_1_step_on_a_manual_clock_crosses_deadlines(void **state)
         struct reports reports;
         septet_host *host = host_on(&reports, SEPTET_CLOCK_MANUAL);
         assert_spawns(host, movers[i]);
-        for (int steps = 0; septet_step(host, 1000000) == 1; steps++)
+        for (int steps = 0; septet_step(host, 1000000) > 0; steps++)
             assert_true(steps < 100);
         check_mover(host, &reports, movers[i]);
         assert_int_equal(septet_free(host), SEPTET_OK);

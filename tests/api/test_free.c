@@ -12,7 +12,7 @@ static void check_free(struct host_fixture *f, const char *name, const char *war
 {
     assert_spawns(f->host, name);
     while (global(f->L, "ready") == 0)
-        assert_int_equal(septet_step(f->host, 0), 1);
+        assert_true(septet_step(f->host, 0) > 0);
     host_fixture_close(f);
     assert_int_equal(f->reports.errors, 0);
     assert_string_equal(f->reports.warned, warned);

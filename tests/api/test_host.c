@@ -75,7 +75,7 @@ static void test_step_never_waits(void **state)
     struct host_fixture *f = *state;
     assert_loads(f->host, PRELUDE "task.sleep(1000)");
     for (int i = 0; i < 100; i++)
-        assert_int_equal(septet_step(f->host, 0), 1); /* the sleep would outlast the test */
+        assert_true(septet_step(f->host, 0) > 0); /* the sleep would outlast the test */
     assert_int_equal(septet_tasks(f->host), 1);
 }
 
@@ -83,10 +83,10 @@ static void test_step_gives_back_after_its_budget(void **state)
 {
     struct host_fixture *f = *state;
     assert_loads(f->host, PRELUDE "n = 0 while true do n = n + 1 task.sleep(0) end");
-    assert_int_equal(septet_step(f->host, 1000), 1);
+    assert_int_equal(septet_step(f->host, 1000), SEPTET_MORE);
     long after_one = global(f->L, "n");
     assert_true(after_one > 0);
-    assert_int_equal(septet_step(f->host, 0), 1);
+    assert_int_equal(septet_step(f->host, 0), SEPTET_MORE);
     assert_true(global(f->L, "n") > after_one);
 }
 

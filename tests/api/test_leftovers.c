@@ -10,7 +10,7 @@ static void check_leftovers(struct foreign_fixture *f, const char *name)
     char afterwards[64];
     snprintf(afterwards, sizeof afterwards, "%s_afterwards", name);
     assert_spawns(f->host, name);
-    while (septet_step(f->host, 0) == 1 && global(f->L, "ready") == 0)
+    while (septet_step(f->host, 0) > 0 && global(f->L, "ready") == 0)
         ;
     foreign_fixture_free(f);
     memset(&f->reports, 0, sizeof f->reports);

@@ -138,7 +138,7 @@ static void test_free_with_no_memory_left(void **state)
                                           " for i = 1, 10 do task.spawn(task.sleep, 1000) end"
                                           " task.sleep(1000)");
     while (global(septet_lua(host), "ready") == 0)
-        assert_int_equal(septet_step(host, 0), 1);
+        assert_true(septet_step(host, 0) > 0);
     pool.allowed = 0;
     pool.calls = 0;
     assert_int_equal(septet_free(host), SEPTET_OK);

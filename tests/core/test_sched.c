@@ -37,15 +37,15 @@ static void test_sched_lap_of_few_keeps_the_order(void **state)
     for (int i = 0; i < 5; i++)
         spawn("n = (n or 0) + 1 local mine = n log(mine) core.checkpoint() log(mine)");
     fixture.sched.run.draining = true;
-    assert_int_equal(spt_pass_run(&fixture.sched, 2), 2);
+    assert_int_equal(spt_pass_run(&fixture.sched, &(struct spt_pass_limit){.resumes = 2}), 2);
     assert_log("1 2");
-    assert_int_equal(spt_pass_run(&fixture.sched, 4), 4);
+    assert_int_equal(spt_pass_run(&fixture.sched, &(struct spt_pass_limit){.resumes = 4}), 4);
     assert_log("3 4 5 1");
-    assert_int_equal(spt_pass_run(&fixture.sched, 0), 0);
+    assert_int_equal(spt_pass_run(&fixture.sched, &(struct spt_pass_limit){.resumes = 0}), 0);
     assert_true(spt_sched_busy(&fixture.sched));
     run();
     assert_log("2 3 4 5");
-    assert_int_equal(spt_pass_run(&fixture.sched, ALL), 0);
+    assert_int_equal(spt_pass_run(&fixture.sched, &(struct spt_pass_limit){.resumes = ALL}), 0);
 }
 
 /* --- deferred callbacks, failures, then tasks --- */

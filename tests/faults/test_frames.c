@@ -65,7 +65,7 @@ static unsigned play(septet_host *host, const char *path)
     const struct timespec frame = {.tv_nsec = FRAME_NS};
     unsigned frames = 0;
     assert_file_loads(host, path);
-    while (step(host) == 1 && ++frames < FRAMES_MAX)
+    while (step(host) > 0 && ++frames < FRAMES_MAX)
         nanosleep(&frame, NULL);
     assert_true(frames < FRAMES_MAX);
     return frames;

@@ -125,7 +125,7 @@ void assert_warned(const char *part)
 unsigned lap(void)
 {
     fixture.sched.run.draining = true;
-    unsigned ran = spt_pass_run(&fixture.sched, ALL);
+    unsigned ran = spt_pass_run(&fixture.sched, &(struct spt_pass_limit){.resumes = ALL});
     fixture.sched.run.draining = false;
     return ran;
 }
@@ -317,7 +317,7 @@ static void unwind(void)
     cancel_mains();
     spt_scope_cancel(&s->tree.background, "shutdown", NULL);
     for (long i = 0; i < LAPS && spt_sched_busy(s); i++)
-        spt_pass_run(s, ALL);
+        spt_pass_run(s, &(struct spt_pass_limit){.resumes = ALL});
 }
 
 int sched_fixture_teardown(void **state)
