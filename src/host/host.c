@@ -185,9 +185,8 @@ static void release_resources(struct spt_env *env)
     }
 }
 
-static int host_close(septet_host *h)
+static void host_close(septet_host *h)
 {
-    int rc = SEPTET_OK;
     if (h->core)
         release_resources(&h->core->env);
     if (h->driver) {
@@ -201,9 +200,8 @@ static int host_close(septet_host *h)
     if (h->L && !h->config.lua)
         lua_close(h->L);
     if (h->loop)
-        rc = spt_loop_free(h->loop);
+        spt_loop_free(h->loop);
     free(h);
-    return rc;
 }
 
 septet_host *septet_new(const septet_config *config, int *status)
@@ -247,7 +245,8 @@ int septet_free(septet_host *host)
     if (spt_run_is_inside(host))
         return SEPTET_EBUSY;
     unwind(host);
-    return host_close(host);
+    host_close(host);
+    return SEPTET_OK;
 }
 
 /* --- loading and running --- */

@@ -100,6 +100,12 @@ static void free_unused(struct spt_input *in)
     free(in);
 }
 
+/* Returns true if the poller is a handle that other code has not closed. */
+static bool can_watch(const struct spt_input *in)
+{
+    return in->watching && !uv_is_closing((const uv_handle_t *)&in->poll);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
     struct spt_input *in = SPT_OF(handle, struct spt_input, poll);
@@ -115,9 +121,12 @@ void spt_input_free(struct spt_input *in)
     in->on_more = NULL;
     if (in->in_pool)
         uv_cancel((uv_req_t *)&in->fs); /* succeeds only if it has not begun */
-    if (in->watching)
-        uv_close((uv_handle_t *)&in->poll, on_closed);
-    free_unused(in);
+    uv_handle_t *poll = (uv_handle_t *)&in->poll;
+    bool closed = in->watching && !spt_loop_close_handle(in->loop, &in->stray, poll, on_closed);
+    if (closed)
+        on_closed(poll);
+    else
+        free_unused(in);
 }
 
 static void tell(struct spt_input *in)
@@ -131,7 +140,7 @@ static void tell(struct spt_input *in)
 void spt_input_forget(struct spt_input *in)
 {
     in->on_more = NULL;
-    if (in->watching)
+    if (can_watch(in))
         uv_poll_stop(&in->poll);
 }
 
@@ -159,12 +168,14 @@ static bool read_ready(struct spt_input *in)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct spt_input *in = SPT_OF(poll, struct spt_input, poll);
+    if (spt_loop_is_draining(in->loop)) /* in a nested uv_run: the event comes again */
+        return;
     if (status < 0)
         in->error = status;
     else if (!read_ready(in))
         return;
     tell(in);
-    if (!in->on_more)
+    if (!in->on_more && can_watch(in))
         uv_poll_stop(poll);
 }
 
@@ -192,7 +203,7 @@ static void on_read(uv_fs_t *fs)
     struct spt_loop *loop = in->loop;
     note(in, fs->result);
     left_pool(in);
-    spt_loop_job_end(loop);
+    spt_loop_handle_closed(loop);
 }
 
 static int start_read(struct spt_input *in)
@@ -204,14 +215,16 @@ static int start_read(struct spt_input *in)
     if (rc < 0)
         return rc;
     in->in_pool = true;
-    spt_loop_job_begin(in->loop);
+    spt_loop_handle_opened(in->loop);
     return 0;
 }
 
 bool spt_input_wait(struct spt_input *in, spt_input_fn *fn, void *ud)
 {
     int rc = 0;
-    if (in->watching && !uv_is_active((uv_handle_t *)&in->poll))
+    if (in->watching && !can_watch(in))
+        rc = UV_ECANCELED;
+    else if (in->watching && !uv_is_active((uv_handle_t *)&in->poll))
         rc = uv_poll_start(&in->poll, UV_READABLE, on_poll);
     else if (!in->watching && !in->in_pool)
         rc = start_read(in);
@@ -285,7 +298,7 @@ static void on_opened(uv_fs_t *fs)
     if (in->source.fd >= 0 && !in->freed)
         in->error = classify_descriptor(in);
     left_pool(in);
-    spt_loop_job_end(loop);
+    spt_loop_handle_closed(loop);
 }
 
 /* Opens with O_NONBLOCK, because a FIFO would otherwise block a thread of the pool until it has a
@@ -303,7 +316,7 @@ int spt_input_open(struct spt_input **out, struct spt_loop *loop, const char *pa
         return SEPTET_ENOMEM;
     }
     in->in_pool = true;
-    spt_loop_job_begin(loop);
+    spt_loop_handle_opened(loop);
     in->on_more = fn;
     in->ud = ud;
     *out = in;
@@ -317,7 +330,10 @@ int spt_input_stdin(struct spt_input **out, struct spt_loop *loop)
     if (!in)
         return SEPTET_ENOMEM;
     in->source.fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    in->error = in->source.fd < 0 ? uv_translate_sys_error(errno) : classify_descriptor(in);
+    if (spt_loop_is_lost(loop))
+        in->error = UV_ECANCELED;
+    else
+        in->error = in->source.fd < 0 ? uv_translate_sys_error(errno) : classify_descriptor(in);
     *out = in;
     return SEPTET_OK;
 }

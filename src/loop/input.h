@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "loop/closing.h"
 
 struct spt_loop;
 
@@ -41,6 +42,7 @@ struct spt_input {
     bool in_pool;  /* fs is in the thread pool, which may be writing to the buffer */
     bool freed;    /* spt_input_free was called; the memory is kept for the pool or poll */
     uv_poll_t poll;
+    struct spt_stray stray; /* of poll */
     uv_fs_t fs;
 };
 

@@ -9,8 +9,11 @@
 
 #include "base/time.h"
 #include "core/timer.h"
+#include "loop/closing.h"
 #include "loop/turn_budget.h"
 #include "septet/septet.h"
+
+enum { HANDLES = 5 };
 
 /* The handles on the libuv loop. */
 struct handles {
@@ -19,6 +22,15 @@ struct handles {
     uv_idle_t idle;   /* active: the next poll does not block */
     uv_timer_t timer; /* armed for timer_ns */
     uv_async_t async;
+    struct spt_stray strays[HANDLES]; /* of these, in this order */
+};
+
+/* The caller's drain. */
+struct drain {
+    spt_drain_fn *run;
+    void (*on_nested)(void *ud); /* NULL: none */
+    void *ud;
+    bool active;
 };
 
 struct virtual_clock {
@@ -31,23 +43,45 @@ struct spt_loop {
     uv_loop_t *uv; /* `own`, or the embedder's loop */
     uv_loop_t own;
     bool owned;
-    bool draining;
-    bool closing;
+    bool freed;    /* spt_loop_free() was called */
     bool stepping; /* in spt_loop_step() */
+    bool polling;  /* between the prepare and the check handle */
     struct handles handles;
+    struct spt_closing closing;
     uint64_t timer_ns; /* on the real clock; SPT_NEVER: not armed */
     struct virtual_clock clock;
     struct spt_turn_budget budget;
     unsigned open_handles; /* number of handles not closed yet, including other modules' and jobs */
-    unsigned jobs;         /* number of those that are requests in the thread pool */
     unsigned refs;         /* number of reasons for the loop to continue */
     uint64_t polls;        /* number of polls that have returned */
-    spt_drain_fn *drain;
-    void *ud;
+    struct drain drain;
 };
+
+/* --- handles that other code has closed --- */
+
+static bool is_open(const void *handle)
+{
+    return !uv_is_closing(handle);
+}
+
+bool spt_loop_is_lost(const struct spt_loop *loop)
+{
+    const struct handles *h = &loop->handles;
+    return !is_open(&h->prepare) || !is_open(&h->check) || !is_open(&h->idle) ||
+           !is_open(&h->timer) || !is_open(&h->async);
+}
+
+/* --- the clock --- */
 
 static void on_idle(uv_idle_t *idle)
 {
+}
+
+/* Keeps the next poll from blocking. */
+static void start_idle(struct spt_loop *loop)
+{
+    if (is_open(&loop->handles.idle))
+        uv_idle_start(&loop->handles.idle, on_idle);
 }
 
 /* Makes sure that another turn follows, as its drain runs what is due. Since libuv 1.45, timers run
@@ -56,7 +90,7 @@ static void on_timer(uv_timer_t *t)
 {
     struct spt_loop *loop = t->data;
     loop->timer_ns = SPT_NEVER;
-    uv_idle_start(&loop->handles.idle, on_idle);
+    start_idle(loop);
 }
 
 uint64_t spt_loop_now(const struct spt_loop *loop)
@@ -118,7 +152,7 @@ static uint64_t real_instant(const struct spt_loop *loop, uint64_t due_ns)
 static void arm(struct spt_loop *loop, uint64_t due_ns)
 {
     if (due_ns == SPT_LOOP_NOW) {
-        uv_idle_start(&loop->handles.idle, on_idle);
+        start_idle(loop);
         return;
     }
     uv_idle_stop(&loop->handles.idle);
@@ -132,30 +166,45 @@ static void arm(struct spt_loop *loop, uint64_t due_ns)
     }
 }
 
+/* Drains, with a reference on the loop: a nested uv_run of a loop that nothing keeps alive would
+ * return without reaching the prepare handle. */
 static void drain(struct spt_loop *loop)
 {
-    if (loop->draining || loop->closing)
-        return;
-    loop->draining = true;
+    loop->drain.active = true;
+    spt_loop_ref(loop);
     stop_flow(loop);
-    uint64_t due_ns = loop->drain(loop->ud);
+    uint64_t due_ns = loop->drain.run(loop->drain.ud);
     loop->clock.since_ns = loop->clock.flows ? uv_hrtime() : 0;
-    loop->draining = false;
+    spt_loop_unref(loop);
+    loop->drain.active = false;
     arm(loop, due_ns);
 }
 
+/* Drains. In a uv_run() that was called inside the drain, ends that instead: uv_stop() keeps its
+ * poll from blocking, and uv_run() forgets it when it returns. */
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct spt_loop *loop = prepare->data;
+    if (loop->drain.active) {
+        uv_stop(loop->uv);
+        if (loop->drain.on_nested)
+            loop->drain.on_nested(loop->drain.ud);
+        return;
+    }
     spt_turn_budget_renew(&loop->budget);
     if (!loop->stepping)
         drain(loop);
+    loop->polling = true;
 }
 
 static void on_check(uv_check_t *check)
 {
-    ((struct spt_loop *)check->data)->polls++;
-    drain(check->data);
+    struct spt_loop *loop = check->data;
+    if (loop->drain.active)
+        return;
+    loop->polling = false;
+    loop->polls++;
+    drain(loop);
 }
 
 /* Initialises and starts the handles. Only uv_async_init can fail. */
@@ -169,7 +218,7 @@ static int init_handles(struct spt_loop *loop)
     uv_timer_init(loop->uv, &loop->handles.timer);
     loop->handles.async.data = loop->handles.prepare.data = loop->handles.check.data = loop;
     loop->handles.idle.data = loop->handles.timer.data = loop;
-    loop->open_handles = 5;
+    loop->open_handles = HANDLES;
     uv_prepare_start(&loop->handles.prepare, on_prepare);
     uv_check_start(&loop->handles.check, on_check);
     uv_unref((uv_handle_t *)&loop->handles.prepare);
@@ -188,8 +237,8 @@ int spt_loop_new(struct spt_loop **out, uv_loop_t *foreign, spt_drain_fn *drain_
     loop->uv = foreign ? foreign : &loop->own;
     loop->timer_ns = SPT_NEVER;
     loop->budget = (struct spt_turn_budget){UINT64_MAX, UINT64_MAX, SPT_NEVER, false};
-    loop->drain = drain_fn;
-    loop->ud = ud;
+    loop->drain = (struct drain){.run = drain_fn, .ud = ud};
+    spt_closing_init(&loop->closing, loop->uv);
     if (loop->owned && uv_loop_init(&loop->own) != 0)
         goto free_block;
     rc = init_handles(loop);
@@ -211,36 +260,40 @@ static void on_closed(uv_handle_t *handle)
     spt_loop_handle_closed(handle->data);
 }
 
-/* Runs the loop until every counted handle has closed. If a turn closes none and no job is left,
- * the remaining handles would never close. */
-static int finish_own(struct spt_loop *loop)
+bool spt_loop_close_handle(struct spt_loop *loop, struct spt_stray *stray, uv_handle_t *handle,
+                           uv_close_cb on_handle_closed)
 {
-    unsigned before;
-    do {
-        before = loop->open_handles;
-        uv_run(&loop->own, loop->jobs > 0 ? UV_RUN_ONCE : UV_RUN_NOWAIT);
-    } while (loop->open_handles > 0 && (loop->jobs > 0 || loop->open_handles < before));
-    if (uv_loop_close(&loop->own) != 0)
-        return SEPTET_ELOOP; /* the memory is kept: open handles point into it */
-    free(loop);
-    return SEPTET_OK;
+    return spt_closing_close(&loop->closing, stray, handle, on_handle_closed);
 }
 
-int spt_loop_free(struct spt_loop *loop)
+/* Closes a handle of ours. */
+static void close_own(struct spt_loop *loop, unsigned i, void *handle)
 {
-    assert(!loop->draining && !loop->closing);
-    loop->closing = true;
-    uv_close((uv_handle_t *)&loop->handles.prepare, on_closed);
-    uv_close((uv_handle_t *)&loop->handles.check, on_closed);
-    uv_close((uv_handle_t *)&loop->handles.idle, on_closed);
-    uv_close((uv_handle_t *)&loop->handles.timer, on_closed);
-    uv_close((uv_handle_t *)&loop->handles.async, on_closed);
-    return loop->owned ? finish_own(loop) : SEPTET_OK;
+    if (!spt_loop_close_handle(loop, &loop->handles.strays[i], handle, on_closed))
+        spt_loop_handle_closed(loop);
+}
+
+/* An internal loop ends here, with what the embedder has on it. A foreign one continues. The memory
+ * is freed with the last handle, or here if other code has closed them all. */
+void spt_loop_free(struct spt_loop *loop)
+{
+    assert(!loop->drain.active && !loop->freed);
+    spt_loop_handle_opened(loop); /* keeps the memory until the end of this function */
+    loop->freed = true;
+    close_own(loop, 0, &loop->handles.prepare);
+    close_own(loop, 1, &loop->handles.check);
+    close_own(loop, 2, &loop->handles.idle);
+    close_own(loop, 3, &loop->handles.timer);
+    close_own(loop, 4, &loop->handles.async);
+    if (loop->owned)
+        spt_closing_end_loop(&loop->own);
+    assert(!loop->owned || loop->open_handles == 1);
+    spt_loop_handle_closed(loop);
 }
 
 void spt_loop_run_once(struct spt_loop *loop, bool wait)
 {
-    if (loop->draining)
+    if (loop->drain.active || spt_loop_is_lost(loop))
         return;
     spt_loop_ref(loop); /* uv_run would not drain a loop that nothing keeps alive */
     uv_run(loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
@@ -256,13 +309,14 @@ void spt_loop_step(struct spt_loop *loop)
 
 void spt_loop_wake(struct spt_loop *loop)
 {
-    if (!loop->draining && !loop->closing)
-        uv_idle_start(&loop->handles.idle, on_idle);
+    if (!loop->drain.active && !loop->freed)
+        start_idle(loop);
 }
 
 void spt_loop_wake_async(struct spt_loop *loop)
 {
-    uv_async_send(&loop->handles.async);
+    if (is_open(&loop->handles.async))
+        uv_async_send(&loop->handles.async);
 }
 
 uint64_t spt_loop_polls(const struct spt_loop *loop)
@@ -301,19 +355,21 @@ void spt_loop_handle_opened(struct spt_loop *loop)
 void spt_loop_handle_closed(struct spt_loop *loop)
 {
     assert(loop->open_handles > 0);
-    if (--loop->open_handles == 0 && loop->closing && !loop->owned)
+    if (--loop->open_handles == 0 && loop->freed)
         free(loop);
 }
 
-void spt_loop_job_begin(struct spt_loop *loop)
+bool spt_loop_is_draining(const struct spt_loop *loop)
 {
-    loop->jobs++;
-    spt_loop_handle_opened(loop);
+    return loop->drain.active;
 }
 
-void spt_loop_job_end(struct spt_loop *loop)
+bool spt_loop_is_polling(const struct spt_loop *loop)
 {
-    assert(loop->jobs > 0);
-    loop->jobs--;
-    spt_loop_handle_closed(loop);
+    return loop->owned && loop->polling && is_open(&loop->handles.check);
+}
+
+void spt_loop_on_nested(struct spt_loop *loop, void (*fn)(void *ud))
+{
+    loop->drain.on_nested = fn;
 }

@@ -10,6 +10,7 @@
 #include <uv.h>
 
 struct spt_loop;
+struct spt_stray;
 struct spt_turn_budget;
 
 /* Called before and after each poll. Runs everything that can run now, and returns the instant at
@@ -23,13 +24,25 @@ typedef uint64_t spt_drain_fn(void *ud);
  * closed. */
 int spt_loop_new(struct spt_loop **out, uv_loop_t *foreign, spt_drain_fn *drain, void *ud);
 
-/* Closes the handles; the drain is not called again. An internal loop is run until all handles are
- * closed. Returns SEPTET_OK, or SEPTET_ELOOP if other code has left a handle open on the internal
- * loop, which is a leak. */
-int spt_loop_free(struct spt_loop *loop);
+/* Closes the handles; the drain is not called again. An internal loop is run until all handles and
+ * requests have ended. The handles of other code on it are closed without a callback. */
+void spt_loop_free(struct spt_loop *loop);
+
+/* Returns true if other code has closed handles of this one, as uv_walk() with uv_close() does. It
+ * may not drain any more, and the libuv loop may be closed. */
+bool spt_loop_is_lost(const struct spt_loop *loop);
+
+/* Returns true inside the drain. */
+bool spt_loop_is_draining(const struct spt_loop *loop);
+
+/* Returns true in a callback of an internal loop's poll, where it cannot be freed. */
+bool spt_loop_is_polling(const struct spt_loop *loop);
+
+/* Sets what is called if code inside the drain runs the libuv loop. Such a run returns at once. */
+void spt_loop_on_nested(struct spt_loop *loop, void (*fn)(void *ud));
 
 /* Runs one turn of the loop: drain, poll, drain. Waits for events only if `wait` is set and the
- * drain has nothing to run now. Does nothing inside the drain. */
+ * drain has nothing to run now. Does nothing inside the drain, or if the loop is lost. */
 void spt_loop_run_once(struct spt_loop *loop, bool wait);
 
 /* Like spt_loop_run_once() without waiting, but polls first and drains once, after the poll. */
@@ -70,14 +83,15 @@ void spt_loop_clock_run(struct spt_loop *loop, bool flows);
 void spt_loop_ref(struct spt_loop *loop);
 void spt_loop_unref(struct spt_loop *loop);
 
-/* Counts a handle that lives on the loop and closes asynchronously. The loop is not freed until
- * each handle is released, in its close callback. */
+/* Counts a handle that lives on the loop and closes asynchronously, or a request in the thread
+ * pool. The loop is not freed until each is released, in its close callback or its own. */
 void spt_loop_handle_opened(struct spt_loop *loop);
 void spt_loop_handle_closed(struct spt_loop *loop);
 
-/* Counts a request in libuv's thread pool until its callback has run. The loop is not freed before.
- * spt_loop_free waits for it on an internal loop, because it cannot be stopped. */
-void spt_loop_job_begin(struct spt_loop *loop);
-void spt_loop_job_end(struct spt_loop *loop);
+/* Closes a handle that is counted. `stray` lies in memory beside it. Other code may have closed it
+ * before; `on_closed` is then called, too, once libuv has closed it. Returns false if that has
+ * happened already: `on_closed` is not called. */
+bool spt_loop_close_handle(struct spt_loop *loop, struct spt_stray *stray, uv_handle_t *handle,
+                           uv_close_cb on_closed);
 
 #endif

@@ -45,7 +45,7 @@ static void start(struct spt_output *out, spt_disk_file_job *job)
     out->job = job;
     out->result = 0;
     out->in_pool = true;
-    spt_loop_job_begin(out->loop);
+    spt_loop_handle_opened(out->loop);
     uv_queue_work(spt_loop_uv(out->loop), &out->work, on_work, on_worked);
 }
 
@@ -81,7 +81,7 @@ static void on_worked(uv_work_t *work, int status)
         note(out, status ? status : out->result);
         tell(out);
     }
-    spt_loop_job_end(loop);
+    spt_loop_handle_closed(loop);
 }
 
 void spt_output_free(struct spt_output *out)
@@ -89,12 +89,14 @@ void spt_output_free(struct spt_output *out)
     out->freed = true;
     out->file.abandoned = true;
     out->on_done = NULL;
-    if (out->in_pool)
+    if (out->in_pool) {
         uv_cancel((uv_req_t *)&out->work); /* succeeds only if it has not begun */
-    else if (out->file.fd >= 0)
+    } else if (out->file.fd >= 0 && !spt_loop_is_lost(out->loop)) {
         start(out, spt_disk_file_close);
-    else
+    } else {
+        spt_disk_file_close(&out->file);
         release(out);
+    }
 }
 
 static void ask(struct spt_output *out, spt_disk_file_job *job, spt_output_fn *fn, void *ud)

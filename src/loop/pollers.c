@@ -20,8 +20,9 @@
 #include "septet/septet.h"
 
 enum {
-    ERRORS_MAX = 8,   /* error events in a row before the socket is shut down */
-    WASTED_MAX = 1024 /* events in a row without effect before a foreign descriptor is dropped */
+    ERRORS_MAX = 8,    /* error events in a row before the socket is shut down */
+    WASTED_MAX = 1024, /* events in a row without effect before a foreign descriptor is dropped */
+    SEARCH_POLLS = 64  /* number of polls between two searches for lost pollers */
 };
 
 static struct spt_poller *socket_of(struct spt_link *link)
@@ -58,7 +59,9 @@ static void drop(struct spt_poller *s)
     spt_link_remove(&s->link);
     spt_link_remove(&s->attempt);
     s->poll.data = table->loop;
-    uv_close((uv_handle_t *)&s->poll, on_closed);
+    uv_handle_t *handle = (uv_handle_t *)&s->poll;
+    if (!spt_loop_close_handle(table->loop, &s->stray, handle, on_closed))
+        on_closed(handle);
 }
 
 void spt_pollers_release(struct spt_pollers *table)
@@ -154,9 +157,16 @@ static int desired_mask(const struct spt_poller *s)
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 
+/* Returns true if other code has closed the poller. It reports no event any more, and may not be
+ * armed or stopped. */
+static bool is_lost(const struct spt_poller *s)
+{
+    return uv_is_closing((const uv_handle_t *)&s->poll);
+}
+
 static void stop(struct spt_poller *s)
 {
-    if (s->armed_mask)
+    if (s->armed_mask && !is_lost(s))
         uv_poll_stop(&s->poll);
     s->armed_mask = 0;
 }
@@ -166,6 +176,8 @@ static int sync_poller(struct spt_poller *s)
     int mask = desired_mask(s);
     if (mask == s->armed_mask)
         return SEPTET_OK;
+    if (is_lost(s))
+        return SEPTET_ELOOP;
     s->armed_mask = (uint8_t)mask;
     if (mask == 0) {
         uv_poll_stop(&s->poll);
@@ -238,11 +250,31 @@ void spt_pollers_connected(struct spt_poller *s)
     spt_link_remove(&s->attempt);
 }
 
+/* Ends what waits for a socket that cannot be watched any more: its reader sees the end. */
+static void report_lost(struct spt_poller *s)
+{
+    shutdown(s->fd, SHUT_RDWR);
+    if (s->wanted_mask)
+        s->table->on_ready(s->owner, s->fd, SPT_POLLER_ERROR | UV_READABLE | UV_WRITABLE);
+}
+
+static void search_lost(struct spt_pollers *table)
+{
+    table->searched = spt_loop_polls(table->loop);
+    for (int fd = 0; fd < table->cap; fd++)
+        if (table->by_fd[fd] && is_lost(table->by_fd[fd]))
+            report_lost(table->by_fd[fd]);
+}
+
 void spt_pollers_apply(struct spt_pollers *table)
 {
     struct spt_link *link;
+    bool failed = false;
     while ((link = spt_list_pop(&table->dirty)))
-        sync_poller(socket_of(link));
+        failed |= sync_poller(socket_of(link)) != SEPTET_OK;
+    if (failed ||
+        (table->count > 0 && spt_loop_polls(table->loop) - table->searched >= SEARCH_POLLS))
+        search_lost(table);
 }
 
 /* Discards unexpected bytes, so that libcurl does not take them for a response. */
@@ -289,6 +321,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     struct spt_pollers *table = s->table;
     int fd = s->fd;
     uint32_t gen = s->generation;
+    if (spt_loop_is_draining(table->loop)) /* in a nested uv_run: the event comes again */
+        return;
     if (status < 0) {
         s->armed_mask = 0; /* libuv stops the poller before it reports an error */
         events = SPT_POLLER_ERROR | UV_READABLE | UV_WRITABLE;

@@ -11,11 +11,13 @@
 #include <uv.h>
 
 #include "base/list.h"
+#include "loop/closing.h"
 
 struct spt_loop;
 
 struct spt_poller {
     uv_poll_t poll;
+    struct spt_stray stray;
     struct spt_pollers *table;
     void *owner;             /* borrowed; owner of the socket, passed to on_ready */
     struct spt_link link;    /* link in the table's dirty list */
@@ -51,7 +53,8 @@ struct spt_pollers {
     int cap;
     struct spt_link dirty; /* list of sockets with a wanted mask that is not yet armed */
     unsigned count;
-    unsigned dropped; /* number of idle connections found dead, for tests */
+    unsigned dropped;  /* number of idle connections found dead, for tests */
+    uint64_t searched; /* number of polls at the last search for lost pollers */
     uint32_t generations;
 };
 
@@ -91,7 +94,9 @@ void spt_pollers_close(struct spt_pollers *table, int fd);
 /* Like spt_pollers_close(), but for every socket of `owner`. */
 void spt_pollers_close_all(struct spt_pollers *table, void *owner);
 
-/* Arms all pollers with their wanted masks; called once per pass. */
+/* Arms all pollers with their wanted masks; called once per pass. If other code has closed a
+ * poller, as uv_walk() with uv_close() does, its socket is shut down and reported as ready with an
+ * error. */
 void spt_pollers_apply(struct spt_pollers *table);
 
 #endif

@@ -299,7 +299,7 @@ static void test_foreign_loop_ends_when_nothing_is_in_flight(void **state)
     struct spt_loop *own = http.loop;
     spt_driver_free_session(http.session);
     spt_driver_free(http.driver);
-    assert_int_equal(spt_loop_free(own), SEPTET_OK);
+    spt_loop_free(own);
     assert_int_equal(uv_loop_init(&uv), 0);
     http.driver = NULL;
     assert_int_equal(spt_loop_new(&http.loop, &uv, http_fixture_drain, NULL), SEPTET_OK);
@@ -317,7 +317,7 @@ static void test_foreign_loop_ends_when_nothing_is_in_flight(void **state)
     spt_driver_free(http.driver); /* with a request in flight and pollers to close */
     http.driver = NULL;
     http.session = NULL;
-    assert_int_equal(spt_loop_free(http.loop), SEPTET_OK);
+    spt_loop_free(http.loop);
     uv_run(&uv, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&uv), 0);
     assert_int_equal(spt_loop_new(&http.loop, NULL, http_fixture_drain, NULL), SEPTET_OK);

@@ -62,7 +62,7 @@ int http_fixture_teardown(void **state)
         http.driver = NULL;
     }
     bad += spt_timer_next(&http.timers) != SPT_NEVER;
-    bad += spt_loop_free(http.loop) != SEPTET_OK;
+    spt_loop_free(http.loop);
     for (unsigned i = 0; i < FETCHES; i++)
         spt_request_release(&http.fetches[i].request);
     if (bad)

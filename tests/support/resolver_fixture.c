@@ -67,7 +67,7 @@ int resolver_fixture_teardown(void **state)
     spt_timer_stop(&dns.timers, &dns.watchdog);
     close_resolver();
     int bad = spt_timer_next(&dns.timers) != SPT_NEVER;
-    bad += spt_loop_free(dns.loop) != SEPTET_OK;
+    spt_loop_free(dns.loop);
     if (bad)
         fprintf(stderr, "census: something is left behind\n");
     return bad;
