@@ -33,6 +33,7 @@ static void init_queues(struct spt_sched_queues *queues)
 {
     spt_link_init(&queues->ready);
     spt_link_init(&queues->deferred);
+    spt_link_init(&queues->endings);
     spt_link_init(&queues->idle);
     spt_link_init(&queues->acyclic_waits);
 }

@@ -6,6 +6,7 @@
 #include "core/inspect.h"
 #include "core/failure_origin.h"
 #include "core/sched.h"
+#include "core/script.h"
 #include "core/task.h"
 
 void spt_finish_report(struct spt_task *t)
@@ -50,6 +51,28 @@ static struct spt_task *emptied(struct spt_scope *scope)
     return NULL;
 }
 
+/* Counts the end of a task in its account, which may not outlive it. */
+static void leave_account(struct spt_task *t)
+{
+    struct spt_account *account = t->spawn.account;
+    t->spawn.account = &t->sched->counts.account;
+    spt_account_remove_task(account);
+    if (!account->script)
+        return;
+    t->spawn.script = account->script->id;
+    if (t->spawn.is_main)
+        spt_script_main_ended(account->script);
+    if (account->tasks == 0)
+        spt_script_emptied(account->script);
+}
+
+/* Returns true if a task was cancelled by its script or the host, and not by the embedder. */
+static bool is_unfinished(const struct spt_task *t)
+{
+    return t->state == SPT_TASK_CANCELLED && t->spawn.is_main && !t->sched->run.shutting_down &&
+           !t->root.cancel.expected;
+}
+
 /* Completes `t`. Returns the task that waited only for `t` before its own end, or NULL. */
 static struct spt_task *finish(struct spt_task *t)
 {
@@ -60,12 +83,12 @@ static struct spt_task *finish(struct spt_task *t)
     owner->tasks.live--;
     owner->tasks.cancelled |= t->state == SPT_TASK_CANCELLED;
     s->counts.live--;
-    spt_account_remove_task(t->spawn.account);
     fire_watches(t);
     bool failed =
         t->state == SPT_TASK_FAILED && (!t->failure.observed || owner->kind.cancels_on_failure);
-    bool unfinished = t->state == SPT_TASK_CANCELLED && t->spawn.is_main && !s->run.shutting_down;
-    if (failed || unfinished)
+    if (t->spawn.is_call)
+        t->failure.observed = true; /* its watch keeps the anchor */
+    else if (failed || is_unfinished(t))
         keep_failure(t, owner);
     else
         spt_task_unanchor(t);
@@ -74,6 +97,7 @@ static struct spt_task *finish(struct spt_task *t)
         if (--s->counts.mains == 0)
             spt_scope_cancel(&s->tree.background, "owner", NULL);
     }
+    leave_account(t);
     return emptied(owner);
 }
 

@@ -12,6 +12,7 @@
 #include "core/inspect.h"
 #include "core/function_names.h"
 #include "core/sched.h"
+#include "core/script.h"
 #include "core/task.h"
 #include "core/traceback.h"
 
@@ -304,8 +305,10 @@ int spt_op_await_cancelled(lua_State *L, septet_op *op)
 {
     struct spt_task *t = task_of(op);
     struct spt_sched *s = t->sched;
+    const struct spt_script *script = t->spawn.account->script;
     bool over = s->run.giving_up || s->run.shutting_down ||
-                (s->counts.mains == 0 && spt_scope_is_cancelled(&s->tree.background));
+                (s->counts.mains == 0 && spt_scope_is_cancelled(&s->tree.background)) ||
+                (script && spt_script_is_over(script));
     if (over && ++t->wait.refused > REFUSALS_MAX) {
         t->wait.refused = REFUSALS_MAX;
         t->body.abandoned = true;

@@ -15,18 +15,31 @@
 /* number of timers that fire between two looks at the clock */
 #define TIMERS 64
 
+static void run_first(struct spt_sched *s, struct spt_link *l)
+{
+    struct spt_deferred *deferred = SPT_OF(l, struct spt_deferred, link);
+    deferred->run(deferred, s->main);
+}
+
 static void run_deferred(struct spt_sched *s)
 {
-    for (struct spt_link *l; (l = spt_list_pop(&s->queues.deferred));) {
-        struct spt_deferred *deferred = SPT_OF(l, struct spt_deferred, link);
-        deferred->run(deferred, s->main);
-    }
+    for (struct spt_link *l; (l = spt_list_pop(&s->queues.deferred));)
+        run_first(s, l);
 }
 
 static void report_unhandled(struct spt_sched *s)
 {
     for (struct spt_link *l; (l = spt_list_pop(&s->tree.unhandled));)
         spt_finish_report(SPT_OF(l, struct spt_task, link));
+}
+
+/* Tells the embedder of calls and scripts that have ended, each after the failures before it. */
+static void report_endings(struct spt_sched *s)
+{
+    for (struct spt_link *l; (l = spt_list_pop(&s->queues.endings));) {
+        run_first(s, l);
+        report_unhandled(s);
+    }
 }
 
 /* Renews the background scope, which was cancelled after the last main task, for the tasks of later
@@ -111,6 +124,7 @@ unsigned spt_pass_run(struct spt_sched *s, struct spt_pass_limit *limit)
     expire_timers(s, limit);
     run_deferred(s);
     report_unhandled(s);
+    report_endings(s);
     renew_background(&s->tree.background);
     spt_link_init(&batch);
     spt_list_splice(&batch, &s->queues.ready);
@@ -126,6 +140,7 @@ unsigned spt_pass_run(struct spt_sched *s, struct spt_pass_limit *limit)
     limit->cut = !spt_list_is_empty(&batch);
     spt_list_splice(&batch, &s->queues.ready);
     spt_list_splice(&s->queues.ready, &batch);
+    s->counts.turns += ran;
     return ran;
 }
 

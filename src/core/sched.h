@@ -31,7 +31,7 @@ struct spt_hooks {
     void *ud;
 };
 
-/* A callback run on the main state before the next task resumes: a trace hook. */
+/* A callback run on the main state before the next task resumes, such as a trace hook. */
 struct spt_deferred {
     struct spt_link link;
     void (*run)(struct spt_deferred *, lua_State *main); /* called once; may not raise */
@@ -47,6 +47,7 @@ struct spt_idle_waiter {
 struct spt_sched_queues {
     struct spt_link ready; /* tasks in state NEW or READY, oldest first */
     struct spt_link deferred;
+    struct spt_link endings;       /* spt_deferred: what the embedder learns after the failures */
     struct spt_link idle;          /* spt_idle_waiter: notified when no task can run */
     struct spt_link acyclic_waits; /* spt_acyclic_wait: those that may not be part of a circle */
     uint64_t shuffle; /* state of the generator that orders each pass at random; 0: FIFO order */
@@ -58,8 +59,10 @@ struct spt_counts {
     uint32_t cancelled_mains;   /* number of main tasks that ended cancelled so far */
     uint32_t external;          /* number of waiting SEPTET_OP_EXTERNAL operations */
     uint32_t tasks;             /* number of tasks so far, which is the id of the last */
+    uint32_t scripts;           /* number of scripts so far, which is the id of the last */
     uint32_t refs;              /* number of awaited things that were given one so far */
     struct spt_account account; /* what all tasks together use of the host's limits */
+    uint64_t turns;      /* number of turns of tasks so far, without those of the running pass */
     uint64_t deliveries; /* number of failures delivered to tasks so far: core/failure_origin.h */
 };
 
@@ -208,7 +211,7 @@ static inline void spt_sched_interrupt_delivered(struct spt_sched *s)
 static inline bool spt_sched_busy(const struct spt_sched *s)
 {
     return !spt_list_is_empty(&s->queues.ready) || !spt_list_is_empty(&s->queues.deferred) ||
-           !spt_list_is_empty(&s->tree.unhandled);
+           !spt_list_is_empty(&s->tree.unhandled) || !spt_list_is_empty(&s->queues.endings);
 }
 
 /* Returns true if tasks are live, but none is ready and none waits for I/O: only a timer could

@@ -20,6 +20,7 @@ void spt_scope_init_tree(struct spt_tree *tree)
 {
     spt_timer_init(&tree->timers);
     spt_link_init(&tree->unhandled);
+    spt_link_init(&tree->scripts);
     init(&tree->mains, tree);
     init(&tree->background, tree);
 }

@@ -27,6 +27,8 @@ struct spt_scope_kind {
     bool cancels_on_failure; /* a group: a failing child cancels the others */
     /* a script's cancel() reaches its tasks only, because its body could not swallow Cancelled */
     bool cancels_children_only;
+    /* of background tasks that are cancelled after their script's last main task */
+    bool ends_with_mains;
 };
 
 /* The tasks with their root among the scope's children. */
@@ -43,8 +45,9 @@ struct spt_cancellation {
     const char *reason;    /* the host's text for the reason, static; NULL if none */
     uint64_t seq;          /* its number among all of the host; 0: not cancelled */
     uint32_t by;           /* id of the task that cancelled it; 0: the host */
-    uint32_t refused : 31; /* number of waits of its task in it that raised Cancelled */
+    uint32_t refused : 30; /* number of waits of its task in it that raised Cancelled */
     bool worded : 1;       /* the reason is a script's, kept by core/reason.c */
+    bool expected : 1;     /* by the embedder: a main task that ends for it has not failed */
 };
 
 /* Notified when the scope has no live task; cleared before. */
@@ -85,6 +88,7 @@ struct spt_tree {
     uint64_t cancellations;      /* number of scopes cancelled so far */
     struct spt_scope mains;      /* owns the main tasks */
     struct spt_scope background; /* owns background tasks; cancelled after the last main task */
+    struct spt_link scripts;     /* spt_script: their scopes are below `mains` */
     /* called for a scope that is cancelled, before any task learns of it; sets cancel.by */
     void (*on_cancel)(struct spt_scope *scope);
     /* called for each scope of a task that is now cancel pending */

@@ -11,6 +11,7 @@
 #include "core/inspect.h"
 #include "core/reason.h"
 #include "core/sched.h"
+#include "core/script.h"
 #include "core/task.h"
 
 /* Gives the task with its handle on top of the stack the locals of its parent. Both share one table
@@ -51,14 +52,14 @@ static void enter(struct spt_task *t, struct spt_scope *owner)
     s->counts.live++;
 }
 
-struct spt_task *spt_spawn_task(lua_State *L, struct spt_scope *owner, struct spt_task *parent,
-                                int nargs)
+/* `parent` is NULL for a main task. */
+static struct spt_task *spawn(lua_State *L, struct spt_scope *owner, struct spt_account *account,
+                              struct spt_task *parent, int nargs)
 {
     struct spt_sched *s = spt_sched_of_scope(owner);
     int fn = lua_gettop(L) - nargs;
     if (s->run.shutting_down) /* a task that spawns itself would keep the host from ending */
         spt_error_usage(L, "cannot spawn: the host is closing");
-    struct spt_account *account = parent ? parent->spawn.account : &s->counts.account;
     const struct spt_account *full = spt_account_full(account);
     if (full)
         spt_error_limit(L, spt_account_owner(full), "spawn", "tasks", full->limits.tasks);
@@ -102,9 +103,26 @@ struct spt_task *spt_spawn_task(lua_State *L, struct spt_scope *owner, struct sp
     return t;
 }
 
-struct spt_task *spt_spawn_main(lua_State *L, struct spt_sched *s, int nargs)
+struct spt_task *spt_spawn_task(lua_State *L, struct spt_scope *owner, struct spt_task *parent,
+                                int nargs)
 {
-    struct spt_task *t = spt_spawn_task(L, &s->tree.mains, NULL, nargs);
+    return spawn(L, owner, parent->spawn.account, parent, nargs);
+}
+
+struct spt_task *spt_spawn_background(lua_State *L, struct spt_task *parent, int nargs)
+{
+    struct spt_script *script = parent->spawn.account->script;
+    struct spt_task *t = spt_spawn_task(L, spt_script_background(parent), parent, nargs);
+    if (script && spt_script_is_over(script)) /* its last main task has ended */
+        spt_scope_cancel(&t->root, "owner", NULL);
+    return t;
+}
+
+struct spt_task *spt_spawn_main(lua_State *L, struct spt_sched *s, struct spt_script *script,
+                                int nargs)
+{
+    struct spt_task *t = spawn(L, script ? &script->mains : &s->tree.mains,
+                               script ? &script->account : &s->counts.account, NULL, nargs);
     t->spawn.is_main = true;
     s->counts.mains++;
     return t;

@@ -7,15 +7,20 @@
 
 struct spt_sched;
 struct spt_scope;
+struct spt_script;
 struct spt_task;
 
 /* Spawns the function below its `nargs` arguments on top of `L` in `owner`: pops them all and
- * pushes the handle. The task runs later, never inside this call. `parent` may be NULL. Raises out
- * of memory, LimitExceeded, and Usage if the host is closing; nothing is spawned then. */
+ * pushes the handle. The task runs later, never inside this call. Raises out of memory,
+ * LimitExceeded, and Usage if the host is closing; nothing is spawned then. */
 struct spt_task *spt_spawn_task(lua_State *L, struct spt_scope *owner, struct spt_task *parent,
                                 int nargs);
 
-/* Like spt_spawn_task(), but spawns a main task. */
-struct spt_task *spt_spawn_main(lua_State *L, struct spt_sched *s, int nargs);
+/* Like spt_spawn_task(), but spawns a background task of the script of `parent`. */
+struct spt_task *spt_spawn_background(lua_State *L, struct spt_task *parent, int nargs);
+
+/* Like spt_spawn_task(), but spawns a main task of a script; NULL: of the host. */
+struct spt_task *spt_spawn_main(lua_State *L, struct spt_sched *s, struct spt_script *script,
+                                int nargs);
 
 #endif

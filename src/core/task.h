@@ -103,7 +103,9 @@ struct spt_task_spawn {
     uint64_t place;              /* spt_trace_place of the line that spawned it; 0: the host did */
     uint32_t parent;             /* id of the task that spawned it; 0: the host */
     int nargs;                   /* number of arguments above its function, before its first turn */
-    bool is_main;                /* the host spawned it for a script */
+    uint32_t script; /* id of its script, once it has ended with a failure to report; 0: none */
+    bool is_main;    /* the host spawned it for a script */
+    bool is_call;    /* an embedder's function receives its end, and nothing else reports it */
 };
 
 struct spt_task {

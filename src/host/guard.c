@@ -57,8 +57,13 @@ void spt_guard_slice_hook(lua_State *L, lua_Debug *ar)
 void spt_guard_cancel_children(struct spt_scope *scope, const char *source, const char *reason)
 {
     struct spt_link *head = &scope->children;
-    for (struct spt_link *l = head->next; l != head; l = l->next)
-        spt_scope_cancel(SPT_OF(l, struct spt_scope, sibling), source, reason);
+    for (struct spt_link *l = head->next; l != head; l = l->next) {
+        struct spt_scope *child = SPT_OF(l, struct spt_scope, sibling);
+        if (child->task)
+            spt_scope_cancel(child, source, reason);
+        else if (!child->kind.ends_with_mains) /* a script's scope, which outlives its tasks */
+            spt_guard_cancel_children(child, source, reason);
+    }
 }
 
 void spt_guard_act_on_interrupt(septet_host *h)

@@ -18,7 +18,8 @@ void spt_guard_interrupt_hook(lua_State *L, lua_Debug *ar);
 /* Cancels the main tasks after an interruption was requested. */
 void spt_guard_act_on_interrupt(septet_host *h);
 
-/* Cancels each child of one of the host's scopes. `source` and `reason` are static strings. */
+/* Cancels each task of one of the host's scopes, and of the scripts in it. `source` and `reason`
+ * are static strings. */
 void spt_guard_cancel_children(struct spt_scope *scope, const char *source, const char *reason);
 
 #endif

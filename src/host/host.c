@@ -9,16 +9,14 @@
 #include <string.h>
 
 #include "base/time.h"
-#include "core/check.h"
 #include "core/core.h"
 #include "core/error.h"
 #include "core/pass.h"
 #include "core/sched.h"
-#include "core/spawn.h"
-#include "core/task.h"
 #include "host/guard.h"
 #include "host/report.h"
 #include "host/run.h"
+#include "host/script.h"
 #include "host/state.h"
 #include "http/driver.h"
 #include "loop/loop.h"
@@ -187,6 +185,8 @@ static void release_resources(struct spt_env *env)
 
 static void host_close(septet_host *h)
 {
+    struct spt_link scripts;
+    spt_link_init(&scripts);
     if (h->core)
         release_resources(&h->core->env);
     if (h->driver) {
@@ -194,11 +194,13 @@ static void host_close(septet_host *h)
         h->core->env.driver = NULL;
     }
     if (h->core) {
+        spt_script_detach_all(h, &scripts);
         spt_core_release(spt_host_sched(h));
         h->core->env.loop = NULL;
     }
     if (h->L && !h->config.lua)
         lua_close(h->L);
+    spt_script_free_all(&scripts);
     if (h->loop)
         spt_loop_free(h->loop);
     free(h);
@@ -247,98 +249,4 @@ int septet_free(septet_host *host)
     unwind(host);
     host_close(host);
     return SEPTET_OK;
-}
-
-/* --- loading and running --- */
-
-struct spawn {
-    septet_host *host;
-    const char *name;
-    int nargs;
-};
-
-static int spawn_protected(lua_State *L)
-{
-    // stack: fn, arguments..., the spawn
-    struct spawn *spawn = lua_touserdata(L, -1);
-    struct spt_sched *s = spt_host_sched(spawn->host);
-    spt_check_callable(L, 1);
-    lua_pushstring(L, spawn->name); /* nothing may fail once the task exists */
-    lua_replace(L, -2);
-    lua_insert(L, 1); // stack: name, fn, arguments...
-    struct spt_task *t = spt_spawn_main(L, s, spawn->nargs);
-    if (!spawn->name)
-        return 0;
-    lua_pushvalue(L, 1);
-    lua_setiuservalue(L, -2, SPT_TASK_UV_NAME);
-    spt_trace_put(&s->trace, (struct spt_rec){
-                                 .t = s->now_ns,
-                                 .task = t->id,
-                                 .kind = SPT_REC_NAME,
-                                 .a = spt_trace_text(&s->trace, spawn->name, strlen(spawn->name))});
-    return 0;
-}
-
-int septet_spawn(septet_host *host, const char *name, int nargs)
-{
-    struct spawn spawn = {.host = host, .name = name, .nargs = nargs};
-    if (nargs < 0 || lua_gettop(host->L) <= nargs)
-        return SEPTET_EINVAL;
-    if (!lua_checkstack(host->L, 4))
-        return SEPTET_ENOMEM;
-    lua_pushcfunction(host->L, spawn_protected);
-    lua_insert(host->L, -(nargs + 2));
-    lua_pushlightuserdata(host->L, &spawn);
-    int status = lua_pcall(host->L, nargs + 2, 0, 0);
-    if (status == LUA_OK)
-        return SEPTET_OK;
-    bool limited = spt_error_is(host->L, -1, "LimitExceeded");
-    lua_pop(host->L, 1);
-    if (limited)
-        return SEPTET_ELIMIT;
-    return status == LUA_ERRMEM ? SEPTET_ENOMEM : SEPTET_EINVAL;
-}
-
-/* Spawns the chunk that was loaded with `status`, or reports why it could not be loaded. */
-static int spawn_loaded(septet_host *h, int status)
-{
-    if (status == LUA_OK)
-        return septet_spawn(h, "main", 0);
-    const char *message = lua_tostring(h->L, -1);
-    spt_report_error(h, &(septet_error){.kind = "error",
-                                        .message = message ? message : "cannot load",
-                                        .traceback = "",
-                                        .task = "",
-                                        .is_main = 1});
-    lua_pop(h->L, 1);
-    return status == LUA_ERRMEM ? SEPTET_ENOMEM : SEPTET_ELOAD;
-}
-
-int septet_load_string(septet_host *host, const char *chunkname, const char *source)
-{
-    return spawn_loaded(host, luaL_loadbufferx(host->L, source, strlen(source), chunkname, "t"));
-}
-
-struct file_load {
-    const char *path;
-    int status; /* of luaL_loadfilex() */
-};
-
-/* Loads a file, protected: luaL_loadfilex() allocates before it calls the parser. */
-static int load_file_protected(lua_State *L)
-{
-    struct file_load *load = lua_touserdata(L, 1);
-    load->status = luaL_loadfilex(L, load->path, "t");
-    return 1;
-}
-
-int septet_load_file(septet_host *host, const char *path)
-{
-    struct file_load load = {.path = path, .status = LUA_OK};
-    if (!lua_checkstack(host->L, 3))
-        return SEPTET_ENOMEM;
-    lua_pushcfunction(host->L, load_file_protected);
-    lua_pushlightuserdata(host->L, &load);
-    int status = lua_pcall(host->L, 1, 1, 0);
-    return spawn_loaded(host, status == LUA_OK ? load.status : status);
 }

@@ -11,16 +11,16 @@
 #include "core/error.h"
 #include "core/inspect.h"
 #include "core/function_names.h"
+#include "core/script.h"
 #include "core/task.h"
 #include "core/traceback.h"
+#include "host/callback.h"
 
 #define REPORTED_MAX 100 /* maximum number of tasks named in a deadlock report */
 
 void spt_report_warning(void *ud, const char *message)
 {
-    septet_host *h = ud;
-    if (h->config.on_warning)
-        h->config.on_warning(h->config.ud, message);
+    spt_host_warn(ud, message);
 }
 
 void spt_report_interrupt_delivered(void *ud)
@@ -67,20 +67,62 @@ void spt_report_open_warnings(lua_State *L, septet_host *h)
     lua_setwarnf(L, on_lua_warning, w);
 }
 
-void spt_report_error(septet_host *h, const septet_error *error)
+static void call_on_error(septet_host *h, void *error)
 {
-    if (h->config.on_error)
-        h->config.on_error(h->config.ud, error);
+    h->config.on_error(h->config.ud, error);
 }
 
-static const char *kind_of(lua_State *L, int index)
+/* Calls on_error with a value on top of the stack, or without if `has_value` is not set. */
+static void report_value(septet_host *h, septet_error *error, bool has_value)
 {
+    const struct spt_callback on_error = {"on_error", call_on_error, error};
+    bool reporting = h->callbacks.reporting;
+    h->callbacks.reporting = true;
+    error->value = has_value;
+    if (!has_value || !spt_callback_run(h, &on_error, 1)) {
+        error->value = 0;
+        spt_callback_run_plainly(h, &on_error);
+    }
+    h->callbacks.reporting = reporting;
+}
+
+void spt_report_error(septet_host *h, septet_error *error)
+{
+    if (h->config.on_error)
+        report_value(h, error, true);
+    else
+        lua_pop(h->L, 1);
+}
+
+void spt_report_load_error(septet_host *h, struct spt_script *script)
+{
+    const char *message = lua_tostring(h->L, -1);
+    spt_report_error(h, &(septet_error){.kind = spt_report_kind(h->L, -1),
+                                        .message = message ? message : "cannot load",
+                                        .traceback = "",
+                                        .task = "",
+                                        .is_main = 1,
+                                        .script = script ? script->handle : NULL});
+}
+
+const char *spt_report_kind(lua_State *L, int index)
+{
+    if (lua_type(L, index) == LUA_TSTRING &&
+        strcmp(lua_tostring(L, index), "not enough memory") == 0)
+        return "OutOfMemory";
     if (!spt_error_is(L, index, NULL))
         return "error";
     lua_getfield(L, index, "kind");
     const char *kind = lua_tostring(L, -1);
     lua_pop(L, 1); /* the error keeps it alive */
     return kind ? kind : "error";
+}
+
+/* Returns the script of an ended task, NULL if it is unloaded or the task is the host's. */
+static septet_script *script_of(const struct spt_task *t)
+{
+    struct spt_script *script = spt_script_find(t->sched, t->spawn.script);
+    return script ? script->handle : NULL;
 }
 
 /* Pushes task.on_unhandled. Returns false if no script has set it. */
@@ -137,12 +179,14 @@ static int report(lua_State *L)
     const char *traceback = lua_isstring(L, 3) ? lua_tostring(L, 3) : "";
     if (!t->failure.secondary)
         h->failures++;
-    spt_report_error(h, &(septet_error){.kind = kind_of(L, 2),
+    lua_pushvalue(L, 2);
+    spt_report_error(h, &(septet_error){.kind = spt_report_kind(L, 2),
                                         .message = message,
                                         .traceback = traceback,
                                         .task = name,
                                         .task_id = t->id,
-                                        .is_main = t->spawn.is_main});
+                                        .is_main = t->spawn.is_main,
+                                        .script = script_of(t)});
     return 0;
 }
 
@@ -154,13 +198,17 @@ static void report_plainly(septet_host *h, struct spt_task *t)
     spt_inspect_name(t, name, sizeof name);
     if (!t->failure.secondary)
         h->failures++;
-    spt_report_error(
-        h, &(septet_error){.kind = "error",
-                           .message = message ? message : "an error while reporting an error",
-                           .traceback = "",
-                           .task = name,
-                           .task_id = t->id,
-                           .is_main = t->spawn.is_main});
+    if (!h->config.on_error)
+        return;
+    report_value(h,
+                 &(septet_error){.kind = spt_report_kind(h->L, -1),
+                                 .message = message ? message : "an error while reporting an error",
+                                 .traceback = "",
+                                 .task = name,
+                                 .task_id = t->id,
+                                 .is_main = t->spawn.is_main,
+                                 .script = script_of(t)},
+                 false);
 }
 
 void spt_report_unhandled(void *ud, struct spt_task *t)

@@ -5,8 +5,18 @@
 
 #include "host/state.h"
 
-/* Calls on_error if the embedder has set it. */
-void spt_report_error(septet_host *h, const septet_error *error);
+struct spt_script;
+
+/* Calls on_error, if the embedder has set it, with the error's value on top of the host's stack.
+ * Pops the value. */
+void spt_report_error(septet_host *h, septet_error *error);
+
+/* Reports that a chunk could not be loaded, with the error on top of the stack, and pops it.
+ * `script` is NULL for a chunk of the host's. */
+void spt_report_load_error(septet_host *h, struct spt_script *script);
+
+/* Returns the kind of the error at `index`, as septet_error has it. The error keeps it alive. */
+const char *spt_report_kind(lua_State *L, int index);
 
 /* Calls on_warning if the embedder has set it. `ud` is the host, here and in the next two. */
 void spt_report_warning(void *ud, const char *message);

@@ -26,7 +26,7 @@
 
 bool spt_run_is_inside(const septet_host *h)
 {
-    return spt_host_sched(h)->run.draining || h->turning;
+    return spt_host_sched(h)->run.draining || h->turning || h->callbacks.running > 0;
 }
 
 /* --- the drain --- */

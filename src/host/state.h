@@ -34,6 +34,12 @@ struct spt_host_slice {
     uint64_t t_seen_ns; /* time at which it was first seen */
 };
 
+/* The embedder's callbacks that run, each inside the one before. */
+struct spt_host_callbacks {
+    unsigned running; /* number of them */
+    bool reporting;   /* one of them is on_error, where nothing can be loaded */
+};
+
 struct septet_host {
     septet_config config;
     lua_State *L; /* owned, unless config.lua */
@@ -44,12 +50,20 @@ struct septet_host {
     bool running;      /* inside septet_run */
     bool turning;      /* in a turn of the loop made by septet_run() or _step() */
     bool more;         /* the last drain stopped at its budget, with work left */
+    struct spt_host_callbacks callbacks;
     struct spt_host_deadlock deadlock;
     volatile sig_atomic_t interrupt; /* septet_interrupt() was called */
     bool interrupted;                /* the interruption was acted upon */
     bool ending;                     /* the host cancelled the main tasks, which is no failure */
     struct spt_host_slice slice;
 };
+
+/* Calls on_warning if the embedder has set it. */
+static inline void spt_host_warn(const septet_host *h, const char *message)
+{
+    if (h->config.on_warning)
+        h->config.on_warning(h->config.ud, message);
+}
 
 static inline struct spt_sched *spt_host_sched(const septet_host *h)
 {

@@ -44,14 +44,14 @@ static int l_spawn(lua_State *L)
     return 1;
 }
 
-/* background(fn, ...): like spawn(), but the task is owned by the run. */
+/* background(fn, ...): like spawn(), but the task is owned by the run, or by its script. */
 static int l_background(lua_State *L)
 {
     struct spt_sched *s = spt_env(L)->sched;
     check_function(L);
     if (!s->current)
         return spt_error_usage(L, "cannot spawn here: not inside a task");
-    spt_spawn_task(L, &s->tree.background, s->current, lua_gettop(L) - 1);
+    spt_spawn_background(L, s->current, lua_gettop(L) - 1);
     return 1;
 }
 
@@ -347,7 +347,7 @@ static void push_children(lua_State *L, const struct spt_scope *scope)
     const struct spt_link *head = &scope->children;
     for (const struct spt_link *l = head->next; l != head; l = l->next) {
         const struct spt_scope *child = SPT_OF(l, struct spt_scope, sibling);
-        if (child != &child->task->root) {
+        if (!child->kind.is_root) {
             push_children(L, child);
             continue;
         }

@@ -21,6 +21,7 @@ static void on_error(void *ud, const septet_error *error)
     keep(reports->task, sizeof reports->task, error->task);
     reports->task_id = error->task_id;
     reports->is_main = error->is_main;
+    reports->script = error->script;
 }
 
 static void on_warning(void *ud, const char *message)

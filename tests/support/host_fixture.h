@@ -27,6 +27,7 @@ struct reports {
     char kind[64], message[512], traceback[2048], task[128]; /* of the last error */
     uint32_t task_id;
     int is_main;
+    septet_script *script;
     char warned[4096]; /* all warnings, a line each */
 };
 

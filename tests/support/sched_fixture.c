@@ -171,7 +171,7 @@ static int l_spawn_main(lua_State *L)
 {
     struct main_spawn *m = lua_touserdata(L, 1);
     push_main(L, m);
-    m->task = spt_spawn_main(L, &fixture.sched, 0);
+    m->task = spt_spawn_main(L, &fixture.sched, NULL, 0);
     return 0;
 }
 
