@@ -4,6 +4,7 @@
 #ifndef SPT_CORE_ACCOUNT_H
 #define SPT_CORE_ACCOUNT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,15 @@ static inline const struct spt_account *spt_account_full(const struct spt_accoun
         if (account->limits.tasks && account->tasks >= account->limits.tasks)
             return account;
     return NULL;
+}
+
+/* Returns true if what its tasks run without waiting is limited. */
+static inline bool spt_account_limits_slices(const struct spt_account *account)
+{
+    for (; account; account = account->host)
+        if (account->limits.slice_instructions || account->limits.slice_ms)
+            return true;
+    return false;
 }
 
 static inline void spt_account_add_task(struct spt_account *account)

@@ -5,6 +5,7 @@
 #include <lauxlib.h>
 
 #include "core/body.h"
+#include "core/hook.h"
 #include "core/sched.h"
 #include "core/task.h"
 
@@ -29,8 +30,7 @@ void spt_first_call_give_coroutine(lua_State *L, struct spt_task *t, int nargs)
     lua_setiuservalue(L, -2, SPT_TASK_UV_VALUE);
     lua_pushcfunction(co, spt_body_run);
     lua_pushlightuserdata(co, t);
-    if (s->debug_hook.count_hook)
-        lua_sethook(co, s->debug_hook.count_hook, LUA_MASKCOUNT, s->debug_hook.count);
+    spt_hook_begin(co, s, t);
     t->co = co;
 }
 

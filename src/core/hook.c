@@ -7,6 +7,7 @@
 
 #include "core/frames.h"
 #include "core/sched.h"
+#include "core/task.h"
 
 #define HOOKS "_HOOKKEY" /* registry key; also stock Lua's name for its table */
 
@@ -40,11 +41,41 @@ static struct record *push_record(lua_State *L, const struct spt_sched *s, lua_S
     return record;
 }
 
+static bool counts(const struct spt_sched *s, const struct spt_task *t)
+{
+    return s->debug_hook.count_hook &&
+           (s->debug_hook.everywhere || (t && spt_account_limits_slices(t->spawn.account)));
+}
+
+bool spt_hook_counts(const struct spt_sched *s)
+{
+    return counts(s, s->current);
+}
+
+static void set_count(lua_State *co, const struct spt_sched *s, bool set)
+{
+    lua_sethook(co, set ? s->debug_hook.count_hook : NULL, set ? LUA_MASKCOUNT : 0,
+                s->debug_hook.count);
+}
+
+void spt_hook_begin(lua_State *co, const struct spt_sched *s, const struct spt_task *t)
+{
+    if (s->debug_hook.count_hook)
+        set_count(co, s, counts(s, t));
+}
+
+void spt_hook_each(const struct spt_task *t, lua_Hook hook, int mask)
+{
+    lua_sethook(t->co, hook, mask, 1);
+    for (const struct spt_frame *f = t->turn.frame; f; f = f->up)
+        lua_sethook(f->co, hook, mask, 1);
+}
+
 /* Returns the number of instructions until Lua's next count event: the host's, or the script's if
  * that comes first. */
 static int next_count(const struct spt_sched *s, const struct record *record)
 {
-    int count = s->debug_hook.count_hook ? s->debug_hook.count : 0;
+    int count = spt_hook_counts(s) ? s->debug_hook.count : 0;
     if ((record->mask & LUA_MASKCOUNT) && (!count || record->left < count))
         count = record->left;
     return count;
@@ -85,8 +116,10 @@ static void on_event(lua_State *L, lua_Debug *ar)
     const struct spt_sched *s = spt_sched_of(L);
     struct record *record = s ? push_record(L, s, L) : NULL;
     if (!record) { /* a new coroutine inherits the hook of its creator */
-        lua_sethook(L, s ? s->debug_hook.count_hook : NULL,
-                    s && s->debug_hook.count_hook ? LUA_MASKCOUNT : 0, s ? s->debug_hook.count : 0);
+        if (s)
+            set_count(L, s, spt_hook_counts(s));
+        else
+            lua_sethook(L, NULL, 0, 0);
         return;
     }
     if (s->debug_hook.count_hook)
@@ -114,8 +147,7 @@ void spt_hook_restore(lua_State *L, const struct spt_sched *s)
 {
     struct record *record = push_record(L, s, L);
     if (!record) {
-        lua_sethook(L, s->debug_hook.count_hook, s->debug_hook.count_hook ? LUA_MASKCOUNT : 0,
-                    s->debug_hook.count);
+        set_count(L, s, spt_hook_counts(s));
         return;
     }
     arm(L, s, record);
@@ -145,7 +177,7 @@ static void change(lua_State *L, const struct spt_sched *s, lua_State *co)
         return;
     spt_hook_restore(co, s);
     keep_urgent(co, s);
-    /* the count starts anew: check the time now, so that a loop of this cannot escape the limit */
+    /* the count starts anew: check the limits now, so that a loop of this cannot escape them */
     if (s->debug_hook.count_hook && co == L)
         s->debug_hook.count_hook(L, NULL);
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 struct spt_sched;
+struct spt_task;
 
 #define SPT_HOOK_EVERYTHING (LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT)
 
@@ -27,6 +28,16 @@ bool spt_hook_is_ours(const struct spt_sched *s, lua_State *co);
 
 /* Restores the hook that L should have, after another one replaced it. Allocates nothing. */
 void spt_hook_restore(lua_State *L, const struct spt_sched *s);
+
+/* Sets the count hook on `co`, a coroutine for the task `t` or of it, if the host counts what that
+ * task runs. Otherwise there is none. */
+void spt_hook_begin(lua_State *co, const struct spt_sched *s, const struct spt_task *t);
+
+/* Returns true if the host counts what the running task runs. */
+bool spt_hook_counts(const struct spt_sched *s);
+
+/* Sets a hook, called at each event, in all the coroutines that run in a turn of `t`. */
+void spt_hook_each(const struct spt_task *t, lua_Hook hook, int mask);
 
 /* Like lua_sethook(), but keeps or restores the hook of an interrupt that arrives meanwhile. */
 void spt_hook_put(lua_State *L, const struct spt_sched *s, lua_Hook hook, int mask, int count);

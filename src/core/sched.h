@@ -77,9 +77,10 @@ struct spt_run {
 /* The debug hook of every task's coroutine. */
 struct spt_debug_hook {
     /* called every `count` instructions, or NULL; also called with a NULL record, to check the
-     * time */
+     * limits */
     lua_Hook count_hook;
     int count;
+    bool everywhere; /* in the coroutines of all tasks, not only of scripts with limited slices */
     bool by_scripts; /* true once a script has set a hook */
 };
 

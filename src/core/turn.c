@@ -65,9 +65,10 @@ static void abandon(struct spt_task *t)
 static void recycle(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
-    /* a turn over its time limit, in which the host lowered the count */
-    bool over_limit = s->debug_hook.count_hook && lua_gethookcount(t->co) != s->debug_hook.count;
-    if (!t->body.coroutine_seen && lua_gethook(t->co) == s->debug_hook.count_hook && !over_limit)
+    lua_Hook hook = lua_gethook(t->co);
+    /* a slice over its limit, in which the host lowered the count, may have hidden a script's */
+    bool plain = !hook || (hook == s->debug_hook.count_hook && lua_gethookcount(t->co) > 1);
+    if (!t->body.coroutine_seen && plain)
         spt_coroutines_recycle(s->main, &s->pool, t->co);
 }
 

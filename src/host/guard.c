@@ -5,51 +5,23 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "base/time.h"
 #include "core/error.h"
 #include "core/frames.h"
 #include "core/hook.h"
 #include "core/op.h"
 #include "core/task.h"
 #include "host/report.h"
+#include "host/slice.h"
 #include "loop/loop.h"
 
-/* --- the time limit of a turn --- */
+/* --- the count hook --- */
 
-/* Sets a hook in all the coroutines that run in a turn of `t`. */
-static void hook_each(const struct spt_task *t, lua_Hook hook, int mask)
-{
-    lua_sethook(t->co, hook, mask, 1);
-    for (const struct spt_frame *f = t->turn.frame; f; f = f->up)
-        lua_sethook(f->co, hook, mask, 1);
-}
-
-/* Checks the time limit of the turn. Called in a task's coroutine every SPT_HOOK_COUNT
- * instructions, or at each event of a script's hook. Once the turn is over its limit, it is called
- * at every instruction, in all its coroutines. So a loop that catches the error is left at its next
- * instruction. */
 void spt_guard_slice_hook(lua_State *L, lua_Debug *ar)
 {
     septet_host *h = septet_host_of(L);
     const struct spt_task *t = h ? spt_host_sched(h)->current : NULL;
-    uint64_t now_ns = uv_hrtime();
-    if (!t)
-        return;
-    if (h->slice.task != t->id || h->slice.turn != t->turn.count) {
-        h->slice.task = t->id;
-        h->slice.turn = t->turn.count;
-        h->slice.t_seen_ns = now_ns;
-    }
-    if (now_ns - h->slice.t_seen_ns < h->config.limits.slice_ms * SPT_NS_PER_MS) {
-        if (lua_gethook(L) == spt_guard_slice_hook &&
-            lua_gethookcount(L) == 1) /* an earlier turn was over it */
-            spt_hook_restore(L, spt_host_sched(h));
-        return;
-    }
-    hook_each(t, spt_guard_slice_hook, LUA_MASKCOUNT);
-    spt_error_push(L, "TaskHog", "the task ran for more than %f s without waiting",
-                   h->config.limits.slice_ms / 1e3);
-    lua_error(L);
+    if (t)
+        spt_slice_check(L, ar, h, t);
 }
 
 /* --- interruption --- */
@@ -90,7 +62,7 @@ void spt_guard_interrupt_hook(lua_State *L, lua_Debug *ar)
     struct spt_sched *s = spt_host_sched(h);
     struct spt_task *t = s->current;
     if (h->interrupt && t && spt_frames_own(L)) {
-        hook_each(t, spt_guard_interrupt_hook, SPT_HOOK_EVERYTHING);
+        spt_hook_each(t, spt_guard_interrupt_hook, SPT_HOOK_EVERYTHING);
         return;
     }
     spt_hook_restore(L, s);

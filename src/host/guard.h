@@ -6,10 +6,7 @@
 
 #include "host/state.h"
 
-/* instructions between two checks of the time, if turns are limited */
-enum { SPT_HOOK_COUNT = 100000 };
-
-/* The hook of each task's coroutine if turns are limited. */
+/* The count hook of the coroutines of tasks with limited turns. */
 void spt_guard_slice_hook(lua_State *L, lua_Debug *ar);
 
 /* The hook of the running code when the host is interrupted. */

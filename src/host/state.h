@@ -31,7 +31,10 @@ struct spt_host_deadlock {
 /* The turn that the hook of the time limit saw last. */
 struct spt_host_slice {
     uint32_t task, turn;
-    uint64_t t_seen_ns; /* time at which it was first seen */
+    uint64_t t_seen_ns;    /* time at which it was first seen */
+    uint64_t instructions; /* number run so far, as counted */
+    const char *over;      /* "instructions" or "time": the limit that it exceeded; NULL: none */
+    lua_Number max;        /* that limit: a number, or seconds */
 };
 
 /* The embedder's callbacks that run, each inside the one before. */

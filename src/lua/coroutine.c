@@ -87,6 +87,22 @@ static int resume(lua_State *co, lua_State *L, int nargs, int *nresults)
     return status;
 }
 
+/* Sets the count hook on `co` if the running task needs it: `co` may come from where no hook is
+ * set. */
+static void ensure_count(lua_State *co, const struct spt_sched *s)
+{
+    if (!lua_gethook(co) && spt_hook_counts(s))
+        spt_hook_put(co, s, s->debug_hook.count_hook, LUA_MASKCOUNT, s->debug_hook.count);
+}
+
+/* Counts the start of `co` against the limits of the running task. */
+static void count_start(lua_State *L, lua_State *co)
+{
+    const struct spt_sched *s = spt_env(L)->sched;
+    if (s->debug_hook.count_hook && lua_status(co) == LUA_OK && spt_hook_counts(s))
+        s->debug_hook.count_hook(L, NULL);
+}
+
 /* Resumes `co` from `L`, one level deeper in the running task. */
 static int enter(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope, int *nresults)
 {
@@ -94,8 +110,8 @@ static int enter(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope
     struct spt_task *t = s->current;
     if (!t)
         return resume(co, L, nargs, nresults);
-    if (s->debug_hook.count_hook && !lua_gethook(co)) /* created where no hook is set */
-        spt_hook_put(co, s, s->debug_hook.count_hook, LUA_MASKCOUNT, s->debug_hook.count);
+    if (s->debug_hook.count_hook)
+        ensure_count(co, s);
     struct spt_frame frame = {
         .co = co,
         .up = t->turn.frame,
@@ -208,6 +224,7 @@ static int l_resume(lua_State *L)
         return stock(L);
     if (push_refusal(L, co, nargs))
         return resume_results(L, -1, scope);
+    count_start(L, co);
     lua_xmove(L, co, nargs);
     return resume_results(L, run(L, co, nargs, scope, resume_again), scope);
 }
@@ -257,6 +274,7 @@ static int l_wrapped(lua_State *L)
     struct spt_scope *scope = innermost_scope(L);
     if (push_refusal(L, co, nargs))
         return wrap_results(L, co, -1, scope);
+    count_start(L, co);
     lua_xmove(L, co, nargs);
     return wrap_results(L, co, run(L, co, nargs, scope, wrap_again), scope);
 }
@@ -332,6 +350,8 @@ static int l_close(lua_State *L)
     lua_State *co = lua_tothread(L, 1);
     if (co && spt_op_is_waiting(co))
         return spt_error_usage(L, "cannot close a coroutine that waits in a task: cancel the task");
+    if (co && spt_env(L)->sched->debug_hook.count_hook) /* its closing variables run in it */
+        ensure_count(co, spt_env(L)->sched);
     return stock(L);
 }
 
