@@ -24,6 +24,18 @@ void spt_guard_slice_hook(lua_State *L, lua_Debug *ar)
         spt_slice_check(L, ar, h, t);
 }
 
+void spt_guard_limit_slices(septet_host *h, const septet_limits *limits, bool all)
+{
+    struct spt_debug_hook *hook = &spt_host_sched(h)->debug_hook;
+    int step = spt_slice_step(limits);
+    if (step == 0)
+        return;
+    if (!hook->count_hook || step < hook->count)
+        hook->count = step;
+    hook->count_hook = spt_guard_slice_hook;
+    hook->everywhere |= all;
+}
+
 /* --- interruption --- */
 
 void spt_guard_cancel_children(struct spt_scope *scope, const char *source, const char *reason)

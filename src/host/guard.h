@@ -9,6 +9,10 @@
 /* The count hook of the coroutines of tasks with limited turns. */
 void spt_guard_slice_hook(lua_State *L, lua_Debug *ar);
 
+/* Prepares the host for the limits of a slice, of all its tasks or of those of one script, whose
+ * account has them. Without such limits, it does nothing. */
+void spt_guard_limit_slices(septet_host *h, const septet_limits *limits, bool all);
+
 /* The hook of the running code when the host is interrupted. */
 void spt_guard_interrupt_hook(lua_State *L, lua_Debug *ar);
 

@@ -17,7 +17,6 @@
 #include "host/report.h"
 #include "host/run.h"
 #include "host/script.h"
-#include "host/slice.h"
 #include "host/state.h"
 #include "http/driver.h"
 #include "loop/loop.h"
@@ -90,10 +89,7 @@ static int open_core(lua_State *L)
     core->sched.queues.shuffle = h->config.shuffle_seed;
     core->sched.frames.shown = h->config.own_frames != 0;
     core->sched.slow.limit_ns = h->config.slow_ms * SPT_NS_PER_MS;
-    int step = spt_slice_step(&h->config.limits);
-    if (step)
-        core->sched.debug_hook = (struct spt_debug_hook){
-            .count_hook = spt_guard_slice_hook, .count = step, .everywhere = true};
+    spt_guard_limit_slices(h, &h->config.limits, true);
     core->sched.interrupt.hook = spt_guard_interrupt_hook;
     core->sched.interrupt.requested = &h->interrupt;
     spt_lib_open(L, &core->env);

@@ -10,6 +10,7 @@
 #include "core/sched.h"
 #include "core/task.h"
 #include "host/callback.h"
+#include "host/guard.h"
 #include "host/load.h"
 
 void septet_script_options_init(septet_script_options *options)
@@ -140,6 +141,7 @@ septet_script *septet_script_new(septet_host *host, const septet_script_options 
         rc = make(host, &read, &script);
     if (rc == SEPTET_OK) {
         spt_script_open(&script->core, spt_host_sched(host));
+        spt_guard_limit_slices(host, &read.limits, false);
     } else if (script) {
         free_script(script);
         script = NULL;
