@@ -25,6 +25,22 @@ function core.versions() end
 ---@param ... any
 function core.hook(fn, ...) end
 
+-- --- src/op/gate.c ---
+
+--- Returns true if the embedder lets scripts use a file or a variable of the environment.
+---@param what "read"|"write"|"env"
+---@param subject string
+---@return boolean
+function core.permits(what, subject) end
+
+-- --- src/lua/profile_package.c ---
+
+--- Returns true for a standard library of a state with the standard profile: each script has one of
+--- its own.
+---@param name string
+---@return boolean
+function core.hides_library(name) end
+
 -- --- src/lua/task.c ---
 
 --- Spawns a task that calls fn(...), owned by the innermost open scope.

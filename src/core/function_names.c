@@ -5,6 +5,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "core/locked_table.h"
+
 bool spt_function_names_is_script(const lua_Debug *ar)
 {
     return ar->currentline > 0 && strncmp(ar->source, "=[septet.", 9) != 0;
@@ -12,7 +14,7 @@ bool spt_function_names_is_script(const lua_Debug *ar)
 
 /* Pushes the name of the field that holds the function at index `fn` in the table on top. Returns
  * false if there is none. */
-static bool push_field_of(lua_State *L, int fn)
+static bool push_own_field(lua_State *L, int fn)
 {
     int table = lua_gettop(L);
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
@@ -22,6 +24,13 @@ static bool push_field_of(lua_State *L, int fn)
         }
     }
     return false;
+}
+
+/* Likewise, but also for a locked table. Leaves more on the stack below the name. */
+static bool push_field_of(lua_State *L, int fn)
+{
+    return push_own_field(L, fn) ||
+           (spt_locked_table_push_hidden(L, lua_gettop(L)) && push_own_field(L, fn));
 }
 
 const char *spt_function_names_push_loaded(lua_State *L, int fn)

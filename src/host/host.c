@@ -77,6 +77,9 @@ static int open_core(lua_State *L)
     core->env.quirk_changes = lua_pushstring(L, h->config.quirks);
     lua_setiuservalue(L, -2, 2);
     core->env.lua_path = h->config.lua_path;
+    core->env.config = &h->config;
+    core->env.owns_state = !h->config.lua;
+    core->env.is_standard = !h->config.lua && h->config.profile == SEPTET_PROFILE_STANDARD;
     lua_rawsetp(L, LUA_REGISTRYINDEX, &core_key);
     core->env.sched = &core->sched;
     core->env.loop = h->loop;
@@ -100,6 +103,10 @@ static int open_core(lua_State *L)
 static int open_own(lua_State *L)
 {
     septet_host *h = lua_touserdata(L, 1);
+    if (h->config.profile == SEPTET_PROFILE_STANDARD) {
+        lua_pushboolean(L, 1);
+        lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
+    }
     luaL_openlibs(L);
     spt_report_open_warnings(L, h);
     return 0;
@@ -148,6 +155,8 @@ static int host_open(septet_host *h)
 {
     if (h->config.clock < SEPTET_CLOCK_REAL || h->config.clock > SEPTET_CLOCK_MANUAL)
         return SEPTET_EINVAL;
+    if (h->config.profile < SEPTET_PROFILE_STANDARD || h->config.profile > SEPTET_PROFILE_TRUSTED)
+        return SEPTET_EINVAL;
     int rc = open_lua(h);
     if (rc == SEPTET_OK)
         rc = spt_loop_new(&h->loop, h->config.loop, spt_run_drain, h);
@@ -195,6 +204,8 @@ static void host_close(septet_host *h)
         spt_core_release(spt_host_sched(h));
         h->core->env.loop = NULL;
     }
+    if (h->core && h->config.lua)
+        h->core->env.config = NULL; /* the state's functions outlive it */
     if (h->L && !h->config.lua)
         lua_close(h->L);
     spt_script_free_all(&scripts);

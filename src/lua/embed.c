@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "core/check.h"
+#include "core/error.h"
+#include "core/locked_table.h"
 #include "lua/lib.h"
 #include "op/env.h"
 
@@ -115,10 +117,23 @@ static void fill_environment(lua_State *L)
 /* --- the loaders --- */
 
 /* The upvalues of l_load and l_require. */
-enum { ENVIRONMENT = 1, ROOT /* the config's lua_path, or nil */, UPVALUES = ROOT };
+enum {
+    ENVIRONMENT = 1,
+    ROOT,  /* the config's lua_path, or nil */
+    LOCKS, /* whether scripts may not change the public modules */
+    UPVALUES = LOCKS
+};
 
 /* The key in the registry of l_require, for tests of private modules. */
 #define REQUIRE "septet.require"
+
+/* The __newindex of a locked module. Its upvalue is the module's name. */
+static int l_refuse(lua_State *L)
+{
+    const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+    return spt_error_usage(L, "cannot set '%s': '%s' is read-only", key,
+                           lua_tostring(L, lua_upvalueindex(1)));
+}
 
 /* Loads an embedded module. A loader of package.preload: its first argument is the module's
  * name. */
@@ -140,6 +155,11 @@ static int l_load(lua_State *L)
     lua_setupvalue(L, -2, 1);
     lua_pushstring(L, name);
     lua_call(L, 1, 1);
+    if (lua_toboolean(L, lua_upvalueindex(LOCKS)) && lua_istable(L, -1) && !is_private(name)) {
+        lua_pushstring(L, name);
+        lua_pushcclosure(L, l_refuse, 1);
+        spt_locked_table_lock(L, -2);
+    }
     return 1;
 }
 
@@ -172,8 +192,8 @@ static int l_require(lua_State *L)
     if (lua_getfield(L, 2, name) != LUA_TNIL)
         return 1;
     if (hidden || !push_preloaded(L, name)) {
-        lua_pushvalue(L, lua_upvalueindex(ENVIRONMENT));
-        lua_pushvalue(L, lua_upvalueindex(ROOT));
+        for (int i = 1; i <= UPVALUES; i++)
+            lua_pushvalue(L, lua_upvalueindex(i));
         lua_pushcclosure(L, l_load, UPVALUES);
     }
     lua_pushvalue(L, 1);
@@ -188,8 +208,8 @@ static int l_require(lua_State *L)
 /* Pushes `function` with copies of the upvalues on top of the stack. */
 static void push_closure(lua_State *L, lua_CFunction function)
 {
-    lua_pushvalue(L, -UPVALUES);
-    lua_pushvalue(L, -UPVALUES);
+    for (int i = 1; i <= UPVALUES; i++)
+        lua_pushvalue(L, -UPVALUES);
     lua_pushcclosure(L, function, UPVALUES);
 }
 
@@ -199,11 +219,12 @@ void spt_open_modules(lua_State *L, struct spt_env *env)
     int top = lua_gettop(L);
     lua_createtable(L, 0, 40);
     fill_environment(L);
-    lua_pushstring(L, root && *root ? root : NULL); // stack: environment, root
+    lua_pushstring(L, root && *root ? root : NULL);
+    lua_pushboolean(L, env->is_standard); // stack: environment, root, locks
     push_closure(L, l_require);
     lua_pushvalue(L, -1);
     lua_setfield(L, LUA_REGISTRYINDEX, REQUIRE);
-    lua_setfield(L, -3, "require");
+    lua_setfield(L, -(UPVALUES + 1), "require");
     lua_newtable(L);
     lua_setfield(L, LUA_REGISTRYINDEX, SPT_MODULES);
     push_closure(L, l_load);

@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 #include <uv.h>
 
+#include "lua/profile.h"
 #include "op/env.h"
 #include "op/openers.h"
 #include "septet/septet.h"
@@ -18,7 +19,7 @@ static void (*const libraries[])(lua_State *L, struct spt_env *env) = {
     spt_open_io,           spt_open_io_open, spt_open_file,           spt_open_file_open,
     spt_open_digest,       spt_open_json,    spt_open_json_encode,    spt_open_text,
     spt_open_trace,        spt_open_errors,  spt_open_locals,         spt_open_load,
-    spt_open_task,
+    spt_open_gate,         spt_open_profile, spt_open_task,
 };
 
 /* versions(): returns the versions of Septet and Lua, and of the linked libraries at run time. */
@@ -67,5 +68,9 @@ void spt_lib_open(lua_State *L, struct spt_env *env)
     lua_setfield(L, LUA_REGISTRYINDEX, SPT_CORE);
     spt_open_coroutine(L, env);
     spt_open_debug(L, env);
+    spt_open_print(L, env);
+    spt_open_load_module(L, env);
     spt_open_modules(L, env);
+    if (env->is_standard)
+        spt_profile_apply(L, env);
 }

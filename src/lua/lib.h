@@ -46,6 +46,15 @@ void spt_open_coroutine(lua_State *L, struct spt_env *env);
  * hooks. */
 void spt_open_debug(lua_State *L, struct spt_env *env);
 
+/* print.c: passes what scripts print to on_print, in a state that septet_new made. */
+void spt_open_print(lua_State *L, struct spt_env *env);
+
+/* load_module.c: lets `require` ask the embedder's load_module before it looks for files. */
+void spt_open_load_module(lua_State *L, struct spt_env *env);
+
+/* profile_package.c: what the modules have to know of the profile. */
+void spt_open_profile(lua_State *L, struct spt_env *env);
+
 /* embed.c: makes the embedded modules known to `require`. Must be called last, because the modules
  * run with copies of the standard libraries as they are at that time. */
 void spt_open_modules(lua_State *L, struct spt_env *env);

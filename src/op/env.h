@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "core/check.h"
 #include "core/scope.h"
+#include "septet/septet.h"
 
 struct spt_sched;
 struct spt_driver;
@@ -21,12 +22,15 @@ struct spt_trace_sinks;
 
 struct spt_env {
     struct spt_sched *sched;
-    struct spt_driver *driver; /* NULL once the host has ended */
-    struct spt_loop *loop;     /* NULL once the host has ended */
-    bool is_virtual;           /* whether the clock is virtual */
-    bool manual;               /* if set, a virtual clock does not advance by itself */
-    const char *lua_path;      /* from the config; used by spt_open_modules() only */
-    const char *quirk_changes; /* from the config, kept with the env; NULL for none */
+    struct spt_driver *driver;   /* NULL once the host has ended */
+    struct spt_loop *loop;       /* NULL once the host has ended */
+    bool is_virtual;             /* whether the clock is virtual */
+    bool manual;                 /* if set, a virtual clock does not advance by itself */
+    const septet_config *config; /* the host's; NULL once the host has ended */
+    bool owns_state;             /* septet_new made the Lua state */
+    bool is_standard;            /* the state has the standard profile */
+    const char *lua_path;        /* from the config; used by spt_open_modules() only */
+    const char *quirk_changes;   /* from the config, kept with the env; NULL for none */
     /* spt_resource, in order of acquisition: what scripts left open */
     struct spt_link resources;
     struct spt_trace_sinks *sinks; /* of lua/trace.c; NULL until a script adds one */

@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/op.h"
 #include "op/env.h"
+#include "op/gate.h"
 #include "op/io_error.h"
 #include "op/openers.h"
 
@@ -212,6 +213,13 @@ static int l_write(lua_State *L)
     return septet_op_await(L, &file_op->op);
 }
 
+/* Raises IoError unless the script may read what the file contained when it was opened. */
+static void check_readable(lua_State *L, const struct spt_file *file)
+{
+    if (file->checks_reads && file->output->file.size > 0)
+        spt_gate_check(L, spt_env(L), SEPTET_PERMIT_READ, "read", file->path);
+}
+
 static bool step_truncate(struct spt_file_op *file_op)
 {
     return once(file_op) && spt_output_truncate(file_op->file->output, spt_file_next_job, file_op);
@@ -250,6 +258,8 @@ static int l_commit(lua_State *L)
     struct spt_file *file = check_open(L);
     const bool to_target = lua_isnoneornil(L, ARGUMENT) && file->output->file.target;
     const char *target = to_target ? NULL : spt_file_check_path(L, ARGUMENT);
+    if (target)
+        spt_gate_check(L, spt_env(L), SEPTET_PERMIT_WRITE, "commit to", target);
     struct spt_file_op *file_op = new_op(L, "commit", step_commit, push_nothing);
     file_op->bytes = target;
     return septet_op_await(L, &file_op->op);
@@ -271,6 +281,7 @@ static int push_contents(struct spt_file_op *file_op, lua_State *L)
 /* file:contents(): returns the file's contents, up to SPT_DISK_FILE_CHUNK bytes. */
 static int l_contents(lua_State *L)
 {
+    check_readable(L, check_open(L));
     return septet_op_await(L, &new_op(L, "read", step_read, push_contents)->op);
 }
 
@@ -376,6 +387,7 @@ static bool step_keep_digest(struct spt_file_op *file_op)
 static int l_keep_digest(lua_State *L)
 {
     const EVP_MD *md = check_digest(L, ARGUMENT);
+    check_readable(L, check_open(L));
     struct spt_file_op *file_op = new_op(L, "read", step_keep_digest, push_nothing);
     file_op->file->kept_digest = md;
     return septet_op_await(L, &file_op->op);

@@ -25,6 +25,7 @@ struct spt_file {
     const EVP_MD *kept_digest;         /* kind of the digest that is kept; NULL for none */
     unsigned char md[EVP_MAX_MD_SIZE]; /* the digest last requested */
     size_t md_len;
+    bool checks_reads; /* it may have had contents, which only a permission to read reveals */
     /* in the env's while it has an output: the host closes the rest */
     struct spt_resource resource;
 };

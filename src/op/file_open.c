@@ -7,6 +7,7 @@
 #include "core/op.h"
 #include "op/env.h"
 #include "op/file.h"
+#include "op/gate.h"
 #include "op/openers.h"
 
 enum { PATH = 1, FILE_HANDLE }; /* the stack of the functions */
@@ -83,11 +84,12 @@ static const septet_op_type open_type = {
     .describe = spt_file_describe,
 };
 
-static int open_with(lua_State *L, unsigned flags)
+static int open_with(lua_State *L, unsigned flags, bool checks_reads)
 {
     struct spt_env *env = spt_env(L);
     lua_settop(L, PATH);
     struct spt_file *file = new_file(L);
+    file->checks_reads = checks_reads;
     struct spt_file_op *file_op = (struct spt_file_op *)spt_op_new(L, env->sched, &open_type);
     file_op->env = env;
     file_op->file = file;
@@ -101,16 +103,17 @@ static int open_with(lua_State *L, unsigned flags)
  * `append` the file is truncated. Raises IoError, with EBUSY if the file is being written. */
 static int l_open(lua_State *L)
 {
-    spt_file_check_path(L, PATH);
-    return open_with(L, lua_toboolean(L, 2) ? SPT_DISK_FILE_APPEND : 0);
+    spt_gate_check(L, spt_env(L), SEPTET_PERMIT_WRITE, "open", spt_file_check_path(L, PATH));
+    bool append = lua_toboolean(L, 2);
+    return open_with(L, append ? SPT_DISK_FILE_APPEND : 0, append);
 }
 
 /* file_open_part(target): like file_open() with `append`, but opens the private part file beside
  * the file that the target leads to. Returns the name of that file as well. */
 static int l_open_part(lua_State *L)
 {
-    spt_file_check_path(L, PATH);
-    return open_with(L, SPT_DISK_FILE_BESIDE | SPT_DISK_FILE_PRIVATE | SPT_DISK_FILE_APPEND);
+    spt_gate_check(L, spt_env(L), SEPTET_PERMIT_WRITE, "open", spt_file_check_path(L, PATH));
+    return open_with(L, SPT_DISK_FILE_BESIDE | SPT_DISK_FILE_PRIVATE | SPT_DISK_FILE_APPEND, false);
 }
 
 /* file_open_private(path, make): like file_open() with `append`, but opens a private file, and
@@ -119,7 +122,7 @@ static int l_open_private(lua_State *L)
 {
     spt_file_check_path(L, PATH);
     const unsigned there = lua_toboolean(L, 2) ? 0 : SPT_DISK_FILE_THERE;
-    return open_with(L, SPT_DISK_FILE_PRIVATE | SPT_DISK_FILE_APPEND | there);
+    return open_with(L, SPT_DISK_FILE_PRIVATE | SPT_DISK_FILE_APPEND | there, false);
 }
 
 static const luaL_Reg functions[] = {{"file_open", l_open},

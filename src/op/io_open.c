@@ -12,6 +12,7 @@
 #include "core/op.h"
 #include "loop/input.h"
 #include "op/env.h"
+#include "op/gate.h"
 #include "op/io_error.h"
 #include "op/openers.h"
 
@@ -113,6 +114,7 @@ static int l_open(lua_State *L)
     lua_settop(L, MAX_LINE);
     if (strlen(path) != len)
         return spt_error_usage(L, "a NUL in the path");
+    spt_gate_check(L, env, SEPTET_PERMIT_READ, "open", path);
     struct spt_reader *reader = push_reader(L, PATH, max_line);
     reader->owns = true;
     struct open_op *open = (struct open_op *)spt_op_new(L, env->sched, &open_type);
@@ -156,6 +158,7 @@ static int l_stdin(lua_State *L)
     struct spt_reader *reader = push_reader(L, lua_gettop(L), max_line);
     if (!env->loop)
         return spt_error_usage(L, "the host is closed");
+    spt_gate_check(L, env, SEPTET_PERMIT_READ, "open", SPT_GATE_STDIN);
     int error = standard->input ? 0 : open_stdin(env, standard);
     if (error)
         return spt_io_error_raise(L, "open", reader->path, error, NULL);

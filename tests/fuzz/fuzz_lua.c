@@ -40,6 +40,7 @@ static septet_host *new_host(void)
 {
     septet_config config;
     septet_config_init(&config);
+    config.profile = SEPTET_PROFILE_TRUSTED;
     config.on_error = ignore_error;
     config.slow_ms = 0;
     config.limits.slice_ms = 2000;

@@ -39,6 +39,7 @@ static inline void host_open(struct fuzz_host *host, const char *name, int clock
     septet_config_init(&config);
     config.ud = host;
     config.on_error = host_report;
+    config.profile = SEPTET_PROFILE_TRUSTED;
     config.slow_ms = 0;
     config.clock = clock;
     host->septet = septet_new(&config, NULL);

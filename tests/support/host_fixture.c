@@ -40,6 +40,7 @@ septet_config config_for(struct reports *reports)
     config.ud = reports;
     config.on_error = on_error;
     config.on_warning = on_warning;
+    config.profile = SEPTET_PROFILE_TRUSTED;
     config.slow_ms = 0; /* on a busy machine any turn may be a slow one */
     return config;
 }

@@ -18,6 +18,12 @@ local tls_options = {
   insecure = "boolean",
 }
 
+-- Raises Usage unless the host lets scripts use what an option names.
+local function permits(what, subject, option)
+  if core.permits(what, subject) then return end
+  args.usage("bad option '%s' ('%s': denied by the host)", option, subject)
+end
+
 -- Checks TLS options. An unreadable file raises Usage here, and not with each request.
 local function check_tls(tls)
   args.options(tls, tls_options, "tls")
@@ -27,6 +33,7 @@ local function check_tls(tls)
       if tls[name]:find "\0" then
         args.usage("bad option '%s' to 'tls' (a NUL in the path)", name)
       end
+      permits("read", tls[name], "tls")
       file, why = io.open(tls[name])
     end
     if why then
@@ -46,6 +53,8 @@ local function check_tls(tls)
   return tls
 end
 
+local PROXY_VARIABLES = { "http_proxy", "https_proxy", "all_proxy", "no_proxy" }
+
 local PROXIES = { http = true, socks4 = true, socks4a = true, socks5 = true, socks5h = true }
 
 -- Returns the text after a proxy's scheme, with its host in its one form. Returns nil for what
@@ -64,7 +73,10 @@ end
 -- a password.
 local function check_proxy(proxy, what)
   if not proxy then return nil end
-  if proxy == "environment" then return true end
+  if proxy == "environment" then
+    for _, name in ipairs(PROXY_VARIABLES) do permits("env", name, "proxy") end
+    return true
+  end
   local scheme, authority
   if type(proxy) == "string" then scheme, authority = proxy:match "^(%w+)://([^/]*)/?$" end
   scheme = scheme and scheme:lower()
@@ -100,6 +112,7 @@ local function check_unix_socket(path, what)
     args.usage("bad option 'unix_socket' to '%s' (a path of at most %d bytes expected)", what,
       PATH_MAX)
   end
+  permits("write", path, "unix_socket")
   return path
 end
 

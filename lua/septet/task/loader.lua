@@ -108,6 +108,9 @@ end
 ---@return any extra where it was found
 function loader.require(name)
   args.string(name, 1, "require")
+  if core.hides_library(name) then
+    args.usage("task.require has no standard libraries: require '%s' without it", name)
+  end
   while package.loaded[name] == nil do
     local busy = loading[name]
     if not busy then return load(name) end
