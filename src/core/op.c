@@ -6,11 +6,11 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "core/blocker.h"
 #include "core/deadlock.h"
 #include "core/error.h"
 #include "core/frames.h"
 #include "core/inspect.h"
-#include "core/function_names.h"
 #include "core/sched.h"
 #include "core/script.h"
 #include "core/task.h"
@@ -72,49 +72,6 @@ void spt_op_open(lua_State *L)
 
 /* --- whether a coroutine can be suspended --- */
 
-/* Returns true for the name of a C function that may be suspended, and for `error`, which only
- * calls a message handler. Names suffice, as they only choose the words of a message. */
-static bool is_suspendable(const char *name)
-{
-    static const char *const names[] = {"pcall", "xpcall",           "dofile", "error",
-                                        "with",  "coroutine.resume", "try",    "try_unwinding"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
-}
-
-/* Pushes the name of what keeps the coroutine `co` from being suspended. It is the nearest C
- * function above the one that waits, or above the one that resumes a coroutine of Septet's. */
-static void push_blocking_function(lua_State *L, lua_State *co)
-{
-    lua_Debug ar;
-    for (int level = 1; lua_getstack(co, level, &ar); level++) {
-        lua_getinfo(co, "Sn", &ar);
-        if (strcmp(ar.namewhat, "metamethod") == 0 && ar.name && strcmp(ar.name, "__gc") == 0) {
-            lua_pushliteral(L, "a finalizer");
-            return;
-        }
-        if (strcmp(ar.namewhat, "hook") == 0) {
-            lua_pushliteral(L, "a hook");
-            return;
-        }
-        if (*ar.what != 'C')
-            continue;
-        /* of the iterators in C, only that of ipairs calls a script */
-        if (strcmp(ar.namewhat, "for iterator") == 0) {
-            lua_pushliteral(L, "'ipairs', whose __index waits");
-            return;
-        }
-        const char *name = spt_function_names_push_function(L, co, &ar);
-        if (name && !is_suspendable(name)) {
-            lua_pushfstring(L, "'%s'", name);
-            return;
-        }
-    }
-    lua_pushliteral(L, "a message handler or a C function");
-}
-
 static inline bool can_wait(lua_State *L, const struct spt_task *t)
 {
     const struct spt_frame *f = t->turn.frame;
@@ -147,7 +104,7 @@ void spt_op_check(lua_State *L, struct spt_sched *s)
     if (!stuck) /* every known level can be suspended: there is an unknown one */
         spt_error_usage(L, "cannot wait here: the coroutine was resumed by C code that septet does "
                            "not know");
-    push_blocking_function(L, stuck);
+    spt_blocker_push(L, stuck);
     bool require = strcmp(lua_tostring(L, -1), "'require'") == 0;
     spt_error_usage(L, "cannot wait here: called from %s%s", lua_tostring(L, -1),
                     require ? " (task.require loads modules that wait)" : "");
@@ -173,12 +130,16 @@ septet_op *spt_op_new(lua_State *L, struct spt_sched *s, const septet_op_type *t
 
 septet_op *septet_op_new(lua_State *L, const septet_op_type *type)
 {
+    const char *name = type->name ? type->name : "?";
+    if (type->abi < 1 || type->abi > SEPTET_OP_ABI)
+        spt_error_usage(L, "bad type of the operation '%s' (abi %d, at most %d expected)", name,
+                        type->abi, SEPTET_OP_ABI);
     if (!type->name || !type->start || !type->cancel || !type->push ||
         type->size < sizeof(septet_op))
         spt_error_usage(L,
                         "bad type of the operation '%s' (a name, a size, 'start', 'cancel' and "
                         "'push' expected)",
-                        type->name ? type->name : "?");
+                        name);
     return spt_op_new(L, spt_sched_of(L), type);
 }
 
@@ -288,7 +249,20 @@ bool spt_op_check_cancelled(struct spt_sched *s)
     return t->scope->cancel_pending || s->run.shutting_down;
 }
 
-static void op_start(septet_op *op)
+/* Ends an operation for its `start` that returned a positive value, and raises Usage. It may be
+ * armed, so it is cancelled. */
+static int raise_bad_start(lua_State *L, septet_op *op, int rc)
+{
+    const char *name = op->type->name;
+    if (op->state == SPT_OP_STARTING)
+        op->type->cancel(op);
+    op_close(op, SPT_OP_CANCELLED);
+    return spt_error_usage(
+        L, "'start' of the operation '%s' returned %d (SEPTET_OK or a negative status expected)",
+        name, rc);
+}
+
+static int op_start(septet_op *op)
 {
     op->state = SPT_OP_STARTING;
     int rc = op->type->start(op);
@@ -297,6 +271,7 @@ static void op_start(septet_op *op)
         op->status = rc;
         op->state = SPT_OP_DONE;
     }
+    return rc;
 }
 
 /* Refuses an operation, which then never starts. Its task passes through the ready queue once, so
@@ -345,7 +320,9 @@ int spt_op_wait(lua_State *L, septet_op *op, bool shielded)
     struct spt_task *t = task_of(op);
     struct spt_sched *s = t->sched;
     assert(t == s->current);
-    op_start(op);
+    int rc = op_start(op);
+    if (rc > 0)
+        return raise_bad_start(L, op, rc);
     if (op->state == SPT_OP_DONE) {
         if (t->turn.budget-- > 0)
             return op_finish(L, op);

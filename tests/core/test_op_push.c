@@ -178,6 +178,7 @@ static int big_push(septet_op *op, lua_State *L)
 
 static const septet_op_type big_type = {.name = "big",
                                         .size = sizeof(struct big_op),
+                                        .abi = SEPTET_OP_ABI,
                                         .start = big_start,
                                         .cancel = big_cancel,
                                         .push = big_push};

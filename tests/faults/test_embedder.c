@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What an embedder may get wrong: each is an error, and nothing crashes. */
+#include <stdbool.h>
 #include <string.h>
 
 #include <lauxlib.h>
@@ -25,7 +26,7 @@ static septet_host *new_host(void)
     return septet_new(&config, NULL);
 }
 
-static void test_h_22_a_spawn_with_too_few_values_is_refused(void **state)
+static void test_e_6_a_spawn_with_too_few_values_is_refused(void **state)
 {
     septet_host *host = new_host();
     lua_State *L = septet_lua(host);
@@ -66,19 +67,26 @@ static int l_try(lua_State *L)
     return septet_op_await(L, septet_op_new(L, tried));
 }
 
-static void test_h_22_an_operation_whose_type_lacks_something_is_usage(void **state)
+static void test_e_6_an_operation_whose_type_lacks_something_is_usage(void **state)
 {
-    const septet_op_type good = {
-        .name = "x", .size = sizeof(septet_op), .start = start, .cancel = cancel, .push = push};
-    septet_op_type bad[5];
-    for (int i = 0; i < 5; i++)
+    const septet_op_type good = {.name = "x",
+                                 .size = sizeof(septet_op),
+                                 .abi = SEPTET_OP_ABI,
+                                 .start = start,
+                                 .cancel = cancel,
+                                 .push = push};
+    septet_op_type bad[8];
+    for (int i = 0; i < 8; i++)
         bad[i] = good;
     bad[0].start = NULL;
     bad[1].cancel = NULL;
     bad[2].push = NULL;
     bad[3].name = NULL;
     bad[4].size = sizeof(septet_op) - 1;
-    for (int i = 0; i < 5; i++) {
+    bad[5].abi = 0;
+    bad[6].abi = SEPTET_OP_ABI + 1;
+    bad[7].abi = -1;
+    for (int i = 0; i < 8; i++) {
         septet_host *host = new_host();
         tried = &bad[i];
         lua_register(septet_lua(host), "try", l_try);
@@ -89,6 +97,68 @@ static void test_h_22_an_operation_whose_type_lacks_something_is_usage(void **st
             SEPTET_OK);
         assert_int_equal(septet_run(host), SEPTET_OK);
         septet_free(host);
+    }
+}
+
+/* --- a positive status of start --- */
+
+static struct {
+    bool done; /* start completes the operation first */
+    int cancels, closes, pushes;
+} positive;
+
+static int start_positive(septet_op *op)
+{
+    if (positive.done)
+        septet_op_done(op, SEPTET_OK);
+    return 3;
+}
+
+static void cancel_positive(septet_op *op)
+{
+    positive.cancels++;
+}
+
+static int push_positive(septet_op *op, lua_State *L)
+{
+    positive.pushes++;
+    return 0;
+}
+
+static void close_positive(septet_op *op)
+{
+    positive.closes++;
+}
+
+static void test_e_6_a_positive_status_of_start_is_usage(void **state)
+{
+    for (int i = 0; i < 4; i++) {
+        const septet_op_type type = {.name = "positive",
+                                     /* one that is stored in the task, and one that is not */
+                                     .size = i < 2 ? sizeof(septet_op) : 1000,
+                                     .abi = SEPTET_OP_ABI,
+                                     .start = start_positive,
+                                     .cancel = cancel_positive,
+                                     .push = push_positive,
+                                     .close = close_positive};
+        septet_host *host = new_host();
+        memset(&positive, 0, sizeof positive);
+        positive.done = i % 2;
+        tried = &type;
+        lua_register(septet_lua(host), "try", l_try);
+        assert_int_equal(septet_load_string(host, "=t",
+                                            "local task = require 'septet.task'\n"
+                                            "local ok, err = pcall(try)\n"
+                                            "assert(not ok and err.kind == 'Usage')\n"
+                                            "assert(err.message:find(\"'positive' returned 3\"))\n"
+                                            "task.sleep(0) collectgarbage()"),
+                         SEPTET_OK);
+        assert_int_equal(septet_run(host), SEPTET_OK);
+        assert_int_equal(positive.cancels, !positive.done);
+        assert_int_equal(positive.closes, 1);
+        assert_int_equal(positive.pushes, 0);
+        septet_free(host);
+        assert_int_equal(positive.closes, 1);
     }
 }
 
@@ -110,6 +180,7 @@ static void test_h_22_a_description_without_its_end_is_ended(void **state)
     for (int i = 0; i < 2; i++) {
         const septet_op_type type = {.name = "waits",
                                      .size = sizeof(septet_op),
+                                     .abi = SEPTET_OP_ABI,
                                      .start = start,
                                      .cancel = cancel,
                                      .push = push,
@@ -141,8 +212,9 @@ static void test_h_22_the_state_is_closed_after_the_host(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_h_22_a_spawn_with_too_few_values_is_refused),
-        cmocka_unit_test(test_h_22_an_operation_whose_type_lacks_something_is_usage),
+        cmocka_unit_test(test_e_6_a_spawn_with_too_few_values_is_refused),
+        cmocka_unit_test(test_e_6_an_operation_whose_type_lacks_something_is_usage),
+        cmocka_unit_test(test_e_6_a_positive_status_of_start_is_usage),
         cmocka_unit_test(test_h_22_a_description_without_its_end_is_ended),
         cmocka_unit_test(test_h_22_the_state_is_closed_after_the_host),
     };

@@ -110,6 +110,7 @@ struct fake *fake(const char *name)
     snprintf(f->name, sizeof f->name, "%s", name);
     f->type = (septet_op_type){.name = "fake",
                                .size = sizeof(struct fake_op),
+                               .abi = SEPTET_OP_ABI,
                                .start = fake_start,
                                .cancel = fake_cancel,
                                .push = fake_push};
