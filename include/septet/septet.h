@@ -332,7 +332,9 @@ typedef struct septet_result {
 /* Calls a Lua function as a main task: like septet_spawn, but `on_result` receives its results or
  * its error, which does not go to on_error. `script` is the script to which the task belongs; NULL:
  * the host. The callback may use everything that `on_error` may, and also load, spawn and call.
- * It is called exactly once, also if the host ends first, unless this function fails. */
+ * It is called exactly once, also if the host ends first, unless this function fails. If memory is
+ * too short to push the results or the error, it gets an error of kind OutOfMemory, and a count of
+ * 0. A callback of NULL is SEPTET_EINVAL. */
 SEPTET_API int septet_call(septet_host *host, septet_script *script, const char *name, int nargs,
                            void (*on_result)(void *ud, const septet_result *result), void *ud);
 
@@ -495,8 +497,9 @@ SEPTET_API int septet_complete(septet_mailbox *mailbox, septet_token token, int 
 
 /* --- for functions written in C --- */
 
-/* Raises an error object with `kind` and a message formatted as lua_pushfstring does. Scripts
- * test it with task.is(e, kind). Never returns; use it as `return septet_raise(...)`. */
+/* Raises an error object with `kind`, "error" if it is NULL, and a message formatted as
+ * lua_pushfstring does, in which control characters are escaped. Scripts test it with task.is(e,
+ * kind). Never returns; use it as `return septet_raise(...)`. */
 SEPTET_API int septet_raise(lua_State *L, const char *kind, const char *format, ...);
 
 /* Like septet_raise, but pushes the error object, for fields to be set before lua_error. Raises out
@@ -537,7 +540,8 @@ typedef struct septet_stats {
 SEPTET_API int septet_get_stats(const septet_host *host, septet_stats *stats);
 
 /* Calls `line` for each live task: its number, its name, what it waits for and where, indented by
- * its depth in the tree of tasks. The text ends with a NUL and has no newline. */
+ * its depth in the tree of tasks. The text ends with a NUL and has no newline. Allocates nothing.
+ * `line` may not use Lua, and of this header only what neither runs nor ends tasks. */
 SEPTET_API void septet_dump(septet_host *host, void (*line)(void *ud, const char *text), void *ud);
 
 #ifdef __cplusplus

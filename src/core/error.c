@@ -12,6 +12,7 @@
 #include "core/reason.h"
 #include "core/sched.h"
 #include "core/scope.h"
+#include "septet/septet.h"
 
 /* Returns the message, whatever a script has done to the table; for tostring(e). The message of an
  * ErrorGroup is made now. */
@@ -127,19 +128,53 @@ void spt_error_escape(lua_State *L)
     lua_remove(L, -2);
 }
 
-void spt_error_push(lua_State *L, const char *kind, const char *format, ...)
+static void push_error(lua_State *L, const char *kind, const char *format, va_list args)
 {
     luaL_checkstack(L, 4, "out of stack for an error");
     lua_createtable(L, 0, 4);
     lua_pushstring(L, kind);
     lua_setfield(L, -2, "kind");
-    va_list args;
-    va_start(args, format);
     lua_pushvfstring(L, format, args);
-    va_end(args);
     spt_error_escape(L);
     lua_setfield(L, -2, "message");
     luaL_setmetatable(L, SPT_ERROR_META);
+}
+
+void spt_error_push(lua_State *L, const char *kind, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    push_error(L, kind, format, args);
+    va_end(args);
+}
+
+/* --- for functions of the embedder's --- */
+
+/* Pushes an error, also in a state without a host, where the metatable is made here. */
+static void push_own_error(lua_State *L, const char *kind, const char *format, va_list args)
+{
+    luaL_checkstack(L, 4, "out of stack for an error");
+    if (luaL_getmetatable(L, SPT_ERROR_META) == LUA_TNIL)
+        spt_error_open(L);
+    lua_pop(L, 1);
+    push_error(L, kind ? kind : "error", format, args);
+}
+
+void septet_push_error(lua_State *L, const char *kind, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    push_own_error(L, kind, format, args);
+    va_end(args);
+}
+
+int septet_raise(lua_State *L, const char *kind, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    push_own_error(L, kind, format, args);
+    va_end(args);
+    return lua_error(L);
 }
 
 /* Pushes "file:line: " of the script's innermost line, because the mistake is not in Septet's

@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/pass.h"
 #include "core/sched.h"
+#include "host/call.h"
 #include "host/guard.h"
 #include "host/report.h"
 #include "host/run.h"
@@ -222,6 +223,7 @@ septet_host *septet_new(const septet_config *config, int *status)
     if (h) {
         size_t size = config->size < sizeof *config ? config->size : sizeof *config;
         septet_config_init(&h->config);
+        spt_link_init(&h->callbacks.calls);
         memcpy(&h->config, config, size); /* an older embedder's is shorter */
         rc = host_open(h);
         if (rc != SEPTET_OK) {
@@ -255,6 +257,7 @@ int septet_free(septet_host *host)
     if (spt_run_is_inside(host))
         return SEPTET_EBUSY;
     unwind(host);
+    spt_call_end_all(host);
     host_close(host);
     return SEPTET_OK;
 }

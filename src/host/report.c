@@ -6,15 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/escape.h"
 #include "core/deadlock.h"
 #include "core/error.h"
 #include "core/inspect.h"
-#include "core/function_names.h"
 #include "core/script.h"
 #include "core/task.h"
 #include "core/traceback.h"
 #include "host/callback.h"
+#include "host/dump.h"
 
 #define REPORTED_MAX 100 /* maximum number of tasks named in a deadlock report */
 
@@ -161,32 +160,43 @@ static bool tell_script(septet_host *h, lua_State *L)
     return false;
 }
 
+void spt_report_push(lua_State *L, const struct spt_task *t)
+{
+    int top = lua_gettop(L);
+    spt_task_push(L, t);
+    lua_getiuservalue(L, top + 1, SPT_TASK_UV_VALUE);
+    if (lua_getiuservalue(L, top + 1, SPT_TASK_UV_TRACEBACK) != LUA_TNIL)
+        spt_traceback_render(L);
+}
+
+void spt_report_describe(lua_State *L, const struct spt_task *t, struct spt_report *report)
+{
+    spt_inspect_name(t, report->task, sizeof report->task);
+    report->error = (septet_error){
+        .kind = spt_report_kind(L, 2),
+        .message = t->body.abandoned ? "abandoned: it absorbed its cancellation at shutdown"
+                                     : spt_error_push_words(L, 2),
+        .traceback = lua_isstring(L, 3) ? lua_tostring(L, 3) : "",
+        .task = report->task,
+        .task_id = t->id,
+        .is_main = t->spawn.is_main,
+        .script = script_of(t)};
+}
+
 static int report(lua_State *L)
 {
     struct spt_task *t = lua_touserdata(L, 1);
     septet_host *h = t->sched->hooks.ud;
-    char name[128];
-    spt_inspect_name(t, name, sizeof name);
+    struct spt_report r;
     lua_settop(L, 0);
-    spt_task_push(L, t);
-    lua_getiuservalue(L, 1, SPT_TASK_UV_VALUE);
-    if (lua_getiuservalue(L, 1, SPT_TASK_UV_TRACEBACK) != LUA_TNIL)
-        spt_traceback_render(L);
+    spt_report_push(L, t);
     if (!t->spawn.is_main && tell_script(h, L))
         return 0;
-    const char *message = t->body.abandoned ? "abandoned: it absorbed its cancellation at shutdown"
-                                            : spt_error_push_words(L, 2);
-    const char *traceback = lua_isstring(L, 3) ? lua_tostring(L, 3) : "";
+    spt_report_describe(L, t, &r);
     if (!t->failure.secondary)
         h->failures++;
     lua_pushvalue(L, 2);
-    spt_report_error(h, &(septet_error){.kind = spt_report_kind(L, 2),
-                                        .message = message,
-                                        .traceback = traceback,
-                                        .task = name,
-                                        .task_id = t->id,
-                                        .is_main = t->spawn.is_main,
-                                        .script = script_of(t)});
+    spt_report_error(h, &r.error);
     return 0;
 }
 
@@ -216,10 +226,13 @@ void spt_report_unhandled(void *ud, struct spt_task *t)
     septet_host *h = ud;
     if (t->state == SPT_TASK_CANCELLED && h->ending)
         return;
+    const struct spt_host_callbacks callbacks = h->callbacks;
     lua_pushcfunction(h->L, report);
     lua_pushlightuserdata(h->L, t);
     if (lua_pcall(h->L, 1, 0, 0) == LUA_OK)
         return;
+    h->callbacks.running = callbacks.running; /* memory was too short to protect on_error */
+    h->callbacks.reporting = callbacks.reporting;
     report_plainly(h, t);
     lua_pop(h->L, 1);
 }
@@ -228,22 +241,9 @@ void spt_report_unhandled(void *ud, struct spt_task *t)
 
 static void warn_task(septet_host *h, const struct spt_task *t)
 {
-    char name[128], what[512], line[1024], at[128] = "";
-    lua_Debug ar;
-    spt_inspect_name(t, name, sizeof name);
-    spt_inspect_waits_for(t, what, sizeof what);
-    for (int level = 0; t->co && lua_getstack(t->co, level, &ar); level++) {
-        lua_getinfo(t->co, "Sl", &ar);
-        if (spt_function_names_is_script(&ar)) {
-            snprintf(at, sizeof at, "  %s:%d", ar.short_src, ar.currentline);
-            break;
-        }
-    }
-    int n = snprintf(line, sizeof line, "#%u %s  waits for %s%s", t->id, name, what, at);
-    char shown[4 * sizeof line + 1];
-    spt_escape_text(shown, sizeof shown, line,
-                    (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
-    spt_report_warning(h, shown);
+    char line[SPT_DUMP_LINE];
+    spt_dump_task(t, 0, line);
+    spt_report_warning(h, line);
 }
 
 static unsigned warn_tasks(septet_host *h, struct spt_scope *top, unsigned reported)

@@ -37,10 +37,11 @@ struct spt_host_slice {
     lua_Number max;        /* that limit: a number, or seconds */
 };
 
-/* The embedder's callbacks that run, each inside the one before. */
+/* The embedder's callbacks: those that run, each inside the one before, and those to come. */
 struct spt_host_callbacks {
-    unsigned running; /* number of them */
-    bool reporting;   /* one of them is on_error, where nothing can be loaded */
+    unsigned running;      /* number of them */
+    bool reporting;        /* one of them is on_error, where nothing can be loaded */
+    struct spt_link calls; /* of septet_call(), until their on_result has returned */
 };
 
 struct septet_host {
