@@ -57,6 +57,8 @@ static uint64_t next_instant(septet_host *h)
                 s->counts.live == 0; /* it may have ended in the drain before the turn's poll */
     if (h->more || over || h->deadlock.found || h->interrupt || spt_driver_has_work(h->driver))
         return SPT_LOOP_NOW;
+    if (h->core->env.manual && s->counts.external == 0) /* the clock stands still */
+        return SPT_NEVER;
     return spt_timer_next(&s->tree.timers);
 }
 
@@ -101,6 +103,15 @@ static bool is_busy(septet_host *h)
     struct spt_sched *s = spt_host_sched(h);
     return spt_sched_busy(s) || spt_driver_has_work(h->driver) ||
            spt_timer_next(&s->tree.timers) <= spt_sched_clock(s);
+}
+
+bool spt_run_is_due(septet_host *h)
+{
+    const struct spt_sched *s = spt_host_sched(h);
+    const struct spt_env *env = &h->core->env;
+    bool jumps = env->is_virtual && !env->manual && spt_sched_idle(s) &&
+                 spt_timer_next(&s->tree.timers) != SPT_NEVER;
+    return h->more || h->interrupt || jumps || !spt_list_is_empty(&s->queues.idle) || is_busy(h);
 }
 
 /* Runs passes until nothing is new, the turn's budget is exhausted, or a step is late. A late step

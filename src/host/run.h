@@ -9,6 +9,9 @@
  * instant, in nanoseconds, at which it is to be called again. */
 uint64_t spt_run_drain(void *ud);
 
+/* Returns true if a drain would find something to do at once. */
+bool spt_run_is_due(septet_host *h);
+
 /* Polls once, without waiting, and drains once, until the deadline of the loop's budget. The drain
  * runs at least one task if one is ready. */
 void spt_run_step(septet_host *h);

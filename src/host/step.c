@@ -1,11 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* Turns the loop for a step, until its deadline. */
+/* Turns the loop for a step, until its deadline. A step of an idle host does not turn it. */
 #include "base/time.h"
 #include "core/sched.h"
 #include "host/run.h"
 #include "host/state.h"
+#include "http/driver.h"
 #include "loop/loop.h"
 #include "loop/turn_budget.h"
+
+/* Returns true if a turn of the loop would do nothing. */
+static bool is_idle(septet_host *h)
+{
+    return !spt_run_is_due(h) && spt_driver_requests(h->driver) == 0 && spt_loop_is_quiet(h->loop);
+}
+
+/* Turns the loop until nothing is new or the budget's deadline has passed. */
+static void run_turns(septet_host *h, struct spt_turn_budget *budget)
+{
+    do {
+        spt_run_step(h);
+    } while (h->more && !spt_turn_budget_is_late(budget));
+}
 
 /* Returns what the step that has ended reports. */
 static int result(const septet_host *h)
@@ -23,9 +38,8 @@ int septet_step_until(septet_host *host, uint64_t until_ns)
     if (spt_run_is_inside(host))
         return SEPTET_EBUSY;
     budget->until_ns = until_ns < SPT_NEVER ? until_ns : SPT_NEVER - 1;
-    do {
-        spt_run_step(host);
-    } while (host->more && !spt_turn_budget_is_late(budget));
+    if (!is_idle(host))
+        run_turns(host, budget);
     budget->until_ns = SPT_NEVER;
     if (s->counts.live == 0 && s->run.exiting)
         spt_sched_end_exit(s);
@@ -36,4 +50,21 @@ int septet_step(septet_host *host, uint64_t budget_us)
 {
     uint64_t ns = budget_us < SPT_NEVER / SPT_NS_PER_US ? budget_us * SPT_NS_PER_US : SPT_NEVER;
     return septet_step_until(host, spt_timer_instant(uv_hrtime(), ns));
+}
+
+int septet_next(septet_host *host, septet_wait *wait)
+{
+    struct spt_turn_budget *budget = spt_loop_budget(host->loop);
+    if (spt_run_is_inside(host))
+        return SEPTET_EBUSY;
+    if (host->config.loop)
+        return SEPTET_EINVAL;
+    budget->until_ns = 0; /* late from the start: as little as possible is read */
+    host->turning = true;
+    spt_loop_poll(host->loop);
+    host->turning = false;
+    budget->until_ns = SPT_NEVER;
+    wait->fd = uv_backend_fd(spt_loop_uv(host->loop));
+    wait->timeout_ms = spt_run_is_due(host) ? 0 : spt_loop_timeout(host->loop);
+    return SEPTET_OK;
 }

@@ -33,6 +33,9 @@ struct drain {
     bool active;
 };
 
+/* When a turn drains. */
+enum drains { DRAINS_TWICE, DRAINS_AFTER_POLL, DRAINS_NOT };
+
 struct virtual_clock {
     uint64_t now_ns;   /* 0: the clock is the real one */
     uint64_t since_ns; /* real instant since which the clock runs; 0: it stands still */
@@ -43,9 +46,9 @@ struct spt_loop {
     uv_loop_t *uv; /* `own`, or the embedder's loop */
     uv_loop_t own;
     bool owned;
-    bool freed;    /* spt_loop_free() was called */
-    bool stepping; /* in spt_loop_step() */
-    bool polling;  /* between the prepare and the check handle */
+    bool freed;   /* spt_loop_free() was called */
+    bool polling; /* between the prepare and the check handle */
+    enum drains drains;
     struct handles handles;
     struct spt_closing closing;
     uint64_t timer_ns; /* on the real clock; SPT_NEVER: not armed */
@@ -192,7 +195,7 @@ static void on_prepare(uv_prepare_t *prepare)
         return;
     }
     spt_turn_budget_renew(&loop->budget);
-    if (!loop->stepping)
+    if (loop->drains == DRAINS_TWICE)
         drain(loop);
     loop->polling = true;
 }
@@ -204,7 +207,8 @@ static void on_check(uv_check_t *check)
         return;
     loop->polling = false;
     loop->polls++;
-    drain(loop);
+    if (loop->drains != DRAINS_NOT)
+        drain(loop);
 }
 
 /* Initialises and starts the handles. Only uv_async_init can fail. */
@@ -300,11 +304,44 @@ void spt_loop_run_once(struct spt_loop *loop, bool wait)
     spt_loop_unref(loop);
 }
 
+static void run_once_draining(struct spt_loop *loop, enum drains drains)
+{
+    loop->drains = drains;
+    spt_loop_run_once(loop, false);
+    loop->drains = DRAINS_TWICE;
+}
+
 void spt_loop_step(struct spt_loop *loop)
 {
-    loop->stepping = true;
-    spt_loop_run_once(loop, false);
-    loop->stepping = false;
+    run_once_draining(loop, DRAINS_AFTER_POLL);
+}
+
+void spt_loop_poll(struct spt_loop *loop)
+{
+    run_once_draining(loop, DRAINS_NOT);
+}
+
+int spt_loop_timeout(struct spt_loop *loop)
+{
+    spt_loop_ref(loop); /* libuv waits for nothing if nothing keeps its loop alive */
+    uv_update_time(loop->uv);
+    int ms = uv_backend_timeout(loop->uv);
+    spt_loop_unref(loop);
+    return ms;
+}
+
+static void count_handle(uv_handle_t *handle, void *ud)
+{
+    ++*(unsigned *)ud;
+}
+
+bool spt_loop_is_quiet(const struct spt_loop *loop)
+{
+    unsigned n = 0;
+    if (!loop->owned || loop->open_handles > HANDLES || loop->uv->active_reqs.count > 0)
+        return false;
+    uv_walk(loop->uv, count_handle, &n);
+    return n == HANDLES;
 }
 
 void spt_loop_wake(struct spt_loop *loop)

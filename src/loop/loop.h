@@ -48,6 +48,17 @@ void spt_loop_run_once(struct spt_loop *loop, bool wait);
 /* Like spt_loop_run_once() without waiting, but polls first and drains once, after the poll. */
 void spt_loop_step(struct spt_loop *loop);
 
+/* Polls without waiting and without a drain. libuv tells the kernel of new descriptors only when it
+ * polls, so this precedes a wait for the loop's own descriptor. */
+void spt_loop_poll(struct spt_loop *loop);
+
+/* Returns the number of milliseconds for which the loop may wait, as poll() takes it. */
+int spt_loop_timeout(struct spt_loop *loop);
+
+/* Returns true if a poll could bring nothing but a wake-up: the loop is internal, and has neither
+ * handles nor requests of other modules or of the embedder. */
+bool spt_loop_is_quiet(const struct spt_loop *loop);
+
 /* Makes the loop drain again soon, because something became ready outside the drain. Does nothing
  * inside the drain, which says so by the instant that it returns. Owner thread only. */
 void spt_loop_wake(struct spt_loop *loop);

@@ -6,21 +6,26 @@
 
 #include "septet/op.h"
 
-/* run, step and free, in this order. */
-static void call_all(septet_host *host, int results[3])
+/* All that is refused. */
+enum { CALLS = 5 };
+
+static void call_all(septet_host *host, int results[CALLS])
 {
+    septet_wait wait;
     results[0] = septet_run(host);
     results[1] = septet_step(host, 1000);
     results[2] = septet_free(host);
+    results[3] = septet_step_until(host, UINT64_MAX);
+    results[4] = septet_next(host, &wait);
 }
 
 static int l_call_all(lua_State *L)
 {
-    int results[3];
+    int results[CALLS];
     call_all(septet_host_of(L), results);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < CALLS; i++)
         lua_pushinteger(L, results[i]);
-    return 3;
+    return CALLS;
 }
 
 /* Runs a script that checks from inside. */
@@ -66,7 +71,7 @@ static void test_calls_while_it_unwinds_are_refused(void **state)
 
 struct inside {
     septet_host *host;
-    int results[3];
+    int results[CALLS];
     int calls;
 };
 
@@ -87,7 +92,7 @@ static void on_warning_inside(void *ud, const char *message)
 static void assert_all_busy(const struct inside *inside)
 {
     assert_true(inside->calls > 0);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < CALLS; i++)
         assert_int_equal(inside->results[i], SEPTET_EBUSY);
 }
 
