@@ -41,6 +41,7 @@ static void stop(struct spt_response *t)
     spt_link_remove(&t->links.progress);
     spt_link_remove(&t->links.resume);
     spt_link_remove(&t->links.fd_wait);
+    spt_link_remove(&t->links.next_turn.link);
     spt_resolver_cancel(&t->lookup);
 }
 
@@ -250,6 +251,8 @@ static bool look_up(struct spt_request *r)
     return spt_dns_map_look_up(&session->dns_map, &r->response->lookup, name);
 }
 
+static void on_next_turn(struct spt_left_work *work);
+
 void spt_attempt_admit(struct spt_request *r, uint64_t now_ns)
 {
     struct spt_session *session = r->state.session;
@@ -259,6 +262,7 @@ void spt_attempt_admit(struct spt_request *r, uint64_t now_ns)
         fail_memory(r);
         return;
     }
+    t->links.next_turn.run = on_next_turn;
     t->head.max = SPT_HEAD_MAX;
     t->body.buf.max = r->high_water ? SIZE_MAX / 2 : r->max_body;
     t->stamps.admitted_ns = now_ns;
@@ -303,12 +307,12 @@ void spt_attempt_discard_body(struct spt_request *r)
     spt_attempt_resume(r);
 }
 
-void spt_attempt_unpause(struct spt_request *r)
+static void unpause(struct spt_request *r, bool next_turn)
 {
     struct spt_driver *driver = r->state.session->driver;
     int still;
     CURLcode rc = CURLE_OK;
-    if (spt_body_unpause(r, &still)) {
+    if (spt_body_unpause(r, next_turn, &still)) {
         driver->now_ns = spt_loop_now(driver->loop);
         spt_timeouts_enter(r, r->state.phase, driver->now_ns);
         rc = spt_session_pause(r->state.easy, still);
@@ -318,6 +322,16 @@ void spt_attempt_unpause(struct spt_request *r)
         spt_session_schedule(r->state.session);
     else
         spt_attempt_complete(r, rc);
+}
+
+void spt_attempt_unpause(struct spt_request *r)
+{
+    unpause(r, false);
+}
+
+static void on_next_turn(struct spt_left_work *work)
+{
+    unpause(SPT_OF(work, struct spt_response, links.next_turn)->request, true);
 }
 
 /* --- abort, cancellation and reset --- */

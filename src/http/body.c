@@ -7,9 +7,11 @@
 
 #include "http/decoder.h"
 #include "http/head.h"
+#include "http/quirks.h"
 #include "http/request.h"
 #include "http/state.h"
 #include "http/timeouts.h"
+#include "loop/loop.h"
 #include "septet/septet.h"
 
 enum {
@@ -25,6 +27,35 @@ static void set_receive_paused(struct spt_request *r, bool paused)
 {
     r->state.session->paused += (unsigned)paused - (unsigned)r->response->body.paused;
     r->response->body.paused = paused;
+}
+
+/* Returns true if no more of a body may be taken in this turn. A call into libcurl does not stop
+ * for the time before it took a piece, because stopping costs more than that. */
+static bool is_over(const struct spt_easy *easy)
+{
+    const struct spt_turn_budget *budget = spt_loop_budget(easy->driver->loop);
+    if (budget->bytes_left > 0 && !(easy->driver->call.fed && spt_turn_budget_is_late(budget)))
+        return false;
+    bool holds_much = SPT_HAS_QUIRK(easy->driver->quirks, HTTP2_PAUSE);
+    return !holds_much || easy->head.version != 20;
+}
+
+/* Counts bytes that were received or decoded. */
+static void count(struct spt_easy *easy, size_t bytes)
+{
+    spt_turn_budget_take(spt_loop_budget(easy->driver->loop), bytes);
+    easy->driver->call.fed = true;
+}
+
+/* Stops the body until the next turn. libcurl keeps the chunk and passes it again. */
+static size_t stop_for_turn(struct spt_easy *easy)
+{
+    struct spt_response *t = easy->request->response;
+    struct spt_loop *loop = easy->driver->loop;
+    set_receive_paused(easy->request, true);
+    t->body.stopped = true;
+    spt_turn_budget_leave(spt_loop_budget(loop), &t->links.next_turn, spt_loop_polls(loop));
+    return CURL_WRITEFUNC_PAUSE;
 }
 
 static size_t refuse(struct spt_easy *easy, int rc)
@@ -61,6 +92,7 @@ static size_t stream(struct spt_easy *easy, const char *bytes, size_t len)
     return len;
 }
 
+/* Takes bytes of a body, after decoding. */
 static size_t take(struct spt_easy *easy, const char *bytes, size_t len)
 {
     struct spt_request *r = easy->request;
@@ -69,6 +101,17 @@ static size_t take(struct spt_easy *easy, const char *bytes, size_t len)
         r->response->body.received += len;
         r->state.session->stats.received += len;
     }
+    return took;
+}
+
+/* Takes bytes of a body that has no content coding. */
+static size_t take_plain(struct spt_easy *easy, const char *bytes, size_t len)
+{
+    if (is_over(easy))
+        return stop_for_turn(easy);
+    size_t took = take(easy, bytes, len);
+    if (took == len)
+        count(easy, len);
     return took;
 }
 
@@ -122,10 +165,15 @@ static size_t unpack(struct spt_easy *easy, const char *bytes, size_t len)
             set_receive_paused(r, true);
             return CURL_WRITEFUNC_PAUSE;
         }
+        if (is_over(easy)) {
+            easy->decoding.taken = len - left;
+            return stop_for_turn(easy);
+        }
         int rc = spt_decoder_step(easy->decoding.decoder, &in, &left, piece, sizeof piece, &n);
         if (rc != SEPTET_OK)
             return refuse_packed(easy, rc);
         r->response->body.packed += before - left;
+        count(easy, before - left + n);
         if (is_too_much(r))
             return refuse(easy, SEPTET_ETOOBIG);
         if (n > 0)
@@ -152,13 +200,15 @@ size_t spt_body_on_write(char *bytes, size_t size, size_t n, void *ud)
     if (!easy->decoding.decoder) /* else the decoded bytes count */
         spt_timeouts_note_bytes(easy->request);
     struct spt_sink *body = &easy->request->response->body;
-    if (body->unread)
+    if (body->unread) {
+        count(easy, len);
         return spt_sink_discard(body, len) ? len : 0;
+    }
     bool is_plain = !easy->head.encoded && !easy->head.undone;
     int rc = is_plain || easy->decoding.begun ? SEPTET_OK : begin_body(easy);
     if (rc != SEPTET_OK)
         return refuse_packed(easy, rc);
-    return easy->decoding.decoder ? unpack(easy, bytes, len) : take(easy, bytes, len);
+    return easy->decoding.decoder ? unpack(easy, bytes, len) : take_plain(easy, bytes, len);
 }
 
 /* --- request bodies --- */
@@ -191,13 +241,16 @@ int spt_body_on_seek(void *ud, curl_off_t offset, int origin)
 
 /* --- pausing and resuming --- */
 
-bool spt_body_unpause(struct spt_request *r, int *still)
+bool spt_body_unpause(struct spt_request *r, bool next_turn, int *still)
 {
     struct spt_response *t = r->response;
-    bool in = t->body.paused && spt_request_available(r) <= r->high_water / 4;
+    bool in = t->body.paused &&
+              (t->body.stopped ? next_turn : spt_request_available(r) <= r->high_water / 4);
     bool out = t->upload_paused && (spt_upload_left(r->upload) > 0 || r->upload->ended);
-    if (in)
+    if (in) {
         set_receive_paused(r, false);
+        t->body.stopped = false;
+    }
     if (out)
         t->upload_paused = false;
     *still = (t->body.paused ? CURLPAUSE_RECV : 0) | (t->upload_paused ? CURLPAUSE_SEND : 0);
@@ -207,5 +260,5 @@ bool spt_body_unpause(struct spt_request *r, int *still)
 void spt_body_stop(struct spt_request *r)
 {
     set_receive_paused(r, false);
-    r->response->upload_paused = false;
+    r->response->body.stopped = r->response->upload_paused = false;
 }

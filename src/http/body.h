@@ -17,8 +17,9 @@ size_t spt_body_on_read(char *to, size_t size, size_t n, void *ud);
 int spt_body_on_seek(void *ud, curl_off_t offset, int origin);
 
 /* Clears the pauses of the directions that may run again, and sets `*still` to those that remain,
- * as CURLPAUSE_*. Returns false if none was cleared. */
-bool spt_body_unpause(struct spt_request *r, int *still);
+ * as CURLPAUSE_*. Returns false if none was cleared. A body that was stopped for the rest of a turn
+ * may run again in the `next_turn`. */
+bool spt_body_unpause(struct spt_request *r, bool next_turn, int *still);
 
 /* Clears the pauses of a completed request. */
 void spt_body_stop(struct spt_request *r);

@@ -12,26 +12,47 @@
 #include "http/session.h"
 #include "http/state.h"
 #include "loop/loop.h"
+#include "loop/turn_budget.h"
 #include "septet/septet.h"
+
+enum { ADMITTED_AT_ONCE = 16 }; /* requests that libcurl begins in one call, if time is short */
 
 /* --- the pass --- */
 
+static const struct spt_turn_budget *budget_of(const struct spt_driver *driver)
+{
+    return spt_loop_budget(driver->loop);
+}
+
+/* Admits requests. If the turn has an end, those of one pass are few, because libcurl begins all of
+ * them in one call. */
 static void admit(struct spt_session *session)
 {
     struct spt_request *r;
     if (!spt_limiter_ready(&session->limiter))
         return;
     uint64_t now_ns = spt_loop_now(session->driver->loop);
-    while ((r = spt_session_admit(session)))
+    bool unbounded = budget_of(session->driver)->until_ns == SPT_NEVER;
+    for (int n = 0; unbounded || n < ADMITTED_AT_ONCE; n++) {
+        if (!(r = spt_session_admit(session)))
+            return;
         spt_attempt_admit(r, now_ns);
+    }
+    if (spt_limiter_ready(&session->limiter))
+        spt_session_schedule(session);
 }
 
 static void complete(struct spt_session *session)
 {
     struct spt_easy *easy;
     CURLcode code;
-    while ((easy = spt_session_next_result(session, &code)))
+    while ((easy = spt_session_next_result(session, &code))) {
         spt_attempt_complete(easy->request, code);
+        if (spt_turn_budget_is_late(budget_of(session->driver))) {
+            spt_session_schedule(session);
+            return;
+        }
+    }
 }
 
 static void run_session(struct spt_session *session)
@@ -108,13 +129,18 @@ static bool deliver(struct spt_driver *driver)
         struct spt_request *r = SPT_OF(link, struct spt_request, state.link);
         any = true;
         r->events->on_done(r);
+        if (spt_turn_budget_is_late(budget_of(driver)))
+            break;
     }
+    spt_list_splice(&batch, &driver->queues.finished);
+    spt_list_splice(&driver->queues.finished, &batch);
     return any;
 }
 
 bool spt_driver_pass(struct spt_driver *driver)
 {
     struct spt_link batch, *link;
+    spt_turn_budget_run_left(spt_loop_budget(driver->loop));
     spt_link_init(&batch);
     spt_list_splice(&batch, &driver->queues.sessions);
     bool any = spt_resolvers_pass(&driver->resolvers);
@@ -124,14 +150,16 @@ bool spt_driver_pass(struct spt_driver *driver)
         run_session(SPT_OF(link, struct spt_session, pending));
     run_connect_stalls(driver);
     spt_pollers_apply(&driver->pollers);
-    driver->polls_handled = spt_loop_polls(driver->loop);
+    driver->polls_handled =
+        spt_turn_budget_polls_handled(budget_of(driver), spt_loop_polls(driver->loop));
     any |= deliver(driver);
-    return any || spt_driver_has_work(driver);
+    return any || (spt_driver_has_work(driver) && !spt_turn_budget_is_spent(budget_of(driver)));
 }
 
 bool spt_driver_has_work(const struct spt_driver *driver)
 {
-    return !spt_queues_are_idle(&driver->queues) || spt_resolvers_have_work(&driver->resolvers);
+    return !spt_queues_are_idle(&driver->queues) || spt_resolvers_have_work(&driver->resolvers) ||
+           spt_turn_budget_has_left(budget_of(driver));
 }
 
 /* --- sessions --- */
@@ -156,7 +184,7 @@ void spt_driver_close_session(struct spt_session *session)
 {
     if (!session->multi)
         return;
-    assert(!session->driver->in_curl);
+    assert(!session->driver->call.inside);
     end_requests(session, end_closed);
     spt_session_close_multi(session);
 }
@@ -193,7 +221,7 @@ void spt_driver_change_quirks(struct spt_driver *driver, const char *changes)
 
 void spt_driver_free(struct spt_driver *driver)
 {
-    assert(!driver->in_curl);
+    assert(!driver->call.inside);
     while (!spt_list_is_empty(&driver->sessions)) {
         struct spt_session *s = SPT_OF(driver->sessions.next, struct spt_session, link);
         end_requests(s, spt_attempt_cancel);

@@ -33,12 +33,12 @@ void spt_driver_free(struct spt_driver *driver);
 void spt_driver_change_quirks(struct spt_driver *driver, const char *changes);
 
 /* Starts admitted requests, runs libcurl's due work, applies changed poll masks and calls on_done
- * for every completed request. Returns true if a request was reported, a lookup completed, or more
- * work is due now. */
+ * for completed requests. What exceeds the turn's budget is left to the next turn. Returns true if
+ * a request was reported, a lookup completed, or more work is due in this turn. */
 bool spt_driver_pass(struct spt_driver *driver);
 
-/* Returns true if there is work for a pass at once. Later instants, libcurl's and the requests'
- * timeouts, are in the timers given to spt_driver_new(). */
+/* Returns true if there is work for a pass at once, in this turn or the next. Later instants,
+ * libcurl's and the requests' timeouts, are in the timers given to spt_driver_new(). */
 bool spt_driver_has_work(const struct spt_driver *driver);
 
 /* Returns the number of sockets with a poller, for tests. */

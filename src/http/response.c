@@ -33,6 +33,7 @@ struct spt_response *spt_response_take(struct spt_response_pool *pool, struct sp
     spt_link_init(&t->links.progress);
     spt_link_init(&t->links.resume);
     spt_link_init(&t->links.fd_wait);
+    spt_link_init(&t->links.next_turn.link);
     spt_resolver_init_lookup(&t->lookup, NULL);
     return t;
 }

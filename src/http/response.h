@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "dns/resolver.h"
 #include "http/sink.h"
+#include "loop/turn_budget.h"
 
 struct spt_request;
 
@@ -41,6 +42,7 @@ struct spt_peer {
 struct spt_response_links {
     struct spt_link pool; /* unused ones of the driver */
     struct spt_link progress, resume, fd_wait;
+    struct spt_left_work next_turn; /* the body was stopped for the rest of the turn */
 };
 
 /* State and results of an admitted request. The driver owns the structs and reuses them. Thousands

@@ -27,13 +27,14 @@ void spt_session_schedule(struct spt_session *session)
  * and curl_multi_timeout() run none. */
 static void enter_curl(struct spt_driver *driver)
 {
-    assert(!driver->in_curl);
-    driver->in_curl = true;
+    assert(!driver->call.inside);
+    driver->call.inside = true;
+    driver->call.fed = false;
 }
 
 static void leave_curl(struct spt_driver *driver)
 {
-    driver->in_curl = false;
+    driver->call.inside = false;
 }
 
 /* --- what libcurl asks for --- */
@@ -84,11 +85,18 @@ static void act(struct spt_session *session, curl_socket_t fd, int flags)
 static void on_socket_ready(void *owner, int fd, int events)
 {
     struct spt_session *session = owner;
+    struct spt_driver *driver = session->driver;
+    struct spt_turn_budget *budget = spt_loop_budget(driver->loop);
+    if (spt_turn_budget_is_spent(budget) && !(events & SPT_POLLER_ERROR)) {
+        spt_pollers_leave(&driver->pollers, fd, events);
+        return;
+    }
     int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
                 (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0) |
                 (events & SPT_POLLER_ERROR ? CURL_CSELECT_ERR : 0);
-    spt_connect_note_handshake(session->driver, fd);
+    spt_connect_note_handshake(driver, fd);
     act(session, fd, flags);
+    budget->used = true;
     spt_session_schedule(session);
 }
 

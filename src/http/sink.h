@@ -18,6 +18,7 @@ struct spt_sink {
     size_t discarded;  /* bytes of a body that were discarded */
     bool unread;       /* the body is discarded: another exchange or attempt follows */
     bool paused;       /* libcurl delivers nothing until it is resumed */
+    bool stopped;      /* it is paused for the rest of the turn, whatever its reader takes */
 };
 
 /* Returns the number of bytes of a streamed body that can be taken. */

@@ -36,6 +36,12 @@ struct spt_easy_pool {
     unsigned n;
 };
 
+/* The call into libcurl that runs, or the last one. */
+struct spt_curl_call {
+    bool inside; /* it runs: its callbacks must not call libcurl */
+    bool fed;    /* bytes of a body were taken in it */
+};
+
 struct spt_driver {
     struct spt_loop *loop;     /* borrowed */
     struct spt_timers *timers; /* borrowed */
@@ -50,7 +56,7 @@ struct spt_driver {
     uint64_t now_ns;        /* instant of the last call into libcurl that may move bytes */
     uint64_t polls_handled; /* number of polls with all their events handled */
     struct spt_url_checker urls;
-    bool in_curl;              /* inside a call into libcurl: its callbacks must not call it */
+    struct spt_curl_call call;
     unsigned quirks;           /* bits of quirks.h, with the changes */
     const char *quirk_changes; /* borrowed; NULL if none */
 };

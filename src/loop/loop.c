@@ -240,7 +240,7 @@ int spt_loop_new(struct spt_loop **out, uv_loop_t *foreign, spt_drain_fn *drain_
     loop->owned = foreign == NULL;
     loop->uv = foreign ? foreign : &loop->own;
     loop->timer_ns = SPT_NEVER;
-    loop->budget = (struct spt_turn_budget){UINT64_MAX, UINT64_MAX, SPT_NEVER, false};
+    spt_turn_budget_init(&loop->budget);
     loop->drain = (struct drain){.run = drain_fn, .ud = ud};
     spt_closing_init(&loop->closing, loop->uv);
     if (loop->owned && uv_loop_init(&loop->own) != 0)

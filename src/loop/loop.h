@@ -71,8 +71,8 @@ uint64_t spt_loop_polls(const struct spt_loop *loop);
 
 uv_loop_t *spt_loop_uv(struct spt_loop *loop);
 
-/* Returns the budget of the loop's turns, without limits until the caller sets them: bytes_max
- * once, until_ns for a stretch of turns. */
+/* Returns the budget of the loop's turns. It has no limits until the caller sets them, bytes_max
+ * once and until_ns for a stretch of turns. */
 struct spt_turn_budget *spt_loop_budget(struct spt_loop *loop);
 
 /* Returns the time of the host's clock in nanoseconds: CLOCK_MONOTONIC, read at each call, or the

@@ -58,6 +58,7 @@ static void drop(struct spt_poller *s)
     table->count--;
     spt_link_remove(&s->link);
     spt_link_remove(&s->attempt);
+    spt_link_remove(&s->left.work.link);
     s->poll.data = table->loop;
     uv_handle_t *handle = (uv_handle_t *)&s->poll;
     if (!spt_loop_close_handle(table->loop, &s->stray, handle, on_closed))
@@ -118,6 +119,8 @@ static int grow(struct spt_pollers *table, int fd)
     return SEPTET_OK;
 }
 
+static void run_left(struct spt_left_work *work);
+
 static int add(struct spt_pollers *table, int fd, void *owner, bool ours, struct spt_poller **out)
 {
     if (fd >= table->cap && grow(table, fd) != SEPTET_OK)
@@ -139,6 +142,8 @@ static int add(struct spt_pollers *table, int fd, void *owner, bool ours, struct
     s->owns_fd = ours;
     spt_link_init(&s->link);
     spt_link_init(&s->attempt);
+    spt_link_init(&s->left.work.link);
+    s->left.work.run = run_left;
     table->by_fd[fd] = s;
     table->count++;
     *out = s;
@@ -315,12 +320,37 @@ static bool wasted(struct spt_poller *s)
     return !s->owns_fd && ++s->spurious_events > WASTED_MAX;
 }
 
+/* Calls on_ready. An error has stopped the poller, which is then armed again. */
+static void report(struct spt_poller *s, int events)
+{
+    struct spt_pollers *table = s->table;
+    int fd = s->fd;
+    uint32_t gen = s->generation;
+    table->on_ready(s->owner, fd, events);
+    s = spt_pollers_find(table, fd);
+    if (s && s->generation == gen)
+        mark_dirty(s);
+}
+
+void spt_pollers_leave(struct spt_pollers *table, int fd, int events)
+{
+    struct spt_poller *s = spt_pollers_find(table, fd);
+    s->left.events = events;
+    spt_turn_budget_leave(spt_loop_budget(table->loop), &s->left.work, spt_loop_polls(table->loop));
+}
+
+static void run_left(struct spt_left_work *work)
+{
+    struct spt_poller *s = SPT_OF(work, struct spt_poller, left.work);
+    if (s->left.events & s->wanted_mask)
+        report(s, s->left.events);
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct spt_poller *s = poll->data;
     struct spt_pollers *table = s->table;
     int fd = s->fd;
-    uint32_t gen = s->generation;
     if (spt_loop_is_draining(table->loop)) /* in a nested uv_run: the event comes again */
         return;
     if (status < 0) {
@@ -342,8 +372,5 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         drop(s);
         return;
     }
-    table->on_ready(s->owner, fd, events);
-    s = spt_pollers_find(table, fd);
-    if (s && s->generation == gen)
-        mark_dirty(s);
+    report(s, events);
 }

@@ -12,8 +12,15 @@
 
 #include "base/list.h"
 #include "loop/closing.h"
+#include "loop/turn_budget.h"
 
 struct spt_loop;
+
+/* What was left to the next turn. */
+struct spt_poller_left {
+    struct spt_left_work work;
+    int events; /* as on_ready takes them */
+};
 
 struct spt_poller {
     uv_poll_t poll;
@@ -31,6 +38,7 @@ struct spt_poller {
     bool shared;              /* serves several requests at a time (HTTP/2) */
     bool owns_fd;             /* its close is reported; otherwise it is watched only while wanted */
     uint16_t spurious_events; /* of a foreign one: number of events in a row without effect */
+    struct spt_poller_left left;
 };
 
 /* Called when a wanted event or an error arrives. `events` combines UV_READABLE, UV_WRITABLE and
@@ -93,6 +101,10 @@ void spt_pollers_close(struct spt_pollers *table, int fd);
 
 /* Like spt_pollers_close(), but for every socket of `owner`. */
 void spt_pollers_close_all(struct spt_pollers *table, void *owner);
+
+/* Leaves events of `fd`, of which on_ready was called, to the next turn. It is called again then,
+ * unless they are no longer wanted. */
+void spt_pollers_leave(struct spt_pollers *table, int fd, int events);
 
 /* Arms all pollers with their wanted masks; called once per pass. If other code has closed a
  * poller, as uv_walk() with uv_close() does, its socket is shut down and reported as ready with an

@@ -25,6 +25,7 @@ static struct {
 
 static uint64_t drain(void *ud)
 {
+    spt_turn_budget_run_left(spt_loop_budget(t.loop));
     spt_pollers_apply(&t.table);
     return SPT_NEVER;
 }
@@ -283,6 +284,80 @@ static void test_numbers_beyond_the_table_are_found_and_refused(void **state)
     assert_int_equal(t.table.count, 0);
 }
 
+/* --- the rest of a turn --- */
+
+enum { BUSY = 4 }; /* sockets that are readable all the time */
+
+static struct {
+    int order[64]; /* which was served, in order */
+    unsigned n;
+} busy;
+
+static void serve_one_a_turn(void *owner, int fd, int events)
+{
+    struct spt_turn_budget *budget = spt_loop_budget(t.loop);
+    if (spt_turn_budget_is_spent(budget)) {
+        spt_pollers_leave(&t.table, fd, events);
+        return;
+    }
+    spt_turn_budget_take(budget, 1);
+    if (busy.n < sizeof busy.order / sizeof *busy.order)
+        busy.order[busy.n++] = *(int *)owner;
+}
+
+static void test_e_3_sockets_left_by_a_turn_come_first_in_the_next(void **state)
+{
+    int pairs[BUSY][2], numbers[BUSY];
+    struct spt_turn_budget *budget = spt_loop_budget(t.loop);
+    memset(&busy, 0, sizeof busy);
+    t.table.on_ready = serve_one_a_turn;
+    budget->bytes_max = 1;
+    for (int i = 0; i < BUSY; i++) {
+        numbers[i] = i;
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pairs[i]), 0);
+        assert_int_equal(write(pairs[i][1], "x", 1), 1);
+        assert_non_null(spt_pollers_open(&t.table, pairs[i][0], &numbers[i]));
+        spt_pollers_want(&t.table, pairs[i][0], UV_READABLE, &numbers[i]);
+    }
+    for (unsigned turns = 1; turns <= 3 * BUSY; turns++) {
+        turn();
+        assert_int_equal(busy.n, turns);
+    }
+    for (unsigned i = BUSY; i < 3 * BUSY; i++)
+        assert_int_equal(busy.order[i], busy.order[i - BUSY]);
+    for (int i = 1; i < BUSY; i++)
+        assert_int_not_equal(busy.order[i], busy.order[0]);
+    int next = busy.order[0]; /* what is no longer wanted is dropped */
+    spt_pollers_want(&t.table, pairs[next][0], 0, &numbers[next]);
+    spt_turn_budget_renew(budget);
+    spt_turn_budget_run_left(budget);
+    assert_int_equal(busy.order[busy.n - 1], busy.order[1]);
+    assert_true(spt_turn_budget_has_left(budget));
+    spt_pollers_close_all(&t.table, &numbers[busy.order[2]]);
+    spt_pollers_release(&t.table); /* with sockets that were left */
+    assert_false(spt_turn_budget_has_left(budget));
+    spt_pollers_init(&t.table, t.loop, on_ready, is_idle);
+    for (int i = 0; i < BUSY; i++) {
+        close(pairs[i][0]);
+        close(pairs[i][1]);
+    }
+}
+
+/* An event is handled once its socket was served, not when the poll reported it: a timeout may not
+ * strike a request that was left. */
+static void test_e_3_polls_count_as_handled_once_nothing_of_them_is_left(void **state)
+{
+    struct spt_turn_budget *budget = spt_loop_budget(t.loop);
+    struct spt_left_work work = {0};
+    spt_link_init(&work.link);
+    assert_int_equal(spt_turn_budget_polls_handled(budget, 5), 5);
+    spt_turn_budget_leave(budget, &work, 5);
+    spt_turn_budget_leave(budget, &work, 6); /* keeps its place */
+    assert_int_equal(spt_turn_budget_polls_handled(budget, 7), 5);
+    spt_link_remove(&work.link);
+    assert_int_equal(spt_turn_budget_polls_handled(budget, 7), 7);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -300,6 +375,8 @@ int main(void)
         TEST(test_error_event_arms_anew_and_gives_up_in_the_end),
         TEST(test_sockets_of_one_owner_are_closed_together),
         TEST(test_numbers_beyond_the_table_are_found_and_refused),
+        TEST(test_e_3_sockets_left_by_a_turn_come_first_in_the_next),
+        TEST(test_e_3_polls_count_as_handled_once_nothing_of_them_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
