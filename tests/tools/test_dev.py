@@ -110,7 +110,8 @@ class Dev(unittest.TestCase):
     def test_help_lists_every_command(self):
         status, out = self.dev("help")
         self.assertEqual(status, 0)
-        for command in ("demo", "test", "setup", "fuzz", "build", "run", "bench", "lint", "help"):
+        for command in ("demo", "test", "setup", "fuzz", "build", "run", "bench", "lint", "package",
+                        "abi", "help"):
             self.assertIn(f"\n  {command} ", out)
 
 
