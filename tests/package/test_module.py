@@ -2,6 +2,7 @@
 """The module septet of a stock lua5.4: require "septet" makes a host, and septet.run runs tasks."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -131,6 +132,13 @@ print(require "septet".run(function() return "again" end))""")
                               text=True, check=False)
         self.assertEqual(done.stdout, "false\tseptet.run: this program runs its scripts as tasks "
                          "already; call the function itself\n")
+
+    def test_the_readmes_example_runs(self):
+        with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+            scripts = [text for text in re.findall(r"^```lua\n(.*?)^```", file.read(), re.M | re.S)
+                       if "septet.run" in text]
+        self.assertEqual(len(scripts), 1)
+        self.assertEqual(self.lua(scripts[0]), (0, "done\n", ""))
 
     def test_it_is_found_where_it_is_installed(self):
         with tempfile.TemporaryDirectory(prefix="septet-module-") as prefix:
