@@ -38,6 +38,14 @@ static void init_queues(struct spt_sched_queues *queues)
     spt_link_init(&queues->acyclic_waits);
 }
 
+static void init_tree(struct spt_sched *s)
+{
+    spt_scope_init_tree(&s->tree);
+    s->tree.trace = &s->trace;
+    s->tree.on_cancel = spt_task_record_cancel;
+    s->tree.on_cancel_pending = spt_op_cancel_wait;
+}
+
 void spt_core_open(struct spt_sched *s, lua_State *L, const struct spt_hooks *hooks,
                    uint32_t trace_records)
 {
@@ -46,10 +54,7 @@ void spt_core_open(struct spt_sched *s, lua_State *L, const struct spt_hooks *ho
     s->main = lua_tothread(L, -1);
     lua_pop(L, 1);
     init_queues(&s->queues);
-    spt_scope_init_tree(&s->tree);
-    s->tree.trace = &s->trace;
-    s->tree.on_cancel = spt_task_record_cancel;
-    s->tree.on_cancel_pending = spt_op_cancel_wait;
+    init_tree(s);
     s->now_ns = spt_sched_clock(s);
     s->anchors.ref = s->pool.ref = s->raised.ref = LUA_NOREF;
     if (spt_trace_init(&s->trace, trace_records) != SEPTET_OK)
@@ -91,7 +96,7 @@ static void dead_interrupt_delivered(void *ud)
 {
 }
 
-void spt_core_release(struct spt_sched *s)
+static void set_dead_hooks(struct spt_sched *s)
 {
     s->hooks = (struct spt_hooks){.now = dead_now,
                                   .wake = dead_wake,
@@ -99,6 +104,33 @@ void spt_core_release(struct spt_sched *s)
                                   .warn = dead_warn,
                                   .interrupt_delivered = dead_interrupt_delivered,
                                   .ud = s};
+}
+
+static void lose_below(struct spt_scope *top)
+{
+    for (struct spt_scope *at = top; at; at = spt_scope_next(top, at, true))
+        if (at->kind.is_root && at->task->wait.op)
+            spt_op_lose(at->task->wait.op);
+}
+
+void spt_core_lose(struct spt_sched *s)
+{
+    lose_below(&s->tree.mains);
+    lose_below(&s->tree.background);
+}
+
+void spt_core_init_closed(struct spt_sched *s)
+{
+    *s = (struct spt_sched){0};
+    init_queues(&s->queues);
+    init_tree(s);
+    set_dead_hooks(s);
+    spt_sched_refuse_awaits(s);
+}
+
+void spt_core_release(struct spt_sched *s)
+{
+    set_dead_hooks(s);
     s->debug_hook.count_hook = NULL;
     s->interrupt.requested = NULL;
     if (s->main) {

@@ -14,4 +14,11 @@ void spt_core_open(struct spt_sched *s, lua_State *L, const struct spt_hooks *ho
                    uint32_t trace_records);
 void spt_core_release(struct spt_sched *s);
 
+/* Closes all waits, because the Lua state is being closed. No task resumes any more. To be called
+ * before the release. */
+void spt_core_lose(struct spt_sched *s);
+
+/* Initialises a scheduler that has no Lua state and takes no task. */
+void spt_core_init_closed(struct spt_sched *s);
+
 #endif

@@ -36,16 +36,23 @@ struct spt_sched *spt_op_sched(const septet_op *op)
 
 /* --- making one --- */
 
+void spt_op_lose(septet_op *op)
+{
+    if (op->state != SPT_OP_ARMED && op->state != SPT_OP_DONE)
+        return;
+    task_of(op)->wait.op = NULL; /* a finalizer may cancel the task later */
+    if (op->state == SPT_OP_ARMED)
+        op->type->cancel(op);
+    op->state = SPT_OP_CLOSED;
+    if (op->type->close)
+        op->type->close(op);
+}
+
 /* Closes an operation that owns something and is too large for its task's slot, if the
  * lua_State is closed while it waits. */
 static int l_gc(lua_State *L)
 {
-    septet_op *op = lua_touserdata(L, 1);
-    if (op->state == SPT_OP_ARMED)
-        op->type->cancel(op);
-    if ((op->state == SPT_OP_ARMED || op->state == SPT_OP_DONE) && op->type->close)
-        op->type->close(op);
-    op->state = SPT_OP_CLOSED;
+    spt_op_lose(lua_touserdata(L, 1));
     return 0;
 }
 

@@ -54,6 +54,10 @@ int spt_op_checkpoint(lua_State *L, struct spt_sched *s);
  * shielded. Installed as the tree's on_cancel_pending. */
 void spt_op_cancel_wait(struct spt_scope *scope);
 
+/* Cancels and closes a wait that may not be resumed any more, because the Lua state is being
+ * closed. */
+void spt_op_lose(septet_op *op);
+
 /* Returns the scheduler of an operation; valid once it is made. */
 struct spt_sched *spt_op_sched(const septet_op *op);
 

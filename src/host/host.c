@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/time.h"
 #include "core/core.h"
@@ -14,6 +15,7 @@
 #include "core/pass.h"
 #include "core/sched.h"
 #include "host/call.h"
+#include "host/ends.h"
 #include "host/guard.h"
 #include "host/report.h"
 #include "host/run.h"
@@ -87,6 +89,7 @@ static int open_core(lua_State *L)
     spt_link_init(&core->env.resources);
     core->env.is_virtual = h->config.clock != SEPTET_CLOCK_REAL;
     core->env.manual = h->config.clock == SEPTET_CLOCK_MANUAL;
+    spt_ends_watch(L, h);
     h->core = core;
     spt_core_open(&core->sched, L, &world, h->config.trace_records);
     core->sched.counts.account.limits = h->config.limits;
@@ -178,35 +181,14 @@ static int host_open(septet_host *h)
     return rc;
 }
 
-/* Releases what scripts left open, last first: a stream before its session, and a session before
- * the driver. */
-static void release_resources(struct spt_env *env)
-{
-    while (!spt_list_is_empty(&env->resources)) {
-        struct spt_link *last = env->resources.prev;
-        spt_link_remove(last);
-        struct spt_resource *r = SPT_OF(last, struct spt_resource, link);
-        r->release(r);
-    }
-}
-
 static void host_close(septet_host *h)
 {
     struct spt_link scripts;
     spt_link_init(&scripts);
     if (h->core)
-        release_resources(&h->core->env);
-    if (h->driver) {
-        spt_driver_free(h->driver);
-        h->core->env.driver = NULL;
-    }
-    if (h->core) {
         spt_script_detach_all(h, &scripts);
-        spt_core_release(spt_host_sched(h));
-        h->core->env.loop = NULL;
-    }
-    if (h->core && h->config.lua)
-        h->core->env.config = NULL; /* the state's functions outlive it */
+    if (h->L)
+        spt_ends_close(h);
     if (h->L && !h->config.lua)
         lua_close(h->L);
     spt_script_free_all(&scripts);
@@ -222,6 +204,8 @@ septet_host *septet_new(const septet_config *config, int *status)
     septet_host *h = rc == SEPTET_EINVAL ? NULL : calloc(1, sizeof *h);
     if (h) {
         size_t size = config->size < sizeof *config ? config->size : sizeof *config;
+        h->life.thread = pthread_self();
+        h->life.process = getpid();
         septet_config_init(&h->config);
         spt_link_init(&h->callbacks.calls);
         memcpy(&h->config, config, size); /* an older embedder's is shorter */
@@ -254,10 +238,15 @@ int septet_free(septet_host *host)
 {
     if (!host)
         return SEPTET_OK;
-    if (spt_run_is_inside(host))
+    int rc = spt_run_check(host);
+    if (rc != SEPTET_OK && rc != SEPTET_ECLOSED)
+        return rc;
+    if (spt_loop_is_polling(host->loop))
         return SEPTET_EBUSY;
-    unwind(host);
-    spt_call_end_all(host);
+    if (rc == SEPTET_OK) {
+        unwind(host);
+        spt_call_end_all(host);
+    }
     host_close(host);
     return SEPTET_OK;
 }

@@ -4,6 +4,7 @@
 #include "host/run.h"
 
 #include <lauxlib.h>
+#include <unistd.h>
 
 #include "base/time.h"
 #include "core/check.h"
@@ -27,6 +28,23 @@
 bool spt_run_is_inside(const septet_host *h)
 {
     return spt_host_sched(h)->run.draining || h->turning || h->callbacks.running > 0;
+}
+
+int spt_run_check(const septet_host *h)
+{
+    if (h->life.process != getpid())
+        return SEPTET_ELOOP;
+    if (!pthread_equal(h->life.thread, pthread_self()))
+        return SEPTET_EINVAL;
+    if (spt_run_is_inside(h) || h->running)
+        return SEPTET_EBUSY;
+    return h->L ? SEPTET_OK : SEPTET_ECLOSED;
+}
+
+int spt_run_check_loop(const septet_host *h)
+{
+    int rc = spt_run_check(h);
+    return rc == SEPTET_OK && spt_loop_is_lost(h->loop) ? SEPTET_ELOOP : rc;
 }
 
 /* --- the drain --- */
@@ -141,6 +159,8 @@ uint64_t spt_run_drain(void *ud)
 {
     septet_host *h = ud;
     struct spt_sched *s = spt_host_sched(h);
+    if (!h->L) /* the embedder has closed the state */
+        return SPT_NEVER;
     spt_sched_enter(s);
     if (h->interrupt)
         spt_guard_act_on_interrupt(h);
@@ -201,44 +221,67 @@ static bool wakes_by_collection(septet_host *h)
     return true;
 }
 
-static void turn(septet_host *h)
+/* Ends a turn. Returns what its callbacks have left of the host. */
+static int end_turn(septet_host *h)
+{
+    h->turning = false;
+    if (!h->L)
+        return SEPTET_ECLOSED;
+    return spt_loop_is_lost(h->loop) ? SEPTET_ELOOP : SEPTET_OK;
+}
+
+static int turn(septet_host *h)
 {
     h->turning = true;
     spt_loop_run_once(h->loop, true);
-    h->turning = false;
+    return end_turn(h);
 }
 
-void spt_run_step(septet_host *h)
+int spt_run_step(septet_host *h)
 {
     h->turning = true;
     spt_loop_step(h->loop);
-    h->turning = false;
+    return end_turn(h);
+}
+
+/* Turns the loop until no task is alive. Counts the deadlocks that it breaks. */
+static int run_turns(septet_host *h, unsigned *deadlocks)
+{
+    int rc = SEPTET_OK;
+    for (const struct spt_sched *s = spt_host_sched(h);
+         rc == SEPTET_OK && (s->counts.live > 0 || spt_sched_busy(s));) {
+        rc = turn(h);
+        if (rc != SEPTET_OK || (h->deadlock.found && *deadlocks == 0 && wakes_by_collection(h)))
+            continue;
+        if (h->deadlock.found)
+            break_deadlock(h, ++*deadlocks);
+        else if (*deadlocks > 0 && outstays(h))
+            break_deadlock(h, *deadlocks = DEADLOCKS_MAX + 1);
+    }
+    return rc;
 }
 
 int septet_run(septet_host *host)
 {
     struct spt_sched *s = spt_host_sched(host);
-    if (spt_run_is_inside(host) || host->running)
-        return SEPTET_EBUSY;
+    int rc = spt_run_check_loop(host);
+    if (rc != SEPTET_OK)
+        return rc;
     uint32_t failures = host->failures, cancelled_mains = s->counts.cancelled_mains;
     unsigned deadlocks = 0;
     host->running = true;
     host->interrupted = host->ending = false;
-    while (s->counts.live > 0 || spt_sched_busy(s)) {
-        turn(host);
-        if (host->deadlock.found && deadlocks == 0 && wakes_by_collection(host))
-            continue;
-        if (host->deadlock.found)
-            break_deadlock(host, ++deadlocks);
-        else if (deadlocks > 0 && outstays(host))
-            break_deadlock(host, deadlocks = DEADLOCKS_MAX + 1);
-    }
+    rc = run_turns(host, &deadlocks);
     host->running = false;
+    if (rc == SEPTET_ECLOSED) /* and the core was replaced */
+        return rc;
     spt_sched_end_run(s);
     s->interrupt.undelivered = 0;
     spt_sched_enter(s);
     spt_trace_flush(&host->core->env);
     spt_sched_leave(s);
+    if (rc != SEPTET_OK)
+        return rc;
     if (deadlocks > 0)
         return SEPTET_EDEADLOCK;
     if (host->interrupted && s->counts.cancelled_mains != cancelled_mains)
@@ -248,8 +291,9 @@ int septet_run(septet_host *host)
 
 int septet_advance(septet_host *host, uint64_t ns)
 {
-    if (spt_run_is_inside(host))
-        return SEPTET_EBUSY;
+    int rc = spt_run_check(host);
+    if (rc != SEPTET_OK)
+        return rc;
     if (!host->core->env.is_virtual)
         return SEPTET_EINVAL;
     uint64_t to_ns = spt_timer_instant(spt_loop_now(host->loop), ns);

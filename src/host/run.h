@@ -13,11 +13,23 @@ uint64_t spt_run_drain(void *ud);
 bool spt_run_is_due(septet_host *h);
 
 /* Polls once, without waiting, and drains once, until the deadline of the loop's budget. The drain
- * runs at least one task if one is ready. */
-void spt_run_step(septet_host *h);
+ * runs at least one task if one is ready. Returns like spt_run_check(). */
+int spt_run_step(septet_host *h);
 
 /* Returns true inside a drain or a turn of the loop, where the host can be neither run nor
  * freed. */
 bool spt_run_is_inside(const septet_host *h);
+
+/* Returns SEPTET_OK if the host can be run or freed. Otherwise the status of the call that tries:
+ *
+ * - SEPTET_EINVAL: in another thread than that which made the host.
+ * - SEPTET_EBUSY: inside it.
+ * - SEPTET_ECLOSED: its Lua state was closed. It can be freed.
+ * - SEPTET_ELOOP: in a child process after fork(). */
+int spt_run_check(const septet_host *h);
+
+/* Like spt_run_check(), but also returns SEPTET_ELOOP if handles of the loop were closed. Such a
+ * host can be freed, but not run. */
+int spt_run_check_loop(const septet_host *h);
 
 #endif

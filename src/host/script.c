@@ -158,6 +158,8 @@ static int load(septet_script *script, struct spt_load_chunk *chunk)
     septet_host *h = script->host;
     struct spt_load_spawn spawn = {
         .host = h, .script = &script->core, .name = script->name ? script->name : "main"};
+    if (!h->L)
+        return SEPTET_ECLOSED;
     chunk->globals = script->globals;
     int rc = lua_checkstack(h->L, 4) ? spt_load_chunk(&spawn, chunk) : SEPTET_ENOMEM;
     if (rc != SEPTET_OK)
@@ -254,7 +256,7 @@ int septet_script_cancel(septet_script *script, const char *reason)
     struct cancellation c = {
         .script = script, .reason = reason, .nth = script->core.sched->tree.cancellations};
     spt_script_cancel(&script->core, NULL);
-    if (!reason)
+    if (!reason || !L)
         return SEPTET_OK;
     if (!lua_checkstack(L, 4))
         return SEPTET_ENOMEM;
@@ -288,4 +290,19 @@ void spt_script_free_all(struct spt_link *list)
 {
     for (struct spt_link *l; (l = spt_list_pop(list));)
         free_script(SPT_OF(l, struct spt_script, link)->handle);
+}
+
+void spt_script_lose_all(septet_host *h, struct spt_sched *to)
+{
+    struct spt_link list;
+    spt_script_detach_all(h, &list);
+    for (struct spt_link *l; (l = spt_list_pop(&list));) {
+        septet_script *script = SPT_OF(l, struct spt_script, link)->handle;
+        uint32_t id = script->core.id;
+        script->core.account = (struct spt_account){.limits = script->core.account.limits};
+        spt_script_open(&script->core, to);
+        script->core.id = id;
+        script->globals = script->kept = LUA_NOREF;
+        script->last = NULL;
+    }
 }

@@ -23,4 +23,8 @@ struct septet_script {
 void spt_script_detach_all(septet_host *h, struct spt_link *list);
 void spt_script_free_all(struct spt_link *list);
 
+/* Moves the scripts of a host to another scheduler, without tasks and values, because its Lua state
+ * is being closed. */
+void spt_script_lose_all(septet_host *h, struct spt_sched *to);
+
 #endif

@@ -4,9 +4,11 @@
 #define SPT_HOST_STATE_H
 
 #include <lua.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "core/sched.h"
 #include "op/env.h"
@@ -44,12 +46,21 @@ struct spt_host_callbacks {
     struct spt_link calls; /* of septet_call(), until their on_result has returned */
 };
 
+/* How long the host may be used, and where. */
+struct spt_host_life {
+    pthread_t thread; /* in which it was made */
+    pid_t process;    /* likewise */
+    /* the core once the embedder has closed the Lua state: it has no tasks */
+    struct spt_host_core closed_core;
+};
+
 struct septet_host {
     septet_config config;
-    lua_State *L; /* owned, unless config.lua */
-    struct spt_host_core *core;
+    lua_State *L;               /* owned, unless config.lua; NULL once the embedder has closed it */
+    struct spt_host_core *core; /* in the Lua state, or in `life` once that is closed */
     struct spt_loop *loop;
     struct spt_driver *driver;
+    struct spt_host_life life;
     uint32_t failures; /* number of unhandled failures so far */
     bool running;      /* inside septet_run */
     bool turning;      /* in a turn of the loop made by septet_run() or _step() */

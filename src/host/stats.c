@@ -16,7 +16,7 @@ static uint64_t count_scripts(const struct spt_sched *s)
 
 static uint64_t count_memory(lua_State *L)
 {
-    return (uint64_t)lua_gc(L, LUA_GCCOUNT) * 1024 + (uint64_t)lua_gc(L, LUA_GCCOUNTB);
+    return L ? (uint64_t)lua_gc(L, LUA_GCCOUNT) * 1024 + (uint64_t)lua_gc(L, LUA_GCCOUNTB) : 0;
 }
 
 int septet_get_stats(const septet_host *host, septet_stats *stats)

@@ -14,12 +14,15 @@ static bool is_idle(septet_host *h)
     return !spt_run_is_due(h) && spt_driver_requests(h->driver) == 0 && spt_loop_is_quiet(h->loop);
 }
 
-/* Turns the loop until nothing is new or the budget's deadline has passed. */
-static void run_turns(septet_host *h, struct spt_turn_budget *budget)
+/* Turns the loop until nothing is new or the budget's deadline has passed. Returns like
+ * spt_run_step(). */
+static int run_turns(septet_host *h, struct spt_turn_budget *budget)
 {
+    int rc;
     do {
-        spt_run_step(h);
-    } while (h->more && !spt_turn_budget_is_late(budget));
+        rc = spt_run_step(h);
+    } while (rc == SEPTET_OK && h->more && !spt_turn_budget_is_late(budget));
+    return rc;
 }
 
 /* Returns what the step that has ended reports. */
@@ -33,14 +36,17 @@ static int result(const septet_host *h)
 
 int septet_step_until(septet_host *host, uint64_t until_ns)
 {
-    struct spt_sched *s = spt_host_sched(host);
     struct spt_turn_budget *budget = spt_loop_budget(host->loop);
-    if (spt_run_is_inside(host))
-        return SEPTET_EBUSY;
+    int rc = spt_run_check_loop(host);
+    if (rc != SEPTET_OK)
+        return rc;
     budget->until_ns = until_ns < SPT_NEVER ? until_ns : SPT_NEVER - 1;
     if (!is_idle(host))
-        run_turns(host, budget);
+        rc = run_turns(host, budget);
     budget->until_ns = SPT_NEVER;
+    if (rc != SEPTET_OK)
+        return rc;
+    struct spt_sched *s = spt_host_sched(host);
     if (s->counts.live == 0 && s->run.exiting)
         spt_sched_end_exit(s);
     return result(host);
@@ -55,8 +61,9 @@ int septet_step(septet_host *host, uint64_t budget_us)
 int septet_next(septet_host *host, septet_wait *wait)
 {
     struct spt_turn_budget *budget = spt_loop_budget(host->loop);
-    if (spt_run_is_inside(host))
-        return SEPTET_EBUSY;
+    int rc = spt_run_check_loop(host);
+    if (rc != SEPTET_OK)
+        return rc;
     if (host->config.loop)
         return SEPTET_EINVAL;
     budget->until_ns = 0; /* late from the start: as little as possible is read */
@@ -64,6 +71,9 @@ int septet_next(septet_host *host, septet_wait *wait)
     spt_loop_poll(host->loop);
     host->turning = false;
     budget->until_ns = SPT_NEVER;
+    rc = spt_run_check_loop(host);
+    if (rc != SEPTET_OK)
+        return rc;
     wait->fd = uv_backend_fd(spt_loop_uv(host->loop));
     wait->timeout_ms = spt_run_is_due(host) ? 0 : spt_loop_timeout(host->loop);
     return SEPTET_OK;

@@ -222,6 +222,8 @@ void spt_http_call_set_hooks(lua_State *L, int index, const void *key)
 static int deliver_protected(lua_State *L)
 {
     struct spt_http_call *call = lua_touserdata(L, 1);
+    if (!call->pool->env->driver) /* the host has ended */
+        return 0;
     luaL_getsubtable(L, LUA_REGISTRYINDEX, HOOKS);
     if (lua_rawgetp(L, -1, call->hooks) == LUA_TNIL)
         return 0;
