@@ -358,18 +358,42 @@ function core.scope_left(outer) end
 ---@param scope septet.Group
 function core.scope_abandon(scope) end
 
---- Stores the function that ends blocks left open, for coroutines and for tasks that end.
----@param fn function
-function core.set_unwind(fn) end
-
 --- Ends the blocks left open inside `outer`. In lua/septet/task/group.lua.
 ---@async
 ---@param outer septet.Group|userdata
 ---@param left boolean true if their body has ended, false if their coroutine died
 ---@param err any
----@param traceback userdata|nil
+---@param dead thread|nil the coroutine that died of the error
 ---@return any err the resulting error
-function core.unwind(outer, left, err, traceback) end
+function core.unwind(outer, left, err, dead) end
+
+--- Returns the lines of the stack of a dead coroutine.
+---@param dead thread
+---@return string
+function core.frames(dead) end
+
+-- --- src/op/block_run.c ---
+
+--- Opens a scope as core.scope() does, calls fn(...) protected, and returns what
+--- leave(scope, seconds, ok, ...) returns for its results. The scope is closed on every path.
+---@async
+---@param is_group boolean
+---@param shield boolean
+---@param seconds number|nil
+---@param leave function|nil ends the scope; nil if `fn` does
+---@param fn function a group's, and one that ends the scope, gets the scope as its first argument
+---@param ... any
+---@return any ...
+function core.run_block(is_group, shield, seconds, leave, fn, ...) end
+
+--- Makes fn(scope, error) what ends a block in a variable.
+---@param fn function
+function core.set_close_block(fn) end
+
+--- Makes fn(outer, left, error, coroutine) what ends blocks left open, for coroutines and for tasks
+--- that end.
+---@param fn function
+function core.set_unwind(fn) end
 
 -- --- src/op/event.c, src/op/semaphore.c, src/op/lock.c, src/op/channel.c ---
 

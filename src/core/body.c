@@ -34,7 +34,7 @@ static int on_error(lua_State *L)
         spt_error_push(L, "error", "nil error");
         lua_replace(L, 1);
     }
-    if (!s->current || !spt_traceback_handle(L))
+    if (!s->current || !spt_traceback_handle(L, true))
         return 1;
     // stack: error, traceback
     if (spt_error_is(L, 1, NULL) && !lua_isnil(L, 2))
@@ -109,11 +109,22 @@ static int closed(lua_State *L, int status, lua_KContext ctx)
 
 const char spt_body_unwind = 0;
 
+/* Cancels the tasks of the blocks open inside `outer`. Their coroutine has died, so they have
+ * failed, whether or not there is memory for the rest. */
+static void fail_open(const struct spt_task *t, const struct spt_scope *outer)
+{
+    for (struct spt_scope *s = t->scope; s != outer && s != &t->root; s = s->parent)
+        if (!s->cancel_pending)
+            spt_scope_cancel(s, "sibling", NULL);
+}
+
 bool spt_body_push_unwind(lua_State *L, const struct spt_task *t, struct spt_scope *outer,
                           lua_State *dead)
 {
     if (t->scope == outer)
         return false;
+    if (dead)
+        fail_open(t, outer);
     luaL_checkstack(L, 6, "out of stack for an error");
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, &spt_body_unwind) != LUA_TFUNCTION) {
         lua_pop(L, 1);
@@ -124,10 +135,12 @@ bool spt_body_push_unwind(lua_State *L, const struct spt_task *t, struct spt_sco
     lua_insert(L, -2);
     lua_pushboolean(L, !dead);
     lua_insert(L, -2);
-    if (dead)
-        spt_frames_push(L, dead, 0);
-    else
+    if (dead) {
+        lua_pushthread(dead);
+        lua_xmove(dead, L, 1);
+    } else {
         lua_pushnil(L);
+    }
     return true;
 }
 

@@ -13,7 +13,7 @@ struct spt_task;
 int spt_body_run(lua_State *L);
 
 /* The registry key of the function that ends blocks which were left open: unwind(outer, left,
- * error, traceback). It ends the blocks inside the scope `outer`, innermost first, and returns the
+ * error, coroutine). It ends the blocks inside the scope `outer`, innermost first, and returns the
  * resulting error. `left` is true if their body has ended, false if the error killed a coroutine
  * that opened them. */
 extern const char spt_body_unwind;

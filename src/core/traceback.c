@@ -298,7 +298,7 @@ static void keep_for_block(lua_State *L, const struct spt_task *t)
     lua_pop(L, 2);
 }
 
-bool spt_traceback_handle(lua_State *L)
+bool spt_traceback_handle(lua_State *L, bool in_block)
 {
     struct spt_sched *s = spt_sched_of(L);
     struct spt_task *t = s ? s->current : NULL;
@@ -306,14 +306,14 @@ bool spt_traceback_handle(lua_State *L)
     if (!lua_checkstack(L, 30)) /* the stack has overflowed */
         return false;
     take(L, t);
-    if (t && t->scope->kind.cancels_children_only && !lua_isnil(L, -1))
+    if (in_block && t && t->scope->kind.cancels_children_only && !lua_isnil(L, -1))
         keep_for_block(L, t);
     return true;
 }
 
 static int on_error(lua_State *L)
 {
-    if (!spt_traceback_handle(L))
+    if (!spt_traceback_handle(L, !lua_isboolean(L, lua_upvalueindex(1))))
         return 1;
     lua_replace(L, lua_upvalueindex(1));
     lua_pushvalue(L, 1);
@@ -333,6 +333,12 @@ void spt_traceback_push_handler(lua_State *L, bool unwinding)
     lua_pushnil(L);
     lua_pushnil(L);
     lua_pushcclosure(L, unwinding ? on_error_unwinding : on_error, 2);
+}
+
+void spt_traceback_reuse_handler(lua_State *L, int handler)
+{
+    lua_pushboolean(L, 1);
+    lua_setupvalue(L, handler, 1);
 }
 
 void spt_traceback_caught(lua_State *L, int handler, int error)
@@ -361,7 +367,7 @@ static void set_death(lua_State *L, lua_State *co)
 
 int spt_traceback_on_death(lua_State *co)
 {
-    if (spt_traceback_handle(co))
+    if (spt_traceback_handle(co, true))
         set_death(co, co);
     return 1;
 }

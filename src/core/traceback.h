@@ -37,13 +37,17 @@ int spt_traceback_raise_failure(lua_State *L, int handle, const struct spt_task 
 
 /* Leaves the error and its traceback on the stack; for a message handler, called with the error.
  * The traceback is nil for an error that only unwinds a task. Returns false, with the error alone,
- * if the stack has no room. */
-bool spt_traceback_handle(lua_State *L);
+ * if the stack has no room. `in_block`: the block of a group in a variable may surround what
+ * raised, and then gets the traceback. */
+bool spt_traceback_handle(lua_State *L, bool in_block);
 
 /* Pushes a message handler for one protected call of Septet's. spt_traceback_caught() reads its
  * traceback afterwards. If `unwinding`, it keeps tracebacks of Cancelled and GeneratorClosed
  * alone. */
 void spt_traceback_push_handler(lua_State *L, bool unwinding);
+
+/* Readies a handler for another protected call, of a function that ends a block. */
+void spt_traceback_reuse_handler(lua_State *L, int handler);
 
 /* Pushes the traceback that the handler at `handler` has kept of the error at `error`, nil if
  * none. */

@@ -25,8 +25,6 @@
 #include "op/env.h"
 #include "op/openers.h"
 
-#define META "septet.scope"
-
 /* --- the join --- */
 
 struct scope_op {
@@ -85,7 +83,7 @@ static const septet_op_type scope_type = {
 
 struct spt_scope *spt_block_check(lua_State *L, int arg)
 {
-    return spt_check_udata(L, arg, META, "group");
+    return spt_check_udata(L, arg, SPT_BLOCK_META, "group");
 }
 
 static int raise_misplaced(lua_State *L)
@@ -129,7 +127,7 @@ struct spt_scope *spt_block_check_innermost(lua_State *L, int arg)
 
 /* scope_join(scope): waits until the scope has no live task. Only the task that opened the scope
  * may call it, because the scope has one waiter and cancellation does not reach the wait. */
-static int l_join(lua_State *L)
+int spt_block_join(lua_State *L)
 {
     struct spt_scope *scope = check_own(L, 1);
     struct scope_op *join =
@@ -138,19 +136,22 @@ static int l_join(lua_State *L)
     return spt_op_wait(L, &join->op, true);
 }
 
+bool spt_block_is_innermost(const struct spt_scope *scope)
+{
+    const struct spt_task *t = spt_sched_of_scope(scope)->current;
+    const struct spt_frame *frame = t ? t->turn.frame : NULL;
+    return t && scope->open && t->scope == scope && (!frame || frame->scope != scope) &&
+           t->id == SPT_OF(scope, const struct spt_block, scope)->owner;
+}
+
 /* --- opening and closing --- */
 
-/* scope(is_group, shield, seconds, tasks_only): opens a scope in the running task. `is_group`: a
- * task that fails cancels the others. `shield`: cancellation from outside stops here. `seconds`:
- * its deadline from now, nil for none. `tasks_only`: cancelling it cancels only its tasks. */
-static int l_scope(lua_State *L)
+struct spt_scope *spt_block_open(lua_State *L, struct spt_sched *s, struct spt_scope_kind kind,
+                                 uint64_t ns)
 {
-    struct spt_sched *s = spt_env(L)->sched;
     struct spt_task *t = s->current;
-    uint64_t ns = spt_check_opt_seconds(L, 3, SPT_NEVER);
-    lua_settop(L, 4);
     if (!t)
-        return spt_error_usage(L, "cannot open a scope here: not inside a task");
+        spt_error_usage(L, "cannot open a scope here: not inside a task");
     spt_op_check(L, s); /* its join will have to wait */
     struct spt_block *block = lua_newuserdatauv(L, sizeof *block, SPT_BLOCK_UV_LAST);
     struct spt_scope *scope = &block->scope; /* the other functions use the userdata as this */
@@ -158,24 +159,63 @@ static int l_scope(lua_State *L)
     block->owner = t->id;
     spt_link_init(&block->starts);
     spt_link_init(&block->start);
-    luaL_setmetatable(L, META);
+    luaL_setmetatable(L, SPT_BLOCK_META);
     spt_task_push(L, t); // stack: ..., scope, task
     lua_getiuservalue(L, -1, SPT_TASK_UV_SCOPE);
     lua_setiuservalue(L, -3, SPT_BLOCK_UV_AROUND);
     lua_pushvalue(L, -2);
     lua_setiuservalue(L, -2, SPT_TASK_UV_SCOPE);
     lua_pop(L, 1);
-    const struct spt_scope_kind kind = {.is_block = true,
-                                        .shield = lua_toboolean(L, 2),
-                                        .cancels_on_failure = lua_toboolean(L, 1),
-                                        .cancels_children_only = lua_toboolean(L, 4)};
+    kind.is_block = true;
     spt_scope_open(scope, kind, t->scope, t);
     if (scope->kind.cancels_children_only) /* a variable, which may be left open */
         spt_trace_pin(&s->trace, block->spawn_place = spt_inspect_place(L, s, 1));
     t->scope = scope;
     if (ns != SPT_NEVER)
         spt_scope_set_deadline(block, spt_timer_instant(spt_sched_clock(s), ns));
+    return scope;
+}
+
+/* scope(is_group, shield, seconds, tasks_only): opens a scope in the running task. `is_group`: a
+ * task that fails cancels the others. `shield`: cancellation from outside stops here. `seconds`:
+ * its deadline from now, nil for none. `tasks_only`: cancelling it cancels only its tasks. */
+static int l_scope(lua_State *L)
+{
+    uint64_t ns = spt_check_opt_seconds(L, 3, SPT_NEVER);
+    lua_settop(L, 4);
+    if (lua_toboolean(L, 4)) /* no allocation may follow once the scope is open */
+        spt_traceback_push_handler(L, false);
+    spt_block_open(L, spt_env(L)->sched,
+                   (struct spt_scope_kind){.shield = lua_toboolean(L, 2),
+                                           .cancels_on_failure = lua_toboolean(L, 1),
+                                           .cancels_children_only = lua_toboolean(L, 4)},
+                   ns);
+    if (lua_toboolean(L, 4)) {
+        lua_pushvalue(L, 5);
+        lua_setiuservalue(L, -2, SPT_BLOCK_UV_HANDLER);
+    }
     return 1;
+}
+
+bool spt_block_is_inside(const struct spt_task *t, const void *outer)
+{
+    const struct spt_scope *s = t->scope;
+    while (s != outer && s != &t->root)
+        s = s->parent;
+    return s == outer && s != t->scope;
+}
+
+void spt_block_close(lua_State *L, int handle)
+{
+    struct spt_scope *scope = lua_touserdata(L, handle);
+    struct spt_task *t = scope->task;
+    handle = lua_absindex(L, handle);
+    spt_scope_close(scope);
+    t->scope = scope->parent;
+    spt_task_push(L, t);
+    lua_getiuservalue(L, handle, SPT_BLOCK_UV_AROUND);
+    lua_setiuservalue(L, -2, SPT_TASK_UV_SCOPE);
+    lua_pop(L, 1);
 }
 
 /* scope_close(scope): closes the running task's innermost scope, which must be joined. Returns
@@ -184,19 +224,13 @@ static int l_scope(lua_State *L)
 static int l_close(lua_State *L)
 {
     struct spt_scope *scope = spt_block_check_innermost(L, 1);
-    struct spt_task *t = spt_sched_of_scope(scope)->current;
     if (scope->tasks.live > 0)
         return spt_error_usage(L, "the scope has live tasks: join it first");
     lua_pushboolean(L, spt_scope_catches_cancel(scope));
     lua_pushstring(L, scope->cancel.source);
     lua_pushboolean(L, scope->tasks.cancelled);
     lua_pushboolean(L, scope->tasks.any);
-    spt_scope_close(scope);
-    t->scope = scope->parent;
-    spt_task_push(L, t);
-    lua_getiuservalue(L, 1, SPT_BLOCK_UV_AROUND);
-    lua_setiuservalue(L, -2, SPT_TASK_UV_SCOPE);
-    lua_pop(L, 1);
+    spt_block_close(L, 1);
     return 4;
 }
 
@@ -371,7 +405,7 @@ static const luaL_Reg methods[] = {{"spawn", l_spawn},
                                    {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"scope", l_scope},
-                                     {"scope_join", l_join},
+                                     {"scope_join", spt_block_join},
                                      {"scope_close", l_close},
                                      {"scope_fail", l_fail},
                                      {"scope_leave", l_leave},
@@ -384,9 +418,9 @@ static const luaL_Reg functions[] = {{"scope", l_scope},
 
 void spt_open_block(lua_State *L, struct spt_env *env)
 {
-    spt_new_type(L, env, META, methods);
+    spt_new_type(L, env, SPT_BLOCK_META, methods);
     spt_add_functions(L, env, functions);
-    luaL_getmetatable(L, META);
+    luaL_getmetatable(L, SPT_BLOCK_META);
     lua_pushlightuserdata(L, env);
     lua_getfield(L, -2, "__index"); /* stack: core, metatable, env, methods */
     lua_pushvalue(L, -1);

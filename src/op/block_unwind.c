@@ -6,6 +6,7 @@
 #include "core/body.h"
 #include "core/check.h"
 #include "core/error.h"
+#include "core/frames.h"
 #include "core/inspect.h"
 #include "core/sched.h"
 #include "core/task.h"
@@ -75,22 +76,13 @@ static int l_caught(lua_State *L)
     return 1;
 }
 
-/* Returns true if `outer` is one of the task's open scopes and another is open inside it. */
-static bool is_open_inside(const struct spt_task *t, const void *outer)
-{
-    const struct spt_scope *s = t->scope;
-    while (s != outer && s != &t->root)
-        s = s->parent;
-    return s == outer && s != t->scope;
-}
-
 /* scope_left(outer): returns the innermost block open in the running task and marks it as unwound,
  * because its own code left it open. Returns nil if that block is `outer`, a scope or its
  * address. */
 static int l_left(lua_State *L)
 {
     struct spt_task *t = spt_env(L)->sched->current;
-    if (!t || !is_open_inside(t, lua_touserdata(L, 1)))
+    if (!t || !spt_block_is_inside(t, lua_touserdata(L, 1)))
         return 0;
     SPT_OF(t->scope, struct spt_block, scope)->unwound = true;
     spt_task_push(L, t);
@@ -108,21 +100,18 @@ static int l_abandon(lua_State *L)
     return 0;
 }
 
-/* set_unwind(fn): stores the function that ends blocks left open, for coroutines and for tasks that
- * end. */
-static int l_set_unwind(lua_State *L)
+/* frames(coroutine): returns the lines of the stack of a dead coroutine. */
+static int l_frames(lua_State *L)
 {
-    luaL_checktype(L, 1, LUA_TFUNCTION);
-    lua_settop(L, 1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &spt_body_unwind);
-    return 0;
+    luaL_checktype(L, 1, LUA_TTHREAD);
+    spt_frames_push(L, lua_tothread(L, 1), 0);
+    return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"closers", l_closers},       {"scope_closers", l_scope_closers},
-    {"scope_ends", l_ends},       {"scope_caught", l_caught},
-    {"scope_left", l_left},       {"scope_abandon", l_abandon},
-    {"set_unwind", l_set_unwind}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"closers", l_closers}, {"scope_closers", l_scope_closers},
+                                     {"scope_ends", l_ends}, {"scope_caught", l_caught},
+                                     {"scope_left", l_left}, {"scope_abandon", l_abandon},
+                                     {"frames", l_frames},   {NULL, NULL}};
 
 void spt_open_block_unwind(lua_State *L, struct spt_env *env)
 {

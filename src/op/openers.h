@@ -12,6 +12,7 @@ void spt_open_sleep(lua_State *L, struct spt_env *env);
 void spt_open_join(lua_State *L, struct spt_env *env);
 void spt_open_completions(lua_State *L, struct spt_env *env);
 void spt_open_block(lua_State *L, struct spt_env *env);
+void spt_open_block_run(lua_State *L, struct spt_env *env);
 void spt_open_block_unwind(lua_State *L, struct spt_env *env);
 void spt_open_http(lua_State *L, struct spt_env *env);
 void spt_open_wait_idle(lua_State *L, struct spt_env *env);

@@ -12,7 +12,7 @@ local args = require "septet.internal.args"
 
 -- Local for speed: measured by bench/models.lua.
 local is, try, raise = core.is, core.try, core.raise
-local new_scope, join, close = core.scope, core.scope_join, core.scope_close
+local join, close, run_block = core.scope_join, core.scope_close, core.run_block
 
 -- Ends the blocks that a scope's body left open. Returns the body's results, or false and what its
 -- error became.
@@ -57,12 +57,20 @@ local function after_leave(absorbed, ok, ...)
   if not absorbed then raise(...) end
 end
 
+local function leave_block(scope, _, ...)
+  return after_leave(leave(scope, ...))
+end
+
 -- Like after_leave(), but returns true before the values, and false if the block itself was
 -- cancelled.
 local function after_move_on(absorbed, ok, ...)
   if ok then return true, ... end
   if not absorbed then raise(...) end
   return false
+end
+
+local function leave_move_on(scope, _, ...)
+  return after_move_on(leave(scope, ...))
 end
 
 -- Like after_leave(), but raises Timeout if the deadline of `scope` ended the block.
@@ -75,6 +83,10 @@ local function after_timeout(seconds, scope, absorbed, ok, ...)
   return after_leave(absorbed, ok, ...)
 end
 
+local function leave_timeout(scope, seconds, ...)
+  return after_timeout(seconds, scope, leave(scope, ...))
+end
+
 --- Calls fn(...) with a timeout. When it passes, fn's current or next wait raises Cancelled. Once
 --- fn has unwound, timeout() raises Timeout. Tasks spawned in fn end with it.
 ---@async
@@ -85,8 +97,7 @@ end
 function blocks.timeout(seconds, fn, ...)
   args.seconds(seconds, 1, "timeout")
   args.callable(fn, 2, "timeout")
-  local scope = new_scope(false, false, seconds)
-  return after_timeout(seconds, scope, leave(scope, try(fn, ...)))
+  return run_block(false, false, seconds, leave_timeout, fn, ...)
 end
 
 --- Like timeout(), but returns false if fn is late, instead of raising Timeout.
@@ -99,8 +110,7 @@ end
 function blocks.move_on_after(seconds, fn, ...)
   args.seconds(seconds, 1, "move_on_after")
   args.callable(fn, 2, "move_on_after")
-  local scope = new_scope(false, false, seconds)
-  return after_move_on(leave(scope, try(fn, ...)))
+  return run_block(false, false, seconds, leave_move_on, fn, ...)
 end
 
 --- Calls fn(...) shielded from cancellation and deadlines from outside. They take effect at the
@@ -111,8 +121,7 @@ end
 ---@return any ... what fn returned
 function blocks.shield(fn, ...)
   args.callable(fn, 1, "shield")
-  local scope = new_scope(false, true)
-  return after_leave(leave(scope, try(fn, ...)))
+  return run_block(false, true, nil, leave_block, fn, ...)
 end
 
 --- Calls fn(...) in a shield with a timeout. For clean-up that has to wait.
@@ -125,8 +134,7 @@ end
 function blocks.cleanup(seconds, fn, ...)
   args.seconds(seconds, 1, "cleanup")
   args.callable(fn, 2, "cleanup")
-  local scope = new_scope(false, true, seconds)
-  return after_move_on(leave(scope, try(fn, ...)))
+  return run_block(false, true, seconds, leave_move_on, fn, ...)
 end
 
 return blocks

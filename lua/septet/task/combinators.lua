@@ -11,7 +11,7 @@ local probe = require "septet.internal.probe"
 
 -- Local for speed: measured by bench/models.lua.
 local is, try, raise, outcome = core.is, core.try, core.raise, core.outcome
-local new_scope, join = core.scope, core.scope_join
+local join, run_block = core.scope_join, core.run_block
 local leave, shielded = blocks.leave, blocks.shield
 
 local function is_task(value)
@@ -162,19 +162,8 @@ local gather_options = { limit = "count", settled = "boolean" }
 local wait_options = { timeout = "seconds", return_when = "string" }
 local completed_options = { timeout = "seconds" }
 
---- Runs functions and tasks concurrently and waits for all. The first failure cancels the others
---- and is raised unchanged once they have ended. Later failures go to on_unhandled. Cancelling the
---- waiter cancels all.
----@async
----@param list (function|septet.Task)[]
----@param options {limit: integer|nil, settled: boolean|nil}|nil `limit`: number of functions that
---- run at once. `settled`: raises no member's error. Each result is {status=, value=} or
---- {status=, error=}
----@return table results in the list's order, the first value of each; `n` is their number
-function combinators.gather(list, options)
-  args.list(list, 1, "gather", gather_options)
-  options = args.options(options, gather_options, "gather")
-  local scope = new_scope(false, false)
+-- Gathers in a scope of its own, which it leaves.
+local function gather_in(scope, list, options)
   local ok, set, tasks, each, by_fn = try(members, scope, list, options)
   if not ok then
     leave(scope)
@@ -191,6 +180,38 @@ function combinators.gather(list, options)
   local results = options.settled and settled_results(each) or set:values(each)
   results.n = #each
   return results
+end
+
+--- Runs functions and tasks concurrently and waits for all. The first failure cancels the others
+--- and is raised unchanged once they have ended. Later failures go to on_unhandled. Cancelling the
+--- waiter cancels all.
+---@async
+---@param list (function|septet.Task)[]
+---@param options {limit: integer|nil, settled: boolean|nil}|nil `limit`: number of functions that
+--- run at once. `settled`: raises no member's error. Each result is {status=, value=} or
+--- {status=, error=}
+---@return table results in the list's order, the first value of each; `n` is their number
+function combinators.gather(list, options)
+  args.list(list, 1, "gather", gather_options)
+  options = args.options(options, gather_options, "gather")
+  return run_block(false, false, nil, nil, gather_in, list, options)
+end
+
+local function race_in(scope, fns)
+  local ok, set, tasks = try(completions, fns, "race", function(fn) return scope:spawn(fn) end)
+  if not ok then
+    leave(scope)
+    raise(set, tasks)
+  end
+  local waited, err, traceback = try(set.wait, set, "first")
+  local first = tasks[set:take()]
+  -- The others may have raised its failure again: it is observed before they are reported.
+  if waited then try(core.seen, first) end
+  cancel_and_join(tasks, set, scope, first)
+  set:close()
+  leave(scope)
+  if not waited then raise(err, traceback) end
+  return outcome(first)
 end
 
 --- Runs functions concurrently until the first one ends, then cancels the others and waits for
@@ -210,21 +231,7 @@ function combinators.race(fns)
         i)
     end
   end
-  local scope = new_scope(false, false)
-  local ok, set, tasks = try(completions, fns, "race", function(fn) return scope:spawn(fn) end)
-  if not ok then
-    leave(scope)
-    raise(set, tasks)
-  end
-  local waited, err, traceback = try(set.wait, set, "first")
-  local first = tasks[set:take()]
-  -- The others may have raised its failure again: it is observed before they are reported.
-  if waited then try(core.seen, first) end
-  cancel_and_join(tasks, set, scope, first)
-  set:close()
-  leave(scope)
-  if not waited then raise(err, traceback) end
-  return outcome(first)
+  return run_block(false, false, nil, nil, race_in, fns)
 end
 
 local until_of = { ALL_COMPLETED = "all", FIRST_COMPLETED = "first", FIRST_EXCEPTION = "failure" }

@@ -10,6 +10,7 @@ local error_group = require "septet.task.error_group"
 -- Local for speed: measured by bench/models.lua.
 local is, try, raise = core.is, core.try, core.raise
 local new_scope, join, close = core.scope, core.scope_join, core.scope_close
+local run_block = core.run_block
 
 -- Adds the failures of a group's tasks in order. One that other tasks raised again counts once.
 local function collect(scope, failures)
@@ -56,14 +57,14 @@ local function after_body(scope, ok, ...)
   return ...
 end
 
-local function leave(scope, ...)
+local function leave(scope, _, ...)
   return after_body(scope, blocks.close_generators(scope, ...))
 end
 
 -- Ends a group left open by a coroutine that died of `err`, as its closing variable would have
 -- done. Returns the resulting error and traceback.
 local function unwound(scope, err, traceback)
-  local _, raised, where = try(leave, scope, false, err, traceback)
+  local _, raised, where = try(leave, scope, nil, false, err, traceback)
   if raised == nil then return err, traceback end
   return raised, where
 end
@@ -82,18 +83,15 @@ end
 
 -- Ends the blocks left open inside `outer`, innermost first. `left` is true if their body has
 -- ended, false if their coroutine died. Returns the resulting error.
-function core.unwind(outer, left, err, traceback)
+function core.unwind(outer, left, err, dead)
+  local traceback = dead and core.frames(dead)
   for scope in core.scope_left, outer do
     if left then
       err = left_open(scope, err)
     else
       err, traceback = unwound(scope, err, traceback)
     end
-    if core.current_scope() == scope then -- still open, as memory ran out
-      core.scope_leave(scope)
-      join(scope)
-      close(scope)
-    end
+    if core.current_scope() == scope then break end -- still open, as memory ran out
   end
   return err
 end
@@ -101,6 +99,35 @@ core.set_unwind(core.unwind)
 
 ---@class septet.Group
 local Group = core.scope_methods -- its other methods are in C
+
+-- Runs the task of group:start() in a nursery until it has moved to the group or ended. Returns
+-- true and the arguments of `started`, or false and the task. Raises the task's error.
+local function start_in(nursery, scope, fn, ...)
+  local given, moved, t = nil, false, nil
+  local function started(...)
+    if given then args.usage("started was called before") end
+    if nursery:is_cancelled() then return end
+    core.scope_move(t, scope)
+    moved, given = true, table.pack(...)
+  end
+  core.scope_expect(scope, nursery)
+  t = nursery:spawn(fn, started, ...)
+  join(nursery)
+  local failed = not moved and t:status() == "failed"
+  if failed then core.seen(t) end
+  close(nursery)
+  if failed then core.outcome(t) end
+  if moved then return true, table.unpack(given, 1, given.n) end
+  core.checkpoint()
+  t:await()
+  return false, t
+end
+
+local function after_start(moved, ...)
+  if moved then return ... end
+  local t = ...
+  error(("task '%s' ended without calling started"):format(core.escape(t.name)), 2)
+end
 
 --- Spawns a task that calls fn(started, ...), and waits until it calls started(...). If it fails
 --- before that, its error is raised here unchanged, and not by the group.
@@ -111,36 +138,19 @@ local Group = core.scope_methods -- its other methods are in C
 function Group:start(fn, ...)
   args.callable(fn, 1, "start")
   if not self.is_open then args.usage("the group is closed") end
-  local nursery, given, moved, t = new_scope(false), nil, false, nil
-  local function started(...)
-    if given then args.usage("started was called before") end
-    if nursery:is_cancelled() then return end
-    core.scope_move(t, self)
-    moved, given = true, table.pack(...)
-  end
-  core.scope_expect(self, nursery)
-  t = nursery:spawn(fn, started, ...)
-  join(nursery) -- until it has moved or ended
-  local failed = not moved and t:status() == "failed"
-  if failed then core.seen(t) end
-  close(nursery)
-  if failed then core.outcome(t) end
-  if moved then return table.unpack(given, 1, given.n) end
-  core.checkpoint()
-  t:await()
-  error(("task '%s' ended without calling started"):format(core.escape(t.name)), 2)
+  return after_start(run_block(false, false, nil, nil, start_in, self, fn, ...))
 end
 
 Group.start = args.method(Group.start, "start", "group", { [core.scope_meta] = true })
 
-core.scope_meta.__close = function(scope, err)
+core.set_close_block(function(scope, err)
   if not core.scope_ends(scope) then return end
   if err ~= nil then
-    leave(scope, false, err, core.scope_caught(scope, err))
+    leave(scope, nil, false, err, core.scope_caught(scope, err))
   else
-    leave(scope, true)
+    leave(scope, nil, true)
   end
-end
+end)
 
 --- Calls fn(group, ...) and waits for every task spawned in the group. If one fails, the others are
 --- cancelled and all errors are raised together as an ErrorGroup. Without `fn`, returns a group to
@@ -152,8 +162,7 @@ end
 function group.group(fn, ...)
   if fn == nil then return new_scope(true, false, nil, true) end
   args.callable(fn, 1, "group")
-  local scope = new_scope(true)
-  return leave(scope, try(fn, scope, ...))
+  return run_block(true, false, nil, leave, fn, ...)
 end
 
 return group

@@ -1,0 +1,296 @@
+-- SPDX-License-Identifier: MIT
+-- The scripts of test_allocations.c, by name. Each ends by itself, whichever of its allocations
+-- fail: what waits for a task that may fail is in one group with it.
+local task, sync, testing = require "septet.task", require "septet.sync", require "septet.testing"
+local json = require "septet.json"
+local scripts = {}
+
+local function nap(n)
+  task.sleep(n / 100)
+  return n
+end
+
+local function forever()
+  task.sleep(math.huge)
+end
+
+-- Runs a block, and then waits for a task that it spawned: for ever if the block left it alive.
+local function run_block(block)
+  local inside
+  local ok, err = pcall(block, function(t)
+    inside = t
+  end)
+  if inside then
+    pcall(inside.await, inside)
+  end
+  return ok, err
+end
+
+function scripts.sequence()
+  for n = 1, 3 do
+    nap(n)
+  end
+end
+
+function scripts.gather()
+  local squares = task.gather(task.map(nap, { 3, 1, 2 }))
+  assert(#squares == 3)
+end
+
+function scripts.gather_of_a_failure()
+  local ok = run_block(function(keep)
+    task.gather {
+      task.spawn(nap, 1),
+      function()
+        keep(task.current())
+        forever()
+      end,
+      function()
+        nap(2)
+        error "one fails"
+      end,
+    }
+  end)
+  assert(not ok)
+end
+
+function scripts.wait()
+  task.group(function(g)
+    local list = { g:spawn(nap, 1), g:spawn(nap, 2) }
+    local done = task.wait(list, { return_when = "FIRST_COMPLETED", timeout = 1 })
+    assert(#done > 0)
+  end)
+end
+
+function scripts.as_completed()
+  local n = 0
+  for t in task.as_completed(task.map(nap, { 2, 1 })) do
+    n = n + t:await()
+  end
+  assert(n == 3)
+end
+
+function scripts.race()
+  run_block(function(keep)
+    local first = task.race {
+      function()
+        keep(task.current())
+        forever()
+      end,
+      function()
+        return nap(1)
+      end,
+    }
+    assert(first == 1)
+  end)
+  run_block(function(keep)
+    task.gather({
+      function()
+        keep(task.current())
+        forever()
+      end,
+      error,
+    }, { limit = 2 })
+  end)
+end
+
+function scripts.group_whose_body_fails()
+  local ok, err = run_block(function(keep)
+    task.group(function(g)
+      keep(g:spawn(forever))
+      g:spawn(forever)
+      task.sleep(0.01)
+      error "the body"
+    end)
+  end)
+  assert(not ok and err)
+end
+
+function scripts.group_whose_task_fails()
+  local ok, err = run_block(function(keep)
+    task.group(function(g)
+      keep(g:spawn(forever))
+      g:spawn(error, "a task")
+      forever()
+    end)
+  end)
+  assert(not ok and err)
+end
+
+function scripts.group_in_a_variable()
+  local ok, err = run_block(function(keep)
+    local g <close> = task.group()
+    keep(g:spawn(forever))
+    task.sleep(0.01)
+    error "the variable's block"
+  end)
+  assert(not ok and err)
+end
+
+function scripts.groups_in_groups()
+  local ok = run_block(function(keep)
+    task.group(function(outer)
+      for _ = 1, 2 do
+        outer:spawn(task.group, function(inner)
+          keep(inner:spawn(forever))
+          inner:spawn(nap, 1)
+          task.sleep(0.02)
+          error { code = 7 }
+        end)
+      end
+    end)
+  end)
+  assert(not ok)
+end
+
+function scripts.timeouts()
+  local ok, err = run_block(function(keep)
+    task.timeout(0.01, function()
+      keep(task.spawn(forever))
+      forever()
+    end)
+  end)
+  assert(not ok and err)
+  run_block(function(keep)
+    task.move_on_after(0.01, function()
+      keep(task.spawn(forever))
+      error "in time"
+    end)
+  end)
+  task.timeout(1, task.shield, nap, 1)
+  task.cleanup(0.5, nap, 1)
+end
+
+function scripts.cancels()
+  local t = task.spawn(function()
+    local _ <close> = setmetatable({}, { __close = function()
+      task.cleanup(0.1, nap, 1)
+    end })
+    forever()
+  end)
+  task.checkpoint()
+  t:cancel("because " .. tostring(1))
+  pcall(t.await, t)
+  assert(t:status() ~= "suspended")
+end
+
+function scripts.start()
+  run_block(function(keep)
+    task.group(function(g)
+      keep(g:spawn(forever))
+      local given = g:start(function(started)
+        nap(1)
+        started("ready")
+        nap(1)
+      end)
+      assert(given == "ready")
+      g:cancel()
+    end)
+  end)
+end
+
+function scripts.channel()
+  task.group(function(g)
+    local ch = sync.channel(1)
+    g:spawn(function()
+      for n = 1, 5 do
+        ch:send { n }
+      end
+      ch:close()
+    end)
+    local sum = 0
+    for item in ch.recv, ch do
+      sum = sum + item[1]
+    end
+    assert(sum == 15)
+  end)
+end
+
+function scripts.locks()
+  local lock, semaphore = sync.lock(), sync.semaphore(2)
+  task.group(function(g)
+    for n = 1, 4 do
+      g:spawn(function()
+        lock:with(function()
+          semaphore:with(nap, n)
+        end)
+      end)
+    end
+  end)
+end
+
+function scripts.event()
+  local event = sync.event()
+  task.group(function(g)
+    g:spawn(function()
+      event:wait()
+    end)
+    nap(1)
+    event:set()
+  end)
+end
+
+function scripts.generator()
+  local function count(yield)
+    for n = 1, 3 do
+      nap(1)
+      yield(n)
+    end
+  end
+  local sum = 0
+  for n in task.generator(count) do
+    sum = sum + n
+    if n == 2 then
+      break
+    end
+  end
+  assert(sum == 3)
+end
+
+function scripts.coroutines()
+  local co = coroutine.wrap(function(a)
+    nap(1)
+    local b = coroutine.yield(a + 1)
+    nap(1)
+    return b * 2
+  end)
+  assert(co(1) == 2)
+  assert(co(4) == 8)
+  run_block(function(keep)
+    local died = coroutine.resume(coroutine.create(function()
+      local g <close> = task.group()
+      keep(g:spawn(forever))
+      error "in a coroutine"
+    end))
+    assert(not died)
+  end)
+end
+
+function scripts.background_and_locals()
+  local var = task.var "outside"
+  local seen = {}
+  task.background(function()
+    seen[#seen + 1] = var:get()
+    forever()
+  end)
+  var:with("inside", function()
+    task.spawn(function()
+      seen[#seen + 1] = var:get()
+    end):await()
+  end)
+  nap(1)
+end
+
+function scripts.texts()
+  local list = {}
+  for n = 1, 20 do
+    list[n] = { name = ("item %d"):format(n), value = n / 3 }
+  end
+  local copy = json.decode(json.encode { list = list })
+  assert(#copy.list == 20)
+  assert(#task.tree() > 0)
+  testing.advance(0)
+  nap(1)
+end
+
+return scripts
