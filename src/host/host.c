@@ -81,6 +81,7 @@ static int open_core(lua_State *L)
     lua_setiuservalue(L, -2, 2);
     core->env.lua_path = h->config.lua_path;
     core->env.config = &h->config;
+    core->env.callbacks = &h->callbacks.running;
     core->env.owns_state = !h->config.lua;
     core->env.is_standard = !h->config.lua && h->config.profile == SEPTET_PROFILE_STANDARD;
     lua_rawsetp(L, LUA_REGISTRYINDEX, &core_key);

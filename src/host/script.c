@@ -12,6 +12,7 @@
 #include "host/callback.h"
 #include "host/guard.h"
 #include "host/load.h"
+#include "lua/profile.h"
 
 void septet_script_options_init(septet_script_options *options)
 {
@@ -19,18 +20,6 @@ void septet_script_options_init(septet_script_options *options)
 }
 
 /* --- creation --- */
-
-/* Pushes the table of a script's own globals: the host's are behind them. */
-static void push_own_globals(lua_State *L)
-{
-    lua_createtable(L, 0, 4);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -2, LUA_GNAME);
-    lua_createtable(L, 0, 1);
-    lua_pushglobaltable(L);
-    lua_setfield(L, -2, "__index");
-    lua_setmetatable(L, -2);
-}
 
 struct opening {
     septet_script *script;
@@ -45,7 +34,7 @@ static int open_protected(lua_State *L)
     if (opening->shared_globals)
         lua_pushglobaltable(L);
     else
-        push_own_globals(L);
+        spt_profile_push_globals(L, &script->host->core->env);
     script->globals = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_createtable(L, 1, 0);
     script->kept = luaL_ref(L, LUA_REGISTRYINDEX);

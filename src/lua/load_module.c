@@ -15,7 +15,7 @@ static int fail(lua_State *L, const char *name, const char *why)
     return luaL_error(L, "error loading module '%s' from the host:\n\t%s", name, why);
 }
 
-/* Returns the chunk of a module and its chunk name, or a string if the embedder has no such
+/* Returns the chunk of a module and where it is from, or a string if the embedder has no such
  * module. Nothing raises between the two callbacks: lua_load is protected. */
 static int l_search(lua_State *L)
 {
@@ -42,7 +42,10 @@ static int l_search(lua_State *L)
         return lua_error(L);
     if (status != LUA_OK)
         return fail(L, name, source.text ? lua_tostring(L, -1) : "there is no text");
-    lua_pushvalue(L, 2);
+    lua_Debug ar;
+    lua_pushvalue(L, -1);
+    lua_getinfo(L, ">S", &ar);
+    lua_pushstring(L, *ar.source == '@' ? ar.source + 1 : ar.source);
     return 2;
 }
 

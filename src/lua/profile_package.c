@@ -8,20 +8,10 @@
 #include <string.h>
 
 #include "lua/lib.h"
+#include "lua/profile.h"
 #include "lua/profile_parts.h"
 #include "op/env.h"
 #include "op/gate.h"
-
-bool spt_profile_is_library(const char *name)
-{
-    static const char *const libraries[] = {
-        LUA_GNAME,       LUA_COLIBNAME, LUA_DBLIBNAME,  LUA_IOLIBNAME,  LUA_LOADLIBNAME,
-        LUA_MATHLIBNAME, LUA_OSLIBNAME, LUA_STRLIBNAME, LUA_TABLIBNAME, LUA_UTF8LIBNAME};
-    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
-        if (strcmp(name, libraries[i]) == 0)
-            return true;
-    return false;
-}
 
 /* --- require --- */
 
@@ -72,6 +62,21 @@ static int l_shared(lua_State *L)
     return 1;
 }
 
+/* The __newindex of the host's package.loaded: code in the host's globals may add modules, and
+ * forget them, but not Septet's. */
+static int l_set_shared(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 2);
+    if (spt_profile_is_library(name) || strncmp(name, "septet.", 7) == 0 ||
+        strcmp(name, "septet") == 0)
+        return luaL_error(L, "cannot set module '%s': it is read-only", name);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, 3);
+    lua_rawset(L, -3);
+    return 0;
+}
+
 /* Pushes the package.loaded for the globals at index `globals`. */
 static void push_loaded(lua_State *L, int globals)
 {
@@ -83,9 +88,15 @@ static void push_loaded(lua_State *L, int globals)
         lua_pushvalue(L, -2);
         lua_rawset(L, -5);
     }
-    lua_createtable(L, 0, 2);
+    lua_createtable(L, 0, 3);
     lua_pushcfunction(L, l_shared);
     lua_setfield(L, -2, "__index");
+    lua_pushglobaltable(L);
+    if (lua_rawequal(L, -1, globals)) {
+        lua_pushcfunction(L, l_set_shared);
+        lua_setfield(L, -3, "__newindex");
+    }
+    lua_pop(L, 1);
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
     lua_setmetatable(L, -2);

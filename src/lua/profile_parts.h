@@ -69,7 +69,4 @@ void spt_profile_bind_package(lua_State *L, struct spt_env *env, int package);
 /* Replaces the searchers in the standard `package` on top of the stack. */
 void spt_profile_make_searchers(lua_State *L, struct spt_env *env);
 
-/* Returns true if the name is that of a standard library. */
-bool spt_profile_is_library(const char *name);
-
 #endif

@@ -27,6 +27,7 @@ struct spt_env {
     bool is_virtual;             /* whether the clock is virtual */
     bool manual;                 /* if set, a virtual clock does not advance by itself */
     const septet_config *config; /* the host's; NULL once the host has ended */
+    unsigned *callbacks;         /* the host's: number of the embedder's callbacks that run */
     bool owns_state;             /* septet_new made the Lua state */
     bool is_standard;            /* the state has the standard profile */
     const char *lua_path;        /* from the config; used by spt_open_modules() only */

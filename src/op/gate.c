@@ -30,7 +30,10 @@ static bool protect(struct spt_env *env, lua_CFunction fn, struct call *call, co
         return false;
     lua_pushcfunction(main, fn);
     lua_pushlightuserdata(main, call);
-    if (lua_pcall(main, 1, 0, 0) == LUA_OK)
+    ++*env->callbacks;
+    int status = lua_pcall(main, 1, 0, 0);
+    --*env->callbacks;
+    if (status == LUA_OK)
         return true;
     const char *message = lua_tostring(main, -1);
     char warning[512];

@@ -16,6 +16,7 @@ struct rules {
     const char *only; /* the one subject that is allowed; NULL: any */
     int asked;
     char subject[256]; /* of the last question */
+    septet_host *host;
 };
 
 static int permit(void *ud, int what, const char *subject)
@@ -223,6 +224,73 @@ static void test_tracebacks_name_functions_of_locked_modules(void **state)
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
+/* --- scripts with globals of their own --- */
+
+static int load_shared(void *ud, const char *name, septet_source *source)
+{
+    static const char text[] = "local n = 0 return { globals = function() return _G end, "
+                               "count = function() n = n + 1 return n end }";
+    source->text = text;
+    source->length = sizeof text - 1;
+    return strcmp(name, "shared") == 0;
+}
+
+static void run_in(septet_script *script, const struct rules *rules, const char *file)
+{
+    char name[64];
+    const char *source = test_file_read(file);
+    snprintf(name, sizeof name, "@%s", file);
+    assert_int_equal(septet_script_load(script, name, source, strlen(source)), SEPTET_OK);
+    while (septet_script_status(script) == 1)
+        septet_step(rules->host, 1000);
+    if (septet_script_status(script) == SEPTET_OK)
+        return;
+    septet_script_push_results(script, septet_lua(rules->host));
+    fail_msg("%s: %s", file, luaL_tolstring(septet_lua(rules->host), -1, NULL));
+}
+
+static void test_e_12_a_script_changes_nothing_of_anothers(void **state)
+{
+    struct rules rules = {0};
+    septet_config config = config_of(&rules);
+    config.load_module = load_shared;
+    rules.host = new_standard(&rules, &config);
+    septet_script *before = septet_script_new(rules.host, NULL, NULL);
+    septet_script *evil = septet_script_new(rules.host, NULL, NULL);
+    run_in(evil, &rules, "api/evil.lua");
+    septet_script *after = septet_script_new(rules.host, NULL, NULL);
+    run_in(before, &rules, "api/good.lua");
+    septet_script *also = septet_script_new(rules.host, NULL, NULL);
+    assert_non_null(also);
+    assert_runs(rules.host, "assert(mark == nil and also == nil and string.evil == nil) "
+                            "assert(print ~= nil and require('shared').count() == 2)");
+    assert_int_equal(septet_script_push_globals(after, septet_lua(rules.host)), SEPTET_OK);
+    lua_getglobal(septet_lua(rules.host), LUA_GNAME);
+    assert_false(lua_rawequal(septet_lua(rules.host), -1, -2));
+    lua_pop(septet_lua(rules.host), 2);
+    assert_silent(&rules.reports);
+    assert_int_equal(septet_free(rules.host), SEPTET_OK);
+}
+
+/* In the trusted profile, the host's globals are behind those of a script. */
+static void test_a_trusted_script_sees_the_hosts_globals(void **state)
+{
+    static const char source[] = "assert(given == 7 and os.exit and debug.getinfo) own = 1 "
+                                 "assert(load 'own = own + 1 return own'() == 2 and _G.own == 2)";
+    struct rules rules = {0};
+    septet_config config = config_for(&rules.reports);
+    rules.host = new_standard(&rules, &config);
+    lua_pushinteger(septet_lua(rules.host), 7);
+    lua_setglobal(septet_lua(rules.host), "given");
+    septet_script *script = septet_script_new(rules.host, NULL, NULL);
+    assert_int_equal(septet_script_load(script, "=t", source, sizeof source - 1), SEPTET_OK);
+    assert_int_equal(septet_run(rules.host), SEPTET_OK);
+    assert_int_equal(lua_getglobal(septet_lua(rules.host), "own"), LUA_TNIL);
+    lua_pop(septet_lua(rules.host), 1);
+    assert_silent(&rules.reports);
+    assert_int_equal(septet_free(rules.host), SEPTET_OK);
+}
+
 /* --- memory --- */
 
 static void test_a_host_without_memory_is_not_made(void **state)
@@ -266,6 +334,8 @@ int main(void)
         cmocka_unit_test(test_standard_files_stay_open),
         cmocka_unit_test(test_the_collector_and_warnings_are_the_hosts),
         cmocka_unit_test(test_tracebacks_name_functions_of_locked_modules),
+        cmocka_unit_test(test_e_12_a_script_changes_nothing_of_anothers),
+        cmocka_unit_test(test_a_trusted_script_sees_the_hosts_globals),
         cmocka_unit_test(test_a_host_without_memory_is_not_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

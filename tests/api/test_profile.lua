@@ -186,8 +186,10 @@ function attempts.modules_are_read_only()
   assert(found and state == nil and task.sleep == sleep)
   contains(failure(function() return task.sleeep end), "did you mean 'sleep'")
   contains(failure(function() task:sleep(1) end), "too many arguments")
-  package.loaded["septet.task"] = { sleep = evil }
-  package.loaded["septet.task"] = nil
+  contains(failure(function() package.loaded["septet.task"] = { sleep = evil } end), "read-only")
+  contains(failure(function() package.loaded.septet = nil end), "read-only")
+  package.preload["septet.task"] = evil
+  package.preload["septet.task"] = nil
   assert(require "septet.task" == task and require("septet").task == task)
   task.sleep(0)
 end
