@@ -124,9 +124,6 @@ enum {
     UPVALUES = LOCKS
 };
 
-/* The key in the registry of l_require, for tests of private modules. */
-#define REQUIRE "septet.require"
-
 /* The __newindex of a locked module. Its upvalue is the module's name. */
 static int l_refuse(lua_State *L)
 {
@@ -223,7 +220,7 @@ void spt_open_modules(lua_State *L, struct spt_env *env)
     lua_pushboolean(L, env->is_standard); // stack: environment, root, locks
     push_closure(L, l_require);
     lua_pushvalue(L, -1);
-    lua_setfield(L, LUA_REGISTRYINDEX, REQUIRE);
+    lua_setfield(L, LUA_REGISTRYINDEX, SPT_REQUIRE);
     lua_setfield(L, -(UPVALUES + 1), "require");
     lua_newtable(L);
     lua_setfield(L, LUA_REGISTRYINDEX, SPT_MODULES);

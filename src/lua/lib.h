@@ -13,6 +13,9 @@ struct spt_env;
 /* The key of the table in the registry, and its name for the modules' own `require`. */
 #define SPT_CORE "septet.core"
 
+/* The key in the registry of the `require` of the modules themselves, which finds private ones. */
+#define SPT_REQUIRE "septet.require"
+
 /* Opens the libraries, the embedded modules and the coroutine wrappers in the state of `L`. Raises
  * an error if out of memory. */
 void spt_lib_open(lua_State *L, struct spt_env *env);

@@ -11,8 +11,11 @@ local loading = {} -- loads by the module's name
 local innermost = {} -- by the id of a task: its innermost load
 local awaited = {} -- by the id of a task: the load it waits for
 
--- Returns the function that loads a module and its second argument, like the standard require().
-local function find(name)
+--- Returns the function that loads a module and its second argument, like the standard require().
+---@param name string
+---@return function load
+---@return any extra
+function loader.find(name)
   local tried = {}
   for _, search in ipairs(package.searchers) do
     local load, extra = search(name)
@@ -31,9 +34,16 @@ local function refuse(name)
     core.escape(name))
 end
 
+--- Returns true while a task loads the module.
+---@param name string
+---@return boolean
+function loader.is_loading(name)
+  return loading[name] ~= nil
+end
+
 local function load_now(this)
   local name = this.name
-  local load, extra = find(name)
+  local load, extra = loader.find(name)
   this.preload, package.preload[name] = package.preload[name], refuse
   local value = load(name, extra)
   if value ~= nil then
