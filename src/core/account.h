@@ -53,6 +53,37 @@ static inline void spt_account_remove_task(struct spt_account *account)
         account->tasks--;
 }
 
+/* Returns the account with as many requests in flight as it may have; NULL if there is none. */
+static inline const struct spt_account *spt_account_full_of_requests(
+    const struct spt_account *account)
+{
+    for (; account; account = account->host)
+        if (account->limits.requests && account->requests >= account->limits.requests)
+            return account;
+    return NULL;
+}
+
+static inline void spt_account_add_request(struct spt_account *account)
+{
+    for (; account; account = account->host)
+        account->requests++;
+}
+
+static inline void spt_account_remove_request(struct spt_account *account)
+{
+    for (; account; account = account->host)
+        account->requests--;
+}
+
+/* Returns `max`, the number of bytes that a body may have, or less if a limit is lower. */
+static inline size_t spt_account_max_body(const struct spt_account *account, size_t max)
+{
+    for (; account; account = account->host)
+        if (account->limits.body && account->limits.body < max)
+            max = (size_t)account->limits.body;
+    return max;
+}
+
 /* Returns what the account belongs to, for messages. */
 static inline const char *spt_account_owner(const struct spt_account *account)
 {

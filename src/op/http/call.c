@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "core/inspect.h"
 #include "core/op.h"
+#include "core/script.h"
 #include "core/task.h"
 #include "http/attempt.h"
 #include "http/driver.h"
@@ -111,19 +112,45 @@ struct spt_http_call *spt_http_call_new(struct spt_http_pool *pool,
     call->cancelled = false;
     call->deferred.run = NULL;
     call->hooks = call->anchored = NULL;
+    call->account = NULL;
     call->place = 0;
     call->ref = ++pool->sched->counts.refs;
     fill(&call->request, args);
     return call;
 }
 
+void spt_http_call_check_limit(lua_State *L, const struct spt_sched *s)
+{
+    const struct spt_account *full = spt_account_full_of_requests(s->current->spawn.account);
+    if (full)
+        spt_error_limit(L, spt_account_owner(full), "make a request", "requests",
+                        full->limits.requests);
+}
+
+static void count_end(struct spt_http_call *call)
+{
+    struct spt_account *account = call->account;
+    call->account = NULL;
+    if (!account)
+        return;
+    spt_account_remove_request(account);
+    if (account->script)
+        spt_script_settle(account->script);
+}
+
 int spt_http_call_start(struct spt_http_call *call, const struct spt_session_handle *handle,
-                        uint32_t task)
+                        const struct spt_task *task)
 {
     struct spt_request *r = &call->request;
-    call->task = task;
+    struct spt_account *account = task->spawn.account;
+    call->task = task->id;
     call->t_start_ns = spt_sched_clock(call->pool->sched);
+    r->max_body = spt_account_max_body(account, r->max_body);
     int rc = handle->session ? spt_attempt_start(handle->session, r) : SEPTET_ECLOSED;
+    if (rc == SEPTET_OK) {
+        call->account = account;
+        spt_account_add_request(account);
+    }
     if (rc == SEPTET_OK && r->upload) {
         struct spt_upload_handle *upload = SPT_OF(r->upload, struct spt_upload_handle, upload);
         upload->used = true;
@@ -328,6 +355,7 @@ void spt_http_call_ended(struct spt_http_call *call)
 {
     struct spt_sched *s = call->pool->sched;
     call->t_end_ns = spt_sched_clock(s);
+    count_end(call);
     record(call);
     if (call->request.upload)
         spt_upload_handle_on_done(&call->request);

@@ -14,6 +14,7 @@
 #include "http/request.h"
 #include "op/env.h"
 
+struct spt_account;
 struct spt_headers;
 struct spt_http_options;
 struct spt_http_pool;
@@ -30,6 +31,7 @@ struct spt_http_call {
     uint32_t task, ref;
     bool cancelled;
     struct spt_http_pool *pool;
+    struct spt_account *account; /* borrowed; counts the request while it is in flight */
     const void *hooks; /* key of the request's hooks in the registry; NULL if it has none */
     void *owner;       /* the operation or stream; NULL once detached */
     struct spt_request request;
@@ -85,15 +87,18 @@ static inline void spt_http_add_functions(lua_State *L, struct spt_env *env,
  * nil or absent, because a waiting task with fewer values keeps a smaller stack. Raises Usage. */
 void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args *args);
 
+/* Raises LimitExceeded if the running task may not have another request in flight. */
+void spt_http_call_check_limit(lua_State *L, const struct spt_sched *s);
+
 /* Takes a call from the pool, or allocates one, and fills it in from `args`. The owner sets the
  * callbacks that it needs. Returns NULL if out of memory. */
 struct spt_http_call *spt_http_call_new(struct spt_http_pool *pool,
                                         const struct spt_http_args *args, void *owner);
 
-/* Starts the request. Returns what spt_attempt_start() returns, or SEPTET_ECLOSED if the session is
- * closed. */
+/* Starts the request of a task. Its account limits the body. Returns what spt_attempt_start()
+ * returns, or SEPTET_ECLOSED if the session is closed. */
 int spt_http_call_start(struct spt_http_call *call, const struct spt_session_handle *handle,
-                        uint32_t task);
+                        const struct spt_task *task);
 
 /* Records the end of the request in the trace, and schedules its delivery to the hooks. */
 void spt_http_call_ended(struct spt_http_call *call);

@@ -43,7 +43,7 @@ static int http_start(septet_op *op)
 {
     struct http_op *http = (struct http_op *)op;
     const struct spt_task *task = op->task;
-    int rc = spt_http_call_start(http->call, http->handle, task->id);
+    int rc = spt_http_call_start(http->call, http->handle, task);
     if (rc != SEPTET_OK) { /* the await raises immediately, so no deferred event is sent */
         http->call->hooks = NULL;
         spt_http_call_ended(http->call);
@@ -117,6 +117,7 @@ static int l_http(lua_State *L)
         spt_http_call_set_hooks(L, SPT_HTTP_ARG_HOOKS, http);
     if (spt_op_check_cancelled(s))
         return spt_op_await_cancelled(L, &http->op);
+    spt_http_call_check_limit(L, s);
     struct spt_http_call *call = spt_http_call_new(spt_http_pool(L), &args, http);
     if (!call)
         return spt_http_failure_raise_memory(L, args.method, args.url);

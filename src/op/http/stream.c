@@ -104,7 +104,7 @@ static int open_start(septet_op *op)
 {
     struct spt_stream *stream = ((struct spt_stream_op *)op)->stream;
     const struct spt_task *task = op->task;
-    int rc = spt_http_call_start(stream->call, stream->handle, task->id);
+    int rc = spt_http_call_start(stream->call, stream->handle, task);
     if (rc == SEPTET_OK) {
         stream->waiter = (struct spt_stream_op *)op;
         return rc;
@@ -205,11 +205,10 @@ static int l_stream(lua_State *L)
     struct spt_stream_op *op = (struct spt_stream_op *)spt_op_new(L, s, &open_type);
     op->stream = stream;
     luaL_checkstack(L, 8, NULL);
-    spt_anchor_keep(L, STREAM);
-    if (spt_op_check_cancelled(s)) {
-        spt_anchor_release(L, stream);
+    if (spt_op_check_cancelled(s))
         return spt_op_await_cancelled(L, &op->op);
-    }
+    spt_http_call_check_limit(L, s);
+    spt_anchor_keep(L, STREAM);
     struct spt_http_call *call = spt_http_call_new(spt_http_pool(L), &args, stream);
     if (!call) {
         spt_anchor_release(L, stream);
