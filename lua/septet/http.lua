@@ -4,6 +4,7 @@
 ---@class septet.http
 local http = {}
 
+local core = require "septet.core"
 local args = require "septet.internal.args"
 local request = require "septet.http.request"
 local retry = require "septet.http.retry"
@@ -14,14 +15,26 @@ local session = require "septet.http.session"
 ---@return septet.Session
 http.session = session.new
 
-local default_session
+local defaults = {} -- default sessions by the number of their script, 0 for the host's
+
+local function forget_unloaded()
+  for id in pairs(defaults) do
+    if id ~= 0 and not core.script_exists(id) then defaults[id] = nil end
+  end
+end
 
 --- Returns the session of http.get() and the like, with all defaults. It is created on first use,
---- and again once it was closed.
+--- and again once it was closed. Each script of the embedder's (septet_script_new) has its own.
 ---@return septet.Session
 function http.default()
-  if not default_session or default_session.closed then default_session = session.new() end
-  return default_session
+  local id = core.script_id()
+  local default = defaults[id]
+  if not default or default.closed then
+    forget_unloaded()
+    default = session.new()
+    defaults[id] = default
+  end
+  return default
 end
 
 --- Like session:save(), but uses the default session.

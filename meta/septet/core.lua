@@ -25,6 +25,15 @@ function core.versions() end
 ---@param ... any
 function core.hook(fn, ...) end
 
+--- Returns the number of the running task's script, 0 for the host itself.
+---@return integer
+function core.script_id() end
+
+--- Returns true until the embedder has unloaded the script.
+---@param id integer
+---@return boolean
+function core.script_exists(id) end
+
 -- --- src/op/gate.c ---
 
 --- Returns true if the embedder lets scripts use a file or a variable of the environment.

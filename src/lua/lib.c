@@ -6,6 +6,8 @@
 #include <lauxlib.h>
 #include <uv.h>
 
+#include "core/script.h"
+#include "core/task.h"
 #include "lua/profile.h"
 #include "op/env.h"
 #include "op/openers.h"
@@ -38,7 +40,28 @@ static int l_hook(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg functions[] = {{"versions", l_versions}, {"hook", l_hook}, {NULL, NULL}};
+/* script_id(): returns the number of the running task's script, 0 for the host itself. */
+static int l_script_id(lua_State *L)
+{
+    const struct spt_task *t = spt_env(L)->sched->current;
+    const struct spt_script *script = t ? t->spawn.account->script : NULL;
+    lua_pushinteger(L, script ? script->id : 0);
+    return 1;
+}
+
+/* script_exists(id): returns true until the embedder has unloaded the script. */
+static int l_script_exists(lua_State *L)
+{
+    lua_pushboolean(L,
+                    spt_script_find(spt_env(L)->sched, (uint32_t)luaL_checkinteger(L, 1)) != NULL);
+    return 1;
+}
+
+static const luaL_Reg functions[] = {{"versions", l_versions},
+                                     {"hook", l_hook},
+                                     {"script_id", l_script_id},
+                                     {"script_exists", l_script_exists},
+                                     {NULL, NULL}};
 
 /* Makes the metatable that a growing luaL_Buffer needs. If Lua ran out of memory while making it,
  * the incomplete one would stay, and no buffer could grow any more. One left by an earlier attempt

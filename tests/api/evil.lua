@@ -35,6 +35,11 @@ assert(getmetatable("") == false)
 refused(setmetatable, "", { __index = evil })
 assert(("x"):rep(2) == "xx")
 
+-- Its default session is its own.
+local http = require "septet.http"
+http.default().evil, http.default().limit = evil, 0
+rawset(http.default(), "get", evil)
+
 -- What it puts into its own package.loaded and package.preload counts for itself.
 local shared = require "shared"
 assert(shared.globals() ~= _G and shared.globals().mark == nil)

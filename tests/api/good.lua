@@ -17,6 +17,12 @@ assert(type(task.sleep) == "function" and task.sleep(0) == nil)
 assert(load "mark = 1 return mark" () == 1 and mark == 1)
 mark = nil
 
+local http = require "septet.http"
+assert(http.default() == http.default() and rawget(http.default(), "evil") == nil)
+assert(rawget(http.default(), "get") == nil)
+http.default():close()
+assert(not http.default().closed)
+
 -- The default output is its own, and what it puts into package.loaded and package.preload.
 package.loaded.mine = { mine = true }
 package.preload.late = function(...) return { ... } end
