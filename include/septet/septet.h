@@ -146,16 +146,17 @@ enum { SEPTET_CLOCK_REAL, SEPTET_CLOCK_VIRTUAL, SEPTET_CLOCK_MANUAL };
 /* What the standard libraries offer in a state that septet_new makes.
  *
  * - Standard: no `debug` but traceback, no C modules, no os.exit, text chunks only. Files,
- *   processes and connections need the permission of `permit`. Scripts cannot change Septet's
- *   modules, nor each other's globals and libraries.
+ *   processes, connections and environment variables need the permission of `permit`. Scripts
+ *   cannot change Septet's modules, nor the globals and libraries of scripts that have their own
+ *   (septet_script_new). docs/security.md lists each gate.
  * - Trusted: everything, as in lua5.4. */
 enum { SEPTET_PROFILE_STANDARD, SEPTET_PROFILE_TRUSTED };
 
 /* What `permit` is asked about, and the subject that it gets. */
 enum {
     SEPTET_PERMIT_CONNECT, /* "host:port" of a URL, and then each "address:port" */
-    SEPTET_PERMIT_READ,    /* the path of a file */
-    SEPTET_PERMIT_WRITE,   /* the path of a file to create, change, rename or remove */
+    SEPTET_PERMIT_READ,    /* the path of a file, as the script wrote it */
+    SEPTET_PERMIT_WRITE,   /* that of a file to create, change, rename or remove, or of a socket */
     SEPTET_PERMIT_RUN,     /* the command of a process */
     SEPTET_PERMIT_ENV,     /* the name of an environment variable */
 };
@@ -200,17 +201,20 @@ typedef struct septet_config {
      * none. May not use Lua. */
     void (*on_warning)(void *ud, const char *message);
 
-    /* Called with what scripts print: a line of `print`, with its newline, or the texts of
-     * io.write. Only in a state that septet_new makes. NULL: standard output. */
+    /* Called with what scripts print: a line of `print`, with its newline, or the texts of one call
+     * of io.write or io.stdout:write, joined. Only in a state that septet_new makes. NULL: standard
+     * output. */
     void (*on_print)(void *ud, const char *text, size_t length);
 
     /* Called for a module that scripts require. Fills `source` and returns 1 if there is one, or
-     * returns 0 to let Lua's own searchers continue. A negative status is an error. NULL: Lua's own
-     * searchers only; the standard profile has none for files unless `permit` allows them. */
+     * returns 0 to let Lua's own searchers continue. A negative status is an error. The module runs
+     * in the host's globals, once for all scripts. NULL: Lua's own searchers only; the standard
+     * profile has none for files unless `permit` allows them. */
     int (*load_module)(void *ud, const char *name, septet_source *source);
 
     /* Returns not 0 to allow what a script wants to do, one of SEPTET_PERMIT_... NULL: the trusted
-     * profile allows everything; the standard one allows connections, and nothing else. A call for
+     * profile allows everything; the standard one allows connections, and nothing else. With the
+     * trusted profile, the standard libraries do not ask, only Septet's functions do. A call for
      * a connection may come from within libcurl: it may not use Lua or this header. */
     int (*permit)(void *ud, int what, const char *subject);
 
@@ -403,11 +407,21 @@ SEPTET_API void septet_script_unload(septet_script *script);
 
 /* Loads the module `name` again, which scripts have required. New calls of its functions run the
  * new code; tasks that run the old code finish it. If it returned a table before and does now, the
- * old table stays and takes the new fields, so that references to it see the new code. A function
+ * old table stays and takes the new fields in place of its own, so that references to it see the
+ * new code. The table that the new code returned forwards to it from then on. A function
  * `on_reload` of the new module is called first, with a copy of the old one, and may take over its
- * state. If the load fails, the old module stays, returns SEPTET_ELOAD or SEPTET_ESCRIPT, and the
- * error goes to on_error. SEPTET_EINVAL: no module of this name was required, or it is one of
- * Septet's or of Lua's. The module may not wait while it is loaded again. */
+ * state.
+ *
+ * It may be called inside the host, as by a function that a task calls. The module may neither wait
+ * nor spawn while it is loaded again. If the load fails, the old module stays, and the error goes
+ * to on_error. Returns one of:
+ *
+ * - SEPTET_OK.
+ * - SEPTET_ELOAD: the source is not there, does not compile, or a task is loading the module.
+ * - SEPTET_ESCRIPT: the module or its `on_reload` failed.
+ * - SEPTET_EINVAL: no module of this name was required, or it is one of Septet's or of Lua's.
+ * - SEPTET_EBUSY: in on_error, or while the same module is loaded again.
+ * - SEPTET_ENOMEM. */
 SEPTET_API int septet_reload(septet_host *host, const char *name);
 
 /* --- running --- */
