@@ -6,6 +6,8 @@
 
 #include <dlfcn.h>
 #include <lauxlib.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,6 +41,48 @@ static void on_error(void *ud, const septet_error *error)
 static void on_warning(void *ud, const char *message)
 {
     fprintf(stderr, "septet: warning: %s\n", message);
+}
+
+/* --- Ctrl-C --- */
+
+/* A signal has one handler in a process. So the first run that is under way gets the interrupts. */
+static _Atomic(septet_host *) interrupted_host;
+static struct sigaction programs_action;
+
+/* The program's handler, such as lua5.4's, has its turn, too. */
+static void on_interrupt(int number)
+{
+    septet_host *host = atomic_load(&interrupted_host);
+    if (host != NULL)
+        septet_interrupt(host);
+    programs_action.sa_handler(number);
+}
+
+/* Interrupts the run of `host` too, if the program handles interrupts. Returns true if
+ * restore_interrupts must be called. */
+static bool catch_interrupts(septet_host *host)
+{
+    septet_host *none = NULL;
+    if (!atomic_compare_exchange_strong(&interrupted_host, &none, host))
+        return false;
+    sigaction(SIGINT, NULL, &programs_action);
+    struct sigaction action = programs_action;
+    action.sa_handler = on_interrupt;
+    if (!(programs_action.sa_flags & SA_SIGINFO) && programs_action.sa_handler != SIG_DFL &&
+        programs_action.sa_handler != SIG_IGN && sigaction(SIGINT, &action, NULL) == 0)
+        return true;
+    atomic_store(&interrupted_host, NULL);
+    return false;
+}
+
+/* Leaves a handler alone that the program has set meanwhile, as lua5.4's does. */
+static void restore_interrupts(void)
+{
+    struct sigaction action;
+    sigaction(SIGINT, NULL, &action);
+    if (!(action.sa_flags & SA_SIGINFO) && action.sa_handler == on_interrupt)
+        sigaction(SIGINT, &programs_action, NULL);
+    atomic_store(&interrupted_host, NULL);
 }
 
 /* --- septet.run --- */
@@ -108,8 +152,12 @@ static int l_run(lua_State *L)
     lua_xmove(L, main, nargs + 2);
     module->first_error[0] = '\0';
     int status = septet_spawn(module->host, "main", nargs + 1);
-    if (status == SEPTET_OK)
+    if (status == SEPTET_OK) {
+        bool catches = catch_interrupts(module->host);
         status = septet_run(module->host);
+        if (catches)
+            restore_interrupts();
+    }
     check_end(L, module, &run, status);
     lua_getfield(L, 1, "n");
     int count = (int)lua_tointeger(L, -1);
@@ -162,18 +210,25 @@ static void make_host(lua_State *L, struct module *module)
     config.on_error = on_error;
     config.on_warning = on_warning;
     module->host = septet_new(&config, &status);
+    if (status == SEPTET_EINVAL)
+        luaL_error(L, "cannot make a septet host: the state has one already");
     if (module->host == NULL)
         luaL_error(L, "cannot make a septet host: %s", septet_strerror(status));
 }
 
 SEPTET_API int luaopen_septet(lua_State *L);
 
-int luaopen_septet(lua_State *L)
+/* Its address is the key in the registry of the module's userdata. That has the loader of the
+ * host's module as its value. */
+static const char key = 0;
+
+/* Pushes the module's userdata, which lives as long as the state. */
+static void push_module(lua_State *L)
 {
-    raise_function *raise = foreign_raise(L);
-    if (raise != NULL)
-        return raise(L, "septet needs " LUA_VERSION ", and another Lua requires it");
-    struct module *module = lua_newuserdatauv(L, sizeof *module, 0);
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &key) != LUA_TNIL)
+        return;
+    lua_pop(L, 1);
+    struct module *module = lua_newuserdatauv(L, sizeof *module, 1);
     memset(module, 0, sizeof *module);
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, l_end);
@@ -182,9 +237,24 @@ int luaopen_septet(lua_State *L)
     lua_setmetatable(L, -2); /* before what the host has made, because finalizers run in reverse */
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     lua_getfield(L, -1, "septet");
+    lua_setiuservalue(L, -3, 1);
+    lua_pushcfunction(L, luaopen_septet); /* a script may require it again */
+    lua_setfield(L, -2, "septet");
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
+}
+
+int luaopen_septet(lua_State *L)
+{
+    raise_function *raise = foreign_raise(L);
+    if (raise != NULL)
+        return raise(L, "septet needs " LUA_VERSION ", and another Lua requires it");
+    push_module(L);
+    lua_getiuservalue(L, -1, 1);
     lua_pushliteral(L, "septet");
-    lua_call(L, 1, 1); // stack: ..., the module's userdata, preload, septet
-    lua_rotate(L, -3, -1);
+    lua_call(L, 1, 1); // stack: ..., the module's userdata, the host's module
+    lua_insert(L, -2);
     lua_pushcclosure(L, l_run, 1);
     lua_setfield(L, -2, "run");
     return 1;

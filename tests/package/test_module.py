@@ -3,6 +3,8 @@
 
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,7 +13,7 @@ import unittest
 from installed import BUILD, ROOT, install, run
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
-from harness import SEPTET, environment  # noqa: E402
+from harness import SEPTET, default_signals, environment  # noqa: E402
 
 MODULE = os.path.join(BUILD, "module", "?.so")
 
@@ -103,10 +105,42 @@ print(require "septet".run(function() return "again" end))""")
         self.assertEqual((status, out, err), (0, "slept\nagain\n", ""))
 
     def test_requiring_it_twice_makes_one_host(self):
-        self.check("print(require 'septet' == septet, septet.task == task) "
-                   "package.loaded.septet = nil "
-                   "local ok, err = pcall(require, 'septet') print(ok and err.task == task)",
-                   "true\ttrue\ntrue\n")
+        self.check("print(require 'septet' == septet, septet.task == task)", "true\ttrue\n")
+        self.check("""
+package.loaded.septet, septet = nil, nil
+collectgarbage()
+local again = require "septet"
+print(again.task == task, again.run(function() task.sleep(0.001) return "again" end))""",
+                   "true\tagain\n")
+
+    def test_a_host_of_another_copy_is_left_alone(self):
+        with tempfile.TemporaryDirectory(prefix="septet-module-") as folder:
+            copy = os.path.join(folder, "septet.so")
+            shutil.copy(MODULE.replace("?", "septet"), copy)
+            self.check(f"print(pcall(package.loadlib('{copy}', 'luaopen_septet'))) "
+                       "print(septet.run(function() return 1 end))",
+                       "false\tcannot make a septet host: the state has one already\n1\n")
+
+    def test_an_interrupt_ends_the_run_and_then_the_script(self):
+        child = subprocess.Popen(
+            ["lua5.4", "-e", """
+local septet, task = require "septet", require "septet.task"
+local status, err = pcall(septet.run, function()
+  local guard <close> = setmetatable({}, { __close = function() print "closed" end })
+  print "runs"
+  io.stdout:flush()
+  task.sleep(1000)
+end)
+print(err)
+print "not reached" """],
+            env=environment({"LUA_CPATH": MODULE}), stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, preexec_fn=default_signals)
+        self.addCleanup(child.kill)
+        self.assertEqual(child.stdout.readline(), "runs\n")
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+        self.assertEqual((child.returncode, out), (1, "closed\n"))
+        self.assertIn(": interrupted!\n", err)
 
     def test_an_exit_ends_the_process_with_its_status(self):
         for close in ("", ", true"):
