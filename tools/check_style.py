@@ -88,7 +88,7 @@ def sizes():
 
 def code_files():
     """Yields the path and the text of each file whose width counts."""
-    yield from files(".c", ".h", ".lua", ".py", ".sh", "CMakeLists.txt")
+    yield from files(".c", ".cc", ".h", ".lua", ".py", ".sh", "CMakeLists.txt")
     for path in ("CMakeLists.txt", "dev", ".ci/run"):
         if os.path.exists(path):
             with open(path, encoding="utf-8") as file:
@@ -197,7 +197,7 @@ def wording():
 
 
 def licences():
-    for path, text in files(".c", ".h", ".lua", ".py", ".sh", "CMakeLists.txt"):
+    for path, text in files(".c", ".cc", ".h", ".lua", ".py", ".sh", "CMakeLists.txt"):
         first, second, *_ = text.split("\n", 2) + [""]
         if LICENCE not in (second if first.startswith("#!") else first):
             yield path, 1, f"does not begin with '{LICENCE}'"
