@@ -107,10 +107,15 @@ typedef struct septet_error {
 /* What scripts may use at most, of a host (septet_config) or of one script
  * (septet_script_options). 0 means no limit. A script is subject to both. */
 typedef struct septet_limits {
-    /* Bytes of Lua memory. A script is charged for the memory that its tasks allocate, until Lua
-     * frees it. An allocation beyond the limit first collects all garbage, then raises Lua's own
-     * "not enough memory" in the task. Only in a state that septet_new made; otherwise septet_new
-     * and septet_script_new return SEPTET_EINVAL. */
+    /* Bytes of Lua memory. A script is charged for what its tasks allocate, until Lua frees it; a
+     * block that grows, for the task that lets it grow. An allocation beyond the limit first
+     * collects all garbage, then raises Lua's own "not enough memory" in the task. A script that
+     * catches that and allocates again, a hundred times in a turn or a thousand in all, is ended:
+     * LimitExceeded is raised in the task, and the script's tasks are cancelled. Memory outside of
+     * Lua, such as a body that is being received, is not counted.
+     *
+     * Only in a state that septet_new made. For a script, `script_memory` must be set, too.
+     * Otherwise septet_new and septet_script_new return SEPTET_EINVAL. */
     size_t memory;
 
     /* Instructions of Lua, and milliseconds, that a task may run without waiting. Beyond them, an
@@ -224,6 +229,10 @@ typedef struct septet_config {
 
     /* The limits of all scripts together. */
     septet_limits limits;
+
+    /* Not 0: scripts may have a limit on their memory. Each block of Lua's memory then has a header
+     * of 16 bytes. */
+    int script_memory;
 
     /* Number of 32-byte records that the trace ring keeps, rounded up to a power of two.
      * Default 65536; 0 turns recording off. */

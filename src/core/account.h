@@ -16,8 +16,9 @@ struct spt_account {
     septet_limits limits;
     uint32_t tasks;            /* live ones */
     uint32_t requests;         /* in flight or queued */
-    size_t memory;             /* bytes of Lua memory that its tasks allocated, and not freed yet */
-    size_t memory_peak;        /* the most so far */
+    size_t memory;             /* of a script: bytes of Lua memory that are charged to it */
+    uint32_t in_vain;          /* number of allocations that were refused in vain so far */
+    bool ended;                /* its tasks are to end: it exceeded a limit again and again */
     struct spt_account *host;  /* borrowed; NULL for the host's own */
     struct spt_script *script; /* borrowed; NULL for the host's own */
 };

@@ -73,6 +73,8 @@ void spt_script_main_ended(struct spt_script *script)
 
 void spt_script_emptied(struct spt_script *script)
 {
+    script->account.ended = false;
+    script->account.in_vain = 0;
     queue_end(script);
 }
 

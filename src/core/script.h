@@ -60,7 +60,8 @@ static inline struct spt_scope *spt_script_background(struct spt_task *t)
 /* Returns true if the background tasks of a script are to end. */
 static inline bool spt_script_is_over(const struct spt_script *script)
 {
-    return script->unloaded || (script->mains.tasks.live == 0 && !script->keep_background);
+    return script->unloaded || script->account.ended ||
+           (script->mains.tasks.live == 0 && !script->keep_background);
 }
 
 /* Returns the script with the number, or NULL if it is unloaded or `id` is 0. */

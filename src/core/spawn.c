@@ -60,6 +60,8 @@ static struct spt_task *spawn(lua_State *L, struct spt_scope *owner, struct spt_
     int fn = lua_gettop(L) - nargs;
     if (s->run.shutting_down) /* a task that spawns itself would keep the host from ending */
         spt_error_usage(L, "cannot spawn: the host is closing");
+    if (account->ended)
+        spt_error_usage(L, "cannot spawn: the script is ended, as it exceeded its limits");
     const struct spt_account *full = spt_account_full(account);
     if (full)
         spt_error_limit(L, spt_account_owner(full), "spawn", "tasks", full->limits.tasks);

@@ -46,6 +46,7 @@ static void forget(septet_host *h)
 
 void spt_ends_close(septet_host *h)
 {
+    h->limits.ledger.sched = NULL; /* it lives in the state */
     forget(h);
     if (h->core)
         release_resources(&h->core->env);

@@ -19,7 +19,7 @@
 void spt_guard_slice_hook(lua_State *L, lua_Debug *ar)
 {
     septet_host *h = septet_host_of(L);
-    const struct spt_task *t = h ? spt_host_sched(h)->current : NULL;
+    struct spt_task *t = h ? spt_host_sched(h)->current : NULL;
     if (t)
         spt_slice_check(L, ar, h, t);
 }
@@ -34,6 +34,42 @@ void spt_guard_limit_slices(septet_host *h, const septet_limits *limits, bool al
         hook->count = step;
     hook->count_hook = spt_guard_slice_hook;
     hook->everywhere |= all;
+}
+
+/* Called by the allocator: sets hooks alone. */
+static void condemn(void *ud, struct spt_account *account)
+{
+    septet_host *h = ud;
+    const struct spt_task *t = spt_host_sched(h)->current;
+    h->limits.slice = (struct spt_host_slice){
+        .task = t->id,
+        .turn = t->turn.count,
+        .over = "memory",
+        .max = (lua_Number)(account ? account->limits.memory : h->limits.ledger.limit)};
+    t->spawn.account->ended = t->spawn.account->script != NULL;
+    spt_hook_each(t, spt_guard_slice_hook, LUA_MASKCOUNT);
+}
+
+lua_State *spt_guard_new_state(septet_host *h)
+{
+    struct spt_ledger *ledger = &h->limits.ledger;
+    *ledger = (struct spt_ledger){.alloc = h->config.alloc,
+                                  .alloc_ud = h->config.alloc_ud,
+                                  .limit = h->config.limits.memory,
+                                  .charges = h->config.script_memory != 0,
+                                  .condemn = condemn,
+                                  .ud = h};
+    return lua_newstate(spt_ledger_alloc, ledger);
+}
+
+void spt_guard_limit_memory(septet_host *h)
+{
+    struct spt_debug_hook *hook = &spt_host_sched(h)->debug_hook;
+    h->limits.ledger.sched = spt_host_sched(h);
+    if (hook->count_hook || (!h->limits.ledger.limit && !h->limits.ledger.charges))
+        return;
+    hook->count_hook = spt_guard_slice_hook;
+    hook->count = SPT_SLICE_STEP_MAX;
 }
 
 /* --- interruption --- */

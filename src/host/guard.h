@@ -9,9 +9,16 @@
 /* The count hook of the coroutines of tasks with limited turns. */
 void spt_guard_slice_hook(lua_State *L, lua_Debug *ar);
 
-/* Prepares the host for the limits of a slice, of all its tasks or of those of one script, whose
+/* Prepares the host for the limits of a slice, of all its tasks or of those of one script: its
  * account has them. Without such limits, it does nothing. */
 void spt_guard_limit_slices(septet_host *h, const septet_limits *limits, bool all);
+
+/* Makes the host's own state, in which memory is counted and may be limited. NULL: out of
+ * memory. */
+lua_State *spt_guard_new_state(septet_host *h);
+
+/* Prepares the host for the limits of memory, once its core is open. */
+void spt_guard_limit_memory(septet_host *h);
 
 /* The hook of the running code when the host is interrupted. */
 void spt_guard_interrupt_hook(lua_State *L, lua_Debug *ar);

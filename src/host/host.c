@@ -98,6 +98,7 @@ static int open_core(lua_State *L)
     core->sched.frames.shown = h->config.own_frames != 0;
     core->sched.slow.limit_ns = h->config.slow_ms * SPT_NS_PER_MS;
     spt_guard_limit_slices(h, &h->config.limits, true);
+    spt_guard_limit_memory(h);
     core->sched.interrupt.hook = spt_guard_interrupt_hook;
     core->sched.interrupt.requested = &h->interrupt;
     spt_lib_open(L, &core->env);
@@ -149,7 +150,7 @@ static int open_lua(septet_host *h)
         h->L = h->config.lua;
         return SEPTET_OK;
     }
-    h->L = h->config.alloc ? lua_newstate(h->config.alloc, h->config.alloc_ud) : luaL_newstate();
+    h->L = spt_guard_new_state(h);
     if (!h->L)
         return SEPTET_ENOMEM;
     lua_atpanic(h->L, on_panic);
@@ -161,6 +162,8 @@ static int host_open(septet_host *h)
     if (h->config.clock < SEPTET_CLOCK_REAL || h->config.clock > SEPTET_CLOCK_MANUAL)
         return SEPTET_EINVAL;
     if (h->config.profile < SEPTET_PROFILE_STANDARD || h->config.profile > SEPTET_PROFILE_TRUSTED)
+        return SEPTET_EINVAL;
+    if (h->config.lua && (h->config.limits.memory || h->config.script_memory))
         return SEPTET_EINVAL;
     int rc = open_lua(h);
     if (rc == SEPTET_OK)

@@ -126,6 +126,8 @@ septet_script *septet_script_new(septet_host *host, const septet_script_options 
     int rc = read_options(options, &read);
     if (rc == SEPTET_OK && spt_host_sched(host)->run.shutting_down)
         rc = SEPTET_ECLOSED;
+    if (rc == SEPTET_OK && read.limits.memory && !host->limits.ledger.charges)
+        rc = SEPTET_EINVAL;
     if (rc == SEPTET_OK)
         rc = make(host, &read, &script);
     if (rc == SEPTET_OK) {

@@ -9,11 +9,10 @@
 #include "base/time.h"
 #include "core/error.h"
 #include "core/hook.h"
+#include "core/script.h"
 #include "core/task.h"
 #include "loop/loop.h"
 
-/* instructions between two checks of the time; a C function may be called by each */
-#define TIME_STEP        1000
 #define INSTRUCTION_STEP 100 /* at most so many between two counts, and a tenth of the limit */
 
 int spt_slice_step(const septet_limits *limits)
@@ -21,7 +20,7 @@ int spt_slice_step(const septet_limits *limits)
     uint64_t step = limits->slice_instructions / 10;
     if (limits->slice_instructions)
         return step > INSTRUCTION_STEP ? INSTRUCTION_STEP : step > 0 ? (int)step : 1;
-    return limits->slice_ms ? TIME_STEP : 0;
+    return limits->slice_ms ? SPT_SLICE_STEP_MAX : 0;
 }
 
 /* Returns the number of instructions since the last event. Without one, there were at most two
@@ -52,6 +51,25 @@ static const char *exceeded(const struct spt_host_slice *slice, const struct spt
     return NULL;
 }
 
+/* Ends the script of a task that went on to allocate beyond a limit, or the task if it is the
+ * host's. */
+static int end_script(lua_State *L, struct spt_task *t, lua_Number max)
+{
+    static const char why[] = "it went on to allocate beyond its limit";
+    struct spt_account *account = t->spawn.account;
+    if (account->script)
+        spt_script_cancel(account->script, why);
+    else
+        spt_scope_cancel(&t->root, "cancel", why);
+    spt_error_push(L, "LimitExceeded", "the task went on to allocate beyond the limit of %I bytes",
+                   (LUAI_UACINT)max);
+    lua_pushliteral(L, "memory");
+    lua_setfield(L, -2, "limit");
+    lua_pushinteger(L, (lua_Integer)max);
+    lua_setfield(L, -2, "max");
+    return lua_error(L);
+}
+
 /* Raises TaskHog for the limit that the slice has exceeded. */
 static int raise_hog(lua_State *L, const struct spt_host_slice *slice)
 {
@@ -71,10 +89,10 @@ static int raise_hog(lua_State *L, const struct spt_host_slice *slice)
     return lua_error(L);
 }
 
-void spt_slice_check(lua_State *L, const lua_Debug *ar, septet_host *h, const struct spt_task *t)
+void spt_slice_check(lua_State *L, const lua_Debug *ar, septet_host *h, struct spt_task *t)
 {
     const struct spt_sched *s = spt_host_sched(h);
-    struct spt_host_slice *slice = &h->slice;
+    struct spt_host_slice *slice = &h->limits.slice;
     if (slice->task != t->id || slice->turn != t->turn.count)
         *slice =
             (struct spt_host_slice){.task = t->id, .turn = t->turn.count, .t_seen_ns = uv_hrtime()};
@@ -83,6 +101,8 @@ void spt_slice_check(lua_State *L, const lua_Debug *ar, septet_host *h, const st
         slice->over = exceeded(slice, t->spawn.account, &slice->max);
     if (slice->over) {
         spt_hook_each(t, s->debug_hook.count_hook, LUA_MASKCOUNT);
+        if (strcmp(slice->over, "memory") == 0)
+            end_script(L, t, slice->max);
         raise_hog(L, slice);
     }
     /* an earlier turn was over its limit */

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "core/sched.h"
+#include "host/ledger.h"
 #include "op/env.h"
 #include "septet/septet.h"
 
@@ -30,13 +31,19 @@ struct spt_host_deadlock {
     uint64_t t_first_ns; /* time of that deadlock */
 };
 
-/* The turn that the hook of the time limit saw last. */
+/* The turn that the count hook saw last. */
 struct spt_host_slice {
     uint32_t task, turn;
     uint64_t t_seen_ns;    /* time at which it was first seen */
     uint64_t instructions; /* number run so far, as counted */
-    const char *over;      /* "instructions" or "time": the limit that it exceeded; NULL: none */
-    lua_Number max;        /* that limit: a number, or seconds */
+    /* "instructions", "time" or "memory": the limit that it exceeded; NULL: none */
+    const char *over;
+    lua_Number max; /* that limit: a number, or seconds */
+};
+
+struct spt_host_limits {
+    struct spt_host_slice slice;
+    struct spt_ledger ledger; /* not used in the embedder's state */
 };
 
 /* The embedder's callbacks: those that run, each inside the one before, and those to come. */
@@ -70,7 +77,7 @@ struct septet_host {
     volatile sig_atomic_t interrupt; /* septet_interrupt() was called */
     bool interrupted;                /* the interruption was acted upon */
     bool ending;                     /* the host cancelled the main tasks, which is no failure */
-    struct spt_host_slice slice;
+    struct spt_host_limits limits;
 };
 
 /* Calls on_warning if the embedder has set it. */

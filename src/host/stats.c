@@ -36,7 +36,7 @@ int septet_get_stats(const septet_host *host, septet_stats *stats)
                               .polls = spt_loop_polls(host->loop),
                               .turns = s->counts.turns,
                               .memory = count_memory(host->L),
-                              .memory_peak = s->counts.account.memory_peak};
+                              .memory_peak = host->limits.ledger.peak};
     memcpy(stats, &all, size < sizeof all ? size : sizeof all);
     return SEPTET_OK;
 }
