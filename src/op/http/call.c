@@ -249,8 +249,6 @@ void spt_http_call_set_hooks(lua_State *L, int index, const void *key)
 static int deliver_protected(lua_State *L)
 {
     struct spt_http_call *call = lua_touserdata(L, 1);
-    if (!call->pool->env->driver) /* the host has ended */
-        return 0;
     luaL_getsubtable(L, LUA_REGISTRYINDEX, HOOKS);
     if (lua_rawgetp(L, -1, call->hooks) == LUA_TNIL)
         return 0;
@@ -268,13 +266,19 @@ static int deliver_protected(lua_State *L)
     return 0;
 }
 
-/* Delivers the end to the hooks. Runs on the main state, before the waiting task is resumed. */
+static int call_hooks(struct spt_http_call *call, lua_State *L)
+{
+    lua_pushcfunction(L, deliver_protected);
+    lua_pushlightuserdata(L, call);
+    return lua_pcall(L, 1, 0, 0);
+}
+
+/* Delivers the end to the hooks, unless the host ends. Runs on the main state, before the waiting
+ * task is resumed. */
 static void deliver(struct spt_deferred *deferred, lua_State *L)
 {
     struct spt_http_call *call = SPT_OF(deferred, struct spt_http_call, deferred);
-    lua_pushcfunction(L, deliver_protected);
-    lua_pushlightuserdata(L, call);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+    if (call->pool->env->driver && call_hooks(call, L) != LUA_OK) {
         struct spt_sched *s = call->pool->sched;
         const char *message = lua_tostring(L, -1);
         s->hooks.warn(s->hooks.ud, message ? message : "a trace hook failed");
