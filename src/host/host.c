@@ -17,6 +17,7 @@
 #include "host/call.h"
 #include "host/ends.h"
 #include "host/guard.h"
+#include "host/nested.h"
 #include "host/report.h"
 #include "host/run.h"
 #include "host/script.h"
@@ -168,6 +169,8 @@ static int host_open(septet_host *h)
     int rc = open_lua(h);
     if (rc == SEPTET_OK)
         rc = spt_loop_new(&h->loop, h->config.loop, spt_run_drain, h);
+    if (rc == SEPTET_OK)
+        spt_loop_on_nested(h->loop, spt_nested_refuse);
     if (rc == SEPTET_OK && h->config.limits.bytes_per_turn)
         spt_loop_budget(h->loop)->bytes_max = h->config.limits.bytes_per_turn;
     if (rc == SEPTET_OK && h->config.clock != SEPTET_CLOCK_REAL)

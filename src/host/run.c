@@ -161,6 +161,10 @@ uint64_t spt_run_drain(void *ud)
     struct spt_sched *s = spt_host_sched(h);
     if (!h->L) /* the embedder has closed the state */
         return SPT_NEVER;
+    if (s->run.draining || h->callbacks.running > 0) { /* they have called uv_run() */
+        spt_loop_refuse(h->loop);
+        return SPT_LOOP_NOW;
+    }
     spt_sched_enter(s);
     if (h->interrupt)
         spt_guard_act_on_interrupt(h);

@@ -50,6 +50,7 @@ struct spt_host_limits {
 struct spt_host_callbacks {
     unsigned running;      /* number of them */
     bool reporting;        /* one of them is on_error, where nothing can be loaded */
+    bool nested;           /* code inside the host has run its loop, which is to be raised */
     struct spt_link calls; /* of septet_call(), until their on_result has returned */
 };
 

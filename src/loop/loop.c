@@ -183,15 +183,20 @@ static void drain(struct spt_loop *loop)
     arm(loop, due_ns);
 }
 
-/* Drains. In a uv_run() that was called inside the drain, ends that instead: uv_stop() keeps its
- * poll from blocking, and uv_run() forgets it when it returns. */
+/* uv_stop() keeps the poll from blocking, and uv_run() forgets it when it returns. */
+void spt_loop_refuse(struct spt_loop *loop)
+{
+    uv_stop(loop->uv);
+    if (loop->drain.on_nested)
+        loop->drain.on_nested(loop->drain.ud);
+}
+
+/* Drains. In a uv_run() that was called inside the drain, ends that instead. */
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct spt_loop *loop = prepare->data;
     if (loop->drain.active) {
-        uv_stop(loop->uv);
-        if (loop->drain.on_nested)
-            loop->drain.on_nested(loop->drain.ud);
+        spt_loop_refuse(loop);
         return;
     }
     spt_turn_budget_renew(&loop->budget);

@@ -41,6 +41,9 @@ bool spt_loop_is_polling(const struct spt_loop *loop);
 /* Sets what is called if code inside the drain runs the libuv loop. Such a run returns at once. */
 void spt_loop_on_nested(struct spt_loop *loop, void (*fn)(void *ud));
 
+/* Ends the run of the libuv loop that called the drain, as a nested one. */
+void spt_loop_refuse(struct spt_loop *loop);
+
 /* Runs one turn of the loop: drain, poll, drain. Waits for events only if `wait` is set and the
  * drain has nothing to run now. Does nothing inside the drain, or if the loop is lost. */
 void spt_loop_run_once(struct spt_loop *loop, bool wait);
