@@ -130,9 +130,6 @@ SEPTET_API void septet_op_done(septet_op *op, int status);
  * its own, because that of the operation is gone after a cancellation. */
 SEPTET_API septet_token septet_op_token(septet_op *op);
 
-/* Returns the host that `L` belongs to, or NULL. */
-SEPTET_API septet_host *septet_host_of(lua_State *L);
-
 #ifdef __cplusplus
 }
 #endif

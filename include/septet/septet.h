@@ -307,6 +307,9 @@ SEPTET_API int septet_close_begin(septet_host *host);
 /* Returns the host's Lua state. Code run on it directly is outside any task and cannot wait. */
 SEPTET_API lua_State *septet_lua(septet_host *host);
 
+/* Returns the host that `L` belongs to, or NULL. */
+SEPTET_API septet_host *septet_host_of(lua_State *L);
+
 /* Returns the host's uv_loop_t, for the embedder's own handles. A task may not run it: uv_run
  * returns at once there, and the task fails with Usage. */
 SEPTET_API void *septet_loop(septet_host *host);
