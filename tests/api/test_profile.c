@@ -314,6 +314,27 @@ static void test_a_host_without_memory_is_not_made(void **state)
     }
 }
 
+static void test_a_script_without_memory_is_not_made(void **state)
+{
+    struct rules rules = {0};
+    struct pool pool = {.allowed = -1};
+    septet_config config = config_of(&rules);
+    config.alloc = pool_alloc;
+    config.alloc_ud = &pool;
+    septet_host *host = new_standard(&rules, &config);
+    septet_script *script = NULL;
+    for (long allowed = 0; !script; allowed++) {
+        int status = SEPTET_OK;
+        pool.allowed = pool.calls + allowed;
+        script = septet_script_new(host, NULL, &status);
+        pool.allowed = -1;
+        assert_int_equal(status, script ? SEPTET_OK : SEPTET_ENOMEM);
+    }
+    assert_runs(host, "assert(string.rep('x', 2) == 'xx')");
+    assert_int_equal(septet_free(host), SEPTET_OK);
+    assert_int_equal(pool.bytes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_e_12_a_script_changes_nothing_of_anothers),
         cmocka_unit_test(test_a_trusted_script_sees_the_hosts_globals),
         cmocka_unit_test(test_a_host_without_memory_is_not_made),
+        cmocka_unit_test(test_a_script_without_memory_is_not_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
