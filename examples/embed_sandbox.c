@@ -89,6 +89,7 @@ int main(void)
     config.on_print = on_print;
     config.permit = permit;
     config.limits.memory = 64 * MEGABYTE;
+    config.script_memory = 1;
     septet_host *host = septet_new(&config, NULL);
     if (!host)
         return 1;
