@@ -38,7 +38,7 @@ end
 files["tests/api"] = {
   allow_defined = true,
   ignore = { "131" },
-  read_globals = { "origin", "call_all", "fake", "fifo", "finalized", "run_loop" },
+  read_globals = { "origin", "call_all", "fake", "fifo", "finalized", "run_loop", "close_handles" },
 }
 for _, name in ipairs { "frames", "signals", "stop", "test_coroutine", "torture" } do
   files["tests/faults/" .. name .. ".lua"] = {
