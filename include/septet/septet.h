@@ -186,7 +186,7 @@ typedef struct septet_config {
     /* The Lua state to use. The embedder's own state stays the embedder's, with at most one host;
      * NULL makes one with the standard libraries, which septet_free closes. Close your own state
      * after septet_free, because the host needs it to unwind its tasks. A state that is closed
-     * before takes its tasks with it: they do not unwind. */
+     * before takes its tasks with it: their waits are closed, but they do not unwind. */
     lua_State *lua;
 
     /* Allocator for the state that septet_new makes, as lua_newstate takes it, with its own ud.
@@ -279,6 +279,19 @@ SEPTET_API void septet_config_init(septet_config *config);
 
 /* --- the life of a host --- */
 
+/* A call that would run or free a host does nothing and returns
+ *
+ * - SEPTET_EBUSY from inside the host: in a task, in one of the callbacks above, or while
+ *   septet_run runs;
+ * - SEPTET_EINVAL in another thread than the one that made the host;
+ * - SEPTET_ELOOP in a child process after fork, which may only exec or _exit.
+ *
+ * The embedder may end parts of a host before it frees it. Once it has closed the Lua state, every
+ * call but septet_free returns SEPTET_ECLOSED, and septet_lua NULL. Once it has closed handles of
+ * the host, as uv_walk with uv_close does, the host does not run any more: SEPTET_ELOOP. Then the
+ * loop, too, may be closed before septet_free. A task or a callback above may not call
+ * lua_close. */
+
 /* Makes a host. On failure it returns NULL and, if `status` is not NULL, sets it to SEPTET_ENOMEM,
  * SEPTET_ELOOP or SEPTET_EINVAL. The last means that the config is not valid or the state already
  * has a host. The config is copied. */
@@ -293,8 +306,8 @@ SEPTET_API septet_host *septet_new(const septet_config *config, int *status);
  * remain until it returns.
  *
  * Objects that scripts still hold in the embedder's state are safe to use: they raise Usage or do
- * nothing. NULL is a no-op. Returns SEPTET_EBUSY from inside the host: in a task, in one of
- * the callbacks above, or while septet_run runs. */
+ * nothing. NULL is a no-op. Returns SEPTET_OK, or SEPTET_EBUSY, _EINVAL or _ELOOP as above. Also
+ * returns SEPTET_EBUSY in a callback of the host's own loop. */
 SEPTET_API int septet_free(septet_host *host);
 
 /* Begins the end of a host with many tasks, so that no single call takes long. Every task is
@@ -304,14 +317,15 @@ SEPTET_API int septet_free(septet_host *host);
  * from inside, like septet_free. */
 SEPTET_API int septet_close_begin(septet_host *host);
 
-/* Returns the host's Lua state. Code run on it directly is outside any task and cannot wait. */
+/* Returns the host's Lua state; NULL if the embedder has closed it. Code run on it directly is
+ * outside any task and cannot wait. */
 SEPTET_API lua_State *septet_lua(septet_host *host);
 
 /* Returns the host that `L` belongs to, or NULL. */
 SEPTET_API septet_host *septet_host_of(lua_State *L);
 
-/* Returns the host's uv_loop_t, for the embedder's own handles. A task may not run it: uv_run
- * returns at once there, and the task fails with Usage. */
+/* Returns the host's uv_loop_t, for the embedder's own handles. Code inside the host may not run
+ * it: uv_run returns at once there, and Usage is raised in the task or the callback. */
 SEPTET_API void *septet_loop(septet_host *host);
 
 /* Returns the config's ud. */
@@ -445,7 +459,7 @@ SEPTET_API int septet_reload(septet_host *host, const char *name);
  * - SEPTET_EDEADLOCK: every task waits and nothing can wake them. Each is reported through
  *   on_warning, then all are cancelled.
  * - SEPTET_EINTERRUPTED: septet_interrupt ended a main task.
- * - SEPTET_EBUSY: called from inside the host, like septet_free. */
+ * - SEPTET_EBUSY, _EINVAL, _ECLOSED, _ELOOP: it cannot be run (see septet_free). */
 SEPTET_API int septet_run(septet_host *host);
 
 /* What septet_step returns if it does not fail. */
@@ -462,7 +476,7 @@ enum {
  * septet_step_until takes the instant at which to stop, in nanoseconds of CLOCK_MONOTONIC
  * (uv_hrtime).
  *
- * Returns one of SEPTET_DONE, _IDLE and _MORE, or SEPTET_EBUSY from inside, like septet_free.
+ * Returns one of SEPTET_DONE, _IDLE and _MORE, or a status like septet_run.
  * Failures go to on_error. A deadlock is not reported, because the embedder may wake a task. */
 SEPTET_API int septet_step(septet_host *host, uint64_t budget_us);
 SEPTET_API int septet_step_until(septet_host *host, uint64_t until_ns);
