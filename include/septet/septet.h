@@ -159,11 +159,14 @@ enum { SEPTET_PROFILE_STANDARD, SEPTET_PROFILE_TRUSTED };
 
 /* What `permit` is asked about, and the subject that it gets. */
 enum {
-    SEPTET_PERMIT_CONNECT, /* "host:port" of a URL, and then each "address:port" */
-    SEPTET_PERMIT_READ,    /* the path of a file, as the script wrote it */
-    SEPTET_PERMIT_WRITE,   /* that of a file to create, change, rename or remove, or of a socket */
-    SEPTET_PERMIT_RUN,     /* the command of a process */
-    SEPTET_PERMIT_ENV,     /* the name of an environment variable */
+    /* "host:port" of a URL or a proxy, before its name is looked up, and then "address:port" of
+     * each connection that is opened or used again, which is the proxy's if there is one;
+     * "unix:/path"; "address:port" of a DNS server that a script names */
+    SEPTET_PERMIT_CONNECT,
+    SEPTET_PERMIT_READ,  /* the path of a file, as the script wrote it */
+    SEPTET_PERMIT_WRITE, /* that of a file to create, change, rename or remove, or of a socket */
+    SEPTET_PERMIT_RUN,   /* the command of a process */
+    SEPTET_PERMIT_ENV,   /* the name of an environment variable */
 };
 
 /* The source of a module, filled by `load_module`. */

@@ -182,6 +182,7 @@ static int host_open(septet_host *h)
     if (rc == SEPTET_OK) {
         h->core->env.driver = h->driver;
         spt_driver_change_quirks(h->driver, h->core->env.quirk_changes);
+        spt_driver_set_permit(h->driver, h->config.permit, h->config.ud);
     }
     h->config.lua_path = h->config.quirks =
         NULL; /* the embedder's: what is used later was copied */

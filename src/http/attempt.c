@@ -213,7 +213,7 @@ int spt_attempt_start(struct spt_session *session, struct spt_request *r)
     assert(!r->state.session && !r->response && !r->state.easy);
     if (!session->multi)
         return SEPTET_ECLOSED;
-    int rc = spt_request_check(r, &driver->urls, session->policy, &origin);
+    int rc = spt_request_check(r, &driver->urls, session->policy, &driver->permit, &origin);
     if (rc != SEPTET_OK)
         return rc;
     spt_link_init(&r->state.link);
@@ -313,8 +313,8 @@ static void unpause(struct spt_request *r, bool next_turn)
     int still;
     CURLcode rc = CURLE_OK;
     if (spt_body_unpause(r, next_turn, &still)) {
-        driver->now_ns = spt_loop_now(driver->loop);
-        spt_timeouts_enter(r, r->state.phase, driver->now_ns);
+        driver->call.at_ns = spt_loop_now(driver->loop);
+        spt_timeouts_enter(r, r->state.phase, driver->call.at_ns);
         rc = spt_session_pause(r->state.easy, still);
     }
     /* without a connection, nothing was paused */

@@ -177,7 +177,7 @@ static size_t unpack(struct spt_easy *easy, const char *bytes, size_t len)
         if (is_too_much(r))
             return refuse(easy, SEPTET_ETOOBIG);
         if (n > 0)
-            r->response->stamps.byte_ns = easy->driver->now_ns;
+            r->response->stamps.byte_ns = easy->driver->call.at_ns;
         if (n > 0 && take(easy, piece, n) != n)
             return 0;
     } while (left > 0 || n == CHUNK);
@@ -220,7 +220,7 @@ size_t spt_body_on_read(char *to, size_t size, size_t n, void *ud)
     struct spt_upload *upload = r->upload;
     size_t taken = spt_upload_take(upload, to, size * n);
     if (taken > 0) {
-        r->response->stamps.byte_ns = easy->driver->now_ns;
+        r->response->stamps.byte_ns = easy->driver->call.at_ns;
         spt_queues_add_progress(&easy->driver->queues, r);
         return taken;
     }

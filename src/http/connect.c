@@ -30,11 +30,13 @@ static bool is_judged(const struct spt_request *r)
 static bool is_denied(struct spt_easy *easy, const struct sockaddr *address)
 {
     struct spt_request *r = easy->request;
-    if (!is_judged(r))
-        return false;
-    easy->abort.denial =
-        spt_policy_address(r->state.session->policy, address, r->state.allowed_by_name);
-    if (!easy->abort.denial.reason)
+    struct spt_denial *denial = &easy->abort.denial;
+    *denial = (struct spt_denial){0};
+    if (is_judged(r))
+        *denial = spt_policy_address(r->state.session->policy, address, r->state.allowed_by_name);
+    if (!denial->reason && !spt_permit_address(&easy->driver->permit, address))
+        denial->reason = SPT_DENIED_BY_EMBEDDER;
+    if (!denial->reason)
         return false;
     const void *bytes = address->sa_family == AF_INET
                             ? (const void *)&((const struct sockaddr_in *)address)->sin_addr
@@ -192,6 +194,14 @@ static void note_peer(struct spt_response *t, const char *peer, int port)
     t->peer.port = (uint16_t)port;
 }
 
+/* Returns true if the ready connection, which has an address, was not opened for this exchange. */
+static bool is_reused(const struct spt_easy *easy)
+{
+    const struct spt_stamps *at = &easy->request->response->stamps;
+    const struct spt_connection_options *options = easy->request->connection;
+    return at->open_ns <= at->ready_ns && !(options && options->unix_socket);
+}
+
 int spt_connect_on_ready(void *ud, char *peer, char *local, int peer_port, int local_port)
 {
     struct spt_easy *easy = ud;
@@ -206,6 +216,9 @@ int spt_connect_on_ready(void *ud, char *peer, char *local, int peer_port, int l
     if (is_judged(r))
         easy->abort.denial =
             spt_policy_text(r->state.session->policy, peer, peer_port, r->state.allowed_by_name);
+    if (!easy->abort.denial.reason && is_reused(easy) &&
+        !spt_permit_text(&easy->driver->permit, peer, peer_port))
+        easy->abort.denial.reason = SPT_DENIED_BY_EMBEDDER;
     if (easy->abort.denial.reason)
         return CURL_PREREQFUNC_ABORT;
     begin_exchange(easy, now_ns);

@@ -219,6 +219,12 @@ void spt_driver_change_quirks(struct spt_driver *driver, const char *changes)
     driver->quirk_changes = changes;
 }
 
+void spt_driver_set_permit(struct spt_driver *driver,
+                           int (*ask)(void *ud, int what, const char *subject), void *ud)
+{
+    driver->permit = (struct spt_permit){ask, ud};
+}
+
 void spt_driver_free(struct spt_driver *driver)
 {
     assert(!driver->call.inside);

@@ -32,6 +32,10 @@ void spt_driver_free(struct spt_driver *driver);
  * the first session is made. */
 void spt_driver_change_quirks(struct spt_driver *driver, const char *changes);
 
+/* Sets the embedder's callback that is asked about connections, as permit.h says. */
+void spt_driver_set_permit(struct spt_driver *driver,
+                           int (*ask)(void *ud, int what, const char *subject), void *ud);
+
 /* Starts admitted requests, runs libcurl's due work, applies changed poll masks and calls on_done
  * for completed requests. What exceeds the turn's budget is left to the next turn. Returns true if
  * a request was reported, a lookup completed, or more work is due in this turn. */

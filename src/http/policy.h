@@ -26,8 +26,9 @@ void spt_policy_free(struct spt_policy *policy);
 
 /* Why a policy denies a target. */
 struct spt_denial {
-    const char *reason; /* static, "host", "port" or "address"; NULL if it is allowed */
-    const char *rule;   /* borrowed from the policy; NULL if no rule allows it */
+    /* static, "host", "port" or "address", or "permit" (permit.h); NULL if it is allowed */
+    const char *reason;
+    const char *rule; /* borrowed from the policy; NULL if no rule allows it */
 };
 
 /* Checks a request to a host, which is a name or an address as in a URL, and a port. Sets `*named`

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/connection_options.h"
 #include "http/headers.h"
 #include "http/limiter.h"
 #include "http/url.h"
@@ -29,7 +30,9 @@ void spt_request_deny(struct spt_request *r, enum spt_phase phase, struct spt_de
                       const char *what, const char *name, size_t len)
 {
     char text[TEXT_SIZE];
-    if (denial.rule)
+    if (strcmp(denial.reason, SPT_DENIED_BY_EMBEDDER) == 0)
+        snprintf(text, sizeof text, "%s '%.*s' is denied by the embedder", what, (int)len, name);
+    else if (denial.rule)
         snprintf(text, sizeof text, "%s '%.*s' is denied by the rule '%s'", what, (int)len, name,
                  denial.rule);
     else
@@ -100,11 +103,41 @@ static int check_policy(struct spt_request *r, const struct spt_policy *policy,
     return SEPTET_EINVAL;
 }
 
+static int deny(struct spt_request *r, const char *what, const char *name, size_t len)
+{
+    const struct spt_denial denial = {.reason = SPT_DENIED_BY_EMBEDDER};
+    spt_request_deny(r, SPT_PHASE_QUEUED, denial, what, name, len);
+    return SEPTET_EINVAL;
+}
+
+/* Asks the embedder about the URL's host and the proxy that is named, or about the unix socket in
+ * their place. libcurl takes a proxy from the environment, which is asked about by its address. */
+static int check_permit(struct spt_request *r, const struct spt_permit *permit,
+                        const struct spt_url_origin *origin)
+{
+    const struct spt_connection_options *options = r->connection;
+    const char *proxy;
+    if (!permit->ask)
+        return SEPTET_OK;
+    if (options && options->unix_socket)
+        return spt_permit_unix(permit, options->unix_socket)
+                   ? SEPTET_OK
+                   : deny(r, "unix socket", options->unix_socket, strlen(options->unix_socket));
+    if (!spt_permit_host(permit, origin->host, origin->host_len, origin->port))
+        return deny(r, "host", origin->host, origin->host_len);
+    if (options && options->proxy && !spt_permit_proxy(permit, options->proxy, &proxy))
+        return deny(r, "proxy", proxy, strlen(proxy));
+    return SEPTET_OK;
+}
+
 int spt_request_check(struct spt_request *r, struct spt_url_checker *urls,
-                      const struct spt_policy *policy, const struct spt_url_origin **origin)
+                      const struct spt_policy *policy, const struct spt_permit *permit,
+                      const struct spt_url_origin **origin)
 {
     int rc = check_target(r, urls, origin);
-    return rc == SEPTET_OK ? check_policy(r, policy, *origin) : rc;
+    if (rc == SEPTET_OK)
+        rc = check_policy(r, policy, *origin);
+    return rc == SEPTET_OK ? check_permit(r, permit, *origin) : rc;
 }
 
 /* --- the record --- */

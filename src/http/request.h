@@ -9,6 +9,7 @@
 
 #include "base/list.h"
 #include "core/timer.h"
+#include "http/permit.h"
 #include "http/phase.h"
 #include "http/policy.h"
 #include "http/response.h"
@@ -99,12 +100,13 @@ void spt_request_release(struct spt_request *request);
 
 /* --- private to src/http --- */
 
-/* Checks the method, the URL and the policy, which may be NULL, of a request that is to be started.
- * Replaces the URL by its normal form, so that all that follows sees the URL that was checked.
- * Returns SEPTET_OK with the origin, which is valid until the next check, or SEPTET_EINVAL or
- * SEPTET_ENOMEM with a failure. */
+/* Checks the method, the URL and the policy, which may be NULL, of a request that is to be started,
+ * and asks the embedder. Replaces the URL by its normal form, so that all that follows sees the URL
+ * that was checked. Returns SEPTET_OK with the origin, which is valid until the next check, or
+ * SEPTET_EINVAL or SEPTET_ENOMEM with a failure. */
 int spt_request_check(struct spt_request *request, struct spt_url_checker *urls,
-                      const struct spt_policy *policy, const struct spt_url_origin **origin);
+                      const struct spt_policy *policy, const struct spt_permit *permit,
+                      const struct spt_url_origin **origin);
 
 /* Records a failure in a phase, with a copy of `text`, which may be NULL. */
 void spt_request_fail(struct spt_request *request, enum spt_phase phase, const char *code,

@@ -76,7 +76,7 @@ static int on_timer(CURLM *multi, long ms, void *ud)
 static void act(struct spt_session *session, curl_socket_t fd, int flags)
 {
     int running;
-    session->driver->now_ns = spt_loop_now(session->driver->loop);
+    session->driver->call.at_ns = spt_loop_now(session->driver->loop);
     enter_curl(session->driver);
     curl_multi_socket_action(session->multi, fd, flags, &running);
     leave_curl(session->driver);

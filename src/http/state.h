@@ -15,6 +15,7 @@
 #include "http/exchange.h"
 #include "http/head.h"
 #include "http/limiter.h"
+#include "http/permit.h"
 #include "http/phase.h"
 #include "http/policy.h"
 #include "http/queues.h"
@@ -38,8 +39,9 @@ struct spt_easy_pool {
 
 /* The call into libcurl that runs, or the last one. */
 struct spt_curl_call {
-    bool inside; /* it runs: its callbacks must not call libcurl */
-    bool fed;    /* bytes of a body were taken in it */
+    uint64_t at_ns; /* instant of the last one that may move bytes */
+    bool inside;    /* it runs: its callbacks must not call libcurl */
+    bool fed;       /* bytes of a body were taken in it */
 };
 
 struct spt_driver {
@@ -53,9 +55,9 @@ struct spt_driver {
     struct spt_easy_pool handles;
     struct spt_response_pool responses;
     unsigned requests;      /* number of requests queued or in flight */
-    uint64_t now_ns;        /* instant of the last call into libcurl that may move bytes */
     uint64_t polls_handled; /* number of polls with all their events handled */
     struct spt_url_checker urls;
+    struct spt_permit permit;
     struct spt_curl_call call;
     unsigned quirks;           /* bits of quirks.h, with the changes */
     const char *quirk_changes; /* borrowed; NULL if none */

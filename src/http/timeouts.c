@@ -95,7 +95,7 @@ void spt_timeouts_note_bytes(struct spt_request *r)
     struct spt_easy *easy = r->state.easy;
     struct spt_stamps *at = &r->response->stamps;
     if (at->first_ns) {
-        at->byte_ns = easy->driver->now_ns;
+        at->byte_ns = easy->driver->call.at_ns;
         return;
     }
     easy->interim.phase = r->state.phase;

@@ -3,10 +3,12 @@
 #include "op/http/session.h"
 
 #include <lauxlib.h>
+#include <string.h>
 
 #include "core/check.h"
 #include "core/error.h"
 #include "http/driver.h"
+#include "http/permit.h"
 #include "http/session.h"
 #include "op/env.h"
 #include "op/fields.h"
@@ -45,6 +47,25 @@ static void on_host_end(struct spt_resource *resource)
     close_session(SPT_OF(resource, struct spt_session_handle, resource));
 }
 
+/* Raises HttpError if the embedder denies a DNS server that the script names. */
+static void check_resolver(lua_State *L, const struct spt_env *env, const char *servers)
+{
+    if (!servers || strcmp(servers, "system") == 0 || !env->config)
+        return;
+    const struct spt_permit permit = {env->config->permit, env->config->ud};
+    const char *denied = spt_permit_servers(&permit, servers);
+    if (!denied)
+        return;
+    lua_pushlstring(L, denied, strcspn(denied, ","));
+    spt_error_push(L, "HttpError", "DNS server '%s' is denied by the embedder",
+                   lua_tostring(L, -1));
+    lua_pushliteral(L, "denied");
+    lua_setfield(L, -2, "code");
+    lua_pushliteral(L, SPT_DENIED_BY_EMBEDDER);
+    lua_setfield(L, -2, "reason");
+    lua_error(L);
+}
+
 /* http_session{limit, limit_per_host, cookies, resolve, resolver, allow, deny}: returns a pool of
  * connections. `resolve` is a list of "host:port:address", or nil; `allow` and `deny` are lists of
  * rules, or nil. Returns nil and the rule if a rule is invalid. */
@@ -60,6 +81,7 @@ static int l_session(lua_State *L)
     lua_getfield(L, 1, "resolve");
     config.resolve = check_strings(L, lua_gettop(L), &config.n_resolve);
     config.resolver = spt_fields_text(L, "resolver");
+    check_resolver(L, env, config.resolver);
     lua_getfield(L, 1, "allow");
     config.allow = check_strings(L, lua_gettop(L), &config.n_allow);
     lua_getfield(L, 1, "deny");
