@@ -17,6 +17,7 @@ struct spt_account {
     uint32_t tasks;            /* live ones */
     uint32_t requests;         /* in flight or queued */
     size_t memory;             /* of a script: bytes of Lua memory that are charged to it */
+    size_t collect_at;         /* bytes at which garbage is to be collected; 0: half the limit */
     uint32_t in_vain;          /* number of allocations that were refused in vain so far */
     bool ended;                /* its tasks are to end: it exceeded a limit again and again */
     struct spt_account *host;  /* borrowed; NULL for the host's own */

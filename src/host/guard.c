@@ -50,6 +50,13 @@ static void condemn(void *ud, struct spt_account *account)
     spt_hook_each(t, spt_guard_slice_hook, LUA_MASKCOUNT);
 }
 
+/* Called by the allocator: sets hooks alone. */
+static void urge(void *ud)
+{
+    const struct spt_task *t = spt_host_sched(ud)->current;
+    spt_hook_each(t, spt_guard_slice_hook, LUA_MASKCOUNT);
+}
+
 lua_State *spt_guard_new_state(septet_host *h)
 {
     struct spt_ledger *ledger = &h->limits.ledger;
@@ -58,6 +65,7 @@ lua_State *spt_guard_new_state(septet_host *h)
                                   .limit = h->config.limits.memory,
                                   .charges = h->config.script_memory != 0,
                                   .condemn = condemn,
+                                  .urge = urge,
                                   .ud = h};
     return lua_newstate(spt_ledger_alloc, ledger);
 }

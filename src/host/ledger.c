@@ -54,12 +54,51 @@ static void count_in_vain(struct spt_ledger *ledger, struct spt_account *account
         ledger->condemn(ledger->ud, account);
 }
 
-/* Ends a try that was refused before. */
-static void settle_try(struct spt_ledger *ledger, bool refused)
+/* --- collecting in time --- */
+
+/* Returns where to collect next, given what is in use after a collection between two instructions.
+ * (In one that an allocation began, a C function's buffers would be in use, too.) Lua's string
+ * buffers ask once, and fail without a collection. They need twice their size, as the result is a
+ * copy. So half the room may fill with garbage, and a buffer fits if its result does. */
+static size_t next_collection(size_t used, size_t limit)
+{
+    size_t room = used < limit ? (limit - used) / 2 : 0;
+    return used + (room > limit / 16 ? room : limit / 16);
+}
+
+void spt_ledger_collected(struct spt_ledger *ledger, struct spt_account *account)
+{
+    ledger->urged_turn = 0;
+    ledger->collect_at = next_collection(ledger->bytes, ledger->limit);
+    if (account)
+        account->collect_at = next_collection(account->memory, account->limits.memory);
+}
+
+static bool is_due(size_t used, size_t limit, size_t collect_at)
+{
+    return limit && used > (collect_at ? collect_at : limit / 2);
+}
+
+/* Has garbage collected if it is time, after an allocation in a task of an account. */
+static void look_after(struct spt_ledger *ledger, const struct spt_account *account)
+{
+    const struct spt_sched *s = ledger->sched;
+    bool due = is_due(ledger->bytes, ledger->limit, ledger->collect_at) ||
+               (account && is_due(account->memory, account->limits.memory, account->collect_at));
+    if (!due || !s || !s->current || ledger->urged_turn == s->counts.turns + 1)
+        return;
+    ledger->urged_turn = s->counts.turns + 1;
+    ledger->urge(ledger->ud);
+}
+
+/* --- a second try --- */
+
+/* Ends a try that was refused before. If it was not refused again, it has got `more` bytes. */
+static void settle_try(struct spt_ledger *ledger, size_t more, bool refused)
 {
     struct spt_ledger_try last = ledger->try;
     ledger->try = (struct spt_ledger_try){0};
-    size_t now = bytes_of(ledger, last.account);
+    size_t now = bytes_of(ledger, last.account) - more;
     size_t limit = last.account ? last.account->limits.memory : ledger->limit;
     bool gained = now < last.before && last.before - now >= limit / 16;
     if (ledger->sched && (refused || !gained))
@@ -70,7 +109,7 @@ static void settle_try(struct spt_ledger *ledger, bool refused)
 static void *refuse(struct spt_ledger *ledger, struct spt_account *account, size_t size)
 {
     if (ledger->try.size == size && ledger->try.account == account)
-        settle_try(ledger, true);
+        settle_try(ledger, 0, true);
     else
         ledger->try = (struct spt_ledger_try){size, bytes_of(ledger, account), account};
     return NULL;
@@ -107,7 +146,9 @@ static void *plain(struct spt_ledger *ledger, void *block, size_t old, size_t si
         return NULL;
     count(ledger, had, size);
     if (grows && ledger->try.size)
-        settle_try(ledger, false);
+        settle_try(ledger, size - had, false);
+    if (grows && ledger->limit)
+        look_after(ledger, NULL);
     return result;
 }
 
@@ -158,7 +199,8 @@ static void *grow(struct spt_ledger *ledger, struct header *header, size_t old, 
     discharge(ledger, from, had);
     count(ledger, had, size);
     if (ledger->try.size)
-        settle_try(ledger, false);
+        settle_try(ledger, ledger->try.account == to && from != to ? size : size - had, false);
+    look_after(ledger, to);
     return result + 1;
 }
 

@@ -29,6 +29,7 @@ struct spt_ledger {
     size_t bytes;            /* in use */
     size_t peak;             /* the most so far */
     size_t limit;            /* 0: none */
+    size_t collect_at;       /* bytes at which garbage is to be collected; 0: half the limit */
     bool charges;            /* each block has a header that names the script it is charged to */
     struct spt_sched *sched; /* borrowed; says which task runs; NULL: none can */
     struct spt_ledger_try try;
@@ -37,11 +38,21 @@ struct spt_ledger {
     /* called in a task that goes on to allocate beyond the limit of an account; NULL: of the host.
      * May not use Lua, but lua_sethook. */
     void (*condemn)(void *ud, struct spt_account *account);
+    /* called in a task when garbage is to be collected, which is done at its next instruction. May
+     * not use Lua, but lua_sethook. */
+    void (*urge)(void *ud);
     void *ud;
+    /* number of the turn, from 1, at the next instruction of which garbage is to be collected; 0:
+     * none */
+    uint64_t urged_turn;
 };
 
 /* Allocates for Lua, as a lua_Alloc with a ledger for its `ud`. The caller has set `alloc`,
- * `alloc_ud`, `limit`, `charges`, `condemn` and `ud`, and the rest to zero. */
+ * `alloc_ud`, `limit`, `charges`, `condemn`, `urge` and `ud`, and the rest to zero. */
 void *spt_ledger_alloc(void *ledger, void *block, size_t old, size_t size);
+
+/* Handles the end of a collection of all garbage, in a task of a script's account; NULL: of the
+ * host's. */
+void spt_ledger_collected(struct spt_ledger *ledger, struct spt_account *account);
 
 #endif

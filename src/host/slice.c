@@ -89,6 +89,13 @@ static int raise_hog(lua_State *L, const struct spt_host_slice *slice)
     return lua_error(L);
 }
 
+/* Collects all garbage, as the ledger asks for. */
+static void collect(lua_State *L, struct spt_ledger *ledger, struct spt_account *account)
+{
+    lua_gc(L, LUA_GCCOLLECT);
+    spt_ledger_collected(ledger, account->script ? account : NULL);
+}
+
 void spt_slice_check(lua_State *L, const lua_Debug *ar, septet_host *h, struct spt_task *t)
 {
     const struct spt_sched *s = spt_host_sched(h);
@@ -105,7 +112,9 @@ void spt_slice_check(lua_State *L, const lua_Debug *ar, septet_host *h, struct s
             end_script(L, t, slice->max);
         raise_hog(L, slice);
     }
-    /* an earlier turn was over its limit */
+    if (h->limits.ledger.urged_turn)
+        collect(L, &h->limits.ledger, t->spawn.account);
+    /* a collection was urged, or an earlier turn was over its limit */
     if (lua_gethook(L) == s->debug_hook.count_hook && lua_gethookcount(L) == 1 &&
         s->debug_hook.count != 1)
         spt_hook_restore(L, s);

@@ -105,6 +105,26 @@ static void test_garbage_does_not_count(void **state)
     close(&l);
 }
 
+/* Lua's string buffers ask for memory once. Their result needs as much again. */
+#define BUFFERS                                                                                    \
+    "for i = 1, 60 do local s = ('x'):rep(350000) end "                                            \
+    "for i = 1, 20 do "                                                                            \
+    "  local t = {} "                                                                              \
+    "  for k = 1, 100 do t[k] = ('%d,%d'):format(i, k):rep(300) end "                              \
+    "  local s = table.concat(t) "                                                                 \
+    "  s = s:gsub(',', ';') "                                                                      \
+    "end"
+
+static void test_garbage_does_not_count_for_string_buffers(void **state)
+{
+    struct limited l;
+    open(&l, 3 * MIB, false);
+    for (int i = 0; i < 3; i++)
+        assert_runs(l.host, BUFFERS);
+    assert_silent(&l.reports);
+    close(&l);
+}
+
 static void test_fault_46_a_task_that_goes_on_to_allocate_is_ended(void **state)
 {
     static const char *const loops[] = {
@@ -186,6 +206,22 @@ static void test_fault_46_a_script_at_its_limit_fails_and_its_neighbour_goes_on(
         load(limited, "local t = {} for i = 1, 500 do t[i] = ('x'):rep(1000) .. i end");
         assert_int_equal(septet_run(l.host), SEPTET_OK);
     }
+    close(&l);
+}
+
+/* Garbage of a script is collected although the host has much more. */
+static void test_garbage_of_a_script_does_not_count(void **state)
+{
+    struct limited l;
+    open(&l, 0, true);
+    septet_script *script = new_script(&l, MIB);
+    assert_runs(l.host, "kept = {} for i = 1, 20000 do kept[i] = { i } end");
+    for (int i = 0; i < 3; i++) {
+        load(script, BUFFERS);
+        if (septet_run(l.host) != SEPTET_OK)
+            fail_msg("%s\n%s", l.reports.message, l.reports.traceback);
+    }
+    assert_silent(&l.reports);
     close(&l);
 }
 
@@ -340,6 +376,8 @@ int main(void)
         cmocka_unit_test(test_fault_46_a_task_at_the_limit_fails_and_the_others_go_on),
         cmocka_unit_test(test_fault_46_a_task_may_catch_it_and_go_on),
         cmocka_unit_test(test_garbage_does_not_count),
+        cmocka_unit_test(test_garbage_does_not_count_for_string_buffers),
+        cmocka_unit_test(test_garbage_of_a_script_does_not_count),
         cmocka_unit_test(test_fault_46_a_task_that_goes_on_to_allocate_is_ended),
         cmocka_unit_test(test_fault_46_a_script_at_its_limit_fails_and_its_neighbour_goes_on),
         cmocka_unit_test(test_a_script_is_subject_to_its_hosts_limit_on_memory),
