@@ -189,17 +189,13 @@ void spt_profile_push_globals(lua_State *L, struct spt_env *env)
     lua_pushvalue(L, globals);
     lua_setfield(L, globals, LUA_GNAME);
     lua_pushglobaltable(L);
-    if (env->owns_state) { /* otherwise the embedder's `load` may be one of its own */
-        lua_getfield(L, -1, "load");
-        lua_setfield(L, globals, "load");
-        lua_getfield(L, -1, "loadfile");
-        lua_setfield(L, globals, "loadfile");
-        lua_getfield(L, -1, "dofile");
-        lua_setfield(L, globals, "dofile");
+    if (lua_getfield(L, LUA_REGISTRYINDEX, SPT_PROFILE_STOCK_LOAD) == LUA_TTABLE) {
+        copy_fields(L, lua_gettop(L), globals);
         lua_pushvalue(L, globals);
         spt_profile_bind_load(L, env);
         lua_pop(L, 1);
     }
+    lua_pop(L, 1);
     lua_createtable(L, 0, 1);
     lua_insert(L, -2);
     lua_setfield(L, -2, "__index");

@@ -15,6 +15,7 @@ struct spt_env;
 #define SPT_PROFILE_PRISTINE      "septet.pristine" /* libraries that scripts get copies of */
 #define SPT_PROFILE_STOCK_PACKAGE "septet.stock.package"
 #define SPT_PROFILE_STOCK_REQUIRE "septet.stock.require"
+#define SPT_PROFILE_STOCK_LOAD    "septet.stock.load" /* functions that load chunks, if trusted */
 
 enum { SPT_PROFILE_ENV = 1, SPT_PROFILE_STOCK, SPT_PROFILE_OWN };
 

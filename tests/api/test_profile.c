@@ -140,6 +140,37 @@ static void test_a_permission_is_for_one_path(void **state)
     attempt_with("a_permission_is_for_one_path", &rules);
 }
 
+static int raise(void *ud, int what, const char *subject)
+{
+    struct rules *rules = ud;
+    return luaL_error(septet_lua(rules->host), "not now");
+}
+
+static int free_host(void *ud, int what, const char *subject)
+{
+    struct rules *rules = ud;
+    return septet_free(rules->host) != SEPTET_EBUSY;
+}
+
+static void test_a_permit_that_fails_denies(void **state)
+{
+    struct rules rules = {0};
+    septet_config config = config_of(&rules);
+    config.permit = raise;
+    rules.host = new_standard(&rules, &config);
+    assert_runs(rules.host, "local file, why, code = io.open('/dev/null') "
+                            "assert(not file and why:find 'denied by the host' and code == 13)");
+    assert_string_equal(rules.reports.warned, "permit failed: not now\n");
+    assert_int_equal(septet_free(rules.host), SEPTET_OK);
+    config = config_of(&rules);
+    config.permit = free_host;
+    rules.host = new_standard(&rules, &config);
+    assert_runs(rules.host, "assert(not io.open('/dev/null'))");
+    assert_int_equal(luaL_dostring(septet_lua(rules.host), "assert(not io.open('/dev/null'))"),
+                     LUA_OK);
+    assert_int_equal(septet_free(rules.host), SEPTET_OK);
+}
+
 /* --- bytecode --- */
 
 static int append(lua_State *L, const void *bytes, size_t size, void *ud)
@@ -282,6 +313,7 @@ static void test_a_trusted_script_sees_the_hosts_globals(void **state)
     rules.host = new_standard(&rules, &config);
     lua_pushinteger(septet_lua(rules.host), 7);
     lua_setglobal(septet_lua(rules.host), "given");
+    assert_runs(rules.host, "load = function() end"); /* a script's own stays the host's */
     septet_script *script = septet_script_new(rules.host, NULL, NULL);
     assert_int_equal(septet_script_load(script, "=t", source, sizeof source - 1), SEPTET_OK);
     assert_int_equal(septet_run(rules.host), SEPTET_OK);
@@ -348,6 +380,7 @@ int main(void)
         cmocka_unit_test(test_what_the_embedder_permits_works),
         cmocka_unit_test(test_a_permission_to_write_reveals_nothing),
         cmocka_unit_test(test_a_permission_is_for_one_path),
+        cmocka_unit_test(test_a_permit_that_fails_denies),
         cmocka_unit_test(test_bytecode_is_refused),
         cmocka_unit_test(test_e_12_a_script_cannot_change_septets_modules),
         cmocka_unit_test(test_metatables_are_hidden),

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* septet_reload: modules are loaded again while tasks use them. */
+#include <unistd.h>
+
 #include "support/host_fixture.h"
 #include "support/test_file.h"
 
@@ -170,6 +172,55 @@ static void test_what_cannot_be_loaded_again_is_refused(void **state)
     close_host(&m);
 }
 
+/* --- from files --- */
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static int permit(void *ud, int what, const char *subject)
+{
+    return what == SEPTET_PERMIT_READ;
+}
+
+/* With each profile, and in a state of the embedder's. */
+static void test_modules_of_files_are_loaded_again(void **state)
+{
+    for (int kind = 0; kind < 3; kind++) {
+        struct modules m = {0};
+        char path[128];
+        septet_config config = config_for(&m.reports);
+        config.profile = kind == 0 ? SEPTET_PROFILE_STANDARD : SEPTET_PROFILE_TRUSTED;
+        config.permit = permit;
+        if (kind == 2) {
+            config.lua = luaL_newstate();
+            luaL_openlibs(config.lua);
+        }
+        m.host = septet_new(&config, NULL);
+        assert_non_null(m.host);
+        snprintf(path, sizeof path, "/tmp/septet-reload-%d.lua", (int)getpid());
+        lua_getglobal(septet_lua(m.host), "package");
+        lua_pushstring(septet_lua(m.host), path);
+        lua_setfield(septet_lua(m.host), -2, "path");
+        lua_pop(septet_lua(m.host), 1);
+        write_file(path, "return { version = 1, name = (...) }");
+        run(&m, "m = require 'world' assert(m.version == 1)");
+        write_file(path, "return { version = 2, name = (...) }");
+        assert_reloads(&m, SEPTET_OK);
+        run(&m, "assert(m.version == 2 and m.name == 'world' and require 'world' == m)");
+        unlink(path);
+        assert_reloads(&m, SEPTET_ELOAD);
+        run(&m, "assert(m.version == 2)");
+        close_host(&m);
+        if (config.lua)
+            lua_close(config.lua);
+    }
+}
+
 /* --- from inside --- */
 
 static int l_reload(lua_State *L)
@@ -309,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_a_module_that_is_no_table_is_replaced),
         cmocka_unit_test(test_a_failing_reload_keeps_the_old_module),
         cmocka_unit_test(test_what_cannot_be_loaded_again_is_refused),
+        cmocka_unit_test(test_modules_of_files_are_loaded_again),
         cmocka_unit_test(test_a_task_loads_a_module_again),
         cmocka_unit_test(test_on_error_cannot_load_a_module_again),
         cmocka_unit_test(test_a_module_that_a_task_loads_is_not_loaded_again),
