@@ -303,6 +303,49 @@ static void test_e_12_a_script_changes_nothing_of_anothers(void **state)
     assert_int_equal(septet_free(rules.host), SEPTET_OK);
 }
 
+/* is_anothers(value): returns true if a script with another number has asked about the value. */
+static int l_is_anothers(lua_State *L)
+{
+    lua_settop(L, 1);
+    lua_pushvalue(L, 1);
+    if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL) {
+        lua_pushvalue(L, 1);
+        lua_pushvalue(L, lua_upvalueindex(2));
+        lua_rawset(L, lua_upvalueindex(1));
+        lua_pushboolean(L, 0);
+        return 1;
+    }
+    lua_pushboolean(L, !lua_rawequal(L, 2, lua_upvalueindex(2)));
+    return 1;
+}
+
+/* Whatever two scripts reach in common, neither can change. */
+static void test_e_12_scripts_reach_nothing_in_common_that_they_can_change(void **state)
+{
+    struct rules rules = {0};
+    septet_config config = config_of(&rules);
+    rules.host = new_standard(&rules, &config);
+    lua_State *L = septet_lua(rules.host);
+    lua_newtable(L);
+    for (int i = 1; i <= 2; i++) {
+        septet_script *script = septet_script_new(rules.host, NULL, NULL);
+        assert_int_equal(septet_script_push_globals(script, L), SEPTET_OK);
+        lua_pushvalue(L, -2);
+        lua_pushinteger(L, i);
+        lua_pushcclosure(L, l_is_anothers, 2);
+        lua_setfield(L, -2, "is_anothers");
+        lua_pushstring(L, getenv("SEPTET_ORIGIN"));
+        lua_setfield(L, -2, "origin");
+        lua_pop(L, 1);
+        run_in(script, &rules, "api/reach.lua");
+        assert_int_equal(septet_script_push_results(script, L), 1);
+        assert_string_equal(lua_tostring(L, -1), "");
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    assert_int_equal(septet_free(rules.host), SEPTET_OK);
+}
+
 /* In the trusted profile, the host's globals are behind those of a script. */
 static void test_a_trusted_script_sees_the_hosts_globals(void **state)
 {
@@ -389,6 +432,7 @@ int main(void)
         cmocka_unit_test(test_the_collector_and_warnings_are_the_hosts),
         cmocka_unit_test(test_tracebacks_name_functions_of_locked_modules),
         cmocka_unit_test(test_e_12_a_script_changes_nothing_of_anothers),
+        cmocka_unit_test(test_e_12_scripts_reach_nothing_in_common_that_they_can_change),
         cmocka_unit_test(test_a_trusted_script_sees_the_hosts_globals),
         cmocka_unit_test(test_a_host_without_memory_is_not_made),
         cmocka_unit_test(test_a_script_without_memory_is_not_made),

@@ -13,7 +13,7 @@ local SHOWN = 200 -- bytes of the body in the message of raise_for_status()
 --- Headers of a response, by name in any case. Several of one name are joined by ", ".
 ---@class septet.Headers
 local Headers = {}
-local LINES = {} -- key of the header lines; no header has this key
+local function LINES() end -- the key of the header lines: no header has it, no script changes it
 
 --- Returns all values of a header, in order.
 ---@param name string

@@ -88,7 +88,7 @@ function session.new(options)
   own.Authorization = auth.header(options.auth, "session") or nil
   for name, value in pairs(options.headers or {}) do own[name] = value end
   local list = headers.list("session", defaults, own)
-  local times, max_body = limits.timeouts(TIMEOUTS, options.timeout), options.max_body
+  local times, max_body = limits.timeouts(TIMEOUTS, options.timeout or {}), options.max_body
   local connection = connection_options.new(options, nil, "session")
   local handle, bad_rule = core.http_session {
     limit = options.limit or 64, limit_per_host = options.limit_per_host or 8,

@@ -7,12 +7,12 @@ local core = require "septet.core"
 
 -- The closers of one scope, oldest first: a ring with this object as its head. The scope closes it.
 local Ring = {}
-Ring.__index = Ring
+local ring_meta = { __index = Ring, __metatable = false }
 
 local function ring_here()
   local ring = core.closers()
   if not ring then
-    ring = setmetatable({}, Ring)
+    ring = setmetatable({}, ring_meta)
     ring.before, ring.after = ring, ring
     core.closers(ring)
   end
