@@ -27,7 +27,7 @@
 
 bool spt_run_is_inside(const septet_host *h)
 {
-    return spt_host_sched(h)->run.draining || h->turning || h->callbacks.running > 0;
+    return h->turning || h->callbacks.running > 0 || spt_host_sched(h)->run.draining;
 }
 
 int spt_run_check(const septet_host *h)

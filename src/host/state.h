@@ -71,7 +71,7 @@ struct septet_host {
     struct spt_host_life life;
     uint32_t failures; /* number of unhandled failures so far */
     bool running;      /* inside septet_run */
-    bool turning;      /* in a turn of the loop made by septet_run() or _step() */
+    bool turning;      /* in a turn of the loop made by septet_run() or _step(), or ending */
     bool more;         /* the last drain stopped at its budget, with work left */
     struct spt_host_callbacks callbacks;
     struct spt_host_deadlock deadlock;
