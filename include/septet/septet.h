@@ -385,11 +385,13 @@ typedef struct septet_script_options {
      * behind them. */
     int shared_globals;
 
-    /* Not 0: background tasks live until the script is cancelled. Otherwise they are cancelled when
-     * its last main task has ended. */
+    /* Not 0: background tasks live until the script is cancelled, and septet_run waits for them.
+     * Otherwise they are cancelled when its last main task has ended. */
     int keep_background;
 
-    /* Called each time that the script's last task has ended. NULL: none. */
+    /* Called each time that the script's last task has ended and no other has been loaded since,
+     * with septet_script_status. May do what on_error may, and also load, spawn, call, and unload
+     * the script. NULL: none. */
     void (*on_end)(void *ud, septet_script *script, int status);
     void *ud;
 } septet_script_options;
@@ -427,7 +429,9 @@ SEPTET_API int septet_script_push_results(septet_script *script, lua_State *L);
 SEPTET_API int septet_script_push_globals(septet_script *script, lua_State *L);
 
 /* Cancels the script's tasks. `reason` is copied; NULL: none. They unwind when the host is next run
- * or stepped. Later loads and calls run. */
+ * or stepped. Later loads and calls run. A main task that ends cancelled for this is no failure: it
+ * does not go to on_error. Returns SEPTET_OK, or SEPTET_ENOMEM if the tasks are cancelled without
+ * the reason. */
 SEPTET_API int septet_script_cancel(septet_script *script, const char *reason);
 
 /* Cancels the script's tasks and gives up the handle, which may not be used from here on; on_end is

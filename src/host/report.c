@@ -171,9 +171,10 @@ void spt_report_push(lua_State *L, const struct spt_task *t)
 
 void spt_report_describe(lua_State *L, const struct spt_task *t, struct spt_report *report)
 {
+    const char *kind = spt_report_kind(L, 2);
     spt_inspect_name(t, report->task, sizeof report->task);
     report->error = (septet_error){
-        .kind = spt_report_kind(L, 2),
+        .kind = lua_pushstring(L, kind), /* the callback may change the error */
         .message = t->body.abandoned ? "abandoned: it absorbed its cancellation at shutdown"
                                      : spt_error_push_words(L, 2),
         .traceback = lua_isstring(L, 3) ? lua_tostring(L, 3) : "",

@@ -267,6 +267,67 @@ static void test_e_5_a_callback_outside_a_run_cannot_free_its_host(void **state)
     assert_int_equal(septet_free(inside.host), SEPTET_OK);
 }
 
+static void unload_the_script(struct inside *inside)
+{
+    inside->act = NULL; /* once */
+    septet_script_unload(inside->script);
+}
+
+static void test_e_5_on_error_unloads_the_script_that_failed(void **state)
+{
+    static const char source[] = "local task = require 'septet.task' task.background(error, 'x')"
+                                 " task.spawn(error, 'y') task.sleep(0) error 'z'";
+    struct inside inside = {.where = ON_ERROR, .act = unload_the_script};
+    open_host(&inside);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(septet_script_load(inside.script, "=s", source, strlen(source)),
+                         SEPTET_OK);
+    assert_int_equal(septet_run(inside.host), SEPTET_ESCRIPT);
+    assert_true(inside.calls[ON_ERROR] > 1);
+    assert_null(inside.of);
+    assert_int_equal(inside.calls[ON_END], 0);
+    assert_int_equal(septet_free(inside.host), SEPTET_OK);
+}
+
+static void drop_the_kind(struct inside *inside)
+{
+    lua_State *L = septet_lua(inside->host);
+    lua_pushnil(L);
+    lua_setfield(L, 1, "kind");
+    lua_gc(L, LUA_GCCOLLECT);
+}
+
+struct kept_kind {
+    septet_host *host;
+    char before[64], after[64];
+};
+
+static void keep_the_kind(void *ud, const septet_error *error)
+{
+    struct kept_kind *kept = ud;
+    struct inside inside = {.host = kept->host};
+    snprintf(kept->before, sizeof kept->before, "%s", error->kind);
+    drop_the_kind(&inside);
+    snprintf(kept->after, sizeof kept->after, "%s", error->kind);
+}
+
+static void test_e_5_on_error_may_change_the_error(void **state)
+{
+    struct kept_kind kept = {0};
+    septet_config config;
+    septet_config_init(&config);
+    config.ud = &kept;
+    config.on_error = keep_the_kind;
+    kept.host = septet_new(&config, NULL);
+    assert_int_equal(run_script(kept.host, "local t = require 'septet.task'"
+                                           " local ok, e = pcall(t.sleep, {})"
+                                           " e.kind = ('a'):rep(50) error(e)"),
+                     SEPTET_ESCRIPT);
+    assert_int_equal(strlen(kept.before), 50);
+    assert_string_equal(kept.after, kept.before);
+    assert_int_equal(septet_free(kept.host), SEPTET_OK);
+}
+
 /* --- the value of an error --- */
 
 static void test_the_value_of_an_error_reaches_on_error(void **state)
@@ -396,6 +457,8 @@ int main(void)
         cmocka_unit_test(test_e_5_an_error_raised_in_a_callback_is_a_warning),
         cmocka_unit_test(test_e_5_a_failing_script_cannot_be_loaded_again_by_on_error),
         cmocka_unit_test(test_e_5_a_callback_outside_a_run_cannot_free_its_host),
+        cmocka_unit_test(test_e_5_on_error_unloads_the_script_that_failed),
+        cmocka_unit_test(test_e_5_on_error_may_change_the_error),
         cmocka_unit_test(test_the_value_of_an_error_reaches_on_error),
         cmocka_unit_test(test_a_lack_of_memory_is_an_error_of_its_kind),
         cmocka_unit_test(test_functions_in_c_raise_errors_with_a_kind),
