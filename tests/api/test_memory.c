@@ -29,12 +29,12 @@ static void test_allocator_gets_every_byte_back(void **state)
 }
 
 /* Fails at each allocation of septet_new in turn. */
-static void check_new_without_memory(bool only_one)
+static void check_new_without_memory(long fails)
 {
     struct reports reports;
     int before = count_descriptors(), failed = 0;
     for (long allowed = 0;; allowed++) {
-        struct pool pool = {.allowed = allowed, .only_one = only_one};
+        struct pool pool = {.allowed = allowed, .fails = fails};
         int status = 1;
         septet_host *host = new_in_pool(&reports, &pool, &status);
         if (host) {
@@ -53,17 +53,17 @@ static void check_new_without_memory(bool only_one)
         assert_int_equal(pool.bytes, 0);
         assert_int_equal(count_descriptors(), before);
     }
-    assert_true(only_one || failed > 100);
+    assert_true(fails == 1 || failed > 100);
 }
 
 static void test_new_with_memory_that_runs_out(void **state)
 {
-    check_new_without_memory(false);
+    check_new_without_memory(0);
 }
 
 static void test_new_with_one_allocation_that_fails(void **state)
 {
-    check_new_without_memory(true);
+    check_new_without_memory(1);
 }
 
 /* Runs the script with memory for ever more allocations; whatever happens, it ends and leaves

@@ -106,7 +106,8 @@ void *pool_alloc(void *ud, void *block, size_t old, size_t size)
     }
     if (size > old) {
         long call = pool->calls++;
-        if (pool->allowed >= 0 && (pool->only_one ? call == pool->allowed : call >= pool->allowed))
+        bool over = pool->fails > 0 && call >= pool->allowed + pool->fails;
+        if (pool->allowed >= 0 && call >= pool->allowed && !over)
             return NULL;
     }
     void *moved = realloc(block, size);

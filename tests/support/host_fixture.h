@@ -84,10 +84,10 @@ void set_origin(lua_State *L);
 
 /* An allocator's `ud`. */
 struct pool {
-    size_t bytes;  /* handed out */
-    long calls;    /* that asked for more memory than before */
-    long allowed;  /* calls that may succeed; negative: all */
-    bool only_one; /* just the one after them fails, not all that follow */
+    size_t bytes; /* handed out */
+    long calls;   /* that asked for more memory than before */
+    long allowed; /* calls that may succeed; negative: all */
+    long fails;   /* number of those after them that fail in a row; 0: all that follow */
 };
 
 void *pool_alloc(void *ud, void *block, size_t old, size_t size);
