@@ -368,6 +368,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
             stop(s);
         return;
     }
+    if (status >= 0 && !spt_link_alone(&s->left.work.link)) /* it was left to a later turn */
+        return;
     if (wasted(s)) {
         drop(s);
         return;

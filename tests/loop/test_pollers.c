@@ -343,6 +343,26 @@ static void test_e_3_sockets_left_by_a_turn_come_first_in_the_next(void **state)
     }
 }
 
+static void test_e_3_foreign_descriptor_that_waits_for_its_turn_is_kept(void **state)
+{
+    int number = 7;
+    struct spt_turn_budget *budget = spt_loop_budget(t.loop);
+    memset(&busy, 0, sizeof busy);
+    t.table.on_ready = serve_one_a_turn;
+    budget->bytes_max = 0;
+    feed("x");
+    assert_int_equal(spt_pollers_want(&t.table, t.pair[0], UV_READABLE, &number), SEPTET_OK);
+    for (int i = 0; i < 2000; i++) /* more than such a descriptor may be readable to no effect */
+        turn();
+    assert_int_equal(busy.n, 0);
+    assert_non_null(spt_pollers_find(&t.table, t.pair[0]));
+    budget->bytes_max = 1;
+    turn();
+    assert_int_equal(busy.n, 1);
+    assert_int_equal(busy.order[0], 7);
+    t.table.on_ready = on_ready;
+}
+
 /* An event is handled once its socket was served, not when the poll reported it: a timeout may not
  * strike a request that was left. */
 static void test_e_3_polls_count_as_handled_once_nothing_of_them_is_left(void **state)
@@ -376,6 +396,7 @@ int main(void)
         TEST(test_sockets_of_one_owner_are_closed_together),
         TEST(test_numbers_beyond_the_table_are_found_and_refused),
         TEST(test_e_3_sockets_left_by_a_turn_come_first_in_the_next),
+        TEST(test_e_3_foreign_descriptor_that_waits_for_its_turn_is_kept),
         TEST(test_e_3_polls_count_as_handled_once_nothing_of_them_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
