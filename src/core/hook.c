@@ -9,6 +9,9 @@
 #include "core/sched.h"
 #include "core/task.h"
 
+/* instructions after which an interrupted task is not on its way to a wait */
+#define COMPUTES_MIN 10000
+
 #define HOOKS "_HOOKKEY" /* registry key; also stock Lua's name for its table */
 
 /* A script's hook. Its user value is the function. */
@@ -154,18 +157,21 @@ void spt_hook_restore(lua_State *L, const struct spt_sched *s)
     lua_pop(L, 1);
 }
 
-/* Sets the interrupt's hook again if an interrupt is pending. A signal handler may request one at
- * any time. */
-static void keep_urgent(lua_State *L, const struct spt_sched *s)
+/* A signal handler may request an interrupt at any time. Once it was acted upon, a task feels it at
+ * its next wait, and only one that computes in the hook. Code that a script's exit has cancelled
+ * feels only the interrupts that come while it runs. */
+void spt_hook_keep_urgent(lua_State *L, const struct spt_sched *s)
 {
     if (s->interrupt.requested && *s->interrupt.requested)
         lua_sethook(L, s->interrupt.hook, SPT_HOOK_EVERYTHING, 1);
+    else if (spt_sched_is_interrupted(s) && !s->run.exiting)
+        lua_sethook(L, s->interrupt.hook, LUA_MASKCOUNT, COMPUTES_MIN);
 }
 
 void spt_hook_put(lua_State *L, const struct spt_sched *s, lua_Hook hook, int mask, int count)
 {
     lua_sethook(L, hook, mask, count);
-    keep_urgent(L, s);
+    spt_hook_keep_urgent(L, s);
 }
 
 /* Sets the hook that the record of `co` asks for, unless the host is ending what `co` runs. */
@@ -176,7 +182,7 @@ static void change(lua_State *L, const struct spt_sched *s, lua_State *co)
     if (ends || !lua_checkstack(co, 4))
         return;
     spt_hook_restore(co, s);
-    keep_urgent(co, s);
+    spt_hook_keep_urgent(co, s);
     /* the count starts anew: check the limits now, so that a loop of this cannot escape them */
     if (s->debug_hook.count_hook && co == L)
         s->debug_hook.count_hook(L, NULL);

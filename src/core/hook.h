@@ -39,6 +39,9 @@ bool spt_hook_counts(const struct spt_sched *s);
 /* Sets a hook, called at each event, in all the coroutines that run in a turn of `t`. */
 void spt_hook_each(const struct spt_task *t, lua_Hook hook, int mask);
 
+/* Sets the interrupt's hook on L, which runs next, if an interrupt has reached no task yet. */
+void spt_hook_keep_urgent(lua_State *L, const struct spt_sched *s);
+
 /* Like lua_sethook(), but keeps or restores the hook of an interrupt that arrives meanwhile. */
 void spt_hook_put(lua_State *L, const struct spt_sched *s, lua_Hook hook, int mask, int count);
 

@@ -6,7 +6,7 @@
 #define SPT_CORE_SCHED_H
 
 #include <lua.h>
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -85,10 +85,12 @@ struct spt_debug_hook {
 };
 
 struct spt_interrupt {
-    lua_Hook hook; /* interrupts the running code while `*requested` */
-    /* borrowed; set at any time by a signal handler; NULL if never */
-    const volatile sig_atomic_t *requested;
-    volatile sig_atomic_t undelivered; /* it was requested and has reached no task yet */
+    lua_Hook hook; /* interrupts the running code */
+    /* borrowed; set at any time by a signal handler or another thread; NULL if never */
+    const atomic_bool *requested;
+    /* it has reached no task yet: it was acted upon, or a signal handler of this thread requested
+     * it */
+    atomic_bool undelivered;
 };
 
 enum { SPT_SLOW_PLACES = 64 };
@@ -199,12 +201,20 @@ static inline void spt_sched_end_run(struct spt_sched *s)
 
 void spt_sched_defer(struct spt_sched *s, struct spt_deferred *deferred);
 
+/* Returns true if an interrupt has reached no task yet. For a signal handler, what was written
+ * before counts as written. */
+static inline bool spt_sched_is_interrupted(const struct spt_sched *s)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    return atomic_load_explicit(&s->interrupt.undelivered, memory_order_relaxed);
+}
+
 /* Records that an interrupt has reached a task, and notifies the host if it waits for that. */
 static inline void spt_sched_interrupt_delivered(struct spt_sched *s)
 {
     if (!s->interrupt.undelivered)
         return;
-    s->interrupt.undelivered = 0;
+    s->interrupt.undelivered = false;
     s->hooks.interrupt_delivered(s->hooks.ud);
 }
 

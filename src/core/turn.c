@@ -7,6 +7,7 @@
 
 #include "core/finish.h"
 #include "core/first_call.h"
+#include "core/hook.h"
 #include "core/inspect.h"
 #include "core/op.h"
 #include "core/sched.h"
@@ -144,6 +145,8 @@ void spt_turn_run(struct spt_task *t)
         lua_pop(t->co, 1); /* the wait mark */
     }
     s->current = t;
+    if (spt_sched_is_interrupted(s))
+        spt_hook_keep_urgent(t->co, s);
     t->turn.budget = BUDGET;
     uint64_t t0 = s->now_ns;
     int status = lua_resume(t->co, NULL, nargs, &nvalues);

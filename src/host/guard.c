@@ -2,7 +2,11 @@
 /* Sets hooks in the running coroutines, which raise an error in the code that has to end. */
 #include "host/guard.h"
 
+#include <errno.h>
 #include <lauxlib.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 
 #include "core/error.h"
@@ -10,30 +14,50 @@
 #include "core/hook.h"
 #include "core/op.h"
 #include "core/task.h"
+#include "host/mailbox.h"
 #include "host/report.h"
 #include "host/slice.h"
 #include "loop/loop.h"
 
 /* --- the count hook --- */
 
-void spt_guard_slice_hook(lua_State *L, lua_Debug *ar)
+void spt_guard_count_hook(lua_State *L, lua_Debug *ar)
 {
     septet_host *h = septet_host_of(L);
-    struct spt_task *t = h ? spt_host_sched(h)->current : NULL;
+    if (!h)
+        return;
+    if (h->interrupt)
+        spt_guard_interrupt_hook(L, ar);
+    struct spt_task *t = spt_host_sched(h)->current;
     if (t)
         spt_slice_check(L, ar, h, t);
 }
 
-void spt_guard_limit_slices(septet_host *h, const septet_limits *limits, bool all)
+/* Has the hook called at least every `step` instructions. */
+static void count_every(septet_host *h, int step, bool all)
 {
     struct spt_debug_hook *hook = &spt_host_sched(h)->debug_hook;
-    int step = spt_slice_step(limits);
-    if (step == 0)
-        return;
     if (!hook->count_hook || step < hook->count)
         hook->count = step;
-    hook->count_hook = spt_guard_slice_hook;
+    hook->count_hook = spt_guard_count_hook;
     hook->everywhere |= all;
+}
+
+void spt_guard_limit_slices(septet_host *h, const septet_limits *limits, bool all)
+{
+    int step = spt_slice_step(limits);
+    if (step > 0)
+        count_every(h, step, all);
+}
+
+void spt_guard_notice_interrupts(septet_host *h)
+{
+    unsigned step = h->config.interrupt_count;
+    if (step == 0)
+        return;
+    count_every(h, step < INT_MAX ? (int)step : INT_MAX, true);
+    if (!h->config.lua)
+        lua_sethook(h->L, spt_guard_count_hook, LUA_MASKCOUNT, spt_host_sched(h)->debug_hook.count);
 }
 
 /* Called by the allocator: sets hooks alone. */
@@ -47,14 +71,14 @@ static void condemn(void *ud, struct spt_account *account)
         .over = "memory",
         .max = (lua_Number)(account ? account->limits.memory : h->limits.ledger.limit)};
     t->spawn.account->ended = t->spawn.account->script != NULL;
-    spt_hook_each(t, spt_guard_slice_hook, LUA_MASKCOUNT);
+    spt_hook_each(t, spt_guard_count_hook, LUA_MASKCOUNT);
 }
 
 /* Called by the allocator: sets hooks alone. */
 static void urge(void *ud)
 {
     const struct spt_task *t = spt_host_sched(ud)->current;
-    spt_hook_each(t, spt_guard_slice_hook, LUA_MASKCOUNT);
+    spt_hook_each(t, spt_guard_count_hook, LUA_MASKCOUNT);
 }
 
 lua_State *spt_guard_new_state(septet_host *h)
@@ -76,7 +100,7 @@ void spt_guard_limit_memory(septet_host *h)
     h->limits.ledger.sched = spt_host_sched(h);
     if (hook->count_hook || (!h->limits.ledger.limit && !h->limits.ledger.charges))
         return;
-    hook->count_hook = spt_guard_slice_hook;
+    hook->count_hook = spt_guard_count_hook;
     hook->count = SPT_SLICE_STEP_MAX;
 }
 
@@ -96,7 +120,8 @@ void spt_guard_cancel_children(struct spt_scope *scope, const char *source, cons
 
 void spt_guard_act_on_interrupt(septet_host *h)
 {
-    h->interrupt = 0;
+    if (atomic_exchange(&h->interrupt, false))
+        spt_host_sched(h)->interrupt.undelivered = true;
     h->interrupted = h->ending = true;
     spt_guard_cancel_children(&spt_host_sched(h)->tree.mains, "shutdown", "interrupted");
 }
@@ -109,22 +134,39 @@ static int raise_end(lua_State *L, const struct spt_task *t)
     return lua_error(L);
 }
 
+/* Returns true at the base of the task's coroutine, where nothing catches an error. */
+static bool is_at_base(lua_State *L, const struct spt_task *t)
+{
+    lua_Debug ar;
+    return L == t->co && !lua_getstack(L, 1, &ar);
+}
+
 /* Interrupts running Lua code, which nothing else would reach if it loops without a wait. Septet's
  * own modules continue until they call a script's function or return to one. The interruption does
  * not reach into a shield: code that loops there feels nothing. */
 void spt_guard_interrupt_hook(lua_State *L, lua_Debug *ar)
 {
     septet_host *h = septet_host_of(L);
+    if (!h) { /* it has ended */
+        lua_sethook(L, NULL, 0, 0);
+        return;
+    }
     struct spt_sched *s = spt_host_sched(h);
     struct spt_task *t = s->current;
-    if (h->interrupt && t && spt_frames_own(L)) {
+    bool pending =
+        t ? h->interrupt || spt_sched_is_interrupted(s) : h->interrupt && s->run.draining;
+    bool in_lua = t ? !is_at_base(L, t) : ar && ar->event == LUA_HOOKCOUNT;
+    if (pending && !in_lua) /* an error here would be one of the host's own call */
+        return;
+    if (pending && t && spt_frames_own(L)) {
         spt_hook_each(t, spt_guard_interrupt_hook, SPT_HOOK_EVERYTHING);
         return;
     }
     spt_hook_restore(L, s);
-    if (!h->interrupt) /* the drain acted first, or the hook was inherited */
+    if (!pending) /* it has reached a task, or the embedder runs this, or the hook was inherited */
         return;
-    spt_guard_act_on_interrupt(h);
+    if (h->interrupt) /* otherwise the drain acted first */
+        spt_guard_act_on_interrupt(h);
     if (t) { /* otherwise it is a trace hook, for example: all code between tasks is protected */
         spt_scope_cancel(&t->root, "shutdown",
                          "interrupted"); /* also reaches a background task that loops */
@@ -136,16 +178,38 @@ void spt_guard_interrupt_hook(lua_State *L, lua_Debug *ar)
     raise_end(L, t);
 }
 
-/* May run in a signal handler of the thread that runs the tasks. A frame is linked before its
- * coroutine is resumed and unlinked after, so the innermost one is always whole. */
-void septet_interrupt(septet_host *host)
+/* Sets the hook in what runs. May run in a signal handler of the host's thread. A frame is linked
+ * before its coroutine is resumed and unlinked after, so the innermost one is always whole. Code
+ * that links or unlinks one, or that begins a turn, looks whether an interrupt came before. */
+static void hook_running(septet_host *h)
 {
-    struct spt_sched *s = spt_host_sched(host);
-    lua_State *L = s->current ? spt_task_innermost(s->current) : s->run.draining ? host->L : NULL;
-    s->interrupt.undelivered = host->interrupt = 1;
-    spt_loop_wake_async(host->loop);
+    struct spt_sched *s = spt_host_sched(h);
+    s->interrupt.undelivered = true;
+    lua_State *L = s->current ? spt_task_innermost(s->current) : s->run.draining ? h->L : NULL;
     if (L)
         lua_sethook(L, spt_guard_interrupt_hook, SPT_HOOK_EVERYTHING, 1);
+}
+
+/* Only a handler on the host's thread can look at what runs there. So another thread has the
+ * handler called, or sets the flag that the drain and the count hook read. It does not do both: the
+ * drain could act on the flag, and then on the signal in the next run. */
+void septet_interrupt(septet_host *host)
+{
+    struct septet_mailbox *mailbox = host->life.mailbox;
+    int saved = errno;
+    if (!spt_door_enter(&mailbox->door))
+        return;
+    bool here = pthread_equal(pthread_self(), host->life.thread);
+    if (!here && host->config.interrupt_signal) {
+        pthread_kill(host->life.thread, host->config.interrupt_signal);
+    } else {
+        host->interrupt = true;
+        spt_loop_wake_async(host->loop);
+        if (here)
+            hook_running(host);
+    }
+    spt_door_leave(&mailbox->door);
+    errno = saved;
 }
 
 /* Returns true inside a finalizer, where errors are ignored. */

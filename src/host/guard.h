@@ -6,8 +6,12 @@
 
 #include "host/state.h"
 
-/* The count hook of the coroutines of tasks with limited turns. */
-void spt_guard_slice_hook(lua_State *L, lua_Debug *ar);
+/* The count hook of the coroutines of tasks: of those with limited turns, or of all if interrupts
+ * from other threads are to be noticed. */
+void spt_guard_count_hook(lua_State *L, lua_Debug *ar);
+
+/* Prepares the host for `interrupt_count`. */
+void spt_guard_notice_interrupts(septet_host *h);
 
 /* Prepares the host for the limits of a slice, of all its tasks or of those of one script: its
  * account has them. Without such limits, it does nothing. */

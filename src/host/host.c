@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 #include <lauxlib.h>
 #include <lualib.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "host/call.h"
 #include "host/ends.h"
 #include "host/guard.h"
+#include "host/mailbox.h"
 #include "host/nested.h"
 #include "host/report.h"
 #include "host/run.h"
@@ -100,6 +102,7 @@ static int open_core(lua_State *L)
     core->sched.slow.limit_ns = h->config.slow_ms * SPT_NS_PER_MS;
     spt_guard_limit_slices(h, &h->config.limits, true);
     spt_guard_limit_memory(h);
+    spt_guard_notice_interrupts(h);
     core->sched.interrupt.hook = spt_guard_interrupt_hook;
     core->sched.interrupt.requested = &h->interrupt;
     spt_lib_open(L, &core->env);
@@ -160,13 +163,16 @@ static int open_lua(septet_host *h)
 
 static int host_open(septet_host *h)
 {
-    if (h->config.clock < SEPTET_CLOCK_REAL || h->config.clock > SEPTET_CLOCK_MANUAL)
+    if (h->config.clock < SEPTET_CLOCK_REAL || h->config.clock > SEPTET_CLOCK_MANUAL ||
+        h->config.interrupt_signal < 0 || h->config.interrupt_signal >= NSIG)
         return SEPTET_EINVAL;
     if (h->config.profile < SEPTET_PROFILE_STANDARD || h->config.profile > SEPTET_PROFILE_TRUSTED)
         return SEPTET_EINVAL;
     if (h->config.lua && (h->config.limits.memory || h->config.script_memory))
         return SEPTET_EINVAL;
     int rc = open_lua(h);
+    if (rc == SEPTET_OK)
+        rc = spt_mailbox_open(h);
     if (rc == SEPTET_OK)
         rc = spt_loop_new(&h->loop, h->config.loop, spt_run_drain, h);
     if (rc == SEPTET_OK)
@@ -193,6 +199,8 @@ static void host_close(septet_host *h)
 {
     struct spt_link scripts;
     spt_link_init(&scripts);
+    if (h->life.mailbox)
+        spt_mailbox_close(h);
     if (h->core)
         spt_script_detach_all(h, &scripts);
     if (h->L)
@@ -202,6 +210,7 @@ static void host_close(septet_host *h)
     spt_script_free_all(&scripts);
     if (h->loop)
         spt_loop_free(h->loop);
+    septet_mailbox_release(h->life.mailbox);
     free(h);
 }
 

@@ -11,6 +11,7 @@
 #include "core/pass.h"
 #include "core/task.h"
 #include "host/guard.h"
+#include "host/mailbox.h"
 #include "host/report.h"
 #include "http/driver.h"
 #include "loop/loop.h"
@@ -49,9 +50,10 @@ int spt_run_check_loop(const septet_host *h)
 
 /* --- the drain --- */
 
-/* Returns true if a turn's budget is exhausted. The time is measured on the clock of the scripts.
- * So a turn ends when a virtual clock advances, whatever the speed of the machine, and the same
- * script runs in the same order. The rest is work for the next turn (`more`). */
+/* Returns true if a turn's budget is exhausted, after `ran` tasks or as many messages. The time is
+ * measured on the clock of the scripts. So a turn ends when a virtual clock advances, whatever the
+ * speed of the machine, and the same script runs in the same order. The rest is work for the next
+ * turn (`more`). */
 static bool budget_exhausted(const septet_host *h, unsigned ran, uint64_t t0_ns)
 {
     return ran >= TURN_RESUMES || spt_host_sched(h)->now_ns - t0_ns >= TURN_NS;
@@ -99,8 +101,8 @@ static bool reach_deadline(septet_host *h)
 static bool has_more(septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
-    return spt_driver_pass(h->driver) || spt_sched_busy(s) || spt_pass_notify_idle(s) ||
-           reach_deadline(h);
+    return spt_driver_pass(h->driver) || spt_sched_busy(s) ||
+           spt_mailbox_has_work(h->life.mailbox) || spt_pass_notify_idle(s) || reach_deadline(h);
 }
 
 /* Returns true if nothing could ever run a task. Called once a pass would find nothing to do. A
@@ -119,8 +121,8 @@ static bool is_deadlocked(const septet_host *h)
 static bool is_busy(septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
-    return spt_sched_busy(s) || spt_driver_has_work(h->driver) ||
-           spt_timer_next(&s->tree.timers) <= spt_sched_clock(s);
+    return spt_sched_busy(s) || spt_mailbox_has_work(h->life.mailbox) ||
+           spt_driver_has_work(h->driver) || spt_timer_next(&s->tree.timers) <= spt_sched_clock(s);
 }
 
 bool spt_run_is_due(septet_host *h)
@@ -132,17 +134,19 @@ bool spt_run_is_due(septet_host *h)
     return h->more || h->interrupt || jumps || !spt_list_is_empty(&s->queues.idle) || is_busy(h);
 }
 
-/* Runs passes until nothing is new, the turn's budget is exhausted, or a step is late. A late step
- * continues to its first task. */
+/* Runs messages and passes until nothing is new, the turn's budget is exhausted, or a step is late.
+ * A late step continues to its first task. */
 static void run_passes(septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
     bool stepping = spt_loop_budget(h->loop)->until_ns != SPT_NEVER, late = false;
     struct spt_pass_limit limit = {.is_late = stepping ? is_late : NULL, .ud = h};
-    unsigned ran = 0;
+    unsigned ran = 0, messages = 0;
     h->more = true;
     s->now_ns = spt_sched_clock(s);
-    for (uint64_t t0_ns = s->now_ns; h->more && !late && !budget_exhausted(h, ran, t0_ns);) {
+    for (uint64_t t0_ns = s->now_ns;
+         h->more && !late && !budget_exhausted(h, ran > messages ? ran : messages, t0_ns);) {
+        messages += spt_mailbox_run(h, TURN_RESUMES - messages, limit.is_late);
         limit.resumes = TURN_RESUMES - ran;
         ran += spt_pass_run(s, &limit);
         if (!limit.cut && h->interrupted && !h->interrupt) /* all tasks made ready have run */
@@ -248,12 +252,13 @@ int spt_run_step(septet_host *h)
     return end_turn(h);
 }
 
-/* Turns the loop until no task is alive. Counts the deadlocks that it breaks. */
-static int run_turns(septet_host *h, unsigned *deadlocks)
+/* Turns the loop until no task is alive, but at least once if `once` is set. Counts the deadlocks
+ * that it breaks. */
+static int run_turns(septet_host *h, unsigned *deadlocks, bool once)
 {
     int rc = SEPTET_OK;
     for (const struct spt_sched *s = spt_host_sched(h);
-         rc == SEPTET_OK && (s->counts.live > 0 || spt_sched_busy(s));) {
+         rc == SEPTET_OK && (once || s->counts.live > 0 || spt_sched_busy(s)); once = false) {
         rc = turn(h);
         if (rc != SEPTET_OK || (h->deadlock.found && *deadlocks == 0 && wakes_by_collection(h)))
             continue;
@@ -275,12 +280,12 @@ int septet_run(septet_host *host)
     unsigned deadlocks = 0;
     host->running = true;
     host->interrupted = host->ending = false;
-    rc = run_turns(host, &deadlocks);
+    rc = run_turns(host, &deadlocks, spt_mailbox_has_work(host->life.mailbox));
     host->running = false;
     if (rc == SEPTET_ECLOSED) /* and the core was replaced */
         return rc;
     spt_sched_end_run(s);
-    s->interrupt.undelivered = 0;
+    s->interrupt.undelivered = host->interrupt;
     spt_sched_enter(s);
     spt_trace_flush(&host->core->env);
     spt_sched_leave(s);

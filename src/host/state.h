@@ -5,7 +5,7 @@
 
 #include <lua.h>
 #include <pthread.h>
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -56,8 +56,9 @@ struct spt_host_callbacks {
 
 /* How long the host may be used, and where. */
 struct spt_host_life {
-    pthread_t thread; /* in which it was made */
-    pid_t process;    /* likewise */
+    pthread_t thread;               /* in which it was made */
+    pid_t process;                  /* likewise */
+    struct septet_mailbox *mailbox; /* a reference */
     /* the core once the embedder has closed the Lua state: it has no tasks */
     struct spt_host_core closed_core;
 };
@@ -75,9 +76,9 @@ struct septet_host {
     bool more;         /* the last drain stopped at its budget, with work left */
     struct spt_host_callbacks callbacks;
     struct spt_host_deadlock deadlock;
-    volatile sig_atomic_t interrupt; /* septet_interrupt() was called */
-    bool interrupted;                /* the interruption was acted upon */
-    bool ending;                     /* the host cancelled the main tasks, which is no failure */
+    atomic_bool interrupt; /* septet_interrupt() was called */
+    bool interrupted;      /* the interruption was acted upon */
+    bool ending;           /* the host cancelled the main tasks, which is no failure */
     struct spt_host_limits limits;
 };
 

@@ -2,6 +2,7 @@
 /* Turns the loop for a step, until its deadline. A step of an idle host does not turn it. */
 #include "base/time.h"
 #include "core/sched.h"
+#include "host/mailbox.h"
 #include "host/run.h"
 #include "host/state.h"
 #include "http/driver.h"
@@ -29,9 +30,10 @@ static int run_turns(septet_host *h, struct spt_turn_budget *budget)
 static int result(const septet_host *h)
 {
     const struct spt_sched *s = spt_host_sched(h);
-    if (s->counts.live == 0 && !spt_sched_busy(s))
+    bool messages = spt_mailbox_has_work(h->life.mailbox);
+    if (s->counts.live == 0 && !spt_sched_busy(s) && !messages)
         return SEPTET_DONE;
-    return h->more || spt_sched_busy(s) ? SEPTET_MORE : SEPTET_IDLE;
+    return h->more || messages || spt_sched_busy(s) ? SEPTET_MORE : SEPTET_IDLE;
 }
 
 int septet_step_until(septet_host *host, uint64_t until_ns)

@@ -5,6 +5,7 @@
 #include "loop/loop.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/time.h"
@@ -51,6 +52,7 @@ struct spt_loop {
     enum drains drains;
     struct handles handles;
     struct spt_closing closing;
+    atomic_bool woken; /* by spt_loop_wake_async(), since the last drain began */
     uint64_t timer_ns; /* on the real clock; SPT_NEVER: not armed */
     struct virtual_clock clock;
     struct spt_turn_budget budget;
@@ -174,6 +176,8 @@ static void arm(struct spt_loop *loop, uint64_t due_ns)
 static void drain(struct spt_loop *loop)
 {
     loop->drain.active = true;
+    if (atomic_load_explicit(&loop->woken, memory_order_relaxed))
+        atomic_exchange(&loop->woken, false); /* what was sent before is seen after */
     spt_loop_ref(loop);
     stop_flow(loop);
     uint64_t due_ns = loop->drain.run(loop->drain.ud);
@@ -357,7 +361,7 @@ void spt_loop_wake(struct spt_loop *loop)
 
 void spt_loop_wake_async(struct spt_loop *loop)
 {
-    if (is_open(&loop->handles.async))
+    if (!atomic_exchange(&loop->woken, true) && is_open(&loop->handles.async))
         uv_async_send(&loop->handles.async);
 }
 

@@ -66,7 +66,8 @@ bool spt_loop_is_quiet(const struct spt_loop *loop);
  * inside the drain, which says so by the instant that it returns. Owner thread only. */
 void spt_loop_wake(struct spt_loop *loop);
 
-/* Like spt_loop_wake(), but safe in any thread and in a signal handler. */
+/* Like spt_loop_wake(), but safe in any thread and in a signal handler, until spt_loop_free(). Only
+ * the first call since a drain began makes a system call. */
 void spt_loop_wake_async(struct spt_loop *loop);
 
 /* Returns the number of polls performed so far. */

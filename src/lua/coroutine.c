@@ -120,8 +120,12 @@ static int enter(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope
                 (!t->turn.frame || t->turn.frame->open),
     };
     t->turn.frame = &frame;
+    if (spt_sched_is_interrupted(s))
+        spt_hook_keep_urgent(co, s);
     int status = resume(co, L, nargs, nresults);
     t->turn.frame = frame.up;
+    if (spt_sched_is_interrupted(s))
+        spt_hook_keep_urgent(L, s);
     return status;
 }
 
