@@ -209,7 +209,7 @@ class Conformance(harness.Case):
             ):
                 tested.update(re.findall(r"(?:fault|http)\.\w+", title))
                 tested.update("%s.%s" % found for found in re.findall(r"(fault|http)_(\d+)", title))
-        self.assertEqual(len(rows), 44 + 2 + 48 + 3)
+        self.assertEqual(len(rows), 59 + 48 + 3)
         self.assertEqual(sorted(set(rows) - tested), [])
         self.assertEqual(sorted(tested - set(rows)), [])
 

@@ -60,11 +60,24 @@ static void check_sound(septet_host *host, struct reports *reports)
         note("afterwards", "tasks are alive");
 }
 
-static void round_of(const char *name, enum kind kind, long from, long run)
+/* Refuses every second request for more memory, so that Lua collects all garbage at each: a value
+ * that our code has not anchored is gone. */
+static void *collecting_memory(void *ud, void *block, size_t old, size_t size)
+{
+    bool *refuse = ud;
+    if (fault.armed && size > (block ? old : 0) && (*refuse = !*refuse))
+        return NULL;
+    return fault_lua_memory(NULL, block, old, size);
+}
+
+static bool refuse;
+
+static void round_with(lua_Alloc alloc, const char *name, enum kind kind, long from, long run)
 {
     struct reports reports;
     septet_config config = config_for(&reports);
-    config.alloc = fault_lua_memory;
+    config.alloc = alloc;
+    config.alloc_ud = &refuse;
     config.clock = SEPTET_CLOCK_VIRTUAL;
     wrong[0] = '\0';
     septet_host *host = septet_new(&config, NULL);
@@ -83,6 +96,11 @@ static void round_of(const char *name, enum kind kind, long from, long run)
         note("at the end", "tasks are alive");
     check_sound(host, &reports);
     septet_free(host);
+}
+
+static void round_of(const char *name, enum kind kind, long from, long run)
+{
+    round_with(fault_lua_memory, name, kind, from, run);
 }
 
 static long points_wanted(void)
@@ -169,14 +187,24 @@ static void test_e_4_all_later_allocations_of_lua_fail(void **state)
     torture(LUA, FOR_EVER);
 }
 
-static void test_e_4_one_allocation_of_our_own_fails(void **state)
+static void test_fault_45_one_allocation_of_our_own_fails(void **state)
 {
     torture(OWN, 1);
 }
 
-static void test_e_4_all_later_allocations_of_our_own_fail(void **state)
+static void test_fault_45_all_later_allocations_of_our_own_fail(void **state)
 {
     torture(OWN, FOR_EVER);
+}
+
+static void test_fault_47_a_collection_at_each_allocation(void **state)
+{
+    for (int i = 0; i < NAMES; i++) {
+        round_with(collecting_memory, names[i], LUA, 0, 0);
+        if (wrong[0])
+            fail_msg("%s: %s", names[i], wrong);
+        assert_int_equal(live.lua, 0);
+    }
 }
 
 /* With an argument: the tests of which it is the pattern. */
@@ -189,8 +217,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_e_4_8_allocations_of_lua_fail),
         cmocka_unit_test(test_e_4_20_allocations_of_lua_fail),
         cmocka_unit_test(test_e_4_all_later_allocations_of_lua_fail),
-        cmocka_unit_test(test_e_4_one_allocation_of_our_own_fails),
-        cmocka_unit_test(test_e_4_all_later_allocations_of_our_own_fail),
+        cmocka_unit_test(test_fault_45_one_allocation_of_our_own_fails),
+        cmocka_unit_test(test_fault_45_all_later_allocations_of_our_own_fail),
+        cmocka_unit_test(test_fault_47_a_collection_at_each_allocation),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
