@@ -67,6 +67,19 @@ void spt_hook_begin(lua_State *co, const struct spt_sched *s, const struct spt_t
         set_count(co, s, counts(s, t));
 }
 
+bool spt_hook_ends(const struct spt_sched *s)
+{
+    const struct spt_task *t = s->current;
+    return t && s->debug_hook.ended_task == t->id && s->debug_hook.ended_turn == t->turn.count;
+}
+
+void spt_hook_end(struct spt_sched *s, const struct spt_task *t, lua_Hook hook)
+{
+    s->debug_hook.ended_task = t->id;
+    s->debug_hook.ended_turn = t->turn.count;
+    spt_hook_each(t, hook, LUA_MASKCOUNT);
+}
+
 void spt_hook_each(const struct spt_task *t, lua_Hook hook, int mask)
 {
     lua_sethook(t->co, hook, mask, 1);

@@ -36,6 +36,12 @@ void spt_hook_begin(lua_State *co, const struct spt_sched *s, const struct spt_t
 /* Returns true if the host counts what the running task runs. */
 bool spt_hook_counts(const struct spt_sched *s);
 
+/* Returns true while the host ends what the running task runs: each instruction raises. */
+bool spt_hook_ends(const struct spt_sched *s);
+
+/* Has that so, for the rest of this turn of `t`. */
+void spt_hook_end(struct spt_sched *s, const struct spt_task *t, lua_Hook hook);
+
 /* Sets a hook, called at each event, in all the coroutines that run in a turn of `t`. */
 void spt_hook_each(const struct spt_task *t, lua_Hook hook, int mask);
 

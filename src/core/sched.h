@@ -80,6 +80,7 @@ struct spt_debug_hook {
      * limits */
     lua_Hook count_hook;
     int count;
+    uint32_t ended_task, ended_turn; /* the turn that the host ends, at each instruction */
     bool everywhere; /* in the coroutines of all tasks, not only of scripts with limited slices */
     bool by_scripts; /* true once a script has set a hook */
 };

@@ -98,7 +98,7 @@ static void collect(lua_State *L, struct spt_ledger *ledger, struct spt_account 
 
 void spt_slice_check(lua_State *L, const lua_Debug *ar, septet_host *h, struct spt_task *t)
 {
-    const struct spt_sched *s = spt_host_sched(h);
+    struct spt_sched *s = spt_host_sched(h);
     struct spt_host_slice *slice = &h->limits.slice;
     if (slice->task != t->id || slice->turn != t->turn.count)
         *slice =
@@ -107,7 +107,7 @@ void spt_slice_check(lua_State *L, const lua_Debug *ar, septet_host *h, struct s
     if (!slice->over)
         slice->over = exceeded(slice, t->spawn.account, &slice->max);
     if (slice->over) {
-        spt_hook_each(t, s->debug_hook.count_hook, LUA_MASKCOUNT);
+        spt_hook_end(s, t, s->debug_hook.count_hook);
         if (strcmp(slice->over, "memory") == 0)
             end_script(L, t, slice->max);
         raise_hog(L, slice);

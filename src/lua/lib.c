@@ -91,6 +91,7 @@ void spt_lib_open(lua_State *L, struct spt_env *env)
     lua_setfield(L, LUA_REGISTRYINDEX, SPT_CORE);
     spt_open_coroutine(L, env);
     spt_open_debug(L, env);
+    spt_open_protect(L, env);
     spt_open_print(L, env);
     spt_open_load_module(L, env);
     spt_open_modules(L, env);

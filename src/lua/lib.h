@@ -49,6 +49,9 @@ void spt_open_coroutine(lua_State *L, struct spt_env *env);
  * hooks. */
 void spt_open_debug(lua_State *L, struct spt_env *env);
 
+/* Replaces `xpcall`, so that message handlers cannot escape the limits of the host. */
+void spt_open_protect(lua_State *L, struct spt_env *env);
+
 /* print.c: passes what scripts print to on_print, in a state that septet_new made. */
 void spt_open_print(lua_State *L, struct spt_env *env);
 

@@ -52,6 +52,19 @@ local hogs = {
     coroutine.close(co)
     spin()
   end,
+  handler = function() xpcall(error, spin) spin() end,
+  handler_after_the_limit = function() while true do xpcall(spin, spin) end end,
+  handler_in_a_handler = function()
+    local function handler() xpcall(error, spin) pcall(spin) spin() end
+    while true do xpcall(error, handler) end
+  end,
+  handler_in_a_coroutine = function()
+    while true do pcall(coroutine.wrap(function() xpcall(error, spin) spin() end)) end
+  end,
+  handler_that_fails = function()
+    local function handler() spin() error "again" end
+    while true do xpcall(error, handler) end
+  end,
   gsub = function() while true do pcall(string.gsub, "x", ".", spin) end end,
   sort = function() while true do pcall(table.sort, { 1, 2, 3 }, spin) end end,
   index = function() return setmetatable({}, { __index = spin }).x end,
