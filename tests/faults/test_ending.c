@@ -108,10 +108,9 @@ static void test_new_without_descriptors(void **state)
     struct reports reports;
     struct rlimit limit, lowered;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    int lowest = dup(0), opened = 0;
-    close(lowest);
-    for (int more = 0; opened < 2; more++) {
-        int status = 1;
+    for (int more = 0, opened = 0; opened < 2; more++) {
+        int status = 1, lowest = dup(0);
+        close(lowest);
         count_before();
         septet_config config = config_of(&reports, NULL, SEPTET_PROFILE_STANDARD);
         lowered = (struct rlimit){(rlim_t)(lowest + more), limit.rlim_max};
