@@ -473,7 +473,7 @@ SEPTET_API int septet_run(septet_host *host);
 enum {
     SEPTET_DONE = 0, /* no task is alive */
     SEPTET_IDLE = 1, /* the tasks that are alive wait */
-    SEPTET_MORE = 2, /* the budget ended first: a task can run at once */
+    SEPTET_MORE = 2, /* the budget ended first: something is left that can be done at once */
 };
 
 /* Runs ready tasks for about `budget_us` microseconds (0: at least one task), without waiting. It

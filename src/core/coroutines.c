@@ -19,6 +19,13 @@ void spt_coroutines_release(lua_State *L, struct spt_coroutines *pool)
     luaL_unref(L, LUA_REGISTRYINDEX, pool->ref);
 }
 
+void spt_coroutines_empty(lua_State *L, struct spt_coroutines *pool)
+{
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, LUA_REGISTRYINDEX, pool->ref);
+    pool->n = pool->room = 0;
+}
+
 void spt_coroutines_make_room(lua_State *L, struct spt_coroutines *pool, uint32_t n)
 {
     uint32_t room = pool->room ? pool->room : ROOM_MIN;

@@ -17,6 +17,9 @@ struct spt_coroutines {
 void spt_coroutines_open(lua_State *L, struct spt_coroutines *pool);
 void spt_coroutines_release(lua_State *L, struct spt_coroutines *pool);
 
+/* Drops the pool's coroutines, and takes none until room is made again. Allocates nothing. */
+void spt_coroutines_empty(lua_State *L, struct spt_coroutines *pool);
+
 /* Makes room for `n` coroutines. A pool that grows is emptied. Raises out of memory. */
 void spt_coroutines_make_room(lua_State *L, struct spt_coroutines *pool, uint32_t n);
 

@@ -157,6 +157,41 @@ void spt_pass_abort(struct spt_sched *s)
     abort_below(&s->tree.background);
 }
 
+void spt_pass_begin_unwind(struct spt_sched *s)
+{
+    spt_sched_refuse_awaits(s);
+    s->tree.unwinding = true;
+    spt_coroutines_empty(s->main, &s->pool);
+    spt_scope_cancel(&s->tree.mains, "shutdown", NULL);
+}
+
+/* Cancels the wait of `t`. The tasks share the cancellation of the main tasks' scope, and therefore
+ * one error. */
+static void unwind_task(struct spt_task *t)
+{
+    struct spt_scope *root = &t->root;
+    if (!root->cancel_pending) {
+        root->cancel_pending = true;
+        root->canceller = &t->sched->tree.mains;
+    }
+    spt_op_cancel_wait(t->scope);
+}
+
+bool spt_pass_unwind_some(struct spt_sched *s, uint32_t *next, unsigned n)
+{
+    lua_State *L = s->main;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->anchors.ref);
+    for (; *next <= s->anchors.room && n > 0; ++*next, n--) {
+        lua_rawgeti(L, -1, *next);
+        struct spt_task *t = lua_touserdata(L, -1);
+        lua_pop(L, 1);
+        if (t && !spt_task_ended(t))
+            unwind_task(t);
+    }
+    lua_pop(L, 1);
+    return *next <= s->anchors.room;
+}
+
 void spt_pass_unwind(struct spt_sched *s)
 {
     spt_sched_refuse_awaits(s);

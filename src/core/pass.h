@@ -4,6 +4,7 @@
 #define SPT_CORE_PASS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct spt_sched;
 
@@ -28,6 +29,15 @@ bool spt_pass_notify_idle(struct spt_sched *s);
 /* Cancels every wait, even within shields. Joins of closing scopes continue: they end with their
  * tasks. */
 void spt_pass_abort(struct spt_sched *s);
+
+/* Begins to end every task, for a host with so many that no call may do it at once. From now on
+ * each wait is refused. */
+void spt_pass_begin_unwind(struct spt_sched *s);
+
+/* Cancels the waits of the next tasks, in the order of their anchors from `*next` on, and looks at
+ * `n` anchors. Returns false once there are no more. A wait that a task begins meanwhile is
+ * refused, so each task is met once. */
+bool spt_pass_unwind_some(struct spt_sched *s, uint32_t *next, unsigned n);
 
 /* Ends every task. From now on each wait is refused; waiting tasks are aborted, and passes run
  * until no task is ready. Tasks that are still live then cannot be unwound. */

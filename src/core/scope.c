@@ -55,6 +55,14 @@ struct spt_scope *spt_scope_next(const struct spt_scope *top, struct spt_scope *
     return s == top ? NULL : SPT_OF(s->sibling.next, struct spt_scope, sibling);
 }
 
+static void mark_cancelled(struct spt_scope *s, const struct spt_scope *canceller)
+{
+    s->cancel_pending = true;
+    s->canceller = canceller;
+    if (s->task)
+        s->tree->on_cancel_pending(s);
+}
+
 /* Cancels `top` and all below it, except shields, scopes already pending, and what is below
  * those. */
 static void propagate_cancel(struct spt_scope *top, const struct spt_scope *canceller)
@@ -64,10 +72,9 @@ static void propagate_cancel(struct spt_scope *top, const struct spt_scope *canc
         enter = s == top || (!s->kind.shield && !s->cancel_pending);
         if (!enter)
             continue;
-        s->cancel_pending = true;
-        s->canceller = canceller;
-        if (s->task)
-            s->tree->on_cancel_pending(s);
+        mark_cancelled(s, canceller);
+        if (s->tree->unwinding)
+            return;
     }
 }
 

@@ -83,9 +83,11 @@ struct spt_scope {
 /* The tree of a host's scopes, with what all of them share. */
 struct spt_tree {
     struct spt_timers timers;
-    struct spt_trace *trace;     /* borrowed */
-    struct spt_link unhandled;   /* failed tasks to report, as their scopes have closed */
-    uint64_t cancellations;      /* number of scopes cancelled so far */
+    struct spt_trace *trace;   /* borrowed */
+    struct spt_link unhandled; /* failed tasks to report, as their scopes have closed */
+    uint64_t cancellations;    /* number of scopes cancelled so far */
+    /* the host ends, and reaches each task by itself: a cancellation marks only its own scope */
+    bool unwinding;
     struct spt_scope mains;      /* owns the main tasks */
     struct spt_scope background; /* owns background tasks; cancelled after the last main task */
     struct spt_link scripts;     /* spt_script: their scopes are below `mains` */

@@ -260,7 +260,7 @@ int septet_free(septet_host *host)
         return rc;
     if (spt_loop_is_polling(host->loop))
         return SEPTET_EBUSY;
-    host->turning = true; /* a finalizer or a close callback may call */
+    host->step.turning = true; /* a finalizer or a close callback may call */
     if (rc == SEPTET_OK) {
         unwind(host);
         spt_call_end_all(host);

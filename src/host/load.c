@@ -17,7 +17,8 @@ static int check_open(const septet_host *h)
 {
     if (h->callbacks.reporting)
         return SEPTET_EBUSY;
-    return spt_host_sched(h)->run.shutting_down ? SEPTET_ECLOSED : SEPTET_OK;
+    return spt_host_sched(h)->run.shutting_down || h->step.closing.begun ? SEPTET_ECLOSED
+                                                                         : SEPTET_OK;
 }
 
 /* --- spawning --- */

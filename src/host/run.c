@@ -10,6 +10,7 @@
 #include "core/check.h"
 #include "core/pass.h"
 #include "core/task.h"
+#include "host/close.h"
 #include "host/guard.h"
 #include "host/mailbox.h"
 #include "host/report.h"
@@ -28,7 +29,7 @@
 
 bool spt_run_is_inside(const septet_host *h)
 {
-    return h->turning || h->callbacks.running > 0 || spt_host_sched(h)->run.draining;
+    return h->step.turning || h->callbacks.running > 0 || spt_host_sched(h)->run.draining;
 }
 
 int spt_run_check(const septet_host *h)
@@ -75,7 +76,7 @@ static uint64_t next_instant(septet_host *h)
     struct spt_sched *s = spt_host_sched(h);
     bool over = h->running &&
                 s->counts.live == 0; /* it may have ended in the drain before the turn's poll */
-    if (h->more || over || h->deadlock.found || h->interrupt || spt_driver_has_work(h->driver))
+    if (h->step.more || over || h->deadlock.found || h->interrupt || spt_driver_has_work(h->driver))
         return SPT_LOOP_NOW;
     if (h->core->env.manual && s->counts.external == 0) /* the clock stands still */
         return SPT_NEVER;
@@ -101,7 +102,7 @@ static bool reach_deadline(septet_host *h)
 static bool has_more(septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
-    return spt_driver_pass(h->driver) || spt_sched_busy(s) ||
+    return spt_driver_pass(h->driver) || spt_sched_busy(s) || spt_close_unwind_some(h) ||
            spt_mailbox_has_work(h->life.mailbox) || spt_pass_notify_idle(s) || reach_deadline(h);
 }
 
@@ -122,7 +123,8 @@ static bool is_busy(septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
     return spt_sched_busy(s) || spt_mailbox_has_work(h->life.mailbox) ||
-           spt_driver_has_work(h->driver) || spt_timer_next(&s->tree.timers) <= spt_sched_clock(s);
+           spt_driver_has_work(h->driver) || spt_close_is_unwinding(h) ||
+           spt_timer_next(&s->tree.timers) <= spt_sched_clock(s);
 }
 
 bool spt_run_is_due(septet_host *h)
@@ -131,7 +133,8 @@ bool spt_run_is_due(septet_host *h)
     const struct spt_env *env = &h->core->env;
     bool jumps = env->is_virtual && !env->manual && spt_sched_idle(s) &&
                  spt_timer_next(&s->tree.timers) != SPT_NEVER;
-    return h->more || h->interrupt || jumps || !spt_list_is_empty(&s->queues.idle) || is_busy(h);
+    return h->step.more || spt_close_is_due(h) || h->interrupt || jumps ||
+           !spt_list_is_empty(&s->queues.idle) || is_busy(h);
 }
 
 /* Runs messages and passes until nothing is new, the turn's budget is exhausted, or a step is late.
@@ -142,20 +145,20 @@ static void run_passes(septet_host *h)
     bool stepping = spt_loop_budget(h->loop)->until_ns != SPT_NEVER, late = false;
     struct spt_pass_limit limit = {.is_late = stepping ? is_late : NULL, .ud = h};
     unsigned ran = 0, messages = 0;
-    h->more = true;
+    h->step.more = true;
     s->now_ns = spt_sched_clock(s);
     for (uint64_t t0_ns = s->now_ns;
-         h->more && !late && !budget_exhausted(h, ran > messages ? ran : messages, t0_ns);) {
+         h->step.more && !late && !budget_exhausted(h, ran > messages ? ran : messages, t0_ns);) {
         messages += spt_mailbox_run(h, TURN_RESUMES - messages, limit.is_late);
         limit.resumes = TURN_RESUMES - ran;
         ran += spt_pass_run(s, &limit);
         if (!limit.cut && h->interrupted && !h->interrupt) /* all tasks made ready have run */
             spt_sched_interrupt_delivered(s);
-        h->more = has_more(h);
+        h->step.more = has_more(h);
         late = stepping && is_late(h) && (ran > 0 || !spt_sched_busy(s));
     }
     if (late)
-        h->more = is_busy(h);
+        h->step.more = is_busy(h);
 }
 
 /* Runs what can run. Returns the instant of the next drain. */
@@ -175,8 +178,8 @@ uint64_t spt_run_drain(void *ud)
     run_passes(h);
     spt_trace_flush(&h->core->env);
     spt_sched_leave(s);
-    h->more |= spt_sched_busy(s) || spt_driver_has_work(h->driver);
-    h->deadlock.found = h->running && !h->more && is_deadlocked(h);
+    h->step.more |= spt_sched_busy(s) || spt_driver_has_work(h->driver);
+    h->deadlock.found = h->running && !h->step.more && is_deadlocked(h);
     spt_loop_clock_run(h->loop, s->counts.external > 0);
     return next_instant(h);
 }
@@ -232,7 +235,7 @@ static bool wakes_by_collection(septet_host *h)
 /* Ends a turn. Returns what its callbacks have left of the host. */
 static int end_turn(septet_host *h)
 {
-    h->turning = false;
+    h->step.turning = false;
     if (!h->L)
         return SEPTET_ECLOSED;
     return spt_loop_is_lost(h->loop) ? SEPTET_ELOOP : SEPTET_OK;
@@ -240,14 +243,14 @@ static int end_turn(septet_host *h)
 
 static int turn(septet_host *h)
 {
-    h->turning = true;
+    h->step.turning = true;
     spt_loop_run_once(h->loop, true);
     return end_turn(h);
 }
 
 int spt_run_step(septet_host *h)
 {
-    h->turning = true;
+    h->step.turning = true;
     spt_loop_step(h->loop);
     return end_turn(h);
 }
@@ -285,6 +288,8 @@ int septet_run(septet_host *host)
     if (rc == SEPTET_ECLOSED) /* and the core was replaced */
         return rc;
     spt_sched_end_run(s);
+    if (host->step.closing.begun)
+        spt_sched_refuse_awaits(s);
     s->interrupt.undelivered = host->interrupt;
     spt_sched_enter(s);
     spt_trace_flush(&host->core->env);

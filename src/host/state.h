@@ -63,6 +63,31 @@ struct spt_host_life {
     struct spt_host_core closed_core;
 };
 
+/* The garbage collector in what is left of the steps' budgets. */
+struct spt_host_collector {
+    int low_kb;        /* least memory seen since the last cycle; 0: not seen yet */
+    int start_kb;      /* memory at which the next cycle begins */
+    unsigned steps;    /* number of steps of the running cycle so far; 0: none runs */
+    bool generational; /* the state's collector was found in this mode, and is left alone */
+    uint64_t max_ns;   /* of the longest step so far */
+};
+
+/* The end that septet_close_begin() has begun. */
+struct spt_host_closing {
+    bool begun;
+    bool left;            /* something is left for the following steps */
+    uint32_t next_anchor; /* of the task to be met next; 0: none */
+    unsigned cycles;      /* number of cycles of the collector since the last task ended */
+    int kb;               /* memory at the end of the last of them */
+};
+
+struct spt_host_step {
+    bool turning; /* in a turn of the loop made by septet_run() or _step(), or ending */
+    bool more;    /* the last drain stopped at its budget, with work left */
+    struct spt_host_collector collector;
+    struct spt_host_closing closing;
+};
+
 struct septet_host {
     septet_config config;
     lua_State *L;               /* owned, unless config.lua; NULL once the embedder has closed it */
@@ -72,8 +97,7 @@ struct septet_host {
     struct spt_host_life life;
     uint32_t failures; /* number of unhandled failures so far */
     bool running;      /* inside septet_run */
-    bool turning;      /* in a turn of the loop made by septet_run() or _step(), or ending */
-    bool more;         /* the last drain stopped at its budget, with work left */
+    struct spt_host_step step;
     struct spt_host_callbacks callbacks;
     struct spt_host_deadlock deadlock;
     atomic_bool interrupt; /* septet_interrupt() was called */

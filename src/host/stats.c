@@ -36,7 +36,8 @@ int septet_get_stats(const septet_host *host, septet_stats *stats)
                               .polls = spt_loop_polls(host->loop),
                               .turns = s->counts.turns,
                               .memory = count_memory(host->L),
-                              .memory_peak = host->limits.ledger.peak};
+                              .memory_peak = host->limits.ledger.peak,
+                              .collector_max_ns = host->step.collector.max_ns};
     memcpy(stats, &all, size < sizeof all ? size : sizeof all);
     return SEPTET_OK;
 }

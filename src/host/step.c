@@ -2,6 +2,8 @@
 /* Turns the loop for a step, until its deadline. A step of an idle host does not turn it. */
 #include "base/time.h"
 #include "core/sched.h"
+#include "host/close.h"
+#include "host/collect.h"
 #include "host/mailbox.h"
 #include "host/run.h"
 #include "host/state.h"
@@ -22,7 +24,7 @@ static int run_turns(septet_host *h, struct spt_turn_budget *budget)
     int rc;
     do {
         rc = spt_run_step(h);
-    } while (rc == SEPTET_OK && h->more && !spt_turn_budget_is_late(budget));
+    } while (rc == SEPTET_OK && h->step.more && !spt_turn_budget_is_late(budget));
     return rc;
 }
 
@@ -32,8 +34,8 @@ static int result(const septet_host *h)
     const struct spt_sched *s = spt_host_sched(h);
     bool messages = spt_mailbox_has_work(h->life.mailbox);
     if (s->counts.live == 0 && !spt_sched_busy(s) && !messages)
-        return SEPTET_DONE;
-    return h->more || messages || spt_sched_busy(s) ? SEPTET_MORE : SEPTET_IDLE;
+        return spt_close_is_due(h) ? SEPTET_MORE : SEPTET_DONE;
+    return h->step.more || messages || spt_sched_busy(s) ? SEPTET_MORE : SEPTET_IDLE;
 }
 
 int septet_step_until(septet_host *host, uint64_t until_ns)
@@ -49,6 +51,10 @@ int septet_step_until(septet_host *host, uint64_t until_ns)
     if (rc != SEPTET_OK)
         return rc;
     struct spt_sched *s = spt_host_sched(host);
+    if (host->step.closing.begun)
+        spt_close_collect(host, until_ns);
+    else if (!host->step.more)
+        spt_collect_until(host, until_ns);
     if (s->counts.live == 0 && s->run.exiting)
         spt_sched_end_exit(s);
     return result(host);
@@ -69,9 +75,9 @@ int septet_next(septet_host *host, septet_wait *wait)
     if (host->config.loop)
         return SEPTET_EINVAL;
     budget->until_ns = 0; /* late from the start: as little as possible is read */
-    host->turning = true;
+    host->step.turning = true;
     spt_loop_poll(host->loop);
-    host->turning = false;
+    host->step.turning = false;
     budget->until_ns = SPT_NEVER;
     rc = spt_run_check_loop(host);
     if (rc != SEPTET_OK)
@@ -79,4 +85,12 @@ int septet_next(septet_host *host, septet_wait *wait)
     wait->fd = uv_backend_fd(spt_loop_uv(host->loop));
     wait->timeout_ms = spt_run_is_due(host) ? 0 : spt_loop_timeout(host->loop);
     return SEPTET_OK;
+}
+
+int septet_close_begin(septet_host *host)
+{
+    int rc = spt_run_check(host);
+    if (rc == SEPTET_OK)
+        spt_close_begin(host);
+    return rc;
 }

@@ -489,7 +489,7 @@ static void test_scripts_leave_nothing(void **state)
         settle(host);
         if (i % 100 == 99) {
             lua_gc(septet_lua(host), LUA_GCCOLLECT);
-            if (before)
+            if (i > 200) /* at first, tables still grow to their size */
                 assert_true(pool.bytes <= before);
             before = pool.bytes;
         }
