@@ -87,6 +87,7 @@ clone_into() {
 
 # bare COMMAND…: runs it in `folder`, seeing neither this machine's environment nor its processes.
 bare() {
+    local status=0
     # shellcheck disable=SC2016
     unshare --mount --pid --fork --kill-child bash -c '
         mount -t proc proc "$0/proc"
@@ -96,8 +97,9 @@ bare() {
             PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
             ${http_proxy:+http_proxy="$http_proxy"} "$@"' "$folder" "$@" &
     inside=$!
-    wait "$inside"
+    wait "$inside" || status=$?
     inside=
+    return "$status"
 }
 
 export http_proxy

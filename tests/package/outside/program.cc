@@ -4,7 +4,8 @@
 
 #include <cstdio>
 
-namespace {
+namespace
+{
 
 struct answer_op {
     septet_op op;
@@ -18,7 +19,9 @@ int answer_start(septet_op *op)
     return SEPTET_OK;
 }
 
-void answer_cancel(septet_op *) {}
+void answer_cancel(septet_op *)
+{
+}
 
 int answer_push(septet_op *op, lua_State *L)
 {
