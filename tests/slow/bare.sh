@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2154
 # bare.sh: a bare Debian in a folder, for the scripts beside it, which set `suite` and `me` and read
 # this file. The folder is made with debootstrap from the mirror that this machine's own apt uses,
 # and is removed at the end. Everything inside runs in its own mount and process namespace, so that

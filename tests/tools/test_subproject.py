@@ -51,7 +51,8 @@ class Subproject(unittest.TestCase):
         for name, text in files.items():
             with open(os.path.join(cls.folder, name), "w", encoding="utf-8") as file:
                 file.write(text)
-        cls.output = cls.run_program("cmake", "-G", "Ninja", "-S", cls.folder, "-B", cls.build)
+        cls.output = cls.run_program("cmake", "-G", "Ninja", "-S", cls.folder, "-B", cls.build,
+                                     "-DCMAKE_DISABLE_FIND_PACKAGE_mimalloc=ON")
 
     @classmethod
     def run_program(cls, *command):
@@ -91,13 +92,22 @@ class Subproject(unittest.TestCase):
             self.assertNotIn("-z,", rule[0])
             self.assertNotIn("-flto", rule[0])
 
+    def test_e_11_the_command_is_configured_without_mimalloc_too(self):
+        out = self.run_program("cmake", "-G", "Ninja", "-S", self.folder, "-B", self.build + "-cli",
+                               "-DCMAKE_DISABLE_FIND_PACKAGE_mimalloc=ON", "-DSEPTET_CLI=ON")
+        self.assertIn("mimalloc was not found: the command uses the C library's malloc", out)
+
+    def test_nothing_is_installed_with_the_outer_project(self):
+        self.assertNotIn("septet", self.run_program("cmake", "--install", self.build, "--prefix",
+                                                    os.path.join(self.folder, "prefix")))
+
     def test_neither_the_command_nor_tests_are_built(self):
         targets = self.targets()
         self.assertIn("libseptet.a:", targets)
         for name in ("septet_cli", "cmocka", "test_", "bench_", "example_", "fuzz_"):
             self.assertNotIn(name, targets)
 
-    def test_an_embedder_is_built_with_the_alias_alone(self):
+    def test_e_11_an_embedder_is_built_with_the_alias_alone_and_without_mimalloc(self):
         self.run_program("cmake", "--build", self.build, "--target", "program")
         self.assertEqual(self.run_program(os.path.join(self.build, "program")), "ok\n")
 
