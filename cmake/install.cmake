@@ -19,6 +19,18 @@ endif()
 install(TARGETS septet_shared EXPORT septet-targets
         LIBRARY COMPONENT library NAMELINK_COMPONENT development)
 install(TARGETS septet_static EXPORT septet-static-targets ARCHIVE COMPONENT development)
+# A compiler would otherwise optimise the archive again for each program, and another version of it
+# would refuse to.
+if(CMAKE_OBJCOPY AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
+  install(CODE "
+    set(folder \"${CMAKE_INSTALL_LIBDIR}\")
+    if(NOT IS_ABSOLUTE \"\${folder}\")
+      string(PREPEND folder \"\${CMAKE_INSTALL_PREFIX}/\")
+    endif()
+    execute_process(COMMAND \"${CMAKE_OBJCOPY}\" -D --wildcard --remove-section=.gnu.lto_*
+                            --strip-symbol=__gnu_lto_v1 \"\$ENV{DESTDIR}\${folder}/libseptet.a\"
+                    COMMAND_ERROR_IS_FATAL ANY)" COMPONENT development)
+endif()
 install(DIRECTORY include/septet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT library)
 

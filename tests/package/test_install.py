@@ -141,6 +141,9 @@ class Installed(unittest.TestCase):
             run("cmake", "-G", "Ninja", "-S", place, "-B", place + "/build",
                 f"-DCMAKE_PREFIX_PATH={self.prefix}")
 
+    def test_the_archive_has_ordinary_code_alone(self):
+        self.assertNotIn(".gnu.lto_", run("readelf", "-SW", os.path.join(self.lib, "libseptet.a")))
+
     def test_the_shared_library_has_its_name_and_needs_nothing_undefined(self):
         library = os.path.join(self.lib, "libseptet.so")
         self.assertIn("[libseptet.so.0]", run("readelf", "-d", library))

@@ -66,7 +66,7 @@ install "$(package septet)"
 ! bare sh -c 'command -v cc || command -v gcc' >"$log" || die "there is a compiler"
 expect 1 septet -e 'print(1)'
 expect 2 septet -e \
-    'task = require "septet.task" print(#task.gather(task.map(task.sleep, {0, 0.1})))'
+    'task = require "septet.task" print(#task.gather(task.map(math.abs, {1, 2})))'
 expect yes sh -c 'test -e /usr/share/man/man1/septet.1.gz && echo yes'
 install "$(package libseptet0)" "$(package lua-septet)" lua5.4
 expect 42 lua5.4 -e 'print(require "septet".run(function() return 42 end))'
