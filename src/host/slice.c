@@ -13,14 +13,12 @@
 #include "core/task.h"
 #include "loop/loop.h"
 
-#define INSTRUCTION_STEP 100 /* at most so many between two counts, and a tenth of the limit */
-
 int spt_slice_step(const septet_limits *limits)
 {
     uint64_t step = limits->slice_instructions / 10;
-    if (limits->slice_instructions)
-        return step > INSTRUCTION_STEP ? INSTRUCTION_STEP : step > 0 ? (int)step : 1;
-    return limits->slice_ms ? SPT_SLICE_STEP_MAX : 0;
+    if (!limits->slice_instructions)
+        return limits->slice_ms ? SPT_SLICE_STEP_MAX : 0;
+    return step > SPT_SLICE_STEP_MAX ? SPT_SLICE_STEP_MAX : step > 0 ? (int)step : 1;
 }
 
 /* Returns the number of instructions since the last event. Without one, there were at most two

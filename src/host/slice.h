@@ -5,8 +5,8 @@
 
 #include "host/state.h"
 
-/* instructions between two checks, at most; a C function may be called by each */
-enum { SPT_SLICE_STEP_MAX = 1000 };
+/* instructions between two checks, at most, of which each may call a C function that takes long */
+enum { SPT_SLICE_STEP_MAX = 100 };
 
 /* Counts what the running task `t` has run, and raises TaskHog in L if that is beyond a limit of
  * its script or of the host. Called by the count hook: `ar` is its record; NULL if instructions

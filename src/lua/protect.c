@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Replaces `xpcall`. Lua calls a message handler where the error is raised, and no hook while a hook
- * raises. So a handler that loops would never end, once the host ends its task. */
+/* Replaces `xpcall`. Lua calls a message handler where the error is raised, and no hook while a
+ * hook raises. So a handler that loops would never end, once the host ends its task. */
 #include <lauxlib.h>
 
 #include "core/hook.h"

@@ -11,7 +11,7 @@ static void limit_instructions(septet_config *config)
 
 static void limit_time(septet_config *config)
 {
-    config->limits.slice_ms = 2;
+    config->limits.slice_ms = 20;
 }
 
 static void limit_both(septet_config *config)
@@ -84,12 +84,30 @@ static void test_fault_48_each_hog_ends_by_the_limit_on_instructions(void **stat
 
 static void test_fault_48_each_hog_ends_by_the_limit_on_time(void **state)
 {
-    run_hogs(*state, "0.002 s");
+    run_hogs(*state, "0.02 s");
 }
 
 static void test_fault_48_the_limit_that_is_reached_first_counts(void **state)
 {
     run_hogs(*state, "20000 instructions");
+}
+
+/* A call of C cannot be interrupted: the task ends after it. */
+static void test_fault_49_a_long_call_of_c_ends_first(void **state)
+{
+    static const char *const scripts[] = {
+        "while true do string.rep('', 1 << 20) end",
+        "while true do table.move({}, 1, 1 << 14, 2, {}) end",
+        "while true do (('a'):rep(18)):find(('a?'):rep(18) .. ('a'):rep(19)) end",
+        "while true do ('x'):rep(1 << 20) end",
+        "while true do table.concat({('x'):rep(1 << 18), 'y'}) end",
+    };
+    struct host_fixture *f = *state;
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+        assert_int_equal(run_script(f->host, scripts[i]), SEPTET_ESCRIPT);
+        assert_string_equal(f->reports.kind, "TaskHog");
+    }
+    assert_int_equal(f->reports.errors, sizeof scripts / sizeof *scripts);
 }
 
 /* --- what is below the limit --- */
@@ -117,11 +135,11 @@ static void test_the_error_names_the_limit(void **state)
 static void test_the_error_names_the_limit_on_time(void **state)
 {
     struct host_fixture *f = *state;
-    assert_runs(
-        f->host,
-        "local task = require 'septet.task' "
-        "local ok, e = pcall(task.gather, { task.spawn(function() while true do end end) })"
-        "assert(not ok and task.is(e, 'TaskHog') and e.limit == 'time' and e.max == 0.002)");
+    assert_int_equal(luaL_dostring(f->L, "task = require 'septet.task'"), LUA_OK);
+    assert_runs(f->host,
+
+                "local ok, e = pcall(task.gather, { task.spawn(function() while true do end end) })"
+                "assert(not ok and task.is(e, 'TaskHog') and e.limit == 'time' and e.max == 0.02)");
 }
 
 /* Counts the iterations of a loop until it is ended. */
@@ -156,6 +174,7 @@ int main(void)
         LIMITED(test_fault_48_each_hog_ends_by_the_limit_on_instructions, setup_instructions),
         LIMITED(test_fault_48_each_hog_ends_by_the_limit_on_time, setup_time),
         LIMITED(test_fault_48_the_limit_that_is_reached_first_counts, setup_both),
+        LIMITED(test_fault_49_a_long_call_of_c_ends_first, setup_time),
         LIMITED(test_a_task_below_the_limit_is_not_ended, setup_instructions),
         LIMITED(test_the_error_names_the_limit, setup_both),
         LIMITED(test_the_error_names_the_limit_on_time, setup_time),
