@@ -76,6 +76,8 @@ int septet_reload(septet_host *host, const char *name)
         return SEPTET_EBUSY;
     if (!name || is_reserved(name))
         return SEPTET_EINVAL;
+    if (!L)
+        return SEPTET_ECLOSED;
     if (!lua_checkstack(L, 4))
         return SEPTET_ENOMEM;
     lua_pushcfunction(L, reload_protected);

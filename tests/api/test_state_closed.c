@@ -90,6 +90,11 @@ static void start(struct closed *c, const char *name)
         assert_in_range(septet_step(c->host, 1000), SEPTET_IDLE, SEPTET_MORE);
 }
 
+static void count_line(void *ud, const char *text)
+{
+    fail_msg("a task is shown: %s", text);
+}
+
 static void assert_is_closed(septet_host *host)
 {
     assert_null(septet_lua(host));
@@ -103,7 +108,13 @@ static void assert_is_closed(septet_host *host)
     assert_int_equal(septet_tasks(host), 0);
     assert_non_null(septet_loop(host));
     assert_non_null(septet_userdata(host));
+    assert_int_equal(septet_close_begin(host), SEPTET_ECLOSED);
+    assert_int_equal(septet_reload(host, "x"), SEPTET_ECLOSED);
+    septet_dump(host, count_line, NULL);
     septet_interrupt(host);
+    septet_mailbox *mailbox = septet_mailbox_new(host);
+    assert_non_null(mailbox);
+    septet_mailbox_release(mailbox);
 }
 
 /* Closes the state, then frees the host. */
