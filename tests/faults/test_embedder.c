@@ -22,6 +22,7 @@ static septet_host *new_host(void)
     septet_config config;
     septet_config_init(&config);
     config.on_warning = on_warning;
+    config.profile = SEPTET_PROFILE_TRUSTED; /* the scripts collect garbage */
     warned[0] = '\0';
     return septet_new(&config, NULL);
 }
