@@ -12,13 +12,17 @@
 #include "core/task.h"
 #include "host/report.h"
 
+bool spt_load_is_over(const septet_host *h)
+{
+    return spt_host_sched(h)->run.shutting_down || h->step.closing.begun;
+}
+
 /* Returns SEPTET_OK if tasks can be spawned now. */
 static int check_open(const septet_host *h)
 {
     if (h->callbacks.reporting)
         return SEPTET_EBUSY;
-    return spt_host_sched(h)->run.shutting_down || h->step.closing.begun ? SEPTET_ECLOSED
-                                                                         : SEPTET_OK;
+    return spt_load_is_over(h) ? SEPTET_ECLOSED : SEPTET_OK;
 }
 
 /* --- spawning --- */

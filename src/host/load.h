@@ -3,12 +3,16 @@
 #ifndef SPT_HOST_LOAD_H
 #define SPT_HOST_LOAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "host/state.h"
 
 struct spt_script;
 struct spt_task;
+
+/* Returns true if the host is ending, so that nothing can be loaded. */
+bool spt_load_is_over(const septet_host *h);
 
 /* A main task to spawn. */
 struct spt_load_spawn {

@@ -124,7 +124,7 @@ septet_script *septet_script_new(septet_host *host, const septet_script_options 
     septet_script_options read;
     septet_script *script = NULL;
     int rc = read_options(options, &read);
-    if (rc == SEPTET_OK && spt_host_sched(host)->run.shutting_down)
+    if (rc == SEPTET_OK && spt_load_is_over(host))
         rc = SEPTET_ECLOSED;
     if (rc == SEPTET_OK && read.limits.memory && !host->limits.ledger.charges)
         rc = SEPTET_EINVAL;

@@ -4,10 +4,11 @@
 
 #include "septet/op.h"
 
-enum callback { ON_ERROR, ON_RESULT, ON_END, ON_PRINT, LOAD_MODULE, PERMIT, CALLBACKS };
+enum callback { ON_ERROR, ON_RESULT, ON_END, ON_PRINT, LOAD_MODULE, PERMIT, MESSAGE, CALLBACKS };
 
 /* What the callbacks do, and what they saw. */
 struct inside {
+    septet_message posted;
     septet_host *host;
     septet_script *script;
     enum callback where; /* the one that acts */
@@ -91,6 +92,12 @@ static int permit(void *ud, int what, const char *subject)
     return 1;
 }
 
+static void run_message(septet_message *message, septet_host *host)
+{
+    if (host)
+        run_in((struct inside *)message, MESSAGE);
+}
+
 static void open_host(struct inside *inside)
 {
     septet_config config;
@@ -121,6 +128,10 @@ static void run_all(struct inside *inside)
     assert_int_equal(septet_script_load(inside->script, "=s", source, strlen(source)), SEPTET_OK);
     assert_int_equal(luaL_loadstring(septet_lua(host), "return 1"), LUA_OK);
     assert_int_equal(septet_call(host, inside->script, NULL, 0, on_result, inside), SEPTET_OK);
+    septet_mailbox *mailbox = septet_mailbox_new(host);
+    inside->posted.run = run_message;
+    assert_int_equal(septet_post(mailbox, &inside->posted), SEPTET_OK);
+    septet_mailbox_release(mailbox);
     int status = septet_run(host);
     assert_true(status == SEPTET_ESCRIPT || status == SEPTET_OK);
     assert_int_equal(septet_tasks(host), 0);
@@ -146,8 +157,11 @@ static void not_to_be_called(void *ud, const septet_result *result)
 static void call_what_runs(struct inside *inside)
 {
     septet_host *host = inside->host;
-    const int results[] = {septet_run(host), septet_step(host, 0), septet_step_until(host, 0),
-                           septet_free(host), septet_advance(host, 1)};
+    septet_wait wait;
+    const int results[] = {septet_run(host),           septet_step(host, 0),
+                           septet_step_until(host, 0), septet_free(host),
+                           septet_advance(host, 1),    septet_next(host, &wait),
+                           septet_close_begin(host)};
     for (size_t i = 0; i < sizeof results / sizeof *results; i++)
         inside->busy += results[i] == SEPTET_EBUSY;
 }
@@ -209,7 +223,7 @@ static void test_e_5_each_function_in_each_callback(void **state)
         struct inside inside = {.where = where, .act = call_everything};
         open_host(&inside);
         run_all(&inside);
-        assert_int_equal(inside.busy, 5);
+        assert_int_equal(inside.busy, 7);
         assert_int_equal(inside.others, 10);
         for (int i = 0; i < 6; i++)
             assert_int_equal(inside.loads[i], where == ON_ERROR ? SEPTET_EBUSY
@@ -221,8 +235,8 @@ static void test_e_5_each_function_in_each_callback(void **state)
 
 static void test_e_5_an_error_raised_in_a_callback_is_a_warning(void **state)
 {
-    static const char *const names[] = {"on_error", "on_result",   "on_end",
-                                        "on_print", "load_module", "permit"};
+    static const char *const names[] = {"on_error",    "on_result", "on_end",   "on_print",
+                                        "load_module", "permit",    "a message"};
     for (int where = 0; where < CALLBACKS; where++) {
         char expected[128];
         struct inside inside = {.where = where, .raise = true};
@@ -259,7 +273,7 @@ static void test_e_5_a_callback_outside_a_run_cannot_free_its_host(void **state)
     struct inside inside = {.where = ON_ERROR, .act = call_what_runs};
     open_host(&inside);
     assert_int_equal(septet_load_string(inside.host, "=s", "x x"), SEPTET_ELOAD);
-    assert_int_equal(inside.busy, 5);
+    assert_int_equal(inside.busy, 7);
     inside.raise = true;
     assert_int_equal(septet_load_string(inside.host, "=s", "x x"), SEPTET_ELOAD);
     assert_text(inside.warned, "on_error failed: raised there");

@@ -400,6 +400,26 @@ static void test_scripts_end_with_their_host(void **state)
     assert_silent(&f->reports);
 }
 
+static void test_nothing_is_loaded_once_the_end_has_begun(void **state)
+{
+    struct host_fixture *f = *state;
+    struct ends ends = {.loads = 1};
+    int status = 0;
+    septet_script *script = new_with_end(f->host, &ends);
+    assert_script_loads(script, ENDLESS);
+    settle(f->host);
+    assert_int_equal(septet_close_begin(f->host), SEPTET_OK);
+    assert_int_equal(load(script, ""), SEPTET_ECLOSED);
+    assert_null(septet_script_new(f->host, NULL, &status));
+    assert_int_equal(status, SEPTET_ECLOSED);
+    settle(f->host);
+    assert_int_equal(ends.calls, 1);
+    assert_int_equal(ends.status, SEPTET_ECANCELLED);
+    septet_script_unload(script);
+    host_fixture_close(f);
+    assert_silent(&f->reports);
+}
+
 /* --- from inside --- */
 
 static septet_script *inside;
@@ -569,6 +589,7 @@ int main(void)
         TEST(test_a_script_is_unloaded_at_its_end),
         MANUAL(test_an_unloaded_script_tells_nothing),
         MANUAL(test_scripts_end_with_their_host),
+        MANUAL(test_nothing_is_loaded_once_the_end_has_begun),
         TEST(test_a_script_cancels_itself),
         TEST(test_a_script_unloads_itself),
         TEST(test_an_interrupt_ends_scripts_and_not_their_handles),
