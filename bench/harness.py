@@ -46,6 +46,7 @@ http {{
     server {{
         {listen}
         root {dir}/www;
+        location ~ \.gz$ {{ add_header Content-Encoding gzip; }}
     }}
 }}
 """
@@ -131,14 +132,16 @@ def await_server(process, port, body, folder):
 
 
 @contextlib.contextmanager
-def nginx(cpu, n=1):
-    """Runs a server of one static file at `n` origins of loopback, and yields its URLs."""
+def nginx(cpu, n=1, files={}):
+    """Runs a server of a static file at `n` origins of loopback, and yields its URLs. `files` lie
+    beside it; what ends in .gz is sent as a compressed body."""
     program = find_program("nginx", "nginx-light")
     with tempfile.TemporaryDirectory(prefix="septet-bench-") as folder, free_ports(n) as ports:
         body = os.urandom(BODY_BYTES // 2).hex().encode()
         os.mkdir(os.path.join(folder, "www"))
-        with open(os.path.join(folder, "www", "body"), "wb") as f:
-            f.write(body)
+        for name, text in {**files, "body": body}.items():
+            with open(os.path.join(folder, "www", name), "wb") as f:
+                f.write(text)
         config = os.path.join(folder, "nginx.conf")
         with open(config, "w") as f:
             listen = "\n".join(f"listen 127.0.0.1:{port} backlog=4096;" for port in ports)
