@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/forks.h"
 #include "base/time.h"
 #include "core/core.h"
 #include "core/error.h"
@@ -222,7 +222,8 @@ septet_host *septet_new(const septet_config *config, int *status)
     if (h) {
         size_t size = config->size < sizeof *config ? config->size : sizeof *config;
         h->life.thread = pthread_self();
-        h->life.process = getpid();
+        spt_forks_watch();
+        h->life.forks = spt_forks_count();
         septet_config_init(&h->config);
         spt_link_init(&h->callbacks.calls);
         memcpy(&h->config, config, size); /* an older embedder's is shorter */

@@ -4,8 +4,8 @@
 #include "host/run.h"
 
 #include <lauxlib.h>
-#include <unistd.h>
 
+#include "base/forks.h"
 #include "base/time.h"
 #include "core/check.h"
 #include "core/pass.h"
@@ -34,7 +34,7 @@ bool spt_run_is_inside(const septet_host *h)
 
 int spt_run_check(const septet_host *h)
 {
-    if (h->life.process != getpid())
+    if (h->life.forks != spt_forks_count())
         return SEPTET_ELOOP;
     if (!pthread_equal(h->life.thread, pthread_self()))
         return SEPTET_EINVAL;

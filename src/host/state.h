@@ -8,7 +8,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "core/sched.h"
 #include "host/ledger.h"
@@ -57,7 +56,7 @@ struct spt_host_callbacks {
 /* How long the host may be used, and where. */
 struct spt_host_life {
     pthread_t thread;               /* in which it was made */
-    pid_t process;                  /* likewise */
+    unsigned forks;                 /* spt_forks_count() when it was made */
     struct septet_mailbox *mailbox; /* a reference */
     /* the core once the embedder has closed the Lua state: it has no tasks */
     struct spt_host_core closed_core;
