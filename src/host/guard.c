@@ -91,7 +91,7 @@ lua_State *spt_guard_new_state(septet_host *h)
                                   .condemn = condemn,
                                   .urge = urge,
                                   .ud = h};
-    return lua_newstate(spt_ledger_alloc, ledger);
+    return lua_newstate(spt_ledger_function(ledger), ledger);
 }
 
 void spt_guard_limit_memory(septet_host *h)

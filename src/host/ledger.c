@@ -217,7 +217,7 @@ static void *shrink(struct spt_ledger *ledger, struct header *header, size_t old
     return size > 0 ? result + 1 : NULL;
 }
 
-void *spt_ledger_alloc(void *ud, void *block, size_t old, size_t size)
+static void *with_limits(void *ud, void *block, size_t old, size_t size)
 {
     struct spt_ledger *ledger = ud;
     struct header *header = block ? (struct header *)block - 1 : NULL;
@@ -226,4 +226,26 @@ void *spt_ledger_alloc(void *ud, void *block, size_t old, size_t size)
     if (!block || size > old)
         return !block && size == 0 ? NULL : grow(ledger, header, old, size);
     return shrink(ledger, header, old, size);
+}
+
+/* --- without limits --- */
+
+/* Only knows the peak, in as few instructions as possible. */
+static void *with_malloc(void *ud, void *block, size_t old, size_t size)
+{
+    struct spt_ledger *ledger = ud;
+    if (size == 0) {
+        ledger->bytes -= block ? old : 0;
+        free(block);
+        return NULL;
+    }
+    void *result = realloc(block, size);
+    if (result)
+        count(ledger, block ? old : 0, size);
+    return result;
+}
+
+lua_Alloc spt_ledger_function(const struct spt_ledger *ledger)
+{
+    return ledger->limit || ledger->charges || ledger->alloc ? with_limits : with_malloc;
 }

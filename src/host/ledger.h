@@ -47,9 +47,9 @@ struct spt_ledger {
     uint64_t urged_turn;
 };
 
-/* Allocates for Lua, as a lua_Alloc with a ledger for its `ud`. The caller has set `alloc`,
- * `alloc_ud`, `limit`, `charges`, `condemn`, `urge` and `ud`, and the rest to zero. */
-void *spt_ledger_alloc(void *ledger, void *block, size_t old, size_t size);
+/* Returns the allocator for a state, to be used with the ledger as its `ud`. The caller has set
+ * `alloc`, `alloc_ud`, `limit`, `charges`, `condemn`, `urge` and `ud`, and the rest to zero. */
+lua_Alloc spt_ledger_function(const struct spt_ledger *ledger);
 
 /* Handles the end of a collection of all garbage, in a task of a script's account; NULL: of the
  * host's. */

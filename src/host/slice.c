@@ -23,11 +23,11 @@ int spt_slice_step(const septet_limits *limits)
 
 /* Returns the number of instructions since the last event. Without one, there were at most two
  * steps: Lua skips the first event after a hook has yielded, as it does at a coroutine's start. */
-static int counted(lua_State *L, const lua_Debug *ar, const septet_host *h)
+static uint64_t counted(lua_State *L, const lua_Debug *ar, const septet_host *h)
 {
     if (!ar)
-        return 2 * spt_host_sched(h)->debug_hook.count;
-    return ar->event == LUA_HOOKCOUNT ? lua_gethookcount(L) : 0;
+        return 2 * (uint64_t)spt_host_sched(h)->debug_hook.count;
+    return ar->event == LUA_HOOKCOUNT ? (uint64_t)lua_gethookcount(L) : 0;
 }
 
 /* Returns the limit that the slice exceeds: its name, or NULL for none. Sets `max` to it. */
@@ -101,7 +101,7 @@ void spt_slice_check(lua_State *L, const lua_Debug *ar, septet_host *h, struct s
     if (slice->task != t->id || slice->turn != t->turn.count)
         *slice =
             (struct spt_host_slice){.task = t->id, .turn = t->turn.count, .t_seen_ns = uv_hrtime()};
-    slice->instructions += (uint64_t)counted(L, ar, h);
+    slice->instructions += counted(L, ar, h);
     if (!slice->over)
         slice->over = exceeded(slice, t->spawn.account, &slice->max);
     if (slice->over) {
