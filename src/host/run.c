@@ -281,10 +281,10 @@ int septet_run(septet_host *host)
         return rc;
     uint32_t failures = host->failures, cancelled_mains = s->counts.cancelled_mains;
     unsigned deadlocks = 0;
-    host->running = true;
+    host->running = spt_loop_budget(host->loop)->lenient = true;
     host->interrupted = host->ending = false;
     rc = run_turns(host, &deadlocks, spt_mailbox_has_work(host->life.mailbox));
-    host->running = false;
+    host->running = spt_loop_budget(host->loop)->lenient = false;
     if (rc == SEPTET_ECLOSED) /* and the core was replaced */
         return rc;
     spt_sched_end_run(s);

@@ -20,10 +20,11 @@ struct spt_left_work {
 };
 
 struct spt_turn_budget {
-    uint64_t bytes_max;   /* at the start of a turn; UINT64_MAX: no limit */
-    uint64_t bytes_left;  /* of this turn */
-    uint64_t until_ns;    /* instant of uv_hrtime() at which to stop; SPT_NEVER: none */
-    bool used;            /* something was done in this turn: each turn does at least that */
+    uint64_t bytes_max;  /* at the start of a turn; UINT64_MAX: no limit */
+    uint64_t bytes_left; /* of this turn */
+    uint64_t until_ns;   /* instant of uv_hrtime() at which to stop; SPT_NEVER: none */
+    bool used;           /* something was done in this turn: each turn does at least that */
+    bool lenient;        /* what was begun may exceed the bytes, if it would cost more to stop it */
     struct spt_link left; /* spt_left_work, oldest first */
 };
 
