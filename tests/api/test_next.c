@@ -173,6 +173,52 @@ static void test_next_and_step_serve_handles_of_the_embedder(void **state)
     assert_int_equal(septet_step(f->host, 0), SEPTET_DONE);
 }
 
+/* A message that counts its runs. */
+struct counted {
+    septet_message message;
+    int runs;
+};
+
+static void run_counted(septet_message *message, septet_host *host)
+{
+    ((struct counted *)message)->runs += host != NULL;
+}
+
+struct sender {
+    septet_mailbox *mailbox;
+    struct counted counted;
+};
+
+static void post_counted(void *ud)
+{
+    struct sender *sender = ud;
+    septet_post(sender->mailbox, &sender->counted.message);
+}
+
+/* A message that another thread sends ends the wait for an idle host, each time. */
+static void test_next_is_woken_by_messages_of_other_threads(void **state)
+{
+    struct host_fixture *f = *state;
+    struct sender sender = {.mailbox = septet_mailbox_new(f->host),
+                            .counted.message.run = run_counted};
+    assert_non_null(sender.mailbox);
+    assert_int_equal(septet_step(f->host, 1000), SEPTET_DONE);
+    for (int i = 1; i <= 100; i++) {
+        uv_thread_t thread;
+        assert_int_equal(uv_thread_create(&thread, post_counted, &sender), 0);
+        while (sender.counted.runs < i) {
+            await_host(f->host);
+            assert_true(septet_step(f->host, 0) >= 0);
+        }
+        uv_thread_join(&thread);
+    }
+    assert_int_equal(sender.counted.runs, 100);
+    epolls = 0;
+    assert_int_equal(septet_step(f->host, 0), SEPTET_DONE);
+    assert_int_equal(epolls, 0); /* idle again */
+    septet_mailbox_release(sender.mailbox);
+}
+
 static void test_next_on_the_embedders_loop_is_refused(void **state)
 {
     septet_config config;
@@ -246,6 +292,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_next_on_a_virtual_clock_that_jumps_is_at_once,
                                         virtual_setup, host_fixture_teardown),
         TEST(test_next_and_step_serve_handles_of_the_embedder),
+        TEST(test_next_is_woken_by_messages_of_other_threads),
         cmocka_unit_test(test_next_on_the_embedders_loop_is_refused),
         TEST(test_step_of_an_idle_host_polls_nothing),
         TEST(test_step_of_an_idle_host_fires_timers),
