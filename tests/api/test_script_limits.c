@@ -57,12 +57,20 @@ static void test_tasks_of_one_script_are_limited(void **state)
     assert_silent(&f->reports);
 }
 
+static void on_result(void *ud, const septet_result *result)
+{
+    fail_msg("a call that was refused has a result");
+}
+
 static void test_a_main_task_more_of_a_script_is_refused(void **state)
 {
     struct host_fixture *f = *state;
     septet_script *limited = new_script(f->host, &(septet_limits){.tasks = 1});
     load(limited, TASKS "task.sleep(0.001)");
     assert_int_equal(septet_script_load(limited, "=script", "", 0), SEPTET_ELIMIT);
+    lua_pushcfunction(f->L, luaopen_base);
+    assert_int_equal(septet_call(f->host, limited, NULL, 0, on_result, NULL), SEPTET_ELIMIT);
+    assert_int_equal(lua_gettop(f->L), 0);
     assert_int_equal(septet_run(f->host), SEPTET_OK);
     load(limited, "return 1");
     assert_int_equal(septet_run(f->host), SEPTET_OK);
