@@ -36,8 +36,8 @@
  * - After `cancel` returns, nothing may call septet_op_done on the operation: its memory is reused.
  *   A source that cannot stop at once writes to memory of its own and drops its pointer to the
  *   operation.
- * - If the embedder closes the Lua state before the host, waits end by `cancel` and `close`. By then
- *   Lua may have called the finalizers of objects that are younger than the host.
+ * - If the embedder closes the Lua state before the host, waits end by `cancel` and `close`. By
+ *   then Lua may have called the finalizers of objects that are younger than the host.
  * - `close` runs exactly once after any `start`, on every path. `push` runs only on completion.
  * - Whatever `close` releases is acquired in `start`, because a refused await calls neither.
  * - The await owns the memory of the operation. It is zeroed when new and does not move. */
