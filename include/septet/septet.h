@@ -118,11 +118,11 @@ typedef struct septet_limits {
      * Otherwise septet_new and septet_script_new return SEPTET_EINVAL. */
     size_t memory;
 
-    /* Instructions of Lua, and milliseconds of real time, that a task may run without waiting. Beyond
-     * them, an error of kind TaskHog is raised at each instruction until the task has unwound. It
-     * can interrupt neither a call of a C function nor a finalizer. Instructions are counted in
-     * steps of 100, and a coroutine's start as 200. Makes tight loops two to three times as
-     * slow. */
+    /* Instructions of Lua, and milliseconds of real time, that a task may run without waiting.
+     * Beyond them, an error of kind TaskHog is raised at each instruction until the task has
+     * unwound. It can interrupt neither a call of a C function nor a finalizer. Instructions are
+     * counted in steps of 100, and a coroutine's start as 200. Makes tight loops two to three
+     * times as slow. */
     uint64_t slice_instructions;
     uint32_t slice_ms;
 
