@@ -138,8 +138,9 @@ typedef struct septet_limits {
      * `max_body` may lower it. A longer body raises HttpError with code "body_too_large". */
     uint64_t body;
 
-    /* Bytes that one turn of the loop reads from sockets and decodes, of all scripts together. The
-     * rest is read in the next turn. Ignored in septet_script_options. Default of a host: 1 MiB. */
+    /* Bytes of bodies that one turn of the loop reads from sockets and decodes, of all scripts
+     * together. The rest is read in the next turn; septet_run finishes what it has begun to read of
+     * a socket. Ignored in septet_script_options. Default of a host: 1 MiB. */
     uint64_t bytes_per_turn;
 
     uint64_t reserved[6]; /* 0 */
