@@ -137,9 +137,21 @@ static bool deliver(struct spt_driver *driver)
     return any;
 }
 
+/* Returns true if a pass would find nothing to do. */
+static bool is_at_rest(const struct spt_driver *driver)
+{
+    const struct spt_queues *queues = &driver->queues;
+    return !spt_driver_has_work(driver) && spt_list_is_empty(&queues->stalls) &&
+           spt_list_is_empty(&queues->fd_waiters) && !spt_pollers_have_work(&driver->pollers);
+}
+
 bool spt_driver_pass(struct spt_driver *driver)
 {
     struct spt_link batch, *link;
+    if (is_at_rest(driver)) {
+        driver->polls_handled = spt_loop_polls(driver->loop);
+        return false;
+    }
     spt_turn_budget_run_left(spt_loop_budget(driver->loop));
     spt_link_init(&batch);
     spt_list_splice(&batch, &driver->queues.sessions);

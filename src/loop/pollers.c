@@ -271,14 +271,23 @@ static void search_lost(struct spt_pollers *table)
             report_lost(table->by_fd[fd]);
 }
 
+static bool is_search_due(const struct spt_pollers *table)
+{
+    return table->count > 0 && spt_loop_polls(table->loop) - table->searched >= SEARCH_POLLS;
+}
+
+bool spt_pollers_have_work(const struct spt_pollers *table)
+{
+    return !spt_list_is_empty(&table->dirty) || is_search_due(table);
+}
+
 void spt_pollers_apply(struct spt_pollers *table)
 {
     struct spt_link *link;
     bool failed = false;
     while ((link = spt_list_pop(&table->dirty)))
         failed |= sync_poller(socket_of(link)) != SEPTET_OK;
-    if (failed ||
-        (table->count > 0 && spt_loop_polls(table->loop) - table->searched >= SEARCH_POLLS))
+    if (failed || is_search_due(table))
         search_lost(table);
 }
 

@@ -106,6 +106,9 @@ void spt_pollers_close_all(struct spt_pollers *table, void *owner);
  * unless they are no longer wanted. */
 void spt_pollers_leave(struct spt_pollers *table, int fd, int events);
 
+/* Returns true if spt_pollers_apply() has something to do. */
+bool spt_pollers_have_work(const struct spt_pollers *table);
+
 /* Arms all pollers with their wanted masks; called once per pass. If other code has closed a
  * poller, as uv_walk() with uv_close() does, its socket is shut down and reported as ready with an
  * error. */
