@@ -128,8 +128,8 @@ SEPTET_API void septet_op_done(septet_op *op, int status);
 
 /* Returns a token by which any thread completes `op` with septet_complete (septet/septet.h), even
  * if that comes too late: once the operation is done or cancelled, the token names nothing. To be
- * called in `start`. Returns 0 if memory is too short. The thread keeps its results in memory of
- * its own, because that of the operation is gone after a cancellation. */
+ * called in `start`, of a type that is external. Returns 0 if memory is too short. The thread keeps
+ * its results in memory of its own, because that of the operation is gone after a cancellation. */
 SEPTET_API septet_token septet_op_token(septet_op *op);
 
 #ifdef __cplusplus

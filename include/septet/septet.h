@@ -542,7 +542,8 @@ typedef uint64_t septet_token;
 
 /* Completes the operation of a token from any thread or handler, like septet_op_done on the host's.
  * A token is good for one completion. Allocates nothing. Returns SEPTET_OK, or SEPTET_EGONE if the
- * operation was cancelled or completed before, or the host has ended. */
+ * operation was cancelled or completed before, or the host has ended. After SEPTET_OK, a
+ * cancellation may still come before the task has its result. */
 SEPTET_API int septet_complete(septet_mailbox *mailbox, septet_token token, int status);
 
 /* --- for functions written in C --- */

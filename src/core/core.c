@@ -96,6 +96,10 @@ static void dead_interrupt_delivered(void *ud)
 {
 }
 
+static void dead_drop_token(void *ud, septet_op *op)
+{
+}
+
 static void set_dead_hooks(struct spt_sched *s)
 {
     s->hooks = (struct spt_hooks){.now = dead_now,
@@ -103,6 +107,7 @@ static void set_dead_hooks(struct spt_sched *s)
                                   .unhandled = dead_unhandled,
                                   .warn = dead_warn,
                                   .interrupt_delivered = dead_interrupt_delivered,
+                                  .drop_token = dead_drop_token,
                                   .ud = s};
 }
 

@@ -36,11 +36,19 @@ struct spt_sched *spt_op_sched(const septet_op *op)
 
 /* --- making one --- */
 
+/* Has the host take back the token that other threads complete the operation by. */
+static inline void drop_token(septet_op *op)
+{
+    if (op->token)
+        spt_op_sched(op)->hooks.drop_token(spt_op_sched(op)->hooks.ud, op);
+}
+
 void spt_op_lose(septet_op *op)
 {
     if (op->state != SPT_OP_ARMED && op->state != SPT_OP_DONE)
         return;
     task_of(op)->wait.op = NULL; /* a finalizer may cancel the task later */
+    drop_token(op);
     if (op->state == SPT_OP_ARMED)
         op->type->cancel(op);
     op->state = SPT_OP_CLOSED;
@@ -261,6 +269,7 @@ bool spt_op_check_cancelled(struct spt_sched *s)
 static int raise_bad_start(lua_State *L, septet_op *op, int rc)
 {
     const char *name = op->type->name;
+    drop_token(op);
     if (op->state == SPT_OP_STARTING)
         op->type->cancel(op);
     op_close(op, SPT_OP_CANCELLED);
@@ -275,6 +284,7 @@ static int op_start(septet_op *op)
     int rc = op->type->start(op);
     if (rc < 0) {
         assert(op->state == SPT_OP_STARTING);
+        drop_token(op);
         op->status = rc;
         op->state = SPT_OP_DONE;
     }
@@ -359,6 +369,7 @@ void septet_op_done(septet_op *op, int status)
     struct spt_task *t = task_of(op);
     assert(op->state == SPT_OP_STARTING || op->state == SPT_OP_ARMED);
     bool waited = op->state == SPT_OP_ARMED;
+    drop_token(op);
     op->status = status;
     op->state = SPT_OP_DONE;
     if (waited) {
@@ -371,6 +382,7 @@ void septet_op_done(septet_op *op, int status)
 static void op_abort(septet_op *op)
 {
     assert(op->state == SPT_OP_ARMED);
+    drop_token(op);
     op->type->cancel(op);
     spt_op_sched(op)->counts.external -= (op->type->flags & SEPTET_OP_EXTERNAL) != 0;
     op_close(op, SPT_OP_CANCELLED);

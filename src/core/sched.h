@@ -17,6 +17,7 @@
 #include "core/scope.h"
 #include "core/timer.h"
 #include "core/trace.h"
+#include "septet/op.h"
 
 struct spt_task;
 
@@ -28,6 +29,7 @@ struct spt_hooks {
     void (*unhandled)(void *ud, struct spt_task *t);
     void (*warn)(void *ud, const char *message);
     void (*interrupt_delivered)(void *ud); /* an interrupt has reached a task; may not run Lua */
+    void (*drop_token)(void *ud, septet_op *op); /* an operation with a token has ended */
     void *ud;
 };
 

@@ -24,6 +24,7 @@
 #include "host/run.h"
 #include "host/script.h"
 #include "host/state.h"
+#include "host/token.h"
 #include "http/driver.h"
 #include "loop/loop.h"
 #include "loop/turn_budget.h"
@@ -72,6 +73,7 @@ static int open_core(lua_State *L)
                                     .unhandled = spt_report_unhandled,
                                     .warn = spt_report_warning,
                                     .interrupt_delivered = spt_report_interrupt_delivered,
+                                    .drop_token = spt_token_drop,
                                     .ud = h};
     if (spt_sched_of(L))
         return luaL_error(L, "the state has a host already");

@@ -38,8 +38,10 @@ septet_mailbox *septet_mailbox_new(septet_host *host)
 
 void septet_mailbox_release(septet_mailbox *mailbox)
 {
-    if (mailbox && atomic_fetch_sub_explicit(&mailbox->refs, 1, memory_order_acq_rel) == 1)
-        free(mailbox);
+    if (!mailbox || atomic_fetch_sub_explicit(&mailbox->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    spt_slot_free_all(&mailbox->slots);
+    free(mailbox);
 }
 
 /* --- posting --- */

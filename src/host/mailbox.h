@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "base/door.h"
+#include "host/slot.h"
 #include "septet/septet.h"
 
 struct septet_mailbox {
@@ -16,6 +17,7 @@ struct septet_mailbox {
     septet_host *host;             /* borrowed */
     _Atomic(septet_message *) top; /* posted last; a mark once the host has ended */
     septet_message *taken;         /* of the host's thread: taken out of `top`, oldest first */
+    struct spt_slots slots;        /* of its tokens */
 };
 
 /* Makes the mailbox of a host, by the host's thread. Returns SEPTET_OK or SEPTET_ENOMEM. */
