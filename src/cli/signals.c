@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 #define GRACE_S 2 /* seconds from a signal until it ends the process, unless it reached a task */
 
 static septet_host *volatile interruptible;
+static pthread_t runner; /* the thread of that host */
 static volatile sig_atomic_t caught;
 /* Exit status that the script has asked for, or -1. */
 static volatile sig_atomic_t exit_status = -1;
@@ -59,6 +61,11 @@ static void on_signal(int number, siginfo_t *info, void *context)
     if (caught != 0) {
         signal(number, SIG_DFL);
         raise(number); /* blocked until this handler returns */
+        return;
+    }
+    if (!pthread_equal(pthread_self(),
+                       runner)) { /* a helper's: a call that blocks the runner ends */
+        pthread_kill(runner, number);
         return;
     }
     caught = number;
@@ -124,6 +131,7 @@ int signals_run(septet_host *host)
 {
     struct sigaction before[NINTERRUPTS];
     interruptible = host;
+    runner = pthread_self();
     caught = 0;
     for (size_t i = 0; i < NINTERRUPTS; i++)
         catch_signal(interrupts[i].number, &before[i]);
