@@ -2,6 +2,7 @@
 """SIGINT and SIGTERM unwind the script, wherever it is. The second signal ends the process at
 once."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -43,6 +44,25 @@ class Unwinds(harness.Case):
 
     def test_spinning_terminated(self):
         self.ends(SPIN, signal.SIGTERM, "closed")
+
+    def test_that_lands_on_a_helpers_thread(self):
+        """The system gives a signal to any thread that does not block it."""
+        child = self.start(self.write("s.lua", HEAD + """
+local file = require 'septet.io'.open(arg[0])
+file:read(10) -- by a thread of libuv's
+file:close()
+print 'ready'
+while true do end"""))
+        child.expect("ready")
+        pid = child.process.pid
+        others = [int(name) for name in os.listdir("/proc/%d/task" % pid) if int(name) != pid]
+        self.assertNotEqual(others, [])
+        libc = ctypes.CDLL(None, use_errno=True)
+        tgkill = 234 if os.uname().machine == "x86_64" else 131
+        self.assertEqual(libc.syscall(tgkill, pid, others[0], signal.SIGINT), 0)
+        result = child.end()
+        self.assertEqual(result.status, -signal.SIGINT, result)
+        self.assertEqual(result.out, "closed\n", result)
 
     def test_spinning_in_a_spawned_task(self):
         self.ends(HEAD + """
