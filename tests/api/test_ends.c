@@ -62,7 +62,7 @@ static size_t bytes_in_use(void)
     return mallinfo2().uordblks + mallinfo2().hblkhd;
 }
 
-static void test_thousands_of_hosts_leave_nothing(void **state)
+static void test_fault_61_thousands_of_hosts_leave_nothing(void **state)
 {
     const char *hosts = getenv("SEPTET_TEST_HOSTS");
     unsigned n = hosts ? (unsigned)atoi(hosts) : HOSTS, i = 0;
@@ -108,7 +108,7 @@ static int in_child(septet_host *host)
     return all_are(&r, SEPTET_ELOOP) ? 0 : 1;
 }
 
-static void test_a_child_process_cannot_use_the_host(void **state)
+static void test_fault_61_a_child_process_cannot_use_the_host(void **state)
 {
     struct host_fixture *f = *state;
     int status = -1;
@@ -138,7 +138,7 @@ static int l_fork(lua_State *L)
     return 1;
 }
 
-static void test_a_child_process_of_a_task(void **state)
+static void test_fault_61_a_child_process_of_a_task(void **state)
 {
     struct host_fixture *f = *state;
     lua_register(f->L, "fork", l_fork);
@@ -154,7 +154,7 @@ static void *call_all_in_thread(void *arg)
     return NULL;
 }
 
-static void test_another_thread_is_refused(void **state)
+static void test_fault_62_another_thread_is_refused(void **state)
 {
     struct host_fixture *f = *state;
     struct refusals r = {.host = f->host};
@@ -173,7 +173,7 @@ static void *run_hosts(void *arg)
     return NULL;
 }
 
-static void test_hosts_of_two_threads(void **state)
+static void test_fault_61_hosts_of_two_threads(void **state)
 {
     pthread_t threads[2];
     for (int i = 0; i < 2; i++)
@@ -321,7 +321,7 @@ static void check_inside(const char *source, int expected)
     assert_int_equal(inside.wrong, 0);
 }
 
-static void test_gates_cannot_run_or_free_the_host(void **state)
+static void test_fault_62_gates_cannot_run_or_free_the_host(void **state)
 {
     open_inside(SEPTET_PROFILE_STANDARD);
     check_inside("print 'x'", SEPTET_OK);
@@ -330,7 +330,7 @@ static void test_gates_cannot_run_or_free_the_host(void **state)
     assert_int_equal(septet_free(inside.host), SEPTET_OK);
 }
 
-static void test_callbacks_cannot_run_or_free_the_host(void **state)
+static void test_fault_62_callbacks_cannot_run_or_free_the_host(void **state)
 {
     open_inside(SEPTET_PROFILE_TRUSTED);
     check_inside("error 'x'", SEPTET_ESCRIPT);
@@ -365,13 +365,13 @@ static void test_callbacks_cannot_run_or_free_the_host(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_thousands_of_hosts_leave_nothing),
-        TEST(test_a_child_process_cannot_use_the_host),
-        TEST(test_a_child_process_of_a_task),
-        TEST(test_another_thread_is_refused),
-        cmocka_unit_test(test_hosts_of_two_threads),
-        cmocka_unit_test(test_gates_cannot_run_or_free_the_host),
-        cmocka_unit_test(test_callbacks_cannot_run_or_free_the_host),
+        cmocka_unit_test(test_fault_61_thousands_of_hosts_leave_nothing),
+        TEST(test_fault_61_a_child_process_cannot_use_the_host),
+        TEST(test_fault_61_a_child_process_of_a_task),
+        TEST(test_fault_62_another_thread_is_refused),
+        cmocka_unit_test(test_fault_61_hosts_of_two_threads),
+        cmocka_unit_test(test_fault_62_gates_cannot_run_or_free_the_host),
+        cmocka_unit_test(test_fault_62_callbacks_cannot_run_or_free_the_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -202,14 +202,14 @@ class Conformance(harness.Case):
             "c": r"^static void test_(\w+)\(",
         }
         tested = set()
-        for name in os.listdir(os.path.join(ROOT, "tests", "faults")):
-            ending = name.rpartition(".")[2]
-            for title in re.findall(
-                titles.get(ending, "$^"), read(os.path.join("tests", "faults", name)), re.M
-            ):
+        paths = [os.path.join("tests", folder, name) for folder in ("faults", "api")
+                 for name in os.listdir(os.path.join(ROOT, "tests", folder))]
+        for path in paths:
+            ending = path.rpartition(".")[2]
+            for title in re.findall(titles.get(ending, "$^"), read(path), re.M):
                 tested.update(re.findall(r"(?:fault|http)\.\w+", title))
                 tested.update("%s.%s" % found for found in re.findall(r"(fault|http)_(\d+)", title))
-        self.assertEqual(len(rows), 59 + 48 + 3)
+        self.assertEqual(len(rows), 61 + 48 + 3)
         self.assertEqual(sorted(set(rows) - tested), [])
         self.assertEqual(sorted(tested - set(rows)), [])
 

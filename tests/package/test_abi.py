@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
 """tools/abi.py: the interface is the one that was written down, and a change of it is seen."""
 
-import glob
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -40,18 +38,11 @@ KEEPS = {
 
 class Interface(unittest.TestCase):
     def test_the_library_exports_what_is_listed(self):
-        written = set()
-        for path in glob.glob(os.path.join(ROOT, "src", "**", "*.c"), recursive=True):
-            with open(path, encoding="utf-8") as file:
-                written.update(re.findall(r"^\w[^;={}#]*?(septet_\w+)\([^;{}]*\)\n\{", file.read(),
-                                          re.M))
-        # One that is declared and not written yet cannot be exported.
-        self.assertEqual([breach for breach in abi.check_symbols(LIBRARY)
-                          if breach.split("'")[1] in written], [])
+        self.assertEqual(list(abi.check_symbols(LIBRARY)), [])
 
     def test_the_list_is_what_the_headers_declare(self):
         with open(abi.SYMBOLS, encoding="utf-8") as file:
-            self.assertEqual(set(file.read().split()) - set(abi.declared()), set())
+            self.assertEqual(set(file.read().split()), set(abi.declared()))
 
     def test_the_types_are_those_that_were_written_down(self):
         self.assertEqual(list(abi.check_types()), [])
