@@ -86,7 +86,7 @@ class Limit(harness.Case):
               end
             end
             print 'end'""")
-        self.check(self.septet("--max-slice=0.01", "s.lua"), out="end\n")
+        self.check(self.septet("--max-slice=0.03", "s.lua"), out="end\n")
 
     def test_the_limit_is_over_with_its_turn(self):
         """T-Q: a task that caught the error goes on with its hook"""
