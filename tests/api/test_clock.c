@@ -300,8 +300,8 @@ static void test_turn_over_its_limit_cannot_swallow_the_error(void **state)
         "while true do pcall(function() while true do end end) end",
         "while true do pcall(pcall, pcall, function() while true do end end) end",
         "while true do pcall(coroutine.wrap(function() while true do end end)) end",
-        "local function close() while true do end end\n"
-        "local c <close> = setmetatable({}, {__close = close}) while true do end",
+        ("local function close() while true do end end\n"
+         "local c <close> = setmetatable({}, {__close = close}) while true do end"),
     };
     for (size_t i = 0; i < sizeof loops / sizeof *loops; i++) {
         struct reports reports;

@@ -82,7 +82,8 @@ static void interrupt_rounds(septet_config config, int rounds, int (*run)(septet
     pthread_t thread;
     septet_host *host = septet_new(&config, NULL);
     assert_non_null(host);
-    other.host = handled = host;
+    other.host = host;
+    handled = host;
     lua_pushlightuserdata(septet_lua(host), &other);
     lua_pushcclosure(septet_lua(host), l_now, 1);
     lua_setglobal(septet_lua(host), "now");

@@ -33,7 +33,7 @@ static const char *const names[] = {"sequence",
                                     "texts"};
 enum { NAMES = sizeof names / sizeof *names };
 
-static char wrong[1024]; /* what went wrong in the last round */
+static char wrong[8192]; /* what went wrong in the last round */
 
 static void note(const char *what, const char *text)
 {
