@@ -93,17 +93,6 @@ static void protect_strings(lua_State *L)
 
 /* --- globals --- */
 
-bool spt_profile_is_library(const char *name)
-{
-    static const char *const libraries[] = {
-        LUA_GNAME,       LUA_COLIBNAME, LUA_DBLIBNAME,  LUA_IOLIBNAME,  LUA_LOADLIBNAME,
-        LUA_MATHLIBNAME, LUA_OSLIBNAME, LUA_STRLIBNAME, LUA_TABLIBNAME, LUA_UTF8LIBNAME};
-    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
-        if (strcmp(name, libraries[i]) == 0)
-            return true;
-    return false;
-}
-
 /* Adds everything to the globals on top of the stack. */
 static void fill_globals(lua_State *L, struct spt_env *env)
 {
