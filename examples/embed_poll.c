@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 static const char script[] = "local task = require 'septet.task'\n"
-                             "for n in task.every(0.01) do\n"
+                             "for n = 1, 3 do\n"
+                             "  task.sleep(0.01)\n"
                              "  tick(n)\n"
-                             "  if n == 3 then break end\n"
                              "end\n";
 
 struct program {
