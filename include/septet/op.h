@@ -72,8 +72,8 @@ struct septet_op_type {
 
     /* Arms the operation. Returns SEPTET_OK, or a negative status if nothing was armed; the
      * operation then completes with that status. May call septet_op_done: the await then returns
-     * without suspending. A positive value is a mistake: the operation is cancelled, if it is not
-     * done, and closed, and the await raises Usage. */
+     * without suspending. A positive value, or a negative one after septet_op_done, is a mistake:
+     * the operation is cancelled, if it is not done, and closed, and the await raises Usage. */
     int (*start)(septet_op *op);
 
     /* Disarms an operation that was started and is not done. Once it returns, the source must not

@@ -264,31 +264,37 @@ bool spt_op_check_cancelled(struct spt_sched *s)
     return t->scope->cancel_pending || s->run.shutting_down;
 }
 
-/* Ends an operation for its `start` that returned a positive value, and raises Usage. It may be
- * armed, so it is cancelled. */
+/* Ends an operation for its `start` that returned a positive value, or a negative one although the
+ * operation is done, and raises Usage. It may be armed unless it is done, so it is cancelled. */
 static int raise_bad_start(lua_State *L, septet_op *op, int rc)
 {
     const char *name = op->type->name;
+    bool done = op->state == SPT_OP_DONE;
     drop_token(op);
-    if (op->state == SPT_OP_STARTING)
+    if (!done)
         op->type->cancel(op);
     op_close(op, SPT_OP_CANCELLED);
-    return spt_error_usage(
-        L, "'start' of the operation '%s' returned %d (SEPTET_OK or a negative status expected)",
-        name, rc);
+    return done ? spt_error_usage(L,
+                                  "'start' of the operation '%s' returned %d although it was done "
+                                  "(SEPTET_OK expected)",
+                                  name, rc)
+                : spt_error_usage(L,
+                                  "'start' of the operation '%s' returned %d (SEPTET_OK or a "
+                                  "negative status expected)",
+                                  name, rc);
 }
 
+/* Returns SEPTET_OK, or what `start` returned by mistake. */
 static int op_start(septet_op *op)
 {
     op->state = SPT_OP_STARTING;
     int rc = op->type->start(op);
-    if (rc < 0) {
-        assert(op->state == SPT_OP_STARTING);
-        drop_token(op);
-        op->status = rc;
-        op->state = SPT_OP_DONE;
-    }
-    return rc;
+    if (rc >= 0 || op->state == SPT_OP_DONE)
+        return rc;
+    drop_token(op);
+    op->status = rc;
+    op->state = SPT_OP_DONE;
+    return SEPTET_OK;
 }
 
 /* Refuses an operation, which then never starts. Its task passes through the ready queue once, so
@@ -338,7 +344,7 @@ int spt_op_wait(lua_State *L, septet_op *op, bool shielded)
     struct spt_sched *s = t->sched;
     assert(t == s->current);
     int rc = op_start(op);
-    if (rc > 0)
+    if (rc != SEPTET_OK)
         return raise_bad_start(L, op, rc);
     if (op->state == SPT_OP_DONE) {
         if (t->turn.budget-- > 0)

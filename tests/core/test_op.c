@@ -72,6 +72,25 @@ static void test_op_that_fails_to_start_is_pushed_and_closed(void **state)
     assert_counts("b", 1, 0, 1, 1);
 }
 
+static void test_op_done_inside_a_start_that_fails_raises_usage(void **state)
+{
+    fake("a")->done_in_start = true;
+    fake("a")->start_fails = SEPTET_ENOMEM;
+    fake_closing("b")->done_in_start = true;
+    fake("b")->start_fails = SEPTET_EINVAL;
+    start("for _, name in ipairs {'a', 'b'} do\n"
+          "  local ok, err = pcall(fake, name)\n"
+          "  log(ok, tostring(err):match \"'start' of .*\")\n"
+          "end");
+    assert_log("false 'start' of the operation 'fake' returned -1 although it was done "
+               "(SEPTET_OK expected) "
+               "false 'start' of the operation 'fake' returned -2 although it was done "
+               "(SEPTET_OK expected)");
+    assert_counts("a", 1, 0, 0, 0);
+    assert_counts("b", 1, 0, 0, 1);
+    fakes_reset(); /* neither pushed nor cancelled, as it is a mistake of the type */
+}
+
 /* Of two tasks, one has waits that are over at once. Checks how often the other got a turn. */
 static void inline_completions(int n, const char *expected)
 {
@@ -365,6 +384,7 @@ int main(void)
         TEST(test_op_failed_status_reaches_push),
         TEST(test_op_done_inside_start_leaves_no_wait_record),
         TEST(test_op_that_fails_to_start_is_pushed_and_closed),
+        TEST(test_op_done_inside_a_start_that_fails_raises_usage),
         TEST(test_op_budget_of_inline_completions),
         TEST(test_op_129_inline_completions_yield_once),
         TEST(test_op_258_inline_completions_yield_twice),

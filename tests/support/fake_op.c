@@ -43,13 +43,11 @@ static int fake_start(septet_op *op)
     f->starts++;
     if (f->op)
         wrong("a fake was started twice at once");
-    if (f->start_fails)
-        return f->start_fails;
     if (f->done_in_start)
         septet_op_done(op, f->result);
-    else
+    else if (!f->start_fails)
         f->op = op;
-    return SEPTET_OK;
+    return f->start_fails;
 }
 
 static void fake_cancel(septet_op *op)

@@ -17,7 +17,7 @@ struct fake {
     septet_op *op;       /* waits now, or NULL */
     bool done_in_start;
     int result;       /* status of a done inside start */
-    int start_fails;  /* a status that start returns, or 0: it arms */
+    int start_fails;  /* a status that start returns, or 0: it arms; once done, if done_in_start */
     bool push_raises; /* an error */
     void (*on_push)(lua_State *L);
     void (*on_cancel)(struct fake *);
