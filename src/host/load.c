@@ -111,7 +111,7 @@ int spt_load_chunk(struct spt_load_spawn *spawn, const struct spt_load_chunk *ch
     int open = check_open(h);
     if (open != SEPTET_OK)
         return open;
-    if (!chunk->path && !chunk->source)
+    if (!chunk->path && !chunk->source && chunk->length > 0)
         return SEPTET_EINVAL;
     if (!lua_checkstack(h->L, 4))
         return SEPTET_ENOMEM;
@@ -139,7 +139,7 @@ int septet_load_buffer(septet_host *host, const char *chunkname, const char *sou
 
 int septet_load_string(septet_host *host, const char *chunkname, const char *source)
 {
-    return septet_load_buffer(host, chunkname, source, source ? strlen(source) : 0);
+    return source ? septet_load_buffer(host, chunkname, source, strlen(source)) : SEPTET_EINVAL;
 }
 
 int septet_load_file(septet_host *host, const char *path)

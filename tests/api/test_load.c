@@ -37,6 +37,20 @@ static void test_load_of_precompiled_code_is_refused(void **state)
     assert_text(f->reports.message, "binary");
 }
 
+static void test_load_of_an_empty_buffer(void **state)
+{
+    struct host_fixture *f = *state;
+    septet_script *script = septet_script_new(f->host, NULL, NULL);
+    assert_int_equal(septet_load_buffer(f->host, NULL, NULL, 0), SEPTET_OK);
+    assert_int_equal(septet_script_load(script, NULL, NULL, 0), SEPTET_OK);
+    assert_int_equal(septet_load_buffer(f->host, NULL, NULL, 1), SEPTET_EINVAL);
+    assert_int_equal(septet_script_load(script, NULL, NULL, 1), SEPTET_EINVAL);
+    assert_int_equal(septet_load_string(f->host, NULL, NULL), SEPTET_EINVAL);
+    assert_int_equal(septet_tasks(f->host), 2);
+    assert_int_equal(septet_run(f->host), SEPTET_OK);
+    assert_silent(&f->reports);
+}
+
 static void test_load_of_a_file(void **state)
 {
     char path[] = "/tmp/septet-api-XXXXXX";
@@ -92,6 +106,7 @@ int main(void)
         TEST(test_load_of_a_missing_file),
         TEST(test_load_of_a_folder),
         TEST(test_load_of_precompiled_code_is_refused),
+        TEST(test_load_of_an_empty_buffer),
         TEST(test_load_of_a_file),
         TEST(test_spawn_takes_a_function_and_its_arguments),
         TEST(test_spawn_of_what_cannot_be_called),
