@@ -19,7 +19,9 @@
  * There are no globals: any number of hosts live in one process. Each is used only from the thread
  * that made it, except for septet_interrupt and the functions of a mailbox, which any thread and
  * any signal handler may call. The library never exits, aborts, prints or installs a signal
- * handler. */
+ * handler.
+ *
+ * A pointer may be NULL only where this says so. */
 #ifndef SEPTET_H
 #define SEPTET_H
 
@@ -385,7 +387,8 @@ typedef struct septet_script_options {
 
     /* Not 0: the script shares the host's globals. Otherwise it has globals of its own: in the
      * standard profile with copies of the libraries, in the trusted one with the host's globals
-     * behind them. */
+     * behind them. In the standard profile, the embedder's own functions are not among them: set
+     * them there (septet_script_push_globals), or give them as a module. */
     int shared_globals;
 
     /* Not 0: background tasks live until the script is cancelled, and septet_run waits for them.
@@ -534,7 +537,8 @@ typedef struct septet_message {
 
 /* Sends a message. Messages of one thread arrive in their order. Safe in any thread and in a signal
  * handler; allocates nothing. Returns SEPTET_OK, or SEPTET_ECLOSED if the host has ended: the
- * message is not run then. */
+ * message is not run then. A message that was sent may be sent again only once its `run` is
+ * called. */
 SEPTET_API int septet_post(septet_mailbox *mailbox, septet_message *message);
 
 /* Names a waiting operation to another thread (septet_op_token in septet/op.h). Never 0. */
