@@ -43,6 +43,12 @@ static void count_every(septet_host *h, int step, bool all)
     hook->everywhere |= all;
 }
 
+bool spt_guard_knows(const septet_limits *limits)
+{
+    static const uint64_t none[sizeof limits->reserved / sizeof *limits->reserved];
+    return memcmp(limits->reserved, none, sizeof none) == 0;
+}
+
 void spt_guard_limit_slices(septet_host *h, const septet_limits *limits, bool all)
 {
     int step = spt_slice_step(limits);

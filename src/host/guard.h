@@ -13,6 +13,9 @@ void spt_guard_count_hook(lua_State *L, lua_Debug *ar);
 /* Prepares the host for `interrupt_count`. */
 void spt_guard_notice_interrupts(septet_host *h);
 
+/* Returns true if the limits are those that this version knows. */
+bool spt_guard_knows(const septet_limits *limits);
+
 /* Prepares the host for the limits of a slice, of all its tasks or of those of one script: its
  * account has them. Without such limits, it does nothing. */
 void spt_guard_limit_slices(septet_host *h, const septet_limits *limits, bool all);

@@ -172,6 +172,8 @@ static int host_open(septet_host *h)
         return SEPTET_EINVAL;
     if (h->config.lua && (h->config.limits.memory || h->config.script_memory))
         return SEPTET_EINVAL;
+    if (!spt_guard_knows(&h->config.limits))
+        return SEPTET_EINVAL;
     int rc = open_lua(h);
     if (rc == SEPTET_OK)
         rc = spt_mailbox_open(h);

@@ -115,7 +115,7 @@ static int read_options(const septet_script_options *from, septet_script_options
     if (from->size < offsetof(septet_script_options, limits))
         return SEPTET_EINVAL;
     memcpy(to, from, from->size < sizeof *to ? from->size : sizeof *to);
-    return SEPTET_OK;
+    return spt_guard_knows(&to->limits) ? SEPTET_OK : SEPTET_EINVAL;
 }
 
 septet_script *septet_script_new(septet_host *host, const septet_script_options *options,

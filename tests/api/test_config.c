@@ -65,6 +65,26 @@ static void test_config_that_was_never_initialised_is_refused(void **state)
     assert_null(septet_new(NULL, NULL));
 }
 
+static void test_limits_that_are_not_known_are_refused(void **state)
+{
+    struct reports reports;
+    for (size_t i = 0; i < sizeof((septet_limits){0}).reserved / sizeof(uint64_t); i++) {
+        septet_config config = config_for(&reports);
+        septet_script_options options;
+        int status = SEPTET_OK;
+        config.limits.reserved[i] = 1;
+        assert_null(septet_new(&config, &status));
+        assert_int_equal(status, SEPTET_EINVAL);
+        septet_host *host = new_host(&reports);
+        septet_script_options_init(&options);
+        options.limits.reserved[i] = 1;
+        status = SEPTET_OK;
+        assert_null(septet_script_new(host, &options, &status));
+        assert_int_equal(status, SEPTET_EINVAL);
+        assert_int_equal(septet_free(host), SEPTET_OK);
+    }
+}
+
 static void test_config_without_callbacks_still_gives_statuses(void **state)
 {
     septet_config config;
@@ -191,6 +211,7 @@ int main(void)
         cmocka_unit_test(test_config_of_an_older_embedder_is_shorter),
         cmocka_unit_test(test_config_of_a_newer_embedder_is_longer),
         cmocka_unit_test(test_config_that_was_never_initialised_is_refused),
+        cmocka_unit_test(test_limits_that_are_not_known_are_refused),
         cmocka_unit_test(test_config_without_callbacks_still_gives_statuses),
         cmocka_unit_test(test_host_that_records_nothing_runs),
         cmocka_unit_test(test_h_21_the_library_reads_no_environment),
