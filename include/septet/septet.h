@@ -124,7 +124,7 @@ typedef struct septet_limits {
      * Beyond them, an error of kind TaskHog is raised at each instruction until the task has
      * unwound. It can interrupt neither a call of a C function nor a finalizer. Instructions are
      * counted in steps of 100, and a coroutine's start as 200. Makes tight loops two to three
-     * times as slow. */
+     * times as slow, and takes the place of a hook that the embedder set with lua_sethook. */
     uint64_t slice_instructions;
     uint32_t slice_ms;
 
@@ -145,7 +145,7 @@ typedef struct septet_limits {
      * a socket. Ignored in septet_script_options. Default of a host: 1 MiB. */
     uint64_t bytes_per_turn;
 
-    uint64_t reserved[6]; /* 0 */
+    uint64_t reserved[6]; /* 0; otherwise SEPTET_EINVAL */
 } septet_limits;
 
 /* A virtual clock starts at one second and stands still while tasks run. If no task can run and no
@@ -261,7 +261,8 @@ typedef struct septet_config {
      * `interrupt_signal` names a signal that the embedder handles with a function that calls
      * septet_interrupt(host); the library sends it to the host's thread. `interrupt_count` is a
      * number of instructions between two checks of a flag, which makes tight loops up to twice as
-     * slow. 0 and 0: an interrupt from elsewhere waits until the task waits. */
+     * slow, and takes the place of a hook of the embedder's. 0 and 0: an interrupt from elsewhere
+     * waits until the task waits. */
     int interrupt_signal;
     uint32_t interrupt_count;
 
@@ -435,13 +436,17 @@ SEPTET_API int septet_script_push_results(septet_script *script, lua_State *L);
 SEPTET_API int septet_script_push_globals(septet_script *script, lua_State *L);
 
 /* Cancels the script's tasks. `reason` is copied; NULL: none. They unwind when the host is next run
- * or stepped. Later loads and calls run. A main task that ends cancelled for this is no failure: it
- * does not go to on_error. Returns SEPTET_OK, or SEPTET_ENOMEM if the tasks are cancelled without
- * the reason. */
+ * or stepped: what is within a shield ends first, and a task that swallows its cancellation goes
+ * on. Later loads and calls run. A main task that ends cancelled for this is no failure: it does
+ * not go to on_error. Returns SEPTET_OK, or SEPTET_ENOMEM if the tasks are cancelled without the
+ * reason. */
 SEPTET_API int septet_script_cancel(septet_script *script, const char *reason);
 
 /* Cancels the script's tasks and gives up the handle, which may not be used from here on; on_end is
- * not called any more. Its globals are collected once its tasks have ended. NULL is a no-op. */
+ * not called any more. A task that swallows its cancellation a hundred times is abandoned (see
+ * septet_exit), but what is within a shield ends first, however long it takes; septet_close_begin
+ * and septet_free do not wait for that. Its globals are collected once its tasks have ended. NULL
+ * is a no-op. */
 SEPTET_API void septet_script_unload(septet_script *script);
 
 /* Loads the module `name` again, which scripts have required. New calls of its functions run the
