@@ -112,7 +112,7 @@ static void test_a_script_that_does_not_compile_is_reported_for_it(void **state)
     assert_ptr_equal(f->reports.script, script);
     assert_int_equal(septet_script_load_file(script, "no/such/file.lua"), SEPTET_ELOAD);
     assert_int_equal(septet_script_load_file(script, NULL), SEPTET_EINVAL);
-    assert_int_equal(septet_script_load(script, NULL, NULL, 0), SEPTET_EINVAL);
+    assert_int_equal(septet_script_load(script, NULL, NULL, 1), SEPTET_EINVAL);
     assert_int_equal(load(script, LUA_SIGNATURE "T"), SEPTET_ELOAD);
     assert_int_equal(septet_script_status(script), SEPTET_OK);
     assert_int_equal(septet_script_tasks(script), 0);
