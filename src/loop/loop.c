@@ -347,7 +347,8 @@ static void count_handle(uv_handle_t *handle, void *ud)
 bool spt_loop_is_quiet(const struct spt_loop *loop)
 {
     unsigned n = 0;
-    if (!loop->owned || loop->open_handles > HANDLES || loop->uv->active_reqs.count > 0)
+    if (!loop->owned || loop->open_handles > HANDLES || loop->uv->active_reqs.count > 0 ||
+        uv_is_active((const uv_handle_t *)&loop->handles.idle))
         return false;
     uv_walk(loop->uv, count_handle, &n);
     return n == HANDLES;

@@ -58,8 +58,8 @@ void spt_loop_poll(struct spt_loop *loop);
 /* Returns the number of milliseconds for which the loop may wait, as poll() takes it. */
 int spt_loop_timeout(struct spt_loop *loop);
 
-/* Returns true if a poll could bring nothing but a wake-up: the loop is internal, and has neither
- * handles nor requests of other modules or of the embedder. */
+/* Returns true if a turn could bring nothing but a wake-up: the loop is internal, has neither
+ * handles nor requests of other modules or of the embedder, and its timer wants no drain. */
 bool spt_loop_is_quiet(const struct spt_loop *loop);
 
 /* Makes the loop drain again soon, because something became ready outside the drain. Does nothing
