@@ -24,7 +24,8 @@ FAULTS = {
         "  local absorbed = close(scope) or true\n",
     ),
     "a shield does not shield": (
-        "septet/task/blocks.lua", "(false, true, nil, leave_block", "(false, false, nil, leave_block",
+        "septet/task/blocks.lua",
+        "(false, true, nil, leave_block", "(false, false, nil, leave_block",
     ),
     "what a block leaves goes on": ("septet/task/blocks.lua", "  core.scope_leave(scope)\n", ""),
     "a group forgets late errors": (
