@@ -8,7 +8,7 @@
 #include "host/report.h"
 #include "host/state.h"
 #include "lua/lib.h"
-#include "lua/profile.h"
+#include "lua/libraries.h"
 
 struct reload {
     septet_host *host;
@@ -64,7 +64,7 @@ static int reload_protected(lua_State *L)
 
 static bool is_reserved(const char *name)
 {
-    return spt_profile_is_library(name) || strcmp(name, "septet") == 0 ||
+    return spt_libraries_have(name) || strcmp(name, "septet") == 0 ||
            strncmp(name, "septet.", 7) == 0;
 }
 

@@ -5,8 +5,8 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
-#include <string.h>
 
+#include "lua/libraries.h"
 #include "lua/profile_parts.h"
 #include "op/env.h"
 
@@ -126,7 +126,7 @@ static void update_loaded(lua_State *L)
     int globals = lua_gettop(L);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     for (lua_pushnil(L); lua_next(L, globals); lua_pop(L, 1)) {
-        if (lua_type(L, -2) != LUA_TSTRING || !spt_profile_is_library(lua_tostring(L, -2)))
+        if (lua_type(L, -2) != LUA_TSTRING || !spt_libraries_have(lua_tostring(L, -2)))
             continue;
         lua_pushvalue(L, -2);
         lua_pushvalue(L, -2);

@@ -5,7 +5,6 @@
 #define SPT_LUA_PROFILE_H
 
 #include <lua.h>
-#include <stdbool.h>
 
 struct spt_env;
 
@@ -17,8 +16,5 @@ void spt_profile_apply(lua_State *L, struct spt_env *env);
  * own. With the trusted one, or in the embedder's state, the host's globals are behind it. Raises
  * out of memory. */
 void spt_profile_push_globals(lua_State *L, struct spt_env *env);
-
-/* Returns true if the name is that of a standard library. */
-bool spt_profile_is_library(const char *name);
 
 #endif

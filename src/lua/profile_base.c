@@ -1,27 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Functions of the base library and of `os` as the standard profile has them, and the names of the
- * standard libraries. What is refused is reported in the way in which the standard function reports
- * its failures. */
+/* Functions of the base library and of `os` as the standard profile has them. What is refused is
+ * reported in the way in which the standard function reports its failures. */
 #include <lauxlib.h>
-#include <lualib.h>
 #include <string.h>
 
 #include "core/locked_table.h"
-#include "lua/profile.h"
 #include "lua/profile_parts.h"
 #include "op/env.h"
 #include "op/gate.h"
-
-bool spt_profile_is_library(const char *name)
-{
-    static const char *const libraries[] = {
-        LUA_GNAME,       LUA_COLIBNAME, LUA_DBLIBNAME,  LUA_IOLIBNAME,  LUA_LOADLIBNAME,
-        LUA_MATHLIBNAME, LUA_OSLIBNAME, LUA_STRLIBNAME, LUA_TABLIBNAME, LUA_UTF8LIBNAME};
-    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
-        if (strcmp(name, libraries[i]) == 0)
-            return true;
-    return false;
-}
 
 /* collectgarbage("count"). The collector is the host's: it runs in the budget of a step. */
 static int l_collectgarbage(lua_State *L)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "lua/lib.h"
-#include "lua/profile.h"
+#include "lua/libraries.h"
 #include "lua/profile_parts.h"
 #include "op/env.h"
 #include "op/gate.h"
@@ -45,7 +45,7 @@ static int l_require(lua_State *L)
     lua_rawget(L, lua_upvalueindex(PRELOAD));
     if (!lua_isnil(L, -1))
         return load_own(L);
-    if (spt_profile_is_library(name)) /* the script has removed it */
+    if (spt_libraries_have(name)) /* the script has removed it */
         return luaL_error(L, "module '%s' not found", name);
     lua_settop(L, 1);
     return lua_tocfunction(L, lua_upvalueindex(STOCK))(L);
@@ -54,7 +54,7 @@ static int l_require(lua_State *L)
 /* The __index of a script's package.loaded: the modules that are shared. */
 static int l_shared(lua_State *L)
 {
-    if (lua_type(L, 2) != LUA_TSTRING || spt_profile_is_library(lua_tostring(L, 2)))
+    if (lua_type(L, 2) != LUA_TSTRING || spt_libraries_have(lua_tostring(L, 2)))
         return 0;
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     lua_pushvalue(L, 2);
@@ -67,8 +67,7 @@ static int l_shared(lua_State *L)
 static int l_set_shared(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 2);
-    if (spt_profile_is_library(name) || strncmp(name, "septet.", 7) == 0 ||
-        strcmp(name, "septet") == 0)
+    if (spt_libraries_have(name) || strncmp(name, "septet.", 7) == 0 || strcmp(name, "septet") == 0)
         return luaL_error(L, "cannot set module '%s': it is read-only", name);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     lua_pushvalue(L, 2);
@@ -82,7 +81,7 @@ static void push_loaded(lua_State *L, int globals)
 {
     lua_createtable(L, 0, 10);
     for (lua_pushnil(L); lua_next(L, globals); lua_pop(L, 1)) {
-        if (lua_type(L, -2) != LUA_TSTRING || !spt_profile_is_library(lua_tostring(L, -2)))
+        if (lua_type(L, -2) != LUA_TSTRING || !spt_libraries_have(lua_tostring(L, -2)))
             continue;
         lua_pushvalue(L, -2);
         lua_pushvalue(L, -2);
@@ -188,7 +187,7 @@ void spt_profile_make_searchers(lua_State *L, struct spt_env *env)
 /* hides_library(name): returns true for a standard library of a state with this profile. */
 static int l_hides_library(lua_State *L)
 {
-    lua_pushboolean(L, spt_env(L)->is_standard && spt_profile_is_library(luaL_checkstring(L, 1)));
+    lua_pushboolean(L, spt_env(L)->is_standard && spt_libraries_have(luaL_checkstring(L, 1)));
     return 1;
 }
 
