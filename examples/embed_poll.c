@@ -58,7 +58,7 @@ static void run(septet_host *host, struct program *program)
         if (polled[0].revents & POLLIN)
             read_pipe(program);
     }
-    while (program->ticks < 3)
+    while (program->errors == 0 && program->ticks < 3)
         read_pipe(program);
 }
 
