@@ -104,6 +104,10 @@ def write(_library):
     with tempfile.TemporaryDirectory(prefix="septet-abi-") as folder:
         run("abidw", "--no-corpus-path", "--no-comp-dir-path", "--no-show-locs", "--no-elf-needed",
             "--out-file", TYPES, compile_types(folder))
+        with open(TYPES, encoding="utf-8") as file:
+            text = file.read()
+        with open(TYPES, "w", encoding="utf-8") as file:
+            file.write(text.replace(folder + "/", ""))
     return []
 
 
