@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -33,6 +34,36 @@ void fault_arm(enum kind kind, long from, long run)
     fault.from = from;
     fault.run = run;
     fault.armed = true;
+}
+
+/* --- the points --- */
+
+unsigned long fault_seed(void)
+{
+    const char *text = getenv("SEPTET_TORTURE_SEED");
+    time_t now = time(NULL);
+    struct tm date;
+    gmtime_r(&now, &date);
+    return text ? strtoul(text, NULL, 10) : (unsigned long)(date.tm_year * 12 + date.tm_mon);
+}
+
+struct fault_points fault_points(long total, long n)
+{
+    const char *text = getenv("SEPTET_TORTURE");
+    long wanted = text ? atol(text) : n;
+    bool all = wanted == 0 || wanted > total;
+    return (struct fault_points){.total = total, .n = all ? total : wanted, .state = fault_seed()};
+}
+
+long fault_next_point(struct fault_points *points)
+{
+    if (points->tried == points->n)
+        return 0;
+    points->tried++;
+    if (points->n == points->total)
+        return points->tried;
+    points->state = points->state * 6364136223846793005UL + 1442695040888963407UL;
+    return 1 + (long)((points->state >> 33) % (unsigned long)points->total);
 }
 
 /* --- the library's own memory, by the linker's --wrap --- */

@@ -28,6 +28,24 @@ extern struct live {
 
 void fault_arm(enum kind kind, long from, long run);
 
+/* Which calls fail, one for each round. */
+struct fault_points {
+    long total; /* number of calls of a round */
+    long n;     /* number of those to try */
+    long tried;
+    unsigned long state; /* of the generator that chooses, unless all are tried */
+};
+
+/* Returns the points of a round with `total` calls: SEPTET_TORTURE of them, or `n` by default; all
+ * if that is 0 or more than there are. SEPTET_TORTURE_SEED chooses them. */
+struct fault_points fault_points(long total, long n);
+
+/* Returns the number of the next call that is to fail, or 0 after the last. */
+long fault_next_point(struct fault_points *points);
+
+/* Returns SEPTET_TORTURE_SEED, or the number of the month. */
+unsigned long fault_seed(void);
+
 /* Initialises libcurl with memory that fails on demand. */
 void fault_init_curl(void);
 

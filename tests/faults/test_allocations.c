@@ -7,8 +7,6 @@
 #include "faults/failing_calls.h"
 #include "support/host_fixture.h"
 
-#include <time.h>
-
 #define SCRIPTS_FILE TESTS_FOLDER "/faults/allocations.lua"
 
 static const char *const names[] = {"sequence",
@@ -60,32 +58,11 @@ static void check_sound(septet_host *host, struct reports *reports)
         note("afterwards", "tasks are alive");
 }
 
-/* Returns true if the block may be a stack of Lua's: its values are of 16 bytes, and their number
- * is odd, unless a call needs more than twice the stack. A table's array has a power of two. */
-static bool is_stack(const void *block, size_t size)
-{
-    return block && size % 16 == 0 && (size & (size - 1)) != 0;
-}
-
-/* Refuses every second request for more memory, so that Lua collects all garbage at each: a value
- * that our code has not anchored is gone. A stack grows, because Lua 5.4.5 and later do not collect
- * for it: the task would be out of memory. */
-static void *collecting_memory(void *ud, void *block, size_t old, size_t size)
-{
-    bool *refuse = ud;
-    if (fault.armed && size > (block ? old : 0) && !is_stack(block, old) && (*refuse = !*refuse))
-        return NULL;
-    return fault_lua_memory(NULL, block, old, size);
-}
-
-static bool refuse;
-
-static void round_with(lua_Alloc alloc, const char *name, enum kind kind, long from, long run)
+static void round_of(const char *name, enum kind kind, long from, long run)
 {
     struct reports reports;
     septet_config config = config_for(&reports);
-    config.alloc = alloc;
-    config.alloc_ud = &refuse;
+    config.alloc = fault_lua_memory;
     config.clock = SEPTET_CLOCK_VIRTUAL;
     wrong[0] = '\0';
     septet_host *host = septet_new(&config, NULL);
@@ -104,32 +81,6 @@ static void round_with(lua_Alloc alloc, const char *name, enum kind kind, long f
         note("at the end", "tasks are alive");
     check_sound(host, &reports);
     septet_free(host);
-}
-
-static void round_of(const char *name, enum kind kind, long from, long run)
-{
-    round_with(fault_lua_memory, name, kind, from, run);
-}
-
-static long points_wanted(void)
-{
-    const char *text = getenv("SEPTET_TORTURE");
-    return text ? atol(text) : 12;
-}
-
-static unsigned long seed(void)
-{
-    const char *text = getenv("SEPTET_TORTURE_SEED");
-    time_t now = time(NULL);
-    struct tm date;
-    gmtime_r(&now, &date);
-    return text ? strtoul(text, NULL, 10) : (unsigned long)(date.tm_year * 12 + date.tm_mon);
-}
-
-static unsigned long next_random(unsigned long *state)
-{
-    *state = *state * 6364136223846793005UL + 1442695040888963407UL;
-    return *state >> 33;
 }
 
 static long own_before;
@@ -152,16 +103,17 @@ static void check_point(const char *name, enum kind kind, long from, long run)
 /* Fails `run` allocations of each script. */
 static void torture(enum kind kind, long run)
 {
-    unsigned long state = seed();
     for (int i = 0; i < NAMES; i++) {
         round_of(names[i], kind, 0, 0); /* what is made once in a process is made */
         own_before = live.own;
         check_point(names[i], kind, 0, 0);
-        long total = fault.calls, wanted = points_wanted();
-        bool all = wanted == 0 || wanted >= total;
-        for (long n = 1; n <= (all ? total : wanted); n++)
-            check_point(names[i], kind,
-                        all ? n : 1 + (long)(next_random(&state) % (unsigned long)total), run);
+        struct fault_points points = fault_points(fault.calls, 12);
+        long hits = 0;
+        for (long n; (n = fault_next_point(&points)) != 0;) {
+            check_point(names[i], kind, n, run);
+            hits += fault.failed > 0;
+        }
+        assert_true(hits > points.n / 2 || fault.calls == 0);
     }
 }
 
@@ -205,16 +157,6 @@ static void test_fault_45_all_later_allocations_of_our_own_fail(void **state)
     torture(OWN, FOR_EVER);
 }
 
-static void test_fault_47_a_collection_at_each_allocation(void **state)
-{
-    for (int i = 0; i < NAMES; i++) {
-        round_with(collecting_memory, names[i], LUA, 0, 0);
-        if (wrong[0])
-            fail_msg("%s: %s", names[i], wrong);
-        assert_int_equal(live.lua, 0);
-    }
-}
-
 /* With an argument: the tests of which it is the pattern. */
 int main(int argc, char **argv)
 {
@@ -227,10 +169,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_e_4_all_later_allocations_of_lua_fail),
         cmocka_unit_test(test_fault_45_one_allocation_of_our_own_fails),
         cmocka_unit_test(test_fault_45_all_later_allocations_of_our_own_fail),
-        cmocka_unit_test(test_fault_47_a_collection_at_each_allocation),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
-    printf("seed %lu\n", seed());
+    printf("seed %lu\n", fault_seed());
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

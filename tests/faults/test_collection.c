@@ -81,11 +81,31 @@ static void test_fault_47_a_collection_at_each_allocation_of_scripts(void **stat
     assert_int_equal(septet_free(host), SEPTET_OK);
 }
 
+/* Those of test_allocations.c, one after the other. */
+static void test_fault_47_a_collection_at_each_allocation_of_any_block(void **state)
+{
+    struct reports reports;
+    struct stress stress = {0};
+    septet_config config = config_for(&reports);
+    config.alloc = stress_alloc;
+    config.alloc_ud = &stress;
+    config.clock = SEPTET_CLOCK_VIRTUAL;
+    septet_host *host = septet_new(&config, NULL);
+    assert_non_null(host);
+    stress.on = true;
+    assert_runs(host, "for _, script in pairs(dofile '" TESTS_FOLDER "/faults/allocations.lua') do "
+                      "  script() end");
+    assert_int_equal(reports.errors, 0);
+    assert_true(stress.collections > 500);
+    assert_int_equal(septet_free(host), SEPTET_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fault_47_a_collection_at_each_allocation),
         cmocka_unit_test(test_fault_47_a_collection_at_each_allocation_of_scripts),
+        cmocka_unit_test(test_fault_47_a_collection_at_each_allocation_of_any_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,6 @@
 #include "support/host_fixture.h"
 
 #include <curl/curl.h>
-#include <time.h>
 
 /* --- the work --- */
 
@@ -126,27 +125,6 @@ static void round_of(enum kind kind, long from, long run)
 
 /* --- the points --- */
 
-static long points_wanted(void)
-{
-    const char *text = getenv("SEPTET_TORTURE");
-    return text ? atol(text) : 25;
-}
-
-static unsigned long seed(void)
-{
-    const char *text = getenv("SEPTET_TORTURE_SEED");
-    time_t now = time(NULL);
-    struct tm date;
-    gmtime_r(&now, &date);
-    return text ? strtoul(text, NULL, 10) : (unsigned long)(date.tm_year * 12 + date.tm_mon);
-}
-
-static unsigned long next_random(unsigned long *state)
-{
-    *state = *state * 6364136223846793005UL + 1442695040888963407UL;
-    return *state >> 33;
-}
-
 static struct {
     long own, curl;
     int descriptors;
@@ -191,20 +169,17 @@ static long count(enum kind kind)
 
 static void torture(enum kind kind, long run)
 {
-    long total = count(kind), wanted = points_wanted(), hits = 0;
-    unsigned long state = seed();
-    bool all = wanted == 0 || wanted >= total;
-    long points = all ? total : wanted;
-    assert_true(total > 0);
+    struct fault_points points = fault_points(count(kind), 25);
+    long hits = 0;
+    assert_true(points.total > 0);
     memset(&result, 0, sizeof result);
-    for (long i = 0; i < points; i++) {
-        long n = all ? i + 1 : 1 + (long)(next_random(&state) % (unsigned long)total);
+    for (long n; (n = fault_next_point(&points)) != 0;) {
         check_point(kind, n, run);
         hits += fault.failed > 0;
     }
-    assert_true(hits > points / 2); /* the work is not the same each time */
+    assert_true(hits > points.n / 2); /* the work is not the same each time */
     printf("%s: %ld of %ld points, %ld without a host, %ld without an end, %ld requests whole\n",
-           kind_names[kind], points, total, result.refused, result.broken, result.done);
+           kind_names[kind], points.n, points.total, result.refused, result.broken, result.done);
 }
 
 /* A single refusal of Lua's memory leads to a collection and another try: two make an error. */
@@ -276,7 +251,7 @@ int main(int argc, char **argv)
     fault_init_curl();
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
-    printf("seed %lu\n", seed());
+    printf("seed %lu\n", fault_seed());
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     curl_global_cleanup();
     return failed;
