@@ -63,6 +63,17 @@ function scripts.wait()
 end
 
 function scripts.as_completed()
+  run_block(function(keep)
+    task.group(function()
+      local function stays()
+        keep(task.current())
+        forever()
+      end
+      for t in task.as_completed { stays, task.checkpoint } do
+        error(t)
+      end
+    end)
+  end)
   local n = 0
   for t in task.as_completed(task.map(nap, { 2, 1 })) do
     n = n + t:await()
@@ -231,6 +242,26 @@ function scripts.event()
 end
 
 function scripts.generator()
+  run_block(function(keep)
+    local gen <close> = task.generator(function(emit)
+      emit(1)
+      local g <close> = task.group()
+      keep(g:spawn(forever))
+      task.sleep(0.01)
+      error "in a generator"
+    end)
+    gen()
+    gen()
+  end)
+  run_block(function(keep)
+    local lock = sync.lock()
+    lock:with(function()
+      task.timeout(0.01, function()
+        keep(task.spawn(lock.acquire, lock))
+        forever()
+      end)
+    end)
+  end)
   local function count(yield)
     for n = 1, 3 do
       nap(1)
