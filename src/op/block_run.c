@@ -114,8 +114,8 @@ static int l_run(lua_State *L)
     return body_ended(L, lua_pcallk(L, nargs, LUA_MULTRET, HANDLER, ctx, body_ended), ctx);
 }
 
-/* Closes a block in a variable, as its __close, by the function in the upvalue, which ends the scope
- * and raises. If that fails before it has, ends the scope here, unless other code opened it. */
+/* Closes a block in a variable, as its __close, by the function in the upvalue, which ends the
+ * scope and raises. If that fails before, ends the scope here, unless other code opened it. */
 static int l_close_variable(lua_State *L)
 {
     lua_settop(L, 2); // stack: scope, error
@@ -159,9 +159,9 @@ static int unwound(lua_State *L, int status, lua_KContext ctx)
     return end_open(L, status, ctx);
 }
 
-/* Ends the blocks that a body, or a dead coroutine, has left open inside `outer`, by the function in
- * the upvalue, and returns the error that this function returns. If it fails, or leaves any open,
- * ends them here and returns the original error. */
+/* Ends the blocks that a body, or a dead coroutine, has left open inside `outer`, by the function
+ * in the upvalue, and returns the error that this function returns. If it fails, or leaves any
+ * open, ends them here and returns the original error. */
 static int l_unwind(lua_State *L)
 {
     lua_settop(L, 4); // stack: outer, left, error, coroutine
