@@ -141,4 +141,9 @@ function trace.lines(out)
   end)
 end
 
+--- Creates a histogram of values, empty or from what `histogram:encode()` returned.
+---@param encoded string|nil
+---@return septet.Histogram
+trace.histogram = require "septet.trace.histogram"
+
 return args.module(trace, "septet.trace")
