@@ -5,26 +5,101 @@ local trace = {}
 
 local core = require "septet.core"
 local args = require "septet.internal.args"
+local decode = require "septet.trace.decode"
+
+-- Checks the option `level` and returns it.
+local function level_of(options, default, what)
+  local level = args.options(options, { level = "count" }, what).level or default
+  if level < 1 or level > 3 then
+    args.usage("bad option 'level' for '%s' (1, 2 or 3 expected, got %s)", what, level)
+  end
+  return level
+end
+
+---@class septet.SubscribeOptions
+---@field level integer|nil 1: what costs least; 2, the default: also what each wait is for, lines
+---of scripts and phases of requests; 3: also headers
 
 --- Calls fn(event) for every event from now on, once a turn of the loop, outside of any task. It
 --- must not wait; if it raises, it is removed with a warning. An event is a table with `kind`,
---- `time` in seconds, `task` (an id, 0 for none), and the fields of its kind. The kinds are spawn,
---- wait, ready, run, cancel, end, xfer, name, hog, stuck and lost. `time` is when the event
---- happened, but for run and xfer the start of the turn or attempt.
+--- `time` in seconds, `task` (an id, 0 for none), and the fields of its kind. `time` is when the
+--- event happened, but for run and xfer the start of the turn or attempt. Returns a function that
+--- ends the subscription.
 ---@param fn fun(event: table)
-function trace.subscribe(fn)
+---@param options septet.SubscribeOptions|nil
+---@return fun() unsubscribe
+function trace.subscribe(fn, options)
   args.callable(fn, 1, "subscribe")
-  local cursor = core.trace_head()
-  core.trace_sink(function()
-    while true do
-      local event, next_cursor, lost = core.trace_read(cursor)
-      if not event then return end
+  local level = level_of(options, 2, "subscribe")
+  local cursor, active = nil, true
+  local function deliver(event)
+    if active then fn(event) end
+  end
+  local function sink()
+    while active do
+      local bytes, next_cursor = core.trace_block(cursor)
+      if not bytes then return end
       cursor = next_cursor
-      if lost > 0 then fn { kind = "lost", time = event.time, task = 0, count = lost } end
-      fn(event)
+      decode.block(bytes, 1, deliver)
     end
-  end)
+  end
+  cursor = core.trace_sink(sink, level)
+  return function()
+    active = false
+    core.trace_unsink(sink)
+  end
 end
+
+---@class septet.RecordOptions: septet.SubscribeOptions
+---@field level integer|nil default 1
+
+--- Records to a file from now on. The file is complete once the recording is closed. After the
+--- death of the process, it has what was written: all but the last turn of the loop.
+---@param path string
+---@param options septet.RecordOptions|nil
+---@return septet.Recording
+function trace.record(path, options)
+  args.string(path, 1, "record")
+  local level = level_of(options, 1, "record")
+  local meta = { version = core.versions():match "^Septet ([^,]+)" }
+  return core.trace_file(path, decode.meta_text(meta), level)
+end
+
+-- --- what scripts add ---
+
+local span_meta = { __close = function(span, err) core.trace_span_end(span[1], err ~= nil) end }
+
+--- Calls fn(...) and records a span around it: its name, and when it began and ended. May wait in
+--- it. Spans nest. Returns and raises what fn does.
+---@async
+---@param name string
+---@param fn function
+---@param ... any
+---@return any ...
+function trace.span(name, fn, ...)
+  args.string(name, 1, "span")
+  args.callable(fn, 2, "span")
+  local _ <close> = setmetatable({ core.trace_span(name) }, span_meta)
+  return fn(...)
+end
+
+--- Records an instant.
+---@param name string
+---@param value number|nil
+function trace.mark(name, value)
+  args.string(name, 1, "mark")
+  core.trace_mark(name, value)
+end
+
+--- Records the present value of a counter. Its name is one of few: each is kept.
+---@param name string
+---@param value number
+function trace.count(name, value)
+  args.string(name, 1, "count")
+  core.trace_count(name, value)
+end
+
+-- --- lines ---
 
 local function size(bytes)
   if bytes < 1000 then return ("%d B"):format(bytes) end

@@ -171,21 +171,58 @@ function core.with_locals(var, locals, fn, ...) end
 
 -- --- src/lua/trace.c ---
 
---- Returns the event at a cursor, the next cursor, and the number of records that were overwritten
---- unread. Returns nil if there is no further event.
----@param cursor integer 0 for the oldest event
----@return table|nil event
+--- Returns a block of the records from a cursor on, as bytes, and the cursor behind them. Returns
+--- nil if there are none.
+---@param cursor integer 0 for the oldest record
+---@return string|nil block
 ---@return integer|nil next_cursor
----@return integer|nil lost
-function core.trace_read(cursor) end
+function core.trace_block(cursor) end
 
---- Returns the cursor of the next event to come.
----@return integer
-function core.trace_head() end
-
---- Registers a function, which is called outside of any task, once in each turn with new events.
+--- Registers a function, which is called outside of any task, once in each turn with new records.
+--- Returns the cursor of the first of them.
 ---@param fn function
-function core.trace_sink(fn) end
+---@param level integer that the ring has, at least
+---@return integer cursor
+function core.trace_sink(fn, level) end
+
+--- Removes a function registered by trace_sink().
+---@param fn function
+function core.trace_unsink(fn) end
+
+--- Returns the ring's level.
+---@return integer
+function core.trace_level() end
+
+-- --- src/lua/trace_file.c ---
+
+--- Begins to record the trace to a file. Raises IoError.
+---@param path string
+---@param meta string lines of key=value
+---@param level integer
+---@return septet.Recording
+function core.trace_file(path, meta, level) end
+
+-- --- src/lua/trace_mark.c ---
+
+--- Begins a span of the running task. Returns its number.
+---@param name string
+---@return integer
+function core.trace_span(name) end
+
+--- Ends a span.
+---@param number integer
+---@param failed boolean
+function core.trace_span_end(number, failed) end
+
+--- Records an instant.
+---@param name string
+---@param value number|nil
+function core.trace_mark(name, value) end
+
+--- Records the value of a counter.
+---@param name string
+---@param value number
+function core.trace_count(name, value) end
 
 -- --- src/lua/json.c, src/lua/json_encode.c, src/lua/text.c, src/lua/digest.c ---
 

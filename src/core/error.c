@@ -268,19 +268,44 @@ bool spt_error_same(lua_State *L, int a, int b)
     return lua_rawequal(L, a, b) || (is_nan(L, a) && is_nan(L, b));
 }
 
-bool spt_error_is(lua_State *L, int index, const char *kind)
+/* Returns true if the value at `index` is an error object. Needs two slots of the stack. */
+static bool is_error(lua_State *L, int index)
 {
-    bool is = false;
-    index = lua_absindex(L, index);
     if (!lua_istable(L, index) || !lua_checkstack(L, 3) || !lua_getmetatable(L, index))
         return false;
     luaL_getmetatable(L, SPT_ERROR_META);
-    if (lua_rawequal(L, -1, -2)) {
-        lua_pushliteral(L, "kind");
-        lua_rawget(L, index);
-        is = !kind || (lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), kind) == 0);
-        lua_pop(L, 1);
-    }
+    bool is = lua_rawequal(L, -1, -2);
     lua_pop(L, 2);
     return is;
+}
+
+bool spt_error_is(lua_State *L, int index, const char *kind)
+{
+    index = lua_absindex(L, index);
+    if (!is_error(L, index))
+        return false;
+    if (!kind)
+        return true;
+    lua_pushliteral(L, "kind");
+    lua_rawget(L, index);
+    bool is = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), kind) == 0;
+    lua_pop(L, 1);
+    return is;
+}
+
+/* Walks the fields, because to push the name of one may allocate. */
+const char *spt_error_field(lua_State *L, int index, const char *field)
+{
+    index = lua_absindex(L, index);
+    if (!is_error(L, index))
+        return NULL;
+    const char *text = NULL;
+    lua_pushnil(L);
+    while (!text && lua_next(L, index)) {
+        if (lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TSTRING &&
+            strcmp(lua_tostring(L, -2), field) == 0)
+            text = lua_tostring(L, -1);
+        lua_pop(L, text ? 2 : 1);
+    }
+    return text;
 }

@@ -45,6 +45,10 @@ const char *spt_error_push_words(lua_State *L, int index);
  * NaN. */
 bool spt_error_same(lua_State *L, int a, int b);
 
+/* Returns a text field of the error object at `index`: its "kind", or the "code" of an HttpError.
+ * Returns NULL if it is no error object, or has no such field. Allocates nothing. */
+const char *spt_error_field(lua_State *L, int index, const char *field);
+
 /* Returns true if the value at `index` is an error object of this kind, or of any if `kind` is
  * NULL. */
 bool spt_error_is(lua_State *L, int index, const char *kind);

@@ -3,6 +3,7 @@
 #include "core/finish.h"
 
 #include "core/deadlock.h"
+#include "core/error.h"
 #include "core/inspect.h"
 #include "core/failure_origin.h"
 #include "core/sched.h"
@@ -73,12 +74,37 @@ static bool is_unfinished(const struct spt_task *t)
            !t->root.cancel.expected;
 }
 
+/* Sets what the record of a failure says of its error. */
+static void describe_failure(struct spt_rec *rec, const struct spt_task *t)
+{
+    struct spt_trace *tr = &t->sched->trace;
+    lua_State *L = t->sched->main;
+    if (!tr->ring || !lua_checkstack(L, 6))
+        return;
+    spt_task_push(L, t);
+    lua_getiuservalue(L, -1, SPT_TASK_UV_VALUE);
+    const char *kind = spt_error_field(L, -1, "kind"), *code = spt_error_field(L, -1, "code");
+    rec->a = spt_trace_intern(tr, kind ? kind : "error");
+    rec->ref = spt_trace_intern(tr, code);
+    lua_pop(L, 2);
+}
+
+static void record_end(const struct spt_task *t)
+{
+    struct spt_rec rec = {
+        .t = t->sched->now_ns, .task = t->id, .kind = SPT_REC_END, .sub = t->state};
+    if (t->state == SPT_TASK_FAILED)
+        describe_failure(&rec, t);
+    spt_trace_put(&t->sched->trace, rec);
+}
+
 /* Completes `t`. Returns the task that waited only for `t` before its own end, or NULL. */
 static struct spt_task *finish(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
     struct spt_scope *owner = t->root.parent;
     spt_task_become(t, t->body.outcome);
+    record_end(t);
     spt_scope_close(&t->root);
     owner->tasks.live--;
     owner->tasks.cancelled |= t->state == SPT_TASK_CANCELLED;

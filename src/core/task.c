@@ -25,15 +25,9 @@ static const unsigned legal[] = {
 
 void spt_task_become(struct spt_task *t, enum spt_task_state state)
 {
-    struct spt_sched *s = t->sched;
     assert(legal[t->state] & 1u << state);
     if (state == SPT_TASK_RUNNING)
         t->turn.count++;
-    if (state >= SPT_TASK_DONE)
-        spt_trace_put(&s->trace, (struct spt_rec){.t = s->now_ns,
-                                                  .task = t->id,
-                                                  .kind = SPT_REC_END,
-                                                  .sub = (uint8_t)state});
     t->state = (uint8_t)state;
 }
 

@@ -5,12 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/hash.h"
+#include "base/time.h"
 #include "septet/septet.h"
 
 #define TEXT_SIZE  (1u << 20) /* size of the text ring, bytes */
-#define TEXT_MAX   1024u      /* maximum size of one text, bytes */
+/* bytes before the length of a text, which is stored in this many */
+#define TEXT_HEAD  ((uint32_t)sizeof(uint32_t))
 /* number of strings kept; it grows if more than half of them are in use */
 #define INTERN_MAX 65536u
 /* number of the last new strings, which count as in use: no record has them yet */
@@ -37,7 +40,8 @@ struct spt_intern {
 
 int spt_trace_init(struct spt_trace *tr, uint32_t records)
 {
-    *tr = (struct spt_trace){.level = 1};
+    *tr = (struct spt_trace){
+        .level = 1, .spill_at = SPT_TRACE_NEVER, .text_spill_at = SPT_TRACE_NEVER};
     tr->intern = calloc(1, sizeof *tr->intern);
     if (!tr->intern)
         return SEPTET_ENOMEM;
@@ -47,9 +51,9 @@ int spt_trace_init(struct spt_trace *tr, uint32_t records)
     uint32_t units = 16;
     while (units < records && units < 1u << 30)
         units *= 2;
-    tr->ring = calloc(units, sizeof *tr->ring);
+    tr->ring = tr->units = calloc(units, sizeof *tr->units);
     tr->mask = units - 1;
-    return tr->ring ? SEPTET_OK : SEPTET_ENOMEM;
+    return tr->units ? SEPTET_OK : SEPTET_ENOMEM;
 }
 
 void spt_trace_release(struct spt_trace *tr)
@@ -62,9 +66,46 @@ void spt_trace_release(struct spt_trace *tr)
         free(in->slots);
     }
     free(in);
-    free(tr->ring);
-    free(tr->text);
+    free(tr->units);
+    spt_text_ring_release(&tr->texts);
     *tr = (struct spt_trace){0};
+}
+
+void spt_trace_set_level(struct spt_trace *tr, int level)
+{
+    tr->level = level;
+    tr->ring = level > 0 ? tr->units : NULL;
+}
+
+/* --- spilling --- */
+
+static void arm_spill(struct spt_trace *tr)
+{
+    tr->spill_at = tr->spill ? tr->head + tr->mask / 2 + 1 : SPT_TRACE_NEVER;
+    tr->text_spill_at = tr->spill ? tr->texts.head + SPT_TEXT_RING_SIZE / 2 : SPT_TRACE_NEVER;
+}
+
+void spt_trace_set_spill(struct spt_trace *tr, void (*spill)(void *ud), void *ud)
+{
+    tr->spill = spill;
+    tr->spill_ud = ud;
+    arm_spill(tr);
+}
+
+void spt_trace_spill(struct spt_trace *tr)
+{
+    tr->spill(tr->spill_ud);
+    arm_spill(tr);
+}
+
+/* --- records --- */
+
+void spt_trace_clock(struct spt_trace *tr, uint64_t t)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t ns = (uint64_t)now.tv_sec * SPT_NS_PER_SECOND + (uint64_t)now.tv_nsec;
+    spt_trace_put(tr, (struct spt_rec){.t = t, .kind = SPT_REC_CLOCK, .b = ns});
 }
 
 void spt_trace_spawn(struct spt_trace *tr, uint64_t t, uint32_t task, uint32_t parent,
@@ -93,7 +134,7 @@ void spt_trace_xfer(struct spt_trace *tr, uint64_t t, uint32_t task, uint32_t re
                                        .ref = ref,
                                        .kind = SPT_REC_XFER,
                                        .sub = x->reused,
-                                       .extra = 2,
+                                       .extra = 3,
                                        .a = x->url,
                                        .b = x->bytes});
     spt_trace_put(tr, (struct spt_rec){.t = x->place,
@@ -109,12 +150,18 @@ void spt_trace_xfer(struct spt_trace *tr, uint64_t t, uint32_t task, uint32_t re
                                        .ref = (uint32_t)x->us.send,
                                        .kind = SPT_REC_MORE,
                                        .sub = x->insecure,
+                                       .a = x->resend,
                                        .b = pair(x->us.wait, x->us.recv)});
+    spt_trace_put(tr, (struct spt_rec){.t = x->sent,
+                                       .task = x->request,
+                                       .ref = x->connection,
+                                       .kind = SPT_REC_MORE,
+                                       .a = x->peer});
 }
 
 static struct spt_trace_transfer xfer_of(const struct spt_rec *r)
 {
-    const struct spt_rec *m = r + 1, *n = r + 2;
+    const struct spt_rec *m = r + 1, *n = r + 2, *o = r + 3;
     return (struct spt_trace_transfer){.us.queue = (int32_t)(m->b >> 32),
                                        .us.total = (int32_t)m->b,
                                        .us.dns = (int32_t)(n->t >> 32),
@@ -124,7 +171,12 @@ static struct spt_trace_transfer xfer_of(const struct spt_rec *r)
                                        .us.wait = (int32_t)(n->b >> 32),
                                        .us.recv = (int32_t)n->b,
                                        .bytes = r->b,
+                                       .sent = o->t,
                                        .place = m->t,
+                                       .request = o->task,
+                                       .resend = n->a,
+                                       .connection = o->ref,
+                                       .peer = o->a,
                                        .url = r->a,
                                        .method = m->task,
                                        .code = m->ref,
@@ -177,33 +229,13 @@ void spt_trace_use(struct spt_trace *tr, uint32_t id)
         tr->intern->entries[id - 1].used = true;
 }
 
-static void use_place(struct spt_trace *tr, uint64_t place)
+static void use(void *ud, uint32_t id)
 {
-    spt_trace_use(tr, (uint32_t)(place >> 32));
+    spt_trace_use(ud, id);
 }
 
-static void use_event(struct spt_trace *tr, const struct spt_event *ev)
+static void ignore(void *ud, uint32_t pos)
 {
-    switch (ev->rec.kind) {
-    case SPT_REC_SPAWN:
-        use_place(tr, ev->function_place);
-        use_place(tr, ev->spawn_place);
-        break;
-    case SPT_REC_WAIT:
-        if (!ev->rec.sub)
-            spt_trace_use(tr, ev->rec.a);
-        use_place(tr, ev->rec.b);
-        break;
-    case SPT_REC_CANCEL:
-        spt_trace_use(tr, ev->rec.a);
-        break;
-    case SPT_REC_XFER:
-        use_place(tr, ev->xfer.place);
-        spt_trace_use(tr, ev->xfer.method);
-        spt_trace_use(tr, ev->xfer.code);
-        spt_trace_use(tr, ev->xfer.phase);
-        break;
-    }
 }
 
 static void use_all(struct spt_trace *tr)
@@ -218,7 +250,7 @@ static void use_all(struct spt_trace *tr)
     for (uint32_t i = 0; i < SPT_TRACE_WORDS; i++)
         spt_trace_use(tr, tr->words[i].id);
     while (spt_trace_read(tr, &cursor, &ev, &lost))
-        use_event(tr, &ev);
+        spt_trace_strings(&ev, use, ignore, tr);
     tr->uses(tr->ud);
 }
 
@@ -315,73 +347,37 @@ const char *spt_trace_string(const struct spt_trace *tr, uint32_t id)
     return string ? string : "";
 }
 
-/* --- texts: each is its length in two bytes, then its bytes; never split by the ring's end --- */
-
 uint32_t spt_trace_text(struct spt_trace *tr, const char *s, size_t len)
 {
+    size_t max = tr->level >= 3 ? SPT_TEXT_MAX : SPT_TRACE_TEXT;
     if (!tr->ring)
         return 0;
-    if (!tr->text) {
-        tr->text = malloc(TEXT_SIZE);
-        if (!tr->text)
-            return 0;
-        tr->text_head = 0;
-    }
-    if (len > TEXT_MAX)
-        len = TEXT_MAX;
-    uint32_t at = tr->text_head % TEXT_SIZE;
-    if (at + 2 + len > TEXT_SIZE) {
-        tr->text_head += TEXT_SIZE - at;
-        at = 0;
-    }
-    if ((uint32_t)tr->text_head == 0) { /* 0 means no text */
-        tr->text_head += 2;
-        at += 2;
-    }
-    uint16_t n = (uint16_t)len;
-    memcpy(tr->text + at, &n, 2);
-    memcpy(tr->text + at + 2, s, len);
-    uint32_t pos = (uint32_t)tr->text_head;
-    tr->text_head += 2 + len;
-    return pos;
+    if (tr->texts.head > tr->text_spill_at)
+        spt_trace_spill(tr);
+    return spt_text_ring_put(&tr->texts, s, len < max ? len : max);
 }
 
-void spt_trace_get_text(const struct spt_trace *tr, uint32_t pos, char *out, size_t size)
-{
-    uint32_t age = (uint32_t)tr->text_head - pos; /* modulo 2^32, like `pos` */
-    if (pos == 0 || !tr->text) {
-        snprintf(out, size, "%s", "");
-        return;
-    }
-    if (age > TEXT_SIZE - TEXT_MAX) {
-        snprintf(out, size, "<gone>");
-        return;
-    }
-    uint64_t abs = tr->text_head - age;
-    uint16_t n;
-    memcpy(&n, tr->text + abs % TEXT_SIZE, 2);
-    snprintf(out, size, "%.*s", (int)n, tr->text + abs % TEXT_SIZE + 2);
-}
+/* --- reading --- */
 
 bool spt_trace_read(const struct spt_trace *tr, uint64_t *cursor, struct spt_event *event,
                     uint64_t *lost)
 {
-    if (!tr->ring)
+    if (!tr->units)
         return false;
     uint64_t oldest = tr->head > tr->mask ? tr->head - tr->mask - 1 : 0;
     if (*cursor < oldest) {
-        while (oldest < tr->head && tr->ring[oldest & tr->mask].kind == SPT_REC_MORE)
+        while (oldest < tr->head && tr->units[oldest & tr->mask].kind == SPT_REC_MORE)
             oldest++;
         *lost += oldest - *cursor;
         *cursor = oldest;
     }
-    if (*cursor >= tr->head)
+    if (*cursor >= tr->head || tr->head - *cursor <= tr->units[*cursor & tr->mask].extra)
         return false;
-    struct spt_rec units[3];
+    struct spt_rec units[SPT_TRACE_UNITS];
     unsigned n = 0;
     do {
-        units[n++] = tr->ring[(*cursor)++ & tr->mask];
-    } while (n < 3 && n <= units[0].extra);
+        units[n++] = tr->units[(*cursor)++ & tr->mask];
+    } while (n < SPT_TRACE_UNITS && n <= units[0].extra);
     event->rec = units[0];
     if (units[0].kind == SPT_REC_SPAWN) {
         event->function_place = units[0].b;
@@ -390,4 +386,58 @@ bool spt_trace_read(const struct spt_trace *tr, uint64_t *cursor, struct spt_eve
         event->xfer = xfer_of(units);
     }
     return true;
+}
+
+static uint32_t source(uint64_t place)
+{
+    return (uint32_t)(place >> 32);
+}
+
+static void strings_of_xfer(const struct spt_trace_transfer *x,
+                            void (*string)(void *ud, uint32_t id),
+                            void (*text)(void *ud, uint32_t pos), void *ud)
+{
+    string(ud, source(x->place));
+    string(ud, x->method);
+    string(ud, x->code);
+    string(ud, x->phase);
+    text(ud, x->url);
+    text(ud, x->peer);
+}
+
+void spt_trace_strings(const struct spt_event *event, void (*string)(void *ud, uint32_t id),
+                       void (*text)(void *ud, uint32_t pos), void *ud)
+{
+    const struct spt_rec *r = &event->rec;
+    switch (r->kind) {
+    case SPT_REC_SPAWN:
+        string(ud, source(event->function_place));
+        string(ud, source(event->spawn_place));
+        break;
+    case SPT_REC_WAIT:
+        (r->sub ? text : string)(ud, r->a);
+        string(ud, source(r->b));
+        break;
+    case SPT_REC_END:
+        string(ud, r->ref);
+        string(ud, r->a);
+        break;
+    case SPT_REC_CANCEL:
+    case SPT_REC_COUNT:
+        string(ud, r->a);
+        break;
+    case SPT_REC_XFER:
+        strings_of_xfer(&event->xfer, string, text, ud);
+        break;
+    case SPT_REC_SPAN:
+        string(ud, source(r->b));
+        text(ud, r->a);
+        break;
+    case SPT_REC_NAME:
+    case SPT_REC_MARK:
+    case SPT_REC_HEAD:
+    case SPT_REC_BODY:
+        text(ud, r->a);
+        break;
+    }
 }

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/text_ring.h"
+
 /* The kinds of records; `task` is the task that a record is about.
  *   SPAWN   ref: its parent; b: place where its function is defined; 1 unit more with the spawning
  *           line
@@ -17,11 +19,22 @@
  *   READY   ref: the task that made it ready (0: the loop); sub: 1 if by cancellation
  *   RUN     t: when it was resumed; b: duration of the turn (ns); sub: enum spt_left
  *   CANCEL  ref: the task that asked (0: the host); a: interned source
- *   END     sub: its final state, an enum spt_task_state
+ *   END     sub: its final state, an enum spt_task_state; of a failure, a: interned kind of its
+ *           error, and ref: interned code of an HttpError
  *   XFER    one HTTP attempt ended; t: when it began; ref: its number; made by spt_trace_xfer()
  *   NAME    a: text, the name a script gave the task
  *   HOG     it ran too long without waiting; b: duration of the turn (ns)
  *   STUCK   it swallows its cancellation again and again
+ *   SPAN    a span of a script's begins; ref: its number; a: text, its name; b: place
+ *   SPANEND it ends; ref: its number; sub: 1 if by an error
+ *   MARK    a mark of a script's; a: text, its name; sub: 1 if it has a value, in b, a double
+ *   COUNT   a script's counter; a: interned name; b: its value, a double
+ *   SAMPLE  what the host has; task: live tasks; ref: requests in flight; a: queued requests; b:
+ *           bytes of Lua memory
+ *   CLOCK   b: the wall clock at t (ns since 1970)
+ *   PHASE   an attempt enters a phase, at level 2; ref: its number; sub: enum spt_phase
+ *   HEAD    header lines, at level 3; ref: number of the attempt; sub: 0 sent, 1 received; a: text
+ *   BODY    likewise, a piece of a body that is kept; b: 1 if the rest of it is not
  *   MORE    a further unit of the record before it, which counts them in `extra`: a reader that
  *           fell behind finds the next whole record by skipping these */
 #define SPT_REC_MAP(XX)                                                                            \
@@ -35,6 +48,15 @@
     XX(NAME, "name")                                                                               \
     XX(HOG, "hog")                                                                                 \
     XX(STUCK, "stuck")                                                                             \
+    XX(SPAN, "span_begin")                                                                         \
+    XX(SPANEND, "span_end")                                                                        \
+    XX(MARK, "mark")                                                                               \
+    XX(COUNT, "count")                                                                             \
+    XX(SAMPLE, "sample")                                                                           \
+    XX(CLOCK, "clock")                                                                             \
+    XX(PHASE, "phase")                                                                             \
+    XX(HEAD, "head")                                                                               \
+    XX(BODY, "body")                                                                               \
     XX(MORE, "more")
 
 enum spt_rec_kind {
@@ -71,32 +93,48 @@ struct spt_trace_times {
 /* An HTTP attempt. */
 struct spt_trace_transfer {
     struct spt_trace_times us;
-    uint64_t bytes;   /* size of the body, as delivered */
-    uint64_t place;   /* spt_trace_place of the await; 0 below level 2 */
-    uint32_t url;     /* text */
-    uint32_t method;  /* interned */
-    uint32_t code;    /* interned error code; 0: it did not fail */
-    uint32_t phase;   /* interned name of the phase in which it failed; 0: none */
-    uint16_t status;  /* HTTP status; 0: no response */
-    uint8_t version;  /* 10, 11, 20 */
-    uint8_t reused;   /* 1: no connection was opened for it */
-    uint8_t insecure; /* 1: the certificate was not checked */
+    uint64_t bytes;      /* size of the body, as delivered */
+    uint64_t sent;       /* bytes of the request's body that were sent */
+    uint64_t place;      /* spt_trace_place of the await; 0 below level 2 */
+    uint32_t request;    /* number of the request to which the attempt belongs; 0: unknown */
+    uint32_t resend;     /* number of the request's attempts before this one */
+    uint32_t connection; /* number of the connection; 0: none */
+    uint32_t peer;       /* text, "address:port"; 0: none */
+    uint32_t url;        /* text */
+    uint32_t method;     /* interned */
+    uint32_t code;       /* interned error code; 0: it did not fail */
+    uint32_t phase;      /* interned name of the phase in which it failed; 0: none */
+    uint16_t status;     /* HTTP status; 0: no response */
+    uint8_t version;     /* 10, 11, 20 */
+    uint8_t reused;      /* 1: no connection was opened for it */
+    uint8_t insecure;    /* 1: the certificate was not checked */
 };
 
 #define SPT_TRACE_WORDS 32 /* number of slots for words by address, a power of two */
 
 #define SPT_TRACE_KEPT 4096 /* number of first strings that are never freed */
 
+enum { SPT_TRACE_TEXT = 1024 }; /* maximum size of a text below level 3, bytes */
+
+/* The maximum number of units of a record. */
+enum { SPT_TRACE_UNITS = 4 };
+
 struct spt_intern; /* strings with small numbers, kept while in use */
 
 struct spt_trace {
-    struct spt_rec *ring; /* owned; NULL if nothing is recorded */
+    struct spt_rec *ring; /* borrowed from `units`; NULL while nothing is recorded */
     uint32_t mask;        /* units - 1 */
     uint64_t head;        /* number of units written so far */
-    int level;            /* 1: records alone; 2: also texts and lines of awaits */
-    /* owned; byte ring for texts that are not interned, made at its first use */
-    char *text;
-    uint64_t text_head; /* number of bytes written so far */
+    uint64_t spill_at;    /* the head at which to call `spill`; SPT_TRACE_NEVER if not at all */
+    /* 0: nothing; 1: records alone; 2: also texts, lines of awaits, and phases of requests; 3: also
+     * headers */
+    int level;
+    struct spt_rec *units;      /* owned; NULL if there is no ring */
+    struct spt_text_ring texts; /* that are not interned */
+    uint64_t text_spill_at;     /* like spill_at, for texts.head */
+    /* called when half of the ring is new since the last call; runs no Lua. NULL: none */
+    void (*spill)(void *ud);
+    void *spill_ud;
     struct spt_intern *intern;
     /* calls spt_trace_use for each number in use elsewhere; NULL: no number is ever freed */
     void (*uses)(void *ud);
@@ -112,11 +150,25 @@ struct spt_trace {
 int spt_trace_init(struct spt_trace *tr, uint32_t records);
 void spt_trace_release(struct spt_trace *tr);
 
+/* Sets the level. */
+void spt_trace_set_level(struct spt_trace *tr, int level);
+
+#define SPT_TRACE_NEVER UINT64_MAX
+
+/* Has `spill` called whenever half of the ring, or of its texts, is new; NULL: not any more. */
+void spt_trace_set_spill(struct spt_trace *tr, void (*spill)(void *ud), void *ud);
+
+/* Calls `spill`. */
+void spt_trace_spill(struct spt_trace *tr);
+
 /* Appends a record of one unit, overwriting the oldest. Never fails. */
 static inline void spt_trace_put(struct spt_trace *tr, struct spt_rec rec)
 {
-    if (tr->ring)
-        tr->ring[tr->head++ & tr->mask] = rec;
+    if (!tr->ring)
+        return;
+    tr->ring[tr->head++ & tr->mask] = rec;
+    if (tr->head == tr->spill_at)
+        spt_trace_spill(tr);
 }
 
 /* Appends a SPAWN with the line that spawned, `site`; 0 for none. */
@@ -143,14 +195,15 @@ void spt_trace_unpin(struct spt_trace *tr, uint64_t place);
  * address. */
 uint32_t spt_trace_word(struct spt_trace *tr, const char *s);
 
+/* Records the wall clock. */
+void spt_trace_clock(struct spt_trace *tr, uint64_t t);
+
 /* Returns the string with a number; "" for 0. */
 const char *spt_trace_string(const struct spt_trace *tr, uint32_t id);
 
-/* Stores a text for records written about now. Returns the value for `a`, 0 for none. */
+/* Stores a text for records written about now, up to its maximum size. Returns the value for `a`, 0
+ * for none. */
 uint32_t spt_trace_text(struct spt_trace *tr, const char *s, size_t len);
-
-/* Copies the text at `pos` to `out`: "" for 0, "<gone>" if it was overwritten. */
-void spt_trace_get_text(const struct spt_trace *tr, uint32_t pos, char *out, size_t size);
 
 /* A record with its further units decoded. */
 struct spt_event {
@@ -160,8 +213,13 @@ struct spt_event {
 };
 
 /* Reads the record at `*cursor` (0 at first) and moves the cursor behind it. Returns false if there
- * is no more. Units overwritten since the last call are skipped and added to `*lost`. */
+ * is no more, or if the next one is incomplete. Units overwritten since the last call are skipped
+ * and added to `*lost`. */
 bool spt_trace_read(const struct spt_trace *tr, uint64_t *cursor, struct spt_event *event,
                     uint64_t *lost);
+
+/* Calls `visit` with each interned string, and with each text, that the event refers to. */
+void spt_trace_strings(const struct spt_event *event, void (*string)(void *ud, uint32_t id),
+                       void (*text)(void *ud, uint32_t pos), void *ud);
 
 #endif

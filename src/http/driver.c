@@ -264,3 +264,8 @@ unsigned spt_driver_requests(const struct spt_driver *driver)
 {
     return driver->requests;
 }
+
+unsigned spt_driver_running(const struct spt_driver *driver)
+{
+    return driver->running;
+}

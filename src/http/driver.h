@@ -47,8 +47,10 @@ bool spt_driver_has_work(const struct spt_driver *driver);
 
 /* Returns the number of sockets with a poller, for tests. */
 unsigned spt_driver_sockets(const struct spt_driver *driver);
-/* Returns the number of requests queued or in flight, for tests. */
+/* Returns the number of requests queued or in flight. */
 unsigned spt_driver_requests(const struct spt_driver *driver);
+/* Returns the number of requests among them that libcurl runs. */
+unsigned spt_driver_running(const struct spt_driver *driver);
 
 /* Closes the connections of a session. Requests queued or in flight end with the failure "closed",
  * which is reported in the next pass. New ones are refused with SEPTET_ECLOSED. A no-op if it is

@@ -18,7 +18,7 @@
 struct spt_sched;
 struct spt_driver;
 struct spt_loop;
-struct spt_trace_sinks;
+struct spt_trace_readers;
 
 struct spt_env {
     struct spt_sched *sched;
@@ -34,7 +34,7 @@ struct spt_env {
     const char *quirk_changes;   /* from the config, kept with the env; NULL for none */
     /* spt_resource, in order of acquisition: what scripts left open */
     struct spt_link resources;
-    struct spt_trace_sinks *sinks; /* of lua/trace.c; NULL until a script adds one */
+    struct spt_trace_readers *trace_readers; /* of lua/trace.c */
 };
 
 /* Returns the env of a library function, which is its first upvalue. */

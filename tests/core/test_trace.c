@@ -24,6 +24,14 @@ static int teardown(void **state)
     return 0;
 }
 
+/* Copies the text at `pos` to `out`: "" for 0, "<gone>" if it was overwritten. */
+static void get_text(uint32_t pos, char *out, size_t size)
+{
+    size_t len = 0;
+    const char *text = spt_text_ring_find(&trace.texts, pos, &len);
+    snprintf(out, size, "%.*s", text ? (int)len : 6, text ? text : pos ? "<gone>" : "");
+}
+
 static void put(uint32_t task)
 {
     spt_trace_put(&trace, (struct spt_rec){.task = task, .kind = SPT_REC_READY});
@@ -41,7 +49,12 @@ static struct spt_trace_transfer xfer_of_task(uint32_t task)
                                        .us.recv = n + 6,
                                        .us.total = -1,
                                        .bytes = UINT64_C(1) << 40,
+                                       .sent = UINT64_C(1) << 41,
                                        .place = spt_trace_place(3, 77),
+                                       .request = 0x80000001u,
+                                       .resend = 0x80000002u,
+                                       .connection = 0x80000003u,
+                                       .peer = 0xfffffff1u,
                                        .url = 0xfffffff0u,
                                        .method = 1,
                                        .code = 2,
@@ -101,7 +114,7 @@ static void test_trace_record_of_several_units(void **state)
     spt_trace_spawn(&trace, 1, 2, 3, spt_trace_place(4, 5), spt_trace_place(6, 7));
     put_xfer(5);
     spt_trace_spawn(&trace, 1, 2, 3, spt_trace_place(4, 5), 0);
-    assert_int_equal(trace.head, 2 + 3 + 1);
+    assert_int_equal(trace.head, 2 + 4 + 1);
     assert_true(spt_trace_read(&trace, &cursor, &e, &lost));
     assert_int_equal(e.rec.kind, SPT_REC_SPAWN);
     assert_int_equal(e.rec.ref, 3);
@@ -129,6 +142,11 @@ static void test_trace_record_of_several_units(void **state)
     assert_int_equal(e.xfer.version, x.version);
     assert_int_equal(e.xfer.reused, x.reused);
     assert_int_equal(e.xfer.insecure, x.insecure);
+    assert_true(e.xfer.sent == x.sent);
+    assert_int_equal(e.xfer.request, x.request);
+    assert_int_equal(e.xfer.resend, x.resend);
+    assert_int_equal(e.xfer.connection, x.connection);
+    assert_true(e.xfer.peer == x.peer);
     assert_true(spt_trace_read(&trace, &cursor, &e, &lost));
     assert_true(e.spawn_place == 0);
     assert_false(spt_trace_read(&trace, &cursor, &e, &lost));
@@ -288,15 +306,15 @@ static void test_trace_texts_come_back(void **state)
     uint32_t a = spt_trace_text(&trace, "GET http://a/", 13);
     uint32_t empty = spt_trace_text(&trace, "", 0);
     uint32_t b = spt_trace_text(&trace, "second and not this", 6);
-    spt_trace_get_text(&trace, a, out, sizeof out);
+    get_text(a, out, sizeof out);
     assert_string_equal(out, "GET http://a/");
-    spt_trace_get_text(&trace, b, out, sizeof out);
+    get_text(b, out, sizeof out);
     assert_string_equal(out, "second");
-    spt_trace_get_text(&trace, empty, out, sizeof out);
+    get_text(empty, out, sizeof out);
     assert_string_equal(out, "");
-    spt_trace_get_text(&trace, 0, out, sizeof out);
+    get_text(0, out, sizeof out);
     assert_string_equal(out, "");
-    spt_trace_get_text(&trace, a, out, 4);
+    get_text(a, out, 4);
     assert_string_equal(out, "GET");
 }
 
@@ -304,8 +322,85 @@ static void test_trace_texts_are_cut(void **state)
 {
     char s[3000], out[3000];
     memset(s, 'x', sizeof s);
-    spt_trace_get_text(&trace, spt_trace_text(&trace, s, sizeof s), out, sizeof out);
-    assert_int_equal(strlen(out), 1024);
+    get_text(spt_trace_text(&trace, s, sizeof s), out, sizeof out);
+    assert_int_equal(strlen(out), SPT_TRACE_TEXT);
+}
+
+static void test_trace_level_3_keeps_long_texts(void **state)
+{
+    static char s[SPT_TEXT_MAX + 5];
+    size_t len;
+    memset(s, 'x', sizeof s);
+    spt_trace_set_level(&trace, 3);
+    for (int i = 0; i < 40; i++) {
+        uint32_t pos = spt_trace_text(&trace, s, sizeof s);
+        assert_non_null(spt_text_ring_find(&trace.texts, pos, &len));
+        assert_int_equal(len, SPT_TEXT_MAX);
+    }
+}
+
+static void test_trace_level_0_records_nothing(void **state)
+{
+    uint64_t cursor = 0, lost = 0;
+    struct spt_event e;
+    put(1);
+    spt_trace_set_level(&trace, 0);
+    put(2);
+    assert_int_equal(spt_trace_text(&trace, "x", 1), 0);
+    spt_trace_set_level(&trace, 1);
+    put(3);
+    assert_true(spt_trace_read(&trace, &cursor, &e, &lost));
+    assert_true(spt_trace_read(&trace, &cursor, &e, &lost));
+    assert_int_equal(e.rec.task, 3);
+}
+
+/* --- spilling --- */
+
+static struct {
+    unsigned calls;
+    uint64_t cursor, lost, records;
+    uint32_t last;
+} spilled;
+
+static void on_spill(void *ud)
+{
+    struct spt_event e;
+    spilled.calls++;
+    while (spt_trace_read(&trace, &spilled.cursor, &e, &spilled.lost)) {
+        assert_int_equal(e.rec.task, spilled.last + 1);
+        spilled.last = e.rec.task;
+        spilled.records++;
+    }
+}
+
+/* Half a ring is new at each call, and a record that is half written waits for the next one. */
+static void test_trace_spills_before_it_overwrites(void **state)
+{
+    memset(&spilled, 0, sizeof spilled);
+    spt_trace_set_spill(&trace, on_spill, NULL);
+    for (uint32_t i = 1; i <= 1000; i++) {
+        if (i % 3 == 0)
+            put_xfer(i);
+        else
+            put(i);
+    }
+    assert_in_range(spilled.calls, trace.head / (RING / 2) - 1, trace.head / (RING / 2));
+    on_spill(NULL);
+    assert_int_equal(spilled.records, 1000);
+    assert_int_equal(spilled.lost, 0);
+    spt_trace_set_spill(&trace, NULL, NULL);
+    put(1001);
+    assert_true(trace.spill_at == SPT_TRACE_NEVER);
+}
+
+static void test_trace_spills_before_texts_are_gone(void **state)
+{
+    memset(&spilled, 0, sizeof spilled);
+    spt_trace_set_spill(&trace, on_spill, NULL);
+    char s[1000] = "x";
+    for (uint32_t i = 1; i <= 3000; i++)
+        spt_trace_text(&trace, s, sizeof s);
+    assert_in_range(spilled.calls, 4, 6);
 }
 
 /* Writes far more than the text ring holds: each text comes back while it is young, and is
@@ -320,13 +415,13 @@ static void check_texts(uint32_t count)
         pos[i] = spt_trace_text(&trace, s, (size_t)len);
         assert_int_not_equal(pos[i], 0);
         uint32_t back = i > 5000 ? i - 5000 : 0;
-        spt_trace_get_text(&trace, pos[back], out, sizeof out);
+        get_text(pos[back], out, sizeof out);
         snprintf(s, sizeof s, "text %u ", back);
         assert_memory_equal(out, s, strlen(s));
     }
     uint32_t gone = 0;
     for (uint32_t i = 0; i < count; i++) {
-        spt_trace_get_text(&trace, pos[i], out, sizeof out);
+        get_text(pos[i], out, sizeof out);
         snprintf(s, sizeof s, "text %u ", i);
         bool is_gone = strcmp(out, "<gone>") == 0;
         assert_true(is_gone || strncmp(out, s, strlen(s)) == 0);
@@ -344,7 +439,7 @@ static void test_trace_texts_are_gone_when_overwritten(void **state)
 static void test_trace_texts_survive_the_wrap_of_their_positions(void **state)
 {
     spt_trace_text(&trace, "x", 1);
-    trace.text_head = (UINT64_C(1) << 32) - 500000;
+    trace.texts.head = (UINT64_C(1) << 32) - 500000;
     check_texts(60000);
 }
 
@@ -355,10 +450,10 @@ static void test_trace_text_never_gets_position_zero(void **state)
     memset(s, 'y', sizeof s);
     spt_trace_text(&trace, "x", 1);
     for (uint64_t short_of = 0; short_of < 1030; short_of++) {
-        trace.text_head = (UINT64_C(1) << 32) - short_of;
+        trace.texts.head = (UINT64_C(1) << 32) - short_of;
         uint32_t pos = spt_trace_text(&trace, s, sizeof s);
         assert_int_not_equal(pos, 0);
-        spt_trace_get_text(&trace, pos, out, sizeof out);
+        get_text(pos, out, sizeof out);
         assert_int_equal(strlen(out), sizeof s);
     }
 }
@@ -379,6 +474,10 @@ int main(void)
         T(test_t_p_strings_in_use_survive_any_number_of_others),
         T(test_trace_texts_come_back),
         T(test_trace_texts_are_cut),
+        T(test_trace_level_3_keeps_long_texts),
+        T(test_trace_level_0_records_nothing),
+        T(test_trace_spills_before_it_overwrites),
+        T(test_trace_spills_before_texts_are_gone),
         T(test_trace_texts_are_gone_when_overwritten),
         T(test_trace_texts_survive_the_wrap_of_their_positions),
         T(test_trace_text_never_gets_position_zero),

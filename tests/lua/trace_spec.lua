@@ -216,13 +216,14 @@ describe("lines", function()
   end)
 
   it("lines writes a wait for whose operation no memory was left", function()
-    local core, out = debug.getregistry()["septet.core"], {}
-    local read = core.trace_read
-    local _ <close> = setmetatable({}, { __close = function() core.trace_read = read end })
-    core.trace_read = function(cursor)
-      local event, next_cursor, lost = read(cursor)
-      if event then event.what = nil end
-      return event, next_cursor, lost
+    local decode, out = debug.getregistry()["septet.modules"]["septet.trace.decode"], {}
+    local block = decode.block
+    local _ <close> = setmetatable({}, { __close = function() decode.block = block end })
+    decode.block = function(bytes, at, fn)
+      return block(bytes, at, function(event)
+        event.what = nil
+        fn(event)
+      end)
     end
     trace.lines { write = function(_, text) out[#out + 1] = text end }
     local t = task.spawn(function() task.sleep(0.001) end)
@@ -231,5 +232,106 @@ describe("lines", function()
     task.sleep(0.002) -- later records come at the next turn of the loop
     local pattern = "#" .. t.id .. " %S+ +wait +%? +%S+trace_spec.lua:%d+\n"
     equal(table.concat(out):find(pattern) ~= nil, true)
+  end)
+end)
+
+describe("what scripts add", function()
+  it("spans nest, and end with the error that passes through them", function()
+    local t = task.spawn(function()
+      local a, b = trace.span("outer", function(x)
+        trace.span("inner", task.sleep, 0.001)
+        return x, 2
+      end, 1)
+      equal({ a, b }, { 1, 2 })
+      local thrown = {}
+      local ok, err = pcall(trace.span, "failing", function() error(thrown) end)
+      equal({ ok, rawequal(err, thrown) }, { false, true })
+      trace.mark "a mark"
+      trace.mark("a value", 1.5)
+      trace.count("items", 7)
+    end)
+    t:await()
+    local open, seen = {}, {}
+    for _, event in ipairs(events_of(t)) do
+      if event.kind == "span_begin" then
+        open[event.ref] = event.name
+        equal(event.at:find "trace_spec.lua:%d+$" ~= nil, true)
+      elseif event.kind == "span_end" then
+        seen[#seen + 1] = ("%s %s"):format(open[event.ref], event.failed)
+      elseif event.kind == "mark" or event.kind == "count" then
+        seen[#seen + 1] = ("%s %s"):format(event.name, event.value)
+      end
+    end
+    equal(seen, { "inner false", "outer false", "failing true", "a mark nil", "a value 1.5",
+      "items 7.0" })
+  end)
+
+  it("a failure's event has the kind and the code of its error", function()
+    local session <close> = http.session()
+    local failed = task.spawn(session.get, session, origin.refused)
+    pcall(failed.await, failed)
+    local ended = first(events_of(failed), "end")
+    equal({ ended.outcome, ended.error, ended.code }, { "error", "HttpError", "connect" })
+    failed = task.spawn(error, "a string")
+    pcall(failed.await, failed)
+    ended = first(events_of(failed), "end")
+    equal({ ended.outcome, ended.error, ended.code }, { "error", "error", nil })
+  end)
+end)
+
+describe("subscriptions", function()
+  it("an ended subscription gets nothing more, not even of the same turn", function()
+    local seen, stop = 0, nil
+    stop = trace.subscribe(function()
+      seen = seen + 1
+      stop()
+      stop()
+    end)
+    origin.eventually(function() return seen > 0 end)
+    task.sleep(0.002)
+    equal(seen, 1)
+  end)
+
+  it("the level is the highest that a subscriber needs", function()
+    local core = debug.getregistry()["septet.core"]
+    local before = core.trace_level()
+    local stop = trace.subscribe(function() end, { level = 3 })
+    equal(core.trace_level(), 3)
+    stop()
+    equal(core.trace_level(), before)
+    misuse("level", function() trace.subscribe(function() end, { level = 4 }) end)
+  end)
+end)
+
+describe("recordings", function()
+  it("a recording has what happened while it was open", function()
+    local decode = debug.getregistry()["septet.modules"]["septet.trace.decode"]
+    local path = os.tmpname()
+    local _ <close> = setmetatable({}, { __close = function() os.remove(path) end })
+    local recording = trace.record(path, { level = 2 })
+    local t = task.spawn(task.sleep, 0.001)
+    t:await()
+    for _ = 1, 12000 do task.spawn(function() end):await() end -- more than the ring holds
+    recording:close()
+    recording:close()
+    local file <close> = assert(io.open(path, "rb"))
+    local bytes = file:read "a"
+    local meta, at = decode.head(bytes)
+    equal({ meta.version ~= nil, tonumber(meta.pid) ~= nil }, { true, true })
+    local ends, seen, lost = 0, {}, 0
+    while at <= #bytes do
+      at = assert(decode.block(bytes, at, function(event)
+        if event.kind == "end" then ends = ends + 1 end
+        if event.kind == "lost" then lost = lost + event.count end
+        if event.task == t.id then seen[#seen + 1] = event end
+      end))
+    end
+    equal({ ends, lost }, { 12001, 0 })
+    equal(kinds(seen), "spawn wait run ready run end")
+    equal(first(seen, "wait").what, "sleep 0.001 s")
+  end)
+
+  it("a file that cannot be opened raises IoError", function()
+    raises_error({ kind = "IoError" }, trace.record, "/nowhere/run.trc")
   end)
 end)
