@@ -6,7 +6,7 @@ Neither a compiler nor clang-format knows them:
 
   sizes      a C file under src/ has at most 450 lines, a function 50, a struct 16 members at one
              level, a Lua module 350 lines
-  widths     a line of code (C, Lua, Python, shell, CMake) has at most 100 columns
+  widths     a line of code (C, Lua, JavaScript, CSS, Python, shell, CMake) has at most 100 columns
   members    a member and its comment stand on one line, or the comment stands above the member
   prefixes   the functions of a header share one prefix, and so do those that a C file shares; a
              function of x.c is not declared in y.h if there is a y.c
@@ -88,7 +88,7 @@ def sizes():
 
 def code_files():
     """Yields the path and the text of each file whose width counts."""
-    yield from files(".c", ".cc", ".h", ".lua", ".py", ".sh", "CMakeLists.txt")
+    yield from files(".c", ".cc", ".h", ".lua", ".js", ".css", ".py", ".sh", "CMakeLists.txt")
     for path in ("CMakeLists.txt", "dev", ".ci/run"):
         if os.path.exists(path):
             with open(path, encoding="utf-8") as file:
@@ -197,7 +197,8 @@ def wording():
 
 
 def licences():
-    for path, text in files(".c", ".cc", ".h", ".lua", ".py", ".sh", "CMakeLists.txt"):
+    for path, text in files(".c", ".cc", ".h", ".lua", ".js", ".css", ".html", ".py", ".sh",
+                            "CMakeLists.txt"):
         first, second, *_ = text.split("\n", 2) + [""]
         if LICENCE not in (second if first.startswith("#!") else first):
             yield path, 1, f"does not begin with '{LICENCE}'"

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* embed OUT.c ROOT FILE.lua...: writes Lua modules as C arrays, so that the library needs no files
- * of its own at run time. A module's name is the file's path below the folder ROOT:
- * septet/http/retry.lua is "septet.http.retry", septet/init.lua is "septet". */
+/* embed OUT.c ROOT FILE...: writes modules as C arrays, so that the library needs no files of its
+ * own at run time. A module's name is the file's path below the folder ROOT: septet/http/retry.lua
+ * is "septet.http.retry", septet/init.lua is "septet". A file of another kind is a module that is
+ * its text: septet/trace/report/page.css is "septet.trace.report.page.css". */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,12 @@ static void die(const char *what, const char *path)
     exit(1);
 }
 
+static bool is_text(const char *path)
+{
+    size_t len = strlen(path);
+    return len < 4 || strcmp(path + len - 4, ".lua") != 0;
+}
+
 static void module_name(char *name, size_t size, const char *root, const char *path)
 {
     size_t len = strlen(root);
@@ -19,6 +27,8 @@ static void module_name(char *name, size_t size, const char *root, const char *p
         die("name, as it is not in the folder,", path);
     const char *file = path + len + 1;
     const char *end = strcmp(file, "septet/init.lua") == 0 ? "/init.lua" : ".lua";
+    if (is_text(file))
+        end = "";
     snprintf(name, size, "%.*s", (int)(strlen(file) - strlen(end)), file);
     for (char *c = name; *c; c++)
         if (*c == '/')
@@ -44,7 +54,7 @@ static size_t embed(FILE *out, const char *path, int index)
 int main(int argc, char **argv)
 {
     if (argc < 4) {
-        fprintf(stderr, "usage: embed OUT.c ROOT FILE.lua...\n");
+        fprintf(stderr, "usage: embed OUT.c ROOT FILE...\n");
         return 2;
     }
     char **files = argv + 3;
@@ -58,9 +68,10 @@ int main(int argc, char **argv)
     for (int i = 0; files[i]; i++) {
         char name[256];
         module_name(name, sizeof name, argv[2], files[i]);
-        fprintf(out, "    {\"%s\", (const char *)module_%d, sizeof module_%d},\n", name, i, i);
+        fprintf(out, "    {\"%s\", (const char *)module_%d, sizeof module_%d, %d},\n", name, i, i,
+                is_text(files[i]));
     }
-    fprintf(out, "    {0, 0, 0},\n};\n");
+    fprintf(out, "    {0, 0, 0, 0},\n};\n");
     if (fclose(out) != 0)
         die("write", argv[1]);
     return 0;

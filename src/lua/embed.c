@@ -30,20 +30,22 @@ static bool is_private(const char *name)
     return dot && strchr(dot + 1, '.');
 }
 
-/* Pushes the path of the file under the folder `root` that replaces module `name`. */
-static const char *push_path(lua_State *L, const char *root, const char *name)
+/* Pushes the path of the file under the folder `root` that replaces the module. */
+static const char *push_path(lua_State *L, const char *root, const struct spt_module *m)
 {
-    const char *file = strcmp(name, "septet") == 0 ? "septet.init" : name;
-    return lua_pushfstring(L, "%s/%s.lua", root, luaL_gsub(L, file, ".", "/"));
+    const char *file = strcmp(m->name, "septet") == 0 ? "septet.init" : m->name;
+    const char *end = m->text ? strrchr(file, '.') : ".lua";
+    size_t stem = m->text ? (size_t)(end - file) : strlen(file);
+    lua_pushlstring(L, file, stem);
+    return lua_pushfstring(L, "%s/%s%s", root, luaL_gsub(L, lua_tostring(L, -1), ".", "/"), end);
 }
 
-/* Loads a file under the module's own chunk name, so that the place in an error does not depend on
- * where the module came from. */
-static int load_file(lua_State *L, const char *path, const char *chunk)
+/* Pushes the content of a file. */
+static void push_file(lua_State *L, const char *path)
 {
     FILE *f = fopen(path, "rb");
     if (!f)
-        return luaL_error(L, "cannot open '%s'", path);
+        luaL_error(L, "cannot open '%s'", path);
     luaL_Buffer b;
     luaL_buffinit(L, &b);
     size_t n;
@@ -53,7 +55,15 @@ static int load_file(lua_State *L, const char *path, const char *chunk)
     } while (n > 0);
     fclose(f);
     luaL_pushresult(&b);
-    return luaL_loadbufferx(L, lua_tostring(L, -1), lua_rawlen(L, -1), chunk, "t");
+}
+
+/* Loads a module's Lua text under the module's own chunk name, so that the place in an error does
+ * not depend on where the text came from. */
+static int load_text(lua_State *L, const char *text, size_t size, const char *name)
+{
+    char chunk[80];
+    snprintf(chunk, sizeof chunk, "=[%s]", name);
+    return luaL_loadbufferx(L, text, size, chunk, "t");
 }
 
 /* --- the environment --- */
@@ -139,13 +149,19 @@ static int l_load(lua_State *L)
     const char *name = luaL_checkstring(L, 1);
     const struct spt_module *m = find(name);
     const char *root = lua_tostring(L, lua_upvalueindex(ROOT));
-    char chunk[80];
     if (!m)
         return luaL_error(L, "there is no embedded module '%s'", name);
-    snprintf(chunk, sizeof chunk, "=[%s]", name);
-    int status = root ? load_file(L, push_path(L, root, name), chunk)
-                      : luaL_loadbufferx(L, m->source, m->size, chunk, "t");
-    if (status != LUA_OK)
+    const char *text = m->source;
+    size_t size = m->size;
+    if (root) {
+        push_file(L, push_path(L, root, m));
+        text = lua_tolstring(L, -1, &size);
+    }
+    if (m->text) {
+        lua_pushlstring(L, text, size);
+        return 1;
+    }
+    if (load_text(L, text, size, name) != LUA_OK)
         return lua_error(L);
     lua_pushvalue(L, lua_upvalueindex(ENVIRONMENT));
     fill_environment(L);

@@ -17,7 +17,7 @@ def modules():
     for folder, _, files in os.walk(os.path.join(LUA, "septet")):
         for file in files:
             path = os.path.relpath(os.path.join(folder, file), LUA)
-            names.append(path[:-len(".lua")].replace(os.sep, "."))
+            names.append(path.removesuffix(".lua").replace(os.sep, "."))
     names.remove("septet.init")
     return sorted(names)
 
