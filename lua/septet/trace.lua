@@ -219,6 +219,6 @@ end
 --- Creates a histogram of values, empty or from what `histogram:encode()` returned.
 ---@param encoded string|nil
 ---@return septet.Histogram
-trace.histogram = require "septet.trace.histogram"
+trace.histogram = require "septet.trace.histogram".new
 
 return args.module(trace, "septet.trace")

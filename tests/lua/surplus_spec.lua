@@ -6,9 +6,9 @@ local testing = require "septet.testing"
 local files, origin = require "files", require "origin"
 
 -- Functions that pass their surplus arguments on, or write them.
-local PASS_ON = { "on_unhandled", "spawn", "background",
-  "timeout", "move_on_after", "shield", "cleanup", "group", "generator", "pcall",
-  "try" }
+local PASS_ON = { "task.on_unhandled", "task.spawn", "task.background", "task.timeout",
+  "task.move_on_after", "task.shield", "task.cleanup", "task.group", "task.generator", "task.pcall",
+  "task.try", "trace.span" }
 
 -- The arguments with which a function is called before the surplus ones, where nil does not do for
 -- them all.
@@ -23,7 +23,7 @@ local TAKES = {
     save = 3 },
   json = { decode = 2, encode = 2, array = 1, is_array = 1 },
   io = { open = 2, stdin = 1, create = 2 },
-  trace = { subscribe = 1, lines = 1 },
+  trace = { subscribe = 2, record = 2, mark = 2, count = 2, lines = 1, histogram = 1 },
   testing = { advance = 1, wait_all_blocked = 0, busy = 1, autojump = 1, sequencer = 0 },
 }
 local MODULES = { task = task, sync = sync, http = http, json = json, io = sio, trace = trace,
@@ -46,6 +46,9 @@ local OBJECTS = {
   { function() return sync.channel(1):sender() end, { send = 1, try_send = 1, close = 0 } },
   { function() return task.var() end, { get = 0, set = 1 } },
   { function() return task.generator(function() end) end, { close = 0 } },
+  { function() return trace.histogram() end,
+    { record = 2, record_corrected = 2, merge = 1, count = 0, min = 0, max = 0, mean = 0,
+      percentile = 1, buckets = 0, encode = 0 } },
   { function() return sio.stdin() end, { read_line = 0, read = 1, lines = 0, close = 0 } },
   { function() return http.session() end,
     { close = 0, stats = 0, request = 3, stream = 3, save = 3, get = 2, head = 2,
@@ -116,7 +119,7 @@ describe("surplus arguments", function()
     for module, fields in pairs(MODULES) do
       for name, value in pairs(fields) do
         local passes = false
-        for _, other in ipairs(PASS_ON) do passes = passes or module == "task" and other == name end
+        for _, other in ipairs(PASS_ON) do passes = passes or other == module .. "." .. name end
         if type(value) == "function" and not passes then
           equal(TAKES[module][name] ~= nil, true, module .. "." .. name)
         end
