@@ -14,6 +14,14 @@ works["spawn + await"] = function()
   for _ = 1, n do task.spawn(nothing):await() end
 end
 
+works["map + await"] = function()
+  local urls = {}
+  for i = 1, 1000 do urls[i] = "https://example.com/" .. i end
+  for _ = 1, n // 1000 do
+    for _, t in ipairs(task.map(nothing, urls)) do t:await() end
+  end
+end
+
 works["sleep(0)"] = function()
   local each = n // 16
   task.group(function(g)

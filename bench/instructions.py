@@ -18,7 +18,9 @@ MAX_RATIO = 1.03
 COUNTED = re.compile(r"Collected : (\d+)")
 # How often the work is done, and once more as often. What waits for a server varies with its pace,
 # and is done more often.
-WORKS = {"spawn + await": 20000, "sleep(0)": 40000, "hand-off": 20000, "GET": 6400}
+WORKS = {
+    "spawn + await": 20000, "map + await": 20000, "sleep(0)": 40000, "hand-off": 20000, "GET": 6400,
+}
 START = "start-up"
 
 

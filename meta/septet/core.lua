@@ -58,6 +58,13 @@ function core.hides_library(name) end
 ---@return septet.Task
 function core.spawn(fn, ...) end
 
+--- Like spawn(), but names the task by an item, if that is a string or a number.
+---@param item any
+---@param fn function
+---@param ... any
+---@return septet.Task
+function core.spawn_for(item, fn, ...) end
+
 --- Like spawn(), but the task is owned by the run.
 ---@param fn function
 ---@param ... any

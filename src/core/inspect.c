@@ -9,6 +9,7 @@
 #include "base/escape.h"
 #include "base/time.h"
 #include "core/function_names.h"
+#include "core/item_name.h"
 #include "core/sched.h"
 #include "core/task.h"
 
@@ -57,11 +58,30 @@ uint64_t spt_inspect_place(lua_State *L, struct spt_sched *s, int level)
 
 /* --- names --- */
 
-/* Copies the name set on the task with the handle at `handle`. Returns false if it has none. */
-static bool copy_name(lua_State *L, int handle, char *out, size_t size)
+/* Writes the name that an item makes: itself, or "file:line(item)" for a number. The item is on top
+ * of the stack. Returns false if it makes none. */
+static bool write_item_name(lua_State *L, const struct spt_task *t, char *out, size_t size)
+{
+    char place[SPT_PLACE_SIZE], item[SPT_ITEM_NAME_MAX + 1];
+    if (!spt_item_name_write(L, -1, item, sizeof item))
+        return false;
+    if (lua_type(L, -1) == LUA_TSTRING) {
+        snprintf(out, size, "%s", item);
+        return true;
+    }
+    spt_inspect_write_place(&t->sched->trace, t->spawn.function_place, place, sizeof place);
+    snprintf(out, size, "%s(%s)", place, item);
+    return true;
+}
+
+/* Writes the name of the task with the handle at `handle`. Returns false if it has only that of its
+ * place and number. */
+static bool copy_name(lua_State *L, int handle, const struct spt_task *t, char *out, size_t size)
 {
     bool named = lua_getiuservalue(L, handle, SPT_TASK_UV_NAME) == LUA_TSTRING;
-    if (named) {
+    if (t->body.named_by_item) {
+        named = write_item_name(L, t, out, size);
+    } else if (named) {
         size_t len;
         const char *name = lua_tolstring(L, -1, &len);
         spt_escape_text(out, size, name, len);
@@ -82,7 +102,7 @@ void spt_inspect_name(const struct spt_task *t, char *out, size_t size)
     lua_State *L = t->sched->main;
     if (t->anchor) {
         spt_task_push(L, t);
-        bool named = copy_name(L, -1, out, size);
+        bool named = copy_name(L, -1, t, out, size);
         lua_pop(L, 1);
         if (named)
             return;
@@ -92,8 +112,18 @@ void spt_inspect_name(const struct spt_task *t, char *out, size_t size)
 
 void spt_inspect_label(lua_State *L, int handle, const struct spt_task *t, char *out, size_t size)
 {
-    if (!copy_name(L, handle, out, size))
+    if (!copy_name(L, handle, t, out, size))
         default_name(t, out, size);
+}
+
+void spt_inspect_push_name(lua_State *L, int handle, const struct spt_task *t)
+{
+    char name[SPT_PLACE_SIZE + SPT_ITEM_NAME_MAX];
+    if (lua_getiuservalue(L, handle, SPT_TASK_UV_NAME) == LUA_TSTRING && !t->body.named_by_item)
+        return;
+    lua_pop(L, 1);
+    spt_inspect_label(L, handle, t, name, sizeof name);
+    lua_pushstring(L, name);
 }
 
 static void visit_children(const struct spt_scope *scope, void (*visit)(void *ud, void *task),

@@ -13,13 +13,17 @@ struct spt_scope;
 struct spt_task;
 struct spt_trace;
 
-/* Writes the name that a script gave the task, or "file:line#id", escaped for a line of a terminal.
- * Writes at most `size` bytes, NUL included. */
+/* Writes the name that a script gave the task, that of its item, or "file:line#id", escaped for a
+ * line of a terminal. Writes at most `size` bytes, NUL included. */
 void spt_inspect_name(const struct spt_task *t, char *out, size_t size);
 
 /* Like spt_inspect_name(), but for a task that may have ended, with its handle at index
  * `handle`. */
 void spt_inspect_label(lua_State *L, int handle, const struct spt_task *t, char *out, size_t size);
+
+/* Pushes that name; one that a script gave is whole and not escaped. `handle` is no index from the
+ * top. */
+void spt_inspect_push_name(lua_State *L, int handle, const struct spt_task *t);
 
 /* Calls `visit` with each live task of the scope, in the order of spawning, and with those that are
  * to move there. */

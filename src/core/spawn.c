@@ -9,6 +9,7 @@
 #include "core/first_call.h"
 #include "core/hook.h"
 #include "core/inspect.h"
+#include "core/item_name.h"
 #include "core/reason.h"
 #include "core/sched.h"
 #include "core/script.h"
@@ -109,6 +110,36 @@ struct spt_task *spt_spawn_task(lua_State *L, struct spt_scope *owner, struct sp
                                 int nargs)
 {
     return spawn(L, owner, parent->spawn.account, parent, nargs);
+}
+
+/* Returns true if the item makes a name. The place in that of a number must outlive the task. */
+static bool makes_name(lua_State *L, const struct spt_task *t, int item)
+{
+    int type = lua_type(L, item);
+    return type == LUA_TSTRING ||
+           (type == LUA_TNUMBER && t->spawn.function_place >> 32 <= SPT_TRACE_KEPT);
+}
+
+static void record_name(lua_State *L, const struct spt_task *t)
+{
+    struct spt_sched *s = t->sched;
+    char name[SPT_PLACE_SIZE + SPT_ITEM_NAME_MAX];
+    spt_inspect_label(L, lua_gettop(L), t, name, sizeof name);
+    spt_trace_put(&s->trace, (struct spt_rec){.t = s->now_ns,
+                                              .task = t->id,
+                                              .kind = SPT_REC_NAME,
+                                              .a = spt_trace_text(&s->trace, name, strlen(name))});
+}
+
+void spt_spawn_name_by_item(lua_State *L, struct spt_task *t, int item)
+{
+    if (!makes_name(L, t, item))
+        return;
+    lua_pushvalue(L, item);
+    lua_setiuservalue(L, -2, SPT_TASK_UV_NAME);
+    t->body.named_by_item = true;
+    if (t->sched->trace.level >= 2)
+        record_name(L, t);
 }
 
 struct spt_task *spt_spawn_background(lua_State *L, struct spt_task *parent, int nargs)

@@ -23,4 +23,9 @@ struct spt_task *spt_spawn_background(lua_State *L, struct spt_task *parent, int
 struct spt_task *spt_spawn_main(lua_State *L, struct spt_sched *s, struct spt_script *script,
                                 int nargs);
 
+/* Names the new task, with its handle on top of the stack, by the item at index `item`, if that is
+ * a string or a number. Only keeps the item: the name is made when it is read, but at trace level 2
+ * it is recorded. Raises nothing. */
+void spt_spawn_name_by_item(lua_State *L, struct spt_task *t, int item);
+
 #endif

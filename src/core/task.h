@@ -86,6 +86,7 @@ struct spt_task_body {
     bool abandoned;
     bool has_closers;    /* SPT_TASK_UV_CLOSERS is set */
     bool has_locals;     /* SPT_TASK_UV_LOCALS is set */
+    bool named_by_item;  /* SPT_TASK_UV_NAME is the item of task.map(): core/spawn.h */
     bool coroutine_seen; /* a script holds the coroutine, which is not recycled */
 };
 
@@ -149,7 +150,7 @@ enum {
      * itself */
     SPT_TASK_UV_ORIGIN = SPT_TASK_UV_CLOSERS,
     SPT_TASK_UV_LAST_ARGUMENT = SPT_TASK_UV_CLOSERS, /* the last that may hold an argument */
-    SPT_TASK_UV_NAME,   /* its name, if a script or spt_task_spawn() set one */
+    SPT_TASK_UV_NAME,   /* its name, if a script or spt_task_spawn() set one, or its item */
     SPT_TASK_UV_LOCALS, /* its task-locals: a table that is replaced, never changed */
     SPT_TASK_UV_REASON, /* a script's reason for its cancellation: core/reason.h */
     SPT_TASK_UV_LAST = SPT_TASK_UV_REASON

@@ -44,6 +44,19 @@ static int l_spawn(lua_State *L)
     return 1;
 }
 
+/* spawn_for(item, fn, ...): spawns a task that will call fn(...), like spawn(), and names it by the
+ * item. */
+static int l_spawn_for(lua_State *L)
+{
+    struct spt_task *t = spt_env(L)->sched->current;
+    spt_check_callable(L, 2);
+    if (!t)
+        return spt_error_usage(L, "cannot spawn here: not inside a task");
+    t = spt_spawn_task(L, t->scope, t, lua_gettop(L) - 2);
+    spt_spawn_name_by_item(L, t, 1);
+    return 1;
+}
+
 /* background(fn, ...): like spawn(), but the task is owned by the run, or by its script. */
 static int l_background(lua_State *L)
 {
@@ -259,18 +272,6 @@ static int l_waits_for(lua_State *L)
     return 1;
 }
 
-/* Pushes the whole name of a task, as a script set it. The task's handle is at `handle`. */
-static int push_name(lua_State *L, int handle, const struct spt_task *t)
-{
-    char name[128];
-    if (lua_getiuservalue(L, handle, SPT_TASK_UV_NAME) == LUA_TSTRING)
-        return 1;
-    lua_pop(L, 1);
-    spt_inspect_name(t, name, sizeof name);
-    lua_pushstring(L, name);
-    return 1;
-}
-
 /* Looks up methods (the second upvalue), then the properties name and id. */
 static int l_index(lua_State *L)
 {
@@ -281,8 +282,8 @@ static int l_index(lua_State *L)
     struct spt_task *t = spt_check_task(L, 1);
     const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
     if (strcmp(key, "name") == 0)
-        return push_name(L, 1, t);
-    if (strcmp(key, "id") == 0)
+        spt_inspect_push_name(L, 1, t);
+    else if (strcmp(key, "id") == 0)
         lua_pushinteger(L, t->id);
     else
         return spt_check_no_field(L, "task", lua_upvalueindex(2));
@@ -302,6 +303,7 @@ static int l_newindex(lua_State *L)
     const char *name = lua_tolstring(L, 3, &len);
     lua_settop(L, 3);
     lua_setiuservalue(L, 1, SPT_TASK_UV_NAME);
+    t->body.named_by_item = false;
     spt_trace_put(&t->sched->trace,
                   (struct spt_rec){.t = t->sched->now_ns,
                                    .task = t->id,
@@ -328,7 +330,7 @@ static void push_task_row(lua_State *L, const struct spt_task *t)
     lua_pushinteger(L, t->id);
     lua_setfield(L, -2, "id");
     spt_task_push(L, t);
-    push_name(L, -1, t);
+    spt_inspect_push_name(L, lua_gettop(L), t);
     lua_remove(L, -2);
     lua_setfield(L, -2, "name");
     lua_pushstring(L, state_words[t->state]);
@@ -371,6 +373,7 @@ static int l_tree(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {{"spawn", l_spawn},
+                                     {"spawn_for", l_spawn_for},
                                      {"background", l_background},
                                      {"current", l_current},
                                      {"now", l_now},

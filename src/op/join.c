@@ -50,13 +50,8 @@ static void join_cancel(septet_op *op)
 /* Pushes "task 'name' was cancelled", with the whole name. The task's handle is at index 1. */
 static void push_message(lua_State *L, const struct spt_task *t)
 {
-    char name[128];
     lua_pushliteral(L, "task '");
-    if (lua_getiuservalue(L, 1, SPT_TASK_UV_NAME) != LUA_TSTRING) {
-        lua_pop(L, 1);
-        spt_inspect_label(L, 1, t, name, sizeof name);
-        lua_pushstring(L, name);
-    }
+    spt_inspect_push_name(L, 1, t);
     lua_pushliteral(L, "' was cancelled");
     lua_concat(L, 3);
     spt_error_escape(L);

@@ -11,14 +11,15 @@ local probe = require "septet.internal.probe"
 
 -- Local for speed: measured by bench/models.lua.
 local is, try, raise, outcome = core.is, core.try, core.raise, core.outcome
-local join, run_block = core.scope_join, core.run_block
+local join, run_block, spawn_for = core.scope_join, core.run_block, core.spawn_for
 local leave, shielded = blocks.leave, blocks.shield
 
 local function is_task(value)
   return type(value) == "userdata" and debug.getmetatable(value) == core.task_meta
 end
 
---- Spawns fn(item) for each item of a list.
+--- Spawns fn(item) for each item of a list. A string is the name of its task, shortened; a number
+--- is part of its name.
 ---@param fn function
 ---@param list any[]
 ---@return septet.Task[] in the list's order
@@ -27,7 +28,8 @@ function combinators.map(fn, list)
   args.list(list, 2, "map")
   local tasks = {}
   for i = 1, #list do
-    tasks[i] = core.spawn(fn, list[i])
+    local item = list[i]
+    tasks[i] = spawn_for(item, fn, item)
   end
   return tasks
 end
