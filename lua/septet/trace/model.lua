@@ -11,8 +11,8 @@
 -- m.tasks: in the order of their spawns; m.task[id]: the last task with that id
 -- m.requests (attempts), m.runs, m.spans: by start
 -- m.marks, m.counters ({ name, points = { { time, value } } }), m.samples, m.hogs, m.stuck
--- m.lanes: rows of tasks, the peak of live tasks; m.rows: with those of requests and spans that do
---   not fit into the row of their task
+-- m.lanes: rows of tasks, the peak of live tasks; m.rows: with those of m.apart, the requests and
+--   spans, by start, that do not fit into the row of their task
 -- m.unix(time): nanoseconds since 1970
 --
 -- A task: id, name, named (by a script), parent, parent_id, children, defined, at, start, finish,
@@ -131,6 +131,7 @@ function methods:finish()
   base.sort_by_start(apart)
   self.lanes = self.free_rows.next
   self.rows = rows.assign(apart, self.lanes)
+  self.apart = apart
   for _, internal in ipairs { "free_rows", "live", "edge", "parts", "hosts", "clocks", "counter",
     "spans_outside" } do
     self[internal] = nil
