@@ -101,6 +101,17 @@ function trace.count(name, value)
   core.trace_count(name, value)
 end
 
+--- Calls hooks for all tasks, and for the requests of all sessions that start from now on. Those of
+--- requests are called like those of a session's `trace`, and before them. Those of tasks are
+--- task_spawn, task_step, task_park, task_wake, task_cancel, task_hog and task_done. They are
+--- called once a turn of the loop, with a table for each task and with an event of subscribe().
+--- Returns a function that ends it.
+---@param fns septet.HostHooks
+---@return fun() remove
+function trace.hooks(fns)
+  return require "septet.trace.hooks".add(fns, trace.subscribe)
+end
+
 -- --- outputs ---
 
 ---@class septet.LinesOptions

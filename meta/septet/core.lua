@@ -563,10 +563,22 @@ function core.http_session(options) end
 ---@param url string
 ---@param body string|septet.Upload|nil
 ---@param timeout number|nil seconds for this attempt, including its time in the queue
----@param trace {ended: function}|nil
+---@param trace {wanted: integer, signal: function, ended: function}|nil
 ---@param no_follow boolean|nil true: a redirect will not be followed, so its body is read
+---@param number integer|nil of the request
+---@param resend integer|nil how many attempts of it came before
 ---@return septet.RawResponse
-function core.http(session, options, headers, method, url, body, timeout, trace, no_follow) end
+function core.http(session, options, headers, method, url, body, timeout, trace, no_follow, number,
+                   resend)
+end
+
+--- Returns a number for a request that may take several attempts.
+---@return integer
+function core.http_number() end
+
+--- Returns the names of the signals, in the order of their bits in `wanted`.
+---@return string[]
+function core.http_signals() end
 
 --- Like http(), but waits only for the head.
 ---@async
@@ -577,12 +589,14 @@ function core.http(session, options, headers, method, url, body, timeout, trace,
 ---@param url string
 ---@param body string|septet.Upload|nil
 ---@param timeout number|nil
----@param unused nil
+---@param trace {wanted: integer, signal: function, ended: function}|nil
 ---@param no_follow boolean|nil
+---@param number integer|nil
+---@param resend integer|nil
 ---@param gathers boolean|nil true: the caller reads the whole body, if any of it
 ---@return septet.RawResponse
-function core.http_stream(session, options, headers, method, url, body, timeout, unused, no_follow,
-                          gathers)
+function core.http_stream(session, options, headers, method, url, body, timeout, trace, no_follow,
+                          number, resend, gathers)
 end
 
 --- Returns a body to write.

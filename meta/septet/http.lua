@@ -84,6 +84,10 @@ local Head = {}
 ---@return string
 function Head:lines() end
 
+--- Returns the number of the request.
+---@return integer
+function Head:number() end
+
 --- Returns the seconds that each phase took.
 ---@return table<string, number>
 function Head:times() end
@@ -110,10 +114,6 @@ local Stream = {}
 --- Returns the head, with the times of the whole response.
 ---@return septet.Head
 function Stream:head() end
-
---- Sets the object that gets the end of the request, as a call of its method `ended`.
----@param trace {ended: function}
-function Stream:trace(trace) end
 
 --- Cancels the request if it has not ended.
 function Stream:close() end

@@ -213,6 +213,8 @@ void spt_resolver_cancel(struct spt_lookup *lookup)
 static bool wait_for(struct spt_name *name, struct spt_lookup *lookup)
 {
     struct spt_resolver *r = name->resolver;
+    bool is_first = name->state == SPT_NAME_QUEUED && spt_list_is_empty(&name->waiters);
+    lookup->way = is_first ? SPT_LOOKUP_ASKED : SPT_LOOKUP_JOINED;
     lookup->name = name;
     spt_list_push(&name->waiters, &lookup->link);
     r->waiting++;
@@ -234,6 +236,7 @@ bool spt_resolver_start(struct spt_resolver *r, struct spt_lookup *lookup, const
     char key[SPT_HOST_MAX + 1], plain[SPT_HOST_MAX + 3];
     size_t len = strlen(host);
     spt_resolver_cancel(lookup);
+    lookup->way = SPT_LOOKUP_PLAIN;
     if (len == 0 || len > SPT_HOST_MAX)
         return finish(lookup, ARES_EBADNAME);
     for (size_t i = 0; i <= len; i++)
@@ -243,6 +246,7 @@ bool spt_resolver_start(struct spt_resolver *r, struct spt_lookup *lookup, const
     struct spt_name *name = spt_dns_table_find(&r->table, key, len);
     if (name && name->state == SPT_NAME_KNOWN) {
         if (name->expires_ns > spt_loop_now(r->loop)) {
+            lookup->way = SPT_LOOKUP_CACHED;
             fill(lookup, name);
             return true;
         }

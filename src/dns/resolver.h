@@ -16,16 +16,25 @@ struct spt_loop;
 struct spt_name;
 struct spt_resolver;
 
+/* What a lookup had to do. */
+enum spt_lookup_way {
+    SPT_LOOKUP_PLAIN,  /* nothing: the name means its address, or is none */
+    SPT_LOOKUP_CACHED, /* the answer was in the cache */
+    SPT_LOOKUP_JOINED, /* another lookup of the name was under way */
+    SPT_LOOKUP_ASKED,  /* a query */
+};
+
 /* A lookup, in memory of the caller. It is set up by spt_resolver_init_lookup and ended by
  * spt_resolver_cancel. */
 struct spt_lookup {
     /* Called by spt_resolver_pass; may start or cancel any lookup. */
     void (*on_done)(struct spt_lookup *);
     const struct spt_answer *answer; /* shared; set once done, until cancelled; NULL if it failed */
-    const char *failure;   /* static; not_found, server, timeout, refused, memory, or NULL */
-    const char *text;      /* static; c-ares' description of the failure */
-    struct spt_name *name; /* borrowed; the name that it waits for; NULL if it does not wait */
-    struct spt_link link;  /* link in the name's waiters, or in the resolver's done list */
+    const char *failure;     /* static; not_found, server, timeout, refused, memory, or NULL */
+    const char *text;        /* static; c-ares' description of the failure */
+    enum spt_lookup_way way; /* set once started */
+    struct spt_name *name;   /* borrowed; the name that it waits for; NULL if it does not wait */
+    struct spt_link link;    /* link in the name's waiters, or in the resolver's done list */
 };
 
 struct spt_resolver_config {

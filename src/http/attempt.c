@@ -16,6 +16,7 @@
 #include "http/resend.h"
 #include "http/request.h"
 #include "http/session.h"
+#include "http/signal.h"
 #include "http/state.h"
 #include "http/timeouts.h"
 #include "loop/loop.h"
@@ -62,6 +63,8 @@ static void detach(struct spt_request *r, bool discard_handle)
         spt_limiter_finish(&session->limiter, r->state.limiter_queue);
     }
     spt_timeouts_stop(r, driver);
+    if (r->state.watched)
+        spt_signal_ended(r);
     if (r->response)
         stop(r->response);
     r->state.limiter_queue = NULL;
@@ -230,13 +233,18 @@ int spt_attempt_start(struct spt_session *session, struct spt_request *r)
     session->stats.requests++;
     spt_loop_ref(driver->loop);
     spt_timeouts_enter(r, SPT_PHASE_QUEUED, r->state.t_start_ns);
+    if (r->state.watched)
+        spt_signal_started(r);
     spt_session_schedule(session);
     return SEPTET_OK;
 }
 
 static void on_looked_up(struct spt_lookup *lookup)
 {
-    spt_attempt_send(SPT_OF(lookup, struct spt_response, lookup)->request);
+    struct spt_request *r = SPT_OF(lookup, struct spt_response, lookup)->request;
+    if (r->state.watched)
+        spt_signal_looked_up(r);
+    spt_attempt_send(r);
 }
 
 /* Looks up the host of an admitted request. Returns true if the lookup has completed, well or not,
@@ -245,10 +253,15 @@ static bool look_up(struct spt_request *r)
 {
     struct spt_session *session = r->state.session;
     const char *name = spt_request_authority(r);
-    if (!spt_dns_map_is_ours(&session->dns_map, name, r->connection, session->share.resolve))
-        return true;
-    r->response->lookup.on_done = on_looked_up;
-    return spt_dns_map_look_up(&session->dns_map, &r->response->lookup, name);
+    bool ours = spt_dns_map_is_ours(&session->dns_map, name, r->connection, session->share.resolve);
+    bool done = true;
+    if (ours) {
+        r->response->lookup.on_done = on_looked_up;
+        done = spt_dns_map_look_up(&session->dns_map, &r->response->lookup, name);
+    }
+    if (r->state.watched)
+        spt_signal_lookup(r);
+    return done;
 }
 
 static void on_next_turn(struct spt_left_work *work);
@@ -256,7 +269,7 @@ static void on_next_turn(struct spt_left_work *work);
 void spt_attempt_admit(struct spt_request *r, uint64_t now_ns)
 {
     struct spt_session *session = r->state.session;
-    spt_list_push(&session->in_flight, &r->state.link);
+    spt_list_push(&session->requests.in_flight, &r->state.link);
     struct spt_response *t = spt_response_take(&session->driver->responses, r);
     if (!t) {
         fail_memory(r);
@@ -267,6 +280,8 @@ void spt_attempt_admit(struct spt_request *r, uint64_t now_ns)
     t->body.buf.max = r->high_water ? SIZE_MAX / 2 : r->max_body;
     t->stamps.admitted_ns = now_ns;
     r->response = t;
+    if (r->state.watched)
+        spt_signal_admitted(r);
     spt_timeouts_enter(r, SPT_PHASE_RESOLVING, now_ns);
     if (look_up(r))
         spt_attempt_send(r);

@@ -9,6 +9,7 @@
 #include "http/head.h"
 #include "http/quirks.h"
 #include "http/request.h"
+#include "http/signal.h"
 #include "http/state.h"
 #include "http/timeouts.h"
 #include "loop/loop.h"
@@ -100,6 +101,8 @@ static size_t take(struct spt_easy *easy, const char *bytes, size_t len)
     if (took == len) {
         r->response->body.received += len;
         r->state.session->stats.received += len;
+        if (SPT_SIGNAL_IS_WANTED(r, CHUNK))
+            spt_signal(r, SPT_SIGNAL_CHUNK, bytes, len);
     }
     return took;
 }
@@ -223,6 +226,8 @@ size_t spt_body_on_read(char *to, size_t size, size_t n, void *ud)
     if (taken > 0) {
         r->response->stamps.byte_ns = easy->driver->call.at_ns;
         spt_queues_add_progress(&easy->driver->queues, r);
+        if (SPT_SIGNAL_IS_WANTED(r, CHUNK_SENT))
+            spt_signal_sent_body(easy, to, taken);
         return taken;
     }
     if (upload->ended)

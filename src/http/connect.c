@@ -15,6 +15,7 @@
 #include "http/quirks.h"
 #include "http/resend.h"
 #include "http/request.h"
+#include "http/signal.h"
 #include "http/state.h"
 #include "http/timeouts.h"
 #include "loop/loop.h"
@@ -55,6 +56,8 @@ curl_socket_t spt_connect_on_open_socket(void *ud, curlsocktype purpose,
     struct spt_request *r = easy->request;
     if (spt_resend_is_refused(easy) || is_denied(easy, &address->addr))
         return CURL_SOCKET_BAD;
+    if (r->state.watched)
+        spt_signal_address(easy, &address->addr);
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
                     address->protocol);
     if (fd < 0) {
@@ -222,6 +225,8 @@ int spt_connect_on_ready(void *ud, char *peer, char *local, int peer_port, int l
     if (easy->abort.denial.reason)
         return CURL_PREREQFUNC_ABORT;
     begin_exchange(easy, now_ns);
+    if (r->state.watched)
+        spt_signal_connected(easy);
     spt_timeouts_enter(r, sends_body(easy) ? SPT_PHASE_SENDING : SPT_PHASE_WAITING, now_ns);
     return CURL_PREREQFUNC_OK;
 }

@@ -50,27 +50,42 @@ static bool is_given(const struct curl_slist *given, const char *name)
     return false;
 }
 
-/* An address needs no lookup. With a proxy, the proxy does the lookup, and libcurl that of the
- * proxy. */
+/* Returns true if a host is an IP address, which needs no lookup. An IPv6 one is in brackets. */
+static bool is_address(const char *name, size_t len)
+{
+    uint8_t v4[4];
+    char host[16];
+    if (name[0] == '[')
+        return true;
+    if (len >= sizeof host)
+        return false;
+    memcpy(host, name, len);
+    host[len] = '\0';
+    return inet_pton(AF_INET, host, v4) == 1;
+}
+
+/* With a proxy, the proxy does the lookup, and libcurl that of the proxy. */
 bool spt_dns_map_is_ours(const struct spt_dns_map *map, const char *name,
                          const struct spt_connection_options *options,
                          const struct curl_slist *given)
 {
-    uint8_t v4[4];
-    char host[16];
     if (!map->resolver || spt_connection_options_has_proxy(options) ||
         (options && options->unix_socket))
         return false;
-    size_t len = strcspn(name, ":");
-    if (name[0] == '[')
+    return !is_address(name, strcspn(name, ":")) && !is_given(given, name);
+}
+
+bool spt_dns_map_is_libcurls(const char *name, const struct spt_connection_options *options,
+                             const struct curl_slist *given)
+{
+    if (options && options->unix_socket)
         return false;
-    if (len < sizeof host) {
-        memcpy(host, name, len);
-        host[len] = '\0';
-        if (inet_pton(AF_INET, host, v4) == 1)
-            return false;
-    }
-    return !is_given(given, name);
+    if (!options || !options->proxy)
+        return !is_address(name, strcspn(name, ":")) && !is_given(given, name);
+    const char *scheme = strstr(options->proxy, "://");
+    const char *host = scheme ? scheme + 3 : options->proxy, *user = strrchr(host, '@');
+    host = user ? user + 1 : host;
+    return !is_address(host, strcspn(host, ":/"));
 }
 
 bool spt_dns_map_look_up(struct spt_dns_map *map, struct spt_lookup *lookup, const char *name)

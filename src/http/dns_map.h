@@ -45,6 +45,11 @@ bool spt_dns_map_is_ours(const struct spt_dns_map *map, const char *name,
                          const struct spt_connection_options *options,
                          const struct curl_slist *given);
 
+/* Returns true if libcurl looks up a host itself, unless it has the answer: that of `name`, or of a
+ * proxy. The host must be one that is not looked up here. */
+bool spt_dns_map_is_libcurls(const char *name, const struct spt_connection_options *options,
+                             const struct curl_slist *given);
+
 /* Looks up the host of `name`. Returns true if the lookup has completed, with or without success.
  * Otherwise returns false, and the lookup's on_done is called when it completes. */
 bool spt_dns_map_look_up(struct spt_dns_map *map, struct spt_lookup *lookup, const char *name);

@@ -10,6 +10,7 @@
 #include "http/easy.h"
 #include "http/request.h"
 #include "http/session.h"
+#include "http/signal.h"
 #include "http/state.h"
 #include "loop/loop.h"
 #include "loop/turn_budget.h"
@@ -29,17 +30,21 @@ static const struct spt_turn_budget *budget_of(const struct spt_driver *driver)
 static void admit(struct spt_session *session)
 {
     struct spt_request *r;
-    if (!spt_limiter_ready(&session->limiter))
+    if (!spt_limiter_ready(&session->limiter)) {
+        spt_signal_queued(session);
         return;
+    }
     uint64_t now_ns = spt_loop_now(session->driver->loop);
     bool unbounded = budget_of(session->driver)->until_ns == SPT_NEVER;
     for (int n = 0; unbounded || n < ADMITTED_AT_ONCE; n++) {
         if (!(r = spt_session_admit(session)))
-            return;
+            break;
         spt_attempt_admit(r, now_ns);
     }
     if (spt_limiter_ready(&session->limiter))
         spt_session_schedule(session);
+    else
+        spt_signal_queued(session);
 }
 
 static void complete(struct spt_session *session)
@@ -181,8 +186,8 @@ bool spt_driver_has_work(const struct spt_driver *driver)
 static void end_requests(struct spt_session *session, void (*end)(struct spt_request *))
 {
     struct spt_request *r;
-    while (!spt_list_is_empty(&session->in_flight))
-        end(SPT_OF(session->in_flight.next, struct spt_request, state.link));
+    while (!spt_list_is_empty(&session->requests.in_flight))
+        end(SPT_OF(session->requests.in_flight.next, struct spt_request, state.link));
     while ((r = spt_session_admit(session)))
         end(r);
 }

@@ -17,6 +17,7 @@
 #include "http/receive.h"
 #include "http/resend.h"
 #include "http/request.h"
+#include "http/signal.h"
 #include "http/state.h"
 #include "http/url.h"
 #include "septet/septet.h"
@@ -181,6 +182,13 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
         rc = set_addresses(easy, r);
     if (rc == CURLE_OK)
         rc = spt_connection_options_apply(r->connection, c);
+    easy->verbose.reports = (r->state.watched & SPT_SIGNALS_OF_SENDING) != 0;
+    if (easy->verbose.reports)
+        spt_receive_set_verbose(easy, true);
+    if (r->state.watched && r->state.signalled.lookup_by == SPT_LOOKUP_BY_LIBCURL) {
+        curl_easy_setopt(c, CURLOPT_RESOLVER_START_FUNCTION, spt_signal_on_resolve);
+        curl_easy_setopt(c, CURLOPT_RESOLVER_START_DATA, easy);
+    }
     bool pauses = r->high_water && SPT_HAS_QUIRK(easy->driver->quirks, HTTP2_PAUSE);
     if (r->connection && r->connection->http2 && !pauses)
         ask_for_http2(easy);
@@ -192,6 +200,8 @@ static void free_easy(struct spt_easy *easy)
     curl_easy_setopt(easy->curl, CURLOPT_NOSIGNAL, 1L); /* else libcurl touches SIGPIPE's handler */
     curl_easy_cleanup(easy->curl);
     spt_exchange_release(&easy->exchange);
+    spt_buf_release(&easy->verbose.shown.head);
+    spt_buf_release(&easy->verbose.shown.held);
     free(easy);
 }
 
@@ -206,6 +216,8 @@ static struct spt_easy *new_easy(struct spt_driver *driver)
         return NULL;
     }
     easy->driver = driver;
+    spt_buf_init(&easy->verbose.shown.head, SIZE_MAX / 2);
+    spt_buf_init(&easy->verbose.shown.held, SIZE_MAX / 2);
     spt_link_init(&easy->link);
     spt_link_init(&easy->connection.stall_link);
     spt_link_init(&easy->connection.connecting);

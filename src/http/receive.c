@@ -8,6 +8,7 @@
 #include "http/head.h"
 #include "http/quirks.h"
 #include "http/request.h"
+#include "http/signal.h"
 #include "http/state.h"
 #include "http/timeouts.h"
 #include "loop/loop.h"
@@ -50,8 +51,12 @@ static int on_debug(CURL *curl, curl_infotype type, char *text, size_t len, void
     struct spt_easy *easy = ud;
     if (type == CURLINFO_HEADER_IN)
         look_at_line(easy, text, len);
-    else if (type == CURLINFO_TEXT)
+    else if (type == CURLINFO_TEXT && easy->verbose.listens)
         listen_to(easy, text, len);
+    else if (type == CURLINFO_HEADER_OUT && easy->verbose.reports)
+        spt_signal_sent_head(easy, text, len);
+    else if (type == CURLINFO_DATA_OUT && easy->verbose.reports && !easy->request->upload)
+        spt_signal_sent_body(easy, text, len);
     return 0;
 }
 
@@ -69,7 +74,7 @@ static void peek_headers(struct spt_easy *easy, bool wanted)
     if (easy->verbose.peeking == wanted)
         return;
     easy->verbose.peeking = wanted;
-    if (!easy->verbose.listens)
+    if (!easy->verbose.listens && !easy->verbose.reports)
         spt_receive_set_verbose(easy, wanted);
 }
 
@@ -89,6 +94,8 @@ static bool note_response(struct spt_easy *easy)
     int status = easy->head.status;
     if (!easy->exchange.follow && !spt_response_read_redirect(t, status))
         return false;
+    if (SPT_SIGNAL_IS_WANTED(r, HEADERS) && !easy->exchange.follow)
+        spt_signal(r, SPT_SIGNAL_HEADERS, t->head.data, t->head.len);
     if (easy->exchange.follow || (r->follows_redirects && t->redirect_url)) {
         spt_timeouts_discard(r, spt_loop_now(easy->driver->loop));
         return true;

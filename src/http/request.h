@@ -20,6 +20,7 @@ struct spt_easy;
 struct spt_headers;
 struct spt_limiter_queue;
 struct spt_session;
+struct spt_signal;
 struct spt_url_checker;
 struct spt_url_origin;
 
@@ -37,6 +38,28 @@ struct spt_request_events {
     /* called before on_done; may be NULL. The head of a streamed response is complete, more of its
      * body is available, or bytes of the upload were taken. */
     void (*on_progress)(struct spt_request *);
+    /* called for each signal that the request is watched for, from anywhere; may only record it,
+     * and may not end the request */
+    void (*on_signal)(struct spt_request *, const struct spt_signal *);
+};
+
+/* Where the address of a connection comes from. */
+enum spt_lookup_by {
+    SPT_LOOKUP_BY_NOBODY,  /* it needs none: it was given, or the name means it */
+    SPT_LOOKUP_BY_US,      /* our resolver */
+    SPT_LOOKUP_BY_LIBCURL, /* libcurl asks the system, if it has no answer */
+};
+
+/* What was signalled of a watched request; private to signal.c. */
+struct spt_signalled {
+    struct spt_link newcomer;     /* in its session's, until it is admitted or found to wait */
+    enum spt_lookup_by lookup_by; /* of its connections */
+    bool queued;                  /* waits in the queue */
+    bool creating;                /* a connection is made for it */
+    bool opened;                  /* ... and a socket was opened */
+    bool resolving;               /* a lookup has begun and not ended */
+    bool resolved;                /* the name was looked up for this connection */
+    bool headers_sent;            /* of this exchange */
 };
 
 /* The state of a started request; private to src/http. */
@@ -54,6 +77,8 @@ struct spt_request_state {
     uint64_t poll_barrier;
     struct spt_timer timer;
     void (*on_timeout)(struct spt_request *, const char *reason); /* set by attempt.c */
+    unsigned watched; /* bits of enum spt_signal_type, for on_signal; set by the caller */
+    struct spt_signalled signalled; /* valid if it is watched */
 };
 
 /* One attempt. The caller owns the struct, which it zeroes before it fills it in. What the struct

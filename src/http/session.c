@@ -297,7 +297,8 @@ int spt_session_new(struct spt_session **out, struct spt_driver *driver,
     session->driver = driver;
     session->due.at_ns = SPT_NEVER;
     spt_link_init(&session->pending);
-    spt_link_init(&session->in_flight);
+    spt_link_init(&session->requests.in_flight);
+    spt_link_init(&session->requests.newcomers);
     spt_jar_init(&session->jar);
     session->keeps_cookies = config->cookies;
     rc = spt_limiter_init(&session->limiter, config->limit, config->limit_per_host);

@@ -78,6 +78,11 @@ struct spt_session_connections {
     bool capped; /* a further connection evicts the oldest idle one */
 };
 
+struct spt_session_requests {
+    struct spt_link in_flight; /* admitted */
+    struct spt_link newcomers; /* watched, started and neither admitted nor known to wait */
+};
+
 struct spt_session {
     struct spt_driver *driver;
     CURLM *multi; /* NULL once closed */
@@ -91,8 +96,8 @@ struct spt_session {
     struct spt_policy *policy; /* owned; NULL if everything is allowed */
     struct spt_link link;      /* in the driver's sessions */
     struct spt_link pending;   /* in the queue of sessions */
-    struct spt_link in_flight; /* admitted requests */
-    unsigned paused;           /* number of them that receive nothing until read */
+    struct spt_session_requests requests;
+    unsigned paused; /* number of them that receive nothing until read */
     struct spt_session_connections connections;
     struct spt_session_due due;
 };
@@ -132,10 +137,18 @@ struct spt_sent {
     curl_off_t body_bytes; /* at the last check */
 };
 
+/* What was sent of an exchange that is watched for it. */
+struct spt_shown {
+    struct spt_buf head; /* the request's lines so far */
+    struct spt_buf held; /* bytes of a body that libcurl took before it had sent the lines */
+};
+
 /* The uses of libcurl's verbose mode. */
 struct spt_verbose {
-    bool peeking; /* libcurl shows the next header line before it reads it */
-    bool listens; /* libcurl reports streams and refusals */
+    bool peeking;           /* libcurl shows the next header line before it reads it */
+    bool listens;           /* libcurl reports streams and refusals */
+    bool reports;           /* libcurl shows what it has sent */
+    struct spt_shown shown; /* emptied at the start of an exchange */
 };
 
 /* What is restored after an interim response. */

@@ -3,8 +3,11 @@
  * bytes move no timer. */
 #include "http/timeouts.h"
 
+#include <string.h>
+
 #include "base/time.h"
 #include "http/request.h"
+#include "http/signal.h"
 #include "http/state.h"
 #include "loop/loop.h"
 
@@ -67,10 +70,21 @@ static void arm(struct spt_request *r)
         spt_timer_start(r->state.session->driver->timers, &r->state.timer, due_ns, on_limit);
 }
 
+static void set_phase(struct spt_request *r, enum spt_phase phase)
+{
+    bool changes = phase != r->state.phase;
+    r->state.phase = phase;
+    if (!changes || !SPT_SIGNAL_IS_WANTED(r, PHASE))
+        return;
+    /* whether its name is looked up is not known yet, and is a signal of its own */
+    const char *word = phase == SPT_PHASE_RESOLVING ? "admitted" : spt_phase_name(phase);
+    spt_signal(r, SPT_SIGNAL_PHASE, word, strlen(word));
+}
+
 void spt_timeouts_enter(struct spt_request *r, enum spt_phase phase, uint64_t now_ns)
 {
     struct spt_response *t = r->response;
-    r->state.phase = phase;
+    set_phase(r, phase);
     if (t)
         t->stamps.phase_ns = t->stamps.byte_ns = now_ns;
     arm(r);
@@ -78,7 +92,7 @@ void spt_timeouts_enter(struct spt_request *r, enum spt_phase phase, uint64_t no
 
 void spt_timeouts_resume(struct spt_request *r, enum spt_phase phase, uint64_t since_ns)
 {
-    r->state.phase = phase;
+    set_phase(r, phase);
     r->response->stamps.phase_ns = since_ns;
     arm(r);
 }
@@ -113,7 +127,7 @@ static void check_upload_progress(struct spt_request *r, uint64_t now_ns)
     curl_off_t sent = 0;
     curl_easy_getinfo(r->state.easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
     if (spt_request_is_sent(r, sent)) {
-        r->state.phase = SPT_PHASE_WAITING;
+        set_phase(r, SPT_PHASE_WAITING);
         t->stamps.phase_ns = t->stamps.byte_ns;
     } else if (sent > r->state.easy->sent.body_bytes) {
         t->stamps.byte_ns = now_ns;

@@ -257,7 +257,7 @@ describe("http.42 hooks and records:", function()
       return response.body
     end)
     local has_head = false
-    traces("start 200", "200", {}, function(session, hooks)
+    traces("start cancelled", "cancelled", {}, function(session, hooks)
       local response <close> = session:stream("GET", origin.url .. "/stall?after=10&length=100",
         { trace = hooks })
       has_head = true

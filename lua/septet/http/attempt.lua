@@ -36,7 +36,9 @@ local core_http, core_stream, setmetatable = core.http, core.http_stream, setmet
 ---@field streams boolean|nil true if the body is streamed
 ---@field insecure boolean|nil true if certificates are not checked
 ---@field deadline number|nil instant of the total timeout
----@field traced septet.Traced|nil what reports the request's end to its hooks
+---@field traced septet.Traced|nil what reports the request's signals and its end to its hooks
+---@field number integer|nil of the request, once it may take several attempts
+---@field resends integer number of attempts that were sent
 ---@field attempts integer|nil number of the latest attempt, if it may be retried
 local Attempt = {}
 Attempt.__index = Attempt
@@ -53,7 +55,7 @@ function Attempt.new(session, method, target, streams, deadline)
     headers = session.headers, list = session.list, core_options = session.core_options,
     without_credentials = session.without_credentials, redirects = session.redirects,
     redirect_headers = session.redirect_headers, policy = session.retries, streams = streams,
-    insecure = session.connection.insecure, deadline = deadline }, Attempt)
+    insecure = session.connection.insecure, deadline = deadline, resends = 0 }, Attempt)
 end
 
 --- Applies the options of the request.
@@ -108,9 +110,10 @@ function Attempt:check_headers()
   if self.list ~= self.session.list then self.headers = headers.checked(self.list) end
 end
 
---- Sets what reports the request's end to its hooks.
+--- Sets what reports the request's signals and its end to its hooks.
+---@param traced septet.Traced
 function Attempt:report_to(traced)
-  self.traced = traced
+  self.traced, self.number = traced, traced.id
 end
 
 --- Starts the total timeout.
@@ -135,12 +138,15 @@ end
 -- Sends the attempt. With a retry policy it is streamed, as its head decides whether it is retried.
 local function send(self, body)
   local session, left, no_follow = self.session.handle, seconds_left(self), self.redirects == 0
+  local traced, resend = self.traced, self.resends
+  if traced then traced:begin(self, self.policy ~= nil) end
+  self.resends = resend + 1
   if self.streams or self.policy then
     return core_stream(session, self.core_options, self.headers, self.method, self.url, body,
-      left, nil, no_follow, not self.streams)
+      left, traced, no_follow, self.number, resend, not self.streams)
   end
   return core_http(session, self.core_options, self.headers, self.method, self.url, body, left,
-    self.traced, no_follow)
+    traced, no_follow, self.number, resend)
 end
 
 local function run_once(self)
@@ -178,6 +184,7 @@ end
 -- bodies of earlier responses are not read.
 local function run_with_retries(self)
   self.session.budget.earn(self.url, self.policy)
+  self.number = self.number or core.http_number()
   local ok, result, traceback = core.try(run_once, self)
   for attempts = 1, math.huge do
     local err = not ok and result or nil
@@ -187,6 +194,7 @@ local function run_with_retries(self)
     local delay = retry_delay(self, attempts, ok and result or nil, err)
     if not delay then
       if ok and not self.streams then ok, result, traceback = gather(result) end
+      if self.traced then self.traced:release(not ok) end
       if ok then return result end
       if attempts > 1 and core.is(result, "HttpError") then result.attempts = attempts end
       core.raise(result, traceback)
@@ -216,6 +224,13 @@ local function keep_headers(self, keep)
     end
   end
   self.list, self.headers = kept, core.http_headers(kept)
+end
+
+--- Notes that a response has come for an earlier attempt of the request.
+---@param result septet.Response
+function Attempt:follows(result)
+  self.number = self.number or result.head:number()
+  self.resends = math.max(self.resends, 1)
 end
 
 --- Changes to the attempt that follows a redirect. Raises HttpError{code="redirect"} if that is

@@ -10,7 +10,7 @@ local request = {}
 
 -- Local for speed: measured by bench/http.py.
 local core_http, response_meta = core.http, response.meta
-local rawget, setmetatable = rawget, setmetatable
+local rawget, setmetatable, host_hooks = rawget, setmetatable, hooks.host
 
 -- Follows the redirects of a response that `attempt` led to.
 local function follow(attempt, result)
@@ -18,6 +18,7 @@ local function follow(attempt, result)
   while result.redirect_url and attempt.redirects > 0 do
     history[#history + 1] = result
     if attempt.streams then result:close() end
+    attempt:follows(result)
     attempt:redirect(result, #history)
     session.redirected = session.redirected + 1
     result = attempt:run()
@@ -33,22 +34,16 @@ local function perform(attempt)
   return follow(attempt, result)
 end
 
--- Like perform(), but reports the end to the hooks. The core does not see every end: it misses a
--- refused redirect, and a task cancelled before it could start.
+-- Like perform(), but reports the end to the hooks, unless the core has reported it. It misses a
+-- refused redirect, and a task cancelled before it could start, and may find no memory.
 local function perform_traced(attempt)
   local traced = attempt.traced
   local ok, result, traceback = core.try(perform, attempt)
   if not ok then
-    local cancelled = core.is(result, "Cancelled")
-    traced:ended(core.now(), nil, not cancelled and result or nil, cancelled)
+    traced:fail(result)
     core.raise(result, traceback)
   end
-  if attempt.streams then
-    result.stream:trace(traced) -- which reports the end later
-  else
-    -- The core has reported it already, unless more attempts could have followed.
-    traced:ended(core.now(), result.status)
-  end
+  if not attempt.streams then traced:finish(result.status) end
   return result
 end
 
@@ -79,7 +74,7 @@ end
 ---@param streams boolean|nil true: returns once the head has arrived
 ---@return septet.Response|septet.StreamedResponse
 function request.run(session, method, target, options, streams)
-  if not options and session.plain and not streams then
+  if not options and session.plain and not streams and not host_hooks[1] then
     return perform_plain(session, method, target)
   end
   local attempt = Attempt.new(session, method, url.join(session.base_url, target), streams)
@@ -88,7 +83,7 @@ function request.run(session, method, target, options, streams)
     total = attempt:override(options, method:lower())
     own_trace = hooks.check(options.trace)
   end
-  local traced = session.trace or own_trace
+  local traced = session.trace or own_trace or host_hooks[1]
   if traced then hooks.start(attempt, session.trace, own_trace) end
   attempt:limit(total)
   return (traced and perform_traced or perform)(attempt)

@@ -59,7 +59,10 @@ local function cut(line, first)
   return line:sub(first, last)
 end
 
-local function parse_headers(raw)
+--- Parses the status line and the header lines of a head.
+---@param raw string
+---@return septet.Headers
+function response.parse_headers(raw)
   local lines = {}
   for line in raw:gmatch("[^\r\n]+") do
     local name, first = line:match("^([^:%s]+):[ \t]*()")
@@ -88,7 +91,7 @@ local Response = { attempts = 1 }
 
 -- Fields that are made on first access.
 local lazy = {
-  headers = function(self) return parse_headers(self.head:lines()) end,
+  headers = function(self) return response.parse_headers(self.head:lines()) end,
   times = function(self) return self.head:times() end,
   reason = function(self) return self.head:lines():match("^%S+ %d+ ?([^\r\n]*)") or "" end,
   version = function(self) return self.head:version() end,

@@ -26,9 +26,6 @@
 #include "op/http/session.h"
 #include "op/http/upload_handle.h"
 
-/* registry: key -> object with the hooks of a request; weak: the caller keeps it */
-#define HOOKS "septet.http.hooks"
-
 enum { CALLS_MAX = 256 }; /* idle calls kept in the pool */
 
 /* --- arguments --- */
@@ -61,6 +58,8 @@ void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args
         spt_error_usage(L, "the session is closed");
     if (strlen(args->url) != url_len || strlen(args->method) != method_len)
         spt_error_usage(L, "a NUL in the URL or the method");
+    args->number.request = (uint32_t)luaL_optinteger(L, SPT_HTTP_ARG_NUMBER, 0);
+    args->number.resend = (uint16_t)luaL_optinteger(L, SPT_HTTP_ARG_RESEND, 0);
     if (total != SPT_NEVER)
         args->deadline_ns = spt_timer_instant(spt_sched_clock(env->sched), total);
 }
@@ -99,6 +98,7 @@ static void fill(struct spt_request *r, const struct spt_http_args *args)
     r->max_body = options->max_body;
     r->timeouts = &options->timeouts;
     r->deadline_ns = args->deadline_ns;
+    r->state.watched = args->wanted ? args->wanted | SPT_SIGNALS_OF_CONNECTIONS : 0;
 }
 
 struct spt_http_call *spt_http_call_new(struct spt_http_pool *pool,
@@ -109,12 +109,18 @@ struct spt_http_call *spt_http_call_new(struct spt_http_pool *pool,
         return NULL;
     call->pool = pool;
     call->owner = owner;
-    call->cancelled = false;
+    call->end = (struct spt_http_end){0};
     call->deferred.run = NULL;
-    call->hooks = call->anchored = NULL;
+    call->hooks.key = call->anchored = NULL;
+    call->hooks.end_due = false;
     call->account = NULL;
     call->place = 0;
     call->ref = ++pool->sched->counts.refs;
+    call->number = args->number;
+    if (!args->number.request)
+        call->number.request = call->ref;
+    if (args->wanted)
+        spt_signal_log_reset(&call->hooks.log, args->wanted);
     fill(&call->request, args);
     return call;
 }
@@ -186,6 +192,7 @@ static void recycle(struct spt_http_call *call)
     else
         spt_request_release(&call->request);
     if (!driver || pool->n == CALLS_MAX) {
+        spt_signal_log_release(&call->hooks.log);
         free(call);
         return;
     }
@@ -205,12 +212,13 @@ void spt_http_call_release(struct spt_http_call *call)
 
 /* --- the end --- */
 
-void spt_http_call_set_response(lua_State *L, const struct spt_request *r)
+void spt_http_call_set_response(lua_State *L, const struct spt_http_call *call)
 {
+    const struct spt_request *r = &call->request;
     const struct spt_response *t = r->response;
     lua_pushinteger(L, t->status);
     lua_setfield(L, -2, "status");
-    spt_header_block_push(L, r);
+    spt_header_block_push(L, r, call->number.request);
     lua_setfield(L, -2, "head");
     if (t->redirect_url) {
         lua_pushstring(L, t->redirect_url);
@@ -236,59 +244,43 @@ int spt_http_call_raise(lua_State *L, const struct spt_http_call *call, int stat
     return luaL_error(L, "%s", septet_strerror(status));
 }
 
-void spt_http_call_set_hooks(lua_State *L, int index, const void *key)
-{
-    lua_pushvalue(L, index);
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, HOOKS);
-    lua_insert(L, -2); // stack: registered, hooks
-    lua_rawsetp(L, -2, key);
-    lua_pop(L, 1);
-}
-
-/* Calls `hooks:ended(time, status, error, cancelled, redirected)`. */
-static int deliver_protected(lua_State *L)
-{
-    struct spt_http_call *call = lua_touserdata(L, 1);
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, HOOKS);
-    if (lua_rawgetp(L, -1, call->hooks) == LUA_TNIL)
-        return 0;
-    lua_getfield(L, -1, "ended");
-    lua_insert(L, -2);
-    lua_pushnumber(L, spt_time_seconds(call->t_end_ns));
-    lua_pushinteger(L, response_of(&call->request)->status);
-    if (call->request.failure.code)
-        spt_http_failure_push(L, &call->request);
-    else
-        lua_pushnil(L);
-    lua_pushboolean(L, call->cancelled);
-    lua_pushboolean(L, response_of(&call->request)->redirect_url != NULL);
-    lua_call(L, 6, 0);
-    return 0;
-}
-
-static int call_hooks(struct spt_http_call *call, lua_State *L)
-{
-    lua_pushcfunction(L, deliver_protected);
-    lua_pushlightuserdata(L, call);
-    return lua_pcall(L, 1, 0, 0);
-}
-
-/* Delivers the end to the hooks, unless the host ends. Runs on the main state, before the waiting
- * task is resumed. */
+/* Delivers what is due to the hooks, unless the host ends. Runs on the main state, before the
+ * waiting task is resumed. */
 static void deliver(struct spt_deferred *deferred, lua_State *L)
 {
     struct spt_http_call *call = SPT_OF(deferred, struct spt_http_call, deferred);
-    if (call->pool->env->driver && call_hooks(call, L) != LUA_OK) {
+    if (call->pool->env->driver &&
+        !spt_http_hooks_deliver(L, &call->hooks, &call->request, &call->end)) {
         struct spt_sched *s = call->pool->sched;
         const char *message = lua_tostring(L, -1);
         s->hooks.warn(s->hooks.ud, message ? message : "a trace hook failed");
         lua_pop(L, 1);
     }
     call->deferred.run = NULL;
-    if (call->anchored)
+    if (call->end.reached && call->anchored)
         spt_anchor_release(L, call->anchored);
     if (!call->owner)
         recycle(call);
+}
+
+/* Schedules delivery to the hooks, unless it is scheduled or under way. */
+static void schedule_delivery(struct spt_http_call *call)
+{
+    if (call->deferred.run)
+        return;
+    spt_link_init(&call->deferred.link);
+    call->deferred.run = deliver;
+    spt_sched_defer(call->pool->sched, &call->deferred);
+}
+
+void spt_http_call_on_signal(struct spt_request *request, const struct spt_signal *signal)
+{
+    struct spt_http_call *call = SPT_OF(request, struct spt_http_call, request);
+    if (!call->hooks.key)
+        return;
+    spt_signal_log_add(&call->hooks.log, signal);
+    if (spt_signal_log_has_next(&call->hooks.log))
+        schedule_delivery(call);
 }
 
 static int32_t us(int64_t ns)
@@ -321,8 +313,8 @@ static void record(const struct spt_http_call *call)
     const struct spt_request *r = &call->request;
     const struct spt_response *response = response_of(r);
     const struct spt_times *times = &response->times;
-    int64_t total_ns = (int64_t)(call->t_end_ns - call->t_start_ns);
-    const char *code = call->cancelled ? "cancelled" : r->failure.code;
+    int64_t total_ns = (int64_t)(call->end.t_ns - call->t_start_ns);
+    const char *code = call->end.cancelled ? "cancelled" : r->failure.code;
     if (!tr->ring)
         return;
     struct spt_trace_transfer x = {
@@ -348,25 +340,22 @@ static void record(const struct spt_http_call *call)
     spt_trace_xfer(tr, call->t_start_ns, call->task, call->ref, &x);
 }
 
-void spt_http_call_deliver(struct spt_http_call *call)
-{
-    spt_link_init(&call->deferred.link);
-    call->deferred.run = deliver;
-    spt_sched_defer(call->pool->sched, &call->deferred);
-}
-
 void spt_http_call_ended(struct spt_http_call *call)
 {
     struct spt_sched *s = call->pool->sched;
-    call->t_end_ns = spt_sched_clock(s);
+    call->end.t_ns = spt_sched_clock(s);
     count_end(call);
     record(call);
     if (call->request.upload)
         spt_upload_handle_on_done(&call->request);
-    if (call->hooks)
-        spt_http_call_deliver(call);
-    else if (call->anchored)
+    call->end.reached = true;
+    if (call->hooks.key) {
+        spt_signal_log_close(&call->hooks.log, call->end.t_ns);
+        call->hooks.end_due = true;
+        schedule_delivery(call);
+    } else if (call->anchored) {
         spt_anchor_release(s->main, call->anchored);
+    }
 }
 
 /* Frees the idle calls. */
@@ -376,6 +365,7 @@ static void on_host_end(struct spt_resource *resource)
     for (struct spt_link *l; (l = spt_list_pop(&pool->idle));) {
         struct spt_http_call *call = SPT_OF(l, struct spt_http_call, link);
         spt_request_release(&call->request);
+        spt_signal_log_release(&call->hooks.log);
         free(call);
     }
     pool->n = 0;
@@ -390,11 +380,6 @@ struct spt_http_pool *spt_http_pool_new(lua_State *L, struct spt_env *env)
     spt_link_init(&pool->resource.link);
     spt_env_add(env, &pool->resource);
     lua_rawsetp(L, LUA_REGISTRYINDEX, pool); /* as a call may outlive the functions */
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, HOOKS);
-    lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "v");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
-    lua_pop(L, 1);
+    spt_http_hooks_open(L);
     return pool;
 }

@@ -13,6 +13,7 @@
 #include "core/sched.h"
 #include "http/request.h"
 #include "op/env.h"
+#include "op/http/call_hooks.h"
 
 struct spt_account;
 struct spt_headers;
@@ -21,19 +22,26 @@ struct spt_http_pool;
 struct spt_session_handle;
 struct spt_upload_handle;
 
+/* Which attempt of which request a call is. */
+struct spt_http_number {
+    uint32_t request; /* the same for its redirects and retries */
+    uint16_t resend;  /* number of attempts before this one */
+};
+
 struct spt_http_call {
     struct spt_link link;         /* in the pool while idle */
-    struct spt_deferred deferred; /* delivers the end of the request to its hooks */
+    struct spt_deferred deferred; /* delivers signals and the end of the request to its hooks */
     /* userdata to unanchor after the end was delivered; NULL for none */
     const void *anchored;
-    uint64_t t_start_ns, t_end_ns;
+    uint64_t t_start_ns;
+    struct spt_http_end end;
     uint64_t place; /* line of the script, at trace level 2 */
     uint32_t task, ref;
-    bool cancelled;
+    struct spt_http_number number;
     struct spt_http_pool *pool;
     struct spt_account *account; /* borrowed; counts the request while it is in flight */
-    const void *hooks; /* key of the request's hooks in the registry; NULL if it has none */
-    void *owner;       /* the operation or stream; NULL once detached */
+    struct spt_http_hooks hooks;
+    void *owner; /* the operation or stream; NULL once detached */
     struct spt_request request;
 };
 
@@ -46,7 +54,9 @@ struct spt_http_args {
     const char *body;
     size_t body_len; /* bytes */
     struct spt_upload_handle *upload;
-    uint64_t deadline_ns; /* 0 for none */
+    uint64_t deadline_ns;          /* 0 for none */
+    unsigned wanted;               /* bits of the signals that its hooks want */
+    struct spt_http_number number; /* all zero for a new request */
 };
 
 /* The indices of the arguments of http() and http_stream(). */
@@ -61,6 +71,8 @@ enum {
     SPT_HTTP_ARG_HOOKS,
     SPT_HTTP_ARGS_KEPT = SPT_HTTP_ARG_HOOKS, /* number of those that a stream keeps alive */
     SPT_HTTP_ARG_NO_FOLLOW,
+    SPT_HTTP_ARG_NUMBER,
+    SPT_HTTP_ARG_RESEND,
     SPT_HTTP_ARG_WHOLE, /* of http_stream() only */
 };
 
@@ -83,8 +95,8 @@ static inline void spt_http_add_functions(lua_State *L, struct spt_env *env,
     luaL_setfuncs(L, functions, 2);
 }
 
-/* Reads (session, options, headers, method, url, body, timeout) from the stack. The last two may be
- * nil or absent, because a waiting task with fewer values keeps a smaller stack. Raises Usage. */
+/* Reads the arguments of http() from the stack. Those from the body on may be nil or absent,
+ * because a waiting task with fewer values keeps a smaller stack. Raises Usage. */
 void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args *args);
 
 /* Raises LimitExceeded if the running task may not have another request in flight. */
@@ -100,18 +112,14 @@ struct spt_http_call *spt_http_call_new(struct spt_http_pool *pool,
 int spt_http_call_start(struct spt_http_call *call, const struct spt_session_handle *handle,
                         const struct spt_task *task);
 
+/* Takes a signal of the request: an on_signal. */
+void spt_http_call_on_signal(struct spt_request *request, const struct spt_signal *signal);
+
 /* Records the end of the request in the trace, and schedules its delivery to the hooks. */
 void spt_http_call_ended(struct spt_http_call *call);
 
-/* Schedules delivery of the request's end to its hooks. */
-void spt_http_call_deliver(struct spt_http_call *call);
-
 /* Detaches the owner and releases the call; NULL is a no-op. */
 void spt_http_call_release(struct spt_http_call *call);
-
-/* Registers the object at `index` under `key`, with a weak reference. Its method `ended` passes the
- * end of the request on to the hooks. */
-void spt_http_call_set_hooks(lua_State *L, int index, const void *key);
 
 /* Records the line of the script that makes the call, at trace level 2. */
 void spt_http_call_set_place(lua_State *L, struct spt_http_call *call);
@@ -125,6 +133,6 @@ int spt_http_call_raise(lua_State *L, const struct spt_http_call *call, int stat
 
 /* Sets the fields that every response has in the table on top of the stack: status, head, and
  * redirect_url and url if there are any. Raises out of memory. */
-void spt_http_call_set_response(lua_State *L, const struct spt_request *r);
+void spt_http_call_set_response(lua_State *L, const struct spt_http_call *call);
 
 #endif

@@ -18,6 +18,7 @@
 /* The head and the connection of a response, decoded on request. */
 struct head {
     struct spt_times times;
+    uint32_t number; /* of the request */
     int version;     /* 10, 11, 20 */
     char method[20]; /* truncated; no method in use is as long */
     bool reused, insecure;
@@ -31,12 +32,13 @@ bool spt_header_block_is_insecure(const struct spt_request *r)
     return r->connection && r->connection->insecure && strncasecmp(r->url, "https:", 6) == 0;
 }
 
-void spt_header_block_push(lua_State *L, const struct spt_request *r)
+void spt_header_block_push(lua_State *L, const struct spt_request *r, uint32_t number)
 {
     const struct spt_response *t = r->response;
     size_t peer_len = strlen(t->peer.address);
     struct head *head = lua_newuserdatauv(L, sizeof *head + t->head.len + peer_len, 0);
     head->times = t->times;
+    head->number = number;
     head->version = t->version;
     size_t len = strnlen(r->method, sizeof head->method - 1);
     memcpy(head->method, r->method, len);
@@ -107,9 +109,21 @@ static int l_head_times(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg methods[] = {{"lines", l_head_lines},           {"times", l_head_times},
-                                   {"version", l_head_version},       {"method", l_head_method},
-                                   {"connection", l_head_connection}, {NULL, NULL}};
+/* head:number(): returns the number of the request. */
+static int l_head_number(lua_State *L)
+{
+    struct head *head = luaL_checkudata(L, 1, META);
+    lua_pushinteger(L, head->number);
+    return 1;
+}
+
+static const luaL_Reg methods[] = {{"number", l_head_number},
+                                   {"lines", l_head_lines},
+                                   {"times", l_head_times},
+                                   {"version", l_head_version},
+                                   {"method", l_head_method},
+                                   {"connection", l_head_connection},
+                                   {NULL, NULL}};
 
 void spt_open_http_header_block(lua_State *L, struct spt_env *env)
 {

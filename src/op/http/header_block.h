@@ -5,11 +5,12 @@
 
 #include <lua.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct spt_request;
 
-/* Pushes the header block of a response as a userdata. */
-void spt_header_block_push(lua_State *L, const struct spt_request *r);
+/* Pushes the header block of a response to a request with this number, as a userdata. */
+void spt_header_block_push(lua_State *L, const struct spt_request *r, uint32_t number);
 
 /* Returns true for an https request with certificate verification disabled. */
 bool spt_header_block_is_insecure(const struct spt_request *r);

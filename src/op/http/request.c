@@ -9,6 +9,7 @@
 #include "core/op.h"
 #include "core/task.h"
 #include "http/attempt.h"
+#include "http/signal.h"
 #include "op/http/call.h"
 #include "op/http/failure.h"
 #include "op/http/openers.h"
@@ -37,7 +38,8 @@ static void on_done(struct spt_request *request)
     septet_op_done(&http->op, request->failure.code ? SEPTET_EHTTP : SEPTET_OK);
 }
 
-static const struct spt_request_events events = {.on_done = on_done, .on_progress = on_progress};
+static const struct spt_request_events events = {
+    .on_done = on_done, .on_progress = on_progress, .on_signal = spt_http_call_on_signal};
 
 static int http_start(septet_op *op)
 {
@@ -45,7 +47,7 @@ static int http_start(septet_op *op)
     const struct spt_task *task = op->task;
     int rc = spt_http_call_start(http->call, http->handle, task);
     if (rc != SEPTET_OK) { /* the await raises immediately, so no deferred event is sent */
-        http->call->hooks = NULL;
+        http->call->hooks.key = NULL;
         spt_http_call_ended(http->call);
     }
     return rc;
@@ -55,7 +57,7 @@ static void http_cancel(septet_op *op)
 {
     struct spt_http_call *call = ((struct http_op *)op)->call;
     spt_attempt_cancel(&call->request);
-    call->cancelled = true;
+    call->end.cancelled = true;
     spt_http_call_ended(call);
 }
 
@@ -78,7 +80,7 @@ static int http_push(septet_op *op, lua_State *L)
     lua_createtable(L, 0, 4); /* body, status, head, url; a redirect_url makes it grow */
     lua_pushlstring(L, t->body.buf.data ? t->body.buf.data : "", t->body.buf.len);
     lua_setfield(L, -2, "body");
-    spt_http_call_set_response(L, r);
+    spt_http_call_set_response(L, call);
     return 1;
 }
 
@@ -98,12 +100,14 @@ static const septet_op_type http_type = {
     .describe = http_describe,
 };
 
-/* http(session, options, headers, method, url, body, timeout, hooks, no_follow): waits for the
- * response and returns {status, body, head, redirect_url, url}. The body of a redirect is read only
- * with `no_follow`. `options` is from http_options() and `headers` from http_headers(). `body` (a
- * string or an upload) and `timeout` (seconds, for this attempt including its time in the queue)
- * may be nil. `hooks` is a table or nil; its method `ended` is called at the end. Raises
- * HttpError. */
+/* http(session, options, headers, method, url, body, timeout, hooks, no_follow, number, resend):
+ * waits for the response and returns {status, body, head, redirect_url, url}. The body of a
+ * redirect is read only with `no_follow`. `options` is from http_options() and `headers` from
+ * http_headers(). `body` (a string or an upload) and `timeout` (seconds, for this attempt including
+ * its time in the queue) may be nil. `hooks` is a table or nil; its method `signal` is called for
+ * each signal among its `wanted`, and `ended` at the end. `number` is that of the request, from
+ * http_number() or from the head of its first response, and `resend` how many attempts of it came
+ * before; both may be nil. Raises HttpError. */
 static int l_http(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
@@ -114,7 +118,7 @@ static int l_http(lua_State *L)
          no_follow = lua_toboolean(L, SPT_HTTP_ARG_NO_FOLLOW);
     struct http_op *http = (struct http_op *)spt_op_new(L, s, &http_type);
     if (hooked)
-        spt_http_call_set_hooks(L, SPT_HTTP_ARG_HOOKS, http);
+        args.wanted = spt_http_hooks_set(L, SPT_HTTP_ARG_HOOKS, http);
     if (spt_op_check_cancelled(s))
         return spt_op_await_cancelled(L, &http->op);
     spt_http_call_check_limit(L, s);
@@ -124,14 +128,35 @@ static int l_http(lua_State *L)
     http->call = call;
     http->handle = args.handle;
     http->op.ref = call->ref;
-    call->hooks = hooked ? http : NULL;
+    call->hooks.key = hooked ? http : NULL;
     call->request.follows_redirects = !no_follow;
     call->request.events = &events;
     spt_http_call_set_place(L, call);
     return spt_op_wait(L, &http->op, false);
 }
 
-static const luaL_Reg functions[] = {{"http", l_http}, {NULL, NULL}};
+/* http_number(): returns a number for a request that may take several attempts. */
+static int l_http_number(lua_State *L)
+{
+    lua_pushinteger(L, ++spt_env(L)->sched->counts.refs);
+    return 1;
+}
+
+/* http_signals(): returns the names of the signals, in the order of their bits in `wanted`. */
+static int l_http_signals(lua_State *L)
+{
+    lua_createtable(L, SPT_SIGNALS, 0);
+    for (int i = 0; i < SPT_SIGNALS; i++) {
+        lua_pushstring(L, spt_signal_name((enum spt_signal_type)i));
+        lua_rawseti(L, -2, i + 1);
+    }
+    return 1;
+}
+
+static const luaL_Reg functions[] = {{"http", l_http},
+                                     {"http_number", l_http_number},
+                                     {"http_signals", l_http_signals},
+                                     {NULL, NULL}};
 
 void spt_open_http(lua_State *L, struct spt_env *env)
 {

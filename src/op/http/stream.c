@@ -40,6 +40,13 @@ static void end_wait(struct spt_stream *stream, int status)
         septet_op_done(&waiter->op, status);
 }
 
+/* Returns true if a stream that is closed now is closed by a cancellation: before its head was
+ * returned, or because its scope was cancelled. */
+static bool is_cancelled(const struct spt_stream *stream)
+{
+    return !stream->opened || stream->scope->cancel_pending;
+}
+
 /* Cancels the request if it has not ended, and releases the call with its buffers. A waiting read
  * completes with SEPTET_ECLOSED. */
 static void close_stream(struct spt_stream *stream)
@@ -50,9 +57,10 @@ static void close_stream(struct spt_stream *stream)
     stream->call = NULL;
     spt_link_remove(&stream->host_resource.link);
     if (!stream->ended) {
+        call->end.cancelled = is_cancelled(stream);
         leave_scope(stream);
         spt_attempt_cancel(&call->request);
-        call->cancelled = !stream->opened;
+        call->end.incomplete = !call->end.cancelled;
         spt_http_call_ended(call);
     }
     spt_http_call_release(call);
@@ -96,7 +104,8 @@ static void on_done(struct spt_request *request)
     end_wait(stream, request->failure.code && !headed ? SEPTET_EHTTP : SEPTET_OK);
 }
 
-static const struct spt_request_events events = {.on_done = on_done, .on_progress = on_progress};
+static const struct spt_request_events events = {
+    .on_done = on_done, .on_progress = on_progress, .on_signal = spt_http_call_on_signal};
 
 /* --- waiting for the head --- */
 
@@ -110,6 +119,7 @@ static int open_start(septet_op *op)
         return rc;
     }
     leave_scope(stream);
+    stream->call->hooks.key = NULL; /* the await raises immediately: request.lua reports that */
     spt_http_call_ended(stream->call);
     return rc;
 }
@@ -128,9 +138,8 @@ static int open_push(septet_op *op, lua_State *L)
     struct spt_stream *stream = ((struct spt_stream_op *)op)->stream;
     if (op->status < 0)
         return spt_http_call_raise(L, stream->call, op->status);
-    const struct spt_request *r = &stream->call->request;
     lua_createtable(L, 0, 5); /* the fifth field is url: set in Lua if it is unchanged */
-    spt_http_call_set_response(L, r);
+    spt_http_call_set_response(L, stream->call);
     lua_pushvalue(L, STREAM);
     lua_setfield(L, -2, "stream");
     stream->opened = true;
@@ -184,14 +193,15 @@ static void attach(struct spt_stream *stream, struct spt_http_call *call,
     call->request.follows_redirects = !no_follow;
     call->request.events = &events;
     spt_env_add(stream->env, &stream->host_resource);
-    spt_scope_add(stream->env->sched->current->scope, &stream->resource);
+    stream->scope = stream->env->sched->current->scope;
+    spt_scope_add(stream->scope, &stream->resource);
 }
 
-/* http_stream(session, options, headers, method, url, body, timeout, nil, no_follow, whole): like
- * http(), but waits only for the head and returns {status, head, redirect_url, url, stream}. For a
- * redirect it waits for the end, unless `no_follow` is set. `whole` says that the caller will read
- * the whole body, if any of it. Then the sender is not paused, and the maximum size is that of
- * http(). */
+/* http_stream(session, options, headers, method, url, body, timeout, hooks, no_follow, number,
+ * resend, whole): like http(), but waits only for the head and returns {status, head, redirect_url,
+ * url, stream}. For a redirect it waits for the end, unless `no_follow` is set. `whole` says that
+ * the caller will read the whole body, if any of it. Then the sender is not paused, and the maximum
+ * size is that of http(). */
 static int l_stream(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
@@ -202,6 +212,9 @@ static int l_stream(lua_State *L)
     spt_http_args_check(L, env, &args);
     lua_settop(L, SPT_HTTP_ARGS_KEPT);
     struct spt_stream *stream = push_stream(L, env, &args);
+    bool hooked = !lua_isnil(L, SPT_HTTP_ARG_HOOKS);
+    if (hooked)
+        args.wanted = spt_http_hooks_set(L, SPT_HTTP_ARG_HOOKS, stream);
     struct spt_stream_op *op = (struct spt_stream_op *)spt_op_new(L, s, &open_type);
     op->stream = stream;
     luaL_checkstack(L, 8, NULL);
@@ -214,6 +227,7 @@ static int l_stream(lua_State *L)
         spt_anchor_release(L, stream);
         return spt_http_failure_raise_memory(L, args.method, args.url);
     }
+    call->hooks.key = hooked ? stream : NULL;
     spt_http_call_set_place(L, call);
     attach(stream, call, &args, no_follow, whole);
     op->op.ref = call->ref;
@@ -253,30 +267,12 @@ static int l_head(lua_State *L)
     struct spt_stream *stream = spt_check_self(L, "stream");
     if (!stream->call)
         return 0;
-    spt_header_block_push(L, &stream->call->request);
+    spt_header_block_push(L, &stream->call->request, stream->call->number.request);
     return 1;
 }
 
-/* stream:trace(hooks): sets what passes the request's end on to the hooks, by its method
- * `ended`. */
-static int l_trace(lua_State *L)
-{
-    struct spt_stream *stream = spt_check_self(L, "stream");
-    lua_settop(L, 2);
-    if (!stream->call)
-        return 0;
-    lua_pushvalue(L, 2);
-    lua_setiuservalue(L, 1, SPT_HTTP_ARG_HOOKS);
-    spt_http_call_set_hooks(L, 2, stream);
-    spt_anchor_keep(L, 1);
-    stream->call->hooks = stream;
-    if (stream->ended)
-        spt_http_call_deliver(stream->call);
-    return 0;
-}
-
-static const luaL_Reg methods[] = {{"head", l_head},   {"trace", l_trace},     {"__gc", l_gc},
-                                   {"close", l_close}, {"discard", l_discard}, {NULL, NULL}};
+static const luaL_Reg methods[] = {
+    {"head", l_head}, {"__gc", l_gc}, {"close", l_close}, {"discard", l_discard}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"http_stream", l_stream}, {NULL, NULL}};
 

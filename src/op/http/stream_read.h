@@ -26,6 +26,7 @@ struct spt_stream {
     struct spt_resource resource; /* in the scope that opened it, until its request has ended */
     /* in the env's while it has a call: the host closes the rest */
     struct spt_resource host_resource;
+    struct spt_scope *scope; /* borrowed while the resource is in it */
     struct spt_env *env;
     /* owned; NULL once closed. The user values keep alive what it borrows. */
     struct spt_http_call *call;
