@@ -17,9 +17,9 @@
  * descriptors itself asks septet_next what to poll, and for how long.
  *
  * There are no globals: any number of hosts live in one process. Each is used only from the thread
- * that made it, except for septet_interrupt and the functions of a mailbox, which any thread and
- * any signal handler may call. The library never exits, aborts, prints or installs a signal
- * handler.
+ * that made it, except for septet_interrupt, septet_inspect and the functions of a mailbox, which
+ * any thread and any signal handler may call. The library never exits, aborts, prints or installs a
+ * signal handler.
  *
  * A pointer may be NULL only where this says so. */
 #ifndef SEPTET_H
@@ -281,6 +281,15 @@ typedef struct septet_config {
 
     /* Not 0: tracebacks also show the functions of Septet's own modules. */
     int own_frames;
+
+    /* Called on the host's thread soon after septet_inspect, between two turns or in the middle of
+     * one. May call septet_dump_with and its like. May not use Lua, and of this header only what
+     * neither runs nor ends tasks. NULL: none. */
+    void (*on_inspect)(void *ud);
+
+    /* Like `interrupt_signal`, for septet_inspect. 0: an inspection from elsewhere is noticed as
+     * `interrupt_count` says, or waits until the task waits. */
+    int inspect_signal;
 } septet_config;
 
 /* Sets every member to its default. */
@@ -524,6 +533,12 @@ SEPTET_API int septet_advance(septet_host *host, uint64_t ns);
  * instruction. From another thread, see `interrupt_signal` and `interrupt_count`. */
 SEPTET_API void septet_interrupt(septet_host *host);
 
+/* Has `on_inspect` called as soon as that is safe, to show what goes on: in the host's next turn,
+ * or at the next instruction of a script that computes. No script notices. Safe in any thread and
+ * in a signal handler, as septet_interrupt is. From another thread, see `inspect_signal`. A C
+ * function that does not return delays it (septet_running), as does a finalizer. */
+SEPTET_API void septet_inspect(septet_host *host);
+
 /* Returns the host's mailbox, to be released by septet_mailbox_release. NULL: out of memory. A
  * mailbox may outlive its host. */
 SEPTET_API septet_mailbox *septet_mailbox_new(septet_host *host);
@@ -599,10 +614,51 @@ typedef struct septet_stats {
 /* Fills `stats` up to its size. Returns SEPTET_OK, or SEPTET_EINVAL if the size is not set. */
 SEPTET_API int septet_get_stats(const septet_host *host, septet_stats *stats);
 
-/* Calls `line` for each live task: its number, its name, what it waits for and where, indented by
- * its depth in the tree of tasks. The text ends with a NUL and has no newline. Allocates nothing.
- * `line` may not use Lua, and of this header only what neither runs nor ends tasks. */
+/* Calls `line` with each line of a text about the live tasks:
+ *
+ *     septet 4242  up 12.4s  tasks 67 (1 run, 2 ready, 64 wait)  requests 64  lua 18.2 MB
+ *     #1 main            wait scope       12.3s   of 66 tasks  crawl.lua:16 in main chunk
+ *     ├─ #2 page         wait http        0.118s GET https://...  crawl.lua:9 in fetch
+ *
+ * that is, for each task in the tree its number, its name, its state, what it waits for, for how
+ * long, and its stack, innermost function first. Of siblings that wait for the same at the same
+ * line, three are shown, and the number of the others. Control characters are escaped.
+ *
+ * The text ends with a NUL and has no newline. Reads neither the trace nor any clock but the
+ * host's, and allocates nothing. `line` may not use Lua, and of this header only what neither runs
+ * nor ends tasks. */
 SEPTET_API void septet_dump(septet_host *host, void (*line)(void *ud, const char *text), void *ud);
+
+/* What septet_dump_with writes. */
+enum {
+    SEPTET_DUMP_TREE, /* what septet_dump writes */
+    SEPTET_DUMP_ALL,  /* likewise, with a line for each task */
+
+    /* An array in JSON, with a line for each task: {"id", "parent" (0: none), "name", "state"
+     * ("new", "ready", "run", "wait"), "wait" (only then): {"kind", "ref", "detail"}, "since_ms"
+     * (in this state), "busy_us", "sched_us" (ready, but not run), "resumes", "longest_us" (turn),
+     * "longest_at" (if known), "stack": [{"src", "line", "fn" (if known)}, ...]}. */
+    SEPTET_DUMP_JSON,
+
+    /* At most one line: which task runs, or else what the first main task waits for. */
+    SEPTET_DUMP_WHERE,
+};
+
+typedef struct septet_dump_options {
+    size_t size;       /* set by septet_dump_options_init; lets it grow */
+    int form;          /* one of SEPTET_DUMP_... */
+    const char *title; /* words of the first line, such as a script's name; NULL: none */
+} septet_dump_options;
+
+SEPTET_API void septet_dump_options_init(septet_dump_options *options);
+
+/* Like septet_dump. Returns SEPTET_OK, or SEPTET_EINVAL for options that are not valid. */
+SEPTET_API int septet_dump_with(septet_host *host, const septet_dump_options *options,
+                                void (*line)(void *ud, const char *text), void *ud);
+
+/* Returns the number of the task that runs, and sets `ns` to the nanoseconds of its turn so far, on
+ * the host's clock; 0 if none runs. Only on the host's thread, also in a signal handler. */
+SEPTET_API uint32_t septet_running(const septet_host *host, uint64_t *ns);
 
 #ifdef __cplusplus
 }

@@ -1,15 +1,14 @@
 #!/usr/bin/env septet
 -- SPDX-License-Identifier: MIT
 -- Seven ways to fetch the same URLs: septet scripts/models/http.lua URL...
--- With --trace=run.html before the file's name, a picture of them: each is a span of the trace.
-local http, task, trace = require "septet.http", require "septet.task", require "septet.trace"
+local http, task = require "septet.http", require "septet.task"
 
 local urls = { ... }
 if #urls == 0 then
   error("usage: septet scripts/models/http.lua URL...", 0)
 end
 
-local hooks = {
+local trace = {
   request_start = function(ctx, ev)
     ctx.start = ev.time
   end,
@@ -23,7 +22,7 @@ local function pages(session)
   local i = 0
   return function()
     i = i + 1
-    return urls[i] and trace.span("page " .. i, session.get, session, urls[i])
+    return urls[i] and session:get(urls[i])
   end
 end
 
@@ -76,12 +75,12 @@ local function task_group(_, fetch)
 end
 
 local function run(name, model)
-  local session <close> = http.session { trace = hooks }
+  local session <close> = http.session { trace = trace }
   local function fetch(url)
     return session:get(url).status
   end
   local start = task.now()
-  trace.span(name, model, session, fetch)
+  model(session, fetch)
   print(("\n%s : [%.6f sec]\n"):format(name, task.now() - start))
 end
 

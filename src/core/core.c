@@ -18,6 +18,7 @@ static void use_places_below(struct spt_sched *s, struct spt_scope *top)
             continue;
         spt_trace_use(&s->trace, (uint32_t)(at->task->spawn.function_place >> 32));
         spt_trace_use(&s->trace, (uint32_t)(at->task->spawn.place >> 32));
+        spt_trace_use(&s->trace, (uint32_t)(at->task->turn.longest_place >> 32));
     }
 }
 
@@ -55,7 +56,7 @@ void spt_core_open(struct spt_sched *s, lua_State *L, const struct spt_hooks *ho
     lua_pop(L, 1);
     init_queues(&s->queues);
     init_tree(s);
-    s->now_ns = spt_sched_clock(s);
+    s->now_ns = s->run.t_start_ns = spt_sched_clock(s);
     s->anchors.ref = s->pool.ref = s->raised.ref = LUA_NOREF;
     if (spt_trace_init(&s->trace, trace_records) != SEPTET_OK)
         luaL_error(L, "not enough memory");

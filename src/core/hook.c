@@ -159,8 +159,33 @@ bool spt_hook_is_ours(const struct spt_sched *s, lua_State *co)
            hook == s->interrupt.hook;
 }
 
-void spt_hook_restore(lua_State *L, const struct spt_sched *s)
+void spt_hook_urge(lua_State *L, struct spt_sched *s)
 {
+    if (!spt_hook_is_ours(s, L)) {
+        s->debug_hook.foreign.of = L;
+        s->debug_hook.foreign.hook = lua_gethook(L);
+        s->debug_hook.foreign.mask = lua_gethookmask(L);
+        s->debug_hook.foreign.count = lua_gethookcount(L);
+    }
+    lua_sethook(L, s->interrupt.hook, SPT_HOOK_EVERYTHING, 1);
+}
+
+/* Restores the hook of an embedder's, in place of which the urgent one is set. Returns false if
+ * there is none. */
+static bool restore_foreign(lua_State *L, struct spt_sched *s)
+{
+    if (s->debug_hook.foreign.of != L || lua_gethook(L) != s->interrupt.hook)
+        return false;
+    s->debug_hook.foreign.of = NULL;
+    lua_sethook(L, s->debug_hook.foreign.hook, s->debug_hook.foreign.mask,
+                s->debug_hook.foreign.count);
+    return true;
+}
+
+void spt_hook_restore(lua_State *L, struct spt_sched *s)
+{
+    if (restore_foreign(L, s))
+        return;
     struct record *record = push_record(L, s, L);
     if (!record) {
         set_count(L, s, spt_hook_counts(s));
@@ -173,22 +198,25 @@ void spt_hook_restore(lua_State *L, const struct spt_sched *s)
 /* A signal handler may request an interrupt at any time. Once it was acted upon, a task feels it at
  * its next wait, and only one that computes in the hook. Code that a script's exit has cancelled
  * feels only the interrupts that come while it runs. */
-void spt_hook_keep_urgent(lua_State *L, const struct spt_sched *s)
+void spt_hook_keep_urgent(lua_State *L, struct spt_sched *s)
 {
-    if (s->interrupt.requested && *s->interrupt.requested)
-        lua_sethook(L, s->interrupt.hook, SPT_HOOK_EVERYTHING, 1);
+    if ((s->interrupt.requested && *s->interrupt.requested) ||
+        (spt_sched_urgent(s) & SPT_URGENT_INSPECTION))
+        spt_hook_urge(L, s);
     else if (spt_sched_is_interrupted(s) && !s->run.exiting)
         lua_sethook(L, s->interrupt.hook, LUA_MASKCOUNT, COMPUTES_MIN);
 }
 
-void spt_hook_put(lua_State *L, const struct spt_sched *s, lua_Hook hook, int mask, int count)
+void spt_hook_put(lua_State *L, struct spt_sched *s, lua_Hook hook, int mask, int count)
 {
+    if (s->debug_hook.foreign.of == L)
+        s->debug_hook.foreign.of = NULL;
     lua_sethook(L, hook, mask, count);
     spt_hook_keep_urgent(L, s);
 }
 
 /* Sets the hook that the record of `co` asks for, unless the host is ending what `co` runs. */
-static void change(lua_State *L, const struct spt_sched *s, lua_State *co)
+static void change(lua_State *L, struct spt_sched *s, lua_State *co)
 {
     bool ends = s->debug_hook.count_hook && lua_gethook(co) == s->debug_hook.count_hook &&
                 lua_gethookcount(co) == 1;

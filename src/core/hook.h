@@ -27,7 +27,7 @@ void spt_hook_inherit(lua_State *L, struct spt_sched *s, lua_State *co);
 bool spt_hook_is_ours(const struct spt_sched *s, lua_State *co);
 
 /* Restores the hook that L should have, after another one replaced it. Allocates nothing. */
-void spt_hook_restore(lua_State *L, const struct spt_sched *s);
+void spt_hook_restore(lua_State *L, struct spt_sched *s);
 
 /* Sets the count hook on `co`, a coroutine for the task `t` or of it, if the host counts what that
  * task runs. Otherwise there is none. */
@@ -45,10 +45,14 @@ void spt_hook_end(struct spt_sched *s, const struct spt_task *t, lua_Hook hook);
 /* Sets a hook, called at each event, in all the coroutines that run in a turn of `t`. */
 void spt_hook_each(const struct spt_task *t, lua_Hook hook, int mask);
 
-/* Sets the interrupt's hook on L, which runs next, if an interrupt has reached no task yet. */
-void spt_hook_keep_urgent(lua_State *L, const struct spt_sched *s);
+/* Sets the hook on L that does what is urgent, at its next instruction. spt_hook_restore() ends
+ * that. Safe in a signal handler. */
+void spt_hook_urge(lua_State *L, struct spt_sched *s);
 
-/* Like lua_sethook(), but keeps or restores the hook of an interrupt that arrives meanwhile. */
-void spt_hook_put(lua_State *L, const struct spt_sched *s, lua_Hook hook, int mask, int count);
+/* Sets that hook on L, which runs next, if something urgent was not done yet. */
+void spt_hook_keep_urgent(lua_State *L, struct spt_sched *s);
+
+/* Like lua_sethook(), but keeps or sets that hook if something becomes urgent meanwhile. */
+void spt_hook_put(lua_State *L, struct spt_sched *s, lua_Hook hook, int mask, int count);
 
 #endif

@@ -97,17 +97,32 @@ static void default_name(const struct spt_task *t, char *out, size_t size)
     snprintf(out, size, "%s#%u", place, t->id);
 }
 
-void spt_inspect_name(const struct spt_task *t, char *out, size_t size)
+/* Copies the name set on a live task. Returns false if it has none. */
+static bool copy_live_name(const struct spt_task *t, char *out, size_t size)
 {
     lua_State *L = t->sched->main;
-    if (t->anchor) {
-        spt_task_push(L, t);
-        bool named = copy_name(L, -1, t, out, size);
-        lua_pop(L, 1);
-        if (named)
-            return;
-    }
-    default_name(t, out, size);
+    if (!t->anchor)
+        return false;
+    spt_task_push(L, t);
+    bool named = copy_name(L, -1, t, out, size);
+    lua_pop(L, 1);
+    return named;
+}
+
+void spt_inspect_name(const struct spt_task *t, char *out, size_t size)
+{
+    if (!copy_live_name(t, out, size))
+        default_name(t, out, size);
+}
+
+void spt_inspect_short_name(const struct spt_task *t, char *out, size_t size)
+{
+    char place[SPT_PLACE_SIZE];
+    if (copy_live_name(t, out, size))
+        return;
+    spt_inspect_write_place(&t->sched->trace, t->spawn.function_place, place, sizeof place);
+    const char *folder = strrchr(place, '/');
+    snprintf(out, size, "%s", folder ? folder + 1 : place);
 }
 
 void spt_inspect_label(lua_State *L, int handle, const struct spt_task *t, char *out, size_t size)
@@ -174,6 +189,17 @@ void spt_inspect_waits_for(const struct spt_task *t, char *out, size_t size)
         op->type->describe(op, out + n + 1, size - (size_t)n - 1);
         out[size - 1] = '\0';
     }
+}
+
+#define PLACED_NS SPT_NS_PER_MS /* the shortest turn of which the place is kept */
+
+void spt_inspect_keep_longest(struct spt_task *t, uint64_t ns)
+{
+    bool waits = t->state == SPT_TASK_WAITING && t->wait.op;
+    t->turn.longest_ns = ns;
+    t->turn.longest_place = 0;
+    if (ns >= PLACED_NS && lua_status(t->co) == LUA_YIELD)
+        t->turn.longest_place = spt_inspect_place(waits ? t->wait.co : t->co, t->sched, 0);
 }
 
 /* --- warnings --- */

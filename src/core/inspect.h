@@ -17,6 +17,9 @@ struct spt_trace;
  * line of a terminal. Writes at most `size` bytes, NUL included. */
 void spt_inspect_name(const struct spt_task *t, char *out, size_t size);
 
+/* Likewise, but without the folder and the id if no script named it: "file:line". */
+void spt_inspect_short_name(const struct spt_task *t, char *out, size_t size);
+
 /* Like spt_inspect_name(), but for a task that may have ended, with its handle at index
  * `handle`. */
 void spt_inspect_label(lua_State *L, int handle, const struct spt_task *t, char *out, size_t size);
@@ -59,6 +62,10 @@ uint64_t spt_inspect_function_place(lua_State *L, struct spt_sched *s, int index
 /* Warns about the first task of the scope that is cancelled before its first turn, if there is
  * one. */
 void spt_inspect_warn_unstarted(const struct spt_scope *scope);
+
+/* Records the longest turn of the task so far, of `ns` nanoseconds, and where it ended, unless it
+ * was short. */
+void spt_inspect_keep_longest(struct spt_task *t, uint64_t ns);
 
 /* Warns about a turn of `ns` nanoseconds that blocked the loop, once for each place. */
 void spt_inspect_report_slow(struct spt_task *t, uint64_t ns);

@@ -25,6 +25,7 @@ static inline void spt_prefetch(const void *block, size_t size)
 #if SEPTET_PREFETCH && defined __GNUC__
     /* a side effect, without which the compiler may remove the call */
     __asm__ volatile("" ::"r"(block));
+#pragma GCC unroll 16
     for (size_t at = 0; at < size; at += SPT_CACHE_LINE)
         __builtin_prefetch((const char *)block + at, 1);
 #endif

@@ -70,9 +70,10 @@ struct spt_counts {
 
 /* Where the scheduler is, and how far the host is with ending it. */
 struct spt_run {
-    bool draining;      /* inside a drain, which sees by itself that a task becomes ready */
-    bool giving_up;     /* a task that keeps swallowing its cancellation is abandoned */
-    bool shutting_down; /* every await is refused */
+    uint64_t t_start_ns; /* when the host was made */
+    bool draining;       /* inside a drain, which sees by itself that a task becomes ready */
+    bool giving_up;      /* a task that keeps swallowing its cancellation is abandoned */
+    bool shutting_down;  /* every await is refused */
     bool exiting; /* a script has ended the run: a task that is abandoned counts as cancelled */
 };
 
@@ -85,15 +86,26 @@ struct spt_debug_hook {
     uint32_t ended_task, ended_turn; /* the turn that the host ends, at each instruction */
     bool everywhere; /* in the coroutines of all tasks, not only of scripts with limited slices */
     bool by_scripts; /* true once a script has set a hook */
+    /* the hook of an embedder's, in place of which the urgent one was set on `of` */
+    struct {
+        lua_State *of; /* NULL: none */
+        lua_Hook hook;
+        int mask, count;
+    } foreign;
+};
+
+/* What a signal handler of the host's thread may request at any time. */
+enum {
+    /* an interrupt that has reached no task yet: it was acted upon, or requested by a handler */
+    SPT_URGENT_INTERRUPT = 1,
+    SPT_URGENT_INSPECTION = 2, /* a call of on_inspect that was requested by a handler */
 };
 
 struct spt_interrupt {
-    lua_Hook hook; /* interrupts the running code */
+    lua_Hook hook; /* does what is urgent, in the running code */
     /* borrowed; set at any time by a signal handler or another thread; NULL if never */
     const atomic_bool *requested;
-    /* it has reached no task yet: it was acted upon, or a signal handler of this thread requested
-     * it */
-    atomic_bool undelivered;
+    atomic_uchar urgent; /* SPT_URGENT_... */
 };
 
 enum { SPT_SLOW_PLACES = 64 };
@@ -154,6 +166,15 @@ static inline uint64_t spt_sched_clock(struct spt_sched *s)
     return s->hooks.now(s->hooks.ud);
 }
 
+/* Returns the present instant. Inside a drain, it is that of the last start or end of a turn, which
+ * may be long ago outside. */
+static inline uint64_t spt_sched_instant(struct spt_sched *s)
+{
+    if (!s->run.draining)
+        s->now_ns = spt_sched_clock(s);
+    return s->now_ns;
+}
+
 /* Requests a drain, unless one is running. */
 static inline void spt_sched_wake(struct spt_sched *s)
 {
@@ -204,20 +225,35 @@ static inline void spt_sched_end_run(struct spt_sched *s)
 
 void spt_sched_defer(struct spt_sched *s, struct spt_deferred *deferred);
 
-/* Returns true if an interrupt has reached no task yet. For a signal handler, what was written
- * before counts as written. */
-static inline bool spt_sched_is_interrupted(const struct spt_sched *s)
+/* Returns SPT_URGENT_... For a signal handler, what was written before counts as written. */
+static inline unsigned spt_sched_urgent(const struct spt_sched *s)
 {
     atomic_signal_fence(memory_order_seq_cst);
-    return atomic_load_explicit(&s->interrupt.undelivered, memory_order_relaxed);
+    return atomic_load_explicit(&s->interrupt.urgent, memory_order_relaxed);
+}
+
+static inline void spt_sched_set_urgent(struct spt_sched *s, unsigned char what)
+{
+    atomic_fetch_or(&s->interrupt.urgent, what);
+}
+
+static inline void spt_sched_clear_urgent(struct spt_sched *s, unsigned char what)
+{
+    atomic_fetch_and(&s->interrupt.urgent, (unsigned char)~what);
+}
+
+/* Returns true if an interrupt has reached no task yet. */
+static inline bool spt_sched_is_interrupted(const struct spt_sched *s)
+{
+    return spt_sched_urgent(s) & SPT_URGENT_INTERRUPT;
 }
 
 /* Records that an interrupt has reached a task, and notifies the host if it waits for that. */
 static inline void spt_sched_interrupt_delivered(struct spt_sched *s)
 {
-    if (!s->interrupt.undelivered)
+    if (!(s->interrupt.urgent & SPT_URGENT_INTERRUPT))
         return;
-    s->interrupt.undelivered = false;
+    spt_sched_clear_urgent(s, SPT_URGENT_INTERRUPT);
     s->hooks.interrupt_delivered(s->hooks.ud);
 }
 

@@ -44,6 +44,7 @@ static void enter(struct spt_task *t, struct spt_scope *owner)
     struct spt_sched *s = t->sched;
     t->id = ++s->counts.tasks;
     t->scope = &t->root;
+    t->turn.since_ns = spt_sched_instant(s);
     spt_account_add_task(t->spawn.account);
     spt_scope_open(&t->root, (struct spt_scope_kind){.is_root = true}, owner, t);
     spt_link_init(&t->link);

@@ -26,8 +26,10 @@ static const unsigned legal[] = {
 void spt_task_become(struct spt_task *t, enum spt_task_state state)
 {
     assert(legal[t->state] & 1u << state);
-    if (state == SPT_TASK_RUNNING)
+    if (state == SPT_TASK_RUNNING) {
         t->turn.count++;
+        t->turn.sched_ns += t->sched->now_ns - t->turn.since_ns;
+    }
     t->state = (uint8_t)state;
 }
 
@@ -41,6 +43,7 @@ void spt_task_ready(struct spt_task *t, bool cancelled)
 {
     struct spt_sched *s = t->sched;
     spt_task_become(t, SPT_TASK_READY);
+    t->turn.since_ns = spt_sched_instant(s);
     spt_trace_put(&s->trace, (struct spt_rec){.t = s->now_ns,
                                               .task = t->id,
                                               .ref = s->current ? s->current->id : 0,

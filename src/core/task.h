@@ -66,14 +66,23 @@ struct spt_task_wait {
     lua_State *co;   /* while it waits: the coroutine that waits, its own or one of the script's */
     bool shielded;   /* cancellation does not reach the wait */
     uint8_t refused; /* number of waits refused at the end of the run */
-    uint8_t mark;    /* scratch of deadlock.c */
+    uint8_t mark; /* scratch of a walk over all tasks, in deadlock.c and tree.c; 0 between them */
 };
 
+/* The turns of a task, and the time between them, in nanoseconds of the host's clock. The instants
+ * are those that the scheduler reads anyway. The sums are without the running turn, and without the
+ * present wait for a turn. */
 struct spt_task_turn {
     struct spt_frame *frame; /* innermost coroutine level; only valid while it runs */
     /* number of operations that may still complete at once before it must yield */
     int budget;
-    uint32_t count; /* number of turns so far, with the running one */
+    uint32_t count;      /* number of turns so far, with the running one */
+    uint64_t since_ns;   /* instant at which it became ready, or began to wait */
+    uint64_t busy_ns;    /* in turns */
+    uint64_t sched_ns;   /* ready to run */
+    uint64_t longest_ns; /* longest turn */
+    /* spt_trace_place of the line where that turn ended; 0: not kept */
+    uint64_t longest_place;
 };
 
 /* The function that a task runs in its coroutine, and how it ends. */

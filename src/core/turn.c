@@ -145,22 +145,24 @@ void spt_turn_run(struct spt_task *t)
         lua_pop(t->co, 1); /* the wait mark */
     }
     s->current = t;
-    if (spt_sched_is_interrupted(s))
+    if (spt_sched_urgent(s))
         spt_hook_keep_urgent(t->co, s);
     t->turn.budget = BUDGET;
     uint64_t t0 = s->now_ns;
     int status = lua_resume(t->co, NULL, nargs, &nvalues);
     s->current = NULL;
-    s->now_ns = spt_sched_clock(s);
+    uint64_t end_ns = s->now_ns = spt_sched_clock(s), ns = end_ns - t0;
+    t->turn.since_ns = end_ns;
+    t->turn.busy_ns += ns;
     enum spt_left left = status != LUA_YIELD            ? SPT_LEFT_END
                          : t->state == SPT_TASK_WAITING ? SPT_LEFT_WAIT
                                                         : SPT_LEFT_YIELD;
-    spt_trace_put(&s->trace, (struct spt_rec){.t = t0,
-                                              .task = t->id,
-                                              .kind = SPT_REC_RUN,
-                                              .sub = (uint8_t)left,
-                                              .b = s->now_ns - t0});
-    if (s->slow.limit_ns && s->now_ns - t0 > s->slow.limit_ns)
-        spt_inspect_report_slow(t, s->now_ns - t0);
+    spt_trace_put(&s->trace,
+                  (struct spt_rec){
+                      .t = t0, .task = t->id, .kind = SPT_REC_RUN, .sub = (uint8_t)left, .b = ns});
+    if (ns > t->turn.longest_ns)
+        spt_inspect_keep_longest(t, ns);
+    if (s->slow.limit_ns && ns > s->slow.limit_ns)
+        spt_inspect_report_slow(t, ns);
     leave(t, status, nvalues);
 }

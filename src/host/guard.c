@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sets hooks in the running coroutines, which raise an error in the code that has to end. */
+/* Sets hooks in the running coroutines. They raise an error in the code that has to end, or let the
+ * embedder look at it. */
 #include "host/guard.h"
 
 #include <errno.h>
@@ -26,8 +27,9 @@ void spt_guard_count_hook(lua_State *L, lua_Debug *ar)
     septet_host *h = septet_host_of(L);
     if (!h)
         return;
+    spt_guard_act_on_inspection(h);
     if (h->interrupt)
-        spt_guard_interrupt_hook(L, ar);
+        spt_guard_urgent_hook(L, ar);
     struct spt_task *t = spt_host_sched(h)->current;
     if (t)
         spt_slice_check(L, ar, h, t);
@@ -127,7 +129,7 @@ void spt_guard_cancel_children(struct spt_scope *scope, const char *source, cons
 void spt_guard_act_on_interrupt(septet_host *h)
 {
     if (atomic_exchange(&h->interrupt, false))
-        spt_host_sched(h)->interrupt.undelivered = true;
+        spt_sched_set_urgent(spt_host_sched(h), SPT_URGENT_INTERRUPT);
     h->interrupted = h->ending = true;
     spt_guard_cancel_children(&spt_host_sched(h)->tree.mains, "shutdown", "interrupted");
 }
@@ -147,16 +149,31 @@ static bool is_at_base(lua_State *L, const struct spt_task *t)
     return L == t->co && !lua_getstack(L, 1, &ar);
 }
 
+void spt_guard_act_on_inspection(septet_host *h)
+{
+    if (!h->inspection)
+        return;
+    spt_sched_clear_urgent(spt_host_sched(h), SPT_URGENT_INSPECTION);
+    h->inspection = false; /* one that comes from here on is another one */
+    if (!h->config.on_inspect)
+        return;
+    h->callbacks.running++;
+    h->config.on_inspect(h->config.ud);
+    h->callbacks.running--;
+}
+
 /* Interrupts running Lua code, which nothing else would reach if it loops without a wait. Septet's
  * own modules continue until they call a script's function or return to one. The interruption does
- * not reach into a shield: code that loops there feels nothing. */
-void spt_guard_interrupt_hook(lua_State *L, lua_Debug *ar)
+ * not reach into a shield: code that loops there feels nothing. An inspection comes first, and
+ * changes nothing. */
+void spt_guard_urgent_hook(lua_State *L, lua_Debug *ar)
 {
     septet_host *h = septet_host_of(L);
     if (!h) { /* it has ended */
         lua_sethook(L, NULL, 0, 0);
         return;
     }
+    spt_guard_act_on_inspection(h);
     struct spt_sched *s = spt_host_sched(h);
     struct spt_task *t = s->current;
     bool pending =
@@ -165,10 +182,12 @@ void spt_guard_interrupt_hook(lua_State *L, lua_Debug *ar)
     if (pending && !in_lua) /* an error here would be one of the host's own call */
         return;
     if (pending && t && spt_frames_own(L)) {
-        spt_hook_each(t, spt_guard_interrupt_hook, SPT_HOOK_EVERYTHING);
+        spt_hook_each(t, spt_guard_urgent_hook, SPT_HOOK_EVERYTHING);
         return;
     }
     spt_hook_restore(L, s);
+    if (h->inspection) /* another one, meanwhile */
+        spt_hook_urge(L, s);
     if (!pending) /* it has reached a task, or the embedder runs this, or the hook was inherited */
         return;
     if (h->interrupt) /* otherwise the drain acted first */
@@ -186,36 +205,46 @@ void spt_guard_interrupt_hook(lua_State *L, lua_Debug *ar)
 
 /* Sets the hook in what runs. May run in a signal handler of the host's thread. A frame is linked
  * before its coroutine is resumed and unlinked after, so the innermost one is always whole. Code
- * that links or unlinks one, or that begins a turn, looks whether an interrupt came before. */
-static void hook_running(septet_host *h)
+ * that links or unlinks one, or that begins a turn, looks whether something urgent came before. */
+static void hook_running(septet_host *h, unsigned char urgent)
 {
     struct spt_sched *s = spt_host_sched(h);
-    s->interrupt.undelivered = true;
+    spt_sched_set_urgent(s, urgent);
     lua_State *L = s->current ? spt_task_innermost(s->current) : s->run.draining ? h->L : NULL;
     if (L)
-        lua_sethook(L, spt_guard_interrupt_hook, SPT_HOOK_EVERYTHING, 1);
+        spt_hook_urge(L, s);
 }
 
 /* Only a handler on the host's thread can look at what runs there. So another thread has the
- * handler called, or sets the flag that the drain and the count hook read. It does not do both: the
- * drain could act on the flag, and then on the signal in the next run. */
-void septet_interrupt(septet_host *host)
+ * handler of `number` called, or sets the flag that the drain and the count hook read. It does not
+ * do both: the drain could act on the flag, and then on the signal in the next run. */
+static void request(septet_host *host, int number, atomic_bool *flag, unsigned char urgent)
 {
     struct septet_mailbox *mailbox = host->life.mailbox;
     int saved = errno;
     if (!spt_door_enter(&mailbox->door))
         return;
     bool here = pthread_equal(pthread_self(), host->life.thread);
-    if (!here && host->config.interrupt_signal) {
-        pthread_kill(host->life.thread, host->config.interrupt_signal);
+    if (!here && number) {
+        pthread_kill(host->life.thread, number);
     } else {
-        host->interrupt = true;
+        *flag = true;
         spt_loop_wake_async(host->loop);
         if (here)
-            hook_running(host);
+            hook_running(host, urgent);
     }
     spt_door_leave(&mailbox->door);
     errno = saved;
+}
+
+void septet_interrupt(septet_host *host)
+{
+    request(host, host->config.interrupt_signal, &host->interrupt, SPT_URGENT_INTERRUPT);
+}
+
+void septet_inspect(septet_host *host)
+{
+    request(host, host->config.inspect_signal, &host->inspection, SPT_URGENT_INSPECTION);
 }
 
 /* Returns true inside a finalizer, where errors are ignored. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Ends running code from outside: the time limit of a turn, interruption, and the end of the run by
- * a script. */
+/* Reaches running code from outside: the time limit of a turn, interruption, inspection, and the
+ * end of the run by a script. */
 #ifndef SPT_HOST_GUARD_H
 #define SPT_HOST_GUARD_H
 
@@ -27,8 +27,11 @@ lua_State *spt_guard_new_state(septet_host *h);
 /* Prepares the host for the limits of memory, once its core is open. */
 void spt_guard_limit_memory(septet_host *h);
 
-/* The hook of the running code when the host is interrupted. */
-void spt_guard_interrupt_hook(lua_State *L, lua_Debug *ar);
+/* The hook of the running code when the host is interrupted or inspected. */
+void spt_guard_urgent_hook(lua_State *L, lua_Debug *ar);
+
+/* Calls on_inspect if septet_inspect() was called. */
+void spt_guard_act_on_inspection(septet_host *h);
 
 /* Cancels the main tasks after an interruption was requested. */
 void spt_guard_act_on_interrupt(septet_host *h);

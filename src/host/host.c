@@ -105,7 +105,7 @@ static int open_core(lua_State *L)
     spt_guard_limit_slices(h, &h->config.limits, true);
     spt_guard_limit_memory(h);
     spt_guard_notice_interrupts(h);
-    core->sched.interrupt.hook = spt_guard_interrupt_hook;
+    core->sched.interrupt.hook = spt_guard_urgent_hook;
     core->sched.interrupt.requested = &h->interrupt;
     spt_lib_open(L, &core->env);
     core->env.lua_path = NULL;
@@ -166,7 +166,8 @@ static int open_lua(septet_host *h)
 static int host_open(septet_host *h)
 {
     if (h->config.clock < SEPTET_CLOCK_REAL || h->config.clock > SEPTET_CLOCK_MANUAL ||
-        h->config.interrupt_signal < 0 || h->config.interrupt_signal >= NSIG)
+        h->config.interrupt_signal < 0 || h->config.interrupt_signal >= NSIG ||
+        h->config.inspect_signal < 0 || h->config.inspect_signal >= NSIG)
         return SEPTET_EINVAL;
     if (h->config.profile < SEPTET_PROFILE_STANDARD || h->config.profile > SEPTET_PROFILE_TRUSTED)
         return SEPTET_EINVAL;

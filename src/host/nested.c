@@ -32,7 +32,7 @@ static void hook(lua_State *L, lua_Debug *ar)
         lua_sethook(L, NULL, 0, 0);
         return;
     }
-    const struct spt_sched *s = spt_host_sched(h);
+    struct spt_sched *s = spt_host_sched(h);
     const struct spt_task *t = s->current;
     if (h->callbacks.nested && t && spt_frames_own(L)) {
         spt_hook_each(t, hook, SPT_HOOK_EVERYTHING);
@@ -42,7 +42,7 @@ static void hook(lua_State *L, lua_Debug *ar)
     bool raises = h->callbacks.nested && (t || h->callbacks.running > 0 || runs_lua(L));
     h->callbacks.nested = false;
     if (h->interrupt)
-        spt_guard_interrupt_hook(L, ar);
+        spt_guard_urgent_hook(L, ar);
     else if (raises)
         spt_error_usage(L, "cannot run the loop of the host inside the host: tasks wait by an "
                            "operation, such as task.sleep");

@@ -7,15 +7,15 @@
 #include <string.h>
 
 #include "core/deadlock.h"
+#include "core/dump.h"
 #include "core/error.h"
 #include "core/inspect.h"
 #include "core/script.h"
 #include "core/task.h"
 #include "core/traceback.h"
 #include "host/callback.h"
-#include "host/dump.h"
 
-#define REPORTED_MAX 100 /* maximum number of tasks named in a deadlock report */
+#define REPORTED_MAX 100 /* maximum number of lines about tasks in a deadlock report */
 
 void spt_report_warning(void *ud, const char *message)
 {
@@ -240,23 +240,29 @@ void spt_report_unhandled(void *ud, struct spt_task *t)
 
 /* --- deadlock --- */
 
-static void warn_task(septet_host *h, const struct spt_task *t)
+/* The lines of a report so far. */
+struct reported {
+    septet_host *host;
+    unsigned lines;
+};
+
+static void warn_line(void *ud, const char *text)
 {
-    char line[SPT_DUMP_LINE];
-    spt_dump_task(t, 0, line);
-    spt_report_warning(h, line);
+    struct reported *reported = ud;
+    if (reported->lines++ < REPORTED_MAX)
+        spt_report_warning(reported->host, text);
 }
 
-static unsigned warn_tasks(septet_host *h, struct spt_scope *top, unsigned reported)
+static void warn_tasks(septet_host *h)
 {
-    for (struct spt_scope *s = top; s && reported < REPORTED_MAX;
-         s = spt_scope_next(top, s, true)) {
-        if (!s->task || s != &s->task->root)
-            continue;
-        warn_task(h, s->task);
-        reported++;
-    }
-    return reported;
+    struct reported reported = {.host = h};
+    char line[64];
+    spt_dump_write_tasks(
+        &(struct spt_dump){.s = spt_host_sched(h), .line = warn_line, .ud = &reported});
+    if (reported.lines <= REPORTED_MAX)
+        return;
+    snprintf(line, sizeof line, "... and %u more", reported.lines - REPORTED_MAX);
+    spt_report_warning(h, line);
 }
 
 /* Warns of a circle: "in a circle: 'a' -> 'b' -> 'a'". */
@@ -288,10 +294,6 @@ void spt_report_deadlock(septet_host *h)
         snprintf(line, sizeof line, "deadlock: all %u tasks wait and nothing can wake them",
                  s->counts.live);
     spt_report_warning(h, line);
-    unsigned reported = warn_tasks(h, &s->tree.background, warn_tasks(h, &s->tree.mains, 0));
-    if (reported < s->counts.live) {
-        snprintf(line, sizeof line, "... and %u more", s->counts.live - reported);
-        spt_report_warning(h, line);
-    }
+    warn_tasks(h);
     warn_circle(h);
 }

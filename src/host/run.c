@@ -76,7 +76,8 @@ static uint64_t next_instant(septet_host *h)
     struct spt_sched *s = spt_host_sched(h);
     bool over = h->running &&
                 s->counts.live == 0; /* it may have ended in the drain before the turn's poll */
-    if (h->step.more || over || h->deadlock.found || h->interrupt || spt_driver_has_work(h->driver))
+    if (h->step.more || over || h->deadlock.found || h->interrupt || h->inspection ||
+        spt_driver_has_work(h->driver))
         return SPT_LOOP_NOW;
     if (h->core->env.manual && s->counts.external == 0) /* the clock stands still */
         return SPT_NEVER;
@@ -133,7 +134,7 @@ bool spt_run_is_due(septet_host *h)
     const struct spt_env *env = &h->core->env;
     bool jumps = env->is_virtual && !env->manual && spt_sched_idle(s) &&
                  spt_timer_next(&s->tree.timers) != SPT_NEVER;
-    return h->step.more || spt_close_is_due(h) || h->interrupt || jumps ||
+    return h->step.more || spt_close_is_due(h) || h->interrupt || h->inspection || jumps ||
            !spt_list_is_empty(&s->queues.idle) || is_busy(h);
 }
 
@@ -173,6 +174,7 @@ uint64_t spt_run_drain(void *ud)
         return SPT_LOOP_NOW;
     }
     spt_sched_enter(s);
+    spt_guard_act_on_inspection(h);
     if (h->interrupt)
         spt_guard_act_on_interrupt(h);
     run_passes(h);
@@ -290,7 +292,9 @@ int septet_run(septet_host *host)
     spt_sched_end_run(s);
     if (host->step.closing.begun)
         spt_sched_refuse_awaits(s);
-    s->interrupt.undelivered = host->interrupt;
+    spt_sched_clear_urgent(s, SPT_URGENT_INTERRUPT);
+    if (host->interrupt)
+        spt_sched_set_urgent(s, SPT_URGENT_INTERRUPT);
     spt_sched_enter(s);
     spt_trace_flush(&host->core->env);
     spt_sched_leave(s);

@@ -99,9 +99,10 @@ struct septet_host {
     struct spt_host_step step;
     struct spt_host_callbacks callbacks;
     struct spt_host_deadlock deadlock;
-    atomic_bool interrupt; /* septet_interrupt() was called */
-    bool interrupted;      /* the interruption was acted upon */
-    bool ending;           /* the host cancelled the main tasks, which is no failure */
+    atomic_bool interrupt;  /* septet_interrupt() was called */
+    atomic_bool inspection; /* septet_inspect() was called */
+    bool interrupted;       /* the interruption was acted upon */
+    bool ending;            /* the host cancelled the main tasks, which is no failure */
     struct spt_host_limits limits;
 };
 

@@ -74,7 +74,7 @@ static bool yielded_in_hook(lua_State *co)
  * the function's first instruction. */
 static int resume(lua_State *co, lua_State *L, int nargs, int *nresults)
 {
-    const struct spt_sched *s = spt_env(L)->sched;
+    struct spt_sched *s = spt_env(L)->sched;
     if (!begins_on_base(co))
         return lua_resume(co, L, nargs, nresults);
     lua_Hook hook = lua_gethook(co);
@@ -89,7 +89,7 @@ static int resume(lua_State *co, lua_State *L, int nargs, int *nresults)
 
 /* Sets the count hook on `co` if the running task needs it: `co` may come from where no hook is
  * set. */
-static void ensure_count(lua_State *co, const struct spt_sched *s)
+static void ensure_count(lua_State *co, struct spt_sched *s)
 {
     if (!lua_gethook(co) && spt_hook_counts(s))
         spt_hook_put(co, s, s->debug_hook.count_hook, LUA_MASKCOUNT, s->debug_hook.count);
@@ -106,7 +106,7 @@ static void count_start(lua_State *L, lua_State *co)
 /* Resumes `co` from `L`, one level deeper in the running task. */
 static int enter(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope, int *nresults)
 {
-    const struct spt_sched *s = spt_env(L)->sched;
+    struct spt_sched *s = spt_env(L)->sched;
     struct spt_task *t = s->current;
     if (!t)
         return resume(co, L, nargs, nresults);
@@ -120,11 +120,11 @@ static int enter(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope
                 (!t->turn.frame || t->turn.frame->open),
     };
     t->turn.frame = &frame;
-    if (spt_sched_is_interrupted(s))
+    if (spt_sched_urgent(s))
         spt_hook_keep_urgent(co, s);
     int status = resume(co, L, nargs, nresults);
     t->turn.frame = frame.up;
-    if (spt_sched_is_interrupted(s))
+    if (spt_sched_urgent(s))
         spt_hook_keep_urgent(L, s);
     return status;
 }

@@ -83,7 +83,7 @@ static void test_virtual_clock_of_a_wait_for_ever_is_a_deadlock(void **state)
 {
     struct host_fixture *f = *state;
     assert_int_equal(run_script(f->host, PRELUDE "task.sleep(math.huge)"), SEPTET_EDEADLOCK);
-    assert_text(f->reports.warned, "waits for sleep for ever");
+    assert_text(f->reports.warned, "wait sleep      0.000s for ever");
 }
 
 static void test_manual_clock_moves_by_advance(void **state)
@@ -114,7 +114,7 @@ static void test_manual_clock_that_nobody_moves_is_a_deadlock(void **state)
 {
     struct host_fixture *f = *state;
     assert_int_equal(run_script(f->host, PRELUDE "task.sleep(1)"), SEPTET_EDEADLOCK);
-    assert_text(f->reports.warned, "waits for sleep 1 s");
+    assert_text(f->reports.warned, "wait sleep      0.000s 1 s");
 }
 
 /* Scripts that move the clock across several deadlines; each counts to 3. */

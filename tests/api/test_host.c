@@ -161,8 +161,10 @@ static void test_deadlock_is_reported_and_ended(void **state)
     assert_int_equal(f->reports.warnings, 4); /* the deadlock, its two tasks and the circle */
     assert_text(f->reports.warned, "deadlock: all 2 tasks wait");
     assert_text(f->reports.warned, "in a circle: 'main' -> 'knot' -> 'main'\n");
-    assert_text(f->reports.warned, "#1 main  waits for join #2 knot  knot.lua:8\n");
-    assert_text(f->reports.warned, "#2 knot  waits for join #1 main  knot.lua:4\n");
+    assert_text(f->reports.warned, "\n#1 main            wait join ");
+    assert_text(f->reports.warned,
+                "s #2 knot  knot.lua:8 in main chunk\n└─ #2 knot         wait join");
+    assert_text(f->reports.warned, "s #1 main  knot.lua:4\n");
     assert_int_equal(global(f->L, "closed"), 1);
     assert_int_equal(septet_tasks(f->host), 0);
     assert_runs(f->host, "return");

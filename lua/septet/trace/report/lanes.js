@@ -30,23 +30,19 @@ class Row {
   }
 }
 
-// One that ends where the panel begins, or begins where it ends, is of its neighbour.
-const overlaps = (item, panel) => from[item] < panel.till
-  && (till[item] > panel.from || from[item] === panel.from);
-
 // Returns the items of a task in a table that overlap a panel.
 function* itemsIn(table, t, panel) {
   const { starts, first, outside } = itemsOfTask[table];
   const last = t < 0 ? outside : starts[t + 1];
   for (let i = t < 0 ? 0 : starts[t]; i < last; i++) {
     const item = first + i;
-    if (overlaps(item, panel)) yield item;
+    if (from[item] <= panel.till && till[item] >= panel.from) yield item;
   }
 }
 
 // Returns a task's spans, but not the one that is the panel.
 const spansIn = (t, panel) => (spansOfTask.get(t) ?? []).filter((item) => item !== panel.span
-  && overlaps(item, panel));
+  && from[item] <= panel.till && till[item] >= panel.from);
 
 // --- which row ---
 
@@ -54,7 +50,7 @@ function membersOf(panel, shown) {
   const members = panel.owner < 0 ? [] : [panel.owner];
   for (let t = 0; t < tasks.length; t++) {
     if (t === panel.owner || (shown && !shown[t])) continue;
-    if (overlaps(t, panel)) members.push(t);
+    if (from[t] <= panel.till && till[t] >= panel.from) members.push(t);
   }
   return members;
 }
@@ -89,7 +85,7 @@ function rowsOfTasks(panel, members, withOutside) {
       if (rows.length > FEW) return null;
     }
   }
-  addEdges(panel, members, rows, placed);
+  panel.edges = edgesOf(panel, members, rows, placed);
   return { rows, placed };
 }
 
@@ -111,7 +107,7 @@ function rowsOfLanes(panel, members, withOutside) {
       (inPlace ? placed.get(t) : rowAt(requests.lane[i])).body.push(item);
     }
   }
-  panel.edges = panel.blocks = [];
+  panel.edges = [];
   return { rows: [...lanes].sort((a, b) => a[0] - b[0]).map(([, row]) => row), placed };
 }
 
@@ -120,26 +116,21 @@ function labelOf(t) {
   return `#${tasks.id[t]} ${name}`;
 }
 
-// Finds what a panel draws between rows: which task started or woke which, and groups.
-function addEdges(panel, members, rows, placed) {
-  const numbers = new Map(rows.map((row, i) => [row, i]));
-  const rowOfTask = (t) => numbers.get(placed.get(t));
+function edgesOf(panel, members, rows, placed) {
+  const edges = [], numbers = new Map(rows.map((row, i) => [row, i]));
   const add = (at, source, target) => {
-    if (placed.has(source)) panel.edges.push([at, rowOfTask(source), rowOfTask(target)]);
+    if (placed.has(source) && placed.has(target)) {
+      edges.push([at, numbers.get(placed.get(source)), numbers.get(placed.get(target))]);
+    }
   };
-  panel.edges = [];
-  panel.blocks = [];
   for (const t of members) {
     if (from[t] >= panel.from) add(from[t], tasks.parent[t], t);
     for (const item of itemsIn("wait", t, panel)) {
-      const i = item - TABLES[1].first, by = waits.by[i];
+      const by = waits.by[item - TABLES[1].first];
       if (by >= 0 && by !== t) add(till[item], by, t);
-      if (texts[waits.kind[i]] !== "scope") continue;
-      const inside = (children.get(t) ?? []).filter((child) => placed.has(child)
-        && till[child] >= from[item] && from[child] <= till[item]).map(rowOfTask);
-      if (inside.length) panel.blocks.push([item, rowOfTask(t), Math.max(...inside)]);
     }
   }
+  return edges;
 }
 
 function layOut(panel, shown) {
@@ -260,9 +251,8 @@ class Painter {
     const last = Math.min(panel.rows.length - 1, Math.floor((top + this.height) / panel.height));
     context.save();
     context.beginPath();
-    context.rect(panel.gutter - 3, AXIS, this.width - panel.gutter + 3, this.height - AXIS);
+    context.rect(panel.gutter, AXIS, this.width - panel.gutter, this.height - AXIS);
     context.clip();
-    for (const block of panel.blocks) this.block(block);
     for (let i = first; i <= last; i++) this.row(panel.rows[i], AXIS + i * panel.height - top);
     this.boxes.paint(context);
     for (const edge of panel.edges) this.edge(edge);
@@ -345,8 +335,6 @@ class Painter {
   // Writes into the bars, or behind one that is too short if its row is free there.
   texts() {
     const { context, panel } = this;
-    context.strokeStyle = colours.sheet;
-    context.lineWidth = 3;
     for (const [item, x0, x1, next, y] of this.labels) {
       if (x1 - x0 < 24 && !panel.gutter) continue;
       const [table, i] = rowOf(item);
@@ -354,7 +342,6 @@ class Painter {
         : table === "span" ? texts[spans.name[i]] : shortWait(i);
       const width = context.measureText(label).width;
       if (width > x1 - x0 - 8 && panel.gutter && next - x1 > width + 12) {
-        context.strokeText(label, x1 + 6, y + 0.5);
         context.fillStyle = colours.muted;
         context.fillText(label, x1 + 6, y + 0.5);
         continue;
@@ -369,17 +356,6 @@ class Painter {
     const duration = time(requests.time[i]);
     if (this.panel.gutter) return `${requestOutcome(i)} · ${duration}`;
     return `${short(texts[requests.url[i]])} · ${requestOutcome(i)} · ${duration}`;
-  }
-
-  // The ground of a group's tasks, from the wait for them to its end.
-  block([item, first, last]) {
-    const { context, panel } = this;
-    const x0 = this.x(from[item]), x1 = this.x(till[item]);
-    const y = AXIS + first * panel.height - panel.box.scrollTop;
-    context.fillStyle = colours.bars[kindNumber.tasks];
-    context.globalAlpha = 0.4;
-    context.fillRect(x0, y + 2, x1 - x0, (last - first + 1) * panel.height - 2);
-    context.globalAlpha = 1;
   }
 
   // A line from the task that started or woke another one, with a dot at the other one.
