@@ -439,8 +439,10 @@ function drawNow() {
   frameWanted = 0;
   for (const panel of panels) {
     const { top, bottom } = panel.canvas.getBoundingClientRect();
-    panel.stale = items > 20000 && (bottom < -200 || top > innerHeight + 200);
-    if (!panel.stale) new Painter(panel).paint();
+    panel.stale = panel.painted && items > 20000 && (bottom < -200 || top > innerHeight + 200);
+    if (panel.stale) continue;
+    new Painter(panel).paint();
+    panel.painted = true;
   }
   const whole = view.from === 0 && view.till === extent;
   $("range").textContent = whole ? time(extent)
