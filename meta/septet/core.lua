@@ -200,6 +200,9 @@ function core.trace_unsink(fn) end
 ---@return integer
 function core.trace_level() end
 
+---Calls the sinks now, as after a turn. A no-op once the host is closed.
+function core.trace_flush() end
+
 -- --- src/lua/trace_file.c ---
 
 --- Begins to record the trace to a file. Raises IoError.

@@ -21,6 +21,7 @@
 #include "load.h"
 #include "options.h"
 #include "signals.h"
+#include "trace.h"
 
 struct cli {
     int argc;
@@ -29,6 +30,7 @@ struct cli {
     lua_State *L;
     septet_host *host; /* NULL while no host can unwind a script */
     bool ended;        /* nothing more will run */
+    bool traces;       /* outputs of the trace have started; trace_finish() is to be called */
     bool exiting;      /* by os.exit(code, true); the code is in `status` */
     int status;        /* exit status of the process */
     int signal;        /* signal that ended the script, by which to end; or 0 */
@@ -89,10 +91,21 @@ static int finish_output(int status)
 /* Ends the process by the signal that ended the script, so that a shell sees it. */
 static void die_of(int number)
 {
-    finish_output(EXIT_SIGNAL + number);
+    if (number != SIGPIPE)
+        finish_output(EXIT_SIGNAL + number);
     fflush(NULL);
     signal(number, SIG_DFL);
     raise(number);
+}
+
+/* Ends the outputs of the trace, as nothing else will run. Returns the status to end with. */
+static int finish_traces(struct cli *cli, lua_State *L, int status)
+{
+    if (cli->traces)
+        lua_sethook(L, NULL, 0, 0); /* it would end a task that runs for too long */
+    bool ok = !cli->traces || trace_finish(L);
+    cli->traces = false;
+    return ok || status != EXIT_DONE ? status : EXIT_SCRIPT;
 }
 
 /* --- os.exit --- */
@@ -117,9 +130,10 @@ static int l_exit(lua_State *L)
             signals_end_with(status);
             septet_exit(L);
         }
+        status = finish_traces(cli, L, status);
         lua_close(cli->L);
     }
-    exit(finish_output(status));
+    exit(finish_output(finish_traces(cli, L, status)));
 }
 
 /* --- the state, before any script --- */
@@ -162,8 +176,6 @@ static int l_prepare(lua_State *L)
         run_at_once(L, "print(require('septet').versions(true))");
     else if (cli->options.versions)
         run_at_once(L, "print(require('septet').versions())");
-    if (cli->options.trace)
-        run_at_once(L, "require('septet.trace').lines(io.stderr)");
     return 0;
 }
 
@@ -281,7 +293,10 @@ static void run_options(struct cli *cli)
 static void run_script(struct cli *cli)
 {
     int script = cli->options.script;
-    if (options_run_stdin(&cli->options, cli->argc)) {
+    if (cli->options.is_command) {
+        struct trace_command command = {.argv = cli->argv + 1, .status = &cli->status};
+        run_task(cli, cli->argv[1], trace_load_command, &command);
+    } else if (options_run_stdin(&cli->options, cli->argc)) {
         run_task(cli, "main", load_file, NULL);
     } else if (script < cli->argc) {
         /* after --, a script may have the name - */
@@ -306,14 +321,39 @@ static void keep_memory(void)
 #endif
 }
 
+static bool start_traces(struct cli *cli)
+{
+    struct trace_start start = {cli->argv, cli->options.option_count, cli->options.script};
+    cli->traces = cli->options.outputs.any;
+    if (cli->options.outputs.at_end)
+        signals_interrupt_by_pipe();
+    return !cli->traces || call(cli, trace_start, &start);
+}
+
+/* Sends what remains of the trace to a collector, unless the script is to end at once. */
+static void flush_traces(struct cli *cli)
+{
+    bool ended = cli->ended;
+    int status = cli->status;
+    if (!cli->options.outputs.otlp || cli->exiting || cli->signal != 0)
+        return;
+    cli->ended = false;
+    run_task(cli, "otlp", trace_load_flush, NULL);
+    if (ended) {
+        cli->ended = true;
+        cli->status = status;
+    }
+}
+
 static void run_in_host(struct cli *cli)
 {
-    if (!call(cli, l_prepare, cli) || cli->options.only_text)
+    if (!call(cli, l_prepare, cli) || cli->options.only_text || !start_traces(cli))
         return;
-    if (!cli->options.ignore_env)
+    if (!cli->options.ignore_env && !cli->options.is_command)
         run_init(cli);
     run_options(cli);
     run_script(cli);
+    flush_traces(cli);
 }
 
 static bool wants_warnings(const struct cli *cli)
@@ -365,6 +405,9 @@ static void run_in_state(struct cli *cli)
     septet_host *host = cli->host;
     cli->host = NULL;
     septet_free(host);
+    if (cli->signal != 0 && cli->traces)
+        limit_the_end(cli->signal);
+    cli->status = finish_traces(cli, cli->L, cli->status);
 }
 
 /* Opens /dev/null for closed standard descriptors. Otherwise the first thing to be opened, a poller

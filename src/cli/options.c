@@ -9,16 +9,22 @@
 
 static const char usage_line[] = "usage: septet [options] [script [args]]\n";
 
+/* The commands: first words that are no script. Each is a private module septet.trace.command_NAME.
+ * Its function `run` gets the other words. */
+static const char *const commands[] = {"trace"};
+
 static const char help_text[] =
     "Runs a Lua script as a task: it may await timers, HTTP requests and other tasks.\n"
     "\n"
     "  -e STAT    run the statement STAT\n"
-    "  -l MOD     require MOD into the global MOD\n"
-    "  -l G=MOD   require MOD into the global G\n"
+    "  -l [G=]MOD  require MOD into the global MOD, or G\n"
     "  -W         turn warnings on\n"
     "  -E         ignore the environment: LUA_INIT, LUA_PATH, LUA_CPATH, SEPTET_...\n"
     "  -v         print the versions, then go on; twice, with what depends on them\n"
     "  --trace    print a line to stderr for each spawn, wait, cancellation, end and request\n"
+    "  --trace-filter=TASK|URL|KIND --trace-limit=N  only such lines, at most N a second\n"
+    "  --trace=FILE  write a report (.html), Perfetto (.json), HAR (.har), a recording (.trc)\n"
+    "  --har-bodies --summary[=json] --otlp[=URL]  bodies in HAR, numbers, OpenTelemetry\n"
     "  --virtual-time  let the clock jump to the next deadline when no task can run\n"
     "  --shuffle=SEED  run tasks that are ready together in an order drawn from a number\n"
     "  --max-slice=S   end a task that runs for more than S seconds without waiting\n"
@@ -27,6 +33,7 @@ static const char help_text[] =
     "  --         end of the options\n"
     "  -          end of the options, and the script comes from stdin\n"
     "\n"
+    "septet trace FILE.trc --to FORMAT converts a recording; see septet trace --help.\n"
     "Options run in their order, before the script. With no script, -e or -v, stdin is run.\n"
     "Exit status: 0 done, 1 the script failed or could not be loaded, 2 bad usage,\n"
     "4 every task waits and nothing can wake them, 130 interrupted, 143 terminated.\n";
@@ -82,8 +89,9 @@ static size_t edit_distance(const char *a, size_t a_len, const char *b)
  * NULL if none is close. */
 static const char *nearest_option(const char *option)
 {
-    static const char *const names[] = {"help",  "max-slice", "shuffle",
-                                        "trace", "version",   "virtual-time"};
+    static const char *const names[] = {"har-bodies",  "help",    "max-slice",   "otlp",
+                                        "shuffle",     "summary", "trace",       "trace-filter",
+                                        "trace-limit", "version", "virtual-time"};
     const char *name = option + strspn(option, "-");
     size_t len = strcspn(name, "="), best = 3;
     const char *nearest = NULL;
@@ -124,17 +132,101 @@ static int parse_max_slice(struct options *options, const char *option, const ch
     return EXIT_DONE;
 }
 
+/* --- options of the trace --- */
+
+static bool is_text(const char *value)
+{
+    return *value != '\0';
+}
+
+static bool is_whole_number(const char *value)
+{
+    size_t digits = strspn(value, "0123456789");
+    return digits > 0 && digits < 16 && value[digits] == '\0';
+}
+
+static bool is_size(const char *value)
+{
+    return is_whole_number(value) && *value != '0';
+}
+
+/* Returns true for a file with an extension that names a format. */
+static bool is_trace_file(const char *value)
+{
+    static const char *const extensions[] = {".har", ".html", ".json", ".trc"};
+    const char *slash = strrchr(value, '/'), *name = slash != NULL ? slash + 1 : value;
+    const char *dot = strrchr(name, '.');
+    for (size_t i = 0; dot != NULL && i < sizeof extensions / sizeof *extensions; i++)
+        if (strcmp(dot, extensions[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool is_summary(const char *value)
+{
+    return strcmp(value, "json") == 0 || strcmp(value, "none") == 0;
+}
+
+enum output { TRACE, TRACE_FILTER, TRACE_LIMIT, HAR_BODIES, OTLP, SUMMARY, OUTPUTS };
+
+static const struct {
+    const char *name;
+    bool needs_value;
+    bool (*is_value)(const char *value);
+    const char *expected; /* the problem with another value */
+} outputs[OUTPUTS] = {
+    [TRACE] = {"trace", false, is_trace_file, "a file .html, .json, .har or .trc is expected in"},
+    [TRACE_FILTER] = {"trace-filter", true, is_text, "a task, URL or kind is expected in"},
+    [TRACE_LIMIT] = {"trace-limit", true, is_whole_number, "a whole number from 0 is expected in"},
+    [HAR_BODIES] = {"har-bodies", false, is_size, "a number of bytes from 1 is expected in"},
+    [OTLP] = {"otlp", false, is_text, "a URL or 'console' is expected in"},
+    [SUMMARY] = {"summary", false, is_summary, "'json' or 'none' is expected in"},
+};
+
+/* Returns the number of an option in `outputs`, or OUTPUTS. */
+static enum output find_output(const char *option)
+{
+    const char *name = option + 2;
+    size_t len = strcspn(name, "=");
+    for (enum output i = TRACE; i < OUTPUTS; i++)
+        if (strlen(outputs[i].name) == len && strncmp(name, outputs[i].name, len) == 0)
+            return i;
+    return OUTPUTS;
+}
+
+static int parse_output(struct output_options *options, const char *option, enum output output)
+{
+    const char *value = strchr(option, '=');
+    if (value == NULL ? outputs[output].needs_value : !outputs[output].is_value(value + 1))
+        return bad_option(outputs[output].expected, option, NULL);
+    options->any = true;
+    if (output == TRACE && value == NULL)
+        options->lines = true;
+    else if (output == TRACE)
+        options->files = true;
+    else if (output == TRACE_FILTER || output == TRACE_LIMIT)
+        options->only_lines = option;
+    else if (output == OTLP)
+        options->otlp = true;
+    if (output == SUMMARY || output == OTLP || options->files)
+        options->at_end = true;
+    return EXIT_DONE;
+}
+
+/* --- all options --- */
+
 static int parse_long(struct options *options, const char *option)
 {
     const char *value;
+    enum output output = find_output(option);
+    if (output < OUTPUTS)
+        return parse_output(&options->outputs, option, output);
     if ((value = value_of(option, "--shuffle")))
         return parse_shuffle(options, option, value);
     if ((value = value_of(option, "--max-slice")))
         return parse_max_slice(options, option, value);
 
-    if (strcmp(option, "--trace") == 0)
-        options->trace = true;
-    else if (strcmp(option, "--virtual-time") == 0)
+    if (strcmp(option, "--virtual-time") == 0)
         options->virtual_time = true;
     else if (strcmp(option, "--help") == 0)
         options->only_text = options->help = true;
@@ -180,9 +272,19 @@ static int parse_option(struct options *options, char **argv, int *at)
     }
 }
 
+/* Returns true if the first word of the command line is a command. */
+static bool is_command(int argc, char **argv)
+{
+    for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(argv[1], commands[i]) == 0)
+            return true;
+    return false;
+}
+
 int options_parse(struct options *options, int argc, char **argv)
 {
     int i = 1, status;
+    options->is_command = is_command(argc, argv);
     for (; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
         if (strcmp(argv[i], "--") == 0)
             break;
@@ -191,6 +293,8 @@ int options_parse(struct options *options, int argc, char **argv)
         if (options->only_text)
             return EXIT_DONE;
     }
+    if (options->outputs.only_lines && options->outputs.files && !options->outputs.lines)
+        return bad_option("--trace is missing for", options->outputs.only_lines, NULL);
     options->option_count = i;
     options->script = i < argc && strcmp(argv[i], "--") == 0 ? i + 1 : i;
     return EXIT_DONE;

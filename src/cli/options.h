@@ -13,13 +13,24 @@ enum exit_status {
     EXIT_SIGNAL = 128, /* plus the number of the signal */
 };
 
+/* The options of the trace. The Lua module that writes the outputs reads their values itself. */
+struct output_options {
+    bool any;
+    bool lines;             /* --trace */
+    bool files;             /* --trace=FILE */
+    bool otlp;              /* --otlp */
+    bool at_end;            /* some of them are written when the run has ended */
+    const char *only_lines; /* an option that concerns only lines; or NULL */
+};
+
 struct options {
     bool has_stat;   /* -e */
     bool ignore_env; /* -E */
     int versions;    /* number of -v; 2 or more print features and workarounds, too */
     bool only_text;  /* --help or --version: no script runs */
     bool help;       /* --help */
-    bool trace;      /* --trace */
+    bool is_command; /* argv[1] is a command, as "trace", instead of a script */
+    struct output_options outputs;
     bool virtual_time;
     unsigned long long shuffle; /* seed; 0 for the order of arrival */
     double max_slice;           /* seconds; 0 for no limit */

@@ -19,6 +19,7 @@ static pthread_t runner; /* the thread of that host */
 static volatile sig_atomic_t caught;
 /* Exit status that the script has asked for, or -1. */
 static volatile sig_atomic_t exit_status = -1;
+static bool pipe_interrupts; /* the end of stdout's reader interrupts the script */
 
 /* The signals that interrupt. A timer sends each one again when its grace period is over. */
 static struct {
@@ -78,12 +79,28 @@ void signals_delivered(void *ud)
     stop_timers();
 }
 
-/* Ends the process by SIGPIPE, like other programs, if the reader of stdout is gone (`| head`). */
+/* Interrupts the script, as on_signal() does. A further write to stdout fails. Returns false if
+ * there is nothing to interrupt, or it is interrupted already. */
+static bool interrupt_by_pipe(int number)
+{
+    if (!pipe_interrupts || interruptible == NULL || (caught != 0 && caught != number))
+        return false;
+    if (!pthread_equal(pthread_self(), runner)) {
+        pthread_kill(runner, number);
+    } else if (caught == 0) {
+        caught = number;
+        set_timer(SIGTERM, GRACE_S);
+        septet_interrupt(interruptible);
+    }
+    return true;
+}
+
+/* If the reader of stdout is gone (`| head`), ends the process by SIGPIPE, like other programs. */
 static void on_sigpipe(int number)
 {
     int saved = errno;
     struct pollfd out = {.fd = STDOUT_FILENO};
-    if (poll(&out, 1, 0) == 1 && (out.revents & POLLERR)) {
+    if (poll(&out, 1, 0) == 1 && (out.revents & POLLERR) && !interrupt_by_pipe(number)) {
         signal(number, SIG_DFL);
         raise(number);
     }
@@ -139,6 +156,7 @@ int signals_run(septet_host *host)
     stop_timers();
     for (size_t i = 0; i < NINTERRUPTS; i++)
         sigaction(interrupts[i].number, &before[i], NULL);
+    interruptible = NULL;
     return result;
 }
 
@@ -155,6 +173,11 @@ void signals_end_with(int status)
 void signals_limit_the_end(int number)
 {
     set_timer(number, GRACE_S);
+}
+
+void signals_interrupt_by_pipe(void)
+{
+    pipe_interrupts = true;
 }
 
 void signals_catch_output(void)

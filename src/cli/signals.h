@@ -12,6 +12,10 @@ void signals_init(void);
  * standard output is gone, the process ends by SIGPIPE. */
 void signals_catch_output(void);
 
+/* From now on, if the reader of standard output is gone while a host runs, that interrupts the
+ * script. signals_caught() is then SIGPIPE. */
+void signals_interrupt_by_pipe(void);
+
 /* Like septet_run(), but turns INT and TERM into septet_interrupt(). */
 int signals_run(septet_host *host);
 

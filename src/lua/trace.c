@@ -205,11 +205,18 @@ static int l_level(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {{"trace_block", l_block},
-                                     {"trace_sink", l_sink},
-                                     {"trace_unsink", l_unsink},
-                                     {"trace_level", l_level},
-                                     {NULL, NULL}};
+/* trace_flush(): calls the sinks now, as after a turn. A no-op once the host is closed. */
+static int l_flush(lua_State *L)
+{
+    struct spt_env *env = spt_env(L);
+    if (env->trace_readers)
+        spt_trace_flush(env);
+    return 0;
+}
+
+static const luaL_Reg functions[] = {{"trace_block", l_block},   {"trace_sink", l_sink},
+                                     {"trace_unsink", l_unsink}, {"trace_level", l_level},
+                                     {"trace_flush", l_flush},   {NULL, NULL}};
 
 static void on_host_end(struct spt_resource *resource)
 {

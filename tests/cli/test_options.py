@@ -25,7 +25,7 @@ class Help(harness.Case):
 
     def test_help_names_every_option(self):
         out = self.septet("--help").out
-        for option in "-e -l -W -E -v --trace --version --help -- -".split():
+        for option in "-e -l -W -E -v --trace --trace=FILE --version --help -- -".split():
             self.assertRegex(out, r"(?m)^  %s( |$)" % re.escape(option))
 
     def test_help_runs_nothing(self):
@@ -243,10 +243,26 @@ class Usage(harness.Case):
         self.refused(["--frobnicate"], "unrecognized option '--frobnicate'")
 
     def test_nearest_word_is_suggested(self):
-        for wrong, right in (("--tarce", "trace"), ("--traces", "trace"), ("--trace=x", "trace"),
+        for wrong, right in (("--tarce", "trace"), ("--traces", "trace"), ("--trcae=x", "trace"),
                              ("-trace", "trace"), ("--hlep", "help"), ("-help", "help"),
                              ("--versions", "version"), ("--verson", "version")):
             self.refused([wrong], "unrecognized option '%s', did you mean '--%s'?" % (wrong, right))
+
+    def test_values_of_the_options_of_the_trace(self):
+        for option, expected in (
+                ("--trace=", "a file .html, .json, .har or .trc"),
+                ("--trace=run.txt", "a file .html, .json, .har or .trc"),
+                ("--trace=a.json/run", "a file .html, .json, .har or .trc"),
+                ("--trace-filter", "a task, URL or kind"),
+                ("--trace-filter=", "a task, URL or kind"),
+                ("--trace-limit", "a whole number from 0"),
+                ("--trace-limit=1.5", "a whole number from 0"),
+                ("--trace-limit=99999999999999999", "a whole number from 0"),
+                ("--har-bodies=0", "a number of bytes from 1"),
+                ("--otlp=", "a URL or 'console'"), ("--summary=x", "'json' or 'none'")):
+            self.refused([option], "%s is expected in '%s'" % (expected, option))
+        self.refused(["--trace=a.json", "--trace-limit=3"],
+                     "--trace is missing for '--trace-limit=3'")
 
     def test_interactive_mode_is_refused(self):
         self.refused(["-i"], "there is no interactive mode yet for '-i'")

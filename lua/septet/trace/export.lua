@@ -25,7 +25,9 @@ end
 function export.find(name)
   for _, known in ipairs(modules) do
     if known == name then
-      return name == "lines" and "lines" or require("septet.trace." .. name)
+      if name == "lines" then return "lines" end
+      local found = require("septet.trace." .. name)
+      return type(found) == "table" and found.export or found
     end
   end
 end
@@ -129,9 +131,9 @@ function export.writer(file, name)
   end
 end
 
---- Calls fn(write), and returns what it returns; or nil and a message if a write failed.
-function export.with_failures(fn, write)
-  local results = table.pack(pcall(fn, write))
+--- Calls fn(), and returns what it returns; or nil and a message if a write failed.
+function export.with_failures(fn)
+  local results = table.pack(pcall(fn))
   if results[1] then return table.unpack(results, 2, results.n) end
   if getmetatable(results[2]) == Failure then return nil, results[2].message end
   error(results[2], 0)
@@ -144,9 +146,10 @@ function export.to_file(exporter, source, target, options)
     return nil, ("cannot write '%s': %s"):format(target, (problem:gsub("^.-: ", "", 1)))
   end
   file:setvbuf("full", 65536)
-  local ok, note = export.with_failures(function(write)
+  local write = export.writer(file, ("'%s'"):format(target))
+  local ok, note = export.with_failures(function()
     return export.run(exporter, source, write, options)
-  end, export.writer(file, ("'%s'"):format(target)))
+  end)
   local closed, failure = file:close()
   if ok and not closed then
     return nil, ("cannot write '%s': %s"):format(target, failure)
