@@ -14,8 +14,13 @@ void spt_finish_report(struct spt_task *t)
 {
     bool delivered = spt_failure_origin_is_delivered(t->sched->main, t) && !t->spawn.is_main;
     t->failure.owed_to_group = false;
-    if (!delivered)
+    if (!delivered) {
+        spt_trace_put(&t->sched->trace, (struct spt_rec){.t = t->sched->now_ns,
+                                                         .task = t->id,
+                                                         .kind = SPT_REC_UNSEEN,
+                                                         .sub = t->spawn.is_main});
         t->sched->hooks.unhandled(t->sched->hooks.ud, t);
+    }
     t->failure.observed = true;
     spt_task_unanchor(t);
 }

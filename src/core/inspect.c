@@ -255,10 +255,14 @@ void spt_inspect_report_slow(struct spt_task *t, uint64_t ns)
     struct spt_sched *s = t->sched;
     char name[128], place[SPT_PLACE_SIZE], line[320 + SPT_PLACE_SIZE];
     uint64_t at = lua_status(t->co) == LUA_YIELD ? spt_inspect_place(t->co, s, 0) : 0;
-    spt_trace_put(&s->trace,
-                  (struct spt_rec){.t = s->now_ns, .task = t->id, .kind = SPT_REC_HOG, .b = ns});
     if (!at)
         at = t->spawn.function_place;
+    spt_trace_put(&s->trace, (struct spt_rec){.t = s->now_ns,
+                                              .task = t->id,
+                                              .ref = (uint32_t)(at >> 32),
+                                              .kind = SPT_REC_HOG,
+                                              .a = (uint32_t)at,
+                                              .b = ns});
     if (!is_new_slow_place(s, at))
         return;
     spt_inspect_name(t, name, sizeof name);

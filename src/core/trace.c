@@ -422,6 +422,9 @@ void spt_trace_strings(const struct spt_event *event, void (*string)(void *ud, u
         string(ud, r->ref);
         string(ud, r->a);
         break;
+    case SPT_REC_HOG:
+        string(ud, r->ref);
+        break;
     case SPT_REC_CANCEL:
     case SPT_REC_COUNT:
         string(ud, r->a);

@@ -23,7 +23,8 @@
  *           error, and ref: interned code of an HttpError
  *   XFER    one HTTP attempt ended; t: when it began; ref: its number; made by spt_trace_xfer()
  *   NAME    a: text, the name a script gave the task
- *   HOG     it ran too long without waiting; b: duration of the turn (ns)
+ *   HOG     it ran too long without waiting; b: duration of the turn (ns); ref and a: source and
+ *           line of the place where it waited next, or of its function if it ended
  *   STUCK   it swallows its cancellation again and again
  *   SPAN    a span of a script's begins; ref: its number; a: text, its name; b: place
  *   SPANEND it ends; ref: its number; sub: 1 if by an error
@@ -35,6 +36,7 @@
  *   PHASE   an attempt enters a phase, at level 2; ref: its number; sub: enum spt_phase
  *   HEAD    header lines, at level 3; ref: number of the attempt; sub: 0 sent, 1 received; a: text
  *   BODY    likewise, a piece of a body that is kept; b: 1 if the rest of it is not
+ *   UNSEEN  it failed, and nothing awaited that; sub: 1 if it is a main task
  *   MORE    a further unit of the record before it, which counts them in `extra`: a reader that
  *           fell behind finds the next whole record by skipping these */
 #define SPT_REC_MAP(XX)                                                                            \
@@ -57,6 +59,7 @@
     XX(PHASE, "phase")                                                                             \
     XX(HEAD, "head")                                                                               \
     XX(BODY, "body")                                                                               \
+    XX(UNSEEN, "unhandled")                                                                        \
     XX(MORE, "more")
 
 enum spt_rec_kind {

@@ -72,5 +72,28 @@ print(pcall(require 'septet.http'.get, 'http://user:sEcret@127.0.0.1:1/x'))""")
         self.assertNotIn("sEcret", result.err + result.out)
 
 
+class Hogs(harness.Case):
+    def test_a_long_turn_has_the_place_where_it_ended(self):
+        done = self.septet("-e", """
+local task, trace = require 'septet.task', require 'septet.trace'
+local function compute()
+  local from = os.clock()
+  repeat until os.clock() - from > 0.11 -- slow_ms is 100
+end
+local t = task.spawn(function()
+  compute()
+  task.sleep(0.001)
+  compute()
+end)
+trace.subscribe(function(e)
+  if e.kind == 'hog' then print(e.duration > 0.1, e.at, e.task == t.id) end
+end, { level = 1 })
+t:await()
+task.sleep(0.001)
+""")
+        self.check(done, err=None,
+                   out="true\t(command line):9\ttrue\ntrue\t(command line):7\ttrue\n")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -74,6 +74,24 @@ describe("subscribe", function()
     equal(first(events_of(t), "name").name, "a name")
   end)
 
+  it("the trace has a failure that nothing awaited, and no other", function()
+    local before = task.on_unhandled
+    local _ <close> = setmetatable({}, { __close = function() task.on_unhandled = before end })
+    task.on_unhandled = function() end
+    local awaited = task.spawn(error, "x", 0)
+    pcall(awaited.await, awaited)
+    local unseen = task.background(error, "x", 0)
+    local found
+    origin.eventually(function()
+      for _, event in ipairs(events) do
+        if event.kind == "unhandled" and event.task == unseen.id then found = event end
+        equal(event.kind == "unhandled" and event.task == awaited.id, false)
+      end
+      return found
+    end)
+    equal(found.main, false)
+  end)
+
   it("times of the trace never go backwards within a kind of edge", function()
     local t = task.spawn(function() turns(20) end)
     t:await()

@@ -18,7 +18,7 @@ local NS, US = 1e9, 1e6
 -- By number, from 0 on, as in SPT_REC_MAP, enum spt_left, enum spt_task_state and enum spt_phase.
 local kinds = { [0] = "spawn", "wait", "ready", "run", "cancel", "end", "xfer", "name", "hog",
   "stuck", "span_begin", "span_end", "mark", "count", "sample", "clock", "phase", "head",
-  "body", "more" }
+  "body", "unhandled", "more" }
 local left = { [0] = "wait", "yield", "end" }
 local outcomes = { [4] = "ok", [5] = "error", [6] = "cancelled" }
 local phases = { [0] = "queue", "dns", "connect", "tls", "send", "wait", "receive" }
@@ -112,8 +112,8 @@ function fill.name(e, _, _, a, _, _, texts)
   e.name = text(texts, a)
 end
 
-function fill.hog(e, _, _, _, b)
-  e.duration = b / NS
+function fill.hog(e, ref, _, a, b, strings)
+  e.duration, e.at = b / NS, place(strings, ref << 32 | a)
 end
 
 function fill.span_begin(e, ref, _, a, b, strings, texts)
@@ -143,6 +143,10 @@ end
 
 function fill.phase(e, ref, sub)
   e.ref, e.phase = ref, phases[sub]
+end
+
+function fill.unhandled(e, _, sub)
+  e.main = sub == 1
 end
 
 function fill.head(e, ref, sub, a, _, _, texts)

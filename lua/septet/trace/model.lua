@@ -7,7 +7,8 @@
 --   m:add(event)                 for each event, in the order of the trace
 --   m:finish()                   once; returns m, with these fields
 --
--- m.meta; m.from, m.till: seconds, the first and the last instant; m.lost: records that were lost
+-- m.meta; m.from, m.till: seconds, the first and the last instant; m.lost: records that were lost;
+--   m.records: those that were not
 -- m.tasks: in the order of their spawns; m.task[id]: the last task with that id
 -- m.requests (attempts), m.runs, m.spans: by start
 -- m.marks, m.counters ({ name, points = { { time, value } } }), m.samples, m.hogs, m.stuck
@@ -17,7 +18,8 @@
 --
 -- A task: id, name, named (by a script), parent, parent_id, children, defined, at, start, finish,
 --   open, outcome, error, code, lane, busy, sched, waited, resumes, max_run { start, duration },
---   waits, runs, readies, requests, cancel { time, by, source }, stuck, hogs, and index in m.tasks
+--   waits, runs, readies, requests, cancel { time, by, source }, stuck, hogs, unhandled (nothing
+--   awaited its failure), main (it is also a main task), and index in m.tasks
 -- A wait: start, finish, kind, what, at, ref, by, cancelled, open, and request, which it awaited
 -- A ready: start, finish: from when the task could run until it ran
 -- A run: task, start, duration, left
@@ -78,6 +80,7 @@ local methods = {}
 function methods:add(e)
   local handler = on[e.kind]
   local time = seconds(e.time, self.till)
+  if e.kind ~= "lost" then self.records = self.records + 1 end
   if not handler or not self.live then return end
   if not self.from or time < self.from then self.from = time end
   if time > self.till then self.till = time end
@@ -145,7 +148,8 @@ local metatable = { __index = methods }
 function model.new(meta)
   return setmetatable({
     meta = meta or {}, tasks = {}, task = {}, requests = {}, runs = {}, spans = {}, marks = {},
-    counters = {}, samples = {}, hogs = {}, stuck = {}, lost = 0, till = 0,
+    counters = {}, samples = {}, hogs = {}, stuck = {}, lost = 0,
+    records = 0, till = 0,
     -- until it is finished:
     live = {}, edge = 0, free_rows = rows.new(0), parts = {}, hosts = {}, clocks = {},
     counter = {}, spans_outside = {},

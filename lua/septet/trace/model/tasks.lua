@@ -159,7 +159,7 @@ end
 
 function on.hog(m, e, time)
   local t = m.task[e.task]
-  local hog = { task = t, time = time, duration = seconds(e.duration) }
+  local hog = { task = t, time = time, duration = seconds(e.duration), at = e.at }
   m.hogs[#m.hogs + 1] = hog
   if t then append(t, "hogs", hog) end
 end
@@ -168,6 +168,11 @@ function on.stuck(m, e, time)
   local t = m.task[e.task]
   m.stuck[#m.stuck + 1] = { task = t, time = time }
   if t then t.stuck = true end
+end
+
+function on.unhandled(m, e)
+  local t = m.task[e.task]
+  if t then t.unhandled, t.main = true, e.main == true end
 end
 
 return tasks
