@@ -23,6 +23,10 @@ local fields = {
   cancel = { "by", "source" },
   ["end"] = { "outcome" },
 }
+-- Kinds that may come in any state of a task, and those of no task, whose number depends on the
+-- real clock.
+local anywhere = { cancel = true, name = true, stuck = true, unhandled = true }
+local of_no_task = { sample = true, clock = true }
 local ids = { parent = true, by = true, ref = true }
 
 local p -- of the program that runs
@@ -83,7 +87,7 @@ local function follow(e)
     p.states[e.task], newest = "ready", e.task
   elseif e.kind == "lost" then
     wrong(e, "%d records lost", e.count)
-  elseif e.kind ~= "cancel" and e.kind ~= "name" and e.kind ~= "stuck" then
+  elseif not anywhere[e.kind] then
     local next_state = (grammar[state] or {})[word]
     if not next_state then wrong(e, "%s while %s", word, state or "not there") end
     p.states[e.task] = next_state
@@ -103,7 +107,7 @@ local function check_time(e)
 end
 
 trace.subscribe(function(e)
-  if not p then return end
+  if not p or of_no_task[e.kind] then return end
   p.n = p.n + 1
   follow(e)
   check_time(e)
