@@ -1,0 +1,160 @@
+-- SPDX-License-Identifier: MIT
+-- Makes totals from events as they come. It keeps the live tasks, and nothing of those that ended.
+--
+--   local collected = totals_of_events.new()
+--   collected:add(event)           for each event, in the order of the trace
+--   collected:finish(till)         once; returns the totals
+local totals_of_events = {}
+
+local totals = require "septet.trace.totals"
+
+local methods = {}
+local meta = { __index = methods }
+
+local FAILED_MAX <const> = 1000 -- ended tasks of which a failure may still be reported
+
+local on = {} -- functions (collection, event) by kind
+
+local function task_of(self, e)
+  local t = self.live[e.task]
+  if t or e.task == 0 then return t end
+  t = { id = e.task, start = e.time }
+  self.live[e.task] = t
+  self.live_count = self.live_count + 1
+  self.totals.peak = math.max(self.totals.peak, self.live_count)
+  return t
+end
+
+function on.spawn(self, e)
+  self.live_count = self.live_count - (self.live[e.task] and 1 or 0) -- its end is lost
+  self.live[e.task] = nil
+  local t = task_of(self, e)
+  if t then t.defined, t.ready = e.defined, e.time end
+end
+
+function on.name(self, e)
+  local t = self.live[e.task]
+  if t then t.name = e.name end
+end
+
+local function close_wait(self, t, time)
+  if not t.wait then return end
+  self.totals:waited(t.wait, math.max(0, time - t.since))
+  t.wait, t.joins = nil, nil
+end
+
+function on.wait(self, e)
+  local t = task_of(self, e)
+  if not t then return end
+  close_wait(self, t, e.time)
+  local what = e.what or "?"
+  t.wait, t.since, t.at = what:match "^%S+" or "?", e.time, e.at
+  if t.wait == "http" and e.ref then
+    self.awaited[e.ref] = self.awaited[e.ref]
+      or { start = e.time, url = what:match "^%S+ %S+ (%S+)" }
+  elseif t.wait == "join" and e.ref then
+    t.joins = e.ref
+    self.totals:joins(t, e.ref, function(id)
+      local other = self.live[id]
+      return other and other.joins, other
+    end)
+  end
+end
+
+function on.ready(self, e)
+  local t = task_of(self, e)
+  if not t then return end
+  close_wait(self, t, e.time)
+  t.ready = e.time
+end
+
+function on.run(self, e)
+  local t = task_of(self, e)
+  if not t then return end
+  if t.ready then self.totals.sched = self.totals.sched + math.max(0, e.time - t.ready) end
+  t.ready = e.left == "yield" and e.time + e.duration or nil
+  self.totals:ran(t, e.time, e.duration, t.wait and t.at)
+end
+
+on["end"] = function(self, e)
+  local t = task_of(self, e)
+  if not t then return end
+  close_wait(self, t, e.time)
+  self.totals:ended(t, math.max(0, e.time - t.start), e.outcome)
+  if e.outcome == "error" then
+    if self.failed_count >= FAILED_MAX then self.failed, self.failed_count = {}, 0 end
+    self.failed[e.task], self.failed_count = t, self.failed_count + 1
+    t.error = e.error
+  end
+  self.live[e.task] = nil
+  self.live_count = self.live_count - 1
+end
+
+function on.xfer(self, e)
+  if e.ref then self.awaited[e.ref] = nil end
+  self.totals:request(e, e.time)
+end
+
+function on.hog(self, e) -- follows the turn
+  if e.at then self.totals:placed(e.task, e.duration, e.at) end
+end
+
+function on.stuck(self, e)
+  self.totals:ignores_cancel(self.live[e.task] or { id = e.task })
+end
+
+function on.unhandled(self, e)
+  local t = self.failed[e.task] or { id = e.task }
+  self.totals:failed_unseen(t, t.error, e.main)
+end
+
+function on.sample(self, e) self.totals:sampled(e) end
+
+-- The end of what is live may be among the records that are lost: it is not counted as open.
+function on.lost(self, e)
+  self.totals.lost = self.totals.lost + e.count
+  self.live, self.live_count, self.awaited = {}, 0, {}
+end
+
+--- Counts an event.
+function methods:add(e)
+  local handler, t, time = on[e.kind], self.totals, e.time
+  if e.kind ~= "lost" then t.records = t.records + 1 end
+  if not t.from or time < t.from then t.from = time end
+  if e.kind == "run" or e.kind == "xfer" then time = time + (e.duration or e.total or 0) end
+  if time > t.till then t.till = time end
+  if handler then handler(self, e) end
+end
+
+local function by_key(rows)
+  local keys = {}
+  for key in pairs(rows) do keys[#keys + 1] = key end
+  table.sort(keys)
+  return ipairs(keys)
+end
+
+--- Ends the collection. What has not ended by now is open.
+---@param till number|nil seconds, the end of the run; by default the time of the last event
+---@return septet.trace.Totals
+function methods:finish(till)
+  local t = self.totals
+  t.till = math.max(t.till, till or 0, t.from or 0)
+  for _, ref in by_key(self.awaited) do
+    local r = self.awaited[ref]
+    t:open_request(t.till - r.start, r.url)
+  end
+  for _, id in by_key(self.live) do
+    local task = self.live[id]
+    if task.wait then t:waited(task.wait, math.max(0, t.till - task.since), true) end
+    t:ended(task, math.max(0, t.till - task.start), nil, true)
+  end
+  return t:finish()
+end
+
+--- Returns a collection without events.
+function totals_of_events.new()
+  return setmetatable({ totals = totals.new(), live = {}, live_count = 0, awaited = {}, failed = {},
+    failed_count = 0 }, meta)
+end
+
+return totals_of_events
