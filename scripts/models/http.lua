@@ -1,14 +1,15 @@
 #!/usr/bin/env septet
 -- SPDX-License-Identifier: MIT
 -- Seven ways to fetch the same URLs: septet scripts/models/http.lua URL...
-local http, task = require "septet.http", require "septet.task"
+-- With --trace=run.html before the file's name, a picture of them: each is a span of the trace.
+local http, task, trace = require "septet.http", require "septet.task", require "septet.trace"
 
 local urls = { ... }
 if #urls == 0 then
   error("usage: septet scripts/models/http.lua URL...", 0)
 end
 
-local trace = {
+local hooks = {
   request_start = function(ctx, ev)
     ctx.start = ev.time
   end,
@@ -22,7 +23,7 @@ local function pages(session)
   local i = 0
   return function()
     i = i + 1
-    return urls[i] and session:get(urls[i])
+    return urls[i] and trace.span("page " .. i, session.get, session, urls[i])
   end
 end
 
@@ -75,12 +76,12 @@ local function task_group(_, fetch)
 end
 
 local function run(name, model)
-  local session <close> = http.session { trace = trace }
+  local session <close> = http.session { trace = hooks }
   local function fetch(url)
     return session:get(url).status
   end
   local start = task.now()
-  model(session, fetch)
+  trace.span(name, model, session, fetch)
   print(("\n%s : [%.6f sec]\n"):format(name, task.now() - start))
 end
 

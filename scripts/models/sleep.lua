@@ -1,7 +1,7 @@
 #!/usr/bin/env septet
 -- SPDX-License-Identifier: MIT
 -- Seven ways to wait for the same four sleeps: of 0, 1, 2 and 3 seconds.
-local task = require "septet.task"
+local task, trace = require "septet.task", require "septet.trace"
 
 local function work(seconds)
   task.sleep(seconds)
@@ -14,7 +14,7 @@ local function ticks(n)
   return function()
     i = i + 1
     if i < n then
-      work(i)
+      trace.span("tick " .. i, work, i)
       return i
     end
   end
@@ -67,7 +67,7 @@ end
 
 local function run(name, model)
   local start = task.now()
-  model()
+  trace.span(name, model)
   print(("\n%s : [%.6f sec]\n"):format(name, task.now() - start))
 end
 

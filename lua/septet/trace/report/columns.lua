@@ -157,11 +157,44 @@ local function task_rows(m, rows, number)
   return t, index
 end
 
+local BEFORE = 2e-3 -- seconds from the end of a task until a task that waits for it is woken
+
+-- Returns a function (task, wait) that returns the task that ended a wait for tasks, or nil. Where
+-- the trace does not say, it is the one that the wait names, or the last child that had ended.
+local function new_wakers(m)
+  local ends = {} -- children by their ends, of a task
+  local function last_child(t, time)
+    if not ends[t] then
+      ends[t] = table.move(t.children, 1, #t.children, 1, {})
+      table.sort(ends[t], function(a, b)
+        if a.finish ~= b.finish then return a.finish < b.finish end
+        return a.index < b.index
+      end)
+    end
+    local low, high = 0, #ends[t]
+    while low < high do
+      local middle = (low + high + 1) // 2
+      if ends[t][middle].finish <= time then low = middle else high = middle - 1 end
+    end
+    local child = ends[t][low]
+    return child and not child.open and child.finish >= time - BEFORE and child or nil
+  end
+  return function(t, wait)
+    if wait.by and wait.by > 0 then return m.task[wait.by] end
+    if wait.open or wait.cancelled then return nil end
+    local joined = wait.what:match "^join #(%d+)"
+    if joined then return m.task[tonumber(joined)] end
+    if wait.kind == "tasks" or wait.kind == "scope" then return last_child(t, wait.finish) end
+  end
+end
+
 local function wait_rows(m, rows, number, index, request_index)
   local add, t = new_table(STEPS)
+  local waker = new_wakers(m)
   for _, wait in ipairs(rows.waits) do
-    local by = wait.by and m.task[wait.by]
-    add { task = index[rows.waits.owner[wait]], kind = number(wait.kind),
+    local task = rows.waits.owner[wait]
+    local by = waker(task, wait)
+    add { task = index[task], kind = number(wait.kind),
       what = number(wait.what), at = number(wait.at), start = us(wait.start - m.from),
       time = us(wait.finish - wait.start), by = by and index[by] or -1,
       request = wait.request and request_index[wait.request] or -1,

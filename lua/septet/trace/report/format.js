@@ -3,7 +3,7 @@
 const $ = (id) => document.getElementById(id);
 
 function append(element, children) {
-  for (const child of children.flat()) {
+  for (const child of children.flat(Infinity)) {
     if (child != null) element.append(child);
   }
   return element;

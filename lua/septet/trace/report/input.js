@@ -15,15 +15,15 @@ function newPanel(title, panel, isWhole) {
   const duration = make("span");
   const caption = make("figcaption", { class: isWhole ? "unseen" : "" }, make("h3", {}, title),
     duration);
-  Object.assign(panel, { title, canvas, filling, box, duration, edges: [], rows: [],
+  Object.assign(panel, { title, canvas, filling, box, duration, edges: [], blocks: [], rows: [],
     figure: make("figure", {}, caption, box) });
   listen(panel);
   return panel;
 }
 
 function makePanels() {
-  panels = whole
-    ? [newPanel("the whole run", { from: 0, till: data.about.duration, owner: -1, span: -1 }, true)]
+  const run = { from: 0, till: data.about.duration + 1, owner: -1, span: -1 };
+  panels = whole ? [newPanel("the whole run", run, true)]
     : spansOfMain.map((item) => newPanel(texts[spans.name[item - TABLES[5].first]],
       { from: from[item], till: till[item], owner: 0, span: item }, false));
   extent = Math.max(1, ...panels.map((panel) => panel.till - panel.from));
@@ -108,7 +108,8 @@ function legend() {
   const phases = PHASES.filter((phase) => requests[phase]?.some((us) => us > 0))
     .map((phase) => make("span", {}, swatch(phase), phase));
   return make("div", { class: "legend", role: "group", "aria-label": "Kinds, to show or hide" },
-    entries, phases.length ? make("div", { class: "legend phases" }, "Phases:", phases) : null);
+    entries, phases.length ? make("div", { class: "legend phases" }, "Phases:", phases) : null,
+    $("hint"));
 }
 
 // --- where the pointer is ---

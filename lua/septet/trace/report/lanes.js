@@ -30,19 +30,23 @@ class Row {
   }
 }
 
+// One that ends where the panel begins, or begins where it ends, is of its neighbour.
+const overlaps = (item, panel) => from[item] < panel.till
+  && (till[item] > panel.from || from[item] === panel.from);
+
 // Returns the items of a task in a table that overlap a panel.
 function* itemsIn(table, t, panel) {
   const { starts, first, outside } = itemsOfTask[table];
   const last = t < 0 ? outside : starts[t + 1];
   for (let i = t < 0 ? 0 : starts[t]; i < last; i++) {
     const item = first + i;
-    if (from[item] <= panel.till && till[item] >= panel.from) yield item;
+    if (overlaps(item, panel)) yield item;
   }
 }
 
 // Returns a task's spans, but not the one that is the panel.
 const spansIn = (t, panel) => (spansOfTask.get(t) ?? []).filter((item) => item !== panel.span
-  && from[item] <= panel.till && till[item] >= panel.from);
+  && overlaps(item, panel));
 
 // --- which row ---
 
@@ -50,7 +54,7 @@ function membersOf(panel, shown) {
   const members = panel.owner < 0 ? [] : [panel.owner];
   for (let t = 0; t < tasks.length; t++) {
     if (t === panel.owner || (shown && !shown[t])) continue;
-    if (from[t] <= panel.till && till[t] >= panel.from) members.push(t);
+    if (overlaps(t, panel)) members.push(t);
   }
   return members;
 }
@@ -85,7 +89,7 @@ function rowsOfTasks(panel, members, withOutside) {
       if (rows.length > FEW) return null;
     }
   }
-  panel.edges = edgesOf(panel, members, rows, placed);
+  addEdges(panel, members, rows, placed);
   return { rows, placed };
 }
 
@@ -107,30 +111,39 @@ function rowsOfLanes(panel, members, withOutside) {
       (inPlace ? placed.get(t) : rowAt(requests.lane[i])).body.push(item);
     }
   }
-  panel.edges = [];
+  panel.edges = panel.blocks = [];
   return { rows: [...lanes].sort((a, b) => a[0] - b[0]).map(([, row]) => row), placed };
 }
 
+// A task without a name of its own is labelled with its only request.
 function labelOf(t) {
-  const name = short(texts[tasks.name[t]]);
-  return `#${tasks.id[t]} ${name}`;
+  const { starts } = itemsOfTask.request, request = starts[t];
+  const isNamed = !texts[tasks.at[t]].endsWith(texts[tasks.name[t]]);
+  const label = isNamed || starts[t + 1] - request !== 1 ? texts[tasks.name[t]]
+    : texts[requests.url[request]];
+  return `#${tasks.id[t]} ${short(label)}`;
 }
 
-function edgesOf(panel, members, rows, placed) {
-  const edges = [], numbers = new Map(rows.map((row, i) => [row, i]));
+// Finds what a panel draws between rows: which task started or woke which, and groups.
+function addEdges(panel, members, rows, placed) {
+  const numbers = new Map(rows.map((row, i) => [row, i]));
+  const rowOfTask = (t) => numbers.get(placed.get(t));
   const add = (at, source, target) => {
-    if (placed.has(source) && placed.has(target)) {
-      edges.push([at, numbers.get(placed.get(source)), numbers.get(placed.get(target))]);
-    }
+    if (placed.has(source)) panel.edges.push([at, rowOfTask(source), rowOfTask(target)]);
   };
+  panel.edges = [];
+  panel.blocks = [];
   for (const t of members) {
     if (from[t] >= panel.from) add(from[t], tasks.parent[t], t);
     for (const item of itemsIn("wait", t, panel)) {
-      const by = waits.by[item - TABLES[1].first];
+      const i = item - TABLES[1].first, by = waits.by[i];
       if (by >= 0 && by !== t) add(till[item], by, t);
+      if (texts[waits.kind[i]] !== "scope") continue;
+      const inside = (children.get(t) ?? []).filter((child) => placed.has(child)
+        && till[child] >= from[item] && from[child] <= till[item]).map(rowOfTask);
+      if (inside.length) panel.blocks.push([item, rowOfTask(t), Math.max(...inside)]);
     }
   }
-  return edges;
 }
 
 function layOut(panel, shown) {
@@ -251,8 +264,9 @@ class Painter {
     const last = Math.min(panel.rows.length - 1, Math.floor((top + this.height) / panel.height));
     context.save();
     context.beginPath();
-    context.rect(panel.gutter, AXIS, this.width - panel.gutter, this.height - AXIS);
+    context.rect(panel.gutter - 3, AXIS, this.width - panel.gutter + 3, this.height - AXIS);
     context.clip();
+    for (const block of panel.blocks) this.block(block);
     for (let i = first; i <= last; i++) this.row(panel.rows[i], AXIS + i * panel.height - top);
     this.boxes.paint(context);
     for (const edge of panel.edges) this.edge(edge);
@@ -335,6 +349,8 @@ class Painter {
   // Writes into the bars, or behind one that is too short if its row is free there.
   texts() {
     const { context, panel } = this;
+    context.strokeStyle = colours.sheet;
+    context.lineWidth = 3;
     for (const [item, x0, x1, next, y] of this.labels) {
       if (x1 - x0 < 24 && !panel.gutter) continue;
       const [table, i] = rowOf(item);
@@ -342,6 +358,7 @@ class Painter {
         : table === "span" ? texts[spans.name[i]] : shortWait(i);
       const width = context.measureText(label).width;
       if (width > x1 - x0 - 8 && panel.gutter && next - x1 > width + 12) {
+        context.strokeText(label, x1 + 6, y + 0.5);
         context.fillStyle = colours.muted;
         context.fillText(label, x1 + 6, y + 0.5);
         continue;
@@ -356,6 +373,17 @@ class Painter {
     const duration = time(requests.time[i]);
     if (this.panel.gutter) return `${requestOutcome(i)} · ${duration}`;
     return `${short(texts[requests.url[i]])} · ${requestOutcome(i)} · ${duration}`;
+  }
+
+  // The ground of a group's tasks, from the wait for them to its end.
+  block([item, first, last]) {
+    const { context, panel } = this;
+    const x0 = this.x(from[item]), x1 = this.x(till[item]);
+    const y = AXIS + first * panel.height - panel.box.scrollTop;
+    context.fillStyle = colours.bars[kindNumber.tasks];
+    context.globalAlpha = 0.4;
+    context.fillRect(x0, y + 2, x1 - x0, (last - first + 1) * panel.height - 2);
+    context.globalAlpha = 1;
   }
 
   // A line from the task that started or woke another one, with a dot at the other one.

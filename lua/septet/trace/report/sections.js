@@ -108,8 +108,9 @@ function fillLatency() {
       "text-anchor": at > width - 14 ? "end" : "middle" }, label));
   }
   $("histogram").replaceChildren(svg);
-  fillTable($("percentiles"), "A response is timed from its start, with its queue and redirects.", [
-    { name: "", left: true, of: (row) => [row.name === "response" ? "" : swatch(row.name), row.name] },
+  fillTable($("percentiles"), "A response: from its start, with its redirects.", [
+    { name: "", left: true,
+      of: (row) => [row.name === "response" ? "" : swatch(row.name), row.name] },
     { name: "count", of: (row) => count(row.count) },
     { name: "p50", of: (row) => time(row.p50) }, { name: "p90", of: (row) => time(row.p90) },
     { name: "p99", of: (row) => time(row.p99) }, { name: "max", of: (row) => time(row.max) },
@@ -128,7 +129,7 @@ function fillHosts() {
     { name: "failed", of: (row) => count(row.failed) },
     { name: "p50", of: (row) => ms(row.p50) }, { name: "p99", of: (row) => ms(row.p99) },
     { name: "max", of: (row) => ms(row.max) },
-    { name: "connections", of: (row) => count(row.new) },
+    { name: "conns", of: (row) => count(row.new) },
     { name: "received", of: (row) => size(row.bytes) },
   ], stats.hosts);
 }
