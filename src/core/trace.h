@@ -33,7 +33,8 @@
  *   SAMPLE  what the host has; task: live tasks; ref: requests in flight; a: queued requests; b:
  *           bytes of Lua memory
  *   CLOCK   b: the wall clock at t (ns since 1970)
- *   PHASE   an attempt enters a phase, at level 2; ref: its number; sub: enum spt_phase
+ *   PHASE   an attempt enters a phase, at level 2; ref: its number; sub: enum spt_phase, but 0 when
+ *           it leaves the queue
  *   HEAD    header lines, at level 3; ref: number of the attempt; sub: 0 sent, 1 received; a: text
  *   BODY    likewise, a piece of a body that is kept; b: 1 if the rest of it is not
  *   UNSEEN  it failed, and nothing awaited that; sub: 1 if it is a main task

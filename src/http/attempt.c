@@ -32,6 +32,7 @@ static void count_sent(const struct spt_request *r)
     if (!r->state.easy || !(r->body_len > 0 || r->upload))
         return;
     curl_easy_getinfo(r->state.easy->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
+    r->response->sent = (uint64_t)sent;
     r->state.session->stats.sent += (uint64_t)sent;
 }
 

@@ -205,6 +205,18 @@ static bool is_reused(const struct spt_easy *easy)
     return at->open_ns <= at->ready_ns && !(options && options->unix_socket);
 }
 
+/* Notes the number of the connection, which `is_new` says whether this exchange opened. */
+static void note_number(struct spt_easy *easy, bool is_new, struct spt_connection_ends ends)
+{
+    struct spt_connection_table *numbers = &easy->request->state.session->connections.numbers;
+    const struct spt_pollers *pollers = &easy->driver->pollers;
+    const struct spt_poller *s = is_new ? spt_pollers_find(pollers, easy->connection.fd) : NULL;
+    if (is_new)
+        spt_connection_table_add(numbers, pollers, ends, easy->connection.fd);
+    easy->request->response->connection =
+        s ? s->generation : spt_connection_table_find(numbers, pollers, ends);
+}
+
 int spt_connect_on_ready(void *ud, char *peer, char *local, int peer_port, int local_port)
 {
     struct spt_easy *easy = ud;
@@ -213,7 +225,9 @@ int spt_connect_on_ready(void *ud, char *peer, char *local, int peer_port, int l
     if (spt_resend_is_refused(easy))
         return CURL_PREREQFUNC_ABORT;
     spt_dns_map_commit(&r->state.session->dns_map, &easy->resolve_entry);
+    bool is_new = !spt_list_is_empty(&easy->connection.connecting);
     on_connected(easy, local_port);
+    note_number(easy, is_new, spt_connection_ends_of(peer, peer_port, local_port));
     if (!r->connection || !r->connection->unix_socket)
         note_peer(r->response, peer, peer_port);
     if (is_judged(r))

@@ -57,6 +57,8 @@ struct spt_response {
     struct spt_buf head;
     struct spt_sink body;
     struct spt_peer peer;
+    uint32_t connection; /* number of the connection among the host's sockets; 0: not known */
+    uint64_t sent;       /* bytes of the request's body that were sent */
     /* owned target of a redirect, as its Location says; NULL if it is none */
     char *redirect_url;
     struct spt_times times;

@@ -360,6 +360,7 @@ void spt_session_close_multi(struct spt_session *session)
 void spt_session_free_closed(struct spt_session *session)
 {
     assert(!session->multi);
+    spt_connection_table_release(&session->connections.numbers);
     spt_jar_release(&session->jar);
     spt_share_release(&session->share);
     spt_dns_map_release(&session->dns_map);

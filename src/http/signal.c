@@ -54,6 +54,16 @@ void spt_signal(struct spt_request *r, enum spt_signal_type type, const char *by
     emit(r, &signal);
 }
 
+void spt_signal_phase(struct spt_request *r, enum spt_phase phase)
+{
+    const struct spt_signal signal = {
+        .type = SPT_SIGNAL_PHASE,
+        .t_ns = spt_loop_now(r->state.session->driver->loop),
+        .phase = phase,
+    };
+    emit(r, &signal);
+}
+
 static void signal_bare(struct spt_request *r, enum spt_signal_type type)
 {
     spt_signal(r, type, NULL, 0);
@@ -176,7 +186,7 @@ void spt_signal_lookup(struct spt_request *r)
     if (s->lookup_by != SPT_LOOKUP_BY_US)
         return;
     if (lookup->name)
-        spt_signal(r, SPT_SIGNAL_PHASE, "dns", 3);
+        spt_signal_phase(r, SPT_PHASE_RESOLVING);
     if (lookup->way == SPT_LOOKUP_ASKED)
         begin_resolving(r);
     else if (lookup->failure || lookup->way == SPT_LOOKUP_JOINED)

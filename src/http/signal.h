@@ -43,7 +43,7 @@ enum spt_signal_type {
     SPT_SIGNAL_MAP(XX)
 #undef XX
         SPT_SIGNALS,
-    /* not for hooks: the attempt enters a phase; `bytes` is its word, a static string */
+    /* not for hooks: the attempt enters a phase */
     SPT_SIGNAL_PHASE = SPT_SIGNALS
 };
 
@@ -61,6 +61,9 @@ struct spt_signal {
     const char *bytes; /* borrowed for the call */
     size_t len;
     bool failed; /* of an *_END: what it ends did not succeed */
+    /* of a PHASE: the phase that begins; QUEUED: the queue was left, and it is not known yet
+     * whether the name is looked up */
+    enum spt_phase phase;
 };
 
 /* Returns the name of a signal for hooks. */
@@ -69,10 +72,13 @@ const char *spt_signal_name(enum spt_signal_type type);
 /* Returns true if an attempt is watched for a signal. */
 #define SPT_SIGNAL_IS_WANTED(r, name) (((r)->state.watched & SPT_SIGNAL_BIT(name)) != 0)
 
-/* --- private to src/http; all but the first are to be called for watched attempts alone --- */
+/* --- private to src/http; all but the first two are to be called for watched attempts alone --- */
 
 /* Reports a signal, now, if the attempt is watched for it. */
 void spt_signal(struct spt_request *r, enum spt_signal_type type, const char *bytes, size_t len);
+
+/* Reports that a phase begins. */
+void spt_signal_phase(struct spt_request *r, enum spt_phase phase);
 
 /* Notes that a request was started, and is about to be admitted or queued. */
 void spt_signal_started(struct spt_request *r);

@@ -9,6 +9,7 @@
 
 #include "core/timer.h"
 #include "dns/resolvers.h"
+#include "http/connection_table.h"
 #include "http/cookies.h"
 #include "http/digest.h"
 #include "http/dns_map.h"
@@ -76,6 +77,7 @@ struct spt_session_due {
 struct spt_session_connections {
     long max;
     bool capped; /* a further connection evicts the oldest idle one */
+    struct spt_connection_table numbers;
 };
 
 struct spt_session_requests {

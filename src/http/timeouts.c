@@ -3,8 +3,6 @@
  * bytes move no timer. */
 #include "http/timeouts.h"
 
-#include <string.h>
-
 #include "base/time.h"
 #include "http/request.h"
 #include "http/signal.h"
@@ -74,11 +72,8 @@ static void set_phase(struct spt_request *r, enum spt_phase phase)
 {
     bool changes = phase != r->state.phase;
     r->state.phase = phase;
-    if (!changes || !SPT_SIGNAL_IS_WANTED(r, PHASE))
-        return;
-    /* whether its name is looked up is not known yet, and is a signal of its own */
-    const char *word = phase == SPT_PHASE_RESOLVING ? "admitted" : spt_phase_name(phase);
-    spt_signal(r, SPT_SIGNAL_PHASE, word, strlen(word));
+    if (changes && SPT_SIGNAL_IS_WANTED(r, PHASE))
+        spt_signal_phase(r, phase == SPT_PHASE_RESOLVING ? SPT_PHASE_QUEUED : phase);
 }
 
 void spt_timeouts_enter(struct spt_request *r, enum spt_phase phase, uint64_t now_ns)

@@ -21,7 +21,7 @@ local kinds = { [0] = "spawn", "wait", "ready", "run", "cancel", "end", "xfer", 
   "body", "unhandled", "more" }
 local left = { [0] = "wait", "yield", "end" }
 local outcomes = { [4] = "ok", [5] = "error", [6] = "cancelled" }
-local phases = { [0] = "queue", "dns", "connect", "tls", "send", "wait", "receive" }
+local phases = { [0] = "admitted", "dns", "connect", "tls", "send", "wait", "receive" }
 
 -- Returns "file:line" for a packed place, or nil for none.
 local function place(strings, packed)

@@ -23,6 +23,7 @@
 #include "op/http/header_block.h"
 #include "op/http/headers.h"
 #include "op/http/options.h"
+#include "op/http/record.h"
 #include "op/http/session.h"
 #include "op/http/upload_handle.h"
 
@@ -152,6 +153,7 @@ int spt_http_call_start(struct spt_http_call *call, const struct spt_session_han
     call->task = task->id;
     call->t_start_ns = spt_sched_clock(call->pool->sched);
     r->max_body = spt_account_max_body(account, r->max_body);
+    r->state.watched |= spt_http_record_wanted(&call->pool->sched->trace);
     int rc = handle->session ? spt_attempt_start(handle->session, r) : SEPTET_ECLOSED;
     if (rc == SEPTET_OK) {
         call->account = account;
@@ -276,6 +278,7 @@ static void schedule_delivery(struct spt_http_call *call)
 void spt_http_call_on_signal(struct spt_request *request, const struct spt_signal *signal)
 {
     struct spt_http_call *call = SPT_OF(request, struct spt_http_call, request);
+    spt_http_record_signal(&call->pool->sched->trace, call->task, call->ref, signal);
     if (!call->hooks.key)
         return;
     spt_signal_log_add(&call->hooks.log, signal);
@@ -307,6 +310,28 @@ static uint32_t method_text(struct spt_trace *tr, const struct spt_request *r)
     return spt_trace_intern(tr, spt_redact_url(r->method, room, sizeof room));
 }
 
+/* Stores a peer as "127.0.0.1:80" or "[::1]:80". */
+static uint32_t peer_text(struct spt_trace *tr, const struct spt_peer *peer)
+{
+    char text[sizeof peer->address + 8], *at = text + sizeof text;
+    size_t len = strlen(peer->address);
+    bool brackets = memchr(peer->address, ':', len) != NULL;
+    unsigned port = peer->port;
+    if (len == 0)
+        return 0;
+    do
+        *--at = (char)('0' + port % 10);
+    while ((port /= 10) > 0);
+    *--at = ':';
+    if (brackets)
+        *--at = ']';
+    at -= len;
+    memcpy(at, peer->address, len);
+    if (brackets)
+        *--at = '[';
+    return spt_trace_text(tr, at, (size_t)(text + sizeof text - at));
+}
+
 static void record(const struct spt_http_call *call)
 {
     struct spt_trace *tr = &call->pool->sched->trace;
@@ -327,6 +352,11 @@ static void record(const struct spt_http_call *call)
         .us.recv = us(times->recv_ns),
         .us.total = us(total_ns),
         .bytes = response->body.received,
+        .sent = response->sent,
+        .request = call->number.request,
+        .resend = call->number.resend,
+        .connection = response->connection,
+        .peer = peer_text(tr, &response->peer),
         .place = call->place,
         .url = url_text(tr, r),
         .method = method_text(tr, r),

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* Records phases from level 2 on, and heads at level 3. */
+#include "op/http/record.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/buf.h"
+#include "base/redact.h"
+#include "core/trace.h"
+#include "http/signal.h"
+#include "septet/septet.h"
+
+#define REDACTED "REDACTED"
+
+enum { URL_MAX = 4096 }; /* bytes of a URL in a header; a longer one is redacted */
+
+unsigned spt_http_record_wanted(const struct spt_trace *tr)
+{
+    unsigned heads = SPT_SIGNAL_BIT(HEADERS_SENT) | SPT_SIGNAL_BIT(HEADERS);
+    if (!tr->ring || tr->level < 2)
+        return 0;
+    return SPT_SIGNAL_BIT(PHASE) | (tr->level >= 3 ? heads : 0);
+}
+
+/* --- heads --- */
+
+static bool is_among(const char *name, size_t len, const char *const *names)
+{
+    for (; *names; names++)
+        if (strlen(*names) == len && strncasecmp(name, *names, len) == 0)
+            return true;
+    return false;
+}
+
+static int append(struct spt_buf *out, const char *bytes, size_t len)
+{
+    return spt_buf_append(out, bytes, len) == SEPTET_OK ? SEPTET_OK : SEPTET_ENOMEM;
+}
+
+static int append_url(struct spt_buf *out, const char *url, size_t len)
+{
+    char whole[URL_MAX], room[URL_MAX];
+    if (len >= sizeof whole)
+        return append(out, REDACTED, strlen(REDACTED));
+    memcpy(whole, url, len);
+    whole[len] = '\0';
+    const char *shown = spt_redact_url(whole, room, sizeof room);
+    return append(out, shown, strlen(shown));
+}
+
+/* Appends a line without its end, redacted. */
+static int append_line(struct spt_buf *out, const char *line, size_t len)
+{
+    static const char *const secret[] = {"authorization",
+                                         "proxy-authorization",
+                                         "www-authenticate",
+                                         "proxy-authenticate",
+                                         "authentication-info",
+                                         "proxy-authentication-info",
+                                         "cookie",
+                                         "cookie2",
+                                         "set-cookie",
+                                         "set-cookie2",
+                                         "x-api-key",
+                                         "x-auth-token",
+                                         "x-csrf-token",
+                                         "x-amz-security-token",
+                                         NULL};
+    static const char *const urls[] = {"location", "content-location", "referer", NULL};
+    const char *colon = memchr(line, ':', len);
+    size_t name = colon ? (size_t)(colon - line) : len;
+    bool hides = is_among(line, name, secret), has_url = is_among(line, name, urls);
+    if (!hides && !has_url)
+        return append(out, line, len);
+    size_t value = name + 1;
+    while (value < len && line[value] == ' ')
+        value++;
+    int rc = append(out, line, value);
+    if (rc != SEPTET_OK)
+        return rc;
+    return hides ? append(out, REDACTED, strlen(REDACTED))
+                 : append_url(out, line + value, len - value);
+}
+
+/* Appends the lines of a head. A line that is folded belongs to the one before it, which may be a
+ * secret, so it is left out. */
+static int append_head(struct spt_buf *out, const char *head, size_t len)
+{
+    int rc = SEPTET_OK;
+    for (const char *end = head + len; rc == SEPTET_OK && head < end;) {
+        const char *lf = memchr(head, '\n', (size_t)(end - head));
+        const char *next = lf ? lf + 1 : end, *last = lf ? lf : end;
+        last -= last > head && last[-1] == '\r';
+        if (*head != ' ' && *head != '\t') {
+            rc = append_line(out, head, (size_t)(last - head));
+            if (rc == SEPTET_OK)
+                rc = append(out, last, (size_t)(next - last));
+        }
+        head = next;
+    }
+    return rc;
+}
+
+static void record_head(struct spt_trace *tr, struct spt_rec rec, const struct spt_signal *signal)
+{
+    struct spt_buf text;
+    spt_buf_init(&text, SIZE_MAX / 2);
+    if (append_head(&text, signal->bytes, signal->len) == SEPTET_OK) {
+        rec.kind = SPT_REC_HEAD;
+        rec.sub = signal->type == SPT_SIGNAL_HEADERS;
+        rec.a = spt_trace_text(tr, text.data ? text.data : "", text.len);
+        spt_trace_put(tr, rec);
+    }
+    spt_buf_release(&text);
+}
+
+void spt_http_record_signal(struct spt_trace *tr, uint32_t task, uint32_t ref,
+                            const struct spt_signal *signal)
+{
+    struct spt_rec rec = {.t = signal->t_ns, .task = task, .ref = ref};
+    if (!(spt_http_record_wanted(tr) >> signal->type & 1u))
+        return;
+    if (signal->type == SPT_SIGNAL_PHASE) {
+        rec.kind = SPT_REC_PHASE;
+        rec.sub = (uint8_t)signal->phase;
+        spt_trace_put(tr, rec);
+    } else {
+        record_head(tr, rec, signal);
+    }
+}
