@@ -170,15 +170,17 @@ describe("summary", function()
   end)
 
   it("without a request, it has no figures of requests, and never nan or inf", function()
-    local events = { spawn(1, 0), run(1, 0, 0, "end"), ended(1, 0) }
+    local alone = { spawn(1, 0), run(1, 0, 0, "end"), ended(1, 0) }
+    equal(collected(alone), "1 task in 0 s, no requests\n")
+    local events = { spawn(1, 0), spawn(2, 0), run(1, 0, 0, "end"), ended(1, 0) }
     local text = collected(events)
     equal(text:match "^[^\n]*", "no requests in 0 s")
+    equal(text:find("2 tasks (1 still open), 2 at once, 1 turn\n", 1, true) ~= nil, true)
     for _, made in ipairs { text, exported(events), collected(events, { json = true }),
-      collected({}, { json = true }) } do
+      exported(alone), collected({}, { json = true }) } do
       equal(made:lower():find "nan", nil)
       equal(made:lower():find "inf", nil)
     end
-    equal(text:find "1 task, 1 turn\n" ~= nil, true)
   end)
 
   it("numbers have their singular and plural", function()

@@ -284,6 +284,12 @@ function summary_text.write(t, write, cost)
     write "nothing ran\n"
     return
   end
+  if t.requests.count + t.requests.open == 0 and t.tasks.count < 2 and #t.waits == 0
+    and t.lost == 0 then
+    write(("1 task in %s, no requests\n"):format(words.duration(t.till - t.from)))
+    write_findings(t, write)
+    return
+  end
   if t.requests.count + t.requests.open > 0 then
     write_requests(t, write)
     write_latency(t, write)
