@@ -172,6 +172,9 @@ enum {
     SEPTET_PERMIT_WRITE, /* that of a file to create, change, rename or remove, or of a socket */
     SEPTET_PERMIT_RUN,   /* the command of a process */
     SEPTET_PERMIT_ENV,   /* the name of an environment variable */
+    /* the path of a recording of the trace, which is also asked about for WRITE; "" for a function
+     * that receives its events. They show the tasks and the URLs of all scripts, and headers */
+    SEPTET_PERMIT_TRACE,
 };
 
 /* The source of a module, filled by `load_module`. */

@@ -5,10 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/hash.h"
-#include "base/time.h"
 #include "septet/septet.h"
 
 #define TEXT_SIZE  (1u << 20) /* size of the text ring, bytes */
@@ -100,12 +98,9 @@ void spt_trace_spill(struct spt_trace *tr)
 
 /* --- records --- */
 
-void spt_trace_clock(struct spt_trace *tr, uint64_t t)
+void spt_trace_clock(struct spt_trace *tr, uint64_t t, uint64_t unix_ns)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    uint64_t ns = (uint64_t)now.tv_sec * SPT_NS_PER_SECOND + (uint64_t)now.tv_nsec;
-    spt_trace_put(tr, (struct spt_rec){.t = t, .kind = SPT_REC_CLOCK, .b = ns});
+    spt_trace_put(tr, (struct spt_rec){.t = t, .kind = SPT_REC_CLOCK, .b = unix_ns});
 }
 
 void spt_trace_spawn(struct spt_trace *tr, uint64_t t, uint32_t task, uint32_t parent,

@@ -199,8 +199,8 @@ void spt_trace_unpin(struct spt_trace *tr, uint64_t place);
  * address. */
 uint32_t spt_trace_word(struct spt_trace *tr, const char *s);
 
-/* Records the wall clock. */
-void spt_trace_clock(struct spt_trace *tr, uint64_t t);
+/* Records that the wall clock was `unix_ns` at `t`. */
+void spt_trace_clock(struct spt_trace *tr, uint64_t t, uint64_t unix_ns);
 
 /* Returns the string with a number; "" for 0. */
 const char *spt_trace_string(const struct spt_trace *tr, uint32_t id);

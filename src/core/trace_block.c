@@ -83,12 +83,13 @@ static void begin(struct spt_trace_block *block, const struct spt_trace *tr)
 }
 
 bool spt_trace_block_fill(struct spt_trace_block *block, const struct spt_trace *tr,
-                          uint64_t *cursor, struct spt_block_piece out[SPT_BLOCK_PIECES])
+                          uint64_t *cursor, uint64_t end,
+                          struct spt_block_piece out[SPT_BLOCK_PIECES])
 {
     struct spt_event event;
     uint64_t next = *cursor, lost = 0;
     begin(block, tr);
-    while (spt_trace_read(tr, &next, &event, &lost)) {
+    while (next < end && spt_trace_read(tr, &next, &event, &lost)) {
         uint64_t from = next - 1 - event.rec.extra;
         if (!add_record(block, &event, from, next))
             break;

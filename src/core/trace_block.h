@@ -50,10 +50,11 @@ struct spt_block_piece {
 
 enum { SPT_BLOCK_PIECES = 3 };
 
-/* Makes a block of the records from `*cursor` on, as many as fit, and moves the cursor. Sets the
- * pieces, which in order are the bytes of the block. Returns false if there are no more records.
- * Allocates nothing. */
+/* Makes a block of the records from `*cursor` on and before `end`, as many as fit, and moves the
+ * cursor. Sets the pieces, which in order are the bytes of the block. Returns false if there are no
+ * such records. Allocates nothing. */
 bool spt_trace_block_fill(struct spt_trace_block *block, const struct spt_trace *tr,
-                          uint64_t *cursor, struct spt_block_piece out[SPT_BLOCK_PIECES]);
+                          uint64_t *cursor, uint64_t end,
+                          struct spt_block_piece out[SPT_BLOCK_PIECES]);
 
 #endif

@@ -42,7 +42,8 @@ static void set_sinks_level(lua_State *L, struct spt_trace_readers *readers)
 /* --- blocks --- */
 
 /* trace_block(cursor): returns a block of the records from a cursor on, as bytes, and the cursor
- * behind them. Returns nil if there are none. */
+ * behind them. Returns nil if there are none. Called from a sink, it leaves out what was recorded
+ * since the sinks of this turn are called: else one that makes records would have no end. */
 static int l_block(lua_State *L)
 {
     struct spt_trace_readers *readers = spt_env(L)->trace_readers;
@@ -52,7 +53,9 @@ static int l_block(lua_State *L)
         return 0;
     if (!readers->block && !(readers->block = calloc(1, sizeof *readers->block)))
         return luaL_error(L, "not enough memory");
-    if (!spt_trace_block_fill(readers->block, &readers->env->sched->trace, &cursor, pieces))
+    const struct spt_trace *tr = &readers->env->sched->trace;
+    uint64_t end = readers->flushing ? readers->flushed : tr->head;
+    if (!spt_trace_block_fill(readers->block, tr, &cursor, end, pieces))
         return 0;
     size_t size = 0;
     for (unsigned i = 0; i < SPT_BLOCK_PIECES; i++)
@@ -70,12 +73,14 @@ static int l_block(lua_State *L)
 
 /* trace_sink(fn, level): registers fn, which is called outside any task, once in each turn with new
  * records. The ring has at least this level while it is registered. A sink that raises is removed,
- * with a warning. Returns the cursor of the first record that is new to it. */
+ * with a warning. Returns the cursor of the first record that is new to it. Raises IoError if the
+ * embedder does not permit it. */
 static int l_sink(lua_State *L)
 {
     struct spt_trace_readers *readers = spt_env(L)->trace_readers;
     spt_check_callable(L, 1);
     lua_Integer level = spt_check_count(L, 2, 1);
+    spt_trace_readers_check(L, spt_env(L), "");
     if (!readers) { /* the host has ended: it is never called */
         lua_pushinteger(L, 0);
         return 1;
@@ -177,14 +182,14 @@ static void add_own_records(struct spt_trace_readers *readers)
     if (now_ns < readers->clock_ns)
         return;
     readers->clock_ns = now_ns + CLOCK_EVERY_NS;
-    spt_trace_clock(&s->trace, now_ns);
+    spt_trace_readers_clock(readers, now_ns);
 }
 
 void spt_trace_flush(struct spt_env *env)
 {
     struct spt_trace_readers *readers = env->trace_readers;
     struct spt_sched *s = env->sched;
-    if (!readers || s->trace.head == readers->flushed)
+    if (!readers || readers->flushing || s->trace.head == readers->flushed)
         return;
     add_own_records(readers);
     readers->flushed = s->trace.head;
@@ -194,8 +199,10 @@ void spt_trace_flush(struct spt_env *env)
         return;
     lua_pushcfunction(s->main, flush);
     lua_pushlightuserdata(s->main, env);
+    readers->flushing = true;
     if (lua_pcall(s->main, 1, 0, 0) != LUA_OK)
         lua_pop(s->main, 1);
+    readers->flushing = false;
 }
 
 /* trace_level(): returns the ring's level. */

@@ -2,9 +2,17 @@
 /* Gives the ring the highest level that a reader needs. */
 #include "lua/trace_readers.h"
 
+#include <time.h>
+
+#include "base/time.h"
+#include "core/error.h"
 #include "core/sched.h"
 #include "core/trace.h"
 #include "op/env.h"
+#include "op/gate.h"
+#include "op/io_error.h"
+
+#define VIRTUAL_START_S UINT64_C(946684800) /* 2000-01-01 00:00:00 UTC */
 
 void spt_trace_readers_set_level(struct spt_trace_readers *readers)
 {
@@ -20,6 +28,25 @@ uint64_t spt_trace_readers_begin(struct spt_trace_readers *readers)
 {
     struct spt_sched *s = readers->env->sched;
     uint64_t cursor = s->trace.head;
-    spt_trace_clock(&s->trace, spt_sched_clock(s));
+    spt_trace_readers_clock(readers, spt_sched_clock(s));
     return cursor;
+}
+
+void spt_trace_readers_clock(struct spt_trace_readers *readers, uint64_t t)
+{
+    struct timespec now;
+    uint64_t unix_ns = VIRTUAL_START_S * SPT_NS_PER_SECOND + t;
+    if (!readers->env->is_virtual) {
+        clock_gettime(CLOCK_REALTIME, &now);
+        unix_ns = (uint64_t)now.tv_sec * SPT_NS_PER_SECOND + (uint64_t)now.tv_nsec;
+    }
+    spt_trace_clock(&readers->env->sched->trace, t, unix_ns);
+}
+
+void spt_trace_readers_check(lua_State *L, struct spt_env *env, const char *subject)
+{
+    if (spt_gate_permits(env, SEPTET_PERMIT_TRACE, subject))
+        return;
+    spt_error_push(L, "IoError", "cannot read the trace: denied by the host");
+    spt_io_error_raise_code(L, subject, "denied");
 }

@@ -12,7 +12,7 @@
 /* What the embedder allows, as the callback's `ud`. */
 struct rules {
     struct reports reports; /* first, as the fixture's callbacks expect it */
-    bool allowed[SEPTET_PERMIT_ENV + 1];
+    bool allowed[SEPTET_PERMIT_TRACE + 1];
     const char *only; /* the one subject that is allowed; NULL: any */
     int asked;
     char subject[256]; /* of the last question */
@@ -123,7 +123,7 @@ static void test_the_embedder_denies_one_by_one(void **state)
 
 static void test_what_the_embedder_permits_works(void **state)
 {
-    struct rules rules = {.allowed = {true, true, true, true, true}};
+    struct rules rules = {.allowed = {true, true, true, true, true, true}};
     attempt_with("what_is_permitted_works", &rules);
     assert_string_equal(rules.subject, "true"); /* the last command */
 }
@@ -322,8 +322,10 @@ static int l_is_anothers(lua_State *L)
 /* Whatever two scripts reach in common, neither can change. */
 static void test_e_12_scripts_reach_nothing_in_common_that_they_can_change(void **state)
 {
-    struct rules rules = {0};
+    struct rules rules = {
+        .allowed = {[SEPTET_PERMIT_CONNECT] = true, [SEPTET_PERMIT_TRACE] = true}};
     septet_config config = config_of(&rules);
+    config.permit = permit;
     rules.host = new_standard(&rules, &config);
     lua_State *L = septet_lua(rules.host);
     lua_newtable(L);

@@ -98,12 +98,16 @@ local function denied_error(fn, ...)
 end
 
 function attempts.septets_own_doors_are_denied()
-  local sio, http = require "septet.io", require "septet.http"
+  local sio, http, trace = require "septet.io", require "septet.http", require "septet.trace"
   denied_error(sio.open, path)
   denied_error(sio.stdin)
   denied_error(sio.create, path)
   denied_error(sio.create, path, { append = true })
   denied_error(http.save, "http://127.0.0.1:1/", path)
+  denied_error(trace.subscribe, print)
+  denied_error(trace.lines, io.stdout)
+  denied_error(trace.record, path)
+  trace.span("a span", trace.mark, "a mark")
   for _, options in ipairs { { tls = { ca_file = path } }, { tls = { cert_file = path } },
     { tls = { cert_file = path, key_file = path } }, { unix_socket = path },
     { proxy = "environment" } } do
@@ -130,6 +134,8 @@ function attempts.what_is_permitted_works()
   assert(sio.open(path):read(99) == "return 4")
   assert(dofile(path) == 4 and loadfile(path)() == 4)
   assert(os.rename(path, path .. ".new") and os.remove(path .. ".new"))
+  require("septet.trace").record(path):close()
+  require("septet.trace").subscribe(print)()
   assert(os.getenv "PATH")
   assert(io.popen("echo 5"):read "n" == 5 and os.execute "true")
 end
@@ -156,6 +162,7 @@ function attempts.a_permission_is_for_one_path()
   local elsewhere = path .. ".elsewhere"
   local writer = sio.create(path)
   denied_error(writer.commit, writer, elsewhere)
+  denied_error(require("septet.trace").record, path) -- may be written, but is no file of the trace
   writer:commit(path)
   writer:close()
   denied(os.rename(path, elsewhere))

@@ -47,7 +47,7 @@ static const char *find(uint32_t id, bool text, uint32_t *size)
 static bool fill(uint64_t *cursor)
 {
     struct spt_block_piece pieces[SPT_BLOCK_PIECES];
-    if (!spt_trace_block_fill(block, &trace, cursor, pieces))
+    if (!spt_trace_block_fill(block, &trace, cursor, UINT64_MAX, pieces))
         return false;
     size_t size = 0;
     for (unsigned i = 0; i < SPT_BLOCK_PIECES; i++)

@@ -4,31 +4,36 @@
 local decode = {}
 
 -- Local for speed: a recording may have millions of records.
-local unpack = string.unpack
+local pack, unpack = string.pack, string.unpack
 
-local UNIT = "=I8I4I4BBI2I4i8"
+local UNIT = "=i8I4I4BBI2I4i8"
 local UNIT_SIZE = 32
+local XFER = "=" .. ("i8I4I4BBI2I4i8"):rep(3) -- the further units of one
 local BLOCK = "=c4I4I4I4I4"
 local BLOCK_SIZE = 20
 local FILE = "=c4I2I2I4"
 local VERSION = 1
 local TEXT_BIT = 0x80000000
 local NS, US = 1e9, 1e6
+local UNKNOWN = "?"
 
--- By number, from 0 on, as in SPT_REC_MAP, enum spt_left, enum spt_task_state and enum spt_phase.
-local kinds = { [0] = "spawn", "wait", "ready", "run", "cancel", "end", "xfer", "name", "hog",
-  "stuck", "span_begin", "span_end", "mark", "count", "sample", "clock", "phase", "head",
-  "body", "unhandled", "more" }
+-- By number, from 0 on, as in enum spt_left, enum spt_task_state and enum spt_phase.
 local left = { [0] = "wait", "yield", "end" }
 local outcomes = { [4] = "ok", [5] = "error", [6] = "cancelled" }
 local phases = { [0] = "admitted", "dns", "connect", "tls", "send", "wait", "receive" }
 
--- Returns "file:line" for a packed place, or nil for none.
+-- Returns "file:line" for a packed place, or nil for none. `strings` are those of a block, by their
+-- numbers; its field `places` keeps what this function has returned.
 local function place(strings, packed)
+  if packed == 0 then return nil end
+  local known = strings.places[packed]
+  if known then return known end
   local source = strings[packed >> 32]
   local line = packed & 0xffffffff
   if not source or source == "" then return nil end
-  return line > 0 and ("%s:%d"):format(source, line) or source
+  known = line > 0 and ("%s:%d"):format(source, line) or source
+  strings.places[packed] = known
+  return known
 end
 
 -- Returns the text at a position: nil for none.
@@ -37,126 +42,134 @@ local function text(texts, position)
   return texts[position] or "<gone>"
 end
 
+-- Returns it, or UNKNOWN: no memory was left for it, or the block is damaged.
+local function sure_text(texts, position)
+  return position ~= 0 and (texts[position] or "<gone>") or UNKNOWN
+end
+
 local function double(bits)
-  return (unpack("=d", string.pack("=i8", bits)))
+  return (unpack("=d", pack("=i8", bits)))
 end
 
--- Returns a number of 32 bits, read without a sign, with its sign.
-local function signed(number)
-  return (number ~ 0x80000000) - 0x80000000
-end
-
-local function halves(bits)
-  return signed(bits >> 32), signed(bits & 0xffffffff)
-end
-
--- Returns seconds, or nil if the phase did not take place.
+-- Returns seconds for a number of 32 bits that was read without its sign, or nil if it is negative:
+-- the phase did not take place.
 local function seconds(us)
-  return us >= 0 and us / US or nil
+  us = us & 0xffffffff
+  return us < 0x80000000 and us / US or nil
 end
 
--- By kind: fill(event, ref, sub, a, b, strings, texts, bytes, position of the next unit, extra).
-local fill = {}
+-- Functions by the kind of a record, each of (time, task, ref, sub, a, b, strings, texts, bytes,
+-- position of the next unit, extra). Each returns an event.
+local make = {}
 
-function fill.spawn(e, ref, _, _, b, strings, _, bytes, at, extra)
-  e.parent, e.defined = ref, place(strings, b)
-  if extra > 0 then
-    local _, _, _, _, _, _, _, site = unpack(UNIT, bytes, at)
-    e.at = place(strings, site)
-  end
+function make.spawn(time, task, ref, _, _, b, strings, _, bytes, at, extra)
+  local site
+  if extra > 0 then site = place(strings, (unpack("=i8", bytes, at + 24))) end
+  return { kind = "spawn", time = time, task = task, parent = ref, defined = place(strings, b),
+    at = site }
 end
 
-function fill.wait(e, ref, sub, a, b, strings, texts)
-  e.ref, e.at = ref, place(strings, b)
-  if sub == 1 then e.what = text(texts, a) else e.what = strings[a] end
+function make.wait(time, task, ref, sub, a, b, strings, texts)
+  return { kind = "wait", time = time, task = task, ref = ref, at = place(strings, b),
+    what = sub == 1 and text(texts, a) or strings[a] }
 end
 
-function fill.ready(e, ref, sub)
-  e.by, e.cancelled = ref, sub == 1
+function make.ready(time, task, ref, sub)
+  return { kind = "ready", time = time, task = task, by = ref, cancelled = sub == 1 }
 end
 
-function fill.run(e, _, sub, _, b)
-  e.duration, e.left = b / NS, left[sub]
+function make.run(time, task, _, sub, _, b)
+  return { kind = "run", time = time, task = task, duration = b / NS, left = left[sub] or UNKNOWN }
 end
 
-function fill.cancel(e, ref, _, a, _, strings)
-  e.by, e.source = ref, strings[a]
+function make.cancel(time, task, ref, _, a, _, strings)
+  return { kind = "cancel", time = time, task = task, by = ref, source = strings[a] or UNKNOWN }
 end
 
-fill["end"] = function(e, ref, sub, a, _, strings)
-  e.outcome, e.error, e.code = outcomes[sub], strings[a], strings[ref]
+make["end"] = function(time, task, ref, sub, a, _, strings)
+  return { kind = "end", time = time, task = task, outcome = outcomes[sub] or UNKNOWN,
+    error = strings[a], code = strings[ref] }
 end
 
-function fill.xfer(e, ref, sub, a, b, strings, texts, bytes, at, extra)
-  e.ref, e.url, e.bytes, e.reused = ref, text(texts, a), b, sub == 1
-  if extra < 3 then return end
-  local site, method, code, _, version, status, phase, queue_total = unpack(UNIT, bytes, at)
-  local dns_tcp, tls, send, _, insecure, _, resend, wait_receive =
-    unpack(UNIT, bytes, at + UNIT_SIZE)
-  local sent, request, connection, _, _, _, peer = unpack(UNIT, bytes, at + 2 * UNIT_SIZE)
-  local queue, total = halves(queue_total)
-  local dns, tcp = halves(dns_tcp)
-  local wait, receive = halves(wait_receive)
-  e.at, e.method, e.code, e.phase = place(strings, site), strings[method], strings[code],
-    strings[phase]
-  e.protocol, e.status, e.insecure = version, status, insecure == 1 or nil
-  e.queue, e.dns, e.tcp, e.tls = seconds(queue), seconds(dns), seconds(tcp), seconds(signed(tls))
-  e.send, e.wait, e.receive = seconds(signed(send)), seconds(wait), seconds(receive)
-  e.total = seconds(total)
-  e.sent, e.request, e.resend = sent, request, resend
-  e.connection = connection > 0 and connection or nil
-  e.peer = text(texts, peer)
+function make.xfer(time, task, ref, sub, a, b, strings, texts, bytes, at, extra)
+  if extra < 3 then return nil end -- damaged
+  local site, method, code, _, version, status, phase, queue_total, dns_tcp, tls, send, _, insecure,
+    _, resend, wait_receive, sent, request, connection, _, _, _, peer = unpack(XFER, bytes, at)
+  return { kind = "xfer", time = time, task = task, ref = ref, url = sure_text(texts, a), bytes = b,
+    reused = sub == 1, at = place(strings, site), method = strings[method] or UNKNOWN,
+    code = strings[code], phase = strings[phase], protocol = version, status = status,
+    insecure = insecure == 1 or nil,
+    queue = seconds(queue_total >> 32), dns = seconds(dns_tcp >> 32), tcp = seconds(dns_tcp),
+    tls = seconds(tls), send = seconds(send), wait = seconds(wait_receive >> 32),
+    receive = seconds(wait_receive), total = seconds(queue_total), sent = sent, request = request,
+    resend = resend, connection = connection > 0 and connection or nil, peer = text(texts, peer) }
 end
 
-function fill.name(e, _, _, a, _, _, texts)
-  e.name = text(texts, a)
+function make.name(time, task, _, _, a, _, _, texts)
+  return { kind = "name", time = time, task = task, name = sure_text(texts, a) }
 end
 
-function fill.hog(e, ref, _, a, b, strings)
-  e.duration, e.at = b / NS, place(strings, ref << 32 | a)
+function make.hog(time, task, ref, _, a, b, strings)
+  return { kind = "hog", time = time, task = task, duration = b / NS,
+    at = place(strings, ref << 32 | a) }
 end
 
-function fill.span_begin(e, ref, _, a, b, strings, texts)
-  e.ref, e.name, e.at = ref, text(texts, a), place(strings, b)
+function make.stuck(time, task)
+  return { kind = "stuck", time = time, task = task }
 end
 
-function fill.span_end(e, ref, sub)
-  e.ref, e.failed = ref, sub == 1
+function make.span_begin(time, task, ref, _, a, b, strings, texts)
+  return { kind = "span_begin", time = time, task = task, ref = ref, name = sure_text(texts, a),
+    at = place(strings, b) }
 end
 
-function fill.mark(e, _, sub, a, b, _, texts)
-  e.name = text(texts, a)
-  if sub == 1 then e.value = double(b) end
+function make.span_end(time, task, ref, sub)
+  return { kind = "span_end", time = time, task = task, ref = ref, failed = sub == 1 }
 end
 
-function fill.count(e, _, _, a, b, strings)
-  e.name, e.value = strings[a], double(b)
+function make.mark(time, task, _, sub, a, b, _, texts)
+  return { kind = "mark", time = time, task = task, name = sure_text(texts, a),
+    value = sub == 1 and double(b) or nil }
 end
 
-function fill.sample(e, ref, _, a, b)
-  e.live, e.task, e.in_flight, e.queued, e.memory = e.task, 0, ref, a, b
+function make.count(time, task, _, _, a, b, strings)
+  return { kind = "count", time = time, task = task, name = strings[a] or UNKNOWN,
+    value = double(b) }
 end
 
-function fill.clock(e, _, _, _, b)
-  e.unix_ns, e.unix = b, b / NS
+function make.sample(time, task, ref, _, a, b)
+  return { kind = "sample", time = time, task = 0, live = task, in_flight = ref, queued = a,
+    memory = b }
 end
 
-function fill.phase(e, ref, sub)
-  e.ref, e.phase = ref, phases[sub]
+function make.clock(time, task, _, _, _, b)
+  return { kind = "clock", time = time, task = task, unix_ns = b, unix = b / NS }
 end
 
-function fill.unhandled(e, _, sub)
-  e.main = sub == 1
+function make.phase(time, task, ref, sub)
+  return { kind = "phase", time = time, task = task, ref = ref, phase = phases[sub] or UNKNOWN }
 end
 
-function fill.head(e, ref, sub, a, _, _, texts)
-  e.ref, e.which, e.text = ref, sub == 1 and "response" or "request", text(texts, a)
+function make.head(time, task, ref, sub, a, _, _, texts)
+  return { kind = "head", time = time, task = task, ref = ref,
+    which = sub == 1 and "response" or "request", text = sure_text(texts, a) }
 end
 
-function fill.body(e, ref, sub, a, b, strings, texts)
-  fill.head(e, ref, sub, a, b, strings, texts)
-  e.cut = b == 1
+function make.body(time, task, ref, sub, a, b, strings, texts)
+  local event = make.head(time, task, ref, sub, a, b, strings, texts)
+  event.kind, event.cut = "body", b == 1
+  return event
 end
+
+function make.unhandled(time, task, _, sub)
+  return { kind = "unhandled", time = time, task = task, main = sub == 1 }
+end
+
+-- The same by number, from 0 on, as in SPT_REC_MAP.
+local by_number = { [0] = make.spawn, make.wait, make.ready, make.run, make.cancel, make["end"],
+  make.xfer, make.name, make.hog, make.stuck, make.span_begin, make.span_end, make.mark, make.count,
+  make.sample, make.clock, make.phase, make.head, make.body,
+  make.unhandled }
 
 -- Returns the strings and the texts of a block, by their numbers; nil if they are damaged.
 local function read_strings(bytes, at, stop, count)
@@ -175,18 +188,18 @@ end
 
 local function read_units(bytes, at, count, strings, texts, fn)
   local stop = at + count * UNIT_SIZE
+  strings.places = {}
   while at < stop do
     local t, task, ref, kind, sub, extra, a, b = unpack(UNIT, bytes, at)
     at = at + UNIT_SIZE
-    local word = kinds[kind]
-    if at + extra * UNIT_SIZE > stop then extra = 0 end
-    if word and word ~= "more" then
-      local event = { kind = word, time = t / NS, task = task }
-      local fill_in = fill[word]
-      if fill_in then fill_in(event, ref, sub, a, b, strings, texts, bytes, at, extra) end
-      fn(event)
+    local next_at = at + extra * UNIT_SIZE
+    if next_at > stop then return end -- damaged
+    local make_event = by_number[kind] -- nil for a kind yet to come
+    if make_event then
+      local event = make_event(t / NS, task, ref, sub, a, b, strings, texts, bytes, at, extra)
+      if event then fn(event) end
     end
-    at = at + extra * UNIT_SIZE
+    at = next_at
   end
 end
 
@@ -205,13 +218,13 @@ function decode.block(bytes, at, fn)
   if stop > #bytes + 1 then return nil, "cut off" end
   local strings_at = from + units * UNIT_SIZE
   if strings_at > stop then return nil, "damaged" end
-  local by_number, texts = read_strings(bytes, strings_at, stop, strings)
-  if not by_number then return nil, "damaged" end
+  local known, texts = read_strings(bytes, strings_at, stop, strings)
+  if not known then return nil, "damaged" end
   if lost > 0 then
     local time = units > 0 and unpack(UNIT, bytes, from) / NS or 0
     fn { kind = "lost", time = time, task = 0, count = lost }
   end
-  read_units(bytes, from, units, by_number, texts, fn)
+  read_units(bytes, from, units, known, texts, fn)
   return stop
 end
 
