@@ -3,6 +3,7 @@
 -- figures in it are of the whole trace, but of a long one the lanes hold a part.
 local core = require "septet.core"
 local columns = require "septet.trace.report.columns"
+local findings = require "septet.trace.findings"
 local stats = require "septet.trace.report.stats"
 local text = require "septet.trace.report.text"
 
@@ -38,8 +39,17 @@ local function about(m)
   return {
     script = tostring(m.meta.script or "?"), version = tostring(m.meta.version or "?"),
     pid = math.tointeger(m.meta.pid) or 0, started = started,
-    duration = text.microseconds(m.till - m.from),
+    duration = text.microseconds(m.till - m.from), records = m.records or 0, lost = m.lost or 0,
   }
+end
+
+-- Returns what the trace says went wrong: { severity, text }.
+local function found(m)
+  local list = {}
+  for i, finding in ipairs(findings.of(m)) do
+    list[i] = { severity = finding.severity, text = finding.text }
+  end
+  return list
 end
 
 --- Writes the page. `options.limit` is the number of spans in the lanes, 200 000 by default: tasks,
@@ -49,7 +59,7 @@ end
 ---@param options { limit: integer? }|nil
 return function(m, write, options)
   local limit = options and options.limit or 200000
-  local data = { v = 1, about = about(m), stats = stats.of(m) }
+  local data = { v = 1, about = about(m), stats = stats.of(m), findings = found(m) }
   columns.add(data, m, limit)
   local values = setmetatable({ title = text.html(script_name(m) .. " – Septet") },
     { __index = fixed })

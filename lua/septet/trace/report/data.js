@@ -117,7 +117,7 @@ for (let t = 0; t < tasks.length; t++) {
   children.set(tasks.parent[t], list);
 }
 
-const nameOf = (t) => (t < 0 ? "no task" : `#${tasks.id[t]} ${texts[tasks.name[t]]}`);
+const nameOf = (t) => (t < 0 ? "no task" : `#${tasks.id[t]} ${tail(texts[tasks.name[t]])}`);
 
 const MODES = { all: "all of", next: "next of", first: "first of", over: "end of",
   not_done: "results of", failure: "failure of" };

@@ -60,8 +60,11 @@ function size(bytes) {
 
 const share = (part, whole) => (whole > 0 ? `${digits((100 * part) / whole)}${THIN}%` : "–");
 
+// A place in a script without its folder.
+const tail = (text) => text.replace(/^\S*\/(?=[^/\s]*\.lua:\d)/, "");
+
 // The end of a URL, which tells it from others of its host.
-function short(url) {
-  const match = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*(.*)$/i.exec(url);
-  return match && match[1] !== "" ? match[1] : url;
+function short(text) {
+  const url = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*(.+)$/i.exec(text);
+  return url ? url[1] : tail(text);
 }

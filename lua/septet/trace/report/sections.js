@@ -7,6 +7,8 @@ const allTasks = sum(stats.tasks);
 const list = (words) => (words.length > 1
   ? `${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}` : words[0] ?? "");
 
+const sentence = (text) => text[0].toUpperCase() + text.slice(1) + ".";
+
 function verdict() {
   const { requests: of, tasks: ended } = stats;
   const duration = time(data.about.duration);
@@ -23,17 +25,6 @@ function verdict() {
   const what = `${plural(allRequests, "request")} in ${duration}`;
   if (bad.length === 0) return `${what}${allRequests > 1 ? ", all" : ","} answered.`;
   return `${what}: ${list([`${count(of.ok)} answered`, ...bad])}.`;
-}
-
-function notes() {
-  const found = [];
-  if (stats.hogs) found.push(`${plural(stats.hogs, "turn")} held up all other tasks`);
-  if (stats.stuck) found.push(`${plural(stats.stuck, "task")} ignored its cancellation`);
-  if (stats.unawaited) found.push(`${plural(stats.unawaited, "error")} that no task awaited`);
-  if (stats.lost) found.push(`${plural(stats.lost, "record")} of the trace lost`);
-  if (stats.tasks.open) found.push("the trace ends before the script did");
-  const text = list(found);
-  return text && text[0].toUpperCase() + text.slice(1) + ".";
 }
 
 function figures() {
@@ -227,7 +218,7 @@ function branches(siblings) {
   return [...groups].flatMap(([at, group]) => {
     if (group.length <= 12) return group.map((t) => taskBranch(t, false));
     const failed = group.filter((t) => tasks.outcome[t] === 1).length;
-    const words = `${count(group.length)} tasks of ${at || "one function"}`
+    const words = `${count(group.length)} tasks of ${tail(at) || "one function"}`
       + (failed ? `, ${count(failed)} failed` : "");
     return [branch(words, () => firstOf(group))];
   });
@@ -255,12 +246,13 @@ function setTheme(name) {
 
 function fillPage() {
   const { about } = data;
-  $("script").textContent = about.script;
+  $("script").textContent = about.script.replace(/^.*\//, "") || about.script;
   const started = new Date(about.started);
-  $("about").textContent = `process ${about.pid}, started `
+  $("about").textContent = `${about.script}, process ${about.pid}, started `
     + `${started.toISOString().replace("T", " ").slice(0, 19)} UTC, septet ${about.version}`;
   $("verdict").textContent = verdict();
-  $("notes").textContent = notes();
+  append($("findings"), data.findings.map(({ severity, text }) =>
+    make("li", { class: severity }, sentence(text))));
   append($("figures"), figures().map(([label, value]) =>
     make("div", {}, make("dt", {}, label), make("dd", {}, value))));
   fillLatency();
@@ -272,7 +264,8 @@ function fillPage() {
     + "and an even sample. The figures are of all.";
   fillSlowest(false);
   append($("tree"), (children.get(-1) ?? []).map((t) => taskBranch(t, true)));
-  $("made").textContent = `${plural(data.spans_of_trace, "span")} of ${plural(allTasks, "task")}.`;
+  $("made").textContent = `${plural(data.spans_of_trace, "span")} of ${plural(allTasks, "task")}, `
+    + `from ${plural(about.records, "record")}, ${about.lost ? count(about.lost) : "none"} lost.`;
 }
 
 const dark = matchMedia("(prefers-color-scheme: dark)");

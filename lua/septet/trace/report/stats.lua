@@ -248,8 +248,6 @@ function stats.of(m)
     requests = outcomes, attempts = #m.requests, bytes = bytes, busy = us(busy),
     longest_run = longest and us(longest.duration) or 0,
     peak_tasks = peak_of(m.tasks), peak_requests = peak_of(m.requests),
-    hogs = #m.hogs, stuck = #m.stuck, lost = m.lost or 0,
-    unawaited = m.unawaited and #m.unawaited or 0,
     latency = latency(m, whole), errors = errors_of(m),
   }
   result.hosts, result.more_hosts = hosts_of(m)
