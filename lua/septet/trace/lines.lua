@@ -37,8 +37,9 @@ local function connection_of(e)
   return ("%s %s%s"):format(protocols[e.protocol] or "-", e.reused and "reused" or "new", insecure)
 end
 
+-- A format with a width refuses zeros, so the text is escaped first.
 local function with_place(text, at)
-  return at and ("%-48s  %s"):format(text, at) or text
+  return at and ("%-48s  %s"):format(terminal.escape(text), at) or text
 end
 
 local function with_value(e)
