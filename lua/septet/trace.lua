@@ -116,8 +116,8 @@ end
 
 ---@class septet.LinesOptions
 ---@field filter string[]|nil write only lines of these: `#12` is a task, "spawn", "wait", "cancel",
----"end", "request", "span", "mark", "count", "hog", "stuck" or "lost" a kind, and anything else a
----piece of a task's name or of a URL
+---"end", "request", "span", "mark", "count", "hog", "stuck", "unhandled" or "lost" a kind, and
+---anything else a piece of a task's name or of a URL
 ---@field limit integer|nil lines in a second; 0, the default, for all
 
 --- Writes lines to a file from now on: the time in ms, the task, the event. Returns a function that

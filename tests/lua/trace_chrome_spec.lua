@@ -63,6 +63,21 @@ describe("chrome", function()
       { 10001, 10000, 20000, true, true })
   end)
 
+  it("times are exact for a program that computes with doubles", function()
+    local draw = drawer(5)
+    for _, length in ipairs { 1e-3, 10, 1000, 1e4, 1e6, 5e9 } do
+      local events = { { kind = "spawn", time = 7, task = 1 } }
+      for _ = 1, 200 do
+        local from = 7 + draw(1000000007) / 1000000007 * length
+        events[#events + 1] = { kind = "span_begin", time = from, task = 1, ref = 1, name = "s" }
+        events[#events + 1] = { kind = "span_end", time = from + draw(9) * 1e-9, task = 1, ref = 1 }
+      end
+      events[#events + 1] = { kind = "end", time = 7 + length, task = 1 }
+      local _, cats = perfetto.check(json.decode(export_events(events)))
+      equal(cats, { task = 1, span = 200 })
+    end
+  end)
+
   it("names of others stay data", function()
     local bad = 'a"b\\c\n\27[2J\0\xFF\u{9b}<\u{202e}'
     local text = export_events({

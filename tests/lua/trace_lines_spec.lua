@@ -49,7 +49,7 @@ describe("lines", function()
  +250.0 #2 crawl.lua:14 mark page 7
  +300.0 #2 crawl.lua:14 end ok (1 wait, busy 0.00 ms, sched 0.00 ms)
  +300.0 lost 3 records were overwritten before they were read
- +400.0 #1 end error (0 waits, busy 0.00 ms, sched 0.00 ms)
+ +400.0 #1 main end error (0 waits, busy 0.00 ms, sched 0.00 ms)
 ]])
   end)
 

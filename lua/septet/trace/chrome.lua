@@ -3,7 +3,8 @@
 --
 -- Both want the slices of a thread to nest, and show nothing or nonsense of those that do not. A
 -- thread here is a row of the model, or the scheduler with its turns. Times are whole nanoseconds
--- from the beginning, and each slice is clipped to the one around it and to the one before it.
+-- from the beginning, and each slice is clipped to the one around it and to the one before it. Both
+-- compute with doubles: times of long traces are cut to numbers with which that is exact.
 local json = require "septet.trace.json_text"
 
 local floor, max, min = math.floor, math.max, math.min
@@ -16,17 +17,19 @@ local function ns(seconds)
   return floor(seconds * 1e9 + 0.5)
 end
 
+-- Returns the step, in nanoseconds, of the times of a trace of that length: 1 for 18 minutes, 1000
+-- for 104 days. Only a damaged recording is longer.
+local function step_of(length)
+  return length < 2^40 and 1 or length < 2^53 and 1000 or 10000000000
+end
+
 -- Returns microseconds. Perfetto multiplies by 1000 and cuts: a number which, as a double, is just
 -- below its decimal would lose a nanosecond, and a slice stick out of another. Such a number gets
--- a trifle more, less than a picosecond where that is enough.
+-- a trifle more, less than the picosecond that Chrome tolerates.
 local function us(t)
   if t % 1000 == 0 then return ("%d"):format(t // 1000) end
   local number = ("%d.%03d"):format(t // 1000, t % 1000)
-  if floor(t / 1000 * 1000) == t then return number end
-  for _, trifle in ipairs { "0001", "001", "01" } do
-    if floor(tonumber(number .. trifle) * 1000) == t then return number .. trifle end
-  end
-  return number .. "1"
+  return floor(t / 1000 * 1000) == t and number or number .. "0002"
 end
 
 -- --- writing ---
@@ -146,8 +149,8 @@ end
 -- at both of its ends.
 local function draw_arrow(d, name, task, time, thread, start, finish)
   local bounds = task and d.bounds[task]
-  if finish - start >= 2 and is_within(bounds, time) then
-    d.out.arrow(name, LANES + task.lane, time, thread, start + 1)
+  if finish - start > d.step and is_within(bounds, time) then
+    d.out.arrow(name, LANES + task.lane, time, thread, start + d.step)
   end
 end
 
@@ -265,7 +268,10 @@ end
 local function draw_marks(d)
   for _, counter in ipairs(d.model.counters) do
     for _, point in ipairs(counter.points) do
-      d.out.counter(d.at(point[1]), counter.name, '{"value":' .. json.number(point[2]) .. "}")
+      local value = json.number(point[2])
+      if value ~= "null" then
+        d.out.counter(d.at(point[1]), counter.name, '{"value":' .. value .. "}")
+      end
     end
   end
   for _, mark in ipairs(d.model.marks) do
@@ -292,9 +298,11 @@ end
 --- Writes the model as Chrome Trace Events.
 return function(m, write)
   local zero = ns(m.from)
+  local step = step_of(ns(m.till) - zero)
   local d = {
+    step = step,
     model = m, bounds = {}, out = new_writer(write, math.tointeger(m.meta.pid) or 1),
-    at = function(time) return max(0, ns(time) - zero) end,
+    at = function(time) return max(0, ns(time) - zero) // step * step end,
   }
   write(('{"displayTimeUnit":"ms","otherData":%s,"traceEvents":['):format(object { n = 6,
     "septet", m.meta.version, "script", m.meta.script, "lost", m.lost }))

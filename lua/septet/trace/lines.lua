@@ -43,7 +43,7 @@ local function with_place(text, at)
 end
 
 local function with_value(e)
-  return e.value and ("%s %s"):format(e.name or "?", e.value) or e.name or "?"
+  return e.value and ("%s %.14g"):format(e.name or "?", e.value) or e.name or "?"
 end
 
 -- Functions by kind of event. Each returns the verb and the text of its line, or nil for no line.
@@ -99,11 +99,15 @@ function words.count(e)
 end
 
 function words.hog(e)
-  return "hog", ("ran for %s ms without waiting"):format(ms(e.duration))
+  return "hog", with_place(("ran for %s ms without waiting"):format(ms(e.duration)), e.at)
 end
 
 function words.stuck()
   return "stuck", "ignores its cancellation"
+end
+
+function words.unhandled()
+  return "error", "nothing has awaited its failure"
 end
 
 function words.lost(e)
@@ -115,7 +119,8 @@ end
 -- The words of a filter that are kinds of lines, with the kinds of events.
 local kinds = {
   spawn = "spawn", wait = "wait", cancel = "cancel", request = "xfer", span = "span_end",
-  mark = "mark", count = "count", hog = "hog", stuck = "stuck", lost = "lost", ["end"] = "end",
+  mark = "mark", count = "count", hog = "hog", stuck = "stuck", unhandled = "unhandled",
+  lost = "lost", ["end"] = "end",
 }
 
 -- Returns true if no kind was asked for, or this one.
@@ -202,13 +207,15 @@ end
 --- (lines in a second, 0 for all).
 function lines.new(write, options)
   local tasks, start = {}, options.start
+  local older = {} -- the tasks from before a loss that were not seen since: some have ended
   local filter = lines.filter(options.filter)
   local put, report = new_limit(write, options.limit or 0)
   local function add(e)
     start = start or e.time
-    local s = tasks[e.task] or new_stats() -- not kept if its spawn was not seen
+    local s = tasks[e.task] or older[e.task] or new_stats() -- not kept if its spawn is lost
+    if older[e.task] then tasks[e.task], older[e.task] = s, nil end
     if e.kind == "lost" then
-      tasks = {} -- some of them may have ended unseen
+      older, tasks = tasks, {}
     elseif e.kind == "spawn" or e.task == 0 then
       tasks[e.task] = s
       s.defined = e.defined

@@ -145,8 +145,8 @@ function on.body(m, e)
   body.cut = body.cut or e.cut == true
 end
 
-local phase_names = { admitted = "stall", dns = "dns", connect = "tcp", tls = "tls", send = "send",
-  wait = "wait", receive = "recv" }
+local phase_names = { queue = "queue", admitted = "stall", dns = "dns", connect = "tcp",
+  tls = "tls", send = "send", wait = "wait", receive = "recv" }
 
 -- Adds a request that is still going on when the trace ends, of which only its wait is known.
 function requests.add_open(m, task, wait)
