@@ -5,13 +5,16 @@ local trace = {}
 
 local core = require "septet.core"
 local args = require "septet.internal.args"
+local bodies = require "septet.trace.bodies"
 local decode = require "septet.trace.decode"
 local export = require "septet.trace.export"
 local lines = require "septet.trace.lines"
 
--- Checks the option `level` and returns it.
-local function level_of(options, default, what)
-  local level = args.options(options, { level = "count" }, what).level or default
+-- Checks the option `level` and returns it. `others` are further options.
+local function level_of(options, default, what, others)
+  local checks = { level = "count" }
+  for name, kind in pairs(others or {}) do checks[name] = kind end
+  local level = args.options(options, checks, what).level or default
   if level < 1 or level > 3 then
     args.usage("bad option 'level' for '%s' (1, 2 or 3 expected, got %s)", what, level)
   end
@@ -21,6 +24,7 @@ end
 ---@class septet.SubscribeOptions
 ---@field level integer|nil 1: what costs least; 2, the default: also what each wait is for, lines
 ---of scripts and phases of requests; 3: also headers
+---@field bodies integer|nil at level 3, record up to so many bytes of each body of later requests
 
 --- Calls fn(event) for every event from now on, once a turn of the loop, outside of any task. It
 --- must not wait; if it raises, it is removed with a warning. An event is a table with `kind`,
@@ -32,7 +36,8 @@ end
 ---@return fun() unsubscribe
 function trace.subscribe(fn, options)
   args.callable(fn, 1, "subscribe")
-  local level = level_of(options, 2, "subscribe")
+  local level = level_of(options, 2, "subscribe", { bodies = "bytes" })
+  local release = options and options.bodies and bodies.ask(options.bodies)
   local cursor, active = nil, true
   local function deliver(event)
     if active then fn(event) end
@@ -47,13 +52,14 @@ function trace.subscribe(fn, options)
   end
   cursor = core.trace_sink(sink, level)
   return function()
+    if active and release then release() end
     active = false
     core.trace_unsink(sink)
   end
 end
 
----@class septet.RecordOptions: septet.SubscribeOptions
----@field level integer|nil default 1
+---@class septet.RecordOptions
+---@field level integer|nil as of subscribe; default 1
 
 --- Records to a file from now on. The file is complete once the recording is closed. After the
 --- death of the process, it has what was written: all but the last turn of the loop.

@@ -579,6 +579,10 @@ end
 ---@return integer
 function core.http_number() end
 
+--- Has the trace record up to n bytes of each body of later requests, at level 3; 0 for none.
+---@param n integer
+function core.trace_bodies(n) end
+
 --- Returns the names of the signals, in the order of their bits in `wanted`.
 ---@return string[]
 function core.http_signals() end

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* A hash table with linear probing. Entries of closed connections are noticed by their pollers, and
- * dropped when the table is full. */
+/* A hash table by local ports, with linear probing. Entries of closed connections are noticed by
+ * their pollers, and dropped when the table is full. */
 #include "http/connection_table.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "base/hash.h"
 #include "loop/pollers.h"
 
 enum { SIZE_MIN = 16 };
 
 struct spt_connection_ends spt_connection_ends_of(const char *peer, int peer_port, int local_port)
 {
-    return (struct spt_connection_ends){
+    struct spt_connection_ends ends = {
         .local_port = (uint16_t)local_port,
         .peer_port = (uint16_t)peer_port,
-        .peer = spt_hash_text(peer),
     };
+    size_t len = strlen(peer), tail = len < sizeof ends.peer ? len : sizeof ends.peer;
+    memcpy(&ends.peer, peer + len - tail, tail);
+    return ends;
 }
 
 static bool is_same(struct spt_connection_ends a, struct spt_connection_ends b)
@@ -34,7 +36,7 @@ static bool is_open(const struct spt_pollers *pollers, const struct spt_connecti
 /* Local ports that follow each other have entries that do. */
 static size_t slot_of(const struct spt_connection_table *table, struct spt_connection_ends ends)
 {
-    return (ends.local_port + (ends.peer >> 8)) & (table->size - 1);
+    return ends.local_port & (table->size - 1);
 }
 
 static void put(struct spt_connection_table *table, struct spt_connection_entry entry)

@@ -9,11 +9,11 @@
 
 struct spt_pollers;
 
-/* The two ends of a connection. The local address is left out: it follows from the others, but for
- * rare cases, in which the number may be that of another connection. */
+/* The two ends of a connection, as far as they tell it from the others of a session. If two differ
+ * in the rest alone, one has the number of the other. */
 struct spt_connection_ends {
     uint16_t local_port, peer_port; /* the local one is 0 for a unix socket */
-    uint32_t peer;                  /* hash of the peer's address */
+    uint64_t peer;                  /* last bytes of the peer's address */
 };
 
 struct spt_connection_entry {

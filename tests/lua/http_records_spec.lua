@@ -7,7 +7,7 @@ local origin = require "origin"
 local URL = origin.url
 
 -- Calls fn in a task of its own, and returns the events of that task, by kind.
-local function recorded(level, fn)
+local function recorded(level, fn, kept)
   local by_kind, ended = {}, false
   local t
   local unsubscribe = trace.subscribe(function(event)
@@ -15,7 +15,7 @@ local function recorded(level, fn)
     by_kind[event.kind] = by_kind[event.kind] or {}
     table.insert(by_kind[event.kind], event)
     ended = ended or event.kind == "end"
-  end, { level = level })
+  end, { level = level, bodies = kept })
   t = task.spawn(fn)
   task.wait { t }
   t:result()
@@ -181,5 +181,41 @@ describe("heads of attempts:", function()
 
   it("are not recorded below level 3", function()
     equal(recorded(2, function() http.get(URL .. "/bytes/1") end).head, nil)
+  end)
+end)
+
+describe("bodies of attempts:", function()
+  local function bodies(max, fn)
+    local kinds = recorded(3, fn, max)
+    local by_way, cut = { request = "", response = "" }, {}
+    for _, body in ipairs(kinds.body or {}) do
+      equal(cut[body.which], nil, "a piece after the last one")
+      by_way[body.which] = by_way[body.which] .. (body.text or "")
+      cut[body.which] = body.cut or nil
+    end
+    return by_way.request, by_way.response, cut
+  end
+
+  local function mirror(body)
+    return function() http.post(URL .. "/mirror", { body = body }) end
+  end
+
+  it("are recorded at level 3 if they are asked for", function()
+    local large = origin.pattern(200000)
+    for _, body in ipairs { "hello", large } do
+      local sent, received, cut = bodies(math.maxinteger, mirror(body))
+      equal(sent == body, true, #sent)
+      equal(received == body, true, #received)
+      equal(cut, {})
+    end
+    equal({ bodies(nil, mirror "hello") }, { "", "", {} })
+  end)
+
+  it("are cut at their maximum", function()
+    local sent, received, cut = bodies(40000, mirror(origin.pattern(100000)))
+    equal({ sent == origin.pattern(40000), received == origin.pattern(40000) }, { true, true })
+    equal(cut, { request = true, response = true })
+    sent, received, cut = bodies(5, mirror "hello")
+    equal({ sent, received, cut }, { "hello", "hello", {} })
   end)
 end)

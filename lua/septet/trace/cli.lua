@@ -3,6 +3,7 @@
 -- before the first task, flush() in a task after the last, and finish() when nothing runs any more,
 -- or right before it exits. finish() needs no host: what it calls is loaded by start().
 local core = require "septet.core"
+local bodies = require "septet.trace.bodies"
 local decode = require "septet.trace.decode"
 local export = require "septet.trace.export"
 local lines = require "septet.trace.lines"
@@ -79,7 +80,7 @@ local function start_recording(options, script)
   end
   local meta = { version = core.versions():match "^Septet ([^,]+)", script = script or "septet" }
   started.path, started.keeps = recording_path(options.targets)
-  if options.bodies and core.trace_bodies then core.trace_bodies(options.bodies) end
+  if options.bodies then bodies.ask(options.bodies) end
   local ok, recording = pcall(core.trace_file, started.path, decode.meta_text(meta), level)
   if not ok then error(tostring(recording), 0) end
   started.recording, started.targets = recording, options.targets

@@ -23,7 +23,6 @@
 #include "op/http/header_block.h"
 #include "op/http/headers.h"
 #include "op/http/options.h"
-#include "op/http/record.h"
 #include "op/http/session.h"
 #include "op/http/upload_handle.h"
 
@@ -59,8 +58,10 @@ void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args
         spt_error_usage(L, "the session is closed");
     if (strlen(args->url) != url_len || strlen(args->method) != method_len)
         spt_error_usage(L, "a NUL in the URL or the method");
-    args->number.request = (uint32_t)luaL_optinteger(L, SPT_HTTP_ARG_NUMBER, 0);
-    args->number.resend = (uint16_t)luaL_optinteger(L, SPT_HTTP_ARG_RESEND, 0);
+    if (lua_gettop(L) >= SPT_HTTP_ARG_NUMBER) {
+        args->number.request = (uint32_t)luaL_optinteger(L, SPT_HTTP_ARG_NUMBER, 0);
+        args->number.resend = (uint16_t)luaL_optinteger(L, SPT_HTTP_ARG_RESEND, 0);
+    }
     if (total != SPT_NEVER)
         args->deadline_ns = spt_timer_instant(spt_sched_clock(env->sched), total);
 }
@@ -73,9 +74,15 @@ struct spt_http_pool {
     struct spt_sched *sched;
     struct spt_link idle; /* spt_http_call, the last used first */
     unsigned n;
+    uint64_t bodies_max; /* bytes of each body that the trace records at level 3 */
     /* among the env's resources, and the first of them: the host releases it last */
     struct spt_resource resource;
 };
+
+void spt_http_pool_keep_bodies(struct spt_http_pool *pool, uint64_t max)
+{
+    pool->bodies_max = max;
+}
 
 static struct spt_http_call *acquire(struct spt_http_pool *pool)
 {
@@ -118,6 +125,7 @@ struct spt_http_call *spt_http_call_new(struct spt_http_pool *pool,
     call->place = 0;
     call->ref = ++pool->sched->counts.refs;
     call->number = args->number;
+    call->kept = (struct spt_http_kept){.max = pool->bodies_max};
     if (!args->number.request)
         call->number.request = call->ref;
     if (args->wanted)
@@ -153,7 +161,7 @@ int spt_http_call_start(struct spt_http_call *call, const struct spt_session_han
     call->task = task->id;
     call->t_start_ns = spt_sched_clock(call->pool->sched);
     r->max_body = spt_account_max_body(account, r->max_body);
-    r->state.watched |= spt_http_record_wanted(&call->pool->sched->trace);
+    r->state.watched |= spt_http_record_wanted(&call->pool->sched->trace, call->kept.max > 0);
     int rc = handle->session ? spt_attempt_start(handle->session, r) : SEPTET_ECLOSED;
     if (rc == SEPTET_OK) {
         call->account = account;
@@ -278,7 +286,7 @@ static void schedule_delivery(struct spt_http_call *call)
 void spt_http_call_on_signal(struct spt_request *request, const struct spt_signal *signal)
 {
     struct spt_http_call *call = SPT_OF(request, struct spt_http_call, request);
-    spt_http_record_signal(&call->pool->sched->trace, call->task, call->ref, signal);
+    spt_http_record_signal(&call->pool->sched->trace, call->task, call->ref, &call->kept, signal);
     if (!call->hooks.key)
         return;
     spt_signal_log_add(&call->hooks.log, signal);

@@ -14,6 +14,7 @@
 #include "http/request.h"
 #include "op/env.h"
 #include "op/http/call_hooks.h"
+#include "op/http/record.h"
 
 struct spt_account;
 struct spt_headers;
@@ -38,6 +39,7 @@ struct spt_http_call {
     uint64_t place; /* line of the script, at trace level 2 */
     uint32_t task, ref;
     struct spt_http_number number;
+    struct spt_http_kept kept;
     struct spt_http_pool *pool;
     struct spt_account *account; /* borrowed; counts the request while it is in flight */
     struct spt_http_hooks hooks;
@@ -79,6 +81,9 @@ enum {
 /* Makes a host's pool of calls, which lives as long as the Lua state. The functions that start
  * requests have it as their second upvalue. */
 struct spt_http_pool *spt_http_pool_new(lua_State *L, struct spt_env *env);
+
+/* Has the trace record up to `max` bytes of each body of later requests, at level 3; 0 for none. */
+void spt_http_pool_keep_bodies(struct spt_http_pool *pool, uint64_t max);
 
 /* Returns the pool of a function that starts requests. */
 static inline struct spt_http_pool *spt_http_pool(lua_State *L)

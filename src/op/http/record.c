@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Records phases from level 2 on, and heads at level 3. */
+/* Records phases from level 2 on, heads at level 3, and there bodies if they are asked for. */
 #include "op/http/record.h"
 
 #include <stdbool.h>
@@ -14,14 +14,21 @@
 
 #define REDACTED "REDACTED"
 
-enum { URL_MAX = 4096 }; /* bytes of a URL in a header; a longer one is redacted */
+enum {
+    URL_MAX = 4096, /* bytes of a URL in a header; a longer one is redacted */
+    PIECE = 32768,  /* bytes of a body in one record */
+};
 
-unsigned spt_http_record_wanted(const struct spt_trace *tr)
+unsigned spt_http_record_wanted(const struct spt_trace *tr, bool bodies)
 {
-    unsigned heads = SPT_SIGNAL_BIT(HEADERS_SENT) | SPT_SIGNAL_BIT(HEADERS);
+    unsigned wanted = SPT_SIGNAL_BIT(PHASE);
     if (!tr->ring || tr->level < 2)
         return 0;
-    return SPT_SIGNAL_BIT(PHASE) | (tr->level >= 3 ? heads : 0);
+    if (tr->level >= 3)
+        wanted |= SPT_SIGNAL_BIT(HEADERS_SENT) | SPT_SIGNAL_BIT(HEADERS);
+    if (tr->level >= 3 && bodies)
+        wanted |= SPT_SIGNAL_BIT(CHUNK_SENT) | SPT_SIGNAL_BIT(CHUNK);
+    return wanted;
 }
 
 /* --- heads --- */
@@ -116,16 +123,45 @@ static void record_head(struct spt_trace *tr, struct spt_rec rec, const struct s
     spt_buf_release(&text);
 }
 
+/* --- bodies --- */
+
+/* Records the bytes that are within the maximum, and once that there are more. */
+static void record_body(struct spt_trace *tr, struct spt_rec rec, struct spt_http_kept *kept,
+                        const struct spt_signal *signal)
+{
+    bool received = signal->type == SPT_SIGNAL_CHUNK;
+    uint64_t *bytes = received ? &kept->received : &kept->sent;
+    bool *cut = received ? &kept->received_cut : &kept->sent_cut;
+    uint64_t room = kept->max - *bytes;
+    size_t len = signal->len < room ? signal->len : (size_t)room;
+    if (*cut)
+        return;
+    *cut = len < signal->len;
+    *bytes += len;
+    rec.kind = SPT_REC_BODY;
+    rec.sub = received;
+    size_t at = 0;
+    do {
+        size_t n = len - at < PIECE ? len - at : PIECE;
+        rec.a = n > 0 ? spt_trace_text(tr, signal->bytes + at, n) : 0;
+        at += n;
+        rec.b = *cut && at == len;
+        spt_trace_put(tr, rec);
+    } while (at < len);
+}
+
 void spt_http_record_signal(struct spt_trace *tr, uint32_t task, uint32_t ref,
-                            const struct spt_signal *signal)
+                            struct spt_http_kept *kept, const struct spt_signal *signal)
 {
     struct spt_rec rec = {.t = signal->t_ns, .task = task, .ref = ref};
-    if (!(spt_http_record_wanted(tr) >> signal->type & 1u))
+    if (!(spt_http_record_wanted(tr, kept->max > 0) >> signal->type & 1u))
         return;
     if (signal->type == SPT_SIGNAL_PHASE) {
         rec.kind = SPT_REC_PHASE;
         rec.sub = (uint8_t)signal->phase;
         spt_trace_put(tr, rec);
+    } else if (signal->type == SPT_SIGNAL_CHUNK || signal->type == SPT_SIGNAL_CHUNK_SENT) {
+        record_body(tr, rec, kept, signal);
     } else {
         record_head(tr, rec, signal);
     }

@@ -6,6 +6,7 @@
  * septet_op_await() itself: core/op.h. */
 #include <lauxlib.h>
 
+#include "core/check.h"
 #include "core/op.h"
 #include "core/task.h"
 #include "http/attempt.h"
@@ -153,9 +154,18 @@ static int l_http_signals(lua_State *L)
     return 1;
 }
 
+/* trace_bodies(n): has the trace record up to n bytes of each body of later requests, at level 3;
+ * 0 for none. */
+static int l_trace_bodies(lua_State *L)
+{
+    spt_http_pool_keep_bodies(spt_http_pool(L), (uint64_t)spt_check_count(L, 1, 0));
+    return 0;
+}
+
 static const luaL_Reg functions[] = {{"http", l_http},
                                      {"http_number", l_http_number},
                                      {"http_signals", l_http_signals},
+                                     {"trace_bodies", l_trace_bodies},
                                      {NULL, NULL}};
 
 void spt_open_http(lua_State *L, struct spt_env *env)
