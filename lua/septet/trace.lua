@@ -73,6 +73,14 @@ function trace.record(path, options)
   return core.trace_file(path, decode.meta_text(meta), level)
 end
 
+--- Sends the tasks, spans and requests of the run to an OpenTelemetry collector from now on, until
+--- the run ends. There is one such client in a run.
+---@param options septet.OtlpClientOptions|nil
+---@return septet.Otlp
+function trace.otlp(options)
+  return require "septet.trace.otlp_client".start(options)
+end
+
 -- --- what scripts add ---
 
 local span_meta = { __close = function(span, err) core.trace_span_end(span[1], err ~= nil) end }

@@ -212,6 +212,27 @@ function core.trace_flush() end
 ---@return septet.Recording
 function core.trace_file(path, meta, level) end
 
+-- --- src/lua/trace_task.c ---
+
+--- Spawns a task of the run of which the trace has no records. May be called outside of tasks. One
+--- such task at a time.
+---@param fn function
+---@param ... any
+---@return septet.Task
+function core.trace_task(fn, ...) end
+
+--- Returns the number of live main tasks, whether the clock is virtual, and the number of the
+--- process.
+---@return integer mains
+---@return boolean virtual
+---@return integer pid
+function core.trace_host() end
+
+--- Has the sinks called after so many seconds, also if there are no new records. It keeps neither
+--- the run alive nor a deadlock from being found.
+---@param seconds number
+function core.trace_wake(seconds) end
+
 -- --- src/lua/trace_mark.c ---
 
 --- Begins a span of the running task. Returns its number.

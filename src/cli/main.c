@@ -110,9 +110,10 @@ static int finish_traces(struct cli *cli, lua_State *L, int status)
 
 /* --- os.exit --- */
 
-/* os.exit(code, close): closing the state first unwinds the tasks, including the caller. That may
- * be impossible, in a finalizer at the end or in a task that continues all the same. Then the state
- * is closed at once, as lua5.4 does. */
+/* os.exit(code, close): closing the state first unwinds the tasks, including the caller. It is
+ * closed, too, if a collector is to get what they did. That may be impossible, in a finalizer at
+ * the end or in a task that continues all the same. Then the state is closed at once, as lua5.4
+ * does. */
 static int l_exit(lua_State *L)
 {
     struct cli *cli = lua_touserdata(L, lua_upvalueindex(1));
@@ -121,7 +122,7 @@ static int l_exit(lua_State *L)
         status = lua_toboolean(L, 1) ? EXIT_SUCCESS : EXIT_FAILURE;
     else
         status = (int)luaL_optinteger(L, 1, EXIT_SUCCESS);
-    if (lua_toboolean(L, 2)) {
+    if (lua_toboolean(L, 2) || cli->options.outputs.otlp) {
         if (cli->host != NULL) {
             if (!cli->exiting)
                 cli->status = status;
@@ -330,21 +331,6 @@ static bool start_traces(struct cli *cli)
     return !cli->traces || call(cli, trace_start, &start);
 }
 
-/* Sends what remains of the trace to a collector, unless the script is to end at once. */
-static void flush_traces(struct cli *cli)
-{
-    bool ended = cli->ended;
-    int status = cli->status;
-    if (!cli->options.outputs.otlp || cli->exiting || cli->signal != 0)
-        return;
-    cli->ended = false;
-    run_task(cli, "otlp", trace_load_flush, NULL);
-    if (ended) {
-        cli->ended = true;
-        cli->status = status;
-    }
-}
-
 static void run_in_host(struct cli *cli)
 {
     if (!call(cli, l_prepare, cli) || cli->options.only_text || !start_traces(cli))
@@ -353,7 +339,6 @@ static void run_in_host(struct cli *cli)
         run_init(cli);
     run_options(cli);
     run_script(cli);
-    flush_traces(cli);
 }
 
 static bool wants_warnings(const struct cli *cli)

@@ -72,12 +72,6 @@ bool trace_finish(lua_State *L)
     return ok;
 }
 
-int trace_load_flush(lua_State *L)
-{
-    push_function(L, "septet.trace.cli", "flush");
-    return 1;
-}
-
 /* --- commands --- */
 
 static int command_done(lua_State *L, int status, lua_KContext context)

@@ -21,9 +21,6 @@ struct trace_start {
  * no task and needs no host. Returns false if something failed. */
 bool trace_finish(lua_State *L);
 
-/* Loads the task that sends what remains to a collector. Called with a NULL pointer. */
-int trace_load_flush(lua_State *L);
-
 /* Loads the task of a command. Called with a struct trace_command. */
 int trace_load_command(lua_State *L);
 

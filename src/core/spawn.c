@@ -54,7 +54,7 @@ static void enter(struct spt_task *t, struct spt_scope *owner)
     s->counts.live++;
 }
 
-/* `parent` is NULL for a main task. */
+/* `parent` is NULL for a main task, and for one that the trace has no records of. */
 static struct spt_task *spawn(lua_State *L, struct spt_scope *owner, struct spt_account *account,
                               struct spt_task *parent, int nargs)
 {
@@ -98,6 +98,8 @@ static struct spt_task *spawn(lua_State *L, struct spt_scope *owner, struct spt_
         t->spawn.place = spt_inspect_place(L, s, 1);
         inherit_locals(L, t, parent);
     }
+    if (!parent && owner == &s->tree.background)
+        s->trace.muted = t->id;
     bool detailed = s->trace.level >= 2;
     spt_trace_spawn(&s->trace, detailed ? spt_sched_clock(s) : s->now_ns, t->id, t->spawn.parent,
                     t->spawn.function_place, detailed ? t->spawn.place : 0);
@@ -150,6 +152,11 @@ struct spt_task *spt_spawn_background(lua_State *L, struct spt_task *parent, int
     if (script && spt_script_is_over(script)) /* its last main task has ended */
         spt_scope_cancel(&t->root, "owner", NULL);
     return t;
+}
+
+struct spt_task *spt_spawn_untraced(lua_State *L, struct spt_sched *s, int nargs)
+{
+    return spawn(L, &s->tree.background, &s->counts.account, NULL, nargs);
 }
 
 struct spt_task *spt_spawn_main(lua_State *L, struct spt_sched *s, struct spt_script *script,

@@ -38,8 +38,8 @@ struct spt_intern {
 
 int spt_trace_init(struct spt_trace *tr, uint32_t records)
 {
-    *tr = (struct spt_trace){
-        .level = 1, .spill_at = SPT_TRACE_NEVER, .text_spill_at = SPT_TRACE_NEVER};
+    *tr = (struct spt_trace){.level = 1, .muted = SPT_TRACE_NO_TASK};
+    tr->spill_at = tr->text_spill_at = SPT_TRACE_NEVER;
     tr->intern = calloc(1, sizeof *tr->intern);
     if (!tr->intern)
         return SEPTET_ENOMEM;
@@ -106,6 +106,8 @@ void spt_trace_clock(struct spt_trace *tr, uint64_t t, uint64_t unix_ns)
 void spt_trace_spawn(struct spt_trace *tr, uint64_t t, uint32_t task, uint32_t parent,
                      uint64_t defined, uint64_t site)
 {
+    if (task == tr->muted)
+        return;
     spt_trace_put(tr, (struct spt_rec){.t = t,
                                        .task = task,
                                        .ref = parent,
@@ -124,6 +126,8 @@ static uint64_t pair(int32_t high, int32_t low)
 void spt_trace_xfer(struct spt_trace *tr, uint64_t t, uint32_t task, uint32_t ref,
                     const struct spt_trace_transfer *x)
 {
+    if (task == tr->muted)
+        return;
     spt_trace_put(tr, (struct spt_rec){.t = t,
                                        .task = task,
                                        .ref = ref,

@@ -133,6 +133,7 @@ struct spt_trace {
     /* 0: nothing; 1: records alone; 2: also texts, lines of awaits, and phases of requests; 3: also
      * headers */
     int level;
+    uint32_t muted;             /* id of a task that nothing is recorded of */
     struct spt_rec *units;      /* owned; NULL if there is no ring */
     struct spt_text_ring texts; /* that are not interned */
     uint64_t text_spill_at;     /* like spill_at, for texts.head */
@@ -157,7 +158,8 @@ void spt_trace_release(struct spt_trace *tr);
 /* Sets the level. */
 void spt_trace_set_level(struct spt_trace *tr, int level);
 
-#define SPT_TRACE_NEVER UINT64_MAX
+#define SPT_TRACE_NEVER   UINT64_MAX
+#define SPT_TRACE_NO_TASK UINT32_MAX
 
 /* Has `spill` called whenever half of the ring, or of its texts, is new; NULL: not any more. */
 void spt_trace_set_spill(struct spt_trace *tr, void (*spill)(void *ud), void *ud);
@@ -168,7 +170,7 @@ void spt_trace_spill(struct spt_trace *tr);
 /* Appends a record of one unit, overwriting the oldest. Never fails. */
 static inline void spt_trace_put(struct spt_trace *tr, struct spt_rec rec)
 {
-    if (!tr->ring)
+    if (!tr->ring || (rec.kind != SPT_REC_MORE && rec.task == tr->muted))
         return;
     tr->ring[tr->head++ & tr->mask] = rec;
     if (tr->head == tr->spill_at)

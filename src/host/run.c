@@ -81,7 +81,8 @@ static uint64_t next_instant(septet_host *h)
         return SPT_LOOP_NOW;
     if (h->core->env.manual && s->counts.external == 0) /* the clock stands still */
         return SPT_NEVER;
-    return spt_timer_next(&s->tree.timers);
+    uint64_t timer_ns = spt_timer_next(&s->tree.timers), due_ns = spt_trace_due(&h->core->env);
+    return timer_ns < due_ns ? timer_ns : due_ns;
 }
 
 /* Advances a virtual clock to the next deadline if nothing else could run a task. Returns true if a

@@ -26,11 +26,12 @@ void spt_open_task(lua_State *L, struct spt_env *env);
 /* locals.c: task-local values. */
 void spt_open_locals(lua_State *L, struct spt_env *env);
 
-/* trace.c, trace_file.c and trace_mark.c: the trace ring for scripts, recordings of it, and what
- * scripts add to it. */
+/* trace.c, trace_file.c, trace_mark.c and trace_task.c: the trace ring for scripts, recordings of
+ * it, what scripts add to it, and what its readers need. */
 void spt_open_trace(lua_State *L, struct spt_env *env);
 void spt_open_trace_file(lua_State *L, struct spt_env *env);
 void spt_open_trace_mark(lua_State *L, struct spt_env *env);
+void spt_open_trace_task(lua_State *L, struct spt_env *env);
 
 /* errors.c: error objects and tracebacks for scripts. */
 void spt_open_errors(lua_State *L, struct spt_env *env);

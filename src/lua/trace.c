@@ -185,13 +185,29 @@ static void add_own_records(struct spt_trace_readers *readers)
     spt_trace_readers_clock(readers, now_ns);
 }
 
+/* Returns true if the instant of trace_wake() has come, once. */
+static bool wakes(struct spt_trace_readers *readers)
+{
+    if (readers->wake_ns == SPT_NEVER || spt_sched_clock(readers->env->sched) < readers->wake_ns)
+        return false;
+    readers->wake_ns = SPT_NEVER;
+    return true;
+}
+
+uint64_t spt_trace_due(const struct spt_env *env)
+{
+    bool stands = env->is_virtual && env->sched->counts.external == 0;
+    return env->trace_readers && !stands ? env->trace_readers->wake_ns : SPT_NEVER;
+}
+
 void spt_trace_flush(struct spt_env *env)
 {
     struct spt_trace_readers *readers = env->trace_readers;
     struct spt_sched *s = env->sched;
-    if (!readers || readers->flushing || s->trace.head == readers->flushed)
+    if (!readers || readers->flushing || (!wakes(readers) && s->trace.head == readers->flushed))
         return;
-    add_own_records(readers);
+    if (s->trace.head != readers->flushed)
+        add_own_records(readers);
     readers->flushed = s->trace.head;
     spt_trace_file_write(readers);
     spt_trace_file_report(readers);
@@ -237,7 +253,8 @@ static void on_host_end(struct spt_resource *resource)
 void spt_open_trace(lua_State *L, struct spt_env *env)
 {
     struct spt_trace_readers *readers = lua_newuserdatauv(L, sizeof *readers, 0);
-    *readers = (struct spt_trace_readers){.env = env, .resource.release = on_host_end};
+    *readers = (struct spt_trace_readers){
+        .env = env, .resource.release = on_host_end, .wake_ns = SPT_NEVER};
     spt_link_init(&readers->recordings);
     spt_link_init(&readers->resource.link);
     spt_env_add(env, &readers->resource);

@@ -24,6 +24,7 @@ struct spt_trace_readers {
     uint64_t flushed;                   /* the ring's head when the readers last ran */
     bool flushing;                      /* while the sinks are called */
     uint64_t sample_ns, clock_ns;       /* instants of the next records of these kinds */
+    uint64_t wake_ns;                   /* when the sinks run without new records, too */
     int sinks_level, files_level;       /* what they need; 0: there are none */
 };
 

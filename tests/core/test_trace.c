@@ -460,6 +460,23 @@ static void test_trace_text_never_gets_position_zero(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void test_trace_has_no_records_of_a_muted_task(void **state)
+{
+    trace.muted = 5;
+    struct spt_trace_transfer xfer = xfer_of_task(5);
+    put(5);
+    spt_trace_spawn(&trace, 1, 5, 0, 0, spt_trace_place(1, 1));
+    spt_trace_xfer(&trace, 1, 5, 9, &xfer);
+    assert_int_equal(trace.head, 0);
+    xfer.method = 5; /* a number of another kind, in a further unit */
+    spt_trace_xfer(&trace, 1, 6, 9, &xfer);
+    assert_int_equal(trace.head, 4);
+    uint64_t cursor = 0, lost = 0;
+    struct spt_event event;
+    assert_true(spt_trace_read(&trace, &cursor, &event, &lost));
+    assert_int_equal(event.xfer.method, 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -476,6 +493,7 @@ int main(void)
         T(test_trace_texts_are_cut),
         T(test_trace_level_3_keeps_long_texts),
         T(test_trace_level_0_records_nothing),
+        T(test_trace_has_no_records_of_a_muted_task),
         T(test_trace_spills_before_it_overwrites),
         T(test_trace_spills_before_texts_are_gone),
         T(test_trace_texts_are_gone_when_overwritten),

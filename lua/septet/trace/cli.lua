@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The outputs of the trace that options of the septet command ask for. The command calls start()
--- before the first task, flush() in a task after the last, and finish() when nothing runs any more,
--- or right before it exits. finish() needs no host: what it calls is loaded by start().
+-- before the first task, and finish() when nothing runs any more, or right before it exits.
+-- finish() needs no host: what it calls is loaded by start().
 local core = require "septet.core"
 local bodies = require "septet.trace.bodies"
 local decode = require "septet.trace.decode"
@@ -13,7 +13,6 @@ local trace = require "septet.trace"
 local cli = {}
 
 local LINES_ON_A_TERMINAL = 100 -- in a second: more cannot be read, and slow the run down
-local FLUSH = 2                 -- seconds
 
 -- The outputs that were started, and what else the end needs. `recording` is written to
 -- `recorded`, from which the targets are made.
@@ -105,13 +104,8 @@ function cli.start(words, script, is_terminal)
   end
   if options.otlp then
     local url = type(options.otlp) == "string" and options.otlp or nil
-    started.otlp = require "septet.trace.otlp_client".start { url = url }
+    require "septet.trace.otlp_client".start { url = url } -- which ends with the run
   end
-end
-
---- Sends what a collector has not got yet. Runs in a task.
-function cli.flush()
-  if started.otlp then started.otlp:flush(FLUSH) end
 end
 
 -- --- the end ---

@@ -26,7 +26,9 @@
 -- A request: the fields of its event (seconds of each phase, nil for those that did not take
 --   place), and task, start, finish, host, lane, phases, failed, cancelled, ok, open, awaited (its
 --   wait, if it is drawn in that place), head and body: { request =, response = } with texts
--- A span: task, name, start, finish, depth, lane, open, failed, at
+-- A span: task, name, start, finish, depth, lane, open, failed, at, and outer, the span around it
+-- A request, a mark and a task also have `span`, the innermost span that was open when they were
+--   recorded: in their own task, or for a task, in the one that spawned it
 -- `open`: the end was not seen. It is then that of the task, or of the trace.
 local model = {}
 

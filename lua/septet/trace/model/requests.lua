@@ -20,7 +20,7 @@ local PHASES = {
 
 -- Returns the phases one after the other. What none of them explains was spent between the
 -- connection and the request. They are whole nanoseconds, and so add up to the total.
-local function phases_of(e, total, start)
+function requests.phases(e, total, start)
   local durations, left = {}, ns(total)
   for i, phase in ipairs(PHASES) do
     local value = phase[2] and seconds(e[phase[2]]) or 0
@@ -117,7 +117,8 @@ function on.xfer(m, e, time)
   total = ns(min(total, LATEST - time)) / 1e9
   local state = tasks.state(m, e.task, time)
   add_request(m, r, m.task[e.task], time, total)
-  r.phases = phases_of(e, total, time)
+  r.phases = requests.phases(e, total, time)
+  r.span = state and state.spans[#state.spans]
   local wait = state and e.ref and wait_for(state, e.ref)
   if wait then join_to_wait(state, wait, r) end
 end

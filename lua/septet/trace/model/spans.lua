@@ -16,7 +16,8 @@ end
 function on.span_begin(m, e, time)
   local open, start, task = spans_of(m, e, time)
   local span = { task = task, ref = e.ref, name = e.name or "?", at = e.at, start = start,
-    finish = start, depth = #open, open = true, failed = false, apart = open == m.spans_outside }
+    finish = start, depth = #open, open = true, failed = false, apart = open == m.spans_outside,
+    outer = open[#open] }
   m.spans[#m.spans + 1] = span
   open[#open + 1] = span
 end
@@ -36,8 +37,9 @@ function on.span_end(m, e, time)
 end
 
 function on.mark(m, e, time)
+  local state = m.live[e.task]
   m.marks[#m.marks + 1] = { task = m.task[e.task], time = time, name = e.name or "?",
-    value = e.value, at = e.at }
+    value = e.value, at = e.at, span = state and state.spans[#state.spans] }
 end
 
 function on.count(m, e, time)

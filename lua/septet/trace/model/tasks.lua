@@ -75,6 +75,8 @@ function on.spawn(m, e, time)
   t.parent_id, t.defined, t.at = e.parent or 0, e.defined, e.at
   t.parent = m.task[t.parent_id]
   if t.parent == t then t.parent = nil end
+  local spawner = m.live[t.parent_id]
+  t.span = spawner and spawner.spans[#spawner.spans]
   if t.defined then t.name = tail(t.defined) end
   if t.parent then append(t.parent, "children", t) end
   state.ready = t.start
