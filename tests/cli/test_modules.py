@@ -98,6 +98,20 @@ print(type(require 'septet.task'.timeout), require 'septet.task.blocks')
             )
         )
 
+    def test_one_that_is_no_lua_is_its_text(self):
+        """Embedded or from the folder, it is the bytes of its file."""
+        names = [name for name in PRIVATE if name.startswith("septet.trace.report.")
+                 and name.endswith((".js", ".css", ".html"))]
+        self.assertGreater(len(names), 3)
+        for name in names:
+            folder, _, ending = name.rpartition(".")
+            with open(os.path.join(LUA, *folder.split(".")) + "." + ending) as file:
+                text = file.read()
+            for env in ({}, {"SEPTET_LUA_PATH": LUA}):
+                self.check(
+                    self.septet("-e", "io.write(debug.getregistry()['septet.require'] '%s')" % name,
+                                env=env), out=text)
+
 
 if __name__ == "__main__":
     unittest.main()

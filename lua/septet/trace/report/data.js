@@ -76,7 +76,7 @@ const kindOf = {
   request: (i) => kindNumber[STATES[requests.state[i]] ?? "http"],
   run: () => kindNumber.run,
   ready: () => kindNumber.ready,
-  span: (i) => kindNumber[spans.failed[i] ? "failed" : "span"],
+  span: () => kindNumber.span,
 };
 for (const { name, rows, first } of TABLES) {
   for (let i = 0; i < rows.length; i++) {

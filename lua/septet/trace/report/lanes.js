@@ -284,12 +284,19 @@ class Painter {
     this.layer(row.body, y + inset, body, (item, x0, x1, next) => {
       this.bar(item, x0, x1, y + inset, body);
       if (body >= 11 && this.labels.length < 1500) {
-        this.labels.push([item, x0, x1, next, y + inset + body / 2]);
+        const free = Math.min(next, this.nextTurn(row, item));
+        this.labels.push([item, x0, x1, free, y + inset + body / 2]);
       }
     });
     this.layer(row.ready, y + inset, body);
     this.layer(row.runs, y + inset, body, null, this.panel.gutter > 0);
     if (height > 5) this.layer(row.spans, y + height - 2, 2);
+  }
+
+  // Where the turn after an item is drawn, if it has a width.
+  nextTurn(row, item) {
+    const run = row.runs[firstEndingAfter(row.runs, till[item] + 2 / this.scale)];
+    return run === undefined ? Infinity : this.x(from[run]);
   }
 
   // Draws the items of a layer that are in view.
@@ -355,7 +362,7 @@ class Painter {
       if (x1 - x0 < 24 && !panel.gutter) continue;
       const [table, i] = rowOf(item);
       const label = table === "request" ? this.requestLabel(i)
-        : table === "span" ? texts[spans.name[i]] : shortWait(i);
+        : table === "span" ? (spans.failed[i] ? "✗ " : "") + texts[spans.name[i]] : shortWait(i);
       const width = context.measureText(label).width;
       if (width > x1 - x0 - 8 && panel.gutter && next - x1 > width + 12) {
         context.strokeText(label, x1 + 6, y + 0.5);

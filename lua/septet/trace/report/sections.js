@@ -39,7 +39,7 @@ function figures() {
     allRequests && ["received", size(stats.bytes)],
     ["loop busy", share(stats.busy, data.about.duration)],
     ["longest turn", time(stats.longest_run)],
-    ["errors", count(stats.errors.reduce((n, row) => n + row.count, 0))],
+    ["failed tasks", count(stats.tasks.error)],
   ].filter(Boolean);
 }
 
@@ -134,8 +134,8 @@ function fillErrors() {
     { name: "class", left: true, of: (row) => row.class },
     { name: "of", left: true, of: (row) => row.of },
     { name: "count", of: (row) => count(row.count) },
-    { name: "for example", left: true, of: (row) => row.example },
-    { name: "at", left: true, of: (row) => row.at },
+    { name: "for example", left: true, of: (row) => tail(row.example) },
+    { name: "at", left: true, of: (row) => tail(row.at) },
   ], stats.errors);
 }
 
