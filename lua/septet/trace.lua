@@ -154,6 +154,14 @@ function trace.lines(out, options)
   end
 end
 
+-- Raises if the host does not let scripts read or write a file. Exporters open files by functions
+-- that do not ask.
+local function check_permit(what, verb, path)
+  if core.permits(what, path) then return end
+  error(core.error { kind = "IoError", code = "denied", path = path,
+    message = ("cannot %s '%s': denied by the host"):format(verb, path) }, 0)
+end
+
 ---@alias septet.Exporter fun(model: table, write: fun(text: string), options: table)
 
 --- Writes what ran in a format: "chrome", "har", "html", "lines", "otlp" or "summary", or by a
@@ -178,10 +186,12 @@ function trace.export(exporter, source, target, options)
   else
     args.callable(exporter, 1, "export")
   end
-  local run = export.to_file
-  if type(target) ~= "string" then
-    args.callable(target, 3, "export")
-    run = export.run
+  local run = export.run
+  if type(target) ~= "string" then args.callable(target, 3, "export") end
+  check_permit("read", "read", source)
+  if type(target) == "string" then
+    check_permit("write", "write", target)
+    run = export.to_file
   end
   local ok, note = run(found, source, target, options or {})
   if not ok then error(core.error { kind = "IoError", message = note }, 0) end
