@@ -80,6 +80,7 @@ span("together", 4, 5, function()
   for i = 2, 4 do
     list[#list + 1] = { "spawn", 4, i, parent = 1, defined = "m.lua:9" }
     get(list, i, 4, i / 4, 10 + i)
+    list[#list + 1] = { "mark", 4 + i / 8, i, name = "half of it", value = i / 2 }
     list[#list + 1] = { "end", 4 + i / 4, i, outcome = "ok" }
   end
   list[#list + 1] = { "wait", 4, 1, what = "scope of 3 tasks" }

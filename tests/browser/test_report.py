@@ -316,6 +316,11 @@ class Report(unittest.TestCase):
         self.assertIn("GET http://a.example/12", tip)
         self.assertIn(f"duration500{THIN}ms", tip)
         self.assertIn("task#2 m.lua:9", tip)
+        width = self.run_js("document.querySelectorAll('canvas')[1].clientWidth - 118")
+        self.browser.mouse("mouseMoved", x - 20 + width * 0.25 / 3, y)
+        self.browser.settle()
+        self.assertEqual(self.text("#tip b"), "half of it")
+        self.assertIn("value1.0", self.text("#tip"))
 
     # --- how it looks, and to a screen reader ---
 

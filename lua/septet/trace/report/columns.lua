@@ -56,6 +56,8 @@ end
 
 local function never() return false end
 
+local function no_time() return 0 end
+
 local function has_failed(item)
   return item.failed or item.outcome == "error"
 end
@@ -64,7 +66,7 @@ local LISTS = { "waits", "runs", "readies" } -- of a task
 
 -- Returns the rows of each table, and the number of spans of the whole trace.
 local function choose(m, limit)
-  local total = #m.tasks + #m.requests + #m.spans
+  local total = #m.tasks + #m.requests + #m.spans + #m.marks
   for _, t in ipairs(m.tasks) do
     total = total + #t.waits + #t.runs
   end
@@ -80,11 +82,12 @@ local function choose(m, limit)
       t = t.parent
     end
   end
-  for _, list in ipairs { requests, spans } do
+  local marks = sample(m.marks, room(#m.marks), never, no_time)
+  for _, list in ipairs { requests, spans, marks } do
     for _, item in ipairs(list) do choose_task(item.task) end
   end
   for _, t in ipairs(wanted) do choose_task(t) end
-  local rows = { requests = requests, spans = spans, tasks = {} }
+  local rows = { requests = requests, spans = spans, marks = marks, tasks = {} }
   for _, t in ipairs(m.tasks) do
     if chosen[t] then rows.tasks[#rows.tasks + 1] = t end
   end
@@ -257,10 +260,10 @@ local function span_rows(m, rows, number, index)
   return t
 end
 
-local function mark_rows(m, number, index)
+local function mark_rows(m, rows, number, index)
   local add, t = new_table(STEPS)
-  for _, mark in ipairs(m.marks) do
-    add { start = us(mark.time - m.from), name = number(mark.name),
+  for _, mark in ipairs(rows.marks) do
+    add { start = us(mark.time - m.from), time = 0, name = number(mark.name),
       value = number(mark.value and tostring(mark.value)),
       task = mark.task and index[mark.task] or -1 }
   end
@@ -296,7 +299,7 @@ function columns.add(data, m, limit)
   data.runs = interval_rows(m, rows.runs, index, 0)
   data.readies = interval_rows(m, rows.readies, index, READY)
   data.spans = span_rows(m, rows, number, index)
-  data.marks = mark_rows(m, number, index)
+  data.marks = mark_rows(m, rows, number, index)
   data.slowest = slowest(rows, request_index)
 end
 

@@ -26,6 +26,7 @@ const requests = columnsOf(data.requests);
 const runs = columnsOf(data.runs);
 const readies = columnsOf(data.readies);
 const spans = columnsOf(data.spans);
+const marks = columnsOf(data.marks);
 
 // The kinds that have a colour, with the operations that scripts wait for. --k-NAME is the colour.
 const KINDS = [
@@ -39,6 +40,7 @@ const KINDS = [
   ["io", "files, input", "file", "read", "open", "load", "write", "io"],
   ["other", "other waits"],
   ["span", "span of the script"],
+  ["mark", "mark of the script"],
   ["failed", "failed"],
   ["cancelled", "cancelled"],
   ["alive", "task"],
@@ -59,6 +61,7 @@ const TABLES = [
   { name: "run", rows: runs },
   { name: "ready", rows: readies },
   { name: "span", rows: spans },
+  { name: "mark", rows: marks },
 ];
 let items = 0;
 for (const table of TABLES) {
@@ -77,6 +80,7 @@ const kindOf = {
   run: () => kindNumber.run,
   ready: () => kindNumber.ready,
   span: () => kindNumber.span,
+  mark: () => kindNumber.mark,
 };
 for (const { name, rows, first } of TABLES) {
   for (let i = 0; i < rows.length; i++) {
@@ -103,19 +107,20 @@ for (const { name, rows, first } of TABLES.slice(1, 5)) {
   for (let t = 0; t < tasks.length; t++) starts[t + 1] += starts[t];
   itemsOfTask[name] = { starts, first, outside: starts[0] };
 }
-const spansOfTask = new Map();
-for (let i = 0; i < spans.length; i++) {
-  const list = spansOfTask.get(spans.task[i]) ?? [];
-  list.push(TABLES[5].first + i);
-  spansOfTask.set(spans.task[i], list);
-}
 
-const children = new Map();
-for (let t = 0; t < tasks.length; t++) {
-  const list = children.get(tasks.parent[t]) ?? [];
-  list.push(t);
-  children.set(tasks.parent[t], list);
+// Returns the items of a table by the value of one of its columns.
+function groupsOf({ rows, first }, column) {
+  const groups = new Map();
+  for (let i = 0; i < rows.length; i++) {
+    const key = rows[column][i];
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(first + i);
+  }
+  return groups;
 }
+const children = groupsOf(TABLES[0], "parent");
+const spansOfTask = groupsOf(TABLES[5], "task");
+const marksOfTask = groupsOf(TABLES[6], "task");
 
 const nameOf = (t) => (t < 0 ? "no task" : `#${tasks.id[t]} ${tail(texts[tasks.name[t]])}`);
 
@@ -180,6 +185,10 @@ const describe = {
   },
   run: (i) => ["running", [["task", nameOf(runs.task[i])]]],
   ready: (i) => ["ready to run, while other tasks ran", [["task", nameOf(readies.task[i])]]],
+  mark(i) {
+    const value = texts[marks.value[i]];
+    return [texts[marks.name[i]], [["value", value], ["mark of", nameOf(marks.task[i])]]];
+  },
   span(i) {
     return [texts[spans.name[i]], [["span of", nameOf(spans.task[i])], ["at", texts[spans.at[i]]],
       ["outcome", spans.failed[i] ? "failed" : ""]]];

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The lanes' panels as elements, and what pointer and keys do to them.
-function topSpans() {
-  return (spansOfTask.get(0) ?? []).filter((item) => spans.depth[item - TABLES[5].first] === 0);
-}
-
-const spansOfMain = topSpans();
+const spansOfMain = (spansOfTask.get(0) ?? []).filter((item) => depthOf(item) === 0);
 let whole = spansOfMain.length === 0 || spansOfMain.length > PANELS;
 
 function newPanel(title, panel, isWhole) {
@@ -37,7 +33,6 @@ function makePanels() {
 // Lays the panels out again, for the tasks that match the filter.
 function layOutAll() {
   const shown = matching($("filter").value.trim());
-  let most = 0;
   for (const panel of panels) {
     layOut(panel, shown);
     const height = AXIS + panel.rows.length * panel.height + 2;
@@ -46,7 +41,6 @@ function layOutAll() {
     panel.canvas.style.height = `${panel.shownHeight}px`;
     const inside = panel.rows.reduce((n, row) => n + row.tasks.length, 0);
     panel.duration.textContent = `${time(panel.till - panel.from)}, ${plural(inside, "task")}`;
-    most = Math.max(most, inside);
   }
   if (selected && !selected.panel.rows[selected.row]) selected = null;
   const found = shown ? shown.reduce((n, yes) => n + yes, 0) : 0;
@@ -78,6 +72,7 @@ function matching(text) {
   mark(waits, "what", "at");
   mark(requests, "url", "code", "method");
   mark(spans, "name");
+  mark(marks, "name");
   STATUS.forEach((word, state) => {
     if (word !== wanted) return;
     for (let t = 0; t < tasks.length; t++) if (tasks.outcome[t] === state) shown[t] = 1;
@@ -89,7 +84,7 @@ function matching(text) {
 
 function swatch(name) {
   const box = make("span", { class: "swatch" });
-  box.style.setProperty("--kind", `var(--k-${name === "recv" ? "receive" : name})`);
+  box.style.setProperty("--kind", `var(--k-${name})`);
   return box;
 }
 
@@ -119,12 +114,12 @@ function itemAt(panel, x, y) {
   if (y < AXIS || !panel.rows[row]) return null;
   const scale = (panel.canvas.clientWidth - panel.gutter) / (view.till - view.from);
   const at = panel.from + view.from + (x - panel.gutter) / scale;
-  const { tasks: lives, ready, body, runs, spans: named } = panel.rows[row];
+  const { tasks: lives, ready, body, runs, spans: named, marks: marked } = panel.rows[row];
   const inRow = (y - AXIS + panel.box.scrollTop) % panel.height;
   const order = inRow > panel.height - 3 ? [named, body, runs, ready, lives]
-    : [runs, ready, body, lives];
+    : [marked, runs, ready, body, lives];
   for (const layer of order) {
-    const near = layer === runs ? 0 : 1.5 / scale;
+    const near = (layer === runs ? 0 : layer === marked ? 3 : 1.5) / scale;
     const item = layer[firstEndingAfter(layer, at - near)];
     if (item !== undefined && from[item] <= at + near && !hiddenKinds[kind[item]]) {
       return { panel, row, item };

@@ -23,10 +23,11 @@ class Row {
     this.body = []; // waits and requests
     this.runs = [];
     this.spans = [];
+    this.marks = [];
   }
 
   get layers() {
-    return [this.tasks, this.ready, this.body, this.runs, this.spans];
+    return [this.tasks, this.ready, this.body, this.runs, this.spans, this.marks];
   }
 }
 
@@ -47,6 +48,8 @@ function* itemsIn(table, t, panel) {
 // Returns a task's spans, but not the one that is the panel.
 const spansIn = (t, panel) => (spansOfTask.get(t) ?? []).filter((item) => item !== panel.span
   && overlaps(item, panel));
+
+const depthOf = (item) => spans.depth[item - TABLES[5].first];
 
 // --- which row ---
 
@@ -72,7 +75,7 @@ function rowsOfTasks(panel, members, withOutside) {
     if (t >= 0) rows.push(row);
     placed.set(t, row);
     for (const span of spansIn(t, panel)) {
-      const depth = spans.depth[span - TABLES[5].first];
+      const depth = depthOf(span);
       const spanRow = rows.find((r) => r.task === t && r.depth === depth) ?? new Row("");
       if (spanRow.body.length === 0) rows.push(Object.assign(spanRow, { task: t, depth }));
       spanRow.body.push(span);
@@ -160,7 +163,9 @@ function layOut(panel, shown) {
     }
     for (const item of itemsIn("run", t, panel)) row.runs.push(item);
     for (const item of itemsIn("ready", t, panel)) row.ready.push(item);
-    if (!few) row.spans.push(...spansIn(t, panel));
+    row.marks.push(...(marksOfTask.get(t) ?? []).filter((item) => overlaps(item, panel)));
+    const outermost = t === panel.owner ? 1 : 0; // what is inside of them would overlap
+    if (!few) row.spans = spansIn(t, panel).filter((item) => depthOf(item) === outermost);
   }
   for (const row of rows) {
     for (const layer of row.layers) layer.sort(byStart);
@@ -177,18 +182,15 @@ function readColours() {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(`--${name}`).trim();
   colours = {
-    bars: [...KINDS.map(([name]) => colour(`k-${name}`)),
-      ...["queue", "dns", "tcp", "tls", "stall", "send", "wait", "receive"]
-        .map((name) => colour(`k-${name}`))],
+    bars: [...KINDS.map(([name]) => name), ...PHASES].map((name) => colour(`k-${name}`)),
     ink: colour("ink"), muted: colour("muted"), grid: colour("grid"), edge: colour("edge"),
-    sheet: colour("sheet"),
-    accent: colour("accent"), bar: colour("bar-ink"), paper: colour("paper"),
+    sheet: colour("sheet"), accent: colour("accent"), bar: colour("bar-ink"),
     font: `11px ${getComputedStyle(document.body).fontFamily}`,
   };
 }
 
 // The numbers of all lists of boxes, in the order of painting: what lies below comes first.
-const ABOVE = [kindNumber.ready, kindNumber.span, kindNumber.run];
+const ABOVE = ["failed", "ready", "span", "run", "mark"].map((name) => kindNumber[name]);
 const BARS = [...KINDS.keys(), ...PHASES.map((_, i) => KINDS.length + i)];
 const PAINTED = [kindNumber.alive,
   ...BARS.filter((i) => i !== kindNumber.alive && !ABOVE.includes(i)), ...ABOVE]
@@ -285,12 +287,13 @@ class Painter {
       this.bar(item, x0, x1, y + inset, body);
       if (body >= 11 && this.labels.length < 1500) {
         const free = Math.min(next, this.nextTurn(row, item));
-        this.labels.push([item, x0, x1, free, y + inset + body / 2]);
+        this.labels.push([item, x0, x1, free, y + inset + body / 2, row.label]);
       }
     });
     this.layer(row.ready, y + inset, body);
     this.layer(row.runs, y + inset, body, null, this.panel.gutter > 0);
     if (height > 5) this.layer(row.spans, y + height - 2, 2);
+    this.layer(row.marks, y, height, null, true);
   }
 
   // Where the turn after an item is drawn, if it has a width.
@@ -348,6 +351,9 @@ class Painter {
         at += duration;
         if (b > a) this.boxes.add(KINDS.length + i, 1, a, y, Math.max(b - a, 0.5), height);
       });
+      if (requests.status[request] >= 400) {
+        this.boxes.add(kindNumber.failed, 1, x0, y + height - 2, x1 - x0, 2);
+      }
     } else {
       this.boxes.add(kind[item], 1, x0, y, x1 - x0 > 3 ? x1 - x0 - 0.5 : x1 - x0, height);
     }
@@ -358,10 +364,10 @@ class Painter {
     const { context, panel } = this;
     context.strokeStyle = colours.sheet;
     context.lineWidth = 3;
-    for (const [item, x0, x1, next, y] of this.labels) {
+    for (const [item, x0, x1, next, y, rowLabel] of this.labels) {
       if (x1 - x0 < 24 && !panel.gutter) continue;
       const [table, i] = rowOf(item);
-      const label = table === "request" ? this.requestLabel(i)
+      const label = table === "request" ? requestLabel(i, rowLabel)
         : table === "span" ? (spans.failed[i] ? "✗ " : "") + texts[spans.name[i]] : shortWait(i);
       const width = context.measureText(label).width;
       if (width > x1 - x0 - 8 && panel.gutter && next - x1 > width + 12) {
@@ -374,12 +380,6 @@ class Painter {
       context.fillStyle = kind[item] === kindNumber.failed ? "#fff" : colours.bar;
       context.fillText(part, x0 + 5, y + 0.5);
     }
-  }
-
-  requestLabel(i) {
-    const duration = time(requests.time[i]);
-    if (this.panel.gutter) return `${requestOutcome(i)} · ${duration}`;
-    return `${short(texts[requests.url[i]])} · ${requestOutcome(i)} · ${duration}`;
   }
 
   // The ground of a group's tasks, from the wait for them to its end.
@@ -447,6 +447,13 @@ class Painter {
     context.strokeRect(x0 - 1, AXIS + row * panel.height - top + 1, Math.max(x1 - x0, 1) + 2,
       panel.height - 2);
   }
+}
+
+// What a request's bar says. Its URL is left out if its row is labelled with it.
+function requestLabel(i, rowLabel) {
+  const result = `${requestOutcome(i)} · ${time(requests.time[i])}`;
+  const url = short(texts[requests.url[i]]);
+  return rowLabel.endsWith(url) ? result : `${url} · ${result}`;
 }
 
 // Returns as much of a text as fits, or "" if that is next to nothing.

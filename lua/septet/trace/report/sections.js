@@ -152,7 +152,7 @@ function phasesBar(i, longest) {
     if (duration === 0) continue;
     const bar = draw("rect", { x: at * scale, y: 0, width: Math.max(0.7, duration * scale),
       height: 12 });
-    bar.style.fill = `var(--k-${phase === "recv" ? "receive" : phase})`;
+    bar.style.fill = `var(--k-${phase})`;
     svg.append(bar);
     at += duration;
   }
