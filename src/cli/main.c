@@ -18,8 +18,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "inspect.h"
 #include "load.h"
 #include "options.h"
+#include "ps.h"
 #include "signals.h"
 #include "trace.h"
 
@@ -369,6 +371,7 @@ static void run_in_state(struct cli *cli)
     config.on_error = on_error;
     config.on_warning = on_warning;
     config.on_interrupted = signals_delivered;
+    config.on_inspect = inspect_show;
     config.clock = cli->options.virtual_time ? SEPTET_CLOCK_VIRTUAL : SEPTET_CLOCK_REAL;
     config.shuffle_seed = cli->options.shuffle;
     config.own_frames = cli->options.versions > 0;
@@ -377,8 +380,7 @@ static void run_in_state(struct cli *cli)
         config.lua_path = getenv("SEPTET_LUA_PATH");
         config.quirks = getenv("SEPTET_QUIRKS");
     }
-    /* Scripts advance a virtual clock as they like, and next to a command no other task waits. */
-    if ((cli->options.virtual_time && !wants_warnings(cli)) || cli->options.is_command)
+    if (cli->options.virtual_time && !wants_warnings(cli)) /* scripts advance it as they like */
         config.slow_ms = 0;
     cli->host = septet_new(&config, &result);
     if (cli->host == NULL) {
@@ -411,6 +413,9 @@ int main(int argc, char **argv)
     struct cli cli = {.argc = argc, .argv = argv};
     fill_standard_descriptors();
     signals_catch_output();
+    if (argc > 1 && strcmp(argv[1], "ps") == 0)
+        return ps_run(argc, argv);
+    inspect_init();
     int status = options_parse(&cli.options, argc, argv);
     if (status != EXIT_DONE)
         return status;
@@ -418,6 +423,8 @@ int main(int argc, char **argv)
         return finish_output(options_print_help());
     if (options_run_stdin(&cli.options, argc) && isatty(STDIN_FILENO))
         return options_print_usage();
+    if (cli.options.script < argc)
+        inspect_set_title(argv[cli.options.script]);
     signals_init();
     keep_memory();
     cli.L = luaL_newstate();

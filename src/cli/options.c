@@ -33,7 +33,7 @@ static const char help_text[] =
     "  --         end of the options\n"
     "  -          end of the options, and the script comes from stdin\n"
     "\n"
-    "septet trace FILE.trc --to FORMAT converts a recording; see septet trace --help.\n"
+    "septet trace FILE.trc --to FORMAT converts a recording; septet ps PID shows tasks.\n"
     "Options run in their order, before the script. With no script, -e or -v, stdin is run.\n"
     "Exit status: 0 done, 1 the script failed or could not be loaded, 2 bad usage,\n"
     "4 every task waits and nothing can wake them, 130 interrupted, 143 terminated.\n";

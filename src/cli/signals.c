@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "inspect.h"
+
 #define GRACE_S 2 /* seconds from a signal until it ends the process, unless it reached a task */
 
 static septet_host *volatile interruptible;
@@ -60,6 +62,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
     if (caught != 0 && info->si_code == SI_TIMER && exit_status >= 0)
         _exit(exit_status);
     if (caught != 0) {
+        inspect_where_blocked();
         signal(number, SIG_DFL);
         raise(number); /* blocked until this handler returns */
         return;
@@ -71,6 +74,8 @@ static void on_signal(int number, siginfo_t *info, void *context)
     }
     caught = number;
     set_timer(number, GRACE_S);
+    if (number == SIGINT)
+        inspect_where(interruptible);
     septet_interrupt(interruptible);
 }
 
@@ -116,6 +121,8 @@ static void catch_signal(int number, struct sigaction *before)
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < NINTERRUPTS; i++)
         sigaddset(&action.sa_mask, interrupts[i].number);
+    sigaddset(&action.sa_mask, SIGQUIT);
+    sigaddset(&action.sa_mask, SIGUSR1);
     sigaction(number, NULL, before);
     if (before->sa_handler != SIG_IGN)
         sigaction(number, &action, NULL);
@@ -150,10 +157,12 @@ int signals_run(septet_host *host)
     interruptible = host;
     runner = pthread_self();
     caught = 0;
+    inspect_begin(host);
     for (size_t i = 0; i < NINTERRUPTS; i++)
         catch_signal(interrupts[i].number, &before[i]);
     int result = septet_run(host);
     stop_timers();
+    inspect_end();
     for (size_t i = 0; i < NINTERRUPTS; i++)
         sigaction(interrupts[i].number, &before[i], NULL);
     interruptible = NULL;

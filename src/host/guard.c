@@ -173,12 +173,12 @@ void spt_guard_urgent_hook(lua_State *L, lua_Debug *ar)
         lua_sethook(L, NULL, 0, 0);
         return;
     }
-    spt_guard_act_on_inspection(h);
     struct spt_sched *s = spt_host_sched(h);
     struct spt_task *t = s->current;
     bool pending =
         t ? h->interrupt || spt_sched_is_interrupted(s) : h->interrupt && s->run.draining;
     bool in_lua = t ? !is_at_base(L, t) : ar && ar->event == LUA_HOOKCOUNT;
+    spt_guard_act_on_inspection(h);
     if (pending && !in_lua) /* an error here would be one of the host's own call */
         return;
     if (pending && t && spt_frames_own(L)) {
@@ -186,10 +186,11 @@ void spt_guard_urgent_hook(lua_State *L, lua_Debug *ar)
         return;
     }
     spt_hook_restore(L, s);
-    if (h->inspection) /* another one, meanwhile */
-        spt_hook_urge(L, s);
-    if (!pending) /* it has reached a task, or the embedder runs this, or the hook was inherited */
+    if (!pending) { /* it has reached a task, or the embedder runs this, or it was inherited */
+        if (t || h->inspection)
+            spt_hook_keep_urgent(L, s); /* what came meanwhile */
         return;
+    }
     if (h->interrupt) /* otherwise the drain acted first */
         spt_guard_act_on_interrupt(h);
     if (t) { /* otherwise it is a trace hook, for example: all code between tasks is protected */

@@ -175,8 +175,9 @@ uint64_t spt_run_drain(void *ud)
         return SPT_LOOP_NOW;
     }
     spt_sched_enter(s);
+    bool interrupt = h->interrupt; /* first: a handler may ask for an inspection before it */
     spt_guard_act_on_inspection(h);
-    if (h->interrupt)
+    if (interrupt)
         spt_guard_act_on_interrupt(h);
     run_passes(h);
     spt_trace_flush(&h->core->env);

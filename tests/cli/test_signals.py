@@ -110,7 +110,7 @@ local function sleeper()
 end
 task.spawn(sleeper) task.spawn(sleeper)
 """ + ANNOUNCE + "task.sleep(1e6)", signal.SIGINT, "closed", "closed", "closed")
-        self.assertEqual(err, "")
+        self.assertRegex(err, "^septet: interrupted: task #[14] .*\n$")
 
     def test_cleanup_cannot_await(self):
         self.ends("""

@@ -28,7 +28,6 @@ static const char *const names[] = {"sequence",
                                     "generator",
                                     "coroutines",
                                     "background_and_locals",
-                                    "recording",
                                     "texts"};
 enum { NAMES = sizeof names / sizeof *names };
 
