@@ -2,106 +2,13 @@
 -- Sequences of trace hooks: which are called for a request, in which order, whatever comes of it.
 -- peers: blackhole dns
 local task, http, trace = require "septet.task", require "septet.http", require "septet.trace"
-local origin, saves = require "origin", require "saves"
+local origin, saves, watch = require "origin", require "saves", require "watch"
 
 local URL = origin.url
 local BLACKHOLE, DNS = assert(os.getenv "SEPTET_BLACKHOLE"), assert(os.getenv "SEPTET_DNS")
 
-local NAMES = {}
-for name in ([[request_start connection_queued_start connection_queued_end connection_create_start
-  connection_create_end connection_reuseconn connection_attempt dns_resolvehost_start
-  dns_resolvehost_end dns_cache_hit dns_cache_miss request_headers_sent request_chunk_sent
-  response_headers response_chunk_received request_redirect request_end request_exception]])
-  :gmatch "%S+" do
-  NAMES[#NAMES + 1] = name
-end
-
--- The ends by their starts.
-local ENDS = { connection_queued_start = "connection_queued_end",
-  connection_create_start = "connection_create_end",
-  dns_resolvehost_start = "dns_resolvehost_end" }
-
--- Returns hooks for all events, each of which act(name, ctx, ev) is called for.
-local function all(act)
-  local hooks = {}
-  for _, name in ipairs(NAMES) do
-    hooks[name] = function(ctx, ev) act(name, ctx, ev) end
-  end
-  return hooks
-end
-
--- Checks the events of one request: each start is closed, there is one end, times do not go back.
--- Returns their names, without further pieces of a body: their number is the network's choice.
-local function judged(events)
-  local open, names, last, ends = {}, {}, nil, 0
-  for i, event in ipairs(events) do
-    local name, ev = event.name, event.ev
-    equal(ev.time >= events[math.max(1, i - 1)].ev.time, true, name .. ": time goes back")
-    equal(rawequal(event.ctx, events[1].ctx), true, name .. ": another ctx")
-    equal(ends, 0, name .. " after the end")
-    if ENDS[name] then
-      equal(open[ENDS[name]], nil, name .. " twice")
-      open[ENDS[name]] = true
-    elseif name:find "_end$" and name ~= "request_end" then
-      equal(open[name], true, name .. " without its start")
-      open[name] = nil
-    end
-    if name == "request_end" or name == "request_exception" then
-      ends = ends + 1
-      equal(next(open), nil, tostring(next(open)) .. " is missing")
-      equal(ev.lost, nil)
-    end
-    equal(name == "request_start", i == 1, name)
-    if name ~= last or not name:find "chunk" then
-      names[#names + 1] = ev.failed and name .. "!" or name
-    end
-    last = name
-  end
-  equal(ends, 1, "an end")
-  return table.concat(names, " ")
-end
-
--- Records events by request.
-local function recorder()
-  local by_request, order = {}, {}
-  return all(function(name, ctx, ev)
-    if not by_request[ev.request] then
-      by_request[ev.request] = {}
-      order[#order + 1] = ev.request
-    end
-    table.insert(by_request[ev.request], { name = name, ctx = ctx, ev = ev })
-  end), by_request, order
-end
-
--- The words of sequences: the hooks that are common are short.
-local WORDS = { start = "request_start", created = "connection_create_end",
-  create = "connection_create_start", try = "connection_attempt", reuse = "connection_reuseconn",
-  queue = "connection_queued_start", queued = "connection_queued_end", miss = "dns_cache_miss",
-  hit = "dns_cache_hit", resolve = "dns_resolvehost_start", resolved = "dns_resolvehost_end",
-  sent = "request_headers_sent", upload = "request_chunk_sent", head = "response_headers",
-  body = "response_chunk_received", redirect = "request_redirect", ["end"] = "request_end",
-  exception = "request_exception" }
-
-local function spelt(words)
-  return (words:gsub("%s+", " "):gsub("%a+", WORDS))
-end
-
--- Runs act(session, options) in a task, with options that trace, and expects a sequence of events
--- of the last request. Returns these and the task.
-local function sequence(words, session_options, act, meanwhile)
-  local hooks, by_request, order = recorder()
-  local session <close> = http.session(session_options)
-  local t = task.spawn(act, session, { trace = hooks })
-  if meanwhile then meanwhile(t, session) end
-  task.wait { t }
-  t:result() -- seen: its failure is told by its events
-  local events = by_request[order[#order]]
-  equal(judged(events), spelt(words))
-  session:close()
-  turns(3)
-  equal(judged(events), spelt(words), "later events")
-  return events, t
-end
+local NAMES, all, judged, recorder = watch.NAMES, watch.all, watch.judged, watch.recorder
+local sequence, spelt, named = watch.sequence, watch.spelt, watch.named
 
 local function get(path, more)
   return function(session, options)
@@ -114,12 +21,6 @@ local n = 0
 local function at(labels, path)
   n = n + 1
   return ("http://s%d.%s.test:%d%s"):format(n, labels, origin.port, path or "/bytes/3")
-end
-
-local function named(events, name)
-  for _, event in ipairs(events) do
-    if event.name == name then return event.ev end
-  end
 end
 
 local function at_origin(path, act)
