@@ -1,7 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- The trace as lines of text: one for each spawn, wait, cancellation, end, request, span and mark.
 -- Reads events, live or from a file.
+local shown = require "septet.trace.words"
 local terminal = require "septet.trace.terminal"
+
+local WHO_WIDTH <const> = 24
 
 local lines = {}
 
@@ -227,8 +230,10 @@ function lines.new(write, options)
     if word then verb, text = word(e, s, label) end
     if verb and is_kind(filter, e.kind) and (e.kind == "lost" or is_subject(filter, e, label)) then
       local who = e.task > 0 and ("#%d %s"):format(e.task, terminal.escape(label)) or ""
+      who = shown.cut(who, WHO_WIDTH)
       local time = e.time + (e.total or 0) - start -- a request's line shows when it ended
-      put(time, e.kind, ("%+8.1f %-24s %-6s %s\n"):format(time * 1e3, who, verb,
+      put(time, e.kind, ("%+8.1f %s%s %-6s %s\n"):format(time * 1e3, who,
+        (" "):rep(WHO_WIDTH - shown.width(who)), verb,
         terminal.escape(text)))
     end
     if e.kind == "end" then tasks[e.task] = nil end
