@@ -106,7 +106,6 @@ static void fill(struct spt_request *r, const struct spt_http_args *args)
     r->max_body = options->max_body;
     r->timeouts = &options->timeouts;
     r->deadline_ns = args->deadline_ns;
-    r->state.watched = args->wanted ? args->wanted | SPT_SIGNALS_OF_CONNECTIONS : 0;
 }
 
 struct spt_http_call *spt_http_call_new(struct spt_http_pool *pool,
@@ -128,10 +127,15 @@ struct spt_http_call *spt_http_call_new(struct spt_http_pool *pool,
     call->kept = (struct spt_http_kept){.max = pool->bodies_max};
     if (!args->number.request)
         call->number.request = call->ref;
-    if (args->wanted)
-        spt_signal_log_reset(&call->hooks.log, args->wanted);
     fill(&call->request, args);
     return call;
+}
+
+void spt_http_call_hook(struct spt_http_call *call, const void *key, unsigned wanted)
+{
+    call->hooks.key = key;
+    spt_signal_log_reset(&call->hooks.log, wanted);
+    call->request.state.watched = wanted ? wanted | SPT_SIGNALS_OF_CONNECTIONS : 0;
 }
 
 void spt_http_call_check_limit(lua_State *L, const struct spt_sched *s)

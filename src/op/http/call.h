@@ -57,7 +57,6 @@ struct spt_http_args {
     size_t body_len; /* bytes */
     struct spt_upload_handle *upload;
     uint64_t deadline_ns;          /* 0 for none */
-    unsigned wanted;               /* bits of the signals that its hooks want */
     struct spt_http_number number; /* all zero for a new request */
 };
 
@@ -111,6 +110,9 @@ void spt_http_call_check_limit(lua_State *L, const struct spt_sched *s);
  * callbacks that it needs. Returns NULL if out of memory. */
 struct spt_http_call *spt_http_call_new(struct spt_http_pool *pool,
                                         const struct spt_http_args *args, void *owner);
+
+/* Gives a call hooks: those that were registered under `key` and want these signals, as bits. */
+void spt_http_call_hook(struct spt_http_call *call, const void *key, unsigned wanted);
 
 /* Starts the request of a task. Its account limits the body. Returns what spt_attempt_start()
  * returns, or SEPTET_ECLOSED if the session is closed. */

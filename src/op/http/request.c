@@ -117,9 +117,10 @@ static int l_http(lua_State *L)
     spt_http_args_check(L, env, &args);
     bool hooked = !lua_isnoneornil(L, SPT_HTTP_ARG_HOOKS),
          no_follow = lua_toboolean(L, SPT_HTTP_ARG_NO_FOLLOW);
+    unsigned wanted = 0;
     struct http_op *http = (struct http_op *)spt_op_new(L, s, &http_type);
     if (hooked)
-        args.wanted = spt_http_hooks_set(L, SPT_HTTP_ARG_HOOKS, http);
+        wanted = spt_http_hooks_set(L, SPT_HTTP_ARG_HOOKS, http);
     if (spt_op_check_cancelled(s))
         return spt_op_await_cancelled(L, &http->op);
     spt_http_call_check_limit(L, s);
@@ -129,7 +130,8 @@ static int l_http(lua_State *L)
     http->call = call;
     http->handle = args.handle;
     http->op.ref = call->ref;
-    call->hooks.key = hooked ? http : NULL;
+    if (hooked)
+        spt_http_call_hook(call, http, wanted);
     call->request.follows_redirects = !no_follow;
     call->request.events = &events;
     spt_http_call_set_place(L, call);

@@ -213,8 +213,9 @@ static int l_stream(lua_State *L)
     lua_settop(L, SPT_HTTP_ARGS_KEPT);
     struct spt_stream *stream = push_stream(L, env, &args);
     bool hooked = !lua_isnil(L, SPT_HTTP_ARG_HOOKS);
+    unsigned wanted = 0;
     if (hooked)
-        args.wanted = spt_http_hooks_set(L, SPT_HTTP_ARG_HOOKS, stream);
+        wanted = spt_http_hooks_set(L, SPT_HTTP_ARG_HOOKS, stream);
     struct spt_stream_op *op = (struct spt_stream_op *)spt_op_new(L, s, &open_type);
     op->stream = stream;
     luaL_checkstack(L, 8, NULL);
@@ -227,7 +228,8 @@ static int l_stream(lua_State *L)
         spt_anchor_release(L, stream);
         return spt_http_failure_raise_memory(L, args.method, args.url);
     }
-    call->hooks.key = hooked ? stream : NULL;
+    if (hooked)
+        spt_http_call_hook(call, stream, wanted);
     spt_http_call_set_place(L, call);
     attach(stream, call, &args, no_follow, whole);
     op->op.ref = call->ref;
