@@ -66,15 +66,15 @@ describe("chrome", function()
   it("times are exact for a program that computes with doubles", function()
     local draw = drawer(5)
     for _, length in ipairs { 1e-3, 10, 1000, 1e4, 1e6, 5e9 } do
-      local events = { { kind = "spawn", time = 7, task = 1 } }
-      for _ = 1, 200 do
-        local from = 7 + draw(1000000007) / 1000000007 * length
-        events[#events + 1] = { kind = "span_begin", time = from, task = 1, ref = 1, name = "s" }
-        events[#events + 1] = { kind = "span_end", time = from + draw(9) * 1e-9, task = 1, ref = 1 }
+      local events, time = { { kind = "spawn", time = 7, task = 1 } }, 7
+      for _ = 1, 300 do -- each begins where the last one ended
+        events[#events + 1] = { kind = "span_begin", time = time, task = 1, ref = 1, name = "s" }
+        time = time + draw(1000000007) / 1000000007 * length / 150
+        events[#events + 1] = { kind = "span_end", time = time, task = 1, ref = 1 }
       end
-      events[#events + 1] = { kind = "end", time = 7 + length, task = 1 }
+      events[#events + 1] = { kind = "end", time = time, task = 1 }
       local _, cats = perfetto.check(json.decode(export_events(events)))
-      equal(cats, { task = 1, span = 200 })
+      equal(cats, { task = 1, span = 300 })
     end
   end)
 
@@ -112,6 +112,8 @@ describe("chrome", function()
       { kind = "run", time = 13.75, task = 1, duration = 2, left = "end" },
       { kind = "span_end", time = 14, task = 1, ref = 2, failed = true },
       { kind = "span_end", time = 15, task = 1, ref = 1 },
+      { kind = "wait", time = 15.25, task = 1, what = "join #2" },
+      { kind = "ready", time = 15.75, task = 1, by = 0 },
       { kind = "mark", time = 15, task = 1, name = "done", value = 3 },
       { kind = "count", time = 15, task = 1, name = "pages", value = 2.5 },
       { kind = "cancel", time = 15, task = 1, by = 0, source = "deadline" },
@@ -130,7 +132,8 @@ describe("chrome", function()
     table.sort(seen)
     equal(seen, {
       "C loop 6e+06 0", "C memory 5e+06 0", "C pages 5e+06 0", "C tasks 5e+06 0", "C tasks 6e+06 0",
-      "X #1 x.lua:1 3.75e+06 2e+06", "X inner 2e+06 2e+06", "X outer 1e+06 4e+06",
+      "X #1 x.lua:1 3.75e+06 2e+06", "X inner 2e+06 2e+06", "X join #2 5.25e+06 500000",
+      "X outer 1e+06 4e+06",
       "X ready 3.5e+06 250000", "X sleep 1 s 2.5e+06 1e+06", "X x.lua:1 0 6e+06",
       "i cancel 5e+06 0", "i done 5e+06 0" })
   end)
