@@ -24,6 +24,7 @@ end
 
 local KINDS = words_of("core/trace.h", "SPT_REC_MAP")
 local PHASES = words_of("http/phase.h", "SPT_PHASE_MAP")
+PHASES.admitted = 0
 local LEFT = { wait = 0, yield = 1, ["end"] = 2 }
 local OUTCOMES = { ok = 4, error = 5, cancelled = 6 }
 
@@ -108,7 +109,9 @@ function encode.mark(e)
 end
 
 function encode.sample(e)
-  put(e, "sample", { task = e.live, ref = e.in_flight, a = e.queued, b = e.memory })
+  put(e, "sample", { task = e.live, ref = e.in_flight, a = e.queued, b = e.memory,
+    extra = bit(e.idle) })
+  if e.idle then put(e, "more", { b = ns(e.idle) }) end
 end
 
 function encode.head(e)
@@ -152,7 +155,7 @@ end
 add(0, "clock", 0, { unix_ns = 1766426787123456789 })
 add(0, "spawn", 1, { parent = 0, defined = "work/crawl.lua:0" })
 add(0, "name", 1, { name = "main" })
-add(0, "sample", 0, { live = 1, in_flight = 0, queued = 0, memory = 204800 })
+add(0, "sample", 0, { live = 1, in_flight = 0, queued = 0, memory = 204800, idle = 0.5 })
 for i = 2, 5 do
   add(0.0004 + i / 1e6, "spawn", i, { parent = 1, defined = "work/crawl.lua:14",
     at = "work/crawl.lua:30" })
@@ -176,6 +179,7 @@ add(0.000652001, "run", 5, { duration = 0.00005, left = "wait" })
 for i, phase in ipairs { "dns", "connect", "tls", "send", "wait" } do
   add(0.0005 + i * 0.008, "phase", 2, { ref = 2, phase = phase })
 end
+add(0.0006, "phase", 2, { ref = 2, phase = "admitted" })
 add(0.03, "phase", 3, { ref = 3, phase = "connect" })
 add(0.0405, "head", 2, { ref = 2, which = "request",
   text = "GET /1 HTTP/2\r\nhost: example.com\r\naccept: */*\r\ncookie: <redacted>\r\n\r\n" })
@@ -211,7 +215,7 @@ add(0.1182, "run", 2, { duration = 0.1509, left = "end" })
 add(0.2691, "hog", 2, { duration = 0.1509, at = "work/crawl.lua:14" })
 add(0.2691, "end", 2, { outcome = "ok" })
 add(0.2691, "ready", 1, { by = 2, cancelled = false })
-add(0.2691, "sample", 0, { live = 4, in_flight = 1, queued = 2, memory = 409600 })
+add(0.2691, "sample", 0, { live = 4, in_flight = 1, queued = 2, memory = 409600, idle = 0.55 })
 
 -- 4: a name that does not exist; nothing awaited that.
 add(0.27, "ready", 4, { by = 0, cancelled = false })
