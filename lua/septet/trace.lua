@@ -83,6 +83,12 @@ end
 
 -- --- what scripts add ---
 
+-- Raises Usage unless the second argument is a number.
+local function check_number(value, what)
+  if type(value) == "number" then return end
+  args.usage("bad argument #2 to '%s' (number expected, got %s)", what, type(value))
+end
+
 local span_meta = { __close = function(span, err) core.trace_span_end(span[1], err ~= nil) end }
 
 --- Calls fn(...) and records a span around it: its name, and when it began and ended. May wait in
@@ -95,7 +101,9 @@ local span_meta = { __close = function(span, err) core.trace_span_end(span[1], e
 function trace.span(name, fn, ...)
   args.string(name, 1, "span")
   args.callable(fn, 2, "span")
-  local _ <close> = setmetatable({ core.trace_span(name) }, span_meta)
+  local number = core.trace_span(name)
+  if number == 0 then return fn(...) end -- nothing is recorded
+  local _ <close> = setmetatable({ number }, span_meta)
   return fn(...)
 end
 
@@ -104,6 +112,7 @@ end
 ---@param value number|nil
 function trace.mark(name, value)
   args.string(name, 1, "mark")
+  if value ~= nil then check_number(value, "mark") end
   core.trace_mark(name, value)
 end
 
@@ -112,6 +121,7 @@ end
 ---@param value number
 function trace.count(name, value)
   args.string(name, 1, "count")
+  check_number(value, "count")
   core.trace_count(name, value)
 end
 
@@ -154,6 +164,14 @@ function trace.lines(out, options)
   end
 end
 
+-- Raises if the host does not let scripts read or write a file. Exporters open files by functions
+-- that do not ask.
+local function check_permit(what, verb, path)
+  if core.permits(what, path) then return end
+  error(core.error { kind = "IoError", code = "denied", path = path,
+    message = ("cannot %s '%s': denied by the host"):format(verb, path) }, 0)
+end
+
 ---@alias septet.Exporter fun(model: table, write: fun(text: string), options: table)
 
 --- Writes what ran in a format: "chrome", "har", "html", "lines", "otlp" or "summary", or by a
@@ -178,10 +196,12 @@ function trace.export(exporter, source, target, options)
   else
     args.callable(exporter, 1, "export")
   end
-  local run = export.to_file
-  if type(target) ~= "string" then
-    args.callable(target, 3, "export")
-    run = export.run
+  local run = export.run
+  if type(target) ~= "string" then args.callable(target, 3, "export") end
+  check_permit("read", "read", source)
+  if type(target) == "string" then
+    check_permit("write", "write", target)
+    run = export.to_file
   end
   local ok, note = run(found, source, target, options or {})
   if not ok then error(core.error { kind = "IoError", message = note }, 0) end

@@ -380,7 +380,8 @@ static void run_in_state(struct cli *cli)
         config.lua_path = getenv("SEPTET_LUA_PATH");
         config.quirks = getenv("SEPTET_QUIRKS");
     }
-    if (cli->options.virtual_time && !wants_warnings(cli)) /* scripts advance it as they like */
+    /* Scripts advance a virtual clock as they like, and next to a command no other task waits. */
+    if ((cli->options.virtual_time && !wants_warnings(cli)) || cli->options.is_command)
         config.slow_ms = 0;
     cli->host = septet_new(&config, &result);
     if (cli->host == NULL) {

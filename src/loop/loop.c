@@ -37,10 +37,11 @@ struct drain {
 /* When a turn drains. */
 enum drains { DRAINS_TWICE, DRAINS_AFTER_POLL, DRAINS_NOT };
 
-struct virtual_clock {
-    uint64_t now_ns;   /* 0: the clock is the real one */
-    uint64_t since_ns; /* real instant since which the clock runs; 0: it stands still */
-    bool flows;        /* it runs from the end of the drain on */
+struct clock {
+    uint64_t now_ns;    /* 0: the clock is the real one */
+    uint64_t since_ns;  /* real instant since which the clock runs; 0: it stands still */
+    bool flows;         /* it runs from the end of the drain on */
+    bool measures_idle; /* libuv measures the time in which a loop with a real clock is idle */
 };
 
 struct spt_loop {
@@ -54,7 +55,7 @@ struct spt_loop {
     struct spt_closing closing;
     atomic_bool woken; /* by spt_loop_wake_async(), since the last drain began */
     uint64_t timer_ns; /* on the real clock; SPT_NEVER: not armed */
-    struct virtual_clock clock;
+    struct clock clock;
     struct spt_turn_budget budget;
     unsigned open_handles; /* number of handles not closed yet, including other modules' and jobs */
     unsigned refs;         /* number of reasons for the loop to continue */
@@ -364,6 +365,19 @@ void spt_loop_wake_async(struct spt_loop *loop)
 {
     if (!atomic_exchange(&loop->woken, true) && is_open(&loop->handles.async))
         uv_async_send(&loop->handles.async);
+}
+
+void spt_loop_measure_idle(struct spt_loop *loop)
+{
+    if (loop->owned && !loop->clock.now_ns && !loop->clock.measures_idle)
+        loop->clock.measures_idle = uv_loop_configure(loop->uv, UV_METRICS_IDLE_TIME) == 0;
+}
+
+bool spt_loop_idle(const struct spt_loop *loop, uint64_t *ns)
+{
+    if (loop->clock.measures_idle)
+        *ns = uv_metrics_idle_time(loop->uv);
+    return loop->clock.measures_idle;
 }
 
 uint64_t spt_loop_polls(const struct spt_loop *loop)

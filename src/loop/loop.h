@@ -73,6 +73,13 @@ void spt_loop_wake_async(struct spt_loop *loop);
 /* Returns the number of polls performed so far. */
 uint64_t spt_loop_polls(const struct spt_loop *loop);
 
+/* Has the loop measure how long it waits for events. Each poll that blocks then makes one more
+ * system call. Does nothing for an embedder's loop, and on a virtual clock. */
+void spt_loop_measure_idle(struct spt_loop *loop);
+
+/* Returns true if that is measured, and sets `ns` to the time so far. */
+bool spt_loop_idle(const struct spt_loop *loop, uint64_t *ns);
+
 uv_loop_t *spt_loop_uv(struct spt_loop *loop);
 
 /* Returns the budget of the loop's turns. It has no limits until the caller sets them, bytes_max

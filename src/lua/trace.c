@@ -13,6 +13,7 @@
 #include "core/trace.h"
 #include "core/trace_block.h"
 #include "http/driver.h"
+#include "loop/loop.h"
 #include "lua/lib.h"
 #include "lua/trace_file.h"
 #include "lua/trace_readers.h"
@@ -173,12 +174,17 @@ static void add_own_records(struct spt_trace_readers *readers)
              running = env->driver ? spt_driver_running(env->driver) : 0;
     uint64_t memory =
         (uint64_t)lua_gc(s->main, LUA_GCCOUNT) * 1024 + (uint64_t)lua_gc(s->main, LUA_GCCOUNTB);
+    uint64_t idle_ns;
+    bool idle = env->loop && spt_loop_idle(env->loop, &idle_ns);
     spt_trace_put(&s->trace, (struct spt_rec){.t = now_ns,
                                               .task = s->counts.live,
                                               .ref = running,
                                               .kind = SPT_REC_SAMPLE,
+                                              .extra = idle,
                                               .a = requests - running,
                                               .b = memory});
+    if (idle)
+        spt_trace_put(&s->trace, (struct spt_rec){.t = now_ns, .kind = SPT_REC_MORE, .b = idle_ns});
     if (now_ns < readers->clock_ns)
         return;
     readers->clock_ns = now_ns + CLOCK_EVERY_NS;

@@ -18,12 +18,23 @@ static uint32_t current_id(const struct spt_sched *s)
     return s->current ? s->current->id : 0;
 }
 
-/* Returns the name at `arg`, cut to its maximum size. */
+/* Returns the name at `arg`, and sets the size to which it is cut: no character is split. */
+static const char *check_name(lua_State *L, int arg, size_t *len)
+{
+    const char *name = spt_check_string(L, arg, len);
+    if (*len <= NAME_MAX_SIZE)
+        return name;
+    *len = NAME_MAX_SIZE;
+    while (*len > NAME_MAX_SIZE - 4 && ((unsigned char)name[*len] & 0xc0) == 0x80)
+        --*len;
+    return name;
+}
+
 static uint32_t name_text(lua_State *L, struct spt_trace *tr, int arg)
 {
     size_t len;
-    const char *name = spt_check_string(L, arg, &len);
-    return spt_trace_text(tr, name, len < NAME_MAX_SIZE ? len : NAME_MAX_SIZE);
+    const char *name = check_name(L, arg, &len);
+    return spt_trace_text(tr, name, len);
 }
 
 static uint64_t bits_of(double value)
@@ -33,13 +44,14 @@ static uint64_t bits_of(double value)
     return bits;
 }
 
-/* trace_span(name): begins a span of the running task. Returns its number. */
+/* trace_span(name): begins a span of the running task. Returns its number, 0 if nothing is
+ * recorded. */
 static int l_span(lua_State *L)
 {
     struct spt_sched *s = spt_env(L)->sched;
     struct spt_trace *tr = &s->trace;
+    spt_check_string(L, 1, NULL);
     if (!tr->ring) {
-        spt_check_string(L, 1, NULL);
         lua_pushinteger(L, 0);
         return 1;
     }
@@ -59,9 +71,12 @@ static int l_span(lua_State *L)
 static int l_span_end(lua_State *L)
 {
     struct spt_sched *s = spt_env(L)->sched;
+    uint32_t ref = (uint32_t)spt_check_count(L, 1, 0);
+    if (!s->trace.ring)
+        return 0;
     spt_trace_put(&s->trace, (struct spt_rec){.t = spt_sched_clock(s),
                                               .task = current_id(s),
-                                              .ref = (uint32_t)spt_check_count(L, 1, 0),
+                                              .ref = ref,
                                               .kind = SPT_REC_SPANEND,
                                               .sub = (uint8_t)lua_toboolean(L, 2)});
     return 0;
@@ -73,6 +88,9 @@ static int l_mark(lua_State *L)
     struct spt_sched *s = spt_env(L)->sched;
     bool has_value = !lua_isnoneornil(L, 2);
     double value = has_value ? luaL_checknumber(L, 2) : 0;
+    spt_check_string(L, 1, NULL);
+    if (!s->trace.ring)
+        return 0;
     spt_trace_put(&s->trace, (struct spt_rec){.t = spt_sched_clock(s),
                                               .task = current_id(s),
                                               .kind = SPT_REC_MARK,
@@ -86,13 +104,12 @@ static int l_mark(lua_State *L)
 static int l_count(lua_State *L)
 {
     struct spt_sched *s = spt_env(L)->sched;
-    char name[NAME_MAX_SIZE];
+    char name[NAME_MAX_SIZE + 1];
     size_t len;
-    const char *given = spt_check_string(L, 1, &len);
+    const char *given = check_name(L, 1, &len);
     double value = luaL_checknumber(L, 2);
     if (!s->trace.ring)
         return 0;
-    len = len < sizeof name ? len : sizeof name - 1;
     memcpy(name, given, len);
     name[len] = '\0';
     spt_trace_put(&s->trace, (struct spt_rec){.t = spt_sched_clock(s),

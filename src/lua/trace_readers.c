@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/sched.h"
 #include "core/trace.h"
+#include "loop/loop.h"
 #include "op/env.h"
 #include "op/gate.h"
 #include "op/io_error.h"
@@ -28,6 +29,8 @@ uint64_t spt_trace_readers_begin(struct spt_trace_readers *readers)
 {
     struct spt_sched *s = readers->env->sched;
     uint64_t cursor = s->trace.head;
+    if (readers->env->loop)
+        spt_loop_measure_idle(readers->env->loop);
     spt_trace_readers_clock(readers, spt_sched_clock(s));
     return cursor;
 }

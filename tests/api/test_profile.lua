@@ -107,6 +107,8 @@ function attempts.septets_own_doors_are_denied()
   denied_error(trace.subscribe, print)
   denied_error(trace.lines, io.stdout)
   denied_error(trace.record, path)
+  denied_error(trace.export, "lines", path, print)
+  denied_error(trace.export, "lines", path, path)
   trace.span("a span", trace.mark, "a mark")
   for _, options in ipairs { { tls = { ca_file = path } }, { tls = { cert_file = path } },
     { tls = { cert_file = path, key_file = path } }, { unix_socket = path },
@@ -134,8 +136,11 @@ function attempts.what_is_permitted_works()
   assert(sio.open(path):read(99) == "return 4")
   assert(dofile(path) == 4 and loadfile(path)() == 4)
   assert(os.rename(path, path .. ".new") and os.remove(path .. ".new"))
-  require("septet.trace").record(path):close()
-  require("septet.trace").subscribe(print)()
+  local trace = require "septet.trace"
+  trace.record(path):close()
+  trace.export("lines", path, path .. ".new")
+  assert(os.remove(path .. ".new"))
+  trace.subscribe(print)()
   assert(os.getenv "PATH")
   assert(io.popen("echo 5"):read "n" == 5 and os.execute "true")
 end
@@ -162,6 +167,8 @@ function attempts.a_permission_is_for_one_path()
   local elsewhere = path .. ".elsewhere"
   local writer = sio.create(path)
   denied_error(writer.commit, writer, elsewhere)
+  denied_error(require("septet.trace").export, "lines", path, elsewhere)
+  denied_error(require("septet.trace").export, "lines", elsewhere, path)
   denied_error(require("septet.trace").record, path) -- may be written, but is no file of the trace
   writer:commit(path)
   writer:close()

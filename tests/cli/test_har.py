@@ -6,6 +6,7 @@ SEPTET_ORIGIN is the address of the origin server."""
 
 import decimal
 import json
+import os
 import subprocess
 import sys
 import unittest
@@ -141,6 +142,40 @@ task.move_on_after(0.05, s.get, s, origin .. "/delay/5")
         self.assertEqual([e["response"]["status"] for e in entries[3:6]], [302, 302, 200])
         failed = {e["_error"] for e in entries if e["response"]["status"] == 0}
         self.assertEqual(failed, {"connect", "timeout", "cancelled"})
+
+    def test_the_command_records_headers_and_bodies(self):
+        self.write("s.lua", """
+local s = require "septet.http".session()
+local origin = os.getenv "SEPTET_ORIGIN"
+s:get(origin .. "/redirect/1", { headers = { Authorization = "sEcret", Cookie = "a=sEcret" } })
+s:post(origin .. "/echo", { body = "hello", headers = { ["Content-Type"] = "text/x" } })
+pcall(s.get, s, "http://127.0.0.1:1/")
+""")
+        self.check(self.septet("--trace=run.har", "--har-bodies", "s.lua",
+                               env={"SEPTET_ORIGIN": harness.ORIGIN}))
+        with open(os.path.join(self.dir, "run.har")) as file:
+            text = file.read()
+        self.assertEqual(breaches(text), "")
+        self.assertNotIn("sEcret", text)
+        entries = json.loads(text, parse_float=decimal.Decimal)["log"]["entries"]
+        for entry in entries:
+            self.check_entry(entry)
+        first, second, post, refused = entries
+        names = [header["name"] for header in first["request"]["headers"]]
+        self.assertIn("Authorization", names)
+        self.assertEqual(first["response"]["statusText"], "Found")
+        self.assertEqual(first["response"]["redirectURL"], "/redirect/0")
+        self.assertEqual((first["_request"], first["_attempt"]),
+                         (second["_request"], second["_attempt"] - 1))
+        self.assertEqual(first["connection"], second["connection"])
+        self.assertEqual(first["serverIPAddress"], "127.0.0.1")
+        self.assertEqual((first["request"]["headersSize"], post["request"]["bodySize"]), (-1, 5))
+        self.assertGreater(post["request"]["headersSize"], 50)
+        self.assertGreater(post["response"]["headersSize"], 30)
+        self.assertEqual(post["request"]["postData"], {"mimeType": "text/x", "text": "hello"})
+        self.assertEqual(len(post["response"]["content"]["text"]),
+                         post["response"]["content"]["size"])
+        self.assertEqual((refused["response"]["status"], refused["_error"]), (0, "connect"))
 
     def test_nothing_at_all(self):
         self.assertEqual(self.export(""), [])

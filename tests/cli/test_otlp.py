@@ -113,6 +113,10 @@ task.move_on_after(0.05, s.get, s, origin .. "/delay/5")
         kinds = [found["attributes"].get("error.type") for found in spans["GET"]]
         self.assertEqual(kinds, [None, None, None, None, "404", "connect", "url", "timeout",
                                  None])
+        resends = [found["attributes"].get("http.request.resend_count") for found in spans["GET"]]
+        self.assertEqual(resends[:5], [None, None, 1, 2, None])
+        peer = {found["attributes"].get("network.peer.address") for found in spans["GET"][:5]}
+        self.assertEqual(peer, {"127.0.0.1"})
         self.assertEqual(sum(point["count"] for point in points), 10)
         self.assertEqual({found["status"].get("code", 0) for found in spans["POST"]}, {0})
 

@@ -99,6 +99,13 @@ class Files(harness.Case):
         self.assertEqual(self.files(), ["a.json", "b.trc", "c.json"])
         self.assertEqual(self.check_chrome("a.json", "c.json"), [2, 2])
 
+    def test_a_report(self):
+        self.write("s.lua", SCRIPT)
+        self.check(self.septet("--trace=run.html", "s.lua"), out="done\n")
+        with open(self.path("run.html")) as file:
+            page = file.read()
+        self.assertRegex(page, r"(?s)^<!doctype html>.*<title>s.lua .*</html>\s*$")
+
     def test_the_script_is_named(self):
         self.write("s.lua", SCRIPT)
         self.septet("--trace=a.json", "s.lua")

@@ -2,7 +2,7 @@
 -- The scripts of test_allocations.c, by name. Each ends by itself, whichever of its allocations
 -- fail: what waits for a task that may fail is in one group with it.
 local task, sync, testing = require "septet.task", require "septet.sync", require "septet.testing"
-local json = require "septet.json"
+local json, trace = require "septet.json", require "septet.trace"
 local scripts = {}
 
 local function nap(n)
@@ -310,6 +310,19 @@ function scripts.background_and_locals()
     end):await()
   end)
   nap(1)
+end
+
+function scripts.recording()
+  local path = os.tmpname()
+  local _ <close> = setmetatable({}, { __close = function() os.remove(path) end })
+  local _ <close> = trace.record(path, { level = 3 })
+  local seen = 0
+  local stop = trace.subscribe(function() seen = seen + 1 end)
+  trace.span("a span", nap, 1)
+  trace.mark("a mark", 1)
+  trace.count("a counter", 2)
+  nap(1)
+  stop()
 end
 
 function scripts.texts()

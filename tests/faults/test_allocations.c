@@ -28,6 +28,7 @@ static const char *const names[] = {"sequence",
                                     "generator",
                                     "coroutines",
                                     "background_and_locals",
+                                    "recording",
                                     "texts"};
 enum { NAMES = sizeof names / sizeof *names };
 

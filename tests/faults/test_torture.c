@@ -163,7 +163,7 @@ static long count(enum kind kind)
     note_before();
     result.done = 0;
     check_point(kind, 0, 0);
-    assert_int_equal(result.done, kind == CURL_MEMORY ? 20 : 21);
+    assert_int_equal(result.done, kind == CURL_MEMORY ? 22 : 23);
     return fault.calls;
 }
 

@@ -94,3 +94,30 @@ for i = 1, 6 do
   end
 end
 judge("gather", pcall(task.gather, many))
+
+-- Hooks that count, without memory of their own. A start is followed by its end, unless an event is
+-- counted as lost.
+local open, started, ended, lost = 0, 0, 0, false
+local function begin() open = open + 1 end
+local function finish() open = open - 1 end
+local function last(_, event)
+  ended = ended + 1
+  lost = lost or event.lost ~= nil
+end
+local function ignore() end
+local hooks = {
+  request_start = function() started = started + 1 end,
+  connection_queued_start = begin, connection_queued_end = finish,
+  connection_create_start = begin, connection_create_end = finish,
+  dns_resolvehost_start = begin, dns_resolvehost_end = finish,
+  connection_attempt = ignore, request_headers_sent = ignore, request_chunk_sent = ignore,
+  response_headers = ignore, response_chunk_received = ignore,
+  request_end = last, request_exception = last,
+}
+expect("hooked", 1, session.get, session, "http://localhost:" .. port .. "/bytes/1",
+  { trace = hooks })
+expect("hooked upload", 5, session.post, session, origin .. "/mirror",
+  { body = "hello", trace = hooks })
+if ended == started and open ~= 0 and not lost then
+  bad = bad or ("%d connections or lookups have no end"):format(open)
+end

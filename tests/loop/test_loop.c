@@ -211,6 +211,42 @@ static void test_run_inside_the_drain_returns_at_once(void **state)
     assert_int_equal(spt_loop_polls(t.loop), 2);
 }
 
+/* The time in the poll is idle, that of the drain is not. */
+static void test_idle_time_is_measured_once_it_is_asked_for(void **state)
+{
+    uint64_t idle_ns = 7, from_ns = uv_hrtime();
+    assert_false(spt_loop_idle(t.loop, &idle_ns));
+    assert_int_equal(idle_ns, 7);
+    spt_loop_measure_idle(t.loop);
+    spt_loop_measure_idle(t.loop);
+    assert_true(spt_loop_idle(t.loop, &idle_ns));
+    assert_int_equal(idle_ns, 0);
+    t.due_ns = from_ns + MS(5);
+    while (t.last_ns < t.due_ns)
+        spt_loop_run_once(t.loop, true);
+    assert_true(spt_loop_idle(t.loop, &idle_ns));
+    assert_in_range(idle_ns, 1, uv_hrtime() - from_ns);
+}
+
+static void test_idle_time_is_unknown_on_a_virtual_clock_and_a_foreign_loop(void **state)
+{
+    uint64_t idle_ns;
+    spt_loop_make_virtual(t.loop);
+    spt_loop_measure_idle(t.loop);
+    assert_false(spt_loop_idle(t.loop, &idle_ns));
+    struct spt_loop *own = t.loop, *foreign;
+    uv_loop_t uv;
+    assert_int_equal(uv_loop_init(&uv), 0);
+    open_on(&uv);
+    spt_loop_measure_idle(t.loop);
+    assert_false(spt_loop_idle(t.loop, &idle_ns));
+    foreign = t.loop;
+    t.loop = own;
+    spt_loop_free(foreign);
+    uv_run(&uv, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&uv), 0);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -223,6 +259,8 @@ int main(void)
         TEST(test_earlier_instant_takes_over),
         TEST(test_wake_makes_the_next_turn_not_block),
         TEST(test_wake_async_ends_a_blocking_poll),
+        TEST(test_idle_time_is_measured_once_it_is_asked_for),
+        TEST(test_idle_time_is_unknown_on_a_virtual_clock_and_a_foreign_loop),
         TEST(test_nested_turn_does_nothing),
         cmocka_unit_test(test_foreign_loop_is_not_kept_running_by_an_idle_host),
         cmocka_unit_test(test_block_stays_until_what_holds_it_has_closed),

@@ -140,6 +140,20 @@ describe("har", function()
       { "Very OK", #response, "text/html", "a b", 14213 })
   end)
 
+  it("the size of a head is not known if a value of it is hidden", function()
+    for text, size in pairs {
+      ["GET / HTTP/1.1\r\nHost: h\r\n\r\n"] = 27, ["GET / HTTP/1.1\r\nHost: h"] = 27,
+      ["GET / HTTP/1.1\r\nCookie: REDACTED\r\n\r\n"] = -1, ["Host: h\r\n\r\n"] = -1,
+      ["GET / HTTP/1.1\r\nReferer: http://u:p@h/"] = -1,
+    } do
+      local e = entries({ kind = "head", ref = 7, which = "request", text = text }, attempt {})[1]
+      equal(e.request.headersSize, size)
+    end
+    local e = entries({ kind = "head", ref = 7, which = "request",
+      text = "GET / HTTP/1.1\r\nHost: h\r\n\r\n" }, attempt { protocol = 20 })[1]
+    equal(e.request.headersSize, -1)
+  end)
+
   it("the size of an encoded body is not known", function()
     local e = entries({ kind = "head", ref = 7, which = "response",
       text = "HTTP/1.1 200\r\ncontent-encoding: gzip\r\n\r\n" }, attempt {})[1]

@@ -33,7 +33,7 @@ end
 
 local function spawn(id, time, parent, defined)
   return { kind = "spawn", task = id, time = time, parent = parent or 0,
-    defined = defined or "/home/x/crawl.lua:14" }
+    defined = defined or "/srv/x/crawl.lua:14" }
 end
 local function wait(id, time, what, ref)
   return { kind = "wait", task = id, time = time, what = what, ref = ref or 0 }
@@ -56,7 +56,7 @@ end
 -- A run of two tasks and some requests, whose figures are exact in binary.
 local function sample()
   return {
-    spawn(1, 0, 0, "/home/x/crawl.lua:0"),
+    spawn(1, 0, 0, "/srv/x/crawl.lua:0"),
     { kind = "clock", task = 0, time = 0, unix_ns = 1766426787123456789, unix = 1766426787.1 },
     spawn(2, 0.125, 1), wait(1, 0.125, "join", 2), run(1, 0, 0.125),
     wait(2, 0.25, "http", 1), run(2, 0.125, 0.125),
@@ -94,7 +94,7 @@ local EXPECTED = [[
 
   waited for  times   total    mean  longest
   join            1  2.75 s  2.75 s   2.75 s
-  http            4  2.25 s  562 ms   1.00 s
+  http            4  2.23 s  559 ms   1.00 s
   sleep           1  250 ms  250 ms   250 ms
 
   2 tasks, 2 at once, 8 turns, tasks ran 17.2% of the time
@@ -180,6 +180,31 @@ describe("summary", function()
       exported(alone), collected({}, { json = true }) } do
       equal(made:lower():find "nan", nil)
       equal(made:lower():find "inf", nil)
+    end
+  end)
+
+  it("a wait begins when its turn ends, although its record may have the turn's begin", function()
+    local events = { spawn(1, 0), wait(1, 0, "sleep"), run(1, 0, 2), ready(1, 3),
+      wait(1, 3, "lock"), ready(1, 4), run(1, 3, 2), ready(1, 5), run(1, 5, 0, "end"),
+      ended(1, 5) }
+    for _, make in ipairs { collected, exported } do
+      local waits = json.decode(make(events, { json = true })).waits
+      equal({ waits[1].kind, waits[1].total, waits[2].kind, waits[2].total },
+        { "sleep", 1, "lock", 0 })
+    end
+  end)
+
+  it("the share in which the loop was idle is that of the samples", function()
+    local function idle(time, seconds)
+      return { kind = "sample", task = 0, time = time, live = 1, in_flight = 0, queued = 0,
+        memory = 0, idle = seconds }
+    end
+    local events = { spawn(1, 0), idle(2, 10), wait(1, 2, "sleep"), run(1, 0, 2), ready(1, 7),
+      idle(6, 12), run(1, 7, 1, "end"), ended(1, 8) }
+    for _, make in ipairs { collected, exported } do
+      equal(json.decode(make(events, { json = true })).idle, 4)
+      equal(make(events):find("tasks ran 37.5% of the time, the loop was idle 50.0%", 1, true)
+        ~= nil, true)
     end
   end)
 

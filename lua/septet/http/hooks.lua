@@ -125,10 +125,14 @@ end
 local Traced = {}
 Traced.__index = Traced
 
-function Traced:fire(hook, event)
+-- Adds what every event has. `from` has the method and the URL.
+local function complete(self, event, from)
   event.request, event.insecure = self.id, self.insecure
-  event.method, event.url = event.method or url.public(self.method),
-    event.url or url.public(self.url)
+  event.method, event.url = url.public(from.method), url.public(from.url)
+end
+
+-- Calls the hooks with an event. Needs no memory.
+local function fire(self, hook, event)
   for _, watcher in ipairs(self) do
     hooks.call(watcher.watcher, hook, watcher.ctx, event)
   end
@@ -136,10 +140,9 @@ end
 
 -- Fires an event of the attempt that is under way.
 local function fire_of_attempt(self, hook, event)
-  local attempt = self.attempt
-  event.method, event.url = url.public(attempt.method), url.public(attempt.url)
+  complete(self, event, self.attempt)
   event.resend = self.resend
-  self:fire(hook, event)
+  fire(self, hook, event)
 end
 
 -- Fields of events by signal, made of the core's text.
@@ -182,18 +185,20 @@ function Traced:signal(name, time, text, failed)
   fire_of_attempt(self, name, event)
 end
 
--- Passes the end of the request on to the hooks, once.
+-- Passes the end of the request on to the hooks, once. If there is no memory for the event, raises,
+-- and the next report counts.
 local function report(self, time, status, err, cancelled, incomplete)
   if self.reported then return end
-  self.reported = true
-  local lost = self.lost > 0 and self.lost or nil
-  if err or cancelled then
-    self:fire("request_exception",
-      { time = time, exception = err, cancelled = cancelled, lost = lost })
+  local has_failed = err or cancelled
+  local event = { time = time, lost = self.lost > 0 and self.lost or nil }
+  complete(self, event, self)
+  if has_failed then
+    event.exception, event.cancelled = err, cancelled
   else
-    self:fire("request_end",
-      { time = time, status = status, incomplete = incomplete or nil, lost = lost })
+    event.status, event.incomplete = status, incomplete or nil
   end
+  self.reported = true
+  fire(self, has_failed and "request_exception" or "request_end", event)
 end
 
 --- Takes the end of an attempt from the core. A redirect is not the end of the request.

@@ -137,9 +137,11 @@ function make.count(time, task, _, _, a, b, strings)
     value = double(b) }
 end
 
-function make.sample(time, task, ref, _, a, b)
+function make.sample(time, task, ref, _, a, b, _, _, bytes, at, extra)
+  local idle
+  if extra > 0 then idle = unpack("=i8", bytes, at + 24) / NS end
   return { kind = "sample", time = time, task = 0, live = task, in_flight = ref, queued = a,
-    memory = b }
+    memory = b, idle = idle }
 end
 
 function make.clock(time, task, _, _, _, b)

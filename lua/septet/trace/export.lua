@@ -34,9 +34,16 @@ end
 
 -- --- reading ---
 
+-- Opens a file. Returns nil and why if that fails.
+local function open(path, mode)
+  if not io then return nil, "the host has no library io" end
+  local file, problem = io.open(path, mode)
+  return file, problem and problem:gsub("^.-: ", "", 1)
+end
+
 local function read_file(path)
-  local file, problem = io.open(path, "rb")
-  if not file then return nil, (problem:gsub("^.-: ", "", 1)) end
+  local file, problem = open(path, "rb")
+  if not file then return nil, problem end
   local bytes, failure = file:read "a"
   file:close()
   return bytes, failure
@@ -141,10 +148,8 @@ end
 
 --- Like export.run(), but writes to the file at `target`.
 function export.to_file(exporter, source, target, options)
-  local file, problem = io.open(target, "wb")
-  if not file then
-    return nil, ("cannot write '%s': %s"):format(target, (problem:gsub("^.-: ", "", 1)))
-  end
+  local file, problem = open(target, "wb")
+  if not file then return nil, ("cannot write '%s': %s"):format(target, problem) end
   file:setvbuf("full", 65536)
   local write = export.writer(file, ("'%s'"):format(target))
   local ok, note = export.with_failures(function()

@@ -13,6 +13,8 @@ local url_parts = require "septet.trace.url_parts"
 
 local har = { level = 3 }
 
+local HIDDEN = "REDACTED"
+
 -- Headers that log somebody in, or say that somebody is.
 local SECRET = {}
 for _, name in ipairs { "authorization", "proxy-authorization", "cookie", "set-cookie", "cookie2",
@@ -81,7 +83,7 @@ end
 -- --- headers ---
 
 -- Parses the lines of a head. Returns a list of { name, value }, the line before them, and whether
--- a value was replaced.
+-- a value is not what was sent: the trace has no secrets, either.
 local function parse_head(text, sanitize)
   local list, first, hidden = {}, nil, false
   for line in text:gmatch "[^\r\n]+" do
@@ -94,10 +96,11 @@ local function parse_head(text, sanitize)
       first = first or line
     end
   end
-  for _, header in ipairs(sanitize and list or {}) do
+  for _, header in ipairs(list) do
     local name = header[1]:lower()
-    local shown = SECRET[name] and "REDACTED" or URLS[name] and url_parts.public(header[2])
-    if shown and shown ~= header[2] then header[2], hidden = shown, true end
+    local shown = SECRET[name] and HIDDEN or URLS[name] and url_parts.public(header[2])
+    hidden = hidden or header[2] == HIDDEN or shown and shown ~= header[2]
+    if sanitize and shown then header[2] = shown end
   end
   return list, first, hidden
 end
@@ -109,7 +112,7 @@ local function head_of(request, which, sanitize)
   local hidden
   head.list, head.first, hidden = parse_head(text, sanitize)
   local whole = head.first and not hidden and (request.protocol or 0) < 20
-  if whole and text:find "\r\n\r\n$" then head.size = #text end
+  if whole then head.size = #text:match "^(.-)[\r\n]*$" + 4 end -- with the empty line at the end
   return head
 end
 

@@ -219,7 +219,7 @@ function otlp.span(context, span, parent, marks)
 end
 
 local function add_peer(list, peer)
-  if not peer then return end
+  if not peer or peer == "<gone>" then return end -- it was overwritten before it was read
   local address, port = url_parts.address(peer)
   add_string(list, "network.peer.address", address or peer)
   add_int(list, "network.peer.port", port)

@@ -39,7 +39,7 @@ end
 
 local function close_wait(self, t, time)
   if not t.wait then return end
-  self.totals:waited(t.wait, math.max(0, time - t.since))
+  self.totals:waited(t.wait, t.parking and 0 or math.max(0, time - t.since))
   t.wait, t.joins = nil, nil
 end
 
@@ -48,7 +48,7 @@ function on.wait(self, e)
   if not t then return end
   close_wait(self, t, e.time)
   local what = e.what or "?"
-  t.wait, t.since, t.at = what:match "^%S+" or "?", e.time, e.at
+  t.wait, t.since, t.at, t.parking = what:match "^%S+" or "?", e.time, e.at, true
   if t.wait == "http" and e.ref then
     self.awaited[e.ref] = self.awaited[e.ref]
       or { start = e.time, url = what:match "^%S+ %S+ (%S+)" }
@@ -72,7 +72,11 @@ function on.run(self, e)
   local t = task_of(self, e)
   if not t then return end
   if t.ready then self.totals.sched = self.totals.sched + math.max(0, e.time - t.ready) end
-  t.ready = e.left == "yield" and e.time + e.duration or nil
+  local finish = e.time + e.duration
+  t.ready = e.left == "yield" and finish or nil
+  -- At level 1, the record of a wait has the time at which its turn began.
+  if t.parking and e.left == "wait" then t.since = math.max(t.since, finish) end
+  t.parking = false
   self.totals:ran(t, e.time, e.duration, t.wait and t.at)
 end
 

@@ -22,12 +22,27 @@ local function end_of_run(run)
   if wait and wait.start >= run.start then return wait.at end
 end
 
+-- Returns a function that returns when a wait began, for all waits of a task in their order. At
+-- level 1, its record has the time at which its turn began.
+local function starts(task)
+  local runs, at = task.runs, 1
+  return function(wait)
+    while runs[at] and runs[at].start + runs[at].duration < wait.start do at = at + 1 end
+    local run = runs[at]
+    if run and run.left == "wait" and run.start <= wait.start then
+      return math.min(run.start + run.duration, wait.finish)
+    end
+    return wait.start
+  end
+end
+
 local function add_task(self, model, task)
   self.sched = self.sched + task.sched
   self:ended(task, task.finish - task.start, task.outcome, task.open)
   if task.unhandled then self:failed_unseen(task, task.error, task.main) end
+  local start_of = starts(task)
   for _, wait in ipairs(task.waits) do
-    self:waited(wait.kind, wait.finish - wait.start, wait.open)
+    self:waited(wait.kind, math.max(0, wait.finish - start_of(wait)), wait.open)
     if wait.kind == "join" and wait.ref then
       self:joins(task, wait.ref, function(id)
         local other = model.task[id]
