@@ -107,6 +107,7 @@ function attempts.septets_own_doors_are_denied()
   denied_error(trace.subscribe, print)
   denied_error(trace.lines, io.stdout)
   denied_error(trace.record, path)
+  for _ = 1, 2 do denied_error(trace.otlp, { url = "http://127.0.0.1:1" }) end
   denied_error(trace.export, "lines", path, print)
   denied_error(trace.export, "lines", path, path)
   trace.span("a span", trace.mark, "a mark")

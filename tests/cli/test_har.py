@@ -177,6 +177,15 @@ pcall(s.get, s, "http://127.0.0.1:1/")
                          post["response"]["content"]["size"])
         self.assertEqual((refused["response"]["status"], refused["_error"]), (0, "connect"))
 
+    def test_the_golden_file_of_a_fixed_trace(self):
+        with open(os.path.join(harness.ROOT, "tests", "golden", "har.golden")) as file:
+            text = file.read()
+        self.assertEqual(breaches(text), "")
+        entries = json.loads(text, parse_float=decimal.Decimal)["log"]["entries"]
+        for entry in entries:
+            self.check_entry(entry)
+        self.assertIn(True, [entry.get("_open") for entry in entries])
+
     def test_nothing_at_all(self):
         self.assertEqual(self.export(""), [])
 

@@ -5,6 +5,7 @@ definitions alone (support/otlp.py).
 SEPTET_ORIGIN is the address of the origin server."""
 
 import json
+import os
 import re
 import time
 import unittest
@@ -76,6 +77,15 @@ class Stub(unittest.TestCase):
                      '{"resourceSpans":[],"resourceSpans":[]}'):
             with self.assertRaises(otlp.Refused, msg=text):
                 otlp.check_traces(text)
+
+
+class Golden(unittest.TestCase):
+    def test_the_golden_file_of_a_fixed_trace(self):
+        with open(os.path.join(harness.ROOT, "tests", "golden", "otlp.golden")) as file:
+            spans, resource = otlp.check_traces(file.read())
+        self.assertEqual(otlp.check_tree(spans), set())
+        self.assertEqual(resource["service.name"], "crawl")
+        self.assertIn("septet.open", [name for span in spans for name in span["attributes"]])
 
 
 class Exporter(harness.Case):

@@ -338,8 +338,8 @@ function client.start(options)
   self.live = live.new(meta, further, give, function(request) count(self, request) end)
   self.add = function(event) self.live:add(event) end
   self.sink = function() on_records(self) end
+  self.cursor = core.trace_sink(self.sink, otlp.level) -- raises if the embedder forbids it
   running = self
-  self.cursor = core.trace_sink(self.sink, otlp.level)
   return self
 end
 

@@ -28,6 +28,10 @@ function url_parts.public(url)
   return before .. query:gsub("([^&=]+)=([^&]*)", hide) .. fragment
 end
 
+local function port_of(digits)
+  return digits and #digits <= 5 and math.tointeger(tonumber(digits)) or nil
+end
+
 --- Returns the host, without brackets, and the port of a URL; nil for what is no URL.
 ---@param url string
 ---@return string|nil host
@@ -38,7 +42,7 @@ function url_parts.server(url)
   authority = authority:match "[^@]*$"
   local host, port = authority:match "^(.-):(%d+)$"
   host = host or authority:match "^(.-):?$"
-  return host:match "^%[(.*)%]$" or host, tonumber(port) or DEFAULT_PORTS[scheme:lower()]
+  return host:match "^%[(.*)%]$" or host, port_of(port) or DEFAULT_PORTS[scheme:lower()]
 end
 
 --- Returns the address and the port of a peer, as "127.0.0.1:80" or "[::1]:80"; nil for a path.
@@ -51,7 +55,7 @@ function url_parts.address(peer)
   address = address or peer
   address = address:match "^%[(.*)%]$" or address
   if address:find "^%d+%.%d+%.%d+%.%d+$" or address:find "^[%x:.]*:[%x:.]*$" then
-    return address, math.tointeger(tonumber(port))
+    return address, port_of(port)
   end
 end
 
