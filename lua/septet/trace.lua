@@ -172,6 +172,20 @@ local function check_permit(what, verb, path)
     message = ("cannot %s '%s': denied by the host"):format(verb, path) }, 0)
 end
 
+---@class septet.PsOptions
+---@field all boolean|nil true: a line for each task, also of those that wait alike
+---@field json boolean|nil true: returns a list of tables instead
+
+--- Returns what each live task does, as Ctrl-\ and `septet ps` show it: a text of lines, or a list
+--- of tables with the fields of septet ps --json. A script of the standard profile sees its own.
+---@param options septet.PsOptions|nil
+---@return string|table
+function trace.ps(options)
+  options = args.options(options, { all = "boolean", json = "boolean" }, "ps")
+  if options.json then return require "septet.json".decode(core.trace_ps(2)) end
+  return core.trace_ps(options.all and 1 or 0)
+end
+
 ---@alias septet.Exporter fun(model: table, write: fun(text: string), options: table)
 
 --- Writes what ran in a format: "chrome", "har", "html", "lines", "otlp" or "summary", or by a

@@ -233,6 +233,13 @@ function core.trace_host() end
 ---@param seconds number
 function core.trace_wake(seconds) end
 
+-- --- src/lua/trace_ps.c ---
+
+--- Returns the text about the live tasks. A script of the standard profile sees its own.
+---@param form integer 0: the tree; 1: the tree in full; 2: JSON; 3: one line
+---@return string
+function core.trace_ps(form) end
+
 -- --- src/lua/trace_mark.c ---
 
 --- Begins a span of the running task. Returns its number.

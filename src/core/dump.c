@@ -299,14 +299,17 @@ static void write_head(const struct spt_dump *dump, const struct sums *sums, uin
     struct spt_text text = spt_text_new(out, sizeof out);
     const unsigned *n = sums->by_state;
     int kb = lua_gc(s->main, LUA_GCCOUNT);
-    spt_text_add(&text, "septet %d", (int)getpid());
+    const struct spt_account *account = dump->only ? dump->only : &s->counts.account;
+    spt_text_add(&text, "septet");
+    if (!dump->only)
+        spt_text_add(&text, " %d", (int)getpid());
     if (dump->title)
         spt_text_add(&text, " %.256s", dump->title);
     spt_text_add(&text, "  up %.1fs  tasks %u (%u run, %u ready, %u wait)",
                  spt_time_seconds(now_ns - s->run.t_start_ns), sums->live, n[SPT_TASK_RUNNING],
                  n[SPT_TASK_NEW] + n[SPT_TASK_READY], n[SPT_TASK_WAITING]);
-    if (s->counts.account.requests > 0)
-        spt_text_add(&text, "  requests %u", (unsigned)s->counts.account.requests);
+    if (account->requests > 0)
+        spt_text_add(&text, "  requests %u", (unsigned)account->requests);
     if (kb >= 0) /* else the collector is at work */
         spt_text_add(&text, "  lua %.1f MB", kb * 1024 / 1e6);
     write_line(dump, &text);

@@ -295,6 +295,39 @@ static void test_a_dump_in_json(void **state)
         "]\n");
 }
 
+static void set_standard_profile(septet_config *config)
+{
+    set_manual_clock(config);
+    config->profile = SEPTET_PROFILE_STANDARD;
+}
+
+static int setup_standard(void **state)
+{
+    return host_fixture_setup_with(state, set_standard_profile);
+}
+
+/* In the standard profile, trace.ps() shows a script its own tasks. */
+static void test_a_script_sees_its_own_tasks(void **state)
+{
+    struct host_fixture *f = *state;
+    static const char other[] = PRELUDE "task.current().name = 'secret' task.sleep(9)";
+    static const char asks[] = "local task, trace = require 'septet.task', require 'septet.trace'\n"
+                               "task.spawn(task.sleep, 9).name = 'own'\n"
+                               "text, rows = trace.ps(), trace.ps { json = true }\n"
+                               "assert(text:find '^septet  up [%d.]+s  tasks 2 %(1 run, 1 ready')\n"
+                               "assert(text:find '\\n#%d+ main +run')\n"
+                               "assert(text:find '\\n└─ #%d+ own +new')\n"
+                               "assert(not text:find 'secret' and #rows == 2)\n"
+                               "task.sleep(0)";
+    septet_script *script = septet_script_new(f->host, NULL, NULL);
+    assert_loads(f->host, other);
+    settle(f->host);
+    assert_int_equal(septet_script_load(script, "=asks", asks, strlen(asks)), SEPTET_OK);
+    settle(f->host);
+    assert_silent(&f->reports);
+    assert_int_equal(septet_script_status(script), SEPTET_OK);
+}
+
 static void test_options_of_a_dump_that_are_not_valid(void **state)
 {
     struct host_fixture *f = *state;
@@ -384,6 +417,8 @@ int main(void)
         MANUAL(test_a_dump_of_a_hundred_thousand_tasks),
         cmocka_unit_test(test_a_dump_needs_no_memory),
         MANUAL(test_a_dump_in_json),
+        cmocka_unit_test_setup_teardown(test_a_script_sees_its_own_tasks, setup_standard,
+                                        host_fixture_teardown),
         TEST(test_options_of_a_dump_that_are_not_valid),
         MANUAL(test_the_statistics_count),
         TEST(test_the_statistics_of_an_older_embedder_are_shorter),
