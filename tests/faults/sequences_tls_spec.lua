@@ -66,7 +66,7 @@ describe("sequences of hooks:", function()
   it("over HTTP/2, a body that is sent", function()
     local hooks, by_request, order = watch.recorder()
     local session <close> = http.session { http2 = HTTP2, tls = TRUST, trace = hooks }
-    session:post(NGINX .. "/", { body = "hello" })
+    session:post(NGINX .. "/upstream/echo", { body = "hello" })
     watch.judged(by_request[order[1]])
     equal(named(by_request[order[1]], "request_chunk_sent").chunk, "hello")
   end)

@@ -26,7 +26,10 @@
 #include "op/http/session.h"
 #include "op/http/upload_handle.h"
 
-enum { CALLS_MAX = 256 }; /* idle calls kept in the pool */
+enum {
+    CALLS_MAX = 256, /* idle calls kept in the pool */
+    PEERS = 16,      /* texts of peers that are kept; a power of two */
+};
 
 /* --- arguments --- */
 
@@ -68,6 +71,13 @@ void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args
 
 /* --- calls --- */
 
+/* A peer with its text in the trace, so that not each attempt writes one. */
+struct peer_text {
+    struct spt_peer peer;
+    uint32_t text; /* 0 for none */
+    uint64_t head; /* of the ring of texts, when it was written */
+};
+
 /* The idle calls of a host. */
 struct spt_http_pool {
     struct spt_env *env;
@@ -75,6 +85,7 @@ struct spt_http_pool {
     struct spt_link idle; /* spt_http_call, the last used first */
     unsigned n;
     uint64_t bodies_max; /* bytes of each body that the trace records at level 3 */
+    struct peer_text peers[PEERS];
     /* among the env's resources, and the first of them: the host releases it last */
     struct spt_resource resource;
 };
@@ -323,25 +334,31 @@ static uint32_t method_text(struct spt_trace *tr, const struct spt_request *r)
 }
 
 /* Stores a peer as "127.0.0.1:80" or "[::1]:80". */
-static uint32_t peer_text(struct spt_trace *tr, const struct spt_peer *peer)
+static uint32_t put_peer(struct spt_trace *tr, const struct spt_peer *peer)
 {
-    char text[sizeof peer->address + 8], *at = text + sizeof text;
-    size_t len = strlen(peer->address);
-    bool brackets = memchr(peer->address, ':', len) != NULL;
+    char text[sizeof peer->address + 8];
     unsigned port = peer->port;
+    int len = strchr(peer->address, ':')
+                  ? snprintf(text, sizeof text, "[%s]:%u", peer->address, port)
+                  : snprintf(text, sizeof text, "%s:%u", peer->address, port);
+    return spt_trace_text(tr, text, (size_t)len);
+}
+
+/* Returns the text of a peer: one that is kept, unless so many texts came after it that a reader
+ * might not find it. */
+static uint32_t peer_text(struct spt_http_pool *pool, const struct spt_peer *peer)
+{
+    struct spt_trace *tr = &pool->sched->trace;
+    size_t len = strlen(peer->address);
     if (len == 0)
         return 0;
-    do
-        *--at = (char)('0' + port % 10);
-    while ((port /= 10) > 0);
-    *--at = ':';
-    if (brackets)
-        *--at = ']';
-    at -= len;
-    memcpy(at, peer->address, len);
-    if (brackets)
-        *--at = '[';
-    return spt_trace_text(tr, at, (size_t)(text + sizeof text - at));
+    struct peer_text *kept =
+        &pool->peers[((unsigned char)peer->address[len - 1] + peer->port) & (PEERS - 1)];
+    if (kept->text && tr->texts.head - kept->head < SPT_TEXT_RING_SIZE / 4 &&
+        kept->peer.port == peer->port && memcmp(kept->peer.address, peer->address, len + 1) == 0)
+        return kept->text;
+    *kept = (struct peer_text){*peer, put_peer(tr, peer), tr->texts.head};
+    return kept->text;
 }
 
 static void record(const struct spt_http_call *call)
@@ -368,7 +385,7 @@ static void record(const struct spt_http_call *call)
         .request = call->number.request,
         .resend = call->number.resend,
         .connection = response->connection,
-        .peer = peer_text(tr, &response->peer),
+        .peer = peer_text(call->pool, &response->peer),
         .place = call->place,
         .url = url_text(tr, r),
         .method = method_text(tr, r),
