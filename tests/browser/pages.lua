@@ -53,7 +53,7 @@ local events = make_events(20000, 7)
 local numbers = numbers_of(events)
 local large = model_of(events)
 write_page("large", large)
-write_page("sampled", large, { limit = 3000 })
+write_page("sampled", large, { spans = 3000 })
 
 -- --- three models as spans of the script ---
 

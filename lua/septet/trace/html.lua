@@ -52,13 +52,13 @@ local function found(m)
   return list
 end
 
---- Writes the page. `options.limit` is the number of spans in the lanes, 200 000 by default: tasks,
---- their waits and turns, requests, and the script's own spans.
+--- Writes the page. `options.spans` is the number of spans in the lanes, 200 000 by default: tasks,
+--- their waits and turns, requests, and the script's own spans and marks.
 ---@param m table a finished model
 ---@param write fun(text: string)
----@param options { limit: integer? }|nil
+---@param options { spans: integer? }|nil
 return function(m, write, options)
-  local limit = options and options.limit or 200000
+  local limit = options and options.spans or 200000
   local data = { v = 1, about = about(m), stats = stats.of(m), findings = found(m) }
   columns.add(data, m, limit)
   local values = setmetatable({ title = text.html(script_name(m) .. " – Septet") },

@@ -362,7 +362,6 @@ class Painter {
   // Writes into the bars, or behind one that is too short if its row is free there.
   texts() {
     const { context, panel } = this;
-    context.strokeStyle = colours.sheet;
     context.lineWidth = 3;
     for (const [item, x0, x1, next, y, rowLabel] of this.labels) {
       if (x1 - x0 < 24 && !panel.gutter) continue;
@@ -371,12 +370,17 @@ class Painter {
         : table === "span" ? (spans.failed[i] ? "✗ " : "") + texts[spans.name[i]] : shortWait(i);
       const width = context.measureText(label).width;
       if (width > x1 - x0 - 8 && panel.gutter && next - x1 > width + 12) {
+        context.strokeStyle = colours.sheet;
         context.strokeText(label, x1 + 6, y + 0.5);
         context.fillStyle = colours.muted;
         context.fillText(label, x1 + 6, y + 0.5);
         continue;
       }
       const part = fitting(context, label, x1 - x0 - 8);
+      if (table === "request" && kind[item] === kindNumber.http) { // over phases of any colour
+        context.strokeStyle = colours.bars[kindNumber.http];
+        context.strokeText(part, x0 + 5, y + 0.5);
+      }
       context.fillStyle = kind[item] === kindNumber.failed ? "#fff" : colours.bar;
       context.fillText(part, x0 + 5, y + 0.5);
     }
