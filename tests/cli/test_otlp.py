@@ -154,6 +154,7 @@ class LiveCase(harness.Case):
                 "SEPTET_ORIGIN": harness.ORIGIN, "COLLECTOR": collector.url,
                 "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, **env})
         self.check(result, status, out=out, err=err)
+        self.out = result.out
         self.assertEqual(collector.faults, [])
         self.assertNotIn(b"/v1/traces", b"".join(collector.bodies()), "it traced itself")
         self.assertEqual(otlp.check_tree(collector.spans()), set())
@@ -275,6 +276,28 @@ print(s.lost, s.sent + s.queued + s.lost)
         self.assertEqual((span["traceId"], span["parentSpanId"]), (trace, "b7ad6b7169203331"))
         self.assertEqual((resource["service.name"], resource["deployment.environment.name"]),
                          ("shop", "test"))
+
+    def test_only_the_hosts_that_are_named_learn_of_the_trace(self):
+        found = self.run_with("""
+trace.otlp { propagate = { "127.0.0.1", ".below.test" }, seed = 1 }
+local seen = 0
+trace.hooks { request_start = function() seen = seen + 1 end }
+local function echo(host)
+  local s <close> = http.session { resolve = {
+    [host .. ":" .. origin:match "%d+$"] = "127.0.0.1" } }
+  local body = s:get((origin:gsub("127.0.0.1", host)) .. "/echo").body
+  return body:match "[Tt]raceparent[^0]*(00%-%S+)"
+end
+print(echo "127.0.0.1":sub(1, 55), echo "a.below.test" ~= nil, echo "below.test", echo "x.test")
+task.sleep(0.01)
+print(seen)
+""", out=None)
+        first, seen = self.out.splitlines()
+        header, *others = first.split("\t")
+        self.assertEqual(others, ["true", "nil", "nil"])
+        (main,) = [span for span in found.spans() if span["name"] == "main"]
+        self.assertEqual(header, "00-%s-%s-01" % (main["traceId"], main["spanId"]))
+        self.assertEqual(seen, "4", "hooks of the host are not called for what is sent")
 
     def test_nothing_is_sent_if_it_is_disabled(self):
         for env in ({"OTEL_SDK_DISABLED": "true"}, {"OTEL_TRACES_EXPORTER": "none"}):

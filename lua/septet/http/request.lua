@@ -83,7 +83,7 @@ function request.run(session, method, target, options, streams)
     total = attempt:override(options, method:lower())
     own_trace = hooks.check(options.trace)
   end
-  local traced = session.trace or own_trace or host_hooks[1]
+  local traced = session.trace or own_trace or not session.unwatched and host_hooks[1]
   if traced then hooks.start(attempt, session.trace, own_trace) end
   attempt:limit(total)
   return (traced and perform_traced or perform)(attempt)

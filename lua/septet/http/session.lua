@@ -42,6 +42,7 @@ local USER_AGENT = "septet/" .. core.versions():match("^Septet ([^,]+)")
 ---@field without_credentials userdata the same for other origins
 ---@field plain boolean true if a request without options is usually a single attempt
 ---@field closed boolean|nil
+---@field unwatched boolean|nil true if hooks of the host are not called for its requests
 local Session = {}
 local session_meta = { __name = "septet.http.Session", __metatable = false, __index = Session }
 

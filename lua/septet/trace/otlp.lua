@@ -40,6 +40,14 @@ function otlp.id(context, stream, number)
   return ("%016x"):format(id == 0 and 1 or id)
 end
 
+--- Returns the `traceparent` of what is a part of a task.
+---@param context septet.OtlpContext
+---@param task integer
+---@return string
+function otlp.traceparent(context, task)
+  return ("00-%s-%s-01"):format(context.trace_id, otlp.id(context, "task", task))
+end
+
 -- --- attributes ---
 
 local function add_string(list, key, value)

@@ -9,6 +9,7 @@ local decode = require "septet.trace.decode"
 local live = require "septet.trace.otlp_live"
 local metrics = require "septet.trace.otlp_metrics"
 local otlp = require "septet.trace.otlp"
+local propagate = require "septet.trace.otlp_propagate"
 
 local client = {}
 
@@ -61,6 +62,7 @@ local function session_of(self)
   if not self.session or self.session.closed then
     self.session = require "septet.http".session { limit = 1, redirects = false, tls = self.tls,
       max_body = MAX_ANSWER }
+    self.session.unwatched = true
   end
   return self.session
 end
@@ -252,6 +254,7 @@ function Client:close(seconds)
   self.closed = true
   self.live:finish(core.now())
   core.trace_unsink(self.sink)
+  if self.stop_propagating then self.stop_propagating() end
   running = nil
   return self:flush(seconds)
 end
@@ -259,7 +262,7 @@ end
 local options_of_start = {
   url = "string", headers = "table", service_name = "string", resource = "table",
   traceparent = "string", seed = "any", interval = "seconds", timeout = "seconds",
-  metrics = "boolean", tls = "table", environment = "boolean",
+  metrics = "boolean", tls = "table", environment = "boolean", propagate = "table",
 }
 
 --- Options of trace.otlp(). What they do not say, the environment says (OTEL_...).
@@ -277,23 +280,9 @@ local options_of_start = {
 ---@field metrics boolean|nil false: no metrics; true
 ---@field tls septet.Tls|nil
 ---@field environment boolean|nil false: reads no environment variables; true
-
--- Returns the settings: options, environment, defaults.
-local function settings_of(options)
-  local getenv = options.environment == false and function() return nil end or nil
-  local given = environment.read(getenv, options.url ~= "console" and options.url or nil)
-  for _, signal in ipairs { given.traces, given.metrics } do
-    if options.headers then signal.headers = options.headers end
-    signal.timeout = options.timeout or signal.timeout
-    local headers = { ["Content-Type"] = "application/json",
-      ["User-Agent"] = "OTel-OTLP-Exporter-Lua/" .. VERSION }
-    for name, value in pairs(signal.headers) do headers[name] = value end
-    signal.headers = headers
-  end
-  given.interval = options.interval or given.interval
-  given.metrics.off = given.metrics.off or options.metrics == false
-  return given
-end
+--- Hosts that get the header `traceparent`, as "api.example.com", or ".example.com" for all below
+--- it; none.
+---@field propagate string[]|nil
 
 local function context_options(options, given)
   return { seed = options.seed, service_name = options.service_name or given.service_name,
@@ -307,7 +296,8 @@ end
 function client.start(options)
   options = args.options(options, options_of_start, "otlp")
   if running then args.usage "'otlp' was called before: there is one client in a run" end
-  local given = settings_of(options)
+  if options.propagate then args.list_option(options.propagate, "propagate", "otlp") end
+  local given = environment.settings(options, VERSION)
   local further = context_options(options, given)
   local self = setmetatable({ queue = {}, sent = 0, sending = 0, lost = 0,
     interval = given.interval, started = core.now(),
@@ -340,6 +330,12 @@ function client.start(options)
   self.sink = function() on_records(self) end
   self.cursor = core.trace_sink(self.sink, otlp.level) -- raises if the embedder forbids it
   running = self
+  if options.propagate then
+    self.stop_propagating = propagate(options.propagate, function(id)
+      if not self.live.context then read(self) end -- it begins with the first record
+      return otlp.traceparent(self.live.context, id)
+    end)
+  end
   return self
 end
 

@@ -133,4 +133,23 @@ function otlp_environment.read(getenv, base)
   }
 end
 
+--- Returns what the options of trace.otlp() say, then the environment, then the defaults.
+---@param options septet.OtlpClientOptions
+---@param version string
+---@return table
+function otlp_environment.settings(options, version)
+  local getenv = options.environment == false and function() return nil end or nil
+  local given = otlp_environment.read(getenv, options.url ~= "console" and options.url or nil)
+  for _, kind in ipairs { given.traces, given.metrics } do
+    kind.timeout = options.timeout or kind.timeout
+    local headers = { ["Content-Type"] = "application/json",
+      ["User-Agent"] = "OTel-OTLP-Exporter-Lua/" .. version }
+    for name, value in pairs(options.headers or kind.headers) do headers[name] = value end
+    kind.headers = headers
+  end
+  given.interval = options.interval or given.interval
+  given.metrics.off = given.metrics.off or options.metrics == false
+  return given
+end
+
 return otlp_environment
