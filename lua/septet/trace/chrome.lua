@@ -253,8 +253,8 @@ local function draw_samples(d)
   local before
   for _, s in ipairs(d.model.samples) do
     local time = d.at(s.time)
-    d.out.counter(time, "tasks", object { n = 8, "live", s.live or 0, "ready", s.ready or 0,
-      "in_flight", s.in_flight or 0, "queued", s.queued or 0 })
+    d.out.counter(time, "tasks", object { n = 8, "live", s.live or 0, "ready", s.ready,
+      "in_flight", s.in_flight, "queued", s.queued })
     if s.memory then d.out.counter(time, "memory", object { n = 2, "bytes", s.memory }) end
     if before and s.idle and before.idle and s.time > before.time then
       local idle = (s.idle - before.idle) / (s.time - before.time)
