@@ -294,6 +294,27 @@ describe("summary", function()
     equal(collected(events):find("1 234 records were lost", 1, true) ~= nil, true)
   end)
 
+  it("tasks and requests that end leave nothing, and those that stay are counted", function()
+    local collector = summary.collector()
+    for id = 1, 5000 do
+      for _, e in ipairs { spawn(id, id), wait(id, id, "http", id), run(id, id, 0) } do
+        collector:add(e)
+      end
+      if id % 1000 > 0 then
+        collector:add(xfer(id, id, 1, { ref = id, request = id }))
+        collector:add(ready(id, id + 1))
+        collector:add(ended(id, id + 1))
+      end
+    end
+    local live, awaited = collector.collected.live, collector.collected.awaited
+    local n = 0
+    for _ in pairs(live.items) do n = n + 1 end
+    equal({ live.count, awaited.count, n <= 2048 }, { 5, 5, true })
+    local t = json.decode(written(function(write) collector:print(write, { json = true }) end))
+    equal({ t.tasks.count, t.tasks.open, t.requests.count, t.requests.open, t.tasks.at_once },
+      { 5000, 5, 4995, 5, 5 })
+  end)
+
   it("a collector counts a real run, at the level that costs least", function()
     local core = debug.getregistry()["septet.core"]
     local sink, level = core.trace_sink, nil

@@ -11,29 +11,56 @@ local totals = require "septet.trace.totals"
 local methods = {}
 local meta = { __index = methods }
 
+-- Maps from numbers that come and go. In a plain table with n entries just below a power of two,
+-- Lua would visit all of them for each few that replace others. So what is removed is false, until
+-- there is more of it than of the rest.
+local DEAD_MAX <const> = 1024
+
+local function new_map()
+  return { items = {}, count = 0, dead = 0 }
+end
+
+local function remove(map, key)
+  if not map.items[key] then return end
+  map.items[key] = false
+  map.count, map.dead = map.count - 1, map.dead + 1
+  if map.dead <= DEAD_MAX or map.dead <= map.count then return end
+  local kept = {}
+  for k, item in pairs(map.items) do
+    if item then kept[k] = item end
+  end
+  map.items, map.dead = kept, 0
+end
+
+local function insert(map, key, item)
+  local before = map.items[key]
+  if before == false then map.dead = map.dead - 1 end
+  if not before then map.count = map.count + 1 end
+  map.items[key] = item
+end
+
 local FAILED_MAX <const> = 1000 -- ended tasks of which a failure may still be reported
 
 local on = {} -- functions (collection, event) by kind
 
 local function task_of(self, e)
-  local t = self.live[e.task]
-  if t or e.task == 0 then return t end
+  local t = self.live.items[e.task]
+  if t then return t end
+  if e.task == 0 then return nil end
   t = { id = e.task, start = e.time }
-  self.live[e.task] = t
-  self.live_count = self.live_count + 1
-  self.totals.peak = math.max(self.totals.peak, self.live_count)
+  insert(self.live, e.task, t)
+  self.totals.peak = math.max(self.totals.peak, self.live.count)
   return t
 end
 
 function on.spawn(self, e)
-  self.live_count = self.live_count - (self.live[e.task] and 1 or 0) -- its end is lost
-  self.live[e.task] = nil
+  remove(self.live, e.task) -- the record of its end is lost
   local t = task_of(self, e)
   if t then t.defined, t.ready = e.defined, e.time end
 end
 
 function on.name(self, e)
-  local t = self.live[e.task]
+  local t = self.live.items[e.task]
   if t then t.name = e.name end
 end
 
@@ -50,13 +77,14 @@ function on.wait(self, e)
   local what = e.what or "?"
   t.wait, t.since, t.at, t.parking = what:match "^%S+" or "?", e.time, e.at, true
   if t.wait == "http" and e.ref then
-    self.awaited[e.ref] = self.awaited[e.ref]
-      or { start = e.time, url = what:match "^%S+ %S+ (%S+)" }
+    if not self.awaited.items[e.ref] then
+      insert(self.awaited, e.ref, { start = e.time, url = what:match "^%S+ %S+ (%S+)" })
+    end
   elseif t.wait == "join" and e.ref then
     t.joins = e.ref
     self.totals:joins(t, e.ref, function(id)
-      local other = self.live[id]
-      return other and other.joins, other
+      local other = self.live.items[id]
+      if other then return other.joins, other end
     end)
   end
 end
@@ -90,12 +118,11 @@ on["end"] = function(self, e)
     self.failed[e.task], self.failed_count = t, self.failed_count + 1
     t.error = e.error
   end
-  self.live[e.task] = nil
-  self.live_count = self.live_count - 1
+  remove(self.live, e.task)
 end
 
 function on.xfer(self, e)
-  if e.ref then self.awaited[e.ref] = nil end
+  if e.ref then remove(self.awaited, e.ref) end
   self.totals:request(e, e.time)
 end
 
@@ -104,7 +131,7 @@ function on.hog(self, e) -- follows the turn
 end
 
 function on.stuck(self, e)
-  self.totals:ignores_cancel(self.live[e.task] or { id = e.task })
+  self.totals:ignores_cancel(self.live.items[e.task] or { id = e.task })
 end
 
 function on.unhandled(self, e)
@@ -117,7 +144,7 @@ function on.sample(self, e) self.totals:sampled(e) end
 -- The end of what is live may be among the records that are lost: it is not counted as open.
 function on.lost(self, e)
   self.totals.lost = self.totals.lost + e.count
-  self.live, self.live_count, self.awaited = {}, 0, {}
+  self.live, self.awaited = new_map(), new_map()
 end
 
 --- Counts an event.
@@ -130,9 +157,11 @@ function methods:add(e)
   if handler then handler(self, e) end
 end
 
-local function by_key(rows)
+local function by_key(items)
   local keys = {}
-  for key in pairs(rows) do keys[#keys + 1] = key end
+  for key, item in pairs(items) do
+    if item then keys[#keys + 1] = key end
+  end
   table.sort(keys)
   return ipairs(keys)
 end
@@ -143,12 +172,12 @@ end
 function methods:finish(till)
   local t = self.totals
   t.till = math.max(t.till, till or 0, t.from or 0)
-  for _, ref in by_key(self.awaited) do
-    local r = self.awaited[ref]
+  for _, ref in by_key(self.awaited.items) do
+    local r = self.awaited.items[ref]
     t:open_request(t.till - r.start, r.url)
   end
-  for _, id in by_key(self.live) do
-    local task = self.live[id]
+  for _, id in by_key(self.live.items) do
+    local task = self.live.items[id]
     if task.wait then t:waited(task.wait, math.max(0, t.till - task.since), true) end
     t:ended(task, math.max(0, t.till - task.start), nil, true)
   end
@@ -157,7 +186,7 @@ end
 
 --- Returns a collection without events.
 function totals_of_events.new()
-  return setmetatable({ totals = totals.new(), live = {}, live_count = 0, awaited = {}, failed = {},
+  return setmetatable({ totals = totals.new(), live = new_map(), awaited = new_map(), failed = {},
     failed_count = 0 }, meta)
 end
 
