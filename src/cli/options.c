@@ -24,7 +24,7 @@ static const char help_text[] =
     "  --trace    print a line to stderr for each spawn, wait, cancellation, end and request\n"
     "  --trace-filter=TASK|URL|KIND --trace-limit=N  only such lines, at most N a second\n"
     "  --trace=FILE  write a report (.html), Perfetto (.json), HAR (.har), a recording (.trc)\n"
-    "  --har-bodies --summary[=json] --otlp[=URL]  bodies in HAR, numbers, OpenTelemetry\n"
+    "  --har-bodies --summary[=json] --otlp[=URL] --propagate=HOSTS  see man septet\n"
     "  --virtual-time  let the clock jump to the next deadline when no task can run\n"
     "  --shuffle=SEED  run tasks that are ready together in an order drawn from a number\n"
     "  --max-slice=S   end a task that runs for more than S seconds without waiting\n"
@@ -89,9 +89,9 @@ static size_t edit_distance(const char *a, size_t a_len, const char *b)
  * NULL if none is close. */
 static const char *nearest_option(const char *option)
 {
-    static const char *const names[] = {"har-bodies",  "help",    "max-slice",   "otlp",
-                                        "shuffle",     "summary", "trace",       "trace-filter",
-                                        "trace-limit", "version", "virtual-time"};
+    static const char *const names[] = {"har-bodies",   "help",        "max-slice", "otlp",
+                                        "propagate",    "shuffle",     "summary",   "trace",
+                                        "trace-filter", "trace-limit", "version",   "virtual-time"};
     const char *name = option + strspn(option, "-");
     size_t len = strcspn(name, "="), best = 3;
     const char *nearest = NULL;
@@ -167,7 +167,7 @@ static bool is_summary(const char *value)
     return strcmp(value, "json") == 0 || strcmp(value, "none") == 0;
 }
 
-enum output { TRACE, TRACE_FILTER, TRACE_LIMIT, HAR_BODIES, OTLP, SUMMARY, OUTPUTS };
+enum output { TRACE, TRACE_FILTER, TRACE_LIMIT, HAR_BODIES, OTLP, PROPAGATE, SUMMARY, OUTPUTS };
 
 static const struct {
     const char *name;
@@ -180,6 +180,7 @@ static const struct {
     [TRACE_LIMIT] = {"trace-limit", true, is_whole_number, "a whole number from 0 is expected in"},
     [HAR_BODIES] = {"har-bodies", false, is_size, "a number of bytes from 1 is expected in"},
     [OTLP] = {"otlp", false, is_text, "a URL or 'console' is expected in"},
+    [PROPAGATE] = {"propagate", true, is_text, "a list of hosts is expected in"},
     [SUMMARY] = {"summary", false, is_summary, "'json' or 'none' is expected in"},
 };
 
@@ -208,6 +209,8 @@ static int parse_output(struct output_options *options, const char *option, enum
         options->only_lines = option;
     else if (output == OTLP)
         options->otlp = true;
+    else if (output == PROPAGATE)
+        options->propagate = option;
     if (output == SUMMARY || output == OTLP || options->files)
         options->at_end = true;
     return EXIT_DONE;
@@ -295,6 +298,8 @@ int options_parse(struct options *options, int argc, char **argv)
     }
     if (options->outputs.only_lines && options->outputs.files && !options->outputs.lines)
         return bad_option("--trace is missing for", options->outputs.only_lines, NULL);
+    if (options->outputs.propagate && !options->outputs.otlp)
+        return bad_option("--otlp is missing for", options->outputs.propagate, NULL);
     options->option_count = i;
     options->script = i < argc && strcmp(argv[i], "--") == 0 ? i + 1 : i;
     return EXIT_DONE;

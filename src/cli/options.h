@@ -19,6 +19,7 @@ struct output_options {
     bool lines;             /* --trace */
     bool files;             /* --trace=FILE */
     bool otlp;              /* --otlp */
+    const char *propagate;  /* an option --propagate; or NULL */
     bool at_end;            /* some of them are written when the run has ended */
     const char *only_lines; /* an option that concerns only lines; or NULL */
 };

@@ -20,7 +20,8 @@ static void push_function(lua_State *L, const char *module, const char *name)
 /* Returns true for the options that septet.trace.cli knows. */
 static bool is_output(const char *option)
 {
-    static const char *const names[] = {"--trace", "--summary", "--otlp", "--har-bodies"};
+    static const char *const names[] = {"--trace", "--summary", "--otlp", "--har-bodies",
+                                        "--propagate"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strncmp(option, names[i], strlen(names[i])) == 0)
             return true;

@@ -259,10 +259,12 @@ class Usage(harness.Case):
                 ("--trace-limit=1.5", "a whole number from 0"),
                 ("--trace-limit=99999999999999999", "a whole number from 0"),
                 ("--har-bodies=0", "a number of bytes from 1"),
-                ("--otlp=", "a URL or 'console'"), ("--summary=x", "'json' or 'none'")):
+                ("--otlp=", "a URL or 'console'"), ("--propagate", "a list of hosts"),
+                ("--summary=x", "'json' or 'none'")):
             self.refused([option], "%s is expected in '%s'" % (expected, option))
         self.refused(["--trace=a.json", "--trace-limit=3"],
                      "--trace is missing for '--trace-limit=3'")
+        self.refused(["--propagate=x"], "--otlp is missing for '--propagate=x'")
 
     def test_interactive_mode_is_refused(self):
         self.refused(["-i"], "there is no interactive mode yet for '-i'")

@@ -386,6 +386,14 @@ class Ends(LiveCase):
                 self.lua("trace.span('s', function() end) " + source, "--otlp=" + collector.url)
             self.assertEqual((self.names(collector), collector.faults), (["main", "s"], []), source)
 
+    def test_the_option_that_names_hosts(self):
+        with otlp.Collector() as collector:
+            result = self.lua("print(http.get(origin .. '/echo').body)", "--otlp=" + collector.url,
+                              "--propagate=a.test,127.0.0.1",
+                              env={"SEPTET_ORIGIN": harness.ORIGIN})
+        (main,) = [span for span in collector.spans() if span["name"] == "main"]
+        self.assertIn("00-%s-%s-01" % (main["traceId"], main["spanId"]), result.out)
+
     def test_the_option_without_a_collector(self):
         result = self.lua("trace.span('s', function() end)", "--otlp=console")
         self.check(result, err=None)

@@ -39,6 +39,9 @@ local function parse(words)
       options.limit = math.tointeger(tonumber(value))
     elseif name == "har-bodies" then
       options.bodies = value == "" and math.maxinteger or math.tointeger(tonumber(value))
+    elseif name == "propagate" then
+      options.propagate = options.propagate or {}
+      for host in value:gmatch "[^,%s]+" do table.insert(options.propagate, host) end
     else
       options[name] = value ~= "" and value or true -- summary, otlp
     end
@@ -104,7 +107,8 @@ function cli.start(words, script, is_terminal)
   end
   if options.otlp then
     local url = type(options.otlp) == "string" and options.otlp or nil
-    require "septet.trace.otlp_client".start { url = url } -- which ends with the run
+    -- It ends with the run.
+    require "septet.trace.otlp_client".start { url = url, propagate = options.propagate }
   end
 end
 
