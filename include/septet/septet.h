@@ -619,7 +619,7 @@ SEPTET_API int septet_get_stats(const septet_host *host, septet_stats *stats);
 
 /* Calls `line` with each line of a text about the live tasks:
  *
- *     septet 4242  up 12.4s  tasks 67 (1 run, 2 ready, 64 wait)  requests 64  lua 18.2 MB
+ *     septet 4242  up 12.4s  tasks 67 (1 run, 2 ready, 64 wait)  in-flight 64  queued 12
  *     #1 main            wait scope       12.3s   of 66 tasks  crawl.lua:16 in main chunk
  *     ├─ #2 page         wait http        0.118s GET https://...  crawl.lua:9 in fetch
  *

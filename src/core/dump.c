@@ -292,6 +292,14 @@ static void sum_below(const struct spt_dump *dump, struct spt_scope *top, uint64
     }
 }
 
+static void add_requests(struct spt_text *text, const struct spt_dump *dump)
+{
+    if (dump->only && dump->only->requests > 0)
+        spt_text_add(text, "  requests %u", (unsigned)dump->only->requests);
+    if (dump->in_flight + dump->queued > 0)
+        spt_text_add(text, "  in-flight %u  queued %u", dump->in_flight, dump->queued);
+}
+
 static void write_head(const struct spt_dump *dump, const struct sums *sums, uint64_t now_ns)
 {
     struct spt_sched *s = dump->s;
@@ -299,17 +307,16 @@ static void write_head(const struct spt_dump *dump, const struct sums *sums, uin
     struct spt_text text = spt_text_new(out, sizeof out);
     const unsigned *n = sums->by_state;
     int kb = lua_gc(s->main, LUA_GCCOUNT);
-    const struct spt_account *account = dump->only ? dump->only : &s->counts.account;
+    uint64_t up_ns = now_ns - s->run.t_start_ns;
     spt_text_add(&text, "septet");
     if (!dump->only)
         spt_text_add(&text, " %d", (int)getpid());
     if (dump->title)
         spt_text_add(&text, " %.256s", dump->title);
-    spt_text_add(&text, "  up %.1fs  tasks %u (%u run, %u ready, %u wait)",
-                 spt_time_seconds(now_ns - s->run.t_start_ns), sums->live, n[SPT_TASK_RUNNING],
-                 n[SPT_TASK_NEW] + n[SPT_TASK_READY], n[SPT_TASK_WAITING]);
-    if (account->requests > 0)
-        spt_text_add(&text, "  requests %u", (unsigned)account->requests);
+    spt_text_add(&text, "  up %.1fs  tasks %u (%u run, %u ready, %u wait)", spt_time_seconds(up_ns),
+                 sums->live, n[SPT_TASK_RUNNING], n[SPT_TASK_NEW] + n[SPT_TASK_READY],
+                 n[SPT_TASK_WAITING]);
+    add_requests(&text, dump);
     if (kb >= 0) /* else the collector is at work */
         spt_text_add(&text, "  lua %.1f MB", kb * 1024 / 1e6);
     write_line(dump, &text);

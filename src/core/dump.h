@@ -11,6 +11,7 @@ struct spt_dump {
     struct spt_sched *s;
     int form;                       /* one of SEPTET_DUMP_... */
     const char *title;              /* words of the first line; NULL: none */
+    unsigned in_flight, queued;     /* requests, for the first line */
     const struct spt_account *only; /* tasks of this account alone; NULL: all */
     void (*line)(void *ud, const char *text);
     void *ud;

@@ -7,6 +7,7 @@
 
 #include "core/task.h"
 #include "host/state.h"
+#include "http/driver.h"
 
 void septet_dump_options_init(septet_dump_options *options)
 {
@@ -22,9 +23,17 @@ int septet_dump_with(septet_host *host, const septet_dump_options *options,
         return SEPTET_EINVAL;
     if (!host->L) /* the embedder has closed it, and no task is left */
         return SEPTET_OK;
+    const struct spt_driver *driver = host->core->env.driver;
+    unsigned in_flight = driver ? spt_driver_running(driver) : 0;
+    unsigned all = driver ? spt_driver_requests(driver) : 0;
     host->callbacks.running++;
-    spt_dump_write(&(struct spt_dump){
-        .s = s, .form = options->form, .title = options->title, .line = line, .ud = ud});
+    spt_dump_write(&(struct spt_dump){.s = s,
+                                      .form = options->form,
+                                      .title = options->title,
+                                      .in_flight = in_flight,
+                                      .queued = all - in_flight,
+                                      .line = line,
+                                      .ud = ud});
     host->callbacks.running--;
     return SEPTET_OK;
 }

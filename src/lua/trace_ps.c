@@ -7,6 +7,7 @@
 #include "core/dump.h"
 #include "core/sched.h"
 #include "core/task.h"
+#include "http/driver.h"
 #include "lua/lib.h"
 #include "op/env.h"
 
@@ -48,6 +49,10 @@ static int l_ps(lua_State *L)
                             .only = visible(env),
                             .line = add_line,
                             .ud = &lines};
+    if (!dump.only && env->driver) {
+        dump.in_flight = spt_driver_running(env->driver);
+        dump.queued = spt_driver_requests(env->driver) - dump.in_flight;
+    }
     luaL_checkstack(L, LUA_MINSTACK, NULL);
     spt_dump_write(&dump);
     while (lines.n > lines.size) {

@@ -164,6 +164,18 @@ static void test_remarks_on_waits(void **state)
                 " wait sleep      4.000s 8 s  ! cancelled  boot:3 ← boot:3 ");
 }
 
+static void test_requests_are_counted(void **state)
+{
+    struct host_fixture *f = *state;
+    set_origin(f->L);
+    assert_loads(f->host, PRELUDE "local session <close> = http.session { limit = 2 }\n"
+                                  "for i = 1, 5 do task.spawn(session.get, session, origin .. "
+                                  "'/delay/60') end task.sleep(60)");
+    while (!strstr(dump_of(f->host).text, "  in-flight 2  queued 3  lua "))
+        septet_step(f->host, 1000);
+    assert_text(dump_of(f->host).text, " wait http ");
+}
+
 static void test_a_stack_has_eight_frames(void **state)
 {
     struct host_fixture *f = *state;
@@ -410,6 +422,7 @@ int main(void)
         MANUAL(test_a_dump_shows_the_tree),
         MANUAL(test_a_dump_is_called_by_a_task),
         MANUAL(test_remarks_on_waits),
+        TEST(test_requests_are_counted),
         MANUAL(test_a_stack_has_eight_frames),
         MANUAL(test_siblings_that_wait_alike_are_grouped),
         MANUAL(test_a_group_may_come_last),
