@@ -30,8 +30,9 @@
  *   SPANEND it ends; ref: its number; sub: 1 if by an error
  *   MARK    a mark of a script's; a: text, its name; sub: 1 if it has a value, in b, a double
  *   COUNT   a script's counter; a: interned name; b: its value, a double
- *   SAMPLE  what the host has; task: live tasks; ref: requests in flight; a: queued requests; b:
- *           bytes of Lua memory; 1 unit more if it is measured, b: ns that the loop was idle
+ *   SAMPLE  what the host has; task: live tasks; ref: requests in flight; a: queued requests;
+ *           b: bytes of Lua memory, 0 on a virtual clock; 1 unit more if it is measured, with b: ns
+ *           that the loop was idle
  *   CLOCK   b: the wall clock at t (ns since 1970)
  *   PHASE   an attempt enters a phase, at level 2; ref: its number; sub: enum spt_phase, but 0 when
  *           it leaves the queue

@@ -172,8 +172,9 @@ static void add_own_records(struct spt_trace_readers *readers)
     readers->sample_ns = now_ns + SAMPLE_EVERY_NS;
     uint32_t requests = env->driver ? spt_driver_requests(env->driver) : 0,
              running = env->driver ? spt_driver_running(env->driver) : 0;
-    uint64_t memory =
-        (uint64_t)lua_gc(s->main, LUA_GCCOUNT) * 1024 + (uint64_t)lua_gc(s->main, LUA_GCCOUNTB);
+    uint64_t memory = env->is_virtual ? 0 /* equal runs have equal traces */
+                                      : (uint64_t)lua_gc(s->main, LUA_GCCOUNT) * 1024 +
+                                            (uint64_t)lua_gc(s->main, LUA_GCCOUNTB);
     uint64_t idle_ns;
     bool idle = env->loop && spt_loop_idle(env->loop, &idle_ns);
     spt_trace_put(&s->trace, (struct spt_rec){.t = now_ns,

@@ -152,6 +152,53 @@ describe("recordings", function()
     recording:close() -- it is closed
   end)
 
+  it("the level may change while tasks wait", function()
+    local path <const>, _ <close> = new_path()
+    local recording = trace.record(path)
+    local t = task.spawn(function()
+      task.sleep(0.001)
+      task.sleep(0.002)
+    end)
+    turns(1)
+    local stop = trace.subscribe(function() end, { level = 3 })
+    t:await()
+    stop()
+    local t2 = task.spawn(task.sleep, 0.003)
+    t2:await()
+    recording:close()
+    local whats, bytes = {}, read(path)
+    local _, at = decode.head(bytes)
+    while at <= #bytes do
+      at = assert(decode.block(bytes, at, function(event)
+        if event.kind == "wait" and (event.task == t.id or event.task == t2.id) then
+          whats[#whats + 1] = event.what
+        end
+      end))
+    end
+    equal(whats, { "sleep", "sleep 0.002 s", "sleep" })
+  end)
+
+  it("finalizers make records while a subscriber reads, and may end it", function()
+    local stop, seen, others = nil, 0, 0
+    stop = trace.subscribe(function()
+      seen = seen + 1
+      for _ = 1, 20 do
+        setmetatable({}, { __gc = function()
+          trace.mark "finalized"
+          if seen > 2 then stop() end
+        end })
+      end
+      collectgarbage()
+    end)
+    local stop_other = trace.subscribe(function(event)
+      if event.name == "finalized" then others = others + 1 end
+    end)
+    marks(5)
+    origin.eventually(function() return others >= 40 end)
+    stop_other()
+    equal(seen, 3)
+  end)
+
   it("a subscriber that makes records does not hold up the host", function()
     local seen, last = 0, nil
     local stop = trace.subscribe(function(event)

@@ -141,7 +141,7 @@ function make.sample(time, task, ref, _, a, b, _, _, bytes, at, extra)
   local idle
   if extra > 0 then idle = unpack("=i8", bytes, at + 24) / NS end
   return { kind = "sample", time = time, task = 0, live = task, in_flight = ref, queued = a,
-    memory = b, idle = idle }
+    memory = b > 0 and b or nil, idle = idle }
 end
 
 function make.clock(time, task, _, _, _, b)
