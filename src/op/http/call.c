@@ -28,7 +28,7 @@
 
 enum {
     CALLS_MAX = 256, /* idle calls kept in the pool */
-    PEERS = 16,      /* texts of peers that are kept; a power of two */
+    PEERS = 64,      /* texts of peers that are kept; a power of two */
 };
 
 /* --- arguments --- */
@@ -71,10 +71,10 @@ void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args
 
 /* --- calls --- */
 
-/* A peer with its text in the trace, so that not each attempt writes one. */
+/* The text of a connection's peer in the trace, so that not each attempt writes one. */
 struct peer_text {
-    struct spt_peer peer;
-    uint32_t text; /* 0 for none */
+    uint32_t connection; /* its number; 0 for none */
+    uint32_t text;
     uint64_t head; /* of the ring of texts, when it was written */
 };
 
@@ -346,19 +346,18 @@ static uint32_t put_peer(struct spt_trace *tr, const struct spt_peer *peer)
 
 /* Returns the text of a peer: one that is kept, unless so many texts came after it that a reader
  * might not find it. */
-static uint32_t peer_text(struct spt_http_pool *pool, const struct spt_peer *peer)
+static uint32_t peer_text(struct spt_http_pool *pool, const struct spt_response *response)
 {
     struct spt_trace *tr = &pool->sched->trace;
-    size_t len = strlen(peer->address);
-    if (len == 0)
-        return 0;
-    struct peer_text *kept =
-        &pool->peers[((unsigned char)peer->address[len - 1] + peer->port) & (PEERS - 1)];
-    if (kept->text && tr->texts.head - kept->head < SPT_TEXT_RING_SIZE / 4 &&
-        kept->peer.port == peer->port && memcmp(kept->peer.address, peer->address, len + 1) == 0)
+    uint32_t connection = response->connection;
+    struct peer_text *kept = &pool->peers[connection & (PEERS - 1)];
+    if (connection && kept->connection == connection &&
+        tr->texts.head - kept->head < SPT_TEXT_RING_SIZE / 4)
         return kept->text;
-    *kept = (struct peer_text){*peer, put_peer(tr, peer), tr->texts.head};
-    return kept->text;
+    uint32_t text = response->peer.address[0] ? put_peer(tr, &response->peer) : 0;
+    if (text)
+        *kept = (struct peer_text){connection, text, tr->texts.head};
+    return text;
 }
 
 static void record(const struct spt_http_call *call)
@@ -385,7 +384,7 @@ static void record(const struct spt_http_call *call)
         .request = call->number.request,
         .resend = call->number.resend,
         .connection = response->connection,
-        .peer = peer_text(call->pool, &response->peer),
+        .peer = peer_text(call->pool, response),
         .place = call->place,
         .url = url_text(tr, r),
         .method = method_text(tr, r),
