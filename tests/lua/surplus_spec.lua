@@ -24,7 +24,7 @@ local TAKES = {
   json = { decode = 2, encode = 2, array = 1, is_array = 1 },
   io = { open = 2, stdin = 1, create = 2 },
   trace = { hooks = 1, subscribe = 2, record = 2, mark = 2, count = 2, lines = 2, export = 4,
-    otlp = 1, histogram = 1 },
+    otlp = 1, ps = 1, histogram = 1 },
   testing = { advance = 1, wait_all_blocked = 0, busy = 1, autojump = 1, sequencer = 0 },
 }
 local MODULES = { task = task, sync = sync, http = http, json = json, io = sio, trace = trace,
