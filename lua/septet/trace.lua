@@ -133,6 +133,10 @@ end
 ---@param fns septet.HostHooks
 ---@return fun() remove
 function trace.hooks(fns)
+  if not core.permits("trace", "") then -- as for subscribe: they see the requests of all scripts
+    error(core.error { kind = "IoError", code = "denied", path = "",
+      message = "cannot read the trace: denied by the host" }, 0)
+  end
   return require "septet.trace.hooks".add(fns, trace.subscribe)
 end
 

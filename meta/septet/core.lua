@@ -36,8 +36,9 @@ function core.script_exists(id) end
 
 -- --- src/op/gate.c ---
 
---- Returns true if the embedder lets scripts use a file or a variable of the environment.
----@param what "read"|"write"|"env"
+--- Returns true if the embedder lets scripts use a file, a variable of the environment, or what the
+--- trace shows of all scripts.
+---@param what "read"|"write"|"env"|"trace"
 ---@param subject string
 ---@return boolean
 function core.permits(what, subject) end

@@ -71,11 +71,12 @@ void spt_gate_check(lua_State *L, struct spt_env *env, int what, const char *ver
 }
 
 /* permits(what, subject): returns true if the embedder lets scripts use `subject`. `what` is
- * "read", "write" or "env". */
+ * "read", "write", "env" or "trace". */
 static int l_permits(lua_State *L)
 {
-    static const char *const names[] = {"read", "write", "env", NULL};
-    static const int whats[] = {SEPTET_PERMIT_READ, SEPTET_PERMIT_WRITE, SEPTET_PERMIT_ENV};
+    static const char *const names[] = {"read", "write", "env", "trace", NULL};
+    static const int whats[] = {SEPTET_PERMIT_READ, SEPTET_PERMIT_WRITE, SEPTET_PERMIT_ENV,
+                                SEPTET_PERMIT_TRACE};
     int what = whats[luaL_checkoption(L, 1, NULL, names)];
     lua_pushboolean(L, spt_gate_permits(spt_env(L), what, luaL_checkstring(L, 2)));
     return 1;
