@@ -175,8 +175,12 @@ static bool close_scopes(struct spt_task *t)
  * chain of any length, the tasks that waited for nothing else. */
 void spt_finish_task(struct spt_task *t)
 {
-    while (t && close_scopes(t))
+    struct spt_sched *s = t ? t->sched : NULL;
+    while (t && close_scopes(t)) {
+        s->ending = t->id;
         t = finish(t);
+        s->ending = 0;
+    }
 }
 
 static void on_start_over(struct spt_resource *resource)

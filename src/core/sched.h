@@ -133,6 +133,7 @@ struct spt_raised {
 struct spt_sched {
     lua_State *main;          /* borrowed; its stack holds nothing of Septet's between calls */
     struct spt_task *current; /* the running task */
+    uint32_t ending; /* id of the task whose end wakes others just now; 0: none */
     /* time at the last start or end of a resume; stamps the trace records */
     uint64_t now_ns;
     struct spt_hooks hooks;

@@ -67,6 +67,22 @@ describe("subscribe", function()
     equal(first(list, "end").outcome, "cancelled")
   end)
 
+  it("the trace says whose end woke a task", function()
+    local first_done, last = task.spawn(task.sleep, 0.001), task.spawn(task.sleep, 0.002)
+    local waiter = task.spawn(function()
+      last:await()
+      task.gather { task.spawn(turns, 2) }
+      task.group(function(g) g:spawn(turns, 2) end)
+    end)
+    waiter:await()
+    first_done:await()
+    local wakers = {}
+    for _, event in ipairs(events_of(waiter)) do
+      if event.kind == "ready" then wakers[#wakers + 1] = event.by - last.id end
+    end
+    equal(wakers, { 0, 2, 3 })
+  end)
+
   it("the trace has a name that was given", function()
     local t = task.spawn(function() end)
     t.name = "a name"
