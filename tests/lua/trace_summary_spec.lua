@@ -4,6 +4,7 @@ local private = debug.getregistry()["septet.require"] -- of private modules
 local findings = private "septet.trace.findings"
 local model = private "septet.trace.model"
 local summary = private "septet.trace.summary"
+local totals = private "septet.trace.totals"
 local words = private "septet.trace.words"
 local task, http, json = require "septet.task", require "septet.http", require "septet.json"
 local origin = require "origin"
@@ -396,12 +397,26 @@ describe("findings", function()
       { kind = "unhandled", task = 1, time = 2, main = true } }
     equal(by_kind.unhandled.text, "nothing awaited the failure of #2 crawl.lua:14 (HttpError)")
     equal(by_kind.failed.text, "#1 crawl.lua:14 failed: error")
+    local events = { spawn(1, 0) }
+    for id = 2, 4 do
+      table.move({ spawn(id, 0, 1),
+        { kind = "end", task = id, time = 1, outcome = "error", error = "error" },
+        { kind = "unhandled", task = id, time = 1, main = false } }, 1, 3, #events + 1, events)
+    end
+    equal(found(events).unhandled.text, "nothing awaited the failure of #2 crawl.lua:14 (error), "
+      .. "and 2 more failed tasks")
+  end)
+
+  it("a main task that was cancelled did not fail", function()
+    local failed = found { spawn(1, 0), { kind = "end", task = 1, time = 2, outcome = "cancelled" },
+      { kind = "unhandled", task = 1, time = 2, main = true } }.failed
+    equal({ failed.text, failed.severity }, { "#1 crawl.lua:14 was cancelled", "error" })
   end)
 
   it("a task that ignores its cancellation is named", function()
     local stuck = found { spawn(1, 0), { kind = "name", task = 1, time = 0, name = "page" },
       { kind = "stuck", task = 1, time = 1 }, { kind = "stuck", task = 1, time = 2 } }.stuck
-    equal(stuck.text, "#1 page ignores its cancellation, and 1 such report")
+    equal(stuck.text, "#1 page ignores its cancellation, and 1 more such report")
   end)
 
   it("failures, statuses, retries, the queue and unverified certificates are counted", function()
@@ -412,26 +427,61 @@ describe("findings", function()
         code = i <= 3 and "timeout", phase = i <= 3 and "wait", insecure = i == 30 })
     end
     local by_kind = found(events)
-    equal(by_kind.failures.text, "3 of 60 requests failed: timeout (3)")
+    equal(by_kind.failures.text, "3 of 30 requests failed: timeout (3)")
     equal(by_kind.failures.severity, "warning")
-    equal(by_kind.statuses.text,
-      "30 requests were answered by a status of 400 or more: 503 (30)")
-    equal(by_kind.retries.text, "30 requests were sent again 30 times")
+    equal(by_kind.statuses, nil) -- of the last attempts
+    equal(by_kind.retries.text, "30 requests took 30 retries")
     equal(by_kind.queue.text, "requests spent 25.0% of their time in the queue, up to 500 ms: the "
       .. "limits of their sessions were reached")
     equal(by_kind.insecure.text, "the certificate of 1 response was not verified")
   end)
 
+  it("a request fails or is refused once, by its last attempt", function()
+    local events = { spawn(1, 0) }
+    local function attempt(request, resend, fields)
+      fields.request, fields.resend, fields.ref = request, resend, #events
+      events[#events + 1] = xfer(1, #events, 1, fields)
+    end
+    attempt(1, 0, { status = 302 })
+    attempt(1, 1, { status = 503 })
+    attempt(1, 2, { status = 404 })
+    attempt(2, 0, { code = "connect", phase = "connect", status = 0 })
+    attempt(2, 1, { code = "timeout", phase = "wait", status = 0 })
+    attempt(3, 0, { code = "connect", phase = "connect", status = 0 })
+    attempt(3, 1, {})
+    attempt(4, 0, { status = 302, code = "redirect", phase = "receive" })
+    attempt(5, 0, { status = 503 })
+    attempt(5, 1, { code = "cancelled", status = 0 })
+    local by_kind = found(events)
+    equal({ by_kind.failures.text, by_kind.failures.count },
+      { "2 of 5 requests failed: redirect (1), timeout (1)", 2 })
+    equal({ by_kind.statuses.text, by_kind.statuses.severity },
+      { "1 request was answered by a status of 400 or more: 404 (1)", "note" })
+  end)
+
+  it("the last of many failed attempts is what counts", function()
+    local t = totals.new()
+    for request = 1, 25000 do
+      t:request({ request = request, code = "connect", phase = "connect", total = 1 }, 0)
+      t:request({ request = request, resend = 1, status = 200, total = 1 }, 0)
+    end
+    t:finish()
+    equal({ t.whole.count, t.whole.failures, t.whole.codes, t.requests.retried },
+      { 25000, 0, {}, 25000 })
+  end)
+
   it("connections that are not reused are told from many at once", function()
     local slow, burst = { spawn(1, 0) }, { spawn(1, 0) }
-    for i = 1, 20 do
+    for i = 1, 100 do
       slow[#slow + 1] = xfer(1, i, 1, { reused = false, ref = i })
       burst[#burst + 1] = xfer(1, 0, 1, { reused = false, ref = i })
     end
-    equal(found(slow).churn.text, "20 connections were opened for 20 requests to "
+    equal(found(slow).churn.text, "100 connections were opened for 100 requests to "
       .. "example.com:443: they are not reused")
     equal(found(slow).churn.host, "example.com:443")
     equal(found(burst).churn, nil)
+    table.remove(slow)
+    equal(found(slow).churn, nil) -- of few requests, each may have a session of its own
   end)
 end)
 

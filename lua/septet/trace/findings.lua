@@ -15,10 +15,12 @@ local totals = require "septet.trace.totals"
 local totals_of_model = require "septet.trace.totals_of_model"
 local words = require "septet.trace.words"
 
--- Returns " and 3 more <what>", or "" if there is but one.
-local function and_more(count, singular, plural)
+local CHURN_MIN <const> = 100 -- requests to a host
+
+-- Returns ", and 3 more <what>", or "" if there is but one.
+local function and_more(count, singular)
   if count < 2 then return "" end
-  return (", and %s"):format(words.number(count - 1, singular, plural))
+  return (", and %s"):format(words.number(count - 1, "more " .. singular))
 end
 
 -- Returns "timeout (6), dns (1)", the most frequent first.
@@ -57,8 +59,9 @@ finder("failed", function(t)
   local first = t.mains[1]
   if not first then return end
   return { severity = "error", count = t.mains.count, task = first.task, at = first.task.defined,
-    text = ("%s failed%s"):format(words.task(first.task),
-      first.error and (": " .. terminal.escape(first.error)) or "") }
+    text = first.cancelled and words.task(first.task) .. " was cancelled"
+      or ("%s failed%s"):format(words.task(first.task),
+        first.error and (": " .. terminal.escape(first.error)) or "") }
 end)
 
 finder("unhandled", function(t)
@@ -68,7 +71,7 @@ finder("unhandled", function(t)
     at = first.task.defined,
     text = ("nothing awaited the failure of %s%s%s"):format(words.task(first.task),
       first.error and (" (%s)"):format(terminal.escape(first.error)) or "",
-      and_more(t.unhandled.count, "failed task", "failed tasks")) }
+      and_more(t.unhandled.count, "failed task")) }
 end)
 
 finder("stuck", function(t)
@@ -80,24 +83,22 @@ finder("stuck", function(t)
 end)
 
 finder("failures", function(t)
-  local r = t.requests
-  if r.failures == 0 then return end
-  return { severity = r.failures * 2 > r.count and "error" or "warning", count = r.failures,
-    text = ("%s of %s failed: %s"):format(words.count(r.failures), words.number(r.count,
-      "request"), listed(r.codes)) }
+  local w = t.whole
+  if w.failures == 0 then return end
+  return { severity = w.failures * 2 > w.count and "error" or "warning", count = w.failures,
+    text = ("%s of %s failed: %s"):format(words.count(w.failures), words.number(w.count,
+      "request"), listed(w.codes)) }
 end)
 
 finder("statuses", function(t)
-  local r, bad = t.requests, {}
-  for status, count in pairs(r.statuses) do
-    if status >= 400 then bad[status] = count end
-  end
-  if not next(bad) then return end
+  local w = t.whole
+  if w.http_errors == 0 then return end
   local server = false
-  for status in pairs(bad) do server = server or status >= 500 end
-  return { severity = server and "warning" or "note", count = r.http_errors,
-    text = ("%s answered by a status of 400 or more: %s"):format(r.http_errors == 1
-      and "1 request was" or words.number(r.http_errors, "request") .. " were", listed(bad)) }
+  for status in pairs(w.statuses) do server = server or status >= 500 end
+  return { severity = server and "warning" or "note", count = w.http_errors,
+    text = ("%s answered by a status of 400 or more: %s"):format(w.http_errors == 1
+      and "1 request was" or words.number(w.http_errors, "request") .. " were",
+      listed(w.statuses)) }
 end)
 
 finder("hog", function(t)
@@ -114,12 +115,11 @@ end)
 
 -- Retries are a storm if they are half as many as the requests, and more than a few.
 finder("retries", function(t)
-  local r = t.requests
-  local first = r.count - r.retried - r.redirected
-  if r.retried < 10 or r.retried * 2 < first then return end
-  return { severity = "warning", count = r.retried,
-    text = ("%s sent again %s"):format(first == 1 and "1 request was"
-      or words.number(first, "request") .. " were", words.number(r.retried, "time")) }
+  local retried, requests = t.requests.retried, t.whole.count
+  if retried < 10 or retried * 2 < requests then return end
+  return { severity = "warning", count = retried,
+    text = ("%s took %s"):format(words.number(requests, "request"),
+      words.number(retried, "retry", "retries")) }
 end)
 
 finder("queue", function(t)
@@ -136,10 +136,11 @@ finder("queue", function(t)
 end)
 
 -- Returns true if a host got many more connections than requests ran at once. The mean of those
--- that ran at once is the time of all in the time from the first to the last.
+-- that ran at once is the time of all in the time from the first to the last. Of few requests, each
+-- may have had a session of its own.
 local function churns(host)
   local all = host.fresh + host.reused
-  if host.fresh < 16 or host.fresh * 2 < all then return false end
+  if all < CHURN_MIN or host.fresh * 2 < all then return false end
   local seconds = host.last - host.first
   local at_once = seconds > 0 and host.busy / seconds or all
   return host.fresh > 4 * (at_once + 1)

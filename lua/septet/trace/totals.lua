@@ -8,6 +8,8 @@
 -- requests: of attempts: count (all that ended), ok (a status below 400), http_errors, failures,
 --   cancelled, open, queued (of these, if known); retried, redirected: those that repeat or follow
 --   another; bytes, sent, insecure, statuses, codes
+-- whole: of requests with all their redirects and retries, by the last attempt: count (with those
+--   that are open), failures, http_errors, statuses (from 400 on), codes
 -- latency: response, service and queue, each a histogram of seconds
 -- phases: by name { sum, count }; connections: fresh, reused; protocols: by number
 -- hosts, lines, waits: by name; each also has an order of first use: hosts[1..n] and so on
@@ -23,7 +25,7 @@ local HOG <const> = 0.05         -- seconds; a longer turn is a hog
 local EXAMPLES <const> = 10      -- hogs and the like of which all is kept
 local NAMES_MAX <const> = 1000   -- hosts, lines or kinds with a row of their own
 local OTHERS <const> = "(others)"
-local PENDING_MAX <const> = 10000 -- redirects that may still be followed
+local PENDING_MAX <const> = 10000 -- attempts that another may follow
 local CYCLE_MAX <const> = 64     -- joins that a cycle is searched through
 
 totals.percentiles = { 50, 90, 99, 99.9 }
@@ -93,22 +95,46 @@ local function is_redirect(status)
   return status == 301 or status == 302 or status == 303 or status == 307 or status == 308
 end
 
--- Tells retries from the attempts that follow a redirect.
+-- Counts how a request ended so far: `how` is a code or a status. `by` is 1; -1 takes it back.
+local function count_whole(whole, how, by)
+  local counts, sum = whole.codes, "failures"
+  if type(how) == "number" then
+    if how < 400 then return end
+    counts, sum = whole.statuses, "http_errors"
+  end
+  whole[sum] = whole[sum] + by
+  local left = (counts[how] or 0) + by
+  counts[how] = left > 0 and left or nil
+end
+
+-- Returns how the last attempt of a request ended, and forgets it. What was removed is false: with
+-- nil in its place, Lua would visit the whole table for each few that are added.
+local function take_pending(self, request)
+  local list = self.pending[request] and self.pending or self.pending_before
+  local how = list[request]
+  if how then list[request] = false end
+  return how
+end
+
+-- Tells retries from the attempts that follow a redirect, and counts whole requests.
 local function count_resend(self, e)
-  local r, pending = self.requests, self.redirects
+  local r, status, how = self.requests, e.status or 0, nil
+  if e.code ~= "cancelled" then
+    how = e.code or (status >= 400 or is_redirect(status)) and status or nil
+  end
   if (e.resend or 0) > 0 then
-    local redirected = e.request and pending[e.request]
-    r[redirected and "redirected" or "retried"] = r[redirected and "redirected" or "retried"] + 1
-    if redirected then
-      pending[e.request] = nil
-      self.pending = self.pending - 1
-    end
+    local last = e.request and take_pending(self, e.request)
+    if last then count_whole(self.whole, last, -1) end
+    local kind = type(last) == "number" and is_redirect(last) and "redirected" or "retried"
+    r[kind] = r[kind] + 1
   end
-  if e.request and is_redirect(e.status) then
-    if self.pending >= PENDING_MAX then self.redirects, self.pending = {}, 0 end
-    if not self.redirects[e.request] then self.pending = self.pending + 1 end
-    self.redirects[e.request] = true
+  if not how then return end
+  count_whole(self.whole, how, 1)
+  if not e.request then return end
+  if self.pending_count >= PENDING_MAX then
+    self.pending_before, self.pending, self.pending_count = self.pending, {}, 0
   end
+  self.pending[e.request], self.pending_count = how, self.pending_count + 1
 end
 
 local function count_outcome(self, e, host)
@@ -215,9 +241,11 @@ function methods:ignores_cancel(task)
   note(self.stuck, task)
 end
 
--- Counts a failure that nothing awaited, or of a main task, which nothing can await.
-function methods:failed_unseen(task, kind, is_main)
-  note(is_main and self.mains or self.unhandled, { task = task, error = kind })
+-- Counts a failure that nothing awaited, or of a main task, which nothing can await. A main task
+-- may have been cancelled instead.
+function methods:failed_unseen(task, kind, is_main, outcome)
+  note(is_main and self.mains or self.unhandled,
+    { task = task, error = kind, cancelled = outcome == "cancelled" })
 end
 
 -- Searches for a cycle of joins that a new one of `task`, which waits for the task `ref`, closes.
@@ -257,10 +285,11 @@ end
 function methods:finish(till)
   self.from = self.from or 0
   self.till = math.max(self.till, till or 0, self.from)
-  local queued = self.last_sample and self.last_sample.queued or 0
-  self.requests.queued = math.min(queued, self.requests.open)
+  local r, queued = self.requests, self.last_sample and self.last_sample.queued or 0
+  r.queued = math.min(queued, r.open)
   finish_idle(self)
-  self.redirects = nil
+  self.whole.count = r.count - r.retried - r.redirected + r.open
+  self.pending, self.pending_before = nil, nil
   return self
 end
 
@@ -298,7 +327,8 @@ function totals.new()
     hosts = {}, lines = {}, waits = {}, tasks = { count = 0, ok = 0, error = 0, cancelled = 0,
       open = 0 },
     hogs = { count = 0 }, stuck = { count = 0 }, cycles = { count = 0 }, unhandled = { count = 0 },
-    mains = { count = 0 }, redirects = {}, pending = 0,
+    mains = { count = 0 }, pending = {}, pending_before = {}, pending_count = 0,
+    whole = { count = 0, failures = 0, http_errors = 0, statuses = {}, codes = {} },
   }, { __index = methods })
 end
 

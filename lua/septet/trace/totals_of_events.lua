@@ -56,7 +56,7 @@ end
 function on.spawn(self, e)
   remove(self.live, e.task) -- the record of its end is lost
   local t = task_of(self, e)
-  if t then t.defined, t.ready = e.defined, e.time end
+  if t then t.defined, t.ready, t.is_root = e.defined, e.time, e.parent == 0 end
 end
 
 function on.name(self, e)
@@ -113,7 +113,8 @@ on["end"] = function(self, e)
   if not t then return end
   close_wait(self, t, e.time)
   self.totals:ended(t, math.max(0, e.time - t.start), e.outcome)
-  if e.outcome == "error" then
+  t.outcome = e.outcome
+  if e.outcome == "error" or e.outcome == "cancelled" and t.is_root then
     if self.failed_count >= FAILED_MAX then self.failed, self.failed_count = {}, 0 end
     self.failed[e.task], self.failed_count = t, self.failed_count + 1
     t.error = e.error
@@ -136,7 +137,7 @@ end
 
 function on.unhandled(self, e)
   local t = self.failed[e.task] or { id = e.task }
-  self.totals:failed_unseen(t, t.error, e.main)
+  self.totals:failed_unseen(t, t.error, e.main, t.outcome)
 end
 
 function on.sample(self, e) self.totals:sampled(e) end

@@ -39,7 +39,7 @@ end
 local function add_task(self, model, task)
   self.sched = self.sched + task.sched
   self:ended(task, task.finish - task.start, task.outcome, task.open)
-  if task.unhandled then self:failed_unseen(task, task.error, task.main) end
+  if task.unhandled then self:failed_unseen(task, task.error, task.main, task.outcome) end
   local start_of = starts(task)
   for _, wait in ipairs(task.waits) do
     self:waited(wait.kind, math.max(0, wait.finish - start_of(wait)), wait.open)
