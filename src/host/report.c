@@ -222,6 +222,15 @@ static void report_plainly(septet_host *h, struct spt_task *t)
                  false);
 }
 
+/* Warns that on_error raised the error on top of the stack. Allocates nothing. */
+static void warn_raised(septet_host *h)
+{
+    char text[256];
+    const char *words = lua_type(h->L, -1) == LUA_TSTRING ? lua_tostring(h->L, -1) : "an error";
+    snprintf(text, sizeof text, "on_error failed: %s", words);
+    spt_report_warning(h, text);
+}
+
 void spt_report_unhandled(void *ud, struct spt_task *t)
 {
     septet_host *h = ud;
@@ -232,9 +241,13 @@ void spt_report_unhandled(void *ud, struct spt_task *t)
     lua_pushlightuserdata(h->L, t);
     if (lua_pcall(h->L, 1, 0, 0) == LUA_OK)
         return;
-    h->callbacks.running = callbacks.running; /* memory was too short to protect on_error */
+    bool raised = h->callbacks.reporting && !callbacks.reporting;
+    h->callbacks.running = callbacks.running;
     h->callbacks.reporting = callbacks.reporting;
-    report_plainly(h, t);
+    if (raised) /* on_error itself, which memory was too short to protect */
+        warn_raised(h);
+    else
+        report_plainly(h, t);
     lua_pop(h->L, 1);
 }
 
