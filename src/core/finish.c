@@ -177,9 +177,9 @@ void spt_finish_task(struct spt_task *t)
 {
     struct spt_sched *s = t ? t->sched : NULL;
     while (t && close_scopes(t)) {
-        s->ending = t->id;
+        s->run.ending = t->id;
         t = finish(t);
-        s->ending = 0;
+        s->run.ending = 0;
     }
 }
 

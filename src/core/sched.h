@@ -75,6 +75,7 @@ struct spt_run {
     bool giving_up;      /* a task that keeps swallowing its cancellation is abandoned */
     bool shutting_down;  /* every await is refused */
     bool exiting; /* a script has ended the run: a task that is abandoned counts as cancelled */
+    uint32_t ending; /* id of the task that has ended and wakes others; 0: none does */
 };
 
 /* The debug hook of every task's coroutine. */
@@ -133,7 +134,6 @@ struct spt_raised {
 struct spt_sched {
     lua_State *main;          /* borrowed; its stack holds nothing of Septet's between calls */
     struct spt_task *current; /* the running task */
-    uint32_t ending; /* id of the task whose end wakes others just now; 0: none */
     /* time at the last start or end of a resume; stamps the trace records */
     uint64_t now_ns;
     struct spt_hooks hooks;

@@ -46,7 +46,7 @@ void spt_task_ready(struct spt_task *t, bool cancelled)
     t->turn.since_ns = spt_sched_instant(s);
     spt_trace_put(&s->trace, (struct spt_rec){.t = s->now_ns,
                                               .task = t->id,
-                                              .ref = s->current ? s->current->id : s->ending,
+                                              .ref = s->current ? s->current->id : s->run.ending,
                                               .kind = SPT_REC_READY,
                                               .sub = cancelled});
     spt_task_queue(t);

@@ -83,8 +83,8 @@ static void test_a_dump_shows_the_tree(void **state)
     const char *source = PRELUDE "\ntask.background(task.sleep, 5)\n"
                                  "local t = task.spawn(function() task.group(function(g)\n"
                                  "  g:spawn(task.sleep, 3)\n"
-                                 "  coroutine.wrap(function() task.sleep(4)\n"
-                                 "  end)() end) end)\n"
+                                 "  coroutine.wrap(function() task.sleep(4) end)()\n"
+                                 "  end) end)\n"
                                  "t.name = 'a\\n\\27b'\n t:await()";
     assert_int_equal(septet_script_load(script, "=boot", source, strlen(source)), SEPTET_OK);
     assert_text(dump_of(f->host).text, "\n#1 main            new             0.000s  boot\n");
@@ -133,11 +133,11 @@ static void test_a_dump_is_called_by_a_task(void **state)
     struct dumper dumper = {.form = SEPTET_DUMP_TREE};
     uint64_t ns = 1;
     give_dump(f, &dumper);
-    assert_runs(f->host, "\nlocal function inner() dump() end coroutine.wrap(function()\n"
-                         "inner() return 1 end)()");
+    assert_runs(f->host, "\nlocal function inner() dump() end\n"
+                         "coroutine.wrap(function() inner() return 1 end)()");
     assert_text(dumper.dump.text,
                 "\n#1 main            run             0.000s  script:2 in inner ← "
-                "script:3 ← script:2 in main chunk\n");
+                "script:3 ← script:3 in main chunk\n");
     assert_int_equal(dumper.running, 1);
     assert_int_equal(septet_running(f->host, &ns), 0);
     assert_int_equal(ns, 0);

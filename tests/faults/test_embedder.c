@@ -192,7 +192,7 @@ static void test_h_22_a_description_without_its_end_is_ended(void **state)
         lua_register(septet_lua(host), "try", l_try);
         assert_int_equal(septet_load_string(host, "=t", "try()"), SEPTET_OK);
         assert_int_equal(septet_run(host), SEPTET_EDEADLOCK);
-        assert_non_null(strstr(warned, i == 0 ? "waits yyyyyyyy" : "waits zz"));
+        assert_non_null(strstr(warned, i == 0 ? "s yyyyyyyy" : "s zz"));
         assert_null(strstr(warned, "zzz"));
         septet_free(host);
     }
