@@ -211,6 +211,8 @@ static int parse_output(struct output_options *options, const char *option, enum
         options->otlp = true;
     else if (output == PROPAGATE)
         options->propagate = option;
+    else if (output == HAR_BODIES)
+        options->har_bodies = option;
     if (output == SUMMARY || output == OTLP || options->files)
         options->at_end = true;
     return EXIT_DONE;
@@ -298,6 +300,8 @@ int options_parse(struct options *options, int argc, char **argv)
     }
     if (options->outputs.only_lines && options->outputs.files && !options->outputs.lines)
         return bad_option("--trace is missing for", options->outputs.only_lines, NULL);
+    if (options->outputs.har_bodies && !options->outputs.files)
+        return bad_option("--trace=FILE is missing for", options->outputs.har_bodies, NULL);
     if (options->outputs.propagate && !options->outputs.otlp)
         return bad_option("--otlp is missing for", options->outputs.propagate, NULL);
     options->option_count = i;

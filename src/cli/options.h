@@ -20,6 +20,7 @@ struct output_options {
     bool files;             /* --trace=FILE */
     bool otlp;              /* --otlp */
     const char *propagate;  /* an option --propagate; or NULL */
+    const char *har_bodies; /* an option --har-bodies; or NULL */
     bool at_end;            /* some of them are written when the run has ended */
     const char *only_lines; /* an option that concerns only lines; or NULL */
 };

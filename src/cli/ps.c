@@ -294,12 +294,35 @@ static bool ask(const struct target *target, int form)
 
 /* --- the command --- */
 
+static const char usage_line[] = "usage: septet ps [--json] [-a] PID\n";
+
 static int usage(const char *problem, const char *word)
 {
     if (problem != NULL)
         fprintf(stderr, "septet ps: %s '%s'\n", problem, word);
-    fprintf(stderr, "usage: septet ps [--json] [-a] PID\n");
+    fputs(usage_line, stderr);
     return EXIT_USAGE;
+}
+
+/* Ends the output. Returns `status`, or EXIT_SCRIPT if some of the output is lost. */
+static int end_output(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fprintf(stderr, "septet: cannot write to standard output: %s\n", strerror(errno));
+    return EXIT_SCRIPT;
+}
+
+static int print_help(void)
+{
+    fputs(usage_line, stdout);
+    fputs("Prints what each task of a running septet of this user waits for, and where.\n"
+          "\n"
+          "  -a      a line for each task, also of those that wait alike\n"
+          "  --json  an array of objects, one for each task\n"
+          "  --help  print this and end\n",
+          stdout);
+    return end_output(EXIT_DONE);
 }
 
 /* Returns the number of a process; 0 if the text is none. */
@@ -317,6 +340,8 @@ int ps_run(int argc, char **argv)
     struct target target = {.pidfd = -1};
     int form = SEPTET_DUMP_TREE;
     for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0)
+            return print_help();
         if (strcmp(argv[i], "--json") == 0)
             form = SEPTET_DUMP_JSON;
         else if (strcmp(argv[i], "-a") == 0)
@@ -334,9 +359,5 @@ int ps_run(int argc, char **argv)
                     check_namespace(&target) && check_caught(&target) && ask(&target, form);
     if (target.pidfd >= 0)
         close(target.pidfd);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "septet: cannot write to standard output: %s\n", strerror(errno));
-        return EXIT_SCRIPT;
-    }
-    return answered ? EXIT_DONE : EXIT_SCRIPT;
+    return end_output(answered ? EXIT_DONE : EXIT_SCRIPT);
 }

@@ -264,6 +264,7 @@ class Usage(harness.Case):
             self.refused([option], "%s is expected in '%s'" % (expected, option))
         self.refused(["--trace=a.json", "--trace-limit=3"],
                      "--trace is missing for '--trace-limit=3'")
+        self.refused(["--har-bodies"], "--trace=FILE is missing for '--har-bodies'")
         self.refused(["--propagate=x"], "--otlp is missing for '--propagate=x'")
 
     def test_interactive_mode_is_refused(self):
