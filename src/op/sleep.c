@@ -57,10 +57,11 @@ static int sleep_push(septet_op *op, lua_State *L)
 static void sleep_describe(const septet_op *op, char *text, size_t size)
 {
     uint64_t duration_ns = ((const struct sleep_op *)op)->duration_ns;
+    double seconds = spt_time_seconds(duration_ns);
     if (duration_ns == SPT_NEVER)
         snprintf(text, size, "for ever");
     else
-        snprintf(text, size, "%.3g s", spt_time_seconds(duration_ns));
+        snprintf(text, size, seconds < 999.5 ? "%.3g s" : "%.0f s", seconds); /* never 1e+03 */
 }
 
 static const septet_op_type sleep_type = {

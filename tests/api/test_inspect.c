@@ -123,7 +123,7 @@ static void test_of_a_coroutine_that_spins(void **state)
 static void test_of_a_script_that_waits(void **state)
 {
     check_endless(*state, PRELUDE "alarm() task.sleep(1000)",
-                  "task #1 'main' waited for sleep 1e+03 s, at script:1 in main chunk");
+                  "task #1 'main' waited for sleep 1000 s, at script:1 in main chunk");
 }
 
 static void test_of_a_script_that_only_yields(void **state)

@@ -25,7 +25,7 @@ COMPUTES = "string.find(('a'):rep(60), ('a-'):rep(60) .. 'b')"
 # Where a script may be, and the line of the tree that says so. Each prints "ready" before.
 PLACES = {
     "waiting": ("task.spawn(function() print 'ready' end) task.sleep(1e6)",
-                r"^#1 main +wait sleep +[\d.]+s 1e\+06 s  s.lua:4 in main chunk$"),
+                r"^#1 main +wait sleep +[\d.]+s 1000000 s  s.lua:4 in main chunk$"),
     "spinning": ("print 'ready' while true do end",
                  r"^#1 main +run +[\d.]+s +s.lua:4 in main chunk$"),
     "spinning in a task": (
@@ -82,7 +82,7 @@ class Shown(harness.Case):
                     child = children[name]
                     child.kill(number)
                     said = self.errors_of(child, line)
-                    self.assertRegex(said, r"^septet \d+ s.lua  up [\d.]+s  tasks \d+ \(")
+                    self.assertRegex(said, r"(?m)^septet \d+ s.lua  up [\d.]+s  tasks \d+ \(")
                     self.assertIsNone(child.process.poll())
                     child.kill(signal.SIGTERM)
                     self.assertEqual(child.end().status, -signal.SIGTERM)
@@ -122,7 +122,7 @@ task.sleep(1e6)""")
         tasks = json.loads(self.ps(child, "--json").out)
         self.assertEqual(len(tasks), 10001)
         self.assertEqual(tasks[1]["parent"], 1)
-        self.assertEqual(tasks[1]["wait"], {"kind": "sleep", "ref": 0, "detail": "1e+06 s"})
+        self.assertEqual(tasks[1]["wait"], {"kind": "sleep", "ref": 0, "detail": "1000000 s"})
         self.assertEqual(tasks[1]["stack"], [{"src": self.dir + "/s.lua", "line": 5}])
 
     def test_names_are_escaped(self):
@@ -211,7 +211,7 @@ x = setmetatable({}, { __gc = function() print 'ready' for i = 1, 1e12 do end en
         self.settle(child)
         self.assertEqual(
             self.interrupted(child),
-            "septet: interrupted: task #1 'main' waited for sleep 1e+06 s, at s.lua:5 in main "
+            "septet: interrupted: task #1 'main' waited for sleep 1000000 s, at s.lua:5 in main "
             "chunk\n")
 
     def test_an_interrupt_of_c_code_says_that_it_blocks(self):
@@ -317,6 +317,11 @@ print 'ready' task.sleep(1e6)""".replace("arg[0]", "'/etc/hosts'"))
                 (["--jsn", "1"], "septet ps: unrecognized option '--jsn'\n"),
                 (["1", "2"], "septet ps: one process at a time, not '2'\n")):
             self.check(self.septet("ps", *words), 2, err=problem + usage)
+
+    def test_help(self):
+        result = self.septet("ps", "--help")
+        self.assertEqual((result.status, result.err), (0, ""))
+        self.assertRegex(result.out, r"^usage: septet ps(.|\n)*--json .*\n")
 
     def test_a_script_of_that_name(self):
         self.write("ps", "print 'a script'")

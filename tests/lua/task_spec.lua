@@ -291,7 +291,7 @@ describe("a task", function()
     local t = task.spawn(function() return 1, parked_here() end)
     equal(t:waits_for(), "")
     turns(1)
-    equal(t:waits_for(), "sleep 1e+03 s")
+    equal(t:waits_for(), "sleep 1000 s")
     equal(t:traceback():find "parked_here" ~= nil, true)
     t:cancel()
     task.wait { t }
