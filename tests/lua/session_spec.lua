@@ -3,7 +3,7 @@
 -- credentials, time limits, redirects, retries and rates.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task, http = require "septet.task", require "septet.http"
-local encode, retry = private "septet.http.encode", private "septet.http.retry"
+local base64, retry = private "septet.internal.base64", private "septet.http.retry"
 local origin = require "origin"
 
 local URL, echo = origin.url, origin.echo
@@ -116,7 +116,7 @@ describe("credentials", function()
 
   it("credentials are in base64", function()
     local texts = { [""] = "", f = "Zg==", fo = "Zm8=", foo = "Zm9v", ["\255\254\253"] = "//79" }
-    for text, expected in pairs(texts) do equal(encode.base64(text), expected) end
+    for text, expected in pairs(texts) do equal(base64(text), expected) end
   end)
 end)
 

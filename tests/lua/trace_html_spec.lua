@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- septet.trace.html: the page as text. What it shows is tested in tests/browser.
 local private = debug.getregistry()["septet.require"] -- of private modules
+local base64 = private "septet.internal.base64"
 local core = private "septet.core"
 local html = private "septet.trace.html"
 local model = private "septet.trace.model"
@@ -60,7 +61,7 @@ describe("report", function()
     } do
       local hex = core.digest("sha256", inline)
       local bytes = hex:gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end)
-      local permitted = ("%s 'sha256-%s'"):format(source, text.base64(bytes))
+      local permitted = ("%s 'sha256-%s'"):format(source, base64(bytes))
       equal(policy:find(permitted, 1, true) ~= nil, true)
     end
     local shell = page:gsub('<script id="data".-</script>', "")
@@ -169,11 +170,6 @@ describe("report", function()
 end)
 
 describe("text of the report", function()
-  it("is base64 of any length", function()
-    equal({ text.base64 "", text.base64 "f", text.base64 "fo", text.base64 "foo",
-      text.base64 "foob\xff\0" }, { "", "Zg==", "Zm8=", "Zm9v", "Zm9vYv8A" })
-  end)
-
   it("is JSON that other readers read", function()
     local pieces, many = {}, {}
     for i = 1, 10000 do many[i] = i end

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Credentials of the option `auth`: the Authorization header, and what answers a digest challenge.
 local args = require "septet.internal.args"
-local encode = require "septet.http.encode"
+local base64 = require "septet.internal.base64"
 
 local auth = {}
 
@@ -46,7 +46,7 @@ function auth.header(given, what)
   check(given, what)
   if given.bearer then return "Bearer " .. given.bearer end
   if given.digest then return false end
-  return "Basic " .. encode.base64(given.user .. ":" .. (given.password or ""))
+  return "Basic " .. base64(given.user .. ":" .. (given.password or ""))
 end
 
 --- Returns user and password for a digest challenge, or nothing. The option was checked before.

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Encodes tables of a script as text: query strings, forms, multipart bodies. Also base64.
+-- Encodes tables of a script as text: query strings, forms, multipart bodies.
 local args = require "septet.internal.args"
 
 local encode = {}
@@ -199,24 +199,6 @@ function encode.multipart(parts, own)
   local out = {}
   for i, text in ipairs(texts) do out[i] = "--" .. boundary .. "\r\n" .. text .. "\r\n" end
   return table.concat(out) .. "--" .. boundary .. "--\r\n", kind
-end
-
-local DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
---- Returns a text in base64, with padding.
----@param text string
----@return string
-function encode.base64(text)
-  local out = {}
-  for i = 1, #text, 3 do
-    local a, b, c = text:byte(i, i + 2)
-    local bits, taken = a << 16 | (b or 0) << 8 | (c or 0), c and 4 or b and 3 or 2
-    for k = 1, 4 do
-      local digit = (bits >> (24 - 6 * k) & 63) + 1
-      out[#out + 1] = k <= taken and DIGITS:sub(digit, digit) or "="
-    end
-  end
-  return table.concat(out)
 end
 
 return encode

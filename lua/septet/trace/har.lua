@@ -8,10 +8,11 @@
 --   _at                         the line that awaited it
 --
 -- Headers are there from level 3 on, bodies only if they were recorded.
+local base64 = require "septet.internal.base64"
 local quote = require "septet.trace.json_text".string
 local url_parts = require "septet.trace.url_parts"
 
-local har = { level = 3 }
+local har = {}
 
 local HIDDEN = "REDACTED"
 
@@ -146,23 +147,6 @@ local function cookies(head, name)
 end
 
 -- --- bodies ---
-
-local DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
-local function base64(bytes)
-  local out = {}
-  for i = 1, #bytes, 3 do
-    local a, b, c = bytes:byte(i, i + 2)
-    local n = a << 16 | (b or 0) << 8 | (c or 0)
-    for shift = 18, 0, -6 do
-      local digit = (n >> shift & 63) + 1
-      out[#out + 1] = DIGITS:sub(digit, digit)
-    end
-    if not c then out[#out] = "=" end
-    if not b then out[#out - 1] = "=" end
-  end
-  return table.concat(out)
-end
 
 -- Returns the fields of a recorded body, each with a comma before it; "" if none was recorded.
 local function body_fields(request, which, encoding)

@@ -99,20 +99,4 @@ function text.json(value, write)
   write(is_list and "]" or "}")
 end
 
-local digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
---- Returns base64 of bytes.
-function text.base64(bytes)
-  local out = {}
-  for i = 1, #bytes, 3 do
-    local a, b, c = bytes:byte(i, i + 2)
-    local n = a << 16 | (b or 0) << 8 | (c or 0)
-    for place = 0, 3 do
-      local at = (n >> (18 - 6 * place) & 63) + 1
-      out[#out + 1] = i + place - 1 <= #bytes and digits:sub(at, at) or "="
-    end
-  end
-  return concat(out)
-end
-
 return text
