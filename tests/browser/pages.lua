@@ -37,10 +37,11 @@ local function numbers_of(events)
       numbers.requests = numbers.requests + 1
       local host = e.url:match "//([^/]*)" .. ":443"
       hosts[host] = (hosts[host] or 0) + 1
-      if e.code then numbers.failed = numbers.failed + 1
-      else
-        times[#times + 1] = us(e.total)
-        if e.status >= 400 then numbers.refused = numbers.refused + 1 end
+      times[#times + 1] = us(e.total)
+      if e.code then
+        numbers.failed = numbers.failed + 1
+      elseif e.status >= 400 then
+        numbers.refused = numbers.refused + 1
       end
     end
   end

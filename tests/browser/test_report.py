@@ -185,7 +185,7 @@ class Report(unittest.TestCase):
         self.assertEqual({row[0]: row[1] for row in self.cells("hosts")},
                          {name: shown_count(n) for name, n in numbers["hosts"].items()})
         errors = [(row[1], int(row[2])) for row in self.cells("errors")]
-        of_requests = sum(n for of, n in errors if of == "request")
+        of_requests = sum(n for of, n in errors if of == "attempt")
         self.assertEqual(of_requests, numbers["failed"] + numbers["refused"])
 
     def test_a_sampled_page_says_so_and_counts_all(self):

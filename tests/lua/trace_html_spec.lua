@@ -130,7 +130,7 @@ describe("report", function()
     })
     equal(figures.requests, { ok = 1, refused = 1, failed = 0, cancelled = 1, open = 0 })
     equal({ figures.attempts, figures.latency.rows[1].count, figures.latency.rows[1].max },
-      { 5, 2, 1500000 })
+      { 5, 3, 1500000 })
     equal({ figures.hosts[1].name, figures.hosts[1].attempts, figures.hosts[2].name },
       { "a.example:80", 4, "b.example:80" })
     local classes = {}

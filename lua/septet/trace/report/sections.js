@@ -57,8 +57,6 @@ function fillTable(table, caption, columns, rows) {
       make("tr", {}, columns.map((column, i) => cell(column, i, row))))));
 }
 
-const ms = (us) => (us == null ? "–" : time(us));
-
 function fillLatency() {
   const { latency } = stats;
   for (const section of document.querySelectorAll(".latency")) section.hidden = !latency;
@@ -99,7 +97,7 @@ function fillLatency() {
       "text-anchor": at > width - 14 ? "end" : "middle" }, label));
   }
   $("histogram").replaceChildren(svg);
-  fillTable($("percentiles"), "A response: from its start, with its redirects.", [
+  fillTable($("percentiles"), "A response: from its start, with redirects and retries, however it ended.", [
     { name: "", left: true,
       of: (row) => [row.name === "response" ? "" : swatch(row.name), row.name] },
     { name: "count", of: (row) => count(row.count) },
@@ -118,8 +116,8 @@ function fillHosts() {
     { name: "ok", of: (row) => count(row.ok) },
     { name: "4xx, 5xx", of: (row) => count(row.refused) },
     { name: "failed", of: (row) => count(row.failed) },
-    { name: "p50", of: (row) => ms(row.p50) }, { name: "p99", of: (row) => ms(row.p99) },
-    { name: "max", of: (row) => ms(row.max) },
+    { name: "p50", of: (row) => time(row.p50) }, { name: "p99", of: (row) => time(row.p99) },
+    { name: "max", of: (row) => time(row.max) },
     { name: "conns", of: (row) => count(row.new) },
     { name: "received", of: (row) => size(row.bytes) },
   ], stats.hosts);
@@ -130,7 +128,7 @@ function fillErrors() {
     $("errors").parentNode.replaceChildren(make("p", { id: "errors" }, "None."));
     return;
   }
-  fillTable($("errors"), "Requests and tasks that failed, by what they failed of.", [
+  fillTable($("errors"), "Attempts of requests, and tasks, by what they failed of.", [
     { name: "class", left: true, of: (row) => row.class },
     { name: "of", left: true, of: (row) => row.of },
     { name: "count", of: (row) => count(row.count) },

@@ -100,15 +100,12 @@ local function histogram(sorted)
   return { low = low, high = high, counts = counts }
 end
 
+-- What failed, was cancelled or has not ended counts with the time that it took: a response that is
+-- late must not vanish from the percentiles.
 local function latency(m, whole)
   local times, rows = {}, {}
-  for _, request in ipairs(whole) do
-    local outcome = outcome_of(request.last)
-    if outcome == "ok" or outcome == "refused" then
-      times[#times + 1] = us(request.finish - request.start)
-    end
-  end
-  if #times == 0 then return nil end
+  if #whole == 0 then return nil end
+  for i, request in ipairs(whole) do times[i] = us(request.finish - request.start) end
   rows[1] = summary(times)
   rows[1].name = "response"
   local of = {}
@@ -141,13 +138,11 @@ local function add_attempt(host, attempt)
   host[outcome] = host[outcome] + 1
   if attempt.status > 0 and not attempt.reused then host.new = host.new + 1 end
   host.bytes = host.bytes + (attempt.bytes or 0)
-  if outcome == "ok" or outcome == "refused" then
-    host.times[#host.times + 1] = us(attempt.total)
-  end
+  host.times[host.attempts] = us(attempt.finish - attempt.start)
 end
 
 local function finish_host(host)
-  local row = summary(host.times) or {}
+  local row = summary(host.times)
   host.p50, host.p99, host.max = row.p50, row.p99, row.max
   host.times = nil
   return host
@@ -198,7 +193,7 @@ local function errors_of(m)
   for _, attempt in ipairs(m.requests) do
     local class = class_of(attempt, outcome_of(attempt))
     local example = ("%s %s"):format(attempt.method, attempt.url or "?")
-    if class then add("request", class, example, attempt.at) end
+    if class then add("attempt", class, example, attempt.at) end
   end
   for _, t in ipairs(m.tasks) do
     if t.outcome == "error" then
@@ -218,17 +213,13 @@ end
 
 -- --- the whole ---
 
-local function count_tasks(m, result)
-  local outcomes, waited = { ok = 0, error = 0, cancelled = 0, open = 0 }, {}
+local function count_tasks(m)
+  local outcomes = { ok = 0, error = 0, cancelled = 0, open = 0 }
   for _, t in ipairs(m.tasks) do
     local outcome = t.open and "open" or t.outcome or "ok"
     outcomes[outcome] = (outcomes[outcome] or 0) + 1
-    for _, wait in ipairs(t.waits) do
-      waited[wait.kind] = (waited[wait.kind] or 0) + wait.finish - wait.start
-    end
   end
-  for kind, seconds in pairs(waited) do waited[kind] = us(seconds) end -- of any order
-  result.tasks, result.waited = outcomes, waited
+  return outcomes
 end
 
 --- Returns the figures of a finished model.
@@ -245,13 +236,12 @@ function stats.of(m)
     if not longest or run.duration > longest.duration then longest = run end
   end
   local result = {
-    requests = outcomes, attempts = #m.requests, bytes = bytes, busy = us(busy),
+    requests = outcomes, tasks = count_tasks(m), attempts = #m.requests, bytes = bytes, busy = us(busy),
     longest_run = longest and us(longest.duration) or 0,
     peak_tasks = peak_of(m.tasks), peak_requests = peak_of(m.requests),
     latency = latency(m, whole), errors = errors_of(m),
   }
   result.hosts, result.more_hosts = hosts_of(m)
-  count_tasks(m, result)
   return result
 end
 
