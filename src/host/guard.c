@@ -149,13 +149,16 @@ static bool is_at_base(lua_State *L, const struct spt_task *t)
     return L == t->co && !lua_getstack(L, 1, &ar);
 }
 
+/* A handler sets both marks at once. If it comes between the two lines that clear them, this call
+ * of on_inspect is for it, and the next call of this function clears the mark that is left. */
 void spt_guard_act_on_inspection(septet_host *h)
 {
-    if (!h->inspection)
+    struct spt_sched *s = spt_host_sched(h);
+    if (!h->inspection && !(spt_sched_urgent(s) & SPT_URGENT_INSPECTION))
         return;
-    spt_sched_clear_urgent(spt_host_sched(h), SPT_URGENT_INSPECTION);
-    h->inspection = false; /* one that comes from here on is another one */
-    if (!h->config.on_inspect)
+    spt_sched_clear_urgent(s, SPT_URGENT_INSPECTION);
+    bool asked = atomic_exchange(&h->inspection, false); /* one from here on is another one */
+    if (!asked || !h->config.on_inspect)
         return;
     h->callbacks.running++;
     h->config.on_inspect(h->config.ud);

@@ -8,6 +8,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "core/hook.h"
+#include "core/sched.h"
+
 static struct {
     septet_host *host;
     atomic_int calls;
@@ -237,6 +240,31 @@ static void test_from_a_handler_at_any_point(void **state)
     assert_true(inspected.calls >= ROUNDS);
 }
 
+/* late(): leaves what a handler does that comes while on_inspect is about to be called for the one
+ * before: that call serves both. */
+static int l_late(lua_State *L)
+{
+    struct spt_sched *s = spt_sched_of(L);
+    spt_sched_set_urgent(s, SPT_URGENT_INSPECTION);
+    spt_hook_urge(L, s);
+    return 0;
+}
+
+static int l_hooked(lua_State *L)
+{
+    lua_pushboolean(L, lua_gethook(L) != NULL);
+    return 1;
+}
+
+static void test_leaves_no_hook_behind(void **state)
+{
+    struct host_fixture *f = *state;
+    lua_register(f->L, "late", l_late);
+    lua_register(f->L, "hooked", l_hooked);
+    assert_runs(f->host, "late() for i = 1, 9 do end assert(not hooked())");
+    assert_int_equal(inspected.calls, 0);
+}
+
 /* --- from another thread --- */
 
 static void *inspect_from_thread(void *ud)
@@ -338,6 +366,7 @@ int main(void)
         INSPECT(test_keeps_the_hook_of_a_script),
         INSPECT(test_keeps_the_hook_of_an_embedder),
         INSPECT(test_from_a_handler_at_any_point),
+        INSPECT(test_leaves_no_hook_behind),
         cmocka_unit_test_setup_teardown(test_from_a_thread_by_a_signal, setup_signal, teardown),
         cmocka_unit_test_setup_teardown(test_from_a_thread_by_a_count, setup_count, teardown),
         INSPECT(test_from_a_thread_while_the_host_waits),
