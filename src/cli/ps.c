@@ -13,7 +13,6 @@
 #include <link.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -50,18 +49,17 @@ struct target {
     int pidfd; /* owned; -1 if there is none */
 };
 
-static bool fail(const struct target *target, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
 /* Prints what keeps the process from being asked. Returns false. */
-static bool fail(const struct target *target, const char *format, ...)
+static bool fail(const struct target *target, const char *words)
 {
-    va_list args;
-    va_start(args, format);
-    fprintf(stderr, "septet: process %d ", (int)target->pid);
-    vfprintf(stderr, format, args);
-    fprintf(stderr, "\n");
-    va_end(args);
+    fprintf(stderr, "septet: process %d %s\n", (int)target->pid, words);
+    return false;
+}
+
+/* Likewise, with the system's words for the error. */
+static bool fail_with_errno(const struct target *target, const char *words)
+{
+    fprintf(stderr, "septet: process %d %s: %s\n", (int)target->pid, words, strerror(errno));
     return false;
 }
 
@@ -143,7 +141,7 @@ static bool open_pidfd(struct target *target)
         return fail(target, "does not exist");
     if (errno == EINVAL || errno == ENOENT) /* a thread's number */
         return fail(target, "is none: it is a thread");
-    return fail(target, "cannot be opened: %s", strerror(errno));
+    return fail_with_errno(target, "cannot be opened");
 }
 
 /* Returns the text after a name; "" if there is none. */
@@ -175,7 +173,7 @@ static bool check_status(const struct target *target)
     if (strtoul(field(status, "\nUid:\t"), NULL, 10) != getuid())
         return fail(target, "belongs to another user");
     if (state == 'T' || state == 't')
-        return fail(target, "is stopped: continue it first, by kill -CONT %d", (int)target->pid);
+        return fail(target, "is stopped: continue it first, by kill -CONT");
     return true;
 }
 
@@ -204,7 +202,7 @@ static bool check_program(const struct target *target)
 {
     int fd = open_of(target, "exe");
     if (fd < 0)
-        return fail(target, "cannot be looked at: %s", strerror(errno));
+        return fail_with_errno(target, "cannot be looked at");
     bool found = file_has_note(fd);
     close(fd);
     return found || fail(target, "is no Septet");
@@ -233,7 +231,7 @@ static bool send_question(const struct target *target, int pipe, int form)
         return true;
     if (errno == ESRCH)
         return fail(target, "has ended");
-    return fail(target, "cannot be asked: %s", strerror(errno));
+    return fail_with_errno(target, "cannot be asked");
 }
 
 /* Reads more of the answer. Returns its length; 0 at its end, -1 if none comes in time. */
@@ -283,7 +281,7 @@ static bool ask(const struct target *target, int form)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0)
-        return fail(target, "cannot be asked: %s", strerror(errno));
+        return fail_with_errno(target, "cannot be asked");
     fcntl(ends[1], F_SETPIPE_SZ, 1 << 20); /* so that the other process seldom waits */
     bool answered = send_question(target, ends[1], form) && print_answer(target, ends);
     close(ends[0]);

@@ -74,7 +74,7 @@ struct spt_run {
     bool draining;       /* inside a drain, which sees by itself that a task becomes ready */
     bool giving_up;      /* a task that keeps swallowing its cancellation is abandoned */
     bool shutting_down;  /* every await is refused */
-    bool exiting; /* a script has ended the run: a task that is abandoned counts as cancelled */
+    bool exiting;    /* a script has ended the run: a task that is abandoned counts as cancelled */
     uint32_t ending; /* id of the task that has ended and wakes others; 0: none does */
 };
 

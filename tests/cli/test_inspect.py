@@ -269,7 +269,7 @@ class Others(harness.Case):
         child.kill(signal.SIGSTOP)
         os.waitid(os.P_PID, child.process.pid, os.WSTOPPED)
         pid = child.process.pid
-        self.refused(pid, "is stopped: continue it first, by kill -CONT %d" % pid)
+        self.refused(pid, "is stopped: continue it first, by kill -CONT")
         child.kill(signal.SIGCONT)
         self.assertEqual(self.septet("ps", str(pid)).status, 0)
 
