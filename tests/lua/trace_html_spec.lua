@@ -118,6 +118,15 @@ describe("report", function()
     end
   end)
 
+  it("counts the requests at once that had left the queue", function()
+    local events = { { "spawn", 0, 1, parent = 0 } }
+    for i = 1, 6 do -- of two at a time
+      local queue = (i - 1) // 2 / 2
+      events[#events + 1] = xfer(0, { ref = i, request = i, queue = queue, total = queue + 0.5 })
+    end
+    equal(stats.of(model_of(events)).peak_requests, 2)
+  end)
+
   it("takes redirects and retries as one request, and the last attempt as its outcome", function()
     local figures = stats.of(model_of {
       { "spawn", 0, 1, parent = 0 },

@@ -97,7 +97,7 @@ function fillLatency() {
       "text-anchor": at > width - 14 ? "end" : "middle" }, label));
   }
   $("histogram").replaceChildren(svg);
-  fillTable($("percentiles"), "A response: from its start, with redirects and retries, however it ended.", [
+  fillTable($("percentiles"), "A response: from its start, with redirects, however it ended.", [
     { name: "", left: true,
       of: (row) => [row.name === "response" ? "" : swatch(row.name), row.name] },
     { name: "count", of: (row) => count(row.count) },
@@ -132,8 +132,8 @@ function fillErrors() {
     { name: "class", left: true, of: (row) => row.class },
     { name: "of", left: true, of: (row) => row.of },
     { name: "count", of: (row) => count(row.count) },
-    { name: "for example", left: true, of: (row) => tail(row.example) },
     { name: "at", left: true, of: (row) => tail(row.at) },
+    { name: "for example", left: true, of: (row) => tail(row.example) },
   ], stats.errors);
 }
 

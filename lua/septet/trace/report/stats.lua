@@ -37,10 +37,11 @@ local function peak(starts, finishes)
   return most
 end
 
+-- Returns how many tasks lived, or requests had left the queue, at one instant.
 local function peak_of(list)
   local starts, finishes = {}, {}
   for i, item in ipairs(list) do
-    starts[i], finishes[i] = item.start, item.finish
+    starts[i], finishes[i] = item.start + (item.queue or 0), item.finish
   end
   return peak(starts, finishes)
 end
@@ -236,7 +237,8 @@ function stats.of(m)
     if not longest or run.duration > longest.duration then longest = run end
   end
   local result = {
-    requests = outcomes, tasks = count_tasks(m), attempts = #m.requests, bytes = bytes, busy = us(busy),
+    requests = outcomes, tasks = count_tasks(m), attempts = #m.requests, bytes = bytes,
+    busy = us(busy),
     longest_run = longest and us(longest.duration) or 0,
     peak_tasks = peak_of(m.tasks), peak_requests = peak_of(m.requests),
     latency = latency(m, whole), errors = errors_of(m),
