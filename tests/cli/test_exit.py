@@ -190,7 +190,7 @@ class AtTheEnd(harness.Case):
     def test_in_a_closing_variable(self):
         """X-7: os.exit(code, true) in a variable that is closed lets the others close, and
         finalizers run"""
-        self.check(self.septet("-e", GC % "print 'collected'" + """
+        self.check(self.septet("-e", "held = " + GC % "print 'collected'" + """
 local x <close> = setmetatable({}, {__close = function() print 'x' end})
 local y <close> = setmetatable({}, {__close = function() print 'y' os.exit(9, true) end})"""), 9,
                    out="y\nx\ncollected\n")

@@ -32,16 +32,16 @@ PLACES = {
         "task.spawn(function() print 'ready' while true do end end)\ntask.sleep(1e6)",
         r"^└─ #2 s.lua:4 +run +[\d.]+s +s.lua:4$"),
     "spinning in a coroutine": (
-        "coroutine.wrap(function()\n  print 'ready' while true do end\nend)()",
-        r"^#1 main +run +[\d.]+s +s.lua:5 ← s.lua:4 in main chunk$"),
+        "coroutine.wrap(function() print 'ready' while true do end end)()",
+        r"^#1 main +run +[\d.]+s +s.lua:4 ← s.lua:4 in main chunk$"),
     "spinning in a callback of C": (
         "string.gsub('x', 'x', function() print 'ready' while true do end end)",
         r"^#1 main +run +[\d.]+s +s.lua:4 ← s.lua:4 in main chunk$"),
     "calling C": ("print 'ready' while true do ('x'):rep(1e6) end",
                   r"^#1 main +run +[\d.]+s +s.lua:4 in main chunk$"),
     "under a hook": (
-        "debug.sethook(function() end, 'l') print 'ready'\nwhile true do local x = 1 end",
-        r"^#1 main +run +[\d.]+s +s.lua:5 in main chunk$"),
+        "debug.sethook(function() end, 'l') print 'ready' while true do local x = 1 end",
+        r"^#1 main +run +[\d.]+s +s.lua:4 in main chunk$"),
     "yielding": ("print 'ready' while true do task.sleep(0) end", r"^#1 main +(run|ready) "),
 }
 
