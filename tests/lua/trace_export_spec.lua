@@ -81,6 +81,20 @@ describe("export", function()
     raises_error({ kind = "IoError" }, trace.export, "chrome", path, "/dev/full")
   end)
 
+  it("a target is left alone if the source cannot be read, and may be the source", function()
+    write_file "nothing of ours"
+    for _, name in ipairs { "chrome", "lines" } do
+      raises_error({ kind = "IoError" }, trace.export, name, path, path)
+      equal(read_file(path), "nothing of ours")
+    end
+    for _, name in ipairs { "chrome", "lines" } do
+      write_file(whole)
+      local text = text_of(name)
+      equal(trace.export(name, path, path), nil)
+      equal(read_file(path), text)
+    end
+  end)
+
   it("what is damaged or cut off is left out, and said", function()
     local magic, blocks = {}, 0
     for at in whole:gmatch "()SPTB" do magic[#magic + 1], blocks = at, blocks + 1 end

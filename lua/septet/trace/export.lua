@@ -98,30 +98,38 @@ end
 
 -- --- writing ---
 
-local function write_lines(path, write, options)
-  local meta, each = export.open(path)
-  if not meta then return nil, each end
-  local add, done = lines.new(write, options)
-  local note = each(add)
-  done()
-  return true, note
-end
-
---- Calls an exporter, a function or the name of one, with a finished model or the path of a
---- recording. Returns true and a note on damage, or nil; or nil and a message. Raises what `write`
---- and the exporter raise.
-function export.run(exporter, source, write, options)
+-- Reads what an exporter needs. Returns a function (write, options) that exports it and returns
+-- true, and a note on damage or nil. Returns nil and a message if there is nothing to export.
+local function prepare(exporter, source)
   if exporter == "lines" then
     if type(source) ~= "string" then return nil, "lines need the path of a recording" end
-    return write_lines(source, write, options)
+    local meta, each = export.open(source)
+    if not meta then return nil, each end
+    return function(write, options)
+      local add, done = lines.new(write, options)
+      local note = each(add)
+      done()
+      return true, note
+    end
   end
   local m, note = source, nil
   if type(source) == "string" then
     m, note = export.load(source)
     if not m then return nil, note end
   end
-  exporter(m, write, options)
-  return true, note
+  return function(write, options)
+    exporter(m, write, options)
+    return true, note
+  end
+end
+
+--- Calls an exporter, a function or the name of one, with a finished model or the path of a
+--- recording. Returns true and a note on damage, or nil; or nil and a message. Raises what `write`
+--- and the exporter raise.
+function export.run(exporter, source, write, options)
+  local prepared, problem = prepare(exporter, source)
+  if not prepared then return nil, problem end
+  return prepared(write, options)
 end
 
 -- What a write raises. Errors of exporters have no such metatable.
@@ -146,15 +154,16 @@ function export.with_failures(fn)
   error(results[2], 0)
 end
 
---- Like export.run(), but writes to the file at `target`.
+--- Like export.run(), but writes to the file at `target`, which may be the source. It is left alone
+--- if the source cannot be read.
 function export.to_file(exporter, source, target, options)
+  local prepared, unread = prepare(exporter, source)
+  if not prepared then return nil, unread end
   local file, problem = open(target, "wb")
   if not file then return nil, ("cannot write '%s': %s"):format(target, problem) end
   file:setvbuf("full", 65536)
   local write = export.writer(file, ("'%s'"):format(target))
-  local ok, note = export.with_failures(function()
-    return export.run(exporter, source, write, options)
-  end)
+  local ok, note = export.with_failures(function() return prepared(write, options) end)
   local closed, failure = file:close()
   if ok and not closed then
     return nil, ("cannot write '%s': %s"):format(target, failure)
